@@ -1,0 +1,53 @@
+//! Stacks: slabs of address space, a guard page under each stack, a pool to reuse them.
+
+mod guard;
+mod pool;
+mod slab;
+
+pub(crate) use pool::{Pool, Stack};
+
+use std::io;
+
+/// The size of a greenlet's stack when nothing else is asked for, in bytes: 256 KiB of address
+/// space, of which only the touched pages take memory.
+pub const DEFAULT_STACK_SIZE: usize = 256 * 1024;
+
+/// Why a greenlet got no stack.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StackError {
+    /// The kernel gave no address space for more stacks.
+    #[error("cannot reserve {bytes} bytes for greenlet stacks: {source}")]
+    Reserve {
+        /// How much was asked for.
+        bytes: usize,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The guard page could not be protected. On a kernel before 6.13 every guard takes two
+    /// memory mappings, and `vm.max_map_count` bounds those.
+    #[error(
+        "cannot guard a greenlet stack ({source}); on kernels without MADV_GUARD_INSTALL \
+         vm.max_map_count limits the number of guarded stacks"
+    )]
+    Guard {
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+/// The size of a memory page, in bytes.
+fn page_size() -> usize {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static PAGE: AtomicUsize = AtomicUsize::new(0);
+    match PAGE.load(Ordering::Relaxed) {
+        0 => {
+            // SAFETY: sysconf has no preconditions.
+            let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+            let page = usize::try_from(page).expect("the page size is known");
+            PAGE.store(page, Ordering::Relaxed);
+            page
+        }
+        page => page,
+    }
+}

@@ -1,0 +1,71 @@
+//! [`MultipleWaiter`]: a waiter that loses no value between two `get`s.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::rc::Rc;
+
+use greenlet_core::Exception;
+
+use crate::error::NotInHubError;
+use crate::hub::WaitHub;
+use crate::waiter::Waiter;
+
+/// A waiter for many values: each [`switch`](MultipleWaiter::switch) is queued, and each
+/// [`get`](MultipleWaiter::get) returns one, first in, first out. It handles no exceptions.
+///
+/// Source: `MultipleWaiter` in gevent's `_waiter.py`.
+pub struct MultipleWaiter<T>(Rc<Inner<T>>);
+
+struct Inner<T> {
+    waiter: Waiter<()>,
+    values: RefCell<VecDeque<T>>,
+}
+
+impl<T> Clone for MultipleWaiter<T> {
+    fn clone(&self) -> Self {
+        MultipleWaiter(self.0.clone())
+    }
+}
+
+impl<T> MultipleWaiter<T> {
+    /// An empty waiter in this hub.
+    pub fn new(hub: Rc<dyn WaitHub>) -> Self {
+        MultipleWaiter(Rc::new(Inner {
+            waiter: Waiter::new(hub),
+            values: RefCell::new(VecDeque::new()),
+        }))
+    }
+
+    /// Queues `value`, and wakes the getter if there is one.
+    ///
+    /// # Errors
+    /// [`NotInHubError`] when there is a getter and the caller is not the hub; the value is
+    /// queued all the same.
+    pub fn switch(&self, value: T) -> Result<(), NotInHubError> {
+        self.0.values.borrow_mut().push_back(value);
+        self.0.waiter.switch(())
+    }
+
+    /// The next value; parks the current greenlet in the hub until there is one.
+    ///
+    /// # Errors
+    /// As for [`Waiter::get`].
+    #[track_caller]
+    pub fn get(&self) -> Result<T, Exception> {
+        loop {
+            if let Some(value) = self.0.values.borrow_mut().pop_front() {
+                return Ok(value);
+            }
+            self.0.waiter.clear();
+            self.0.waiter.get()?;
+        }
+    }
+}
+
+impl<T> fmt::Debug for MultipleWaiter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let queued = self.0.values.borrow().len();
+        write!(f, "<MultipleWaiter queued={queued} {:?}>", self.0.waiter)
+    }
+}

@@ -1,0 +1,92 @@
+//! The right to wake one park of one greenlet.
+
+use std::fmt;
+
+use greenlet_core::{Exception, RawGreenlet, Value, getcurrent};
+
+/// Wakes the greenlet that made it, out of the park it made it for, and no other.
+///
+/// A greenlet makes a `Resume`, leaves clones of it where it wants to be woken from (a watcher,
+/// a queue of callbacks, a list of waiters) and parks. The first one used wakes it; when the
+/// greenlet runs again, for whatever reason, [`Resume::end`] makes all that are left void.
+#[derive(Clone)]
+pub struct Resume {
+    greenlet: RawGreenlet,
+    ticket: u64,
+}
+
+impl Resume {
+    /// Begins a new park of the current greenlet; any earlier `Resume` of it becomes void.
+    #[inline]
+    #[must_use]
+    pub fn new() -> Resume {
+        let greenlet = getcurrent();
+        let ticket = greenlet.new_ticket();
+        Resume { greenlet, ticket }
+    }
+
+    /// The greenlet to wake.
+    pub fn greenlet(&self) -> &RawGreenlet {
+        &self.greenlet
+    }
+
+    /// Whether the park that this was made for is still on.
+    #[inline]
+    pub fn is_parked(&self) -> bool {
+        self.greenlet.ticket() == self.ticket
+    }
+
+    /// Whether `value` is what [`Resume::switch`] of this very park sends.
+    #[inline]
+    pub fn is_mine(&self, value: &Value) -> bool {
+        matches!(value, Value::Token(ticket) if *ticket == self.ticket)
+    }
+
+    /// Wakes the greenlet, if the park is still on. Called in the hub: the caller goes on when
+    /// the greenlet parks again or ends.
+    ///
+    /// # Errors
+    /// What came back by throwing.
+    #[inline]
+    pub fn switch(&self) -> Result<(), Exception> {
+        if self.is_parked() {
+            self.greenlet.void_ticket();
+            self.greenlet.switch(Value::Token(self.ticket))?;
+        }
+        Ok(())
+    }
+
+    /// Throws into the greenlet, if the park is still on. Called in the hub.
+    ///
+    /// # Errors
+    /// What came back by throwing.
+    pub fn throw(&self, exception: impl Into<Exception>) -> Result<(), Exception> {
+        if self.is_parked() {
+            self.greenlet.void_ticket();
+            self.greenlet.throw(exception)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the park: this `Resume` and all its clones do nothing from now on. Called by the
+    /// greenlet itself when it runs again.
+    #[inline]
+    pub fn end(&self) {
+        if self.is_parked() {
+            self.greenlet.void_ticket();
+        }
+    }
+}
+
+impl Default for Resume {
+    fn default() -> Self {
+        Resume::new()
+    }
+}
+
+impl fmt::Debug for Resume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.is_parked() { "parked" } else { "void" };
+        write!(f, "<resume of {:?} {state}>", self.greenlet)
+    }
+}

@@ -1,0 +1,185 @@
+//! [`Waiter`]: gevent's cell of that name.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+
+use greenlet_core::{Exception, getcurrent};
+
+use crate::error::{ConcurrentObjectUseError, InvalidSwitchError, NotInHubError};
+use crate::hub::WaitHub;
+use crate::resume::Resume;
+
+/// A cell through which one greenlet gets one value, or one exception, from the hub.
+///
+/// * [`switch`](Waiter::switch) and [`throw`](Waiter::throw) wake the greenlet that is in
+///   [`get`](Waiter::get); they may be called in the hub only.
+/// * With nobody in `get`, they store what they were given, and the next `get` returns it
+///   at once, as often as it is called, until [`clear`](Waiter::clear).
+/// * An error that comes back from the woken greenlet is given to the hub's `handle_error`.
+///
+/// Handles are cheap to clone and mean the same waiter. Source: gevent's `_waiter.py`.
+pub struct Waiter<T>(Rc<Inner<T>>);
+
+struct Inner<T> {
+    hub: Rc<dyn WaitHub>,
+    /// Who is in `get`.
+    getter: RefCell<Option<Resume>>,
+    /// On its way to the getter.
+    handed: RefCell<Option<T>>,
+    /// Stored for the next `get`.
+    stored: RefCell<Option<Result<T, Exception>>>,
+}
+
+impl<T> Clone for Waiter<T> {
+    fn clone(&self) -> Self {
+        Waiter(self.0.clone())
+    }
+}
+
+impl<T> Waiter<T> {
+    /// An empty waiter in this hub.
+    pub fn new(hub: Rc<dyn WaitHub>) -> Self {
+        Waiter(Rc::new(Inner {
+            hub,
+            getter: RefCell::new(None),
+            handed: RefCell::new(None),
+            stored: RefCell::new(None),
+        }))
+    }
+
+    /// The hub it waits in.
+    pub fn hub(&self) -> &Rc<dyn WaitHub> {
+        &self.0.hub
+    }
+
+    /// Forgets what is stored.
+    pub fn clear(&self) {
+        let stored = self.0.stored.take();
+        drop(stored);
+    }
+
+    /// Whether it holds a value or an exception.
+    pub fn ready(&self) -> bool {
+        self.0.stored.borrow().is_some()
+    }
+
+    /// Whether it holds a value.
+    pub fn successful(&self) -> bool {
+        matches!(*self.0.stored.borrow(), Some(Ok(_)))
+    }
+
+    /// The exception it holds.
+    pub fn exception(&self) -> Option<Exception> {
+        match &*self.0.stored.borrow() {
+            Some(Err(exception)) => Some(exception.clone()),
+            _ => None,
+        }
+    }
+
+    /// Wakes the getter with `value`, or stores it for the next `get`.
+    ///
+    /// # Errors
+    /// [`NotInHubError`] when there is a getter and the caller is not the hub.
+    pub fn switch(&self, value: T) -> Result<(), NotInHubError> {
+        match self.getter("switch")? {
+            None => drop(self.0.stored.replace(Some(Ok(value)))),
+            Some(getter) => {
+                drop(self.0.handed.replace(Some(value)));
+                self.report(getter.switch(), &getter);
+            }
+        }
+        Ok(())
+    }
+
+    /// Wakes the getter with an exception, or stores it for the next `get`.
+    ///
+    /// # Errors
+    /// [`NotInHubError`] when there is a getter and the caller is not the hub.
+    pub fn throw(&self, exception: impl Into<Exception>) -> Result<(), NotInHubError> {
+        match self.getter("throw")? {
+            None => drop(self.0.stored.replace(Some(Err(exception.into())))),
+            Some(getter) => self.report(getter.throw(exception), &getter),
+        }
+        Ok(())
+    }
+
+    /// Who is in `get`; an error if there is somebody and this is not the hub.
+    fn getter(&self, method: &'static str) -> Result<Option<Resume>, NotInHubError> {
+        let getter = self.0.getter.borrow().clone();
+        if getter.is_some() && !self.0.hub.is_current() {
+            return Err(NotInHubError { method });
+        }
+        Ok(getter)
+    }
+
+    fn report(&self, outcome: Result<(), Exception>, getter: &Resume) {
+        if let Err(exception) = outcome {
+            self.0.hub.handle_error(Some(getter), exception);
+        }
+    }
+}
+
+impl<T: Clone> Waiter<T> {
+    /// What is stored, or what the next `switch` or `throw` brings: the current greenlet parks
+    /// in the hub until then.
+    ///
+    /// # Errors
+    /// The exception stored or thrown; [`ConcurrentObjectUseError`] when another greenlet waits
+    /// here; [`InvalidSwitchError`] when somebody else woke the greenlet; whatever keeps the
+    /// greenlet from parking.
+    #[track_caller]
+    pub fn get(&self) -> Result<T, Exception> {
+        if let Some(stored) = self.0.stored.borrow().clone() {
+            return stored;
+        }
+        if let Some(getter) = &*self.0.getter.borrow() {
+            return Err(Exception::new(ConcurrentObjectUseError {
+                object: "Waiter",
+                user: format!("{:?}", getter.greenlet()),
+            }));
+        }
+        let resume = Resume::new();
+        *self.0.getter.borrow_mut() = Some(resume.clone());
+        let parked = Getting(self);
+        let got = self.0.hub.switch();
+        resume.end();
+        drop(parked);
+        let got = got?;
+        let handed = self.0.handed.take();
+        match handed {
+            Some(value) if resume.is_mine(&got) => Ok(value),
+            _ => Err(Exception::new(InvalidSwitchError {
+                greenlet: format!("{:?}", getcurrent()),
+                got: format!("{got:?}"),
+                waiting_on: format!("{self:?}"),
+            })),
+        }
+    }
+}
+
+/// Takes the getter out again, also when its greenlet is unwound.
+struct Getting<'a, T>(&'a Waiter<T>);
+
+impl<T> Drop for Getting<'_, T> {
+    fn drop(&mut self) {
+        let getter = self.0.0.getter.take();
+        drop(getter);
+    }
+}
+
+impl<T> fmt::Debug for Waiter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<Waiter greenlet=")?;
+        match &*self.0.getter.borrow() {
+            Some(getter) => write!(f, "{:?}", getter.greenlet())?,
+            None => f.write_str("None")?,
+        }
+        match &*self.0.stored.borrow() {
+            None => {}
+            Some(Ok(_)) => f.write_str(" value=..")?,
+            Some(Err(exception)) => write!(f, " exception={exception:?}")?,
+        }
+        f.write_str(">")
+    }
+}
