@@ -1,0 +1,3 @@
+/* What bindgen reads. */
+#include "ev.h"
+#include "shim.h"

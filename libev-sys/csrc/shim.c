@@ -1,0 +1,278 @@
+/* libev's macros and internals as functions: see shim.h.
+ *
+ * The vendored libev is part of this file, so that its internals can be read. With LIBEV_SYS_SYSTEM defined,
+ * only the header is, and functions that would need the internals return EV_SHIM_UNAVAILABLE. */
+
+#ifdef LIBEV_SYS_SYSTEM
+# include "shim.h"
+#else
+# include "libev_config.h"
+# include "ev.c"
+# include "shim.h"
+#endif
+
+#include <signal.h>
+#include <stddef.h>
+
+#if EV_VERSION_MAJOR != 4 || EV_VERSION_MINOR < 33
+# error "libev-sys needs libev 4.33 or a later 4.x"
+#endif
+
+#ifndef EV_NSIG /* only ev.c knows libev's own; this is what it deduces on every current system */
+# ifdef NSIG
+#  define EV_NSIG NSIG
+# else
+#  define EV_NSIG _NSIG
+# endif
+#endif
+
+/* ------------------------------------------------------------------------------------------- constants */
+
+int ev_shim_nsig (void) { return EV_NSIG; }
+int ev_shim_header_version_major (void) { return EV_VERSION_MAJOR; }
+int ev_shim_header_version_minor (void) { return EV_VERSION_MINOR; }
+
+int
+ev_shim_has_internals (void)
+{
+#ifdef LIBEV_SYS_SYSTEM
+  return 0;
+#else
+  return 1;
+#endif
+}
+
+int
+ev_shim_has_assertions (void)
+{
+#if defined LIBEV_SYS_SYSTEM
+  return -1;
+#elif defined NDEBUG
+  return 0;
+#else
+  return 1;
+#endif
+}
+
+/* ------------------------------------------------------------------------------------------ any watcher */
+
+#define CB(type) void (*cb) (struct ev_loop *, ev_ ## type *, int)
+
+void ev_shim_init (ev_watcher *w, CB (watcher)) { ev_init (w, cb); }
+int ev_shim_is_active (const void *w) { return ev_is_active (w); }
+int ev_shim_is_pending (const void *w) { return ev_is_pending (w); }
+int ev_shim_priority (const void *w) { return ev_priority (w); }
+void ev_shim_set_priority (void *w, int priority) { ev_set_priority (w, priority); }
+void ev_shim_set_cb (void *w, CB (watcher)) { ev_set_cb ((ev_watcher *)w, cb); }
+
+void
+(*ev_shim_cb (const void *w)) (struct ev_loop *, ev_watcher *, int)
+{
+  return ((const ev_watcher *)w)->cb;
+}
+
+/* --------------------------------------------------------------------------------- each type of watcher */
+
+void ev_shim_io_init (ev_io *w, CB (io), int fd, int events) { ev_io_init (w, cb, fd, events); }
+void ev_shim_io_set (ev_io *w, int fd, int events) { ev_io_set (w, fd, events); }
+void ev_shim_io_modify (ev_io *w, int events) { ev_io_modify (w, events); }
+
+void ev_shim_timer_init (ev_timer *w, CB (timer), ev_tstamp after, ev_tstamp repeat_) { ev_timer_init (w, cb, after, repeat_); }
+void ev_shim_timer_set (ev_timer *w, ev_tstamp after, ev_tstamp repeat_) { ev_timer_set (w, after, repeat_); }
+
+#define RESCHEDULE ev_tstamp (*reschedule) (ev_periodic *, ev_tstamp)
+void
+ev_shim_periodic_init (ev_periodic *w, CB (periodic), ev_tstamp ofs, ev_tstamp ival, RESCHEDULE)
+{
+  ev_periodic_init (w, cb, ofs, ival, reschedule);
+}
+void ev_shim_periodic_set (ev_periodic *w, ev_tstamp ofs, ev_tstamp ival, RESCHEDULE) { ev_periodic_set (w, ofs, ival, reschedule); }
+ev_tstamp ev_shim_periodic_at (const ev_periodic *w) { return ev_periodic_at (w); }
+
+void ev_shim_signal_init (ev_signal *w, CB (signal), int signum_) { ev_signal_init (w, cb, signum_); }
+void ev_shim_signal_set (ev_signal *w, int signum_) { ev_signal_set (w, signum_); }
+
+void ev_shim_child_init (ev_child *w, CB (child), int pid_, int trace) { ev_child_init (w, cb, pid_, trace); }
+void ev_shim_child_set (ev_child *w, int pid_, int trace) { ev_child_set (w, pid_, trace); }
+
+void ev_shim_stat_init (ev_stat *w, CB (stat), const char *path_, ev_tstamp interval_) { ev_stat_init (w, cb, path_, interval_); }
+void ev_shim_stat_set (ev_stat *w, const char *path_, ev_tstamp interval_) { ev_stat_set (w, path_, interval_); }
+
+void ev_shim_idle_init (ev_idle *w, CB (idle)) { ev_idle_init (w, cb); }
+void ev_shim_idle_set (ev_idle *w) { (void)w; ev_idle_set (w); }
+
+void ev_shim_prepare_init (ev_prepare *w, CB (prepare)) { ev_prepare_init (w, cb); }
+void ev_shim_prepare_set (ev_prepare *w) { (void)w; ev_prepare_set (w); }
+
+void ev_shim_check_init (ev_check *w, CB (check)) { ev_check_init (w, cb); }
+void ev_shim_check_set (ev_check *w) { (void)w; ev_check_set (w); }
+
+void ev_shim_embed_init (ev_embed *w, CB (embed), struct ev_loop *other_) { ev_embed_init (w, cb, other_); }
+void ev_shim_embed_set (ev_embed *w, struct ev_loop *other_) { ev_embed_set (w, other_); }
+
+void ev_shim_fork_init (ev_fork *w, CB (fork)) { ev_fork_init (w, cb); }
+void ev_shim_fork_set (ev_fork *w) { (void)w; ev_fork_set (w); }
+
+void ev_shim_cleanup_init (ev_cleanup *w, CB (cleanup)) { ev_cleanup_init (w, cb); }
+void ev_shim_cleanup_set (ev_cleanup *w) { (void)w; ev_cleanup_set (w); }
+
+void ev_shim_async_init (ev_async *w, CB (async)) { ev_async_init (w, cb); }
+void ev_shim_async_set (ev_async *w) { (void)w; ev_async_set (w); }
+int ev_shim_async_pending (const ev_async *w) { return (int)ev_async_pending (w); }
+
+/* -------------------------------------------------------------------------------------- inside the loop */
+
+#ifdef LIBEV_SYS_SYSTEM
+# define INTERNAL(expression) EV_SHIM_UNAVAILABLE
+#else
+# define INTERNAL(expression) (expression)
+#endif
+#define LOOP_INT(name, expression) \
+  int ev_shim_loop_ ## name (struct ev_loop *loop) { (void)loop; return (int)INTERNAL (expression); }
+
+LOOP_INT (activecnt, loop->activecnt)
+LOOP_INT (sig_pending, loop->sig_pending)
+LOOP_INT (backend_fd, loop->backend_fd)
+LOOP_INT (postfork, loop->postfork)
+LOOP_INT (fdchangecnt, loop->fdchangecnt)
+LOOP_INT (timercnt, loop->timercnt)
+LOOP_INT (periodiccnt, loop->periodiccnt)
+LOOP_INT (idlecnt, loop->idleall)
+LOOP_INT (preparecnt, loop->preparecnt)
+LOOP_INT (checkcnt, loop->checkcnt)
+LOOP_INT (forkcnt, loop->forkcnt)
+LOOP_INT (cleanupcnt, loop->cleanupcnt)
+LOOP_INT (asynccnt, loop->asynccnt)
+#if EV_USE_SIGNALFD
+LOOP_INT (sigfd, loop->sigfd)
+#else
+LOOP_INT (sigfd, -1)
+#endif
+#if EV_USE_TIMERFD
+LOOP_INT (timerfd, loop->timerfd)
+#else
+LOOP_INT (timerfd, -1)
+#endif
+
+unsigned int ev_shim_loop_origflags (struct ev_loop *loop) { (void)loop; return (unsigned int)INTERNAL (loop->origflags); }
+
+struct ev_loop *
+ev_shim_signal_loop (int signum_)
+{
+#ifndef LIBEV_SYS_SYSTEM
+  if (signum_ > 0 && signum_ < EV_NSIG)
+    return signals [signum_ - 1].loop;
+#endif
+  (void)signum_;
+  return 0;
+}
+
+/* ------------------------------------------------------------------------- the default loop and SIGCHLD */
+
+static int sigchld_state;                 /* see ev_shim_sigchld_state */
+static struct sigaction sigchld_of_libev; /* what to install; valid unless the state is 0 */
+
+struct ev_loop *ev_shim_default_loop_ptr (void) { return ev_default_loop_uc_ (); }
+int ev_shim_is_default_loop (struct ev_loop *loop) { return ev_is_default_loop (loop); }
+int ev_shim_sigchld_state (void) { return sigchld_state; }
+
+/* With EVFLAG_SIGNALFD libev takes SIGCHLD by blocking it and reading a descriptor, not by a handler. This
+ * turns that off and on. Returns 0 when the loop has no signalfd. */
+static int
+sigchld_by_signalfd (struct ev_loop *loop, int on)
+{
+#if !defined LIBEV_SYS_SYSTEM && EV_USE_SIGNALFD
+  sigset_t chld;
+
+  if (loop->sigfd < 0)
+    return 0;
+
+  sigemptyset (&chld);
+  sigaddset (&chld, SIGCHLD);
+  if (on)
+    sigaddset (&loop->sigfd_set, SIGCHLD);
+  else
+    sigdelset (&loop->sigfd_set, SIGCHLD);
+  signalfd (loop->sigfd, &loop->sigfd_set, 0);
+  pthread_sigmask (on ? SIG_BLOCK : SIG_UNBLOCK, &chld, 0);
+  return 1;
+#else
+  (void)loop; (void)on;
+  return 0;
+#endif
+}
+
+/* A SIGCHLD that came while libev's handler was in place for a moment goes to the handler it was meant for. */
+static void
+sigchld_hand_on (void)
+{
+#ifndef LIBEV_SYS_SYSTEM
+  if (signals [SIGCHLD - 1].pending)
+    {
+      signals [SIGCHLD - 1].pending = 0;
+      raise (SIGCHLD);
+    }
+#endif
+}
+
+struct ev_loop *
+ev_shim_default_loop (unsigned int flags)
+{
+  struct sigaction before;
+  struct ev_loop *loop;
+
+  if (ev_default_loop_uc_ ())
+    return ev_default_loop (flags);
+
+  sigaction (SIGCHLD, 0, &before);
+  loop = ev_default_loop (flags);
+  if (!loop)
+    return 0;
+
+  if (!sigchld_by_signalfd (loop, 0))
+    {
+      sigaction (SIGCHLD, &before, &sigchld_of_libev);
+      sigchld_hand_on ();
+    }
+  sigchld_state = 1;
+  return loop;
+}
+
+void
+ev_shim_install_sigchld (void)
+{
+  struct ev_loop *loop = ev_default_loop_uc_ ();
+
+  if (!loop || sigchld_state != 1)
+    return;
+
+  if (!sigchld_by_signalfd (loop, 1))
+    sigaction (SIGCHLD, &sigchld_of_libev, 0);
+  sigchld_state = 2;
+}
+
+void
+ev_shim_reset_sigchld (void)
+{
+  if (sigchld_state == 2)
+    sigchld_state = 1;
+}
+
+void
+ev_shim_loop_destroy (struct ev_loop *loop)
+{
+  struct sigaction before;
+  int is_default = loop && ev_is_default_loop (loop);
+
+  if (!is_default)
+    {
+      ev_loop_destroy (loop);
+      return;
+    }
+
+  sigaction (SIGCHLD, 0, &before);
+  ev_loop_destroy (loop);
+  if (sigchld_state && before.sa_handler != sigchld_of_libev.sa_handler)
+    sigaction (SIGCHLD, &before, 0);
+  sigchld_state = 0;
+}
