@@ -25,6 +25,17 @@ impl Resume {
         Resume { greenlet, ticket }
     }
 
+    /// The right to start a greenlet that never ran; void as soon as its ticket is.
+    #[inline]
+    #[must_use]
+    pub fn start(greenlet: &RawGreenlet) -> Resume {
+        let ticket = greenlet.new_ticket();
+        Resume {
+            greenlet: greenlet.clone(),
+            ticket,
+        }
+    }
+
     /// The greenlet to wake.
     pub fn greenlet(&self) -> &RawGreenlet {
         &self.greenlet

@@ -1,0 +1,405 @@
+//! The `ev_loop` behind one or more [`Loop`](super::Loop) objects: whose it is, and how it ends.
+//!
+//! A thread's `Loop`s for one `ev_loop` share a [`Backing`], found in the thread's registry. So when it is
+//! destroyed through one of them, all of them know, even if libev later makes a new default loop at the same
+//! address.
+//!
+//! A loop is never freed while a run of it is on some stack (a callback may destroy it, and a greenlet may be
+//! parked inside a callback): it is marked [`Phase::Doomed`], all its watchers are stopped, all its runs are told
+//! to end, and after the last of them it is freed.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::{Rc, Weak};
+use std::thread::{self, ThreadId};
+
+use libev_sys as ev;
+use libev_sys::ev_loop;
+use parking_lot::Mutex;
+
+use super::embed::EmbedNode;
+use super::error::{CannotCreateLoop, DefaultLoopInUse, Error, SignalInUse};
+use super::flags::LoopFlags;
+use super::loop_::Loop;
+use super::signal::SIGNAL_TABLE;
+use super::state::{Litter, LoopState};
+use super::syserr;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Alive,
+    /// Destroyed, and to be freed when its last run has ended.
+    Doomed,
+    /// Freed, by us or behind our back.
+    Gone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// Made by us: the last `Loop` destroys it.
+    Us,
+    /// libev's own: one per process, left in place.
+    Default,
+    /// Made elsewhere: only an explicit `destroy` destroys it.
+    Other,
+}
+
+pub(super) struct Backing {
+    pub(super) raw: *mut ev_loop,
+    owner: Owner,
+    phase: Cell<Phase>,
+    loops: RefCell<Vec<Weak<LoopState>>>,
+    /// The started embed watchers, of other loops, that embed this one.
+    embedded_by: RefCell<Vec<Weak<EmbedNode>>>,
+    lease: Cell<Option<Lease>>,
+}
+
+thread_local! {
+    static REGISTRY: RefCell<Vec<Weak<Backing>>> = const { RefCell::new(Vec::new()) };
+    /// The doomed loops that still run. Their `Loop`s are kept for their cleanup watchers.
+    static DOOMED: RefCell<Vec<(Rc<Backing>, Vec<Loop>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The thread that may use the default loop.
+static DEFAULT_LOOP: Mutex<Option<ThreadId>> = Mutex::new(None);
+
+/// The right to use the default loop.
+struct Lease;
+
+impl Lease {
+    fn take() -> Result<Lease, DefaultLoopInUse> {
+        let mut owner = DEFAULT_LOOP.lock();
+        match *owner {
+            None => {
+                *owner = Some(thread::current().id());
+                Ok(Lease)
+            }
+            Some(_) => Err(DefaultLoopInUse),
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        *DEFAULT_LOOP.lock() = None;
+    }
+}
+
+impl Backing {
+    /// libev's default loop, made if need be.
+    pub(super) fn default(flags: LoopFlags) -> Result<Rc<Backing>, Error> {
+        if let Some(backing) = registered(|backing| backing.owner == Owner::Default) {
+            return Ok(backing);
+        }
+        let lease = Lease::take()?;
+        let raw = {
+            // libev attaches SIGCHLD to the default loop, and asserts that no other loop has it.
+            let _table = SIGNAL_TABLE.lock();
+            // SAFETY: no preconditions; the lease keeps other threads from making the default loop.
+            let (existing, taken) = unsafe {
+                (
+                    ev::ev_shim_default_loop_ptr(),
+                    ev::ev_shim_signal_loop(libc::SIGCHLD),
+                )
+            };
+            if !taken.is_null() && taken != existing {
+                return Err(SignalInUse(libc::SIGCHLD).into());
+            }
+            // SAFETY: we hold the lease and the table of signals; the assertion was just ruled out.
+            unsafe { ev::ev_shim_default_loop(flags.bits()) }
+        };
+        let backing = Backing::new(raw, flags, Owner::Default)?;
+        backing.lease.set(Some(lease));
+        Ok(backing)
+    }
+
+    /// A loop of its own.
+    pub(super) fn create(flags: LoopFlags) -> Result<Rc<Backing>, Error> {
+        // SAFETY: no preconditions.
+        let raw = unsafe { ev::ev_loop_new(flags.bits()) };
+        Backing::new(raw, flags, Owner::Us)
+    }
+
+    /// A loop that somebody else made.
+    ///
+    /// # Safety
+    /// See [`Loop::from_ptr`].
+    pub(super) unsafe fn adopt(raw: *mut ev_loop) -> Result<Rc<Backing>, Error> {
+        if let Some(backing) = registered(|backing| backing.raw == raw) {
+            return Ok(backing);
+        }
+        // SAFETY: the caller's: the loop is alive.
+        let (is_default, flags) =
+            unsafe { (ev::ev_shim_is_default_loop(raw) != 0, ev::ev_backend(raw)) };
+        let lease = if is_default {
+            Some(Lease::take()?)
+        } else {
+            None
+        };
+        let owner = if is_default {
+            Owner::Default
+        } else {
+            Owner::Other
+        };
+        let backing = Backing::new(raw, LoopFlags::from_bits(flags), owner)?;
+        backing.lease.set(lease);
+        Ok(backing)
+    }
+
+    fn new(raw: *mut ev_loop, flags: LoopFlags, owner: Owner) -> Result<Rc<Backing>, Error> {
+        let failed = |source| CannotCreateLoop { flags, source };
+        if raw.is_null() {
+            return Err(failed(io::Error::last_os_error()).into());
+        }
+        if let Err(source) = probe_descriptors() {
+            if owner == Owner::Us {
+                // SAFETY: made just now, and nobody knows it.
+                unsafe { ev::ev_loop_destroy(raw) };
+            }
+            return Err(failed(source).into());
+        }
+        // SAFETY: the loop is alive. Userdata is our sign of life: not null. Somebody else's is as good.
+        unsafe {
+            if ev::ev_userdata(raw).is_null() {
+                ev::ev_set_userdata(raw, raw.cast());
+            }
+        }
+        syserr::install();
+        let backing = Rc::new(Backing {
+            raw,
+            owner,
+            phase: Cell::new(Phase::Alive),
+            loops: RefCell::default(),
+            embedded_by: RefCell::default(),
+            lease: Cell::new(None),
+        });
+        let _ = REGISTRY.try_with(|registry| {
+            let mut registry = registry.borrow_mut();
+            registry.retain(|weak| weak.strong_count() > 0);
+            registry.push(Rc::downgrade(&backing));
+        });
+        Ok(backing)
+    }
+
+    pub(super) fn attach(&self, state: &Rc<LoopState>) {
+        let mut loops = self.loops.borrow_mut();
+        loops.retain(|weak| weak.strong_count() > 0);
+        loops.push(Rc::downgrade(state));
+    }
+
+    pub(super) fn is_default(&self) -> bool {
+        self.owner == Owner::Default
+    }
+
+    /// The `Loop` objects of this loop.
+    fn loops(&self) -> Vec<Loop> {
+        self.loops
+            .borrow()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .map(Loop::from_state)
+            .collect()
+    }
+
+    /// Whether libev's loop has not been freed, so that watchers may be stopped.
+    pub(super) fn exists(&self) -> bool {
+        self.phase.get() != Phase::Gone
+    }
+
+    /// Whether the loop is there; notices when somebody else has destroyed the default loop.
+    #[inline]
+    pub(super) fn is_alive(&self) -> bool {
+        if self.phase.get() != Phase::Alive {
+            return false;
+        }
+        // SAFETY: the default loop's memory is static; whoever destroys it has to set the userdata to null, as we do.
+        if self.owner == Owner::Default && unsafe { ev::ev_userdata(self.raw).is_null() } {
+            self.vanished();
+            return false;
+        }
+        true
+    }
+
+    #[cold]
+    fn vanished(&self) {
+        self.phase.set(Phase::Gone);
+        let mut litter = Litter::default();
+        for loop_ in self.loops() {
+            loop_.state().abandon(&mut litter);
+        }
+        drop(self.lease.take());
+        drop(litter);
+    }
+
+    /// Whether a run of the loop is on some stack.
+    fn is_running(&self) -> bool {
+        // SAFETY: only called while the loop has not been freed.
+        unsafe { ev::ev_depth(self.raw) > 0 }
+    }
+
+    /// `ev_break` for the loop and those that embed it, if they run.
+    pub(super) fn break_run(&self, how: i32) {
+        if self.phase.get() != Phase::Gone && self.is_running() {
+            // SAFETY: the loop has not been freed.
+            unsafe { ev::ev_break(self.raw, how) };
+            for host in self.hosts() {
+                host.state().backing.break_run(how);
+            }
+        }
+    }
+
+    /// Takes a break back that was meant for runs which have ended by now.
+    pub(super) fn cancel_break(&self) {
+        if self.phase.get() == Phase::Alive {
+            self.break_run(ev::EVBREAK_CANCEL);
+        }
+    }
+
+    /// The loops that embed this one.
+    pub(super) fn hosts(&self) -> Vec<Loop> {
+        let embedders = self.embedded_by.borrow();
+        embedders
+            .iter()
+            .filter_map(|node| node.upgrade()?.host())
+            .collect()
+    }
+
+    pub(super) fn embedded(&self, by: Weak<EmbedNode>) {
+        self.embedded_by.borrow_mut().push(by);
+    }
+
+    pub(super) fn no_longer_embedded(&self, by: &Weak<EmbedNode>) {
+        self.embedded_by
+            .borrow_mut()
+            .retain(|node| !node.ptr_eq(by));
+    }
+
+    /// One of its objects goes: the last one of a loop that is ours destroys it.
+    pub(super) fn release(self: &Rc<Self>, state: &LoopState) {
+        if self.owner == Owner::Us {
+            self.destroy();
+        } else if self.is_alive() {
+            let mut litter = Litter::default();
+            // SAFETY: `is_alive` has just said so.
+            unsafe { state.detach(self.raw, false, &mut litter) };
+            drop(litter);
+        }
+    }
+
+    pub(super) fn destroy(self: &Rc<Self>) {
+        if !self.is_alive() {
+            return;
+        }
+        self.phase.set(Phase::Doomed);
+        let mut litter = Litter::default();
+        let embedders: Vec<_> = self
+            .embedded_by
+            .borrow()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
+        let remains: Vec<_> = embedders
+            .into_iter()
+            .map(EmbedNode::stop_embedding)
+            .collect();
+        let loops = self.loops();
+        for loop_ in &loops {
+            // SAFETY: the loop is freed by `free` only, below.
+            unsafe { loop_.state().detach(self.raw, true, &mut litter) };
+        }
+        if self.is_running() {
+            self.break_run(ev::EVBREAK_ALL);
+            let _ = DOOMED.try_with(|doomed| doomed.borrow_mut().push((self.clone(), loops)));
+        } else {
+            self.free();
+        }
+        drop(litter);
+        drop(remains);
+    }
+
+    /// Frees a doomed loop that does not run. Its cleanup watchers are called.
+    fn free(&self) {
+        self.phase.set(Phase::Gone);
+        // SAFETY: nobody has freed the loop, no run of it is left, and all our watchers but the cleanup ones are
+        // stopped. Those are on their loops' lists and so alive until they are abandoned below.
+        unsafe {
+            ev::ev_set_userdata(self.raw, std::ptr::null_mut());
+            ev::ev_shim_loop_destroy(self.raw);
+        }
+        let mut litter = Litter::default();
+        for loop_ in self.loops() {
+            loop_.state().abandon(&mut litter);
+        }
+        drop(self.lease.take());
+        drop(litter);
+    }
+}
+
+impl Drop for Backing {
+    fn drop(&mut self) {
+        if self.phase.get() == Phase::Doomed {
+            // The thread ends while C code runs the loop, and so never will again: it cannot be freed. Nor may
+            // another thread have it.
+            std::mem::forget(self.lease.take());
+        }
+    }
+}
+
+/// Frees the doomed loops of this thread that have stopped running. Called whenever a run has ended.
+#[inline]
+pub(super) fn free_doomed() {
+    if DOOMED.try_with(|doomed| doomed.borrow().is_empty()) == Ok(false) {
+        free_some();
+    }
+}
+
+#[cold]
+fn free_some() {
+    let ready = |(backing, _): &mut (Rc<Backing>, Vec<Loop>)| !backing.is_running();
+    let ready: Vec<_> = DOOMED.with_borrow_mut(|doomed| doomed.extract_if(.., ready).collect());
+    for (backing, _loops) in ready {
+        backing.free();
+    }
+}
+
+/// The first of this thread's living loops that fits.
+fn registered(fits: impl Fn(&Backing) -> bool) -> Option<Rc<Backing>> {
+    let backings: Vec<_> = REGISTRY
+        .try_with(|registry| registry.borrow().iter().filter_map(Weak::upgrade).collect())
+        .unwrap_or_default();
+    backings
+        .into_iter()
+        .find(|backing| fits(backing) && backing.is_alive())
+}
+
+/// A `Loop` of this thread: one that runs, if any does, else the youngest.
+pub(super) fn any_loop() -> Option<Loop> {
+    let backings: Vec<Rc<Backing>> = REGISTRY
+        .try_with(|registry| registry.borrow().iter().filter_map(Weak::upgrade).collect())
+        .ok()?;
+    let alive = || {
+        backings
+            .iter()
+            .rev()
+            .filter(|backing| backing.phase.get() == Phase::Alive)
+    };
+    alive()
+        .find(|backing| backing.is_running())
+        .or_else(|| alive().next())?
+        .loops()
+        .pop()
+}
+
+/// libev makes an eventfd or a pipe for each loop and, when it cannot, tries again for ever. So we try first.
+fn probe_descriptors() -> io::Result<()> {
+    let mut fds = [-1; 2];
+    // SAFETY: `fds` has room for two descriptors.
+    if unsafe { libc::pipe(fds.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    for fd in fds {
+        // SAFETY: we have just made it.
+        unsafe { libc::close(fd) };
+    }
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! What may not cross libev's C frames, and when libev may not be entered.
+//!
+//! A callback that libev calls is Rust code with C frames below it. Two ways out of it would jump over them: a
+//! panic, and the [`ForcedUnwind`] of a greenlet whose last handle was dropped. Every `extern "C"` function of
+//! this module therefore runs its body in [`enter`]. A panic is reported. A forced unwinding is *stashed*: the
+//! loops whose runs are on this stack are told to break, callbacks that libev still delivers on the way out are
+//! put aside ([`defer`]), and whoever called into libev from Rust goes on unwinding ([`leave`]) once C's frames
+//! are gone. Nobody switches greenlets between the two, so one stash per thread is enough.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, Write};
+use std::mem::ManuallyDrop;
+use std::rc::Rc;
+use std::thread;
+
+use greenlet_core::unwind::{Caught, ForcedUnwind, catch};
+use libev_sys as ev;
+
+use super::backing::Backing;
+use super::loop_::Loop;
+use super::node::AnyNode;
+
+// None of these needs a destructor, so they can be used while the thread ends, too: hubs are destroyed then. The
+// stash and the deferred events are empty whenever no unwinding is on its way.
+thread_local! {
+    static UNWINDING: Cell<bool> = const { Cell::new(false) };
+    static UNINTERRUPTIBLE: Cell<bool> = const { Cell::new(false) };
+    static STASH: RefCell<ManuallyDrop<Option<ForcedUnwind>>> = const { RefCell::new(ManuallyDrop::new(None)) };
+    static DEFERRED: RefCell<ManuallyDrop<Vec<Deferred>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
+}
+
+/// An event that could not be delivered.
+type Deferred = (Rc<dyn AnyNode>, i32);
+
+/// Whether this thread is inside a callback from which libev must not be called.
+#[inline]
+pub(super) fn is_uninterruptible() -> bool {
+    UNINTERRUPTIBLE.get()
+}
+
+/// Runs `f`, which libev calls at a moment when its state is not to be touched. Nothing leaves it.
+pub(super) fn uninterruptible<R>(f: impl FnOnce() -> R) -> Result<R, Caught> {
+    let before = UNINTERRUPTIBLE.replace(true);
+    let result = catch(f);
+    UNINTERRUPTIBLE.set(before);
+    result
+}
+
+/// Whether a forced unwinding waits for C's frames to leave.
+#[inline]
+pub(super) fn is_unwinding() -> bool {
+    UNWINDING.get()
+}
+
+/// The body of every function that libev calls: nothing leaves it, and `loop_` lives until it is over.
+#[inline]
+pub(super) fn enter(loop_: Loop, f: impl FnOnce(&Loop)) {
+    if let Err(caught) = catch(|| f(&loop_)) {
+        absorb(&loop_, caught);
+    }
+    if Rc::strong_count(loop_.state()) == 1 {
+        take_down(loop_);
+    }
+}
+
+/// The last handle was dropped meanwhile; now this one takes the loop down.
+#[cold]
+fn take_down(loop_: Loop) {
+    let backing = loop_.state().backing.clone();
+    match catch(move || drop(loop_)) {
+        Ok(()) => {}
+        Err(Caught::Panic(exception)) => complain(format_args!(
+            "panic while a loop was dropped: {exception:?}"
+        )),
+        Err(Caught::Forced(unwind)) => stash(&backing, unwind),
+    }
+}
+
+/// Deals with what an outermost `catch` caught.
+#[cold]
+pub(super) fn absorb(loop_: &Loop, caught: Caught) {
+    match caught {
+        Caught::Panic(exception) => {
+            complain(format_args!("Unhandled in the event loop: {exception:?}"))
+        }
+        Caught::Forced(unwind) => stash(&loop_.state().backing, unwind),
+    }
+}
+
+/// Keeps a forced unwinding for [`leave`] and makes the runs on this stack end.
+#[cold]
+pub(super) fn stash(backing: &Backing, unwind: ForcedUnwind) {
+    STASH.with_borrow_mut(|stash| **stash = Some(unwind));
+    UNWINDING.set(true);
+    backing.break_run(ev::EVBREAK_ALL);
+}
+
+/// Puts an event aside that libev delivers while a forced unwinding waits; [`leave`] feeds it again.
+#[cold]
+pub(super) fn defer(node: Rc<dyn AnyNode>, revents: i32) {
+    DEFERRED.with_borrow_mut(|deferred| deferred.push((node, revents)));
+}
+
+/// To be called by Rust code after every C function that may have run callbacks: goes on with a forced
+/// unwinding that was stashed meanwhile.
+#[inline]
+pub(super) fn leave(loop_: &Loop) {
+    if UNWINDING.get() {
+        resume(loop_);
+    }
+}
+
+#[cold]
+fn resume(loop_: &Loop) {
+    let Some(unwind) = STASH.with_borrow_mut(|stash| stash.take()) else {
+        return;
+    };
+    UNWINDING.set(false);
+    let deferred = DEFERRED.with_borrow_mut(|deferred| std::mem::take(&mut **deferred));
+    for (node, revents) in deferred {
+        node.feed_again(revents);
+    }
+    // The break was meant for the runs on this stack; others of this loop, parked on theirs, shall go on.
+    loop_.state().backing.cancel_break();
+    unwind.resume()
+}
+
+/// [`leave`] for a destructor, which must not unwind if a panic is on its way already: then the greenlet's own is
+/// given up.
+#[cold]
+pub(super) fn leave_in_drop(loop_: &Loop) {
+    if UNWINDING.get() && thread::panicking() {
+        UNWINDING.set(false);
+        drop(STASH.with_borrow_mut(|stash| stash.take()));
+        drop(DEFERRED.with_borrow_mut(|deferred| std::mem::take(&mut **deferred)));
+    }
+    leave(loop_);
+}
+
+/// Prints to stderr, and does not mind when there is none.
+pub(super) fn complain(message: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{message}");
+}

@@ -1,0 +1,218 @@
+//! What can go wrong with a loop or a watcher: one small type per outcome, and [`Error`] for any of them.
+//!
+//! gevent raises `ValueError`, `TypeError`, `AttributeError` or `OSError` for these; each type says which.
+
+use std::io;
+use std::os::fd::RawFd;
+
+/// Any error of this module.
+///
+/// ```
+/// use hub::core::{Error, Loop};
+///
+/// let loop_ = Loop::new("", false)?;
+/// loop_.destroy()?;
+/// assert!(matches!(loop_.run(), Err(Error::Destroyed(_))));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// See [`LoopDestroyed`].
+    #[error(transparent)]
+    Destroyed(#[from] LoopDestroyed),
+    /// See [`InvalidFlag`].
+    #[error(transparent)]
+    InvalidFlag(#[from] InvalidFlag),
+    /// See [`UnsupportedBackend`].
+    #[error(transparent)]
+    UnsupportedBackend(#[from] UnsupportedBackend),
+    /// See [`CannotCreateLoop`].
+    #[error(transparent)]
+    CannotCreateLoop(#[from] CannotCreateLoop),
+    /// See [`DefaultLoopInUse`].
+    #[error(transparent)]
+    DefaultLoopInUse(#[from] DefaultLoopInUse),
+    /// See [`BadFd`].
+    #[error(transparent)]
+    BadFd(#[from] BadFd),
+    /// See [`IllegalEvents`].
+    #[error(transparent)]
+    IllegalEvents(#[from] IllegalEvents),
+    /// See [`IllegalTime`].
+    #[error(transparent)]
+    IllegalTime(#[from] IllegalTime),
+    /// See [`IllegalSignal`].
+    #[error(transparent)]
+    IllegalSignal(#[from] IllegalSignal),
+    /// See [`SignalInUse`].
+    #[error(transparent)]
+    SignalInUse(#[from] SignalInUse),
+    /// See [`IllegalPath`].
+    #[error(transparent)]
+    IllegalPath(#[from] IllegalPath),
+    /// See [`NotDefaultLoop`].
+    #[error(transparent)]
+    NotDefaultLoop(#[from] NotDefaultLoop),
+    /// See [`NotEmbeddable`].
+    #[error(transparent)]
+    NotEmbeddable(#[from] NotEmbeddable),
+    /// See [`WatcherInUse`].
+    #[error(transparent)]
+    WatcherInUse(#[from] WatcherInUse),
+    /// See [`Uninterruptible`].
+    #[error(transparent)]
+    Uninterruptible(#[from] Uninterruptible),
+    /// See [`RefUnderflow`].
+    #[error(transparent)]
+    RefUnderflow(#[from] RefUnderflow),
+    /// See [`NoInternals`].
+    #[error(transparent)]
+    NoInternals(#[from] NoInternals),
+}
+
+/// The loop has been destroyed. `ValueError` in gevent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("operation on destroyed loop")]
+pub struct LoopDestroyed;
+
+/// A name that is neither a backend nor a flag. `ValueError` in gevent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("Invalid backend or flag: {name:?}\nPossible values: {}", super::flags::names().join(", "))]
+pub struct InvalidFlag {
+    /// The name that was given.
+    pub name: String,
+}
+
+/// A backend that libev does not know, or that this platform does not have. `ValueError` in gevent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Unsupported backend: {backends}")]
+pub struct UnsupportedBackend {
+    /// The backends that were asked for.
+    pub backends: super::LoopFlags,
+}
+
+/// libev could not make a loop: the kernel refused every backend asked for, or there are no file descriptors
+/// left. `SystemError` in gevent.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot create a loop with flags {flags:?}: {source}")]
+pub struct CannotCreateLoop {
+    /// The flags that were asked for.
+    pub flags: super::LoopFlags,
+    /// The reason the kernel gave.
+    pub source: io::Error,
+}
+
+/// Another thread uses libev's default loop, of which there is one per process.
+///
+/// gevent leaves that to the user; here it is an error, because two threads in one loop are a data race.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the default loop is in use by another thread")]
+pub struct DefaultLoopInUse;
+
+/// A file descriptor that is negative or not open. `ValueError` or `OSError` in gevent.
+#[derive(Debug, thiserror::Error)]
+#[error("bad file descriptor {fd}: {source}")]
+pub struct BadFd {
+    /// The descriptor that was given.
+    pub fd: RawFd,
+    /// What the kernel said about it; `EBADF`.
+    pub source: io::Error,
+}
+
+/// Events that an io watcher cannot wait for. `ValueError` in gevent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("illegal event mask: {0}")]
+pub struct IllegalEvents(
+    /// The events that were given.
+    pub super::Events,
+);
+
+/// A number of seconds that makes no sense where it was given. `ValueError` in gevent.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("illegal value for {what}: {value}")]
+pub struct IllegalTime {
+    /// The parameter.
+    pub what: &'static str,
+    /// The value that was given.
+    pub value: f64,
+}
+
+/// A number that is not a signal, or a signal that cannot be caught. `ValueError` in gevent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("illegal signal number: {0}")]
+pub struct IllegalSignal(
+    /// The number that was given.
+    pub i32,
+);
+
+/// The signal is watched by another loop: libev delivers each signal to one loop only. An abort in gevent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("signal {0} is attached to another loop")]
+pub struct SignalInUse(
+    /// The signal.
+    pub i32,
+);
+
+/// A path with a NUL byte inside. `ValueError` in Python.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("embedded null byte in path {0:?}")]
+pub struct IllegalPath(
+    /// The path that was given.
+    pub std::path::PathBuf,
+);
+
+/// Child watchers are only available on the default loop. `TypeError` in gevent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("child watchers are only available on the default loop")]
+pub struct NotDefaultLoop;
+
+/// The loop cannot be embedded there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotEmbeddable {
+    /// Its backend has no file descriptor that another loop could wait for, see
+    /// [`embeddable_backends`](super::embeddable_backends).
+    #[error("loops with backend {0} cannot be embedded")]
+    Backend(super::LoopFlags),
+    /// It would embed itself, directly or through other loops.
+    #[error("a loop cannot be embedded into itself")]
+    Cycle,
+}
+
+/// The attribute cannot be changed while the watcher is active or pending. `AttributeError` in gevent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{watcher:?} watcher attribute {attribute:?} is read-only while watcher is active or pending"
+)]
+pub struct WatcherInUse {
+    /// The type of the watcher.
+    pub watcher: &'static str,
+    /// The attribute.
+    pub attribute: &'static str,
+}
+
+/// Called from a place where libev cannot be called: a [`Periodic`](super::Periodic)'s reschedule function or
+/// a [`set_syserr_cb`](super::set_syserr_cb) callback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the loop cannot be used from a reschedule or system error callback")]
+pub struct Uninterruptible;
+
+/// There are more [`unref`](super::Loop::unref)s than references.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the loop has been unref'd more often than ref'd")]
+pub struct RefUnderflow;
+
+/// The linked libev does not let us look inside its loops (it is the system's, not ours). `AttributeError` in
+/// gevent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the linked libev does not expose its internals")]
+pub struct NoInternals;
+
+/// Thrown through a hub that is being destroyed: the loop forgets its callbacks and breaks.
+///
+/// Returned by a callback (or given to [`Loop::handle_error`](super::Loop::handle_error)), it is never printed.
+/// Source: `gevent.exceptions.HubDestroyed`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
+#[error("HubDestroyed")]
+pub struct HubDestroyed;

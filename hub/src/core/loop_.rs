@@ -1,0 +1,438 @@
+//! [`Loop`]: making, running, ending. Source: gevent's `loop` class in corecext.pyx.
+
+use std::fmt::Debug;
+use std::rc::Rc;
+
+use greenlet_core::unwind::catch;
+use greenlet_core::{Exception, unwind::Caught};
+use libev_sys as ev;
+use libev_sys::ev_loop;
+use waiter::Resume;
+
+use super::backing::{self, Backing};
+use super::boundary;
+use super::callback::{Callback, Entry, ThreadsafeCallback};
+use super::error::{Error, HubDestroyed, LoopDestroyed, Uninterruptible};
+use super::flags::{IntoFlags, LoopFlags};
+use super::handler::CallbackResult;
+use super::state::LoopState;
+use super::threadsafe::ThreadsafeLoop;
+
+/// An event loop: libev's `ev_loop` with gevent's queue of callbacks.
+///
+/// A handle: clones are the same loop, and equal. It belongs to one thread. When the last handle is dropped (a
+/// watcher handle holds one too) its watchers are stopped, and the loop is destroyed, unless it is libev's default
+/// loop or was made elsewhere ([`from_ptr`](Self::from_ptr)). A started watcher does not keep the loop alive, but
+/// a handle inside of its callback does, until the watcher is stopped or the loop destroyed.
+///
+/// # The default loop
+///
+/// libev has one per process, and child watchers work on no other. `Loop::new(flags, true)` is that one, made by
+/// the first call (later flags are ignored). Several `Loop`s on it may exist in one thread: each has its own queue
+/// of callbacks, and destroying one destroys the loop for all. While one exists, no other thread gets any.
+///
+/// # Errors
+///
+/// Once the loop is destroyed, nearly all methods fail with [`LoopDestroyed`]. From a
+/// [reschedule](super::Periodic) or [system error](super::set_syserr_cb) callback, all that would change the loop
+/// fail with [`Uninterruptible`].
+///
+/// ```
+/// use hub::core::Loop;
+///
+/// let loop_ = Loop::new("", false)?;
+/// let timer = loop_.timer(0.01, 0.0)?;
+/// timer.start(|| println!("done"))?;
+/// loop_.run()?;
+/// assert!(!timer.active());
+/// # Ok::<(), hub::core::Error>(())
+/// ```
+///
+/// A loop never leaves its thread:
+///
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// send(hub::core::Loop::new("", false).unwrap());
+/// ```
+pub struct Loop(Rc<LoopState>);
+
+/// How far [`Loop::break_`] goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(i32)]
+pub enum Break {
+    /// Takes back an earlier break.
+    Cancel = ev::EVBREAK_CANCEL,
+    /// The innermost run ends.
+    #[default]
+    One = ev::EVBREAK_ONE,
+    /// All runs end.
+    All = ev::EVBREAK_ALL,
+}
+
+/// Takes the errors of callbacks. A closure is one, too.
+pub trait ErrorHandler {
+    /// Called with the error that a callback returned (or panicked with), and with the watcher or callback as
+    /// context; no context means that it concerns the loop as a whole.
+    ///
+    /// It may switch greenlets. A panic in it is printed.
+    fn handle_error(&self, context: Option<&dyn Debug>, error: Exception);
+}
+
+impl<F: Fn(Option<&dyn Debug>, Exception)> ErrorHandler for F {
+    fn handle_error(&self, context: Option<&dyn Debug>, error: Exception) {
+        self(context, error);
+    }
+}
+
+impl Loop {
+    /// A loop; see [`IntoFlags`] for what `flags` may be. [`NOENV`](LoopFlags::NOENV) and
+    /// [`FORKCHECK`](LoopFlags::FORKCHECK) are always added. `default`: libev's default loop.
+    ///
+    /// # Errors
+    /// An unknown flag; a backend that is not supported here, or that the kernel refuses; no descriptors left; for
+    /// the default loop, when another thread uses it or another loop watches `SIGCHLD`.
+    pub fn new(flags: impl IntoFlags, default: bool) -> Result<Loop, Error> {
+        interruptible()?;
+        let flags = flags.into_flags()?.check()? | LoopFlags::NOENV | LoopFlags::FORKCHECK;
+        let backing = if default {
+            Backing::default(flags)?
+        } else {
+            Backing::create(flags)?
+        };
+        Ok(Loop(LoopState::new(backing)))
+    }
+
+    /// A `Loop` for an `ev_loop` that somebody else made, in C perhaps. Dropping it stops the watchers that were
+    /// started through it and leaves the loop alone; [`destroy`](Self::destroy) destroys it.
+    ///
+    /// # Errors
+    /// It is the default loop, and another thread uses it.
+    ///
+    /// # Safety
+    /// `raw` is a living loop that no other thread uses. It is not destroyed as long as this `Loop` (or a clone, or a
+    /// watcher of it) exists, except by `destroy`. The default loop may be: libev's userdata, which must not be set
+    /// to null, says so.
+    pub unsafe fn from_ptr(raw: *mut ev_loop) -> Result<Loop, Error> {
+        interruptible()?;
+        // SAFETY: the caller's.
+        let backing = unsafe { Backing::adopt(raw)? };
+        Ok(Loop(LoopState::new(backing)))
+    }
+
+    /// libev's loop, for C code that shares it. Such code may do all that libev allows, except destroy it while
+    /// watchers are active, change watchers that are ours, or set its userdata to null.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn as_ptr(&self) -> Result<*mut ev_loop, Error> {
+        Ok(self.look()?)
+    }
+
+    /// Runs until no watcher that counts is active and no callback queued, or until a
+    /// [`break_`](Self::break_). Says whether anything is still active, as `ev_run` does.
+    ///
+    /// May be called from a callback.
+    ///
+    /// # Errors
+    /// The loop is destroyed. That a callback destroys it ends the run, without an error.
+    pub fn run(&self) -> Result<bool, Error> {
+        self.run_flags(0)
+    }
+
+    /// Handles what is ready, without waiting: gevent's `run(nowait=True)`.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    pub fn run_nowait(&self) -> Result<bool, Error> {
+        self.run_flags(ev::EVRUN_NOWAIT)
+    }
+
+    /// Waits once and handles what that brings: gevent's `run(once=True)`.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    pub fn run_once(&self) -> Result<bool, Error> {
+        self.run_flags(ev::EVRUN_ONCE)
+    }
+
+    fn run_flags(&self, flags: i32) -> Result<bool, Error> {
+        let raw_loop = self.modify()?;
+        // A callback may drop the handle that `self` is.
+        let this = self.clone();
+        let state = this.state();
+        state.broken.set(false);
+        loop {
+            // SAFETY: the loop is alive, and libev allows to run it (from a callback, too; `modify` has excluded
+            // the moments when not). `this` keeps it until the run is over.
+            let active = unsafe { ev::ev_run(raw_loop, flags) } != 0;
+            backing::free_doomed();
+            boundary::leave(&this);
+            if this.look().is_err() {
+                return Ok(false);
+            }
+            if active || flags != 0 || state.broken.get() {
+                return Ok(active);
+            }
+            // What another thread queued counts as active, but it can only be counted on this thread.
+            // SAFETY: `look` has just said that the loop is alive.
+            if !unsafe { state.collect_mail(raw_loop) } {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Makes [`run`](Self::run) return, when the callbacks that are already pending have run.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn break_(&self, how: Break) -> Result<(), Error> {
+        let raw_loop = self.modify()?;
+        self.0.broken.set(how != Break::Cancel);
+        // SAFETY: `modify` says that the loop is alive.
+        unsafe { ev::ev_break(raw_loop, how as i32) };
+        Ok(())
+    }
+
+    /// Adds a reference: the loop runs on even without active watchers.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn ref_(&self) -> Result<(), Error> {
+        let raw_loop = self.modify()?;
+        // SAFETY: `modify` says that the loop is alive.
+        unsafe { ev::ev_ref(raw_loop) };
+        Ok(())
+    }
+
+    /// Takes a reference away, one that [`ref_`](Self::ref_) added or that of an active watcher. Unbalanced calls
+    /// make the loop end too early or never; memory is safe all the same.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn unref(&self) -> Result<(), Error> {
+        let raw_loop = self.modify()?;
+        // SAFETY: `modify` says that the loop is alive.
+        unsafe { ev::ev_unref(raw_loop) };
+        Ok(())
+    }
+
+    /// To be called in the child after a `fork` if the loop is to be used there. (With
+    /// [`FORKCHECK`](LoopFlags::FORKCHECK), always on, the loop also notices by itself when it next runs.) Source:
+    /// ev.pod, `ev_loop_fork`.
+    ///
+    /// # Errors
+    /// Only when called from where libev cannot be called; on a destroyed loop it does nothing.
+    pub fn reinit(&self) -> Result<(), Error> {
+        match self.modify() {
+            Ok(raw_loop) => {
+                // SAFETY: `modify` says that the loop is alive.
+                unsafe { ev::ev_loop_fork(raw_loop) };
+                Ok(())
+            }
+            Err(Error::Destroyed(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Stops all watchers, forgets all callbacks and destroys libev's loop. If it is running, its runs end first.
+    /// [`Cleanup`](super::Cleanup) watchers are called. Twice is fine.
+    ///
+    /// # Errors
+    /// Only when called from where libev cannot be called.
+    pub fn destroy(&self) -> Result<(), Error> {
+        interruptible()?;
+        let this = self.clone();
+        this.state().backing.destroy();
+        boundary::leave(&this);
+        Ok(())
+    }
+
+    /// Queues `callback`: the loop calls it once, before it next waits. Callbacks run in the order in which they
+    /// were queued, and keep the loop running until they have.
+    ///
+    /// ```
+    /// # let loop_ = hub::core::Loop::new("", false)?;
+    /// let callback = loop_.run_callback(|| println!("soon"))?;
+    /// assert!(callback.pending());
+    /// loop_.run()?;
+    /// assert!(!callback.scheduled());
+    /// # Ok::<(), hub::core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn run_callback<F, R>(&self, callback: F) -> Result<Callback, Error>
+    where
+        F: FnOnce() -> R + 'static,
+        R: CallbackResult + 'static,
+    {
+        let raw_loop = self.modify()?;
+        let callback = Callback::new(callback);
+        // SAFETY: `modify` says that the loop is alive.
+        unsafe { self.0.enqueue(raw_loop, callback.to_entry()) };
+        Ok(callback)
+    }
+
+    /// Queues the waking of a greenlet, in one line with the callbacks. Allocates nothing (once the queue has
+    /// grown to its usual size).
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    #[inline]
+    pub fn run_callback_resume(&self, resume: Resume) -> Result<(), Error> {
+        let raw_loop = self.modify()?;
+        // SAFETY: `modify` says that the loop is alive.
+        unsafe { self.0.enqueue(raw_loop, Entry::Resume(resume)) };
+        Ok(())
+    }
+
+    /// [`ThreadsafeLoop::run_callback_threadsafe`] for this loop.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn run_callback_threadsafe<F, R>(&self, callback: F) -> Result<ThreadsafeCallback, Error>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: CallbackResult,
+    {
+        Ok(self.threadsafe().run_callback_threadsafe(callback)?)
+    }
+
+    /// The loop for other threads.
+    pub fn threadsafe(&self) -> ThreadsafeLoop {
+        ThreadsafeLoop::new(self.0.link.clone())
+    }
+
+    /// Who gets the errors of callbacks; `None`: they are printed and the run ends. The handler should hold
+    /// whatever holds the loop weakly, or neither is ever dropped.
+    pub fn set_error_handler(&self, handler: Option<Rc<dyn ErrorHandler>>) {
+        let old = self.0.error_handler.replace(handler);
+        drop(old);
+    }
+
+    /// The handler that was set.
+    pub fn error_handler(&self) -> Option<Rc<dyn ErrorHandler>> {
+        self.0.error_handler.borrow().clone()
+    }
+
+    /// Gives an error to the error handler. [`HubDestroyed`] goes to no handler: the queued callbacks are
+    /// forgotten and the run ends.
+    pub fn handle_error(&self, context: Option<&dyn Debug>, error: Exception) {
+        if error.is::<HubDestroyed>() {
+            if let Ok(raw_loop) = self.modify() {
+                // SAFETY: `modify` says that the loop is alive.
+                unsafe { self.0.clear_queue(raw_loop) };
+                let _ = self.break_(Break::One);
+            }
+            return;
+        }
+        match self.error_handler() {
+            Some(handler) => handler.handle_error(context, error),
+            None => self.default_handle_error(context, error),
+        }
+    }
+
+    /// Prints the error to stderr and ends the innermost run: what happens without a handler.
+    pub fn default_handle_error(&self, context: Option<&dyn Debug>, error: Exception) {
+        match context {
+            Some(context) => boundary::complain(format_args!("{error:?}\n    in {context:?}")),
+            None => boundary::complain(format_args!("{error:?}")),
+        }
+        let _ = self.break_(Break::One);
+    }
+
+    /// [`handle_error`](Self::handle_error) for callers that nothing may leave.
+    #[cold]
+    pub(super) fn report(&self, context: Option<&dyn Debug>, error: Exception) {
+        match catch(|| self.handle_error(context, error)) {
+            Ok(()) => {}
+            Err(Caught::Panic(panic)) => {
+                boundary::complain(format_args!("panic in the error handler: {panic:?}"))
+            }
+            Err(forced) => boundary::absorb(self, forced),
+        }
+    }
+
+    /// Queues an error from a place where nothing can be reported, and wakes the loop for it.
+    #[cold]
+    pub(super) fn report_later(&self, context: Option<&'static str>, error: Exception) {
+        if let Ok(raw_loop) = self.look() {
+            // SAFETY: `look` says that the loop is alive. Both calls change nothing but a counter, a flag and a
+            // descriptor, which is allowed at any time.
+            unsafe {
+                self.0.enqueue(raw_loop, Entry::Report(context, error));
+                self.0.wake(raw_loop);
+            }
+        }
+    }
+
+    pub(super) fn from_state(state: Rc<LoopState>) -> Loop {
+        Loop(state)
+    }
+
+    #[inline]
+    pub(super) fn state(&self) -> &Rc<LoopState> {
+        &self.0
+    }
+
+    /// libev's loop, to look at.
+    #[inline]
+    pub(super) fn look(&self) -> Result<*mut ev_loop, LoopDestroyed> {
+        if self.0.dead.get() || !self.0.backing.is_alive() {
+            return Err(LoopDestroyed);
+        }
+        Ok(self.0.backing.raw)
+    }
+
+    /// libev's loop, to change.
+    #[inline]
+    pub(super) fn modify(&self) -> Result<*mut ev_loop, Error> {
+        interruptible()?;
+        Ok(self.look()?)
+    }
+}
+
+#[inline]
+fn interruptible() -> Result<(), Uninterruptible> {
+    if boundary::is_uninterruptible() {
+        Err(Uninterruptible)
+    } else {
+        Ok(())
+    }
+}
+
+impl Clone for Loop {
+    #[inline]
+    fn clone(&self) -> Loop {
+        Loop(self.0.clone())
+    }
+}
+
+impl PartialEq for Loop {
+    fn eq(&self, other: &Loop) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Loop {}
+
+impl Drop for Loop {
+    #[inline]
+    fn drop(&mut self) {
+        if Rc::strong_count(&self.0) == 1 && !self.0.dead.get() {
+            last_handle_dropped(&self.0);
+        }
+    }
+}
+
+#[cold]
+fn last_handle_dropped(state: &Rc<LoopState>) {
+    if boundary::is_uninterruptible() {
+        // A reschedule function dropped it. libev cannot be called now, and nobody will call us later.
+        std::mem::forget(state.clone());
+    } else {
+        state.backing.release(state);
+        // The cleanup watchers were called.
+        boundary::leave_in_drop(&Loop(state.clone()));
+    }
+}

@@ -1,0 +1,104 @@
+//! gevent's `core` module: libev's event loop and its watchers, safe to use.
+//!
+//! A [`Loop`] waits for events; a [`Watcher`] says which, and what to call. Everything has gevent's name and
+//! meaning (corecext.pyx, callbacks.c), and libev's where gevent has none ([`Periodic`], [`Embed`], [`Cleanup`]).
+//!
+//! ```
+//! use hub::core::Loop;
+//!
+//! let loop_ = Loop::new((), false)?;
+//! let timer = loop_.timer(0.001, 0.0)?;
+//! timer.start(|| println!("timer"))?;
+//! loop_.run_callback(|| println!("first"))?;
+//! loop_.run()?;
+//! # Ok::<(), hub::core::Error>(())
+//! ```
+//!
+//! # What is different from gevent
+//!
+//! - Keyword arguments are methods: `timer(0.1, ref=False)` is `timer(0.1, 0.0)?.with_ref(false)?`.
+//! - Watchers are not subclasses but dereference to [`Watcher`].
+//! - Callbacks take no arguments: they are closures.
+//! - Nothing asserts or aborts in libev: what would is an [`Error`].
+//! - A loop may be destroyed from inside a callback, and other threads may hold handles to it that outlive it.
+//!
+//! # What a callback may do
+//!
+//! Anything: see [`Watcher`]. In particular it may switch to another greenlet, which is how a hub resumes a
+//! waiter; the run stays suspended until somebody switches back. Only the functions given to
+//! [`Loop::periodic_reschedule`] and [`set_syserr_cb`] are restricted.
+//!
+//! # Rooms
+//!
+//! | file | job |
+//! |---|---|
+//! | `loop_.rs`, `loop_info.rs` | [`Loop`]: making, running, ending; what it tells about itself |
+//! | `state.rs` | what one `Loop` owns: internal watchers, queue, list of started watchers |
+//! | `backing.rs` | the `ev_loop` behind it: whose it is, and how it ends |
+//! | `callback.rs`, `run_callbacks.rs` | queued callbacks, and their rounds |
+//! | `threadsafe.rs`, `link.rs` | a loop as other threads see it |
+//! | `watcher.rs`, `node.rs`, `handler.rs` | what watchers have in common: the handle, the node behind it, the callback |
+//! | `trampoline.rs`, `boundary.rs` | from C to the callback and back, and what may not cross |
+//! | `io.rs` .. `cleanup.rs` | the types of watchers |
+
+mod async_;
+mod backing;
+mod boundary;
+mod callback;
+mod child;
+mod cleanup;
+mod embed;
+mod error;
+mod events;
+mod flags;
+mod handler;
+mod io;
+mod link;
+mod loop_;
+mod loop_info;
+mod node;
+mod periodic;
+mod plain;
+mod run_callbacks;
+mod signal;
+mod stat;
+mod state;
+mod syserr;
+mod threadsafe;
+mod timer;
+mod trampoline;
+mod watcher;
+
+pub use async_::{Async, AsyncClosed, AsyncSender};
+pub use callback::{Callback, ThreadsafeCallback};
+pub use child::Child;
+pub use cleanup::Cleanup;
+pub use embed::Embed;
+pub use error::{
+    BadFd, CannotCreateLoop, DefaultLoopInUse, Error, HubDestroyed, IllegalEvents, IllegalPath,
+    IllegalSignal, IllegalTime, InvalidFlag, LoopDestroyed, NoInternals, NotDefaultLoop,
+    NotEmbeddable, RefUnderflow, SignalInUse, Uninterruptible, UnsupportedBackend, WatcherInUse,
+};
+pub use events::Events;
+pub use flags::{IntoFlags, LoopFlags};
+pub use handler::CallbackResult;
+pub use io::Io;
+pub use loop_::{Break, ErrorHandler, Loop};
+pub use loop_info::{
+    embeddable_backends, get_header_version, get_version, recommended_backends, supported_backends,
+    time,
+};
+pub use periodic::Periodic;
+pub use plain::{Check, Fork, Idle, Prepare};
+pub use run_callbacks::{getswitchinterval, setswitchinterval};
+pub use signal::Signal;
+pub use stat::Stat;
+pub use syserr::{SyserrCallback, SystemError, set_syserr_cb};
+pub use threadsafe::ThreadsafeLoop;
+pub use timer::Timer;
+pub use watcher::Watcher;
+
+/// The lowest priority of a watcher.
+pub const MINPRI: i32 = libev_sys::EV_MINPRI;
+/// The highest priority of a watcher.
+pub const MAXPRI: i32 = libev_sys::EV_MAXPRI;

@@ -1,0 +1,358 @@
+//! The node behind every watcher: libev's struct, pinned, and what we know about it.
+//!
+//! # What keeps a node sound
+//!
+//! 1. libev knows a node's address only while the watcher is active or pending.
+//! 2. While it is, the node is in its loop's `started` list, which holds a strong reference.
+//! 3. Whoever takes a node off that list has stopped it first ([`LoopState::forget`] is only called by
+//!    [`stop`] and by the teardown of the loop), and a loop stops all its nodes before it goes.
+//!
+//! So a pointer that libev passes back always points to a live node, and the node's loop is alive too. libev's
+//! `data` field belongs to us: it is the node's address.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::fmt;
+use std::mem::MaybeUninit;
+use std::os::raw::c_int;
+use std::rc::{Rc, Weak};
+
+use libev_sys as ev;
+use libev_sys::{ev_loop, ev_watcher};
+
+use super::boundary;
+use super::error::Error;
+use super::handler::Handler;
+use super::loop_::Loop;
+use super::state::LoopState;
+
+/// One of libev's 13 types of watcher.
+///
+/// # Safety
+/// `Raw` must be a struct of libev's that begins with `EV_WATCHER`'s fields, so that a pointer to it is one to
+/// an `ev_watcher`, and it must be valid when zeroed.
+pub(super) unsafe trait Kind: Sized + 'static {
+    /// libev's struct.
+    type Raw;
+    /// gevent's name of the type.
+    const NAME: &'static str;
+    /// Cleanup watchers stay started until the C loop has gone: that is what they are for.
+    const IS_CLEANUP: bool = false;
+
+    /// `ev_xxx_start`. Refuses what libev would assert.
+    ///
+    /// # Safety
+    /// `loop_` is alive, and `raw` is an initialised watcher that stays where it is until it is stopped.
+    unsafe fn start(&self, loop_: *mut ev_loop, raw: *mut Self::Raw) -> Result<(), Error>;
+
+    /// `ev_xxx_stop`
+    ///
+    /// # Safety
+    /// As for `start`, with the same loop.
+    unsafe fn stop(&self, loop_: *mut ev_loop, raw: *mut Self::Raw);
+
+    /// Called before `start`, also when the watcher is active already.
+    fn before_start(&self, _loop: &Loop) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Called when the user is done with the watcher.
+    fn closed(&self) {}
+
+    /// What the user sees as "pending".
+    fn pending(&self, raw: *mut Self::Raw) -> bool {
+        // SAFETY: the trait's contract: an ev_watcher's fields come first; `raw` is the node's own.
+        unsafe { (*raw.cast::<ev_watcher>()).pending != 0 }
+    }
+
+    /// Adds the type's own attributes to the `Debug` output, each with a space before it.
+    fn format(&self, _raw: *mut Self::Raw, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+/// The user wants the watcher not to keep the loop running.
+const UNREF_BEFORE_START: u8 = 1;
+/// `ev_unref` was called for the watcher; `ev_ref` is owed.
+const NEEDS_REF: u8 = 2;
+/// Not in the loop's list.
+const NO_SLOT: usize = usize::MAX;
+
+/// What is the same for all types.
+pub(super) struct Base {
+    pub(super) owner: Weak<LoopState>,
+    /// The node's place in its loop's `started` list.
+    pub(super) slot: Cell<usize>,
+    flags: Cell<u8>,
+    handler: RefCell<Handler>,
+}
+
+impl Base {
+    pub(super) fn is_kept(&self) -> bool {
+        self.slot.get() != NO_SLOT
+    }
+
+    pub(super) fn no_slot(&self) {
+        self.slot.set(NO_SLOT);
+    }
+
+    pub(super) fn handler(&self) -> Handler {
+        self.handler.borrow().clone()
+    }
+
+    /// Looks at the handler; `f` must not run foreign code.
+    pub(super) fn with_handler<R>(&self, f: impl FnOnce(&Handler) -> R) -> R {
+        f(&self.handler.borrow())
+    }
+
+    /// Sets the handler and returns the old one: dropping it runs foreign code, so the caller does that last.
+    #[must_use]
+    pub(super) fn set_handler(&self, handler: Handler) -> Handler {
+        self.handler.replace(handler)
+    }
+
+    pub(super) fn is_ref(&self) -> bool {
+        self.flags.get() & UNREF_BEFORE_START == 0
+    }
+
+    /// gevent's `_libev_unref`: before a start or a feed.
+    ///
+    /// # Safety
+    /// `loop_` is alive.
+    pub(super) unsafe fn take_ref(&self, loop_: *mut ev_loop) {
+        if self.flags.get() == UNREF_BEFORE_START {
+            // SAFETY: the caller's.
+            unsafe { ev::ev_unref(loop_) };
+            self.flags.set(UNREF_BEFORE_START | NEEDS_REF);
+        }
+    }
+
+    /// gevent's `_libev_ref`: before a stop.
+    ///
+    /// # Safety
+    /// `loop_` is alive.
+    pub(super) unsafe fn give_ref(&self, loop_: *mut ev_loop) {
+        if self.flags.get() & NEEDS_REF != 0 {
+            // SAFETY: the caller's.
+            unsafe { ev::ev_ref(loop_) };
+            self.flags.set(self.flags.get() & !NEEDS_REF);
+        }
+    }
+
+    /// # Safety
+    /// `loop_` is alive.
+    pub(super) unsafe fn set_ref(&self, loop_: *mut ev_loop, ref_: bool, active: bool) {
+        if ref_ {
+            // SAFETY: the caller's.
+            unsafe { self.give_ref(loop_) };
+            self.flags.set(0);
+        } else if self.is_ref() {
+            self.flags.set(UNREF_BEFORE_START);
+            if active {
+                // SAFETY: the caller's.
+                unsafe { self.take_ref(loop_) };
+            }
+        }
+    }
+}
+
+/// A watcher of one type.
+pub(super) struct Node<K: Kind> {
+    raw: UnsafeCell<K::Raw>,
+    base: Base,
+    pub(super) kind: K,
+}
+
+/// A watcher of any type.
+pub(super) trait AnyNode: Any {
+    fn base(&self) -> &Base;
+    fn name(&self) -> &'static str;
+    fn is_cleanup(&self) -> bool;
+    fn raw(&self) -> *mut ev_watcher;
+    /// # Safety
+    /// As for [`Kind::start`].
+    unsafe fn ev_start(&self, loop_: *mut ev_loop) -> Result<(), Error>;
+    /// # Safety
+    /// As for [`Kind::stop`].
+    unsafe fn ev_stop(&self, loop_: *mut ev_loop);
+    fn before_start(&self, loop_: &Loop) -> Result<(), Error>;
+    fn closed(&self);
+    fn shown_pending(&self) -> bool;
+    fn format(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+impl<K: Kind> AnyNode for Node<K> {
+    fn base(&self) -> &Base {
+        &self.base
+    }
+
+    fn name(&self) -> &'static str {
+        K::NAME
+    }
+
+    fn is_cleanup(&self) -> bool {
+        K::IS_CLEANUP
+    }
+
+    fn raw(&self) -> *mut ev_watcher {
+        self.raw.get().cast()
+    }
+
+    unsafe fn ev_start(&self, loop_: *mut ev_loop) -> Result<(), Error> {
+        // SAFETY: the caller's; `raw` was initialised by `new`, and a node never moves (it is in an `Rc`).
+        unsafe { self.kind.start(loop_, self.raw.get()) }
+    }
+
+    unsafe fn ev_stop(&self, loop_: *mut ev_loop) {
+        // SAFETY: as for `ev_start`.
+        unsafe { self.kind.stop(loop_, self.raw.get()) }
+    }
+
+    fn before_start(&self, loop_: &Loop) -> Result<(), Error> {
+        self.kind.before_start(loop_)
+    }
+
+    fn closed(&self) {
+        self.kind.closed();
+    }
+
+    fn shown_pending(&self) -> bool {
+        self.kind.pending(self.raw.get())
+    }
+
+    fn format(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.format(self.raw.get(), f)
+    }
+}
+
+impl dyn AnyNode {
+    pub(super) fn is_active(&self) -> bool {
+        // SAFETY: `raw` is the node's own, initialised by `new`; only this thread touches the field.
+        unsafe { (*self.raw()).active != 0 }
+    }
+
+    pub(super) fn is_pending(&self) -> bool {
+        // SAFETY: as in `is_active`.
+        unsafe { (*self.raw()).pending != 0 }
+    }
+
+    /// For a loop that is gone: libev has forgotten the watcher without being asked.
+    pub(super) fn mark_stopped(&self) {
+        // SAFETY: as in `is_active`; nothing refers to the watcher any more.
+        unsafe {
+            (*self.raw()).active = 0;
+            (*self.raw()).pending = 0;
+        }
+    }
+
+    /// Delivers an event again that [`boundary::defer`] put aside.
+    pub(super) fn feed_again(&self, revents: c_int) {
+        let loop_ = self.base().owner.upgrade().map(Loop::from_state);
+        if let Some(Ok(raw_loop)) = loop_.as_ref().map(Loop::look)
+            && self.base().is_kept()
+        {
+            // SAFETY: the loop is alive, and the node is on its list, so that it outlives the event.
+            unsafe { ev::ev_feed_event(raw_loop, self.raw().cast(), revents) };
+        }
+    }
+}
+
+impl fmt::Debug for dyn AnyNode {
+    /// gevent's repr: `<timer at 0x.. native=0x.. active pending callback=..>`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "<{} at {:p} native={:p}",
+            self.name(),
+            self.base(),
+            self.raw()
+        )?;
+        self.format(f)?;
+        if self.is_active() {
+            f.write_str(" active")?;
+        }
+        if self.shown_pending() {
+            f.write_str(" pending")?;
+        }
+        match self.base().handler() {
+            Handler::None => {}
+            handler => write!(f, " callback={handler:?}")?,
+        }
+        f.write_str(">")
+    }
+}
+
+/// What libev calls, as a type of watcher declares it.
+pub(super) type RawCallback<R> = unsafe extern "C" fn(*mut ev_loop, *mut R, c_int);
+
+impl<K: Kind> Node<K> {
+    /// Makes a node. `init` is the shim's `ev_xxx_init` for this type: it gets the zeroed struct and the
+    /// callback to put into it.
+    pub(super) fn new(
+        loop_: &Loop,
+        kind: K,
+        init: impl FnOnce(&K, *mut K::Raw, RawCallback<K::Raw>),
+    ) -> Rc<Node<K>> {
+        let node = Rc::new(Node {
+            // SAFETY: `Kind`'s contract: `Raw` is valid when zeroed.
+            raw: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
+            base: Base {
+                owner: Rc::downgrade(loop_.state()),
+                slot: Cell::new(NO_SLOT),
+                flags: Cell::new(0),
+                handler: RefCell::new(Handler::None),
+            },
+            kind,
+        });
+        init(&node.kind, node.raw.get(), fire::<K>);
+        // SAFETY: `raw` is the node's own and its first fields are an ev_watcher's.
+        unsafe {
+            (*node.raw.get().cast::<ev_watcher>()).data = Rc::as_ptr(&node).cast_mut().cast()
+        };
+        node
+    }
+}
+
+/// The callback of every watcher.
+///
+/// # Safety
+/// Only for libev: `raw` is a watcher that one of our nodes holds, on the loop's thread.
+unsafe extern "C" fn fire<K: Kind>(_: *mut ev_loop, raw: *mut K::Raw, revents: c_int) {
+    // SAFETY: invariant 1 and 2 of this module: the node is alive, and on its loop's list, so that its strong
+    // count is at least one. `data` was set by `Node::new` to the address inside of the `Rc`.
+    let node: Rc<Node<K>> = unsafe {
+        let node = (*raw.cast::<ev_watcher>())
+            .data
+            .cast_const()
+            .cast::<Node<K>>();
+        Rc::increment_strong_count(node);
+        Rc::from_raw(node)
+    };
+    let Some(state) = node.base.owner.upgrade() else {
+        return;
+    };
+    boundary::enter(Loop::from_state(state), move |loop_| {
+        super::trampoline::dispatch(loop_, node, revents)
+    });
+}
+
+/// What is left of a stopped node. Dropping it runs foreign code, so that comes last.
+#[must_use = "to be dropped when nothing is half-done"]
+pub(super) struct Remains {
+    _handler: Handler,
+    _kept: Option<Rc<dyn AnyNode>>,
+}
+
+/// Stops the node and gives back all that its start took. `raw_loop` is what `loop_.look()` has just returned.
+pub(super) fn stop(loop_: &Loop, raw_loop: *mut ev_loop, node: &Rc<dyn AnyNode>) -> Remains {
+    let handler = node.base().set_handler(Handler::None);
+    // SAFETY: the caller's: the loop is alive; it is the node's own.
+    unsafe {
+        node.base().give_ref(raw_loop);
+        node.ev_stop(raw_loop);
+    }
+    Remains {
+        _handler: handler,
+        _kept: loop_.state().forget(node.base()),
+    }
+}

@@ -1,0 +1,143 @@
+//! The loop's queue of callbacks, run by the prepare watcher before each wait. Source: gevent's
+//! `loop._run_callbacks` and `gevent_call`.
+
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use greenlet_core::Exception;
+use greenlet_core::unwind::{Caught, catch};
+use libev_sys as ev;
+
+use super::boundary;
+use super::callback::{Callback, Entry};
+use super::error::IllegalTime;
+use super::loop_::Loop;
+
+/// After so many callbacks the clock is looked at.
+const CHECK_COUNT: u32 = 50;
+
+/// 5 ms.
+static SWITCH_INTERVAL: AtomicU64 = AtomicU64::new(0.005_f64.to_bits());
+
+/// For how many seconds a loop runs queued callbacks before it looks at its watchers again. 0.005 unless
+/// [`setswitchinterval`] was called. Source: `gevent.getswitchinterval`.
+pub fn getswitchinterval() -> f64 {
+    f64::from_bits(SWITCH_INTERVAL.load(Ordering::Relaxed))
+}
+
+/// Sets [`getswitchinterval`], for all loops of the process. Source: `sys.setswitchinterval`.
+///
+/// # Errors
+/// `seconds` is not a number or not positive.
+pub fn setswitchinterval(seconds: f64) -> Result<(), IllegalTime> {
+    if seconds > 0.0 {
+        SWITCH_INTERVAL.store(seconds.to_bits(), Ordering::Relaxed);
+        Ok(())
+    } else {
+        Err(IllegalTime {
+            what: "switch interval",
+            value: seconds,
+        })
+    }
+}
+
+/// Runs the queue, until it is empty or the switch interval is over.
+///
+/// A callback may queue others (which run in the same round, as far as time allows), switch greenlets, run the
+/// loop (and with it another round), and destroy it.
+pub(super) fn run_callbacks(loop_: &Loop) {
+    if boundary::is_unwinding() {
+        return;
+    }
+    // A counter, not a flag: rounds may nest, and those on different greenlets end in any order.
+    let state = loop_.state();
+    state
+        .running_callbacks
+        .set(state.running_callbacks.get() + 1);
+    run_queue(loop_);
+    state
+        .running_callbacks
+        .set(state.running_callbacks.get() - 1);
+}
+
+fn run_queue(loop_: &Loop) {
+    let state = loop_.state();
+    let Ok(raw_loop) = loop_.look() else { return };
+    // SAFETY: `look` says that the loop is alive; so is all that follows up to the first callback.
+    let start = unsafe {
+        state.stop_timer0(raw_loop);
+        if state.link.has_mail() {
+            state.collect_mail(raw_loop);
+        }
+        ev::ev_now(raw_loop)
+    };
+    let mut expired = false;
+    let mut count = CHECK_COUNT;
+    loop {
+        let Some(entry) = state.queue.borrow_mut().pop_front() else {
+            break;
+        };
+        // SAFETY: the loop is alive: checked above, or below after the last callback.
+        unsafe { ev::ev_unref(raw_loop) };
+        if let Err(caught) = catch(|| run_entry(loop_, entry)) {
+            // A destructor panicked, or the error handler's greenlet was dropped.
+            boundary::absorb(loop_, caught);
+        }
+        if loop_.look().is_err() {
+            return;
+        }
+        if boundary::is_unwinding() {
+            // The rest waits for the loop's next run.
+            break;
+        }
+        count -= 1;
+        if count == 0 {
+            count = CHECK_COUNT;
+            if !state.queue.borrow().is_empty() {
+                // SAFETY: `look` has just said that the loop is alive.
+                let now = unsafe {
+                    ev::ev_now_update(raw_loop);
+                    ev::ev_now(raw_loop)
+                };
+                expired = now >= start + getswitchinterval();
+                if expired {
+                    break;
+                }
+            }
+        }
+    }
+    // SAFETY: the loop is alive: checked before the first callback and after each.
+    unsafe {
+        if !expired {
+            ev::ev_now_update(raw_loop);
+        }
+        if !state.queue.borrow().is_empty() {
+            state.start_timer0(raw_loop);
+        }
+    }
+}
+
+fn run_entry(loop_: &Loop, entry: Entry) {
+    match entry {
+        Entry::Resume(resume) => call(loop_, &resume, || resume.switch()),
+        Entry::Call(task) => {
+            let callback = Callback::from_task(task);
+            call(loop_, &callback, || callback.run());
+        }
+        Entry::Remote(task) => call(loop_, &task, || task.run()),
+        Entry::Report(Some(place), exception) => {
+            loop_.report(Some(&format_args!("<{place}>")), exception)
+        }
+        Entry::Report(None, exception) => loop_.report(None, exception),
+    }
+}
+
+fn call(loop_: &Loop, context: &dyn Debug, f: impl FnOnce() -> Result<(), Exception>) {
+    match catch(f) {
+        Ok(Ok(())) => {}
+        Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
+            loop_.report(Some(context), exception)
+        }
+        Err(Caught::Forced(unwind)) => boundary::stash(&loop_.state().backing, unwind),
+    }
+}

@@ -1,0 +1,77 @@
+//! The loop as other threads may use it. Source: gevent's `loop.run_callback_threadsafe`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::callback::{RemoteTask, ThreadsafeCallback};
+use super::error::LoopDestroyed;
+use super::handler::CallbackResult;
+use super::link::Link;
+
+/// A handle of a [`Loop`](super::Loop) for any thread; see [`Loop::threadsafe`](super::Loop::threadsafe). It does
+/// not keep the loop alive.
+///
+/// ```
+/// use std::thread;
+/// use hub::core::{Break, Loop};
+///
+/// let loop_ = Loop::new("", false)?;
+/// loop_.ref_()?; // run even though nothing is active yet
+/// let remote = loop_.threadsafe();
+/// let (sender, receiver) = std::sync::mpsc::channel();
+/// let worker = thread::spawn(move || {
+///     remote.run_callback_threadsafe(move || sender.send(thread::current().id()).unwrap())
+/// });
+/// let check = loop_.check()?;
+/// check.start({
+///     let loop_ = loop_.clone();
+///     move || {
+///         if let Ok(id) = receiver.try_recv() {
+///             assert_eq!(id, thread::current().id());
+///             loop_.break_(Break::One).unwrap();
+///         }
+///     }
+/// })?;
+/// loop_.run()?;
+/// check.stop()?;
+/// worker.join().unwrap()?;
+/// # Ok::<(), hub::core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct ThreadsafeLoop(Arc<Link>);
+
+impl ThreadsafeLoop {
+    pub(super) fn new(link: Arc<Link>) -> ThreadsafeLoop {
+        ThreadsafeLoop(link)
+    }
+
+    /// [`Loop::run_callback`](super::Loop::run_callback) from any thread: queues `callback`, to be called by the
+    /// loop's own thread, and wakes the loop.
+    ///
+    /// Callbacks of one thread run in the order in which it queued them. A queued callback keeps the loop running,
+    /// as a local one does: if a run would end just then, it looks here first. If the loop is not running, the
+    /// callback waits for its next run.
+    ///
+    /// Not to be called from a signal handler: it allocates and takes a lock.
+    ///
+    /// # Errors
+    /// The loop is destroyed; `callback` was dropped.
+    pub fn run_callback_threadsafe<F, R>(
+        &self,
+        callback: F,
+    ) -> Result<ThreadsafeCallback, LoopDestroyed>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: CallbackResult,
+    {
+        let task = RemoteTask::new(callback);
+        self.0.post(task.clone())?;
+        Ok(ThreadsafeCallback(task))
+    }
+}
+
+impl fmt::Debug for ThreadsafeLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<threadsafe loop at {:p}>", Arc::as_ptr(&self.0))
+    }
+}

@@ -1,0 +1,393 @@
+//! What all watchers have in common. Source: gevent's `watcher` class in corecext.pyx.
+
+use std::fmt;
+use std::rc::Rc;
+
+use libev_sys as ev;
+use waiter::Resume;
+
+use super::Events;
+use super::error::{Error, WatcherInUse};
+use super::handler::{CallbackResult, Handler};
+use super::loop_::Loop;
+use super::node::{self, AnyNode};
+
+/// Any watcher: the base class of [`Io`](super::Io), [`Timer`](super::Timer) and the others, which dereference to
+/// it.
+///
+/// A handle: clones are the same watcher, and equal. A started watcher keeps itself alive; dropping all its
+/// handles does not stop it.
+///
+/// # Starting and stopping
+///
+/// `start` makes the loop call the callback when the event happens; starting again only replaces the callback.
+/// `stop` ends that, also for an event that has happened but was not delivered yet. A watcher that is over by
+/// itself (a timer that does not repeat) is stopped, its callback dropped, after the callback has returned.
+///
+/// A callback may do anything: start, stop and drop watchers, its own too, switch greenlets, run the loop or
+/// destroy it. Its error or panic goes to [`Loop::handle_error`] with the watcher as context.
+///
+/// # Keeping the loop running
+///
+/// A loop runs as long as watchers are active. [`set_ref(false)`](Self::set_ref) takes a watcher out of that
+/// count.
+///
+/// # Priorities
+///
+/// From -2 to 2, with 0 the default: of the events that one iteration brings, those of higher priority are
+/// delivered first. A value beyond that is kept as it is until the watcher starts, and then brought into range.
+#[derive(Clone)]
+pub struct Watcher {
+    node: Rc<dyn AnyNode>,
+    loop_: Loop,
+}
+
+impl Watcher {
+    pub(super) fn new(loop_: &Loop, node: Rc<dyn AnyNode>) -> Watcher {
+        Watcher {
+            node,
+            loop_: loop_.clone(),
+        }
+    }
+
+    /// The watcher's loop.
+    pub fn loop_(&self) -> &Loop {
+        &self.loop_
+    }
+
+    /// Starts the watcher, or replaces the callback of one that is started. `callback` returns nothing or a
+    /// `Result<(), Exception>`.
+    ///
+    /// # Errors
+    /// The loop is destroyed; the watcher's type has more reasons.
+    pub fn start<F, R>(&self, callback: F) -> Result<(), Error>
+    where
+        F: Fn() -> R + 'static,
+        R: CallbackResult,
+    {
+        self.start_handler(Handler::plain(callback))
+    }
+
+    /// Like [`start`](Self::start), and the callback gets the events: gevent's `start(.., pass_events=True)`.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn start_pass_events<F, R>(&self, callback: F) -> Result<(), Error>
+    where
+        F: Fn(Events) -> R + 'static,
+        R: CallbackResult,
+    {
+        self.start_handler(Handler::with_events(callback))
+    }
+
+    /// Like [`start`](Self::start), with the waking of a greenlet for a callback. Allocates nothing (once the
+    /// loop's list of started watchers has grown to its usual size).
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn start_resume(&self, resume: Resume) -> Result<(), Error> {
+        self.start_handler(Handler::Resume(resume))
+    }
+
+    fn start_handler(&self, handler: Handler) -> Result<(), Error> {
+        self.start_with(handler, |raw_loop| {
+            self.node.before_start(&self.loop_)?;
+            // SAFETY: `start_with` passes the living loop that the node belongs to, and keeps the node.
+            unsafe { self.node.ev_start(raw_loop) }
+        })
+    }
+
+    /// [`start_handler`](Self::start_handler) without the preparations of the watcher's type.
+    pub(super) fn start_prepared(&self, handler: Handler) -> Result<(), Error> {
+        self.start_with(handler, |raw_loop| {
+            // SAFETY: `start_with` passes the living loop that the node belongs to, and keeps the node.
+            unsafe { self.node.ev_start(raw_loop) }
+        })
+    }
+
+    /// Sets the handler around `start`, which makes libev know the watcher.
+    pub(super) fn start_with(
+        &self,
+        handler: Handler,
+        start: impl FnOnce(*mut ev::ev_loop) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let raw_loop = self.loop_.modify()?;
+        start(raw_loop)?;
+        // SAFETY: `modify` says that the loop is alive.
+        unsafe { self.node.base().take_ref(raw_loop) };
+        self.loop_.state().keep(&self.node);
+        let old = self.node.base().set_handler(handler);
+        drop(old);
+        Ok(())
+    }
+
+    /// Stops the watcher and drops its callback. Does nothing to one that is not started.
+    ///
+    /// # Errors
+    /// The loop is destroyed (and the watcher was stopped by that).
+    pub fn stop(&self) -> Result<(), Error> {
+        let raw_loop = self.loop_.modify()?;
+        drop(node::stop(&self.loop_, raw_loop, &self.node));
+        Ok(())
+    }
+
+    /// [`stop`](Self::stop), and says that the watcher is not needed any more. It can be started again all the
+    /// same.
+    ///
+    /// # Errors
+    /// As for [`stop`](Self::stop).
+    pub fn close(&self) -> Result<(), Error> {
+        self.node.closed();
+        self.stop()
+    }
+
+    /// Delivers `events` to `callback` as if they had happened; the watcher need not be started.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn feed<F, R>(&self, events: Events, callback: F) -> Result<(), Error>
+    where
+        F: Fn() -> R + 'static,
+        R: CallbackResult,
+    {
+        self.feed_handler(events, Handler::plain(callback))
+    }
+
+    /// Like [`feed`](Self::feed), and the callback gets the events.
+    ///
+    /// # Errors
+    /// As for [`feed`](Self::feed).
+    pub fn feed_pass_events<F, R>(&self, events: Events, callback: F) -> Result<(), Error>
+    where
+        F: Fn(Events) -> R + 'static,
+        R: CallbackResult,
+    {
+        self.feed_handler(events, Handler::with_events(callback))
+    }
+
+    fn feed_handler(&self, events: Events, handler: Handler) -> Result<(), Error> {
+        self.start_with(handler, |raw_loop| {
+            if !self.is_in_use() {
+                // libev brings a priority into range when it starts a watcher, but uses that of a fed one as an
+                // index.
+                self.put_priority(self.priority().clamp(ev::EV_MINPRI, ev::EV_MAXPRI));
+            }
+            // SAFETY: the loop is alive, and `start_with` puts the node on its list.
+            unsafe { ev::ev_feed_event(raw_loop, self.node.raw().cast(), events.bits()) };
+            Ok(())
+        })
+    }
+
+    /// Whether the watcher is started.
+    pub fn active(&self) -> bool {
+        self.node.is_active()
+    }
+
+    /// Whether an event has happened and was not delivered yet. (An [`Async`](super::Async) watcher is pending
+    /// from the moment of sending.)
+    pub fn pending(&self) -> bool {
+        self.node.shown_pending()
+    }
+
+    /// Whether the watcher, while active, keeps the loop running. True unless [`set_ref`](Self::set_ref) said
+    /// otherwise.
+    pub fn ref_(&self) -> bool {
+        self.node.base().is_ref()
+    }
+
+    /// Sets [`ref_`](Self::ref_); for an active watcher it takes effect at once.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn set_ref(&self, ref_: bool) -> Result<(), Error> {
+        let raw_loop = self.loop_.modify()?;
+        // SAFETY: `modify` says that the loop is alive.
+        unsafe { self.node.base().set_ref(raw_loop, ref_, self.active()) };
+        Ok(())
+    }
+
+    /// The priority.
+    pub fn priority(&self) -> i32 {
+        // SAFETY: the node's own watcher, which was initialised when it was made.
+        unsafe { ev::ev_shim_priority(self.node.raw().cast()) }
+    }
+
+    /// Sets the priority.
+    ///
+    /// # Errors
+    /// The watcher is active or pending.
+    pub fn set_priority(&self, priority: i32) -> Result<(), Error> {
+        self.check_idle("priority")?;
+        self.put_priority(priority);
+        Ok(())
+    }
+
+    fn put_priority(&self, priority: i32) {
+        // SAFETY: as in `priority`; the callers have made sure that the watcher is neither active nor pending.
+        unsafe { ev::ev_shim_set_priority(self.node.raw().cast(), priority) };
+    }
+
+    /// Replaces the callback, whether the watcher is started or not: gevent's `watcher.callback = ..`.
+    pub fn set_callback<F, R>(&self, callback: F)
+    where
+        F: Fn() -> R + 'static,
+        R: CallbackResult,
+    {
+        let old = self.node.base().set_handler(Handler::plain(callback));
+        drop(old);
+    }
+
+    /// Whether a callback is set: true from start (or feed) to stop.
+    pub fn has_callback(&self) -> bool {
+        self.node.base().with_handler(Handler::is_set)
+    }
+
+    /// The greenlet's waking that [`start_resume`](Self::start_resume) set.
+    pub fn resume(&self) -> Option<Resume> {
+        match self.node.base().handler() {
+            Handler::Resume(resume) => Some(resume),
+            _ => None,
+        }
+    }
+
+    pub(super) fn node(&self) -> &Rc<dyn AnyNode> {
+        &self.node
+    }
+
+    /// Whether libev knows the watcher's address.
+    fn is_in_use(&self) -> bool {
+        self.node.is_active() || self.node.is_pending()
+    }
+
+    /// Refuses to change what libev relies on.
+    pub(super) fn check_idle(&self, attribute: &'static str) -> Result<(), WatcherInUse> {
+        if self.is_in_use() {
+            Err(WatcherInUse {
+                watcher: self.node.name(),
+                attribute,
+            })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl PartialEq for Watcher {
+    fn eq(&self, other: &Watcher) -> bool {
+        Rc::ptr_eq(&self.node, &other.node)
+    }
+}
+
+impl Eq for Watcher {}
+
+impl fmt::Debug for Watcher {
+    /// gevent's repr: `<timer at 0x.. native=0x.. active pending callback=..>`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.node.fmt(f)
+    }
+}
+
+/// Declares the handle of one type of watcher.
+macro_rules! watcher_type {
+    ($(#[$doc:meta])* $name:ident($kind:ty)) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq)]
+        pub struct $name($crate::core::watcher::Watcher);
+
+        impl $name {
+            /// Sets [`ref_`](crate::core::Watcher::ref_): a constructor's keyword argument in gevent.
+            ///
+            /// # Errors
+            /// The loop is destroyed.
+            pub fn with_ref(self, ref_: bool) -> Result<Self, $crate::core::Error> {
+                self.set_ref(ref_)?;
+                Ok(self)
+            }
+
+            /// Sets the [`priority`](crate::core::Watcher::priority): a constructor's keyword argument in gevent.
+            ///
+            /// # Errors
+            /// The watcher is active or pending.
+            pub fn with_priority(self, priority: i32) -> Result<Self, $crate::core::Error> {
+                self.set_priority(priority)?;
+                Ok(self)
+            }
+
+            /// Makes the handle of a new node; `init` is the shim's `ev_xxx_init`.
+            #[allow(dead_code, reason = "not every type needs all of them")]
+            fn make(
+                loop_: &$crate::core::Loop,
+                kind: $kind,
+                init: impl FnOnce(
+                    &$kind,
+                    *mut <$kind as $crate::core::node::Kind>::Raw,
+                    $crate::core::node::RawCallback<<$kind as $crate::core::node::Kind>::Raw>,
+                ),
+            ) -> Result<Self, $crate::core::Error> {
+                loop_.look()?;
+                let node = $crate::core::node::Node::new(loop_, kind, init);
+                Ok($name($crate::core::watcher::Watcher::new(loop_, node)))
+            }
+
+            /// libev's struct. It lives as long as the handle.
+            #[allow(dead_code, reason = "not every type needs all of them")]
+            fn raw(&self) -> *mut <$kind as $crate::core::node::Kind>::Raw {
+                self.0.node().raw().cast()
+            }
+
+            #[allow(dead_code, reason = "not every type needs all of them")]
+            fn kind(&self) -> &$kind {
+                let node: &dyn std::any::Any = &**self.0.node();
+                let node = node.downcast_ref::<$crate::core::node::Node<$kind>>();
+                &node.expect("made by `make`, with this type").kind
+            }
+        }
+
+        impl std::ops::Deref for $name {
+            type Target = $crate::core::watcher::Watcher;
+            fn deref(&self) -> &Self::Target {
+                &self.0
+            }
+        }
+
+        impl From<$name> for $crate::core::watcher::Watcher {
+            fn from(watcher: $name) -> Self {
+                watcher.0
+            }
+        }
+
+        impl AsRef<$crate::core::watcher::Watcher> for $name {
+            fn as_ref(&self) -> &$crate::core::watcher::Watcher {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+pub(super) use watcher_type;
+
+/// Implements `Kind`'s start and stop by libev's functions, which always succeed.
+macro_rules! plain_start_stop {
+    ($start:ident, $stop:ident) => {
+        unsafe fn start(
+            &self,
+            loop_: *mut libev_sys::ev_loop,
+            raw: *mut Self::Raw,
+        ) -> Result<(), $crate::core::Error> {
+            // SAFETY: the caller's, by the trait's contract.
+            unsafe { libev_sys::$start(loop_, raw) };
+            Ok(())
+        }
+
+        unsafe fn stop(&self, loop_: *mut libev_sys::ev_loop, raw: *mut Self::Raw) {
+            // SAFETY: the caller's, by the trait's contract.
+            unsafe { libev_sys::$stop(loop_, raw) };
+        }
+    };
+}
+pub(super) use plain_start_stop;

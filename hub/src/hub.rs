@@ -1,0 +1,293 @@
+//! [`Hub`]: the greenlet that runs the loop. Source: gevent's `hub.py`.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::{self, Debug};
+use std::rc::{Rc, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use greenlet_core::{Exception, GreenletError, RawGreenlet, Value, getcurrent};
+use waiter::{Resume, WaitHub};
+
+use crate::core::{ErrorHandler, HubDestroyed, Loop, LoopFlags};
+use crate::errors::ExceptionStream;
+use crate::exceptions::{BlockingSwitchOutError, HubError, LoopExit, NotMainGreenletError};
+use crate::local;
+use crate::seconds::Seconds;
+use crate::timers::Timers;
+
+/// Address space for the hub's own stack, in bytes: every loop callback runs on it.
+const HUB_STACK: usize = 1 << 20;
+
+static HUBS: AtomicU64 = AtomicU64::new(0);
+
+/// The greenlet that runs a thread's loop and wakes the others; made by
+/// [`get_hub`](crate::get_hub). Handles are cheap to clone and mean the same hub.
+///
+/// Source: gevent's `Hub`.
+#[derive(Clone)]
+pub struct Hub(Rc<Inner>);
+
+pub(crate) struct Inner {
+    loop_: Loop,
+    greenlet: RawGreenlet,
+    main: RawGreenlet,
+    destroyed: Cell<bool>,
+    minimal_ident: u64,
+    name: RefCell<String>,
+    pub(crate) exception_stream: RefCell<ExceptionStream>,
+    pub(crate) timers: Timers,
+}
+
+impl Hub {
+    /// A hub for the thread whose main greenlet is `main`, with a loop of its own unless it is
+    /// given one.
+    pub(crate) fn new(main: RawGreenlet, loop_: Option<Loop>) -> Result<Hub, HubError> {
+        let loop_ = match loop_ {
+            Some(loop_) => loop_,
+            None => Loop::new(LoopFlags::AUTO, is_main_thread())?,
+        };
+        let inner = Rc::new_cyclic(|weak: &Weak<Inner>| {
+            let weak = weak.clone();
+            let root = main_of(&main);
+            let greenlet = RawGreenlet::builder()
+                .parent(&root)
+                .stack_size(HUB_STACK)
+                .build(move |_| match weak.upgrade() {
+                    Some(inner) => run(Hub(inner)),
+                    None => Ok(Value::None),
+                });
+            Inner {
+                loop_,
+                greenlet,
+                main: root,
+                destroyed: Cell::new(false),
+                minimal_ident: HUBS.fetch_add(1, Ordering::Relaxed) + 1,
+                name: RefCell::default(),
+                exception_stream: RefCell::default(),
+                timers: Timers::default(),
+            }
+        });
+        Ok(Hub(inner))
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    /// The loop that this hub runs.
+    #[inline]
+    pub fn loop_(&self) -> &Loop {
+        &self.0.loop_
+    }
+
+    /// The greenlet that runs the loop; it is the parent of the greenlets of this thread.
+    #[inline]
+    pub fn greenlet(&self) -> &RawGreenlet {
+        &self.0.greenlet
+    }
+
+    /// The thread's main greenlet, the hub's parent.
+    pub fn parent(&self) -> &RawGreenlet {
+        &self.0.main
+    }
+
+    /// A small number that tells this hub from the process's others.
+    pub fn minimal_ident(&self) -> u64 {
+        self.0.minimal_ident
+    }
+
+    /// The name given with [`set_name`](Hub::set_name), empty before.
+    pub fn name(&self) -> String {
+        self.0.name.borrow().clone()
+    }
+
+    /// Names the hub, for its `Debug` output.
+    pub fn set_name(&self, name: impl Into<String>) {
+        self.0.name.replace(name.into());
+    }
+
+    /// Whether [`destroy`](Hub::destroy) was called.
+    pub fn destroyed(&self) -> bool {
+        self.0.destroyed.get()
+    }
+
+    /// This hub, as a waiter wants it.
+    pub fn as_wait_hub(&self) -> Rc<dyn WaitHub> {
+        Rc::new(self.clone())
+    }
+
+    /// Parks the current greenlet: control goes to the loop, until somebody switches back.
+    ///
+    /// # Errors
+    /// [`BlockingSwitchOutError`] in the hub itself, [`HubDestroyed`] after
+    /// [`destroy`](Hub::destroy), and what is thrown into the current greenlet meanwhile, in
+    /// the main greenlet [`LoopExit`] among it.
+    #[track_caller]
+    #[inline]
+    pub fn switch(&self) -> Result<Value, Exception> {
+        if getcurrent() == self.0.greenlet {
+            return Err(Exception::new(BlockingSwitchOutError));
+        }
+        if self.0.destroyed.get() {
+            return Err(Exception::new(HubDestroyed));
+        }
+        self.0.greenlet.switch(())
+    }
+
+    /// Waits until the loop has nothing left to do: no greenlets that wait for it, no servers,
+    /// no timers. Only in the main greenlet. Returns whether that was so before `timeout`
+    /// seconds were over.
+    ///
+    /// # Errors
+    /// [`NotMainGreenletError`] elsewhere; what is thrown into the main greenlet meanwhile.
+    pub fn join(&self, timeout: impl Seconds) -> Result<bool, Exception> {
+        if getcurrent() != self.0.main {
+            return Err(Exception::new(NotMainGreenletError));
+        }
+        let timeout = timeout.checked()?;
+        if self.0.destroyed.get() {
+            return Ok(true);
+        }
+        let resume = Resume::new();
+        let timer = match timeout {
+            Some(seconds) => {
+                let timer = self.timer(seconds)?;
+                timer.set_ref(false)?;
+                self.loop_().update_now()?;
+                timer.start_resume(resume.clone())?;
+                Some(timer)
+            }
+            None => None,
+        };
+        let got = self.switch();
+        resume.end();
+        drop(timer);
+        match got {
+            Ok(_) => Ok(false),
+            Err(exception) if exception.is::<LoopExit>() => Ok(true),
+            Err(exception) => Err(exception),
+        }
+    }
+
+    /// Ends the hub: its greenlet ends, and its loop too if `destroy_loop`; a loop that is kept
+    /// is taken over by the thread's next hub. Only in the main greenlet. Destroying twice is
+    /// fine.
+    ///
+    /// # Errors
+    /// [`NotMainGreenletError`] elsewhere.
+    pub fn destroy(&self, destroy_loop: bool) -> Result<(), Exception> {
+        if getcurrent() != self.0.main {
+            return Err(Exception::new(NotMainGreenletError));
+        }
+        if self.0.destroyed.replace(true) {
+            return Ok(());
+        }
+        if self.0.greenlet.active() {
+            // It comes back with the LoopExit or the HubDestroyed that it ends with.
+            match self.0.greenlet.throw(HubDestroyed) {
+                Err(e)
+                    if !(e.is::<LoopExit>()
+                        || e.is::<HubDestroyed>()
+                        || e.is::<GreenletError>()) =>
+                {
+                    self.print_exception(Some(self), &e);
+                }
+                _ => {}
+            }
+        }
+        self.0.timers.clear();
+        if destroy_loop {
+            local::set_loop(None);
+            self.0.loop_.destroy()?;
+        } else {
+            local::set_loop(Some(self.0.loop_.clone()));
+        }
+        if local::get_hub_if_exists().as_ref() == Some(self) {
+            local::set_hub(None);
+        }
+        Ok(())
+    }
+}
+
+/// Runs the loop; when that has nothing left to do, says so to the parent, and runs it again if
+/// somebody switches back.
+fn run(hub: Hub) -> Result<Value, Exception> {
+    let inner = &hub.0;
+    loop {
+        inner.loop_.set_error_handler(Some(Rc::new(hub.clone())));
+        let ran = inner.loop_.run();
+        // Breaks the cycle between the hub and the loop.
+        inner.loop_.set_error_handler(None);
+        if inner.destroyed.get() {
+            return Ok(Value::None);
+        }
+        ran?;
+        inner.main.throw(LoopExit {
+            hub: format!("{hub:?}"),
+        })?;
+    }
+}
+
+/// The main greenlet of `greenlet`'s thread: the one without a parent.
+fn main_of(greenlet: &RawGreenlet) -> RawGreenlet {
+    let mut greenlet = greenlet.clone();
+    while let Some(parent) = greenlet.parent() {
+        greenlet = parent;
+    }
+    greenlet
+}
+
+/// Whether this is the process's first thread, whose hub runs libev's default loop.
+fn is_main_thread() -> bool {
+    // The thread group's id is the first thread's.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: both only ask for an id.
+    unsafe {
+        libc::getpid() == libc::gettid()
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        std::thread::current().name() == Some("main")
+    }
+}
+
+impl WaitHub for Hub {
+    fn greenlet(&self) -> &RawGreenlet {
+        &self.0.greenlet
+    }
+
+    #[track_caller]
+    fn switch(&self) -> Result<Value, Exception> {
+        Hub::switch(self)
+    }
+
+    fn handle_error(&self, context: Option<&dyn Debug>, exception: Exception) {
+        Hub::handle_error(self, context, exception);
+    }
+}
+
+impl ErrorHandler for Hub {
+    fn handle_error(&self, context: Option<&dyn Debug>, exception: Exception) {
+        Hub::handle_error(self, context, exception);
+    }
+}
+
+impl PartialEq for Hub {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Hub {}
+
+impl Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = Rc::as_ptr(&self.0).addr();
+        write!(f, "<Hub {:?} at {address:#x} ", self.0.name.borrow())?;
+        if self.0.destroyed.get() {
+            f.write_str("destroyed>")
+        } else {
+            write!(f, "{:?}>", self.0.loop_)
+        }
+    }
+}

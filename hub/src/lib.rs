@@ -1,0 +1,32 @@
+//! gevent.core and gevent.hub: a libev loop, and the greenlet that runs it.
+//!
+//! | here | gevent | job |
+//! |---|---|---|
+//! | [`core`] | `gevent.core`, `libev/corecext.pyx` | the loop and its watchers |
+//! | `hub.rs` | `hub.py` | [`Hub`]: runs the loop, switch, join, destroy |
+//! | `errors.rs` | `hub.py` | errors that nobody else takes |
+//! | `wait.rs` | `_hub_primitives.py` | waiting for watchers |
+//! | `sleep.rs` | `hub.py` | [`sleep`], [`idle`], [`kill`], [`spawn_raw`] |
+//! | `local.rs` | `_hub_local.py` | the hub of this thread |
+//! | `exceptions.rs` | `exceptions.py` | the hub's exceptions |
+//! | `seconds.rs`, `timers.rs` | | arguments that are times; timers to sleep with |
+
+pub mod core;
+mod errors;
+pub mod exceptions;
+#[allow(clippy::module_inception)]
+mod hub;
+mod local;
+mod seconds;
+mod signal;
+mod sleep;
+mod timers;
+mod wait;
+
+pub use errors::ExceptionStream;
+pub use hub::Hub;
+pub use local::{get_hub, get_hub_if_exists, set_hub, try_get_hub};
+pub use seconds::Seconds;
+pub use signal::{SignalHandler, signal};
+pub use sleep::{idle, kill, sleep, spawn_raw};
+pub use timers::HubTimer;

@@ -1,0 +1,52 @@
+//! One trait for every argument that is a time.
+
+use std::time::Duration;
+
+use crate::exceptions::InvalidSeconds;
+
+/// A number of seconds, or none for ever: what every `seconds` and `timeout` argument takes.
+///
+/// Floats and integers are seconds, a [`Duration`] is itself, and `None` means no limit.
+pub trait Seconds {
+    /// The time in seconds; `None` is no limit.
+    fn seconds(self) -> Option<f64>;
+
+    /// The time in seconds, checked.
+    ///
+    /// # Errors
+    /// [`InvalidSeconds`] for NaN.
+    fn checked(self) -> Result<Option<f64>, InvalidSeconds>
+    where
+        Self: Sized,
+    {
+        match self.seconds() {
+            Some(seconds) if seconds.is_nan() => Err(InvalidSeconds(seconds)),
+            seconds => Ok(seconds),
+        }
+    }
+}
+
+impl Seconds for Duration {
+    fn seconds(self) -> Option<f64> {
+        Some(self.as_secs_f64())
+    }
+}
+
+/// `None` needs no annotation, because this is the only `Option` that is a time.
+impl Seconds for Option<f64> {
+    fn seconds(self) -> Option<f64> {
+        self
+    }
+}
+
+macro_rules! numbers {
+    ($($number:ty),*) => {$(
+        impl Seconds for $number {
+            fn seconds(self) -> Option<f64> {
+                Some(self as f64)
+            }
+        }
+    )*};
+}
+
+numbers!(f64, f32, i32, u32, i64, u64, usize, isize, i16, u16, i8, u8);

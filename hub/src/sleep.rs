@@ -1,0 +1,95 @@
+//! Functions of gevent's `hub.py`: sleep, idle, kill, spawn_raw.
+
+use greenlet_core::{Exception, RawGreenlet, Value};
+use waiter::Resume;
+
+use crate::exceptions::InvalidSeconds;
+use crate::hub::Hub;
+use crate::local::get_hub;
+use crate::seconds::Seconds;
+use crate::wait::invalid_switch;
+
+/// Lets the others run for at least `seconds`. With 0 (or less, as in gevent) it only yields:
+/// the greenlet goes on after those that could run already.
+///
+/// # Errors
+/// [`InvalidSeconds`] for NaN and `None`; what is thrown into the greenlet meanwhile.
+#[track_caller]
+pub fn sleep(seconds: impl Seconds) -> Result<(), Exception> {
+    match seconds.checked()? {
+        Some(seconds) if seconds > 0.0 => {
+            let hub = get_hub();
+            let timer = hub.timer(seconds)?;
+            // Counted from now, not from when the loop last looked at the clock.
+            hub.loop_().update_now()?;
+            hub.wait(&*timer)
+        }
+        Some(_) => yield_now(&get_hub()),
+        None => Err(Exception::new(InvalidSeconds(f64::NAN))),
+    }
+}
+
+#[track_caller]
+fn yield_now(hub: &Hub) -> Result<(), Exception> {
+    let resume = Resume::new();
+    hub.loop_().run_callback_resume(resume.clone())?;
+    let got = hub.switch();
+    resume.end();
+    let got = got?;
+    if resume.is_mine(&got) {
+        return Ok(());
+    }
+    Err(invalid_switch(&got, "sleep(0)"))
+}
+
+/// Waits until the loop has nothing to do at the given priority (-2 to 2) or above.
+///
+/// # Errors
+/// What is thrown into the greenlet meanwhile.
+#[track_caller]
+pub fn idle(priority: i32) -> Result<(), Exception> {
+    let hub = get_hub();
+    let watcher = hub.loop_().idle()?;
+    if priority != 0 {
+        watcher.set_priority(priority)?;
+    }
+    hub.wait(&watcher)
+}
+
+/// Throws `exception` into a greenlet, soon; the caller goes on.
+///
+/// # Errors
+/// When the loop is destroyed.
+pub fn kill(greenlet: &RawGreenlet, exception: impl Into<Exception>) -> Result<(), Exception> {
+    if greenlet.dead() {
+        return Ok(());
+    }
+    let (greenlet, exception) = (greenlet.clone(), exception.into());
+    get_hub().loop_().run_callback(move || {
+        if greenlet.dead() {
+            return Ok(());
+        }
+        greenlet.void_ticket();
+        greenlet.throw(exception.clone()).map(drop)
+    })?;
+    Ok(())
+}
+
+/// Makes a greenlet that runs `function` soon, without what [`Greenlet`] adds: nobody can join
+/// it, and its error goes to the hub.
+///
+/// [`Greenlet`]: https://docs.rs/gevent
+///
+/// # Errors
+/// When the loop is destroyed.
+#[track_caller]
+pub fn spawn_raw(
+    function: impl FnOnce() -> Result<(), Exception> + 'static,
+) -> Result<RawGreenlet, Exception> {
+    let hub = get_hub();
+    let greenlet = RawGreenlet::builder()
+        .parent(hub.greenlet())
+        .build(move |_| function().map(|()| Value::None));
+    hub.loop_().run_callback_resume(Resume::start(&greenlet))?;
+    Ok(greenlet)
+}

@@ -1,0 +1,319 @@
+//! [`BaseServer`]: the accept loop of every server. Source: gevent's `baseserver.py`.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+
+use greenlet_core::Exception;
+use hub::core::{Events, Io};
+use hub::{Hub, HubTimer, Seconds, get_hub, spawn_raw};
+use waiter::Resume;
+
+use crate::greenlet::{AnyGreenlet, Greenlet, Kill, joinall};
+use crate::resolver::Endpoint;
+use crate::socket::{TcpListener, TcpStream};
+
+/// After an error of `accept` (no descriptors left, say) the server waits this many seconds,
+const MIN_DELAY: f64 = 0.01;
+/// and twice as long after each further one, but never longer than this.
+const MAX_DELAY: f64 = 1.0;
+/// So many connections are accepted before the others get their turn.
+const MAX_ACCEPT: usize = 100;
+/// How many seconds `stop` waits for the handlers of a pool, unless told otherwise.
+const STOP_TIMEOUT: f64 = 1.0;
+
+/// What runs the handler of a connection: the `spawn` argument of gevent's servers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Spawn {
+    /// A greenlet for each, as many as come.
+    #[default]
+    Default,
+    /// A [raw](crate::spawn_raw) greenlet for each: a little cheaper.
+    Raw,
+    /// At most so many greenlets at a time; while all are busy nothing is accepted.
+    Pool(usize),
+    /// The hub itself, at once: the handler must not block.
+    InHub,
+}
+
+/// Handles one connection.
+pub(crate) type Handle = Rc<dyn Fn(TcpStream, SocketAddr) -> Result<(), Exception>>;
+
+/// What a server listens at: an address, or a listener that is there already.
+pub(crate) enum Listen {
+    At(Endpoint),
+    On(TcpListener),
+}
+
+/// A server that accepts connections and hands each to its handler, in a greenlet of its own.
+/// The connection is closed when the handler is done with it.
+pub(crate) struct BaseServer {
+    hub: Hub,
+    listen: RefCell<Listen>,
+    backlog: i32,
+    spawn: Spawn,
+    handle: Handle,
+    listener: RefCell<Option<TcpListener>>,
+    watcher: RefCell<Option<Io>>,
+    delay: Cell<f64>,
+    delay_timer: RefCell<Option<Rc<HubTimer>>>,
+    started: Cell<bool>,
+    /// The handlers of a pool that run.
+    pool: RefCell<Vec<AnyGreenlet>>,
+    busy: Cell<usize>,
+    /// Who waits in `serve_forever`.
+    waiting: RefCell<Vec<Resume>>,
+}
+
+impl BaseServer {
+    pub(crate) fn new(listen: Listen, backlog: i32, spawn: Spawn, handle: Handle) -> Rc<Self> {
+        Rc::new(BaseServer {
+            hub: get_hub(),
+            listen: RefCell::new(listen),
+            backlog,
+            spawn,
+            handle,
+            listener: RefCell::new(None),
+            watcher: RefCell::new(None),
+            delay: Cell::new(MIN_DELAY),
+            delay_timer: RefCell::new(None),
+            started: Cell::new(false),
+            pool: RefCell::default(),
+            busy: Cell::new(0),
+            waiting: RefCell::default(),
+        })
+    }
+
+    pub(crate) fn started(&self) -> bool {
+        self.started.get()
+    }
+
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.listener.borrow().as_ref()?.local_addr().ok()
+    }
+
+    pub(crate) fn start(self: &Rc<Self>) -> io::Result<()> {
+        if self.started.get() {
+            return Ok(());
+        }
+        let on = match &*self.listen.borrow() {
+            Listen::On(listener) => Ok(listener.clone()),
+            Listen::At(endpoint) => Err(endpoint.clone()),
+        };
+        let listener = match on {
+            Ok(listener) => listener,
+            Err(endpoint) => TcpListener::bind_with_backlog(endpoint, self.backlog)?,
+        };
+        self.listener.replace(Some(listener));
+        self.started.set(true);
+        self.start_accepting().inspect_err(|_| self.close())
+    }
+
+    fn start_accepting(self: &Rc<Self>) -> io::Result<()> {
+        if !self.started.get() || self.watcher.borrow().is_some() {
+            return Ok(());
+        }
+        let Some(fd) = self.listener.borrow().as_ref().map(|l| l.as_raw_fd()) else {
+            return Ok(());
+        };
+        let watcher = self
+            .hub
+            .loop_()
+            .io(fd, Events::READ)
+            .map_err(Exception::from)?;
+        let server = self.clone();
+        watcher
+            .start(move || server.accept_some())
+            .map_err(Exception::from)?;
+        self.watcher.replace(Some(watcher));
+        Ok(())
+    }
+
+    fn stop_accepting(&self) {
+        if let Some(watcher) = self.watcher.take() {
+            // A destroyed loop has stopped it already.
+            let _ = watcher.stop();
+        }
+        drop(self.delay_timer.take());
+    }
+
+    /// Called in the hub when connections wait.
+    fn accept_some(self: &Rc<Self>) {
+        for _ in 0..MAX_ACCEPT {
+            if self.full() {
+                // Goes on when a handler is done.
+                self.stop_accepting();
+                return;
+            }
+            let Some(listener) = self.listener.borrow().clone() else {
+                return;
+            };
+            match listener.try_accept() {
+                Ok(Some((stream, address))) => {
+                    self.delay.set(MIN_DELAY);
+                    if let Err(exception) = self.do_handle(stream, address) {
+                        self.hub.handle_error(Some(self), exception);
+                        return self.back_off();
+                    }
+                }
+                Ok(None) => return,
+                // The client has gone again.
+                Err(error) if error.raw_os_error() == Some(libc::ECONNABORTED) => {}
+                Err(error) => {
+                    let fatal = matches!(
+                        error.raw_os_error(),
+                        Some(libc::EBADF | libc::EINVAL | libc::ENOTSOCK)
+                    );
+                    self.hub.handle_error(Some(self), error.into());
+                    return if fatal { self.close() } else { self.back_off() };
+                }
+            }
+        }
+    }
+
+    /// Leaves the backlog alone for a while, instead of failing at it all the time.
+    fn back_off(self: &Rc<Self>) {
+        self.stop_accepting();
+        let delay = self.delay.get();
+        self.delay.set((delay * 2.0).min(MAX_DELAY));
+        let server = self.clone();
+        let start = || -> Result<(), Exception> {
+            let timer = Rc::new(self.hub.timer(delay)?);
+            self.hub.loop_().update_now()?;
+            timer.start(move || server.start_accepting().map_err(Exception::from))?;
+            self.delay_timer.replace(Some(timer));
+            Ok(())
+        };
+        if let Err(exception) = start() {
+            self.hub.handle_error(Some(self), exception);
+        }
+    }
+
+    fn full(&self) -> bool {
+        matches!(self.spawn, Spawn::Pool(size) if self.busy.get() >= size)
+    }
+
+    fn do_handle(self: &Rc<Self>, stream: TcpStream, address: SocketAddr) -> Result<(), Exception> {
+        let handle = self.handle.clone();
+        match self.spawn {
+            Spawn::InHub => handle_and_close(&handle, stream, address),
+            Spawn::Raw => spawn_raw(move || handle_and_close(&handle, stream, address)).map(drop),
+            Spawn::Default => {
+                crate::spawn(move || handle_and_close(&handle, stream, address));
+                Ok(())
+            }
+            Spawn::Pool(_) => {
+                let busy = Busy::new(self.clone());
+                let greenlet: Greenlet<()> = crate::spawn(move || {
+                    let _busy = busy;
+                    handle_and_close(&handle, stream, address)
+                });
+                let mut pool = self.pool.borrow_mut();
+                pool.retain(|greenlet| !greenlet.ready());
+                pool.push(greenlet.any());
+                Ok(())
+            }
+        }
+    }
+
+    /// Stops to listen. Handlers go on.
+    pub(crate) fn close(&self) {
+        self.started.set(false);
+        self.stop_accepting();
+        if let Some(listener) = self.listener.take() {
+            listener.close();
+        }
+        for waiting in self.waiting.take() {
+            // Fails only if the loop is destroyed, and then nobody waits any more.
+            let _ = self.hub.loop_().run_callback_resume(waiting);
+        }
+    }
+
+    pub(crate) fn stop(&self, timeout: impl Seconds) -> Result<(), Exception> {
+        let timeout = timeout.checked()?;
+        self.close();
+        let pool = self.pool.take();
+        joinall(&pool, Some(timeout.unwrap_or(STOP_TIMEOUT)))?;
+        for greenlet in &pool {
+            greenlet.kill_with(Kill {
+                block: false,
+                ..Kill::default()
+            })?;
+        }
+        joinall(&pool, Some(1.0)).map(drop)
+    }
+
+    #[track_caller]
+    pub(crate) fn serve_forever(self: &Rc<Self>) -> Result<(), Exception> {
+        self.start()?;
+        while self.started.get() {
+            let resume = Resume::new();
+            self.waiting.borrow_mut().push(resume.clone());
+            let woken = self.hub.switch();
+            resume.end();
+            self.waiting.borrow_mut().retain(Resume::is_parked);
+            if let Err(exception) = woken {
+                self.stop(None)?;
+                return Err(exception);
+            }
+        }
+        // In a greenlet of its own, as a kill of this one must not hurt the handlers.
+        let server = self.clone();
+        crate::spawn(move || server.stop(None)).join(None)
+    }
+}
+
+fn handle_and_close(
+    handle: &Handle,
+    stream: TcpStream,
+    address: SocketAddr,
+) -> Result<(), Exception> {
+    let _close = CloseOnDrop(stream.clone());
+    handle(stream, address)
+}
+
+/// Closes the connection when its handler is done, however it ends.
+struct CloseOnDrop(TcpStream);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// A place of the pool, taken.
+struct Busy(Rc<BaseServer>);
+
+impl Busy {
+    fn new(server: Rc<BaseServer>) -> Busy {
+        server.busy.set(server.busy.get() + 1);
+        Busy(server)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.set(self.0.busy.get() - 1);
+        if self.0.delay_timer.borrow().is_none() {
+            if let Err(error) = self.0.start_accepting() {
+                self.0.hub.handle_error(Some(&self.0), error.into());
+            }
+        }
+    }
+}
+
+impl fmt::Debug for BaseServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<StreamServer")?;
+        if let Some(listener) = &*self.listener.borrow() {
+            write!(f, " fileno={}", listener.as_raw_fd())?;
+        }
+        match self.address() {
+            Some(address) => write!(f, " address={address}>"),
+            None => f.write_str(">"),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! All exceptions in one place. Source: gevent's `exceptions.py`.
+
+pub use greenlet_core::{GreenletError, GreenletExit, Panic, StackError};
+pub use hub::core::HubDestroyed;
+pub use hub::exceptions::*;
+pub use waiter::{ConcurrentObjectUseError, InvalidSwitchError, NotInHubError};
+
+pub use crate::greenlet::{JoinSelfError, StartedError};
+pub use crate::timeout::TimeoutError;

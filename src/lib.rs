@@ -1,0 +1,39 @@
+//! gevent for Rust: plain blocking code, a million greenlets of it on one thread, on libev.
+//!
+//! A greenlet is a function with a stack of its own. Whenever it would block, it is parked, and
+//! the [hub], a greenlet that runs a libev loop, continues the others. Names and meaning are
+//! those of Python's gevent; every module is the counterpart of the gevent module of its name.
+//!
+//! ```
+//! let greenlets: Vec<_> = (0..3)
+//!     .map(|i| {
+//!         gevent::spawn(move || {
+//!             gevent::sleep(0.01 * f64::from(3 - i))?;
+//!             Ok(i * i)
+//!         })
+//!     })
+//!     .collect();
+//! gevent::joinall(&greenlets, None)?;
+//! let squares: Result<Vec<_>, _> = greenlets.iter().map(|g| g.get()).collect();
+//! assert_eq!(squares?, [0, 1, 4]);
+//! # Ok::<(), gevent::Exception>(())
+//! ```
+
+#![deny(unsafe_code)]
+
+mod baseserver;
+pub mod exceptions;
+pub mod greenlet;
+mod outcome;
+mod resolver;
+pub mod server;
+pub mod socket;
+pub mod timeout;
+
+pub use greenlet_core::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
+pub use hub;
+pub use hub::{Seconds, SignalHandler, get_hub, idle, kill, signal, sleep, spawn_raw};
+
+pub use greenlet::{AnyGreenlet, Greenlet, Kill, joinall, spawn, spawn_later};
+pub use outcome::{Outcome, Plain};
+pub use timeout::{Timeout, TimeoutError, with_timeout};

@@ -1,0 +1,143 @@
+//! [`TcpListener`].
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
+use std::rc::Rc;
+
+use socket2::{Domain, Protocol, Type};
+
+use super::raw::{Direction, Raw};
+use super::stream::as_inet;
+use super::{Address, TcpStream};
+
+/// How many connections may wait to be accepted, unless told otherwise.
+const BACKLOG: i32 = 1024;
+
+/// A socket that accepts connections: [`std::net::TcpListener`]'s methods, but waiting parks
+/// the greenlet. Clones are the same listener.
+#[derive(Clone)]
+pub struct TcpListener(Rc<Raw>);
+
+impl TcpListener {
+    /// Listens at an address, with `SO_REUSEADDR`; of several, at the first that can be had.
+    ///
+    /// # Errors
+    /// Why the last of them could not, or why the name could not be looked up.
+    pub fn bind(address: impl Address) -> io::Result<Self> {
+        Self::bind_with_backlog(address, BACKLOG)
+    }
+
+    /// [`bind`](TcpListener::bind), with room for so many connections that nobody accepts yet.
+    ///
+    /// # Errors
+    /// As for `bind`.
+    pub fn bind_with_backlog(address: impl Address, backlog: i32) -> io::Result<Self> {
+        let mut failure = None;
+        for address in address.into_endpoint().resolve()? {
+            match Self::bind_one(address, backlog) {
+                Ok(listener) => return Ok(listener),
+                Err(error) => failure = Some(error),
+            }
+        }
+        Err(failure.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
+    }
+
+    fn bind_one(address: SocketAddr, backlog: i32) -> io::Result<Self> {
+        let domain = Domain::for_address(address);
+        let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(backlog)?;
+        Ok(TcpListener(Rc::new(Raw::new(socket)?)))
+    }
+
+    /// Takes over a standard listener.
+    ///
+    /// # Errors
+    /// When it cannot be made non-blocking.
+    pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
+        Ok(TcpListener(Rc::new(Raw::new(listener.into())?)))
+    }
+
+    /// Waits for a connection.
+    ///
+    /// # Errors
+    /// When no descriptor is left for it, when the listener is closed.
+    #[track_caller]
+    pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let accepted = self.0.retry(Direction::Read, socket2::Socket::accept);
+        connection(accepted?)
+    }
+
+    /// A connection if one waits already, `None` if not.
+    ///
+    /// # Errors
+    /// As for [`accept`](TcpListener::accept).
+    pub fn try_accept(&self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+        match self.0.socket()?.accept() {
+            Ok(accepted) => connection(accepted).map(Some),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// The connections, as they come, without end.
+    pub fn incoming(&self) -> Incoming<'_> {
+        Incoming(self)
+    }
+
+    /// The address it listens at.
+    ///
+    /// # Errors
+    /// When the listener is closed.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        as_inet(self.0.socket()?.local_addr()?)
+    }
+
+    /// Stops to listen, whoever else has a handle. Greenlets that wait in
+    /// [`accept`](TcpListener::accept) get an `EBADF` error. Closing twice is fine.
+    pub fn close(&self) {
+        self.0.close();
+    }
+}
+
+fn connection(
+    (socket, address): (socket2::Socket, socket2::SockAddr),
+) -> io::Result<(TcpStream, SocketAddr)> {
+    Ok((TcpStream::from_socket(socket)?, as_inet(address)?))
+}
+
+/// The connections of a [`TcpListener`].
+#[derive(Debug)]
+pub struct Incoming<'a>(&'a TcpListener);
+
+impl Iterator for Incoming<'_> {
+    type Item = io::Result<TcpStream>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.0.accept().map(|(stream, _)| stream))
+    }
+}
+
+impl AsRawFd for TcpListener {
+    /// The descriptor, or -1 once the listener is closed.
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.fd().unwrap_or(-1)
+    }
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("TcpListener");
+        match self.0.fd() {
+            Some(fd) => debug.field("fd", &fd),
+            None => debug.field("closed", &true),
+        };
+        if let Ok(address) = self.local_addr() {
+            debug.field("addr", &address);
+        }
+        debug.finish()
+    }
+}

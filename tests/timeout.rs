@@ -1,0 +1,78 @@
+//! The counterpart of gevent's test__timeout, written anew.
+
+use std::time::{Duration, Instant};
+
+use gevent::{Exception, Timeout, TimeoutError, sleep, spawn, with_timeout};
+
+type Outcome = Result<(), Exception>;
+
+#[test]
+fn test_timeout_interrupts_the_greenlet_that_started_it() -> Outcome {
+    let timeout = Timeout::start_new(0.001);
+    let error = sleep(100).unwrap_err();
+    assert!(timeout.caused(&error) && error.is::<TimeoutError>());
+    assert!(!timeout.pending());
+    assert_eq!(error.to_string(), "0.001 seconds");
+    Ok(())
+}
+
+#[test]
+fn test_closed_and_dropped_timeouts_do_not_come() -> Outcome {
+    let mut timeout = Timeout::start_new(0.001);
+    assert!(timeout.pending());
+    timeout.close();
+    assert!(!timeout.pending());
+    drop(Timeout::start_new(0.001));
+    sleep(0.005)
+}
+
+#[test]
+fn test_nested_timeouts_are_told_apart() -> Outcome {
+    let outer = Timeout::start_new(0.002);
+    let inner = Timeout::start_new(100);
+    let error = sleep(100).unwrap_err();
+    assert!(outer.caused(&error) && !inner.caused(&error));
+    Ok(())
+}
+
+#[test]
+fn test_none_never_comes() -> Outcome {
+    let timeout = Timeout::start_new(None);
+    assert!(!timeout.pending());
+    sleep(0.001)
+}
+
+#[test]
+fn test_a_restarted_timeout_has_its_whole_time_again() -> Outcome {
+    let begin = Instant::now();
+    let mut timeout = Timeout::new(Duration::from_millis(30));
+    timeout.start()?;
+    sleep(0.02)?;
+    timeout.close();
+    timeout.start()?;
+    let error = sleep(100).unwrap_err();
+    assert!(timeout.caused(&error));
+    // Never early: that is a promise, not a timing.
+    assert!(begin.elapsed() >= Duration::from_millis(50));
+    Ok(())
+}
+
+#[test]
+fn test_with_timeout() -> Outcome {
+    assert_eq!(with_timeout(0.001, || sleep(100).map(|()| 1), 2)?, 2);
+    assert_eq!(with_timeout(100, || Ok(1), 2)?, 1);
+    Ok(())
+}
+
+#[test]
+fn test_timeout_for_a_greenlet_that_ended_hurts_nobody() -> Outcome {
+    let g = spawn(|| std::mem::forget(Timeout::start_new(0.001)));
+    g.get()?;
+    sleep(0.005)
+}
+
+#[test]
+fn test_not_a_number_is_refused() {
+    assert!(Timeout::new(f64::NAN).start().is_err());
+    assert!(sleep(f64::NAN).is_err());
+}
