@@ -5,5 +5,6 @@ pub use hub::core::HubDestroyed;
 pub use hub::exceptions::*;
 pub use waiter::{ConcurrentObjectUseError, InvalidSwitchError, NotInHubError};
 
-pub use crate::greenlet::{JoinSelfError, StartedError};
-pub use crate::timeout::TimeoutError;
+pub use crate::greenlet::JoinSelfError;
+pub use crate::timeout::{TimeoutError, TimeoutStartedError};
+pub use hub::TimedOut;

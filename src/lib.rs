@@ -32,8 +32,14 @@ pub mod timeout;
 
 pub use greenlet_core::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
 pub use hub;
-pub use hub::{Seconds, SignalHandler, get_hub, idle, kill, signal, sleep, spawn_raw};
+pub use hub::{
+    Link, Linkable, Seconds, SignalHandler, get_hub, idle, iwait, kill, signal, sleep, spawn_raw,
+    wait,
+};
 
-pub use greenlet::{AnyGreenlet, Greenlet, Kill, joinall, spawn, spawn_later};
+pub use greenlet::{
+    AnyGreenlet, Greenlet, JoinAll, Kill, joinall, joinall_with, killall, killall_with, spawn,
+    spawn_later,
+};
 pub use outcome::{Outcome, Plain};
 pub use timeout::{Timeout, TimeoutError, with_timeout};

@@ -4,28 +4,44 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use greenlet_core::{Exception, getcurrent};
-use hub::core::Timer;
-use hub::{Seconds, get_hub};
+use hub::{HubTimer, Seconds, get_hub};
 
 static TIMEOUTS: AtomicU64 = AtomicU64::new(0);
 
 /// What a [`Timeout`] throws. Which one it was says [`Timeout::caused`].
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub struct TimeoutError {
-    id: u64,
+    /// None for a wait that was not to take any time.
+    id: Option<u64>,
     /// After how many seconds it came.
-    pub seconds: f64,
+    pub seconds: Option<f64>,
 }
 
 impl fmt::Display for TimeoutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.seconds == 1.0 { "" } else { "s" };
-        write!(f, "{} second{plural}", self.seconds)
+        match self.seconds {
+            Some(1.0) => f.write_str("1 second"),
+            Some(seconds) => write!(f, "{seconds} seconds"),
+            None => f.write_str("timed out"),
+        }
     }
 }
 
+/// The error of a wait with a time limit of its own.
+#[track_caller]
+pub(crate) fn expired(seconds: Option<f64>) -> Exception {
+    Exception::new(TimeoutError { id: None, seconds })
+}
+
+/// A timeout that runs cannot be started again before it is cancelled.
+///
+/// Source: the `AssertionError` of gevent's `Timeout.start`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is already started; to restart it, cancel it first")]
+pub struct TimeoutStartedError(String);
+
 /// Throws a [`TimeoutError`] into the greenlet that started it, some seconds later, unless it
-/// is closed or dropped before.
+/// is cancelled or dropped before.
 ///
 /// ```
 /// use gevent::Timeout;
@@ -36,7 +52,10 @@ impl fmt::Display for TimeoutError {
 pub struct Timeout {
     id: u64,
     seconds: Option<f64>,
-    timer: Option<Timer>,
+    exception: Option<Exception>,
+    ref_: bool,
+    priority: i32,
+    timer: Option<HubTimer>,
 }
 
 impl Timeout {
@@ -45,6 +64,9 @@ impl Timeout {
         Timeout {
             id: TIMEOUTS.fetch_add(1, Ordering::Relaxed),
             seconds: seconds.seconds(),
+            exception: None,
+            ref_: true,
+            priority: -1,
             timer: None,
         }
     }
@@ -62,50 +84,72 @@ impl Timeout {
         timeout
     }
 
-    /// Starts the timeout for the current greenlet; one that runs already starts afresh.
+    /// Throws this exception instead of a [`TimeoutError`].
+    #[must_use]
+    pub fn with_exception(mut self, exception: impl Into<Exception>) -> Self {
+        self.exception = Some(exception.into());
+        self
+    }
+
+    /// Whether the running timeout keeps the loop from ending: true unless told otherwise.
+    #[must_use]
+    pub fn with_ref(mut self, ref_: bool) -> Self {
+        self.ref_ = ref_;
+        self
+    }
+
+    /// The priority of its timer, -1 unless told otherwise: after everything else that happens
+    /// in the same iteration, so that who is in time is in time.
+    #[must_use]
+    pub fn with_priority(mut self, priority: i32) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Starts the timeout for the current greenlet.
     ///
     /// # Errors
-    /// For a time that is no number, and when the hub's loop is destroyed.
+    /// [`TimeoutStartedError`] when it runs already; for a time that is no number, and when the
+    /// hub's loop is destroyed.
     pub fn start(&mut self) -> Result<(), Exception> {
-        self.close();
-        let Some(seconds) = self.seconds else {
+        if self.pending() {
+            return Err(Exception::new(TimeoutStartedError(format!("{self:?}"))));
+        }
+        let Some(seconds) = self.seconds.checked()? else {
             return Ok(());
         };
         let hub = get_hub();
-        let timer = hub.loop_().timer(seconds, 0.0)?;
-        // After everything else that happens in the same iteration: who is in time is in time.
-        timer.set_priority(-1)?;
+        let timer = hub.timer(seconds)?;
+        timer.set_priority(self.priority)?;
+        timer.set_ref(self.ref_)?;
         hub.loop_().update_now()?;
-        let (greenlet, error) = (getcurrent(), self.error(seconds));
+        let (greenlet, id) = (getcurrent(), self.id);
+        let exception = self.exception.clone();
         timer.start(move || {
             if greenlet.dead() {
                 return Ok(());
             }
+            let exception = exception.clone().unwrap_or_else(|| {
+                Exception::new(TimeoutError {
+                    id: Some(id),
+                    seconds: Some(seconds),
+                })
+            });
             greenlet.void_ticket();
-            greenlet.throw(error).map(drop)
+            greenlet.throw(exception).map(drop)
         })?;
         self.timer = Some(timer);
         Ok(())
     }
 
-    fn error(&self, seconds: f64) -> TimeoutError {
-        TimeoutError {
-            id: self.id,
-            seconds,
-        }
-    }
-
-    /// Stops the timeout, if it runs.
-    pub fn close(&mut self) {
-        if let Some(timer) = self.timer.take() {
-            // A destroyed loop has stopped it already.
-            let _ = timer.stop();
-        }
-    }
-
-    /// Stops the timeout: the old name of [`close`](Timeout::close).
+    /// Stops the timeout, if it runs. It may be started again, and has its whole time then.
     pub fn cancel(&mut self) {
-        self.close();
+        self.timer = None;
+    }
+
+    /// The same as [`cancel`](Timeout::cancel); there is nothing else to release.
+    pub fn close(&mut self) {
+        self.cancel();
     }
 
     /// Whether it is started and has not come yet.
@@ -117,33 +161,49 @@ impl Timeout {
 
     /// Whether the exception is this timeout's: identity, Python's `ex is timeout`.
     pub fn caused(&self, exception: &Exception) -> bool {
-        exception
-            .downcast_ref::<TimeoutError>()
-            .is_some_and(|error| error.id == self.id)
+        match (&self.exception, exception.downcast_ref::<TimeoutError>()) {
+            (Some(own), _) => own.same(exception),
+            (None, Some(error)) => error.id == Some(self.id),
+            (None, None) => false,
+        }
     }
 
     /// The seconds given.
     pub fn seconds(&self) -> Option<f64> {
         self.seconds
     }
-}
 
-impl Drop for Timeout {
-    fn drop(&mut self) {
-        self.close();
+    /// Calls `function` under this timeout, which is started if need be and closed afterwards.
+    /// When it is the timeout that ends the function, there is no value: gevent's
+    /// `with Timeout(seconds, False)`.
+    ///
+    /// # Errors
+    /// The function's own, other timeouts' among them.
+    pub fn silent<T>(
+        mut self,
+        function: impl FnOnce() -> Result<T, Exception>,
+    ) -> Result<Option<T>, Exception> {
+        if !self.pending() {
+            self.start()?;
+        }
+        match function() {
+            Err(exception) if self.caused(&exception) => Ok(None),
+            result => result.map(Some),
+        }
     }
 }
 
 impl fmt::Debug for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<Timeout")?;
-        if self.pending() {
-            f.write_str(" pending")?;
-        }
+        f.write_str("<Timeout seconds=")?;
         match self.seconds {
-            Some(seconds) => write!(f, " seconds={seconds}>"),
-            None => f.write_str(">"),
+            Some(seconds) => write!(f, "{seconds}")?,
+            None => f.write_str("None")?,
         }
+        if let Some(exception) = &self.exception {
+            write!(f, " exception={exception:?}")?;
+        }
+        f.write_str(if self.pending() { " pending>" } else { ">" })
     }
 }
 
@@ -157,10 +217,7 @@ pub fn with_timeout<T>(
     function: impl FnOnce() -> Result<T, Exception>,
     timeout_value: T,
 ) -> Result<T, Exception> {
-    let mut timeout = Timeout::new(seconds);
-    timeout.start()?;
-    match function() {
-        Err(exception) if timeout.caused(&exception) => Ok(timeout_value),
-        result => result,
-    }
+    Ok(Timeout::new(seconds)
+        .silent(function)?
+        .unwrap_or(timeout_value))
 }

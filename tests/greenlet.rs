@@ -179,7 +179,7 @@ fn test_links_run_in_order_and_once_and_late_ones_soon() -> Outcome {
             Ok(())
         }));
     }
-    links.remove(1).unlink();
+    g.unlink(&links.remove(1));
     g.join(None)?;
     sleep(0)?;
     let l = log.clone();
@@ -224,7 +224,9 @@ fn test_spawn_later_and_its_kill() -> Outcome {
     let g = gevent::spawn_later(100, || 3)?;
     g.kill()?;
     assert!(get_hub().join(None)?);
-    assert!(g.start().is_err());
+    g.start()?;
+    assert!(get_hub().join(None)?);
+    assert!(g.get().unwrap_err().is::<GreenletExit>());
     Ok(())
 }
 

@@ -40,6 +40,7 @@ pub(crate) struct Core {
     pub(crate) parent: RefCell<Option<RawGreenlet>>,
     pub(crate) ticket: Cell<u64>,
     pub(crate) parked_at: Cell<&'static Location<'static>>,
+    pub(crate) locals: RefCell<Vec<Rc<dyn std::any::Any>>>,
     pub(crate) thread: Rc<Thread>,
 }
 
@@ -57,6 +58,7 @@ impl Core {
             parent: RefCell::new(None),
             ticket: Cell::new(0),
             parked_at: Cell::new(Location::caller()),
+            locals: RefCell::default(),
             thread,
         })
     }
@@ -110,6 +112,7 @@ impl Builder {
             parent: RefCell::new(Some(parent)),
             ticket: Cell::new(0),
             parked_at: Cell::new(Location::caller()),
+            locals: RefCell::default(),
             thread,
         }))
     }
@@ -162,6 +165,17 @@ impl RawGreenlet {
     #[track_caller]
     pub fn throw(&self, exception: impl Into<Exception>) -> Result<Value, Exception> {
         switch::transfer(self, Message::Throw(exception.into()))
+    }
+
+    /// Ends a greenlet that never ran, without a switch: its function is dropped unrun. Says
+    /// whether that was so; a greenlet that has begun is left alone.
+    pub fn discard(&self) -> bool {
+        let unstarted = self.0.state.get() == State::Unstarted;
+        if unstarted {
+            self.0.state.set(State::Dead);
+            drop(self.0.run.take());
+        }
+        unstarted
     }
 
     /// Whether it has been switched to and has not ended.

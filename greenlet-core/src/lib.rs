@@ -48,14 +48,17 @@
 mod arch;
 mod exception;
 mod greenlet;
+mod local;
 mod stack;
 mod switch;
 mod thread;
 pub mod unwind;
 mod value;
+mod weak;
 
 pub use exception::{Exception, GreenletError, GreenletExit, Message, Panic};
 pub use greenlet::{Builder, RawGreenlet, getcurrent};
 pub use stack::{DEFAULT_STACK_SIZE, StackError};
 pub use thread::live_greenlets;
 pub use value::Value;
+pub use weak::WeakGreenlet;

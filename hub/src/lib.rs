@@ -16,17 +16,23 @@ mod errors;
 pub mod exceptions;
 #[allow(clippy::module_inception)]
 mod hub;
+mod iwait;
+mod linkable;
 mod local;
 mod seconds;
 mod signal;
 mod sleep;
 mod timers;
 mod wait;
+mod wait_fd;
 
 pub use errors::ExceptionStream;
 pub use hub::Hub;
+pub use iwait::{WaitIterator, iwait, wait};
+pub use linkable::{Link, Linkable, Links};
 pub use local::{get_hub, get_hub_if_exists, set_hub, try_get_hub};
 pub use seconds::Seconds;
 pub use signal::{SignalHandler, signal};
 pub use sleep::{idle, kill, sleep, spawn_raw};
 pub use timers::HubTimer;
+pub use wait_fd::{TimedOut, wait_on_watcher, wait_read, wait_readwrite, wait_write};

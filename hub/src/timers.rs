@@ -64,7 +64,13 @@ impl Drop for HubTimer {
             return;
         };
         // A destroyed loop has stopped it already, and has no use for it.
-        if timer.stop().is_err() || timer.set_ref(true).is_err() {
+        let reset = || {
+            timer
+                .stop()
+                .and_then(|()| timer.set_ref(true))
+                .and_then(|()| timer.set_priority(0))
+        };
+        if reset().is_err() {
             return;
         }
         let mut kept = self.hub.inner().timers.0.borrow_mut();

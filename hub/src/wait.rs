@@ -63,33 +63,70 @@ impl Hub {
         watcher: &Watcher,
         error: impl Into<Exception>,
     ) -> Result<(), Exception> {
-        self.cancel_wait_then(watcher, error, || ())
+        if watcher.has_callback() {
+            let (watcher, error) = (watcher.clone(), error.into());
+            self.loop_()
+                .run_callback(move || throw_into_waiter(&watcher, error))?;
+        }
+        Ok(())
     }
 
-    /// [`cancel_wait`](Hub::cancel_wait), and calls `then` in the hub afterwards, whether
-    /// anybody waited or not.
-    ///
-    /// Source: `cancel_waits_close_and_then` in gevent's `_hub_primitives.py`.
+    /// Closes the watchers, after throwing `error` into the greenlets that wait for them, and
+    /// calls `then`: at once if nobody waits, else soon, in the hub.
     ///
     /// # Errors
-    /// When the loop is destroyed.
-    pub fn cancel_wait_then(
+    /// When the loop is destroyed; `then` is called then too, as nobody waits any more.
+    pub fn cancel_waits_close_and_then(
         &self,
-        watcher: &Watcher,
+        watchers: impl IntoIterator<Item = Watcher>,
         error: impl Into<Exception>,
-        then: impl Fn() + 'static,
+        then: impl FnOnce() + 'static,
     ) -> Result<(), Exception> {
-        let resume = watcher.resume();
-        let (watcher, error) = (watcher.clone(), error.into());
-        self.loop_().run_callback(move || {
-            let thrown = match &resume {
-                Some(resume) if watcher.active() => resume.throw(error.clone()),
-                _ => Ok(()),
-            };
+        let mut waited = Vec::new();
+        for watcher in watchers {
+            if watcher.has_callback() {
+                waited.push(watcher);
+            } else {
+                // A destroyed loop has closed it already.
+                let _ = watcher.close();
+            }
+        }
+        if waited.is_empty() {
             then();
-            thrown
+            return Ok(());
+        }
+        let (error, hub) = (error.into(), self.clone());
+        let then = CallOnDrop(Some(then));
+        self.loop_().run_callback(move || {
+            for watcher in &waited {
+                let thrown = throw_into_waiter(watcher, error.clone());
+                let _ = watcher.close();
+                if let Err(exception) = thrown {
+                    hub.handle_error(Some(watcher), exception);
+                }
+            }
+            drop(then);
         })?;
         Ok(())
+    }
+}
+
+/// Throws into the greenlet that waits for the watcher, if there still is one.
+fn throw_into_waiter(watcher: &Watcher, error: Exception) -> Result<(), Exception> {
+    match watcher.resume() {
+        Some(resume) if watcher.active() => resume.throw(error),
+        _ => Ok(()),
+    }
+}
+
+/// Calls its function when it is dropped, whether its turn came or not.
+struct CallOnDrop<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Drop for CallOnDrop<F> {
+    fn drop(&mut self) {
+        if let Some(function) = self.0.take() {
+            function();
+        }
     }
 }
 

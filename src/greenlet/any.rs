@@ -3,19 +3,25 @@
 use std::fmt;
 use std::rc::Rc;
 
-use greenlet_core::{Exception, RawGreenlet};
+use greenlet_core::{Exception, RawGreenlet, Value, getcurrent};
+use hub::core::Notify;
+use hub::{Link, Linkable};
 
-use super::base::{Base, Life};
+use super::Greenlet;
+use super::base::{self, Base, Life};
 
 /// What can be said of a greenlet without its value's type.
 pub(super) trait Erased {
     fn base(&self) -> &Base;
     fn exception(&self) -> Option<Exception>;
-    /// Stores the ending of a greenlet that never ran.
-    fn end_unrun(&self, exception: Exception);
+    fn successful(&self) -> bool;
+    /// Ends the greenlet with an exception: stores it, calls the links, and reports it to the
+    /// hub unless it is a `GreenletExit`.
+    fn fail(self: Rc<Self>, exception: Exception);
+    fn as_notify(self: Rc<Self>) -> Rc<dyn Notify>;
 }
 
-/// A handle like [`Greenlet`](super::Greenlet), without the type of its value.
+/// A handle like [`Greenlet`], without the type of its value.
 #[derive(Clone)]
 pub struct AnyGreenlet {
     raw: RawGreenlet,
@@ -27,6 +33,12 @@ impl AnyGreenlet {
         AnyGreenlet { raw, shared }
     }
 
+    /// A handle of the greenlet that `shared` is part of, if it still exists.
+    pub(super) fn of(shared: &Rc<dyn Erased>) -> Option<Self> {
+        let raw = shared.base().raw.get()?.upgrade()?;
+        Some(AnyGreenlet::new(raw, shared.clone()))
+    }
+
     pub(super) fn base(&self) -> &Base {
         self.shared.base()
     }
@@ -36,9 +48,24 @@ impl AnyGreenlet {
         &self.raw
     }
 
-    /// Whether it has ended.
+    /// Whether it was started and has not ended.
+    pub fn started(&self) -> bool {
+        matches!(self.base().life.get(), Life::Scheduled | Life::Running)
+    }
+
+    /// Whether it has ended: its value or exception is there.
     pub fn ready(&self) -> bool {
         self.base().ended()
+    }
+
+    /// Whether it can never run again.
+    pub fn dead(&self) -> bool {
+        self.raw.dead() || (self.ready() && self.raw != getcurrent())
+    }
+
+    /// Whether it ended well; a `GreenletExit` counts as that.
+    pub fn successful(&self) -> bool {
+        self.shared.successful()
     }
 
     /// The exception it ended with; none if it has not ended, or ended well.
@@ -46,10 +73,98 @@ impl AnyGreenlet {
         self.shared.exception()
     }
 
-    /// Ends a greenlet that never ran.
-    pub(super) fn end_unrun(&self, exception: Exception) {
-        self.shared.end_unrun(exception);
-        self.base().end(|| self.clone());
+    /// See [`Greenlet::name`].
+    pub fn name(&self) -> Rc<str> {
+        match &*self.base().name.borrow() {
+            Some(name) => name.clone(),
+            None => format!("Greenlet-{}", self.base().ident.get()).into(),
+        }
+    }
+
+    /// See [`Greenlet::throw`].
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn throw(&self, exception: impl Into<Exception>) -> Result<Value, Exception> {
+        let exception = exception.into();
+        if self.end_unrun(&exception) || self.raw.dead() {
+            return Ok(Value::None);
+        }
+        self.raw.void_ticket();
+        self.raw.throw(exception)
+    }
+
+    /// Ends a greenlet whose function has not begun; says whether that was so.
+    pub(super) fn end_unrun(&self, exception: &Exception) -> bool {
+        if !matches!(self.base().life.get(), Life::New | Life::Scheduled) {
+            return false;
+        }
+        self.base().cancel_start(&self.raw);
+        self.shared.clone().fail(exception.clone());
+        self.raw.discard();
+        true
+    }
+}
+
+impl Linkable for AnyGreenlet {
+    fn ready(&self) -> bool {
+        self.base().ended()
+    }
+
+    fn rawlink(&self, link: Link) {
+        self.base().links.push(link);
+        base::notify_soon(&self.shared);
+    }
+
+    fn unlink(&self, link: &Link) {
+        self.base().links.remove(link);
+    }
+
+    fn exception(&self) -> Option<Exception> {
+        self.shared.exception()
+    }
+}
+
+impl<T: 'static> Linkable for Greenlet<T> {
+    fn ready(&self) -> bool {
+        self.base().ended()
+    }
+
+    fn rawlink(&self, link: Link) {
+        self.any().rawlink(link);
+    }
+
+    fn unlink(&self, link: &Link) {
+        self.base().links.remove(link);
+    }
+
+    fn exception(&self) -> Option<Exception> {
+        Greenlet::exception(self)
+    }
+}
+
+/// Anything that is a greenlet: handles, with or without their type, and references to them.
+pub trait AsGreenlet {
+    /// A handle without the type.
+    fn as_greenlet(&self) -> AnyGreenlet;
+}
+
+impl<T: 'static> AsGreenlet for Greenlet<T> {
+    fn as_greenlet(&self) -> AnyGreenlet {
+        self.any()
+    }
+}
+
+impl AsGreenlet for AnyGreenlet {
+    fn as_greenlet(&self) -> AnyGreenlet {
+        self.clone()
+    }
+}
+
+impl<G: AsGreenlet + ?Sized> AsGreenlet for &G {
+    fn as_greenlet(&self) -> AnyGreenlet {
+        (**self).as_greenlet()
     }
 }
 
@@ -63,13 +178,11 @@ impl Eq for AnyGreenlet {}
 
 impl fmt::Debug for AnyGreenlet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.base().life.get() {
-            Life::New => "new",
-            Life::Scheduled => "scheduled",
-            Life::Running => "running",
-            Life::Ended if self.exception().is_some() => "failed",
-            Life::Ended => "ended",
-        };
-        write!(f, "<Greenlet at {:#x} {state}>", self.raw.address())
+        f.write_str("<Greenlet")?;
+        if self.base().name.borrow().is_some() || self.base().ident.given().is_some() {
+            write!(f, " {:?}", self.name())?;
+        }
+        let place = self.base().spawned_at;
+        write!(f, " at {:#x}: spawned at {place}>", self.raw.address())
     }
 }

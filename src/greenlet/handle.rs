@@ -2,15 +2,18 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::panic::Location;
 use std::rc::Rc;
 
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
+use hub::core::{Loop, Notify};
 use hub::{Seconds, get_hub};
 use waiter::Resume;
 
 use super::any::{AnyGreenlet, Erased};
-use super::base::{Base, Life, Link};
+use super::base::{self, Base, Life};
+use super::tree::SpawnTreeLocals;
 use crate::outcome::Outcome;
 
 /// What a greenlet ended with.
@@ -21,6 +24,16 @@ pub(super) enum Ending<T> {
     Exception(Exception),
 }
 
+impl<T> From<Exception> for Ending<T> {
+    fn from(exception: Exception) -> Self {
+        if exception.is::<GreenletExit>() {
+            Ending::Exit(exception)
+        } else {
+            Ending::Exception(exception)
+        }
+    }
+}
+
 pub(super) struct Shared<T> {
     pub(super) base: Base,
     pub(super) ending: RefCell<Option<Ending<T>>>,
@@ -28,6 +41,16 @@ pub(super) struct Shared<T> {
 
 /// A greenlet scheduled by the hub. Handles are cheap to clone and mean the same greenlet; one
 /// that has been started goes on when they are all dropped.
+///
+/// ```
+/// let greenlet = gevent::spawn(|| {
+///     gevent::sleep(0.001)?;
+///     Ok("done")
+/// });
+/// assert!(greenlet.started() && !greenlet.ready());
+/// assert_eq!(greenlet.get()?, "done");
+/// # Ok::<(), gevent::Exception>(())
+/// ```
 ///
 /// Source: gevent's `Greenlet`.
 pub struct Greenlet<T> {
@@ -44,32 +67,38 @@ impl<T> Clone for Greenlet<T> {
     }
 }
 
-/// A greenlet can be started only once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("greenlet has already been started")]
-pub struct StartedError;
-
 impl<T: 'static> Greenlet<T> {
     /// A greenlet that will run `function` once it is [started](Greenlet::start).
+    ///
+    /// # Panics
+    /// When this thread has no hub yet and none can be made, see [`hub::try_get_hub`].
     #[track_caller]
     pub fn new<R: Outcome<Value = T>>(function: impl FnOnce() -> R + 'static) -> Self {
-        let hub = get_hub();
+        let (hub, spawner) = (get_hub(), getcurrent());
         let shared = Rc::new(Shared {
-            base: Base::new(hub.loop_().clone()),
+            base: Base::new(hub.clone(), &spawner),
             ending: RefCell::new(None),
         });
-        let its = shared.clone();
+        let unrun = Unrun(shared.clone());
         let raw = RawGreenlet::builder()
             .parent(hub.greenlet())
-            .build(move |_| run(&its, function));
+            .build(move |_| run(&unrun.0, function));
+        super::tree::grow(&spawner, &raw);
+        shared.base.raw.get_or_init(|| raw.downgrade());
         Greenlet { raw, shared }
     }
 
     /// Makes a greenlet and starts it.
+    ///
+    /// # Panics
+    /// As [`new`](Greenlet::new).
     #[track_caller]
     pub fn spawn<R: Outcome<Value = T>>(function: impl FnOnce() -> R + 'static) -> Self {
         let greenlet = Greenlet::new(function);
-        greenlet.start().expect("a new greenlet can be started");
+        // Fails only if the hub's loop was destroyed behind its back; then nothing runs there.
+        if let Err(error) = greenlet.start() {
+            panic!("cannot start a greenlet: {error}");
+        }
         greenlet
     }
 
@@ -87,38 +116,39 @@ impl<T: 'static> Greenlet<T> {
         Ok(greenlet)
     }
 
-    /// Lets the greenlet run, soon.
+    /// Lets the greenlet run, soon. One that was started before is left alone.
     ///
     /// # Errors
-    /// [`StartedError`] when it was started before.
+    /// When the loop is destroyed.
     pub fn start(&self) -> Result<(), Exception> {
-        self.schedule()?;
-        self.base()
-            .loop_
-            .run_callback_resume(Resume::start(&self.raw))?;
+        if self.base().life.get() == Life::New {
+            super::tree::call_spawn_callbacks(|| self.any());
+            let start = Resume::start(&self.raw);
+            self.base().hub.loop_().run_callback_resume(start)?;
+            self.base().life.set(Life::Scheduled);
+        }
         Ok(())
     }
 
-    /// Lets the greenlet run `seconds` from now.
+    /// Lets the greenlet run `seconds` from now; `None` is never. One that was started before
+    /// is left alone.
     ///
     /// # Errors
-    /// [`StartedError`] when it was started before, and a time that is no number.
+    /// For a time that is no number, and when the loop is destroyed.
     pub fn start_later(&self, seconds: impl Seconds) -> Result<(), Exception> {
-        let seconds = seconds.checked()?.unwrap_or(f64::INFINITY);
-        let hub = get_hub();
-        let timer = hub.timer(seconds)?;
-        self.schedule()?;
-        hub.loop_().update_now()?;
-        timer.start_resume(Resume::start(&self.raw))?;
-        self.base().start_timer.replace(Some(timer));
-        Ok(())
-    }
-
-    fn schedule(&self) -> Result<(), StartedError> {
-        match self.base().life.get() {
-            Life::New => Ok(self.base().life.set(Life::Scheduled)),
-            _ => Err(StartedError),
+        let seconds = seconds.checked()?;
+        if self.base().life.get() != Life::New {
+            return Ok(());
         }
+        super::tree::call_spawn_callbacks(|| self.any());
+        if let Some(seconds) = seconds {
+            let hub = &self.base().hub;
+            let timer = hub.timer(seconds)?;
+            timer.start_resume(Resume::start(&self.raw))?;
+            self.base().start_timer.replace(Some(timer));
+        }
+        self.base().life.set(Life::Scheduled);
+        Ok(())
     }
 
     pub(super) fn base(&self) -> &Base {
@@ -130,14 +160,19 @@ impl<T: 'static> Greenlet<T> {
         &self.raw
     }
 
+    /// The loop of its hub.
+    pub fn loop_(&self) -> &Loop {
+        self.base().hub.loop_()
+    }
+
     /// The same greenlet without its value's type, for lists of different ones.
     pub fn any(&self) -> AnyGreenlet {
         AnyGreenlet::new(self.raw.clone(), self.shared.clone())
     }
 
-    /// Whether its function has begun or is about to, and has not ended.
+    /// Whether it was started and has not ended: its truth value in gevent.
     pub fn started(&self) -> bool {
-        matches!(self.base().life.get(), Life::Scheduled | Life::Running)
+        self.any().started()
     }
 
     /// Whether it has ended: its value or exception is there.
@@ -147,26 +182,20 @@ impl<T: 'static> Greenlet<T> {
 
     /// Whether it can never run again.
     pub fn dead(&self) -> bool {
-        self.ready() || self.raw.dead()
+        self.any().dead()
     }
 
     /// Whether it ended well; a `GreenletExit` counts as that.
     pub fn successful(&self) -> bool {
-        matches!(
-            *self.shared.ending.borrow(),
-            Some(Ending::Value(_) | Ending::Exit(_))
-        )
+        self.shared.successful()
     }
 
     /// The exception it ended with; none if it has not ended, or ended well.
     pub fn exception(&self) -> Option<Exception> {
-        match &*self.shared.ending.borrow() {
-            Some(Ending::Exception(exception)) => Some(exception.clone()),
-            _ => None,
-        }
+        self.shared.exception()
     }
 
-    /// Takes its value away, once it has ended well.
+    /// Takes its value away, once it has ended well: for values that cannot be cloned.
     pub fn take(&self) -> Option<T> {
         let mut ending = self.shared.ending.borrow_mut();
         match ending.take() {
@@ -181,19 +210,45 @@ impl<T: 'static> Greenlet<T> {
         }
     }
 
-    /// Calls `callback` with this greenlet soon after its end, in the hub: it must not block. An
-    /// error of it goes to the hub's `handle_error`.
-    pub fn link(
-        &self,
-        callback: impl FnOnce(&Greenlet<T>) -> Result<(), Exception> + 'static,
-    ) -> Link {
-        // Without the handle, which would keep the greenlet alive as long as it is linked.
-        let shared = self.shared.clone();
-        let callback = move |any: &AnyGreenlet| {
-            let raw = any.raw().clone();
-            callback(&Greenlet { raw, shared })
-        };
-        self.base().link(Box::new(callback), || self.any())
+    /// A small number that tells it from the thread's other greenlets alive.
+    pub fn minimal_ident(&self) -> usize {
+        self.base().ident.get()
+    }
+
+    /// Its name: `Greenlet-` and the [`minimal_ident`](Greenlet::minimal_ident), unless it was
+    /// given one.
+    pub fn name(&self) -> Rc<str> {
+        self.any().name()
+    }
+
+    /// Names it, for its `Debug` output.
+    pub fn set_name(&self, name: impl Into<Rc<str>>) {
+        self.base().name.replace(Some(name.into()));
+    }
+
+    /// The greenlet that made it, if that still exists.
+    pub fn spawning_greenlet(&self) -> Option<RawGreenlet> {
+        self.base().spawned_by.upgrade()
+    }
+
+    /// Where it was made: the counterpart of gevent's `spawning_stack`.
+    pub fn spawning_location(&self) -> &'static Location<'static> {
+        self.base().spawned_at
+    }
+
+    /// What it shares with all the greenlets that descend from the same one.
+    pub fn spawn_tree_locals(&self) -> SpawnTreeLocals {
+        SpawnTreeLocals::of(&self.raw)
+    }
+
+    /// Throws into the greenlet at once; the current one goes on when that parks or ends. One
+    /// that has not begun never will.
+    ///
+    /// # Errors
+    /// What comes back: see [`RawGreenlet::throw`].
+    #[track_caller]
+    pub fn throw(&self, exception: impl Into<Exception>) -> Result<Value, Exception> {
+        self.any().throw(exception)
     }
 }
 
@@ -213,11 +268,49 @@ impl<T: Clone + 'static> Greenlet<T> {
     /// current greenlet from [joining](Greenlet::join).
     #[track_caller]
     pub fn get(&self) -> Result<T, Exception> {
-        self.join(None)?;
+        self.get_timeout(None)
+    }
+
+    /// [`get`](Greenlet::get), for at most `timeout` seconds.
+    ///
+    /// # Errors
+    /// As for `get`; [`TimeoutError`](crate::TimeoutError) when the time is over.
+    #[track_caller]
+    pub fn get_timeout(&self, timeout: impl Seconds) -> Result<T, Exception> {
+        let timeout = timeout.checked()?;
+        self.join(timeout)?;
         match &*self.shared.ending.borrow() {
             Some(Ending::Value(value)) => Ok(value.clone()),
             Some(Ending::Exit(exception) | Ending::Exception(exception)) => Err(exception.clone()),
-            None => unreachable!("a join without a timeout ends when the greenlet has"),
+            None => Err(crate::timeout::expired(timeout)),
+        }
+    }
+
+    /// [`get`](Greenlet::get) without waiting: gevent's `get(block=False)`.
+    ///
+    /// # Errors
+    /// As for `get`; [`TimeoutError`](crate::TimeoutError) when it has not ended.
+    #[track_caller]
+    pub fn get_nowait(&self) -> Result<T, Exception> {
+        if self.ready() {
+            self.get()
+        } else {
+            Err(crate::timeout::expired(None))
+        }
+    }
+}
+
+/// Is dropped with the greenlet's function, at the latest: if that never ran, its greenlet has
+/// ended by that.
+struct Unrun<T: 'static>(Rc<Shared<T>>);
+
+impl<T> Drop for Unrun<T> {
+    fn drop(&mut self) {
+        if !self.0.base.ended() {
+            self.0
+                .ending
+                .replace(Some(Exception::new(GreenletExit).into()));
+            base::end(self.0.clone());
         }
     }
 }
@@ -229,34 +322,25 @@ fn run<T: 'static, R: Outcome<Value = T>>(
 ) -> Result<Value, Exception> {
     shared.base.life.set(Life::Running);
     drop(shared.base.start_timer.take());
-    let result = match catch(function) {
-        Ok(outcome) => outcome.into_result(),
-        Err(Caught::Panic(exception)) => Err(exception),
+    match catch(function) {
+        Ok(outcome) => finish(shared, outcome.into_result()),
+        Err(Caught::Panic(exception)) => finish(shared, Err(exception)),
         Err(Caught::Forced(unwind)) => {
-            end(shared, Err(Exception::new(GreenletExit)));
+            finish(shared, Err(Exception::new(GreenletExit)));
             unwind.resume()
         }
-    };
-    end(shared, result);
+    }
     Ok(Value::None)
 }
 
-/// Stores how the current greenlet ended and tells everybody.
-fn end<T: 'static>(shared: &Rc<Shared<T>>, result: Result<T, Exception>) {
-    let ending = match result {
-        Ok(value) => Ending::Value(value),
-        Err(exception) if exception.is::<GreenletExit>() => Ending::Exit(exception),
-        Err(exception) => Ending::Exception(exception),
-    };
-    let failed = match &ending {
-        Ending::Exception(exception) => Some(exception.clone()),
-        _ => None,
-    };
-    shared.ending.replace(Some(ending));
-    let any = || AnyGreenlet::new(getcurrent(), shared.clone());
-    shared.base.end(any);
-    if let Some(exception) = failed {
-        get_hub().handle_error(Some(&any()), exception);
+/// Stores how a greenlet ended and tells everybody.
+fn finish<T: 'static>(shared: &Rc<Shared<T>>, result: Result<T, Exception>) {
+    match result {
+        Ok(value) => {
+            shared.ending.replace(Some(Ending::Value(value)));
+            base::end(shared.clone());
+        }
+        Err(exception) => shared.clone().fail(exception),
     }
 }
 
@@ -272,13 +356,42 @@ impl<T: 'static> Erased for Shared<T> {
         }
     }
 
-    fn end_unrun(&self, exception: Exception) {
-        let ending = if exception.is::<GreenletExit>() {
-            Ending::Exit(exception)
-        } else {
-            Ending::Exception(exception)
+    fn successful(&self) -> bool {
+        matches!(
+            *self.ending.borrow(),
+            Some(Ending::Value(_) | Ending::Exit(_))
+        )
+    }
+
+    fn fail(self: Rc<Self>, exception: Exception) {
+        let ending = Ending::from(exception);
+        let error = match &ending {
+            Ending::Exception(exception) => Some(exception.clone()),
+            Ending::Exit(_) | Ending::Value(_) => None,
         };
         self.ending.replace(Some(ending));
+        base::end(self.clone());
+        if let Some(exception) = error {
+            let greenlet = AnyGreenlet::of(&(self.clone() as Rc<dyn Erased>));
+            self.base.hub.handle_error(Some(&greenlet), exception);
+        }
+    }
+
+    fn as_notify(self: Rc<Self>) -> Rc<dyn Notify> {
+        self
+    }
+}
+
+impl<T: 'static> Notify for Shared<T> {
+    fn notify(self: Rc<Self>) -> Result<(), Exception> {
+        base::notify_links(self);
+        Ok(())
+    }
+}
+
+impl<T> fmt::Debug for Shared<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<links of greenlet {:?}>", self.base.raw.get())
     }
 }
 

@@ -1,10 +1,10 @@
 //! Waiting for the end of greenlets.
 
 use greenlet_core::{Exception, getcurrent};
-use hub::{Seconds, get_hub};
+use hub::{Link, Linkable, Seconds, iwait};
 use waiter::{InvalidSwitchError, Resume};
 
-use super::{AnyGreenlet, Greenlet};
+use super::{AnyGreenlet, AsGreenlet, Greenlet};
 
 /// A greenlet cannot wait for its own end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,20 +27,22 @@ impl AnyGreenlet {
         if getcurrent() == *self.raw() {
             return Err(Exception::new(JoinSelfError));
         }
-        let hub = get_hub();
+        let hub = &self.base().hub;
         let resume = Resume::new();
         // The same right to wake goes to both: whoever comes first uses it up.
+        let link = Link::from(resume.clone());
+        self.base().links.push(link.clone());
+        let joining = Joining(self, link);
         let timer = match timeout {
             Some(seconds) => {
                 let timer = hub.timer(seconds)?;
+                timer.set_priority(-1)?;
                 hub.loop_().update_now()?;
                 timer.start_resume(resume.clone())?;
                 Some(timer)
             }
             None => None,
         };
-        self.base().add_joiner(resume.clone());
-        let joining = Joining(self);
         let got = hub.switch();
         resume.end();
         drop((timer, joining));
@@ -56,14 +58,12 @@ impl AnyGreenlet {
     }
 }
 
-/// Leaves no joiner behind that has given up, or was unwound.
-struct Joining<'a>(&'a AnyGreenlet);
+/// Leaves no link behind when the wait is over, also when the waiting greenlet is unwound.
+struct Joining<'a>(&'a AnyGreenlet, Link);
 
 impl Drop for Joining<'_> {
     fn drop(&mut self) {
-        if !self.0.ready() {
-            self.0.base().forget_void_joiners();
-        }
+        self.0.base().links.remove(&self.1);
     }
 }
 
@@ -80,58 +80,54 @@ impl<T: 'static> Greenlet<T> {
     }
 }
 
-/// Anything that is a greenlet to wait for: handles, with or without their type, and
-/// references to them.
-pub trait AsGreenlet {
-    /// A handle without the type.
-    fn as_greenlet(&self) -> AnyGreenlet;
-}
-
-impl<T: 'static> AsGreenlet for Greenlet<T> {
-    fn as_greenlet(&self) -> AnyGreenlet {
-        self.any()
-    }
-}
-
-impl AsGreenlet for AnyGreenlet {
-    fn as_greenlet(&self) -> AnyGreenlet {
-        self.clone()
-    }
-}
-
-impl<G: AsGreenlet + ?Sized> AsGreenlet for &G {
-    fn as_greenlet(&self) -> AnyGreenlet {
-        (**self).as_greenlet()
-    }
+/// How to join several: the keywords of gevent's `joinall`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct JoinAll {
+    /// How many seconds to wait at most; for ever unless told otherwise.
+    pub timeout: Option<f64>,
+    /// Whether to end with the exception of the first greenlet that fails.
+    pub raise_error: bool,
+    /// For how many greenlets to wait; for all unless told otherwise.
+    pub count: Option<usize>,
 }
 
 /// Waits until all the greenlets have ended, at most `timeout` seconds. Returns those that
 /// have, in the order in which they did.
 ///
 /// # Errors
-/// As for [`Greenlet::join`].
+/// What is thrown into the current greenlet meanwhile.
 #[track_caller]
 pub fn joinall<G: AsGreenlet>(
     greenlets: impl IntoIterator<Item = G>,
     timeout: impl Seconds,
 ) -> Result<Vec<AnyGreenlet>, Exception> {
-    let mut greenlets: Vec<_> = greenlets.into_iter().map(|g| g.as_greenlet()).collect();
-    let loop_ = get_hub().loop_().clone();
-    let deadline = match timeout.checked()? {
-        Some(seconds) => {
-            loop_.update_now()?;
-            Some(loop_.now()? + seconds)
-        }
-        None => None,
+    let timeout = timeout.checked()?;
+    let settings = JoinAll {
+        timeout,
+        ..JoinAll::default()
     };
-    for greenlet in &greenlets {
-        let left = match deadline {
-            Some(deadline) => Some((deadline - loop_.now()?).max(0.0)),
-            None => None,
-        };
-        greenlet.join(left)?;
+    joinall_with(greenlets, settings)
+}
+
+/// [`joinall`] with other settings.
+///
+/// # Errors
+/// As for `joinall`; with `raise_error`, the exception of the first greenlet that fails.
+#[track_caller]
+pub fn joinall_with<G: AsGreenlet>(
+    greenlets: impl IntoIterator<Item = G>,
+    settings: JoinAll,
+) -> Result<Vec<AnyGreenlet>, Exception> {
+    let greenlets = greenlets.into_iter().map(|g| g.as_greenlet());
+    let mut done = Vec::new();
+    for greenlet in iwait(greenlets, settings.timeout, settings.count)? {
+        let greenlet = greenlet?;
+        if settings.raise_error {
+            if let Some(exception) = Linkable::exception(&greenlet) {
+                return Err(exception);
+            }
+        }
+        done.push(greenlet);
     }
-    greenlets.retain(AnyGreenlet::ready);
-    greenlets.sort_by_key(|greenlet| greenlet.base().ended.get());
-    Ok(greenlets)
+    Ok(done)
 }

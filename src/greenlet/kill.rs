@@ -1,11 +1,16 @@
 //! Ending greenlets from outside.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use greenlet_core::{Exception, GreenletExit, getcurrent};
+use hub::{Hub, Seconds, get_hub};
+use waiter::{InvalidSwitchError, Resume};
 
-use super::base::Life;
-use super::{AnyGreenlet, Greenlet};
+use super::{AnyGreenlet, AsGreenlet, Greenlet, joinall};
+use crate::timeout::Timeout;
 
-/// How to kill: the keywords of gevent's `Greenlet.kill`.
+/// How to kill: the keywords of gevent's `Greenlet.kill` and `killall`.
 #[derive(Debug, Clone)]
 pub struct Kill {
     /// What is thrown into the greenlet: `GreenletExit` unless told otherwise.
@@ -17,6 +22,7 @@ pub struct Kill {
 }
 
 impl Default for Kill {
+    #[track_caller]
     fn default() -> Self {
         Kill {
             exception: Exception::new(GreenletExit),
@@ -24,6 +30,32 @@ impl Default for Kill {
             timeout: None,
         }
     }
+}
+
+/// Throws into a greenlet; what comes back goes to the hub. Runs in the hub.
+fn throw_into(greenlet: &AnyGreenlet, exception: &Exception) {
+    if greenlet.dead() {
+        return;
+    }
+    if let Err(exception) = greenlet.throw(exception.clone()) {
+        greenlet.base().hub.handle_error(Some(greenlet), exception);
+    }
+}
+
+/// Parks until `resume` is used.
+#[track_caller]
+fn park(hub: &Hub, resume: &Resume, waiting_on: &dyn std::fmt::Debug) -> Result<(), Exception> {
+    let got = hub.switch();
+    resume.end();
+    let got = got?;
+    if resume.is_mine(&got) {
+        return Ok(());
+    }
+    Err(Exception::new(InvalidSwitchError {
+        greenlet: format!("{:?}", getcurrent()),
+        got: format!("{got:?}"),
+        waiting_on: format!("{waiting_on:?}"),
+    }))
 }
 
 impl AnyGreenlet {
@@ -43,33 +75,22 @@ impl AnyGreenlet {
     /// As for [`join`](AnyGreenlet::join).
     #[track_caller]
     pub fn kill_with(&self, kill: Kill) -> Result<(), Exception> {
-        match self.base().life.get() {
-            Life::Ended => return Ok(()),
-            Life::New | Life::Scheduled => {
-                self.base().cancel_start(self.raw());
-                self.end_unrun(kill.exception);
-                return Ok(());
-            }
-            Life::Running => {}
-        }
-        let (raw, exception) = (self.raw().clone(), kill.exception);
-        let throw = move || {
-            if raw.dead() {
-                return Ok(());
-            }
-            raw.void_ticket();
-            raw.throw(exception.clone()).map(drop)
-        };
-        if getcurrent() == *self.raw() {
-            // It ends by what it is told, at the next place where it would block.
-            self.base().loop_.run_callback(throw)?;
+        if self.end_unrun(&kill.exception) || self.ready() {
             return Ok(());
         }
-        self.base().loop_.run_callback(throw)?;
-        if kill.block {
-            self.join(kill.timeout)
-        } else {
-            Ok(())
+        let hub = self.base().hub.clone();
+        let waiter = kill.block.then(Resume::new);
+        let (greenlet, woken) = (self.clone(), waiter.clone());
+        hub.loop_().run_callback(move || {
+            throw_into(&greenlet, &kill.exception);
+            woken.map_or(Ok(()), |waiter| waiter.switch())
+        })?;
+        match waiter {
+            Some(waiter) => {
+                park(&hub, &waiter, self)?;
+                self.join(kill.timeout)
+            }
+            None => Ok(()),
         }
     }
 }
@@ -93,4 +114,49 @@ impl<T: 'static> Greenlet<T> {
     pub fn kill_with(&self, kill: Kill) -> Result<(), Exception> {
         self.any().kill_with(kill)
     }
+}
+
+/// Kills all the greenlets and waits for their end.
+///
+/// # Errors
+/// What is thrown into the current greenlet meanwhile.
+#[track_caller]
+pub fn killall<G: AsGreenlet>(greenlets: impl IntoIterator<Item = G>) -> Result<(), Exception> {
+    killall_with(greenlets, Kill::default())
+}
+
+/// [`killall`] with other settings.
+///
+/// # Errors
+/// As for `killall`; the [`TimeoutError`](crate::TimeoutError) when they take longer than
+/// `timeout` to end.
+#[track_caller]
+pub fn killall_with<G: AsGreenlet>(
+    greenlets: impl IntoIterator<Item = G>,
+    kill: Kill,
+) -> Result<(), Exception> {
+    let greenlets = greenlets.into_iter().map(|g| g.as_greenlet());
+    let exception = kill.exception;
+    let running: Vec<_> = greenlets.filter(|g| !g.end_unrun(&exception)).collect();
+    if running.is_empty() {
+        return Ok(());
+    }
+    let hub = get_hub();
+    let waiter = kill.block.then(Resume::new);
+    let alive = Rc::new(RefCell::new(Vec::new()));
+    let (woken, diehards) = (waiter.clone(), alive.clone());
+    hub.loop_().run_callback(move || {
+        for greenlet in running {
+            throw_into(&greenlet, &exception);
+            if !greenlet.dead() {
+                diehards.borrow_mut().push(greenlet);
+            }
+        }
+        woken.map_or(Ok(()), |waiter| waiter.switch())
+    })?;
+    let Some(waiter) = waiter else { return Ok(()) };
+    let mut timeout = Timeout::new(kill.timeout.seconds());
+    timeout.start()?;
+    park(&hub, &waiter, &"killall")?;
+    joinall(alive.take(), None).map(drop)
 }

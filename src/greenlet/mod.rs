@@ -5,11 +5,14 @@
 mod any;
 mod base;
 mod handle;
+mod ident;
 mod join;
 mod kill;
+mod link;
+mod tree;
 
-pub use any::AnyGreenlet;
-pub use base::Link;
-pub use handle::{Greenlet, StartedError, spawn, spawn_later};
-pub use join::{AsGreenlet, JoinSelfError, joinall};
-pub use kill::Kill;
+pub use any::{AnyGreenlet, AsGreenlet};
+pub use handle::{Greenlet, spawn, spawn_later};
+pub use join::{JoinAll, JoinSelfError, joinall, joinall_with};
+pub use kill::{Kill, killall, killall_with};
+pub use tree::SpawnTreeLocals;

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use greenlet_core::Exception;
 use hub::core::{Events, Io};
-use hub::{Hub, get_hub};
+use hub::{Hub, TimedOut, get_hub};
 
 /// A socket of this thread.
 pub(super) struct Raw {
@@ -80,12 +80,9 @@ impl Raw {
                 cell.get_or_init(|| new)
             }
         };
-        let Some(seconds) = timeout else {
-            return Ok(self.hub.wait(watcher)?);
-        };
-        match self.hub.wait_timeout(watcher, seconds)? {
-            true => Ok(()),
-            false => Err(io::Error::new(io::ErrorKind::TimedOut, "timed out")),
+        match self.hub.wait_on_watcher(watcher, timeout) {
+            Err(e) if e.is::<TimedOut>() => Err(io::Error::new(io::ErrorKind::TimedOut, TimedOut)),
+            waited => Ok(waited?),
         }
     }
 
@@ -145,18 +142,12 @@ impl Raw {
         let Some(socket) = self.socket.take() else {
             return;
         };
-        let mut last = Some(socket);
-        for watcher in [self.read.get(), self.write.get()].into_iter().flatten() {
-            if !watcher.active() {
-                continue;
-            }
-            let socket = last.clone();
-            // Fails only if the loop is destroyed, and then nobody waits any more.
-            let _ = self
-                .hub
-                .cancel_wait_then(watcher, closed(), move || drop(socket.clone()));
-        }
-        drop(last.take());
+        let watchers = [self.read.get(), self.write.get()];
+        let watchers = watchers.into_iter().flatten().map(|io| (**io).clone());
+        // Fails only if the loop is destroyed, and then nobody waits any more.
+        let _ = self
+            .hub
+            .cancel_waits_close_and_then(watchers, closed(), move || drop(socket));
     }
 }
 

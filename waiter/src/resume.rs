@@ -89,6 +89,15 @@ impl Resume {
     }
 }
 
+impl PartialEq for Resume {
+    /// Whether both are for the same park.
+    fn eq(&self, other: &Resume) -> bool {
+        self.ticket == other.ticket && self.greenlet == other.greenlet
+    }
+}
+
+impl Eq for Resume {}
+
 impl Default for Resume {
     fn default() -> Self {
         Resume::new()

@@ -212,8 +212,12 @@ impl Backing {
         if self.phase.get() != Phase::Alive {
             return false;
         }
-        // SAFETY: the default loop's memory is static; whoever destroys it has to set the userdata to null, as we do.
-        if self.owner == Owner::Default && unsafe { ev::ev_userdata(self.raw).is_null() } {
+        // SAFETY: no preconditions; the default loop's memory is static.
+        if self.owner == Owner::Default
+            && unsafe {
+                ev::ev_shim_default_loop_ptr() != self.raw || ev::ev_userdata(self.raw).is_null()
+            }
+        {
             self.vanished();
             return false;
         }

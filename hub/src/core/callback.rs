@@ -18,10 +18,24 @@ pub(super) enum Entry {
     Call(Rc<dyn Task>),
     /// Wakes one park of one greenlet. Costs no allocation.
     Resume(Resume),
+    /// An object that tells those who wait for it. Costs no allocation.
+    Notify(Rc<dyn Notify>),
     /// Queued by another thread.
     Remote(Arc<RemoteTask>),
     /// An error from a place where nothing could be reported; the text, the context, says which.
     Report(Option<&'static str>, Exception),
+}
+
+/// An object whose `notify` the loop calls once, soon: the notifier of gevent's linkable objects, without a
+/// closure made for each time. Queued by [`Loop::run_callback_notify`].
+///
+/// [`Loop::run_callback_notify`]: super::Loop::run_callback_notify
+pub trait Notify: fmt::Debug {
+    /// Called in the greenlet that runs the loop.
+    ///
+    /// # Errors
+    /// Given to the loop's error handler, with the object as context.
+    fn notify(self: Rc<Self>) -> Result<(), Exception>;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

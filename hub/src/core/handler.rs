@@ -72,7 +72,7 @@ impl fmt::Debug for Handler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Handler::None => f.write_str("None"),
-            Handler::Call(call) => write!(f, "<function at {:p}>", Rc::as_ptr(call)),
+            Handler::Call(call) => write!(f, "<function at {:p}>", Rc::as_ptr(call).cast::<()>()),
             Handler::Resume(resume) => resume.fmt(f),
         }
     }

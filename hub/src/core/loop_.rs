@@ -11,7 +11,7 @@ use waiter::Resume;
 
 use super::backing::{self, Backing};
 use super::boundary;
-use super::callback::{Callback, Entry, ThreadsafeCallback};
+use super::callback::{Callback, Entry, Notify, ThreadsafeCallback};
 use super::error::{Error, HubDestroyed, LoopDestroyed, Uninterruptible};
 use super::flags::{IntoFlags, LoopFlags};
 use super::handler::CallbackResult;
@@ -110,8 +110,8 @@ impl Loop {
     ///
     /// # Safety
     /// `raw` is a living loop that no other thread uses. It is not destroyed as long as this `Loop` (or a clone, or a
-    /// watcher of it) exists, except by `destroy`. The default loop may be: libev's userdata, which must not be set
-    /// to null, says so.
+    /// watcher of it) exists, except by `destroy`. The default loop may be, outside of callbacks and without active
+    /// watchers of ours; whoever then makes it anew sets its userdata to null first.
     pub unsafe fn from_ptr(raw: *mut ev_loop) -> Result<Loop, Error> {
         interruptible()?;
         // SAFETY: the caller's.
@@ -283,6 +283,19 @@ impl Loop {
         let raw_loop = self.modify()?;
         // SAFETY: `modify` says that the loop is alive.
         unsafe { self.0.enqueue(raw_loop, Entry::Resume(resume)) };
+        Ok(())
+    }
+
+    /// Queues the call of an object's [`notify`](Notify::notify), in one line with the callbacks. Allocates
+    /// nothing (once the queue has grown to its usual size).
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    #[inline]
+    pub fn run_callback_notify(&self, object: Rc<dyn Notify>) -> Result<(), Error> {
+        let raw_loop = self.modify()?;
+        // SAFETY: `modify` says that the loop is alive.
+        unsafe { self.0.enqueue(raw_loop, Entry::Notify(object)) };
         Ok(())
     }
 

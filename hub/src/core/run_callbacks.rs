@@ -124,6 +124,7 @@ fn run_entry(loop_: &Loop, entry: Entry) {
             let callback = Callback::from_task(task);
             call(loop_, &callback, || callback.run());
         }
+        Entry::Notify(object) => call(loop_, &object.clone(), || object.notify()),
         Entry::Remote(task) => call(loop_, &task, || task.run()),
         Entry::Report(Some(place), exception) => {
             loop_.report(Some(&format_args!("<{place}>")), exception)

@@ -13,28 +13,18 @@ use super::link::Link;
 ///
 /// ```
 /// use std::thread;
-/// use hub::core::{Break, Loop};
+/// use hub::core::Loop;
 ///
 /// let loop_ = Loop::new("", false)?;
-/// loop_.ref_()?; // run even though nothing is active yet
+/// let loop_thread = thread::current().id();
 /// let remote = loop_.threadsafe();
-/// let (sender, receiver) = std::sync::mpsc::channel();
 /// let worker = thread::spawn(move || {
-///     remote.run_callback_threadsafe(move || sender.send(thread::current().id()).unwrap())
+///     remote.run_callback_threadsafe(move || assert_eq!(thread::current().id(), loop_thread))
 /// });
-/// let check = loop_.check()?;
-/// check.start({
-///     let loop_ = loop_.clone();
-///     move || {
-///         if let Ok(id) = receiver.try_recv() {
-///             assert_eq!(id, thread::current().id());
-///             loop_.break_(Break::One).unwrap();
-///         }
-///     }
-/// })?;
+/// let callback = worker.join().unwrap()?;
+/// assert!(callback.pending());
 /// loop_.run()?;
-/// check.stop()?;
-/// worker.join().unwrap()?;
+/// assert!(!callback.scheduled());
 /// # Ok::<(), hub::core::Error>(())
 /// ```
 #[derive(Clone)]

@@ -1,0 +1,178 @@
+//! The protocol of objects that can be waited for. Source: `rawlink` and `unlink` of gevent's
+//! linkable objects.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::rc::Rc;
+
+use greenlet_core::Exception;
+use waiter::Resume;
+
+/// An object that becomes ready at some time, and then tells those who are linked to it:
+/// greenlets, events, semaphores, and whatever implements this.
+///
+/// [`wait`](crate::wait) and [`iwait`](crate::iwait) take any of them.
+pub trait Linkable: fmt::Debug {
+    /// Whether there is nothing (more) to wait for.
+    fn ready(&self) -> bool;
+
+    /// Adds a link, to be called in the hub when the object is ready; if it is already, soon.
+    fn rawlink(&self, link: Link);
+
+    /// Removes a link, if it is there.
+    fn unlink(&self, link: &Link);
+
+    /// The exception that the object ended with, for those that can.
+    fn exception(&self) -> Option<Exception> {
+        None
+    }
+}
+
+impl<L: Linkable + ?Sized> Linkable for &L {
+    fn ready(&self) -> bool {
+        (**self).ready()
+    }
+
+    fn rawlink(&self, link: Link) {
+        (**self).rawlink(link);
+    }
+
+    fn unlink(&self, link: &Link) {
+        (**self).unlink(link);
+    }
+
+    fn exception(&self) -> Option<Exception> {
+        (**self).exception()
+    }
+}
+
+impl<L: Linkable + ?Sized> Linkable for Rc<L> {
+    fn ready(&self) -> bool {
+        (**self).ready()
+    }
+
+    fn rawlink(&self, link: Link) {
+        (**self).rawlink(link);
+    }
+
+    fn unlink(&self, link: &Link) {
+        (**self).unlink(link);
+    }
+
+    fn exception(&self) -> Option<Exception> {
+        (**self).exception()
+    }
+}
+
+/// What a [`Linkable`] calls: a function, or a greenlet to wake. Clones are the same link, and
+/// equal.
+#[derive(Clone)]
+pub struct Link(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Resume(Resume),
+    Call(Rc<Callback>),
+}
+
+type Callback = dyn Fn(&dyn Linkable) -> Result<(), Exception>;
+
+impl Link {
+    /// Calls `callback` with the object. It runs in the hub, so it must not block.
+    pub fn new(callback: impl Fn(&dyn Linkable) -> Result<(), Exception> + 'static) -> Link {
+        Link(Kind::Call(Rc::new(callback)))
+    }
+
+    /// Tells the one who made the link.
+    ///
+    /// # Errors
+    /// The callback's own.
+    pub fn call(&self, source: &dyn Linkable) -> Result<(), Exception> {
+        match &self.0 {
+            Kind::Resume(resume) => resume.switch(),
+            Kind::Call(callback) => callback(source),
+        }
+    }
+}
+
+impl From<Resume> for Link {
+    /// Wakes a parked greenlet; allocates nothing.
+    fn from(resume: Resume) -> Link {
+        Link(Kind::Resume(resume))
+    }
+}
+
+impl PartialEq for Link {
+    fn eq(&self, other: &Link) -> bool {
+        match (&self.0, &other.0) {
+            (Kind::Resume(a), Kind::Resume(b)) => a == b,
+            (Kind::Call(a), Kind::Call(b)) => Rc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Link {}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Resume(resume) => resume.fmt(f),
+            Kind::Call(callback) => write!(f, "<link at {:p}>", Rc::as_ptr(callback)),
+        }
+    }
+}
+
+/// The links of one object, first in, first out. No borrow outlasts a call, so links may add
+/// and remove others.
+#[derive(Default)]
+pub struct Links(RefCell<VecDeque<Link>>);
+
+impl Links {
+    /// Adds a link at the end.
+    #[inline]
+    pub fn push(&self, link: Link) {
+        self.0.borrow_mut().push_back(link);
+    }
+
+    /// Takes the first link.
+    #[inline]
+    pub fn pop(&self) -> Option<Link> {
+        self.0.borrow_mut().pop_front()
+    }
+
+    /// Removes the first link that equals `link`; says whether there was one.
+    pub fn remove(&self, link: &Link) -> bool {
+        let mut links = self.0.borrow_mut();
+        let Some(index) = links.iter().position(|other| other == link) else {
+            return false;
+        };
+        let removed = links.remove(index);
+        drop(links);
+        removed.is_some()
+    }
+
+    /// Removes all links.
+    pub fn clear(&self) {
+        let links = self.0.take();
+        drop(links);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.borrow().len()
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+}
+
+impl fmt::Debug for Links {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&*self.0.borrow()).finish()
+    }
+}

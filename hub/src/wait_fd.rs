@@ -1,0 +1,97 @@
+//! Waiting for a descriptor. Source: `wait_on_watcher`, `wait_read` and their like in gevent's
+//! `_hub_primitives.py`.
+
+use std::os::fd::RawFd;
+
+use greenlet_core::Exception;
+use waiter::ConcurrentObjectUseError;
+
+use crate::core::{Events, Watcher};
+use crate::hub::Hub;
+use crate::local::get_hub;
+use crate::seconds::Seconds;
+
+/// The wait took longer than it might.
+///
+/// Source: the `timeout_exc` of gevent's `wait_on_watcher`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("timed out")]
+pub struct TimedOut;
+
+impl Hub {
+    /// [`wait`](Hub::wait) for a watcher that only one greenlet may wait for, at most `timeout`
+    /// seconds.
+    ///
+    /// # Errors
+    /// [`ConcurrentObjectUseError`] when another greenlet waits for it; [`TimedOut`]; as for
+    /// [`wait`](Hub::wait).
+    #[track_caller]
+    pub fn wait_on_watcher(
+        &self,
+        watcher: &Watcher,
+        timeout: impl Seconds,
+    ) -> Result<(), Exception> {
+        if watcher.has_callback() {
+            return Err(in_use(watcher));
+        }
+        match timeout.checked()? {
+            None => self.wait(watcher),
+            Some(seconds) => match self.wait_timeout(watcher, seconds)? {
+                true => Ok(()),
+                false => Err(Exception::new(TimedOut)),
+            },
+        }
+    }
+}
+
+#[cold]
+#[track_caller]
+fn in_use(watcher: &Watcher) -> Exception {
+    Exception::new(ConcurrentObjectUseError {
+        object: "socket",
+        user: format!("another greenlet: {watcher:?}"),
+    })
+}
+
+/// [`Hub::wait_on_watcher`] in this thread's hub.
+///
+/// # Errors
+/// As there.
+#[track_caller]
+pub fn wait_on_watcher(watcher: &Watcher, timeout: impl Seconds) -> Result<(), Exception> {
+    get_hub().wait_on_watcher(watcher, timeout)
+}
+
+#[track_caller]
+fn wait_fd(fd: RawFd, events: Events, timeout: impl Seconds) -> Result<(), Exception> {
+    let hub = get_hub();
+    let watcher = hub.loop_().io(fd, events)?;
+    hub.wait_on_watcher(&watcher, timeout)
+}
+
+/// Parks the greenlet until `fd` can be read, at most `timeout` seconds.
+///
+/// # Errors
+/// For a descriptor that is not open; [`TimedOut`]; what is thrown into the greenlet meanwhile.
+#[track_caller]
+pub fn wait_read(fd: RawFd, timeout: impl Seconds) -> Result<(), Exception> {
+    wait_fd(fd, Events::READ, timeout)
+}
+
+/// Parks the greenlet until `fd` can be written, at most `timeout` seconds.
+///
+/// # Errors
+/// As for [`wait_read`].
+#[track_caller]
+pub fn wait_write(fd: RawFd, timeout: impl Seconds) -> Result<(), Exception> {
+    wait_fd(fd, Events::WRITE, timeout)
+}
+
+/// Parks the greenlet until `fd` can be read or written, at most `timeout` seconds.
+///
+/// # Errors
+/// As for [`wait_read`].
+#[track_caller]
+pub fn wait_readwrite(fd: RawFd, timeout: impl Seconds) -> Result<(), Exception> {
+    wait_fd(fd, Events::READ | Events::WRITE, timeout)
+}

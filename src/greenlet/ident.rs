@@ -1,0 +1,54 @@
+//! Small numbers for greenlets. Source: gevent's `_ident.py`.
+
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// The number of one greenlet: given when it is first asked for, free again when the greenlet
+/// is gone. The smallest free one is given.
+#[derive(Debug, Default)]
+pub(super) struct Ident(Cell<Option<usize>>);
+
+#[derive(Default)]
+struct Registry {
+    given: usize,
+    free: BinaryHeap<Reverse<usize>>,
+}
+
+thread_local! {
+    static REGISTRY: RefCell<Registry> = RefCell::default();
+}
+
+impl Ident {
+    pub(super) fn get(&self) -> usize {
+        if let Some(ident) = self.0.get() {
+            return ident;
+        }
+        let ident = REGISTRY.with(|registry| {
+            let mut registry = registry.borrow_mut();
+            match registry.free.pop() {
+                Some(Reverse(ident)) => ident,
+                None => {
+                    registry.given += 1;
+                    registry.given - 1
+                }
+            }
+        });
+        self.0.set(Some(ident));
+        ident
+    }
+
+    /// The number, if it was ever asked for.
+    pub(super) fn given(&self) -> Option<usize> {
+        self.0.get()
+    }
+}
+
+impl Drop for Ident {
+    fn drop(&mut self) {
+        if let Some(ident) = self.0.get() {
+            // At the thread's end nobody asks for numbers any more.
+            let _ = REGISTRY.try_with(|registry| registry.borrow_mut().free.push(Reverse(ident)));
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Who spawned whom: what a tree of greenlets shares, and callbacks for each spawn.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::rc::Rc;
+
+use greenlet_core::RawGreenlet;
+
+use super::AnyGreenlet;
+
+/// Named values shared by all the greenlets of a tree: those that the same greenlet of the main
+/// greenlet spawned, and the ones they spawned in turn. Clones are the same.
+///
+/// Source: gevent's `Greenlet.spawn_tree_locals`.
+#[derive(Clone, Default)]
+pub struct SpawnTreeLocals(Rc<RefCell<HashMap<String, Rc<dyn Any>>>>);
+
+impl SpawnTreeLocals {
+    /// The value of that name, if there is one of that type.
+    pub fn get<T: 'static>(&self, name: &str) -> Option<Rc<T>> {
+        let value = self.0.borrow().get(name).cloned()?;
+        value.downcast().ok()
+    }
+
+    /// Sets the value of that name, for the whole tree.
+    pub fn set<T: 'static>(&self, name: impl Into<String>, value: T) {
+        let old = self.0.borrow_mut().insert(name.into(), Rc::new(value));
+        drop(old);
+    }
+
+    /// Removes the value of that name.
+    pub fn remove(&self, name: &str) {
+        let old = self.0.borrow_mut().remove(name);
+        drop(old);
+    }
+
+    /// Whether both are the same tree's.
+    pub fn same(&self, other: &SpawnTreeLocals) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Those of a greenlet's tree, which begins with it if it is in none yet.
+    pub(super) fn of(greenlet: &RawGreenlet) -> SpawnTreeLocals {
+        if let Some(tree) = greenlet.local::<SpawnTreeLocals>() {
+            return SpawnTreeLocals::clone(&tree);
+        }
+        let tree = SpawnTreeLocals::default();
+        greenlet.set_local(tree.clone());
+        tree
+    }
+}
+
+/// Makes a new greenlet part of its spawner's tree. A main greenlet is in none, so each
+/// greenlet that it spawns begins one, made when somebody asks for it.
+pub(super) fn grow(spawner: &RawGreenlet, greenlet: &RawGreenlet) {
+    if spawner.parent().is_some() {
+        greenlet.set_local(SpawnTreeLocals::of(spawner));
+    }
+}
+
+impl fmt::Debug for SpawnTreeLocals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.borrow().keys()).finish()
+    }
+}
+
+type SpawnCallback = Rc<dyn Fn(&AnyGreenlet)>;
+
+thread_local! {
+    static SPAWN_CALLBACKS: RefCell<Vec<SpawnCallback>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Calls the spawn callbacks, in the spawner, before the greenlet is scheduled.
+pub(super) fn call_spawn_callbacks(greenlet: impl FnOnce() -> AnyGreenlet) {
+    let callbacks = SPAWN_CALLBACKS.with(|callbacks| {
+        let callbacks = callbacks.borrow();
+        if callbacks.is_empty() {
+            None
+        } else {
+            Some(callbacks.clone())
+        }
+    });
+    if let Some(callbacks) = callbacks {
+        let greenlet = greenlet();
+        callbacks.iter().for_each(|callback| callback(&greenlet));
+    }
+}
+
+impl AnyGreenlet {
+    /// Calls `callback` with each greenlet of this thread that is started from now on.
+    ///
+    /// Source: gevent's `Greenlet.add_spawn_callback`.
+    pub fn add_spawn_callback(callback: Rc<dyn Fn(&AnyGreenlet)>) {
+        SPAWN_CALLBACKS.with(|callbacks| callbacks.borrow_mut().push(callback));
+    }
+
+    /// Takes a callback away that [`add_spawn_callback`](AnyGreenlet::add_spawn_callback) added.
+    pub fn remove_spawn_callback(callback: &Rc<dyn Fn(&AnyGreenlet)>) {
+        let removed = SPAWN_CALLBACKS.with(|callbacks| {
+            let mut callbacks = callbacks.borrow_mut();
+            let index = callbacks
+                .iter()
+                .position(|other| Rc::ptr_eq(other, callback));
+            index.map(|index| callbacks.remove(index))
+        });
+        drop(removed);
+    }
+}
