@@ -297,10 +297,10 @@ impl Busy {
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.busy.set(self.0.busy.get() - 1);
-        if self.0.delay_timer.borrow().is_none() {
-            if let Err(error) = self.0.start_accepting() {
-                self.0.hub.handle_error(Some(&self.0), error.into());
-            }
+        if self.0.delay_timer.borrow().is_none()
+            && let Err(error) = self.0.start_accepting()
+        {
+            self.0.hub.handle_error(Some(&self.0), error.into());
         }
     }
 }

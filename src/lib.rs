@@ -33,8 +33,8 @@ pub mod timeout;
 pub use greenlet_core::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
 pub use hub;
 pub use hub::{
-    Link, Linkable, Seconds, SignalHandler, get_hub, idle, iwait, kill, signal, sleep, spawn_raw,
-    wait,
+    Link, Linkable, Seconds, SignalHandler, get_hub, idle, iwait, kill, mask_kill, signal, sleep,
+    spawn_raw, wait,
 };
 
 pub use greenlet::{

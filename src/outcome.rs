@@ -79,6 +79,10 @@ plain! {
     [] &'static str;
     [] std::time::Duration;
     [] std::time::Instant;
+    [] crate::AnyGreenlet;
+    [T: 'static] crate::Greenlet<T>;
+    [] crate::socket::TcpListener;
+    [] crate::socket::TcpStream;
     [T: 'static] Option<T>;
     [T: 'static] Vec<T>;
     [T: 'static] std::collections::VecDeque<T>;

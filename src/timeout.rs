@@ -1,10 +1,12 @@
 //! [`Timeout`]: an exception that comes after some seconds. Source: gevent's `timeout.py`.
 
+use std::cell::Cell;
 use std::fmt;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use greenlet_core::{Exception, getcurrent};
-use hub::{HubTimer, Seconds, get_hub};
+use hub::{HubTimer, Seconds, get_hub, throw_unless_masked};
 
 static TIMEOUTS: AtomicU64 = AtomicU64::new(0);
 
@@ -55,7 +57,22 @@ pub struct Timeout {
     exception: Option<Exception>,
     ref_: bool,
     priority: i32,
-    timer: Option<HubTimer>,
+    running: Option<(HubTimer, Running)>,
+}
+
+/// True while the timeout may still come: also while it is held back by a mask.
+struct Running(Rc<Cell<bool>>);
+
+impl Default for Running {
+    fn default() -> Self {
+        Running(Rc::new(Cell::new(true)))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
 }
 
 impl Timeout {
@@ -67,7 +84,7 @@ impl Timeout {
             exception: None,
             ref_: true,
             priority: -1,
-            timer: None,
+            running: None,
         }
     }
 
@@ -124,27 +141,26 @@ impl Timeout {
         timer.set_ref(self.ref_)?;
         hub.loop_().update_now()?;
         let (greenlet, id) = (getcurrent(), self.id);
+        let running = Running::default();
+        let alive = running.0.clone();
         let exception = self.exception.clone();
         timer.start(move || {
-            if greenlet.dead() {
-                return Ok(());
-            }
             let exception = exception.clone().unwrap_or_else(|| {
                 Exception::new(TimeoutError {
                     id: Some(id),
                     seconds: Some(seconds),
                 })
             });
-            greenlet.void_ticket();
-            greenlet.throw(exception).map(drop)
+            let alive = alive.clone();
+            throw_unless_masked(&greenlet, move || alive.get(), exception)
         })?;
-        self.timer = Some(timer);
+        self.running = Some((timer, running));
         Ok(())
     }
 
     /// Stops the timeout, if it runs. It may be started again, and has its whole time then.
     pub fn cancel(&mut self) {
-        self.timer = None;
+        self.running = None;
     }
 
     /// The same as [`cancel`](Timeout::cancel); there is nothing else to release.
@@ -154,9 +170,9 @@ impl Timeout {
 
     /// Whether it is started and has not come yet.
     pub fn pending(&self) -> bool {
-        self.timer
+        self.running
             .as_ref()
-            .is_some_and(|timer| timer.active() || timer.pending())
+            .is_some_and(|(timer, _)| timer.active() || timer.pending())
     }
 
     /// Whether the exception is this timeout's: identity, Python's `ex is timeout`.

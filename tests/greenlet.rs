@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use gevent::{Exception, GreenletExit, Kill, get_hub, joinall, sleep, spawn};
+use gevent::{Exception, GreenletExit, Kill, Timeout, get_hub, joinall, mask_kill, sleep, spawn};
 use hub::ExceptionStream;
 
 type Outcome = Result<(), Exception>;
@@ -256,4 +256,136 @@ fn test_order_of_ten_thousand() -> Outcome {
     assert_eq!(joinall(&all, None)?.len(), 10_000);
     assert!(log.borrow().iter().copied().eq(0..10_000));
     Ok(())
+}
+
+#[test]
+fn test_a_mask_holds_kills_back_until_the_next_wait() -> Outcome {
+    let log = Rc::new(RefCell::new(Vec::new()));
+    let l = log.clone();
+    let g = spawn(move || {
+        mask_kill(|| {
+            l.borrow_mut().push(sleep(0.001).is_ok());
+            // Nested masks change nothing.
+            l.borrow_mut().push(mask_kill(|| sleep(0.001)).is_ok());
+            l.borrow_mut().push(sleep(0.001).is_ok());
+        });
+        l.borrow_mut().push(sleep(100).is_ok());
+    });
+    sleep(0)?;
+    let kill = Kill {
+        timeout: Some(0.0),
+        ..Kill::default()
+    };
+    assert!(!g.kill_with(kill)?, "it is still in its mask");
+    g.join(None)?;
+    assert_eq!(*log.borrow(), [true, true, true, false]);
+    Ok(())
+}
+
+#[test]
+fn test_a_mask_holds_timeouts_back_but_not_cancelled_ones() -> Outcome {
+    let timeout = Timeout::start_new(0.001);
+    mask_kill(|| sleep(0.005))?;
+    assert!(timeout.caused(&sleep(100).unwrap_err()));
+    let cancelled = Timeout::start_new(0.001);
+    mask_kill(|| sleep(0.005))?;
+    drop(cancelled);
+    sleep(0.005)
+}
+
+#[test]
+fn test_kill_tells_of_a_greenlet_that_ignores_it() -> Outcome {
+    let g = spawn(|| {
+        let _ = sleep(100);
+        sleep(100)
+    });
+    sleep(0)?;
+    let kill = || Kill {
+        timeout: Some(0.001),
+        ..Kill::default()
+    };
+    assert!(!g.kill_with(kill())?);
+    assert!(g.kill_with(kill())?);
+    Ok(())
+}
+
+#[test]
+fn test_switch_out_is_called_before_each_wait() -> Outcome {
+    let calls = Rc::new(Cell::new(0));
+    let c = calls.clone();
+    let g = gevent::Greenlet::<()>::builder()
+        .switch_out(move || {
+            c.set(c.get() + 1);
+            Ok(())
+        })
+        .spawn(|| {
+            sleep(0)?;
+            sleep(0.001)
+        });
+    g.get()?;
+    assert_eq!(calls.get(), 2);
+    Ok(())
+}
+
+#[test]
+fn test_spawn_tree_locals_are_shared_by_descendants() -> Outcome {
+    let g = spawn(|| {
+        let child = spawn(|| sleep(0));
+        child.spawn_tree_locals().set("name", 7);
+        let grandchild = spawn(|| spawn(|| ()));
+        Ok((child.clone(), grandchild.get()?))
+    });
+    g.join(None)?;
+    let (child, grandchild) = g.take().expect("it ended well");
+    assert!(g.spawn_tree_locals().same(&child.spawn_tree_locals()));
+    assert!(g.spawn_tree_locals().same(&grandchild.spawn_tree_locals()));
+    assert_eq!(
+        grandchild.spawn_tree_locals().get::<i32>("name").as_deref(),
+        Some(&7)
+    );
+    assert_eq!(child.spawning_greenlet().as_ref(), Some(g.raw()));
+    let other = spawn(|| ());
+    assert!(!other.spawn_tree_locals().same(&g.spawn_tree_locals()));
+    other.join(None)
+}
+
+#[test]
+fn test_names_and_idents() -> Outcome {
+    let g = spawn(|| ());
+    let ident = g.minimal_ident();
+    assert_eq!(*g.name(), format!("Greenlet-{ident}"));
+    g.set_name("renamed");
+    assert!(
+        format!("{g:?}").starts_with("<Greenlet \"renamed\" at 0x"),
+        "{g:?}"
+    );
+    g.join(None)?;
+    drop(g);
+    // The hub lets go of it when it has told all who are linked.
+    sleep(0)?;
+    let next = spawn(|| ());
+    assert_eq!(
+        next.minimal_ident(),
+        ident,
+        "the ident of one that is gone is free again"
+    );
+    next.join(None)
+}
+
+#[test]
+fn test_iwait_yields_in_order_of_readiness_and_unlinks() -> Outcome {
+    let slow = spawn(|| sleep(0.01));
+    let quick = spawn(|| ());
+    let never = spawn(|| sleep(100));
+    let mut ready = gevent::iwait([slow.any(), quick.any(), never.any()], None, 2)?;
+    assert_eq!(ready.next().transpose()?, Some(quick.any()));
+    assert_eq!(ready.next().transpose()?, Some(slow.any()));
+    assert!(ready.next().is_none());
+    assert_eq!(never.has_links(), 0);
+    assert_eq!(
+        gevent::wait([&never], 0.001, None)?,
+        [] as [&gevent::Greenlet<()>; 0]
+    );
+    assert_eq!(never.has_links(), 0);
+    never.kill()
 }

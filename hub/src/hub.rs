@@ -13,6 +13,7 @@ use crate::errors::ExceptionStream;
 use crate::exceptions::{BlockingSwitchOutError, HubError, LoopExit, NotMainGreenletError};
 use crate::local;
 use crate::seconds::Seconds;
+use crate::switch_out;
 use crate::timers::Timers;
 
 /// Address space for the hub's own stack, in bytes: every loop callback runs on it.
@@ -125,9 +126,11 @@ impl Hub {
     #[track_caller]
     #[inline]
     pub fn switch(&self) -> Result<Value, Exception> {
-        if getcurrent() == self.0.greenlet {
+        let current = getcurrent();
+        if current == self.0.greenlet {
             return Err(Exception::new(BlockingSwitchOutError));
         }
+        switch_out::call(&current)?;
         if self.0.destroyed.get() {
             return Err(Exception::new(HubDestroyed));
         }

@@ -6,6 +6,7 @@ use waiter::Resume;
 use crate::exceptions::InvalidSeconds;
 use crate::hub::Hub;
 use crate::local::get_hub;
+use crate::mask::throw_unless_masked;
 use crate::seconds::Seconds;
 use crate::wait::invalid_switch;
 
@@ -22,7 +23,7 @@ pub fn sleep(seconds: impl Seconds) -> Result<(), Exception> {
             let timer = hub.timer(seconds)?;
             // Counted from now, not from when the loop last looked at the clock.
             hub.loop_().update_now()?;
-            hub.wait(&*timer)
+            hub.wait(&timer)
         }
         Some(_) => yield_now(&get_hub()),
         None => Err(Exception::new(InvalidSeconds(f64::NAN))),
@@ -65,13 +66,9 @@ pub fn kill(greenlet: &RawGreenlet, exception: impl Into<Exception>) -> Result<(
         return Ok(());
     }
     let (greenlet, exception) = (greenlet.clone(), exception.into());
-    get_hub().loop_().run_callback(move || {
-        if greenlet.dead() {
-            return Ok(());
-        }
-        greenlet.void_ticket();
-        greenlet.throw(exception.clone()).map(drop)
-    })?;
+    get_hub()
+        .loop_()
+        .run_callback(move || throw_unless_masked(&greenlet, || true, exception))?;
     Ok(())
 }
 

@@ -74,15 +74,26 @@ impl<T: 'static> Greenlet<T> {
     /// When this thread has no hub yet and none can be made, see [`hub::try_get_hub`].
     #[track_caller]
     pub fn new<R: Outcome<Value = T>>(function: impl FnOnce() -> R + 'static) -> Self {
+        Greenlet::with_stack(None, function)
+    }
+
+    /// [`new`](Greenlet::new) with a stack of another size than the default.
+    #[track_caller]
+    pub(super) fn with_stack<R: Outcome<Value = T>>(
+        stack_size: Option<usize>,
+        function: impl FnOnce() -> R + 'static,
+    ) -> Self {
         let (hub, spawner) = (get_hub(), getcurrent());
         let shared = Rc::new(Shared {
             base: Base::new(hub.clone(), &spawner),
             ending: RefCell::new(None),
         });
         let unrun = Unrun(shared.clone());
-        let raw = RawGreenlet::builder()
-            .parent(hub.greenlet())
-            .build(move |_| run(&unrun.0, function));
+        let mut builder = RawGreenlet::builder().parent(hub.greenlet());
+        if let Some(bytes) = stack_size {
+            builder = builder.stack_size(bytes);
+        }
+        let raw = builder.build(move |_| run(&unrun.0, function));
         super::tree::grow(&spawner, &raw);
         shared.base.raw.get_or_init(|| raw.downgrade());
         Greenlet { raw, shared }
@@ -95,11 +106,17 @@ impl<T: 'static> Greenlet<T> {
     #[track_caller]
     pub fn spawn<R: Outcome<Value = T>>(function: impl FnOnce() -> R + 'static) -> Self {
         let greenlet = Greenlet::new(function);
-        // Fails only if the hub's loop was destroyed behind its back; then nothing runs there.
-        if let Err(error) = greenlet.start() {
+        greenlet.start_or_panic();
+        greenlet
+    }
+
+    /// Starting fails only if the hub's loop was destroyed behind its back; then nothing runs
+    /// there any more.
+    #[track_caller]
+    pub(super) fn start_or_panic(&self) {
+        if let Err(error) = self.start() {
             panic!("cannot start a greenlet: {error}");
         }
-        greenlet
     }
 
     /// Makes a greenlet and starts it `seconds` from now.

@@ -122,10 +122,10 @@ pub fn joinall_with<G: AsGreenlet>(
     let mut done = Vec::new();
     for greenlet in iwait(greenlets, settings.timeout, settings.count)? {
         let greenlet = greenlet?;
-        if settings.raise_error {
-            if let Some(exception) = Linkable::exception(&greenlet) {
-                return Err(exception);
-            }
+        if settings.raise_error
+            && let Some(exception) = Linkable::exception(&greenlet)
+        {
+            return Err(exception);
         }
         done.push(greenlet);
     }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use greenlet_core::{Exception, GreenletExit, getcurrent};
-use hub::{Hub, Seconds, get_hub};
+use hub::{Hub, Seconds, get_hub, throw_unless_masked};
 use waiter::{InvalidSwitchError, Resume};
 
 use super::{AnyGreenlet, AsGreenlet, Greenlet, joinall};
@@ -34,10 +34,8 @@ impl Default for Kill {
 
 /// Throws into a greenlet; what comes back goes to the hub. Runs in the hub.
 fn throw_into(greenlet: &AnyGreenlet, exception: &Exception) {
-    if greenlet.dead() {
-        return;
-    }
-    if let Err(exception) = greenlet.throw(exception.clone()) {
+    let thrown = throw_unless_masked(greenlet.raw(), || true, exception.clone());
+    if let Err(exception) = thrown {
         greenlet.base().hub.handle_error(Some(greenlet), exception);
     }
 }
@@ -66,17 +64,18 @@ impl AnyGreenlet {
     /// As for [`join`](AnyGreenlet::join).
     #[track_caller]
     pub fn kill(&self) -> Result<(), Exception> {
-        self.kill_with(Kill::default())
+        self.kill_with(Kill::default()).map(drop)
     }
 
-    /// [`kill`](AnyGreenlet::kill) with other settings.
+    /// [`kill`](AnyGreenlet::kill) with other settings. Says whether the greenlet has ended: one
+    /// that ignores what it is told, or holds it back, goes on.
     ///
     /// # Errors
     /// As for [`join`](AnyGreenlet::join).
     #[track_caller]
-    pub fn kill_with(&self, kill: Kill) -> Result<(), Exception> {
+    pub fn kill_with(&self, kill: Kill) -> Result<bool, Exception> {
         if self.end_unrun(&kill.exception) || self.ready() {
-            return Ok(());
+            return Ok(true);
         }
         let hub = self.base().hub.clone();
         let waiter = kill.block.then(Resume::new);
@@ -85,13 +84,11 @@ impl AnyGreenlet {
             throw_into(&greenlet, &kill.exception);
             woken.map_or(Ok(()), |waiter| waiter.switch())
         })?;
-        match waiter {
-            Some(waiter) => {
-                park(&hub, &waiter, self)?;
-                self.join(kill.timeout)
-            }
-            None => Ok(()),
+        if let Some(waiter) = waiter {
+            park(&hub, &waiter, self)?;
+            self.join(kill.timeout)?;
         }
+        Ok(self.ready())
     }
 }
 
@@ -106,12 +103,13 @@ impl<T: 'static> Greenlet<T> {
         self.any().kill()
     }
 
-    /// [`kill`](Greenlet::kill) with other settings.
+    /// [`kill`](Greenlet::kill) with other settings. Says whether the greenlet has ended: one
+    /// that ignores what it is told, or holds it back, goes on.
     ///
     /// # Errors
     /// As for [`join`](Greenlet::join).
     #[track_caller]
-    pub fn kill_with(&self, kill: Kill) -> Result<(), Exception> {
+    pub fn kill_with(&self, kill: Kill) -> Result<bool, Exception> {
         self.any().kill_with(kill)
     }
 }

@@ -4,6 +4,7 @@
 
 mod any;
 mod base;
+mod builder;
 mod handle;
 mod ident;
 mod join;
@@ -12,6 +13,7 @@ mod link;
 mod tree;
 
 pub use any::{AnyGreenlet, AsGreenlet};
+pub use builder::Builder;
 pub use handle::{Greenlet, spawn, spawn_later};
 pub use join::{JoinAll, JoinSelfError, joinall, joinall_with};
 pub use kill::{Kill, killall, killall_with};

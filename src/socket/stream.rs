@@ -168,7 +168,10 @@ impl TcpStream {
                 io::ErrorKind::InvalidInput,
                 "Timeout value out of range",
             )),
-            timeout => Ok(self.0.set_timeout(timeout)),
+            timeout => {
+                self.0.set_timeout(timeout);
+                Ok(())
+            }
         }
     }
 

@@ -1,0 +1,40 @@
+//! The hook that a greenlet runs before it waits. Source: `switch_out` in gevent's
+//! `_greenlet_primitives.py`.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use greenlet_core::{Exception, RawGreenlet};
+
+struct SwitchOut(Rc<dyn Fn() -> Result<(), Exception>>);
+
+thread_local! {
+    /// Whether any greenlet of this thread ever had a hook: most programs have none, and should
+    /// not look for it at each wait.
+    static ANY: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls `hook` in the greenlet each time before it waits in the hub. The hook must not wait
+/// itself; an error of it keeps the greenlet from waiting.
+pub fn set_switch_out(greenlet: &RawGreenlet, hook: Rc<dyn Fn() -> Result<(), Exception>>) {
+    ANY.set(true);
+    greenlet.set_local(SwitchOut(hook));
+}
+
+/// Calls the greenlet's hook, if it has one.
+#[inline]
+pub(crate) fn call(greenlet: &RawGreenlet) -> Result<(), Exception> {
+    if ANY.get() {
+        call_hook(greenlet)
+    } else {
+        Ok(())
+    }
+}
+
+#[cold]
+fn call_hook(greenlet: &RawGreenlet) -> Result<(), Exception> {
+    match greenlet.local::<SwitchOut>() {
+        Some(hook) => (hook.0)(),
+        None => Ok(()),
+    }
+}

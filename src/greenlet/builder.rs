@@ -1,0 +1,110 @@
+//! Settings of a greenlet: what one would override in a subclass of gevent's `Greenlet`.
+
+use std::rc::Rc;
+
+use greenlet_core::Exception;
+use hub::{Seconds, set_switch_out};
+
+use super::Greenlet;
+use crate::outcome::Outcome;
+
+/// Settings of a greenlet, for those that differ from the default; made by
+/// [`Greenlet::builder`].
+///
+/// ```
+/// use gevent::Greenlet;
+///
+/// let greenlet = Greenlet::<i32>::builder()
+///     .name("answer")
+///     .stack_size(64 * 1024)
+///     .switch_out(|| Ok(println!("it waits")))
+///     .spawn(|| gevent::sleep(0.001).map(|()| 42));
+/// assert_eq!(&*greenlet.name(), "answer");
+/// assert_eq!(greenlet.get()?, 42);
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+#[derive(Default)]
+pub struct Builder {
+    name: Option<Rc<str>>,
+    pub(super) stack_size: Option<usize>,
+    switch_out: Option<Rc<dyn Fn() -> Result<(), Exception>>>,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("name", &self.name)
+            .field("stack_size", &self.stack_size)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    /// The name, for its `Debug` output and reports.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<Rc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The size of its stack in bytes of address space; memory is taken as it is touched.
+    #[must_use]
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Called in the greenlet each time before it waits; must not wait itself. An error keeps it
+    /// from waiting and is what the wait ends with.
+    #[must_use]
+    pub fn switch_out(mut self, hook: impl Fn() -> Result<(), Exception> + 'static) -> Self {
+        self.switch_out = Some(Rc::new(hook));
+        self
+    }
+
+    /// Makes the greenlet; it runs once it is [started](Greenlet::start).
+    #[track_caller]
+    pub fn build<R: Outcome>(self, function: impl FnOnce() -> R + 'static) -> Greenlet<R::Value> {
+        let greenlet = Greenlet::with_stack(self.stack_size, function);
+        if let Some(name) = self.name {
+            greenlet.set_name(name);
+        }
+        if let Some(hook) = self.switch_out {
+            set_switch_out(greenlet.raw(), hook);
+        }
+        greenlet
+    }
+
+    /// Makes the greenlet and starts it.
+    ///
+    /// # Panics
+    /// As [`Greenlet::spawn`].
+    #[track_caller]
+    pub fn spawn<R: Outcome>(self, function: impl FnOnce() -> R + 'static) -> Greenlet<R::Value> {
+        let greenlet = self.build(function);
+        greenlet.start_or_panic();
+        greenlet
+    }
+
+    /// Makes the greenlet and starts it `seconds` from now.
+    ///
+    /// # Errors
+    /// As [`Greenlet::start_later`].
+    #[track_caller]
+    pub fn spawn_later<R: Outcome>(
+        self,
+        seconds: impl Seconds,
+        function: impl FnOnce() -> R + 'static,
+    ) -> Result<Greenlet<R::Value>, Exception> {
+        let greenlet = self.build(function);
+        greenlet.start_later(seconds)?;
+        Ok(greenlet)
+    }
+}
+
+impl<T: 'static> Greenlet<T> {
+    /// Settings first: name, stack size, hooks.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
