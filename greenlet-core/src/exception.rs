@@ -53,6 +53,15 @@ impl Exception {
         }))
     }
 
+    /// Wraps an error of this crate that arose at `location`.
+    pub(crate) fn at<E: Error + Send + Sync + 'static>(
+        error: E,
+        location: &'static Location<'static>,
+    ) -> Self {
+        let error = Box::new(error);
+        Exception(Arc::new(Inner { error, location }))
+    }
+
     /// An exception that is only a message, Python's `Exception("...")`.
     #[track_caller]
     pub fn msg(message: impl Into<String>) -> Self {

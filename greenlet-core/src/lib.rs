@@ -27,14 +27,20 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `greenlet.rs` | [`RawGreenlet`]: the handle and its public surface |
+//! | `core.rs` | what a greenlet consists of, and [`RawGreenlet`], its counted handle |
+//! | `greenlet.rs`, `builder.rs` | what a handle can do; making greenlets |
 //! | `switch.rs` | who runs next, and what travels along |
-//! | `arch.rs` | the machine's stack switch: the only user of the `context` crate |
+//! | `root.rs` | the beginning and the end of a greenlet on its stack |
+//! | `arch/` | the machine's stack switch |
 //! | `thread.rs` | what one thread knows: current and main greenlet, its stacks |
-//! | `stack/` | slabs of guarded stacks and the pool they return to |
+//! | `stack/` | slabs of guarded stacks, the pool they return to, overflow |
 //! | `exception.rs` | [`Exception`], [`GreenletExit`], [`Panic`] |
 //! | `value.rs` | [`Value`]: what a switch carries |
 //! | `unwind.rs` | panics, and the private unwinding of dropped greenlets |
+//! | `trace.rs` | [`settrace`] |
+//! | `list.rs`, `introspect.rs` | every greenlet of the thread, listed |
+//! | `local.rs` | names, and values attached to greenlets |
+//! | `sanitizer.rs` | what AddressSanitizer must know |
 //!
 //! # Threads
 //!
@@ -46,19 +52,29 @@
 //! ```
 
 mod arch;
+mod builder;
+mod core;
 mod exception;
 mod greenlet;
+mod introspect;
+mod list;
 mod local;
+mod root;
+mod sanitizer;
 mod stack;
 mod switch;
 mod thread;
+mod trace;
 pub mod unwind;
 mod value;
 mod weak;
 
+pub use self::core::RawGreenlet;
+pub use builder::Builder;
 pub use exception::{Exception, GreenletError, GreenletExit, Message, Panic};
-pub use greenlet::{Builder, RawGreenlet, getcurrent};
-pub use stack::{DEFAULT_STACK_SIZE, StackError};
-pub use thread::live_greenlets;
+pub use greenlet::{getcurrent, getmain};
+pub use introspect::{Info, State, greenlets, live_greenlets};
+pub use stack::{DEFAULT_STACK_SIZE, ParseStackSizeError, StackError, StackSize};
+pub use trace::{Event, TraceFn, Tracer, gettrace, settrace};
 pub use value::Value;
 pub use weak::WeakGreenlet;

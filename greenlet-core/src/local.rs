@@ -1,31 +1,100 @@
-//! Values that belong to one greenlet: the counterpart of attributes on Python's greenlets.
+//! What users attach to a greenlet: a name, and values by their type.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::rc::Rc;
 
-use crate::greenlet::RawGreenlet;
+use crate::core::RawGreenlet;
+
+/// What few greenlets have, so that the others do not pay for it.
+#[derive(Default)]
+pub(crate) struct Extra {
+    pub(crate) name: Option<Rc<str>>,
+    locals: Vec<(TypeId, Rc<dyn Any>)>,
+}
 
 impl RawGreenlet {
-    /// This greenlet's value of type `T`, if it was [set](RawGreenlet::set_local).
-    pub fn local<T: 'static>(&self) -> Option<Rc<T>> {
-        let locals = self.core().locals.borrow();
-        locals
-            .iter()
-            .find_map(|value| value.clone().downcast().ok())
+    /// Attaches `value` to this greenlet and returns the one of the same type that was there.
+    /// The type is the key: wrap what you attach in a type of your own. Values stay until the
+    /// last handle is gone.
+    ///
+    /// ```
+    /// use greenlet_core::{RawGreenlet, Value, getcurrent};
+    ///
+    /// #[derive(Debug, PartialEq)]
+    /// struct RequestId(u32);
+    ///
+    /// let g = RawGreenlet::new(|_| {
+    ///     assert_eq!(getcurrent().local::<RequestId>().as_deref(), Some(&RequestId(7)));
+    ///     Ok(Value::None)
+    /// });
+    /// g.set_local(RequestId(7));
+    /// g.switch(())?;
+    /// assert_eq!(getcurrent().local::<RequestId>(), None);
+    /// # Ok::<(), greenlet_core::Exception>(())
+    /// ```
+    ///
+    /// Source: attributes of greenlet objects, and `gr_context`.
+    pub fn set_local<T: 'static>(&self, value: T) -> Option<Rc<T>> {
+        let value: Rc<dyn Any> = Rc::new(value);
+        let mut extra = self.core().extra.borrow_mut();
+        let locals = &mut extra.get_or_insert_default().locals;
+        let old = match locals.iter_mut().find(|(id, _)| *id == TypeId::of::<T>()) {
+            Some((_, old)) => Some(std::mem::replace(old, value)),
+            None => {
+                locals.push((TypeId::of::<T>(), value));
+                None
+            }
+        };
+        drop(extra);
+        old.and_then(|old| old.downcast().ok())
     }
 
-    /// Sets this greenlet's value of type `T`; of each type there is one.
-    pub fn set_local<T: 'static>(&self, value: T) {
-        let value: Rc<dyn Any> = Rc::new(value);
-        let mut locals = self.core().locals.borrow_mut();
-        match locals.iter_mut().find(|old| old.is::<T>()) {
-            Some(slot) => {
-                let old = std::mem::replace(slot, value);
-                // Dropped after the borrow: dropping may run user code.
-                drop(locals);
-                drop(old);
+    /// The value of type `T` attached to this greenlet.
+    #[inline]
+    pub fn local<T: 'static>(&self) -> Option<Rc<T>> {
+        let extra = self.core().extra.borrow();
+        let locals = &extra.as_ref()?.locals;
+        let (_, value) = locals.iter().find(|(id, _)| *id == TypeId::of::<T>())?;
+        value.clone().downcast().ok()
+    }
+
+    /// Takes the value of type `T` off this greenlet.
+    pub fn take_local<T: 'static>(&self) -> Option<Rc<T>> {
+        let mut extra = self.core().extra.borrow_mut();
+        let locals = &mut extra.as_mut()?.locals;
+        let index = locals.iter().position(|(id, _)| *id == TypeId::of::<T>())?;
+        let (_, value) = locals.swap_remove(index);
+        drop(extra);
+        value.downcast().ok()
+    }
+
+    /// Attaches to this greenlet all that is attached to `other` and not to it: both share the
+    /// values then. A child that is to inherit its creator's context begins with this.
+    ///
+    /// Source: `copy_context` as gevent uses it for new greenlets.
+    pub fn inherit_locals(&self, other: &RawGreenlet) {
+        let inherited = match &*other.core().extra.borrow() {
+            Some(extra) if !extra.locals.is_empty() => extra.locals.clone(),
+            _ => return,
+        };
+        let mut extra = self.core().extra.borrow_mut();
+        let locals = &mut extra.get_or_insert_default().locals;
+        for (id, value) in inherited {
+            if locals.iter().all(|(own, _)| *own != id) {
+                locals.push((id, value));
             }
-            None => locals.push(value),
         }
+    }
+
+    /// Names the greenlet, for lists and for messages.
+    pub fn set_name(&self, name: impl Into<Rc<str>>) {
+        let name = name.into();
+        let mut extra = self.core().extra.borrow_mut();
+        extra.get_or_insert_default().name = Some(name);
+    }
+
+    /// The name given with [`set_name`](Self::set_name).
+    pub fn name(&self) -> Option<Rc<str>> {
+        self.core().extra.borrow().as_ref()?.name.clone()
     }
 }

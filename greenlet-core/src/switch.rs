@@ -1,18 +1,22 @@
 //! Who runs next, and what travels along.
 //!
-//! A switch hands over three things: the processor (by [`arch::jump`]), the thread's strong
-//! reference to its current greenlet, and a [`Message`]. The last two lie in a [`Transit`] on
-//! the stack of the greenlet that leaves; the one that arrives takes them out first thing.
+//! The common switch is [`transfer`] with a parked target and nothing that wants attention: the
+//! thread notes who runs now, and [`arch::jump`] carries the [`Message`] over in registers. All
+//! else is in functions marked cold: beginning and ending greenlets (`root.rs`), dead targets,
+//! tracing, unwinding.
 
-use std::mem::ManuallyDrop;
+use std::mem;
 use std::panic::Location;
-use std::rc::Rc;
+use std::ptr;
 
-use crate::arch::{self, Suspended};
+use crate::arch::{self, Suspended, Words};
+use crate::core::{Core, Life, RawGreenlet};
 use crate::exception::{Exception, GreenletError, GreenletExit};
-use crate::greenlet::{Core, RawGreenlet, State};
-use crate::thread::Thread;
-use crate::unwind::{self, Caught, Unwinding};
+use crate::root;
+use crate::sanitizer;
+use crate::thread::{Attention, Thread};
+use crate::trace;
+use crate::unwind;
 use crate::value::Value;
 
 /// What arrives with a switch.
@@ -23,10 +27,23 @@ pub(crate) enum Message {
     Unwind,
 }
 
-/// What lies on the leaving stack for the one that arrives.
-struct Transit {
-    from: ManuallyDrop<Rc<Core>>,
-    message: ManuallyDrop<Message>,
+impl Message {
+    /// The message as it travels. Whoever gets the words owns the message.
+    #[inline(always)]
+    fn into_words(self) -> Words {
+        // SAFETY: a `Words` may hold any bytes, and the sizes are equal or this does not compile.
+        unsafe { mem::transmute::<Message, Words>(self) }
+    }
+
+    /// Reads a message off its words.
+    ///
+    /// # Safety
+    /// They came from [`into_words`](Self::into_words) and are read once.
+    #[inline(always)]
+    pub(crate) unsafe fn from_words(words: Words) -> Message {
+        // SAFETY: the caller's.
+        unsafe { mem::transmute::<Words, Message>(words) }
+    }
 }
 
 /// Switches from the current greenlet to `target`.
@@ -34,95 +51,184 @@ struct Transit {
 #[inline]
 pub(crate) fn transfer(target: &RawGreenlet, message: Message) -> Result<Value, Exception> {
     let at = Location::caller();
+    let core = target.core();
+    let thread = &*core.thread;
+    if ptr::eq(thread, Thread::peek()) && thread.attention.get() == 0 {
+        if let Some(to) = core.suspended.take() {
+            // SAFETY: the running greenlet is never freed.
+            unsafe { (*thread.current()).parked_at.set(at) };
+            // SAFETY: what is in `suspended` continues an intact stack of the greenlet's
+            // thread, which is this one; taking it out entitles to one jump.
+            return receive(thread, unsafe { leave(thread, core, to, message) });
+        }
+    }
+    transfer_with_care(target, message, at)
+}
+
+/// [`transfer`] in all its other cases.
+#[cold]
+#[inline(never)]
+fn transfer_with_care(
+    target: &RawGreenlet,
+    message: Message,
+    at: &'static Location<'static>,
+) -> Result<Value, Exception> {
     Thread::with(|thread| {
-        let current = thread.current();
-        if !std::ptr::eq(thread, Rc::as_ptr(&target.core().thread)) {
-            return Err(wrong_thread());
+        if !ptr::eq(thread, &raw const *target.core().thread) {
+            return Err(Exception::at(GreenletError::WrongThread, at));
         }
-        if current.unwinding.get() != Unwinding::No {
-            return switch_while_unwinding(thread);
+        if unwind::in_progress(thread) {
+            return unwind::switch_refused(thread, at);
         }
-        current.parked_at.set(at);
-        let core = target.core();
-        // The common case: a parked greenlet. It alone has a place to continue.
-        let (to, message) = match core.suspended.take() {
-            Some(to) => (ready(core.clone(), to), message),
-            None => match resolve(core, message) {
-                Next::Jump(to, message) => (to, message),
-                Next::Stay(message) => return receive(thread, message),
-            },
-        };
-        let message = leave(thread, to, message);
-        receive(thread, message)
+        thread.current_greenlet().core().parked_at.set(at);
+        match resolve(target, message) {
+            Next::Jump(to, message) => receive(thread, to.go(thread, message)),
+            Next::Stay(message) => receive(thread, message),
+            Next::Failed(_, exception) => Err(exception),
+        }
     })
 }
 
 /// Turns what arrived into what the current greenlet's switch returns.
-#[inline]
+#[inline(always)]
 fn receive(thread: &Thread, message: Message) -> Result<Value, Exception> {
     match message {
         Message::Value(value) => Ok(value),
         Message::Throw(exception) => Err(exception),
-        Message::Unwind => unwind::raise(thread.current()),
+        Message::Unwind => unwind::raise(thread),
     }
 }
 
-#[cold]
-#[track_caller]
-fn wrong_thread() -> Exception {
-    Exception::new(GreenletError::WrongThread)
+/// Jumps to `target` and returns with the message of whoever comes back.
+///
+/// # Safety
+/// `to` was taken out of `target`'s `suspended`, and `thread` is its thread and this one.
+#[inline(always)]
+unsafe fn leave(thread: &Thread, target: &Core, to: Suspended, message: Message) -> Message {
+    let left = thread.set_current(target);
+    let fiber = sanitizer::leave(target);
+    // SAFETY: the greenlet that ran until now is not freed before somebody arrives; the rest is
+    // the caller's, and a message is what everybody sends.
+    let message = unsafe {
+        let words = arch::jump(to, &(*left).suspended, message.into_words());
+        Message::from_words(words)
+    };
+    fiber.arrive();
+    if thread.attention.get() == 0 {
+        message
+    } else {
+        arrive(thread, message)
+    }
 }
 
-/// A greenlet that can be jumped to.
-struct Target {
-    core: Rc<Core>,
+/// A greenlet that can be jumped to, once.
+pub(crate) struct Target {
+    greenlet: RawGreenlet,
     suspended: Suspended,
 }
 
-fn ready(core: Rc<Core>, suspended: Suspended) -> Target {
-    Target { core, suspended }
-}
+impl Target {
+    /// Takes the place to continue out of a greenlet; there is none in one that runs.
+    pub(crate) fn of(greenlet: &RawGreenlet) -> Option<Target> {
+        let suspended = greenlet.core().suspended.take()?;
+        let greenlet = greenlet.clone();
+        Some(Target {
+            greenlet,
+            suspended,
+        })
+    }
 
-enum Next {
-    Jump(Target, Message),
-    /// The target is who runs already: the message is its own.
-    Stay(Message),
-}
+    /// Jumps there and returns with the message of whoever comes back.
+    pub(crate) fn go(self, thread: &Thread, message: Message) -> Message {
+        let core = self.greenlet.into_running();
+        // SAFETY: what runs is not freed, and it runs from here on. `of` took the place to
+        // continue, from a greenlet of this thread: others' are refused before.
+        unsafe { leave(thread, core.as_ref(), self.suspended, message) }
+    }
 
-/// Finds who gets `message` when `core` should: itself, or if it is dead its nearest living
-/// parent. A greenlet that has not begun is given a stack, or dies of an exception.
-fn resolve(core: &Rc<Core>, mut message: Message) -> Next {
-    let mut core = core.clone();
-    loop {
-        match core.state.get() {
-            State::Started => {
-                return match core.suspended.take() {
-                    Some(to) => Next::Jump(ready(core, to), message),
-                    None => Next::Stay(message),
-                };
-            }
-            State::Unstarted => match message {
-                Message::Value(value) => match start(&core) {
-                    Ok(to) => return Next::Jump(ready(core, to), Message::Value(value)),
-                    Err(exception) => return Next::Stay(Message::Throw(exception)),
-                },
-                other => {
-                    core.state.set(State::Dead);
-                    drop(core.run.take());
-                    message = other;
-                }
-            },
-            State::Dead => {}
+    /// Jumps there from a dead greenlet.
+    ///
+    /// # Safety
+    /// Nothing on the current stack is needed any more.
+    pub(crate) unsafe fn go_for_good(self, thread: &Thread, message: Message) -> ! {
+        let core = self.greenlet.into_running();
+        // SAFETY: as in `go`.
+        unsafe {
+            let core = core.as_ref();
+            thread.set_current(core);
+            thread.attend(Attention::ENDED);
+            sanitizer::leave_for_good(core);
+            arch::jump(self.suspended, &thread.nowhere, message.into_words());
         }
-        message = exit_is_a_value(message);
-        let parent = core.parent.borrow().clone();
-        // The main greenlet has no parent, but neither does it die.
-        let parent = parent.expect("only the main greenlet has no parent");
-        core = parent.core().clone();
+        unreachable!("a dead greenlet has no place to continue")
     }
 }
 
-/// A GreenletExit that has left its greenlet arrives at the parent as a value.
+/// First thing on the arriving stack if something wants attention: puts the greenlet that left in
+/// order, and tells the tracer.
+#[cold]
+#[inline(never)]
+pub(crate) fn arrive(thread: &Thread, message: Message) -> Message {
+    // SAFETY: this is the first thing after a switch.
+    let left = unsafe { thread.left() };
+    let bits = thread.attention.get();
+    thread.attended(Attention::ORPHAN | Attention::ENDED);
+    if bits & Attention::ENDED != 0 {
+        root::bury(thread, left.core());
+    }
+    // SAFETY: the running greenlet is never freed.
+    unsafe { (*thread.current()).attend_if_orphan() };
+    if bits & Attention::TRACED != 0 {
+        return trace::switched(thread, left, message);
+    }
+    // Possibly the last handle: then it is unwound or freed here.
+    drop(left);
+    message
+}
+
+/// What [`resolve`] found.
+pub(crate) enum Next {
+    Jump(Target, Message),
+    /// The target is who runs already: the message is its own.
+    Stay(Message),
+    /// A greenlet that could be given no stack, and is as unstarted as before.
+    Failed(RawGreenlet, Exception),
+}
+
+/// Finds who gets `message` when `target` should: itself, or if it is dead its nearest living
+/// parent. A greenlet that has not begun is given a stack, or dies of an exception.
+pub(crate) fn resolve(target: &RawGreenlet, mut message: Message) -> Next {
+    let mut greenlet = target.clone();
+    loop {
+        match greenlet.core().life.get() {
+            Life::Started => {
+                return match Target::of(&greenlet) {
+                    Some(target) => Next::Jump(target, message),
+                    None => Next::Stay(message),
+                };
+            }
+            Life::Unstarted => match message {
+                Message::Value(_) => {
+                    if let Err(exception) = root::start(greenlet.core()) {
+                        return Next::Failed(greenlet, exception);
+                    }
+                    continue;
+                }
+                other => {
+                    root::die_unrun(greenlet.core());
+                    message = other;
+                }
+            },
+            Life::Dead => {}
+        }
+        // A GreenletExit that leaves its greenlet arrives at the parent as a value.
+        message = exit_is_a_value(message);
+        // The main greenlet has no parent, but neither does it die.
+        let parent = greenlet.parent();
+        greenlet = parent.expect("only the main greenlet has no parent");
+    }
+}
+
 fn exit_is_a_value(message: Message) -> Message {
     match message {
         Message::Throw(exception) if exception.is::<GreenletExit>() => {
@@ -130,198 +236,4 @@ fn exit_is_a_value(message: Message) -> Message {
         }
         other => other,
     }
-}
-
-/// Gives a greenlet its stack.
-fn start(core: &Rc<Core>) -> Result<Suspended, Exception> {
-    let thread = &core.thread;
-    if thread.ending() {
-        return Err(Exception::new(GreenletError::ThreadEnding));
-    }
-    let stack = thread.stacks.borrow_mut().take(core.stack_size)?;
-    // SAFETY: the pool lends the stack to nobody else until `arrive` gives it back, after the
-    // last jump away from it; `Root::ENTRY` neither returns nor unwinds.
-    let suspended = unsafe { arch::prepare::<Root>(stack.top(), stack.size()) };
-    core.stack.set(Some(stack));
-    core.state.set(State::Started);
-    thread.live.set(thread.live.get() + 1);
-    Ok(suspended)
-}
-
-/// Jumps to `to`; returns with the message of whoever comes back.
-#[inline]
-fn leave(thread: &Thread, to: Target, message: Message) -> Message {
-    let mut transit = Transit {
-        from: ManuallyDrop::new(thread.set_current(to.core)),
-        message: ManuallyDrop::new(message),
-    };
-    // SAFETY: a greenlet's `suspended` is there only while its stack is intact (`arrive` puts
-    // it in place, taking it out is what entitles to this one jump), and `transfer` checked the
-    // thread.
-    let (from, word) = unsafe { arch::jump(to.suspended, (&raw mut transit).expose_provenance()) };
-    // SAFETY: whoever jumps passes its own `Transit`.
-    unsafe { arrive(thread, from, word) }
-}
-
-/// First thing on the arriving stack: puts the one that left in order.
-///
-/// # Safety
-/// `word` is the address of the `Transit` of the greenlet that has just left, which nobody has
-/// taken from yet.
-#[inline]
-unsafe fn arrive(thread: &Thread, from: Suspended, word: usize) -> Message {
-    let transit = std::ptr::with_exposed_provenance_mut::<Transit>(word);
-    // SAFETY: the leaving stack is intact until its stack is given back below, and each of the
-    // two is taken once.
-    let (left, message) = unsafe {
-        (
-            ManuallyDrop::take(&mut (*transit).from),
-            ManuallyDrop::take(&mut (*transit).message),
-        )
-    };
-    if left.state.get() == State::Started {
-        left.suspended.set(Some(from));
-        // Possibly the last handle: then it is unwound here.
-        drop(RawGreenlet::from_core(left));
-    } else {
-        bury(thread, left);
-    }
-    message
-}
-
-/// Takes the stack from a greenlet that has just ended.
-#[inline]
-fn bury(thread: &Thread, dead: Rc<Core>) {
-    thread.live.set(thread.live.get() - 1);
-    if let Some(stack) = dead.stack.take() {
-        if dead.unwinding.get() == Unwinding::GivenUp {
-            // Its frames are still there: the memory must not be reused.
-            return;
-        }
-        thread.stacks.borrow_mut().give_back(stack);
-    }
-}
-
-/// The root of every greenlet's stack.
-struct Root;
-
-impl arch::EntryPoint for Root {
-    const ENTRY: arch::Entry = |from, word| {
-        // SAFETY: `leave` and `end` pass their `Transit`.
-        let message = Thread::with(|thread| unsafe { arrive(thread, from, word) });
-        let result = run(message);
-        end(result)
-    };
-}
-
-/// Runs the current greenlet's function; nothing but its outcome is left of it afterwards.
-fn run(message: Message) -> Message {
-    let run = Thread::with(|thread| thread.current().run.take());
-    let outcome = match (run, message) {
-        (Some(run), Message::Value(value)) => unwind::catch(move || run(value)),
-        // Thrown into between `resolve` and here: only its own switch could do that.
-        (_, other) => return exit_is_a_value(other),
-    };
-    match outcome {
-        Ok(Ok(value)) => Message::Value(value),
-        Ok(Err(exception)) => exit_is_a_value(Message::Throw(exception)),
-        Err(Caught::Panic(exception)) => Message::Throw(exception),
-        Err(Caught::Forced(payload)) => {
-            drop(payload);
-            Thread::with(|thread| thread.current().unwinding.set(Unwinding::No));
-            Message::Value(Value::None)
-        }
-    }
-}
-
-/// Leaves a greenlet for good, for its nearest living parent.
-fn end(message: Message) -> ! {
-    Thread::with(|thread| {
-        let current = thread.current();
-        current.state.set(State::Dead);
-        current.ticket.set(0);
-        let to = match resolve_parent(current, message) {
-            Next::Jump(to, message) => (to, message),
-            Next::Stay(_) => unreachable!("a dead greenlet is nobody's living parent"),
-        };
-        leave(thread, to.0, to.1);
-        unreachable!("nobody can switch to a dead greenlet")
-    })
-}
-
-/// Who gets the last message of `core`, which is dead. A parent that cannot even be started is
-/// passed over, with the reason instead of the message.
-fn resolve_parent(core: &Rc<Core>, message: Message) -> Next {
-    let mut message = message;
-    loop {
-        match resolve(core, message) {
-            Next::Stay(failure) => {
-                // `resolve` stays only where it could give the next one no stack: let that one
-                // die of it.
-                message = failure;
-                let mut next = core.clone();
-                while next.state.get() == State::Dead {
-                    let parent = next.parent.borrow().clone();
-                    let parent = parent.expect("only the main greenlet has no parent");
-                    next = parent.core().clone();
-                }
-                next.state.set(State::Dead);
-                drop(next.run.take());
-            }
-            jump => return jump,
-        }
-    }
-}
-
-/// What a switch does in a greenlet that is being unwound: it cannot park, for nobody could
-/// wake it.
-#[cold]
-#[track_caller]
-fn switch_while_unwinding(thread: &Thread) -> Result<Value, Exception> {
-    let current = thread.current();
-    match current.unwinding.get() {
-        Unwinding::Swallowed => unwind::raise(current),
-        Unwinding::GivenUp => {
-            eprintln!(
-                "greenlet-core: {:?} swallows its unwinding: its stack is given up",
-                RawGreenlet::from_core(current.clone())
-            );
-            end(Message::Value(Value::None))
-        }
-        // A destructor wants to wait: it is told to be quick.
-        Unwinding::No | Unwinding::Raised | Unwinding::RaisedAgain => {
-            Err(Exception::new(GreenletExit))
-        }
-    }
-}
-
-/// Unwinds a parked greenlet whose last handle is being dropped.
-#[cold]
-pub(crate) fn unwind_dropped(core: &Rc<Core>) {
-    // Without a place to continue it is running, and `Thread` holds a reference of its own; so
-    // this is a main greenlet at its thread's end.
-    let Some(suspended) = core.suspended.take() else {
-        return;
-    };
-    let here = Thread::get();
-    if !std::ptr::eq(here, Rc::as_ptr(&core.thread))
-        || core.thread.ending()
-        || cfg!(panic = "abort")
-    {
-        // Nothing can run it any more. Its memory is never reused, so nothing dangles; but the
-        // destructors on its stack do not run.
-        std::mem::forget(core.clone());
-        return;
-    }
-    Thread::with(|thread| {
-        let dropper = RawGreenlet::from_core(thread.current().clone());
-        let old_parent = core.parent.replace(Some(dropper));
-        let ticket = thread.current().ticket.get();
-        let to = ready(core.clone(), suspended);
-        let message = leave(thread, to, Message::Unwind);
-        thread.current().ticket.set(ticket);
-        // The unwound greenlet's last words; it had nobody to say them to.
-        drop(message);
-        drop(core.parent.replace(old_parent));
-    });
 }

@@ -1,22 +1,52 @@
 //! What one thread knows of its greenlets.
 
 use std::cell::{Cell, RefCell};
-use std::ptr;
+use std::panic::Location;
+use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
-use crate::greenlet::{Core, RawGreenlet};
-use crate::stack::Pool;
+use crate::arch::Suspended;
+use crate::core::{Core, Life, RawGreenlet};
+use crate::list::List;
+use crate::stack::{Pool, StackSize};
+use crate::trace::Tracer;
+use crate::unwind::{self, Unwinding};
+
+/// Reasons why a switch on this thread must look closer: bits of [`Thread::attention`], so that
+/// the common switch tests one word for all of them.
+pub(crate) struct Attention;
+
+impl Attention {
+    /// The last handle of the running greenlet is gone.
+    pub(crate) const ORPHAN: u32 = 1;
+    /// The greenlet that has just left is dead: its stack can be taken.
+    pub(crate) const ENDED: u32 = 2;
+    /// There is a tracer.
+    pub(crate) const TRACED: u32 = 4;
+    /// Some greenlet of the thread is being unwound.
+    pub(crate) const UNWINDING: u32 = 8;
+}
 
 /// The state of one thread. Kept alive by the thread itself and by every greenlet of it.
 pub(crate) struct Thread {
-    /// The running greenlet. None before the main greenlet exists and after the thread's end.
-    current: Cell<Option<Rc<Core>>>,
-    main: RefCell<Option<RawGreenlet>>,
+    /// The running greenlet; null only after the thread's end.
+    current: Cell<*const Core>,
+    /// The one that ran before it: set at every switch, good until the next.
+    left: Cell<*const Core>,
+    pub(crate) attention: Cell<u32>,
+    /// Where a dead greenlet "continues": nobody looks.
+    pub(crate) nowhere: Cell<Option<Suspended>>,
+    pub(crate) list: List,
     pub(crate) stacks: RefCell<Pool>,
+    /// The greenlets being unwound, the innermost last.
+    pub(crate) unwinding: RefCell<Vec<Unwinding>>,
+    pub(crate) tracer: RefCell<Option<Rc<Tracer>>>,
     /// Started and not dead, without the main greenlet.
     pub(crate) live: Cell<usize>,
     next_ticket: Cell<u64>,
+    next_id: Cell<u64>,
     ending: Cell<bool>,
+    main: RefCell<Option<RawGreenlet>>,
 }
 
 thread_local! {
@@ -26,53 +56,53 @@ thread_local! {
     static GUARD: Guard = const { Guard(Cell::new(None)) };
 }
 
-/// Ends the thread's state when the thread ends.
-struct Guard(Cell<Option<Rc<Thread>>>);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let Some(thread) = self.0.take() else { return };
-        thread.ending.set(true);
-        // The pointer stays valid for handles in other thread-locals' destructors: a greenlet
-        // still alive keeps the state alive; with none left the last reference goes below.
-        THREAD.set(ptr::null());
-        drop(thread.current.take());
-        drop(thread.main.take());
-    }
-}
-
 impl Thread {
-    /// The calling thread's state.
+    /// The calling thread's state, if it has one yet.
     #[inline]
-    pub(crate) fn get() -> *const Thread {
-        let thread = THREAD.get();
-        if thread.is_null() { create() } else { thread }
+    pub(crate) fn peek() -> *const Thread {
+        THREAD.get()
     }
 
     /// Runs `f` with the calling thread's state.
     #[inline]
     pub(crate) fn with<R>(f: impl FnOnce(&Thread) -> R) -> R {
+        let thread = THREAD.get();
+        let thread = if thread.is_null() { create() } else { thread };
         // SAFETY: the state outlives the thread's own code: `Guard` holds it until the thread's
         // end, and a state created after that is never freed (see `create`).
-        f(unsafe { &*Thread::get() })
+        f(unsafe { &*thread })
     }
 
     /// The running greenlet.
     #[inline]
-    pub(crate) fn current(&self) -> &Rc<Core> {
-        // SAFETY: the slot is only written by `set_current`, which takes the old reference out
-        // whole. Who borrows it is the running greenlet, and that one is in the slot whenever it
-        // runs; the reference itself moves along to `switch::Transit` meanwhile, but the borrow
-        // is not used then, because its user is parked.
-        let current = unsafe { &*self.current.as_ptr() };
-        current.as_ref().expect("a thread has a current greenlet")
+    pub(crate) fn current(&self) -> *const Core {
+        self.current.get()
     }
 
-    /// Makes `next` the running greenlet and gives back the reference to the one before.
+    /// A handle of the running greenlet.
     #[inline]
-    pub(crate) fn set_current(&self, next: Rc<Core>) -> Rc<Core> {
-        let before = self.current.replace(Some(next));
-        before.expect("a thread has a current greenlet")
+    pub(crate) fn current_greenlet(&self) -> RawGreenlet {
+        let current = NonNull::new(self.current.get().cast_mut());
+        // SAFETY: the running greenlet is never freed.
+        unsafe { RawGreenlet::from_core(current.expect("a thread has a current greenlet")) }
+    }
+
+    /// Makes `next` the running greenlet; the one before is the one that left.
+    #[inline]
+    pub(crate) fn set_current(&self, next: &Core) -> *const Core {
+        let left = self.current.replace(next);
+        self.left.set(left);
+        left
+    }
+
+    /// A handle of the greenlet that left last.
+    ///
+    /// # Safety
+    /// Called first thing after a switch: it is still there then.
+    pub(crate) unsafe fn left(&self) -> RawGreenlet {
+        let left = NonNull::new(self.left.get().cast_mut()).expect("somebody has left");
+        // SAFETY: the greenlet that leaves is not freed before the arriving one looks after it.
+        unsafe { RawGreenlet::from_core(left) }
     }
 
     /// A number that no other park on this thread has had.
@@ -83,25 +113,60 @@ impl Thread {
         ticket
     }
 
+    /// A number that no other greenlet of this thread has had; the main greenlet's is 0.
+    #[inline]
+    pub(crate) fn next_id(&self) -> u64 {
+        let id = self.next_id.get();
+        self.next_id.set(id + 1);
+        id
+    }
+
+    /// Turns on some bits of [`Attention`].
+    #[inline]
+    pub(crate) fn attend(&self, bits: u32) {
+        self.attention.set(self.attention.get() | bits);
+    }
+
+    /// Turns off some bits of [`Attention`].
+    #[inline]
+    pub(crate) fn attended(&self, bits: u32) {
+        self.attention.set(self.attention.get() & !bits);
+    }
+
     /// Whether the thread-local destructors run already.
     pub(crate) fn ending(&self) -> bool {
         self.ending.get()
+    }
+
+    /// The thread's main greenlet; none after the thread's end.
+    pub(crate) fn main(&self) -> Option<RawGreenlet> {
+        self.main.borrow().clone()
     }
 }
 
 #[cold]
 fn create() -> *const Thread {
     let thread = Rc::new(Thread {
-        current: Cell::new(None),
-        main: RefCell::new(None),
+        current: Cell::new(ptr::null()),
+        left: Cell::new(ptr::null()),
+        attention: Cell::new(0),
+        nowhere: Cell::new(None),
+        list: List::default(),
         stacks: RefCell::new(Pool::new()),
+        unwinding: RefCell::default(),
+        tracer: RefCell::default(),
         live: Cell::new(0),
         next_ticket: Cell::new(0),
+        next_id: Cell::new(0),
         ending: Cell::new(false),
+        main: RefCell::default(),
     });
-    let main = Core::main(thread.clone());
-    thread.current.set(Some(main.clone()));
-    *thread.main.borrow_mut() = Some(RawGreenlet::from_core(main));
+    // The main greenlet runs already, on the thread's own stack.
+    let here = Location::caller();
+    let main = RawGreenlet::create(thread.clone(), None, StackSize::THREAD, None, here);
+    main.core().life.set(Life::Started);
+    thread.current.set(main.core());
+    *thread.main.borrow_mut() = Some(main);
     let pointer = Rc::as_ptr(&thread);
     THREAD.set(pointer);
     let mut thread = Some(thread);
@@ -114,20 +179,46 @@ fn create() -> *const Thread {
     pointer
 }
 
-/// How many greenlets of this thread have been started and are not dead; the main greenlet
-/// does not count.
-///
-/// ```
-/// use greenlet_core::{RawGreenlet, Value, getcurrent, live_greenlets};
-/// let main = getcurrent();
-/// let g = RawGreenlet::new(move |_| main.switch(()));
-/// assert_eq!(live_greenlets(), 0);
-/// g.switch(())?;
-/// assert_eq!(live_greenlets(), 1);
-/// g.switch(())?;
-/// assert_eq!(live_greenlets(), 0);
-/// # Ok::<(), greenlet_core::Exception>(())
-/// ```
-pub fn live_greenlets() -> usize {
-    Thread::with(|thread| thread.live.get())
+/// Ends the thread's state when the thread ends.
+struct Guard(Cell<Option<Rc<Thread>>>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let Some(thread) = self.0.take() else { return };
+        let Some(main) = thread.main.take() else {
+            return;
+        };
+        drop(thread.tracer.take());
+        thread.attended(Attention::TRACED);
+        // Not on the process's first thread: its thread-local destructors run at the process's
+        // end, possibly in the middle of something that called `exit`.
+        if ptr::eq(thread.current(), main.core()) && !is_first_thread() {
+            unwind::unwind_all(&thread);
+        }
+        thread.ending.set(true);
+        // Handles in other thread-locals that end later keep the state alive; with none left
+        // the last reference to it goes below.
+        THREAD.set(ptr::null());
+        if ptr::eq(thread.current(), main.core()) {
+            thread.current.set(ptr::null());
+            main.core().life.set(Life::Dead);
+            drop(main);
+        } else {
+            // `exit` was called in a greenlet, whose frames are still there.
+            std::mem::forget((main, thread));
+        }
+    }
+}
+
+/// Whether this is the process's first thread.
+fn is_first_thread() -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: both only ask for an id.
+    unsafe {
+        libc::getpid() == libc::gettid()
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        std::thread::current().name() == Some("main")
+    }
 }

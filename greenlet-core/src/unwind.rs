@@ -4,13 +4,28 @@
 //! that its destructors run, by a panic with a payload of this crate's own. Code that must not
 //! let a panic pass (a C frame below it, say) calls [`catch`] and, once those frames are left,
 //! [`ForcedUnwind::resume`].
+//!
+//! # What a greenlet can do against it
+//!
+//! While its stack unwinds, a greenlet cannot park: in a destructor, `switch` and `throw` return
+//! a [`GreenletExit`] at once. A function that catches the panic and drops it is allowed to run
+//! on, but the next switch raises the panic again. After that the stack is given up: the
+//! greenlet ends at its next switch, its frames stay where they are for ever, a warning is
+//! printed.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::rc::Rc;
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::exception::Exception;
-use crate::greenlet::Core;
+use crate::core::{Core, Life, RawGreenlet};
+use crate::exception::{Exception, GreenletExit};
+use crate::root;
+use crate::switch::{Message, Target};
+use crate::thread::{Attention, Thread};
+use crate::value::Value;
 
 /// What [`catch`] caught.
 #[derive(Debug)]
@@ -43,6 +58,12 @@ impl ForcedUnwind {
 
 /// Runs `f` and tells a panic from the unwinding of a dropped greenlet.
 ///
+/// ```
+/// use greenlet_core::unwind::{Caught, catch};
+/// assert_eq!(catch(|| 1).unwrap(), 1);
+/// assert!(matches!(catch(|| panic!("oh")), Err(Caught::Panic(e)) if e.to_string() == "panicked: oh"));
+/// ```
+///
 /// # Errors
 /// What left `f` other than by returning.
 pub fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Caught> {
@@ -55,49 +76,171 @@ pub fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Caught> {
     })
 }
 
-/// How far the unwinding of one greenlet has got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unwinding {
-    /// Not begun.
-    No,
-    /// The payload is on its way down the stack: destructors run.
-    Raised,
-    /// Somebody caught the payload and dropped it; it will be raised once more.
-    Swallowed,
-    /// Raised for the second and last time.
-    RaisedAgain,
-    /// Swallowed again: the stack is given up, never reused.
-    GivenUp,
-}
-
-/// The private payload. Dropping it anywhere but at the greenlet's root means that it was
-/// swallowed.
-struct Payload(*const Core);
-
-// SAFETY: `resume_unwind` asks for `Send`, but the payload never leaves its thread: it is raised
-// and caught on one stack, greenlets never leave their thread, and no `join` of a thread can
-// take it out because the greenlet's root, below every frame of it, catches it first.
-unsafe impl Send for Payload {}
+/// The private payload. It may end up anywhere, on another thread even, if somebody catches it:
+/// all it does is to say when it is dropped.
+struct Payload(Arc<AtomicBool>);
 
 impl Drop for Payload {
     fn drop(&mut self) {
-        // SAFETY: the pointer came from `Rc::into_raw` in `raise`, and this is the only place
-        // that takes the reference back.
-        let core = unsafe { Rc::from_raw(self.0) };
-        core.unwinding.set(match core.unwinding.get() {
-            Unwinding::Raised => Unwinding::Swallowed,
-            Unwinding::RaisedAgain => Unwinding::GivenUp,
-            other => other,
-        });
+        self.0.store(true, Ordering::Relaxed);
     }
+}
+
+/// The unwinding of one greenlet.
+pub(crate) struct Unwinding {
+    greenlet: RawGreenlet,
+    /// Who waits for its end.
+    dropper: RawGreenlet,
+    stage: Stage,
+    /// Whether the payload has been dropped.
+    dropped: Arc<AtomicBool>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Switched to, but nothing raised yet.
+    Asked,
+    Raised,
+    RaisedAgain,
+}
+
+/// Whether the running greenlet is being unwound, or has been and swallowed it.
+pub(crate) fn in_progress(thread: &Thread) -> bool {
+    let unwinding = thread.unwinding.borrow();
+    unwinding
+        .last()
+        .is_some_and(|last| ptr::eq(last.greenlet.core(), thread.current()))
 }
 
 /// Starts (or starts again) to unwind the current greenlet.
 #[cold]
-pub(crate) fn raise(core: &Rc<Core>) -> ! {
-    core.unwinding.set(match core.unwinding.get() {
-        Unwinding::No => Unwinding::Raised,
-        _ => Unwinding::RaisedAgain,
+#[inline(never)]
+pub(crate) fn raise(thread: &Thread) -> ! {
+    let dropped = Arc::new(AtomicBool::new(false));
+    {
+        let mut unwinding = thread.unwinding.borrow_mut();
+        let last = unwinding.last_mut().expect("`force` has put it there");
+        last.dropped = dropped.clone();
+        last.stage = match last.stage {
+            Stage::Asked => Stage::Raised,
+            Stage::Raised | Stage::RaisedAgain => Stage::RaisedAgain,
+        };
+    }
+    resume_unwind(Box::new(Payload(dropped)))
+}
+
+/// Notes that the current greenlet, which ends, is not being unwound any more. Returns who waits
+/// for that, if it was.
+pub(crate) fn finished(thread: &Thread) -> Option<RawGreenlet> {
+    if !in_progress(thread) {
+        return None;
+    }
+    let mut unwinding = thread.unwinding.borrow_mut();
+    let last = unwinding.pop();
+    if unwinding.is_empty() {
+        thread.attended(Attention::UNWINDING);
+    }
+    drop(unwinding);
+    last.map(|last| last.dropper)
+}
+
+/// What a switch does in a greenlet that is being unwound: it cannot park, for nobody could
+/// wake it.
+#[cold]
+pub(crate) fn switch_refused(
+    thread: &Thread,
+    at: &'static Location<'static>,
+) -> Result<Value, Exception> {
+    let (stage, dropped) = {
+        let unwinding = thread.unwinding.borrow();
+        let last = unwinding.last().expect("it is in progress");
+        (last.stage, last.dropped.load(Ordering::Relaxed))
+    };
+    if stage != Stage::Asked && !dropped && std::thread::panicking() {
+        // A destructor wants to wait: it is told to be quick.
+        return Err(Exception::at(GreenletExit, at));
+    }
+    match stage {
+        Stage::Asked | Stage::Raised => raise(thread),
+        Stage::RaisedAgain => give_up(thread),
+    }
+}
+
+/// Ends the current greenlet without unwinding it: its frames stay, its memory is never reused.
+fn give_up(thread: &Thread) -> ! {
+    let greenlet = thread.current_greenlet();
+    let _ = writeln!(
+        io::stderr(),
+        "greenlet-core: {greenlet:?} swallows the unwinding of its stack: the stack is given up"
+    );
+    std::mem::forget(greenlet.core().stack.take());
+    drop(greenlet);
+    root::end(Message::Value(Value::None))
+}
+
+/// Unwinds a parked greenlet whose last handle is being dropped.
+#[cold]
+#[inline(never)]
+pub(crate) fn unwind_dropped(greenlet: RawGreenlet) {
+    let core = greenlet.core();
+    let here = ptr::eq(&raw const *core.thread, Thread::peek());
+    if !here || core.thread.ending() || cfg!(panic = "abort") {
+        // Nothing can run it any more. Its memory is never reused, so nothing dangles; but the
+        // destructors on its stack do not run.
+        std::mem::forget(greenlet);
+        return;
+    }
+    force(&greenlet);
+}
+
+/// Unwinds a greenlet that others have handles of, or discards it. Says whether it is dead then.
+pub(crate) fn unwind_now(greenlet: &RawGreenlet) -> bool {
+    let core = greenlet.core();
+    if greenlet.discard() || core.life.get() == Life::Dead {
+        return true;
+    }
+    let thread = &*core.thread;
+    let waits = |unwinding: &Unwinding| unwinding.dropper == *greenlet;
+    if core.runs()
+        || !ptr::eq(thread, Thread::peek())
+        || cfg!(panic = "abort")
+        || thread.unwinding.borrow().iter().any(waits)
+    {
+        return false;
+    }
+    force(greenlet);
+    core.life.get() == Life::Dead
+}
+
+/// Unwinds a parked greenlet of this thread, and returns at its end.
+fn force(greenlet: &RawGreenlet) {
+    let thread = &*greenlet.core().thread;
+    let Some(target) = Target::of(greenlet) else {
+        return;
+    };
+    let dropper = thread.current_greenlet();
+    thread.unwinding.borrow_mut().push(Unwinding {
+        greenlet: greenlet.clone(),
+        dropper: dropper.clone(),
+        stage: Stage::Asked,
+        dropped: Arc::default(),
     });
-    resume_unwind(Box::new(Payload(Rc::into_raw(core.clone()))))
+    thread.attend(Attention::UNWINDING);
+    let ticket = dropper.ticket();
+    // Its last words; it has nobody to say them to.
+    let message = target.go(thread, Message::Unwind);
+    dropper.core().ticket.set(ticket);
+    drop(message);
+}
+
+/// Unwinds every parked greenlet of a thread that is about to end, the newest first.
+pub(crate) fn unwind_all(thread: &Thread) {
+    if cfg!(panic = "abort") {
+        return;
+    }
+    let parked = |core: &Core| core.life.get() == Life::Started && !core.runs();
+    while let Some(pointer) = thread.list.find(parked) {
+        // SAFETY: what is in the list is alive.
+        force(&unsafe { RawGreenlet::from_core(pointer) });
+    }
 }

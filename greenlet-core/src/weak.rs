@@ -1,25 +1,67 @@
 //! A reference to a greenlet that does not keep it alive.
 
 use std::fmt;
-use std::rc::{Rc, Weak};
+use std::ptr::NonNull;
 
-use crate::greenlet::{Core, RawGreenlet};
+use crate::core::{Core, RawGreenlet};
 
-/// A handle that does not count: Python's `weakref.ref(greenlet)`.
-#[derive(Clone)]
-pub struct WeakGreenlet(Weak<Core>);
-
-impl WeakGreenlet {
-    /// The greenlet, if anybody still has a handle of it (or it runs).
-    pub fn upgrade(&self) -> Option<RawGreenlet> {
-        self.0.upgrade().map(RawGreenlet::from_core)
-    }
-}
+/// A handle that does not count: Python's `weakref.ref(greenlet)`. It keeps a little memory, but
+/// nothing that belongs to the greenlet.
+pub struct WeakGreenlet(NonNull<Core>);
 
 impl RawGreenlet {
     /// A reference that does not keep the greenlet alive.
+    ///
+    /// ```
+    /// use greenlet_core::{RawGreenlet, Value};
+    /// let g = RawGreenlet::new(|_| Ok(Value::None));
+    /// let weak = g.downgrade();
+    /// assert_eq!(weak.upgrade(), Some(g.clone()));
+    /// drop(g);
+    /// assert_eq!(weak.upgrade(), None);
+    /// ```
     pub fn downgrade(&self) -> WeakGreenlet {
-        WeakGreenlet(Rc::downgrade(self.core()))
+        let weaks = &self.core().weaks;
+        weaks.set(weaks.get() + 1);
+        WeakGreenlet(self.pointer())
+    }
+}
+
+impl WeakGreenlet {
+    fn core(&self) -> &Core {
+        // SAFETY: the memory is freed only when no weak reference is left: `core::free` and the
+        // `Drop` below see to that.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The greenlet, if anybody still has a handle of it, or it runs.
+    pub fn upgrade(&self) -> Option<RawGreenlet> {
+        if self.core().gone.get() {
+            return None;
+        }
+        // SAFETY: not gone, so it is alive.
+        Some(unsafe { RawGreenlet::from_core(self.0) })
+    }
+}
+
+impl Clone for WeakGreenlet {
+    fn clone(&self) -> Self {
+        let weaks = &self.core().weaks;
+        weaks.set(weaks.get() + 1);
+        WeakGreenlet(self.0)
+    }
+}
+
+impl Drop for WeakGreenlet {
+    fn drop(&mut self) {
+        let core = self.core();
+        let left = core.weaks.get() - 1;
+        core.weaks.set(left);
+        if left == 0 && core.gone.get() {
+            // SAFETY: it came from a box; it is gone, so that no handle, list or stack names it,
+            // and this was the last weak reference.
+            drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+        }
     }
 }
 

@@ -2,15 +2,17 @@
 
 mod guard;
 mod pool;
+mod size;
 mod slab;
+#[cfg(feature = "asan")]
+mod thread_stack;
 
 pub(crate) use pool::{Pool, Stack};
+pub use size::{DEFAULT_STACK_SIZE, ParseStackSizeError, StackSize};
+#[cfg(feature = "asan")]
+pub(crate) use thread_stack::thread_stack;
 
 use std::io;
-
-/// The size of a greenlet's stack when nothing else is asked for, in bytes: 256 KiB of address
-/// space, of which only the touched pages take memory.
-pub const DEFAULT_STACK_SIZE: usize = 256 * 1024;
 
 /// Why a greenlet got no stack.
 #[derive(Debug, thiserror::Error)]

@@ -1,10 +1,11 @@
 //! The pool of one thread: stacks by size, the last one given back is the first to be reused,
 //! because its pages are warm.
 
+use std::io;
 use std::ptr::NonNull;
 
 use super::slab::Slab;
-use super::{StackError, guard, page_size};
+use super::{StackError, StackSize, guard, page_size};
 
 /// The smallest slab holds this many stacks, and each further one twice as many as the last,
 const FIRST_SLAB: usize = 16;
@@ -27,6 +28,12 @@ impl Stack {
         // SAFETY: `size` bytes upwards from `low` belong to this stack, so the end is in bounds
         // or one past them.
         unsafe { self.low.add(self.size) }
+    }
+
+    /// The low end: the lowest byte that can be used.
+    #[cfg(feature = "asan")]
+    pub(crate) fn low(&self) -> NonNull<u8> {
+        self.low
     }
 
     /// How many bytes can be used.
@@ -59,9 +66,14 @@ impl Pool {
     }
 
     /// Takes a stack of at least `size` bytes.
-    pub(crate) fn take(&mut self, size: usize) -> Result<Stack, StackError> {
+    pub(crate) fn take(&mut self, size: StackSize) -> Result<Stack, StackError> {
         let page = page_size();
-        let size = size.max(page).next_multiple_of(page);
+        let too_large = || StackError::Reserve {
+            bytes: size.get(),
+            source: io::ErrorKind::OutOfMemory.into(),
+        };
+        let size = size.get().max(2 * page);
+        let size = size.checked_next_multiple_of(page).ok_or_else(too_large)?;
         let class = match self.classes.iter().position(|class| class.size == size) {
             Some(index) => &mut self.classes[index],
             None => {

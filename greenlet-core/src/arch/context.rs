@@ -1,0 +1,68 @@
+//! The portable switch: the `context` crate's, which is used nowhere else.
+//!
+//! `context` carries one word and says where the other side left only on arrival. So the word is
+//! the address of a [`Parcel`] on the leaving stack, and the arriving side files the rest.
+
+use std::cell::Cell;
+use std::ptr::NonNull;
+
+use context::stack::Stack;
+use context::{Context, Transfer};
+
+use super::{Entry, Words};
+
+/// A stack that is not running.
+pub(crate) struct Suspended(Context);
+
+/// What lies on the leaving stack for the arriving side.
+struct Parcel<'a> {
+    slot: &'a Cell<Option<Suspended>>,
+    words: Words,
+}
+
+/// Makes a stack ready to run `E` at the first [`jump`].
+///
+/// # Safety
+/// `top` is the 16-aligned high end of `size` bytes, at least a page, that nobody else uses
+/// until the last jump away from this stack.
+pub(crate) unsafe fn prepare<E: Entry>(top: NonNull<u8>, size: usize) -> Suspended {
+    let top = top.as_ptr();
+    // SAFETY: the caller lends the memory; `context`'s `Stack` only describes it.
+    unsafe {
+        let stack = Stack::new(top.cast(), top.sub(size).cast());
+        Suspended(Context::new(&stack, root::<E>))
+    }
+}
+
+/// The first function on a prepared stack. `context` ends backtraces below it.
+extern "C" fn root<E: Entry>(transfer: Transfer) -> ! {
+    // SAFETY: a first jump to a stack is a `jump` like any other.
+    let [a, b, c] = unsafe { open(transfer) };
+    E::enter(a, b, c)
+}
+
+/// Leaves the current stack for `to`, with where to continue the left one in `slot`. Returns,
+/// with the words they passed, when somebody jumps back.
+///
+/// # Safety
+/// `to` came from [`prepare`] or a `slot`, its stack is untouched since and belongs to this
+/// thread, and it is jumped to only once.
+#[inline(always)]
+pub(crate) unsafe fn jump(to: Suspended, slot: &Cell<Option<Suspended>>, words: Words) -> Words {
+    let parcel = Parcel { slot, words };
+    // SAFETY: as the caller says; and what comes back was sent by `jump`.
+    unsafe { open(to.0.resume((&raw const parcel).expose_provenance())) }
+}
+
+/// Files where the other side continues, and takes out its words.
+///
+/// # Safety
+/// The transfer was sent by [`jump`] and not opened yet.
+#[inline(always)]
+unsafe fn open(transfer: Transfer) -> Words {
+    // SAFETY: the parcel is on the stack that was just left, in the frame of its `jump`.
+    let parcel = unsafe { &*std::ptr::with_exposed_provenance::<Parcel<'_>>(transfer.data) };
+    let words = parcel.words;
+    parcel.slot.set(Some(Suspended(transfer.context)));
+    words
+}

@@ -1,0 +1,61 @@
+//! The machine's stack switch: one small file per way of doing it, all with the same three items.
+//!
+//! | item | meaning |
+//! |---|---|
+//! | `Suspended` | a stack that is not running: where to continue it, one non-null word |
+//! | `prepare` | makes a fresh stack ready to run an entry function at the first jump to it |
+//! | `jump` | leaves the current stack for another one, with three words for the other side |
+//!
+//! On x86-64 and aarch64 Unix the switch is ours. Elsewhere, and with the feature
+//! `context-switch`, it is the `context` crate's: Boost.Context, assembly files of their own.
+//!
+//! What all of them promise, and `switch.rs` relies on:
+//!
+//! * A jump keeps what the platform's C ABI calls callee-saved registers. Floating-point control
+//!   words are kept by `context` only; Rust code may not change them anyway.
+//! * Where the left stack continues is in its slot before anything else runs on the other one.
+//! * The three words arrive unchanged.
+//! * A backtrace on a prepared stack ends below its entry.
+
+use std::mem::MaybeUninit;
+
+#[cfg(all(
+    unix,
+    target_arch = "aarch64",
+    not(feature = "context-switch")
+))]
+mod aarch64;
+#[cfg(any(
+    feature = "context-switch",
+    not(all(unix, any(target_arch = "aarch64", target_arch = "x86_64")))
+))]
+mod context;
+#[cfg(all(unix, target_arch = "x86_64", not(feature = "context-switch")))]
+mod x86_64;
+
+#[cfg(all(
+    unix,
+    target_arch = "aarch64",
+    not(feature = "context-switch")
+))]
+pub(crate) use aarch64::{Suspended, jump, prepare};
+#[cfg(any(
+    feature = "context-switch",
+    not(all(unix, any(target_arch = "aarch64", target_arch = "x86_64")))
+))]
+pub(crate) use context::{Suspended, jump, prepare};
+#[cfg(all(unix, target_arch = "x86_64", not(feature = "context-switch")))]
+pub(crate) use x86_64::{Suspended, jump, prepare};
+
+/// What a jump carries: a pointer, an integer, or nothing at all.
+pub(crate) type Word = MaybeUninit<*mut ()>;
+
+/// As much as fits into argument registers everywhere.
+pub(crate) type Words = [Word; 3];
+
+/// What runs first on a prepared stack, with the words of the first jump to it. Named at compile
+/// time because `context` has no room for a pointer.
+pub(crate) trait Entry {
+    /// Neither returns nor unwinds.
+    extern "C" fn enter(a: Word, b: Word, c: Word) -> !;
+}

@@ -1,0 +1,233 @@
+//! What a greenlet consists of, and the counted handle that keeps it.
+//!
+//! Handles are counted by hand rather than by `Rc` for two reasons. Nothing is counted at a
+//! switch: the running greenlet is known to its thread by a plain pointer. And a count that
+//! reaches zero does not always free: a greenlet that is on its stack is unwound first.
+//!
+//! | count reaches zero while the greenlet | what happens |
+//! |---|---|
+//! | has never run, or is dead | it is freed |
+//! | is parked | it is unwound (`switch::unwind_dropped`), then freed |
+//! | runs | it goes on; when it parks, it is unwound; when it ends, it is freed |
+
+use std::cell::{Cell, RefCell};
+use std::panic::Location;
+use std::ptr::{self, NonNull};
+use std::rc::Rc;
+
+use crate::arch::Suspended;
+use crate::exception::Exception;
+use crate::list::Links;
+use crate::local::Extra;
+use crate::stack::{Stack, StackSize};
+use crate::thread::{Attention, Thread};
+use crate::unwind;
+use crate::value::Value;
+
+/// What a greenlet runs.
+pub(crate) type Run = Box<dyn FnOnce(Value) -> Result<Value, Exception>>;
+
+/// Where a greenlet is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// Made, never switched to.
+    Unstarted,
+    /// On its stack: running, or parked in a switch.
+    Started,
+    /// Its function has ended, or never will begin.
+    Dead,
+}
+
+/// One greenlet; handles share it.
+#[repr(C)] // What a switch touches comes first, on one cache line.
+pub(crate) struct Core {
+    /// Where to continue: there if and only if the greenlet is started and does not run.
+    pub(crate) suspended: Cell<Option<Suspended>>,
+    pub(crate) thread: Rc<Thread>,
+    pub(crate) parked_at: Cell<&'static Location<'static>>,
+    handles: Cell<usize>,
+    pub(crate) ticket: Cell<u64>,
+    pub(crate) life: Cell<Life>,
+    pub(crate) run: Cell<Option<Run>>,
+    pub(crate) stack: Cell<Option<Stack>>,
+    pub(crate) stack_size: StackSize,
+    /// None for the main greenlet only.
+    pub(crate) parent: RefCell<Option<RawGreenlet>>,
+    /// The place in the thread's list of greenlets; in it until dead.
+    pub(crate) links: Links,
+    /// Weak references, which keep the memory but nothing in it.
+    pub(crate) weaks: Cell<usize>,
+    /// The last handle is gone: nothing is left but what weak references look at.
+    pub(crate) gone: Cell<bool>,
+    pub(crate) id: u64,
+    pub(crate) extra: RefCell<Option<Box<Extra>>>,
+}
+
+impl Core {
+    /// Whether this is the greenlet that runs on its thread.
+    #[inline]
+    pub(crate) fn runs(&self) -> bool {
+        ptr::eq(self.thread.current(), self)
+    }
+
+    /// Has the thread look after this greenlet, which runs, when it leaves, if it has no handle.
+    pub(crate) fn attend_if_orphan(&self) {
+        if self.handles.get() == 0 {
+            self.thread.attend(Attention::ORPHAN);
+        }
+    }
+}
+
+/// A greenlet: a function on a stack of its own. Handles are cheap to clone and all mean the
+/// same greenlet; equality is identity.
+///
+/// When the last handle of a greenlet that is parked in a switch goes, nobody can ever continue
+/// it: its stack is unwound, so that the destructors on it run. In builds with `panic = "abort"`
+/// that cannot be done, and the stack is leaked instead.
+///
+/// Source: greenlet's `greenlet` class.
+pub struct RawGreenlet(NonNull<Core>);
+
+impl RawGreenlet {
+    /// A greenlet that never ran, in its thread's list.
+    pub(crate) fn create(
+        thread: Rc<Thread>,
+        run: Option<Run>,
+        stack_size: StackSize,
+        parent: Option<RawGreenlet>,
+        parked_at: &'static Location<'static>,
+    ) -> RawGreenlet {
+        let id = thread.next_id();
+        let core = Box::new(Core {
+            suspended: Cell::new(None),
+            thread,
+            parked_at: Cell::new(parked_at),
+            handles: Cell::new(1),
+            ticket: Cell::new(0),
+            life: Cell::new(Life::Unstarted),
+            run: Cell::new(run),
+            stack: Cell::new(None),
+            stack_size,
+            parent: RefCell::new(parent),
+            links: Links::default(),
+            weaks: Cell::new(0),
+            gone: Cell::new(false),
+            id,
+            extra: RefCell::new(None),
+        });
+        let greenlet = RawGreenlet(NonNull::from(Box::leak(core)));
+        let core = greenlet.core();
+        // SAFETY: `release` and `bury` take it out before it is freed.
+        unsafe { core.thread.list.insert(core) };
+        greenlet
+    }
+
+    /// One more handle.
+    ///
+    /// # Safety
+    /// `core` is a greenlet's that is not freed yet.
+    #[inline]
+    pub(crate) unsafe fn from_core(core: NonNull<Core>) -> RawGreenlet {
+        // SAFETY: alive, says the caller.
+        let handles = unsafe { &core.as_ref().handles };
+        handles.set(handles.get() + 1);
+        RawGreenlet(core)
+    }
+
+    #[inline]
+    pub(crate) fn core(&self) -> &Core {
+        // SAFETY: every handle is counted, and a greenlet is freed only with none left.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// Gives up the handle of a greenlet that is about to run: one that runs needs none.
+    pub(crate) fn into_running(self) -> NonNull<Core> {
+        let core = self.core();
+        core.handles.set(core.handles.get() - 1);
+        core.attend_if_orphan();
+        std::mem::ManuallyDrop::new(self).0
+    }
+
+    #[inline]
+    pub(crate) fn pointer(&self) -> NonNull<Core> {
+        self.0
+    }
+}
+
+impl Clone for RawGreenlet {
+    #[inline]
+    fn clone(&self) -> Self {
+        // SAFETY: this handle keeps it alive.
+        unsafe { RawGreenlet::from_core(self.0) }
+    }
+}
+
+impl Drop for RawGreenlet {
+    #[inline]
+    fn drop(&mut self) {
+        let handles = &self.core().handles;
+        let left = handles.get() - 1;
+        handles.set(left);
+        if left == 0 {
+            // SAFETY: the count has just reached zero.
+            unsafe { last_handle_gone(self.0) }
+        }
+    }
+}
+
+/// Ends a greenlet that nobody has a handle of; see the table above. Parents that only it kept
+/// follow in a loop, for a chain of them may be longer than the stack is deep.
+///
+/// # Safety
+/// The greenlet's count of handles is zero, and it is not freed.
+unsafe fn last_handle_gone(mut pointer: NonNull<Core>) {
+    loop {
+        // SAFETY: alive, says the caller for the first and the count below for the others.
+        let core = unsafe { pointer.as_ref() };
+        if core.runs() {
+            return core.attend_if_orphan();
+        }
+        if core.life.get() == Life::Started {
+            // SAFETY: it is alive.
+            return unwind::unwind_dropped(unsafe { RawGreenlet::from_core(pointer) });
+        }
+        // SAFETY: off the list by now or in it since `create`.
+        unsafe { core.thread.list.remove(core) };
+        let parent = core.parent.take();
+        // SAFETY: nobody has a handle, it is neither running nor parked, and no list names it.
+        unsafe { free(pointer) };
+        let Some(parent) = parent else { return };
+        let parent = std::mem::ManuallyDrop::new(parent);
+        let handles = &parent.core().handles;
+        handles.set(handles.get() - 1);
+        if handles.get() > 0 {
+            return;
+        }
+        pointer = parent.0;
+    }
+}
+
+/// Frees a greenlet, or as much of it as weak references do not look at.
+///
+/// # Safety
+/// Nobody has a handle, it is neither running nor parked, and no list names it.
+unsafe fn free(pointer: NonNull<Core>) {
+    // SAFETY: not freed before: its last handle is only now gone.
+    let core = unsafe { pointer.as_ref() };
+    if core.weaks.get() == 0 {
+        // SAFETY: it came from a box, and nothing names it any more.
+        drop(unsafe { Box::from_raw(pointer.as_ptr()) });
+        return;
+    }
+    // What it owns may drop weak references of its own: one more keeps the memory meanwhile.
+    core.weaks.set(core.weaks.get() + 1);
+    core.gone.set(true);
+    drop(core.run.take());
+    drop(core.extra.take());
+    let weaks = core.weaks.get() - 1;
+    core.weaks.set(weaks);
+    if weaks == 0 {
+        // SAFETY: as above.
+        drop(unsafe { Box::from_raw(pointer.as_ptr()) });
+    }
+}

@@ -1,0 +1,150 @@
+//! Looking at greenlets from outside: what there are, and what they are at.
+
+use std::fmt;
+use std::panic::Location;
+use std::rc::Rc;
+
+use crate::core::{Life, RawGreenlet};
+use crate::thread::Thread;
+
+/// Where a greenlet is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// Made, never switched to.
+    Pending,
+    /// The one that runs.
+    Current,
+    /// Parked in a switch.
+    Suspended,
+    /// Its function has ended, or never will begin.
+    Dead,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            State::Pending => "pending",
+            State::Current => "current",
+            State::Suspended => "suspended",
+            State::Dead => "dead",
+        })
+    }
+}
+
+impl RawGreenlet {
+    /// Where it is in its life.
+    pub fn state(&self) -> State {
+        match self.core().life.get() {
+            Life::Unstarted => State::Pending,
+            Life::Started if self.core().runs() => State::Current,
+            Life::Started => State::Suspended,
+            Life::Dead => State::Dead,
+        }
+    }
+
+    /// A small number that no other greenlet of this thread ever had; the main greenlet's is 0.
+    pub fn id(&self) -> u64 {
+        self.core().id
+    }
+
+    /// Where the greenlet last switched away (or was made).
+    pub fn parked_at(&self) -> &'static Location<'static> {
+        self.core().parked_at.get()
+    }
+
+    /// What there is to say about it now.
+    pub fn info(&self) -> Info {
+        Info {
+            id: self.id(),
+            name: self.name(),
+            state: self.state(),
+            parent: self.parent().map(|parent| parent.id()),
+            parked_at: self.parked_at(),
+        }
+    }
+}
+
+/// A line of a list of greenlets.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Info {
+    /// See [`RawGreenlet::id`].
+    pub id: u64,
+    /// See [`RawGreenlet::name`].
+    pub name: Option<Rc<str>>,
+    /// See [`RawGreenlet::state`].
+    pub state: State,
+    /// The parent's id; none for the main greenlet.
+    pub parent: Option<u64>,
+    /// See [`RawGreenlet::parked_at`].
+    pub parked_at: &'static Location<'static>,
+}
+
+impl fmt::Display for Info {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.id)?;
+        if let Some(name) = &self.name {
+            write!(f, " {name:?}")?;
+        }
+        write!(f, " {} at {}", self.state, self.parked_at)?;
+        match self.parent {
+            Some(parent) => write!(f, ", child of #{parent}"),
+            None => f.write_str(", main"),
+        }
+    }
+}
+
+/// Every greenlet of this thread that is not dead, the newest first; the main greenlet is the
+/// last.
+///
+/// ```
+/// use greenlet_core::{RawGreenlet, State, getcurrent, greenlets};
+///
+/// let main = getcurrent();
+/// let g = RawGreenlet::new(move |_| main.switch(()));
+/// g.set_name("waits");
+/// g.switch(())?;
+/// for greenlet in greenlets() {
+///     println!("{}", greenlet.info());
+/// }
+/// assert_eq!(greenlets()[0].state(), State::Suspended);
+/// assert_eq!(greenlets().len(), 2);
+/// # Ok::<(), greenlet_core::Exception>(())
+/// ```
+///
+/// prints
+///
+/// ```text
+/// #1 "waits" suspended at src/main.rs:4:43, child of #0
+/// #0 current at src/main.rs:8:3, main
+/// ```
+pub fn greenlets() -> Vec<RawGreenlet> {
+    Thread::with(|thread| {
+        let mut all = Vec::with_capacity(thread.list.len());
+        thread.list.find(|core| {
+            // SAFETY: what is in the list is alive.
+            all.push(unsafe { RawGreenlet::from_core(core.into()) });
+            false
+        });
+        all
+    })
+}
+
+/// How many greenlets of this thread have been started and are not dead; the main greenlet
+/// does not count.
+///
+/// ```
+/// use greenlet_core::{RawGreenlet, Value, getcurrent, live_greenlets};
+/// let main = getcurrent();
+/// let g = RawGreenlet::new(move |_| main.switch(()));
+/// assert_eq!(live_greenlets(), 0);
+/// g.switch(())?;
+/// assert_eq!(live_greenlets(), 1);
+/// g.switch(())?;
+/// assert_eq!(live_greenlets(), 0);
+/// # Ok::<(), greenlet_core::Exception>(())
+/// ```
+pub fn live_greenlets() -> usize {
+    Thread::with(|thread| thread.live.get())
+}

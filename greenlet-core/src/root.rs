@@ -1,0 +1,128 @@
+//! The beginning and the end of a greenlet's life on its stack.
+
+
+use crate::arch::{self, Word};
+use crate::core::{Core, Life, RawGreenlet};
+use crate::exception::{Exception, GreenletError};
+use crate::sanitizer;
+use crate::switch::{self, Message, Next, Target};
+use crate::thread::Thread;
+use crate::unwind::{self, Caught};
+use crate::value::Value;
+
+/// Gives a greenlet that never ran its stack, and a place to continue at its function's
+/// beginning.
+pub(crate) fn start(core: &Core) -> Result<(), Exception> {
+    let thread = &core.thread;
+    let made_at = core.parked_at.get();
+    if thread.ending() {
+        return Err(Exception::at(GreenletError::ThreadEnding, made_at));
+    }
+    let stack = thread.stacks.borrow_mut().take(core.stack_size);
+    let stack = stack.map_err(|error| Exception::at(error, made_at))?;
+    // SAFETY: the pool lends the stack to nobody else until `bury` gives it back, after the last
+    // jump away from it.
+    let suspended = unsafe { arch::prepare::<Root>(stack.top(), stack.size()) };
+    core.stack.set(Some(stack));
+    core.suspended.set(Some(suspended));
+    core.life.set(Life::Started);
+    thread.live.set(thread.live.get() + 1);
+    Ok(())
+}
+
+/// Ends a greenlet that never ran.
+pub(crate) fn die_unrun(core: &Core) {
+    core.life.set(Life::Dead);
+    // SAFETY: it is in its own thread's list, since it was made.
+    unsafe { core.thread.list.remove(core) };
+    drop(core.run.take());
+}
+
+/// Takes the stack from a greenlet that has just left for good.
+pub(crate) fn bury(thread: &Thread, dead: &Core) {
+    thread.live.set(thread.live.get() - 1);
+    // SAFETY: it is in its own thread's list, since it was made.
+    unsafe { thread.list.remove(dead) };
+    // A stack that was given up is gone from here already.
+    if let Some(stack) = dead.stack.take() {
+        sanitizer::wipe(&stack);
+        thread.stacks.borrow_mut().give_back(stack);
+    }
+}
+
+/// The root of every greenlet's stack.
+struct Root;
+
+impl arch::Entry for Root {
+    extern "C" fn enter(a: Word, b: Word, c: Word) -> ! {
+        sanitizer::arrive_first();
+        // SAFETY: whoever jumps sends a message, and this is where it is read.
+        let message = unsafe { Message::from_words([a, b, c]) };
+        end(match unwind::catch(|| run(message)) {
+            Ok(Ok(value)) => Message::Value(value),
+            Ok(Err(exception)) | Err(Caught::Panic(exception)) => Message::Throw(exception),
+            Err(Caught::Forced(payload)) => {
+                drop(payload);
+                Message::Value(Value::None)
+            }
+        })
+    }
+}
+
+/// Runs the current greenlet's function. Everything that may panic is in here.
+fn run(message: Message) -> Result<Value, Exception> {
+    let (run, message) = Thread::with(|thread| {
+        let message = match thread.attention.get() {
+            0 => message,
+            _ => switch::arrive(thread, message),
+        };
+        // SAFETY: the running greenlet is not freed.
+        (unsafe { (*thread.current()).run.take() }, message)
+    });
+    match (run, message) {
+        (Some(run), Message::Value(value)) => run(value),
+        // The tracer threw before the function could begin.
+        (_, Message::Throw(exception)) => Err(exception),
+        (_, Message::Value(_) | Message::Unwind) => Ok(Value::None),
+    }
+}
+
+/// Leaves the current greenlet for good, for its nearest living parent.
+pub(crate) fn end(message: Message) -> ! {
+    Thread::with(|thread| {
+        let greenlet = thread.current_greenlet();
+        let core = greenlet.core();
+        core.life.set(Life::Dead);
+        core.ticket.set(0);
+        let (to, message) = match unwind::finished(thread) {
+            Some(dropper) => (Target::of(&dropper), message),
+            None => heir(&greenlet, message),
+        };
+        let to = to.expect("only the running greenlet has no place to continue");
+        drop(greenlet);
+        // SAFETY: the greenlet's function has returned, unwound or been given up with all its
+        // stack; the locals of this function are moved or dropped.
+        unsafe { to.go_for_good(thread, message) }
+    })
+}
+
+/// Who gets the last message of `dead`. A parent that cannot even be started dies of the reason.
+fn heir(dead: &RawGreenlet, mut message: Message) -> (Option<Target>, Message) {
+    loop {
+        // Greenlets that die unrun on the way drop what their functions own, which may panic.
+        message = match unwind::catch(|| switch::resolve(dead, message)) {
+            Ok(Next::Jump(to, message)) => return (Some(to), message),
+            Ok(Next::Stay(message)) => return (None, message),
+            Ok(Next::Failed(parent, exception)) => {
+                parent.core().life.set(Life::Dead);
+                let message = Message::Throw(exception);
+                match unwind::catch(|| die_unrun(parent.core())) {
+                    Ok(()) | Err(Caught::Forced(_)) => message,
+                    Err(Caught::Panic(exception)) => Message::Throw(exception),
+                }
+            }
+            Err(Caught::Panic(exception)) => Message::Throw(exception),
+            Err(Caught::Forced(_)) => Message::Value(Value::None),
+        };
+    }
+}

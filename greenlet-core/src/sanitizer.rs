@@ -1,0 +1,105 @@
+//! Tells AddressSanitizer of stack switches; nothing at all without the feature `asan`.
+
+#[cfg(feature = "asan")]
+pub(crate) use on::*;
+
+#[cfg(not(feature = "asan"))]
+pub(crate) use off::*;
+
+#[cfg(not(feature = "asan"))]
+mod off {
+    use crate::core::Core;
+    use crate::stack::Stack;
+
+    pub(crate) struct Departure;
+
+    impl Departure {
+        #[inline(always)]
+        pub(crate) fn arrive(self) {}
+    }
+
+    #[inline(always)]
+    pub(crate) fn leave(_: &Core) -> Departure {
+        Departure
+    }
+
+    #[inline(always)]
+    pub(crate) fn leave_for_good(_: &Core) {}
+
+    #[inline(always)]
+    pub(crate) fn arrive_first() {}
+
+    #[inline(always)]
+    pub(crate) fn wipe(_: &Stack) {}
+}
+
+#[cfg(feature = "asan")]
+mod on {
+    use std::ffi::c_void;
+    use std::ptr;
+
+    use crate::core::Core;
+    use crate::stack::{self, Stack};
+
+    unsafe extern "C" {
+        fn __sanitizer_start_switch_fiber(
+            fake_stack: *mut *mut c_void,
+            low: *const c_void,
+            size: usize,
+        );
+        fn __sanitizer_finish_switch_fiber(
+            fake_stack: *mut c_void,
+            low: *mut *const c_void,
+            size: *mut usize,
+        );
+        fn __asan_unpoison_memory_region(low: *const c_void, size: usize);
+    }
+
+    /// The fake stack of a greenlet that is away.
+    pub(crate) struct Departure(*mut c_void);
+
+    impl Departure {
+        pub(crate) fn arrive(self) {
+            // SAFETY: this is the first thing on the arriving stack, with what `leave` on the
+            // same stack got.
+            unsafe {
+                __sanitizer_finish_switch_fiber(self.0, ptr::null_mut(), ptr::null_mut());
+            }
+        }
+    }
+
+    pub(crate) fn leave(target: &Core) -> Departure {
+        let mut fake = ptr::null_mut();
+        let (low, size) = bounds(target);
+        // SAFETY: these are the bounds of the stack that is jumped to next.
+        unsafe { __sanitizer_start_switch_fiber(&raw mut fake, low, size) };
+        Departure(fake)
+    }
+
+    pub(crate) fn leave_for_good(target: &Core) {
+        let (low, size) = bounds(target);
+        // SAFETY: as in `leave`; no place for the fake stack means that it can be freed.
+        unsafe { __sanitizer_start_switch_fiber(ptr::null_mut(), low, size) };
+    }
+
+    pub(crate) fn arrive_first() {
+        Departure(ptr::null_mut()).arrive();
+    }
+
+    /// Forgets the frames that a dead greenlet has left on its stack.
+    pub(crate) fn wipe(stack: &Stack) {
+        // SAFETY: nobody uses that memory any more.
+        unsafe { __asan_unpoison_memory_region(stack.low().as_ptr().cast(), stack.size()) };
+    }
+
+    fn bounds(core: &Core) -> (*const c_void, usize) {
+        // SAFETY: the slot is only replaced while the greenlet does not run.
+        match unsafe { &*core.stack.as_ptr() } {
+            Some(stack) => (stack.low().as_ptr().cast(), stack.size()),
+            None => {
+                let own = stack::thread_stack();
+                (ptr::without_provenance(own.start), own.len())
+            }
+        }
+    }
+}

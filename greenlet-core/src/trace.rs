@@ -1,0 +1,129 @@
+//! Watching switches: greenlet's `settrace` and `gettrace`.
+
+use std::cell::Cell;
+use std::fmt;
+use std::rc::Rc;
+
+use crate::core::RawGreenlet;
+use crate::exception::Exception;
+use crate::switch::Message;
+use crate::thread::{Attention, Thread};
+
+/// What a tracer is told, in the greenlet that has just been switched to.
+///
+/// Source: the `event` of greenlet's trace function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// A switch with a value; also the end of a greenlet with a value.
+    Switch,
+    /// A switch with an exception; also the end of a greenlet with one, and the unwinding of a
+    /// dropped greenlet.
+    Throw,
+}
+
+/// A trace function: is told the event, the greenlet that left and the one that runs now.
+pub type TraceFn = dyn Fn(Event, &RawGreenlet, &RawGreenlet) -> Result<(), Exception>;
+
+/// What [`settrace`] gives back: the tracer that was set.
+pub struct Tracer {
+    function: Box<TraceFn>,
+    busy: Cell<bool>,
+}
+
+impl fmt::Debug for Tracer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tracer")
+    }
+}
+
+impl Tracer {
+    /// Makes a tracer of a function.
+    ///
+    /// An error of it goes to the greenlet that has just been switched to, and tracing ends.
+    pub fn new(
+        function: impl Fn(Event, &RawGreenlet, &RawGreenlet) -> Result<(), Exception> + 'static,
+    ) -> Rc<Tracer> {
+        Rc::new(Tracer {
+            function: Box::new(function),
+            busy: Cell::new(false),
+        })
+    }
+}
+
+/// Has `tracer` called after every switch on this thread; none ends that. Returns the tracer
+/// that was set before.
+///
+/// The tracer's own switches are not traced.
+///
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+/// use greenlet_core::{Event, RawGreenlet, Tracer, Value, settrace};
+///
+/// let events = Rc::new(RefCell::new(Vec::new()));
+/// let seen = events.clone();
+/// let old = settrace(Some(Tracer::new(move |event, origin, target| {
+///     seen.borrow_mut().push((event, origin.id(), target.id()));
+///     Ok(())
+/// })));
+/// let g = RawGreenlet::new(|_| Ok(Value::None));
+/// g.switch(())?;
+/// settrace(old);
+/// assert_eq!(
+///     *events.borrow(),
+///     [(Event::Switch, 0, g.id()), (Event::Switch, g.id(), 0)]
+/// );
+/// # Ok::<(), greenlet_core::Exception>(())
+/// ```
+///
+/// Source: greenlet's `settrace`.
+pub fn settrace(tracer: Option<Rc<Tracer>>) -> Option<Rc<Tracer>> {
+    Thread::with(|thread| {
+        if tracer.is_some() {
+            thread.attend(Attention::TRACED);
+        } else {
+            thread.attended(Attention::TRACED);
+        }
+        thread.tracer.replace(tracer)
+    })
+}
+
+/// The tracer of this thread.
+///
+/// Source: greenlet's `gettrace`.
+pub fn gettrace() -> Option<Rc<Tracer>> {
+    Thread::with(|thread| thread.tracer.borrow().clone())
+}
+
+/// Tells the tracer that the current greenlet has been switched to.
+#[cold]
+pub(crate) fn switched(thread: &Thread, origin: RawGreenlet, message: Message) -> Message {
+    let tracer = thread.tracer.borrow().clone();
+    let Some(tracer) = tracer.filter(|tracer| !tracer.busy.replace(true)) else {
+        return message;
+    };
+    let event = match message {
+        Message::Value(_) => Event::Switch,
+        Message::Throw(_) | Message::Unwind => Event::Throw,
+    };
+    let done = NotBusy(&tracer);
+    let told = (tracer.function)(event, &origin, &thread.current_greenlet());
+    drop(done);
+    match (told, message) {
+        // Unwinding cannot be called off.
+        (Ok(()), message) | (Err(_), message @ Message::Unwind) => message,
+        (Err(exception), message) => {
+            settrace(None);
+            drop(message);
+            Message::Throw(exception)
+        }
+    }
+}
+
+/// The tracer has returned, or panicked.
+struct NotBusy<'a>(&'a Tracer);
+
+impl Drop for NotBusy<'_> {
+    fn drop(&mut self) {
+        self.0.busy.set(false);
+    }
+}
