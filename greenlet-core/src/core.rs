@@ -17,6 +17,7 @@ use std::rc::Rc;
 
 use crate::arch::Suspended;
 use crate::exception::Exception;
+use crate::introspect::WaitingOn;
 use crate::list::Links;
 use crate::local::Extra;
 use crate::stack::{Stack, StackSize};
@@ -47,6 +48,7 @@ pub(crate) struct Core {
     pub(crate) parked_at: Cell<&'static Location<'static>>,
     handles: Cell<usize>,
     pub(crate) ticket: Cell<u64>,
+    pub(crate) waiting_on: Cell<Option<WaitingOn>>,
     pub(crate) life: Cell<Life>,
     pub(crate) run: Cell<Option<Run>>,
     pub(crate) stack: Cell<Option<Stack>>,
@@ -60,6 +62,7 @@ pub(crate) struct Core {
     /// The last handle is gone: nothing is left but what weak references look at.
     pub(crate) gone: Cell<bool>,
     pub(crate) id: u64,
+    pub(crate) made_at: &'static Location<'static>,
     pub(crate) extra: RefCell<Option<Box<Extra>>>,
 }
 
@@ -104,6 +107,8 @@ impl RawGreenlet {
             parked_at: Cell::new(parked_at),
             handles: Cell::new(1),
             ticket: Cell::new(0),
+            waiting_on: Cell::new(None),
+            made_at: parked_at,
             life: Cell::new(Life::Unstarted),
             run: Cell::new(run),
             stack: Cell::new(None),

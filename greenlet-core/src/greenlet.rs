@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use crate::core::{Life, RawGreenlet};
 use crate::exception::{Exception, GreenletError};
+use crate::introspect::WaitingOn;
 use crate::root;
 use crate::switch::{self, Message};
 use crate::thread::Thread;
@@ -126,7 +127,8 @@ impl RawGreenlet {
     /// on this thread has. Who wakes a greenlet compares tickets first, and so never disturbs a
     /// later park of it.
     #[inline]
-    pub fn new_ticket(&self) -> u64 {
+    pub fn new_ticket(&self, waiting_on: Option<WaitingOn>) -> u64 {
+        self.core().waiting_on.set(waiting_on);
         let ticket = self.core().thread.next_ticket();
         self.core().ticket.set(ticket);
         ticket

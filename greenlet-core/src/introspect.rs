@@ -53,6 +53,19 @@ impl RawGreenlet {
         self.core().parked_at.get()
     }
 
+    /// Where the greenlet was made.
+    pub fn made_at(&self) -> &'static Location<'static> {
+        self.core().made_at
+    }
+
+    /// What its present park is for, if it is parked and said so.
+    pub fn waiting_on(&self) -> Option<WaitingOn> {
+        match self.ticket() {
+            0 => None,
+            _ => self.core().waiting_on.get(),
+        }
+    }
+
     /// What there is to say about it now.
     pub fn info(&self) -> Info {
         Info {
@@ -60,7 +73,9 @@ impl RawGreenlet {
             name: self.name(),
             state: self.state(),
             parent: self.parent().map(|parent| parent.id()),
+            made_at: self.made_at(),
             parked_at: self.parked_at(),
+            waiting_on: self.waiting_on(),
         }
     }
 }
@@ -77,8 +92,27 @@ pub struct Info {
     pub state: State,
     /// The parent's id; none for the main greenlet.
     pub parent: Option<u64>,
+    /// See [`RawGreenlet::made_at`].
+    pub made_at: &'static Location<'static>,
     /// See [`RawGreenlet::parked_at`].
     pub parked_at: &'static Location<'static>,
+    /// See [`RawGreenlet::waiting_on`].
+    pub waiting_on: Option<WaitingOn>,
+}
+
+/// What a park is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitingOn {
+    /// The kind of thing: `"Greenlet"`, `"io"`, `"Event"`.
+    pub kind: &'static str,
+    /// Which one: its address, as its `Debug` output shows it.
+    pub address: usize,
+}
+
+impl fmt::Display for WaitingOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {:#x}", self.kind, self.address)
+    }
 }
 
 impl fmt::Display for Info {
@@ -88,6 +122,10 @@ impl fmt::Display for Info {
             write!(f, " {name:?}")?;
         }
         write!(f, " {} at {}", self.state, self.parked_at)?;
+        if let Some(waiting_on) = self.waiting_on {
+            write!(f, " on {waiting_on}")?;
+        }
+        write!(f, ", made at {}", self.made_at)?;
         match self.parent {
             Some(parent) => write!(f, ", child of #{parent}"),
             None => f.write_str(", main"),
@@ -116,8 +154,8 @@ impl fmt::Display for Info {
 /// prints
 ///
 /// ```text
-/// #1 "waits" suspended at src/main.rs:4:43, child of #0
-/// #0 current at src/main.rs:8:3, main
+/// #1 "waits" suspended at src/main.rs:4:43, made at src/main.rs:4:9, child of #0
+/// #0 current at src/main.rs:8:3, made at src/main.rs:3:12, main
 /// ```
 pub fn greenlets() -> Vec<RawGreenlet> {
     Thread::with(|thread| {

@@ -1,14 +1,61 @@
 //! The hub's own exceptions. Source: gevent's `exceptions.py`.
 
+use std::fmt;
+use std::panic::Location;
+
+use greenlet_core::WaitingOn;
+
 use crate::core::Error;
 
 /// The loop has nothing left that could wake anybody: whoever waits would wait for ever.
 /// Raised in the main greenlet.
+///
+/// It names the greenlets that wait for ever, with the place where each was made, where it
+/// waits, and on what.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("This operation would block forever\n\tHub: {hub}")]
+#[error("This operation would block forever\n\tHub: {hub}{}", list(.blocked))]
 pub struct LoopExit {
     /// The hub that ran out of work.
     pub hub: String,
+    /// The greenlets that wait for ever; the main greenlet, which gets this, is not among them.
+    pub blocked: Vec<BlockedGreenlet>,
+}
+
+/// A greenlet that waits: see [`Hub::blocked_greenlets`](crate::Hub::blocked_greenlets).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BlockedGreenlet {
+    /// The number that no other greenlet of its thread ever had.
+    pub id: u64,
+    /// The name it was given.
+    pub name: Option<String>,
+    /// Where it was made.
+    pub made_at: &'static Location<'static>,
+    /// Where it waits.
+    pub parked_at: &'static Location<'static>,
+    /// What it waits for: the kind of thing and its address.
+    pub waiting_on: Option<WaitingOn>,
+}
+
+impl fmt::Display for BlockedGreenlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "greenlet #{}", self.id)?;
+        if let Some(name) = &self.name {
+            write!(f, " {name:?}")?;
+        }
+        write!(f, ", made at {}, waits at {}", self.made_at, self.parked_at)?;
+        match self.waiting_on {
+            Some(waiting_on) => write!(f, " for {waiting_on}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn list(blocked: &[BlockedGreenlet]) -> String {
+    blocked
+        .iter()
+        .map(|greenlet| format!("\n\tBlocked: {greenlet}"))
+        .collect()
 }
 
 /// The greenlet that runs the loop wants to wait for the loop.
@@ -39,10 +86,7 @@ pub struct SystemExit(pub i32);
 #[error("KeyboardInterrupt")]
 pub struct KeyboardInterrupt;
 
-/// The runtime itself is broken, libev cannot poll any more, say: raised in the main greenlet.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SystemError(pub String);
+pub use crate::core::SystemError;
 
 /// A hub could not be made.
 #[derive(Debug, thiserror::Error)]

@@ -5,12 +5,14 @@ use std::fmt::{self, Debug};
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use greenlet_core::{Exception, GreenletError, RawGreenlet, Value, getcurrent};
+use greenlet_core::{Exception, GreenletError, RawGreenlet, State, Value, getcurrent, greenlets};
 use waiter::{Resume, WaitHub};
 
 use crate::core::{ErrorHandler, HubDestroyed, Loop, LoopFlags};
 use crate::errors::ExceptionStream;
-use crate::exceptions::{BlockingSwitchOutError, HubError, LoopExit, NotMainGreenletError};
+use crate::exceptions::{
+    BlockedGreenlet, BlockingSwitchOutError, HubError, LoopExit, NotMainGreenletError,
+};
 use crate::local;
 use crate::seconds::Seconds;
 use crate::switch_out;
@@ -115,6 +117,29 @@ impl Hub {
     /// This hub, as a waiter wants it.
     pub fn as_wait_hub(&self) -> Rc<dyn WaitHub> {
         Rc::new(self.clone())
+    }
+
+    /// The greenlets of this thread that are parked, without the main greenlet and the hub
+    /// itself: when the loop has nothing left to do, those that wait for ever.
+    pub fn blocked_greenlets(&self) -> Vec<BlockedGreenlet> {
+        let parked = |greenlet: &RawGreenlet| {
+            greenlet.state() == State::Suspended
+                && *greenlet != self.0.main
+                && *greenlet != self.0.greenlet
+        };
+        let mut blocked: Vec<_> = greenlets()
+            .into_iter()
+            .filter(parked)
+            .map(|greenlet| BlockedGreenlet {
+                id: greenlet.id(),
+                name: greenlet.name().map(|name| name.to_string()),
+                made_at: greenlet.made_at(),
+                parked_at: greenlet.parked_at(),
+                waiting_on: greenlet.waiting_on(),
+            })
+            .collect();
+        blocked.sort_by_key(|greenlet| greenlet.id);
+        blocked
     }
 
     /// Parks the current greenlet: control goes to the loop, until somebody switches back.
@@ -227,6 +252,7 @@ fn run(hub: Hub) -> Result<Value, Exception> {
         ran?;
         inner.main.throw(LoopExit {
             hub: format!("{hub:?}"),
+            blocked: hub.blocked_greenlets(),
         })?;
     }
 }

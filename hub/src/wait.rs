@@ -17,7 +17,7 @@ impl Hub {
     /// the watcher's own errors at its start.
     #[track_caller]
     pub fn wait(&self, watcher: &Watcher) -> Result<(), Exception> {
-        let resume = Resume::new();
+        let resume = Resume::on(watcher.type_name(), watcher.address());
         watcher.start_resume(resume.clone())?;
         let stop = StopOnDrop(watcher);
         let got = self.switch();
@@ -36,7 +36,7 @@ impl Hub {
     /// As for [`wait`](Hub::wait).
     #[track_caller]
     pub fn wait_timeout(&self, watcher: &Watcher, seconds: f64) -> Result<bool, Exception> {
-        let resume = Resume::new();
+        let resume = Resume::on(watcher.type_name(), watcher.address());
         let timer = self.timer(seconds)?;
         self.loop_().update_now()?;
         // The same right to wake goes to both: whoever comes first uses it up.

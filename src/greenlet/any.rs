@@ -75,10 +75,8 @@ impl AnyGreenlet {
 
     /// See [`Greenlet::name`].
     pub fn name(&self) -> Rc<str> {
-        match &*self.base().name.borrow() {
-            Some(name) => name.clone(),
-            None => format!("Greenlet-{}", self.base().ident.get()).into(),
-        }
+        let given = self.raw.name();
+        given.unwrap_or_else(|| format!("Greenlet-{}", self.base().ident.get()).into())
     }
 
     /// See [`Greenlet::throw`].
@@ -179,7 +177,7 @@ impl Eq for AnyGreenlet {}
 impl fmt::Debug for AnyGreenlet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<Greenlet")?;
-        if self.base().name.borrow().is_some() || self.base().ident.given().is_some() {
+        if self.raw.name().is_some() || self.base().ident.given().is_some() {
             write!(f, " {:?}", self.name())?;
         }
         let place = self.base().spawned_at;

@@ -35,7 +35,6 @@ pub(super) struct Base {
     pub(super) links: Links,
     /// Whether the links are queued to be called, or being called.
     notifying: Cell<bool>,
-    pub(super) name: RefCell<Option<Rc<str>>>,
     pub(super) ident: Ident,
     pub(super) spawned_by: WeakGreenlet,
     pub(super) spawned_at: &'static Location<'static>,
@@ -51,7 +50,6 @@ impl Base {
             start_timer: RefCell::new(None),
             links: Links::default(),
             notifying: Cell::new(false),
-            name: RefCell::new(None),
             ident: Ident::default(),
             spawned_by: spawner.downgrade(),
             spawned_at: Location::caller(),

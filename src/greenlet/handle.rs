@@ -240,7 +240,7 @@ impl<T: 'static> Greenlet<T> {
 
     /// Names it, for its `Debug` output.
     pub fn set_name(&self, name: impl Into<Rc<str>>) {
-        self.base().name.replace(Some(name.into()));
+        self.raw.set_name(name);
     }
 
     /// The greenlet that made it, if that still exists.
@@ -390,7 +390,11 @@ impl<T: 'static> Erased for Shared<T> {
         base::end(self.clone());
         if let Some(exception) = error {
             let greenlet = AnyGreenlet::of(&(self.clone() as Rc<dyn Erased>));
-            self.base.hub.handle_error(Some(&greenlet), exception);
+            let context: &dyn fmt::Debug = match &greenlet {
+                Some(greenlet) => greenlet,
+                None => &self,
+            };
+            self.base.hub.handle_error(Some(context), exception);
         }
     }
 

@@ -28,7 +28,7 @@ impl AnyGreenlet {
             return Err(Exception::new(JoinSelfError));
         }
         let hub = &self.base().hub;
-        let resume = Resume::new();
+        let resume = Resume::on("Greenlet", self.raw().address());
         // The same right to wake goes to both: whoever comes first uses it up.
         let link = Link::from(resume.clone());
         self.base().links.push(link.clone());

@@ -135,7 +135,9 @@ pub fn killall_with<G: AsGreenlet>(
 ) -> Result<(), Exception> {
     let greenlets = greenlets.into_iter().map(|g| g.as_greenlet());
     let exception = kill.exception;
-    let running: Vec<_> = greenlets.filter(|g| !g.end_unrun(&exception)).collect();
+    let running: Vec<_> = greenlets
+        .filter(|g| !g.end_unrun(&exception) && !g.dead())
+        .collect();
     if running.is_empty() {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use greenlet_core::{Exception, RawGreenlet, Value, getcurrent};
+use greenlet_core::{Exception, RawGreenlet, Value, WaitingOn, getcurrent};
 
 /// Wakes the greenlet that made it, out of the park it made it for, and no other.
 ///
@@ -21,7 +21,17 @@ impl Resume {
     #[must_use]
     pub fn new() -> Resume {
         let greenlet = getcurrent();
-        let ticket = greenlet.new_ticket();
+        let ticket = greenlet.new_ticket(None);
+        Resume { greenlet, ticket }
+    }
+
+    /// [`new`](Resume::new), and says what the park is for: the kind of thing and its address,
+    /// for lists of greenlets that wait.
+    #[inline]
+    #[must_use]
+    pub fn on(kind: &'static str, address: usize) -> Resume {
+        let greenlet = getcurrent();
+        let ticket = greenlet.new_ticket(Some(WaitingOn { kind, address }));
         Resume { greenlet, ticket }
     }
 
@@ -29,7 +39,7 @@ impl Resume {
     #[inline]
     #[must_use]
     pub fn start(greenlet: &RawGreenlet) -> Resume {
-        let ticket = greenlet.new_ticket();
+        let ticket = greenlet.new_ticket(None);
         Resume {
             greenlet: greenlet.clone(),
             ticket,

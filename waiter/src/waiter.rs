@@ -139,7 +139,7 @@ impl<T: Clone> Waiter<T> {
                 user: format!("{:?}", getter.greenlet()),
             }));
         }
-        let resume = Resume::new();
+        let resume = Resume::on("Waiter", Rc::as_ptr(&self.0).addr());
         *self.0.getter.borrow_mut() = Some(resume.clone());
         let parked = Getting(self);
         let got = self.0.hub.switch();

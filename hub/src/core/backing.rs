@@ -10,6 +10,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::mem::ManuallyDrop;
 use std::rc::{Rc, Weak};
 use std::thread::{self, ThreadId};
 
@@ -56,7 +57,8 @@ pub(super) struct Backing {
 
 thread_local! {
     static REGISTRY: RefCell<Vec<Weak<Backing>>> = const { RefCell::new(Vec::new()) };
-    /// The doomed loops that still run. Their `Loop`s are kept for their cleanup watchers.
+    /// What is to be done when a run has ended: the doomed loops that still run, with their `Loop`s, kept for their
+    /// cleanup watchers; and `Loop`s that were dropped when libev could not be called.
     static DOOMED: RefCell<Vec<(Rc<Backing>, Vec<Loop>)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -212,16 +214,19 @@ impl Backing {
         if self.phase.get() != Phase::Alive {
             return false;
         }
-        // SAFETY: no preconditions; the default loop's memory is static.
-        if self.owner == Owner::Default
-            && unsafe {
-                ev::ev_shim_default_loop_ptr() != self.raw || ev::ev_userdata(self.raw).is_null()
-            }
-        {
+        if self.owner == Owner::Default && !self.is_still_default() {
             self.vanished();
             return false;
         }
         true
+    }
+
+    #[inline]
+    fn is_still_default(&self) -> bool {
+        // SAFETY: no preconditions; the default loop's memory is static.
+        unsafe {
+            ev::ev_shim_default_loop_ptr() == self.raw && !ev::ev_userdata(self.raw).is_null()
+        }
     }
 
     #[cold]
@@ -349,6 +354,14 @@ impl Drop for Backing {
     }
 }
 
+/// Keeps the last handle of a loop, to drop it when libev can be called again.
+pub(super) fn drop_later(loop_: Loop) {
+    let backing = loop_.state().backing.clone();
+    // While the thread ends there is no later: the loop leaks.
+    let mut entry = ManuallyDrop::new(Some((backing, vec![loop_])));
+    let _ = DOOMED.try_with(|doomed| doomed.borrow_mut().extend(entry.take()));
+}
+
 /// Frees the doomed loops of this thread that have stopped running. Called whenever a run has ended.
 #[inline]
 pub(super) fn free_doomed() {
@@ -362,7 +375,9 @@ fn free_some() {
     let ready = |(backing, _): &mut (Rc<Backing>, Vec<Loop>)| !backing.is_running();
     let ready: Vec<_> = DOOMED.with_borrow_mut(|doomed| doomed.extract_if(.., ready).collect());
     for (backing, _loops) in ready {
-        backing.free();
+        if backing.phase.get() == Phase::Doomed {
+            backing.free();
+        }
     }
 }
 

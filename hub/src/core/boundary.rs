@@ -16,7 +16,7 @@ use std::thread;
 use greenlet_core::unwind::{Caught, ForcedUnwind, catch};
 use libev_sys as ev;
 
-use super::backing::Backing;
+use super::backing::{self, Backing};
 use super::loop_::Loop;
 use super::node::AnyNode;
 
@@ -101,28 +101,37 @@ pub(super) fn defer(node: Rc<dyn AnyNode>, revents: i32) {
     DEFERRED.with_borrow_mut(|deferred| deferred.push((node, revents)));
 }
 
-/// To be called by Rust code after every C function that may have run callbacks: goes on with a forced
-/// unwinding that was stashed meanwhile.
+/// To be called by Rust code after every C function that may have run callbacks: frees loops that were destroyed
+/// meanwhile, and goes on with a forced unwinding that was stashed.
 #[inline]
 pub(super) fn leave(loop_: &Loop) {
     if UNWINDING.get() {
         resume(loop_);
     }
+    backing::free_doomed();
 }
 
 #[cold]
 fn resume(loop_: &Loop) {
-    let Some(unwind) = STASH.with_borrow_mut(|stash| stash.take()) else {
+    let Some((unwind, deferred)) = take_stash() else {
         return;
     };
-    UNWINDING.set(false);
-    let deferred = DEFERRED.with_borrow_mut(|deferred| std::mem::take(&mut **deferred));
     for (node, revents) in deferred {
         node.feed_again(revents);
     }
     // The break was meant for the runs on this stack; others of this loop, parked on theirs, shall go on.
     loop_.state().backing.cancel_break();
+    // Not earlier: cleanup watchers are called. If one of them parks this greenlet again, that is over, too.
+    backing::free_doomed();
+    drop(take_stash());
     unwind.resume()
+}
+
+fn take_stash() -> Option<(ForcedUnwind, Vec<Deferred>)> {
+    UNWINDING.set(false);
+    let unwind = STASH.with_borrow_mut(|stash| stash.take())?;
+    let deferred = DEFERRED.with_borrow_mut(|deferred| std::mem::take(&mut **deferred));
+    Some((unwind, deferred))
 }
 
 /// [`leave`] for a destructor, which must not unwind if a panic is on its way already: then the greenlet's own is
@@ -130,9 +139,7 @@ fn resume(loop_: &Loop) {
 #[cold]
 pub(super) fn leave_in_drop(loop_: &Loop) {
     if UNWINDING.get() && thread::panicking() {
-        UNWINDING.set(false);
-        drop(STASH.with_borrow_mut(|stash| stash.take()));
-        drop(DEFERRED.with_borrow_mut(|deferred| std::mem::take(&mut **deferred)));
+        drop(take_stash());
     }
     leave(loop_);
 }

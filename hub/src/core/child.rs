@@ -47,7 +47,14 @@ impl Loop {
         if !self.default() {
             return Err(NotDefaultLoop.into());
         }
+        // SAFETY: this thread has the default loop, so no other one is in here.
+        let is_late = unsafe { ev::ev_shim_sigchld_state() } == 1;
         self.install_sigchld()?;
+        if is_late {
+            // The child may have ended before the handler was in place. (gevent would wait for ever.)
+            // SAFETY: SIGCHLD is a signal.
+            unsafe { ev::ev_feed_signal(libc::SIGCHLD) };
+        }
         Child::make(self, ChildKind, |_, raw, callback| {
             // SAFETY: `raw` is the new node's own.
             unsafe { ev::ev_shim_child_init(raw, Some(callback), pid, i32::from(trace)) }

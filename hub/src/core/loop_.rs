@@ -165,7 +165,6 @@ impl Loop {
             // SAFETY: the loop is alive, and libev allows to run it (from a callback, too; `modify` has excluded
             // the moments when not). `this` keeps it until the run is over.
             let active = unsafe { ev::ev_run(raw_loop, flags) } != 0;
-            backing::free_doomed();
             boundary::leave(&this);
             if this.look().is_err() {
                 return Ok(false);
@@ -441,8 +440,8 @@ impl Drop for Loop {
 #[cold]
 fn last_handle_dropped(state: &Rc<LoopState>) {
     if boundary::is_uninterruptible() {
-        // A reschedule function dropped it. libev cannot be called now, and nobody will call us later.
-        std::mem::forget(state.clone());
+        // A reschedule function dropped it.
+        backing::drop_later(Loop(state.clone()));
     } else {
         state.backing.release(state);
         // The cleanup watchers were called.

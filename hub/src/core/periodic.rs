@@ -61,7 +61,8 @@ impl Loop {
     /// A watcher that fires once at the time `offset` (`interval` 0), or at every time `offset + n * interval`.
     ///
     /// # Errors
-    /// Either is not finite; `interval` is negative; the loop is destroyed.
+    /// Either is not finite; `interval` is negative; `offset` is beyond 10^12 with an interval; the loop is
+    /// destroyed.
     pub fn periodic(&self, offset: f64, interval: f64) -> Result<Periodic, Error> {
         check(offset, interval)?;
         self.new_periodic(None, offset, interval)
@@ -166,19 +167,29 @@ impl Periodic {
     }
 }
 
+/// An offset this far from now (30,000 years) is still exact to a fraction of a millisecond. libev steps from
+/// where rounding has left it to now in steps of the interval, so a larger one could keep it busy for ever.
+const MAX_OFFSET: f64 = 1e12;
+
 fn check(offset: f64, interval: f64) -> Result<(), IllegalTime> {
-    if !offset.is_finite() {
+    // Written so that NaN fits nowhere.
+    if !(0.0..f64::INFINITY).contains(&interval) {
         return Err(IllegalTime {
-            what: "offset",
-            value: offset,
+            what: "interval",
+            value: interval,
         });
     }
-    if interval.is_finite() && interval >= 0.0 {
+    let largest = if interval == 0.0 {
+        f64::MAX
+    } else {
+        MAX_OFFSET
+    };
+    if offset.abs() <= largest {
         Ok(())
     } else {
         Err(IllegalTime {
-            what: "interval",
-            value: interval,
+            what: "offset",
+            value: offset,
         })
     }
 }

@@ -50,6 +50,16 @@ impl Watcher {
         }
     }
 
+    /// gevent's name of the watcher's type: `"io"`, `"timer"`.
+    pub fn type_name(&self) -> &'static str {
+        self.node.name()
+    }
+
+    /// A word that tells this watcher from all others alive: the address of libev's struct.
+    pub fn address(&self) -> usize {
+        self.node.raw().addr()
+    }
+
     /// The watcher's loop.
     pub fn loop_(&self) -> &Loop {
         &self.loop_

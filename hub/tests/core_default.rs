@@ -1,0 +1,390 @@
+//! What a process has only once: libev's default loop, signals, children, forks. One test at a time.
+//! gevent's test__destroy_default_loop.py, test__core_fork.py, test__nondefaultloop.py, test__core_loop_run.py.
+
+mod core_support;
+
+use std::cell::Cell;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus};
+use std::rc::Rc;
+use std::thread;
+
+use core_support::*;
+use hub::core::{DefaultLoopInUse, Error, Events, Loop};
+
+fn default_loop() -> Result<Loop, Error> {
+    Loop::new((), true)
+}
+
+#[test]
+fn test_destroy_gc() -> TestResult {
+    let _one = one_at_a_time();
+    let loop_ = default_loop()?;
+    assert!(loop_.default());
+    assert!(
+        format!("{loop_:?}").contains(" default pending=0 ref=0"),
+        "{loop_:?}"
+    );
+    drop(loop_);
+    // Dropping leaves libev's loop in place, with nothing of ours on it.
+    // SAFETY: no preconditions.
+    let raw = unsafe { libev_sys::ev_shim_default_loop_ptr() };
+    assert!(!raw.is_null());
+    let again = default_loop()?;
+    assert_eq!(again.as_ptr()?, raw);
+    assert_eq!(again.activecnt()?, 0);
+    Ok(())
+}
+
+#[test]
+fn test_destroy_two() -> TestResult {
+    let _one = one_at_a_time();
+    // Two objects of the default loop share it; destroying one destroys it for both.
+    let (one, two) = (default_loop()?, default_loop()?);
+    assert_ne!(one, two);
+    assert_eq!(one.as_ptr()?, two.as_ptr()?);
+    let trace = Trace::new();
+    one.run_callback(trace.adds("one"))?;
+    two.run_callback(trace.adds("two"))?;
+    run(&one)?;
+    let mut events = trace.take();
+    events.sort();
+    assert_eq!(events, ["one", "two"]);
+    let timer = two.timer(10.0, 0.0)?;
+    timer.start(|| ())?;
+    one.destroy()?;
+    assert!(!one.default() && !two.default() && two.destroyed() && !timer.active());
+    two.destroy()?;
+    // A new one is at the same address, and the old objects do not come to life again.
+    let three = default_loop()?;
+    assert!(three.default() && two.destroyed());
+    assert!(matches!(timer.start(|| ()), Err(Error::Destroyed(_))));
+    assert_eq!(three.activecnt()?, 0);
+    run(&three)?;
+    three.destroy()?;
+    Ok(())
+}
+
+#[test]
+fn dropping_one_object_stops_only_its_own_watchers() -> TestResult {
+    let _one = one_at_a_time();
+    let (one, two) = (default_loop()?, default_loop()?);
+    let trace = Trace::new();
+    one.timer(0.0, 0.0)?.start(trace.adds("never"))?;
+    two.timer(0.0, 0.0)?.start(trace.adds("two"))?;
+    drop(one);
+    run(&two)?;
+    assert_eq!(trace.take(), ["two"]);
+    assert_eq!(two.activecnt()?, 0);
+    Ok(())
+}
+
+#[test]
+fn the_default_loop_has_one_thread_at_a_time() -> TestResult {
+    let _one = one_at_a_time();
+    let loop_ = default_loop()?;
+    let other = thread::spawn(|| default_loop().map(drop).unwrap_err().to_string());
+    assert_eq!(
+        other.join().expect("no panic"),
+        DefaultLoopInUse.to_string()
+    );
+    drop(loop_);
+    thread::spawn(|| -> Result<(), Error> {
+        let loop_ = default_loop()?;
+        loop_.timer(0.0, 0.0)?.start(|| ())?;
+        loop_.run()?;
+        Ok(())
+    })
+    .join()
+    .expect("no panic")?;
+    drop(default_loop()?);
+    Ok(())
+}
+
+#[test]
+fn a_default_loop_destroyed_in_c_is_noticed() -> TestResult {
+    let _one = one_at_a_time();
+    let loop_ = default_loop()?;
+    let timer = loop_.timer(10.0, 0.0)?;
+    // SAFETY: not inside of a callback, and none of our watchers is active.
+    unsafe { libev_sys::ev_shim_loop_destroy(loop_.as_ptr()?) };
+    assert!(matches!(loop_.run(), Err(Error::Destroyed(_))));
+    assert!(matches!(timer.start(|| ()), Err(Error::Destroyed(_))));
+    assert!(!loop_.default());
+    loop_.destroy()?;
+    let again = default_loop()?;
+    assert_eq!(again.activecnt()?, 0);
+    Ok(())
+}
+
+#[test]
+fn a_signal_is_delivered_from_the_loop() -> TestResult {
+    let _one = one_at_a_time();
+    let loop_ = new_loop()?;
+    let signal = loop_.signal(libc::SIGUSR1)?;
+    assert_eq!(signal.signum(), libc::SIGUSR1);
+    let trace = Trace::new();
+    signal.start_pass_events({
+        let (signal, trace) = (signal.clone(), trace.clone());
+        move |events| {
+            trace.add(events);
+            signal.stop().unwrap();
+        }
+    })?;
+    // SAFETY: the signal has a handler.
+    unsafe { libc::raise(libc::SIGUSR1) };
+    assert_eq!(trace.take(), [""; 0]);
+    run(&loop_)?;
+    assert_eq!(trace.take(), ["SIGNAL"]);
+    Ok(())
+}
+
+#[test]
+fn two_watchers_of_one_signal_both_fire() -> TestResult {
+    let _one = one_at_a_time();
+    let loop_ = new_loop()?;
+    let trace = Trace::new();
+    let signals = [loop_.signal(libc::SIGUSR2)?, loop_.signal(libc::SIGUSR2)?];
+    for signal in &signals {
+        let (this, trace) = (signal.clone(), trace.clone());
+        signal.start(move || {
+            trace.add("fired");
+            this.stop().unwrap();
+        })?;
+    }
+    // SAFETY: the signal has a handler.
+    unsafe { libc::raise(libc::SIGUSR2) };
+    run(&loop_)?;
+    assert_eq!(trace.take(), ["fired", "fired"]);
+    Ok(())
+}
+
+#[test]
+fn a_signal_has_one_loop_at_a_time() -> TestResult {
+    let _one = one_at_a_time();
+    let (one, two) = (new_loop()?, new_loop()?);
+    let (first, second) = (one.signal(libc::SIGWINCH)?, two.signal(libc::SIGWINCH)?);
+    first.start(|| ())?;
+    let drops = Drops::default();
+    let witness = drops.witness();
+    assert!(matches!(
+        second.start(move || witness.touch()),
+        Err(Error::SignalInUse(error)) if error.0 == libc::SIGWINCH
+    ));
+    assert_eq!(drops.count(), 1);
+    assert!(!second.active() && !second.has_callback());
+    assert_eq!((two.activecnt()?, two.started_watchers()), (0, 0));
+    first.stop()?;
+    second.start(|| ())?;
+    drop(two);
+    drop(second);
+    first.start(|| ())?;
+    first.stop()?;
+    Ok(())
+}
+
+#[test]
+fn threads_that_want_one_signal_get_it_one_after_the_other() {
+    let _one = one_at_a_time();
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            thread::spawn(|| -> Result<usize, Error> {
+                let loop_ = Loop::new((), false)?;
+                let signal = loop_.signal(libc::SIGURG)?;
+                let mut got = 0;
+                for _ in 0..500 {
+                    match signal.start(|| ()) {
+                        Ok(()) => {
+                            got += 1;
+                            signal.stop()?;
+                        }
+                        Err(Error::SignalInUse(_)) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(got)
+            })
+        })
+        .collect();
+    let got: usize = threads
+        .into_iter()
+        .map(|t| t.join().expect("no panic").expect("no other error"))
+        .sum();
+    assert!(got > 0);
+}
+
+#[test]
+fn a_default_loop_is_refused_while_another_loop_has_sigchld() -> TestResult {
+    let _one = one_at_a_time();
+    default_loop()?.destroy()?;
+    let loop_ = new_loop()?;
+    let signal = loop_.signal(libc::SIGCHLD)?;
+    signal.start(|| ())?;
+    assert!(matches!(default_loop(), Err(Error::SignalInUse(error)) if error.0 == libc::SIGCHLD));
+    signal.stop()?;
+    let default = default_loop()?;
+    assert!(matches!(signal.start(|| ()), Err(Error::SignalInUse(_))));
+    drop(default);
+    Ok(())
+}
+
+#[test]
+fn child_watchers_need_the_default_loop() -> TestResult {
+    let _one = one_at_a_time();
+    assert!(matches!(
+        new_loop()?.child(1, false),
+        Err(Error::NotDefaultLoop(_))
+    ));
+    Ok(())
+}
+
+#[test]
+fn a_child_is_reaped() -> TestResult {
+    let _one = one_at_a_time();
+    let loop_ = default_loop()?;
+    for (script, code, signal) in [
+        ("exit 7", Some(7), None),
+        ("kill -TERM $$", None, Some(libc::SIGTERM)),
+    ] {
+        let process = Command::new("/bin/sh").args(["-c", script]).spawn()?;
+        let pid = i32::try_from(process.id())?;
+        let child = loop_.child(pid, false)?;
+        assert_eq!(child.pid(), pid);
+        let fired = Rc::new(Cell::new(0));
+        child.start_pass_events({
+            let (child, fired) = (child.clone(), fired.clone());
+            move |events| {
+                assert_eq!(events, Events::CHILD);
+                assert_eq!(child.rpid(), child.pid());
+                fired.set(fired.get() + 1);
+                child.stop().unwrap();
+            }
+        })?;
+        run(&loop_)?;
+        assert_eq!(fired.get(), 1);
+        let status = ExitStatus::from_raw(child.rstatus());
+        assert_eq!((status.code(), status.signal()), (code, signal));
+        assert!(
+            format!("{child:?}").ends_with(&format!(" pid={pid} rstatus={}>", child.rstatus())),
+            "{child:?}"
+        );
+        child.set_rpid(1);
+        child.set_rstatus(0);
+        assert_eq!((child.rpid(), child.rstatus()), (1, 0));
+    }
+    assert_eq!(loop_.activecnt()?, 0);
+    loop_.destroy()?;
+    Ok(())
+}
+
+#[test]
+fn a_child_that_ended_before_the_handler_was_in_place_is_reaped() -> TestResult {
+    let _one = one_at_a_time();
+    let loop_ = default_loop()?;
+    let process = Command::new("/bin/true").spawn()?;
+    let pid = i32::try_from(process.id())?;
+    // SAFETY: the child is left to be waited for, and the information is not looked at.
+    let ended = unsafe {
+        let mut info = std::mem::zeroed();
+        libc::waitid(
+            libc::P_PID,
+            process.id(),
+            &raw mut info,
+            libc::WEXITED | libc::WNOWAIT,
+        )
+    };
+    assert_eq!(ended, 0);
+    let child = loop_.child(pid, false)?;
+    child.start({
+        let child = child.clone();
+        move || child.stop().unwrap()
+    })?;
+    run(&loop_)?;
+    assert_eq!((child.rpid(), child.rstatus()), (pid, 0));
+    loop_.destroy()?;
+    Ok(())
+}
+
+#[test]
+fn a_watcher_for_pid_0_gets_every_child() -> TestResult {
+    let _one = one_at_a_time();
+    let loop_ = default_loop()?;
+    let any = loop_.child(0, false)?;
+    let pids: Vec<i32> = (0..3)
+        .map(|_| Ok(i32::try_from(Command::new("/bin/true").spawn()?.id())?))
+        .collect::<Result<_, greenlet_core::Exception>>()?;
+    let seen = Rc::new(std::cell::RefCell::new(Vec::new()));
+    any.start({
+        let (any, seen, expected) = (any.clone(), seen.clone(), pids.len());
+        move || {
+            seen.borrow_mut().push(any.rpid());
+            if seen.borrow().len() == expected {
+                any.stop().unwrap();
+            }
+        }
+    })?;
+    run(&loop_)?;
+    let mut seen = seen.take();
+    seen.sort_unstable();
+    let mut pids = pids;
+    pids.sort_unstable();
+    assert_eq!(seen, pids);
+    loop_.destroy()?;
+    Ok(())
+}
+
+/// Runs `in_child` in a fork, and returns its status. `in_child` says whether all was well.
+fn fork(in_child: impl FnOnce() -> bool) -> std::io::Result<ExitStatus> {
+    // SAFETY: the child has this thread only, uses what belongs to it, and ends by `_exit`.
+    let pid = unsafe { libc::fork() };
+    if pid == -1 {
+        return Err(std::io::Error::last_os_error());
+    }
+    if pid == 0 {
+        let fine =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(in_child)).unwrap_or(false);
+        // SAFETY: no preconditions.
+        unsafe { libc::_exit(if fine { 0 } else { 1 }) };
+    }
+    let mut status = 0;
+    // SAFETY: `status` is writable.
+    if unsafe { libc::waitpid(pid, &raw mut status, 0) } != pid {
+        return Err(std::io::Error::last_os_error());
+    }
+    Ok(ExitStatus::from_raw(status))
+}
+
+#[test]
+fn a_fork_watcher_fires_in_the_child_only() -> TestResult {
+    // test__core_fork.py
+    let _one = one_at_a_time();
+    for explicit in [false, true] {
+        let loop_ = new_loop()?;
+        let count = Rc::new(Cell::new(0));
+        let watcher = loop_.fork()?.with_ref(false)?;
+        watcher.start({
+            let count = count.clone();
+            move || count.set(count.get() + 1)
+        })?;
+        loop_.run_nowait()?;
+        let status = fork(|| {
+            if explicit {
+                loop_.reinit().unwrap();
+            }
+            // The loop works as before: timers, and its own wake-ups.
+            let trace = Trace::new();
+            loop_
+                .timer(0.001, 0.0)
+                .unwrap()
+                .start(trace.adds("timer"))
+                .unwrap();
+            loop_.run_callback_threadsafe(|| ()).unwrap();
+            loop_.run().unwrap();
+            count.get() == 1 && trace.take() == ["timer"]
+        })?;
+        assert!(status.success(), "{status}");
+        loop_.run_nowait()?;
+        assert_eq!(count.get(), 0, "not in the parent");
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! What the tests of `hub::core` share.
+
+#![allow(dead_code, reason = "not every test uses all of it")]
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Debug;
+use std::rc::Rc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use greenlet_core::Exception;
+use hub::core::{Break, Loop};
+
+pub(crate) type TestResult = Result<(), Exception>;
+
+/// A loop of its own, not libev's default one.
+pub(crate) fn new_loop() -> Result<Loop, Exception> {
+    Ok(Loop::new((), false)?)
+}
+
+/// No test takes longer, in seconds, unless it hangs.
+const BOUND: f64 = 20.0;
+
+/// Runs the loop, and fails if that takes too long.
+#[track_caller]
+pub(crate) fn run(loop_: &Loop) -> TestResult {
+    let late = Rc::new(Cell::new(false));
+    loop_.update_now()?;
+    let bound = loop_.timer(BOUND, 0.0)?.with_ref(false)?;
+    bound.start({
+        let (loop_, late) = (loop_.clone(), late.clone());
+        move || {
+            late.set(true);
+            let _ = loop_.break_(Break::All);
+        }
+    })?;
+    let ran = loop_.run();
+    let stopped = bound.stop();
+    assert!(!late.get(), "the loop did not end by itself");
+    ran?;
+    if !loop_.destroyed() {
+        stopped?;
+    }
+    Ok(())
+}
+
+/// What happened, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Trace(Rc<RefCell<Vec<String>>>);
+
+impl Trace {
+    pub(crate) fn new() -> Trace {
+        Trace::default()
+    }
+
+    pub(crate) fn add(&self, what: impl ToString) {
+        self.0.borrow_mut().push(what.to_string());
+    }
+
+    /// A callback that adds `what`.
+    pub(crate) fn adds(&self, what: impl ToString) -> impl Fn() + 'static {
+        let (trace, what) = (self.clone(), what.to_string());
+        move || trace.add(&what)
+    }
+
+    pub(crate) fn take(&self) -> Vec<String> {
+        self.0.take()
+    }
+}
+
+/// Collects the errors that reach the loop's error handler, as `context: error`.
+pub(crate) fn collect_errors(loop_: &Loop) -> Trace {
+    let trace = Trace::new();
+    let errors = trace.clone();
+    loop_.set_error_handler(Some(Rc::new(
+        move |context: Option<&dyn Debug>, error: Exception| {
+            let context = context.map(|context| format!("{context:?}"));
+            let class = context
+                .as_deref()
+                .and_then(|text| text.split(' ').next())
+                .unwrap_or("None");
+            errors.add(format!("{class}: {error}"));
+        },
+    )));
+    trace
+}
+
+/// Held by tests that use what a process has only once: the default loop, signals, children.
+pub(crate) fn one_at_a_time() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Counts its drops.
+#[derive(Clone, Default)]
+pub(crate) struct Drops(Rc<Cell<usize>>);
+
+impl Drops {
+    pub(crate) fn count(&self) -> usize {
+        self.0.get()
+    }
+
+    /// Something to capture, that counts when it is dropped.
+    pub(crate) fn witness(&self) -> Witness {
+        Witness(self.0.clone())
+    }
+}
+
+pub(crate) struct Witness(Rc<Cell<usize>>);
+
+impl Witness {
+    /// Makes a closure capture it.
+    pub(crate) fn touch(&self) {}
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("deliberate")]
+pub(crate) struct Deliberate;
+
+/// A callback that panics. (The type of a closure that does nothing else would be inferred as `!`.)
+pub(crate) fn panics(message: &'static str) -> impl Fn() + Send + 'static {
+    move || {
+        if !message.is_empty() {
+            panic!("{message}");
+        }
+    }
+}
