@@ -26,6 +26,7 @@ pub mod exceptions;
 pub mod greenlet;
 mod outcome;
 mod resolver;
+mod scope;
 pub mod server;
 pub mod socket;
 pub mod timeout;
@@ -42,4 +43,5 @@ pub use greenlet::{
     spawn_later,
 };
 pub use outcome::{Outcome, Plain};
+pub use scope::{Scope, ScopeCancelled, ScopedGreenlet, scope};
 pub use timeout::{Timeout, TimeoutError, with_timeout};

@@ -76,6 +76,12 @@ pub fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Caught> {
     })
 }
 
+/// Whether the payload of a caught panic is that of a dropped greenlet's unwinding: then it must
+/// go on, by [`resume_unwind`], and nobody may wait meanwhile.
+pub fn is_forced(payload: &(dyn Any + Send)) -> bool {
+    payload.is::<Payload>()
+}
+
 /// The private payload. It may end up anywhere, on another thread even, if somebody catches it:
 /// all it does is to say when it is dropped.
 struct Payload(Arc<AtomicBool>);

@@ -6,6 +6,7 @@ use std::io::Write;
 
 use greenlet_core::{Exception, GreenletExit, getcurrent};
 
+use crate::core::HubDestroyed;
 use crate::exceptions::{KeyboardInterrupt, SystemError, SystemExit};
 use crate::hub::Hub;
 
@@ -37,6 +38,10 @@ impl Hub {
     /// [system error](Hub::is_system_error) or `context`, which says whose error it was, is
     /// none.
     pub fn handle_error(&self, context: Option<&dyn Debug>, exception: Exception) {
+        if exception.is::<HubDestroyed>() {
+            // The loop knows what to do: it forgets its callbacks and ends its run.
+            return self.loop_().handle_error(context, exception);
+        }
         if !Hub::is_not_error(&exception) {
             self.print_exception(context, &exception);
         }

@@ -151,6 +151,12 @@ impl Hub {
     #[track_caller]
     #[inline]
     pub fn switch(&self) -> Result<Value, Exception> {
+        self.before_switch()?;
+        self.0.greenlet.switch(())
+    }
+
+    #[inline]
+    fn before_switch(&self) -> Result<(), Exception> {
         let current = getcurrent();
         if current == self.0.greenlet {
             return Err(Exception::new(BlockingSwitchOutError));
@@ -159,7 +165,7 @@ impl Hub {
         if self.0.destroyed.get() {
             return Err(Exception::new(HubDestroyed));
         }
-        self.0.greenlet.switch(())
+        Ok(())
     }
 
     /// Waits until the loop has nothing left to do: no greenlets that wait for it, no servers,
@@ -285,9 +291,8 @@ impl WaitHub for Hub {
         &self.0.greenlet
     }
 
-    #[track_caller]
-    fn switch(&self) -> Result<Value, Exception> {
-        Hub::switch(self)
+    fn before_switch(&self) -> Result<(), Exception> {
+        Hub::before_switch(self)
     }
 
     fn handle_error(&self, context: Option<&dyn Debug>, exception: Exception) {

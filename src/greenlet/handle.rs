@@ -113,7 +113,7 @@ impl<T: 'static> Greenlet<T> {
     /// Starting fails only if the hub's loop was destroyed behind its back; then nothing runs
     /// there any more.
     #[track_caller]
-    pub(super) fn start_or_panic(&self) {
+    pub(crate) fn start_or_panic(&self) {
         if let Err(error) = self.start() {
             panic!("cannot start a greenlet: {error}");
         }

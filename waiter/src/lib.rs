@@ -13,7 +13,7 @@ mod resume;
 mod waiter;
 
 pub use error::{ConcurrentObjectUseError, InvalidSwitchError, NotInHubError};
-pub use hub::WaitHub;
+pub use hub::{WaitHub, park};
 pub use multiple::MultipleWaiter;
 pub use resume::Resume;
 pub use waiter::Waiter;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use greenlet_core::{Exception, getcurrent};
 
 use crate::error::{ConcurrentObjectUseError, InvalidSwitchError, NotInHubError};
-use crate::hub::WaitHub;
+use crate::hub::{WaitHub, park};
 use crate::resume::Resume;
 
 /// A cell through which one greenlet gets one value, or one exception, from the hub.
@@ -142,7 +142,7 @@ impl<T: Clone> Waiter<T> {
         let resume = Resume::on("Waiter", Rc::as_ptr(&self.0).addr());
         *self.0.getter.borrow_mut() = Some(resume.clone());
         let parked = Getting(self);
-        let got = self.0.hub.switch();
+        let got = park(&*self.0.hub);
         resume.end();
         drop(parked);
         let got = got?;

@@ -1,0 +1,219 @@
+//! Greenlets that borrow: whatever happens, none outlives its scope.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use gevent::{Exception, GreenletExit, Timeout, get_hub, scope, sleep, spawn};
+use hub::ExceptionStream;
+
+type Outcome = Result<(), Exception>;
+
+#[derive(Debug, thiserror::Error)]
+#[error("expected")]
+struct ExpectedError;
+
+/// Counts itself out when it goes.
+struct Guest<'a>(&'a Cell<usize>);
+
+impl<'a> Guest<'a> {
+    fn new(guests: &'a Cell<usize>) -> Self {
+        guests.set(guests.get() + 1);
+        Guest(guests)
+    }
+}
+
+impl Drop for Guest<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+#[test]
+fn test_greenlets_borrow_and_are_joined() -> Outcome {
+    let words = vec![String::from("a"), String::from("b")];
+    let seen = RefCell::new(Vec::new());
+    let length = scope(|s| {
+        for (i, word) in words.iter().enumerate() {
+            let seen = &seen;
+            s.spawn(move || {
+                sleep(0.002 - 0.001 * i as f64)?;
+                seen.borrow_mut().push(word.as_str());
+                Ok(())
+            });
+        }
+        let length = s.spawn(|| words.len());
+        length.get()
+    })?;
+    assert_eq!((length, seen.take()), (2, vec!["b", "a"]));
+    Ok(())
+}
+
+#[test]
+fn test_the_first_failure_cancels_the_rest() -> Outcome {
+    get_hub().set_exception_stream(ExceptionStream::Discard);
+    let guests = Cell::new(0);
+    let error = scope(|s| {
+        for _ in 0..3 {
+            s.spawn(|| {
+                let _guest = Guest::new(&guests);
+                sleep(100)
+            });
+        }
+        s.spawn(|| -> Outcome {
+            sleep(0.001)?;
+            Err(ExpectedError.into())
+        });
+        let cancelled = sleep(100).unwrap_err();
+        assert!(cancelled.is::<gevent::ScopeCancelled>());
+        assert_eq!(guests.get(), 3);
+        Err::<(), _>(cancelled)
+    });
+    assert!(error.unwrap_err().is::<ExpectedError>());
+    assert_eq!(guests.get(), 0);
+    Ok(())
+}
+
+#[test]
+fn test_the_functions_own_error_ends_the_greenlets() {
+    let guests = Cell::new(0);
+    let error = scope(|s| {
+        s.spawn(|| {
+            let _guest = Guest::new(&guests);
+            sleep(100)
+        });
+        sleep(0)?;
+        assert_eq!(guests.get(), 1);
+        Err::<(), _>(ExpectedError.into())
+    });
+    assert!(error.unwrap_err().is::<ExpectedError>());
+    assert_eq!(guests.get(), 0);
+}
+
+#[test]
+fn test_a_panic_ends_the_greenlets_and_goes_on() {
+    let guests = Cell::new(0);
+    let payload = catch_unwind(AssertUnwindSafe(|| {
+        scope(|s| -> Outcome {
+            s.spawn(|| {
+                let _guest = Guest::new(&guests);
+                // Even one that needs time to end.
+                let killed = sleep(100);
+                sleep(0.001).and(killed)
+            });
+            sleep(0)?;
+            panic!("on purpose")
+        })
+    }));
+    assert_eq!(
+        *payload.unwrap_err().downcast::<&str>().unwrap(),
+        "on purpose"
+    );
+    assert_eq!(guests.get(), 0);
+}
+
+#[test]
+fn test_a_killed_caller_takes_its_greenlets_along() -> Outcome {
+    let caller = spawn(|| {
+        let guests = Cell::new(0);
+        let result = scope(|s| {
+            s.spawn(|| {
+                let _guest = Guest::new(&guests);
+                sleep(100)
+            });
+            Ok(())
+        });
+        assert_eq!(guests.get(), 0);
+        result
+    });
+    sleep(0)?;
+    sleep(0)?;
+    caller.kill()?;
+    assert!(caller.get().unwrap_err().is::<GreenletExit>());
+    Ok(())
+}
+
+#[test]
+fn test_a_timeout_of_the_caller_takes_its_greenlets_along() -> Outcome {
+    let guests = Cell::new(0);
+    let timeout = Timeout::start_new(0.001);
+    let error = scope(|s| {
+        s.spawn(|| {
+            let _guest = Guest::new(&guests);
+            sleep(100)
+        });
+        Ok(())
+    });
+    assert!(timeout.caused(&error.unwrap_err()));
+    assert_eq!(guests.get(), 0);
+    Ok(())
+}
+
+#[test]
+fn test_a_dropped_caller_takes_its_greenlets_along() -> Outcome {
+    thread_local! {
+        static GUESTS: Cell<usize> = const { Cell::new(0) };
+    }
+    let main = gevent::getcurrent();
+    let caller = gevent::RawGreenlet::new(move |_| {
+        let lent = String::from("lent");
+        scope(|s| {
+            s.spawn(|| {
+                GUESTS.with(|guests| {
+                    let _guest = Guest::new(guests);
+                    sleep(100)?;
+                    assert_eq!(lent, "lent");
+                    Ok(())
+                })
+            });
+            sleep(0)?;
+            // Parked where nobody will find it again.
+            main.switch(())
+        })
+    });
+    // The caller's sleep ends in the hub, whose switch to it comes back here by main.
+    caller.switch(())?;
+    assert_eq!(GUESTS.get(), 1);
+    drop(caller);
+    // The hub, parked where it woke the caller, lets go of it when it runs again.
+    sleep(0)?;
+    assert_eq!(GUESTS.get(), 0);
+    Ok(())
+}
+
+#[test]
+fn test_greenlets_that_never_ran_are_dropped_unrun() {
+    let (guests, ran) = (Cell::new(0), Cell::new(false));
+    let guest = Guest::new(&guests);
+    let error = scope(|s| {
+        s.spawn(|| {
+            ran.set(true);
+            drop(guest);
+        });
+        Err::<(), _>(ExpectedError.into())
+    });
+    assert!(error.is_err() && !ran.get());
+    assert_eq!(guests.get(), 0);
+}
+
+#[test]
+fn test_scopes_nest_and_their_greenlets_spawn_more() -> Outcome {
+    let count = Cell::new(0);
+    scope(|s| {
+        s.spawn(|| {
+            s.spawn(|| {
+                sleep(0.001)?;
+                count.set(count.get() + 1);
+                Ok(())
+            });
+            scope(|inner| {
+                inner.spawn(|| count.set(count.get() + 10));
+                Ok(())
+            })?;
+            count.set(count.get() + 100);
+            Ok(())
+        });
+        Ok(())
+    })?;
+    assert_eq!(count.get(), 111);
+    Ok(())
+}
