@@ -155,7 +155,7 @@ impl BaseServer {
                 Ok(Some((stream, address))) => {
                     self.delay.set(MIN_DELAY);
                     if let Err(exception) = self.do_handle(stream, address) {
-                        self.hub.handle_error(Some(self), exception);
+                        self.hub.report_error(Some(self), exception);
                         return self.back_off();
                     }
                 }
@@ -167,7 +167,7 @@ impl BaseServer {
                         error.raw_os_error(),
                         Some(libc::EBADF | libc::EINVAL | libc::ENOTSOCK)
                     );
-                    self.hub.handle_error(Some(self), error.into());
+                    self.hub.report_error(Some(self), error.into());
                     return if fatal { self.close() } else { self.back_off() };
                 }
             }
@@ -188,7 +188,7 @@ impl BaseServer {
             Ok(())
         };
         if let Err(exception) = start() {
-            self.hub.handle_error(Some(self), exception);
+            self.hub.report_error(Some(self), exception);
         }
     }
 
@@ -300,7 +300,7 @@ impl Drop for Busy {
         if self.0.delay_timer.borrow().is_none()
             && let Err(error) = self.0.start_accepting()
         {
-            self.0.hub.handle_error(Some(&self.0), error.into());
+            self.0.hub.report_error(Some(&self.0), error.into());
         }
     }
 }

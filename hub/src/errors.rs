@@ -3,10 +3,11 @@
 
 use std::fmt::Debug;
 use std::io::Write;
+use std::rc::Rc;
 
 use greenlet_core::{Exception, GreenletExit, getcurrent};
 
-use crate::core::HubDestroyed;
+use crate::core::{ErrorHandler, HubDestroyed};
 use crate::exceptions::{KeyboardInterrupt, SystemError, SystemExit};
 use crate::hub::Hub;
 
@@ -33,6 +34,27 @@ impl std::fmt::Debug for ExceptionStream {
 }
 
 impl Hub {
+    /// Has `handler` called with the errors that nobody else takes, instead of
+    /// [`handle_error`](Hub::handle_error), which it may call; `None` undoes that.
+    ///
+    /// Source: setting `handle_error` on a gevent hub.
+    pub fn set_error_handler(&self, handler: Option<Rc<dyn ErrorHandler>>) {
+        let old = self.inner().error_handler.replace(handler);
+        drop(old);
+    }
+
+    /// Gives an error that nobody else takes to the [handler](Hub::set_error_handler), or to
+    /// [`handle_error`](Hub::handle_error) if there is none.
+    pub fn report_error(&self, context: Option<&dyn Debug>, exception: Exception) {
+        let handler = self.inner().error_handler.borrow().clone();
+        match handler {
+            Some(handler) if !exception.is::<HubDestroyed>() => {
+                handler.handle_error(context, exception);
+            }
+            _ => self.handle_error(context, exception),
+        }
+    }
+
     /// Takes an error that nobody else could: prints it unless it is
     /// [not an error](Hub::is_not_error), and raises it in the main greenlet if it is a
     /// [system error](Hub::is_system_error) or `context`, which says whose error it was, is

@@ -36,8 +36,10 @@ pub(crate) struct Inner {
     main: RawGreenlet,
     destroyed: Cell<bool>,
     minimal_ident: u64,
+    main_hub: bool,
     name: RefCell<String>,
     pub(crate) exception_stream: RefCell<ExceptionStream>,
+    pub(crate) error_handler: RefCell<Option<Rc<dyn ErrorHandler>>>,
     pub(crate) timers: Timers,
 }
 
@@ -65,8 +67,10 @@ impl Hub {
                 main: root,
                 destroyed: Cell::new(false),
                 minimal_ident: HUBS.fetch_add(1, Ordering::Relaxed) + 1,
+                main_hub: is_main_thread(),
                 name: RefCell::default(),
                 exception_stream: RefCell::default(),
+                error_handler: RefCell::default(),
                 timers: Timers::default(),
             }
         });
@@ -117,6 +121,22 @@ impl Hub {
     /// This hub, as a waiter wants it.
     pub fn as_wait_hub(&self) -> Rc<dyn WaitHub> {
         Rc::new(self.clone())
+    }
+
+    /// To be called in the child right after a `fork`, if the child is to go on using this hub:
+    /// the kernel's half of the loop is made anew.
+    ///
+    /// Source: `reinit` in gevent's `hub.py`.
+    ///
+    /// # Errors
+    /// When the loop is destroyed.
+    pub fn reinit(&self) -> Result<(), Exception> {
+        Ok(self.loop_().reinit()?)
+    }
+
+    /// Whether this is the hub of the process's first thread.
+    pub fn main_hub(&self) -> bool {
+        self.0.main_hub
     }
 
     /// The greenlets of this thread that are parked, without the main greenlet and the hub
@@ -296,13 +316,13 @@ impl WaitHub for Hub {
     }
 
     fn handle_error(&self, context: Option<&dyn Debug>, exception: Exception) {
-        Hub::handle_error(self, context, exception);
+        self.report_error(context, exception);
     }
 }
 
 impl ErrorHandler for Hub {
     fn handle_error(&self, context: Option<&dyn Debug>, exception: Exception) {
-        Hub::handle_error(self, context, exception);
+        self.report_error(context, exception);
     }
 }
 

@@ -32,7 +32,7 @@ pub use errors::ExceptionStream;
 pub use hub::Hub;
 pub use iwait::{WaitIterator, iwait, wait};
 pub use linkable::{Link, Linkable, Links};
-pub use local::{get_hub, get_hub_if_exists, set_hub, try_get_hub};
+pub use local::{NewHubHook, get_hub, get_hub_if_exists, set_hub, set_new_hub_hook, try_get_hub};
 pub use mask::{mask_kill, throw_unless_masked};
 pub use seconds::Seconds;
 pub use signal::{SignalHandler, signal};

@@ -1,8 +1,10 @@
 //! The hub of this thread. Source: gevent's `_hub_local.py`.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use greenlet_core::getcurrent;
+use parking_lot::Mutex;
 
 use crate::core::Loop;
 use crate::exceptions::HubError;
@@ -59,7 +61,25 @@ pub fn try_get_hub() -> Result<Hub, HubError> {
         LOCAL.with(|local| local.0.borrow_mut().kept_loop.take()),
     )?;
     set_hub(Some(hub.clone()));
+    let hook = NEW_HUB.lock().clone();
+    if let Some(hook) = hook {
+        hook(&hub);
+    }
     Ok(hub)
+}
+
+/// What is called with each new hub.
+pub type NewHubHook = Arc<dyn Fn(&Hub) + Send + Sync>;
+
+static NEW_HUB: Mutex<Option<NewHubHook>> = Mutex::new(None);
+
+/// Has `hook` called with each hub that is made from now on, in any thread: to name it, or to give
+/// it an [error handler](Hub::set_error_handler) of the program's own. `None` undoes that.
+///
+/// Source: `set_default_hub_class` in gevent's `_hub_local.py`.
+pub fn set_new_hub_hook(hook: Option<NewHubHook>) {
+    let old = std::mem::replace(&mut *NEW_HUB.lock(), hook);
+    drop(old);
 }
 
 /// The hub of this thread if there is one already.

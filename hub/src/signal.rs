@@ -53,7 +53,7 @@ pub fn signal(
             .parent(hub.greenlet())
             .build(move |_| {
                 if let Err(exception) = handler() {
-                    get_hub().handle_error(None, exception);
+                    get_hub().report_error(None, exception);
                 }
                 Ok(Value::None)
             });

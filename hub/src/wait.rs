@@ -102,7 +102,7 @@ impl Hub {
                 let thrown = throw_into_waiter(watcher, error.clone());
                 let _ = watcher.close();
                 if let Err(exception) = thrown {
-                    hub.handle_error(Some(watcher), exception);
+                    hub.report_error(Some(watcher), exception);
                 }
             }
             drop(then);

@@ -96,7 +96,7 @@ pub(super) fn notify_links(shared: Rc<dyn Erased>) {
             match catch(|| link.call(&greenlet)) {
                 Ok(Ok(())) => {}
                 Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
-                    base.hub.handle_error(Some(&(link, &greenlet)), exception);
+                    base.hub.report_error(Some(&(link, &greenlet)), exception);
                 }
                 Err(Caught::Forced(unwind)) => {
                     base.notifying.set(false);

@@ -9,7 +9,7 @@ use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
 use hub::core::{Loop, Notify};
 use hub::{Seconds, get_hub};
-use waiter::Resume;
+use waiter::{Resume, Source};
 
 use super::any::{AnyGreenlet, Erased};
 use super::base::{self, Base, Life};
@@ -394,12 +394,26 @@ impl<T: 'static> Erased for Shared<T> {
                 Some(greenlet) => greenlet,
                 None => &self,
             };
-            self.base.hub.handle_error(Some(context), exception);
+            self.base.hub.report_error(Some(context), exception);
         }
     }
 
     fn as_notify(self: Rc<Self>) -> Rc<dyn Notify> {
         self
+    }
+}
+
+impl<T: Clone + 'static> Source<T> for Greenlet<T> {
+    fn exception(&self) -> Option<Exception> {
+        match &*self.shared.ending.borrow() {
+            // There is no value for who waits, so it gets the GreenletExit itself.
+            Some(Ending::Exception(exception) | Ending::Exit(exception)) => Some(exception.clone()),
+            _ => None,
+        }
+    }
+
+    fn value(&self) -> Option<T> {
+        Greenlet::value(self)
     }
 }
 

@@ -36,7 +36,7 @@ impl Default for Kill {
 fn throw_into(greenlet: &AnyGreenlet, exception: &Exception) {
     let thrown = throw_unless_masked(greenlet.raw(), || true, exception.clone());
     if let Err(exception) = thrown {
-        greenlet.base().hub.handle_error(Some(greenlet), exception);
+        greenlet.base().hub.report_error(Some(greenlet), exception);
     }
 }
 

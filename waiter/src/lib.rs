@@ -10,10 +10,12 @@ mod error;
 mod hub;
 mod multiple;
 mod resume;
+mod source;
 mod waiter;
 
 pub use error::{ConcurrentObjectUseError, InvalidSwitchError, NotInHubError};
 pub use hub::{WaitHub, park};
 pub use multiple::MultipleWaiter;
 pub use resume::Resume;
+pub use source::Source;
 pub use waiter::Waiter;

@@ -1,0 +1,53 @@
+//! What a program can make of its own about a hub: the counterpart of gevent's hub classes.
+
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+
+use gevent::{Exception, get_hub, spawn};
+use hub::core::ErrorHandler;
+
+#[derive(Debug, thiserror::Error)]
+#[error("expected")]
+struct ExpectedError;
+
+/// Notes the errors that nobody else takes.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<Vec<String>>>);
+
+impl ErrorHandler for Notes {
+    fn handle_error(&self, context: Option<&dyn Debug>, error: Exception) {
+        let whose = if context.is_some() {
+            "somebody's"
+        } else {
+            "nobody's"
+        };
+        self.0.lock().unwrap().push(format!("{whose}: {error}"));
+    }
+}
+
+#[test]
+fn test_each_new_hub_goes_through_the_hook() {
+    let notes = Notes::default();
+    let for_hubs = notes.clone();
+    hub::set_new_hub_hook(Some(Arc::new(move |hub| {
+        hub.set_name("ours");
+        hub.set_error_handler(Some(std::rc::Rc::new(for_hubs.clone())));
+    })));
+    std::thread::spawn(|| {
+        assert_eq!(get_hub().name(), "ours");
+        let failing = spawn(|| -> Result<(), Exception> { Err(ExpectedError.into()) });
+        failing.join(None).unwrap();
+        get_hub().set_error_handler(None);
+        get_hub().set_exception_stream(hub::ExceptionStream::Discard);
+        spawn(|| -> Result<(), Exception> { Err(ExpectedError.into()) })
+            .join(None)
+            .unwrap();
+    })
+    .join()
+    .unwrap();
+    hub::set_new_hub_hook(None);
+    std::thread::spawn(|| assert_eq!(get_hub().name(), ""))
+        .join()
+        .unwrap();
+    assert_eq!(*notes.0.lock().unwrap(), ["somebody's: expected"]);
+}
