@@ -24,6 +24,7 @@
 mod baseserver;
 pub mod exceptions;
 pub mod greenlet;
+pub mod guide;
 mod outcome;
 mod resolver;
 mod scope;

@@ -1,0 +1,8 @@
+//! The pages of `docs/`, so that their examples are compiled and run.
+
+#[doc = include_str!("../docs/porting.md")]
+pub mod porting {}
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+pub mod readme {}
