@@ -35,27 +35,65 @@ fn publish_backends() {
     }
 }
 
-/// Compiles `tests/c_parity/*.c`, where there are any, into a library that the tests link.
+/// Compiles the C halves of the parity suites into a library that the tests link.
 #[cfg(feature = "c-parity")]
 fn compile_c_parity() {
-    const FOLDER: &str = "tests/c_parity";
-    println!("cargo::rerun-if-changed={FOLDER}");
-    let Ok(entries) = std::fs::read_dir(FOLDER) else {
-        return;
-    };
+    let scenarios = c_sources("tests/c_parity");
+    write_scenario_table(&scenarios);
+    cc::Build::new()
+        .std("c11")
+        .define("_GNU_SOURCE", None)
+        .include(libev("INCLUDE"))
+        .files(scenarios)
+        .files(c_sources("tests/core_programs"))
+        .warnings_into_errors(true)
+        // libev's macros access a watcher by its own type and as an `ev_watcher`.
+        .flag_if_supported("-fno-strict-aliasing")
+        .compile("c_parity");
+}
+
+/// The C files of a folder, in order. A published package has none.
+#[cfg(feature = "c-parity")]
+fn c_sources(folder: &str) -> Vec<std::path::PathBuf> {
+    println!("cargo::rerun-if-changed={folder}");
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut sources: Vec<_> = entries
-        .flatten()
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "c"))
         .collect();
     sources.sort();
-    if !sources.is_empty() {
-        cc::Build::new()
-            .include(libev("INCLUDE"))
-            .files(sources)
-            .warnings_into_errors(true)
-            .compile("c_parity");
+    sources
+}
+
+/// Pairs each `SCENARIO (topic, name)` of the C files with the Rust function `topic::name`, so that a scenario is
+/// registered by being there, and one half alone does not compile.
+#[cfg(feature = "c-parity")]
+fn write_scenario_table(sources: &[std::path::PathBuf]) {
+    let mut declarations = String::new();
+    let mut table = String::new();
+    for source in sources {
+        let text = std::fs::read_to_string(source)
+            .unwrap_or_else(|error| panic!("cannot read {}: {error}", source.display()));
+        for line in text.lines() {
+            let arguments = line
+                .strip_prefix("SCENARIO (")
+                .and_then(|rest| rest.strip_suffix(')'));
+            let Some((topic, name)) = arguments.and_then(|names| names.split_once(", ")) else {
+                continue;
+            };
+            let c = format!("parity_{topic}_{name}");
+            declarations += &format!("    safe fn {c}();\n");
+            table += &format!(
+                "    Scenario {{ topic: \"{topic}\", name: \"{name}\", c: {c}, rust: {topic}::{name} }},\n"
+            );
+        }
     }
+    let code = format!(
+        "unsafe extern \"C\" {{\n{declarations}}}\nstatic SCENARIOS: &[Scenario] = &[\n{table}];\n"
+    );
+    let out_dir = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
+    std::fs::write(std::path::Path::new(&out_dir).join("c_parity.rs"), code)
+        .unwrap_or_else(|error| panic!("cannot write the table of scenarios: {error}"));
 }
 
 /// What libev-sys publishes for its dependants; its README lists the keys.

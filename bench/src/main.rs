@@ -1,2 +1,63 @@
-//! Benchmarks.
-fn main() {}
+//! gevent for Rust beside its peers.
+//!
+//! ```sh
+//! cargo run --release -p gevent-bench -- forward
+//! ```
+//!
+//! A single figure says more about the machine than about us, so each subcommand measures us and the
+//! peers in turns, in one run, and prints ratios.
+
+mod core;
+mod forward;
+mod process;
+mod stats;
+
+use std::process::ExitCode;
+
+/// What subcommands return.
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// A subcommand gets the arguments after its name.
+struct Subcommand {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> Result,
+}
+
+const SUBCOMMANDS: [Subcommand; 2] = [
+    Subcommand {
+        name: "core",
+        about: "hub::core beside the same program in C on libev",
+        run: core::run,
+    },
+    Subcommand {
+        name: "forward",
+        about: "redis-benchmark through the portforwarder example, socat and haproxy",
+        run: forward::run,
+    },
+];
+
+fn usage() -> ExitCode {
+    eprintln!("usage: cargo run --release -p gevent-bench -- SUBCOMMAND [OPTIONS]\n");
+    for subcommand in SUBCOMMANDS {
+        eprintln!("  {:10} {}", subcommand.name, subcommand.about);
+    }
+    ExitCode::from(2)
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, options)) = arguments.split_first() else {
+        return usage();
+    };
+    let Some(subcommand) = SUBCOMMANDS.iter().find(|known| known.name == name) else {
+        return usage();
+    };
+    match (subcommand.run)(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The programs that take part, as child processes that end with us.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::Result;
+
+/// A server that runs until this is dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    /// Starts the program, which is to listen at `address`, and waits until it does.
+    pub(crate) fn start(command: &mut Command, address: SocketAddr) -> Result<Server> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("cannot run {name}: {error}"))?;
+        let mut server = Server { child, address };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(address).is_err() {
+            if let Some(status) = server.child.try_wait()? {
+                return Err(format!("{name} ended with {status}").into());
+            }
+            if Instant::now() > deadline {
+                return Err(format!("{name} does not listen at {address}").into());
+            }
+            sleep(Duration::from_millis(5));
+        }
+        Ok(server)
+    }
+
+    /// The CPU seconds that it and its children have used, where the system tells. Children count
+    /// when they have ended, so this gives them a moment to do so.
+    pub(crate) fn cpu_seconds(&self) -> Option<f64> {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while self.has_children() && Instant::now() < deadline {
+            sleep(Duration::from_millis(5));
+        }
+        // Linux counts in these, whatever the kernel's own tick is.
+        const TICKS_PER_SECOND: f64 = 100.0;
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
+        let (_, fields) = stat.rsplit_once(')')?;
+        // utime, stime, cutime and cstime are the 14th to 17th of all fields.
+        let ticks = fields.split_whitespace().skip(11).take(4);
+        let ticks: Vec<f64> = ticks.filter_map(|field| field.parse().ok()).collect();
+        (ticks.len() == 4).then(|| ticks.iter().sum::<f64>() / TICKS_PER_SECOND)
+    }
+
+    fn has_children(&self) -> bool {
+        let pid = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        children.is_ok_and(|pids| !pids.trim().is_empty())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether there is such a program.
+pub(crate) fn installed(program: &str, version_option: &str) -> bool {
+    Command::new(program).arg(version_option).output().is_ok()
+}
+
+/// A port on loopback that is free at the moment.
+pub(crate) fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}

@@ -1,0 +1,276 @@
+//! What to run first: a server and ten thousand clients that talk to it, all in one thread.
+//!
+//! ```sh
+//! cargo run --release --example demo
+//! cargo run --release --example demo -- --quick
+//! ```
+//!
+//! Each client is a greenlet, and so is the other end of its connection. All of them are plain
+//! blocking code.
+
+use std::cell::Cell;
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use gevent::hub::ExceptionStream;
+use gevent::server::StreamServer;
+use gevent::socket::TcpStream;
+use gevent::{Exception, Greenlet, Timeout};
+use greenlet_core::live_greenlets;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// How much is to be done.
+#[derive(Clone, Copy)]
+struct Plan {
+    clients: usize,
+    requests_each: usize,
+}
+
+const FULL: Plan = Plan {
+    clients: 10_000,
+    requests_each: 30,
+};
+const QUICK: Plan = Plan {
+    clients: 1_000,
+    requests_each: 20,
+};
+
+/// Whoever is not done by then has failed.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// What has been done so far.
+#[derive(Default)]
+struct Counts {
+    connected: Cell<usize>,
+    served: Cell<usize>,
+    requests: Cell<usize>,
+    errors: Cell<usize>,
+}
+
+fn add_one(count: &Cell<usize>) {
+    count.set(count.get() + 1);
+}
+
+/// The server's side of a connection: sends back what it gets.
+fn echo(mut stream: TcpStream) -> Result<(), Exception> {
+    io::copy(&mut stream.clone(), &mut stream)?;
+    Ok(())
+}
+
+/// A client: connects, waits until all have, and has a conversation, with a nap in the middle.
+fn client(
+    id: usize,
+    server: SocketAddr,
+    plan: Plan,
+    counts: &Counts,
+    all: &Greenlet<()>,
+) -> Result<(), Exception> {
+    let mut stream = TcpStream::connect(server)?;
+    add_one(&counts.connected);
+    all.join(None)?;
+    for request in 0..plan.requests_each {
+        if request == plan.requests_each / 2 {
+            gevent::sleep(Duration::from_millis(id as u64 % 100))?;
+        }
+        let question = format!("client {id:5}, request {request:3}\n");
+        stream.write_all(question.as_bytes())?;
+        let mut answer = vec![0; question.len()];
+        stream.read_exact(&mut answer)?;
+        if answer != question.as_bytes() {
+            return Err(Exception::msg(format!("client {id} got {answer:?}")));
+        }
+        add_one(&counts.requests);
+    }
+    Ok(())
+}
+
+/// Two exceptions on purpose: one a greenlet ends with, one a timeout throws into this one.
+fn exceptions_arrive() -> Result<bool, Exception> {
+    let hub = gevent::get_hub();
+    hub.set_exception_stream(ExceptionStream::Discard); // expected, so not printed
+    let failing = gevent::spawn(|| Ok("forty-two".parse::<u32>()?));
+    let failed = failing
+        .get()
+        .is_err_and(|error| error.is::<std::num::ParseIntError>());
+    hub.set_exception_stream(ExceptionStream::Stderr);
+
+    let timeout = Timeout::start_new(0.05);
+    let timed_out = gevent::sleep(LIMIT).is_err_and(|error| timeout.caused(&error));
+    Ok(failed && timed_out)
+}
+
+/// Shows how far it is, until it is killed.
+fn show_progress(plan: Plan, counts: &Counts) -> Result<(), Exception> {
+    let total = plan.clients * (1 + plan.requests_each);
+    let style = "{msg:<10} [{bar:50}] {percent:>3}%  {elapsed}";
+    let bar = ProgressBar::new(total as u64)
+        .with_style(ProgressStyle::with_template(style)?.progress_chars("=> "));
+    let mut next_line = 0;
+    let mut killed = false;
+    while !killed {
+        killed = gevent::sleep(0.05).is_err();
+        let (connected, requests) = (counts.connected.get(), counts.requests.get());
+        let done = connected + requests;
+        if bar.is_hidden() && (done >= next_line || killed) {
+            // Not a terminal: a line now and then.
+            println!("{connected} connected, {requests} requests answered");
+            next_line = done + total / 5;
+        }
+        let everybody = connected == plan.clients;
+        bar.set_message(if everybody {
+            "conversing"
+        } else {
+            "connecting"
+        });
+        bar.set_position(done as u64);
+    }
+    bar.abandon(); // stays on the screen as it is
+    Ok(())
+}
+
+/// The resident memory of this process in bytes, where it can be had.
+fn resident_memory() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<usize>().ok()? * 1024)
+}
+
+/// Raises the limit of open files as far as it goes, and plans no more clients than it allows:
+/// both ends of a connection are ours.
+fn fit_to_fd_limit(mut plan: Plan) -> Plan {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    const RESERVE: u64 = 64;
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    let _ = setrlimit(Resource::Nofile, raised);
+    if let Some(files) = getrlimit(Resource::Nofile).current {
+        let possible = (files.saturating_sub(RESERVE) / 2) as usize;
+        if possible < plan.clients {
+            println!(
+                "Only {possible} clients instead of {}: this process may open {files} files (ulimit -n).",
+                plan.clients
+            );
+            plan.clients = possible;
+        }
+    }
+    plan
+}
+
+/// Starts the clients; each counts its own failure.
+fn spawn_clients(
+    plan: Plan,
+    server: SocketAddr,
+    counts: &Rc<Counts>,
+) -> Result<Vec<Greenlet<()>>, Exception> {
+    // Ends when both ends of every connection are there. That is what the clients wait for.
+    let all_connected = gevent::spawn({
+        let counts = counts.clone();
+        move || {
+            while counts.served.get() + counts.errors.get() < plan.clients {
+                gevent::sleep(0.01)?;
+            }
+            Ok(())
+        }
+    });
+    let spawn_client = |id| {
+        let (counts, all_connected) = (counts.clone(), all_connected.clone());
+        // Not all at the same moment: a new client every 100 microseconds.
+        gevent::spawn_later(id as f64 / 10_000.0, move || {
+            if let Err(error) = client(id, server, plan, &counts, &all_connected) {
+                add_one(&counts.errors);
+                eprintln!("client {id}: {error}");
+            }
+        })
+    };
+    let clients: Result<_, _> = (0..plan.clients).map(spawn_client).collect();
+    all_connected.join(LIMIT)?;
+    clients
+}
+
+fn run(plan: Plan) -> Result<bool, Exception> {
+    let start = Instant::now();
+    let counts = Rc::new(Counts::default());
+    let (greenlets_before, memory_before) = (live_greenlets(), resident_memory());
+
+    let server = StreamServer::builder().backlog(4096).build("127.0.0.1:0", {
+        let counts = counts.clone();
+        move |stream, _address| {
+            add_one(&counts.served);
+            echo(stream)
+        }
+    });
+    server.start()?;
+    let address = server.address().expect("a started server has an address");
+    let progress = gevent::spawn({
+        let counts = counts.clone();
+        move || show_progress(plan, &counts)
+    });
+
+    let clients = spawn_clients(plan, address, &counts)?;
+    let greenlets = live_greenlets() - greenlets_before;
+    let memory = resident_memory().zip(memory_before);
+    let conversation = Instant::now();
+    let caught = exceptions_arrive()?;
+    let ended = gevent::joinall(&clients, LIMIT)?.len();
+    let seconds = conversation.elapsed().as_secs_f64();
+    progress.kill()?;
+    server.stop(None)?;
+
+    let requests = counts.requests.get();
+    let errors = counts.errors.get() + (plan.clients - ended);
+    let memory = memory.map_or("unknown".to_owned(), |(now, before)| {
+        let each = now.saturating_sub(before) as f64 / greenlets as f64;
+        format!("{:.1} KiB, its socket included", each / 1024.0)
+    });
+    let backend = gevent::get_hub().loop_().backend()?;
+    let rate = format!("{:.0}", requests as f64 / seconds);
+    let caught_text = if caught { "2, both caught" } else { "LOST" };
+    let total = start.elapsed().as_secs_f64();
+    println!();
+    for (what, value) in [
+        (
+            "libev",
+            format!("{} ({backend})", env!("GEVENT_LIBEV_VERSION")),
+        ),
+        ("clients", plan.clients.to_string()),
+        ("greenlets alive at peak", greenlets.to_string()),
+        ("memory per greenlet", memory),
+        (
+            "requests per second",
+            format!("{rate} ({requests} in {seconds:.1} s)"),
+        ),
+        ("exceptions on purpose", caught_text.to_owned()),
+        ("errors", errors.to_string()),
+        ("total time", format!("{total:.1} s, in one thread")),
+    ] {
+        println!("  {what:24} {value}");
+    }
+    Ok(caught && errors == 0 && requests == plan.clients * plan.requests_each)
+}
+
+fn main() -> ExitCode {
+    let plan = match std::env::args().nth(1).as_deref() {
+        None => FULL,
+        Some("--quick") => QUICK,
+        Some(_) => {
+            eprintln!("usage: demo [--quick]");
+            return ExitCode::from(2);
+        }
+    };
+    match run(fit_to_fd_limit(plan)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("demo: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

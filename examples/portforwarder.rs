@@ -1,0 +1,246 @@
+//! Port forwarder with a graceful exit: gevent's example of that name.
+//!
+//! ```sh
+//! cargo run --release --example portforwarder -- :6380 localhost:6379
+//! ```
+//!
+//! Then `redis-cli -p 6380` talks to the Redis on port 6379.
+//!
+//! SIGINT (Ctrl-C) or SIGTERM stops it: it takes no more connections and no more requests, lets the
+//! replies in flight finish, and exits. A second signal aborts. SIGUSR1 prints what it holds.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
+use std::process::{self, ExitCode};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use gevent::Exception;
+use gevent::server::StreamServer;
+use gevent::socket::TcpStream;
+
+/// How long the target may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long the client may take to close its side after the target has closed.
+const LINGER: Duration = Duration::from_secs(2);
+/// When stopping: a connection whose replies have been silent for so long has none in flight...
+const QUIET: Duration = Duration::from_millis(200);
+/// ... and those that still have some after so long are closed nevertheless.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Prints a line to stderr; that nobody reads it is no reason to fail.
+macro_rules! log {
+    ($($line:tt)*) => {{
+        let _ = writeln!(io::stderr(), $($line)*);
+    }};
+}
+
+/// What all connections share.
+struct Forwarder {
+    name: String,
+    target: Vec<SocketAddr>,
+    connections: RefCell<HashMap<SocketAddr, Rc<Connection>>>,
+    stopping: Cell<bool>,
+}
+
+/// One client and its connection to the target.
+struct Connection {
+    client: TcpStream,
+    target: TcpStream,
+    /// The client has asked for something that is not answered yet, or an answer is being sent.
+    busy: Cell<bool>,
+    answered: Cell<Instant>,
+}
+
+impl Forwarder {
+    /// Serves one client; [`StreamServer`] calls this in a new greenlet for each.
+    fn handle(self: &Rc<Self>, client: TcpStream, address: SocketAddr) {
+        log!("{address} accepted");
+        let target = match TcpStream::connect_timeout(&self.target[..], CONNECT) {
+            Ok(target) => target,
+            Err(error) => {
+                log!("{address} failed to connect to {}: {error}", self.name);
+                return;
+            }
+        };
+        if self.stopping.get() {
+            return;
+        }
+        let connection = Rc::new(Connection::new(client, target));
+        self.connections
+            .borrow_mut()
+            .insert(address, connection.clone());
+
+        // One greenlet for each direction: another one for the requests, this one for the replies.
+        let requests = gevent::spawn({
+            let (forwarder, connection) = (self.clone(), connection.clone());
+            move || connection.forward_requests(&forwarder.stopping)
+        });
+        if connection.forward_replies().is_ok() {
+            let _ = requests.join(LINGER);
+        }
+        let _ = requests.kill();
+        self.connections.borrow_mut().remove(&address);
+    }
+
+    fn print_status(&self) -> Result<(), Exception> {
+        log!(
+            "status: connections={} greenlets={} watchers={}",
+            self.connections.borrow().len(),
+            greenlet_core::live_greenlets(),
+            gevent::get_hub().loop_().activecnt()?,
+        );
+        Ok(())
+    }
+
+    /// Ends the connections that have no reply in flight, until there are none left.
+    fn end_quiet_connections(&self) -> Result<(), Exception> {
+        while !self.connections.borrow().is_empty() {
+            for connection in self.connections.borrow().values() {
+                if !connection.busy.get() && connection.answered.get().elapsed() > QUIET {
+                    // The replies end here, and with them all the rest. It may be closed already.
+                    let _ = connection.target.shutdown(Shutdown::Both);
+                }
+            }
+            gevent::sleep(0.02)?;
+        }
+        Ok(())
+    }
+}
+
+impl Connection {
+    fn new(client: TcpStream, target: TcpStream) -> Connection {
+        for stream in [&client, &target] {
+            // What has been received is passed on at once, and a vanished host is noticed some day.
+            let _ = stream.set_nodelay(true);
+            let _ = stream.with_options(|socket| socket.set_keepalive(true));
+        }
+        Connection {
+            client,
+            target,
+            busy: Cell::new(false),
+            answered: Cell::new(Instant::now()),
+        }
+    }
+
+    fn forward_requests(&self, stopping: &Cell<bool>) {
+        let forward = || {
+            let mut buffer = [0; 16 * 1024];
+            loop {
+                let n = (&self.client).read(&mut buffer)?;
+                if n == 0 {
+                    return self.target.shutdown(Shutdown::Write);
+                }
+                // When stopping, a request that has begun may end, but no new one begins.
+                if self.busy.get() || !stopping.get() {
+                    self.busy.set(true);
+                    (&self.target).write_all(&buffer[..n])?;
+                }
+            }
+        };
+        if forward().is_err() {
+            // Nobody is there to ask or to be asked: ends the replies, too.
+            let _ = self.target.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn forward_replies(&self) -> io::Result<()> {
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            let n = (&self.target).read(&mut buffer)?;
+            if n == 0 {
+                return self.client.shutdown(Shutdown::Write);
+            }
+            self.busy.set(true);
+            (&self.client).write_all(&buffer[..n])?;
+            self.busy.set(false);
+            self.answered.set(Instant::now());
+        }
+    }
+}
+
+fn run(listen: &str, target: &str) -> Result<(), Exception> {
+    let forwarder = Rc::new(Forwarder {
+        name: target.to_owned(),
+        target: resolve(target)?,
+        connections: RefCell::default(),
+        stopping: Cell::new(false),
+    });
+    let server = StreamServer::new(&resolve(listen)?[..], {
+        let forwarder = forwarder.clone();
+        move |client, address| forwarder.handle(client, address)
+    });
+    server
+        .start()
+        .map_err(|error| Exception::msg(format!("cannot listen on {listen}: {error}")))?;
+    for signum in [libc::SIGINT, libc::SIGTERM] {
+        let (forwarder, server) = (forwarder.clone(), server.clone());
+        gevent::signal(signum, move || {
+            if forwarder.stopping.replace(true) {
+                log!("multiple exit signals received: aborting");
+                process::exit(1);
+            }
+            server.close();
+            Ok(())
+        })?;
+    }
+    gevent::signal(libc::SIGUSR1, {
+        let forwarder = forwarder.clone();
+        move || forwarder.print_status()
+    })?;
+
+    let address = server.address().expect("a started server has an address");
+    log!("listening on {address}, forwarding to {target}");
+
+    server.serve_forever()?;
+    forwarder.stopping.set(true);
+    let count = || forwarder.connections.borrow().len();
+    log!("stopping: {} connections to finish", count());
+    let finishing = forwarder.clone();
+    gevent::spawn(move || finishing.end_quiet_connections());
+    // Until nothing is left to do; signal handlers do not count.
+    let finished = gevent::get_hub().join(GRACE)?;
+    if !finished {
+        log!("given up: {} connections", count());
+    }
+    Ok(())
+}
+
+/// The addresses of `HOST:PORT`; of `:PORT`, that of every interface.
+fn resolve(address: &str) -> Result<Vec<SocketAddr>, Exception> {
+    let full = if address.starts_with(':') {
+        format!("0.0.0.0{address}")
+    } else {
+        address.to_owned()
+    };
+    let found = full
+        .to_socket_addrs()
+        .map_err(|error| Exception::msg(format!("{address}: {error}")))?;
+    Ok(found.collect())
+}
+
+/// Raises the limit of open files as far as it goes: each connection takes two.
+fn raise_fd_limit() -> io::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let current = limit.maximum;
+    Ok(setrlimit(Resource::Nofile, Rlimit { current, ..limit })?)
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let [listen, target] = &arguments[..] else {
+        eprintln!("usage: portforwarder LISTEN TARGET, each as HOST:PORT");
+        return ExitCode::from(2);
+    };
+    let _ = raise_fd_limit();
+    match run(listen, target) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("portforwarder: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! What the Rust halves of the scenarios share: loops on the backend under test, and the trace. Its counterpart is
+//! parity.c.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::rc::Rc;
+
+use greenlet_core::Exception;
+use hub::core::{Events, Loop, LoopFlags, Timer, Watcher};
+
+/// What a scenario, and a callback in it, returns. An error ends the half, and the trace says so.
+pub(crate) type Outcome<T = ()> = Result<T, Exception>;
+
+/// One half's trace. A handle: callbacks hold clones.
+#[derive(Clone)]
+pub(crate) struct Trace(Rc<Shared>);
+
+struct Shared {
+    out: File,
+    backend: LoopFlags,
+    watched: RefCell<Vec<(&'static str, Watcher)>>,
+    is_only_order: Cell<bool>,
+}
+
+impl Trace {
+    pub(crate) fn new(out: File, backend: LoopFlags) -> Trace {
+        Trace(Rc::new(Shared {
+            out,
+            backend,
+            watched: RefCell::default(),
+            is_only_order: Cell::new(false),
+        }))
+    }
+
+    /// A loop on the backend under test.
+    pub(crate) fn new_loop(&self) -> Outcome<Loop> {
+        Ok(Loop::new(self.0.backend, false)?)
+    }
+
+    /// The same, with these flags besides.
+    pub(crate) fn new_loop_with(&self, flags: LoopFlags) -> Outcome<Loop> {
+        Ok(Loop::new(self.0.backend | flags, false)?)
+    }
+
+    /// libev's default loop, on the backend under test.
+    pub(crate) fn default_loop(&self) -> Outcome<Loop> {
+        Ok(Loop::new(self.0.backend, true)?)
+    }
+
+    /// Makes the watcher a part of the trace.
+    pub(crate) fn watch<W: Clone + Into<Watcher>>(&self, name: &'static str, watcher: W) -> W {
+        self.0
+            .watched
+            .borrow_mut()
+            .push((name, watcher.clone().into()));
+        watcher
+    }
+
+    /// Puts a watcher of a new loop in the place of one of a loop that is gone, where C initialises the same again.
+    pub(crate) fn rewatch<W: Clone + Into<Watcher>>(&self, name: &'static str, watcher: W) -> W {
+        for (known, place) in &mut *self.0.watched.borrow_mut() {
+            if *known == name {
+                *place = watcher.clone().into();
+            }
+        }
+        watcher
+    }
+
+    /// From here on lines show only what a slow machine cannot change: the events and their order.
+    pub(crate) fn only_order(&self) {
+        self.0.is_only_order.set(true);
+    }
+
+    /// Starts the watcher with a callback that does nothing but trace.
+    pub(crate) fn start(&self, watcher: &Watcher) -> Outcome {
+        self.start_then(watcher, || Ok(()))
+    }
+
+    /// Starts the watcher with a callback that traces and then does `action`.
+    pub(crate) fn start_then(
+        &self,
+        watcher: &Watcher,
+        action: impl Fn() -> Outcome + 'static,
+    ) -> Outcome {
+        Ok(watcher.start_pass_events(self.traced(watcher, action))?)
+    }
+
+    /// The same for the timer's `again`.
+    pub(crate) fn again(&self, timer: &Timer) -> Outcome {
+        // Its callback does not get the events; libev's does not update the clock.
+        let callback = self.traced(timer, || Ok(()));
+        Ok(timer.again_update(false, move || callback(Events::TIMER))?)
+    }
+
+    /// Feeds the watcher, with a callback that does nothing but trace.
+    pub(crate) fn feed(&self, watcher: &Watcher, events: Events) -> Outcome {
+        self.feed_then(watcher, events, || Ok(()))
+    }
+
+    /// Feeds the watcher, with a callback that traces and then does `action`.
+    pub(crate) fn feed_then(
+        &self,
+        watcher: &Watcher,
+        events: Events,
+        action: impl Fn() -> Outcome + 'static,
+    ) -> Outcome {
+        Ok(watcher.feed_pass_events(events, self.traced(watcher, action))?)
+    }
+
+    /// The callback of [`start_then`](Self::start_then).
+    pub(crate) fn traced(
+        &self,
+        watcher: &Watcher,
+        action: impl Fn() -> Outcome + 'static,
+    ) -> impl Fn(Events) -> Outcome + 'static {
+        let (trace, watcher) = (self.clone(), watcher.clone());
+        move |events| {
+            trace.trace(&watcher, events)?;
+            action()
+        }
+    }
+
+    /// A callback was called.
+    fn trace(&self, watcher: &Watcher, events: Events) -> Outcome {
+        let mut line = self.event(watcher, events);
+        self.add_counts(&mut line, watcher.loop_())?;
+        self.line(line)
+    }
+
+    /// A callback was called, and the loop is not to be asked any more.
+    pub(crate) fn trace_alone(&self, watcher: &Watcher, events: Events) -> Outcome {
+        let mut line = self.event(watcher, events);
+        self.add_watchers(&mut line);
+        self.line(line)
+    }
+
+    /// The scenario has come to a point.
+    pub(crate) fn mark(&self, loop_: &Loop, event: &str) -> Outcome {
+        let mut line = event.to_owned();
+        self.add_counts(&mut line, loop_)?;
+        self.line(line)
+    }
+
+    /// The scenario has found out a number.
+    pub(crate) fn value(&self, name: &str, number: i64) -> Outcome {
+        self.line(format!("{name} = {number}"))
+    }
+
+    pub(crate) fn run(&self, loop_: &Loop) -> Outcome {
+        let more = loop_.run()?;
+        self.ran(loop_, more)
+    }
+
+    pub(crate) fn run_nowait(&self, loop_: &Loop) -> Outcome {
+        let more = loop_.run_nowait()?;
+        self.ran(loop_, more)
+    }
+
+    pub(crate) fn run_once(&self, loop_: &Loop) -> Outcome {
+        let more = loop_.run_once()?;
+        self.ran(loop_, more)
+    }
+
+    fn ran(&self, loop_: &Loop, more: bool) -> Outcome {
+        self.mark(
+            loop_,
+            if more {
+                "run: more to come"
+            } else {
+                "run: nothing left"
+            },
+        )
+    }
+
+    /// Something else worth saying.
+    pub(crate) fn note(&self, text: &str) -> Outcome {
+        self.line(text.to_owned())
+    }
+
+    fn event(&self, watcher: &Watcher, events: Events) -> String {
+        let watched = self.0.watched.borrow();
+        let name = watched
+            .iter()
+            .find(|(_, known)| known == watcher)
+            .map_or("nameless", |(name, _)| name);
+        let over = if watcher.active() { "" } else { " over" };
+        format!("{name}({}){over}", CHex(events.bits()))
+    }
+
+    fn add_counts(&self, line: &mut String, loop_: &Loop) -> Outcome {
+        if self.0.is_only_order.get() {
+            return Ok(());
+        }
+        write!(
+            line,
+            "  iteration={} active={} pending={} depth={} :",
+            loop_.iteration()?,
+            loop_.activecnt()?,
+            loop_.pendingcnt()?,
+            loop_.depth()?
+        )?;
+        self.add_watchers(line);
+        Ok(())
+    }
+
+    fn add_watchers(&self, line: &mut String) {
+        for (name, watcher) in &*self.0.watched.borrow() {
+            *line += " ";
+            *line += name;
+            *line += if watcher.active() { "+" } else { "" };
+            *line += if watcher.pending() { "!" } else { "" };
+        }
+    }
+
+    fn line(&self, mut line: String) -> Outcome {
+        line.push('\n');
+        // In one piece, as `File` does it: other processes may write to the same pipe.
+        Ok((&self.0.out).write_all(line.as_bytes())?)
+    }
+}
+
+/// C's `%#x`, which writes zero without a prefix.
+struct CHex(i32);
+
+impl std::fmt::Display for CHex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            0 => f.write_str("0"),
+            bits => write!(f, "{bits:#x}"),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What tests that run real programs share: processes that cannot outlive a test or hang it, a Redis
+//! server, and the portforwarder example.
+
+pub(crate) mod forwarder;
+pub(crate) mod process;
+pub(crate) mod redis;
+
+use std::time::{Duration, Instant};
+
+/// What these tests return.
+pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// The bound of every wait that takes no time unless something is broken.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// Asks `condition` until it has an answer; an error names `what` was waited for.
+pub(crate) fn eventually<T>(
+    what: &str,
+    limit: Duration,
+    mut condition: impl FnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = condition()? {
+            return Ok(answer);
+        }
+        if start.elapsed() > limit {
+            return Err(format!("still waiting for {what} after {limit:?}").into());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Raises this process's limit of open files as far as it may.
+pub(crate) fn raise_fd_limit() -> Result {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    Ok(setrlimit(Resource::Nofile, raised)?)
+}

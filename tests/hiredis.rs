@@ -1,0 +1,263 @@
+//! A C client that we did not write on a loop of ours: hiredis, by its own libev adapter, talks to a real Redis, while
+//! Rust timers run on the same loop.
+
+#[allow(dead_code)] // each test takes from it what it needs
+mod common;
+
+use std::cell::{Cell, RefCell};
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Once;
+
+use common::redis::{self, Server};
+use common::{Result, SOON};
+use hiredis_client::{Client, Event};
+use hub::core::{Break, Loop};
+
+/// Where hiredis or Redis is not installed the tests say so and pass, except in CI.
+fn installed() -> bool {
+    if hiredis_client::INSTALLED {
+        return redis::installed();
+    }
+    let message = "hiredis not found: install Debian's packages `libhiredis-dev` and `pkg-config`";
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{message}");
+    // Once, and past the test harness, which would keep it to itself.
+    static SAY: Once = Once::new();
+    SAY.call_once(|| drop(writeln!(std::io::stderr(), "SKIPPED: {message}")));
+    false
+}
+
+/// A loop of ours with hiredis on it, and what hiredis has told so far.
+struct Session {
+    loop_: Loop,
+    client: Rc<Client>,
+    events: Rc<RefCell<Vec<Event>>>,
+    on_event: Rc<RefCell<Option<Box<dyn Fn(&Event)>>>>,
+}
+
+impl Session {
+    fn connect(address: SocketAddr) -> Result<Session> {
+        let loop_ = Loop::new((), false)?;
+        let events: Rc<RefCell<Vec<Event>>> = Rc::default();
+        let on_event: Rc<RefCell<Option<Box<dyn Fn(&Event)>>>> = Rc::default();
+        let report = {
+            let (events, on_event) = (events.clone(), on_event.clone());
+            move |event: Event| {
+                events.borrow_mut().push(event.clone());
+                if let Some(on_event) = &*on_event.borrow() {
+                    on_event(&event);
+                }
+            }
+        };
+        // SAFETY: the session holds the loop, and `drop` gives the client up first.
+        let client = unsafe {
+            Client::connect(
+                loop_.as_ptr()?,
+                &address.ip().to_string(),
+                address.port(),
+                report,
+            )
+        };
+        Ok(Session {
+            loop_,
+            client: Rc::new(client.ok_or("hiredis cannot begin to connect")?),
+            events,
+            on_event,
+        })
+    }
+
+    fn on_event(&self, f: impl Fn(&Event) + 'static) {
+        *self.on_event.borrow_mut() = Some(Box::new(f));
+    }
+
+    /// Runs the loop until nothing is left on it, neither of Rust's nor of hiredis'; returns what hiredis told.
+    fn run(&self) -> Result<Vec<Event>> {
+        let guard = self.loop_.timer(SOON.as_secs_f64(), 0.0)?.with_ref(false)?;
+        let too_late = Rc::new(Cell::new(false));
+        guard.start({
+            let (loop_, too_late) = (self.loop_.clone(), too_late.clone());
+            move || {
+                too_late.set(true);
+                Ok(loop_.break_(Break::All)?)
+            }
+        })?;
+        self.loop_.run()?;
+        guard.stop()?;
+        let events = self.events.take();
+        match too_late.get() {
+            true => Err(format!("no end after {SOON:?}; until then: {events:?}").into()),
+            false => Ok(events),
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // What the closure holds refers to the client, whose end must come before the loop's.
+        self.on_event.borrow_mut().take();
+    }
+}
+
+fn reply(text: impl Into<String>) -> Event {
+    Event::Reply(text.into())
+}
+
+#[test]
+fn set_and_get_while_our_timers_run() -> Result {
+    const ROUNDS: usize = 50;
+    if !installed() {
+        return Ok(());
+    }
+    let server = Server::start()?;
+    let session = Session::connect(server.address)?;
+
+    // Each tick of our timer sends a pair of commands, and no tick before their answers are there: so both sides
+    // of the loop take turns.
+    let timer = session.loop_.timer(0.0, 0.001)?;
+    let replies = Rc::new(Cell::new(0));
+    session.on_event({
+        let replies = replies.clone();
+        move |event| {
+            if matches!(event, Event::Reply(_)) {
+                replies.set(replies.get() + 1);
+            }
+        }
+    });
+    let rounds = Rc::new(Cell::new(0));
+    timer.start({
+        let (timer, client, rounds) = (timer.clone(), session.client.clone(), rounds.clone());
+        move || {
+            let round = rounds.get();
+            if replies.get() < 2 * round {
+                return Ok(());
+            }
+            if round == ROUNDS {
+                client.disconnect();
+                timer.stop()?;
+                return Ok(());
+            }
+            rounds.set(round + 1);
+            let key = format!("key:{round}");
+            client.set(&key, &format!("value of {key}"))?;
+            client.get(&key)?;
+            Ok(())
+        }
+    })?;
+    // hiredis' watchers and our timer are all that keeps the loop running.
+    let events = session.run()?;
+
+    assert_eq!(rounds.get(), ROUNDS);
+    let mut expected = vec![Event::Connected];
+    for round in 0..ROUNDS {
+        expected.push(reply("OK"));
+        expected.push(reply(format!("value of key:{round}")));
+    }
+    expected.push(Event::Disconnected(None));
+    assert_eq!(events, expected);
+    assert_eq!(session.loop_.activecnt()?, 0);
+
+    // What C has set, others see.
+    let mut other = server.client()?;
+    assert_eq!(
+        other.command(&[b"GET", b"key:7"])?,
+        redis::Reply::Bulk(Some(b"value of key:7".to_vec()))
+    );
+    Ok(())
+}
+
+#[test]
+fn a_thousand_commands_at_once() -> Result {
+    const PAIRS: usize = 500;
+    if !installed() {
+        return Ok(());
+    }
+    let server = Server::start()?;
+    let session = Session::connect(server.address)?;
+    for i in 0..PAIRS {
+        session.client.set(&format!("key:{i}"), &"x".repeat(i))?;
+        session.client.get(&format!("key:{i}"))?;
+    }
+    session.client.disconnect();
+    // A callback of gevent's kind, and an idle watcher: they do not get in each other's way.
+    let idle = session.loop_.idle()?;
+    let idles = Rc::new(Cell::new(0));
+    idle.start({
+        let idles = idles.clone();
+        move || idles.set(idles.get() + 1)
+    })?;
+    let called = Rc::new(Cell::new(false));
+    session.loop_.run_callback({
+        let called = called.clone();
+        move || called.set(true)
+    })?;
+    session.on_event(move |event| {
+        if matches!(event, Event::Disconnected(_)) {
+            drop(idle.stop());
+        }
+    });
+    let events = session.run()?;
+
+    let mut expected = vec![Event::Connected];
+    for i in 0..PAIRS {
+        expected.push(reply("OK"));
+        expected.push(reply("x".repeat(i)));
+    }
+    expected.push(Event::Disconnected(None));
+    assert_eq!(events, expected);
+    assert!(called.get());
+    assert!(idles.get() > 0);
+    Ok(())
+}
+
+#[test]
+fn a_server_that_goes_away_ends_the_run() -> Result {
+    if !installed() {
+        return Ok(());
+    }
+    let server = Server::start()?;
+    let session = Session::connect(server.address)?;
+    session.client.set("key", "value")?;
+    let server = RefCell::new(Some(server));
+    session.on_event({
+        let client = Rc::downgrade(&session.client);
+        move |event| {
+            if matches!(event, Event::Reply(_)) {
+                drop(server.take());
+                if let Some(client) = client.upgrade() {
+                    let _ = client.get("key");
+                }
+            }
+        }
+    });
+    let events = session.run()?;
+
+    assert_eq!(
+        events[..3],
+        [Event::Connected, reply("OK"), Event::NoReply],
+        "{events:?}"
+    );
+    assert!(
+        matches!(events[3..], [Event::Disconnected(Some(_))]),
+        "{events:?}"
+    );
+    assert_eq!(session.loop_.activecnt()?, 0);
+    assert!(session.client.set("key", "value").is_err());
+    Ok(())
+}
+
+#[test]
+fn nobody_listens() -> Result {
+    if !installed() {
+        return Ok(());
+    }
+    // A port that was free a moment ago.
+    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let session = Session::connect(address)?;
+    let events = session.run()?;
+    assert!(
+        matches!(events[..], [Event::ConnectFailed(_)]),
+        "{events:?}"
+    );
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! Compiles client.c against our libev and the system's hiredis; where there is none, absent.c.
+
+use std::env;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=client.c");
+    println!("cargo::rerun-if-changed=absent.c");
+    println!("cargo::rustc-check-cfg=cfg(hiredis)");
+    let mut c = cc::Build::new();
+    c.warnings_into_errors(true);
+    // cargo would be told to link hiredis before our library, which needs it: the other way round is right.
+    match pkg_config::Config::new()
+        .cargo_metadata(false)
+        .probe("hiredis")
+    {
+        Ok(hiredis) => {
+            // Our ev.h before any other.
+            c.include(env::var("DEP_EV_INCLUDE").expect("libev-sys sets it"))
+                .includes(hiredis.include_paths)
+                .file("client.c")
+                .compile("hiredis_client");
+            for folder in hiredis.link_paths {
+                println!("cargo::rustc-link-search=native={}", folder.display());
+            }
+            println!("cargo::rustc-link-lib=hiredis");
+            println!("cargo::rustc-cfg=hiredis");
+        }
+        Err(_) => {
+            c.file("absent.c").compile("hiredis_client");
+            // A file that is never there: so that hiredis is looked for again, it may have been installed.
+            println!("cargo::rerun-if-changed=absent");
+        }
+    }
+}

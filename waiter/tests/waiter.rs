@@ -1,0 +1,340 @@
+//! The counterpart of the tests of `Waiter` in gevent's test__hub, and of what its `_waiter.py`
+//! says about itself; with a hub that has no loop.
+
+use std::cell::RefCell;
+use std::fmt::Debug;
+use std::rc::Rc;
+
+use greenlet_core::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
+use waiter::{
+    ConcurrentObjectUseError, InvalidSwitchError, MultipleWaiter, NotInHubError, Resume, Source,
+    WaitHub, Waiter, park,
+};
+
+type Outcome = Result<(), Exception>;
+
+#[derive(Debug, thiserror::Error)]
+#[error("division by zero")]
+struct ZeroDivisionError;
+
+/// A hub that does what it is told, in a greenlet of its own.
+#[derive(Debug)]
+struct TestHub {
+    greenlet: RawGreenlet,
+    errors: RefCell<Vec<String>>,
+}
+
+impl WaitHub for TestHub {
+    fn greenlet(&self) -> &RawGreenlet {
+        &self.greenlet
+    }
+
+    fn before_switch(&self) -> Outcome {
+        if self.is_current() {
+            return Err(Exception::msg("the hub cannot wait"));
+        }
+        Ok(())
+    }
+
+    fn handle_error(&self, context: Option<&dyn Debug>, exception: Exception) {
+        let context = context.map_or("nobody".to_owned(), |context| format!("{context:?}"));
+        let kind = context.split(' ').next().unwrap_or_default();
+        self.errors.borrow_mut().push(format!("{kind}: {exception}"));
+    }
+}
+
+/// A hub that calls `work` and returns to the main greenlet each time it is switched to
+/// without work.
+fn hub_that(work: impl FnOnce() + 'static) -> Rc<TestHub> {
+    let main = getcurrent();
+    let greenlet = RawGreenlet::new(move |_| {
+        work();
+        loop {
+            main.switch(())?;
+        }
+    });
+    Rc::new(TestHub {
+        greenlet,
+        errors: RefCell::default(),
+    })
+}
+
+/// The hub, and a waiter in it which `work` is given.
+fn waiter_in_hub<T: 'static>(work: impl FnOnce(&Waiter<T>) + 'static) -> (Rc<TestHub>, Waiter<T>) {
+    let slot: Rc<RefCell<Option<Waiter<T>>>> = Rc::default();
+    let hub = hub_that({
+        let slot = slot.clone();
+        move || work(&slot.take().expect("stored before anybody waits"))
+    });
+    let waiter = Waiter::new(hub.clone());
+    slot.replace(Some(waiter.clone()));
+    (hub, waiter)
+}
+
+/// A greenlet of the hub's that runs `function`, and keeps what it returns.
+fn child<T: 'static>(
+    hub: &TestHub,
+    function: impl FnOnce() -> Result<T, Exception> + 'static,
+) -> (RawGreenlet, Rc<RefCell<Option<Result<T, Exception>>>>) {
+    let result = Rc::new(RefCell::new(None));
+    let kept = result.clone();
+    let greenlet = RawGreenlet::builder()
+        .parent(&hub.greenlet)
+        .build(move |_| {
+            kept.replace(Some(function()));
+            Ok(Value::None)
+        });
+    (greenlet, result)
+}
+
+#[test]
+fn test() -> Outcome {
+    let hub = hub_that(|| ());
+    let waiter = Waiter::new(hub.clone());
+    assert_eq!(format!("{waiter:?}"), "<Waiter greenlet=None>");
+    assert!(!waiter.ready() && !waiter.successful());
+    waiter.switch(25)?;
+    assert!(format!("{waiter:?}").starts_with("<Waiter greenlet=None value="));
+    assert!(waiter.ready() && waiter.successful() && waiter.exception().is_none());
+    assert_eq!((waiter.get()?, waiter.get()?), (25, 25));
+
+    let waiter = Waiter::<i32>::new(hub.clone());
+    waiter.throw(ZeroDivisionError)?;
+    let text = format!("{waiter:?}");
+    assert!(
+        text.starts_with("<Waiter greenlet=None exception=") && text.contains("ZeroDivisionError"),
+        "{text}"
+    );
+    assert!(waiter.ready() && !waiter.successful());
+    assert!(waiter.get().unwrap_err().is::<ZeroDivisionError>());
+    assert!(waiter.exception().unwrap().is::<ZeroDivisionError>());
+
+    let waiter = Waiter::<i32>::new(hub.clone());
+    let (greenlet, _) = child(&hub, {
+        let waiter = waiter.clone();
+        move || waiter.get()
+    });
+    greenlet.set_name("AName");
+    greenlet.switch(())?;
+    let text = format!("{waiter:?}");
+    assert!(
+        text.starts_with("<Waiter greenlet=") && text.contains("AName"),
+        "{text}"
+    );
+    greenlet.throw(GreenletExit)?;
+    assert!(greenlet.dead());
+    assert_eq!(format!("{waiter:?}"), "<Waiter greenlet=None>");
+    Ok(())
+}
+
+#[test]
+fn switch_wakes_the_getter_with_the_value_and_stores_nothing() -> Outcome {
+    let (_hub, waiter) = waiter_in_hub(|waiter| waiter.switch("value").expect("in the hub"));
+    assert_eq!(waiter.get()?, "value");
+    assert!(!waiter.ready());
+    Ok(())
+}
+
+#[test]
+fn throw_wakes_the_getter_with_the_exception_and_stores_nothing() {
+    let (_hub, waiter) = waiter_in_hub::<()>(|waiter| {
+        waiter.throw(ZeroDivisionError).expect("in the hub");
+    });
+    assert!(waiter.get().unwrap_err().is::<ZeroDivisionError>());
+    assert!(!waiter.ready());
+}
+
+#[test]
+fn a_later_value_replaces_the_stored_one_and_clear_forgets_it() -> Outcome {
+    let waiter = Waiter::new(hub_that(|| ()));
+    waiter.throw(ZeroDivisionError)?;
+    waiter.switch(1)?;
+    waiter.switch(2)?;
+    assert_eq!(waiter.get()?, 2);
+    waiter.clear();
+    assert!(!waiter.ready() && waiter.exception().is_none());
+    Ok(())
+}
+
+#[test]
+fn only_the_hub_may_wake_a_getter() -> Outcome {
+    let hub = hub_that(|| ());
+    let waiter = Waiter::new(hub.clone());
+    let (greenlet, result) = child(&hub, {
+        let waiter = waiter.clone();
+        move || waiter.get()
+    });
+    greenlet.switch(())?;
+    assert_eq!(waiter.switch(1), Err(NotInHubError { method: "switch" }));
+    assert_eq!(
+        waiter.throw(ZeroDivisionError),
+        Err(NotInHubError { method: "throw" })
+    );
+    assert!(!waiter.ready() && result.borrow().is_none());
+    greenlet.throw(GreenletExit)?;
+    Ok(())
+}
+
+#[test]
+fn a_second_getter_is_refused_and_the_first_is_left_alone() -> Outcome {
+    let hub = hub_that(|| ());
+    let waiter = Waiter::<i32>::new(hub.clone());
+    let getter = || {
+        let waiter = waiter.clone();
+        child(&hub, move || waiter.get())
+    };
+    let ((first, _), (second, result)) = (getter(), getter());
+    first.set_name("first");
+    first.switch(())?;
+    second.switch(())?;
+    let error = result.take().expect("it did not park").unwrap_err();
+    let error = error.downcast_ref::<ConcurrentObjectUseError>().unwrap();
+    assert!(error.user.contains("first"), "{error}");
+    assert!(format!("{waiter:?}").contains("first") && first.active());
+    first.throw(GreenletExit)?;
+    Ok(())
+}
+
+#[test]
+fn a_getter_woken_by_somebody_else_gets_invalid_switch_error() -> Outcome {
+    let hub = hub_that(|| ());
+    let waiter = Waiter::<i32>::new(hub.clone());
+    let (greenlet, result) = child(&hub, {
+        let waiter = waiter.clone();
+        move || waiter.get()
+    });
+    greenlet.switch(())?;
+    greenlet.switch(Value::new("from elsewhere"))?;
+    let error = result.take().expect("it was woken").unwrap_err();
+    assert!(error.is::<InvalidSwitchError>(), "{error:?}");
+    // What it was waiting for works on.
+    waiter.switch(1)?;
+    assert_eq!(waiter.get()?, 1);
+    Ok(())
+}
+
+#[test]
+fn an_error_that_comes_back_is_the_hubs() -> Outcome {
+    let slot: Rc<RefCell<Option<Waiter<i32>>>> = Rc::default();
+    let hub = hub_that({
+        let slot = slot.clone();
+        move || {
+            let waiter = slot.take().expect("stored below");
+            waiter.switch(1).expect("in the hub");
+        }
+    });
+    let waiter = Waiter::new(hub.clone());
+    slot.replace(Some(waiter.clone()));
+    // It fails once it is woken, and its parent is who woke it.
+    let greenlet = RawGreenlet::builder()
+        .parent(&hub.greenlet)
+        .build(move |_| {
+            waiter.get()?;
+            Err(ZeroDivisionError.into())
+        });
+    greenlet.switch(())?;
+    assert!(greenlet.dead());
+    assert_eq!(*hub.errors.borrow(), ["<resume: division by zero"]);
+    Ok(())
+}
+
+#[test]
+fn a_getter_that_is_unwound_leaves_the_waiter_free() -> Outcome {
+    let hub = hub_that(|| ());
+    let waiter = Waiter::<i32>::new(hub.clone());
+    let (greenlet, _) = child(&hub, {
+        let waiter = waiter.clone();
+        move || waiter.get()
+    });
+    greenlet.switch(())?;
+    assert!(greenlet.unwind());
+    assert_eq!(format!("{waiter:?}"), "<Waiter greenlet=None>");
+    waiter.switch(1)?;
+    assert_eq!(waiter.get()?, 1);
+    Ok(())
+}
+
+#[test]
+fn the_hub_cannot_get() {
+    let (_hub, waiter) = waiter_in_hub::<()>(|waiter| {
+        let error = waiter.get().unwrap_err();
+        assert_eq!(error.to_string(), "the hub cannot wait");
+        assert_eq!(format!("{waiter:?}"), "<Waiter greenlet=None>");
+        waiter.throw(ZeroDivisionError).expect("nobody waits");
+    });
+    assert!(waiter.hub().greenlet().switch(()).is_ok());
+    assert!(waiter.get().unwrap_err().is::<ZeroDivisionError>());
+}
+
+#[test]
+fn a_waiter_takes_what_its_source_ended_with() -> Outcome {
+    struct Ended(Result<i32, Exception>);
+    impl Source<i32> for Ended {
+        fn exception(&self) -> Option<Exception> {
+            self.0.as_ref().err().cloned()
+        }
+        fn value(&self) -> Option<i32> {
+            self.0.as_ref().ok().copied()
+        }
+    }
+    let waiter = Waiter::new(hub_that(|| ()));
+    waiter.call(&Ended(Ok(7)))?;
+    assert_eq!(waiter.get()?, 7);
+    waiter.call(&Ended(Err(ZeroDivisionError.into())))?;
+    assert!(waiter.get().unwrap_err().is::<ZeroDivisionError>());
+    Ok(())
+}
+
+#[test]
+fn a_multiple_waiter_loses_no_value_and_keeps_their_order() -> Outcome {
+    let slot: Rc<RefCell<Option<MultipleWaiter<i32>>>> = Rc::default();
+    let hub = hub_that({
+        let slot = slot.clone();
+        move || {
+            let waiter = slot.take().expect("stored below");
+            // The first wakes the getter, which comes back for more.
+            for value in 3..6 {
+                waiter.switch(value).expect("in the hub");
+            }
+        }
+    });
+    let waiter = MultipleWaiter::new(hub);
+    slot.replace(Some(waiter.clone()));
+    for value in 0..3 {
+        waiter.switch(value)?;
+    }
+    let got: Result<Vec<_>, _> = (0..6).map(|_| waiter.get()).collect();
+    assert_eq!(got?, [0, 1, 2, 3, 4, 5]);
+    Ok(())
+}
+
+#[test]
+fn a_resume_wakes_its_own_park_only() -> Outcome {
+    let hub = hub_that(|| ());
+    let resumes: Rc<RefCell<Vec<Resume>>> = Rc::default();
+    let (greenlet, result) = child(&hub, {
+        let (hub, resumes) = (hub.clone(), resumes.clone());
+        move || {
+            for _ in 0..2 {
+                let resume = Resume::new();
+                resumes.borrow_mut().push(resume.clone());
+                let got = park(&*hub)?;
+                resume.end();
+                assert!(resume.is_mine(&got));
+            }
+            Ok(())
+        }
+    });
+    greenlet.switch(())?;
+    let first = resumes.borrow()[0].clone();
+    assert!(first.is_parked() && first == first.clone());
+    first.switch()?;
+    // It is parked for the second time: the first right is used up.
+    first.switch()?;
+    first.throw(ZeroDivisionError)?;
+    assert!(!first.is_parked() && result.borrow().is_none());
+    let second = resumes.borrow()[1].clone();
+    assert!(second.is_parked() && second != first);
+    second.switch()?;
+    result.take().expect("it has ended")
+}
