@@ -1,6 +1,5 @@
 //! The beginning and the end of a greenlet's life on its stack.
 
-
 use crate::arch::{self, Word};
 use crate::core::{Core, Life, RawGreenlet};
 use crate::exception::{Exception, GreenletError};

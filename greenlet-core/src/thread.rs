@@ -57,7 +57,7 @@ thread_local! {
 }
 
 impl Thread {
-    /// The calling thread's state, if it has one yet.
+    /// The calling thread's state; null if it has none (yet, or any more).
     #[inline]
     pub(crate) fn peek() -> *const Thread {
         THREAD.get()
@@ -87,12 +87,11 @@ impl Thread {
         unsafe { RawGreenlet::from_core(current.expect("a thread has a current greenlet")) }
     }
 
-    /// Makes `next` the running greenlet; the one before is the one that left.
-    #[inline]
-    pub(crate) fn set_current(&self, next: &Core) -> *const Core {
-        let left = self.current.replace(next);
-        self.left.set(left);
-        left
+    /// Makes `next` the running greenlet and `current`, which was that, the one that left.
+    #[inline(always)]
+    pub(crate) fn set_current(&self, current: &Core, next: &Core) {
+        self.current.set(next);
+        self.left.set(current);
     }
 
     /// A handle of the greenlet that left last.

@@ -183,7 +183,7 @@ fn give_up(thread: &Thread) -> ! {
 #[inline(never)]
 pub(crate) fn unwind_dropped(greenlet: RawGreenlet) {
     let core = greenlet.core();
-    let here = ptr::eq(&raw const *core.thread, Thread::peek());
+    let here = ptr::eq(Thread::peek(), &*core.thread);
     if !here || core.thread.ending() || cfg!(panic = "abort") {
         // Nothing can run it any more. Its memory is never reused, so nothing dangles; but the
         // destructors on its stack do not run.

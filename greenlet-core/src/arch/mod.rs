@@ -19,11 +19,7 @@
 
 use std::mem::MaybeUninit;
 
-#[cfg(all(
-    unix,
-    target_arch = "aarch64",
-    not(feature = "context-switch")
-))]
+#[cfg(all(unix, target_arch = "aarch64", not(feature = "context-switch")))]
 mod aarch64;
 #[cfg(any(
     feature = "context-switch",
@@ -33,11 +29,7 @@ mod context;
 #[cfg(all(unix, target_arch = "x86_64", not(feature = "context-switch")))]
 mod x86_64;
 
-#[cfg(all(
-    unix,
-    target_arch = "aarch64",
-    not(feature = "context-switch")
-))]
+#[cfg(all(unix, target_arch = "aarch64", not(feature = "context-switch")))]
 pub(crate) use aarch64::{Suspended, jump, prepare};
 #[cfg(any(
     feature = "context-switch",
