@@ -127,20 +127,21 @@ pub(crate) fn transfer(target: &RawGreenlet, message: Message) -> Result<Value, 
     let at = Location::caller();
     let core = target.core();
     let thread = Thread::peek();
-    // SAFETY: a thread's state is not freed before its greenlets.
-    if ptr::eq(thread, &*core.thread)
-        && let thread = unsafe { &*thread }
-        && thread.attention.get() == 0
-        && let Some(to) = core.suspended.take()
-    {
-        // SAFETY: the running greenlet is never freed. What is in `suspended` continues an intact
-        // stack of the greenlet's thread, which is this one, and taking it out entitles to one
-        // jump.
-        return unsafe {
-            let current = &*thread.current();
-            current.parked_at.set(at);
-            leave(thread, current, core, to, message)
-        };
+    if ptr::eq(thread, &*core.thread) {
+        // SAFETY: it is the target's, and a thread's state is not freed before its greenlets.
+        let thread = unsafe { &*thread };
+        if thread.attention.get() == 0
+            && let Some(to) = core.suspended.take()
+        {
+            // SAFETY: the running greenlet is never freed. What is in `suspended` continues an
+            // intact stack of the greenlet's thread, which is this one, and taking it out
+            // entitles to one jump.
+            return unsafe {
+                let current = &*thread.current();
+                current.parked_at.set(at);
+                leave(thread, current, core, to, message)
+            };
+        }
     }
     transfer_with_care(target, message, at)
 }

@@ -173,7 +173,8 @@ fn give_up(thread: &Thread) -> ! {
         io::stderr(),
         "greenlet-core: {greenlet:?} swallows the unwinding of its stack: the stack is given up"
     );
-    std::mem::forget(greenlet.core().stack.take());
+    // A stack that is not given back is lost to the process, as it must be.
+    greenlet.core().stack.set(None);
     drop(greenlet);
     root::end(Message::Value(Value::None))
 }
