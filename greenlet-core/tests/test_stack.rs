@@ -26,7 +26,7 @@ fn test_stacks_are_reused_and_keep_their_size() -> Outcome {
     Ok(())
 }
 
-/// Touches about `kib` KiB of stack.
+/// Touches at least `kib` KiB of stack, without optimisation up to four times as much.
 #[inline(never)]
 fn touch(kib: usize) -> u8 {
     let frame = std::hint::black_box([1_u8; 1024]);
@@ -41,7 +41,7 @@ fn touch(kib: usize) -> u8 {
 fn test_stack_usage_is_the_high_water_mark() -> Outcome {
     let main = getcurrent();
     let g = RawGreenlet::builder()
-        .stack_size(StackSize::mib(1))
+        .stack_size(StackSize::mib(2))
         .build(move |_| {
             main.switch(())?;
             std::hint::black_box(touch(300));
@@ -53,7 +53,7 @@ fn test_stack_usage_is_the_high_water_mark() -> Outcome {
     assert!(before < 64 * 1024, "{before}");
     g.switch(())?;
     let after = g.stack_usage().expect("it has a stack");
-    assert!((300 * 1024..=1024 * 1024).contains(&after), "{after}");
+    assert!((300 * 1024..=2048 * 1024).contains(&after), "{after}");
     g.switch(())?;
     assert_eq!(g.stack_usage(), None);
     Ok(())
@@ -62,7 +62,7 @@ fn test_stack_usage_is_the_high_water_mark() -> Outcome {
 #[test]
 fn test_trimmed_stacks_lose_their_pages_and_work_again() -> Outcome {
     let main = getcurrent();
-    let size = StackSize::kib(512);
+    let size = StackSize::kib(1040);
     let g = RawGreenlet::builder().stack_size(size).build(|_| {
         std::hint::black_box(touch(200));
         Ok(Value::None)
@@ -79,7 +79,7 @@ fn test_trimmed_stacks_lose_their_pages_and_work_again() -> Outcome {
 
 #[test]
 fn test_deep_stacks_are_trimmed_in_the_long_run() -> Outcome {
-    let size = StackSize::kib(640);
+    let size = StackSize::kib(2080);
     let deep = RawGreenlet::builder().stack_size(size).build(|_| {
         std::hint::black_box(touch(400));
         Ok(Value::None)
