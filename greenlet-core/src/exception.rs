@@ -62,6 +62,22 @@ impl Exception {
         Exception(Arc::new(Inner { error, location }))
     }
 
+    /// Gives the exception away as a pointer, for one [`from_raw`](Self::from_raw).
+    #[inline]
+    pub(crate) fn into_raw(self) -> *mut () {
+        Arc::into_raw(self.0).cast_mut().cast()
+    }
+
+    /// Takes back what [`into_raw`](Self::into_raw) gave away.
+    ///
+    /// # Safety
+    /// The pointer came from there and is taken back once.
+    #[inline]
+    pub(crate) unsafe fn from_raw(raw: *mut ()) -> Self {
+        // SAFETY: the caller's.
+        Exception(unsafe { Arc::from_raw(raw.cast()) })
+    }
+
     /// An exception that is only a message, Python's `Exception("...")`.
     #[track_caller]
     pub fn msg(message: impl Into<String>) -> Self {

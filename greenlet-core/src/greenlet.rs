@@ -24,7 +24,7 @@ impl RawGreenlet {
     /// with it; [`StackError`](crate::StackError) when a new greenlet gets no stack, and
     /// [`GreenletError`] for a greenlet of another thread.
     #[track_caller]
-    #[inline]
+    #[inline(always)]
     pub fn switch(&self, value: impl Into<Value>) -> Result<Value, Exception> {
         switch::transfer(self, Message::Value(value.into()))
     }

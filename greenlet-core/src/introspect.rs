@@ -5,6 +5,7 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use crate::core::{Life, RawGreenlet};
+use crate::stack::usage;
 use crate::thread::Thread;
 
 /// Where a greenlet is in its life.
@@ -64,6 +65,18 @@ impl RawGreenlet {
             0 => None,
             _ => self.core().waiting_on.get(),
         }
+    }
+
+    /// How many bytes of its stack have ever been touched, in whole pages, counted from the top:
+    /// by this greenlet or by one that had the stack before. None if it has no stack of its own
+    /// (it has not begun, is dead, or is a main greenlet).
+    ///
+    /// It takes a system call: this is for tuning stack sizes, not for every switch.
+    pub fn stack_usage(&self) -> Option<usize> {
+        // SAFETY: the place is only written when the greenlet gets and loses its stack, and
+        // neither happens in here.
+        let stack = unsafe { &*self.core().stack.as_ptr() }.as_ref()?;
+        Some(usage::touched(stack))
     }
 
     /// What there is to say about it now.
@@ -185,4 +198,11 @@ pub fn greenlets() -> Vec<RawGreenlet> {
 /// ```
 pub fn live_greenlets() -> usize {
     Thread::with(|thread| thread.live.get())
+}
+
+/// Gives the memory of this thread's idle stacks back to the system. Stacks of greenlets that have
+/// ended are kept for reuse, at most 1024 of each size with their pages; this is for a thread that
+/// has just ended many greenlets and will not start as many soon.
+pub fn trim_stacks() {
+    Thread::with(|thread| thread.stacks.borrow_mut().trim());
 }

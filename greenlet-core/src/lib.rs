@@ -73,7 +73,7 @@ pub use self::core::RawGreenlet;
 pub use builder::Builder;
 pub use exception::{Exception, GreenletError, GreenletExit, Message, Panic};
 pub use greenlet::{getcurrent, getmain};
-pub use introspect::{Info, State, WaitingOn, greenlets, live_greenlets};
+pub use introspect::{Info, State, WaitingOn, greenlets, live_greenlets, trim_stacks};
 pub use stack::{DEFAULT_STACK_SIZE, ParseStackSizeError, StackError, StackSize};
 pub use trace::{Event, TraceFn, Tracer, gettrace, settrace};
 pub use value::Value;

@@ -4,6 +4,7 @@ use crate::arch::{self, Word};
 use crate::core::{Core, Life, RawGreenlet};
 use crate::exception::{Exception, GreenletError};
 use crate::sanitizer;
+use crate::stack::overflow;
 use crate::switch::{self, Message, Next, Target};
 use crate::thread::Thread;
 use crate::unwind::{self, Caught};
@@ -16,6 +17,9 @@ pub(crate) fn start(core: &Core) -> Result<(), Exception> {
     let made_at = core.parked_at.get();
     if thread.ending() {
         return Err(Exception::at(GreenletError::ThreadEnding, made_at));
+    }
+    if !thread.watched.replace(true) {
+        overflow::prepare_thread();
     }
     let stack = thread.stacks.borrow_mut().take(core.stack_size);
     let stack = stack.map_err(|error| Exception::at(error, made_at))?;

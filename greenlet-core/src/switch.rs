@@ -5,11 +5,12 @@
 //! else is in functions marked cold: beginning and ending greenlets (`root.rs`), dead targets,
 //! tracing, unwinding.
 
+use std::any::Any;
 use std::mem;
 use std::panic::Location;
 use std::ptr;
 
-use crate::arch::{self, Suspended, Words};
+use crate::arch::{self, Suspended, Word, Words};
 use crate::core::{Core, Life, RawGreenlet};
 use crate::exception::{Exception, GreenletError, GreenletExit};
 use crate::root;
@@ -27,12 +28,32 @@ pub(crate) enum Message {
     Unwind,
 }
 
+const _: () = assert!(size_of::<Box<dyn Any>>() == size_of::<[Word; 2]>());
+
 impl Message {
-    /// The message as it travels. Whoever gets the words owns the message.
+    /// The message as it travels: which kind it is, and what it holds. Whoever gets the words
+    /// owns the message.
+    ///
+    /// Spelled out rather than transmuted whole, which would go through memory and wait for it.
     #[inline(always)]
     fn into_words(self) -> Words {
-        // SAFETY: a `Words` may hold any bytes, and the sizes are equal or this does not compile.
-        unsafe { mem::transmute::<Message, Words>(self) }
+        const NOTHING: Word = Word::uninit();
+        let kind = |kind: usize| Word::new(ptr::without_provenance_mut(kind));
+        match self {
+            Message::Value(Value::None) => [kind(0), NOTHING, NOTHING],
+            Message::Value(Value::Token(token)) => {
+                let halves = [token as usize, (u128::from(token) >> usize::BITS) as usize];
+                let [low, high] = halves.map(|half| Word::new(ptr::without_provenance_mut(half)));
+                [kind(1), low, high]
+            }
+            Message::Value(Value::Any(any)) => {
+                // SAFETY: of the same size, and two words may hold any bytes.
+                let [data, meta] = unsafe { mem::transmute::<Box<dyn Any>, [Word; 2]>(any) };
+                [kind(2), data, meta]
+            }
+            Message::Throw(exception) => [kind(3), Word::new(exception.into_raw()), NOTHING],
+            Message::Unwind => [kind(4), NOTHING, NOTHING],
+        }
     }
 
     /// Reads a message off its words.
@@ -40,26 +61,86 @@ impl Message {
     /// # Safety
     /// They came from [`into_words`](Self::into_words) and are read once.
     #[inline(always)]
-    pub(crate) unsafe fn from_words(words: Words) -> Message {
+    pub(crate) unsafe fn from_words([kind, a, b]: Words) -> Message {
+        // SAFETY: `into_words` sets the first always, and the others as each kind needs them.
+        unsafe {
+            match kind.assume_init().addr() {
+                0 => Message::Value(Value::None),
+                1 => {
+                    let [low, high] = [a, b].map(|half| half.assume_init().addr() as u128);
+                    Message::Value(Value::Token((low | high << usize::BITS) as u64))
+                }
+                2 => Message::Value(Value::Any(mem::transmute::<[Word; 2], Box<dyn Any>>([
+                    a, b,
+                ]))),
+                3 => Message::Throw(Exception::from_raw(a.assume_init())),
+                _ => Message::Unwind,
+            }
+        }
+    }
+
+    /// Turns what arrived into what the current greenlet's switch returns.
+    fn receive(self, thread: &Thread) -> Result<Value, Exception> {
+        match self {
+            Message::Value(value) => Ok(value),
+            Message::Throw(exception) => Err(exception),
+            Message::Unwind => unwind::raise(thread),
+        }
+    }
+}
+
+/// [`Message::receive`] straight from the words.
+///
+/// # Safety
+/// As for [`Message::from_words`].
+#[inline(always)]
+unsafe fn receive(thread: &Thread, words: Words) -> Result<Value, Exception> {
+    #[inline(never)]
+    unsafe fn receive_other(
+        thread: &Thread,
+        kind: Word,
+        a: Word,
+        b: Word,
+    ) -> Result<Value, Exception> {
         // SAFETY: the caller's.
-        unsafe { mem::transmute::<Words, Message>(words) }
+        unsafe { Message::from_words([kind, a, b]) }.receive(thread)
+    }
+    let [kind, a, b] = words;
+    // SAFETY: as in `from_words`.
+    unsafe {
+        match kind.assume_init().addr() {
+            0 => Ok(Value::None),
+            #[cfg(target_pointer_width = "64")]
+            1 => Ok(Value::Token(a.assume_init().addr() as u64)),
+            _ => receive_other(thread, kind, a, b),
+        }
     }
 }
 
 /// Switches from the current greenlet to `target`.
+///
+/// Inlined wherever it is used: after a switch, the processor mispredicts the return from every
+/// frame that was entered before it.
 #[track_caller]
-#[inline]
+#[inline(always)]
 pub(crate) fn transfer(target: &RawGreenlet, message: Message) -> Result<Value, Exception> {
     let at = Location::caller();
     let core = target.core();
-    let thread = &*core.thread;
-    if ptr::eq(thread, Thread::peek()) && thread.attention.get() == 0 {
-        if let Some(to) = core.suspended.take() {
-            // SAFETY: the running greenlet is never freed.
-            unsafe { (*thread.current()).parked_at.set(at) };
-            // SAFETY: what is in `suspended` continues an intact stack of the greenlet's
-            // thread, which is this one; taking it out entitles to one jump.
-            return receive(thread, unsafe { leave(thread, core, to, message) });
+    let thread = Thread::peek();
+    if ptr::eq(thread, &*core.thread) {
+        // SAFETY: it is the target's, and a thread's state is not freed before its greenlets.
+        let thread = unsafe { &*thread };
+        if thread.attention.get() == 0
+            && let Some(to) = core.suspended.take()
+        {
+            // SAFETY: the running greenlet is never freed. What is in `suspended` continues an
+            // intact stack of the greenlet's thread, which is this one, and taking it out
+            // entitles to one jump.
+            return unsafe {
+                let current = &*thread.current();
+                current.parked_at.set(at);
+                leave(thread, current, core, to, message)
+            };
         }
     }
     transfer_with_care(target, message, at)
@@ -82,42 +163,39 @@ fn transfer_with_care(
         }
         thread.current_greenlet().core().parked_at.set(at);
         match resolve(target, message) {
-            Next::Jump(to, message) => receive(thread, to.go(thread, message)),
-            Next::Stay(message) => receive(thread, message),
+            Next::Jump(to, message) => to.go(thread, message),
+            Next::Stay(message) => message.receive(thread),
             Next::Failed(_, exception) => Err(exception),
         }
     })
 }
 
-/// Turns what arrived into what the current greenlet's switch returns.
-#[inline(always)]
-fn receive(thread: &Thread, message: Message) -> Result<Value, Exception> {
-    match message {
-        Message::Value(value) => Ok(value),
-        Message::Throw(exception) => Err(exception),
-        Message::Unwind => unwind::raise(thread),
-    }
-}
-
-/// Jumps to `target` and returns with the message of whoever comes back.
+/// Jumps to `target` and returns with what whoever comes back brings.
 ///
 /// # Safety
-/// `to` was taken out of `target`'s `suspended`, and `thread` is its thread and this one.
+/// `current` runs on `thread`, which is this one and `target`'s; `to` was taken out of `target`'s
+/// `suspended`.
 #[inline(always)]
-unsafe fn leave(thread: &Thread, target: &Core, to: Suspended, message: Message) -> Message {
-    let left = thread.set_current(target);
+unsafe fn leave(
+    thread: &Thread,
+    current: &Core,
+    target: &Core,
+    to: Suspended,
+    message: Message,
+) -> Result<Value, Exception> {
+    thread.set_current(current, target);
     let fiber = sanitizer::leave(target);
     // SAFETY: the greenlet that ran until now is not freed before somebody arrives; the rest is
     // the caller's, and a message is what everybody sends.
-    let message = unsafe {
-        let words = arch::jump(to, &(*left).suspended, message.into_words());
-        Message::from_words(words)
-    };
+    let words = unsafe { arch::jump(to, &current.suspended, message.into_words()) };
     fiber.arrive();
-    if thread.attention.get() == 0 {
-        message
-    } else {
-        arrive(thread, message)
+    // SAFETY: the words of a message, read once, in one of the branches.
+    unsafe {
+        if thread.attention.get() == 0 {
+            receive(thread, words)
+        } else {
+            arrive(thread, Message::from_words(words)).receive(thread)
+        }
     }
 }
 
@@ -138,12 +216,15 @@ impl Target {
         })
     }
 
-    /// Jumps there and returns with the message of whoever comes back.
-    pub(crate) fn go(self, thread: &Thread, message: Message) -> Message {
+    /// Jumps there and returns with what whoever comes back brings.
+    pub(crate) fn go(self, thread: &Thread, message: Message) -> Result<Value, Exception> {
         let core = self.greenlet.into_running();
         // SAFETY: what runs is not freed, and it runs from here on. `of` took the place to
         // continue, from a greenlet of this thread: others' are refused before.
-        unsafe { leave(thread, core.as_ref(), self.suspended, message) }
+        unsafe {
+            let current = &*thread.current();
+            leave(thread, current, core.as_ref(), self.suspended, message)
+        }
     }
 
     /// Jumps there from a dead greenlet.
@@ -155,7 +236,7 @@ impl Target {
         // SAFETY: as in `go`.
         unsafe {
             let core = core.as_ref();
-            thread.set_current(core);
+            thread.set_current(&*thread.current(), core);
             thread.attend(Attention::ENDED);
             sanitizer::leave_for_good(core);
             arch::jump(self.suspended, &thread.nowhere, message.into_words());

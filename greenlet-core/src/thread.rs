@@ -1,6 +1,8 @@
 //! What one thread knows of its greenlets.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::ops::Range;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
@@ -8,7 +10,7 @@ use std::rc::Rc;
 use crate::arch::Suspended;
 use crate::core::{Core, Life, RawGreenlet};
 use crate::list::List;
-use crate::stack::{Pool, StackSize};
+use crate::stack::{Pool, Stack, StackSize, overflow};
 use crate::trace::Tracer;
 use crate::unwind::{self, Unwinding};
 
@@ -41,6 +43,8 @@ pub(crate) struct Thread {
     /// The greenlets being unwound, the innermost last.
     pub(crate) unwinding: RefCell<Vec<Unwinding>>,
     pub(crate) tracer: RefCell<Option<Rc<Tracer>>>,
+    /// Whether overflows on this thread are reported.
+    pub(crate) watched: Cell<bool>,
     /// Started and not dead, without the main greenlet.
     pub(crate) live: Cell<usize>,
     next_ticket: Cell<u64>,
@@ -57,7 +61,7 @@ thread_local! {
 }
 
 impl Thread {
-    /// The calling thread's state, if it has one yet.
+    /// The calling thread's state; null if it has none (yet, or any more).
     #[inline]
     pub(crate) fn peek() -> *const Thread {
         THREAD.get()
@@ -87,12 +91,11 @@ impl Thread {
         unsafe { RawGreenlet::from_core(current.expect("a thread has a current greenlet")) }
     }
 
-    /// Makes `next` the running greenlet; the one before is the one that left.
-    #[inline]
-    pub(crate) fn set_current(&self, next: &Core) -> *const Core {
-        let left = self.current.replace(next);
-        self.left.set(left);
-        left
+    /// Makes `next` the running greenlet and `current`, which was that, the one that left.
+    #[inline(always)]
+    pub(crate) fn set_current(&self, current: &Core, next: &Core) {
+        self.current.set(next);
+        self.left.set(current);
     }
 
     /// A handle of the greenlet that left last.
@@ -138,6 +141,47 @@ impl Thread {
         self.ending.get()
     }
 
+    /// The guard page of the greenlet that runs on the calling thread, if it has one. For the
+    /// signal handler: takes no lock and allocates nothing.
+    pub(crate) fn running_guard() -> Option<Range<usize>> {
+        // SAFETY: as in `with`, but nothing is made.
+        let thread = unsafe { THREAD.get().as_ref() }?;
+        // SAFETY: the running greenlet is not freed, and its stack's place is only written while
+        // it does not run.
+        let stack = unsafe { (*thread.current().as_ref()?.stack.as_ptr()).as_ref() }?;
+        Some(overflow::guard_below(stack.low().addr().get()))
+    }
+
+    /// Writes what is to be said of the running greenlet's overflow. For the signal handler.
+    pub(crate) fn describe_overflow(to: &mut dyn fmt::Write) -> fmt::Result {
+        // SAFETY: as in `running_guard`.
+        let core = unsafe {
+            THREAD
+                .get()
+                .as_ref()
+                .and_then(|thread| thread.current().as_ref())
+        };
+        let Some(core) = core else { return Ok(()) };
+        write!(to, "\ngreenlet-core: greenlet #{}", core.id)?;
+        if let Ok(extra) = core.extra.try_borrow()
+            && let Some(name) = extra.as_ref().and_then(|extra| extra.name.as_deref())
+        {
+            write!(to, " {name:?}")?;
+        }
+        // SAFETY: as in `running_guard`.
+        let size = unsafe { &*core.stack.as_ptr() }
+            .as_ref()
+            .map_or(0, Stack::size);
+        write!(
+            to,
+            " has overflowed its stack of {size} bytes (made, or parked last, at {})\n\
+             To get a larger one: RawGreenlet::builder().stack_size(..), StackSize::set_default, \
+             or GREENLET_STACK_SIZE={}K in the environment\n",
+            core.parked_at.get(),
+            size / 512,
+        )
+    }
+
     /// The thread's main greenlet; none after the thread's end.
     pub(crate) fn main(&self) -> Option<RawGreenlet> {
         self.main.borrow().clone()
@@ -155,6 +199,7 @@ fn create() -> *const Thread {
         stacks: RefCell::new(Pool::new()),
         unwinding: RefCell::default(),
         tracer: RefCell::default(),
+        watched: Cell::new(false),
         live: Cell::new(0),
         next_ticket: Cell::new(0),
         next_id: Cell::new(0),

@@ -179,7 +179,8 @@ fn give_up(thread: &Thread) -> ! {
         io::stderr(),
         "greenlet-core: {greenlet:?} swallows the unwinding of its stack: the stack is given up"
     );
-    std::mem::forget(greenlet.core().stack.take());
+    // A stack that is not given back is lost to the process, as it must be.
+    greenlet.core().stack.set(None);
     drop(greenlet);
     root::end(Message::Value(Value::None))
 }
@@ -189,7 +190,7 @@ fn give_up(thread: &Thread) -> ! {
 #[inline(never)]
 pub(crate) fn unwind_dropped(greenlet: RawGreenlet) {
     let core = greenlet.core();
-    let here = ptr::eq(&raw const *core.thread, Thread::peek());
+    let here = ptr::eq(Thread::peek(), &*core.thread);
     if !here || core.thread.ending() || cfg!(panic = "abort") {
         // Nothing can run it any more. Its memory is never reused, so nothing dangles; but the
         // destructors on its stack do not run.

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::StackError;
 
@@ -11,8 +11,16 @@ use super::StackError;
 #[cfg(target_os = "linux")]
 const MADV_GUARD_INSTALL: libc::c_int = 102;
 
-/// Whether the kernel has refused `MADV_GUARD_INSTALL` once; it will go on doing so.
-static REFUSED: AtomicBool = AtomicBool::new(cfg!(not(target_os = "linux")));
+/// For tests: `mprotect` here makes greenlets do without `MADV_GUARD_INSTALL`.
+#[cfg(target_os = "linux")]
+const VARIABLE: &str = "GREENLET_GUARD";
+
+/// How guards are made: found out at the first one.
+static KIND: AtomicU8 = AtomicU8::new(UNKNOWN);
+const UNKNOWN: u8 = 0;
+#[cfg(target_os = "linux")]
+const MADVISE: u8 = 1;
+const MPROTECT: u8 = 2;
 
 /// Makes every access to the page at `low` fault.
 ///
@@ -20,19 +28,55 @@ static REFUSED: AtomicBool = AtomicBool::new(cfg!(not(target_os = "linux")));
 /// `low` is page-aligned, `len` a whole number of pages, all inside one private anonymous
 /// mapping of ours that nobody reads or writes there.
 pub(super) unsafe fn install(low: NonNull<u8>, len: usize) -> Result<(), StackError> {
-    #[cfg(target_os = "linux")]
-    if !REFUSED.load(Ordering::Relaxed) {
-        // SAFETY: the range is ours and unused, says the caller.
-        if unsafe { libc::madvise(low.as_ptr().cast(), len, MADV_GUARD_INSTALL) } == 0 {
-            return Ok(());
+    // SAFETY: the caller's.
+    unsafe {
+        match KIND.load(Ordering::Relaxed) {
+            UNKNOWN => install_first(low, len),
+            #[cfg(target_os = "linux")]
+            MADVISE => madvise(low, len).map_err(|source| StackError::Guard { source }),
+            _ => mprotect(low, len),
         }
-        let source = io::Error::last_os_error();
-        if source.raw_os_error() != Some(libc::EINVAL) {
-            return Err(StackError::Guard { source });
-        }
-        REFUSED.store(true, Ordering::Relaxed);
     }
-    // SAFETY: as above.
+}
+
+/// Finds out what the kernel can do.
+///
+/// # Safety
+/// As for [`install`].
+#[cold]
+unsafe fn install_first(low: NonNull<u8>, len: usize) -> Result<(), StackError> {
+    #[cfg(target_os = "linux")]
+    if std::env::var_os(VARIABLE).is_none_or(|kind| kind != "mprotect") {
+        // SAFETY: the caller's.
+        match unsafe { madvise(low, len) } {
+            Ok(()) => {
+                KIND.store(MADVISE, Ordering::Relaxed);
+                return Ok(());
+            }
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
+            Err(source) => return Err(StackError::Guard { source }),
+        }
+    }
+    KIND.store(MPROTECT, Ordering::Relaxed);
+    // SAFETY: the caller's.
+    unsafe { mprotect(low, len) }
+}
+
+/// # Safety
+/// As for [`install`].
+#[cfg(target_os = "linux")]
+unsafe fn madvise(low: NonNull<u8>, len: usize) -> io::Result<()> {
+    // SAFETY: the range is ours and unused, says the caller.
+    match unsafe { libc::madvise(low.as_ptr().cast(), len, MADV_GUARD_INSTALL) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// # Safety
+/// As for [`install`].
+unsafe fn mprotect(low: NonNull<u8>, len: usize) -> Result<(), StackError> {
+    // SAFETY: the range is ours and unused, says the caller.
     match unsafe { libc::mprotect(low.as_ptr().cast(), len, libc::PROT_NONE) } {
         0 => Ok(()),
         _ => Err(StackError::Guard {

@@ -1,11 +1,14 @@
 //! Stacks: slabs of address space, a guard page under each stack, a pool to reuse them.
 
 mod guard;
+pub(crate) mod overflow;
 mod pool;
 mod size;
 mod slab;
 #[cfg(feature = "asan")]
 mod thread_stack;
+pub(crate) mod usage;
+mod valgrind;
 
 pub(crate) use pool::{Pool, Stack};
 pub use size::{DEFAULT_STACK_SIZE, ParseStackSizeError, StackSize};
@@ -29,8 +32,9 @@ pub enum StackError {
     /// The guard page could not be protected. On a kernel before 6.13 every guard takes two
     /// memory mappings, and `vm.max_map_count` bounds those.
     #[error(
-        "cannot guard a greenlet stack ({source}); on kernels without MADV_GUARD_INSTALL \
-         vm.max_map_count limits the number of guarded stacks"
+        "cannot guard a greenlet stack ({source}): without MADV_GUARD_INSTALL (Linux 6.13) every \
+         guard takes two memory mappings, and vm.max_map_count limits those; raise it with \
+         `sysctl vm.max_map_count=...`"
     )]
     Guard {
         /// What the kernel said.

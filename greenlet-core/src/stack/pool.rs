@@ -1,16 +1,28 @@
 //! The pool of one thread: stacks by size, the last one given back is the first to be reused,
 //! because its pages are warm.
+//!
+//! What idle stacks may keep in memory is bounded: [`WARM`] of them per size are kept as they
+//! are, of others all pages go back to the system at once. Of those kept, every so often one that
+//! comes back is [trimmed](Stack::trim) to its topmost pages, so that a single deep recursion
+//! does not stay in memory for ever.
 
 use std::io;
 use std::ptr::NonNull;
 
 use super::slab::Slab;
-use super::{StackError, StackSize, guard, page_size};
+use super::{StackError, StackSize, guard, page_size, valgrind};
 
 /// The smallest slab holds this many stacks, and each further one twice as many as the last,
 const FIRST_SLAB: usize = 16;
 /// up to this many: few mappings for a million stacks, little waste for a dozen.
 const LARGEST_SLAB: usize = 1024;
+
+/// So many idle stacks of each size keep their pages.
+const WARM: usize = 1024;
+/// One in so many stacks that come back is trimmed,
+const TRIM_EVERY: usize = 64;
+/// to so many bytes below its top.
+const TRIM_TO: usize = 32 * 1024;
 
 /// The stack of one greenlet, on loan from the pool. Must go back by [`Pool::give_back`]; a
 /// stack that is dropped instead is lost to the process, which is what becomes of one that
@@ -24,6 +36,7 @@ pub(crate) struct Stack {
 
 impl Stack {
     /// The high end, where the first frame goes.
+    #[inline]
     pub(crate) fn top(&self) -> NonNull<u8> {
         // SAFETY: `size` bytes upwards from `low` belong to this stack, so the end is in bounds
         // or one past them.
@@ -31,14 +44,26 @@ impl Stack {
     }
 
     /// The low end: the lowest byte that can be used.
-    #[cfg(feature = "asan")]
+    #[inline]
     pub(crate) fn low(&self) -> NonNull<u8> {
         self.low
     }
 
     /// How many bytes can be used.
+    #[inline]
     pub(crate) fn size(&self) -> usize {
         self.size
+    }
+
+    /// Gives the pages back to the system, except for the topmost `keep` bytes. They read as
+    /// zero when they are touched next.
+    fn trim(&mut self, keep: usize) {
+        let len = self.size.saturating_sub(keep);
+        if len > 0 {
+            // SAFETY: nobody runs on this stack, so nobody misses what is on it. Failing means
+            // that the memory stays.
+            unsafe { libc::madvise(self.low.as_ptr().cast(), len, libc::MADV_DONTNEED) };
+        }
     }
 }
 
@@ -54,8 +79,13 @@ struct Class {
     /// Slots of the last slab that were handed out already, of so many.
     carved: usize,
     slots: usize,
-    free: Vec<Stack>,
+    /// Idle, with pages. The last one came back last.
+    warm: Vec<Stack>,
+    /// Idle, without.
+    cold: Vec<Stack>,
     on_loan: usize,
+    until_trim: usize,
+    valgrind: Vec<valgrind::Id>,
 }
 
 impl Pool {
@@ -91,8 +121,15 @@ impl Pool {
             .iter_mut()
             .find(|class| class.size == stack.size);
         let class = class.expect("a stack comes back to the pool it came from");
-        class.on_loan -= 1;
-        class.free.push(stack);
+        class.give_back(stack);
+    }
+
+    /// Gives the pages of all idle stacks back to the system.
+    pub(crate) fn trim(&mut self) {
+        for class in &mut self.classes {
+            class.warm.iter_mut().for_each(|stack| stack.trim(0));
+            class.cold.append(&mut class.warm);
+        }
     }
 }
 
@@ -103,18 +140,36 @@ impl Class {
             slabs: Vec::new(),
             carved: 0,
             slots: 0,
-            free: Vec::new(),
+            warm: Vec::new(),
+            cold: Vec::new(),
             on_loan: 0,
+            until_trim: TRIM_EVERY,
+            valgrind: Vec::new(),
         }
     }
 
     fn take(&mut self) -> Result<Stack, StackError> {
-        let stack = match self.free.pop() {
+        let stack = match self.warm.pop().or_else(|| self.cold.pop()) {
             Some(stack) => stack,
             None => self.carve()?,
         };
         self.on_loan += 1;
         Ok(stack)
+    }
+
+    fn give_back(&mut self, mut stack: Stack) {
+        self.on_loan -= 1;
+        if self.warm.len() >= WARM {
+            stack.trim(0);
+            self.cold.push(stack);
+            return;
+        }
+        self.until_trim -= 1;
+        if self.until_trim == 0 {
+            self.until_trim = TRIM_EVERY;
+            stack.trim(TRIM_TO);
+        }
+        self.warm.push(stack);
     }
 
     /// Cuts a new stack from the last slab, or from a new one.
@@ -132,11 +187,16 @@ impl Class {
         // SAFETY: the slot is fresh: nobody uses its lowest page, inside our own mapping.
         unsafe { guard::install(low, guard)? };
         self.carved += 1;
-        Ok(Stack {
+        let stack = Stack {
             // SAFETY: the slot is one page larger than the stack.
             low: unsafe { low.add(guard) },
             size: self.size,
-        })
+        };
+        if valgrind::ON {
+            self.valgrind
+                .push(valgrind::register(stack.low(), stack.top()));
+        }
+        Ok(stack)
     }
 }
 
@@ -147,6 +207,7 @@ impl Drop for Pool {
                 // Somebody's frames are still there, and may be referred to: leave them be.
                 continue;
             }
+            class.valgrind.drain(..).for_each(valgrind::deregister);
             for slab in class.slabs.drain(..) {
                 // SAFETY: no stack is on loan, and the pool, which alone could lend one, ends.
                 unsafe { slab.unmap() };

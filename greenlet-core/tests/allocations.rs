@@ -1,0 +1,80 @@
+//! A round trip between greenlets allocates nothing, whatever the runtime sends.
+//!
+//! A binary of its own, because it replaces the global allocator.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use greenlet_core::{Exception, RawGreenlet, Value, getcurrent};
+
+/// Counts the allocations of each thread.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is passed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+fn allocations(f: impl FnOnce() -> Result<(), Exception>) -> Result<usize, Exception> {
+    let before = ALLOCATIONS.get();
+    f()?;
+    Ok(ALLOCATIONS.get() - before)
+}
+
+#[test]
+fn test_a_round_trip_allocates_nothing() -> Result<(), Exception> {
+    let main = getcurrent();
+    // As a hub does it: a token there, nothing back; handles are cloned on the way.
+    let g = RawGreenlet::new(move |_| {
+        loop {
+            let me = getcurrent();
+            let ticket = me.new_ticket(None);
+            main.switch(())?;
+            assert_eq!(me.ticket(), ticket);
+            me.void_ticket();
+        }
+    });
+    g.switch(())?;
+    let switches = allocations(|| {
+        for _ in 0..1000 {
+            g.clone().switch(Value::Token(g.ticket()))?;
+        }
+        Ok(())
+    })?;
+    assert_eq!(switches, 0);
+    let boxed = allocations(|| g.switch(Value::new(1)).map(drop))?;
+    assert_eq!(boxed, 1, "the counter counts");
+    Ok(())
+}
+
+#[test]
+fn test_a_pooled_greenlet_allocates_twice() -> Result<(), Exception> {
+    let one = || RawGreenlet::new(|_| Ok(Value::None)).switch(()).map(drop);
+    let big = || {
+        let captured = [1_u8; 100];
+        RawGreenlet::new(move |_| Ok(Value::Token(captured[0].into())))
+            .switch(())
+            .map(drop)
+    };
+    one()?;
+    // The greenlet, and its function if that captures anything.
+    assert_eq!(allocations(one)?, 1);
+    assert_eq!(allocations(big)?, 2);
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! Panics and forced unwinding; greenlet's nearest counterpart is test_cpp.py.
+
+mod common;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use common::{Counted, Outcome, SomeError};
+use greenlet_core::unwind::{Caught, catch};
+use greenlet_core::{
+    Exception, GreenletExit, Panic, RawGreenlet, Value, getcurrent, live_greenlets,
+};
+
+#[test]
+fn test_a_destructor_cannot_park_while_its_greenlet_is_unwound() -> Outcome {
+    struct Parks(RawGreenlet, Rc<RefCell<Option<Exception>>>);
+    impl Drop for Parks {
+        fn drop(&mut self) {
+            *self.1.borrow_mut() = self.0.switch(()).err();
+        }
+    }
+    let told = Rc::new(RefCell::new(None));
+    let (main, t) = (getcurrent(), told.clone());
+    let g = RawGreenlet::new(move |_| {
+        let _parks = Parks(main.clone(), t);
+        main.switch(())
+    });
+    g.switch(())?;
+    drop(g);
+    assert!(told.borrow().as_ref().unwrap().is::<GreenletExit>());
+    Ok(())
+}
+
+#[test]
+fn test_swallowed_unwinding_is_raised_again_and_then_the_stack_is_given_up() -> Outcome {
+    let drops = Rc::new(Cell::new(0));
+    let swallowed = Rc::new(Cell::new(0));
+    for times in 1..=2 {
+        let (main, d, s) = (getcurrent(), Counted(drops.clone()), swallowed.clone());
+        let g = RawGreenlet::new(move |_| {
+            let _d = d;
+            for _ in 0..times {
+                let switch = std::panic::AssertUnwindSafe(|| main.switch(()));
+                if std::panic::catch_unwind(switch).is_err() {
+                    s.set(s.get() + 1);
+                }
+            }
+            main.switch(())
+        });
+        g.switch(())?;
+        drop(g);
+    }
+    assert_eq!(swallowed.get(), 3);
+    // The second one was given up: its destructor never runs.
+    assert_eq!(drops.get(), 1);
+    Ok(())
+}
+
+#[test]
+fn test_panic_arrives_with_message_and_payload() {
+    let g = RawGreenlet::new(|_| std::panic::panic_any(42_u8));
+    let e = g.switch(()).unwrap_err();
+    let payload = e.downcast_ref::<Panic>().and_then(Panic::take_payload);
+    assert_eq!(*payload.unwrap().downcast::<u8>().unwrap(), 42);
+    let g = RawGreenlet::new(|_| panic!("with a {}", "message"));
+    let e = g.switch(()).unwrap_err();
+    assert_eq!(e.to_string(), "panicked: with a message");
+}
+
+#[test]
+fn test_panic_goes_to_the_parent_and_can_be_resumed_there() -> Outcome {
+    let middle = RawGreenlet::new(|_| {
+        let inner = RawGreenlet::new(|_| panic!("deep down"));
+        match inner.switch(()) {
+            Err(e) if e.is::<Panic>() => {
+                let payload = e.downcast_ref::<Panic>().and_then(Panic::take_payload);
+                std::panic::resume_unwind(payload.expect("first to ask"))
+            }
+            other => other,
+        }
+    });
+    let e = middle.switch(()).unwrap_err();
+    assert_eq!(e.downcast_ref::<Panic>().unwrap().message(), "deep down");
+    Ok(())
+}
+
+#[test]
+fn test_switch_in_a_destructor_during_a_panic() -> Outcome {
+    // An ordinary panic may park on its way: others run meanwhile, and it goes on afterwards.
+    struct Parks(RawGreenlet);
+    impl Drop for Parks {
+        fn drop(&mut self) {
+            let _ = self.0.switch(Value::Token(1));
+        }
+    }
+    let main = getcurrent();
+    let g = RawGreenlet::new(move |_| {
+        let _parks = Parks(main);
+        panic!("interrupted")
+    });
+    assert!(matches!(g.switch(())?, Value::Token(1)));
+    let other = RawGreenlet::new(|_| panic!("another one meanwhile"));
+    assert_eq!(
+        other.switch(()).unwrap_err().to_string(),
+        "panicked: another one meanwhile"
+    );
+    assert_eq!(
+        g.switch(()).unwrap_err().to_string(),
+        "panicked: interrupted"
+    );
+    Ok(())
+}
+
+#[test]
+fn test_catch_tells_a_forced_unwinding_from_a_panic() -> Outcome {
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let (main, s) = (getcurrent(), seen.clone());
+    let g = RawGreenlet::new(move |_| match catch(|| main.switch(())) {
+        Ok(result) => result,
+        Err(Caught::Panic(_)) => Ok(Value::None),
+        Err(Caught::Forced(unwind)) => {
+            s.borrow_mut().push("cleaning up");
+            unwind.resume()
+        }
+    });
+    g.switch(())?;
+    drop(g);
+    assert_eq!(
+        (&*seen.borrow(), live_greenlets()),
+        (&vec!["cleaning up"], 0)
+    );
+    Ok(())
+}
+
+#[test]
+fn test_caught_payload_may_end_on_another_thread() -> Outcome {
+    // The payload of a forced unwinding is `Send` like any other, so it must not touch its
+    // greenlet when it is dropped.
+    let sent = Rc::new(Cell::new(None));
+    let (main, s) = (getcurrent(), sent.clone());
+    let g = RawGreenlet::new(move |_| {
+        let switch = std::panic::AssertUnwindSafe(|| main.switch(()));
+        s.set(std::panic::catch_unwind(switch).err());
+        main.switch(())
+    });
+    g.switch(())?;
+    drop(g);
+    let payload = sent.take().expect("the greenlet caught it");
+    std::thread::spawn(move || drop(payload))
+        .join()
+        .expect("nothing happens");
+    assert_eq!(live_greenlets(), 0);
+    Ok(())
+}
+
+#[test]
+fn test_ending_normally_after_swallowing_is_fine() -> Outcome {
+    let drops = Rc::new(Cell::new(0));
+    let (main, d) = (getcurrent(), Counted(drops.clone()));
+    let g = RawGreenlet::new(move |_| {
+        let _d = d;
+        let switch = std::panic::AssertUnwindSafe(|| main.switch(()));
+        let _ = std::panic::catch_unwind(switch);
+        Err(SomeError.into())
+    });
+    g.switch(())?;
+    drop(g);
+    assert_eq!((drops.get(), live_greenlets()), (1, 0));
+    // And the thread's greenlets work as before.
+    let g = RawGreenlet::new(|_| Ok(Value::Token(3)));
+    assert!(matches!(g.switch(())?, Value::Token(3)));
+    Ok(())
+}
+
+#[test]
+fn test_unwinding_nests() -> Outcome {
+    // A destructor on a stack that is being unwound drops another parked greenlet.
+    let drops = Rc::new(Cell::new(0));
+    let mut chain = common::parked(&drops)?;
+    for _ in 0..20 {
+        let (main, inner, d) = (getcurrent(), chain, Counted(drops.clone()));
+        chain = RawGreenlet::new(move |_| {
+            let _held = (inner, d);
+            main.switch(())
+        });
+        chain.switch(())?;
+    }
+    drop(chain);
+    assert_eq!((drops.get(), live_greenlets()), (21, 0));
+    Ok(())
+}
+
+#[test]
+fn test_reparenting_in_a_destructor_does_not_lead_astray() -> Outcome {
+    // The unwinding ends at the one who dropped the handle, whatever the parent is by then.
+    struct Reparents(RawGreenlet);
+    impl Drop for Reparents {
+        fn drop(&mut self) {
+            let _ = getcurrent().set_parent(&self.0);
+        }
+    }
+    let main = getcurrent();
+    let other = RawGreenlet::new(|_| panic!("must not run"));
+    let (m, o) = (main.clone(), other.clone());
+    let g = RawGreenlet::new(move |_| {
+        let _reparents = Reparents(o);
+        m.switch(())
+    });
+    g.switch(())?;
+    drop(g);
+    assert_eq!(getcurrent(), main);
+    assert!(!other.started());
+    Ok(())
+}
