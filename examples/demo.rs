@@ -31,7 +31,7 @@ struct Plan {
 
 const FULL: Plan = Plan {
     clients: 10_000,
-    requests_each: 30,
+    requests_each: 20,
 };
 const QUICK: Plan = Plan {
     clients: 1_000,

@@ -35,13 +35,12 @@ pub mod timeout;
 pub use greenlet_core::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
 pub use hub;
 pub use hub::{
-    Link, Linkable, Seconds, SignalHandler, get_hub, idle, iwait, kill, mask_kill, signal, sleep,
-    spawn_raw, wait,
+    Link, Linkable, Seconds, SignalHandler, get_hub, idle, iwait, mask_kill, signal, sleep, wait,
 };
 
 pub use greenlet::{
-    AnyGreenlet, Greenlet, JoinAll, Kill, joinall, joinall_with, killall, killall_with, spawn,
-    spawn_later,
+    AnyGreenlet, Greenlet, JoinAll, Kill, Killable, joinall, joinall_with, kill, killall,
+    killall_with, spawn, spawn_later, spawn_raw,
 };
 pub use outcome::{Outcome, Plain};
 pub use scope::{Scope, ScopeCancelled, ScopedGreenlet, scope};

@@ -28,19 +28,22 @@ fn installed() -> bool {
     false
 }
 
+/// What a test does when hiredis tells something.
+type OnEvent = Rc<RefCell<Option<Box<dyn Fn(&Event)>>>>;
+
 /// A loop of ours with hiredis on it, and what hiredis has told so far.
 struct Session {
     loop_: Loop,
     client: Rc<Client>,
     events: Rc<RefCell<Vec<Event>>>,
-    on_event: Rc<RefCell<Option<Box<dyn Fn(&Event)>>>>,
+    on_event: OnEvent,
 }
 
 impl Session {
     fn connect(address: SocketAddr) -> Result<Session> {
         let loop_ = Loop::new((), false)?;
         let events: Rc<RefCell<Vec<Event>>> = Rc::default();
-        let on_event: Rc<RefCell<Option<Box<dyn Fn(&Event)>>>> = Rc::default();
+        let on_event: OnEvent = Rc::default();
         let report = {
             let (events, on_event) = (events.clone(), on_event.clone());
             move |event: Event| {

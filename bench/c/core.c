@@ -1,4 +1,4 @@
-/* The C side of `core`: plain libev, doing what src/core.rs does with hub::core. Each function sets up, does the
+/* The C side of `core`: libev, doing what src/core.rs does with hub::core. Each function sets up, does the
  * work `n` times and returns the seconds that took; a negative number is a failure. */
 #include <ev.h>
 
@@ -23,10 +23,62 @@ now (void)
   return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
+/* What gevent and hub::core put into each loop: a prepare watcher that runs a queue of callbacks, here as small as it
+ * can be. It costs every iteration a look at the clock. */
+typedef struct callback { struct callback *next; void (*run) (void *); void *argument; } callback;
+typedef struct { ev_prepare prepare; callback *first, **end; } queue;
+static queue the_queue;
+
+static void
+run_queue (struct ev_loop *loop, ev_prepare *w, int revents)
+{
+  queue *q = (queue *)w;
+  (void)revents;
+  while (q->first)
+    {
+      callback *c = q->first;
+      if (!(q->first = c->next))
+        q->end = &q->first;
+      ev_unref (loop);
+      c->run (c->argument);
+      free (c);
+    }
+  ev_now_update (loop);
+}
+
+static int
+run_callback (struct ev_loop *loop, void (*run) (void *), void *argument)
+{
+  callback *c = malloc (sizeof *c);
+  if (!c)
+    return -1;
+  c->run = run;
+  c->argument = argument;
+  c->next = NULL;
+  *the_queue.end = c;
+  the_queue.end = &c->next;
+  ev_ref (loop);
+  return 0;
+}
+
 static struct ev_loop *
 new_loop (void)
 {
-  return ev_loop_new (EVBACKEND_EPOLL | EVFLAG_NOENV | EVFLAG_FORKCHECK);
+  struct ev_loop *loop = ev_loop_new (EVBACKEND_EPOLL | EVFLAG_NOENV | EVFLAG_FORKCHECK);
+  the_queue.first = NULL;
+  the_queue.end = &the_queue.first;
+  ev_prepare_init (&the_queue.prepare, run_queue);
+  ev_prepare_start (loop, &the_queue.prepare);
+  ev_unref (loop);
+  return loop;
+}
+
+static void
+destroy_loop (struct ev_loop *loop)
+{
+  ev_ref (loop);
+  ev_prepare_stop (loop, &the_queue.prepare);
+  ev_loop_destroy (loop);
 }
 
 static long fired;
@@ -46,7 +98,7 @@ core_timer_start_stop (long n)
       ev_timer_stop (loop, &timer);
     }
   double seconds = now () - start;
-  ev_loop_destroy (loop);
+  destroy_loop (loop);
   return seconds;
 }
 
@@ -71,7 +123,7 @@ io_start_stop (long n, int told)
         ev_run (loop, EVRUN_NOWAIT);
     }
   double seconds = now () - start;
-  ev_loop_destroy (loop);
+  destroy_loop (loop);
   close (ends[0]);
   close (ends[1]);
   return seconds;
@@ -80,65 +132,23 @@ io_start_stop (long n, int told)
 double core_io_start_stop (long n) { return io_start_stop (n, 0); }
 double core_io_start_stop_told (long n) { return io_start_stop (n, 1); }
 
-/* gevent's queue of callbacks, as small as it can be: a list that a prepare watcher runs. */
-typedef struct callback { struct callback *next; void (*run) (void *); void *argument; } callback;
-typedef struct { ev_prepare prepare; callback *first, **end; } queue;
-
-static void
-run_queue (struct ev_loop *loop, ev_prepare *w, int revents)
-{
-  queue *q = (queue *)w;
-  (void)revents;
-  while (q->first)
-    {
-      callback *c = q->first;
-      if (!(q->first = c->next))
-        q->end = &q->first;
-      ev_unref (loop);
-      c->run (c->argument);
-      free (c);
-    }
-  ev_now_update (loop);
-}
-
-static int
-enqueue (struct ev_loop *loop, queue *q, void (*run) (void *), void *argument)
-{
-  callback *c = malloc (sizeof *c);
-  if (!c)
-    return -1;
-  c->run = run;
-  c->argument = argument;
-  c->next = NULL;
-  *q->end = c;
-  q->end = &c->next;
-  ev_ref (loop);
-  return 0;
-}
-
 static void count (void *counter) { ++*(long *)counter; }
 
 double
 core_callback_batch (long n, long batch)
 {
   struct ev_loop *loop = new_loop ();
-  queue q = { .first = NULL, .end = &q.first };
   long counter = 0;
-  ev_prepare_init (&q.prepare, run_queue);
-  ev_prepare_start (loop, &q.prepare);
-  ev_unref (loop);
   double start = now ();
   for (long i = 0; i < n; i += batch)
     {
       for (long j = 0; j < batch; ++j)
-        if (enqueue (loop, &q, count, &counter))
+        if (run_callback (loop, count, &counter))
           return -1.;
       ev_run (loop, EVRUN_NOWAIT);
     }
   double seconds = now () - start;
-  ev_ref (loop);
-  ev_prepare_stop (loop, &q.prepare);
-  ev_loop_destroy (loop);
+  destroy_loop (loop);
   return counter >= n ? seconds : -1.;
 }
 
@@ -162,7 +172,7 @@ many_timers (long n, const double *delays, int measured_fire)
   double started = now ();
   ev_run (loop, 0);
   double done = now ();
-  ev_loop_destroy (loop);
+  destroy_loop (loop);
   free (timers);
   return fired < n ? -1. : measured_fire ? done - started : started - start;
 }
@@ -199,7 +209,7 @@ core_ready_pipes (long n, long pipes)
       close (ends[i][0]);
       close (ends[i][1]);
     }
-  ev_loop_destroy (loop);
+  destroy_loop (loop);
   free (ios);
   free (ends);
   return fired == n * pipes ? seconds : -1.;

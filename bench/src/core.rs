@@ -111,7 +111,7 @@ const CASES: [Case; 8] = [
 const MILLION: i64 = 1_000_000;
 const PIPES: i64 = 1_000;
 
-/// `core [ROUNDS]`
+/// `core [ROUNDS [PART OF A NAME]]`
 pub(crate) fn run(options: &[String]) -> Result {
     let rounds: usize = match options.first() {
         Some(rounds) => rounds.parse()?,
@@ -122,7 +122,8 @@ pub(crate) fn run(options: &[String]) -> Result {
         "{:28} {:>12} {:>12} {:>8}  {:>7}",
         "", "C", "ours", "ratio", "target"
     );
-    for case in &CASES {
+    let wanted = options.get(1).map_or("", String::as_str);
+    for case in CASES.iter().filter(|case| case.name.contains(wanted)) {
         let (mut in_c, mut ours) = (Vec::new(), Vec::new());
         for round in 0..rounds {
             // Who is first changes, too.

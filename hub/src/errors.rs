@@ -104,7 +104,8 @@ impl Hub {
             back.stop();
         }
         if let Err(exception) = thrown {
-            self.print_exception(Some(self), &exception);
+            // Thrown into the hub while it waited here: `HubDestroyed`, say.
+            self.handle_error(Some(self), exception);
         }
     }
 

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use greenlet_core::Exception;
@@ -96,6 +97,14 @@ impl Link {
     }
 }
 
+impl Link {
+    /// Whether this wakes a greenlet: at most once, however often it is called.
+    #[inline]
+    pub fn is_resume(&self) -> bool {
+        matches!(self.0, Kind::Resume(_))
+    }
+}
+
 impl From<Resume> for Link {
     /// Wakes a parked greenlet; allocates nothing.
     fn from(resume: Resume) -> Link {
@@ -114,6 +123,15 @@ impl PartialEq for Link {
 }
 
 impl Eq for Link {}
+
+impl Hash for Link {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match &self.0 {
+            Kind::Resume(resume) => resume.greenlet().address().hash(state),
+            Kind::Call(callback) => Rc::as_ptr(callback).cast::<()>().hash(state),
+        }
+    }
+}
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -151,6 +169,18 @@ impl Links {
         let removed = links.remove(index);
         drop(links);
         removed.is_some()
+    }
+
+    /// Moves all links of `others` to the end of these.
+    pub fn append(&self, others: &Links) {
+        self.0.borrow_mut().append(&mut others.0.borrow_mut());
+    }
+
+    /// Moves all links of `others` before these.
+    pub fn prepend(&self, others: &Links) {
+        let (mut own, mut others) = (self.0.borrow_mut(), others.0.borrow_mut());
+        others.append(&mut own);
+        std::mem::swap(&mut *own, &mut *others);
     }
 
     /// Removes all links.

@@ -1,16 +1,15 @@
 //! The hub of this thread. Source: gevent's `_hub_local.py`.
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use greenlet_core::getcurrent;
 use parking_lot::Mutex;
 
-use crate::core::Loop;
+use crate::core::{Error, Loop, LoopDestroyed};
 use crate::exceptions::HubError;
 use crate::hub::Hub;
-
-struct Local(RefCell<State>);
 
 #[derive(Default)]
 struct State {
@@ -19,17 +18,35 @@ struct State {
     kept_loop: Option<Loop>,
 }
 
+/// Destroys the thread's hub when the thread ends.
+struct End;
+
 thread_local! {
-    static LOCAL: Local = Local(RefCell::default());
+    /// Without a destructor of its own, so that it can be used in [`End`]'s: greenlets end there,
+    /// and their destructors may ask for the hub.
+    static STATE: ManuallyDrop<RefCell<State>> = const {
+        ManuallyDrop::new(RefCell::new(State {
+            hub: None,
+            kept_loop: None,
+        }))
+    };
+
+    static END: End = {
+        // The greenlets' own thread-local must be older, so that it outlives this: at the
+        // thread's end the hub is switched to once more.
+        let _ = getcurrent();
+        End
+    };
 }
 
-impl Drop for Local {
+impl Drop for End {
     fn drop(&mut self) {
-        let state = self.0.take();
-        if let Some(hub) = state.hub {
+        if let Some(hub) = get_hub_if_exists() {
             // The thread ends, and its loop with it.
             let _ = hub.destroy(true);
         }
+        let state = STATE.with(|state| state.take());
+        drop(state);
     }
 }
 
@@ -54,12 +71,11 @@ pub fn try_get_hub() -> Result<Hub, HubError> {
     if let Some(hub) = get_hub_if_exists() {
         return Ok(hub);
     }
-    // The greenlets' own thread-local must be older than the hub's, so that it outlives it.
-    let main = getcurrent();
-    let hub = Hub::new(
-        main,
-        LOCAL.with(|local| local.0.borrow_mut().kept_loop.take()),
-    )?;
+    // A thread that has ended has no hub any more, and gets no new one.
+    END.try_with(|_| ())
+        .map_err(|_| Error::from(LoopDestroyed))?;
+    let kept_loop = STATE.with(|state| state.borrow_mut().kept_loop.take());
+    let hub = Hub::new(getcurrent(), kept_loop)?;
     set_hub(Some(hub.clone()));
     let hook = NEW_HUB.lock().clone();
     if let Some(hook) = hook {
@@ -85,17 +101,19 @@ pub fn set_new_hub_hook(hook: Option<NewHubHook>) {
 /// The hub of this thread if there is one already.
 #[inline]
 pub fn get_hub_if_exists() -> Option<Hub> {
-    LOCAL.try_with(|local| local.0.borrow().hub.clone()).ok()?
+    STATE.with(|state| state.borrow().hub.clone())
 }
 
 /// Makes `hub` the hub of this thread, or leaves the thread without one.
 pub fn set_hub(hub: Option<Hub>) {
-    let old = LOCAL.try_with(|local| std::mem::replace(&mut local.0.borrow_mut().hub, hub));
+    // There is something to end; in a thread that has ended, it is too late for that.
+    let _ = END.try_with(|_| ());
+    let old = STATE.with(|state| std::mem::replace(&mut state.borrow_mut().hub, hub));
     drop(old);
 }
 
 /// The loop that the next hub of this thread will run, if one was kept.
 pub(crate) fn set_loop(kept: Option<Loop>) {
-    let old = LOCAL.try_with(|local| std::mem::replace(&mut local.0.borrow_mut().kept_loop, kept));
+    let old = STATE.with(|state| std::mem::replace(&mut state.borrow_mut().kept_loop, kept));
     drop(old);
 }

@@ -38,6 +38,8 @@ impl Hub {
     pub fn wait_timeout(&self, watcher: &Watcher, seconds: f64) -> Result<bool, Exception> {
         let resume = Resume::on(watcher.type_name(), watcher.address());
         let timer = self.timer(seconds)?;
+        // What comes in the same iteration has come in time.
+        timer.set_priority(-1)?;
         self.loop_().update_now()?;
         // The same right to wake goes to both: whoever comes first uses it up.
         timer.start_resume(resume.clone())?;

@@ -471,8 +471,15 @@ fn without_a_handler_an_error_ends_the_run() -> TestResult {
     loop_
         .timer(0.0, 0.0)?
         .start(|| Err::<(), _>(Exception::new(Deliberate)))?;
-    let later = loop_.timer(0.001, 0.0)?;
-    later.start(trace.adds("later"))?;
+    // Called when an iteration has nothing else to do, and so not in that of the timer.
+    let later = loop_.idle()?;
+    later.start({
+        let (later, add) = (later.clone(), trace.adds("later"));
+        move || {
+            add();
+            later.stop().unwrap();
+        }
+    })?;
     assert!(loop_.run()?);
     assert_eq!(trace.take(), [""; 0]);
     run(&loop_)?;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::rc::Rc;
 
-use greenlet_core::{Exception, RawGreenlet, Value, getcurrent};
+use greenlet_core::{Exception, RawGreenlet, Value};
 use hub::core::Notify;
 use hub::{Link, Linkable};
 
@@ -60,7 +60,7 @@ impl AnyGreenlet {
 
     /// Whether it can never run again.
     pub fn dead(&self) -> bool {
-        self.raw.dead() || (self.ready() && self.raw != getcurrent())
+        self.raw.dead()
     }
 
     /// Whether it ended well; a `GreenletExit` counts as that.

@@ -338,7 +338,8 @@ fn run<T: 'static, R: Outcome<Value = T>>(
     function: impl FnOnce() -> R,
 ) -> Result<Value, Exception> {
     shared.base.life.set(Life::Running);
-    drop(shared.base.start_timer.take());
+    // Somebody may have switched here before the greenlet's turn: it has none any more.
+    shared.base.cancel_start(&getcurrent());
     match catch(function) {
         Ok(outcome) => finish(shared, outcome.into_result()),
         Err(Caught::Panic(exception)) => finish(shared, Err(exception)),

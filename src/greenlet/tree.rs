@@ -42,7 +42,7 @@ impl SpawnTreeLocals {
     }
 
     /// Those of a greenlet's tree, which begins with it if it is in none yet.
-    pub(super) fn of(greenlet: &RawGreenlet) -> SpawnTreeLocals {
+    pub fn of(greenlet: &RawGreenlet) -> SpawnTreeLocals {
         if let Some(tree) = greenlet.local::<SpawnTreeLocals>() {
             return SpawnTreeLocals::clone(&tree);
         }
@@ -89,11 +89,17 @@ pub(super) fn call_spawn_callbacks(greenlet: impl FnOnce() -> AnyGreenlet) {
 }
 
 impl AnyGreenlet {
-    /// Calls `callback` with each greenlet of this thread that is started from now on.
+    /// Calls `callback` with each greenlet of this thread that is started from now on. One that
+    /// was added before is not added again.
     ///
     /// Source: gevent's `Greenlet.add_spawn_callback`.
     pub fn add_spawn_callback(callback: Rc<dyn Fn(&AnyGreenlet)>) {
-        SPAWN_CALLBACKS.with(|callbacks| callbacks.borrow_mut().push(callback));
+        SPAWN_CALLBACKS.with(|callbacks| {
+            let mut callbacks = callbacks.borrow_mut();
+            if !callbacks.iter().any(|other| Rc::ptr_eq(other, &callback)) {
+                callbacks.push(callback);
+            }
+        });
     }
 
     /// Takes a callback away that [`add_spawn_callback`](AnyGreenlet::add_spawn_callback) added.

@@ -58,8 +58,8 @@ const BACKENDS: [LoopFlags; 5] = [
     LoopFlags::IOURING,
 ];
 
-/// Scenarios on which libev aborts by an assertion, where it is compiled with them, as debug builds are. There both
-/// halves must end so, after equal traces. `LIBEV_SYS_ASSERTIONS=0` has them run to their end.
+/// Scenarios on which libev aborts by an assertion if it is compiled with them, which `LIBEV_SYS_ASSERTIONS=1` does.
+/// Then both halves must end so, after equal traces.
 const ASSERTED_AGAINST: &[&str] = &[
     // A watcher whose descriptor is not open: libev handles it, and thinks it worth an assertion.
     "ios::closed_before_the_first_wait",

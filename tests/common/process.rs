@@ -46,6 +46,10 @@ impl Process {
         })
     }
 
+    pub(crate) fn stdout(&self) -> &Output {
+        &self.stdout
+    }
+
     pub(crate) fn stderr(&self) -> &Output {
         &self.stderr
     }

@@ -111,9 +111,8 @@ impl Client {
         let host = CString::new(host).ok()?;
         let report: *mut Box<Report> = Box::into_raw(Box::new(Box::new(report)));
         // SAFETY: the loop is the caller's promise; `report` lives until `drop`, which ends all calls.
-        let raw = unsafe {
-            hiredis_client_new(loop_, host.as_ptr(), port.into(), tell, report.cast())
-        };
+        let raw =
+            unsafe { hiredis_client_new(loop_, host.as_ptr(), port.into(), tell, report.cast()) };
         let client = Client { raw, report };
         (!raw.is_null()).then_some(client)
     }
@@ -170,12 +169,7 @@ fn accepted(result: c_int) -> Result<(), NotSent> {
 
 /// # Safety
 /// Only for client.c, with what `connect` gave it; `text` is null or has `length` bytes.
-unsafe extern "C" fn tell(
-    context: *mut c_void,
-    what: c_int,
-    text: *const c_char,
-    length: usize,
-) {
+unsafe extern "C" fn tell(context: *mut c_void, what: c_int, text: *const c_char, length: usize) {
     // SAFETY: the caller's.
     let (report, text) = unsafe {
         let report = &*context.cast::<Box<Report>>();

@@ -1,0 +1,390 @@
+//! Holds this library against gevent: every scenario in the folder `gevent_parity` is written twice, as a Python
+//! script and as its port to Rust, and the port must print what the script printed under gevent. See README.md there.
+//!
+//! Each port runs in a process of its own, on its main thread: so it has the default loop, as the script has, and
+//! one that crashes or hangs fails alone.
+
+#[allow(dead_code)] // each test takes from it what it needs
+mod common;
+mod gevent_parity {
+    pub(crate) mod blocking_switch_out;
+    pub(crate) mod callback_batch;
+    pub(crate) mod callback_errors;
+    pub(crate) mod callback_states;
+    pub(crate) mod callbacks_timers_spawn;
+    mod common;
+    pub(crate) mod error_handle;
+    pub(crate) mod error_reports;
+    pub(crate) mod greenlet_exit;
+    pub(crate) mod greenlet_get;
+    pub(crate) mod greenlet_get_raises;
+    pub(crate) mod greenlet_join_each_other;
+    pub(crate) mod greenlet_join_many;
+    pub(crate) mod greenlet_join_order;
+    pub(crate) mod greenlet_join_timeout;
+    pub(crate) mod greenlet_kill_exception;
+    pub(crate) mod greenlet_kill_finished;
+    pub(crate) mod greenlet_kill_ignored;
+    pub(crate) mod greenlet_kill_interrupted;
+    pub(crate) mod greenlet_kill_joining;
+    pub(crate) mod greenlet_kill_order;
+    pub(crate) mod greenlet_kill_self;
+    pub(crate) mod greenlet_kill_stale;
+    pub(crate) mod greenlet_kill_twice;
+    pub(crate) mod greenlet_kill_unstarted;
+    pub(crate) mod greenlet_kill_woken;
+    pub(crate) mod greenlet_link_blocks;
+    pub(crate) mod greenlet_link_error;
+    pub(crate) mod greenlet_link_kinds;
+    pub(crate) mod greenlet_link_late;
+    pub(crate) mod greenlet_link_order;
+    pub(crate) mod greenlet_link_other;
+    pub(crate) mod greenlet_link_unlink;
+    pub(crate) mod greenlet_names;
+    pub(crate) mod greenlet_phases;
+    pub(crate) mod greenlet_phases_failed;
+    pub(crate) mod greenlet_run_self;
+    pub(crate) mod greenlet_spawn_callbacks;
+    pub(crate) mod greenlet_spawn_order;
+    pub(crate) mod greenlet_spawn_tree;
+    pub(crate) mod greenlet_spawn_tree_locals;
+    pub(crate) mod greenlet_start_later;
+    pub(crate) mod greenlet_switch_by_hand;
+    pub(crate) mod greenlet_throw;
+    pub(crate) mod hub_callbacks_spawn;
+    pub(crate) mod hub_cancel_wait;
+    pub(crate) mod hub_cancel_waits_close;
+    pub(crate) mod hub_destroy;
+    pub(crate) mod hub_join;
+    pub(crate) mod hub_join_not_main;
+    pub(crate) mod hub_switch;
+    pub(crate) mod hub_switch_out;
+    pub(crate) mod hub_wait;
+    pub(crate) mod hub_wait_on_watcher;
+    pub(crate) mod idle_order;
+    pub(crate) mod invalid_switch;
+    pub(crate) mod io_and_callbacks;
+    pub(crate) mod io_timeout;
+    pub(crate) mod io_wait;
+    pub(crate) mod iwait_count_timeout;
+    pub(crate) mod iwait_early_exit;
+    pub(crate) mod iwait_killed;
+    pub(crate) mod iwait_order;
+    pub(crate) mod joinall_count_timeout;
+    pub(crate) mod joinall_order;
+    pub(crate) mod joinall_raise_error;
+    pub(crate) mod kill_function;
+    pub(crate) mod kill_raw;
+    pub(crate) mod killall_nonblocking;
+    pub(crate) mod killall_order;
+    pub(crate) mod killall_timeout;
+    pub(crate) mod loop_exit;
+    pub(crate) mod loop_exit_after_work;
+    pub(crate) mod loop_iteration;
+    pub(crate) mod loop_priorities;
+    pub(crate) mod loop_threadsafe;
+    pub(crate) mod loop_timer_stops_timer;
+    pub(crate) mod negative_times;
+    pub(crate) mod raw_blocks;
+    pub(crate) mod raw_parent;
+    pub(crate) mod raw_switch;
+    pub(crate) mod raw_throw;
+    pub(crate) mod signal_handler;
+    pub(crate) mod sleep0_interleaving;
+    pub(crate) mod sleep_negative;
+    pub(crate) mod sleep_wakes_in_order;
+    pub(crate) mod spawn_many_order;
+    pub(crate) mod spawn_raw;
+    pub(crate) mod spawn_raw_tree;
+    pub(crate) mod system_errors_everywhere;
+    pub(crate) mod system_exit;
+    pub(crate) mod system_exit_twice;
+    pub(crate) mod timeout_exception;
+    pub(crate) mod timeout_joining;
+    pub(crate) mod timeout_nesting;
+    pub(crate) mod timeout_none;
+    pub(crate) mod timeout_ref_priority;
+    pub(crate) mod timeout_same_iteration;
+    pub(crate) mod timeout_silent;
+    pub(crate) mod timeout_states;
+    pub(crate) mod timeout_two_greenlets;
+    pub(crate) mod timeout_uncaught;
+    pub(crate) mod timeout_with_timeout;
+    pub(crate) mod timeout_zero;
+    pub(crate) mod waiter_after_get;
+    pub(crate) mod waiter_before_get;
+    pub(crate) mod waiter_getter_fails;
+    pub(crate) mod waiter_killed_getter;
+    pub(crate) mod waiter_link;
+    pub(crate) mod waiter_multiple;
+    pub(crate) mod waiter_not_in_hub;
+    pub(crate) mod waiter_second_getter;
+}
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use common::Result;
+use common::process::Process;
+
+/// Nothing here takes a second; a sanitizer on a busy machine may.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Makes this program run one scenario and nothing else.
+const RUN: &str = "--run";
+
+struct Scenario {
+    name: &'static str,
+    main: fn() -> std::result::Result<(), gevent::Exception>,
+}
+
+macro_rules! scenarios {
+    ($($name:ident)*) => {
+        const SCENARIOS: &[Scenario] = &[
+            $(Scenario { name: stringify!($name), main: gevent_parity::$name::main }),*
+        ];
+    };
+}
+
+scenarios! {
+    blocking_switch_out
+    callback_batch
+    callback_errors
+    callback_states
+    callbacks_timers_spawn
+    error_handle
+    error_reports
+    greenlet_exit
+    greenlet_get
+    greenlet_get_raises
+    greenlet_join_each_other
+    greenlet_join_many
+    greenlet_join_order
+    greenlet_join_timeout
+    greenlet_kill_exception
+    greenlet_kill_finished
+    greenlet_kill_ignored
+    greenlet_kill_interrupted
+    greenlet_kill_joining
+    greenlet_kill_order
+    greenlet_kill_self
+    greenlet_kill_stale
+    greenlet_kill_twice
+    greenlet_kill_unstarted
+    greenlet_kill_woken
+    greenlet_link_blocks
+    greenlet_link_error
+    greenlet_link_kinds
+    greenlet_link_late
+    greenlet_link_order
+    greenlet_link_other
+    greenlet_link_unlink
+    greenlet_names
+    greenlet_phases
+    greenlet_phases_failed
+    greenlet_run_self
+    greenlet_spawn_callbacks
+    greenlet_spawn_order
+    greenlet_spawn_tree
+    greenlet_spawn_tree_locals
+    greenlet_start_later
+    greenlet_switch_by_hand
+    greenlet_throw
+    hub_callbacks_spawn
+    hub_cancel_wait
+    hub_cancel_waits_close
+    hub_destroy
+    hub_join
+    hub_join_not_main
+    hub_switch
+    hub_switch_out
+    hub_wait
+    hub_wait_on_watcher
+    idle_order
+    invalid_switch
+    io_and_callbacks
+    io_timeout
+    io_wait
+    iwait_count_timeout
+    iwait_early_exit
+    iwait_killed
+    iwait_order
+    joinall_count_timeout
+    joinall_order
+    joinall_raise_error
+    kill_function
+    kill_raw
+    killall_nonblocking
+    killall_order
+    killall_timeout
+    loop_exit
+    loop_exit_after_work
+    loop_iteration
+    loop_priorities
+    loop_threadsafe
+    loop_timer_stops_timer
+    negative_times
+    raw_blocks
+    raw_parent
+    raw_switch
+    raw_throw
+    signal_handler
+    sleep0_interleaving
+    sleep_negative
+    sleep_wakes_in_order
+    spawn_many_order
+    spawn_raw
+    spawn_raw_tree
+    system_errors_everywhere
+    system_exit
+    system_exit_twice
+    timeout_exception
+    timeout_joining
+    timeout_nesting
+    timeout_none
+    timeout_ref_priority
+    timeout_same_iteration
+    timeout_silent
+    timeout_states
+    timeout_two_greenlets
+    timeout_uncaught
+    timeout_with_timeout
+    timeout_zero
+    waiter_after_get
+    waiter_before_get
+    waiter_getter_fails
+    waiter_killed_getter
+    waiter_link
+    waiter_multiple
+    waiter_not_in_hub
+    waiter_second_getter
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [option, name] = &arguments[..]
+        && option == RUN
+    {
+        return run(name);
+    }
+    let (options, wanted): (Vec<_>, Vec<_>) = arguments.iter().partition(|a| a.starts_with('-'));
+    let chosen: Vec<&Scenario> = SCENARIOS
+        .iter()
+        .filter(|scenario| wanted.is_empty() || wanted.iter().any(|w| scenario.name.contains(*w)))
+        .collect();
+    if options.iter().any(|option| *option == "--list") {
+        chosen.iter().for_each(|s| println!("{}: test", s.name));
+        return ExitCode::SUCCESS;
+    }
+
+    let mut failed = 0;
+    if let Err(problem) = none_is_forgotten() {
+        println!("{problem}");
+        failed += 1;
+    }
+    for scenario in &chosen {
+        if let Err(problem) = scenario.compare() {
+            println!("{}:\n{problem}", scenario.name);
+            failed += 1;
+        }
+    }
+    println!("{} scenarios, {failed} failed", chosen.len());
+    match failed {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// One scenario, in a process of its own. An error that it does not handle ends it, as it does in Python.
+fn run(name: &str) -> ExitCode {
+    let Some(scenario) = SCENARIOS.iter().find(|scenario| scenario.name == name) else {
+        eprintln!("no scenario is called {name}");
+        return ExitCode::FAILURE;
+    };
+    match (scenario.main)() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(exception) => {
+            eprintln!("{exception:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gevent_parity")
+}
+
+/// Whether the folder's scripts and the ports here are the same.
+fn none_is_forgotten() -> Result {
+    let scripts: BTreeSet<String> = fs::read_dir(folder())?
+        .filter_map(|entry| Some(entry.ok()?.file_name().into_string().ok()?))
+        .filter_map(|file| Some(file.strip_suffix(".py")?.to_owned()))
+        .filter(|name| name != "common")
+        .collect();
+    let ports = SCENARIOS.iter().map(|s| s.name.to_owned()).collect();
+    if scripts != ports {
+        let difference: Vec<_> = scripts.symmetric_difference(&ports).collect();
+        return Err(format!("script without port, or port without script: {difference:?}").into());
+    }
+    Ok(())
+}
+
+impl Scenario {
+    fn compare(&self) -> Result {
+        let trace = folder().join(self.name).with_extension("trace");
+        let recorded = fs::read_to_string(&trace)
+            .map_err(|error| format!("{}: {error}; see README.md", trace.display()))?;
+        let port = Process::spawn(Command::new(std::env::current_exe()?).args([RUN, self.name]))?;
+        let ended = port.wait(LIMIT)?;
+        if !ended.status.success() || !ended.stderr.is_empty() {
+            return Err(format!("{}\n{}\n{}", ended.status, ended.stdout, ended.stderr).into());
+        }
+        let (gevent, rust): (Vec<_>, Vec<_>) =
+            (recorded.lines().collect(), ended.stdout.lines().collect());
+        if gevent != rust {
+            return Err(difference(&gevent, &rust).into());
+        }
+        Ok(())
+    }
+}
+
+/// Both traces in one column; a mark says which lines only one of them has.
+fn difference(gevent: &[&str], rust: &[&str]) -> String {
+    let common = common_lengths(gevent, rust);
+    let mut report = String::new();
+    let (mut i, mut j) = (0, 0);
+    while i < gevent.len() || j < rust.len() {
+        let (mark, line);
+        if i < gevent.len() && j < rust.len() && gevent[i] == rust[j] {
+            (mark, line) = ("", gevent[i]);
+            i += 1;
+            j += 1;
+        } else if j == rust.len() || (i < gevent.len() && common[i + 1][j] >= common[i][j + 1]) {
+            (mark, line) = ("gevent", gevent[i]);
+            i += 1;
+        } else {
+            (mark, line) = ("rust", rust[j]);
+            j += 1;
+        }
+        let _ = writeln!(report, "{mark:>8} | {line}");
+    }
+    report
+}
+
+/// At `[i][j]`: how many lines the traces from there on have in common.
+fn common_lengths(a: &[&str], b: &[&str]) -> Vec<Vec<usize>> {
+    let mut lengths = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in (0..a.len()).rev() {
+        for j in (0..b.len()).rev() {
+            lengths[i][j] = match a[i] == b[j] {
+                true => lengths[i + 1][j + 1] + 1,
+                false => lengths[i + 1][j].max(lengths[i][j + 1]),
+            };
+        }
+    }
+    lengths
+}

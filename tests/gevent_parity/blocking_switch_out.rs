@@ -1,0 +1,41 @@
+//! A loop callback must not block: BlockingSwitchOutError, which is the callback's own to handle.
+
+use gevent::exceptions::BlockingSwitchOutError;
+use gevent::{Exception, Greenlet, get_hub, sleep};
+
+use super::common::{Outcome, name, report_errors};
+
+fn tries<T>(what: &str, function: impl FnOnce() -> Result<T, Exception>) -> Outcome {
+    match function() {
+        Err(error) if error.is::<BlockingSwitchOutError>() => println!("{what}: {}", name(&error)),
+        other => drop(other?),
+    }
+    Ok(())
+}
+
+fn callback(g: &Greenlet<()>) -> Outcome {
+    tries("sleep(0)", || sleep(0))?;
+    tries("sleep(0.001)", || sleep(0.001))?;
+    tries("join", || g.join(None))?;
+    tries("get", || g.get())?;
+    tries("hub.switch", || get_hub().switch())?;
+    sleep(0)?;
+    println!("never printed");
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    report_errors();
+    let hub = get_hub();
+    let loop_ = hub.loop_();
+    let g = Greenlet::new(|| println!("greenlet"));
+
+    let greenlet = g.clone();
+    loop_.run_callback(move || callback(&greenlet))?;
+    let timer = loop_.timer(0.0, 0.0)?;
+    timer.start(|| sleep(0))?;
+    g.start()?;
+    g.rawlink(|_| tries("rawlink", || sleep(0)));
+    g.join(None)?;
+    sleep(0.01)
+}

@@ -1,0 +1,78 @@
+//! What the scenarios share. The counterpart of common.py.
+
+use std::io::{self, Write};
+
+use gevent::hub::ExceptionStream;
+use gevent::{Exception, get_hub};
+
+/// What a scenario returns.
+pub(crate) type Outcome = Result<(), Exception>;
+
+/// Python's `ValueError`, for greenlets that fail.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct ValueError(pub(crate) &'static str);
+
+/// Python's `KeyError`, for greenlets that fail differently.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct KeyError(pub(crate) &'static str);
+
+/// The name of an exception's type.
+pub(crate) fn name(exception: &Exception) -> String {
+    type_name(&format!("{:?}", exception.error()))
+}
+
+/// A value as Python prints it: `None` for none.
+pub(crate) fn show<T: std::fmt::Display>(value: Option<T>) -> String {
+    value.map_or("None".to_owned(), |value| value.to_string())
+}
+
+/// Has the hub print one line for each exception that it is left with: its type, and whose it was.
+pub(crate) fn report_errors() {
+    get_hub().set_exception_stream(ExceptionStream::Write(Box::new(Report)));
+}
+
+struct Report;
+
+impl Write for Report {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let report = String::from_utf8_lossy(text);
+        let mut lines = report.lines();
+        let error = type_name(lines.next().unwrap_or_default());
+        let last = lines.find_map(|line| Some(line.split_once(" failed with ")?.0));
+        if let Some(whose) = last {
+            println!("[hub: {error} in {}]", kind(whose));
+        }
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The name of the type of what was printed with `{:?}`.
+fn type_name(debug: &str) -> String {
+    match word(debug).as_str() {
+        "TimeoutError" => "Timeout".to_owned(),
+        same => same.to_owned(),
+    }
+}
+
+/// What `{:?}` was printed of: `Greenlet` for `<Greenlet "me" at 0x7f..>`.
+fn kind(whose: &str) -> String {
+    match word(whose).as_str() {
+        // The waking of a greenlet: a callback without a function.
+        "resume" => "callback".to_owned(),
+        same => same.to_owned(),
+    }
+}
+
+/// The first word.
+fn word(text: &str) -> String {
+    text.chars()
+        .skip_while(|c| !c.is_alphanumeric())
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
+}

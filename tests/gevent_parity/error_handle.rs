@@ -1,0 +1,38 @@
+//! handle_error by hand: printed unless it is none; raised in main if nobody's or the system's.
+
+use std::fmt::Debug;
+
+use gevent::exceptions::{KeyboardInterrupt, SystemExit};
+use gevent::{Exception, GreenletExit, get_hub, sleep};
+
+use super::common::{Outcome, ValueError, name, report_errors};
+
+/// Whose error it is.
+#[derive(Debug)]
+struct Somebody;
+
+fn handle(label: &'static str, context: Option<Somebody>, error: impl Into<Exception>) -> Outcome {
+    let hub = get_hub();
+    let error = error.into();
+    println!("-- {label}");
+    let h = hub.clone();
+    hub.loop_().run_callback(move || {
+        let context = context.as_ref().map(|context| context as &dyn Debug);
+        h.handle_error(context, error);
+        println!("{label}: handled");
+    })?;
+    match sleep(0) {
+        Ok(()) => println!("main goes on"),
+        Err(raised) => println!("main: {}", name(&raised)),
+    }
+    sleep(0)
+}
+
+pub(crate) fn main() -> Outcome {
+    report_errors();
+    handle("somebody's", Some(Somebody), ValueError("handle"))?;
+    handle("nobody's", None, ValueError("handle"))?;
+    handle("a GreenletExit", Some(Somebody), GreenletExit)?;
+    handle("a SystemExit", Some(Somebody), SystemExit(3))?;
+    handle("a KeyboardInterrupt", Some(Somebody), KeyboardInterrupt)
+}

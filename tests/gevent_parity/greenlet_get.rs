@@ -1,0 +1,32 @@
+//! get: the value, the same one each time; Timeout when it may not wait, or not that long.
+
+use gevent::{Exception, Greenlet, TimeoutError, sleep};
+
+use super::common::{Outcome, name};
+
+fn worker() -> Result<String, Exception> {
+    sleep(0.3)?;
+    Ok("value".to_owned())
+}
+
+fn show(got: Result<String, Exception>) -> Outcome {
+    match got {
+        Ok(value) => println!("{value}"),
+        Err(error) if error.is::<TimeoutError>() => println!("{}", name(&error)),
+        Err(other) => return Err(other),
+    }
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let g = Greenlet::new(worker);
+    show(g.get_nowait())?;
+    g.start()?;
+    show(g.get_nowait())?;
+    show(g.get_timeout(0))?;
+    show(g.get_timeout(0.001))?;
+    println!("ready: {}, has links: {}", g.ready(), g.has_links() > 0);
+    show(g.get_timeout(100))?;
+    show(g.get_nowait())?;
+    show(g.get())
+}

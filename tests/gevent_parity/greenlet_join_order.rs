@@ -1,0 +1,35 @@
+//! Those who join a greenlet go on in the order in which they came, among its links.
+
+use gevent::{Greenlet, sleep, spawn};
+
+use super::common::Outcome;
+
+fn worker() -> Outcome {
+    println!("worker begins");
+    sleep(0)?;
+    println!("worker ends");
+    Ok(())
+}
+
+fn joiner(name: &str, g: &Greenlet<()>) -> Outcome {
+    println!("{name} joins");
+    g.join(None)?;
+    println!("{name} goes on");
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let g = spawn(worker);
+    let joined = g.clone();
+    spawn(move || joiner("a", &joined));
+    g.rawlink(|_| println!("link before b and main"));
+    let joined = g.clone();
+    spawn(move || joiner("b", &joined));
+    sleep(0)?;
+    g.rawlink(|_| println!("link after a and b"));
+    g.join(None)?;
+    println!("main goes on");
+    g.join(None)?;
+    println!("main joins again, without a wait");
+    Ok(())
+}

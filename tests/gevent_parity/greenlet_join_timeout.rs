@@ -1,0 +1,27 @@
+//! join with a time limit returns either way, and leaves no link behind.
+
+use gevent::{Greenlet, sleep, spawn};
+
+use super::common::Outcome;
+
+fn show(after: &str, g: &Greenlet<()>) {
+    println!("{after}: {}, has links: {}", g.ready(), g.has_links() > 0);
+}
+
+pub(crate) fn main() -> Outcome {
+    let g = spawn(|| sleep(100));
+    g.join(0)?;
+    show("after 0", &g);
+    g.join(0.001)?;
+    show("after 0.001", &g);
+    let killed = g.clone();
+    spawn(move || killed.kill());
+    g.join(100)?;
+    show("after the kill", &g);
+    g.join(100)?;
+
+    let h = Greenlet::new(|| println!("never printed"));
+    h.join(0.001)?;
+    show("not started", &h);
+    Ok(())
+}

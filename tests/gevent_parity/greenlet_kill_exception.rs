@@ -1,0 +1,38 @@
+//! A kill may throw any exception: caught it is an ordinary one, uncaught it is the greenlet's error.
+
+use gevent::{Exception, Kill, sleep, spawn};
+
+use super::common::{Outcome, ValueError, name, report_errors, show};
+
+fn catches() -> Result<String, Exception> {
+    match sleep(100) {
+        Err(error) if error.is::<ValueError>() => Ok(format!("caught {error}")),
+        slept => slept.map(|()| String::new()),
+    }
+}
+
+fn lets_it_pass() -> Outcome {
+    let slept = sleep(100);
+    println!("cleans up");
+    slept
+}
+
+fn with(message: &'static str) -> Kill {
+    Kill {
+        exception: ValueError(message).into(),
+        ..Kill::default()
+    }
+}
+
+pub(crate) fn main() -> Outcome {
+    report_errors();
+    let (catching, passing) = (spawn(catches), spawn(lets_it_pass));
+    sleep(0)?;
+    catching.kill_with(with("one"))?;
+    passing.kill_with(with("two"))?;
+    println!("{}: {}", catching.successful(), show(catching.value()));
+    if let Some(error) = passing.exception() {
+        println!("{}: {} {error}", passing.successful(), name(&error));
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! Whoever catches what a kill throws goes on; kill waits for its end, or as long as it may.
+
+use gevent::{Exception, GreenletExit, Kill, sleep, spawn};
+
+use super::common::{Outcome, show};
+
+fn ignores() -> Result<&'static str, Exception> {
+    match sleep(100) {
+        Err(exception) if exception.is::<GreenletExit>() => println!("ignores it"),
+        slept => slept?,
+    }
+    sleep(0.3)?;
+    println!("ends in its own time");
+    Ok("value")
+}
+
+pub(crate) fn main() -> Outcome {
+    let g = spawn(ignores);
+    sleep(0)?;
+    g.kill_with(Kill {
+        timeout: Some(0.001),
+        ..Kill::default()
+    })?;
+    println!("after the time limit: {}", g.dead());
+    g.join(None)?;
+    println!("value: {}", show(g.value()));
+
+    let g = spawn(ignores);
+    sleep(0)?;
+    g.kill()?;
+    println!("after the kill: {}, {}", g.dead(), show(g.value()));
+    Ok(())
+}

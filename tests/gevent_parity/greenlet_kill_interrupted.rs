@@ -1,0 +1,38 @@
+//! The one who kills may be interrupted while it waits; the victim goes on dying.
+
+use gevent::{GreenletExit, Timeout, sleep, spawn};
+
+use super::common::Outcome;
+
+fn stubborn() -> Outcome {
+    match sleep(100) {
+        Err(exception) if exception.is::<GreenletExit>() => {
+            println!("stubborn takes its time");
+            sleep(0.3)?;
+        }
+        slept => slept?,
+    }
+    println!("stubborn ends");
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let g = spawn(stubborn);
+    let show = || {
+        let (dead, links) = (g.dead(), g.has_links() > 0);
+        println!("interrupted: {dead}, has links: {links}");
+    };
+    sleep(0)?;
+    Timeout::new(0.001).silent(|| {
+        g.kill()?;
+        println!("never printed");
+        Ok(())
+    })?;
+    show();
+    let joined = g.clone();
+    let killer = spawn(move || joined.join(None));
+    sleep(0)?;
+    killer.kill()?;
+    show();
+    g.join(None)
+}

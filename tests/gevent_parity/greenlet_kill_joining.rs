@@ -1,0 +1,42 @@
+//! A greenlet that is killed while it joins another leaves no link behind, and the other alone.
+
+use gevent::{Greenlet, sleep, spawn};
+
+use super::common::Outcome;
+
+fn joins(worker: &Greenlet<()>) -> Outcome {
+    let joined = worker.join(None);
+    if joined.is_ok() {
+        println!("never printed");
+    }
+    println!("the join is over");
+    joined
+}
+
+fn gets(worker: &Greenlet<()>) -> Outcome {
+    let got = worker.get();
+    if got.is_ok() {
+        println!("never printed");
+    }
+    println!("the get is over");
+    got
+}
+
+fn works() -> Outcome {
+    sleep(0.3)?;
+    println!("worker ends");
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let worker = spawn(works);
+    let (w1, w2) = (worker.clone(), worker.clone());
+    let (joiner, getter) = (spawn(move || joins(&w1)), spawn(move || gets(&w2)));
+    sleep(0)?;
+    println!("has links: {}", worker.has_links() > 0);
+    joiner.kill()?;
+    println!("has links: {}", worker.has_links() > 0);
+    getter.kill()?;
+    println!("has links: {}", worker.has_links() > 0);
+    worker.join(None)
+}

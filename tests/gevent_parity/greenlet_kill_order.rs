@@ -1,0 +1,45 @@
+//! When a kill happens, compared with what else is queued.
+
+use gevent::{GreenletExit, Kill, get_hub, sleep, spawn};
+
+use super::common::Outcome;
+
+fn worker(name: &str) -> Outcome {
+    let slept = sleep(100);
+    if let Err(exception) = &slept
+        && exception.is::<GreenletExit>()
+    {
+        println!("{name} is killed");
+    }
+    println!("{name} ends");
+    slept
+}
+
+pub(crate) fn main() -> Outcome {
+    let hub = get_hub();
+    let loop_ = hub.loop_();
+    let dont_block = Kill {
+        block: false,
+        ..Kill::default()
+    };
+
+    let a = spawn(|| worker("a"));
+    let b = spawn(|| worker("b"));
+    sleep(0)?;
+    loop_.run_callback(|| println!("callback before"))?;
+    a.kill_with(dont_block.clone())?;
+    loop_.run_callback(|| println!("callback between"))?;
+    b.kill_with(dont_block)?;
+    loop_.run_callback(|| println!("callback after"))?;
+    println!("not yet: {} {}", a.dead(), b.dead());
+    sleep(0)?;
+    println!("now: {} {}", a.dead(), b.dead());
+
+    let c = spawn(|| worker("c"));
+    c.link(|_| println!("link of c"));
+    sleep(0)?;
+    loop_.run_callback(|| println!("callback before a blocking kill"))?;
+    c.kill()?;
+    println!("after the kill: {}", c.dead());
+    sleep(0)
+}

@@ -1,0 +1,44 @@
+//! A greenlet may kill itself: it is thrown out of the kill. Without a wait, out of the next one.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use gevent::{Greenlet, GreenletExit, Kill, sleep, spawn};
+
+use super::common::{Outcome, name};
+
+fn kills(this: &Greenlet<()>, block: bool) -> Outcome {
+    println!("begins");
+    let killed: Outcome = (|| {
+        this.kill_with(Kill {
+            block,
+            ..Kill::default()
+        })?;
+        println!("goes on");
+        sleep(0)?;
+        println!("never printed");
+        Ok(())
+    })();
+    if let Err(error) = &killed
+        && error.is::<GreenletExit>()
+    {
+        println!("out of it: {}", name(error));
+    }
+    println!("ends");
+    killed
+}
+
+pub(crate) fn main() -> Outcome {
+    for block in [true, false] {
+        let this: Rc<RefCell<Option<Greenlet<()>>>> = Rc::default();
+        let inside = this.clone();
+        let g = spawn(move || match inside.take() {
+            Some(this) => kills(&this, block),
+            None => unreachable!("set before it runs"),
+        });
+        this.replace(Some(g.clone()));
+        g.join(None)?;
+        println!("block={block}: {}", g.successful());
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! Two kills before the first arrives: the second finds the greenlet where the first has left it.
+
+use gevent::{GreenletExit, Kill, joinall, sleep, spawn};
+
+use super::common::Outcome;
+
+fn worker() -> Outcome {
+    for i in 0..2 {
+        match sleep(100) {
+            Err(exception) if exception.is::<GreenletExit>() => println!("exit {i}"),
+            slept => slept?,
+        }
+    }
+    println!("ends");
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let dont_block = Kill {
+        block: false,
+        ..Kill::default()
+    };
+    let g = spawn(worker);
+    sleep(0)?;
+    g.kill_with(dont_block.clone())?;
+    g.kill_with(dont_block)?;
+    println!("killed twice");
+    g.join(None)?;
+
+    let g = spawn(|| sleep(100));
+    sleep(0)?;
+    let (one, two) = (g.clone(), g);
+    let killers = [spawn(move || one.kill()), spawn(move || two.kill())];
+    joinall(killers, None)?;
+    println!("both killers are back");
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! A link may block, for it runs in a greenlet of its own; the next links do not wait for it.
+
+use gevent::{Greenlet, sleep, spawn};
+
+use super::common::Outcome;
+
+fn blocks(_: &Greenlet<()>) -> Outcome {
+    println!("link blocks");
+    sleep(0.001)?;
+    println!("link goes on");
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let g = spawn(|| println!("greenlet"));
+    g.link(blocks);
+    g.link(|_| println!("next link"));
+    g.join(None)?;
+    println!("joined");
+    sleep(0.05)
+}

@@ -1,0 +1,22 @@
+//! An error in a link is the hub's, and stops no other link.
+
+use gevent::{Greenlet, sleep, spawn};
+
+use super::common::{Outcome, ValueError, report_errors};
+
+fn fails(_: &Greenlet<()>) -> Outcome {
+    println!("link that fails");
+    Err(ValueError("link").into())
+}
+
+pub(crate) fn main() -> Outcome {
+    report_errors();
+    let g = spawn(|| ());
+    g.rawlink(fails);
+    g.rawlink(|_| println!("rawlink after it"));
+    g.link(fails);
+    g.link(|_| println!("link after it"));
+    g.join(None)?;
+    println!("joined");
+    sleep(0)
+}

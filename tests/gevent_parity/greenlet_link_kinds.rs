@@ -1,0 +1,42 @@
+//! Which kinds of links are told of which kinds of ends.
+
+use gevent::{Exception, GreenletExit, sleep, spawn};
+
+use super::common::{Outcome, ValueError, report_errors};
+
+fn returns() -> Outcome {
+    Ok(())
+}
+
+fn fails() -> Outcome {
+    Err(ValueError("greenlet").into())
+}
+
+fn exits() -> Outcome {
+    Err(Exception::new(GreenletExit))
+}
+
+fn sleeps() -> Outcome {
+    sleep(100)
+}
+
+pub(crate) fn main() -> Outcome {
+    report_errors();
+    let runs: [(&str, fn() -> Outcome); 4] = [
+        ("returns", returns),
+        ("fails", fails),
+        ("exits", exits),
+        ("sleeps", sleeps),
+    ];
+    for (name, run) in runs {
+        println!("-- {name}");
+        let g = spawn(run);
+        g.link_exception(|_| println!("link_exception"));
+        g.link_value(|_| println!("link_value"));
+        g.link(|_| println!("link"));
+        sleep(0)?;
+        g.kill()?;
+        sleep(0)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! What a greenlet says of itself when it failed, exited, or was killed.
+
+use gevent::{Exception, Greenlet, GreenletExit, Kill, sleep, spawn, spawn_later};
+
+use super::common::{Outcome, ValueError, report_errors};
+
+fn show(phase: &str, g: &Greenlet<()>) {
+    println!(
+        "{phase}: started={} ready={} dead={} successful={} exception={}",
+        g.started(),
+        g.ready(),
+        g.dead(),
+        g.successful(),
+        g.exception().is_some(),
+    );
+}
+
+fn fails() -> Outcome {
+    Err(ValueError("greenlet").into())
+}
+
+fn exits() -> Outcome {
+    Err(Exception::new(GreenletExit))
+}
+
+pub(crate) fn main() -> Outcome {
+    report_errors();
+    let g = spawn(fails);
+    g.join(None)?;
+    show("failed", &g);
+    let g = spawn(exits);
+    g.join(None)?;
+    show("exited", &g);
+    let g = Greenlet::new(fails);
+    g.kill()?;
+    show("killed before start", &g);
+    let g = spawn(fails);
+    g.kill()?;
+    show("killed when scheduled", &g);
+    let g = spawn_later(100, fails)?;
+    g.kill()?;
+    show("killed before its time", &g);
+    let g = spawn(|| sleep(100));
+    sleep(0)?;
+    g.kill_with(Kill {
+        block: false,
+        ..Kill::default()
+    })?;
+    show("kill is under way", &g);
+    sleep(0)?;
+    show("killed in sleep", &g);
+    let g = spawn(|| sleep(100));
+    sleep(0)?;
+    g.kill_with(Kill {
+        exception: ValueError("kill").into(),
+        ..Kill::default()
+    })?;
+    show("killed by an error", &g);
+    Ok(())
+}

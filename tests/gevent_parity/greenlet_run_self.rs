@@ -1,0 +1,41 @@
+//! What a greenlet sees of itself while it ends: not ready in its function, ready in its links.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use gevent::{Greenlet, getcurrent, sleep, spawn};
+
+use super::common::{Outcome, ValueError, report_errors};
+
+fn show(when: &str, g: &Greenlet<()>) {
+    println!(
+        "{when}: current={} ready={} dead={} successful={}",
+        getcurrent() == *g.raw(),
+        g.ready(),
+        g.dead(),
+        g.successful()
+    );
+}
+
+fn works(this: &Greenlet<()>) -> Outcome {
+    show("running", this);
+    Ok(())
+}
+
+fn fails(_: &Greenlet<()>) -> Outcome {
+    Err(ValueError("greenlet").into())
+}
+
+pub(crate) fn main() -> Outcome {
+    report_errors();
+    for run in [works, fails] {
+        let this: Rc<OnceCell<Greenlet<()>>> = Rc::default();
+        let inside = this.clone();
+        let g = this.get_or_init(|| spawn(move || run(inside.get().expect("set before it runs"))));
+        g.link(|source| show("link", source));
+        g.rawlink(|source| show("rawlink", source));
+        g.join(None)?;
+        sleep(0)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! Spawn callbacks see each greenlet when it is started, once.
+
+use std::rc::Rc;
+
+use gevent::{AnyGreenlet, Greenlet, joinall};
+
+use super::common::Outcome;
+
+fn callback(g: &AnyGreenlet) {
+    println!("started: {}", g.name());
+}
+
+fn named(name: &'static str) -> Greenlet<()> {
+    let g = Greenlet::new(move || println!("{name} runs"));
+    g.set_name(name);
+    g
+}
+
+pub(crate) fn main() -> Outcome {
+    let callback: Rc<dyn Fn(&AnyGreenlet)> = Rc::new(callback);
+    AnyGreenlet::add_spawn_callback(callback.clone());
+    AnyGreenlet::add_spawn_callback(callback.clone());
+    let (a, b, c) = (named("a"), named("b"), named("c"));
+    a.start()?;
+    a.start()?;
+    b.start_later(0.001)?;
+    c.kill()?;
+    AnyGreenlet::remove_spawn_callback(&callback);
+    AnyGreenlet::remove_spawn_callback(&callback);
+    let d = named("d");
+    d.start()?;
+    joinall([a, b, c, d], None)?;
+    Ok(())
+}

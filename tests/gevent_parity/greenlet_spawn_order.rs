@@ -1,0 +1,22 @@
+//! Greenlets begin in the order in which they were spawned, and not before the spawner blocks.
+
+use gevent::{Greenlet, joinall, spawn};
+
+use super::common::Outcome;
+
+fn worker(name: &str) {
+    println!("{name} begins");
+}
+
+pub(crate) fn main() -> Outcome {
+    let a = spawn(|| worker("a"));
+    let b = spawn(|| worker("b"));
+    let c = Greenlet::new(|| worker("c"));
+    let d = spawn(|| worker("d"));
+    c.start()?;
+    c.start()?;
+    println!("main blocks");
+    joinall([&d, &c, &b, &a], None)?;
+    println!("main goes on");
+    Ok(())
+}

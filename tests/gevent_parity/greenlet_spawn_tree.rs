@@ -1,0 +1,24 @@
+//! Greenlets that spawn greenlets: the children run after those who are queued already.
+
+use gevent::{joinall, spawn};
+
+use super::common::Outcome;
+
+fn node(name: &str, depth: usize) -> Outcome {
+    println!("{name} begins");
+    if depth > 0 {
+        let children = [0, 1].map(|i| {
+            let child = format!("{name}{i}");
+            spawn(move || node(&child, depth - 1))
+        });
+        joinall(children, None)?;
+        println!("{name} has joined its children");
+    }
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let roots = ["a", "b"].map(|name| spawn(move || node(name, 2)));
+    joinall(roots, None)?;
+    Ok(())
+}

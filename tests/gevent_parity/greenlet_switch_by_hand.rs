@@ -1,0 +1,38 @@
+//! A greenlet that is switched to before its turn begins then, and its turn is taken from it.
+
+use gevent::{Greenlet, Value, get_hub, joinall, sleep};
+
+use super::common::Outcome;
+
+fn worker(label: &str) -> Outcome {
+    println!("{label} begins");
+    let value = get_hub().switch()?;
+    println!("{label} gets {}", value.downcast().unwrap_or("nothing"));
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let hub = get_hub();
+    let switch = |g: &Greenlet<()>, value: fn() -> Value| {
+        let raw = g.raw().clone();
+        hub.loop_()
+            .run_callback(move || raw.switch(value()).map(drop))
+    };
+
+    let a = Greenlet::new(|| worker("a"));
+    switch(&a, || Value::None)?;
+    a.start()?;
+    let b = Greenlet::new(|| worker("b"));
+    switch(&b, || Value::None)?;
+    b.start_later(0.001)?;
+    let c = Greenlet::new(|| worker("c"));
+    switch(&c, || Value::None)?;
+    sleep(0.05)?;
+    println!("started: {} {} {}", a.started(), b.started(), c.started());
+    for g in [&a, &b, &c] {
+        switch(g, || Value::new("a switch"))?;
+    }
+    joinall([&a, &b, &c], None)?;
+    println!("ready: {} {} {}", a.ready(), b.ready(), c.ready());
+    Ok(())
+}

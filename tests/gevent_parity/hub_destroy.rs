@@ -1,0 +1,26 @@
+//! A destroyed hub is replaced by a new one; its loop goes on in that if it was kept.
+
+use gevent::{get_hub, sleep, spawn};
+
+use super::common::Outcome;
+
+pub(crate) fn main() -> Outcome {
+    let first = get_hub();
+    let loop_ = first.loop_().clone();
+    sleep(0.001)?;
+    let timer = loop_.timer(0.001, 0.0)?;
+    timer.start(|| println!("a timer of the kept loop"))?;
+    first.destroy(false)?;
+    let second = get_hub();
+    let (other, same) = (second != first, *second.loop_() == loop_);
+    println!("another hub: {other}, the same loop: {same}");
+    sleep(0.01)?;
+    println!("{}", spawn(|| "a greenlet of the second hub").get()?);
+    second.destroy(true)?;
+    let third = get_hub();
+    let (other, same) = (third != second, *third.loop_() == loop_);
+    println!("another hub: {other}, the same loop: {same}");
+    sleep(0)?;
+    println!("the third hub works");
+    Ok(())
+}

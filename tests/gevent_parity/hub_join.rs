@@ -1,0 +1,32 @@
+//! hub.join waits for everything: greenlets, timers, callbacks; with a time limit, not longer.
+
+use gevent::{get_hub, sleep, spawn};
+
+use super::common::Outcome;
+
+fn worker(name: &str, seconds: f64) -> Outcome {
+    sleep(seconds)?;
+    println!("{name} ends");
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let hub = get_hub();
+    let loop_ = hub.loop_();
+
+    println!("nothing to do: {}", hub.join(None)?);
+    println!("nothing to do, timeout: {}", hub.join(100)?);
+    spawn(|| worker("a", 0.01));
+    spawn(|| worker("b", 0.0));
+    loop_.run_callback(|| println!("callback"))?;
+    println!("all: {}", hub.join(None)?);
+    let _c = spawn(|| worker("c", 0.3));
+    println!("timeout=0: {}", hub.join(0)?);
+    println!("timeout=0.001: {}", hub.join(0.001)?);
+    println!("timeout=100: {}", hub.join(100)?);
+    let unref = loop_.timer(100.0, 0.0)?.with_ref(false)?;
+    unref.start(|| println!("never printed"))?;
+    println!("an unref'd timer does not count: {}", hub.join(None)?);
+    unref.stop()?;
+    Ok(())
+}

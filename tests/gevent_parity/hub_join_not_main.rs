@@ -1,0 +1,20 @@
+//! Only the main greenlet may join the hub.
+
+use gevent::exceptions::NotMainGreenletError;
+use gevent::{get_hub, sleep, spawn};
+
+use super::common::Outcome;
+
+fn joins() -> Outcome {
+    match get_hub().join(None) {
+        Err(error) if error.is::<NotMainGreenletError>() => println!("refused"),
+        joined => drop(joined?),
+    }
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    spawn(joins).join(None)?;
+    println!("the hub goes on");
+    sleep(0)
+}

@@ -1,0 +1,33 @@
+//! hub.wait parks until the watcher fires, and stops it whatever happens.
+
+use gevent::hub::core::Timer;
+use gevent::{get_hub, sleep, spawn};
+
+use super::common::Outcome;
+
+fn waits(watcher: &Timer) -> Outcome {
+    let waited = get_hub().wait(watcher);
+    if waited.is_ok() {
+        println!("fired");
+    }
+    println!("active={}", watcher.active());
+    waited
+}
+
+pub(crate) fn main() -> Outcome {
+    let hub = get_hub();
+    let loop_ = hub.loop_();
+
+    let timer = loop_.timer(0.001, 0.0)?;
+    waits(&timer)?;
+    waits(&loop_.timer(0.0, 0.0)?)?;
+    let slow = loop_.timer(100.0, 0.0)?;
+    let watcher = slow.clone();
+    let g = spawn(move || waits(&watcher));
+    sleep(0)?;
+    println!("waits, active={}", slow.active());
+    g.kill()?;
+    let repeating = loop_.timer(0.001, 0.001)?;
+    waits(&repeating)?;
+    waits(&repeating)
+}

@@ -1,0 +1,36 @@
+//! wait_on_watcher: one waiter at a time, for so long.
+
+use gevent::exceptions::ConcurrentObjectUseError;
+use gevent::hub::core::Timer;
+use gevent::hub::{TimedOut, wait_on_watcher};
+use gevent::{get_hub, joinall, spawn};
+
+use super::common::{Outcome, name};
+
+fn waits(label: &str, watcher: &Timer, timeout: Option<f64>) -> Outcome {
+    match wait_on_watcher(watcher, timeout) {
+        Ok(()) => println!("{label}: fired"),
+        Err(error) if error.is::<TimedOut>() => println!("{label}: timed out"),
+        Err(error) if error.is::<ConcurrentObjectUseError>() => {
+            println!("{label}: {}", name(&error));
+        }
+        Err(other) => return Err(other),
+    }
+    println!("{label}: active={}", watcher.active());
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let hub = get_hub();
+    let loop_ = hub.loop_();
+
+    let timer = loop_.timer(0.05, 0.0)?;
+    let greenlets = ["a", "b"].map(|label| {
+        let timer = timer.clone();
+        spawn(move || waits(label, &timer, None))
+    });
+    joinall(greenlets, None)?;
+    waits("c", &loop_.timer(100.0, 0.0)?, Some(0.001))?;
+    waits("d", &loop_.timer(0.001, 0.0)?, Some(100.0))?;
+    waits("e", &loop_.timer(100.0, 0.0)?, Some(0.0))
+}

@@ -1,0 +1,40 @@
+//! Whoever is woken by somebody it does not wait for gets InvalidSwitchError, and leaves nothing behind.
+
+use gevent::exceptions::InvalidSwitchError;
+use gevent::{Value, get_hub, sleep, spawn};
+
+use super::common::{Outcome, name};
+
+fn waits(what: &str, function: impl FnOnce() -> Outcome) -> Outcome {
+    match function() {
+        Ok(()) => println!("{what}: goes on"),
+        Err(error) if error.is::<InvalidSwitchError>() => println!("{what}: {}", name(&error)),
+        Err(other) => return Err(other),
+    }
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let hub = get_hub();
+    let worker = spawn(|| sleep(100));
+    let timer = hub.loop_().timer(100.0, 0.0)?;
+    let (joined, got, watcher) = (worker.clone(), worker.clone(), timer.clone());
+    let h = hub.clone();
+    let functions: [(&str, Box<dyn FnOnce() -> Outcome>); 4] = [
+        ("join", Box::new(move || joined.join(None))),
+        ("get", Box::new(move || got.get())),
+        ("hub.wait", Box::new(move || h.wait(&watcher))),
+        ("sleep", Box::new(|| sleep(100))),
+    ];
+    for (what, function) in functions {
+        let g = spawn(move || waits(what, function));
+        sleep(0)?;
+        let raw = g.raw().clone();
+        hub.loop_()
+            .run_callback(move || raw.switch(Value::new("by somebody else")).map(drop))?;
+        g.join(None)?;
+    }
+    let links = worker.has_links() > 0;
+    println!("has links: {links}, active: {}", timer.active());
+    worker.kill()
+}

@@ -1,0 +1,35 @@
+//! iwait and wait for some of the objects, or for so long; nothing stays linked.
+
+use gevent::{Exception, Greenlet, iwait, sleep, spawn, wait};
+
+use super::common::{Outcome, show};
+
+type Named = Greenlet<&'static str>;
+
+fn worker(name: &'static str, seconds: f64) -> Result<&'static str, Exception> {
+    sleep(seconds)?;
+    Ok(name)
+}
+
+pub(crate) fn main() -> Outcome {
+    let greenlets = [("a", 100.0), ("b", 0.05), ("c", 0.001)]
+        .map(|(name, seconds)| spawn(move || worker(name, seconds)));
+    let show = |what: &str, ready: Vec<&Named>| {
+        let values: Vec<_> = ready.iter().map(|g| show(g.value())).collect();
+        let links = greenlets.iter().any(|g| g.has_links() > 0);
+        println!("{what}: [{}], has links: {links}", values.join(" "));
+    };
+    let iwait = |timeout: Option<f64>, count: Option<usize>| {
+        let ready: Result<Vec<&Named>, Exception> = iwait(&greenlets, timeout, count)?.collect();
+        ready
+    };
+
+    show("wait count=0", wait(&greenlets, None, 0)?);
+    show("iwait count=1", iwait(None, Some(1))?);
+    show("iwait timeout=0", iwait(Some(0.0), None)?);
+    show("wait count=1", wait(&greenlets, None, 1)?);
+    show("wait count=2", wait(&greenlets, None, 2)?);
+    show("wait timeout", wait(&greenlets, 0.001, None)?);
+    show("wait nothing", wait([], None, None)?);
+    greenlets[0].kill()
+}

@@ -1,0 +1,32 @@
+//! Who is killed, or gets a timeout, in wait leaves no link behind.
+
+use gevent::{Greenlet, Timeout, killall, sleep, spawn, wait};
+
+use super::common::Outcome;
+
+fn waits(greenlets: &[Greenlet<()>]) -> Outcome {
+    let waited = wait(greenlets, None, None);
+    println!("the wait is over");
+    waited.map(drop)
+}
+
+fn show(greenlets: &[Greenlet<()>]) {
+    let links: Vec<_> = greenlets
+        .iter()
+        .map(|g| (g.has_links() > 0).to_string())
+        .collect();
+    println!("{}", links.join(" "));
+}
+
+pub(crate) fn main() -> Outcome {
+    let greenlets = [(); 2].map(|()| spawn(|| sleep(100)));
+    let waited = greenlets.clone();
+    let waiter = spawn(move || waits(&waited));
+    sleep(0)?;
+    show(&greenlets);
+    waiter.kill()?;
+    show(&greenlets);
+    Timeout::new(0.001).silent(|| waits(&greenlets))?;
+    show(&greenlets);
+    killall(greenlets)
+}

@@ -1,0 +1,31 @@
+//! killall throws into all of them in one go, in their order, and waits for those who take their time.
+
+use gevent::{GreenletExit, get_hub, killall, sleep, spawn};
+
+use super::common::Outcome;
+
+fn worker(name: &str, seconds: f64) -> Outcome {
+    match sleep(100) {
+        Err(exception) if exception.is::<GreenletExit>() => {
+            println!("{name} is killed");
+            sleep(seconds)?;
+        }
+        slept => slept?,
+    }
+    println!("{name} ends");
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let a = spawn(|| worker("a", 0.01));
+    let b = spawn(|| worker("b", 0.0));
+    let c = spawn(|| worker("c", 0.05));
+    sleep(0)?;
+    let d = spawn(|| worker("d", 0.0));
+    d.rawlink(|_| println!("link of d, which never ran"));
+    let hub = get_hub();
+    hub.loop_().run_callback(|| println!("callback before"))?;
+    killall([&d, &c, &b, &a])?;
+    println!("{} {} {} {}", a.dead(), b.dead(), c.dead(), d.dead());
+    Ok(())
+}

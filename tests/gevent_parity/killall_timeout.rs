@@ -1,0 +1,54 @@
+//! killall with a time limit raises Timeout if they are not all dead by then.
+
+use gevent::{GreenletExit, Kill, TimeoutError, joinall, killall_with, sleep, spawn};
+
+use super::common::{Outcome, ValueError, name, report_errors};
+
+fn stubborn() -> Outcome {
+    match sleep(100) {
+        Err(exception) if exception.is::<GreenletExit>() => sleep(0.3)?,
+        slept => slept?,
+    }
+    println!("stubborn ends");
+    Ok(())
+}
+
+fn obedient() -> Outcome {
+    sleep(100)
+}
+
+pub(crate) fn main() -> Outcome {
+    report_errors();
+    let greenlets = [spawn(stubborn), spawn(obedient)];
+    sleep(0)?;
+    let killed = killall_with(
+        &greenlets,
+        Kill {
+            timeout: Some(0.001),
+            ..Kill::default()
+        },
+    );
+    match killed {
+        Err(error) if error.is::<TimeoutError>() => {
+            let [a, b] = greenlets.each_ref().map(|g| g.dead());
+            println!("{}: {a} {b}", name(&error));
+        }
+        other => other?,
+    }
+    joinall(&greenlets, None)?;
+
+    let greenlets = [spawn(obedient), spawn(obedient)];
+    sleep(0)?;
+    killall_with(
+        &greenlets,
+        Kill {
+            exception: ValueError("kill").into(),
+            timeout: Some(100.0),
+            ..Kill::default()
+        },
+    )?;
+    let errors = greenlets.iter().filter_map(|g| g.exception());
+    let names: Vec<_> = errors.map(|error| name(&error)).collect();
+    println!("{}", names.join(" "));
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! Nobody is left who could wake anybody: LoopExit in main. The hub can be used again afterwards.
+
+use gevent::exceptions::LoopExit;
+use gevent::{Exception, get_hub, joinall, sleep, spawn};
+use waiter::Waiter;
+
+use super::common::{Outcome, name};
+
+fn blocks_for_ever<T>(what: &str, function: impl FnOnce() -> Result<T, Exception>) -> Outcome {
+    match function() {
+        Err(error) if error.is::<LoopExit>() => println!("{what}: {}", name(&error)),
+        other => drop(other?),
+    }
+    Ok(())
+}
+
+fn parks() -> Outcome {
+    let got = Waiter::new(get_hub().as_wait_hub()).get();
+    println!("the parked greenlet ends");
+    got
+}
+
+pub(crate) fn main() -> Outcome {
+    let hub = get_hub();
+    let parked = spawn(parks);
+    let waiter = Waiter::<()>::new(hub.as_wait_hub());
+    blocks_for_ever("hub.switch", || hub.switch())?;
+    blocks_for_ever("join", || parked.join(None))?;
+    blocks_for_ever("get", || parked.get())?;
+    blocks_for_ever("joinall", || joinall([&parked], None))?;
+    blocks_for_ever("Waiter.get", || waiter.get())?;
+    println!("has links: {}", parked.has_links() > 0);
+    sleep(0.001)?;
+    println!("{}", spawn(|| "the hub goes on").get()?);
+    parked.kill()
+}

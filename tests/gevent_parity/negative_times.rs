@@ -1,0 +1,31 @@
+//! A time that is over already: everything takes it for 0.
+
+use gevent::{
+    Timeout, TimeoutError, get_hub, joinall, sleep, spawn, spawn_later, wait, with_timeout,
+};
+
+use super::common::Outcome;
+
+pub(crate) fn main() -> Outcome {
+    let hub = get_hub();
+    let never = spawn(|| {
+        sleep(100)?;
+        Ok("never")
+    });
+    never.join(-1)?;
+    println!("join: {}", never.ready());
+    match never.get_timeout(-1) {
+        Err(error) if error.is::<TimeoutError>() => println!("get"),
+        got => drop(got?),
+    }
+    println!("wait: {}", wait([&never], -1, None)?.len());
+    println!("joinall: {}", joinall([&never], -1)?.len());
+    println!("hub.join: {}", hub.join(-1)?);
+    let timeout = Timeout::start_new(-1);
+    if let Err(error) = sleep(100) {
+        println!("timeout: {}", timeout.caused(&error));
+    }
+    spawn_later(-1, || println!("spawn_later"))?.join(None)?;
+    println!("{}", with_timeout(-1, || never.get(), "with_timeout")?);
+    never.kill()
+}

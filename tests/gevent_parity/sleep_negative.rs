@@ -1,0 +1,19 @@
+//! sleep of no time, or less, is sleep(0).
+
+use gevent::{joinall, sleep, spawn};
+
+use super::common::Outcome;
+
+fn worker(name: &str, seconds: f64) -> Outcome {
+    println!("{name} begins");
+    sleep(seconds)?;
+    println!("{name} ends");
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let workers = [("a", 0.0), ("b", -1.0), ("c", -0.5), ("d", 0.0)];
+    let greenlets = workers.map(|(name, seconds)| spawn(move || worker(name, seconds)));
+    joinall(greenlets, None)?;
+    Ok(())
+}

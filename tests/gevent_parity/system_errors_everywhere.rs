@@ -1,0 +1,57 @@
+//! System errors reach main from wherever they are raised. Of them only SystemExit is not printed.
+
+use std::io;
+
+use gevent::exceptions::{KeyboardInterrupt, SystemError, SystemExit};
+use gevent::hub::Hub;
+use gevent::{Exception, get_hub, sleep, spawn, spawn_raw};
+
+use super::common::{Outcome, name, report_errors};
+
+fn raises(error: &Exception) -> Outcome {
+    Err(error.clone())
+}
+
+fn catch(location: &str) -> Outcome {
+    match sleep(0.01) {
+        Ok(()) => println!("{location}: nothing"),
+        Err(error) if Hub::is_system_error(&error) => println!("{location}: {}", name(&error)),
+        Err(other) => return Err(other),
+    }
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    report_errors();
+    let hub = get_hub();
+    let loop_ = hub.loop_();
+
+    let errors = [
+        Exception::new(SystemExit(1)),
+        Exception::new(KeyboardInterrupt),
+        Exception::new(SystemError {
+            message: "broken".to_owned(),
+            source: io::ErrorKind::Other.into(),
+        }),
+    ];
+    for error in errors {
+        let e = error.clone();
+        loop_.run_callback(move || raises(&e))?;
+        catch("callback")?;
+        let timer = loop_.timer(0.0, 0.0)?;
+        let e = error.clone();
+        timer.start(move || raises(&e))?;
+        catch("timer")?;
+        let e = error.clone();
+        spawn_raw(move || raises(&e))?;
+        catch("raw greenlet")?;
+        let e = error.clone();
+        spawn(move || raises(&e));
+        catch("greenlet")?;
+        let g = spawn(|| ());
+        g.rawlink(move |_| raises(&error));
+        catch("link")?;
+        sleep(0)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! A timeout while joining: the joiner is interrupted, the joined one is not.
+
+use gevent::{Exception, Timeout, sleep, spawn};
+
+use super::common::Outcome;
+
+fn worker() -> Result<&'static str, Exception> {
+    sleep(0.3)?;
+    println!("worker ends");
+    Ok("value")
+}
+
+pub(crate) fn main() -> Outcome {
+    let g = spawn(worker);
+    let timeout = Timeout::start_new(0.001);
+    if let Err(error) = g.join(None) {
+        let (caused, links) = (timeout.caused(&error), g.has_links() > 0);
+        println!("join: {caused}, has links: {links}");
+    }
+    let timeout = Timeout::start_new(0.001);
+    if let Err(error) = g.join(100) {
+        let (caused, links) = (timeout.caused(&error), g.has_links() > 0);
+        println!("join(timeout=100): {caused}, has links: {links}");
+    }
+    let mut timeout = Timeout::start_new(100);
+    g.join(0.001)?;
+    let (ready, pending) = (g.ready(), timeout.pending());
+    println!("join(timeout=0.001): {ready}, pending: {pending}");
+    println!("{}", g.get_timeout(100)?);
+    timeout.close();
+    Ok(())
+}

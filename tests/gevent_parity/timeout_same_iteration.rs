@@ -1,0 +1,40 @@
+//! What happens in the same iteration as the timeout is in time, even if the timeout was started first.
+
+use gevent::{Timeout, TimeoutError, get_hub};
+use waiter::Waiter;
+
+use super::common::Outcome;
+
+fn waits(start_first: bool) -> Outcome {
+    let hub = get_hub();
+    let loop_ = hub.loop_();
+    let waiter = Waiter::new(hub.as_wait_hub());
+    let timer = loop_.timer(0.001, 0.0)?;
+    let mut timeout = Timeout::new(0.001);
+    if start_first {
+        timeout.start()?;
+    }
+    let w = waiter.clone();
+    timer.start(move || Ok(w.switch("in time")?))?;
+    if !start_first {
+        timeout.start()?;
+    }
+    // Both are due when the loop looks next.
+    let busy_until = loop_.now()? + 0.01;
+    while loop_.now()? < busy_until {
+        loop_.update_now()?;
+    }
+    match waiter.get() {
+        Ok(value) => println!("{value}"),
+        Err(error) if error.is::<TimeoutError>() => println!("timed out"),
+        Err(other) => return Err(other),
+    }
+    println!("pending: {}", timeout.pending());
+    timeout.close();
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    waits(true)?;
+    waits(false)
+}

@@ -1,0 +1,33 @@
+//! When a timeout is pending; cancel and start it again as often as you like.
+
+use gevent::exceptions::TimeoutStartedError;
+use gevent::{Timeout, sleep};
+
+use super::common::Outcome;
+
+pub(crate) fn main() -> Outcome {
+    let mut timeout = Timeout::new(0.01);
+    println!("made: {}", timeout.pending());
+    timeout.cancel();
+    timeout.start()?;
+    println!("started: {}", timeout.pending());
+    match timeout.start() {
+        Err(error) if error.is::<TimeoutStartedError>() => println!("started already"),
+        started => started?,
+    }
+    timeout.cancel();
+    println!("cancelled: {}", timeout.pending());
+    sleep(0.02)?;
+    timeout.start()?;
+    if let Err(error) = sleep(100) {
+        println!("came: {}, {}", timeout.caused(&error), timeout.pending());
+    }
+    timeout.start()?;
+    if let Err(error) = sleep(100) {
+        println!("came again: {}", timeout.caused(&error));
+    }
+    timeout.close();
+    timeout.close();
+    println!("closed: {}", timeout.pending());
+    Ok(())
+}

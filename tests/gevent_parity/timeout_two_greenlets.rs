@@ -1,0 +1,40 @@
+//! A timeout interrupts the greenlet that started it, whatever runs when it comes, and nobody after its end.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use gevent::{Timeout, joinall, sleep, spawn};
+
+use super::common::{Outcome, report_errors};
+
+fn limited() {
+    let timeout = Timeout::start_new(0.01);
+    if let Err(error) = sleep(100) {
+        println!("limited: {}", timeout.caused(&error));
+    }
+}
+
+fn unlimited() -> Outcome {
+    sleep(0.3)?;
+    println!("unlimited ends");
+    Ok(())
+}
+
+fn careless(timeouts: &RefCell<Vec<Timeout>>) {
+    timeouts.borrow_mut().push(Timeout::start_new(0.1));
+    println!("careless ends");
+}
+
+pub(crate) fn main() -> Outcome {
+    report_errors();
+    let timeouts: Rc<RefCell<Vec<Timeout>>> = Rc::default();
+    let t = timeouts.clone();
+    let greenlets = [
+        spawn(limited),
+        spawn(unlimited),
+        spawn(move || careless(&t)),
+    ];
+    joinall(greenlets, None)?;
+    println!("pending: {}", timeouts.borrow()[0].pending());
+    Ok(())
+}

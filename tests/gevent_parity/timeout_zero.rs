@@ -1,0 +1,26 @@
+//! Zero seconds are over as soon as the loop looks; whoever does not block is in time.
+
+use gevent::{Timeout, sleep};
+
+use super::common::Outcome;
+
+pub(crate) fn main() -> Outcome {
+    let mut timeout = Timeout::start_new(0);
+    println!("pending: {}", timeout.pending());
+    timeout.close();
+
+    let timeout = Timeout::start_new(0);
+    let slept: Outcome = (|| {
+        for i in 0..3 {
+            sleep(0)?;
+            println!("sleep(0) {i}");
+        }
+        sleep(0.001)?;
+        println!("never printed");
+        Ok(())
+    })();
+    if let Err(error) = slept {
+        println!("it came: {}", timeout.caused(&error));
+    }
+    Ok(())
+}

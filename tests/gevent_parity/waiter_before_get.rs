@@ -1,0 +1,36 @@
+//! What a Waiter is given with nobody in get is kept, and got as often as it is asked for.
+
+use gevent::get_hub;
+use waiter::Waiter;
+
+use super::common::{Outcome, ValueError, name};
+
+fn show(waiter: &Waiter<&str>) {
+    println!(
+        "ready={} successful={}",
+        waiter.ready(),
+        waiter.successful()
+    );
+}
+
+pub(crate) fn main() -> Outcome {
+    let waiter = Waiter::new(get_hub().as_wait_hub());
+    show(&waiter);
+    waiter.switch("first")?;
+    waiter.switch("second")?;
+    show(&waiter);
+    println!("{}", waiter.get()?);
+    println!("{}", waiter.get()?);
+    waiter.throw(ValueError("third"))?;
+    show(&waiter);
+    for _ in 0..2 {
+        if let Err(error) = waiter.get() {
+            println!("{} {error}", name(&error));
+        }
+    }
+    waiter.clear();
+    show(&waiter);
+    waiter.switch("fourth")?;
+    println!("{}", waiter.get()?);
+    Ok(())
+}

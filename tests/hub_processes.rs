@@ -1,0 +1,267 @@
+//! The counterpart of gevent's test__destroy, test__issue1686, test__issues461_471 and of the
+//! hub's part of test__core_fork, written anew.
+//!
+//! Each test runs in a process of its own, on its main thread: there the hub has libev's default
+//! loop, signals are its own, and a fork copies all there is.
+
+#[allow(dead_code, reason = "shared with other tests")]
+mod common;
+
+use std::cell::Cell;
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, ExitCode};
+use std::rc::Rc;
+
+use common::process::Process;
+use common::SOON;
+use gevent::exceptions::{HubDestroyed, KeyboardInterrupt};
+use gevent::hub::{get_hub_if_exists, wait_read};
+use gevent::{Exception, get_hub, sleep, spawn};
+
+type Outcome = Result<(), Exception>;
+
+/// Makes this program be one of the tests' children.
+const RUN: &str = "--run";
+
+struct Test {
+    name: &'static str,
+    /// What runs in the child.
+    child: fn() -> Outcome,
+    /// What its parent does meanwhile.
+    parent: fn(&Process) -> common::Result,
+}
+
+const TESTS: [Test; 5] = [
+    Test {
+        name: "test_destroy_hub",
+        child: test_destroy_hub,
+        parent: nothing,
+    },
+    Test {
+        name: "test_destroy_from_a_callback_of_the_hub",
+        child: test_destroy_from_a_callback_of_the_hub,
+        parent: nothing,
+    },
+    Test {
+        name: "test_destroy_in_child_with_active_spawn",
+        child: test_destroy_in_child_with_active_spawn,
+        parent: nothing,
+    },
+    Test {
+        name: "test_a_fork_goes_on_with_the_hub",
+        child: test_a_fork_goes_on_with_the_hub,
+        parent: nothing,
+    },
+    Test {
+        name: "test_hang",
+        child: test_hang,
+        parent: interrupt,
+    },
+];
+
+/// gevent's test__destroy.
+fn test_destroy_hub() -> Outcome {
+    let hub = get_hub();
+    assert!(hub.main_hub() && hub.loop_().default());
+    let first = hub.loop_().clone();
+    sleep(0.001)?;
+
+    hub.destroy(false)?;
+    assert!(hub.destroyed() && hub.greenlet().dead() && get_hub_if_exists().is_none());
+    assert!(hub.switch().unwrap_err().is::<HubDestroyed>());
+    // The next one takes the loop over.
+    let hub = get_hub();
+    assert!(!hub.destroyed() && hub.loop_().default());
+    assert_eq!(hub.loop_(), &first);
+    assert_eq!(spawn(|| sleep(0.001).map(|()| 1)).get()?, 1);
+
+    for _ in 0..2 {
+        let hub = get_hub();
+        hub.destroy(true)?;
+        hub.destroy(true)?;
+        assert!(hub.loop_().destroyed() && first.destroyed());
+        let hub = get_hub();
+        assert!(hub.loop_().default());
+        assert_ne!(hub.loop_(), &first);
+        assert_eq!(spawn(|| sleep(0.001).map(|()| 1)).get()?, 1);
+    }
+    get_hub().destroy(false)
+}
+
+/// The hub is parked in one of its callbacks, with more of them queued: they are forgotten.
+fn test_destroy_from_a_callback_of_the_hub() -> Outcome {
+    let (main, ran) = (gevent::getcurrent(), Rc::new(Cell::new(false)));
+    let hub = get_hub();
+    hub.loop_().run_callback(move || main.switch(()).map(drop))?;
+    let queued = ran.clone();
+    hub.loop_().run_callback(move || queued.set(true))?;
+    hub.switch()?;
+    hub.destroy(true)?;
+    assert!(hub.greenlet().dead() && !ran.get());
+    assert_eq!(spawn(|| 1).get()?, 1);
+    assert!(!ran.get());
+    Ok(())
+}
+
+/// Runs `in_child` in a fork, and says how it ended: 0 if well.
+fn fork(in_child: impl FnOnce() -> Outcome) -> i32 {
+    // SAFETY: this process has one thread that holds locks, this one; the child ends by `_exit`.
+    let pid = unsafe { libc::fork() };
+    assert_ne!(pid, -1, "{}", std::io::Error::last_os_error());
+    if pid == 0 {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(in_child));
+        let status = match outcome {
+            Ok(Ok(())) => 0,
+            Ok(Err(error)) => {
+                eprintln!("in the child: {error:?}");
+                1
+            }
+            Err(_) => 2,
+        };
+        // SAFETY: no preconditions.
+        unsafe { libc::_exit(status) };
+    }
+    let mut status = 0;
+    // SAFETY: `status` is writable.
+    assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+    status
+}
+
+/// gevent's test__issue1686: a child that destroys the hub it inherits runs nothing of the
+/// parent's, and leaves what the parent waits for alone.
+fn test_destroy_in_child_with_active_spawn() -> Outcome {
+    let (mut write, read) = UnixStream::pair()?;
+    write.write_all(b"test")?;
+    wait_read(read.as_raw_fd(), None)?;
+    let ran = Rc::new(Cell::new(0));
+    let counted = ran.clone();
+    let reader = spawn(move || {
+        counted.set(counted.get() + 1);
+        let mut data = [0; 4];
+        (&read).read_exact(&mut data)?;
+        Ok(data)
+    });
+    let hub = get_hub();
+    let status = fork(|| {
+        hub.destroy(true)?;
+        assert_eq!(ran.get(), 0);
+        Ok(())
+    });
+    assert_eq!(status, 0);
+    assert_eq!(&reader.get()?, b"test");
+    assert_eq!(ran.get(), 1);
+    Ok(())
+}
+
+/// gevent's test__core_fork with the hub, which both go on with; each waits for what is its own.
+fn test_a_fork_goes_on_with_the_hub() -> Outcome {
+    let hub = get_hub();
+    let forked = Rc::new(Cell::new(0));
+    let count = forked.clone();
+    let watcher = hub.loop_().fork()?.with_ref(false)?;
+    watcher.start(move || count.set(count.get() + 1))?;
+    sleep(0.001)?;
+    let (mut write, read) = UnixStream::pair()?;
+    let descriptor = read.as_raw_fd();
+    let reader = spawn(move || wait_read(descriptor, None));
+    sleep(0)?;
+    for explicit in [true, false] {
+        let mut writer = write.try_clone()?;
+        let status = fork(|| {
+            if explicit {
+                get_hub().reinit()?;
+            }
+            sleep(0.001)?;
+            sleep(0.001)?;
+            assert_eq!(forked.get(), 1);
+            assert_eq!(spawn(|| sleep(0.001).map(|()| 1)).get()?, 1);
+            // The greenlet that waited goes on in the child, too.
+            assert!(!reader.ready());
+            writer.write_all(b"x")?;
+            reader.get()
+        });
+        assert_eq!(status, 0);
+        // The descriptor is shared: what the child has written is there for the parent.
+        (&read).read_exact(&mut [0])?;
+    }
+    sleep(0.001)?;
+    assert_eq!(forked.get(), 0, "not in the parent");
+    assert!(!reader.ready());
+    write.write_all(b"x")?;
+    reader.get()
+}
+
+/// gevent's test__issues461_471: an interrupt reaches the main greenlet while all wait, and the
+/// program ends.
+fn test_hang() -> Outcome {
+    gevent::signal(libc::SIGINT, || Err(KeyboardInterrupt.into()))?;
+    let task = spawn(|| {
+        println!("ready");
+        sleep(100)
+    });
+    let error = task.get().unwrap_err();
+    assert!(error.is::<KeyboardInterrupt>(), "{error:?}");
+    Ok(())
+}
+
+fn nothing(_: &Process) -> common::Result {
+    Ok(())
+}
+
+fn interrupt(child: &Process) -> common::Result {
+    child.stdout().line_with("ready", 0, SOON)?;
+    child.signal(rustix::process::Signal::INT)
+}
+
+impl Test {
+    fn run(&self) -> common::Result {
+        let mut command = Command::new(std::env::current_exe()?);
+        let child = Process::spawn(command.args([RUN, self.name]))?;
+        (self.parent)(&child)?;
+        let ended = child.wait(SOON)?;
+        if ended.status.success() {
+            return Ok(());
+        }
+        Err(format!("{}\n{}{}", ended.status, ended.stdout, ended.stderr).into())
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [option, name] = &arguments[..]
+        && option == RUN
+    {
+        let test = TESTS.iter().find(|test| test.name == name);
+        return match test.map(|test| (test.child)()) {
+            Some(Ok(())) => ExitCode::SUCCESS,
+            other => {
+                eprintln!("{other:?}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let (options, wanted): (Vec<_>, Vec<_>) = arguments.iter().partition(|a| a.starts_with('-'));
+    let list = options.iter().any(|option| *option == "--list");
+    let mut failed = 0;
+    for test in TESTS {
+        if !wanted.is_empty() && !wanted.iter().any(|part| test.name.contains(*part)) {
+            continue;
+        }
+        match list {
+            true => println!("{}: test", test.name),
+            false => match test.run() {
+                Ok(()) => println!("test {} ... ok", test.name),
+                Err(problem) => {
+                    println!("test {} ... FAILED\n{problem}", test.name);
+                    failed += 1;
+                }
+            },
+        }
+    }
+    match failed {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}

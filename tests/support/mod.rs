@@ -1,0 +1,138 @@
+//! What the tests written after gevent's own share.
+
+#![allow(dead_code, reason = "not every test uses all of it")]
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gevent::hub::ExceptionStream;
+use gevent::{Exception, Timeout, get_hub};
+
+/// What tests and their greenlets return.
+pub(crate) type Outcome = Result<(), Exception>;
+
+/// What greenlets fail with on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct ExpectedError(pub(crate) &'static str);
+
+/// An [`ExpectedError`], for any function that is to fail.
+pub(crate) fn fail<T>(message: &'static str) -> Result<T, Exception> {
+    Err(ExpectedError(message).into())
+}
+
+/// No test takes longer, unless it hangs.
+const BOUND: Duration = Duration::from_secs(60);
+
+/// Ends the process if the test is not over, and this dropped, in time. A hang may be a loop in
+/// which no timer would be called, so the clock is another thread's.
+pub(crate) struct Bounded(#[allow(dead_code, reason = "it is there to be dropped")] Sender<()>);
+
+/// See [`Bounded`].
+#[must_use]
+pub(crate) fn bounded() -> Bounded {
+    let (alive, over) = channel::<()>();
+    let name = thread::current().name().unwrap_or("a test").to_owned();
+    thread::spawn(move || {
+        if over.recv_timeout(BOUND) == Err(RecvTimeoutError::Timeout) {
+            eprintln!("{name} hangs");
+            std::process::abort();
+        }
+    });
+    Bounded(alive)
+}
+
+/// What happened, in order.
+pub(crate) struct Log<T>(Rc<RefCell<Vec<T>>>);
+
+impl<T> Clone for Log<T> {
+    fn clone(&self) -> Self {
+        Log(self.0.clone())
+    }
+}
+
+impl<T> Log<T> {
+    pub(crate) fn new() -> Log<T> {
+        Log(Rc::default())
+    }
+
+    pub(crate) fn add(&self, what: impl Into<T>) {
+        self.0.borrow_mut().push(what.into());
+    }
+
+    pub(crate) fn take(&self) -> Vec<T> {
+        self.0.take()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.borrow().len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What this thread's hub prints about errors that nobody takes.
+#[derive(Clone, Default)]
+pub(crate) struct Reports(Rc<RefCell<Vec<u8>>>);
+
+impl Reports {
+    /// Has the hub print here from now on.
+    pub(crate) fn new() -> Reports {
+        let reports = Reports::default();
+        let stream = ExceptionStream::Write(Box::new(reports.clone()));
+        get_hub().set_exception_stream(stream);
+        reports
+    }
+
+    pub(crate) fn take(&self) -> String {
+        String::from_utf8(self.0.take()).expect("reports are text")
+    }
+
+    /// Takes the reports, and fails unless there is exactly one, which has `part` in it.
+    #[track_caller]
+    pub(crate) fn one_with(&self, part: &str) {
+        let text = self.take();
+        assert_eq!(text.matches(" failed with ").count(), 1, "{text}");
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+impl io::Write for Reports {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// So long a wait takes that is to be cut short by something else.
+pub(crate) const LONG: f64 = 100.0;
+
+/// gevent's `test_returns_none_after_timeout`: the wait ends when its own time is over, not
+/// before, and without an error.
+#[track_caller]
+pub(crate) fn returns_after_timeout(wait: impl FnOnce(f64) -> Outcome) -> Outcome {
+    let (seconds, begin) = (0.02, Instant::now());
+    wait(seconds)?;
+    let took = begin.elapsed().as_secs_f64();
+    assert!((seconds..LONG / 2.0).contains(&took), "{took}");
+    Ok(())
+}
+
+/// gevent's `test_outer_timeout_is_not_lost`: a timeout around the wait ends it, and is told
+/// from the wait's own.
+#[track_caller]
+pub(crate) fn outer_timeout_is_not_lost(wait: impl FnOnce(f64) -> Outcome) {
+    let timeout = Timeout::start_new(0.001);
+    let error = wait(LONG).expect_err("the outer timeout comes first");
+    assert!(timeout.caused(&error), "{error:?}");
+}
