@@ -49,10 +49,12 @@ unsafe fn install_first(low: NonNull<u8>, len: usize) -> Result<(), StackError> 
     if std::env::var_os(VARIABLE).is_none_or(|kind| kind != "mprotect") {
         // SAFETY: the caller's.
         match unsafe { madvise(low, len) } {
-            Ok(()) => {
+            Ok(()) if faults(low) => {
                 KIND.store(MADVISE, Ordering::Relaxed);
                 return Ok(());
             }
+            // An emulator that takes any advice and does nothing about it: qemu does.
+            Ok(()) => {}
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
             Err(source) => return Err(StackError::Guard { source }),
         }
@@ -71,6 +73,14 @@ unsafe fn madvise(low: NonNull<u8>, len: usize) -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// Whether the byte at `low` cannot be read: the kernel is asked, by a call that reads there.
+#[cfg(target_os = "linux")]
+fn faults(low: NonNull<u8>) -> bool {
+    // SAFETY: the page is readable or not; if it is, it is all zero, which is an empty path.
+    let accessible = unsafe { libc::access(low.as_ptr().cast(), libc::F_OK) };
+    accessible != 0 && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT)
 }
 
 /// # Safety
