@@ -4,7 +4,7 @@ use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::StackError;
+use super::{StackError, valgrind};
 
 /// Linux 6.13: makes pages fault on access without a mapping of their own, which is what lets
 /// a million stacks be guarded.
@@ -46,7 +46,8 @@ pub(super) unsafe fn install(low: NonNull<u8>, len: usize) -> Result<(), StackEr
 #[cold]
 unsafe fn install_first(low: NonNull<u8>, len: usize) -> Result<(), StackError> {
     #[cfg(target_os = "linux")]
-    if std::env::var_os(VARIABLE).is_none_or(|kind| kind != "mprotect") {
+    // valgrind knows of mprotect only, and dies when it looks at a page guarded otherwise.
+    if !valgrind::ON && std::env::var_os(VARIABLE).is_none_or(|kind| kind != "mprotect") {
         // SAFETY: the caller's.
         match unsafe { madvise(low, len) } {
             Ok(()) if faults(low) => {
