@@ -184,7 +184,7 @@ fn generator_round_trip(times: u32) -> Result<f64> {
 }
 
 fn create_pooled(times: u32) -> Result<f64> {
-    let one = || RawGreenlet::new(|value| Ok(value)).switch(());
+    let one = || RawGreenlet::new(Ok).switch(());
     one()?;
     timed(times, || {
         for _ in 0..times {
