@@ -11,6 +11,7 @@ mod core;
 mod forward;
 mod process;
 mod stats;
+mod switch;
 
 use std::process::ExitCode;
 
@@ -24,7 +25,7 @@ struct Subcommand {
     run: fn(&[String]) -> Result,
 }
 
-const SUBCOMMANDS: [Subcommand; 2] = [
+const SUBCOMMANDS: [Subcommand; 3] = [
     Subcommand {
         name: "core",
         about: "hub::core beside the same program in C on libev",
@@ -34,6 +35,11 @@ const SUBCOMMANDS: [Subcommand; 2] = [
         name: "forward",
         about: "redis-benchmark through the portforwarder example, socat and haproxy",
         run: forward::run,
+    },
+    Subcommand {
+        name: "switch",
+        about: "greenlets' switches and lives beside context, corosensei and generator",
+        run: switch::run,
     },
 ];
 

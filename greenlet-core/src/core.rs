@@ -73,6 +73,16 @@ impl Core {
         ptr::eq(self.thread.current(), self)
     }
 
+    /// The parent.
+    #[inline]
+    pub(crate) fn own_parent(&self) -> Option<&Core> {
+        // SAFETY: this is called by the greenlet itself when its function has ended, and from
+        // then on only the greenlet it leaves for replaces its parent.
+        unsafe { &*self.parent.as_ptr() }
+            .as_ref()
+            .map(RawGreenlet::core)
+    }
+
     /// Has the thread look after this greenlet, which runs, when it leaves, if it has no handle.
     pub(crate) fn attend_if_orphan(&self) {
         if self.handles.get() == 0 {
@@ -101,25 +111,28 @@ impl RawGreenlet {
         parked_at: &'static Location<'static>,
     ) -> RawGreenlet {
         let id = thread.next_id();
-        let core = Box::new(Core {
-            suspended: Cell::new(None),
-            thread,
-            parked_at: Cell::new(parked_at),
-            handles: Cell::new(1),
-            ticket: Cell::new(0),
-            waiting_on: Cell::new(None),
-            made_at: parked_at,
-            life: Cell::new(Life::Unstarted),
-            run: Cell::new(run),
-            stack: Cell::new(None),
-            stack_size,
-            parent: RefCell::new(parent),
-            links: Links::default(),
-            weaks: Cell::new(0),
-            gone: Cell::new(false),
-            id,
-            extra: RefCell::new(None),
-        });
+        let core = Box::write(
+            Box::new_uninit(),
+            Core {
+                suspended: Cell::new(None),
+                thread,
+                parked_at: Cell::new(parked_at),
+                handles: Cell::new(1),
+                ticket: Cell::new(0),
+                waiting_on: Cell::new(None),
+                made_at: parked_at,
+                life: Cell::new(Life::Unstarted),
+                run: Cell::new(run),
+                stack: Cell::new(None),
+                stack_size,
+                parent: RefCell::new(parent),
+                links: Links::default(),
+                weaks: Cell::new(0),
+                gone: Cell::new(false),
+                id,
+                extra: RefCell::new(None),
+            },
+        );
         let greenlet = RawGreenlet(NonNull::from(Box::leak(core)));
         let core = greenlet.core();
         // SAFETY: `release` and `bury` take it out before it is freed.

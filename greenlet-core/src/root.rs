@@ -1,12 +1,13 @@
 //! The beginning and the end of a greenlet's life on its stack.
 
-use crate::arch::{self, Word};
+use crate::arch::{self, Suspended, Word};
 use crate::core::{Core, Life, RawGreenlet};
 use crate::exception::{Exception, GreenletError};
 use crate::sanitizer;
 use crate::stack::overflow;
 use crate::switch::{self, Message, Next, Target};
-use crate::thread::Thread;
+use crate::thread::{Attention, Thread};
+use crate::trace;
 use crate::unwind::{self, Caught};
 use crate::value::Value;
 
@@ -31,6 +32,17 @@ pub(crate) fn start(core: &Core) -> Result<(), Exception> {
     core.life.set(Life::Started);
     thread.live.set(thread.live.get() + 1);
     Ok(())
+}
+
+/// Starts a greenlet and takes its place to continue; none if it has begun before, or if it gets
+/// no stack.
+#[inline(never)]
+pub(crate) fn begin(core: &Core) -> Option<Suspended> {
+    if core.life.get() != Life::Unstarted {
+        return None;
+    }
+    start(core).ok()?;
+    core.suspended.take()
 }
 
 /// Ends a greenlet that never ran.
@@ -61,24 +73,27 @@ impl arch::Entry for Root {
         sanitizer::arrive_first();
         // SAFETY: whoever jumps sends a message, and this is where it is read.
         let message = unsafe { Message::from_words([a, b, c]) };
-        end(match unwind::catch(|| run(message)) {
-            Ok(Ok(value)) => Message::Value(value),
-            Ok(Err(exception)) | Err(Caught::Panic(exception)) => Message::Throw(exception),
+        match unwind::catch(|| run(message)) {
+            Ok(Ok(value)) => end(Message::Value(value)),
+            Ok(Err(exception)) | Err(Caught::Panic(exception)) => end(Message::Throw(exception)),
             Err(Caught::Forced(payload)) => {
                 drop(payload);
-                Message::Value(Value::None)
+                end(Message::Value(Value::None))
             }
-        })
+        }
     }
 }
 
 /// Runs the current greenlet's function. Everything that may panic is in here.
+#[inline(always)]
 fn run(message: Message) -> Result<Value, Exception> {
     let (run, message) = Thread::with(|thread| {
-        let message = match thread.attention.get() {
-            0 => message,
-            _ => switch::arrive(thread, message),
-        };
+        let mut message = message;
+        if thread.attention.get() != 0
+            && let Some(origin) = switch::arrive(thread)
+        {
+            message = trace::switched(thread, origin, message);
+        }
         // SAFETY: the running greenlet is not freed.
         (unsafe { (*thread.current()).run.take() }, message)
     });
@@ -91,22 +106,41 @@ fn run(message: Message) -> Result<Value, Exception> {
 }
 
 /// Leaves the current greenlet for good, for its nearest living parent.
+#[inline(always)]
 pub(crate) fn end(message: Message) -> ! {
     Thread::with(|thread| {
-        let greenlet = thread.current_greenlet();
-        let core = greenlet.core();
+        // SAFETY: the running greenlet is not freed.
+        let core = unsafe { &*thread.current() };
         core.life.set(Life::Dead);
         core.ticket.set(0);
-        let (to, message) = match unwind::finished(thread) {
-            Some(dropper) => (Target::of(&dropper), message),
-            None => heir(&greenlet, message),
-        };
-        let to = to.expect("only the running greenlet has no place to continue");
-        drop(greenlet);
-        // SAFETY: the greenlet's function has returned, unwound or been given up with all its
-        // stack; the locals of this function are moved or dropped.
-        unsafe { to.go_for_good(thread, message) }
+        let message = switch::exit_is_a_value(message);
+        // The common case: the parent is parked.
+        if thread.attention.get() & Attention::UNWINDING == 0
+            && let Some(parent) = core.own_parent()
+            && let Some(to) = parent.suspended.take()
+        {
+            // SAFETY: the greenlet's function has returned or panicked, and all its locals are
+            // moved or dropped. `parent` keeps its handle in the dead greenlet until it runs.
+            unsafe { switch::leave_for_good(thread, parent, to, message) }
+        }
+        end_with_care(thread, message)
     })
+}
+
+/// [`end`] in all its other cases.
+#[cold]
+#[inline(never)]
+fn end_with_care(thread: &Thread, message: Message) -> ! {
+    let greenlet = thread.current_greenlet();
+    let (to, message) = match unwind::finished(thread) {
+        Some(dropper) => (Target::of(&dropper), message),
+        None => heir(&greenlet, message),
+    };
+    let to = to.expect("only the running greenlet has no place to continue");
+    drop(greenlet);
+    // SAFETY: the greenlet's function has returned, unwound or been given up with all its stack;
+    // the locals of this function are moved or dropped.
+    unsafe { to.go_for_good(thread, message) }
 }
 
 /// Who gets the last message of `dead`. A parent that cannot even be started dies of the reason.

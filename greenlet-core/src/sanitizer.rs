@@ -35,6 +35,7 @@ mod off {
 
 #[cfg(feature = "asan")]
 mod on {
+    use std::cell::Cell;
     use std::ffi::c_void;
     use std::ptr;
 
@@ -76,20 +77,35 @@ mod on {
         Departure(fake)
     }
 
+    thread_local! {
+        /// The fake stack of the greenlet that has just left for good.
+        static DEAD: Cell<*mut c_void> = const { Cell::new(ptr::null_mut()) };
+    }
+
+    /// The fake stack is not freed yet: the frames that do the last jump are still on it.
     pub(crate) fn leave_for_good(target: &Core) {
-        let (low, size) = bounds(target);
-        // SAFETY: as in `leave`; no place for the fake stack means that it can be freed.
-        unsafe { __sanitizer_start_switch_fiber(ptr::null_mut(), low, size) };
+        DEAD.set(leave(target).0);
     }
 
     pub(crate) fn arrive_first() {
         Departure(ptr::null_mut()).arrive();
     }
 
-    /// Forgets the frames that a dead greenlet has left on its stack.
+    /// Forgets the frames that a dead greenlet has left on its stack and on its fake stack.
+    ///
+    /// The latter can only be freed by who leaves it for good, so that is what we pretend to do.
     pub(crate) fn wipe(stack: &Stack) {
-        // SAFETY: nobody uses that memory any more.
-        unsafe { __asan_unpoison_memory_region(stack.low().as_ptr().cast(), stack.size()) };
+        let low: *const c_void = stack.low().as_ptr().cast();
+        let (mut fake, mut own_low, mut own_size) = (ptr::null_mut(), ptr::null(), 0);
+        // SAFETY: nobody uses that memory any more. Between the calls no code runs that needs a
+        // fake stack.
+        unsafe {
+            __asan_unpoison_memory_region(low, stack.size());
+            __sanitizer_start_switch_fiber(&raw mut fake, low, stack.size());
+            __sanitizer_finish_switch_fiber(DEAD.get(), &raw mut own_low, &raw mut own_size);
+            __sanitizer_start_switch_fiber(ptr::null_mut(), own_low, own_size);
+            __sanitizer_finish_switch_fiber(fake, ptr::null_mut(), ptr::null_mut());
+        }
     }
 
     fn bounds(core: &Core) -> (*const c_void, usize) {

@@ -131,7 +131,7 @@ pub(crate) fn transfer(target: &RawGreenlet, message: Message) -> Result<Value, 
         // SAFETY: it is the target's, and a thread's state is not freed before its greenlets.
         let thread = unsafe { &*thread };
         if thread.attention.get() == 0
-            && let Some(to) = core.suspended.take()
+            && let Some(to) = place(core, &message)
         {
             // SAFETY: the running greenlet is never freed. What is in `suspended` continues an
             // intact stack of the greenlet's thread, which is this one, and taking it out
@@ -144,6 +144,15 @@ pub(crate) fn transfer(target: &RawGreenlet, message: Message) -> Result<Value, 
         }
     }
     transfer_with_care(target, message, at)
+}
+
+/// Takes the place to continue out of a greenlet that is parked, or has yet to begin.
+#[inline(always)]
+fn place(core: &Core, message: &Message) -> Option<Suspended> {
+    match (core.suspended.take(), message) {
+        (None, Message::Value(_)) => root::begin(core),
+        (place, _) => place,
+    }
 }
 
 /// [`transfer`] in all its other cases.
@@ -191,11 +200,12 @@ unsafe fn leave(
     fiber.arrive();
     // SAFETY: the words of a message, read once, in one of the branches.
     unsafe {
-        if thread.attention.get() == 0 {
-            receive(thread, words)
-        } else {
-            arrive(thread, Message::from_words(words)).receive(thread)
+        if thread.attention.get() != 0
+            && let Some(origin) = arrive(thread)
+        {
+            return trace::switched(thread, origin, Message::from_words(words)).receive(thread);
         }
+        receive(thread, words)
     }
 }
 
@@ -230,26 +240,38 @@ impl Target {
     /// Jumps there from a dead greenlet.
     ///
     /// # Safety
-    /// Nothing on the current stack is needed any more.
+    /// As for [`leave_for_good`].
     pub(crate) unsafe fn go_for_good(self, thread: &Thread, message: Message) -> ! {
         let core = self.greenlet.into_running();
-        // SAFETY: as in `go`.
-        unsafe {
-            let core = core.as_ref();
-            thread.set_current(&*thread.current(), core);
-            thread.attend(Attention::ENDED);
-            sanitizer::leave_for_good(core);
-            arch::jump(self.suspended, &thread.nowhere, message.into_words());
-        }
-        unreachable!("a dead greenlet has no place to continue")
+        // SAFETY: what runs is not freed; the rest is the caller's.
+        unsafe { leave_for_good(thread, core.as_ref(), self.suspended, message) }
     }
 }
 
+/// Jumps to `target` from a dead greenlet.
+///
+/// # Safety
+/// As for [`leave`], and nothing on the current stack is needed any more.
+#[inline(always)]
+pub(crate) unsafe fn leave_for_good(
+    thread: &Thread,
+    target: &Core,
+    to: Suspended,
+    message: Message,
+) -> ! {
+    // SAFETY: the greenlet that ran until now is not freed before somebody arrives.
+    unsafe { thread.set_current(&*thread.current(), target) };
+    thread.attend(Attention::ENDED);
+    sanitizer::leave_for_good(target);
+    // SAFETY: as in `leave`; nobody comes back here.
+    unsafe { arch::jump(to, &thread.nowhere, message.into_words()) };
+    unreachable!("a dead greenlet has no place to continue")
+}
+
 /// First thing on the arriving stack if something wants attention: puts the greenlet that left in
-/// order, and tells the tracer.
-#[cold]
+/// order. Returns it if the tracer is to be told.
 #[inline(never)]
-pub(crate) fn arrive(thread: &Thread, message: Message) -> Message {
+pub(crate) fn arrive(thread: &Thread) -> Option<RawGreenlet> {
     // SAFETY: this is the first thing after a switch.
     let left = unsafe { thread.left() };
     let bits = thread.attention.get();
@@ -260,11 +282,11 @@ pub(crate) fn arrive(thread: &Thread, message: Message) -> Message {
     // SAFETY: the running greenlet is never freed.
     unsafe { (*thread.current()).attend_if_orphan() };
     if bits & Attention::TRACED != 0 {
-        return trace::switched(thread, left, message);
+        return Some(left);
     }
     // Possibly the last handle: then it is unwound or freed here.
     drop(left);
-    message
+    None
 }
 
 /// What [`resolve`] found.
@@ -310,7 +332,9 @@ pub(crate) fn resolve(target: &RawGreenlet, mut message: Message) -> Next {
     }
 }
 
-fn exit_is_a_value(message: Message) -> Message {
+/// What a greenlet's end is to its parent.
+#[inline]
+pub(crate) fn exit_is_a_value(message: Message) -> Message {
     match message {
         Message::Throw(exception) if exception.is::<GreenletExit>() => {
             Message::Value(Value::new(exception))

@@ -1,5 +1,8 @@
 //! What ends a process, in processes of their own: this binary runs itself with `CRASH_CASE` set.
 
+// AddressSanitizer reports crashes in its own words.
+#![cfg(not(feature = "asan"))]
+
 use std::hint::black_box;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -45,7 +48,18 @@ impl Ended {
 
 fn run_case(case: &str, variables: &[(&str, &str)]) -> Ended {
     let this = std::env::current_exe().expect("a test binary");
-    let output = Command::new(this)
+    // On a foreign machine, an emulator and its options.
+    let runner = std::env::var("CRASH_RUNNER").unwrap_or_default();
+    let mut words = runner.split_whitespace();
+    let mut command = match words.next() {
+        None => Command::new(this),
+        Some(emulator) => {
+            let mut command = Command::new(emulator);
+            command.args(words).arg(this);
+            command
+        }
+    };
+    let output = command
         .args(["--exact", "child", "--nocapture", "--test-threads=1"])
         .env("CRASH_CASE", case)
         .env_remove("GREENLET_STACK_SIZE")

@@ -53,6 +53,10 @@ fn test_stack_usage_is_the_high_water_mark() -> Outcome {
     assert!(before < 64 * 1024, "{before}");
     g.switch(())?;
     let after = g.stack_usage().expect("it has a stack");
+    if cfg!(feature = "asan") {
+        // Frames live elsewhere then.
+        return Ok(());
+    }
     assert!((300 * 1024..=2048 * 1024).contains(&after), "{after}");
     g.switch(())?;
     assert_eq!(g.stack_usage(), None);

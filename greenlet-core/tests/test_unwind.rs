@@ -32,6 +32,10 @@ fn test_a_destructor_cannot_park_while_its_greenlet_is_unwound() -> Outcome {
 }
 
 #[test]
+#[cfg_attr(
+    feature = "asan",
+    ignore = "what is on the stack leaks: that is the point"
+)]
 fn test_swallowed_unwinding_is_raised_again_and_then_the_stack_is_given_up() -> Outcome {
     let drops = Rc::new(Cell::new(0));
     let swallowed = Rc::new(Cell::new(0));

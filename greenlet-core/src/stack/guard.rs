@@ -4,7 +4,7 @@ use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::StackError;
+use super::{StackError, valgrind};
 
 /// Linux 6.13: makes pages fault on access without a mapping of their own, which is what lets
 /// a million stacks be guarded.
@@ -46,13 +46,16 @@ pub(super) unsafe fn install(low: NonNull<u8>, len: usize) -> Result<(), StackEr
 #[cold]
 unsafe fn install_first(low: NonNull<u8>, len: usize) -> Result<(), StackError> {
     #[cfg(target_os = "linux")]
-    if std::env::var_os(VARIABLE).is_none_or(|kind| kind != "mprotect") {
+    // valgrind knows of mprotect only, and dies when it looks at a page guarded otherwise.
+    if !valgrind::ON && std::env::var_os(VARIABLE).is_none_or(|kind| kind != "mprotect") {
         // SAFETY: the caller's.
         match unsafe { madvise(low, len) } {
-            Ok(()) => {
+            Ok(()) if faults(low) => {
                 KIND.store(MADVISE, Ordering::Relaxed);
                 return Ok(());
             }
+            // An emulator that takes any advice and does nothing about it: qemu does.
+            Ok(()) => {}
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
             Err(source) => return Err(StackError::Guard { source }),
         }
@@ -71,6 +74,14 @@ unsafe fn madvise(low: NonNull<u8>, len: usize) -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// Whether the byte at `low` cannot be read: the kernel is asked, by a call that reads there.
+#[cfg(target_os = "linux")]
+fn faults(low: NonNull<u8>) -> bool {
+    // SAFETY: the page is readable or not; if it is, it is all zero, which is an empty path.
+    let accessible = unsafe { libc::access(low.as_ptr().cast(), libc::F_OK) };
+    accessible != 0 && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT)
 }
 
 /// # Safety
