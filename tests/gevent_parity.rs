@@ -7,6 +7,7 @@
 #[allow(dead_code)] // each test takes from it what it needs
 mod common;
 mod gevent_parity {
+    pub(crate) mod blocking_in_hub;
     pub(crate) mod blocking_switch_out;
     pub(crate) mod callback_batch;
     pub(crate) mod callback_errors;
@@ -14,6 +15,7 @@ mod gevent_parity {
     pub(crate) mod callbacks_timers_spawn;
     mod common;
     pub(crate) mod error_handle;
+    pub(crate) mod error_hook;
     pub(crate) mod error_reports;
     pub(crate) mod greenlet_exit;
     pub(crate) mod greenlet_get;
@@ -51,6 +53,7 @@ mod gevent_parity {
     pub(crate) mod greenlet_start_later;
     pub(crate) mod greenlet_switch_by_hand;
     pub(crate) mod greenlet_throw;
+    pub(crate) mod greenlet_unlink_joiner;
     pub(crate) mod hub_callbacks_spawn;
     pub(crate) mod hub_cancel_wait;
     pub(crate) mod hub_cancel_waits_close;
@@ -100,6 +103,7 @@ mod gevent_parity {
     pub(crate) mod system_exit;
     pub(crate) mod system_exit_twice;
     pub(crate) mod timeout_exception;
+    pub(crate) mod timeout_in_hub;
     pub(crate) mod timeout_joining;
     pub(crate) mod timeout_nesting;
     pub(crate) mod timeout_none;
@@ -107,6 +111,7 @@ mod gevent_parity {
     pub(crate) mod timeout_same_iteration;
     pub(crate) mod timeout_silent;
     pub(crate) mod timeout_states;
+    pub(crate) mod timeout_tie;
     pub(crate) mod timeout_two_greenlets;
     pub(crate) mod timeout_uncaught;
     pub(crate) mod timeout_with_timeout;
@@ -119,6 +124,9 @@ mod gevent_parity {
     pub(crate) mod waiter_multiple;
     pub(crate) mod waiter_not_in_hub;
     pub(crate) mod waiter_second_getter;
+    pub(crate) mod watcher_async;
+    pub(crate) mod watcher_errors;
+    pub(crate) mod watcher_states;
 }
 
 use std::collections::BTreeSet;
@@ -151,12 +159,14 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    blocking_in_hub
     blocking_switch_out
     callback_batch
     callback_errors
     callback_states
     callbacks_timers_spawn
     error_handle
+    error_hook
     error_reports
     greenlet_exit
     greenlet_get
@@ -194,6 +204,7 @@ scenarios! {
     greenlet_start_later
     greenlet_switch_by_hand
     greenlet_throw
+    greenlet_unlink_joiner
     hub_callbacks_spawn
     hub_cancel_wait
     hub_cancel_waits_close
@@ -243,6 +254,7 @@ scenarios! {
     system_exit
     system_exit_twice
     timeout_exception
+    timeout_in_hub
     timeout_joining
     timeout_nesting
     timeout_none
@@ -250,6 +262,7 @@ scenarios! {
     timeout_same_iteration
     timeout_silent
     timeout_states
+    timeout_tie
     timeout_two_greenlets
     timeout_uncaught
     timeout_with_timeout
@@ -262,6 +275,9 @@ scenarios! {
     waiter_multiple
     waiter_not_in_hub
     waiter_second_getter
+    watcher_async
+    watcher_errors
+    watcher_states
 }
 
 fn main() -> ExitCode {
@@ -321,7 +337,7 @@ fn folder() -> PathBuf {
 /// Whether the folder's scripts and the ports here are the same.
 fn none_is_forgotten() -> Result {
     let scripts: BTreeSet<String> = fs::read_dir(folder())?
-        .filter_map(|entry| Some(entry.ok()?.file_name().into_string().ok()?))
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter_map(|file| Some(file.strip_suffix(".py")?.to_owned()))
         .filter(|name| name != "common")
         .collect();

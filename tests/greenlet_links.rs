@@ -267,7 +267,11 @@ mod raise_link {
     fn test_raise(by: By) -> Outcome {
         let _bounded = bounded();
         Reports::new();
-        let p = spawn(|| gevent::getcurrent().throw(ExpectedError("test_raise")).map(drop));
+        let p = spawn(|| {
+            gevent::getcurrent()
+                .throw(ExpectedError("test_raise"))
+                .map(drop)
+        });
         for _ in 0..3 {
             let values = By::Value.log(&p);
             for log in links_see(by, &p, || p.join(None).expect("nobody throws")) {
@@ -301,7 +305,11 @@ mod listeners {
 
     fn test_multiple_listeners_error<T: 'static>(p: &Greenlet<T>, by: By, reports: &Reports) {
         let results = Log::<i32>::new();
-        for (message, result) in [("listener1", Some(10)), ("listener2", Some(20)), ("listener3", None)] {
+        for (message, result) in [
+            ("listener1", Some(10)),
+            ("listener2", Some(20)),
+            ("listener3", None),
+        ] {
             let results = results.clone();
             by.link(p, move |_| {
                 if let Some(result) = result {

@@ -32,15 +32,16 @@ fn installed() -> bool {
 type OnEvent = Rc<RefCell<Option<Box<dyn Fn(&Event)>>>>;
 
 /// A loop of ours with hiredis on it, and what hiredis has told so far.
-struct Session {
-    loop_: Loop,
+struct Connection {
+    /// The only strong reference, and the first to go.
     client: Rc<Client>,
+    loop_: Loop,
     events: Rc<RefCell<Vec<Event>>>,
     on_event: OnEvent,
 }
 
-impl Session {
-    fn connect(address: SocketAddr) -> Result<Session> {
+impl Connection {
+    fn connect(address: SocketAddr) -> Result<Connection> {
         let loop_ = Loop::new((), false)?;
         let events: Rc<RefCell<Vec<Event>>> = Rc::default();
         let on_event: OnEvent = Rc::default();
@@ -53,7 +54,7 @@ impl Session {
                 }
             }
         };
-        // SAFETY: the session holds the loop, and `drop` gives the client up first.
+        // SAFETY: the connection holds the loop, and drops the client before it.
         let client = unsafe {
             Client::connect(
                 loop_.as_ptr()?,
@@ -62,9 +63,9 @@ impl Session {
                 report,
             )
         };
-        Ok(Session {
-            loop_,
+        Ok(Connection {
             client: Rc::new(client.ok_or("hiredis cannot begin to connect")?),
+            loop_,
             events,
             on_event,
         })
@@ -95,13 +96,6 @@ impl Session {
     }
 }
 
-impl Drop for Session {
-    fn drop(&mut self) {
-        // What the closure holds refers to the client, whose end must come before the loop's.
-        self.on_event.borrow_mut().take();
-    }
-}
-
 fn reply(text: impl Into<String>) -> Event {
     Event::Reply(text.into())
 }
@@ -113,13 +107,13 @@ fn set_and_get_while_our_timers_run() -> Result {
         return Ok(());
     }
     let server = Server::start()?;
-    let session = Session::connect(server.address)?;
+    let connection = Connection::connect(server.address)?;
 
     // Each tick of our timer sends a pair of commands, and no tick before their answers are there: so both sides
     // of the loop take turns.
-    let timer = session.loop_.timer(0.0, 0.001)?;
+    let timer = connection.loop_.timer(0.0, 0.001)?;
     let replies = Rc::new(Cell::new(0));
-    session.on_event({
+    connection.on_event({
         let replies = replies.clone();
         move |event| {
             if matches!(event, Event::Reply(_)) {
@@ -129,8 +123,12 @@ fn set_and_get_while_our_timers_run() -> Result {
     });
     let rounds = Rc::new(Cell::new(0));
     timer.start({
-        let (timer, client, rounds) = (timer.clone(), session.client.clone(), rounds.clone());
+        let (timer, rounds) = (timer.clone(), rounds.clone());
+        let client = Rc::downgrade(&connection.client);
         move || {
+            let Some(client) = client.upgrade() else {
+                return Ok(());
+            };
             let round = rounds.get();
             if replies.get() < 2 * round {
                 return Ok(());
@@ -148,7 +146,7 @@ fn set_and_get_while_our_timers_run() -> Result {
         }
     })?;
     // hiredis' watchers and our timer are all that keeps the loop running.
-    let events = session.run()?;
+    let events = connection.run()?;
 
     assert_eq!(rounds.get(), ROUNDS);
     let mut expected = vec![Event::Connected];
@@ -158,7 +156,7 @@ fn set_and_get_while_our_timers_run() -> Result {
     }
     expected.push(Event::Disconnected(None));
     assert_eq!(events, expected);
-    assert_eq!(session.loop_.activecnt()?, 0);
+    assert_eq!(connection.loop_.activecnt()?, 0);
 
     // What C has set, others see.
     let mut other = server.client()?;
@@ -176,30 +174,30 @@ fn a_thousand_commands_at_once() -> Result {
         return Ok(());
     }
     let server = Server::start()?;
-    let session = Session::connect(server.address)?;
+    let connection = Connection::connect(server.address)?;
     for i in 0..PAIRS {
-        session.client.set(&format!("key:{i}"), &"x".repeat(i))?;
-        session.client.get(&format!("key:{i}"))?;
+        connection.client.set(&format!("key:{i}"), &"x".repeat(i))?;
+        connection.client.get(&format!("key:{i}"))?;
     }
-    session.client.disconnect();
+    connection.client.disconnect();
     // A callback of gevent's kind, and an idle watcher: they do not get in each other's way.
-    let idle = session.loop_.idle()?;
+    let idle = connection.loop_.idle()?;
     let idles = Rc::new(Cell::new(0));
     idle.start({
         let idles = idles.clone();
         move || idles.set(idles.get() + 1)
     })?;
     let called = Rc::new(Cell::new(false));
-    session.loop_.run_callback({
+    connection.loop_.run_callback({
         let called = called.clone();
         move || called.set(true)
     })?;
-    session.on_event(move |event| {
+    connection.on_event(move |event| {
         if matches!(event, Event::Disconnected(_)) {
             drop(idle.stop());
         }
     });
-    let events = session.run()?;
+    let events = connection.run()?;
 
     let mut expected = vec![Event::Connected];
     for i in 0..PAIRS {
@@ -219,11 +217,11 @@ fn a_server_that_goes_away_ends_the_run() -> Result {
         return Ok(());
     }
     let server = Server::start()?;
-    let session = Session::connect(server.address)?;
-    session.client.set("key", "value")?;
+    let connection = Connection::connect(server.address)?;
+    connection.client.set("key", "value")?;
     let server = RefCell::new(Some(server));
-    session.on_event({
-        let client = Rc::downgrade(&session.client);
+    connection.on_event({
+        let client = Rc::downgrade(&connection.client);
         move |event| {
             if matches!(event, Event::Reply(_)) {
                 drop(server.take());
@@ -233,7 +231,7 @@ fn a_server_that_goes_away_ends_the_run() -> Result {
             }
         }
     });
-    let events = session.run()?;
+    let events = connection.run()?;
 
     assert_eq!(
         events[..3],
@@ -244,8 +242,8 @@ fn a_server_that_goes_away_ends_the_run() -> Result {
         matches!(events[3..], [Event::Disconnected(Some(_))]),
         "{events:?}"
     );
-    assert_eq!(session.loop_.activecnt()?, 0);
-    assert!(session.client.set("key", "value").is_err());
+    assert_eq!(connection.loop_.activecnt()?, 0);
+    assert!(connection.client.set("key", "value").is_err());
     Ok(())
 }
 
@@ -256,8 +254,8 @@ fn nobody_listens() -> Result {
     }
     // A port that was free a moment ago.
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let session = Session::connect(address)?;
-    let events = session.run()?;
+    let connection = Connection::connect(address)?;
+    let events = connection.run()?;
     assert!(
         matches!(events[..], [Event::ConnectFailed(_)]),
         "{events:?}"

@@ -91,12 +91,10 @@ fn test_exception_in_custom_handle_error_does_not_crash() -> Outcome {
     let _bounded = bounded();
     let calls = Rc::new(Cell::new(0));
     let counted = calls.clone();
-    get_hub().set_error_handler(Some(Rc::new(
-        move |_: Option<&dyn Debug>, _: Exception| {
-            counted.set(counted.get() + 1);
-            panic!("of the handler");
-        },
-    )));
+    get_hub().set_error_handler(Some(Rc::new(move |_: Option<&dyn Debug>, _: Exception| {
+        counted.set(counted.get() + 1);
+        panic!("of the handler");
+    })));
     let raises = spawn(|| fail::<()>("raised"));
     assert!(raises.get().unwrap_err().is::<ExpectedError>());
     // Its own failure is an error that nobody takes, and goes the same way, once.

@@ -14,8 +14,8 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, ExitCode};
 use std::rc::Rc;
 
-use common::process::Process;
 use common::SOON;
+use common::process::Process;
 use gevent::exceptions::{HubDestroyed, KeyboardInterrupt};
 use gevent::hub::{get_hub_if_exists, wait_read};
 use gevent::{Exception, get_hub, sleep, spawn};
@@ -94,7 +94,8 @@ fn test_destroy_hub() -> Outcome {
 fn test_destroy_from_a_callback_of_the_hub() -> Outcome {
     let (main, ran) = (gevent::getcurrent(), Rc::new(Cell::new(false)));
     let hub = get_hub();
-    hub.loop_().run_callback(move || main.switch(()).map(drop))?;
+    hub.loop_()
+        .run_callback(move || main.switch(()).map(drop))?;
     let queued = ran.clone();
     hub.loop_().run_callback(move || queued.set(true))?;
     hub.switch()?;

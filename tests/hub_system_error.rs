@@ -12,7 +12,9 @@ type Start = fn(Exception) -> Result<Box<dyn FnOnce()>, Exception>;
 
 /// gevent's TestCallback.
 fn callback(exception: Exception) -> Result<Box<dyn FnOnce()>, Exception> {
-    let x = get_hub().loop_().run_callback(move || Err::<(), _>(exception))?;
+    let x = get_hub()
+        .loop_()
+        .run_callback(move || Err::<(), _>(exception))?;
     Ok(Box::new(move || assert!(!x.pending(), "{x:?}")))
 }
 
@@ -98,10 +100,13 @@ fn test_system_error() -> Outcome {
     const MESSAGE: &str = "should be re-raised and caught";
     let reports = Reports::new();
     for_each_start(|start| {
-        let clean = start(SystemError {
+        let clean = start(
+            SystemError {
                 message: MESSAGE.to_owned(),
                 source: std::io::ErrorKind::Other.into(),
-            }.into())?;
+            }
+            .into(),
+        )?;
         let error = sleep(LONG).unwrap_err();
         assert!(error.is::<SystemError>() && error.to_string().contains(MESSAGE));
         clean();

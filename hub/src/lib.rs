@@ -36,7 +36,7 @@ pub use local::{NewHubHook, get_hub, get_hub_if_exists, set_hub, set_new_hub_hoo
 pub use mask::{mask_kill, throw_unless_masked};
 pub use seconds::Seconds;
 pub use signal::{SignalHandler, signal};
-pub use sleep::{idle, kill, sleep, spawn_raw};
+pub use sleep::{idle, kill, sleep, sleep_with_ref, spawn_raw};
 pub use switch_out::set_switch_out;
 pub use timers::HubTimer;
 pub use wait_fd::{TimedOut, wait_on_watcher, wait_read, wait_readwrite, wait_write};

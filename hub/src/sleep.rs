@@ -8,7 +8,6 @@ use crate::hub::Hub;
 use crate::local::get_hub;
 use crate::mask::throw_unless_masked;
 use crate::seconds::Seconds;
-use crate::wait::invalid_switch;
 
 /// Lets the others run for at least `seconds`. With 0 (or less, as in gevent) it only yields:
 /// the greenlet goes on after those that could run already.
@@ -17,10 +16,21 @@ use crate::wait::invalid_switch;
 /// [`InvalidSeconds`] for NaN and `None`; what is thrown into the greenlet meanwhile.
 #[track_caller]
 pub fn sleep(seconds: impl Seconds) -> Result<(), Exception> {
+    sleep_with_ref(seconds, true)
+}
+
+/// [`sleep`], and with `ref_` false the sleep does not keep the loop from ending: gevent's
+/// `sleep(seconds, ref=False)`.
+///
+/// # Errors
+/// As for [`sleep`].
+#[track_caller]
+pub fn sleep_with_ref(seconds: impl Seconds, ref_: bool) -> Result<(), Exception> {
     match seconds.checked()? {
         Some(seconds) if seconds > 0.0 => {
             let hub = get_hub();
             let timer = hub.timer(seconds)?;
+            timer.set_ref(ref_)?;
             // Counted from now, not from when the loop last looked at the clock.
             hub.loop_().update_now()?;
             hub.wait(&timer)
@@ -34,13 +44,10 @@ pub fn sleep(seconds: impl Seconds) -> Result<(), Exception> {
 fn yield_now(hub: &Hub) -> Result<(), Exception> {
     let resume = Resume::new();
     hub.loop_().run_callback_resume(resume.clone())?;
+    // Whoever switches back ends it: as in gevent, a yield does not ask who.
     let got = hub.switch();
     resume.end();
-    let got = got?;
-    if resume.is_mine(&got) {
-        return Ok(());
-    }
-    Err(invalid_switch(&got, "sleep(0)"))
+    got.map(drop)
 }
 
 /// Waits until the loop has nothing to do at the given priority (-2 to 2) or above.

@@ -133,7 +133,7 @@ impl<F: FnOnce()> Drop for CallOnDrop<F> {
 }
 
 /// The error of a greenlet that somebody woke whom it did not wait for.
-pub(crate) fn invalid_switch(got: &Value, waiting_on: &(impl Debug + ?Sized)) -> Exception {
+fn invalid_switch(got: &Value, waiting_on: &(impl Debug + ?Sized)) -> Exception {
     Exception::new(InvalidSwitchError {
         greenlet: format!("{:?}", getcurrent()),
         got: format!("{got:?}"),

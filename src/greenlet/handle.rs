@@ -340,7 +340,9 @@ fn run<T: 'static, R: Outcome<Value = T>>(
     shared.base.life.set(Life::Running);
     // Somebody may have switched here before the greenlet's turn: it has none any more.
     shared.base.cancel_start(&getcurrent());
-    match catch(function) {
+    let ended = catch(function);
+    crate::local::end_of_greenlet();
+    match ended {
         Ok(outcome) => finish(shared, outcome.into_result()),
         Err(Caught::Panic(exception)) => finish(shared, Err(exception)),
         Err(Caught::Forced(unwind)) => {

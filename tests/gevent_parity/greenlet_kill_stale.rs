@@ -7,6 +7,8 @@ use gevent::{Greenlet, GreenletExit, Kill, idle, joinall, sleep, spawn, wait};
 
 use super::common::Outcome;
 
+type Wait = fn() -> Outcome;
+
 fn worker(name: &str, first: impl FnOnce() -> Outcome, second: fn() -> Outcome) -> Outcome {
     match first() {
         Ok(()) => println!("{name}: was not killed there"),
@@ -26,7 +28,7 @@ fn waits() -> Outcome {
 pub(crate) fn main() -> Outcome {
     let ended = spawn(|| ());
     ended.join(None)?;
-    let shorts: [(&str, fn() -> Outcome); 3] = [
+    let shorts: [(&str, Wait); 3] = [
         ("sleep(0)", || sleep(0)),
         ("idle", || idle(0)),
         ("wait", waits),

@@ -4,6 +4,8 @@ use gevent::{Exception, GreenletExit, sleep, spawn};
 
 use super::common::{Outcome, ValueError, report_errors};
 
+type Run = fn() -> Outcome;
+
 fn returns() -> Outcome {
     Ok(())
 }
@@ -22,7 +24,7 @@ fn sleeps() -> Outcome {
 
 pub(crate) fn main() -> Outcome {
     report_errors();
-    let runs: [(&str, fn() -> Outcome); 4] = [
+    let runs: [(&str, Run); 4] = [
         ("returns", returns),
         ("fails", fails),
         ("exits", exits),

@@ -5,6 +5,8 @@ use gevent::{Value, get_hub, sleep, spawn};
 
 use super::common::{Outcome, name};
 
+type Wait = Box<dyn FnOnce() -> Outcome>;
+
 fn waits(what: &str, function: impl FnOnce() -> Outcome) -> Outcome {
     match function() {
         Ok(()) => println!("{what}: goes on"),
@@ -20,7 +22,7 @@ pub(crate) fn main() -> Outcome {
     let timer = hub.loop_().timer(100.0, 0.0)?;
     let (joined, got, watcher) = (worker.clone(), worker.clone(), timer.clone());
     let h = hub.clone();
-    let functions: [(&str, Box<dyn FnOnce() -> Outcome>); 4] = [
+    let functions: [(&str, Wait); 4] = [
         ("join", Box::new(move || joined.join(None))),
         ("get", Box::new(move || got.get())),
         ("hub.wait", Box::new(move || h.wait(&watcher))),

@@ -39,7 +39,9 @@ impl WaitHub for TestHub {
     fn handle_error(&self, context: Option<&dyn Debug>, exception: Exception) {
         let context = context.map_or("nobody".to_owned(), |context| format!("{context:?}"));
         let kind = context.split(' ').next().unwrap_or_default();
-        self.errors.borrow_mut().push(format!("{kind}: {exception}"));
+        self.errors
+            .borrow_mut()
+            .push(format!("{kind}: {exception}"));
     }
 }
 

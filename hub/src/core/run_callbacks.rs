@@ -71,6 +71,7 @@ fn run_queue(loop_: &Loop) {
         }
         ev::ev_now(raw_loop)
     };
+    let expiration = start + getswitchinterval();
     let mut expired = false;
     let mut count = CHECK_COUNT;
     loop {
@@ -99,7 +100,7 @@ fn run_queue(loop_: &Loop) {
                     ev::ev_now_update(raw_loop);
                     ev::ev_now(raw_loop)
                 };
-                expired = now >= start + getswitchinterval();
+                expired = now >= expiration;
                 if expired {
                     break;
                 }

@@ -1,0 +1,329 @@
+//! [`Local`]: a value that each greenlet has its own of. Source: gevent's `local.py`.
+//!
+//! The values are in the [`Local`], by greenlet; what is attached to the greenlet only says which
+//! ones to drop at its end. So they are dropped as soon as either is gone.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt;
+use std::rc::{Rc, Weak};
+
+use greenlet_core::unwind::{Caught, catch};
+use greenlet_core::{RawGreenlet, getcurrent};
+use hub::get_hub_if_exists;
+
+/// A value that each greenlet has its own of, made when the greenlet first asks for it. Handles
+/// are cheap to clone and mean the same local; for one that is a `static` see
+/// [`local!`](crate::local!).
+///
+/// A greenlet's value is dropped at its end, in the greenlet itself; that of a
+/// [raw](crate::spawn_raw) greenlet with the greenlet's last handle; all are dropped with the last
+/// handle of the local.
+///
+/// ```
+/// use std::cell::Cell;
+/// use gevent::local::Local;
+///
+/// let count = Local::new(|| Cell::new(0));
+/// let counts = [1, 2, 3].map(|times| {
+///     let count = count.clone();
+///     gevent::spawn(move || {
+///         for _ in 0..times {
+///             count.with(|count| count.set(count.get() + 1));
+///             gevent::sleep(0)?;
+///         }
+///         Ok(count.with(Cell::get))
+///     })
+/// });
+/// gevent::joinall(&counts, None)?;
+/// assert_eq!(counts[2].get()?, 3);
+/// assert_eq!(count.with(Cell::get), 0);
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// Source: gevent's `local`; its attributes are the fields of the value, what its subclasses do in
+/// `__init__` is the function given to [`new`](Local::new).
+pub struct Local<T: 'static>(Rc<Values<T>>);
+
+struct Values<T> {
+    init: Rc<dyn Fn() -> T>,
+    /// By the greenlet's number, which no other greenlet of the thread ever has.
+    by_greenlet: RefCell<HashMap<u64, Rc<T>>>,
+}
+
+impl<T: 'static> Local<T> {
+    /// A local whose value, in each greenlet, is what `init` returns there.
+    pub fn new(init: impl Fn() -> T + 'static) -> Self {
+        Local::with_init(Rc::new(init))
+    }
+
+    fn with_init(init: Rc<dyn Fn() -> T>) -> Self {
+        Local(Rc::new(Values {
+            init,
+            by_greenlet: RefCell::default(),
+        }))
+    }
+
+    /// Calls `function` with the current greenlet's value.
+    pub fn with<R>(&self, function: impl FnOnce(&T) -> R) -> R {
+        function(&self.value())
+    }
+
+    /// The current greenlet's value, to be kept while the greenlet waits, say.
+    pub fn value(&self) -> Rc<T> {
+        let greenlet = getcurrent();
+        let value = self.0.by_greenlet.borrow().get(&greenlet.id()).cloned();
+        value.unwrap_or_else(|| {
+            let value = Rc::new((self.0.init)());
+            drop(self.store(&greenlet, value.clone()));
+            value
+        })
+    }
+
+    /// A copy of the current greenlet's value.
+    pub fn get(&self) -> T
+    where
+        T: Clone,
+    {
+        T::clone(&self.value())
+    }
+
+    /// Replaces the current greenlet's value.
+    pub fn set(&self, value: T) {
+        drop(self.store(&getcurrent(), Rc::new(value)));
+    }
+
+    /// Takes the current greenlet's value away, if it has one. It is made anew when it is next
+    /// asked for.
+    pub fn take(&self) -> Option<Rc<T>> {
+        let id = getcurrent().id();
+        self.0.by_greenlet.borrow_mut().remove(&id)
+    }
+
+    /// Whether the current greenlet has a value already.
+    pub fn is_set(&self) -> bool {
+        let id = getcurrent().id();
+        self.0.by_greenlet.borrow().contains_key(&id)
+    }
+
+    /// How many greenlets have a value.
+    pub fn count(&self) -> usize {
+        self.0.by_greenlet.borrow().len()
+    }
+
+    /// Another local, in which the current greenlet has a copy of its value here; others begin
+    /// anew.
+    ///
+    /// Source: copying a gevent `local`.
+    #[must_use]
+    pub fn copy(&self) -> Self
+    where
+        T: Clone,
+    {
+        let copy = Local::with_init(self.0.init.clone());
+        copy.set(self.get());
+        copy
+    }
+
+    fn store(&self, greenlet: &RawGreenlet, value: Rc<T>) -> Option<Rc<T>> {
+        let id = greenlet.id();
+        let old = self.0.by_greenlet.borrow_mut().insert(id, value);
+        if old.is_none() {
+            let forget: Rc<dyn Forget> = self.0.clone();
+            Owned::of(greenlet).add(Rc::downgrade(&forget));
+        }
+        old
+    }
+}
+
+/// A [`Local`], without the type of its values.
+trait Forget {
+    fn forget(&self, greenlet: u64);
+}
+
+impl<T> Forget for Values<T> {
+    fn forget(&self, greenlet: u64) {
+        // Dropped after the borrow: the value may ask for others.
+        let value = self.by_greenlet.borrow_mut().remove(&greenlet);
+        drop(value);
+    }
+}
+
+/// Attached to a greenlet that has values: where they are.
+struct Owned {
+    greenlet: u64,
+    values: RefCell<Vec<Weak<dyn Forget>>>,
+}
+
+thread_local! {
+    /// Whether any greenlet of this thread ever had a value: those of most programs have none, and
+    /// should not look for them at their ends.
+    static ANY: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Owned {
+    fn of(greenlet: &RawGreenlet) -> Rc<Owned> {
+        if let Some(owned) = greenlet.local::<Owned>()
+            // It may be one that the greenlet has inherited.
+            && owned.greenlet == greenlet.id()
+        {
+            return owned;
+        }
+        ANY.set(true);
+        greenlet.set_local(Owned {
+            greenlet: greenlet.id(),
+            values: RefCell::default(),
+        });
+        greenlet.local::<Owned>().expect("set just now")
+    }
+
+    fn add(&self, values: Weak<dyn Forget>) {
+        let mut all = self.values.borrow_mut();
+        if all.len() == all.capacity() {
+            // Those of locals that are gone.
+            all.retain(|values| values.strong_count() > 0);
+        }
+        all.push(values);
+    }
+
+    fn forget_all(&self) {
+        for values in self.values.take() {
+            if let Some(values) = values.upgrade() {
+                values.forget(self.greenlet);
+            }
+        }
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        self.forget_all();
+    }
+}
+
+/// Drops the current greenlet's values: called at its end.
+#[inline]
+pub(crate) fn end_of_greenlet() {
+    if ANY.get() {
+        drop_values();
+    }
+}
+
+#[cold]
+fn drop_values() {
+    let greenlet = getcurrent();
+    let Some(owned) = greenlet.take_local::<Owned>() else {
+        return;
+    };
+    if owned.greenlet != greenlet.id() {
+        return;
+    }
+    match catch(|| owned.forget_all()) {
+        Ok(()) => {}
+        Err(Caught::Panic(exception)) => match get_hub_if_exists() {
+            Some(hub) => hub.report_error(Some(&greenlet), exception),
+            None => eprintln!("{exception:?}"),
+        },
+        Err(Caught::Forced(unwind)) => unwind.resume(),
+    }
+}
+
+impl<T: 'static> Clone for Local<T> {
+    fn clone(&self) -> Self {
+        Local(self.0.clone())
+    }
+}
+
+impl<T: Default + 'static> Default for Local<T> {
+    fn default() -> Self {
+        Local::new(T::default)
+    }
+}
+
+impl<T: 'static> fmt::Debug for Local<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = Rc::as_ptr(&self.0).addr();
+        write!(f, "<local at {address:#x} of {} greenlets>", self.count())
+    }
+}
+
+/// A `static` made by [`local!`](crate::local!): one [`Local`] for each thread.
+pub struct LocalKey<T: 'static>(&'static std::thread::LocalKey<Local<T>>);
+
+impl<T: 'static> LocalKey<T> {
+    #[doc(hidden)]
+    pub const fn new(key: &'static std::thread::LocalKey<Local<T>>) -> Self {
+        LocalKey(key)
+    }
+
+    /// This thread's [`Local`].
+    pub fn local(&self) -> Local<T> {
+        self.0.with(Local::clone)
+    }
+
+    /// Calls `function` with the current greenlet's value.
+    pub fn with<R>(&self, function: impl FnOnce(&T) -> R) -> R {
+        // Not within the thread-local's own `with`: the greenlet may be switched away.
+        self.local().with(function)
+    }
+
+    /// A copy of the current greenlet's value.
+    pub fn get(&self) -> T
+    where
+        T: Clone,
+    {
+        self.local().get()
+    }
+
+    /// Replaces the current greenlet's value.
+    pub fn set(&self, value: T) {
+        self.local().set(value);
+    }
+
+    /// Takes the current greenlet's value away, if it has one.
+    pub fn take(&self) -> Option<Rc<T>> {
+        self.local().take()
+    }
+}
+
+impl<T: 'static> fmt::Debug for LocalKey<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.local().fmt(f)
+    }
+}
+
+/// Declares statics of which each greenlet has its own value, as `thread_local!` does for threads.
+///
+/// ```
+/// use std::cell::Cell;
+///
+/// gevent::local! {
+///     /// The request that this greenlet works for.
+///     static REQUEST: Cell<u32> = Cell::new(0);
+/// }
+///
+/// let greenlet = gevent::spawn(|| {
+///     REQUEST.with(|request| request.set(7));
+///     REQUEST.with(Cell::get)
+/// });
+/// assert_eq!(greenlet.get()?, 7);
+/// assert_eq!(REQUEST.with(Cell::get), 0);
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+#[macro_export]
+macro_rules! local {
+    () => {};
+    ($(#[$attribute:meta])* $visible:vis static $name:ident: $type:ty = $init:expr) => {
+        $(#[$attribute])*
+        $visible static $name: $crate::local::LocalKey<$type> = {
+            ::std::thread_local! {
+                static KEY: $crate::local::Local<$type> = $crate::local::Local::new(|| $init);
+            }
+            $crate::local::LocalKey::new(&KEY)
+        };
+    };
+    ($(#[$attribute:meta])* $visible:vis static $name:ident: $type:ty = $init:expr; $($rest:tt)*) => {
+        $crate::local! { $(#[$attribute])* $visible static $name: $type = $init }
+        $crate::local! { $($rest)* }
+    };
+}

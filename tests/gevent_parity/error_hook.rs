@@ -1,0 +1,44 @@
+//! A program may take the hub's place in handling errors, and still hand some to it.
+
+use std::fmt::Debug;
+use std::rc::Rc;
+
+use gevent::exceptions::SystemExit;
+use gevent::hub::core::ErrorHandler;
+use gevent::{Exception, GreenletExit, get_hub, sleep, spawn, spawn_raw};
+
+use super::common::{KeyError, Outcome, ValueError, name, report_errors};
+
+struct Ours;
+
+impl ErrorHandler for Ours {
+    fn handle_error(&self, context: Option<&dyn Debug>, error: Exception) {
+        let somebodys = if context.is_none() { "no" } else { "yes" };
+        println!("ours: {}, somebody's: {somebodys}", name(&error));
+        if error.is::<KeyError>() {
+            get_hub().handle_error(context, error);
+        }
+    }
+}
+
+fn raises(error: impl Into<Exception>) -> Outcome {
+    Err(error.into())
+}
+
+pub(crate) fn main() -> Outcome {
+    report_errors();
+    let hub = get_hub();
+    hub.set_error_handler(Some(Rc::new(Ours)));
+    spawn(|| raises(ValueError("greenlet")));
+    spawn(|| raises(KeyError("greenlet")));
+    spawn(|| raises(GreenletExit));
+    hub.loop_()
+        .run_callback(|| raises(ValueError("callback")))?;
+    let timer = hub.loop_().timer(0.0, 0.0)?;
+    timer.start(|| raises(KeyError("timer")))?;
+    spawn_raw(|| raises(SystemExit(3)))?;
+    sleep(0.01)?;
+    hub.set_error_handler(None);
+    spawn(|| raises(ValueError("the hub's again")));
+    sleep(0)
+}

@@ -1,0 +1,44 @@
+//! A greenlet that ends in the very iteration in which the time is over: it has ended, but was not told of in time.
+
+use gevent::hub::core::Loop;
+use gevent::{Exception, Greenlet, Timeout, get_hub, joinall, sleep, spawn, wait};
+
+use super::common::Outcome;
+
+/// A greenlet whose sleep will be over together with a timeout of 0.001 s that is started now.
+fn due() -> Result<Greenlet<()>, Exception> {
+    let g = spawn(|| sleep(0.001));
+    sleep(0)?;
+    let loop_ = get_hub().loop_().clone();
+    let busy = loop_.clone();
+    loop_.run_callback(move || be_busy(&busy))?;
+    Ok(g)
+}
+
+fn be_busy(loop_: &Loop) -> Outcome {
+    let busy_until = loop_.now()? + 0.02;
+    while loop_.now()? < busy_until {
+        loop_.update_now()?;
+    }
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let g = due()?;
+    let ended = wait([&g], 0.001, None)?.len();
+    println!("wait: {ended}, ready: {}", g.ready());
+    let g = due()?;
+    let ended = joinall([&g], 0.001)?.len();
+    println!("joinall: {ended}, ready: {}", g.ready());
+    let g = due()?;
+    g.join(0.001)?;
+    println!("join: ready: {}", g.ready());
+    let g = due()?;
+    Timeout::new(0.001).silent(|| {
+        g.join(None)?;
+        println!("never printed");
+        Ok(())
+    })?;
+    println!("timeout: ready: {}", g.ready());
+    Ok(())
+}
