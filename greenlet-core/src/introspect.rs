@@ -201,7 +201,7 @@ pub fn live_greenlets() -> usize {
 }
 
 /// Gives the memory of this thread's idle stacks back to the system. Stacks of greenlets that have
-/// ended are kept for reuse, at most 1024 of each size with their pages; this is for a thread that
+/// ended are kept for reuse, some hundreds of each size with their pages; this is for a thread that
 /// has just ended many greenlets and will not start as many soon.
 pub fn trim_stacks() {
     Thread::with(|thread| thread.stacks.borrow_mut().trim());

@@ -50,6 +50,49 @@
 //! fn send<T: Send>(_: T) {}
 //! send(greenlet_core::getcurrent());
 //! ```
+//!
+//! ```compile_fail,E0277
+//! fn sync<T: Sync>(_: T) {}
+//! sync(greenlet_core::getcurrent());
+//! ```
+//!
+//! When a thread ends, its parked greenlets are unwound, so that the destructors on their stacks
+//! run; not so on the process's first thread, whose end is the process's.
+//!
+//! # Borrows
+//!
+//! A greenlet may outlive the function that makes it, so it borrows nothing from there.
+//!
+//! ```compile_fail,E0597
+//! use greenlet_core::{RawGreenlet, Value};
+//! let local = String::from("gone at the end of the block");
+//! let borrowed = &local;
+//! RawGreenlet::new(move |_| Ok(Value::new(borrowed.len())));
+//! ```
+//!
+//! ```compile_fail,E0597
+//! // What travels owns what it carries, too.
+//! use greenlet_core::{Value, getcurrent};
+//! let local = String::from("gone at the end of the block");
+//! getcurrent().switch(Value::new(&local)).unwrap();
+//! ```
+//!
+//! # Panics
+//!
+//! A panic never leaves a greenlet's stack: it becomes a [`Panic`], an [`Exception`] like any
+//! other, and goes to the parent. [`std::thread::panicking`] counts per thread, not per greenlet:
+//! while one greenlet is parked in a destructor that a panic runs, it is true in the others too,
+//! and a `std::sync::Mutex` that they unlock is poisoned. In builds with `panic = "abort"`
+//! everything works but unwinding: the stack of a parked greenlet that is dropped is leaked, and
+//! the destructors on it do not run.
+//!
+//! # Features
+//!
+//! | feature | what it does |
+//! |---|---|
+//! | `context-switch` | switches stacks with the `context` crate everywhere, not only on machines without a switch of ours |
+//! | `asan` | tells AddressSanitizer of switches, for builds with `-Zsanitizer=address` |
+//! | `valgrind` | tells valgrind of stacks |
 
 mod arch;
 mod builder;

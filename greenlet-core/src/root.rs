@@ -26,7 +26,7 @@ pub(crate) fn start(core: &Core) -> Result<(), Exception> {
     let stack = stack.map_err(|error| Exception::at(error, made_at))?;
     // SAFETY: the pool lends the stack to nobody else until `bury` gives it back, after the last
     // jump away from it.
-    let suspended = unsafe { arch::prepare::<Root>(stack.top(), stack.size()) };
+    let suspended = unsafe { arch::prepare::<Root>(stack.top(), stack.room()) };
     core.stack.set(Some(stack));
     core.suspended.set(Some(suspended));
     core.life.set(Life::Started);

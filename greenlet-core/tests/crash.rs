@@ -92,6 +92,7 @@ fn child() {
             .build(|_| Ok(Value::Token(recurse(u64::MAX))))
             .switch(()),
         "overflow with 4 KiB left" => with_4_kib_left(),
+        "overflow after trimming" => after_trimming(),
         "overflow in a thread" => std::thread::spawn(|| {
             let g = RawGreenlet::new(|_| Ok(Value::Token(recurse(u64::MAX))));
             g.switch(()).map(drop)
@@ -155,6 +156,22 @@ fn with_4_kib_left() -> Result<Value, Exception> {
     g.switch(())?;
     eprintln!("parked with less than 4 KiB");
     g.switch(())
+}
+
+/// Stacks whose pages went back to the system, all in one go, are still guarded.
+fn after_trimming() -> Result<Value, Exception> {
+    let main = getcurrent();
+    let all: Vec<_> = (0..50)
+        .map(|_| {
+            let main = main.clone();
+            RawGreenlet::new(move |_| main.switch(()))
+        })
+        .collect();
+    for _ in 0..2 {
+        all.iter().try_for_each(|g| g.switch(()).map(drop))?;
+    }
+    greenlet_core::trim_stacks();
+    RawGreenlet::new(|_| Ok(Value::Token(recurse(u64::MAX)))).switch(())
 }
 
 fn wild_read() -> u64 {
@@ -256,6 +273,15 @@ fn test_overflow_after_a_switch_with_4_kib_left() {
         .by_signal(libc::SIGABRT)
         .saying("parked with less than 4 KiB")
         .saying("its stack of 65536 bytes");
+}
+
+#[test]
+fn test_overflow_after_trimming() {
+    for variables in [&[][..], &[("GREENLET_GUARD", "mprotect")]] {
+        run_case("overflow after trimming", variables)
+            .by_signal(libc::SIGABRT)
+            .saying("greenlet #51 has overflowed");
+    }
 }
 
 #[test]
