@@ -332,13 +332,19 @@ pub(crate) fn resolve(target: &RawGreenlet, mut message: Message) -> Next {
     }
 }
 
-/// What a greenlet's end is to its parent.
-#[inline]
+/// What a greenlet's end is to its parent: a GreenletExit becomes a value.
+#[inline(always)]
 pub(crate) fn exit_is_a_value(message: Message) -> Message {
-    match message {
-        Message::Throw(exception) if exception.is::<GreenletExit>() => {
+    #[inline(never)]
+    fn of(exception: Exception) -> Message {
+        if exception.is::<GreenletExit>() {
             Message::Value(Value::new(exception))
+        } else {
+            Message::Throw(exception)
         }
+    }
+    match message {
+        Message::Throw(exception) => of(exception),
         other => other,
     }
 }

@@ -89,7 +89,7 @@ fn test_deep_stacks_are_trimmed_in_the_long_run() -> Outcome {
         Ok(Value::None)
     });
     deep.switch(())?;
-    for _ in 0..64 {
+    for _ in 0..256 {
         let shallow = RawGreenlet::builder()
             .stack_size(size)
             .build(|_| Ok(Value::None));

@@ -20,7 +20,7 @@ const LARGEST_SLAB: usize = 1024;
 /// So many idle stacks of each size keep their pages always, and so many more for a while.
 const WARM: usize = 512;
 /// One in so many stacks that come back is trimmed,
-const TRIM_EVERY: usize = 64;
+const TRIM_EVERY: usize = 256;
 /// to so many bytes below its top.
 const TRIM_TO: usize = 32 * 1024;
 
@@ -128,7 +128,8 @@ impl Pool {
             source: io::ErrorKind::OutOfMemory.into(),
         };
         let size = size.get().max(2 * page);
-        let size = size.checked_next_multiple_of(page).ok_or_else(too_large)?;
+        // Pages come in powers of two.
+        let size = size.checked_add(page - 1).ok_or_else(too_large)? & !(page - 1);
         let class = match self.classes.iter().position(|class| class.size == size) {
             Some(index) => &mut self.classes[index],
             None => {
