@@ -319,6 +319,9 @@ proptest! {
         commands in prop::collection::vec(command(), 0..120),
         seed in any::<u64>(),
     ) {
-        run(commands, seed);
+        // In a thread of its own: a run that fails leaves its greenlets behind.
+        if let Err(payload) = std::thread::spawn(move || run(commands, seed)).join() {
+            std::panic::resume_unwind(payload);
+        }
     }
 }
