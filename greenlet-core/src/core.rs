@@ -135,7 +135,7 @@ impl RawGreenlet {
         );
         let greenlet = RawGreenlet(NonNull::from(Box::leak(core)));
         let core = greenlet.core();
-        // SAFETY: `release` and `bury` take it out before it is freed.
+        // SAFETY: `last_handle_gone` at the latest takes it out, before it is freed.
         unsafe { core.thread.list.insert(core) };
         greenlet
     }
