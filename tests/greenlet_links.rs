@@ -100,7 +100,7 @@ mod link {
             let q = By::Link.log(&p);
             settle();
             let got = q.take();
-            assert_eq!(got, [p.clone()]);
+            assert_eq!(got, std::slice::from_ref(&p));
             assert_eq!(got[0].get()?, 100);
         }
         Ok(())
@@ -205,7 +205,7 @@ mod return_link {
         for _ in 0..3 {
             let failures = By::Exception.log(&p);
             for log in links_see(by, &p, || p.join(None).expect("nobody throws")) {
-                assert_eq!(log.take(), [p.clone()]);
+                assert_eq!(log.take(), std::slice::from_ref(&p));
             }
             assert!(failures.is_empty());
             assert_eq!(By::Raw.waiter(&p).get()?, 25);
@@ -220,7 +220,7 @@ mod return_link {
         for _ in 0..3 {
             let failures = By::Exception.log(&p);
             for log in links_see(by, &p, || p.kill().expect("nobody throws")) {
-                assert_eq!(log.take(), [p.clone()]);
+                assert_eq!(log.take(), std::slice::from_ref(&p));
             }
             assert!(failures.is_empty());
             assert!(By::Raw.waiter(&p).get().unwrap_err().is::<GreenletExit>());
@@ -275,7 +275,7 @@ mod raise_link {
         for _ in 0..3 {
             let values = By::Value.log(&p);
             for log in links_see(by, &p, || p.join(None).expect("nobody throws")) {
-                assert_eq!(log.take(), [p.clone()]);
+                assert_eq!(log.take(), std::slice::from_ref(&p));
             }
             assert!(values.is_empty());
             assert!(By::Raw.waiter(&p).get().unwrap_err().is::<ExpectedError>());

@@ -30,7 +30,7 @@ impl Drop for Guest<'_> {
 
 #[test]
 fn test_greenlets_borrow_and_are_joined() -> Outcome {
-    let words = vec![String::from("a"), String::from("b")];
+    let words = [String::from("a"), String::from("b")];
     let seen = RefCell::new(Vec::new());
     let length = scope(|s| {
         for (i, word) in words.iter().enumerate() {

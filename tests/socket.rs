@@ -241,7 +241,7 @@ fn test_stop_kills_the_handlers_of_a_pool_that_do_not_end() -> Outcome {
     let server = StreamServer::builder().spawn(Spawn::Pool(2)).build(
         "127.0.0.1:0",
         |mut stream: TcpStream, _| {
-            stream.read(&mut [0])?;
+            stream.read_exact(&mut [0])?;
             Ok(())
         },
     );
