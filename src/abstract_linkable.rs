@@ -3,11 +3,15 @@
 //! Source: gevent's `_abstract_linkable.py`. How it works:
 //!
 //! ```text
-//!   wait() ──> links ──┐                    ┌──> current ──> called one by one, in the hub
-//!                      │  ready: one        │       │
-//!   rawlink() ─> links ┴─ callback queued ──┘       └── left over if no longer ready:
-//!                      (the notifier)                   back to the head of links
-//!   wait() while ready and the notifier is under way ──> arrived ──> called after current
+//!   wait(), rawlink() ──> links
+//!                           │ the object is ready, and somebody says so:
+//!                           │ one callback is queued, the notifier
+//!                           v
+//!                          due ──> current ──> called one by one, in the hub
+//!                                     ^  └── left over if it is no longer ready:
+//!                                     │      back to the head of links
+//!   wait() while it is ready and  ──> arrived, called after those that were due
+//!   the notifier is under way
 //! ```
 //!
 //! - A burst of changes is one callback. Links are called in the order in which they were added,
@@ -18,10 +22,15 @@
 //! - A function that was added several times is called once in a round.
 //! - An error or a panic of one link goes to the hub and does not stop the others.
 //!
-//! Differences from gevent, which all are cases in which it would forget a waiter or wake a wrong
-//! one: a round ends with the links that were there when it began, also when the last of them was
-//! unlinked meanwhile, or is in the list twice; and the notifier is not called off by the last
-//! unlinking as long as somebody is in `arrived`.
+//! Differences from gevent, which all are cases in which it would forget a waiter, or wake one that
+//! has to wait:
+//!
+//! - Whom an event's `set` wakes is settled by the `set`, not by the round that it causes: who came
+//!   in between, to an event that was cleared again, waits for the next one; and who waited when
+//!   it was set during a round is woken, even if it is cleared before the round is over.
+//! - A round ends with the links that were there when it began, also when the last of them was
+//!   unlinked meanwhile, or is in the list twice.
+//! - The notifier is not called off by the last unlinking as long as somebody is in `arrived`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -95,6 +104,9 @@ struct Inner<S> {
     /// The hub of this thread, kept since it was first needed.
     hub: RefCell<Option<Hub>>,
     links: Links,
+    /// Those that the next round will call, whether the object is ready by then or not; used if all
+    /// are to be notified.
+    due: Links,
     /// Those that the running round will call.
     current: Links,
     /// Greenlets that came to wait while the notifier was under way.
@@ -118,6 +130,7 @@ impl<S: Waitable> AbstractLinkable<S> {
         AbstractLinkable(Rc::new(Inner {
             hub: RefCell::default(),
             links: Links::default(),
+            due: Links::default(),
             current: Links::default(),
             arrived: Links::default(),
             notifier: Cell::new(Notifier::None),
@@ -134,7 +147,7 @@ impl<S: Waitable> AbstractLinkable<S> {
 
     /// How many links and waiting greenlets are to be told.
     pub fn linkcount(&self) -> usize {
-        self.0.links.len() + self.0.current.len()
+        self.0.linkcount()
     }
 
     /// Where the object is in memory: what tells it from others.
@@ -275,9 +288,26 @@ impl<S: Waitable> Inner<S> {
         self.notifier.get()
     }
 
-    /// Whether a round is to be begun.
+    fn linkcount(&self) -> usize {
+        self.links.len() + self.due.len() + self.current.len()
+    }
+
+    /// Whom the next round would call first.
+    fn next(&self) -> &Links {
+        if S::NOTIFY_ALL {
+            &self.due
+        } else {
+            &self.links
+        }
+    }
+
+    /// Whether a round is to be begun. From here on it is settled who is to be told.
     fn to_notify(&self) -> bool {
-        !self.links.is_empty() && self.state.ready() && self.notifier() == Notifier::None
+        let ready = self.state.ready();
+        if ready && S::NOTIFY_ALL && !self.links.is_empty() {
+            self.due.append(&self.links);
+        }
+        (ready || S::NOTIFY_ALL) && !self.next().is_empty() && self.notifier() == Notifier::None
     }
 
     fn check_and_notify(self: &Rc<Self>) {
@@ -298,9 +328,11 @@ impl<S: Waitable> Inner<S> {
     }
 
     fn unlink(&self, link: &Link) {
-        let _ = self.current.remove(link) || self.links.remove(link) || self.arrived.remove(link);
+        let _ = [&self.current, &self.due, &self.links, &self.arrived]
+            .into_iter()
+            .any(|links| links.remove(link));
         if self.notifier.get() == Notifier::Pending
-            && self.links.is_empty()
+            && self.next().is_empty()
             && self.arrived.is_empty()
         {
             self.notifier.set(Notifier::None);
@@ -308,10 +340,10 @@ impl<S: Waitable> Inner<S> {
         }
     }
 
-    /// One round: calls the links, then those that arrived meanwhile.
+    /// One round: calls those that are due, then those that arrived meanwhile.
     fn notify_links(self: &Rc<Self>) {
         let _round = Round::begin(self);
-        self.current.prepend(&self.links);
+        self.current.prepend(self.next());
         self.notify_current();
         self.links.prepend(&self.current);
         if !self.arrived.is_empty() {
@@ -354,8 +386,9 @@ impl<'a, S: Waitable> Round<'a, S> {
 
 impl<S: Waitable> Drop for Round<'_, S> {
     fn drop(&mut self) {
-        self.0.links.append(&self.0.current);
-        self.0.links.append(&self.0.arrived);
+        // Of the links only if the round was unwound.
+        self.0.next().prepend(&self.0.current);
+        self.0.next().append(&self.0.arrived);
         self.0.notifier.set(Notifier::None);
     }
 }
@@ -402,7 +435,7 @@ impl<S> Clone for AbstractLinkable<S> {
 impl<S: Waitable> fmt::Debug for Inner<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = (&raw const *self).addr();
-        let links = self.links.len() + self.current.len();
+        let links = self.linkcount();
         write!(
             f,
             "<{} at {address:#x} {:?} _links[{links}]>",

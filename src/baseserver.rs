@@ -12,7 +12,8 @@ use hub::core::{Events, Io};
 use hub::{Hub, HubTimer, Seconds, get_hub, spawn_raw};
 use waiter::Resume;
 
-use crate::greenlet::{AnyGreenlet, Greenlet, Kill, joinall};
+use crate::greenlet::{Greenlet, Kill};
+use crate::pool::Pool;
 use crate::resolver::Endpoint;
 use crate::socket::{TcpListener, TcpStream};
 
@@ -61,9 +62,8 @@ pub(crate) struct BaseServer {
     delay: Cell<f64>,
     delay_timer: RefCell<Option<Rc<HubTimer>>>,
     started: Cell<bool>,
-    /// The handlers of a pool that run.
-    pool: RefCell<Vec<AnyGreenlet>>,
-    busy: Cell<usize>,
+    /// The handlers that run, if they are limited.
+    pool: Option<Pool>,
     /// Who waits in `serve_forever`.
     waiting: RefCell<Vec<Resume>>,
 }
@@ -81,8 +81,10 @@ impl BaseServer {
             delay: Cell::new(MIN_DELAY),
             delay_timer: RefCell::new(None),
             started: Cell::new(false),
-            pool: RefCell::default(),
-            busy: Cell::new(0),
+            pool: match spawn {
+                Spawn::Pool(size) => Some(Pool::new(size)),
+                Spawn::Default | Spawn::Raw | Spawn::InHub => None,
+            },
             waiting: RefCell::default(),
         })
     }
@@ -143,9 +145,13 @@ impl BaseServer {
     /// Called in the hub when connections wait.
     fn accept_some(self: &Rc<Self>) {
         for _ in 0..MAX_ACCEPT {
-            if self.full() {
-                // Goes on when a handler is done.
+            if let Some(pool) = self.pool.as_ref().filter(|pool| pool.full()) {
                 self.stop_accepting();
+                let server = Rc::downgrade(self);
+                pool.when_available(move || match server.upgrade() {
+                    Some(server) => server.start_accepting_if_not_delayed(),
+                    None => Ok(()),
+                });
                 return;
             }
             let Some(listener) = self.listener.borrow().clone() else {
@@ -192,29 +198,30 @@ impl BaseServer {
         }
     }
 
-    fn full(&self) -> bool {
-        matches!(self.spawn, Spawn::Pool(size) if self.busy.get() >= size)
+    /// A handler of the pool is done.
+    fn start_accepting_if_not_delayed(self: &Rc<Self>) -> Result<(), Exception> {
+        if self.delay_timer.borrow().is_none() {
+            self.start_accepting()?;
+        }
+        Ok(())
     }
 
     fn do_handle(self: &Rc<Self>, stream: TcpStream, address: SocketAddr) -> Result<(), Exception> {
         let handle = self.handle.clone();
-        match self.spawn {
-            Spawn::InHub => handle_and_close(&handle, stream, address),
-            Spawn::Raw => spawn_raw(move || handle_and_close(&handle, stream, address)).map(drop),
-            Spawn::Default => {
+        match (&self.pool, self.spawn) {
+            (_, Spawn::InHub) => handle_and_close(&handle, stream, address),
+            (_, Spawn::Raw) => {
+                spawn_raw(move || handle_and_close(&handle, stream, address)).map(drop)
+            }
+            (None, _) => {
                 crate::spawn(move || handle_and_close(&handle, stream, address));
                 Ok(())
             }
-            Spawn::Pool(_) => {
-                let busy = Busy::new(self.clone());
-                let greenlet: Greenlet<()> = crate::spawn(move || {
-                    let _busy = busy;
-                    handle_and_close(&handle, stream, address)
-                });
-                let mut pool = self.pool.borrow_mut();
-                pool.retain(|greenlet| !greenlet.ready());
-                pool.push(greenlet.any());
-                Ok(())
+            (Some(pool), _) => {
+                let greenlet = Greenlet::new(move || handle_and_close(&handle, stream, address));
+                // The hub cannot wait, and need not: it was not full.
+                pool.try_add(&greenlet)?;
+                greenlet.start()
             }
         }
     }
@@ -235,15 +242,14 @@ impl BaseServer {
     pub(crate) fn stop(&self, timeout: impl Seconds) -> Result<(), Exception> {
         let timeout = timeout.checked()?;
         self.close();
-        let pool = self.pool.take();
-        joinall(&pool, Some(timeout.unwrap_or(STOP_TIMEOUT)))?;
-        for greenlet in &pool {
-            greenlet.kill_with(Kill {
-                block: false,
+        if let Some(pool) = &self.pool {
+            pool.join(timeout.unwrap_or(STOP_TIMEOUT))?;
+            pool.kill_with(Kill {
+                timeout: Some(1.0),
                 ..Kill::default()
             })?;
         }
-        joinall(&pool, Some(1.0)).map(drop)
+        Ok(())
     }
 
     #[track_caller]
@@ -281,27 +287,6 @@ struct CloseOnDrop(TcpStream);
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {
         self.0.close();
-    }
-}
-
-/// A place of the pool, taken.
-struct Busy(Rc<BaseServer>);
-
-impl Busy {
-    fn new(server: Rc<BaseServer>) -> Busy {
-        server.busy.set(server.busy.get() + 1);
-        Busy(server)
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.busy.set(self.0.busy.get() - 1);
-        if self.0.delay_timer.borrow().is_none()
-            && let Err(error) = self.0.start_accepting()
-        {
-            self.0.hub.report_error(Some(&self.0), error.into());
-        }
     }
 }
 

@@ -561,9 +561,9 @@ mod links {
                 if let Some(later) = later.take() {
                     event.unlink(&later);
                 }
+                event.clear();
                 let log = log.clone();
                 event.rawlink(move |_| log.add("added meanwhile"));
-                event.clear();
             }
         });
         later.set(Some(
@@ -579,7 +579,53 @@ mod links {
         Ok(())
     }
 
-    /// A difference from gevent, where the round goes on with who came after it had begun when
+    /// A difference from gevent, where who waits when the round begins is told, though the event
+    /// was never set since it came.
+    #[test]
+    fn test_who_comes_between_the_clear_and_the_round_waits() -> Outcome {
+        let event = Event::new();
+        let waits = |seconds: f64| {
+            let event = event.clone();
+            spawn(move || event.wait(seconds))
+        };
+        let first = waits(support::LONG);
+        sleep(0)?;
+        let late = waits(0.005); // runs before the round
+        event.set();
+        event.clear();
+        assert_eq!((first.get()?, late.get()?), (true, false));
+        Ok(())
+    }
+
+    /// Another one: a set during a round, and a clear before its end, would be nobody's.
+    #[test]
+    fn test_set_and_clear_during_a_round() -> Outcome {
+        let _bounded = bounded();
+        get_hub();
+        let event = Event::new();
+        let waiter = Rc::new(Cell::new(None));
+        event.rawlink(Event::clear);
+        event.rawlink({
+            let waiter = waiter.clone();
+            move |event: &Event| {
+                let event = event.clone();
+                let greenlet = spawn(move || event.wait(None));
+                greenlet
+                    .raw()
+                    .switch(())
+                    .expect("it parks, and the hub goes on");
+                waiter.set(Some(greenlet));
+            }
+        });
+        event.rawlink(Event::set);
+        event.rawlink(Event::clear);
+        event.set();
+        sleep(0)?;
+        assert!(!event.is_set() && waiter.take().expect("was made").get()?);
+        Ok(())
+    }
+
+    /// Another one, where the round goes on with who came after it had begun when
     /// the last one of it is unlinked meanwhile: the late one would be told of a set event.
     #[test]
     fn test_a_round_ends_where_it_ended_at_its_begin() -> Outcome {

@@ -185,9 +185,10 @@ fn test_kill_scheduled_and_started() -> Outcome {
     Ok(())
 }
 
-/// gevent's test__greenletset, what it says of `killall`; its groups come with the pool.
+/// gevent's test__greenletset.
 mod greenletset {
     use super::*;
+    use gevent::pool::Group;
 
     /// Ignores every kill but one by an [`ExpectedError`], and counts them.
     fn undead(shots: &Rc<Cell<usize>>) -> Greenlet<()> {
@@ -200,6 +201,118 @@ mod greenletset {
                 }
             }
         })
+    }
+
+    /// A group of two, of which the one ends long before the other.
+    fn short_and_long() -> Result<(Group, Greenlet<()>), Exception> {
+        let group = Group::new();
+        let short = group.spawn(|| sleep(0.001))?;
+        assert_eq!(group.len(), 1);
+        group.spawn(|| sleep(0.02))?;
+        assert_eq!(group.len(), 2);
+        Ok((group, short))
+    }
+
+    #[test]
+    fn test_basic() -> Outcome {
+        let _bounded = bounded();
+        let (group, short) = short_and_long()?;
+        short.join(None)?;
+        sleep(0)?;
+        assert_eq!(group.len(), 1);
+        assert!(get_hub().join(None)?);
+        assert!(group.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn test_waitall() -> Outcome {
+        let _bounded = bounded();
+        let begin = std::time::Instant::now();
+        let (group, _) = short_and_long()?;
+        assert!(group.join_raise_error(None)?);
+        assert_eq!(group.len(), 0);
+        assert!(begin.elapsed().as_secs_f64() >= 0.02);
+        Ok(())
+    }
+
+    fn two_long() -> Result<Group, Exception> {
+        let group = Group::new();
+        for _ in 0..2 {
+            group.spawn(|| sleep(LONG))?;
+        }
+        Ok(group)
+    }
+
+    #[test]
+    fn test_kill_block() -> Outcome {
+        let _bounded = bounded();
+        let group = two_long()?;
+        group.kill()?;
+        assert_eq!(group.len(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn test_kill_noblock() -> Outcome {
+        let _bounded = bounded();
+        let group = two_long()?;
+        sleep(0)?;
+        group.kill_with(Kill {
+            block: false,
+            ..Kill::default()
+        })?;
+        assert_eq!(group.len(), 2);
+        sleep(0.001)?;
+        assert_eq!(group.len(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn test_kill_fires_once_in_a_group() -> Outcome {
+        let _bounded = bounded();
+        let (shots1, shots2) = (Rc::default(), Rc::default());
+        let (p1, p2) = (undead(&shots1), undead(&shots2));
+        let check = |count1, count2| {
+            assert!(p1.started() && !p1.dead() && p2.started() && !p2.dead());
+            assert_eq!((shots1.get(), shots2.get()), (count1, count2));
+        };
+        let soon = || Kill {
+            block: false,
+            ..Kill::default()
+        };
+        sleep(0)?;
+        let group = Group::of([&p1, &p2]);
+        assert_eq!(group.len(), 2);
+        check(0, 0);
+        group.killone_with(&p1, soon())?;
+        check(0, 0);
+        sleep(0)?;
+        check(1, 0);
+        // Whom the group has killed it kills no more.
+        for _ in 0..2 {
+            group.killone_with(&p1, soon())?;
+            sleep(0)?;
+            check(1, 0);
+        }
+        for _ in 0..3 {
+            group.kill_with(soon())?;
+        }
+        check(1, 0);
+        sleep(0.001)?;
+        check(1, 1);
+        let ended = gevent::with_timeout(0.001, || group.kill().map(|()| true), false)?;
+        assert!(!ended);
+        assert_eq!(group.len(), 2);
+        check(1, 1);
+        for p in [&p1, &p2] {
+            p.kill_with(Kill {
+                exception: ExpectedError("special").into(),
+                ..Kill::default()
+            })?;
+            assert!(p.successful());
+        }
+        Ok(())
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod support;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use gevent::event::AsyncResult;
 use gevent::{Exception, Greenlet, GreenletExit, Link, get_hub, joinall, sleep, spawn};
 use support::{ExpectedError, LONG, Log, Outcome, Reports, bounded, fail};
 use waiter::Waiter;
@@ -379,6 +380,32 @@ mod listeners {
     #[test]
     fn test_multiple_listeners_error_unlink_greenlet_rawlink() -> Outcome {
         test_multiple_listeners_error_unlink(By::Raw)
+    }
+
+    #[test]
+    fn test_multiple_listeners_error_unlink_async_result_rawlink() -> Outcome {
+        let _bounded = bounded();
+        let reports = Reports::new();
+        let e = AsyncResult::<i32>::new();
+        let set = e.clone();
+        spawn(move || set.set(6));
+        let results = Log::<i32>::new();
+        let links: Rc<RefCell<Vec<Link>>> = Rc::default();
+        for (this, other) in [(0, 1), (1, 0)] {
+            let (results, known) = (results.clone(), links.clone());
+            let link = e.rawlink(move |e: &AsyncResult<i32>| {
+                e.unlink(&known.borrow()[other]);
+                results.add(this);
+                fail::<()>("listener")
+            });
+            links.borrow_mut().push(link);
+        }
+        e.rawlink(|_| fail::<()>("listener3"));
+        assert_eq!(e.get()?, 6);
+        settle();
+        assert_eq!(results.take(), [0]);
+        assert_eq!(reports.take().matches(" failed with ").count(), 2);
+        Ok(())
     }
 
     #[test]

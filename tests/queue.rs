@@ -23,20 +23,20 @@ fn test_init_and_bottleneck_methods() -> Outcome {
     impl Storage for Counting {
         type Item = &'static str;
         const NAME: &'static str = "Counting";
-        fn len(&self) -> usize {
+        fn qsize(&self) -> usize {
             self.0.len()
         }
-        fn put(&mut self, item: &'static str) {
+        fn put_item(&mut self, item: &'static str) {
             let (puts, gets) = self.1.get();
             self.1.set((puts + 1, gets));
             self.0.push(item);
         }
-        fn get(&mut self) -> Option<&'static str> {
+        fn get_item(&mut self) -> Option<&'static str> {
             let (puts, gets) = self.1.get();
             self.1.set((puts, gets + 1));
             self.0.pop()
         }
-        fn peek(&self) -> Option<&&'static str> {
+        fn peek_item(&self) -> Option<&&'static str> {
             self.0.last()
         }
     }

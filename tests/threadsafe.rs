@@ -586,6 +586,28 @@ mod queue {
     }
 }
 
+/// Getters that come when all that is left is promised to others are told when that is taken.
+#[test]
+fn test_shutdown_with_promised_items() -> Outcome {
+    let _bounded = bounded();
+    let queue = Queue::new();
+    let getters: Vec<_> = (0..3)
+        .map(|_| {
+            let queue = queue.clone();
+            spawn(move || queue.get())
+        })
+        .collect();
+    sleep(0)?;
+    // The first is to be handed this, and is killed; the second gets it.
+    getters[0].kill_with(soon())?;
+    queue.put(1)?;
+    queue.shutdown(false);
+    assert!(queue.get().unwrap_err().is::<ShutDown>());
+    assert_eq!(getters[1].get()?, 1);
+    assert!(getters[2].get().unwrap_err().is::<ShutDown>());
+    Ok(())
+}
+
 /// Many threads, half of them with hubs and several greenlets in each, some of which are killed.
 mod stress {
     use super::*;

@@ -41,6 +41,7 @@ pub(crate) struct Inner {
     pub(crate) exception_stream: RefCell<ExceptionStream>,
     pub(crate) error_handler: RefCell<Option<Rc<dyn ErrorHandler>>>,
     pub(crate) timers: Timers,
+    reinit_hooks: RefCell<Vec<Weak<dyn Fn()>>>,
 }
 
 impl Hub {
@@ -72,6 +73,7 @@ impl Hub {
                 exception_stream: RefCell::default(),
                 error_handler: RefCell::default(),
                 timers: Timers::default(),
+                reinit_hooks: RefCell::default(),
             }
         });
         Ok(Hub(inner))
@@ -131,7 +133,24 @@ impl Hub {
     /// # Errors
     /// When the loop is destroyed.
     pub fn reinit(&self) -> Result<(), Exception> {
-        Ok(self.loop_().reinit()?)
+        self.loop_().reinit()?;
+        let hooks = self.0.reinit_hooks.borrow().clone();
+        hooks
+            .iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|hook| hook());
+        Ok(())
+    }
+
+    /// Calls `hook` at the end of each [`reinit`](Hub::reinit), for as long as it exists: for objects
+    /// that have threads. The loop's own fork watchers are called when it begins an iteration,
+    /// which may be too late.
+    ///
+    /// Source: what gevent's `hub.reinit` does for its thread pool.
+    pub fn on_reinit(&self, hook: Weak<dyn Fn()>) {
+        let mut hooks = self.0.reinit_hooks.borrow_mut();
+        hooks.retain(|hook| hook.strong_count() > 0);
+        hooks.push(hook);
     }
 
     /// Whether this is the hub of the process's first thread.

@@ -344,6 +344,13 @@ impl Group {
         Ok(true)
     }
 
+    /// Calls `callback` in the hub when there is place; not at all without a limit.
+    pub(crate) fn when_available(&self, callback: impl Fn() -> Result<(), Exception> + 'static) {
+        if let Some(limit) = &self.0.limit {
+            limit.semaphore.rawlink(move |_| callback());
+        }
+    }
+
     /// Whether the current greenlet is a member.
     pub(super) fn has_current(&self) -> bool {
         self.has(getcurrent().id())

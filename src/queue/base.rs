@@ -55,7 +55,7 @@ pub(super) struct Core<S: Storage> {
 
 impl<S: Storage> BaseQueue<S> {
     pub(super) fn named(name: &'static str, maxsize: Option<usize>, storage: S) -> Self {
-        let unfinished = storage.len();
+        let unfinished = storage.qsize();
         BaseQueue(Rc::new(Core {
             hub: get_hub(),
             name,
@@ -72,7 +72,7 @@ impl<S: Storage> BaseQueue<S> {
 
     /// How many items there are.
     pub fn qsize(&self) -> usize {
-        self.0.storage.borrow().len()
+        self.0.storage.borrow().qsize()
     }
 
     /// How many items there are.
@@ -192,7 +192,7 @@ impl<S: Storage> BaseQueue<S> {
             inner.schedule_unlock();
         }
         let parked = park(&inner.hub, &resume, timeout, self);
-        match waiting.is_my_turn() {
+        match waiting.take_turn() {
             Ok(()) => {
                 inner.store(item);
                 Ok(())
@@ -278,7 +278,7 @@ impl<S: Storage> BaseQueue<S> {
             inner.schedule_unlock();
         }
         let parked = park(&inner.hub, &resume, timeout, self);
-        match waiting.is_my_turn() {
+        match waiting.take_turn() {
             Ok(()) => found(inner).ok_or_else(|| Exception::new(Empty)),
             Err(waiting) => {
                 drop(waiting);
@@ -389,7 +389,7 @@ impl<S: Storage> Core<S> {
     #[inline]
     fn has_space(&self) -> bool {
         let limit = self.maxsize.get();
-        limit == 0 || self.storage.borrow().len() < limit
+        limit == 0 || self.storage.borrow().qsize() < limit
     }
 
     fn in_hub(&self) -> bool {
@@ -408,7 +408,7 @@ impl<S: Storage> Core<S> {
 
     #[inline]
     fn store(&self, item: S::Item) {
-        self.storage.borrow_mut().put(item);
+        self.storage.borrow_mut().put_item(item);
         if self
             .unfinished_tasks
             .replace(self.unfinished_tasks.get() + 1)
@@ -422,7 +422,7 @@ impl<S: Storage> Core<S> {
     /// The next item; somebody may have space for another then.
     #[inline]
     pub(super) fn take(self: &Rc<Self>) -> Option<S::Item> {
-        let item = self.storage.borrow_mut().get()?;
+        let item = self.storage.borrow_mut().get_item()?;
         if !self.putters.is_empty() {
             self.schedule_unlock();
         }
@@ -433,7 +433,7 @@ impl<S: Storage> Core<S> {
     where
         S::Item: Clone,
     {
-        self.storage.borrow().peek().cloned()
+        self.storage.borrow().peek_item().cloned()
     }
 
     fn schedule_unlock(self: &Rc<Self>) {
@@ -467,7 +467,7 @@ impl<S: Storage> Notify for Core<S> {
                 repeat = true;
                 self.putters.wake(&self.hub, &putter);
             }
-            if self.storage.borrow().len() > 0
+            if self.storage.borrow().qsize() > 0
                 && !self.is_shutdown.get()
                 && let Some(getter) = self.getters.pop()
             {
@@ -499,7 +499,7 @@ impl<S: Storage> fmt::Debug for Core<S> {
         if self.maxsize.get() > 0 {
             write!(f, " maxsize={}", self.maxsize.get())?;
         }
-        match self.storage.try_borrow().map(|storage| storage.len()) {
+        match self.storage.try_borrow().map(|storage| storage.qsize()) {
             Ok(0) => {}
             Ok(len) => write!(f, " queue[{len}]")?,
             Err(_) => f.write_str(" queue[..]")?,

@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
-use greenlet_core::{Exception, getcurrent};
+use greenlet_core::Exception;
 use hub::core::Notify;
 use hub::{Hub, Seconds, get_hub};
 use waiter::Resume;
@@ -137,19 +137,20 @@ impl<T: 'static> Channel<T> {
     #[track_caller]
     fn put_within(&self, item: T, timeout: Option<f64>) -> Result<(), PutError<T>> {
         let inner = &self.0;
-        if inner.in_hub() {
+        let resume = Resume::on("Channel", self.address());
+        if resume.greenlet() == inner.hub.greenlet() {
+            resume.end();
             return match inner.getters.pop() {
                 Some(getter) => inner.hand(&getter, item).map_err(PutError::Full),
                 None => Err(PutError::Full(item)),
             };
         }
-        let resume = Resume::on("Channel", self.address());
         let waiting = inner.putters.stand(&resume, (resume.clone(), item));
         if !inner.getters.is_empty() {
             inner.schedule_unlock();
         }
         let parked = park(&inner.hub, &resume, timeout, self);
-        match waiting.is_my_turn() {
+        match waiting.take_turn() {
             Ok(()) => Ok(()),
             Err(waiting) => match (parked, waiting.leave()) {
                 (Err(exception), item) => {
@@ -194,18 +195,19 @@ impl<T: 'static> Channel<T> {
     #[track_caller]
     fn get_within(&self, timeout: Option<f64>) -> Result<T, Exception> {
         let inner = &self.0;
-        if inner.in_hub() {
+        let resume = Resume::on("Channel", self.address());
+        if resume.greenlet() == inner.hub.greenlet() {
+            resume.end();
             let (putter, item) = inner.putters.pop().ok_or(Empty)?;
             inner.hub.loop_().run_callback_resume(putter)?;
             return Ok(item);
         }
-        let resume = Resume::on("Channel", self.address());
         let waiting = inner.getters.stand(&resume, resume.clone());
         if !inner.putters.is_empty() {
             inner.schedule_unlock();
         }
         let parked = park(&inner.hub, &resume, timeout, self);
-        match waiting.is_my_turn() {
+        match waiting.take_turn() {
             Ok(()) => {
                 let handed = inner.handed.take();
                 handed.ok_or_else(|| Exception::new(Empty))
@@ -237,10 +239,6 @@ impl<T: 'static> Channel<Option<T>> {
 }
 
 impl<T: 'static> Inner<T> {
-    fn in_hub(&self) -> bool {
-        getcurrent() == *self.hub.greenlet()
-    }
-
     /// Gives the item to a greenlet that was taken from the line. Runs in the hub.
     #[inline]
     fn hand(&self, getter: &Resume, item: T) -> Result<(), T> {

@@ -165,7 +165,7 @@ pub(super) struct InLine<'a, W: Ticket> {
 impl<W: Ticket> InLine<'_, W> {
     /// Asked by the greenlet when it runs again: whether it is its turn.
     #[inline]
-    pub(super) fn is_my_turn(self) -> Result<(), Self> {
+    pub(super) fn take_turn(self) -> Result<(), Self> {
         if self.line.turn.take() {
             // It was taken from the line.
             std::mem::forget(self);

@@ -21,16 +21,16 @@ use std::collections::{BinaryHeap, VecDeque};
 /// impl Storage for Unique {
 ///     type Item = u32;
 ///     const NAME: &'static str = "UniqueQueue";
-///     fn len(&self) -> usize {
+///     fn qsize(&self) -> usize {
 ///         self.0.len()
 ///     }
-///     fn put(&mut self, item: u32) {
+///     fn put_item(&mut self, item: u32) {
 ///         self.0.insert(item);
 ///     }
-///     fn get(&mut self) -> Option<u32> {
+///     fn get_item(&mut self) -> Option<u32> {
 ///         self.0.pop_first()
 ///     }
-///     fn peek(&self) -> Option<&u32> {
+///     fn peek_item(&self) -> Option<&u32> {
 ///         self.0.first()
 ///     }
 /// }
@@ -55,16 +55,16 @@ pub trait Storage: 'static {
     const NAME: &'static str;
 
     /// How many items there are.
-    fn len(&self) -> usize;
+    fn qsize(&self) -> usize;
 
     /// Adds an item.
-    fn put(&mut self, item: Self::Item);
+    fn put_item(&mut self, item: Self::Item);
 
     /// Takes the next item; none only if there is none.
-    fn get(&mut self) -> Option<Self::Item>;
+    fn get_item(&mut self) -> Option<Self::Item>;
 
     /// The next item; none only if there is none.
-    fn peek(&self) -> Option<&Self::Item>;
+    fn peek_item(&self) -> Option<&Self::Item>;
 }
 
 impl<T: 'static> Storage for VecDeque<T> {
@@ -72,21 +72,21 @@ impl<T: 'static> Storage for VecDeque<T> {
     const NAME: &'static str = "Queue";
 
     #[inline]
-    fn len(&self) -> usize {
+    fn qsize(&self) -> usize {
         self.len()
     }
 
     #[inline]
-    fn put(&mut self, item: T) {
+    fn put_item(&mut self, item: T) {
         self.push_back(item);
     }
 
     #[inline]
-    fn get(&mut self) -> Option<T> {
+    fn get_item(&mut self) -> Option<T> {
         self.pop_front()
     }
 
-    fn peek(&self) -> Option<&T> {
+    fn peek_item(&self) -> Option<&T> {
         self.front()
     }
 }
@@ -96,21 +96,21 @@ impl<T: 'static> Storage for Vec<T> {
     const NAME: &'static str = "LifoQueue";
 
     #[inline]
-    fn len(&self) -> usize {
+    fn qsize(&self) -> usize {
         self.len()
     }
 
     #[inline]
-    fn put(&mut self, item: T) {
+    fn put_item(&mut self, item: T) {
         self.push(item);
     }
 
     #[inline]
-    fn get(&mut self) -> Option<T> {
+    fn get_item(&mut self) -> Option<T> {
         self.pop()
     }
 
-    fn peek(&self) -> Option<&T> {
+    fn peek_item(&self) -> Option<&T> {
         self.last()
     }
 }
@@ -119,19 +119,19 @@ impl<T: Ord + 'static> Storage for BinaryHeap<Reverse<T>> {
     type Item = T;
     const NAME: &'static str = "PriorityQueue";
 
-    fn len(&self) -> usize {
+    fn qsize(&self) -> usize {
         self.len()
     }
 
-    fn put(&mut self, item: T) {
+    fn put_item(&mut self, item: T) {
         self.push(Reverse(item));
     }
 
-    fn get(&mut self) -> Option<T> {
+    fn get_item(&mut self) -> Option<T> {
         self.pop().map(|Reverse(item)| item)
     }
 
-    fn peek(&self) -> Option<&T> {
+    fn peek_item(&self) -> Option<&T> {
         self.peek().map(|Reverse(item)| item)
     }
 }

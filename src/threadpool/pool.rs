@@ -78,8 +78,11 @@ struct Inner {
     idle: Event,
     /// Set whenever a thread has told something.
     told: Event,
-    fork_watcher: RefCell<Option<Fork>>,
+    /// Notice a fork: the loop's, and the hub's.
+    fork_watcher: RefCell<Option<ForkWatcher>>,
 }
+
+type ForkWatcher = (Fork, Rc<dyn Fn()>);
 
 /// A pool in one process.
 struct Life {
@@ -400,12 +403,15 @@ impl Inner {
         }
         let watcher = self.hub.loop_().fork()?.with_ref(false)?;
         let pool = Rc::downgrade(self);
-        watcher.start(move || {
+        let forked: Rc<dyn Fn()> = Rc::new(move || {
             if let Some(pool) = pool.upgrade() {
                 pool.life();
             }
-        })?;
-        self.fork_watcher.replace(Some(watcher));
+        });
+        let its = forked.clone();
+        watcher.start(move || its())?;
+        self.hub.on_reinit(Rc::downgrade(&forked));
+        self.fork_watcher.replace(Some((watcher, forked)));
         Ok(())
     }
 

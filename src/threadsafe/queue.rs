@@ -8,7 +8,7 @@ use greenlet_core::Exception;
 use hub::Seconds;
 use parking_lot::{Mutex, MutexGuard};
 
-use super::line::{Line, Lined, Permits, wait};
+use super::line::{Line, Lined, Permits, Woken, wait};
 use super::waiter::Waiter;
 use crate::queue::{Empty, PutError, ShutDown};
 
@@ -79,7 +79,8 @@ impl<T> State<T> {
         self.maxsize.is_none() || self.space.try_take()
     }
 
-    /// Whether there is nothing to get any more.
+    /// Whether there is nothing to get any more. (As long as there are items that are promised,
+    /// one may come back from a getter that is killed: the others wait for that.)
     fn over(&self) -> bool {
         self.shut && self.items.is_empty()
     }
@@ -108,10 +109,15 @@ impl<T> State<T> {
             Some(_) => state.space.give(),
             None => None,
         };
+        let told = match state.over() {
+            true => state.gettable.line.grant_all(),
+            false => Woken::default(),
+        };
         drop(state);
         if let Some(putter) = putter {
             putter.wake();
         }
+        told.wake();
         Ok(item)
     }
 }
@@ -272,8 +278,10 @@ impl<T> Queue<T> {
             VecDeque::new()
         };
         let putters = state.space.line.grant_all();
-        // They wait because there is nothing for them, and there never will be.
-        let getters = state.gettable.line.grant_all();
+        let getters = match state.over() {
+            true => state.gettable.line.grant_all(),
+            false => Woken::default(),
+        };
         drop(state);
         drop(dropped);
         putters.wake();
