@@ -96,23 +96,17 @@ impl Watcher {
     /// # Errors
     /// As for [`start`](Self::start).
     pub fn start_resume(&self, resume: Resume) -> Result<(), Error> {
-        self.start_handler(Handler::Resume(resume))
+        self.start_handler(Handler::wake(resume))
     }
 
+    #[inline]
     fn start_handler(&self, handler: Handler) -> Result<(), Error> {
-        self.start_with(handler, |raw_loop| {
-            self.node.before_start(&self.loop_)?;
-            // SAFETY: `start_with` passes the living loop that the node belongs to, and keeps the node.
-            unsafe { self.node.ev_start(raw_loop) }
-        })
+        self.node.clone().start(&self.loop_, false, handler)
     }
 
     /// [`start_handler`](Self::start_handler) without the preparations of the watcher's type.
     pub(super) fn start_prepared(&self, handler: Handler) -> Result<(), Error> {
-        self.start_with(handler, |raw_loop| {
-            // SAFETY: `start_with` passes the living loop that the node belongs to, and keeps the node.
-            unsafe { self.node.ev_start(raw_loop) }
-        })
+        self.node.clone().start(&self.loop_, true, handler)
     }
 
     /// Sets the handler around `start`, which makes libev know the watcher.
@@ -121,14 +115,7 @@ impl Watcher {
         handler: Handler,
         start: impl FnOnce(*mut ev::ev_loop) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let raw_loop = self.loop_.modify()?;
-        start(raw_loop)?;
-        // SAFETY: `modify` says that the loop is alive.
-        unsafe { self.node.base().take_ref(raw_loop) };
-        self.loop_.state().keep(&self.node);
-        let old = self.node.base().set_handler(handler);
-        drop(old);
-        Ok(())
+        node::start_with(&self.node, &self.loop_, handler, |node| node, start)
     }
 
     /// Stops the watcher and drops its callback. Does nothing to one that is not started.
@@ -137,7 +124,7 @@ impl Watcher {
     /// The loop is destroyed (and the watcher was stopped by that).
     pub fn stop(&self) -> Result<(), Error> {
         let raw_loop = self.loop_.modify()?;
-        drop(node::stop(&self.loop_, raw_loop, &self.node));
+        drop(self.node.stop(&self.loop_, raw_loop));
         Ok(())
     }
 
@@ -243,21 +230,17 @@ impl Watcher {
         F: Fn() -> R + 'static,
         R: CallbackResult,
     {
-        let old = self.node.base().set_handler(Handler::plain(callback));
-        drop(old);
+        drop(self.node.base().handler.set(Some(Handler::plain(callback))));
     }
 
     /// Whether a callback is set: true from start (or feed) to stop.
     pub fn has_callback(&self) -> bool {
-        self.node.base().with_handler(Handler::is_set)
+        self.node.base().handler.is_set()
     }
 
     /// The greenlet's waking that [`start_resume`](Self::start_resume) set.
     pub fn resume(&self) -> Option<Resume> {
-        match self.node.base().handler() {
-            Handler::Resume(resume) => Some(resume),
-            _ => None,
-        }
+        self.node.base().handler.resume()
     }
 
     pub(super) fn node(&self) -> &Rc<dyn AnyNode> {
