@@ -22,7 +22,7 @@ use libev_sys::{ev_loop, ev_watcher};
 
 use super::boundary;
 use super::error::Error;
-use super::handler::{Handler, HandlerSlot, OldHandler};
+use super::handler::{HandlerSlot, OldHandler};
 use super::loop_::Loop;
 use super::state::LoopState;
 
@@ -187,11 +187,20 @@ pub(super) trait AnyNode: Any {
         // SAFETY: as in `is_active`.
         unsafe { (*self.raw()).pending != 0 }
     }
-    /// Starts the watcher (with [`Kind::before_start`] if it is not `prepared`) and sets its handler.
-    fn start(self: Rc<Self>, loop_: &Loop, prepared: bool, handler: Handler) -> Result<(), Error>;
-    /// Stops the watcher and gives back all that its start took. `raw_loop` is what `loop_.look()` has just
-    /// returned.
-    fn stop(&self, loop_: &Loop, raw_loop: *mut ev_loop) -> Remains;
+    /// [`Kind::start`], after [`Kind::before_start`] if that is not `prepared`. Returns the base, for what comes
+    /// next: one call that is not direct does for both.
+    ///
+    /// # Safety
+    /// As for [`Kind::start`]; the caller sees to it that the node lives until it is stopped.
+    unsafe fn ev_start(
+        &self,
+        loop_: &Loop,
+        raw_loop: *mut ev_loop,
+        prepared: bool,
+    ) -> Result<&Base, Error>;
+    /// Stops the watcher, gives back all that its start took, and drops its handler, which runs foreign code.
+    /// `raw_loop` is what `loop_.look()` has just returned.
+    fn stop(&self, loop_: &Loop, raw_loop: *mut ev_loop);
     /// `ev_xxx_stop`, no more.
     ///
     /// # Safety
@@ -219,30 +228,25 @@ impl<K: Kind> AnyNode for Node<K> {
         self.raw.get().cast()
     }
 
-    fn start(self: Rc<Self>, loop_: &Loop, prepared: bool, handler: Handler) -> Result<(), Error> {
-        let (kind, raw) = (&self.kind, self.raw.get());
-        let start = |raw_loop| {
-            if !prepared {
-                kind.before_start(loop_)?;
-            }
-            // SAFETY: `start_with` passes the living loop that the node belongs to, and keeps the node, which
-            // never moves (it is in an `Rc`); `raw` was initialised by `new`.
-            unsafe { kind.start(raw_loop, raw) }
-        };
-        start_with(&self, loop_, handler, |node| node, start)
+    #[inline]
+    unsafe fn ev_start(
+        &self,
+        loop_: &Loop,
+        raw_loop: *mut ev_loop,
+        prepared: bool,
+    ) -> Result<&Base, Error> {
+        if !prepared {
+            self.kind.before_start(loop_)?;
+        }
+        // SAFETY: the caller's; `raw` was initialised by `new`, and a node never moves (it is in an `Rc`).
+        unsafe { self.kind.start(raw_loop, self.raw.get())? };
+        Ok(&self.base)
     }
 
-    fn stop(&self, loop_: &Loop, raw_loop: *mut ev_loop) -> Remains {
-        let handler = self.base.handler.set(None);
-        // SAFETY: the caller's: the loop is alive; it is the node's own.
-        unsafe {
-            self.base.give_ref(raw_loop);
-            self.ev_stop(raw_loop);
-        }
-        Remains {
-            _handler: handler,
-            _kept: loop_.state().forget(&self.base),
-        }
+    fn stop(&self, loop_: &Loop, raw_loop: *mut ev_loop) {
+        let kept = self.unlink(loop_, raw_loop);
+        self.base.handler.clear();
+        drop(kept);
     }
 
     unsafe fn ev_stop(&self, loop_: *mut ev_loop) {
@@ -313,6 +317,25 @@ impl fmt::Debug for dyn AnyNode {
 pub(super) type RawCallback<R> = unsafe extern "C" fn(*mut ev_loop, *mut R, c_int);
 
 impl<K: Kind> Node<K> {
+    /// [`AnyNode::stop`] without the end of the handler. The result may be the node's last reference.
+    #[inline]
+    fn unlink(&self, loop_: &Loop, raw_loop: *mut ev_loop) -> Option<Rc<dyn AnyNode>> {
+        // SAFETY: the callers': the loop is alive; it is the node's own.
+        unsafe {
+            self.base.give_ref(raw_loop);
+            self.ev_stop(raw_loop);
+        }
+        loop_.state().forget(&self.base)
+    }
+
+    /// [`AnyNode::stop`] for who has still something to do before foreign code runs.
+    pub(super) fn stop_for_now(&self, loop_: &Loop, raw_loop: *mut ev_loop) -> Remains {
+        Remains {
+            _handler: self.base.handler.set(None),
+            _kept: self.unlink(loop_, raw_loop),
+        }
+    }
+
     /// Makes a node. `init` is the shim's `ev_xxx_init` for this type: it gets the zeroed struct and the
     /// callback to put into it.
     pub(super) fn new(
@@ -361,24 +384,6 @@ unsafe extern "C" fn fire<K: Kind>(_: *mut ev_loop, raw: *mut K::Raw, revents: c
     boundary::enter(Loop::from_state(state), move |loop_| {
         super::trampoline::dispatch(loop_, node, revents)
     });
-}
-
-/// Sets the handler around `start`, which makes libev know the watcher.
-#[inline]
-pub(super) fn start_with<N: AnyNode + ?Sized>(
-    node: &Rc<N>,
-    loop_: &Loop,
-    handler: Handler,
-    into_any: fn(Rc<N>) -> Rc<dyn AnyNode>,
-    start: impl FnOnce(*mut ev_loop) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let raw_loop = loop_.modify()?;
-    start(raw_loop)?;
-    // SAFETY: `modify` says that the loop is alive.
-    unsafe { node.base().take_ref(raw_loop) };
-    loop_.state().keep(node.base(), || into_any(node.clone()));
-    drop(node.base().handler.set(Some(handler)));
-    Ok(())
 }
 
 /// What is left of a stopped node. Dropping it runs foreign code, so that comes last.

@@ -108,6 +108,12 @@ impl SmallFn {
         unsafe { (self.table.act)(self.space.get().cast(), events) }
     }
 
+    /// Whether dropping it does anything.
+    #[inline]
+    pub(super) fn needs_drop(&self) -> bool {
+        self.table.drop.is_some()
+    }
+
     /// A sign by which one type is told from the others fast.
     #[inline]
     pub(super) fn is_wake(&self) -> bool {

@@ -87,11 +87,11 @@ impl LoopState {
 
     /// Puts a node on the list of started ones, which keeps it alive.
     #[inline]
-    pub(super) fn keep(&self, base: &Base, node: impl FnOnce() -> Rc<dyn AnyNode>) {
+    pub(super) fn keep(&self, base: &Base, node: &Rc<dyn AnyNode>) {
         if base.slot().is_none() {
             let mut started = self.started.borrow_mut();
             base.set_slot(started.len());
-            started.push(node());
+            started.push(node.clone());
         }
     }
 
@@ -220,7 +220,7 @@ impl LoopState {
         for node in self.started.take() {
             if keep_cleanups && node.is_cleanup() {
                 node.base().no_slot();
-                self.keep(node.base(), || node.clone());
+                self.keep(node.base(), &node);
                 continue;
             }
             // SAFETY: the caller's; the node was started (or fed) on this loop.

@@ -39,7 +39,7 @@ pub(super) fn dispatch<K: Kind>(loop_: &Loop, node: Rc<Node<K>>, revents: i32) {
     if (runaway || !(node.is_active() || node.is_pending()))
         && let Ok(raw_loop) = loop_.look()
     {
-        drop(node.stop(loop_, raw_loop));
+        node.stop(loop_, raw_loop);
     }
     drop(call);
 }

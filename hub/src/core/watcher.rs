@@ -10,7 +10,7 @@ use super::Events;
 use super::error::{Error, WatcherInUse};
 use super::handler::{CallbackResult, Handler};
 use super::loop_::Loop;
-use super::node::{self, AnyNode};
+use super::node::{AnyNode, Base};
 
 /// Any watcher: the base class of [`Io`](super::Io), [`Timer`](super::Timer) and the others, which dereference to
 /// it.
@@ -101,12 +101,23 @@ impl Watcher {
 
     #[inline]
     fn start_handler(&self, handler: Handler) -> Result<(), Error> {
-        self.node.clone().start(&self.loop_, false, handler)
+        self.begin(false)?.handler.replace(handler);
+        Ok(())
     }
 
     /// [`start_handler`](Self::start_handler) without the preparations of the watcher's type.
+    #[inline]
     pub(super) fn start_prepared(&self, handler: Handler) -> Result<(), Error> {
-        self.node.clone().start(&self.loop_, true, handler)
+        self.begin(true)?.handler.replace(handler);
+        Ok(())
+    }
+
+    /// All of a start but the handler. Not generic, so that there is one of it.
+    fn begin(&self, prepared: bool) -> Result<&Base, Error> {
+        self.begin_with(|raw_loop| {
+            // SAFETY: `begin_with` passes the living loop that the node belongs to, and keeps the node.
+            unsafe { self.node.ev_start(&self.loop_, raw_loop, prepared) }
+        })
     }
 
     /// Sets the handler around `start`, which makes libev know the watcher.
@@ -115,7 +126,25 @@ impl Watcher {
         handler: Handler,
         start: impl FnOnce(*mut ev::ev_loop) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        node::start_with(&self.node, &self.loop_, handler, |node| node, start)
+        let base = self.begin_with(|raw_loop| {
+            start(raw_loop)?;
+            Ok(self.node.base())
+        })?;
+        base.handler.replace(handler);
+        Ok(())
+    }
+
+    #[inline]
+    fn begin_with<'a>(
+        &'a self,
+        start: impl FnOnce(*mut ev::ev_loop) -> Result<&'a Base, Error>,
+    ) -> Result<&'a Base, Error> {
+        let raw_loop = self.loop_.modify()?;
+        let base = start(raw_loop)?;
+        // SAFETY: `modify` says that the loop is alive.
+        unsafe { base.take_ref(raw_loop) };
+        self.loop_.state().keep(base, &self.node);
+        Ok(base)
     }
 
     /// Stops the watcher and drops its callback. Does nothing to one that is not started.
@@ -124,7 +153,7 @@ impl Watcher {
     /// The loop is destroyed (and the watcher was stopped by that).
     pub fn stop(&self) -> Result<(), Error> {
         let raw_loop = self.loop_.modify()?;
-        drop(self.node.stop(&self.loop_, raw_loop));
+        self.node.stop(&self.loop_, raw_loop);
         Ok(())
     }
 
@@ -230,7 +259,7 @@ impl Watcher {
         F: Fn() -> R + 'static,
         R: CallbackResult,
     {
-        drop(self.node.base().handler.set(Some(Handler::plain(callback))));
+        self.node.base().handler.replace(Handler::plain(callback));
     }
 
     /// Whether a callback is set: true from start (or feed) to stop.
