@@ -6,5 +6,6 @@ pub use hub::exceptions::*;
 pub use waiter::{ConcurrentObjectUseError, InvalidSwitchError, NotInHubError};
 
 pub use crate::greenlet::JoinSelfError;
+pub use crate::lock::{BrokenBarrierError, NotOwnedError, OverReleaseError};
 pub use crate::timeout::{TimeoutError, TimeoutStartedError};
 pub use hub::TimedOut;

@@ -21,21 +21,30 @@
 
 #![deny(unsafe_code)]
 
+pub mod abstract_linkable;
 mod baseserver;
+pub mod event;
 pub mod exceptions;
 pub mod greenlet;
 pub mod guide;
+pub mod local;
+pub mod lock;
 mod outcome;
+pub mod pool;
+pub mod queue;
 mod resolver;
 mod scope;
 pub mod server;
 pub mod socket;
+pub mod threadpool;
+pub mod threadsafe;
 pub mod timeout;
 
 pub use greenlet_core::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
 pub use hub;
 pub use hub::{
-    Link, Linkable, Seconds, SignalHandler, get_hub, idle, iwait, mask_kill, signal, sleep, wait,
+    Link, Linkable, Seconds, SignalHandler, get_hub, idle, iwait, mask_kill, signal, sleep,
+    sleep_with_ref, wait,
 };
 
 pub use greenlet::{

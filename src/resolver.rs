@@ -2,10 +2,10 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
 
 use hub::get_hub;
-use parking_lot::Mutex;
+
+use crate::threadpool::{HubExt, apply_io};
 
 /// Where to connect or to listen: what [`ToSocketAddrs`] takes, but a name is looked up in
 /// another thread while this one's greenlets go on.
@@ -43,25 +43,12 @@ impl Endpoint {
     }
 }
 
-/// Asks the system's resolver, in a thread of its own.
+/// Asks the system's resolver, in a thread of the hub's pool.
 fn look_up(name: String) -> io::Result<Vec<SocketAddr>> {
-    let hub = get_hub();
-    let done = hub.loop_().async_().map_err(crate::Exception::from)?;
-    let sender = done.sender();
-    let answer = Arc::new(Mutex::new(None));
-    let its = answer.clone();
-    std::thread::Builder::new()
-        .name("gevent resolver".into())
-        .spawn(move || {
-            let found = name.to_socket_addrs().map(Vec::from_iter);
-            let found = found.map_err(|e| io::Error::new(e.kind(), format!("{name}: {e}")));
-            *its.lock() = Some(found);
-            // The greenlet may be gone by now, and its loop with it.
-            let _ = sender.send();
-        })?;
-    hub.wait(&done)?;
-    let answer = answer.lock().take();
-    answer.expect("the thread answers before it wakes us")
+    apply_io(&get_hub().threadpool(), move || {
+        let found = name.to_socket_addrs().map(Vec::from_iter);
+        found.map_err(|e| io::Error::new(e.kind(), format!("{name}: {e}")))
+    })
 }
 
 impl Address for Endpoint {

@@ -7,16 +7,36 @@
 #[allow(dead_code)] // each test takes from it what it needs
 mod common;
 mod gevent_parity {
+    pub(crate) mod asyncresult_exception;
+    pub(crate) mod asyncresult_getters;
+    pub(crate) mod asyncresult_link_target;
+    pub(crate) mod asyncresult_set_twice;
+    pub(crate) mod asyncresult_timeouts;
     pub(crate) mod blocking_in_hub;
     pub(crate) mod blocking_switch_out;
     pub(crate) mod callback_batch;
     pub(crate) mod callback_errors;
     pub(crate) mod callback_states;
     pub(crate) mod callbacks_timers_spawn;
+    pub(crate) mod channel_in_hub;
+    pub(crate) mod channel_kill;
+    pub(crate) mod channel_order;
+    pub(crate) mod channel_ping_pong;
+    pub(crate) mod channel_timeout;
     mod common;
     pub(crate) mod error_handle;
     pub(crate) mod error_hook;
     pub(crate) mod error_reports;
+    pub(crate) mod event_and_callbacks;
+    pub(crate) mod event_iwait;
+    pub(crate) mod event_killed_waiter;
+    pub(crate) mod event_links;
+    pub(crate) mod event_ping_pong;
+    pub(crate) mod event_set_then_clear;
+    pub(crate) mod event_timeouts;
+    pub(crate) mod event_unlinked_notifier;
+    pub(crate) mod event_wait_values;
+    pub(crate) mod event_wait_while_notifying;
     pub(crate) mod greenlet_exit;
     pub(crate) mod greenlet_get;
     pub(crate) mod greenlet_get_raises;
@@ -54,6 +74,7 @@ mod gevent_parity {
     pub(crate) mod greenlet_switch_by_hand;
     pub(crate) mod greenlet_throw;
     pub(crate) mod greenlet_unlink_joiner;
+    pub(crate) mod group_join;
     pub(crate) mod hub_callbacks_spawn;
     pub(crate) mod hub_cancel_wait;
     pub(crate) mod hub_cancel_waits_close;
@@ -81,6 +102,11 @@ mod gevent_parity {
     pub(crate) mod killall_nonblocking;
     pub(crate) mod killall_order;
     pub(crate) mod killall_timeout;
+    pub(crate) mod local_values;
+    pub(crate) mod lock_barrier;
+    pub(crate) mod lock_condition;
+    pub(crate) mod lock_fair;
+    pub(crate) mod lock_rlock;
     pub(crate) mod loop_exit;
     pub(crate) mod loop_exit_after_work;
     pub(crate) mod loop_iteration;
@@ -88,10 +114,35 @@ mod gevent_parity {
     pub(crate) mod loop_threadsafe;
     pub(crate) mod loop_timer_stops_timer;
     pub(crate) mod negative_times;
+    pub(crate) mod pool_apply;
+    pub(crate) mod pool_imap;
+    pub(crate) mod pool_imap_maxsize;
+    pub(crate) mod pool_kill;
+    pub(crate) mod pool_map;
+    pub(crate) mod pool_spawn;
+    pub(crate) mod queue_both_wait;
+    pub(crate) mod queue_handover;
+    pub(crate) mod queue_in_hub;
+    pub(crate) mod queue_iterate;
+    pub(crate) mod queue_join;
+    pub(crate) mod queue_kill;
+    pub(crate) mod queue_maxsize;
+    pub(crate) mod queue_orders;
+    pub(crate) mod queue_overtaken;
+    pub(crate) mod queue_peek;
+    pub(crate) mod queue_shutdown;
+    pub(crate) mod queue_timeout;
     pub(crate) mod raw_blocks;
     pub(crate) mod raw_parent;
     pub(crate) mod raw_switch;
     pub(crate) mod raw_throw;
+    pub(crate) mod semaphore_bounded;
+    pub(crate) mod semaphore_burst;
+    pub(crate) mod semaphore_killed_waiter;
+    pub(crate) mod semaphore_links;
+    pub(crate) mod semaphore_order;
+    pub(crate) mod semaphore_overtaking;
+    pub(crate) mod semaphore_wait;
     pub(crate) mod signal_handler;
     pub(crate) mod sleep0_interleaving;
     pub(crate) mod sleep_negative;
@@ -102,6 +153,7 @@ mod gevent_parity {
     pub(crate) mod system_errors_everywhere;
     pub(crate) mod system_exit;
     pub(crate) mod system_exit_twice;
+    pub(crate) mod threadpool_apply;
     pub(crate) mod timeout_exception;
     pub(crate) mod timeout_in_hub;
     pub(crate) mod timeout_joining;
@@ -159,15 +211,35 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    asyncresult_exception
+    asyncresult_getters
+    asyncresult_link_target
+    asyncresult_set_twice
+    asyncresult_timeouts
     blocking_in_hub
     blocking_switch_out
     callback_batch
     callback_errors
     callback_states
     callbacks_timers_spawn
+    channel_in_hub
+    channel_kill
+    channel_order
+    channel_ping_pong
+    channel_timeout
     error_handle
     error_hook
     error_reports
+    event_and_callbacks
+    event_iwait
+    event_killed_waiter
+    event_links
+    event_ping_pong
+    event_set_then_clear
+    event_timeouts
+    event_unlinked_notifier
+    event_wait_values
+    event_wait_while_notifying
     greenlet_exit
     greenlet_get
     greenlet_get_raises
@@ -205,6 +277,7 @@ scenarios! {
     greenlet_switch_by_hand
     greenlet_throw
     greenlet_unlink_joiner
+    group_join
     hub_callbacks_spawn
     hub_cancel_wait
     hub_cancel_waits_close
@@ -232,6 +305,11 @@ scenarios! {
     killall_nonblocking
     killall_order
     killall_timeout
+    local_values
+    lock_barrier
+    lock_condition
+    lock_fair
+    lock_rlock
     loop_exit
     loop_exit_after_work
     loop_iteration
@@ -239,10 +317,35 @@ scenarios! {
     loop_threadsafe
     loop_timer_stops_timer
     negative_times
+    pool_apply
+    pool_imap
+    pool_imap_maxsize
+    pool_kill
+    pool_map
+    pool_spawn
+    queue_both_wait
+    queue_handover
+    queue_in_hub
+    queue_iterate
+    queue_join
+    queue_kill
+    queue_maxsize
+    queue_orders
+    queue_overtaken
+    queue_peek
+    queue_shutdown
+    queue_timeout
     raw_blocks
     raw_parent
     raw_switch
     raw_throw
+    semaphore_bounded
+    semaphore_burst
+    semaphore_killed_waiter
+    semaphore_links
+    semaphore_order
+    semaphore_overtaking
+    semaphore_wait
     signal_handler
     sleep0_interleaving
     sleep_negative
@@ -253,6 +356,7 @@ scenarios! {
     system_errors_everywhere
     system_exit
     system_exit_twice
+    threadpool_apply
     timeout_exception
     timeout_in_hub
     timeout_joining

@@ -9,8 +9,8 @@ use std::rc::Rc;
 
 use gevent::hub::core::ErrorHandler;
 use gevent::{
-    AnyGreenlet, Exception, Greenlet, GreenletExit, Value, get_hub, getcurrent,
-    joinall, sleep, spawn, spawn_later, spawn_raw,
+    AnyGreenlet, Exception, Greenlet, GreenletExit, Value, get_hub, getcurrent, joinall, sleep,
+    spawn, spawn_later, spawn_raw,
 };
 use greenlet_core::{Tracer, settrace};
 use support::{ExpectedError, LONG, Log, Outcome, Reports, bounded, fail};

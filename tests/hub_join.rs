@@ -96,6 +96,28 @@ fn test_a_thread_that_ends_takes_its_waiting_greenlets_along() {
     assert_eq!(alive.load(Ordering::Relaxed), 0);
 }
 
+/// Nobody has a handle of them but they themselves and what they wait for.
+#[test]
+fn test_a_thread_that_ends_takes_greenlets_along_that_wait_for_ever() {
+    let _bounded = bounded();
+    let alive = Arc::new(AtomicUsize::new(0));
+    let guests = alive.clone();
+    let thread = thread::spawn(move || {
+        let (first, second) = (Guest::new(&guests), Guest::new(&guests));
+        let waits = spawn(move || {
+            let _first = first;
+            waiter::Waiter::<()>::new(get_hub().as_wait_hub()).get()
+        });
+        spawn(move || {
+            let _second = second;
+            waits.join(None)
+        });
+        get_hub().join(None).map_err(|error| format!("{error:?}"))
+    });
+    assert_eq!(thread.join().expect("no panic"), Ok(true));
+    assert_eq!(alive.load(Ordering::Relaxed), 0);
+}
+
 #[test]
 fn test_join_is_for_the_main_greenlet() -> Outcome {
     let _bounded = bounded();

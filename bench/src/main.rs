@@ -9,6 +9,7 @@
 
 mod core;
 mod forward;
+mod hub;
 mod process;
 mod stats;
 mod switch;
@@ -25,7 +26,7 @@ struct Subcommand {
     run: fn(&[String]) -> Result,
 }
 
-const SUBCOMMANDS: [Subcommand; 3] = [
+const SUBCOMMANDS: [Subcommand; 4] = [
     Subcommand {
         name: "core",
         about: "hub::core beside the same program in C on libev",
@@ -35,6 +36,11 @@ const SUBCOMMANDS: [Subcommand; 3] = [
         name: "forward",
         about: "redis-benchmark through the portforwarder example, socat and haproxy",
         run: forward::run,
+    },
+    Subcommand {
+        name: "hub",
+        about: "spawns, waits and kills beside tokio, may, Go and Python's gevent",
+        run: hub::run,
     },
     Subcommand {
         name: "switch",

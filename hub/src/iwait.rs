@@ -1,10 +1,13 @@
 //! Waiting for several objects. Source: `iwait_on_objects` and `wait_on_objects` in gevent's
 //! `_hub_primitives.py`.
 
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
 use std::rc::Rc;
 
 use greenlet_core::Exception;
-use waiter::MultipleWaiter;
+use waiter::Waiter;
 
 use crate::hub::Hub;
 use crate::linkable::{Link, Linkable};
@@ -26,10 +29,14 @@ pub fn iwait<L: Linkable>(
     count: impl Into<Option<usize>>,
 ) -> Result<WaitIterator<L>, Exception> {
     let hub = get_hub();
-    let objects: Vec<_> = objects.into_iter().map(|o| (Some(o), None)).collect();
+    let objects: Vec<_> = objects.into_iter().map(Some).collect();
     let left = count.into().unwrap_or(objects.len()).min(objects.len());
     Ok(WaitIterator {
-        waiter: MultipleWaiter::new(hub.as_wait_hub()),
+        arrivals: Rc::new(Arrivals {
+            waiter: Waiter::new(hub.as_wait_hub()),
+            queue: RefCell::default(),
+            wanted: Cell::new(1),
+        }),
         hub,
         objects,
         timeout: timeout.checked()?,
@@ -50,24 +57,69 @@ pub fn wait<L: Linkable>(
     timeout: impl Seconds,
     count: impl Into<Option<usize>>,
 ) -> Result<Vec<L>, Exception> {
-    iwait(objects, timeout, count)?.collect()
+    let mut iterator = iwait(objects, timeout, count)?;
+    let mut ready = Vec::with_capacity(iterator.left);
+    // Nobody looks at them one by one, so nobody has to be woken for each.
+    while let Some(object) = iterator.next_of(iterator.left)? {
+        ready.push(object);
+    }
+    Ok(ready)
 }
 
-/// What is waited for: an object, by its place, or the end of the time.
-#[derive(Debug, Clone, Copy)]
-enum Arrival {
-    Object(usize),
-    Timeout,
+/// The objects that have become ready, given by their places, until somebody asks for them.
+pub(crate) struct Arrivals {
+    waiter: Waiter<()>,
+    queue: RefCell<VecDeque<usize>>,
+    /// How many there must be for the waiter to be woken.
+    wanted: Cell<usize>,
+}
+
+/// Stands in the queue for the end of the time.
+const TIMEOUT: usize = usize::MAX;
+
+impl Arrivals {
+    /// Notes the next one. Called in the hub.
+    pub(crate) fn add(&self, place: usize) -> Result<(), Exception> {
+        let mut queue = self.queue.borrow_mut();
+        queue.push_back(place);
+        let enough = queue.len() >= self.wanted.get() || place == TIMEOUT;
+        drop(queue);
+        if enough {
+            self.waiter.switch(())?;
+        }
+        Ok(())
+    }
+
+    /// The next one; parks the current greenlet until there are `wanted`, or the time is over.
+    #[track_caller]
+    fn next(&self, wanted: usize) -> Result<usize, Exception> {
+        self.wanted.set(wanted);
+        loop {
+            if let Some(place) = self.queue.borrow_mut().pop_front() {
+                return Ok(place);
+            }
+            self.waiter.clear();
+            self.waiter.get()?;
+        }
+    }
+}
+
+impl fmt::Debug for Arrivals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let queued = self.queue.borrow().len();
+        write!(f, "<arrivals queued={queued} {:?}>", self.waiter)
+    }
 }
 
 /// The objects of an [`iwait`], as they become ready.
 #[derive(Debug)]
 pub struct WaitIterator<L: Linkable> {
     hub: Hub,
-    waiter: MultipleWaiter<Arrival>,
-    objects: Vec<(Option<L>, Option<Link>)>,
+    arrivals: Rc<Arrivals>,
+    /// Those that are not ready yet.
+    objects: Vec<Option<L>>,
     timeout: Option<f64>,
-    timer: Option<Rc<HubTimer>>,
+    timer: Option<HubTimer>,
     begun: bool,
     left: usize,
 }
@@ -77,52 +129,57 @@ impl<L: Linkable> WaitIterator<L> {
         if std::mem::replace(&mut self.begun, true) {
             return Ok(());
         }
-        for (index, (object, link)) in self.objects.iter_mut().enumerate() {
-            let waiter = self.waiter.clone();
-            let new = Link::new(move |_| Ok(waiter.switch(Arrival::Object(index))?));
-            *link = Some(new.clone());
+        for (place, object) in self.objects.iter().enumerate() {
             if let Some(object) = object {
-                object.rawlink(new);
+                object.rawlink(Link::arrival(self.arrivals.clone(), place));
             }
         }
         if let Some(seconds) = self.timeout {
             let timer = self.hub.timer(seconds)?;
             // Objects that are ready in the same iteration come first.
             timer.set_priority(-1)?;
-            let waiter = self.waiter.clone();
-            timer.start(move || Ok(waiter.switch(Arrival::Timeout)?))?;
-            self.timer = Some(Rc::new(timer));
+            let arrivals = self.arrivals.clone();
+            timer.start(move || arrivals.add(TIMEOUT))?;
+            self.timer = Some(timer);
         }
         Ok(())
     }
 
-    fn arrival(&mut self) -> Result<Option<L>, Exception> {
+    /// The next object; whoever asks is woken when there are `wanted`, the time is over, or an
+    /// exception is thrown.
+    #[track_caller]
+    fn next_of(&mut self, wanted: usize) -> Result<Option<L>, Exception> {
+        let arrival = self.arrival(wanted);
+        if !matches!(arrival, Ok(Some(_))) {
+            self.clean_up();
+        }
+        arrival
+    }
+
+    #[track_caller]
+    fn arrival(&mut self, wanted: usize) -> Result<Option<L>, Exception> {
         self.begin()?;
-        loop {
-            if self.left == 0 {
+        while self.left > 0 {
+            let place = self.arrivals.next(wanted)?;
+            if place == TIMEOUT {
                 return Ok(None);
             }
-            match self.waiter.get()? {
-                Arrival::Timeout => return Ok(None),
-                Arrival::Object(index) => {
-                    let (object, link) = &mut self.objects[index];
-                    link.take();
-                    // An object may tell more than once; it is ready only once.
-                    if let Some(object) = object.take() {
-                        self.left -= 1;
-                        return Ok(Some(object));
-                    }
-                }
+            // An object may tell more than once; it is ready only once.
+            if let Some(object) = self.objects[place].take() {
+                self.left -= 1;
+                return Ok(Some(object));
             }
         }
+        Ok(None)
     }
 
     fn clean_up(&mut self) {
         self.left = 0;
         self.timer = None;
-        for (object, link) in self.objects.drain(..) {
-            if let (Some(object), Some(link)) = (object, link) {
-                object.unlink(&link);
+        let begun = self.begun;
+        for (place, object) in self.objects.drain(..).enumerate() {
+            if let (Some(object), true) = (object, begun) {
+                object.unlink(&Link::arrival(self.arrivals.clone(), place));
             }
         }
     }
@@ -133,11 +190,7 @@ impl<L: Linkable> Iterator for WaitIterator<L> {
 
     #[track_caller]
     fn next(&mut self) -> Option<Self::Item> {
-        let arrival = self.arrival();
-        if !matches!(arrival, Ok(Some(_))) {
-            self.clean_up();
-        }
-        arrival.transpose()
+        self.next_of(1).transpose()
     }
 }
 

@@ -10,6 +10,8 @@ use std::rc::Rc;
 use greenlet_core::Exception;
 use waiter::Resume;
 
+use crate::iwait::Arrivals;
+
 /// An object that becomes ready at some time, and then tells those who are linked to it:
 /// greenlets, events, semaphores, and whatever implements this.
 ///
@@ -75,6 +77,8 @@ pub struct Link(Kind);
 enum Kind {
     Resume(Resume),
     Call(Rc<Callback>),
+    /// One of several objects that are waited for at once, and its place among them.
+    Arrival(Rc<Arrivals>, usize),
 }
 
 type Callback = dyn Fn(&dyn Linkable) -> Result<(), Exception>;
@@ -85,6 +89,11 @@ impl Link {
         Link(Kind::Call(Rc::new(callback)))
     }
 
+    /// Adds the object's place to the arrivals; allocates nothing.
+    pub(crate) fn arrival(arrivals: Rc<Arrivals>, place: usize) -> Link {
+        Link(Kind::Arrival(arrivals, place))
+    }
+
     /// Tells the one who made the link.
     ///
     /// # Errors
@@ -93,6 +102,7 @@ impl Link {
         match &self.0 {
             Kind::Resume(resume) => resume.switch(),
             Kind::Call(callback) => callback(source),
+            Kind::Arrival(arrivals, place) => arrivals.add(*place),
         }
     }
 }
@@ -117,6 +127,9 @@ impl PartialEq for Link {
         match (&self.0, &other.0) {
             (Kind::Resume(a), Kind::Resume(b)) => a == b,
             (Kind::Call(a), Kind::Call(b)) => Rc::ptr_eq(a, b),
+            (Kind::Arrival(a, place), Kind::Arrival(b, other)) => {
+                place == other && Rc::ptr_eq(a, b)
+            }
             _ => false,
         }
     }
@@ -129,6 +142,7 @@ impl Hash for Link {
         match &self.0 {
             Kind::Resume(resume) => resume.greenlet().address().hash(state),
             Kind::Call(callback) => Rc::as_ptr(callback).cast::<()>().hash(state),
+            Kind::Arrival(arrivals, place) => (Rc::as_ptr(arrivals), place).hash(state),
         }
     }
 }
@@ -137,7 +151,8 @@ impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Resume(resume) => resume.fmt(f),
-            Kind::Call(callback) => write!(f, "<link at {:p}>", Rc::as_ptr(callback)),
+            Kind::Call(callback) => write!(f, "<link at {:p}>", Rc::as_ptr(callback).cast::<()>()),
+            Kind::Arrival(arrivals, _) => arrivals.fmt(f),
         }
     }
 }
@@ -145,42 +160,85 @@ impl fmt::Debug for Link {
 /// The links of one object, first in, first out. No borrow outlasts a call, so links may add
 /// and remove others.
 #[derive(Default)]
-pub struct Links(RefCell<VecDeque<Link>>);
+pub struct Links(RefCell<Fifo>);
+
+/// Most objects have one link at a time: it has its place here, without an allocation.
+#[derive(Default)]
+struct Fifo {
+    /// Before all of the rest.
+    first: Option<Link>,
+    rest: VecDeque<Link>,
+}
+
+impl Fifo {
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.first.is_none() && self.rest.is_empty()
+    }
+
+    #[inline]
+    fn push(&mut self, link: Link) {
+        if self.is_empty() {
+            self.first = Some(link);
+        } else {
+            self.rest.push_back(link);
+        }
+    }
+
+    #[inline]
+    fn pop(&mut self) -> Option<Link> {
+        self.first.take().or_else(|| self.rest.pop_front())
+    }
+
+    fn remove(&mut self, link: &Link) -> Option<Link> {
+        if self.first.as_ref() == Some(link) {
+            return self.first.take();
+        }
+        let index = self.rest.iter().position(|other| other == link)?;
+        self.rest.remove(index)
+    }
+
+    fn append(&mut self, mut others: Fifo) {
+        while let Some(link) = others.pop() {
+            self.push(link);
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Link> {
+        self.first.iter().chain(&self.rest)
+    }
+}
 
 impl Links {
     /// Adds a link at the end.
     #[inline]
     pub fn push(&self, link: Link) {
-        self.0.borrow_mut().push_back(link);
+        self.0.borrow_mut().push(link);
     }
 
     /// Takes the first link.
     #[inline]
     pub fn pop(&self) -> Option<Link> {
-        self.0.borrow_mut().pop_front()
+        self.0.borrow_mut().pop()
     }
 
     /// Removes the first link that equals `link`; says whether there was one.
     pub fn remove(&self, link: &Link) -> bool {
-        let mut links = self.0.borrow_mut();
-        let Some(index) = links.iter().position(|other| other == link) else {
-            return false;
-        };
-        let removed = links.remove(index);
-        drop(links);
+        let removed = self.0.borrow_mut().remove(link);
         removed.is_some()
     }
 
     /// Moves all links of `others` to the end of these.
     pub fn append(&self, others: &Links) {
-        self.0.borrow_mut().append(&mut others.0.borrow_mut());
+        self.0.borrow_mut().append(others.0.take());
     }
 
     /// Moves all links of `others` before these.
     pub fn prepend(&self, others: &Links) {
-        let (mut own, mut others) = (self.0.borrow_mut(), others.0.borrow_mut());
-        others.append(&mut own);
-        std::mem::swap(&mut *own, &mut *others);
+        let mut all = others.0.take();
+        let mut own = self.0.borrow_mut();
+        all.append(std::mem::take(&mut *own));
+        *own = all;
     }
 
     /// Removes all links.
@@ -191,7 +249,8 @@ impl Links {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.borrow().len()
+        let links = self.0.borrow();
+        usize::from(links.first.is_some()) + links.rest.len()
     }
 
     /// Whether there are none.
@@ -203,6 +262,6 @@ impl Links {
 
 impl fmt::Debug for Links {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(&*self.0.borrow()).finish()
+        f.debug_list().entries(self.0.borrow().iter()).finish()
     }
 }

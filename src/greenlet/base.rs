@@ -35,6 +35,8 @@ pub(super) struct Base {
     pub(super) links: Links,
     /// Whether the links are queued to be called, or being called.
     notifying: Cell<bool>,
+    /// The greenlet, while its links are to be called: nobody else may have a handle of it.
+    told_of: RefCell<Option<RawGreenlet>>,
     pub(super) ident: Ident,
     pub(super) spawned_by: WeakGreenlet,
     pub(super) spawned_at: &'static Location<'static>,
@@ -50,6 +52,7 @@ impl Base {
             start_timer: RefCell::new(None),
             links: Links::default(),
             notifying: Cell::new(false),
+            told_of: RefCell::new(None),
             ident: Ident::default(),
             spawned_by: spawner.downgrade(),
             spawned_at: Location::caller(),
@@ -79,18 +82,21 @@ pub(super) fn end(shared: Rc<dyn Erased>) {
 pub(super) fn notify_soon(shared: &Rc<dyn Erased>) {
     let base = shared.base();
     if base.ended() && !base.links.is_empty() && !base.notifying.replace(true) {
-        // With the loop destroyed there is no hub left in which anybody could wait.
-        let _ = base
-            .hub
-            .loop_()
-            .run_callback_notify(shared.clone().as_notify());
+        base.told_of
+            .replace(base.raw.get().and_then(WeakGreenlet::upgrade));
+        let loop_ = base.hub.loop_();
+        let queued = loop_.run_callback_notify(shared.clone().as_notify());
+        if queued.is_err() {
+            // With the loop destroyed there is no hub left in which anybody could wait.
+            drop(base.told_of.take());
+        }
     }
 }
 
 /// Calls the links, in their order; those that are added meanwhile, too. Runs in the hub.
 pub(super) fn notify_links(shared: Rc<dyn Erased>) {
     let base = shared.base();
-    // Whoever is linked has a handle, or cannot be told of a greenlet that nobody has.
+    let greenlet = base.told_of.take();
     if let Some(greenlet) = AnyGreenlet::of(&shared) {
         while let Some(link) = base.links.pop() {
             match catch(|| link.call(&greenlet)) {
@@ -106,4 +112,5 @@ pub(super) fn notify_links(shared: Rc<dyn Erased>) {
         }
     }
     base.notifying.set(false);
+    drop(greenlet);
 }

@@ -227,6 +227,24 @@ impl<T: 'static> Greenlet<T> {
         }
     }
 
+    /// What it ended with; the value is taken away.
+    pub(crate) fn take_outcome(&self) -> Result<T, Exception> {
+        if let Some(value) = self.take() {
+            return Ok(value);
+        }
+        match &*self.shared.ending.borrow() {
+            Some(Ending::Exit(exception) | Ending::Exception(exception)) => Err(exception.clone()),
+            _ => Err(crate::timeout::expired(None)),
+        }
+    }
+
+    /// Waits for the end and takes the value away.
+    #[track_caller]
+    pub(crate) fn join_and_take(&self) -> Result<T, Exception> {
+        self.join(None)?;
+        self.take_outcome()
+    }
+
     /// A small number that tells it from the thread's other greenlets alive.
     pub fn minimal_ident(&self) -> usize {
         self.base().ident.get()

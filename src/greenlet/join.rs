@@ -1,7 +1,7 @@
 //! Waiting for the end of greenlets.
 
 use greenlet_core::{Exception, getcurrent};
-use hub::{Link, Linkable, Seconds, iwait};
+use hub::{Link, Linkable, Seconds, iwait, wait};
 use waiter::{InvalidSwitchError, Resume};
 
 use super::{AnyGreenlet, AsGreenlet, Greenlet};
@@ -119,12 +119,13 @@ pub fn joinall_with<G: AsGreenlet>(
     settings: JoinAll,
 ) -> Result<Vec<AnyGreenlet>, Exception> {
     let greenlets = greenlets.into_iter().map(|g| g.as_greenlet());
+    if !settings.raise_error {
+        return wait(greenlets, settings.timeout, settings.count);
+    }
     let mut done = Vec::new();
     for greenlet in iwait(greenlets, settings.timeout, settings.count)? {
         let greenlet = greenlet?;
-        if settings.raise_error
-            && let Some(exception) = Linkable::exception(&greenlet)
-        {
+        if let Some(exception) = Linkable::exception(&greenlet) {
             return Err(exception);
         }
         done.push(greenlet);

@@ -73,12 +73,15 @@ fn waiter_in_hub<T: 'static>(work: impl FnOnce(&Waiter<T>) + 'static) -> (Rc<Tes
     (hub, waiter)
 }
 
+/// What a greenlet's function has returned, if it has.
+type Kept<T> = Rc<RefCell<Option<Result<T, Exception>>>>;
+
 /// A greenlet of the hub's that runs `function`, and keeps what it returns.
 fn child<T: 'static>(
     hub: &TestHub,
     function: impl FnOnce() -> Result<T, Exception> + 'static,
-) -> (RawGreenlet, Rc<RefCell<Option<Result<T, Exception>>>>) {
-    let result = Rc::new(RefCell::new(None));
+) -> (RawGreenlet, Kept<T>) {
+    let result = Kept::<T>::default();
     let kept = result.clone();
     let greenlet = RawGreenlet::builder()
         .parent(&hub.greenlet)

@@ -1,0 +1,419 @@
+//! [`AbstractLinkable`]: the links, the notifier and the wait that events, results and locks share.
+//!
+//! Source: gevent's `_abstract_linkable.py`. How it works:
+//!
+//! ```text
+//!   wait() ──> links ──┐                    ┌──> current ──> called one by one, in the hub
+//!                      │  ready: one        │       │
+//!   rawlink() ─> links ┴─ callback queued ──┘       └── left over if no longer ready:
+//!                      (the notifier)                   back to the head of links
+//!   wait() while ready and the notifier is under way ──> arrived ──> called after current
+//! ```
+//!
+//! - A burst of changes is one callback. Links are called in the order in which they were added,
+//!   and are taken out before they are called; those that are added meanwhile are not called by
+//!   the same round.
+//! - Who waits for an object that is ready, while others that had to wait are still to be told,
+//!   does not overtake them: it waits its turn (gevent issue 1520).
+//! - A function that was added several times is called once in a round.
+//! - An error or a panic of one link goes to the hub and does not stop the others.
+//!
+//! Differences from gevent, which all are cases in which it would forget a waiter or wake a wrong
+//! one: a round ends with the links that were there when it began, also when the last of them was
+//! unlinked meanwhile, or is in the list twice; and the notifier is not called off by the last
+//! unlinking as long as somebody is in `arrived`.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::fmt;
+use std::rc::{Rc, Weak};
+
+use greenlet_core::unwind::{Caught, catch};
+use greenlet_core::{Exception, getcurrent};
+use hub::core::{CallbackResult, Notify};
+use hub::{Hub, Link, Linkable, Links, Seconds, get_hub, get_hub_if_exists};
+use waiter::{InvalidSwitchError, Resume};
+
+/// What an [`AbstractLinkable`] is about: the state whose changes are waited for.
+///
+/// Its `Debug` output is the part of the object's own that tells the state, such as `counter=1`.
+pub trait Waitable: fmt::Debug + 'static {
+    /// The name of the object's type, for its `Debug` output and for lists of waiting greenlets.
+    const KIND: &'static str;
+
+    /// Whether all who waited when the object became ready are told so, even if it is not ready
+    /// any more by then; otherwise it is asked anew before each of them.
+    const NOTIFY_ALL: bool = true;
+
+    /// Whether there is nothing to wait for.
+    fn ready(&self) -> bool;
+
+    /// The exception that the object ended with, for those that can.
+    fn exception(&self) -> Option<Exception> {
+        None
+    }
+}
+
+/// An object that greenlets wait for and links are added to: what [`Event`], [`AsyncResult`] and
+/// [`Semaphore`] are made of, and your own objects may be. Handles are cheap to clone and mean
+/// the same object.
+///
+/// Whoever changes the state calls [`check_and_notify`](AbstractLinkable::check_and_notify).
+///
+/// ```
+/// use std::cell::Cell;
+/// use gevent::abstract_linkable::{AbstractLinkable, Waitable};
+///
+/// #[derive(Debug)]
+/// struct Latch(Cell<u32>);
+///
+/// impl Waitable for Latch {
+///     const KIND: &'static str = "Latch";
+///     fn ready(&self) -> bool {
+///         self.0.get() == 0
+///     }
+/// }
+///
+/// let latch = AbstractLinkable::new(Latch(Cell::new(2)));
+/// for _ in 0..2 {
+///     let latch = latch.clone();
+///     gevent::spawn(move || {
+///         latch.state().0.update(|left| left - 1);
+///         latch.check_and_notify();
+///     });
+/// }
+/// assert!(latch.wait(None)?);
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// [`Event`]: crate::event::Event
+/// [`AsyncResult`]: crate::event::AsyncResult
+/// [`Semaphore`]: crate::lock::Semaphore
+pub struct AbstractLinkable<S>(Rc<Inner<S>>);
+
+struct Inner<S> {
+    /// The hub of this thread, kept since it was first needed.
+    hub: RefCell<Option<Hub>>,
+    links: Links,
+    /// Those that the running round will call.
+    current: Links,
+    /// Greenlets that came to wait while the notifier was under way.
+    arrived: Links,
+    notifier: Cell<Notifier>,
+    /// How many notifiers in the loop's queue were called off; they come before a pending one.
+    stopped: Cell<usize>,
+    state: S,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Notifier {
+    None,
+    Pending,
+    Running,
+}
+
+impl<S: Waitable> AbstractLinkable<S> {
+    /// An object with this state.
+    pub fn new(state: S) -> Self {
+        AbstractLinkable(Rc::new(Inner {
+            hub: RefCell::default(),
+            links: Links::default(),
+            current: Links::default(),
+            arrived: Links::default(),
+            notifier: Cell::new(Notifier::None),
+            stopped: Cell::new(0),
+            state,
+        }))
+    }
+
+    /// The state. Who changes it calls [`check_and_notify`](Self::check_and_notify).
+    #[inline]
+    pub fn state(&self) -> &S {
+        &self.0.state
+    }
+
+    /// How many links and waiting greenlets are to be told.
+    pub fn linkcount(&self) -> usize {
+        self.0.links.len() + self.0.current.len()
+    }
+
+    /// Where the object is in memory: what tells it from others.
+    pub fn address(&self) -> usize {
+        Rc::as_ptr(&self.0).addr()
+    }
+
+    /// Whether both are handles of the same object.
+    pub fn same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Begins to tell those who wait, if the object is ready, somebody waits, and it has not
+    /// begun already. They are called in the hub, soon; in a thread without a hub at once.
+    pub fn check_and_notify(&self) {
+        self.0.check_and_notify();
+    }
+
+    /// Adds a link that calls `callback` with the handle that `wrap` makes of this one.
+    pub(crate) fn link_calling<H: 'static, R: CallbackResult>(
+        &self,
+        wrap: fn(Self) -> H,
+        callback: impl Fn(&H) -> R + 'static,
+    ) -> Link {
+        // Weak, for the object owns its links.
+        let object = Rc::downgrade(&self.0);
+        let link = Link::new(move |_| match Weak::upgrade(&object) {
+            Some(object) => callback(&wrap(AbstractLinkable(object))).into_result(),
+            None => Ok(()),
+        });
+        self.rawlink(link.clone());
+        link
+    }
+
+    /// Parks the current greenlet until it is told that the object is ready, at most `timeout`
+    /// seconds; says whether it was told. Returns at once if the object is ready, unless others
+    /// that had to wait are just being told: then it waits its turn.
+    ///
+    /// Allocates nothing once the lists have grown to their usual size.
+    ///
+    /// # Errors
+    /// What is thrown into the current greenlet meanwhile; for a time that is no number.
+    #[track_caller]
+    pub fn wait(&self, timeout: impl Seconds) -> Result<bool, Exception> {
+        let timeout = timeout.checked()?;
+        let inner = &*self.0;
+        if !inner.state.ready() {
+            self.park(&inner.links, timeout)
+        } else if inner.notifier() == Notifier::None {
+            Ok(true)
+        } else {
+            self.park(&inner.arrived, None)
+        }
+    }
+
+    /// [`wait`](Self::wait) for the next time, whether the object is ready or not.
+    #[track_caller]
+    pub(crate) fn wait_for_next(&self, timeout: Option<f64>) -> Result<bool, Exception> {
+        self.park(&self.0.links, timeout)
+    }
+
+    #[track_caller]
+    fn park(&self, list: &Links, timeout: Option<f64>) -> Result<bool, Exception> {
+        let hub = self.0.capture_hub().unwrap_or_else(|| {
+            let hub = get_hub();
+            self.0.hub.replace(Some(hub.clone()));
+            hub
+        });
+        let resume = Resume::on(S::KIND, self.address());
+        // The same right to wake goes to both: whoever comes first uses it up.
+        let timer = match timeout {
+            Some(seconds) => {
+                let timer = hub.timer(seconds)?;
+                // What comes in the same iteration has come in time.
+                timer.set_priority(-1)?;
+                if seconds > 0.0 {
+                    hub.loop_().update_now()?;
+                }
+                timer.start_resume(resume.clone())?;
+                Some(timer)
+            }
+            None => None,
+        };
+        list.push(Link::from(resume.clone()));
+        let waiting = Waiting(&self.0, &resume);
+        let got = hub.switch();
+        resume.end();
+        let in_time = timer.is_none_or(|timer| timer.active() || timer.pending());
+        match got {
+            Ok(value) if resume.is_mine(&value) => {
+                if in_time {
+                    // The link was taken out when it was called.
+                    std::mem::forget(waiting);
+                }
+                Ok(in_time)
+            }
+            Ok(value) => Err(Exception::new(InvalidSwitchError {
+                greenlet: format!("{:?}", getcurrent()),
+                got: format!("{value:?}"),
+                waiting_on: format!("{self:?}"),
+            })),
+            Err(exception) => Err(exception),
+        }
+    }
+}
+
+/// Leaves no link behind when a wait ends otherwise than by it, also when the waiting greenlet
+/// is unwound.
+struct Waiting<'a, S: Waitable>(&'a Inner<S>, &'a Resume);
+
+impl<S: Waitable> Drop for Waiting<'_, S> {
+    fn drop(&mut self) {
+        self.0.unlink(&Link::from(self.1.clone()));
+    }
+}
+
+impl<S: Waitable> Inner<S> {
+    /// The hub of this thread, if there is one; a destroyed one is forgotten, and with it the
+    /// notifier that was to run there.
+    fn capture_hub(&self) -> Option<Hub> {
+        if let Some(hub) = &*self.hub.borrow()
+            && !hub.destroyed()
+        {
+            return Some(hub.clone());
+        }
+        let dead = self.hub.replace(get_hub_if_exists());
+        if dead.is_some() && self.notifier.get() == Notifier::Pending {
+            self.notifier.set(Notifier::None);
+            self.stopped.set(0);
+        }
+        self.hub.borrow().clone()
+    }
+
+    fn notifier(&self) -> Notifier {
+        if self.notifier.get() == Notifier::Pending {
+            self.capture_hub();
+        }
+        self.notifier.get()
+    }
+
+    /// Whether a round is to be begun.
+    fn to_notify(&self) -> bool {
+        !self.links.is_empty() && self.state.ready() && self.notifier() == Notifier::None
+    }
+
+    fn check_and_notify(self: &Rc<Self>) {
+        if !self.to_notify() {
+            return;
+        }
+        let Some(hub) = self.capture_hub() else {
+            // Nobody can wait, so the links may as well be called here.
+            while self.to_notify() {
+                self.notify_links();
+            }
+            return;
+        };
+        // With the loop destroyed there is no hub left in which anybody could wait.
+        if hub.loop_().run_callback_notify(self.clone()).is_ok() {
+            self.notifier.set(Notifier::Pending);
+        }
+    }
+
+    fn unlink(&self, link: &Link) {
+        let _ = self.current.remove(link) || self.links.remove(link) || self.arrived.remove(link);
+        if self.notifier.get() == Notifier::Pending
+            && self.links.is_empty()
+            && self.arrived.is_empty()
+        {
+            self.notifier.set(Notifier::None);
+            self.stopped.set(self.stopped.get() + 1);
+        }
+    }
+
+    /// One round: calls the links, then those that arrived meanwhile.
+    fn notify_links(self: &Rc<Self>) {
+        let _round = Round::begin(self);
+        self.current.prepend(&self.links);
+        self.notify_current();
+        self.links.prepend(&self.current);
+        if !self.arrived.is_empty() {
+            self.current.prepend(&self.arrived);
+            self.notify_current();
+        }
+    }
+
+    fn notify_current(self: &Rc<Self>) {
+        let object = AbstractLinkable(self.clone());
+        let mut done = HashSet::new();
+        while S::NOTIFY_ALL || self.state.ready() {
+            let Some(link) = self.current.pop() else {
+                break;
+            };
+            if !link.is_resume() && !done.insert(link.clone()) {
+                continue;
+            }
+            match catch(|| link.call(&object)) {
+                Ok(Ok(())) => {}
+                Ok(Err(exception)) | Err(Caught::Panic(exception)) => match self.capture_hub() {
+                    Some(hub) => hub.report_error(Some(&(link, &object)), exception),
+                    None => eprintln!("{exception:?}\n{link:?} of {object:?} failed"),
+                },
+                Err(Caught::Forced(unwind)) => unwind.resume(),
+            }
+        }
+    }
+}
+
+/// Ends the round, however it ends: who was not called goes back to the list.
+struct Round<'a, S: Waitable>(&'a Inner<S>);
+
+impl<'a, S: Waitable> Round<'a, S> {
+    fn begin(inner: &'a Inner<S>) -> Self {
+        inner.notifier.set(Notifier::Running);
+        Round(inner)
+    }
+}
+
+impl<S: Waitable> Drop for Round<'_, S> {
+    fn drop(&mut self) {
+        self.0.links.append(&self.0.current);
+        self.0.links.append(&self.0.arrived);
+        self.0.notifier.set(Notifier::None);
+    }
+}
+
+impl<S: Waitable> Notify for Inner<S> {
+    fn notify(self: Rc<Self>) -> Result<(), Exception> {
+        match self.stopped.get() {
+            0 if self.notifier.get() == Notifier::Pending => {
+                self.notify_links();
+                self.check_and_notify();
+            }
+            0 => {}
+            stopped => self.stopped.set(stopped - 1),
+        }
+        Ok(())
+    }
+}
+
+impl<S: Waitable> Linkable for AbstractLinkable<S> {
+    fn ready(&self) -> bool {
+        self.0.state.ready()
+    }
+
+    fn rawlink(&self, link: Link) {
+        self.0.links.push(link);
+        self.0.check_and_notify();
+    }
+
+    fn unlink(&self, link: &Link) {
+        self.0.unlink(link);
+    }
+
+    fn exception(&self) -> Option<Exception> {
+        self.0.state.exception()
+    }
+}
+
+impl<S> Clone for AbstractLinkable<S> {
+    fn clone(&self) -> Self {
+        AbstractLinkable(self.0.clone())
+    }
+}
+
+impl<S: Waitable> fmt::Debug for Inner<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = (&raw const *self).addr();
+        let links = self.links.len() + self.current.len();
+        write!(
+            f,
+            "<{} at {address:#x} {:?} _links[{links}]>",
+            S::KIND,
+            self.state
+        )
+    }
+}
+
+impl<S: Waitable> fmt::Debug for AbstractLinkable<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,292 @@
+//! [`AsyncResult`]: a value, or an exception, that is still to come. Source: `AsyncResult` in
+//! gevent's `event.py`.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use greenlet_core::Exception;
+use hub::core::CallbackResult;
+use hub::{Link, Linkable, Seconds};
+use waiter::Source;
+
+use crate::abstract_linkable::{AbstractLinkable, Waitable};
+
+/// A value, or an exception, that one greenlet sets and any number of others get. Handles are
+/// cheap to clone and mean the same result.
+///
+/// ```
+/// use gevent::event::AsyncResult;
+///
+/// let result = AsyncResult::new();
+/// let getter = gevent::spawn({
+///     let result = result.clone();
+///     move || result.get()
+/// });
+/// result.set(100);
+/// assert_eq!(getter.get()?, 100);
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// It can be linked to a greenlet, or to whatever else ends with a value:
+///
+/// ```
+/// # use gevent::event::AsyncResult;
+/// let result = AsyncResult::new();
+/// gevent::spawn(|| "from the greenlet").link(result.as_link());
+/// assert_eq!(result.get()?, "from the greenlet");
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// Source: gevent's `AsyncResult`.
+pub struct AsyncResult<T>(AbstractLinkable<Slot<T>>);
+
+/// As in gevent both may be set, one after the other; the value counts then.
+struct Slot<T> {
+    value: RefCell<Option<T>>,
+    exception: RefCell<Option<Exception>>,
+}
+
+impl<T: 'static> Waitable for Slot<T> {
+    const KIND: &'static str = "AsyncResult";
+
+    fn ready(&self) -> bool {
+        self.value.borrow().is_some() || self.exception.borrow().is_some()
+    }
+
+    fn exception(&self) -> Option<Exception> {
+        self.exception.borrow().clone()
+    }
+}
+
+impl<T> fmt::Debug for Slot<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exception = self.exception.borrow();
+        match (&*self.value.borrow(), &*exception) {
+            (Some(_), None) => f.write_str("value=.."),
+            (Some(_), Some(exception)) => write!(f, "value=.. exception={exception:?}"),
+            (None, Some(exception)) => write!(f, "exception={exception:?}"),
+            (None, None) => f.write_str("unset"),
+        }
+    }
+}
+
+impl<T: 'static> AsyncResult<T> {
+    /// A result that is not there yet.
+    pub fn new() -> Self {
+        AsyncResult(AbstractLinkable::new(Slot {
+            value: RefCell::new(None),
+            exception: RefCell::new(None),
+        }))
+    }
+
+    /// Whether it holds a value or an exception.
+    pub fn ready(&self) -> bool {
+        self.0.state().ready()
+    }
+
+    /// Whether it holds a value.
+    pub fn successful(&self) -> bool {
+        self.0.state().value.borrow().is_some()
+    }
+
+    /// The exception it holds.
+    pub fn exception(&self) -> Option<Exception> {
+        self.0.state().exception()
+    }
+
+    /// Stores the value and wakes all who wait. A value that was set before is replaced.
+    pub fn set(&self, value: T) {
+        let old = self.0.state().value.replace(Some(value));
+        self.0.check_and_notify();
+        drop(old);
+    }
+
+    /// Stores the exception and wakes all who wait. A value that was set before remains, and is
+    /// what [`get`](AsyncResult::get) returns.
+    #[track_caller]
+    pub fn set_exception(&self, exception: impl Into<Exception>) {
+        let old = self.0.state().exception.replace(Some(exception.into()));
+        self.0.check_and_notify();
+        drop(old);
+    }
+
+    /// The same as [`set`](AsyncResult::set): the name that futures have for it.
+    pub fn set_result(&self, value: T) {
+        self.set(value);
+    }
+
+    /// The same as [`ready`](AsyncResult::ready): the name that futures have for it.
+    pub fn done(&self) -> bool {
+        self.ready()
+    }
+
+    /// Does nothing, and says so: there is nobody who could be told not to set it.
+    pub fn cancel(&self) -> bool {
+        false
+    }
+
+    /// Never.
+    pub fn cancelled(&self) -> bool {
+        false
+    }
+
+    /// Calls `callback` with this result once it is there, in the hub: it must not block. If it
+    /// is there already, soon.
+    pub fn rawlink<R: CallbackResult>(
+        &self,
+        callback: impl Fn(&AsyncResult<T>) -> R + 'static,
+    ) -> Link {
+        self.0.link_calling(AsyncResult, callback)
+    }
+
+    /// Takes a link away, if it was not called yet.
+    pub fn unlink(&self, link: &Link) {
+        self.0.unlink(link);
+    }
+
+    /// How many links and waiting greenlets are to be told.
+    pub fn linkcount(&self) -> usize {
+        self.0.linkcount()
+    }
+
+    /// Takes over what the source ended with. One that has neither a value nor an exception
+    /// changes nothing.
+    ///
+    /// Source: `AsyncResult.__call__` in gevent.
+    pub fn call(&self, source: &(impl Source<T> + ?Sized)) {
+        match (source.exception(), source.value()) {
+            (_, Some(value)) => self.set(value),
+            (Some(exception), None) => self.set_exception(exception),
+            (None, None) => {}
+        }
+    }
+
+    /// A function that [calls](AsyncResult::call) this with a source: what to link to one.
+    pub fn as_link<S: Source<T>>(&self) -> impl Fn(&S) + 'static {
+        let result = self.clone();
+        move |source| result.call(source)
+    }
+}
+
+impl<T: Clone + 'static> AsyncResult<T> {
+    /// The value it holds.
+    pub fn value(&self) -> Option<T> {
+        self.0.state().value.borrow().clone()
+    }
+
+    /// Waits until it is there and returns the value.
+    ///
+    /// # Errors
+    /// The exception that was set; what is thrown into the current greenlet meanwhile.
+    #[track_caller]
+    pub fn get(&self) -> Result<T, Exception> {
+        self.get_timeout(None)
+    }
+
+    /// [`get`](AsyncResult::get), for at most `timeout` seconds.
+    ///
+    /// # Errors
+    /// As for `get`; [`TimeoutError`](crate::TimeoutError) when the time is over.
+    #[track_caller]
+    pub fn get_timeout(&self, timeout: impl Seconds) -> Result<T, Exception> {
+        let timeout = timeout.checked()?;
+        if let Some(result) = self.held() {
+            return result;
+        }
+        self.0.wait(timeout)?;
+        self.held()
+            .unwrap_or_else(|| Err(crate::timeout::expired(timeout)))
+    }
+
+    /// [`get`](AsyncResult::get) without waiting.
+    ///
+    /// # Errors
+    /// As for `get`; [`TimeoutError`](crate::TimeoutError) when it is not there.
+    #[track_caller]
+    pub fn get_nowait(&self) -> Result<T, Exception> {
+        self.held()
+            .unwrap_or_else(|| Err(crate::timeout::expired(None)))
+    }
+
+    /// The same as [`get_timeout`](AsyncResult::get_timeout): the name that futures have for it.
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn result(&self, timeout: impl Seconds) -> Result<T, Exception> {
+        self.get_timeout(timeout)
+    }
+
+    /// Waits until it is there, at most `timeout` seconds, and returns the value: none if there
+    /// is an exception instead, or nothing yet.
+    ///
+    /// # Errors
+    /// What is thrown into the current greenlet meanwhile; for a time that is no number.
+    #[track_caller]
+    pub fn wait(&self, timeout: impl Seconds) -> Result<Option<T>, Exception> {
+        self.0.wait(timeout)?;
+        Ok(self.value())
+    }
+
+    fn held(&self) -> Option<Result<T, Exception>> {
+        match self.value() {
+            Some(value) => Some(Ok(value)),
+            None => self.exception().map(Err),
+        }
+    }
+}
+
+impl<T> Clone for AsyncResult<T> {
+    fn clone(&self) -> Self {
+        AsyncResult(self.0.clone())
+    }
+}
+
+impl<T: 'static> Default for AsyncResult<T> {
+    fn default() -> Self {
+        AsyncResult::new()
+    }
+}
+
+impl<T: Clone + 'static> Source<T> for AsyncResult<T> {
+    fn exception(&self) -> Option<Exception> {
+        AsyncResult::exception(self)
+    }
+
+    fn value(&self) -> Option<T> {
+        AsyncResult::value(self)
+    }
+}
+
+impl<T: 'static> Linkable for AsyncResult<T> {
+    fn ready(&self) -> bool {
+        AsyncResult::ready(self)
+    }
+
+    fn rawlink(&self, link: Link) {
+        self.0.rawlink(link);
+    }
+
+    fn unlink(&self, link: &Link) {
+        self.0.unlink(link);
+    }
+
+    fn exception(&self) -> Option<Exception> {
+        AsyncResult::exception(self)
+    }
+}
+
+impl<T: 'static> PartialEq for AsyncResult<T> {
+    /// Whether both are handles of the same result.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.same(&other.0)
+    }
+}
+
+impl<T: 'static> Eq for AsyncResult<T> {}
+
+impl<T: 'static> fmt::Debug for AsyncResult<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,12 @@
+//! [`Event`] and [`AsyncResult`]: something happened, and what came of it. Source: gevent's
+//! `event.py`.
+//!
+//! For other threads there are [`threadsafe::Event`](crate::threadsafe::Event) and
+//! [`threadsafe::AsyncResult`](crate::threadsafe::AsyncResult).
+
+mod async_result;
+#[allow(clippy::module_inception, reason = "the file of the type of that name")]
+mod event;
+
+pub use async_result::AsyncResult;
+pub use event::Event;

@@ -1,0 +1,253 @@
+//! [`Barrier`]: greenlets that wait for each other. Source: `Barrier` in Python's `threading`.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+
+use greenlet_core::Exception;
+use hub::Seconds;
+
+use super::line::{Deadline, Line, Whose};
+
+/// The barrier is broken: it was [aborted](Barrier::abort), or [reset](Barrier::reset) while
+/// greenlets waited, or one of them waited too long, or its action failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the barrier is broken")]
+pub struct BrokenBarrierError;
+
+/// A line where greenlets wait until so many have come, again and again. Handles are cheap to
+/// clone and mean the same barrier.
+///
+/// ```
+/// use gevent::lock::Barrier;
+///
+/// let barrier = Barrier::new(3);
+/// let greenlets: Vec<_> = (0..3)
+///     .map(|_| {
+///         let barrier = barrier.clone();
+///         gevent::spawn(move || barrier.wait(None))
+///     })
+///     .collect();
+/// let mut order = Vec::new();
+/// for greenlet in &greenlets {
+///     order.push(greenlet.get()?);
+/// }
+/// assert_eq!(order, [0, 1, 2]);
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// Source: `threading.Barrier`.
+#[derive(Clone)]
+pub struct Barrier(Rc<Inner>);
+
+struct Inner {
+    parties: usize,
+    action: RefCell<Option<Rc<Action>>>,
+    timeout: Cell<Option<f64>>,
+    state: Cell<State>,
+    /// How many are inside: wait, or have not left yet.
+    count: Cell<usize>,
+    line: Line<Barrier>,
+}
+
+type Action = dyn Fn() -> Result<(), Exception>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Greenlets come and wait.
+    Filling,
+    /// All have come; the action runs.
+    Acting,
+    /// They leave; others have to wait outside.
+    Draining,
+    /// They leave with an error; others have to wait outside.
+    Resetting,
+    Broken,
+}
+
+impl Whose for Barrier {
+    const KIND: &'static str = "Barrier";
+}
+
+impl Barrier {
+    /// A barrier for so many greenlets.
+    pub fn new(parties: usize) -> Barrier {
+        Barrier(Rc::new(Inner {
+            parties,
+            action: RefCell::default(),
+            timeout: Cell::default(),
+            state: Cell::new(State::Filling),
+            count: Cell::new(0),
+            line: Line::new(),
+        }))
+    }
+
+    /// Has the last greenlet that comes call `action` before all go on.
+    #[must_use]
+    pub fn with_action(self, action: impl Fn() -> Result<(), Exception> + 'static) -> Barrier {
+        self.0.action.replace(Some(Rc::new(action)));
+        self
+    }
+
+    /// How many seconds each waits at most, unless it says otherwise.
+    #[must_use]
+    pub fn with_timeout(self, timeout: impl Seconds) -> Barrier {
+        self.0.timeout.set(timeout.seconds());
+        self
+    }
+
+    /// For how many greenlets it is.
+    pub fn parties(&self) -> usize {
+        self.0.parties
+    }
+
+    /// How many wait.
+    pub fn n_waiting(&self) -> usize {
+        match self.0.state.get() {
+            State::Filling => self.0.count.get(),
+            _ => 0,
+        }
+    }
+
+    /// Whether it is broken: everybody who comes gets an error, until it is
+    /// [reset](Barrier::reset).
+    pub fn broken(&self) -> bool {
+        self.0.state.get() == State::Broken
+    }
+
+    /// Waits until as many have come as it is for, at most `timeout` seconds (`None` is the
+    /// barrier's [own](Barrier::with_timeout)); if that takes longer, the barrier is broken. Returns as how many-th this greenlet came, from 0.
+    ///
+    /// # Errors
+    /// [`BrokenBarrierError`]; the action's own, for the one who called it; what is thrown into
+    /// the current greenlet meanwhile, which leaves the barrier whole and one short.
+    #[track_caller]
+    pub fn wait(&self, timeout: impl Seconds) -> Result<usize, Exception> {
+        let timeout = timeout.checked()?.or(self.0.timeout.get()).checked()?;
+        let inner = &*self.0;
+        self.enter()?;
+        let index = inner.count.get();
+        inner.count.set(index + 1);
+        let _inside = Inside(inner);
+        if index + 1 == inner.parties {
+            self.act()?;
+        } else {
+            self.wait_inside(Deadline::after(timeout))?;
+        }
+        Ok(index)
+    }
+
+    /// Waits outside until those who were here before have left.
+    #[track_caller]
+    fn enter(&self) -> Result<(), Exception> {
+        loop {
+            match self.0.state.get() {
+                State::Filling => return Ok(()),
+                State::Broken => return Err(BrokenBarrierError.into()),
+                State::Acting | State::Draining | State::Resetting => {
+                    self.0.line.wait(None)?;
+                }
+            }
+        }
+    }
+
+    fn act(&self) -> Result<(), Exception> {
+        // Broken unless the action comes to a good end.
+        let break_ = Break(self);
+        let action = self.0.action.borrow().clone();
+        if let Some(action) = action {
+            self.0.state.set(State::Acting);
+            action()?;
+        }
+        std::mem::forget(break_);
+        if matches!(self.0.state.get(), State::Filling | State::Acting) {
+            self.change(State::Draining);
+        }
+        Ok(())
+    }
+
+    #[track_caller]
+    fn wait_inside(&self, deadline: Deadline) -> Result<(), Exception> {
+        loop {
+            match self.0.state.get() {
+                State::Filling => {
+                    let left = deadline.left();
+                    if left.is_some_and(|seconds| seconds <= 0.0) {
+                        self.abort();
+                    } else {
+                        self.0.line.wait(left)?;
+                    }
+                }
+                // In time; what remains is to be waited for.
+                State::Acting => drop(self.0.line.wait(None)?),
+                State::Draining => return Ok(()),
+                State::Resetting | State::Broken => return Err(BrokenBarrierError.into()),
+            }
+        }
+    }
+
+    /// Makes it as new. Those who wait get [`BrokenBarrierError`].
+    pub fn reset(&self) {
+        let state = match (self.0.count.get(), self.0.state.get()) {
+            (0, _) => State::Filling,
+            // They are about to leave anyway.
+            (_, State::Draining) => return,
+            _ => State::Resetting,
+        };
+        self.change(state);
+    }
+
+    /// Breaks it: those who wait, and come, get [`BrokenBarrierError`].
+    pub fn abort(&self) {
+        self.change(State::Broken);
+    }
+
+    fn change(&self, state: State) {
+        self.0.state.set(state);
+        self.0.line.notify(usize::MAX);
+    }
+}
+
+/// Breaks the barrier, unless it is forgotten.
+struct Break<'a>(&'a Barrier);
+
+impl Drop for Break<'_> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A greenlet is inside; the last one that leaves opens the barrier for the next.
+struct Inside<'a>(&'a Inner);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        let count = self.0.count.get() - 1;
+        self.0.count.set(count);
+        if count == 0 && matches!(self.0.state.get(), State::Draining | State::Resetting) {
+            self.0.state.set(State::Filling);
+            self.0.line.notify(usize::MAX);
+        }
+    }
+}
+
+impl PartialEq for Barrier {
+    /// Whether both are handles of the same barrier.
+    fn eq(&self, other: &Barrier) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Barrier {}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (state, parties) = (self.0.state.get(), self.0.parties);
+        let address = Rc::as_ptr(&self.0).addr();
+        write!(
+            f,
+            "<Barrier at {address:#x} {state:?} waiters={}/{parties}>",
+            self.n_waiting()
+        )
+    }
+}

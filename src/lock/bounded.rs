@@ -1,0 +1,189 @@
+//! [`BoundedSemaphore`]: a semaphore that notices when it is released too often. Source:
+//! `BoundedSemaphore` in gevent's `_semaphore.py`.
+
+use std::fmt;
+
+use greenlet_core::Exception;
+use hub::core::CallbackResult;
+use hub::{Link, Linkable, Seconds};
+
+use super::{Semaphore, SemaphoreGuard};
+
+/// A [`Semaphore`] was released more often than it had been acquired.
+///
+/// Source: the `ValueError` of gevent's `BoundedSemaphore.release`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Semaphore released too many times")]
+pub struct OverReleaseError;
+
+/// A [`Semaphore`] whose counter never exceeds its first value: releasing it more often than it
+/// was acquired is an error.
+///
+/// ```
+/// use gevent::lock::BoundedSemaphore;
+///
+/// let semaphore = BoundedSemaphore::new(1);
+/// semaphore.acquire()?;
+/// semaphore.release()?;
+/// assert!(semaphore.release().is_err());
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// Source: gevent's `BoundedSemaphore`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BoundedSemaphore {
+    semaphore: Semaphore,
+    initial: usize,
+}
+
+impl BoundedSemaphore {
+    /// A semaphore that can be acquired `value` times.
+    pub fn new(value: usize) -> BoundedSemaphore {
+        BoundedSemaphore {
+            semaphore: Semaphore::new(value),
+            initial: value,
+        }
+    }
+
+    /// How often it can be acquired now without waiting.
+    pub fn counter(&self) -> usize {
+        self.semaphore.counter()
+    }
+
+    /// Whether acquiring it would have to wait.
+    pub fn locked(&self) -> bool {
+        self.semaphore.locked()
+    }
+
+    /// Whether it can be acquired without waiting.
+    pub fn ready(&self) -> bool {
+        self.semaphore.ready()
+    }
+
+    /// See [`Semaphore::acquire`].
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn acquire(&self) -> Result<(), Exception> {
+        self.semaphore.acquire()
+    }
+
+    /// See [`Semaphore::acquire_timeout`].
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn acquire_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
+        self.semaphore.acquire_timeout(timeout)
+    }
+
+    /// See [`Semaphore::try_acquire`].
+    pub fn try_acquire(&self) -> bool {
+        self.semaphore.try_acquire()
+    }
+
+    /// See [`Semaphore::acquire_guard`].
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn acquire_guard(&self) -> Result<SemaphoreGuard, Exception> {
+        self.acquire()?;
+        Ok(SemaphoreGuard::of(&self.semaphore, self.initial))
+    }
+
+    /// See [`Semaphore::acquire_guard_timeout`].
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn acquire_guard_timeout(
+        &self,
+        timeout: impl Seconds,
+    ) -> Result<Option<SemaphoreGuard>, Exception> {
+        let acquired = self.acquire_timeout(timeout)?;
+        Ok(acquired.then(|| SemaphoreGuard::of(&self.semaphore, self.initial)))
+    }
+
+    /// See [`Semaphore::try_acquire_guard`].
+    pub fn try_acquire_guard(&self) -> Option<SemaphoreGuard> {
+        self.try_acquire()
+            .then(|| SemaphoreGuard::of(&self.semaphore, self.initial))
+    }
+
+    /// Adds one to the counter, which it returns, and wakes who waits.
+    ///
+    /// # Errors
+    /// [`OverReleaseError`] when the counter has its first value already.
+    pub fn release(&self) -> Result<usize, OverReleaseError> {
+        if self.counter() >= self.initial {
+            return Err(OverReleaseError);
+        }
+        Ok(self.semaphore.release())
+    }
+
+    /// See [`Semaphore::wait`].
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn wait(&self, timeout: impl Seconds) -> Result<usize, Exception> {
+        self.semaphore.wait(timeout)
+    }
+
+    /// See [`Semaphore::rawlink`].
+    pub fn rawlink<R: CallbackResult>(
+        &self,
+        callback: impl Fn(&BoundedSemaphore) -> R + 'static,
+    ) -> Link {
+        let initial = self.initial;
+        self.semaphore.rawlink(move |semaphore| {
+            callback(&BoundedSemaphore {
+                semaphore: semaphore.clone(),
+                initial,
+            })
+        })
+    }
+
+    /// Takes a link away, if it was not called yet.
+    pub fn unlink(&self, link: &Link) {
+        self.semaphore.unlink(link);
+    }
+
+    /// How many links and waiting greenlets there are.
+    pub fn linkcount(&self) -> usize {
+        self.semaphore.linkcount()
+    }
+}
+
+impl Default for BoundedSemaphore {
+    /// A semaphore that can be acquired once: a lock.
+    fn default() -> Self {
+        BoundedSemaphore::new(1)
+    }
+}
+
+impl Linkable for BoundedSemaphore {
+    fn ready(&self) -> bool {
+        self.semaphore.ready()
+    }
+
+    fn rawlink(&self, link: Link) {
+        Linkable::rawlink(&self.semaphore, link);
+    }
+
+    fn unlink(&self, link: &Link) {
+        self.semaphore.unlink(link);
+    }
+}
+
+impl fmt::Debug for BoundedSemaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "<Bounded{}",
+            format!("{:?}", self.semaphore).trim_start_matches('<')
+        )
+    }
+}

@@ -1,0 +1,188 @@
+//! [`Condition`]: to wait for something that a lock guards. Source: `Condition` in Python's
+//! `threading`, which runs on gevent's locks in a patched program.
+
+use std::fmt;
+
+use greenlet_core::Exception;
+use hub::{Seconds, mask_kill};
+
+use super::line::{Deadline, Line, Whose};
+use super::{NotOwnedError, RLock, RLockGuard};
+
+/// A lock, and a line of greenlets that wait until another one that holds the lock says that
+/// something has changed. Handles are cheap to clone and mean the same condition.
+///
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+/// use gevent::lock::Condition;
+///
+/// let changed = Condition::new();
+/// let items = Rc::new(RefCell::new(Vec::new()));
+/// let taker = gevent::spawn({
+///     let (changed, items) = (changed.clone(), items.clone());
+///     move || {
+///         let _held = changed.acquire_guard()?;
+///         changed.wait_for(|| !items.borrow().is_empty(), None)?;
+///         Ok(items.borrow_mut().pop())
+///     }
+/// });
+/// gevent::sleep(0)?;
+/// {
+///     let _held = changed.acquire_guard()?;
+///     items.borrow_mut().push(7);
+///     changed.notify(1)?;
+/// }
+/// assert_eq!(taker.get()?, Some(7));
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// Source: `threading.Condition`.
+#[derive(Clone)]
+pub struct Condition {
+    lock: RLock,
+    waiters: Line<Condition>,
+}
+
+impl Whose for Condition {
+    const KIND: &'static str = "Condition";
+}
+
+impl Condition {
+    /// A condition with a lock of its own.
+    pub fn new() -> Condition {
+        Condition::with_lock(&RLock::new())
+    }
+
+    /// A condition of what `lock` guards; several may share one.
+    pub fn with_lock(lock: &RLock) -> Condition {
+        Condition {
+            lock: lock.clone(),
+            waiters: Line::new(),
+        }
+    }
+
+    /// The lock.
+    pub fn lock(&self) -> &RLock {
+        &self.lock
+    }
+
+    /// Acquires the lock, see [`RLock::acquire`].
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn acquire(&self) -> Result<(), Exception> {
+        self.lock.acquire()
+    }
+
+    /// Acquires the lock with a guard that releases it, see [`RLock::acquire_guard`].
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn acquire_guard(&self) -> Result<RLockGuard, Exception> {
+        self.lock.acquire_guard()
+    }
+
+    /// Releases the lock, see [`RLock::release`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn release(&self) -> Result<(), NotOwnedError> {
+        self.lock.release()
+    }
+
+    /// Releases the lock, waits for a notification, at most `timeout` seconds, and acquires the
+    /// lock again, as often as it was held. Returns whether the notification came.
+    ///
+    /// What it was about may have changed again since, so most callers want
+    /// [`wait_for`](Condition::wait_for). The lock is held again when this returns, also with an
+    /// error: kills and timeouts of the current greenlet are held back while it is being
+    /// acquired. (What is thrown by hand then is not; the error is returned without the lock.)
+    ///
+    /// # Errors
+    /// [`NotOwnedError`] when the current greenlet does not hold the lock; what is thrown into it
+    /// while it waits; for a time that is no number.
+    #[track_caller]
+    pub fn wait(&self, timeout: impl Seconds) -> Result<bool, Exception> {
+        let timeout = timeout.checked()?;
+        self.lock.check_owned()?;
+        let count = self.lock.release_save();
+        let notified = self.waiters.wait(timeout);
+        mask_kill(|| self.lock.acquire_restore(count))?;
+        notified
+    }
+
+    /// [Waits](Condition::wait) until `predicate` is true, at most `timeout` seconds in all.
+    /// Returns whether it is. It is called with the lock held.
+    ///
+    /// # Errors
+    /// As for `wait`.
+    #[track_caller]
+    pub fn wait_for(
+        &self,
+        mut predicate: impl FnMut() -> bool,
+        timeout: impl Seconds,
+    ) -> Result<bool, Exception> {
+        let deadline = Deadline::after(timeout.checked()?);
+        self.lock.check_owned()?;
+        loop {
+            if predicate() {
+                return Ok(true);
+            }
+            match deadline.left() {
+                Some(seconds) if seconds <= 0.0 => return Ok(false),
+                left => self.wait(left)?,
+            };
+        }
+    }
+
+    /// Wakes the first `n` of those who wait. They go on when the lock is free.
+    ///
+    /// # Errors
+    /// [`NotOwnedError`] when the current greenlet does not hold the lock.
+    pub fn notify(&self, n: usize) -> Result<(), NotOwnedError> {
+        self.lock.check_owned()?;
+        self.waiters.notify(n);
+        Ok(())
+    }
+
+    /// Wakes all who wait.
+    ///
+    /// # Errors
+    /// As for [`notify`](Condition::notify).
+    pub fn notify_all(&self) -> Result<(), NotOwnedError> {
+        self.notify(usize::MAX)
+    }
+
+    /// How many wait for a notification.
+    pub fn waiting(&self) -> usize {
+        self.waiters.waiting()
+    }
+}
+
+impl Default for Condition {
+    fn default() -> Self {
+        Condition::new()
+    }
+}
+
+impl PartialEq for Condition {
+    /// Whether both are handles of the same condition.
+    fn eq(&self, other: &Condition) -> bool {
+        self.waiters.same(&other.waiters)
+    }
+}
+
+impl Eq for Condition {}
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (address, waiting) = (self.waiters.address(), self.waiting());
+        write!(
+            f,
+            "<Condition at {address:#x} {:?} waiting={waiting}>",
+            self.lock
+        )
+    }
+}

@@ -1,0 +1,29 @@
+//! Locks: semaphores, a re-entrant lock, and threading's condition and barrier. Source: gevent's
+//! `lock.py` and `_semaphore.py`; for [`Condition`] and [`Barrier`] Python's `threading`, which a
+//! patched program uses on top of them.
+//!
+//! | here | acquired by | released |
+//! |---|---|---|
+//! | [`Semaphore`], [`BoundedSemaphore`] | whoever is first, so many at a time | by anybody |
+//! | [`RLock`] | one greenlet, as often as it likes | by that greenlet, as often |
+//! | [`DummySemaphore`] | everybody | |
+//!
+//! Each has gevent's `acquire` and `release`, and guards that release when they are dropped. All
+//! belong to one thread; see [`threadsafe`](crate::threadsafe) for others.
+
+mod barrier;
+mod bounded;
+mod condition;
+mod dummy;
+mod guard;
+mod line;
+mod rlock;
+mod semaphore;
+
+pub use barrier::{Barrier, BrokenBarrierError};
+pub use bounded::{BoundedSemaphore, OverReleaseError};
+pub use condition::Condition;
+pub use dummy::DummySemaphore;
+pub use guard::{RLockGuard, SemaphoreGuard};
+pub use rlock::{NotOwnedError, RLock};
+pub use semaphore::Semaphore;

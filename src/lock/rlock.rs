@@ -1,0 +1,227 @@
+//! [`RLock`]: a lock that its owner may acquire again. Source: `RLock` in gevent's `lock.py`.
+
+use std::cell::Cell;
+use std::fmt;
+use std::rc::Rc;
+
+use greenlet_core::{Exception, getcurrent};
+use hub::Seconds;
+
+use super::{RLockGuard, Semaphore};
+
+/// A lock was released by a greenlet that does not hold it.
+///
+/// Source: the `RuntimeError` of gevent's `RLock.release`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("cannot release un-acquired lock. Owner: {}, current: greenlet #{current}", show(.owner))]
+pub struct NotOwnedError {
+    /// The id of the greenlet that holds it, if one does.
+    pub owner: Option<u64>,
+    /// The id of the greenlet that wanted to release it.
+    pub current: u64,
+}
+
+fn show(owner: &Option<u64>) -> String {
+    owner.map_or("none".to_owned(), |id| format!("greenlet #{id}"))
+}
+
+/// A lock that one greenlet holds at a time, and may acquire several times over; it is free
+/// again after as many releases. Handles are cheap to clone and mean the same lock.
+///
+/// ```
+/// use gevent::lock::RLock;
+///
+/// let lock = RLock::new();
+/// let _outer = lock.acquire_guard()?;
+/// {
+///     let _inner = lock.acquire_guard()?;
+///     assert!(lock.locked() && lock.is_owned());
+/// }
+/// let other = gevent::spawn({
+///     let lock = lock.clone();
+///     move || lock.try_acquire()
+/// });
+/// assert!(!other.get()?);
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// Source: gevent's `RLock`.
+#[derive(Clone)]
+pub struct RLock(Rc<Inner>);
+
+struct Inner {
+    block: Semaphore,
+    /// The owner's id. Not its handle, which would keep a forgotten owner parked for ever.
+    owner: Cell<Option<u64>>,
+    count: Cell<usize>,
+}
+
+impl RLock {
+    /// A lock that nobody holds.
+    pub fn new() -> RLock {
+        RLock(Rc::new(Inner {
+            block: Semaphore::new(1),
+            owner: Cell::new(None),
+            count: Cell::new(0),
+        }))
+    }
+
+    /// Acquires it, once more if the current greenlet holds it; waits as long as that takes.
+    ///
+    /// # Errors
+    /// What is thrown into the current greenlet meanwhile; it is not acquired then.
+    #[track_caller]
+    pub fn acquire(&self) -> Result<(), Exception> {
+        self.acquire_timeout(None).map(drop)
+    }
+
+    /// [`acquire`](RLock::acquire), for at most `timeout` seconds. Returns whether it was
+    /// acquired.
+    ///
+    /// # Errors
+    /// As for `acquire`; for a time that is no number.
+    #[track_caller]
+    pub fn acquire_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
+        if self.acquire_again() {
+            return Ok(true);
+        }
+        let acquired = self.0.block.acquire_timeout(timeout)?;
+        if acquired {
+            self.own(1);
+        }
+        Ok(acquired)
+    }
+
+    /// Acquires it if that needs no waiting: gevent's `acquire(blocking=False)`. Returns whether
+    /// it did.
+    pub fn try_acquire(&self) -> bool {
+        if self.acquire_again() {
+            return true;
+        }
+        let acquired = self.0.block.try_acquire();
+        if acquired {
+            self.own(1);
+        }
+        acquired
+    }
+
+    /// [`acquire`](RLock::acquire) with a guard that releases it.
+    ///
+    /// # Errors
+    /// As for `acquire`.
+    #[track_caller]
+    pub fn acquire_guard(&self) -> Result<RLockGuard, Exception> {
+        self.acquire()?;
+        Ok(RLockGuard(self.clone()))
+    }
+
+    /// [`acquire_timeout`](RLock::acquire_timeout) with a guard that releases it.
+    ///
+    /// # Errors
+    /// As for `acquire_timeout`.
+    #[track_caller]
+    pub fn acquire_guard_timeout(
+        &self,
+        timeout: impl Seconds,
+    ) -> Result<Option<RLockGuard>, Exception> {
+        let acquired = self.acquire_timeout(timeout)?;
+        Ok(acquired.then(|| RLockGuard(self.clone())))
+    }
+
+    /// [`try_acquire`](RLock::try_acquire) with a guard that releases it.
+    pub fn try_acquire_guard(&self) -> Option<RLockGuard> {
+        self.try_acquire().then(|| RLockGuard(self.clone()))
+    }
+
+    /// Undoes one [`acquire`](RLock::acquire) of the current greenlet.
+    ///
+    /// # Errors
+    /// [`NotOwnedError`] when the current greenlet does not hold it.
+    pub fn release(&self) -> Result<(), NotOwnedError> {
+        self.check_owned()?;
+        let count = self.0.count.get() - 1;
+        self.0.count.set(count);
+        if count == 0 {
+            self.0.owner.set(None);
+            self.0.block.release();
+        }
+        Ok(())
+    }
+
+    /// Whether a greenlet holds it.
+    pub fn locked(&self) -> bool {
+        self.0.count.get() > 0
+    }
+
+    /// Whether the current greenlet holds it.
+    pub fn is_owned(&self) -> bool {
+        self.0.owner.get() == Some(getcurrent().id())
+    }
+
+    pub(super) fn check_owned(&self) -> Result<(), NotOwnedError> {
+        if self.is_owned() {
+            return Ok(());
+        }
+        Err(NotOwnedError {
+            owner: self.0.owner.get(),
+            current: getcurrent().id(),
+        })
+    }
+
+    /// Releases it as often as the owner, the current greenlet, has acquired it; says how often.
+    pub(super) fn release_save(&self) -> usize {
+        let count = self.0.count.replace(0);
+        self.0.owner.set(None);
+        self.0.block.release();
+        count
+    }
+
+    /// Undoes [`release_save`](RLock::release_save).
+    #[track_caller]
+    pub(super) fn acquire_restore(&self, count: usize) -> Result<(), Exception> {
+        self.0.block.acquire()?;
+        self.own(count);
+        Ok(())
+    }
+
+    fn acquire_again(&self) -> bool {
+        let owned = self.is_owned();
+        if owned {
+            self.0.count.set(self.0.count.get() + 1);
+        }
+        owned
+    }
+
+    fn own(&self, count: usize) {
+        self.0.owner.set(Some(getcurrent().id()));
+        self.0.count.set(count);
+    }
+}
+
+impl Default for RLock {
+    fn default() -> Self {
+        RLock::new()
+    }
+}
+
+impl PartialEq for RLock {
+    /// Whether both are handles of the same lock.
+    fn eq(&self, other: &RLock) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for RLock {}
+
+impl fmt::Debug for RLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = Rc::as_ptr(&self.0).addr();
+        let (block, count) = (&self.0.block, self.0.count.get());
+        write!(
+            f,
+            "<RLock at {address:#x} _block={block:?} _count={count} _owner="
+        )?;
+        f.write_str(&show(&self.0.owner.get()))?;
+        f.write_str(">")
+    }
+}

@@ -1,0 +1,228 @@
+//! [`Semaphore`]: so many at a time. Source: `Semaphore` in gevent's `_semaphore.py`.
+
+use std::cell::Cell;
+use std::fmt;
+
+use greenlet_core::Exception;
+use hub::core::CallbackResult;
+use hub::{Link, Linkable, Seconds};
+
+use super::guard::SemaphoreGuard;
+use crate::abstract_linkable::{AbstractLinkable, Waitable};
+
+/// A counter that [`acquire`](Semaphore::acquire) takes one from, waiting while it is 0, and that
+/// [`release`](Semaphore::release) adds one to. Handles are cheap to clone and mean the same
+/// semaphore.
+///
+/// Greenlets that wait are woken in the order in which they came. It is nobody's property: any
+/// greenlet may release it. If releasing too often would be a mistake, take a
+/// [`BoundedSemaphore`](super::BoundedSemaphore).
+///
+/// ```
+/// use gevent::lock::Semaphore;
+///
+/// let two_at_a_time = Semaphore::new(2);
+/// let greenlets: Vec<_> = (0..4)
+///     .map(|i| {
+///         let semaphore = two_at_a_time.clone();
+///         gevent::spawn(move || {
+///             let _guard = semaphore.acquire_guard()?;
+///             gevent::sleep(0.001)?;
+///             Ok(i)
+///         })
+///     })
+///     .collect();
+/// gevent::joinall(&greenlets, None)?;
+/// assert_eq!(two_at_a_time.counter(), 2);
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// Source: gevent's `Semaphore`.
+#[derive(Clone)]
+pub struct Semaphore(AbstractLinkable<Counter>);
+
+struct Counter(Cell<usize>);
+
+impl Waitable for Counter {
+    const KIND: &'static str = "Semaphore";
+    const NOTIFY_ALL: bool = false;
+
+    fn ready(&self) -> bool {
+        self.0.get() > 0
+    }
+}
+
+impl fmt::Debug for Counter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "counter={}", self.0.get())
+    }
+}
+
+impl Semaphore {
+    /// A semaphore that can be acquired `value` times.
+    pub fn new(value: usize) -> Semaphore {
+        Semaphore(AbstractLinkable::new(Counter(Cell::new(value))))
+    }
+
+    /// How often it can be acquired now without waiting.
+    pub fn counter(&self) -> usize {
+        self.0.state().0.get()
+    }
+
+    /// Whether acquiring it would have to wait.
+    pub fn locked(&self) -> bool {
+        self.counter() == 0
+    }
+
+    /// Whether it can be acquired without waiting.
+    pub fn ready(&self) -> bool {
+        self.counter() > 0
+    }
+
+    /// Acquires it; waits as long as that takes: for ever if nobody releases it.
+    ///
+    /// Whoever comes while the counter is not 0 takes from it at once, also when others were
+    /// woken for it and have not run yet; they keep their places.
+    ///
+    /// # Errors
+    /// What is thrown into the current greenlet meanwhile; it is not acquired then.
+    #[track_caller]
+    pub fn acquire(&self) -> Result<(), Exception> {
+        self.acquire_timeout(None).map(drop)
+    }
+
+    /// [`acquire`](Semaphore::acquire), for at most `timeout` seconds. Returns whether it was
+    /// acquired.
+    ///
+    /// # Errors
+    /// As for `acquire`; for a time that is no number.
+    #[track_caller]
+    pub fn acquire_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
+        if self.try_acquire() {
+            return Ok(true);
+        }
+        let woken = self.0.wait(timeout)?;
+        // Links are called while the counter is not 0 only, and the greenlet runs at once.
+        Ok(woken && self.try_acquire())
+    }
+
+    /// Acquires it if that needs no waiting: gevent's `acquire(blocking=False)`. Returns whether
+    /// it did.
+    pub fn try_acquire(&self) -> bool {
+        let counter = &self.0.state().0;
+        match counter.get().checked_sub(1) {
+            Some(less) => {
+                counter.set(less);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// [`acquire`](Semaphore::acquire) with a guard that releases it.
+    ///
+    /// # Errors
+    /// As for `acquire`.
+    #[track_caller]
+    pub fn acquire_guard(&self) -> Result<SemaphoreGuard, Exception> {
+        self.acquire()?;
+        Ok(SemaphoreGuard::of(self, usize::MAX))
+    }
+
+    /// [`acquire_timeout`](Semaphore::acquire_timeout) with a guard that releases it.
+    ///
+    /// # Errors
+    /// As for `acquire_timeout`.
+    #[track_caller]
+    pub fn acquire_guard_timeout(
+        &self,
+        timeout: impl Seconds,
+    ) -> Result<Option<SemaphoreGuard>, Exception> {
+        let acquired = self.acquire_timeout(timeout)?;
+        Ok(acquired.then(|| SemaphoreGuard::of(self, usize::MAX)))
+    }
+
+    /// [`try_acquire`](Semaphore::try_acquire) with a guard that releases it.
+    pub fn try_acquire_guard(&self) -> Option<SemaphoreGuard> {
+        self.try_acquire()
+            .then(|| SemaphoreGuard::of(self, usize::MAX))
+    }
+
+    /// Adds one to the counter, which it returns, and wakes who waits.
+    ///
+    /// # Panics
+    /// When the counter is `usize::MAX`.
+    #[track_caller]
+    pub fn release(&self) -> usize {
+        let counter = &self.0.state().0;
+        let more = counter.get().checked_add(1);
+        counter.set(more.expect("a semaphore cannot be released so often"));
+        self.0.check_and_notify();
+        self.counter()
+    }
+
+    /// Waits until it could be acquired, at most `timeout` seconds, without acquiring it. Returns
+    /// the counter: 0 if the time was over, or somebody else was quicker.
+    ///
+    /// # Errors
+    /// What is thrown into the current greenlet meanwhile; for a time that is no number.
+    #[track_caller]
+    pub fn wait(&self, timeout: impl Seconds) -> Result<usize, Exception> {
+        if self.counter() == 0 {
+            self.0.wait(timeout)?;
+        }
+        Ok(self.counter())
+    }
+
+    /// Calls `callback` with this semaphore once it could be acquired, in the hub: it must not
+    /// block. If it can be already, soon.
+    pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&Semaphore) -> R + 'static) -> Link {
+        self.0.link_calling(Semaphore, callback)
+    }
+
+    /// Takes a link away, if it was not called yet.
+    pub fn unlink(&self, link: &Link) {
+        self.0.unlink(link);
+    }
+
+    /// How many links and waiting greenlets there are.
+    pub fn linkcount(&self) -> usize {
+        self.0.linkcount()
+    }
+}
+
+impl Default for Semaphore {
+    /// A semaphore that can be acquired once.
+    fn default() -> Self {
+        Semaphore::new(1)
+    }
+}
+
+impl Linkable for Semaphore {
+    fn ready(&self) -> bool {
+        self.counter() > 0
+    }
+
+    fn rawlink(&self, link: Link) {
+        self.0.rawlink(link);
+    }
+
+    fn unlink(&self, link: &Link) {
+        self.0.unlink(link);
+    }
+}
+
+impl PartialEq for Semaphore {
+    /// Whether both are handles of the same semaphore.
+    fn eq(&self, other: &Semaphore) -> bool {
+        self.0.same(&other.0)
+    }
+}
+
+impl Eq for Semaphore {}
+
+impl fmt::Debug for Semaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

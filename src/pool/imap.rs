@@ -1,0 +1,284 @@
+//! Iterators over values that greenlets make. Source: gevent's `_imap.py`.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+
+use greenlet_core::Exception;
+use greenlet_core::unwind::{Caught, catch};
+
+use crate::greenlet::{Greenlet, Kill};
+use crate::lock::Semaphore;
+use crate::queue::SimpleQueue;
+
+/// The values of [`imap_unordered`](super::Group::imap_unordered), as they come.
+///
+/// A greenlet of its own starts the tasks. Those that are started go on when this is dropped; with
+/// a `maxsize` no others are started then.
+pub struct IMapUnordered<T: 'static> {
+    state: Rc<State<T>>,
+    /// Starts the tasks.
+    starter: Greenlet<()>,
+    limited: bool,
+    over: bool,
+}
+
+struct State<T: 'static> {
+    arrivals: SimpleQueue<Arrival<T>>,
+    /// Acquired for each task, released for each value asked for; none without a `maxsize`, and
+    /// when all tasks are started.
+    results: RefCell<Option<Semaphore>>,
+    outstanding: Cell<usize>,
+    started: Cell<usize>,
+    all_started: Cell<bool>,
+    finished: Cell<bool>,
+}
+
+enum Arrival<T> {
+    /// Of the task with this number.
+    Value(usize, Result<T, Exception>),
+    /// After so many values there is nothing more, perhaps because of an error.
+    End(usize, Option<Exception>),
+}
+
+impl<T: 'static> IMapUnordered<T> {
+    /// `start_task` starts a task for one item; the task reports its end.
+    #[track_caller]
+    pub(crate) fn spawn<I>(
+        iterable: I,
+        maxsize: Option<usize>,
+        start_task: impl Fn(I::Item, Report<T>) -> Result<(), Exception> + 'static,
+    ) -> Self
+    where
+        I: IntoIterator<Item: 'static> + 'static,
+    {
+        let maxsize = maxsize.filter(|size| *size > 0);
+        let state = Rc::new(State {
+            arrivals: SimpleQueue::new(),
+            results: RefCell::new(maxsize.map(Semaphore::new)),
+            outstanding: Cell::new(0),
+            started: Cell::new(0),
+            all_started: Cell::new(false),
+            finished: Cell::new(false),
+        });
+        let its = state.clone();
+        let starter = crate::spawn(move || {
+            let started = catch(|| its.start_all(iterable, start_task));
+            drop(its.results.take());
+            match started {
+                Ok(Ok(())) => {
+                    its.all_started(None);
+                    Ok(())
+                }
+                Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
+                    its.all_started(Some(exception.clone()));
+                    Err(exception)
+                }
+                Err(Caught::Forced(unwind)) => unwind.resume(),
+            }
+        });
+        IMapUnordered {
+            state,
+            starter,
+            limited: maxsize.is_some(),
+            over: false,
+        }
+    }
+
+    /// The greenlet that starts the tasks.
+    pub fn greenlet(&self) -> &Greenlet<()> {
+        &self.starter
+    }
+
+    #[track_caller]
+    fn arrival(&self) -> Result<Arrival<T>, Exception> {
+        self.state.arrivals.get()
+    }
+
+    /// Allows one more task, until the value of one is there.
+    fn ask(&self) -> Option<Semaphore> {
+        let results = self.state.results.borrow().clone();
+        if let Some(results) = &results {
+            results.release();
+        }
+        results
+    }
+}
+
+impl<T: 'static> State<T> {
+    fn start_all<I: IntoIterator>(
+        self: &Rc<Self>,
+        iterable: I,
+        start_task: impl Fn(I::Item, Report<T>) -> Result<(), Exception>,
+    ) -> Result<(), Exception> {
+        for item in iterable {
+            let results = self.results.borrow().clone();
+            if let Some(results) = results {
+                results.acquire()?;
+            }
+            let report = Report {
+                state: self.clone(),
+                index: self.started.get(),
+            };
+            start_task(item, report)?;
+            self.outstanding.set(self.outstanding.get() + 1);
+            self.started.set(self.started.get() + 1);
+        }
+        Ok(())
+    }
+
+    fn all_started(&self, exception: Option<Exception>) {
+        self.all_started.set(true);
+        // An unlimited queue that is not shut down takes everything.
+        let _ = self.end_if_done(exception);
+    }
+
+    fn end_if_done(&self, exception: Option<Exception>) -> Result<(), Exception> {
+        let done = exception.is_some() || self.outstanding.get() == 0;
+        if done && !self.finished.replace(true) {
+            let end = Arrival::End(self.started.get(), exception);
+            self.arrivals.put(end)?;
+        }
+        Ok(())
+    }
+}
+
+/// Told the end of one task.
+pub(crate) struct Report<T: 'static> {
+    state: Rc<State<T>>,
+    index: usize,
+}
+
+impl<T: 'static> Report<T> {
+    /// Called once, in the hub.
+    pub(crate) fn ended(&self, value: Result<T, Exception>) -> Result<(), Exception> {
+        let state = &self.state;
+        state.outstanding.set(state.outstanding.get() - 1);
+        state.arrivals.put(Arrival::Value(self.index, value))?;
+        if state.all_started.get() {
+            state.end_if_done(None)?;
+        }
+        Ok(())
+    }
+}
+
+impl<T: 'static> Iterator for IMapUnordered<T> {
+    type Item = Result<T, Exception>;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let asked = self.ask();
+        match self.arrival() {
+            Ok(Arrival::Value(_, value)) => Some(value),
+            Ok(Arrival::End(_, exception)) => {
+                self.over = true;
+                exception.map(Err)
+            }
+            Err(exception) => {
+                // It asks again.
+                asked.map(|results| results.try_acquire());
+                Some(Err(exception))
+            }
+        }
+    }
+}
+
+impl<T: 'static> Drop for IMapUnordered<T> {
+    fn drop(&mut self) {
+        if self.limited && !self.starter.ready() {
+            // Nobody will ask any more. Fails only if the loop is destroyed.
+            let _ = self.starter.kill_with(Kill {
+                block: false,
+                ..Kill::default()
+            });
+        }
+    }
+}
+
+impl<T: 'static> fmt::Debug for IMapUnordered<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outstanding = self.state.outstanding.get();
+        write!(
+            f,
+            "<IMapUnordered {:?} outstanding={outstanding}>",
+            self.starter
+        )
+    }
+}
+
+/// The values of [`imap`](super::Group::imap), in the order of the items they were made of.
+///
+/// A greenlet of its own starts the tasks. Those that are started go on when this is dropped; with
+/// a `maxsize` no others are started then.
+pub struct IMap<T: 'static> {
+    values: IMapUnordered<T>,
+    /// Those whose turn has not come.
+    early: BTreeMap<usize, Result<T, Exception>>,
+    /// What comes after so many values, if that is known.
+    end: Option<(usize, Option<Exception>)>,
+    index: usize,
+}
+
+impl<T: 'static> IMap<T> {
+    pub(crate) fn new(values: IMapUnordered<T>) -> Self {
+        IMap {
+            values,
+            early: BTreeMap::new(),
+            end: None,
+            index: 0,
+        }
+    }
+
+    /// The greenlet that starts the tasks.
+    pub fn greenlet(&self) -> &Greenlet<()> {
+        self.values.greenlet()
+    }
+
+    #[track_caller]
+    fn arrival(&mut self) -> Result<Option<Result<T, Exception>>, Exception> {
+        loop {
+            if let Some(value) = self.early.remove(&self.index) {
+                self.index += 1;
+                return Ok(Some(value));
+            }
+            if let Some((_, exception)) = self.end.take_if(|(index, _)| *index == self.index) {
+                self.values.over = true;
+                return Ok(exception.map(Err));
+            }
+            match self.values.arrival()? {
+                Arrival::Value(index, value) => drop(self.early.insert(index, value)),
+                Arrival::End(index, exception) => self.end = Some((index, exception)),
+            }
+        }
+    }
+}
+
+impl<T: 'static> Iterator for IMap<T> {
+    type Item = Result<T, Exception>;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.values.over {
+            return None;
+        }
+        let asked = self.values.ask();
+        match self.arrival() {
+            Ok(value) => value,
+            Err(exception) => {
+                // It asks again.
+                asked.map(|results| results.try_acquire());
+                Some(Err(exception))
+            }
+        }
+    }
+}
+
+impl<T: 'static> fmt::Debug for IMap<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<IMap {:?} index={}>", self.values, self.index)
+    }
+}

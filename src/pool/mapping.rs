@@ -1,0 +1,237 @@
+//! Functions applied by the greenlets of a group. Source: `GroupMappingMixin` in gevent's `pool.py`.
+
+use std::rc::Rc;
+
+use greenlet_core::Exception;
+
+use super::group::Group;
+use super::imap::{IMap, IMapUnordered};
+use crate::greenlet::Greenlet;
+use crate::outcome::Outcome;
+
+impl Group {
+    /// Runs `function` in a greenlet of the group and returns its value. In a greenlet that is a
+    /// member already it is called as it is, so that a full pool does not wait for itself.
+    ///
+    /// # Errors
+    /// The function's own; what is thrown into the current greenlet meanwhile.
+    #[track_caller]
+    pub fn apply<R: Outcome>(
+        &self,
+        function: impl FnOnce() -> R + 'static,
+    ) -> Result<R::Value, Exception> {
+        if self.has_current() {
+            return function().into_result();
+        }
+        self.spawn(function)?.join_and_take()
+    }
+
+    /// [`apply`](Group::apply), and calls `callback` with the value in a greenlet of its own, if
+    /// there is one.
+    ///
+    /// # Errors
+    /// As for `apply`.
+    #[track_caller]
+    pub fn apply_cb<R: Outcome<Value: Clone>, C: Outcome>(
+        &self,
+        function: impl FnOnce() -> R + 'static,
+        callback: impl FnOnce(R::Value) -> C + 'static,
+    ) -> Result<R::Value, Exception> {
+        let value = self.apply(function)?;
+        let its = value.clone();
+        crate::spawn(move || callback(its));
+        Ok(value)
+    }
+
+    /// [`apply`](Group::apply) that does not wait, not even while the group is full: it returns a
+    /// greenlet that does. That is a member if there was place.
+    ///
+    /// # Errors
+    /// When the loop is destroyed.
+    #[track_caller]
+    pub fn apply_async<R: Outcome>(
+        &self,
+        function: impl FnOnce() -> R + 'static,
+    ) -> Result<Greenlet<R::Value>, Exception> {
+        if self.full() {
+            let group = self.clone();
+            return Ok(crate::spawn(move || group.apply(function)));
+        }
+        self.spawn(function)
+    }
+
+    /// [`apply_async`](Group::apply_async), and calls `callback` with the value in a greenlet of its
+    /// own, if there is one.
+    ///
+    /// # Errors
+    /// As for `apply_async`.
+    #[track_caller]
+    pub fn apply_async_cb<R: Outcome<Value: Clone>, C: Outcome>(
+        &self,
+        function: impl FnOnce() -> R + 'static,
+        callback: impl FnOnce(R::Value) -> C + 'static,
+    ) -> Result<Greenlet<R::Value>, Exception> {
+        if self.full() {
+            let group = self.clone();
+            return Ok(crate::spawn(move || group.apply_cb(function, callback)));
+        }
+        let greenlet = self.spawn(function)?;
+        let callback = std::cell::Cell::new(Some(callback));
+        greenlet.link(
+            move |greenlet: &Greenlet<R::Value>| match greenlet.value() {
+                Some(value) => match callback.take() {
+                    Some(callback) => callback(value).into_result().map(drop),
+                    None => Ok(()),
+                },
+                None => Ok(()),
+            },
+        );
+        Ok(greenlet)
+    }
+
+    /// Calls `function` with each item, in greenlets of the group, and returns the values in the
+    /// order of the items.
+    ///
+    /// A greenlet of its own starts them all, as far as there is place; it goes on if the current
+    /// one is killed.
+    ///
+    /// # Errors
+    /// That of the first item whose function failed; what is thrown into the current greenlet
+    /// meanwhile.
+    #[track_caller]
+    pub fn map<I, R>(
+        &self,
+        function: impl Fn(I::Item) -> R + 'static,
+        iterable: I,
+    ) -> Result<Vec<R::Value>, Exception>
+    where
+        I: IntoIterator<Item: 'static> + 'static,
+        R: Outcome,
+    {
+        self.map_async(function, iterable).join_and_take()
+    }
+
+    /// [`map`](Group::map), and calls `callback` with the values.
+    ///
+    /// # Errors
+    /// As for `map`, and the callback's own.
+    #[track_caller]
+    pub fn map_cb<I, R, C>(
+        &self,
+        function: impl Fn(I::Item) -> R + 'static,
+        iterable: I,
+        callback: impl FnOnce(&[R::Value]) -> C,
+    ) -> Result<Vec<R::Value>, Exception>
+    where
+        I: IntoIterator<Item: 'static> + 'static,
+        R: Outcome,
+        C: Outcome,
+    {
+        let values = self.map(function, iterable)?;
+        callback(&values).into_result()?;
+        Ok(values)
+    }
+
+    /// [`map`](Group::map) that does not wait: it returns the greenlet that does.
+    #[track_caller]
+    pub fn map_async<I, R>(
+        &self,
+        function: impl Fn(I::Item) -> R + 'static,
+        iterable: I,
+    ) -> Greenlet<Vec<R::Value>>
+    where
+        I: IntoIterator<Item: 'static> + 'static,
+        R: Outcome,
+    {
+        let (group, function) = (self.clone(), Rc::new(function));
+        crate::spawn(move || {
+            let greenlets: Result<Vec<_>, _> = iterable
+                .into_iter()
+                .map(|item| {
+                    let function = function.clone();
+                    group.spawn(move || function(item))
+                })
+                .collect();
+            let values: Result<Vec<_>, Exception> =
+                greenlets?.iter().map(Greenlet::join_and_take).collect();
+            values
+        })
+    }
+
+    /// Calls `function` with each item, in greenlets of the group, and yields the values in the
+    /// order of the items, as soon as they are there.
+    ///
+    /// ```
+    /// use gevent::pool::Pool;
+    ///
+    /// let pool = Pool::new(2);
+    /// let mut squares = pool.imap(|i| i * i, [1, 2, 3]);
+    /// assert_eq!(squares.next().unwrap()?, 1);
+    /// assert_eq!(squares.collect::<Result<Vec<i32>, _>>()?, [4, 9]);
+    /// # Ok::<(), gevent::Exception>(())
+    /// ```
+    #[track_caller]
+    pub fn imap<I, R>(
+        &self,
+        function: impl Fn(I::Item) -> R + 'static,
+        iterable: I,
+    ) -> IMap<R::Value>
+    where
+        I: IntoIterator<Item: 'static> + 'static,
+        R: Outcome,
+    {
+        self.imap_maxsize(function, iterable, None)
+    }
+
+    /// [`imap`](Group::imap) of which at most `maxsize` values may be finished or under way before
+    /// they are asked for (and those that are kept for their order); none, and 0, is no limit.
+    #[track_caller]
+    pub fn imap_maxsize<I, R>(
+        &self,
+        function: impl Fn(I::Item) -> R + 'static,
+        iterable: I,
+        maxsize: impl Into<Option<usize>>,
+    ) -> IMap<R::Value>
+    where
+        I: IntoIterator<Item: 'static> + 'static,
+        R: Outcome,
+    {
+        IMap::new(self.imap_unordered_maxsize(function, iterable, maxsize))
+    }
+
+    /// [`imap`](Group::imap) that yields the values in the order in which they come.
+    #[track_caller]
+    pub fn imap_unordered<I, R>(
+        &self,
+        function: impl Fn(I::Item) -> R + 'static,
+        iterable: I,
+    ) -> IMapUnordered<R::Value>
+    where
+        I: IntoIterator<Item: 'static> + 'static,
+        R: Outcome,
+    {
+        self.imap_unordered_maxsize(function, iterable, None)
+    }
+
+    /// [`imap_unordered`](Group::imap_unordered) of which at most `maxsize` values may be finished
+    /// or under way before they are asked for; none, and 0, is no limit.
+    #[track_caller]
+    pub fn imap_unordered_maxsize<I, R>(
+        &self,
+        function: impl Fn(I::Item) -> R + 'static,
+        iterable: I,
+        maxsize: impl Into<Option<usize>>,
+    ) -> IMapUnordered<R::Value>
+    where
+        I: IntoIterator<Item: 'static> + 'static,
+        R: Outcome,
+    {
+        let (group, function) = (self.clone(), Rc::new(function));
+        IMapUnordered::spawn(iterable, maxsize.into(), move |item, report| {
+            let function = function.clone();
+            let greenlet = group.spawn(move || function(item))?;
+            greenlet.rawlink(move |greenlet| report.ended(greenlet.take_outcome()));
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,36 @@
+//! Groups of greenlets, with or without a limit. Source: gevent's `pool.py` and `_imap.py`.
+//!
+//! | here | what |
+//! |---|---|
+//! | [`Group`] | keeps track of greenlets until they end; waits for all of them, kills all of them |
+//! | [`Pool`] | a group of at most so many: [`spawn`](Group::spawn) waits while there are |
+//!
+//! ```
+//! use gevent::pool::Pool;
+//!
+//! let pool = Pool::new(2);
+//! let squares = pool.map(|i| { gevent::sleep(0.001)?; Ok(i * i) }, 0..5)?;
+//! assert_eq!(squares, [0, 1, 4, 9, 16]);
+//! # Ok::<(), gevent::Exception>(())
+//! ```
+//!
+//! # Differences from gevent
+//!
+//! - A pool is a group that has a limit, and dereferences to one; the methods are the group's, and
+//!   heed the limit. So [`spawn`](Group::spawn) and [`add`](Group::add) return a `Result` also for
+//!   groups that never are full.
+//! - A greenlet that is a member already is not added again, and one that is not cannot be
+//!   discarded: the places of a pool are always right.
+//! - What several iterables are zipped to is given to one function of one argument.
+//! - After an error of the iterable itself, or of starting its task, `imap` yields what was started
+//!   before, then the error, and ends. gevent's waits for ever.
+
+mod group;
+mod imap;
+mod mapping;
+#[allow(clippy::module_inception, reason = "the file of the type of that name")]
+mod pool;
+
+pub use group::{Group, Members};
+pub use imap::{IMap, IMapUnordered};
+pub use pool::{Pool, PoolFull};

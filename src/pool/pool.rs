@@ -1,0 +1,60 @@
+//! [`Pool`]: a group with a limit. Source: `Pool` in gevent's `pool.py`.
+
+use std::fmt;
+use std::ops::Deref;
+
+use super::group::Group;
+
+/// There was no place in the pool, in time.
+///
+/// Source: gevent's `PoolFull`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
+#[error("the pool is full")]
+pub struct PoolFull;
+
+/// A [`Group`] of at most so many greenlets: adding one to a full pool waits until another has
+/// ended. Handles are cheap to clone and mean the same pool.
+///
+/// Everything it can do are the methods of [`Group`], to which it dereferences.
+///
+/// ```
+/// use gevent::pool::Pool;
+///
+/// let pool = Pool::new(1);
+/// let first = pool.spawn(|| gevent::sleep(0.001))?;
+/// assert!(pool.full());
+/// pool.spawn(|| ())?; // waits for the first
+/// assert!(first.ready());
+/// assert!(pool.join(None)?);
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// Source: gevent's `Pool`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pool(Group);
+
+impl Pool {
+    /// A pool for at most `size` greenlets. `None` is no limit; 0 is a pool that is always full.
+    pub fn new(size: impl Into<Option<usize>>) -> Pool {
+        Pool(Group::limited(size.into()))
+    }
+
+    /// The same pool, as a group.
+    pub fn group(&self) -> &Group {
+        &self.0
+    }
+}
+
+impl Deref for Pool {
+    type Target = Group;
+
+    fn deref(&self) -> &Group {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.show(f, "Pool")
+    }
+}

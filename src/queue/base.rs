@@ -1,0 +1,521 @@
+//! [`BaseQueue`]: putting, getting and waiting for it. Source: `SimpleQueue` in gevent's `queue.py`.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::rc::Rc;
+
+use greenlet_core::{Exception, getcurrent};
+use hub::core::Notify;
+use hub::{Hub, Seconds, get_hub};
+use waiter::Resume;
+
+use super::errors::{Empty, PutError, ShutDown};
+use super::iter::{Iter, UntilNone};
+use super::line::{Line, checked_timeout, park};
+use super::storage::Storage;
+use crate::event::Event;
+
+/// A queue: what all of them have in common. Used as [`SimpleQueue`](super::SimpleQueue), and
+/// through the others. Handles are cheap to clone and mean the same queue.
+///
+/// A queue may have a largest size, its `maxsize`. `None` is no limit, and so is 0.
+///
+/// ```
+/// use gevent::queue::SimpleQueue;
+///
+/// let queue = SimpleQueue::new();
+/// let getter = gevent::spawn({
+///     let queue = queue.clone();
+///     move || queue.get()
+/// });
+/// queue.put("hello")?;
+/// assert_eq!(getter.get()?, "hello");
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// Source: gevent's `SimpleQueue`.
+pub struct BaseQueue<S: Storage>(pub(super) Rc<Core<S>>);
+
+pub(super) struct Core<S: Storage> {
+    pub(super) hub: Hub,
+    name: &'static str,
+    /// 0 is no limit.
+    maxsize: Cell<usize>,
+    storage: RefCell<S>,
+    pub(super) getters: Line<Resume>,
+    pub(super) putters: Line<Resume>,
+    /// Whether the hub is going to see, or seeing, who can go on.
+    unlocking: Cell<bool>,
+    pub(super) is_shutdown: Cell<bool>,
+    pub(super) unfinished_tasks: Cell<usize>,
+    /// Set while no tasks are unfinished; made by the first `join`.
+    pub(super) all_done: OnceCell<Event>,
+}
+
+impl<S: Storage> BaseQueue<S> {
+    pub(super) fn named(name: &'static str, maxsize: Option<usize>, storage: S) -> Self {
+        let unfinished = storage.len();
+        BaseQueue(Rc::new(Core {
+            hub: get_hub(),
+            name,
+            maxsize: Cell::new(maxsize.unwrap_or(0)),
+            storage: RefCell::new(storage),
+            getters: Line::default(),
+            putters: Line::default(),
+            unlocking: Cell::new(false),
+            is_shutdown: Cell::new(false),
+            unfinished_tasks: Cell::new(unfinished),
+            all_done: OnceCell::new(),
+        }))
+    }
+
+    /// How many items there are.
+    pub fn qsize(&self) -> usize {
+        self.0.storage.borrow().len()
+    }
+
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        self.qsize()
+    }
+
+    /// Whether there are no items.
+    pub fn empty(&self) -> bool {
+        self.qsize() == 0
+    }
+
+    /// Whether there are no items.
+    pub fn is_empty(&self) -> bool {
+        self.empty()
+    }
+
+    /// Whether there is no space. A queue without a limit is never full.
+    pub fn full(&self) -> bool {
+        !self.0.has_space()
+    }
+
+    /// How many items it may hold; none if there is no limit.
+    pub fn maxsize(&self) -> Option<usize> {
+        Some(self.0.maxsize.get()).filter(|limit| *limit > 0)
+    }
+
+    /// Changes how many items it may hold; none, and 0, is no limit. Items that are there already
+    /// stay.
+    pub fn set_maxsize(&self, maxsize: impl Into<Option<usize>>) {
+        self.0.maxsize.set(maxsize.into().unwrap_or(0));
+        if !self.0.putters.is_empty() {
+            self.0.schedule_unlock();
+        }
+    }
+
+    /// How many greenlets wait for an item.
+    pub fn getters(&self) -> usize {
+        self.0.getters.len()
+    }
+
+    /// How many greenlets wait for space.
+    pub fn putters(&self) -> usize {
+        self.0.putters.len()
+    }
+
+    /// Whether both are handles of the same queue.
+    pub fn same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Adds an item; waits while there is no space.
+    ///
+    /// If it fails, the item is dropped; [`put_timeout`](BaseQueue::put_timeout) with `None` gives
+    /// it back.
+    ///
+    /// # Errors
+    /// [`ShutDown`]; what is thrown into the current greenlet while it waits;
+    /// [`Full`](super::Full) in the hub.
+    #[track_caller]
+    pub fn put(&self, item: S::Item) -> Result<(), Exception> {
+        self.put_within(item, None).map_err(Exception::from)
+    }
+
+    /// [`put`](BaseQueue::put), for at most `timeout` seconds.
+    ///
+    /// # Errors
+    /// As for `put`, and [`PutError::Full`] when the time is over, all with the item. A timeout
+    /// that is negative or no number is [`PutError::Thrown`].
+    #[track_caller]
+    pub fn put_timeout(
+        &self,
+        item: S::Item,
+        timeout: impl Seconds,
+    ) -> Result<(), PutError<S::Item>> {
+        match checked_timeout(timeout) {
+            Ok(timeout) => self.put_within(item, timeout),
+            Err(invalid) => Err(PutError::Thrown(Some(item), invalid.into())),
+        }
+    }
+
+    /// [`put`](BaseQueue::put) without waiting.
+    ///
+    /// # Errors
+    /// [`PutError::Full`] and [`PutError::ShutDown`], with the item.
+    pub fn put_nowait(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
+        let inner = &self.0;
+        if inner.is_shutdown.get() {
+            return Err(PutError::ShutDown(item));
+        }
+        if !inner.has_space() && inner.in_hub() {
+            inner.make_space();
+        }
+        if !inner.has_space() {
+            return Err(PutError::Full(item));
+        }
+        inner.store(item);
+        if !inner.getters.is_empty() {
+            inner.schedule_unlock();
+        }
+        Ok(())
+    }
+
+    #[track_caller]
+    fn put_within(&self, item: S::Item, timeout: Option<f64>) -> Result<(), PutError<S::Item>> {
+        let item = match self.put_nowait(item) {
+            Err(PutError::Full(item)) => item,
+            put => return put,
+        };
+        let inner = &self.0;
+        if inner.in_hub() {
+            return Err(PutError::Full(item));
+        }
+        let resume = Resume::on(inner.name, self.address());
+        let waiting = inner.putters.stand(&resume, resume.clone());
+        if !inner.getters.is_empty() {
+            inner.schedule_unlock();
+        }
+        let parked = park(&inner.hub, &resume, timeout, self);
+        match waiting.is_my_turn() {
+            Ok(()) => {
+                inner.store(item);
+                Ok(())
+            }
+            Err(waiting) => {
+                drop(waiting);
+                match parked {
+                    Err(exception) => Err(PutError::Thrown(Some(item), exception)),
+                    Ok(()) if inner.is_shutdown.get() => Err(PutError::ShutDown(item)),
+                    Ok(()) => Err(PutError::Full(item)),
+                }
+            }
+        }
+    }
+
+    /// Takes the next item; waits while there is none.
+    ///
+    /// # Errors
+    /// [`ShutDown`] if there is none and there will be none; what is thrown into the current
+    /// greenlet while it waits; [`Empty`] in the hub.
+    #[track_caller]
+    #[inline]
+    pub fn get(&self) -> Result<S::Item, Exception> {
+        match self.0.take() {
+            Some(item) => Ok(item),
+            None => self.wait_and(Some(None), Core::take),
+        }
+    }
+
+    /// [`get`](BaseQueue::get), for at most `timeout` seconds.
+    ///
+    /// # Errors
+    /// As for `get`; [`Empty`] when the time is over; for a timeout that is negative or no number.
+    #[track_caller]
+    pub fn get_timeout(&self, timeout: impl Seconds) -> Result<S::Item, Exception> {
+        let timeout = checked_timeout(timeout)?;
+        match self.0.take() {
+            Some(item) => Ok(item),
+            None => self.wait_and(Some(timeout), Core::take),
+        }
+    }
+
+    /// [`get`](BaseQueue::get) without waiting.
+    ///
+    /// # Errors
+    /// [`Empty`] or [`ShutDown`].
+    #[track_caller]
+    pub fn get_nowait(&self) -> Result<S::Item, Exception> {
+        match self.0.take() {
+            Some(item) => Ok(item),
+            None => self.wait_and(None, Core::take),
+        }
+    }
+
+    /// Calls `found` when there is an item; `None` is not to wait.
+    #[track_caller]
+    #[inline(never)]
+    fn wait_and<R>(
+        &self,
+        timeout: Option<Option<f64>>,
+        found: impl Fn(&Rc<Core<S>>) -> Option<R>,
+    ) -> Result<R, Exception> {
+        let inner = &self.0;
+        if inner.is_shutdown.get() {
+            return Err(Exception::new(ShutDown));
+        }
+        if inner.in_hub() {
+            while let Some(putter) = inner.putters.pop() {
+                // It puts its item at once.
+                inner.putters.wake(&inner.hub, &putter);
+                if let Some(found) = found(inner) {
+                    return Ok(found);
+                }
+            }
+            return Err(Exception::new(Empty));
+        }
+        let Some(timeout) = timeout else {
+            return Err(Exception::new(Empty));
+        };
+        let resume = Resume::on(inner.name, self.address());
+        let waiting = inner.getters.stand(&resume, resume.clone());
+        if !inner.putters.is_empty() {
+            inner.schedule_unlock();
+        }
+        let parked = park(&inner.hub, &resume, timeout, self);
+        match waiting.is_my_turn() {
+            Ok(()) => found(inner).ok_or_else(|| Exception::new(Empty)),
+            Err(waiting) => {
+                drop(waiting);
+                parked?;
+                Err(if inner.is_shutdown.get() {
+                    Exception::new(ShutDown)
+                } else {
+                    Exception::new(Empty)
+                })
+            }
+        }
+    }
+
+    /// Yields items as they come: for as long as it takes, until the queue is
+    /// [shut down](super::BaseJoinableQueue::shutdown) and empty, or something is thrown into the
+    /// greenlet that waits.
+    pub fn iter(&self) -> Iter<'_, Self> {
+        Iter::new(self)
+    }
+
+    fn address(&self) -> usize {
+        Rc::as_ptr(&self.0).addr()
+    }
+}
+
+impl<S: Storage<Item: Clone>> BaseQueue<S> {
+    /// The next item, which stays in the queue; waits while there is none.
+    ///
+    /// # Errors
+    /// As for [`get`](BaseQueue::get).
+    #[track_caller]
+    pub fn peek(&self) -> Result<S::Item, Exception> {
+        self.peek_timeout(None)
+    }
+
+    /// [`peek`](BaseQueue::peek), for at most `timeout` seconds.
+    ///
+    /// # Errors
+    /// As for [`get_timeout`](BaseQueue::get_timeout).
+    #[track_caller]
+    pub fn peek_timeout(&self, timeout: impl Seconds) -> Result<S::Item, Exception> {
+        let timeout = checked_timeout(timeout)?;
+        match self.0.peek() {
+            Some(item) => Ok(item),
+            None => self.wait_and(Some(timeout), Core::peek),
+        }
+    }
+
+    /// [`peek`](BaseQueue::peek) without waiting.
+    ///
+    /// # Errors
+    /// As for [`get_nowait`](BaseQueue::get_nowait).
+    #[track_caller]
+    pub fn peek_nowait(&self) -> Result<S::Item, Exception> {
+        match self.0.peek() {
+            Some(item) => Ok(item),
+            None => self.wait_and(None, Core::peek),
+        }
+    }
+}
+
+impl<S: Storage + Clone> BaseQueue<S> {
+    /// Another queue of the same size with the same items.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let storage = self.0.storage.borrow().clone();
+        BaseQueue::named(self.0.name, self.maxsize(), storage)
+    }
+}
+
+impl<T: 'static, S: Storage<Item = Option<T>>> BaseQueue<S> {
+    /// [`iter`](BaseQueue::iter) that ends with the first `None` it gets, gevent's `StopIteration`.
+    ///
+    /// ```
+    /// let queue = gevent::queue::Queue::with_items(None, [Some(1), Some(2), None]);
+    /// let items: Result<Vec<_>, _> = queue.until_none().collect();
+    /// assert_eq!(items?, [1, 2]);
+    /// # Ok::<(), gevent::Exception>(())
+    /// ```
+    pub fn until_none(&self) -> UntilNone<'_, Self> {
+        UntilNone::new(self)
+    }
+}
+
+impl<T: 'static> BaseQueue<VecDeque<T>> {
+    /// A queue without a limit.
+    pub fn new() -> Self {
+        Self::with_maxsize(None)
+    }
+
+    /// A queue for at most `maxsize` items; none, and 0, is no limit.
+    pub fn with_maxsize(maxsize: impl Into<Option<usize>>) -> Self {
+        Self::with_items(maxsize, [])
+    }
+
+    /// A queue for at most `maxsize` items (none, and 0, is no limit), with some to begin with,
+    /// however many.
+    pub fn with_items(
+        maxsize: impl Into<Option<usize>>,
+        items: impl IntoIterator<Item = T>,
+    ) -> Self {
+        let items = items.into_iter().collect();
+        BaseQueue::named("SimpleQueue", maxsize.into(), items)
+    }
+}
+
+impl<S: Storage> Core<S> {
+    #[inline]
+    fn has_space(&self) -> bool {
+        let limit = self.maxsize.get();
+        limit == 0 || self.storage.borrow().len() < limit
+    }
+
+    fn in_hub(&self) -> bool {
+        getcurrent() == *self.hub.greenlet()
+    }
+
+    /// Lets greenlets that wait for the items of a full queue take them at once. Runs in the hub.
+    #[cold]
+    fn make_space(&self) {
+        while !self.has_space()
+            && let Some(getter) = self.getters.pop()
+        {
+            self.getters.wake(&self.hub, &getter);
+        }
+    }
+
+    #[inline]
+    fn store(&self, item: S::Item) {
+        self.storage.borrow_mut().put(item);
+        if self
+            .unfinished_tasks
+            .replace(self.unfinished_tasks.get() + 1)
+            == 0
+            && let Some(all_done) = self.all_done.get()
+        {
+            all_done.clear();
+        }
+    }
+
+    /// The next item; somebody may have space for another then.
+    #[inline]
+    pub(super) fn take(self: &Rc<Self>) -> Option<S::Item> {
+        let item = self.storage.borrow_mut().get()?;
+        if !self.putters.is_empty() {
+            self.schedule_unlock();
+        }
+        Some(item)
+    }
+
+    fn peek(self: &Rc<Self>) -> Option<S::Item>
+    where
+        S::Item: Clone,
+    {
+        self.storage.borrow().peek().cloned()
+    }
+
+    fn schedule_unlock(self: &Rc<Self>) {
+        if !self.unlocking.replace(true) {
+            let queued = self.hub.loop_().run_callback_notify(self.clone());
+            // With the loop destroyed nobody waits any more.
+            self.unlocking.set(queued.is_ok());
+        }
+    }
+}
+
+/// Lets everybody go on who can: putters while there is space, getters while there are items.
+impl<S: Storage> Notify for Core<S> {
+    fn notify(self: Rc<Self>) -> Result<(), Exception> {
+        struct Over<'a>(&'a Cell<bool>);
+        impl Drop for Over<'_> {
+            fn drop(&mut self) {
+                self.0.set(false);
+            }
+        }
+        let _over = Over(&self.unlocking);
+        loop {
+            let mut repeat = false;
+            if self.is_shutdown.get() {
+                // All who waited are on their way out.
+                return Ok(());
+            }
+            if self.has_space()
+                && let Some(putter) = self.putters.pop()
+            {
+                repeat = true;
+                self.putters.wake(&self.hub, &putter);
+            }
+            if self.storage.borrow().len() > 0
+                && !self.is_shutdown.get()
+                && let Some(getter) = self.getters.pop()
+            {
+                repeat = true;
+                self.getters.wake(&self.hub, &getter);
+            }
+            if !repeat {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl<S: Storage> Clone for BaseQueue<S> {
+    fn clone(&self) -> Self {
+        BaseQueue(self.0.clone())
+    }
+}
+
+impl<T: 'static> Default for BaseQueue<VecDeque<T>> {
+    fn default() -> Self {
+        BaseQueue::new()
+    }
+}
+
+impl<S: Storage> fmt::Debug for Core<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{} at {:#x}", self.name, (&raw const *self).addr())?;
+        if self.maxsize.get() > 0 {
+            write!(f, " maxsize={}", self.maxsize.get())?;
+        }
+        match self.storage.try_borrow().map(|storage| storage.len()) {
+            Ok(0) => {}
+            Ok(len) => write!(f, " queue[{len}]")?,
+            Err(_) => f.write_str(" queue[..]")?,
+        }
+        if !self.getters.is_empty() {
+            write!(f, " getters[{}]", self.getters.len())?;
+        }
+        if !self.putters.is_empty() {
+            write!(f, " putters[{}]", self.putters.len())?;
+        }
+        f.write_str(">")
+    }
+}
+
+impl<S: Storage> fmt::Debug for BaseQueue<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

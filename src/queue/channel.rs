@@ -1,0 +1,321 @@
+//! [`Channel`]: each put meets a get. Source: `Channel` in gevent's `queue.py`.
+//!
+//! ```text
+//!   put ──> putters ──┐                     ┌──> getter runs, with the item
+//!                     ├──> unlock (in hub) ─┤
+//!   get ──> getters ──┘                     └──> putter runs
+//! ```
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+
+use greenlet_core::{Exception, getcurrent};
+use hub::core::Notify;
+use hub::{Hub, Seconds, get_hub};
+use waiter::Resume;
+
+use super::errors::{Empty, PutError};
+use super::iter::{Iter, UntilNone};
+use super::line::{Line, checked_timeout, park};
+
+/// A queue that holds nothing: a put waits for a get, and a get for a put. Handles are cheap to
+/// clone and mean the same channel.
+///
+/// The getter goes on first, then the putter. A rendezvous allocates nothing.
+///
+/// ```
+/// use gevent::queue::Channel;
+///
+/// let channel = Channel::new();
+/// let getter = gevent::spawn({
+///     let channel = channel.clone();
+///     move || channel.get()
+/// });
+/// channel.put("hello")?; // returns when the other greenlet has it
+/// assert_eq!(getter.get()?, "hello");
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// Source: gevent's `Channel`.
+pub struct Channel<T: 'static>(Rc<Inner<T>>);
+
+struct Inner<T> {
+    hub: Hub,
+    getters: Line<Resume>,
+    /// Those who wait, with what they bring.
+    putters: Line<(Resume, T)>,
+    /// On its way to the getter whose turn it is.
+    handed: RefCell<Option<T>>,
+    /// Whether the hub is going to bring putters and getters together, or doing it.
+    unlocking: Cell<bool>,
+}
+
+impl<T: 'static> Channel<T> {
+    /// A channel that nobody uses yet.
+    pub fn new() -> Self {
+        Channel(Rc::new(Inner {
+            hub: get_hub(),
+            getters: Line::default(),
+            putters: Line::default(),
+            handed: RefCell::new(None),
+            unlocking: Cell::new(false),
+        }))
+    }
+
+    /// How many wait in a put, less those that wait in a get.
+    pub fn balance(&self) -> isize {
+        self.putters().cast_signed() - self.getters().cast_signed()
+    }
+
+    /// How many greenlets wait in a get.
+    pub fn getters(&self) -> usize {
+        self.0.getters.len()
+    }
+
+    /// How many greenlets wait in a put.
+    pub fn putters(&self) -> usize {
+        self.0.putters.len()
+    }
+
+    /// Always 0.
+    pub fn qsize(&self) -> usize {
+        0
+    }
+
+    /// Always: it holds nothing.
+    pub fn empty(&self) -> bool {
+        true
+    }
+
+    /// Always: it holds nothing.
+    pub fn full(&self) -> bool {
+        true
+    }
+
+    /// Whether both are handles of the same channel.
+    pub fn same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Gives `item` to a greenlet that gets; waits until there is one, and it has it.
+    ///
+    /// If it fails, the item is dropped; [`put_timeout`](Channel::put_timeout) with `None` gives it
+    /// back.
+    ///
+    /// # Errors
+    /// What is thrown into the current greenlet while it waits; [`Full`](super::Full) in the hub,
+    /// if nobody waits for an item.
+    #[track_caller]
+    pub fn put(&self, item: T) -> Result<(), Exception> {
+        self.put_within(item, None).map_err(Exception::from)
+    }
+
+    /// [`put`](Channel::put), for at most `timeout` seconds.
+    ///
+    /// # Errors
+    /// As for `put`, and [`PutError::Full`] when the time is over, all with the item. A timeout
+    /// that is negative or no number is [`PutError::Thrown`].
+    #[track_caller]
+    pub fn put_timeout(&self, item: T, timeout: impl Seconds) -> Result<(), PutError<T>> {
+        match checked_timeout(timeout) {
+            Ok(timeout) => self.put_within(item, timeout),
+            Err(invalid) => Err(PutError::Thrown(Some(item), invalid.into())),
+        }
+    }
+
+    /// [`put_timeout`](Channel::put_timeout) for no time: greenlets that could run already may run
+    /// before it gives up, and get the item.
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn put_nowait(&self, item: T) -> Result<(), PutError<T>> {
+        self.put_within(item, Some(0.0))
+    }
+
+    #[track_caller]
+    fn put_within(&self, item: T, timeout: Option<f64>) -> Result<(), PutError<T>> {
+        let inner = &self.0;
+        if inner.in_hub() {
+            return match inner.getters.pop() {
+                Some(getter) => inner.hand(&getter, item).map_err(PutError::Full),
+                None => Err(PutError::Full(item)),
+            };
+        }
+        let resume = Resume::on("Channel", self.address());
+        let waiting = inner.putters.stand(&resume, (resume.clone(), item));
+        if !inner.getters.is_empty() {
+            inner.schedule_unlock();
+        }
+        let parked = park(&inner.hub, &resume, timeout, self);
+        match waiting.is_my_turn() {
+            Ok(()) => Ok(()),
+            Err(waiting) => match (parked, waiting.leave()) {
+                (Err(exception), item) => {
+                    Err(PutError::Thrown(item.map(|(_, item)| item), exception))
+                }
+                (Ok(()), Some((_, item))) => Err(PutError::Full(item)),
+                // Taken by a get in the hub.
+                (Ok(()), None) => Ok(()),
+            },
+        }
+    }
+
+    /// Takes the item of a greenlet that puts; waits until there is one.
+    ///
+    /// # Errors
+    /// What is thrown into the current greenlet while it waits; [`Empty`] in the hub, if nobody
+    /// waits with an item.
+    #[track_caller]
+    pub fn get(&self) -> Result<T, Exception> {
+        self.get_within(None)
+    }
+
+    /// [`get`](Channel::get), for at most `timeout` seconds.
+    ///
+    /// # Errors
+    /// As for `get`; [`Empty`] when the time is over; for a timeout that is negative or no number.
+    #[track_caller]
+    pub fn get_timeout(&self, timeout: impl Seconds) -> Result<T, Exception> {
+        self.get_within(checked_timeout(timeout)?)
+    }
+
+    /// [`get_timeout`](Channel::get_timeout) for no time: greenlets that could run already may run
+    /// before it gives up, and put an item.
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn get_nowait(&self) -> Result<T, Exception> {
+        self.get_within(Some(0.0))
+    }
+
+    #[track_caller]
+    fn get_within(&self, timeout: Option<f64>) -> Result<T, Exception> {
+        let inner = &self.0;
+        if inner.in_hub() {
+            let (putter, item) = inner.putters.pop().ok_or(Empty)?;
+            inner.hub.loop_().run_callback_resume(putter)?;
+            return Ok(item);
+        }
+        let resume = Resume::on("Channel", self.address());
+        let waiting = inner.getters.stand(&resume, resume.clone());
+        if !inner.putters.is_empty() {
+            inner.schedule_unlock();
+        }
+        let parked = park(&inner.hub, &resume, timeout, self);
+        match waiting.is_my_turn() {
+            Ok(()) => {
+                let handed = inner.handed.take();
+                handed.ok_or_else(|| Exception::new(Empty))
+            }
+            Err(waiting) => {
+                drop(waiting);
+                parked?;
+                Err(Exception::new(Empty))
+            }
+        }
+    }
+
+    /// Yields items as they come, for as long as it takes, until something is thrown into the
+    /// greenlet that waits.
+    pub fn iter(&self) -> Iter<'_, Self> {
+        Iter::new(self)
+    }
+
+    fn address(&self) -> usize {
+        Rc::as_ptr(&self.0).addr()
+    }
+}
+
+impl<T: 'static> Channel<Option<T>> {
+    /// [`iter`](Channel::iter) that ends with the first `None` it gets, gevent's `StopIteration`.
+    pub fn until_none(&self) -> UntilNone<'_, Self> {
+        UntilNone::new(self)
+    }
+}
+
+impl<T: 'static> Inner<T> {
+    fn in_hub(&self) -> bool {
+        getcurrent() == *self.hub.greenlet()
+    }
+
+    /// Gives the item to a greenlet that was taken from the line. Runs in the hub.
+    #[inline]
+    fn hand(&self, getter: &Resume, item: T) -> Result<(), T> {
+        *self.handed.borrow_mut() = Some(item);
+        self.getters.wake(&self.hub, getter);
+        // Whoever it woke has taken it.
+        self.handed.take().map_or(Ok(()), Err)
+    }
+
+    #[inline]
+    fn schedule_unlock(self: &Rc<Self>) {
+        if !self.unlocking.replace(true) {
+            let queued = self.hub.loop_().run_callback_notify(self.clone());
+            // With the loop destroyed nobody waits any more.
+            self.unlocking.set(queued.is_ok());
+        }
+    }
+}
+
+/// Brings putters and getters together while there are both.
+impl<T: 'static> Notify for Inner<T> {
+    fn notify(self: Rc<Self>) -> Result<(), Exception> {
+        struct Over<'a>(&'a Cell<bool>);
+        impl Drop for Over<'_> {
+            fn drop(&mut self) {
+                self.0.set(false);
+            }
+        }
+        let _over = Over(&self.unlocking);
+        while !self.getters.is_empty()
+            && let Some((putter, item)) = self.putters.pop()
+        {
+            let left = match self.getters.pop() {
+                Some(getter) => self.hand(&getter, item),
+                None => Err(item),
+            };
+            match left {
+                Ok(()) => self.putters.wake(&self.hub, &putter),
+                Err(item) => {
+                    self.putters.unpop((putter, item));
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<T: 'static> Clone for Channel<T> {
+    fn clone(&self) -> Self {
+        Channel(self.0.clone())
+    }
+}
+
+impl<T: 'static> Default for Channel<T> {
+    fn default() -> Self {
+        Channel::new()
+    }
+}
+
+impl<T> fmt::Debug for Inner<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<Channel at {:#x}", (&raw const *self).addr())?;
+        if !self.getters.is_empty() {
+            write!(f, " getters[{}]", self.getters.len())?;
+        }
+        if !self.putters.is_empty() {
+            write!(f, " putters[{}]", self.putters.len())?;
+        }
+        f.write_str(">")
+    }
+}
+
+impl<T: 'static> fmt::Debug for Channel<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

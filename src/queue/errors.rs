@@ -1,0 +1,94 @@
+//! What putting and getting may end with. Source: the exceptions of Python's `queue`.
+
+use std::fmt;
+
+use greenlet_core::Exception;
+
+/// There was no space in the queue, in time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
+#[error("the queue is full")]
+pub struct Full;
+
+/// There was no item in the queue, in time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
+#[error("the queue is empty")]
+pub struct Empty;
+
+/// The queue is shut down: nothing can be put into it, and there is nothing (more) to get.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
+#[error("the queue is shut down")]
+pub struct ShutDown;
+
+/// A task was done that nobody had put into the queue.
+///
+/// Source: the `ValueError` of gevent's `task_done`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
+#[error("task_done() called too many times")]
+pub struct TaskDoneError;
+
+/// Why an item was not put into a queue, and the item.
+///
+/// `?` makes an [`Exception`] of it: [`Full`], [`ShutDown`], or the one that was thrown; the item
+/// is dropped then.
+///
+/// ```
+/// use gevent::queue::{Full, PutError, Queue};
+///
+/// let queue = Queue::with_items(1, ["first"]);
+/// assert!(matches!(queue.put_nowait("second"), Err(PutError::Full("second"))));
+/// let put = || -> Result<(), gevent::Exception> { Ok(queue.put_nowait("second")?) };
+/// assert!(put().unwrap_err().is::<Full>());
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+#[derive(Clone)]
+pub enum PutError<T> {
+    /// There was no space, in time.
+    Full(T),
+    /// The queue is shut down.
+    ShutDown(T),
+    /// The greenlet was thrown into while it waited (killed, say), or could not wait at all. The
+    /// item is none if somebody had already taken it from a [`Channel`](super::Channel).
+    Thrown(Option<T>, Exception),
+}
+
+impl<T> PutError<T> {
+    /// The item, unless it was taken all the same.
+    pub fn into_item(self) -> Option<T> {
+        match self {
+            PutError::Full(item) | PutError::ShutDown(item) => Some(item),
+            PutError::Thrown(item, _) => item,
+        }
+    }
+}
+
+impl<T> fmt::Debug for PutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PutError::Full(_) => f.write_str("Full(..)"),
+            PutError::ShutDown(_) => f.write_str("ShutDown(..)"),
+            PutError::Thrown(_, exception) => write!(f, "Thrown(.., {exception:?})"),
+        }
+    }
+}
+
+impl<T> fmt::Display for PutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PutError::Full(_) => Full.fmt(f),
+            PutError::ShutDown(_) => ShutDown.fmt(f),
+            PutError::Thrown(_, exception) => exception.fmt(f),
+        }
+    }
+}
+
+/// Not by `std::error::Error`, as exceptions can be sent to other threads and items need not.
+impl<T> From<PutError<T>> for Exception {
+    #[track_caller]
+    fn from(error: PutError<T>) -> Exception {
+        match error {
+            PutError::Full(_) => Exception::new(Full),
+            PutError::ShutDown(_) => Exception::new(ShutDown),
+            PutError::Thrown(_, exception) => exception,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Iterating over a queue. Source: `__iter__` and `__next__` of gevent's queues.
+
+use std::fmt;
+
+use greenlet_core::Exception;
+
+use super::base::BaseQueue;
+use super::channel::Channel;
+use super::errors::ShutDown;
+use super::storage::Storage;
+
+/// The items of a queue as they come; see [`BaseQueue::iter`].
+#[derive(Debug)]
+pub struct Iter<'a, Q: ?Sized>(Option<&'a Q>);
+
+/// The items of a queue until the first `None`; see [`BaseQueue::until_none`].
+#[derive(Debug)]
+pub struct UntilNone<'a, Q: ?Sized>(Iter<'a, Q>);
+
+/// What [`Iter`] asks for the next item.
+pub trait Gets: fmt::Debug {
+    /// What it gets.
+    type Item;
+
+    /// The next item; waits while there is none.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn next_item(&self) -> Result<Self::Item, Exception>;
+}
+
+impl<S: Storage> Gets for BaseQueue<S> {
+    type Item = S::Item;
+
+    #[track_caller]
+    fn next_item(&self) -> Result<S::Item, Exception> {
+        self.get()
+    }
+}
+
+impl<T: 'static> Gets for Channel<T> {
+    type Item = T;
+
+    #[track_caller]
+    fn next_item(&self) -> Result<T, Exception> {
+        self.get()
+    }
+}
+
+impl<'a, Q: Gets + ?Sized> Iter<'a, Q> {
+    pub(super) fn new(queue: &'a Q) -> Self {
+        Iter(Some(queue))
+    }
+}
+
+impl<'a, Q: Gets + ?Sized> UntilNone<'a, Q> {
+    pub(super) fn new(queue: &'a Q) -> Self {
+        UntilNone(Iter::new(queue))
+    }
+}
+
+impl<Q: Gets + ?Sized> Iterator for Iter<'_, Q> {
+    type Item = Result<Q::Item, Exception>;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.0?.next_item();
+        if let Err(exception) = &next {
+            self.0 = None;
+            if exception.is::<ShutDown>() {
+                return None;
+            }
+        }
+        Some(next)
+    }
+}
+
+impl<T, Q: Gets<Item = Option<T>> + ?Sized> Iterator for UntilNone<'_, Q> {
+    type Item = Result<T, Exception>;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.0.next()?.transpose();
+        if next.is_none() {
+            self.0.0 = None;
+        }
+        next
+    }
+}
+
+impl<'a, S: Storage> IntoIterator for &'a BaseQueue<S> {
+    type Item = Result<S::Item, Exception>;
+    type IntoIter = Iter<'a, BaseQueue<S>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<'a, T: 'static> IntoIterator for &'a Channel<T> {
+    type Item = Result<T, Exception>;
+    type IntoIter = Iter<'a, Channel<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

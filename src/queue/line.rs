@@ -1,0 +1,190 @@
+//! Greenlets that stand in line, and how they wait. Source: `getters` and `putters` of gevent's queues.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt::Debug;
+
+use greenlet_core::{Exception, Value, getcurrent};
+use hub::exceptions::InvalidSeconds;
+use hub::{Hub, Seconds};
+use waiter::{InvalidSwitchError, Resume};
+
+/// A timeout that may be none, but neither negative nor not a number.
+pub(crate) fn checked_timeout(timeout: impl Seconds) -> Result<Option<f64>, InvalidSeconds> {
+    match timeout.checked()? {
+        Some(seconds) if seconds < 0.0 => Err(InvalidSeconds(seconds)),
+        timeout => Ok(timeout),
+    }
+}
+
+/// Parks the current greenlet until `resume` is used, or `timeout` seconds are over. Which of
+/// them it was knows who used it.
+#[track_caller]
+#[inline]
+pub(crate) fn park(
+    hub: &Hub,
+    resume: &Resume,
+    timeout: Option<f64>,
+    waiting_on: &dyn Debug,
+) -> Result<(), Exception> {
+    let timer = match timeout {
+        Some(seconds) => {
+            let timer = hub.timer(seconds)?;
+            // What comes in the same iteration has come in time.
+            timer.set_priority(-1)?;
+            if seconds > 0.0 {
+                hub.loop_().update_now()?;
+            }
+            timer.start_resume(resume.clone())?;
+            Some(timer)
+        }
+        None => None,
+    };
+    let got = hub.switch();
+    resume.end();
+    drop(timer);
+    let got = got?;
+    if resume.is_mine(&got) {
+        return Ok(());
+    }
+    Err(invalid_switch(&got, waiting_on))
+}
+
+#[cold]
+fn invalid_switch(got: &Value, waiting_on: &dyn Debug) -> Exception {
+    Exception::new(InvalidSwitchError {
+        greenlet: format!("{:?}", getcurrent()),
+        got: format!("{got:?}"),
+        waiting_on: format!("{waiting_on:?}"),
+    })
+}
+
+/// Something a greenlet leaves in line while it waits.
+pub(super) trait Ticket {
+    fn resume(&self) -> &Resume;
+}
+
+impl Ticket for Resume {
+    #[inline]
+    fn resume(&self) -> &Resume {
+        self
+    }
+}
+
+/// With what it brings.
+impl<T> Ticket for (Resume, T) {
+    #[inline]
+    fn resume(&self) -> &Resume {
+        &self.0
+    }
+}
+
+/// A line of greenlets: first come, first served.
+pub(super) struct Line<W> {
+    waiting: RefCell<VecDeque<W>>,
+    /// True while the greenlet is switched to that was taken from the line: how it sees that it is
+    /// its turn, and not somebody else who woke it.
+    turn: Cell<bool>,
+}
+
+impl<W> Default for Line<W> {
+    fn default() -> Self {
+        Line {
+            waiting: RefCell::default(),
+            turn: Cell::new(false),
+        }
+    }
+}
+
+impl<W: Ticket> Line<W> {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.borrow().is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waiting.borrow().len()
+    }
+
+    /// Stands in line until the result is dropped, or it is its turn.
+    #[inline]
+    pub(super) fn stand<'a>(&'a self, resume: &'a Resume, ticket: W) -> InLine<'a, W> {
+        self.waiting.borrow_mut().push_back(ticket);
+        InLine { line: self, resume }
+    }
+
+    /// Takes the first who still waits.
+    #[inline]
+    pub(super) fn pop(&self) -> Option<W> {
+        let mut waiting = self.waiting.borrow_mut();
+        if waiting.front()?.resume().is_parked() {
+            return waiting.pop_front();
+        }
+        // Those that are woken otherwise leave by themselves.
+        let index = waiting.iter().position(|w| w.resume().is_parked())?;
+        waiting.remove(index)
+    }
+
+    /// Puts back whom [`pop`](Line::pop) has taken.
+    pub(super) fn unpop(&self, ticket: W) {
+        self.waiting.borrow_mut().push_front(ticket);
+    }
+
+    /// Switches to a greenlet that was taken from the line: it is its turn. Runs in the hub.
+    #[inline]
+    pub(super) fn wake(&self, hub: &Hub, resume: &Resume) {
+        self.turn.set(true);
+        let switched = resume.switch();
+        self.turn.set(false);
+        if let Err(exception) = switched {
+            hub.report_error(Some(resume), exception);
+        }
+    }
+
+    /// Wakes all who wait, soon; they remain in line until they run, and then it is not their turn.
+    pub(super) fn dismiss(&self, hub: &Hub) {
+        for waiting in &*self.waiting.borrow() {
+            // Fails only if the loop is destroyed, and then nobody waits any more.
+            let _ = hub.loop_().run_callback_resume(waiting.resume().clone());
+        }
+    }
+
+    fn leave(&self, resume: &Resume) -> Option<W> {
+        let mut waiting = self.waiting.borrow_mut();
+        let index = waiting.iter().position(|w| w.resume() == resume)?;
+        waiting.remove(index)
+    }
+}
+
+/// A place in line, left when this is dropped: also when the greenlet is unwound.
+pub(super) struct InLine<'a, W: Ticket> {
+    line: &'a Line<W>,
+    resume: &'a Resume,
+}
+
+impl<W: Ticket> InLine<'_, W> {
+    /// Asked by the greenlet when it runs again: whether it is its turn.
+    #[inline]
+    pub(super) fn is_my_turn(self) -> Result<(), Self> {
+        if self.line.turn.take() {
+            // It was taken from the line.
+            std::mem::forget(self);
+            return Ok(());
+        }
+        Err(self)
+    }
+
+    /// Leaves the line, with what was left there; none if that was taken.
+    pub(super) fn leave(self) -> Option<W> {
+        let ticket = self.line.leave(self.resume);
+        std::mem::forget(self);
+        ticket
+    }
+}
+
+impl<W: Ticket> Drop for InLine<'_, W> {
+    fn drop(&mut self) {
+        let ticket = self.line.leave(self.resume);
+        drop(ticket);
+    }
+}

@@ -1,0 +1,96 @@
+//! Queues between greenlets. Source: gevent's `queue.py`.
+//!
+//! | here | what |
+//! |---|---|
+//! | [`Queue`] (and [`JoinableQueue`], the same) | first in, first out; counts tasks, can be shut down |
+//! | [`LifoQueue`], [`PriorityQueue`] | the same, last in first out, and smallest first |
+//! | [`SimpleQueue`] | first in, first out, and nothing else |
+//! | [`Channel`] | holds nothing: each put meets a get |
+//!
+//! ```
+//! use gevent::queue::Queue;
+//!
+//! let queue = Queue::with_maxsize(2);
+//! let producer = gevent::spawn({
+//!     let queue = queue.clone();
+//!     move || {
+//!         for i in 0..5 {
+//!             queue.put(i)?; // waits while there are two
+//!         }
+//!         queue.shutdown(false);
+//!         Ok(())
+//!     }
+//! });
+//! let got: Result<Vec<i32>, _> = queue.iter().collect();
+//! assert_eq!(got?, [0, 1, 2, 3, 4]);
+//! producer.get()?;
+//! # Ok::<(), gevent::Exception>(())
+//! ```
+//!
+//! Greenlets that wait are served in the order in which they came. They are woken by the hub, soon
+//! after what they wait for is there; who comes in between may take it before them, and they go on
+//! waiting. A greenlet that is killed or times out while it waits takes nothing with it: its item
+//! comes back to it, or stays in the queue for the next.
+//!
+//! Queues belong to one thread. They work in callbacks of its hub, too, where nothing can wait:
+//! there a put into a full queue and a get from an empty one let greenlets that wait at the other
+//! end go first, and fail if that does not help.
+//!
+//! # Differences from gevent
+//!
+//! - Keywords are methods: `put(item, timeout=1)` is `put_timeout(item, 1)`, `Queue(2, items)` is
+//!   `Queue::with_items(2, items)`.
+//! - A failed [`put_timeout`](BaseQueue::put_timeout) or [`put_nowait`](BaseQueue::put_nowait)
+//!   gives the item back, see [`PutError`].
+//! - A queue holds items of one type, so `StopIteration` cannot be one of them: a queue of
+//!   `Option`s is iterated [until `None`](BaseQueue::until_none), any queue until it is
+//!   [shut down](BaseJoinableQueue::shutdown).
+//! - A negative timeout is always an error, as it is for the queues of Python's library.
+//! - Raising [`maxsize`](BaseQueue::set_maxsize) wakes who waits for space.
+//! - What subclasses are for is in [`Storage`].
+
+mod base;
+mod channel;
+mod errors;
+mod iter;
+mod joinable;
+mod line;
+mod storage;
+
+pub use base::BaseQueue;
+pub use channel::Channel;
+pub use errors::{Empty, Full, PutError, ShutDown, TaskDoneError};
+pub use iter::{Iter, UntilNone};
+pub use joinable::BaseJoinableQueue;
+pub use storage::Storage;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+/// A queue, first in, first out, whose tasks can be [joined](BaseJoinableQueue::join) and that can
+/// be [shut down](BaseJoinableQueue::shutdown).
+pub type Queue<T> = BaseJoinableQueue<VecDeque<T>>;
+
+/// Another name of [`Queue`], which it had before all queues could be joined.
+pub type JoinableQueue<T> = Queue<T>;
+
+/// A queue, last in, first out.
+///
+/// ```
+/// let queue = gevent::queue::LifoQueue::with_items(None, [1, 2]);
+/// assert_eq!(queue.get()?, 2);
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+pub type LifoQueue<T> = BaseJoinableQueue<Vec<T>>;
+
+/// A queue that gives the smallest item first, and equal ones in no particular order.
+///
+/// ```
+/// let queue = gevent::queue::PriorityQueue::with_items(None, [(2, "b"), (1, "a")]);
+/// assert_eq!(queue.get()?, (1, "a"));
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+pub type PriorityQueue<T> = BaseJoinableQueue<BinaryHeap<Reverse<T>>>;
+
+/// A queue, first in, first out, that counts no tasks and cannot be shut down.
+pub type SimpleQueue<T> = BaseQueue<VecDeque<T>>;

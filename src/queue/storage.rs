@@ -1,0 +1,137 @@
+//! [`Storage`]: what is inside of a queue, and in which order it comes out.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+/// The inside of a queue: what decides which item is next. It is implemented for the collections
+/// of the standard library that the queues here are made of; with one of your own,
+/// [`BaseJoinableQueue::with_storage`](super::BaseJoinableQueue::with_storage) is a queue of your
+/// own.
+///
+/// Its methods (and the `Ord` of what a [`PriorityQueue`](super::PriorityQueue) holds) must not use
+/// the queue they are part of, nor wait.
+///
+/// ```
+/// use gevent::queue::{BaseJoinableQueue, Storage};
+///
+/// /// Holds each item once.
+/// #[derive(Default)]
+/// struct Unique(std::collections::BTreeSet<u32>);
+///
+/// impl Storage for Unique {
+///     type Item = u32;
+///     const NAME: &'static str = "UniqueQueue";
+///     fn len(&self) -> usize {
+///         self.0.len()
+///     }
+///     fn put(&mut self, item: u32) {
+///         self.0.insert(item);
+///     }
+///     fn get(&mut self) -> Option<u32> {
+///         self.0.pop_first()
+///     }
+///     fn peek(&self) -> Option<&u32> {
+///         self.0.first()
+///     }
+/// }
+///
+/// let queue = BaseJoinableQueue::with_storage(None, Unique::default());
+/// queue.put(7)?;
+/// queue.put(7)?;
+/// assert_eq!(queue.qsize(), 1);
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// Source: `_qsize`, `_put`, `_get` and `_peek` of gevent's queues, which subclasses override.
+#[allow(
+    clippy::len_without_is_empty,
+    reason = "the queue has it, and asks for the size only"
+)]
+pub trait Storage: 'static {
+    /// What the queue holds.
+    type Item: 'static;
+
+    /// The name of the queue's type, for its `Debug` output and for lists of waiting greenlets.
+    const NAME: &'static str;
+
+    /// How many items there are.
+    fn len(&self) -> usize;
+
+    /// Adds an item.
+    fn put(&mut self, item: Self::Item);
+
+    /// Takes the next item; none only if there is none.
+    fn get(&mut self) -> Option<Self::Item>;
+
+    /// The next item; none only if there is none.
+    fn peek(&self) -> Option<&Self::Item>;
+}
+
+impl<T: 'static> Storage for VecDeque<T> {
+    type Item = T;
+    const NAME: &'static str = "Queue";
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn put(&mut self, item: T) {
+        self.push_back(item);
+    }
+
+    #[inline]
+    fn get(&mut self) -> Option<T> {
+        self.pop_front()
+    }
+
+    fn peek(&self) -> Option<&T> {
+        self.front()
+    }
+}
+
+impl<T: 'static> Storage for Vec<T> {
+    type Item = T;
+    const NAME: &'static str = "LifoQueue";
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn put(&mut self, item: T) {
+        self.push(item);
+    }
+
+    #[inline]
+    fn get(&mut self) -> Option<T> {
+        self.pop()
+    }
+
+    fn peek(&self) -> Option<&T> {
+        self.last()
+    }
+}
+
+impl<T: Ord + 'static> Storage for BinaryHeap<Reverse<T>> {
+    type Item = T;
+    const NAME: &'static str = "PriorityQueue";
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn put(&mut self, item: T) {
+        self.push(Reverse(item));
+    }
+
+    fn get(&mut self) -> Option<T> {
+        self.pop().map(|Reverse(item)| item)
+    }
+
+    fn peek(&self) -> Option<&T> {
+        self.peek().map(|Reverse(item)| item)
+    }
+}

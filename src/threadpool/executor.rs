@@ -1,0 +1,211 @@
+//! [`ThreadPoolExecutor`]: a pool with the names of Python's `concurrent.futures`. Source:
+//! `ThreadPoolExecutor` in gevent's `threadpool.py`.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use greenlet_core::Exception;
+use hub::core::CallbackResult;
+use hub::{Link, Linkable, Seconds};
+
+use super::pool::ThreadPool;
+use crate::event::AsyncResult;
+use crate::outcome::Outcome;
+use crate::pool::IMap;
+
+/// The executor is shut down: it takes no more tasks.
+///
+/// Source: the `RuntimeError` of `concurrent.futures`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
+#[error("cannot schedule new futures after shutdown")]
+pub struct ExecutorShutDownError;
+
+/// OS threads that run functions: a [`ThreadPool`] that can be shut down.
+///
+/// ```
+/// use gevent::threadpool::ThreadPoolExecutor;
+///
+/// let executor = ThreadPoolExecutor::new(2);
+/// let future = executor.submit(|| 6 * 7)?;
+/// assert_eq!(future.result(None)?, 42);
+/// executor.shutdown(true)?;
+/// assert!(executor.submit(|| ()).is_err());
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// Source: gevent's `ThreadPoolExecutor`.
+#[derive(Debug)]
+pub struct ThreadPoolExecutor(RefCell<Option<ThreadPool>>);
+
+impl ThreadPoolExecutor {
+    /// An executor of at most `max_workers` threads.
+    ///
+    /// # Panics
+    /// As [`ThreadPool::new`].
+    #[track_caller]
+    pub fn new(max_workers: usize) -> ThreadPoolExecutor {
+        ThreadPoolExecutor(RefCell::new(Some(ThreadPool::new(max_workers))))
+    }
+
+    fn pool(&self) -> Result<ThreadPool, ExecutorShutDownError> {
+        self.0.borrow().clone().ok_or(ExecutorShutDownError)
+    }
+
+    /// Has a thread call `function`. Waits as [`ThreadPool::spawn`] does.
+    ///
+    /// # Errors
+    /// [`ExecutorShutDownError`]; as for `ThreadPool::spawn`.
+    #[track_caller]
+    pub fn submit<R: Outcome<Value: Send>>(
+        &self,
+        function: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<Future<R::Value>, Exception> {
+        self.pool()?.spawn(function).map(Future)
+    }
+
+    /// Has threads call `function` with each item, and yields the values in the order of the items.
+    ///
+    /// # Errors
+    /// [`ExecutorShutDownError`].
+    #[track_caller]
+    pub fn map<I, R>(
+        &self,
+        function: impl Fn(I::Item) -> R + Send + Sync + 'static,
+        iterable: I,
+    ) -> Result<IMap<R::Value>, ExecutorShutDownError>
+    where
+        I: IntoIterator<Item: Send + 'static> + 'static,
+        R: Outcome<Value: Send>,
+    {
+        Ok(self.pool()?.imap(function, iterable))
+    }
+
+    /// Takes no more tasks; the threads end after those that they have. With `wait` it returns when
+    /// they have ended.
+    ///
+    /// # Errors
+    /// What is thrown into the current greenlet while it waits.
+    #[track_caller]
+    pub fn shutdown(&self, wait: bool) -> Result<(), Exception> {
+        let pool = self.0.take();
+        match pool {
+            Some(pool) if wait => pool.kill(),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The result of a task of a [`ThreadPoolExecutor`], when it is there.
+///
+/// Source: `Future` of Python's `concurrent.futures`, as gevent makes it.
+pub struct Future<T: 'static>(AsyncResult<T>);
+
+impl<T: 'static> Future<T> {
+    /// Whether it is there.
+    pub fn done(&self) -> bool {
+        self.0.ready()
+    }
+
+    /// Whether it is not.
+    pub fn running(&self) -> bool {
+        !self.done()
+    }
+
+    /// Does nothing, and says so: a thread that runs cannot be stopped.
+    pub fn cancel(&self) -> bool {
+        false
+    }
+
+    /// Never.
+    pub fn cancelled(&self) -> bool {
+        false
+    }
+
+    /// The same result, with gevent's names.
+    pub fn async_result(&self) -> &AsyncResult<T> {
+        &self.0
+    }
+
+    /// Calls `callback` with this when it is there, in the hub: it must not block. If it is there
+    /// already, at once, and then an error of the callback is reported to the hub.
+    pub fn add_done_callback<R: CallbackResult>(
+        &self,
+        callback: impl Fn(&Future<T>) -> R + 'static,
+    ) {
+        if self.done() {
+            if let Err(exception) = callback(self).into_result() {
+                hub::get_hub().report_error(Some(&self.0), exception);
+            }
+            return;
+        }
+        self.0
+            .rawlink(move |result| callback(&Future(result.clone())));
+    }
+}
+
+impl<T: Clone + 'static> Future<T> {
+    /// Waits until it is there, at most `timeout` seconds, and returns the value.
+    ///
+    /// # Errors
+    /// The task's own; [`TimeoutError`](crate::TimeoutError) when the time is over; what is thrown
+    /// into the current greenlet meanwhile.
+    #[track_caller]
+    pub fn result(&self, timeout: impl Seconds) -> Result<T, Exception> {
+        self.0.get_timeout(timeout)
+    }
+
+    /// Waits until it is there, at most `timeout` seconds, and returns the exception the task ended
+    /// with, if it did.
+    ///
+    /// # Errors
+    /// [`TimeoutError`](crate::TimeoutError) when the time is over; what is thrown into the current
+    /// greenlet meanwhile.
+    #[track_caller]
+    pub fn exception(&self, timeout: impl Seconds) -> Result<Option<Exception>, Exception> {
+        let timeout = timeout.checked()?;
+        self.0.wait(timeout)?;
+        if self.done() {
+            return Ok(self.0.exception());
+        }
+        Err(crate::timeout::expired(timeout))
+    }
+}
+
+impl<T: 'static> Linkable for Future<T> {
+    fn ready(&self) -> bool {
+        self.done()
+    }
+
+    fn rawlink(&self, link: Link) {
+        Linkable::rawlink(&self.0, link);
+    }
+
+    fn unlink(&self, link: &Link) {
+        Linkable::unlink(&self.0, link);
+    }
+
+    fn exception(&self) -> Option<Exception> {
+        self.0.exception()
+    }
+}
+
+impl<T: 'static> Clone for Future<T> {
+    fn clone(&self) -> Self {
+        Future(self.0.clone())
+    }
+}
+
+impl<T: 'static> PartialEq for Future<T> {
+    /// Whether both are of the same task.
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<T: 'static> Eq for Future<T> {}
+
+impl<T: 'static> fmt::Debug for Future<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<Future {:?}>", self.0)
+    }
+}

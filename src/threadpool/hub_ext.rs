@@ -1,0 +1,47 @@
+//! The pool of a hub. Source: `Hub.threadpool` in gevent's `hub.py`.
+
+use std::cell::RefCell;
+
+use hub::Hub;
+
+use super::pool::ThreadPool;
+
+/// How many threads the pool of a hub may have: gevent's `Hub.threadpool_size`.
+const THREADPOOL_SIZE: usize = 10;
+
+thread_local! {
+    static THREADPOOL: RefCell<Option<ThreadPool>> = const { RefCell::new(None) };
+}
+
+/// What a [`Hub`] has besides: `use gevent::threadpool::HubExt` and it has it.
+pub trait HubExt {
+    /// The hub's own pool, of at most 10 threads; made when it is first asked for. Names are looked
+    /// up there, and it is for whatever blocks.
+    ///
+    /// # Panics
+    /// When the hub's loop is destroyed.
+    fn threadpool(&self) -> ThreadPool;
+
+    /// Replaces the hub's own pool.
+    fn set_threadpool(&self, pool: ThreadPool);
+}
+
+impl HubExt for Hub {
+    #[track_caller]
+    fn threadpool(&self) -> ThreadPool {
+        let known = THREADPOOL.with(|pool| pool.borrow().clone());
+        match known {
+            Some(pool) if pool.hub() == self => pool,
+            _ => {
+                let pool = ThreadPool::make(self, THREADPOOL_SIZE, None);
+                self.set_threadpool(pool.clone());
+                pool
+            }
+        }
+    }
+
+    fn set_threadpool(&self, pool: ThreadPool) {
+        let old = THREADPOOL.with(|known| known.replace(Some(pool)));
+        drop(old);
+    }
+}

@@ -1,0 +1,196 @@
+//! Functions applied by the threads of a pool. Source: `GroupMappingMixin` in gevent's `pool.py`, as
+//! its `ThreadPool` uses it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use greenlet_core::Exception;
+
+use super::pool::ThreadPool;
+use crate::event::Event;
+use crate::greenlet::Greenlet;
+use crate::outcome::Outcome;
+use crate::pool::{IMap, IMapUnordered};
+
+/// A result that one greenlet waits for and takes.
+struct Delivery<T> {
+    slot: Rc<RefCell<Option<Result<T, Exception>>>>,
+    there: Event,
+}
+
+impl<T: Send + 'static> Delivery<T> {
+    #[track_caller]
+    fn of<R: Outcome<Value = T>>(
+        pool: &ThreadPool,
+        function: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<Self, Exception> {
+        let (slot, there) = (Rc::new(RefCell::new(None)), Event::new());
+        let (its, set) = (slot.clone(), there.clone());
+        pool.spawn_for(function, move |ended| {
+            its.replace(Some(ended));
+            set.set();
+            Ok(())
+        })?;
+        Ok(Delivery { slot, there })
+    }
+
+    #[track_caller]
+    fn take(self) -> Result<T, Exception> {
+        self.there.wait(None)?;
+        let ended = self.slot.take();
+        ended.unwrap_or_else(|| Err(crate::timeout::expired(None)))
+    }
+}
+
+impl ThreadPool {
+    /// Has a thread call `function` and returns its value.
+    ///
+    /// # Errors
+    /// The function's own; what is thrown into the current greenlet meanwhile: the thread goes on
+    /// then.
+    #[track_caller]
+    pub fn apply<R: Outcome<Value: Send>>(
+        &self,
+        function: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R::Value, Exception> {
+        Delivery::of(self, function)?.take()
+    }
+
+    /// [`apply`](ThreadPool::apply), and calls `callback` with the value, in the current greenlet.
+    ///
+    /// # Errors
+    /// As for `apply`, and the callback's own.
+    #[track_caller]
+    pub fn apply_cb<R: Outcome<Value: Send>, C: Outcome>(
+        &self,
+        function: impl FnOnce() -> R + Send + 'static,
+        callback: impl FnOnce(&R::Value) -> C,
+    ) -> Result<R::Value, Exception> {
+        let value = self.apply(function)?;
+        callback(&value).into_result()?;
+        Ok(value)
+    }
+
+    /// [`apply`](ThreadPool::apply) that does not wait: it returns a greenlet that does.
+    #[track_caller]
+    pub fn apply_async<R: Outcome<Value: Send>>(
+        &self,
+        function: impl FnOnce() -> R + Send + 'static,
+    ) -> Greenlet<R::Value> {
+        let pool = self.clone();
+        crate::spawn(move || pool.apply(function))
+    }
+
+    /// Has threads call `function` with each item, and returns the values in the order of the items.
+    ///
+    /// A greenlet of its own starts them all, as far as there is place; it goes on if the current
+    /// one is killed.
+    ///
+    /// # Errors
+    /// That of the first item whose function failed; what is thrown into the current greenlet
+    /// meanwhile.
+    #[track_caller]
+    pub fn map<I, R>(
+        &self,
+        function: impl Fn(I::Item) -> R + Send + Sync + 'static,
+        iterable: I,
+    ) -> Result<Vec<R::Value>, Exception>
+    where
+        I: IntoIterator<Item: Send + 'static> + 'static,
+        R: Outcome<Value: Send>,
+    {
+        self.map_async(function, iterable).join_and_take()
+    }
+
+    /// [`map`](ThreadPool::map) that does not wait: it returns the greenlet that does.
+    #[track_caller]
+    pub fn map_async<I, R>(
+        &self,
+        function: impl Fn(I::Item) -> R + Send + Sync + 'static,
+        iterable: I,
+    ) -> Greenlet<Vec<R::Value>>
+    where
+        I: IntoIterator<Item: Send + 'static> + 'static,
+        R: Outcome<Value: Send>,
+    {
+        let (pool, function) = (self.clone(), Arc::new(function));
+        crate::spawn(move || {
+            let tasks: Result<Vec<_>, Exception> = iterable
+                .into_iter()
+                .map(|item| {
+                    let function = function.clone();
+                    Delivery::of(&pool, move || function(item))
+                })
+                .collect();
+            let values: Result<Vec<_>, Exception> =
+                tasks?.into_iter().map(Delivery::take).collect();
+            values
+        })
+    }
+
+    /// Has threads call `function` with each item, and yields the values in the order of the items,
+    /// as soon as they are there.
+    #[track_caller]
+    pub fn imap<I, R>(
+        &self,
+        function: impl Fn(I::Item) -> R + Send + Sync + 'static,
+        iterable: I,
+    ) -> IMap<R::Value>
+    where
+        I: IntoIterator<Item: Send + 'static> + 'static,
+        R: Outcome<Value: Send>,
+    {
+        IMap::new(self.imap_unordered(function, iterable))
+    }
+
+    /// [`imap`](ThreadPool::imap) of which at most `maxsize` values may be finished or under way
+    /// before they are asked for; none, and 0, is no limit.
+    #[track_caller]
+    pub fn imap_maxsize<I, R>(
+        &self,
+        function: impl Fn(I::Item) -> R + Send + Sync + 'static,
+        iterable: I,
+        maxsize: impl Into<Option<usize>>,
+    ) -> IMap<R::Value>
+    where
+        I: IntoIterator<Item: Send + 'static> + 'static,
+        R: Outcome<Value: Send>,
+    {
+        IMap::new(self.imap_unordered_maxsize(function, iterable, maxsize))
+    }
+
+    /// [`imap`](ThreadPool::imap) that yields the values in the order in which they come.
+    #[track_caller]
+    pub fn imap_unordered<I, R>(
+        &self,
+        function: impl Fn(I::Item) -> R + Send + Sync + 'static,
+        iterable: I,
+    ) -> IMapUnordered<R::Value>
+    where
+        I: IntoIterator<Item: Send + 'static> + 'static,
+        R: Outcome<Value: Send>,
+    {
+        self.imap_unordered_maxsize(function, iterable, None)
+    }
+
+    /// [`imap_unordered`](ThreadPool::imap_unordered) of which at most `maxsize` values may be
+    /// finished or under way before they are asked for; none, and 0, is no limit.
+    #[track_caller]
+    pub fn imap_unordered_maxsize<I, R>(
+        &self,
+        function: impl Fn(I::Item) -> R + Send + Sync + 'static,
+        iterable: I,
+        maxsize: impl Into<Option<usize>>,
+    ) -> IMapUnordered<R::Value>
+    where
+        I: IntoIterator<Item: Send + 'static> + 'static,
+        R: Outcome<Value: Send>,
+    {
+        let (pool, function) = (self.clone(), Arc::new(function));
+        IMapUnordered::spawn(iterable, maxsize.into(), move |item, report| {
+            let function = function.clone();
+            pool.spawn_for(move || function(item), move |ended| report.ended(ended))
+        })
+    }
+}

@@ -1,0 +1,535 @@
+//! [`ThreadPool`]: the pool, as its hub's thread sees it. Source: `ThreadPool` and `ThreadResult` in
+//! gevent's `threadpool.py`.
+//!
+//! ```text
+//!   spawn ──> jobs ──> a thread runs it, leaves the result in its slot ──> done
+//!                                                                           │ async
+//!   AsyncResult <── receiver, by the job's number <── collect (in the hub) <┘
+//! ```
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use greenlet_core::unwind::{Caught, catch};
+use greenlet_core::{Exception, GreenletExit, getcurrent};
+use hub::core::{Async, Fork};
+use hub::{Hub, Seconds, get_hub};
+use parking_lot::Mutex;
+
+use super::worker::{Job, Shared};
+use crate::event::{AsyncResult, Event};
+use crate::lock::Semaphore;
+use crate::outcome::Outcome;
+
+/// The task was not done when the process forked, and this is the child: it is done in the parent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
+#[error("the thread that runs this task is in the parent process")]
+pub struct LostInForkError;
+
+/// A pool cannot have that many threads.
+///
+/// Source: the `ValueError` of gevent's `ThreadPool.size`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Size of the pool cannot be bigger than maxsize: {size} > {maxsize}")]
+pub struct PoolSizeError {
+    /// What was asked for.
+    pub size: usize,
+    /// What is allowed.
+    pub maxsize: usize,
+}
+
+/// OS threads that run functions for greenlets. Handles are cheap to clone and mean the same pool.
+///
+/// There are no threads to begin with; one is started for each task that finds all others busy, up
+/// to `maxsize`. With that many tasks (and one) under way, [`spawn`](ThreadPool::spawn) waits.
+///
+/// ```
+/// use gevent::threadpool::ThreadPool;
+///
+/// let pool = ThreadPool::new(2);
+/// let result = pool.spawn(|| 6 * 7)?;
+/// assert_eq!(result.get()?, 42);
+/// let lengths = pool.map(|word: &str| word.len(), ["a", "bc"])?;
+/// assert_eq!(lengths, [1, 2]);
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// Source: gevent's `ThreadPool`.
+#[derive(Clone)]
+pub struct ThreadPool(Rc<Inner>);
+
+struct Inner {
+    hub: Hub,
+    maxsize: Cell<usize>,
+    idle_timeout: Option<Duration>,
+    /// What is made anew after a fork.
+    life: RefCell<Rc<Life>>,
+    /// Who gets the results of the tasks that are under way.
+    receivers: RefCell<HashMap<u64, Receiver>>,
+    next_id: Cell<u64>,
+    /// How many wait for threads to end.
+    watching: Cell<usize>,
+    /// Set while no tasks are under way.
+    idle: Event,
+    /// Set whenever a thread has told something.
+    told: Event,
+    fork_watcher: RefCell<Option<Fork>>,
+}
+
+/// A pool in one process.
+struct Life {
+    pid: u32,
+    shared: Arc<Shared>,
+    wake: Async,
+    /// Counts the tasks that may still be queued.
+    places: Semaphore,
+    /// So many places are to be given up when they are free again, as `maxsize` was made smaller.
+    owed: Cell<usize>,
+}
+
+/// Called in the hub when the task is done: true, or lost: false.
+type Receiver = Box<dyn FnOnce(bool) -> Result<(), Exception>>;
+
+impl ThreadPool {
+    /// A pool of at most `maxsize` threads, for the hub of this thread. Threads that have nothing
+    /// to do remain; see [`with_idle_timeout`](ThreadPool::with_idle_timeout).
+    ///
+    /// # Panics
+    /// When the hub's loop is destroyed.
+    #[track_caller]
+    pub fn new(maxsize: usize) -> ThreadPool {
+        ThreadPool::make(&get_hub(), maxsize, None)
+    }
+
+    /// A pool whose threads end when they have had nothing to do for `idle_timeout` seconds; none is
+    /// for ever.
+    ///
+    /// # Errors
+    /// For a time that is no number.
+    ///
+    /// # Panics
+    /// When the hub's loop is destroyed.
+    #[track_caller]
+    pub fn with_idle_timeout(
+        maxsize: usize,
+        idle_timeout: impl Seconds,
+    ) -> Result<ThreadPool, Exception> {
+        let idle = idle_timeout.checked()?;
+        // As in gevent: -1 is for ever.
+        let idle = idle.filter(|seconds| *seconds >= 0.0);
+        let idle = idle.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        Ok(ThreadPool::make(&get_hub(), maxsize, idle))
+    }
+
+    #[track_caller]
+    pub(super) fn make(hub: &Hub, maxsize: usize, idle_timeout: Option<Duration>) -> ThreadPool {
+        let life = match Life::begin(hub, maxsize, idle_timeout) {
+            Ok(life) => life,
+            Err(error) => panic!("cannot make a thread pool: {error}"),
+        };
+        let (idle, told) = (Event::new(), Event::new());
+        idle.set();
+        ThreadPool(Rc::new(Inner {
+            hub: hub.clone(),
+            maxsize: Cell::new(maxsize),
+            idle_timeout,
+            life: RefCell::new(Rc::new(life)),
+            receivers: RefCell::default(),
+            next_id: Cell::new(0),
+            watching: Cell::new(0),
+            idle,
+            told,
+            fork_watcher: RefCell::new(None),
+        }))
+    }
+
+    /// The hub it belongs to.
+    pub fn hub(&self) -> &Hub {
+        &self.0.hub
+    }
+
+    /// How many tasks are under way: queued, running, or their results not delivered yet.
+    pub fn len(&self) -> usize {
+        self.0.receivers.borrow().len()
+    }
+
+    /// Whether no tasks are under way.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many threads there are.
+    pub fn size(&self) -> usize {
+        self.0.life().shared.workers()
+    }
+
+    /// Has exactly so many threads: starts what is missing; waits, if there are more, until they
+    /// have done what there is to do, and ended (not in the hub). More may be started later, when
+    /// tasks need them.
+    ///
+    /// # Errors
+    /// [`PoolSizeError`] for more than `maxsize`; when no thread can be started; what is thrown
+    /// into the current greenlet while it waits.
+    #[track_caller]
+    pub fn set_size(&self, size: usize) -> Result<(), Exception> {
+        let maxsize = self.maxsize();
+        if size > maxsize {
+            return Err(Exception::new(PoolSizeError { size, maxsize }));
+        }
+        let inner = &self.0;
+        let life = inner.life();
+        inner.watch_forks()?;
+        life.shared.grow(size, size)?;
+        life.shared.shrink(size);
+        if getcurrent() == *inner.hub.greenlet() {
+            return Ok(());
+        }
+        let _watching = Watching::begin(inner)?;
+        loop {
+            inner.told.clear();
+            // A life that is over has no threads in this process.
+            if life.shared.workers() <= size {
+                return Ok(());
+            }
+            inner.told.wait(None)?;
+            if !Rc::ptr_eq(&life, &inner.life()) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How many threads there may be.
+    pub fn maxsize(&self) -> usize {
+        self.0.maxsize.get()
+    }
+
+    /// Changes how many threads there may be. If there are more, some end when they have nothing to
+    /// do.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn set_maxsize(&self, maxsize: usize) -> Result<(), Exception> {
+        let life = self.0.life();
+        let before = self.0.maxsize.replace(maxsize);
+        for _ in before..maxsize {
+            life.give_back();
+        }
+        for _ in maxsize..before {
+            if !life.places.try_acquire() {
+                life.owed.set(life.owed.get() + 1);
+            }
+        }
+        if life.shared.workers() > maxsize {
+            life.shared.shrink(maxsize);
+        }
+        life.shared.grow(maxsize, 0)?;
+        Ok(())
+    }
+
+    /// Has a thread call `function`, and returns what will be its result. Waits while there are as
+    /// many tasks under way as there may be threads, and one more.
+    ///
+    /// # Errors
+    /// What is thrown into the current greenlet while it waits, and when no thread can be started:
+    /// the function is not called then.
+    #[track_caller]
+    pub fn spawn<R: Outcome<Value: Send>>(
+        &self,
+        function: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<AsyncResult<R::Value>, Exception> {
+        let result = AsyncResult::new();
+        let its = result.clone();
+        self.spawn_for(function, move |ended| {
+            match ended {
+                Ok(value) => its.set(value),
+                Err(exception) => its.set_exception(exception),
+            }
+            Ok(())
+        })?;
+        Ok(result)
+    }
+
+    /// Has a thread call `function`, and `receiver` called with the result, in the hub.
+    #[track_caller]
+    pub(super) fn spawn_for<R: Outcome<Value: Send>>(
+        &self,
+        function: impl FnOnce() -> R + Send + 'static,
+        receiver: impl FnOnce(Result<R::Value, Exception>) -> Result<(), Exception> + 'static,
+    ) -> Result<(), Exception> {
+        let inner = &self.0;
+        let life = loop {
+            let life = inner.life();
+            life.places.acquire()?;
+            // It may have begun anew meanwhile.
+            if Rc::ptr_eq(&life, &inner.life()) {
+                break life;
+            }
+        };
+        let place = Place(&life);
+        inner.watch_forks()?;
+        let id = inner.next_id.replace(inner.next_id.get() + 1);
+        let slot = Arc::new(Mutex::new(None));
+        let its = slot.clone();
+        let run = Box::new(move || {
+            let ended = call(function);
+            *its.lock() = Some(ended);
+        });
+        let hub = inner.hub.clone();
+        let receive: Receiver = Box::new(move |done| {
+            let ended = match done {
+                true => slot.lock().take(),
+                false => None,
+            };
+            let ended = ended.unwrap_or_else(|| Err(Exception::new(LostInForkError)));
+            if let Err(exception) = &ended {
+                hub.report_error(Some(&"ThreadPool task"), exception.clone());
+            }
+            receiver(ended)
+        });
+        inner.receivers.borrow_mut().insert(id, receive);
+        let task = Unstarted {
+            inner,
+            life: &life,
+            id,
+        };
+        inner.idle.clear();
+        inner.start_collecting()?;
+        life.shared.put(Job { id, run });
+        if let Err(error) = life.shared.grow(self.maxsize(), 0)
+            && life.shared.workers() == 0
+        {
+            return Err(Exception::new(error));
+        }
+        std::mem::forget((place, task));
+        Ok(())
+    }
+
+    /// Waits until no tasks are under way.
+    ///
+    /// # Errors
+    /// What is thrown into the current greenlet meanwhile.
+    #[track_caller]
+    pub fn join(&self) -> Result<(), Exception> {
+        self.0.life();
+        self.0.idle.wait(None).map(drop)
+    }
+
+    /// Ends all threads, after they have done all that they were given, and waits for it (not in
+    /// the hub). The pool can be used again.
+    ///
+    /// # Errors
+    /// What is thrown into the current greenlet meanwhile; the threads end all the same.
+    #[track_caller]
+    pub fn kill(&self) -> Result<(), Exception> {
+        self.set_size(0)
+    }
+}
+
+/// Calls a task's function; in a thread of the pool.
+fn call<R: Outcome>(function: impl FnOnce() -> R) -> Result<R::Value, Exception> {
+    match catch(|| function().into_result()) {
+        Ok(ended) => ended,
+        Err(Caught::Panic(exception)) => Err(exception),
+        // Somebody has carried the end of a greenlet here.
+        Err(Caught::Forced(_)) => Err(Exception::new(GreenletExit)),
+    }
+}
+
+impl Life {
+    fn begin(hub: &Hub, maxsize: usize, idle: Option<Duration>) -> Result<Life, Exception> {
+        let wake = hub.loop_().async_()?;
+        Ok(Life {
+            pid: std::process::id(),
+            shared: Shared::new(wake.sender(), idle),
+            wake,
+            // One more than there may be threads, so that the next task is there when one is done.
+            places: Semaphore::new(maxsize + 1),
+            owed: Cell::new(0),
+        })
+    }
+
+    fn give_back(&self) {
+        match self.owed.get().checked_sub(1) {
+            Some(less) => self.owed.set(less),
+            None => drop(self.places.release()),
+        }
+    }
+}
+
+impl Inner {
+    /// The pool in this process.
+    fn life(self: &Rc<Self>) -> Rc<Life> {
+        let life = self.life.borrow().clone();
+        if life.pid == std::process::id() {
+            return life;
+        }
+        self.begin_anew(life)
+    }
+
+    #[cold]
+    fn begin_anew(self: &Rc<Self>, old: Rc<Life>) -> Rc<Life> {
+        let new = match Life::begin(&self.hub, self.maxsize.get(), self.idle_timeout) {
+            Ok(new) => Rc::new(new),
+            // The loop is destroyed, and this pool of no use.
+            Err(_) => return old,
+        };
+        self.life.replace(new.clone());
+        let _ = old.wake.stop();
+        // A thread that is not here may have it locked for ever.
+        std::mem::forget(old.shared.clone());
+        let lost = self.receivers.take();
+        for (_, receiver) in lost {
+            if let Err(exception) = receiver(false) {
+                self.hub.report_error(Some(self), exception);
+            }
+        }
+        self.idle.set();
+        self.told.set();
+        new
+    }
+
+    /// From now on a fork is noticed, if the loop is made anew after it.
+    fn watch_forks(self: &Rc<Self>) -> Result<(), Exception> {
+        if self.fork_watcher.borrow().is_some() {
+            return Ok(());
+        }
+        let watcher = self.hub.loop_().fork()?.with_ref(false)?;
+        let pool = Rc::downgrade(self);
+        watcher.start(move || {
+            if let Some(pool) = pool.upgrade() {
+                pool.life();
+            }
+        })?;
+        self.fork_watcher.replace(Some(watcher));
+        Ok(())
+    }
+
+    /// Keeps the loop, and the pool, until [`stop_collecting`](Inner::stop_collecting).
+    fn start_collecting(self: &Rc<Self>) -> Result<(), Exception> {
+        let life = self.life.borrow().clone();
+        if !life.wake.active() {
+            let pool = self.clone();
+            life.wake.start(move || pool.collect())?;
+        }
+        Ok(())
+    }
+
+    fn stop_collecting(&self) {
+        if self.receivers.borrow().is_empty() {
+            self.idle.set();
+            if self.watching.get() == 0 {
+                // A destroyed loop has stopped it already.
+                let _ = self.life.borrow().wake.stop();
+            }
+        }
+    }
+
+    /// Delivers results. Runs in the hub.
+    fn collect(&self) {
+        let life = self.life.borrow().clone();
+        for id in life.shared.take_done() {
+            let receiver = self.receivers.borrow_mut().remove(&id);
+            life.give_back();
+            if let Some(receiver) = receiver
+                && let Err(exception) = receiver(true)
+            {
+                self.hub.report_error(Some(self), exception);
+            }
+        }
+        self.told.set();
+        self.stop_collecting();
+    }
+}
+
+/// A place among the tasks, given back unless the task is on its way.
+struct Place<'a>(&'a Life);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.give_back();
+    }
+}
+
+/// A task, taken back unless it is on its way.
+struct Unstarted<'a> {
+    inner: &'a Inner,
+    life: &'a Life,
+    id: u64,
+}
+
+impl Drop for Unstarted<'_> {
+    fn drop(&mut self) {
+        let job = self.life.shared.take_back(self.id);
+        let receiver = self.inner.receivers.borrow_mut().remove(&self.id);
+        self.inner.stop_collecting();
+        drop((job, receiver));
+    }
+}
+
+/// Has the hub listen to the threads while somebody waits for one to end.
+struct Watching<'a>(&'a Inner);
+
+impl<'a> Watching<'a> {
+    fn begin(inner: &'a Rc<Inner>) -> Result<Self, Exception> {
+        inner.start_collecting()?;
+        inner.watching.set(inner.watching.get() + 1);
+        Ok(Watching(inner))
+    }
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        self.0.watching.set(self.0.watching.get() - 1);
+        self.0.stop_collecting();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let life = self.life.get_mut();
+        if life.pid == std::process::id() {
+            life.shared.shrink(0);
+        }
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = (&raw const *self).addr();
+        let tasks = self.receivers.borrow().len();
+        let maxsize = self.maxsize.get();
+        write!(
+            f,
+            "<ThreadPool at {address:#x} tasks={tasks} maxsize={maxsize} hub={:?}>",
+            self.hub
+        )
+    }
+}
+
+impl fmt::Debug for ThreadPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl PartialEq for ThreadPool {
+    /// Whether both are handles of the same pool.
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ThreadPool {}
+
+/// What a blocking call of the OS returns, kept apart from why it could not be made.
+pub(crate) fn apply_io<T: Send + 'static>(
+    pool: &ThreadPool,
+    function: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    pool.apply(move || Ok(function()))?
+}

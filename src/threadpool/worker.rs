@@ -1,0 +1,142 @@
+//! The threads of a pool, and what they share with it. Source: `_WorkerGreenlet` in gevent's
+//! `threadpool.py`, and `_threading.py`.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hub::core::AsyncSender;
+use parking_lot::{Condvar, Mutex};
+
+/// What a thread is to do: to be called once. It catches its panics.
+pub(super) struct Job {
+    /// Told to the hub when the job is done.
+    pub(super) id: u64,
+    pub(super) run: Box<dyn FnOnce() + Send>,
+}
+
+/// What the threads share with the pool.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    work: Condvar,
+    done: Mutex<Vec<u64>>,
+    /// Wakes the hub.
+    wake: AsyncSender,
+    /// A thread that has had nothing to do for so long ends.
+    idle_timeout: Option<Duration>,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    /// Queued or running.
+    unfinished: usize,
+    workers: usize,
+    /// With more threads than this, those that have nothing to do end.
+    limit: usize,
+}
+
+impl Shared {
+    pub(super) fn new(wake: AsyncSender, idle_timeout: Option<Duration>) -> Arc<Shared> {
+        Arc::new(Shared {
+            state: Mutex::default(),
+            work: Condvar::new(),
+            done: Mutex::default(),
+            wake,
+            idle_timeout,
+        })
+    }
+
+    /// How many threads there are.
+    pub(super) fn workers(&self) -> usize {
+        self.state.lock().workers
+    }
+
+    pub(super) fn put(&self, job: Job) {
+        let mut state = self.state.lock();
+        state.jobs.push_back(job);
+        state.unfinished += 1;
+        drop(state);
+        self.work.notify_one();
+    }
+
+    /// Takes back a job that no thread has taken.
+    pub(super) fn take_back(&self, id: u64) -> Option<Job> {
+        let mut state = self.state.lock();
+        let index = state.jobs.iter().position(|job| job.id == id)?;
+        state.unfinished -= 1;
+        state.jobs.remove(index)
+    }
+
+    /// Starts threads, at most up to `maxsize` of them, until there is one for each job, or `least`.
+    pub(super) fn grow(self: &Arc<Self>, maxsize: usize, least: usize) -> io::Result<()> {
+        loop {
+            let mut state = self.state.lock();
+            if state.workers >= maxsize || state.workers >= state.unfinished.max(least) {
+                return Ok(());
+            }
+            state.workers += 1;
+            state.limit = state.limit.max(state.workers);
+            drop(state);
+            let shared = self.clone();
+            let started = thread::Builder::new()
+                .name("gevent threadpool worker".into())
+                .spawn(move || work(&shared));
+            if let Err(error) = started {
+                self.state.lock().workers -= 1;
+                return Err(error);
+            }
+        }
+    }
+
+    /// Has threads end that are more than `limit`, as soon as there are no jobs.
+    pub(super) fn shrink(&self, limit: usize) {
+        self.state.lock().limit = limit;
+        self.work.notify_all();
+    }
+
+    /// The jobs that were done since this was last called.
+    pub(super) fn take_done(&self) -> Vec<u64> {
+        std::mem::take(&mut *self.done.lock())
+    }
+
+    /// The next job; none when the thread is to end, and does not count any more.
+    fn next(&self) -> Option<Job> {
+        let idle_until = self.idle_timeout.map(|idle| Instant::now() + idle);
+        let mut state = self.state.lock();
+        loop {
+            if let Some(job) = state.jobs.pop_front() {
+                return Some(job);
+            }
+            let timed_out = idle_until.is_some_and(|until| Instant::now() >= until);
+            if timed_out || state.workers > state.limit {
+                state.workers -= 1;
+                return None;
+            }
+            match idle_until {
+                Some(until) => {
+                    self.work.wait_until(&mut state, until);
+                }
+                None => self.work.wait(&mut state),
+            }
+        }
+    }
+
+    fn tell_hub(&self) {
+        // The pool may be gone by now, and its loop with it.
+        let _ = self.wake.send();
+    }
+}
+
+/// What a thread does.
+fn work(shared: &Shared) {
+    while let Some(job) = shared.next() {
+        (job.run)();
+        shared.state.lock().unfinished -= 1;
+        shared.done.lock().push(job.id);
+        shared.tell_hub();
+    }
+    shared.tell_hub();
+}

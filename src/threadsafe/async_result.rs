@@ -1,0 +1,252 @@
+//! [`AsyncResult`]: the result of gevent's `event.py`, for several threads.
+
+use std::fmt;
+use std::sync::Arc;
+
+use greenlet_core::Exception;
+use hub::Seconds;
+use parking_lot::Mutex;
+use waiter::Source;
+
+use super::line::{Line, Lined, wait};
+use super::waiter::Waiter;
+
+/// A value, or an exception, that somebody sets and any number of greenlets and threads get.
+/// Handles are cheap to clone and mean the same result.
+///
+/// ```
+/// use gevent::threadsafe::AsyncResult;
+///
+/// let result = AsyncResult::new();
+/// let thread = std::thread::spawn({
+///     let result = result.clone();
+///     move || result.get()
+/// });
+/// gevent::spawn(|| 7).link(result.as_link());
+/// assert_eq!(result.get()?, 7);
+/// assert_eq!(thread.join().unwrap()?, 7);
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+pub struct AsyncResult<T>(Arc<Mutex<State<T>>>);
+
+/// As in gevent both may be set, one after the other; the value counts then.
+struct State<T> {
+    value: Option<T>,
+    exception: Option<Exception>,
+    line: Line,
+}
+
+impl<T> State<T> {
+    fn ready(&self) -> bool {
+        self.value.is_some() || self.exception.is_some()
+    }
+}
+
+impl<T> Lined for State<T> {
+    const KIND: &'static str = "threadsafe::AsyncResult";
+    type Which = ();
+
+    fn line(&mut self, (): ()) -> &mut Line {
+        &mut self.line
+    }
+
+    /// Everybody has been told; there is nothing to pass on.
+    fn give_back(&mut self, (): ()) -> Option<Arc<Waiter>> {
+        None
+    }
+}
+
+impl<T> AsyncResult<T> {
+    /// A result that is not there yet.
+    pub fn new() -> Self {
+        AsyncResult(Arc::new(Mutex::new(State {
+            value: None,
+            exception: None,
+            line: Line::default(),
+        })))
+    }
+
+    /// Whether it holds a value or an exception.
+    pub fn ready(&self) -> bool {
+        self.0.lock().ready()
+    }
+
+    /// Whether it holds a value.
+    pub fn successful(&self) -> bool {
+        self.0.lock().value.is_some()
+    }
+
+    /// The exception it holds.
+    pub fn exception(&self) -> Option<Exception> {
+        self.0.lock().exception.clone()
+    }
+
+    /// Stores the value and wakes all who wait. A value that was set before is replaced.
+    pub fn set(&self, value: T) {
+        let mut state = self.0.lock();
+        let old = state.value.replace(value);
+        let woken = state.line.grant_all();
+        drop(state);
+        drop(old);
+        woken.wake();
+    }
+
+    /// Stores the exception and wakes all who wait. A value that was set before remains, and is
+    /// what [`get`](AsyncResult::get) returns.
+    #[track_caller]
+    pub fn set_exception(&self, exception: impl Into<Exception>) {
+        let exception = exception.into();
+        let mut state = self.0.lock();
+        let old = state.exception.replace(exception);
+        let woken = state.line.grant_all();
+        drop(state);
+        drop(old);
+        woken.wake();
+    }
+
+    /// Does nothing, and says so: there is nobody who could be told not to set it.
+    pub fn cancel(&self) -> bool {
+        false
+    }
+
+    /// Never.
+    pub fn cancelled(&self) -> bool {
+        false
+    }
+
+    /// How many wait.
+    pub fn linkcount(&self) -> usize {
+        self.0.lock().line.len()
+    }
+
+    /// Takes over what the source ended with. One that has neither a value nor an exception
+    /// changes nothing.
+    pub fn call(&self, source: &(impl Source<T> + ?Sized)) {
+        match (source.exception(), source.value()) {
+            (_, Some(value)) => self.set(value),
+            (Some(exception), None) => self.set_exception(exception),
+            (None, None) => {}
+        }
+    }
+
+    /// A function that [calls](AsyncResult::call) this with a source: what to link to one.
+    pub fn as_link<S: Source<T>>(&self) -> impl Fn(&S) + 'static
+    where
+        T: 'static,
+    {
+        let result = self.clone();
+        move |source| result.call(source)
+    }
+}
+
+impl<T: Clone> AsyncResult<T> {
+    /// The value it holds. It is cloned while the result is locked: its `clone` must not come
+    /// back here.
+    pub fn value(&self) -> Option<T> {
+        self.0.lock().value.clone()
+    }
+
+    /// Waits until it is there and returns the value.
+    ///
+    /// # Errors
+    /// The exception that was set; what is thrown into the current greenlet meanwhile.
+    #[track_caller]
+    pub fn get(&self) -> Result<T, Exception> {
+        self.get_timeout(None)
+    }
+
+    /// [`get`](AsyncResult::get), for at most `timeout` seconds.
+    ///
+    /// # Errors
+    /// As for `get`; [`TimeoutError`](crate::TimeoutError) when the time is over.
+    #[track_caller]
+    pub fn get_timeout(&self, timeout: impl Seconds) -> Result<T, Exception> {
+        let timeout = timeout.checked()?;
+        wait(&self.0, (), |state| state.ready(), timeout)?;
+        self.held()
+            .unwrap_or_else(|| Err(crate::timeout::expired(timeout)))
+    }
+
+    /// [`get`](AsyncResult::get) without waiting.
+    ///
+    /// # Errors
+    /// As for `get`; [`TimeoutError`](crate::TimeoutError) when it is not there.
+    #[track_caller]
+    pub fn get_nowait(&self) -> Result<T, Exception> {
+        self.held()
+            .unwrap_or_else(|| Err(crate::timeout::expired(None)))
+    }
+
+    /// Waits until it is there, at most `timeout` seconds, and returns the value: none if there
+    /// is an exception instead, or nothing yet.
+    ///
+    /// # Errors
+    /// What is thrown into the current greenlet meanwhile; for a time that is no number.
+    #[track_caller]
+    pub fn wait(&self, timeout: impl Seconds) -> Result<Option<T>, Exception> {
+        wait(&self.0, (), |state| state.ready(), timeout.checked()?)?;
+        Ok(self.value())
+    }
+
+    fn held(&self) -> Option<Result<T, Exception>> {
+        let state = self.0.lock();
+        match (&state.value, &state.exception) {
+            (Some(value), _) => Some(Ok(value.clone())),
+            (None, Some(exception)) => Some(Err(exception.clone())),
+            (None, None) => None,
+        }
+    }
+}
+
+impl<T> Clone for AsyncResult<T> {
+    fn clone(&self) -> Self {
+        AsyncResult(self.0.clone())
+    }
+}
+
+impl<T> Default for AsyncResult<T> {
+    fn default() -> Self {
+        AsyncResult::new()
+    }
+}
+
+impl<T: Clone> Source<T> for AsyncResult<T> {
+    fn exception(&self) -> Option<Exception> {
+        AsyncResult::exception(self)
+    }
+
+    fn value(&self) -> Option<T> {
+        AsyncResult::value(self)
+    }
+}
+
+impl<T> PartialEq for AsyncResult<T> {
+    /// Whether both are handles of the same result.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl<T> Eq for AsyncResult<T> {}
+
+impl<T> fmt::Debug for AsyncResult<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = Arc::as_ptr(&self.0).addr();
+        let (value, exception, links) = {
+            let state = self.0.lock();
+            (
+                state.value.is_some(),
+                state.exception.clone(),
+                state.line.len(),
+            )
+        };
+        write!(f, "<threadsafe::AsyncResult at {address:#x}")?;
+        match (value, exception) {
+            (true, None) => f.write_str(" value=..")?,
+            (true, Some(exception)) => write!(f, " value=.. exception={exception:?}")?,
+            (false, Some(exception)) => write!(f, " exception={exception:?}")?,
+            (false, None) => f.write_str(" unset")?,
+        }
+        write!(f, " _links[{links}]>")
+    }
+}

@@ -1,0 +1,228 @@
+//! In steady state, waiting allocates nothing.
+//!
+//! Each test counts the allocations of its own thread, after two rounds in which buffers grow and
+//! pools fill.
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+
+use gevent::hub::core::Events;
+use gevent::socket::{TcpListener, TcpStream};
+use gevent::{get_hub, joinall, sleep, spawn};
+use support::{LONG, Outcome, bounded};
+use waiter::Waiter;
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count() {
+    ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+}
+
+// SAFETY: it passes everything on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+const ROUNDS: usize = 200;
+
+/// How often so many rounds allocate, once they are warm.
+fn allocations(mut round: impl FnMut() -> Outcome) -> Result<usize, gevent::Exception> {
+    let mut rounds = || (0..ROUNDS).try_for_each(|_| round());
+    rounds()?;
+    rounds()?;
+    let before = ALLOCATIONS.get();
+    rounds()?;
+    Ok(ALLOCATIONS.get() - before)
+}
+
+/// Fails unless `round` allocates nothing.
+#[track_caller]
+fn allocates_nothing(round: impl FnMut() -> Outcome) -> Outcome {
+    let _bounded = bounded();
+    assert_eq!(allocations(round)?, 0);
+    Ok(())
+}
+
+#[test]
+fn the_counter_counts() -> Outcome {
+    let count = allocations(|| {
+        drop(std::hint::black_box(Box::new(1)));
+        Ok(())
+    })?;
+    assert_eq!(count, ROUNDS);
+    Ok(())
+}
+
+#[test]
+fn sleep_0() -> Outcome {
+    allocates_nothing(|| sleep(0))
+}
+
+#[test]
+fn sleep_0_of_many() -> Outcome {
+    let others: Vec<_> = (0..10)
+        .map(|_| {
+            spawn(|| -> Outcome {
+                loop {
+                    sleep(0)?;
+                }
+            })
+        })
+        .collect();
+    allocates_nothing(|| sleep(0))?;
+    gevent::killall(&others)
+}
+
+#[test]
+fn sleep_some_seconds() -> Outcome {
+    allocates_nothing(|| sleep(0.00001))
+}
+
+#[test]
+fn hub_wait_for_a_descriptor() -> Outcome {
+    let (hub, (socket, _other)) = (get_hub(), UnixStream::pair()?);
+    let io = hub.loop_().io(socket.as_raw_fd(), Events::WRITE)?;
+    allocates_nothing(|| hub.wait(&io))
+}
+
+#[test]
+fn hub_wait_timeout_in_time() -> Outcome {
+    let (hub, (socket, _other)) = (get_hub(), UnixStream::pair()?);
+    let io = hub.loop_().io(socket.as_raw_fd(), Events::WRITE)?;
+    allocates_nothing(|| {
+        assert!(hub.wait_timeout(&io, LONG)?);
+        Ok(())
+    })
+}
+
+#[test]
+fn hub_wait_timeout_too_late() -> Outcome {
+    let (hub, (socket, _other)) = (get_hub(), UnixStream::pair()?);
+    let io = hub.loop_().io(socket.as_raw_fd(), Events::READ)?;
+    allocates_nothing(|| {
+        assert!(!hub.wait_timeout(&io, 0.00001)?);
+        Ok(())
+    })
+}
+
+#[test]
+fn waiter_switch_and_get() -> Outcome {
+    let hub = get_hub();
+    let waiter = Waiter::new(hub.as_wait_hub());
+    let timer = hub.loop_().timer(0.0, 0.00001)?;
+    let wakes = waiter.clone();
+    timer.start(move || Ok(wakes.switch(7)?))?;
+    allocates_nothing(|| {
+        // It may hold a value of a tick that nobody waited for.
+        waiter.clear();
+        assert_eq!(waiter.get()?, 7);
+        Ok(())
+    })?;
+    // And when the value is there before the getter.
+    timer.stop()?;
+    allocates_nothing(|| {
+        waiter.switch(8)?;
+        assert_eq!(waiter.get()?, 8);
+        Ok(())
+    })
+}
+
+/// A connection, and a greenlet that sends back whatever comes.
+fn echo() -> Result<TcpStream, gevent::Exception> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    spawn(move || -> Outcome {
+        let (mut stream, _) = listener.accept()?;
+        let mut buffer = [0; 64];
+        loop {
+            match stream.read(&mut buffer)? {
+                0 => return Ok(()),
+                read => stream.write_all(&buffer[..read])?,
+            }
+        }
+    });
+    Ok(TcpStream::connect(address)?)
+}
+
+#[test]
+fn socket_round_trip() -> Outcome {
+    let mut stream = echo()?;
+    let mut answer = [0; 4];
+    allocates_nothing(|| {
+        stream.write_all(b"ping")?;
+        stream.read_exact(&mut answer)?;
+        assert_eq!(&answer, b"ping");
+        Ok(())
+    })
+}
+
+#[test]
+fn join_of_a_finished_greenlet() -> Outcome {
+    let g = spawn(|| 5);
+    g.join(None)?;
+    allocates_nothing(|| {
+        g.join(None)?;
+        g.join(LONG)?;
+        assert_eq!(g.get()?, 5);
+        Ok(())
+    })
+}
+
+/// Time runs out, and nobody has ended.
+#[test]
+fn join_with_a_timeout() -> Outcome {
+    let g = spawn(|| sleep(LONG));
+    allocates_nothing(|| g.join(0.00001))?;
+    g.kill()
+}
+
+/// What a greenlet costs: its handle, its function and what they share. The stack comes from a
+/// pool, and one link has its place.
+#[test]
+fn spawn_and_join_allocate_three_times() -> Outcome {
+    let _bounded = bounded();
+    assert_eq!(allocations(|| spawn(|| ()).join(None))?, 3 * ROUNDS);
+    let greenlets = || -> Vec<_> { (0..100).map(|_| spawn(|| ())).collect() };
+    let hundred = allocations(|| joinall(greenlets(), None).map(drop))? / ROUNDS;
+    assert!(hundred < 3 * 100 + 20, "{hundred}");
+    Ok(())
+}
+
+#[test]
+fn callbacks_of_a_watcher() -> Outcome {
+    let (hub, calls) = (get_hub(), Rc::new(Cell::new(0)));
+    let timer = hub.loop_().timer(0.0, 0.00001)?;
+    let counted = calls.clone();
+    timer.start(move || counted.set(counted.get() + 1))?;
+    allocates_nothing(|| sleep(0.00002))?;
+    assert!(calls.get() > 0);
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! The getter goes on first, then the putter; many of both.
+
+use gevent::queue::Channel;
+use gevent::{sleep, spawn};
+
+use super::common::Outcome;
+
+fn putter(name: char, channel: &Channel<String>) -> Outcome {
+    for i in 0..2 {
+        channel.put(format!("{name}{i}"))?;
+        println!("{name} has put {i}");
+    }
+    Ok(())
+}
+
+fn getter(name: char, channel: &Channel<String>) -> Outcome {
+    for _ in 0..3 {
+        println!("{name} got {}", channel.get()?);
+    }
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let channel = Channel::new();
+
+    for name in "xyz".chars() {
+        let channel = channel.clone();
+        spawn(move || putter(name, &channel));
+    }
+    sleep(0)?;
+    println!("balance {}", channel.balance());
+    for name in "ab".chars() {
+        let channel = channel.clone();
+        spawn(move || getter(name, &channel));
+    }
+    sleep(0)?;
+    println!("balance {}", channel.balance());
+    sleep(0)?;
+    let its = channel.clone();
+    spawn(move || getter('c', &its));
+    sleep(0)?;
+    println!("balance {}", channel.balance());
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! Two greenlets and two channels, with others in between.
+
+use gevent::queue::Channel;
+use gevent::{get_hub, spawn};
+
+use super::common::Outcome;
+
+fn ponger(there: &Channel<i32>, back: &Channel<i32>) -> Outcome {
+    loop {
+        let ball = there.get()?;
+        println!("pong {ball}");
+        back.put(ball + 1)?;
+    }
+}
+
+pub(crate) fn main() -> Outcome {
+    let (there, back) = (Channel::new(), Channel::new());
+    let hub = get_hub();
+    let loop_ = hub.loop_();
+
+    let (its_there, its_back) = (there.clone(), back.clone());
+    spawn(move || ponger(&its_there, &its_back));
+    let mut ball = 0;
+    for _ in 0..3 {
+        loop_.run_callback(|| println!("callback"))?;
+        there.put(ball)?;
+        println!("ping {ball}");
+        loop_.run_callback(|| println!("another callback"))?;
+        ball = back.get()?;
+    }
+    Ok(())
+}

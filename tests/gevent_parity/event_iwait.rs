@@ -1,0 +1,49 @@
+//! Events, results and semaphores wait together, and come in the order in which they became ready.
+
+use gevent::event::{AsyncResult, Event};
+use gevent::lock::Semaphore;
+use gevent::{Linkable, iwait, sleep, spawn, wait};
+
+use super::common::Outcome;
+
+pub(crate) fn main() -> Outcome {
+    let (event, result, semaphore, never) = (
+        Event::new(),
+        AsyncResult::new(),
+        Semaphore::new(0),
+        Event::new(),
+    );
+    let name = |object: &dyn Linkable| {
+        let names = [
+            (&event as &dyn Linkable, "event"),
+            (&result, "result"),
+            (&semaphore, "semaphore"),
+            (&never, "never"),
+        ];
+        let known = names
+            .into_iter()
+            .find(|(known, _)| std::ptr::addr_eq(*known, object));
+        known.map_or("unknown", |(_, name)| name)
+    };
+
+    let (e, r, s) = (event.clone(), result.clone(), semaphore.clone());
+    let makes_ready = move || {
+        s.release();
+        sleep(0)?;
+        r.set(1);
+        e.set();
+        Ok(())
+    };
+    spawn(makes_ready);
+    let objects: [&dyn Linkable; 4] = [&event, &result, &semaphore, &never];
+    for ready in iwait(objects, None, 3)? {
+        println!("ready: {}", name(ready?));
+    }
+    println!(
+        "never: {}, semaphore: {}",
+        never.linkcount(),
+        semaphore.counter()
+    );
+    println!("none in time: {}", wait([&never], 0.001, None)?.len());
+    Ok(())
+}

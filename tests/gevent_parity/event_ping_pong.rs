@@ -1,0 +1,43 @@
+//! Greenlets that wait for a set event again, and clear and set it in their turn.
+
+use gevent::event::Event;
+use gevent::{joinall, sleep, spawn};
+
+use super::common::Outcome;
+
+pub(crate) fn main() -> Outcome {
+    let event = Event::new();
+    let waiter = |name: String, clears: bool| {
+        let event = event.clone();
+        move || {
+            for i in 0..3 {
+                event.wait(None)?;
+                println!("{name}, round {i}");
+                if clears {
+                    event.clear();
+                }
+                sleep(0)?;
+            }
+            Ok(())
+        }
+    };
+
+    let greenlets: Vec<_> = (0..3)
+        .map(|i| spawn(waiter(format!("waiter {i}"), i == 1)))
+        .collect();
+    let mut turns = 0;
+    for i in 0..20 {
+        turns = i;
+        sleep(0)?;
+        if !event.is_set() {
+            println!("set");
+            event.set();
+        }
+        if greenlets.iter().all(|g| g.ready()) {
+            break;
+        }
+    }
+    joinall(&greenlets, None)?;
+    println!("turns: {turns}");
+    Ok(())
+}

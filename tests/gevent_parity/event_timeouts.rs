@@ -1,0 +1,40 @@
+//! Whose timeout it was: the wait's own makes it return, another one is raised.
+
+use gevent::event::Event;
+use gevent::{Timeout, joinall, spawn};
+
+use super::common::Outcome;
+
+pub(crate) fn main() -> Outcome {
+    let event = Event::new();
+    {
+        let _timeout = Timeout::start_new(100);
+        println!("own: {}", event.wait(0.001)?);
+    }
+    let mut outer = Timeout::new(0.001);
+    outer.start()?;
+    if let Err(timeout) = event.wait(100) {
+        println!("outer: {}", outer.caused(&timeout));
+    }
+    outer.close();
+
+    let waits = |timeout: f64| {
+        let event = event.clone();
+        move || {
+            let waited = Timeout::new(0.03).silent(|| {
+                println!("waited for {timeout}: {}", event.wait(timeout)?);
+                Ok(())
+            })?;
+            if waited.is_none() {
+                println!("silent instead of {timeout}");
+            }
+            Ok(())
+        }
+    };
+    let greenlets: Vec<_> = [0.0, 100.0, 0.001]
+        .map(|timeout| spawn(waits(timeout)))
+        .into();
+    joinall(&greenlets, None)?;
+    println!("linked: {}", event.linkcount());
+    Ok(())
+}

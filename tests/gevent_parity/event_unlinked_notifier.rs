@@ -1,0 +1,22 @@
+//! When the last link is taken away, nobody has to wait a turn any more.
+
+use gevent::event::Event;
+use gevent::{get_hub, spawn};
+
+use super::common::Outcome;
+
+pub(crate) fn main() -> Outcome {
+    get_hub(); // without one, links are called at once
+    let event = Event::new();
+
+    let link = event.rawlink(|_| println!("is not called"));
+    event.set();
+    spawn(|| println!("spawned"));
+    event.unlink(&link);
+    event.wait(None)?;
+    println!("main did not wait");
+    event.rawlink(|_| println!("another link"));
+    event.wait(None)?;
+    println!("main waited");
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! What wait returns: whether the event was set, now or during the wait.
+
+use gevent::event::Event;
+use gevent::spawn;
+
+use super::common::Outcome;
+
+pub(crate) fn main() -> Outcome {
+    let event = Event::new();
+    println!("clear, no time: {}", event.wait(0)?);
+    println!("clear, a short time: {}", event.wait(0.001)?);
+    let e = event.clone();
+    spawn(move || e.set());
+    println!("set meanwhile: {}", event.wait(100)?);
+    println!("set: {} {}", event.wait(0)?, event.wait(None)?);
+    event.clear();
+
+    let e = event.clone();
+    let flash = move || {
+        e.set();
+        e.clear();
+    };
+    spawn(flash);
+    println!(
+        "set and cleared meanwhile: {}, ready: {}",
+        event.wait(100)?,
+        event.ready()
+    );
+    println!("linked: {}", event.linkcount());
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! Who waits for an event that is set already waits its turn behind those who had to, within the same iteration.
+
+use gevent::event::Event;
+use gevent::{Exception, get_hub, sleep, spawn};
+
+use super::common::Outcome;
+
+pub(crate) fn main() -> Outcome {
+    let event = Event::new();
+    let check = get_hub().loop_().check()?;
+    let waiter = |name: &'static str| {
+        let event = event.clone();
+        move || {
+            event.wait(None)?;
+            println!("{name}");
+            Ok::<_, Exception>(())
+        }
+    };
+
+    spawn(waiter("first"));
+    spawn(waiter("second"));
+    sleep(0)?;
+    check.start(|| println!("check"))?;
+    event.set();
+    spawn(waiter("spawned after the set"));
+    waiter("main")()?;
+    check.stop()?;
+    waiter("main again, at once")()?;
+    sleep(0)?;
+    Ok(())
+}

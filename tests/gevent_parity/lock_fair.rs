@@ -1,0 +1,27 @@
+//! A lock that two greenlets acquire and release in turns comes to the third, too.
+
+use gevent::lock::Semaphore;
+use gevent::{joinall, sleep, spawn};
+
+use super::common::Outcome;
+
+pub(crate) fn main() -> Outcome {
+    let lock = Semaphore::default();
+    let worker = |name: &'static str, rounds: i32| {
+        let lock = lock.clone();
+        spawn(move || {
+            for i in 0..rounds {
+                lock.acquire()?;
+                println!("{name}, round {i}");
+                sleep(0)?;
+                lock.release();
+                sleep(0)?;
+            }
+            Ok(())
+        })
+    };
+
+    joinall([worker("a", 3), worker("b", 3), worker("c", 1)], None)?;
+    println!("counter: {}", lock.counter());
+    Ok(())
+}

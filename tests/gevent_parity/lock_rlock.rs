@@ -1,0 +1,60 @@
+//! An RLock is its owner's, who may acquire it again, until it was released as often.
+
+use gevent::lock::RLock;
+use gevent::{joinall, sleep, spawn};
+
+use super::common::Outcome;
+
+/// The part of the message that names nobody.
+fn first(error: impl std::error::Error) -> String {
+    error
+        .to_string()
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+pub(crate) fn main() -> Outcome {
+    let lock = RLock::new();
+    let l = lock.clone();
+    let tries = move |name: &'static str| {
+        let (tried, in_time) = (l.try_acquire(), l.acquire_timeout(0.001)?);
+        println!("{name} tries: {tried}, in time: {in_time}");
+        if let Err(error) = l.release() {
+            println!("{name}: {}", first(error));
+        }
+        Ok(())
+    };
+
+    if let Err(error) = lock.release() {
+        println!("{}", first(error));
+    }
+    {
+        let _held = lock.acquire_guard()?;
+        println!(
+            "acquired: {}, locked: {}",
+            lock.acquire_timeout(None)?,
+            lock.locked()
+        );
+        lock.release()?;
+        spawn(move || tries("other")).join(None)?;
+    }
+    println!("locked: {}", lock.locked());
+
+    let worker = |name: i32| {
+        let lock = lock.clone();
+        move || {
+            let _outer = lock.acquire_guard()?;
+            let _inner = lock.acquire_guard()?;
+            println!("{name} in");
+            sleep(0)?;
+            println!("{name} out");
+            Ok(())
+        }
+    };
+    let greenlets: Vec<_> = (0..3).map(|i| spawn(worker(i))).collect();
+    joinall(&greenlets, None)?;
+    println!("locked: {}", lock.locked());
+    Ok(())
+}

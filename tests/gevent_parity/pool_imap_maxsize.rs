@@ -1,0 +1,28 @@
+//! imap with a maxsize: tasks that are not started before somebody asks.
+
+use gevent::pool::Pool;
+use gevent::{Exception, sleep};
+
+use super::common::Outcome;
+
+fn task(i: i32) -> i32 {
+    println!("{i} runs");
+    i
+}
+
+fn values(iterator: impl Iterator<Item = Result<i32, Exception>>) -> Outcome {
+    sleep(0)?;
+    sleep(0)?;
+    for value in iterator {
+        println!("value {}", value?);
+        sleep(0)?;
+        sleep(0)?;
+        println!("and");
+    }
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    values(Pool::new(4).imap_maxsize(task, 0..5, 2))?;
+    values(Pool::new(4).imap_unordered_maxsize(task, 0..5, 2))
+}

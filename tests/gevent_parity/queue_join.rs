@@ -1,0 +1,48 @@
+//! Tasks, and who waits until they are done.
+
+use gevent::queue::Queue;
+use gevent::{sleep, spawn};
+
+use super::common::Outcome;
+
+fn joiner(name: &'static str, queue: &Queue<&'static str>) {
+    let queue = queue.clone();
+    spawn(move || {
+        println!("{name}: {}", queue.join(None)?);
+        Ok(())
+    });
+}
+
+fn worker(queue: &Queue<&'static str>) -> Outcome {
+    loop {
+        let task = queue.get()?;
+        sleep(0)?;
+        println!(
+            "{task} is done, unfinished {}",
+            queue.unfinished_tasks() - 1
+        );
+        queue.task_done()?;
+    }
+}
+
+pub(crate) fn main() -> Outcome {
+    let queue = Queue::with_items(None, ["a", "b"]);
+
+    println!("nothing done: {}", queue.join(0)?);
+    joiner("first", &queue);
+    let its = queue.clone();
+    spawn(move || worker(&its));
+    sleep(0)?;
+    queue.put("c")?;
+    joiner("second", &queue);
+    println!("all: {}", queue.join(None)?);
+    queue.put("d")?;
+    sleep(0)?;
+    for _ in 0..2 {
+        if let Err(e) = queue.task_done() {
+            println!("{e}");
+        }
+    }
+    println!("again: {}", queue.join(None)?);
+    Ok(())
+}

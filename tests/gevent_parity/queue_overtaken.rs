@@ -1,0 +1,29 @@
+//! Who takes the item before the greenlet that waits for it has run; that one goes on waiting.
+
+use gevent::queue::Queue;
+use gevent::{sleep, spawn};
+
+use super::common::Outcome;
+
+fn getter(name: &str, queue: &Queue<&'static str>) -> Outcome {
+    println!("{name} waits");
+    println!("{name} got {}", queue.get()?);
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let queue = Queue::new();
+
+    let its = queue.clone();
+    spawn(move || getter("a", &its));
+    sleep(0)?;
+    queue.put("first")?;
+    println!("main got {}", queue.get()?);
+    let its = queue.clone();
+    spawn(move || getter("b", &its));
+    sleep(0)?;
+    queue.put("second")?;
+    sleep(0)?;
+    queue.put("third")?;
+    sleep(0)
+}

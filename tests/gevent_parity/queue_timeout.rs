@@ -1,0 +1,48 @@
+//! Waits that take too long, and those behind them in the line.
+
+use gevent::queue::{Empty, PutError, Queue};
+use gevent::{joinall, spawn};
+
+use super::common::Outcome;
+
+fn getter(queue: &Queue<String>, name: &str, timeout: Option<f64>) -> Outcome {
+    match queue.get_timeout(timeout) {
+        Err(e) if e.is::<Empty>() => println!("{name}: Empty"),
+        got => println!("{name} got {}", got?),
+    }
+    Ok(())
+}
+
+fn putter(queue: &Queue<String>, name: &str, timeout: Option<f64>) -> Outcome {
+    match queue.put_timeout(name.to_owned(), timeout) {
+        Err(PutError::Full(item)) => println!("{item}: Full"),
+        put => {
+            put?;
+            println!("{name} is put");
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let queue = Queue::with_maxsize(1);
+
+    let gs = [("a", Some(0.03)), ("b", None), ("c", Some(0.0))].map(|(name, timeout)| {
+        let queue = queue.clone();
+        spawn(move || getter(&queue, name, timeout))
+    });
+    joinall([&gs[0], &gs[2]], None)?;
+    queue.put("1".to_owned())?;
+    joinall(&gs, None)?;
+
+    queue.put("2".to_owned())?;
+    let gs = [("d", Some(0.03)), ("e", None), ("f", Some(0.0))].map(|(name, timeout)| {
+        let queue = queue.clone();
+        spawn(move || putter(&queue, name, timeout))
+    });
+    joinall([&gs[0], &gs[2]], None)?;
+    println!("size {}, got {}", queue.qsize(), queue.get()?);
+    joinall(&gs, None)?;
+    println!("size {}, got {}", queue.qsize(), queue.get()?);
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! Links of a semaphore are called while it can be acquired, and no longer.
+
+use gevent::lock::Semaphore;
+use gevent::{get_hub, sleep};
+
+use super::common::Outcome;
+
+fn says(name: &'static str) -> impl Fn(&Semaphore) {
+    move |source| println!("{name}, counter {}", source.counter())
+}
+
+fn takes(source: &Semaphore) -> Outcome {
+    source.acquire()?;
+    println!("takes, counter {}", source.counter());
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    get_hub(); // without one, links are called at once
+    let semaphore = Semaphore::new(1);
+
+    semaphore.rawlink(says("linked while it is free"));
+    println!("not yet");
+    sleep(0)?;
+    semaphore.acquire()?;
+    semaphore.rawlink(says("first"));
+    semaphore.rawlink(takes);
+    semaphore.rawlink(says("third"));
+    sleep(0)?;
+    println!("released");
+    semaphore.release();
+    sleep(0)?;
+    println!("linked: {}", semaphore.linkcount());
+    semaphore.release();
+    sleep(0)?;
+    println!("linked: {}", semaphore.linkcount());
+    Ok(())
+}

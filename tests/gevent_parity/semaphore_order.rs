@@ -1,0 +1,34 @@
+//! Permits go to those who wait in the order in which they came, as many as there are in one round.
+
+use gevent::lock::Semaphore;
+use gevent::{joinall, sleep, spawn};
+
+use super::common::Outcome;
+
+pub(crate) fn main() -> Outcome {
+    let semaphore = Semaphore::new(2);
+    let worker = |name: String| {
+        let semaphore = semaphore.clone();
+        move || {
+            semaphore.acquire()?;
+            println!("{name} acquired, counter {}", semaphore.counter());
+            sleep(0)?;
+            println!("{name} releases");
+            semaphore.release();
+            Ok(())
+        }
+    };
+
+    let greenlets: Vec<_> = (0..6)
+        .map(|i| spawn(worker(format!("worker {i}"))))
+        .collect();
+    sleep(0)?;
+    println!("linked: {}", semaphore.linkcount());
+    joinall(&greenlets, None)?;
+    println!(
+        "counter: {}, linked: {}",
+        semaphore.counter(),
+        semaphore.linkcount()
+    );
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! wait acquires nothing: it returns the counter, which may be 0 if somebody else was quicker.
+
+use gevent::lock::Semaphore;
+use gevent::{joinall, sleep, spawn};
+
+use super::common::Outcome;
+
+pub(crate) fn main() -> Outcome {
+    let semaphore = Semaphore::new(0);
+    let waits = |name: &'static str| {
+        let semaphore = semaphore.clone();
+        spawn(move || {
+            println!("{name}: {}", semaphore.wait(None)?);
+            Ok(())
+        })
+    };
+    let acquires = |name: &'static str| {
+        let semaphore = semaphore.clone();
+        spawn(move || {
+            semaphore.acquire()?;
+            println!("{name} acquired");
+            Ok(())
+        })
+    };
+
+    let greenlets = [
+        waits("first wait"),
+        acquires("first"),
+        waits("second wait"),
+        acquires("second"),
+    ];
+    sleep(0)?;
+    println!("in no time: {}", semaphore.wait(0.001)?);
+    semaphore.release();
+    sleep(0)?;
+    println!("linked: {}", semaphore.linkcount());
+    semaphore.release();
+    semaphore.release();
+    println!("main: {}", semaphore.wait(None)?);
+    joinall(&greenlets, None)?;
+    println!("main: {}", semaphore.wait(None)?);
+    Ok(())
+}
