@@ -10,7 +10,7 @@ use libev_sys::{ev_embed, ev_loop, ev_watcher};
 use super::error::{Error, NotEmbeddable};
 use super::flags::LoopFlags;
 use super::loop_::Loop;
-use super::node::{self, AnyNode, Kind, Node, Remains};
+use super::node::{Kind, Node, Remains};
 use super::watcher::watcher_type;
 
 pub(super) type EmbedNode = Node<EmbedKind>;
@@ -77,8 +77,7 @@ impl EmbedNode {
     pub(super) fn stop_embedding(self: Rc<Self>) -> Option<Remains> {
         let host = self.host()?;
         let raw_loop = host.look().ok()?;
-        let node: Rc<dyn AnyNode> = self;
-        Some(node::stop(&host, raw_loop, &node))
+        Some(self.stop_for_now(&host, raw_loop))
     }
 }
 

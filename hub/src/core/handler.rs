@@ -1,5 +1,6 @@
 //! What a watcher does when it fires.
 
+use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::rc::Rc;
 
@@ -7,6 +8,7 @@ use greenlet_core::Exception;
 use waiter::Resume;
 
 use super::Events;
+use super::small_fn::{Act, SmallFn};
 
 /// What a callback may return: nothing, or `Result<(), Exception>`, whose error goes to the loop's error
 /// handler.
@@ -30,50 +32,342 @@ impl CallbackResult for Result<(), Exception> {
     }
 }
 
-type Call = dyn Fn(Events) -> Result<(), Exception>;
+/// A closure, or the waking of one park of one greenlet.
+pub(super) struct Handler(SmallFn);
 
-/// Cloned out of its node before it is used, so that a callback may replace or stop itself.
-#[derive(Clone, Default)]
-pub(super) enum Handler {
-    /// Nothing is set.
-    #[default]
-    None,
-    /// A closure.
-    Call(Rc<Call>),
-    /// Wakes one park of one greenlet. Costs no allocation.
-    Resume(Resume),
+struct Plain<F>(F);
+struct WithEvents<F>(F);
+struct Wake(Resume);
+
+impl<F: Fn() -> R + 'static, R: CallbackResult> Act for Plain<F> {
+    fn act(&self, _: Events) -> Result<(), Exception> {
+        (self.0)().into_result()
+    }
+}
+
+impl<F: Fn(Events) -> R + 'static, R: CallbackResult> Act for WithEvents<F> {
+    fn act(&self, events: Events) -> Result<(), Exception> {
+        (self.0)(events).into_result()
+    }
+}
+
+impl Act for Wake {
+    const IS_WAKE: bool = true;
+
+    fn act(&self, _: Events) -> Result<(), Exception> {
+        self.0.switch()
+    }
 }
 
 impl Handler {
+    #[inline]
     pub(super) fn plain<R: CallbackResult>(callback: impl Fn() -> R + 'static) -> Handler {
-        Handler::Call(Rc::new(move |_| callback().into_result()))
+        Handler(SmallFn::new(Plain(callback)))
     }
 
+    #[inline]
     pub(super) fn with_events<R: CallbackResult>(
         callback: impl Fn(Events) -> R + 'static,
     ) -> Handler {
-        Handler::Call(Rc::new(move |events| callback(events).into_result()))
+        Handler(SmallFn::new(WithEvents(callback)))
     }
 
-    pub(super) fn run(&self, events: Events) -> Result<(), Exception> {
-        match self {
-            Handler::None => Ok(()),
-            Handler::Call(call) => call(events),
-            Handler::Resume(resume) => resume.switch(),
+    /// Costs no allocation.
+    #[inline]
+    pub(super) fn wake(resume: Resume) -> Handler {
+        Handler(SmallFn::new(Wake(resume)))
+    }
+
+    #[inline]
+    fn resume(&self) -> Option<&Resume> {
+        if !self.0.is_wake() {
+            return None;
         }
-    }
-
-    pub(super) fn is_set(&self) -> bool {
-        !matches!(self, Handler::None)
+        self.0.get::<Wake>().map(|wake| &wake.0)
     }
 }
 
-impl fmt::Debug for Handler {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Handler::None => f.write_str("None"),
-            Handler::Call(call) => write!(f, "<function at {:p}>", Rc::as_ptr(call).cast::<()>()),
-            Handler::Resume(resume) => resume.fmt(f),
+/// A watcher's handler, which may be replaced while it runs, by itself for one.
+///
+/// A closure is called in place, so it must stay there until its last call has returned. What replaces it before
+/// then is `later`, shared with its own calls.
+#[derive(Default)]
+pub(super) struct HandlerSlot {
+    /// Neither moved nor dropped while `calls` is not 0.
+    own: UnsafeCell<Option<Handler>>,
+    /// How many calls of `own` are on some stack. Nested runs of the loop make more than one.
+    calls: Cell<u32>,
+    /// `later` is the watcher's handler, not `own`.
+    replaced: Cell<bool>,
+    later: UnsafeCell<Option<Rc<Handler>>>,
+}
+
+// Each of the unsafe blocks below ends its borrow before it returns and runs no foreign code meanwhile (no closure,
+// no destructor), so that none of them overlaps another; only `Call` lends `own` out, and counts that in `calls`.
+impl HandlerSlot {
+    pub(super) fn is_set(&self) -> bool {
+        // SAFETY: see above.
+        unsafe {
+            if self.replaced.get() {
+                (*self.later.get()).is_some()
+            } else {
+                (*self.own.get()).is_some()
+            }
         }
+    }
+
+    /// Looks at the handler; `f` must not run foreign code.
+    #[inline]
+    fn look<R>(&self, f: impl FnOnce(&Handler) -> R) -> Option<R> {
+        // SAFETY: see above; `f` obeys that.
+        unsafe {
+            if self.replaced.get() {
+                (*self.later.get()).as_deref().map(f)
+            } else {
+                (*self.own.get()).as_ref().map(f)
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn resume(&self) -> Option<Resume> {
+        self.look(|handler| handler.resume().cloned()).flatten()
+    }
+
+    /// Sets the handler and returns what was there: dropping it runs foreign code, so the caller does that last.
+    #[inline]
+    pub(super) fn set(&self, handler: Option<Handler>) -> OldHandler {
+        if self.calls.get() == 0 {
+            let later = if self.replaced.replace(false) {
+                // SAFETY: see above.
+                unsafe { (*self.later.get()).take() }
+            } else {
+                None
+            };
+            OldHandler {
+                // SAFETY: see above; no call of `own` is on any stack.
+                _own: unsafe { std::mem::replace(&mut *self.own.get(), handler) },
+                _later: later,
+            }
+        } else {
+            self.set_later(handler)
+        }
+    }
+
+    /// Sets the handler and drops what was there.
+    #[inline]
+    pub(super) fn replace(&self, handler: Handler) {
+        if self.is_plain() {
+            // SAFETY: see above; no call of `own` is on any stack, and nothing is lost by not dropping it. (Moving
+            // it out to drop it is what takes time.)
+            unsafe { self.own.get().write(Some(handler)) };
+        } else {
+            drop(self.set(Some(handler)));
+        }
+    }
+
+    /// Drops the handler.
+    #[inline]
+    pub(super) fn clear(&self) {
+        if self.is_plain() {
+            // SAFETY: as in `replace`.
+            unsafe { self.own.get().write(None) };
+        } else {
+            self.clear_slowly();
+        }
+    }
+
+    #[inline(never)]
+    fn clear_slowly(&self) {
+        drop(self.set(None));
+    }
+
+    /// Whether `own` is the handler, is not being called, and needs no dropping.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        // SAFETY: see above.
+        let own = unsafe { &*self.own.get() };
+        self.calls.get() == 0
+            && !self.replaced.get()
+            && !own.as_ref().is_some_and(|handler| handler.0.needs_drop())
+    }
+
+    #[cold]
+    fn set_later(&self, handler: Option<Handler>) -> OldHandler {
+        let handler = handler.map(Rc::new);
+        self.replaced.set(true);
+        OldHandler {
+            _own: None,
+            // SAFETY: see above.
+            _later: unsafe { std::mem::replace(&mut *self.later.get(), handler) },
+        }
+    }
+
+    /// Borrows the handler for a call.
+    #[inline]
+    pub(super) fn begin(&self) -> Call<'_> {
+        if let Some(resume) = self.resume() {
+            return Call::Wake(resume);
+        }
+        if self.replaced.get() {
+            // SAFETY: see above.
+            return Call::Later(unsafe { (*self.later.get()).clone() });
+        }
+        let calls = self.calls.get().checked_add(1);
+        self.calls.set(calls.expect("no stack is so deep"));
+        Call::Own(self)
+    }
+
+    /// The last call of a handler that was replaced meanwhile has returned.
+    #[cold]
+    fn settle(&self) {
+        // SAFETY: see above; no call of `own` is on any stack.
+        let over = unsafe {
+            let over = (*self.own.get()).take();
+            match (*self.later.get()).take().map(Rc::try_unwrap) {
+                Some(Err(shared)) => *self.later.get() = Some(shared),
+                unshared => {
+                    *self.own.get() = unshared.and_then(Result::ok);
+                    self.replaced.set(false);
+                }
+            }
+            over
+        };
+        drop(over);
+    }
+}
+
+impl fmt::Debug for HandlerSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Writing is foreign code.
+        match (self.is_set(), self.resume()) {
+            (false, _) => f.write_str("None"),
+            (true, Some(resume)) => resume.fmt(f),
+            (true, None) => {
+                let at = self.look(|handler| (&raw const *handler).cast::<()>());
+                write!(f, "<function at {:p}>", at.unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// What was replaced.
+#[must_use = "to be dropped when nothing is half-done"]
+pub(super) struct OldHandler {
+    _own: Option<Handler>,
+    _later: Option<Rc<Handler>>,
+}
+
+/// A handler that is about to be called. Dropping it may run foreign code: the handler may have been replaced.
+pub(super) enum Call<'a> {
+    Own(&'a HandlerSlot),
+    Later(Option<Rc<Handler>>),
+    /// The greenlet waits with the same watcher again before this call is over: nothing shall be in its way.
+    Wake(Resume),
+}
+
+impl Call<'_> {
+    #[inline]
+    pub(super) fn run(&self, events: Events) -> Result<(), Exception> {
+        let handler = match self {
+            // SAFETY: `own` is neither moved nor dropped before this call is (the slot's `calls` counts it), and
+            // shared borrows of it may overlap.
+            Call::Own(slot) => unsafe { (*slot.own.get()).as_ref() },
+            Call::Later(handler) => handler.as_deref(),
+            Call::Wake(resume) => return resume.switch(),
+        };
+        match handler {
+            Some(handler) => handler.0.act(events),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Call<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Call::Own(slot) = self {
+            slot.calls.set(slot.calls.get() - 1);
+            if slot.calls.get() == 0 && slot.replaced.get() {
+                slot.settle();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::{Handler, HandlerSlot};
+    use crate::core::Events;
+
+    type Log = Rc<RefCell<Vec<String>>>;
+
+    /// Logs its calls and its end.
+    struct Named(&'static str, Log);
+
+    impl Named {
+        fn handler(name: &'static str, log: &Log) -> Option<Handler> {
+            let named = Named(name, log.clone());
+            Some(Handler::plain(move || named.log("called")))
+        }
+
+        fn log(&self, what: &str) {
+            self.1.borrow_mut().push(format!("{} {what}", self.0));
+        }
+    }
+
+    impl Drop for Named {
+        fn drop(&mut self) {
+            self.log("dropped");
+        }
+    }
+
+    #[track_caller]
+    fn assert_log(log: &Log, expected: &[&str]) {
+        assert_eq!(log.take(), expected);
+    }
+
+    #[test]
+    fn a_handler_that_is_replaced_lives_until_its_last_call_is_over() {
+        let (slot, log) = (HandlerSlot::default(), Log::default());
+        drop(slot.set(Named::handler("a", &log)));
+        let outer = slot.begin();
+        let inner = slot.begin();
+        drop(slot.set(Named::handler("b", &log)));
+        outer.run(Events::READ).unwrap();
+        drop(outer);
+        inner.run(Events::READ).unwrap();
+        assert_log(&log, &["a called", "a called"]);
+        drop(inner);
+        assert_log(&log, &["a dropped"]);
+        slot.begin().run(Events::READ).unwrap();
+        drop(slot.set(None));
+        assert_log(&log, &["b called", "b dropped"]);
+        assert!(!slot.is_set());
+    }
+
+    #[test]
+    fn so_does_one_that_was_set_during_a_call() {
+        let (slot, log) = (HandlerSlot::default(), Log::default());
+        drop(slot.set(Named::handler("a", &log)));
+        let first = slot.begin();
+        drop(slot.set(Named::handler("b", &log)));
+        let second = slot.begin();
+        drop(first);
+        assert_log(&log, &["a dropped"]);
+        drop(slot.set(Named::handler("c", &log)));
+        assert_log(&log, &[]);
+        second.run(Events::READ).unwrap();
+        drop(second);
+        assert_log(&log, &["b called", "b dropped"]);
+        let third = slot.begin();
+        drop(slot.set(None));
+        assert!(!slot.is_set());
+        third.run(Events::READ).unwrap();
+        drop(third);
+        assert_log(&log, &["c called", "c dropped"]);
     }
 }

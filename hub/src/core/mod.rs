@@ -37,7 +37,8 @@
 //! | `backing.rs` | the `ev_loop` behind it: whose it is, and how it ends |
 //! | `callback.rs`, `run_callbacks.rs` | queued callbacks, and their rounds |
 //! | `threadsafe.rs`, `link.rs` | a loop as other threads see it |
-//! | `watcher.rs`, `node.rs`, `handler.rs` | what watchers have in common: the handle, the node behind it, the callback |
+//! | `watcher.rs`, `node.rs` | what watchers have in common: the handle, the node behind it |
+//! | `handler.rs`, `small_fn.rs` | what a watcher calls, and where it is kept |
 //! | `trampoline.rs`, `boundary.rs` | from C to the callback and back, and what may not cross |
 //! | `io.rs` .. `cleanup.rs` | the types of watchers |
 
@@ -61,6 +62,7 @@ mod periodic;
 mod plain;
 mod run_callbacks;
 mod signal;
+mod small_fn;
 mod stat;
 mod state;
 mod syserr;

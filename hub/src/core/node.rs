@@ -11,7 +11,7 @@
 //! `data` field belongs to us: it is the node's address.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell, UnsafeCell};
+use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::os::raw::c_int;
@@ -22,7 +22,7 @@ use libev_sys::{ev_loop, ev_watcher};
 
 use super::boundary;
 use super::error::Error;
-use super::handler::Handler;
+use super::handler::{HandlerSlot, OldHandler};
 use super::loop_::Loop;
 use super::state::LoopState;
 
@@ -76,15 +76,16 @@ const UNREF_BEFORE_START: u8 = 1;
 /// `ev_unref` was called for the watcher; `ev_ref` is owed.
 const NEEDS_REF: u8 = 2;
 /// Not in the loop's list.
-const NO_SLOT: usize = usize::MAX;
+const NO_SLOT: u32 = u32::MAX;
 
 /// What is the same for all types.
 pub(super) struct Base {
     pub(super) owner: Weak<LoopState>,
+    /// What the watcher calls.
+    pub(super) handler: HandlerSlot,
     /// The node's place in its loop's `started` list.
-    pub(super) slot: Cell<usize>,
+    slot: Cell<u32>,
     flags: Cell<u8>,
-    handler: RefCell<Handler>,
 }
 
 impl Base {
@@ -92,23 +93,26 @@ impl Base {
         self.slot.get() != NO_SLOT
     }
 
+    /// The place in the list, if the node is on it.
+    #[inline]
+    pub(super) fn slot(&self) -> Option<usize> {
+        match self.slot.get() {
+            NO_SLOT => None,
+            slot => Some(slot as usize),
+        }
+    }
+
+    #[inline]
+    pub(super) fn set_slot(&self, slot: usize) {
+        match u32::try_from(slot) {
+            Ok(slot) if slot != NO_SLOT => self.slot.set(slot),
+            _ => too_many(),
+        }
+    }
+
+    #[inline]
     pub(super) fn no_slot(&self) {
         self.slot.set(NO_SLOT);
-    }
-
-    pub(super) fn handler(&self) -> Handler {
-        self.handler.borrow().clone()
-    }
-
-    /// Looks at the handler; `f` must not run foreign code.
-    pub(super) fn with_handler<R>(&self, f: impl FnOnce(&Handler) -> R) -> R {
-        f(&self.handler.borrow())
-    }
-
-    /// Sets the handler and returns the old one: dropping it runs foreign code, so the caller does that last.
-    #[must_use]
-    pub(super) fn set_handler(&self, handler: Handler) -> Handler {
-        self.handler.replace(handler)
     }
 
     pub(super) fn is_ref(&self) -> bool {
@@ -156,6 +160,12 @@ impl Base {
     }
 }
 
+/// Four thousand million watchers do not fit into any memory there is.
+#[cold]
+fn too_many() -> ! {
+    panic!("too many watchers are started")
+}
+
 /// A watcher of one type.
 pub(super) struct Node<K: Kind> {
     raw: UnsafeCell<K::Raw>,
@@ -169,13 +179,33 @@ pub(super) trait AnyNode: Any {
     fn name(&self) -> &'static str;
     fn is_cleanup(&self) -> bool;
     fn raw(&self) -> *mut ev_watcher;
+    fn is_active(&self) -> bool {
+        // SAFETY: `raw` is the node's own, initialised by `new`; only this thread touches the field.
+        unsafe { (*self.raw()).active != 0 }
+    }
+    fn is_pending(&self) -> bool {
+        // SAFETY: as in `is_active`.
+        unsafe { (*self.raw()).pending != 0 }
+    }
+    /// [`Kind::start`], after [`Kind::before_start`] if that is not `prepared`. Returns the base, for what comes
+    /// next: one call that is not direct does for both.
+    ///
     /// # Safety
-    /// As for [`Kind::start`].
-    unsafe fn ev_start(&self, loop_: *mut ev_loop) -> Result<(), Error>;
+    /// As for [`Kind::start`]; the caller sees to it that the node lives until it is stopped.
+    unsafe fn ev_start(
+        &self,
+        loop_: &Loop,
+        raw_loop: *mut ev_loop,
+        prepared: bool,
+    ) -> Result<&Base, Error>;
+    /// Stops the watcher, gives back all that its start took, and drops its handler, which runs foreign code.
+    /// `raw_loop` is what `loop_.look()` has just returned.
+    fn stop(&self, loop_: &Loop, raw_loop: *mut ev_loop);
+    /// `ev_xxx_stop`, no more.
+    ///
     /// # Safety
     /// As for [`Kind::stop`].
     unsafe fn ev_stop(&self, loop_: *mut ev_loop);
-    fn before_start(&self, loop_: &Loop) -> Result<(), Error>;
     fn closed(&self);
     fn shown_pending(&self) -> bool;
     fn format(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
@@ -198,18 +228,30 @@ impl<K: Kind> AnyNode for Node<K> {
         self.raw.get().cast()
     }
 
-    unsafe fn ev_start(&self, loop_: *mut ev_loop) -> Result<(), Error> {
+    #[inline]
+    unsafe fn ev_start(
+        &self,
+        loop_: &Loop,
+        raw_loop: *mut ev_loop,
+        prepared: bool,
+    ) -> Result<&Base, Error> {
+        if !prepared {
+            self.kind.before_start(loop_)?;
+        }
         // SAFETY: the caller's; `raw` was initialised by `new`, and a node never moves (it is in an `Rc`).
-        unsafe { self.kind.start(loop_, self.raw.get()) }
+        unsafe { self.kind.start(raw_loop, self.raw.get())? };
+        Ok(&self.base)
+    }
+
+    fn stop(&self, loop_: &Loop, raw_loop: *mut ev_loop) {
+        let kept = self.unlink(loop_, raw_loop);
+        self.base.handler.clear();
+        drop(kept);
     }
 
     unsafe fn ev_stop(&self, loop_: *mut ev_loop) {
-        // SAFETY: as for `ev_start`.
+        // SAFETY: the caller's; `raw` was initialised by `new`, and a node never moves (it is in an `Rc`).
         unsafe { self.kind.stop(loop_, self.raw.get()) }
-    }
-
-    fn before_start(&self, loop_: &Loop) -> Result<(), Error> {
-        self.kind.before_start(loop_)
     }
 
     fn closed(&self) {
@@ -226,16 +268,6 @@ impl<K: Kind> AnyNode for Node<K> {
 }
 
 impl dyn AnyNode {
-    pub(super) fn is_active(&self) -> bool {
-        // SAFETY: `raw` is the node's own, initialised by `new`; only this thread touches the field.
-        unsafe { (*self.raw()).active != 0 }
-    }
-
-    pub(super) fn is_pending(&self) -> bool {
-        // SAFETY: as in `is_active`.
-        unsafe { (*self.raw()).pending != 0 }
-    }
-
     /// For a loop that is gone: libev has forgotten the watcher without being asked.
     pub(super) fn mark_stopped(&self) {
         // SAFETY: as in `is_active`; nothing refers to the watcher any more.
@@ -274,9 +306,8 @@ impl fmt::Debug for dyn AnyNode {
         if self.shown_pending() {
             f.write_str(" pending")?;
         }
-        match self.base().handler() {
-            Handler::None => {}
-            handler => write!(f, " callback={handler:?}")?,
+        if self.base().handler.is_set() {
+            write!(f, " callback={:?}", self.base().handler)?;
         }
         f.write_str(">")
     }
@@ -286,6 +317,25 @@ impl fmt::Debug for dyn AnyNode {
 pub(super) type RawCallback<R> = unsafe extern "C" fn(*mut ev_loop, *mut R, c_int);
 
 impl<K: Kind> Node<K> {
+    /// [`AnyNode::stop`] without the end of the handler. The result may be the node's last reference.
+    #[inline]
+    fn unlink(&self, loop_: &Loop, raw_loop: *mut ev_loop) -> Option<Rc<dyn AnyNode>> {
+        // SAFETY: the callers': the loop is alive; it is the node's own.
+        unsafe {
+            self.base.give_ref(raw_loop);
+            self.ev_stop(raw_loop);
+        }
+        loop_.state().forget(&self.base)
+    }
+
+    /// [`AnyNode::stop`] for who has still something to do before foreign code runs.
+    pub(super) fn stop_for_now(&self, loop_: &Loop, raw_loop: *mut ev_loop) -> Remains {
+        Remains {
+            _handler: self.base.handler.set(None),
+            _kept: self.unlink(loop_, raw_loop),
+        }
+    }
+
     /// Makes a node. `init` is the shim's `ev_xxx_init` for this type: it gets the zeroed struct and the
     /// callback to put into it.
     pub(super) fn new(
@@ -300,7 +350,7 @@ impl<K: Kind> Node<K> {
                 owner: Rc::downgrade(loop_.state()),
                 slot: Cell::new(NO_SLOT),
                 flags: Cell::new(0),
-                handler: RefCell::new(Handler::None),
+                handler: HandlerSlot::default(),
             },
             kind,
         });
@@ -339,20 +389,6 @@ unsafe extern "C" fn fire<K: Kind>(_: *mut ev_loop, raw: *mut K::Raw, revents: c
 /// What is left of a stopped node. Dropping it runs foreign code, so that comes last.
 #[must_use = "to be dropped when nothing is half-done"]
 pub(super) struct Remains {
-    _handler: Handler,
+    _handler: OldHandler,
     _kept: Option<Rc<dyn AnyNode>>,
-}
-
-/// Stops the node and gives back all that its start took. `raw_loop` is what `loop_.look()` has just returned.
-pub(super) fn stop(loop_: &Loop, raw_loop: *mut ev_loop, node: &Rc<dyn AnyNode>) -> Remains {
-    let handler = node.base().set_handler(Handler::None);
-    // SAFETY: the caller's: the loop is alive; it is the node's own.
-    unsafe {
-        node.base().give_ref(raw_loop);
-        node.ev_stop(raw_loop);
-    }
-    Remains {
-        _handler: handler,
-        _kept: loop_.state().forget(node.base()),
-    }
 }

@@ -14,7 +14,7 @@ use libev_sys::{ev_async, ev_loop, ev_prepare, ev_timer};
 use super::backing::Backing;
 use super::boundary;
 use super::callback::Entry;
-use super::handler::Handler;
+use super::handler::OldHandler;
 use super::link::Link;
 use super::loop_::{ErrorHandler, Loop};
 use super::node::{AnyNode, Base};
@@ -40,7 +40,7 @@ pub(super) struct LoopState {
 /// What a loop leaves behind. Dropping it runs foreign code (destructors of closures), so that comes last.
 #[derive(Default)]
 pub(super) struct Litter {
-    handlers: Vec<Handler>,
+    handlers: Vec<OldHandler>,
     nodes: Vec<Rc<dyn AnyNode>>,
     entries: Vec<VecDeque<Entry>>,
     remote: Vec<super::link::Inbox>,
@@ -86,25 +86,24 @@ impl LoopState {
     }
 
     /// Puts a node on the list of started ones, which keeps it alive.
-    pub(super) fn keep(&self, node: &Rc<dyn AnyNode>) {
-        if !node.base().is_kept() {
+    #[inline]
+    pub(super) fn keep(&self, base: &Base, node: &Rc<dyn AnyNode>) {
+        if base.slot().is_none() {
             let mut started = self.started.borrow_mut();
-            node.base().slot.set(started.len());
+            base.set_slot(started.len());
             started.push(node.clone());
         }
     }
 
     /// Takes a node off the list. The caller has stopped it, and drops the result when it holds no borrow.
     #[must_use]
+    #[inline]
     pub(super) fn forget(&self, base: &Base) -> Option<Rc<dyn AnyNode>> {
-        if !base.is_kept() {
-            return None;
-        }
+        let slot = base.slot()?;
         let mut started = self.started.borrow_mut();
-        let slot = base.slot.get();
         let node = started.swap_remove(slot);
         if let Some(moved) = started.get(slot) {
-            moved.base().slot.set(slot);
+            moved.base().set_slot(slot);
         }
         base.no_slot();
         Some(node)
@@ -221,7 +220,7 @@ impl LoopState {
         for node in self.started.take() {
             if keep_cleanups && node.is_cleanup() {
                 node.base().no_slot();
-                self.keep(&node);
+                self.keep(node.base(), &node);
                 continue;
             }
             // SAFETY: the caller's; the node was started (or fed) on this loop.
@@ -265,7 +264,7 @@ impl Drop for LoopState {
 impl Litter {
     fn release(&mut self, node: Rc<dyn AnyNode>) {
         node.base().no_slot();
-        self.handlers.push(node.base().set_handler(Handler::None));
+        self.handlers.push(node.base().handler.set(None));
         self.nodes.push(node);
     }
 }

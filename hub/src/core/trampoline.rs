@@ -7,22 +7,23 @@ use greenlet_core::unwind::{Caught, catch};
 use super::Events;
 use super::boundary;
 use super::loop_::Loop;
-use super::node::{self, AnyNode};
+use super::node::{AnyNode, Kind, Node};
 
 /// Runs the node's handler, reports its error, and stops the watcher if it is over.
 ///
 /// The handler may switch greenlets, run the loop, stop or close the watcher, drop its last handle, and destroy
 /// the loop.
-pub(super) fn dispatch(loop_: &Loop, node: Rc<dyn AnyNode>, revents: i32) {
+pub(super) fn dispatch<K: Kind>(loop_: &Loop, node: Rc<Node<K>>, revents: i32) {
     if boundary::is_unwinding() {
         boundary::defer(node, revents);
         return;
     }
-    let handler = node.base().handler();
-    let failed = match catch(|| handler.run(Events::from_bits(revents))) {
+    let call = node.base().handler.begin();
+    let failed = match catch(|| call.run(Events::from_bits(revents))) {
         Ok(Ok(())) => false,
         Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
-            loop_.report(Some(&&*node), exception);
+            let context: &dyn AnyNode = &*node;
+            loop_.report(Some(&context), exception);
             true
         }
         Err(Caught::Forced(unwind)) => {
@@ -38,7 +39,7 @@ pub(super) fn dispatch(loop_: &Loop, node: Rc<dyn AnyNode>, revents: i32) {
     if (runaway || !(node.is_active() || node.is_pending()))
         && let Ok(raw_loop) = loop_.look()
     {
-        drop(node::stop(loop_, raw_loop, &node));
+        node.stop(loop_, raw_loop);
     }
-    drop(handler);
+    drop(call);
 }

@@ -10,7 +10,7 @@ use super::Events;
 use super::error::{Error, WatcherInUse};
 use super::handler::{CallbackResult, Handler};
 use super::loop_::Loop;
-use super::node::{self, AnyNode};
+use super::node::{AnyNode, Base};
 
 /// Any watcher: the base class of [`Io`](super::Io), [`Timer`](super::Timer) and the others, which dereference to
 /// it.
@@ -96,22 +96,27 @@ impl Watcher {
     /// # Errors
     /// As for [`start`](Self::start).
     pub fn start_resume(&self, resume: Resume) -> Result<(), Error> {
-        self.start_handler(Handler::Resume(resume))
+        self.start_handler(Handler::wake(resume))
     }
 
+    #[inline]
     fn start_handler(&self, handler: Handler) -> Result<(), Error> {
-        self.start_with(handler, |raw_loop| {
-            self.node.before_start(&self.loop_)?;
-            // SAFETY: `start_with` passes the living loop that the node belongs to, and keeps the node.
-            unsafe { self.node.ev_start(raw_loop) }
-        })
+        self.begin(false)?.handler.replace(handler);
+        Ok(())
     }
 
     /// [`start_handler`](Self::start_handler) without the preparations of the watcher's type.
+    #[inline]
     pub(super) fn start_prepared(&self, handler: Handler) -> Result<(), Error> {
-        self.start_with(handler, |raw_loop| {
-            // SAFETY: `start_with` passes the living loop that the node belongs to, and keeps the node.
-            unsafe { self.node.ev_start(raw_loop) }
+        self.begin(true)?.handler.replace(handler);
+        Ok(())
+    }
+
+    /// All of a start but the handler. Not generic, so that there is one of it.
+    fn begin(&self, prepared: bool) -> Result<&Base, Error> {
+        self.begin_with(|raw_loop| {
+            // SAFETY: `begin_with` passes the living loop that the node belongs to, and keeps the node.
+            unsafe { self.node.ev_start(&self.loop_, raw_loop, prepared) }
         })
     }
 
@@ -121,14 +126,25 @@ impl Watcher {
         handler: Handler,
         start: impl FnOnce(*mut ev::ev_loop) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let raw_loop = self.loop_.modify()?;
-        start(raw_loop)?;
-        // SAFETY: `modify` says that the loop is alive.
-        unsafe { self.node.base().take_ref(raw_loop) };
-        self.loop_.state().keep(&self.node);
-        let old = self.node.base().set_handler(handler);
-        drop(old);
+        let base = self.begin_with(|raw_loop| {
+            start(raw_loop)?;
+            Ok(self.node.base())
+        })?;
+        base.handler.replace(handler);
         Ok(())
+    }
+
+    #[inline]
+    fn begin_with<'a>(
+        &'a self,
+        start: impl FnOnce(*mut ev::ev_loop) -> Result<&'a Base, Error>,
+    ) -> Result<&'a Base, Error> {
+        let raw_loop = self.loop_.modify()?;
+        let base = start(raw_loop)?;
+        // SAFETY: `modify` says that the loop is alive.
+        unsafe { base.take_ref(raw_loop) };
+        self.loop_.state().keep(base, &self.node);
+        Ok(base)
     }
 
     /// Stops the watcher and drops its callback. Does nothing to one that is not started.
@@ -137,7 +153,7 @@ impl Watcher {
     /// The loop is destroyed (and the watcher was stopped by that).
     pub fn stop(&self) -> Result<(), Error> {
         let raw_loop = self.loop_.modify()?;
-        drop(node::stop(&self.loop_, raw_loop, &self.node));
+        self.node.stop(&self.loop_, raw_loop);
         Ok(())
     }
 
@@ -243,21 +259,17 @@ impl Watcher {
         F: Fn() -> R + 'static,
         R: CallbackResult,
     {
-        let old = self.node.base().set_handler(Handler::plain(callback));
-        drop(old);
+        self.node.base().handler.replace(Handler::plain(callback));
     }
 
     /// Whether a callback is set: true from start (or feed) to stop.
     pub fn has_callback(&self) -> bool {
-        self.node.base().with_handler(Handler::is_set)
+        self.node.base().handler.is_set()
     }
 
     /// The greenlet's waking that [`start_resume`](Self::start_resume) set.
     pub fn resume(&self) -> Option<Resume> {
-        match self.node.base().handler() {
-            Handler::Resume(resume) => Some(resume),
-            _ => None,
-        }
+        self.node.base().handler.resume()
     }
 
     pub(super) fn node(&self) -> &Rc<dyn AnyNode> {
