@@ -22,12 +22,14 @@
 //! - A function that was added several times is called once in a round.
 //! - An error or a panic of one link goes to the hub and does not stop the others.
 //!
+//! As in gevent, whoever is in line when a round begins is told by it. So who comes after an event
+//! was set and cleared again, and before those who saw it set were woken for that, is woken too.
+//!
 //! Differences from gevent, which all are cases in which it would forget a waiter, or wake one that
 //! has to wait:
 //!
-//! - Whom an event's `set` wakes is settled by the `set`, not by the round that it causes: who came
-//!   in between, to an event that was cleared again, waits for the next one; and who waited when
-//!   it was set during a round is woken, even if it is cleared before the round is over.
+//! - Who waits when an event is set during a round is woken, even if it is cleared before the round
+//!   is over.
 //! - A round ends with the links that were there when it began, also when the last of them was
 //!   unlinked meanwhile, or is in the list twice.
 //! - The notifier is not called off by the last unlinking as long as somebody is in `arrived`.
@@ -104,8 +106,8 @@ struct Inner<S> {
     /// The hub of this thread, kept since it was first needed.
     hub: RefCell<Option<Hub>>,
     links: Links,
-    /// Those that the next round will call, whether the object is ready by then or not; used if all
-    /// are to be notified.
+    /// Those before `links` that a round is to call, whether the object is ready by then or not;
+    /// used if all are to be notified.
     due: Links,
     /// Those that the running round will call.
     current: Links,
@@ -292,22 +294,16 @@ impl<S: Waitable> Inner<S> {
         self.links.len() + self.due.len() + self.current.len()
     }
 
-    /// Whom the next round would call first.
-    fn next(&self) -> &Links {
-        if S::NOTIFY_ALL {
-            &self.due
-        } else {
-            &self.links
-        }
-    }
-
     /// Whether a round is to be begun. From here on it is settled who is to be told.
     fn to_notify(&self) -> bool {
-        let ready = self.state.ready();
-        if ready && S::NOTIFY_ALL && !self.links.is_empty() {
-            self.due.append(&self.links);
+        if self.state.ready() {
+            if S::NOTIFY_ALL {
+                self.due.append(&self.links);
+            } else if !self.links.is_empty() {
+                return self.notifier() == Notifier::None;
+            }
         }
-        (ready || S::NOTIFY_ALL) && !self.next().is_empty() && self.notifier() == Notifier::None
+        !self.due.is_empty() && self.notifier() == Notifier::None
     }
 
     fn check_and_notify(self: &Rc<Self>) {
@@ -332,7 +328,8 @@ impl<S: Waitable> Inner<S> {
             .into_iter()
             .any(|links| links.remove(link));
         if self.notifier.get() == Notifier::Pending
-            && self.next().is_empty()
+            && self.due.is_empty()
+            && self.links.is_empty()
             && self.arrived.is_empty()
         {
             self.notifier.set(Notifier::None);
@@ -340,10 +337,11 @@ impl<S: Waitable> Inner<S> {
         }
     }
 
-    /// One round: calls those that are due, then those that arrived meanwhile.
+    /// One round: calls those that are in line, then those that arrived meanwhile.
     fn notify_links(self: &Rc<Self>) {
         let _round = Round::begin(self);
-        self.current.prepend(self.next());
+        self.current.append(&self.due);
+        self.current.append(&self.links);
         self.notify_current();
         self.links.prepend(&self.current);
         if !self.arrived.is_empty() {
@@ -386,9 +384,11 @@ impl<'a, S: Waitable> Round<'a, S> {
 
 impl<S: Waitable> Drop for Round<'_, S> {
     fn drop(&mut self) {
-        // Of the links only if the round was unwound.
-        self.0.next().prepend(&self.0.current);
-        self.0.next().append(&self.0.arrived);
+        let Inner { links, due, .. } = self.0;
+        // Who is left over of those that all are to be told saw the object ready.
+        let left = if S::NOTIFY_ALL { due } else { links };
+        left.prepend(&self.0.current);
+        left.append(&self.0.arrived);
         self.0.notifier.set(Notifier::None);
     }
 }

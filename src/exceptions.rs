@@ -7,5 +7,8 @@ pub use waiter::{ConcurrentObjectUseError, InvalidSwitchError, NotInHubError};
 
 pub use crate::greenlet::JoinSelfError;
 pub use crate::lock::{BrokenBarrierError, NotOwnedError, OverReleaseError};
+pub use crate::pool::PoolFull;
+pub use crate::queue::{Empty, Full, PutError, ShutDown, TaskDoneError};
+pub use crate::threadpool::{ExecutorShutDownError, LostInForkError, PoolSizeError};
 pub use crate::timeout::{TimeoutError, TimeoutStartedError};
 pub use hub::TimedOut;

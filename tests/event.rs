@@ -579,10 +579,9 @@ mod links {
         Ok(())
     }
 
-    /// A difference from gevent, where who waits when the round begins is told, though the event
-    /// was never set since it came.
+    /// As in gevent: the round tells all who are in line when it begins.
     #[test]
-    fn test_who_comes_between_the_clear_and_the_round_waits() -> Outcome {
+    fn test_who_comes_between_the_clear_and_the_round_is_told() -> Outcome {
         let event = Event::new();
         let waits = |seconds: f64| {
             let event = event.clone();
@@ -593,11 +592,11 @@ mod links {
         let late = waits(0.005); // runs before the round
         event.set();
         event.clear();
-        assert_eq!((first.get()?, late.get()?), (true, false));
+        assert_eq!((first.get()?, late.get()?), (true, true));
         Ok(())
     }
 
-    /// Another one: a set during a round, and a clear before its end, would be nobody's.
+    /// A difference from gevent, where a set during a round, and a clear before its end, is nobody's.
     #[test]
     fn test_set_and_clear_during_a_round() -> Outcome {
         let _bounded = bounded();

@@ -30,6 +30,7 @@ mod gevent_parity {
     pub(crate) mod event_and_callbacks;
     pub(crate) mod event_iwait;
     pub(crate) mod event_killed_waiter;
+    pub(crate) mod event_late_waiter;
     pub(crate) mod event_links;
     pub(crate) mod event_ping_pong;
     pub(crate) mod event_set_then_clear;
@@ -233,6 +234,7 @@ scenarios! {
     event_and_callbacks
     event_iwait
     event_killed_waiter
+    event_late_waiter
     event_links
     event_ping_pong
     event_set_then_clear

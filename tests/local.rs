@@ -25,7 +25,7 @@ impl Drop for Sentinel {
 }
 
 #[test]
-fn test_statics() -> Outcome {
+fn statics_have_a_value_for_each_greenlet() -> Outcome {
     COUNT.with(|count| count.set(5));
     NAME.with(|name| name.borrow_mut().push_str("main"));
     let g = spawn(|| {
@@ -44,7 +44,7 @@ fn test_statics() -> Outcome {
 }
 
 #[test]
-fn test_locals_collected_greenlet_dead_but_object_alive() -> Outcome {
+fn test_locals_collected_when_greenlet_dead_but_still_referenced() -> Outcome {
     let dropped: Log<&str> = Log::new();
     let local: Local<Option<Sentinel>> = Local::new(|| None);
     let (its, log) = (local.clone(), dropped.clone());
@@ -63,7 +63,7 @@ fn test_locals_collected_greenlet_dead_but_object_alive() -> Outcome {
 }
 
 #[test]
-fn test_locals_collected_unless_referenced() -> Outcome {
+fn test_locals_collected_when_unreferenced_even_in_running_greenlet() -> Outcome {
     // The local is dropped, with the values of greenlets that are alive.
     let dropped: Log<&str> = Log::new();
     let log = dropped.clone();
@@ -84,7 +84,7 @@ fn test_locals_collected_unless_referenced() -> Outcome {
 }
 
 #[test]
-fn test_raw_greenlets_and_other_ends() -> Outcome {
+fn values_are_dropped_whatever_the_end() -> Outcome {
     let _reports = Reports::new();
     let dropped: Log<&str> = Log::new();
     let log = dropped.clone();
@@ -138,7 +138,7 @@ fn test_copy() -> Outcome {
 }
 
 #[test]
-fn test_set_take() {
+fn values_are_set_and_taken() {
     let local = Local::new(|| 1);
     assert!(!local.is_set() && local.take().is_none());
     assert_eq!(local.get(), 1);
@@ -149,7 +149,7 @@ fn test_set_take() {
 
 /// A value may use other locals when it is dropped, and wait.
 #[test]
-fn test_drops_use_locals() -> Outcome {
+fn a_drop_may_use_locals_and_wait() -> Outcome {
     struct Waits(Local<Cell<i32>>, Rc<Cell<i32>>);
     impl Drop for Waits {
         fn drop(&mut self) {

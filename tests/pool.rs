@@ -1,4 +1,4 @@
-//! Groups and pools: gevent's test__pool.py, its names kept, and test__issue330, 467, 600 and 639.
+//! Groups and pools: gevent's test__pool.py, its names kept.
 
 mod support;
 
@@ -63,7 +63,7 @@ fn test_multiple_coros() -> Outcome {
 }
 
 #[test]
-fn test_timer_cancel() -> Outcome {
+fn a_cancelled_timeout_does_not_come() -> Outcome {
     // A timeout that was cancelled in a pool's greenlet does not come later.
     let pool = Pool::new(2);
     let value = pool.apply(|| {
@@ -77,7 +77,7 @@ fn test_timer_cancel() -> Outcome {
 }
 
 #[test]
-fn test_reraise() -> Outcome {
+fn test_apply_raises() -> Outcome {
     let _reports = Reports::new();
     let pool = Pool::new(1);
     for _ in 0..2 {
@@ -150,7 +150,7 @@ fn test_imap_it_small() -> Outcome {
 }
 
 #[test]
-fn test_imap_gc() -> Outcome {
+fn a_dropped_imap_goes_on() -> Outcome {
     // The iterator is dropped: the tasks go on.
     let done = Rc::new(Cell::new(0));
     let its = done.clone();
@@ -181,7 +181,7 @@ fn test_empty_imap_unordered() -> Outcome {
 }
 
 #[test]
-fn test_imap_exception() -> Outcome {
+fn errors_of_tasks_come_in_their_places() -> Outcome {
     let _reports = Reports::new();
     let pool = Pool::new(2);
     let odd = |x: i32| if x % 2 == 0 { Ok(x) } else { fail("odd") };
@@ -218,9 +218,9 @@ fn a_failing_iterable_ends_imap() -> Outcome {
     Ok(())
 }
 
-/// gevent's test__issue1 for maxsize: no more tasks are started than somebody has asked for.
+/// No more tasks are started than somebody has asked for.
 #[test]
-fn test_imap_maxsize() -> Outcome {
+fn test_imap_unordered_bounded_queue() -> Outcome {
     let _bounded = bounded();
     let started = Rc::new(Cell::new(0));
     for ordered in [true, false] {
@@ -262,7 +262,7 @@ fn test_terminate() -> Outcome {
 }
 
 #[test]
-fn test_spawn_reuse() -> Outcome {
+fn spawn_and_wait() -> Outcome {
     let pool = Pool::new(1);
     for _ in 0..3 {
         pool.spawn(|| sleep(0.001))?;
@@ -273,7 +273,7 @@ fn test_spawn_reuse() -> Outcome {
 }
 
 #[test]
-fn test_pool_size_0() -> Outcome {
+fn test_wait_full() -> Outcome {
     let pool = Pool::new(0);
     assert!(pool.full());
     let error = Timeout::new(0.001).silent(|| pool.spawn(|| ()))?;
@@ -333,7 +333,7 @@ fn test_stderr_raising() -> Outcome {
 }
 
 #[test]
-fn test_kill_processlet() -> Outcome {
+fn killone_kills_members_only() -> Outcome {
     let group = Group::new();
     let g = group.spawn(|| sleep(LONG))?;
     sleep(0)?;
@@ -348,9 +348,9 @@ fn test_kill_processlet() -> Outcome {
     other.kill()
 }
 
-/// gevent's issue 330: killing a group whose greenlets are not started, or end by themselves.
+/// Killing a group whose greenlets are not started, or end by themselves.
 #[test]
-fn test_issue330() -> Outcome {
+fn kill_ends_also_who_never_began_or_kills_itself() -> Outcome {
     let _bounded = bounded();
     let group = Group::new();
     let g = group.spawn(|| sleep(LONG))?;
@@ -381,9 +381,9 @@ fn test_issue330() -> Outcome {
     unkillable.join(None).map(drop)
 }
 
-/// gevent's issue 467: greenlets that are added while others are killed are killed, too.
+/// Greenlets that are added while others are killed are killed, too.
 #[test]
-fn test_issue467() -> Outcome {
+fn kill_ends_also_those_added_meanwhile() -> Outcome {
     let _bounded = bounded();
     let group = Group::new();
     let its = group.clone();
@@ -398,9 +398,9 @@ fn test_issue467() -> Outcome {
     Ok(())
 }
 
-/// gevent's issue 639: a pool without a limit, and a timeout for nothing.
+/// A pool without a limit, and a timeout for nothing.
 #[test]
-fn test_issue639() -> Outcome {
+fn a_pool_without_a_limit_is_joined_in_no_time() -> Outcome {
     let pool = Pool::new(None);
     pool.spawn(|| ())?;
     sleep(0)?;

@@ -527,3 +527,22 @@ fn waits_say_where_and_on_what() -> Outcome {
     assert_ne!(getcurrent(), *g.raw());
     Ok(())
 }
+
+/// In gevent the one that waits gets ShutDown, and the item is left.
+#[test]
+fn shutdown_leaves_no_item_behind() -> Outcome {
+    let q = Queue::new();
+    let getters = [(), ()].map(|()| {
+        let q = q.clone();
+        spawn(move || Ok(q.get().map_err(|e| e.is::<ShutDown>())))
+    });
+    sleep(0)?;
+    q.put("last")?;
+    q.shutdown(false);
+    joinall(&getters, None)?;
+    assert_eq!(
+        (getters[0].get()?, getters[1].get()?),
+        (Ok("last"), Err(true))
+    );
+    Ok(())
+}

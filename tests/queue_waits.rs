@@ -1,4 +1,4 @@
-//! What is true of waiting at every type of queue: gevent's test__queue.py (its names kept) and test__issue112.py, and
+//! What is true of waiting at every type of queue: gevent's test__queue.py (its names kept), and
 //! every place and moment at which a wait may be cut short.
 
 mod support;
@@ -18,7 +18,6 @@ trait AnyQueue: Clone + 'static {
     fn put_timeout(&self, item: i32, timeout: Option<f64>) -> Result<(), PutError<i32>>;
     fn put_nowait(&self, item: i32) -> Result<(), PutError<i32>>;
     fn get_timeout(&self, timeout: Option<f64>) -> Result<i32, Exception>;
-    fn get_nowait(&self) -> Result<i32, Exception>;
     fn waiting(&self) -> (usize, usize);
     fn full(&self) -> bool;
     fn empty(&self) -> bool;
@@ -42,9 +41,6 @@ macro_rules! any_queue {
             }
             fn get_timeout(&self, timeout: Option<f64>) -> Result<i32, Exception> {
                 $base::get_timeout(self, timeout)
-            }
-            fn get_nowait(&self) -> Result<i32, Exception> {
-                $base::get_nowait(self)
             }
             fn waiting(&self) -> (usize, usize) {
                 ($base::putters(self), $base::getters(self))
@@ -171,9 +167,9 @@ fn test_outer_timeout_is_not_lost() -> Outcome {
     for_each_queue!(test)
 }
 
-/// gevent's issue 112: an item put in the hub arrives, in the greenlet that waits.
+/// An item put in the hub arrives, in the greenlet that waits.
 #[test]
-fn test_issue112() -> Outcome {
+fn an_item_put_in_the_hub_arrives() -> Outcome {
     fn test<Q: AnyQueue>(q: Q) -> Outcome {
         let its = q.clone();
         get_hub()

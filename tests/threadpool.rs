@@ -1,4 +1,4 @@
-//! Threads for what blocks: gevent's test__threadpool.py, its names kept, test__issue600, forks, and a stress test.
+//! Threads for what blocks: gevent's test__threadpool.py, its names kept, forks, and a stress test.
 
 mod support;
 
@@ -104,7 +104,7 @@ fn test_async_timeout() -> Outcome {
 }
 
 #[test]
-fn test_imap() -> Outcome {
+fn imap_keeps_orders_and_bounds() -> Outcome {
     let pool = ThreadPool::new(3);
     let squares: Vec<i32> = pool.imap(|x: i32| x * x, 0..10).collect::<Result<_, _>>()?;
     assert_eq!(squares, (0..10).map(|x| x * x).collect::<Vec<_>>());
@@ -115,8 +115,8 @@ fn test_imap() -> Outcome {
 }
 
 #[test]
-fn test_spawn_blocks_when_full() -> Outcome {
-    // gevent's test_maxsize: one more task than threads, then spawn waits.
+fn spawn_waits_when_all_are_busy() -> Outcome {
+    // One more task than threads, then spawn waits.
     let _bounded = bounded();
     let pool = ThreadPool::new(2);
     let (release, released) = channel::<()>();
@@ -141,8 +141,8 @@ fn test_spawn_blocks_when_full() -> Outcome {
 }
 
 #[test]
-fn test_max_less_than_current() -> Outcome {
-    // gevent's TestMaxsize: threads end when there may be fewer, and places with them.
+fn sizes_grow_and_shrink() -> Outcome {
+    // Threads end when there may be fewer, and places with them.
     let _bounded = bounded();
     let pool = ThreadPool::new(4);
     pool.set_size(4)?;
@@ -162,7 +162,7 @@ fn test_max_less_than_current() -> Outcome {
 }
 
 #[test]
-fn test_join_now() -> Outcome {
+fn join_waits_for_all_tasks() -> Outcome {
     let pool = ThreadPool::new(1);
     pool.join()?;
     let done = Arc::new(AtomicUsize::new(0));
@@ -179,7 +179,7 @@ fn test_join_now() -> Outcome {
 }
 
 #[test]
-fn test_kill() -> Outcome {
+fn kill_ends_threads_after_their_tasks() -> Outcome {
     let _bounded = bounded();
     let pool = ThreadPool::new(3);
     let results: Result<Vec<_>, _> = (0..3)
@@ -198,7 +198,7 @@ fn test_kill() -> Outcome {
 }
 
 #[test]
-fn test_idle_threads_end() -> Outcome {
+fn idle_threads_end() -> Outcome {
     let _bounded = bounded();
     let pool = ThreadPool::with_idle_timeout(3, 0.005)?;
     pool.map(|_: i32| thread::sleep(Duration::from_millis(1)), 0..6)?;
@@ -212,7 +212,7 @@ fn test_idle_threads_end() -> Outcome {
 
 /// A pool that is dropped delivers what it was given, and its threads end.
 #[test]
-fn test_dropped_pool_delivers() -> Outcome {
+fn a_dropped_pool_delivers() -> Outcome {
     let _bounded = bounded();
     let alive = Arc::new(());
     let result = {
@@ -230,7 +230,7 @@ fn test_dropped_pool_delivers() -> Outcome {
 }
 
 #[test]
-fn test_gc_results() -> Outcome {
+fn results_are_not_kept() -> Outcome {
     // What a task returns is dropped with its result, and not kept by the threads.
     let pool = ThreadPool::new(1);
     let value = Arc::new(());
@@ -244,7 +244,7 @@ fn test_gc_results() -> Outcome {
 }
 
 #[test]
-fn test_iwait_results() -> Outcome {
+fn test_future_wait_gevent_function() -> Outcome {
     let pool = ThreadPool::new(2);
     let results: Result<Vec<_>, _> = (0..4).map(|i| pool.spawn(move || i)).collect();
     let mut values = Vec::new();
@@ -258,7 +258,7 @@ fn test_iwait_results() -> Outcome {
 
 /// Tasks of a thread with a hub of its own, and of several hubs at once.
 #[test]
-fn test_hubs_in_threads() -> Outcome {
+fn threads_may_have_hubs() -> Outcome {
     let pool = ThreadPool::new(2);
     let value = pool.apply(|| {
         sleep(0.001)?; // a hub of the thread's own
@@ -275,7 +275,7 @@ fn test_hubs_in_threads() -> Outcome {
 }
 
 #[test]
-fn test_hub_threadpool() -> Outcome {
+fn the_hub_has_a_pool_and_names_use_it() -> Outcome {
     let pool = get_hub().threadpool();
     assert_eq!((pool.maxsize(), &pool), (10, &get_hub().threadpool()));
     // Names are looked up there.
@@ -286,7 +286,7 @@ fn test_hub_threadpool() -> Outcome {
 }
 
 #[test]
-fn test_executor() -> Outcome {
+fn test_future() -> Outcome {
     let _reports = Reports::new();
     let executor = ThreadPoolExecutor::new(2);
     let future = executor.submit(|| "value")?;
@@ -314,9 +314,9 @@ fn test_executor() -> Outcome {
     executor.shutdown(true)
 }
 
-/// gevent's issue 600: a thread's end must not hurt the loop of another.
+/// A thread's end must not hurt the loop of another.
 #[test]
-fn test_issue600() -> Outcome {
+fn threads_with_hubs_end_again_and_again() -> Outcome {
     let pool = ThreadPool::new(1);
     for _ in 0..20 {
         assert_eq!(pool.apply(|| sleep(0).map(|()| 1))?, 1);
@@ -381,12 +381,15 @@ fn stress() -> Outcome {
     Ok(())
 }
 
-/// gevent's issues 154 and 2023: both sides of a fork go on with their pools.
+const IN_A_PROCESS_OF_ITS_OWN: &str = "GEVENT_TEST_FORKS";
+
+/// Both sides of a fork go on with their pools.
 #[test]
-fn test_fork() {
+fn both_sides_of_a_fork_go_on() {
     let _bounded = bounded();
     let child = Command::new(std::env::current_exe().unwrap())
-        .args(["forks", "--exact", "--ignored", "--nocapture"])
+        .args(["forks", "--exact", "--nocapture"])
+        .env(IN_A_PROCESS_OF_ITS_OWN, "yes")
         .status();
     assert!(child.unwrap().success());
 }
@@ -410,9 +413,12 @@ fn fork(in_child: impl FnOnce() -> Outcome) -> i32 {
     status
 }
 
+/// What [`test_fork`] runs, in a process of its own.
 #[test]
-#[ignore = "run by test_fork, in a process of its own"]
 fn forks() -> Outcome {
+    if std::env::var_os(IN_A_PROCESS_OF_ITS_OWN).is_none() {
+        return Ok(());
+    }
     let _bounded = bounded();
     get_hub().set_exception_stream(gevent::hub::ExceptionStream::Discard);
     let pool = ThreadPool::new(2);

@@ -12,8 +12,9 @@ use crate::abstract_linkable::{AbstractLinkable, Waitable};
 /// A flag that greenlets wait for. Handles are cheap to clone and mean the same event.
 ///
 /// [`set`](Event::set) wakes all who wait at that time, in the order in which they came, even if
-/// the flag is [cleared](Event::clear) again before they run. Who comes to a set event does not
-/// wait, except for those who had to and are still to be woken.
+/// the flag is [cleared](Event::clear) again before they run; who comes in between is woken with
+/// them. Who comes to a set event does not wait, except for those who had to and are still to be
+/// woken.
 ///
 /// ```
 /// use gevent::event::Event;

@@ -283,11 +283,11 @@ impl<S: Storage> BaseQueue<S> {
             Err(waiting) => {
                 drop(waiting);
                 parked?;
-                Err(if inner.is_shutdown.get() {
-                    Exception::new(ShutDown)
-                } else {
-                    Exception::new(Empty)
-                })
+                if !inner.is_shutdown.get() {
+                    return Err(Exception::new(Empty));
+                }
+                // Its turn would have come for an item put just before.
+                found(inner).ok_or_else(|| Exception::new(ShutDown))
             }
         }
     }

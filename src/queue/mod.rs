@@ -47,6 +47,8 @@
 //!   [shut down](BaseJoinableQueue::shutdown).
 //! - A negative timeout is always an error, as it is for the queues of Python's library.
 //! - Raising [`maxsize`](BaseQueue::set_maxsize) wakes who waits for space.
+//! - Who waits in a get when the queue is shut down still gets what was put just before; in gevent it
+//!   fails although there is an item.
 //! - What subclasses are for is in [`Storage`].
 
 mod base;

@@ -1,0 +1,27 @@
+//! Who comes after an event was cleared again, but before those who waited are woken, is woken with them.
+
+use gevent::event::Event;
+use gevent::{joinall, sleep, spawn};
+
+use super::common::Outcome;
+
+pub(crate) fn main() -> Outcome {
+    let event = Event::new();
+    let waiter = |name: &'static str| {
+        let event = event.clone();
+        move || {
+            println!("{name} waits");
+            println!("{name}: {}", event.wait(0.01)?);
+            Ok(())
+        }
+    };
+
+    let first = spawn(waiter("first"));
+    sleep(0)?;
+    let before = spawn(waiter("starts before the waking"));
+    event.set();
+    event.clear();
+    let after = spawn(waiter("starts after the waking"));
+    joinall([first, before, after], None)?;
+    Ok(())
+}
