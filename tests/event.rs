@@ -429,8 +429,8 @@ mod event_basics {
     fn test_gevent_wait_twice_when_already_set() -> Outcome {
         let event = Event::new();
         event.set();
-        assert_eq!(wait([event.clone()], None, None)?, [event.clone()]);
-        assert_eq!(wait([event.clone()], None, None)?, [event]);
+        assert_eq!(wait([&event], None, None)?, [&event]);
+        assert_eq!(wait([&event], None, None)?, [&event]);
         Ok(())
     }
 }

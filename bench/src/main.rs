@@ -13,6 +13,7 @@ mod hub;
 mod process;
 mod stats;
 mod switch;
+mod sync;
 
 use std::process::ExitCode;
 
@@ -26,7 +27,7 @@ struct Subcommand {
     run: fn(&[String]) -> Result,
 }
 
-const SUBCOMMANDS: [Subcommand; 4] = [
+const SUBCOMMANDS: [Subcommand; 5] = [
     Subcommand {
         name: "core",
         about: "hub::core beside the same program in C on libev",
@@ -46,6 +47,11 @@ const SUBCOMMANDS: [Subcommand; 4] = [
         name: "switch",
         about: "greenlets' switches and lives beside context, corosensei and generator",
         run: switch::run,
+    },
+    Subcommand {
+        name: "sync",
+        about: "events, results, semaphores, queues, pools beside tokio, may, Go and Python's gevent",
+        run: sync::run,
     },
 ];
 

@@ -1,0 +1,64 @@
+//! The cases with may, on one worker. Its channels have no limit.
+
+use std::sync::Arc;
+
+use ::may::sync::{Semphore, mpsc};
+use ::may::{config, go};
+
+use super::Measure;
+use crate::Result;
+
+pub(super) fn measure(case: &str) -> Option<Measure> {
+    Some(match case {
+        "channel" | "queue" => |count| in_coroutine(move || channel(count)),
+        "semaphore" => |count| in_coroutine(move || semaphore(count)),
+        "result" => |count| in_coroutine(move || result(count)),
+        _ => return None,
+    })
+}
+
+/// There, so that a wait is a coroutine's and not a thread's.
+fn in_coroutine(case: impl FnOnce() + Send + 'static) -> Result {
+    config().set_workers(1);
+    go!(case).join().map_err(|_| "may's case failed".into())
+}
+
+fn channel(count: u32) {
+    let (there, there_end) = mpsc::channel();
+    let (back, back_end) = mpsc::channel();
+    let other = go!(move || {
+        for _ in 0..count {
+            there_end.recv().expect("the other end is there");
+            back.send(()).expect("the other end is there");
+        }
+    });
+    for _ in 0..count {
+        there.send(()).expect("the other end is there");
+        back_end.recv().expect("the other end is there");
+    }
+    other.join().expect("it does not fail");
+}
+
+fn semaphore(count: u32) {
+    let (there, back) = (Arc::new(Semphore::new(0)), Arc::new(Semphore::new(0)));
+    let (t, b) = (there.clone(), back.clone());
+    let other = go!(move || {
+        for _ in 0..count {
+            t.wait();
+            b.post();
+        }
+    });
+    for _ in 0..count {
+        there.post();
+        back.wait();
+    }
+    other.join().expect("it does not fail");
+}
+
+fn result(count: u32) {
+    for i in 0..count {
+        let (setter, result) = mpsc::channel();
+        go!(move || setter.send(i).expect("the other end is there"));
+        assert_eq!(result.recv(), Ok(i));
+    }
+}
