@@ -352,12 +352,12 @@ impl<S: Waitable> Inner<S> {
 
     fn notify_current(self: &Rc<Self>) {
         let object = AbstractLinkable(self.clone());
-        let mut done = HashSet::new();
+        let mut done = None::<HashSet<Link>>;
         while S::NOTIFY_ALL || self.state.ready() {
             let Some(link) = self.current.pop() else {
                 break;
             };
-            if !link.is_resume() && !done.insert(link.clone()) {
+            if !link.is_resume() && !done.get_or_insert_default().insert(link.clone()) {
                 continue;
             }
             match catch(|| link.call(&object)) {

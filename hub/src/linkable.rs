@@ -198,10 +198,14 @@ impl Fifo {
         self.rest.remove(index)
     }
 
-    fn append(&mut self, mut others: Fifo) {
-        while let Some(link) = others.pop() {
-            self.push(link);
+    /// Moves all of `others` to the end. Both keep the memory that they, or the other, had.
+    fn append(&mut self, others: &mut Fifo) {
+        if self.is_empty() {
+            std::mem::swap(self, others);
+            return;
         }
+        self.rest.extend(others.first.take());
+        self.rest.append(&mut others.rest);
     }
 
     fn iter(&self) -> impl Iterator<Item = &Link> {
@@ -229,16 +233,21 @@ impl Links {
     }
 
     /// Moves all links of `others` to the end of these.
+    #[inline]
     pub fn append(&self, others: &Links) {
-        self.0.borrow_mut().append(others.0.take());
+        if !others.is_empty() {
+            self.0.borrow_mut().append(&mut others.0.borrow_mut());
+        }
     }
 
     /// Moves all links of `others` before these.
+    #[inline]
     pub fn prepend(&self, others: &Links) {
-        let mut all = others.0.take();
-        let mut own = self.0.borrow_mut();
-        all.append(std::mem::take(&mut *own));
-        *own = all;
+        if !others.is_empty() {
+            let (mut own, mut others) = (self.0.borrow_mut(), others.0.borrow_mut());
+            others.append(&mut own);
+            std::mem::swap(&mut *own, &mut *others);
+        }
     }
 
     /// Removes all links.
