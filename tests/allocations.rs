@@ -12,7 +12,9 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
+use gevent::event::Event;
 use gevent::hub::core::Events;
+use gevent::lock::{Condition, RLock, Semaphore};
 use gevent::socket::{TcpListener, TcpStream};
 use gevent::{get_hub, joinall, sleep, spawn};
 use support::{LONG, Outcome, bounded};
@@ -225,4 +227,68 @@ fn callbacks_of_a_watcher() -> Outcome {
     allocates_nothing(|| sleep(0.00002))?;
     assert!(calls.get() > 0);
     Ok(())
+}
+
+#[test]
+fn event_set_and_wait() -> Outcome {
+    let event = Event::new();
+    allocates_nothing_with(
+        || event.wait(LONG).map(drop),
+        || {
+            event.set();
+            event.clear();
+        },
+    )
+}
+
+#[test]
+fn semaphore_release_and_acquire() -> Outcome {
+    let semaphore = Semaphore::new(0);
+    allocates_nothing_with(
+        || semaphore.acquire(),
+        || {
+            semaphore.release();
+        },
+    )
+}
+
+#[test]
+fn locks_of_one_greenlet() -> Outcome {
+    let (lock, condition) = (RLock::new(), Condition::new());
+    allocates_nothing(|| {
+        let _held = lock.acquire_guard()?;
+        let _again = lock.acquire_guard()?;
+        let _condition = condition.acquire_guard()?;
+        condition.notify(1)?;
+        condition.wait(0).map(drop)
+    })
+}
+
+/// `wait` in this greenlet and in three others allocates nothing when `give` ends it, once for
+/// each.
+#[track_caller]
+fn allocates_nothing_with(wait: impl Fn() -> Outcome, give: impl Fn()) -> Outcome {
+    gevent::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| -> Outcome {
+                loop {
+                    wait()?;
+                }
+            });
+        }
+        scope.spawn(|| -> Outcome {
+            loop {
+                (0..4).for_each(|_| give());
+                sleep(0)?;
+            }
+        });
+        allocates_nothing(&wait)?;
+        support::fail("over")
+    })
+    .or_else(
+        |error: gevent::Exception| match error.is::<support::ExpectedError>() {
+            true => Ok(()),
+            false => Err(error),
+        },
+    )
 }

@@ -54,7 +54,8 @@ impl RawGreenlet {
 
     /// Ends a parked greenlet here and now, as dropping its last handle does: its stack is
     /// unwound. One that never ran is [discarded](Self::discard). Says whether it is dead now: it
-    /// is not if it runs, if it waits for another's unwinding itself, or with `panic = "abort"`.
+    /// is not if it runs, if it is the main greenlet, if it waits for another's unwinding itself,
+    /// or with `panic = "abort"`.
     ///
     /// ```
     /// use greenlet_core::{RawGreenlet, getcurrent};

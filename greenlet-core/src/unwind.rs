@@ -209,6 +209,8 @@ pub(crate) fn unwind_now(greenlet: &RawGreenlet) -> bool {
     let thread = &*core.thread;
     let waits = |unwinding: &Unwinding| unwinding.dropper == *greenlet;
     if core.runs()
+        // A main greenlet's stack is the thread's own.
+        || core.parent.borrow().is_none()
         || !ptr::eq(thread, Thread::peek())
         || cfg!(panic = "abort")
         || thread.unwinding.borrow().iter().any(waits)

@@ -7,7 +7,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use greenlet_core::{
-    Exception, GreenletExit, RawGreenlet, State, Value, getcurrent, greenlets, live_greenlets,
+    Exception, GreenletExit, RawGreenlet, State, Value, WeakGreenlet, getcurrent, greenlets,
+    live_greenlets,
 };
 use proptest::prelude::*;
 
@@ -19,6 +20,9 @@ enum Command {
     Switch(usize, u64),
     Throw(usize, u64),
     SetParent(usize, usize),
+    /// Our handle goes; whoever else has one keeps the greenlet, and else it is unwound.
+    Drop(usize),
+    Unwind(usize),
     /// The running greenlet ends with a value; ignored in the main greenlet.
     Return(u64),
     /// The running greenlet ends with an error; ignored in the main greenlet.
@@ -32,7 +36,9 @@ fn command() -> impl Strategy<Value = Command> {
         3 => Just(Command::Make),
         6 => (who.clone(), any::<u64>()).prop_map(|(g, v)| Command::Switch(g, v)),
         2 => (who.clone(), any::<u64>()).prop_map(|(g, v)| Command::Throw(g, v)),
-        2 => (who.clone(), who).prop_map(|(g, p)| Command::SetParent(g, p)),
+        2 => (who.clone(), who.clone()).prop_map(|(g, p)| Command::SetParent(g, p)),
+        1 => who.clone().prop_map(Command::Drop),
+        1 => who.prop_map(Command::Unwind),
         1 => any::<u64>().prop_map(Command::Return),
         1 => any::<u64>().prop_map(Command::Fail),
         1 => any::<u64>().prop_map(Command::Panic),
@@ -105,7 +111,9 @@ struct World {
     model: RefCell<Model>,
     /// What must arrive at whoever runs next.
     expected: Cell<Option<Got>>,
-    handles: RefCell<Vec<RawGreenlet>>,
+    /// None: dropped.
+    handles: RefCell<Vec<Option<RawGreenlet>>>,
+    weak: RefCell<Vec<WeakGreenlet>>,
     /// Values with destructors on greenlets' stacks.
     frames: Rc<Cell<usize>>,
     /// All commands are done: everybody ends as fast as possible.
@@ -165,7 +173,7 @@ impl World {
             match command {
                 Command::Make => self.make(me),
                 Command::Switch(to, value) => {
-                    let to = self.choose(to);
+                    let Some(to) = self.choose(to) else { continue };
                     self.expected.set(Some(Got::Value(value)));
                     self.model.borrow_mut().give(to, Got::Value(value));
                     let result = self.handle(to).switch(Value::Token(value));
@@ -175,7 +183,7 @@ impl World {
                     self.arrived(me, got(&result));
                 }
                 Command::Throw(to, value) => {
-                    let to = self.choose(to);
+                    let Some(to) = self.choose(to) else { continue };
                     self.expected.set(Some(Got::Error(value)));
                     self.model.borrow_mut().give(to, Got::Error(value));
                     let result = self.handle(to).throw(Number(value));
@@ -185,12 +193,33 @@ impl World {
                     self.arrived(me, got(&result));
                 }
                 Command::SetParent(greenlet, parent) => {
-                    let (greenlet, parent) = (self.choose(greenlet), self.choose(parent));
+                    let chosen = (self.choose(greenlet), self.choose(parent));
+                    let (Some(greenlet), Some(parent)) = chosen else {
+                        continue;
+                    };
                     let may = greenlet != 0 && !self.model.borrow().would_cycle(greenlet, parent);
                     let done = self.handle(greenlet).set_parent(&self.handle(parent));
                     assert_eq!(done.is_ok(), may);
                     if may {
                         self.model.borrow_mut().parent[greenlet] = parent;
+                    }
+                }
+                Command::Drop(greenlet) => match self.choose(greenlet) {
+                    None | Some(0) => {}
+                    Some(index) => {
+                        let dropped = self.handles.borrow_mut()[index].take();
+                        drop(dropped);
+                    }
+                },
+                Command::Unwind(greenlet) => {
+                    let Some(index) = self.choose(greenlet) else {
+                        continue;
+                    };
+                    let may = index != 0 && index != me;
+                    let dead = self.handle(index).unwind();
+                    assert_eq!(dead, may || self.model.borrow().life[index] == Life::Dead);
+                    if may {
+                        self.model.borrow_mut().life[index] = Life::Dead;
                     }
                 }
                 Command::Return(_) | Command::Fail(_) | Command::Panic(_) if me == 0 => {}
@@ -224,12 +253,15 @@ impl World {
         command
     }
 
-    fn choose(&self, number: usize) -> usize {
-        number % self.handles.borrow().len()
+    /// A greenlet that we have a handle of.
+    fn choose(&self, number: usize) -> Option<usize> {
+        let handles = self.handles.borrow();
+        let index = number % handles.len();
+        handles[index].is_some().then_some(index)
     }
 
     fn handle(&self, index: usize) -> RawGreenlet {
-        self.handles.borrow()[index].clone()
+        self.handles.borrow()[index].clone().expect("it was chosen")
     }
 
     fn make(self: &Rc<Self>, parent: usize) {
@@ -242,16 +274,29 @@ impl World {
             world.arrived(index, Got::Value(number(&first)));
             world.live(index)
         });
-        self.handles.borrow_mut().push(greenlet);
+        self.weak.borrow_mut().push(greenlet.downgrade());
+        self.handles.borrow_mut().push(Some(greenlet));
         let mut model = self.model.borrow_mut();
         model.life.push(Life::Unstarted);
         model.parent.push(parent);
     }
 
+    /// When one that we dropped goes is up to the others that have handles of it.
+    fn notice_the_dropped(&self) {
+        let (handles, weak) = (self.handles.borrow(), self.weak.borrow());
+        for (index, weak) in weak.iter().enumerate() {
+            if handles[index].is_none() && weak.upgrade().is_none_or(|greenlet| greenlet.dead()) {
+                self.model.borrow_mut().life[index] = Life::Dead;
+            }
+        }
+    }
+
     /// The real greenlets are in the states that the model says.
     fn compare(&self) {
+        self.notice_the_dropped();
         let (model, handles) = (self.model.borrow(), self.handles.borrow());
         for (index, greenlet) in handles.iter().enumerate() {
+            let Some(greenlet) = greenlet else { continue };
             let life = match (greenlet.started(), greenlet.dead()) {
                 (_, true) => Life::Dead,
                 (true, false) => Life::Started,
@@ -275,7 +320,8 @@ fn run(commands: Vec<Command>, seed: u64) {
             current: 0,
         }),
         expected: Cell::new(None),
-        handles: RefCell::new(vec![getcurrent()]),
+        handles: RefCell::new(vec![Some(getcurrent())]),
+        weak: RefCell::new(vec![getcurrent().downgrade()]),
         frames: frames.clone(),
         over: Cell::new(false),
     });
@@ -289,7 +335,9 @@ fn run(commands: Vec<Command>, seed: u64) {
     while !handles.is_empty() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let index = (seed >> 33) as usize % handles.len();
-        let greenlet = handles.swap_remove(index);
+        let Some(greenlet) = handles.swap_remove(index) else {
+            continue;
+        };
         if seed >> 63 == 1 && greenlet != getcurrent() {
             let ended = greenlet.throw(GreenletExit);
             assert!(ended.is_ok() && greenlet.dead());
