@@ -39,11 +39,11 @@ use std::collections::HashSet;
 use std::fmt;
 use std::rc::{Rc, Weak};
 
+use greenlet_core::Exception;
 use greenlet_core::unwind::{Caught, catch};
-use greenlet_core::{Exception, getcurrent};
 use hub::core::{CallbackResult, Notify};
 use hub::{Hub, Link, Linkable, Links, Seconds, get_hub, get_hub_if_exists};
-use waiter::{InvalidSwitchError, Resume};
+use waiter::Resume;
 
 /// What an [`AbstractLinkable`] is about: the state whose changes are waited for.
 ///
@@ -236,23 +236,13 @@ impl<S: Waitable> AbstractLinkable<S> {
         list.push(Link::from(resume.clone()));
         let waiting = Waiting(&self.0, &resume);
         let got = hub.switch();
-        resume.end();
         let in_time = timer.is_none_or(|timer| timer.active() || timer.pending());
-        match got {
-            Ok(value) if resume.is_mine(&value) => {
-                if in_time {
-                    // The link was taken out when it was called.
-                    std::mem::forget(waiting);
-                }
-                Ok(in_time)
-            }
-            Ok(value) => Err(Exception::new(InvalidSwitchError {
-                greenlet: format!("{:?}", getcurrent()),
-                got: format!("{value:?}"),
-                waiting_on: format!("{self:?}"),
-            })),
-            Err(exception) => Err(exception),
+        resume.finish(got, self)?;
+        if in_time {
+            // The link was taken out when it was called.
+            std::mem::forget(waiting);
         }
+        Ok(in_time)
     }
 }
 

@@ -40,6 +40,7 @@
 //! | `trace.rs` | [`settrace`] |
 //! | `list.rs`, `introspect.rs` | every greenlet of the thread, listed |
 //! | `local.rs` | names, and values attached to greenlets |
+//! | `weak.rs` | [`WeakGreenlet`]: a reference that does not keep |
 //! | `sanitizer.rs` | what AddressSanitizer must know |
 //!
 //! # Threads

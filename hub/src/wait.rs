@@ -1,9 +1,7 @@
 //! Waiting for a watcher. Source: gevent's `_hub_primitives.py`.
 
-use std::fmt::Debug;
-
-use greenlet_core::{Exception, Value, getcurrent};
-use waiter::{InvalidSwitchError, Resume};
+use greenlet_core::Exception;
+use waiter::Resume;
 
 use crate::core::Watcher;
 use crate::hub::Hub;
@@ -13,7 +11,7 @@ impl Hub {
     /// watcher is stopped afterwards, whatever happened.
     ///
     /// # Errors
-    /// What was thrown into the greenlet; [`InvalidSwitchError`] when somebody else woke it;
+    /// What was thrown into the greenlet; [`InvalidSwitchError`](waiter::InvalidSwitchError) when somebody else woke it;
     /// the watcher's own errors at its start.
     #[track_caller]
     pub fn wait(&self, watcher: &Watcher) -> Result<(), Exception> {
@@ -21,13 +19,8 @@ impl Hub {
         watcher.start_resume(resume.clone())?;
         let stop = StopOnDrop(watcher);
         let got = self.switch();
-        resume.end();
         drop(stop);
-        let got = got?;
-        if resume.is_mine(&got) {
-            return Ok(());
-        }
-        Err(invalid_switch(&got, watcher))
+        resume.finish(got, watcher)
     }
 
     /// [`wait`](Hub::wait) for at most `seconds`. Returns whether the watcher fired in time.
@@ -46,13 +39,9 @@ impl Hub {
         watcher.start_resume(resume.clone())?;
         let stop = StopOnDrop(watcher);
         let got = self.switch();
-        resume.end();
         drop(stop);
-        let got = got?;
-        if resume.is_mine(&got) {
-            return Ok(timer.active() || timer.pending());
-        }
-        Err(invalid_switch(&got, watcher))
+        resume.finish(got, watcher)?;
+        Ok(timer.active() || timer.pending())
     }
 
     /// Throws `error` into the greenlet that is in [`wait`](Hub::wait) for this watcher, soon
@@ -130,15 +119,6 @@ impl<F: FnOnce()> Drop for CallOnDrop<F> {
             function();
         }
     }
-}
-
-/// The error of a greenlet that somebody woke whom it did not wait for.
-fn invalid_switch(got: &Value, waiting_on: &(impl Debug + ?Sized)) -> Exception {
-    Exception::new(InvalidSwitchError {
-        greenlet: format!("{:?}", getcurrent()),
-        got: format!("{got:?}"),
-        waiting_on: format!("{waiting_on:?}"),
-    })
 }
 
 /// Stops the watcher when the wait is over, also when the waiting greenlet is unwound.

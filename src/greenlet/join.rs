@@ -2,7 +2,7 @@
 
 use greenlet_core::{Exception, getcurrent};
 use hub::{Link, Linkable, Seconds, iwait, wait};
-use waiter::{InvalidSwitchError, Resume};
+use waiter::Resume;
 
 use super::{AnyGreenlet, AsGreenlet, Greenlet};
 
@@ -44,17 +44,8 @@ impl AnyGreenlet {
             None => None,
         };
         let got = hub.switch();
-        resume.end();
         drop((timer, joining));
-        let got = got?;
-        if resume.is_mine(&got) {
-            return Ok(());
-        }
-        Err(Exception::new(InvalidSwitchError {
-            greenlet: format!("{:?}", getcurrent()),
-            got: format!("{got:?}"),
-            waiting_on: format!("{self:?}"),
-        }))
+        resume.finish(got, self)
     }
 }
 
@@ -63,7 +54,10 @@ struct Joining<'a>(&'a AnyGreenlet, Link);
 
 impl Drop for Joining<'_> {
     fn drop(&mut self) {
-        self.0.base().links.remove(&self.1);
+        // Once it has ended its links are taken out as they are called, or do nothing any more.
+        if !self.0.ready() {
+            self.0.base().links.remove(&self.1);
+        }
     }
 }
 

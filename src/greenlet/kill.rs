@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use greenlet_core::{Exception, GreenletExit, getcurrent};
+use greenlet_core::{Exception, GreenletExit};
 use hub::{Hub, Seconds, get_hub, throw_unless_masked};
-use waiter::{InvalidSwitchError, Resume};
+use waiter::Resume;
 
 use super::{AnyGreenlet, AsGreenlet, Greenlet, joinall};
 use crate::timeout::Timeout;
@@ -44,16 +44,7 @@ fn throw_into(greenlet: &AnyGreenlet, exception: &Exception) {
 #[track_caller]
 fn park(hub: &Hub, resume: &Resume, waiting_on: &dyn std::fmt::Debug) -> Result<(), Exception> {
     let got = hub.switch();
-    resume.end();
-    let got = got?;
-    if resume.is_mine(&got) {
-        return Ok(());
-    }
-    Err(Exception::new(InvalidSwitchError {
-        greenlet: format!("{:?}", getcurrent()),
-        got: format!("{got:?}"),
-        waiting_on: format!("{waiting_on:?}"),
-    }))
+    resume.finish(got, waiting_on)
 }
 
 impl AnyGreenlet {

@@ -4,10 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt::Debug;
 
-use greenlet_core::{Exception, Value, getcurrent};
+use greenlet_core::Exception;
 use hub::exceptions::InvalidSeconds;
 use hub::{Hub, Seconds};
-use waiter::{InvalidSwitchError, Resume};
+use waiter::Resume;
 
 /// A timeout that may be none, but neither negative nor not a number.
 pub(crate) fn checked_timeout(timeout: impl Seconds) -> Result<Option<f64>, InvalidSeconds> {
@@ -41,22 +41,8 @@ pub(crate) fn park(
         None => None,
     };
     let got = hub.switch();
-    resume.end();
     drop(timer);
-    let got = got?;
-    if resume.is_mine(&got) {
-        return Ok(());
-    }
-    Err(invalid_switch(&got, waiting_on))
-}
-
-#[cold]
-fn invalid_switch(got: &Value, waiting_on: &dyn Debug) -> Exception {
-    Exception::new(InvalidSwitchError {
-        greenlet: format!("{:?}", getcurrent()),
-        got: format!("{got:?}"),
-        waiting_on: format!("{waiting_on:?}"),
-    })
+    resume.finish(got, waiting_on)
 }
 
 /// Something a greenlet leaves in line while it waits.

@@ -13,11 +13,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use greenlet_core::{Exception, getcurrent};
+use greenlet_core::Exception;
 use hub::core::ThreadsafeLoop;
 use hub::{Hub, get_hub_if_exists};
 use parking_lot::{Condvar, Mutex};
-use waiter::{InvalidSwitchError, Resume};
+use waiter::Resume;
 
 /// The parks of this thread's greenlets that other threads may end, by number.
 struct Parked {
@@ -174,17 +174,8 @@ fn park_greenlet(
     };
     let registered = Registered::new(hub, key, resume.clone())?;
     let got = hub.switch();
-    resume.end();
     drop((timer, registered));
-    let got = got?;
-    if resume.is_mine(&got) {
-        return Ok(());
-    }
-    Err(Exception::new(InvalidSwitchError {
-        greenlet: format!("{:?}", getcurrent()),
-        got: format!("{got:?}"),
-        waiting_on: format!("{what} at {address:#x}"),
-    }))
+    resume.finish(got, &format_args!("{what} at {address:#x}"))
 }
 
 /// A park that other threads may end; it counts for the loop.

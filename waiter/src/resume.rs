@@ -4,6 +4,8 @@ use std::fmt;
 
 use greenlet_core::{Exception, RawGreenlet, Value, WaitingOn, getcurrent};
 
+use crate::error::InvalidSwitchError;
+
 /// Wakes the greenlet that made it, out of the park it made it for, and no other.
 ///
 /// A greenlet makes a `Resume`, leaves clones of it where it wants to be woken from (a watcher,
@@ -87,6 +89,36 @@ impl Resume {
             self.greenlet.throw(exception)?;
         }
         Ok(())
+    }
+
+    /// Ends the park whose switch returned `got`, and says whether it was this that woke it.
+    ///
+    /// # Errors
+    /// What was thrown into the greenlet; [`InvalidSwitchError`] when somebody woke it that it did
+    /// not wait for.
+    #[inline]
+    #[track_caller]
+    pub fn finish(
+        &self,
+        got: Result<Value, Exception>,
+        waiting_on: &dyn fmt::Debug,
+    ) -> Result<(), Exception> {
+        self.end();
+        match got {
+            Ok(value) if self.is_mine(&value) => Ok(()),
+            Ok(value) => Err(self.invalid_switch(&value, waiting_on)),
+            Err(exception) => Err(exception),
+        }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn invalid_switch(&self, got: &Value, waiting_on: &dyn fmt::Debug) -> Exception {
+        Exception::new(InvalidSwitchError {
+            greenlet: format!("{:?}", self.greenlet),
+            got: format!("{got:?}"),
+            waiting_on: format!("{waiting_on:?}"),
+        })
     }
 
     /// Ends the park: this `Resume` and all its clones do nothing from now on. Called by the

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-use greenlet_core::{Exception, getcurrent};
+use greenlet_core::Exception;
 
-use crate::error::{ConcurrentObjectUseError, InvalidSwitchError, NotInHubError};
+use crate::error::{ConcurrentObjectUseError, NotInHubError};
 use crate::hub::{WaitHub, park};
 use crate::resume::Resume;
 
@@ -126,7 +126,7 @@ impl<T: Clone> Waiter<T> {
     ///
     /// # Errors
     /// The exception stored or thrown; [`ConcurrentObjectUseError`] when another greenlet waits
-    /// here; [`InvalidSwitchError`] when somebody else woke the greenlet; whatever keeps the
+    /// here; [`InvalidSwitchError`](crate::InvalidSwitchError) when somebody else woke the greenlet; whatever keeps the
     /// greenlet from parking.
     #[track_caller]
     pub fn get(&self) -> Result<T, Exception> {
@@ -143,18 +143,10 @@ impl<T: Clone> Waiter<T> {
         *self.0.getter.borrow_mut() = Some(resume.clone());
         let parked = Getting(self);
         let got = park(&*self.0.hub);
-        resume.end();
         drop(parked);
-        let got = got?;
+        resume.finish(got, self)?;
         let handed = self.0.handed.take();
-        match handed {
-            Some(value) if resume.is_mine(&got) => Ok(value),
-            _ => Err(Exception::new(InvalidSwitchError {
-                greenlet: format!("{:?}", getcurrent()),
-                got: format!("{got:?}"),
-                waiting_on: format!("{self:?}"),
-            })),
-        }
+        Ok(handed.expect("only `switch` wakes this park, and hands a value over"))
     }
 }
 
