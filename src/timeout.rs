@@ -1,6 +1,6 @@
 //! [`Timeout`]: an exception that comes after some seconds. Source: gevent's `timeout.py`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,7 +57,7 @@ pub struct Timeout {
     exception: Option<Exception>,
     ref_: bool,
     priority: i32,
-    running: Option<(HubTimer, Running)>,
+    running: RefCell<Option<(HubTimer, Running)>>,
 }
 
 /// True while the timeout may still come: also while it is held back by a mask.
@@ -84,7 +84,7 @@ impl Timeout {
             exception: None,
             ref_: true,
             priority: -1,
-            running: None,
+            running: RefCell::default(),
         }
     }
 
@@ -94,7 +94,7 @@ impl Timeout {
     /// When it cannot be [started](Timeout::start).
     #[track_caller]
     pub fn start_new(seconds: impl Seconds) -> Self {
-        let mut timeout = Timeout::new(seconds);
+        let timeout = Timeout::new(seconds);
         if let Err(error) = timeout.start() {
             panic!("cannot start the timeout: {error}");
         }
@@ -128,7 +128,7 @@ impl Timeout {
     /// # Errors
     /// [`TimeoutStartedError`] when it runs already; for a time that is no number, and when the
     /// hub's loop is destroyed.
-    pub fn start(&mut self) -> Result<(), Exception> {
+    pub fn start(&self) -> Result<(), Exception> {
         if self.pending() {
             return Err(Exception::new(TimeoutStartedError(format!("{self:?}"))));
         }
@@ -154,23 +154,24 @@ impl Timeout {
             let alive = alive.clone();
             throw_unless_masked(&greenlet, move || alive.get(), exception)
         })?;
-        self.running = Some((timer, running));
+        self.running.replace(Some((timer, running)));
         Ok(())
     }
 
     /// Stops the timeout, if it runs. It may be started again, and has its whole time then.
-    pub fn cancel(&mut self) {
-        self.running = None;
+    pub fn cancel(&self) {
+        self.running.take();
     }
 
     /// The same as [`cancel`](Timeout::cancel); there is nothing else to release.
-    pub fn close(&mut self) {
+    pub fn close(&self) {
         self.cancel();
     }
 
     /// Whether it is started and has not come yet.
     pub fn pending(&self) -> bool {
         self.running
+            .borrow()
             .as_ref()
             .is_some_and(|(timer, _)| timer.active() || timer.pending())
     }
@@ -196,7 +197,7 @@ impl Timeout {
     /// # Errors
     /// The function's own, other timeouts' among them.
     pub fn silent<T>(
-        mut self,
+        self,
         function: impl FnOnce() -> Result<T, Exception>,
     ) -> Result<Option<T>, Exception> {
         if !self.pending() {

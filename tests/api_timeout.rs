@@ -35,7 +35,7 @@ mod timeout {
         assert!(own.caused(&raised) && !own.pending());
     }
 
-    fn check_expires(mut timeout: Timeout) -> Result<Exception, Exception> {
+    fn check_expires(timeout: Timeout) -> Result<Exception, Exception> {
         let _bounded = bounded();
         timeout.start()?;
         let error = wait_for_ever().unwrap_err();
@@ -94,7 +94,7 @@ mod timeout {
     #[test]
     fn test_cancel() -> Outcome {
         let _bounded = bounded();
-        let mut timeout = Timeout::start_new(SHORT);
+        let timeout = Timeout::start_new(SHORT);
         timeout.cancel();
         sleep(2.0 * SHORT)?;
         assert!(!timeout.pending());
@@ -149,7 +149,7 @@ mod api_timeout {
     fn test_api() -> Outcome {
         let _bounded = bounded();
         // Nothing happens if the block ends before.
-        let mut t = Timeout::new(LONG);
+        let t = Timeout::new(LONG);
         assert!(!t.pending());
         t.start()?;
         assert!(t.pending());
@@ -168,7 +168,7 @@ mod api_timeout {
         assert!(error.is::<std::io::Error>(), "{error:?}");
 
         // A block may cancel its timeout.
-        let mut timer = Timeout::start_new(SHORT);
+        let timer = Timeout::start_new(SHORT);
         timer.cancel();
         sleep(2.0 * SHORT)?;
 
@@ -187,7 +187,7 @@ mod api_timeout {
 
     /// What a sleep ends with under a timeout with this exception.
     fn with_exception(exception: Exception) -> Exception {
-        let mut timeout = Timeout::new(SHORT).with_exception(exception);
+        let timeout = Timeout::new(SHORT).with_exception(exception);
         timeout.start().expect("it is new");
         let error = sleep(LONG).unwrap_err();
         assert!(timeout.caused(&error));
@@ -201,7 +201,7 @@ mod api_timeout {
         struct Error(Arc<()>);
         let _bounded = bounded();
         let referred = Arc::new(());
-        let mut timeout = Timeout::new(LONG).with_exception(Error(referred.clone()));
+        let timeout = Timeout::new(LONG).with_exception(Error(referred.clone()));
         timeout.start()?;
         sleep(SHORT)?;
         drop(timeout);
@@ -239,7 +239,7 @@ mod api_timeout {
 #[test]
 fn test_a_timeout_that_runs_cannot_be_started_again() -> Outcome {
     let _bounded = bounded();
-    let mut timeout = Timeout::start_new(LONG);
+    let timeout = Timeout::start_new(LONG);
     let error = timeout.start().unwrap_err();
     assert!(error.is::<TimeoutStartedError>(), "{error:?}");
     assert!(timeout.pending());

@@ -122,7 +122,7 @@ mod async_result_get {
     fn test_raises_timeout_exc_customized() {
         let timeout = Timeout::start_new(0.01).with_exception(ExpectedError("own"));
         drop(timeout);
-        let mut timeout = Timeout::new(0.01).with_exception(ExpectedError("own"));
+        let timeout = Timeout::new(0.01).with_exception(ExpectedError("own"));
         timeout.start().expect("starts");
         let error = AsyncResult::<()>::new().get().unwrap_err();
         assert!(timeout.caused(&error) && error.is::<ExpectedError>());
@@ -173,7 +173,7 @@ mod async_result {
             let result = result.clone();
             move || result.set("hello")
         })?;
-        let mut timeout = Timeout::new(0).with_exception(ExpectedError("interrupted"));
+        let timeout = Timeout::new(0).with_exception(ExpectedError("interrupted"));
         timeout.start()?;
         let error = result.get().unwrap_err();
         assert!(timeout.caused(&error));

@@ -420,7 +420,7 @@ mod waits {
     fn test_raises_timeout_timeout_exc_customized() {
         let _bounded = bounded();
         let exception = Exception::new(ExpectedError("expected error"));
-        let mut timeout = Timeout::new(0.001).with_exception(exception.clone());
+        let timeout = Timeout::new(0.001).with_exception(exception.clone());
         timeout.start().expect("it is new");
         assert!(get(LONG).unwrap_err().same(&exception));
     }

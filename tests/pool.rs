@@ -67,7 +67,7 @@ fn a_cancelled_timeout_does_not_come() -> Outcome {
     // A timeout that was cancelled in a pool's greenlet does not come later.
     let pool = Pool::new(2);
     let value = pool.apply(|| {
-        let mut timeout = Timeout::start_new(0.01);
+        let timeout = Timeout::start_new(0.01);
         timeout.cancel();
         sleep(0.02)?;
         Ok("fine")

@@ -230,7 +230,7 @@ fn cut_short<Q: AnyQueue>(q: Q, end: End, moment: usize, gets: bool, case: &str)
     let wait = |number: i32, seconds: Option<f64>, timeout: Option<f64>| -> Greenlet<()> {
         let (q, taken, waits) = (q.clone(), taken.clone(), victim_waits.clone());
         spawn(move || {
-            let mut limit = Timeout::new(timeout);
+            let limit = Timeout::new(timeout);
             limit.start()?;
             let ended = if gets {
                 q.get_timeout(seconds).map(|item| taken.add(item))

@@ -1,5 +1,6 @@
 //! The counterpart of gevent's test__timeout, written anew.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use gevent::{Exception, Timeout, TimeoutError, sleep, spawn, with_timeout};
@@ -18,7 +19,7 @@ fn test_timeout_interrupts_the_greenlet_that_started_it() -> Outcome {
 
 #[test]
 fn test_closed_and_dropped_timeouts_do_not_come() -> Outcome {
-    let mut timeout = Timeout::start_new(0.001);
+    let timeout = Timeout::start_new(0.001);
     assert!(timeout.pending());
     timeout.close();
     assert!(!timeout.pending());
@@ -45,7 +46,7 @@ fn test_none_never_comes() -> Outcome {
 #[test]
 fn test_a_restarted_timeout_has_its_whole_time_again() -> Outcome {
     let begin = Instant::now();
-    let mut timeout = Timeout::new(Duration::from_millis(30));
+    let timeout = Timeout::new(Duration::from_millis(30));
     timeout.start()?;
     sleep(0.02)?;
     timeout.close();
@@ -75,4 +76,18 @@ fn test_timeout_for_a_greenlet_that_ended_hurts_nobody() -> Outcome {
 fn test_not_a_number_is_refused() {
     assert!(Timeout::new(f64::NAN).start().is_err());
     assert!(sleep(f64::NAN).is_err());
+}
+
+/// It needs no `mut`, and may be shared.
+#[test]
+fn test_another_greenlet_may_cancel_a_timeout() -> Outcome {
+    let timeout = Rc::new(Timeout::start_new(100));
+    let shared = timeout.clone();
+    spawn(move || shared.cancel()).join(None)?;
+    assert!(!timeout.pending());
+    timeout.start()?;
+    assert!(timeout.pending());
+    timeout.close();
+    assert!(!timeout.pending());
+    Ok(())
 }

@@ -146,7 +146,7 @@ pub fn killall_with<G: AsGreenlet>(
         woken.map_or(Ok(()), |waiter| waiter.switch())
     })?;
     let Some(waiter) = waiter else { return Ok(()) };
-    let mut timeout = Timeout::new(kill.timeout.seconds());
+    let timeout = Timeout::new(kill.timeout.seconds());
     timeout.start()?;
     park(&hub, &waiter, &"killall")?;
     joinall(alive.take(), None).map(drop)

@@ -11,7 +11,7 @@ pub(crate) fn main() -> Outcome {
         let _timeout = Timeout::start_new(100);
         println!("own: {}", event.wait(0.001)?);
     }
-    let mut outer = Timeout::new(0.001);
+    let outer = Timeout::new(0.001);
     outer.start()?;
     if let Err(timeout) = event.wait(100) {
         println!("outer: {}", outer.caused(&timeout));

@@ -6,7 +6,7 @@ use super::common::{KeyError, Outcome, ValueError, name};
 
 pub(crate) fn main() -> Outcome {
     let error = Exception::new(ValueError("late"));
-    let mut timeout = Timeout::new(0.001).with_exception(error.clone());
+    let timeout = Timeout::new(0.001).with_exception(error.clone());
     timeout.start()?;
     match sleep(100) {
         Err(caught) if caught.is::<ValueError>() => {
@@ -18,7 +18,7 @@ pub(crate) fn main() -> Outcome {
     println!("pending: {}", timeout.pending());
 
     let slept: Outcome = (|| {
-        let mut timeout = Timeout::new(0.001).with_exception(KeyError("key"));
+        let timeout = Timeout::new(0.001).with_exception(KeyError("key"));
         timeout.start()?;
         sleep(100)?;
         println!("never printed");

@@ -22,7 +22,7 @@ pub(crate) fn main() -> Outcome {
         let (caused, links) = (timeout.caused(&error), g.has_links() > 0);
         println!("join(timeout=100): {caused}, has links: {links}");
     }
-    let mut timeout = Timeout::start_new(100);
+    let timeout = Timeout::start_new(100);
     g.join(0.001)?;
     let (ready, pending) = (g.ready(), timeout.pending());
     println!("join(timeout=0.001): {ready}, pending: {pending}");

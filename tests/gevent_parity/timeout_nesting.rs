@@ -7,7 +7,7 @@ use super::common::Outcome;
 fn nested(outer_seconds: f64, inner_seconds: f64) -> Outcome {
     let outer = Timeout::start_new(outer_seconds);
     let slept = (|| {
-        let mut inner = Timeout::start_new(inner_seconds);
+        let inner = Timeout::start_new(inner_seconds);
         let slept = sleep(100);
         let mut handled = Ok(());
         if let Err(error) = slept

@@ -5,7 +5,7 @@ use gevent::{Timeout, sleep, with_timeout};
 use super::common::{Outcome, show};
 
 pub(crate) fn main() -> Outcome {
-    let mut timeout = Timeout::start_new(None);
+    let timeout = Timeout::start_new(None);
     let seconds = show(timeout.seconds());
     println!("pending: {}, seconds: {seconds}", timeout.pending());
     sleep(0.001)?;

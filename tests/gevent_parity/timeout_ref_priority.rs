@@ -8,7 +8,7 @@ use super::common::{Outcome, name};
 
 pub(crate) fn main() -> Outcome {
     let hub = get_hub();
-    let mut timeout = Timeout::new(100).with_ref(false);
+    let timeout = Timeout::new(100).with_ref(false);
     timeout.start()?;
     let joined = hub.join(None)?;
     println!("hub.join: {joined}, pending: {}", timeout.pending());
@@ -23,7 +23,7 @@ pub(crate) fn main() -> Outcome {
         let timer = hub.loop_().timer(0.0, 0.0)?;
         let w = waiter.clone();
         timer.start(move || Ok(w.switch("in time")?))?;
-        let mut timeout = Timeout::new(0).with_priority(priority);
+        let timeout = Timeout::new(0).with_priority(priority);
         timeout.start()?;
         match waiter.get() {
             Ok(value) => println!("{priority}: {value}"),

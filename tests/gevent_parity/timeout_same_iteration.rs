@@ -10,7 +10,7 @@ fn waits(start_first: bool) -> Outcome {
     let loop_ = hub.loop_();
     let waiter = Waiter::new(hub.as_wait_hub());
     let timer = loop_.timer(0.001, 0.0)?;
-    let mut timeout = Timeout::new(0.001);
+    let timeout = Timeout::new(0.001);
     if start_first {
         timeout.start()?;
     }

@@ -6,7 +6,7 @@ use gevent::{Timeout, sleep};
 use super::common::Outcome;
 
 pub(crate) fn main() -> Outcome {
-    let mut timeout = Timeout::new(0.01);
+    let timeout = Timeout::new(0.01);
     println!("made: {}", timeout.pending());
     timeout.cancel();
     timeout.start()?;

@@ -5,7 +5,7 @@ use gevent::{Timeout, sleep};
 use super::common::Outcome;
 
 pub(crate) fn main() -> Outcome {
-    let mut timeout = Timeout::start_new(0);
+    let timeout = Timeout::start_new(0);
     println!("pending: {}", timeout.pending());
     timeout.close();
 
