@@ -42,6 +42,7 @@ pub mod timeout;
 
 pub use greenlet_core::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
 pub use hub;
+pub use hub::core;
 pub use hub::{
     Link, Linkable, Seconds, SignalHandler, get_hub, idle, iwait, mask_kill, signal, sleep,
     sleep_with_ref, wait,
