@@ -3,8 +3,11 @@
 //!
 //! # Why it is sound
 //!
-//! A greenlet of a scope borrows for `'env`. So the scope's frame must not go while such a
-//! greenlet could still run. It is left in three ways, and each ends the greenlets before:
+//! A greenlet of a scope borrows for `'scope`. So the scope's frame must not go while the
+//! greenlet's function, or anything that it owns, is still there. That a greenlet is dead does not
+//! say so: what a killed one owned may still be in the midst of its destructor, in the greenlet
+//! that killed it. So each function carries a [`Loan`] that is dropped after it, and the scope
+//! ends when all loans are returned. It is left in three ways, and each ends the greenlets before:
 //!
 //! * by returning or by an exception: they are joined, after a kill if something failed;
 //! * by a panic, which is caught, and goes on after they were killed and joined;
@@ -12,18 +15,23 @@
 //!   spot ([`RawGreenlet::unwind`](crate::RawGreenlet::unwind)).
 //!
 //! The hub may be unable to let anybody wait (its loop was destroyed, or the scope is entered in
-//! the hub itself); then, too, they are unwound on the spot. If even that is impossible, because
-//! one of them is itself in the midst of unwinding the scope's greenlet, the process aborts, as
-//! there is no sound way on. A stack that is leaked is never reused, so what it lends stays.
+//! the hub itself); then, too, they are unwound on the spot. If even that returns no loan (a
+//! greenlet is itself in the midst of unwinding the scope's, or swallowed its unwinding, so that
+//! its stack is still there, and with it may be inner scopes whose greenlets run), the process
+//! aborts, as there is no sound way on. When the stack that the scope is on is given up, all that
+//! it lends stays in memory for ever, and the greenlets may go on.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 use greenlet_core::{Exception, WeakGreenlet, getcurrent, unwind};
-use hub::{Link, Linkable, throw_unless_masked};
+use hub::{Link, Linkable, get_hub_if_exists, throw_unless_masked};
+use waiter::WaitHub;
 
+use crate::exceptions::{BlockingSwitchOutError, HubDestroyed, LoopExit};
 use crate::greenlet::{AnyGreenlet, Greenlet, Kill};
 use crate::outcome::Outcome;
 
@@ -47,6 +55,8 @@ struct State {
     /// Weak: this lies on its stack, and would keep it alive.
     owner: WeakGreenlet,
     greenlets: RefCell<Vec<AnyGreenlet>>,
+    /// How many functions are not dropped yet.
+    loans: Cell<usize>,
     /// The first failure of a greenlet.
     failure: RefCell<Option<Exception>>,
     /// Whether the scope's own function runs.
@@ -113,6 +123,7 @@ pub fn scope<'env, T>(
     let state = Rc::new(State {
         owner: getcurrent().downgrade(),
         greenlets: RefCell::default(),
+        loans: Cell::new(0),
         failure: RefCell::default(),
         in_function: Cell::new(true),
     });
@@ -159,14 +170,18 @@ impl<'scope> Scope<'scope, '_> {
         let function: Box<dyn FnOnce() -> R + 'scope> = Box::new(function);
         #[allow(unsafe_code)]
         // SAFETY: only the lifetime changes. The function, and all it borrows, is used up or
-        // dropped when its greenlet ends, and `scope` does not leave its frame, which `'scope`
-        // does not outlive, before that: see the head of this file.
+        // dropped before its loan is returned, and `scope` does not leave its frame, which
+        // `'scope` does not outlive, before that: see the head of this file.
         let function = unsafe {
             std::mem::transmute::<Box<dyn FnOnce() -> R + 'scope>, Box<dyn FnOnce() -> R + 'static>>(
                 function,
             )
         };
-        let greenlet = Greenlet::new(function);
+        let lent = Lent {
+            function,
+            loan: Loan::new(&self.state),
+        };
+        let greenlet = Greenlet::new(move || lent.call());
         self.state.greenlets.borrow_mut().push(greenlet.any());
         let state = Rc::downgrade(&self.state);
         Linkable::rawlink(
@@ -181,6 +196,37 @@ impl<'scope> Scope<'scope, '_> {
             greenlet,
             scope: PhantomData,
         }
+    }
+}
+
+/// A function of a scope. Its fields are dropped in their order: the loan last.
+struct Lent<R> {
+    function: Box<dyn FnOnce() -> R>,
+    loan: Loan,
+}
+
+impl<R> Lent<R> {
+    fn call(self) -> R {
+        let Lent { function, loan } = self;
+        let result = function();
+        drop(loan);
+        result
+    }
+}
+
+/// Says, by being dropped, that a function and all that it borrowed is gone.
+struct Loan(Rc<State>);
+
+impl Loan {
+    fn new(state: &Rc<State>) -> Loan {
+        state.loans.set(state.loans.get() + 1);
+        Loan(state.clone())
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        self.0.loans.set(self.0.loans.get() - 1);
     }
 }
 
@@ -202,8 +248,12 @@ impl State {
     /// The greenlets that have not ended.
     fn running(&self) -> Vec<AnyGreenlet> {
         let mut greenlets = self.greenlets.borrow_mut();
-        greenlets.retain(|greenlet| !greenlet.raw().dead());
-        greenlets.clone()
+        let ended: Vec<_> = greenlets.extract_if(.., |g| g.raw().dead()).collect();
+        let running = greenlets.clone();
+        drop(greenlets);
+        // What they own may come back here as it is dropped.
+        drop(ended);
+        running
     }
 
     /// Kills all greenlets, without waiting.
@@ -218,35 +268,45 @@ impl State {
         }
     }
 
-    /// Waits until all greenlets have ended. What is thrown in meanwhile has them killed, and is
-    /// returned at last.
+    /// Waits until all greenlets have ended, and all that they borrowed is returned. What is thrown
+    /// in meanwhile has them killed, and is returned at last.
     fn join_all(&self) -> Result<(), Exception> {
-        let mut thrown = Ok(());
-        while let Some(greenlet) = self.running().pop() {
-            let waited = match greenlet.ready() {
-                // It is on its last steps.
-                true => crate::sleep(0),
-                false => greenlet.join(None),
+        let (mut thrown, mut for_ever) = (Ok(()), false);
+        loop {
+            let waited = match self.running().pop() {
+                Some(greenlet) if !greenlet.ready() => greenlet.join(None),
+                // It is on its last steps, or what it owned goes, in another greenlet.
+                Some(_) => crate::sleep(0),
+                None if self.loans.get() > 0 => crate::sleep(0),
+                None => return thrown,
             };
-            if let Err(exception) = waited {
-                if cannot_wait(&exception) {
-                    self.unwind_all();
-                } else {
-                    self.cancel_all();
-                }
-                thrown = thrown.and(Err(exception));
+            let Err(exception) = waited else { continue };
+            // Nobody will wake those that have been killed and still wait.
+            let stuck = exception.is::<LoopExit>() && std::mem::replace(&mut for_ever, true);
+            if stuck || cannot_wait(&exception) {
+                self.unwind_all();
+            } else {
+                self.cancel_all();
             }
+            thrown = thrown.and(Err(exception));
         }
-        thrown
     }
 
-    /// Ends all greenlets on the spot.
+    /// Ends all greenlets on the spot, also those that are spawned meanwhile.
     fn unwind_all(&self) {
-        for greenlet in self.running() {
-            if !greenlet.raw().unwind() {
-                eprintln!("gevent: {greenlet:?} outlives its scope");
-                std::process::abort();
+        loop {
+            let running = self.running();
+            if running.is_empty() {
+                break;
             }
+            for greenlet in running {
+                if !greenlet.raw().unwind() {
+                    outlives(&greenlet);
+                }
+            }
+        }
+        if self.loans.get() > 0 {
+            outlives(&"a greenlet's function");
         }
     }
 }
@@ -257,16 +317,108 @@ struct EndOnDrop<'a>(&'a State);
 
 impl Drop for EndOnDrop<'_> {
     fn drop(&mut self) {
-        while !self.0.running().is_empty() {
-            self.0.unwind_all();
-        }
+        // Greenlets may have ended without a loan's return, and the other way round.
+        self.0.unwind_all();
     }
 }
 
-/// Whether the exception says that waiting is impossible here, now and later.
+fn outlives(who: &dyn fmt::Debug) -> ! {
+    eprintln!("gevent: {who:?} outlives its scope");
+    std::process::abort();
+}
+
+/// Whether waiting is impossible here, now and later: `exception` says so, or the hub does.
 fn cannot_wait(exception: &Exception) -> bool {
-    use crate::exceptions::{BlockingSwitchOutError, HubDestroyed};
     exception.is::<BlockingSwitchOutError>()
         || exception.is::<HubDestroyed>()
         || exception.is::<hub::core::Error>()
+        || get_hub_if_exists().is_none_or(|hub| hub.before_switch().is_err())
 }
+
+/// What the compiler refuses, by which error.
+///
+/// A greenlet that borrows what its own scope's function owns:
+/// ```compile_fail,E0373
+/// gevent::scope(|s| {
+///     let inside = 1;
+///     s.spawn(|| println!("{inside}"));
+///     Ok(())
+/// });
+/// ```
+/// The same by reference, moved:
+/// ```compile_fail,E0597
+/// gevent::scope(|s| {
+///     let inside = String::new();
+///     let inside = &inside;
+///     s.spawn(move || println!("{inside}"));
+///     Ok(())
+/// });
+/// ```
+/// Or what a greenlet of it owns, in a greenlet that this one spawns beside itself:
+/// ```compile_fail,E0373
+/// gevent::scope(|s| {
+///     s.spawn(|| {
+///         let inside = 1;
+///         s.spawn(|| println!("{inside}"));
+///     });
+///     Ok(())
+/// });
+/// ```
+/// The scope, or a greenlet's handle with what it may borrow, carried out:
+/// ```compile_fail,E0521
+/// let mut out = None;
+/// gevent::scope(|s| {
+///     out = Some(s);
+///     Ok(())
+/// });
+/// ```
+/// ```compile_fail
+/// let escaped = gevent::scope(|s| Ok(s.spawn(|| ())));
+/// ```
+/// What is lent, moved or dropped or changed meanwhile:
+/// ```compile_fail,E0505
+/// let lent = String::new();
+/// gevent::scope(|s| {
+///     s.spawn(|| println!("{lent}"));
+///     drop(lent);
+///     Ok(())
+/// });
+/// ```
+/// ```compile_fail,E0499
+/// let mut lent = 0;
+/// gevent::scope(|s| {
+///     s.spawn(|| lent += 1);
+///     s.spawn(|| lent += 1);
+///     Ok(())
+/// });
+/// ```
+/// A value that borrows: handles may outlive the scope, so what they hold may not borrow.
+/// ```compile_fail,E0597
+/// let lent = String::new();
+/// gevent::scope(|s| {
+///     s.spawn(|| Ok(&lent));
+///     Ok(())
+/// });
+/// ```
+/// A longer lifetime by variance: `'scope` and `'env` are both invariant.
+/// ```compile_fail
+/// fn longer<'scope, 'env>(s: &'scope gevent::Scope<'scope, 'env>) -> &'scope gevent::Scope<'scope, 'static> {
+///     s
+/// }
+/// ```
+/// ```compile_fail
+/// fn shorter<'a, 'b: 'a, 'env: 'b>(s: &'b gevent::Scope<'b, 'env>) -> &'a gevent::Scope<'a, 'env> {
+///     s
+/// }
+/// ```
+/// Another thread:
+/// ```compile_fail,E0277
+/// gevent::scope(|s| {
+///     std::thread::scope(|t| {
+///         t.spawn(|| s.spawn(|| ()));
+///     });
+///     Ok(())
+/// });
+/// ```
+#[cfg(doctest)]
+struct Refused;

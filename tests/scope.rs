@@ -2,7 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
+use gevent::exceptions::{BlockingSwitchOutError, HubDestroyed, LoopExit};
 use gevent::{Exception, GreenletExit, Timeout, get_hub, scope, sleep, spawn};
 use hub::ExceptionStream;
 
@@ -215,5 +217,201 @@ fn test_scopes_nest_and_their_greenlets_spawn_more() -> Outcome {
         Ok(())
     })?;
     assert_eq!(count.get(), 111);
+    Ok(())
+}
+
+/// Waits in its destructor, in whatever greenlet that runs, and then uses what it borrows.
+struct SlowToGo<'a>(&'a Cell<usize>);
+
+impl Drop for SlowToGo<'_> {
+    fn drop(&mut self) {
+        for _ in 0..20 {
+            let _ = sleep(0);
+        }
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+#[test]
+fn test_what_a_killed_greenlet_owns_is_dropped_before_the_scope_ends() -> Outcome {
+    // Killed before it runs, it is dead at once; what it owns goes later, in the killer.
+    let victim: Rc<RefCell<Option<gevent::Greenlet<()>>>> = Rc::default();
+    let killer = spawn({
+        let victim = victim.clone();
+        move || {
+            let victim = victim.take().expect("it is there by now");
+            victim.kill()
+        }
+    });
+    let gone = Cell::new(0);
+    scope(|s| {
+        let slow = SlowToGo(&gone);
+        let spawned = s.spawn(move || drop(slow));
+        victim.replace(Some((*spawned).clone()));
+        Ok(())
+    })?;
+    assert_eq!(gone.get(), 1);
+    killer.get()
+}
+
+#[test]
+fn test_one_that_ignores_its_kill_and_waits_for_ever_is_unwound() {
+    // In the main greenlet, which is told that nobody will be woken any more.
+    let guests = Cell::new(0);
+    let error = scope(|s| -> Outcome {
+        s.spawn(|| -> Outcome {
+            let _guest = Guest::new(&guests);
+            loop {
+                let _ = get_hub().switch();
+            }
+        });
+        Ok(())
+    });
+    assert!(error.unwrap_err().is::<LoopExit>());
+    assert_eq!(guests.get(), 0);
+}
+
+#[test]
+fn test_in_the_hub_nobody_can_be_waited_for() -> Outcome {
+    let (ran, result) = (Rc::new(Cell::new(false)), Rc::new(RefCell::new(None)));
+    let (runs, results) = (ran.clone(), result.clone());
+    get_hub().loop_().run_callback(move || {
+        let guests = Cell::new(0);
+        let guest = Guest::new(&guests);
+        let error = scope(|s| {
+            s.spawn(|| {
+                drop(guest);
+                runs.set(true);
+            });
+            Ok(())
+        });
+        assert_eq!(guests.get(), 0);
+        results.replace(error.err());
+    })?;
+    sleep(0)?;
+    let error = result.take().expect("the callback has run");
+    assert!(error.is::<BlockingSwitchOutError>() && !ran.get());
+    Ok(())
+}
+
+#[test]
+fn test_a_caller_that_is_not_allowed_to_wait() -> Outcome {
+    let allowed = Rc::new(Cell::new(true));
+    let asks = allowed.clone();
+    let caller = gevent::Greenlet::<()>::builder()
+        .switch_out(move || match asks.get() {
+            true => Ok(()),
+            false => Err(ExpectedError.into()),
+        })
+        .spawn(move || {
+            let guests = Cell::new(0);
+            let error = scope(|s| {
+                s.spawn(|| {
+                    let _guest = Guest::new(&guests);
+                    sleep(100)
+                });
+                sleep(0)?;
+                allowed.set(false);
+                Ok(())
+            });
+            assert_eq!(guests.get(), 0);
+            assert!(error.unwrap_err().is::<ExpectedError>());
+        });
+    caller.get()
+}
+
+#[test]
+fn test_a_thread_that_ends_ends_the_greenlets_first() {
+    /// Looks at what it borrowed for the last time when it goes.
+    struct Last<'a>(&'a String, &'a std::sync::Mutex<Vec<String>>);
+
+    impl Drop for Last<'_> {
+        fn drop(&mut self) {
+            self.1.lock().unwrap().push(self.0.clone());
+        }
+    }
+
+    static LAST: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
+    std::thread::spawn(|| {
+        spawn(|| {
+            let outer = String::from("outer");
+            let _last = Last(&outer, &LAST);
+            scope(|s| {
+                s.spawn(|| {
+                    let inner = format!("inner of {outer}");
+                    let _last = Last(&inner, &LAST);
+                    scope(|s| {
+                        s.spawn(|| {
+                            let _last = Last(&inner, &LAST);
+                            sleep(100)
+                        });
+                        sleep(100)
+                    })
+                });
+                Ok(())
+            })
+        });
+        sleep(0).and_then(|()| sleep(0)).and_then(|()| sleep(0))
+    })
+    .join()
+    .unwrap()
+    .unwrap();
+    let last = LAST.lock().unwrap();
+    assert_eq!(*last, ["inner of outer", "inner of outer", "outer"]);
+}
+
+#[test]
+fn test_a_hub_that_is_destroyed_ends_the_greenlets_on_the_spot() {
+    std::thread::spawn(|| -> Outcome {
+        let guests = Cell::new(0);
+        let error = scope(|s| {
+            s.spawn(|| {
+                let _guest = Guest::new(&guests);
+                sleep(100)
+            });
+            sleep(0)?;
+            assert_eq!(guests.get(), 1);
+            get_hub().destroy(true)
+        });
+        assert_eq!(guests.get(), 0);
+        assert!(error.unwrap_err().is::<HubDestroyed>());
+        Ok(())
+    })
+    .join()
+    .unwrap()
+    .unwrap();
+}
+
+#[test]
+fn test_unwinding_that_the_function_swallows_goes_on() -> Outcome {
+    thread_local! {
+        static ENDED: Cell<usize> = const { Cell::new(0) };
+    }
+    let main = gevent::getcurrent();
+    let caller = gevent::RawGreenlet::new(move |_| {
+        let guests = Cell::new(0);
+        let _at_last = Guest(&guests);
+        scope(|s| {
+            s.spawn(|| {
+                let _guest = Guest::new(&guests);
+                let killed = sleep(100);
+                ENDED.set(ENDED.get() + 1);
+                killed
+            });
+            sleep(0)?;
+            guests.set(guests.get() + 1);
+            let caught = catch_unwind(AssertUnwindSafe(|| main.switch(())));
+            assert!(caught.is_err());
+            drop(caught);
+            // As if nothing had happened: the scope wants to join, and is unwound there.
+            Ok(())
+        })
+        .map(|()| gevent::Value::None)
+    });
+    caller.switch(())?;
+    drop(caller);
+    sleep(0)?;
+    // It was unwound, not killed.
+    assert_eq!(ENDED.get(), 0);
     Ok(())
 }
