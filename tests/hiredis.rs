@@ -6,7 +6,7 @@ mod common;
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Once;
 
@@ -247,8 +247,10 @@ fn nobody_listens() -> Result {
     if !installed() {
         return Ok(());
     }
-    // A port that was free a moment ago.
-    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    // Bound but not listening: it refuses, and nobody else can take the port.
+    let nobody = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+    nobody.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+    let address = nobody.local_addr()?.as_socket().ok_or("no address")?;
     let connection = Connection::connect(address)?;
     let events = connection.run()?;
     assert!(

@@ -100,13 +100,12 @@ fn test_peek_then_read() -> Outcome {
 }
 
 #[test]
-fn test_connect_refused_and_unresolvable() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let error = TcpStream::connect(("127.0.0.1", port)).unwrap_err();
+fn test_connect_refused_and_unresolvable() -> Outcome {
+    // Bound but not listening: it refuses, and nobody else can take the port.
+    let nobody = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+    nobody.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+    let address = nobody.local_addr()?.as_socket().expect("IPv4");
+    let error = TcpStream::connect(address).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     let error = TcpStream::connect("no-such-host.invalid:1").unwrap_err();
     assert!(
@@ -114,6 +113,7 @@ fn test_connect_refused_and_unresolvable() {
         "{error}"
     );
     assert!(TcpStream::connect("no port").is_err());
+    Ok(())
 }
 
 #[test]

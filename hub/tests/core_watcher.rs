@@ -461,10 +461,11 @@ fn a_descriptor_closed_while_watched_is_reported() -> TestResult {
     let loop_ = new_loop()?;
     let (reader, _writer) = UnixStream::pair()?;
     let trace = Trace::new();
-    let io = loop_.io(reader.as_raw_fd(), Events::READ)?;
+    let watched = duplicate_far_from_others(&reader, 900)?;
+    let io = loop_.io(watched.as_raw_fd(), Events::READ)?;
     let seen = trace.clone();
     io.start_pass_events(move |events| seen.add(events))?;
-    drop(reader);
+    drop(watched);
     run(&loop_)?;
     assert_eq!(trace.take(), ["READ|WRITE|ERROR"]);
     assert!(!io.active());
