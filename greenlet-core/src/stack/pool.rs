@@ -2,8 +2,9 @@
 //! because its pages are warm.
 //!
 //! What idle stacks may keep in memory is bounded: up to twice [`WARM`] of them per size are kept
-//! as they are; when there are more, the older half gives its pages back to the system. Of those
-//! kept, every so often one that comes back is [trimmed](Stack::trim) to its topmost pages, so
+//! as they are; when there are more, the older half gives its pages back to the system, all but the
+//! topmost one of so many as are [`TEPID`]: that page is what most greenlets need, and all that
+//! many of them ever touch. Of those kept as they are, every so often one that comes back is [trimmed](Stack::trim) to its topmost pages, so
 //! that a single deep recursion does not stay in memory for ever.
 
 use std::io;
@@ -19,6 +20,8 @@ const LARGEST_SLAB: usize = 1024;
 
 /// So many idle stacks of each size keep their pages always, and so many more for a while.
 const WARM: usize = 512;
+/// So many further ones keep their topmost page: 32 MiB at most.
+const TEPID: usize = 8192;
 /// One in so many stacks that come back is trimmed,
 const TRIM_EVERY: usize = 256;
 /// to so many bytes below its top.
@@ -106,6 +109,8 @@ struct Class {
     slots: usize,
     /// Idle, with pages. The last one came back last.
     warm: Vec<Stack>,
+    /// Idle, with one page.
+    tepid: Vec<Stack>,
     /// Idle, without.
     cold: Vec<Stack>,
     on_loan: usize,
@@ -153,7 +158,9 @@ impl Pool {
     /// Gives the pages of all idle stacks back to the system.
     pub(crate) fn trim(&mut self) {
         for class in &mut self.classes {
-            class.cool(class.warm.len());
+            class.tepid.append(&mut class.warm);
+            let idle = std::mem::take(&mut class.tepid);
+            class.freeze(idle);
         }
     }
 }
@@ -166,6 +173,7 @@ impl Class {
             carved: 0,
             slots: 0,
             warm: Vec::new(),
+            tepid: Vec::new(),
             cold: Vec::new(),
             on_loan: 0,
             until_trim: TRIM_EVERY,
@@ -174,9 +182,12 @@ impl Class {
     }
 
     fn take(&mut self) -> Result<Stack, StackError> {
-        let stack = match self.warm.pop().or_else(|| self.cold.pop()) {
+        let stack = match self.warm.pop() {
             Some(stack) => stack,
-            None => self.carve()?,
+            None => match self.tepid.pop().or_else(|| self.cold.pop()) {
+                Some(stack) => stack,
+                None => self.carve()?,
+            },
         };
         self.on_loan += 1;
         Ok(stack)
@@ -191,18 +202,29 @@ impl Class {
         }
         self.warm.push(stack);
         if self.warm.len() == 2 * WARM {
-            self.cool(WARM);
+            self.cool();
         }
     }
 
-    /// Gives the pages of the `count` stacks that have been idle for longest to the system.
+    /// Gives the pages of the stacks that have been idle for longest to the system, if there is room
+    /// among the tepid ones all but the topmost.
+    #[cold]
+    fn cool(&mut self) {
+        let mut cooling: Vec<Stack> = self.warm.drain(..WARM).collect();
+        let tepid = cooling.len().min(TEPID - self.tepid.len());
+        for mut stack in cooling.drain(..tepid) {
+            stack.trim(page_size());
+            self.tepid.push(stack);
+        }
+        self.freeze(cooling);
+    }
+
+    /// Gives all pages of these stacks to the system.
     ///
     /// Stacks that were started together end together often enough, and then lie side by side:
     /// one call for all of them, guards included, which stay in force.
-    #[cold]
-    fn cool(&mut self, count: usize) {
+    fn freeze(&mut self, mut cooling: Vec<Stack>) {
         let slot = self.size + page_size();
-        let mut cooling: Vec<Stack> = self.warm.drain(..count).collect();
         cooling.sort_unstable_by_key(|stack| stack.low);
         for run in
             cooling.chunk_by(|one, next| next.low.addr().get() - one.low.addr().get() == slot)
