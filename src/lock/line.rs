@@ -96,15 +96,15 @@ impl<W: Whose> Drop for Left<'_, W> {
 
 /// When a wait that may take several turns is over.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Deadline(Option<(Instant, f64)>);
+pub(crate) struct Deadline(Option<(Instant, f64)>);
 
 impl Deadline {
-    pub(super) fn after(seconds: Option<f64>) -> Deadline {
+    pub(crate) fn after(seconds: Option<f64>) -> Deadline {
         Deadline(seconds.map(|seconds| (Instant::now(), seconds)))
     }
 
     /// How many seconds are left; `None` is no limit.
-    pub(super) fn left(self) -> Option<f64> {
+    pub(crate) fn left(self) -> Option<f64> {
         let (begin, seconds) = self.0?;
         Some(seconds - begin.elapsed().as_secs_f64())
     }

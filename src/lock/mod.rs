@@ -27,3 +27,5 @@ pub use dummy::DummySemaphore;
 pub use guard::{RLockGuard, SemaphoreGuard};
 pub use rlock::{NotOwnedError, RLock};
 pub use semaphore::Semaphore;
+
+pub(crate) use line::Deadline;

@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use greenlet_core::Exception;
-use hub::Seconds;
+use hub::core::CallbackResult;
+use hub::{Link, Linkable, Seconds};
 use parking_lot::Mutex;
 use waiter::Source;
 
-use super::line::{Line, Lined, wait};
-use super::waiter::Waiter;
+use super::line::{Given, Line, Lined, rawlink, unlink, wait};
 
 /// A value, or an exception, that somebody sets and any number of greenlets and threads get.
 /// Handles are cheap to clone and mean the same result.
@@ -42,7 +42,7 @@ impl<T> State<T> {
     }
 }
 
-impl<T> Lined for State<T> {
+impl<T: Send + 'static> Lined for State<T> {
     const KIND: &'static str = "threadsafe::AsyncResult";
     type Which = ();
 
@@ -51,8 +51,8 @@ impl<T> Lined for State<T> {
     }
 
     /// Everybody has been told; there is nothing to pass on.
-    fn give_back(&mut self, (): ()) -> Option<Arc<Waiter>> {
-        None
+    fn give_back(&mut self, (): ()) -> Given {
+        Given::default()
     }
 }
 
@@ -85,10 +85,10 @@ impl<T> AsyncResult<T> {
     pub fn set(&self, value: T) {
         let mut state = self.0.lock();
         let old = state.value.replace(value);
-        let woken = state.line.grant_all();
+        let told = state.line.grant_all();
         drop(state);
         drop(old);
-        woken.wake();
+        told.wake();
     }
 
     /// Stores the exception and wakes all who wait. A value that was set before remains, and is
@@ -98,10 +98,20 @@ impl<T> AsyncResult<T> {
         let exception = exception.into();
         let mut state = self.0.lock();
         let old = state.exception.replace(exception);
-        let woken = state.line.grant_all();
+        let told = state.line.grant_all();
         drop(state);
         drop(old);
-        woken.wake();
+        told.wake();
+    }
+
+    /// The same as [`set`](AsyncResult::set): the name that futures have for it.
+    pub fn set_result(&self, value: T) {
+        self.set(value);
+    }
+
+    /// The same as [`ready`](AsyncResult::ready): the name that futures have for it.
+    pub fn done(&self) -> bool {
+        self.ready()
     }
 
     /// Does nothing, and says so: there is nobody who could be told not to set it.
@@ -114,7 +124,7 @@ impl<T> AsyncResult<T> {
         false
     }
 
-    /// How many wait.
+    /// How many wait, and links there are.
     pub fn linkcount(&self) -> usize {
         self.0.lock().line.len()
     }
@@ -139,7 +149,26 @@ impl<T> AsyncResult<T> {
     }
 }
 
-impl<T: Clone> AsyncResult<T> {
+impl<T: Send + 'static> AsyncResult<T> {
+    /// Calls `callback` with this result once it is there, in the hub of the thread that adds it:
+    /// it must not block. If it is there already, soon.
+    pub fn rawlink<R: CallbackResult>(
+        &self,
+        callback: impl Fn(&AsyncResult<T>) -> R + 'static,
+    ) -> Link {
+        let result = self.clone();
+        let link = Link::new(move |_| callback(&result).into_result());
+        Linkable::rawlink(self, link.clone());
+        link
+    }
+
+    /// Takes a link away that was added in this thread, if it was not called yet.
+    pub fn unlink(&self, link: &Link) {
+        unlink(&self.0, (), link);
+    }
+}
+
+impl<T: Clone + Send + 'static> AsyncResult<T> {
     /// The value it holds. It is cloned while the result is locked: its `clone` must not come
     /// back here.
     pub fn value(&self) -> Option<T> {
@@ -177,6 +206,15 @@ impl<T: Clone> AsyncResult<T> {
             .unwrap_or_else(|| Err(crate::timeout::expired(None)))
     }
 
+    /// The same as [`get_timeout`](AsyncResult::get_timeout): the name that futures have for it.
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn result(&self, timeout: impl Seconds) -> Result<T, Exception> {
+        self.get_timeout(timeout)
+    }
+
     /// Waits until it is there, at most `timeout` seconds, and returns the value: none if there
     /// is an exception instead, or nothing yet.
     ///
@@ -210,13 +248,33 @@ impl<T> Default for AsyncResult<T> {
     }
 }
 
-impl<T: Clone> Source<T> for AsyncResult<T> {
+impl<T: Clone + Send + 'static> Source<T> for AsyncResult<T> {
     fn exception(&self) -> Option<Exception> {
         AsyncResult::exception(self)
     }
 
     fn value(&self) -> Option<T> {
         AsyncResult::value(self)
+    }
+}
+
+/// So that [`wait`](crate::wait) and [`iwait`](crate::iwait) take it.
+impl<T: Send + 'static> Linkable for AsyncResult<T> {
+    fn ready(&self) -> bool {
+        AsyncResult::ready(self)
+    }
+
+    fn rawlink(&self, link: Link) {
+        let handle = Box::new(self.clone());
+        rawlink(&self.0, (), |state| state.ready(), link, handle);
+    }
+
+    fn unlink(&self, link: &Link) {
+        unlink(&self.0, (), link);
+    }
+
+    fn exception(&self) -> Option<Exception> {
+        AsyncResult::exception(self)
     }
 }
 

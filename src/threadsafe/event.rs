@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use greenlet_core::Exception;
-use hub::Seconds;
+use hub::core::CallbackResult;
+use hub::{Link, Linkable, Seconds};
 use parking_lot::Mutex;
 
-use super::line::{Line, Lined, wait};
-use super::waiter::Waiter;
+use super::line::{Given, Line, Lined, rawlink, unlink, wait};
 
 /// A flag that greenlets and threads wait for. Handles are cheap to clone and mean the same
 /// event.
@@ -46,8 +46,8 @@ impl Lined for State {
     }
 
     /// Everybody has been told; there is nothing to pass on.
-    fn give_back(&mut self, (): ()) -> Option<Arc<Waiter>> {
-        None
+    fn give_back(&mut self, (): ()) -> Given {
+        Given::default()
     }
 }
 
@@ -71,9 +71,9 @@ impl Event {
     pub fn set(&self) {
         let mut state = self.0.lock();
         state.flag = true;
-        let woken = state.line.grant_all();
+        let told = state.line.grant_all();
         drop(state);
-        woken.wake();
+        told.wake();
     }
 
     /// Takes the flag back: who comes from now on waits.
@@ -91,7 +91,21 @@ impl Event {
         wait(&self.0, (), |state| state.flag, timeout.checked()?)
     }
 
-    /// How many wait.
+    /// Calls `callback` with this event once it is set, in the hub of the thread that adds it: it
+    /// must not block. If it is set already, soon.
+    pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&Event) -> R + 'static) -> Link {
+        let event = self.clone();
+        let link = Link::new(move |_| callback(&event).into_result());
+        Linkable::rawlink(self, link.clone());
+        link
+    }
+
+    /// Takes a link away that was added in this thread, if it was not called yet.
+    pub fn unlink(&self, link: &Link) {
+        unlink(&self.0, (), link);
+    }
+
+    /// How many wait, and links there are.
     pub fn linkcount(&self) -> usize {
         self.0.lock().line.len()
     }
@@ -100,6 +114,22 @@ impl Event {
 impl Default for Event {
     fn default() -> Self {
         Event::new()
+    }
+}
+
+/// So that [`wait`](crate::wait) and [`iwait`](crate::iwait) take it.
+impl Linkable for Event {
+    fn ready(&self) -> bool {
+        self.is_set()
+    }
+
+    fn rawlink(&self, link: Link) {
+        let handle = Box::new(self.clone());
+        rawlink(&self.0, (), |state| state.flag, link, handle);
+    }
+
+    fn unlink(&self, link: &Link) {
+        unlink(&self.0, (), link);
     }
 }
 

@@ -4,23 +4,26 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use greenlet_core::Exception;
+use hub::core::HubDestroyed;
+use hub::{Link, Linkable};
 use parking_lot::Mutex;
 
-use super::waiter::Waiter;
+use super::waiter::{self, Waiter};
 
 /// Who waits. A part of what the object's mutex guards.
 #[derive(Debug, Default)]
 pub(super) struct Line(VecDeque<Arc<Waiter>>);
 
-/// Who is to be woken once the object's mutex is free.
+/// Who is to be woken once the object's mutex is free, and takes nothing with it.
 #[must_use]
 #[derive(Debug, Default)]
-pub(super) struct Woken(VecDeque<Arc<Waiter>>);
+pub(super) struct Told(VecDeque<Arc<Waiter>>);
 
-impl Woken {
+impl Told {
     pub(super) fn wake(self) {
         for waiter in self.0 {
-            waiter.wake();
+            // Whoever cannot be woken any more misses nothing.
+            waiter.wake(|| ());
         }
     }
 }
@@ -31,11 +34,11 @@ impl Line {
     }
 
     /// Takes out all who wait, granting each of them.
-    pub(super) fn grant_all(&mut self) -> Woken {
+    pub(super) fn grant_all(&mut self) -> Told {
         for waiter in &self.0 {
             waiter.grant();
         }
-        Woken(std::mem::take(&mut self.0))
+        Told(std::mem::take(&mut self.0))
     }
 
     fn remove(&mut self, waiter: &Arc<Waiter>) {
@@ -50,6 +53,14 @@ impl Line {
 pub(super) struct Permits {
     pub(super) counter: usize,
     pub(super) line: Line,
+}
+
+/// Whom a permit has come to: those who only watch for one, and the one who has it.
+#[must_use]
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    told: Told,
+    taker: Option<Arc<Waiter>>,
 }
 
 impl Permits {
@@ -68,39 +79,97 @@ impl Permits {
         taken
     }
 
-    /// Gives one permit to the first in line, or adds it to the counter.
-    pub(super) fn give(&mut self) -> Option<Arc<Waiter>> {
-        let first = self.line.0.pop_front();
-        match &first {
-            Some(waiter) => waiter.grant(),
-            None => {
-                self.counter =
-                    (self.counter.checked_add(1)).expect("a semaphore cannot be released so often");
+    /// Gives one permit to the first in line who takes it, or adds it to the counter; those before
+    /// who only watch are told.
+    pub(super) fn give(&mut self) -> Given {
+        let mut given = Given::default();
+        while let Some(waiter) = self.line.0.pop_front() {
+            waiter.grant();
+            if !waiter.watches() {
+                given.taker = Some(waiter);
+                return given;
             }
+            given.told.0.push_back(waiter);
         }
-        first
+        self.counter =
+            (self.counter.checked_add(1)).expect("a semaphore cannot be released so often");
+        given
     }
 }
 
 /// An object with lines in it.
-pub(super) trait Lined: Sized {
+pub(super) trait Lined: Sized + Send + 'static {
     /// Its name, for lists of waiting greenlets.
     const KIND: &'static str;
     /// Which of its lines.
-    type Which: Copy;
+    type Which: Copy + Send + 'static;
 
     fn line(&mut self, which: Self::Which) -> &mut Line;
 
     /// What was granted to a waiter cannot be used by it: passes it on.
-    fn give_back(&mut self, which: Self::Which) -> Option<Arc<Waiter>>;
+    fn give_back(&mut self, which: Self::Which) -> Given;
+}
+
+/// Wakes those whom a permit has come to. Who cannot be woken any more, as its hub is gone, does not
+/// keep it: it goes to the next one.
+pub(super) fn hand<S: Lined>(object: &Arc<Mutex<S>>, which: S::Which, given: Given) {
+    let mut given = given;
+    loop {
+        given.told.wake();
+        let Some(taker) = given.taker else { return };
+        let lost = {
+            let (object, taker) = (Arc::downgrade(object), taker.clone());
+            move || {
+                if let Some(object) = object.upgrade() {
+                    let given = take_back(&object, which, &taker);
+                    hand(&object, which, given);
+                }
+            }
+        };
+        if taker.wake(lost) {
+            return;
+        }
+        given = take_back(object, which, &taker);
+    }
+}
+
+fn take_back<S: Lined>(object: &Arc<Mutex<S>>, which: S::Which, taker: &Waiter) -> Given {
+    let mut state = object.lock();
+    match taker.revoke() {
+        true => state.give_back(which),
+        // It has left, and has given it back itself.
+        false => Given::default(),
+    }
 }
 
 /// Waits in a line unless `enter` says that there is no need to, at most `timeout` seconds.
 /// Returns whether it was granted what it waited for.
 #[track_caller]
 pub(super) fn wait<S: Lined>(
-    object: &Mutex<S>,
+    object: &Arc<Mutex<S>>,
     which: S::Which,
+    enter: impl FnOnce(&mut S) -> bool,
+    timeout: Option<f64>,
+) -> Result<bool, Exception> {
+    wait_as(object, which, false, enter, timeout)
+}
+
+/// [`wait`] that takes nothing of what it waits for.
+#[track_caller]
+pub(super) fn watch<S: Lined>(
+    object: &Arc<Mutex<S>>,
+    which: S::Which,
+    enter: impl FnOnce(&mut S) -> bool,
+    timeout: Option<f64>,
+) -> Result<bool, Exception> {
+    wait_as(object, which, true, enter, timeout)
+}
+
+#[track_caller]
+fn wait_as<S: Lined>(
+    object: &Arc<Mutex<S>>,
+    which: S::Which,
+    watches: bool,
     enter: impl FnOnce(&mut S) -> bool,
     timeout: Option<f64>,
 ) -> Result<bool, Exception> {
@@ -108,46 +177,76 @@ pub(super) fn wait<S: Lined>(
     if enter(&mut state) {
         return Ok(true);
     }
-    let waiter = Waiter::new();
+    let waiter = Waiter::new(watches);
     state.line(which).0.push_back(waiter.clone());
     drop(state);
-    let mut waiting = Waiting {
+    let waiting = Waiting {
         object,
         which,
         waiter: &waiter,
-        keep: false,
     };
-    waiter.park(S::KIND, (&raw const *object).addr(), timeout)?;
-    waiting.keep = true;
+    waiter.park(S::KIND, Arc::as_ptr(object).addr(), timeout)?;
+    let granted = {
+        let _state = object.lock();
+        waiter.take()
+    };
+    if granted {
+        // It is in no line.
+        std::mem::forget(waiting);
+        return Ok(true);
+    }
     drop(waiting);
-    // Nobody grants any more: the waiter is in no line.
-    Ok(waiter.granted())
+    if timeout.is_none() {
+        // Only its loop's end can have taken it back.
+        return Err(Exception::new(HubDestroyed));
+    }
+    Ok(false)
 }
 
 /// Leaves the line when the wait is over, also when the waiting greenlet is unwound; what was
-/// granted just before goes to the next one then.
+/// granted and not used goes to the next one then.
 struct Waiting<'a, S: Lined> {
-    object: &'a Mutex<S>,
+    object: &'a Arc<Mutex<S>>,
     which: S::Which,
     waiter: &'a Arc<Waiter>,
-    /// Whether what was granted is to be kept.
-    keep: bool,
 }
 
 impl<S: Lined> Drop for Waiting<'_, S> {
     fn drop(&mut self) {
         let mut state = self.object.lock();
-        let next = match (self.waiter.granted(), self.keep) {
-            (true, true) => None,
-            (true, false) => state.give_back(self.which),
-            (false, _) => {
-                state.line(self.which).remove(self.waiter);
-                None
-            }
+        let given = if self.waiter.revoke() && !self.waiter.watches() {
+            state.give_back(self.which)
+        } else {
+            state.line(self.which).remove(self.waiter);
+            Given::default()
         };
         drop(state);
-        if let Some(next) = next {
-            next.wake();
-        }
+        hand(self.object, self.which, given);
+    }
+}
+
+/// Adds a link of this thread to a line, unless `ready` says that it is to be called at once (which
+/// is: soon).
+pub(super) fn rawlink<S: Lined>(
+    object: &Arc<Mutex<S>>,
+    which: S::Which,
+    ready: impl FnOnce(&mut S) -> bool,
+    link: Link,
+    handle: Box<dyn Linkable>,
+) {
+    let waiter = waiter::link(link, handle, Arc::as_ptr(object).addr());
+    let mut state = object.lock();
+    if !ready(&mut state) {
+        state.line(which).0.push_back(waiter);
+        return;
+    }
+    drop(state);
+    waiter.wake(|| ());
+}
+
+/// Takes a link away that was added in this thread, if it was not called yet.
+pub(super) fn unlink<S: Lined>(object: &Arc<Mutex<S>>, which: S::Which, link: &Link) {
+    if let Some(waiter) = waiter::unlink(link, Arc::as_ptr(object).addr()) {
+        object.lock().line(which).remove(&waiter);
     }
 }

@@ -22,8 +22,12 @@
 //!   then: its issues 1739 and 2013).
 //!
 //! Permits and items are handed over in the order in which the waiters came, whatever their
-//! threads. One that was handed to a waiter which is killed, or whose time is over, before it
-//! runs goes to the next.
+//! threads. One that was handed to a waiter which is killed, or whose time is over, or whose hub is
+//! destroyed, before it runs goes to the next.
+//!
+//! [`wait`](crate::wait) and [`iwait`](crate::iwait) take events, results and semaphores from here
+//! as well, and links can be added to them. A link is called by the hub of the thread that has
+//! added it, and until then holds that hub's loop, and the object.
 //!
 //! ```
 //! use gevent::threadsafe::AsyncResult;

@@ -8,15 +8,16 @@ use greenlet_core::Exception;
 use hub::Seconds;
 use parking_lot::{Mutex, MutexGuard};
 
-use super::line::{Line, Lined, Permits, Woken, wait};
-use super::waiter::Waiter;
-use crate::queue::{Empty, PutError, ShutDown};
+use super::line::{Given, Line, Lined, Permits, Told, hand, wait, watch};
+use crate::lock::Deadline;
+use crate::queue::{Empty, PutError, ShutDown, TaskDoneError};
 
 /// A queue, first in, first out, whose ends may be in different threads. Handles are cheap to
 /// clone and mean the same queue.
 ///
 /// Items and space are handed over in the order in which the greenlets and threads that wait for
-/// them came.
+/// them came. As those of [`queue`](crate::queue), it counts [tasks](Queue::task_done) that others
+/// may wait for, and can be [shut down](Queue::shutdown).
 ///
 /// ```
 /// use gevent::threadsafe::Queue;
@@ -47,15 +48,20 @@ struct State<T> {
     /// How many places are free and not promised to a putter; not used without a limit.
     space: Permits,
     shut: bool,
+    unfinished_tasks: usize,
+    joiners: Line,
 }
 
+/// Where one waits.
 #[derive(Debug, Clone, Copy)]
 enum End {
     Get,
     Put,
+    /// For the tasks to be done.
+    Join,
 }
 
-impl<T> Lined for State<T> {
+impl<T: Send + 'static> Lined for State<T> {
     const KIND: &'static str = "threadsafe::Queue";
     type Which = End;
 
@@ -63,13 +69,15 @@ impl<T> Lined for State<T> {
         match end {
             End::Get => &mut self.gettable.line,
             End::Put => &mut self.space.line,
+            End::Join => &mut self.joiners,
         }
     }
 
-    fn give_back(&mut self, end: End) -> Option<Arc<Waiter>> {
+    fn give_back(&mut self, end: End) -> Given {
         match end {
             End::Get => self.gettable.give(),
             End::Put => self.space.give(),
+            End::Join => Given::default(),
         }
     }
 }
@@ -85,40 +93,13 @@ impl<T> State<T> {
         self.shut && self.items.is_empty()
     }
 
-    /// Puts an item, for which there is space.
-    fn push(mut state: MutexGuard<'_, Self>, item: T) -> Result<(), PutError<T>> {
-        if state.shut {
-            return Err(PutError::ShutDown(item));
+    /// So many tasks are done; says who waited for it.
+    fn done(&mut self, tasks: usize) -> Told {
+        self.unfinished_tasks -= tasks;
+        match self.unfinished_tasks {
+            0 => self.joiners.grant_all(),
+            _ => Told::default(),
         }
-        state.items.push_back(item);
-        let getter = state.gettable.give();
-        drop(state);
-        if let Some(getter) = getter {
-            getter.wake();
-        }
-        Ok(())
-    }
-
-    /// Takes the first item, which is there unless the queue is shut down.
-    #[track_caller]
-    fn pop(mut state: MutexGuard<'_, Self>) -> Result<T, Exception> {
-        let Some(item) = state.items.pop_front() else {
-            return Err(Exception::new(ShutDown));
-        };
-        let putter = match state.maxsize {
-            Some(_) => state.space.give(),
-            None => None,
-        };
-        let told = match state.over() {
-            true => state.gettable.line.grant_all(),
-            false => Woken::default(),
-        };
-        drop(state);
-        if let Some(putter) = putter {
-            putter.wake();
-        }
-        told.wake();
-        Ok(item)
     }
 }
 
@@ -137,6 +118,8 @@ impl<T> Queue<T> {
             gettable: Permits::new(0),
             space: Permits::new(maxsize.unwrap_or(0)),
             shut: false,
+            unfinished_tasks: 0,
+            joiners: Line::default(),
         })))
     }
 
@@ -181,6 +164,51 @@ impl<T> Queue<T> {
         self.0.lock().space.line.len()
     }
 
+    /// How many items were put and are not [done](Queue::task_done).
+    pub fn unfinished_tasks(&self) -> usize {
+        self.0.lock().unfinished_tasks
+    }
+
+    /// Whether it was [shut down](Queue::shutdown).
+    pub fn is_shutdown(&self) -> bool {
+        self.0.lock().shut
+    }
+}
+
+impl<T: Send + 'static> Queue<T> {
+    /// Puts an item, for which there is space.
+    fn push(&self, mut state: MutexGuard<'_, State<T>>, item: T) -> Result<(), PutError<T>> {
+        if state.shut {
+            return Err(PutError::ShutDown(item));
+        }
+        state.items.push_back(item);
+        state.unfinished_tasks += 1;
+        let given = state.gettable.give();
+        drop(state);
+        hand(&self.0, End::Get, given);
+        Ok(())
+    }
+
+    /// Takes the first item, which is there unless the queue is shut down.
+    #[track_caller]
+    fn pop(&self, mut state: MutexGuard<'_, State<T>>) -> Result<T, Exception> {
+        let Some(item) = state.items.pop_front() else {
+            return Err(Exception::new(ShutDown));
+        };
+        let given = match state.maxsize {
+            Some(_) => state.space.give(),
+            None => Given::default(),
+        };
+        let told = match state.over() {
+            true => state.gettable.line.grant_all(),
+            false => Told::default(),
+        };
+        drop(state);
+        hand(&self.0, End::Put, given);
+        told.wake();
+        Ok(item)
+    }
+
     /// Puts an item at the end; waits while the queue is full.
     ///
     /// # Errors
@@ -207,7 +235,7 @@ impl<T> Queue<T> {
         };
         let enter = |state: &mut State<T>| state.shut || state.take_space();
         match wait(&self.0, End::Put, enter, timeout) {
-            Ok(true) => State::push(self.0.lock(), item),
+            Ok(true) => self.push(self.0.lock(), item),
             Ok(false) => Err(PutError::Full(item)),
             Err(exception) => Err(PutError::Thrown(Some(item), exception)),
         }
@@ -222,7 +250,7 @@ impl<T> Queue<T> {
         if !state.shut && !state.take_space() {
             return Err(PutError::Full(item));
         }
-        State::push(state, item)
+        self.push(state, item)
     }
 
     /// Takes the first item; waits while the queue is empty.
@@ -251,7 +279,7 @@ impl<T> Queue<T> {
             }
             state = self.0.lock();
         }
-        State::pop(state)
+        self.pop(state)
     }
 
     /// [`get`](Queue::get) without waiting.
@@ -264,7 +292,60 @@ impl<T> Queue<T> {
         if !state.over() && !state.gettable.try_take() {
             return Err(Exception::new(Empty));
         }
-        State::pop(state)
+        self.pop(state)
+    }
+
+    /// The first item, which stays in the queue; waits while the queue is empty. It is cloned while
+    /// the queue is locked: its `clone` must not come back here.
+    ///
+    /// # Errors
+    /// As for [`get`](Queue::get).
+    #[track_caller]
+    pub fn peek(&self) -> Result<T, Exception>
+    where
+        T: Clone,
+    {
+        self.peek_timeout(None)
+    }
+
+    /// [`peek`](Queue::peek), for at most `timeout` seconds.
+    ///
+    /// # Errors
+    /// As for [`get_timeout`](Queue::get_timeout).
+    #[track_caller]
+    pub fn peek_timeout(&self, timeout: impl Seconds) -> Result<T, Exception>
+    where
+        T: Clone,
+    {
+        let deadline = Deadline::after(timeout.checked()?);
+        loop {
+            match self.peek_nowait() {
+                Err(exception) if exception.is::<Empty>() => {}
+                peeked => return peeked,
+            }
+            let enter = |state: &mut State<T>| state.over() || !state.items.is_empty();
+            if !watch(&self.0, End::Get, enter, deadline.left())? {
+                return Err(Exception::new(Empty));
+            }
+            // Somebody else may have been quicker.
+        }
+    }
+
+    /// [`peek`](Queue::peek) without waiting.
+    ///
+    /// # Errors
+    /// As for [`get_nowait`](Queue::get_nowait).
+    #[track_caller]
+    pub fn peek_nowait(&self) -> Result<T, Exception>
+    where
+        T: Clone,
+    {
+        let state = self.0.lock();
+        match state.items.front() {
+            Some(item) => Ok(item.clone()),
+            None if state.shut => Err(Exception::new(ShutDown)),
+            None => Err(Exception::new(Empty)),
+        }
     }
 
     /// Ends the queue: nothing can be put into it any more, and who waits to do so is told. What
@@ -277,20 +358,47 @@ impl<T> Queue<T> {
         } else {
             VecDeque::new()
         };
+        let done = dropped.len().min(state.unfinished_tasks);
+        let joiners = match done {
+            0 => Told::default(),
+            _ => state.done(done),
+        };
         let putters = state.space.line.grant_all();
         let getters = match state.over() {
             true => state.gettable.line.grant_all(),
-            false => Woken::default(),
+            false => Told::default(),
         };
         drop(state);
         drop(dropped);
         putters.wake();
         getters.wake();
+        joiners.wake();
     }
 
-    /// Whether it was [shut down](Queue::shutdown).
-    pub fn is_shutdown(&self) -> bool {
-        self.0.lock().shut
+    /// Says that a task is done: to be called once for each item that was got.
+    ///
+    /// # Errors
+    /// [`TaskDoneError`] if it was called for all items already.
+    pub fn task_done(&self) -> Result<(), TaskDoneError> {
+        let mut state = self.0.lock();
+        if state.unfinished_tasks == 0 {
+            return Err(TaskDoneError);
+        }
+        let joiners = state.done(1);
+        drop(state);
+        joiners.wake();
+        Ok(())
+    }
+
+    /// Waits until all tasks are done, at most `timeout` seconds; says whether they are (or were at
+    /// some time while it waited).
+    ///
+    /// # Errors
+    /// What is thrown into the current greenlet meanwhile; for a time that is no number.
+    #[track_caller]
+    pub fn join(&self, timeout: impl Seconds) -> Result<bool, Exception> {
+        let enter = |state: &mut State<T>| state.unfinished_tasks == 0;
+        wait(&self.0, End::Join, enter, timeout.checked()?)
     }
 
     /// The items as they come, until the queue is shut down.
@@ -303,7 +411,7 @@ impl<T> Queue<T> {
 #[derive(Debug)]
 pub struct Iter<'a, T>(Option<&'a Queue<T>>);
 
-impl<T> Iterator for Iter<'_, T> {
+impl<T: Send + 'static> Iterator for Iter<'_, T> {
     type Item = Result<T, Exception>;
 
     #[track_caller]
@@ -318,7 +426,7 @@ impl<T> Iterator for Iter<'_, T> {
     }
 }
 
-impl<'a, T> IntoIterator for &'a Queue<T> {
+impl<'a, T: Send + 'static> IntoIterator for &'a Queue<T> {
     type Item = Result<T, Exception>;
     type IntoIter = Iter<'a, T>;
 

@@ -5,11 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use greenlet_core::Exception;
-use hub::Seconds;
+use hub::core::CallbackResult;
+use hub::{Link, Linkable, Seconds};
 use parking_lot::Mutex;
 
-use super::line::{Line, Lined, Permits, wait};
-use super::waiter::Waiter;
+use super::line::{Given, Line, Lined, Permits, hand, rawlink, unlink, wait, watch};
 use crate::lock::OverReleaseError;
 
 /// A counter that [`acquire`](Semaphore::acquire) takes one from, waiting while it is 0, and that
@@ -41,7 +41,7 @@ impl Lined for Permits {
         &mut self.line
     }
 
-    fn give_back(&mut self, (): ()) -> Option<Arc<Waiter>> {
+    fn give_back(&mut self, (): ()) -> Given {
         self.give()
     }
 }
@@ -135,18 +135,58 @@ impl Semaphore {
         if permits.counter >= limit {
             return None;
         }
-        let first = permits.give();
+        let given = permits.give();
         let counter = permits.counter;
         drop(permits);
-        if let Some(first) = first {
-            first.wake();
-        }
+        hand(&self.0, (), given);
         Some(counter)
     }
 
-    /// How many wait.
+    /// Waits until it could be acquired, at most `timeout` seconds, without acquiring it. Returns
+    /// the counter: 0 if the time was over, or somebody else was quicker.
+    ///
+    /// # Errors
+    /// What is thrown into the current greenlet meanwhile; for a time that is no number.
+    #[track_caller]
+    pub fn wait(&self, timeout: impl Seconds) -> Result<usize, Exception> {
+        let enter = |permits: &mut Permits| permits.counter > 0;
+        watch(&self.0, (), enter, timeout.checked()?)?;
+        Ok(self.counter())
+    }
+
+    /// Calls `callback` with this semaphore once it could be acquired, in the hub of the thread that
+    /// adds it: it must not block. If it can be already, soon.
+    pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&Semaphore) -> R + 'static) -> Link {
+        let semaphore = self.clone();
+        let link = Link::new(move |_| callback(&semaphore).into_result());
+        Linkable::rawlink(self, link.clone());
+        link
+    }
+
+    /// Takes a link away that was added in this thread, if it was not called yet.
+    pub fn unlink(&self, link: &Link) {
+        unlink(&self.0, (), link);
+    }
+
+    /// How many wait, and links there are.
     pub fn linkcount(&self) -> usize {
         self.0.lock().line.len()
+    }
+}
+
+/// So that [`wait`](crate::wait) and [`iwait`](crate::iwait) take it.
+impl Linkable for Semaphore {
+    fn ready(&self) -> bool {
+        self.counter() > 0
+    }
+
+    fn rawlink(&self, link: Link) {
+        let handle = Box::new(self.clone());
+        rawlink(&self.0, (), |permits| permits.counter > 0, link, handle);
+    }
+
+    fn unlink(&self, link: &Link) {
+        unlink(&self.0, (), link);
     }
 }
 
@@ -277,9 +317,46 @@ impl BoundedSemaphore {
         self.semaphore.give(self.initial).ok_or(OverReleaseError)
     }
 
-    /// How many wait.
+    /// See [`Semaphore::wait`].
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn wait(&self, timeout: impl Seconds) -> Result<usize, Exception> {
+        self.semaphore.wait(timeout)
+    }
+
+    /// See [`Semaphore::rawlink`].
+    pub fn rawlink<R: CallbackResult>(
+        &self,
+        callback: impl Fn(&BoundedSemaphore) -> R + 'static,
+    ) -> Link {
+        let semaphore = self.clone();
+        self.semaphore.rawlink(move |_| callback(&semaphore))
+    }
+
+    /// Takes a link away that was added in this thread, if it was not called yet.
+    pub fn unlink(&self, link: &Link) {
+        self.semaphore.unlink(link);
+    }
+
+    /// How many wait, and links there are.
     pub fn linkcount(&self) -> usize {
         self.semaphore.linkcount()
+    }
+}
+
+impl Linkable for BoundedSemaphore {
+    fn ready(&self) -> bool {
+        self.semaphore.ready()
+    }
+
+    fn rawlink(&self, link: Link) {
+        Linkable::rawlink(&self.semaphore, link);
+    }
+
+    fn unlink(&self, link: &Link) {
+        self.semaphore.unlink(link);
     }
 }
 

@@ -1,76 +1,85 @@
-//! [`Waiter`]: one wait of one greenlet, or of a whole thread, as other threads see it.
+//! [`Waiter`]: one wait of one greenlet, or of a whole thread, or a link, as other threads see it.
 //!
 //! ```text
 //!   thread A, with a hub               thread B
-//!   Waiter::new  (resume -> parked)
+//!   Waiter::new  (resume -> here)
 //!   park: switch to the hub            wake: queue "key" at A's loop
 //!   hub: look up "key" -> resume  <────┘
 //! ```
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use greenlet_core::Exception;
 use hub::core::ThreadsafeLoop;
-use hub::{Hub, get_hub_if_exists};
+use hub::{Hub, Link, Linkable, get_hub, get_hub_if_exists};
 use parking_lot::{Condvar, Mutex};
 use waiter::Resume;
 
-/// The parks of this thread's greenlets that other threads may end, by number.
-struct Parked {
-    thread: u64,
-    resumes: RefCell<HashMap<u64, Resume>>,
-}
-
-static THREADS: AtomicU64 = AtomicU64::new(0);
 static KEYS: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    static PARKED: Parked = Parked {
-        thread: THREADS.fetch_add(1, Ordering::Relaxed),
-        resumes: RefCell::default(),
-    };
+    /// What other threads may wake here, by number.
+    static HERE: RefCell<HashMap<u64, Target>> = RefCell::default();
 }
 
-impl Parked {
-    fn resume(&self, key: u64) -> Option<Resume> {
-        self.resumes.borrow().get(&key).cloned()
-    }
+/// What is woken.
+enum Target {
+    /// A park of a greenlet of this thread.
+    Park(Resume),
+    /// A link that was added in this thread.
+    Link(Rc<Linked>),
+}
 
-    fn insert(&self, key: u64, resume: Resume) {
-        self.resumes.borrow_mut().insert(key, resume);
-    }
+/// A link, the object it was added to, and what stands for it in the object's line.
+struct Linked {
+    hub: Hub,
+    link: Link,
+    object: Box<dyn Linkable>,
+    address: usize,
+    waiter: Arc<Waiter>,
 }
 
 /// Who waits. It is granted what it waits for, once, by whoever holds the lock of the object.
 #[derive(Debug)]
 pub(super) struct Waiter {
-    granted: AtomicBool,
+    /// Changed under the lock of the object.
+    state: AtomicU8,
+    /// Whether it only watches: is told, and takes nothing.
+    watches: bool,
+    /// Set by whoever has queued a wake-up, and by the wake-up if it is dropped: the second of
+    /// them knows that it will never come.
+    queued: AtomicBool,
     kind: Kind,
 }
 
+/// In a line (or no more, and nothing was granted); what was granted has not been used; it has.
+const WAITING: u8 = 0;
+const GRANTED: u8 = 1;
+const USED: u8 = 2;
+
 #[derive(Debug)]
 enum Kind {
-    /// A greenlet of a thread that has a hub.
-    Greenlet {
-        loop_: ThreadsafeLoop,
-        thread: u64,
-        key: u64,
-    },
+    /// A greenlet, or a link, of a thread that has a hub.
+    Hub { loop_: ThreadsafeLoop, key: u64 },
     /// A thread without a hub.
     Thread { woken: Mutex<bool>, wake: Condvar },
 }
 
 impl Waiter {
     /// For the wait that the current greenlet is about to begin.
-    pub(super) fn new() -> Arc<Waiter> {
-        let kind = match get_hub_if_exists() {
-            Some(hub) => Kind::Greenlet {
+    pub(super) fn new(watches: bool) -> Arc<Waiter> {
+        Waiter::of(watches, get_hub_if_exists())
+    }
+
+    fn of(watches: bool, hub: Option<Hub>) -> Arc<Waiter> {
+        let kind = match hub {
+            Some(hub) => Kind::Hub {
                 loop_: hub.loop_().threadsafe(),
-                thread: PARKED.with(|parked| parked.thread),
                 key: KEYS.fetch_add(1, Ordering::Relaxed),
             },
             None => Kind::Thread {
@@ -79,56 +88,78 @@ impl Waiter {
             },
         };
         Arc::new(Waiter {
-            granted: AtomicBool::new(false),
+            state: AtomicU8::new(WAITING),
+            watches,
+            queued: AtomicBool::new(false),
             kind,
         })
+    }
+
+    /// Whether it takes nothing of what it waits for.
+    pub(super) fn watches(&self) -> bool {
+        self.watches
     }
 
     /// Grants what is waited for. The caller holds the object's lock, and [wakes](Waiter::wake)
     /// the waiter once it has let go of it.
     pub(super) fn grant(&self) {
-        self.granted.store(true, Ordering::Relaxed);
+        self.state.store(GRANTED, Ordering::Relaxed);
     }
 
-    /// Whether it was granted. The caller holds the object's lock.
+    /// Whether something was granted that has not been used. The caller holds the object's lock.
     pub(super) fn granted(&self) -> bool {
-        self.granted.load(Ordering::Relaxed)
+        self.state.load(Ordering::Relaxed) == GRANTED
     }
 
-    /// Ends the park, soon; from any thread. An early call is not lost: the waiter's thread runs
-    /// its hub only once the waiter is parked.
-    pub(super) fn wake(&self) {
-        match &self.kind {
-            Kind::Thread { woken, wake } => {
-                *woken.lock() = true;
-                wake.notify_one();
-            }
-            Kind::Greenlet { loop_, thread, key } => {
-                let key = *key;
-                let here = PARKED
-                    .try_with(|parked| (parked.thread == *thread).then(|| parked.resume(key)));
-                match (here, get_hub_if_exists()) {
-                    (Ok(Some(None)), _) => {}
-                    (Ok(Some(Some(resume))), Some(hub)) => {
-                        // Fails if the loop is destroyed: nobody is woken any more there.
-                        let _ = hub.loop_().run_callback_resume(resume);
-                    }
-                    _ => {
-                        // As above.
-                        let _ = loop_.run_callback_threadsafe(move || {
-                            match PARKED.try_with(|parked| parked.resume(key)) {
-                                Ok(Some(resume)) => resume.switch(),
-                                _ => Ok(()),
-                            }
-                        });
-                    }
-                }
-            }
+    /// Uses what was granted; says whether there was something. The caller holds the object's lock.
+    pub(super) fn take(&self) -> bool {
+        self.granted() && {
+            self.state.store(USED, Ordering::Relaxed);
+            true
         }
     }
 
+    /// Takes back what was granted, if it was not used; says so. The caller holds the object's lock.
+    pub(super) fn revoke(&self) -> bool {
+        self.granted() && {
+            self.state.store(WAITING, Ordering::Relaxed);
+            true
+        }
+    }
+
+    /// Ends the park, or calls the link, soon; from any thread. An early call is not lost: the
+    /// waiter's thread runs its hub only once the waiter is parked.
+    ///
+    /// Says whether that was possible. If the waiter's loop is destroyed later, but before that,
+    /// `lost` is called.
+    pub(super) fn wake(self: &Arc<Self>, lost: impl FnOnce() + Send + 'static) -> bool {
+        let (loop_, key) = match &self.kind {
+            Kind::Thread { woken, wake } => {
+                *woken.lock() = true;
+                wake.notify_one();
+                return true;
+            }
+            Kind::Hub { loop_, key } => (loop_, *key),
+        };
+        let wakeup = WakeUp {
+            waiter: self.clone(),
+            lost: Some(lost),
+        };
+        // If it fails it has dropped the wake-up.
+        let _ = loop_.run_callback_threadsafe(move || {
+            wakeup.arrived();
+            // In a thread that is ending everything may be forgotten already.
+            match HERE.try_with(|here| target(&mut here.borrow_mut(), key)) {
+                Ok(Some(Target::Park(resume))) => resume.switch(),
+                Ok(Some(Target::Link(linked))) => linked.call(),
+                _ => Ok(()),
+            }
+        });
+        !self.queued.swap(true, Ordering::AcqRel)
+    }
+
     /// Waits to be woken, at most `timeout` seconds: called once, by the one who made it. Which
-    /// of the two it was says [`granted`](Waiter::granted).
+    /// of the two it was says [`take`](Waiter::take).
     #[track_caller]
     pub(super) fn park(
         &self,
@@ -137,15 +168,43 @@ impl Waiter {
         timeout: Option<f64>,
     ) -> Result<(), Exception> {
         match (&self.kind, get_hub_if_exists()) {
-            (Kind::Greenlet { key, .. }, Some(hub)) => {
-                park_greenlet(&hub, *key, what, address, timeout)
-            }
+            (Kind::Hub { key, .. }, Some(hub)) => park_greenlet(&hub, *key, what, address, timeout),
             (Kind::Thread { woken, wake }, _) => {
                 park_thread(woken, wake, timeout);
                 Ok(())
             }
             // It was there a moment ago.
-            (Kind::Greenlet { .. }, None) => Err(Exception::new(hub::core::HubDestroyed)),
+            (Kind::Hub { .. }, None) => Err(Exception::new(hub::core::HubDestroyed)),
+        }
+    }
+}
+
+/// A link is called once, a park is left to end by itself.
+fn target(here: &mut HashMap<u64, Target>, key: u64) -> Option<Target> {
+    match here.get(&key)? {
+        Target::Park(resume) => Some(Target::Park(resume.clone())),
+        Target::Link(_) => here.remove(&key),
+    }
+}
+
+/// On its way to the waiter's loop; notices if it is dropped there.
+struct WakeUp<L: FnOnce()> {
+    waiter: Arc<Waiter>,
+    lost: Option<L>,
+}
+
+impl<L: FnOnce()> WakeUp<L> {
+    fn arrived(mut self) {
+        self.lost = None;
+    }
+}
+
+impl<L: FnOnce()> Drop for WakeUp<L> {
+    fn drop(&mut self) {
+        if let Some(lost) = self.lost.take()
+            && self.waiter.queued.swap(true, Ordering::AcqRel)
+        {
+            lost();
         }
     }
 }
@@ -184,7 +243,7 @@ struct Registered<'a>(&'a Hub, u64);
 impl<'a> Registered<'a> {
     fn new(hub: &'a Hub, key: u64, resume: Resume) -> Result<Self, Exception> {
         hub.loop_().ref_()?;
-        PARKED.with(|parked| parked.insert(key, resume));
+        HERE.with(|here| here.borrow_mut().insert(key, Target::Park(resume)));
         Ok(Registered(hub, key))
     }
 }
@@ -192,10 +251,68 @@ impl<'a> Registered<'a> {
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
         // Fails in a thread that is ending, and has forgotten all.
-        let resume = PARKED.try_with(|parked| parked.resumes.borrow_mut().remove(&self.1));
-        drop(resume);
+        let target = HERE.try_with(|here| here.borrow_mut().remove(&self.1));
+        drop(target);
         // Fails if the loop is destroyed.
         let _ = self.0.loop_().unref();
+    }
+}
+
+/// Has the link called, by this thread's hub, once the waiter that is returned is woken: it is to
+/// be put in the line of `object`, which is at `address`. It counts for the loop until it is
+/// called, or [unlinked](unlink).
+pub(super) fn link(link: Link, object: Box<dyn Linkable>, address: usize) -> Arc<Waiter> {
+    let hub = get_hub();
+    let waiter = Waiter::of(true, Some(hub.clone()));
+    let Kind::Hub { key, .. } = waiter.kind else {
+        unreachable!("made for a hub");
+    };
+    // Fails if the loop is destroyed: then the link is never called.
+    if hub.loop_().ref_().is_ok() {
+        let linked = Target::Link(Rc::new(Linked {
+            hub,
+            link,
+            object,
+            address,
+            waiter: waiter.clone(),
+        }));
+        HERE.with(|here| here.borrow_mut().insert(key, linked));
+    }
+    waiter
+}
+
+/// Forgets a link that was added here to the object at `address`; returns what has stood for it.
+pub(super) fn unlink(link: &Link, address: usize) -> Option<Arc<Waiter>> {
+    let forgotten = HERE.with(|here| {
+        let mut here = here.borrow_mut();
+        let matches = |target: &Target| {
+            matches!(target, Target::Link(linked)
+                if linked.address == address && linked.link == *link)
+        };
+        // The one that was added first.
+        let key = here
+            .iter()
+            .filter(|(_, target)| matches(target))
+            .map(|(key, _)| *key)
+            .min()?;
+        here.remove(&key)
+    });
+    match forgotten? {
+        Target::Link(linked) => Some(linked.waiter.clone()),
+        Target::Park(_) => None,
+    }
+}
+
+impl Linked {
+    fn call(&self) -> Result<(), Exception> {
+        self.link.call(&*self.object)
+    }
+}
+
+impl Drop for Linked {
+    fn drop(&mut self) {
+        // Fails if the loop is destroyed.
+        let _ = self.hub.loop_().unref();
     }
 }
 
