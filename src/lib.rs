@@ -40,17 +40,17 @@ pub mod threadpool;
 pub mod threadsafe;
 pub mod timeout;
 
-pub use greenlet_core::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
+pub use greenlet_core::{ExcInfo, Exception, GreenletExit, RawGreenlet, Value, getcurrent};
 pub use hub;
 pub use hub::core;
 pub use hub::{
-    Link, Linkable, Seconds, SignalHandler, get_hub, idle, iwait, mask_kill, signal, sleep,
-    sleep_with_ref, wait,
+    Hub, Link, Linkable, Seconds, SignalHandler, get_hub, idle, iwait, mask_kill, reinit, signal,
+    sleep, sleep_with_ref, wait,
 };
 
 pub use greenlet::{
-    AnyGreenlet, Greenlet, JoinAll, Kill, Killable, joinall, joinall_with, kill, killall,
-    killall_with, spawn, spawn_later, spawn_raw,
+    AnyGreenlet, AsGreenlet, Greenlet, JoinAll, Kill, Killable, joinall, joinall_with, kill,
+    killall, killall_with, spawn, spawn_later, spawn_raw,
 };
 pub use outcome::{Outcome, Plain};
 pub use scope::{Scope, ScopeCancelled, ScopedGreenlet, scope};

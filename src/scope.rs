@@ -32,7 +32,7 @@ use hub::{Link, Linkable, get_hub_if_exists, throw_unless_masked};
 use waiter::WaitHub;
 
 use crate::exceptions::{BlockingSwitchOutError, HubDestroyed, LoopExit};
-use crate::greenlet::{AnyGreenlet, Greenlet, Kill};
+use crate::greenlet::{AnyGreenlet, AsGreenlet, Greenlet, Kill, Killable, Victim};
 use crate::outcome::Outcome;
 
 /// The scope is ending because one of its greenlets failed: raised in the scope's own function
@@ -75,6 +75,18 @@ impl<T: 'static> std::ops::Deref for ScopedGreenlet<'_, T> {
 
     fn deref(&self) -> &Greenlet<T> {
         &self.greenlet
+    }
+}
+
+impl<T: 'static> AsGreenlet for ScopedGreenlet<'_, T> {
+    fn as_greenlet(&self) -> AnyGreenlet {
+        self.any()
+    }
+}
+
+impl<T: 'static> Killable for ScopedGreenlet<'_, T> {
+    fn victim(&self) -> Victim {
+        self.greenlet.victim()
     }
 }
 

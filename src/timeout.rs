@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use greenlet_core::{Exception, getcurrent};
@@ -11,19 +12,20 @@ use hub::{HubTimer, Seconds, get_hub, throw_unless_masked};
 static TIMEOUTS: AtomicU64 = AtomicU64::new(0);
 
 /// What a [`Timeout`] throws. Which one it was says [`Timeout::caused`].
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub struct TimeoutError {
     /// None for a wait that was not to take any time.
     id: Option<u64>,
     /// After how many seconds it came.
     pub seconds: Option<f64>,
+    /// What it was for.
+    message: Option<Arc<str>>,
 }
 
 impl fmt::Display for TimeoutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.seconds {
-            Some(1.0) => f.write_str("1 second"),
-            Some(seconds) => write!(f, "{seconds} seconds"),
+            Some(seconds) => seconds_and(seconds, self.message.as_ref(), f),
             None => f.write_str("timed out"),
         }
     }
@@ -32,7 +34,22 @@ impl fmt::Display for TimeoutError {
 /// The error of a wait with a time limit of its own.
 #[track_caller]
 pub(crate) fn expired(seconds: Option<f64>) -> Exception {
-    Exception::new(TimeoutError { id: None, seconds })
+    Exception::new(TimeoutError {
+        id: None,
+        seconds,
+        message: None,
+    })
+}
+
+/// `1 second`, or `0.5 seconds: message`.
+fn seconds_and(
+    seconds: f64,
+    message: Option<impl fmt::Display>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let s = if seconds == 1.0 { "" } else { "s" };
+    write!(f, "{seconds} second{s}")?;
+    message.map_or(Ok(()), |message| write!(f, ": {message}"))
 }
 
 /// A timeout that runs cannot be started again before it is cancelled.
@@ -55,6 +72,7 @@ pub struct Timeout {
     id: u64,
     seconds: Option<f64>,
     exception: Option<Exception>,
+    message: Option<Arc<str>>,
     ref_: bool,
     priority: i32,
     running: RefCell<Option<(HubTimer, Running)>>,
@@ -82,6 +100,7 @@ impl Timeout {
             id: TIMEOUTS.fetch_add(1, Ordering::Relaxed),
             seconds: seconds.seconds(),
             exception: None,
+            message: None,
             ref_: true,
             priority: -1,
             running: RefCell::default(),
@@ -105,6 +124,19 @@ impl Timeout {
     #[must_use]
     pub fn with_exception(mut self, exception: impl Into<Exception>) -> Self {
         self.exception = Some(exception.into());
+        self
+    }
+
+    /// Says in its [`TimeoutError`] what it was for: gevent's `Timeout(seconds, "message")`.
+    ///
+    /// ```
+    /// let timeout = gevent::Timeout::new(0.01).with_message("no answer");
+    /// let error = timeout.with(|| gevent::sleep(10)).unwrap_err();
+    /// assert_eq!(error.to_string(), "0.01 seconds: no answer");
+    /// ```
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<Arc<str>>) -> Self {
+        self.message = Some(message.into());
         self
     }
 
@@ -143,12 +175,13 @@ impl Timeout {
         let (greenlet, id) = (getcurrent(), self.id);
         let running = Running::default();
         let alive = running.0.clone();
-        let exception = self.exception.clone();
+        let (exception, message) = (self.exception.clone(), self.message.clone());
         timer.start(move || {
             let exception = exception.clone().unwrap_or_else(|| {
                 Exception::new(TimeoutError {
                     id: Some(id),
                     seconds: Some(seconds),
+                    message: message.clone(),
                 })
             });
             let alive = alive.clone();
@@ -190,6 +223,19 @@ impl Timeout {
         self.seconds
     }
 
+    /// Calls `function` under this timeout, which is started if need be and closed afterwards:
+    /// gevent's `with Timeout(seconds)`, and its `with_timeout` without a `timeout_value`.
+    ///
+    /// # Errors
+    /// The function's own, this timeout's among them: see [`caused`](Timeout::caused).
+    pub fn with<T>(&self, function: impl FnOnce() -> Result<T, Exception>) -> Result<T, Exception> {
+        if !self.pending() {
+            self.start()?;
+        }
+        let _closed = CloseOnDrop(self);
+        function()
+    }
+
     /// Calls `function` under this timeout, which is started if need be and closed afterwards.
     /// When it is the timeout that ends the function, there is no value: gevent's
     /// `with Timeout(seconds, False)`.
@@ -200,12 +246,29 @@ impl Timeout {
         self,
         function: impl FnOnce() -> Result<T, Exception>,
     ) -> Result<Option<T>, Exception> {
-        if !self.pending() {
-            self.start()?;
-        }
-        match function() {
+        match self.with(function) {
             Err(exception) if self.caused(&exception) => Ok(None),
             result => result.map(Some),
+        }
+    }
+}
+
+/// Closes the timeout however its function ends.
+struct CloseOnDrop<'a>(&'a Timeout);
+
+impl Drop for CloseOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Its seconds, and what it was given to throw: Python's `str(timeout)`.
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.seconds, &self.exception) {
+            (None, _) => Ok(()),
+            (Some(seconds), Some(exception)) => seconds_and(seconds, Some(exception), f),
+            (Some(seconds), None) => seconds_and(seconds, self.message.as_ref(), f),
         }
     }
 }

@@ -20,8 +20,8 @@ use support::{ExpectedError, LONG, Log, Outcome, Reports, bounded, fail};
 #[test]
 fn test_greenlet_exit_is_no_error() {
     let exit = Exception::new(GreenletExit);
-    assert!(gevent::hub::Hub::is_not_error(&exit));
-    assert!(!gevent::hub::Hub::is_system_error(&exit));
+    assert!(gevent::hub::Hub::NOT_ERROR(&exit));
+    assert!(!gevent::hub::Hub::SYSTEM_ERROR(&exit));
 }
 
 /// The states of a greenlet: truth value or `started`, dead, ready, successful.

@@ -1,6 +1,6 @@
 //! The error that travels between greenlets, and the few errors of this crate.
 
-use std::any::{Any, TypeId};
+use std::any::{Any, TypeId, type_name};
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -26,8 +26,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Clone)]
 pub struct Exception(Arc<Inner>);
 
+/// See [`Exception::exc_info`].
+pub type ExcInfo = (&'static str, Exception, &'static Location<'static>);
+
 struct Inner {
     error: Box<dyn Error + Send + Sync>,
+    /// With its path.
+    type_name: &'static str,
     location: &'static Location<'static>,
 }
 
@@ -47,10 +52,7 @@ impl Exception {
                 return exception.clone();
             }
         }
-        Exception(Arc::new(Inner {
-            error: Box::new(error),
-            location,
-        }))
+        Exception::at(error, location)
     }
 
     /// Wraps an error of this crate that arose at `location`.
@@ -58,8 +60,11 @@ impl Exception {
         error: E,
         location: &'static Location<'static>,
     ) -> Self {
-        let error = Box::new(error);
-        Exception(Arc::new(Inner { error, location }))
+        Exception(Arc::new(Inner {
+            error: Box::new(error),
+            type_name: type_name::<E>(),
+            location,
+        }))
     }
 
     /// Gives the exception away as a pointer, for one [`from_raw`](Self::from_raw).
@@ -103,6 +108,24 @@ impl Exception {
     /// The error inside.
     pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
         &*self.0.error
+    }
+
+    /// The name of the error's type, without its path: Python's `type(ex).__name__`.
+    ///
+    /// ```
+    /// let error = "x".parse::<i32>().unwrap_err();
+    /// assert_eq!(greenlet_core::Exception::new(error).type_name(), "ParseIntError");
+    /// ```
+    pub fn type_name(&self) -> &'static str {
+        let name = self.0.type_name;
+        let path = name.split('<').next().unwrap_or(name);
+        &name[path.rfind("::").map_or(0, |colons| colons + 2)..]
+    }
+
+    /// The name of its type, itself, and the place where it was raised: what Python's
+    /// `sys.exc_info()` has, with a place for the traceback.
+    pub fn exc_info(&self) -> ExcInfo {
+        (self.type_name(), self.clone(), self.location())
     }
 
     /// Where the exception was raised.

@@ -115,7 +115,7 @@ mod weak;
 
 pub use self::core::RawGreenlet;
 pub use builder::Builder;
-pub use exception::{Exception, GreenletError, GreenletExit, Message, Panic};
+pub use exception::{ExcInfo, Exception, GreenletError, GreenletExit, Message, Panic};
 pub use greenlet::{getcurrent, getmain};
 pub use introspect::{Info, State, WaitingOn, greenlets, live_greenlets, trim_stacks};
 pub use stack::{DEFAULT_STACK_SIZE, ParseStackSizeError, StackError, StackSize};

@@ -11,6 +11,9 @@ use crate::core::{ErrorHandler, HubDestroyed};
 use crate::exceptions::{KeyboardInterrupt, SystemError, SystemExit};
 use crate::hub::Hub;
 
+/// Which exceptions are of a kind.
+pub(crate) type ErrorKind = Rc<dyn Fn(&Exception) -> bool>;
+
 /// Where uncaught exceptions are printed.
 #[derive(Default)]
 pub enum ExceptionStream {
@@ -64,29 +67,63 @@ impl Hub {
             // The loop knows what to do: it forgets its callbacks and ends its run.
             return self.loop_().handle_error(context, exception);
         }
-        if !Hub::is_not_error(&exception) {
+        if !self.is_not_error(&exception) {
             self.print_exception(context, &exception);
         }
-        if context.is_none() || Hub::is_system_error(&exception) {
+        if context.is_none() || self.is_system_error(&exception) {
             self.handle_system_error(exception);
         }
     }
 
-    /// Whether ending with this exception is a normal end: `GreenletExit` and `SystemExit`.
-    ///
-    /// Source: gevent's `Hub.NOT_ERROR`.
-    pub fn is_not_error(exception: &Exception) -> bool {
-        exception.is::<GreenletExit>() || exception.is::<SystemExit>()
-    }
+    /// What is no error unless the hub is [told otherwise](Hub::set_not_error): `GreenletExit` and
+    /// `SystemExit`.
+    pub const NOT_ERROR: fn(&Exception) -> bool =
+        |exception| exception.is::<GreenletExit>() || exception.is::<SystemExit>();
 
-    /// Whether the exception concerns the whole process: `KeyboardInterrupt`, `SystemExit`,
-    /// `SystemError`.
-    ///
-    /// Source: gevent's `Hub.SYSTEM_ERROR`.
-    pub fn is_system_error(exception: &Exception) -> bool {
+    /// What concerns the whole process unless the hub is
+    /// [told otherwise](Hub::set_system_error): `KeyboardInterrupt`, `SystemExit`, `SystemError`.
+    pub const SYSTEM_ERROR: fn(&Exception) -> bool = |exception| {
         exception.is::<KeyboardInterrupt>()
             || exception.is::<SystemExit>()
             || exception.is::<SystemError>()
+    };
+
+    /// Whether ending with this exception is a normal end, which is not printed.
+    pub fn is_not_error(&self, exception: &Exception) -> bool {
+        let kind = self.inner().not_error.borrow().clone();
+        kind(exception)
+    }
+
+    /// Whether the exception is raised in the main greenlet, whoever ended with it.
+    pub fn is_system_error(&self, exception: &Exception) -> bool {
+        let kind = self.inner().system_error.borrow().clone();
+        kind(exception)
+    }
+
+    /// Says which exceptions are no errors: a program's own way to end a greenlet, say.
+    ///
+    /// ```
+    /// #[derive(Debug, thiserror::Error)]
+    /// #[error("enough")]
+    /// struct Enough;
+    ///
+    /// let hub = hub::get_hub();
+    /// hub.set_not_error(|e| hub::Hub::NOT_ERROR(e) || e.is::<Enough>());
+    /// assert!(hub.is_not_error(&Enough.into()));
+    /// ```
+    ///
+    /// Source: assigning to `NOT_ERROR` of a gevent hub.
+    pub fn set_not_error(&self, kind: impl Fn(&Exception) -> bool + 'static) {
+        let old = self.inner().not_error.replace(Rc::new(kind));
+        drop(old);
+    }
+
+    /// Says which exceptions concern the whole process.
+    ///
+    /// Source: assigning to `SYSTEM_ERROR` of a gevent hub.
+    pub fn set_system_error(&self, kind: impl Fn(&Exception) -> bool + 'static) {
+        let old = self.inner().system_error.replace(Rc::new(kind));
+        drop(old);
     }
 
     /// Raises the exception in the main greenlet; the current one goes on afterwards.
@@ -115,13 +152,15 @@ impl Hub {
         drop(old);
     }
 
-    /// Prints an exception and whose it was to the exception stream. An error of the stream is
-    /// ignored: there is nobody left to tell.
+    /// Prints an exception, where it was raised, and whose it was to the exception stream. An error
+    /// of the stream is ignored: there is nobody left to tell.
     pub fn print_exception(&self, context: Option<&dyn Debug>, exception: &Exception) {
-        let text = match context {
-            Some(context) => format!("{exception:?}\n{context:?} failed with {exception:#}\n\n"),
-            None => format!("{exception:?}\n\n"),
+        let (name, place) = (exception.type_name(), exception.location());
+        let whose = match context {
+            Some(context) => format!("{context:?} failed with {name}\n"),
+            None => String::new(),
         };
+        let text = format!("Raised at {place}:\n{name}: {exception:#}\n{whose}\n");
         // Taken out while it writes: what it calls may come back here.
         let mut stream = self.inner().exception_stream.take();
         match &mut stream {

@@ -4,12 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::fmt::{self, Debug};
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, ThreadId};
 
 use greenlet_core::{Exception, GreenletError, RawGreenlet, State, Value, getcurrent, greenlets};
 use waiter::{Resume, WaitHub};
 
 use crate::core::{ErrorHandler, HubDestroyed, Loop, LoopFlags};
-use crate::errors::ExceptionStream;
+use crate::errors::{ErrorKind, ExceptionStream};
 use crate::exceptions::{
     BlockedGreenlet, BlockingSwitchOutError, HubError, LoopExit, NotMainGreenletError,
 };
@@ -37,21 +38,39 @@ pub(crate) struct Inner {
     destroyed: Cell<bool>,
     minimal_ident: u64,
     main_hub: bool,
+    thread_ident: ThreadId,
     name: RefCell<String>,
     pub(crate) exception_stream: RefCell<ExceptionStream>,
     pub(crate) error_handler: RefCell<Option<Rc<dyn ErrorHandler>>>,
+    pub(crate) not_error: RefCell<ErrorKind>,
+    pub(crate) system_error: RefCell<ErrorKind>,
     pub(crate) timers: Timers,
     reinit_hooks: RefCell<Vec<Weak<dyn Fn()>>>,
 }
 
 impl Hub {
-    /// A hub for the thread whose main greenlet is `main`, with a loop of its own unless it is
-    /// given one.
-    pub(crate) fn new(main: RawGreenlet, loop_: Option<Loop>) -> Result<Hub, HubError> {
-        let loop_ = match loop_ {
+    /// A hub that runs this loop; with `None` the one that the thread's last hub
+    /// [kept](Hub::destroy), else a new one (libev's default loop in the process's first thread).
+    /// It becomes the thread's by [`set_hub`](crate::set_hub); most programs just take
+    /// [`get_hub`](crate::get_hub)'s.
+    ///
+    /// ```
+    /// use hub::{Hub, core::Loop, get_hub, set_hub};
+    ///
+    /// set_hub(Some(Hub::new(Loop::new("poll", false)?)?));
+    /// assert_eq!(get_hub().loop_().backend()?, "poll");
+    /// hub::sleep(0.001)?;
+    /// # Ok::<(), greenlet_core::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`HubError`] when libev cannot make a loop.
+    pub fn new(loop_: impl Into<Option<Loop>>) -> Result<Hub, HubError> {
+        let loop_ = match loop_.into().or_else(local::take_loop) {
             Some(loop_) => loop_,
             None => Loop::new(LoopFlags::AUTO, is_main_thread())?,
         };
+        let main = getcurrent();
         let inner = Rc::new_cyclic(|weak: &Weak<Inner>| {
             let weak = weak.clone();
             let root = main_of(&main);
@@ -69,9 +88,12 @@ impl Hub {
                 destroyed: Cell::new(false),
                 minimal_ident: HUBS.fetch_add(1, Ordering::Relaxed) + 1,
                 main_hub: is_main_thread(),
+                thread_ident: thread::current().id(),
                 name: RefCell::default(),
                 exception_stream: RefCell::default(),
                 error_handler: RefCell::default(),
+                not_error: RefCell::new(Rc::new(Hub::NOT_ERROR)),
+                system_error: RefCell::new(Rc::new(Hub::SYSTEM_ERROR)),
                 timers: Timers::default(),
                 reinit_hooks: RefCell::default(),
             }
@@ -128,8 +150,6 @@ impl Hub {
     /// To be called in the child right after a `fork`, if the child is to go on using this hub:
     /// the kernel's half of the loop is made anew.
     ///
-    /// Source: `reinit` in gevent's `hub.py`.
-    ///
     /// # Errors
     /// When the loop is destroyed.
     pub fn reinit(&self) -> Result<(), Exception> {
@@ -156,6 +176,11 @@ impl Hub {
     /// Whether this is the hub of the process's first thread.
     pub fn main_hub(&self) -> bool {
         self.0.main_hub
+    }
+
+    /// The thread it was made in, in which it runs.
+    pub fn thread_ident(&self) -> ThreadId {
+        self.0.thread_ident
     }
 
     /// The greenlets of this thread that are parked, without the main greenlet and the hub
@@ -243,12 +268,12 @@ impl Hub {
     }
 
     /// Ends the hub: its greenlet ends, and its loop too if `destroy_loop`; a loop that is kept
-    /// is taken over by the thread's next hub. Only in the main greenlet. Destroying twice is
-    /// fine.
+    /// is taken over by the thread's next hub. With `None`, libev's default loop is kept and any
+    /// other is destroyed. Only in the main greenlet. Destroying twice is fine.
     ///
     /// # Errors
     /// [`NotMainGreenletError`] elsewhere.
-    pub fn destroy(&self, destroy_loop: bool) -> Result<(), Exception> {
+    pub fn destroy(&self, destroy_loop: impl Into<Option<bool>>) -> Result<(), Exception> {
         if getcurrent() != self.0.main {
             return Err(Exception::new(NotMainGreenletError));
         }
@@ -269,7 +294,8 @@ impl Hub {
             }
         }
         self.0.timers.clear();
-        if destroy_loop {
+        let destroy_loop = destroy_loop.into();
+        if destroy_loop.unwrap_or(!self.0.loop_.default()) {
             local::set_loop(None);
             self.0.loop_.destroy()?;
         } else {
@@ -339,6 +365,19 @@ impl WaitHub for Hub {
     }
 }
 
+/// So that a waiter is made as in gevent: `Waiter::new(get_hub())`.
+impl From<Hub> for Rc<dyn WaitHub> {
+    fn from(hub: Hub) -> Self {
+        Rc::new(hub)
+    }
+}
+
+impl From<&Hub> for Rc<dyn WaitHub> {
+    fn from(hub: &Hub) -> Self {
+        hub.as_wait_hub()
+    }
+}
+
 impl ErrorHandler for Hub {
     fn handle_error(&self, context: Option<&dyn Debug>, exception: Exception) {
         self.report_error(context, exception);
@@ -360,7 +399,8 @@ impl Debug for Hub {
         if self.0.destroyed.get() {
             f.write_str("destroyed>")
         } else {
-            write!(f, "{:?}>", self.0.loop_)
+            write!(f, "{:?}", self.0.loop_)?;
+            write!(f, " thread_ident={:?}>", self.0.thread_ident)
         }
     }
 }

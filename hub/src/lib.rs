@@ -32,11 +32,14 @@ pub use errors::ExceptionStream;
 pub use hub::Hub;
 pub use iwait::{WaitIterator, iwait, wait};
 pub use linkable::{Link, Linkable, Links};
-pub use local::{NewHubHook, get_hub, get_hub_if_exists, set_hub, set_new_hub_hook, try_get_hub};
+pub use local::{
+    NewHubHook, get_hub, get_hub_if_exists, reinit, set_hub, set_new_hub_hook, try_get_hub,
+};
 pub use mask::{mask_kill, throw_unless_masked};
 pub use seconds::Seconds;
 pub use signal::{SignalHandler, signal};
 pub use sleep::{idle, kill, sleep, sleep_with_ref, spawn_raw};
 pub use switch_out::set_switch_out;
 pub use timers::HubTimer;
-pub use wait_fd::{TimedOut, wait_on_watcher, wait_read, wait_readwrite, wait_write};
+pub use wait_fd::{TimedOut, WaitTimeout, wait_on_watcher, wait_read, wait_readwrite, wait_write};
+pub use waiter::{MultipleWaiter, Resume, Source, WaitHub, Waiter};

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
-use greenlet_core::getcurrent;
+use greenlet_core::{Exception, getcurrent};
 use parking_lot::Mutex;
 
 use crate::core::{Error, Loop, LoopDestroyed};
@@ -74,8 +74,7 @@ pub fn try_get_hub() -> Result<Hub, HubError> {
     // A thread that has ended has no hub any more, and gets no new one.
     END.try_with(|_| ())
         .map_err(|_| Error::from(LoopDestroyed))?;
-    let kept_loop = STATE.with(|state| state.borrow_mut().kept_loop.take());
-    let hub = Hub::new(getcurrent(), kept_loop)?;
+    let hub = Hub::new(None)?;
     set_hub(Some(hub.clone()));
     let hook = NEW_HUB.lock().clone();
     if let Some(hook) = hook {
@@ -104,12 +103,28 @@ pub fn get_hub_if_exists() -> Option<Hub> {
     STATE.with(|state| state.borrow().hub.clone())
 }
 
+/// To be called in the child right after a `fork`, if it is to go on using this thread's hub; does
+/// nothing if there is none. See [`Hub::reinit`].
+///
+/// Source: `reinit` in gevent's `hub.py`.
+///
+/// # Errors
+/// As there.
+pub fn reinit() -> Result<(), Exception> {
+    get_hub_if_exists().map_or(Ok(()), |hub| hub.reinit())
+}
+
 /// Makes `hub` the hub of this thread, or leaves the thread without one.
 pub fn set_hub(hub: Option<Hub>) {
     // There is something to end; in a thread that has ended, it is too late for that.
     let _ = END.try_with(|_| ());
     let old = STATE.with(|state| std::mem::replace(&mut state.borrow_mut().hub, hub));
     drop(old);
+}
+
+/// Takes the loop that was kept for the next hub of this thread.
+pub(crate) fn take_loop() -> Option<Loop> {
+    STATE.with(|state| state.borrow_mut().kept_loop.take())
 }
 
 /// The loop that the next hub of this thread will run, if one was kept.

@@ -45,7 +45,8 @@ impl Hub {
     }
 
     /// Throws `error` into the greenlet that is in [`wait`](Hub::wait) for this watcher, soon
-    /// and if it still is by then.
+    /// and if it still is by then. With `close_watcher` the watcher is closed, before that or, if
+    /// nobody waits, at once.
     ///
     /// # Errors
     /// When the loop is destroyed.
@@ -53,11 +54,15 @@ impl Hub {
         &self,
         watcher: &Watcher,
         error: impl Into<Exception>,
+        close_watcher: bool,
     ) -> Result<(), Exception> {
         if watcher.has_callback() {
             let (watcher, error) = (watcher.clone(), error.into());
             self.loop_()
-                .run_callback(move || throw_into_waiter(&watcher, error))?;
+                .run_callback(move || throw_into_waiter(&watcher, error, close_watcher))?;
+        } else if close_watcher {
+            // A destroyed loop has closed it already.
+            let _ = watcher.close();
         }
         Ok(())
     }
@@ -90,8 +95,7 @@ impl Hub {
         let then = CallOnDrop(Some(then));
         self.loop_().run_callback(move || {
             for watcher in &waited {
-                let thrown = throw_into_waiter(watcher, error.clone());
-                let _ = watcher.close();
+                let thrown = throw_into_waiter(watcher, error.clone(), true);
                 if let Err(exception) = thrown {
                     hub.report_error(Some(watcher), exception);
                 }
@@ -102,12 +106,14 @@ impl Hub {
     }
 }
 
-/// Throws into the greenlet that waits for the watcher, if there still is one.
-fn throw_into_waiter(watcher: &Watcher, error: Exception) -> Result<(), Exception> {
-    match watcher.resume() {
-        Some(resume) if watcher.active() => resume.throw(error),
-        _ => Ok(()),
+/// Throws into the greenlet that waits for the watcher, if there still is one. The watcher is
+/// closed first, so that nobody who is woken can go on with it.
+fn throw_into_waiter(watcher: &Watcher, error: Exception, close: bool) -> Result<(), Exception> {
+    let waits = watcher.resume().filter(|_| watcher.active());
+    if close {
+        let _ = watcher.close();
     }
+    waits.map_or(Ok(()), |resume| resume.throw(error))
 }
 
 /// Calls its function when it is dropped, whether its turn came or not.

@@ -18,27 +18,76 @@ use crate::seconds::Seconds;
 #[error("timed out")]
 pub struct TimedOut;
 
+/// How long to wait, and the exception when that is over: a number of [`Seconds`] for
+/// [`TimedOut`], or a pair of them and an exception of one's own.
+///
+/// ```
+/// use std::os::fd::AsRawFd;
+/// use hub::{TimedOut, wait_read};
+///
+/// #[derive(Debug, thiserror::Error)]
+/// #[error("nothing came")]
+/// struct Silence;
+///
+/// let (socket, _other) = std::os::unix::net::UnixStream::pair()?;
+/// let fd = socket.as_raw_fd();
+/// assert!(wait_read(fd, 0.001).unwrap_err().is::<TimedOut>());
+/// assert!(wait_read(fd, (0.001, Silence)).unwrap_err().is::<Silence>());
+/// # Ok::<(), greenlet_core::Exception>(())
+/// ```
+///
+/// Source: `timeout` and `timeout_exc` of gevent's `wait_on_watcher`.
+pub trait WaitTimeout {
+    /// The time.
+    fn limit(&self) -> impl Seconds;
+
+    /// The exception.
+    fn timeout_exc(self) -> Exception;
+}
+
+impl<S: Seconds + Copy> WaitTimeout for S {
+    fn limit(&self) -> impl Seconds {
+        *self
+    }
+
+    #[track_caller]
+    fn timeout_exc(self) -> Exception {
+        Exception::new(TimedOut)
+    }
+}
+
+impl<S: Seconds + Copy, E: Into<Exception>> WaitTimeout for (S, E) {
+    fn limit(&self) -> impl Seconds {
+        self.0
+    }
+
+    #[track_caller]
+    fn timeout_exc(self) -> Exception {
+        self.1.into()
+    }
+}
+
 impl Hub {
     /// [`wait`](Hub::wait) for a watcher that only one greenlet may wait for, at most `timeout`
     /// seconds.
     ///
     /// # Errors
-    /// [`ConcurrentObjectUseError`] when another greenlet waits for it; [`TimedOut`]; as for
-    /// [`wait`](Hub::wait).
+    /// [`ConcurrentObjectUseError`] when another greenlet waits for it; [`TimedOut`], or the
+    /// exception given with the time; as for [`wait`](Hub::wait).
     #[track_caller]
     pub fn wait_on_watcher(
         &self,
         watcher: &Watcher,
-        timeout: impl Seconds,
+        timeout: impl WaitTimeout,
     ) -> Result<(), Exception> {
         if watcher.has_callback() {
             return Err(in_use(watcher));
         }
-        match timeout.checked()? {
+        match timeout.limit().checked()? {
             None => self.wait(watcher),
             Some(seconds) => match self.wait_timeout(watcher, seconds)? {
                 true => Ok(()),
-                false => Err(Exception::new(TimedOut)),
+                false => Err(timeout.timeout_exc()),
             },
         }
     }
@@ -58,12 +107,12 @@ fn in_use(watcher: &Watcher) -> Exception {
 /// # Errors
 /// As there.
 #[track_caller]
-pub fn wait_on_watcher(watcher: &Watcher, timeout: impl Seconds) -> Result<(), Exception> {
+pub fn wait_on_watcher(watcher: &Watcher, timeout: impl WaitTimeout) -> Result<(), Exception> {
     get_hub().wait_on_watcher(watcher, timeout)
 }
 
 #[track_caller]
-fn wait_fd(fd: RawFd, events: Events, timeout: impl Seconds) -> Result<(), Exception> {
+fn wait_fd(fd: RawFd, events: Events, timeout: impl WaitTimeout) -> Result<(), Exception> {
     let hub = get_hub();
     let watcher = hub.loop_().io(fd, events)?;
     hub.wait_on_watcher(&watcher, timeout)
@@ -74,7 +123,7 @@ fn wait_fd(fd: RawFd, events: Events, timeout: impl Seconds) -> Result<(), Excep
 /// # Errors
 /// For a descriptor that is not open; [`TimedOut`]; what is thrown into the greenlet meanwhile.
 #[track_caller]
-pub fn wait_read(fd: RawFd, timeout: impl Seconds) -> Result<(), Exception> {
+pub fn wait_read(fd: RawFd, timeout: impl WaitTimeout) -> Result<(), Exception> {
     wait_fd(fd, Events::READ, timeout)
 }
 
@@ -83,7 +132,7 @@ pub fn wait_read(fd: RawFd, timeout: impl Seconds) -> Result<(), Exception> {
 /// # Errors
 /// As for [`wait_read`].
 #[track_caller]
-pub fn wait_write(fd: RawFd, timeout: impl Seconds) -> Result<(), Exception> {
+pub fn wait_write(fd: RawFd, timeout: impl WaitTimeout) -> Result<(), Exception> {
     wait_fd(fd, Events::WRITE, timeout)
 }
 
@@ -92,6 +141,6 @@ pub fn wait_write(fd: RawFd, timeout: impl Seconds) -> Result<(), Exception> {
 /// # Errors
 /// As for [`wait_read`].
 #[track_caller]
-pub fn wait_readwrite(fd: RawFd, timeout: impl Seconds) -> Result<(), Exception> {
+pub fn wait_readwrite(fd: RawFd, timeout: impl WaitTimeout) -> Result<(), Exception> {
     wait_fd(fd, Events::READ | Events::WRITE, timeout)
 }

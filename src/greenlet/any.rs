@@ -3,12 +3,13 @@
 use std::fmt;
 use std::rc::Rc;
 
-use greenlet_core::{Exception, RawGreenlet, Value};
+use greenlet_core::{ExcInfo, Exception, RawGreenlet, Value};
 use hub::core::Notify;
 use hub::{Link, Linkable};
 
 use super::Greenlet;
 use super::base::{self, Base, Life};
+use super::builder::FormatInfo;
 
 /// What can be said of a greenlet without its value's type.
 pub(super) trait Erased {
@@ -71,6 +72,12 @@ impl AnyGreenlet {
     /// The exception it ended with; none if it has not ended, or ended well.
     pub fn exception(&self) -> Option<Exception> {
         self.shared.exception()
+    }
+
+    /// The type, itself and the place of the exception it ended with; gevent's three-tuple, with
+    /// a place for the traceback.
+    pub fn exc_info(&self) -> Option<ExcInfo> {
+        self.exception().map(|exception| exception.exc_info())
     }
 
     /// See [`Greenlet::name`].
@@ -180,7 +187,10 @@ impl fmt::Debug for AnyGreenlet {
         if self.raw.name().is_some() || self.base().ident.given().is_some() {
             write!(f, " {:?}", self.name())?;
         }
-        let place = self.base().spawned_at;
-        write!(f, " at {:#x}: spawned at {place}>", self.raw.address())
+        write!(f, " at {:#x}: ", self.raw.address())?;
+        match self.raw.local::<FormatInfo>() {
+            Some(info) => write!(f, "{}>", (info.0)()),
+            None => write!(f, "spawned at {}>", self.base().spawned_at),
+        }
     }
 }

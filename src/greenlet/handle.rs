@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use greenlet_core::unwind::{Caught, catch};
-use greenlet_core::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
+use greenlet_core::{ExcInfo, Exception, GreenletExit, RawGreenlet, Value, getcurrent};
 use hub::core::{Loop, Notify};
 use hub::{Seconds, get_hub};
 use waiter::{Resume, Source};
@@ -210,6 +210,11 @@ impl<T: 'static> Greenlet<T> {
     /// The exception it ended with; none if it has not ended, or ended well.
     pub fn exception(&self) -> Option<Exception> {
         self.shared.exception()
+    }
+
+    /// See [`AnyGreenlet::exc_info`].
+    pub fn exc_info(&self) -> Option<ExcInfo> {
+        self.any().exc_info()
     }
 
     /// Takes its value away, once it has ended well: for values that cannot be cloned.

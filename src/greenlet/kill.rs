@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use greenlet_core::{Exception, GreenletExit};
-use hub::{Hub, Seconds, get_hub, throw_unless_masked};
+use hub::{Hub, Seconds, get_hub};
 use waiter::Resume;
 
-use super::{AnyGreenlet, AsGreenlet, Greenlet, joinall};
+use super::{AnyGreenlet, Greenlet, Killable, Victim, joinall};
 use crate::timeout::Timeout;
 
 /// How to kill: the keywords of gevent's `Greenlet.kill` and `killall`.
@@ -29,14 +29,6 @@ impl Default for Kill {
             block: true,
             timeout: None,
         }
-    }
-}
-
-/// Throws into a greenlet; what comes back goes to the hub. Runs in the hub.
-fn throw_into(greenlet: &AnyGreenlet, exception: &Exception) {
-    let thrown = throw_unless_masked(greenlet.raw(), || true, exception.clone());
-    if let Err(exception) = thrown {
-        greenlet.base().hub.report_error(Some(greenlet), exception);
     }
 }
 
@@ -70,9 +62,9 @@ impl AnyGreenlet {
         }
         let hub = self.base().hub.clone();
         let waiter = kill.block.then(Resume::new);
-        let (greenlet, woken) = (self.clone(), waiter.clone());
+        let (victim, woken) = (self.victim(), waiter.clone());
         hub.loop_().run_callback(move || {
-            throw_into(&greenlet, &kill.exception);
+            victim.throw(&kill.exception);
             woken.map_or(Ok(()), |waiter| waiter.switch())
         })?;
         if let Some(waiter) = waiter {
@@ -105,12 +97,13 @@ impl<T: 'static> Greenlet<T> {
     }
 }
 
-/// Kills all the greenlets and waits for their end.
+/// Kills all the greenlets, all in one round of the loop, and waits for their end. Raw greenlets
+/// may be among them, but their end cannot be waited for: one that does not end at once goes on.
 ///
 /// # Errors
 /// What is thrown into the current greenlet meanwhile.
 #[track_caller]
-pub fn killall<G: AsGreenlet>(greenlets: impl IntoIterator<Item = G>) -> Result<(), Exception> {
+pub fn killall<K: Killable>(greenlets: impl IntoIterator<Item = K>) -> Result<(), Exception> {
     killall_with(greenlets, Kill::default())
 }
 
@@ -120,11 +113,11 @@ pub fn killall<G: AsGreenlet>(greenlets: impl IntoIterator<Item = G>) -> Result<
 /// As for `killall`; the [`TimeoutError`](crate::TimeoutError) when they take longer than
 /// `timeout` to end.
 #[track_caller]
-pub fn killall_with<G: AsGreenlet>(
-    greenlets: impl IntoIterator<Item = G>,
+pub fn killall_with<K: Killable>(
+    greenlets: impl IntoIterator<Item = K>,
     kill: Kill,
 ) -> Result<(), Exception> {
-    let greenlets = greenlets.into_iter().map(|g| g.as_greenlet());
+    let greenlets = greenlets.into_iter().map(|g| g.victim());
     let exception = kill.exception;
     let running: Vec<_> = greenlets
         .filter(|g| !g.end_unrun(&exception) && !g.dead())
@@ -137,9 +130,14 @@ pub fn killall_with<G: AsGreenlet>(
     let alive = Rc::new(RefCell::new(Vec::new()));
     let (woken, diehards) = (waiter.clone(), alive.clone());
     hub.loop_().run_callback(move || {
-        for greenlet in running {
-            throw_into(&greenlet, &exception);
-            if !greenlet.dead() {
+        for victim in running {
+            // Another's end may have been its own.
+            if !victim.dead() {
+                victim.throw(&exception);
+            }
+            if let Victim::Greenlet(greenlet) = victim
+                && !greenlet.dead()
+            {
                 diehards.borrow_mut().push(greenlet);
             }
         }

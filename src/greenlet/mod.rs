@@ -18,5 +18,5 @@ pub use builder::Builder;
 pub use handle::{Greenlet, spawn, spawn_later};
 pub use join::{JoinAll, JoinSelfError, joinall, joinall_with};
 pub use kill::{Kill, killall, killall_with};
-pub use raw::{Killable, kill, spawn_raw};
+pub use raw::{Killable, Victim, kill, spawn_raw};
 pub use tree::SpawnTreeLocals;

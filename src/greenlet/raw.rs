@@ -1,42 +1,94 @@
 //! Functions for any greenlet, those underneath among them. Source: gevent's `hub.py`, `kill` and `spawn_raw`.
 
+use std::fmt::Debug;
+
 use greenlet_core::{Exception, RawGreenlet, getcurrent};
+use hub::{get_hub, throw_unless_masked};
 
 use super::{AnyGreenlet, Greenlet, Kill, tree};
 
-/// Anything that [`kill`] can throw into.
+/// Anything that [`kill`] and [`killall`](crate::killall) can throw into. A list of different ones
+/// holds `&dyn Killable`.
 pub trait Killable {
-    /// Throws into the greenlet, soon; one that has not begun never will.
-    ///
-    /// # Errors
-    /// When the loop is destroyed.
-    fn kill_soon(&self, exception: Exception) -> Result<(), Exception>;
+    /// What is to be killed.
+    fn victim(&self) -> Victim;
+}
+
+/// Whom a kill is for.
+#[derive(Debug, Clone)]
+pub enum Victim {
+    /// A greenlet that can be joined.
+    Greenlet(AnyGreenlet),
+    /// One that cannot: of [`spawn_raw`], or the main greenlet.
+    Raw(RawGreenlet),
+}
+
+impl Victim {
+    pub(super) fn raw(&self) -> &RawGreenlet {
+        match self {
+            Victim::Greenlet(greenlet) => greenlet.raw(),
+            Victim::Raw(raw) => raw,
+        }
+    }
+
+    pub(super) fn dead(&self) -> bool {
+        self.raw().dead()
+    }
+
+    /// Ends one whose function has not begun; says whether that was so. A raw greenlet has its
+    /// turn, in which it dies unrun.
+    pub(super) fn end_unrun(&self, exception: &Exception) -> bool {
+        match self {
+            Victim::Greenlet(greenlet) => greenlet.end_unrun(exception),
+            Victim::Raw(_) => false,
+        }
+    }
+
+    /// Throws into the greenlet; what comes back goes to the hub. Runs in the hub.
+    pub(super) fn throw(&self, exception: &Exception) {
+        let thrown = throw_unless_masked(self.raw(), || true, exception.clone());
+        if let Err(exception) = thrown {
+            let (hub, context): (_, &dyn Debug) = match self {
+                Victim::Greenlet(greenlet) => (greenlet.base().hub.clone(), greenlet),
+                Victim::Raw(raw) => (get_hub(), raw),
+            };
+            hub.report_error(Some(context), exception);
+        }
+    }
 }
 
 impl Killable for RawGreenlet {
-    fn kill_soon(&self, exception: Exception) -> Result<(), Exception> {
-        hub::kill(self, exception)
+    fn victim(&self) -> Victim {
+        Victim::Raw(self.clone())
     }
 }
 
 impl Killable for AnyGreenlet {
-    fn kill_soon(&self, exception: Exception) -> Result<(), Exception> {
-        let kill = Kill {
-            exception,
-            block: false,
-            timeout: None,
-        };
-        self.kill_with(kill).map(drop)
+    fn victim(&self) -> Victim {
+        Victim::Greenlet(self.clone())
     }
 }
 
 impl<T: 'static> Killable for Greenlet<T> {
-    fn kill_soon(&self, exception: Exception) -> Result<(), Exception> {
-        self.any().kill_soon(exception)
+    fn victim(&self) -> Victim {
+        Victim::Greenlet(self.any())
     }
 }
 
-/// Throws `exception` into a greenlet, soon; the caller goes on.
+impl Killable for Victim {
+    fn victim(&self) -> Victim {
+        self.clone()
+    }
+}
+
+impl<K: Killable + ?Sized> Killable for &K {
+    fn victim(&self) -> Victim {
+        (**self).victim()
+    }
+}
+
+/// Throws `exception` into a greenlet, soon; the caller goes on. A greenlet that has not begun
+/// never will.
 ///
 /// # Errors
 /// When the loop is destroyed.
@@ -44,7 +96,17 @@ pub fn kill(
     greenlet: &(impl Killable + ?Sized),
     exception: impl Into<Exception>,
 ) -> Result<(), Exception> {
-    greenlet.kill_soon(exception.into())
+    match greenlet.victim() {
+        Victim::Raw(raw) => hub::kill(&raw, exception),
+        Victim::Greenlet(greenlet) => {
+            let kill = Kill {
+                exception: exception.into(),
+                block: false,
+                timeout: None,
+            };
+            greenlet.kill_with(kill).map(drop)
+        }
+    }
 }
 
 /// Makes a greenlet that runs `function` soon, without what [`Greenlet`] adds: nobody can join

@@ -20,7 +20,7 @@ pub(crate) struct KeyError(pub(crate) &'static str);
 
 /// The name of an exception's type.
 pub(crate) fn name(exception: &Exception) -> String {
-    type_name(&format!("{:?}", exception.error()))
+    type_name(exception.type_name())
 }
 
 /// A value as Python prints it: `None` for none.
@@ -39,10 +39,8 @@ impl Write for Report {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         let report = String::from_utf8_lossy(text);
         let mut lines = report.lines();
-        let error = type_name(lines.next().unwrap_or_default());
-        let last = lines.find_map(|line| Some(line.split_once(" failed with ")?.0));
-        if let Some(whose) = last {
-            println!("[hub: {error} in {}]", kind(whose));
+        if let Some((whose, error)) = lines.find_map(|line| line.split_once(" failed with ")) {
+            println!("[hub: {} in {}]", type_name(error), kind(whose));
         }
         Ok(text.len())
     }
@@ -52,9 +50,9 @@ impl Write for Report {
     }
 }
 
-/// The name of the type of what was printed with `{:?}`.
-fn type_name(debug: &str) -> String {
-    match word(debug).as_str() {
+/// The name of an exception's type in gevent.
+fn type_name(name: &str) -> String {
+    match name {
         "TimeoutError" => "Timeout".to_owned(),
         same => same.to_owned(),
     }

@@ -15,7 +15,7 @@ fn raises(error: &Exception) -> Outcome {
 fn catch(location: &str) -> Outcome {
     match sleep(0.01) {
         Ok(()) => println!("{location}: nothing"),
-        Err(error) if Hub::is_system_error(&error) => println!("{location}: {}", name(&error)),
+        Err(error) if Hub::SYSTEM_ERROR(&error) => println!("{location}: {}", name(&error)),
         Err(other) => return Err(other),
     }
     Ok(())

@@ -30,7 +30,7 @@ impl<T> Clone for MultipleWaiter<T> {
 
 impl<T> MultipleWaiter<T> {
     /// An empty waiter in this hub.
-    pub fn new(hub: Rc<dyn WaitHub>) -> Self {
+    pub fn new(hub: impl Into<Rc<dyn WaitHub>>) -> Self {
         MultipleWaiter(Rc::new(Inner {
             waiter: Waiter::new(hub),
             values: RefCell::new(VecDeque::new()),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-use greenlet_core::Exception;
+use greenlet_core::{ExcInfo, Exception};
 
 use crate::error::{ConcurrentObjectUseError, NotInHubError};
 use crate::hub::{WaitHub, park};
@@ -39,9 +39,9 @@ impl<T> Clone for Waiter<T> {
 
 impl<T> Waiter<T> {
     /// An empty waiter in this hub.
-    pub fn new(hub: Rc<dyn WaitHub>) -> Self {
+    pub fn new(hub: impl Into<Rc<dyn WaitHub>>) -> Self {
         Waiter(Rc::new(Inner {
-            hub,
+            hub: hub.into(),
             getter: RefCell::new(None),
             handed: RefCell::new(None),
             stored: RefCell::new(None),
@@ -75,6 +75,11 @@ impl<T> Waiter<T> {
             Some(Err(exception)) => Some(exception.clone()),
             _ => None,
         }
+    }
+
+    /// The type, itself and the place of the exception it holds.
+    pub fn exc_info(&self) -> Option<ExcInfo> {
+        self.exception().map(|exception| exception.exc_info())
     }
 
     /// Wakes the getter with `value`, or stores it for the next `get`.
@@ -121,6 +126,14 @@ impl<T> Waiter<T> {
 }
 
 impl<T: Clone> Waiter<T> {
+    /// The value it holds.
+    pub fn value(&self) -> Option<T> {
+        match &*self.0.stored.borrow() {
+            Some(Ok(value)) => Some(value.clone()),
+            _ => None,
+        }
+    }
+
     /// What is stored, or what the next `switch` or `throw` brings: the current greenlet parks
     /// in the hub until then.
     ///

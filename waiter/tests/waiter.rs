@@ -61,6 +61,12 @@ fn hub_that(work: impl FnOnce() + 'static) -> Rc<TestHub> {
     })
 }
 
+/// A waiter in this hub.
+fn waiter_in<T>(hub: &Rc<TestHub>) -> Waiter<T> {
+    let hub: Rc<dyn WaitHub> = hub.clone();
+    Waiter::new(hub)
+}
+
 /// The hub, and a waiter in it which `work` is given.
 fn waiter_in_hub<T: 'static>(work: impl FnOnce(&Waiter<T>) + 'static) -> (Rc<TestHub>, Waiter<T>) {
     let slot: Rc<RefCell<Option<Waiter<T>>>> = Rc::default();
@@ -68,7 +74,7 @@ fn waiter_in_hub<T: 'static>(work: impl FnOnce(&Waiter<T>) + 'static) -> (Rc<Tes
         let slot = slot.clone();
         move || work(&slot.take().expect("stored before anybody waits"))
     });
-    let waiter = Waiter::new(hub.clone());
+    let waiter = waiter_in(&hub);
     slot.replace(Some(waiter.clone()));
     (hub, waiter)
 }
@@ -95,7 +101,7 @@ fn child<T: 'static>(
 #[test]
 fn test() -> Outcome {
     let hub = hub_that(|| ());
-    let waiter = Waiter::new(hub.clone());
+    let waiter = waiter_in(&hub);
     assert_eq!(format!("{waiter:?}"), "<Waiter greenlet=None>");
     assert!(!waiter.ready() && !waiter.successful());
     waiter.switch(25)?;
@@ -103,7 +109,7 @@ fn test() -> Outcome {
     assert!(waiter.ready() && waiter.successful() && waiter.exception().is_none());
     assert_eq!((waiter.get()?, waiter.get()?), (25, 25));
 
-    let waiter = Waiter::<i32>::new(hub.clone());
+    let waiter = waiter_in::<i32>(&hub);
     waiter.throw(ZeroDivisionError)?;
     let text = format!("{waiter:?}");
     assert!(
@@ -114,7 +120,7 @@ fn test() -> Outcome {
     assert!(waiter.get().unwrap_err().is::<ZeroDivisionError>());
     assert!(waiter.exception().unwrap().is::<ZeroDivisionError>());
 
-    let waiter = Waiter::<i32>::new(hub.clone());
+    let waiter = waiter_in::<i32>(&hub);
     let (greenlet, _) = child(&hub, {
         let waiter = waiter.clone();
         move || waiter.get()
@@ -151,7 +157,7 @@ fn throw_wakes_the_getter_with_the_exception_and_stores_nothing() {
 
 #[test]
 fn a_later_value_replaces_the_stored_one_and_clear_forgets_it() -> Outcome {
-    let waiter = Waiter::new(hub_that(|| ()));
+    let waiter = waiter_in(&hub_that(|| ()));
     waiter.throw(ZeroDivisionError)?;
     waiter.switch(1)?;
     waiter.switch(2)?;
@@ -164,7 +170,7 @@ fn a_later_value_replaces_the_stored_one_and_clear_forgets_it() -> Outcome {
 #[test]
 fn only_the_hub_may_wake_a_getter() -> Outcome {
     let hub = hub_that(|| ());
-    let waiter = Waiter::new(hub.clone());
+    let waiter = waiter_in(&hub);
     let (greenlet, result) = child(&hub, {
         let waiter = waiter.clone();
         move || waiter.get()
@@ -183,7 +189,7 @@ fn only_the_hub_may_wake_a_getter() -> Outcome {
 #[test]
 fn a_second_getter_is_refused_and_the_first_is_left_alone() -> Outcome {
     let hub = hub_that(|| ());
-    let waiter = Waiter::<i32>::new(hub.clone());
+    let waiter = waiter_in::<i32>(&hub);
     let getter = || {
         let waiter = waiter.clone();
         child(&hub, move || waiter.get())
@@ -203,7 +209,7 @@ fn a_second_getter_is_refused_and_the_first_is_left_alone() -> Outcome {
 #[test]
 fn a_getter_woken_by_somebody_else_gets_invalid_switch_error() -> Outcome {
     let hub = hub_that(|| ());
-    let waiter = Waiter::<i32>::new(hub.clone());
+    let waiter = waiter_in::<i32>(&hub);
     let (greenlet, result) = child(&hub, {
         let waiter = waiter.clone();
         move || waiter.get()
@@ -228,7 +234,7 @@ fn an_error_that_comes_back_is_the_hubs() -> Outcome {
             waiter.switch(1).expect("in the hub");
         }
     });
-    let waiter = Waiter::new(hub.clone());
+    let waiter = waiter_in(&hub);
     slot.replace(Some(waiter.clone()));
     // It fails once it is woken, and its parent is who woke it.
     let greenlet = RawGreenlet::builder()
@@ -246,7 +252,7 @@ fn an_error_that_comes_back_is_the_hubs() -> Outcome {
 #[test]
 fn a_getter_that_is_unwound_leaves_the_waiter_free() -> Outcome {
     let hub = hub_that(|| ());
-    let waiter = Waiter::<i32>::new(hub.clone());
+    let waiter = waiter_in::<i32>(&hub);
     let (greenlet, _) = child(&hub, {
         let waiter = waiter.clone();
         move || waiter.get()
@@ -282,7 +288,7 @@ fn a_waiter_takes_what_its_source_ended_with() -> Outcome {
             self.0.as_ref().ok().copied()
         }
     }
-    let waiter = Waiter::new(hub_that(|| ()));
+    let waiter = waiter_in(&hub_that(|| ()));
     waiter.call(&Ended(Ok(7)))?;
     assert_eq!(waiter.get()?, 7);
     waiter.call(&Ended(Err(ZeroDivisionError.into())))?;
@@ -303,7 +309,7 @@ fn a_multiple_waiter_loses_no_value_and_keeps_their_order() -> Outcome {
             }
         }
     });
-    let waiter = MultipleWaiter::new(hub);
+    let waiter = MultipleWaiter::new(hub as Rc<dyn WaitHub>);
     slot.replace(Some(waiter.clone()));
     for value in 0..3 {
         waiter.switch(value)?;
