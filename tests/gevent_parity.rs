@@ -38,6 +38,7 @@ mod gevent_parity {
     pub(crate) mod event_unlinked_notifier;
     pub(crate) mod event_wait_values;
     pub(crate) mod event_wait_while_notifying;
+    pub(crate) mod greenlet_exc_info;
     pub(crate) mod greenlet_exit;
     pub(crate) mod greenlet_get;
     pub(crate) mod greenlet_get_raises;
@@ -45,6 +46,7 @@ mod gevent_parity {
     pub(crate) mod greenlet_join_many;
     pub(crate) mod greenlet_join_order;
     pub(crate) mod greenlet_join_timeout;
+    pub(crate) mod greenlet_kill_each_other;
     pub(crate) mod greenlet_kill_exception;
     pub(crate) mod greenlet_kill_finished;
     pub(crate) mod greenlet_kill_ignored;
@@ -53,10 +55,13 @@ mod gevent_parity {
     pub(crate) mod greenlet_kill_order;
     pub(crate) mod greenlet_kill_self;
     pub(crate) mod greenlet_kill_stale;
+    pub(crate) mod greenlet_kill_timeout;
     pub(crate) mod greenlet_kill_twice;
     pub(crate) mod greenlet_kill_unstarted;
     pub(crate) mod greenlet_kill_woken;
+    pub(crate) mod greenlet_kill_yielding;
     pub(crate) mod greenlet_link_blocks;
+    pub(crate) mod greenlet_link_changes;
     pub(crate) mod greenlet_link_error;
     pub(crate) mod greenlet_link_kinds;
     pub(crate) mod greenlet_link_late;
@@ -71,6 +76,7 @@ mod gevent_parity {
     pub(crate) mod greenlet_spawn_order;
     pub(crate) mod greenlet_spawn_tree;
     pub(crate) mod greenlet_spawn_tree_locals;
+    pub(crate) mod greenlet_start_corners;
     pub(crate) mod greenlet_start_later;
     pub(crate) mod greenlet_switch_by_hand;
     pub(crate) mod greenlet_throw;
@@ -78,12 +84,16 @@ mod gevent_parity {
     pub(crate) mod group_join;
     pub(crate) mod hub_callbacks_spawn;
     pub(crate) mod hub_cancel_wait;
+    pub(crate) mod hub_cancel_wait_close;
     pub(crate) mod hub_cancel_waits_close;
     pub(crate) mod hub_destroy;
+    pub(crate) mod hub_destroy_default;
     pub(crate) mod hub_join;
     pub(crate) mod hub_join_not_main;
+    pub(crate) mod hub_not_error;
     pub(crate) mod hub_switch;
     pub(crate) mod hub_switch_out;
+    pub(crate) mod hub_thread;
     pub(crate) mod hub_wait;
     pub(crate) mod hub_wait_on_watcher;
     pub(crate) mod idle_order;
@@ -91,17 +101,21 @@ mod gevent_parity {
     pub(crate) mod io_and_callbacks;
     pub(crate) mod io_timeout;
     pub(crate) mod io_wait;
+    pub(crate) mod iwait_corners;
     pub(crate) mod iwait_count_timeout;
     pub(crate) mod iwait_early_exit;
     pub(crate) mod iwait_killed;
     pub(crate) mod iwait_order;
+    pub(crate) mod join_nested_timeouts;
     pub(crate) mod joinall_count_timeout;
     pub(crate) mod joinall_order;
     pub(crate) mod joinall_raise_error;
     pub(crate) mod kill_function;
     pub(crate) mod kill_raw;
+    pub(crate) mod kill_with_exception_class;
     pub(crate) mod killall_nonblocking;
     pub(crate) mod killall_order;
+    pub(crate) mod killall_raw;
     pub(crate) mod killall_timeout;
     pub(crate) mod local_values;
     pub(crate) mod lock_barrier;
@@ -110,6 +124,7 @@ mod gevent_parity {
     pub(crate) mod lock_rlock;
     pub(crate) mod loop_exit;
     pub(crate) mod loop_exit_after_work;
+    pub(crate) mod loop_exit_again;
     pub(crate) mod loop_iteration;
     pub(crate) mod loop_priorities;
     pub(crate) mod loop_threadsafe;
@@ -148,6 +163,8 @@ mod gevent_parity {
     pub(crate) mod sleep0_interleaving;
     pub(crate) mod sleep_negative;
     pub(crate) mod sleep_wakes_in_order;
+    pub(crate) mod sleep_without_ref;
+    pub(crate) mod spawn_in_finally;
     pub(crate) mod spawn_many_order;
     pub(crate) mod spawn_raw;
     pub(crate) mod spawn_raw_tree;
@@ -155,20 +172,25 @@ mod gevent_parity {
     pub(crate) mod system_exit;
     pub(crate) mod system_exit_twice;
     pub(crate) mod threadpool_apply;
+    pub(crate) mod throw_by_hand;
     pub(crate) mod timeout_exception;
     pub(crate) mod timeout_in_hub;
     pub(crate) mod timeout_joining;
     pub(crate) mod timeout_nesting;
     pub(crate) mod timeout_none;
     pub(crate) mod timeout_ref_priority;
+    pub(crate) mod timeout_restart;
     pub(crate) mod timeout_same_iteration;
     pub(crate) mod timeout_silent;
     pub(crate) mod timeout_states;
+    pub(crate) mod timeout_str;
     pub(crate) mod timeout_tie;
     pub(crate) mod timeout_two_greenlets;
     pub(crate) mod timeout_uncaught;
+    pub(crate) mod timeout_with;
     pub(crate) mod timeout_with_timeout;
     pub(crate) mod timeout_zero;
+    pub(crate) mod wait_timeout_exc;
     pub(crate) mod waiter_after_get;
     pub(crate) mod waiter_before_get;
     pub(crate) mod waiter_getter_fails;
@@ -177,6 +199,7 @@ mod gevent_parity {
     pub(crate) mod waiter_multiple;
     pub(crate) mod waiter_not_in_hub;
     pub(crate) mod waiter_second_getter;
+    pub(crate) mod waiter_states;
     pub(crate) mod watcher_async;
     pub(crate) mod watcher_errors;
     pub(crate) mod watcher_states;
@@ -242,6 +265,7 @@ scenarios! {
     event_unlinked_notifier
     event_wait_values
     event_wait_while_notifying
+    greenlet_exc_info
     greenlet_exit
     greenlet_get
     greenlet_get_raises
@@ -249,6 +273,7 @@ scenarios! {
     greenlet_join_many
     greenlet_join_order
     greenlet_join_timeout
+    greenlet_kill_each_other
     greenlet_kill_exception
     greenlet_kill_finished
     greenlet_kill_ignored
@@ -257,10 +282,13 @@ scenarios! {
     greenlet_kill_order
     greenlet_kill_self
     greenlet_kill_stale
+    greenlet_kill_timeout
     greenlet_kill_twice
     greenlet_kill_unstarted
     greenlet_kill_woken
+    greenlet_kill_yielding
     greenlet_link_blocks
+    greenlet_link_changes
     greenlet_link_error
     greenlet_link_kinds
     greenlet_link_late
@@ -275,6 +303,7 @@ scenarios! {
     greenlet_spawn_order
     greenlet_spawn_tree
     greenlet_spawn_tree_locals
+    greenlet_start_corners
     greenlet_start_later
     greenlet_switch_by_hand
     greenlet_throw
@@ -282,12 +311,16 @@ scenarios! {
     group_join
     hub_callbacks_spawn
     hub_cancel_wait
+    hub_cancel_wait_close
     hub_cancel_waits_close
     hub_destroy
+    hub_destroy_default
     hub_join
     hub_join_not_main
+    hub_not_error
     hub_switch
     hub_switch_out
+    hub_thread
     hub_wait
     hub_wait_on_watcher
     idle_order
@@ -295,17 +328,21 @@ scenarios! {
     io_and_callbacks
     io_timeout
     io_wait
+    iwait_corners
     iwait_count_timeout
     iwait_early_exit
     iwait_killed
     iwait_order
+    join_nested_timeouts
     joinall_count_timeout
     joinall_order
     joinall_raise_error
     kill_function
     kill_raw
+    kill_with_exception_class
     killall_nonblocking
     killall_order
+    killall_raw
     killall_timeout
     local_values
     lock_barrier
@@ -314,6 +351,7 @@ scenarios! {
     lock_rlock
     loop_exit
     loop_exit_after_work
+    loop_exit_again
     loop_iteration
     loop_priorities
     loop_threadsafe
@@ -352,6 +390,8 @@ scenarios! {
     sleep0_interleaving
     sleep_negative
     sleep_wakes_in_order
+    sleep_without_ref
+    spawn_in_finally
     spawn_many_order
     spawn_raw
     spawn_raw_tree
@@ -359,20 +399,25 @@ scenarios! {
     system_exit
     system_exit_twice
     threadpool_apply
+    throw_by_hand
     timeout_exception
     timeout_in_hub
     timeout_joining
     timeout_nesting
     timeout_none
     timeout_ref_priority
+    timeout_restart
     timeout_same_iteration
     timeout_silent
     timeout_states
+    timeout_str
     timeout_tie
     timeout_two_greenlets
     timeout_uncaught
+    timeout_with
     timeout_with_timeout
     timeout_zero
+    wait_timeout_exc
     waiter_after_get
     waiter_before_get
     waiter_getter_fails
@@ -381,6 +426,7 @@ scenarios! {
     waiter_multiple
     waiter_not_in_hub
     waiter_second_getter
+    waiter_states
     watcher_async
     watcher_errors
     watcher_states

@@ -1,0 +1,45 @@
+//! exc_info is there for a greenlet that failed, and only for that.
+
+use gevent::{AnyGreenlet, Kill, sleep, spawn};
+
+use super::common::{KeyError, Outcome, ValueError, report_errors};
+
+fn show(label: &str, g: &AnyGreenlet) {
+    match g.exc_info() {
+        None => println!("{label} None"),
+        // Python shows the argument of a KeyError in quotes.
+        Some(("KeyError", error, _)) => println!("{label} KeyError '{error}'"),
+        Some((name, error, _)) => println!("{label} {name} {error}"),
+    }
+}
+
+fn fails() -> Outcome {
+    Err(ValueError("on purpose").into())
+}
+
+pub(crate) fn main() -> Outcome {
+    report_errors();
+    let g = spawn(fails).any();
+    show("before", &g);
+    g.join(None)?;
+    show("failed", &g);
+    let same = g
+        .exc_info()
+        .zip(g.exception())
+        .is_some_and(|((_, error, _), own)| error.same(&own));
+    println!("same {same}");
+    let g = spawn(|| 1).any();
+    g.join(None)?;
+    show("good", &g);
+    let g = spawn(|| sleep(100)).any();
+    sleep(0)?;
+    g.kill()?;
+    show("killed", &g);
+    let g = spawn(|| sleep(100)).any();
+    g.kill_with(Kill {
+        exception: KeyError("early").into(),
+        ..Kill::default()
+    })?;
+    show("killed before it began", &g);
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! NOT_ERROR and SYSTEM_ERROR say what is printed and what is raised in main; a program may change them.
+
+use gevent::exceptions::SystemExit;
+use gevent::{Exception, Hub, get_hub, sleep, spawn};
+
+use super::common::{KeyError, Outcome, ValueError, name, report_errors};
+
+fn fails(error: Exception) -> Outcome {
+    Err(error)
+}
+
+fn one(label: &str, error: impl Into<Exception>) -> Outcome {
+    println!("-- {label}");
+    let error = error.into();
+    let g = spawn(move || fails(error));
+    match g.join(None).and_then(|()| sleep(0)) {
+        Ok(()) => println!("main goes on"),
+        Err(raised) => println!("main: {}", name(&raised)),
+    }
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    report_errors();
+    let hub = get_hub();
+    one("as it comes", ValueError("x"))?;
+    hub.set_not_error(|e| Hub::NOT_ERROR(e) || e.is::<ValueError>());
+    one("no error", ValueError("x"))?;
+    one("another", KeyError("x"))?;
+    hub.set_system_error(|e| e.is::<KeyError>() || e.is::<ValueError>());
+    one("no error, but the system's", ValueError("x"))?;
+    one("the system's", KeyError("x"))?;
+    one("not the system's any more", SystemExit(1))?;
+    hub.set_not_error(|_| false);
+    one("an error after all", SystemExit(1))
+}

@@ -1,0 +1,57 @@
+//! The time limit of a join is its own; a Timeout around it goes through.
+
+use gevent::{Exception, Timeout, TimeoutError, iwait, joinall, sleep, spawn};
+
+use super::common::{Outcome, name};
+
+fn whose(outer: &Timeout, error: &Exception) -> &'static str {
+    if outer.caused(error) {
+        "outer"
+    } else {
+        "inner"
+    }
+}
+
+pub(crate) fn main() -> Outcome {
+    let g = spawn(|| sleep(100));
+    g.join(0.001)?;
+    println!("join: {}", g.ready());
+
+    let outer = Timeout::start_new(0.001);
+    match g.join(10) {
+        Err(error) if error.is::<TimeoutError>() => println!("{}", whose(&outer, &error)),
+        other => return other,
+    }
+    outer.close();
+
+    let outer = Timeout::start_new(10);
+    match g.get_timeout(0.001) {
+        Err(error) if error.is::<TimeoutError>() => println!("{} {error}", whose(&outer, &error)),
+        other => return other,
+    }
+    outer.close();
+
+    match g.get_nowait() {
+        Err(error) if error.is::<TimeoutError>() => println!("not blocking: {}", name(&error)),
+        other => return other,
+    }
+
+    let outer = Timeout::start_new(0.001);
+    match joinall([&g], 10) {
+        Err(error) if error.is::<TimeoutError>() => println!("joinall: {}", whose(&outer, &error)),
+        other => drop(other?),
+    }
+    outer.close();
+    println!("joinall: {}", joinall([&g], 0.001)?.len());
+
+    let outer = Timeout::start_new(0.001);
+    match iwait([&g], 10, None)?.try_for_each(|ready| ready.map(drop)) {
+        Err(error) if error.is::<TimeoutError>() => println!("iwait: {}", whose(&outer, &error)),
+        other => {
+            println!("not reached");
+            return other;
+        }
+    }
+    outer.close();
+    g.kill()
+}

@@ -1,0 +1,51 @@
+//! A kill with an error: caught it is gone, uncaught it is how the greenlet ended, and reported.
+
+use gevent::greenlet::killall_with;
+use gevent::{Exception, Greenlet, Kill, sleep, spawn};
+
+use super::common::{Outcome, ValueError, report_errors, show};
+
+fn catches() -> Result<&'static str, Exception> {
+    match sleep(100) {
+        Err(error) if error.is::<ValueError>() => {
+            println!("caught {error}");
+            Ok("good")
+        }
+        other => other.map(|()| ""),
+    }
+}
+
+fn lets_go() -> Result<&'static str, Exception> {
+    sleep(100).map(|()| "")
+}
+
+fn with(message: &'static str) -> Kill {
+    Kill {
+        exception: ValueError(message).into(),
+        ..Kill::default()
+    }
+}
+
+fn states(g: &Greenlet<&'static str>) {
+    println!(
+        "successful={} value={} exception={}",
+        g.successful(),
+        show(g.value()),
+        show(g.exception())
+    );
+}
+
+pub(crate) fn main() -> Outcome {
+    report_errors();
+    let (a, b) = (spawn(catches), spawn(lets_go));
+    sleep(0)?;
+    killall_with([&a, &b], with("told to go"))?;
+    states(&a);
+    states(&b);
+    let c = spawn(lets_go);
+    c.link_exception(|g| println!("link_exception {}", show(g.exception())));
+    c.link_value(|g| println!("link_value {}", show(g.value())));
+    c.kill_with(with("never began"))?;
+    states(&c);
+    sleep(0)
+}

@@ -1,0 +1,39 @@
+//! LoopExit tells main that nobody can wake it; the greenlets that wait are still there for the next time.
+
+use gevent::event::Event;
+use gevent::exceptions::LoopExit;
+use gevent::{Exception, get_hub, spawn};
+
+use super::common::Outcome;
+
+fn waiter(event: &Event, label: &'static str) -> Result<&'static str, Exception> {
+    event.wait(None)?;
+    println!("{label} goes on");
+    Ok(label)
+}
+
+pub(crate) fn main() -> Outcome {
+    let event = Event::new();
+    let waits = event.clone();
+    let g = spawn(move || waiter(&waits, "a"));
+    for _ in 0..2 {
+        match g.join(None) {
+            Err(error) if error.is::<LoopExit>() => {
+                let exit = error.downcast_ref::<LoopExit>().expect("just asked");
+                println!(
+                    "LoopExit {} {}",
+                    exit.hub == format!("{:?}", get_hub()),
+                    g.ready()
+                );
+            }
+            other => other?,
+        }
+    }
+    let waits = event.clone();
+    let h = spawn(move || waiter(&waits, "b"));
+    println!("joined: {}", get_hub().join(None)?);
+    event.set();
+    println!("{} {}", g.get()?, h.get()?);
+    println!("joined: {}", get_hub().join(None)?);
+    Ok(())
+}

@@ -1,0 +1,21 @@
+"""A sleep without ref does not keep the loop from ending; it goes on when somebody else does."""
+
+import gevent
+
+from common import flag
+
+
+def sleeper():
+    gevent.sleep(0.001, ref=False)
+    print("slept")
+
+
+hub = gevent.get_hub()
+g = gevent.spawn(sleeper)
+print("joined:", flag(hub.join()))
+print("ready:", flag(g.ready()))
+gevent.sleep(0.03)
+print("ready:", flag(g.ready()))
+g = gevent.spawn(gevent.sleep, 0, ref=False)
+print("joined:", flag(hub.join()))
+print("ready:", flag(g.ready()))

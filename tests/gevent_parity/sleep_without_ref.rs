@@ -1,0 +1,24 @@
+//! A sleep without ref does not keep the loop from ending; it goes on when somebody else does.
+
+use gevent::{get_hub, sleep, sleep_with_ref, spawn};
+
+use super::common::Outcome;
+
+fn sleeper() -> Outcome {
+    sleep_with_ref(0.001, false)?;
+    println!("slept");
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let hub = get_hub();
+    let g = spawn(sleeper);
+    println!("joined: {}", hub.join(None)?);
+    println!("ready: {}", g.ready());
+    sleep(0.03)?;
+    println!("ready: {}", g.ready());
+    let g = spawn(|| sleep_with_ref(0, false));
+    println!("joined: {}", hub.join(None)?);
+    println!("ready: {}", g.ready());
+    Ok(())
+}
