@@ -11,6 +11,6 @@ fn main() {
         .opt_level(2)
         .flag_if_supported("-fno-strict-aliasing")
         .include(env::var("DEP_EV_INCLUDE").expect("libev-sys sets it"))
-        .file("c/core.c")
-        .compile("bench_core");
+        .files(["c/core.c", "c/echo.c"])
+        .compile("bench_c");
 }

@@ -11,12 +11,11 @@ mod ours;
 mod tokio;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::Result;
-use crate::process::installed;
+use crate::peers;
 use crate::stats::{median, median_ratio};
 
 const USAGE: &str = "\
@@ -185,7 +184,7 @@ fn peers() -> Result<Vec<Peer>> {
     if std::env::args().any(|argument| argument == ONE) {
         return Ok(peers);
     }
-    match go() {
+    match peers::go("hub") {
         Ok(program) => peers.push(Peer {
             name: "Go",
             program: Program::Other(vec![program.to_string_lossy().into_owned()]),
@@ -193,7 +192,7 @@ fn peers() -> Result<Vec<Peer>> {
         }),
         Err(why) => eprintln!("without Go: {why}"),
     }
-    match gevent() {
+    match peers::gevent("hub") {
         Ok(command) => peers.push(Peer {
             name: "Python gevent",
             program: Program::Other(command),
@@ -202,37 +201,6 @@ fn peers() -> Result<Vec<Peer>> {
         Err(why) => eprintln!("without Python's gevent: {why}"),
     }
     Ok(peers)
-}
-
-fn source(file: &str) -> String {
-    format!("{}/peers/{file}", env!("CARGO_MANIFEST_DIR"))
-}
-
-fn go() -> Result<PathBuf> {
-    if !installed("go", "version") {
-        return Err("no program go (Debian: apt install golang-go)".into());
-    }
-    let program = std::env::current_exe()?.with_file_name("peer-hub-go");
-    let built = Command::new("go")
-        .args(["build", "-o"])
-        .arg(&program)
-        .arg(source("hub.go"))
-        .status()?;
-    if !built.success() {
-        return Err("hub.go does not build".into());
-    }
-    Ok(program)
-}
-
-fn gevent() -> Result<Vec<String>> {
-    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let found = Command::new(&python)
-        .args(["-c", "import gevent"])
-        .output()?;
-    if !found.status.success() {
-        return Err(format!("{python} has none (pip install gevent)").into());
-    }
-    Ok(vec![python, source("hub_gevent.py")])
 }
 
 impl Peer {

@@ -8,8 +8,10 @@
 //! peers in turns, in one run, and prints ratios.
 
 mod core;
+mod echo;
 mod forward;
 mod hub;
+mod peers;
 mod process;
 mod stats;
 mod switch;
@@ -27,11 +29,16 @@ struct Subcommand {
     run: fn(&[String]) -> Result,
 }
 
-const SUBCOMMANDS: [Subcommand; 5] = [
+const SUBCOMMANDS: [Subcommand; 6] = [
     Subcommand {
         name: "core",
         about: "hub::core beside the same program in C on libev",
         run: core::run,
+    },
+    Subcommand {
+        name: "echo",
+        about: "a TCP echo server beside libev in C, tokio, may, Go and Python's gevent",
+        run: echo::run,
     },
     Subcommand {
         name: "forward",

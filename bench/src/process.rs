@@ -55,6 +55,38 @@ impl Server {
         (ticks.len() == 4).then(|| ticks.iter().sum::<f64>() / TICKS_PER_SECOND)
     }
 
+    /// The CPU time that it has used itself, to the nanosecond; children do not count.
+    pub(crate) fn cpu_time(&self) -> std::io::Result<Duration> {
+        let pid = libc::pid_t::try_from(self.child.id()).map_err(std::io::Error::other)?;
+        let (mut clock, mut time) = (
+            0,
+            libc::timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            },
+        );
+        // SAFETY: both are writable.
+        let failed = unsafe {
+            libc::clock_getcpuclockid(pid, &raw mut clock) != 0
+                || libc::clock_gettime(clock, &raw mut time) != 0
+        };
+        if failed {
+            return Err(std::io::Error::last_os_error());
+        }
+        Ok(Duration::new(
+            time.tv_sec.unsigned_abs(),
+            time.tv_nsec as u32,
+        ))
+    }
+
+    /// The most memory that was resident at a time, in MiB, where the system tells.
+    pub(crate) fn peak_memory(&self) -> Option<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+        let kib: f64 = peak.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(kib / 1024.0)
+    }
+
     fn has_children(&self) -> bool {
         let pid = self.child.id();
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));

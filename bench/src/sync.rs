@@ -9,12 +9,11 @@ mod may;
 mod ours;
 mod tokio;
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
 use crate::Result;
-use crate::process::installed;
+use crate::peers;
 use crate::stats::{median, median_ratio};
 
 const USAGE: &str = "\
@@ -132,49 +131,18 @@ fn one(peer: &str, case: &str, count: u32) -> Result {
 
 fn peers() -> Vec<Peer> {
     let mut peers = Vec::from(HERE);
-    match go() {
+    match peers::go("sync") {
         Ok(program) => {
             let command = vec![program.to_string_lossy().into_owned()];
             peers.push(Peer::Other("Go", command, 1));
         }
         Err(why) => eprintln!("without Go: {why}"),
     }
-    match gevent() {
+    match peers::gevent("sync") {
         Ok(command) => peers.push(Peer::Other("Python gevent", command, 10)),
         Err(why) => eprintln!("without Python's gevent: {why}"),
     }
     peers
-}
-
-fn source(file: &str) -> String {
-    format!("{}/peers/{file}", env!("CARGO_MANIFEST_DIR"))
-}
-
-fn go() -> Result<PathBuf> {
-    if !installed("go", "version") {
-        return Err("no program go (Debian: apt install golang-go)".into());
-    }
-    let program = std::env::current_exe()?.with_file_name("peer-sync-go");
-    let mut build = Command::new("go");
-    build.args(["build", "-o"]).arg(&program);
-    if !build.arg(source("sync.go")).status()?.success() {
-        return Err("sync.go does not build".into());
-    }
-    Ok(program)
-}
-
-fn gevent() -> Result<Vec<String>> {
-    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let question = ["-c", "import gevent"];
-    if !Command::new(&python)
-        .args(question)
-        .output()?
-        .status
-        .success()
-    {
-        return Err(format!("{python} has none (pip install gevent)").into());
-    }
-    Ok(vec![python, source("sync_gevent.py")])
 }
 
 impl Peer {

@@ -1,0 +1,89 @@
+/* The C side of `echo`: a server of plain libev callbacks, the floor for whatever is built on libev. */
+#define _GNU_SOURCE /* accept4 */
+#include <ev.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int echo_serve (int listener);
+
+static void
+end (struct ev_loop *loop, ev_io *w)
+{
+  ev_io_stop (loop, w);
+  close (w->fd);
+  free (w);
+}
+
+static int
+send_all (int fd, const char *bytes, size_t len)
+{
+  while (len)
+    {
+      ssize_t sent = send (fd, bytes, len, MSG_NOSIGNAL);
+      if (sent >= 0)
+        {
+          bytes += sent;
+          len -= sent;
+        }
+      else if (errno == EAGAIN)
+        {
+          /* So small messages never get here. */
+          struct pollfd writable = { fd, POLLOUT, 0 };
+          poll (&writable, 1, -1);
+        }
+      else if (errno != EINTR)
+        return -1;
+    }
+  return 0;
+}
+
+static void
+on_readable (struct ev_loop *loop, ev_io *w, int revents)
+{
+  char buffer[4096];
+  ssize_t got = recv (w->fd, buffer, sizeof buffer, 0);
+  (void)revents;
+  if (got < 0 && (errno == EAGAIN || errno == EINTR))
+    return;
+  if (got <= 0 || send_all (w->fd, buffer, got))
+    end (loop, w);
+}
+
+static void
+on_connection (struct ev_loop *loop, ev_io *w, int revents)
+{
+  int one = 1, fd = accept4 (w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  ev_io *connection;
+  (void)revents;
+  if (fd < 0)
+    return;
+  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  connection = malloc (sizeof *connection);
+  if (!connection)
+    {
+      close (fd);
+      return;
+    }
+  ev_io_init (connection, on_readable, fd, EV_READ);
+  ev_io_start (loop, connection);
+}
+
+/* Serves the connections of a non-blocking listener; returns only if there is no loop. */
+int
+echo_serve (int listener)
+{
+  struct ev_loop *loop = ev_default_loop (0);
+  ev_io accepting;
+  if (!loop)
+    return -1;
+  ev_io_init (&accepting, on_connection, listener, EV_READ);
+  ev_io_start (loop, &accepting);
+  ev_run (loop, 0);
+  return 0;
+}

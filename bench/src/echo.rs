@@ -1,0 +1,238 @@
+//! `echo`: a TCP echo server of ours beside libev's callbacks in C, tokio (its current-thread runtime), may (one
+//! worker), Go (one processor) and Python's gevent.
+//!
+//! Each server is a process of its own; all take turns, round by round. Where there are two processors, the
+//! server has one and the load the other.
+
+mod load;
+mod servers;
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::Duration;
+
+use load::{Figures, Load};
+
+use crate::Result;
+use crate::peers;
+use crate::process::{Server, free_address};
+use crate::stats::{median, median_ratio};
+
+const USAGE: &str = "\
+usage: echo [--rounds N] [--seconds S] [--bytes N] [--connections N] [PEER]...
+
+  --rounds N        how often everything is measured (default 5)
+  --seconds S       how long each time (default 1)
+  --bytes N         in each message (default 64)
+  --connections N   at the same time; 1, 100 and 2000 in turn if not given
+  PEER              c, tokio, may, go, python; all if none is given";
+
+/// Has this program be one of the servers.
+const SERVE: &str = "--serve";
+
+struct Peer {
+    /// What it is called on the command line; ours has no such name, as it always takes part.
+    short: &'static str,
+    name: &'static str,
+    /// The largest share of its CPU time that we may take.
+    budget: Option<f64>,
+    /// What runs the server; the address is added to it.
+    command: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &[String]) -> Result {
+    if let [option, peer, address] = arguments
+        && option == SERVE
+    {
+        return servers::serve(peer, address.parse()?);
+    }
+    let (mut rounds, mut seconds, mut bytes) = (5_usize, 1.0, 64);
+    let (mut connections, mut names) = (vec![1, 100, 2000], Vec::new());
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or(USAGE);
+        match &**argument {
+            "--rounds" => rounds = value()?.parse()?,
+            "--seconds" => seconds = value()?.parse()?,
+            "--bytes" => bytes = value()?.parse()?,
+            "--connections" => connections = vec![value()?.parse()?],
+            name => names.push(name),
+        }
+    }
+    if rounds == 0 || bytes == 0 || connections == [0] {
+        return Err(USAGE.into());
+    }
+    let peers = peers(&names)?;
+    raise_fd_limit()?;
+    for connections in connections {
+        let load = Load {
+            connections,
+            bytes,
+            time: Duration::try_from_secs_f64(seconds)?,
+        };
+        compare(&peers, &load, rounds)?;
+    }
+    Ok(())
+}
+
+fn peers(names: &[&str]) -> Result<Vec<Peer>> {
+    let this = std::env::current_exe()?;
+    let this = this.to_str().ok_or("a strange path")?;
+    let here = |short, name: &'static str, budget| Peer {
+        short,
+        name,
+        budget,
+        command: [this, "echo", SERVE, name].map(str::to_owned).to_vec(),
+    };
+    let mut peers = vec![
+        here("", "ours", None),
+        here("c", "libev in C", Some(1.05)),
+        here("tokio", "tokio", Some(1.0)),
+        here("may", "may", None),
+    ];
+    let known = ["c", "tokio", "may", "go", "python"];
+    if names.iter().any(|name| !known.contains(name)) {
+        return Err(USAGE.into());
+    }
+    let wanted = |short: &str| names.is_empty() || short.is_empty() || names.contains(&short);
+    peers.retain(|peer| wanted(peer.short));
+    let program = |short, name, command| Peer {
+        short,
+        name,
+        budget: None,
+        command,
+    };
+    if wanted("go") {
+        match peers::go("echo") {
+            Ok(path) => {
+                let command = vec![path.to_string_lossy().into_owned()];
+                peers.push(program("go", "Go", command));
+            }
+            Err(why) => eprintln!("without Go: {why}"),
+        }
+    }
+    if wanted("python") {
+        match peers::gevent("echo") {
+            Ok(command) => peers.push(program("python", "Python gevent", command)),
+            Err(why) => eprintln!("without Python's gevent: {why}"),
+        }
+    }
+    Ok(peers)
+}
+
+/// Prints a table of what everybody does with this load.
+fn compare(peers: &[Peer], load: &Load, rounds: usize) -> Result {
+    let mut measured: Vec<Vec<Figures>> = peers.iter().map(|_| Vec::new()).collect();
+    let mut memory = vec![0.0; peers.len()];
+    for _ in 0..rounds {
+        for (index, peer) in peers.iter().enumerate() {
+            let (figures, peak) = measure(peer, load)?;
+            measured[index].push(figures);
+            memory[index] = peak;
+        }
+    }
+    let column = |index: usize, figure: fn(&Figures) -> f64| -> Vec<f64> {
+        measured[index].iter().map(figure).collect()
+    };
+    println!(
+        "{} connections, {} bytes, median of {rounds} rounds of {:?}",
+        load.connections, load.bytes, load.time
+    );
+    println!(
+        "    {:14} {:>10} {:>9} {:>9} {:>9} {:>11}   we take of its CPU time",
+        "", "requests/s", "median us", "99 % us", "peak MiB", "CPU us each"
+    );
+    for (index, peer) in peers.iter().enumerate() {
+        let middle = |figure| median(&column(index, figure));
+        print!(
+            "    {:14} {:>10.0} {:>9.0} {:>9.0} {:>9.1} {:>11.2}",
+            peer.name,
+            middle(|f| f.requests_per_second),
+            middle(|f| f.latency),
+            middle(|f| f.latency_99),
+            memory[index],
+            middle(|f| f.cpu),
+        );
+        if index > 0 {
+            let ratio = median_ratio(&column(0, |f| f.cpu), &column(index, |f| f.cpu));
+            print!("   {ratio:.2}");
+        }
+        match peer.budget {
+            Some(budget) => println!(" (budget {budget:.2})"),
+            None => println!(),
+        }
+    }
+    println!();
+    Ok(())
+}
+
+/// Runs the server and puts the load on it; returns its peak memory, too, in MiB.
+fn measure(peer: &Peer, load: &Load) -> Result<(Figures, f64)> {
+    let address = free_address()?;
+    let mut command = Command::new(&peer.command[0]);
+    command
+        .args(&peer.command[1..])
+        .arg(SocketAddr::to_string(&address));
+    let processors = processors()?;
+    // It inherits the processor.
+    run_on(&processors[..1])?;
+    let server = Server::start(&mut command, address);
+    run_on(processors.get(1..2).unwrap_or(&processors[..1]))?;
+    let measured = server.and_then(|server| {
+        let figures = load.run(address, || server.cpu_time())?;
+        Ok((figures, server.peak_memory().unwrap_or(f64::NAN)))
+    });
+    run_on(&processors)?;
+    measured.map_err(|error: Box<dyn std::error::Error>| format!("{}: {error}", peer.name).into())
+}
+
+/// The processors that this thread may use.
+fn processors() -> io::Result<Vec<usize>> {
+    // SAFETY: all bits zero is the empty set; the kernel writes a set of this size.
+    let set = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        if libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        set
+    };
+    // SAFETY: the numbers are within the set.
+    let allowed = |cpu: &usize| unsafe { libc::CPU_ISSET(*cpu, &set) };
+    Ok((0..libc::CPU_SETSIZE as usize).filter(allowed).collect())
+}
+
+/// Keeps this thread, and what it starts, on these processors.
+fn run_on(processors: &[usize]) -> io::Result<()> {
+    // SAFETY: all bits zero is the empty set; the numbers come from such a set; the kernel only reads it.
+    let failed = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        for cpu in processors {
+            libc::CPU_SET(*cpu, &mut set);
+        }
+        libc::sched_setaffinity(0, size_of_val(&set), &raw const set) != 0
+    };
+    if failed {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Raises the limit of open files as far as it goes; the servers inherit it.
+fn raise_fd_limit() -> io::Result<()> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` is writable, and then readable.
+    let failed = unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) != 0 || {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) != 0
+        }
+    };
+    if failed {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
