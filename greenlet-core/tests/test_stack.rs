@@ -131,6 +131,51 @@ fn test_smallest_stack_runs() -> Outcome {
 }
 
 #[test]
+fn test_every_size_is_a_stack_or_an_error() -> Outcome {
+    for size in [0, 1, 4095, 4097, 12_345, 1 << 30] {
+        let g = RawGreenlet::builder().stack_size(size).build(Ok);
+        assert!(matches!(g.switch(Value::Token(1))?, Value::Token(1)));
+    }
+    let page = 4096;
+    for size in [0, 1, page, 2 * page, 3 * page, usize::MAX / 2 + 1] {
+        let g = RawGreenlet::builder()
+            .stack_size(usize::MAX - size)
+            .build(Ok);
+        assert!(g.switch(()).unwrap_err().is::<StackError>() && !g.started());
+    }
+    Ok(())
+}
+
+/// Of large stacks few are kept with their pages: a deep recursion on one does not stay in memory.
+#[test]
+#[cfg(target_os = "linux")]
+fn test_large_stacks_are_trimmed_when_they_come_back() -> Outcome {
+    let deep = |deep| {
+        let (main, g) = (
+            getcurrent(),
+            RawGreenlet::builder().stack_size(StackSize::mib(256)),
+        );
+        let g = g.build(move |_| {
+            if deep {
+                std::hint::black_box(touch(2_000));
+            }
+            main.switch(())
+        });
+        g.switch(())?;
+        let usage = g.stack_usage();
+        g.switch(())?;
+        Ok::<_, Exception>(usage.expect("it had a stack"))
+    };
+    if cfg!(feature = "asan") {
+        // Frames live elsewhere then.
+        return Ok(());
+    }
+    assert!(deep(true)? > 2_000 * 1024);
+    assert!(deep(false)? <= 64 * 1024);
+    Ok(())
+}
+
+#[test]
 fn test_impossible_stack_is_an_error_and_the_greenlet_stays_unstarted() {
     for bytes in [usize::MAX, usize::MAX / 4096] {
         let g = RawGreenlet::builder()

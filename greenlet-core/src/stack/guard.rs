@@ -33,7 +33,11 @@ pub(super) unsafe fn install(low: NonNull<u8>, len: usize) -> Result<(), StackEr
         match KIND.load(Ordering::Relaxed) {
             UNKNOWN => install_first(low, len),
             #[cfg(target_os = "linux")]
-            MADVISE => madvise(low, len).map_err(|source| StackError::Guard { source }),
+            MADVISE => match madvise(low, len) {
+                // Locked memory (`mlockall`) cannot be guarded that way by every kernel.
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => mprotect(low, len),
+                guarded => guarded.map_err(|source| StackError::Guard { source }),
+            },
             _ => mprotect(low, len),
         }
     }

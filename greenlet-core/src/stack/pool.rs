@@ -4,18 +4,21 @@
 //! What idle stacks may keep in memory is bounded: up to twice [`WARM`] of them per size are kept
 //! as they are; when there are more, the older half gives its pages back to the system, all but the
 //! topmost one of so many as are [`TEPID`]: that page is what most greenlets need, and all that
-//! many of them ever touch. Of those kept as they are, every so often one that comes back is [trimmed](Stack::trim) to its topmost pages, so
-//! that a single deep recursion does not stay in memory for ever.
+//! many of them ever touch. Of those kept as they are, every so often one that comes back is
+//! [trimmed](Stack::trim) to its topmost pages, so that a single deep recursion does not stay in
+//! memory for ever. All this is for stacks of the default size: of larger ones fewer are kept as
+//! they are and more are trimmed, in proportion.
 
 use std::io;
 use std::ptr::NonNull;
 
 use super::slab::Slab;
-use super::{StackError, StackSize, guard, page_size, valgrind};
+use super::{DEFAULT_STACK_SIZE, StackError, StackSize, guard, page_size, valgrind};
 
 /// The smallest slab holds this many stacks, and each further one twice as many as the last,
 const FIRST_SLAB: usize = 16;
-/// up to this many: few mappings for a million stacks, little waste for a dozen.
+/// up to this many: few mappings for a million stacks, little waste for a dozen. Fewer of stacks
+/// that are larger than the default, and fewer when the system has no room for so many.
 const LARGEST_SLAB: usize = 1024;
 
 /// So many idle stacks of each size keep their pages always, and so many more for a while.
@@ -103,6 +106,8 @@ pub(crate) struct Pool {
 /// The stacks of one size.
 struct Class {
     size: usize,
+    /// How many of the default size are as large as one of these: at least 1.
+    weight: usize,
     slabs: Vec<Slab>,
     /// Slots of the last slab that were handed out already, of so many.
     carved: usize,
@@ -133,8 +138,12 @@ impl Pool {
             source: io::ErrorKind::OutOfMemory.into(),
         };
         let size = size.get().max(2 * page);
+        // No mapping is larger than what pointers can span, and there must be room for a guard.
         // Pages come in powers of two.
-        let size = size.checked_add(page - 1).ok_or_else(too_large)? & !(page - 1);
+        if size > isize::MAX as usize - 2 * page {
+            return Err(too_large());
+        }
+        let size = (size + page - 1) & !(page - 1);
         let class = match self.classes.iter().position(|class| class.size == size) {
             Some(index) => &mut self.classes[index],
             None => {
@@ -142,7 +151,12 @@ impl Pool {
                 self.classes.last_mut().expect("just pushed")
             }
         };
-        class.take()
+        let taken = class.take();
+        if taken.is_err() {
+            // Whoever tries sizes until one is possible leaves nothing behind.
+            self.classes.retain(|class| !class.slabs.is_empty());
+        }
+        taken
     }
 
     /// Takes back a stack on which nothing runs any more.
@@ -167,8 +181,10 @@ impl Pool {
 
 impl Class {
     fn new(size: usize) -> Class {
+        let weight = (size / DEFAULT_STACK_SIZE).max(1);
         Class {
             size,
+            weight,
             slabs: Vec::new(),
             carved: 0,
             slots: 0,
@@ -176,7 +192,7 @@ impl Class {
             tepid: Vec::new(),
             cold: Vec::new(),
             on_loan: 0,
-            until_trim: TRIM_EVERY,
+            until_trim: (TRIM_EVERY / weight).max(1),
             valgrind: Vec::new(),
         }
     }
@@ -197,20 +213,21 @@ impl Class {
         self.on_loan -= 1;
         self.until_trim -= 1;
         if self.until_trim == 0 {
-            self.until_trim = TRIM_EVERY;
+            self.until_trim = (TRIM_EVERY / self.weight).max(1);
             stack.trim(TRIM_TO);
         }
         self.warm.push(stack);
-        if self.warm.len() == 2 * WARM {
-            self.cool();
+        let keep = (WARM / self.weight).max(1);
+        if self.warm.len() == 2 * keep {
+            self.cool(keep);
         }
     }
 
-    /// Gives the pages of the stacks that have been idle for longest to the system, if there is room
-    /// among the tepid ones all but the topmost.
+    /// Gives the pages of the `count` stacks that have been idle for longest to the system, if there
+    /// is room among the tepid ones all but the topmost.
     #[cold]
-    fn cool(&mut self) {
-        let mut cooling: Vec<Stack> = self.warm.drain(..WARM).collect();
+    fn cool(&mut self, count: usize) {
+        let mut cooling: Vec<Stack> = self.warm.drain(..count).collect();
         let tepid = cooling.len().min(TEPID - self.tepid.len());
         for mut stack in cooling.drain(..tepid) {
             stack.trim(page_size());
@@ -243,8 +260,10 @@ impl Class {
         let guard = page_size();
         let slot = self.size + guard;
         if self.carved == self.slots {
-            let slots = (self.slots * 2).clamp(FIRST_SLAB, LARGEST_SLAB);
-            self.slabs.push(Slab::reserve(slot, slots)?);
+            let largest = (LARGEST_SLAB / self.weight).max(1);
+            let wanted = (self.slots * 2).max(FIRST_SLAB).min(largest);
+            let (slab, slots) = reserve(slot, wanted)?;
+            self.slabs.push(slab);
             (self.carved, self.slots) = (0, slots);
         }
         let slab = self.slabs.last().expect("a slab was just made sure of");
@@ -262,6 +281,18 @@ impl Class {
                 .push(valgrind::register(stack.low(), stack.end()));
         }
         Ok(stack)
+    }
+}
+
+/// A slab of so many slots, or as many as there is room for. Says how many they are.
+fn reserve(slot: usize, wanted: usize) -> Result<(Slab, usize), StackError> {
+    let mut slots = wanted;
+    loop {
+        match Slab::reserve(slot, slots) {
+            Ok(slab) => return Ok((slab, slots)),
+            Err(_) if slots > 1 => slots /= 2,
+            Err(error) => return Err(error),
+        }
     }
 }
 
