@@ -61,6 +61,8 @@ pub(crate) struct Core {
     pub(crate) weaks: Cell<usize>,
     /// The last handle is gone: nothing is left but what weak references look at.
     pub(crate) gone: Cell<bool>,
+    /// It has parked while its thread panicked: possibly in a destructor that a panic of its runs.
+    pub(crate) parked_in_panic: Cell<bool>,
     pub(crate) id: u64,
     pub(crate) made_at: &'static Location<'static>,
     pub(crate) extra: RefCell<Option<Box<Extra>>>,
@@ -76,8 +78,8 @@ impl Core {
     /// The parent.
     #[inline]
     pub(crate) fn own_parent(&self) -> Option<&Core> {
-        // SAFETY: this is called by the greenlet itself when its function has ended, and from
-        // then on only the greenlet it leaves for replaces its parent.
+        // SAFETY: this is called by the greenlet itself when its function has ended, and it leaves
+        // at once: only whoever it leaves for can replace its parent.
         unsafe { &*self.parent.as_ptr() }
             .as_ref()
             .map(RawGreenlet::core)
@@ -129,11 +131,16 @@ impl RawGreenlet {
                 links: Links::default(),
                 weaks: Cell::new(0),
                 gone: Cell::new(false),
+                parked_in_panic: Cell::new(false),
                 id,
                 extra: RefCell::new(None),
             },
         );
-        let greenlet = RawGreenlet(NonNull::from(Box::leak(core)));
+        let pointer = Box::into_raw(core);
+        // For `release`, whose pointer may have come from a mere reference.
+        let _ = pointer.expose_provenance();
+        // SAFETY: a box is never null.
+        let greenlet = RawGreenlet(unsafe { NonNull::new_unchecked(pointer) });
         let core = greenlet.core();
         // SAFETY: `last_handle_gone` at the latest takes it out, before it is freed.
         unsafe { core.thread.list.insert(core) };
@@ -147,8 +154,7 @@ impl RawGreenlet {
     #[inline]
     pub(crate) unsafe fn from_core(core: NonNull<Core>) -> RawGreenlet {
         // SAFETY: alive, says the caller.
-        let handles = unsafe { &core.as_ref().handles };
-        handles.set(handles.get() + 1);
+        count_one_more(unsafe { &core.as_ref().handles });
         RawGreenlet(core)
     }
 
@@ -193,6 +199,15 @@ impl Drop for RawGreenlet {
     }
 }
 
+/// Counts a reference. Forgotten ones could make a count of 32 bits start again at zero.
+#[inline]
+pub(crate) fn count_one_more(count: &Cell<usize>) {
+    match count.get().checked_add(1) {
+        Some(more) => count.set(more),
+        None => std::process::abort(),
+    }
+}
+
 /// Ends a greenlet that nobody has a handle of; see the table above. Parents that only it kept
 /// follow in a loop, for a chain of them may be longer than the stack is deep.
 ///
@@ -232,10 +247,10 @@ unsafe fn last_handle_gone(mut pointer: NonNull<Core>) {
 unsafe fn free(pointer: NonNull<Core>) {
     // SAFETY: not freed before: its last handle is only now gone.
     let core = unsafe { pointer.as_ref() };
+    core.thread.forget_left(core);
     if core.weaks.get() == 0 {
-        // SAFETY: it came from a box, and nothing names it any more.
-        drop(unsafe { Box::from_raw(pointer.as_ptr()) });
-        return;
+        // SAFETY: nothing names it any more.
+        return unsafe { release(pointer) };
     }
     // What it owns may drop weak references of its own: one more keeps the memory meanwhile.
     core.weaks.set(core.weaks.get() + 1);
@@ -246,6 +261,17 @@ unsafe fn free(pointer: NonNull<Core>) {
     core.weaks.set(weaks);
     if weaks == 0 {
         // SAFETY: as above.
-        drop(unsafe { Box::from_raw(pointer.as_ptr()) });
+        unsafe { release(pointer) }
     }
+}
+
+/// Gives the memory back.
+///
+/// # Safety
+/// No handle, list, stack or weak reference names the greenlet.
+pub(crate) unsafe fn release(pointer: NonNull<Core>) {
+    let pointer = ptr::with_exposed_provenance_mut::<Core>(pointer.addr().get());
+    // SAFETY: it came from the box whose provenance `create` exposed, and nothing names it any
+    // more.
+    drop(unsafe { Box::from_raw(pointer) });
 }

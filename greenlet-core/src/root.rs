@@ -1,7 +1,7 @@
 //! The beginning and the end of a greenlet's life on its stack.
 
 use crate::arch::{self, Suspended, Word};
-use crate::core::{Core, Life, RawGreenlet};
+use crate::core::{Core, Life};
 use crate::exception::{Exception, GreenletError};
 use crate::sanitizer;
 use crate::stack::overflow;
@@ -20,7 +20,7 @@ pub(crate) fn start(core: &Core) -> Result<(), Exception> {
         return Err(Exception::at(GreenletError::ThreadEnding, made_at));
     }
     if !thread.watched.replace(true) {
-        overflow::prepare_thread();
+        thread.alternate_stack.set(overflow::prepare_thread());
     }
     let stack = thread.stacks.borrow_mut().take(core.stack_size);
     let stack = stack.map_err(|error| Exception::at(error, made_at))?;
@@ -111,7 +111,6 @@ pub(crate) fn end(message: Message) -> ! {
     Thread::with(|thread| {
         // SAFETY: the running greenlet is not freed.
         let core = unsafe { &*thread.current() };
-        core.life.set(Life::Dead);
         core.ticket.set(0);
         let message = switch::exit_is_a_value(message);
         // The common case: the parent is parked.
@@ -130,36 +129,45 @@ pub(crate) fn end(message: Message) -> ! {
 /// [`end`] in all its other cases.
 #[cold]
 #[inline(never)]
-fn end_with_care(thread: &Thread, message: Message) -> ! {
-    let greenlet = thread.current_greenlet();
-    let (to, message) = match unwind::finished(thread) {
-        Some(dropper) => (Target::of(&dropper), message),
-        None => heir(&greenlet, message),
+fn end_with_care(thread: &Thread, mut message: Message) -> ! {
+    // Without a handle, which would keep it if it parks in here.
+    // SAFETY: the running greenlet is never freed, nor is one that is parked in here.
+    let core = unsafe { &*thread.current() };
+    let to = loop {
+        // Who unwinds it waits for it, and for nothing that it has to say.
+        if let Some(dropper) = unwind::finished(thread) {
+            break Target::of(&dropper).expect("who unwinds a greenlet is parked");
+        }
+        // Greenlets that die unrun on the way drop what their functions own: that may panic, and
+        // it may switch, so that this greenlet is dropped while it is parked in here.
+        message = match unwind::catch(|| heir(core, message)) {
+            Ok((Some(to), last)) => {
+                message = last;
+                break to;
+            }
+            Ok((None, again)) => again,
+            Err(Caught::Panic(exception)) => Message::Throw(exception),
+            Err(Caught::Forced(_)) => Message::Value(Value::None),
+        };
     };
-    let to = to.expect("only the running greenlet has no place to continue");
-    drop(greenlet);
     // SAFETY: the greenlet's function has returned, unwound or been given up with all its stack;
     // the locals of this function are moved or dropped.
     unsafe { to.go_for_good(thread, message) }
 }
 
-/// Who gets the last message of `dead`. A parent that cannot even be started dies of the reason.
-fn heir(dead: &RawGreenlet, mut message: Message) -> (Option<Target>, Message) {
-    loop {
-        // Greenlets that die unrun on the way drop what their functions own, which may panic.
-        message = match unwind::catch(|| switch::resolve(dead, message)) {
-            Ok(Next::Jump(to, message)) => return (Some(to), message),
-            Ok(Next::Stay(message)) => return (None, message),
-            Ok(Next::Failed(parent, exception)) => {
-                parent.core().life.set(Life::Dead);
-                let message = Message::Throw(exception);
-                match unwind::catch(|| die_unrun(parent.core())) {
-                    Ok(()) | Err(Caught::Forced(_)) => message,
-                    Err(Caught::Panic(exception)) => Message::Throw(exception),
-                }
-            }
-            Err(Caught::Panic(exception)) => Message::Throw(exception),
-            Err(Caught::Forced(_)) => Message::Value(Value::None),
-        };
+/// Who gets the last message of a greenlet: its nearest living parent. A parent that cannot even be
+/// started dies of the reason, and that is the message then.
+fn heir(ending: &Core, message: Message) -> (Option<Target>, Message) {
+    let parent = ending.parent.borrow().clone();
+    let parent = parent.expect("the main greenlet does not end");
+    match switch::resolve(&parent, message) {
+        Next::Jump(to, message) => (Some(to), message),
+        // What was dropped on the way has made it its own ancestor's child: it starts anew.
+        Next::Stay(message) => (None, message),
+        Next::Failed(parent, exception) => {
+            let message = Message::Throw(exception);
+            die_unrun(parent.core());
+            (None, message)
+        }
     }
 }

@@ -84,7 +84,7 @@ impl Message {
         match self {
             Message::Value(value) => Ok(value),
             Message::Throw(exception) => Err(exception),
-            Message::Unwind => unwind::raise(thread),
+            Message::Unwind => unwind::asked(thread),
         }
     }
 }
@@ -131,6 +131,7 @@ pub(crate) fn transfer(target: &RawGreenlet, message: Message) -> Result<Value, 
         // SAFETY: it is the target's, and a thread's state is not freed before its greenlets.
         let thread = unsafe { &*thread };
         if thread.attention.get() == 0
+            && !panicking()
             && let Some(to) = place(core, &message)
         {
             // SAFETY: the running greenlet is never freed. What is in `suspended` continues an
@@ -155,6 +156,12 @@ fn place(core: &Core, message: &Message) -> Option<Suspended> {
     }
 }
 
+/// Whether the thread panics: the current greenlet in a destructor, or one that is parked in one.
+#[inline(always)]
+fn panicking() -> bool {
+    cfg!(panic = "unwind") && std::thread::panicking()
+}
+
 /// [`transfer`] in all its other cases.
 #[cold]
 #[inline(never)]
@@ -170,9 +177,19 @@ fn transfer_with_care(
         if unwind::in_progress(thread) {
             return unwind::switch_refused(thread, at);
         }
-        thread.current_greenlet().core().parked_at.set(at);
+        // SAFETY: the running greenlet is never freed.
+        let current = unsafe { &*thread.current() };
+        current.parked_at.set(at);
         match resolve(target, message) {
-            Next::Jump(to, message) => to.go(thread, message),
+            Next::Jump(to, message) => {
+                current.parked_in_panic.set(panicking());
+                let arrived = to.go(thread, message);
+                current.parked_in_panic.set(false);
+                arrived
+            }
+            Next::Stay(message) if thread.traced() => {
+                trace::switched(thread, thread.current_greenlet(), message).receive(thread)
+            }
             Next::Stay(message) => message.receive(thread),
             Next::Failed(_, exception) => Err(exception),
         }
@@ -260,7 +277,9 @@ pub(crate) unsafe fn leave_for_good(
     message: Message,
 ) -> ! {
     // SAFETY: the greenlet that ran until now is not freed before somebody arrives.
-    unsafe { thread.set_current(&*thread.current(), target) };
+    let current = unsafe { &*thread.current() };
+    current.life.set(Life::Dead);
+    thread.set_current(current, target);
     thread.attend(Attention::ENDED);
     sanitizer::leave_for_good(target);
     // SAFETY: as in `leave`; nobody comes back here.
@@ -311,6 +330,13 @@ pub(crate) fn resolve(target: &RawGreenlet, mut message: Message) -> Next {
                 };
             }
             Life::Unstarted => match message {
+                // Without a stack, an exception would have nothing to show to the tracer.
+                Message::Throw(_) if greenlet.core().thread.traced() => {
+                    if root::start(greenlet.core()).is_err() {
+                        root::die_unrun(greenlet.core());
+                    }
+                    continue;
+                }
                 Message::Value(_) => {
                     if let Err(exception) = root::start(greenlet.core()) {
                         return Next::Failed(greenlet, exception);

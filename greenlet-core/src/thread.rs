@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::ops::Range;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
@@ -10,7 +9,8 @@ use std::rc::Rc;
 use crate::arch::Suspended;
 use crate::core::{Core, Life, RawGreenlet};
 use crate::list::List;
-use crate::stack::{Pool, Stack, StackSize, overflow};
+use crate::stack::overflow::{self, AlternateStack};
+use crate::stack::{Pool, Stack, StackSize};
 use crate::trace::Tracer;
 use crate::unwind::{self, Unwinding};
 
@@ -33,7 +33,7 @@ impl Attention {
 pub(crate) struct Thread {
     /// The running greenlet; null only after the thread's end.
     current: Cell<*const Core>,
-    /// The one that ran before it: set at every switch, good until the next.
+    /// The one that ran before it; null once it is freed.
     left: Cell<*const Core>,
     pub(crate) attention: Cell<u32>,
     /// Where a dead greenlet "continues": nobody looks.
@@ -43,8 +43,9 @@ pub(crate) struct Thread {
     /// The greenlets being unwound, the innermost last.
     pub(crate) unwinding: RefCell<Vec<Unwinding>>,
     pub(crate) tracer: RefCell<Option<Rc<Tracer>>>,
-    /// Whether overflows on this thread are reported.
+    /// Whether overflows on this thread are reported, and where, if that took a stack of ours.
     pub(crate) watched: Cell<bool>,
+    pub(crate) alternate_stack: Cell<Option<AlternateStack>>,
     /// Started and not dead, without the main greenlet.
     pub(crate) live: Cell<usize>,
     next_ticket: Cell<u64>,
@@ -108,6 +109,14 @@ impl Thread {
         unsafe { RawGreenlet::from_core(left) }
     }
 
+    /// Notes that a greenlet is freed.
+    #[inline]
+    pub(crate) fn forget_left(&self, freed: &Core) {
+        if ptr::eq(self.left.get(), freed) {
+            self.left.set(ptr::null());
+        }
+    }
+
     /// A number that no other park on this thread has had.
     #[inline]
     pub(crate) fn next_ticket(&self) -> u64 {
@@ -136,39 +145,44 @@ impl Thread {
         self.attention.set(self.attention.get() & !bits);
     }
 
+    /// Whether there is a tracer.
+    pub(crate) fn traced(&self) -> bool {
+        self.attention.get() & Attention::TRACED != 0
+    }
+
     /// Whether the thread-local destructors run already.
     pub(crate) fn ending(&self) -> bool {
         self.ending.get()
     }
 
-    /// The guard page of the greenlet that runs on the calling thread, if it has one. For the
+    /// The greenlet of the calling thread into whose guard page `address` points, if it runs or is
+    /// just leaving: the last that a switch does on a stack is to push where to continue. For the
     /// signal handler: takes no lock and allocates nothing.
-    pub(crate) fn running_guard() -> Option<Range<usize>> {
+    pub(crate) fn overflown<'a>(address: usize) -> Option<&'a Core> {
         // SAFETY: as in `with`, but nothing is made.
         let thread = unsafe { THREAD.get().as_ref() }?;
-        // SAFETY: the running greenlet is not freed, and its stack's place is only written while
-        // it does not run.
-        let stack = unsafe { (*thread.current().as_ref()?.stack.as_ptr()).as_ref() }?;
-        Some(overflow::guard_below(stack.low().addr().get()))
+        // SAFETY: the running greenlet is not freed, and the one that left is forgotten when it is.
+        let both = unsafe { [thread.current().as_ref(), thread.left.get().as_ref()] };
+        both.into_iter().flatten().find(|core| {
+            // SAFETY: a stack's place is only written on another stack, by code that has no fault
+            // of this kind.
+            let stack = unsafe { &*core.stack.as_ptr() };
+            let guard = |stack: &Stack| overflow::guard_below(stack.low().addr().get());
+            stack
+                .as_ref()
+                .is_some_and(|stack| guard(stack).contains(&address))
+        })
     }
 
-    /// Writes what is to be said of the running greenlet's overflow. For the signal handler.
-    pub(crate) fn describe_overflow(to: &mut dyn fmt::Write) -> fmt::Result {
-        // SAFETY: as in `running_guard`.
-        let core = unsafe {
-            THREAD
-                .get()
-                .as_ref()
-                .and_then(|thread| thread.current().as_ref())
-        };
-        let Some(core) = core else { return Ok(()) };
+    /// Writes what is to be said of a greenlet's overflow. For the signal handler.
+    pub(crate) fn describe_overflow(core: &Core, to: &mut dyn fmt::Write) -> fmt::Result {
         write!(to, "\ngreenlet-core: greenlet #{}", core.id)?;
         if let Ok(extra) = core.extra.try_borrow()
             && let Some(name) = extra.as_ref().and_then(|extra| extra.name.as_deref())
         {
             write!(to, " {name:?}")?;
         }
-        // SAFETY: as in `running_guard`.
+        // SAFETY: as in `overflown`.
         let size = unsafe { &*core.stack.as_ptr() }
             .as_ref()
             .map_or(0, Stack::size);
@@ -200,6 +214,7 @@ fn create() -> *const Thread {
         unwinding: RefCell::default(),
         tracer: RefCell::default(),
         watched: Cell::new(false),
+        alternate_stack: Cell::default(),
         live: Cell::new(0),
         next_ticket: Cell::new(0),
         next_id: Cell::new(0),
@@ -230,23 +245,29 @@ struct Guard(Cell<Option<Rc<Thread>>>);
 impl Drop for Guard {
     fn drop(&mut self) {
         let Some(thread) = self.0.take() else { return };
-        let Some(main) = thread.main.take() else {
-            return;
+        let Some(main) = thread.main() else { return };
+        let on_own_stack = ptr::eq(thread.current(), main.core());
+        let end_tracing = || {
+            thread.attended(Attention::TRACED);
+            drop(thread.tracer.take());
         };
-        drop(thread.tracer.take());
-        thread.attended(Attention::TRACED);
+        end_tracing();
         // Not on the process's first thread: its thread-local destructors run at the process's
         // end, possibly in the middle of something that called `exit`.
-        if ptr::eq(thread.current(), main.core()) && !is_first_thread() {
+        if on_own_stack && !is_first_thread() {
             unwind::unwind_all(&thread);
+            // A destructor may have begun anew.
+            end_tracing();
         }
         thread.ending.set(true);
         // Handles in other thread-locals that end later keep the state alive; with none left
         // the last reference to it goes below.
         THREAD.set(ptr::null());
-        if ptr::eq(thread.current(), main.core()) {
+        if on_own_stack {
             thread.current.set(ptr::null());
             main.core().life.set(Life::Dead);
+            drop(thread.alternate_stack.take());
+            drop(thread.main.take());
             drop(main);
         } else {
             // `exit` was called in a greenlet, whose frames are still there.

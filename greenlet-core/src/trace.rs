@@ -2,12 +2,14 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 use crate::core::RawGreenlet;
 use crate::exception::Exception;
 use crate::switch::Message;
 use crate::thread::{Attention, Thread};
+use crate::unwind;
 
 /// What a tracer is told, in the greenlet that has just been switched to.
 ///
@@ -39,7 +41,8 @@ impl fmt::Debug for Tracer {
 impl Tracer {
     /// Makes a tracer of a function.
     ///
-    /// An error of it goes to the greenlet that has just been switched to, and tracing ends.
+    /// An error (or a panic) of it goes to the greenlet that has just been switched to, and
+    /// tracing ends.
     pub fn new(
         function: impl Fn(Event, &RawGreenlet, &RawGreenlet) -> Result<(), Exception> + 'static,
     ) -> Rc<Tracer> {
@@ -105,25 +108,21 @@ pub(crate) fn switched(thread: &Thread, origin: RawGreenlet, message: Message) -
         Message::Value(_) => Event::Switch,
         Message::Throw(_) | Message::Unwind => Event::Throw,
     };
-    let done = NotBusy(&tracer);
-    let told = (tracer.function)(event, &origin, &thread.current_greenlet());
-    drop(done);
-    match (told, message) {
+    let call = || (tracer.function)(event, &origin, &thread.current_greenlet());
+    let told = catch_unwind(AssertUnwindSafe(call));
+    tracer.busy.set(false);
+    let raised = match told {
+        Ok(Ok(())) => return message,
+        Ok(Err(exception)) => Ok(exception),
+        // The greenlet is dropped while it is parked in the tracer, whose fault that is not.
+        Err(payload) if unwind::is_forced(&*payload) => resume_unwind(payload),
+        Err(panic) => Err(panic),
+    };
+    drop(settrace(None));
+    match (raised, message) {
+        (Err(panic), _) => resume_unwind(panic),
         // Unwinding cannot be called off.
-        (Ok(()), message) | (Err(_), message @ Message::Unwind) => message,
-        (Err(exception), message) => {
-            settrace(None);
-            drop(message);
-            Message::Throw(exception)
-        }
-    }
-}
-
-/// The tracer has returned, or panicked.
-struct NotBusy<'a>(&'a Tracer);
-
-impl Drop for NotBusy<'_> {
-    fn drop(&mut self) {
-        self.0.busy.set(false);
+        (Ok(_), Message::Unwind) => Message::Unwind,
+        (Ok(exception), _) => Message::Throw(exception),
     }
 }

@@ -12,6 +12,10 @@
 //! on, but the next switch raises the panic again. After that the stack is given up: the
 //! greenlet ends at its next switch, its frames stay where they are for ever, a warning is
 //! printed.
+//!
+//! One that is dropped while it is parked in a destructor that a panic of its own runs is told by
+//! the [`GreenletExit`] alone: a second panic there would abort the process, and the first one
+//! goes on to unwind the stack.
 
 use std::any::Any;
 use std::io::{self, Write};
@@ -98,14 +102,22 @@ pub(crate) struct Unwinding {
     /// Who waits for its end.
     dropper: RawGreenlet,
     stage: Stage,
+    /// How many switches were refused.
+    refusals: u32,
     /// Whether the payload has been dropped.
     dropped: Arc<AtomicBool>,
 }
+
+/// So many switches that are refused mean that somebody tries for ever.
+const PATIENCE: u32 = 1_000_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// Switched to, but nothing raised yet.
     Asked,
+    /// Told by an exception, because it was parked in a destructor that an ordinary panic runs:
+    /// another one there would abort the process. That panic may still be under way.
+    Told,
     Raised,
     RaisedAgain,
 }
@@ -118,17 +130,32 @@ pub(crate) fn in_progress(thread: &Thread) -> bool {
         .is_some_and(|last| ptr::eq(last.greenlet.core(), thread.current()))
 }
 
-/// Starts (or starts again) to unwind the current greenlet.
+/// What the switch does in which the current greenlet is asked to unwind.
 #[cold]
 #[inline(never)]
-pub(crate) fn raise(thread: &Thread) -> ! {
+pub(crate) fn asked(thread: &Thread) -> Result<Value, Exception> {
+    // SAFETY: the running greenlet is never freed.
+    let current = unsafe { &*thread.current() };
+    if !current.parked_in_panic.get() {
+        raise(thread)
+    }
+    let mut unwinding = thread.unwinding.borrow_mut();
+    unwinding
+        .last_mut()
+        .expect("`force` has put it there")
+        .stage = Stage::Told;
+    Err(Exception::at(GreenletExit, current.parked_at.get()))
+}
+
+/// Starts (or starts again) to unwind the current greenlet.
+fn raise(thread: &Thread) -> ! {
     let dropped = Arc::new(AtomicBool::new(false));
     {
         let mut unwinding = thread.unwinding.borrow_mut();
         let last = unwinding.last_mut().expect("`force` has put it there");
         last.dropped = dropped.clone();
         last.stage = match last.stage {
-            Stage::Asked => Stage::Raised,
+            Stage::Asked | Stage::Told => Stage::Raised,
             Stage::Raised | Stage::RaisedAgain => Stage::RaisedAgain,
         };
     }
@@ -157,17 +184,21 @@ pub(crate) fn switch_refused(
     thread: &Thread,
     at: &'static Location<'static>,
 ) -> Result<Value, Exception> {
-    let (stage, dropped) = {
-        let unwinding = thread.unwinding.borrow();
-        let last = unwinding.last().expect("it is in progress");
-        (last.stage, last.dropped.load(Ordering::Relaxed))
+    let (stage, in_destructor, refusals) = {
+        let mut unwinding = thread.unwinding.borrow_mut();
+        let last = unwinding.last_mut().expect("it is in progress");
+        let in_destructor = last.stage != Stage::Asked
+            && !last.dropped.load(Ordering::Relaxed)
+            && std::thread::panicking();
+        last.refusals += u32::from(in_destructor);
+        (last.stage, in_destructor, last.refusals)
     };
-    if stage != Stage::Asked && !dropped && std::thread::panicking() {
-        // A destructor wants to wait: it is told to be quick.
-        return Err(Exception::at(GreenletExit, at));
-    }
     match stage {
-        Stage::Asked | Stage::Raised => raise(thread),
+        // It is told to be quick.
+        _ if in_destructor && refusals < PATIENCE => Err(Exception::at(GreenletExit, at)),
+        _ if in_destructor => give_up(thread),
+        Stage::Asked => asked(thread),
+        Stage::Told | Stage::Raised => raise(thread),
         Stage::RaisedAgain => give_up(thread),
     }
 }
@@ -232,6 +263,7 @@ fn force(greenlet: &RawGreenlet) {
         greenlet: greenlet.clone(),
         dropper: dropper.clone(),
         stage: Stage::Asked,
+        refusals: 0,
         dropped: Arc::default(),
     });
     thread.attend(Attention::UNWINDING);

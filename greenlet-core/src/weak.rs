@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ptr::NonNull;
 
-use crate::core::{Core, RawGreenlet};
+use crate::core::{self, Core, RawGreenlet};
 
 /// A handle that does not count: Python's `weakref.ref(greenlet)`. It keeps a little memory, but
 /// nothing that belongs to the greenlet.
@@ -21,8 +21,7 @@ impl RawGreenlet {
     /// assert_eq!(weak.upgrade(), None);
     /// ```
     pub fn downgrade(&self) -> WeakGreenlet {
-        let weaks = &self.core().weaks;
-        weaks.set(weaks.get() + 1);
+        core::count_one_more(&self.core().weaks);
         WeakGreenlet(self.pointer())
     }
 }
@@ -46,8 +45,7 @@ impl WeakGreenlet {
 
 impl Clone for WeakGreenlet {
     fn clone(&self) -> Self {
-        let weaks = &self.core().weaks;
-        weaks.set(weaks.get() + 1);
+        core::count_one_more(&self.core().weaks);
         WeakGreenlet(self.0)
     }
 }
@@ -58,9 +56,9 @@ impl Drop for WeakGreenlet {
         let left = core.weaks.get() - 1;
         core.weaks.set(left);
         if left == 0 && core.gone.get() {
-            // SAFETY: it came from a box; it is gone, so that no handle, list or stack names it,
-            // and this was the last weak reference.
-            drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+            // SAFETY: it is gone, so that no handle, list or stack names it, and this was the last
+            // weak reference.
+            unsafe { core::release(self.0) }
         }
     }
 }

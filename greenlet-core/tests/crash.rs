@@ -100,12 +100,22 @@ fn child() {
         .join()
         .expect("does not come back")
         .map(Value::from),
+        "overflow in a thread of C" => in_a_thread_of_c(),
+        "overflow while switching" => while_switching(),
+        "overflow by one large frame" => RawGreenlet::new(|_| {
+            let frame = black_box([0_u8; 1024 * 1024]);
+            Ok(Value::Token(u64::from(frame[4096])))
+        })
+        .switch(()),
         "overflow in main" => {
             let g = RawGreenlet::new(|_| Ok(Value::None));
             g.switch(()).map(|_| Value::Token(recurse(u64::MAX)))
         }
         "segv" => RawGreenlet::new(|_| Ok(Value::Token(wild_read()))).switch(()),
         "segv with a handler" => with_a_handler(),
+        "segv with a later handler" => with_a_later_handler(),
+        "segv sent" | "bus error sent" | "segv sent and ignored" => sent(&case),
+        "no address space" => no_address_space(),
         "too many guards" => too_many_guards(),
         "panic in a destructor" => panic_in_a_destructor(),
         "exit" => RawGreenlet::new(|_| std::process::exit(3)).switch(()),
@@ -191,6 +201,146 @@ fn with_a_handler() -> Result<Value, Exception> {
     // SAFETY: the handler is one.
     unsafe { libc::signal(libc::SIGSEGV, handler as *const () as usize) };
     RawGreenlet::new(|_| Ok(Value::Token(wild_read()))).switch(())
+}
+
+/// A handler that is put in front of ours, and passes on what it does not know.
+fn with_a_later_handler() -> Result<Value, Exception> {
+    static mut OURS: std::mem::MaybeUninit<libc::sigaction> = std::mem::MaybeUninit::uninit();
+    extern "C" fn handler(
+        signal: libc::c_int,
+        info: *mut libc::siginfo_t,
+        context: *mut libc::c_void,
+    ) {
+        let text = b"the handler in front\n";
+        // SAFETY: `write` may be called in a signal handler, and the other handler is ours.
+        unsafe {
+            libc::write(2, text.as_ptr().cast(), text.len());
+            let ours = (&raw const OURS).read().assume_init().sa_sigaction;
+            type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
+            std::mem::transmute::<usize, Handler>(ours)(signal, info, context);
+        }
+    }
+    // The first greenlet installs our handler.
+    RawGreenlet::new(Ok).switch(())?;
+    // SAFETY: the action is complete, and nobody else writes to `OURS`.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+        libc::sigaction(libc::SIGSEGV, &raw const action, (&raw mut OURS).cast());
+    }
+    RawGreenlet::new(|_| Ok(Value::Token(recurse(u64::MAX)))).switch(())
+}
+
+/// Signals that are no faults: some process sends them.
+fn sent(case: &str) -> Result<Value, Exception> {
+    let (signal, before) = match case {
+        "segv sent" => (libc::SIGSEGV, libc::SIG_DFL),
+        "segv sent and ignored" => (libc::SIGSEGV, libc::SIG_IGN),
+        _ => (libc::SIGBUS, libc::SIG_DFL),
+    };
+    // SAFETY: neither is a handler.
+    unsafe { libc::signal(signal, before) };
+    RawGreenlet::new(move |_| {
+        // SAFETY: it has no preconditions.
+        unsafe { libc::raise(signal) };
+        eprintln!("not impressed");
+        std::process::exit(6)
+    })
+    .switch(())
+}
+
+/// A thread that the standard library knows nothing of has no alternate stack.
+fn in_a_thread_of_c() -> Result<Value, Exception> {
+    extern "C" fn run(fails: *mut libc::c_void) -> *mut libc::c_void {
+        let fails = !fails.is_null();
+        let g = RawGreenlet::new(move |_| match fails {
+            true => Ok(Value::Token(recurse(u64::MAX))),
+            false => Ok(Value::None),
+        });
+        // SAFETY: asks.
+        let alternate = unsafe {
+            let mut alternate = std::mem::zeroed();
+            let before = libc::sigaltstack(std::ptr::null(), &raw mut alternate);
+            (before == 0).then_some(alternate.ss_flags)
+        };
+        assert_eq!(alternate, Some(libc::SS_DISABLE));
+        let _ = g.switch(());
+        std::ptr::null_mut()
+    }
+    for fails in [std::ptr::null_mut(), std::ptr::dangling_mut()] {
+        // SAFETY: the function takes any pointer, and the thread is joined.
+        unsafe {
+            let mut thread = std::mem::zeroed();
+            let made = libc::pthread_create(&raw mut thread, std::ptr::null(), run, fails);
+            assert_eq!(made, 0);
+            libc::pthread_join(thread, std::ptr::null_mut());
+        }
+        eprintln!("a thread has ended");
+    }
+    Ok(Value::None)
+}
+
+/// A recursion that switches at every level, so that now the call meets the guard first and now
+/// the switch.
+fn while_switching() -> Result<Value, Exception> {
+    fn down(main: &RawGreenlet) -> Result<Value, Exception> {
+        main.switch(())?;
+        let result = down(main);
+        black_box(&result);
+        result
+    }
+    fn offset(main: &RawGreenlet, by: usize) -> Result<Value, Exception> {
+        let result = match by {
+            0 => down(main),
+            _ => offset(main, by - 1),
+        };
+        black_box(&result);
+        result
+    }
+    let by = std::env::var("OFFSET").expect("a number").parse()?;
+    let main = getcurrent();
+    let g = RawGreenlet::new(move |_| offset(&main, by));
+    loop {
+        g.switch(())?;
+    }
+}
+
+/// What `ulimit -v` does.
+fn no_address_space() -> Result<Value, Exception> {
+    let large = || {
+        RawGreenlet::builder()
+            .stack_size(StackSize::mib(4096))
+            .build(|_| Ok(Value::Token(4)))
+    };
+    RawGreenlet::new(Ok).switch(())?;
+    let mut limit = libc::rlimit {
+        rlim_cur: 2 << 30,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: asks for nothing but a limit.
+    unsafe {
+        libc::getrlimit(libc::RLIMIT_AS, &raw mut limit);
+        limit.rlim_cur = 2 << 30;
+        libc::setrlimit(libc::RLIMIT_AS, &raw const limit);
+    }
+    let g = large();
+    let error = g.switch(()).expect_err("there is no room");
+    assert!(error.is::<StackError>() && !g.started());
+    eprintln!("{error}");
+    // Others have room: one of these fits, if not sixteen of them.
+    let fits = RawGreenlet::builder()
+        .stack_size(StackSize::mib(512))
+        .build(Ok);
+    fits.switch(())?;
+    RawGreenlet::new(Ok).switch(())?;
+    // SAFETY: as above.
+    unsafe {
+        limit.rlim_cur = limit.rlim_max;
+        libc::setrlimit(libc::RLIMIT_AS, &raw const limit);
+    }
+    assert!(matches!(g.switch(())?, Value::Token(4)));
+    std::process::exit(0)
 }
 
 fn too_many_guards() -> Result<Value, Exception> {
@@ -292,6 +442,31 @@ fn test_overflow_in_a_thread() {
 }
 
 #[test]
+fn test_overflow_in_a_thread_that_is_not_of_the_standard_library() {
+    run_case("overflow in a thread of C", &[])
+        .by_signal(libc::SIGABRT)
+        .saying("a thread has ended")
+        .saying("greenlet #1 has overflowed");
+}
+
+/// What a switch pushes last may be what does not fit: it is the leaving greenlet's overflow.
+#[test]
+fn test_overflow_in_the_midst_of_a_switch() {
+    for by in ["0", "1", "2", "3", "4", "5", "6", "7"] {
+        run_case("overflow while switching", &[("OFFSET", by)])
+            .by_signal(libc::SIGABRT)
+            .saying("greenlet #1 has overflowed");
+    }
+}
+
+#[test]
+fn test_overflow_by_one_large_frame() {
+    run_case("overflow by one large frame", &[])
+        .by_signal(libc::SIGABRT)
+        .saying("greenlet #1 has overflowed");
+}
+
+#[test]
 fn test_overflow_in_main_is_left_to_the_standard_library() {
     run_case("overflow in main", &[])
         .by_signal(libc::SIGABRT)
@@ -311,6 +486,37 @@ fn test_other_faults_reach_the_handler_that_was_there_before() {
     run_case("segv with a handler", &[])
         .with_code(7)
         .saying("the handler before");
+}
+
+#[test]
+fn test_a_handler_that_came_later_can_pass_on_to_ours() {
+    run_case("segv with a later handler", &[])
+        .by_signal(libc::SIGABRT)
+        .saying("the handler in front\n\ngreenlet-core: greenlet #2 has overflowed");
+}
+
+#[test]
+fn test_signals_that_somebody_sends_do_what_they_did_before() {
+    run_case("segv sent", &[])
+        .by_signal(libc::SIGSEGV)
+        .not_saying("not impressed");
+    run_case("bus error sent", &[])
+        .by_signal(libc::SIGBUS)
+        .not_saying("not impressed");
+    run_case("segv sent and ignored", &[])
+        .with_code(6)
+        .saying("not impressed");
+}
+
+#[test]
+fn test_no_address_space_is_an_error() {
+    if std::env::var_os("CRASH_RUNNER").is_some() {
+        // An emulator's memory is not what the limit is for.
+        return;
+    }
+    run_case("no address space", &[])
+        .with_code(0)
+        .saying("cannot reserve 4294971392 bytes for greenlet stacks: Cannot allocate memory");
 }
 
 #[test]

@@ -157,3 +157,86 @@ fn test_values_on_their_way_are_dropped_with_the_greenlet_that_never_took_them()
     drop(dead.switch(Value::new(Counted(drops.clone()))));
     assert_eq!(drops.get(), 2);
 }
+
+/// What is on a stack may use greenlets when the thread's end unwinds it.
+#[test]
+fn test_destructors_at_the_threads_end_can_ask_for_greenlets() {
+    struct Asks(RawGreenlet, Arc<AtomicUsize>);
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            assert_eq!(greenlet_core::getmain(), self.0);
+            assert_ne!(getcurrent(), self.0);
+            // It cannot wait any more, but it can make, drop and end others.
+            let g = RawGreenlet::new(Ok);
+            assert!(g.switch(()).is_err() && g.discard());
+            assert_eq!(greenlets().len(), 2);
+            self.1.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let asked = Arc::new(AtomicUsize::new(0));
+    let a = asked.clone();
+    std::thread::spawn(move || {
+        let (main, asks) = (getcurrent(), Asks(getcurrent(), a));
+        let g = RawGreenlet::new(move |_| {
+            let _own = getcurrent();
+            let _asks = asks;
+            main.switch(())
+        });
+        g.switch(()).expect("parks");
+    })
+    .join()
+    .expect("the thread ends well");
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+}
+
+/// A greenlet that runs may drop its own last handle, and a weak reference finds it while it runs.
+#[test]
+fn test_greenlet_that_drops_its_own_last_handle() -> Outcome {
+    let drops = Rc::new(Cell::new(0));
+    let own: Rc<Cell<Option<RawGreenlet>>> = Rc::default();
+    let (main, mine, d) = (getcurrent(), own.clone(), Counted(drops.clone()));
+    let g = RawGreenlet::new(move |_| {
+        let _d = d;
+        let weak = getcurrent().downgrade();
+        drop(mine.take());
+        assert!(weak.upgrade().is_some_and(|own| own == getcurrent()));
+        // Nobody could continue it after this.
+        main.switch(Value::Token(8))
+    });
+    let weak = g.downgrade();
+    own.set(Some(g.clone()));
+    let run = move || {
+        let pointer = g.clone();
+        drop(g);
+        pointer.switch(())
+    };
+    assert!(matches!(run()?, Value::Token(8)));
+    assert_eq!((drops.get(), live_greenlets()), (1, 0));
+    assert!(weak.upgrade().is_none());
+    Ok(())
+}
+
+/// Values that greenlets were given drop others, make others and switch, while they are freed.
+#[test]
+fn test_attached_values_that_switch_when_they_are_dropped() -> Outcome {
+    struct Busy(Option<RawGreenlet>, Rc<Cell<usize>>);
+    impl Drop for Busy {
+        fn drop(&mut self) {
+            let other = RawGreenlet::new(Ok);
+            assert!(matches!(other.switch(Value::Token(2)), Ok(Value::Token(2))));
+            drop(self.0.take());
+            self.1.set(self.1.get() + 1);
+        }
+    }
+    let (drops, busy) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    for with_weak in [false, true] {
+        let attached = Busy(Some(common::parked(&drops)?), busy.clone());
+        let g = common::parked(&drops)?;
+        g.set_local(attached);
+        let weak = with_weak.then(|| g.downgrade());
+        drop(g);
+        assert!(weak.is_none_or(|weak| weak.upgrade().is_none()));
+    }
+    assert_eq!((drops.get(), busy.get(), live_greenlets()), (4, 2, 0));
+    Ok(())
+}

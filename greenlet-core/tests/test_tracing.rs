@@ -103,8 +103,83 @@ fn test_panic_in_a_tracer_ends_the_greenlet_it_was_called_in() {
         _ => panic!("tracer"),
     })));
     let e: Exception = g.switch(()).unwrap_err();
-    settrace(None);
     assert_eq!(e.to_string(), "panicked: tracer");
+    assert!(
+        gettrace().is_none(),
+        "a panic ends tracing as an error does"
+    );
+}
+
+#[test]
+fn test_error_of_a_tracer_does_not_call_off_an_unwinding() -> Outcome {
+    let drops = Rc::default();
+    let g = common::parked(&drops)?;
+    settrace(Some(Tracer::new(|_, _, _| Err(SomeError.into()))));
+    drop(g);
+    assert!(gettrace().is_none() && drops.get() == 1);
+    Ok(())
+}
+
+/// The events are those of greenlet 3.
+#[test]
+fn test_switches_that_lead_back_or_nowhere_are_traced_too() -> Outcome {
+    let recorder = Recorder::start();
+    getcurrent().switch(())?;
+    assert_eq!(recorder.seen(), [(Event::Switch, 0, 0)]);
+    getcurrent().throw(SomeError).unwrap_err();
+    assert_eq!(recorder.seen(), [(Event::Throw, 0, 0)]);
+
+    // One that never ran is switched to all the same, to die there.
+    let unstarted = RawGreenlet::new(|_| panic!("must not run"));
+    unstarted.throw(SomeError).unwrap_err();
+    let id = unstarted.id();
+    assert_eq!(
+        recorder.seen(),
+        [(Event::Throw, 0, id), (Event::Throw, id, 0)]
+    );
+    let unstarted = RawGreenlet::new(|_| panic!("must not run"));
+    unstarted.throw(GreenletExit)?;
+    let id = unstarted.id();
+    assert_eq!(
+        recorder.seen(),
+        [(Event::Throw, 0, id), (Event::Switch, id, 0)]
+    );
+
+    // A dead one passes on to its parent, who runs already.
+    unstarted.switch(())?;
+    unstarted.throw(GreenletExit)?;
+    unstarted.throw(SomeError).unwrap_err();
+    assert_eq!(
+        recorder.seen(),
+        [
+            (Event::Switch, 0, 0),
+            (Event::Switch, 0, 0),
+            (Event::Throw, 0, 0)
+        ]
+    );
+    Ok(())
+}
+
+#[test]
+fn test_ends_that_start_or_kill_an_unstarted_parent_are_traced() -> Outcome {
+    for fails in [false, true] {
+        let parent = RawGreenlet::new(Ok);
+        let child = RawGreenlet::builder().parent(&parent).build(move |_| {
+            if fails {
+                return Err(SomeError.into());
+            }
+            Ok(Value::None)
+        });
+        let recorder = Recorder::start();
+        assert_eq!(child.switch(()).is_err(), fails);
+        let end = if fails { Event::Throw } else { Event::Switch };
+        let (c, p) = (child.id(), parent.id());
+        assert_eq!(
+            recorder.seen(),
+            [(Event::Switch, 0, c), (end, c, p), (end, p, 0)]
+        );
+    }
+    Ok(())
 }
 
 #[test]

@@ -216,3 +216,188 @@ fn test_reparenting_in_a_destructor_does_not_lead_astray() -> Outcome {
     assert!(!other.started());
     Ok(())
 }
+
+/// Switches to another greenlet when it is dropped, and notes what came of it.
+struct ParksInDrop(RawGreenlet, Rc<RefCell<Vec<String>>>);
+
+impl Drop for ParksInDrop {
+    fn drop(&mut self) {
+        let came = match self.0.switch(Value::Token(1)) {
+            Ok(_) => "resumed".to_owned(),
+            Err(e) => e.to_string(),
+        };
+        self.1.borrow_mut().push(came);
+    }
+}
+
+/// A greenlet parked in a destructor that its own panic runs, with another such value to drop.
+fn parked_in_a_panic(
+    log: &Rc<RefCell<Vec<String>>>,
+    drops: &Rc<Cell<usize>>,
+    keeps: impl Sized + 'static,
+) -> Result<RawGreenlet, Exception> {
+    let (main, log, drops) = (getcurrent(), log.clone(), drops.clone());
+    let g = RawGreenlet::new(move |_| {
+        let _keeps = keeps;
+        let _counted = Counted(drops);
+        let _second = ParksInDrop(main.clone(), log.clone());
+        let _first = ParksInDrop(main, log);
+        std::panic::resume_unwind(Box::new("on its way"))
+    });
+    g.switch(())?;
+    Ok(g)
+}
+
+/// A panic in a destructor that a panic runs aborts the process, so these are told to end by an
+/// exception; their own panic unwinds their stacks.
+#[test]
+fn test_greenlets_dropped_in_a_destructor_during_a_panic_are_unwound_by_that_panic() -> Outcome {
+    let (log, drops) = (Rc::default(), Rc::default());
+    let one = parked_in_a_panic(&log, &drops, ())?;
+    let other = parked_in_a_panic(&log, &drops, ())?;
+    drop(one);
+    assert_eq!(*log.borrow(), ["GreenletExit"; 2]);
+    assert!(std::thread::panicking(), "the other one still does");
+    drop(other);
+    assert_eq!(*log.borrow(), ["GreenletExit"; 4]);
+    assert_eq!((drops.get(), live_greenlets()), (2, 0));
+    assert!(!std::thread::panicking());
+    Ok(())
+}
+
+#[test]
+fn test_a_thread_ends_well_with_a_greenlet_in_a_destructor_during_a_panic() {
+    std::thread::spawn(|| {
+        let handle = Rc::new(Cell::new(None));
+        // One that its own stack keeps.
+        let keeps = handle.clone();
+        let g = parked_in_a_panic(&Rc::default(), &Rc::default(), keeps).expect("it parks");
+        handle.set(Some(g));
+    })
+    .join()
+    .expect("the thread ends well");
+}
+
+/// One that has caught its panic meanwhile, and waits again and again, is unwound as ever.
+#[test]
+fn test_a_greenlet_that_catches_its_own_panic_is_unwound_after_it() -> Outcome {
+    let (log, drops) = (Rc::<RefCell<Vec<String>>>::default(), Rc::new(Cell::new(0)));
+    let (main, l, d) = (getcurrent(), log.clone(), Counted(drops.clone()));
+    let g = RawGreenlet::new(move |_| {
+        let _d = d;
+        let _ = catch(|| {
+            let _parks = ParksInDrop(main.clone(), l);
+            std::panic::resume_unwind(Box::new("on its way"))
+        });
+        loop {
+            let _ = main.switch(());
+        }
+    });
+    g.switch(())?;
+    drop(g);
+    assert_eq!((drops.get(), live_greenlets()), (1, 0));
+    assert_eq!(*log.borrow(), ["GreenletExit"]);
+    Ok(())
+}
+
+/// A dropper that panics says nothing about the greenlet that it drops.
+#[test]
+fn test_greenlets_dropped_by_a_panic_are_unwound() -> Outcome {
+    let drops = Rc::new(Cell::new(0));
+    let (main, d) = (getcurrent(), Counted(drops.clone()));
+    let g = RawGreenlet::new(move |_| {
+        let _d = d;
+        loop {
+            let _ = main.switch(());
+        }
+    });
+    g.switch(())?;
+    let panicked = catch(move || {
+        let _g = g;
+        std::panic::resume_unwind(Box::new("drops it"))
+    });
+    assert!(matches!(panicked, Err::<(), _>(Caught::Panic(_))));
+    assert_eq!((drops.get(), live_greenlets()), (1, 0));
+    Ok(())
+}
+
+/// A panic's payload may itself panic when it is dropped: that is an ordinary panic of whoever
+/// drops it.
+#[test]
+fn test_a_payload_that_panics_when_it_is_dropped() -> Outcome {
+    struct Bad;
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("bad to the end"));
+        }
+    }
+    let fails = |_| std::panic::resume_unwind(Box::new(Bad));
+    let got = RawGreenlet::new(fails).switch(());
+    assert!(matches!(catch(|| drop(got)), Err(Caught::Panic(e)) if e.to_string().contains("bad")));
+    // The last words of a greenlet that is unwound are dropped by who dropped the handle.
+    let main = getcurrent();
+    let g = RawGreenlet::new(move |_| {
+        let _ = catch(|| main.switch(()));
+        std::panic::resume_unwind(Box::new(Bad))
+    });
+    g.switch(())?;
+    assert!(matches!(catch(|| drop(g)), Err(Caught::Panic(e)) if e.to_string().contains("bad")));
+    assert_eq!(live_greenlets(), 0);
+    Ok(())
+}
+
+/// What is dropped while a greenlet ends may switch: it is parked then like any other, and can be
+/// continued or dropped.
+#[test]
+fn test_a_greenlet_that_parks_while_it_looks_for_a_parent() -> Outcome {
+    for continued in [true, false] {
+        let log = Rc::new(RefCell::new(Vec::new()));
+        let owned = ParksInDrop(getcurrent(), log.clone());
+        // The child's error kills it unrun, and so drops what its function owns.
+        let parent = RawGreenlet::new(move |got| {
+            let _owned = &owned;
+            Ok(got)
+        });
+        let child = RawGreenlet::builder()
+            .parent(&parent)
+            .build(|_| Err(SomeError.into()));
+        assert!(matches!(child.switch(())?, Value::Token(1)));
+        assert!(parent.dead() && child.active());
+        if continued {
+            assert!(child.switch(()).unwrap_err().is::<SomeError>());
+            assert_eq!(*log.borrow(), ["resumed"]);
+        } else {
+            drop(child);
+        }
+        assert_eq!(live_greenlets(), 0);
+    }
+    Ok(())
+}
+
+/// While it ends, a greenlet can become the parent of its own former ancestor.
+#[test]
+fn test_parents_that_turn_round_while_a_greenlet_ends() -> Outcome {
+    struct Reparents(Rc<RefCell<Vec<RawGreenlet>>>);
+    impl Drop for Reparents {
+        fn drop(&mut self) {
+            let family = self.0.take();
+            let [parent, child] = &family[..] else { return };
+            let main = greenlet_core::getmain();
+            child.set_parent(&main).expect("main is nobody's child");
+            parent.set_parent(child).expect("no cycle");
+        }
+    }
+    let family = Rc::default();
+    let reparents = Reparents(Rc::clone(&family));
+    let parent = RawGreenlet::new(move |got| {
+        let _reparents = &reparents;
+        Ok(got)
+    });
+    let child = RawGreenlet::builder()
+        .parent(&parent)
+        .build(|_| Err(SomeError.into()));
+    *family.borrow_mut() = vec![parent.clone(), child.clone()];
+    assert!(child.switch(()).unwrap_err().is::<SomeError>());
+    assert!(parent.dead() && child.dead());
+    Ok(())
+}

@@ -1,7 +1,7 @@
 //! Tells a stack overflow from other crashes: a handler for SIGSEGV and SIGBUS that knows our
 //! guard pages.
 //!
-//! A fault in the guard page of the running greenlet prints which greenlet it was, how large its
+//! A fault in the guard page of the running greenlet (or of one that is just leaving) prints which greenlet it was, how large its
 //! stack is and how to get a larger one, and aborts. Every other fault is passed on to the
 //! handler that was there before, the standard library's for instance, which does the same for
 //! threads.
@@ -18,6 +18,7 @@ use std::ptr;
 use std::sync::Once;
 
 use super::page_size;
+use crate::core::Core;
 use crate::thread::Thread;
 
 /// Enough for the handler, and for what handlers before us do.
@@ -36,7 +37,8 @@ unsafe impl Sync for Old {}
 const SIGNALS: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
 
 /// Makes sure that overflows on this thread are reported. Failing means that they are not.
-pub(crate) fn prepare_thread() {
+/// Returns what must be kept until the thread ends, if the thread had no alternate stack.
+pub(crate) fn prepare_thread() -> Option<AlternateStack> {
     INSTALLED.call_once(|| {
         for (index, signal) in SIGNALS.into_iter().enumerate() {
             // SAFETY: the new action is complete, and the old one has its place; see `Old`.
@@ -52,39 +54,86 @@ pub(crate) fn prepare_thread() {
             }
         }
     });
-    // SAFETY: asks, and if there is none gives the thread a stack that is never freed.
-    unsafe {
-        let mut alternate: libc::stack_t = mem::zeroed();
-        if libc::sigaltstack(ptr::null(), &raw mut alternate) != 0
-            || alternate.ss_flags & libc::SS_DISABLE == 0
-        {
+    AlternateStack::install()
+}
+
+/// The stack that a thread's signal handlers run on. The standard library's threads have one.
+pub(crate) struct AlternateStack(*mut c_void);
+
+impl AlternateStack {
+    /// Gives the calling thread one if it has none.
+    fn install() -> Option<AlternateStack> {
+        let mut alternate = current_alternate_stack()?;
+        if alternate.ss_flags & libc::SS_DISABLE == 0 {
+            return None;
+        }
+        // SAFETY: a fresh anonymous mapping disturbs nothing.
+        let memory = unsafe {
+            let (access, kind) = (
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANON,
+            );
+            libc::mmap(ptr::null_mut(), ALTERNATE_STACK, access, kind, -1, 0)
+        };
+        if memory == libc::MAP_FAILED {
+            return None;
+        }
+        alternate.ss_sp = memory;
+        alternate.ss_size = ALTERNATE_STACK;
+        alternate.ss_flags = 0;
+        // SAFETY: nobody else uses that memory, and it is there until `drop` takes it out of use.
+        unsafe { libc::sigaltstack(&raw const alternate, ptr::null_mut()) };
+        Some(AlternateStack(memory))
+    }
+}
+
+impl Drop for AlternateStack {
+    /// By the thread that installed it, on another stack.
+    fn drop(&mut self) {
+        let Some(mut alternate) = current_alternate_stack() else {
+            return;
+        };
+        if alternate.ss_sp != self.0 {
+            // Somebody has put another one in its place, and may restore it.
             return;
         }
-        let memory = Box::leak(vec![0_u8; ALTERNATE_STACK].into_boxed_slice());
-        alternate.ss_sp = memory.as_mut_ptr().cast();
-        alternate.ss_size = memory.len();
-        alternate.ss_flags = 0;
-        libc::sigaltstack(&raw const alternate, ptr::null_mut());
+        alternate.ss_flags = libc::SS_DISABLE;
+        // SAFETY: it is unmapped only if it is out of use.
+        unsafe {
+            if libc::sigaltstack(&raw const alternate, ptr::null_mut()) == 0 {
+                libc::munmap(self.0, ALTERNATE_STACK);
+            }
+        }
+    }
+}
+
+fn current_alternate_stack() -> Option<libc::stack_t> {
+    let mut alternate = MaybeUninit::uninit();
+    // SAFETY: only asks; filled in if it returns 0.
+    unsafe {
+        (libc::sigaltstack(ptr::null(), alternate.as_mut_ptr()) == 0)
+            .then(|| alternate.assume_init())
     }
 }
 
 /// The signal handler. Everything in it is safe in a signal handler: no allocation, no lock.
 extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel passes what it knows of the fault.
-    let address = unsafe { (*info).si_addr() }.addr();
-    if Thread::running_guard().is_some_and(|guard| guard.contains(&address)) {
-        report();
+    let (sent, address) = unsafe { ((*info).si_code <= 0, (*info).si_addr().addr()) };
+    // One that a process sent tells no address.
+    if !sent && let Some(core) = Thread::overflown(address) {
+        report(core);
     }
-    pass_on(signal, info, context);
+    pass_on(signal, info, context, sent);
 }
 
 /// Says what happened, and ends the process.
-fn report() -> ! {
+fn report(core: &Core) -> ! {
     let mut text = Text {
         bytes: [0; 1024],
         len: 0,
     };
-    let _ = Thread::describe_overflow(&mut text);
+    let _ = Thread::describe_overflow(core, &mut text);
     // SAFETY: writes initialised bytes.
     unsafe { libc::write(2, text.bytes.as_ptr().cast(), text.len) };
     // SAFETY: it has no preconditions.
@@ -106,18 +155,23 @@ impl std::fmt::Write for Text {
 }
 
 /// Gives the signal to the handler that was there before.
-fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void, sent: bool) {
     let index = usize::from(signal != libc::SIGSEGV);
     // SAFETY: written before this handler was installed, see `Old`; and a handler is called the
     // way its flags say.
     unsafe {
         let old = (*OLD.0.get())[index].assume_init();
         match old.sa_sigaction {
+            libc::SIG_IGN if sent => {}
             libc::SIG_DFL | libc::SIG_IGN => {
                 // The faulting instruction runs again, and this time the process dies of it.
                 let mut action: libc::sigaction = mem::zeroed();
                 action.sa_sigaction = libc::SIG_DFL;
                 libc::sigaction(signal, &raw const action, ptr::null_mut());
+                if sent {
+                    // No instruction is to blame; it arrives when this handler returns.
+                    libc::raise(signal);
+                }
             }
             handler if old.sa_flags & libc::SA_SIGINFO != 0 => {
                 let handler = mem::transmute::<
