@@ -4,9 +4,11 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
+use crate::arch::Suspended;
 use crate::core::{Life, RawGreenlet};
 use crate::exception::{Exception, GreenletError};
 use crate::introspect::WaitingOn;
+use crate::prefetch;
 use crate::root;
 use crate::switch::{self, Message};
 use crate::thread::Thread;
@@ -40,6 +42,25 @@ impl RawGreenlet {
     #[track_caller]
     pub fn throw(&self, exception: impl Into<Exception>) -> Result<Value, Exception> {
         switch::transfer(self, Message::Throw(exception.into()))
+    }
+
+    /// Has the processor fetch what every use of this greenlet begins with. Changes nothing; for
+    /// somebody who is about to switch to a long row of greenlets, and does this a few ahead.
+    #[inline(always)]
+    pub fn prefetch(&self) {
+        prefetch::line(self.pointer().as_ptr().cast(), 0);
+    }
+
+    /// After [`prefetch`](Self::prefetch), one ahead: what a switch to this greenlet needs of its
+    /// stack.
+    #[inline(always)]
+    pub fn prefetch_stack(&self) {
+        let slot = self.core().suspended.as_ptr().cast::<*const u8>();
+        const { assert!(size_of::<Option<Suspended>>() == size_of::<*const u8>()) };
+        // SAFETY: the slot is one word on every machine; null if there is no place to continue.
+        let lowest = unsafe { slot.read() };
+        // It lies at the low end of what is in use.
+        (0..4).for_each(|line| prefetch::line(lowest, line));
     }
 
     /// Ends a greenlet that never ran, without a switch: its function is dropped unrun. Says

@@ -41,6 +41,7 @@
 //! | `list.rs`, `introspect.rs` | every greenlet of the thread, listed |
 //! | `local.rs` | names, and values attached to greenlets |
 //! | `weak.rs` | [`WeakGreenlet`]: a reference that does not keep |
+//! | `prefetch.rs` | having memory fetched before it is needed |
 //! | `sanitizer.rs` | what AddressSanitizer must know |
 //!
 //! # Threads
@@ -103,6 +104,7 @@ mod greenlet;
 mod introspect;
 mod list;
 mod local;
+mod prefetch;
 mod root;
 mod sanitizer;
 mod stack;

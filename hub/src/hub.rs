@@ -213,13 +213,13 @@ impl Hub {
     /// [`destroy`](Hub::destroy), and what is thrown into the current greenlet meanwhile, in
     /// the main greenlet [`LoopExit`] among it.
     #[track_caller]
-    #[inline]
+    #[inline(always)]
     pub fn switch(&self) -> Result<Value, Exception> {
         self.before_switch()?;
         self.0.greenlet.switch(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn before_switch(&self) -> Result<(), Exception> {
         let current = getcurrent();
         if current == self.0.greenlet {

@@ -56,7 +56,17 @@ impl Drop for End {
 /// When it must be made and libev cannot make a loop (no file descriptors left, say); see
 /// [`try_get_hub`].
 #[track_caller]
+#[inline]
 pub fn get_hub() -> Hub {
+    match get_hub_if_exists() {
+        Some(hub) => hub,
+        None => make_hub(),
+    }
+}
+
+#[cold]
+#[track_caller]
+fn make_hub() -> Hub {
     match try_get_hub() {
         Ok(hub) => hub,
         Err(error) => panic!("{error}"),

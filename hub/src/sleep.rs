@@ -4,7 +4,6 @@ use greenlet_core::{Exception, RawGreenlet, Value};
 use waiter::Resume;
 
 use crate::exceptions::InvalidSeconds;
-use crate::hub::Hub;
 use crate::local::get_hub;
 use crate::mask::throw_unless_masked;
 use crate::seconds::Seconds;
@@ -15,6 +14,7 @@ use crate::seconds::Seconds;
 /// # Errors
 /// [`InvalidSeconds`] for NaN and `None`; what is thrown into the greenlet meanwhile.
 #[track_caller]
+#[inline]
 pub fn sleep(seconds: impl Seconds) -> Result<(), Exception> {
     sleep_with_ref(seconds, true)
 }
@@ -25,23 +25,30 @@ pub fn sleep(seconds: impl Seconds) -> Result<(), Exception> {
 /// # Errors
 /// As for [`sleep`].
 #[track_caller]
+#[inline]
 pub fn sleep_with_ref(seconds: impl Seconds, ref_: bool) -> Result<(), Exception> {
-    match seconds.checked()? {
-        Some(seconds) if seconds > 0.0 => {
-            let hub = get_hub();
-            let timer = hub.timer(seconds)?;
-            timer.set_ref(ref_)?;
-            // Counted from now, not from when the loop last looked at the clock.
-            hub.loop_().update_now()?;
-            hub.wait(&timer)
-        }
-        Some(_) => yield_now(&get_hub()),
-        None => Err(Exception::new(InvalidSeconds(f64::NAN))),
+    match seconds.seconds() {
+        Some(seconds) if seconds > 0.0 => sleep_some(seconds, ref_),
+        Some(seconds) if seconds <= 0.0 => yield_now(),
+        _ => Err(Exception::new(InvalidSeconds(f64::NAN))),
     }
 }
 
 #[track_caller]
-fn yield_now(hub: &Hub) -> Result<(), Exception> {
+fn sleep_some(seconds: f64, ref_: bool) -> Result<(), Exception> {
+    let hub = get_hub();
+    let timer = hub.timer(seconds)?;
+    timer.set_ref(ref_)?;
+    // Counted from now, not from when the loop last looked at the clock.
+    hub.loop_().update_now()?;
+    hub.wait(&timer)
+}
+
+/// One frame, with the switch in it: after a switch the processor mispredicts the return from each
+/// frame that was entered before.
+#[track_caller]
+fn yield_now() -> Result<(), Exception> {
+    let hub = get_hub();
     let resume = Resume::new();
     hub.loop_().run_callback_resume(resume.clone())?;
     // Whoever switches back ends it: as in gevent, a yield does not ask who.

@@ -70,7 +70,7 @@ impl Resume {
     ///
     /// # Errors
     /// What came back by throwing.
-    #[inline]
+    #[inline(always)]
     pub fn switch(&self) -> Result<(), Exception> {
         if self.is_parked() {
             self.greenlet.void_ticket();

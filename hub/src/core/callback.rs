@@ -26,6 +26,13 @@ pub(super) enum Entry {
     Report(Option<&'static str>, Exception),
 }
 
+impl From<Resume> for Entry {
+    #[inline(always)]
+    fn from(resume: Resume) -> Entry {
+        Entry::Resume(resume)
+    }
+}
+
 /// An object whose `notify` the loop calls once, soon: the notifier of gevent's linkable objects, without a
 /// closure made for each time. Queued by [`Loop::run_callback_notify`].
 ///

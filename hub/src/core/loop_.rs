@@ -281,7 +281,7 @@ impl Loop {
     pub fn run_callback_resume(&self, resume: Resume) -> Result<(), Error> {
         let raw_loop = self.modify()?;
         // SAFETY: `modify` says that the loop is alive.
-        unsafe { self.0.enqueue(raw_loop, Entry::Resume(resume)) };
+        unsafe { self.0.enqueue(raw_loop, resume) };
         Ok(())
     }
 

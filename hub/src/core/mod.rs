@@ -35,7 +35,7 @@
 //! | `loop_.rs`, `loop_info.rs` | [`Loop`]: making, running, ending; what it tells about itself |
 //! | `state.rs` | what one `Loop` owns: internal watchers, queue, list of started watchers |
 //! | `backing.rs` | the `ev_loop` behind it: whose it is, and how it ends |
-//! | `callback.rs`, `run_callbacks.rs` | queued callbacks, and their rounds |
+//! | `callback.rs`, `queue.rs`, `run_callbacks.rs` | queued callbacks, and their rounds |
 //! | `threadsafe.rs`, `link.rs` | a loop as other threads see it |
 //! | `watcher.rs`, `node.rs` | what watchers have in common: the handle, the node behind it |
 //! | `handler.rs`, `small_fn.rs` | what a watcher calls, and where it is kept |
@@ -60,6 +60,7 @@ mod loop_info;
 mod node;
 mod periodic;
 mod plain;
+mod queue;
 mod run_callbacks;
 mod signal;
 mod small_fn;

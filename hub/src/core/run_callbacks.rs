@@ -12,6 +12,7 @@ use super::boundary;
 use super::callback::{Callback, Entry};
 use super::error::IllegalTime;
 use super::loop_::Loop;
+use super::state::LoopState;
 
 /// After so many callbacks the clock is looked at.
 const CHECK_COUNT: u32 = 50;
@@ -75,7 +76,7 @@ fn run_queue(loop_: &Loop) {
     let mut expired = false;
     let mut count = CHECK_COUNT;
     loop {
-        let Some(entry) = state.queue.borrow_mut().pop_front() else {
+        let Some(entry) = next_entry(state) else {
             break;
         };
         // SAFETY: the loop is alive: checked above, or below after the last callback.
@@ -116,6 +117,21 @@ fn run_queue(loop_: &Loop) {
             state.start_timer0(raw_loop);
         }
     }
+}
+
+/// Takes the first entry. What the next ones will need is fetched meanwhile: with many greenlets,
+/// none of it is in the cache.
+#[inline(always)]
+fn next_entry(state: &LoopState) -> Option<Entry> {
+    let mut queue = state.queue.borrow_mut();
+    let entry = queue.pop();
+    if let Some(Entry::Resume(next)) = queue.get(0) {
+        next.greenlet().prefetch_stack();
+    }
+    if let Some(Entry::Resume(later)) = queue.get(2) {
+        later.greenlet().prefetch();
+    }
+    entry
 }
 
 fn run_entry(loop_: &Loop, entry: Entry) {

@@ -2,7 +2,6 @@
 //! watchers that are started.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
-use std::collections::VecDeque;
 use std::mem::MaybeUninit;
 use std::os::raw::c_int;
 use std::rc::Rc;
@@ -18,13 +17,14 @@ use super::handler::OldHandler;
 use super::link::Link;
 use super::loop_::{ErrorHandler, Loop};
 use super::node::{AnyNode, Base};
+use super::queue::Queue;
 use super::run_callbacks;
 
 pub(super) struct LoopState {
     pub(super) backing: Rc<Backing>,
     /// Destroyed, by whatever way: nothing of libev's may be touched through this object any more.
     pub(super) dead: Cell<bool>,
-    pub(super) queue: RefCell<VecDeque<Entry>>,
+    pub(super) queue: RefCell<Queue>,
     /// How many `run_callbacks` are on some stack.
     pub(super) running_callbacks: Cell<u32>,
     /// `break_` was called during the current run.
@@ -42,7 +42,7 @@ pub(super) struct LoopState {
 pub(super) struct Litter {
     handlers: Vec<OldHandler>,
     nodes: Vec<Rc<dyn AnyNode>>,
-    entries: Vec<VecDeque<Entry>>,
+    entries: Vec<Queue>,
     remote: Vec<super::link::Inbox>,
 }
 
@@ -150,12 +150,16 @@ impl LoopState {
     ///
     /// # Safety
     /// The loop is alive.
-    pub(super) unsafe fn enqueue(&self, raw_loop: *mut ev_loop, entry: Entry) {
+    #[inline(always)]
+    pub(super) unsafe fn enqueue(&self, raw_loop: *mut ev_loop, entry: impl Into<Entry>) {
         if self.link.has_mail() {
             // SAFETY: the caller's. What other threads queued before goes before.
             unsafe { self.collect_mail(raw_loop) };
         }
-        self.queue.borrow_mut().push_back(entry);
+        let mut queue = self.queue.borrow_mut();
+        // Made an entry only here, where it is written straight into its place.
+        queue.push(entry.into());
+        drop(queue);
         // SAFETY: the caller's.
         unsafe { ev::ev_ref(raw_loop) };
     }
@@ -169,7 +173,7 @@ impl LoopState {
         let any = !mail.is_empty();
         let mut queue = self.queue.borrow_mut();
         for task in mail {
-            queue.push_back(Entry::Remote(task));
+            queue.push(Entry::Remote(task));
             // SAFETY: the caller's.
             unsafe { ev::ev_ref(raw_loop) };
         }
@@ -184,7 +188,7 @@ impl LoopState {
         // SAFETY: the caller's.
         unsafe { self.collect_mail(raw_loop) };
         let queue = self.queue.take();
-        for _ in &queue {
+        for _ in 0..queue.len() {
             // SAFETY: the caller's; each entry took one reference in `enqueue` or `collect_mail`.
             unsafe { ev::ev_unref(raw_loop) };
         }
@@ -207,7 +211,7 @@ impl LoopState {
         let queue = self.queue.take();
         // SAFETY: the caller's; the three watchers were initialised by `new`, and two were unref'd there.
         unsafe {
-            for _ in &queue {
+            for _ in 0..queue.len() {
                 ev::ev_unref(raw_loop);
             }
             ev::ev_ref(raw_loop);

@@ -1,0 +1,48 @@
+//! The loop's queue of callbacks, first in, first out.
+
+use std::collections::VecDeque;
+use std::mem::ManuallyDrop;
+
+use super::callback::Entry;
+
+/// A `VecDeque` of entries whose `push` needs no landing pad: an entry is written straight into its
+/// place instead of being put together elsewhere and copied, which costs as much as a switch.
+#[derive(Default)]
+pub(super) struct Queue(VecDeque<ManuallyDrop<Entry>>);
+
+impl Queue {
+    /// Adds an entry at the end.
+    #[inline(always)]
+    pub(super) fn push(&mut self, entry: Entry) {
+        self.0.push_back(ManuallyDrop::new(entry));
+    }
+
+    /// Takes the first one.
+    #[inline(always)]
+    pub(super) fn pop(&mut self) -> Option<Entry> {
+        self.0.pop_front().map(ManuallyDrop::into_inner)
+    }
+
+    /// The one that is next after so many others.
+    #[inline(always)]
+    pub(super) fn get(&self, others: usize) -> Option<&Entry> {
+        self.0.get(others).map(|entry| &**entry)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    #[inline(always)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        while let Some(entry) = self.pop() {
+            drop(entry);
+        }
+    }
+}
