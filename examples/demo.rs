@@ -22,6 +22,13 @@ use gevent::{Exception, Greenlet, Timeout};
 use greenlet_core::live_greenlets;
 use indicatif::{ProgressBar, ProgressStyle};
 
+/// Prints a line; that nobody reads it is no reason to fail.
+macro_rules! say {
+    ($($line:tt)*) => {{
+        let _ = writeln!(io::stdout(), $($line)*);
+    }};
+}
+
 /// How much is to be done.
 #[derive(Clone, Copy)]
 struct Plan {
@@ -116,7 +123,7 @@ fn show_progress(plan: Plan, counts: &Counts) -> Result<(), Exception> {
         let done = connected + requests;
         if bar.is_hidden() && (done >= next_line || killed) {
             // Not a terminal: a line now and then.
-            println!("{connected} connected, {requests} requests answered");
+            say!("{connected} connected, {requests} requests answered");
             next_line = done + total / 5;
         }
         let everybody = connected == plan.clients;
@@ -154,7 +161,7 @@ fn fit_to_fd_limit(mut plan: Plan) -> Plan {
     if let Some(files) = getrlimit(Resource::Nofile).current {
         let possible = (files.saturating_sub(RESERVE) / 2) as usize;
         if possible < plan.clients {
-            println!(
+            say!(
                 "Only {possible} clients instead of {}: this process may open {files} files (ulimit -n).",
                 plan.clients
             );
@@ -234,7 +241,7 @@ fn run(plan: Plan) -> Result<bool, Exception> {
     let rate = format!("{:.0}", requests as f64 / seconds);
     let caught_text = if caught { "2, both caught" } else { "LOST" };
     let total = start.elapsed().as_secs_f64();
-    println!();
+    say!();
     for (what, value) in [
         (
             "libev",
@@ -251,7 +258,7 @@ fn run(plan: Plan) -> Result<bool, Exception> {
         ("errors", errors.to_string()),
         ("total time", format!("{total:.1} s, in one thread")),
     ] {
-        println!("  {what:24} {value}");
+        say!("  {what:24} {value}");
     }
     Ok(caught && errors == 0 && requests == plan.clients * plan.requests_each)
 }

@@ -41,7 +41,9 @@ macro_rules! log {
 struct Forwarder {
     name: String,
     target: Vec<SocketAddr>,
-    connections: RefCell<HashMap<SocketAddr, Rc<Connection>>>,
+    /// By number: an address may come back while its old connection is not quite over.
+    connections: RefCell<HashMap<u64, Rc<Connection>>>,
+    accepted: Cell<u64>,
     stopping: Cell<bool>,
 }
 
@@ -51,6 +53,7 @@ struct Connection {
     target: TcpStream,
     /// The client has asked for something that is not answered yet, or an answer is being sent.
     busy: Cell<bool>,
+    asked: Cell<Instant>,
     answered: Cell<Instant>,
 }
 
@@ -58,6 +61,8 @@ impl Forwarder {
     /// Serves one client; [`StreamServer`] calls this in a new greenlet for each.
     fn handle(self: &Rc<Self>, client: TcpStream, address: SocketAddr) {
         log!("{address} accepted");
+        let number = self.accepted.get();
+        self.accepted.set(number + 1);
         let target = match TcpStream::connect_timeout(&self.target[..], CONNECT) {
             Ok(target) => target,
             Err(error) => {
@@ -71,7 +76,7 @@ impl Forwarder {
         let connection = Rc::new(Connection::new(client, target));
         self.connections
             .borrow_mut()
-            .insert(address, connection.clone());
+            .insert(number, connection.clone());
 
         // One greenlet for each direction: another one for the requests, this one for the replies.
         let requests = gevent::spawn({
@@ -79,10 +84,15 @@ impl Forwarder {
             move || connection.forward_requests(&forwarder.stopping)
         });
         if connection.forward_replies().is_ok() {
-            let _ = requests.join(LINGER);
+            // The target may still listen; who sends it nothing any more is not waited for.
+            while requests.join(LINGER).is_ok()
+                && !requests.ready()
+                && connection.asked.get().elapsed() < LINGER
+                && !self.stopping.get()
+            {}
         }
         let _ = requests.kill();
-        self.connections.borrow_mut().remove(&address);
+        self.connections.borrow_mut().remove(&number);
     }
 
     fn print_status(&self) -> Result<(), Exception> {
@@ -121,35 +131,50 @@ impl Connection {
             client,
             target,
             busy: Cell::new(false),
+            asked: Cell::new(Instant::now()),
             answered: Cell::new(Instant::now()),
         }
     }
 
     fn forward_requests(&self, stopping: &Cell<bool>) {
-        let forward = || {
-            let mut buffer = [0; 16 * 1024];
-            loop {
-                let n = (&self.client).read(&mut buffer)?;
-                if n == 0 {
-                    return self.target.shutdown(Shutdown::Write);
-                }
-                // When stopping, a request that has begun may end, but no new one begins.
-                if self.busy.get() || !stopping.get() {
-                    self.busy.set(true);
-                    (&self.target).write_all(&buffer[..n])?;
-                }
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            let n = match (&self.client).read(&mut buffer) {
+                Ok(n) => n,
+                // It was reset, and so is the target. That ends the replies, too.
+                Err(_) => return reset(&self.target),
+            };
+            self.asked.set(Instant::now());
+            // When stopping, a request that has begun may end, but no new one begins.
+            let done = if n == 0 {
+                self.target.shutdown(Shutdown::Write)
+            } else if self.busy.get() || !stopping.get() {
+                self.busy.set(true);
+                (&self.target).write_all(&buffer[..n])
+            } else {
+                Ok(())
+            };
+            if done.is_err() {
+                // Nobody is there to ask. What has been answered is passed on, and then the replies end.
+                let _ = self.target.shutdown(Shutdown::Both);
             }
-        };
-        if forward().is_err() {
-            // Nobody is there to ask or to be asked: ends the replies, too.
-            let _ = self.target.shutdown(Shutdown::Both);
+            if n == 0 || done.is_err() {
+                return;
+            }
         }
     }
 
     fn forward_replies(&self) -> io::Result<()> {
         let mut buffer = [0; 16 * 1024];
         loop {
-            let n = (&self.target).read(&mut buffer)?;
+            let n = match (&self.target).read(&mut buffer) {
+                Ok(n) => n,
+                Err(error) => {
+                    // Half a reply must not look like a whole one.
+                    reset(&self.client);
+                    return Err(error);
+                }
+            };
             if n == 0 {
                 return self.client.shutdown(Shutdown::Write);
             }
@@ -161,11 +186,18 @@ impl Connection {
     }
 }
 
+/// Closes a connection so that the other side learns of it as an error, not as an orderly end.
+fn reset(stream: &TcpStream) {
+    let _ = stream.with_options(|socket| socket.set_linger(Some(Duration::ZERO)));
+    stream.close();
+}
+
 fn run(listen: &str, target: &str) -> Result<(), Exception> {
     let forwarder = Rc::new(Forwarder {
         name: target.to_owned(),
         target: resolve(target)?,
         connections: RefCell::default(),
+        accepted: Cell::default(),
         stopping: Cell::new(false),
     });
     let server = StreamServer::new(&resolve(listen)?[..], {

@@ -17,17 +17,10 @@ use crate::pool::Pool;
 use crate::resolver::Endpoint;
 use crate::socket::{TcpListener, TcpStream};
 
-/// After an error of `accept` (no descriptors left, say) the server waits this many seconds,
-const MIN_DELAY: f64 = 0.01;
-/// and twice as long after each further one, but never longer than this.
-const MAX_DELAY: f64 = 1.0;
-/// So many connections are accepted before the others get their turn.
-const MAX_ACCEPT: usize = 100;
-/// How many seconds `stop` waits for the handlers of a pool, unless told otherwise.
-const STOP_TIMEOUT: f64 = 1.0;
-
 /// What runs the handler of a connection: the `spawn` argument of gevent's servers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+///
+/// A number of greenlets and a [`Pool`](crate::pool::Pool) are converted into it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Spawn {
     /// A greenlet for each, as many as come.
     #[default]
@@ -36,8 +29,59 @@ pub enum Spawn {
     Raw,
     /// At most so many greenlets at a time; while all are busy nothing is accepted.
     Pool(usize),
+    /// The greenlets of a pool that others may use as well; while it is full nothing is accepted.
+    In(Pool),
     /// The hub itself, at once: the handler must not block.
     InHub,
+}
+
+impl From<usize> for Spawn {
+    fn from(size: usize) -> Self {
+        Spawn::Pool(size)
+    }
+}
+
+impl From<Pool> for Spawn {
+    fn from(pool: Pool) -> Self {
+        Spawn::In(pool)
+    }
+}
+
+impl From<&Pool> for Spawn {
+    fn from(pool: &Pool) -> Self {
+        Spawn::In(pool.clone())
+    }
+}
+
+/// What can be set, with gevent's names and defaults.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) spawn: Spawn,
+    pub(crate) backlog: i32,
+    /// So many connections are accepted before the others get their turn.
+    pub(crate) max_accept: usize,
+    /// After an error of `accept` (no descriptors left, say) the server waits this many seconds,
+    pub(crate) min_delay: f64,
+    /// and twice as long after each further one, but never longer than this.
+    pub(crate) max_delay: f64,
+    /// How many seconds `stop` waits for the handlers of a pool, unless told otherwise.
+    pub(crate) stop_timeout: Option<f64>,
+}
+
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            spawn: Spawn::Default,
+            backlog: BACKLOG,
+            max_accept: 100,
+            min_delay: 0.01,
+            max_delay: 1.0,
+            stop_timeout: Some(1.0),
+        }
+    }
 }
 
 /// Handles one connection.
@@ -54,9 +98,10 @@ pub(crate) enum Listen {
 pub(crate) struct BaseServer {
     hub: Hub,
     listen: RefCell<Listen>,
-    backlog: i32,
-    spawn: Spawn,
+    settings: Settings,
     handle: Handle,
+    /// Where it listens, or did.
+    address: Cell<Option<SocketAddr>>,
     listener: RefCell<Option<TcpListener>>,
     watcher: RefCell<Option<Io>>,
     delay: Cell<f64>,
@@ -69,22 +114,26 @@ pub(crate) struct BaseServer {
 }
 
 impl BaseServer {
-    pub(crate) fn new(listen: Listen, backlog: i32, spawn: Spawn, handle: Handle) -> Rc<Self> {
+    pub(crate) fn new(listen: Listen, settings: Settings, handle: Handle) -> Rc<Self> {
         Rc::new(BaseServer {
             hub: get_hub(),
+            address: Cell::new(match &listen {
+                Listen::On(listener) => listener.local_addr().ok(),
+                Listen::At(_) => None,
+            }),
             listen: RefCell::new(listen),
-            backlog,
-            spawn,
             handle,
             listener: RefCell::new(None),
             watcher: RefCell::new(None),
-            delay: Cell::new(MIN_DELAY),
+            delay: Cell::new(settings.min_delay),
             delay_timer: RefCell::new(None),
             started: Cell::new(false),
-            pool: match spawn {
-                Spawn::Pool(size) => Some(Pool::new(size)),
+            pool: match &settings.spawn {
+                Spawn::Pool(size) => Some(Pool::new(*size)),
+                Spawn::In(pool) => Some(pool.clone()),
                 Spawn::Default | Spawn::Raw | Spawn::InHub => None,
             },
+            settings,
             waiting: RefCell::default(),
         })
     }
@@ -94,7 +143,7 @@ impl BaseServer {
     }
 
     pub(crate) fn address(&self) -> Option<SocketAddr> {
-        self.listener.borrow().as_ref()?.local_addr().ok()
+        self.address.get()
     }
 
     pub(crate) fn start(self: &Rc<Self>) -> io::Result<()> {
@@ -107,8 +156,17 @@ impl BaseServer {
         };
         let listener = match on {
             Ok(listener) => listener,
-            Err(endpoint) => TcpListener::bind_with_backlog(endpoint, self.backlog)?,
+            Err(endpoint) => TcpListener::bind_with_backlog(endpoint, self.settings.backlog)?,
         };
+        // Looking up a name takes time: another greenlet may have been faster.
+        if self.started.get() {
+            return Ok(());
+        }
+        let address = listener.local_addr()?;
+        self.address.set(Some(address));
+        // When it is started once more, then at the same place.
+        self.listen
+            .replace(Listen::At(Endpoint::Known(vec![address])));
         self.listener.replace(Some(listener));
         self.started.set(true);
         self.start_accepting().inspect_err(|_| self.close())
@@ -144,7 +202,7 @@ impl BaseServer {
 
     /// Called in the hub when connections wait.
     fn accept_some(self: &Rc<Self>) {
-        for _ in 0..MAX_ACCEPT {
+        for _ in 0..self.settings.max_accept {
             if let Some(pool) = self.pool.as_ref().filter(|pool| pool.full()) {
                 self.stop_accepting();
                 let server = Rc::downgrade(self);
@@ -159,7 +217,7 @@ impl BaseServer {
             };
             match listener.try_accept() {
                 Ok(Some((stream, address))) => {
-                    self.delay.set(MIN_DELAY);
+                    self.delay.set(self.settings.min_delay);
                     if let Err(exception) = self.do_handle(stream, address) {
                         self.hub.report_error(Some(self), exception);
                         return self.back_off();
@@ -184,7 +242,7 @@ impl BaseServer {
     fn back_off(self: &Rc<Self>) {
         self.stop_accepting();
         let delay = self.delay.get();
-        self.delay.set((delay * 2.0).min(MAX_DELAY));
+        self.delay.set((delay * 2.0).min(self.settings.max_delay));
         let server = self.clone();
         let start = || -> Result<(), Exception> {
             let timer = Rc::new(self.hub.timer(delay)?);
@@ -208,7 +266,7 @@ impl BaseServer {
 
     fn do_handle(self: &Rc<Self>, stream: TcpStream, address: SocketAddr) -> Result<(), Exception> {
         let handle = self.handle.clone();
-        match (&self.pool, self.spawn) {
+        match (&self.pool, &self.settings.spawn) {
             (_, Spawn::InHub) => handle_and_close(&handle, stream, address),
             (_, Spawn::Raw) => {
                 spawn_raw(move || handle_and_close(&handle, stream, address)).map(drop)
@@ -243,7 +301,7 @@ impl BaseServer {
         let timeout = timeout.checked()?;
         self.close();
         if let Some(pool) = &self.pool {
-            pool.join(timeout.unwrap_or(STOP_TIMEOUT))?;
+            pool.join(timeout.or(self.settings.stop_timeout))?;
             pool.kill_with(Kill {
                 timeout: Some(1.0),
                 ..Kill::default()

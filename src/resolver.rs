@@ -1,14 +1,15 @@
 //! Names to addresses, without blocking the loop. Source: gevent's `resolver/thread.py`.
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 use hub::get_hub;
 
 use crate::threadpool::{HubExt, apply_io};
 
 /// Where to connect or to listen: what [`ToSocketAddrs`] takes, but a name is looked up in
-/// another thread while this one's greenlets go on.
+/// another thread while this one's greenlets go on. What gevent's servers take is among it, too:
+/// a port alone, `":8080"`.
 pub trait Address {
     /// The address as it was given.
     fn into_endpoint(self) -> Endpoint;
@@ -69,21 +70,42 @@ impl Address for &[SocketAddr] {
     }
 }
 
+/// `"host:port"`; with no host, or `*`, every IPv4 interface; the port alone, every interface.
 impl Address for &str {
     fn into_endpoint(self) -> Endpoint {
-        match self.parse() {
-            Ok(address) => Endpoint::Known(vec![address]),
-            Err(_) => Endpoint::Name(self.to_owned()),
+        if let Ok(address) = self.parse() {
+            return Endpoint::Known(vec![address]);
+        }
+        if let Ok(port) = self.parse::<u16>() {
+            return port.into_endpoint();
+        }
+        let port = self.strip_prefix('*').unwrap_or(self).strip_prefix(':');
+        match port.and_then(|port| port.parse::<u16>().ok()) {
+            Some(port) => (Ipv4Addr::UNSPECIFIED, port).into_endpoint(),
+            None => Endpoint::Name(self.to_owned()),
         }
     }
 }
 
+/// With an empty host, every interface.
 impl Address for (&str, u16) {
     fn into_endpoint(self) -> Endpoint {
-        match self.0.parse::<std::net::IpAddr>() {
+        match self.0.parse::<IpAddr>() {
             Ok(ip) => SocketAddr::from((ip, self.1)).into_endpoint(),
+            Err(_) if self.0.is_empty() => self.1.into_endpoint(),
             Err(_) => Endpoint::Name(format!("{}:{}", self.0, self.1)),
         }
+    }
+}
+
+/// A port of every interface: IPv6's address for that, which IPv4 can reach, too; where there is
+/// no IPv6, IPv4's.
+impl Address for u16 {
+    fn into_endpoint(self) -> Endpoint {
+        Endpoint::Known(vec![
+            SocketAddr::from((Ipv6Addr::UNSPECIFIED, self)),
+            SocketAddr::from((Ipv4Addr::UNSPECIFIED, self)),
+        ])
     }
 }
 
@@ -110,9 +132,9 @@ macro_rules! by_conversion {
 }
 
 by_conversion!(
-    (std::net::IpAddr, u16),
-    (std::net::Ipv4Addr, u16),
-    (std::net::Ipv6Addr, u16),
+    (IpAddr, u16),
+    (Ipv4Addr, u16),
+    (Ipv6Addr, u16),
     ([u8; 4], u16),
     std::net::SocketAddrV4,
     std::net::SocketAddrV6

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use greenlet_core::Exception;
@@ -10,12 +10,9 @@ use hub::Seconds;
 
 pub use crate::baseserver::Spawn;
 
-use crate::baseserver::{BaseServer, Handle, Listen};
+use crate::baseserver::{BaseServer, Handle, Listen, Settings};
 use crate::outcome::Outcome;
 use crate::socket::{Address, TcpListener, TcpStream};
-
-/// How many connections may wait to be accepted, unless told otherwise.
-const BACKLOG: i32 = 1024;
 
 /// Listens at an address and calls a handler for each connection, in a greenlet of its own. The
 /// connection is closed when the handler returns. Handles are cheap to clone and mean the same
@@ -42,32 +39,63 @@ const BACKLOG: i32 = 1024;
 #[derive(Clone)]
 pub struct StreamServer(Rc<BaseServer>);
 
-/// Settings of a server, for those that differ from the default.
-#[derive(Debug)]
-pub struct Builder {
-    spawn: Spawn,
-    backlog: i32,
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Builder {
-            spawn: Spawn::Default,
-            backlog: BACKLOG,
-        }
-    }
-}
+/// Settings of a server, for those that differ from the default: the keyword arguments and
+/// attributes of gevent's.
+///
+/// ```
+/// use gevent::pool::Pool;
+/// use gevent::server::StreamServer;
+///
+/// let pool = Pool::new(10_000);
+/// let server = StreamServer::builder()
+///     .spawn(&pool)
+///     .max_accept(1)
+///     .build("127.0.0.1:0", |_stream, _address| ());
+/// server.start()?;
+/// # server.stop(None)?;
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Builder(Settings);
 
 impl Builder {
-    /// What runs the handlers.
-    pub fn spawn(mut self, spawn: Spawn) -> Self {
-        self.spawn = spawn;
+    /// What runs the handlers: a [`Spawn`], a number of greenlets, or a [`Pool`](crate::pool::Pool).
+    pub fn spawn(mut self, spawn: impl Into<Spawn>) -> Self {
+        self.0.spawn = spawn.into();
         self
     }
 
-    /// How many connections may wait to be accepted.
+    /// How many connections may wait to be accepted; 1024 by default.
     pub fn backlog(mut self, backlog: i32) -> Self {
-        self.backlog = backlog;
+        self.0.backlog = backlog;
+        self
+    }
+
+    /// How many connections are accepted in a row before the others get their turn; 100 by
+    /// default, at least 1. Less is better where several processes accept at one listener.
+    pub fn max_accept(mut self, max_accept: usize) -> Self {
+        self.0.max_accept = max_accept.max(1);
+        self
+    }
+
+    /// How many seconds the server leaves the backlog alone after accepting has failed, as it
+    /// does when no descriptors are left: 0.01 by default, and twice as long after each further
+    /// failure.
+    pub fn min_delay(mut self, seconds: f64) -> Self {
+        self.0.min_delay = seconds;
+        self
+    }
+
+    /// How many seconds that becomes at most; 1 by default.
+    pub fn max_delay(mut self, seconds: f64) -> Self {
+        self.0.max_delay = seconds;
+        self
+    }
+
+    /// How many seconds [`stop`](StreamServer::stop) waits for the handlers of a pool if it is not
+    /// told; 1 by default.
+    pub fn stop_timeout(mut self, timeout: impl Seconds) -> Self {
+        self.0.stop_timeout = timeout.seconds();
         self
     }
 
@@ -95,7 +123,7 @@ impl Builder {
         handle: impl Fn(TcpStream, SocketAddr) -> R + 'static,
     ) -> StreamServer {
         let handle: Handle = Rc::new(move |stream, address| handle(stream, address).into_result());
-        StreamServer(BaseServer::new(listen, self.backlog, self.spawn, handle))
+        StreamServer(BaseServer::new(listen, self.0, handle))
     }
 }
 
@@ -113,7 +141,8 @@ impl StreamServer {
         Builder::default()
     }
 
-    /// Starts to listen and to accept; returns at once.
+    /// Starts to listen and to accept; returns at once. After a stop it listens again at the same
+    /// address, also if that was made up by the system (port 0) or came with a listener.
     ///
     /// # Errors
     /// When the address cannot be had.
@@ -136,8 +165,8 @@ impl StreamServer {
         self.0.close();
     }
 
-    /// Stops to listen. With a [pool](Spawn::Pool), waits `timeout` seconds (1 if `None`) for
-    /// the handlers and kills those that still run; others go on until they are done.
+    /// Stops to listen. With a [pool](Spawn::Pool), waits `timeout` seconds (if `None` the
+    /// [builder's](Builder::stop_timeout)) for the handlers and kills those that still run; others go on until they are done.
     ///
     /// # Errors
     /// What is thrown into the current greenlet meanwhile.
@@ -151,9 +180,19 @@ impl StreamServer {
         self.0.started()
     }
 
-    /// The address it listens at, while it does.
+    /// The address it listens at, or did before it was stopped; none before the first start.
     pub fn address(&self) -> Option<SocketAddr> {
         self.0.address()
+    }
+
+    /// The host of its [address](StreamServer::address).
+    pub fn server_host(&self) -> Option<IpAddr> {
+        Some(self.address()?.ip())
+    }
+
+    /// The port of its [address](StreamServer::address).
+    pub fn server_port(&self) -> Option<u16> {
+        Some(self.address()?.port())
     }
 }
 

@@ -3,7 +3,7 @@
 #[allow(dead_code)] // each test takes from it what it needs
 mod common;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
@@ -188,6 +188,89 @@ fn half_close_is_passed_on() -> Result {
     let mut answer = String::new();
     client.read_to_string(&mut answer)?;
     assert_eq!(answer, "answer after the end");
+    Ok(())
+}
+
+#[test]
+fn requests_go_on_after_the_target_has_ended_its_replies() -> Result {
+    let target = TcpListener::bind("127.0.0.1:0")?;
+    let forwarder = Forwarder::start(target.local_addr()?)?;
+    let before = forwarder.holds()?;
+    let mut client = connect(&forwarder)?;
+    let (mut served, _) = target.accept()?;
+    served.set_read_timeout(Some(SOON))?;
+    served.shutdown(std::net::Shutdown::Write)?;
+    assert_eq!(client.read(&mut [0])?, 0);
+    // In all for longer than a silent client is waited for.
+    for _ in 0..6 {
+        client.write_all(b"more")?;
+        served.read_exact(&mut [0; 4])?;
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    client.shutdown(std::net::Shutdown::Write)?;
+    assert_eq!(served.read(&mut [0])?, 0);
+    drop((client, served));
+    expect_holding(&forwarder, &before)
+}
+
+fn reset_on_drop(stream: &TcpStream) -> Result {
+    Ok(socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO))?)
+}
+
+#[test]
+fn reset_of_the_target_is_passed_on() -> Result {
+    let target = TcpListener::bind("127.0.0.1:0")?;
+    let forwarder = Forwarder::start(target.local_addr()?)?;
+    let mut client = connect(&forwarder)?;
+    let (mut served, _) = target.accept()?;
+    served.write_all(b"half of a rep")?;
+    client.read_exact(&mut [0; 13])?;
+    reset_on_drop(&served)?;
+    drop(served);
+    let end = client.read(&mut [0]).map_err(|error| error.kind());
+    assert_eq!(end, Err(ErrorKind::ConnectionReset));
+    Ok(())
+}
+
+#[test]
+fn reset_of_the_client_is_passed_on() -> Result {
+    let target = TcpListener::bind("127.0.0.1:0")?;
+    let forwarder = Forwarder::start(target.local_addr()?)?;
+    let before = forwarder.holds()?;
+    let mut client = connect(&forwarder)?;
+    client.write_all(b"half of a req")?;
+    let (mut served, _) = target.accept()?;
+    served.set_read_timeout(Some(SOON))?;
+    served.read_exact(&mut [0; 13])?;
+    reset_on_drop(&client)?;
+    drop(client);
+    let end = served.read(&mut [0]).map_err(|error| error.kind());
+    assert_eq!(end, Err(ErrorKind::ConnectionReset));
+    expect_holding(&forwarder, &before)
+}
+
+#[test]
+fn names_ports_alone_and_ipv6_are_addresses() -> Result {
+    let target = TcpListener::bind("127.0.0.1:0")?;
+    let port = target.local_addr()?.port();
+    let mut ways = vec![(":0", format!("localhost:{port}"))];
+    // Where there is IPv6.
+    let target6 = TcpListener::bind("[::1]:0");
+    if let Ok(target6) = &target6 {
+        ways.push(("[::1]:0", target6.local_addr()?.to_string()));
+    }
+    for (listen, to) in ways {
+        let forwarder = Forwarder::start_at(listen, &to)?;
+        let mut client = connect(&forwarder)?;
+        client.write_all(b"hello")?;
+        let (mut served, _) = match &target6 {
+            Ok(target6) if to.starts_with('[') => target6.accept()?,
+            _ => target.accept()?,
+        };
+        let mut hello = [0; 5];
+        served.read_exact(&mut hello)?;
+        assert_eq!(&hello, b"hello", "{listen} {to}");
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
 
+use hub::Seconds;
 use socket2::{Domain, Protocol, Type};
 
 use super::raw::{Direction, Raw};
@@ -64,7 +65,8 @@ impl TcpListener {
     /// Waits for a connection.
     ///
     /// # Errors
-    /// When no descriptor is left for it, when the listener is closed.
+    /// When no descriptor is left for it, when the listener is closed, when it takes longer than
+    /// [allowed](TcpListener::set_timeout).
     #[track_caller]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let accepted = self.0.retry(Direction::Read, socket2::Socket::accept);
@@ -81,6 +83,22 @@ impl TcpListener {
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(e) => Err(e),
         }
+    }
+
+    /// How many seconds [`accept`](TcpListener::accept) may wait: `None` for ever, 0 not at all. After
+    /// that it ends with [`io::ErrorKind::TimedOut`], or with 0 [`io::ErrorKind::WouldBlock`].
+    ///
+    /// Source: Python's `settimeout`.
+    ///
+    /// # Errors
+    /// For a time that is negative or no number.
+    pub fn set_timeout(&self, timeout: impl Seconds) -> io::Result<()> {
+        self.0.set_timeout(&[Direction::Read], timeout)
+    }
+
+    /// What [`set_timeout`](TcpListener::set_timeout) set.
+    pub fn timeout(&self) -> Option<f64> {
+        self.0.timeout(Direction::Read)
     }
 
     /// The connections, as they come, without end.

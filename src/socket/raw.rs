@@ -8,7 +8,9 @@ use std::rc::Rc;
 
 use greenlet_core::Exception;
 use hub::core::{Events, Io};
-use hub::{Hub, TimedOut, get_hub};
+use hub::{Hub, Seconds, TimedOut, get_hub};
+
+use crate::exceptions::BlockingSwitchOutError;
 
 /// A socket of this thread.
 pub(super) struct Raw {
@@ -19,7 +21,8 @@ pub(super) struct Raw {
     /// of the descriptor is not reused under them.
     socket: RefCell<Option<Rc<socket2::Socket>>>,
     hub: Hub,
-    timeout: Cell<Option<f64>>,
+    /// How long to wait, by [`Direction`].
+    timeouts: [Cell<Option<f64>>; 2],
     /// Whether the next read is worth a try before waiting: the last one filled its buffer, or
     /// there was none.
     more_to_read: Cell<bool>,
@@ -40,7 +43,7 @@ impl Raw {
             write: OnceCell::new(),
             socket: RefCell::new(Some(Rc::new(socket))),
             hub: get_hub(),
-            timeout: Cell::new(None),
+            timeouts: Default::default(),
             more_to_read: Cell::new(true),
         })
     }
@@ -57,17 +60,35 @@ impl Raw {
         self.socket.borrow().as_ref().map(|s| s.as_raw_fd())
     }
 
-    pub(super) fn timeout(&self) -> Option<f64> {
-        self.timeout.get()
+    pub(super) fn timeout(&self, direction: Direction) -> Option<f64> {
+        self.timeouts[direction as usize].get()
     }
 
-    pub(super) fn set_timeout(&self, timeout: Option<f64>) {
-        self.timeout.set(timeout);
+    /// Python's `settimeout`, for these directions.
+    pub(super) fn set_timeout(
+        &self,
+        directions: &[Direction],
+        timeout: impl Seconds,
+    ) -> io::Result<()> {
+        let timeout = timeout.checked().map_err(Exception::from)?;
+        if timeout.is_some_and(|seconds| seconds < 0.0) {
+            let why = "Timeout value out of range";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        for direction in directions {
+            self.timeouts[*direction as usize].set(timeout);
+        }
+        Ok(())
     }
 
-    /// Parks the greenlet until the socket is ready, for the socket's timeout at most.
+    /// Parks the greenlet until the socket is ready, so long at most.
     #[track_caller]
     pub(super) fn wait(&self, direction: Direction, timeout: Option<f64>) -> io::Result<()> {
+        self.park(direction, timeout).map_err(into_io)
+    }
+
+    #[track_caller]
+    fn park(&self, direction: Direction, timeout: Option<f64>) -> Result<(), Exception> {
         let (cell, events) = match direction {
             Direction::Read => (&self.read, Events::READ),
             Direction::Write => (&self.write, Events::WRITE),
@@ -75,15 +96,11 @@ impl Raw {
         let watcher = match cell.get() {
             Some(watcher) => watcher,
             None => {
-                let fd = self.fd().ok_or_else(closed)?;
-                let new = self.hub.loop_().io(fd, events).map_err(Exception::from)?;
+                let new = self.hub.loop_().io(self.fd().ok_or_else(closed)?, events)?;
                 cell.get_or_init(|| new)
             }
         };
-        match self.hub.wait_on_watcher(watcher, timeout) {
-            Err(e) if e.is::<TimedOut>() => Err(io::Error::new(io::ErrorKind::TimedOut, TimedOut)),
-            waited => Ok(waited?),
-        }
+        self.hub.wait_on_watcher(watcher, timeout)
     }
 
     /// Does `operation` as soon as it does not block.
@@ -91,19 +108,9 @@ impl Raw {
     pub(super) fn retry<T>(
         &self,
         direction: Direction,
-        operation: impl FnMut(&socket2::Socket) -> io::Result<T>,
-    ) -> io::Result<T> {
-        self.retry_for(direction, self.timeout.get(), operation)
-    }
-
-    /// [`retry`](Raw::retry) with another timeout than the socket's.
-    #[track_caller]
-    pub(super) fn retry_for<T>(
-        &self,
-        direction: Direction,
-        timeout: Option<f64>,
         mut operation: impl FnMut(&socket2::Socket) -> io::Result<T>,
     ) -> io::Result<T> {
+        let timeout = self.timeout(direction);
         loop {
             let socket = self.socket()?;
             match operation(&socket) {
@@ -127,11 +134,15 @@ impl Raw {
         len: usize,
         operation: impl FnMut(&socket2::Socket) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        let timeout = self.timeout.get();
+        let timeout = self.timeout(Direction::Read);
         if len > 0 && timeout != Some(0.0) && !self.more_to_read.get() {
-            self.wait(Direction::Read, timeout)?;
+            match self.park(Direction::Read, timeout) {
+                // The hub cannot wait, but what is there already it may read.
+                Err(e) if e.is::<BlockingSwitchOutError>() => {}
+                waited => waited.map_err(into_io)?,
+            }
         }
-        let n = self.retry_for(Direction::Read, timeout, operation)?;
+        let n = self.retry(Direction::Read, operation)?;
         self.more_to_read.set(n == len);
         Ok(n)
     }
@@ -148,6 +159,15 @@ impl Raw {
         let _ = self
             .hub
             .cancel_waits_close_and_then(watchers, closed(), move || drop(socket));
+    }
+}
+
+#[cold]
+fn into_io(exception: Exception) -> io::Error {
+    if exception.is::<TimedOut>() {
+        io::Error::new(io::ErrorKind::TimedOut, TimedOut)
+    } else {
+        exception.into()
     }
 }
 

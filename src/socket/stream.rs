@@ -163,21 +163,39 @@ impl TcpStream {
     /// # Errors
     /// For a time that is negative or no number.
     pub fn set_timeout(&self, timeout: impl Seconds) -> io::Result<()> {
-        match timeout.checked().map_err(crate::Exception::from)? {
-            Some(seconds) if seconds < 0.0 => Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "Timeout value out of range",
-            )),
-            timeout => {
-                self.0.set_timeout(timeout);
-                Ok(())
-            }
-        }
+        self.0
+            .set_timeout(&[Direction::Read, Direction::Write], timeout)
     }
 
-    /// What [`set_timeout`](TcpStream::set_timeout) set.
+    /// [`set_timeout`](TcpStream::set_timeout) for reads only.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_read_timeout(&self, timeout: impl Seconds) -> io::Result<()> {
+        self.0.set_timeout(&[Direction::Read], timeout)
+    }
+
+    /// [`set_timeout`](TcpStream::set_timeout) for writes only.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_write_timeout(&self, timeout: impl Seconds) -> io::Result<()> {
+        self.0.set_timeout(&[Direction::Write], timeout)
+    }
+
+    /// How many seconds a write may wait.
+    pub fn write_timeout(&self) -> Option<f64> {
+        self.0.timeout(Direction::Write)
+    }
+
+    /// How many seconds a read may wait.
+    pub fn read_timeout(&self) -> Option<f64> {
+        self.0.timeout(Direction::Read)
+    }
+
+    /// What [`set_timeout`](TcpStream::set_timeout) set: [`read_timeout`](TcpStream::read_timeout).
     pub fn timeout(&self) -> Option<f64> {
-        self.0.timeout()
+        self.read_timeout()
     }
 
     /// The error that the connection has run into, if any; asking takes it away.

@@ -21,7 +21,11 @@ pub(crate) struct Forwarder {
 
 impl Forwarder {
     pub(crate) fn start(target: SocketAddr) -> Result<Forwarder> {
-        let process = Process::spawn(&mut command(&["127.0.0.1:0", &target.to_string()])?)?;
+        Forwarder::start_at("127.0.0.1:0", &target.to_string())
+    }
+
+    pub(crate) fn start_at(listen: &str, target: &str) -> Result<Forwarder> {
+        let process = Process::spawn(&mut command(&[listen, target])?)?;
         // "listening on 127.0.0.1:40001, forwarding to ..."
         let line = process.stderr().line_with("listening on ", 0, SOON)?;
         let address = line
