@@ -36,6 +36,7 @@ mod resolver;
 mod scope;
 pub mod server;
 pub mod socket;
+mod thread_bound;
 pub mod threadpool;
 pub mod threadsafe;
 pub mod timeout;
@@ -54,4 +55,5 @@ pub use greenlet::{
 };
 pub use outcome::{Outcome, Plain};
 pub use scope::{Scope, ScopeCancelled, ScopedGreenlet, scope};
+pub use thread_bound::ThreadBound;
 pub use timeout::{Timeout, TimeoutError, with_timeout};

@@ -149,8 +149,7 @@ fn test_killall_raw() -> Outcome {
         if started {
             sleep(0)?;
         }
-        gevent::kill(&g, GreenletExit)?;
-        sleep(0)?;
+        killall([&g])?;
         assert!(g.dead());
     }
     sleep(0.001)?;

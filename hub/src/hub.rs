@@ -314,9 +314,9 @@ fn run(hub: Hub) -> Result<Value, Exception> {
     let inner = &hub.0;
     loop {
         inner.loop_.set_error_handler(Some(Rc::new(hub.clone())));
+        let handles_errors = NoErrorHandler(&inner.loop_);
         let ran = inner.loop_.run();
-        // Breaks the cycle between the hub and the loop.
-        inner.loop_.set_error_handler(None);
+        drop(handles_errors);
         if inner.destroyed.get() {
             return Ok(Value::None);
         }
@@ -325,6 +325,16 @@ fn run(hub: Hub) -> Result<Value, Exception> {
             hub: format!("{hub:?}"),
             blocked: hub.blocked_greenlets(),
         })?;
+    }
+}
+
+/// Breaks the cycle between the hub and its loop after each run, also when the hub's greenlet is
+/// unwound: a hub that was replaced, at the end of its thread.
+struct NoErrorHandler<'a>(&'a Loop);
+
+impl Drop for NoErrorHandler<'_> {
+    fn drop(&mut self) {
+        self.0.set_error_handler(None);
     }
 }
 

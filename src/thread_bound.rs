@@ -1,0 +1,126 @@
+//! [`ThreadBound`]: what belongs to one thread, carried through others. gevent's objects can be taken anywhere
+//! and refuse to be used there; ours cannot be taken, unless they are wrapped in this.
+
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::thread::{self, ThreadId};
+
+/// An object was used in another thread than the one it is bound to.
+///
+/// Almost always it is the compiler that says so, as handles of greenlets, hubs and watchers are not `Send`; this is
+/// for those in a [`ThreadBound`]. Source: gevent's `InvalidThreadUseError`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("bound to {bound_to:?}, but used in {used_in:?}")]
+pub struct InvalidThreadUseError {
+    /// The thread it belongs to.
+    pub bound_to: ThreadId,
+    /// The thread that wanted to use it.
+    pub used_in: ThreadId,
+}
+
+/// A value that can be sent to and shared with other threads, but used only in the one it was made in.
+///
+/// A job for another thread may so carry along what is to be done with its result at home:
+///
+/// ```
+/// use gevent::exceptions::InvalidThreadUseError;
+/// use gevent::{ThreadBound, event::Event, get_hub, spawn};
+///
+/// let done = Event::new();
+/// let bound = ThreadBound::new(done.clone());
+/// let home = get_hub().loop_().threadsafe();
+/// std::thread::spawn(move || {
+///     assert!(bound.get().is_err_and(|error| error.bound_to != error.used_in));
+///     home.run_callback_threadsafe(move || -> Result<(), gevent::Exception> {
+///         bound.get()?.set();
+///         Ok(())
+///     })
+/// });
+/// assert!(done.wait(10)?);
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// Dropped elsewhere, the value is leaked: its destructor could not run there.
+pub struct ThreadBound<T> {
+    value: ManuallyDrop<T>,
+    thread: ThreadId,
+}
+
+#[allow(unsafe_code)]
+// SAFETY: nothing reaches the value but in its own thread: `check` guards `get`, `get_mut`, `into_inner` and the
+// destructor, and ids of threads are never used twice.
+unsafe impl<T> Send for ThreadBound<T> {}
+
+#[allow(unsafe_code)]
+// SAFETY: as above.
+unsafe impl<T> Sync for ThreadBound<T> {}
+
+impl<T> ThreadBound<T> {
+    /// Binds the value to the current thread.
+    pub fn new(value: T) -> Self {
+        ThreadBound {
+            value: ManuallyDrop::new(value),
+            thread: thread::current().id(),
+        }
+    }
+
+    fn check(&self) -> Result<(), InvalidThreadUseError> {
+        let used_in = thread::current().id();
+        match used_in == self.thread {
+            true => Ok(()),
+            false => Err(InvalidThreadUseError {
+                bound_to: self.thread,
+                used_in,
+            }),
+        }
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    /// [`InvalidThreadUseError`] in any other thread than its own.
+    pub fn get(&self) -> Result<&T, InvalidThreadUseError> {
+        self.check().map(|()| &*self.value)
+    }
+
+    /// The value, to change.
+    ///
+    /// # Errors
+    /// As for [`get`](ThreadBound::get).
+    pub fn get_mut(&mut self) -> Result<&mut T, InvalidThreadUseError> {
+        self.check().map(|()| &mut *self.value)
+    }
+
+    /// Takes the value out again.
+    ///
+    /// # Errors
+    /// As for [`get`](ThreadBound::get); the value is leaked then.
+    pub fn into_inner(self) -> Result<T, InvalidThreadUseError> {
+        self.check()?;
+        let mut bound = ManuallyDrop::new(self);
+        #[allow(unsafe_code)]
+        // SAFETY: it is not used again: `bound` is not dropped.
+        let value = unsafe { ManuallyDrop::take(&mut bound.value) };
+        Ok(value)
+    }
+}
+
+impl<T> Drop for ThreadBound<T> {
+    fn drop(&mut self) {
+        if self.check().is_ok() {
+            #[allow(unsafe_code)]
+            // SAFETY: it is dropped once, and not used again.
+            unsafe {
+                ManuallyDrop::drop(&mut self.value);
+            }
+        }
+    }
+}
+
+impl<T> fmt::Debug for ThreadBound<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadBound")
+            .field("thread", &self.thread)
+            .finish_non_exhaustive()
+    }
+}
