@@ -66,6 +66,23 @@ fn test_destroy_two() -> TestResult {
 }
 
 #[test]
+fn a_default_loop_made_anew_knows_nothing_of_the_last_ones_timerfd() -> TestResult {
+    let _one = one_at_a_time();
+    default_loop()?.destroy()?;
+    for _ in 0..2 {
+        let loop_ = default_loop()?;
+        // libev forgot to mark its timerfd's watcher as stopped, and in a fork stopped it again.
+        loop_.reinit()?;
+        loop_.run_nowait()?;
+        let periodic = loop_.periodic(0.0, 1000.0)?;
+        periodic.start(|| ())?;
+        loop_.run_nowait()?;
+        loop_.destroy()?;
+    }
+    Ok(())
+}
+
+#[test]
 fn dropping_one_object_stops_only_its_own_watchers() -> TestResult {
     let _one = one_at_a_time();
     let (one, two) = (default_loop()?, default_loop()?);

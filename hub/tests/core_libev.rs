@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
 use core_support::*;
-use hub::core::{Error, Events, Loop, NotEmbeddable, time};
+use hub::core::{Embed, Error, Events, Loop, NotEmbeddable, time};
 
 #[test]
 fn a_periodic_fires_at_its_time() -> TestResult {
@@ -288,6 +288,13 @@ fn a_loop_cannot_be_embedded_where_it_cannot() -> TestResult {
         a.embed(&poll),
         Err(Error::NotEmbeddable(NotEmbeddable::Backend(_)))
     ));
+    // libev says it can, and then watches descriptor -1.
+    if let Ok(uring) = Loop::new("linux_iouring", false) {
+        assert!(matches!(
+            a.embed(&uring),
+            Err(Error::NotEmbeddable(NotEmbeddable::Backend(_)))
+        ));
+    }
     let b_in_a = a.embed(&b)?;
     let c_in_b = b.embed(&c)?;
     let a_in_c = c.embed(&a)?;
@@ -335,6 +342,46 @@ fn an_embedded_loop_may_be_destroyed_by_its_own_callback() -> TestResult {
     run(&outer)?;
     assert_eq!(trace.take(), ["destroys", "cleanup"]);
     assert!(!embed.active() && embed.other().destroyed());
+    Ok(())
+}
+
+#[test]
+fn an_embed_may_be_stopped_while_it_follows_a_fork() -> TestResult {
+    // libev stops it, runs the embedded loop and starts it again, without asking what happened meanwhile.
+    let ends: [fn(&Loop, &Embed); 5] = [
+        |_, _| (),
+        |_, embed| embed.stop().unwrap(),
+        |outer, _| outer.destroy().unwrap(),
+        |_, embed| embed.other().destroy().unwrap(),
+        |_, embed| {
+            embed.stop().unwrap();
+            embed.start_sweep().unwrap();
+        },
+    ];
+    for (end, goes_on) in ends.into_iter().zip([true, false, false, false, true]) {
+        let (outer, inner) = (new_loop()?, new_loop()?);
+        let embed = outer.embed(&inner)?;
+        embed.start_sweep()?;
+        let trace = Trace::new();
+        inner.run_callback({
+            let (outer, embed, trace) = (outer.clone(), embed.clone(), trace.clone());
+            move || {
+                trace.add("after the fork");
+                end(&outer, &embed);
+            }
+        })?;
+        outer.reinit()?;
+        outer.run_nowait()?;
+        assert_eq!(trace.take(), ["after the fork"]);
+        assert_eq!(embed.active(), goes_on);
+        drop(embed);
+        if !outer.destroyed() {
+            outer.verify()?;
+            outer.reinit()?;
+            outer.run_nowait()?;
+            outer.destroy()?;
+        }
+    }
     Ok(())
 }
 

@@ -224,10 +224,19 @@ ev_shim_default_loop (unsigned int flags)
   if (ev_default_loop_uc_ ())
     return ev_default_loop (flags);
 
+#ifdef LIBEV_SYS_SYSTEM
+  flags |= EVFLAG_NOTIMERFD; /* see below, where only the vendored libev can be put right */
+#endif
   sigaction (SIGCHLD, 0, &before);
   loop = ev_default_loop (flags);
   if (!loop)
     return 0;
+
+#if !defined LIBEV_SYS_SYSTEM && EV_USE_TIMERFD
+  /* A default loop that was destroyed leaves its timerfd's watcher marked as active in the static memory that the
+   * next one gets. That would have no timerfd, and after a fork stop a watcher that was never started. */
+  loop->timerfd_w.active = 0;
+#endif
 
   if (!sigchld_by_signalfd (loop, 0))
     {

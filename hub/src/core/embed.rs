@@ -1,16 +1,19 @@
 //! [`Embed`]: one loop inside another. Source: ev.pod, `ev_embed`; gevent has no such watcher.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
+use std::mem::offset_of;
+use std::os::raw::c_int;
 use std::rc::{Rc, Weak};
 
 use libev_sys as ev;
-use libev_sys::{ev_embed, ev_loop, ev_watcher};
+use libev_sys::{ev_embed, ev_fork, ev_loop, ev_watcher};
 
+use super::boundary;
 use super::error::{Error, NotEmbeddable};
 use super::flags::LoopFlags;
 use super::loop_::Loop;
-use super::node::{Kind, Node, Remains};
+use super::node::{AnyNode, Kind, Node, Remains};
 use super::watcher::watcher_type;
 
 pub(super) type EmbedNode = Node<EmbedKind>;
@@ -21,6 +24,8 @@ pub(super) struct EmbedKind {
     host: Weak<super::state::LoopState>,
     /// The node this is in.
     me: OnceCell<Weak<EmbedNode>>,
+    /// Started by the user, and not stopped since; libev stops the watcher for a moment after a fork.
+    wanted: Cell<bool>,
 }
 
 impl EmbedKind {
@@ -30,6 +35,16 @@ impl EmbedKind {
         match self.host.upgrade().map(Loop::from_state) {
             Some(host) if is_within(&host, &self.other) => Err(NotEmbeddable::Cycle.into()),
             _ => Ok(()),
+        }
+    }
+
+    /// # Safety
+    /// Those of [`Kind::start`], and the other loop is alive and embeddable.
+    unsafe fn start_now(&self, loop_: *mut ev_loop, raw: *mut ev_embed) {
+        // SAFETY: the caller's; libev has just started `fork`, which does not care what its callback is.
+        unsafe {
+            ev::ev_embed_start(loop_, raw);
+            (*raw).fork.cb = Some(on_fork);
         }
     }
 }
@@ -48,12 +63,14 @@ unsafe impl Kind for EmbedKind {
         let me = self.me.get().cloned().unwrap_or_default();
         // If the other loop is destroyed, it stops this watcher first.
         self.other.state().backing.embedded(me);
+        self.wanted.set(true);
         // SAFETY: the caller's; the other loop is alive and embeddable, as checked.
-        unsafe { ev::ev_embed_start(loop_, raw) };
+        unsafe { self.start_now(loop_, raw) };
         Ok(())
     }
 
     unsafe fn stop(&self, loop_: *mut ev_loop, raw: *mut ev_embed) {
+        self.wanted.set(false);
         // SAFETY: the caller's, by the trait's contract.
         unsafe { ev::ev_embed_stop(loop_, raw) };
         if let Some(me) = self.me.get() {
@@ -79,6 +96,48 @@ impl EmbedNode {
         let raw_loop = host.look().ok()?;
         Some(self.stop_for_now(&host, raw_loop))
     }
+}
+
+/// libev's `embed_fork_cb`, which stops the watcher, runs the other loop and starts the watcher again, whatever the
+/// other loop's callbacks have done: also if they have stopped it, or destroyed a loop.
+///
+/// # Safety
+/// Only for libev: `fork` is inside of the `ev_embed` of an active node, whose loop is `raw_host`.
+unsafe extern "C" fn on_fork(raw_host: *mut ev_loop, fork: *mut ev_fork, _: c_int) {
+    // SAFETY: the caller's; the node is active, and so on its loop's list, as in `node::fire`.
+    let (raw, node) = unsafe {
+        let raw = fork.byte_sub(offset_of!(ev_embed, fork)).cast::<ev_embed>();
+        let node = (*raw).data.cast_const().cast::<EmbedNode>();
+        Rc::increment_strong_count(node);
+        (raw, Rc::from_raw(node))
+    };
+    let Some(host) = node.host() else { return };
+    boundary::enter(host, move |host| {
+        let kind = &node.kind;
+        let Ok(raw_other) = kind.other.look() else {
+            return;
+        };
+        if boundary::is_unwinding() {
+            // Nothing may run now: ask for another turn.
+            // SAFETY: libev calls this from a run of the loop, so it has not been freed.
+            unsafe { ev::ev_loop_fork(raw_host) };
+            return;
+        }
+        // SAFETY: both loops are alive; what is destroyed during the run is freed later, because it runs.
+        unsafe {
+            ev::ev_embed_stop(raw_host, raw);
+            ev::ev_loop_fork(raw_other);
+            ev::ev_run(raw_other, ev::EVRUN_NOWAIT);
+        }
+        if kind.wanted.get()
+            && !node.is_active()
+            && host.look().is_ok()
+            && kind.other.look().is_ok()
+        {
+            // SAFETY: both loops are alive, and a wanted node is on its loop's list.
+            unsafe { kind.start_now(raw_host, raw) };
+        }
+    });
 }
 
 watcher_type! {
@@ -116,6 +175,7 @@ impl Loop {
             other: other.clone(),
             host: Rc::downgrade(self.state()),
             me: OnceCell::new(),
+            wanted: Cell::new(false),
         };
         kind.check()?;
         self.look()?;
@@ -159,7 +219,9 @@ impl Embed {
 fn check_backend(other: &Loop) -> Result<(), Error> {
     let backend = other.backend_int()?;
     // SAFETY: no preconditions.
-    if backend & unsafe { ev::ev_embeddable_backends() } != 0 {
+    let embeddable = unsafe { ev::ev_embeddable_backends() };
+    // libev counts io_uring among them, but looks for the descriptor in the wrong place: there is -1.
+    if backend & embeddable & !ev::EVBACKEND_IOURING != 0 {
         Ok(())
     } else {
         Err(NotEmbeddable::Backend(LoopFlags::from_bits(backend)).into())
