@@ -1,0 +1,509 @@
+//! Random programs of safe code that treats loops and watchers as badly as it can: nothing may reach an assertion of
+//! libev's or touch what is gone. What they find out is for AddressSanitizer, valgrind and libev's own checks to say
+//! (`LIBEV_SYS_ASSERTIONS=1 LIBEV_SYS_VERIFY=3`); without them only crashes and lost memory fail here.
+
+mod core_support;
+
+use std::cell::{Cell, RefCell};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use core_support::{Deliberate, one_at_a_time};
+use greenlet_core::{Exception, RawGreenlet, Value, getcurrent};
+use hub::core::{
+    Async, AsyncSender, Break, Callback, Child, Embed, Events, Io, Loop, Periodic, Stat,
+    ThreadsafeLoop, Timer, Watcher, supported_backends,
+};
+use parking_lot::Mutex;
+
+/// A watcher with the handle of its type.
+#[derive(Clone)]
+enum Any {
+    Io(Io),
+    Timer(Timer),
+    Periodic(Periodic),
+    Async(Async),
+    Embed(Embed),
+    Child(Child),
+    Stat(Stat),
+    Other(Watcher),
+}
+
+impl Any {
+    fn watcher(&self) -> &Watcher {
+        match self {
+            Any::Io(watcher) => watcher,
+            Any::Timer(watcher) => watcher,
+            Any::Periodic(watcher) => watcher,
+            Any::Async(watcher) => watcher,
+            Any::Embed(watcher) => watcher,
+            Any::Child(watcher) => watcher,
+            Any::Stat(watcher) => watcher,
+            Any::Other(watcher) => watcher,
+        }
+    }
+}
+
+/// All that the program has in hand. Whatever may run foreign code is done outside of borrows of it.
+#[derive(Default)]
+struct World {
+    random: Cell<u64>,
+    /// How many more things the program does.
+    left: Cell<u32>,
+    loops: RefCell<Vec<Loop>>,
+    watchers: RefCell<Vec<Any>>,
+    callbacks: RefCell<Vec<Callback>>,
+    greenlets: RefCell<Vec<RawGreenlet>>,
+    descriptors: RefCell<Vec<OwnedFd>>,
+    /// Whether descriptors are closed while they are watched, which libev takes, but asserts against.
+    closes: bool,
+    shared: Arc<Mutex<Shared>>,
+}
+
+/// What the other thread sends to.
+#[derive(Default)]
+struct Shared {
+    senders: Vec<AsyncSender>,
+    loops: Vec<ThreadsafeLoop>,
+}
+
+thread_local! {
+    static WORLD: Rc<World> = Rc::new(World {
+        // SAFETY: it only looks.
+        closes: unsafe { libev_sys::ev_shim_has_assertions() } == 0,
+        ..World::default()
+    });
+}
+
+fn world() -> Rc<World> {
+    WORLD.with(Rc::clone)
+}
+
+/// libev checks itself all the time.
+fn verifies() -> bool {
+    matches!(option_env!("LIBEV_SYS_VERIFY"), Some("2" | "3"))
+}
+
+fn pick<T: Clone>(from: &RefCell<Vec<T>>) -> Option<T> {
+    let from = from.borrow();
+    let at = below(from.len().max(1) as u64) as usize;
+    from.get(at).cloned()
+}
+
+fn take<T>(from: &RefCell<Vec<T>>) -> Option<T> {
+    let mut from = from.borrow_mut();
+    let at = below(from.len().max(1) as u64) as usize;
+    (at < from.len()).then(|| from.remove(at))
+}
+
+fn below(n: u64) -> u64 {
+    let world = world();
+    let random = &world.random;
+    random.set(
+        random
+            .get()
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407),
+    );
+    (random.get() >> 33) % n
+}
+
+fn one_of<T: Copy>(values: &[T]) -> T {
+    values[below(values.len() as u64) as usize]
+}
+
+fn seconds() -> f64 {
+    one_of(&[
+        0.0,
+        -1.0,
+        1e-9,
+        1e-4,
+        1000.0,
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::MAX,
+        -f64::MAX,
+        5e-324,
+    ])
+}
+
+fn descriptor() -> i32 {
+    match below(8) {
+        0 => one_of(&[-1, i32::MIN, i32::MAX, 1 << 20, 900]),
+        _ => {
+            let world = world();
+            let open = world.descriptors.borrow();
+            open[below(open.len() as u64) as usize].as_raw_fd()
+        }
+    }
+}
+
+fn events() -> Events {
+    Events::from_bits(one_of(&[0, 1, 2, 3, 0x80, 0x81, 0x100, -1, i32::MIN]))
+}
+
+/// What captured it was dropped: a destructor of the program's.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            step();
+        }
+    }
+}
+
+/// A callback that does something.
+fn callback() -> impl Fn(Events) -> Result<(), Exception> + 'static {
+    let bomb = (below(6) == 0).then_some(Bomb);
+    move |_| {
+        let _bomb = &bomb;
+        act()
+    }
+}
+
+fn act() -> Result<(), Exception> {
+    for _ in 0..below(4) {
+        step();
+    }
+    match below(16) {
+        0 => panic!("deliberate"),
+        1 => Err(Exception::new(Deliberate)),
+        2 => {
+            // Parks the run that is below, if it has a greenlet of its own.
+            if let Some(parent) = getcurrent().parent() {
+                parent.switch(())?;
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn new_loop() {
+    let backends = supported_backends();
+    let backend = &backends[below(backends.len() as u64) as usize];
+    match backend.as_str() {
+        // The kernel takes its time to destroy one.
+        "linux_aio" if below(8) != 0 => return,
+        // libev fails its own check there: it closes the backend's timerfd before it stops the watcher.
+        "linux_iouring" if verifies() => return,
+        _ => {}
+    }
+    if let Ok(loop_) = Loop::new([backend.as_str()], below(6) == 0) {
+        loop_.set_error_handler(Some(Rc::new(
+            |_: Option<&dyn std::fmt::Debug>, _: Exception| {
+                if below(8) == 0 {
+                    step();
+                }
+            },
+        )));
+        let world = world();
+        let mut shared = world.shared.lock();
+        shared.loops.push(loop_.threadsafe());
+        world.loops.borrow_mut().push(loop_);
+    }
+}
+
+fn new_watcher(loop_: &Loop) {
+    let made = match below(14) {
+        0 | 1 => loop_.io(descriptor(), events()).map(Any::Io),
+        2 | 3 => loop_.timer(seconds(), seconds()).map(Any::Timer),
+        4 => loop_
+            .signal(one_of(&[
+                0,
+                -1,
+                libc::SIGURG,
+                libc::SIGWINCH,
+                libc::SIGCHLD,
+                libc::SIGKILL,
+                64,
+                65,
+                i32::MAX,
+            ]))
+            .map(|w| Any::Other(w.into())),
+        5 => loop_.idle().map(|w| Any::Other(w.into())),
+        6 => loop_.prepare().map(|w| Any::Other(w.into())),
+        7 => loop_.check().map(|w| Any::Other(w.into())),
+        8 => loop_.fork().map(|w| Any::Other(w.into())),
+        9 => loop_.async_().map(Any::Async),
+        10 => loop_
+            .child(one_of(&[0, -1, 1, i32::MAX, i32::MIN]), below(2) == 0)
+            .map(Any::Child),
+        11 => loop_
+            .stat(one_of(&["/", "", "a\0b", "/no/such", "/tmp"]), seconds())
+            .map(Any::Stat),
+        12 => match below(2) {
+            0 => loop_.periodic(seconds(), seconds()).map(Any::Periodic),
+            _ => loop_.periodic_reschedule(reschedule()).map(Any::Periodic),
+        },
+        _ => match below(2) {
+            0 => loop_.cleanup().map(|w| Any::Other(w.into())),
+            _ => {
+                // Only a younger one: else two could keep each other alive.
+                let loops = world().loops.borrow().clone();
+                if loops.is_empty() {
+                    return;
+                }
+                let host = below(loops.len() as u64) as usize;
+                let other = host + below((loops.len() - host) as u64) as usize;
+                loops[host].embed(&loops[other]).map(Any::Embed)
+            }
+        },
+    };
+    if let Ok(any) = made {
+        if let Any::Async(watcher) = &any {
+            let world = world();
+            let mut shared = world.shared.lock();
+            shared.senders.push(watcher.sender());
+        }
+        world().watchers.borrow_mut().push(any);
+    }
+}
+
+fn reschedule() -> impl Fn(f64) -> f64 + 'static {
+    let bomb = Bomb;
+    move |now| {
+        let _bomb = &bomb;
+        if below(3) == 0 {
+            step();
+        }
+        match below(8) {
+            0 => panic!("deliberate"),
+            1 => now,
+            2 => {
+                let _ = getcurrent().parent().map(|parent| parent.switch(()));
+                now + 1e-3
+            }
+            _ => now + seconds(),
+        }
+    }
+}
+
+/// One thing of one watcher's.
+fn use_watcher(any: &Any) {
+    let watcher = any.watcher();
+    let _ = match below(17) {
+        0..=4 => watcher.start_pass_events(callback()),
+        5 | 6 => watcher.stop(),
+        7 => watcher.close(),
+        8 => watcher.feed_pass_events(events(), callback()),
+        // libev's check says that there are not that many references; nothing depends on it.
+        9 => watcher.set_ref(verifies() || below(2) == 0),
+        10 => watcher.set_priority(one_of(&[-2, -1, 0, 1, 2, 100, i32::MIN, i32::MAX])),
+        11 => {
+            let _ = format!("{watcher:?}");
+            Ok(())
+        }
+        12 => {
+            let callback = callback();
+            watcher.set_callback(move || callback(Events::NONE));
+            Ok(())
+        }
+        _ => use_type(any),
+    };
+}
+
+fn use_type(any: &Any) -> Result<(), hub::core::Error> {
+    let plain = || {
+        let callback = callback();
+        move || callback(Events::NONE)
+    };
+    match any {
+        Any::Io(io) => match below(2) {
+            0 => io.set_fd(descriptor()),
+            _ => io.set_events(events()),
+        },
+        Any::Timer(timer) => match below(5) {
+            0 => timer.again(plain()),
+            1 => timer.set(seconds(), seconds()),
+            2 => timer.set_repeat(seconds()),
+            3 => timer.start_update(true, plain()),
+            _ => timer.remaining().map(drop),
+        },
+        Any::Periodic(periodic) => match below(3) {
+            0 => periodic.again(),
+            1 => periodic.set(seconds(), seconds()),
+            _ => periodic.set_reschedule(reschedule()),
+        },
+        Any::Async(watcher) => watcher.send(),
+        Any::Embed(embed) => match below(2) {
+            0 => embed.sweep(),
+            _ => embed.start_sweep(),
+        },
+        Any::Child(child) => {
+            child.set_rpid(one_of(&[0, -1, i32::MAX]));
+            Ok(())
+        }
+        Any::Stat(stat) => {
+            let _ = (stat.attr(), stat.prev());
+            Ok(())
+        }
+        Any::Other(_) => Ok(()),
+    }
+}
+
+/// Does one thing, anything.
+fn step() {
+    let world = world();
+    match world.left.get().checked_sub(1) {
+        None => return,
+        Some(left) => world.left.set(left),
+    }
+    if world.greenlets.borrow().len() < 6 && below(12) == 0 {
+        // A run with a stack of its own, which may be parked in it and dropped there.
+        if let Some(loop_) = pick(&world.loops) {
+            let greenlet = RawGreenlet::new(move |_| {
+                let _ = loop_.run_nowait();
+                step();
+                Ok(Value::None)
+            });
+            let _ = greenlet.switch(());
+            world.greenlets.borrow_mut().push(greenlet);
+        }
+        return;
+    }
+    if below(3) > 0
+        && let Some(any) = pick(&world.watchers)
+    {
+        return use_watcher(&any);
+    }
+    let Some(loop_) = pick(&world.loops) else {
+        return new_loop();
+    };
+    match below(24) {
+        0 => new_loop(),
+        1 => drop(take(&world.loops)),
+        2 if below(3) == 0 => drop(loop_.destroy()),
+        3 | 4 => drop(take(&world.watchers)),
+        5..=8 => new_watcher(&loop_),
+        9 | 10 if loop_.depth().is_ok_and(|depth| depth < 4) => drop(loop_.run_nowait()),
+        11 => drop(loop_.break_(one_of(&[Break::One, Break::All, Break::Cancel]))),
+        12 => drop(match below(4) {
+            0 => loop_.ref_(),
+            1 if !verifies() => loop_.unref(),
+            1 | 2 => loop_.suspend(),
+            _ => loop_.resume(),
+        }),
+        13 => drop(loop_.reinit()),
+        14 => drop(loop_.verify()),
+        15 => drop(loop_.update_now()),
+        16 => drop(loop_.closing_fd(descriptor())),
+        17 | 18 => {
+            let act = callback();
+            if let Ok(callback) = loop_.run_callback(move || act(Events::NONE)) {
+                world.callbacks.borrow_mut().push(callback);
+            }
+        }
+        19 => {
+            if let Some(callback) = take(&world.callbacks) {
+                callback.stop();
+            }
+        }
+        20 => {
+            let greenlet = pick(&world.greenlets);
+            if let Some(greenlet) = greenlet.filter(|greenlet| !greenlet.dead()) {
+                let _ = greenlet.switch(());
+            }
+        }
+        21 => drop(take(&world.greenlets)),
+        22 => {
+            // Both are ignored, unless a watcher is started.
+            // SAFETY: a plain system call.
+            unsafe { libc::raise(one_of(&[libc::SIGURG, libc::SIGWINCH])) };
+        }
+        _ => {
+            let _ = format!("{loop_:?}");
+            if world.closes {
+                let [a, b] = pair();
+                let _closed = take(&world.descriptors);
+                world.descriptors.borrow_mut().extend([a, b]);
+            }
+        }
+    }
+}
+
+fn pair() -> [OwnedFd; 2] {
+    let (near, far) = UnixStream::pair().expect("descriptors are left");
+    [near.into(), far.into()]
+}
+
+/// Drops all there is, in any order.
+fn finish() {
+    let world = world();
+    loop {
+        match below(4) {
+            0 => drop(take(&world.loops)),
+            1 => drop(take(&world.watchers)),
+            2 => drop(take(&world.greenlets)),
+            _ => drop(take(&world.callbacks)),
+        }
+        if world.loops.borrow().is_empty()
+            && world.watchers.borrow().is_empty()
+            && world.greenlets.borrow().is_empty()
+            && world.callbacks.borrow().is_empty()
+        {
+            break;
+        }
+    }
+    world.descriptors.borrow_mut().clear();
+}
+
+fn program(seed: u64) {
+    let world = world();
+    world.random.set(seed);
+    world.left.set(600);
+    world.descriptors.borrow_mut().extend(pair());
+    world.descriptors.borrow_mut().extend(pair());
+    new_loop();
+    while world.left.get() > 0 {
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(step));
+    }
+    finish();
+    let mut shared = world.shared.lock();
+    *shared = Shared::default();
+}
+
+#[test]
+fn nothing_that_safe_code_does_reaches_an_assertion_or_what_is_gone() {
+    let _one = one_at_a_time();
+    let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+    let first = number("ABUSE_SEED").unwrap_or(1);
+    let programs = number("ABUSE_PROGRAMS").unwrap_or(100);
+    // What is deliberate is not to be printed.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if info.payload_as_str() != Some("deliberate") {
+            hook(info);
+        }
+    }));
+    let over = Arc::new(AtomicBool::new(false));
+    let shared = world().shared.clone();
+    let meddler = thread::spawn({
+        let over = over.clone();
+        move || {
+            while !over.load(Ordering::Relaxed) {
+                let (sender, loop_) = {
+                    let shared = shared.lock();
+                    (shared.senders.last().cloned(), shared.loops.last().cloned())
+                };
+                let _ = sender.map(|sender| sender.send());
+                let _ = loop_.map(|loop_| loop_.run_callback_threadsafe(|| ()));
+                thread::yield_now();
+            }
+        }
+    });
+    for seed in first..first + programs {
+        if std::env::var_os("ABUSE_SAYS").is_some() {
+            eprintln!("ABUSE_SEED={seed}");
+        }
+        program(seed);
+    }
+    over.store(true, Ordering::Relaxed);
+    meddler.join().expect("it does not panic");
+}
