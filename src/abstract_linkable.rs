@@ -45,6 +45,8 @@ use hub::core::{CallbackResult, Notify};
 use hub::{Hub, Link, Linkable, Links, Seconds, get_hub, get_hub_if_exists};
 use waiter::Resume;
 
+use crate::queue::timer;
+
 /// What an [`AbstractLinkable`] is about: the state whose changes are waited for.
 ///
 /// Its `Debug` output is the part of the object's own that tells the state, such as `counter=1`.
@@ -211,7 +213,9 @@ impl<S: Waitable> AbstractLinkable<S> {
         self.park(&self.0.links, timeout)
     }
 
+    // Inlined, as everything around a switch: see `Hub::switch`.
     #[track_caller]
+    #[inline(always)]
     fn park(&self, list: &Links, timeout: Option<f64>) -> Result<bool, Exception> {
         let hub = self.0.capture_hub().unwrap_or_else(|| {
             let hub = get_hub();
@@ -221,16 +225,7 @@ impl<S: Waitable> AbstractLinkable<S> {
         let resume = Resume::on(S::KIND, self.address());
         // The same right to wake goes to both: whoever comes first uses it up.
         let timer = match timeout {
-            Some(seconds) => {
-                let timer = hub.timer(seconds)?;
-                // What comes in the same iteration has come in time.
-                timer.set_priority(-1)?;
-                if seconds > 0.0 {
-                    hub.loop_().update_now()?;
-                }
-                timer.start_resume(resume.clone())?;
-                Some(timer)
-            }
+            Some(seconds) => Some(timer(&hub, &resume, seconds)?),
             None => None,
         };
         list.push(Link::from(resume.clone()));
@@ -301,15 +296,20 @@ impl<S: Waitable> Inner<S> {
             return;
         }
         let Some(hub) = self.capture_hub() else {
-            // Nobody can wait, so the links may as well be called here.
-            while self.to_notify() {
-                self.notify_links();
-            }
+            self.notify_here();
             return;
         };
         // With the loop destroyed there is no hub left in which anybody could wait.
         if hub.loop_().run_callback_notify(self.clone()).is_ok() {
             self.notifier.set(Notifier::Pending);
+        }
+    }
+
+    /// Without a hub nobody can wait, so the links may as well be called here.
+    #[cold]
+    fn notify_here(self: &Rc<Self>) {
+        while self.to_notify() {
+            self.notify_links();
         }
     }
 
@@ -328,6 +328,8 @@ impl<S: Waitable> Inner<S> {
     }
 
     /// One round: calls those that are in line, then those that arrived meanwhile.
+    // Inlined, with what it calls, as everything around a switch: see `Hub::switch`.
+    #[inline(always)]
     fn notify_links(self: &Rc<Self>) {
         let _round = Round::begin(self);
         self.current.append(&self.due);
@@ -335,11 +337,17 @@ impl<S: Waitable> Inner<S> {
         self.notify_current();
         self.links.prepend(&self.current);
         if !self.arrived.is_empty() {
-            self.current.prepend(&self.arrived);
-            self.notify_current();
+            self.notify_arrived();
         }
     }
 
+    #[cold]
+    fn notify_arrived(self: &Rc<Self>) {
+        self.current.prepend(&self.arrived);
+        self.notify_current();
+    }
+
+    #[inline(always)]
     fn notify_current(self: &Rc<Self>) {
         let object = AbstractLinkable(self.clone());
         let mut done = None::<HashSet<Link>>;

@@ -70,14 +70,21 @@ impl ForcedUnwind {
 ///
 /// # Errors
 /// What left `f` other than by returning.
+// Inlined, as `f` may switch: see `transfer`.
+#[inline(always)]
 pub fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Caught> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
+    catch_unwind(AssertUnwindSafe(f)).map_err(Caught::new)
+}
+
+impl Caught {
+    #[cold]
+    fn new(payload: Box<dyn Any + Send>) -> Caught {
         if payload.is::<Payload>() {
             Caught::Forced(ForcedUnwind(payload))
         } else {
             Caught::Panic(Exception::from_panic(payload))
         }
-    })
+    }
 }
 
 /// Whether the payload of a caught panic is that of a dropped greenlet's unwinding: then it must

@@ -212,6 +212,8 @@ impl Hub {
     /// [`BlockingSwitchOutError`] in the hub itself, [`HubDestroyed`] after
     /// [`destroy`](Hub::destroy), and what is thrown into the current greenlet meanwhile, in
     /// the main greenlet [`LoopExit`] among it.
+    // Inlined for the reason that greenlet-core's `transfer` is: after a switch, the return from each
+    // frame that was entered before is mispredicted.
     #[track_caller]
     #[inline(always)]
     pub fn switch(&self) -> Result<Value, Exception> {

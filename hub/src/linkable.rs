@@ -98,6 +98,8 @@ impl Link {
     ///
     /// # Errors
     /// The callback's own.
+    // Inlined, as everything around a switch: see `Hub::switch`.
+    #[inline(always)]
     pub fn call(&self, source: &dyn Linkable) -> Result<(), Exception> {
         match &self.0 {
             Kind::Resume(resume) => resume.switch(),
@@ -199,7 +201,19 @@ impl Fifo {
     }
 
     /// Moves all of `others` to the end. Both keep the memory that they, or the other, had.
+    #[inline]
     fn append(&mut self, others: &mut Fifo) {
+        if others.rest.is_empty() {
+            // As nearly always.
+            if let Some(link) = others.first.take() {
+                self.push(link);
+            }
+        } else {
+            self.append_some(others);
+        }
+    }
+
+    fn append_some(&mut self, others: &mut Fifo) {
         if self.is_empty() {
             std::mem::swap(self, others);
             return;
@@ -244,10 +258,14 @@ impl Links {
     #[inline]
     pub fn prepend(&self, others: &Links) {
         if !others.is_empty() {
-            let (mut own, mut others) = (self.0.borrow_mut(), others.0.borrow_mut());
-            others.append(&mut own);
-            std::mem::swap(&mut *own, &mut *others);
+            self.prepend_some(others);
         }
+    }
+
+    fn prepend_some(&self, others: &Links) {
+        let (mut own, mut others) = (self.0.borrow_mut(), others.0.borrow_mut());
+        others.append(&mut own);
+        std::mem::swap(&mut *own, &mut *others);
     }
 
     /// Removes all links.

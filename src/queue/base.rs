@@ -158,6 +158,7 @@ impl<S: Storage> BaseQueue<S> {
     ///
     /// # Errors
     /// [`PutError::Full`] and [`PutError::ShutDown`], with the item.
+    #[inline]
     pub fn put_nowait(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
         let inner = &self.0;
         if inner.is_shutdown.get() {
@@ -176,7 +177,9 @@ impl<S: Storage> BaseQueue<S> {
         Ok(())
     }
 
+    // Inlined, as everything around a switch: see `Hub::switch`.
     #[track_caller]
+    #[inline(always)]
     fn put_within(&self, item: S::Item, timeout: Option<f64>) -> Result<(), PutError<S::Item>> {
         let item = match self.put_nowait(item) {
             Err(PutError::Full(item)) => item,
@@ -249,7 +252,7 @@ impl<S: Storage> BaseQueue<S> {
 
     /// Calls `found` when there is an item; `None` is not to wait.
     #[track_caller]
-    #[inline(never)]
+    #[inline(always)]
     fn wait_and<R>(
         &self,
         timeout: Option<Option<f64>>,

@@ -134,7 +134,9 @@ impl<T: 'static> Channel<T> {
         self.put_within(item, Some(0.0))
     }
 
+    // Inlined into the few methods that use it: a return after a switch is mispredicted.
     #[track_caller]
+    #[inline(always)]
     fn put_within(&self, item: T, timeout: Option<f64>) -> Result<(), PutError<T>> {
         let inner = &self.0;
         let resume = Resume::on("Channel", self.address());
@@ -192,7 +194,9 @@ impl<T: 'static> Channel<T> {
         self.get_within(Some(0.0))
     }
 
+    // As `put_within`.
     #[track_caller]
+    #[inline(always)]
     fn get_within(&self, timeout: Option<f64>) -> Result<T, Exception> {
         let inner = &self.0;
         let resume = Resume::on("Channel", self.address());
@@ -240,7 +244,7 @@ impl<T: 'static> Channel<Option<T>> {
 
 impl<T: 'static> Inner<T> {
     /// Gives the item to a greenlet that was taken from the line. Runs in the hub.
-    #[inline]
+    #[inline(always)]
     fn hand(&self, getter: &Resume, item: T) -> Result<(), T> {
         *self.handed.borrow_mut() = Some(item);
         self.getters.wake(&self.hub, getter);

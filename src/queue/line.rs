@@ -6,7 +6,7 @@ use std::fmt::Debug;
 
 use greenlet_core::Exception;
 use hub::exceptions::InvalidSeconds;
-use hub::{Hub, Seconds};
+use hub::{Hub, HubTimer, Seconds};
 use waiter::Resume;
 
 /// A timeout that may be none, but neither negative nor not a number.
@@ -19,8 +19,9 @@ pub(crate) fn checked_timeout(timeout: impl Seconds) -> Result<Option<f64>, Inva
 
 /// Parks the current greenlet until `resume` is used, or `timeout` seconds are over. Which of
 /// them it was knows who used it.
+// Inlined, as everything around a switch: see `Hub::switch`.
 #[track_caller]
-#[inline]
+#[inline(always)]
 pub(crate) fn park(
     hub: &Hub,
     resume: &Resume,
@@ -28,21 +29,25 @@ pub(crate) fn park(
     waiting_on: &dyn Debug,
 ) -> Result<(), Exception> {
     let timer = match timeout {
-        Some(seconds) => {
-            let timer = hub.timer(seconds)?;
-            // What comes in the same iteration has come in time.
-            timer.set_priority(-1)?;
-            if seconds > 0.0 {
-                hub.loop_().update_now()?;
-            }
-            timer.start_resume(resume.clone())?;
-            Some(timer)
-        }
+        Some(seconds) => Some(timer(hub, resume, seconds)?),
         None => None,
     };
     let got = hub.switch();
     drop(timer);
     resume.finish(got, waiting_on)
+}
+
+/// What ends the park after so many seconds.
+#[cold]
+pub(crate) fn timer(hub: &Hub, resume: &Resume, seconds: f64) -> Result<HubTimer, Exception> {
+    let timer = hub.timer(seconds)?;
+    // What comes in the same iteration has come in time.
+    timer.set_priority(-1)?;
+    if seconds > 0.0 {
+        hub.loop_().update_now()?;
+    }
+    timer.start_resume(resume.clone())?;
+    Ok(timer)
 }
 
 /// Something a greenlet leaves in line while it waits.
@@ -117,7 +122,7 @@ impl<W: Ticket> Line<W> {
     }
 
     /// Switches to a greenlet that was taken from the line: it is its turn. Runs in the hub.
-    #[inline]
+    #[inline(always)]
     pub(super) fn wake(&self, hub: &Hub, resume: &Resume) {
         self.turn.set(true);
         let switched = resume.switch();

@@ -66,6 +66,8 @@ pub use iter::{Iter, UntilNone};
 pub use joinable::BaseJoinableQueue;
 pub use storage::Storage;
 
+pub(crate) use line::timer;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 

@@ -70,6 +70,7 @@ impl Resume {
     ///
     /// # Errors
     /// What came back by throwing.
+    // Inlined for the reason that greenlet-core's `transfer` is.
     #[inline(always)]
     pub fn switch(&self) -> Result<(), Exception> {
         if self.is_parked() {
