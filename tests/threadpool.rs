@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::process::Command;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
@@ -452,6 +452,30 @@ fn forks() -> Outcome {
         pool.join()
     });
     assert_eq!(status, 0);
+
+    // In the middle of what other threads tell the loop: its lock is free in the child.
+    let told = get_hub().loop_().async_()?;
+    told.start(|| ())?;
+    let (sender, over) = (told.sender(), Arc::new(AtomicBool::new(false)));
+    let tells = thread::spawn({
+        let over = over.clone();
+        move || {
+            while !over.load(Ordering::Relaxed) {
+                sender.send().expect("the watcher is there");
+            }
+        }
+    });
+    for _ in 0..30 {
+        sleep(0)?;
+        let status = fork(|| {
+            get_hub().loop_().async_()?;
+            Ok(())
+        });
+        assert_eq!(status, 0);
+    }
+    over.store(true, Ordering::Relaxed);
+    tells.join().expect("it does not panic");
+    told.stop()?;
 
     // And the parent does not notice.
     release.send(()).unwrap();

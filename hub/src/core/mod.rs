@@ -52,6 +52,7 @@ mod embed;
 mod error;
 mod events;
 mod flags;
+mod forking;
 mod handler;
 mod io;
 mod link;
