@@ -4,11 +4,15 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use hub::core::AsyncSender;
 use parking_lot::{Condvar, Mutex};
+
+/// So long a thread that has done a job does not sleep.
+const LINGER: Duration = Duration::from_micros(50);
 
 /// What a thread is to do: to be called once. It catches its panics.
 pub(super) struct Job {
@@ -20,6 +24,10 @@ pub(super) struct Job {
 /// What the threads share with the pool.
 pub(super) struct Shared {
     state: Mutex<State>,
+    /// How many jobs there are, for those who look without locking.
+    queued: AtomicUsize,
+    may_linger: bool,
+    lingers: AtomicBool,
     work: Condvar,
     done: Mutex<Vec<u64>>,
     /// Wakes the hub.
@@ -42,6 +50,9 @@ impl Shared {
     pub(super) fn new(wake: AsyncSender, idle_timeout: Option<Duration>) -> Arc<Shared> {
         Arc::new(Shared {
             state: Mutex::default(),
+            queued: AtomicUsize::new(0),
+            may_linger: thread::available_parallelism().is_ok_and(|threads| threads.get() > 1),
+            lingers: AtomicBool::new(false),
             work: Condvar::new(),
             done: Mutex::default(),
             wake,
@@ -57,6 +68,7 @@ impl Shared {
     pub(super) fn put(&self, job: Job) {
         let mut state = self.state.lock();
         state.jobs.push_back(job);
+        self.queued.fetch_add(1, Ordering::Relaxed);
         state.unfinished += 1;
         drop(state);
         self.work.notify_one();
@@ -67,6 +79,7 @@ impl Shared {
         let mut state = self.state.lock();
         let index = state.jobs.iter().position(|job| job.id == id)?;
         state.unfinished -= 1;
+        self.queued.fetch_sub(1, Ordering::Relaxed);
         state.jobs.remove(index)
     }
 
@@ -102,12 +115,28 @@ impl Shared {
         std::mem::take(&mut *self.done.lock())
     }
 
+    /// Looks for a job for a short time without sleeping: who waits for one result after the other
+    /// has the next job soon, and waking a thread takes longer than that. One thread does so at a
+    /// time, and none where there is one processor.
+    fn linger(&self) {
+        if !self.may_linger || self.lingers.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let until = Instant::now() + LINGER;
+        while self.queued.load(Ordering::Relaxed) == 0 && Instant::now() < until {
+            // The one who waits may need this very processor.
+            thread::yield_now();
+        }
+        self.lingers.store(false, Ordering::Relaxed);
+    }
+
     /// The next job; none when the thread is to end, and does not count any more.
     fn next(&self) -> Option<Job> {
         let idle_until = self.idle_timeout.map(|idle| Instant::now() + idle);
         let mut state = self.state.lock();
         loop {
             if let Some(job) = state.jobs.pop_front() {
+                self.queued.fetch_sub(1, Ordering::Relaxed);
                 return Some(job);
             }
             let timed_out = idle_until.is_some_and(|until| Instant::now() >= until);
@@ -137,6 +166,7 @@ fn work(shared: &Shared) {
         shared.state.lock().unfinished -= 1;
         shared.done.lock().push(job.id);
         shared.tell_hub();
+        shared.linger();
     }
     shared.tell_hub();
 }
