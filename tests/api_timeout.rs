@@ -2,13 +2,19 @@
 
 mod support;
 
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use gevent::exceptions::TimeoutStartedError;
-use gevent::{Exception, Timeout, TimeoutError, get_hub, sleep, spawn, with_timeout};
+use gevent::hub::wait_read;
+use gevent::{
+    Exception, Timeout, TimeoutError, get_hub, iwait, joinall, sleep, spawn, spawn_later,
+    with_timeout,
+};
 use support::{ExpectedError, LONG, Outcome, bounded, fail};
 
 /// Comes soon.
@@ -143,6 +149,28 @@ mod api_timeout {
     #[test]
     fn test_sleep_calls_update_now() -> Outcome {
         is_counted_from_now(|seconds| sleep(seconds))
+    }
+
+    /// The same of every other wait with a time limit, also where gevent trusts the loop's clock.
+    #[test]
+    fn every_time_limit_is_counted_from_now() -> Outcome {
+        let never = spawn(|| sleep(LONG));
+        is_counted_from_now(|seconds| never.join(seconds))?;
+        is_counted_from_now(|seconds| never.get_timeout(seconds).or(Ok(())))?;
+        is_counted_from_now(|seconds| joinall([&never], seconds).map(drop))?;
+        is_counted_from_now(|seconds| {
+            let mut ready = iwait([&never], seconds, None)?;
+            assert!(ready.next().is_none());
+            Ok(())
+        })?;
+        is_counted_from_now(|seconds| get_hub().join(seconds).map(drop))?;
+        is_counted_from_now(|seconds| spawn_later(seconds, || ())?.get())?;
+        let (socket, _other) = UnixStream::pair()?;
+        is_counted_from_now(|seconds| {
+            assert!(wait_read(socket.as_raw_fd(), seconds).is_err());
+            Ok(())
+        })?;
+        never.kill()
     }
 
     #[test]

@@ -68,6 +68,7 @@ mod gevent_parity {
     pub(crate) mod greenlet_link_order;
     pub(crate) mod greenlet_link_other;
     pub(crate) mod greenlet_link_unlink;
+    pub(crate) mod greenlet_many_getters;
     pub(crate) mod greenlet_names;
     pub(crate) mod greenlet_phases;
     pub(crate) mod greenlet_phases_failed;
@@ -89,6 +90,7 @@ mod gevent_parity {
     pub(crate) mod hub_destroy;
     pub(crate) mod hub_destroy_default;
     pub(crate) mod hub_join;
+    pub(crate) mod hub_join_busy;
     pub(crate) mod hub_join_not_main;
     pub(crate) mod hub_not_error;
     pub(crate) mod hub_switch;
@@ -117,6 +119,7 @@ mod gevent_parity {
     pub(crate) mod killall_order;
     pub(crate) mod killall_raw;
     pub(crate) mod killall_timeout;
+    pub(crate) mod links_that_block;
     pub(crate) mod local_values;
     pub(crate) mod lock_barrier;
     pub(crate) mod lock_condition;
@@ -168,6 +171,7 @@ mod gevent_parity {
     pub(crate) mod spawn_many_order;
     pub(crate) mod spawn_raw;
     pub(crate) mod spawn_raw_tree;
+    pub(crate) mod switch_out_hook_changes;
     pub(crate) mod system_errors_everywhere;
     pub(crate) mod system_exit;
     pub(crate) mod system_exit_twice;
@@ -178,6 +182,7 @@ mod gevent_parity {
     pub(crate) mod timeout_joining;
     pub(crate) mod timeout_nesting;
     pub(crate) mod timeout_none;
+    pub(crate) mod timeout_of_the_killed;
     pub(crate) mod timeout_ref_priority;
     pub(crate) mod timeout_restart;
     pub(crate) mod timeout_same_iteration;
@@ -295,6 +300,7 @@ scenarios! {
     greenlet_link_order
     greenlet_link_other
     greenlet_link_unlink
+    greenlet_many_getters
     greenlet_names
     greenlet_phases
     greenlet_phases_failed
@@ -316,6 +322,7 @@ scenarios! {
     hub_destroy
     hub_destroy_default
     hub_join
+    hub_join_busy
     hub_join_not_main
     hub_not_error
     hub_switch
@@ -344,6 +351,7 @@ scenarios! {
     killall_order
     killall_raw
     killall_timeout
+    links_that_block
     local_values
     lock_barrier
     lock_condition
@@ -395,6 +403,7 @@ scenarios! {
     spawn_many_order
     spawn_raw
     spawn_raw_tree
+    switch_out_hook_changes
     system_errors_everywhere
     system_exit
     system_exit_twice
@@ -405,6 +414,7 @@ scenarios! {
     timeout_joining
     timeout_nesting
     timeout_none
+    timeout_of_the_killed
     timeout_ref_priority
     timeout_restart
     timeout_same_iteration

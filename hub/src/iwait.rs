@@ -138,6 +138,8 @@ impl<L: Linkable> WaitIterator<L> {
             let timer = self.hub.timer(seconds)?;
             // Objects that are ready in the same iteration come first.
             timer.set_priority(-1)?;
+            // Counted from now, not from when the loop last looked at the clock.
+            self.hub.loop_().update_now()?;
             let arrivals = self.arrivals.clone();
             timer.start(move || arrivals.add(TIMEOUT))?;
             self.timer = Some(timer);

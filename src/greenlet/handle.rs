@@ -161,6 +161,8 @@ impl<T: 'static> Greenlet<T> {
         if let Some(seconds) = seconds {
             let hub = &self.base().hub;
             let timer = hub.timer(seconds)?;
+            // Counted from now, not from when the loop last looked at the clock.
+            hub.loop_().update_now()?;
             timer.start_resume(Resume::start(&self.raw))?;
             self.base().start_timer.replace(Some(timer));
         }

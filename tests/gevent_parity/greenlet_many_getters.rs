@@ -1,0 +1,48 @@
+//! Everybody who waits for a greenlet gets its end, in the order in which they came; the error is one and the same.
+
+use gevent::{Greenlet, joinall, sleep, spawn};
+
+use super::common::{Outcome, ValueError, report_errors};
+
+fn fails() -> Outcome {
+    sleep(0)?;
+    Err(ValueError("once").into())
+}
+
+fn getter(g: &Greenlet<()>, label: &str) -> Outcome {
+    match g.get() {
+        Err(error) if error.is::<ValueError>() => {
+            let same = g.exception().is_some_and(|own| own.same(&error));
+            println!("{label}: {error}, the same: {same}");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+fn joiner(g: &Greenlet<()>, label: &str) -> Outcome {
+    g.join(None)?;
+    println!("{label}: joined");
+    Ok(())
+}
+
+type Waits = fn(&Greenlet<()>, &str) -> Outcome;
+
+pub(crate) fn main() -> Outcome {
+    report_errors();
+    let g = spawn(fails);
+    let waiter = |waits: Waits, label: &'static str| {
+        let g = g.clone();
+        spawn(move || waits(&g, label))
+    };
+    let waiters = [
+        waiter(getter, "a"),
+        waiter(joiner, "b"),
+        waiter(getter, "c"),
+    ];
+    g.link(|_| println!("link"));
+    g.rawlink(|_| println!("rawlink"));
+    joinall(&waiters, None)?;
+    joinall([waiter(joiner, "d"), waiter(getter, "e")], None)?;
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! join with a time limit comes back although somebody always has something to do; callbacks count as work.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use gevent::{get_hub, sleep, spawn};
+
+use super::common::Outcome;
+
+pub(crate) fn main() -> Outcome {
+    let hub = get_hub();
+    let stop = Rc::new(Cell::new(false));
+    let stopped = stop.clone();
+    spawn(move || {
+        while !stopped.get() {
+            sleep(0)?;
+        }
+        println!("busy no more");
+        Ok(())
+    });
+    println!("joined: {}", hub.join(0.001)?);
+    println!("joined: {}", hub.join(0)?);
+    stop.set(true);
+    println!("joined: {}", hub.join(10)?);
+    hub.loop_().run_callback(|| println!("a callback"))?;
+    println!("joined: {}", hub.join(None)?);
+    let timer = hub.loop_().timer(0.001, 0.0)?;
+    timer.start(|| println!("a timer"))?;
+    println!("joined: {}", hub.join(None)?);
+    let unref = hub.loop_().timer(100.0, 0.0)?;
+    unref.set_ref(false)?;
+    unref.start(|| println!("never"))?;
+    println!("joined: {}", hub.join(None)?);
+    println!("nothing to do: {}", hub.join(0)?);
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! A rawlink runs in the hub: waiting there is an error, which is reported, and the other links are called all the same.
+
+use gevent::{sleep, spawn};
+
+use super::common::{Outcome, report_errors};
+
+pub(crate) fn main() -> Outcome {
+    report_errors();
+    let other = spawn(|| sleep(100));
+    let g = spawn(|| println!("runs"));
+    g.rawlink(|_| sleep(0.001));
+    let o = other.clone();
+    g.rawlink(move |_| o.join(None));
+    let o = other.clone();
+    g.rawlink(move |_| o.get());
+    let o = other.clone();
+    g.rawlink(move |_| o.kill());
+    g.rawlink(|_| println!("last rawlink"));
+    let o = other.clone();
+    g.link(move |_| {
+        o.join(None)?;
+        println!("link has waited");
+        Ok(())
+    });
+    g.join(None)?;
+    sleep(0.001)?;
+    other.join(None)?;
+    sleep(0)
+}

@@ -1,0 +1,66 @@
+//! switch_out is asked before each wait, whatever the wait is for; its error is what the wait ends with.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use gevent::event::Event;
+use gevent::hub::Waiter;
+use gevent::{Greenlet, get_hub, sleep, spawn};
+
+use super::common::{Outcome, ValueError, name};
+
+#[derive(Default)]
+struct Counting {
+    count: Cell<u32>,
+    refuse: Cell<bool>,
+}
+
+impl Counting {
+    fn switch_out(&self) -> Outcome {
+        self.count.set(self.count.get() + 1);
+        match self.refuse.get() {
+            true => Err(ValueError("stay").into()),
+            false => Ok(()),
+        }
+    }
+
+    fn one(&self, label: &str, wait: impl FnOnce() -> Outcome) {
+        let before = self.count.get();
+        let waited = wait();
+        let asked = self.count.get() - before;
+        match waited {
+            Ok(()) => println!("{label}: waited, asked {asked}"),
+            Err(error) => println!("{label}: {}, asked {asked}", name(&error)),
+        }
+    }
+}
+
+fn run(g: &Counting) -> Outcome {
+    let done = spawn(|| ());
+    let stored = Waiter::new(get_hub());
+    stored.switch(1)?;
+    let event = Event::new();
+    g.one("sleep", || sleep(0));
+    g.one("sleep some", || sleep(0.001));
+    g.one("done", || done.join(None));
+    g.one("stored", || stored.get().map(drop));
+    g.one("event", || event.wait(0.001).map(drop));
+    g.refuse.set(true);
+    g.one("sleep", || sleep(0));
+    g.one("sleep some", || sleep(0.001));
+    g.one("event", || event.wait(None).map(drop));
+    g.one("join", || spawn(|| ()).join(None));
+    g.refuse.set(false);
+    g.one("sleep", || sleep(0));
+    Ok(())
+}
+
+pub(crate) fn main() -> Outcome {
+    let counting = Rc::<Counting>::default();
+    let asked = counting.clone();
+    let g = Greenlet::<()>::builder()
+        .switch_out(move || asked.switch_out())
+        .build(move || run(&counting));
+    g.start()?;
+    g.join(None)
+}
