@@ -203,7 +203,8 @@ impl<S: Waitable> AbstractLinkable<S> {
         } else if inner.notifier() == Notifier::None {
             Ok(true)
         } else {
-            self.park(&inner.arrived, None)
+            // Its turn comes for certain if all are to be notified.
+            self.park(&inner.arrived, timeout.filter(|_| !S::NOTIFY_ALL))
         }
     }
 

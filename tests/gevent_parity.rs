@@ -38,6 +38,7 @@ mod gevent_parity {
     pub(crate) mod event_unlinked_notifier;
     pub(crate) mod event_wait_values;
     pub(crate) mod event_wait_while_notifying;
+    pub(crate) mod executor_futures;
     pub(crate) mod greenlet_exc_info;
     pub(crate) mod greenlet_exit;
     pub(crate) mod greenlet_get;
@@ -134,10 +135,12 @@ mod gevent_parity {
     pub(crate) mod loop_timer_stops_timer;
     pub(crate) mod negative_times;
     pub(crate) mod pool_apply;
+    pub(crate) mod pool_errors;
     pub(crate) mod pool_imap;
     pub(crate) mod pool_imap_maxsize;
     pub(crate) mod pool_kill;
     pub(crate) mod pool_map;
+    pub(crate) mod pool_sizes;
     pub(crate) mod pool_spawn;
     pub(crate) mod queue_both_wait;
     pub(crate) mod queue_handover;
@@ -149,7 +152,9 @@ mod gevent_parity {
     pub(crate) mod queue_orders;
     pub(crate) mod queue_overtaken;
     pub(crate) mod queue_peek;
+    pub(crate) mod queue_racing;
     pub(crate) mod queue_shutdown;
+    pub(crate) mod queue_tasks;
     pub(crate) mod queue_timeout;
     pub(crate) mod raw_blocks;
     pub(crate) mod raw_parent;
@@ -161,6 +166,7 @@ mod gevent_parity {
     pub(crate) mod semaphore_links;
     pub(crate) mod semaphore_order;
     pub(crate) mod semaphore_overtaking;
+    pub(crate) mod semaphore_racing;
     pub(crate) mod semaphore_wait;
     pub(crate) mod signal_handler;
     pub(crate) mod sleep0_interleaving;
@@ -176,6 +182,7 @@ mod gevent_parity {
     pub(crate) mod system_exit;
     pub(crate) mod system_exit_twice;
     pub(crate) mod threadpool_apply;
+    pub(crate) mod threadpool_tasks;
     pub(crate) mod throw_by_hand;
     pub(crate) mod timeout_exception;
     pub(crate) mod timeout_in_hub;
@@ -270,6 +277,7 @@ scenarios! {
     event_unlinked_notifier
     event_wait_values
     event_wait_while_notifying
+    executor_futures
     greenlet_exc_info
     greenlet_exit
     greenlet_get
@@ -366,10 +374,12 @@ scenarios! {
     loop_timer_stops_timer
     negative_times
     pool_apply
+    pool_errors
     pool_imap
     pool_imap_maxsize
     pool_kill
     pool_map
+    pool_sizes
     pool_spawn
     queue_both_wait
     queue_handover
@@ -381,7 +391,9 @@ scenarios! {
     queue_orders
     queue_overtaken
     queue_peek
+    queue_racing
     queue_shutdown
+    queue_tasks
     queue_timeout
     raw_blocks
     raw_parent
@@ -393,6 +405,7 @@ scenarios! {
     semaphore_links
     semaphore_order
     semaphore_overtaking
+    semaphore_racing
     semaphore_wait
     signal_handler
     sleep0_interleaving
@@ -408,6 +421,7 @@ scenarios! {
     system_exit
     system_exit_twice
     threadpool_apply
+    threadpool_tasks
     throw_by_hand
     timeout_exception
     timeout_in_hub

@@ -158,6 +158,24 @@ impl Group {
         })
     }
 
+    /// [`map_async`](Group::map_async) that calls `callback` with the values, in the greenlet that it
+    /// returns; an error of the callback is that of the greenlet.
+    #[track_caller]
+    pub fn map_async_cb<I, R, C>(
+        &self,
+        function: impl Fn(I::Item) -> R + 'static,
+        iterable: I,
+        callback: impl FnOnce(&[R::Value]) -> C + 'static,
+    ) -> Greenlet<Vec<R::Value>>
+    where
+        I: IntoIterator<Item: 'static> + 'static,
+        R: Outcome,
+        C: Outcome,
+    {
+        let group = self.clone();
+        crate::spawn(move || group.map_cb(function, iterable, callback))
+    }
+
     /// Calls `function` with each item, in greenlets of the group, and yields the values in the
     /// order of the items, as soon as they are there.
     ///

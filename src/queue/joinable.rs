@@ -54,6 +54,21 @@ impl<S: Storage> BaseJoinableQueue<S> {
         BaseJoinableQueue(BaseQueue::named(S::NAME, maxsize.into(), storage))
     }
 
+    /// The queue with so many tasks that are not done, instead of as many as it has items; 0 leaves it
+    /// as it is.
+    ///
+    /// Source: the `unfinished_tasks` that gevent's queues are made with.
+    #[must_use]
+    pub fn with_unfinished_tasks(self, tasks: usize) -> Self {
+        if tasks > 0 {
+            self.0.0.unfinished_tasks.set(tasks);
+            if let Some(all_done) = self.0.0.all_done.get() {
+                all_done.clear();
+            }
+        }
+        self
+    }
+
     /// How many items were put into the queue and are not done.
     pub fn unfinished_tasks(&self) -> usize {
         self.0.0.unfinished_tasks.get()

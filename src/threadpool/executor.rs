@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::rc::Rc;
 
 use greenlet_core::Exception;
 use hub::core::CallbackResult;
@@ -20,7 +21,8 @@ use crate::pool::IMap;
 #[error("cannot schedule new futures after shutdown")]
 pub struct ExecutorShutDownError;
 
-/// OS threads that run functions: a [`ThreadPool`] that can be shut down.
+/// OS threads that run functions: a [`ThreadPool`] that can be shut down. Handles are cheap to clone
+/// and mean the same executor.
 ///
 /// ```
 /// use gevent::threadpool::ThreadPoolExecutor;
@@ -34,8 +36,8 @@ pub struct ExecutorShutDownError;
 /// ```
 ///
 /// Source: gevent's `ThreadPoolExecutor`.
-#[derive(Debug)]
-pub struct ThreadPoolExecutor(RefCell<Option<ThreadPool>>);
+#[derive(Debug, Clone)]
+pub struct ThreadPoolExecutor(Rc<RefCell<Option<ThreadPool>>>);
 
 impl ThreadPoolExecutor {
     /// An executor of at most `max_workers` threads.
@@ -44,7 +46,8 @@ impl ThreadPoolExecutor {
     /// As [`ThreadPool::new`].
     #[track_caller]
     pub fn new(max_workers: usize) -> ThreadPoolExecutor {
-        ThreadPoolExecutor(RefCell::new(Some(ThreadPool::new(max_workers))))
+        let pool = ThreadPool::new(max_workers);
+        ThreadPoolExecutor(Rc::new(RefCell::new(Some(pool))))
     }
 
     fn pool(&self) -> Result<ThreadPool, ExecutorShutDownError> {

@@ -82,6 +82,18 @@ impl ThreadPool {
         crate::spawn(move || pool.apply(function))
     }
 
+    /// [`apply_async`](ThreadPool::apply_async) that calls `callback` with the value, in the greenlet
+    /// that it returns.
+    #[track_caller]
+    pub fn apply_async_cb<R: Outcome<Value: Send>, C: Outcome>(
+        &self,
+        function: impl FnOnce() -> R + Send + 'static,
+        callback: impl FnOnce(&R::Value) -> C + 'static,
+    ) -> Greenlet<R::Value> {
+        let pool = self.clone();
+        crate::spawn(move || pool.apply_cb(function, callback))
+    }
+
     /// Has threads call `function` with each item, and returns the values in the order of the items.
     ///
     /// A greenlet of its own starts them all, as far as there is place; it goes on if the current
@@ -101,6 +113,44 @@ impl ThreadPool {
         R: Outcome<Value: Send>,
     {
         self.map_async(function, iterable).join_and_take()
+    }
+
+    /// [`map`](ThreadPool::map), and calls `callback` with the values, in the current greenlet.
+    ///
+    /// # Errors
+    /// As for `map`, and the callback's own.
+    #[track_caller]
+    pub fn map_cb<I, R, C>(
+        &self,
+        function: impl Fn(I::Item) -> R + Send + Sync + 'static,
+        iterable: I,
+        callback: impl FnOnce(&[R::Value]) -> C,
+    ) -> Result<Vec<R::Value>, Exception>
+    where
+        I: IntoIterator<Item: Send + 'static> + 'static,
+        R: Outcome<Value: Send>,
+        C: Outcome,
+    {
+        let values = self.map(function, iterable)?;
+        callback(&values).into_result()?;
+        Ok(values)
+    }
+
+    /// [`map_cb`](ThreadPool::map_cb) that does not wait: it returns the greenlet that does.
+    #[track_caller]
+    pub fn map_async_cb<I, R, C>(
+        &self,
+        function: impl Fn(I::Item) -> R + Send + Sync + 'static,
+        iterable: I,
+        callback: impl FnOnce(&[R::Value]) -> C + 'static,
+    ) -> Greenlet<Vec<R::Value>>
+    where
+        I: IntoIterator<Item: Send + 'static> + 'static,
+        R: Outcome<Value: Send>,
+        C: Outcome,
+    {
+        let pool = self.clone();
+        crate::spawn(move || pool.map_cb(function, iterable, callback))
     }
 
     /// [`map`](ThreadPool::map) that does not wait: it returns the greenlet that does.
