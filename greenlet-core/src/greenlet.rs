@@ -52,15 +52,15 @@ impl RawGreenlet {
     }
 
     /// After [`prefetch`](Self::prefetch), one ahead: what a switch to this greenlet needs of its
-    /// stack.
+    /// stack, so many cache lines of it: more if it has a long way back to its function.
     #[inline(always)]
-    pub fn prefetch_stack(&self) {
+    pub fn prefetch_stack(&self, lines: usize) {
         let slot = self.core().suspended.as_ptr().cast::<*const u8>();
         const { assert!(size_of::<Option<Suspended>>() == size_of::<*const u8>()) };
         // SAFETY: the slot is one word on every machine; null if there is no place to continue.
         let lowest = unsafe { slot.read() };
         // It lies at the low end of what is in use.
-        (0..4).for_each(|line| prefetch::line(lowest, line));
+        (0..lines).for_each(|line| prefetch::line(lowest, line));
     }
 
     /// Ends a greenlet that never ran, without a switch: its function is dropped unrun. Says

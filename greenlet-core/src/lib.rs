@@ -104,7 +104,7 @@ mod greenlet;
 mod introspect;
 mod list;
 mod local;
-mod prefetch;
+pub mod prefetch;
 mod root;
 mod sanitizer;
 mod stack;

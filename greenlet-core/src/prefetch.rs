@@ -1,8 +1,8 @@
-//! Having memory fetched before it is needed.
+//! Having memory fetched before it is needed: for who is about to use a great many things, one after another.
 
-/// Asks for a cache line: the one at `address`, or some lines above it. Any address will do.
+/// Asks for a cache line: the one at `address`, or some lines above it. Any address will do, and nothing changes.
 #[inline(always)]
-pub(crate) fn line(address: *const u8, line: usize) {
+pub fn line(address: *const u8, line: usize) {
     let address = address.wrapping_add(line * 64);
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {

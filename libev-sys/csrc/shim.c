@@ -7,6 +7,7 @@
 # include "shim.h"
 #else
 # include "libev_config.h"
+# include "fork_check.h"
 # include "ev.c"
 # include "shim.h"
 #endif
@@ -143,6 +144,24 @@ LOOP_INT (checkcnt, loop->checkcnt)
 LOOP_INT (forkcnt, loop->forkcnt)
 LOOP_INT (cleanupcnt, loop->cleanupcnt)
 LOOP_INT (asynccnt, loop->asynccnt)
+
+ev_watcher *
+ev_shim_loop_next_pending (struct ev_loop *loop, int n)
+{
+#ifdef LIBEV_SYS_SYSTEM
+  (void)loop;
+  (void)n;
+  return NULL;
+#else
+  /* Beyond the last priority when nothing is being delivered. */
+  int pri = loop->pendingpri, index;
+  if (pri < 0 || pri >= NUMPRI || n < 0)
+    return NULL;
+  index = loop->pendingcnt [pri] - 1 - n;
+  return index < 0 ? NULL : (ev_watcher *)loop->pendings [pri][index].w;
+#endif
+}
+
 #if EV_USE_SIGNALFD
 LOOP_INT (sigfd, loop->sigfd)
 #else

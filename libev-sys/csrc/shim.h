@@ -134,6 +134,9 @@ int ev_shim_loop_activecnt (struct ev_loop *loop);
 int ev_shim_loop_sig_pending (struct ev_loop *loop);
 /** The backend's descriptor (epoll's, say), -1 when the backend has none. */
 int ev_shim_loop_backend_fd (struct ev_loop *loop);
+/** The watcher whose event will be delivered `n` events after the one that is being delivered, if that is of the
+ * same priority and there is one; NULL otherwise, and without internals. */
+ev_watcher *ev_shim_loop_next_pending (struct ev_loop *loop, int n);
 /** The signalfd; -2 when it is wanted and not made yet, -1 when there is none. */
 int ev_shim_loop_sigfd (struct ev_loop *loop);
 /** The timerfd; -2 when it is wanted and not made yet, -1 when there is none. */

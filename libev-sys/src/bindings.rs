@@ -734,6 +734,12 @@ unsafe extern "C" {
     pub fn ev_shim_loop_sig_pending(loop_: *mut ev_loop) -> core::ffi::c_int;
     /// The backend's descriptor (epoll's, say), -1 when the backend has none.
     pub fn ev_shim_loop_backend_fd(loop_: *mut ev_loop) -> core::ffi::c_int;
+    /** The watcher whose event will be delivered `n` events after the one that is being delivered, if that is of the
+ same priority and there is one; NULL otherwise, and without internals.*/
+    pub fn ev_shim_loop_next_pending(
+        loop_: *mut ev_loop,
+        n: core::ffi::c_int,
+    ) -> *mut ev_watcher;
     /// The signalfd; -2 when it is wanted and not made yet, -1 when there is none.
     pub fn ev_shim_loop_sigfd(loop_: *mut ev_loop) -> core::ffi::c_int;
     /// The timerfd; -2 when it is wanted and not made yet, -1 when there is none.

@@ -4,7 +4,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::rc::Rc;
 
-use greenlet_core::Exception;
+use greenlet_core::{Exception, RawGreenlet};
 use waiter::Resume;
 
 use super::Events;
@@ -132,6 +132,16 @@ impl HandlerSlot {
     #[inline]
     pub(super) fn resume(&self) -> Option<Resume> {
         self.look(|handler| handler.resume().cloned()).flatten()
+    }
+
+    /// Shows the greenlet that the handler wakes, if that is what it does; `f` must not run foreign code.
+    #[inline]
+    pub(super) fn with_greenlet(&self, f: impl FnOnce(&RawGreenlet)) {
+        self.look(|handler| {
+            if let Some(resume) = handler.resume() {
+                f(resume.greenlet());
+            }
+        });
     }
 
     /// Sets the handler and returns what was there: dropping it runs foreign code, so the caller does that last.

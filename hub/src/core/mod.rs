@@ -56,6 +56,7 @@ mod forking;
 mod handler;
 mod io;
 mod link;
+mod look_ahead;
 mod loop_;
 mod loop_info;
 mod node;

@@ -23,6 +23,7 @@ use libev_sys::{ev_loop, ev_watcher};
 use super::boundary;
 use super::error::Error;
 use super::handler::{HandlerSlot, OldHandler};
+use super::look_ahead::{AnyCallback, look_ahead};
 use super::loop_::Loop;
 use super::state::LoopState;
 
@@ -167,9 +168,10 @@ fn too_many() -> ! {
 }
 
 /// A watcher of one type.
+#[repr(C)] // The base comes first, whatever the type.
 pub(super) struct Node<K: Kind> {
-    raw: UnsafeCell<K::Raw>,
     base: Base,
+    raw: UnsafeCell<K::Raw>,
     pub(super) kind: K,
 }
 
@@ -367,7 +369,15 @@ impl<K: Kind> Node<K> {
 ///
 /// # Safety
 /// Only for libev: `raw` is a watcher that one of our nodes holds, on the loop's thread.
-unsafe extern "C" fn fire<K: Kind>(_: *mut ev_loop, raw: *mut K::Raw, revents: c_int) {
+unsafe extern "C" fn fire<K: Kind>(raw_loop: *mut ev_loop, raw: *mut K::Raw, revents: c_int) {
+    // SAFETY: libev calls on a living loop. Only `Node::new` uses this function, for watchers of nodes.
+    unsafe {
+        let this: RawCallback<K::Raw> = fire::<K>;
+        look_ahead(
+            raw_loop,
+            std::mem::transmute::<RawCallback<K::Raw>, AnyCallback>(this),
+        );
+    }
     // SAFETY: invariant 1 and 2 of this module: the node is alive, and on its loop's list, so that its strong
     // count is at least one. `data` was set by `Node::new` to the address inside of the `Rc`.
     let node: Rc<Node<K>> = unsafe {

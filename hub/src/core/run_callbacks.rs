@@ -126,7 +126,7 @@ fn next_entry(state: &LoopState) -> Option<Entry> {
     let mut queue = state.queue.borrow_mut();
     let entry = queue.pop();
     if let Some(Entry::Resume(next)) = queue.get(0) {
-        next.greenlet().prefetch_stack();
+        next.greenlet().prefetch_stack(4);
     }
     if let Some(Entry::Resume(later)) = queue.get(2) {
         later.greenlet().prefetch();

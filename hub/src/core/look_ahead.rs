@@ -1,0 +1,60 @@
+//! Fetching ahead what the next events will need.
+//!
+//! One iteration may bring thousands of events, each for another greenlet, and nothing of all these is in the
+//! processor's caches. The way to a greenlet has three steps, each of which waits for the one before: to the node, to
+//! the greenlet, to its stack. So while one event is delivered, the next one's third step is taken, the second step
+//! of the one after that, and the first of a third.
+
+use std::os::raw::c_int;
+
+use greenlet_core::prefetch;
+use libev_sys as ev;
+use libev_sys::{ev_loop, ev_watcher};
+
+use super::node::Base;
+
+/// A node with its watcher takes so many cache lines, about.
+const NODE_LINES: usize = 3;
+
+/// From a wait for a watcher up to the function that reads from a socket, say, it is so many.
+const STACK_LINES: usize = 12;
+
+/// The callback of libev's watchers, of whatever type.
+pub(super) type AnyCallback = unsafe extern "C" fn(*mut ev_loop, *mut ev_watcher, c_int);
+
+/// Looks at the events after the one that is being delivered, as far as they are for watchers with the same callback.
+///
+/// # Safety
+/// `raw_loop` is alive. `ours` is the callback of no watchers but those of nodes, and these have the node's address
+/// for their `data`.
+#[inline]
+pub(super) unsafe fn look_ahead(raw_loop: *mut ev_loop, ours: AnyCallback) {
+    // SAFETY: the loop is alive.
+    let watcher = |n| unsafe { ev::ev_shim_loop_next_pending(raw_loop, n) };
+    let base = |watcher: *mut ev_watcher| {
+        // SAFETY: the watchers that libev is about to call are alive.
+        let (callback, data) = unsafe { ((*watcher).cb, (*watcher).data) };
+        let is_ours = callback.is_some_and(|callback| callback as usize == ours as usize);
+        // SAFETY: so it is a node's; a pending watcher's node is alive, and begins with its base.
+        is_ours.then(|| unsafe { &*data.cast_const().cast::<Base>() })
+    };
+    let next = watcher(0);
+    if next.is_null() {
+        return;
+    }
+    if let Some(base) = base(next) {
+        base.handler
+            .with_greenlet(|g| g.prefetch_stack(STACK_LINES));
+    }
+    let second = watcher(1);
+    if second.is_null() {
+        return;
+    }
+    if let Some(base) = base(second) {
+        base.handler.with_greenlet(|g| g.prefetch());
+    }
+    let third = watcher(2).cast::<u8>().cast_const();
+    // The base comes before it.
+    let third = third.wrapping_sub(size_of::<Base>());
+    (0..NODE_LINES).for_each(|line| prefetch::line(third, line));
+}
