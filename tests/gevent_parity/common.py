@@ -33,7 +33,7 @@ class Report:
 
 def kind(whose):
     """What a repr is of: `Greenlet` for `<Greenlet "me" at 0x7f..: run>`."""
-    if whose.startswith("(<ThreadPool "):  # with the function that failed
+    if whose.startswith("(<ThreadPoolWorker "):  # with the function that failed
         return "ThreadPool"
     if whose.startswith("("):  # a pair of a link and its greenlet
         return "link"
