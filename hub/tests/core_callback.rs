@@ -57,7 +57,7 @@ fn a_running_callback_is_scheduled_but_not_pending() -> TestResult {
     run(&loop_)?;
     assert_eq!(states.take(), ["false true", "false false"]);
     assert!(
-        format!("{callback:?}").contains(" stopped "),
+        format!("{callback:?}").ends_with(" stopped>"),
         "{callback:?}"
     );
     handle.take();

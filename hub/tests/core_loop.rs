@@ -51,6 +51,8 @@ fn a_backend_that_is_not_there_is_refused() {
     let error = Loop::new("port", false).unwrap_err();
     assert!(matches!(error, Error::UnsupportedBackend(_)), "{error}");
     assert_eq!(error.to_string(), "Unsupported backend: port");
+    let error = Loop::new(0x10, false).unwrap_err();
+    assert_eq!(error.to_string(), "Unsupported backend: 0x10");
     let error = Loop::new(0x4000, false).unwrap_err();
     assert!(matches!(error, Error::UnsupportedBackend(_)), "{error}");
 }

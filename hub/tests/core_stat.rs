@@ -51,10 +51,6 @@ fn test_watcher_basics() -> TestResult {
     let watcher = loop_.stat(&path.0, -1.0)?;
     assert_eq!(watcher.path(), path.0);
     assert_eq!(watcher.interval(), -1.0);
-    assert!(
-        format!("{watcher:?}").contains(&format!(" path={:?}>", path.0)),
-        "{watcher:?}"
-    );
     Ok(())
 }
 

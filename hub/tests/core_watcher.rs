@@ -75,7 +75,7 @@ fn test_io() -> TestResult {
     io.set_fd(2)?;
     assert_eq!(io.fd(), 2);
     io.set_events(Events::WRITE)?;
-    assert_eq!(io.events().to_string(), "WRITE|_IOFDSET");
+    assert_eq!(io.events_str(), "WRITE|_IOFDSET");
     assert!(io.set_fd(-1).is_err());
     assert!(io.set_events(Events::SIGNAL).is_err());
     io.start(|| ())?;
@@ -482,6 +482,18 @@ fn debug_is_gevents_repr() -> TestResult {
         "{text}"
     );
     assert!(text.ends_with(" fd=1 events=READ|_IOFDSET>"), "{text}");
+    let plain: [Watcher; 4] = [
+        loop_.timer(1.0, 0.0)?.into(),
+        loop_.signal(libc::SIGUSR1)?.into(),
+        loop_.stat("/", 0.0)?.into(),
+        loop_.async_()?.into(),
+    ];
+    for watcher in plain {
+        let text = format!("{watcher:?}");
+        let address = watcher.address();
+        assert!(text.starts_with(&format!("<{} at 0x", watcher.type_name())));
+        assert!(text.ends_with(&format!(" native={address:#x}>")), "{text}");
+    }
     let timer = loop_.timer(1.0, 0.0)?;
     timer.start(|| ())?;
     let text = format!("{timer:?}");

@@ -200,7 +200,8 @@ fn show(
     let state = match state {
         State::Pending => "pending",
         State::Running => "running",
-        State::Over => "stopped",
+        // The function is gone.
+        State::Over => return write!(f, "<{class} at {at:p} stopped>"),
     };
     write!(f, "<{class} at {at:p} {state} callback={name}>")
 }

@@ -155,8 +155,19 @@ impl BitAnd for LoopFlags {
 }
 
 impl fmt::Display for LoopFlags {
+    /// The names, and bits without one in hexadecimal: `epoll|noenv|0x40`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_list().join("|"))
+        let mut left = self.0;
+        let mut separator = "";
+        for (flag, name) in NAMES.iter().filter(|(flag, _)| self.0 & flag.0 != 0) {
+            write!(f, "{separator}{name}")?;
+            separator = "|";
+            left &= !flag.0;
+        }
+        match left {
+            0 => Ok(()),
+            left => write!(f, "{separator}{left:#x}"),
+        }
     }
 }
 

@@ -120,6 +120,11 @@ impl Io {
         Events::from_bits(unsafe { (*self.raw()).events })
     }
 
+    /// The events in words, `"READ|WRITE"`: gevent's name for what `events().to_string()` says.
+    pub fn events_str(&self) -> String {
+        self.events().to_string()
+    }
+
     /// Waits for other events.
     ///
     /// # Errors

@@ -1,7 +1,5 @@
 //! [`Signal`]: the process receives a signal. Source: gevent's `signal`; ev.pod, `ev_signal`.
 
-use std::fmt;
-
 use libev_sys as ev;
 use libev_sys::{ev_loop, ev_signal};
 use parking_lot::Mutex;
@@ -41,10 +39,6 @@ unsafe impl Kind for SignalKind {
         let _table = SIGNAL_TABLE.lock();
         // SAFETY: the caller's, by the trait's contract; the table is ours.
         unsafe { ev::ev_signal_stop(loop_, raw) };
-    }
-
-    fn format(&self, _: *mut ev_signal, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, " signum={}", self.signum)
     }
 }
 

@@ -1,7 +1,6 @@
 //! [`Stat`]: a path changes. Source: gevent's `stat`; ev.pod, `ev_stat`.
 
 use std::ffi::CString;
-use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -25,10 +24,6 @@ unsafe impl Kind for StatKind {
     const NAME: &'static str = "stat";
 
     plain_start_stop!(ev_stat_start, ev_stat_stop);
-
-    fn format(&self, _: *mut ev_stat, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, " path={:?}", self.path)
-    }
 }
 
 watcher_type! {
