@@ -59,6 +59,34 @@ func main() {
 				panic("another result")
 			}
 		}
+	case "pool-map":
+		places := make(chan struct{}, 100)
+		squares := make([]int, count)
+		var group sync.WaitGroup
+		group.Add(count)
+		for i := 0; i < count; i++ {
+			places <- struct{}{}
+			go func(i int) {
+				squares[i] = i * i
+				<-places
+				group.Done()
+			}(i)
+		}
+		group.Wait()
+	case "threadpool":
+		tasks, results := make(chan func() int), make(chan int)
+		go func() {
+			runtime.LockOSThread()
+			for task := range tasks {
+				results <- task()
+			}
+		}()
+		for i := 0; i < count; i++ {
+			tasks <- func() int { return i }
+			if <-results != i {
+				panic("another result")
+			}
+		}
 	default:
 		panic("no such case")
 	}

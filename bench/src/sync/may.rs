@@ -12,6 +12,7 @@ pub(super) fn measure(case: &str) -> Option<Measure> {
     Some(match case {
         "channel" | "queue" => |count| in_coroutine(move || channel(count)),
         "semaphore" => |count| in_coroutine(move || semaphore(count)),
+        "pool-map" => |count| in_coroutine(move || pool_map(count)),
         "result" => |count| in_coroutine(move || result(count)),
         _ => return None,
     })
@@ -61,4 +62,21 @@ fn result(count: u32) {
         go!(move || setter.send(i).expect("the other end is there"));
         assert_eq!(result.recv(), Ok(i));
     }
+}
+
+/// A coroutine for each, of which a hundred run at a time.
+fn pool_map(count: u32) {
+    let places = Arc::new(Semphore::new(100));
+    let tasks: Vec<_> = (0..count)
+        .map(|i| {
+            places.wait();
+            let places = places.clone();
+            go!(move || {
+                places.post();
+                i.wrapping_mul(i)
+            })
+        })
+        .collect();
+    let squares: Vec<_> = tasks.into_iter().map(|task| task.join()).collect();
+    assert_eq!(squares.len(), count as usize);
 }

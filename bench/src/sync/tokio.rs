@@ -16,6 +16,7 @@ pub(super) fn measure(case: &str) -> Option<Measure> {
         "event-many" => |count| block_on(event_many(count)),
         "semaphore" => |count| block_on(semaphore(count)),
         "result" => |count| block_on(result(count)),
+        "pool-map" => |count| block_on(pool_map(count)),
         "threadpool" => |count| block_on(threadpool(count)),
         _ => return None,
     })
@@ -102,6 +103,26 @@ async fn result(count: u32) -> Result {
         spawn(async move { setter.send(i) });
         assert_eq!(result.await?, i);
     }
+    Ok(())
+}
+
+/// A task for each, of which a hundred run at a time.
+async fn pool_map(count: u32) -> Result {
+    let places = Arc::new(Semaphore::new(100));
+    let mut tasks = Vec::with_capacity(count as usize);
+    for i in 0..count {
+        let place = places.clone().acquire_owned().await?;
+        tasks.push(spawn(async move {
+            let square = i.wrapping_mul(i);
+            drop(place);
+            square
+        }));
+    }
+    let mut squares = Vec::with_capacity(count as usize);
+    for task in tasks {
+        squares.push(task.await?);
+    }
+    assert_eq!(squares.len(), count as usize);
     Ok(())
 }
 
