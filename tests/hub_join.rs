@@ -96,6 +96,41 @@ fn test_a_thread_that_ends_takes_its_waiting_greenlets_along() {
     assert_eq!(alive.load(Ordering::Relaxed), 0);
 }
 
+/// The hub runs while others panic, and ends with the thread all the same.
+#[test]
+fn test_a_thread_ends_whose_greenlets_wait_in_the_midst_of_panics() {
+    struct Waits(f64);
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            // At the thread's end it is not let wait any more.
+            let _ = sleep(self.0);
+        }
+    }
+    let _bounded = bounded();
+    let alive = Arc::new(AtomicUsize::new(0));
+    let guests = alive.clone();
+    let thread = thread::spawn(move || {
+        let guest = Guest::new(&guests);
+        spawn(move || {
+            let _guest = guest;
+            let _waits = (Waits(LONG), Waits(LONG));
+            if true {
+                std::panic::resume_unwind(Box::new("a greenlet's"));
+            }
+        });
+        let guest = Guest::new(&guests);
+        spawn(move || {
+            let _guest = guest;
+            sleep(LONG)
+        });
+        let _waits = Waits(0.001);
+        std::panic::resume_unwind(Box::new("the thread's"));
+    });
+    let panic = thread.join().expect_err("it panics");
+    assert_eq!(panic.downcast_ref(), Some(&"the thread's"));
+    assert_eq!(alive.load(Ordering::Relaxed), 0);
+}
+
 /// Nobody has a handle of them but they themselves and what they wait for.
 #[test]
 fn test_a_thread_that_ends_takes_greenlets_along_that_wait_for_ever() {

@@ -61,8 +61,8 @@ pub(crate) struct Core {
     pub(crate) weaks: Cell<usize>,
     /// The last handle is gone: nothing is left but what weak references look at.
     pub(crate) gone: Cell<bool>,
-    /// It has parked while its thread panicked: possibly in a destructor that a panic of its runs.
-    pub(crate) parked_in_panic: Cell<bool>,
+    /// It never parks in a destructor that a panic runs: see `unwind::asked`.
+    pub(crate) unwinds_at_once: Cell<bool>,
     pub(crate) id: u64,
     pub(crate) made_at: &'static Location<'static>,
     pub(crate) extra: RefCell<Option<Box<Extra>>>,
@@ -131,7 +131,7 @@ impl RawGreenlet {
                 links: Links::default(),
                 weaks: Cell::new(0),
                 gone: Cell::new(false),
-                parked_in_panic: Cell::new(false),
+                unwinds_at_once: Cell::new(false),
                 id,
                 extra: RefCell::new(None),
             },

@@ -131,7 +131,6 @@ pub(crate) fn transfer(target: &RawGreenlet, message: Message) -> Result<Value, 
         // SAFETY: it is the target's, and a thread's state is not freed before its greenlets.
         let thread = unsafe { &*thread };
         if thread.attention.get() == 0
-            && !panicking()
             && let Some(to) = place(core, &message)
         {
             // SAFETY: the running greenlet is never freed. What is in `suspended` continues an
@@ -156,12 +155,6 @@ fn place(core: &Core, message: &Message) -> Option<Suspended> {
     }
 }
 
-/// Whether the thread panics: the current greenlet in a destructor, or one that is parked in one.
-#[inline(always)]
-fn panicking() -> bool {
-    cfg!(panic = "unwind") && std::thread::panicking()
-}
-
 /// [`transfer`] in all its other cases.
 #[cold]
 #[inline(never)]
@@ -181,12 +174,7 @@ fn transfer_with_care(
         let current = unsafe { &*thread.current() };
         current.parked_at.set(at);
         match resolve(target, message) {
-            Next::Jump(to, message) => {
-                current.parked_in_panic.set(panicking());
-                let arrived = to.go(thread, message);
-                current.parked_in_panic.set(false);
-                arrived
-            }
+            Next::Jump(to, message) => to.go(thread, message),
             Next::Stay(message) if thread.traced() => {
                 trace::switched(thread, thread.current_greenlet(), message).receive(thread)
             }

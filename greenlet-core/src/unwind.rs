@@ -13,9 +13,15 @@
 //! greenlet ends at its next switch, its frames stay where they are for ever, a warning is
 //! printed.
 //!
-//! One that is dropped while it is parked in a destructor that a panic of its own runs is told by
-//! the [`GreenletExit`] alone: a second panic there would abort the process, and the first one
-//! goes on to unwind the stack.
+//! # During other panics
+//!
+//! A greenlet may be parked in a destructor that a panic of its own runs: a second panic there
+//! would abort the process. Nobody can tell whether it is, only whether some greenlet of the thread
+//! panics. So a greenlet that is dropped at such a time is first told by a [`GreenletExit`] from the
+//! switch it is parked in, and from further ones: a panic that is under way goes on to unwind its
+//! stack, and anybody else has an error to pass on. Only who ignores a thousand of them meets the
+//! private panic after all. Code that has to be left at once, such as a C frame that would go on
+//! for ever, says so by [`at_once`].
 
 use std::any::Any;
 use std::io::{self, Write};
@@ -26,10 +32,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::core::{Core, Life, RawGreenlet};
 use crate::exception::{Exception, GreenletExit};
+use crate::greenlet::getcurrent;
 use crate::root;
 use crate::switch::{Message, Target};
 use crate::thread::{Attention, Thread};
 use crate::value::Value;
+use crate::weak::WeakGreenlet;
 
 /// What [`catch`] caught.
 #[derive(Debug)]
@@ -87,6 +95,35 @@ impl Caught {
     }
 }
 
+/// Has the current greenlet unwound by the private panic alone, whatever else panics, until the
+/// guard is dropped. It must not park in a destructor that a panic runs meanwhile: to unwind it
+/// there aborts the process.
+pub fn at_once() -> AtOnce {
+    let greenlet = getcurrent();
+    let before = greenlet.core().unwinds_at_once.replace(true);
+    // The guard keeps no handle: the greenlet would never be dropped.
+    AtOnce {
+        greenlet: greenlet.downgrade(),
+        before,
+    }
+}
+
+/// See [`at_once`].
+#[derive(Debug)]
+#[must_use = "it ends when this is dropped"]
+pub struct AtOnce {
+    greenlet: WeakGreenlet,
+    before: bool,
+}
+
+impl Drop for AtOnce {
+    fn drop(&mut self) {
+        if let Some(greenlet) = self.greenlet.upgrade() {
+            greenlet.core().unwinds_at_once.set(self.before);
+        }
+    }
+}
+
 /// Whether the payload of a caught panic is that of a dropped greenlet's unwinding: then it must
 /// go on, by [`resume_unwind`], and nobody may wait meanwhile.
 pub fn is_forced(payload: &(dyn Any + Send)) -> bool {
@@ -109,21 +146,20 @@ pub(crate) struct Unwinding {
     /// Who waits for its end.
     dropper: RawGreenlet,
     stage: Stage,
-    /// How many switches were refused.
+    /// How many switches were refused since it was told.
     refusals: u32,
     /// Whether the payload has been dropped.
     dropped: Arc<AtomicBool>,
 }
 
-/// So many switches that are refused mean that somebody tries for ever.
-const PATIENCE: u32 = 1_000_000;
+/// So many switches that are refused mean that it was not a destructor that asked for them.
+const PATIENCE: u32 = 1000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// Switched to, but nothing raised yet.
     Asked,
-    /// Told by an exception, because it was parked in a destructor that an ordinary panic runs:
-    /// another one there would abort the process. That panic may still be under way.
+    /// Told by an exception, because it may have a panic of its own under way.
     Told,
     Raised,
     RaisedAgain,
@@ -143,7 +179,7 @@ pub(crate) fn in_progress(thread: &Thread) -> bool {
 pub(crate) fn asked(thread: &Thread) -> Result<Value, Exception> {
     // SAFETY: the running greenlet is never freed.
     let current = unsafe { &*thread.current() };
-    if !current.parked_in_panic.get() {
+    if current.unwinds_at_once.get() || !std::thread::panicking() {
         raise(thread)
     }
     let mut unwinding = thread.unwinding.borrow_mut();
@@ -191,19 +227,22 @@ pub(crate) fn switch_refused(
     thread: &Thread,
     at: &'static Location<'static>,
 ) -> Result<Value, Exception> {
-    let (stage, in_destructor, refusals) = {
+    let (stage, in_destructor) = {
         let mut unwinding = thread.unwinding.borrow_mut();
         let last = unwinding.last_mut().expect("it is in progress");
-        let in_destructor = last.stage != Stage::Asked
-            && !last.dropped.load(Ordering::Relaxed)
-            && std::thread::panicking();
-        last.refusals += u32::from(in_destructor);
-        (last.stage, in_destructor, last.refusals)
+        let going_on = match last.stage {
+            Stage::Asked => false,
+            Stage::Told => last.refusals < PATIENCE,
+            Stage::Raised | Stage::RaisedAgain => !last.dropped.load(Ordering::Relaxed),
+        };
+        last.refusals = last.refusals.saturating_add(1);
+        (last.stage, going_on && std::thread::panicking())
     };
+    if in_destructor {
+        // It wants to wait: it is told to be quick.
+        return Err(Exception::at(GreenletExit, at));
+    }
     match stage {
-        // It is told to be quick.
-        _ if in_destructor && refusals < PATIENCE => Err(Exception::at(GreenletExit, at)),
-        _ if in_destructor => give_up(thread),
         Stage::Asked => asked(thread),
         Stage::Told | Stage::Raised => raise(thread),
         Stage::RaisedAgain => give_up(thread),

@@ -300,23 +300,55 @@ fn test_a_greenlet_that_catches_its_own_panic_is_unwound_after_it() -> Outcome {
     Ok(())
 }
 
-/// A dropper that panics says nothing about the greenlet that it drops.
-#[test]
-fn test_greenlets_dropped_by_a_panic_are_unwound() -> Outcome {
-    let drops = Rc::new(Cell::new(0));
-    let (main, d) = (getcurrent(), Counted(drops.clone()));
-    let g = RawGreenlet::new(move |_| {
-        let _d = d;
-        loop {
-            let _ = main.switch(());
-        }
-    });
-    g.switch(())?;
+/// Drops a greenlet in the course of a panic.
+fn drop_in_a_panic(g: RawGreenlet) {
     let panicked = catch(move || {
         let _g = g;
         std::panic::resume_unwind(Box::new("drops it"))
     });
     assert!(matches!(panicked, Err::<(), _>(Caught::Panic(_))));
+}
+
+/// While anybody panics, who is dropped is told by an error first, and made to end if it goes on.
+#[test]
+fn test_greenlets_dropped_by_a_panic_are_told_and_then_unwound() -> Outcome {
+    let (drops, told) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    for ignores in [false, true] {
+        let (main, d, t) = (getcurrent(), Counted(drops.clone()), told.clone());
+        let g = RawGreenlet::new(move |_| {
+            let _d = d;
+            loop {
+                match main.switch(()) {
+                    Err(e) if ignores => assert!(e.is::<GreenletExit>()),
+                    other => drop(other?),
+                }
+                t.set(t.get() + 1);
+            }
+        });
+        g.switch(())?;
+        drop_in_a_panic(g);
+    }
+    assert_eq!((drops.get(), live_greenlets()), (2, 0));
+    assert!(told.get() > 100, "{told:?}");
+    Ok(())
+}
+
+#[test]
+fn test_greenlets_that_must_be_left_at_once_are_unwound_even_in_a_panic() -> Outcome {
+    let drops = Rc::new(Cell::new(0));
+    let (main, d) = (getcurrent(), Counted(drops.clone()));
+    let g = RawGreenlet::new(move |_| {
+        let _d = d;
+        {
+            let _at_once = greenlet_core::unwind::at_once();
+            let _inner = greenlet_core::unwind::at_once();
+        }
+        let _at_once = greenlet_core::unwind::at_once();
+        let _ = main.switch(());
+        panic!("this is not reached")
+    });
+    g.switch(())?;
+    drop_in_a_panic(g);
     assert_eq!((drops.get(), live_greenlets()), (1, 0));
     Ok(())
 }

@@ -161,6 +161,8 @@ impl Loop {
         let this = self.clone();
         let state = this.state();
         state.broken.set(false);
+        // If this greenlet is dropped, libev is to be left: told by an error, it would run on.
+        let _at_once = greenlet_core::unwind::at_once();
         loop {
             // SAFETY: the loop is alive, and libev allows to run it (from a callback, too; `modify` has excluded
             // the moments when not). `this` keeps it until the run is over.
