@@ -17,7 +17,7 @@
 //!
 //! A greenlet may be parked in a destructor that a panic of its own runs: a second panic there
 //! would abort the process. Nobody can tell whether it is, only whether some greenlet of the thread
-//! panics. So a greenlet that is dropped at such a time is first told by a [`GreenletExit`] from the
+//! panics (other than by being unwound). So a greenlet that is dropped at such a time is first told by a [`GreenletExit`] from the
 //! switch it is parked in, and from further ones: a panic that is under way goes on to unwind its
 //! stack, and anybody else has an error to pass on. Only who ignores a thousand of them meets the
 //! private panic after all. Code that has to be left at once, such as a C frame that would go on
@@ -146,6 +146,9 @@ pub(crate) struct Unwinding {
     /// Who waits for its end.
     dropper: RawGreenlet,
     stage: Stage,
+    /// Nobody panicked when the first of those now being unwound was dropped. Nobody has parked
+    /// since, so no parked greenlet has a panic of its own.
+    calm: bool,
     /// How many switches were refused since it was told.
     refusals: u32,
     /// Whether the payload has been dropped.
@@ -179,14 +182,18 @@ pub(crate) fn in_progress(thread: &Thread) -> bool {
 pub(crate) fn asked(thread: &Thread) -> Result<Value, Exception> {
     // SAFETY: the running greenlet is never freed.
     let current = unsafe { &*thread.current() };
-    if current.unwinds_at_once.get() || !std::thread::panicking() {
+    let at_once = {
+        let mut unwinding = thread.unwinding.borrow_mut();
+        let last = unwinding.last_mut().expect("`force` has put it there");
+        let at_once = last.calm || current.unwinds_at_once.get();
+        if !at_once {
+            last.stage = Stage::Told;
+        }
+        at_once
+    };
+    if at_once {
         raise(thread)
     }
-    let mut unwinding = thread.unwinding.borrow_mut();
-    unwinding
-        .last_mut()
-        .expect("`force` has put it there")
-        .stage = Stage::Told;
     Err(Exception::at(GreenletExit, current.parked_at.get()))
 }
 
@@ -305,7 +312,12 @@ fn force(greenlet: &RawGreenlet) {
         return;
     };
     let dropper = thread.current_greenlet();
+    let calm = match thread.unwinding.borrow().last() {
+        Some(outer) => outer.calm,
+        None => !std::thread::panicking(),
+    };
     thread.unwinding.borrow_mut().push(Unwinding {
+        calm,
         greenlet: greenlet.clone(),
         dropper: dropper.clone(),
         stage: Stage::Asked,

@@ -4,7 +4,7 @@ use greenlet_core::{Exception, RawGreenlet, Value};
 use waiter::Resume;
 
 use crate::exceptions::InvalidSeconds;
-use crate::local::get_hub;
+use crate::local::{get_hub, try_get_hub};
 use crate::mask::throw_unless_masked;
 use crate::seconds::Seconds;
 
@@ -12,7 +12,8 @@ use crate::seconds::Seconds;
 /// the greenlet goes on after those that could run already.
 ///
 /// # Errors
-/// [`InvalidSeconds`] for NaN and `None`; what is thrown into the greenlet meanwhile.
+/// [`InvalidSeconds`] for NaN and `None`; what is thrown into the greenlet meanwhile; that no hub can
+/// be made, in a destructor that a thread's end runs for instance.
 #[track_caller]
 #[inline]
 pub fn sleep(seconds: impl Seconds) -> Result<(), Exception> {
@@ -36,7 +37,7 @@ pub fn sleep_with_ref(seconds: impl Seconds, ref_: bool) -> Result<(), Exception
 
 #[track_caller]
 fn sleep_some(seconds: f64, ref_: bool) -> Result<(), Exception> {
-    let hub = get_hub();
+    let hub = try_get_hub()?;
     let timer = hub.timer(seconds)?;
     timer.set_ref(ref_)?;
     // Counted from now, not from when the loop last looked at the clock.
@@ -48,7 +49,7 @@ fn sleep_some(seconds: f64, ref_: bool) -> Result<(), Exception> {
 /// frame that was entered before.
 #[track_caller]
 fn yield_now() -> Result<(), Exception> {
-    let hub = get_hub();
+    let hub = try_get_hub()?;
     let resume = Resume::new();
     hub.loop_().run_callback_resume(resume.clone())?;
     // Whoever switches back ends it: as in gevent, a yield does not ask who.
@@ -63,7 +64,7 @@ fn yield_now() -> Result<(), Exception> {
 /// What is thrown into the greenlet meanwhile.
 #[track_caller]
 pub fn idle(priority: i32) -> Result<(), Exception> {
-    let hub = get_hub();
+    let hub = try_get_hub()?;
     let watcher = hub.loop_().idle()?;
     if priority != 0 {
         watcher.set_priority(priority)?;
