@@ -274,3 +274,45 @@ fn internals_are_told_or_said_to_be_unavailable() -> io::Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn what_comes_next_is_told_while_an_event_is_delivered() -> io::Result<()> {
+    extern "C" fn on_fed(loop_: *mut ev_loop, w: *mut ev_timer, _: c_int) {
+        // SAFETY: the loop is running; `data` is the vector below.
+        unsafe {
+            let seen = &mut *(*w).data.cast::<Vec<[*mut ev_watcher; 3]>>();
+            seen.push([0, 1, 2].map(|n| ev_shim_loop_next_pending(loop_, n)));
+        }
+    }
+    let mut seen: Vec<[*mut ev_watcher; 3]> = Vec::new();
+    // SAFETY: C structs of integers and pointers may be zero.
+    let mut timers: [ev_timer; 3] = unsafe { zeroed() };
+    let loop_ = Loop::new(EVBACKEND_POLL)?;
+    let [first, second, third] = timers.each_mut().map(|timer| -> *mut ev_watcher {
+        // SAFETY: the timers and the vector outlive the loop.
+        unsafe {
+            ev_shim_timer_init(timer, Some(on_fed), 0.0, 0.0);
+            timer.data = (&raw mut seen).cast();
+            ev_feed_event(loop_.0, ptr::from_mut(timer).cast(), EV_CUSTOM);
+        }
+        ptr::from_mut(timer).cast()
+    });
+    // SAFETY: as above.
+    unsafe {
+        assert!(ev_shim_loop_next_pending(loop_.0, 0).is_null());
+        ev_invoke_pending(loop_.0);
+        assert!(ev_shim_loop_next_pending(loop_.0, 0).is_null());
+    }
+    let none = ptr::null_mut();
+    if cfg!(feature = "system") {
+        assert_eq!(seen, [[none; 3]; 3]);
+    } else {
+        // What was fed last is delivered first.
+        let _ = third;
+        assert_eq!(
+            seen,
+            [[second, first, none], [first, none, none], [none; 3]]
+        );
+    }
+    Ok(())
+}
