@@ -90,6 +90,12 @@ impl RawGreenlet {
         unwind::unwind_now(self)
     }
 
+    /// Whether it is the one that runs: `getcurrent() == *self`, without making a handle.
+    #[inline(always)]
+    pub fn is_current(&self) -> bool {
+        self.core().runs()
+    }
+
     /// Whether it has been switched to and has not ended.
     ///
     /// Source: greenlet's truth value.

@@ -223,11 +223,10 @@ impl Hub {
 
     #[inline(always)]
     fn before_switch(&self) -> Result<(), Exception> {
-        let current = getcurrent();
-        if current == self.0.greenlet {
+        if self.0.greenlet.is_current() {
             return Err(Exception::new(BlockingSwitchOutError));
         }
-        switch_out::call(&current)?;
+        switch_out::call()?;
         if self.0.destroyed.get() {
             return Err(Exception::new(HubDestroyed));
         }

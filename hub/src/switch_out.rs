@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use greenlet_core::{Exception, RawGreenlet};
+use greenlet_core::{Exception, RawGreenlet, getcurrent};
 
 struct SwitchOut(Rc<dyn Fn() -> Result<(), Exception>>);
 
@@ -21,11 +21,11 @@ pub fn set_switch_out(greenlet: &RawGreenlet, hook: Rc<dyn Fn() -> Result<(), Ex
     greenlet.set_local(SwitchOut(hook));
 }
 
-/// Calls the greenlet's hook, if it has one.
+/// Calls the current greenlet's hook, if it has one.
 #[inline]
-pub(crate) fn call(greenlet: &RawGreenlet) -> Result<(), Exception> {
+pub(crate) fn call() -> Result<(), Exception> {
     if ANY.get() {
-        call_hook(greenlet)
+        call_hook(&getcurrent())
     } else {
         Ok(())
     }
