@@ -1,5 +1,6 @@
 //! Functions applied by the greenlets of a group. Source: `GroupMappingMixin` in gevent's `pool.py`.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use greenlet_core::Exception;
@@ -145,15 +146,23 @@ impl Group {
     {
         let (group, function) = (self.clone(), Rc::new(function));
         crate::spawn(move || {
-            let greenlets: Result<Vec<_>, _> = iterable
-                .into_iter()
-                .map(|item| {
-                    let function = function.clone();
-                    group.spawn(move || function(item))
-                })
-                .collect();
-            let values: Result<Vec<_>, Exception> =
-                greenlets?.iter().map(Greenlet::join_and_take).collect();
+            let mut values = Ok(Vec::new());
+            let mut under_way = VecDeque::<Greenlet<R::Value>>::new();
+            for item in iterable {
+                let function = function.clone();
+                under_way.push_back(group.spawn(move || function(item))?);
+                // Those that have ended are not kept until all are spawned.
+                while let Some(ended) = under_way.front().filter(|first| first.ready()) {
+                    add(&mut values, ended.take_outcome());
+                    under_way.pop_front();
+                }
+            }
+            for greenlet in under_way {
+                if values.is_err() {
+                    break;
+                }
+                add(&mut values, greenlet.join_and_take());
+            }
             values
         })
     }
@@ -252,4 +261,14 @@ impl Group {
             Ok(())
         })
     }
+}
+
+/// Adds a value, or the first error.
+fn add<T>(values: &mut Result<Vec<T>, Exception>, outcome: Result<T, Exception>) {
+    let error = match (&mut *values, outcome) {
+        (Ok(values), Ok(value)) => return values.push(value),
+        (Ok(_), Err(error)) => error,
+        (Err(_), _) => return,
+    };
+    *values = Err(error);
 }
