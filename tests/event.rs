@@ -698,3 +698,40 @@ mod links {
         assert!(called.get() && hub::get_hub_if_exists().is_none());
     }
 }
+
+/// Who waits for an object whose notification is not for all, comes while others are told, and is
+/// not told in that round, waits no longer than it wants to.
+#[test]
+fn a_late_waiter_gives_up_in_time() -> Outcome {
+    use gevent::abstract_linkable::{AbstractLinkable, Waitable};
+
+    #[derive(Debug)]
+    struct Gate(std::cell::Cell<bool>);
+
+    impl Waitable for Gate {
+        const KIND: &'static str = "Gate";
+        const NOTIFY_ALL: bool = false;
+
+        fn ready(&self) -> bool {
+            self.0.get()
+        }
+    }
+
+    let _bounded = bounded();
+    let gate = AbstractLinkable::new(Gate(false.into()));
+    let first = spawn({
+        let gate = gate.clone();
+        move || {
+            let told = gate.wait(None)?;
+            gate.state().0.set(false);
+            Ok(told)
+        }
+    });
+    sleep(0)?;
+    gate.state().0.set(true);
+    gate.check_and_notify();
+    assert!(!gate.wait(0.001)?);
+    assert!(first.get()?);
+    assert_eq!(gate.linkcount(), 0);
+    Ok(())
+}
