@@ -6,6 +6,7 @@ static ev_embed embed;
 static ev_io io;
 static ev_timer timer;
 static ev_prepare prepare;
+static ev_fork forked;
 static struct ev_loop *inner;
 
 static void
@@ -111,4 +112,22 @@ SCENARIO (embeds, destroying_the_inner_loop_ends_it)
   destroy_loop (inner);
   mark (loop, "destroyed");
   run (loop, 0);
+}
+
+SCENARIO (embeds, the_inner_loop_follows_a_fork_of_the_outer)
+{
+  struct ev_loop *loop = new_loop ();
+  inner = new_loop_on (EVBACKEND_EPOLL);
+  watch_pipe_inside (1);
+  ev_fork_init (&forked, traced_fork);
+  WATCH (forked);
+  ev_fork_start (inner, &forked);
+  ev_embed_init (&embed, sweep, inner);
+  WATCH (embed);
+  ev_embed_start (loop, &embed);
+  run (loop, EVRUN_ONCE);
+  ev_loop_fork (loop);
+  run (loop, EVRUN_ONCE);
+  mark (inner, "inside");
+  run (loop, EVRUN_ONCE);
 }

@@ -92,3 +92,18 @@ pub(crate) fn destroying_the_inner_loop_ends_it(t: &Trace) -> Outcome {
     t.mark(&loop_, "destroyed")?;
     t.run(&loop_)
 }
+
+pub(crate) fn the_inner_loop_follows_a_fork_of_the_outer(t: &Trace) -> Outcome {
+    let loop_ = t.new_loop()?;
+    let inner = inner_loop()?;
+    watch_pipe_inside(t, &inner, true)?;
+    let forked = t.watch("forked", inner.fork()?);
+    t.start(&forked)?;
+    let embed = t.watch("embed", loop_.embed(&inner)?);
+    start_sweep(t, &embed)?;
+    t.run_once(&loop_)?;
+    loop_.reinit()?;
+    t.run_once(&loop_)?;
+    t.mark(&inner, "inside")?;
+    t.run_once(&loop_)
+}
