@@ -288,7 +288,7 @@ fn what_comes_next_is_told_while_an_event_is_delivered() -> io::Result<()> {
     // SAFETY: C structs of integers and pointers may be zero.
     let mut timers: [ev_timer; 3] = unsafe { zeroed() };
     let loop_ = Loop::new(EVBACKEND_POLL)?;
-    let [first, second, third] = timers.each_mut().map(|timer| -> *mut ev_watcher {
+    let [first, second, _] = timers.each_mut().map(|timer| -> *mut ev_watcher {
         // SAFETY: the timers and the vector outlive the loop.
         unsafe {
             ev_shim_timer_init(timer, Some(on_fed), 0.0, 0.0);
@@ -308,7 +308,6 @@ fn what_comes_next_is_told_while_an_event_is_delivered() -> io::Result<()> {
         assert_eq!(seen, [[none; 3]; 3]);
     } else {
         // What was fed last is delivered first.
-        let _ = third;
         assert_eq!(
             seen,
             [[second, first, none], [first, none, none], [none; 3]]
