@@ -1,17 +1,18 @@
-//! The table of gevent's tests in docs/gevent-tests.md names tests of ours: they exist.
+//! The tables of gevent's and of greenlet's tests, in docs/, name tests of ours: they exist.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 #[test]
-fn every_test_that_the_table_names_exists() -> std::io::Result<()> {
+fn every_test_that_the_tables_name_exists() -> std::io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let table = fs::read_to_string(root.join("docs/gevent-tests.md"))?;
+    let mut tables = fs::read_to_string(root.join("docs/gevent-tests.md"))?;
+    tables.push_str(&fs::read_to_string(root.join("docs/greenlet-tests.md"))?);
     let mut sources: BTreeMap<&str, String> = BTreeMap::new();
     let mut missing = Vec::new();
     let mut count = 0;
-    for (file, name) in table.split('`').filter_map(|word| word.split_once("::")) {
+    for (file, name) in tables.split('`').filter_map(|word| word.split_once("::")) {
         if !file.ends_with(".rs") {
             continue;
         }
