@@ -18,7 +18,7 @@ extern "C" fn on_fork(_: *mut ev_loop, _: *mut ev_fork, _: c_int) {
 /// How many forks two iterations of the loop notice.
 fn noticed(loop_: *mut ev_loop) -> i32 {
     let before = FORKS.load(Ordering::Relaxed);
-    // SAFETY: the loop lives as long as the process, and so does its watcher.
+    // SAFETY: the callers': the loop and its watcher are alive.
     unsafe {
         ev_run(loop_, EVRUN_NOWAIT);
         ev_run(loop_, EVRUN_NOWAIT);
@@ -69,9 +69,10 @@ fn main() -> io::Result<()> {
     // SAFETY: any flags are allowed.
     let loop_ = unsafe { ev_loop_new(EVFLAG_FORKCHECK | EVFLAG_NOENV) };
     assert!(!loop_.is_null());
-    // SAFETY: a C struct of integers and pointers may be zero; it is leaked, so that it outlives the loop.
-    let watcher = Box::leak(Box::new(unsafe { zeroed::<ev_fork>() }));
-    // SAFETY: both live as long as the process.
+    // SAFETY: a C struct of integers and pointers may be zero.
+    let mut watcher = unsafe { zeroed::<ev_fork>() };
+    let watcher = &raw mut watcher;
+    // SAFETY: the watcher stays where it is until it is stopped below.
     unsafe {
         ev_shim_fork_init(watcher, Some(on_fork));
         ev_fork_start(loop_, watcher);
@@ -86,6 +87,11 @@ fn main() -> io::Result<()> {
         })?;
         assert_eq!(counts, 101, "child, again, grandchild");
         assert_eq!(noticed(loop_), 0, "in the parent");
+    }
+    // SAFETY: both are alive, and not used any more afterwards.
+    unsafe {
+        ev_fork_stop(loop_, watcher);
+        ev_loop_destroy(loop_);
     }
     Ok(())
 }
