@@ -4,8 +4,7 @@
 //! there for ever, and what it guards half changed. So a fork waits until nobody is inside, and who wants to enter
 //! waits until it is over.
 
-use std::sync::Once;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::yield_now;
 
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
@@ -38,14 +37,17 @@ impl Drop for Inside {
     }
 }
 
+/// Has every fork call the three functions below. Threads that come here at the same time may each see to it: they
+/// count, so that twice is fine. (A `Once` could be left locked in the child of a fork just then.)
 #[inline]
 fn watch() {
-    static WATCH: Once = Once::new();
-    WATCH.call_once(|| {
+    static WATCHED: AtomicBool = AtomicBool::new(false);
+    if !WATCHED.load(Ordering::Acquire) {
         // SAFETY: the three use nothing but the statics, and call nothing that a fork could hold up. Failing means
         // that there is no memory, and a fork less safe.
         unsafe { libc::pthread_atfork(Some(prepare), Some(in_parent), Some(in_child)) };
-    });
+        WATCHED.store(true, Ordering::Release);
+    }
 }
 
 extern "C" fn prepare() {
