@@ -55,6 +55,7 @@ pub struct StreamServer(Rc<BaseServer>);
 /// # server.stop(None)?;
 /// # Ok::<(), gevent::Exception>(())
 /// ```
+#[must_use]
 #[derive(Debug, Default)]
 pub struct Builder(Settings);
 
@@ -166,7 +167,8 @@ impl StreamServer {
     }
 
     /// Stops to listen. With a [pool](Spawn::Pool), waits `timeout` seconds (if `None` the
-    /// [builder's](Builder::stop_timeout)) for the handlers and kills those that still run; others go on until they are done.
+    /// [builder's](Builder::stop_timeout)) for the handlers and kills those that still run; others
+    /// go on until they are done.
     ///
     /// # Errors
     /// What is thrown into the current greenlet meanwhile.
