@@ -7,7 +7,7 @@
 //! | count reaches zero while the greenlet | what happens |
 //! |---|---|
 //! | has never run, or is dead | it is freed |
-//! | is parked | it is unwound (`switch::unwind_dropped`), then freed |
+//! | is parked | it is unwound (`unwind::unwind_dropped`), then freed |
 //! | runs | it goes on; when it parks, it is unwound; when it ends, it is freed |
 
 use std::cell::{Cell, RefCell};

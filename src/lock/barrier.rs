@@ -116,7 +116,8 @@ impl Barrier {
     }
 
     /// Waits until as many have come as it is for, at most `timeout` seconds (`None` is the
-    /// barrier's [own](Barrier::with_timeout)); if that takes longer, the barrier is broken. Returns as how many-th this greenlet came, from 0.
+    /// barrier's [own](Barrier::with_timeout)); if that takes longer, the barrier is broken. Returns
+    /// as how many-th this greenlet came, from 0.
     ///
     /// # Errors
     /// [`BrokenBarrierError`]; the action's own, for the one who called it; what is thrown into

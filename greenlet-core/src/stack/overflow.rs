@@ -1,10 +1,10 @@
 //! Tells a stack overflow from other crashes: a handler for SIGSEGV and SIGBUS that knows our
 //! guard pages.
 //!
-//! A fault in the guard page of the running greenlet (or of one that is just leaving) prints which greenlet it was, how large its
-//! stack is and how to get a larger one, and aborts. Every other fault is passed on to the
-//! handler that was there before, the standard library's for instance, which does the same for
-//! threads.
+//! A fault in the guard page of the running greenlet (or of one that is just leaving) prints which
+//! greenlet it was, how large its stack is and how to get a larger one, and aborts. Every other
+//! fault is passed on to the handler that was there before, the standard library's for instance,
+//! which does the same for threads.
 //!
 //! The handler is installed once, when the process's first greenlet gets its stack, and runs on
 //! the thread's alternate signal stack, since the one that overflowed has no room. The standard
