@@ -676,13 +676,20 @@ mod barrier_tests {
         Ok(())
     }
 
+    /// Comes only when the time of those who wait at the barrier is over.
+    fn be_late(barrier: &Barrier) -> Outcome {
+        while !barrier.broken() {
+            sleep(0.001)?;
+        }
+        Ok(())
+    }
+
     #[test]
     fn test_timeout() -> Outcome {
         let barrier = Barrier::new(N);
         run_threads(move || {
             if barrier.wait(None)? == N / 2 {
-                // One is late.
-                sleep(0.03)?;
+                be_late(&barrier)?;
             }
             assert!(barrier.wait(0.01).unwrap_err().is::<BrokenBarrierError>());
             Ok(())
@@ -691,10 +698,10 @@ mod barrier_tests {
 
     #[test]
     fn test_default_timeout() -> Outcome {
-        let barrier = Barrier::new(N).with_timeout(0.01);
+        let barrier = Barrier::new(N).with_timeout(0.05);
         run_threads(move || {
             if barrier.wait(None)? == N / 2 {
-                sleep(0.03)?;
+                be_late(&barrier)?;
             }
             assert!(barrier.wait(None).unwrap_err().is::<BrokenBarrierError>());
             Ok(())
