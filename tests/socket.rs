@@ -93,6 +93,42 @@ fn test_close_wakes_a_reader_with_ebadf() -> Outcome {
 }
 
 #[test]
+fn test_a_lent_descriptor_outlives_close() -> Outcome {
+    let (a, mut b) = pair()?;
+    let closer = a.clone();
+    let before = a.as_raw_fd();
+    a.with_fd(|fd| {
+        closer.close();
+        assert_eq!(fd.as_raw_fd(), before);
+        // Not EBADF: it is still the socket.
+        assert!(socket2::SockRef::from(&fd).peer_addr().is_ok());
+    })?;
+    // Now it is closed.
+    assert_eq!(b.read(&mut [0])?, 0);
+    let error = a.with_fd(|_| ()).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EBADF));
+    Ok(())
+}
+
+#[test]
+fn test_an_accepted_connection_does_not_block_and_closes_on_exec() -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let _client = TcpStream::connect(listener.local_addr()?)?;
+    let (stream, _) = listener.accept()?;
+    let fd = stream.as_raw_fd();
+    // SAFETY: both only ask, about a descriptor of ours.
+    let (status, flags) = unsafe {
+        (
+            libc::fcntl(fd, libc::F_GETFL),
+            libc::fcntl(fd, libc::F_GETFD),
+        )
+    };
+    assert_ne!(status & libc::O_NONBLOCK, 0);
+    assert_ne!(flags & libc::FD_CLOEXEC, 0);
+    Ok(())
+}
+
+#[test]
 fn test_peek_then_read() -> Outcome {
     let (mut a, mut b) = pair()?;
     a.write_all(b"abc")?;

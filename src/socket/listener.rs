@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
 
 use hub::Seconds;
@@ -69,7 +69,7 @@ impl TcpListener {
     /// [allowed](TcpListener::set_timeout).
     #[track_caller]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let accepted = self.0.retry(Direction::Read, socket2::Socket::accept);
+        let accepted = self.0.retry(Direction::Read, accept);
         connection(accepted?)
     }
 
@@ -78,7 +78,7 @@ impl TcpListener {
     /// # Errors
     /// As for [`accept`](TcpListener::accept).
     pub fn try_accept(&self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
-        match self.0.socket()?.accept() {
+        match accept(&*self.0.socket()?) {
             Ok(accepted) => connection(accepted).map(Some),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(e) => Err(e),
@@ -114,6 +114,14 @@ impl TcpListener {
         as_inet(self.0.socket()?.local_addr()?)
     }
 
+    /// Lends the descriptor, for what takes [`AsFd`](std::os::fd::AsFd): it stays open until `f` has returned.
+    ///
+    /// # Errors
+    /// When the listener is closed.
+    pub fn with_fd<R>(&self, f: impl FnOnce(BorrowedFd<'_>) -> R) -> io::Result<R> {
+        self.0.with_fd(f)
+    }
+
     /// Stops to listen, whoever else has a handle. Greenlets that wait in
     /// [`accept`](TcpListener::accept) get an `EBADF` error. Closing twice is fine.
     pub fn close(&self) {
@@ -124,7 +132,19 @@ impl TcpListener {
 fn connection(
     (socket, address): (socket2::Socket, socket2::SockAddr),
 ) -> io::Result<(TcpStream, SocketAddr)> {
-    Ok((TcpStream::from_socket(socket)?, as_inet(address)?))
+    Ok((TcpStream::of_nonblocking(socket), as_inet(address)?))
+}
+
+/// A connection that does not block, by one system call where that can be.
+fn accept(listener: &socket2::Socket) -> io::Result<(socket2::Socket, socket2::SockAddr)> {
+    #[cfg(target_os = "linux")]
+    return listener.accept4(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let (socket, address) = listener.accept()?;
+        socket.set_nonblocking(true)?;
+        Ok((socket, address))
+    }
 }
 
 /// The connections of a [`TcpListener`].

@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
 
 use greenlet_core::Exception;
@@ -38,14 +38,19 @@ pub(super) enum Direction {
 impl Raw {
     pub(super) fn new(socket: socket2::Socket) -> io::Result<Raw> {
         socket.set_nonblocking(true)?;
-        Ok(Raw {
+        Ok(Raw::of_nonblocking(socket))
+    }
+
+    /// Of a socket that does not block already.
+    pub(super) fn of_nonblocking(socket: socket2::Socket) -> Raw {
+        Raw {
             read: OnceCell::new(),
             write: OnceCell::new(),
             socket: RefCell::new(Some(Rc::new(socket))),
             hub: get_hub(),
             timeouts: Default::default(),
             more_to_read: Cell::new(true),
-        })
+        }
     }
 
     /// The socket, while it is open.
@@ -54,6 +59,12 @@ impl Raw {
             Some(socket) => Ok(socket.clone()),
             None => Err(closed()),
         }
+    }
+
+    /// Lends the descriptor, which stays open that long, even if the socket is closed meanwhile.
+    pub(super) fn with_fd<R>(&self, f: impl FnOnce(BorrowedFd<'_>) -> R) -> io::Result<R> {
+        let socket = self.socket()?;
+        Ok(f(socket.as_fd()))
     }
 
     pub(super) fn fd(&self) -> Option<RawFd> {

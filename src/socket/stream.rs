@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
 use hub::Seconds;
@@ -91,6 +91,10 @@ impl TcpStream {
 
     pub(super) fn from_socket(socket: socket2::Socket) -> io::Result<Self> {
         Ok(TcpStream(Rc::new(Raw::new(socket)?)))
+    }
+
+    pub(super) fn of_nonblocking(socket: socket2::Socket) -> Self {
+        TcpStream(Rc::new(Raw::of_nonblocking(socket)))
     }
 
     /// Takes over a standard stream.
@@ -214,6 +218,31 @@ impl TcpStream {
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.0
             .retry(Direction::Read, |socket| socket.peek(as_uninit(buf)))
+    }
+
+    /// Lends the descriptor, for what takes [`AsFd`](std::os::fd::AsFd): it stays open until `f` has returned.
+    ///
+    /// To keep one, [`try_clone_to_owned`](std::os::fd::BorrowedFd::try_clone_to_owned) it.
+    ///
+    /// ```
+    /// use std::io::Read;
+    /// use gevent::socket::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?)?;
+    /// let (stream, _) = listener.accept()?;
+    /// let copy = stream.with_fd(|fd| fd.try_clone_to_owned())??;
+    /// stream.close();
+    /// // The copy keeps the connection open.
+    /// drop(TcpStream::try_from(copy)?);
+    /// assert_eq!(client.read(&mut [0])?, 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the stream is closed.
+    pub fn with_fd<R>(&self, f: impl FnOnce(BorrowedFd<'_>) -> R) -> io::Result<R> {
+        self.0.with_fd(f)
     }
 
     /// All options of the socket.
