@@ -1,20 +1,18 @@
 //! [`BaseQueue`]: putting, getting and waiting for it. Source: `SimpleQueue` in gevent's `queue.py`.
 
-use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
 
-use greenlet_core::{Exception, getcurrent};
-use hub::core::Notify;
-use hub::{Hub, Seconds, get_hub};
+use greenlet_core::Exception;
+use hub::Seconds;
 use waiter::Resume;
 
+use super::core::Core;
 use super::errors::{Empty, PutError, ShutDown};
 use super::iter::{Iter, UntilNone};
-use super::line::{Line, checked_timeout, park};
+use super::line::{checked_timeout, park};
 use super::storage::Storage;
-use crate::event::Event;
 
 /// A queue: what all of them have in common. Used as [`SimpleQueue`](super::SimpleQueue), and
 /// through the others. Handles are cheap to clone and mean the same queue.
@@ -37,37 +35,9 @@ use crate::event::Event;
 /// Source: gevent's `SimpleQueue`.
 pub struct BaseQueue<S: Storage>(pub(super) Rc<Core<S>>);
 
-pub(super) struct Core<S: Storage> {
-    pub(super) hub: Hub,
-    name: &'static str,
-    /// 0 is no limit.
-    maxsize: Cell<usize>,
-    storage: RefCell<S>,
-    pub(super) getters: Line<Resume>,
-    pub(super) putters: Line<Resume>,
-    /// Whether the hub is going to see, or seeing, who can go on.
-    unlocking: Cell<bool>,
-    pub(super) is_shutdown: Cell<bool>,
-    pub(super) unfinished_tasks: Cell<usize>,
-    /// Set while no tasks are unfinished; made by the first `join`.
-    pub(super) all_done: OnceCell<Event>,
-}
-
 impl<S: Storage> BaseQueue<S> {
     pub(super) fn named(name: &'static str, maxsize: Option<usize>, storage: S) -> Self {
-        let unfinished = storage.qsize();
-        BaseQueue(Rc::new(Core {
-            hub: get_hub(),
-            name,
-            maxsize: Cell::new(maxsize.unwrap_or(0)),
-            storage: RefCell::new(storage),
-            getters: Line::default(),
-            putters: Line::default(),
-            unlocking: Cell::new(false),
-            is_shutdown: Cell::new(false),
-            unfinished_tasks: Cell::new(unfinished),
-            all_done: OnceCell::new(),
-        }))
+        BaseQueue(Rc::new(Core::new(name, maxsize, storage)))
     }
 
     /// How many items there are.
@@ -388,102 +358,6 @@ impl<T: 'static> BaseQueue<VecDeque<T>> {
     }
 }
 
-impl<S: Storage> Core<S> {
-    #[inline]
-    fn has_space(&self) -> bool {
-        let limit = self.maxsize.get();
-        limit == 0 || self.storage.borrow().qsize() < limit
-    }
-
-    fn in_hub(&self) -> bool {
-        getcurrent() == *self.hub.greenlet()
-    }
-
-    /// Lets greenlets that wait for the items of a full queue take them at once. Runs in the hub.
-    #[cold]
-    fn make_space(&self) {
-        while !self.has_space()
-            && let Some(getter) = self.getters.pop()
-        {
-            self.getters.wake(&self.hub, &getter);
-        }
-    }
-
-    #[inline]
-    fn store(&self, item: S::Item) {
-        self.storage.borrow_mut().put_item(item);
-        if self
-            .unfinished_tasks
-            .replace(self.unfinished_tasks.get() + 1)
-            == 0
-            && let Some(all_done) = self.all_done.get()
-        {
-            all_done.clear();
-        }
-    }
-
-    /// The next item; somebody may have space for another then.
-    #[inline]
-    pub(super) fn take(self: &Rc<Self>) -> Option<S::Item> {
-        let item = self.storage.borrow_mut().get_item()?;
-        if !self.putters.is_empty() {
-            self.schedule_unlock();
-        }
-        Some(item)
-    }
-
-    fn peek(self: &Rc<Self>) -> Option<S::Item>
-    where
-        S::Item: Clone,
-    {
-        self.storage.borrow().peek_item().cloned()
-    }
-
-    fn schedule_unlock(self: &Rc<Self>) {
-        if !self.unlocking.replace(true) {
-            let queued = self.hub.loop_().run_callback_notify(self.clone());
-            // With the loop destroyed nobody waits any more.
-            self.unlocking.set(queued.is_ok());
-        }
-    }
-}
-
-/// Lets everybody go on who can: putters while there is space, getters while there are items.
-impl<S: Storage> Notify for Core<S> {
-    fn notify(self: Rc<Self>) -> Result<(), Exception> {
-        struct Over<'a>(&'a Cell<bool>);
-        impl Drop for Over<'_> {
-            fn drop(&mut self) {
-                self.0.set(false);
-            }
-        }
-        let _over = Over(&self.unlocking);
-        loop {
-            let mut repeat = false;
-            if self.is_shutdown.get() {
-                // All who waited are on their way out.
-                return Ok(());
-            }
-            if self.has_space()
-                && let Some(putter) = self.putters.pop()
-            {
-                repeat = true;
-                self.putters.wake(&self.hub, &putter);
-            }
-            if self.storage.borrow().qsize() > 0
-                && !self.is_shutdown.get()
-                && let Some(getter) = self.getters.pop()
-            {
-                repeat = true;
-                self.getters.wake(&self.hub, &getter);
-            }
-            if !repeat {
-                return Ok(());
-            }
-        }
-    }
-}
-
 impl<S: Storage> Clone for BaseQueue<S> {
     fn clone(&self) -> Self {
         BaseQueue(self.0.clone())
@@ -493,27 +367,6 @@ impl<S: Storage> Clone for BaseQueue<S> {
 impl<T: 'static> Default for BaseQueue<VecDeque<T>> {
     fn default() -> Self {
         BaseQueue::new()
-    }
-}
-
-impl<S: Storage> fmt::Debug for Core<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<{} at {:#x}", self.name, (&raw const *self).addr())?;
-        if self.maxsize.get() > 0 {
-            write!(f, " maxsize={}", self.maxsize.get())?;
-        }
-        match self.storage.try_borrow().map(|storage| storage.qsize()) {
-            Ok(0) => {}
-            Ok(len) => write!(f, " queue[{len}]")?,
-            Err(_) => f.write_str(" queue[..]")?,
-        }
-        if !self.getters.is_empty() {
-            write!(f, " getters[{}]", self.getters.len())?;
-        }
-        if !self.putters.is_empty() {
-            write!(f, " putters[{}]", self.putters.len())?;
-        }
-        f.write_str(">")
     }
 }
 

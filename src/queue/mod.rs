@@ -53,6 +53,7 @@
 
 mod base;
 mod channel;
+mod core;
 mod errors;
 mod iter;
 mod joinable;

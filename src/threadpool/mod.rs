@@ -40,6 +40,7 @@
 
 mod executor;
 mod hub_ext;
+mod inner;
 mod mapping;
 mod pool;
 mod worker;

@@ -7,8 +7,6 @@
 //!   AsyncResult <── receiver, by the job's number <── collect (in the hub) <┘
 //! ```
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::rc::Rc;
@@ -17,13 +15,12 @@ use std::time::Duration;
 
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, GreenletExit, getcurrent};
-use hub::core::{Async, Fork};
 use hub::{Hub, Seconds, get_hub};
 use parking_lot::Mutex;
 
-use super::worker::{Job, Shared};
-use crate::event::{AsyncResult, Event};
-use crate::lock::Semaphore;
+use super::inner::{Inner, Place, Receiver, Unstarted, Watching};
+use super::worker::Job;
+use crate::event::AsyncResult;
 use crate::outcome::Outcome;
 
 /// The task was not done when the process forked, and this is the child: it is done in the parent.
@@ -63,41 +60,6 @@ pub struct PoolSizeError {
 #[derive(Clone)]
 pub struct ThreadPool(Rc<Inner>);
 
-struct Inner {
-    hub: Hub,
-    maxsize: Cell<usize>,
-    idle_timeout: Option<Duration>,
-    /// What is made anew after a fork.
-    life: RefCell<Rc<Life>>,
-    /// Who gets the results of the tasks that are under way.
-    receivers: RefCell<HashMap<u64, Receiver>>,
-    next_id: Cell<u64>,
-    /// How many wait for threads to end.
-    watching: Cell<usize>,
-    /// Set while no tasks are under way.
-    idle: Event,
-    /// Set whenever a thread has told something.
-    told: Event,
-    /// Notice a fork: the loop's, and the hub's.
-    fork_watcher: RefCell<Option<ForkWatcher>>,
-}
-
-type ForkWatcher = (Fork, Rc<dyn Fn()>);
-
-/// A pool in one process.
-struct Life {
-    pid: u32,
-    shared: Arc<Shared>,
-    wake: Async,
-    /// Counts the tasks that may still be queued.
-    places: Semaphore,
-    /// So many places are to be given up when they are free again, as `maxsize` was made smaller.
-    owed: Cell<usize>,
-}
-
-/// Called in the hub when the task is done: true, or lost: false.
-type Receiver = Box<dyn FnOnce(bool) -> Result<(), Exception>>;
-
 impl ThreadPool {
     /// A pool of at most `maxsize` threads, for the hub of this thread. Threads that have nothing
     /// to do remain; see [`with_idle_timeout`](ThreadPool::with_idle_timeout).
@@ -131,24 +93,10 @@ impl ThreadPool {
 
     #[track_caller]
     pub(super) fn make(hub: &Hub, maxsize: usize, idle_timeout: Option<Duration>) -> ThreadPool {
-        let life = match Life::begin(hub, maxsize, idle_timeout) {
-            Ok(life) => life,
+        match Inner::new(hub, maxsize, idle_timeout) {
+            Ok(inner) => ThreadPool(Rc::new(inner)),
             Err(error) => panic!("cannot make a thread pool: {error}"),
-        };
-        let (idle, told) = (Event::new(), Event::new());
-        idle.set();
-        ThreadPool(Rc::new(Inner {
-            hub: hub.clone(),
-            maxsize: Cell::new(maxsize),
-            idle_timeout,
-            life: RefCell::new(Rc::new(life)),
-            receivers: RefCell::default(),
-            next_id: Cell::new(0),
-            watching: Cell::new(0),
-            idle,
-            told,
-            fork_watcher: RefCell::new(None),
-        }))
+        }
     }
 
     /// The hub it belongs to.
@@ -340,180 +288,6 @@ fn call<R: Outcome>(function: impl FnOnce() -> R) -> Result<R::Value, Exception>
         Err(Caught::Panic(exception)) => Err(exception),
         // Somebody has carried the end of a greenlet here.
         Err(Caught::Forced(_)) => Err(Exception::new(GreenletExit)),
-    }
-}
-
-impl Life {
-    fn begin(hub: &Hub, maxsize: usize, idle: Option<Duration>) -> Result<Life, Exception> {
-        let wake = hub.loop_().async_()?;
-        Ok(Life {
-            pid: std::process::id(),
-            shared: Shared::new(wake.sender(), idle),
-            wake,
-            // One more than there may be threads, so that the next task is there when one is done.
-            places: Semaphore::new(maxsize + 1),
-            owed: Cell::new(0),
-        })
-    }
-
-    fn give_back(&self) {
-        match self.owed.get().checked_sub(1) {
-            Some(less) => self.owed.set(less),
-            None => drop(self.places.release()),
-        }
-    }
-}
-
-impl Inner {
-    /// The pool in this process.
-    fn life(self: &Rc<Self>) -> Rc<Life> {
-        let life = self.life.borrow().clone();
-        if life.pid == std::process::id() {
-            return life;
-        }
-        self.begin_anew(life)
-    }
-
-    #[cold]
-    fn begin_anew(self: &Rc<Self>, old: Rc<Life>) -> Rc<Life> {
-        let new = match Life::begin(&self.hub, self.maxsize.get(), self.idle_timeout) {
-            Ok(new) => Rc::new(new),
-            // The loop is destroyed, and this pool of no use.
-            Err(_) => return old,
-        };
-        self.life.replace(new.clone());
-        let _ = old.wake.stop();
-        // A thread that is not here may have it locked for ever.
-        std::mem::forget(old.shared.clone());
-        let lost = self.receivers.take();
-        for (_, receiver) in lost {
-            if let Err(exception) = receiver(false) {
-                self.hub.report_error(Some(self), exception);
-            }
-        }
-        self.idle.set();
-        self.told.set();
-        new
-    }
-
-    /// From now on a fork is noticed, if the loop is made anew after it.
-    fn watch_forks(self: &Rc<Self>) -> Result<(), Exception> {
-        if self.fork_watcher.borrow().is_some() {
-            return Ok(());
-        }
-        let watcher = self.hub.loop_().fork()?.with_ref(false)?;
-        let pool = Rc::downgrade(self);
-        let forked: Rc<dyn Fn()> = Rc::new(move || {
-            if let Some(pool) = pool.upgrade() {
-                pool.life();
-            }
-        });
-        let its = forked.clone();
-        watcher.start(move || its())?;
-        self.hub.on_reinit(Rc::downgrade(&forked));
-        self.fork_watcher.replace(Some((watcher, forked)));
-        Ok(())
-    }
-
-    /// Keeps the loop, and the pool, until [`stop_collecting`](Inner::stop_collecting).
-    fn start_collecting(self: &Rc<Self>) -> Result<(), Exception> {
-        let life = self.life.borrow().clone();
-        if !life.wake.active() {
-            let pool = self.clone();
-            life.wake.start(move || pool.collect())?;
-        }
-        Ok(())
-    }
-
-    fn stop_collecting(&self) {
-        if self.receivers.borrow().is_empty() {
-            self.idle.set();
-            if self.watching.get() == 0 {
-                // A destroyed loop has stopped it already.
-                let _ = self.life.borrow().wake.stop();
-            }
-        }
-    }
-
-    /// Delivers results. Runs in the hub.
-    fn collect(&self) {
-        let life = self.life.borrow().clone();
-        for id in life.shared.take_done() {
-            let receiver = self.receivers.borrow_mut().remove(&id);
-            life.give_back();
-            if let Some(receiver) = receiver
-                && let Err(exception) = receiver(true)
-            {
-                self.hub.report_error(Some(self), exception);
-            }
-        }
-        self.told.set();
-        self.stop_collecting();
-    }
-}
-
-/// A place among the tasks, given back unless the task is on its way.
-struct Place<'a>(&'a Life);
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.give_back();
-    }
-}
-
-/// A task, taken back unless it is on its way.
-struct Unstarted<'a> {
-    inner: &'a Inner,
-    life: &'a Life,
-    id: u64,
-}
-
-impl Drop for Unstarted<'_> {
-    fn drop(&mut self) {
-        let job = self.life.shared.take_back(self.id);
-        let receiver = self.inner.receivers.borrow_mut().remove(&self.id);
-        self.inner.stop_collecting();
-        drop((job, receiver));
-    }
-}
-
-/// Has the hub listen to the threads while somebody waits for one to end.
-struct Watching<'a>(&'a Inner);
-
-impl<'a> Watching<'a> {
-    fn begin(inner: &'a Rc<Inner>) -> Result<Self, Exception> {
-        inner.start_collecting()?;
-        inner.watching.set(inner.watching.get() + 1);
-        Ok(Watching(inner))
-    }
-}
-
-impl Drop for Watching<'_> {
-    fn drop(&mut self) {
-        self.0.watching.set(self.0.watching.get() - 1);
-        self.0.stop_collecting();
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        let life = self.life.get_mut();
-        if life.pid == std::process::id() {
-            life.shared.shrink(0);
-        }
-    }
-}
-
-impl fmt::Debug for Inner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = (&raw const *self).addr();
-        let tasks = self.receivers.borrow().len();
-        let maxsize = self.maxsize.get();
-        write!(
-            f,
-            "<ThreadPool at {address:#x} tasks={tasks} maxsize={maxsize} hub={:?}>",
-            self.hub
-        )
     }
 }
 

@@ -1,0 +1,248 @@
+//! What is behind the handles of a pool: what is under way in this process, who gets the results, and what is made
+//! anew after a fork.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use greenlet_core::Exception;
+use hub::Hub;
+use hub::core::{Async, Fork};
+
+use super::worker::Shared;
+use crate::event::Event;
+use crate::lock::Semaphore;
+
+pub(super) struct Inner {
+    pub(super) hub: Hub,
+    pub(super) maxsize: Cell<usize>,
+    idle_timeout: Option<Duration>,
+    /// What is made anew after a fork.
+    life: RefCell<Rc<Life>>,
+    /// Who gets the results of the tasks that are under way.
+    pub(super) receivers: RefCell<HashMap<u64, Receiver>>,
+    pub(super) next_id: Cell<u64>,
+    /// How many wait for threads to end.
+    watching: Cell<usize>,
+    /// Set while no tasks are under way.
+    pub(super) idle: Event,
+    /// Set whenever a thread has told something.
+    pub(super) told: Event,
+    /// Notice a fork: the loop's, and the hub's.
+    fork_watcher: RefCell<Option<ForkWatcher>>,
+}
+
+type ForkWatcher = (Fork, Rc<dyn Fn()>);
+
+/// A pool in one process.
+pub(super) struct Life {
+    pid: u32,
+    pub(super) shared: Arc<Shared>,
+    wake: Async,
+    /// Counts the tasks that may still be queued.
+    pub(super) places: Semaphore,
+    /// So many places are to be given up when they are free again, as `maxsize` was made smaller.
+    pub(super) owed: Cell<usize>,
+}
+
+/// Called in the hub when the task is done: true, or lost: false.
+pub(super) type Receiver = Box<dyn FnOnce(bool) -> Result<(), Exception>>;
+
+impl Life {
+    fn begin(hub: &Hub, maxsize: usize, idle: Option<Duration>) -> Result<Life, Exception> {
+        let wake = hub.loop_().async_()?;
+        Ok(Life {
+            pid: std::process::id(),
+            shared: Shared::new(wake.sender(), idle),
+            wake,
+            // One more than there may be threads, so that the next task is there when one is done.
+            places: Semaphore::new(maxsize + 1),
+            owed: Cell::new(0),
+        })
+    }
+
+    pub(super) fn give_back(&self) {
+        match self.owed.get().checked_sub(1) {
+            Some(less) => self.owed.set(less),
+            None => drop(self.places.release()),
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn new(
+        hub: &Hub,
+        maxsize: usize,
+        idle_timeout: Option<Duration>,
+    ) -> Result<Inner, Exception> {
+        let life = Life::begin(hub, maxsize, idle_timeout)?;
+        let (idle, told) = (Event::new(), Event::new());
+        idle.set();
+        Ok(Inner {
+            hub: hub.clone(),
+            maxsize: Cell::new(maxsize),
+            idle_timeout,
+            life: RefCell::new(Rc::new(life)),
+            receivers: RefCell::default(),
+            next_id: Cell::new(0),
+            watching: Cell::new(0),
+            idle,
+            told,
+            fork_watcher: RefCell::new(None),
+        })
+    }
+
+    /// The pool in this process.
+    pub(super) fn life(self: &Rc<Self>) -> Rc<Life> {
+        let life = self.life.borrow().clone();
+        if life.pid == std::process::id() {
+            return life;
+        }
+        self.begin_anew(life)
+    }
+
+    #[cold]
+    fn begin_anew(self: &Rc<Self>, old: Rc<Life>) -> Rc<Life> {
+        let new = match Life::begin(&self.hub, self.maxsize.get(), self.idle_timeout) {
+            Ok(new) => Rc::new(new),
+            // The loop is destroyed, and this pool of no use.
+            Err(_) => return old,
+        };
+        self.life.replace(new.clone());
+        let _ = old.wake.stop();
+        // A thread that is not here may have it locked for ever.
+        std::mem::forget(old.shared.clone());
+        let lost = self.receivers.take();
+        for (_, receiver) in lost {
+            if let Err(exception) = receiver(false) {
+                self.hub.report_error(Some(self), exception);
+            }
+        }
+        self.idle.set();
+        self.told.set();
+        new
+    }
+
+    /// From now on a fork is noticed, if the loop is made anew after it.
+    pub(super) fn watch_forks(self: &Rc<Self>) -> Result<(), Exception> {
+        if self.fork_watcher.borrow().is_some() {
+            return Ok(());
+        }
+        let watcher = self.hub.loop_().fork()?.with_ref(false)?;
+        let pool = Rc::downgrade(self);
+        let forked: Rc<dyn Fn()> = Rc::new(move || {
+            if let Some(pool) = pool.upgrade() {
+                pool.life();
+            }
+        });
+        let its = forked.clone();
+        watcher.start(move || its())?;
+        self.hub.on_reinit(Rc::downgrade(&forked));
+        self.fork_watcher.replace(Some((watcher, forked)));
+        Ok(())
+    }
+
+    /// Keeps the loop, and the pool, until [`stop_collecting`](Inner::stop_collecting).
+    pub(super) fn start_collecting(self: &Rc<Self>) -> Result<(), Exception> {
+        let life = self.life.borrow().clone();
+        if !life.wake.active() {
+            let pool = self.clone();
+            life.wake.start(move || pool.collect())?;
+        }
+        Ok(())
+    }
+
+    fn stop_collecting(&self) {
+        if self.receivers.borrow().is_empty() {
+            self.idle.set();
+            if self.watching.get() == 0 {
+                // A destroyed loop has stopped it already.
+                let _ = self.life.borrow().wake.stop();
+            }
+        }
+    }
+
+    /// Delivers results. Runs in the hub.
+    fn collect(&self) {
+        let life = self.life.borrow().clone();
+        for id in life.shared.take_done() {
+            let receiver = self.receivers.borrow_mut().remove(&id);
+            life.give_back();
+            if let Some(receiver) = receiver
+                && let Err(exception) = receiver(true)
+            {
+                self.hub.report_error(Some(self), exception);
+            }
+        }
+        self.told.set();
+        self.stop_collecting();
+    }
+}
+
+/// A place among the tasks, given back unless the task is on its way.
+pub(super) struct Place<'a>(pub(super) &'a Life);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.give_back();
+    }
+}
+
+/// A task, taken back unless it is on its way.
+pub(super) struct Unstarted<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) life: &'a Life,
+    pub(super) id: u64,
+}
+
+impl Drop for Unstarted<'_> {
+    fn drop(&mut self) {
+        let job = self.life.shared.take_back(self.id);
+        let receiver = self.inner.receivers.borrow_mut().remove(&self.id);
+        self.inner.stop_collecting();
+        drop((job, receiver));
+    }
+}
+
+/// Has the hub listen to the threads while somebody waits for one to end.
+pub(super) struct Watching<'a>(&'a Inner);
+
+impl<'a> Watching<'a> {
+    pub(super) fn begin(inner: &'a Rc<Inner>) -> Result<Self, Exception> {
+        inner.start_collecting()?;
+        inner.watching.set(inner.watching.get() + 1);
+        Ok(Watching(inner))
+    }
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        self.0.watching.set(self.0.watching.get() - 1);
+        self.0.stop_collecting();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let life = self.life.get_mut();
+        if life.pid == std::process::id() {
+            life.shared.shrink(0);
+        }
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = (&raw const *self).addr();
+        let tasks = self.receivers.borrow().len();
+        let maxsize = self.maxsize.get();
+        write!(
+            f,
+            "<ThreadPool at {address:#x} tasks={tasks} maxsize={maxsize} hub={:?}>",
+            self.hub
+        )
+    }
+}
