@@ -209,7 +209,7 @@ fn run(listen: &str, target: &str) -> Result<(), Exception> {
         .map_err(|error| Exception::msg(format!("cannot listen on {listen}: {error}")))?;
     for signum in [libc::SIGINT, libc::SIGTERM] {
         let (forwarder, server) = (forwarder.clone(), server.clone());
-        gevent::signal(signum, move || {
+        gevent::signal_handler(signum, move || {
             if forwarder.stopping.replace(true) {
                 log!("multiple exit signals received: aborting");
                 process::exit(1);
@@ -218,7 +218,7 @@ fn run(listen: &str, target: &str) -> Result<(), Exception> {
             Ok(())
         })?;
     }
-    gevent::signal(libc::SIGUSR1, {
+    gevent::signal_handler(libc::SIGUSR1, {
         let forwarder = forwarder.clone();
         move || forwarder.print_status()
     })?;

@@ -44,6 +44,8 @@ pub mod timeout;
 pub use greenlet_core::{ExcInfo, Exception, GreenletExit, RawGreenlet, Value, getcurrent};
 pub use hub;
 pub use hub::core;
+pub use hub::core::{getswitchinterval, setswitchinterval};
+pub use hub::signal as signal_handler;
 pub use hub::{
     Hub, Link, Linkable, Seconds, SignalHandler, get_hub, idle, iwait, mask_kill, reinit, signal,
     sleep, sleep_with_ref, wait,

@@ -256,7 +256,7 @@ mod join_timeout {
     #[test]
     fn test_setting_up_signal_does_not_affect_join() -> Outcome {
         twice(|| {
-            let handler = gevent::signal(libc::SIGHUP, || Ok(()))?;
+            let handler = gevent::signal_handler(libc::SIGHUP, || Ok(()))?;
             assert!(join_takes(0.0, None)?);
             handler.cancel();
             Ok(())

@@ -197,7 +197,7 @@ fn test_a_fork_goes_on_with_the_hub() -> Outcome {
 /// gevent's test__issues461_471: an interrupt reaches the main greenlet while all wait, and the
 /// program ends.
 fn test_hang() -> Outcome {
-    gevent::signal(libc::SIGINT, || Err(KeyboardInterrupt.into()))?;
+    gevent::signal_handler(libc::SIGINT, || Err(KeyboardInterrupt.into()))?;
     let task = spawn(|| {
         println!("ready");
         sleep(100)

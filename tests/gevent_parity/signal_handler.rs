@@ -1,6 +1,6 @@
 //! A signal handler runs in a greenlet of its own, so it may block; it does not keep the loop running.
 
-use gevent::{get_hub, signal, sleep};
+use gevent::{get_hub, signal_handler, sleep};
 use rustix::process::{Signal, getpid, kill_process};
 
 use super::common::{Outcome, ValueError, name, report_errors};
@@ -18,8 +18,8 @@ fn fails() -> Outcome {
 
 pub(crate) fn main() -> Outcome {
     report_errors();
-    let user1 = signal(libc::SIGUSR1, || handler("user 1"))?;
-    let user2 = signal(libc::SIGUSR2, fails)?;
+    let user1 = signal_handler(libc::SIGUSR1, || handler("user 1"))?;
+    let user2 = signal_handler(libc::SIGUSR2, fails)?;
     kill_process(getpid(), Signal::USR1)?;
     println!("killed");
     sleep(0.1)?;
