@@ -22,6 +22,7 @@
 //! it lends stays in memory for ever, and the greenlets may go on.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -54,7 +55,8 @@ pub struct Scope<'scope, 'env: 'scope> {
 struct State {
     /// Weak: this lies on its stack, and would keep it alive.
     owner: WeakGreenlet,
-    greenlets: RefCell<Vec<AnyGreenlet>>,
+    /// Those that have not ended, as far as is known; by their ids, which are in the order of their making.
+    greenlets: RefCell<BTreeMap<u64, AnyGreenlet>>,
     /// How many functions are not dropped yet.
     loans: Cell<usize>,
     /// The first failure of a greenlet.
@@ -194,13 +196,20 @@ impl<'scope> Scope<'scope, '_> {
             loan: Loan::new(&self.state),
         };
         let greenlet = Greenlet::new(move || lent.call());
-        self.state.greenlets.borrow_mut().push(greenlet.any());
+        let id = greenlet.any().raw().id();
+        (self.state.greenlets.borrow_mut()).insert(id, greenlet.any());
         let state = Rc::downgrade(&self.state);
         Linkable::rawlink(
             &greenlet,
-            Link::new(move |ended| match (state.upgrade(), ended.exception()) {
-                (Some(state), Some(exception)) => state.failed(exception),
-                _ => Ok(()),
+            Link::new(move |ended| {
+                let Some(state) = state.upgrade() else {
+                    return Ok(());
+                };
+                state.forget_if_ended(id);
+                match ended.exception() {
+                    Some(exception) => state.failed(exception),
+                    None => Ok(()),
+                }
             }),
         );
         greenlet.start_or_panic();
@@ -259,13 +268,31 @@ impl State {
 
     /// The greenlets that have not ended.
     fn running(&self) -> Vec<AnyGreenlet> {
+        let greenlets = self.greenlets.borrow();
+        let running = greenlets.values().filter(|g| !g.raw().dead());
+        running.cloned().collect()
+    }
+
+    /// The last of the greenlets that have not ended.
+    fn last_running(&self) -> Option<AnyGreenlet> {
+        loop {
+            let last = self.greenlets.borrow().last_key_value()?.1.clone();
+            if !self.forget_if_ended(last.raw().id()) {
+                return Some(last);
+            }
+        }
+    }
+
+    /// Lets go of a greenlet that has ended; says whether it has. A scope may go on for ever, and
+    /// keeps nothing of those that are over.
+    fn forget_if_ended(&self, id: u64) -> bool {
         let mut greenlets = self.greenlets.borrow_mut();
-        let ended: Vec<_> = greenlets.extract_if(.., |g| g.raw().dead()).collect();
-        let running = greenlets.clone();
+        let is_over = greenlets.get(&id).is_none_or(|g| g.raw().dead());
+        let ended = is_over.then(|| greenlets.remove(&id));
         drop(greenlets);
-        // What they own may come back here as it is dropped.
+        // What it owns may come back here as it is dropped.
         drop(ended);
-        running
+        is_over
     }
 
     /// Kills all greenlets, without waiting.
@@ -285,7 +312,7 @@ impl State {
     fn join_all(&self) -> Result<(), Exception> {
         let (mut thrown, mut for_ever) = (Ok(()), false);
         loop {
-            let waited = match self.running().pop() {
+            let waited = match self.last_running() {
                 Some(greenlet) if !greenlet.ready() => greenlet.join(None),
                 // It is on its last steps, or what it owned goes, in another greenlet.
                 Some(_) => crate::sleep(0),

@@ -220,6 +220,19 @@ fn test_scopes_nest_and_their_greenlets_spawn_more() -> Outcome {
     Ok(())
 }
 
+/// As a server's, which goes on and on.
+#[test]
+fn test_a_scope_keeps_no_greenlets_that_have_ended() -> Outcome {
+    scope(|s| {
+        let weak: Vec<_> = (0..10).map(|_| s.spawn(|| ()).raw().downgrade()).collect();
+        let waits = s.spawn(|| sleep(100));
+        sleep(0)?;
+        sleep(0)?;
+        assert!(weak.iter().all(|weak| weak.upgrade().is_none()));
+        waits.kill()
+    })
+}
+
 /// Waits in its destructor, in whatever greenlet that runs, and then uses what it borrows.
 struct SlowToGo<'a>(&'a Cell<usize>);
 
