@@ -202,7 +202,11 @@ fn idle_threads_end() -> Outcome {
     let _bounded = bounded();
     let pool = ThreadPool::with_idle_timeout(3, 0.005)?;
     pool.map(|_: i32| thread::sleep(Duration::from_millis(1)), 0..6)?;
+    let (go_on, told) = channel();
+    let busy = pool.spawn(move || told.recv().is_ok())?;
     assert!(pool.size() > 0);
+    go_on.send(()).expect("is waited for");
+    assert!(busy.get()?);
     while pool.size() > 0 {
         sleep(0.001)?;
     }
