@@ -314,9 +314,10 @@ impl State {
         loop {
             let waited = match self.last_running() {
                 Some(greenlet) if !greenlet.ready() => greenlet.join(None),
-                // It is on its last steps, or what it owned goes, in another greenlet.
+                // It is on its last steps.
                 Some(_) => crate::sleep(0),
-                None if self.loans.get() > 0 => crate::sleep(0),
+                // What it owned goes, in another greenlet, and may take its time.
+                None if self.loans.get() > 0 => crate::sleep(0.001),
                 None => return thrown,
             };
             let Err(exception) = waited else { continue };
