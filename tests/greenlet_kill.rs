@@ -187,6 +187,7 @@ fn test_kill_scheduled_and_started() -> Outcome {
 /// gevent's test__greenletset.
 mod greenletset {
     use super::*;
+    use gevent::event::Event;
     use gevent::pool::Group;
 
     /// Ignores every kill but one by an [`ExpectedError`], and counts them.
@@ -202,23 +203,19 @@ mod greenletset {
         })
     }
 
-    /// A group of two, of which the one ends long before the other.
-    fn short_and_long() -> Result<(Group, Greenlet<()>), Exception> {
-        let group = Group::new();
-        let short = group.spawn(|| sleep(0.001))?;
-        assert_eq!(group.len(), 1);
-        group.spawn(|| sleep(0.02))?;
-        assert_eq!(group.len(), 2);
-        Ok((group, short))
-    }
-
     #[test]
     fn test_basic() -> Outcome {
         let _bounded = bounded();
-        let (group, short) = short_and_long()?;
+        let (group, end) = (Group::new(), Event::new());
+        let short = group.spawn(|| sleep(0.001))?;
+        assert_eq!(group.len(), 1);
+        let ended = end.clone();
+        group.spawn(move || ended.wait(None).map(drop))?;
+        assert_eq!(group.len(), 2);
         short.join(None)?;
         sleep(0)?;
         assert_eq!(group.len(), 1);
+        end.set();
         assert!(get_hub().join(None)?);
         assert!(group.is_empty());
         Ok(())
@@ -228,7 +225,10 @@ mod greenletset {
     fn test_waitall() -> Outcome {
         let _bounded = bounded();
         let begin = std::time::Instant::now();
-        let (group, _) = short_and_long()?;
+        let group = Group::new();
+        for seconds in [0.001, 0.02] {
+            group.spawn(move || sleep(seconds))?;
+        }
         assert!(group.join_raise_error(None)?);
         assert_eq!(group.len(), 0);
         assert!(begin.elapsed().as_secs_f64() >= 0.02);

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -105,23 +105,39 @@ impl Process {
     }
 }
 
-/// The command for an example, which `cargo test` builds beside the tests: they are in
-/// `target/debug/deps`, it is in `target/debug/examples`.
+/// The command for an example. Plain `cargo test` builds it beside the tests: they are in `target/debug/deps`, it
+/// is in `target/debug/examples`. If only some tests were built, it is built here.
 pub(crate) fn example(name: &str) -> Result<Command> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let test = std::env::current_exe()?;
     let profile = test.ancestors().nth(2).ok_or("where is this test?")?;
     let program = profile.join("examples").join(name);
+    if !is_current(&program, name)? {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--example", name]);
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        build
+            .arg("--target-dir")
+            .arg(profile.parent().ok_or("where is this test?")?);
+        let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status()?;
+        if !built.success() {
+            return Err(format!("cannot build the example {name}: {built}").into());
+        }
+    }
+    Ok(Command::new(program))
+}
+
+/// Whether it is there, and not older than its source.
+fn is_current(program: &Path, name: &str) -> Result<bool> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let source = root.join("examples").join(name).with_extension("rs");
-    let built = program.metadata().and_then(|data| data.modified());
-    let trouble = match built {
-        Err(error) => error.to_string(),
-        Ok(built) if source.metadata()?.modified()? > built => "older than its source".to_owned(),
-        Ok(_) => return Ok(Command::new(program)),
-    };
-    let program = program.display();
-    let hint = "plain `cargo test` builds it, and so does `cargo build --examples`";
-    Err(format!("{program}: {trouble}; {hint}").into())
+    match program.metadata() {
+        Ok(built) => Ok(built.modified()? >= source.metadata()?.modified()?),
+        Err(_) => Ok(false),
+    }
 }
 
 impl Drop for Process {
