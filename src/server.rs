@@ -83,7 +83,8 @@ impl Builder {
     /// does when no descriptors are left: 0.01 by default, and twice as long after each further
     /// failure.
     pub fn min_delay(mut self, seconds: f64) -> Self {
-        self.0.min_delay = seconds;
+        // What is no time is none.
+        self.0.min_delay = seconds.max(0.0);
         self
     }
 
