@@ -253,6 +253,9 @@ pub enum GreenletError {
     /// The thread is going away: nothing can be started on it any more.
     #[error("the thread of this greenlet is ending")]
     ThreadEnding,
+    /// The running greenlet is [pinned](crate::pinned): it may not be left.
+    #[error("cannot switch in the midst of a callback that must return first")]
+    Pinned,
 }
 
 /// A panic that left a greenlet's function, as an error: the message, and the payload itself.

@@ -41,6 +41,7 @@
 //! | `list.rs`, `introspect.rs` | every greenlet of the thread, listed |
 //! | `local.rs` | names, and values attached to greenlets |
 //! | `weak.rs` | [`WeakGreenlet`]: a reference that does not keep |
+//! | `pinned.rs` | [`pinned`]: keeping the running greenlet from being left |
 //! | `prefetch.rs` | having memory fetched before it is needed |
 //! | `sanitizer.rs` | what AddressSanitizer must know |
 //!
@@ -104,6 +105,7 @@ mod greenlet;
 mod introspect;
 mod list;
 mod local;
+mod pinned;
 pub mod prefetch;
 mod root;
 mod sanitizer;
@@ -120,6 +122,7 @@ pub use builder::Builder;
 pub use exception::{ExcInfo, Exception, GreenletError, GreenletExit, Message, Panic};
 pub use greenlet::{getcurrent, getmain};
 pub use introspect::{Info, State, WaitingOn, greenlets, live_greenlets, trim_stacks};
+pub use pinned::pinned;
 pub use stack::{DEFAULT_STACK_SIZE, ParseStackSizeError, StackError, StackSize};
 pub use trace::{Event, TraceFn, Tracer, gettrace, settrace};
 pub use value::Value;

@@ -170,6 +170,9 @@ fn transfer_with_care(
         if unwind::in_progress(thread) {
             return unwind::switch_refused(thread, at);
         }
+        if thread.pinned() {
+            return Err(Exception::at(GreenletError::Pinned, at));
+        }
         // SAFETY: the running greenlet is never freed.
         let current = unsafe { &*thread.current() };
         current.parked_at.set(at);

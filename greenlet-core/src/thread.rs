@@ -27,6 +27,8 @@ impl Attention {
     pub(crate) const TRACED: u32 = 4;
     /// Some greenlet of the thread is being unwound.
     pub(crate) const UNWINDING: u32 = 8;
+    /// The running greenlet may not be left.
+    pub(crate) const PINNED: u32 = 16;
 }
 
 /// The state of one thread. Kept alive by the thread itself and by every greenlet of it.
@@ -148,6 +150,11 @@ impl Thread {
     /// Whether there is a tracer.
     pub(crate) fn traced(&self) -> bool {
         self.attention.get() & Attention::TRACED != 0
+    }
+
+    /// Whether the running greenlet may not be left.
+    pub(crate) fn pinned(&self) -> bool {
+        self.attention.get() & Attention::PINNED != 0
     }
 
     /// Whether the thread-local destructors run already.

@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use core_support::*;
-use greenlet_core::{Exception, RawGreenlet, Value, getcurrent};
+use greenlet_core::{Exception, GreenletError, RawGreenlet, Value, getcurrent};
 use hub::core::{Events, Loop};
 use waiter::Resume;
 
@@ -311,5 +311,36 @@ fn dropping_a_handler_may_unwind_a_greenlet() -> TestResult {
     timer.stop()?;
     assert_eq!(drops.count(), 1);
     assert_eq!((loop_.activecnt()?, loop_.started_watchers()), (0, 0));
+    Ok(())
+}
+
+/// Two of them that were over in another order than they began left libev forbidden for ever.
+#[test]
+fn a_reschedule_function_cannot_switch() -> TestResult {
+    let loop_ = new_loop()?;
+    let trace = Trace::new();
+    let main = getcurrent();
+    let periodic = loop_.periodic_reschedule({
+        let trace = trace.clone();
+        move |now| {
+            let error = main.switch(()).and(main.throw(GreenletError::CyclicParent));
+            let other = RawGreenlet::new(|_| Ok(Value::None));
+            for error in [error, other.switch(())] {
+                let pinned =
+                    |e: &Exception| matches!(e.downcast_ref(), Some(GreenletError::Pinned));
+                trace.add(error.is_err_and(|error| pinned(&error)));
+            }
+            now + 100.0
+        }
+    })?;
+    let starter = RawGreenlet::new(move |_| {
+        periodic.start(|| ())?;
+        periodic.stop()?;
+        Ok(Value::None)
+    });
+    starter.switch(())?;
+    assert_eq!(trace.take(), ["true"; 2]);
+    // It is over: switching is allowed again.
+    RawGreenlet::new(|_| Ok(Value::None)).switch(())?;
     Ok(())
 }

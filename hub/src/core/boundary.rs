@@ -13,6 +13,7 @@ use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::thread;
 
+use greenlet_core::pinned;
 use greenlet_core::unwind::{Caught, ForcedUnwind, catch};
 use libev_sys as ev;
 
@@ -38,10 +39,11 @@ pub(super) fn is_uninterruptible() -> bool {
     UNINTERRUPTIBLE.get()
 }
 
-/// Runs `f`, which libev calls at a moment when its state is not to be touched. Nothing leaves it.
+/// Runs `f`, which libev calls at a moment when its state is not to be touched. Nothing leaves it, nor does a
+/// switch to another greenlet, which could touch that state or never come back.
 pub(super) fn uninterruptible<R>(f: impl FnOnce() -> R) -> Result<R, Caught> {
     let before = UNINTERRUPTIBLE.replace(true);
-    let result = catch(f);
+    let result = catch(|| pinned(f));
     UNINTERRUPTIBLE.set(before);
     result
 }

@@ -71,6 +71,10 @@ impl Loop {
     /// A watcher that fires at times a function computes: the first after the one given to it (now, or the time
     /// at which it has just fired).
     ///
+    /// libev is half-way through a change when it asks: until the function returns, it can change no loop
+    /// ([`Uninterruptible`](super::Uninterruptible)), nor switch to another greenlet
+    /// ([`Pinned`](greenlet_core::GreenletError::Pinned)).
+    ///
     /// # Errors
     /// The loop is destroyed.
     pub fn periodic_reschedule(

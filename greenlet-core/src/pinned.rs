@@ -1,0 +1,34 @@
+//! Keeping the running greenlet from being left.
+
+use crate::thread::{Attention, Thread};
+
+/// Calls `f`. Until it returns, every switch and throw on this thread is refused with
+/// [`GreenletError::Pinned`](crate::GreenletError::Pinned): for a callback that must have returned
+/// before anything else happens, because C code below it is half-way through a change, say.
+/// Greenlets that are dropped meanwhile are unwound as always.
+///
+/// ```
+/// use greenlet_core::{GreenletError, getcurrent, pinned};
+/// let error = pinned(|| getcurrent().switch(()).unwrap_err());
+/// assert!(matches!(error.downcast_ref(), Some(GreenletError::Pinned)));
+/// getcurrent().switch(())?;
+/// # Ok::<(), greenlet_core::Exception>(())
+/// ```
+pub fn pinned<R>(f: impl FnOnce() -> R) -> R {
+    /// Ends it, also when `f` panics.
+    struct Unpin;
+
+    impl Drop for Unpin {
+        fn drop(&mut self) {
+            Thread::with(|thread| thread.attended(Attention::PINNED));
+        }
+    }
+
+    let outermost = Thread::with(|thread| {
+        let outermost = !thread.pinned();
+        thread.attend(Attention::PINNED);
+        outermost
+    });
+    let _unpin = outermost.then_some(Unpin);
+    f()
+}
