@@ -4,6 +4,8 @@ mod core_support;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use core_support::*;
 use greenlet_core::{Exception, GreenletError, RawGreenlet, Value, getcurrent};
@@ -254,6 +256,38 @@ fn a_hub_dropped_after_its_loop_was_destroyed_frees_the_loop() -> TestResult {
     assert_eq!(trace.take(), [""; 0], "it still runs, on the hub's stack");
     drop(hub);
     assert_eq!(trace.take(), ["cleanup"]);
+    Ok(())
+}
+
+/// The list of such loops was destroyed before the greenlets were unwound.
+#[test]
+fn a_destroyed_loop_that_runs_until_its_thread_ends_is_freed_then() -> TestResult {
+    // Thread-locals end in the reverse order of their first use.
+    for loop_first in [false, true] {
+        let freed = Arc::new(AtomicBool::new(false));
+        let thread = std::thread::spawn({
+            let freed = freed.clone();
+            move || -> Result<(), hub::core::Error> {
+                let loop_ = Loop::new((), false)?;
+                if loop_first {
+                    loop_.run()?;
+                }
+                loop_
+                    .cleanup()?
+                    .start(move || freed.store(true, Ordering::Relaxed))?;
+                let main = getcurrent();
+                loop_.run_callback(move || {
+                    // On its stack is a handle of itself: nothing but the thread's end unwinds it.
+                    let _keeps_itself = getcurrent();
+                    main.switch(()).map(drop)
+                })?;
+                hub_for(&loop_).switch(()).expect("it parks");
+                loop_.destroy()
+            }
+        });
+        thread.join().expect("it does not panic")?;
+        assert!(freed.load(Ordering::Relaxed), "loop first: {loop_first}");
+    }
     Ok(())
 }
 

@@ -55,11 +55,27 @@ pub(super) struct Backing {
     lease: Cell<Option<Lease>>,
 }
 
+/// A loop, with those of its `Loop`s that are kept for it.
+type Kept = (Rc<Backing>, Vec<Loop>);
+
+// The first two need no destructor, so they can be used while the thread ends, too: the greenlets that still run loops
+// are unwound then, after the destructors of some thread-locals and before those of others.
 thread_local! {
-    static REGISTRY: RefCell<Vec<Weak<Backing>>> = const { RefCell::new(Vec::new()) };
+    /// The loops there are, not yet freed ones too.
+    static REGISTRY: RefCell<ManuallyDrop<Vec<Weak<Backing>>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
     /// What is to be done when a run has ended: the doomed loops that still run, with their `Loop`s, kept for their
     /// cleanup watchers; and `Loop`s that were dropped when libev could not be called.
-    static DOOMED: RefCell<Vec<(Rc<Backing>, Vec<Loop>)>> = const { RefCell::new(Vec::new()) };
+    static DOOMED: RefCell<ManuallyDrop<Vec<Kept>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
+    static LAST_LOOK: LastLook = const { LastLook };
+}
+
+/// Looks, when the thread ends, for what was to be done after a run that has never come.
+struct LastLook;
+
+impl Drop for LastLook {
+    fn drop(&mut self) {
+        free_doomed();
+    }
 }
 
 /// The thread that may use the default loop.
@@ -175,11 +191,7 @@ impl Backing {
             embedded_by: RefCell::default(),
             lease: Cell::new(None),
         });
-        let _ = REGISTRY.try_with(|registry| {
-            let mut registry = registry.borrow_mut();
-            registry.retain(|weak| weak.strong_count() > 0);
-            registry.push(Rc::downgrade(&backing));
-        });
+        REGISTRY.with_borrow_mut(|registry| registry.push(Rc::downgrade(&backing)));
         Ok(backing)
     }
 
@@ -242,14 +254,14 @@ impl Backing {
 
     /// Whether a run of the loop is on some stack.
     fn is_running(&self) -> bool {
-        // SAFETY: only called while the loop has not been freed.
-        unsafe { ev::ev_depth(self.raw) > 0 }
+        // SAFETY: the loop has not been freed.
+        self.exists() && unsafe { ev::ev_depth(self.raw) > 0 }
     }
 
     /// `ev_break` for the loop and those that embed it, if they run.
     pub(super) fn break_run(&self, how: i32) {
-        if self.phase.get() != Phase::Gone && self.is_running() {
-            // SAFETY: the loop has not been freed.
+        if self.is_running() {
+            // SAFETY: it runs, so the loop has not been freed.
             unsafe { ev::ev_break(self.raw, how) };
             for host in self.hosts() {
                 host.state().backing.break_run(how);
@@ -318,7 +330,7 @@ impl Backing {
         }
         if self.is_running() {
             self.break_run(ev::EVBREAK_ALL);
-            let _ = DOOMED.try_with(|doomed| doomed.borrow_mut().push((self.clone(), loops)));
+            postpone((self.clone(), loops));
         } else {
             self.free();
         }
@@ -346,56 +358,72 @@ impl Backing {
 
 impl Drop for Backing {
     fn drop(&mut self) {
-        if self.phase.get() == Phase::Doomed {
-            // The thread ends while C code runs the loop, and so never will again: it cannot be freed. Nor may
-            // another thread have it.
-            std::mem::forget(self.lease.take());
-        }
+        REGISTRY.with_borrow_mut(|registry| {
+            registry.retain(|weak| weak.strong_count() > 0);
+            if registry.is_empty() {
+                **registry = Vec::new();
+            }
+        });
     }
 }
 
 /// Keeps the last handle of a loop, to drop it when libev can be called again.
 pub(super) fn drop_later(loop_: Loop) {
-    let backing = loop_.state().backing.clone();
-    // While the thread ends there is no later: the loop leaks.
-    let mut entry = ManuallyDrop::new(Some((backing, vec![loop_])));
-    let _ = DOOMED.try_with(|doomed| doomed.borrow_mut().extend(entry.take()));
+    postpone((loop_.state().backing.clone(), vec![loop_]));
+}
+
+/// What never becomes ready, because C code runs the loop and the thread ends, leaks. Nor may another thread have it
+/// then, if it is the default loop.
+fn postpone(kept: Kept) {
+    let _ = LAST_LOOK.try_with(|_| ());
+    DOOMED.with_borrow_mut(|doomed| doomed.push(kept));
 }
 
 /// Frees the doomed loops of this thread that have stopped running. Called whenever a run has ended.
 #[inline]
 pub(super) fn free_doomed() {
-    if DOOMED.try_with(|doomed| doomed.borrow().is_empty()) == Ok(false) {
+    if DOOMED.with_borrow(|doomed| !doomed.is_empty()) {
         free_some();
     }
 }
 
 #[cold]
 fn free_some() {
-    let ready = |(backing, _): &mut (Rc<Backing>, Vec<Loop>)| !backing.is_running();
-    let ready: Vec<_> = DOOMED.with_borrow_mut(|doomed| doomed.extract_if(.., ready).collect());
-    for (backing, _loops) in ready {
+    // One at a time: a destructor that panics leaves the others for the next time.
+    while let Some((backing, _loops)) = take_ready() {
         if backing.phase.get() == Phase::Doomed {
             backing.free();
         }
     }
 }
 
+fn take_ready() -> Option<Kept> {
+    DOOMED.with_borrow_mut(|doomed| {
+        let at = doomed
+            .iter()
+            .position(|(backing, _)| !backing.is_running())?;
+        let ready = doomed.remove(at);
+        if doomed.is_empty() {
+            **doomed = Vec::new();
+        }
+        Some(ready)
+    })
+}
+
+fn registry() -> Vec<Rc<Backing>> {
+    REGISTRY.with_borrow(|registry| registry.iter().filter_map(Weak::upgrade).collect())
+}
+
 /// The first of this thread's living loops that fits.
 fn registered(fits: impl Fn(&Backing) -> bool) -> Option<Rc<Backing>> {
-    let backings: Vec<_> = REGISTRY
-        .try_with(|registry| registry.borrow().iter().filter_map(Weak::upgrade).collect())
-        .unwrap_or_default();
-    backings
+    registry()
         .into_iter()
         .find(|backing| fits(backing) && backing.is_alive())
 }
 
 /// A `Loop` of this thread: one that runs, if any does, else the youngest.
 pub(super) fn any_loop() -> Option<Loop> {
-    let backings: Vec<Rc<Backing>> = REGISTRY
-        .try_with(|registry| registry.borrow().iter().filter_map(Weak::upgrade).collect())
-        .ok()?;
+    let backings = registry();
     let alive = || {
         backings
             .iter()
