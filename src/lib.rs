@@ -57,5 +57,5 @@ pub use greenlet::{
 };
 pub use outcome::{Outcome, Plain};
 pub use scope::{Scope, ScopeCancelled, ScopedGreenlet, scope};
-pub use thread_bound::ThreadBound;
+pub use thread_bound::{IntoInnerError, ThreadBound};
 pub use timeout::{Timeout, TimeoutError, with_timeout};

@@ -40,7 +40,7 @@ pub struct InvalidThreadUseError {
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 ///
-/// Dropped elsewhere, the value is leaked: its destructor could not run there.
+/// Dropped in another thread, the value is leaked: its destructor could not run there.
 pub struct ThreadBound<T> {
     value: ManuallyDrop<T>,
     thread: ThreadId,
@@ -94,14 +94,51 @@ impl<T> ThreadBound<T> {
     /// Takes the value out again.
     ///
     /// # Errors
-    /// As for [`get`](ThreadBound::get); the value is leaked then.
-    pub fn into_inner(self) -> Result<T, InvalidThreadUseError> {
-        self.check()?;
+    /// As for [`get`](ThreadBound::get); the error hands back what was given, for its own thread.
+    pub fn into_inner(self) -> Result<T, IntoInnerError<T>> {
+        if let Err(error) = self.check() {
+            return Err(IntoInnerError { bound: self, error });
+        }
         let mut bound = ManuallyDrop::new(self);
         #[allow(unsafe_code)]
         // SAFETY: it is not used again: `bound` is not dropped.
         let value = unsafe { ManuallyDrop::take(&mut bound.value) };
         Ok(value)
+    }
+}
+
+/// A [`ThreadBound`] that was to be taken apart in another thread than its own.
+///
+/// ```
+/// use gevent::ThreadBound;
+///
+/// let bound = ThreadBound::new("at home");
+/// let back = std::thread::spawn(move || bound.into_inner().unwrap_err().bound);
+/// assert_eq!(back.join().unwrap().into_inner()?, "at home");
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+pub struct IntoInnerError<T> {
+    /// What was to be taken apart.
+    pub bound: ThreadBound<T>,
+    /// Why it was not.
+    pub error: InvalidThreadUseError,
+}
+
+impl<T> fmt::Debug for IntoInnerError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("IntoInnerError").field(&self.error).finish()
+    }
+}
+
+impl<T> fmt::Display for IntoInnerError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value is only taken out in its own thread")
+    }
+}
+
+impl<T> std::error::Error for IntoInnerError<T> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
     }
 }
 

@@ -58,14 +58,23 @@ fn test_dropped_elsewhere_it_is_leaked() {
     assert!(dropped_here.get_mut().is_ok());
     drop(dropped_here);
     assert_eq!(DROPPED.load(Ordering::Relaxed), 1);
-    for take in [false, true] {
-        let bound = ThreadBound::new(Counted);
-        thread::spawn(move || match take {
-            true => assert!(bound.into_inner().is_err()),
-            false => drop(bound),
-        })
+    let bound = ThreadBound::new(Counted);
+    thread::spawn(move || drop(bound))
         .join()
         .expect("it does not panic");
-    }
     assert_eq!(DROPPED.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn test_taken_apart_elsewhere_it_comes_back() -> Outcome {
+    let value = Rc::new(7);
+    let bound = ThreadBound::new(value.clone());
+    let here = thread::current().id();
+    let refused = thread::spawn(move || bound.into_inner().expect_err("not there"))
+        .join()
+        .expect("it does not panic");
+    assert_eq!(refused.error.bound_to, here);
+    drop(refused.bound.into_inner()?);
+    assert_eq!(Rc::strong_count(&value), 1);
+    Ok(())
 }
