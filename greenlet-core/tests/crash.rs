@@ -394,7 +394,7 @@ fn swallow() -> Result<Value, Exception> {
 
 #[test]
 fn test_overflow_says_which_greenlet_and_what_to_do() {
-    for variables in [&[][..], &[("GREENLET_GUARD", "mprotect")]] {
+    for variables in GUARDS {
         run_case("overflow", variables)
             .by_signal(libc::SIGABRT)
             .saying("greenlet #1 has overflowed its stack of 262144 bytes")
@@ -425,9 +425,16 @@ fn test_overflow_after_a_switch_with_4_kib_left() {
         .saying("its stack of 65536 bytes");
 }
 
+/// All the ways in which guards are made.
+const GUARDS: [&[(&str, &str)]; 3] = [
+    &[],
+    &[("GREENLET_GUARD", "madvise")],
+    &[("GREENLET_GUARD", "mprotect")],
+];
+
 #[test]
 fn test_overflow_after_trimming() {
-    for variables in [&[][..], &[("GREENLET_GUARD", "mprotect")]] {
+    for variables in GUARDS {
         run_case("overflow after trimming", variables)
             .by_signal(libc::SIGABRT)
             .saying("greenlet #51 has overflowed");

@@ -4,14 +4,18 @@ use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::{StackError, valgrind};
+#[cfg(target_os = "linux")]
+use super::advice;
+use super::advice::Piece;
+use super::{StackError, page_size, valgrind};
 
 /// Linux 6.13: makes pages fault on access without a mapping of their own, which is what lets
 /// a million stacks be guarded.
 #[cfg(target_os = "linux")]
 const MADV_GUARD_INSTALL: libc::c_int = 102;
 
-/// For tests: `mprotect` here makes greenlets do without `MADV_GUARD_INSTALL`.
+/// For tests: `mprotect` here makes greenlets do without `MADV_GUARD_INSTALL`, and `madvise` without
+/// advice about many guards at once.
 #[cfg(target_os = "linux")]
 const VARIABLE: &str = "GREENLET_GUARD";
 
@@ -22,25 +26,45 @@ const UNKNOWN: u8 = 0;
 const MADVISE: u8 = 1;
 const MPROTECT: u8 = 2;
 
-/// Makes every access to the page at `low` fault.
+/// Makes every access to these pages fault, or to the first few of them: says to how many, at least
+/// one.
 ///
 /// # Safety
-/// `low` is page-aligned, `len` a whole number of pages, all inside one private anonymous
-/// mapping of ours that nobody reads or writes there.
-pub(super) unsafe fn install(low: NonNull<u8>, len: usize) -> Result<(), StackError> {
+/// There is one at least, and each is a page inside a private anonymous mapping of ours that nobody reads
+/// or writes.
+pub(super) unsafe fn install(pages: &[Piece]) -> Result<usize, StackError> {
+    let (low, len) = pages[0];
     // SAFETY: the caller's.
     unsafe {
         match KIND.load(Ordering::Relaxed) {
-            UNKNOWN => install_first(low, len),
+            UNKNOWN => install_first(low, len)?,
             #[cfg(target_os = "linux")]
-            MADVISE => match madvise(low, len) {
-                // Locked memory (`mlockall`) cannot be guarded that way by every kernel.
-                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => mprotect(low, len),
-                guarded => guarded.map_err(|source| StackError::Guard { source }),
-            },
-            _ => mprotect(low, len),
+            MADVISE => {
+                if let Some(done @ 1..) = install_many(pages) {
+                    return Ok(done);
+                }
+                match madvise(low, len) {
+                    // Locked memory (`mlockall`) cannot be guarded that way by every kernel.
+                    Err(error) if error.raw_os_error() == Some(libc::EINVAL) => mprotect(low, len)?,
+                    guarded => guarded.map_err(|source| StackError::Guard { source })?,
+                }
+            }
+            _ => mprotect(low, len)?,
         }
     }
+    Ok(1)
+}
+
+/// [`install`] by a single call, where the kernel has one for many pages.
+///
+/// # Safety
+/// As there.
+#[cfg(target_os = "linux")]
+unsafe fn install_many(pages: &[Piece]) -> Option<usize> {
+    // SAFETY: a guard changes nothing but pages that nobody reads or writes.
+    let done = unsafe { advice::give(pages, MADV_GUARD_INSTALL)? } / page_size();
+    // It is believed as little as the call for one page.
+    (done > 0 && faults(pages[done - 1].0)).then_some(done)
 }
 
 /// Finds out what the kernel can do.
@@ -50,8 +74,14 @@ pub(super) unsafe fn install(low: NonNull<u8>, len: usize) -> Result<(), StackEr
 #[cold]
 unsafe fn install_first(low: NonNull<u8>, len: usize) -> Result<(), StackError> {
     #[cfg(target_os = "linux")]
+    let wanted = std::env::var_os(VARIABLE);
+    #[cfg(target_os = "linux")]
+    if wanted.as_ref().is_some_and(|kind| kind == "madvise") {
+        advice::refuse();
+    }
+    #[cfg(target_os = "linux")]
     // valgrind knows of mprotect only, and dies when it looks at a page guarded otherwise.
-    if !valgrind::ON && std::env::var_os(VARIABLE).is_none_or(|kind| kind != "mprotect") {
+    if !valgrind::ON && wanted.is_none_or(|kind| kind != "mprotect") {
         // SAFETY: the caller's.
         match unsafe { madvise(low, len) } {
             Ok(()) if faults(low) => {

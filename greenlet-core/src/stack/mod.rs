@@ -1,5 +1,6 @@
 //! Stacks: slabs of address space, a guard page under each stack, a pool to reuse them.
 
+mod advice;
 mod guard;
 pub(crate) mod overflow;
 mod pool;

@@ -1,19 +1,20 @@
 //! The pool of one thread: stacks by size, the last one given back is the first to be reused,
 //! because its pages are warm.
 //!
-//! What idle stacks may keep in memory is bounded: up to twice [`WARM`] of them per size are kept
-//! as they are; when there are more, the older half gives its pages back to the system, all but the
-//! topmost one of so many as are [`TEPID`]: that page is what most greenlets need, and all that
-//! many of them ever touch. Of those kept as they are, every so often one that comes back is
-//! [trimmed](Stack::trim) to its topmost pages, so that a single deep recursion does not stay in
-//! memory for ever. All this is for stacks of the default size: of larger ones fewer are kept as
-//! they are and more are trimmed, in proportion.
+//! Idle stacks keep their pages, for the next greenlets: to take memory from the system and to give it
+//! back takes longer than all the rest of a greenlet's life. But what they keep is bounded: as many
+//! stacks as are in use, or as many as there are pages in [`KEPT`] altogether, whatever is more. When
+//! there are more, those that have been idle for longest give all their pages back, many of them by one
+//! call. How many pages stacks have is found out by looking at one now and then; if it is more than
+//! [`TRIM_TO`], it is [trimmed](Stack::trim) to that, so that a single deep recursion does not stay in
+//! memory for ever. All this is for stacks of the default size: of larger ones more are looked at, in
+//! proportion.
 
 use std::io;
 use std::ptr::NonNull;
 
 use super::slab::Slab;
-use super::{DEFAULT_STACK_SIZE, StackError, StackSize, guard, page_size, valgrind};
+use super::{DEFAULT_STACK_SIZE, StackError, StackSize, advice, guard, page_size, usage, valgrind};
 
 /// The smallest slab holds this many stacks, and each further one twice as many as the last,
 const FIRST_SLAB: usize = 16;
@@ -21,12 +22,12 @@ const FIRST_SLAB: usize = 16;
 /// that are larger than the default, and fewer when the system has no room for so many.
 const LARGEST_SLAB: usize = 1024;
 
-/// So many idle stacks of each size keep their pages always, and so many more for a while.
-const WARM: usize = 512;
-/// So many further ones keep their topmost page: 32 MiB at most.
-const TEPID: usize = 8192;
-/// One in so many stacks that come back is trimmed,
-const TRIM_EVERY: usize = 256;
+/// What idle stacks of each size may keep in memory always: so many bytes,
+const KEPT: usize = 32 << 20;
+/// or so many stacks.
+const KEPT_STACKS: usize = 1024;
+/// One in so many stacks that come back is looked at, and trimmed
+const LOOK_EVERY: usize = 256;
 /// to so many bytes below its top.
 const TRIM_TO: usize = 32 * 1024;
 
@@ -109,17 +110,21 @@ struct Class {
     /// How many of the default size are as large as one of these: at least 1.
     weight: usize,
     slabs: Vec<Slab>,
-    /// Slots of the last slab that were handed out already, of so many.
+    /// Slots of the last slab that were handed out already, of so many,
     carved: usize,
     slots: usize,
+    /// and those that have their guards.
+    guarded: usize,
     /// Idle, with pages. The last one came back last.
     warm: Vec<Stack>,
-    /// Idle, with one page.
-    tepid: Vec<Stack>,
     /// Idle, without.
     cold: Vec<Stack>,
+    /// So many may be warm whatever is in use.
+    kept: usize,
     on_loan: usize,
-    until_trim: usize,
+    until_look: usize,
+    /// How many bytes stacks have touched, about.
+    touched: usize,
     valgrind: Vec<valgrind::Id>,
 }
 
@@ -172,9 +177,7 @@ impl Pool {
     /// Gives the pages of all idle stacks back to the system.
     pub(crate) fn trim(&mut self) {
         for class in &mut self.classes {
-            class.tepid.append(&mut class.warm);
-            let idle = std::mem::take(&mut class.tepid);
-            class.freeze(idle);
+            class.cool(0);
         }
     }
 }
@@ -188,11 +191,13 @@ impl Class {
             slabs: Vec::new(),
             carved: 0,
             slots: 0,
+            guarded: 0,
             warm: Vec::new(),
-            tepid: Vec::new(),
             cold: Vec::new(),
+            kept: (KEPT_STACKS / weight).max(1),
             on_loan: 0,
-            until_trim: (TRIM_EVERY / weight).max(1),
+            until_look: (LOOK_EVERY / weight).max(1),
+            touched: 0,
             valgrind: Vec::new(),
         }
     }
@@ -200,7 +205,7 @@ impl Class {
     fn take(&mut self) -> Result<Stack, StackError> {
         let stack = match self.warm.pop() {
             Some(stack) => stack,
-            None => match self.tepid.pop().or_else(|| self.cold.pop()) {
+            None => match self.cold.pop() {
                 Some(stack) => stack,
                 None => self.carve()?,
             },
@@ -211,47 +216,53 @@ impl Class {
 
     fn give_back(&mut self, mut stack: Stack) {
         self.on_loan -= 1;
-        self.until_trim -= 1;
-        if self.until_trim == 0 {
-            self.until_trim = (TRIM_EVERY / self.weight).max(1);
-            stack.trim(TRIM_TO);
+        self.until_look -= 1;
+        if self.until_look == 0 {
+            self.look(&mut stack);
         }
         self.warm.push(stack);
-        let keep = (WARM / self.weight).max(1);
-        if self.warm.len() == 2 * keep {
-            self.cool(keep);
+        let idle = self.warm.len();
+        if idle > self.kept && idle > self.on_loan {
+            self.cool(self.kept / 2);
         }
     }
 
-    /// Gives the pages of the `count` stacks that have been idle for longest to the system, if there
-    /// is room among the tepid ones all but the topmost.
+    /// Finds out how many pages stacks have, and how many stacks may keep theirs.
     #[cold]
-    fn cool(&mut self, count: usize) {
-        let mut cooling: Vec<Stack> = self.warm.drain(..count).collect();
-        let tepid = cooling.len().min(TEPID - self.tepid.len());
-        for mut stack in cooling.drain(..tepid) {
-            stack.trim(page_size());
-            self.tepid.push(stack);
+    fn look(&mut self, stack: &mut Stack) {
+        self.until_look = (LOOK_EVERY / self.weight).max(1);
+        let touched = usage::touched(stack);
+        if touched > TRIM_TO {
+            stack.trim(TRIM_TO);
         }
-        self.freeze(cooling);
+        // A mean of the last few.
+        self.touched = match self.touched {
+            0 => touched,
+            mean => (3 * mean + touched) / 4,
+        };
+        let least = (KEPT_STACKS / self.weight).max(1);
+        self.kept = (KEPT / self.touched.max(page_size())).max(least);
     }
 
-    /// Gives all pages of these stacks to the system.
-    ///
-    /// Stacks that were started together end together often enough, and then lie side by side:
-    /// one call for all of them, guards included, which stay in force.
-    fn freeze(&mut self, mut cooling: Vec<Stack>) {
+    /// Gives the pages of all idle stacks back to the system but those of the `keep` that came back
+    /// last.
+    #[cold]
+    fn cool(&mut self, keep: usize) {
+        let count = self.warm.len().saturating_sub(keep);
+        let first = self.cold.len();
+        self.cold.extend(self.warm.drain(..count));
+        let cooling = &mut self.cold[first..];
+        // Stacks that were started together end together often enough, and then lie side by side: one
+        // piece for all of them, guards included, which stay in force.
         let slot = self.size + page_size();
+        let size = self.size;
         cooling.sort_unstable_by_key(|stack| stack.low);
-        for run in
-            cooling.chunk_by(|one, next| next.low.addr().get() - one.low.addr().get() == slot)
-        {
-            let len = (run.len() - 1) * slot + self.size;
-            // SAFETY: nobody runs on these stacks, so nobody misses what is on them, and between
-            // them are only their guards. Failing means that the memory stays.
-            unsafe { libc::madvise(run[0].low.as_ptr().cast(), len, libc::MADV_DONTNEED) };
-        }
-        self.cold.append(&mut cooling);
+        let pieces = cooling
+            .chunk_by(|one, next| next.low.addr().get() - one.low.addr().get() == slot)
+            .map(|run| (run[0].low, (run.len() - 1) * slot + size));
+        // SAFETY: nobody runs on these stacks, so nobody misses what is on them, and between them are
+        // only their guards.
+        unsafe { advice::give_pages_back(pieces) };
     }
 
     /// Cuts a new stack from the last slab, or from a new one.
@@ -264,12 +275,19 @@ impl Class {
             let wanted = (self.slots * 2).max(FIRST_SLAB).min(largest);
             let (slab, slots) = reserve(slot, wanted)?;
             self.slabs.push(slab);
-            (self.carved, self.slots) = (0, slots);
+            (self.carved, self.guarded, self.slots) = (0, 0, slots);
         }
         let slab = self.slabs.last().expect("a slab was just made sure of");
+        if self.carved == self.guarded {
+            let mut pages = [(NonNull::dangling(), guard); advice::MOST];
+            let count = advice::MOST.min(self.slots - self.carved);
+            for (index, (low, _)) in pages[..count].iter_mut().enumerate() {
+                *low = slab.slot(slot, self.carved + index);
+            }
+            // SAFETY: the slots are fresh: nobody uses their lowest pages, inside our own mapping.
+            self.guarded += unsafe { guard::install(&pages[..count])? };
+        }
         let low = slab.slot(slot, self.carved);
-        // SAFETY: the slot is fresh: nobody uses its lowest page, inside our own mapping.
-        unsafe { guard::install(low, guard)? };
         self.carved += 1;
         let stack = Stack {
             // SAFETY: the slot is one page larger than the stack.
@@ -309,5 +327,76 @@ impl Drop for Pool {
                 unsafe { slab.unmap() };
             }
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux", not(miri)))]
+mod tests {
+    use super::super::{StackSize, usage};
+    use super::{KEPT, KEPT_STACKS, Pool, Stack, page_size};
+
+    /// Uses the topmost bytes, as a greenlet would.
+    fn touch(stack: &Stack, bytes: usize) {
+        for depth in (8..=bytes).step_by(page_size()) {
+            // SAFETY: the stack is ours, and larger than that.
+            unsafe { stack.end().sub(depth).write(1) };
+        }
+    }
+
+    fn take(pool: &mut Pool, count: usize, bytes: usize) -> Vec<Stack> {
+        let take = |_| {
+            let stack = pool.take(StackSize::default()).unwrap();
+            touch(&stack, bytes);
+            stack
+        };
+        (0..count).map(take).collect()
+    }
+
+    /// How many idle stacks have pages, and how many have none.
+    fn idle(pool: &Pool) -> (usize, usize) {
+        let class = &pool.classes[0];
+        assert!(class.cold.iter().all(|stack| usage::touched(stack) == 0));
+        assert!(class.warm.iter().all(|stack| usage::touched(stack) > 0));
+        (class.warm.len(), class.cold.len())
+    }
+
+    #[test]
+    fn a_burst_leaves_its_pages_to_the_next_one() {
+        let mut pool = Pool::new();
+        for _ in 0..2 {
+            for stack in take(&mut pool, 3000, 8) {
+                pool.give_back(stack);
+            }
+            assert_eq!(idle(&pool), (3000, 0));
+        }
+    }
+
+    #[test]
+    fn idle_stacks_are_not_more_than_those_in_use_but_for_some() {
+        let mut pool = Pool::new();
+        let pages = 4 * page_size();
+        let mut stacks = take(&mut pool, 5000, pages);
+        // In no order: they lie side by side no more.
+        for index in 0..stacks.len() {
+            stacks.swap(index, (index * 7919) % 5000);
+        }
+        while let Some(stack) = stacks.pop() {
+            pool.give_back(stack);
+            let (warm, in_use) = (pool.classes[0].warm.len(), stacks.len());
+            assert!(warm <= in_use.max(KEPT / pages));
+        }
+        let (warm, cold) = idle(&pool);
+        assert!(warm + cold == 5000 && cold >= 5000 - KEPT / pages);
+        pool.trim();
+        assert_eq!(idle(&pool), (0, 5000));
+    }
+
+    #[test]
+    fn of_deep_stacks_fewer_are_kept() {
+        let mut pool = Pool::new();
+        for stack in take(&mut pool, 6000, 24 * 1024) {
+            pool.give_back(stack);
+        }
+        assert!(idle(&pool).0 <= KEPT / (24 * 1024) + KEPT_STACKS);
     }
 }
