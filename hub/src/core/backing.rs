@@ -18,7 +18,7 @@ use libev_sys as ev;
 use libev_sys::ev_loop;
 use parking_lot::Mutex;
 
-use super::embed::EmbedNode;
+use super::embed::{EmbedNode, WeakEmbed};
 use super::error::{CannotCreateLoop, DefaultLoopInUse, Error, SignalInUse};
 use super::flags::LoopFlags;
 use super::loop_::Loop;
@@ -51,7 +51,7 @@ pub(super) struct Backing {
     phase: Cell<Phase>,
     loops: RefCell<Vec<Weak<LoopState>>>,
     /// The started embed watchers, of other loops, that embed this one.
-    embedded_by: RefCell<Vec<Weak<EmbedNode>>>,
+    embedded_by: RefCell<Vec<WeakEmbed>>,
     lease: Cell<Option<Lease>>,
 }
 
@@ -285,14 +285,12 @@ impl Backing {
             .collect()
     }
 
-    pub(super) fn embedded(&self, by: Weak<EmbedNode>) {
+    pub(super) fn embedded(&self, by: WeakEmbed) {
         self.embedded_by.borrow_mut().push(by);
     }
 
-    pub(super) fn no_longer_embedded(&self, by: &Weak<EmbedNode>) {
-        self.embedded_by
-            .borrow_mut()
-            .retain(|node| !node.ptr_eq(by));
+    pub(super) fn no_longer_embedded(&self, by: &WeakEmbed) {
+        self.embedded_by.borrow_mut().retain(|node| node != by);
     }
 
     /// One of its objects goes: the last one of a loop that is ours destroys it.
@@ -317,7 +315,7 @@ impl Backing {
             .embedded_by
             .borrow()
             .iter()
-            .filter_map(Weak::upgrade)
+            .filter_map(WeakEmbed::upgrade)
             .collect();
         let remains: Vec<_> = embedders
             .into_iter()

@@ -19,7 +19,8 @@ use libev_sys as ev;
 
 use super::backing::{self, Backing};
 use super::loop_::Loop;
-use super::node::AnyNode;
+use super::node::feed_again;
+use super::node_ref::NodeRef;
 
 // None of these needs a destructor, so they can be used while the thread ends, too: hubs are destroyed then. The
 // stash and the deferred events are empty whenever no unwinding is on its way.
@@ -31,7 +32,7 @@ thread_local! {
 }
 
 /// An event that could not be delivered.
-type Deferred = (Rc<dyn AnyNode>, i32);
+type Deferred = (NodeRef, i32);
 
 /// Whether this thread is inside a callback from which libev must not be called.
 #[inline]
@@ -99,7 +100,7 @@ pub(super) fn stash(backing: &Backing, unwind: ForcedUnwind) {
 
 /// Puts an event aside that libev delivers while a forced unwinding waits; [`leave`] feeds it again.
 #[cold]
-pub(super) fn defer(node: Rc<dyn AnyNode>, revents: i32) {
+pub(super) fn defer(node: NodeRef, revents: i32) {
     DEFERRED.with_borrow_mut(|deferred| deferred.push((node, revents)));
 }
 
@@ -119,7 +120,7 @@ fn resume(loop_: &Loop) {
         return;
     };
     for (node, revents) in deferred {
-        node.feed_again(revents);
+        feed_again(&node, revents);
     }
     // The break was meant for the runs on this stack; others of this loop, parked on theirs, shall go on.
     loop_.state().backing.cancel_break();

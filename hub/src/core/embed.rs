@@ -1,9 +1,10 @@
 //! [`Embed`]: one loop inside another. Source: ev.pod, `ev_embed`; gevent has no such watcher.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 use std::fmt;
 use std::mem::offset_of;
 use std::os::raw::c_int;
+use std::ptr::NonNull;
 use std::rc::{Rc, Weak};
 
 use libev_sys as ev;
@@ -13,17 +14,15 @@ use super::boundary;
 use super::error::{Error, NotEmbeddable};
 use super::flags::LoopFlags;
 use super::loop_::Loop;
-use super::node::{AnyNode, Kind, Node, Remains};
+use super::node::{Base, Kind, Node, node_of};
+use super::node_ref::{NodeRef, Remains};
 use super::watcher::watcher_type;
-
-pub(super) type EmbedNode = Node<EmbedKind>;
 
 pub(super) struct EmbedKind {
     /// Alive as long as the watcher, and so as long as libev has a pointer to it.
     other: Loop,
     host: Weak<super::state::LoopState>,
-    /// The node this is in.
-    me: OnceCell<Weak<EmbedNode>>,
+    me: Rc<Me>,
     /// Started by the user, and not stopped since; libev stops the watcher for a moment after a fork.
     wanted: Cell<bool>,
 }
@@ -36,6 +35,10 @@ impl EmbedKind {
             Some(host) if is_within(&host, &self.other) => Err(NotEmbeddable::Cycle.into()),
             _ => Ok(()),
         }
+    }
+
+    fn me(&self) -> WeakEmbed {
+        WeakEmbed(Rc::downgrade(&self.me))
     }
 
     /// # Safety
@@ -60,9 +63,8 @@ unsafe impl Kind for EmbedKind {
             return Ok(());
         }
         self.check()?;
-        let me = self.me.get().cloned().unwrap_or_default();
         // If the other loop is destroyed, it stops this watcher first.
-        self.other.state().backing.embedded(me);
+        self.other.state().backing.embedded(self.me());
         self.wanted.set(true);
         // SAFETY: the caller's; the other loop is alive and embeddable, as checked.
         unsafe { self.start_now(loop_, raw) };
@@ -73,9 +75,7 @@ unsafe impl Kind for EmbedKind {
         self.wanted.set(false);
         // SAFETY: the caller's, by the trait's contract.
         unsafe { ev::ev_embed_stop(loop_, raw) };
-        if let Some(me) = self.me.get() {
-            self.other.state().backing.no_longer_embedded(me);
-        }
+        self.other.state().backing.no_longer_embedded(&self.me());
     }
 
     fn format(&self, _: *mut ev_embed, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,18 +83,42 @@ unsafe impl Kind for EmbedKind {
     }
 }
 
+/// The node that an [`EmbedKind`] is in.
+type Me = Cell<Option<NonNull<Base>>>;
+
+/// A weak reference to the node of an embed watcher.
+pub(super) struct WeakEmbed(Weak<Me>);
+
+impl WeakEmbed {
+    pub(super) fn upgrade(&self) -> Option<EmbedNode> {
+        // SAFETY: the kind is there, and so the memory of the node that it is part of.
+        let node = unsafe { NodeRef::revive(self.0.upgrade()?.get()?) }?;
+        Some(EmbedNode(node))
+    }
+}
+
+impl PartialEq for WeakEmbed {
+    fn eq(&self, other: &WeakEmbed) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
+}
+
+/// A node of an embed watcher.
+pub(super) struct EmbedNode(NodeRef);
+
 impl EmbedNode {
     /// The loop in which the other one is embedded.
     pub(super) fn host(&self) -> Option<Loop> {
-        self.kind.host.upgrade().map(Loop::from_state)
+        self.0.owner.upgrade().map(Loop::from_state)
     }
 
     /// The other loop is about to go.
     #[must_use]
-    pub(super) fn stop_embedding(self: Rc<Self>) -> Option<Remains> {
+    pub(super) fn stop_embedding(self) -> Option<Remains> {
         let host = self.host()?;
         let raw_loop = host.look().ok()?;
-        Some(self.stop_for_now(&host, raw_loop))
+        // SAFETY: `look` says that the host, which is the node's loop, is alive.
+        Some(unsafe { self.0.stop_for_now(raw_loop) })
     }
 }
 
@@ -104,16 +128,16 @@ impl EmbedNode {
 /// # Safety
 /// Only for libev: `fork` is inside of the `ev_embed` of an active node, whose loop is `raw_host`.
 unsafe extern "C" fn on_fork(raw_host: *mut ev_loop, fork: *mut ev_fork, _: c_int) {
-    // SAFETY: the caller's; the node is active, and so on its loop's list, as in `node::fire`.
+    // SAFETY: the caller's; the node is active, and so alive, as in `node::fire`.
     let (raw, node) = unsafe {
         let raw = fork.byte_sub(offset_of!(ev_embed, fork)).cast::<ev_embed>();
-        let node = (*raw).data.cast_const().cast::<EmbedNode>();
-        Rc::increment_strong_count(node);
-        (raw, Rc::from_raw(node))
+        (raw, EmbedNode(NodeRef::new(node_of(raw.cast()))))
     };
     let Some(host) = node.host() else { return };
     boundary::enter(host, move |host| {
-        let kind = &node.kind;
+        let Some(kind) = node.0.kind::<EmbedKind>() else {
+            return;
+        };
         let Ok(raw_other) = kind.other.look() else {
             return;
         };
@@ -130,11 +154,11 @@ unsafe extern "C" fn on_fork(raw_host: *mut ev_loop, fork: *mut ev_fork, _: c_in
             ev::ev_run(raw_other, ev::EVRUN_NOWAIT);
         }
         if kind.wanted.get()
-            && !node.is_active()
+            && !node.0.is_active()
             && host.look().is_ok()
             && kind.other.look().is_ok()
         {
-            // SAFETY: both loops are alive, and a wanted node is on its loop's list.
+            // SAFETY: both loops are alive, and a wanted node is kept.
             unsafe { kind.start_now(raw_host, raw) };
         }
     });
@@ -174,16 +198,18 @@ impl Loop {
         let kind = EmbedKind {
             other: other.clone(),
             host: Rc::downgrade(self.state()),
-            me: OnceCell::new(),
+            me: Rc::default(),
             wanted: Cell::new(false),
         };
         kind.check()?;
         self.look()?;
-        let node = Node::new(self, kind, |_, raw, callback| {
+        let node = Node::make(self, kind, |_, raw, callback| {
             // SAFETY: `raw` is the new node's own; the node keeps the other loop.
             unsafe { ev::ev_shim_embed_init(raw, Some(callback), raw_other) }
         });
-        let _ = node.kind.me.set(Rc::downgrade(&node));
+        if let Some(kind) = node.kind::<EmbedKind>() {
+            kind.me.set(Some(node.as_ptr()));
+        }
         Ok(Embed(super::watcher::Watcher::new(self, node)))
     }
 }

@@ -93,22 +93,73 @@ impl Handler {
 /// then is `later`, shared with its own calls.
 #[derive(Default)]
 pub(super) struct HandlerSlot {
-    /// Neither moved nor dropped while `calls` is not 0.
+    /// Neither moved nor dropped while it is called.
     own: UnsafeCell<Option<Handler>>,
-    /// How many calls of `own` are on some stack. Nested runs of the loop make more than one.
-    calls: Cell<u32>,
-    /// `later` is the watcher's handler, not `own`.
-    replaced: Cell<bool>,
     later: UnsafeCell<Option<Rc<Handler>>>,
+    /// [`REPLACED`], [`DROPS`], and how many calls of `own` are on some stack, times [`CALL`]. Nested runs of the loop
+    /// make more than one. If all that is 0, `own` is the handler, and may simply be overwritten. The lowest bits are
+    /// the node's flags: so one look is enough for a start or a stop.
+    word: Cell<u32>,
 }
 
+/// The bits of the word that are not ours.
+pub(super) const FLAGS: u32 = 7;
+/// `later` is the watcher's handler, not `own`.
+const REPLACED: u32 = 8;
+/// `own` needs to be dropped.
+const DROPS: u32 = 16;
+const CALL: u32 = 32;
+
 // Each of the unsafe blocks below ends its borrow before it returns and runs no foreign code meanwhile (no closure,
-// no destructor), so that none of them overlaps another; only `Call` lends `own` out, and counts that in `calls`.
+// no destructor), so that none of them overlaps another; only `Call` lends `own` out, and counts that in `word`.
 impl HandlerSlot {
+    #[inline]
+    fn is_replaced(&self) -> bool {
+        self.word.get() & REPLACED != 0
+    }
+
+    #[inline]
+    fn is_called(&self) -> bool {
+        self.word.get() >= CALL
+    }
+
+    #[inline]
+    pub(super) fn flags(&self) -> u32 {
+        self.word.get() & FLAGS
+    }
+
+    #[inline]
+    pub(super) fn set_flags(&self, flags: u32) {
+        self.word.set(self.word.get() & !FLAGS | flags);
+    }
+
+    /// Whether there are these flags, and nothing has to be done for the handler that was.
+    #[inline]
+    pub(super) fn is_plain(&self, flags: u32) -> bool {
+        self.word.get() == flags
+    }
+
+    /// Sets flags and handler of one that is plain.
+    #[inline]
+    pub(super) fn overwrite(&self, flags: u32, handler: Option<Handler>) {
+        self.word.set(flags | drops(handler.as_ref()));
+        // SAFETY: see above; no call of `own` is on any stack, and nothing is lost by not dropping it. (Moving it out
+        // to drop it is what takes time.)
+        unsafe { self.own.get().write(handler) };
+    }
+
+    /// Puts the handler into place, and returns what was there. No call of it is on any stack.
+    #[inline]
+    fn put(&self, handler: Option<Handler>) -> Option<Handler> {
+        self.word.set(self.flags() | drops(handler.as_ref()));
+        // SAFETY: see above.
+        unsafe { std::mem::replace(&mut *self.own.get(), handler) }
+    }
+
     pub(super) fn is_set(&self) -> bool {
         // SAFETY: see above.
         unsafe {
-            if self.replaced.get() {
+            if self.is_replaced() {
                 (*self.later.get()).is_some()
             } else {
                 (*self.own.get()).is_some()
@@ -121,7 +172,7 @@ impl HandlerSlot {
     fn look<R>(&self, f: impl FnOnce(&Handler) -> R) -> Option<R> {
         // SAFETY: see above; `f` obeys that.
         unsafe {
-            if self.replaced.get() {
+            if self.is_replaced() {
                 (*self.later.get()).as_deref().map(f)
             } else {
                 (*self.own.get()).as_ref().map(f)
@@ -147,30 +198,26 @@ impl HandlerSlot {
     /// Sets the handler and returns what was there: dropping it runs foreign code, so the caller does that last.
     #[inline]
     pub(super) fn set(&self, handler: Option<Handler>) -> OldHandler {
-        if self.calls.get() == 0 {
-            let later = if self.replaced.replace(false) {
-                // SAFETY: see above.
-                unsafe { (*self.later.get()).take() }
-            } else {
-                None
-            };
-            OldHandler {
-                // SAFETY: see above; no call of `own` is on any stack.
-                _own: unsafe { std::mem::replace(&mut *self.own.get(), handler) },
-                _later: later,
-            }
+        if self.is_called() {
+            return self.set_later(handler);
+        }
+        let later = if self.is_replaced() {
+            // SAFETY: see above.
+            unsafe { (*self.later.get()).take() }
         } else {
-            self.set_later(handler)
+            None
+        };
+        OldHandler {
+            _own: self.put(handler),
+            _later: later,
         }
     }
 
     /// Sets the handler and drops what was there.
     #[inline]
     pub(super) fn replace(&self, handler: Handler) {
-        if self.is_plain() {
-            // SAFETY: see above; no call of `own` is on any stack, and nothing is lost by not dropping it. (Moving
-            // it out to drop it is what takes time.)
-            unsafe { self.own.get().write(Some(handler)) };
+        if self.is_plain(self.flags()) {
+            self.overwrite(self.flags(), Some(handler));
         } else {
             drop(self.set(Some(handler)));
         }
@@ -179,9 +226,8 @@ impl HandlerSlot {
     /// Drops the handler.
     #[inline]
     pub(super) fn clear(&self) {
-        if self.is_plain() {
-            // SAFETY: as in `replace`.
-            unsafe { self.own.get().write(None) };
+        if self.is_plain(self.flags()) {
+            self.overwrite(self.flags(), None);
         } else {
             self.clear_slowly();
         }
@@ -192,20 +238,10 @@ impl HandlerSlot {
         drop(self.set(None));
     }
 
-    /// Whether `own` is the handler, is not being called, and needs no dropping.
-    #[inline]
-    fn is_plain(&self) -> bool {
-        // SAFETY: see above.
-        let own = unsafe { &*self.own.get() };
-        self.calls.get() == 0
-            && !self.replaced.get()
-            && !own.as_ref().is_some_and(|handler| handler.0.needs_drop())
-    }
-
     #[cold]
     fn set_later(&self, handler: Option<Handler>) -> OldHandler {
         let handler = handler.map(Rc::new);
-        self.replaced.set(true);
+        self.word.set(self.word.get() | REPLACED);
         OldHandler {
             _own: None,
             // SAFETY: see above.
@@ -219,31 +255,38 @@ impl HandlerSlot {
         if let Some(resume) = self.resume() {
             return Call::Wake(resume);
         }
-        if self.replaced.get() {
+        if self.is_replaced() {
             // SAFETY: see above.
             return Call::Later(unsafe { (*self.later.get()).clone() });
         }
-        let calls = self.calls.get().checked_add(1);
-        self.calls.set(calls.expect("no stack is so deep"));
+        let called = self.word.get().checked_add(CALL);
+        self.word.set(called.expect("no stack is so deep"));
         Call::Own(self)
     }
 
     /// The last call of a handler that was replaced meanwhile has returned.
     #[cold]
     fn settle(&self) {
-        // SAFETY: see above; no call of `own` is on any stack.
-        let over = unsafe {
-            let over = (*self.own.get()).take();
-            match (*self.later.get()).take().map(Rc::try_unwrap) {
-                Some(Err(shared)) => *self.later.get() = Some(shared),
-                unshared => {
-                    *self.own.get() = unshared.and_then(Result::ok);
-                    self.replaced.set(false);
-                }
+        // SAFETY: see above.
+        let over = match unsafe { (*self.later.get()).take() }.map(Rc::try_unwrap) {
+            Some(Err(shared)) => {
+                let over = self.put(None);
+                self.word.set(self.word.get() | REPLACED);
+                // SAFETY: see above; it is empty.
+                unsafe { *self.later.get() = Some(shared) };
+                over
             }
-            over
+            unshared => self.put(unshared.and_then(Result::ok)),
         };
         drop(over);
+    }
+}
+
+#[inline]
+fn drops(handler: Option<&Handler>) -> u32 {
+    match handler {
+        Some(handler) if handler.0.needs_drop() => DROPS,
+        _ => 0,
     }
 }
 
@@ -280,7 +323,7 @@ impl Call<'_> {
     #[inline]
     pub(super) fn run(&self, events: Events) -> Result<(), Exception> {
         let handler = match self {
-            // SAFETY: `own` is neither moved nor dropped before this call is (the slot's `calls` counts it), and
+            // SAFETY: `own` is neither moved nor dropped before this call is (the slot counts it), and
             // shared borrows of it may overlap.
             Call::Own(slot) => unsafe { (*slot.own.get()).as_ref() },
             Call::Later(handler) => handler.as_deref(),
@@ -297,8 +340,8 @@ impl Drop for Call<'_> {
     #[inline]
     fn drop(&mut self) {
         if let Call::Own(slot) = self {
-            slot.calls.set(slot.calls.get() - 1);
-            if slot.calls.get() == 0 && slot.replaced.get() {
+            slot.word.set(slot.word.get() - CALL);
+            if !slot.is_called() && slot.is_replaced() {
                 slot.settle();
             }
         }

@@ -5,13 +5,11 @@
 //! the greenlet, to its stack. So while one event is delivered, the next one's third step is taken, the second step
 //! of the one after that, and the first of a third.
 
-use std::os::raw::c_int;
-
 use greenlet_core::prefetch;
 use libev_sys as ev;
 use libev_sys::{ev_loop, ev_watcher};
 
-use super::node::Base;
+use super::node::{Base, RawCallback, fire, node_of};
 
 /// A node with its watcher takes so many cache lines, about.
 const NODE_LINES: usize = 3;
@@ -19,24 +17,21 @@ const NODE_LINES: usize = 3;
 /// From a wait for a watcher up to the function that reads from a socket, say, it is so many.
 const STACK_LINES: usize = 12;
 
-/// The callback of libev's watchers, of whatever type.
-pub(super) type AnyCallback = unsafe extern "C" fn(*mut ev_loop, *mut ev_watcher, c_int);
-
-/// Looks at the events after the one that is being delivered, as far as they are for watchers with the same callback.
+/// Looks at the events after the one that is being delivered, as far as they are for watchers of ours.
 ///
 /// # Safety
-/// `raw_loop` is alive. `ours` is the callback of no watchers but those of nodes, and these have the node's address
-/// for their `data`.
+/// `raw_loop` is alive.
 #[inline]
-pub(super) unsafe fn look_ahead(raw_loop: *mut ev_loop, ours: AnyCallback) {
+pub(super) unsafe fn look_ahead(raw_loop: *mut ev_loop) {
     // SAFETY: the loop is alive.
     let watcher = |n| unsafe { ev::ev_shim_loop_next_pending(raw_loop, n) };
     let base = |watcher: *mut ev_watcher| {
+        let ours: RawCallback<ev_watcher> = fire;
         // SAFETY: the watchers that libev is about to call are alive.
-        let (callback, data) = unsafe { ((*watcher).cb, (*watcher).data) };
+        let callback = unsafe { (*watcher).cb };
         let is_ours = callback.is_some_and(|callback| callback as usize == ours as usize);
-        // SAFETY: so it is a node's; a pending watcher's node is alive, and begins with its base.
-        is_ours.then(|| unsafe { &*data.cast_const().cast::<Base>() })
+        // SAFETY: so it is a node's; a pending watcher's node is alive.
+        is_ours.then(|| unsafe { node_of(watcher).as_ref() })
     };
     let next = watcher(0);
     if next.is_null() {

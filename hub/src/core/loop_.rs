@@ -392,10 +392,23 @@ impl Loop {
     /// libev's loop, to look at.
     #[inline]
     pub(super) fn look(&self) -> Result<*mut ev_loop, LoopDestroyed> {
-        if self.0.dead.get() || !self.0.backing.is_alive() {
-            return Err(LoopDestroyed);
+        if self.0.is_surely_alive() || self.is_alive() {
+            Ok(self.0.raw)
+        } else {
+            Err(LoopDestroyed)
         }
-        Ok(self.0.backing.raw)
+    }
+
+    /// For the default loop, which somebody else may have destroyed.
+    #[inline(never)]
+    fn is_alive(&self) -> bool {
+        !self.0.is_dead() && self.0.backing.is_alive()
+    }
+
+    /// libev's loop, to change, if there is nothing to mind: `None` says nothing.
+    #[inline]
+    pub(super) fn plain(&self) -> Option<*mut ev_loop> {
+        (self.0.is_plain() && !boundary::is_uninterruptible()).then_some(self.0.raw)
     }
 
     /// libev's loop, to change.
@@ -433,7 +446,7 @@ impl Eq for Loop {}
 impl Drop for Loop {
     #[inline]
     fn drop(&mut self) {
-        if Rc::strong_count(&self.0) == 1 && !self.0.dead.get() {
+        if Rc::strong_count(&self.0) == 1 && !self.0.is_dead() {
             last_handle_dropped(&self.0);
         }
     }

@@ -66,7 +66,7 @@ impl Loop {
 
     /// Whether timers that are started now update the loop's clock first: while queued callbacks run.
     pub fn starting_timer_may_update_loop_time(&self) -> bool {
-        self.state().running_callbacks.get() > 0
+        self.state().is_running_callbacks()
     }
 
     /// Has libev check its own data, and aborts if it is not consistent. Does nothing if libev was compiled without

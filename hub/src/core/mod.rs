@@ -37,7 +37,7 @@
 //! | `backing.rs` | the `ev_loop` behind it: whose it is, and how it ends |
 //! | `callback.rs`, `queue.rs`, `run_callbacks.rs` | queued callbacks, and their rounds |
 //! | `threadsafe.rs`, `link.rs` | a loop as other threads see it |
-//! | `watcher.rs`, `node.rs` | what watchers have in common: the handle, the node behind it |
+//! | `watcher.rs`, `node_ref.rs`, `node.rs` | what watchers have in common: the handle, the node behind it |
 //! | `handler.rs`, `small_fn.rs` | what a watcher calls, and where it is kept |
 //! | `trampoline.rs`, `boundary.rs` | from C to the callback and back, and what may not cross |
 //! | `io.rs` .. `cleanup.rs` | the types of watchers |
@@ -60,6 +60,7 @@ mod look_ahead;
 mod loop_;
 mod loop_info;
 mod node;
+mod node_ref;
 mod periodic;
 mod plain;
 mod queue;

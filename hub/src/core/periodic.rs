@@ -6,12 +6,13 @@ use std::rc::Rc;
 
 use greenlet_core::unwind::Caught;
 use libev_sys as ev;
-use libev_sys::{ev_periodic, ev_watcher};
+use libev_sys::ev_periodic;
 
 use super::boundary;
 use super::error::{Error, IllegalTime};
 use super::loop_::Loop;
-use super::node::{AnyNode, Kind, Node};
+use super::node::{Kind, node_of};
+use super::node_ref::NodeRef;
 use super::watcher::{plain_start_stop, watcher_type};
 
 type Reschedule = dyn Fn(f64) -> f64;
@@ -164,7 +165,7 @@ impl Periodic {
     pub fn again(&self) -> Result<(), Error> {
         let raw_loop = self.loop_().modify()?;
         if self.active() {
-            // SAFETY: the loop is alive; the node is active, and so on its list.
+            // SAFETY: the loop is alive; the node is active, and so kept.
             unsafe { ev::ev_periodic_again(raw_loop, self.raw()) };
         }
         Ok(())
@@ -209,16 +210,14 @@ fn raw_reschedule(next: Option<&Rc<Reschedule>>) -> Option<RawReschedule> {
 /// # Safety
 /// Only for libev: `raw` is the watcher of one of our nodes, being started or active.
 unsafe extern "C" fn reschedule(raw: *mut ev_periodic, now: f64) -> f64 {
-    // SAFETY: whoever starts the watcher has the node in hand, and an active one is on its loop's list; `data` is
-    // the node's address. The reference is not used after `next` was called.
-    let node = unsafe {
-        &*(*raw.cast::<ev_watcher>())
-            .data
-            .cast_const()
-            .cast::<Node<PeriodicKind>>()
-    };
-    let owner = node.base().owner.clone();
-    let next = node.kind.reschedule.borrow().clone();
+    // SAFETY: whoever starts the watcher has the node in hand, and an active one is kept. The reference is given up
+    // before `next` is called, while others keep the node.
+    let node = unsafe { NodeRef::new(node_of(raw.cast())) };
+    let owner = node.owner.clone();
+    let next = node
+        .kind::<PeriodicKind>()
+        .and_then(|kind| kind.reschedule.borrow().clone());
+    drop(node);
     let result = boundary::uninterruptible(move || next.map_or(f64::INFINITY, |next| next(now)));
     match result {
         Ok(at) if at.is_nan() => f64::INFINITY,

@@ -50,15 +50,10 @@ pub(super) fn run_callbacks(loop_: &Loop) {
     if boundary::is_unwinding() {
         return;
     }
-    // A counter, not a flag: rounds may nest, and those on different greenlets end in any order.
     let state = loop_.state();
-    state
-        .running_callbacks
-        .set(state.running_callbacks.get() + 1);
+    state.begin_round();
     run_queue(loop_);
-    state
-        .running_callbacks
-        .set(state.running_callbacks.get() - 1);
+    state.end_round();
 }
 
 fn run_queue(loop_: &Loop) {

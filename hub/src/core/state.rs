@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::os::raw::c_int;
+use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -16,17 +17,19 @@ use super::callback::Entry;
 use super::handler::OldHandler;
 use super::link::Link;
 use super::loop_::{ErrorHandler, Loop};
-use super::node::{AnyNode, Base};
+use super::node::Base;
+use super::node_ref::NodeRef;
 use super::queue::Queue;
 use super::run_callbacks;
 
 pub(super) struct LoopState {
+    /// `backing`'s.
+    pub(super) raw: *mut ev_loop,
+    /// [`DEAD`], [`IS_DEFAULT`], and how many `run_callbacks` are on some stack, times [`ROUND`]. 0: there is nothing
+    /// to mind.
+    word: Cell<u32>,
     pub(super) backing: Rc<Backing>,
-    /// Destroyed, by whatever way: nothing of libev's may be touched through this object any more.
-    pub(super) dead: Cell<bool>,
     pub(super) queue: RefCell<Queue>,
-    /// How many `run_callbacks` are on some stack.
-    pub(super) running_callbacks: Cell<u32>,
     /// `break_` was called during the current run.
     pub(super) broken: Cell<bool>,
     pub(super) error_handler: RefCell<Option<Rc<dyn ErrorHandler>>>,
@@ -34,14 +37,21 @@ pub(super) struct LoopState {
     prepare: UnsafeCell<ev_prepare>,
     timer0: UnsafeCell<ev_timer>,
     wakeup: UnsafeCell<ev_async>,
-    started: RefCell<Vec<Rc<dyn AnyNode>>>,
+    /// All nodes, by their slots.
+    nodes: RefCell<Vec<NonNull<Base>>>,
 }
+
+/// Destroyed, by whatever way: nothing of libev's may be touched through this object any more.
+const DEAD: u32 = 1;
+/// libev's default loop: somebody else may destroy it, as only its [`Backing`] notices.
+const IS_DEFAULT: u32 = 2;
+const ROUND: u32 = 4;
 
 /// What a loop leaves behind. Dropping it runs foreign code (destructors of closures), so that comes last.
 #[derive(Default)]
 pub(super) struct Litter {
     handlers: Vec<OldHandler>,
-    nodes: Vec<Rc<dyn AnyNode>>,
+    nodes: Vec<NodeRef>,
     entries: Vec<Queue>,
     remote: Vec<super::link::Inbox>,
 }
@@ -51,11 +61,11 @@ impl LoopState {
     pub(super) fn new(backing: Rc<Backing>) -> Rc<LoopState> {
         let raw_loop = backing.raw;
         let state = Rc::new(LoopState {
+            raw: raw_loop,
+            word: Cell::new(if backing.is_default() { IS_DEFAULT } else { 0 }),
             link: Arc::new(Link::new()),
             backing,
-            dead: Cell::new(false),
             queue: RefCell::default(),
-            running_callbacks: Cell::new(0),
             broken: Cell::new(false),
             error_handler: RefCell::new(None),
             // SAFETY: libev's structs are plain data, valid when zeroed; the init functions below fill them.
@@ -64,7 +74,7 @@ impl LoopState {
             timer0: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
             // SAFETY: as above.
             wakeup: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
-            started: RefCell::default(),
+            nodes: RefCell::default(),
         });
         let data = Rc::as_ptr(&state).cast_mut().cast();
         // SAFETY: the loop is alive; the watchers are inside of an `Rc`, so they stay where they are, and
@@ -85,33 +95,74 @@ impl LoopState {
         state
     }
 
-    /// Puts a node on the list of started ones, which keeps it alive.
+    /// Whether the loop has been destroyed, as far as this object knows.
     #[inline]
-    pub(super) fn keep(&self, base: &Base, node: &Rc<dyn AnyNode>) {
-        if base.slot().is_none() {
-            let mut started = self.started.borrow_mut();
-            base.set_slot(started.len());
-            started.push(node.clone());
+    pub(super) fn is_dead(&self) -> bool {
+        self.word.get() & DEAD != 0
+    }
+
+    fn die(&self) {
+        self.word.set(self.word.get() | DEAD);
+    }
+
+    /// Whether the loop is alive, which needs no further look.
+    #[inline]
+    pub(super) fn is_surely_alive(&self) -> bool {
+        self.word.get() & (DEAD | IS_DEFAULT) == 0
+    }
+
+    /// Whether the loop is alive and runs no queued callbacks, which needs no further look.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.word.get() == 0
+    }
+
+    #[inline]
+    pub(super) fn is_running_callbacks(&self) -> bool {
+        self.word.get() >= ROUND
+    }
+
+    /// A counter, not a flag: rounds of callbacks may nest, and those on different greenlets end in any order.
+    #[inline]
+    pub(super) fn begin_round(&self) {
+        self.word.set(self.word.get() + ROUND);
+    }
+
+    #[inline]
+    pub(super) fn end_round(&self) {
+        self.word.set(self.word.get() - ROUND);
+    }
+
+    /// Puts a new node on the list.
+    pub(super) fn list(&self, node: &NodeRef) {
+        let mut nodes = self.nodes.borrow_mut();
+        let slot = u32::try_from(nodes.len());
+        node.slot.set(slot.expect("no memory has room for so many"));
+        nodes.push(node.as_ptr());
+    }
+
+    /// Takes a node off the list that is about to be freed.
+    pub(super) fn unlist(&self, base: &Base) {
+        let slot = base.slot.get();
+        let mut nodes = self.nodes.borrow_mut();
+        nodes.swap_remove(slot as usize);
+        if let Some(moved) = nodes.get(slot as usize) {
+            // SAFETY: nodes are on the list while they are alive.
+            unsafe { moved.as_ref() }.slot.set(slot);
         }
     }
 
-    /// Takes a node off the list. The caller has stopped it, and drops the result when it holds no borrow.
-    #[must_use]
-    #[inline]
-    pub(super) fn forget(&self, base: &Base) -> Option<Rc<dyn AnyNode>> {
-        let slot = base.slot()?;
-        let mut started = self.started.borrow_mut();
-        let node = started.swap_remove(slot);
-        if let Some(moved) = started.get(slot) {
-            moved.base().set_slot(slot);
-        }
-        base.no_slot();
-        Some(node)
+    fn kept_nodes(&self) -> Vec<NodeRef> {
+        let nodes = self.nodes.borrow();
+        let kept = nodes.iter().filter(|node| is_kept(node));
+        // SAFETY: nodes are on the list while they are alive.
+        kept.map(|node| unsafe { NodeRef::new(*node) }).collect()
     }
 
     /// How many watchers are started or fed.
     pub(super) fn started_count(&self) -> usize {
-        self.started.borrow().len()
+        let nodes = self.nodes.borrow();
+        nodes.iter().filter(|node| is_kept(node)).count()
     }
 
     /// Stops `timer0`, which kept the loop from sleeping because callbacks were left.
@@ -206,7 +257,7 @@ impl LoopState {
         keep_cleanups: bool,
         litter: &mut Litter,
     ) {
-        self.dead.set(true);
+        self.die();
         litter.remote.push(self.link.close());
         let queue = self.queue.take();
         // SAFETY: the caller's; the three watchers were initialised by `new`, and two were unref'd there.
@@ -221,54 +272,64 @@ impl LoopState {
             ev::ev_timer_stop(raw_loop, self.timer0.get());
         }
         litter.entries.push(queue);
-        for node in self.started.take() {
-            if keep_cleanups && node.is_cleanup() {
-                node.base().no_slot();
-                self.keep(node.base(), &node);
+        for node in self.kept_nodes() {
+            if keep_cleanups && node.table().is_cleanup {
                 continue;
             }
-            // SAFETY: the caller's; the node was started (or fed) on this loop.
-            unsafe {
-                node.base().give_ref(raw_loop);
-                node.ev_stop(raw_loop);
-            }
-            litter.release(node);
+            // SAFETY: the caller's; this is the node's loop.
+            unsafe { litter.stop(node, raw_loop) };
         }
     }
 
     /// Forgets everything without touching libev: the loop is gone.
     pub(super) fn abandon(&self, litter: &mut Litter) {
-        self.dead.set(true);
+        self.die();
         litter.remote.push(self.link.close());
         litter.entries.push(self.queue.take());
-        for node in self.started.take() {
+        for node in self.kept_nodes() {
             node.mark_stopped();
             litter.release(node);
         }
     }
 }
 
+/// For one that is on a list.
+fn is_kept(node: &NonNull<Base>) -> bool {
+    // SAFETY: nodes are on the list while they are alive.
+    unsafe { node.as_ref() }.is_kept()
+}
+
 impl Drop for LoopState {
     /// Usually nothing is left to do. What is left: the cleanup watchers of a doomed loop that nobody has freed.
     fn drop(&mut self) {
         debug_assert!(
-            self.dead.get() || !self.backing.exists(),
+            self.is_dead() || !self.backing.exists(),
             "a loop's last handle takes it down"
         );
-        for node in self.started.take() {
+        for node in self.kept_nodes() {
             if self.backing.exists() {
-                // SAFETY: the loop has not been freed, and the node was started on it.
-                unsafe { node.ev_stop(self.backing.raw) };
+                // SAFETY: the loop has not been freed, and it is the node's.
+                unsafe { node.unlink(self.raw) };
+            } else {
+                node.unkeep();
             }
-            node.base().no_slot();
         }
     }
 }
 
 impl Litter {
-    fn release(&mut self, node: Rc<dyn AnyNode>) {
-        node.base().no_slot();
-        self.handlers.push(node.base().handler.set(None));
+    /// # Safety
+    /// `raw_loop` is the node's loop, and alive.
+    unsafe fn stop(&mut self, node: NodeRef, raw_loop: *mut ev_loop) {
+        // SAFETY: the caller's.
+        unsafe { node.unlink(raw_loop) };
+        self.release(node);
+    }
+
+    /// Takes what keeps a stopped node.
+    fn release(&mut self, node: NodeRef) {
+        node.unkeep();
+        self.handlers.push(node.handler.set(None));
         self.nodes.push(node);
     }
 }

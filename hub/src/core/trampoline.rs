@@ -1,29 +1,26 @@
 //! From libev's callback to the user's. Source: gevent's `gevent_callback` in callbacks.c.
 
-use std::rc::Rc;
-
 use greenlet_core::unwind::{Caught, catch};
 
 use super::Events;
 use super::boundary;
 use super::loop_::Loop;
-use super::node::{AnyNode, Kind, Node};
+use super::node_ref::NodeRef;
 
 /// Runs the node's handler, reports its error, and stops the watcher if it is over.
 ///
 /// The handler may switch greenlets, run the loop, stop or close the watcher, drop its last handle, and destroy
 /// the loop.
-pub(super) fn dispatch<K: Kind>(loop_: &Loop, node: Rc<Node<K>>, revents: i32) {
+pub(super) fn dispatch(loop_: &Loop, node: NodeRef, revents: i32) {
     if boundary::is_unwinding() {
         boundary::defer(node, revents);
         return;
     }
-    let call = node.base().handler.begin();
+    let call = node.handler.begin();
     let failed = match catch(|| call.run(Events::from_bits(revents))) {
         Ok(Ok(())) => false,
         Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
-            let context: &dyn AnyNode = &*node;
-            loop_.report(Some(&context), exception);
+            loop_.report(Some(&node), exception);
             true
         }
         Err(Caught::Forced(unwind)) => {
@@ -39,7 +36,8 @@ pub(super) fn dispatch<K: Kind>(loop_: &Loop, node: Rc<Node<K>>, revents: i32) {
     if (runaway || !(node.is_active() || node.is_pending()))
         && let Ok(raw_loop) = loop_.look()
     {
-        node.stop(loop_, raw_loop);
+        // SAFETY: `look` says that the node's loop is alive.
+        unsafe { node.stop(raw_loop) };
     }
     drop(call);
 }

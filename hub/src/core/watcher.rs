@@ -1,7 +1,6 @@
 //! What all watchers have in common. Source: gevent's `watcher` class in corecext.pyx.
 
 use std::fmt;
-use std::rc::Rc;
 
 use libev_sys as ev;
 use waiter::Resume;
@@ -10,7 +9,7 @@ use super::Events;
 use super::error::{Error, WatcherInUse};
 use super::handler::{CallbackResult, Handler};
 use super::loop_::Loop;
-use super::node::{AnyNode, Base};
+use super::node_ref::NodeRef;
 
 /// Any watcher: the base class of [`Io`](super::Io), [`Timer`](super::Timer) and the others, which dereference to
 /// it.
@@ -38,12 +37,12 @@ use super::node::{AnyNode, Base};
 /// delivered first. A value beyond that is kept as it is until the watcher starts, and then brought into range.
 #[derive(Clone)]
 pub struct Watcher {
-    node: Rc<dyn AnyNode>,
+    node: NodeRef,
     loop_: Loop,
 }
 
 impl Watcher {
-    pub(super) fn new(loop_: &Loop, node: Rc<dyn AnyNode>) -> Watcher {
+    pub(super) fn new(loop_: &Loop, node: NodeRef) -> Watcher {
         Watcher {
             node,
             loop_: loop_.clone(),
@@ -52,7 +51,7 @@ impl Watcher {
 
     /// gevent's name of the watcher's type: `"io"`, `"timer"`.
     pub fn type_name(&self) -> &'static str {
-        self.node.name()
+        self.node.table().name
     }
 
     /// A word that tells this watcher from all others alive: the address of libev's struct.
@@ -70,6 +69,7 @@ impl Watcher {
     ///
     /// # Errors
     /// The loop is destroyed; the watcher's type has more reasons.
+    #[inline]
     pub fn start<F, R>(&self, callback: F) -> Result<(), Error>
     where
         F: Fn() -> R + 'static,
@@ -82,6 +82,7 @@ impl Watcher {
     ///
     /// # Errors
     /// As for [`start`](Self::start).
+    #[inline]
     pub fn start_pass_events<F, R>(&self, callback: F) -> Result<(), Error>
     where
         F: Fn(Events) -> R + 'static,
@@ -90,70 +91,76 @@ impl Watcher {
         self.start_handler(Handler::with_events(callback))
     }
 
-    /// Like [`start`](Self::start), with the waking of a greenlet for a callback. Allocates nothing (once the
-    /// loop's list of started watchers has grown to its usual size).
+    /// Like [`start`](Self::start), with the waking of a greenlet for a callback. Allocates nothing.
     ///
     /// # Errors
     /// As for [`start`](Self::start).
+    #[inline]
     pub fn start_resume(&self, resume: Resume) -> Result<(), Error> {
         self.start_handler(Handler::wake(resume))
     }
 
-    #[inline]
-    fn start_handler(&self, handler: Handler) -> Result<(), Error> {
-        self.begin(false)?.handler.replace(handler);
-        Ok(())
+    #[inline(always)]
+    fn start_handler(&self, mut handler: Handler) -> Result<(), Error> {
+        if let Some(raw_loop) = self.loop_.plain() {
+            // SAFETY: `plain` says that the loop is alive and runs no callbacks; it is the node's.
+            match unsafe { self.node.start_if_plain(raw_loop, handler) } {
+                Ok(()) => return Ok(()),
+                Err(back) => handler = back,
+            }
+        }
+        self.start_carefully(handler, false)
     }
 
     /// [`start_handler`](Self::start_handler) without the preparations of the watcher's type.
-    #[inline]
     pub(super) fn start_prepared(&self, handler: Handler) -> Result<(), Error> {
-        self.begin(true)?.handler.replace(handler);
-        Ok(())
+        self.start_carefully(handler, true)
     }
 
-    /// All of a start but the handler. Not generic, so that there is one of it.
-    fn begin(&self, prepared: bool) -> Result<&Base, Error> {
-        self.begin_with(|raw_loop| {
-            // SAFETY: `begin_with` passes the living loop that the node belongs to, and keeps the node.
+    /// Not generic, so that there is one of it.
+    #[inline(never)]
+    fn start_carefully(&self, handler: Handler, prepared: bool) -> Result<(), Error> {
+        self.start_with(handler, |raw_loop| {
+            // SAFETY: `start_with` passes the living loop that the node belongs to, and keeps the node.
             unsafe { self.node.ev_start(&self.loop_, raw_loop, prepared) }
         })
     }
 
-    /// Sets the handler around `start`, which makes libev know the watcher.
+    /// Sets the handler after `start`, which makes libev know the watcher.
     pub(super) fn start_with(
         &self,
         handler: Handler,
         start: impl FnOnce(*mut ev::ev_loop) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let base = self.begin_with(|raw_loop| {
-            start(raw_loop)?;
-            Ok(self.node.base())
-        })?;
-        base.handler.replace(handler);
-        Ok(())
-    }
-
-    #[inline]
-    fn begin_with<'a>(
-        &'a self,
-        start: impl FnOnce(*mut ev::ev_loop) -> Result<&'a Base, Error>,
-    ) -> Result<&'a Base, Error> {
         let raw_loop = self.loop_.modify()?;
-        let base = start(raw_loop)?;
+        start(raw_loop)?;
+        self.node.keep();
         // SAFETY: `modify` says that the loop is alive.
-        unsafe { base.take_ref(raw_loop) };
-        self.loop_.state().keep(base, &self.node);
-        Ok(base)
+        unsafe { self.node.take_ref(raw_loop) };
+        self.node.handler.replace(handler);
+        Ok(())
     }
 
     /// Stops the watcher and drops its callback. Does nothing to one that is not started.
     ///
     /// # Errors
     /// The loop is destroyed (and the watcher was stopped by that).
+    #[inline]
     pub fn stop(&self) -> Result<(), Error> {
+        if let Some(raw_loop) = self.loop_.plain()
+            // SAFETY: `plain` says that the loop is alive; it is the node's.
+            && unsafe { self.node.stop_if_plain(raw_loop) }
+        {
+            return Ok(());
+        }
+        self.stop_carefully()
+    }
+
+    #[inline(never)]
+    fn stop_carefully(&self) -> Result<(), Error> {
         let raw_loop = self.loop_.modify()?;
-        self.node.stop(&self.loop_, raw_loop);
+        // SAFETY: `modify` says that the loop is alive; it is the node's.
+        unsafe { self.node.stop(raw_loop) };
         Ok(())
     }
 
@@ -198,7 +205,7 @@ impl Watcher {
                 // index.
                 self.put_priority(self.priority().clamp(ev::EV_MINPRI, ev::EV_MAXPRI));
             }
-            // SAFETY: the loop is alive, and `start_with` puts the node on its list.
+            // SAFETY: the loop is alive, and `start_with` keeps the node.
             unsafe { ev::ev_feed_event(raw_loop, self.node.raw().cast(), events.bits()) };
             Ok(())
         })
@@ -218,7 +225,7 @@ impl Watcher {
     /// Whether the watcher, while active, keeps the loop running. True unless [`set_ref`](Self::set_ref) said
     /// otherwise.
     pub fn ref_(&self) -> bool {
-        self.node.base().is_ref()
+        self.node.is_ref()
     }
 
     /// Sets [`ref_`](Self::ref_); for an active watcher it takes effect at once.
@@ -228,7 +235,7 @@ impl Watcher {
     pub fn set_ref(&self, ref_: bool) -> Result<(), Error> {
         let raw_loop = self.loop_.modify()?;
         // SAFETY: `modify` says that the loop is alive.
-        unsafe { self.node.base().set_ref(raw_loop, ref_, self.active()) };
+        unsafe { self.node.set_ref(raw_loop, ref_, self.active()) };
         Ok(())
     }
 
@@ -259,20 +266,20 @@ impl Watcher {
         F: Fn() -> R + 'static,
         R: CallbackResult,
     {
-        self.node.base().handler.replace(Handler::plain(callback));
+        self.node.handler.replace(Handler::plain(callback));
     }
 
     /// Whether a callback is set: true from start (or feed) to stop.
     pub fn has_callback(&self) -> bool {
-        self.node.base().handler.is_set()
+        self.node.handler.is_set()
     }
 
     /// The greenlet's waking that [`start_resume`](Self::start_resume) set.
     pub fn resume(&self) -> Option<Resume> {
-        self.node.base().handler.resume()
+        self.node.handler.resume()
     }
 
-    pub(super) fn node(&self) -> &Rc<dyn AnyNode> {
+    pub(super) fn node(&self) -> &NodeRef {
         &self.node
     }
 
@@ -285,7 +292,7 @@ impl Watcher {
     pub(super) fn check_idle(&self, attribute: &'static str) -> Result<(), WatcherInUse> {
         if self.is_in_use() {
             Err(WatcherInUse {
-                watcher: self.node.name(),
+                watcher: self.node.table().name,
                 attribute,
             })
         } else {
@@ -296,7 +303,7 @@ impl Watcher {
 
 impl PartialEq for Watcher {
     fn eq(&self, other: &Watcher) -> bool {
-        Rc::ptr_eq(&self.node, &other.node)
+        self.node == other.node
     }
 }
 
@@ -305,7 +312,7 @@ impl Eq for Watcher {}
 impl fmt::Debug for Watcher {
     /// gevent's repr: `<timer at 0x.. native=0x.. active pending callback=..>`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.node.fmt(f)
+        fmt::Debug::fmt(&self.node, f)
     }
 }
 
@@ -347,7 +354,7 @@ macro_rules! watcher_type {
                 ),
             ) -> Result<Self, $crate::core::Error> {
                 loop_.look()?;
-                let node = $crate::core::node::Node::new(loop_, kind, init);
+                let node = $crate::core::node::Node::make(loop_, kind, init);
                 Ok($name($crate::core::watcher::Watcher::new(loop_, node)))
             }
 
@@ -359,9 +366,8 @@ macro_rules! watcher_type {
 
             #[allow(dead_code, reason = "not every type needs all of them")]
             fn kind(&self) -> &$kind {
-                let node: &dyn std::any::Any = &**self.0.node();
-                let node = node.downcast_ref::<$crate::core::node::Node<$kind>>();
-                &node.expect("made by `make`, with this type").kind
+                let kind = self.0.node().kind::<$kind>();
+                kind.expect("made by `make`, with this type")
             }
         }
 
@@ -396,6 +402,9 @@ pub(super) use watcher_type;
 /// Implements `Kind`'s start and stop by libev's functions, which always succeed.
 macro_rules! plain_start_stop {
     ($start:ident, $stop:ident) => {
+        const PLAIN: Option<[$crate::core::node::RawChange<Self::Raw>; 2]> =
+            Some([libev_sys::$start, libev_sys::$stop]);
+
         unsafe fn start(
             &self,
             loop_: *mut libev_sys::ev_loop,
