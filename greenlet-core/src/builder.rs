@@ -2,11 +2,16 @@
 
 use std::panic::Location;
 
+use crate::attached::{Attached, Data, Run};
 use crate::core::RawGreenlet;
 use crate::exception::Exception;
 use crate::greenlet::getcurrent;
 use crate::stack::StackSize;
 use crate::value::Value;
+
+/// A function with more to carry than so many bytes is kept apart: its room in the greenlet's memory is not
+/// given back before all of that is.
+const LARGE: usize = 256;
 
 /// Settings of a greenlet, for those that differ from the default.
 #[derive(Debug, Default)]
@@ -35,10 +40,36 @@ impl Builder {
         self,
         run: impl FnOnce(Value) -> Result<Value, Exception> + 'static,
     ) -> RawGreenlet {
+        self.make((), move |(), value| run(value))
+    }
+
+    /// Makes a greenlet with data of its own, which its function gets to see.
+    #[track_caller]
+    pub fn build_with<D: Data>(
+        self,
+        data: D,
+        run: impl FnOnce(&D, Value) -> Result<Value, Exception> + 'static,
+    ) -> Attached<D> {
+        let greenlet = self.make(data, run);
+        Attached::of(&greenlet).expect("they were just attached")
+    }
+
+    #[track_caller]
+    fn make<D: Data, F: Run<D>>(self, data: D, function: F) -> RawGreenlet {
+        if const { size_of::<F>() > LARGE } {
+            self.make_of_that_size(data, Box::new(function))
+        } else {
+            self.make_of_that_size(data, function)
+        }
+    }
+
+    #[track_caller]
+    fn make_of_that_size<D: Data>(self, data: D, function: impl Run<D>) -> RawGreenlet {
         let parent = self.parent.unwrap_or_else(getcurrent);
         RawGreenlet::create(
             parent.core().thread.clone(),
-            Some(Box::new(run)),
+            data,
+            Some(function),
             self.stack_size.unwrap_or_default(),
             Some(parent),
             Location::caller(),

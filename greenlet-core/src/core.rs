@@ -16,17 +16,13 @@ use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use crate::arch::Suspended;
-use crate::exception::Exception;
+use crate::attached::{self, Data, Run, Table};
 use crate::introspect::WaitingOn;
 use crate::list::Links;
 use crate::local::Extra;
 use crate::stack::{Stack, StackSize};
 use crate::thread::{Attention, Thread};
 use crate::unwind;
-use crate::value::Value;
-
-/// What a greenlet runs.
-pub(crate) type Run = Box<dyn FnOnce(Value) -> Result<Value, Exception>>;
 
 /// Where a greenlet is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +46,9 @@ pub(crate) struct Core {
     pub(crate) ticket: Cell<u64>,
     pub(crate) waiting_on: Cell<Option<WaitingOn>>,
     pub(crate) life: Cell<Life>,
-    pub(crate) run: Cell<Option<Run>>,
+    /// Whether its function is still there, see [`attached`].
+    pub(crate) has_function: Cell<bool>,
+    pub(crate) table: &'static Table,
     pub(crate) stack: Cell<Option<Stack>>,
     pub(crate) stack_size: StackSize,
     /// None for the main greenlet only.
@@ -105,42 +103,37 @@ pub struct RawGreenlet(NonNull<Core>);
 
 impl RawGreenlet {
     /// A greenlet that never ran, in its thread's list.
-    pub(crate) fn create(
+    pub(crate) fn create<D: Data>(
         thread: Rc<Thread>,
-        run: Option<Run>,
+        data: D,
+        function: Option<impl Run<D>>,
         stack_size: StackSize,
         parent: Option<RawGreenlet>,
         parked_at: &'static Location<'static>,
     ) -> RawGreenlet {
         let id = thread.next_id();
-        let core = Box::write(
-            Box::new_uninit(),
-            Core {
-                suspended: Cell::new(None),
-                thread,
-                parked_at: Cell::new(parked_at),
-                handles: Cell::new(1),
-                ticket: Cell::new(0),
-                waiting_on: Cell::new(None),
-                made_at: parked_at,
-                life: Cell::new(Life::Unstarted),
-                run: Cell::new(run),
-                stack: Cell::new(None),
-                stack_size,
-                parent: RefCell::new(parent),
-                links: Links::default(),
-                weaks: Cell::new(0),
-                gone: Cell::new(false),
-                unwinds_at_once: Cell::new(false),
-                id,
-                extra: RefCell::new(None),
-            },
-        );
-        let pointer = Box::into_raw(core);
-        // For `release`, whose pointer may have come from a mere reference.
-        let _ = pointer.expose_provenance();
-        // SAFETY: a box is never null.
-        let greenlet = RawGreenlet(unsafe { NonNull::new_unchecked(pointer) });
+        let core = |table| Core {
+            suspended: Cell::new(None),
+            thread,
+            parked_at: Cell::new(parked_at),
+            handles: Cell::new(1),
+            ticket: Cell::new(0),
+            waiting_on: Cell::new(None),
+            made_at: parked_at,
+            life: Cell::new(Life::Unstarted),
+            has_function: Cell::new(false),
+            table,
+            stack: Cell::new(None),
+            stack_size,
+            parent: RefCell::new(parent),
+            links: Links::default(),
+            weaks: Cell::new(0),
+            gone: Cell::new(false),
+            unwinds_at_once: Cell::new(false),
+            id,
+            extra: RefCell::new(None),
+        };
+        let greenlet = RawGreenlet(attached::place(data, function, core));
         let core = greenlet.core();
         // SAFETY: `last_handle_gone` at the latest takes it out, before it is freed.
         unsafe { core.thread.list.insert(core) };
@@ -248,30 +241,17 @@ unsafe fn free(pointer: NonNull<Core>) {
     // SAFETY: not freed before: its last handle is only now gone.
     let core = unsafe { pointer.as_ref() };
     core.thread.forget_left(core);
-    if core.weaks.get() == 0 {
-        // SAFETY: nothing names it any more.
-        return unsafe { release(pointer) };
-    }
     // What it owns may drop weak references of its own: one more keeps the memory meanwhile.
     core.weaks.set(core.weaks.get() + 1);
     core.gone.set(true);
-    drop(core.run.take());
+    attached::drop_function(core);
     drop(core.extra.take());
+    // SAFETY: the caller's; it is called once for each greenlet.
+    unsafe { attached::drop_data(core) };
     let weaks = core.weaks.get() - 1;
     core.weaks.set(weaks);
     if weaks == 0 {
-        // SAFETY: as above.
-        unsafe { release(pointer) }
+        // SAFETY: nothing names it any more.
+        unsafe { attached::free(pointer) }
     }
-}
-
-/// Gives the memory back.
-///
-/// # Safety
-/// No handle, list, stack or weak reference names the greenlet.
-pub(crate) unsafe fn release(pointer: NonNull<Core>) {
-    let pointer = ptr::with_exposed_provenance_mut::<Core>(pointer.addr().get());
-    // SAFETY: it came from the box whose provenance `create` exposed, and nothing names it any
-    // more.
-    drop(unsafe { Box::from_raw(pointer) });
 }

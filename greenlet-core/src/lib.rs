@@ -28,6 +28,7 @@
 //! | file | job |
 //! |---|---|
 //! | `core.rs` | what a greenlet consists of, and [`RawGreenlet`], its counted handle |
+//! | `attached.rs` | [`Attached`]: data of a greenlet's own, and its function, beside the core |
 //! | `greenlet.rs`, `builder.rs` | what a handle can do; making greenlets |
 //! | `switch.rs` | who runs next, and what travels along |
 //! | `root.rs` | the beginning and the end of a greenlet on its stack |
@@ -98,6 +99,7 @@
 //! | `valgrind` | tells valgrind of stacks |
 
 mod arch;
+mod attached;
 mod builder;
 mod core;
 mod exception;
@@ -118,6 +120,7 @@ mod value;
 mod weak;
 
 pub use self::core::RawGreenlet;
+pub use attached::{Attached, Data};
 pub use builder::Builder;
 pub use exception::{ExcInfo, Exception, GreenletError, GreenletExit, Message, Panic};
 pub use greenlet::{getcurrent, getmain};

@@ -1,6 +1,7 @@
 //! The beginning and the end of a greenlet's life on its stack.
 
 use crate::arch::{self, Suspended, Word};
+use crate::attached;
 use crate::core::{Core, Life};
 use crate::exception::{Exception, GreenletError};
 use crate::sanitizer;
@@ -50,7 +51,7 @@ pub(crate) fn die_unrun(core: &Core) {
     core.life.set(Life::Dead);
     // SAFETY: it is in its own thread's list, since it was made.
     unsafe { core.thread.list.remove(core) };
-    drop(core.run.take());
+    attached::abandon_function(core);
 }
 
 /// Takes the stack from a greenlet that has just left for good.
@@ -87,7 +88,7 @@ impl arch::Entry for Root {
 /// Runs the current greenlet's function. Everything that may panic is in here.
 #[inline(always)]
 fn run(message: Message) -> Result<Value, Exception> {
-    let (run, message) = Thread::with(|thread| {
+    let (core, message) = Thread::with(|thread| {
         let mut message = message;
         if thread.attention.get() != 0
             && let Some(origin) = switch::arrive(thread)
@@ -95,14 +96,20 @@ fn run(message: Message) -> Result<Value, Exception> {
             message = trace::switched(thread, origin, message);
         }
         // SAFETY: the running greenlet is not freed.
-        (unsafe { (*thread.current()).run.take() }, message)
+        (unsafe { &*thread.current() }, message)
     });
-    match (run, message) {
-        (Some(run), Message::Value(value)) => run(value),
+    let ended = match message {
+        Message::Value(value) => {
+            // SAFETY: it is the one that runs.
+            let ended = unsafe { attached::run(core, value) };
+            return ended.unwrap_or(Ok(Value::None));
+        }
         // The tracer threw before the function could begin.
-        (_, Message::Throw(exception)) => Err(exception),
-        (_, Message::Value(_) | Message::Unwind) => Ok(Value::None),
-    }
+        Message::Throw(exception) => Err(exception),
+        Message::Unwind => Ok(Value::None),
+    };
+    attached::abandon_function(core);
+    ended
 }
 
 /// Leaves the current greenlet for good, for its nearest living parent.

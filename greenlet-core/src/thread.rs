@@ -8,11 +8,13 @@ use std::rc::Rc;
 
 use crate::arch::Suspended;
 use crate::core::{Core, Life, RawGreenlet};
+use crate::exception::Exception;
 use crate::list::List;
 use crate::stack::overflow::{self, AlternateStack};
 use crate::stack::{Pool, Stack, StackSize};
 use crate::trace::Tracer;
 use crate::unwind::{self, Unwinding};
+use crate::value::Value;
 
 /// Reasons why a switch on this thread must look closer: bits of [`Thread::attention`], so that
 /// the common switch tests one word for all of them.
@@ -230,7 +232,9 @@ fn create() -> *const Thread {
     });
     // The main greenlet runs already, on the thread's own stack.
     let here = Location::caller();
-    let main = RawGreenlet::create(thread.clone(), None, StackSize::THREAD, None, here);
+    let function = None::<fn(&(), Value) -> Result<Value, Exception>>;
+    let size = StackSize::THREAD;
+    let main = RawGreenlet::create(thread.clone(), (), function, size, None, here);
     main.core().life.set(Life::Started);
     thread.current.set(main.core());
     *thread.main.borrow_mut() = Some(main);

@@ -265,7 +265,8 @@ fn give_up(thread: &Thread) -> ! {
     );
     // A stack that is not given back is lost to the process, as it must be.
     greenlet.core().stack.set(None);
-    drop(greenlet);
+    // Nor may its data go: its frames may refer to them.
+    std::mem::forget(greenlet);
     root::end(Message::Value(Value::None))
 }
 

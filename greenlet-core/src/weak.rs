@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ptr::NonNull;
 
+use crate::attached;
 use crate::core::{self, Core, RawGreenlet};
 
 /// A handle that does not count: Python's `weakref.ref(greenlet)`. It keeps a little memory, but
@@ -58,7 +59,7 @@ impl Drop for WeakGreenlet {
         if left == 0 && core.gone.get() {
             // SAFETY: it is gone, so that no handle, list or stack names it, and this was the last
             // weak reference.
-            unsafe { core::release(self.0) }
+            unsafe { attached::free(self.0) }
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::rc::Rc;
 
-use greenlet_core::{ExcInfo, Exception, RawGreenlet, Value};
-use hub::core::Notify;
+use greenlet_core::{Attached, ExcInfo, Exception, RawGreenlet, Value};
+use hub::core::GreenletFn;
 use hub::{Link, Linkable};
 
 use super::Greenlet;
@@ -16,37 +16,32 @@ pub(super) trait Erased {
     fn base(&self) -> &Base;
     fn exception(&self) -> Option<Exception>;
     fn successful(&self) -> bool;
-    /// Ends the greenlet with an exception: stores it, calls the links, and reports it to the
-    /// hub unless it is a `GreenletExit`.
-    fn fail(self: Rc<Self>, exception: Exception);
-    fn as_notify(self: Rc<Self>) -> Rc<dyn Notify>;
+    /// Stores an exception as what the greenlet ended with.
+    fn set_exception(&self, exception: Exception);
+    /// What calls the greenlet's links.
+    fn notifier(&self) -> GreenletFn;
 }
 
 /// A handle like [`Greenlet`], without the type of its value.
 #[derive(Clone)]
-pub struct AnyGreenlet {
-    raw: RawGreenlet,
-    shared: Rc<dyn Erased>,
-}
+pub struct AnyGreenlet(Attached<dyn Erased>);
 
 impl AnyGreenlet {
-    pub(super) fn new(raw: RawGreenlet, shared: Rc<dyn Erased>) -> Self {
-        AnyGreenlet { raw, shared }
+    pub(super) fn new(attached: Attached<dyn Erased>) -> Self {
+        AnyGreenlet(attached)
     }
 
-    /// A handle of the greenlet that `shared` is part of, if it still exists.
-    pub(super) fn of(shared: &Rc<dyn Erased>) -> Option<Self> {
-        let raw = shared.base().raw.get()?.upgrade()?;
-        Some(AnyGreenlet::new(raw, shared.clone()))
+    pub(super) fn erased(&self) -> &dyn Erased {
+        &*self.0
     }
 
     pub(super) fn base(&self) -> &Base {
-        self.shared.base()
+        self.0.base()
     }
 
     /// The greenlet underneath.
     pub fn raw(&self) -> &RawGreenlet {
-        &self.raw
+        self.0.greenlet()
     }
 
     /// Whether it was started and has not ended.
@@ -61,17 +56,17 @@ impl AnyGreenlet {
 
     /// Whether it can never run again.
     pub fn dead(&self) -> bool {
-        self.raw.dead()
+        self.raw().dead()
     }
 
     /// Whether it ended well; a `GreenletExit` counts as that.
     pub fn successful(&self) -> bool {
-        self.shared.successful()
+        self.0.successful()
     }
 
     /// The exception it ended with; none if it has not ended, or ended well.
     pub fn exception(&self) -> Option<Exception> {
-        self.shared.exception()
+        self.0.exception()
     }
 
     /// The type, itself and the place of the exception it ended with; gevent's three-tuple, with
@@ -82,7 +77,7 @@ impl AnyGreenlet {
 
     /// See [`Greenlet::name`].
     pub fn name(&self) -> Rc<str> {
-        let given = self.raw.name();
+        let given = self.raw().name();
         given.unwrap_or_else(|| format!("Greenlet-{}", self.base().ident.get()).into())
     }
 
@@ -93,11 +88,11 @@ impl AnyGreenlet {
     #[track_caller]
     pub fn throw(&self, exception: impl Into<Exception>) -> Result<Value, Exception> {
         let exception = exception.into();
-        if self.end_unrun(&exception) || self.raw.dead() {
+        if self.end_unrun(&exception) || self.raw().dead() {
             return Ok(Value::None);
         }
-        self.raw.void_ticket();
-        self.raw.throw(exception)
+        self.raw().void_ticket();
+        self.raw().throw(exception)
     }
 
     /// Ends a greenlet whose function has not begun; says whether that was so.
@@ -105,9 +100,9 @@ impl AnyGreenlet {
         if !matches!(self.base().life.get(), Life::New | Life::Scheduled) {
             return false;
         }
-        self.base().cancel_start(&self.raw);
-        self.shared.clone().fail(exception.clone());
-        self.raw.discard();
+        self.base().cancel_start(self.raw());
+        base::fail(self, exception.clone());
+        self.raw().discard();
         true
     }
 }
@@ -119,7 +114,7 @@ impl Linkable for AnyGreenlet {
 
     fn rawlink(&self, link: Link) {
         self.base().links.push(link);
-        base::notify_soon(&self.shared);
+        base::notify_soon(self.erased(), self.raw());
     }
 
     fn unlink(&self, link: &Link) {
@@ -127,7 +122,7 @@ impl Linkable for AnyGreenlet {
     }
 
     fn exception(&self) -> Option<Exception> {
-        self.shared.exception()
+        self.0.exception()
     }
 }
 
@@ -175,7 +170,7 @@ impl<G: AsGreenlet + ?Sized> AsGreenlet for &G {
 
 impl PartialEq for AnyGreenlet {
     fn eq(&self, other: &Self) -> bool {
-        self.raw == other.raw
+        self.raw() == other.raw()
     }
 }
 
@@ -184,11 +179,11 @@ impl Eq for AnyGreenlet {}
 impl fmt::Debug for AnyGreenlet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<Greenlet")?;
-        if self.raw.name().is_some() || self.base().ident.given().is_some() {
+        if self.raw().name().is_some() || self.base().ident.given().is_some() {
             write!(f, " {:?}", self.name())?;
         }
-        write!(f, " at {:#x}: ", self.raw.address())?;
-        match self.raw.local::<FormatInfo>() {
+        write!(f, " at {:#x}: ", self.raw().address())?;
+        match self.raw().local::<FormatInfo>() {
             Some(info) => write!(f, "{}>", (info.0)()),
             None => write!(f, "spawned at {}>", self.base().spawned_at),
         }

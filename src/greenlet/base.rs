@@ -1,11 +1,10 @@
 //! What every greenlet has, whatever the type of its value: its life, its links, its place.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::panic::Location;
-use std::rc::Rc;
 
 use greenlet_core::unwind::{Caught, catch};
-use greenlet_core::{RawGreenlet, WeakGreenlet};
+use greenlet_core::{Exception, GreenletExit, RawGreenlet, WeakGreenlet};
 use hub::{Hub, HubTimer, Links};
 
 use super::any::{AnyGreenlet, Erased};
@@ -28,15 +27,11 @@ pub(super) enum Life {
 pub(super) struct Base {
     pub(super) life: Cell<Life>,
     pub(super) hub: Hub,
-    /// The greenlet underneath, which owns this through its function.
-    pub(super) raw: OnceCell<WeakGreenlet>,
     /// The timer of `start_later`.
     pub(super) start_timer: RefCell<Option<HubTimer>>,
     pub(super) links: Links,
     /// Whether the links are queued to be called, or being called.
     notifying: Cell<bool>,
-    /// The greenlet, while its links are to be called: nobody else may have a handle of it.
-    told_of: RefCell<Option<RawGreenlet>>,
     pub(super) ident: Ident,
     pub(super) spawned_by: WeakGreenlet,
     pub(super) spawned_at: &'static Location<'static>,
@@ -48,11 +43,9 @@ impl Base {
         Base {
             life: Cell::new(Life::New),
             hub,
-            raw: OnceCell::new(),
             start_timer: RefCell::new(None),
             links: Links::default(),
             notifying: Cell::new(false),
-            told_of: RefCell::new(None),
             ident: Ident::default(),
             spawned_by: spawner.downgrade(),
             spawned_at: Location::caller(),
@@ -71,46 +64,49 @@ impl Base {
 }
 
 /// Marks the end of a greenlet and has its links called. What it ended with is stored already.
-pub(super) fn end(shared: Rc<dyn Erased>) {
+pub(super) fn end(shared: &dyn Erased, raw: &RawGreenlet) {
     let base = shared.base();
     base.life.set(Life::Ended);
     drop(base.start_timer.take());
-    notify_soon(&shared);
+    notify_soon(shared, raw);
+}
+
+/// Ends a greenlet with an exception: stores it, has the links called, and reports it to the hub
+/// unless it is a `GreenletExit`.
+pub(super) fn fail(greenlet: &AnyGreenlet, exception: Exception) {
+    let error = (!exception.is::<GreenletExit>()).then(|| exception.clone());
+    greenlet.erased().set_exception(exception);
+    end(greenlet.erased(), greenlet.raw());
+    if let Some(exception) = error {
+        greenlet.base().hub.report_error(Some(greenlet), exception);
+    }
 }
 
 /// Queues the call of the links, if the greenlet has ended and there are any.
-pub(super) fn notify_soon(shared: &Rc<dyn Erased>) {
+pub(super) fn notify_soon(shared: &dyn Erased, raw: &RawGreenlet) {
     let base = shared.base();
     if base.ended() && !base.links.is_empty() && !base.notifying.replace(true) {
-        base.told_of
-            .replace(base.raw.get().and_then(WeakGreenlet::upgrade));
         let loop_ = base.hub.loop_();
-        let queued = loop_.run_callback_notify(shared.clone().as_notify());
-        if queued.is_err() {
-            // With the loop destroyed there is no hub left in which anybody could wait.
-            drop(base.told_of.take());
-        }
+        // Nobody else may have a handle of it. With the loop destroyed there is no hub left in which
+        // anybody could wait.
+        let _ = loop_.run_callback_greenlet(raw.clone(), shared.notifier());
     }
 }
 
 /// Calls the links, in their order; those that are added meanwhile, too. Runs in the hub.
-pub(super) fn notify_links(shared: Rc<dyn Erased>) {
-    let base = shared.base();
-    let greenlet = base.told_of.take();
-    if let Some(greenlet) = AnyGreenlet::of(&shared) {
-        while let Some(link) = base.links.pop() {
-            match catch(|| link.call(&greenlet)) {
-                Ok(Ok(())) => {}
-                Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
-                    base.hub.report_error(Some(&(link, &greenlet)), exception);
-                }
-                Err(Caught::Forced(unwind)) => {
-                    base.notifying.set(false);
-                    unwind.resume();
-                }
+pub(super) fn notify_links(greenlet: &AnyGreenlet) {
+    let base = greenlet.base();
+    while let Some(link) = base.links.pop() {
+        match catch(|| link.call(greenlet)) {
+            Ok(Ok(())) => {}
+            Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
+                base.hub.report_error(Some(&(link, greenlet)), exception);
+            }
+            Err(Caught::Forced(unwind)) => {
+                base.notifying.set(false);
+                unwind.resume();
             }
         }
     }
     base.notifying.set(false);
-    drop(greenlet);
 }

@@ -6,8 +6,10 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use greenlet_core::unwind::{Caught, catch};
-use greenlet_core::{ExcInfo, Exception, GreenletExit, RawGreenlet, Value, getcurrent};
-use hub::core::{Loop, Notify};
+use greenlet_core::{
+    Attached, Data, ExcInfo, Exception, GreenletExit, RawGreenlet, Value, getcurrent,
+};
+use hub::core::{GreenletFn, Loop};
 use hub::{Seconds, get_hub};
 use waiter::{Resume, Source};
 
@@ -53,17 +55,11 @@ pub(super) struct Shared<T> {
 /// ```
 ///
 /// Source: gevent's `Greenlet`.
-pub struct Greenlet<T> {
-    pub(super) raw: RawGreenlet,
-    pub(super) shared: Rc<Shared<T>>,
-}
+pub struct Greenlet<T>(Attached<Shared<T>>);
 
 impl<T> Clone for Greenlet<T> {
     fn clone(&self) -> Self {
-        Greenlet {
-            raw: self.raw.clone(),
-            shared: self.shared.clone(),
-        }
+        Greenlet(self.0.clone())
     }
 }
 
@@ -84,19 +80,22 @@ impl<T: 'static> Greenlet<T> {
         function: impl FnOnce() -> R + 'static,
     ) -> Self {
         let (hub, spawner) = (get_hub(), getcurrent());
-        let shared = Rc::new(Shared {
-            base: Base::new(hub.clone(), &spawner),
-            ending: RefCell::new(None),
-        });
-        let unrun = Unrun(shared.clone());
         let mut builder = RawGreenlet::builder().parent(hub.greenlet());
         if let Some(bytes) = stack_size {
             builder = builder.stack_size(bytes);
         }
-        let raw = builder.build(move |_| run(&unrun.0, function));
-        super::tree::grow(&spawner, &raw);
-        shared.base.raw.get_or_init(|| raw.downgrade());
-        Greenlet { raw, shared }
+        let shared = Shared {
+            base: Base::new(hub, &spawner),
+            ending: RefCell::new(None),
+        };
+        let greenlet = builder.build_with(shared, |shared, _| run(shared, function));
+        super::tree::grow(&spawner, greenlet.greenlet());
+        Greenlet(greenlet)
+    }
+
+    /// A handle of the greenlet underneath, with more to it.
+    pub(super) fn of(raw: &RawGreenlet) -> Option<Self> {
+        Attached::of(raw).map(Greenlet)
     }
 
     /// Makes a greenlet and starts it.
@@ -140,7 +139,7 @@ impl<T: 'static> Greenlet<T> {
     pub fn start(&self) -> Result<(), Exception> {
         if self.base().life.get() == Life::New {
             super::tree::call_spawn_callbacks(|| self.any());
-            let start = Resume::start(&self.raw);
+            let start = Resume::start(self.raw());
             self.base().hub.loop_().run_callback_resume(start)?;
             self.base().life.set(Life::Scheduled);
         }
@@ -163,7 +162,7 @@ impl<T: 'static> Greenlet<T> {
             let timer = hub.timer(seconds)?;
             // Counted from now, not from when the loop last looked at the clock.
             hub.loop_().update_now()?;
-            timer.start_resume(Resume::start(&self.raw))?;
+            timer.start_resume(Resume::start(self.raw()))?;
             self.base().start_timer.replace(Some(timer));
         }
         self.base().life.set(Life::Scheduled);
@@ -171,12 +170,12 @@ impl<T: 'static> Greenlet<T> {
     }
 
     pub(super) fn base(&self) -> &Base {
-        &self.shared.base
+        &self.0.base
     }
 
     /// The greenlet underneath.
     pub fn raw(&self) -> &RawGreenlet {
-        &self.raw
+        self.0.greenlet()
     }
 
     /// The loop of its hub.
@@ -186,7 +185,7 @@ impl<T: 'static> Greenlet<T> {
 
     /// The same greenlet without its value's type, for lists of different ones.
     pub fn any(&self) -> AnyGreenlet {
-        AnyGreenlet::new(self.raw.clone(), self.shared.clone())
+        AnyGreenlet::new(self.0.clone().map(|shared| shared as &dyn Erased))
     }
 
     /// Whether it was started and has not ended: its truth value in gevent.
@@ -206,12 +205,12 @@ impl<T: 'static> Greenlet<T> {
 
     /// Whether it ended well; a `GreenletExit` counts as that.
     pub fn successful(&self) -> bool {
-        self.shared.successful()
+        self.0.successful()
     }
 
     /// The exception it ended with; none if it has not ended, or ended well.
     pub fn exception(&self) -> Option<Exception> {
-        self.shared.exception()
+        self.0.exception()
     }
 
     /// See [`AnyGreenlet::exc_info`].
@@ -221,7 +220,7 @@ impl<T: 'static> Greenlet<T> {
 
     /// Takes its value away, once it has ended well: for values that cannot be cloned.
     pub fn take(&self) -> Option<T> {
-        let mut ending = self.shared.ending.borrow_mut();
+        let mut ending = self.0.ending.borrow_mut();
         match ending.take() {
             Some(Ending::Value(value)) => {
                 *ending = Some(Ending::Exit(Exception::new(GreenletExit)));
@@ -239,7 +238,7 @@ impl<T: 'static> Greenlet<T> {
         if let Some(value) = self.take() {
             return Ok(value);
         }
-        match &*self.shared.ending.borrow() {
+        match &*self.0.ending.borrow() {
             Some(Ending::Exit(exception) | Ending::Exception(exception)) => Err(exception.clone()),
             _ => Err(crate::timeout::expired(None)),
         }
@@ -265,7 +264,7 @@ impl<T: 'static> Greenlet<T> {
 
     /// Names it, for its `Debug` output.
     pub fn set_name(&self, name: impl Into<Rc<str>>) {
-        self.raw.set_name(name);
+        self.raw().set_name(name);
     }
 
     /// The greenlet that made it, if that still exists.
@@ -280,7 +279,7 @@ impl<T: 'static> Greenlet<T> {
 
     /// What it shares with all the greenlets that descend from the same one.
     pub fn spawn_tree_locals(&self) -> SpawnTreeLocals {
-        SpawnTreeLocals::of(&self.raw)
+        SpawnTreeLocals::of(self.raw())
     }
 
     /// Throws into the greenlet at once; the current one goes on when that parks or ends. One
@@ -297,7 +296,7 @@ impl<T: 'static> Greenlet<T> {
 impl<T: Clone + 'static> Greenlet<T> {
     /// Its value, if it has ended well.
     pub fn value(&self) -> Option<T> {
-        match &*self.shared.ending.borrow() {
+        match &*self.0.ending.borrow() {
             Some(Ending::Value(value)) => Some(value.clone()),
             _ => None,
         }
@@ -321,7 +320,7 @@ impl<T: Clone + 'static> Greenlet<T> {
     pub fn get_timeout(&self, timeout: impl Seconds) -> Result<T, Exception> {
         let timeout = timeout.checked()?;
         self.join(timeout)?;
-        match &*self.shared.ending.borrow() {
+        match &*self.0.ending.borrow() {
             Some(Ending::Value(value)) => Ok(value.clone()),
             Some(Ending::Exit(exception) | Ending::Exception(exception)) => Err(exception.clone()),
             None => Err(crate::timeout::expired(timeout)),
@@ -342,24 +341,18 @@ impl<T: Clone + 'static> Greenlet<T> {
     }
 }
 
-/// Is dropped with the greenlet's function, at the latest: if that never ran, its greenlet has
-/// ended by that.
-struct Unrun<T: 'static>(Rc<Shared<T>>);
-
-impl<T> Drop for Unrun<T> {
-    fn drop(&mut self) {
-        if !self.0.base.ended() {
-            self.0
-                .ending
-                .replace(Some(Exception::new(GreenletExit).into()));
-            base::end(self.0.clone());
+impl<T: 'static> Data for Shared<T> {
+    fn unrun(greenlet: &Attached<Self>) {
+        if !greenlet.base.ended() {
+            greenlet.set_exception(Exception::new(GreenletExit));
+            base::end(&**greenlet, greenlet.greenlet());
         }
     }
 }
 
 /// The body of every greenlet.
 fn run<T: 'static, R: Outcome<Value = T>>(
-    shared: &Rc<Shared<T>>,
+    shared: &Shared<T>,
     function: impl FnOnce() -> R,
 ) -> Result<Value, Exception> {
     shared.base.life.set(Life::Running);
@@ -378,14 +371,18 @@ fn run<T: 'static, R: Outcome<Value = T>>(
     Ok(Value::None)
 }
 
-/// Stores how a greenlet ended and tells everybody.
-fn finish<T: 'static>(shared: &Rc<Shared<T>>, result: Result<T, Exception>) {
+/// Stores how the current greenlet ended and tells everybody.
+fn finish<T: 'static>(shared: &Shared<T>, result: Result<T, Exception>) {
+    let raw = getcurrent();
     match result {
         Ok(value) => {
             shared.ending.replace(Some(Ending::Value(value)));
-            base::end(shared.clone());
+            base::end(shared, &raw);
         }
-        Err(exception) => shared.clone().fail(exception),
+        Err(exception) => {
+            let greenlet = Greenlet::<T>::of(&raw).expect("it runs this function");
+            base::fail(&greenlet.any(), exception);
+        }
     }
 }
 
@@ -408,32 +405,23 @@ impl<T: 'static> Erased for Shared<T> {
         )
     }
 
-    fn fail(self: Rc<Self>, exception: Exception) {
-        let ending = Ending::from(exception);
-        let error = match &ending {
-            Ending::Exception(exception) => Some(exception.clone()),
-            Ending::Exit(_) | Ending::Value(_) => None,
-        };
-        self.ending.replace(Some(ending));
-        base::end(self.clone());
-        if let Some(exception) = error {
-            let greenlet = AnyGreenlet::of(&(self.clone() as Rc<dyn Erased>));
-            let context: &dyn fmt::Debug = match &greenlet {
-                Some(greenlet) => greenlet,
-                None => &self,
-            };
-            self.base.hub.report_error(Some(context), exception);
-        }
+    fn set_exception(&self, exception: Exception) {
+        self.ending.replace(Some(exception.into()));
     }
 
-    fn as_notify(self: Rc<Self>) -> Rc<dyn Notify> {
-        self
+    fn notifier(&self) -> GreenletFn {
+        |raw| {
+            if let Some(greenlet) = Greenlet::<T>::of(raw) {
+                base::notify_links(&greenlet.any());
+            }
+            Ok(())
+        }
     }
 }
 
 impl<T: Clone + 'static> Source<T> for Greenlet<T> {
     fn exception(&self) -> Option<Exception> {
-        match &*self.shared.ending.borrow() {
+        match &*self.0.ending.borrow() {
             // There is no value for who waits, so it gets the GreenletExit itself.
             Some(Ending::Exception(exception) | Ending::Exit(exception)) => Some(exception.clone()),
             _ => None,
@@ -445,22 +433,9 @@ impl<T: Clone + 'static> Source<T> for Greenlet<T> {
     }
 }
 
-impl<T: 'static> Notify for Shared<T> {
-    fn notify(self: Rc<Self>) -> Result<(), Exception> {
-        base::notify_links(self);
-        Ok(())
-    }
-}
-
-impl<T> fmt::Debug for Shared<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<links of greenlet {:?}>", self.base.raw.get())
-    }
-}
-
 impl<T> PartialEq for Greenlet<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.raw == other.raw
+        self.0.greenlet() == other.0.greenlet()
     }
 }
 

@@ -72,10 +72,10 @@ impl<T: 'static> Greenlet<T> {
 
     fn call_when(&self, callback: impl Fn(Greenlet<T>) -> Result<(), Exception> + 'static) -> Link {
         // Weak, for the greenlet owns its links.
-        let (raw, shared) = (self.raw.downgrade(), Rc::downgrade(&self.shared));
-        let link = Link::new(move |_| match (raw.upgrade(), shared.upgrade()) {
-            (Some(raw), Some(shared)) => callback(Greenlet { raw, shared }),
-            _ => Ok(()),
+        let greenlet = self.raw().downgrade();
+        let link = Link::new(move |_| {
+            let greenlet = greenlet.upgrade().as_ref().and_then(Greenlet::of);
+            greenlet.map_or(Ok(()), &callback)
         });
         Linkable::rawlink(self, link.clone());
         link

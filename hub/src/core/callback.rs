@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use greenlet_core::Exception;
+use greenlet_core::{Exception, RawGreenlet};
 use parking_lot::Mutex;
 use waiter::Resume;
 
@@ -20,6 +20,8 @@ pub(super) enum Entry {
     Resume(Resume),
     /// An object that tells those who wait for it. Costs no allocation.
     Notify(Rc<dyn Notify>),
+    /// Something to be done with a greenlet. Costs no allocation.
+    Greenlet(RawGreenlet, GreenletFn),
     /// Queued by another thread.
     Remote(Arc<RemoteTask>),
     /// An error from a place where nothing could be reported; the text, the context, says which.
@@ -44,6 +46,9 @@ pub trait Notify: fmt::Debug {
     /// Given to the loop's error handler, with the object as context.
     fn notify(self: Rc<Self>) -> Result<(), Exception>;
 }
+
+/// What [`Loop::run_callback_greenlet`](super::Loop::run_callback_greenlet) calls.
+pub type GreenletFn = fn(&RawGreenlet) -> Result<(), Exception>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]

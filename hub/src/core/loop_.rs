@@ -4,14 +4,14 @@ use std::fmt::Debug;
 use std::rc::Rc;
 
 use greenlet_core::unwind::catch;
-use greenlet_core::{Exception, unwind::Caught};
+use greenlet_core::{Exception, RawGreenlet, unwind::Caught};
 use libev_sys as ev;
 use libev_sys::ev_loop;
 use waiter::Resume;
 
 use super::backing::{self, Backing};
 use super::boundary;
-use super::callback::{Callback, Entry, Notify, ThreadsafeCallback};
+use super::callback::{Callback, Entry, GreenletFn, Notify, ThreadsafeCallback};
 use super::error::{Error, HubDestroyed, LoopDestroyed, Uninterruptible};
 use super::flags::{IntoFlags, LoopFlags};
 use super::handler::CallbackResult;
@@ -297,6 +297,26 @@ impl Loop {
         let raw_loop = self.modify()?;
         // SAFETY: `modify` says that the loop is alive.
         unsafe { self.0.enqueue(raw_loop, Entry::Notify(object)) };
+        Ok(())
+    }
+
+    /// Queues a call of `function` with a greenlet, in one line with the callbacks. Allocates nothing (once the
+    /// queue has grown to its usual size).
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    #[inline]
+    pub fn run_callback_greenlet(
+        &self,
+        greenlet: RawGreenlet,
+        function: GreenletFn,
+    ) -> Result<(), Error> {
+        let raw_loop = self.modify()?;
+        // SAFETY: `modify` says that the loop is alive.
+        unsafe {
+            self.0
+                .enqueue(raw_loop, Entry::Greenlet(greenlet, function))
+        };
         Ok(())
     }
 

@@ -76,7 +76,7 @@ mod trampoline;
 mod watcher;
 
 pub use async_::{Async, AsyncClosed, AsyncSender};
-pub use callback::{Callback, Notify, ThreadsafeCallback};
+pub use callback::{Callback, GreenletFn, Notify, ThreadsafeCallback};
 pub use child::Child;
 pub use cleanup::Cleanup;
 pub use embed::Embed;

@@ -137,6 +137,7 @@ fn run_entry(loop_: &Loop, entry: Entry) {
             call(loop_, &callback, || callback.run());
         }
         Entry::Notify(object) => call(loop_, &object.clone(), || object.notify()),
+        Entry::Greenlet(greenlet, function) => call(loop_, &greenlet, || function(&greenlet)),
         Entry::Remote(task) => call(loop_, &task, || task.run()),
         Entry::Report(Some(place), exception) => {
             loop_.report(Some(&format_args!("<{place}>")), exception)

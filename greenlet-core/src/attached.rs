@@ -1,0 +1,278 @@
+//! Greenlets with data of their own, in the same piece of memory: [`Attached`].
+//!
+//! ```text
+//!   ┌──────────────┬──────────────┬──────────────────────────┐
+//!   │ core         │ data         │ function, until it runs  │
+//!   └──────────────┴──────────────┴──────────────────────────┘
+//! ```
+//!
+//! Only a greenlet's [`Table`] knows the types of the other two. The data stay until the last handle is
+//! gone; the function is moved out when it is called, or dropped in place when it never will be.
+
+use std::any::TypeId;
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::ops::Deref;
+use std::ptr::{self, NonNull};
+
+use crate::core::{Core, RawGreenlet};
+use crate::exception::Exception;
+use crate::value::Value;
+
+/// What can be attached to a greenlet when it is made, by [`Builder::build_with`](crate::Builder::build_with).
+pub trait Data: Sized + 'static {
+    /// The greenlet will never run its function, which is about to be dropped. Not called if nobody has a
+    /// handle of the greenlet any more.
+    fn unrun(greenlet: &Attached<Self>) {
+        let _ = greenlet;
+    }
+}
+
+/// Nothing.
+impl Data for () {}
+
+/// A handle of a greenlet, and a look at its data or a part of them.
+///
+/// ```
+/// use greenlet_core::{Data, RawGreenlet, Value};
+///
+/// struct Words(&'static str, &'static str);
+/// impl Data for Words {}
+///
+/// let g = RawGreenlet::builder().build_with(Words("to", "fro"), |words, _| Ok(Value::new(words.1)));
+/// assert_eq!(g.0, "to");
+/// let part = g.clone().map(|words| words.0);
+/// assert_eq!(&*part, "to");
+/// assert_eq!(g.greenlet().switch(())?.downcast::<&str>().unwrap(), "fro");
+/// # Ok::<(), greenlet_core::Exception>(())
+/// ```
+pub struct Attached<D: ?Sized> {
+    greenlet: RawGreenlet,
+    /// In the greenlet's memory, or something that lives as long.
+    data: NonNull<D>,
+}
+
+impl<D: ?Sized> Attached<D> {
+    /// The greenlet.
+    #[inline]
+    pub fn greenlet(&self) -> &RawGreenlet {
+        &self.greenlet
+    }
+
+    /// A handle that looks at a part of the data, or at them as something more general.
+    #[inline]
+    pub fn map<U: ?Sized>(self, part: impl for<'a> FnOnce(&'a D) -> &'a U) -> Attached<U> {
+        // What a shared borrow of the data leads to is there as long as the borrow is, and this one
+        // lasts as long as there are handles: the data are neither moved nor borrowed otherwise.
+        let data = NonNull::from(part(&self));
+        Attached {
+            greenlet: self.greenlet,
+            data,
+        }
+    }
+}
+
+impl<D: Data> Attached<D> {
+    /// The greenlet's data, if they are a `D`.
+    #[inline]
+    pub fn of(greenlet: &RawGreenlet) -> Option<Self> {
+        let data = NonNull::from(greenlet.data::<D>()?);
+        Some(Attached {
+            greenlet: greenlet.clone(),
+            data,
+        })
+    }
+}
+
+impl RawGreenlet {
+    /// What was attached to the greenlet when it was made, if it is a `D`.
+    #[inline]
+    pub fn data<D: Data>(&self) -> Option<&D> {
+        let core = self.core();
+        if (core.table.data_type)() != TypeId::of::<D>() {
+            return None;
+        }
+        // SAFETY: the table says that a `D` follows the core, where `Front` has it. It is dropped
+        // when the last handle is gone, and nobody borrows it mutably before.
+        Some(unsafe { &(*whole(core).cast::<Front<D>>()).data })
+    }
+}
+
+impl<D: ?Sized> Deref for Attached<D> {
+    type Target = D;
+
+    #[inline]
+    fn deref(&self) -> &D {
+        // SAFETY: what it looks at lives as long as there are handles of the greenlet, and `greenlet` is
+        // one.
+        unsafe { self.data.as_ref() }
+    }
+}
+
+impl<D: ?Sized> Clone for Attached<D> {
+    #[inline]
+    fn clone(&self) -> Self {
+        Attached {
+            greenlet: self.greenlet.clone(),
+            data: self.data,
+        }
+    }
+}
+
+impl<D: ?Sized> fmt::Debug for Attached<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.greenlet.fmt(f)
+    }
+}
+
+/// The part of a greenlet's memory that does not depend on its function.
+#[repr(C)]
+struct Front<D> {
+    core: Core,
+    data: ManuallyDrop<D>,
+}
+
+/// All of a greenlet's memory.
+#[repr(C)]
+struct Body<D, F> {
+    front: Front<D>,
+    /// There as long as the core says so.
+    function: UnsafeCell<MaybeUninit<F>>,
+}
+
+/// What a greenlet runs.
+pub(crate) trait Run<D>: FnOnce(&D, Value) -> Result<Value, Exception> + 'static {}
+
+impl<D, F: FnOnce(&D, Value) -> Result<Value, Exception> + 'static> Run<D> for F {}
+
+/// What must know the types of a greenlet's data and function. All pointers are to the core of a greenlet
+/// made with this table, from [`whole`].
+pub(crate) struct Table {
+    data_type: fn() -> TypeId,
+    /// Takes the function out and calls it.
+    run: unsafe fn(*mut Core, Value) -> Result<Value, Exception>,
+    drop_function: unsafe fn(*mut Core),
+    unrun: fn(&RawGreenlet),
+    drop_data: unsafe fn(*mut Core),
+    /// Gives the memory back.
+    free: unsafe fn(*mut Core),
+}
+
+impl<D: Data, F: Run<D>> Body<D, F> {
+    const TABLE: &'static Table = &Table {
+        data_type: TypeId::of::<D>,
+        run: |core, value| {
+            // SAFETY: the table's; the caller has taken the function off the core's record, so this is
+            // the only read of it. The data stay while the greenlet is on its stack.
+            unsafe {
+                let body = core.cast::<Body<D, F>>();
+                let function = (*(*body).function.get()).assume_init_read();
+                function(&(*body).front.data, value)
+            }
+        },
+        drop_function: |core| {
+            // SAFETY: as above.
+            unsafe { (*(*core.cast::<Body<D, F>>()).function.get()).assume_init_drop() }
+        },
+        unrun: |greenlet| {
+            if let Some(attached) = Attached::of(greenlet) {
+                D::unrun(&attached);
+            }
+        },
+        drop_data: |core| {
+            // SAFETY: the table's; the caller sees to it that nobody borrows the data any more.
+            unsafe { ManuallyDrop::drop(&mut (*core.cast::<Front<D>>()).data) }
+        },
+        free: |core| {
+            // SAFETY: the table's; it came out of such a box.
+            drop(unsafe { Box::from_raw(core.cast::<Body<D, F>>()) });
+        },
+    };
+}
+
+/// Puts a greenlet into memory of its own.
+pub(crate) fn place<D: Data, F: Run<D>>(
+    data: D,
+    function: Option<F>,
+    core: impl FnOnce(&'static Table) -> Core,
+) -> NonNull<Core> {
+    let body = Box::write(
+        Box::new_uninit(),
+        Body {
+            front: Front {
+                core: core(Body::<D, F>::TABLE),
+                data: ManuallyDrop::new(data),
+            },
+            function: UnsafeCell::new(MaybeUninit::uninit()),
+        },
+    );
+    if let Some(function) = function {
+        body.front.core.has_function.set(true);
+        // SAFETY: nobody else knows of it yet.
+        unsafe { (*body.function.get()).write(function) };
+    }
+    let core = Box::into_raw(body).cast::<Core>();
+    // For `whole`.
+    let _ = core.expose_provenance();
+    // SAFETY: a box is never null.
+    unsafe { NonNull::new_unchecked(core) }
+}
+
+/// A pointer to all of a greenlet's memory, of which a reference to its core is only a part.
+fn whole(core: &Core) -> *mut Core {
+    ptr::with_exposed_provenance_mut((&raw const *core).addr())
+}
+
+/// Calls the function of a greenlet; none if it has none any more.
+///
+/// # Safety
+/// It is the greenlet that runs.
+#[inline(always)]
+pub(crate) unsafe fn run(core: &Core, value: Value) -> Option<Result<Value, Exception>> {
+    if !core.has_function.replace(false) {
+        return None;
+    }
+    // SAFETY: the table is the core's own, and the function was there until now.
+    Some(unsafe { (core.table.run)(whole(core), value) })
+}
+
+/// Drops the function of a greenlet, if it is still there.
+pub(crate) fn drop_function(core: &Core) {
+    if core.has_function.replace(false) {
+        // SAFETY: the table is the core's own, and the function was there until now.
+        unsafe { (core.table.drop_function)(whole(core)) }
+    }
+}
+
+/// The same for a greenlet that somebody has a handle of: its data are told first.
+pub(crate) fn abandon_function(core: &Core) {
+    if core.has_function.get() {
+        // SAFETY: it is not freed.
+        let greenlet = unsafe { RawGreenlet::from_core(NonNull::from(core)) };
+        (core.table.unrun)(&greenlet);
+        drop_function(core);
+    }
+}
+
+/// Drops the data of a greenlet.
+///
+/// # Safety
+/// Once, when nobody has a handle of it any more and it is not on its stack.
+pub(crate) unsafe fn drop_data(core: &Core) {
+    // SAFETY: the table is the core's own; the rest is the caller's.
+    unsafe { (core.table.drop_data)(whole(core)) }
+}
+
+/// Gives the memory back.
+///
+/// # Safety
+/// No handle, list, stack or weak reference names the greenlet; function and data are dropped.
+pub(crate) unsafe fn free(pointer: NonNull<Core>) {
+    // SAFETY: the table is the core's own; the rest is the caller's.
+    unsafe {
+        let core = pointer.as_ref();
+        let (free, core) = (core.table.free, whole(core));
+        free(core);
+    }
+}
