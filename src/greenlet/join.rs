@@ -30,9 +30,8 @@ impl AnyGreenlet {
         let hub = &self.base().hub;
         let resume = Resume::on("Greenlet", self.raw().address());
         // The same right to wake goes to both: whoever comes first uses it up.
-        let link = Link::from(resume.clone());
-        self.base().links.push(link.clone());
-        let joining = Joining(self, link);
+        self.base().links.push(Link::from(resume.clone()));
+        let joining = Joining(self, &resume);
         let timer = match timeout {
             Some(seconds) => {
                 let timer = hub.timer(seconds)?;
@@ -44,20 +43,23 @@ impl AnyGreenlet {
             None => None,
         };
         let got = hub.switch();
-        drop((timer, joining));
-        resume.finish(got, self)
+        let in_time = timer.is_none_or(|timer| timer.active() || timer.pending());
+        resume.finish(got, self)?;
+        if in_time {
+            // The link was taken out when it was called.
+            std::mem::forget(joining);
+        }
+        Ok(())
     }
 }
 
-/// Leaves no link behind when the wait is over, also when the waiting greenlet is unwound.
-struct Joining<'a>(&'a AnyGreenlet, Link);
+/// Leaves no link behind when the wait ends otherwise than by it, also when the waiting greenlet
+/// is unwound.
+struct Joining<'a>(&'a AnyGreenlet, &'a Resume);
 
 impl Drop for Joining<'_> {
     fn drop(&mut self) {
-        // Once it has ended its links are taken out as they are called, or do nothing any more.
-        if !self.0.ready() {
-            self.0.base().links.remove(&self.1);
-        }
+        self.0.base().links.remove(&Link::from(self.1.clone()));
     }
 }
 
