@@ -42,7 +42,7 @@ use std::rc::{Rc, Weak};
 use greenlet_core::Exception;
 use greenlet_core::unwind::{Caught, catch};
 use hub::core::{CallbackResult, Notify};
-use hub::{Hub, Link, Linkable, Links, Seconds, get_hub, get_hub_if_exists};
+use hub::{Hub, Link, Linkable, Links, Seconds, get_hub_if_exists, try_get_hub};
 use waiter::Resume;
 
 use crate::queue::timer;
@@ -218,11 +218,10 @@ impl<S: Waitable> AbstractLinkable<S> {
     #[track_caller]
     #[inline(always)]
     fn park(&self, list: &Links, timeout: Option<f64>) -> Result<bool, Exception> {
-        let hub = self.0.capture_hub().unwrap_or_else(|| {
-            let hub = get_hub();
-            self.0.hub.replace(Some(hub.clone()));
-            hub
-        });
+        let hub = match self.0.capture_hub() {
+            Some(hub) => hub,
+            None => self.0.make_hub()?,
+        };
         let resume = Resume::on(S::KIND, self.address());
         // The same right to wake goes to both: whoever comes first uses it up.
         let timer = match timeout {
@@ -267,6 +266,13 @@ impl<S: Waitable> Inner<S> {
             self.stopped.set(0);
         }
         self.hub.borrow().clone()
+    }
+
+    #[cold]
+    fn make_hub(&self) -> Result<Hub, Exception> {
+        let hub = try_get_hub()?;
+        self.hub.replace(Some(hub.clone()));
+        Ok(hub)
     }
 
     fn notifier(&self) -> Notifier {

@@ -3,7 +3,9 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
-use hub::get_hub;
+use greenlet_core::Exception;
+use hub::core::HubDestroyed;
+use hub::try_get_hub;
 
 use crate::threadpool::{HubExt, apply_io};
 
@@ -46,7 +48,11 @@ impl Endpoint {
 
 /// Asks the system's resolver, in a thread of the hub's pool.
 fn look_up(name: String) -> io::Result<Vec<SocketAddr>> {
-    apply_io(&get_hub().threadpool(), move || {
+    let hub = try_get_hub().map_err(Exception::new)?;
+    if hub.destroyed() {
+        return Err(Exception::new(HubDestroyed).into());
+    }
+    apply_io(&hub.threadpool(), move || {
         let found = name.to_socket_addrs().map(Vec::from_iter);
         found.map_err(|e| io::Error::new(e.kind(), format!("{name}: {e}")))
     })

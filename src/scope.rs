@@ -212,7 +212,11 @@ impl<'scope> Scope<'scope, '_> {
                 }
             }),
         );
-        greenlet.start_or_panic();
+        greenlet.start_or_end();
+        // It ends at once if the loop is destroyed, which then calls no link.
+        if let Some(exception) = greenlet.exception() {
+            (self.state.failure.borrow_mut()).get_or_insert(exception);
+        }
         ScopedGreenlet {
             greenlet,
             scope: PhantomData,

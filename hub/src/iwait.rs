@@ -11,7 +11,7 @@ use waiter::Waiter;
 
 use crate::hub::Hub;
 use crate::linkable::{Link, Linkable};
-use crate::local::get_hub;
+use crate::local::try_get_hub;
 use crate::seconds::Seconds;
 use crate::timers::HubTimer;
 
@@ -28,7 +28,7 @@ pub fn iwait<L: Linkable>(
     timeout: impl Seconds,
     count: impl Into<Option<usize>>,
 ) -> Result<WaitIterator<L>, Exception> {
-    let hub = get_hub();
+    let hub = try_get_hub()?;
     let objects: Vec<_> = objects.into_iter().map(Some).collect();
     let left = count.into().unwrap_or(objects.len()).min(objects.len());
     Ok(WaitIterator {

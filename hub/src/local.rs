@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
-use greenlet_core::{Exception, getcurrent};
+use greenlet_core::{Exception, State as Run, getcurrent, greenlets};
 use parking_lot::Mutex;
 
 use crate::core::{Error, Loop, LoopDestroyed};
@@ -43,10 +43,25 @@ impl Drop for End {
     fn drop(&mut self) {
         if let Some(hub) = get_hub_if_exists() {
             // The thread ends, and its loop with it.
-            let _ = hub.destroy(true);
+            let destroyed = hub.destroy(true).is_ok();
+            // Not in the process's first thread: its greenlets are left as they are.
+            if destroyed && !hub.main_hub() {
+                unwind_greenlets(hub);
+            }
         }
         let state = STATE.with(|state| state.take());
         drop(state);
+    }
+}
+
+/// Ends the thread's greenlets while there still is a hub, if a destroyed one: what their
+/// destructors want of it is an error, and nothing to panic about.
+fn unwind_greenlets(destroyed: Hub) {
+    STATE.with(|state| state.borrow_mut().hub = Some(destroyed));
+    for greenlet in greenlets() {
+        if greenlet.state() == Run::Suspended {
+            greenlet.unwind();
+        }
     }
 }
 

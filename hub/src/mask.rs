@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use greenlet_core::{Exception, RawGreenlet, getcurrent};
 
-use crate::local::get_hub;
+use crate::local::get_hub_if_exists;
 
 /// What one greenlet holds back.
 #[derive(Default)]
@@ -61,9 +61,12 @@ impl Drop for Unmask {
         if depth > 0 {
             return;
         }
-        for held in self.0.held.take() {
-            // With the loop destroyed nobody is woken any more, by kills neither.
-            let _ = get_hub().loop_().run_callback(held);
+        let held = self.0.held.take();
+        // Without a hub, or a loop, nobody is woken any more, by kills neither.
+        if let Some(hub) = get_hub_if_exists() {
+            for held in held {
+                let _ = hub.loop_().run_callback(held);
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use greenlet_core::{Exception, RawGreenlet, Value};
 use waiter::Resume;
 
 use crate::exceptions::InvalidSeconds;
-use crate::local::{get_hub, try_get_hub};
+use crate::local::try_get_hub;
 use crate::mask::throw_unless_masked;
 use crate::seconds::Seconds;
 
@@ -81,7 +81,7 @@ pub fn kill(greenlet: &RawGreenlet, exception: impl Into<Exception>) -> Result<(
         return Ok(());
     }
     let (greenlet, exception) = (greenlet.clone(), exception.into());
-    get_hub()
+    try_get_hub()?
         .loop_()
         .run_callback(move || throw_unless_masked(&greenlet, || true, exception))?;
     Ok(())
@@ -98,7 +98,7 @@ pub fn kill(greenlet: &RawGreenlet, exception: impl Into<Exception>) -> Result<(
 pub fn spawn_raw(
     function: impl FnOnce() -> Result<(), Exception> + 'static,
 ) -> Result<RawGreenlet, Exception> {
-    let hub = get_hub();
+    let hub = try_get_hub()?;
     let greenlet = RawGreenlet::builder()
         .parent(hub.greenlet())
         .build(move |_| function().map(|()| Value::None));

@@ -104,7 +104,7 @@ impl Builder {
     #[track_caller]
     pub fn spawn<R: Outcome>(self, function: impl FnOnce() -> R + 'static) -> Greenlet<R::Value> {
         let greenlet = self.build(function);
-        greenlet.start_or_panic();
+        greenlet.start_or_end();
         greenlet
     }
 

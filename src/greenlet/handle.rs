@@ -105,16 +105,15 @@ impl<T: 'static> Greenlet<T> {
     #[track_caller]
     pub fn spawn<R: Outcome<Value = T>>(function: impl FnOnce() -> R + 'static) -> Self {
         let greenlet = Greenlet::new(function);
-        greenlet.start_or_panic();
+        greenlet.start_or_end();
         greenlet
     }
 
-    /// Starting fails only if the hub's loop was destroyed behind its back; then nothing runs
-    /// there any more.
-    #[track_caller]
-    pub(crate) fn start_or_panic(&self) {
+    /// Starting fails only if the hub's loop is destroyed. Nothing runs there any more, so the
+    /// greenlet has ended, by that error.
+    pub(crate) fn start_or_end(&self) {
         if let Err(error) = self.start() {
-            panic!("cannot start a greenlet: {error}");
+            self.any().end_unrun(&error);
         }
     }
 

@@ -24,7 +24,7 @@ impl Ident {
         if let Some(ident) = self.0.get() {
             return ident;
         }
-        let ident = REGISTRY.with(|registry| {
+        let given = REGISTRY.try_with(|registry| {
             let mut registry = registry.borrow_mut();
             match registry.free.pop() {
                 Some(Reverse(ident)) => ident,
@@ -34,6 +34,8 @@ impl Ident {
                 }
             }
         });
+        // At the thread's end there are no numbers any more.
+        let Ok(ident) = given else { return usize::MAX };
         self.0.set(Some(ident));
         ident
     }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use greenlet_core::{Exception, GreenletExit};
-use hub::{Hub, Seconds, get_hub};
+use hub::{Hub, Seconds, try_get_hub};
 use waiter::Resume;
 
 use super::{AnyGreenlet, Greenlet, Killable, Victim, joinall};
@@ -125,7 +125,7 @@ pub fn killall_with<K: Killable>(
     if running.is_empty() {
         return Ok(());
     }
-    let hub = get_hub();
+    let hub = try_get_hub()?;
     let waiter = kill.block.then(Resume::new);
     let alive = Rc::new(RefCell::new(Vec::new()));
     let (woken, diehards) = (waiter.clone(), alive.clone());

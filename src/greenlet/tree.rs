@@ -74,7 +74,8 @@ thread_local! {
 
 /// Calls the spawn callbacks, in the spawner, before the greenlet is scheduled.
 pub(super) fn call_spawn_callbacks(greenlet: impl FnOnce() -> AnyGreenlet) {
-    let callbacks = SPAWN_CALLBACKS.with(|callbacks| {
+    // At the thread's end there are none any more.
+    let callbacks = SPAWN_CALLBACKS.try_with(|callbacks| {
         let callbacks = callbacks.borrow();
         if callbacks.is_empty() {
             None
@@ -82,7 +83,7 @@ pub(super) fn call_spawn_callbacks(greenlet: impl FnOnce() -> AnyGreenlet) {
             Some(callbacks.clone())
         }
     });
-    if let Some(callbacks) = callbacks {
+    if let Ok(Some(callbacks)) = callbacks {
         let greenlet = greenlet();
         callbacks.iter().for_each(|callback| callback(&greenlet));
     }
@@ -94,7 +95,7 @@ impl AnyGreenlet {
     ///
     /// Source: gevent's `Greenlet.add_spawn_callback`.
     pub fn add_spawn_callback(callback: Rc<dyn Fn(&AnyGreenlet)>) {
-        SPAWN_CALLBACKS.with(|callbacks| {
+        let _ = SPAWN_CALLBACKS.try_with(|callbacks| {
             let mut callbacks = callbacks.borrow_mut();
             if !callbacks.iter().any(|other| Rc::ptr_eq(other, &callback)) {
                 callbacks.push(callback);
@@ -104,7 +105,7 @@ impl AnyGreenlet {
 
     /// Takes a callback away that [`add_spawn_callback`](AnyGreenlet::add_spawn_callback) added.
     pub fn remove_spawn_callback(callback: &Rc<dyn Fn(&AnyGreenlet)>) {
-        let removed = SPAWN_CALLBACKS.with(|callbacks| {
+        let removed = SPAWN_CALLBACKS.try_with(|callbacks| {
             let mut callbacks = callbacks.borrow_mut();
             let index = callbacks
                 .iter()

@@ -29,9 +29,10 @@ pub trait HubExt {
 impl HubExt for Hub {
     #[track_caller]
     fn threadpool(&self) -> ThreadPool {
-        let known = THREADPOOL.with(|pool| pool.borrow().clone());
+        // At the thread's end it is forgotten.
+        let known = THREADPOOL.try_with(|pool| pool.borrow().clone());
         match known {
-            Some(pool) if pool.hub() == self => pool,
+            Ok(Some(pool)) if pool.hub() == self => pool,
             _ => {
                 let pool = ThreadPool::make(self, THREADPOOL_SIZE, None);
                 self.set_threadpool(pool.clone());
@@ -41,7 +42,7 @@ impl HubExt for Hub {
     }
 
     fn set_threadpool(&self, pool: ThreadPool) {
-        let old = THREADPOOL.with(|known| known.replace(Some(pool)));
+        let old = THREADPOOL.try_with(|known| known.replace(Some(pool)));
         drop(old);
     }
 }

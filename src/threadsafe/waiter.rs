@@ -243,7 +243,8 @@ struct Registered<'a>(&'a Hub, u64);
 impl<'a> Registered<'a> {
     fn new(hub: &'a Hub, key: u64, resume: Resume) -> Result<Self, Exception> {
         hub.loop_().ref_()?;
-        HERE.with(|here| here.borrow_mut().insert(key, Target::Park(resume)));
+        // Fails in a thread that is ending, whose loop is destroyed.
+        let _ = HERE.try_with(|here| here.borrow_mut().insert(key, Target::Park(resume)));
         Ok(Registered(hub, key))
     }
 }
@@ -276,14 +277,15 @@ pub(super) fn link(link: Link, object: Box<dyn Linkable>, address: usize) -> Arc
             address,
             waiter: waiter.clone(),
         }));
-        HERE.with(|here| here.borrow_mut().insert(key, linked));
+        let _ = HERE.try_with(|here| here.borrow_mut().insert(key, linked));
     }
     waiter
 }
 
 /// Forgets a link that was added here to the object at `address`; returns what has stood for it.
 pub(super) fn unlink(link: &Link, address: usize) -> Option<Arc<Waiter>> {
-    let forgotten = HERE.with(|here| {
+    // A thread that is ending has forgotten all.
+    let forgotten = HERE.try_with(|here| {
         let mut here = here.borrow_mut();
         let matches = |target: &Target| {
             matches!(target, Target::Link(linked)
@@ -297,7 +299,7 @@ pub(super) fn unlink(link: &Link, address: usize) -> Option<Arc<Waiter>> {
             .min()?;
         here.remove(&key)
     });
-    match forgotten? {
+    match forgotten.ok()?? {
         Target::Link(linked) => Some(linked.waiter.clone()),
         Target::Park(_) => None,
     }
