@@ -18,7 +18,7 @@ use std::rc::Rc;
 use crate::arch::Suspended;
 use crate::attached::{self, Data, Run, Table};
 use crate::introspect::WaitingOn;
-use crate::list::Links;
+use crate::list::Place;
 use crate::local::Extra;
 use crate::stack::{Stack, StackSize};
 use crate::thread::{Attention, Thread};
@@ -54,7 +54,7 @@ pub(crate) struct Core {
     /// None for the main greenlet only.
     pub(crate) parent: RefCell<Option<RawGreenlet>>,
     /// The place in the thread's list of greenlets; in it until dead.
-    pub(crate) links: Links,
+    pub(crate) place: Place,
     /// Weak references, which keep the memory but nothing in it.
     pub(crate) weaks: Cell<usize>,
     /// The last handle is gone: nothing is left but what weak references look at.
@@ -126,7 +126,7 @@ impl RawGreenlet {
             stack: Cell::new(None),
             stack_size,
             parent: RefCell::new(parent),
-            links: Links::default(),
+            place: Place::default(),
             weaks: Cell::new(0),
             gone: Cell::new(false),
             unwinds_at_once: Cell::new(false),

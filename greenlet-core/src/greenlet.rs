@@ -48,7 +48,16 @@ impl RawGreenlet {
     /// somebody who is about to switch to a long row of greenlets, and does this a few ahead.
     #[inline(always)]
     pub fn prefetch(&self) {
-        prefetch::line(self.pointer().as_ptr().cast(), 0);
+        let address = self.pointer().as_ptr().cast();
+        (0..2).for_each(|line| prefetch::line(address, line));
+    }
+
+    /// The rest of what [`prefetch`](Self::prefetch) begins with: what a greenlet needs at its beginning and at its
+    /// end.
+    #[inline(always)]
+    pub fn prefetch_rest(&self) {
+        let address = self.pointer().as_ptr().cast();
+        (2..6).for_each(|line| prefetch::line(address, line));
     }
 
     /// After [`prefetch`](Self::prefetch), one ahead: what a switch to this greenlet needs of its
@@ -59,6 +68,9 @@ impl RawGreenlet {
         const { assert!(size_of::<Option<Suspended>>() == size_of::<*const u8>()) };
         // SAFETY: the slot is one word on every machine; null if there is no place to continue.
         let lowest = unsafe { slot.read() };
+        if lowest.is_null() {
+            return self.prefetch_rest();
+        }
         // It lies at the low end of what is in use.
         (0..lines).for_each(|line| prefetch::line(lowest, line));
     }

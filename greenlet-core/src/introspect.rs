@@ -172,13 +172,10 @@ impl fmt::Display for Info {
 /// ```
 pub fn greenlets() -> Vec<RawGreenlet> {
     Thread::with(|thread| {
-        let mut all = Vec::with_capacity(thread.list.len());
-        thread.list.find(|core| {
-            // SAFETY: what is in the list is alive.
-            all.push(unsafe { RawGreenlet::from_core(core.into()) });
-            false
-        });
-        all
+        let all = thread.list.newest_first(|_| true).into_iter();
+        // SAFETY: what is in the list is alive.
+        all.map(|core| unsafe { RawGreenlet::from_core(core) })
+            .collect()
     })
 }
 

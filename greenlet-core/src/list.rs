@@ -1,41 +1,58 @@
-//! The list of a thread's greenlets, each linked in by itself: always on, because it costs a few
-//! stores per greenlet and no allocation.
+//! The list of a thread's greenlets: always on, because it costs a store or two per greenlet, and an
+//! allocation only as it grows.
+//!
+//! Each greenlet knows its place. Chained to each other instead, they would have two others fetched from
+//! memory by each one's end.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
 use std::ptr::NonNull;
 
 use crate::core::Core;
 
-/// A greenlet's place in the list.
-#[derive(Default)]
-pub(crate) struct Links {
-    older: Cell<Option<NonNull<Core>>>,
-    newer: Cell<Option<NonNull<Core>>>,
-    linked: Cell<bool>,
+/// A greenlet's place in the list, if it is in.
+pub(crate) struct Place(Cell<u32>);
+
+const NONE: u32 = u32::MAX;
+
+impl Default for Place {
+    fn default() -> Self {
+        Place(Cell::new(NONE))
+    }
 }
 
-/// The greenlets of one thread that are not dead, newest first.
+/// The greenlets of one thread that are not dead.
 #[derive(Default)]
-pub(crate) struct List {
-    newest: Cell<Option<NonNull<Core>>>,
-    len: Cell<usize>,
+pub(crate) struct List(RefCell<Places>);
+
+#[derive(Default)]
+struct Places {
+    all: Vec<Option<NonNull<Core>>>,
+    /// Those with nobody in them.
+    free: Vec<u32>,
 }
 
 impl List {
-    /// Puts a greenlet in front.
+    /// Puts a greenlet in.
     ///
     /// # Safety
     /// It is in no list, does not move, and is removed before it is freed.
     pub(crate) unsafe fn insert(&self, core: &Core) {
-        let this = NonNull::from(core);
-        let older = self.newest.replace(Some(this));
-        core.links.older.set(older);
-        core.links.linked.set(true);
-        if let Some(older) = older {
-            // SAFETY: what is in the list is alive, by the contract of this function.
-            unsafe { older.as_ref() }.links.newer.set(Some(this));
-        }
-        self.len.set(self.len.get() + 1);
+        let mut places = self.0.borrow_mut();
+        let this = Some(NonNull::from(core));
+        let place = match places.free.pop() {
+            Some(place) => {
+                places.all[place as usize] = this;
+                place
+            }
+            None => {
+                places.all.push(this);
+                let place = u32::try_from(places.all.len() - 1).unwrap_or(NONE);
+                assert!(place != NONE, "no memory holds so many greenlets");
+                place
+            }
+        };
+        core.place.0.set(place);
     }
 
     /// Takes a greenlet out, if it is still in.
@@ -43,39 +60,23 @@ impl List {
     /// # Safety
     /// The list is the one it was put into, if any.
     pub(crate) unsafe fn remove(&self, core: &Core) {
-        if !core.links.linked.replace(false) {
-            return;
+        let place = core.place.0.replace(NONE);
+        if place != NONE {
+            let mut places = self.0.borrow_mut();
+            places.all[place as usize] = None;
+            places.free.push(place);
         }
-        let (older, newer) = (core.links.older.take(), core.links.newer.take());
-        // SAFETY: neighbours in the list are alive, by the contract of `insert`.
-        unsafe {
-            match newer {
-                Some(newer) => newer.as_ref().links.older.set(older),
-                None => self.newest.set(older),
-            }
-            if let Some(older) = older {
-                older.as_ref().links.newer.set(newer);
-            }
-        }
-        self.len.set(self.len.get() - 1);
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.len.get()
-    }
-
-    /// The newest of which `wanted` is true.
-    pub(crate) fn find(&self, mut wanted: impl FnMut(&Core) -> bool) -> Option<NonNull<Core>> {
-        let mut next = self.newest.get();
-        while let Some(pointer) = next {
-            // SAFETY: what is in the list is alive; `wanted` gets no way to free it.
-            let core = unsafe { pointer.as_ref() };
-            if wanted(core) {
-                return Some(pointer);
-            }
-            next = core.links.older.get();
-        }
-        None
+    /// Those of which `wanted` is true, the newest first.
+    pub(crate) fn newest_first(&self, wanted: impl Fn(&Core) -> bool) -> Vec<NonNull<Core>> {
+        let places = self.0.borrow();
+        // SAFETY: what is in the list is alive, by the contract of `insert`; `wanted` gets no way to free
+        // it.
+        let look = |pointer: &NonNull<Core>| unsafe { pointer.as_ref() };
+        let all = places.all.iter().copied().flatten();
+        let mut found: Vec<_> = all.filter(|pointer| wanted(look(pointer))).collect();
+        found.sort_unstable_by_key(|pointer| Reverse(look(pointer).id));
+        found
     }
 }

@@ -339,8 +339,18 @@ pub(crate) fn unwind_all(thread: &Thread) {
         return;
     }
     let parked = |core: &Core| core.life.get() == Life::Started && !core.runs();
-    while let Some(pointer) = thread.list.find(parked) {
+    loop {
+        let all = thread.list.newest_first(parked).into_iter();
+        // Handles would keep those that only the stacks of others still have handles of.
         // SAFETY: what is in the list is alive.
-        force(&unsafe { RawGreenlet::from_core(pointer) });
+        let all = all.map(|core| unsafe { WeakGreenlet::from_core(core) });
+        let all: Vec<_> = all.collect();
+        if all.is_empty() {
+            return;
+        }
+        // Others may come up meanwhile.
+        for greenlet in all.iter().filter_map(WeakGreenlet::upgrade) {
+            force(&greenlet);
+        }
     }
 }

@@ -22,12 +22,20 @@ impl RawGreenlet {
     /// assert_eq!(weak.upgrade(), None);
     /// ```
     pub fn downgrade(&self) -> WeakGreenlet {
-        core::count_one_more(&self.core().weaks);
-        WeakGreenlet(self.pointer())
+        // SAFETY: this handle keeps it.
+        unsafe { WeakGreenlet::from_core(self.pointer()) }
     }
 }
 
 impl WeakGreenlet {
+    /// # Safety
+    /// `core` is a greenlet's that is not freed yet.
+    pub(crate) unsafe fn from_core(core: NonNull<Core>) -> WeakGreenlet {
+        // SAFETY: the caller's.
+        core::count_one_more(unsafe { &core.as_ref().weaks });
+        WeakGreenlet(core)
+    }
+
     fn core(&self) -> &Core {
         // SAFETY: the memory is freed only when no weak reference is left: `core::free` and the
         // `Drop` below see to that.

@@ -9,6 +9,7 @@
 //! | `sleep.rs` | `hub.py` | [`sleep`], [`idle`], [`kill`], [`spawn_raw`] |
 //! | `local.rs` | `_hub_local.py` | the hub of this thread |
 //! | `exceptions.rs` | `exceptions.py` | the hub's exceptions |
+//! | `row.rs` | | who waits, in order, each found at once when it leaves |
 //! | `seconds.rs`, `timers.rs` | | arguments that are times; timers to sleep with |
 
 pub mod core;
@@ -20,6 +21,7 @@ mod iwait;
 mod linkable;
 mod local;
 mod mask;
+mod row;
 mod seconds;
 mod signal;
 mod sleep;
@@ -36,6 +38,7 @@ pub use local::{
     NewHubHook, get_hub, get_hub_if_exists, reinit, set_hub, set_new_hub_hook, try_get_hub,
 };
 pub use mask::{mask_kill, throw_unless_masked};
+pub use row::{Row, Ticketed};
 pub use seconds::Seconds;
 pub use signal::{SignalHandler, signal};
 pub use sleep::{idle, kill, sleep, sleep_with_ref, spawn_raw};

@@ -2,7 +2,6 @@
 //! linkable objects.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
@@ -11,6 +10,7 @@ use greenlet_core::Exception;
 use waiter::Resume;
 
 use crate::iwait::Arrivals;
+use crate::row::{Row, Ticketed};
 
 /// An object that becomes ready at some time, and then tells those who are linked to it:
 /// greenlets, events, semaphores, and whatever implements this.
@@ -169,13 +169,28 @@ pub struct Links(RefCell<Fifo>);
 struct Fifo {
     /// Before all of the rest.
     first: Option<Link>,
-    rest: VecDeque<Link>,
+    /// Boxed, because most objects never have it.
+    rest: Option<Box<Row<Link>>>,
+}
+
+impl Ticketed for Link {
+    fn ticket(&self) -> Option<u64> {
+        match &self.0 {
+            Kind::Resume(resume) => Some(resume.ticket()),
+            Kind::Call(_) | Kind::Arrival(..) => None,
+        }
+    }
 }
 
 impl Fifo {
     #[inline]
     fn is_empty(&self) -> bool {
-        self.first.is_none() && self.rest.is_empty()
+        self.first.is_none() && self.has_no_rest()
+    }
+
+    #[inline]
+    fn has_no_rest(&self) -> bool {
+        self.rest.as_ref().is_none_or(|rest| rest.is_empty())
     }
 
     #[inline]
@@ -183,27 +198,28 @@ impl Fifo {
         if self.is_empty() {
             self.first = Some(link);
         } else {
-            self.rest.push_back(link);
+            self.rest.get_or_insert_default().push(link);
         }
     }
 
     #[inline]
     fn pop(&mut self) -> Option<Link> {
-        self.first.take().or_else(|| self.rest.pop_front())
+        self.first.take().or_else(|| self.rest.as_mut()?.pop())
     }
 
     fn remove(&mut self, link: &Link) -> Option<Link> {
         if self.first.as_ref() == Some(link) {
             return self.first.take();
         }
-        let index = self.rest.iter().position(|other| other == link)?;
-        self.rest.remove(index)
+        self.rest
+            .as_mut()?
+            .remove(link.ticket(), |other| other == link)
     }
 
     /// Moves all of `others` to the end. Both keep the memory that they, or the other, had.
     #[inline]
     fn append(&mut self, others: &mut Fifo) {
-        if others.rest.is_empty() {
+        if others.has_no_rest() {
             // As nearly always.
             if let Some(link) = others.first.take() {
                 self.push(link);
@@ -218,12 +234,18 @@ impl Fifo {
             std::mem::swap(self, others);
             return;
         }
-        self.rest.extend(others.first.take());
-        self.rest.append(&mut others.rest);
+        let rest = self.rest.get_or_insert_default();
+        if let Some(first) = others.first.take() {
+            rest.push(first);
+        }
+        if let Some(others) = &mut others.rest {
+            rest.append(others);
+        }
     }
 
     fn iter(&self) -> impl Iterator<Item = &Link> {
-        self.first.iter().chain(&self.rest)
+        let rest = self.rest.iter().flat_map(|rest| rest.iter());
+        self.first.iter().chain(rest)
     }
 }
 
@@ -277,7 +299,7 @@ impl Links {
     /// How many there are.
     pub fn len(&self) -> usize {
         let links = self.0.borrow();
-        usize::from(links.first.is_some()) + links.rest.len()
+        usize::from(links.first.is_some()) + links.rest.as_ref().map_or(0, |rest| rest.len())
     }
 
     /// Whether there are none.

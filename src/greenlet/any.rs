@@ -185,7 +185,7 @@ impl fmt::Debug for AnyGreenlet {
         write!(f, " at {:#x}: ", self.raw().address())?;
         match self.raw().local::<FormatInfo>() {
             Some(info) => write!(f, "{}>", (info.0)()),
-            None => write!(f, "spawned at {}>", self.base().spawned_at),
+            None => write!(f, "spawned at {}>", self.raw().made_at()),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What every greenlet has, whatever the type of its value: its life, its links, its place.
 
-use std::cell::{Cell, RefCell};
-use std::panic::Location;
+use std::cell::Cell;
 
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, GreenletExit, RawGreenlet, WeakGreenlet};
@@ -28,27 +27,24 @@ pub(super) struct Base {
     pub(super) life: Cell<Life>,
     pub(super) hub: Hub,
     /// The timer of `start_later`.
-    pub(super) start_timer: RefCell<Option<HubTimer>>,
+    pub(super) start_timer: Cell<Option<Box<HubTimer>>>,
     pub(super) links: Links,
     /// Whether the links are queued to be called, or being called.
     notifying: Cell<bool>,
     pub(super) ident: Ident,
     pub(super) spawned_by: WeakGreenlet,
-    pub(super) spawned_at: &'static Location<'static>,
 }
 
 impl Base {
-    #[track_caller]
     pub(super) fn new(hub: Hub, spawner: &RawGreenlet) -> Base {
         Base {
             life: Cell::new(Life::New),
             hub,
-            start_timer: RefCell::new(None),
+            start_timer: Cell::new(None),
             links: Links::default(),
             notifying: Cell::new(false),
             ident: Ident::default(),
             spawned_by: spawner.downgrade(),
-            spawned_at: Location::caller(),
         }
     }
 

@@ -162,7 +162,7 @@ impl<T: 'static> Greenlet<T> {
             // Counted from now, not from when the loop last looked at the clock.
             hub.loop_().update_now()?;
             timer.start_resume(Resume::start(self.raw()))?;
-            self.base().start_timer.replace(Some(timer));
+            self.base().start_timer.set(Some(Box::new(timer)));
         }
         self.base().life.set(Life::Scheduled);
         Ok(())
@@ -273,7 +273,7 @@ impl<T: 'static> Greenlet<T> {
 
     /// Where it was made: the counterpart of gevent's `spawning_stack`.
     pub fn spawning_location(&self) -> &'static Location<'static> {
-        self.base().spawned_at
+        self.raw().made_at()
     }
 
     /// What it shares with all the greenlets that descend from the same one.

@@ -1,12 +1,11 @@
 //! Greenlets that stand in line, and how they wait. Source: `getters` and `putters` of gevent's queues.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::fmt::Debug;
 
 use greenlet_core::Exception;
 use hub::exceptions::InvalidSeconds;
-use hub::{Hub, HubTimer, Seconds};
+use hub::{Hub, HubTimer, Row, Seconds, Ticketed};
 use waiter::Resume;
 
 /// A timeout that may be none, but neither negative nor not a number.
@@ -51,7 +50,7 @@ pub(crate) fn timer(hub: &Hub, resume: &Resume, seconds: f64) -> Result<HubTimer
 }
 
 /// Something a greenlet leaves in line while it waits.
-pub(super) trait Ticket {
+pub(super) trait Ticket: Ticketed {
     fn resume(&self) -> &Resume;
 }
 
@@ -72,7 +71,7 @@ impl<T> Ticket for (Resume, T) {
 
 /// A line of greenlets: first come, first served.
 pub(super) struct Line<W> {
-    waiting: RefCell<VecDeque<W>>,
+    waiting: RefCell<Row<W>>,
     /// True while the greenlet is switched to that was taken from the line: how it sees that it is
     /// its turn, and not somebody else who woke it.
     turn: Cell<bool>,
@@ -100,7 +99,7 @@ impl<W: Ticket> Line<W> {
     /// Stands in line until the result is dropped, or it is its turn.
     #[inline]
     pub(super) fn stand<'a>(&'a self, resume: &'a Resume, ticket: W) -> InLine<'a, W> {
-        self.waiting.borrow_mut().push_back(ticket);
+        self.waiting.borrow_mut().push(ticket);
         InLine { line: self, resume }
     }
 
@@ -109,11 +108,10 @@ impl<W: Ticket> Line<W> {
     pub(super) fn pop(&self) -> Option<W> {
         let mut waiting = self.waiting.borrow_mut();
         if waiting.front()?.resume().is_parked() {
-            return waiting.pop_front();
+            return waiting.pop();
         }
         // Those that are woken otherwise leave by themselves.
-        let index = waiting.iter().position(|w| w.resume().is_parked())?;
-        waiting.remove(index)
+        waiting.take_first(|w| w.resume().is_parked())
     }
 
     /// Puts back whom [`pop`](Line::pop) has taken.
@@ -134,7 +132,7 @@ impl<W: Ticket> Line<W> {
 
     /// Wakes all who wait, soon; they remain in line until they run, and then it is not their turn.
     pub(super) fn dismiss(&self, hub: &Hub) {
-        for waiting in &*self.waiting.borrow() {
+        for waiting in self.waiting.borrow().iter() {
             // Fails only if the loop is destroyed, and then nobody waits any more.
             let _ = hub.loop_().run_callback_resume(waiting.resume().clone());
         }
@@ -142,8 +140,7 @@ impl<W: Ticket> Line<W> {
 
     fn leave(&self, resume: &Resume) -> Option<W> {
         let mut waiting = self.waiting.borrow_mut();
-        let index = waiting.iter().position(|w| w.resume() == resume)?;
-        waiting.remove(index)
+        waiting.remove(Some(resume.ticket()), |w| w.resume() == resume)
     }
 }
 

@@ -53,6 +53,12 @@ impl Resume {
         &self.greenlet
     }
 
+    /// The number of the park; later parks of this thread's greenlets have larger ones.
+    #[inline]
+    pub fn ticket(&self) -> u64 {
+        self.ticket
+    }
+
     /// Whether the park that this was made for is still on.
     #[inline]
     pub fn is_parked(&self) -> bool {

@@ -33,7 +33,7 @@ pub(super) unsafe fn look_ahead(raw_loop: *mut ev_loop) {
         // SAFETY: so it is a node's; a pending watcher's node is alive.
         is_ours.then(|| unsafe { node_of(watcher).as_ref() })
     };
-    let next = watcher(0);
+    let next = watcher(1);
     if next.is_null() {
         return;
     }
@@ -41,14 +41,14 @@ pub(super) unsafe fn look_ahead(raw_loop: *mut ev_loop) {
         base.handler
             .with_greenlet(|g| g.prefetch_stack(STACK_LINES));
     }
-    let second = watcher(1);
+    let second = watcher(3);
     if second.is_null() {
         return;
     }
     if let Some(base) = base(second) {
         base.handler.with_greenlet(|g| g.prefetch());
     }
-    let third = watcher(2).cast::<u8>().cast_const();
+    let third = watcher(6).cast::<u8>().cast_const();
     // The base comes before it.
     let third = third.wrapping_sub(size_of::<Base>());
     (0..NODE_LINES).for_each(|line| prefetch::line(third, line));

@@ -123,8 +123,13 @@ fn next_entry(state: &LoopState) -> Option<Entry> {
     if let Some(Entry::Resume(next)) = queue.get(0) {
         next.greenlet().prefetch_stack(4);
     }
-    if let Some(Entry::Resume(later)) = queue.get(2) {
-        later.greenlet().prefetch();
+    match queue.get(2) {
+        Some(Entry::Resume(later)) => later.greenlet().prefetch(),
+        Some(Entry::Greenlet(later, _)) => {
+            later.prefetch();
+            later.prefetch_rest();
+        }
+        _ => {}
     }
     entry
 }

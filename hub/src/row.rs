@@ -1,0 +1,280 @@
+//! [`Row`]: who waits for something, first come, first served, and whoever leaves is found at once.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use waiter::Resume;
+
+/// Something that stands in a [`Row`].
+pub trait Ticketed {
+    /// The number of the park that it stands for, if it is for one: later parks have larger ones.
+    fn ticket(&self) -> Option<u64>;
+}
+
+impl Ticketed for Resume {
+    fn ticket(&self) -> Option<u64> {
+        Some(Resume::ticket(self))
+    }
+}
+
+/// With what it brings.
+impl<T> Ticketed for (Resume, T) {
+    fn ticket(&self) -> Option<u64> {
+        Ticketed::ticket(&self.0)
+    }
+}
+
+/// A queue from which any may leave. Greenlets come in the order of their tickets, so that one is
+/// found without looking at all of them; but any order will do.
+pub struct Row<W> {
+    /// Neither the first nor the last is gone.
+    places: VecDeque<Place<W>>,
+    gone: usize,
+    /// Somebody is not for a park, or came out of turn.
+    in_disorder: bool,
+}
+
+enum Place<W> {
+    Here(W),
+    /// Who had this ticket has left. Others need not move up.
+    Gone(u64),
+}
+
+impl<W> Default for Row<W> {
+    fn default() -> Self {
+        Row {
+            places: VecDeque::new(),
+            gone: 0,
+            in_disorder: false,
+        }
+    }
+}
+
+impl<W> Row<W> {
+    /// Whether nobody is in it.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// How many are in it.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.places.len() - self.gone
+    }
+
+    /// The first.
+    #[inline]
+    pub fn front(&self) -> Option<&W> {
+        self.iter().next()
+    }
+
+    /// Takes the first.
+    #[inline]
+    pub fn pop(&mut self) -> Option<W> {
+        let first = self.places.pop_front()?;
+        if self.gone > 0 {
+            self.trim();
+        }
+        match first {
+            Place::Here(first) => Some(first),
+            Place::Gone(_) => None,
+        }
+    }
+
+    /// All that are in it, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &W> {
+        self.places.iter().filter_map(|place| match place {
+            Place::Here(one) => Some(one),
+            Place::Gone(_) => None,
+        })
+    }
+
+    /// Makes sure that neither the first nor the last is gone.
+    fn trim(&mut self) {
+        while let Some(Place::Gone(_)) = self.places.front() {
+            self.places.pop_front();
+            self.gone -= 1;
+        }
+        while let Some(Place::Gone(_)) = self.places.back() {
+            self.places.pop_back();
+            self.gone -= 1;
+        }
+    }
+}
+
+impl<W: Ticketed> Row<W> {
+    /// Adds one at the end.
+    #[inline]
+    pub fn push(&mut self, one: W) {
+        let one = Place::Here(one);
+        self.in_disorder = match self.places.back() {
+            Some(last) => self.in_disorder || !last.is_before(&one),
+            None => one.ticket().is_none(),
+        };
+        self.places.push_back(one);
+    }
+
+    /// Adds one at the front.
+    pub fn push_front(&mut self, one: W) {
+        let one = Place::Here(one);
+        self.in_disorder = match self.places.front() {
+            Some(first) => self.in_disorder || !one.is_before(first),
+            None => one.ticket().is_none(),
+        };
+        self.places.push_front(one);
+    }
+
+    /// Moves all of `others` to the end.
+    pub fn append(&mut self, others: &mut Row<W>) {
+        self.in_disorder = match (self.places.back(), others.places.front()) {
+            (Some(last), Some(first)) => {
+                self.in_disorder || others.in_disorder || !last.is_before(first)
+            }
+            (None, _) => others.in_disorder,
+            (_, None) => self.in_disorder,
+        };
+        self.places.append(&mut others.places);
+        self.gone += std::mem::take(&mut others.gone);
+    }
+
+    /// Takes out the first that is `wanted`: one with this ticket, if it is for a park.
+    pub fn remove(&mut self, ticket: Option<u64>, wanted: impl Fn(&W) -> bool) -> Option<W> {
+        let is_wanted = |place: &Place<W>| matches!(place, Place::Here(one) if wanted(one));
+        let index = match ticket {
+            Some(ticket) if !self.in_disorder => {
+                let before = |place: &Place<W>| place.ticket() < Some(ticket);
+                let first = self.places.partition_point(before);
+                // The same may be there more than once, and one of them gone.
+                let same = |place: &&Place<W>| place.ticket() == Some(ticket);
+                let mut all = self.places.range(first..).take_while(same);
+                all.position(is_wanted).map(|index| first + index)
+            }
+            _ => self.places.iter().position(is_wanted),
+        };
+        self.remove_at(index?)
+    }
+
+    /// Takes out the first that is `wanted`, whatever its ticket.
+    pub fn take_first(&mut self, wanted: impl Fn(&W) -> bool) -> Option<W> {
+        self.remove(None, wanted)
+    }
+
+    fn remove_at(&mut self, index: usize) -> Option<W> {
+        let last = self.places.len() - 1;
+        let taken = match self.places[index].ticket() {
+            Some(ticket) if index != 0 && index != last => {
+                self.gone += 1;
+                std::mem::replace(&mut self.places[index], Place::Gone(ticket))
+            }
+            _ => self.places.remove(index)?,
+        };
+        self.trim();
+        if self.gone > self.places.len() / 2 {
+            // Each who left pays for one step of this.
+            self.places.retain(|place| matches!(place, Place::Here(_)));
+            self.gone = 0;
+        }
+        match taken {
+            Place::Here(one) => Some(one),
+            Place::Gone(_) => None,
+        }
+    }
+}
+
+impl<W: Ticketed> Place<W> {
+    fn ticket(&self) -> Option<u64> {
+        match self {
+            Place::Here(one) => one.ticket(),
+            Place::Gone(ticket) => Some(*ticket),
+        }
+    }
+
+    /// Whether both have tickets, and these are in order.
+    fn is_before(&self, other: &Self) -> bool {
+        self.ticket()
+            .zip(other.ticket())
+            .is_some_and(|(own, other)| own <= other)
+    }
+}
+
+impl<W: fmt::Debug> fmt::Debug for Row<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Row, Ticketed};
+
+    /// A name and a ticket.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    struct One(u32, Option<u64>);
+
+    impl Ticketed for One {
+        fn ticket(&self) -> Option<u64> {
+            self.1
+        }
+    }
+
+    fn remove(row: &mut Row<One>, one: One) -> bool {
+        row.remove(one.1, |other| *other == one) == Some(one)
+    }
+
+    /// A row and a plain list, from which the same ones leave in some order.
+    fn compare(ones: &[One], order: impl Iterator<Item = usize>) {
+        let (mut row, mut list) = (Row::default(), ones.to_vec());
+        ones.iter().for_each(|one| row.push(*one));
+        for (step, index) in order.enumerate() {
+            let one = ones[index % ones.len()];
+            let place = list.iter().position(|other| *other == one);
+            assert_eq!(remove(&mut row, one), place.is_some());
+            place.map(|place| list.remove(place));
+            if step % 7 == 6 {
+                let front = (!list.is_empty()).then(|| list.remove(0));
+                assert_eq!((row.front().copied(), row.pop()), (front, front));
+            }
+            if step % 11 == 10 {
+                let (mut other, new) =
+                    (Row::default(), One(index as u32, Some(1_000 + step as u64)));
+                other.push(new);
+                list.push(new);
+                row.append(&mut other);
+                assert!(other.is_empty());
+            }
+            assert!(row.iter().eq(&list) && row.len() == list.len());
+            assert_eq!(row.is_empty(), list.is_empty());
+        }
+    }
+
+    #[test]
+    fn any_may_leave_in_any_order() {
+        let in_order: Vec<_> = (0..100).map(|i| One(i, Some(u64::from(i)))).collect();
+        let with_others: Vec<_> = (0..100)
+            .map(|i| One(i, (i % 3 > 0).then_some(u64::from(i))))
+            .collect();
+        let in_none: Vec<_> = (0..100)
+            .map(|i| One(i, Some(u64::from(i * 37 % 100))))
+            .collect();
+        let twice: Vec<_> = (0..100)
+            .map(|i| One(i / 2, Some(u64::from(i / 2))))
+            .collect();
+        for ones in [in_order, with_others, in_none, twice] {
+            compare(&ones, 0..150);
+            compare(&ones, (0..150).rev());
+            compare(&ones, (0..150).map(|i| i * 31));
+        }
+    }
+
+    #[test]
+    fn who_has_left_takes_no_place_in_the_long_run() {
+        let mut row = Row::default();
+        let one = |i| One(i, Some(u64::from(i)));
+        (0..1000).for_each(|i| row.push(one(i)));
+        for i in 1..999 {
+            assert!(remove(&mut row, one(i)) && row.places.len() <= 2 * row.len() + 1);
+        }
+        assert_eq!(row.iter().collect::<Vec<_>>(), [&one(0), &one(999)]);
+    }
+}
