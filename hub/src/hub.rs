@@ -9,7 +9,8 @@ use std::thread::{self, ThreadId};
 use greenlet_core::{Exception, GreenletError, RawGreenlet, State, Value, getcurrent, greenlets};
 use waiter::{Resume, WaitHub};
 
-use crate::core::{ErrorHandler, HubDestroyed, Loop, LoopFlags};
+use crate::config;
+use crate::core::{Error, ErrorHandler, HubDestroyed, Loop};
 use crate::errors::{ErrorKind, ExceptionStream};
 use crate::exceptions::{
     BlockedGreenlet, BlockingSwitchOutError, HubError, LoopExit, NotMainGreenletError,
@@ -50,7 +51,8 @@ pub(crate) struct Inner {
 
 impl Hub {
     /// A hub that runs this loop; with `None` the one that the thread's last hub
-    /// [kept](Hub::destroy), else a new one (libev's default loop in the process's first thread).
+    /// [kept](Hub::destroy), else a new one (libev's default loop in the process's first thread) with
+    /// the [backend](config::libev_backend) that is set.
     /// It becomes the thread's by [`set_hub`](crate::set_hub); most programs just take
     /// [`get_hub`](crate::get_hub)'s.
     ///
@@ -68,7 +70,10 @@ impl Hub {
     pub fn new(loop_: impl Into<Option<Loop>>) -> Result<Hub, HubError> {
         let loop_ = match loop_.into().or_else(local::take_loop) {
             Some(loop_) => loop_,
-            None => Loop::new(LoopFlags::AUTO, is_main_thread())?,
+            None => Loop::new(
+                config::libev_backend().map_err(Error::from)?,
+                is_main_thread(),
+            )?,
         };
         let main = getcurrent();
         let inner = Rc::new_cyclic(|weak: &Weak<Inner>| {

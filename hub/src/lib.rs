@@ -8,10 +8,12 @@
 //! | `wait.rs` | `_hub_primitives.py` | waiting for watchers |
 //! | `sleep.rs` | `hub.py` | [`sleep`], [`idle`], [`kill`], [`spawn_raw`] |
 //! | `local.rs` | `_hub_local.py` | the hub of this thread |
+//! | [`config`] | `_config.py` | settings of the process |
 //! | `exceptions.rs` | `exceptions.py` | the hub's exceptions |
 //! | `row.rs` | | who waits, in order, each found at once when it leaves |
 //! | `seconds.rs`, `timers.rs` | | arguments that are times; timers to sleep with |
 
+pub mod config;
 pub mod core;
 mod errors;
 pub mod exceptions;

@@ -1,8 +1,9 @@
 //! The pool of a hub. Source: `Hub.threadpool` in gevent's `hub.py`.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
-use hub::Hub;
+use hub::{Hub, config};
 
 use super::pool::ThreadPool;
 
@@ -16,7 +17,8 @@ thread_local! {
 /// What a [`Hub`] has besides: `use gevent::threadpool::HubExt` and it has it.
 pub trait HubExt {
     /// The hub's own pool, of at most 10 threads; made when it is first asked for. Names are looked
-    /// up there, and it is for whatever blocks.
+    /// up there, and it is for whatever blocks. Its threads end when they have had nothing to do for
+    /// [some time](config::threadpool_idle_task_timeout).
     ///
     /// # Panics
     /// When the hub's loop is destroyed.
@@ -34,7 +36,9 @@ impl HubExt for Hub {
         match known {
             Ok(Some(pool)) if pool.hub() == self => pool,
             _ => {
-                let pool = ThreadPool::make(self, THREADPOOL_SIZE, None);
+                let idle = config::threadpool_idle_task_timeout();
+                let idle = idle.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+                let pool = ThreadPool::make(self, THREADPOOL_SIZE, idle);
                 self.set_threadpool(pool.clone());
                 pool
             }

@@ -1,0 +1,91 @@
+//! Settings of the whole process. Source: gevent's `_config.py`.
+//!
+//! | setting | environment | if neither is set |
+//! |---|---|---|
+//! | [`libev_backend`] | `GEVENT_BACKEND` | libev's choice |
+//! | [`threadpool_idle_task_timeout`] | `GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT` | 5 seconds |
+//!
+//! The environment is looked at when a setting is first asked for. What else gevent has there is not
+//! here: there is one kind of loop, resolver and thread pool, no thread that monitors the hub, and the
+//! spawn tree costs too little to be switched off. (The size of stacks is set by
+//! `greenlet_core::StackSize`, or `GREENLET_STACK_SIZE`.)
+
+use std::env;
+use std::io::{self, Write};
+
+use parking_lot::Mutex;
+
+use crate::core::{Error, IntoFlags, InvalidFlag, LoopFlags};
+use crate::exceptions::InvalidSeconds;
+use crate::seconds::Seconds;
+
+const BACKEND: &str = "GEVENT_BACKEND";
+const IDLE_TIMEOUT: &str = "GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT";
+
+static LIBEV_BACKEND: Mutex<Option<LoopFlags>> = Mutex::new(None);
+
+/// The flags that hubs make their loops with; see [`set_libev_backend`].
+///
+/// # Errors
+/// For a name in the environment that means nothing.
+pub fn libev_backend() -> Result<LoopFlags, InvalidFlag> {
+    let mut known = LIBEV_BACKEND.lock();
+    match *known {
+        Some(flags) => Ok(flags),
+        None => {
+            let flags = env::var(BACKEND).unwrap_or_default().into_flags()?;
+            Ok(*known.insert(flags))
+        }
+    }
+}
+
+/// Has hubs that are made from now on run loops with these flags: a backend, mostly.
+///
+/// ```
+/// hub::config::set_libev_backend("poll")?;
+/// assert_eq!(hub::get_hub().loop_().backend()?, "poll");
+/// # Ok::<(), greenlet_core::Exception>(())
+/// ```
+///
+/// # Errors
+/// For a name that means nothing, and for a backend that is not supported here.
+pub fn set_libev_backend(flags: impl IntoFlags) -> Result<(), Error> {
+    let flags = flags.into_flags()?.check()?;
+    *LIBEV_BACKEND.lock() = Some(flags);
+    Ok(())
+}
+
+/// None before anybody asked; without end is none, too.
+static THREADPOOL_IDLE_TASK_TIMEOUT: Mutex<Option<Option<f64>>> = Mutex::new(None);
+
+/// After how many seconds without a task a thread of a hub's own pool ends; none is never.
+pub fn threadpool_idle_task_timeout() -> Option<f64> {
+    *THREADPOOL_IDLE_TASK_TIMEOUT.lock().get_or_insert_with(|| {
+        let default = Some(5.0);
+        match env::var(IDLE_TIMEOUT) {
+            Err(_) => default,
+            Ok(text) => match text.trim().parse() {
+                Ok(seconds) if !f64::is_nan(seconds) => unless_negative(seconds),
+                _ => {
+                    let _ = writeln!(io::stderr(), "gevent: {IDLE_TIMEOUT}={text}: not a number");
+                    default
+                }
+            },
+        }
+    })
+}
+
+/// Sets the [`threadpool_idle_task_timeout`] of pools that are made from now on: -1 and `None` are
+/// never.
+///
+/// # Errors
+/// For a time that is no number.
+pub fn set_threadpool_idle_task_timeout(seconds: impl Seconds) -> Result<(), InvalidSeconds> {
+    let seconds = seconds.checked()?.and_then(unless_negative);
+    *THREADPOOL_IDLE_TASK_TIMEOUT.lock() = Some(seconds);
+    Ok(())
+}
+
+fn unless_negative(seconds: f64) -> Option<f64> {
+    (seconds >= 0.0).then_some(seconds)
+}

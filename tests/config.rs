@@ -1,0 +1,146 @@
+//! gevent's test___config, as far as there is something to set; and test__environ's question: whether
+//! the environment is asked. Each case is a process of its own.
+
+use std::env;
+use std::process::{Command, ExitCode};
+use std::thread;
+
+use gevent::exceptions::HubError;
+use gevent::hub::try_get_hub;
+use gevent::{Exception, config, get_hub, sleep};
+
+type Outcome = Result<(), Exception>;
+
+struct Case {
+    name: &'static str,
+    environment: &'static [(&'static str, &'static str)],
+    child: fn() -> Outcome,
+}
+
+const CASES: [Case; 5] = [
+    Case {
+        name: "test_default",
+        environment: &[],
+        child: test_default,
+    },
+    Case {
+        name: "test_env",
+        environment: &[
+            ("GEVENT_BACKEND", "select"),
+            ("GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT", "0.5"),
+        ],
+        child: test_env,
+    },
+    Case {
+        name: "test_set",
+        environment: &[
+            ("GEVENT_BACKEND", "select"),
+            ("GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT", "-1"),
+        ],
+        child: test_set,
+    },
+    Case {
+        name: "test_set_invalid",
+        environment: &[],
+        child: test_set_invalid,
+    },
+    Case {
+        name: "test_env_invalid",
+        environment: &[
+            ("GEVENT_BACKEND", "no such backend"),
+            ("GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT", "long"),
+        ],
+        child: test_env_invalid,
+    },
+];
+
+fn test_default() -> Outcome {
+    assert!(config::libev_backend()?.is_empty());
+    assert_eq!(config::threadpool_idle_task_timeout(), Some(5.0));
+    sleep(0.001)
+}
+
+fn test_env() -> Outcome {
+    assert_eq!(get_hub().loop_().backend()?, "select");
+    assert_eq!(config::threadpool_idle_task_timeout(), Some(0.5));
+    // In every thread.
+    let backend = thread::spawn(|| get_hub().loop_().backend());
+    assert_eq!(backend.join().expect("it does not panic")?, "select");
+    sleep(0.001)
+}
+
+fn test_set() -> Outcome {
+    assert_eq!(config::threadpool_idle_task_timeout(), None);
+    config::set_threadpool_idle_task_timeout(7)?;
+    assert_eq!(config::threadpool_idle_task_timeout(), Some(7.0));
+    config::set_threadpool_idle_task_timeout(None)?;
+    assert_eq!(config::threadpool_idle_task_timeout(), None);
+    config::set_libev_backend("poll")?;
+    assert_eq!(get_hub().loop_().backend()?, "poll");
+    sleep(0.001)
+}
+
+fn test_set_invalid() -> Outcome {
+    assert!(config::set_libev_backend("no such backend").is_err());
+    assert!(config::set_threadpool_idle_task_timeout(f64::NAN).is_err());
+    assert!(config::libev_backend()?.is_empty());
+    sleep(0.001)
+}
+
+fn test_env_invalid() -> Outcome {
+    assert!(config::libev_backend().is_err());
+    // As in gevent, it is the hub that cannot be made.
+    let error: HubError = try_get_hub().expect_err("with such a backend");
+    assert!(error.to_string().contains("no such backend"), "{error}");
+    assert!(sleep(0.001).unwrap_err().is::<HubError>());
+    assert_eq!(config::threadpool_idle_task_timeout(), Some(5.0));
+    Ok(())
+}
+
+/// Makes this program be one of the cases.
+const CASE: &str = "TEST_CONFIG_CASE";
+
+fn main() -> ExitCode {
+    if let Ok(name) = env::var(CASE) {
+        let case = CASES.iter().find(|case| case.name == name);
+        return match case.map(|case| (case.child)()) {
+            Some(Ok(())) => ExitCode::SUCCESS,
+            other => {
+                eprintln!("{other:?}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let (options, wanted): (Vec<_>, Vec<_>) = arguments.iter().partition(|a| a.starts_with('-'));
+    let list = options.iter().any(|option| *option == "--list");
+    let mut failed = false;
+    for case in &CASES {
+        if !wanted.is_empty() && !wanted.iter().any(|part| case.name.contains(*part)) {
+            continue;
+        }
+        if list {
+            println!("{}: test", case.name);
+            continue;
+        }
+        let program = env::current_exe().expect("this program is somewhere");
+        let status = Command::new(program)
+            .env_remove("GEVENT_BACKEND")
+            .env_remove("GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT")
+            .envs(case.environment.iter().copied())
+            .env(CASE, case.name)
+            .status();
+        let ok = status.is_ok_and(|status| status.success());
+        println!(
+            "test {} ... {}",
+            case.name,
+            if ok { "ok" } else { "FAILED" }
+        );
+        failed |= !ok;
+    }
+    if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
