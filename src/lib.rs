@@ -41,8 +41,10 @@ pub mod threadpool;
 pub mod threadsafe;
 pub mod timeout;
 
+pub use greenlet_core;
 pub use greenlet_core::{ExcInfo, Exception, GreenletExit, RawGreenlet, Value, getcurrent};
 pub use hub;
+pub use hub::config;
 pub use hub::core;
 pub use hub::core::{getswitchinterval, setswitchinterval};
 pub use hub::signal as signal_handler;

@@ -11,8 +11,9 @@ use hub::{HubTimer, Seconds, throw_unless_masked, try_get_hub};
 
 static TIMEOUTS: AtomicU64 = AtomicU64::new(0);
 
-/// What a [`Timeout`] throws. Which one it was says [`Timeout::caused`].
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+/// What a [`Timeout`] throws. Which one it was says [`Timeout::caused`]. The default one is of none of
+/// them: Python's `raise Timeout`.
+#[derive(Debug, Clone, Default, PartialEq, thiserror::Error)]
 pub struct TimeoutError {
     /// None for a wait that was not to take any time.
     id: Option<u64>,
@@ -177,13 +178,9 @@ impl Timeout {
         let alive = running.0.clone();
         let (exception, message) = (self.exception.clone(), self.message.clone());
         timer.start(move || {
-            let exception = exception.clone().unwrap_or_else(|| {
-                Exception::new(TimeoutError {
-                    id: Some(id),
-                    seconds: Some(seconds),
-                    message: message.clone(),
-                })
-            });
+            let exception = exception
+                .clone()
+                .unwrap_or_else(|| own_exception(id, Some(seconds), &message));
             let alive = alive.clone();
             throw_unless_masked(&greenlet, move || alive.get(), exception)
         })?;
@@ -207,6 +204,22 @@ impl Timeout {
             .borrow()
             .as_ref()
             .is_some_and(|(timer, _)| timer.active() || timer.pending())
+    }
+
+    /// What it throws when its time has come: to be raised without waiting for that, Python's `raise
+    /// timeout`.
+    ///
+    /// ```
+    /// let timeout = gevent::Timeout::new(1);
+    /// let late = || -> Result<(), gevent::Exception> { Err(timeout.exception()) };
+    /// assert!(timeout.caused(&late().unwrap_err()));
+    /// ```
+    #[track_caller]
+    pub fn exception(&self) -> Exception {
+        match &self.exception {
+            Some(exception) => exception.clone(),
+            None => own_exception(self.id, self.seconds, &self.message),
+        }
     }
 
     /// Whether the exception is this timeout's: identity, Python's `ex is timeout`.
@@ -251,6 +264,16 @@ impl Timeout {
             result => result.map(Some),
         }
     }
+}
+
+/// What the timeout with this id throws, if it was given nothing else to throw.
+#[track_caller]
+fn own_exception(id: u64, seconds: Option<f64>, message: &Option<Arc<str>>) -> Exception {
+    Exception::new(TimeoutError {
+        id: Some(id),
+        seconds,
+        message: message.clone(),
+    })
 }
 
 /// Closes the timeout however its function ends.

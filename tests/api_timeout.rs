@@ -29,16 +29,25 @@ fn wait_for_ever() -> Outcome {
 mod timeout {
     use super::*;
 
-    /// gevent's TestDirectRaise raises timeouts that were never started; here what a timeout
-    /// throws can come from a timeout only.
+    /// gevent's TestDirectRaise: they may be raised without having been started.
     #[test]
-    fn test_direct_raise() {
-        let timeout = Timeout::new(SHORT);
-        assert!(!timeout.pending());
-        let raised = fail::<()>("raised directly").unwrap_err();
-        assert!(!timeout.caused(&raised));
-        let own = Timeout::new(SHORT).with_exception(raised.clone());
-        assert!(own.caused(&raised) && !own.pending());
+    fn test_direct_raise_class() {
+        let raised: Exception = TimeoutError::default().into();
+        assert!(raised.is::<TimeoutError>() && raised.to_string() == "timed out");
+        assert!(!Timeout::new(SHORT).caused(&raised));
+    }
+
+    #[test]
+    fn test_direct_raise_instance() {
+        for timeout in [Timeout::new(None), Timeout::new(SHORT)] {
+            let raised = timeout.exception();
+            assert!(raised.is::<TimeoutError>());
+            assert!(timeout.caused(&raised) && !timeout.pending());
+            assert!(!Timeout::new(SHORT).caused(&raised));
+        }
+        let error = Exception::new(ExpectedError("its own"));
+        let own = Timeout::new(SHORT).with_exception(error.clone());
+        assert!(own.exception().same(&error) && own.caused(&error));
     }
 
     fn check_expires(timeout: Timeout) -> Result<Exception, Exception> {
@@ -61,10 +70,17 @@ mod timeout {
         Ok(())
     }
 
-    /// gevent's test_expires_str and test_expires_non_exception: any exception may be thrown,
-    /// and nothing that is none.
     #[test]
     fn test_expires_str() -> Outcome {
+        let error = check_expires(Timeout::new(SHORT).with_message("XXX"))?;
+        assert!(error.is::<TimeoutError>());
+        assert_eq!(error.to_string(), "0.001 seconds: XXX");
+        Ok(())
+    }
+
+    /// What gevent's test_expires_non_exception asks of objects and classes that are none.
+    #[test]
+    fn test_expires_exception() -> Outcome {
         let timeout = Timeout::new(SHORT).with_exception(Exception::msg("XXX"));
         assert!(format!("{timeout:?}").contains("XXX"));
         assert_eq!(check_expires(timeout)?.to_string(), "XXX");
@@ -72,19 +88,22 @@ mod timeout {
     }
 
     #[test]
-    fn test_context_manager() -> Outcome {
+    fn test_context_manager() {
         let _bounded = bounded();
-        let error = {
-            let timeout = Timeout::start_new(SHORT);
-            let error = wait_for_ever().unwrap_err();
-            assert!(timeout.caused(&error));
-            error
-        };
+        let timeout = Timeout::new(SHORT);
+        let error = timeout.with(wait_for_ever).unwrap_err();
+        assert!(timeout.caused(&error) && !timeout.pending());
         assert_eq!(error.to_string(), "0.001 seconds");
-        Ok(())
     }
 
-    /// gevent's test_context_manager_false and test_expires_false.
+    #[test]
+    fn test_context_manager_str() {
+        let _bounded = bounded();
+        let timeout = Timeout::new(SHORT).with_message("XXX");
+        let error = timeout.with(wait_for_ever).unwrap_err();
+        assert!(timeout.caused(&error) && error.to_string().ends_with("XXX"));
+    }
+
     #[test]
     fn test_context_manager_false() -> Outcome {
         let _bounded = bounded();
@@ -111,6 +130,9 @@ mod timeout {
     #[test]
     fn test_with_timeout() -> Outcome {
         let _bounded = bounded();
+        let timeout = Timeout::new(SHORT);
+        let error = timeout.with(|| sleep(LONG)).unwrap_err();
+        assert!(timeout.caused(&error));
         let long = || sleep(LONG).map(|()| "slept");
         assert_eq!(with_timeout(SHORT, long, "X")?, "X");
         let short = || sleep(SHORT).map(|()| "slept");

@@ -3,8 +3,9 @@
 
 mod support;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use gevent::hub::core::ErrorHandler;
@@ -205,6 +206,48 @@ mod basic {
         Ok(())
     }
 
+    /// It may do with the greenlet what anybody may.
+    #[test]
+    fn test_spawn_callback_that_starts_or_kills() -> Outcome {
+        let _bounded = bounded();
+        let callback: Rc<dyn Fn(&AnyGreenlet)> = Rc::new(|g| {
+            let done = match &*g.name() {
+                "killed" => g.kill(),
+                "later" => g.start_later(0.001),
+                _ => Ok(()),
+            };
+            done.expect("nobody throws");
+        });
+        AnyGreenlet::add_spawn_callback(callback.clone());
+        let spawn = |name| Greenlet::<()>::builder().name(name).spawn(|| 7);
+        let (killed, other) = (spawn("killed"), spawn("other"));
+        AnyGreenlet::remove_spawn_callback(&callback);
+        assert_eq!(states(&killed), [false, true, true, true]);
+        joinall([&killed, &other], None)?;
+        assert!(killed.get().unwrap_err().is::<GreenletExit>());
+        assert_eq!(other.get()?, 7);
+        Ok(())
+    }
+
+    /// What is not about the value can be asked without its type.
+    #[test]
+    fn test_any_greenlet() -> Outcome {
+        let _bounded = bounded();
+        let g = Greenlet::new(|| 7);
+        let any = g.any();
+        any.set_name("any");
+        assert_eq!(&*g.name(), "any");
+        assert_eq!(any.minimal_ident(), g.minimal_ident());
+        assert_eq!(any.spawning_greenlet(), Some(getcurrent()));
+        assert_eq!(any.spawning_location(), g.spawning_location());
+        assert!(any.spawn_tree_locals().same(&g.spawn_tree_locals()));
+        any.start_later(0.001)?;
+        assert!(any.started());
+        any.start()?;
+        assert_eq!(g.get()?, 7);
+        Ok(())
+    }
+
     /// gevent's test_getframe_value_error is about a stack that is not deep enough to be told:
     /// here the place is known when the program is compiled.
     #[test]
@@ -307,69 +350,90 @@ mod debug {
 /// gevent's TestContextManager is [`gevent::scope`] here: see also the tests of that.
 mod context_manager {
     use super::*;
-    use gevent::scope;
 
     #[test]
     fn test_simple() -> Outcome {
         let _bounded = bounded();
-        let g = scope(|s| {
-            let g = s.spawn(|| sleep(0.001));
+        let g = spawn(|| sleep(0.001)).with(|g| {
             assert!(g.started() && !g.dead());
-            Ok(Greenlet::clone(&g))
+            Ok(g.clone())
         })?;
         assert_eq!(states(&g), [false, true, true, true]);
         Ok(())
     }
 
     #[test]
-    fn test_wait_in_suite() {
+    fn test_wait_in_suite() -> Outcome {
         let _bounded = bounded();
         Reports::new();
-        let error = scope(|s| {
-            let g = s.spawn(|| fail::<()>("raised"));
-            assert!(g.get().is_err());
-            assert_eq!(states(&g), [false, true, true, false]);
+        spawn(|| fail::<()>("raised")).with(|g| {
+            assert!(g.get().unwrap_err().is::<ExpectedError>());
+            assert_eq!(states(g), [false, true, true, false]);
             Ok(())
-        });
-        assert!(error.unwrap_err().is::<ExpectedError>());
+        })
     }
 
-    /// In gevent the greenlet's error is its own affair; here it is the scope's.
+    /// The greenlet's error is its own affair.
     #[test]
-    fn test_greenlet_raises() {
+    fn test_greenlet_raises() -> Outcome {
         let _bounded = bounded();
         Reports::new();
-        let error = scope(|s| {
-            s.spawn(|| fail::<()>("raised"));
-            Ok(())
-        });
-        assert!(error.unwrap_err().is::<ExpectedError>());
+        let g = spawn(|| fail::<()>("raised"));
+        g.with(|_| Ok(()))?;
+        assert_eq!(states(&g), [false, true, true, false]);
+        assert!(g.get().unwrap_err().is::<ExpectedError>());
+        Ok(())
     }
 
-    fn suite_body_raises(delay: f64) {
+    /// In gevent's test it is an overridden `join` that raises; here the join is interrupted.
+    #[test]
+    fn test_join_raises() -> Outcome {
         let _bounded = bounded();
-        let kept: RefCell<Option<Greenlet<()>>> = RefCell::default();
-        let outcome: Outcome = scope(|s| {
-            let g = s.spawn(|| sleep(LONG));
-            kept.replace(Some(Greenlet::clone(&g)));
-            sleep(delay)?;
-            fail("of the suite")
-        });
-        assert!(outcome.unwrap_err().is::<ExpectedError>());
-        let g = kept.take().expect("it was spawned");
-        // It is killed; in gevent by the suite's exception, here by GreenletExit.
+        let g = spawn(|| sleep(LONG));
+        let joining = g.clone();
+        let suite = spawn(move || joining.with(|_| Ok(())));
+        sleep(0)?;
+        assert!(g.started() && g.has_links() == 1);
+        suite.kill()?;
+        assert!(suite.get().unwrap_err().is::<GreenletExit>());
+        g.join(None)?;
         assert_eq!(states(&g), [false, true, true, true]);
-        assert!(g.get().unwrap_err().is::<GreenletExit>());
+        Ok(())
+    }
+
+    fn suite_body_raises(delay: Option<f64>) {
+        let _bounded = bounded();
+        Reports::new();
+        let error = Exception::new(ExpectedError("of the suite"));
+        let g = spawn(|| sleep(LONG));
+        let outcome: Outcome = g.with(|_| {
+            delay.map_or(Ok(()), sleep)?;
+            Err(error.clone())
+        });
+        assert!(outcome.unwrap_err().same(&error));
+        assert_eq!(states(&g), [false, true, true, false]);
+        assert!(g.get().unwrap_err().same(&error));
     }
 
     #[test]
     fn test_suite_body_raises() {
-        suite_body_raises(0.0);
+        suite_body_raises(None);
     }
 
     #[test]
     fn test_suite_body_raises_with_delay() {
-        suite_body_raises(0.001);
+        suite_body_raises(Some(0.001));
+    }
+
+    #[test]
+    fn a_suite_that_panics_kills_the_greenlet() -> Outcome {
+        let _bounded = bounded();
+        let g = spawn(|| sleep(LONG));
+        let suite = || g.with(|_| -> Outcome { panic!("of the suite") });
+        assert!(catch_unwind(AssertUnwindSafe(suite)).is_err());
+        g.join(None)?;
+        assert_eq!(states(&g), [false, true, true, true]);
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The counterpart of the links in gevent's test__greenlet and test__order, written anew.
 //!
-//! gevent's tests link to events and queues; a [`Waiter`] takes the value as an `AsyncResult`
-//! does, and a log takes the greenlets as a `Queue` does.
+//! Where gevent's tests link to events and queues only to see what comes, a [`Waiter`] takes the value
+//! and a log the greenlets.
 
 mod support;
 
@@ -9,7 +9,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gevent::event::AsyncResult;
-use gevent::{Exception, Greenlet, GreenletExit, Link, get_hub, joinall, sleep, spawn};
+use gevent::queue::{Channel, Queue};
+use gevent::{Exception, Greenlet, GreenletExit, Link, get_hub, sleep, spawn};
 use support::{ExpectedError, LONG, Log, Outcome, Reports, bounded, fail};
 use waiter::Waiter;
 
@@ -73,10 +74,13 @@ mod link {
     fn test_link_to_asyncresult() -> Outcome {
         let _bounded = bounded();
         let p = spawn(|| 100);
-        // The first is parked when the greenlet ends, the others link when it has.
+        // Somebody waits for the first when the greenlet ends; the others link when it has ended.
         for _ in 0..4 {
-            assert_eq!(By::Raw.waiter(&p).get()?, 100);
+            let event = AsyncResult::new();
+            p.link(event.as_link());
+            assert_eq!(event.get()?, 100);
         }
+        assert_eq!(By::Raw.waiter(&p).get()?, 100);
         Ok(())
     }
 
@@ -88,8 +92,11 @@ mod link {
         let thrown = err.clone();
         let p = spawn(move || gevent::getcurrent().throw(thrown).map(drop));
         for _ in 0..4 {
-            assert!(By::Raw.waiter(&p).get().unwrap_err().same(&err));
+            let event = AsyncResult::new();
+            p.link(event.as_link());
+            assert!(event.get().unwrap_err().same(&err));
         }
+        assert!(By::Raw.waiter(&p).get().unwrap_err().same(&err));
         Ok(())
     }
 
@@ -97,29 +104,27 @@ mod link {
     fn test_link_to_queue() -> Outcome {
         let _bounded = bounded();
         let p = spawn(|| 100);
+        let q = Queue::new();
         for _ in 0..4 {
-            let q = By::Link.log(&p);
-            settle();
-            let got = q.take();
-            assert_eq!(got, std::slice::from_ref(&p));
-            assert_eq!(got[0].get()?, 100);
+            let put = q.clone();
+            p.link(move |p: &Greenlet<i32>| put.put(p.clone()));
+            assert_eq!(q.get()?.get()?, 100);
         }
         Ok(())
     }
 
-    /// gevent's test_link_to_channel: three greenlets, one place where all arrive.
     #[test]
     fn test_link_to_channel() -> Outcome {
         let _bounded = bounded();
-        let q = Log::<i32>::new();
-        let all = [101, 102, 103].map(|value| spawn(move || value));
-        for p in &all {
-            let q = q.clone();
-            p.link(move |p| p.get().map(|value| q.add(value)));
+        let q = Channel::new();
+        for value in [101, 102, 103] {
+            let put = q.clone();
+            let p = spawn(move || value);
+            p.link(move |p: &Greenlet<i32>| put.put(p.clone()));
         }
-        joinall(&all, None)?;
-        settle();
-        assert_eq!(q.take(), [101, 102, 103]);
+        let mut results = [q.get()?.get()?, q.get()?.get()?, q.get()?.get()?];
+        results.sort_unstable();
+        assert_eq!(results, [101, 102, 103]);
         Ok(())
     }
 }

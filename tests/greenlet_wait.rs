@@ -417,6 +417,14 @@ mod waits {
 
     /// gevent takes a `Timeout` as a timeout; here it is put around the call.
     #[test]
+    fn test_raises_timeout_timeout() {
+        let _bounded = bounded();
+        let timeout = Timeout::new(0.001);
+        let error = timeout.with(|| get(LONG)).unwrap_err();
+        assert!(timeout.caused(&error));
+    }
+
+    #[test]
     fn test_raises_timeout_timeout_exc_customized() {
         let _bounded = bounded();
         let exception = Exception::new(ExpectedError("expected error"));

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use gevent::exceptions::InvalidSwitchError;
 use gevent::hub::core::Loop;
+use gevent::threadpool::HubExt;
 use gevent::{Exception, Timeout, get_hub, idle, sleep, spawn};
 use support::{
     ExpectedError, LONG, Log, Outcome, Reports, bounded, fail, outer_timeout_is_not_lost,
@@ -159,6 +160,23 @@ fn test_nondefaultloop() -> Outcome {
     loop_.run_callback(move || added.add(1))?;
     loop_.run()?;
     assert_eq!(log.take(), [1]);
+    Ok(())
+}
+
+/// gevent's TestDestroyedHubRepr in test__destroy: a hub that has used all it has can still be shown.
+#[test]
+fn test_repr_after_destroy() -> Outcome {
+    let _bounded = bounded();
+    let hub = get_hub();
+    hub.set_name("mine");
+    assert_eq!(hub.threadpool().apply(|| 7)?, 7);
+    assert!(!format!("{hub:?}").contains("destroyed"));
+    hub.destroy(true)?;
+    let shown = format!("{hub:?}");
+    assert!(
+        shown.starts_with("<Hub \"mine\" at 0x") && shown.ends_with("destroyed>"),
+        "{shown}"
+    );
     Ok(())
 }
 

@@ -1,15 +1,17 @@
 //! [`AnyGreenlet`]: a greenlet whose value's type does not matter.
 
 use std::fmt;
+use std::panic::Location;
 use std::rc::Rc;
 
 use greenlet_core::{Attached, ExcInfo, Exception, RawGreenlet, Value};
 use hub::core::GreenletFn;
-use hub::{Link, Linkable};
+use hub::{Link, Linkable, Seconds};
 
 use super::Greenlet;
 use super::base::{self, Base, Life};
 use super::builder::FormatInfo;
+use super::tree::SpawnTreeLocals;
 
 /// What can be said of a greenlet without its value's type.
 pub(super) trait Erased {
@@ -42,6 +44,24 @@ impl AnyGreenlet {
     /// The greenlet underneath.
     pub fn raw(&self) -> &RawGreenlet {
         self.0.greenlet()
+    }
+
+    /// See [`Greenlet::start`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn start(&self) -> Result<(), Exception> {
+        self.base().start(self.raw(), || self.clone())
+    }
+
+    /// See [`Greenlet::start_later`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn start_later(&self, seconds: impl Seconds) -> Result<(), Exception> {
+        let seconds = seconds.checked()?;
+        self.base()
+            .start_later(self.raw(), seconds, || self.clone())
     }
 
     /// Whether it was started and has not ended.
@@ -79,6 +99,31 @@ impl AnyGreenlet {
     pub fn name(&self) -> Rc<str> {
         let given = self.raw().name();
         given.unwrap_or_else(|| format!("Greenlet-{}", self.base().ident.get()).into())
+    }
+
+    /// See [`Greenlet::set_name`].
+    pub fn set_name(&self, name: impl Into<Rc<str>>) {
+        self.raw().set_name(name);
+    }
+
+    /// See [`Greenlet::minimal_ident`].
+    pub fn minimal_ident(&self) -> usize {
+        self.base().ident.get()
+    }
+
+    /// See [`Greenlet::spawning_greenlet`].
+    pub fn spawning_greenlet(&self) -> Option<RawGreenlet> {
+        self.base().spawned_by.upgrade()
+    }
+
+    /// See [`Greenlet::spawning_location`].
+    pub fn spawning_location(&self) -> &'static Location<'static> {
+        self.raw().made_at()
+    }
+
+    /// See [`Greenlet::spawn_tree_locals`].
+    pub fn spawn_tree_locals(&self) -> SpawnTreeLocals {
+        SpawnTreeLocals::of(self.raw())
     }
 
     /// See [`Greenlet::throw`].

@@ -5,9 +5,11 @@ use std::cell::Cell;
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, GreenletExit, RawGreenlet, WeakGreenlet};
 use hub::{Hub, HubTimer, Links};
+use waiter::Resume;
 
 use super::any::{AnyGreenlet, Erased};
 use super::ident::Ident;
+use super::tree;
 
 /// Where a greenlet is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +48,49 @@ impl Base {
             ident: Ident::default(),
             spawned_by: spawner.downgrade(),
         }
+    }
+
+    /// Puts the greenlet on the list of those that are to start, unless it has been before.
+    pub(super) fn start(
+        &self,
+        raw: &RawGreenlet,
+        greenlet: impl FnOnce() -> AnyGreenlet,
+    ) -> Result<(), Exception> {
+        if self.begins(greenlet) {
+            self.hub.loop_().run_callback_resume(Resume::start(raw))?;
+            self.life.set(Life::Scheduled);
+        }
+        Ok(())
+    }
+
+    /// The same for some seconds from now; none is never.
+    pub(super) fn start_later(
+        &self,
+        raw: &RawGreenlet,
+        seconds: Option<f64>,
+        greenlet: impl FnOnce() -> AnyGreenlet,
+    ) -> Result<(), Exception> {
+        if !self.begins(greenlet) {
+            return Ok(());
+        }
+        if let Some(seconds) = seconds {
+            let timer = self.hub.timer(seconds)?;
+            // Counted from now, not from when the loop last looked at the clock.
+            self.hub.loop_().update_now()?;
+            timer.start_resume(Resume::start(raw))?;
+            self.start_timer.set(Some(Box::new(timer)));
+        }
+        self.life.set(Life::Scheduled);
+        Ok(())
+    }
+
+    /// Whether it is to be started now. A spawn callback may have started or killed it itself.
+    fn begins(&self, greenlet: impl FnOnce() -> AnyGreenlet) -> bool {
+        let is_new = || self.life.get() == Life::New;
+        if is_new() {
+            tree::call_spawn_callbacks(greenlet);
+        }
+        is_new()
     }
 
     pub(super) fn ended(&self) -> bool {

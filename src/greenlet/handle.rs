@@ -11,7 +11,7 @@ use greenlet_core::{
 };
 use hub::core::{GreenletFn, Loop};
 use hub::{Seconds, get_hub};
-use waiter::{Resume, Source};
+use waiter::Source;
 
 use super::any::{AnyGreenlet, Erased};
 use super::base::{self, Base, Life};
@@ -136,13 +136,7 @@ impl<T: 'static> Greenlet<T> {
     /// # Errors
     /// When the loop is destroyed.
     pub fn start(&self) -> Result<(), Exception> {
-        if self.base().life.get() == Life::New {
-            super::tree::call_spawn_callbacks(|| self.any());
-            let start = Resume::start(self.raw());
-            self.base().hub.loop_().run_callback_resume(start)?;
-            self.base().life.set(Life::Scheduled);
-        }
-        Ok(())
+        self.base().start(self.raw(), || self.any())
     }
 
     /// Lets the greenlet run `seconds` from now; `None` is never. One that was started before
@@ -151,21 +145,7 @@ impl<T: 'static> Greenlet<T> {
     /// # Errors
     /// For a time that is no number, and when the loop is destroyed.
     pub fn start_later(&self, seconds: impl Seconds) -> Result<(), Exception> {
-        let seconds = seconds.checked()?;
-        if self.base().life.get() != Life::New {
-            return Ok(());
-        }
-        super::tree::call_spawn_callbacks(|| self.any());
-        if let Some(seconds) = seconds {
-            let hub = &self.base().hub;
-            let timer = hub.timer(seconds)?;
-            // Counted from now, not from when the loop last looked at the clock.
-            hub.loop_().update_now()?;
-            timer.start_resume(Resume::start(self.raw()))?;
-            self.base().start_timer.set(Some(Box::new(timer)));
-        }
-        self.base().life.set(Life::Scheduled);
-        Ok(())
+        self.any().start_later(seconds)
     }
 
     pub(super) fn base(&self) -> &Base {

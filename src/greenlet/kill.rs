@@ -75,7 +75,58 @@ impl AnyGreenlet {
     }
 }
 
+/// Kills a greenlet that has not ended, without waiting: for those who cannot wait.
+struct KillOnDrop<'a, T: 'static>(&'a Greenlet<T>);
+
+impl<T> Drop for KillOnDrop<'_, T> {
+    fn drop(&mut self) {
+        let kill = Kill {
+            block: false,
+            ..Kill::default()
+        };
+        // Fails if the loop is destroyed, and nothing runs any more.
+        let _ = self.0.kill_with(kill);
+    }
+}
+
 impl<T: 'static> Greenlet<T> {
+    /// Calls `function` with this greenlet. When that returns, the greenlet is joined; when it fails,
+    /// the greenlet is killed with the very error: gevent's `with greenlet:`.
+    ///
+    /// ```
+    /// let answer = gevent::spawn(|| gevent::sleep(0.001)).with(|greenlet| {
+    ///     assert!(!greenlet.ready());
+    ///     Ok((greenlet.clone(), 42))
+    /// });
+    /// let (greenlet, answer) = answer?;
+    /// assert!(greenlet.successful() && answer == 42);
+    /// # Ok::<(), gevent::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The function's own; what is thrown into the current greenlet while it waits for this one, which
+    /// is killed then. How this one ends is not among them.
+    #[track_caller]
+    pub fn with<R>(
+        &self,
+        function: impl FnOnce(&Self) -> Result<R, Exception>,
+    ) -> Result<R, Exception> {
+        let killed = KillOnDrop(self);
+        let result = function(self);
+        match &result {
+            Ok(_) => self.join(None)?,
+            Err(exception) => {
+                let kill = Kill {
+                    exception: exception.clone(),
+                    ..Kill::default()
+                };
+                self.kill_with(kill)?;
+            }
+        }
+        drop(killed);
+        result
+    }
+
     /// Throws `GreenletExit` into the greenlet and waits for its end. One that has not begun
     /// never will; one that has ended is left alone.
     ///
