@@ -1,7 +1,7 @@
 /* The layout of every struct as C sees it, for tests/layout.rs. A file of its own, so that linkers leave it out
  * of programs that do not ask. */
 #include <stddef.h>
-#include "ev.h"
+#include "shim.h"
 
 struct layout
 {
@@ -40,6 +40,7 @@ static const struct layout table [] =
   TYPE (union ev_any_watcher)
   TYPE (ev_statdata)
   TYPE (ev_tstamp)
+  TYPE (ev_shim_pending) FIELD (ev_shim_pending, w) FIELD (ev_shim_pending, events)
 };
 
 const struct layout *

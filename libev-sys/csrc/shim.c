@@ -145,21 +145,24 @@ LOOP_INT (forkcnt, loop->forkcnt)
 LOOP_INT (cleanupcnt, loop->cleanupcnt)
 LOOP_INT (asynccnt, loop->asynccnt)
 
-ev_watcher *
-ev_shim_loop_next_pending (struct ev_loop *loop, int n)
+const ev_shim_pending *
+ev_shim_loop_pendings (struct ev_loop *loop, int *count)
 {
 #ifdef LIBEV_SYS_SYSTEM
   (void)loop;
-  (void)n;
-  return NULL;
 #else
+  typedef char same_size [sizeof (ev_shim_pending) == sizeof (ANPENDING) ? 1 : -1];
+  typedef char same_place [offsetof (ev_shim_pending, w) == offsetof (ANPENDING, w) ? 1 : -1];
   /* Beyond the last priority when nothing is being delivered. */
-  int pri = loop->pendingpri, index;
-  if (pri < 0 || pri >= NUMPRI || n < 0)
-    return NULL;
-  index = loop->pendingcnt [pri] - 1 - n;
-  return index < 0 ? NULL : (ev_watcher *)loop->pendings [pri][index].w;
+  int pri = loop->pendingpri;
+  if (pri >= 0 && pri < NUMPRI)
+    {
+      *count = loop->pendingcnt [pri];
+      return (const ev_shim_pending *)loop->pendings [pri];
+    }
 #endif
+  *count = 0;
+  return NULL;
 }
 
 #if EV_USE_SIGNALFD

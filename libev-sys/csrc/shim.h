@@ -134,9 +134,12 @@ int ev_shim_loop_activecnt (struct ev_loop *loop);
 int ev_shim_loop_sig_pending (struct ev_loop *loop);
 /** The backend's descriptor (epoll's, say), -1 when the backend has none. */
 int ev_shim_loop_backend_fd (struct ev_loop *loop);
-/** The watcher whose event will be delivered `n` events after the one that is being delivered, if that is of the
- * same priority and there is one; NULL otherwise, and without internals. */
-ev_watcher *ev_shim_loop_next_pending (struct ev_loop *loop, int n);
+/** An event that is to be delivered. */
+typedef struct ev_shim_pending { ev_watcher *w; int events; } ev_shim_pending;
+/** The events that will be delivered after the one that is being delivered, as far as they are of the same priority:
+ * `*count` of them, the next one last. Valid until libev is called again. None without internals, and when nothing is
+ * being delivered. */
+const ev_shim_pending *ev_shim_loop_pendings (struct ev_loop *loop, int *count);
 /** The signalfd; -2 when it is wanted and not made yet, -1 when there is none. */
 int ev_shim_loop_sigfd (struct ev_loop *loop);
 /** The timerfd; -2 when it is wanted and not made yet, -1 when there is none. */

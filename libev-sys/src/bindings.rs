@@ -287,6 +287,13 @@ pub struct ev_async {
     >,
     pub sent: sig_atomic_t,
 }
+/// An event that is to be delivered.
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct ev_shim_pending {
+    pub w: *mut ev_watcher,
+    pub events: core::ffi::c_int,
+}
 pub const EV_VERSION_MAJOR: core::ffi::c_int = 4;
 pub const EV_VERSION_MINOR: core::ffi::c_int = 33;
 pub const EV_UNDEF: core::ffi::c_int = -1;
@@ -734,12 +741,13 @@ unsafe extern "C" {
     pub fn ev_shim_loop_sig_pending(loop_: *mut ev_loop) -> core::ffi::c_int;
     /// The backend's descriptor (epoll's, say), -1 when the backend has none.
     pub fn ev_shim_loop_backend_fd(loop_: *mut ev_loop) -> core::ffi::c_int;
-    /** The watcher whose event will be delivered `n` events after the one that is being delivered, if that is of the
- same priority and there is one; NULL otherwise, and without internals.*/
-    pub fn ev_shim_loop_next_pending(
+    /** The events that will be delivered after the one that is being delivered, as far as they are of the same priority:
+ `*count` of them, the next one last. Valid until libev is called again. None without internals, and when nothing is
+ being delivered.*/
+    pub fn ev_shim_loop_pendings(
         loop_: *mut ev_loop,
-        n: core::ffi::c_int,
-    ) -> *mut ev_watcher;
+        count: *mut core::ffi::c_int,
+    ) -> *const ev_shim_pending;
     /// The signalfd; -2 when it is wanted and not made yet, -1 when there is none.
     pub fn ev_shim_loop_sigfd(loop_: *mut ev_loop) -> core::ffi::c_int;
     /// The timerfd; -2 when it is wanted and not made yet, -1 when there is none.

@@ -104,6 +104,7 @@ fn layout_in_rust() -> Layout {
             active, pending, priority, data, cb, other, io, prepare, check, timer, periodic, idle, fork, cleanup
         }
         ev_async { active, pending, priority, data, cb, sent }
+        ev_shim_pending { w, events }
     }
     layout.insert("ev_any_watcher".to_owned(), of_type::<ev_any_watcher>());
     layout.insert("ev_statdata".to_owned(), of_type::<ev_statdata>());

@@ -58,9 +58,21 @@ pub(super) fn is_unwinding() -> bool {
 /// The body of every function that libev calls: nothing leaves it, and `loop_` lives until it is over.
 #[inline]
 pub(super) fn enter(loop_: Loop, f: impl FnOnce(&Loop)) {
-    if let Err(caught) = catch(|| f(&loop_)) {
-        absorb(&loop_, caught);
+    guard(&loop_, || f(&loop_));
+    exit(loop_);
+}
+
+/// Nothing leaves `f`.
+#[inline]
+pub(super) fn guard(loop_: &Loop, f: impl FnOnce()) {
+    if let Err(caught) = catch(f) {
+        absorb(loop_, caught);
     }
+}
+
+/// The end of every function that libev calls.
+#[inline]
+pub(super) fn exit(loop_: Loop) {
     if Rc::strong_count(loop_.state()) == 1 {
         take_down(loop_);
     }

@@ -39,19 +39,22 @@ struct Plain<F>(F);
 struct WithEvents<F>(F);
 struct Wake(Resume);
 
-impl<F: Fn() -> R + 'static, R: CallbackResult> Act for Plain<F> {
+// SAFETY: `IS_WAKE` is false.
+unsafe impl<F: Fn() -> R + 'static, R: CallbackResult> Act for Plain<F> {
     fn act(&self, _: Events) -> Result<(), Exception> {
         (self.0)().into_result()
     }
 }
 
-impl<F: Fn(Events) -> R + 'static, R: CallbackResult> Act for WithEvents<F> {
+// SAFETY: as above.
+unsafe impl<F: Fn(Events) -> R + 'static, R: CallbackResult> Act for WithEvents<F> {
     fn act(&self, events: Events) -> Result<(), Exception> {
         (self.0)(events).into_result()
     }
 }
 
-impl Act for Wake {
+// SAFETY: it is the only one, and as small as a closure may be.
+unsafe impl Act for Wake {
     const IS_WAKE: bool = true;
 
     fn act(&self, _: Events) -> Result<(), Exception> {
@@ -80,10 +83,7 @@ impl Handler {
 
     #[inline]
     fn resume(&self) -> Option<&Resume> {
-        if !self.0.is_wake() {
-            return None;
-        }
-        self.0.get::<Wake>().map(|wake| &wake.0)
+        self.0.wake::<Wake>().map(|wake| &wake.0)
     }
 }
 
@@ -96,9 +96,9 @@ pub(super) struct HandlerSlot {
     /// Neither moved nor dropped while it is called.
     own: UnsafeCell<Option<Handler>>,
     later: UnsafeCell<Option<Rc<Handler>>>,
-    /// [`REPLACED`], [`DROPS`], and how many calls of `own` are on some stack, times [`CALL`]. Nested runs of the loop
-    /// make more than one. If all that is 0, `own` is the handler, and may simply be overwritten. The lowest bits are
-    /// the node's flags: so one look is enough for a start or a stop.
+    /// The flags below, and how many calls of `own` are on some stack, times [`CALL`]. Nested runs of the loop make
+    /// more than one. If all that is 0, `own` is the handler, and may simply be overwritten. The lowest bits are the
+    /// node's flags: so one look is enough for a start or a stop.
     word: Cell<u32>,
 }
 
@@ -108,10 +108,12 @@ pub(super) const FLAGS: u32 = 7;
 const REPLACED: u32 = 8;
 /// `own` needs to be dropped.
 const DROPS: u32 = 16;
-const CALL: u32 = 32;
+/// `own` wakes a greenlet.
+const WAKES: u32 = 32;
+const CALL: u32 = 64;
 
 // Each of the unsafe blocks below ends its borrow before it returns and runs no foreign code meanwhile (no closure,
-// no destructor), so that none of them overlaps another; only `Call` lends `own` out, and counts that in `word`.
+// no destructor), so that none of them overlaps another; only `OwnCall` lends `own` out, and counts that in `word`.
 impl HandlerSlot {
     #[inline]
     fn is_replaced(&self) -> bool {
@@ -142,7 +144,7 @@ impl HandlerSlot {
     /// Sets flags and handler of one that is plain.
     #[inline]
     pub(super) fn overwrite(&self, flags: u32, handler: Option<Handler>) {
-        self.word.set(flags | drops(handler.as_ref()));
+        self.word.set(flags | flags_of(handler.as_ref()));
         // SAFETY: see above; no call of `own` is on any stack, and nothing is lost by not dropping it. (Moving it out
         // to drop it is what takes time.)
         unsafe { self.own.get().write(handler) };
@@ -151,7 +153,7 @@ impl HandlerSlot {
     /// Puts the handler into place, and returns what was there. No call of it is on any stack.
     #[inline]
     fn put(&self, handler: Option<Handler>) -> Option<Handler> {
-        self.word.set(self.flags() | drops(handler.as_ref()));
+        self.word.set(self.flags() | flags_of(handler.as_ref()));
         // SAFETY: see above.
         unsafe { std::mem::replace(&mut *self.own.get(), handler) }
     }
@@ -182,17 +184,22 @@ impl HandlerSlot {
 
     #[inline]
     pub(super) fn resume(&self) -> Option<Resume> {
+        if self.word.get() & (WAKES | REPLACED) == 0 {
+            return None;
+        }
         self.look(|handler| handler.resume().cloned()).flatten()
     }
 
     /// Shows the greenlet that the handler wakes, if that is what it does; `f` must not run foreign code.
     #[inline]
     pub(super) fn with_greenlet(&self, f: impl FnOnce(&RawGreenlet)) {
-        self.look(|handler| {
-            if let Some(resume) = handler.resume() {
-                f(resume.greenlet());
-            }
-        });
+        if self.word.get() & WAKES != 0 {
+            self.look(|handler| {
+                if let Some(resume) = handler.resume() {
+                    f(resume.greenlet());
+                }
+            });
+        }
     }
 
     /// Sets the handler and returns what was there: dropping it runs foreign code, so the caller does that last.
@@ -249,19 +256,25 @@ impl HandlerSlot {
         }
     }
 
-    /// Borrows the handler for a call.
+    /// Borrows the handler for a call, if it is a closure in its place: nearly always.
     #[inline]
-    pub(super) fn begin(&self) -> Call<'_> {
-        if let Some(resume) = self.resume() {
-            return Call::Wake(resume);
-        }
-        if self.is_replaced() {
-            // SAFETY: see above.
-            return Call::Later(unsafe { (*self.later.get()).clone() });
+    pub(super) fn begin_own(&self) -> Option<OwnCall<'_>> {
+        if self.word.get() & (REPLACED | WAKES) != 0 {
+            return None;
         }
         let called = self.word.get().checked_add(CALL);
         self.word.set(called.expect("no stack is so deep"));
-        Call::Own(self)
+        Some(OwnCall(self))
+    }
+
+    /// Takes the handler for a call that is not `begin_own`'s.
+    #[inline]
+    pub(super) fn begin_other(&self) -> OtherCall {
+        if let Some(resume) = self.resume() {
+            return OtherCall::Wake(resume);
+        }
+        // SAFETY: see above.
+        OtherCall::Later(unsafe { (*self.later.get()).clone() })
     }
 
     /// The last call of a handler that was replaced meanwhile has returned.
@@ -282,12 +295,13 @@ impl HandlerSlot {
     }
 }
 
+/// What the word says of such an `own`.
 #[inline]
-fn drops(handler: Option<&Handler>) -> u32 {
-    match handler {
-        Some(handler) if handler.0.needs_drop() => DROPS,
-        _ => 0,
-    }
+fn flags_of(own: Option<&Handler>) -> u32 {
+    let Some(handler) = own else { return 0 };
+    let drops = if handler.0.needs_drop() { DROPS } else { 0 };
+    let wakes = if handler.resume().is_some() { WAKES } else { 0 };
+    drops | wakes
 }
 
 impl fmt::Debug for HandlerSlot {
@@ -311,39 +325,62 @@ pub(super) struct OldHandler {
     _later: Option<Rc<Handler>>,
 }
 
-/// A handler that is about to be called. Dropping it may run foreign code: the handler may have been replaced.
-pub(super) enum Call<'a> {
-    Own(&'a HandlerSlot),
+/// A handler that is about to be called.
+pub(super) trait Call {
+    /// Whether dropping this runs no foreign code. It does if the handler was replaced.
+    fn ends_quietly(&self) -> bool;
+    fn run(&self, events: Events) -> Result<(), Exception>;
+}
+
+/// One that is called in its place.
+pub(super) struct OwnCall<'a>(&'a HandlerSlot);
+
+pub(super) enum OtherCall {
     Later(Option<Rc<Handler>>),
     /// The greenlet waits with the same watcher again before this call is over: nothing shall be in its way.
     Wake(Resume),
 }
 
-impl Call<'_> {
+impl Call for OwnCall<'_> {
     #[inline]
-    pub(super) fn run(&self, events: Events) -> Result<(), Exception> {
-        let handler = match self {
-            // SAFETY: `own` is neither moved nor dropped before this call is (the slot counts it), and
-            // shared borrows of it may overlap.
-            Call::Own(slot) => unsafe { (*slot.own.get()).as_ref() },
-            Call::Later(handler) => handler.as_deref(),
-            Call::Wake(resume) => return resume.switch(),
-        };
-        match handler {
+    fn ends_quietly(&self) -> bool {
+        !self.0.is_replaced()
+    }
+
+    #[inline]
+    fn run(&self, events: Events) -> Result<(), Exception> {
+        // SAFETY: `own` is neither moved nor dropped before this call is (the slot counts it), and shared borrows of
+        // it may overlap.
+        match unsafe { (*self.0.own.get()).as_ref() } {
             Some(handler) => handler.0.act(events),
             None => Ok(()),
         }
     }
 }
 
-impl Drop for Call<'_> {
+impl Drop for OwnCall<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Call::Own(slot) = self {
-            slot.word.set(slot.word.get() - CALL);
-            if !slot.is_called() && slot.is_replaced() {
-                slot.settle();
-            }
+        let slot = self.0;
+        slot.word.set(slot.word.get() - CALL);
+        if !slot.is_called() && slot.is_replaced() {
+            slot.settle();
+        }
+    }
+}
+
+impl Call for OtherCall {
+    #[inline]
+    fn ends_quietly(&self) -> bool {
+        false
+    }
+
+    #[inline]
+    fn run(&self, events: Events) -> Result<(), Exception> {
+        match self {
+            OtherCall::Later(Some(handler)) => handler.0.act(events),
+            OtherCall::Later(None) => Ok(()),
+            OtherCall::Wake(resume) => resume.switch(),
         }
     }
 }
@@ -353,7 +390,7 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    use super::{Handler, HandlerSlot};
+    use super::{Call, Handler, HandlerSlot};
     use crate::core::Events;
 
     type Log = Rc<RefCell<Vec<String>>>;
@@ -378,6 +415,13 @@ mod tests {
         }
     }
 
+    fn begin(slot: &HandlerSlot) -> Box<dyn Call + '_> {
+        match slot.begin_own() {
+            Some(call) => Box::new(call),
+            None => Box::new(slot.begin_other()),
+        }
+    }
+
     #[track_caller]
     fn assert_log(log: &Log, expected: &[&str]) {
         assert_eq!(log.take(), expected);
@@ -387,8 +431,8 @@ mod tests {
     fn a_handler_that_is_replaced_lives_until_its_last_call_is_over() {
         let (slot, log) = (HandlerSlot::default(), Log::default());
         drop(slot.set(Named::handler("a", &log)));
-        let outer = slot.begin();
-        let inner = slot.begin();
+        let outer = begin(&slot);
+        let inner = begin(&slot);
         drop(slot.set(Named::handler("b", &log)));
         outer.run(Events::READ).unwrap();
         drop(outer);
@@ -396,7 +440,7 @@ mod tests {
         assert_log(&log, &["a called", "a called"]);
         drop(inner);
         assert_log(&log, &["a dropped"]);
-        slot.begin().run(Events::READ).unwrap();
+        begin(&slot).run(Events::READ).unwrap();
         drop(slot.set(None));
         assert_log(&log, &["b called", "b dropped"]);
         assert!(!slot.is_set());
@@ -406,9 +450,9 @@ mod tests {
     fn so_does_one_that_was_set_during_a_call() {
         let (slot, log) = (HandlerSlot::default(), Log::default());
         drop(slot.set(Named::handler("a", &log)));
-        let first = slot.begin();
+        let first = begin(&slot);
         drop(slot.set(Named::handler("b", &log)));
-        let second = slot.begin();
+        let second = begin(&slot);
         drop(first);
         assert_log(&log, &["a dropped"]);
         drop(slot.set(Named::handler("c", &log)));
@@ -416,7 +460,7 @@ mod tests {
         second.run(Events::READ).unwrap();
         drop(second);
         assert_log(&log, &["b called", "b dropped"]);
-        let third = slot.begin();
+        let third = begin(&slot);
         drop(slot.set(None));
         assert!(!slot.is_set());
         third.run(Events::READ).unwrap();

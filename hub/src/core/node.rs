@@ -22,13 +22,13 @@ use std::rc::{Rc, Weak};
 use libev_sys as ev;
 use libev_sys::{ev_loop, ev_watcher};
 
-use super::boundary;
 use super::error::Error;
 use super::handler::HandlerSlot;
 use super::look_ahead::look_ahead;
 use super::loop_::Loop;
 use super::node_ref::NodeRef;
 use super::state::LoopState;
+use super::trampoline::dispatch;
 
 /// One of libev's 13 types of watcher.
 ///
@@ -263,12 +263,10 @@ pub(super) unsafe extern "C" fn fire(raw_loop: *mut ev_loop, raw: *mut ev_watche
     let Some(state) = node.owner.upgrade() else {
         return;
     };
-    boundary::enter(Loop::from_state(state), move |loop_| {
-        super::trampoline::dispatch(loop_, node, revents)
-    });
+    dispatch(Loop::from_state(state), node, revents);
 }
 
-/// Delivers an event again that [`boundary::defer`] put aside.
+/// Delivers an event again that [`defer`](super::boundary::defer) put aside.
 pub(super) fn feed_again(node: &NodeRef, revents: c_int) {
     let loop_ = node.owner.upgrade().map(Loop::from_state);
     if let Some(Ok(raw_loop)) = loop_.as_ref().map(Loop::look)

@@ -105,6 +105,11 @@ impl NodeRef {
         unsafe { (*self.raw()).pending != 0 }
     }
 
+    #[inline]
+    pub(super) fn is_known_to_libev(&self) -> bool {
+        self.is_active() || self.is_pending()
+    }
+
     pub(super) fn shown_pending(&self) -> bool {
         self.any().shown_pending()
     }

@@ -1,6 +1,5 @@
 //! [`SmallFn`]: a closure kept in place.
 
-use std::any::TypeId;
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 
@@ -9,15 +8,19 @@ use greenlet_core::Exception;
 use super::Events;
 
 /// What can be made a [`SmallFn`].
-pub(super) trait Act: 'static {
-    /// For [`SmallFn::is_wake`].
+///
+/// # Safety
+/// `IS_WAKE` is true for one type only, and that is small.
+pub(super) unsafe trait Act: 'static {
+    /// For [`SmallFn::wake`].
     const IS_WAKE: bool = false;
 
     fn act(&self, events: Events) -> Result<(), Exception>;
 }
 
 /// One that does not fit goes into a box, which does.
-impl<A: Act> Act for Box<A> {
+// SAFETY: `IS_WAKE` is false.
+unsafe impl<A: Act> Act for Box<A> {
     fn act(&self, events: Events) -> Result<(), Exception> {
         A::act(self, events)
     }
@@ -40,7 +43,6 @@ struct Table {
     act: unsafe fn(*const (), Events) -> Result<(), Exception>,
     /// As for `act`; the value is gone afterwards. None: there is nothing to do.
     drop: Option<unsafe fn(*mut ())>,
-    type_id: fn() -> TypeId,
     is_wake: bool,
 }
 
@@ -57,7 +59,6 @@ impl<A: Act> HasTable for A {
         } else {
             None
         },
-        type_id: TypeId::of::<A>,
         is_wake: A::IS_WAKE,
     };
 }
@@ -114,20 +115,12 @@ impl SmallFn {
         self.table.drop.is_some()
     }
 
-    /// A sign by which one type is told from the others fast.
+    /// What was given to [`new`](Self::new), if it is of the type that `IS_WAKE`.
     #[inline]
-    pub(super) fn is_wake(&self) -> bool {
-        self.table.is_wake
-    }
-
-    /// What was given to [`new`](Self::new), if it is an `A` and small.
-    pub(super) fn get<A: Act>(&self) -> Option<&A> {
-        if fits::<A>() && (self.table.type_id)() == TypeId::of::<A>() {
-            // SAFETY: the type's invariant, and the table is `A`'s.
-            Some(unsafe { &*self.space.get().cast::<A>() })
-        } else {
-            None
-        }
+    pub(super) fn wake<A: Act>(&self) -> Option<&A> {
+        const { assert!(A::IS_WAKE && fits::<A>()) };
+        // SAFETY: the type's invariant, and `Act`'s: the table can only be `A`'s.
+        (self.table.is_wake).then(|| unsafe { &*self.space.get().cast::<A>() })
     }
 }
 
@@ -153,10 +146,23 @@ mod tests {
 
     struct Adds<const N: usize>(Rc<Cell<i32>>, [u8; N]);
 
-    impl<const N: usize> Act for Adds<N> {
+    // SAFETY: `IS_WAKE` is false.
+    unsafe impl<const N: usize> Act for Adds<N> {
         fn act(&self, events: Events) -> Result<(), Exception> {
             self.0
                 .set(self.0.get() + events.bits() + i32::from(self.1[N - 1]));
+            Ok(())
+        }
+    }
+
+    struct Wakes(Cell<i32>);
+
+    // SAFETY: within this module, it is the only one.
+    unsafe impl Act for Wakes {
+        const IS_WAKE: bool = true;
+
+        fn act(&self, _: Events) -> Result<(), Exception> {
+            self.0.set(self.0.get() + 1);
             Ok(())
         }
     }
@@ -168,8 +174,7 @@ mod tests {
         moved.act(Events::READ).unwrap();
         moved.act(Events::WRITE).unwrap();
         assert_eq!(sum.get(), 1 + 2 + 2);
-        assert_eq!(moved.get::<Adds<N>>().is_some(), fits::<Adds<N>>());
-        assert!(moved.get::<Adds<3>>().is_none());
+        assert!(moved.wake::<Wakes>().is_none());
         assert_eq!(Rc::strong_count(&sum), 2);
         drop(moved);
         assert_eq!(Rc::strong_count(&sum), 1);
@@ -186,16 +191,9 @@ mod tests {
 
     #[test]
     fn what_it_captures_may_change() {
-        struct Counts(Cell<i32>);
-        impl Act for Counts {
-            fn act(&self, _: Events) -> Result<(), Exception> {
-                self.0.set(self.0.get() + 1);
-                Ok(())
-            }
-        }
-        let function = SmallFn::new(Counts(Cell::new(0)));
+        let function = SmallFn::new(Wakes(Cell::new(0)));
         function.act(Events::READ).unwrap();
         function.act(Events::READ).unwrap();
-        assert_eq!(function.get::<Counts>().unwrap().0.get(), 2);
+        assert_eq!(function.wake::<Wakes>().unwrap().0.get(), 2);
     }
 }

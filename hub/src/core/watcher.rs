@@ -200,7 +200,7 @@ impl Watcher {
 
     fn feed_handler(&self, events: Events, handler: Handler) -> Result<(), Error> {
         self.start_with(handler, |raw_loop| {
-            if !self.is_in_use() {
+            if !self.node.is_known_to_libev() {
                 // libev brings a priority into range when it starts a watcher, but uses that of a fed one as an
                 // index.
                 self.put_priority(self.priority().clamp(ev::EV_MINPRI, ev::EV_MAXPRI));
@@ -283,14 +283,9 @@ impl Watcher {
         &self.node
     }
 
-    /// Whether libev knows the watcher's address.
-    fn is_in_use(&self) -> bool {
-        self.node.is_active() || self.node.is_pending()
-    }
-
     /// Refuses to change what libev relies on.
     pub(super) fn check_idle(&self, attribute: &'static str) -> Result<(), WatcherInUse> {
-        if self.is_in_use() {
+        if self.node.is_known_to_libev() {
             Err(WatcherInUse {
                 watcher: self.node.table().name,
                 attribute,
