@@ -198,9 +198,9 @@ pub fn live_greenlets() -> usize {
 }
 
 /// Gives the memory of this thread's idle stacks back to the system. Stacks of greenlets that have
-/// ended are kept for reuse, with their pages as long as they are no more than those in use, or
-/// fill no more than 32 MiB; this is for a thread that has just ended many greenlets and will not
-/// start as many soon.
+/// ended are kept for reuse, with their pages as long as they are no more than those in use, or fill no
+/// more than 32 MiB, or 128 MiB for a second or until the next one comes back; this is for a thread that has
+/// just ended many greenlets and will not start as many soon.
 pub fn trim_stacks() {
     Thread::with(|thread| thread.stacks.borrow_mut().trim());
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use greenlet_core::{Exception, GreenletExit};
+use greenlet_core::{Exception, GreenletExit, RawGreenlet};
 use hub::{Hub, Seconds, try_get_hub};
 use waiter::Resume;
 
@@ -32,6 +32,17 @@ impl Default for Kill {
     }
 }
 
+/// So many cache lines there are from a place where a greenlet waits up to its end, about.
+const STACK_LINES: usize = 16;
+
+/// Has all that a greenlet runs into when it ends fetched at once: it may have been parked for long. One
+/// after the other would take longer than all the rest.
+fn prefetch(greenlet: &RawGreenlet) {
+    greenlet.prefetch();
+    greenlet.prefetch_rest();
+    greenlet.prefetch_stack(STACK_LINES);
+}
+
 /// Parks until `resume` is used.
 #[track_caller]
 fn park(hub: &Hub, resume: &Resume, waiting_on: &dyn std::fmt::Debug) -> Result<(), Exception> {
@@ -57,6 +68,7 @@ impl AnyGreenlet {
     /// As for [`join`](AnyGreenlet::join).
     #[track_caller]
     pub fn kill_with(&self, kill: Kill) -> Result<bool, Exception> {
+        prefetch(self.raw());
         if self.end_unrun(&kill.exception) || self.ready() {
             return Ok(true);
         }
@@ -181,7 +193,11 @@ pub fn killall_with<K: Killable>(
     let alive = Rc::new(RefCell::new(Vec::new()));
     let (woken, diehards) = (waiter.clone(), alive.clone());
     hub.loop_().run_callback(move || {
-        for victim in running {
+        let mut running = running.into_iter();
+        while let Some(victim) = running.next() {
+            if let Some(next) = running.as_slice().first() {
+                prefetch(next.raw());
+            }
             // Another's end may have been its own.
             if !victim.dead() {
                 victim.throw(&exception);

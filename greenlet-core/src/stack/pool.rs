@@ -2,16 +2,17 @@
 //! because its pages are warm.
 //!
 //! Idle stacks keep their pages, for the next greenlets: to take memory from the system and to give it
-//! back takes longer than all the rest of a greenlet's life. But what they keep is bounded: as many
-//! stacks as are in use, or as many as there are pages in [`KEPT`] altogether, whatever is more. When
-//! there are more, those that have been idle for longest give all their pages back, many of them by one
-//! call. How many pages stacks have is found out by looking at one now and then; if it is more than
+//! back takes longer than all the rest of a greenlet's life. But what they keep is bounded: by what is in
+//! use, or [`KEPT`], or in the second after a burst, for the next one, four times that; whatever is more.
+//! When there are more, those that have been idle for longest give all their pages back, many of them by
+//! one call. The second may be longer: nobody looks before another stack comes back. How many pages stacks have is found out by looking at one now and then; if it is more than
 //! [`TRIM_TO`], it is [trimmed](Stack::trim) to that, so that a single deep recursion does not stay in
 //! memory for ever. All this is for stacks of the default size: of larger ones more are looked at, in
 //! proportion.
 
 use std::io;
 use std::ptr::NonNull;
+use std::time::{Duration, Instant};
 
 use super::slab::Slab;
 use super::{DEFAULT_STACK_SIZE, StackError, StackSize, advice, guard, page_size, usage, valgrind};
@@ -26,6 +27,9 @@ const LARGEST_SLAB: usize = 1024;
 const KEPT: usize = 32 << 20;
 /// or so many stacks.
 const KEPT_STACKS: usize = 1024;
+/// For so long they may keep so many times as much.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGERING: usize = 4;
 /// One in so many stacks that come back is looked at, and trimmed
 const LOOK_EVERY: usize = 256;
 /// to so many bytes below its top.
@@ -121,6 +125,8 @@ struct Class {
     cold: Vec<Stack>,
     /// So many may be warm whatever is in use.
     kept: usize,
+    /// Since when more than that are, and more than are in use.
+    excess: Option<Instant>,
     on_loan: usize,
     until_look: usize,
     /// How many bytes stacks have touched, about.
@@ -195,6 +201,7 @@ impl Class {
             warm: Vec::new(),
             cold: Vec::new(),
             kept: (KEPT_STACKS / weight).max(1),
+            excess: None,
             on_loan: 0,
             until_look: (LOOK_EVERY / weight).max(1),
             touched: 0,
@@ -204,7 +211,12 @@ impl Class {
 
     fn take(&mut self) -> Result<Stack, StackError> {
         let stack = match self.warm.pop() {
-            Some(stack) => stack,
+            Some(stack) => {
+                if self.warm.len() < self.kept {
+                    self.excess = None;
+                }
+                stack
+            }
             None => match self.cold.pop() {
                 Some(stack) => stack,
                 None => self.carve()?,
@@ -222,9 +234,18 @@ impl Class {
         }
         self.warm.push(stack);
         let idle = self.warm.len();
-        if idle > self.kept && idle > self.on_loan {
+        if idle > self.kept && idle > self.on_loan && self.is_excess(idle) {
             self.cool(self.kept / 2);
         }
+    }
+
+    /// Whether so many idle stacks are too many now.
+    #[cold]
+    fn is_excess(&mut self, idle: usize) -> bool {
+        let since = *self.excess.get_or_insert_with(Instant::now);
+        // The clock is looked at as often as the stacks are.
+        let looked = self.until_look == (LOOK_EVERY / self.weight).max(1);
+        idle > LINGERING * self.kept || looked && since.elapsed() > LINGER
     }
 
     /// Finds out how many pages stacks have, and how many stacks may keep theirs.
@@ -248,6 +269,7 @@ impl Class {
     /// last.
     #[cold]
     fn cool(&mut self, keep: usize) {
+        self.excess = None;
         let count = self.warm.len().saturating_sub(keep);
         let first = self.cold.len();
         self.cold.extend(self.warm.drain(..count));
@@ -333,7 +355,10 @@ impl Drop for Pool {
 #[cfg(all(test, target_os = "linux", not(miri)))]
 mod tests {
     use super::super::{StackSize, usage};
-    use super::{KEPT, KEPT_STACKS, Pool, Stack, page_size};
+    use super::{KEPT, KEPT_STACKS, LINGER, LINGERING, LOOK_EVERY, Pool, Stack, page_size};
+
+    /// More than may be idle if each has touched four pages, and a quarter of it may be for a while.
+    const COUNT: usize = 12_000;
 
     /// Uses the topmost bytes, as a greenlet would.
     fn touch(stack: &Stack, bytes: usize) {
@@ -372,31 +397,49 @@ mod tests {
     }
 
     #[test]
+    fn what_a_burst_leaves_does_not_stay_for_ever() {
+        let mut pool = Pool::new();
+        let pages = 4 * page_size();
+        for stack in take(&mut pool, COUNT / 4, pages) {
+            pool.give_back(stack);
+        }
+        assert_eq!(idle(&pool), (COUNT / 4, 0));
+        let since = &mut pool.classes[0].excess;
+        *since = since.and_then(|since| since.checked_sub(2 * LINGER));
+        assert!(since.is_some());
+        for _ in 0..LOOK_EVERY {
+            let stack = pool.take(StackSize::default()).unwrap();
+            pool.give_back(stack);
+        }
+        assert!(idle(&pool).0 <= KEPT / pages);
+    }
+
+    #[test]
     fn idle_stacks_are_not_more_than_those_in_use_but_for_some() {
         let mut pool = Pool::new();
         let pages = 4 * page_size();
-        let mut stacks = take(&mut pool, 5000, pages);
+        let mut stacks = take(&mut pool, COUNT, pages);
         // In no order: they lie side by side no more.
         for index in 0..stacks.len() {
-            stacks.swap(index, (index * 7919) % 5000);
+            stacks.swap(index, (index * 7919) % COUNT);
         }
         while let Some(stack) = stacks.pop() {
             pool.give_back(stack);
             let (warm, in_use) = (pool.classes[0].warm.len(), stacks.len());
-            assert!(warm <= in_use.max(KEPT / pages));
+            assert!(warm <= in_use.max(LINGERING * KEPT / pages));
         }
         let (warm, cold) = idle(&pool);
-        assert!(warm + cold == 5000 && cold >= 5000 - KEPT / pages);
+        assert!(warm + cold == COUNT && cold >= COUNT - LINGERING * KEPT / pages);
         pool.trim();
-        assert_eq!(idle(&pool), (0, 5000));
+        assert_eq!(idle(&pool), (0, COUNT));
     }
 
     #[test]
     fn of_deep_stacks_fewer_are_kept() {
         let mut pool = Pool::new();
-        for stack in take(&mut pool, 6000, 24 * 1024) {
+        for stack in take(&mut pool, 8000, 24 * 1024) {
             pool.give_back(stack);
         }
-        assert!(idle(&pool).0 <= KEPT / (24 * 1024) + KEPT_STACKS);
+        assert!(idle(&pool).0 <= LINGERING * KEPT / (24 * 1024) + KEPT_STACKS);
     }
 }
