@@ -259,6 +259,61 @@ fn a_hub_dropped_after_its_loop_was_destroyed_frees_the_loop() -> TestResult {
     Ok(())
 }
 
+/// It went on unharmed, and the unwinding waited for whoever next ran a loop.
+#[test]
+fn a_greenlet_dropped_inside_a_cleanup_callback_is_unwound() -> TestResult {
+    let (trace, drops) = (Trace::new(), Drops::default());
+    let loops = [new_loop()?, new_loop()?];
+    let main = getcurrent();
+    loops[0].cleanup()?.start({
+        let (trace, main) = (trace.clone(), main.clone());
+        move || {
+            trace.add("first");
+            main.switch(()).map(drop)
+        }
+    })?;
+    loops[1].cleanup()?.start(trace.adds("second"))?;
+    let greenlet = RawGreenlet::new({
+        let witness = drops.witness();
+        move |_| {
+            witness.touch();
+            // Both are freed when the runs are over.
+            let [outer, inner] = &loops;
+            outer.run_callback({
+                let (outer, inner) = (outer.clone(), inner.clone());
+                move || -> TestResult {
+                    inner.run_callback({
+                        let inner = inner.clone();
+                        move || -> TestResult {
+                            outer.destroy()?;
+                            inner.destroy()?;
+                            // Not yet: this is inside of both.
+                            new_loop()?.run()?;
+                            Ok(())
+                        }
+                    })?;
+                    // By libev alone, which frees nothing.
+                    // SAFETY: the loop is alive, and freed later if it runs.
+                    unsafe { libev_sys::ev_run(inner.as_ptr()?, 0) };
+                    Ok(())
+                }
+            })?;
+            outer.run()?;
+            unreachable!("it does not come here")
+        }
+    });
+    greenlet.switch(())?;
+    assert_eq!(trace.take(), ["first"]);
+    drop(greenlet);
+    assert_eq!(drops.count(), 1);
+    // Nothing is left that would trouble others.
+    let other = new_loop()?;
+    other.timer(0.0, 0.0)?.start(trace.adds("timer"))?;
+    run(&other)?;
+    assert_eq!(trace.take(), ["second", "timer"]);
+    Ok(())
+}
+
 /// The list of such loops was destroyed before the greenlets were unwound.
 #[test]
 fn a_destroyed_loop_that_runs_until_its_thread_ends_is_freed_then() -> TestResult {

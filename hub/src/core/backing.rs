@@ -18,6 +18,7 @@ use libev_sys as ev;
 use libev_sys::ev_loop;
 use parking_lot::Mutex;
 
+use super::boundary;
 use super::embed::{EmbedNode, WeakEmbed};
 use super::error::{CannotCreateLoop, DefaultLoopInUse, Error, SignalInUse};
 use super::flags::LoopFlags;
@@ -377,18 +378,20 @@ fn postpone(kept: Kept) {
     DOOMED.with_borrow_mut(|doomed| doomed.push(kept));
 }
 
-/// Frees the doomed loops of this thread that have stopped running. Called whenever a run has ended.
+/// Whether [`free_doomed`] may have something to do.
 #[inline]
-pub(super) fn free_doomed() {
-    if DOOMED.with_borrow(|doomed| !doomed.is_empty()) {
-        free_some();
-    }
+pub(super) fn any_doomed() -> bool {
+    DOOMED.with_borrow(|doomed| !doomed.is_empty())
 }
 
+/// Frees the doomed loops of this thread that have stopped running, until a forced unwinding is stashed. Called
+/// whenever a run has ended.
 #[cold]
-fn free_some() {
+pub(super) fn free_doomed() {
     // One at a time: a destructor that panics leaves the others for the next time.
-    while let Some((backing, _loops)) = take_ready() {
+    while !boundary::is_unwinding()
+        && let Some((backing, _loops)) = take_ready()
+    {
         if backing.phase.get() == Phase::Doomed {
             backing.free();
         }

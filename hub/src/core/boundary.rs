@@ -120,43 +120,55 @@ pub(super) fn defer(node: NodeRef, revents: i32) {
 /// meanwhile, and goes on with a forced unwinding that was stashed.
 #[inline]
 pub(super) fn leave(loop_: &Loop) {
-    if UNWINDING.get() {
-        resume(loop_);
+    if UNWINDING.get() || backing::any_doomed() {
+        leave_with_care(loop_);
     }
-    backing::free_doomed();
 }
 
 #[cold]
-fn resume(loop_: &Loop) {
-    let Some((unwind, deferred)) = take_stash() else {
-        return;
-    };
-    for (node, revents) in deferred {
-        feed_again(&node, revents);
+fn leave_with_care(loop_: &Loop) {
+    if let Some(unwind) = settle(loop_) {
+        unwind.resume();
     }
-    // The break was meant for the runs on this stack; others of this loop, parked on theirs, shall go on.
-    loop_.state().backing.cancel_break();
-    // Not earlier: cleanup watchers are called. If one of them parks this greenlet again, that is over, too.
-    backing::free_doomed();
-    drop(take_stash());
-    unwind.resume()
-}
-
-fn take_stash() -> Option<(ForcedUnwind, Vec<Deferred>)> {
-    UNWINDING.set(false);
-    let unwind = STASH.with_borrow_mut(|stash| stash.take())?;
-    let deferred = DEFERRED.with_borrow_mut(|deferred| std::mem::take(&mut **deferred));
-    Some((unwind, deferred))
 }
 
 /// [`leave`] for a destructor, which must not unwind if a panic is on its way already: then the greenlet's own is
 /// given up.
 #[cold]
 pub(super) fn leave_in_drop(loop_: &Loop) {
-    if UNWINDING.get() && thread::panicking() {
-        drop(take_stash());
+    if thread::panicking() {
+        drop(settle(loop_));
+    } else {
+        leave(loop_);
     }
-    leave(loop_);
+}
+
+/// Frees what is doomed. Returns the unwinding that this greenlet has to go on with.
+fn settle(loop_: &Loop) -> Option<ForcedUnwind> {
+    let mut unwind = None;
+    loop {
+        if let Some(newer) = take_stash() {
+            // The break was meant for the runs on this stack; others of this loop, parked on theirs, shall go on.
+            loop_.state().backing.cancel_break();
+            // An older one is over: it is the newest by which the greenlet is known to unwind.
+            unwind = Some(newer);
+        }
+        // Not earlier: cleanup watchers are called, and one of them may park this greenlet, to be dropped there.
+        backing::free_doomed();
+        if !UNWINDING.get() {
+            return unwind;
+        }
+    }
+}
+
+fn take_stash() -> Option<ForcedUnwind> {
+    UNWINDING.set(false);
+    let unwind = STASH.with_borrow_mut(|stash| stash.take())?;
+    let deferred = DEFERRED.with_borrow_mut(|deferred| std::mem::take(&mut **deferred));
+    for (node, revents) in deferred {
+        feed_again(&node, revents);
+    }
+    Some(unwind)
 }
 
 /// Prints to stderr, and does not mind when there is none.
