@@ -184,6 +184,22 @@ fn infinity_never_comes() -> TestResult {
     loop_.verify()?;
     never.stop()?;
     rarely.stop()?;
+    // The sum of both infinities is no number: such a timer stayed ahead of all others, and none fired any more.
+    let both = loop_
+        .timer(f64::NEG_INFINITY, f64::INFINITY)?
+        .with_ref(false)?;
+    both.start(trace.adds("once"))?;
+    loop_.run_nowait()?;
+    assert_eq!(
+        (both.at(), trace.take()),
+        (f64::INFINITY, vec!["once".to_owned()])
+    );
+    both.stop()?;
+    both.set(f64::NEG_INFINITY, f64::INFINITY)?;
+    both.start(|| ())?;
+    loop_.run_nowait()?;
+    assert_eq!(both.at(), f64::INFINITY);
+    loop_.verify()?;
     never.start(trace.adds("never"))?;
     loop_.verify()?;
     Ok(())

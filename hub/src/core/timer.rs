@@ -67,7 +67,7 @@ impl Loop {
     /// # Errors
     /// `repeat` is negative; either is not a number; the loop is destroyed.
     pub fn timer(&self, after: f64, repeat: f64) -> Result<Timer, Error> {
-        check(after, repeat)?;
+        let after = check(after, repeat)?;
         Timer::make(self, TimerKind, |_, raw, callback| {
             // SAFETY: `raw` is the new node's own.
             unsafe { ev::ev_shim_timer_init(raw, Some(callback), after, repeat) }
@@ -136,7 +136,7 @@ impl Timer {
     /// The watcher is active or pending; as for [`Loop::timer`].
     pub fn set(&self, after: f64, repeat: f64) -> Result<(), Error> {
         self.check_idle("after")?;
-        check(after, repeat)?;
+        let after = check(after, repeat)?;
         // SAFETY: the node's own watcher, which libev does not know at the moment.
         unsafe { ev::ev_shim_timer_set(self.raw(), after, repeat) };
         Ok(())
@@ -178,7 +178,9 @@ impl Timer {
     }
 }
 
-fn check(after: f64, repeat: f64) -> Result<(), IllegalTime> {
+/// Returns `after`, but finite if it is in the past: repeated for ever later, minus infinity would be no number, and
+/// libev's heap of timers no heap.
+fn check(after: f64, repeat: f64) -> Result<f64, IllegalTime> {
     if after.is_nan() {
         return Err(IllegalTime {
             what: "after",
@@ -187,7 +189,7 @@ fn check(after: f64, repeat: f64) -> Result<(), IllegalTime> {
     }
     // Not the same as `repeat < 0.0`, which lets NaN through.
     if repeat >= 0.0 {
-        Ok(())
+        Ok(after.max(f64::MIN))
     } else {
         Err(IllegalTime {
             what: "repeat",
