@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::thread;
 
 use core_support::*;
-use hub::core::{DefaultLoopInUse, Error, Events, Loop};
+use hub::core::{DefaultLoopInUse, Error, Events, Loop, MAXPRI};
 
 fn default_loop() -> Result<Loop, Error> {
     Loop::new((), true)
@@ -294,23 +294,28 @@ fn a_child_is_reaped() -> TestResult {
     Ok(())
 }
 
+/// Returns when the child has ended; it is left to be reaped.
+fn wait_for_end(pid: u32) {
+    // SAFETY: the information is not looked at.
+    let ended = unsafe {
+        let mut info = std::mem::zeroed();
+        libc::waitid(
+            libc::P_PID,
+            pid,
+            &raw mut info,
+            libc::WEXITED | libc::WNOWAIT,
+        )
+    };
+    assert_eq!(ended, 0);
+}
+
 #[test]
 fn a_child_that_ended_before_the_handler_was_in_place_is_reaped() -> TestResult {
     let _one = one_at_a_time();
     let loop_ = default_loop()?;
     let process = Command::new("/bin/true").spawn()?;
     let pid = i32::try_from(process.id())?;
-    // SAFETY: the child is left to be waited for, and the information is not looked at.
-    let ended = unsafe {
-        let mut info = std::mem::zeroed();
-        libc::waitid(
-            libc::P_PID,
-            process.id(),
-            &raw mut info,
-            libc::WEXITED | libc::WNOWAIT,
-        )
-    };
-    assert_eq!(ended, 0);
+    wait_for_end(process.id());
     let child = loop_.child(pid, false)?;
     child.start({
         let child = child.clone();
@@ -318,6 +323,43 @@ fn a_child_that_ended_before_the_handler_was_in_place_is_reaped() -> TestResult 
     })?;
     run(&loop_)?;
     assert_eq!((child.rpid(), child.rstatus()), (pid, 0));
+    loop_.destroy()?;
+    Ok(())
+}
+
+/// libev looked for the first event among those of the highest priority, beyond their end, and overwrote what was there.
+#[test]
+fn a_child_watcher_that_is_fed_may_be_reaped() -> TestResult {
+    let _one = one_at_a_time();
+    let loop_ = default_loop()?;
+    let trace = Trace::new();
+    let process = Command::new("/bin/true").spawn()?;
+    let child = loop_.child(i32::try_from(process.id())?, false)?;
+    child.start(|| ())?;
+    // The events before it: more than have room where there never were as many.
+    let others: Vec<_> = (0..500)
+        .map(|_| loop_.prepare())
+        .collect::<Result<_, _>>()?;
+    // When the loop has seen the signal, and libev has not looked yet which child it is.
+    let between = loop_.check()?.with_priority(MAXPRI)?;
+    between.start({
+        let (between, child, trace) = (between.clone(), child.clone(), trace.clone());
+        move || -> TestResult {
+            between.stop()?;
+            for other in &others {
+                other.feed(Events::CUSTOM, || ())?;
+            }
+            let seen = trace.clone();
+            child.feed_pass_events(Events::CUSTOM, move |events| seen.add(events))?;
+            Ok(())
+        }
+    })?;
+    wait_for_end(process.id());
+    loop_.run_once()?;
+    assert_eq!(trace.take(), ["CUSTOM", "CHILD"]);
+    assert_eq!(child.priority(), MAXPRI);
+    child.stop()?;
+    loop_.verify()?;
     loop_.destroy()?;
     Ok(())
 }

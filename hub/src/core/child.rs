@@ -1,6 +1,7 @@
 //! [`Child`]: a child process changes its state. Source: gevent's `child`; ev.pod, `ev_child`.
 
 use std::fmt;
+use std::os::raw::c_int;
 
 use libev_sys as ev;
 use libev_sys::ev_child;
@@ -20,6 +21,12 @@ unsafe impl Kind for ChildKind {
 
     plain_start_stop!(ev_child_start, ev_child_stop);
 
+    /// libev raises a child watcher to this when the child is reaped, also if it is pending already: then with
+    /// another priority it would look for the event in the wrong place.
+    fn feed_priority(_: c_int) -> c_int {
+        ev::EV_MAXPRI
+    }
+
     fn format(&self, raw: *mut ev_child, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // SAFETY: the node's own watcher, which was initialised when it was made.
         let (pid, rstatus) = unsafe { ((*raw).pid, (*raw).rstatus) };
@@ -33,6 +40,8 @@ watcher_type! {
     ///
     /// libev reaps *every* child of the process, by `waitpid(-1)`: waiting for a child in another way then fails
     /// with `ECHILD`. A child may have ended before the watcher starts, as long as the loop has not run since.
+    ///
+    /// Its events have the highest priority, which becomes the watcher's when there is one.
     Child(ChildKind)
 }
 

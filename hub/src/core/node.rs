@@ -67,6 +67,12 @@ pub(super) unsafe trait Kind: Sized + 'static {
     /// Called when the user is done with the watcher.
     fn closed(&self) {}
 
+    /// The priority of an event that is fed, for a watcher that is given the priority `given`. libev brings that into
+    /// range when it starts a watcher, but uses that of a fed one as an index.
+    fn feed_priority(given: c_int) -> c_int {
+        given.clamp(ev::EV_MINPRI, ev::EV_MAXPRI)
+    }
+
     /// What the user sees as "pending".
     fn pending(&self, raw: *mut Self::Raw) -> bool {
         // SAFETY: the trait's contract: an ev_watcher's fields come first; `raw` is the node's own.
@@ -167,6 +173,7 @@ pub(super) trait AnyNode {
     /// As for [`Kind::stop`].
     unsafe fn ev_stop(&self, loop_: *mut ev_loop);
     fn closed(&self);
+    fn feed_priority(&self, given: c_int) -> c_int;
     fn shown_pending(&self) -> bool;
     fn format(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
@@ -192,6 +199,10 @@ impl<K: Kind> AnyNode for Node<K> {
 
     fn closed(&self) {
         self.kind.closed();
+    }
+
+    fn feed_priority(&self, given: c_int) -> c_int {
+        K::feed_priority(given)
     }
 
     fn shown_pending(&self) -> bool {

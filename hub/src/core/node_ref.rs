@@ -114,6 +114,10 @@ impl NodeRef {
         self.any().shown_pending()
     }
 
+    pub(super) fn feed_priority(&self, given: i32) -> i32 {
+        self.any().feed_priority(given)
+    }
+
     pub(super) fn closed(&self) {
         self.any().closed();
     }

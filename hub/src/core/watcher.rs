@@ -200,10 +200,8 @@ impl Watcher {
 
     fn feed_handler(&self, events: Events, handler: Handler) -> Result<(), Error> {
         self.start_with(handler, |raw_loop| {
-            if !self.node.is_known_to_libev() {
-                // libev brings a priority into range when it starts a watcher, but uses that of a fed one as an
-                // index.
-                self.put_priority(self.priority().clamp(ev::EV_MINPRI, ev::EV_MAXPRI));
+            if !self.node.is_pending() {
+                self.put_priority(self.node.feed_priority(self.priority()));
             }
             // SAFETY: the loop is alive, and `start_with` keeps the node.
             unsafe { ev::ev_feed_event(raw_loop, self.node.raw().cast(), events.bits()) };
@@ -256,7 +254,8 @@ impl Watcher {
     }
 
     fn put_priority(&self, priority: i32) {
-        // SAFETY: as in `priority`; the callers have made sure that the watcher is neither active nor pending.
+        // SAFETY: as in `priority`; the callers have made sure that the watcher is not pending, and that an active
+        // one is no idle watcher, or its priority the same as before.
         unsafe { ev::ev_shim_set_priority(self.node.raw().cast(), priority) };
     }
 
