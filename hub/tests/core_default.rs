@@ -201,6 +201,29 @@ fn a_signal_has_one_loop_at_a_time() -> TestResult {
 }
 
 #[test]
+fn sigchld_is_delivered_on_the_default_loop_too() -> TestResult {
+    let _one = one_at_a_time();
+    let loop_ = default_loop()?;
+    let trace = Trace::new();
+    let signal = loop_.signal(libc::SIGCHLD)?;
+    for _ in 0..2 {
+        signal.start({
+            let (signal, trace) = (signal.clone(), trace.clone());
+            move || {
+                trace.add("SIGCHLD");
+                signal.stop().unwrap();
+            }
+        })?;
+        // SAFETY: the signal is handled.
+        unsafe { libc::raise(libc::SIGCHLD) };
+        run(&loop_)?;
+        assert_eq!(trace.take(), ["SIGCHLD"]);
+    }
+    loop_.destroy()?;
+    Ok(())
+}
+
+#[test]
 fn threads_that_want_one_signal_get_it_one_after_the_other() {
     let _one = one_at_a_time();
     let threads: Vec<_> = (0..4)

@@ -31,6 +31,10 @@ unsafe impl Kind for SignalKind {
                 return Err(SignalInUse(self.signum).into());
             }
             ev::ev_signal_start(loop_, raw);
+            if self.signum == libc::SIGCHLD && ev::ev_shim_default_loop_ptr() == loop_ {
+                // libev takes its handler for in place, as it once was.
+                ev::ev_shim_install_sigchld();
+            }
         }
         Ok(())
     }
@@ -48,6 +52,10 @@ watcher_type! {
     /// Several signals that arrive before the loop looks are one. Any number of watchers may watch one signal,
     /// but all on the same loop. While one is started, the signal's own action is replaced by libev's handler;
     /// when the last one stops, it becomes the default action (not the one there was before).
+    ///
+    /// Watching `SIGCHLD` on the default loop does what making a [`Child`](super::Child) does: from then on libev reaps
+    /// every child. (In gevent, such a watcher never fires before something else has called
+    /// [`install_sigchld`](Loop::install_sigchld).)
     Signal(SignalKind)
 }
 
