@@ -385,6 +385,41 @@ fn an_embed_may_be_stopped_while_it_follows_a_fork() -> TestResult {
     Ok(())
 }
 
+/// The outer loop went on watching a descriptor that was closed.
+#[test]
+fn an_embedded_loop_may_follow_a_fork_by_itself() -> TestResult {
+    let (outer, trace) = (new_loop()?, Trace::new());
+    let (reader, mut writer) = UnixStream::pair()?;
+    let lower = reader.try_clone()?;
+    let inner = new_loop()?;
+    let embed = outer.embed(&inner)?;
+    embed.start_sweep()?;
+    assert_eq!(inner.activecnt()?, 0);
+    let io = inner.io(reader.as_raw_fd(), Events::READ)?;
+    io.start({
+        let (io, embed, trace) = (io.clone(), embed.clone(), trace.clone());
+        move || {
+            trace.add("inner");
+            io.stop().unwrap();
+            embed.stop().unwrap();
+        }
+    })?;
+    outer.run_nowait()?;
+    // Its descriptor, which is made anew, may have another number.
+    drop(lower);
+    inner.reinit()?;
+    inner.run_nowait()?;
+    assert!(embed.active());
+    for loop_ in [&outer, &inner] {
+        loop_.verify()?;
+    }
+    writer.write_all(b"x")?;
+    run(&outer)?;
+    assert_eq!(trace.take(), ["inner"]);
+    assert_eq!((outer.activecnt()?, inner.activecnt()?), (0, 0));
+    Ok(())
+}
+
 #[test]
 fn a_started_embed_keeps_the_other_loop() -> TestResult {
     let outer = new_loop()?;

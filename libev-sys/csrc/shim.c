@@ -165,6 +165,16 @@ ev_shim_loop_pendings (struct ev_loop *loop, int *count)
   return NULL;
 }
 
+void
+ev_shim_loop_fork_now (struct ev_loop *loop)
+{
+#ifdef LIBEV_SYS_SYSTEM
+  (void)loop;
+#else
+  loop_fork (loop);
+#endif
+}
+
 #if EV_USE_SIGNALFD
 LOOP_INT (sigfd, loop->sigfd)
 #else

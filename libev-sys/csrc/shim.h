@@ -140,6 +140,9 @@ typedef struct ev_shim_pending { ev_watcher *w; int events; } ev_shim_pending;
  * `*count` of them, the next one last. Valid until libev is called again. None without internals, and when nothing is
  * being delivered. */
 const ev_shim_pending *ev_shim_loop_pendings (struct ev_loop *loop, int *count);
+/** Does what `ev_loop_fork` puts off until the loop is about to wait: makes the descriptors anew. Allowed in the
+ * callback of a fork watcher. Does nothing without internals. */
+void ev_shim_loop_fork_now (struct ev_loop *loop);
 /** The signalfd; -2 when it is wanted and not made yet, -1 when there is none. */
 int ev_shim_loop_sigfd (struct ev_loop *loop);
 /** The timerfd; -2 when it is wanted and not made yet, -1 when there is none. */

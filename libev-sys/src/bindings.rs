@@ -748,6 +748,9 @@ unsafe extern "C" {
         loop_: *mut ev_loop,
         count: *mut core::ffi::c_int,
     ) -> *const ev_shim_pending;
+    /** Does what `ev_loop_fork` puts off until the loop is about to wait: makes the descriptors anew. Allowed in the
+ callback of a fork watcher. Does nothing without internals.*/
+    pub fn ev_shim_loop_fork_now(loop_: *mut ev_loop);
     /// The signalfd; -2 when it is wanted and not made yet, -1 when there is none.
     pub fn ev_shim_loop_sigfd(loop_: *mut ev_loop) -> core::ffi::c_int;
     /// The timerfd; -2 when it is wanted and not made yet, -1 when there is none.

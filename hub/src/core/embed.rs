@@ -1,10 +1,10 @@
 //! [`Embed`]: one loop inside another. Source: ev.pod, `ev_embed`; gevent has no such watcher.
 
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::fmt;
-use std::mem::offset_of;
+use std::mem::{MaybeUninit, offset_of};
 use std::os::raw::c_int;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::rc::{Rc, Weak};
 
 use libev_sys as ev;
@@ -25,6 +25,8 @@ pub(super) struct EmbedKind {
     me: Rc<Me>,
     /// Started by the user, and not stopped since; libev stops the watcher for a moment after a fork.
     wanted: Cell<bool>,
+    /// Active on the other loop while wanted.
+    other_forks: UnsafeCell<ev_fork>,
 }
 
 impl EmbedKind {
@@ -50,6 +52,42 @@ impl EmbedKind {
             (*raw).fork.cb = Some(on_fork);
         }
     }
+
+    /// # Safety
+    /// The other loop is alive. The node lives until [`no_longer_follow`](Self::no_longer_follow).
+    unsafe fn follow(&self) {
+        let raw_other = self.other.state().raw;
+        let fork = self.other_forks.get();
+        // SAFETY: the caller's; the watcher is the node's own, and not active.
+        unsafe {
+            ev::ev_shim_fork_init(fork, Some(on_other_fork));
+            (*fork).data = self
+                .me
+                .get()
+                .map_or(ptr::null_mut(), |me| me.as_ptr().cast());
+            ev::ev_fork_start(raw_other, fork);
+            ev::ev_unref(raw_other);
+        }
+    }
+
+    fn no_longer_follow(&self) {
+        let backing = &self.other.state().backing;
+        let fork = self.other_forks.get();
+        // SAFETY: the watcher is the node's own; if it is active, then on the other loop, which has not been freed.
+        unsafe {
+            if backing.exists() && (*fork).active != 0 {
+                ev::ev_ref(backing.raw);
+                ev::ev_fork_stop(backing.raw, fork);
+            }
+        }
+    }
+}
+
+impl Drop for EmbedKind {
+    /// Usually nothing is left to do. But a loop may vanish without stopping its watchers.
+    fn drop(&mut self) {
+        self.no_longer_follow();
+    }
 }
 
 // SAFETY: ev_embed begins with EV_WATCHER and is plain data.
@@ -67,7 +105,10 @@ unsafe impl Kind for EmbedKind {
         self.other.state().backing.embedded(self.me());
         self.wanted.set(true);
         // SAFETY: the caller's; the other loop is alive and embeddable, as checked.
-        unsafe { self.start_now(loop_, raw) };
+        unsafe {
+            self.start_now(loop_, raw);
+            self.follow();
+        }
         Ok(())
     }
 
@@ -75,6 +116,7 @@ unsafe impl Kind for EmbedKind {
         self.wanted.set(false);
         // SAFETY: the caller's, by the trait's contract.
         unsafe { ev::ev_embed_stop(loop_, raw) };
+        self.no_longer_follow();
         self.other.state().backing.no_longer_embedded(&self.me());
     }
 
@@ -164,6 +206,35 @@ unsafe extern "C" fn on_fork(raw_host: *mut ev_loop, fork: *mut ev_fork, _: c_in
     });
 }
 
+/// The other loop is about to make its descriptors anew, by which it is embedded. libev does not follow that: unless
+/// the outer loop follows the same fork, it would go on watching a number that is closed, or some other file's.
+///
+/// # Safety
+/// Only for libev: `fork` is the `other_forks` of a wanted node, to which its `data` points, and whose other loop is
+/// `raw_other`.
+unsafe extern "C" fn on_other_fork(raw_other: *mut ev_loop, fork: *mut ev_fork, _: c_int) {
+    // SAFETY: the caller's; a wanted node is kept, and so alive. Nothing here runs foreign code.
+    unsafe {
+        let Some(node) = NonNull::new((*fork).data.cast::<Base>()) else {
+            return;
+        };
+        let node = EmbedNode(NodeRef::new(node));
+        let (Some(Ok(raw_host)), Some(kind)) = (
+            node.host().as_ref().map(Loop::look),
+            node.0.kind::<EmbedKind>(),
+        ) else {
+            return;
+        };
+        // If it is not, `on_fork` is at work.
+        if node.0.is_active() && ev::ev_shim_has_internals() != 0 {
+            let raw = node.0.raw().cast();
+            ev::ev_embed_stop(raw_host, raw);
+            ev::ev_shim_loop_fork_now(raw_other);
+            kind.start_now(raw_host, raw);
+        }
+    }
+}
+
 watcher_type! {
     /// Runs another loop from within this one. Made by [`Loop::embed`].
     ///
@@ -200,6 +271,8 @@ impl Loop {
             host: Rc::downgrade(self.state()),
             me: Rc::default(),
             wanted: Cell::new(false),
+            // SAFETY: plain data, valid when zeroed; `follow` fills it.
+            other_forks: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
         };
         kind.check()?;
         self.look()?;
