@@ -1,10 +1,13 @@
 //! Random programs of safe code that treats loops and watchers as badly as it can: nothing may reach an assertion of
-//! libev's or touch what is gone. What they find out is for AddressSanitizer, valgrind and libev's own checks to say
-//! (`LIBEV_SYS_ASSERTIONS=1 LIBEV_SYS_VERIFY=3`); without them only crashes and lost memory fail here.
+//! libev's or touch what is gone. What they find out is for AddressSanitizer and libev's own checks to say
+//! (`LIBEV_SYS_ASSERTIONS=1`, `LIBEV_SYS_VERIFY=3`); without them only crashes fail here.
+//!
+//! `ABUSE_SEED=5 ABUSE_PROGRAMS=1` runs the fifth program; `ABUSE_SAYS=1` says which one runs.
 
 mod core_support;
 
 use std::cell::{Cell, RefCell};
+use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
@@ -15,10 +18,11 @@ use std::thread;
 use core_support::{Deliberate, one_at_a_time};
 use greenlet_core::{Exception, RawGreenlet, Value, getcurrent};
 use hub::core::{
-    Async, AsyncSender, Break, Callback, Child, Embed, Events, Io, Loop, Periodic, Stat,
+    Async, AsyncSender, Break, Callback, Child, Embed, Events, Io, Loop, Notify, Periodic, Stat,
     ThreadsafeLoop, Timer, Watcher, supported_backends,
 };
 use parking_lot::Mutex;
+use waiter::Resume;
 
 /// A watcher with the handle of its type.
 #[derive(Clone)]
@@ -58,10 +62,19 @@ struct World {
     watchers: RefCell<Vec<Any>>,
     callbacks: RefCell<Vec<Callback>>,
     greenlets: RefCell<Vec<RawGreenlet>>,
-    descriptors: RefCell<Vec<OwnedFd>>,
     /// Whether descriptors are closed while they are watched, which libev takes, but asserts against.
     closes: bool,
     shared: Arc<Mutex<Shared>>,
+    /// The child of a fork: there is no other thread.
+    alone: Cell<bool>,
+}
+
+impl World {
+    fn share(&self, share: impl FnOnce(&mut Shared)) {
+        if !self.alone.get() {
+            share(&mut self.shared.lock());
+        }
+    }
 }
 
 /// What the other thread sends to.
@@ -70,6 +83,9 @@ struct Shared {
     senders: Vec<AsyncSender>,
     loops: Vec<ThreadsafeLoop>,
 }
+
+/// Those that are not closed must not be by the thread's end either: it unwinds greenlets that may watch them still.
+static DESCRIPTORS: Mutex<Vec<OwnedFd>> = Mutex::new(Vec::new());
 
 thread_local! {
     static WORLD: Rc<World> = Rc::new(World {
@@ -133,11 +149,14 @@ fn seconds() -> f64 {
 }
 
 fn descriptor() -> i32 {
-    match below(8) {
+    match below(10) {
         0 => one_of(&[-1, i32::MIN, i32::MAX, 1 << 20, 900]),
+        // libev takes that, too, but asserts against one that watches itself.
+        1 if world().closes => pick(&world().loops)
+            .and_then(|loop_| loop_.fileno())
+            .unwrap_or(-1),
         _ => {
-            let world = world();
-            let open = world.descriptors.borrow();
+            let open = DESCRIPTORS.lock();
             open[below(open.len() as u64) as usize].as_raw_fd()
         }
     }
@@ -195,7 +214,18 @@ fn new_loop() {
         "linux_iouring" if verifies() => return,
         _ => {}
     }
-    if let Ok(loop_) = Loop::new([backend.as_str()], below(6) == 0) {
+    let flags = match below(4) {
+        0 => format!("{backend},signalfd"),
+        1 => format!("{backend},noinotify,notimerfd"),
+        _ => backend.clone(),
+    };
+    let made = match pick(&world().loops).map(|loop_| loop_.as_ptr()) {
+        // One more object for it.
+        // SAFETY: it is one of ours, so that all its objects know when it is destroyed.
+        Some(Ok(raw)) if below(8) == 0 => unsafe { Loop::from_ptr(raw) },
+        _ => Loop::new(flags, below(6) == 0),
+    };
+    if let Ok(loop_) = made {
         loop_.set_error_handler(Some(Rc::new(
             |_: Option<&dyn std::fmt::Debug>, _: Exception| {
                 if below(8) == 0 {
@@ -204,8 +234,7 @@ fn new_loop() {
             },
         )));
         let world = world();
-        let mut shared = world.shared.lock();
-        shared.loops.push(loop_.threadsafe());
+        world.share(|shared| shared.loops.push(loop_.threadsafe()));
         world.loops.borrow_mut().push(loop_);
     }
 }
@@ -258,9 +287,7 @@ fn new_watcher(loop_: &Loop) {
     };
     if let Ok(any) = made {
         if let Any::Async(watcher) = &any {
-            let world = world();
-            let mut shared = world.shared.lock();
-            shared.senders.push(watcher.sender());
+            world().share(|shared| shared.senders.push(watcher.sender()));
         }
         world().watchers.borrow_mut().push(any);
     }
@@ -288,7 +315,7 @@ fn reschedule() -> impl Fn(f64) -> f64 + 'static {
 /// One thing of one watcher's.
 fn use_watcher(any: &Any) {
     let watcher = any.watcher();
-    let _ = match below(17) {
+    let _ = match below(18) {
         0..=4 => watcher.start_pass_events(callback()),
         5 | 6 => watcher.stop(),
         7 => watcher.close(),
@@ -305,8 +332,48 @@ fn use_watcher(any: &Any) {
             watcher.set_callback(move || callback(Events::NONE));
             Ok(())
         }
+        13 => watcher.start_resume(Resume::new()),
         _ => use_type(any),
     };
+}
+
+/// An object that tells others.
+#[derive(Debug)]
+struct Teller;
+
+impl Notify for Teller {
+    fn notify(self: Rc<Self>) -> Result<(), Exception> {
+        act()
+    }
+}
+
+/// Goes on in a child process as well, to its end.
+fn fork() {
+    let world = world();
+    // SAFETY: what other threads may have locked in the child is for the library to see to.
+    let pid = unsafe { libc::fork() };
+    match pid {
+        -1 => {}
+        0 => {
+            // SAFETY: a child that hangs is killed; it does not end as the parent would.
+            unsafe { libc::alarm(60) };
+            world.alone.set(true);
+            world.left.set(world.left.get().min(60));
+            program_to_its_end();
+            // SAFETY: as above.
+            unsafe { libc::_exit(0) };
+        }
+        child => {
+            let mut status = 0;
+            // SAFETY: a plain system call.
+            let ended = unsafe { libc::waitpid(child, &raw mut status, 0) };
+            assert_eq!(
+                (ended, status),
+                (child, 0),
+                "the child of a fork has failed"
+            );
+        }
+    }
 }
 
 fn use_type(any: &Any) -> Result<(), hub::core::Error> {
@@ -376,7 +443,10 @@ fn step() {
     let Some(loop_) = pick(&world.loops) else {
         return new_loop();
     };
-    match below(24) {
+    match below(27) {
+        24 if world.left.get().is_multiple_of(8) => fork(),
+        25 => drop(loop_.run_callback_resume(Resume::new())),
+        26 => drop(loop_.run_callback_notify(Rc::new(Teller))),
         0 => new_loop(),
         1 => drop(take(&world.loops)),
         2 if below(3) == 0 => drop(loop_.destroy()),
@@ -390,6 +460,8 @@ fn step() {
             1 | 2 => loop_.suspend(),
             _ => loop_.resume(),
         }),
+        // libev fails its own check there: it stops the watcher of a descriptor that it has closed.
+        13 if verifies() && loop_.backend().is_ok_and(|name| name == "linux_aio") => (),
         13 => drop(loop_.reinit()),
         14 => drop(loop_.verify()),
         15 => drop(loop_.update_now()),
@@ -420,9 +492,10 @@ fn step() {
         _ => {
             let _ = format!("{loop_:?}");
             if world.closes {
-                let [a, b] = pair();
-                let _closed = take(&world.descriptors);
-                world.descriptors.borrow_mut().extend([a, b]);
+                let mut open = DESCRIPTORS.lock();
+                let at = below(open.len() as u64) as usize;
+                drop(open.remove(at));
+                open.extend(pair());
             }
         }
     }
@@ -451,22 +524,36 @@ fn finish() {
             break;
         }
     }
-    world.descriptors.borrow_mut().clear();
+    if world.closes {
+        DESCRIPTORS.lock().clear();
+    }
+}
+
+fn program_to_its_end() {
+    let world = world();
+    while world.left.get() > 0 {
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(step));
+        // In the midst of a run, perhaps.
+        let loops = world.loops.borrow().clone();
+        loops.iter().for_each(|loop_| drop(loop_.verify()));
+    }
+    finish();
 }
 
 fn program(seed: u64) {
     let world = world();
     world.random.set(seed);
     world.left.set(600);
-    world.descriptors.borrow_mut().extend(pair());
-    world.descriptors.borrow_mut().extend(pair());
-    new_loop();
-    while world.left.get() > 0 {
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(step));
+    let mut open = DESCRIPTORS.lock();
+    if open.is_empty() {
+        open.extend(pair().into_iter().chain(pair()));
+        // One that some backends cannot watch.
+        open.push(File::open("/proc/self/stat").expect("it is there").into());
     }
-    finish();
-    let mut shared = world.shared.lock();
-    *shared = Shared::default();
+    drop(open);
+    new_loop();
+    program_to_its_end();
+    world.share(|shared| *shared = Shared::default());
 }
 
 #[test]
