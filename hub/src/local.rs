@@ -92,10 +92,16 @@ fn make_hub() -> Hub {
 ///
 /// # Errors
 /// [`HubError`] when libev cannot make a loop.
+#[inline]
 pub fn try_get_hub() -> Result<Hub, HubError> {
-    if let Some(hub) = get_hub_if_exists() {
-        return Ok(hub);
+    match get_hub_if_exists() {
+        Some(hub) => Ok(hub),
+        None => try_make_hub(),
     }
+}
+
+#[cold]
+fn try_make_hub() -> Result<Hub, HubError> {
     // A thread that has ended has no hub any more, and gets no new one.
     END.try_with(|_| ())
         .map_err(|_| Error::from(LoopDestroyed))?;

@@ -206,6 +206,7 @@ static struct sigaction sigchld_of_libev; /* what to install; valid unless the s
 
 struct ev_loop *ev_shim_default_loop_ptr (void) { return ev_default_loop_uc_ (); }
 int ev_shim_is_default_loop (struct ev_loop *loop) { return ev_is_default_loop (loop); }
+int ev_shim_is_default_with_userdata (struct ev_loop *loop) { return ev_is_default_loop (loop) && ev_userdata (loop); }
 int ev_shim_sigchld_state (void) { return sigchld_state; }
 
 /* With EVFLAG_SIGNALFD libev takes SIGCHLD by blocking it and reading a descriptor, not by a handler. This

@@ -180,6 +180,8 @@ struct ev_loop *ev_shim_signal_loop (int signum);
 struct ev_loop *ev_shim_default_loop_ptr (void);
 /** `ev_is_default_loop` */
 int ev_shim_is_default_loop (struct ev_loop *loop);
+/** Whether this is the default loop and has userdata. It may have been destroyed, if it ever was the default loop. */
+int ev_shim_is_default_with_userdata (struct ev_loop *loop);
 
 /** `ev_default_loop`, except that SIGCHLD stays as it was: libev reaps *every* child once its handler is in
  * place, so that waits for `ev_shim_install_sigchld`. Null when no backend works.

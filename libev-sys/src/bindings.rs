@@ -784,6 +784,8 @@ unsafe extern "C" {
     pub fn ev_shim_default_loop_ptr() -> *mut ev_loop;
     /// `ev_is_default_loop`
     pub fn ev_shim_is_default_loop(loop_: *mut ev_loop) -> core::ffi::c_int;
+    /// Whether this is the default loop and has userdata. It may have been destroyed, if it ever was the default loop.
+    pub fn ev_shim_is_default_with_userdata(loop_: *mut ev_loop) -> core::ffi::c_int;
     /** `ev_default_loop`, except that SIGCHLD stays as it was: libev reaps *every* child once its handler is in
  place, so that waits for `ev_shim_install_sigchld`. Null when no backend works.
 

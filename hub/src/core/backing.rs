@@ -222,7 +222,7 @@ impl Backing {
     }
 
     /// Whether the loop is there; notices when somebody else has destroyed the default loop.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_alive(&self) -> bool {
         if self.phase.get() != Phase::Alive {
             return false;
@@ -237,9 +237,7 @@ impl Backing {
     #[inline]
     fn is_still_default(&self) -> bool {
         // SAFETY: no preconditions; the default loop's memory is static.
-        unsafe {
-            ev::ev_shim_default_loop_ptr() == self.raw && !ev::ev_userdata(self.raw).is_null()
-        }
+        unsafe { ev::ev_shim_is_default_with_userdata(self.raw) != 0 }
     }
 
     #[cold]

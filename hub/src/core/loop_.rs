@@ -420,7 +420,7 @@ impl Loop {
     }
 
     /// For the default loop, which somebody else may have destroyed.
-    #[inline(never)]
+    #[inline]
     fn is_alive(&self) -> bool {
         !self.0.is_dead() && self.0.backing.is_alive()
     }
