@@ -92,6 +92,51 @@ fn every_supported_backend_runs_a_timer_and_an_io_watcher() -> TestResult {
 }
 
 #[test]
+fn every_backend_takes_descriptors_beyond_an_fd_set() -> TestResult {
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+    let far = i32::try_from(libc::FD_SETSIZE)? + 1000;
+    allow_descriptors(far + 1000)?;
+    for backend in supported_backends() {
+        let Ok(loop_) = Loop::new(backend.as_str(), false) else {
+            // Not in a container, perhaps.
+            assert!(backend.starts_with("linux_"), "{backend}");
+            continue;
+        };
+        let (mut writer, reader) = std::os::unix::net::UnixStream::pair()?;
+        let reader = duplicate_far_from_others(&reader, far)?;
+        let io = loop_.io(reader.as_raw_fd(), hub::core::Events::READ)?;
+        let trace = Trace::new();
+        io.start({
+            let (io, trace) = (io.clone(), trace.clone());
+            move || {
+                trace.add("io");
+                io.stop().unwrap();
+            }
+        })?;
+        writer.write_all(b"x")?;
+        run(&loop_)?;
+        assert_eq!(trace.take(), ["io"], "{backend}");
+    }
+    Ok(())
+}
+
+/// Raises the soft limit, as far as the hard one allows.
+fn allow_descriptors(count: i32) -> std::io::Result<()> {
+    // SAFETY: plain system calls on a struct that lives here.
+    let result = unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+        limit.rlim_cur = limit.rlim_cur.max(u64::from(count.unsigned_abs()));
+        libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit)
+    };
+    match result {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
+}
+
+#[test]
 fn backends_are_known_by_name() {
     let supported = supported_backends();
     for name in ["epoll", "poll", "select"] {
