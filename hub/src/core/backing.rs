@@ -16,12 +16,12 @@ use std::thread::{self, ThreadId};
 
 use libev_sys as ev;
 use libev_sys::ev_loop;
-use parking_lot::Mutex;
 
 use super::boundary;
 use super::embed::{EmbedNode, WeakEmbed};
 use super::error::{CannotCreateLoop, DefaultLoopInUse, Error, SignalInUse};
 use super::flags::LoopFlags;
+use super::forking::ForkMutex;
 use super::loop_::Loop;
 use super::signal::SIGNAL_TABLE;
 use super::state::{Litter, LoopState};
@@ -80,7 +80,7 @@ impl Drop for LastLook {
 }
 
 /// The thread that may use the default loop.
-static DEFAULT_LOOP: Mutex<Option<ThreadId>> = Mutex::new(None);
+static DEFAULT_LOOP: ForkMutex<Option<ThreadId>> = ForkMutex::new(None);
 
 /// The right to use the default loop.
 struct Lease;

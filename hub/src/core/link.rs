@@ -4,9 +4,8 @@
 //! and never while foreign code does. The loop's thread closes the link before it stops the async watchers or
 //! destroys the loop; from then on other threads get an error and touch nothing.
 //!
-//! No thread has it locked when another one forks: see [`Inside`].
+//! No thread has it locked when another one forks: see [`ForkMutex`].
 
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
@@ -15,16 +14,15 @@ use std::ptr;
 
 use libev_sys as ev;
 use libev_sys::{ev_async, ev_loop};
-use parking_lot::{Mutex, MutexGuard};
 
 use super::callback::RemoteTask;
 use super::error::LoopDestroyed;
-use super::forking::Inside;
+use super::forking::ForkMutex;
 
 pub(super) type Inbox = VecDeque<Arc<RemoteTask>>;
 
 pub(super) struct Link {
-    shared: Mutex<Shared>,
+    shared: ForkMutex<Shared>,
     has_mail: AtomicBool,
 }
 
@@ -33,26 +31,6 @@ struct Shared {
     loop_: *mut ev_loop,
     wakeup: *mut ev_async,
     inbox: Inbox,
-}
-
-/// The shared part, until it is dropped: first the lock, then the leave to have it.
-struct Locked<'a> {
-    shared: MutexGuard<'a, Shared>,
-    _inside: Inside,
-}
-
-impl Deref for Locked<'_> {
-    type Target = Shared;
-
-    fn deref(&self) -> &Shared {
-        &self.shared
-    }
-}
-
-impl DerefMut for Locked<'_> {
-    fn deref_mut(&mut self) -> &mut Shared {
-        &mut self.shared
-    }
 }
 
 // SAFETY: other threads use the pointers for nothing but `ev_async_send`, which libev allows from any thread while
@@ -67,29 +45,21 @@ impl Link {
             inbox: Inbox::new(),
         };
         Link {
-            shared: Mutex::new(shared),
+            shared: ForkMutex::new(shared),
             has_mail: AtomicBool::new(false),
-        }
-    }
-
-    fn lock(&self) -> Locked<'_> {
-        let inside = Inside::enter();
-        Locked {
-            shared: self.shared.lock(),
-            _inside: inside,
         }
     }
 
     /// From now on other threads reach `loop_`, through `wakeup`, which is started on it.
     pub(super) fn open(&self, loop_: *mut ev_loop, wakeup: *mut ev_async) {
-        let mut shared = self.lock();
+        let mut shared = self.shared.lock();
         shared.loop_ = loop_;
         shared.wakeup = wakeup;
     }
 
     /// No other thread reaches the loop any more; returns what they had left there.
     pub(super) fn close(&self) -> Inbox {
-        let mut shared = self.lock();
+        let mut shared = self.shared.lock();
         shared.loop_ = ptr::null_mut();
         shared.wakeup = ptr::null_mut();
         self.has_mail.store(false, Ordering::Relaxed);
@@ -106,14 +76,14 @@ impl Link {
         if !self.has_mail() {
             return Inbox::new();
         }
-        let mut shared = self.lock();
+        let mut shared = self.shared.lock();
         self.has_mail.store(false, Ordering::Relaxed);
         std::mem::take(&mut shared.inbox)
     }
 
     /// Leaves a task for the loop and wakes it.
     pub(super) fn post(&self, task: Arc<RemoteTask>) -> Result<(), LoopDestroyed> {
-        let mut shared = self.lock();
+        let mut shared = self.shared.lock();
         if shared.loop_.is_null() {
             drop(shared);
             return Err(LoopDestroyed);
@@ -127,7 +97,7 @@ impl Link {
 
     /// `ev_async_send` to another watcher of the same loop, unless `watcher` is null.
     pub(super) fn send(&self, watcher: &AtomicPtr<ev_async>) -> Result<bool, LoopDestroyed> {
-        let shared = self.lock();
+        let shared = self.shared.lock();
         if shared.loop_.is_null() {
             return Err(LoopDestroyed);
         }
@@ -143,7 +113,7 @@ impl Link {
 
     /// Changes the watcher that [`send`](Self::send) reaches, when nobody is sending to it.
     pub(super) fn set_watcher(&self, watcher: &AtomicPtr<ev_async>, to: *mut ev_async) {
-        let _shared = self.lock();
+        let _shared = self.shared.lock();
         watcher.store(to, Ordering::Relaxed);
     }
 }

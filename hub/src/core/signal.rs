@@ -2,15 +2,15 @@
 
 use libev_sys as ev;
 use libev_sys::{ev_loop, ev_signal};
-use parking_lot::Mutex;
 
 use super::error::{Error, IllegalSignal, SignalInUse};
+use super::forking::ForkMutex;
 use super::loop_::Loop;
 use super::node::Kind;
 use super::watcher::watcher_type;
 
 /// libev has one table of signals for the whole process and does not lock it.
-pub(super) static SIGNAL_TABLE: Mutex<()> = Mutex::new(());
+pub(super) static SIGNAL_TABLE: ForkMutex<()> = ForkMutex::new(());
 
 pub(super) struct SignalKind {
     signum: i32,

@@ -10,10 +10,10 @@ use std::sync::{Arc, Once};
 use greenlet_core::Exception;
 use greenlet_core::unwind::Caught;
 use libev_sys as ev;
-use parking_lot::Mutex;
 
 use super::backing;
 use super::boundary;
+use super::forking::ForkMutex;
 
 /// What [`set_syserr_cb`] takes.
 pub type SyserrCallback = Arc<dyn Fn(&str, io::Error) + Send + Sync>;
@@ -29,7 +29,7 @@ pub struct SystemError {
     pub source: io::Error,
 }
 
-static CALLBACK: Mutex<Option<SyserrCallback>> = Mutex::new(None);
+static CALLBACK: ForkMutex<Option<SyserrCallback>> = ForkMutex::new(None);
 
 /// Sets what to do, in the whole process, when a system call fails inside libev (`epoll_wait`, say). `None`, as in
 /// the beginning: the error goes, as a [`SystemError`], to the error handler of the loop. (In gevent, `None` means
