@@ -33,7 +33,7 @@ struct Test {
     parent: fn(&Process) -> common::Result,
 }
 
-const TESTS: [Test; 5] = [
+const TESTS: [Test; 6] = [
     Test {
         name: "test_destroy_hub",
         child: test_destroy_hub,
@@ -52,6 +52,11 @@ const TESTS: [Test; 5] = [
     Test {
         name: "test_a_fork_goes_on_with_the_hub",
         child: test_a_fork_goes_on_with_the_hub,
+        parent: nothing,
+    },
+    Test {
+        name: "test_a_thread_forks_and_its_child_gets_a_hub",
+        child: test_a_thread_forks_and_its_child_gets_a_hub,
         parent: nothing,
     },
     Test {
@@ -108,7 +113,7 @@ fn test_destroy_from_a_callback_of_the_hub() -> Outcome {
 
 /// Runs `in_child` in a fork, and says how it ended: 0 if well.
 fn fork(in_child: impl FnOnce() -> Outcome) -> i32 {
-    // SAFETY: this process has one thread that holds locks, this one; the child ends by `_exit`.
+    // SAFETY: no other thread of this process holds a lock; the child ends by `_exit`.
     let pid = unsafe { libc::fork() };
     assert_ne!(pid, -1, "{}", std::io::Error::last_os_error());
     if pid == 0 {
@@ -192,6 +197,27 @@ fn test_a_fork_goes_on_with_the_hub() -> Outcome {
     assert!(!reader.ready());
     write.write_all(b"x")?;
     reader.get()
+}
+
+/// In the child there is no thread but the one that forked. libev's default loop is still the parent's first thread's,
+/// with all that it watched.
+fn test_a_thread_forks_and_its_child_gets_a_hub() -> Outcome {
+    sleep(0.001)?;
+    assert!(get_hub().main_hub());
+    for has_hub in [false, true] {
+        let thread = std::thread::spawn(move || {
+            if has_hub {
+                get_hub();
+            }
+            fork(|| {
+                assert!(!get_hub().main_hub() && !get_hub().loop_().default());
+                assert_eq!(spawn(|| sleep(0.001).map(|()| 1)).get()?, 1);
+                Ok(())
+            })
+        });
+        assert_eq!(thread.join().expect("it does not panic"), 0);
+    }
+    Ok(())
 }
 
 /// gevent's test__issues461_471: an interrupt reaches the main greenlet while all wait, and the

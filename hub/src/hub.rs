@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Debug};
 use std::rc::{Rc, Weak};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, ThreadId};
 
@@ -354,7 +355,20 @@ fn main_of(greenlet: &RawGreenlet) -> RawGreenlet {
 }
 
 /// Whether this is the process's first thread, whose hub runs libev's default loop.
+///
+/// In the child of a fork, the thread that forked is the first one. But if that was another one in the parent, the
+/// default loop may be still what the parent's first thread has made of it. Source: `main_thread_ident` in gevent's
+/// `hub.py`.
 fn is_main_thread() -> bool {
+    // Written by no thread but the first, so that no fork finds it half-written.
+    static MAIN: OnceLock<ThreadId> = OnceLock::new();
+    is_first_thread() && {
+        let here = thread::current().id();
+        *MAIN.get_or_init(|| here) == here
+    }
+}
+
+fn is_first_thread() -> bool {
     // The thread group's id is the first thread's.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     // SAFETY: both only ask for an id.
@@ -363,7 +377,7 @@ fn is_main_thread() -> bool {
     }
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     {
-        std::thread::current().name() == Some("main")
+        thread::current().name() == Some("main")
     }
 }
 
