@@ -46,8 +46,10 @@ pub(super) unsafe fn look_ahead(raw_loop: *mut ev_loop) {
         return;
     }
     if let Some(base) = base(watcher(STACK)) {
-        base.handler
-            .with_greenlet(|g| g.prefetch_stack(STACK_LINES));
+        base.handler.with_greenlet(|g| {
+            g.prefetch_rest();
+            g.prefetch_stack(STACK_LINES);
+        });
     }
     if count <= GREENLET {
         return;
