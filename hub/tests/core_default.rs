@@ -7,6 +7,8 @@ use std::cell::Cell;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use core_support::*;
@@ -266,6 +268,55 @@ fn a_default_loop_is_refused_while_another_loop_has_sigchld() -> TestResult {
     assert!(matches!(signal.start(|| ()), Err(Error::SignalInUse(_))));
     drop(default);
     Ok(())
+}
+
+/// The end of the default loop took the handler away that another loop had just put in place.
+#[test]
+fn sigchld_is_handed_from_the_default_loop_to_another_threads() -> TestResult {
+    let _one = one_at_a_time();
+    let over = Arc::new(AtomicBool::new(false));
+    let other = thread::spawn({
+        let over = over.clone();
+        move || -> Result<u32, Error> {
+            let mut got = 0;
+            let loop_ = Loop::new((), false)?;
+            let signal = loop_.signal(libc::SIGCHLD)?;
+            while !over.load(Ordering::Relaxed) {
+                match signal.start(|| ()) {
+                    Ok(()) => {
+                        got += 1;
+                        for _ in 0..100 {
+                            assert_ne!(handler_of_sigchld(), libc::SIG_DFL);
+                            thread::yield_now();
+                        }
+                        signal.stop()?;
+                    }
+                    Err(Error::SignalInUse(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(got)
+        }
+    });
+    for _ in 0..2000 {
+        match default_loop() {
+            Ok(loop_) => loop_.destroy()?,
+            Err(Error::SignalInUse(_)) => thread::yield_now(),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    over.store(true, Ordering::Relaxed);
+    other.join().expect("it has its handler")?;
+    Ok(())
+}
+
+fn handler_of_sigchld() -> libc::sighandler_t {
+    // SAFETY: it only looks, into a struct that lives here.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(libc::SIGCHLD, std::ptr::null(), &raw mut action);
+        action.sa_sigaction
+    }
 }
 
 #[test]

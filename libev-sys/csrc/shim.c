@@ -301,8 +301,32 @@ ev_shim_reset_sigchld (void)
 }
 
 void
+ev_shim_release_sigchld (struct ev_loop *loop)
+{
+#ifndef LIBEV_SYS_SYSTEM
+  struct sigaction before;
+
+  if (!loop || !ev_is_default_loop (loop) || !ev_is_active (&childev))
+    return;
+
+  sigaction (SIGCHLD, 0, &before);
+  ev_ref (loop);
+  ev_signal_stop (loop, &childev);
+  if (sigchld_state && before.sa_handler != sigchld_of_libev.sa_handler)
+    sigaction (SIGCHLD, &before, 0);
+  sigchld_state = 0;
+#else
+  (void)loop;
+#endif
+}
+
+void
 ev_shim_loop_destroy (struct ev_loop *loop)
 {
+#ifndef LIBEV_SYS_SYSTEM
+  ev_shim_release_sigchld (loop);
+  ev_loop_destroy (loop);
+#else
   struct sigaction before;
   int is_default = loop && ev_is_default_loop (loop);
 
@@ -317,4 +341,5 @@ ev_shim_loop_destroy (struct ev_loop *loop)
   if (sigchld_state && before.sa_handler != sigchld_of_libev.sa_handler)
     sigaction (SIGCHLD, &before, 0);
   sigchld_state = 0;
+#endif
 }

@@ -789,7 +789,7 @@ unsafe extern "C" {
     /** `ev_default_loop`, except that SIGCHLD stays as it was: libev reaps *every* child once its handler is in
  place, so that waits for `ev_shim_install_sigchld`. Null when no backend works.
 
- This and the four below change the process's signal handling and are, like the default loop itself, for
+ This and the five below change the process's signal handling and are, like the default loop itself, for
  one thread at a time.*/
     pub fn ev_shim_default_loop(flags: core::ffi::c_uint) -> *mut ev_loop;
     /** Puts libev's SIGCHLD handler in place; child watchers, and signal watchers for SIGCHLD, work from here on.
@@ -801,6 +801,9 @@ unsafe extern "C" {
     /** 0: no default loop made by `ev_shim_default_loop`; 1: the handler is known but not in place;
  2: it is in place.*/
     pub fn ev_shim_sigchld_state() -> core::ffi::c_int;
+    /** The part of destroying the default loop that changes the process's signal handling, ahead of the rest: for who
+ guards that by a lock which cleanup watchers may want, too. Does nothing without internals.*/
+    pub fn ev_shim_release_sigchld(loop_: *mut ev_loop);
     /** `ev_loop_destroy`, except that destroying the default loop leaves a SIGCHLD handler that is not libev's
  in place, where libev would reset it.*/
     pub fn ev_shim_loop_destroy(loop_: *mut ev_loop);

@@ -338,6 +338,12 @@ impl Backing {
     /// Frees a doomed loop that does not run. Its cleanup watchers are called.
     fn free(&self) {
         self.phase.set(Phase::Gone);
+        if self.is_default() {
+            // Not for longer: cleanup watchers may want to start a signal watcher of another loop.
+            let _table = SIGNAL_TABLE.lock();
+            // SAFETY: the loop has not been freed, and the table of signals is ours.
+            unsafe { ev::ev_shim_release_sigchld(self.raw) };
+        }
         // SAFETY: nobody has freed the loop, no run of it is left, and all our watchers but the cleanup ones are
         // stopped. Those are on their loops' lists and so alive until they are abandoned below.
         unsafe {
