@@ -69,6 +69,15 @@ impl<W> Row<W> {
         self.iter().next()
     }
 
+    /// The one that is next after so many others, unless it is gone.
+    #[inline]
+    pub fn get(&self, others: usize) -> Option<&W> {
+        match self.places.get(others)? {
+            Place::Here(one) => Some(one),
+            Place::Gone(_) => None,
+        }
+    }
+
     /// Takes the first.
     #[inline]
     pub fn pop(&mut self) -> Option<W> {
