@@ -425,10 +425,20 @@ impl Loop {
         !self.0.is_dead() && self.0.backing.is_alive()
     }
 
-    /// libev's loop, to change, if there is nothing to mind: `None` says nothing.
+    /// libev's loop, to change, if it runs no queued callbacks. `None` says nothing.
     #[inline]
     pub(super) fn plain(&self) -> Option<*mut ev_loop> {
-        (self.0.is_plain() && !boundary::is_uninterruptible()).then_some(self.0.raw)
+        if self.0.is_plain() && !boundary::is_uninterruptible() {
+            Some(self.0.raw)
+        } else {
+            self.plain_default()
+        }
+    }
+
+    #[inline(never)]
+    fn plain_default(&self) -> Option<*mut ev_loop> {
+        let is_plain = self.0.is_plain_default() && !boundary::is_uninterruptible();
+        (is_plain && self.0.backing.is_alive()).then_some(self.0.raw)
     }
 
     /// libev's loop, to change.

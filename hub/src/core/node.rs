@@ -14,7 +14,7 @@
 use std::any::TypeId;
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
-use std::mem::{MaybeUninit, offset_of};
+use std::mem::offset_of;
 use std::os::raw::c_int;
 use std::ptr::NonNull;
 use std::rc::{Rc, Weak};
@@ -223,21 +223,22 @@ impl<K: Kind> Node<K> {
         init: impl FnOnce(&K, *mut K::Raw, RawCallback<K::Raw>),
     ) -> NodeRef {
         const { assert!(offset_of!(Node<K>, raw) == size_of::<Base>()) };
-        let node = Box::new(Node {
-            base: Base {
-                refs: Cell::new(0),
-                slot: Cell::new(0),
-                owner: Rc::downgrade(loop_.state()),
-                handler: HandlerSlot::default(),
-            },
-            // SAFETY: `Kind`'s contract: `Raw` is valid when zeroed.
-            raw: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
-            kind,
-        });
-        let node = NonNull::from(Box::leak(node));
-        // SAFETY: the box was leaked just now; from here on the references own it. The callback takes a pointer to
-        // any watcher's struct, and `Kind` says that `Raw` is one.
+        let node = Box::leak(Box::<Node<K>>::new_uninit());
+        let node: NonNull<Node<K>> = NonNull::from(node).cast();
+        let base = Base {
+            refs: Cell::new(0),
+            slot: Cell::new(0),
+            owner: Rc::downgrade(loop_.state()),
+            handler: HandlerSlot::default(),
+        };
+        // SAFETY: the box was leaked just now; from here on the references own it. It is filled in its place, as moving
+        // it there takes time. `Kind`'s contract: `Raw` is valid when zeroed. The callback takes a pointer to any
+        // watcher's struct, and `Kind` says that `Raw` is one.
         unsafe {
+            let place = node.as_ptr();
+            (&raw mut (*place).base).write(base);
+            (&raw mut (*place).raw).write_bytes(0, 1);
+            (&raw mut (*place).kind).write(kind);
             let node_ref = NodeRef::first(node.cast());
             let raw = node_ref.raw();
             init(

@@ -117,6 +117,12 @@ impl LoopState {
         self.word.get() == 0
     }
 
+    /// The same for the default loop, if it is alive.
+    #[inline]
+    pub(super) fn is_plain_default(&self) -> bool {
+        self.word.get() == IS_DEFAULT
+    }
+
     #[inline]
     pub(super) fn is_running_callbacks(&self) -> bool {
         self.word.get() >= ROUND
