@@ -93,6 +93,7 @@ fn child() {
             .switch(()),
         "overflow with 4 KiB left" => with_4_kib_left(),
         "overflow after trimming" => after_trimming(),
+        "overflow in locked memory" => in_locked_memory(),
         "overflow in a thread" => std::thread::spawn(|| {
             let g = RawGreenlet::new(|_| Ok(Value::Token(recurse(u64::MAX))));
             g.switch(()).map(drop)
@@ -182,6 +183,27 @@ fn after_trimming() -> Result<Value, Exception> {
     }
     greenlet_core::trim_stacks();
     RawGreenlet::new(|_| Ok(Value::Token(recurse(u64::MAX)))).switch(())
+}
+
+/// What the child ends with if it may not lock memory.
+const MAY_NOT_LOCK: i32 = 77;
+
+/// Memory that is locked takes no guard by advice (not from every kernel), which was found to work before.
+fn in_locked_memory() -> Result<Value, Exception> {
+    RawGreenlet::new(|_| Ok(Value::None)).switch(())?;
+    // SAFETY: it changes only when pages are there.
+    if unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE | libc::MCL_ONFAULT) } != 0 {
+        eprintln!("mlockall: {}", std::io::Error::last_os_error());
+        std::process::exit(MAY_NOT_LOCK);
+    }
+    // Stacks of another size, so new ones.
+    let locked = || RawGreenlet::builder().stack_size(StackSize::kib(512));
+    for _ in 0..50 {
+        locked().build(|_| Ok(Value::None)).switch(())?;
+    }
+    locked()
+        .build(|_| Ok(Value::Token(recurse(u64::MAX))))
+        .switch(())
 }
 
 fn wild_read() -> u64 {
@@ -438,6 +460,20 @@ fn test_overflow_after_trimming() {
         run_case("overflow after trimming", variables)
             .by_signal(libc::SIGABRT)
             .saying("greenlet #51 has overflowed");
+    }
+}
+
+#[test]
+fn test_overflow_in_locked_memory() {
+    for variables in GUARDS {
+        let ended = run_case("overflow in locked memory", variables);
+        if ended.status.code() == Some(MAY_NOT_LOCK) {
+            eprintln!("not tested: {}", ended.stderr);
+            continue;
+        }
+        ended
+            .by_signal(libc::SIGABRT)
+            .saying("greenlet #52 has overflowed");
     }
 }
 

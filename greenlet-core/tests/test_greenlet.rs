@@ -375,3 +375,28 @@ fn test_registers_survive_a_switch() -> Outcome {
     assert_eq!((here, there.get()), (alone(9)?, Some(alone(7)?)));
     Ok(())
 }
+
+/// greenlet's test_switch_to_another_thread and test_threaded_reparent. The compiler refuses both; this is
+/// what unsafe code that breaks its promise gets.
+#[test]
+fn test_switch_to_another_thread() {
+    struct Smuggled<'a>(&'a RawGreenlet);
+    // SAFETY: the other thread makes no handle of it, and this one waits meanwhile.
+    unsafe impl Send for Smuggled<'_> {}
+
+    let greenlet = RawGreenlet::new(Ok);
+    let smuggled = Smuggled(&greenlet);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let Smuggled(greenlet) = { smuggled };
+            let wrong =
+                |error: &Exception| error.downcast_ref() == Some(&GreenletError::WrongThread);
+            assert!(wrong(&greenlet.switch(()).unwrap_err()));
+            assert!(wrong(&greenlet.throw(SomeError).unwrap_err()));
+            let child = RawGreenlet::new(Ok);
+            assert_eq!(child.set_parent(greenlet), Err(GreenletError::WrongThread));
+        });
+    });
+    assert!(!greenlet.started() && !greenlet.dead());
+    assert!(greenlet.switch(()).is_ok());
+}
