@@ -142,10 +142,7 @@ mod basic {
         let _bounded = bounded();
         let value = Log::<&str>::new();
         let v = value.clone();
-        let g = spawn_raw(move || {
-            v.add("value");
-            Ok(())
-        })?;
+        let g = spawn_raw(move || v.add("value"))?;
         assert!(value.is_empty() && !g.dead());
         sleep(0)?;
         assert!(g.dead());

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use greenlet_core::{Exception, RawGreenlet, Value};
 
-use crate::core::Signal;
+use crate::core::{CallbackResult, Signal};
 use crate::local::{get_hub, try_get_hub};
 
 /// A signal handler that is in place; dropping it leaves it there.
@@ -39,9 +39,9 @@ impl SignalHandler {
 ///
 /// # Errors
 /// For a signal that does not exist, or that another loop handles.
-pub fn signal(
+pub fn signal<R: CallbackResult>(
     signum: i32,
-    handler: impl Fn() -> Result<(), Exception> + 'static,
+    handler: impl Fn() -> R + 'static,
 ) -> Result<SignalHandler, Exception> {
     let hub = try_get_hub()?;
     let watcher = hub.loop_().signal(signum)?;
@@ -52,7 +52,7 @@ pub fn signal(
         let greenlet = RawGreenlet::builder()
             .parent(hub.greenlet())
             .build(move |_| {
-                if let Err(exception) = handler() {
+                if let Err(exception) = handler().into_result() {
                     get_hub().report_error(None, exception);
                 }
                 Ok(Value::None)

@@ -3,6 +3,7 @@
 use greenlet_core::{Exception, RawGreenlet, Value};
 use waiter::Resume;
 
+use crate::core::CallbackResult;
 use crate::exceptions::InvalidSeconds;
 use crate::local::try_get_hub;
 use crate::mask::throw_unless_masked;
@@ -95,13 +96,13 @@ pub fn kill(greenlet: &RawGreenlet, exception: impl Into<Exception>) -> Result<(
 /// # Errors
 /// When the loop is destroyed.
 #[track_caller]
-pub fn spawn_raw(
-    function: impl FnOnce() -> Result<(), Exception> + 'static,
+pub fn spawn_raw<R: CallbackResult>(
+    function: impl FnOnce() -> R + 'static,
 ) -> Result<RawGreenlet, Exception> {
     let hub = try_get_hub()?;
     let greenlet = RawGreenlet::builder()
         .parent(hub.greenlet())
-        .build(move |_| function().map(|()| Value::None));
+        .build(move |_| function().into_result().map(|()| Value::None));
     hub.loop_().run_callback_resume(Resume::start(&greenlet))?;
     Ok(greenlet)
 }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use greenlet_core::Exception;
+use hub::core::CallbackResult;
 use hub::{Seconds, set_switch_out};
 
 use super::Greenlet;
@@ -17,7 +18,7 @@ use crate::outcome::Outcome;
 /// let greenlet = Greenlet::<i32>::builder()
 ///     .name("answer")
 ///     .stack_size(64 * 1024)
-///     .switch_out(|| Ok(println!("it waits")))
+///     .switch_out(|| println!("it waits"))
 ///     .spawn(|| gevent::sleep(0.001).map(|()| 42));
 /// assert_eq!(&*greenlet.name(), "answer");
 /// assert_eq!(greenlet.get()?, 42);
@@ -61,8 +62,8 @@ impl Builder {
     /// Called in the greenlet each time before it waits; must not wait itself. An error keeps it
     /// from waiting and is what the wait ends with.
     #[must_use]
-    pub fn switch_out(mut self, hook: impl Fn() -> Result<(), Exception> + 'static) -> Self {
-        self.switch_out = Some(Rc::new(hook));
+    pub fn switch_out<R: CallbackResult>(mut self, hook: impl Fn() -> R + 'static) -> Self {
+        self.switch_out = Some(Rc::new(move || hook().into_result()));
         self
     }
 

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use greenlet_core::{Exception, RawGreenlet, getcurrent};
+use hub::core::CallbackResult;
 use hub::{get_hub, throw_unless_masked};
 
 use super::{AnyGreenlet, Greenlet, Kill, tree};
@@ -115,8 +116,8 @@ pub fn kill(
 /// # Errors
 /// When the loop is destroyed.
 #[track_caller]
-pub fn spawn_raw(
-    function: impl FnOnce() -> Result<(), Exception> + 'static,
+pub fn spawn_raw<R: CallbackResult>(
+    function: impl FnOnce() -> R + 'static,
 ) -> Result<RawGreenlet, Exception> {
     let greenlet = hub::spawn_raw(function)?;
     tree::grow(&getcurrent(), &greenlet);

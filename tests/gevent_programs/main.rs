@@ -46,14 +46,20 @@ fn run(program: &[&str]) -> Vec<String> {
         })
         .collect();
     let (done, lines) = channel();
-    thread::spawn(move || {
+    let thread = thread::spawn(move || {
         let world = Rc::new(World::new(functions, Objects::new().expect("a loop")));
         world.main();
         // Fails if it is too late.
         let _ = done.send(world.lines());
     });
-    let lines = lines.recv_timeout(BOUND);
-    lines.unwrap_or_else(|problem| vec![format!("no end: {problem}")])
+    match lines.recv_timeout(BOUND) {
+        Ok(lines) => {
+            // What is left of the program ends with its thread.
+            thread.join().expect("it has not panicked");
+            lines
+        }
+        Err(problem) => vec![format!("no end: {problem}")],
+    }
 }
 
 /// The first line that differs, with some before it.

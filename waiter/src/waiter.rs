@@ -82,7 +82,8 @@ impl<T> Waiter<T> {
         self.exception().map(|exception| exception.exc_info())
     }
 
-    /// Wakes the getter with `value`, or stores it for the next `get`.
+    /// Wakes the getter with `value`, or stores it for the next `get`. With a tuple it is gevent's
+    /// `switch_args`.
     ///
     /// # Errors
     /// [`NotInHubError`] when there is a getter and the caller is not the hub.
