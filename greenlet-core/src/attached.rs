@@ -154,7 +154,8 @@ pub(crate) struct Table {
     run: unsafe fn(*mut Core, Value) -> Result<Value, Exception>,
     drop_function: unsafe fn(*mut Core),
     unrun: fn(&RawGreenlet),
-    drop_data: unsafe fn(*mut Core),
+    /// None: there is nothing to do.
+    drop_data: Option<unsafe fn(*mut Core)>,
     /// Gives the memory back.
     free: unsafe fn(*mut Core),
 }
@@ -180,9 +181,13 @@ impl<D: Data, F: Run<D>> Body<D, F> {
                 D::unrun(&attached);
             }
         },
-        drop_data: |core| {
-            // SAFETY: the table's; the caller sees to it that nobody borrows the data any more.
-            unsafe { ManuallyDrop::drop(&mut (*core.cast::<Front<D>>()).data) }
+        drop_data: if std::mem::needs_drop::<D>() {
+            Some(|core| {
+                // SAFETY: the table's; the caller sees to it that nobody borrows the data any more.
+                unsafe { ManuallyDrop::drop(&mut (*core.cast::<Front<D>>()).data) }
+            })
+        } else {
+            None
         },
         free: |core| {
             // SAFETY: the table's; it came out of such a box.
@@ -192,27 +197,24 @@ impl<D: Data, F: Run<D>> Body<D, F> {
 }
 
 /// Puts a greenlet into memory of its own.
+#[inline(always)]
 pub(crate) fn place<D: Data, F: Run<D>>(
     data: D,
     function: Option<F>,
-    core: impl FnOnce(&'static Table) -> Core,
+    core: impl FnOnce(&'static Table, bool) -> Core,
 ) -> NonNull<Core> {
-    let body = Box::write(
-        Box::new_uninit(),
-        Body {
-            front: Front {
-                core: core(Body::<D, F>::TABLE),
-                data: ManuallyDrop::new(data),
-            },
-            function: UnsafeCell::new(MaybeUninit::uninit()),
-        },
-    );
-    if let Some(function) = function {
-        body.front.core.has_function.set(true);
-        // SAFETY: nobody else knows of it yet.
-        unsafe { (*body.function.get()).write(function) };
+    let body = Box::into_raw(Box::<Body<D, F>>::new_uninit()).cast::<Body<D, F>>();
+    // SAFETY: it is fresh memory for a `Body`, all of which is filled in; each part is written straight into
+    // its place instead of being copied there.
+    unsafe {
+        let has_function = function.is_some();
+        (&raw mut (*body).front.core).write(core(Body::<D, F>::TABLE, has_function));
+        (&raw mut (*body).front.data).write(ManuallyDrop::new(data));
+        if let Some(function) = function {
+            (&raw mut (*body).function).cast::<F>().write(function);
+        }
     }
-    let core = Box::into_raw(body).cast::<Core>();
+    let core = body.cast::<Core>();
     // For `whole`.
     let _ = core.expose_provenance();
     // SAFETY: a box is never null.
@@ -255,13 +257,21 @@ pub(crate) fn abandon_function(core: &Core) {
     }
 }
 
+/// Whether dropping the greenlet's memory is all that there is to do.
+#[inline]
+pub(crate) fn is_plain(core: &Core) -> bool {
+    !core.has_function.get() && core.table.drop_data.is_none()
+}
+
 /// Drops the data of a greenlet.
 ///
 /// # Safety
 /// Once, when nobody has a handle of it any more and it is not on its stack.
 pub(crate) unsafe fn drop_data(core: &Core) {
-    // SAFETY: the table is the core's own; the rest is the caller's.
-    unsafe { (core.table.drop_data)(whole(core)) }
+    if let Some(drop_data) = core.table.drop_data {
+        // SAFETY: the table is the core's own; the rest is the caller's.
+        unsafe { drop_data(whole(core)) }
+    }
 }
 
 /// Gives the memory back.

@@ -112,7 +112,7 @@ impl RawGreenlet {
         parked_at: &'static Location<'static>,
     ) -> RawGreenlet {
         let id = thread.next_id();
-        let core = |table| Core {
+        let core = |table, has_function| Core {
             suspended: Cell::new(None),
             thread,
             parked_at: Cell::new(parked_at),
@@ -121,7 +121,7 @@ impl RawGreenlet {
             waiting_on: Cell::new(None),
             made_at: parked_at,
             life: Cell::new(Life::Unstarted),
-            has_function: Cell::new(false),
+            has_function: Cell::new(has_function),
             table,
             stack: Cell::new(None),
             stack_size,
@@ -241,6 +241,10 @@ unsafe fn free(pointer: NonNull<Core>) {
     // SAFETY: not freed before: its last handle is only now gone.
     let core = unsafe { pointer.as_ref() };
     core.thread.forget_left(core);
+    if core.weaks.get() == 0 && attached::is_plain(core) {
+        // SAFETY: nothing names it any more.
+        return unsafe { attached::free(pointer) };
+    }
     // What it owns may drop weak references of its own: one more keeps the memory meanwhile.
     core.weaks.set(core.weaks.get() + 1);
     core.gone.set(true);
