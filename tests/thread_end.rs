@@ -2,9 +2,12 @@
 
 mod support;
 
+use std::fmt::Debug;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 
@@ -139,4 +142,23 @@ fn greenlets_that_wait_for_many() {
     });
     thread.join().expect("it does not panic");
     event.set();
+}
+
+/// What a hub's handlers own goes with the thread, also if that is the hub itself.
+#[test]
+fn handlers_that_own_their_hub() {
+    let owned = Arc::new(());
+    let own = owned.clone();
+    let thread = thread::spawn(move || {
+        let hub = get_hub();
+        let owner = (hub.clone(), own.clone());
+        hub.set_not_error(move |_| owner.0.destroyed());
+        let owner = (hub.clone(), own);
+        hub.set_error_handler(Some(Rc::new(move |_: Option<&dyn Debug>, _: Exception| {
+            assert!(!owner.0.destroyed());
+        })));
+        sleep(0.001).expect("nobody throws");
+    });
+    thread.join().expect("it does not panic");
+    assert_eq!(Arc::strong_count(&owned), 1);
 }

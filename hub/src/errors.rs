@@ -126,6 +126,14 @@ impl Hub {
         drop(old);
     }
 
+    /// Lets go of what it was told to call or to print to, which may own the hub in turn.
+    pub(crate) fn forget_handlers(&self) {
+        self.set_error_handler(None);
+        self.set_not_error(Hub::NOT_ERROR);
+        self.set_system_error(Hub::SYSTEM_ERROR);
+        self.set_exception_stream(ExceptionStream::Stderr);
+    }
+
     /// Raises the exception in the main greenlet; the current one goes on afterwards.
     pub fn handle_system_error(&self, exception: Exception) {
         let current = getcurrent();

@@ -46,8 +46,9 @@ impl Drop for End {
             let destroyed = hub.destroy(true).is_ok();
             // Not in the process's first thread: its greenlets are left as they are.
             if destroyed && !hub.main_hub() {
-                unwind_greenlets(hub);
+                unwind_greenlets(hub.clone());
             }
+            hub.forget_handlers();
         }
         let state = STATE.with(|state| state.take());
         drop(state);
