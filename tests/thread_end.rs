@@ -151,9 +151,9 @@ fn handlers_that_own_their_hub() {
     let own = owned.clone();
     let thread = thread::spawn(move || {
         let hub = get_hub();
-        let owner = (hub.clone(), own.clone());
-        hub.set_not_error(move |_| owner.0.destroyed());
-        let owner = (hub.clone(), own);
+        let owner = Rc::new((hub.clone(), own));
+        let owned = owner.clone();
+        hub.set_not_error(move |_| Rc::strong_count(&owned) == 1);
         hub.set_error_handler(Some(Rc::new(move |_: Option<&dyn Debug>, _: Exception| {
             assert!(!owner.0.destroyed());
         })));
