@@ -201,16 +201,27 @@ impl Fifo {
         if self.is_empty() {
             self.first = Some(link);
         } else {
-            self.rest.get_or_insert_default().push(link);
+            self.push_behind(link);
         }
+    }
+
+    #[inline(never)]
+    fn push_behind(&mut self, link: Link) {
+        self.rest.get_or_insert_default().push(link);
     }
 
     #[inline]
     fn pop(&mut self) -> Option<Link> {
+        if self.rest.is_none() {
+            return self.first.take();
+        }
+        self.pop_of_many()
+    }
+
+    #[inline(never)]
+    fn pop_of_many(&mut self) -> Option<Link> {
         let first = self.first.take();
-        let Some(rest) = &mut self.rest else {
-            return first;
-        };
+        let rest = self.rest.as_mut()?;
         let first = first.or_else(|| rest.pop());
         // With many who wait, nothing of the next ones is in the cache.
         let greenlet = |others| match &rest.get(others)?.0 {
@@ -240,8 +251,10 @@ impl Fifo {
     fn append(&mut self, others: &mut Fifo) {
         if others.has_no_rest() {
             // As nearly always.
-            if let Some(link) = others.first.take() {
-                self.push(link);
+            if self.is_empty() {
+                std::mem::swap(&mut self.first, &mut others.first);
+            } else if let Some(link) = others.first.take() {
+                self.push_behind(link);
             }
         } else {
             self.append_some(others);
