@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use core_support::*;
@@ -253,6 +253,42 @@ fn threads_that_want_one_signal_get_it_one_after_the_other() {
         .map(|t| t.join().expect("no panic").expect("no other error"))
         .sum();
     assert!(got > 0);
+}
+
+/// AddressSanitizer tells if libev's handler looks at a loop that was freed.
+#[test]
+fn a_loop_is_freed_when_no_other_thread_is_in_the_handler_of_its_signal() -> TestResult {
+    /// More than there are processors: some are interrupted in the handler, then.
+    const THREADS: usize = 16;
+    const LOOPS: usize = 2000;
+    let _one = one_at_a_time();
+    let over = AtomicBool::new(false);
+    let raised = AtomicUsize::new(0);
+    let signals = || {
+        while !over.load(Ordering::Relaxed) {
+            // SAFETY: no preconditions; a watcher handles the signal, or nobody, and then it is ignored.
+            unsafe { libc::raise(libc::SIGURG) };
+            raised.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    thread::scope(|scope| -> TestResult {
+        (0..THREADS).for_each(|_| drop(scope.spawn(signals)));
+        let result = (|| {
+            for _ in 0..LOOPS {
+                let loop_ = Loop::new((), false)?;
+                let signal = loop_.signal(libc::SIGURG)?;
+                signal.start(|| ())?;
+                let before = raised.load(Ordering::Relaxed);
+                while raised.load(Ordering::Relaxed) < before + 2 {
+                    loop_.run_nowait()?;
+                }
+                loop_.destroy()?;
+            }
+            Ok(())
+        })();
+        over.store(true, Ordering::Relaxed);
+        result
+    })
 }
 
 #[test]

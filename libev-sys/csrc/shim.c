@@ -8,6 +8,7 @@
 #else
 # include "libev_config.h"
 # include "fork_check.h"
+# include "signal_guard.h"
 # include "ev.c"
 # include "shim.h"
 #endif
@@ -325,6 +326,7 @@ ev_shim_loop_destroy (struct ev_loop *loop)
 {
 #ifndef LIBEV_SYS_SYSTEM
   ev_shim_release_sigchld (loop);
+  ev_shim_leave_handlers ();
   ev_loop_destroy (loop);
 #else
   struct sigaction before;

@@ -202,7 +202,8 @@ int ev_shim_sigchld_state (void);
  * guards that by a lock which cleanup watchers may want, too. Does nothing without internals. */
 void ev_shim_release_sigchld (struct ev_loop *loop);
 /** `ev_loop_destroy`, except that destroying the default loop leaves a SIGCHLD handler that is not libev's
- * in place, where libev would reset it. */
+ * in place, where libev would reset it; and that it waits for threads that are in libev's signal handler, which may
+ * have seen the loop (without internals it does not). */
 void ev_shim_loop_destroy (struct ev_loop *loop);
 
 #endif

@@ -805,6 +805,7 @@ unsafe extern "C" {
  guards that by a lock which cleanup watchers may want, too. Does nothing without internals.*/
     pub fn ev_shim_release_sigchld(loop_: *mut ev_loop);
     /** `ev_loop_destroy`, except that destroying the default loop leaves a SIGCHLD handler that is not libev's
- in place, where libev would reset it.*/
+ in place, where libev would reset it; and that it waits for threads that are in libev's signal handler, which may
+ have seen the loop (without internals it does not).*/
     pub fn ev_shim_loop_destroy(loop_: *mut ev_loop);
 }
