@@ -120,7 +120,7 @@ impl Loop {
     }
 
     /// libev's loop, for C code that shares it. Such code may do all that libev allows, except destroy it while
-    /// watchers are active, change watchers that are ours, or set its userdata to null.
+    /// watchers are active or a callback runs, change watchers that are ours, or set its userdata to null.
     ///
     /// # Errors
     /// The loop is destroyed.

@@ -105,10 +105,12 @@ impl LoopState {
         self.word.set(self.word.get() | DEAD);
     }
 
-    /// Whether the loop is alive, which needs no further look.
+    /// Whether the loop is alive, which needs no further look. While it runs callbacks nobody may destroy the default loop
+    /// but through us.
     #[inline]
     pub(super) fn is_surely_alive(&self) -> bool {
-        self.word.get() & (DEAD | IS_DEFAULT) == 0
+        let word = self.word.get();
+        word & DEAD == 0 && word != IS_DEFAULT
     }
 
     /// Whether the loop is alive and runs no queued callbacks, which needs no further look.
