@@ -23,6 +23,7 @@ use crate::local::Extra;
 use crate::stack::{Stack, StackSize};
 use crate::thread::{Attention, Thread};
 use crate::unwind;
+use crate::weak::WeakGreenlet;
 
 /// Where a greenlet is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -245,17 +246,22 @@ unsafe fn free(pointer: NonNull<Core>) {
         // SAFETY: nothing names it any more.
         return unsafe { attached::free(pointer) };
     }
-    // What it owns may drop weak references of its own: one more keeps the memory meanwhile.
-    core.weaks.set(core.weaks.get() + 1);
+    // What it owns may drop weak references of its own: one more keeps the memory meanwhile. The order is
+    // the same if one of the destructors panics: data, then the memory.
+    // SAFETY: not freed before.
+    let _memory = unsafe { WeakGreenlet::from_core(pointer) };
     core.gone.set(true);
+    let _data = DropData(core);
     attached::drop_function(core);
     drop(core.extra.take());
-    // SAFETY: the caller's; it is called once for each greenlet.
-    unsafe { attached::drop_data(core) };
-    let weaks = core.weaks.get() - 1;
-    core.weaks.set(weaks);
-    if weaks == 0 {
-        // SAFETY: nothing names it any more.
-        unsafe { attached::free(pointer) }
+}
+
+/// Drops the data of a greenlet that is being freed.
+struct DropData<'a>(&'a Core);
+
+impl Drop for DropData<'_> {
+    fn drop(&mut self) {
+        // SAFETY: `free` makes one of these for each greenlet, which nobody has a handle of.
+        unsafe { attached::drop_data(self.0) }
     }
 }

@@ -46,9 +46,9 @@ impl List {
                 place
             }
             None => {
-                places.all.push(this);
-                let place = u32::try_from(places.all.len() - 1).unwrap_or(NONE);
+                let place = u32::try_from(places.all.len()).unwrap_or(NONE);
                 assert!(place != NONE, "no memory holds so many greenlets");
+                places.all.push(this);
                 place
             }
         };

@@ -3,6 +3,7 @@
 mod common;
 
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use common::Outcome;
@@ -155,5 +156,161 @@ fn test_a_panic_of_the_function_leaves_the_data() -> Outcome {
     let error: Exception = g.greenlet().switch(()).unwrap_err();
     assert!(error.is::<greenlet_core::Panic>() && g.number.get() == 5);
     assert_log(&log, &[]);
+    Ok(())
+}
+
+/// Panics when it is dropped, and says so first.
+struct Panics(Log, &'static str);
+
+impl Data for Panics {}
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        self.0.borrow_mut().push(self.1);
+        std::panic::resume_unwind(Box::new(self.1));
+    }
+}
+
+/// That nothing is leaked either is for AddressSanitizer to say.
+#[test]
+fn test_a_destructor_that_panics_keeps_no_other_from_being_called() {
+    let log = Log::default();
+    let drop_caught = |g: Attached<Panics>| {
+        let weak = g.greenlet().downgrade();
+        let panic = catch_unwind(AssertUnwindSafe(|| drop(g))).unwrap_err();
+        assert!(weak.upgrade().is_none());
+        *panic.downcast::<&str>().unwrap()
+    };
+    // The data's.
+    let (in_function, data) = (InFunction(log.clone()), Panics(log.clone(), "data"));
+    let g = RawGreenlet::builder().build_with(data, move |_, _| {
+        let _function = in_function;
+        Ok(Value::None)
+    });
+    assert_eq!(drop_caught(g), "data");
+    assert_log(&log, &["function", "data"]);
+    // The function's, and its greenlet was a parent.
+    let (in_function, data) = (Panics(log.clone(), "function"), Number(log.clone()));
+    let parent = RawGreenlet::new(|_| Ok(Value::None));
+    let weak = parent.downgrade();
+    let g = RawGreenlet::builder()
+        .parent(&parent)
+        .build_with(data, move |_, _| {
+            let _function = in_function;
+            Ok(Value::None)
+        });
+    drop(parent);
+    assert!(weak.upgrade().is_some());
+    let panic = catch_unwind(AssertUnwindSafe(|| drop(g))).unwrap_err();
+    assert_eq!(*panic.downcast::<&str>().unwrap(), "function");
+    assert_log(&log, &["function", "data"]);
+    assert!(weak.upgrade().is_none());
+}
+
+/// Logs its end, no more.
+struct Number(Log);
+
+impl Data for Number {}
+
+impl Drop for Number {
+    fn drop(&mut self) {
+        self.0.borrow_mut().push("data");
+    }
+}
+
+#[test]
+fn test_an_unrun_that_panics_leaves_the_function_for_later() {
+    struct Refuses(Log);
+    impl Data for Refuses {
+        fn unrun(greenlet: &Attached<Self>) {
+            greenlet.0.borrow_mut().push("unrun");
+            std::panic::resume_unwind(Box::new(()));
+        }
+    }
+    let log = Log::default();
+    let function = InFunction(log.clone());
+    let g = RawGreenlet::builder().build_with(Refuses(log.clone()), move |_, _| {
+        let _function = function;
+        Ok(Value::None)
+    });
+    let raw = g.greenlet().clone();
+    assert!(catch_unwind(AssertUnwindSafe(|| raw.discard())).is_err());
+    assert!(raw.dead() && !raw.discard() && raw.switch(()).is_ok());
+    assert_log(&log, &["unrun"]);
+    drop((raw, g));
+    assert_log(&log, &["function"]);
+}
+
+#[test]
+fn test_data_that_switch_when_they_are_dropped() -> Outcome {
+    struct Switches(Rc<RefCell<Option<RawGreenlet>>>);
+    impl Data for Switches {}
+    impl Drop for Switches {
+        fn drop(&mut self) {
+            let other = self.0.borrow().clone();
+            if let Some(other) = other {
+                // Where it ends.
+                other.set_parent(&getcurrent()).expect("no cycle");
+                other.switch(()).expect("it does not fail");
+            }
+        }
+    }
+    let other = Rc::new(RefCell::new(None));
+    let g = RawGreenlet::builder().build_with(Switches(other.clone()), |_, _| Ok(Value::None));
+    let (again, seen) = (g.greenlet().downgrade(), Rc::new(Cell::new(0)));
+    let count = seen.clone();
+    other.replace(Some(RawGreenlet::new(move |_| {
+        // Neither it nor its memory is there for anybody else meanwhile.
+        assert!(again.upgrade().is_none());
+        drop(again);
+        count.set(count.get() + 1);
+        Ok(Value::None)
+    })));
+    // Dropped on the stack of a greenlet that ends with it.
+    RawGreenlet::new(move |_| {
+        g.greenlet().set_parent(&getcurrent())?;
+        g.greenlet().switch(())?;
+        drop(g);
+        Ok(Value::None)
+    })
+    .switch(())?;
+    assert_eq!(seen.get(), 1);
+    Ok(())
+}
+
+#[test]
+fn test_those_of_no_size_are_dropped_once() -> Outcome {
+    thread_local! {
+        static DROPS: Cell<(u32, u32)> = const { Cell::new((0, 0)) };
+    }
+    struct NoData;
+    impl Data for NoData {}
+    impl Drop for NoData {
+        fn drop(&mut self) {
+            DROPS.set((DROPS.get().0 + 1, DROPS.get().1));
+        }
+    }
+    struct NoCapture;
+    impl Drop for NoCapture {
+        fn drop(&mut self) {
+            DROPS.set((DROPS.get().0, DROPS.get().1 + 1));
+        }
+    }
+    let make = || {
+        let capture = NoCapture;
+        let function = move |_: &NoData, _| {
+            let _capture = &capture;
+            Ok(Value::None)
+        };
+        assert_eq!(size_of_val(&function), 0);
+        RawGreenlet::builder().build_with(NoData, function)
+    };
+    drop(make());
+    assert_eq!(DROPS.take(), (1, 1));
+    let g = make();
+    g.greenlet().switch(())?;
+    assert_eq!(DROPS.get(), (0, 1));
+    drop(g);
+    assert_eq!(DROPS.take(), (1, 1));
     Ok(())
 }
