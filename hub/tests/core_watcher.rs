@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use core_support::*;
 use greenlet_core::Exception;
-use hub::core::{Error, Events, MAXPRI, MINPRI, Watcher};
+use hub::core::{Error, Events, MAXPRI, MINPRI, Timer, Watcher};
 
 #[test]
 fn test_run() -> TestResult {
@@ -596,5 +596,114 @@ fn destructors_of_callbacks_may_use_the_loop() -> TestResult {
     assert!(timer.active());
     run(&loop_)?;
     assert_eq!(trace.take(), ["restarted by a destructor"]);
+    Ok(())
+}
+
+/// Whatever the destructor of a callback does to its own watcher, in whatever state that is: each callback is
+/// dropped once, none while it is called, and the watcher is as the last word has it.
+#[test]
+fn destructors_of_callbacks_may_use_their_own_watcher() -> TestResult {
+    #[derive(Clone)]
+    struct World {
+        timer: Timer,
+        /// What the next destructor does.
+        then: Rc<Cell<Option<usize>>>,
+        calls: Rc<Cell<u32>>,
+        made: Rc<Cell<u32>>,
+        dropped: Rc<Cell<u32>>,
+    }
+
+    /// A closure that owns it has a destructor, and is large if `N` is.
+    struct Owned<const N: usize>(World, Cell<u32>, [u8; N]);
+
+    impl World {
+        fn owned<const N: usize>(&self) -> Owned<N> {
+            self.made.set(self.made.get() + 1);
+            Owned(self.clone(), Cell::new(0), [1; N])
+        }
+
+        fn act(&self, what: usize) -> TestResult {
+            match what {
+                0 => {
+                    let owned = self.owned::<0>();
+                    self.timer.start(move || owned.call())?;
+                }
+                1 => {
+                    let owned = self.owned::<100>();
+                    self.timer.set_callback(move || owned.call());
+                }
+                2 => {
+                    let owned = self.owned::<0>();
+                    self.timer.feed(Events::CUSTOM, move || owned.call())?;
+                }
+                3 => self.timer.start(|| ())?,
+                4 => self.timer.stop()?,
+                5 => self.timer.close()?,
+                6 => {
+                    self.timer.set_ref(false)?;
+                    self.timer.set_ref(true)?;
+                    drop(format!("{:?}", self.timer));
+                }
+                _ => {
+                    self.timer.loop_().run_nowait()?;
+                }
+            }
+            Ok(())
+        }
+    }
+
+    impl<const N: usize> Owned<N> {
+        fn call(&self) {
+            self.1.set(self.1.get() + 1);
+            self.0.calls.set(self.0.calls.get() + 1);
+            // Replaces the closure that is called here, more than once.
+            if let Some(what) = self.0.then.take() {
+                for what in [what, (what + 1) % ACTIONS, what] {
+                    self.0.act(what).expect("the loop lives");
+                }
+                self.0.then.set(Some(what));
+            }
+            assert!(self.2.iter().all(|byte| *byte == 1));
+            self.1.set(self.1.get() - 1);
+        }
+    }
+
+    impl<const N: usize> Drop for Owned<N> {
+        fn drop(&mut self) {
+            assert_eq!(self.1.get(), 0, "dropped while it is called");
+            self.2.fill(0);
+            self.0.dropped.set(self.0.dropped.get() + 1);
+            if let Some(what) = self.0.then.take() {
+                self.0.act(what).expect("the loop lives");
+            }
+        }
+    }
+
+    const ACTIONS: usize = 8;
+    let mut calls = 0;
+    let loop_ = new_loop()?;
+    for program in 0..ACTIONS.pow(4) {
+        let world = World {
+            timer: loop_.timer(0.0, 0.0)?,
+            then: Rc::default(),
+            calls: Rc::default(),
+            made: Rc::default(),
+            dropped: Rc::default(),
+        };
+        for digit in 0..4 {
+            world.then.set(Some(program / ACTIONS.pow(digit) % ACTIONS));
+            world.act(program / ACTIONS.pow(3 - digit) % ACTIONS)?;
+        }
+        world.then.set(None);
+        run(&loop_)?;
+        world.timer.start(|| ())?;
+        assert_eq!(loop_.started_watchers(), 1);
+        world.timer.stop()?;
+        assert_eq!(loop_.started_watchers(), 0);
+        assert_eq!(world.made, world.dropped, "program {program}");
+        assert!(!world.timer.active() && !world.timer.has_callback());
+        calls += world.calls.get();
+    }
+    assert!(calls > 1000);
     Ok(())
 }
