@@ -372,6 +372,8 @@ mod listeners {
         by.link(&p, |_| fail("listener3"));
         p.join(None)?;
         settle();
+        // The links own it.
+        drop(links.take());
         assert_eq!(results.take(), [0]);
         assert_eq!(reports.take().matches(" failed with ").count(), 2);
         Ok(())
@@ -408,6 +410,8 @@ mod listeners {
         e.rawlink(|_| fail::<()>("listener3"));
         assert_eq!(e.get()?, 6);
         settle();
+        // The links own it.
+        drop(links.take());
         assert_eq!(results.take(), [0]);
         assert_eq!(reports.take().matches(" failed with ").count(), 2);
         Ok(())
