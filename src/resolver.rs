@@ -3,9 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
-use greenlet_core::Exception;
-use hub::core::HubDestroyed;
-use hub::try_get_hub;
+use hub::hub_to_wait_in;
 
 use crate::threadpool::{HubExt, apply_io};
 
@@ -48,10 +46,7 @@ impl Endpoint {
 
 /// Asks the system's resolver, in a thread of the hub's pool.
 fn look_up(name: String) -> io::Result<Vec<SocketAddr>> {
-    let hub = try_get_hub().map_err(Exception::new)?;
-    if hub.destroyed() {
-        return Err(Exception::new(HubDestroyed).into());
-    }
+    let hub = hub_to_wait_in()?;
     apply_io(&hub.threadpool(), move || {
         let found = name.to_socket_addrs().map(Vec::from_iter);
         found.map_err(|e| io::Error::new(e.kind(), format!("{name}: {e}")))

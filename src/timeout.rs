@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use greenlet_core::{Exception, getcurrent};
-use hub::{HubTimer, Seconds, throw_unless_masked, try_get_hub};
+use hub::{HubTimer, Seconds, hub_to_wait_in, throw_unless_masked};
 
 static TIMEOUTS: AtomicU64 = AtomicU64::new(0);
 
@@ -168,7 +168,7 @@ impl Timeout {
         let Some(seconds) = self.seconds.checked()? else {
             return Ok(());
         };
-        let hub = try_get_hub()?;
+        let hub = hub_to_wait_in()?;
         let timer = hub.timer(seconds)?;
         timer.set_priority(self.priority)?;
         timer.set_ref(self.ref_)?;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 
+use gevent::exceptions::HubDestroyed;
 use gevent::hub::{ExceptionStream, wait_read};
 use gevent::{
     Exception, Greenlet, GreenletExit, Kill, Timeout, event, get_hub, getcurrent, joinall, kill,
@@ -51,14 +52,15 @@ fn at_end<P: 'static>(
     told.recv().expect("it was called")
 }
 
-/// Each is `Err`: there is nobody any more who could end a wait. It must not be a panic, which would
-/// end the process: the destructor runs because of another.
+/// Each is `HubDestroyed`: there is nobody any more who could end a wait. It must not be a panic, which
+/// would end the process: the destructor runs because of another.
 macro_rules! waits {
     ($($name:ident: $prepare:expr, $wait:expr;)*) => {$(
         #[test]
         fn $name() {
             let ended = at_end($prepare, $wait);
-            assert!(ended.is_err(), "{ended:?}");
+            let error = ended.expect_err("nobody is there to end it");
+            assert!(error.is::<HubDestroyed>(), "{error:?}");
         }
     )*};
 }
@@ -67,8 +69,11 @@ waits! {
     sleeping: || (), |()| sleep(0.01);
     yielding: || (), |()| sleep(0);
     idling: || (), |()| gevent::idle(0);
+    reading_for_a_while: || UnixStream::pair().expect("a pair"),
+        |(one, _)| wait_read(one.as_raw_fd(), 1);
     reading: || UnixStream::pair().expect("a pair"), |(one, _)| wait_read(one.as_raw_fd(), None);
     joining: || spawn(|| sleep(1000)), |g| g.join(None);
+    joining_for_a_while: || spawn(|| sleep(1000)), |g| g.join(1);
     joining_many: || spawn(|| sleep(1000)), |g| joinall([g], None).map(drop);
     getting: || spawn(|| sleep(1000)), Greenlet::get;
     killing: || spawn(|| sleep(1000)), Greenlet::kill;
@@ -81,6 +86,7 @@ waits! {
     handling_signals: || (), |()| gevent::signal_handler(libc::SIGUSR2, || Ok(())).map(drop);
     a_timeout: || (), |()| Timeout::new(1).start();
     an_event: event::Event::new, |event| event.wait(None).map(drop);
+    waiting_for_a_while: event::Event::new, |event| wait([event], 1, None).map(drop);
     an_event_made_then: || (), |()| event::Event::new().wait(1).map(drop);
     a_result: event::AsyncResult::<()>::new, event::AsyncResult::get;
     a_semaphore: || lock::Semaphore::new(0), lock::Semaphore::acquire;

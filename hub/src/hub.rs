@@ -148,6 +148,19 @@ impl Hub {
         self.0.destroyed.get()
     }
 
+    /// Refuses a wait that nobody would end.
+    ///
+    /// # Errors
+    /// After [`destroy`](Hub::destroy).
+    #[inline]
+    pub fn check_alive(&self) -> Result<(), HubDestroyed> {
+        if self.0.destroyed.get() {
+            Err(HubDestroyed)
+        } else {
+            Ok(())
+        }
+    }
+
     /// This hub, as a waiter wants it.
     pub fn as_wait_hub(&self) -> Rc<dyn WaitHub> {
         Rc::new(self.clone())
@@ -233,9 +246,7 @@ impl Hub {
             return Err(Exception::new(BlockingSwitchOutError));
         }
         switch_out::call()?;
-        if self.0.destroyed.get() {
-            return Err(Exception::new(HubDestroyed));
-        }
+        self.check_alive()?;
         Ok(())
     }
 

@@ -135,6 +135,7 @@ impl<L: Linkable> WaitIterator<L> {
             }
         }
         if let Some(seconds) = self.timeout {
+            self.hub.check_alive()?;
             let timer = self.hub.timer(seconds)?;
             // Objects that are ready in the same iteration come first.
             timer.set_priority(-1)?;

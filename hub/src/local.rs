@@ -101,6 +101,19 @@ pub fn try_get_hub() -> Result<Hub, HubError> {
     }
 }
 
+/// The hub of this thread, made on first use, for whoever is about to wait in it.
+///
+/// # Errors
+/// [`HubDestroyed`](crate::core::HubDestroyed) when the thread ends; [`HubError`] when libev cannot
+/// make a loop.
+#[track_caller]
+#[inline]
+pub fn hub_to_wait_in() -> Result<Hub, Exception> {
+    let hub = try_get_hub()?;
+    hub.check_alive()?;
+    Ok(hub)
+}
+
 #[cold]
 fn try_make_hub() -> Result<Hub, HubError> {
     // A thread that has ended has no hub any more, and gets no new one.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use greenlet_core::{Exception, RawGreenlet, Value};
 
 use crate::core::{CallbackResult, Signal};
-use crate::local::{get_hub, try_get_hub};
+use crate::local::{get_hub, hub_to_wait_in};
 
 /// A signal handler that is in place; dropping it leaves it there.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ pub fn signal<R: CallbackResult>(
     signum: i32,
     handler: impl Fn() -> R + 'static,
 ) -> Result<SignalHandler, Exception> {
-    let hub = try_get_hub()?;
+    let hub = hub_to_wait_in()?;
     let watcher = hub.loop_().signal(signum)?;
     watcher.set_ref(false)?;
     let handler = Rc::new(handler);

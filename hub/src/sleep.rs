@@ -5,7 +5,7 @@ use waiter::Resume;
 
 use crate::core::CallbackResult;
 use crate::exceptions::InvalidSeconds;
-use crate::local::try_get_hub;
+use crate::local::hub_to_wait_in;
 use crate::mask::throw_unless_masked;
 use crate::seconds::Seconds;
 
@@ -38,7 +38,7 @@ pub fn sleep_with_ref(seconds: impl Seconds, ref_: bool) -> Result<(), Exception
 
 #[track_caller]
 fn sleep_some(seconds: f64, ref_: bool) -> Result<(), Exception> {
-    let hub = try_get_hub()?;
+    let hub = hub_to_wait_in()?;
     let timer = hub.timer(seconds)?;
     timer.set_ref(ref_)?;
     // Counted from now, not from when the loop last looked at the clock.
@@ -50,7 +50,7 @@ fn sleep_some(seconds: f64, ref_: bool) -> Result<(), Exception> {
 /// frame that was entered before.
 #[track_caller]
 fn yield_now() -> Result<(), Exception> {
-    let hub = try_get_hub()?;
+    let hub = hub_to_wait_in()?;
     let resume = Resume::new();
     hub.loop_().run_callback_resume(resume.clone())?;
     // Whoever switches back ends it: as in gevent, a yield does not ask who.
@@ -65,7 +65,7 @@ fn yield_now() -> Result<(), Exception> {
 /// What is thrown into the greenlet meanwhile.
 #[track_caller]
 pub fn idle(priority: i32) -> Result<(), Exception> {
-    let hub = try_get_hub()?;
+    let hub = hub_to_wait_in()?;
     let watcher = hub.loop_().idle()?;
     if priority != 0 {
         watcher.set_priority(priority)?;
@@ -82,7 +82,7 @@ pub fn kill(greenlet: &RawGreenlet, exception: impl Into<Exception>) -> Result<(
         return Ok(());
     }
     let (greenlet, exception) = (greenlet.clone(), exception.into());
-    try_get_hub()?
+    hub_to_wait_in()?
         .loop_()
         .run_callback(move || throw_unless_masked(&greenlet, || true, exception))?;
     Ok(())
@@ -99,7 +99,7 @@ pub fn kill(greenlet: &RawGreenlet, exception: impl Into<Exception>) -> Result<(
 pub fn spawn_raw<R: CallbackResult>(
     function: impl FnOnce() -> R + 'static,
 ) -> Result<RawGreenlet, Exception> {
-    let hub = try_get_hub()?;
+    let hub = hub_to_wait_in()?;
     let greenlet = RawGreenlet::builder()
         .parent(hub.greenlet())
         .build(move |_| function().into_result().map(|()| Value::None));

@@ -15,6 +15,7 @@ impl Hub {
     /// the watcher's own errors at its start.
     #[track_caller]
     pub fn wait(&self, watcher: &Watcher) -> Result<(), Exception> {
+        self.check_alive()?;
         let resume = Resume::on(watcher.type_name(), watcher.address());
         watcher.start_resume(resume.clone())?;
         let stop = StopOnDrop(watcher);
@@ -29,6 +30,7 @@ impl Hub {
     /// As for [`wait`](Hub::wait).
     #[track_caller]
     pub fn wait_timeout(&self, watcher: &Watcher, seconds: f64) -> Result<bool, Exception> {
+        self.check_alive()?;
         let resume = Resume::on(watcher.type_name(), watcher.address());
         let timer = self.timer(seconds)?;
         // What comes in the same iteration has come in time.

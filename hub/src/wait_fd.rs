@@ -8,7 +8,7 @@ use waiter::ConcurrentObjectUseError;
 
 use crate::core::{Events, Watcher};
 use crate::hub::Hub;
-use crate::local::try_get_hub;
+use crate::local::hub_to_wait_in;
 use crate::seconds::Seconds;
 
 /// The wait took longer than it might.
@@ -108,12 +108,12 @@ fn in_use(watcher: &Watcher) -> Exception {
 /// As there.
 #[track_caller]
 pub fn wait_on_watcher(watcher: &Watcher, timeout: impl WaitTimeout) -> Result<(), Exception> {
-    try_get_hub()?.wait_on_watcher(watcher, timeout)
+    hub_to_wait_in()?.wait_on_watcher(watcher, timeout)
 }
 
 #[track_caller]
 fn wait_fd(fd: RawFd, events: Events, timeout: impl WaitTimeout) -> Result<(), Exception> {
-    let hub = try_get_hub()?;
+    let hub = hub_to_wait_in()?;
     let watcher = hub.loop_().io(fd, events)?;
     hub.wait_on_watcher(&watcher, timeout)
 }

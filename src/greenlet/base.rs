@@ -57,6 +57,7 @@ impl Base {
         greenlet: impl FnOnce() -> AnyGreenlet,
     ) -> Result<(), Exception> {
         if self.begins(greenlet) {
+            self.hub.check_alive()?;
             self.hub.loop_().run_callback_resume(Resume::start(raw))?;
             self.life.set(Life::Scheduled);
         }
@@ -74,6 +75,7 @@ impl Base {
             return Ok(());
         }
         if let Some(seconds) = seconds {
+            self.hub.check_alive()?;
             let timer = self.hub.timer(seconds)?;
             // Counted from now, not from when the loop last looked at the clock.
             self.hub.loop_().update_now()?;

@@ -34,6 +34,7 @@ impl AnyGreenlet {
         let joining = Joining(self, &resume);
         let timer = match timeout {
             Some(seconds) => {
+                hub.check_alive()?;
                 let timer = hub.timer(seconds)?;
                 timer.set_priority(-1)?;
                 hub.loop_().update_now()?;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use greenlet_core::{Exception, GreenletExit, RawGreenlet};
-use hub::{Hub, Seconds, try_get_hub};
+use hub::{Hub, Seconds, hub_to_wait_in};
 use waiter::Resume;
 
 use super::{AnyGreenlet, Greenlet, Killable, Victim, joinall};
@@ -73,6 +73,7 @@ impl AnyGreenlet {
             return Ok(true);
         }
         let hub = self.base().hub.clone();
+        hub.check_alive()?;
         let waiter = kill.block.then(Resume::new);
         let (victim, woken) = (self.victim(), waiter.clone());
         hub.loop_().run_callback(move || {
@@ -188,7 +189,7 @@ pub fn killall_with<K: Killable>(
     if running.is_empty() {
         return Ok(());
     }
-    let hub = try_get_hub()?;
+    let hub = hub_to_wait_in()?;
     let waiter = kill.block.then(Resume::new);
     let alive = Rc::new(RefCell::new(Vec::new()));
     let (woken, diehards) = (waiter.clone(), alive.clone());

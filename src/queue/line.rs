@@ -39,6 +39,7 @@ pub(crate) fn park(
 /// What ends the park after so many seconds.
 #[cold]
 pub(crate) fn timer(hub: &Hub, resume: &Resume, seconds: f64) -> Result<HubTimer, Exception> {
+    hub.check_alive()?;
     let timer = hub.timer(seconds)?;
     // What comes in the same iteration has come in time.
     timer.set_priority(-1)?;

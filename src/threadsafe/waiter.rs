@@ -217,6 +217,7 @@ fn park_greenlet(
     address: usize,
     timeout: Option<f64>,
 ) -> Result<(), Exception> {
+    hub.check_alive()?;
     let resume = Resume::on(what, address);
     let timer = match timeout {
         Some(seconds) => {
