@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::rc::{Rc, Weak};
 
-use greenlet_core::unwind::{Caught, catch};
+use greenlet_core::unwind::{Caught, ForcedUnwind, catch};
 use greenlet_core::{RawGreenlet, getcurrent};
 use hub::get_hub_if_exists;
 
@@ -201,22 +201,19 @@ impl Drop for Owned {
     }
 }
 
-/// Drops the current greenlet's values: called at its end.
+/// Drops the current greenlet's values: called at its end. Returns the unwinding of a greenlet that is
+/// dropped while one of their destructors waits.
 #[inline]
-pub(crate) fn end_of_greenlet() {
-    if ANY.get() {
-        drop_values();
-    }
+pub(crate) fn end_of_greenlet() -> Option<ForcedUnwind> {
+    if ANY.get() { drop_values() } else { None }
 }
 
 #[cold]
-fn drop_values() {
+fn drop_values() -> Option<ForcedUnwind> {
     let greenlet = getcurrent();
-    let Some(owned) = greenlet.take_local::<Owned>() else {
-        return;
-    };
+    let owned = greenlet.take_local::<Owned>()?;
     if owned.greenlet != greenlet.id() {
-        return;
+        return None;
     }
     match catch(|| owned.forget_all()) {
         Ok(()) => {}
@@ -224,8 +221,9 @@ fn drop_values() {
             Some(hub) => hub.report_error(Some(&greenlet), exception),
             None => eprintln!("{exception:?}"),
         },
-        Err(Caught::Forced(unwind)) => unwind.resume(),
+        Err(Caught::Forced(unwind)) => return Some(unwind),
     }
+    None
 }
 
 impl<T: 'static> Clone for Local<T> {

@@ -171,6 +171,31 @@ fn a_drop_may_use_locals_and_wait() -> Outcome {
     Ok(())
 }
 
+/// Who waits for a greenlet that is unwound just then was never woken.
+#[test]
+fn one_that_is_unwound_while_a_drop_waits_has_ended_for_all() -> Outcome {
+    struct Waits;
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            assert!(sleep(1000).is_err(), "it is unwound here");
+        }
+    }
+    let local = Local::new(|| Waits);
+    let its = local.clone();
+    let g = spawn(move || {
+        its.value();
+        Ok(5)
+    });
+    let joined = g.clone();
+    let joins = spawn(move || joined.join(10));
+    sleep(0)?;
+    assert!(g.raw().active() && !g.ready());
+    assert!(g.raw().unwind() && g.ready());
+    joins.get()?;
+    assert!(g.successful() && g.value().is_none());
+    Ok(())
+}
+
 #[test]
 fn many_locals_come_and_go() -> Outcome {
     let keep = Local::new(|| 0);

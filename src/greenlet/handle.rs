@@ -338,7 +338,10 @@ fn run<T: 'static, R: Outcome<Value = T>>(
     // Somebody may have switched here before the greenlet's turn: it has none any more.
     shared.base.cancel_start(&getcurrent());
     let ended = catch(function);
-    crate::local::end_of_greenlet();
+    let ended = match crate::local::end_of_greenlet() {
+        Some(unwind) => Err(Caught::Forced(unwind)),
+        None => ended,
+    };
     match ended {
         Ok(outcome) => finish(shared, outcome.into_result()),
         Err(Caught::Panic(exception)) => finish(shared, Err(exception)),
