@@ -67,9 +67,11 @@ fn test_with_timeout() -> Outcome {
 
 #[test]
 fn test_timeout_for_a_greenlet_that_ended_hurts_nobody() -> Outcome {
-    let g = spawn(|| std::mem::forget(Timeout::start_new(0.001)));
-    g.get()?;
-    sleep(0.005)
+    let g = spawn(|| Rc::new(Timeout::start_new(0.001)));
+    let timeout = g.get()?;
+    sleep(0.005)?;
+    assert!(!timeout.pending());
+    Ok(())
 }
 
 #[test]
