@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -12,12 +13,14 @@ use std::sync::mpsc;
 use std::thread;
 
 use gevent::exceptions::HubDestroyed;
-use gevent::hub::{ExceptionStream, wait_read};
+use gevent::hub::core::Timer;
+use gevent::hub::{ExceptionStream, Resume, wait_read};
 use gevent::{
     Exception, Greenlet, GreenletExit, Kill, Timeout, event, get_hub, getcurrent, joinall, kill,
     killall, lock, mask_kill, pool, queue, scope, sleep, socket, spawn, spawn_raw, threadsafe,
     wait,
 };
+use greenlet_core::WeakGreenlet;
 use support::bounded;
 
 /// Calls its function when it is dropped, and tells what came of it.
@@ -167,4 +170,88 @@ fn handlers_that_own_their_hub() {
     });
     thread.join().expect("it does not panic");
     assert_eq!(Arc::strong_count(&owned), 1);
+}
+
+/// What a thread-local keeps beyond the hub's end, because it is older than the hub, or drops before that.
+#[test]
+fn handles_in_thread_locals() {
+    #[repr(align(128))]
+    struct Aligned(Rc<Cell<u32>>);
+    impl Drop for Aligned {
+        fn drop(&mut self) {
+            assert_eq!((&raw const *self).addr() % 128, 0);
+            self.0.set(self.0.get() + 1);
+            // Whatever they say: nobody runs any more.
+            let _ = sleep(0.001);
+            let _ = event::Event::new().wait(0.001);
+            let _ = spawn_raw(|| Ok(()));
+        }
+    }
+    struct Kept {
+        greenlets: Vec<Greenlet<Aligned>>,
+        timer: Timer,
+        resume: Resume,
+        timeout: Timeout,
+        weak: WeakGreenlet,
+        drops: Rc<Cell<u32>>,
+        tell: mpsc::Sender<(u32, u32)>,
+    }
+    impl Drop for Kept {
+        fn drop(&mut self) {
+            let _ = (
+                self.timer.start(|| ()),
+                self.timer.stop(),
+                self.timer.active(),
+            );
+            let _ = (self.resume.switch(), self.timeout.start());
+            self.timeout.cancel();
+            let _ = format!("{:?} {:?} {:?}", self.greenlets, self.timer, self.weak);
+            for greenlet in &self.greenlets {
+                let _ = (greenlet.start(), greenlet.kill(), greenlet.join(1));
+                greenlet.rawlink(|_| ());
+                drop(greenlet.take());
+                let _ = (greenlet.raw().unwind(), greenlet.raw().downgrade());
+            }
+            let ended = self.greenlets.drain(..).filter(Greenlet::ready).count();
+            let _ = self.weak.upgrade();
+            self.tell
+                .send((ended as u32, self.drops.get()))
+                .expect("it is awaited");
+        }
+    }
+    thread_local! {
+        static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
+    }
+    let _bounded = bounded();
+    for older in [true, false] {
+        let (tell, told) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            if older {
+                KEPT.set(None);
+            }
+            get_hub().set_exception_stream(ExceptionStream::Discard);
+            let drops = Rc::new(Cell::new(0));
+            let aligned = || Aligned(drops.clone());
+            let (returned, owned, parked) = (aligned(), aligned(), aligned());
+            let greenlets = vec![
+                spawn(move || Ok(returned)),
+                Greenlet::new(move || Ok(owned)),
+                spawn(move || sleep(1000).map(|()| parked)),
+            ];
+            sleep(0).expect("nobody throws");
+            let timer = get_hub().loop_().timer(1000.0, 0.0).expect("a timer");
+            timer.start(|| ()).expect("it starts");
+            KEPT.set(Some(Kept {
+                weak: greenlets[2].raw().downgrade(),
+                greenlets,
+                timer,
+                resume: Resume::new(),
+                timeout: Timeout::start_new(1000),
+                drops,
+                tell,
+            }));
+        });
+        thread.join().expect("it does not panic");
+        assert_eq!(told.recv(), Ok((3, 3)), "older than the hub: {older}");
+    }
 }
