@@ -248,17 +248,17 @@ impl<T: 'static> Greenlet<T> {
 
     /// The greenlet that made it, if that still exists.
     pub fn spawning_greenlet(&self) -> Option<RawGreenlet> {
-        self.base().spawned_by.upgrade()
+        self.any().spawning_greenlet()
     }
 
     /// Where it was made: the counterpart of gevent's `spawning_stack`.
     pub fn spawning_location(&self) -> &'static Location<'static> {
-        self.raw().made_at()
+        self.any().spawning_location()
     }
 
     /// What it shares with all the greenlets that descend from the same one.
     pub fn spawn_tree_locals(&self) -> SpawnTreeLocals {
-        SpawnTreeLocals::of(self.raw())
+        self.any().spawn_tree_locals()
     }
 
     /// Throws into the greenlet at once; the current one goes on when that parks or ends. One

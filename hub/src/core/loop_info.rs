@@ -194,7 +194,7 @@ impl Loop {
             .filter(|fd| *fd >= 0)
     }
 
-    /// How many watchers are started or fed, and so kept alive by this object.
+    /// How many watchers are started or fed, and so kept alive by this object. Looks at each watcher there is.
     pub fn started_watchers(&self) -> usize {
         self.state().started_count()
     }

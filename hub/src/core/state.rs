@@ -1,5 +1,5 @@
 //! What one [`Loop`](super::Loop) owns: its three internal watchers, its queue of callbacks, and the list of
-//! watchers that are started.
+//! its watchers.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::mem::MaybeUninit;
