@@ -52,7 +52,7 @@ fn builder(libev: &Libev) -> bindgen::Builder {
         .default_enum_style(bindgen::EnumVariation::Consts)
         .prepend_enum_name(false)
         .parse_callbacks(Box::new(Rules))
-        .layout_tests(false) // tests/layout.rs does more
+        .layout_tests(false) // tests/libev/layout.rs does more
         // Comments that begin with `/**` go along: shim.h's do, libev's stay in its header.
         .generate_comments(true)
         .use_core()

@@ -1,4 +1,4 @@
-/* The layout of every struct as C sees it, for tests/layout.rs. A file of its own, so that linkers leave it out
+/* The layout of every struct as C sees it, for tests/libev/layout.rs. A file of its own, so that linkers leave it out
  * of programs that do not ask. */
 #include <stddef.h>
 #include "shim.h"

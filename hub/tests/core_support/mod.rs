@@ -4,8 +4,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
-use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -90,18 +88,6 @@ pub(crate) fn collect_errors(loop_: &Loop) -> Trace {
 pub(crate) fn one_at_a_time() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A duplicate of a descriptor whose number stays free after it is closed: other tests, which are threads of the same
-/// process, get the lowest free numbers. Each caller has its own `least`.
-pub(crate) fn duplicate_far_from_others(fd: &impl AsRawFd, least: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: a plain system call on any number.
-    let fd = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, least) };
-    if fd == -1 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: made just now.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Counts its drops.

@@ -1,0 +1,208 @@
+//! Stacks: sizes, reuse, trimming, how deep they were used.
+
+use crate::common::Outcome;
+use greenlet_core::{
+    Exception, RawGreenlet, StackError, StackSize, Value, getcurrent, trim_stacks,
+};
+
+#[test]
+fn test_stacks_are_reused_and_keep_their_size() -> Outcome {
+    fn deep(n: usize) -> usize {
+        let pad = std::hint::black_box([n; 64]);
+        if n == 0 {
+            0
+        } else {
+            deep(n - 1) + pad[0] - n + 1
+        }
+    }
+    for _ in 0..3 {
+        let g = RawGreenlet::builder()
+            .stack_size(4 << 20)
+            .build(|_| Ok(Value::new(deep(2000))));
+        assert_eq!(g.switch(())?.downcast::<usize>().unwrap(), 2000);
+    }
+    Ok(())
+}
+
+/// Touches at least `kib` KiB of stack, without optimisation up to four times as much.
+#[inline(never)]
+fn touch(kib: usize) -> u8 {
+    let frame = std::hint::black_box([1_u8; 1024]);
+    if kib == 0 {
+        frame[0]
+    } else {
+        touch(kib - 1) ^ frame[kib % 1024]
+    }
+}
+
+#[test]
+fn test_stack_usage_is_the_high_water_mark() -> Outcome {
+    let main = getcurrent();
+    let g = RawGreenlet::builder()
+        .stack_size(StackSize::mib(2))
+        .build(move |_| {
+            main.switch(())?;
+            std::hint::black_box(touch(300));
+            main.switch(())
+        });
+    assert_eq!((g.stack_usage(), getcurrent().stack_usage()), (None, None));
+    g.switch(())?;
+    let before = g.stack_usage().expect("it has a stack");
+    assert!(before < 64 * 1024, "{before}");
+    g.switch(())?;
+    let after = g.stack_usage().expect("it has a stack");
+    if cfg!(feature = "asan") {
+        // Frames live elsewhere then.
+        return Ok(());
+    }
+    assert!((300 * 1024..=2048 * 1024).contains(&after), "{after}");
+    g.switch(())?;
+    assert_eq!(g.stack_usage(), None);
+    Ok(())
+}
+
+#[test]
+fn test_trimmed_stacks_lose_their_pages_and_work_again() -> Outcome {
+    let main = getcurrent();
+    let size = StackSize::kib(1040);
+    let g = RawGreenlet::builder().stack_size(size).build(|_| {
+        std::hint::black_box(touch(200));
+        Ok(Value::None)
+    });
+    g.switch(())?;
+    trim_stacks();
+    let g = RawGreenlet::builder()
+        .stack_size(size)
+        .build(move |_| main.switch(()));
+    g.switch(())?;
+    assert!(g.stack_usage().expect("it has a stack") < 64 * 1024);
+    Ok(())
+}
+
+#[test]
+fn test_deep_stacks_are_trimmed_in_the_long_run() -> Outcome {
+    let size = StackSize::kib(2080);
+    let deep = RawGreenlet::builder().stack_size(size).build(|_| {
+        std::hint::black_box(touch(400));
+        Ok(Value::None)
+    });
+    deep.switch(())?;
+    for _ in 0..256 {
+        let shallow = RawGreenlet::builder()
+            .stack_size(size)
+            .build(|_| Ok(Value::None));
+        shallow.switch(())?;
+    }
+    let main = getcurrent();
+    let g = RawGreenlet::builder()
+        .stack_size(size)
+        .build(move |_| main.switch(()));
+    g.switch(())?;
+    assert!(g.stack_usage().expect("it has a stack") < 64 * 1024);
+    Ok(())
+}
+
+#[test]
+fn test_more_idle_stacks_than_are_kept_warm() -> Outcome {
+    let main = getcurrent();
+    for _ in 0..2 {
+        let all: Vec<_> = (0..1500)
+            .map(|_| {
+                let main = main.clone();
+                RawGreenlet::new(move |_| main.switch(()))
+            })
+            .collect();
+        all.iter().try_for_each(|g| g.switch(()).map(drop))?;
+        all.iter().try_for_each(|g| g.switch(()).map(drop))?;
+        assert!(all.iter().all(RawGreenlet::dead));
+    }
+    Ok(())
+}
+
+#[test]
+fn test_smallest_stack_runs() -> Outcome {
+    let g = RawGreenlet::builder()
+        .stack_size(1)
+        .build(|_| Ok(Value::Token(1)));
+    assert!(matches!(g.switch(())?, Value::Token(1)));
+    Ok(())
+}
+
+#[test]
+fn test_every_size_is_a_stack_or_an_error() -> Outcome {
+    for size in [0, 1, 4095, 4097, 12_345, 1 << 30] {
+        let g = RawGreenlet::builder().stack_size(size).build(Ok);
+        assert!(matches!(g.switch(Value::Token(1))?, Value::Token(1)));
+    }
+    let page = 4096;
+    for size in [0, 1, page, 2 * page, 3 * page, usize::MAX / 2 + 1] {
+        let g = RawGreenlet::builder()
+            .stack_size(usize::MAX - size)
+            .build(Ok);
+        assert!(g.switch(()).unwrap_err().is::<StackError>() && !g.started());
+    }
+    Ok(())
+}
+
+/// Of large stacks few are kept with their pages: a deep recursion on one does not stay in memory.
+#[test]
+#[cfg(target_os = "linux")]
+fn test_large_stacks_are_trimmed_when_they_come_back() -> Outcome {
+    let deep = |deep| {
+        let (main, g) = (
+            getcurrent(),
+            RawGreenlet::builder().stack_size(StackSize::mib(256)),
+        );
+        let g = g.build(move |_| {
+            if deep {
+                std::hint::black_box(touch(2_000));
+            }
+            main.switch(())
+        });
+        g.switch(())?;
+        let usage = g.stack_usage();
+        g.switch(())?;
+        Ok::<_, Exception>(usage.expect("it had a stack"))
+    };
+    if cfg!(feature = "asan") {
+        // Frames live elsewhere then.
+        return Ok(());
+    }
+    assert!(deep(true)? > 2_000 * 1024);
+    assert!(deep(false)? <= 64 * 1024);
+    Ok(())
+}
+
+#[test]
+fn test_impossible_stack_is_an_error_and_the_greenlet_stays_unstarted() {
+    for bytes in [usize::MAX, usize::MAX / 4096] {
+        let g = RawGreenlet::builder()
+            .stack_size(bytes)
+            .build(|_| Ok(Value::None));
+        let e: Exception = g.switch(()).unwrap_err();
+        assert!(e.is::<StackError>(), "{e}");
+        assert!(!g.started());
+    }
+}
+
+#[test]
+fn test_parent_that_gets_no_stack_dies_of_that() {
+    let parent = RawGreenlet::builder()
+        .stack_size(usize::MAX)
+        .build(|_| Ok(Value::None));
+    let child = RawGreenlet::builder()
+        .parent(&parent)
+        .build(|_| Ok(Value::None));
+    assert!(child.switch(()).unwrap_err().is::<StackError>());
+    assert!(child.dead() && parent.dead());
+}
+
+#[test]
+fn test_stack_size_texts() {
+    assert_eq!("4096".parse(), Ok(StackSize::bytes(4096)));
+    assert_eq!(" 64 K ".parse(), Ok(StackSize::kib(64)));
+    assert_eq!("2m".parse(), Ok(StackSize::mib(2)));
+    for wrong in ["", "K", "-1", "1G", "1.5M", "99999999999999999999M"] {
+        assert!(wrong.parse::<StackSize>().is_err(), "{wrong:?}");
+    }
+}

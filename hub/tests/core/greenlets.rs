@@ -1,0 +1,433 @@
+//! Greenlets and the loop: callbacks that switch, waits without a closure, and hubs that go while they run.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::core_support::*;
+use greenlet_core::{Exception, GreenletError, RawGreenlet, Value, getcurrent};
+use hub::core::{Events, Loop};
+use waiter::Resume;
+
+/// A greenlet that runs the loop; when that ends it goes to its parent, the creator.
+fn hub_for(loop_: &Loop) -> RawGreenlet {
+    let loop_ = loop_.clone();
+    RawGreenlet::builder().stack_size(1 << 18).build(move |_| {
+        loop_.run()?;
+        Ok(Value::None)
+    })
+}
+
+#[test]
+fn start_resume_wakes_the_greenlet_that_waits() -> TestResult {
+    let loop_ = new_loop()?;
+    let hub = hub_for(&loop_);
+    let timer = loop_.timer(0.001, 0.0)?;
+    let resume = Resume::new();
+    timer.start_resume(resume.clone())?;
+    assert!(timer.has_callback());
+    let found = timer.resume().expect("it was just set");
+    assert_eq!(*found.greenlet(), getcurrent());
+    assert!(
+        format!("{timer:?}").contains(" callback=<resume of "),
+        "{timer:?}"
+    );
+    let value = hub.switch(())?;
+    assert!(resume.is_mine(&value));
+    // The hub is still inside of the timer's callback.
+    assert_eq!(loop_.depth()?, 1);
+    assert!(timer.resume().is_some());
+    hub.switch(())?;
+    assert!(hub.dead());
+    assert_eq!(loop_.depth()?, 0);
+    assert!(!timer.has_callback());
+    Ok(())
+}
+
+#[test]
+fn a_resume_that_is_over_does_nothing() -> TestResult {
+    let loop_ = new_loop()?;
+    let hub = hub_for(&loop_);
+    let resume = Resume::new();
+    resume.end();
+    loop_.timer(0.0, 0.0)?.start_resume(resume.clone())?;
+    loop_.run_callback_resume(resume)?;
+    let value = hub.switch(())?;
+    assert!(
+        value.is_none() && hub.dead(),
+        "nobody was woken before the loop's end"
+    );
+    Ok(())
+}
+
+#[test]
+fn run_callback_resume_keeps_its_place_in_the_queue() -> TestResult {
+    let loop_ = new_loop()?;
+    let hub = hub_for(&loop_);
+    let trace = Trace::new();
+    loop_.run_callback(trace.adds("before"))?;
+    let resume = Resume::new();
+    loop_.run_callback_resume(resume.clone())?;
+    loop_.run_callback(trace.adds("after"))?;
+    assert_eq!(loop_.activecnt()?, 3);
+    assert!(resume.is_mine(&hub.switch(())?));
+    trace.add("resumed");
+    hub.switch(())?;
+    assert_eq!(trace.take(), ["before", "resumed", "after"]);
+    assert_eq!(loop_.activecnt()?, 0);
+    Ok(())
+}
+
+#[test]
+fn an_error_that_comes_back_by_a_switch_is_reported() -> TestResult {
+    let loop_ = new_loop()?;
+    let errors = collect_errors(&loop_);
+    let resume = Rc::new(RefCell::new(None));
+    let hub = hub_for(&loop_);
+    let failing = RawGreenlet::builder().parent(&hub).build({
+        let (resume, hub) = (resume.clone(), hub.clone());
+        move |_| {
+            let mine = Resume::new();
+            resume.replace(Some(mine));
+            hub.parent().expect("main").switch(())?;
+            Err(Exception::new(Deliberate))
+        }
+    });
+    failing.switch(())?;
+    let wake: Resume = resume.take().expect("it has parked");
+    loop_.timer(0.0, 0.0)?.start_resume(wake)?;
+    hub.switch(())?;
+    assert_eq!(errors.take(), ["<timer: deliberate"]);
+    assert!(failing.dead() && hub.dead());
+    Ok(())
+}
+
+#[test]
+fn a_greenlet_may_run_the_loop_while_the_hub_is_in_a_callback() -> TestResult {
+    let loop_ = new_loop()?;
+    let hub = hub_for(&loop_);
+    let trace = Trace::new();
+    let resume = Resume::new();
+    loop_.run_callback_resume(resume)?;
+    loop_.run_callback(trace.adds("second"))?;
+    hub.switch(())?;
+    // The hub's round of callbacks is suspended in its first; the nested run does the second.
+    assert_eq!(loop_.depth()?, 1);
+    loop_.timer(0.001, 0.0)?.start(trace.adds("timer"))?;
+    run(&loop_)?;
+    assert_eq!(trace.take(), ["second", "timer"]);
+    hub.switch(())?;
+    assert!(hub.dead());
+    assert!(!loop_.starting_timer_may_update_loop_time());
+    assert_eq!(loop_.activecnt()?, 0);
+    Ok(())
+}
+
+fn panic_if_reached() {
+    panics("should have been unwound")();
+}
+
+/// Drops a hub that is suspended inside of a callback, and returns the loop.
+fn drop_hub_in(
+    start: impl FnOnce(&Loop, Resume) -> TestResult,
+) -> Result<(Loop, Drops), Exception> {
+    let loop_ = new_loop()?;
+    let drops = Drops::default();
+    let (inside, witness) = (loop_.clone(), drops.witness());
+    let hub = RawGreenlet::new(move |_| {
+        witness.touch();
+        inside.run()?;
+        unreachable!("the run does not return, it is unwound");
+    });
+    start(&loop_, Resume::new())?;
+    hub.switch(())?;
+    assert_eq!(loop_.depth()?, 1);
+    drop(hub);
+    assert_eq!(drops.count(), 1, "the hub's stack was unwound");
+    assert_eq!(loop_.depth()?, 0, "C's frames were left properly");
+    Ok((loop_, drops))
+}
+
+#[test]
+fn a_hub_dropped_inside_a_watchers_callback_leaves_the_loop_usable() -> TestResult {
+    let trace = Trace::new();
+    let (loop_, _) = drop_hub_in(|loop_, resume| {
+        loop_
+            .timer(0.0, 0.0)?
+            .with_priority(1)?
+            .start_resume(resume)?;
+        // Fires in the same iteration, when the hub is on its way out already.
+        loop_.timer(0.0, 0.0)?.start(trace.adds("one-shot timer"))?;
+        Ok(())
+    })?;
+    assert_eq!(trace.take(), [""; 0], "not from a dying hub");
+    run(&loop_)?;
+    assert_eq!(trace.take(), ["one-shot timer"], "and not lost either");
+    assert_eq!((loop_.activecnt()?, loop_.started_watchers()), (0, 0));
+    Ok(())
+}
+
+#[test]
+fn a_hub_dropped_inside_a_queued_callback_leaves_the_rest_queued() -> TestResult {
+    let trace = Trace::new();
+    let (loop_, _) = drop_hub_in(|loop_, resume| {
+        loop_.run_callback_resume(resume)?;
+        loop_.run_callback(trace.adds("rest"))?;
+        Ok(())
+    })?;
+    assert_eq!(trace.take(), [""; 0]);
+    assert_eq!(loop_.queued_callbacks(), 1);
+    assert!(!loop_.starting_timer_may_update_loop_time());
+    run(&loop_)?;
+    assert_eq!(trace.take(), ["rest"]);
+    assert_eq!(loop_.activecnt()?, 0);
+    Ok(())
+}
+
+#[test]
+fn a_hub_dropped_inside_a_closure_unwinds_the_closure() -> TestResult {
+    let drops = Drops::default();
+    let main = getcurrent();
+    let (loop_, _) = drop_hub_in(|loop_, _| {
+        let drops = drops.clone();
+        loop_.idle()?.feed(Events::IDLE, move || {
+            let _on_the_stack = drops.witness();
+            main.switch(())?;
+            panic_if_reached();
+            Ok(())
+        })?;
+        Ok(())
+    })?;
+    assert_eq!(drops.count(), 1);
+    run(&loop_)?;
+    Ok(())
+}
+
+#[test]
+fn a_hub_dropped_inside_the_error_handler_unwinds_too() -> TestResult {
+    let main = getcurrent();
+    let (loop_, _) = drop_hub_in(|loop_, _| {
+        loop_.set_error_handler(Some(Rc::new(
+            move |_: Option<&dyn std::fmt::Debug>, _: Exception| {
+                let _ = main.switch(());
+            },
+        )));
+        loop_.run_callback(|| Err(Exception::new(Deliberate)))?;
+        Ok(())
+    })?;
+    loop_.set_error_handler(None);
+    run(&loop_)?;
+    Ok(())
+}
+
+#[test]
+fn a_hub_dropped_inside_an_embedded_loop_leaves_both_usable() -> TestResult {
+    let inner = new_loop()?;
+    let trace = Trace::new();
+    let (outer, _) = drop_hub_in(|outer, resume| {
+        let embed = outer.embed(&inner)?;
+        embed.start_sweep()?;
+        // Run by libev's own embedding, which no Rust frame knows of.
+        let prepare = inner.prepare()?;
+        prepare.start_resume(resume)?;
+        outer.timer(0.001, 0.0)?.start(trace.adds("outer"))?;
+        Ok(())
+    })?;
+    assert_eq!(inner.depth()?, 0);
+    inner.destroy()?;
+    run(&outer)?;
+    assert_eq!(trace.take(), ["outer"]);
+    Ok(())
+}
+
+#[test]
+fn a_hub_dropped_after_its_loop_was_destroyed_frees_the_loop() -> TestResult {
+    let loop_ = new_loop()?;
+    let trace = Trace::new();
+    loop_.cleanup()?.start(trace.adds("cleanup"))?;
+    let hub = hub_for(&loop_);
+    loop_.timer(0.0, 0.0)?.start_resume(Resume::new())?;
+    hub.switch(())?;
+    loop_.destroy()?;
+    assert!(loop_.destroyed());
+    assert_eq!(trace.take(), [""; 0], "it still runs, on the hub's stack");
+    drop(hub);
+    assert_eq!(trace.take(), ["cleanup"]);
+    Ok(())
+}
+
+/// It went on unharmed, and the unwinding waited for whoever next ran a loop.
+#[test]
+fn a_greenlet_dropped_inside_a_cleanup_callback_is_unwound() -> TestResult {
+    let (trace, drops) = (Trace::new(), Drops::default());
+    let loops = [new_loop()?, new_loop()?];
+    let main = getcurrent();
+    loops[0].cleanup()?.start({
+        let (trace, main) = (trace.clone(), main.clone());
+        move || {
+            trace.add("first");
+            main.switch(()).map(drop)
+        }
+    })?;
+    loops[1].cleanup()?.start(trace.adds("second"))?;
+    let greenlet = RawGreenlet::new({
+        let witness = drops.witness();
+        move |_| {
+            witness.touch();
+            // Both are freed when the runs are over.
+            let [outer, inner] = &loops;
+            outer.run_callback({
+                let (outer, inner) = (outer.clone(), inner.clone());
+                move || -> TestResult {
+                    inner.run_callback({
+                        let inner = inner.clone();
+                        move || -> TestResult {
+                            outer.destroy()?;
+                            inner.destroy()?;
+                            // Not yet: this is inside of both.
+                            new_loop()?.run()?;
+                            Ok(())
+                        }
+                    })?;
+                    // By libev alone, which frees nothing.
+                    // SAFETY: the loop is alive, and freed later if it runs.
+                    unsafe { libev_sys::ev_run(inner.as_ptr()?, 0) };
+                    Ok(())
+                }
+            })?;
+            outer.run()?;
+            unreachable!("it does not come here")
+        }
+    });
+    greenlet.switch(())?;
+    assert_eq!(trace.take(), ["first"]);
+    drop(greenlet);
+    assert_eq!(drops.count(), 1);
+    // Nothing is left that would trouble others.
+    let other = new_loop()?;
+    other.timer(0.0, 0.0)?.start(trace.adds("timer"))?;
+    run(&other)?;
+    assert_eq!(trace.take(), ["second", "timer"]);
+    Ok(())
+}
+
+/// The list of such loops was destroyed before the greenlets were unwound.
+#[test]
+fn a_destroyed_loop_that_runs_until_its_thread_ends_is_freed_then() -> TestResult {
+    // Thread-locals end in the reverse order of their first use.
+    for loop_first in [false, true] {
+        let freed = Arc::new(AtomicBool::new(false));
+        let thread = std::thread::spawn({
+            let freed = freed.clone();
+            move || -> Result<(), hub::core::Error> {
+                let loop_ = Loop::new((), false)?;
+                if loop_first {
+                    loop_.run()?;
+                }
+                loop_
+                    .cleanup()?
+                    .start(move || freed.store(true, Ordering::Relaxed))?;
+                let main = getcurrent();
+                loop_.run_callback(move || {
+                    // On its stack is a handle of itself: nothing but the thread's end unwinds it.
+                    let _keeps_itself = getcurrent();
+                    main.switch(()).map(drop)
+                })?;
+                hub_for(&loop_).switch(()).expect("it parks");
+                loop_.destroy()
+            }
+        });
+        thread.join().expect("it does not panic")?;
+        assert!(freed.load(Ordering::Relaxed), "loop first: {loop_first}");
+    }
+    Ok(())
+}
+
+#[test]
+fn two_hubs_on_two_loops_interleave() -> TestResult {
+    let trace = Trace::new();
+    let loops = [new_loop()?, new_loop()?];
+    let hubs = loops.each_ref().map(hub_for);
+    for (i, loop_) in loops.iter().enumerate() {
+        let (trace, main) = (trace.clone(), getcurrent());
+        let timer = loop_.timer(0.0, 0.0001)?;
+        let count = Cell::new(0);
+        let this = timer.clone();
+        timer.start(move || {
+            trace.add(i);
+            count.set(count.get() + 1);
+            if count.get() == 3 {
+                this.stop()?;
+            }
+            main.switch(())?;
+            Ok(())
+        })?;
+    }
+    for _ in 0..3 {
+        for hub in &hubs {
+            hub.switch(())?;
+        }
+    }
+    assert_eq!(trace.take(), ["0", "1", "0", "1", "0", "1"]);
+    for hub in &hubs {
+        hub.switch(())?;
+        assert!(hub.dead());
+    }
+    Ok(())
+}
+
+#[test]
+fn dropping_a_handler_may_unwind_a_greenlet() -> TestResult {
+    // The last handle of a parked greenlet is inside of a watcher's resume.
+    let loop_ = new_loop()?;
+    let drops = Drops::default();
+    let timer = loop_.timer(10.0, 0.0)?;
+    let parked = RawGreenlet::new({
+        let (timer, drops, main) = (timer.clone(), drops.clone(), getcurrent());
+        move |_| {
+            let _on_the_stack = drops.witness();
+            timer.start_resume(Resume::new())?;
+            main.switch(())?;
+            unreachable!("unwound");
+        }
+    });
+    parked.switch(())?;
+    drop(parked);
+    assert_eq!(drops.count(), 0);
+    timer.stop()?;
+    assert_eq!(drops.count(), 1);
+    assert_eq!((loop_.activecnt()?, loop_.started_watchers()), (0, 0));
+    Ok(())
+}
+
+/// Two of them that were over in another order than they began left libev forbidden for ever.
+#[test]
+fn a_reschedule_function_cannot_switch() -> TestResult {
+    let loop_ = new_loop()?;
+    let trace = Trace::new();
+    let main = getcurrent();
+    let periodic = loop_.periodic_reschedule({
+        let trace = trace.clone();
+        move |now| {
+            let error = main.switch(()).and(main.throw(GreenletError::CyclicParent));
+            let other = RawGreenlet::new(|_| Ok(Value::None));
+            for error in [error, other.switch(())] {
+                let pinned =
+                    |e: &Exception| matches!(e.downcast_ref(), Some(GreenletError::Pinned));
+                trace.add(error.is_err_and(|error| pinned(&error)));
+            }
+            now + 100.0
+        }
+    })?;
+    let starter = RawGreenlet::new(move |_| {
+        periodic.start(|| ())?;
+        periodic.stop()?;
+        Ok(Value::None)
+    });
+    starter.switch(())?;
+    assert_eq!(trace.take(), ["true"; 2]);
+    // It is over: switching is allowed again.
+    RawGreenlet::new(|_| Ok(Value::None)).switch(())?;
+    Ok(())
+}

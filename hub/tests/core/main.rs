@@ -1,0 +1,13 @@
+//! `hub::core`: the loop and its watchers. Named as gevent's tests: `timer.rs` is the counterpart of test__core_timer.py.
+
+mod callback;
+mod greenlets;
+mod libev;
+mod loop_;
+mod stat;
+mod threads;
+mod timer;
+mod watcher;
+
+#[path = "../core_support/mod.rs"]
+mod core_support;

@@ -1,0 +1,477 @@
+//! The counterpart of the links in gevent's test__greenlet and test__order, written anew.
+//!
+//! Where gevent's tests link to events and queues only to see what comes, a [`Waiter`] takes the value
+//! and a log the greenlets.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::support::{ExpectedError, LONG, Log, Outcome, Reports, bounded, fail};
+use gevent::event::AsyncResult;
+use gevent::queue::{Channel, Queue};
+use gevent::{Exception, Greenlet, GreenletExit, Link, get_hub, sleep, spawn};
+use waiter::Waiter;
+
+/// A way to link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Link,
+    Value,
+    Exception,
+    Raw,
+}
+
+impl By {
+    const ALL: [By; 4] = [By::Link, By::Value, By::Exception, By::Raw];
+
+    fn link<T: 'static>(
+        self,
+        greenlet: &Greenlet<T>,
+        callback: impl Fn(&Greenlet<T>) -> Outcome + 'static,
+    ) -> Link {
+        match self {
+            By::Link => greenlet.link(callback),
+            By::Value => greenlet.link_value(callback),
+            By::Exception => greenlet.link_exception(callback),
+            By::Raw => greenlet.rawlink(callback),
+        }
+    }
+
+    /// A waiter that gets what the greenlet ends with.
+    fn waiter<T: Clone + 'static>(self, greenlet: &Greenlet<T>) -> Waiter<T> {
+        let waiter = Waiter::new(get_hub().as_wait_hub());
+        let linked = waiter.clone();
+        self.link(greenlet, move |source| Ok(linked.call(source)?));
+        waiter
+    }
+
+    /// A log of the greenlets that it is called with.
+    fn log<T: 'static>(self, greenlet: &Greenlet<T>) -> Log<Greenlet<T>> {
+        let log = Log::new();
+        let added = log.clone();
+        self.link(greenlet, move |source| {
+            added.add(source.clone());
+            Ok(())
+        });
+        log
+    }
+}
+
+/// Lets links run, those too that links add.
+fn settle() {
+    for _ in 0..3 {
+        sleep(0).expect("nobody throws");
+    }
+}
+
+/// gevent's TestLink.
+mod link {
+    use super::*;
+
+    #[test]
+    fn test_link_to_asyncresult() -> Outcome {
+        let _bounded = bounded();
+        let p = spawn(|| 100);
+        // Somebody waits for the first when the greenlet ends; the others link when it has ended.
+        for _ in 0..4 {
+            let event = AsyncResult::new();
+            p.link(event.as_link());
+            assert_eq!(event.get()?, 100);
+        }
+        assert_eq!(By::Raw.waiter(&p).get()?, 100);
+        Ok(())
+    }
+
+    #[test]
+    fn test_link_to_asyncresult_exception() -> Outcome {
+        let _bounded = bounded();
+        Reports::new();
+        let err = Exception::new(ExpectedError("test_link_to_asyncresult_exception"));
+        let thrown = err.clone();
+        let p = spawn(move || gevent::getcurrent().throw(thrown).map(drop));
+        for _ in 0..4 {
+            let event = AsyncResult::new();
+            p.link(event.as_link());
+            assert!(event.get().unwrap_err().same(&err));
+        }
+        assert!(By::Raw.waiter(&p).get().unwrap_err().same(&err));
+        Ok(())
+    }
+
+    #[test]
+    fn test_link_to_queue() -> Outcome {
+        let _bounded = bounded();
+        let p = spawn(|| 100);
+        let q = Queue::new();
+        for _ in 0..4 {
+            let put = q.clone();
+            p.link(move |p: &Greenlet<i32>| put.put(p.clone()));
+            assert_eq!(q.get()?.get()?, 100);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn test_link_to_channel() -> Outcome {
+        let _bounded = bounded();
+        let q = Channel::new();
+        for value in [101, 102, 103] {
+            let put = q.clone();
+            let p = spawn(move || value);
+            p.link(move |p: &Greenlet<i32>| put.put(p.clone()));
+        }
+        let mut results = [q.get()?.get()?, q.get()?.get()?, q.get()?.get()?];
+        results.sort_unstable();
+        assert_eq!(results, [101, 102, 103]);
+        Ok(())
+    }
+}
+
+/// gevent's TestUnlink.
+mod unlink {
+    use super::*;
+
+    fn test_func(by: By) -> Outcome {
+        let _bounded = bounded();
+        let p = spawn(|| ());
+        let called = Rc::new(Cell::new(0));
+        for _ in 0..2 {
+            let called = called.clone();
+            let link = by.link(&p, move |_| {
+                called.set(called.get() + 1);
+                Ok(())
+            });
+            assert_eq!(p.has_links(), 1);
+            p.unlink(&link);
+            assert_eq!(p.has_links(), 0);
+            // There is nothing to take away any more.
+            p.unlink(&link);
+        }
+        p.join(None)?;
+        settle();
+        assert_eq!(called.get(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn test_func_link() -> Outcome {
+        test_func(By::Link)
+    }
+
+    #[test]
+    fn test_func_link_value() -> Outcome {
+        test_func(By::Value)
+    }
+
+    #[test]
+    fn test_func_link_exception() -> Outcome {
+        test_func(By::Exception)
+    }
+
+    #[test]
+    fn test_func_rawlink() -> Outcome {
+        test_func(By::Raw)
+    }
+
+    #[test]
+    fn test_unlink_all() -> Outcome {
+        let _bounded = bounded();
+        let p = spawn(|| ());
+        let logs = By::ALL.map(|by| by.log(&p));
+        assert_eq!(p.has_links(), 4);
+        p.unlink_all();
+        assert_eq!(p.has_links(), 0);
+        p.join(None)?;
+        settle();
+        assert!(logs.iter().all(Log::is_empty));
+        Ok(())
+    }
+}
+
+/// What links of one kind see, of a greenlet that ends; three times, as links that are added
+/// after the end see the same.
+fn links_see<T: Clone + 'static>(by: By, p: &Greenlet<T>, end: impl Fn()) -> Vec<Log<Greenlet<T>>> {
+    let logs: Vec<_> = (0..12).map(|_| by.log(p)).collect();
+    end();
+    settle();
+    assert!(p.ready());
+    assert_eq!(p.has_links(), 0);
+    logs
+}
+
+/// gevent's TestReturn_link and TestReturn_link_value.
+mod return_link {
+    use super::*;
+
+    fn test_return(by: By) -> Outcome {
+        let _bounded = bounded();
+        let p = spawn(|| 25);
+        for _ in 0..3 {
+            let failures = By::Exception.log(&p);
+            for log in links_see(by, &p, || p.join(None).expect("nobody throws")) {
+                assert_eq!(log.take(), std::slice::from_ref(&p));
+            }
+            assert!(failures.is_empty());
+            assert_eq!(By::Raw.waiter(&p).get()?, 25);
+        }
+        p.kill()
+    }
+
+    fn test_kill(by: By) -> Outcome {
+        let _bounded = bounded();
+        let p = spawn(|| sleep(LONG));
+        sleep(0)?;
+        for _ in 0..3 {
+            let failures = By::Exception.log(&p);
+            for log in links_see(by, &p, || p.kill().expect("nobody throws")) {
+                assert_eq!(log.take(), std::slice::from_ref(&p));
+            }
+            assert!(failures.is_empty());
+            assert!(By::Raw.waiter(&p).get().unwrap_err().is::<GreenletExit>());
+        }
+        assert!(p.successful());
+        Ok(())
+    }
+
+    #[test]
+    fn test_return_link() -> Outcome {
+        test_return(By::Link)
+    }
+
+    #[test]
+    fn test_return_link_value() -> Outcome {
+        test_return(By::Value)
+    }
+
+    #[test]
+    fn test_return_rawlink() -> Outcome {
+        test_return(By::Raw)
+    }
+
+    #[test]
+    fn test_kill_link() -> Outcome {
+        test_kill(By::Link)
+    }
+
+    #[test]
+    fn test_kill_link_value() -> Outcome {
+        test_kill(By::Value)
+    }
+
+    #[test]
+    fn test_kill_rawlink() -> Outcome {
+        test_kill(By::Raw)
+    }
+}
+
+/// gevent's TestRaise_link and TestRaise_link_exception.
+mod raise_link {
+    use super::*;
+
+    fn test_raise(by: By) -> Outcome {
+        let _bounded = bounded();
+        Reports::new();
+        let p = spawn(|| {
+            gevent::getcurrent()
+                .throw(ExpectedError("test_raise"))
+                .map(drop)
+        });
+        for _ in 0..3 {
+            let values = By::Value.log(&p);
+            for log in links_see(by, &p, || p.join(None).expect("nobody throws")) {
+                assert_eq!(log.take(), std::slice::from_ref(&p));
+            }
+            assert!(values.is_empty());
+            assert!(By::Raw.waiter(&p).get().unwrap_err().is::<ExpectedError>());
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn test_raise_link() -> Outcome {
+        test_raise(By::Link)
+    }
+
+    #[test]
+    fn test_raise_link_exception() -> Outcome {
+        test_raise(By::Exception)
+    }
+
+    #[test]
+    fn test_raise_rawlink() -> Outcome {
+        test_raise(By::Raw)
+    }
+}
+
+/// gevent's TestStuff, of listeners.
+mod listeners {
+    use super::*;
+
+    fn test_multiple_listeners_error<T: 'static>(p: &Greenlet<T>, by: By, reports: &Reports) {
+        let results = Log::<i32>::new();
+        for (message, result) in [
+            ("listener1", Some(10)),
+            ("listener2", Some(20)),
+            ("listener3", None),
+        ] {
+            let results = results.clone();
+            by.link(p, move |_| {
+                if let Some(result) = result {
+                    results.add(result);
+                }
+                fail(message)
+            });
+        }
+        p.join(None).expect("nobody throws");
+        settle();
+        assert_eq!(results.take(), [10, 20]);
+        let reports = reports.take();
+        for message in ["listener1", "listener2", "listener3"] {
+            assert!(reports.contains(message), "{reports}");
+        }
+    }
+
+    #[test]
+    fn test_multiple_listeners_error_of_a_good_end() {
+        let _bounded = bounded();
+        let reports = Reports::new();
+        for by in [By::Link, By::Raw] {
+            test_multiple_listeners_error(&spawn(|| 5), by, &reports);
+        }
+    }
+
+    #[test]
+    fn test_multiple_listeners_error_of_a_bad_end() {
+        let _bounded = bounded();
+        let reports = Reports::new();
+        for by in [By::Link, By::Raw] {
+            let p = spawn(|| fail::<()>("test_multiple_listeners_error"));
+            test_multiple_listeners_error(&p, by, &reports);
+        }
+    }
+
+    /// The first that is called takes the other away, which then is not called although the
+    /// calls have begun.
+    fn test_multiple_listeners_error_unlink(by: By) -> Outcome {
+        let _bounded = bounded();
+        let reports = Reports::new();
+        let p = spawn(|| 5);
+        let results = Log::<i32>::new();
+        let links: Rc<RefCell<Vec<Link>>> = Rc::default();
+        for (this, other) in [(0, 1), (1, 0)] {
+            let (results, known) = (results.clone(), links.clone());
+            let link = by.link(&p, move |p| {
+                p.unlink(&known.borrow()[other]);
+                results.add(this);
+                fail("listener")
+            });
+            links.borrow_mut().push(link);
+        }
+        by.link(&p, |_| fail("listener3"));
+        p.join(None)?;
+        settle();
+        // The links own it.
+        drop(links.take());
+        assert_eq!(results.take(), [0]);
+        assert_eq!(reports.take().matches(" failed with ").count(), 2);
+        Ok(())
+    }
+
+    #[test]
+    fn test_multiple_listeners_error_unlink_greenlet_link() -> Outcome {
+        test_multiple_listeners_error_unlink(By::Link)
+    }
+
+    #[test]
+    fn test_multiple_listeners_error_unlink_greenlet_rawlink() -> Outcome {
+        test_multiple_listeners_error_unlink(By::Raw)
+    }
+
+    #[test]
+    fn test_multiple_listeners_error_unlink_async_result_rawlink() -> Outcome {
+        let _bounded = bounded();
+        let reports = Reports::new();
+        let e = AsyncResult::<i32>::new();
+        let set = e.clone();
+        spawn(move || set.set(6));
+        let results = Log::<i32>::new();
+        let links: Rc<RefCell<Vec<Link>>> = Rc::default();
+        for (this, other) in [(0, 1), (1, 0)] {
+            let (results, known) = (results.clone(), links.clone());
+            let link = e.rawlink(move |e: &AsyncResult<i32>| {
+                e.unlink(&known.borrow()[other]);
+                results.add(this);
+                fail::<()>("listener")
+            });
+            links.borrow_mut().push(link);
+        }
+        e.rawlink(|_| fail::<()>("listener3"));
+        assert_eq!(e.get()?, 6);
+        settle();
+        // The links own it.
+        drop(links.take());
+        assert_eq!(results.take(), [0]);
+        assert_eq!(reports.take().matches(" failed with ").count(), 2);
+        Ok(())
+    }
+
+    #[test]
+    fn test_a_listener_that_panics_does_not_keep_the_others_from_being_called() -> Outcome {
+        let _bounded = bounded();
+        let reports = Reports::new();
+        for by in [By::Link, By::Raw] {
+            let p = spawn(|| 5);
+            by.link(&p, |_| panic!("of a listener"));
+            let log = by.log(&p);
+            p.join(None)?;
+            settle();
+            assert_eq!(log.take(), [p]);
+            reports.one_with("of a listener");
+        }
+        Ok(())
+    }
+}
+
+/// gevent's test__order: links are called in the order in which they were added.
+mod order {
+    use super::*;
+
+    fn test_greenlet_link(count: usize) -> Outcome {
+        let _bounded = bounded();
+        for by in [By::Link, By::Raw] {
+            let log = Log::<usize>::new();
+            let first = log.clone();
+            let g = spawn(move || first.add(0usize));
+            for i in 1..count {
+                let log = log.clone();
+                by.link(&g, move |_| {
+                    log.add(i);
+                    Ok(())
+                });
+            }
+            g.join(None)?;
+            assert!(log.take().into_iter().eq(0..count));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn test_greenlet_link_2() -> Outcome {
+        test_greenlet_link(2)
+    }
+
+    #[test]
+    fn test_greenlet_link_3() -> Outcome {
+        test_greenlet_link(3)
+    }
+
+    #[test]
+    fn test_greenlet_link_4() -> Outcome {
+        test_greenlet_link(4)
+    }
+
+    #[test]
+    fn test_greenlet_link_1000() -> Outcome {
+        test_greenlet_link(1000)
+    }
+}

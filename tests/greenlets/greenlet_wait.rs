@@ -1,0 +1,503 @@
+//! The counterpart of gevent's test__iwait, test__joinall, test__issue467 and of the joins and
+//! waits in its test__greenlet, written anew.
+//!
+//! gevent's tests wait for semaphores; here a [`Flag`] shows that anything that keeps the
+//! protocol of [`Linkable`] can be waited for.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::support::{
+    ExpectedError, LONG, Log, Outcome, Reports, bounded, fail, outer_timeout_is_not_lost,
+    returns_after_timeout,
+};
+use gevent::exceptions::{InvalidSeconds, LoopExit};
+use gevent::hub::{Link, Linkable, Links};
+use gevent::{
+    AnyGreenlet, Exception, Greenlet, JoinAll, Timeout, TimeoutError, get_hub, getcurrent, iwait,
+    joinall, joinall_with, sleep, spawn, wait,
+};
+
+/// An object that is ready once it is raised.
+#[derive(Debug, Clone, Default)]
+struct Flag(Rc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    raised: Cell<bool>,
+    links: Links,
+}
+
+impl Flag {
+    fn raise(&self) -> Outcome {
+        self.0.raised.set(true);
+        self.notify()
+    }
+
+    fn notify(&self) -> Outcome {
+        let flag = self.clone();
+        get_hub().loop_().run_callback(move || {
+            while let Some(link) = flag.0.links.pop() {
+                link.call(&flag)?;
+            }
+            Ok::<(), Exception>(())
+        })?;
+        Ok(())
+    }
+}
+
+impl PartialEq for Flag {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Linkable for Flag {
+    fn ready(&self) -> bool {
+        self.0.raised.get()
+    }
+
+    fn rawlink(&self, link: Link) {
+        self.0.links.push(link);
+        if self.ready() {
+            self.notify().expect("the loop is there");
+        }
+    }
+
+    fn unlink(&self, link: &Link) {
+        self.0.links.remove(link);
+    }
+}
+
+fn sleeper() -> Greenlet<()> {
+    spawn(|| sleep(LONG))
+}
+
+/// gevent's Testiwait.
+mod iwait_ {
+    use super::*;
+
+    #[test]
+    fn test_noiter() -> Outcome {
+        let _bounded = bounded();
+        let flags = [Flag::default(), Flag::default()];
+        let raised = flags[0].clone();
+        spawn(move || raised.raise());
+        let ready = iwait(&flags, None, None)?.next().transpose()?;
+        assert_eq!(ready, Some(&flags[0]));
+        Ok(())
+    }
+
+    #[test]
+    fn test_iwait_partial() -> Outcome {
+        let _bounded = bounded();
+        let flag = Flag::default();
+        let raised = flag.clone();
+        let g = spawn(move || raised.raise());
+        let before = get_hub().loop_().activecnt()?;
+        let mut ready = iwait([&flag], LONG, None)?;
+        assert_eq!(ready.next().transpose()?, Some(&flag));
+        drop(ready);
+        g.get()?;
+        // Its timer is gone, and so is the start of the greenlet.
+        assert_eq!(get_hub().loop_().activecnt()?, before - 1);
+        Ok(())
+    }
+
+    #[test]
+    fn test_iwait_nogarbage() -> Outcome {
+        let _bounded = bounded();
+        let (flag1, flag2) = (Flag::default(), Flag::default());
+        let raised = flag1.clone();
+        let g = spawn(move || raised.raise());
+        let mut ready = iwait([&flag1, &flag2], None, None)?;
+        assert_eq!(ready.next().transpose()?, Some(&flag1));
+        assert_eq!(flag2.0.links.len(), 1);
+        drop(ready);
+        assert_eq!(flag2.0.links.len(), 0);
+        g.get()
+    }
+
+    #[test]
+    fn test_objects_that_are_ready_already_come_in_their_order() -> Outcome {
+        let _bounded = bounded();
+        let flags: [Flag; 3] = Default::default();
+        flags[2].raise()?;
+        flags[0].raise()?;
+        sleep(0)?;
+        assert_eq!(wait(&flags, 0.001, None)?, [&flags[0], &flags[2]]);
+        flags[1].raise()?;
+        sleep(0)?;
+        assert_eq!(wait(&flags, None, None)?, flags.iter().collect::<Vec<_>>());
+        assert!(flags.iter().all(|flag| flag.0.links.is_empty()));
+        Ok(())
+    }
+
+    /// The one who waits is killed: nothing stays linked, and nobody wakes it later.
+    #[test]
+    fn test_a_killed_wait_unlinks() -> Outcome {
+        let _bounded = bounded();
+        let flags: [Flag; 2] = Default::default();
+        let waits = {
+            let flags = flags.clone();
+            spawn(move || wait(&flags, None, None).map(drop))
+        };
+        sleep(0)?;
+        assert_eq!(flags[1].0.links.len(), 1);
+        waits.kill()?;
+        assert!(flags.iter().all(|flag| flag.0.links.is_empty()));
+        flags[0].raise()?;
+        sleep(0)
+    }
+
+    #[test]
+    fn test_nothing_to_wait_for() -> Outcome {
+        let _bounded = bounded();
+        assert_eq!(wait::<Flag>([], None, None)?, []);
+        assert_eq!(wait([Flag::default()], None, 0)?, []);
+        assert_eq!(wait([Flag::default()], 0, None)?, []);
+        Ok(())
+    }
+
+    #[test]
+    fn test_waiting_for_what_never_comes_is_a_loop_exit() {
+        let _bounded = bounded();
+        let flag = Flag::default();
+        assert!(wait([&flag], None, None).unwrap_err().is::<LoopExit>());
+        assert!(flag.0.links.is_empty());
+    }
+}
+
+/// gevent's test__issue467: between two objects the caller may do what it likes.
+#[test]
+fn test_issue_467() -> Outcome {
+    let _bounded = bounded();
+    Reports::new();
+    let worker = |i: i32| {
+        spawn(move || match i {
+            2 => fail("one of them fails"),
+            _ => Ok(i),
+        })
+    };
+    let done = worker(100);
+    joinall([&done], None)?;
+    let mut workers: Vec<_> = (0..3).map(worker).collect();
+    workers.push(done);
+    let mut finished = Vec::new();
+    for worker in iwait(&workers, None, None)? {
+        finished.push(worker?.clone());
+        sleep(0.001)?;
+    }
+    assert_eq!(finished.len(), 4);
+    assert!(workers.iter().all(|worker| finished.contains(worker)));
+    Ok(())
+}
+
+/// gevent's test__joinall.
+#[test]
+fn test_joinall_of_one_twice() -> Outcome {
+    let _bounded = bounded();
+    let (a, b) = (spawn(|| ()), spawn(|| ()));
+    let never = sleeper();
+    let expected = [a.any(), a.any(), b.any()];
+    assert_eq!(joinall([&a, &b, &a], None)?, expected);
+    // The hub is where it woke us, among the links of `b`, and finds the new one there; so it is
+    // in gevent.
+    let b_first = [b.any(), a.any(), a.any()];
+    assert_eq!(joinall([&a, &never, &b, &a], 0.001)?, b_first);
+    let three = JoinAll {
+        count: Some(3),
+        ..JoinAll::default()
+    };
+    assert_eq!(joinall_with([&a, &never, &b, &a], three)?, expected);
+    assert_eq!(never.has_links(), 0);
+    never.kill()
+}
+
+/// gevent's TestStuff, of `joinall`.
+mod joinall_ {
+    use super::*;
+
+    fn raising() -> JoinAll {
+        JoinAll {
+            raise_error: true,
+            ..JoinAll::default()
+        }
+    }
+
+    fn raises(message: &'static str) -> Greenlet<i32> {
+        spawn(move || fail(message))
+    }
+
+    #[test]
+    fn test_wait_noerrors() -> Outcome {
+        let _bounded = bounded();
+        let all = [1, 2, 3].map(|value| spawn(move || value));
+        joinall_with(&all, raising())?;
+        let values: Vec<_> = all.iter().map(Greenlet::value).collect();
+        assert_eq!(values, [Some(1), Some(2), Some(3)]);
+        Ok(())
+    }
+
+    #[test]
+    fn test_wait_error() -> Outcome {
+        let _bounded = bounded();
+        Reports::new();
+        let x = spawn(|| sleep(0.001).map(|()| 1));
+        let y = raises("test_wait_error");
+        for greenlets in [vec![&x, &y], vec![&y]] {
+            let error = joinall_with(greenlets, raising()).unwrap_err();
+            assert!(error.is::<ExpectedError>(), "{error:?}");
+        }
+        assert_eq!(x.has_links(), 0);
+        x.join(None)
+    }
+
+    #[test]
+    fn test_joinall_exception_order() -> Outcome {
+        let _bounded = bounded();
+        Reports::new();
+        let a = spawn(|| {
+            sleep(0.001)?;
+            fail("first")
+        });
+        let b = raises("second");
+        let error = joinall_with([&a, &b], raising()).unwrap_err();
+        assert_eq!(
+            error.downcast_ref::<ExpectedError>(),
+            Some(&ExpectedError("second"))
+        );
+        assert_eq!(joinall([&a, &b], None)?, [b.any(), a.any()]);
+        Ok(())
+    }
+
+    #[test]
+    fn test_joinall_count_raise_error() -> Outcome {
+        let _bounded = bounded();
+        Reports::new();
+        let sleeper = spawn(|| -> Result<i32, Exception> {
+            loop {
+                sleep(0.0001)?;
+            }
+        });
+        let raiser = raises("count");
+        let one = JoinAll {
+            count: Some(1),
+            ..JoinAll::default()
+        };
+        joinall_with([&sleeper, &raiser], one)?;
+        assert!(raiser.ready() && !sleeper.ready());
+        sleeper.kill()?;
+        assert!(sleeper.ready());
+        Ok(())
+    }
+
+    /// Greenlets of different types, and one that ends another while all are waited for.
+    #[test]
+    fn test_different_greenlets_in_one_list() -> Outcome {
+        let _bounded = bounded();
+        let never = sleeper();
+        let killer = {
+            let never = never.clone();
+            spawn(move || never.kill().map(|()| "killed"))
+        };
+        let number = spawn(|| 1);
+        let all: [AnyGreenlet; 3] = [never.any(), killer.any(), number.any()];
+        assert_eq!(joinall(&all, None)?.len(), 3);
+        assert!(all.iter().all(AnyGreenlet::ready));
+        Ok(())
+    }
+
+    /// Whoever joins is killed in the midst; those it joined go on.
+    #[test]
+    fn test_a_killed_joinall_leaves_the_others_alone() -> Outcome {
+        let _bounded = bounded();
+        let all: Vec<_> = [0.0, 0.001, 0.002]
+            .map(|seconds| spawn(move || sleep(seconds)))
+            .into();
+        let joins = {
+            let all = all.clone();
+            spawn(move || joinall(&all, None).map(drop))
+        };
+        sleep(0)?;
+        joins.kill()?;
+        assert!(all.iter().all(|g| g.has_links() == 0));
+        joinall(&all, None)?;
+        assert!(all.iter().all(Greenlet::successful));
+        Ok(())
+    }
+}
+
+/// gevent's TestJoin, TestGet, TestJoinAll0 and TestJoinAll: how long they wait.
+mod waits {
+    use super::*;
+
+    fn join(seconds: f64) -> Outcome {
+        let g = sleeper();
+        let joined = g.join(seconds);
+        g.kill()?;
+        joined
+    }
+
+    fn joinall0(seconds: f64) -> Outcome {
+        let never_started = Greenlet::new(|| ());
+        assert_eq!(joinall([never_started], seconds)?, []);
+        Ok(())
+    }
+
+    fn joinall1(seconds: f64) -> Outcome {
+        let g = sleeper();
+        let joined = joinall([&g], seconds);
+        g.kill()?;
+        assert_eq!(joined?, []);
+        Ok(())
+    }
+
+    fn get(seconds: f64) -> Outcome {
+        let g = sleeper();
+        let got = g.get_timeout(seconds);
+        g.kill()?;
+        got
+    }
+
+    #[test]
+    fn test_join_returns_none_after_timeout() -> Outcome {
+        let _bounded = bounded();
+        returns_after_timeout(join)
+    }
+
+    #[test]
+    fn test_join_outer_timeout_is_not_lost() {
+        let _bounded = bounded();
+        outer_timeout_is_not_lost(join);
+    }
+
+    #[test]
+    fn test_joinall0_returns_none_after_timeout() -> Outcome {
+        let _bounded = bounded();
+        returns_after_timeout(joinall0)
+    }
+
+    #[test]
+    fn test_joinall0_outer_timeout_is_not_lost() {
+        let _bounded = bounded();
+        outer_timeout_is_not_lost(joinall0);
+    }
+
+    #[test]
+    fn test_joinall_returns_none_after_timeout() -> Outcome {
+        let _bounded = bounded();
+        returns_after_timeout(joinall1)
+    }
+
+    #[test]
+    fn test_joinall_outer_timeout_is_not_lost() {
+        let _bounded = bounded();
+        outer_timeout_is_not_lost(joinall1);
+    }
+
+    #[test]
+    fn test_get_outer_timeout_is_not_lost() {
+        let _bounded = bounded();
+        outer_timeout_is_not_lost(get);
+    }
+
+    #[test]
+    fn test_raises_timeout_number() -> Outcome {
+        let _bounded = bounded();
+        returns_after_timeout(|seconds| {
+            let error = get(seconds).unwrap_err();
+            let error = error.downcast_ref::<TimeoutError>();
+            assert_eq!(error.expect("it was too late").seconds, Some(seconds));
+            Ok(())
+        })
+    }
+
+    /// gevent takes a `Timeout` as a timeout; here it is put around the call.
+    #[test]
+    fn test_raises_timeout_timeout() {
+        let _bounded = bounded();
+        let timeout = Timeout::new(0.001);
+        let error = timeout.with(|| get(LONG)).unwrap_err();
+        assert!(timeout.caused(&error));
+    }
+
+    #[test]
+    fn test_raises_timeout_timeout_exc_customized() {
+        let _bounded = bounded();
+        let exception = Exception::new(ExpectedError("expected error"));
+        let timeout = Timeout::new(0.001).with_exception(exception.clone());
+        timeout.start().expect("it is new");
+        assert!(get(LONG).unwrap_err().same(&exception));
+    }
+
+    #[test]
+    fn test_get_nowait() -> Outcome {
+        let _bounded = bounded();
+        let g = spawn(|| 1);
+        assert!(g.get_nowait().unwrap_err().is::<TimeoutError>());
+        assert!(g.get_timeout(0).is_ok(), "one turn is enough for it");
+        assert_eq!(g.get_nowait()?, 1);
+        Ok(())
+    }
+
+    #[test]
+    fn test_times_that_are_no_times_are_refused() {
+        let _bounded = bounded();
+        let g = sleeper();
+        let errors = [
+            g.join(f64::NAN).unwrap_err(),
+            g.get_timeout(f64::NAN).unwrap_err(),
+            joinall([&g], f64::NAN).unwrap_err(),
+            wait([&g], f64::NAN, None).unwrap_err(),
+            get_hub().join(f64::NAN).unwrap_err(),
+            g.start_later(f64::NAN).unwrap_err(),
+        ];
+        for error in errors {
+            assert!(error.is::<InvalidSeconds>(), "{error:?}");
+        }
+        assert_eq!(g.has_links(), 0);
+    }
+
+    /// In the main greenlet, and in the hub: neither can wait for what it wants to.
+    #[test]
+    fn test_who_cannot_wait_is_told() -> Outcome {
+        let _bounded = bounded();
+        let g = sleeper();
+        let outcomes = Log::<Outcome>::new();
+        let (kept, joined) = (outcomes.clone(), g.clone());
+        get_hub().loop_().run_callback(move || {
+            kept.add(joined.join(None));
+            kept.add(joined.kill());
+            kept.add(wait([&joined], None, None).map(drop));
+            kept.add(sleep(0));
+            kept.add(sleep(0.001));
+        })?;
+        sleep(0)?;
+        let outcomes = outcomes.take();
+        assert_eq!(outcomes.len(), 5);
+        for outcome in outcomes {
+            let error = outcome.unwrap_err();
+            assert!(
+                error.is::<gevent::exceptions::BlockingSwitchOutError>(),
+                "{error:?}"
+            );
+        }
+        assert_eq!(g.has_links(), 0);
+        g.kill()
+    }
+}
+
+/// One that joins a greenlet which never ends, ended by an exception from aside.
+#[test]
+fn test_an_error_thrown_into_a_joining_greenlet_leaves_no_link() -> Outcome {
+    let _bounded = bounded();
+    let g = sleeper();
+    let main = getcurrent();
+    get_hub()
+        .loop_()
+        .run_callback(move || main.throw(ExpectedError("thrown")).map(drop))?;
+    assert!(g.join(LONG).unwrap_err().is::<ExpectedError>());
+    assert_eq!(g.has_links(), 0);
+    g.kill()
+}

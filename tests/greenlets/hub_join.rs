@@ -1,0 +1,263 @@
+//! The counterpart of gevent's test__hub_join and test__hub_join_timeout, written anew.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use crate::support::{LONG, Outcome, bounded};
+use gevent::exceptions::NotMainGreenletError;
+use gevent::{get_hub, sleep, spawn, spawn_later};
+
+/// Counts those of itself that are alive, in whatever thread.
+struct Guest(Arc<AtomicUsize>);
+
+impl Guest {
+    fn new(alive: &Arc<AtomicUsize>) -> Guest {
+        alive.fetch_add(1, Ordering::Relaxed);
+        Guest(alive.clone())
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn test_join_many_times() -> Outcome {
+    let _bounded = bounded();
+    let hub = get_hub();
+    assert!(hub.join(None)?);
+    assert!(!hub.greenlet().dead());
+    assert!(hub.join(None)?);
+    sleep(0.001)?;
+    assert!(hub.join(None)?);
+    assert_eq!(hub, get_hub());
+    Ok(())
+}
+
+#[test]
+fn test_join_in_new_thread_doesnt_leak_hub_or_greenlet() {
+    let _bounded = bounded();
+    let alive = Arc::new(AtomicUsize::new(0));
+    for destroy in [true, false] {
+        for _ in 0..10 {
+            let guests = alive.clone();
+            let thread = thread::spawn(move || -> Result<(), String> {
+                let body = || -> Outcome {
+                    let in_greenlet = Guest::new(&guests);
+                    let g = spawn(move || drop(in_greenlet));
+                    g.raw().set_local(Guest::new(&guests));
+                    g.join(None)?;
+                    let hub = get_hub();
+                    hub.greenlet().set_local(Guest::new(&guests));
+                    assert!(hub.join(None)?);
+                    if destroy {
+                        hub.destroy(true)?;
+                    }
+                    Ok(())
+                };
+                body().map_err(|error| format!("{error:?}"))
+            });
+            assert_eq!(thread.join().expect("no panic"), Ok(()));
+            assert_eq!(alive.load(Ordering::Relaxed), 0);
+        }
+    }
+}
+
+#[test]
+fn test_a_thread_that_ends_takes_its_waiting_greenlets_along() {
+    let _bounded = bounded();
+    let alive = Arc::new(AtomicUsize::new(0));
+    let guests = alive.clone();
+    let thread = thread::spawn(move || {
+        for _ in 0..3 {
+            let guest = Guest::new(&guests);
+            spawn(move || {
+                let _guest = guest;
+                sleep(LONG)
+            });
+        }
+        let never_ran = Guest::new(&guests);
+        let body = || -> Outcome {
+            sleep(0.001)?;
+            get_hub().greenlet().set_local(Guest::new(&guests));
+            spawn(move || drop(never_ran));
+            spawn_later(LONG, || ())?;
+            Ok(())
+        };
+        body().map_err(|error| format!("{error:?}"))
+    });
+    assert_eq!(thread.join().expect("no panic"), Ok(()));
+    assert_eq!(alive.load(Ordering::Relaxed), 0);
+}
+
+/// The hub runs while others panic, and ends with the thread all the same.
+#[test]
+fn test_a_thread_ends_whose_greenlets_wait_in_the_midst_of_panics() {
+    struct Waits(f64);
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            // At the thread's end it is not let wait any more.
+            let _ = sleep(self.0);
+        }
+    }
+    let _bounded = bounded();
+    let alive = Arc::new(AtomicUsize::new(0));
+    let guests = alive.clone();
+    let thread = thread::spawn(move || {
+        let guest = Guest::new(&guests);
+        spawn(move || {
+            let _guest = guest;
+            let _waits = (Waits(LONG), Waits(LONG));
+            if true {
+                std::panic::resume_unwind(Box::new("a greenlet's"));
+            }
+        });
+        let guest = Guest::new(&guests);
+        spawn(move || {
+            let _guest = guest;
+            sleep(LONG)
+        });
+        let _waits = Waits(0.001);
+        std::panic::resume_unwind(Box::new("the thread's"));
+    });
+    let panic = thread.join().expect_err("it panics");
+    assert_eq!(panic.downcast_ref(), Some(&"the thread's"));
+    assert_eq!(alive.load(Ordering::Relaxed), 0);
+}
+
+/// Nobody has a handle of them but they themselves and what they wait for.
+#[test]
+fn test_a_thread_that_ends_takes_greenlets_along_that_wait_for_ever() {
+    let _bounded = bounded();
+    let alive = Arc::new(AtomicUsize::new(0));
+    let guests = alive.clone();
+    let thread = thread::spawn(move || {
+        let (first, second) = (Guest::new(&guests), Guest::new(&guests));
+        let waits = spawn(move || {
+            let _first = first;
+            waiter::Waiter::<()>::new(get_hub().as_wait_hub()).get()
+        });
+        spawn(move || {
+            let _second = second;
+            waits.join(None)
+        });
+        get_hub().join(None).map_err(|error| format!("{error:?}"))
+    });
+    assert_eq!(thread.join().expect("no panic"), Ok(true));
+    assert_eq!(alive.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn test_join_is_for_the_main_greenlet() -> Outcome {
+    let _bounded = bounded();
+    let error = spawn(|| get_hub().join(None)).get().unwrap_err();
+    assert!(error.is::<NotMainGreenletError>(), "{error:?}");
+    let error = spawn(|| get_hub().destroy(true)).get().unwrap_err();
+    assert!(error.is::<NotMainGreenletError>(), "{error:?}");
+    Ok(())
+}
+
+/// gevent's test__hub_join_timeout: each test is done twice there, and so here.
+mod join_timeout {
+    use super::*;
+
+    fn twice(test: impl Fn() -> Outcome) -> Outcome {
+        let _bounded = bounded();
+        test()?;
+        test()
+    }
+
+    /// What `hub.join` returned, and whether it took at least the `seconds` and no long time.
+    fn join_takes(seconds: f64, timeout: Option<f64>) -> Result<bool, gevent::Exception> {
+        let begin = Instant::now();
+        let joined = get_hub().join(timeout)?;
+        let took = begin.elapsed().as_secs_f64();
+        assert!((seconds..seconds + LONG / 2.0).contains(&took), "{took}");
+        Ok(joined)
+    }
+
+    #[test]
+    fn test_callback() -> Outcome {
+        twice(|| {
+            let x = spawn(|| 5);
+            assert!(join_takes(0.0, Some(LONG))?);
+            assert!(x.dead());
+            assert_eq!(x.value(), Some(5));
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn test_later() -> Outcome {
+        twice(|| {
+            get_hub().loop_().update_now()?;
+            let x = spawn_later(0.01, || 5)?;
+            assert!(join_takes(0.009, Some(LONG))?);
+            assert!(x.dead());
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn test_timeout() -> Outcome {
+        twice(|| {
+            let x = spawn_later(LONG, || 5)?;
+            assert!(!join_takes(0.01, Some(0.01))?);
+            assert!(!x.dead());
+            x.kill()?;
+            assert!(join_takes(0.0, None)?);
+            Ok(())
+        })
+    }
+
+    /// gevent waits for an `Event` here, which a greenlet sets at its end.
+    #[test]
+    fn test_event() -> Outcome {
+        twice(|| {
+            let x = spawn_later(LONG, || 5)?;
+            let event_set = spawn_later(0.001, || ())?;
+            assert_eq!(gevent::wait([&event_set], None, None)?, [&event_set]);
+            assert!(!x.dead() && event_set.dead());
+            x.kill()?;
+            assert!(join_takes(0.0, None)?);
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn test_ref_arg() -> Outcome {
+        twice(|| {
+            let timer = get_hub().loop_().timer(LONG, 0.0)?.with_ref(false)?;
+            timer.start(|| ())?;
+            assert!(join_takes(0.0, None)?);
+            assert!(timer.active());
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn test_ref_attribute() -> Outcome {
+        twice(|| {
+            let timer = get_hub().loop_().timer(LONG, 0.0)?;
+            timer.start(|| ())?;
+            timer.set_ref(false)?;
+            assert!(join_takes(0.0, None)?);
+            assert!(timer.active());
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn test_setting_up_signal_does_not_affect_join() -> Outcome {
+        twice(|| {
+            let handler = gevent::signal_handler(libc::SIGHUP, || Ok(()))?;
+            assert!(join_takes(0.0, None)?);
+            handler.cancel();
+            Ok(())
+        })
+    }
+}

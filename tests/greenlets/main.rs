@@ -1,0 +1,21 @@
+//! Greenlets, the hub that runs them, timeouts, and what greenlets have of their own.
+
+mod api;
+mod api_timeout;
+mod blocked;
+mod greenlet;
+mod greenlet_kill;
+mod greenlet_life;
+mod greenlet_links;
+mod greenlet_programs;
+mod greenlet_wait;
+mod hub;
+mod hub_join;
+mod hub_system_error;
+mod hubs;
+mod local;
+mod scope;
+mod timeout;
+
+#[path = "../support/mod.rs"]
+mod support;

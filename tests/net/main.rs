@@ -1,0 +1,4 @@
+//! Sockets and servers.
+
+mod server;
+mod socket;

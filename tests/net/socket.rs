@@ -1,0 +1,253 @@
+//! The counterpart of gevent's test__socket and test__socket_close, written anew.
+
+use std::cell::{Cell, RefCell};
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+
+use gevent::socket::{TcpListener, TcpStream};
+use gevent::{Exception, get_hub, sleep, spawn};
+
+type Outcome = Result<(), Exception>;
+
+/// Both ends of a connection.
+fn pair() -> Result<(TcpStream, TcpStream), Exception> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let client = TcpStream::connect(listener.local_addr()?)?;
+    Ok((client, listener.accept()?.0))
+}
+
+#[test]
+fn test_fullduplex_large_transfer() -> Outcome {
+    let (a, b) = pair()?;
+    let data: Vec<u8> = (0..4 << 20).map(|i: u32| (i % 251) as u8).collect();
+    let d = data.clone();
+    let writer = spawn({
+        let a = a.clone();
+        move || {
+            (&a).write_all(&d)?;
+            a.shutdown(Shutdown::Write)?;
+            Ok(())
+        }
+    });
+    let echo = spawn(move || {
+        let mut all = Vec::new();
+        (&b).read_to_end(&mut all)?;
+        (&b).write_all(&all)?;
+        Ok(all.len())
+    });
+    let mut back = Vec::new();
+    (&a).read_to_end(&mut back)?;
+    writer.get()?;
+    assert_eq!(echo.get()?, data.len());
+    assert!(back == data);
+    Ok(())
+}
+
+#[test]
+fn test_recv_timeout() -> Outcome {
+    let (mut a, _b) = pair()?;
+    a.set_timeout(0.001)?;
+    assert_eq!(a.read(&mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
+    a.set_timeout(0)?;
+    assert_eq!(a.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert!(a.set_timeout(-1).is_err());
+    Ok(())
+}
+
+#[test]
+fn test_send_timeout() -> Outcome {
+    let (mut a, _b) = pair()?;
+    a.set_timeout(0.01)?;
+    let chunk = vec![0; 1 << 20];
+    let error = loop {
+        if let Err(error) = a.write_all(&chunk) {
+            break error;
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    Ok(())
+}
+
+#[test]
+fn test_close_wakes_a_reader_with_ebadf() -> Outcome {
+    let (a, _b) = pair()?;
+    let mut reading = a.clone();
+    let reader = spawn(move || reading.read(&mut [0]).unwrap_err().raw_os_error());
+    sleep(0)?;
+    a.close();
+    assert_eq!(reader.get()?, Some(libc::EBADF));
+    assert_eq!(
+        (&a).write(b"x").unwrap_err().raw_os_error(),
+        Some(libc::EBADF)
+    );
+    assert_eq!(a.as_raw_fd(), -1);
+    Ok(())
+}
+
+#[test]
+fn test_a_lent_descriptor_outlives_close() -> Outcome {
+    let (a, mut b) = pair()?;
+    let closer = a.clone();
+    let before = a.as_raw_fd();
+    a.with_fd(|fd| {
+        closer.close();
+        assert_eq!(fd.as_raw_fd(), before);
+        // Not EBADF: it is still the socket.
+        assert!(socket2::SockRef::from(&fd).peer_addr().is_ok());
+    })?;
+    // Now it is closed.
+    assert_eq!(b.read(&mut [0])?, 0);
+    let error = a.with_fd(|_| ()).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EBADF));
+    Ok(())
+}
+
+#[test]
+fn test_an_accepted_connection_does_not_block_and_closes_on_exec() -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let _client = TcpStream::connect(listener.local_addr()?)?;
+    let (stream, _) = listener.accept()?;
+    let fd = stream.as_raw_fd();
+    // SAFETY: both only ask, about a descriptor of ours.
+    let (status, flags) = unsafe {
+        (
+            libc::fcntl(fd, libc::F_GETFL),
+            libc::fcntl(fd, libc::F_GETFD),
+        )
+    };
+    assert_ne!(status & libc::O_NONBLOCK, 0);
+    assert_ne!(flags & libc::FD_CLOEXEC, 0);
+    Ok(())
+}
+
+#[test]
+fn test_peek_then_read() -> Outcome {
+    let (mut a, mut b) = pair()?;
+    a.write_all(b"abc")?;
+    let mut buf = [0; 8];
+    assert_eq!(b.peek(&mut buf)?, 3);
+    assert_eq!(b.read(&mut buf)?, 3);
+    assert_eq!(&buf[..3], b"abc");
+    Ok(())
+}
+
+#[test]
+fn test_connect_refused_and_unresolvable() -> Outcome {
+    // Bound but not listening: it refuses, and nobody else can take the port.
+    let nobody = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+    nobody.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+    let address = nobody.local_addr()?.as_socket().expect("IPv4");
+    let error = TcpStream::connect(address).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    let error = TcpStream::connect("no-such-host.invalid:1").unwrap_err();
+    assert!(
+        error.to_string().contains("no-such-host.invalid"),
+        "{error}"
+    );
+    assert!(TcpStream::connect("no port").is_err());
+    Ok(())
+}
+
+#[test]
+fn test_names_are_looked_up_while_others_run() -> Outcome {
+    let listener = TcpListener::bind("localhost:0")?;
+    let port = listener.local_addr()?.port();
+    let ran = Rc::new(Cell::new(false));
+    let r = ran.clone();
+    spawn(move || r.set(true));
+    TcpStream::connect(("localhost", port))?;
+    assert!(ran.get());
+    Ok(())
+}
+
+#[test]
+fn test_a_killed_reader_gets_its_exception_through_io_error() -> Outcome {
+    let (a, _b) = pair()?;
+    let reader = spawn(move || {
+        let mut text = String::new();
+        (&a).read_to_string(&mut text)?;
+        Ok(text)
+    });
+    sleep(0)?;
+    reader.kill()?;
+    assert!(reader.successful());
+    assert!(reader.get().unwrap_err().is::<gevent::GreenletExit>());
+    Ok(())
+}
+
+#[test]
+fn test_a_port_alone_means_every_interface() -> Outcome {
+    for address in [":0", "*:0"] {
+        let listening = TcpListener::bind(address)?.local_addr()?;
+        assert!(listening.is_ipv4() && listening.ip().is_unspecified());
+    }
+    for listener in [
+        TcpListener::bind(0)?,
+        TcpListener::bind("0")?,
+        TcpListener::bind(("", 0))?,
+    ] {
+        let listening = listener.local_addr()?;
+        assert!(listening.ip().is_unspecified(), "{listening}");
+        let client = TcpStream::connect(("127.0.0.1", listening.port()))?;
+        assert_eq!(
+            listener.accept()?.1.port(),
+            client.local_addr()?.port(),
+            "{listening}"
+        );
+    }
+    assert!(TcpListener::bind(":").is_err() && TcpListener::bind("65536").is_err());
+    Ok(())
+}
+
+#[test]
+fn test_accept_timeout() -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    listener.set_timeout(0.001)?;
+    assert_eq!(listener.timeout(), Some(0.001));
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::TimedOut);
+    listener.set_timeout(0)?;
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert!(listener.set_timeout(-1).is_err() && listener.set_timeout(f64::NAN).is_err());
+    Ok(())
+}
+
+#[test]
+fn test_reads_and_writes_may_have_their_own_timeouts() -> Outcome {
+    let (mut a, mut b) = pair()?;
+    a.set_read_timeout(0.001)?;
+    assert_eq!((a.read_timeout(), a.write_timeout()), (Some(0.001), None));
+    assert_eq!(a.read(&mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
+    // More than fits into the kernel's buffers, for somebody who takes his time.
+    let writer = spawn(move || Ok(a.write_all(&vec![0; 16 << 20])?));
+    sleep(0.01)?;
+    assert!(!writer.ready());
+    let mut buffer = vec![0; 1 << 20];
+    while !writer.ready() {
+        assert!(b.read(&mut buffer)? > 0);
+    }
+    writer.get()
+}
+
+#[test]
+fn test_the_hub_reads_what_is_there() -> Outcome {
+    let (mut a, b) = pair()?;
+    let got = Rc::new(RefCell::new(Vec::new()));
+    for text in ["one", "two"] {
+        a.write_all(text.as_bytes())?;
+        let (mut b, got) = (b.clone(), got.clone());
+        // Until it is there.
+        b.peek(&mut [0])?;
+        // After the first, short read the second would rather wait.
+        get_hub().loop_().run_callback(move || {
+            let mut buffer = [0; 8];
+            let n = b.read(&mut buffer)?;
+            got.borrow_mut().extend_from_slice(&buffer[..n]);
+            Ok(())
+        })?;
+        sleep(0.001)?;
+    }
+    assert_eq!(&*got.borrow(), b"onetwo");
+    Ok(())
+}

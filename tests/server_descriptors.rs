@@ -1,0 +1,69 @@
+//! A server whose process has no descriptors left. The limit of open files is the whole process's, so this one has no
+//! other tests (`harness = false`).
+
+use std::cell::RefCell;
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+use std::time::Instant;
+
+use gevent::core::ErrorHandler;
+use gevent::server::StreamServer;
+use gevent::socket::TcpStream;
+use gevent::{Exception, get_hub, sleep};
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+/// Counts the reports, and when they came.
+struct Reports(RefCell<Vec<Instant>>);
+
+impl ErrorHandler for Reports {
+    fn handle_error(&self, _: Option<&dyn std::fmt::Debug>, exception: Exception) {
+        let error = exception.downcast_ref::<std::io::Error>();
+        assert_eq!(
+            error.and_then(std::io::Error::raw_os_error),
+            Some(libc::EMFILE),
+            "{exception}"
+        );
+        self.0.borrow_mut().push(Instant::now());
+    }
+}
+
+fn main() -> Result<(), Exception> {
+    accept_backs_off_while_no_descriptors_are_left()?;
+    println!("test accept_backs_off_while_no_descriptors_are_left ... ok");
+    Ok(())
+}
+
+fn accept_backs_off_while_no_descriptors_are_left() -> Result<(), Exception> {
+    let reports = Rc::new(Reports(RefCell::default()));
+    get_hub().set_error_handler(Some(reports.clone()));
+    let server = StreamServer::new("127.0.0.1:0", |mut stream: TcpStream, _| {
+        stream.write_all(b"x")?;
+        stream.read_to_end(&mut Vec::new())?;
+        Ok(())
+    });
+    server.start()?;
+    let address = server.address().expect("it listens");
+    // Both ends of one connection, and one end of the next.
+    let next = std::fs::File::open("/dev/null")?.as_raw_fd() as u64;
+    let limit = Rlimit {
+        current: Some(next + 3),
+        maximum: Some(next + 3),
+    };
+    setrlimit(Resource::Nofile, limit).map_err(std::io::Error::from)?;
+    let mut first = TcpStream::connect(address)?;
+    first.read_exact(&mut [0])?;
+    let mut second = TcpStream::connect(address)?;
+    while reports.0.borrow().len() < 5 {
+        sleep(0.001)?;
+    }
+    let times = reports.0.take();
+    for (i, pair) in times.windows(2).enumerate() {
+        // A timer is never early, but for rounding.
+        let (delay, least) = (pair[1] - pair[0], 0.01 * f64::from(1 << i) - 0.002);
+        assert!(delay.as_secs_f64() >= least, "{i}: {delay:?}");
+    }
+    drop(first);
+    second.read_exact(&mut [0])?;
+    server.stop(None)
+}

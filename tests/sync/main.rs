@@ -1,0 +1,14 @@
+//! What the greenlets of one thread share: events, locks, queues, pools.
+
+mod event;
+mod lock;
+mod pool;
+mod queue;
+mod queue_programs;
+mod queue_waits;
+mod semaphore;
+mod sync_parks;
+mod sync_programs;
+
+#[path = "../support/mod.rs"]
+mod support;

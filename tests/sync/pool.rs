@@ -1,0 +1,436 @@
+//! Groups and pools: gevent's test__pool.py, its names kept.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::support::{ExpectedError, LONG, Log, Outcome, Reports, bounded, fail};
+use gevent::event::Event;
+use gevent::pool::{Group, Pool, PoolFull};
+use gevent::{Exception, Greenlet, GreenletExit, Kill, Timeout, getcurrent, joinall, sleep, spawn};
+
+#[test]
+fn test_apply_async() -> Outcome {
+    let done = Event::new();
+    let set = done.clone();
+    Pool::new(2).apply_async(move || set.set())?;
+    assert!(done.wait(LONG)?);
+    Ok(())
+}
+
+#[test]
+fn test_apply() -> Outcome {
+    let value = Pool::new(2).apply(|| Ok((1, 2, 3)))?;
+    assert_eq!(value, (1, 2, 3));
+    let _reports = Reports::new();
+    let error = Pool::new(2).apply(|| fail::<()>("apply")).unwrap_err();
+    assert!(error.is::<ExpectedError>());
+    Ok(())
+}
+
+#[test]
+fn test_reentrant() -> Outcome {
+    // Applying in a greenlet of a full pool calls the function there.
+    let _bounded = bounded();
+    let pool = Pool::new(1);
+    let its = pool.clone();
+    let outer = pool.apply(move || its.apply(|| Ok(getcurrent().id())))?;
+    assert_ne!(outer, getcurrent().id());
+    Ok(())
+}
+
+#[test]
+fn test_multiple_coros() -> Outcome {
+    let evt = Event::new();
+    let results: Log<&str> = Log::new();
+    let pool = Pool::new(2);
+    let (log, waits) = (results.clone(), evt.clone());
+    let done = pool.spawn(move || {
+        log.add("cons1");
+        waits.wait(None)?;
+        log.add("cons2");
+        Ok(())
+    })?;
+    let (log, sets) = (results.clone(), evt.clone());
+    pool.apply_async(move || {
+        log.add("prod");
+        sets.set();
+    })?;
+    done.get()?;
+    assert_eq!(results.take(), ["cons1", "prod", "cons2"]);
+    Ok(())
+}
+
+#[test]
+fn a_cancelled_timeout_does_not_come() -> Outcome {
+    // A timeout that was cancelled in a pool's greenlet does not come later.
+    let pool = Pool::new(2);
+    let value = pool.apply(|| {
+        let timeout = Timeout::start_new(0.01);
+        timeout.cancel();
+        sleep(0.02)?;
+        Ok("fine")
+    })?;
+    assert_eq!(value, "fine");
+    Ok(())
+}
+
+#[test]
+fn test_apply_raises() -> Outcome {
+    let _reports = Reports::new();
+    let pool = Pool::new(1);
+    for _ in 0..2 {
+        let error = pool.apply(|| fail::<()>("again")).unwrap_err();
+        assert_eq!(error.downcast_ref(), Some(&ExpectedError("again")));
+    }
+    assert_eq!(pool.free_count(), 1);
+    Ok(())
+}
+
+fn square(x: i32, wait: f64) -> Result<i32, Exception> {
+    sleep(wait)?;
+    Ok(x * x)
+}
+
+#[test]
+fn test_map() -> Outcome {
+    for pool in [Pool::new(1), Pool::new(5), Pool::new(None)] {
+        let squares: Vec<i32> = (0..10).map(|x| x * x).collect();
+        assert_eq!(pool.map(|x| square(x, 0.0), 0..10)?, squares);
+        assert_eq!(pool.map(|x| square(x, 0.0), 0..100)?.len(), 100);
+        assert!(pool.is_empty());
+    }
+    Ok(())
+}
+
+#[test]
+fn test_async() -> Outcome {
+    let res = Pool::new(3).apply_async(|| square(7, 0.01))?;
+    assert_eq!(res.get()?, 49);
+    Ok(())
+}
+
+#[test]
+fn test_async_callback() -> Outcome {
+    let result = Rc::new(Cell::new(0));
+    let its = result.clone();
+    let pool = Pool::new(1);
+    let res = pool.apply_async_cb(|| square(7, 0.01), move |value| its.set(value))?;
+    assert_eq!(res.get()?, 49);
+    sleep(0.01)?;
+    assert_eq!(result.get(), 49);
+    Ok(())
+}
+
+#[test]
+fn test_async_timeout() -> Outcome {
+    let res = Pool::new(1).apply_async(|| square(6, LONG))?;
+    let error = res.get_timeout(0.01).unwrap_err();
+    assert!(error.is::<gevent::TimeoutError>());
+    res.kill()
+}
+
+#[test]
+fn test_imap_list_small() -> Outcome {
+    let it = Pool::new(3).imap(|x| square(x, 0.0), 0..10);
+    let values: Vec<i32> = it.collect::<Result<_, _>>()?;
+    assert_eq!(values, (0..10).map(|x| x * x).collect::<Vec<_>>());
+    Ok(())
+}
+
+#[test]
+fn test_imap_it_small() -> Outcome {
+    let mut it = Pool::new(3).imap(|x| square(x, 0.0), 0..10);
+    for i in 0..10 {
+        assert_eq!(it.next().unwrap()?, i * i);
+    }
+    assert!(it.next().is_none() && it.next().is_none());
+    Ok(())
+}
+
+#[test]
+fn a_dropped_imap_goes_on() -> Outcome {
+    // The iterator is dropped: the tasks go on.
+    let done = Rc::new(Cell::new(0));
+    let its = done.clone();
+    let pool = Pool::new(2);
+    let mut it = pool.imap(move |_| its.set(its.get() + 1), 0..10);
+    it.next().unwrap()?;
+    drop(it);
+    sleep(0.01)?;
+    pool.join(None)?;
+    assert_eq!(done.get(), 10);
+    Ok(())
+}
+
+#[test]
+fn test_imap_unordered_random() -> Outcome {
+    let it = Pool::new(3).imap_unordered(|x| square(x, f64::from(x % 3) / 1000.0), 0..10);
+    let mut values: Vec<i32> = it.collect::<Result<_, _>>()?;
+    values.sort_unstable();
+    assert_eq!(values, (0..10).map(|x| x * x).collect::<Vec<_>>());
+    Ok(())
+}
+
+#[test]
+fn test_empty_imap_unordered() -> Outcome {
+    let it = Pool::new(3).imap_unordered(|x: i32| x, []);
+    assert_eq!(it.count(), 0);
+    Ok(())
+}
+
+#[test]
+fn errors_of_tasks_come_in_their_places() -> Outcome {
+    let _reports = Reports::new();
+    let pool = Pool::new(2);
+    let odd = |x: i32| if x % 2 == 0 { Ok(x) } else { fail("odd") };
+    let good = |values: Vec<Result<i32, Exception>>| -> Vec<i32> {
+        values.into_iter().filter_map(Result::ok).collect()
+    };
+    assert_eq!(good(pool.imap(odd, 0..5).collect()), [0, 2, 4]);
+    assert_eq!(good(pool.imap_unordered(odd, 0..5).collect()), [0, 2, 4]);
+    assert!(pool.map(odd, 0..5).unwrap_err().is::<ExpectedError>());
+    Ok(())
+}
+
+#[test]
+fn a_failing_iterable_ends_imap() -> Outcome {
+    let _bounded = bounded();
+    let _reports = Reports::new();
+    let bad = || (0..3).inspect(|i| assert!(*i < 2, "no more"));
+    let pool = Pool::new(2);
+    for mut values in [
+        Box::new(pool.imap(|x| x, bad())) as Box<dyn Iterator<Item = Result<i32, Exception>>>,
+        Box::new(pool.imap_unordered(|x| x, bad())),
+    ] {
+        let mut good = Vec::new();
+        let error = loop {
+            match values.next().unwrap() {
+                Ok(value) => good.push(value),
+                Err(error) => break error,
+            }
+        };
+        assert!(error.to_string().contains("no more"), "{error}");
+        assert!(values.next().is_none());
+        assert!(good.len() <= 2);
+    }
+    Ok(())
+}
+
+/// No more tasks are started than somebody has asked for.
+#[test]
+fn test_imap_unordered_bounded_queue() -> Outcome {
+    let _bounded = bounded();
+    let started = Rc::new(Cell::new(0));
+    for ordered in [true, false] {
+        started.set(0);
+        let its = started.clone();
+        let task = move |x: i32| {
+            its.set(its.get() + 1);
+            x
+        };
+        let pool = Pool::new(10);
+        let mut values: Box<dyn Iterator<Item = Result<i32, Exception>>> = if ordered {
+            Box::new(pool.imap_maxsize(task, 0..20, 3))
+        } else {
+            Box::new(pool.imap_unordered_maxsize(task, 0..20, 3))
+        };
+        sleep(0.005)?;
+        assert_eq!(started.get(), 3);
+        values.next().unwrap()?;
+        sleep(0.005)?;
+        assert_eq!(started.get(), 4);
+        drop(values);
+        sleep(0.005)?;
+        assert_eq!(started.get(), 4);
+        assert!(pool.is_empty());
+    }
+    Ok(())
+}
+
+#[test]
+fn test_terminate() -> Outcome {
+    let pool = Pool::new(3);
+    let result = pool.map_async(|x| sleep(x), [0.1; 20]);
+    let its = pool.clone();
+    let killer = spawn(move || its.kill());
+    killer.get()?;
+    result.kill()?;
+    assert!(pool.join(None)?);
+    Ok(())
+}
+
+#[test]
+fn spawn_and_wait() -> Outcome {
+    let pool = Pool::new(1);
+    for _ in 0..3 {
+        pool.spawn(|| sleep(0.001))?;
+    }
+    assert_eq!(pool.len(), 1);
+    assert!(pool.join(None)?);
+    Ok(())
+}
+
+#[test]
+fn test_wait_full() -> Outcome {
+    let pool = Pool::new(0);
+    assert!(pool.full());
+    let error = Timeout::new(0.001).silent(|| pool.spawn(|| ()))?;
+    assert!(error.is_none());
+    assert_eq!(pool.try_add(Greenlet::new(|| ())), Err(PoolFull));
+    let late = pool.add_timeout(Greenlet::new(|| ()), 0.001);
+    assert!(late.unwrap_err().is::<PoolFull>());
+    Ok(())
+}
+
+/// A spawn that is killed while it waits for its place takes none with it.
+#[test]
+fn a_killed_spawn_leaves_no_trace() -> Outcome {
+    let _bounded = bounded();
+    for moment in 0..3 {
+        let pool = Pool::new(1);
+        let first = pool.spawn(|| sleep(LONG))?;
+        let (its, ran) = (pool.clone(), Rc::new(Cell::new(false)));
+        let runs = ran.clone();
+        let spawner = spawn(move || its.spawn(move || runs.set(true)).map(drop));
+        let dont_block = Kill {
+            block: false,
+            ..Kill::default()
+        };
+        sleep(0)?;
+        match moment {
+            0 => drop(spawner.kill_with(dont_block.clone())?),
+            1 => {
+                first.kill_with(dont_block.clone())?;
+                spawner.kill_with(dont_block)?;
+            }
+            _ => drop(spawner.raw().unwind()),
+        }
+        first.kill()?;
+        sleep(0)?;
+        assert!(spawner.ready());
+        assert_eq!(
+            (pool.len(), pool.free_count(), pool.wait_available(0.1)?),
+            (0, 1, 1)
+        );
+        assert!(!ran.get());
+    }
+    Ok(())
+}
+
+#[test]
+fn test_stderr_raising() -> Outcome {
+    // gevent: the hub's report fails; the pool must be in order all the same.
+    let pool = Pool::new(1);
+    let _reports = Reports::new();
+    let group = pool.group().clone();
+    pool.spawn(|| fail::<()>("reported"))?;
+    let error = group.join_raise_error(None).unwrap_err();
+    assert!(error.is::<ExpectedError>());
+    assert_eq!(pool.free_count(), 1);
+    Ok(())
+}
+
+#[test]
+fn killone_kills_members_only() -> Outcome {
+    let group = Group::new();
+    let g = group.spawn(|| sleep(LONG))?;
+    sleep(0)?;
+    assert!(group.contains(&g));
+    group.killone(&g)?;
+    assert!(g.dead() && group.is_empty());
+    // Not a member: left alone.
+    let other = spawn(|| sleep(LONG));
+    sleep(0)?;
+    group.killone(&other)?;
+    assert!(!other.dead());
+    other.kill()
+}
+
+/// Killing a group whose greenlets are not started, or end by themselves.
+#[test]
+fn kill_ends_also_who_never_began_or_kills_itself() -> Outcome {
+    let _bounded = bounded();
+    let group = Group::new();
+    let g = group.spawn(|| sleep(LONG))?;
+    group.kill()?;
+    assert!(group.is_empty() && g.get().unwrap_err().is::<GreenletExit>());
+    let its = Group::new();
+    let inside = its.clone();
+    its.spawn(move || {
+        // It kills itself, among others.
+        inside.kill_with(Kill {
+            block: false,
+            ..Kill::default()
+        })?;
+        sleep(LONG)
+    })?;
+    assert!(its.join(None)?);
+    let unkillable = Group::new();
+    unkillable.spawn(|| {
+        let _ = sleep(LONG);
+        sleep(0.005)
+    })?;
+    sleep(0)?;
+    unkillable.kill_with(Kill {
+        timeout: Some(0.001),
+        ..Kill::default()
+    })?;
+    assert_eq!(unkillable.len(), 1);
+    unkillable.join(None).map(drop)
+}
+
+/// Greenlets that are added while others are killed are killed, too.
+#[test]
+fn kill_ends_also_those_added_meanwhile() -> Outcome {
+    let _bounded = bounded();
+    let group = Group::new();
+    let its = group.clone();
+    group.spawn(move || {
+        let slept = sleep(LONG);
+        its.spawn(|| sleep(LONG))?;
+        slept
+    })?;
+    sleep(0)?;
+    group.kill()?;
+    assert!(group.is_empty());
+    Ok(())
+}
+
+/// A pool without a limit, and a timeout for nothing.
+#[test]
+fn a_pool_without_a_limit_is_joined_in_no_time() -> Outcome {
+    let pool = Pool::new(None);
+    pool.spawn(|| ())?;
+    sleep(0)?;
+    assert!(pool.join(0)?);
+    Ok(())
+}
+
+#[test]
+fn members_are_owned_until_they_end() -> Outcome {
+    let group = Group::of([spawn(|| sleep(0.001)), spawn(|| sleep(0.002))]);
+    assert_eq!(group.len(), 2);
+    let members: Vec<_> = group.iter().collect();
+    assert_eq!(members, group.greenlets());
+    group.add(&members[0])?; // again: nothing new
+    assert_eq!(group.len(), 2);
+    joinall(&group, None)?;
+    sleep(0)?;
+    assert!(group.is_empty());
+    assert!(format!("{group:?}").ends_with("[]>"));
+    Ok(())
+}
+
+/// imap has links at greenlets that nobody else has a handle of; they were not called.
+#[test]
+fn a_link_is_called_when_nobody_has_the_greenlet() -> Outcome {
+    let called = Rc::new(Cell::new(false));
+    let its = called.clone();
+    spawn(|| sleep(0)).rawlink(move |_| its.set(true));
+    // It begins, it ends, its links are called.
+    for _ in 0..3 {
+        sleep(0)?;
+    }
+    assert!(called.get());
+    Ok(())
+}

@@ -1,0 +1,411 @@
+//! Every place where an object of `event`, `lock` or `threadsafe` parks a greenlet, and every way
+//! in which such a wait ends before its time: nothing is left behind, and nobody else loses what
+//! the greenlet waited for.
+
+use std::rc::Rc;
+
+use crate::support::{ExpectedError, Outcome, bounded};
+use gevent::event::{AsyncResult, Event};
+use gevent::exceptions::LoopExit;
+use gevent::lock::{Barrier, BoundedSemaphore, Condition, RLock, Semaphore};
+use gevent::{Exception, Greenlet, Kill, Timeout, get_hub, sleep, spawn, threadsafe};
+
+/// A place to park.
+struct Place {
+    name: &'static str,
+    /// Makes it ready to be parked at: whatever is to be waited for is not there.
+    park: Rc<dyn Fn(Option<f64>) -> Outcome>,
+    /// Gives one of those who wait what it waits for.
+    give: Rc<dyn Fn()>,
+    /// Takes back what was given, if nobody has taken it.
+    take_back: Rc<dyn Fn()>,
+    /// How many wait.
+    waiting: Rc<dyn Fn() -> usize>,
+}
+
+fn place(
+    name: &'static str,
+    park: impl Fn(Option<f64>) -> Outcome + 'static,
+    give: impl Fn() + 'static,
+    take_back: impl Fn() + 'static,
+    waiting: impl Fn() -> usize + 'static,
+) -> Place {
+    Place {
+        name,
+        park: Rc::new(park),
+        give: Rc::new(give),
+        take_back: Rc::new(take_back),
+        waiting: Rc::new(waiting),
+    }
+}
+
+/// What a lock is held by, in the places where it is waited for.
+fn hold(lock: &RLock) -> Greenlet<()> {
+    let lock = lock.clone();
+    let holder = spawn(move || {
+        lock.acquire()?;
+        sleep(crate::support::LONG)
+    });
+    sleep(0).expect("main yields");
+    holder
+}
+
+fn places() -> Vec<Place> {
+    let mut places = Vec::new();
+    {
+        let e = Event::new();
+        let (park, give, back, waiting) = (e.clone(), e.clone(), e.clone(), e);
+        places.push(place(
+            "Event::wait",
+            move |timeout| park.wait(timeout).map(drop),
+            move || give.set(),
+            move || back.clear(),
+            move || waiting.linkcount(),
+        ));
+    }
+    {
+        let r = AsyncResult::new();
+        let (park, give, waiting) = (r.clone(), r.clone(), r);
+        places.push(place(
+            "AsyncResult::get",
+            move |timeout| park.get_timeout(timeout),
+            move || give.set(()),
+            || (),
+            move || waiting.linkcount(),
+        ));
+    }
+    {
+        let r = AsyncResult::<()>::new();
+        let (park, give, waiting) = (r.clone(), r.clone(), r);
+        places.push(place(
+            "AsyncResult::wait",
+            move |timeout| park.wait(timeout).map(drop),
+            move || give.set(()),
+            || (),
+            move || waiting.linkcount(),
+        ));
+    }
+    {
+        let s = Semaphore::new(0);
+        let (park, give, back, waiting) = (s.clone(), s.clone(), s.clone(), s);
+        places.push(place(
+            "Semaphore::acquire",
+            move |timeout| park.acquire_timeout(timeout).map(drop),
+            move || assert!(give.release() < 2),
+            move || assert!(back.try_acquire()),
+            move || waiting.linkcount(),
+        ));
+    }
+    {
+        let s = Semaphore::new(0);
+        let (park, give, back, waiting) = (s.clone(), s.clone(), s.clone(), s);
+        places.push(place(
+            "Semaphore::wait",
+            move |timeout| park.wait(timeout).map(drop),
+            move || assert!(give.release() < 2),
+            move || assert!(back.try_acquire()),
+            move || waiting.linkcount(),
+        ));
+    }
+    {
+        let s = BoundedSemaphore::new(1);
+        assert!(s.try_acquire());
+        let (park, give, back, waiting) = (s.clone(), s.clone(), s.clone(), s);
+        places.push(place(
+            "BoundedSemaphore::acquire_guard",
+            move |timeout| {
+                let guard = park.acquire_guard_timeout(timeout)?;
+                guard.into_iter().for_each(|guard| guard.forget());
+                Ok(())
+            },
+            move || assert!(give.release().is_ok()),
+            move || assert!(back.try_acquire()),
+            move || waiting.linkcount(),
+        ));
+    }
+    {
+        let c = Condition::new();
+        let (park, give, waiting) = (c.clone(), c.clone(), c);
+        places.push(place(
+            "Condition::wait",
+            move |timeout| {
+                let _held = park.acquire_guard()?;
+                park.wait(timeout).map(drop)
+            },
+            move || {
+                let held = give.lock().try_acquire_guard().expect("is free");
+                give.notify(1).expect("is held");
+                drop(held);
+            },
+            || (),
+            move || waiting.waiting(),
+        ));
+    }
+    {
+        let s = threadsafe::Semaphore::new(0);
+        let (park, give, back, waiting) = (s.clone(), s.clone(), s.clone(), s);
+        places.push(place(
+            "threadsafe::Semaphore::acquire",
+            move |timeout| park.acquire_timeout(timeout).map(drop),
+            move || assert!(give.release() < 2),
+            move || assert!(back.try_acquire()),
+            move || waiting.linkcount(),
+        ));
+    }
+    {
+        let e = threadsafe::Event::new();
+        let (park, give, back, waiting) = (e.clone(), e.clone(), e.clone(), e);
+        places.push(place(
+            "threadsafe::Event::wait",
+            move |timeout| park.wait(timeout).map(drop),
+            move || give.set(),
+            move || back.clear(),
+            move || waiting.linkcount(),
+        ));
+    }
+    {
+        let r = threadsafe::AsyncResult::new();
+        let (park, give, waiting) = (r.clone(), r.clone(), r);
+        places.push(place(
+            "threadsafe::AsyncResult::get",
+            move |timeout| park.get_timeout(timeout),
+            move || give.set(()),
+            || (),
+            move || waiting.linkcount(),
+        ));
+    }
+    {
+        let q = threadsafe::Queue::new();
+        let (park, give, back, waiting) = (q.clone(), q.clone(), q.clone(), q);
+        places.push(place(
+            "threadsafe::Queue::get",
+            move |timeout| park.get_timeout(timeout),
+            move || give.put(()).expect("has no limit"),
+            move || back.get_nowait().expect("nobody took it"),
+            move || waiting.getters(),
+        ));
+    }
+    {
+        let q = threadsafe::Queue::with_maxsize(1);
+        q.put(()).expect("has space");
+        let (park, give, back, waiting) = (q.clone(), q.clone(), q.clone(), q);
+        places.push(place(
+            "threadsafe::Queue::put",
+            move |timeout| Ok(park.put_timeout((), timeout)?),
+            move || give.get_nowait().expect("there is one"),
+            move || back.put_nowait(()).expect("nobody took the space"),
+            move || waiting.putters(),
+        ));
+    }
+    places
+}
+
+/// A way in which a wait ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum End {
+    /// Its own time is over.
+    OwnTimeout,
+    OuterTimeout,
+    Kill,
+    /// By hand, from the main greenlet.
+    Throw,
+    /// Its last handle is dropped, as it were.
+    Unwind,
+}
+
+const ENDS: [End; 5] = [
+    End::OwnTimeout,
+    End::OuterTimeout,
+    End::Kill,
+    End::Throw,
+    End::Unwind,
+];
+
+fn parked(place: &Place, end: End) -> Greenlet<()> {
+    let park = place.park.clone();
+    let greenlet = spawn(move || match end {
+        End::OwnTimeout => park(Some(0.0)).or(Ok(())),
+        End::OuterTimeout => Timeout::new(0.0).silent(|| park(None)).map(drop),
+        _ => park(Some(crate::support::LONG)),
+    });
+    // Runs its function on the spot; the hub brings us back before any timer.
+    let main = gevent::getcurrent();
+    let back = get_hub()
+        .loop_()
+        .run_callback(move || main.switch(()).map(drop));
+    back.expect("the loop is there");
+    get_hub().switch().expect("comes back");
+    greenlet
+}
+
+fn finish(greenlet: &Greenlet<()>, end: End) -> Outcome {
+    match end {
+        End::OwnTimeout | End::OuterTimeout => {}
+        End::Kill => {
+            greenlet.kill_with(Kill {
+                block: false,
+                ..Kill::default()
+            })?;
+        }
+        End::Throw => {
+            let thrown = greenlet.clone();
+            get_hub()
+                .loop_()
+                .run_callback(move || thrown.throw(ExpectedError("by hand")).map(drop))?;
+        }
+        End::Unwind => assert!(greenlet.raw().unwind()),
+    }
+    Ok(())
+}
+
+#[test]
+fn test_nothing_is_left_behind() -> Outcome {
+    let _bounded = bounded();
+    get_hub().set_exception_stream(hub::ExceptionStream::Discard);
+    for end in ENDS {
+        for place in places() {
+            let name = place.name;
+            let first = parked(&place, end);
+            assert_eq!((place.waiting)(), 1, "{name}, {end:?}");
+            finish(&first, end)?;
+            first.join(None)?;
+            assert_eq!((place.waiting)(), 0, "{name}, {end:?}");
+            // The next one is served as if nothing had been.
+            let second = parked(&place, End::Kill);
+            assert_eq!((place.waiting)(), 1, "{name}, {end:?}");
+            (place.give)();
+            second.get()?;
+            assert_eq!((place.waiting)(), 0, "{name}, {end:?}");
+        }
+    }
+    Ok(())
+}
+
+/// The wait ends after what was waited for was given, and before the greenlet could take it.
+#[test]
+fn test_what_was_given_goes_to_the_next() -> Outcome {
+    let _bounded = bounded();
+    get_hub().set_exception_stream(hub::ExceptionStream::Discard);
+    for end in [End::Kill, End::Throw, End::Unwind] {
+        for place in places() {
+            let name = place.name;
+            let (first, second) = (parked(&place, end), parked(&place, End::Kill));
+            assert_eq!((place.waiting)(), 2, "{name}, {end:?}");
+            finish(&first, end)?;
+            (place.give)();
+            second.get()?;
+            first.join(None)?;
+            assert_eq!((place.waiting)(), 0, "{name}, {end:?}");
+        }
+    }
+    Ok(())
+}
+
+/// The same, and there is no next one: what was given is still there, or forgotten, as the case
+/// may be.
+#[test]
+fn test_what_was_given_to_nobody_is_still_there() -> Outcome {
+    let _bounded = bounded();
+    get_hub().set_exception_stream(hub::ExceptionStream::Discard);
+    for end in [End::Kill, End::Throw, End::Unwind] {
+        for place in places() {
+            let name = place.name;
+            let first = parked(&place, end);
+            finish(&first, end)?;
+            (place.give)();
+            first.join(None)?;
+            sleep(0)?;
+            (place.take_back)();
+            assert_eq!((place.waiting)(), 0, "{name}, {end:?}");
+        }
+    }
+    Ok(())
+}
+
+/// RLock and the second half of Condition::wait park in a semaphore that is not seen.
+#[test]
+fn test_waiting_for_a_lock() -> Outcome {
+    let _bounded = bounded();
+    get_hub().set_exception_stream(hub::ExceptionStream::Discard);
+    for end in ENDS {
+        let lock = RLock::new();
+        let holder = hold(&lock);
+        let l = lock.clone();
+        let place = place(
+            "RLock::acquire",
+            move |timeout| {
+                if l.acquire_timeout(timeout)? {
+                    l.release()?;
+                }
+                Ok(())
+            },
+            || (),
+            || (),
+            || 0,
+        );
+        let (first, second) = (parked(&place, end), parked(&place, End::Kill));
+        finish(&first, end)?;
+        holder.kill()?;
+        // It did not let go of it.
+        assert!(lock.locked() && !lock.try_acquire());
+        drop(lock);
+        first.join(0.01)?;
+        assert!(first.ready() && !second.ready(), "{end:?}");
+        second.kill()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn test_waiting_for_others_at_a_barrier() -> Outcome {
+    let _bounded = bounded();
+    get_hub().set_exception_stream(hub::ExceptionStream::Discard);
+    for end in ENDS {
+        let barrier = Barrier::new(2);
+        let (b, n) = (barrier.clone(), barrier.clone());
+        let place = place(
+            "Barrier::wait",
+            move |timeout| b.wait(timeout).map(drop),
+            || (),
+            || (),
+            move || n.n_waiting(),
+        );
+        let first = parked(&place, end);
+        finish(&first, end)?;
+        first.join(None)?;
+        assert_eq!((place.waiting)(), 0, "{end:?}");
+        assert_eq!(barrier.broken(), end == End::OwnTimeout);
+        barrier.reset();
+        let (one, two) = (parked(&place, End::Kill), parked(&place, End::Kill));
+        one.get()?;
+        two.get()?;
+    }
+    Ok(())
+}
+
+/// The loop is not kept going by a wait that is over, and says what the others wait for.
+#[test]
+fn test_loop_exit_names_what_is_waited_for() {
+    let _bounded = bounded();
+    let waiting: Vec<_> = places()
+        .into_iter()
+        .filter(|place| !place.name.starts_with("threadsafe"))
+        .map(|place| {
+            let park = place.park.clone();
+            (spawn(move || park(None)), place)
+        })
+        .collect();
+    let error: Exception = get_hub().switch().expect_err("nobody wakes anybody");
+    let error = error.downcast_ref::<LoopExit>().expect("a LoopExit");
+    assert_eq!(error.blocked.len(), waiting.len());
+    for kind in ["Event", "AsyncResult", "Semaphore", "Condition"] {
+        let named = error.blocked.iter().filter(|greenlet| {
+            greenlet.waiting_on.is_some_and(|on| on.kind == kind)
+                && greenlet.parked_at.file().ends_with("sync_parks.rs")
+        });
+        assert!(named.count() > 0, "{kind}: {error}");
+    }
+    for (greenlet, _) in waiting {
+        greenlet.kill().expect("ends");
+    }
+}

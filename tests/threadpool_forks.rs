@@ -1,0 +1,105 @@
+//! Both sides of a fork go on with their thread pools. The test is alone in its process (`harness = false`): a fork copies
+//! what other tests hold, and stops what their threads do.
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::thread;
+
+use gevent::threadpool::{LostInForkError, ThreadPool};
+use gevent::{get_hub, sleep, spawn};
+use support::{LONG, Outcome, bounded};
+
+fn main() -> Outcome {
+    both_sides_of_a_fork_go_on()?;
+    println!("test both_sides_of_a_fork_go_on ... ok");
+    Ok(())
+}
+
+/// Runs `in_child` in a fork; says how it ended: 0 if well.
+fn fork(in_child: impl FnOnce() -> Outcome) -> i32 {
+    // SAFETY: what the child takes are locks of its own thread; it ends by `_exit`.
+    let pid = unsafe { libc::fork() };
+    assert_ne!(pid, -1);
+    if pid == 0 {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(in_child));
+        if !matches!(outcome, Ok(Ok(()))) {
+            eprintln!("in the child: {outcome:?}");
+        }
+        // SAFETY: no preconditions.
+        unsafe { libc::_exit(i32::from(!matches!(outcome, Ok(Ok(()))))) };
+    }
+    let mut status = 0;
+    // SAFETY: `status` is writable.
+    assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+    status
+}
+
+fn both_sides_of_a_fork_go_on() -> Outcome {
+    let _bounded = bounded();
+    get_hub().set_exception_stream(gevent::hub::ExceptionStream::Discard);
+    let pool = ThreadPool::new(2);
+    let (release, released) = channel::<()>();
+    let lost = pool.spawn(move || released.recv().is_ok())?;
+    assert_eq!(pool.apply(|| 1)?, 1);
+    let its = lost.clone();
+    let waiter = spawn(move || its.get());
+    sleep(0)?;
+
+    // Noticed when the loop is made anew.
+    let status = fork(|| {
+        get_hub().reinit()?;
+        assert!(
+            waiter
+                .get_timeout(LONG)
+                .unwrap_err()
+                .is::<LostInForkError>()
+        );
+        assert_eq!((pool.len(), pool.size()), (0, 0));
+        assert_eq!(pool.map(|x: i32| x + 1, 0..8)?.len(), 8);
+        pool.kill()
+    });
+    assert_eq!(status, 0);
+
+    // Noticed when the pool is used.
+    let status = fork(|| {
+        get_hub().reinit()?;
+        assert_eq!(pool.apply(|| 2)?, 2);
+        assert!(lost.get().unwrap_err().is::<LostInForkError>());
+        pool.join()
+    });
+    assert_eq!(status, 0);
+
+    // In the middle of what other threads tell the loop: its lock is free in the child.
+    let told = get_hub().loop_().async_()?;
+    told.start(|| ())?;
+    let (sender, over) = (told.sender(), Arc::new(AtomicBool::new(false)));
+    let tells = thread::spawn({
+        let over = over.clone();
+        move || {
+            while !over.load(Ordering::Relaxed) {
+                sender.send().expect("the watcher is there");
+            }
+        }
+    });
+    for _ in 0..30 {
+        sleep(0)?;
+        let status = fork(|| {
+            get_hub().loop_().async_()?;
+            Ok(())
+        });
+        assert_eq!(status, 0);
+    }
+    over.store(true, Ordering::Relaxed);
+    tells.join().expect("it does not panic");
+    told.stop()?;
+
+    // And the parent does not notice.
+    release.send(()).unwrap();
+    assert!(waiter.get()? && lost.get()?);
+    assert_eq!(pool.map(|x: i32| x + 1, 0..8)?.len(), 8);
+    pool.kill()
+}

@@ -1,0 +1,383 @@
+//! Threads for what blocks: gevent's test__threadpool.py, its names kept, and a stress test.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::{ExpectedError, LONG, Outcome, Reports, bounded, fail};
+use gevent::socket::TcpListener;
+use gevent::threadpool::{
+    ExecutorShutDownError, HubExt, PoolSizeError, ThreadPool, ThreadPoolExecutor,
+};
+use gevent::{Exception, Timeout, get_hub, getcurrent, iwait, joinall, sleep, spawn, wait};
+
+#[test]
+fn test_greenlet_class() -> Outcome {
+    // Threads have greenlets of their own.
+    let here = thread::current().id();
+    let (thread, main) = ThreadPool::new(1)
+        .apply(|| Ok((thread::current().id(), getcurrent().parent().is_none())))?;
+    assert!(thread != here && main);
+    Ok(())
+}
+
+#[test]
+fn test_apply() -> Outcome {
+    let pool = ThreadPool::new(3);
+    assert_eq!(pool.apply(|| 5 * 5)?, 25);
+    let told = Cell::new(0);
+    assert_eq!(pool.apply_cb(|| 6, |value| told.set(*value))?, 6);
+    assert_eq!(told.get(), 6);
+    Ok(())
+}
+
+#[test]
+fn test_apply_raises() -> Outcome {
+    let reports = Reports::new();
+    let pool = ThreadPool::new(1);
+    // The same exception, not one like it.
+    let exception = Exception::new(ExpectedError("once"));
+    let its = exception.clone();
+    let raised = pool.apply(move || Err::<(), _>(its)).unwrap_err();
+    assert!(raised.same(&exception));
+    reports.one_with("once");
+    let panicked = pool.apply(|| -> () { panic!("in a thread") });
+    assert!(panicked.unwrap_err().to_string().contains("in a thread"));
+    reports.one_with("in a thread");
+    // The thread has survived.
+    assert_eq!((pool.apply(|| 1)?, pool.size()), (1, 1));
+    Ok(())
+}
+
+#[test]
+fn test_map() -> Outcome {
+    let pool = ThreadPool::new(3);
+    assert_eq!(
+        pool.map(|x: i32| x * x, 0..10)?,
+        (0..10).map(|x| x * x).collect::<Vec<_>>()
+    );
+    assert_eq!(pool.map(|x: i32| x * x, 0..100)?.len(), 100);
+    assert!(pool.is_empty() && pool.size() <= 3);
+    Ok(())
+}
+
+#[test]
+fn test_async() -> Outcome {
+    let pool = ThreadPool::new(1);
+    let res = pool.apply_async(|| {
+        thread::sleep(Duration::from_millis(5));
+        7
+    });
+    assert!(!res.ready());
+    assert_eq!(res.get()?, 7);
+    Ok(())
+}
+
+#[test]
+fn test_async_timeout() -> Outcome {
+    let _bounded = bounded();
+    let pool = ThreadPool::new(1);
+    let (release, released) = channel::<()>();
+    let result = pool.spawn(move || released.recv().is_ok())?;
+    assert!(
+        result
+            .get_timeout(0.01)
+            .unwrap_err()
+            .is::<gevent::TimeoutError>()
+    );
+    // Who waits is killed: the thread goes on.
+    let its = result.clone();
+    let waiter = spawn(move || its.get());
+    sleep(0)?;
+    waiter.kill()?;
+    release.send(()).unwrap();
+    assert!(result.get()?);
+    Ok(())
+}
+
+#[test]
+fn imap_keeps_orders_and_bounds() -> Outcome {
+    let pool = ThreadPool::new(3);
+    let squares: Vec<i32> = pool.imap(|x: i32| x * x, 0..10).collect::<Result<_, _>>()?;
+    assert_eq!(squares, (0..10).map(|x| x * x).collect::<Vec<_>>());
+    let it = pool.imap_unordered_maxsize(|x: i32| x * x, 0..10, 2);
+    let set: HashSet<i32> = it.collect::<Result<_, _>>()?;
+    assert_eq!(set, squares.into_iter().collect());
+    Ok(())
+}
+
+#[test]
+fn spawn_waits_when_all_are_busy() -> Outcome {
+    // One more task than threads, then spawn waits.
+    let _bounded = bounded();
+    let pool = ThreadPool::new(2);
+    let (release, released) = channel::<()>();
+    let released = Arc::new(std::sync::Mutex::new(released));
+    let mut results = Vec::new();
+    for _ in 0..3 {
+        let released = released.clone();
+        results.push(pool.spawn(move || released.lock().unwrap().recv().is_ok())?);
+    }
+    assert_eq!((pool.len(), pool.size()), (3, 2));
+    let refused = Timeout::new(0.01).silent(|| pool.spawn(|| ()))?;
+    assert!(refused.is_none());
+    assert_eq!(pool.len(), 3);
+    for _ in 0..3 {
+        release.send(()).unwrap();
+    }
+    wait(&results, None, None)?;
+    pool.spawn(|| ())?.get()?;
+    pool.join()?;
+    assert!(pool.is_empty());
+    Ok(())
+}
+
+#[test]
+fn sizes_grow_and_shrink() -> Outcome {
+    // Threads end when there may be fewer, and places with them.
+    let _bounded = bounded();
+    let pool = ThreadPool::new(4);
+    pool.set_size(4)?;
+    assert_eq!(pool.size(), 4);
+    pool.set_maxsize(1)?;
+    while pool.size() > 1 {
+        sleep(0.001)?;
+    }
+    assert_eq!((pool.apply(|| 1)?, pool.maxsize()), (1, 1));
+    let error = pool.set_size(2).unwrap_err();
+    assert!(error.is::<PoolSizeError>());
+    pool.set_maxsize(3)?;
+    pool.set_size(3)?;
+    pool.set_size(0)?;
+    assert_eq!((pool.size(), pool.apply(|| 2)?), (0, 2));
+    Ok(())
+}
+
+#[test]
+fn join_waits_for_all_tasks() -> Outcome {
+    let pool = ThreadPool::new(1);
+    pool.join()?;
+    let done = Arc::new(AtomicUsize::new(0));
+    for _ in 0..10 {
+        let done = done.clone();
+        pool.spawn(move || {
+            thread::sleep(Duration::from_millis(1));
+            done.fetch_add(1, Ordering::Relaxed);
+        })?;
+    }
+    pool.join()?;
+    assert_eq!(done.load(Ordering::Relaxed), 10);
+    Ok(())
+}
+
+#[test]
+fn kill_ends_threads_after_their_tasks() -> Outcome {
+    let _bounded = bounded();
+    let pool = ThreadPool::new(3);
+    let results: Result<Vec<_>, _> = (0..3)
+        .map(|i| {
+            pool.spawn(move || {
+                thread::sleep(Duration::from_millis(2));
+                i
+            })
+        })
+        .collect();
+    pool.kill()?; // after what it was given
+    assert_eq!(pool.size(), 0);
+    let values: Result<Vec<i32>, _> = results?.iter().map(|result| result.get()).collect();
+    assert_eq!(values?, [0, 1, 2]);
+    ThreadPool::new(1).kill()
+}
+
+#[test]
+fn idle_threads_end() -> Outcome {
+    let _bounded = bounded();
+    let pool = ThreadPool::with_idle_timeout(3, 0.005)?;
+    pool.map(|_: i32| thread::sleep(Duration::from_millis(1)), 0..6)?;
+    let (go_on, told) = channel();
+    let busy = pool.spawn(move || told.recv().is_ok())?;
+    assert!(pool.size() > 0);
+    go_on.send(()).expect("is waited for");
+    assert!(busy.get()?);
+    while pool.size() > 0 {
+        sleep(0.001)?;
+    }
+    assert_eq!(pool.apply(|| 3)?, 3);
+    Ok(())
+}
+
+/// A pool that is dropped delivers what it was given, and its threads end.
+#[test]
+fn a_dropped_pool_delivers() -> Outcome {
+    let _bounded = bounded();
+    let alive = Arc::new(());
+    let result = {
+        let pool = ThreadPool::new(1);
+        let its = alive.clone();
+        pool.spawn(move || {
+            thread::sleep(Duration::from_millis(2));
+            drop(its);
+            5
+        })?
+    };
+    assert_eq!(result.get()?, 5);
+    assert_eq!(Arc::strong_count(&alive), 1);
+    Ok(())
+}
+
+#[test]
+fn results_are_not_kept() -> Outcome {
+    // What a task returns is dropped with its result, and not kept by the threads.
+    let pool = ThreadPool::new(1);
+    let value = Arc::new(());
+    let its = value.clone();
+    let result = pool.spawn(move || Ok(its))?;
+    drop(result.get()?);
+    drop(result);
+    sleep(0)?; // the hub is just telling us
+    assert_eq!(Arc::strong_count(&value), 1);
+    Ok(())
+}
+
+#[test]
+fn test_future_wait_gevent_function() -> Outcome {
+    let pool = ThreadPool::new(2);
+    let results: Result<Vec<_>, _> = (0..4).map(|i| pool.spawn(move || i)).collect();
+    let mut values = Vec::new();
+    for result in iwait(results?, LONG, None)? {
+        values.push(result?.get()?);
+    }
+    values.sort_unstable();
+    assert_eq!(values, [0, 1, 2, 3]);
+    Ok(())
+}
+
+/// Tasks of a thread with a hub of its own, and of several hubs at once.
+#[test]
+fn threads_may_have_hubs() -> Outcome {
+    let pool = ThreadPool::new(2);
+    let value = pool.apply(|| {
+        sleep(0.001)?; // a hub of the thread's own
+        get_hub().threadpool().apply(|| 4)
+    })?;
+    assert_eq!(value, 4);
+    let threads: Vec<_> = (0..4)
+        .map(|i| thread::spawn(move || get_hub().threadpool().apply(move || i)))
+        .collect();
+    for (i, thread) in threads.into_iter().enumerate() {
+        assert_eq!(thread.join().unwrap()?, i);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_hub_has_a_pool_and_names_use_it() -> Outcome {
+    let pool = get_hub().threadpool();
+    assert_eq!((pool.maxsize(), &pool), (10, &get_hub().threadpool()));
+    // Names are looked up there.
+    let before = pool.size();
+    TcpListener::bind("localhost:0")?;
+    assert_eq!((before, pool.size()), (0, 1));
+    Ok(())
+}
+
+#[test]
+fn test_future() -> Outcome {
+    let _reports = Reports::new();
+    let executor = ThreadPoolExecutor::new(2);
+    let future = executor.submit(|| "value")?;
+    let called = Rc::new(Cell::new(0));
+    let its = called.clone();
+    future.add_done_callback(move |_| its.set(its.get() + 1));
+    assert!(future.running() && !future.cancel());
+    assert_eq!(future.result(LONG)?, "value");
+    sleep(0)?;
+    let its = called.clone();
+    future.add_done_callback(move |_| its.set(its.get() + 1));
+    assert_eq!(called.get(), 2);
+    assert!(future.done() && future.exception(None)?.is_none());
+
+    let failed = executor.submit(|| fail::<()>("future"))?;
+    assert!(failed.exception(None)?.unwrap().is::<ExpectedError>());
+    assert!(failed.result(None).unwrap_err().is::<ExpectedError>());
+    let values: Vec<i32> = executor
+        .map(|x: i32| x + 1, 0..3)?
+        .collect::<Result<_, _>>()?;
+    assert_eq!(values, [1, 2, 3]);
+    executor.shutdown(true)?;
+    let refused = executor.submit(|| ()).unwrap_err();
+    assert!(refused.is::<ExecutorShutDownError>());
+    executor.shutdown(true)
+}
+
+/// A thread's end must not hurt the loop of another.
+#[test]
+fn threads_with_hubs_end_again_and_again() -> Outcome {
+    let pool = ThreadPool::new(1);
+    for _ in 0..20 {
+        assert_eq!(pool.apply(|| sleep(0).map(|()| 1))?, 1);
+        pool.kill()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn stress() -> Outcome {
+    let _bounded = bounded();
+    let _reports = Reports::new();
+    let pool = ThreadPool::with_idle_timeout(4, 0.0005)?;
+    let ran = Arc::new(AtomicUsize::new(0));
+    let users: Vec<_> = (0..20_usize)
+        .map(|user| {
+            let (pool, ran) = (pool.clone(), ran.clone());
+            spawn(move || {
+                let mut sum = 0;
+                for i in 0..50_usize {
+                    let ran = ran.clone();
+                    let task = move || {
+                        ran.fetch_add(1, Ordering::Relaxed);
+                        match (user + i) % 7 {
+                            0 => fail("now and then")?,
+                            1 => panic!("at times"),
+                            2 => thread::sleep(Duration::from_micros(50)),
+                            _ => {}
+                        }
+                        Ok(i)
+                    };
+                    match Timeout::new(0.002).silent(|| pool.apply(task)) {
+                        Ok(value) => sum += value.unwrap_or(i),
+                        Err(_) => sum += i,
+                    }
+                }
+                Ok(sum)
+            })
+        })
+        .collect();
+    let its = pool.clone();
+    let meddler = spawn(move || {
+        for i in 0..20 {
+            its.set_maxsize(1 + i % 4)?;
+            sleep(0.001)?;
+            if i % 5 == 0 {
+                its.kill()?;
+            }
+        }
+        its.set_maxsize(4)
+    });
+    joinall(&users, None)?;
+    for user in users {
+        assert_eq!(user.get()?, 49 * 50 / 2);
+    }
+    meddler.get()?;
+    pool.join()?;
+    assert!(pool.is_empty() && pool.size() <= 4);
+    assert!(ran.load(Ordering::Relaxed) > 0);
+    pool.kill()?;
+    assert_eq!(pool.size(), 0);
+    Ok(())
+}
