@@ -9,7 +9,7 @@ use gevent::exceptions::{LoopExit, OverReleaseError};
 use gevent::lock::{BoundedSemaphore, DummySemaphore, Semaphore};
 use gevent::{Exception, Greenlet, Kill, Linkable, idle, joinall, sleep, spawn, wait};
 
-mod semaphore {
+mod semaphore_tests {
     use super::*;
 
     /// gevent issue 39
