@@ -33,6 +33,7 @@ mod outcome;
 pub mod pool;
 pub mod queue;
 mod resolver;
+mod run;
 mod scope;
 pub mod server;
 pub mod socket;
@@ -58,6 +59,7 @@ pub use greenlet::{
     killall, killall_with, spawn, spawn_later, spawn_raw,
 };
 pub use outcome::{Outcome, Plain};
+pub use run::{run, run_in_thread};
 pub use scope::{Scope, ScopeCancelled, ScopedGreenlet, scope};
 pub use thread_bound::{IntoInnerError, ThreadBound};
 pub use timeout::{Timeout, TimeoutError, with_timeout};

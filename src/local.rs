@@ -9,7 +9,7 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 
 use greenlet_core::unwind::{Caught, ForcedUnwind, catch};
-use greenlet_core::{RawGreenlet, getcurrent};
+use greenlet_core::{RawGreenlet, ThreadSlot, getcurrent};
 use hub::get_hub_if_exists;
 
 /// A value that each greenlet has its own of, made when the greenlet first asks for it. Handles
@@ -246,17 +246,30 @@ impl<T: 'static> fmt::Debug for Local<T> {
 }
 
 /// A `static` made by [`local!`](crate::local!): one [`Local`] for each thread.
-pub struct LocalKey<T: 'static>(&'static std::thread::LocalKey<Local<T>>);
+///
+/// In destructors of thread-locals that run when the thread [is over](greenlet_core::thread_is_over) nothing
+/// is kept any more: each access makes a value anew.
+pub struct LocalKey<T: 'static> {
+    slot: &'static std::thread::LocalKey<Slot<T>>,
+    init: fn() -> T,
+}
+
+#[doc(hidden)]
+pub type Slot<T> = ThreadSlot<Option<Local<T>>>;
 
 impl<T: 'static> LocalKey<T> {
     #[doc(hidden)]
-    pub const fn new(key: &'static std::thread::LocalKey<Local<T>>) -> Self {
-        LocalKey(key)
+    pub const fn new(slot: &'static std::thread::LocalKey<Slot<T>>, init: fn() -> T) -> Self {
+        LocalKey { slot, init }
     }
 
     /// This thread's [`Local`].
     pub fn local(&self) -> Local<T> {
-        self.0.with(Local::clone)
+        let make = || Local::new(self.init);
+        let known = self
+            .slot
+            .with(|slot| slot.with(|local| local.borrow_mut().get_or_insert_with(make).clone()));
+        known.unwrap_or_else(make)
     }
 
     /// Calls `function` with the current greenlet's value.
@@ -315,9 +328,11 @@ macro_rules! local {
         $(#[$attribute])*
         $visible static $name: $crate::local::LocalKey<$type> = {
             ::std::thread_local! {
-                static KEY: $crate::local::Local<$type> = $crate::local::Local::new(|| $init);
+                static SLOT: $crate::local::Slot<$type> = const {
+                    $crate::local::Slot::new(::std::option::Option::None, || SLOT.with($crate::local::Slot::clear))
+                };
             }
-            $crate::local::LocalKey::new(&KEY)
+            $crate::local::LocalKey::new(&SLOT, || $init)
         };
     };
     ($(#[$attribute:meta])* $visible:vis static $name:ident: $type:ty = $init:expr; $($rest:tt)*) => {

@@ -1,24 +1,26 @@
-//! What destructors can do that run when their thread ends, on the stacks of its greenlets.
+//! What destructors can do that run at the end of `gevent::run`, on the stacks of its greenlets, and what is true
+//! before and after it.
 
 mod support;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt::Debug;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 
-use gevent::exceptions::HubDestroyed;
+use gevent::exceptions::{HubDestroyed, NestedRunError, NotMainGreenletError};
 use gevent::hub::core::Timer;
 use gevent::hub::{ExceptionStream, Resume, wait_read};
 use gevent::{
     Exception, Greenlet, GreenletExit, Kill, Timeout, event, get_hub, getcurrent, joinall, kill,
-    killall, lock, mask_kill, pool, queue, scope, sleep, socket, spawn, spawn_raw, threadsafe,
-    wait,
+    killall, lock, mask_kill, pool, queue, run, run_in_thread, scope, sleep, socket, spawn,
+    spawn_raw, threadsafe, wait,
 };
 use greenlet_core::WeakGreenlet;
 use support::bounded;
@@ -33,6 +35,13 @@ impl<F: Fn() -> Result<(), Exception>> Drop for AtEnd<F> {
     }
 }
 
+/// Runs `f` in a thread of its own that ends well.
+fn in_thread(f: impl FnOnce() -> Result<(), Exception> + Send + 'static) {
+    let thread = run_in_thread(f).expect("it starts");
+    let ended = thread.join().expect("it does not panic");
+    ended.expect("nobody throws");
+}
+
 /// Has `function` called by a greenlet that is parked when its thread ends. What `prepare` makes is
 /// made before, in the thread.
 fn at_end<P: 'static>(
@@ -41,7 +50,7 @@ fn at_end<P: 'static>(
 ) -> Result<(), Exception> {
     let _bounded = bounded();
     let (tell, told) = mpsc::channel();
-    let thread = thread::spawn(move || {
+    in_thread(move || {
         let prepared = prepare();
         // What the end of the thread prints is not asked here.
         get_hub().set_exception_stream(ExceptionStream::Discard);
@@ -49,9 +58,8 @@ fn at_end<P: 'static>(
             let _at_end = AtEnd(move || function(&prepared), tell);
             sleep(1000)
         });
-        sleep(0).expect("nobody throws");
+        sleep(0)
     });
-    thread.join().expect("it does not panic");
     told.recv().expect("it was called")
 }
 
@@ -123,7 +131,7 @@ fn nothing_to_wait_for() -> Result<(), Exception> {
 /// A kill that a mask holds back is let go when the mask ends: here by the unwinding.
 #[test]
 fn a_kill_that_was_held_back() {
-    let thread = thread::spawn(|| {
+    in_thread(|| {
         let masked = spawn(|| mask_kill(|| sleep(1000)));
         sleep(0)?;
         let later = Kill {
@@ -133,10 +141,8 @@ fn a_kill_that_was_held_back() {
         masked.kill_with(later)?;
         sleep(0)?;
         assert!(!masked.ready());
-        Ok::<_, Exception>(())
+        Ok(())
     });
-    let ended = thread.join().expect("it does not panic");
-    ended.expect("nobody throws");
 }
 
 /// Greenlets that wait for several things, some of which other threads may do, leave no link
@@ -145,11 +151,10 @@ fn a_kill_that_was_held_back() {
 fn greenlets_that_wait_for_many() {
     let event = threadsafe::Event::new();
     let shared = event.clone();
-    let thread = thread::spawn(move || {
+    in_thread(move || {
         spawn(move || wait([&shared], None, None).map(drop));
-        sleep(0).expect("nobody throws");
+        sleep(0)
     });
-    thread.join().expect("it does not panic");
     event.set();
 }
 
@@ -158,7 +163,7 @@ fn greenlets_that_wait_for_many() {
 fn handlers_that_own_their_hub() {
     let owned = Arc::new(());
     let own = owned.clone();
-    let thread = thread::spawn(move || {
+    in_thread(move || {
         let hub = get_hub();
         let owner = Rc::new((hub.clone(), own));
         let owned = owner.clone();
@@ -166,9 +171,8 @@ fn handlers_that_own_their_hub() {
         hub.set_error_handler(Some(Rc::new(move |_: Option<&dyn Debug>, _: Exception| {
             assert!(!owner.0.destroyed());
         })));
-        sleep(0.001).expect("nobody throws");
+        sleep(0.001)
     });
-    thread.join().expect("it does not panic");
     assert_eq!(Arc::strong_count(&owned), 1);
 }
 
@@ -223,9 +227,10 @@ fn handles_in_thread_locals() {
         static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
     }
     let _bounded = bounded();
-    for older in [true, false] {
+    // The parked one ends by `run` only.
+    for (older, explicit) in [(true, true), (false, true), (true, false), (false, false)] {
         let (tell, told) = mpsc::channel();
-        let thread = thread::spawn(move || {
+        let code = move || {
             if older {
                 KEPT.set(None);
             }
@@ -250,8 +255,175 @@ fn handles_in_thread_locals() {
                 drops,
                 tell,
             }));
-        });
-        thread.join().expect("it does not panic");
-        assert_eq!(told.recv(), Ok((3, 3)), "older than the hub: {older}");
+            // From now on it counts as borrowed by those who wait.
+            sleep(0).expect("nobody throws");
+        };
+        let ended = match explicit {
+            true => thread::spawn(|| run(code).expect("the main greenlet runs it")).join(),
+            false => thread::spawn(code).join(),
+        };
+        ended.expect("it does not panic");
+        let all = if explicit { (3, 3) } else { (2, 2) };
+        assert_eq!(
+            told.recv(),
+            Ok(all),
+            "older than the hub: {older}, explicit: {explicit}"
+        );
     }
+}
+
+/// Reads what another greenlet has borrowed from a thread-local when it is unwound.
+struct Reads<'a>(&'a Vec<u8>, mpsc::Sender<u8>);
+
+impl Drop for Reads<'_> {
+    fn drop(&mut self) {
+        self.1.send(self.0[20]).expect("somebody listens");
+    }
+}
+
+#[test]
+fn a_greenlet_is_unwound_before_what_it_has_borrowed_goes() {
+    thread_local! {
+        static LENT: OnceCell<Vec<u8>> = const { OnceCell::new() };
+    }
+    let (tell, told) = mpsc::channel();
+    in_thread(move || {
+        spawn(move || {
+            LENT.with(|lent| {
+                let _reads = Reads(lent.get_or_init(|| vec![7; 64]), tell);
+                sleep(1000)
+            })
+        });
+        sleep(0)
+    });
+    assert_eq!(told.recv(), Ok(7));
+}
+
+#[test]
+fn run_gives_back_what_its_function_does() -> Result<(), Exception> {
+    let lent = Cell::new(1);
+    assert_eq!(run(|| lent.replace(2))?, 1);
+    assert_eq!(lent.get(), 2);
+    let error = run(|| Err::<(), _>(Exception::new(io::Error::other("oh"))));
+    assert!(error.is_err_and(|error| error.is::<io::Error>()));
+    let dropped = Rc::new(());
+    let panic = catch_unwind(AssertUnwindSafe(|| {
+        let held = dropped.clone();
+        run(|| {
+            spawn(move || {
+                let _held = held;
+                sleep(1000)
+            });
+            sleep(0)?;
+            resume_unwind(Box::new("oh")) as Result<(), Exception>
+        })
+    }));
+    assert_eq!(panic.expect_err("it panics").downcast_ref(), Some(&"oh"));
+    assert_eq!(Rc::strong_count(&dropped), 1);
+    // The thread is as good as new.
+    assert_eq!(run(|| spawn(|| 7).get())?, 7);
+    spawn(|| 7).get().map(drop)
+}
+
+#[test]
+fn only_the_main_greenlet_runs_and_only_once_at_a_time() -> Result<(), Exception> {
+    let nested = run(|| run(|| ()));
+    assert!(nested.is_err_and(|error| error.is::<NestedRunError>()));
+    let elsewhere = run(|| spawn(|| run(|| ())).get());
+    assert!(elsewhere.is_err_and(|error| error.is::<NotMainGreenletError>()));
+    let in_hub = Rc::new(RefCell::new(None));
+    let seen = in_hub.clone();
+    get_hub()
+        .loop_()
+        .run_callback(move || drop(seen.replace(Some(run(|| ())))))?;
+    sleep(0)?;
+    let in_hub = in_hub.take().expect("it was called");
+    assert!(in_hub.is_err_and(|error| error.is::<NotMainGreenletError>()));
+    Ok(())
+}
+
+#[test]
+fn handles_of_a_hub_that_was_run_are_of_no_use() -> Result<(), Exception> {
+    let (hub, event, greenlet, parked) = run(|| {
+        let parked = spawn(|| sleep(1000));
+        sleep(0)?;
+        Ok((get_hub(), event::Event::new(), Greenlet::new(|| 7), parked))
+    })?;
+    assert!(hub.destroyed() && parked.dead());
+    assert!(get_hub() != hub && !get_hub().destroyed());
+    let destroyed = |error: Exception| assert!(error.is::<HubDestroyed>(), "{error:?}");
+    hub.switch()
+        .map(drop)
+        .map_err(destroyed)
+        .expect_err("nobody is there");
+    // It belongs to no hub.
+    assert!(!event.wait(0.001)?);
+    greenlet
+        .start()
+        .map_err(destroyed)
+        .expect_err("nobody would run it");
+    sleep(0.001)
+}
+
+/// What destructors start goes too; nothing of it stays, and nothing panics.
+#[test]
+fn destructors_that_start_greenlets() {
+    struct Starts(u32, Rc<Cell<u32>>);
+    impl Drop for Starts {
+        fn drop(&mut self) {
+            self.1.set(self.1.get() + 1);
+            if let Some(fewer) = self.0.checked_sub(1) {
+                let next = Starts(fewer, self.1.clone());
+                let greenlet = spawn(move || {
+                    let _next = next;
+                    sleep(1000)
+                });
+                assert!(greenlet.exception().is_some_and(|e| e.is::<HubDestroyed>()));
+            }
+        }
+    }
+    let drops = Rc::new(Cell::new(0));
+    run(|| {
+        let starts = Starts(5, drops.clone());
+        spawn(move || {
+            let _starts = starts;
+            sleep(1000)
+        });
+        sleep(0).expect("nobody throws");
+    })
+    .expect("the main greenlet runs it");
+    assert_eq!(drops.get(), 6);
+}
+
+/// A destructor that panics keeps neither the others nor the thread from going on.
+#[test]
+fn destructors_that_panic() -> Result<(), Exception> {
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            resume_unwind(Box::new("from a destructor"));
+        }
+    }
+    let held = Rc::new(());
+    let others = held.clone();
+    let panic = catch_unwind(AssertUnwindSafe(|| {
+        run(move || {
+            let hub = get_hub();
+            hub.set_exception_stream(ExceptionStream::Discard);
+            for _ in 0..3 {
+                let (timer, panics) = (hub.loop_().timer(1000.0, 0.0)?, Panics);
+                timer.start(move || _ = &panics)?;
+                let panics = Panics;
+                hub.loop_().run_callback(move || _ = panics)?;
+            }
+            // It is dropped in the end, with `others`.
+            let forever = hub.loop_().timer(1000.0, 0.0)?;
+            forever.start(move || _ = &others)?;
+            Ok(())
+        })
+    }));
+    let panic = panic.expect_err("the watcher's destructor panics");
+    assert_eq!(panic.downcast_ref(), Some(&"from a destructor"));
+    assert_eq!(Rc::strong_count(&held), 1);
+    run(|| sleep(0))
 }

@@ -19,6 +19,7 @@ const LARGE: usize = 256;
 pub struct Builder {
     stack_size: Option<StackSize>,
     parent: Option<RawGreenlet>,
+    daemon: bool,
 }
 
 impl Builder {
@@ -31,6 +32,13 @@ impl Builder {
     /// The parent, instead of the greenlet that makes it.
     pub fn parent(mut self, parent: &RawGreenlet) -> Self {
         self.parent = Some(parent.clone());
+        self
+    }
+
+    /// A greenlet that serves the others and is expected to be there still when its thread ends: it is not
+    /// mentioned among those that are [left behind](crate::unwind_all) then.
+    pub fn daemon(mut self) -> Self {
+        self.daemon = true;
         self
     }
 
@@ -66,14 +74,18 @@ impl Builder {
     #[track_caller]
     fn make_of_that_size<D: Data>(self, data: D, function: impl Run<D>) -> RawGreenlet {
         let parent = self.parent.unwrap_or_else(getcurrent);
-        RawGreenlet::create(
+        let greenlet = RawGreenlet::create(
             parent.core().thread.clone(),
             data,
             Some(function),
             self.stack_size.unwrap_or_default(),
             Some(parent),
             Location::caller(),
-        )
+        );
+        if self.daemon {
+            greenlet.core().daemon.set(true);
+        }
+        greenlet
     }
 }
 

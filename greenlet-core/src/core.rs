@@ -62,6 +62,8 @@ pub(crate) struct Core {
     pub(crate) gone: Cell<bool>,
     /// It never parks in a destructor that a panic runs: see `unwind::asked`.
     pub(crate) unwinds_at_once: Cell<bool>,
+    /// Nobody is told if it is still there at its thread's end.
+    pub(crate) daemon: Cell<bool>,
     pub(crate) id: u64,
     pub(crate) made_at: &'static Location<'static>,
     pub(crate) extra: RefCell<Option<Box<Extra>>>,
@@ -131,6 +133,7 @@ impl RawGreenlet {
             weaks: Cell::new(0),
             gone: Cell::new(false),
             unwinds_at_once: Cell::new(false),
+            daemon: Cell::new(false),
             id,
             extra: RefCell::new(None),
         };

@@ -34,6 +34,8 @@
 //! | `root.rs` | the beginning and the end of a greenlet on its stack |
 //! | `arch/` | the machine's stack switch |
 //! | `thread.rs` | what one thread knows: current and main greenlet, its stacks |
+//! | `thread_end.rs` | what becomes of a thread's greenlets when it ends: [`unwind_all`], or nothing |
+//! | `sentinel.rs` | noticing that a thread ends before what its greenlets borrow goes |
 //! | `stack/` | slabs of guarded stacks, the pool they return to, overflow |
 //! | `exception.rs` | [`Exception`], [`GreenletExit`], [`Panic`] |
 //! | `value.rs` | [`Value`]: what a switch carries |
@@ -60,8 +62,9 @@
 //! sync(greenlet_core::getcurrent());
 //! ```
 //!
-//! When a thread ends, its parked greenlets are unwound, so that the destructors on their stacks
-//! run; not so on the process's first thread, whose end is the process's.
+//! A thread that is to end unwinds its parked greenlets by [`unwind_all`], so that the destructors on their
+//! stacks run. One that just returns leaves them as they are, for ever, and says so on stderr: its
+//! thread-locals are being destroyed by then, and somebody may have borrowed from them.
 //!
 //! # Borrows
 //!
@@ -111,9 +114,11 @@ mod pinned;
 pub mod prefetch;
 mod root;
 mod sanitizer;
+mod sentinel;
 mod stack;
 mod switch;
 mod thread;
+mod thread_end;
 mod trace;
 pub mod unwind;
 mod value;
@@ -127,6 +132,7 @@ pub use greenlet::{getcurrent, getmain};
 pub use introspect::{Info, State, WaitingOn, greenlets, live_greenlets, trim_stacks};
 pub use pinned::pinned;
 pub use stack::{DEFAULT_STACK_SIZE, ParseStackSizeError, StackError, StackSize};
+pub use thread_end::{ThreadSlot, at_thread_end, finish, thread_is_over, unwind_all};
 pub use trace::{Event, TraceFn, Tracer, gettrace, settrace};
 pub use value::Value;
 pub use weak::WeakGreenlet;

@@ -17,7 +17,7 @@ use crate::value::Value;
 pub(crate) fn start(core: &Core) -> Result<(), Exception> {
     let thread = &core.thread;
     let made_at = core.parked_at.get();
-    if thread.ending() {
+    if thread.over() {
         return Err(Exception::at(GreenletError::ThreadEnding, made_at));
     }
     if !thread.watched.replace(true) {

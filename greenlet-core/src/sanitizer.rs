@@ -31,6 +31,9 @@ mod off {
 
     #[inline(always)]
     pub(crate) fn wipe(_: &Stack) {}
+
+    #[inline(always)]
+    pub(crate) fn keep(_: &Core) {}
 }
 
 #[cfg(feature = "asan")]
@@ -54,6 +57,7 @@ mod on {
             size: *mut usize,
         );
         fn __asan_unpoison_memory_region(low: *const c_void, size: usize);
+        fn __lsan_register_root_region(low: *const c_void, size: usize);
     }
 
     /// The fake stack of a greenlet that is away.
@@ -106,6 +110,13 @@ mod on {
             __sanitizer_start_switch_fiber(ptr::null_mut(), own_low, own_size);
             __sanitizer_finish_switch_fiber(fake, ptr::null_mut(), ptr::null_mut());
         }
+    }
+
+    /// Has the leak checker find what the frames of a parked greenlet own: they stay for ever.
+    pub(crate) fn keep(core: &Core) {
+        let (low, size) = bounds(core);
+        // SAFETY: the stack is never used again, nor given back.
+        unsafe { __lsan_register_root_region(low, size) };
     }
 
     fn bounds(core: &Core) -> (*const c_void, usize) {

@@ -131,6 +131,7 @@ pub(crate) fn transfer(target: &RawGreenlet, message: Message) -> Result<Value, 
         // SAFETY: it is the target's, and a thread's state is not freed before its greenlets.
         let thread = unsafe { &*thread };
         if thread.attention.get() == 0
+            && thread.sentinels.up_to_date()
             && let Some(to) = place(core, &message)
         {
             // SAFETY: the running greenlet is never freed. What is in `suspended` continues an
@@ -167,6 +168,10 @@ fn transfer_with_care(
         if !ptr::eq(thread, &raw const *target.core().thread) {
             return Err(Exception::at(GreenletError::WrongThread, at));
         }
+        if thread.over() {
+            return Err(Exception::at(GreenletError::ThreadEnding, at));
+        }
+        thread.sentinels.update();
         if unwind::in_progress(thread) {
             return unwind::switch_refused(thread, at);
         }

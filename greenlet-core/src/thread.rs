@@ -10,10 +10,12 @@ use crate::arch::Suspended;
 use crate::core::{Core, Life, RawGreenlet};
 use crate::exception::Exception;
 use crate::list::List;
+use crate::sentinel::Sentinels;
 use crate::stack::overflow::{self, AlternateStack};
 use crate::stack::{Pool, Stack, StackSize};
+use crate::thread_end;
 use crate::trace::Tracer;
-use crate::unwind::{self, Unwinding};
+use crate::unwind::Unwinding;
 use crate::value::Value;
 
 /// Reasons why a switch on this thread must look closer: bits of [`Thread::attention`], so that
@@ -31,6 +33,8 @@ impl Attention {
     pub(crate) const UNWINDING: u32 = 8;
     /// The running greenlet may not be left.
     pub(crate) const PINNED: u32 = 16;
+    /// The thread-locals are being destroyed: nobody may run any more.
+    pub(crate) const OVER: u32 = 32;
 }
 
 /// The state of one thread. Kept alive by the thread itself and by every greenlet of it.
@@ -40,6 +44,7 @@ pub(crate) struct Thread {
     /// The one that ran before it; null once it is freed.
     left: Cell<*const Core>,
     pub(crate) attention: Cell<u32>,
+    pub(crate) sentinels: Sentinels,
     /// Where a dead greenlet "continues": nobody looks.
     pub(crate) nowhere: Cell<Option<Suspended>>,
     pub(crate) list: List,
@@ -54,8 +59,11 @@ pub(crate) struct Thread {
     pub(crate) live: Cell<usize>,
     next_ticket: Cell<u64>,
     next_id: Cell<u64>,
-    ending: Cell<bool>,
     main: RefCell<Option<RawGreenlet>>,
+    /// Set while the thread ends and nothing is gone yet that a parked greenlet can have borrowed.
+    pub(crate) in_time: Cell<bool>,
+    /// Called at the thread's end, the last one first.
+    pub(crate) end_hooks: RefCell<Vec<fn()>>,
 }
 
 thread_local! {
@@ -159,9 +167,30 @@ impl Thread {
         self.attention.get() & Attention::PINNED != 0
     }
 
-    /// Whether the thread-local destructors run already.
-    pub(crate) fn ending(&self) -> bool {
-        self.ending.get()
+    /// Whether our thread-local has been destroyed, so that nobody may run any more.
+    pub(crate) fn over(&self) -> bool {
+        self.attention.get() & Attention::OVER != 0
+    }
+
+    /// Keeps this for ever.
+    pub(crate) fn keep(&self) {
+        if let Some(main) = self.main() {
+            thread_end::keep(Rc::into_raw(main.core().thread.clone()).cast());
+        }
+    }
+
+    /// Ends the calling thread, if there is something to end, before anything is gone that a parked greenlet can
+    /// have borrowed.
+    pub(crate) fn end_in_time() {
+        // SAFETY: as in `with`.
+        if let Some(thread) = unsafe { THREAD.get().as_ref() } {
+            thread_end::end(thread, true);
+        }
+    }
+
+    /// The same for a thread that has no state.
+    pub(crate) fn guard_is_gone() -> bool {
+        GUARD.try_with(|_| ()).is_err()
     }
 
     /// The greenlet of the calling thread into whose guard page `address` points, if it runs or is
@@ -217,6 +246,7 @@ fn create() -> *const Thread {
         current: Cell::new(ptr::null()),
         left: Cell::new(ptr::null()),
         attention: Cell::new(0),
+        sentinels: Sentinels::new(),
         nowhere: Cell::new(None),
         list: List::default(),
         stacks: RefCell::new(Pool::new()),
@@ -227,8 +257,9 @@ fn create() -> *const Thread {
         live: Cell::new(0),
         next_ticket: Cell::new(0),
         next_id: Cell::new(0),
-        ending: Cell::new(false),
         main: RefCell::default(),
+        in_time: Cell::new(false),
+        end_hooks: RefCell::default(),
     });
     // The main greenlet runs already, on the thread's own stack.
     let here = Location::caller();
@@ -244,8 +275,8 @@ fn create() -> *const Thread {
     let _ = GUARD.try_with(|guard| guard.0.set(thread.take()));
     if let Some(thread) = thread {
         // Asked for by a destructor that runs after ours: nothing is left to free it.
-        thread.ending.set(true);
-        std::mem::forget(thread);
+        thread.attend(Attention::OVER);
+        thread.keep();
     }
     pointer
 }
@@ -257,45 +288,21 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let Some(thread) = self.0.take() else { return };
         let Some(main) = thread.main() else { return };
-        let on_own_stack = ptr::eq(thread.current(), main.core());
-        let end_tracing = || {
-            thread.attended(Attention::TRACED);
-            drop(thread.tracer.take());
-        };
-        end_tracing();
-        // Not on the process's first thread: its thread-local destructors run at the process's
-        // end, possibly in the middle of something that called `exit`.
-        if on_own_stack && !is_first_thread() {
-            unwind::unwind_all(&thread);
-            // A destructor may have begun anew.
-            end_tracing();
-        }
-        thread.ending.set(true);
+        thread_end::end(&thread, false);
         // Handles in other thread-locals that end later keep the state alive; with none left
         // the last reference to it goes below.
         THREAD.set(ptr::null());
-        if on_own_stack {
+        if ptr::eq(thread.current(), main.core()) {
             thread.current.set(ptr::null());
             main.core().life.set(Life::Dead);
             drop(thread.alternate_stack.take());
+            // What is attached to the main greenlet may have handles of it.
+            thread_end::quietly(|| drop(main.core().extra.take()));
             drop(thread.main.take());
             drop(main);
         } else {
             // `exit` was called in a greenlet, whose frames are still there.
             std::mem::forget((main, thread));
         }
-    }
-}
-
-/// Whether this is the process's first thread.
-fn is_first_thread() -> bool {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: both only ask for an id.
-    unsafe {
-        libc::getpid() == libc::gettid()
-    }
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    {
-        std::thread::current().name() == Some("main")
     }
 }

@@ -276,7 +276,7 @@ fn give_up(thread: &Thread) -> ! {
 pub(crate) fn unwind_dropped(greenlet: RawGreenlet) {
     let core = greenlet.core();
     let here = ptr::eq(Thread::peek(), &*core.thread);
-    if !here || core.thread.ending() || cfg!(panic = "abort") {
+    if !here || core.thread.over() || cfg!(panic = "abort") {
         // Nothing can run it any more. Its memory is never reused, so nothing dangles; but the
         // destructors on its stack do not run.
         std::mem::forget(greenlet);
@@ -297,6 +297,7 @@ pub(crate) fn unwind_now(greenlet: &RawGreenlet) -> bool {
         // A main greenlet's stack is the thread's own.
         || core.parent.borrow().is_none()
         || !ptr::eq(thread, Thread::peek())
+        || thread.over()
         || cfg!(panic = "abort")
         || thread.unwinding.borrow().iter().any(waits)
     {
@@ -312,6 +313,7 @@ fn force(greenlet: &RawGreenlet) {
     let Some(target) = Target::of(greenlet) else {
         return;
     };
+    thread.sentinels.update();
     let dropper = thread.current_greenlet();
     let calm = match thread.unwinding.borrow().last() {
         Some(outer) => outer.calm,
@@ -333,11 +335,8 @@ fn force(greenlet: &RawGreenlet) {
     drop(message);
 }
 
-/// Unwinds every parked greenlet of a thread that is about to end, the newest first.
+/// Unwinds every parked greenlet of the calling thread that can be unwound, the newest first.
 pub(crate) fn unwind_all(thread: &Thread) {
-    if cfg!(panic = "abort") {
-        return;
-    }
     let parked = |core: &Core| core.life.get() == Life::Started && !core.runs();
     loop {
         let all = thread.list.newest_first(parked).into_iter();
@@ -345,12 +344,13 @@ pub(crate) fn unwind_all(thread: &Thread) {
         // SAFETY: what is in the list is alive.
         let all = all.map(|core| unsafe { WeakGreenlet::from_core(core) });
         let all: Vec<_> = all.collect();
-        if all.is_empty() {
-            return;
-        }
-        // Others may come up meanwhile.
+        let mut unwound = false;
         for greenlet in all.iter().filter_map(WeakGreenlet::upgrade) {
-            force(&greenlet);
+            unwound |= unwind_now(&greenlet);
+        }
+        // Others may have come up meanwhile.
+        if !unwound {
+            return;
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::io::Write;
 use std::rc::Rc;
 
-use greenlet_core::{Exception, GreenletExit, getcurrent};
+use greenlet_core::{Exception, GreenletError, GreenletExit, getcurrent};
 
 use crate::core::{ErrorHandler, HubDestroyed};
 use crate::exceptions::{KeyboardInterrupt, SystemError, SystemExit};
@@ -49,6 +49,10 @@ impl Hub {
     /// Gives an error that nobody else takes to the [handler](Hub::set_error_handler), or to
     /// [`handle_error`](Hub::handle_error) if there is none.
     pub fn report_error(&self, context: Option<&dyn Debug>, exception: Exception) {
+        if let Some(GreenletError::ThreadEnding) = exception.downcast_ref() {
+            // Somebody was to be woken whose thread is over: nobody failed.
+            return;
+        }
         let handler = self.inner().error_handler.borrow().clone();
         match handler {
             Some(handler) if !exception.is::<HubDestroyed>() => {

@@ -70,6 +70,11 @@ pub struct BlockingSwitchOutError;
 #[error("only possible from the MAIN greenlet")]
 pub struct NotMainGreenletError;
 
+/// [`run`](crate::run) was called inside of another [`run`](crate::run).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the thread is in a run already")]
+pub struct NestedRunError;
+
 /// A number of seconds that is not a number, or none where one is needed.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("invalid number of seconds: {0}")]

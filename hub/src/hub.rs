@@ -7,7 +7,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, ThreadId};
 
-use greenlet_core::{Exception, GreenletError, RawGreenlet, State, Value, getcurrent, greenlets};
+use greenlet_core::{
+    Exception, GreenletError, RawGreenlet, State, Value, finish, getcurrent, greenlets,
+};
 use waiter::{Resume, WaitHub};
 
 use crate::config;
@@ -47,7 +49,28 @@ pub(crate) struct Inner {
     pub(crate) not_error: RefCell<ErrorKind>,
     pub(crate) system_error: RefCell<ErrorKind>,
     pub(crate) timers: Timers,
-    reinit_hooks: RefCell<Vec<Weak<dyn Fn()>>>,
+    reinit_hooks: Hooks,
+    end_hooks: Hooks,
+}
+
+/// What is called at some point, as long as it exists.
+#[derive(Default)]
+struct Hooks(RefCell<Vec<Weak<dyn Fn()>>>);
+
+impl Hooks {
+    fn add(&self, hook: Weak<dyn Fn()>) {
+        let mut hooks = self.0.borrow_mut();
+        hooks.retain(|hook| hook.strong_count() > 0);
+        hooks.push(hook);
+    }
+
+    fn call(&self) {
+        let hooks = self.0.borrow().clone();
+        hooks
+            .iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|hook| hook());
+    }
 }
 
 impl Hub {
@@ -76,13 +99,24 @@ impl Hub {
                 is_main_thread(),
             )?,
         };
-        let main = getcurrent();
-        let inner = Rc::new_cyclic(|weak: &Weak<Inner>| {
+        Ok(Hub::of(loop_))
+    }
+
+    /// A hub that is destroyed from the beginning: for who must have one where none can be any more.
+    pub(crate) fn dead() -> Hub {
+        let hub = Hub::of(Loop::dead());
+        hub.0.destroyed.set(true);
+        hub
+    }
+
+    fn of(loop_: Loop) -> Hub {
+        let main = main_of(&getcurrent());
+        Hub(Rc::new_cyclic(|weak: &Weak<Inner>| {
             let weak = weak.clone();
-            let root = main_of(&main);
             let greenlet = RawGreenlet::builder()
-                .parent(&root)
+                .parent(&main)
                 .stack_size(HUB_STACK)
+                .daemon()
                 .build(move |_| match weak.upgrade() {
                     Some(inner) => run(Hub(inner)),
                     None => Ok(Value::None),
@@ -90,7 +124,7 @@ impl Hub {
             Inner {
                 loop_,
                 greenlet,
-                main: root,
+                main,
                 destroyed: Cell::new(false),
                 minimal_ident: HUBS.fetch_add(1, Ordering::Relaxed) + 1,
                 main_hub: is_main_thread(),
@@ -101,10 +135,10 @@ impl Hub {
                 not_error: RefCell::new(Rc::new(Hub::NOT_ERROR)),
                 system_error: RefCell::new(Rc::new(Hub::SYSTEM_ERROR)),
                 timers: Timers::default(),
-                reinit_hooks: RefCell::default(),
+                reinit_hooks: Hooks::default(),
+                end_hooks: Hooks::default(),
             }
-        });
-        Ok(Hub(inner))
+        }))
     }
 
     pub(crate) fn inner(&self) -> &Inner {
@@ -173,11 +207,7 @@ impl Hub {
     /// When the loop is destroyed.
     pub fn reinit(&self) -> Result<(), Exception> {
         self.loop_().reinit()?;
-        let hooks = self.0.reinit_hooks.borrow().clone();
-        hooks
-            .iter()
-            .filter_map(Weak::upgrade)
-            .for_each(|hook| hook());
+        self.0.reinit_hooks.call();
         Ok(())
     }
 
@@ -187,9 +217,13 @@ impl Hub {
     ///
     /// Source: what gevent's `hub.reinit` does for its thread pool.
     pub fn on_reinit(&self, hook: Weak<dyn Fn()>) {
-        let mut hooks = self.0.reinit_hooks.borrow_mut();
-        hooks.retain(|hook| hook.strong_count() > 0);
-        hooks.push(hook);
+        self.0.reinit_hooks.add(hook);
+    }
+
+    /// Calls `hook` when this hub ends for good, for as long as it exists: at the end of [`run`](crate::run), or
+    /// when the thread is over. For objects that have threads, which would wait for work for ever.
+    pub fn on_end(&self, hook: Weak<dyn Fn()>) {
+        self.0.end_hooks.add(hook);
     }
 
     /// Whether this is the hub of the process's first thread.
@@ -323,6 +357,24 @@ impl Hub {
             local::set_hub(None);
         }
         Ok(())
+    }
+}
+
+impl Hub {
+    /// Ends the hub of a thread that is over: its loop goes, and its greenlet too if there is still time.
+    pub(crate) fn close(&self) {
+        self.0.destroyed.set(true);
+        self.0.timers.clear();
+        let end_runs = || _ = finish(&self.0.greenlet, HubDestroyed);
+        // Refused only in the midst of something that will never go on.
+        let _ = self.0.loop_.destroy_after(end_runs);
+        self.let_go();
+    }
+
+    /// The last of a hub that is destroyed: whoever serves it ends, and what it owns goes.
+    pub(crate) fn let_go(&self) {
+        self.0.end_hooks.call();
+        self.forget_handlers();
     }
 }
 

@@ -8,6 +8,7 @@
 //! | `wait.rs` | `_hub_primitives.py` | waiting for watchers |
 //! | `sleep.rs` | `hub.py` | [`sleep`], [`idle`], [`kill`], [`spawn_raw`] |
 //! | `local.rs` | `_hub_local.py` | the hub of this thread |
+//! | `run.rs` | | [`run`]: a thread's greenlets have an end |
 //! | [`config`] | `_config.py` | settings of the process |
 //! | `exceptions.rs` | `exceptions.py` | the hub's exceptions |
 //! | `row.rs` | | who waits, in order, each found at once when it leaves |
@@ -24,6 +25,7 @@ mod linkable;
 mod local;
 mod mask;
 mod row;
+mod run;
 mod seconds;
 mod signal;
 mod sleep;
@@ -42,6 +44,7 @@ pub use local::{
 };
 pub use mask::{mask_kill, throw_unless_masked};
 pub use row::{Row, Ticketed};
+pub use run::run;
 pub use seconds::Seconds;
 pub use signal::{SignalHandler, signal};
 pub use sleep::{idle, kill, sleep, sleep_with_ref, spawn_raw};

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
-use greenlet_core::{Exception, State as Run, getcurrent, greenlets};
+use greenlet_core::{Exception, at_thread_end, getcurrent, thread_is_over};
 use parking_lot::Mutex;
 
-use crate::core::{Error, Loop, LoopDestroyed};
+use crate::core::Loop;
 use crate::exceptions::HubError;
 use crate::hub::Hub;
 
@@ -16,57 +16,32 @@ struct State {
     hub: Option<Hub>,
     /// Kept by a hub that was destroyed without its loop, for the next one.
     kept_loop: Option<Loop>,
+    /// Whether [`end_of_thread`] will be called.
+    ends: bool,
 }
 
-/// Destroys the thread's hub when the thread ends.
-struct End;
-
 thread_local! {
-    /// Without a destructor of its own, so that it can be used in [`End`]'s: greenlets end there,
-    /// and their destructors may ask for the hub.
+    /// Without a destructor, so that it can be used in those of others; [`end_of_thread`] empties it.
     static STATE: ManuallyDrop<RefCell<State>> = const {
         ManuallyDrop::new(RefCell::new(State {
             hub: None,
             kept_loop: None,
+            ends: false,
         }))
     };
-
-    static END: End = {
-        // The greenlets' own thread-local must be older, so that it outlives this: at the
-        // thread's end the hub is switched to once more.
-        let _ = getcurrent();
-        End
-    };
 }
 
-impl Drop for End {
-    fn drop(&mut self) {
-        if let Some(hub) = get_hub_if_exists() {
-            // The thread ends, and its loop with it.
-            let destroyed = hub.destroy(true).is_ok();
-            // Not in the process's first thread: its greenlets are left as they are.
-            if destroyed && !hub.main_hub() {
-                unwind_greenlets(hub.clone());
-            }
-            hub.forget_handlers();
-        }
-        let state = STATE.with(|state| state.take());
-        drop(state);
+/// Closes the hub of a thread that just returns. Its greenlet runs no more.
+fn end_of_thread() {
+    if let Some(hub) = get_hub_if_exists() {
+        hub.close();
     }
+    let state = STATE.with(|state| state.take());
+    drop(state);
 }
 
-/// Ends the thread's greenlets while there still is a hub, if a destroyed one: what their
-/// destructors want of it is an error, and nothing to panic about.
-fn unwind_greenlets(destroyed: Hub) {
-    STATE.with(|state| state.borrow_mut().hub = Some(destroyed));
-    for greenlet in greenlets() {
-        if greenlet.state() == Run::Suspended {
-            greenlet.unwind();
-        }
-    }
-}
-
-/// The hub of this thread, made on first use.
+/// The hub of this thread, made on first use. When the thread [is over](thread_is_over), it is one that is
+/// [destroyed](Hub::destroyed).
 ///
 /// # Panics
 /// When it must be made and libev cannot make a loop (no file descriptors left, say); see
@@ -104,7 +79,7 @@ pub fn try_get_hub() -> Result<Hub, HubError> {
 /// The hub of this thread, made on first use, for whoever is about to wait in it.
 ///
 /// # Errors
-/// [`HubDestroyed`](crate::core::HubDestroyed) when the thread ends; [`HubError`] when libev cannot
+/// [`HubDestroyed`](crate::core::HubDestroyed) when the thread is over; [`HubError`] when libev cannot
 /// make a loop.
 #[track_caller]
 #[inline]
@@ -116,9 +91,9 @@ pub fn hub_to_wait_in() -> Result<Hub, Exception> {
 
 #[cold]
 fn try_make_hub() -> Result<Hub, HubError> {
-    // A thread that has ended has no hub any more, and gets no new one.
-    END.try_with(|_| ())
-        .map_err(|_| Error::from(LoopDestroyed))?;
+    if thread_is_over() {
+        return Ok(dead_hub());
+    }
     let hub = Hub::new(None)?;
     set_hub(Some(hub.clone()));
     let hook = NEW_HUB.lock().clone();
@@ -126,6 +101,18 @@ fn try_make_hub() -> Result<Hub, HubError> {
         hook(&hub);
     }
     Ok(hub)
+}
+
+/// What a destructor gets that asks for the hub when the thread is over: a hub that is destroyed already.
+fn dead_hub() -> Hub {
+    struct Dead(Hub);
+    let main = getcurrent();
+    let known = main.local::<Dead>().map(|dead| dead.0.clone());
+    known.unwrap_or_else(|| {
+        let hub = Hub::dead();
+        main.set_local(Dead(hub.clone()));
+        hub
+    })
 }
 
 /// What is called with each new hub.
@@ -159,10 +146,16 @@ pub fn reinit() -> Result<(), Exception> {
     get_hub_if_exists().map_or(Ok(()), |hub| hub.reinit())
 }
 
-/// Makes `hub` the hub of this thread, or leaves the thread without one.
+/// Makes `hub` the hub of this thread, or leaves the thread without one. Does nothing when the thread is over.
 pub fn set_hub(hub: Option<Hub>) {
-    // There is something to end; in a thread that has ended, it is too late for that.
-    let _ = END.try_with(|_| ());
+    if hub.is_some() {
+        if thread_is_over() {
+            return;
+        }
+        if !STATE.with(|state| std::mem::replace(&mut state.borrow_mut().ends, true)) {
+            at_thread_end(end_of_thread);
+        }
+    }
     let old = STATE.with(|state| std::mem::replace(&mut state.borrow_mut().hub, hub));
     drop(old);
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
-use greenlet_core::RawGreenlet;
+use greenlet_core::{RawGreenlet, ThreadSlot};
 
 use super::AnyGreenlet;
 
@@ -69,13 +69,18 @@ impl fmt::Debug for SpawnTreeLocals {
 type SpawnCallback = Rc<dyn Fn(&AnyGreenlet)>;
 
 thread_local! {
-    static SPAWN_CALLBACKS: RefCell<Vec<SpawnCallback>> = const { RefCell::new(Vec::new()) };
+    static SPAWN_CALLBACKS: ThreadSlot<Vec<SpawnCallback>> =
+        const { ThreadSlot::new(Vec::new(), || SPAWN_CALLBACKS.with(ThreadSlot::clear)) };
+}
+
+/// When the thread is over, there are none any more.
+fn with_callbacks<R>(f: impl FnOnce(&RefCell<Vec<SpawnCallback>>) -> R) -> Option<R> {
+    SPAWN_CALLBACKS.with(|slot| slot.with(f))
 }
 
 /// Calls the spawn callbacks, in the spawner, before the greenlet is scheduled.
 pub(super) fn call_spawn_callbacks(greenlet: impl FnOnce() -> AnyGreenlet) {
-    // At the thread's end there are none any more.
-    let callbacks = SPAWN_CALLBACKS.try_with(|callbacks| {
+    let callbacks = with_callbacks(|callbacks| {
         let callbacks = callbacks.borrow();
         if callbacks.is_empty() {
             None
@@ -83,7 +88,7 @@ pub(super) fn call_spawn_callbacks(greenlet: impl FnOnce() -> AnyGreenlet) {
             Some(callbacks.clone())
         }
     });
-    if let Ok(Some(callbacks)) = callbacks {
+    if let Some(callbacks) = callbacks.flatten() {
         let greenlet = greenlet();
         callbacks.iter().for_each(|callback| callback(&greenlet));
     }
@@ -95,7 +100,7 @@ impl AnyGreenlet {
     ///
     /// Source: gevent's `Greenlet.add_spawn_callback`.
     pub fn add_spawn_callback(callback: Rc<dyn Fn(&AnyGreenlet)>) {
-        let _ = SPAWN_CALLBACKS.try_with(|callbacks| {
+        let _ = with_callbacks(|callbacks| {
             let mut callbacks = callbacks.borrow_mut();
             if !callbacks.iter().any(|other| Rc::ptr_eq(other, &callback)) {
                 callbacks.push(callback);
@@ -105,7 +110,7 @@ impl AnyGreenlet {
 
     /// Takes a callback away that [`add_spawn_callback`](AnyGreenlet::add_spawn_callback) added.
     pub fn remove_spawn_callback(callback: &Rc<dyn Fn(&AnyGreenlet)>) {
-        let removed = SPAWN_CALLBACKS.try_with(|callbacks| {
+        let removed = with_callbacks(|callbacks| {
             let mut callbacks = callbacks.borrow_mut();
             let index = callbacks
                 .iter()

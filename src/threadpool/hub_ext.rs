@@ -1,8 +1,8 @@
 //! The pool of a hub. Source: `Hub.threadpool` in gevent's `hub.py`.
 
-use std::cell::RefCell;
 use std::time::Duration;
 
+use greenlet_core::ThreadSlot;
 use hub::{Hub, config};
 
 use super::pool::ThreadPool;
@@ -11,7 +11,8 @@ use super::pool::ThreadPool;
 const THREADPOOL_SIZE: usize = 10;
 
 thread_local! {
-    static THREADPOOL: RefCell<Option<ThreadPool>> = const { RefCell::new(None) };
+    static THREADPOOL: ThreadSlot<Option<ThreadPool>> =
+        const { ThreadSlot::new(None, || THREADPOOL.with(ThreadSlot::clear)) };
 }
 
 /// What a [`Hub`] has besides: `use gevent::threadpool::HubExt` and it has it.
@@ -31,10 +32,9 @@ pub trait HubExt {
 impl HubExt for Hub {
     #[track_caller]
     fn threadpool(&self) -> ThreadPool {
-        // At the thread's end it is forgotten.
-        let known = THREADPOOL.try_with(|pool| pool.borrow().clone());
-        match known {
-            Ok(Some(pool)) if pool.hub() == self => pool,
+        let known = THREADPOOL.with(|slot| slot.with(|pool| pool.borrow().clone()));
+        match known.flatten() {
+            Some(pool) if pool.hub() == self => pool,
             _ => {
                 let idle = config::threadpool_idle_task_timeout();
                 let idle = idle.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -46,7 +46,7 @@ impl HubExt for Hub {
     }
 
     fn set_threadpool(&self, pool: ThreadPool) {
-        let old = THREADPOOL.try_with(|known| known.replace(Some(pool)));
+        let old = THREADPOOL.with(|slot| slot.with(|known| known.replace(Some(pool))));
         drop(old);
     }
 }

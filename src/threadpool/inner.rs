@@ -31,11 +31,16 @@ pub(super) struct Inner {
     pub(super) idle: Event,
     /// Set whenever a thread has told something.
     pub(super) told: Event,
-    /// Notice a fork: the loop's, and the hub's.
-    fork_watcher: RefCell<Option<ForkWatcher>>,
+    /// Notices a fork and the hub's end, while there may be threads.
+    attendant: RefCell<Option<Attendant>>,
 }
 
-type ForkWatcher = (Fork, Rc<dyn Fn()>);
+/// What the loop and the hub call. They have it as long as it exists.
+struct Attendant {
+    _fork_watcher: Fork,
+    _forked: Rc<dyn Fn()>,
+    _hub_ended: Rc<dyn Fn()>,
+}
 
 /// A pool in one process.
 pub(super) struct Life {
@@ -91,7 +96,7 @@ impl Inner {
             watching: Cell::new(0),
             idle,
             told,
-            fork_watcher: RefCell::new(None),
+            attendant: RefCell::new(None),
         })
     }
 
@@ -126,23 +131,40 @@ impl Inner {
         new
     }
 
-    /// From now on a fork is noticed, if the loop is made anew after it.
-    pub(super) fn watch_forks(self: &Rc<Self>) -> Result<(), Exception> {
-        if self.fork_watcher.borrow().is_some() {
+    /// From now on a fork is noticed, if the loop is made anew after it; and the threads end with the hub.
+    pub(super) fn attend(self: &Rc<Self>) -> Result<(), Exception> {
+        if self.attendant.borrow().is_some() {
             return Ok(());
         }
         let watcher = self.hub.loop_().fork()?.with_ref(false)?;
-        let pool = Rc::downgrade(self);
-        let forked: Rc<dyn Fn()> = Rc::new(move || {
-            if let Some(pool) = pool.upgrade() {
-                pool.life();
-            }
-        });
+        let call = |f: fn(&Rc<Inner>)| -> Rc<dyn Fn()> {
+            let pool = Rc::downgrade(self);
+            Rc::new(move || {
+                if let Some(pool) = pool.upgrade() {
+                    f(&pool);
+                }
+            })
+        };
+        let forked = call(|pool| drop(pool.life()));
+        let hub_ended = call(|pool| pool.end_threads());
         let its = forked.clone();
         watcher.start(move || its())?;
         self.hub.on_reinit(Rc::downgrade(&forked));
-        self.fork_watcher.replace(Some((watcher, forked)));
+        self.hub.on_end(Rc::downgrade(&hub_ended));
+        self.attendant.replace(Some(Attendant {
+            _fork_watcher: watcher,
+            _forked: forked,
+            _hub_ended: hub_ended,
+        }));
         Ok(())
+    }
+
+    /// Has the threads end when they have done what there is to do.
+    fn end_threads(&self) {
+        let life = self.life.borrow().clone();
+        if life.pid == std::process::id() {
+            life.shared.shrink(0);
+        }
     }
 
     /// Keeps the loop, and the pool, until [`stop_collecting`](Inner::stop_collecting).
@@ -227,10 +249,7 @@ impl Drop for Watching<'_> {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let life = self.life.get_mut();
-        if life.pid == std::process::id() {
-            life.shared.shrink(0);
-        }
+        self.end_threads();
     }
 }
 

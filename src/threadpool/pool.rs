@@ -134,7 +134,7 @@ impl ThreadPool {
         }
         let inner = &self.0;
         let life = inner.life();
-        inner.watch_forks()?;
+        inner.attend()?;
         life.shared.grow(size, size)?;
         life.shared.shrink(size);
         if getcurrent() == *inner.hub.greenlet() {
@@ -222,7 +222,7 @@ impl ThreadPool {
             }
         };
         let place = Place(&life);
-        inner.watch_forks()?;
+        inner.attend()?;
         let id = inner.next_id.replace(inner.next_id.get() + 1);
         let slot = Arc::new(Mutex::new(None));
         let its = slot.clone();

@@ -96,7 +96,10 @@ impl Shared {
             let shared = self.clone();
             let started = thread::Builder::new()
                 .name("gevent threadpool worker".into())
-                .spawn(move || work(&shared));
+                .spawn(move || {
+                    // What a job leaves parked is unwound at the end.
+                    hub::run(|| work(&shared))
+                });
             if let Err(error) = started {
                 self.state.lock().workers -= 1;
                 return Err(error);

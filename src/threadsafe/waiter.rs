@@ -7,14 +7,13 @@
 //!   hub: look up "key" -> resume  <────┘
 //! ```
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use greenlet_core::Exception;
+use greenlet_core::{Exception, ThreadSlot};
 use hub::core::ThreadsafeLoop;
 use hub::{Hub, Link, Linkable, get_hub, get_hub_if_exists};
 use parking_lot::{Condvar, Mutex};
@@ -24,7 +23,13 @@ static KEYS: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     /// What other threads may wake here, by number.
-    static HERE: RefCell<HashMap<u64, Target>> = RefCell::default();
+    static HERE: ThreadSlot<Option<HashMap<u64, Target>>> =
+        const { ThreadSlot::new(None, || HERE.with(ThreadSlot::clear)) };
+}
+
+/// When the thread is over, it has forgotten all.
+fn here<R>(f: impl FnOnce(&mut HashMap<u64, Target>) -> R) -> Option<R> {
+    HERE.with(|slot| slot.with(|here| f(here.borrow_mut().get_or_insert_default())))
 }
 
 /// What is woken.
@@ -148,11 +153,10 @@ impl Waiter {
         // If it fails it has dropped the wake-up.
         let _ = loop_.run_callback_threadsafe(move || {
             wakeup.arrived();
-            // In a thread that is ending everything may be forgotten already.
-            match HERE.try_with(|here| target(&mut here.borrow_mut(), key)) {
-                Ok(Some(Target::Park(resume))) => resume.switch(),
-                Ok(Some(Target::Link(linked))) => linked.call(),
-                _ => Ok(()),
+            match here(|here| target(here, key)).flatten() {
+                Some(Target::Park(resume)) => resume.switch(),
+                Some(Target::Link(linked)) => linked.call(),
+                None => Ok(()),
             }
         });
         !self.queued.swap(true, Ordering::AcqRel)
@@ -245,15 +249,14 @@ impl<'a> Registered<'a> {
     fn new(hub: &'a Hub, key: u64, resume: Resume) -> Result<Self, Exception> {
         hub.loop_().ref_()?;
         // Fails in a thread that is ending, whose loop is destroyed.
-        let _ = HERE.try_with(|here| here.borrow_mut().insert(key, Target::Park(resume)));
+        let _ = here(|here| here.insert(key, Target::Park(resume)));
         Ok(Registered(hub, key))
     }
 }
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        // Fails in a thread that is ending, and has forgotten all.
-        let target = HERE.try_with(|here| here.borrow_mut().remove(&self.1));
+        let target = here(|here| here.remove(&self.1));
         drop(target);
         // Fails if the loop is destroyed.
         let _ = self.0.loop_().unref();
@@ -278,16 +281,14 @@ pub(super) fn link(link: Link, object: Box<dyn Linkable>, address: usize) -> Arc
             address,
             waiter: waiter.clone(),
         }));
-        let _ = HERE.try_with(|here| here.borrow_mut().insert(key, linked));
+        let _ = here(|here| here.insert(key, linked));
     }
     waiter
 }
 
 /// Forgets a link that was added here to the object at `address`; returns what has stood for it.
 pub(super) fn unlink(link: &Link, address: usize) -> Option<Arc<Waiter>> {
-    // A thread that is ending has forgotten all.
-    let forgotten = HERE.try_with(|here| {
-        let mut here = here.borrow_mut();
+    let forgotten = here(|here| {
         let matches = |target: &Target| {
             matches!(target, Target::Link(linked)
                 if linked.address == address && linked.link == *link)
@@ -300,7 +301,7 @@ pub(super) fn unlink(link: &Link, address: usize) -> Option<Arc<Waiter>> {
             .min()?;
         here.remove(&key)
     });
-    match forgotten.ok()?? {
+    match forgotten?? {
         Target::Link(linked) => Some(linked.waiter.clone()),
         Target::Park(_) => None,
     }

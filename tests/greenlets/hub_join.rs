@@ -67,12 +67,19 @@ fn test_join_in_new_thread_doesnt_leak_hub_or_greenlet() {
     }
 }
 
+/// A thread that ends its greenlets.
+fn ended_thread<R: Send + 'static>(
+    body: impl FnOnce() -> R + Send + 'static,
+) -> thread::JoinHandle<R> {
+    thread::spawn(|| gevent::hub::run(body).expect("the main greenlet runs it"))
+}
+
 #[test]
 fn test_a_thread_that_ends_takes_its_waiting_greenlets_along() {
     let _bounded = bounded();
     let alive = Arc::new(AtomicUsize::new(0));
     let guests = alive.clone();
-    let thread = thread::spawn(move || {
+    let thread = ended_thread(move || {
         for _ in 0..3 {
             let guest = Guest::new(&guests);
             spawn(move || {
@@ -107,7 +114,7 @@ fn test_a_thread_ends_whose_greenlets_wait_in_the_midst_of_panics() {
     let _bounded = bounded();
     let alive = Arc::new(AtomicUsize::new(0));
     let guests = alive.clone();
-    let thread = thread::spawn(move || {
+    let thread = ended_thread(move || {
         let guest = Guest::new(&guests);
         spawn(move || {
             let _guest = guest;
@@ -135,7 +142,7 @@ fn test_a_thread_that_ends_takes_greenlets_along_that_wait_for_ever() {
     let _bounded = bounded();
     let alive = Arc::new(AtomicUsize::new(0));
     let guests = alive.clone();
-    let thread = thread::spawn(move || {
+    let thread = ended_thread(move || {
         let (first, second) = (Guest::new(&guests), Guest::new(&guests));
         let waits = spawn(move || {
             let _first = first;

@@ -43,7 +43,7 @@ fn replaced_hubs_end_with_their_thread() -> Outcome {
             UNWOUND.fetch_add(1, Ordering::Relaxed);
         }
     }
-    std::thread::spawn(|| -> Outcome {
+    gevent::run_in_thread(|| -> Outcome {
         for hub in 0..3 {
             if hub > 0 {
                 set_hub(Some(Hub::new(Loop::new((), false)?)?));
@@ -58,7 +58,7 @@ fn replaced_hubs_end_with_their_thread() -> Outcome {
         get_hub().destroy(None)?;
         set_hub(None);
         sleep(0.001)
-    })
+    })?
     .join()
     .expect("it does not panic")?;
     assert_eq!(UNWOUND.load(Ordering::Relaxed), 3);

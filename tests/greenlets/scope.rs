@@ -345,7 +345,7 @@ fn test_a_thread_that_ends_ends_the_greenlets_first() {
     }
 
     static LAST: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
-    std::thread::spawn(|| {
+    gevent::run_in_thread(|| {
         spawn(|| {
             let outer = String::from("outer");
             let _last = Last(&outer, &LAST);
@@ -366,6 +366,7 @@ fn test_a_thread_that_ends_ends_the_greenlets_first() {
         });
         sleep(0).and_then(|()| sleep(0)).and_then(|()| sleep(0))
     })
+    .unwrap()
     .join()
     .unwrap()
     .unwrap();

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::common::{Counted, Outcome, parked};
-use greenlet_core::{GreenletExit, RawGreenlet, Value, getcurrent, greenlets, live_greenlets};
+use greenlet_core::{
+    GreenletExit, RawGreenlet, Value, getcurrent, greenlets, live_greenlets, unwind_all,
+};
 
 #[test]
 fn test_dropping_the_last_handle_unwinds() -> Outcome {
@@ -68,7 +70,7 @@ impl Drop for Shared {
 }
 
 #[test]
-fn test_parked_greenlets_are_unwound_at_the_threads_end() {
+fn test_parked_greenlets_are_unwound_at_the_threads_explicit_end() {
     let drops = Arc::new(AtomicUsize::new(0));
     let d = drops.clone();
     std::thread::spawn(move || {
@@ -83,10 +85,35 @@ fn test_parked_greenlets_are_unwound_at_the_threads_end() {
             g.switch(()).expect("parks");
         }
         assert_eq!((live_greenlets(), d.load(Ordering::Relaxed)), (10, 0));
+        unwind_all();
+        assert_eq!((live_greenlets(), d.load(Ordering::Relaxed)), (0, 10));
     })
     .join()
     .expect("the thread ends well");
-    assert_eq!(drops.load(Ordering::Relaxed), 10);
+}
+
+#[test]
+fn test_a_thread_that_just_returns_leaves_its_parked_greenlets_as_they_are() {
+    let drops = Arc::new(AtomicUsize::new(0));
+    let d = drops.clone();
+    std::thread::spawn(move || {
+        let (main, shared) = (getcurrent(), Shared(d));
+        let g = RawGreenlet::new(move |_| {
+            let _shared = shared;
+            main.switch(())
+        });
+        g.switch(()).expect("parks");
+        // Neither the end nor whoever drops the last handle then may run what is on the stack.
+        HELD.set(Some(g));
+        getcurrent().switch(()).expect("it is the current one");
+    })
+    .join()
+    .expect("the thread ends well");
+    assert_eq!(drops.load(Ordering::Relaxed), 0);
+}
+
+thread_local! {
+    static HELD: Cell<Option<RawGreenlet>> = const { Cell::new(None) };
 }
 
 #[test]
@@ -156,7 +183,7 @@ fn test_values_on_their_way_are_dropped_with_the_greenlet_that_never_took_them()
     assert_eq!(drops.get(), 2);
 }
 
-/// What is on a stack may use greenlets when the thread's end unwinds it.
+/// What is on a stack may use greenlets when it is unwound at the thread's end.
 #[test]
 fn test_destructors_at_the_threads_end_can_ask_for_greenlets() {
     struct Asks(RawGreenlet, Arc<AtomicUsize>);
@@ -181,6 +208,8 @@ fn test_destructors_at_the_threads_end_can_ask_for_greenlets() {
             main.switch(())
         });
         g.switch(()).expect("parks");
+        drop(g);
+        unwind_all();
     })
     .join()
     .expect("the thread ends well");

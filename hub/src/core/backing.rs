@@ -14,6 +14,7 @@ use std::mem::ManuallyDrop;
 use std::rc::{Rc, Weak};
 use std::thread::{self, ThreadId};
 
+use greenlet_core::{at_thread_end, thread_is_over};
 use libev_sys as ev;
 use libev_sys::ev_loop;
 
@@ -59,24 +60,25 @@ pub(super) struct Backing {
 /// A loop, with those of its `Loop`s that are kept for it.
 type Kept = (Rc<Backing>, Vec<Loop>);
 
-// The first two need no destructor, so they can be used while the thread ends, too: the greenlets that still run loops
-// are unwound then, after the destructors of some thread-locals and before those of others.
+// They need no destructor, so they can be used while the thread ends, too.
 thread_local! {
     /// The loops there are, not yet freed ones too.
     static REGISTRY: RefCell<ManuallyDrop<Vec<Weak<Backing>>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
     /// What is to be done when a run has ended: the doomed loops that still run, with their `Loop`s, kept for their
     /// cleanup watchers; and `Loop`s that were dropped when libev could not be called.
     static DOOMED: RefCell<ManuallyDrop<Vec<Kept>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
-    static LAST_LOOK: LastLook = const { LastLook };
+    /// Whether [`end_of_thread`] will be called.
+    static ENDS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Looks, when the thread ends, for what was to be done after a run that has never come.
-struct LastLook;
-
-impl Drop for LastLook {
-    fn drop(&mut self) {
-        free_doomed();
+/// Closes the loops whose runs will never go on, because the greenlets they are on are left behind.
+fn end_of_thread() {
+    for backing in registry() {
+        if backing.phase.get() == Phase::Alive && backing.has_runs() {
+            backing.destroy(|| ());
+        }
     }
+    free_doomed();
 }
 
 /// The thread that may use the default loop.
@@ -193,7 +195,22 @@ impl Backing {
             lease: Cell::new(None),
         });
         REGISTRY.with_borrow_mut(|registry| registry.push(Rc::downgrade(&backing)));
+        if !ENDS.replace(true) {
+            at_thread_end(end_of_thread);
+        }
         Ok(backing)
+    }
+
+    /// Of a loop that never was.
+    pub(super) fn gone() -> Rc<Backing> {
+        Rc::new(Backing {
+            raw: std::ptr::null_mut(),
+            owner: Owner::Other,
+            phase: Cell::new(Phase::Gone),
+            loops: RefCell::default(),
+            embedded_by: RefCell::default(),
+            lease: Cell::new(None),
+        })
     }
 
     pub(super) fn attach(&self, state: &Rc<LoopState>) {
@@ -251,15 +268,21 @@ impl Backing {
         drop(litter);
     }
 
-    /// Whether a run of the loop is on some stack.
+    /// Whether a run of the loop is on some stack, and will go on. When the thread is over, none does: nobody is
+    /// switched to any more, and what called `exit` does not return.
     fn is_running(&self) -> bool {
+        self.has_runs() && !thread_is_over()
+    }
+
+    /// Whether a run of the loop is on some stack.
+    fn has_runs(&self) -> bool {
         // SAFETY: the loop has not been freed.
         self.exists() && unsafe { ev::ev_depth(self.raw) > 0 }
     }
 
     /// `ev_break` for the loop and those that embed it, if they run.
     pub(super) fn break_run(&self, how: i32) {
-        if self.is_running() {
+        if self.has_runs() {
             // SAFETY: it runs, so the loop has not been freed.
             unsafe { ev::ev_break(self.raw, how) };
             for host in self.hosts() {
@@ -295,7 +318,7 @@ impl Backing {
     /// One of its objects goes: the last one of a loop that is ours destroys it.
     pub(super) fn release(self: &Rc<Self>, state: &LoopState) {
         if self.owner == Owner::Us {
-            self.destroy();
+            self.destroy(|| ());
         } else if self.is_alive() {
             let mut litter = Litter::default();
             // SAFETY: `is_alive` has just said so.
@@ -304,7 +327,8 @@ impl Backing {
         }
     }
 
-    pub(super) fn destroy(self: &Rc<Self>) {
+    /// Calls `end_runs` when nothing is left that libev could call, and frees the loop if no run is left then.
+    pub(super) fn destroy(self: &Rc<Self>, end_runs: impl FnOnce()) {
         if !self.is_alive() {
             return;
         }
@@ -325,8 +349,9 @@ impl Backing {
             // SAFETY: the loop is freed by `free` only, below.
             unsafe { loop_.state().detach(self.raw, true, &mut litter) };
         }
+        self.break_run(ev::EVBREAK_ALL);
+        end_runs();
         if self.is_running() {
-            self.break_run(ev::EVBREAK_ALL);
             postpone((self.clone(), loops));
         } else {
             self.free();
@@ -375,10 +400,8 @@ pub(super) fn drop_later(loop_: Loop) {
     postpone((loop_.state().backing.clone(), vec![loop_]));
 }
 
-/// What never becomes ready, because C code runs the loop and the thread ends, leaks. Nor may another thread have it
-/// then, if it is the default loop.
+/// At the latest, it becomes ready when the thread ends.
 fn postpone(kept: Kept) {
-    let _ = LAST_LOOK.try_with(|_| ());
     DOOMED.with_borrow_mut(|doomed| doomed.push(kept));
 }
 

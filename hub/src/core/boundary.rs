@@ -10,11 +10,12 @@
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::thread;
 
 use greenlet_core::pinned;
-use greenlet_core::unwind::{Caught, ForcedUnwind, catch};
+use greenlet_core::unwind::{Caught, ForcedUnwind, catch, is_forced};
 use libev_sys as ev;
 
 use super::backing::{self, Backing};
@@ -169,6 +170,25 @@ fn take_stash() -> Option<ForcedUnwind> {
         feed_again(&node, revents);
     }
     Some(unwind)
+}
+
+/// Drops things of somebody else's, one after the other: a destructor that panics keeps none of them from its turn.
+/// The first panic goes on afterwards, or the unwinding of this greenlet; in the midst of another one it has been
+/// printed, and that is all.
+pub(super) fn drop_each<T>(things: impl Iterator<Item = T>) {
+    let mut panic = None;
+    for thing in things {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(thing)))
+            && (panic.is_none() || is_forced(&*payload))
+        {
+            panic = Some(payload);
+        }
+    }
+    if let Some(payload) = panic
+        && !thread::panicking()
+    {
+        resume_unwind(payload);
+    }
 }
 
 /// Prints to stderr, and does not mind when there is none.

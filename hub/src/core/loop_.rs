@@ -241,9 +241,14 @@ impl Loop {
     /// # Errors
     /// Only when called from where libev cannot be called.
     pub fn destroy(&self) -> Result<(), Error> {
+        self.destroy_after(|| ())
+    }
+
+    /// [`destroy`](Self::destroy) that calls `end_runs` in between: nothing is left that the runs could call.
+    pub(crate) fn destroy_after(&self, end_runs: impl FnOnce()) -> Result<(), Error> {
         interruptible()?;
         let this = self.clone();
-        this.state().backing.destroy();
+        this.state().backing.destroy(end_runs);
         boundary::leave(&this);
         Ok(())
     }
@@ -398,6 +403,11 @@ impl Loop {
                 self.0.wake(raw_loop);
             }
         }
+    }
+
+    /// A loop that is destroyed from the beginning: for who must have one where none can be any more.
+    pub(crate) fn dead() -> Loop {
+        Loop(LoopState::dead())
     }
 
     pub(super) fn from_state(state: Rc<LoopState>) -> Loop {

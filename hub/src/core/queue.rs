@@ -1,8 +1,10 @@
 //! The loop's queue of callbacks, first in, first out.
 
 use std::collections::VecDeque;
+use std::iter;
 use std::mem::ManuallyDrop;
 
+use super::boundary;
 use super::callback::Entry;
 
 /// A `VecDeque` of entries whose `push` needs no landing pad: an entry is written straight into its
@@ -41,8 +43,6 @@ impl Queue {
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        while let Some(entry) = self.pop() {
-            drop(entry);
-        }
+        boundary::drop_each(iter::from_fn(|| self.pop()));
     }
 }

@@ -60,22 +60,8 @@ impl LoopState {
     /// Starts the internal watchers on `backing`'s loop.
     pub(super) fn new(backing: Rc<Backing>) -> Rc<LoopState> {
         let raw_loop = backing.raw;
-        let state = Rc::new(LoopState {
-            raw: raw_loop,
-            word: Cell::new(if backing.is_default() { IS_DEFAULT } else { 0 }),
-            link: Arc::new(Link::new()),
-            backing,
-            queue: RefCell::default(),
-            broken: Cell::new(false),
-            error_handler: RefCell::new(None),
-            // SAFETY: libev's structs are plain data, valid when zeroed; the init functions below fill them.
-            prepare: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
-            // SAFETY: as above.
-            timer0: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
-            // SAFETY: as above.
-            wakeup: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
-            nodes: RefCell::default(),
-        });
+        let word = if backing.is_default() { IS_DEFAULT } else { 0 };
+        let state = Rc::new(LoopState::idle(backing, word));
         let data = Rc::as_ptr(&state).cast_mut().cast();
         // SAFETY: the loop is alive; the watchers are inside of an `Rc`, so they stay where they are, and
         // `detach` stops them before it goes: every way in which a `LoopState` ends begins there.
@@ -93,6 +79,31 @@ impl LoopState {
         state.link.open(raw_loop, state.wakeup.get());
         state.backing.attach(&state);
         state
+    }
+
+    /// A loop that is destroyed from the beginning.
+    pub(super) fn dead() -> Rc<LoopState> {
+        Rc::new(LoopState::idle(Backing::gone(), DEAD))
+    }
+
+    /// Without internal watchers.
+    fn idle(backing: Rc<Backing>, word: u32) -> LoopState {
+        LoopState {
+            raw: backing.raw,
+            word: Cell::new(word),
+            link: Arc::new(Link::new()),
+            backing,
+            queue: RefCell::default(),
+            broken: Cell::new(false),
+            error_handler: RefCell::new(None),
+            // SAFETY: libev's structs are plain data, valid when zeroed; `new` initialises them before it starts them.
+            prepare: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
+            // SAFETY: as above.
+            timer0: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
+            // SAFETY: as above.
+            wakeup: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
+            nodes: RefCell::default(),
+        }
     }
 
     /// Whether the loop has been destroyed, as far as this object knows.
@@ -322,6 +333,27 @@ impl Drop for LoopState {
                 node.unkeep();
             }
         }
+    }
+}
+
+impl Drop for Litter {
+    fn drop(&mut self) {
+        let drops: [&mut dyn FnMut(); 4] = [
+            &mut || boundary::drop_each(self.handlers.drain(..)),
+            &mut || boundary::drop_each(self.nodes.drain(..)),
+            &mut || boundary::drop_each(self.entries.drain(..)),
+            &mut || boundary::drop_each(self.remote.drain(..).flatten()),
+        ];
+        boundary::drop_each(drops.into_iter().map(Call));
+    }
+}
+
+/// Calls its function when it is dropped.
+struct Call<'a>(&'a mut dyn FnMut());
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        (self.0)();
     }
 }
 

@@ -1,0 +1,92 @@
+//! [`run`]: the part of a thread in which there are greenlets, with a beginning and an end.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use greenlet_core::{Exception, getmain, thread_is_over, unwind_all};
+
+use crate::core::HubDestroyed;
+use crate::exceptions::{NestedRunError, NotMainGreenletError};
+use crate::local::{get_hub_if_exists, set_hub, set_loop};
+
+thread_local! {
+    /// Whether a `run` is going on.
+    static RUNNING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls `f`, and ends this thread's greenlets while everything that they use is there: gives back what
+/// `f` returned, after the hub is destroyed and the greenlets that are left are unwound, so that the
+/// destructors on their stacks have run. Who wants them finished instead joins them in `f`. Afterwards the
+/// hub's handles give [`HubDestroyed`], and [`get_hub`](crate::get_hub) makes a new hub.
+///
+/// A thread that uses greenlets outside of `run` and just returns runs none of those destructors.
+///
+/// ```
+/// use hub::{get_hub, run, sleep};
+/// let hub = run(|| {
+///     sleep(0.001)?;
+///     Ok::<_, greenlet_core::Exception>(get_hub())
+/// })??;
+/// assert!(hub.destroyed() && get_hub() != hub);
+/// # Ok::<(), greenlet_core::Exception>(())
+/// ```
+///
+/// # Errors
+/// Without calling `f`: [`NotMainGreenletError`] in another than the thread's main greenlet,
+/// [`NestedRunError`] inside of another `run`, [`HubDestroyed`] when the thread is over.
+///
+/// # Panics
+/// If `f` does, after the same end; else if a destructor does that is run by the end.
+pub fn run<R>(f: impl FnOnce() -> R) -> Result<R, Exception> {
+    if thread_is_over() {
+        return Err(HubDestroyed.into());
+    }
+    if !getmain().is_current() {
+        return Err(NotMainGreenletError.into());
+    }
+    if RUNNING.replace(true) {
+        return Err(NestedRunError.into());
+    }
+    let _running = Running;
+    let outcome = catch_unwind(AssertUnwindSafe(f));
+    let mut panics = None;
+    // What panics is a destructor, which runs once: the rest has its turn then.
+    while let Err(panic) = catch_unwind(end) {
+        panics.get_or_insert(panic);
+    }
+    match (outcome, panics) {
+        (Err(panic), _) | (Ok(_), Some(panic)) => resume_unwind(panic),
+        (Ok(value), None) => Ok(value),
+    }
+}
+
+struct Running;
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.set(false);
+    }
+}
+
+/// Destroys the hub, and unwinds the greenlets while the destroyed one is still the thread's: what their
+/// destructors want of it is an error.
+fn end() {
+    loop {
+        let hub = get_hub_if_exists();
+        if let Some(hub) = &hub {
+            // Refused in other greenlets than the main one only.
+            let _ = hub.destroy(true);
+            set_hub(Some(hub.clone()));
+        }
+        unwind_all();
+        // A destructor may have set another one.
+        if get_hub_if_exists() == hub {
+            if let Some(hub) = hub {
+                hub.let_go();
+            }
+            break;
+        }
+    }
+    set_hub(None);
+    set_loop(None);
+}
