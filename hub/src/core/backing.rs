@@ -79,6 +79,9 @@ fn end_of_thread() {
         }
     }
     free_doomed();
+    // Those of loops that are left behind, too.
+    let registry = REGISTRY.with_borrow_mut(|registry| std::mem::take(&mut **registry));
+    drop(registry);
 }
 
 /// The thread that may use the default loop.
