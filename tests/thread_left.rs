@@ -37,6 +37,10 @@ const CASES: &[(&str, fn())] = &[
 fn run(case: &str) -> common::Result<Ended> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["--exact", "child", "--nocapture", "--test-threads=1"]);
+    if ["exit", "first thread"].contains(&case) {
+        // What is on the stacks of threads that are not there, or have not ended, is no leak.
+        command.env("ASAN_OPTIONS", "detect_leaks=0");
+    }
     Process::spawn(command.env(CASE, case))?.wait(SOON)
 }
 
