@@ -69,7 +69,8 @@ impl RawGreenlet {
 
     /// How many bytes of its stack have ever been touched, in whole pages, counted from the top:
     /// by this greenlet or by one that had the stack before. None if it has no stack of its own
-    /// (it has not begun, is dead, or is a main greenlet).
+    /// (it has not begun, is dead, or is a main greenlet). Of a stack that is larger than 16 MiB, what was touched
+    /// below 16 MiB that were not is left out.
     ///
     /// It takes a system call: this is for tuning stack sizes, not for every switch.
     pub fn stack_usage(&self) -> Option<usize> {

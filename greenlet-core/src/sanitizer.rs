@@ -40,6 +40,7 @@ mod off {
 mod on {
     use std::cell::Cell;
     use std::ffi::c_void;
+    use std::ops::Range;
     use std::ptr;
 
     use crate::core::Core;
@@ -58,6 +59,7 @@ mod on {
         );
         fn __asan_unpoison_memory_region(low: *const c_void, size: usize);
         fn __lsan_register_root_region(low: *const c_void, size: usize);
+        fn __asan_get_shadow_mapping(scale: *mut usize, offset: *mut usize);
     }
 
     /// The fake stack of a greenlet that is away.
@@ -104,7 +106,7 @@ mod on {
         // SAFETY: nobody uses that memory any more. Between the calls no code runs that needs a
         // fake stack.
         unsafe {
-            __asan_unpoison_memory_region(low, stack.size());
+            unpoison(low.addr()..low.addr() + stack.size());
             __sanitizer_start_switch_fiber(&raw mut fake, low, stack.size());
             __sanitizer_finish_switch_fiber(DEAD.get(), &raw mut own_low, &raw mut own_size);
             __sanitizer_start_switch_fiber(ptr::null_mut(), own_low, own_size);
@@ -115,8 +117,46 @@ mod on {
     /// Has the leak checker find what the frames of a parked greenlet own: they stay for ever.
     pub(crate) fn keep(core: &Core) {
         let (low, size) = bounds(core);
+        // The checker reads all of it, so it is given no more than was touched.
+        // SAFETY: as in `bounds`.
+        let stack = unsafe { &*core.stack.as_ptr() }.as_ref();
+        let len = stack.map_or(size, stack::usage::touched);
         // SAFETY: the stack is never used again, nor given back.
-        unsafe { __lsan_register_root_region(low, size) };
+        unsafe { __lsan_register_root_region(low.byte_add(size - len), len) };
+    }
+
+    /// Forgets what the sanitizer knows of these addresses. It keeps that in a shadow of its own, whose whole
+    /// pages are given back to the system: writing zeros to it would take minutes and all memory for a stack of
+    /// terabytes.
+    ///
+    /// # Safety
+    /// They are a stack's on which nothing runs.
+    unsafe fn unpoison(stack: Range<usize>) {
+        let (mut scale, mut offset) = (0, 0);
+        // SAFETY: writes to both.
+        unsafe { __asan_get_shadow_mapping(&raw mut scale, &raw mut offset) };
+        // So many bytes have one page of shadow.
+        let unit = stack::page_size() << scale;
+        let first = stack.start.next_multiple_of(unit).min(stack.end);
+        let last = (stack.end / unit * unit).max(first);
+        for edge in [stack.start..first, last..stack.end] {
+            // SAFETY: the memory is ours.
+            unsafe {
+                __asan_unpoison_memory_region(ptr::without_provenance(edge.start), edge.len());
+            }
+        }
+        if first < last {
+            let [from, to] = [first, last].map(|address| (address >> scale) + offset);
+            // SAFETY: these pages are a shadow of the stack alone, and they read as zero from now on, which says
+            // that all of it may be used.
+            unsafe {
+                libc::madvise(
+                    ptr::without_provenance_mut(from),
+                    to - from,
+                    libc::MADV_DONTNEED,
+                );
+            }
+        }
     }
 
     fn bounds(core: &Core) -> (*const c_void, usize) {

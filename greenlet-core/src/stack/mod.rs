@@ -44,7 +44,7 @@ pub enum StackError {
 }
 
 /// The size of a memory page, in bytes.
-fn page_size() -> usize {
+pub(crate) fn page_size() -> usize {
     use std::sync::atomic::{AtomicUsize, Ordering};
     static PAGE: AtomicUsize = AtomicUsize::new(0);
     match PAGE.load(Ordering::Relaxed) {

@@ -253,7 +253,8 @@ impl Class {
     fn look(&mut self, stack: &mut Stack) {
         self.until_look = (LOOK_EVERY / self.weight).max(1);
         let touched = usage::touched(stack);
-        if touched > TRIM_TO {
+        // Of a huge one not everything was looked at, and that it has no pages is said in no time.
+        if touched > TRIM_TO || stack.size > usage::SURE {
             stack.trim(TRIM_TO);
         }
         // A mean of the last few.

@@ -1,29 +1,121 @@
 //! How deep a stack has ever been, for tuning.
 
+use std::ops::Range;
+
 use super::{Stack, page_size};
 
 /// So many pages are asked for at once.
 const BATCH: usize = 256;
 
-/// How many bytes of a stack, counted from its top, have been touched: whole pages.
+/// Below so many bytes that nobody has touched nothing more is looked for: a stack of terabytes is looked
+/// at as quickly as what is used of it. Smaller stacks are looked at as a whole.
+pub(super) const SURE: usize = 16 << 20;
+
+/// How many bytes of a stack, counted from its top, have been touched: whole pages. What lies below
+/// [`SURE`] bytes that were left out is not seen.
 pub(crate) fn touched(stack: &Stack) -> usize {
     let page = page_size();
-    let low = stack.low();
-    let pages = stack.size() / page;
-    let mut resident = [0_u8; BATCH];
-    for first in (0..pages).step_by(BATCH) {
-        let count = BATCH.min(pages - first);
+    let depth = deepest(stack.size() / page, SURE / page, |depths, resident| {
         // SAFETY: the pages belong to the stack, and `resident` has a byte for each.
         let asked = unsafe {
-            let start = low.as_ptr().add(first * page);
-            libc::mincore(start.cast(), count * page, resident.as_mut_ptr().cast())
+            let start = stack.low().as_ptr().add(stack.size() - depths.end * page);
+            libc::mincore(
+                start.cast(),
+                depths.len() * page,
+                resident.as_mut_ptr().cast(),
+            )
         };
-        if asked != 0 {
-            return 0;
+        asked == 0
+    });
+    depth.unwrap_or(0) * page
+}
+
+/// How many pages the lowest one in use is below the top of a stack of so many, if those are left out that
+/// are below a gap. Asks for ranges of pages, counted from the top, with a place for each, the deepest
+/// first: a 1 says that it is in use. None if there is no answer.
+fn deepest(
+    pages: usize,
+    gap: usize,
+    mut ask: impl FnMut(Range<usize>, &mut [u8]) -> bool,
+) -> Option<usize> {
+    let mut resident = [0_u8; BATCH];
+    let (mut deepest, mut seen) = (0, 0);
+    while seen < pages && seen - deepest < gap {
+        let depths = seen..pages.min(seen + BATCH);
+        let resident = &mut resident[..depths.len()];
+        if !ask(depths.clone(), resident) {
+            return None;
         }
-        if let Some(index) = resident[..count].iter().position(|byte| byte & 1 != 0) {
-            return stack.size() - (first + index) * page;
+        if let Some(index) = resident.iter().position(|byte| byte & 1 != 0) {
+            deepest = depths.end - index;
+        }
+        seen = depths.end;
+    }
+    Some(deepest)
+}
+
+#[cfg(all(test, target_os = "linux", not(miri)))]
+mod tests {
+    use super::super::{Pool, StackSize};
+    use super::{BATCH, SURE, deepest, page_size, touched};
+
+    /// What is found if these are in use, and in how many questions.
+    fn look(pages: usize, gap: usize, used: &[usize]) -> (Option<usize>, usize) {
+        let mut asked = 0;
+        let found = deepest(pages, gap, |depths, resident| {
+            asked += 1;
+            // The deepest page's place is the first.
+            for (place, depth) in resident.iter_mut().zip(depths.rev()) {
+                *place = u8::from(used.contains(&depth));
+            }
+            true
+        });
+        (found, asked)
+    }
+
+    #[test]
+    fn a_small_stack_is_looked_at_as_a_whole() {
+        for pages in [1, 2, BATCH - 1, BATCH, BATCH + 1, 3 * BATCH] {
+            assert_eq!(look(pages, 3 * BATCH, &[]).0, Some(0));
+            for depth in [0, pages / 2, pages - 1] {
+                assert_eq!(look(pages, 3 * BATCH, &[0, depth]).0, Some(depth + 1));
+            }
         }
     }
-    0
+
+    #[test]
+    fn a_huge_stack_takes_no_more_questions_than_its_use() {
+        let gap = 4 * BATCH;
+        assert_eq!(look(usize::MAX >> 12, gap, &[0]), (Some(1), 5));
+        assert_eq!(look(usize::MAX >> 12, gap, &[]), (Some(0), 4));
+        let (found, asked) = look(usize::MAX >> 12, gap, &[0, gap - 1, 2 * gap - 2]);
+        assert_eq!((found, asked), (Some(2 * gap - 1), 12));
+        // What is beyond the gap is not seen.
+        assert_eq!(look(usize::MAX >> 12, gap, &[0, 2 * gap]).0, Some(1));
+    }
+
+    #[test]
+    fn no_answer_is_none() {
+        assert_eq!(deepest(3, 3, |_, _| false), None);
+    }
+
+    #[test]
+    fn pages_far_below_others_are_seen_or_at_least_given_back() {
+        let mut pool = Pool::new();
+        let size = StackSize::bytes(4 * SURE);
+        let stack = pool.take(size).unwrap();
+        // SAFETY: both are inside the stack, which is ours.
+        let write = |below: usize| unsafe { stack.low().add(stack.size() - below).write(1) };
+        write(1);
+        write(SURE);
+        assert_eq!(touched(&stack), SURE.next_multiple_of(page_size()));
+        write(3 * SURE);
+        assert_eq!(touched(&stack), SURE.next_multiple_of(page_size()));
+        pool.give_back(stack);
+        let stack = pool.take(size).unwrap();
+        // SAFETY: as above.
+        let there = unsafe { stack.low().add(stack.size() - 3 * SURE).read() };
+        assert_eq!((touched(&stack), there), (page_size(), 0));
+        pool.give_back(stack);
+    }
 }

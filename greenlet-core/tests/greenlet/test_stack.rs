@@ -173,6 +173,34 @@ fn test_large_stacks_are_trimmed_when_they_come_back() -> Outcome {
     Ok(())
 }
 
+/// Its pages were counted one by one, which takes minutes.
+#[test]
+fn test_a_stack_of_terabytes_ends_as_any_other() -> Outcome {
+    let main = getcurrent();
+    for bits in [34, 38, 42, 45] {
+        let main = main.clone();
+        let g = RawGreenlet::builder()
+            .stack_size(1_usize << bits)
+            .build(move |_| {
+                std::hint::black_box(touch(300));
+                main.switch(())
+            });
+        if let Err(error) = g.switch(()) {
+            // The system may give less.
+            assert!(error.is::<StackError>(), "{error}");
+            continue;
+        }
+        let usage = g.stack_usage().expect("it has a stack");
+        if !cfg!(feature = "asan") {
+            assert!((300 * 1024..=2048 * 1024).contains(&usage), "{usage}");
+        }
+        g.switch(())?;
+        assert!(g.dead());
+        trim_stacks();
+    }
+    Ok(())
+}
+
 #[test]
 fn test_impossible_stack_is_an_error_and_the_greenlet_stays_unstarted() {
     for bytes in [usize::MAX, usize::MAX / 4096] {
