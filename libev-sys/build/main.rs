@@ -40,6 +40,9 @@ fn compiler(libev: &Libev) -> cc::Build {
     build.opt_level(2);
     // A watcher is accessed both by its own type and as an `ev_watcher`.
     build.flag_if_supported("-fno-strict-aliasing");
+    // Greenlets call libev on small stacks. No frame of it may step over the guard below one, and so into
+    // another greenlet's.
+    build.flag_if_supported("-fstack-clash-protection");
     build.include("csrc").includes(&libev.include);
     if libev.is_system {
         build.define("LIBEV_SYS_SYSTEM", None);
