@@ -11,7 +11,7 @@ use crate::core::{Core, Life, RawGreenlet};
 use crate::exception::Exception;
 use crate::list::List;
 use crate::sentinel::Sentinels;
-use crate::stack::overflow::{self, AlternateStack};
+use crate::stack::overflow::AlternateStack;
 use crate::stack::{Pool, Stack, StackSize};
 use crate::thread_end;
 use crate::trace::Tracer;
@@ -193,7 +193,7 @@ impl Thread {
         GUARD.try_with(|_| ()).is_err()
     }
 
-    /// The greenlet of the calling thread into whose guard page `address` points, if it runs or is
+    /// The greenlet of the calling thread into whose guard `address` points, if it runs or is
     /// just leaving: the last that a switch does on a stack is to push where to continue. For the
     /// signal handler: takes no lock and allocates nothing.
     pub(crate) fn overflown<'a>(address: usize) -> Option<&'a Core> {
@@ -205,10 +205,9 @@ impl Thread {
             // SAFETY: a stack's place is only written on another stack, by code that has no fault
             // of this kind.
             let stack = unsafe { &*core.stack.as_ptr() };
-            let guard = |stack: &Stack| overflow::guard_below(stack.low().addr().get());
             stack
                 .as_ref()
-                .is_some_and(|stack| guard(stack).contains(&address))
+                .is_some_and(|stack| stack.guard().contains(&address))
         })
     }
 

@@ -108,6 +108,8 @@ fn child() {
             Ok(Value::Token(u64::from(frame[4096])))
         })
         .switch(()),
+        "overflow without probes" => without_probes(),
+        "huge stacks" => huge_stacks(),
         "overflow in main" => {
             let g = RawGreenlet::new(|_| Ok(Value::None));
             g.switch(()).map(|_| Value::Token(recurse(u64::MAX)))
@@ -210,6 +212,103 @@ fn in_locked_memory() -> Result<Value, Exception> {
     locked()
         .build(|_| Ok(Value::Token(recurse(u64::MAX))))
         .switch(())
+}
+
+/// A frame of C that was compiled without stack probes: nothing of it is touched but its far end.
+///
+/// # Safety
+/// None, unless the byte at `end` faults.
+unsafe fn touch_far_end(end: usize) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the stack pointer is put back.
+    unsafe {
+        std::arch::asm!(
+            "mov {saved}, rsp",
+            "mov rsp, {end}",
+            "mov byte ptr [rsp], 1",
+            "mov rsp, {saved}",
+            saved = out(reg) _,
+            end = in(reg) end,
+        );
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: the stack pointer is put back.
+    unsafe {
+        std::arch::asm!(
+            "mov {saved}, sp",
+            "mov sp, {end}",
+            "strb wzr, [sp]",
+            "mov sp, {saved}",
+            saved = out(reg) _,
+            end = in(reg) end,
+        );
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    // SAFETY: the caller's.
+    unsafe {
+        std::ptr::without_provenance_mut::<u8>(end).write_volatile(1)
+    }
+}
+
+/// The lowest address of the running greenlet's stack.
+fn end_of_stack() -> usize {
+    let here = black_box(0_u8);
+    let mut page = (&raw const here).addr() / 4096 * 4096;
+    // The system is asked to read there, and fails if it cannot.
+    let readable = |page: usize| {
+        // SAFETY: whatever is there is taken for a path, if it can be read.
+        let found = unsafe { libc::access(std::ptr::without_provenance(page), libc::F_OK) };
+        found == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::EFAULT)
+    };
+    while readable(page - 4096) {
+        page -= 4096;
+    }
+    page
+}
+
+/// The frame begins `LEFT` bytes above the end of the stack and has `FRAME` bytes. Below is another
+/// greenlet's stack; both were used and trimmed before.
+fn without_probes() -> Result<Value, Exception> {
+    let number = |name| std::env::var(name).expect("a number").parse::<usize>();
+    let (left, frame) = (number("LEFT")?, number("FRAME")?);
+    let size = number("SIZE")?;
+    let run = |fails: bool| {
+        let main = getcurrent();
+        let g = RawGreenlet::builder().stack_size(size).build(move |_| {
+            if fails {
+                let low = end_of_stack();
+                // SAFETY: none: this is the overflow that is asked for.
+                unsafe { touch_far_end(low + left - frame) };
+            }
+            main.switch(())
+        });
+        g.switch(()).map(|_| g)
+    };
+    for g in [run(false)?, run(false)?] {
+        g.switch(())?;
+    }
+    greenlet_core::trim_stacks();
+    let _all = [run(false)?, run(false)?, run(true)?];
+    Ok(Value::None)
+}
+
+/// As large as the system makes them, up to what 47 bits can address.
+fn huge_stacks() -> Result<Value, Exception> {
+    for bits in 28..47 {
+        let main = getcurrent();
+        let g = RawGreenlet::builder()
+            .stack_size(1_usize << bits)
+            .build(move |_| main.switch(()));
+        match g.switch(()) {
+            Ok(_) => {
+                assert!(g.stack_usage().is_some_and(|bytes| bytes <= 64 * 1024));
+                g.switch(())?;
+            }
+            Err(error) => assert!(error.is::<StackError>(), "{error}"),
+        }
+        greenlet_core::trim_stacks();
+    }
+    std::process::exit(0)
 }
 
 fn wild_read() -> u64 {
@@ -515,6 +614,31 @@ fn test_overflow_by_one_large_frame() {
         .saying("greenlet #1 has overflowed");
 }
 
+/// C steps over a small guard.
+#[test]
+fn test_overflow_by_a_frame_without_stack_probes() {
+    for (left, frame) in [(16, 32), (4096, 32), (30 * 1024, 32), (16, 64)] {
+        for size in [8, 12, 256, 260] {
+            for guard in GUARDS {
+                let [left, frame, bytes] =
+                    [left, frame * 1024, size * 1024].map(|number: usize| number.to_string());
+                let numbers = [("LEFT", &*left), ("FRAME", &frame), ("SIZE", &bytes)];
+                run_case("overflow without probes", &[&numbers, guard].concat())
+                    .by_signal(libc::SIGABRT)
+                    .saying(&format!(
+                        "greenlet #5 has overflowed its stack of {bytes} bytes"
+                    ));
+            }
+        }
+    }
+}
+
+/// Their ends were looked at page by page, for minutes: the child ends itself before.
+#[test]
+fn test_huge_stacks_are_given_back_in_no_time() {
+    run_case("huge stacks", &[]).with_code(0);
+}
+
 #[test]
 fn test_overflow_in_main_is_left_to_the_standard_library() {
     run_case("overflow in main", &[])
@@ -565,7 +689,7 @@ fn test_no_address_space_is_an_error() {
     }
     run_case("no address space", &[])
         .with_code(0)
-        .saying("cannot reserve 4294971392 bytes for greenlet stacks: Cannot allocate memory");
+        .saying("cannot reserve 4295036928 bytes for greenlet stacks: Cannot allocate memory");
 }
 
 #[test]

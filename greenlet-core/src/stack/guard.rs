@@ -1,4 +1,4 @@
-//! The guard page at a stack's low end, in the cheapest way the kernel has.
+//! The guard below a stack: how large it is, and how it is made, in the cheapest way the kernel has.
 
 use std::io;
 use std::ptr::NonNull;
@@ -26,21 +26,43 @@ const UNKNOWN: u8 = 0;
 const MADVISE: u8 = 1;
 const MPROTECT: u8 = 2;
 
-/// Makes every access to these pages fault, or to the first few of them: says to how many, at least
+/// A guard has at least so many bytes. C code compiled without stack probes steps over one page easily: a
+/// buffer for a path has 4096 bytes already. 64 KiB stop every frame that is not larger; it is also what
+/// gcc takes for granted on aarch64 when it does put probes in.
+const LEAST: usize = 64 * 1024;
+
+/// How large the guard below a stack of `size` bytes is. Both are whole numbers of pages.
+///
+/// Stack and guard together are an odd number of pages. Were it a multiple of 16, all stacks would begin
+/// at the same few places of the processor's caches for addresses, and the [distances] from their ends
+/// would all be the same.
+///
+/// [distances]: super::Stack::top
+pub(super) fn len(size: usize) -> usize {
+    let page = page_size();
+    let guard = LEAST.next_multiple_of(page);
+    if (size / page + guard / page).is_multiple_of(2) {
+        guard + page
+    } else {
+        guard
+    }
+}
+
+/// Makes every access to these guards fault, or to the first few of them: says to how many, at least
 /// one.
 ///
 /// # Safety
-/// There is one at least, and each is a page inside a private anonymous mapping of ours that nobody reads
-/// or writes.
-pub(super) unsafe fn install(pages: &[Piece]) -> Result<usize, StackError> {
-    let (low, len) = pages[0];
+/// There is one at least, all are equally long, and each is whole pages inside a private anonymous mapping
+/// of ours that nobody reads or writes.
+pub(super) unsafe fn install(guards: &[Piece]) -> Result<usize, StackError> {
+    let (low, len) = guards[0];
     // SAFETY: the caller's.
     unsafe {
         match KIND.load(Ordering::Relaxed) {
             UNKNOWN => install_first(low, len)?,
             #[cfg(target_os = "linux")]
             MADVISE => {
-                if let Some(done @ 1..) = install_many(pages) {
+                if let Some(done @ 1..) = install_many(guards) {
                     return Ok(done);
                 }
                 match madvise(low, len) {
@@ -55,16 +77,16 @@ pub(super) unsafe fn install(pages: &[Piece]) -> Result<usize, StackError> {
     Ok(1)
 }
 
-/// [`install`] by a single call, where the kernel has one for many pages.
+/// [`install`] by a single call, where the kernel has one for many pieces.
 ///
 /// # Safety
 /// As there.
 #[cfg(target_os = "linux")]
-unsafe fn install_many(pages: &[Piece]) -> Option<usize> {
+unsafe fn install_many(guards: &[Piece]) -> Option<usize> {
     // SAFETY: a guard changes nothing but pages that nobody reads or writes.
-    let done = unsafe { advice::give(pages, MADV_GUARD_INSTALL)? } / page_size();
-    // It is believed as little as the call for one page.
-    (done > 0 && faults(pages[done - 1].0)).then_some(done)
+    let done = unsafe { advice::give(guards, MADV_GUARD_INSTALL)? } / guards[0].1;
+    // It is believed as little as the call for one guard.
+    (done > 0 && faults(guards[done - 1])).then_some(done)
 }
 
 /// Finds out what the kernel can do.
@@ -84,7 +106,7 @@ unsafe fn install_first(low: NonNull<u8>, len: usize) -> Result<(), StackError> 
     if !valgrind::ON && wanted.is_none_or(|kind| kind != "mprotect") {
         // SAFETY: the caller's.
         match unsafe { madvise(low, len) } {
-            Ok(()) if faults(low) => {
+            Ok(()) if faults((low, len)) => {
                 KIND.store(MADVISE, Ordering::Relaxed);
                 return Ok(());
             }
@@ -110,11 +132,16 @@ unsafe fn madvise(low: NonNull<u8>, len: usize) -> io::Result<()> {
     }
 }
 
-/// Whether the byte at `low` cannot be read: the kernel is asked, by a call that reads there.
+/// Whether a guard's last page, which was made last and is met first, cannot be read: the kernel is asked,
+/// by a call that reads there.
 #[cfg(target_os = "linux")]
-fn faults(low: NonNull<u8>) -> bool {
-    // SAFETY: the page is readable or not; if it is, it is all zero, which is an empty path.
-    let accessible = unsafe { libc::access(low.as_ptr().cast(), libc::F_OK) };
+fn faults((low, len): Piece) -> bool {
+    // SAFETY: the page is inside the guard. It is readable or not; if it is, it is all zero, which is an
+    // empty path.
+    let accessible = unsafe {
+        let last = low.add(len - page_size());
+        libc::access(last.as_ptr().cast(), libc::F_OK)
+    };
     accessible != 0 && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT)
 }
 

@@ -1,4 +1,4 @@
-//! Stacks: slabs of address space, a guard page under each stack, a pool to reuse them.
+//! Stacks: slabs of address space, a guard under each stack, a pool to reuse them.
 
 mod advice;
 mod guard;
@@ -30,7 +30,7 @@ pub enum StackError {
         /// What the kernel said.
         source: io::Error,
     },
-    /// The guard page could not be protected. On a kernel before 6.13 every guard takes two
+    /// The guard could not be protected. On a kernel before 6.13 every guard takes two
     /// memory mappings, and `vm.max_map_count` bounds those.
     #[error(
         "cannot guard a greenlet stack ({source}): without MADV_GUARD_INSTALL (Linux 6.13) every \

@@ -1,7 +1,7 @@
 //! Tells a stack overflow from other crashes: a handler for SIGSEGV and SIGBUS that knows our
-//! guard pages.
+//! guards.
 //!
-//! A fault in the guard page of the running greenlet (or of one that is just leaving) prints which
+//! A fault in the guard below the stack of the running greenlet (or of one that is just leaving) prints which
 //! greenlet it was, how large its stack is and how to get a larger one, and aborts. Every other
 //! fault is passed on to the handler that was there before, the standard library's for instance,
 //! which does the same for threads.
@@ -17,7 +17,6 @@ use std::mem::{self, MaybeUninit};
 use std::ptr;
 use std::sync::Once;
 
-use super::page_size;
 use crate::core::Core;
 use crate::thread::Thread;
 
@@ -186,9 +185,4 @@ fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void, sent
             }
         }
     }
-}
-
-/// The addresses of the guard page below `low`.
-pub(crate) fn guard_below(low: usize) -> std::ops::Range<usize> {
-    low - page_size()..low
 }

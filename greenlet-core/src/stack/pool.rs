@@ -11,6 +11,7 @@
 //! proportion.
 
 use std::io;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,7 @@ const SMALLEST_PAGE: usize = 4096;
 /// still has frames on it.
 #[derive(Debug)]
 pub(crate) struct Stack {
-    /// The lowest usable byte; the guard page is below it.
+    /// The lowest usable byte; the guard is below it.
     low: NonNull<u8>,
     size: usize,
 }
@@ -91,6 +92,12 @@ impl Stack {
         self.size
     }
 
+    /// The addresses of the guard below it.
+    pub(crate) fn guard(&self) -> Range<usize> {
+        let low = self.low.addr().get();
+        low - guard::len(self.size)..low
+    }
+
     /// Gives the pages back to the system, except for the topmost `keep` bytes. They read as
     /// zero when they are touched next.
     fn trim(&mut self, keep: usize) {
@@ -111,6 +118,8 @@ pub(crate) struct Pool {
 /// The stacks of one size.
 struct Class {
     size: usize,
+    /// The size of the guard below each.
+    guard: usize,
     /// How many of the default size are as large as one of these: at least 1.
     weight: usize,
     slabs: Vec<Slab>,
@@ -149,11 +158,11 @@ impl Pool {
             source: io::ErrorKind::OutOfMemory.into(),
         };
         let size = size.get().max(2 * page);
-        // No mapping is larger than what pointers can span, and there must be room for a guard.
-        // Pages come in powers of two.
-        if size > isize::MAX as usize - 2 * page {
+        // No mapping is so large. Less leaves room for rounding, and for the guard.
+        if size > isize::MAX as usize {
             return Err(too_large());
         }
+        // Pages come in powers of two.
         let size = (size + page - 1) & !(page - 1);
         let class = match self.classes.iter().position(|class| class.size == size) {
             Some(index) => &mut self.classes[index],
@@ -193,6 +202,7 @@ impl Class {
         let weight = (size / DEFAULT_STACK_SIZE).max(1);
         Class {
             size,
+            guard: guard::len(size),
             weight,
             slabs: Vec::new(),
             carved: 0,
@@ -271,14 +281,13 @@ impl Class {
     #[cold]
     fn cool(&mut self, keep: usize) {
         self.excess = None;
+        let (slot, size) = (self.slot(), self.size);
         let count = self.warm.len().saturating_sub(keep);
         let first = self.cold.len();
         self.cold.extend(self.warm.drain(..count));
         let cooling = &mut self.cold[first..];
         // Stacks that were started together end together often enough, and then lie side by side: one
         // piece for all of them, guards included, which stay in force.
-        let slot = self.size + page_size();
-        let size = self.size;
         cooling.sort_unstable_by_key(|stack| stack.low);
         let pieces = cooling
             .chunk_by(|one, next| next.low.addr().get() - one.low.addr().get() == slot)
@@ -288,11 +297,15 @@ impl Class {
         unsafe { advice::give_pages_back(pieces) };
     }
 
+    /// How much address space a stack takes.
+    fn slot(&self) -> usize {
+        self.guard + self.size
+    }
+
     /// Cuts a new stack from the last slab, or from a new one.
     #[cold]
     fn carve(&mut self) -> Result<Stack, StackError> {
-        let guard = page_size();
-        let slot = self.size + guard;
+        let (slot, guard) = (self.slot(), self.guard);
         if self.carved == self.slots {
             let largest = (LARGEST_SLAB / self.weight).max(1);
             let wanted = (self.slots * 2).max(FIRST_SLAB).min(largest);
@@ -302,18 +315,18 @@ impl Class {
         }
         let slab = self.slabs.last().expect("a slab was just made sure of");
         if self.carved == self.guarded {
-            let mut pages = [(NonNull::dangling(), guard); advice::MOST];
+            let mut guards = [(NonNull::dangling(), guard); advice::MOST];
             let count = advice::MOST.min(self.slots - self.carved);
-            for (index, (low, _)) in pages[..count].iter_mut().enumerate() {
+            for (index, (low, _)) in guards[..count].iter_mut().enumerate() {
                 *low = slab.slot(slot, self.carved + index);
             }
             // SAFETY: the slots are fresh: nobody uses their lowest pages, inside our own mapping.
-            self.guarded += unsafe { guard::install(&pages[..count])? };
+            self.guarded += unsafe { guard::install(&guards[..count])? };
         }
         let low = slab.slot(slot, self.carved);
         self.carved += 1;
         let stack = Stack {
-            // SAFETY: the slot is one page larger than the stack.
+            // SAFETY: the slot is so much larger than the stack.
             low: unsafe { low.add(guard) },
             size: self.size,
         };

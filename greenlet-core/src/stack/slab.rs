@@ -23,12 +23,14 @@ impl Slab {
     /// Reserves room for `count` slots of `slot` bytes (a whole number of pages).
     pub(super) fn reserve(slot: usize, count: usize) -> Result<Slab, StackError> {
         debug_assert_eq!(slot % page_size(), 0);
+        // No object may be larger than pointers can span.
         let failed = |source| StackError::Reserve {
             bytes: slot.saturating_mul(count),
             source,
         };
         let len = slot
             .checked_mul(count)
+            .filter(|len| isize::try_from(*len).is_ok())
             .ok_or_else(|| failed(io::ErrorKind::OutOfMemory.into()))?;
         #[cfg(target_os = "linux")]
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
