@@ -226,9 +226,6 @@ pub fn getcurrent() -> RawGreenlet {
 
 /// The main greenlet of this thread: the one that runs on the thread's own stack, every other
 /// one's ancestor.
-///
-/// # Panics
-/// In a thread-local destructor that runs after the end of the thread's greenlets.
 pub fn getmain() -> RawGreenlet {
-    Thread::with(|thread| thread.main().expect("the thread's greenlets have ended"))
+    Thread::with(|thread| thread.main().expect("it is made with the thread's state"))
 }

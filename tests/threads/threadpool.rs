@@ -275,6 +275,25 @@ fn threads_may_have_hubs() -> Outcome {
     Ok(())
 }
 
+/// What tasks leave parked in their threads is unwound when those end.
+#[test]
+fn threads_that_end_unwind_their_greenlets() -> Outcome {
+    let _bounded = bounded();
+    let (held, dropped) = channel::<()>();
+    let pool = ThreadPool::new(1);
+    pool.apply(move || {
+        spawn(move || {
+            let _held = held;
+            sleep(LONG)
+        });
+        sleep(0)
+    })?;
+    drop(pool);
+    // It ends when the other side has gone.
+    assert!(dropped.recv().is_err());
+    Ok(())
+}
+
 #[test]
 fn the_hub_has_a_pool_and_names_use_it() -> Outcome {
     let pool = get_hub().threadpool();
