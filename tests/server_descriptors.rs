@@ -1,5 +1,5 @@
-//! A server whose process has no descriptors left. The limit of open files is the whole process's, so this one has no
-//! other tests (`harness = false`).
+//! A server whose process has no descriptors left. The limit of open files is the whole process's: this one has no
+//! other test.
 
 use std::cell::RefCell;
 use std::io::{Read, Write};
@@ -28,12 +28,7 @@ impl ErrorHandler for Reports {
     }
 }
 
-fn main() -> Result<(), Exception> {
-    accept_backs_off_while_no_descriptors_are_left()?;
-    println!("test accept_backs_off_while_no_descriptors_are_left ... ok");
-    Ok(())
-}
-
+#[test]
 fn accept_backs_off_while_no_descriptors_are_left() -> Result<(), Exception> {
     let reports = Rc::new(Reports(RefCell::default()));
     get_hub().set_error_handler(Some(reports.clone()));

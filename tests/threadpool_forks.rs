@@ -1,5 +1,5 @@
-//! Both sides of a fork go on with their thread pools. The test is alone in its process (`harness = false`): a fork copies
-//! what other tests hold, and stops what their threads do.
+//! Both sides of a fork go on with their thread pools. The test is alone in its process: a fork copies what
+//! other tests hold, and stops what their threads do.
 
 #[path = "support/mod.rs"]
 mod support;
@@ -12,12 +12,6 @@ use std::thread;
 use gevent::threadpool::{LostInForkError, ThreadPool};
 use gevent::{get_hub, sleep, spawn};
 use support::{LONG, Outcome, bounded};
-
-fn main() -> Outcome {
-    both_sides_of_a_fork_go_on()?;
-    println!("test both_sides_of_a_fork_go_on ... ok");
-    Ok(())
-}
 
 /// Runs `in_child` in a fork; says how it ended: 0 if well.
 fn fork(in_child: impl FnOnce() -> Outcome) -> i32 {
@@ -38,6 +32,7 @@ fn fork(in_child: impl FnOnce() -> Outcome) -> i32 {
     status
 }
 
+#[test]
 fn both_sides_of_a_fork_go_on() -> Outcome {
     let _bounded = bounded();
     get_hub().set_exception_stream(gevent::hub::ExceptionStream::Discard);
