@@ -48,6 +48,7 @@ fn seconds_and(
     message: Option<impl fmt::Display>,
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
+    #[expect(clippy::float_cmp, reason = "it is what the user wrote")]
     let s = if seconds == 1.0 { "" } else { "s" };
     write!(f, "{seconds} second{s}")?;
     message.map_or(Ok(()), |message| write!(f, ": {message}"))

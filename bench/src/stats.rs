@@ -25,14 +25,18 @@ pub(crate) fn median_ratio(values: &[f64], beside: &[f64]) -> f64 {
 mod tests {
     use super::{median, median_ratio};
 
+    fn near(found: f64, expected: f64) {
+        assert!((found - expected).abs() < 1e-9, "{found}, not {expected}");
+    }
+
     #[test]
     fn median_is_in_the_middle() {
-        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+        near(median(&[3.0, 1.0, 2.0]), 2.0);
+        near(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
         assert!(median(&[]).is_nan());
     }
     #[test]
     fn ratio_is_taken_pair_by_pair() {
-        assert_eq!(median_ratio(&[2.0, 1.0, 30.0], &[1.0, 2.0, 10.0]), 2.0);
+        near(median_ratio(&[2.0, 1.0, 30.0], &[1.0, 2.0, 10.0]), 2.0);
     }
 }

@@ -572,7 +572,7 @@ fn nothing_that_safe_code_does_reaches_an_assertion_or_what_is_gone() {
     // What is deliberate is not to be printed.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        if info.payload_as_str() != Some("deliberate") {
+        if info.payload().downcast_ref::<&str>() != Some(&"deliberate") {
             hook(info);
         }
     }));

@@ -2,3 +2,6 @@
 
 mod server;
 mod socket;
+
+#[path = "../support/mod.rs"]
+mod support;

@@ -114,6 +114,12 @@ impl io::Write for Reports {
     }
 }
 
+/// Fails unless they are the same but for rounding.
+#[track_caller]
+pub(crate) fn near(found: f64, expected: f64) {
+    assert!((found - expected).abs() < 1e-6, "{found}, not {expected}");
+}
+
 /// So long a wait takes that is to be cut short by something else.
 pub(crate) const LONG: f64 = 100.0;
 

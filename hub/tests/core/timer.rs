@@ -2,9 +2,10 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use crate::core_support::*;
-use hub::core::{Error, Events, time};
+use hub::core::{Error, Events};
 
 #[test]
 fn test_main() -> TestResult {
@@ -31,7 +32,8 @@ fn again_works_for_a_new_timer() -> TestResult {
     let loop_ = new_loop()?;
     let trace = Trace::new();
     let x = loop_.timer(100.0, 0.02)?;
-    let start = time();
+    let start = Instant::now();
+    loop_.update_now()?;
     x.again({
         let (x, trace) = (x.clone(), trace.clone());
         move || {
@@ -42,7 +44,7 @@ fn again_works_for_a_new_timer() -> TestResult {
     assert!(x.active());
     run(&loop_)?;
     assert!(
-        time() - start >= 0.019,
+        start.elapsed() >= Duration::from_millis(19),
         "the repeat time, not the first one"
     );
     assert_eq!(trace.take(), ["called"]);
@@ -69,8 +71,7 @@ fn again_puts_an_active_timer_off() -> TestResult {
     let x = loop_.timer(0.0, 50.0)?;
     x.start(|| ())?;
     x.again(|| ())?;
-    let left = x.remaining()?;
-    assert!((49.0..=50.0).contains(&left), "{left}");
+    near(x.remaining()?, 50.0);
     assert_eq!(loop_.activecnt()?, 1);
     x.stop()?;
     Ok(())
@@ -188,15 +189,13 @@ fn infinity_never_comes() -> TestResult {
         .with_ref(false)?;
     both.start(trace.adds("once"))?;
     loop_.run_nowait()?;
-    assert_eq!(
-        (both.at(), trace.take()),
-        (f64::INFINITY, vec!["once".to_owned()])
-    );
+    assert!(both.at().is_infinite());
+    assert_eq!(trace.take(), ["once"]);
     both.stop()?;
     both.set(f64::NEG_INFINITY, f64::INFINITY)?;
     both.start(|| ())?;
     loop_.run_nowait()?;
-    assert_eq!(both.at(), f64::INFINITY);
+    assert!(both.at().is_infinite());
     loop_.verify()?;
     never.start(trace.adds("never"))?;
     loop_.verify()?;
@@ -208,16 +207,15 @@ fn a_stopped_timer_keeps_the_rest_of_its_time_and_set_makes_it_fresh() -> TestRe
     let loop_ = new_loop()?;
     let x = loop_.timer(10.0, 0.0)?;
     x.start(|| ())?;
-    let start = time();
-    while time() < start + 0.005 {}
+    busy_for(0.005);
     loop_.update_now()?;
     x.stop()?;
     assert!(x.at() < 9.996, "{}", x.at());
     x.set(10.0, 0.0)?;
-    assert_eq!(x.at(), 10.0);
+    near(x.at(), 10.0);
     x.start(|| ())?;
     assert!(matches!(x.set(1.0, 0.0), Err(Error::WatcherInUse(_))));
-    assert!(x.remaining()? > 9.9);
+    near(x.remaining()?, 10.0);
     x.stop()?;
     Ok(())
 }
@@ -227,15 +225,14 @@ fn start_update_decides_about_the_clock() -> TestResult {
     let loop_ = new_loop()?;
     loop_.update_now()?;
     let stale = loop_.now()?;
-    let start = time();
-    while time() < start + 0.002 {}
+    busy_for(0.002);
     let x = loop_.timer(1.0, 0.0)?;
     x.start(|| ())?;
-    assert_eq!(loop_.now()?, stale);
+    near(loop_.now()?, stale);
     x.start_update(false, || ())?;
-    assert_eq!(loop_.now()?, stale);
+    near(loop_.now()?, stale);
     x.start_update(true, || ())?;
-    assert!(loop_.now()? > stale);
+    assert!(loop_.now()? > stale + 0.001);
     x.stop()?;
     Ok(())
 }
@@ -258,10 +255,10 @@ fn suspending_the_clock_puts_timers_off() -> TestResult {
     let x = loop_.timer(10.0, 0.0)?;
     x.start_update(true, || ())?;
     loop_.suspend()?;
-    let start = time();
-    while time() < start + 0.01 {}
+    let left = x.remaining()?;
+    busy_for(0.01);
     loop_.resume()?;
-    assert!(x.remaining()? > 9.995, "{}", x.remaining()?);
+    near(x.remaining()?, left);
     x.stop()?;
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use greenlet_core::Exception;
 use hub::core::{Break, Loop};
@@ -82,6 +83,18 @@ pub(crate) fn collect_errors(loop_: &Loop) -> Trace {
         },
     )));
     trace
+}
+
+/// Fails unless they are the same but for rounding.
+#[track_caller]
+pub(crate) fn near(found: f64, expected: f64) {
+    assert!((found - expected).abs() < 1e-6, "{found}, not {expected}");
+}
+
+/// Busy for so many seconds, by a clock that nobody sets.
+pub(crate) fn busy_for(seconds: f64) {
+    let start = Instant::now();
+    while start.elapsed().as_secs_f64() < seconds {}
 }
 
 /// Held by tests that use what a process has only once: the default loop, signals, children.
