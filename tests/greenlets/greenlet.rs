@@ -4,7 +4,10 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use gevent::{Exception, GreenletExit, Kill, Timeout, get_hub, joinall, mask_kill, sleep, spawn};
+use gevent::{
+    Exception, GreenletExit, JoinAll, Kill, Timeout, get_hub, joinall, joinall_with, mask_kill,
+    sleep, spawn,
+};
 use hub::ExceptionStream;
 
 type Outcome = Result<(), Exception>;
@@ -198,7 +201,11 @@ fn test_joinall_returns_the_finished_in_their_order() -> Outcome {
     let slow = spawn(|| sleep(0.02));
     let never = spawn(|| sleep(100));
     let quick = spawn(|| ());
-    let done = joinall([slow.any(), never.any(), quick.any()], 0.2)?;
+    let two = JoinAll {
+        count: Some(2),
+        ..JoinAll::default()
+    };
+    let done = joinall_with([slow.any(), never.any(), quick.any()], two)?;
     assert_eq!(done, [quick.any(), slow.any()]);
     never.kill()
 }

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::rc::Rc;
 
+use gevent::event::Event;
 use gevent::hub::ExceptionStream;
 use gevent::pool::Pool;
 use gevent::server::{Spawn, StreamServer};
@@ -13,10 +14,18 @@ use gevent::{Exception, get_hub, joinall, sleep, spawn};
 
 type Outcome = Result<(), Exception>;
 
+/// Addresses for those who look whether nobody listens any more, or listen again: at 127.0.0.1 somebody else may have
+/// got the port meanwhile. (On Linux all of 127.0.0.0/8 is this machine.)
+const OWN: [&str; 3] = if cfg!(target_os = "linux") {
+    ["127.0.0.2:0", "127.0.0.3:0", "127.0.0.4:0"]
+} else {
+    ["127.0.0.1:0"; 3]
+};
+
 #[test]
 fn test_server_serves_many_and_leaves_nothing() -> Outcome {
     let before = get_hub().loop_().activecnt()?;
-    let server = StreamServer::new("127.0.0.1:0", |stream: TcpStream, _| {
+    let server = StreamServer::new(OWN[0], |stream: TcpStream, _| {
         std::io::copy(&mut &stream, &mut &stream)?;
         Ok(())
     });
@@ -108,16 +117,19 @@ fn test_pool_bounds_the_handlers() -> Outcome {
 
 #[test]
 fn test_stop_kills_the_handlers_of_a_pool_that_do_not_end() -> Outcome {
+    let begun = Event::new();
+    let its = begun.clone();
     let server = StreamServer::builder().spawn(Spawn::Pool(2)).build(
         "127.0.0.1:0",
-        |mut stream: TcpStream, _| {
+        move |mut stream: TcpStream, _| {
+            its.set();
             stream.read_exact(&mut [0])?;
             Ok(())
         },
     );
     server.start()?;
     let mut client = TcpStream::connect(server.address().expect("it listens"))?;
-    sleep(0.001)?;
+    begun.wait(None)?;
     server.stop(0.001)?;
     assert_eq!(client.read(&mut [0; 4])?, 0);
     Ok(())
@@ -126,9 +138,9 @@ fn test_stop_kills_the_handlers_of_a_pool_that_do_not_end() -> Outcome {
 #[test]
 fn test_a_server_starts_again_at_its_address() -> Outcome {
     let serve = |mut stream: TcpStream, _| Ok(stream.write_all(b"x")?);
-    let at_listener = TcpListener::bind("127.0.0.1:0")?;
+    let at_listener = TcpListener::bind(OWN[1])?;
     for server in [
-        StreamServer::new("127.0.0.1:0", serve),
+        StreamServer::new(OWN[2], serve),
         StreamServer::builder().build_on(at_listener, serve),
     ] {
         server.start()?;

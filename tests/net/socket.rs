@@ -221,6 +221,13 @@ fn test_reads_and_writes_may_have_their_own_timeouts() -> Outcome {
     assert!(a.write_timeout().is_none());
     assert_eq!(a.read(&mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
     // More than fits into the kernel's buffers, for somebody who takes his time.
+    for end in [&a, &b] {
+        end.with_fd(|fd| -> std::io::Result<()> {
+            let socket = socket2::SockRef::from(&fd);
+            socket.set_send_buffer_size(1 << 16)?;
+            socket.set_recv_buffer_size(1 << 16)
+        })??;
+    }
     let writer = spawn(move || Ok(a.write_all(&vec![0; 16 << 20])?));
     sleep(0.01)?;
     assert!(!writer.ready());

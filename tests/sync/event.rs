@@ -269,7 +269,9 @@ mod event_set_then_clear {
                 spawn(move || event.wait(None))
             })
             .collect();
-        sleep(0.001)?;
+        while event.linkcount() < n {
+            sleep(0)?;
+        }
         event.set();
         event.clear();
         for waiter in waiters {

@@ -365,10 +365,11 @@ fn kill_ends_also_who_never_began_or_kills_itself() -> Outcome {
         sleep(LONG)
     })?;
     assert!(its.join(None)?);
-    let unkillable = Group::new();
-    unkillable.spawn(|| {
+    let (unkillable, end) = (Group::new(), Event::new());
+    let its = end.clone();
+    unkillable.spawn(move || {
         let _ = sleep(LONG);
-        sleep(0.005)
+        its.wait(None).map(drop)
     })?;
     sleep(0)?;
     unkillable.kill_with(Kill {
@@ -376,6 +377,7 @@ fn kill_ends_also_who_never_began_or_kills_itself() -> Outcome {
         ..Kill::default()
     })?;
     assert_eq!(unkillable.len(), 1);
+    end.set();
     unkillable.join(None).map(drop)
 }
 

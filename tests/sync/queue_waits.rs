@@ -301,6 +301,8 @@ fn cut_short<Q: AnyQueue>(q: Q, end: End, moment: usize, gets: bool, case: &str)
     };
     sleep(0)?;
     sleep(0.001)?;
+    // Of what comes in the same iteration, timeouts come last.
+    sleep(0)?;
     // Everybody else is served now.
     let mut items = taken.take();
     if gets {

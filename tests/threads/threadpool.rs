@@ -233,14 +233,17 @@ fn a_dropped_pool_delivers() -> Outcome {
 #[test]
 fn results_are_not_kept() -> Outcome {
     // What a task returns is dropped with its result, and not kept by the threads.
+    let _bounded = bounded();
     let pool = ThreadPool::new(1);
     let value = Arc::new(());
     let its = value.clone();
     let result = pool.spawn(move || Ok(its))?;
     drop(result.get()?);
     drop(result);
-    sleep(0)?; // the hub is just telling us
-    assert_eq!(Arc::strong_count(&value), 1);
+    // The hub is just telling us, and the thread may be about to let go of it.
+    while Arc::strong_count(&value) > 1 {
+        sleep(0.001)?;
+    }
     Ok(())
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn new_loop() -> Result<Loop, Exception> {
 }
 
 /// No test takes longer, in seconds, unless it hangs.
-const BOUND: f64 = 20.0;
+const BOUND: f64 = 60.0;
 
 /// Runs the loop, and fails if that takes too long.
 #[track_caller]
