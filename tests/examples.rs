@@ -3,15 +3,13 @@
 #[allow(dead_code)] // each test takes from it what it needs
 mod common;
 
-use std::time::Duration;
-
-use common::Result;
 use common::process::{Process, example};
+use common::{Result, SOON};
 
 #[test]
 fn demo_succeeds() -> Result {
     let demo = Process::spawn(example("demo")?.arg("--quick"))?;
-    let ended = demo.wait(Duration::from_secs(60))?;
+    let ended = demo.wait(2 * SOON)?;
     let output = format!("{}\n{}", ended.stdout, ended.stderr);
     assert!(ended.status.success(), "{output}");
     assert!(ended.stdout.contains("libev"), "{output}");
@@ -21,7 +19,7 @@ fn demo_succeeds() -> Result {
 
 #[test]
 fn demo_says_what_it_takes() -> Result {
-    let ended = Process::spawn(example("demo")?.arg("--slow"))?.wait(Duration::from_secs(20))?;
+    let ended = Process::spawn(example("demo")?.arg("--slow"))?.wait(SOON)?;
     assert_eq!(ended.status.code(), Some(2));
     assert!(ended.stderr.contains("usage"), "{}", ended.stderr);
     Ok(())

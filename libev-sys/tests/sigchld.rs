@@ -53,7 +53,7 @@ fn reap_with_a_watcher(loop_: *mut ev_loop) -> c_int {
         let mut w: ev_child = zeroed();
         ev_shim_child_init(&mut w, Some(on_child), child.id() as c_int, 0);
         ev_child_start(loop_, &mut w);
-        libc::alarm(20);
+        libc::alarm(60);
         ev_run(loop_, 0);
         libc::alarm(0);
         assert_eq!(w.rpid, child.id() as c_int);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// The bound of every wait that takes no time unless something is broken.
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// Asks `condition` until it has an answer; an error names `what` was waited for.
 pub(crate) fn eventually<T>(
