@@ -32,7 +32,7 @@ type Held = Box<dyn FnOnce() -> Result<(), Exception>>;
 /// })?;
 /// hub::sleep(0)?;
 /// hub::kill(&greenlet, GreenletExit)?;
-/// hub::sleep(0.005)?;
+/// hub::sleep(0)?;
 /// assert!(!greenlet.dead());
 /// assert!(hub::get_hub().join(None)?);
 /// assert!(greenlet.dead());

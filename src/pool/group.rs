@@ -22,9 +22,9 @@ use crate::timeout::Timeout;
 /// use gevent::pool::Group;
 ///
 /// let group = Group::new();
-/// for seconds in [0.001, 0.002, 100.0] {
-///     group.spawn(move || gevent::sleep(seconds))?;
-/// }
+/// let quick = group.spawn(|| gevent::sleep(0.001))?;
+/// group.spawn(|| gevent::sleep(100))?;
+/// quick.join(None)?;
 /// assert!(!group.join(0.01)?);
 /// assert_eq!(group.len(), 1);
 /// group.kill()?;
