@@ -1,20 +1,25 @@
 """joinall returns the greenlets in the order of their ends, the ones that had ended first."""
 
 import gevent
+from gevent.event import Event
 
 
-def worker(name, seconds):
-    gevent.sleep(seconds)
+go_on = Event()
+
+
+def worker(name, wait, *arguments):
+    wait(*arguments)
     print(f"{name} ends")
     return name
 
 
-a = gevent.spawn(worker, "a", 0.06)
-b = gevent.spawn(worker, "b", 0.03)
-c = gevent.spawn(worker, "c", 0)
-d = gevent.spawn(worker, "d", 0.001)
+a = gevent.spawn(worker, "a", lambda: b.join())
+b = gevent.spawn(worker, "b", go_on.wait)
+c = gevent.spawn(worker, "c", gevent.sleep, 0)
+d = gevent.spawn(worker, "d", gevent.sleep, 0.001)
 d.join()
 c.join()
+go_on.set()
 done = gevent.joinall([a, b, c, d])
 print(" ".join(g.value for g in done))
 print(len(gevent.joinall([])))

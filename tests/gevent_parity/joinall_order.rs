@@ -1,18 +1,30 @@
 //! joinall returns the greenlets in the order of their ends, the ones that had ended first.
 
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use gevent::event::Event;
 use gevent::{AnyGreenlet, Exception, Greenlet, joinall, sleep, spawn};
 
 use super::common::Outcome;
 
-fn worker(name: &'static str, seconds: f64) -> Result<&'static str, Exception> {
-    sleep(seconds)?;
+fn worker(name: &'static str, wait: impl FnOnce() -> Outcome) -> Result<&'static str, Exception> {
+    wait()?;
     println!("{name} ends");
     Ok(name)
 }
 
 pub(crate) fn main() -> Outcome {
-    let workers = [("a", 0.06), ("b", 0.03), ("c", 0.0), ("d", 0.001)];
-    let workers = workers.map(|(name, seconds)| spawn(move || worker(name, seconds)));
+    let go_on = Event::new();
+    let last: Rc<OnceCell<Greenlet<&str>>> = Rc::default();
+    let (its, set) = (last.clone(), go_on.clone());
+    let workers = [
+        spawn(move || worker("a", || its.get().expect("it is there").join(None))),
+        spawn(move || worker("b", || set.wait(None).map(drop))),
+        spawn(|| worker("c", || sleep(0))),
+        spawn(|| worker("d", || sleep(0.001))),
+    ];
+    last.set(workers[1].clone()).expect("it is empty");
     let show = |done: Vec<AnyGreenlet>| {
         let name = |g: &AnyGreenlet| workers.iter().find(|w| w.any() == *g)?.value();
         let names: Vec<_> = done.iter().filter_map(name).collect();
@@ -21,6 +33,7 @@ pub(crate) fn main() -> Outcome {
     let [a, b, c, d] = &workers;
     d.join(None)?;
     c.join(None)?;
+    go_on.set();
     show(joinall([a, b, c, d], None)?);
     println!("{}", joinall([] as [Greenlet<()>; 0], None)?.len());
     show(joinall([b, a, b], None)?);
