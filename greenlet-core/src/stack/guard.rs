@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 #[cfg(target_os = "linux")]
 use super::advice;
 use super::advice::Piece;
-use super::{StackError, page_size, valgrind};
+use super::{StackError, page_size, room, valgrind};
 
 /// Linux 6.13: makes pages fault on access without a mapping of their own, which is what lets
 /// a million stacks be guarded.
@@ -148,11 +148,14 @@ fn faults((low, len): Piece) -> bool {
 /// # Safety
 /// As for [`install`].
 unsafe fn mprotect(low: NonNull<u8>, len: usize) -> Result<(), StackError> {
+    room::hold_mappings().map_err(|source| StackError::Guard { source })?;
     // SAFETY: the range is ours and unused, says the caller.
     match unsafe { libc::mprotect(low.as_ptr().cast(), len, libc::PROT_NONE) } {
         0 => Ok(()),
-        _ => Err(StackError::Guard {
-            source: io::Error::last_os_error(),
-        }),
+        _ => {
+            let source = io::Error::last_os_error();
+            room::release_mappings();
+            Err(StackError::Guard { source })
+        }
     }
 }

@@ -4,6 +4,7 @@ mod advice;
 mod guard;
 pub(crate) mod overflow;
 mod pool;
+mod room;
 mod size;
 mod slab;
 #[cfg(feature = "asan")]

@@ -16,7 +16,9 @@ use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 use super::slab::Slab;
-use super::{DEFAULT_STACK_SIZE, StackError, StackSize, advice, guard, page_size, usage, valgrind};
+use super::{
+    DEFAULT_STACK_SIZE, StackError, StackSize, advice, guard, page_size, room, usage, valgrind,
+};
 
 /// The smallest slab holds this many stacks, and each further one twice as many as the last,
 const FIRST_SLAB: usize = 16;
@@ -343,9 +345,18 @@ fn reserve(slot: usize, wanted: usize) -> Result<(Slab, usize), StackError> {
     let mut slots = wanted;
     loop {
         match Slab::reserve(slot, slots) {
-            Ok(slab) => return Ok((slab, slots)),
-            Err(_) if slots > 1 => slots /= 2,
-            Err(error) => return Err(error),
+            Ok(slab) if room::is_left() => return Ok((slab, slots)),
+            // SAFETY: it has just been made.
+            Ok(slab) => unsafe { slab.unmap() },
+            Err(error) if slots == 1 => return Err(error),
+            Err(_) => {}
+        }
+        slots /= 2;
+        if slots == 0 {
+            return Err(StackError::Reserve {
+                bytes: slot,
+                source: io::ErrorKind::OutOfMemory.into(),
+            });
         }
     }
 }
