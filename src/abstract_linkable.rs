@@ -43,7 +43,7 @@ use greenlet_core::Exception;
 use greenlet_core::unwind::{Caught, catch};
 use hub::core::{CallbackResult, Notify};
 use hub::{Hub, Link, Linkable, Links, Seconds, get_hub_if_exists, try_get_hub};
-use waiter::Resume;
+use waiter::Park;
 
 use crate::queue::timer;
 
@@ -199,40 +199,51 @@ impl<S: Waitable> AbstractLinkable<S> {
         let timeout = timeout.checked()?;
         let inner = &*self.0;
         if !inner.state.ready() {
-            self.park(&inner.links, timeout)
+            self.park(&inner.links, timeout, S::ready)
         } else if inner.notifier() == Notifier::None {
             Ok(true)
         } else {
             // Its turn comes for certain if all are to be notified.
-            self.park(&inner.arrived, timeout.filter(|_| !S::NOTIFY_ALL))
+            self.park(&inner.arrived, timeout.filter(|_| !S::NOTIFY_ALL), |_| {
+                false
+            })
         }
     }
 
     /// [`wait`](Self::wait) for the next time, whether the object is ready or not.
     #[track_caller]
     pub(crate) fn wait_for_next(&self, timeout: Option<f64>) -> Result<bool, Exception> {
-        self.park(&self.0.links, timeout)
+        self.park(&self.0.links, timeout, |_| false)
     }
 
     // Inlined, as everything around a switch: see `Hub::switch`.
     #[track_caller]
     #[inline(always)]
-    fn park(&self, list: &Links, timeout: Option<f64>) -> Result<bool, Exception> {
+    fn park(
+        &self,
+        list: &Links,
+        timeout: Option<f64>,
+        is_over: impl Fn(&S) -> bool,
+    ) -> Result<bool, Exception> {
         let hub = match self.0.capture_hub() {
             Some(hub) => hub,
             None => self.0.make_hub()?,
         };
-        let resume = Resume::on(S::KIND, self.address());
+        let park = Park::on(&hub, S::KIND, self.address())?;
+        if is_over(&self.0.state) {
+            // The hook that was just called has seen to that.
+            return Ok(true);
+        }
         // The same right to wake goes to both: whoever comes first uses it up.
         let timer = match timeout {
-            Some(seconds) => Some(timer(&hub, &resume, seconds)?),
+            Some(seconds) => Some(timer(&hub, &park, seconds)?),
             None => None,
         };
-        list.push(Link::from(resume.clone()));
-        let waiting = Waiting(&self.0, &resume);
-        let got = hub.switch();
+        list.push(Link::from(park.resume()));
+        let waiting = Waiting(&self.0, &park);
+        let got = park.wait(&hub, self);
         let in_time = timer.is_none_or(|timer| timer.active() || timer.pending());
-        resume.finish(got, self)?;
+        got?;
         if in_time {
             // The link was taken out when it was called.
             std::mem::forget(waiting);
@@ -243,11 +254,11 @@ impl<S: Waitable> AbstractLinkable<S> {
 
 /// Leaves no link behind when a wait ends otherwise than by it, also when the waiting greenlet
 /// is unwound.
-struct Waiting<'a, S: Waitable>(&'a Inner<S>, &'a Resume);
+struct Waiting<'a, S: Waitable>(&'a Inner<S>, &'a Park);
 
 impl<S: Waitable> Drop for Waiting<'_, S> {
     fn drop(&mut self) {
-        self.0.unlink(&Link::from(self.1.clone()));
+        self.0.unlink(&Link::from(self.1.resume()));
     }
 }
 

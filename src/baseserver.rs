@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
-use greenlet_core::Exception;
+use greenlet_core::{Exception, StackError};
 use hub::core::{Events, Io};
 use hub::{Hub, HubTimer, Seconds, get_hub, spawn_raw};
-use waiter::Resume;
+use waiter::{Park, Resume};
 
 use crate::greenlet::{Greenlet, Kill};
 use crate::pool::Pool;
@@ -279,7 +279,8 @@ impl BaseServer {
                 let greenlet = Greenlet::new(move || handle_and_close(&handle, stream, address));
                 // The hub cannot wait, and need not: it was not full.
                 pool.try_add(&greenlet)?;
-                greenlet.start()
+                // Its place is given back if it cannot.
+                greenlet.start_or_fail()
             }
         }
     }
@@ -314,10 +315,9 @@ impl BaseServer {
     pub(crate) fn serve_forever(self: &Rc<Self>) -> Result<(), Exception> {
         self.start()?;
         while self.started.get() {
-            let resume = Resume::new();
-            self.waiting.borrow_mut().push(resume.clone());
-            let woken = self.hub.switch();
-            resume.end();
+            let park = Park::new(&self.hub)?;
+            self.waiting.borrow_mut().push(park.resume());
+            let woken = park.wait_for_any(&self.hub);
             self.waiting.borrow_mut().retain(Resume::is_parked);
             if let Err(exception) = woken {
                 self.stop(None)?;
@@ -326,7 +326,13 @@ impl BaseServer {
         }
         // In a greenlet of its own, as a kill of this one must not hurt the handlers.
         let server = self.clone();
-        crate::spawn(move || server.stop(None)).join(None)
+        let stopping = crate::spawn(move || server.stop(None));
+        stopping.join(None)?;
+        match stopping.exception() {
+            // There was no stack for it.
+            Some(exception) if exception.is::<StackError>() => self.stop(None),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -28,7 +28,7 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
-use greenlet_core::{Exception, WeakGreenlet, getcurrent, unwind};
+use greenlet_core::{Exception, WeakGreenlet, getcurrent, may_switch, unwind};
 use hub::{Link, Linkable, get_hub_if_exists, throw_unless_masked};
 use waiter::WaitHub;
 
@@ -371,12 +371,16 @@ fn outlives(who: &dyn fmt::Debug) -> ! {
     std::process::abort();
 }
 
-/// Whether waiting is impossible here, now and later: `exception` says so, or the hub does.
+/// Whether waiting is impossible here, now and later: `exception` says so, or the hub does. It must not be tried
+/// again and again then, which would never end.
 fn cannot_wait(exception: &Exception) -> bool {
     exception.is::<BlockingSwitchOutError>()
         || exception.is::<HubDestroyed>()
         || exception.is::<hub::core::Error>()
-        || get_hub_if_exists().is_none_or(|hub| hub.before_switch().is_err())
+        || may_switch().is_err()
+        // Without a stack, it has never run yet.
+        || get_hub_if_exists()
+            .is_none_or(|hub| !hub.greenlet().started() || hub.before_switch().is_err())
 }
 
 /// What the compiler refuses, by which error.

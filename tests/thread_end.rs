@@ -250,7 +250,7 @@ fn handles_in_thread_locals() {
                 weak: greenlets[2].raw().downgrade(),
                 greenlets,
                 timer,
-                resume: Resume::new(),
+                resume: gevent::hub::Park::begin().resume(),
                 timeout: Timeout::start_new(1000),
                 drops,
                 tell,

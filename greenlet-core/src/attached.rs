@@ -14,6 +14,7 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
 use crate::core::{Core, RawGreenlet};
@@ -22,10 +23,19 @@ use crate::value::Value;
 
 /// What can be attached to a greenlet when it is made, by [`Builder::build_with`](crate::Builder::build_with).
 pub trait Data: Sized + 'static {
-    /// The greenlet will never run its function, which is about to be dropped. Not called if nobody has a
-    /// handle of the greenlet any more.
+    /// The greenlet will never run its function, which is about to be dropped; or never end it, because its stack was
+    /// [given up](crate::unwind). Not called if nobody has a handle of the greenlet any more.
     fn unrun(greenlet: &Attached<Self>) {
         let _ = greenlet;
+    }
+
+    /// Called instead of [`unrun`](Data::unrun) when there is a reason, see [`RawGreenlet::fail`].
+    ///
+    /// # Errors
+    /// The reason, to leave it to the caller of `fail`.
+    fn failed(greenlet: &Attached<Self>, reason: Exception) -> Result<(), Exception> {
+        Self::unrun(greenlet);
+        Err(reason)
     }
 }
 
@@ -153,7 +163,7 @@ pub(crate) struct Table {
     /// Takes the function out and calls it.
     run: unsafe fn(*mut Core, Value) -> Result<Value, Exception>,
     drop_function: unsafe fn(*mut Core),
-    unrun: fn(&RawGreenlet),
+    unrun: fn(&RawGreenlet, &mut Option<Exception>),
     /// None: there is nothing to do.
     drop_data: Option<unsafe fn(*mut Core)>,
     /// Gives the memory back.
@@ -176,9 +186,12 @@ impl<D: Data, F: Run<D>> Body<D, F> {
             // SAFETY: as above.
             unsafe { (*(*core.cast::<Body<D, F>>()).function.get()).assume_init_drop() }
         },
-        unrun: |greenlet| {
+        unrun: |greenlet, reason| {
             if let Some(attached) = Attached::of(greenlet) {
-                D::unrun(&attached);
+                match reason.take() {
+                    None => D::unrun(&attached),
+                    Some(exception) => *reason = D::failed(&attached, exception).err(),
+                }
             }
         },
         drop_data: if std::mem::needs_drop::<D>() {
@@ -248,13 +261,20 @@ pub(crate) fn drop_function(core: &Core) {
 }
 
 /// The same for a greenlet that somebody has a handle of: its data are told first.
-pub(crate) fn abandon_function(core: &Core) {
+pub(crate) fn abandon_function(core: &Core, reason: &mut Option<Exception>) {
     if core.has_function.get() {
         // SAFETY: it is not freed.
         let greenlet = unsafe { RawGreenlet::from_core(NonNull::from(core)) };
-        (core.table.unrun)(&greenlet);
+        (core.table.unrun)(&greenlet, reason);
         drop_function(core);
     }
+}
+
+/// Tells the data of a greenlet whose stack was given up that its function will not end.
+pub(crate) fn given_up(greenlet: &RawGreenlet) {
+    let tell = || (greenlet.core().table.unrun)(greenlet, &mut None);
+    // Nothing may unwind here any more.
+    std::mem::forget(catch_unwind(AssertUnwindSafe(tell)));
 }
 
 /// Whether dropping the greenlet's memory is all that there is to do.

@@ -44,7 +44,12 @@ pub(crate) struct Core {
     pub(crate) thread: Rc<Thread>,
     pub(crate) parked_at: Cell<&'static Location<'static>>,
     handles: Cell<usize>,
+    /// The park that it is in, which a wake-up ends; 0 if it is in none. Zeroed by whoever switches to it.
+    pub(crate) parked: Cell<u64>,
+    /// The park that it has begun, and not entered yet; 0 if there is none.
     pub(crate) ticket: Cell<u64>,
+    /// Whether there is something to look for in `Extra::parks`.
+    pub(crate) parks_aside: Cell<bool>,
     pub(crate) waiting_on: Cell<Option<WaitingOn>>,
     pub(crate) life: Cell<Life>,
     /// Whether its function is still there, see [`attached`].
@@ -120,10 +125,12 @@ impl RawGreenlet {
             thread,
             parked_at: Cell::new(parked_at),
             handles: Cell::new(1),
+            parked: Cell::new(0),
             ticket: Cell::new(0),
             waiting_on: Cell::new(None),
             made_at: parked_at,
             life: Cell::new(Life::Unstarted),
+            parks_aside: Cell::new(false),
             has_function: Cell::new(has_function),
             table,
             stack: Cell::new(None),

@@ -256,6 +256,9 @@ pub enum GreenletError {
     /// The running greenlet is [pinned](crate::pinned): it may not be left.
     #[error("cannot switch in the midst of a callback that must return first")]
     Pinned,
+    /// The running greenlet is being unwound: nobody could switch back to it.
+    #[error("cannot switch in a greenlet that is being unwound")]
+    Unwinding,
 }
 
 /// A panic that left a greenlet's function, as an error: the message, and the payload itself.

@@ -7,7 +7,6 @@ use std::rc::Rc;
 use crate::arch::Suspended;
 use crate::core::{Life, RawGreenlet};
 use crate::exception::{Exception, GreenletError};
-use crate::introspect::WaitingOn;
 use crate::prefetch;
 use crate::root;
 use crate::switch::{self, Message};
@@ -78,9 +77,25 @@ impl RawGreenlet {
     /// Ends a greenlet that never ran, without a switch: its function is dropped unrun. Says
     /// whether that was so; a greenlet that has begun is left alone.
     pub fn discard(&self) -> bool {
+        self.end_unrun(&mut None)
+    }
+
+    /// [`discard`](Self::discard) for a reason, which its [data](crate::Data::failed) are told.
+    ///
+    /// # Errors
+    /// The reason, if it never ran and they leave it to the caller.
+    pub fn fail(&self, reason: Exception) -> Result<(), Exception> {
+        let mut reason = Some(reason);
+        match (self.end_unrun(&mut reason), reason) {
+            (true, Some(left)) => Err(left),
+            _ => Ok(()),
+        }
+    }
+
+    fn end_unrun(&self, reason: &mut Option<Exception>) -> bool {
         let unstarted = self.core().life.get() == Life::Unstarted;
         if unstarted {
-            root::die_unrun(self.core());
+            root::die_unrun(self.core(), reason);
         }
         unstarted
     }
@@ -161,29 +176,6 @@ impl RawGreenlet {
     /// A word that tells this greenlet from all others alive: its address.
     pub fn address(&self) -> usize {
         self.pointer().addr().get()
-    }
-
-    /// Begins a new park of this greenlet and returns its ticket: a number that no other park
-    /// on this thread has. Who wakes a greenlet compares tickets first, and so never disturbs a
-    /// later park of it.
-    #[inline]
-    pub fn new_ticket(&self, waiting_on: Option<WaitingOn>) -> u64 {
-        self.core().waiting_on.set(waiting_on);
-        let ticket = self.core().thread.next_ticket();
-        self.core().ticket.set(ticket);
-        ticket
-    }
-
-    /// The ticket of the present park, 0 if there is none.
-    #[inline]
-    pub fn ticket(&self) -> u64 {
-        self.core().ticket.get()
-    }
-
-    /// Ends the present park: its ticket is void.
-    #[inline]
-    pub fn void_ticket(&self) {
-        self.core().ticket.set(0);
     }
 }
 

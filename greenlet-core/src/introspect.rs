@@ -61,7 +61,7 @@ impl RawGreenlet {
 
     /// What its present park is for, if it is parked and said so.
     pub fn waiting_on(&self) -> Option<WaitingOn> {
-        match self.ticket() {
+        match self.core().parked.get() {
             0 => None,
             _ => self.core().waiting_on.get(),
         }

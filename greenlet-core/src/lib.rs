@@ -44,6 +44,7 @@
 //! | `list.rs`, `introspect.rs` | every greenlet of the thread, listed |
 //! | `local.rs` | names, and values attached to greenlets |
 //! | `weak.rs` | [`WeakGreenlet`]: a reference that does not keep |
+//! | `park.rs` | [`Park`]: a wait that a wake-up ends, and no other's |
 //! | `pinned.rs` | [`pinned`]: keeping the running greenlet from being left |
 //! | `prefetch.rs` | having memory fetched before it is needed |
 //! | `sanitizer.rs` | what AddressSanitizer must know |
@@ -110,6 +111,7 @@ mod greenlet;
 mod introspect;
 mod list;
 mod local;
+mod park;
 mod pinned;
 pub mod prefetch;
 mod root;
@@ -130,7 +132,8 @@ pub use builder::Builder;
 pub use exception::{ExcInfo, Exception, GreenletError, GreenletExit, Message, Panic};
 pub use greenlet::{getcurrent, getmain};
 pub use introspect::{Info, State, WaitingOn, greenlets, live_greenlets, trim_stacks};
-pub use pinned::pinned;
+pub use park::{Park, Ticket};
+pub use pinned::{may_switch, pinned};
 pub use stack::{DEFAULT_STACK_SIZE, ParseStackSizeError, StackError, StackSize};
 pub use thread_end::{ThreadSlot, at_thread_end, finish, thread_is_over, unwind_all};
 pub use trace::{Event, TraceFn, Tracer, gettrace, settrace};

@@ -4,12 +4,14 @@ use std::any::{Any, TypeId};
 use std::rc::Rc;
 
 use crate::core::RawGreenlet;
+use crate::park::Aside;
 
 /// What few greenlets have, so that the others do not pay for it.
 #[derive(Default)]
 pub(crate) struct Extra {
     pub(crate) name: Option<Rc<str>>,
     locals: Vec<(TypeId, Rc<dyn Any>)>,
+    pub(crate) parks: Vec<Aside>,
 }
 
 impl RawGreenlet {

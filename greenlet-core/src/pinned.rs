@@ -1,6 +1,8 @@
 //! Keeping the running greenlet from being left.
 
+use crate::exception::GreenletError;
 use crate::thread::{Attention, Thread};
+use crate::unwind;
 
 /// Calls `f`. Until it returns, every switch and throw on this thread is refused with
 /// [`GreenletError::Pinned`](crate::GreenletError::Pinned): for a callback that must have returned
@@ -31,4 +33,29 @@ pub fn pinned<R>(f: impl FnOnce() -> R) -> R {
     });
     let _unpin = outermost.then_some(Unpin);
     f()
+}
+
+/// Whether the running greenlet may be left at all, now.
+///
+/// ```
+/// use greenlet_core::{GreenletError, may_switch, pinned};
+/// assert_eq!(may_switch(), Ok(()));
+/// assert_eq!(pinned(may_switch), Err(GreenletError::Pinned));
+/// ```
+///
+/// # Errors
+/// [`GreenletError::Pinned`], [`GreenletError::Unwinding`] in a greenlet whose last handle is gone,
+/// [`GreenletError::ThreadEnding`] when the thread is over.
+pub fn may_switch() -> Result<(), GreenletError> {
+    Thread::with(|thread| {
+        if thread.over() {
+            Err(GreenletError::ThreadEnding)
+        } else if unwind::in_progress(thread) {
+            Err(GreenletError::Unwinding)
+        } else if thread.pinned() {
+            Err(GreenletError::Pinned)
+        } else {
+            Ok(())
+        }
+    })
 }

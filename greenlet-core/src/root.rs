@@ -47,11 +47,13 @@ pub(crate) fn begin(core: &Core) -> Option<Suspended> {
 }
 
 /// Ends a greenlet that never ran.
-pub(crate) fn die_unrun(core: &Core) {
+pub(crate) fn die_unrun(core: &Core, reason: &mut Option<Exception>) {
     core.life.set(Life::Dead);
+    // It is not to be started any more.
+    core.parked.set(0);
     // SAFETY: it is in its own thread's list, since it was made.
     unsafe { core.thread.list.remove(core) };
-    attached::abandon_function(core);
+    attached::abandon_function(core, reason);
 }
 
 /// Takes the stack from a greenlet that has just left for good.
@@ -108,7 +110,7 @@ fn run(message: Message) -> Result<Value, Exception> {
         Message::Throw(exception) => Err(exception),
         Message::Unwind => Ok(Value::None),
     };
-    attached::abandon_function(core);
+    attached::abandon_function(core, &mut None);
     ended
 }
 
@@ -172,9 +174,8 @@ fn heir(ending: &Core, message: Message) -> (Option<Target>, Message) {
         // What was dropped on the way has made it its own ancestor's child: it starts anew.
         Next::Stay(message) => (None, message),
         Next::Failed(parent, exception) => {
-            let message = Message::Throw(exception);
-            die_unrun(parent.core());
-            (None, message)
+            die_unrun(parent.core(), &mut Some(exception.clone()));
+            (None, Message::Throw(exception))
         }
     }
 }

@@ -329,7 +329,7 @@ pub(crate) fn resolve(target: &RawGreenlet, mut message: Message) -> Next {
                 // Without a stack, an exception would have nothing to show to the tracer.
                 Message::Throw(_) if greenlet.core().thread.traced() => {
                     if root::start(greenlet.core()).is_err() {
-                        root::die_unrun(greenlet.core());
+                        root::die_unrun(greenlet.core(), &mut None);
                     }
                     continue;
                 }
@@ -340,7 +340,7 @@ pub(crate) fn resolve(target: &RawGreenlet, mut message: Message) -> Next {
                     continue;
                 }
                 other => {
-                    root::die_unrun(greenlet.core());
+                    root::die_unrun(greenlet.core(), &mut None);
                     message = other;
                 }
             },

@@ -104,9 +104,11 @@ impl Thread {
         unsafe { RawGreenlet::from_core(current.expect("a thread has a current greenlet")) }
     }
 
-    /// Makes `next` the running greenlet and `current`, which was that, the one that left.
+    /// Makes `next` the running greenlet and `current`, which was that, the one that left. Whatever park `next` was
+    /// in is over: here, and nowhere else, a wake-up is spent.
     #[inline(always)]
     pub(crate) fn set_current(&self, current: &Core, next: &Core) {
+        next.parked.set(0);
         self.current.set(next);
         self.left.set(current);
     }

@@ -30,6 +30,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::attached;
 use crate::core::{Core, Life, RawGreenlet};
 use crate::exception::{Exception, GreenletExit};
 use crate::greenlet::getcurrent;
@@ -87,7 +88,7 @@ pub fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Caught> {
 impl Caught {
     #[cold]
     fn new(payload: Box<dyn Any + Send>) -> Caught {
-        if payload.is::<Payload>() {
+        if is_forced(&*payload) {
             Caught::Forced(ForcedUnwind(payload))
         } else {
             Caught::Panic(Exception::from_panic(payload))
@@ -124,10 +125,20 @@ impl Drop for AtOnce {
     }
 }
 
-/// Whether the payload of a caught panic is that of a dropped greenlet's unwinding: then it must
-/// go on, by [`resume_unwind`], and nobody may wait meanwhile.
+/// Whether the payload of a caught panic is that of the current greenlet's own unwinding: then it must
+/// go on, by [`resume_unwind`], and nobody may wait meanwhile. In any other greenlet it is a panic like others.
 pub fn is_forced(payload: &(dyn Any + Send)) -> bool {
-    payload.is::<Payload>()
+    let Some(Payload(raised)) = payload.downcast_ref() else {
+        return false;
+    };
+    // Not `with`: on another thread it is nobody's.
+    // SAFETY: as in `Thread::with`, but nothing is made.
+    let thread = unsafe { Thread::peek().as_ref() };
+    thread.is_some_and(|thread| {
+        in_progress(thread)
+            && (thread.unwinding.borrow().last())
+                .is_some_and(|last| Arc::ptr_eq(&last.dropped, raised))
+    })
 }
 
 /// The private payload. It may end up anywhere, on another thread even, if somebody catches it:
@@ -263,6 +274,7 @@ fn give_up(thread: &Thread) -> ! {
         io::stderr(),
         "greenlet-core: {greenlet:?} swallows the unwinding of its stack: the stack is given up"
     );
+    attached::given_up(&greenlet);
     // A stack that is not given back is lost to the process, as it must be.
     greenlet.core().stack.set(None);
     // Nor may its data go: its frames may refer to them.
@@ -328,10 +340,8 @@ fn force(greenlet: &RawGreenlet) {
         dropped: Arc::default(),
     });
     thread.attend(Attention::UNWINDING);
-    let ticket = dropper.ticket();
     // Its last words; it has nobody to say them to.
     let message = target.go(thread, Message::Unwind);
-    dropper.core().ticket.set(ticket);
     drop(message);
 }
 

@@ -4,8 +4,9 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::rc::Rc;
 
-use greenlet_core::{Exception, RawGreenlet, Value, getcurrent};
+use greenlet_core::{Exception, Park, RawGreenlet, Value, getcurrent};
 
 /// Counts the allocations of each thread.
 struct Counting;
@@ -40,20 +41,22 @@ fn allocations(f: impl FnOnce() -> Result<(), Exception>) -> Result<usize, Excep
 #[test]
 fn test_a_round_trip_allocates_nothing() -> Result<(), Exception> {
     let main = getcurrent();
+    let ticket = Rc::new(Cell::new(None));
+    let its = ticket.clone();
     // As a hub does it: a token there, nothing back; handles are cloned on the way.
     let g = RawGreenlet::new(move |_| {
         loop {
-            let me = getcurrent();
-            let ticket = me.new_ticket(None);
-            main.switch(())?;
-            assert_eq!(me.ticket(), ticket);
-            me.void_ticket();
+            let park = Park::begin(None);
+            its.set(Some(park.ticket()));
+            park.enter(&main)?;
         }
     });
     g.switch(())?;
     let switches = allocations(|| {
         for _ in 0..1000 {
-            g.clone().switch(Value::Token(g.ticket()))?;
+            let before = ticket.get().expect("it has parked");
+            g.clone().wake(before)?;
+            assert_ne!(ticket.get(), Some(before), "it has parked again");
         }
         Ok(())
     })?;

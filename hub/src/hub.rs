@@ -10,7 +10,7 @@ use std::thread::{self, ThreadId};
 use greenlet_core::{
     Exception, GreenletError, RawGreenlet, State, Value, finish, getcurrent, greenlets,
 };
-use waiter::{Resume, WaitHub};
+use waiter::{Park, WaitHub, Wake};
 
 use crate::config;
 use crate::core::{Error, ErrorHandler, HubDestroyed, Loop};
@@ -99,7 +99,9 @@ impl Hub {
                 is_main_thread(),
             )?,
         };
-        Ok(Hub::of(loop_))
+        let hub = Hub::of(loop_);
+        adopt_orphans(hub.greenlet());
+        Ok(hub)
     }
 
     /// A hub that is destroyed from the beginning: for who must have one where none can be any more.
@@ -112,15 +114,12 @@ impl Hub {
     fn of(loop_: Loop) -> Hub {
         let main = main_of(&getcurrent());
         Hub(Rc::new_cyclic(|weak: &Weak<Inner>| {
-            let weak = weak.clone();
+            let life = Life(weak.clone());
             let greenlet = RawGreenlet::builder()
                 .parent(&main)
                 .stack_size(HUB_STACK)
                 .daemon()
-                .build(move |_| match weak.upgrade() {
-                    Some(inner) => run(Hub(inner)),
-                    None => Ok(Value::None),
-                });
+                .build(move |_| life.run());
             Inner {
                 loop_,
                 greenlet,
@@ -177,21 +176,43 @@ impl Hub {
         self.0.name.replace(name.into());
     }
 
-    /// Whether [`destroy`](Hub::destroy) was called.
+    /// Whether [`destroy`](Hub::destroy) was called, or its greenlet has ended otherwise.
     pub fn destroyed(&self) -> bool {
-        self.0.destroyed.get()
+        self.check_alive().is_err()
     }
 
     /// Refuses a wait that nobody would end.
     ///
     /// # Errors
-    /// After [`destroy`](Hub::destroy).
+    /// After [`destroy`](Hub::destroy), and when its greenlet has ended otherwise.
     #[inline]
     pub fn check_alive(&self) -> Result<(), HubDestroyed> {
         if self.0.destroyed.get() {
             Err(HubDestroyed)
+        } else if self.0.greenlet.dead() {
+            // Without a word: its stack was given up.
+            self.died();
+            Err(HubDestroyed)
         } else {
             Ok(())
+        }
+    }
+
+    /// Its greenlet has ended, though nobody has destroyed it: it was killed or unwound by hand, or an error was thrown
+    /// into it. Nothing of the thread's greenlets is lost: the next hub runs the same loop.
+    #[cold]
+    fn died(&self) {
+        if self.0.destroyed.replace(true) {
+            return;
+        }
+        self.0.greenlet.set_local(DiedByItself);
+        self.0.timers.clear();
+        self.0.end_hooks.call();
+        if local::get_hub_if_exists().as_ref() == Some(self) {
+            if self.0.loop_.now().is_ok() {
+                local::set_loop(Some(self.0.loop_.clone()));
+            }
+            local::set_hub(None);
         }
     }
 
@@ -295,22 +316,21 @@ impl Hub {
             return Err(Exception::new(NotMainGreenletError));
         }
         let timeout = timeout.checked()?;
-        if self.0.destroyed.get() {
+        if self.destroyed() {
             return Ok(true);
         }
-        let resume = Resume::new();
+        let park = Park::new(self)?;
         let timer = match timeout {
             Some(seconds) => {
                 let timer = self.timer(seconds)?;
                 timer.set_ref(false)?;
                 self.loop_().update_now()?;
-                timer.start_resume(resume.clone())?;
+                timer.start_resume(park.resume())?;
                 Some(timer)
             }
             None => None,
         };
-        let got = self.switch();
-        resume.end();
+        let got = park.wait_for_any(self);
         drop(timer);
         match got {
             Ok(_) => Ok(false),
@@ -375,6 +395,42 @@ impl Hub {
     pub(crate) fn let_go(&self) {
         self.0.end_hooks.call();
         self.forget_handlers();
+    }
+}
+
+/// What the hub's greenlet runs; whichever way it ends, if it begins at all, the hub has ended.
+struct Life(Weak<Inner>);
+
+impl Life {
+    fn run(self) -> Result<Value, Exception> {
+        match self.0.upgrade() {
+            Some(inner) => run(Hub(inner)),
+            None => Ok(Value::None),
+        }
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.upgrade() {
+            Hub(inner).died();
+        }
+    }
+}
+
+/// Attached to the greenlet of a hub that was not destroyed, but died.
+struct DiedByItself;
+
+/// Makes a new hub the parent of those whose hub has died: they go on, and when they end, the main greenlet must not
+/// get what they end with instead of what it waits for.
+fn adopt_orphans(hub: &RawGreenlet) {
+    let is_orphan = |greenlet: &RawGreenlet| {
+        let parent = greenlet.parent();
+        parent.is_some_and(|parent| parent.dead() && parent.local::<DiedByItself>().is_some())
+    };
+    for orphan in greenlets().iter().filter(|greenlet| is_orphan(greenlet)) {
+        // Fails for nobody who waits: the hub's own parent is the main greenlet.
+        let _ = orphan.set_parent(hub);
     }
 }
 
@@ -445,16 +501,26 @@ fn is_first_thread() -> bool {
 }
 
 impl WaitHub for Hub {
+    #[inline(always)]
     fn greenlet(&self) -> &RawGreenlet {
         &self.0.greenlet
     }
 
+    #[inline(always)]
     fn before_switch(&self) -> Result<(), Exception> {
         Hub::before_switch(self)
     }
 
     fn handle_error(&self, context: Option<&dyn Debug>, exception: Exception) {
         self.report_error(context, exception);
+    }
+
+    fn check_alive(&self) -> Result<(), Exception> {
+        Ok(Hub::check_alive(self)?)
+    }
+
+    fn run_soon(&self, wake: Wake) -> Result<(), Wake> {
+        self.0.loop_.run_soon(wake)
     }
 }
 
@@ -489,7 +555,7 @@ impl Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = Rc::as_ptr(&self.0).addr();
         write!(f, "<Hub {:?} at {address:#x} ", self.0.name.borrow())?;
-        if self.0.destroyed.get() {
+        if self.destroyed() {
             f.write_str("destroyed>")
         } else {
             write!(f, "{:?}", self.0.loop_)?;

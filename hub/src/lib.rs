@@ -51,4 +51,4 @@ pub use sleep::{idle, kill, sleep, sleep_with_ref, spawn_raw};
 pub use switch_out::set_switch_out;
 pub use timers::HubTimer;
 pub use wait_fd::{TimedOut, WaitTimeout, wait_on_watcher, wait_read, wait_readwrite, wait_write};
-pub use waiter::{MultipleWaiter, Resume, Source, WaitHub, Waiter};
+pub use waiter::{MultipleWaiter, Park, Resume, Source, WaitHub, Waiter};

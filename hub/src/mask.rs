@@ -65,7 +65,7 @@ impl Drop for Unmask {
         // Without a hub, or a loop, nobody is woken any more, by kills neither.
         if let Some(hub) = get_hub_if_exists() {
             for held in held {
-                let _ = hub.loop_().run_callback(held);
+                let _ = hub.loop_().run_soon(held);
             }
         }
     }
@@ -92,6 +92,5 @@ pub fn throw_unless_masked(
         mask.held.borrow_mut().push(Box::new(again));
         return Ok(());
     }
-    greenlet.void_ticket();
     greenlet.throw(exception).map(drop)
 }

@@ -1,7 +1,7 @@
 //! Functions of gevent's `hub.py`: sleep, idle, kill, spawn_raw.
 
 use greenlet_core::{Exception, RawGreenlet, Value};
-use waiter::Resume;
+use waiter::Park;
 
 use crate::core::CallbackResult;
 use crate::exceptions::InvalidSeconds;
@@ -51,12 +51,10 @@ fn sleep_some(seconds: f64, ref_: bool) -> Result<(), Exception> {
 #[track_caller]
 fn yield_now() -> Result<(), Exception> {
     let hub = hub_to_wait_in()?;
-    let resume = Resume::new();
-    hub.loop_().run_callback_resume(resume.clone())?;
+    let park = Park::new(&hub)?;
+    hub.loop_().run_callback_resume(park.resume())?;
     // Whoever switches back ends it: as in gevent, a yield does not ask who.
-    let got = hub.switch();
-    resume.end();
-    got.map(drop)
+    park.wait_for_any(&hub).map(drop)
 }
 
 /// Waits until the loop has nothing to do at the given priority (-2 to 2) or above.
@@ -89,7 +87,7 @@ pub fn kill(greenlet: &RawGreenlet, exception: impl Into<Exception>) -> Result<(
 }
 
 /// Makes a greenlet that runs `function` soon, without what [`Greenlet`] adds: nobody can join
-/// it, and its error goes to the hub.
+/// it, and its error goes to the hub, also that of a greenlet that cannot begin, which is dead then.
 ///
 /// [`Greenlet`]: https://docs.rs/gevent
 ///
@@ -103,6 +101,6 @@ pub fn spawn_raw<R: CallbackResult>(
     let greenlet = RawGreenlet::builder()
         .parent(hub.greenlet())
         .build(move |_| function().into_result().map(|()| Value::None));
-    hub.loop_().run_callback_resume(Resume::start(&greenlet))?;
+    hub.loop_().run_callback_start(greenlet.clone())?;
     Ok(greenlet)
 }

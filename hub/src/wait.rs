@@ -1,7 +1,7 @@
 //! Waiting for a watcher. Source: gevent's `_hub_primitives.py`.
 
 use greenlet_core::Exception;
-use waiter::Resume;
+use waiter::Park;
 
 use crate::core::Watcher;
 use crate::hub::Hub;
@@ -15,13 +15,12 @@ impl Hub {
     /// the watcher's own errors at its start.
     #[track_caller]
     pub fn wait(&self, watcher: &Watcher) -> Result<(), Exception> {
-        self.check_alive()?;
-        let resume = Resume::on(watcher.type_name(), watcher.address());
-        watcher.start_resume(resume.clone())?;
+        let park = Park::on(self, watcher.type_name(), watcher.address())?;
+        watcher.start_resume(park.resume())?;
         let stop = StopOnDrop(watcher);
-        let got = self.switch();
+        let got = park.wait(self, watcher);
         drop(stop);
-        resume.finish(got, watcher)
+        got
     }
 
     /// [`wait`](Hub::wait) for at most `seconds`. Returns whether the watcher fired in time.
@@ -30,19 +29,18 @@ impl Hub {
     /// As for [`wait`](Hub::wait).
     #[track_caller]
     pub fn wait_timeout(&self, watcher: &Watcher, seconds: f64) -> Result<bool, Exception> {
-        self.check_alive()?;
-        let resume = Resume::on(watcher.type_name(), watcher.address());
+        let park = Park::on(self, watcher.type_name(), watcher.address())?;
         let timer = self.timer(seconds)?;
         // What comes in the same iteration has come in time.
         timer.set_priority(-1)?;
         self.loop_().update_now()?;
         // The same right to wake goes to both: whoever comes first uses it up.
-        timer.start_resume(resume.clone())?;
-        watcher.start_resume(resume.clone())?;
+        timer.start_resume(park.resume())?;
+        watcher.start_resume(park.resume())?;
         let stop = StopOnDrop(watcher);
-        let got = self.switch();
+        let got = park.wait(self, watcher);
         drop(stop);
-        resume.finish(got, watcher)?;
+        got?;
         Ok(timer.active() || timer.pending())
     }
 

@@ -22,7 +22,7 @@ use hub::core::{
     ThreadsafeLoop, Timer, Watcher, supported_backends,
 };
 use parking_lot::Mutex;
-use waiter::Resume;
+use waiter::{Park, Resume};
 
 /// A watcher with the handle of its type.
 #[derive(Clone)]
@@ -332,7 +332,7 @@ fn use_watcher(any: &Any) {
             watcher.set_callback(move || callback(Events::NONE));
             Ok(())
         }
-        13 => watcher.start_resume(Resume::new()),
+        13 => with_resume(|resume| watcher.start_resume(resume)),
         _ => use_type(any),
     };
 }
@@ -413,6 +413,24 @@ fn use_type(any: &Any) -> Result<(), hub::core::Error> {
     }
 }
 
+/// Leaves the right to wake the current greenlet somewhere, and parks it for that, or not.
+fn with_resume<E>(leave: impl FnOnce(Resume) -> Result<(), E>) -> Result<(), E> {
+    let park = Park::begin();
+    let left = leave(park.resume());
+    match (below(4), pick(&world().greenlets)) {
+        (0 | 1, Some(greenlet)) => drop(park.enter(&greenlet)),
+        // Something else comes in between.
+        (2, _) => {
+            step();
+            if let Some(greenlet) = pick(&world().greenlets) {
+                drop(park.enter(&greenlet));
+            }
+        }
+        _ => {}
+    }
+    left
+}
+
 /// Does one thing, anything.
 fn step() {
     let world = world();
@@ -443,7 +461,7 @@ fn step() {
     };
     match below(27) {
         24 if world.left.get().is_multiple_of(8) => fork(),
-        25 => drop(loop_.run_callback_resume(Resume::new())),
+        25 => drop(with_resume(|resume| loop_.run_callback_resume(resume))),
         26 => drop(loop_.run_callback_notify(Rc::new(Teller))),
         0 => new_loop(),
         1 => drop(take(&world.loops)),

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use core_support::{TestResult, new_loop};
 use greenlet_core::{RawGreenlet, Value};
 use hub::core::{Events, Loop};
-use waiter::Resume;
+use waiter::Park;
 
 struct Counting;
 
@@ -70,10 +70,10 @@ fn run_callback_resume_allocates_nothing() -> TestResult {
     let hub = hub_for(&loop_)?;
     let count = allocations(|| {
         for _ in 0..1000 {
-            let resume = Resume::new();
+            let park = Park::begin();
+            let resume = park.resume();
             loop_.run_callback_resume(resume.clone())?;
-            assert!(resume.is_mine(&hub.switch(())?));
-            resume.end();
+            assert!(resume.is_mine(&park.enter(&hub)?));
         }
         Ok(())
     })?;
@@ -89,10 +89,10 @@ fn waiting_for_a_timer_allocates_nothing() -> TestResult {
     let count = allocations(|| {
         for _ in 0..1000 {
             timer.set(0.0, 0.0)?;
-            let resume = Resume::new();
+            let park = Park::begin();
+            let resume = park.resume();
             timer.start_resume(resume.clone())?;
-            assert!(resume.is_mine(&hub.switch(())?));
-            resume.end();
+            assert!(resume.is_mine(&park.enter(&hub)?));
             timer.stop()?;
         }
         Ok(())
@@ -110,10 +110,10 @@ fn waiting_for_a_descriptor_allocates_nothing() -> TestResult {
     let io = loop_.io(socket.as_raw_fd(), Events::WRITE)?;
     let count = allocations(|| {
         for _ in 0..1000 {
-            let resume = Resume::new();
+            let park = Park::begin();
+            let resume = park.resume();
             io.start_resume(resume.clone())?;
-            assert!(resume.is_mine(&hub.switch(())?));
-            resume.end();
+            assert!(resume.is_mine(&park.enter(&hub)?));
             io.stop()?;
         }
         Ok(())

@@ -136,7 +136,6 @@ impl AnyGreenlet {
         if self.end_unrun(&exception) || self.raw().dead() {
             return Ok(Value::None);
         }
-        self.raw().void_ticket();
         self.raw().throw(exception)
     }
 
@@ -145,8 +144,8 @@ impl AnyGreenlet {
         if !matches!(self.base().life.get(), Life::New | Life::Scheduled) {
             return false;
         }
-        self.base().cancel_start(self.raw());
         base::fail(self, exception.clone());
+        // It has no turn any more.
         self.raw().discard();
         true
     }

@@ -5,7 +5,6 @@ use std::cell::Cell;
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, GreenletExit, RawGreenlet, WeakGreenlet};
 use hub::{Hub, HubTimer, Links};
-use waiter::Resume;
 
 use super::any::{AnyGreenlet, Erased};
 use super::ident::Ident;
@@ -58,7 +57,7 @@ impl Base {
     ) -> Result<(), Exception> {
         if self.begins(greenlet) {
             self.hub.check_alive()?;
-            self.hub.loop_().run_callback_resume(Resume::start(raw))?;
+            self.hub.loop_().run_callback_start(raw.clone())?;
             self.life.set(Life::Scheduled);
         }
         Ok(())
@@ -79,7 +78,8 @@ impl Base {
             let timer = self.hub.timer(seconds)?;
             // Counted from now, not from when the loop last looked at the clock.
             self.hub.loop_().update_now()?;
-            timer.start_resume(Resume::start(raw))?;
+            self.life.set(Life::Scheduled);
+            timer.start_greenlet(raw.clone())?;
             self.start_timer.set(Some(Box::new(timer)));
         }
         self.life.set(Life::Scheduled);
@@ -97,12 +97,6 @@ impl Base {
 
     pub(super) fn ended(&self) -> bool {
         self.life.get() == Life::Ended
-    }
-
-    /// Takes the greenlet off the list of those that are to start.
-    pub(super) fn cancel_start(&self, raw: &RawGreenlet) {
-        raw.void_ticket();
-        drop(self.start_timer.take());
     }
 }
 
@@ -130,9 +124,12 @@ pub(super) fn notify_soon(shared: &dyn Erased, raw: &RawGreenlet) {
     let base = shared.base();
     if base.ended() && !base.links.is_empty() && !base.notifying.replace(true) {
         let loop_ = base.hub.loop_();
-        // Nobody else may have a handle of it. With the loop destroyed there is no hub left in which
-        // anybody could wait.
-        let _ = loop_.run_callback_greenlet(raw.clone(), shared.notifier());
+        // Nobody else may have a handle of it.
+        let queued = loop_.run_callback_greenlet(raw.clone(), shared.notifier());
+        if queued.is_err() {
+            // With the loop destroyed there is no hub left in which they could be called.
+            let _ = (shared.notifier())(raw);
+        }
     }
 }
 

@@ -112,9 +112,16 @@ impl<T: 'static> Greenlet<T> {
     /// Starting fails only if the hub's loop is destroyed. Nothing runs there any more, so the
     /// greenlet has ended, by that error.
     pub(crate) fn start_or_end(&self) {
-        if let Err(error) = self.start() {
-            self.any().end_unrun(&error);
+        let _ = self.start_or_fail();
+    }
+
+    /// [`start_or_end`](Self::start_or_end), and says it.
+    pub(crate) fn start_or_fail(&self) -> Result<(), Exception> {
+        let started = self.start();
+        if let Err(error) = &started {
+            self.any().end_unrun(error);
         }
+        started
     }
 
     /// Makes a greenlet and starts it `seconds` from now.
@@ -327,6 +334,13 @@ impl<T: 'static> Data for Shared<T> {
             base::end(&**greenlet, greenlet.greenlet());
         }
     }
+
+    fn failed(greenlet: &Attached<Self>, reason: Exception) -> Result<(), Exception> {
+        if !greenlet.base.ended() {
+            base::fail(&Greenlet(greenlet.clone()).any(), reason);
+        }
+        Ok(())
+    }
 }
 
 /// The body of every greenlet.
@@ -336,7 +350,7 @@ fn run<T: 'static, R: Outcome<Value = T>>(
 ) -> Result<Value, Exception> {
     shared.base.life.set(Life::Running);
     // Somebody may have switched here before the greenlet's turn: it has none any more.
-    shared.base.cancel_start(&getcurrent());
+    drop(shared.base.start_timer.take());
     let ended = catch(function);
     let ended = match crate::local::end_of_greenlet() {
         Some(unwind) => Err(Caught::Forced(unwind)),

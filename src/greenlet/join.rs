@@ -2,7 +2,7 @@
 
 use greenlet_core::{Exception, getcurrent};
 use hub::{Link, Linkable, Seconds, iwait, wait};
-use waiter::Resume;
+use waiter::Park;
 
 use super::{AnyGreenlet, AsGreenlet, Greenlet};
 
@@ -28,24 +28,27 @@ impl AnyGreenlet {
             return Err(Exception::new(JoinSelfError));
         }
         let hub = &self.base().hub;
-        let resume = Resume::on("Greenlet", self.raw().address());
+        let park = Park::on(hub, "Greenlet", self.raw().address())?;
+        if self.ready() {
+            // A hook that was just called has waited.
+            return Ok(());
+        }
         // The same right to wake goes to both: whoever comes first uses it up.
-        self.base().links.push(Link::from(resume.clone()));
-        let joining = Joining(self, &resume);
+        self.base().links.push(Link::from(park.resume()));
+        let joining = Joining(self, &park);
         let timer = match timeout {
             Some(seconds) => {
-                hub.check_alive()?;
                 let timer = hub.timer(seconds)?;
                 timer.set_priority(-1)?;
                 hub.loop_().update_now()?;
-                timer.start_resume(resume.clone())?;
+                timer.start_resume(park.resume())?;
                 Some(timer)
             }
             None => None,
         };
-        let got = hub.switch();
+        let got = park.wait(hub, self);
         let in_time = timer.is_none_or(|timer| timer.active() || timer.pending());
-        resume.finish(got, self)?;
+        got?;
         if in_time {
             // The link was taken out when it was called.
             std::mem::forget(joining);
@@ -56,11 +59,11 @@ impl AnyGreenlet {
 
 /// Leaves no link behind when the wait ends otherwise than by it, also when the waiting greenlet
 /// is unwound.
-struct Joining<'a>(&'a AnyGreenlet, &'a Resume);
+struct Joining<'a>(&'a AnyGreenlet, &'a Park);
 
 impl Drop for Joining<'_> {
     fn drop(&mut self) {
-        self.0.base().links.remove(&Link::from(self.1.clone()));
+        self.0.base().links.remove(&Link::from(self.1.resume()));
     }
 }
 

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use greenlet_core::{Exception, GreenletExit, RawGreenlet};
-use hub::{Hub, Seconds, hub_to_wait_in};
-use waiter::Resume;
+use hub::{Seconds, hub_to_wait_in};
+use waiter::{Park, Resume};
 
 use super::{AnyGreenlet, Greenlet, Killable, Victim, joinall};
 use crate::timeout::Timeout;
@@ -43,11 +43,9 @@ fn prefetch(greenlet: &RawGreenlet) {
     greenlet.prefetch_stack(STACK_LINES);
 }
 
-/// Parks until `resume` is used.
-#[track_caller]
-fn park(hub: &Hub, resume: &Resume, waiting_on: &dyn std::fmt::Debug) -> Result<(), Exception> {
-    let got = hub.switch();
-    resume.finish(got, waiting_on)
+/// What wakes the one who kills. Where nobody can wait, the kill is as good.
+fn resume(park: &Result<Park, Exception>) -> Option<Resume> {
+    park.as_ref().ok().map(Park::resume)
 }
 
 impl AnyGreenlet {
@@ -74,14 +72,14 @@ impl AnyGreenlet {
         }
         let hub = self.base().hub.clone();
         hub.check_alive()?;
-        let waiter = kill.block.then(Resume::new);
-        let (victim, woken) = (self.victim(), waiter.clone());
+        let park = kill.block.then(|| Park::new(&hub));
+        let (victim, woken) = (self.victim(), park.as_ref().and_then(resume));
         hub.loop_().run_callback(move || {
             victim.throw(&kill.exception);
             woken.map_or(Ok(()), |waiter| waiter.switch())
         })?;
-        if let Some(waiter) = waiter {
-            park(&hub, &waiter, self)?;
+        if let Some(park) = park {
+            park?.wait(&hub, self)?;
             self.join(kill.timeout)?;
         }
         Ok(self.ready())
@@ -190,9 +188,9 @@ pub fn killall_with<K: Killable>(
         return Ok(());
     }
     let hub = hub_to_wait_in()?;
-    let waiter = kill.block.then(Resume::new);
+    let park = kill.block.then(|| Park::new(&hub));
     let alive = Rc::new(RefCell::new(Vec::new()));
-    let (woken, diehards) = (waiter.clone(), alive.clone());
+    let (woken, diehards) = (park.as_ref().and_then(resume), alive.clone());
     hub.loop_().run_callback(move || {
         let mut running = running.into_iter();
         while let Some(victim) = running.next() {
@@ -211,9 +209,9 @@ pub fn killall_with<K: Killable>(
         }
         woken.map_or(Ok(()), |waiter| waiter.switch())
     })?;
-    let Some(waiter) = waiter else { return Ok(()) };
+    let Some(park) = park else { return Ok(()) };
     let timeout = Timeout::new(kill.timeout.seconds());
     timeout.start()?;
-    park(&hub, &waiter, &"killall")?;
+    park?.wait(&hub, &"killall")?;
     joinall(alive.take(), None).map(drop)
 }

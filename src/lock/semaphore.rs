@@ -88,7 +88,9 @@ impl Semaphore {
     /// What is thrown into the current greenlet meanwhile; it is not acquired then.
     #[track_caller]
     pub fn acquire(&self) -> Result<(), Exception> {
-        self.acquire_timeout(None).map(drop)
+        // Nearly always the first time: only a tracer may let others run before who was woken.
+        while !self.acquire_timeout(None)? {}
+        Ok(())
     }
 
     /// [`acquire`](Semaphore::acquire), for at most `timeout` seconds. Returns whether it was

@@ -233,7 +233,8 @@ impl Group {
     #[track_caller]
     pub fn start<T: 'static>(&self, greenlet: &Greenlet<T>) -> Result<(), Exception> {
         self.add(greenlet)?;
-        greenlet.start()
+        // Its place is given back if it cannot.
+        greenlet.start_or_fail()
     }
 
     /// Makes a greenlet that runs `function`, adds it, and starts it. Waits while there is no

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
-use greenlet_core::Exception;
 use greenlet_core::unwind::{Caught, catch};
+use greenlet_core::{Exception, GreenletExit};
 
 use crate::greenlet::{Greenlet, Kill};
 use crate::lock::Semaphore;
@@ -76,6 +76,16 @@ impl<T: 'static> IMapUnordered<T> {
                     Err(exception)
                 }
                 Err(Caught::Forced(unwind)) => unwind.resume(),
+            }
+        });
+        let its = Rc::downgrade(&state);
+        starter.rawlink(move |starter| {
+            if let Some(state) = its.upgrade()
+                && !state.all_started.get()
+            {
+                // It was killed, or could not even begin: nobody else says that nothing more comes.
+                let exit = || Exception::new(GreenletExit);
+                state.all_started(Some(starter.exception().unwrap_or_else(exit)));
             }
         });
         IMapUnordered {

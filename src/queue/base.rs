@@ -6,12 +6,12 @@ use std::rc::Rc;
 
 use greenlet_core::Exception;
 use hub::Seconds;
-use waiter::Resume;
+use waiter::Park;
 
 use super::core::Core;
 use super::errors::{Empty, PutError, ShutDown};
 use super::iter::{Iter, UntilNone};
-use super::line::{checked_timeout, park};
+use super::line::{checked_timeout, wait};
 use super::storage::Storage;
 
 /// A queue: what all of them have in common. Used as [`SimpleQueue`](super::SimpleQueue), and
@@ -159,12 +159,16 @@ impl<S: Storage> BaseQueue<S> {
         if inner.in_hub() {
             return Err(PutError::Full(item));
         }
-        let resume = Resume::on(inner.name, self.address());
-        let waiting = inner.putters.stand(&resume, resume.clone());
-        if !inner.getters.is_empty() {
+        let park = match Park::on(&inner.hub, inner.name, self.address()) {
+            Ok(park) => park,
+            Err(exception) => return Err(PutError::Thrown(Some(item), exception)),
+        };
+        let waiting = inner.putters.stand(&park, park.resume());
+        // A hook that was just called may have made space.
+        if !inner.getters.is_empty() || inner.has_space() {
             inner.schedule_unlock();
         }
-        let parked = park(&inner.hub, &resume, timeout, self);
+        let parked = wait(&park, &inner.hub, timeout, self);
         match waiting.take_turn() {
             Ok(()) => {
                 inner.store(item);
@@ -235,7 +239,10 @@ impl<S: Storage> BaseQueue<S> {
         if inner.in_hub() {
             while let Some(putter) = inner.putters.pop() {
                 // It puts its item at once.
-                inner.putters.wake(&inner.hub, &putter);
+                if !inner.putters.wake(&inner.hub, &putter) {
+                    inner.putters.unpop(putter);
+                    break;
+                }
                 if let Some(found) = found(inner) {
                     return Ok(found);
                 }
@@ -245,12 +252,13 @@ impl<S: Storage> BaseQueue<S> {
         let Some(timeout) = timeout else {
             return Err(Exception::new(Empty));
         };
-        let resume = Resume::on(inner.name, self.address());
-        let waiting = inner.getters.stand(&resume, resume.clone());
-        if !inner.putters.is_empty() {
+        let park = Park::on(&inner.hub, inner.name, self.address())?;
+        let waiting = inner.getters.stand(&park, park.resume());
+        // A hook that was just called may have put something.
+        if !inner.putters.is_empty() || inner.storage.borrow().qsize() > 0 {
             inner.schedule_unlock();
         }
-        let parked = park(&inner.hub, &resume, timeout, self);
+        let parked = wait(&park, &inner.hub, timeout, self);
         match waiting.take_turn() {
             Ok(()) => found(inner).ok_or_else(|| Exception::new(Empty)),
             Err(waiting) => {

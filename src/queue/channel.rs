@@ -10,14 +10,14 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
-use greenlet_core::Exception;
+use greenlet_core::{Exception, getcurrent};
 use hub::core::Notify;
 use hub::{Hub, Seconds, get_hub};
-use waiter::Resume;
+use waiter::{Park, Resume};
 
 use super::errors::{Empty, PutError};
 use super::iter::{Iter, UntilNone};
-use super::line::{Line, checked_timeout, park};
+use super::line::{Line, checked_timeout, wait};
 
 /// A queue that holds nothing: a put waits for a get, and a get for a put. Handles are cheap to
 /// clone and mean the same channel.
@@ -139,19 +139,21 @@ impl<T: 'static> Channel<T> {
     #[inline(always)]
     fn put_within(&self, item: T, timeout: Option<f64>) -> Result<(), PutError<T>> {
         let inner = &self.0;
-        let resume = Resume::on("Channel", self.address());
-        if resume.greenlet() == inner.hub.greenlet() {
-            resume.end();
+        if getcurrent() == *inner.hub.greenlet() {
             return match inner.getters.pop() {
-                Some(getter) => inner.hand(&getter, item).map_err(PutError::Full),
+                Some(getter) => inner.hand(getter, item).map_err(PutError::Full),
                 None => Err(PutError::Full(item)),
             };
         }
-        let waiting = inner.putters.stand(&resume, (resume.clone(), item));
+        let park = match Park::on(&inner.hub, "Channel", self.address()) {
+            Ok(park) => park,
+            Err(exception) => return Err(PutError::Thrown(Some(item), exception)),
+        };
+        let waiting = inner.putters.stand(&park, (park.resume(), item));
         if !inner.getters.is_empty() {
             inner.schedule_unlock();
         }
-        let parked = park(&inner.hub, &resume, timeout, self);
+        let parked = wait(&park, &inner.hub, timeout, self);
         match waiting.take_turn() {
             Ok(()) => Ok(()),
             Err(waiting) => match (parked, waiting.leave()) {
@@ -199,18 +201,17 @@ impl<T: 'static> Channel<T> {
     #[inline(always)]
     fn get_within(&self, timeout: Option<f64>) -> Result<T, Exception> {
         let inner = &self.0;
-        let resume = Resume::on("Channel", self.address());
-        if resume.greenlet() == inner.hub.greenlet() {
-            resume.end();
+        if getcurrent() == *inner.hub.greenlet() {
             let (putter, item) = inner.putters.pop().ok_or(Empty)?;
             inner.hub.loop_().run_callback_resume(putter)?;
             return Ok(item);
         }
-        let waiting = inner.getters.stand(&resume, resume.clone());
+        let park = Park::on(&inner.hub, "Channel", self.address())?;
+        let waiting = inner.getters.stand(&park, park.resume());
         if !inner.putters.is_empty() {
             inner.schedule_unlock();
         }
-        let parked = park(&inner.hub, &resume, timeout, self);
+        let parked = wait(&park, &inner.hub, timeout, self);
         match waiting.take_turn() {
             Ok(()) => {
                 let handed = inner.handed.take();
@@ -245,9 +246,11 @@ impl<T: 'static> Channel<Option<T>> {
 impl<T: 'static> Inner<T> {
     /// Gives the item to a greenlet that was taken from the line. Runs in the hub.
     #[inline(always)]
-    fn hand(&self, getter: &Resume, item: T) -> Result<(), T> {
+    fn hand(&self, getter: Resume, item: T) -> Result<(), T> {
         *self.handed.borrow_mut() = Some(item);
-        self.getters.wake(&self.hub, getter);
+        if !self.getters.wake(&self.hub, &getter) {
+            self.getters.unpop(getter);
+        }
         // Whoever it woke has taken it.
         self.handed.take().map_or(Ok(()), Err)
     }
@@ -276,11 +279,16 @@ impl<T: 'static> Notify for Inner<T> {
             && let Some((putter, item)) = self.putters.pop()
         {
             let left = match self.getters.pop() {
-                Some(getter) => self.hand(&getter, item),
+                Some(getter) => self.hand(getter, item),
                 None => Err(item),
             };
             match left {
-                Ok(()) => self.putters.wake(&self.hub, &putter),
+                // Its item is gone: if it cannot be switched to now, it goes on soon.
+                Ok(()) => {
+                    if !self.putters.wake(&self.hub, &putter) {
+                        let _ = self.hub.loop_().run_callback_resume(putter);
+                    }
+                }
                 Err(item) => {
                     self.putters.unpop((putter, item));
                     break;

@@ -62,7 +62,9 @@ impl<S: Storage> Core<S> {
         while !self.has_space()
             && let Some(getter) = self.getters.pop()
         {
-            self.getters.wake(&self.hub, &getter);
+            if !self.getters.wake(&self.hub, &getter) {
+                return self.getters.unpop(getter);
+            }
         }
     }
 
@@ -124,15 +126,20 @@ impl<S: Storage> Notify for Core<S> {
             if self.has_space()
                 && let Some(putter) = self.putters.pop()
             {
-                repeat = true;
-                self.putters.wake(&self.hub, &putter);
+                repeat = self.putters.wake(&self.hub, &putter);
+                if !repeat {
+                    self.putters.unpop(putter);
+                }
             }
             if self.storage.borrow().qsize() > 0
                 && !self.is_shutdown.get()
                 && let Some(getter) = self.getters.pop()
             {
-                repeat = true;
-                self.getters.wake(&self.hub, &getter);
+                if self.getters.wake(&self.hub, &getter) {
+                    repeat = true;
+                } else {
+                    self.getters.unpop(getter);
+                }
             }
             if !repeat {
                 return Ok(());

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use greenlet_core::Exception;
 use hub::exceptions::InvalidSeconds;
 use hub::{Hub, HubTimer, Row, Seconds, Ticketed};
-use waiter::Resume;
+use waiter::{Park, Resume};
 
 /// A timeout that may be none, but neither negative nor not a number.
 pub(crate) fn checked_timeout(timeout: impl Seconds) -> Result<Option<f64>, InvalidSeconds> {
@@ -16,38 +16,46 @@ pub(crate) fn checked_timeout(timeout: impl Seconds) -> Result<Option<f64>, Inva
     }
 }
 
-/// Parks the current greenlet until `resume` is used, or `timeout` seconds are over. Which of
-/// them it was knows who used it.
+/// Parks the current greenlet until it is woken, or `timeout` seconds are over. Who woke it knows which of them it
+/// was.
 // Inlined, as everything around a switch: see `Hub::switch`.
 #[track_caller]
 #[inline(always)]
-pub(crate) fn park(
+pub(crate) fn wait(
+    park: &Park,
     hub: &Hub,
-    resume: &Resume,
     timeout: Option<f64>,
     waiting_on: &dyn Debug,
 ) -> Result<(), Exception> {
     let timer = match timeout {
-        Some(seconds) => Some(timer(hub, resume, seconds)?),
+        Some(seconds) => Some(timer(hub, park, seconds)?),
         None => None,
     };
-    let got = hub.switch();
+    let got = park.wait(hub, waiting_on);
     drop(timer);
-    resume.finish(got, waiting_on)
+    got
 }
 
 /// What ends the park after so many seconds.
 #[cold]
-pub(crate) fn timer(hub: &Hub, resume: &Resume, seconds: f64) -> Result<HubTimer, Exception> {
-    hub.check_alive()?;
+pub(crate) fn timer(hub: &Hub, park: &Park, seconds: f64) -> Result<HubTimer, Exception> {
     let timer = hub.timer(seconds)?;
     // What comes in the same iteration has come in time.
     timer.set_priority(-1)?;
     if seconds > 0.0 {
         hub.loop_().update_now()?;
     }
-    timer.start_resume(resume.clone())?;
+    timer.start_resume(park.resume())?;
     Ok(timer)
+}
+
+/// Reports what came of waking a greenlet; says whether it was woken at all.
+#[cold]
+#[inline(never)]
+fn failed(hub: &Hub, resume: &Resume, exception: Exception) -> bool {
+    let refused = resume.is_parked();
+    hub.report_error(Some(resume), exception);
+    !refused
 }
 
 /// Something a greenlet leaves in line while it waits.
@@ -99,9 +107,9 @@ impl<W: Ticket> Line<W> {
 
     /// Stands in line until the result is dropped, or it is its turn.
     #[inline]
-    pub(super) fn stand<'a>(&'a self, resume: &'a Resume, ticket: W) -> InLine<'a, W> {
+    pub(super) fn stand<'a>(&'a self, park: &'a Park, ticket: W) -> InLine<'a, W> {
         self.waiting.borrow_mut().push(ticket);
-        InLine { line: self, resume }
+        InLine { line: self, park }
     }
 
     /// Takes the first who still waits.
@@ -120,14 +128,17 @@ impl<W: Ticket> Line<W> {
         self.waiting.borrow_mut().push_front(ticket);
     }
 
-    /// Switches to a greenlet that was taken from the line: it is its turn. Runs in the hub.
+    /// Switches to a greenlet that was taken from the line: it is its turn. Runs in the hub. Says whether that was
+    /// possible: if not, the greenlet is as before, and to be put back.
     #[inline(always)]
-    pub(super) fn wake(&self, hub: &Hub, resume: &Resume) {
+    #[must_use]
+    pub(super) fn wake(&self, hub: &Hub, resume: &Resume) -> bool {
         self.turn.set(true);
         let switched = resume.switch();
         self.turn.set(false);
-        if let Err(exception) = switched {
-            hub.report_error(Some(resume), exception);
+        match switched {
+            Ok(()) => true,
+            Err(exception) => failed(hub, resume, exception),
         }
     }
 
@@ -139,16 +150,17 @@ impl<W: Ticket> Line<W> {
         }
     }
 
-    fn leave(&self, resume: &Resume) -> Option<W> {
+    fn leave(&self, park: &Park) -> Option<W> {
         let mut waiting = self.waiting.borrow_mut();
-        waiting.remove(Some(resume.ticket()), |w| w.resume() == resume)
+        let ticket = park.ticket();
+        waiting.remove(Some(ticket), |w| w.resume().ticket() == ticket)
     }
 }
 
 /// A place in line, left when this is dropped: also when the greenlet is unwound.
 pub(super) struct InLine<'a, W: Ticket> {
     line: &'a Line<W>,
-    resume: &'a Resume,
+    park: &'a Park,
 }
 
 impl<W: Ticket> InLine<'_, W> {
@@ -165,7 +177,7 @@ impl<W: Ticket> InLine<'_, W> {
 
     /// Leaves the line, with what was left there; none if that was taken.
     pub(super) fn leave(self) -> Option<W> {
-        let ticket = self.line.leave(self.resume);
+        let ticket = self.line.leave(self.park);
         std::mem::forget(self);
         ticket
     }
@@ -173,7 +185,7 @@ impl<W: Ticket> InLine<'_, W> {
 
 impl<W: Ticket> Drop for InLine<'_, W> {
     fn drop(&mut self) {
-        let ticket = self.line.leave(self.resume);
+        let ticket = self.line.leave(self.park);
         drop(ticket);
     }
 }

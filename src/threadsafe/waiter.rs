@@ -17,7 +17,7 @@ use greenlet_core::{Exception, ThreadSlot};
 use hub::core::ThreadsafeLoop;
 use hub::{Hub, Link, Linkable, get_hub, get_hub_if_exists};
 use parking_lot::{Condvar, Mutex};
-use waiter::Resume;
+use waiter::{Park, Resume};
 
 static KEYS: AtomicU64 = AtomicU64::new(0);
 
@@ -221,8 +221,7 @@ fn park_greenlet(
     address: usize,
     timeout: Option<f64>,
 ) -> Result<(), Exception> {
-    hub.check_alive()?;
-    let resume = Resume::on(what, address);
+    let park = Park::on(hub, what, address)?;
     let timer = match timeout {
         Some(seconds) => {
             let timer = hub.timer(seconds)?;
@@ -231,15 +230,15 @@ fn park_greenlet(
             if seconds > 0.0 {
                 hub.loop_().update_now()?;
             }
-            timer.start_resume(resume.clone())?;
+            timer.start_resume(park.resume())?;
             Some(timer)
         }
         None => None,
     };
-    let registered = Registered::new(hub, key, resume.clone())?;
-    let got = hub.switch();
+    let registered = Registered::new(hub, key, park.resume())?;
+    let got = park.wait(hub, &format_args!("{what} at {address:#x}"));
     drop((timer, registered));
-    resume.finish(got, &format_args!("{what} at {address:#x}"))
+    got
 }
 
 /// A park that other threads may end; it counts for the loop.

@@ -1,7 +1,7 @@
 //! gevent's low-level waiting: the cells through which a hub wakes a greenlet.
 //!
-//! [`Waiter`] and [`MultipleWaiter`] are the counterparts of gevent's `_waiter.py`. [`Resume`]
-//! is what the runtime's own waits use: the right to wake one park of one greenlet, without an
+//! [`Waiter`] and [`MultipleWaiter`] are the counterparts of gevent's `_waiter.py`. [`Park`]
+//! is what the runtime's own waits use, with [`Resume`], the right to wake one park of one greenlet: without an
 //! allocation. All of them work with any hub that implements [`WaitHub`].
 
 #![forbid(unsafe_code)]
@@ -9,13 +9,15 @@
 mod error;
 mod hub;
 mod multiple;
+mod park;
 mod resume;
 mod source;
 mod waiter;
 
 pub use error::{ConcurrentObjectUseError, InvalidSwitchError, NotInHubError};
-pub use hub::{WaitHub, park};
+pub use hub::{WaitHub, Wake};
 pub use multiple::MultipleWaiter;
+pub use park::Park;
 pub use resume::Resume;
 pub use source::Source;
 pub use waiter::Waiter;

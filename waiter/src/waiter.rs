@@ -7,7 +7,8 @@ use std::rc::Rc;
 use greenlet_core::{ExcInfo, Exception};
 
 use crate::error::{ConcurrentObjectUseError, NotInHubError};
-use crate::hub::{WaitHub, park};
+use crate::hub::WaitHub;
+use crate::park::Park;
 use crate::resume::Resume;
 
 /// A cell through which one greenlet gets one value, or one exception, from the hub.
@@ -91,8 +92,9 @@ impl<T> Waiter<T> {
         match self.getter("switch")? {
             None => drop(self.0.stored.replace(Some(Ok(value)))),
             Some(getter) => {
-                drop(self.0.handed.replace(Some(value)));
-                self.report(getter.switch(), &getter);
+                self.hand(value);
+                let woken = getter.switch();
+                self.check(woken, getter, Resume::switch);
             }
         }
         Ok(())
@@ -105,7 +107,11 @@ impl<T> Waiter<T> {
     pub fn throw(&self, exception: impl Into<Exception>) -> Result<(), NotInHubError> {
         match self.getter("throw")? {
             None => drop(self.0.stored.replace(Some(Err(exception.into())))),
-            Some(getter) => self.report(getter.throw(exception), &getter),
+            Some(getter) => {
+                let exception = exception.into();
+                let woken = getter.throw(exception.clone());
+                self.check(woken, getter, move |getter| getter.throw(exception));
+            }
         }
         Ok(())
     }
@@ -119,10 +125,34 @@ impl<T> Waiter<T> {
         Ok(getter)
     }
 
-    fn report(&self, outcome: Result<(), Exception>, getter: &Resume) {
-        if let Err(exception) = outcome {
-            self.0.hub.handle_error(Some(getter), exception);
+    /// Hands a value to the getter; if one that was handed before is still on its way, it is for the `get` after that.
+    fn hand(&self, value: T) {
+        let mut handed = self.0.handed.borrow_mut();
+        if handed.is_none() {
+            *handed = Some(value);
+            return;
         }
+        drop(handed);
+        drop(self.0.stored.replace(Some(Ok(value))));
+    }
+
+    /// Deals with what came of waking the getter: if it was refused, because nobody can be switched to just now, it is
+    /// done `again` as soon as the hub can.
+    fn check(
+        &self,
+        woken: Result<(), Exception>,
+        getter: Resume,
+        again: impl FnOnce(&Resume) -> Result<(), Exception> + 'static,
+    ) {
+        let Err(exception) = woken else { return };
+        let hub = &self.0.hub;
+        if getter.is_parked() {
+            let its = getter.clone();
+            if hub.run_soon(Box::new(move || again(&its))).is_ok() {
+                return;
+            }
+        }
+        hub.handle_error(Some(&getter), exception);
     }
 }
 
@@ -153,14 +183,20 @@ impl<T: Clone> Waiter<T> {
                 user: format!("{:?}", getter.greenlet()),
             }));
         }
-        let resume = Resume::on("Waiter", Rc::as_ptr(&self.0).addr());
-        *self.0.getter.borrow_mut() = Some(resume.clone());
+        let park = Park::on(&*self.0.hub, "Waiter", Rc::as_ptr(&self.0).addr())?;
+        // The hook that was just called may have waited here itself.
+        if self.0.getter.borrow().is_some() || self.ready() {
+            drop(park);
+            return self.get();
+        }
+        *self.0.getter.borrow_mut() = Some(park.resume());
         let parked = Getting(self);
-        let got = park(&*self.0.hub);
+        let got = park.wait(&*self.0.hub, self);
         drop(parked);
-        resume.finish(got, self)?;
         let handed = self.0.handed.take();
-        Ok(handed.expect("only `switch` wakes this park, and hands a value over"))
+        got?;
+        // Only `switch` wakes this park, and hands a value over.
+        handed.ok_or_else(|| Exception::msg("a forged wake-up"))
     }
 }
 

@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use greenlet_core::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
 use waiter::{
-    ConcurrentObjectUseError, InvalidSwitchError, MultipleWaiter, NotInHubError, Resume, Source,
-    WaitHub, Waiter, park,
+    ConcurrentObjectUseError, InvalidSwitchError, MultipleWaiter, NotInHubError, Park, Resume,
+    Source, WaitHub, Waiter,
 };
 
 type Outcome = Result<(), Exception>;
@@ -327,10 +327,10 @@ fn a_resume_wakes_its_own_park_only() -> Outcome {
         let (hub, resumes) = (hub.clone(), resumes.clone());
         move || {
             for _ in 0..2 {
-                let resume = Resume::new();
+                let park = Park::new(&*hub)?;
+                let resume = park.resume();
                 resumes.borrow_mut().push(resume.clone());
-                let got = park(&*hub)?;
-                resume.end();
+                let got = park.wait_for_any(&*hub)?;
                 assert!(resume.is_mine(&got));
             }
             Ok(())
@@ -348,4 +348,34 @@ fn a_resume_wakes_its_own_park_only() -> Outcome {
     assert!(second.is_parked() && second != first);
     second.switch()?;
     result.take().expect("it has ended")
+}
+
+/// The wake-up was used up by that, and the getter waited for ever.
+#[test]
+fn a_refused_switch_leaves_the_getter_waiting() -> Outcome {
+    let (hub, waiter) = waiter_in_hub(|waiter: &Waiter<i32>| {
+        greenlet_core::pinned(|| waiter.switch(1)).expect("in the hub");
+        assert!(
+            format!("{waiter:?}").contains("greenlet=<greenlet"),
+            "{waiter:?}"
+        );
+        waiter.switch(2).expect("in the hub");
+    });
+    // The first is what it gets, the second is for the next time.
+    assert_eq!((waiter.get()?, waiter.get()?), (1, 2));
+    assert_eq!(
+        *hub.errors.borrow(),
+        ["<resume: cannot switch in the midst of a callback that must return first"]
+    );
+    Ok(())
+}
+
+#[test]
+fn a_refused_throw_leaves_the_getter_waiting() -> Outcome {
+    let (_hub, waiter) = waiter_in_hub(|waiter: &Waiter<i32>| {
+        greenlet_core::pinned(|| waiter.throw(ZeroDivisionError)).expect("in the hub");
+        waiter.switch(2).expect("in the hub");
+    });
+    assert_eq!(waiter.get()?, 2);
+    Ok(())
 }

@@ -155,6 +155,58 @@ fn test_caught_payload_may_end_on_another_thread() -> Outcome {
     Ok(())
 }
 
+/// It once ended the greenlet it was carried to without a word, and its parent with it.
+#[test]
+fn test_a_payload_that_is_carried_to_another_greenlet_is_a_panic_there() -> Outcome {
+    use greenlet_core::unwind::{ForcedUnwind, is_forced};
+
+    let caught = Rc::new(Cell::new(None::<ForcedUnwind>));
+    let (main, c) = (getcurrent(), caught.clone());
+    let g = RawGreenlet::new(move |_| {
+        match catch(|| main.switch(())) {
+            Err(Caught::Forced(unwind)) => c.set(Some(unwind)),
+            other => panic!("should have been unwound, but: {other:?}"),
+        }
+        Ok(Value::None)
+    });
+    g.switch(())?;
+    drop(g);
+    let unwind = caught.take().expect("it was caught");
+    // An ordinary greenlet ends by it as by any panic.
+    let (main, c) = (getcurrent(), caught.clone());
+    let other = RawGreenlet::new(move |_| {
+        let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| unwind.resume()));
+        let Err(payload) = payload;
+        assert!(!is_forced(&*payload));
+        std::panic::resume_unwind(payload)
+    });
+    assert!(other.switch(()).unwrap_err().is::<Panic>());
+    // So does one that is being unwound itself, by another payload.
+    let g = RawGreenlet::new(move |_| {
+        let Err(Caught::Forced(unwind)) = catch(|| main.switch(())) else {
+            panic!("should have been unwound");
+        };
+        c.set(Some(unwind));
+        Ok(Value::None)
+    });
+    g.switch(())?;
+    drop(g);
+    let foreign = caught.take().expect("it was caught");
+    let (main, c) = (getcurrent(), Rc::new(Cell::new(false)));
+    let its = c.clone();
+    let g = RawGreenlet::new(move |_| {
+        let Err(Caught::Forced(own)) = catch(|| main.switch(())) else {
+            panic!("should have been unwound");
+        };
+        its.set(matches!(catch(|| foreign.resume()), Err(Caught::Panic(_))));
+        own.resume()
+    });
+    g.switch(())?;
+    drop(g);
+    assert!(c.get() && live_greenlets() == 0);
+    Ok(())
+}
+
 #[test]
 fn test_ending_normally_after_swallowing_is_fine() -> Outcome {
     let drops = Rc::new(Cell::new(0));

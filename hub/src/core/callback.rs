@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use waiter::Resume;
 
 use super::handler::CallbackResult;
+use super::start::Start;
 
 /// What is in the queue.
 pub(super) enum Entry {
@@ -18,6 +19,8 @@ pub(super) enum Entry {
     Call(Rc<dyn Task>),
     /// Wakes one park of one greenlet. Costs no allocation.
     Resume(Resume),
+    /// Begins a greenlet. Costs no allocation.
+    Start(Start),
     /// An object that tells those who wait for it. Costs no allocation.
     Notify(Rc<dyn Notify>),
     /// Something to be done with a greenlet. Costs no allocation.
@@ -32,6 +35,27 @@ impl From<Resume> for Entry {
     #[inline(always)]
     fn from(resume: Resume) -> Entry {
         Entry::Resume(resume)
+    }
+}
+
+impl From<Rc<dyn Notify>> for Entry {
+    #[inline(always)]
+    fn from(object: Rc<dyn Notify>) -> Entry {
+        Entry::Notify(object)
+    }
+}
+
+impl From<(RawGreenlet, GreenletFn)> for Entry {
+    #[inline(always)]
+    fn from((greenlet, function): (RawGreenlet, GreenletFn)) -> Entry {
+        Entry::Greenlet(greenlet, function)
+    }
+}
+
+impl From<Start> for Entry {
+    #[inline(always)]
+    fn from(start: Start) -> Entry {
+        Entry::Start(start)
     }
 }
 

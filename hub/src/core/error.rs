@@ -5,6 +5,8 @@
 use std::io;
 use std::os::fd::RawFd;
 
+use greenlet_core::GreenletError;
+
 /// Any error of this module.
 ///
 /// ```
@@ -63,6 +65,9 @@ pub enum Error {
     /// See [`Uninterruptible`].
     #[error(transparent)]
     Uninterruptible(#[from] Uninterruptible),
+    /// Running the loop where no greenlet can be switched to, and so none woken.
+    #[error(transparent)]
+    CannotSwitch(#[from] GreenletError),
     /// See [`RefUnderflow`].
     #[error(transparent)]
     RefUnderflow(#[from] RefUnderflow),

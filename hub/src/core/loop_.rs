@@ -7,7 +7,7 @@ use greenlet_core::unwind::catch;
 use greenlet_core::{Exception, RawGreenlet, unwind::Caught};
 use libev_sys as ev;
 use libev_sys::ev_loop;
-use waiter::Resume;
+use waiter::{Resume, Wake};
 
 use super::backing::{self, Backing};
 use super::boundary;
@@ -15,6 +15,7 @@ use super::callback::{Callback, Entry, GreenletFn, Notify, ThreadsafeCallback};
 use super::error::{Error, HubDestroyed, LoopDestroyed, Uninterruptible};
 use super::flags::{IntoFlags, LoopFlags};
 use super::handler::CallbackResult;
+use super::start::Start;
 use super::state::LoopState;
 use super::threadsafe::ThreadsafeLoop;
 
@@ -157,6 +158,8 @@ impl Loop {
 
     fn run_flags(&self, flags: i32) -> Result<bool, Error> {
         let raw_loop = self.modify()?;
+        // Or it would deliver wake-ups that wake nobody.
+        greenlet_core::may_switch()?;
         // A callback may drop the handle that `self` is.
         let this = self.clone();
         let state = this.state();
@@ -286,9 +289,55 @@ impl Loop {
     /// The loop is destroyed.
     #[inline]
     pub fn run_callback_resume(&self, resume: Resume) -> Result<(), Error> {
-        let raw_loop = self.modify()?;
-        // SAFETY: `modify` says that the loop is alive.
-        unsafe { self.0.enqueue(raw_loop, resume) };
+        self.queue(resume)
+    }
+
+    /// Queues the first switch to a greenlet that never ran, in one line with the callbacks. Allocates nothing (once
+    /// the queue has grown to its usual size).
+    ///
+    /// If it cannot begin in its turn, because there is no memory for its stack or the loop is destroyed before, it
+    /// has [failed](RawGreenlet::fail).
+    ///
+    /// # Errors
+    /// The loop is destroyed. The greenlet is as before.
+    #[inline]
+    pub fn run_callback_start(&self, greenlet: RawGreenlet) -> Result<(), Error> {
+        let raw_loop = self.look()?;
+        // SAFETY: `look` says that the loop is alive.
+        unsafe { self.queue_in(raw_loop, Start::new(greenlet)) };
+        Ok(())
+    }
+
+    /// Queues what wakes or tells somebody. That is possible at any time: it changes nothing but a counter, a flag
+    /// and a descriptor. (What becomes an entry is passed on in parts: a whole one would be copied on the way.)
+    #[inline(always)]
+    fn queue(&self, entry: impl Into<Entry>) -> Result<(), Error> {
+        let raw_loop = self.look()?;
+        // SAFETY: `look` says that the loop is alive.
+        unsafe { self.queue_in(raw_loop, entry) };
+        Ok(())
+    }
+
+    /// # Safety
+    /// The loop is alive.
+    #[inline(always)]
+    unsafe fn queue_in(&self, raw_loop: *mut ev_loop, entry: impl Into<Entry>) {
+        // SAFETY: the caller's.
+        unsafe {
+            self.0.enqueue(raw_loop, entry);
+            if boundary::is_uninterruptible() {
+                self.0.wake(raw_loop);
+            }
+        }
+    }
+
+    /// Queues a wake-up that was refused where it should have happened.
+    pub(crate) fn run_soon(&self, wake: Wake) -> Result<(), Wake> {
+        if self.look().is_err() {
+            return Err(wake);
+        }
+        let queued = self.queue(Callback::new(wake).to_entry());
+        debug_assert!(queued.is_ok());
         Ok(())
     }
 
@@ -297,12 +346,9 @@ impl Loop {
     ///
     /// # Errors
     /// The loop is destroyed.
-    #[inline]
+    #[inline(never)]
     pub fn run_callback_notify(&self, object: Rc<dyn Notify>) -> Result<(), Error> {
-        let raw_loop = self.modify()?;
-        // SAFETY: `modify` says that the loop is alive.
-        unsafe { self.0.enqueue(raw_loop, Entry::Notify(object)) };
-        Ok(())
+        self.queue(object)
     }
 
     /// Queues a call of `function` with a greenlet, in one line with the callbacks. Allocates nothing (once the
@@ -316,13 +362,7 @@ impl Loop {
         greenlet: RawGreenlet,
         function: GreenletFn,
     ) -> Result<(), Error> {
-        let raw_loop = self.modify()?;
-        // SAFETY: `modify` says that the loop is alive.
-        unsafe {
-            self.0
-                .enqueue(raw_loop, Entry::Greenlet(greenlet, function))
-        };
-        Ok(())
+        self.queue((greenlet, function))
     }
 
     /// [`ThreadsafeLoop::run_callback_threadsafe`] for this loop.

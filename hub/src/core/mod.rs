@@ -38,6 +38,7 @@
 //! | `callback.rs`, `queue.rs`, `run_callbacks.rs` | queued callbacks, and their rounds |
 //! | `threadsafe.rs`, `link.rs` | a loop as other threads see it |
 //! | `watcher.rs`, `node_ref.rs`, `node.rs` | what watchers have in common: the handle, the node behind it |
+//! | `start.rs` | a greenlet's turn to begin |
 //! | `handler.rs`, `small_fn.rs` | what a watcher calls, and where it is kept |
 //! | `trampoline.rs`, `boundary.rs` | from C to the callback and back, and what may not cross |
 //! | `io.rs` .. `cleanup.rs` | the types of watchers |
@@ -67,6 +68,7 @@ mod queue;
 mod run_callbacks;
 mod signal;
 mod small_fn;
+mod start;
 mod stat;
 mod state;
 mod syserr;

@@ -120,11 +120,14 @@ fn run_queue(loop_: &Loop) {
 fn next_entry(state: &LoopState) -> Option<Entry> {
     let mut queue = state.queue.borrow_mut();
     let entry = queue.pop();
-    if let Some(Entry::Resume(next)) = queue.get(0) {
-        next.greenlet().prefetch_stack(4);
+    match queue.get(0) {
+        Some(Entry::Resume(next)) => next.greenlet().prefetch_stack(4),
+        Some(Entry::Start(next)) => next.greenlet().prefetch_rest(),
+        _ => {}
     }
     match queue.get(2) {
         Some(Entry::Resume(later)) => later.greenlet().prefetch(),
+        Some(Entry::Start(later)) => later.greenlet().prefetch(),
         Some(Entry::Greenlet(later, _)) => {
             later.prefetch();
             later.prefetch_rest();
@@ -137,6 +140,7 @@ fn next_entry(state: &LoopState) -> Option<Entry> {
 fn run_entry(loop_: &Loop, entry: Entry) {
     match entry {
         Entry::Resume(resume) => call(loop_, &resume, || resume.switch()),
+        Entry::Start(start) => call(loop_, &start, || start.run()),
         Entry::Call(task) => {
             let callback = Callback::from_task(task);
             call(loop_, &callback, || callback.run());

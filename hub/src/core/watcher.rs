@@ -1,7 +1,9 @@
 //! What all watchers have in common. Source: gevent's `watcher` class in corecext.pyx.
 
+use std::cell::Cell;
 use std::fmt;
 
+use greenlet_core::RawGreenlet;
 use libev_sys as ev;
 use waiter::Resume;
 
@@ -10,6 +12,7 @@ use super::error::{Error, WatcherInUse};
 use super::handler::{CallbackResult, Handler};
 use super::loop_::Loop;
 use super::node_ref::NodeRef;
+use super::start::Start;
 
 /// Any watcher: the base class of [`Io`](super::Io), [`Timer`](super::Timer) and the others, which dereference to
 /// it.
@@ -98,6 +101,17 @@ impl Watcher {
     #[inline]
     pub fn start_resume(&self, resume: Resume) -> Result<(), Error> {
         self.start_handler(Handler::wake(resume))
+    }
+
+    /// Like [`start`](Self::start), with the first switch to a greenlet for a callback. If the watcher is stopped
+    /// before, or its loop destroyed, or if there is no stack for the greenlet by then, it has
+    /// [failed](RawGreenlet::fail).
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start); the greenlet has failed.
+    pub fn start_greenlet(&self, greenlet: RawGreenlet) -> Result<(), Error> {
+        let start = Cell::new(Some(Start::new(greenlet)));
+        self.start(move || start.take().map_or(Ok(()), |start| start.run()))
     }
 
     #[inline(always)]

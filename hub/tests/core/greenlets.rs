@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::core_support::*;
 use greenlet_core::{Exception, GreenletError, RawGreenlet, Value, getcurrent};
 use hub::core::{Events, Loop};
-use waiter::Resume;
+use waiter::{Park, Resume};
 
 /// A greenlet that runs the loop; when that ends it goes to its parent, the creator.
 fn hub_for(loop_: &Loop) -> RawGreenlet {
@@ -24,7 +24,8 @@ fn start_resume_wakes_the_greenlet_that_waits() -> TestResult {
     let loop_ = new_loop()?;
     let hub = hub_for(&loop_);
     let timer = loop_.timer(0.001, 0.0)?;
-    let resume = Resume::new();
+    let park = Park::begin();
+    let resume = park.resume();
     timer.start_resume(resume.clone())?;
     assert!(timer.has_callback());
     let found = timer.resume().expect("it was just set");
@@ -33,7 +34,7 @@ fn start_resume_wakes_the_greenlet_that_waits() -> TestResult {
         format!("{timer:?}").contains(" callback=<resume of "),
         "{timer:?}"
     );
-    let value = hub.switch(())?;
+    let value = park.enter(&hub)?;
     assert!(resume.is_mine(&value));
     // The hub is still inside of the timer's callback.
     assert_eq!(loop_.depth()?, 1);
@@ -49,8 +50,7 @@ fn start_resume_wakes_the_greenlet_that_waits() -> TestResult {
 fn a_resume_that_is_over_does_nothing() -> TestResult {
     let loop_ = new_loop()?;
     let hub = hub_for(&loop_);
-    let resume = Resume::new();
-    resume.end();
+    let resume = Park::begin().resume();
     loop_.timer(0.0, 0.0)?.start_resume(resume.clone())?;
     loop_.run_callback_resume(resume)?;
     let value = hub.switch(())?;
@@ -67,11 +67,12 @@ fn run_callback_resume_keeps_its_place_in_the_queue() -> TestResult {
     let hub = hub_for(&loop_);
     let trace = Trace::new();
     loop_.run_callback(trace.adds("before"))?;
-    let resume = Resume::new();
+    let park = Park::begin();
+    let resume = park.resume();
     loop_.run_callback_resume(resume.clone())?;
     loop_.run_callback(trace.adds("after"))?;
     assert_eq!(loop_.activecnt()?, 3);
-    assert!(resume.is_mine(&hub.switch(())?));
+    assert!(resume.is_mine(&park.enter(&hub)?));
     trace.add("resumed");
     hub.switch(())?;
     assert_eq!(trace.take(), ["before", "resumed", "after"]);
@@ -88,9 +89,9 @@ fn an_error_that_comes_back_by_a_switch_is_reported() -> TestResult {
     let failing = RawGreenlet::builder().parent(&hub).build({
         let (resume, hub) = (resume.clone(), hub.clone());
         move |_| {
-            let mine = Resume::new();
-            resume.replace(Some(mine));
-            hub.parent().expect("main").switch(())?;
+            let park = Park::begin();
+            resume.replace(Some(park.resume()));
+            park.enter(&hub.parent().expect("main"))?;
             Err(Exception::new(Deliberate))
         }
     });
@@ -108,10 +109,10 @@ fn a_greenlet_may_run_the_loop_while_the_hub_is_in_a_callback() -> TestResult {
     let loop_ = new_loop()?;
     let hub = hub_for(&loop_);
     let trace = Trace::new();
-    let resume = Resume::new();
-    loop_.run_callback_resume(resume)?;
+    let park = Park::begin();
+    loop_.run_callback_resume(park.resume())?;
     loop_.run_callback(trace.adds("second"))?;
-    hub.switch(())?;
+    park.enter(&hub)?;
     // The hub's round of callbacks is suspended in its first; the nested run does the second.
     assert_eq!(loop_.depth()?, 1);
     loop_.timer(0.001, 0.0)?.start(trace.adds("timer"))?;
@@ -140,8 +141,9 @@ fn drop_hub_in(
         inside.run()?;
         unreachable!("the run does not return, it is unwound");
     });
-    start(&loop_, Resume::new())?;
-    hub.switch(())?;
+    let park = Park::begin();
+    start(&loop_, park.resume())?;
+    park.enter(&hub)?;
     assert_eq!(loop_.depth()?, 1);
     drop(hub);
     assert_eq!(drops.count(), 1, "the hub's stack was unwound");
@@ -247,8 +249,9 @@ fn a_hub_dropped_after_its_loop_was_destroyed_frees_the_loop() -> TestResult {
     let trace = Trace::new();
     loop_.cleanup()?.start(trace.adds("cleanup"))?;
     let hub = hub_for(&loop_);
-    loop_.timer(0.0, 0.0)?.start_resume(Resume::new())?;
-    hub.switch(())?;
+    let park = Park::begin();
+    loop_.timer(0.0, 0.0)?.start_resume(park.resume())?;
+    park.enter(&hub)?;
     loop_.destroy()?;
     assert!(loop_.destroyed());
     assert_eq!(trace.take(), [""; 0], "it still runs, on the hub's stack");
@@ -387,7 +390,7 @@ fn dropping_a_handler_may_unwind_a_greenlet() -> TestResult {
         let (timer, drops, main) = (timer.clone(), drops.clone(), getcurrent());
         move |_| {
             let _on_the_stack = drops.witness();
-            timer.start_resume(Resume::new())?;
+            timer.start_resume(Park::begin().resume())?;
             main.switch(())?;
             unreachable!("unwound");
         }

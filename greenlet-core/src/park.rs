@@ -1,0 +1,305 @@
+//! [`Park`]: a wait that the holder of its [`Ticket`] ends.
+//!
+//! A greenlet [begins](Park::begin) a park, leaves its ticket where it wants to be woken from, and
+//! [enters](Park::enter) it by switching away. A [wake-up](RawGreenlet::wake) is spent at one place only, the
+//! switch itself (`Thread::set_current`): one that is refused changes nothing.
+//!
+//! ```text
+//!             begin              enter              somebody switches to it
+//!    nothing ──────> `ticket` ──────────> `parked` ─────────────────────────> nothing
+//!                       │ wake: enter returns at once                             ^
+//!                       └─────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Code of others may run between `begin` and `enter`, a destructor say, and park for something of its own. What
+//! was begun before is set aside meanwhile, and can be woken there.
+
+use std::fmt;
+
+use std::num::NonZeroU64;
+
+use crate::core::{Core, Life, RawGreenlet};
+use crate::exception::Exception;
+use crate::greenlet::getcurrent;
+use crate::introspect::WaitingOn;
+use crate::switch::{self, Message};
+use crate::value::Value;
+
+/// The number of a park, which no other on its thread has; later ones have larger numbers. Whoever has it may end the
+/// park, so there is no way to guess one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(NonZeroU64);
+
+impl Ticket {
+    /// The number, which a wake-up [sends](Value::Token).
+    #[inline]
+    pub fn get(self) -> u64 {
+        self.0.get()
+    }
+}
+
+/// A park of the current greenlet, from its beginning to the return of [`enter`](Park::enter), or its drop. It belongs to the
+/// greenlet: nobody else can end it but by a wake-up.
+///
+/// ```
+/// use greenlet_core::{Park, RawGreenlet, Value, getcurrent};
+///
+/// let park = Park::begin(None);
+/// let (main, ticket) = (getcurrent(), park.ticket());
+/// let g = RawGreenlet::new(move |_| main.wake(ticket).map(|()| Value::None));
+/// let value = park.enter(&g)?;
+/// assert!(matches!(value, Value::Token(token) if token == ticket.get()));
+/// # Ok::<(), greenlet_core::Exception>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "it ends when it is dropped"]
+pub struct Park {
+    greenlet: RawGreenlet,
+    ticket: Ticket,
+}
+
+/// A park that is not the innermost of its greenlet, or what was thrown into one that has not been entered.
+pub(crate) struct Aside {
+    ticket: u64,
+    is: Begun,
+}
+
+enum Begun {
+    Waiting(Option<WaitingOn>),
+    Thrown(Exception),
+}
+
+impl Park {
+    /// Begins one; `waiting_on` is for lists of greenlets that wait.
+    #[inline(always)]
+    pub fn begin(waiting_on: Option<WaitingOn>) -> Park {
+        let greenlet = getcurrent();
+        let core = greenlet.core();
+        if core.ticket.get() != 0 {
+            set_aside(core);
+        }
+        let ticket = new_ticket(core);
+        core.ticket.set(ticket.get());
+        core.waiting_on.set(waiting_on);
+        Park { greenlet, ticket }
+    }
+
+    /// Whose it is.
+    #[inline]
+    pub fn greenlet(&self) -> &RawGreenlet {
+        &self.greenlet
+    }
+
+    /// The number to wake it by.
+    #[inline]
+    pub fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
+    /// Switches to `to` until somebody wakes this park (then [`Value::Token`] of the ticket is what it returns) or
+    /// switches here otherwise; it holds a handle of the greenlet meanwhile. Returns at once if it has been woken
+    /// already, if it was entered before, and in another greenlet than its own.
+    ///
+    /// # Errors
+    /// As for [`RawGreenlet::switch`], and what was thrown by [`wake_throwing`](RawGreenlet::wake_throwing).
+    #[track_caller]
+    #[inline(always)]
+    pub fn enter(&self, to: &RawGreenlet) -> Result<Value, Exception> {
+        let core = self.greenlet.core();
+        // Its greenlet runs: that is the current one. No other can enter it.
+        if core.ticket.get() != self.ticket.get() || core.suspended.get().is_some() {
+            if let Some(woken) = self.woken() {
+                return woken;
+            }
+        } else {
+            core.ticket.set(0);
+        }
+        core.parked.set(self.ticket.get());
+        let got = to.switch(());
+        // It is already, unless the switch was refused.
+        core.parked.set(0);
+        got
+    }
+
+    /// What the wake-up brought that came before the greenlet had parked; none if it is yet to come.
+    #[cold]
+    #[inline(never)]
+    fn woken(&self) -> Option<Result<Value, Exception>> {
+        let core = self.greenlet.core();
+        match take_aside(core, self.ticket.get()) {
+            Some(Begun::Thrown(exception)) => Some(Err(exception)),
+            // Another park that was begun later lasts longer: it is forgotten, or kept somewhere.
+            Some(Begun::Waiting(waiting_on)) if core.runs() => {
+                core.waiting_on.set(waiting_on);
+                None
+            }
+            _ => Some(Ok(Value::Token(self.ticket.get()))),
+        }
+    }
+}
+
+impl Drop for Park {
+    #[inline]
+    fn drop(&mut self) {
+        let core = self.greenlet.core();
+        if core.ticket.get() == self.ticket.get() {
+            core.ticket.set(0);
+        }
+        if core.parks_aside.get() {
+            end_nested(core, self.ticket.get());
+        }
+    }
+}
+
+impl RawGreenlet {
+    /// Ends the park that has this ticket, if it is still on: switches there, with [`Value::Token`]. If the greenlet
+    /// has begun it but not parked yet, it will not; then the caller goes on.
+    ///
+    /// # Errors
+    /// What came back by throwing; why the switch was refused, which leaves the park as it was.
+    #[track_caller]
+    #[inline(always)]
+    pub fn wake(&self, ticket: Ticket) -> Result<(), Exception> {
+        if self.core().parked.get() == ticket.get() {
+            let token = Message::Value(Value::Token(ticket.get()));
+            return switch::transfer(self, token).map(drop);
+        }
+        wake_early(self.core(), ticket.get(), None);
+        Ok(())
+    }
+
+    /// [`wake`](Self::wake) by an exception.
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn wake_throwing(
+        &self,
+        ticket: Ticket,
+        exception: impl Into<Exception>,
+    ) -> Result<(), Exception> {
+        if self.core().parked.get() == ticket.get() {
+            return self.throw(exception).map(drop);
+        }
+        wake_early(self.core(), ticket.get(), Some(exception.into()));
+        Ok(())
+    }
+
+    /// Whether the park that has this ticket is still on: a wake-up ends it.
+    #[inline]
+    pub fn is_parked(&self, ticket: Ticket) -> bool {
+        let (core, ticket) = (self.core(), ticket.get());
+        core.parked.get() == ticket
+            || core.ticket.get() == ticket
+            || core.parks_aside.get() && is_aside(core, ticket)
+    }
+
+    /// [`is_parked`](Self::is_parked) for a [`start_ticket`](Self::start_ticket).
+    #[inline(always)]
+    pub fn is_to_start(&self, ticket: Ticket) -> bool {
+        self.core().parked.get() == ticket.get()
+    }
+
+    /// The ticket to start a greenlet with that never ran: the first switch to it is as good. All that ask get the
+    /// same one. For any other greenlet it is a number that wakes nobody.
+    #[inline]
+    pub fn start_ticket(&self) -> Ticket {
+        let core = self.core();
+        if core.life.get() != Life::Unstarted {
+            return new_ticket(core);
+        }
+        NonZeroU64::new(core.parked.get()).map_or_else(
+            || {
+                let ticket = new_ticket(core);
+                core.parked.set(ticket.get());
+                ticket
+            },
+            Ticket,
+        )
+    }
+}
+
+#[inline]
+fn new_ticket(core: &Core) -> Ticket {
+    let ticket = NonZeroU64::new(core.thread.next_ticket());
+    Ticket(ticket.expect("a thread does not park so often"))
+}
+
+/// Makes room for a park inside the one that was begun.
+#[cold]
+fn set_aside(core: &Core) {
+    let ticket = core.ticket.replace(0);
+    let is = Begun::Waiting(core.waiting_on.get());
+    put_aside(core, Aside { ticket, is });
+}
+
+fn put_aside(core: &Core, aside: Aside) {
+    let mut extra = core.extra.borrow_mut();
+    extra.get_or_insert_default().parks.push(aside);
+    core.parks_aside.set(true);
+}
+
+fn is_aside(core: &Core, ticket: u64) -> bool {
+    let extra = core.extra.borrow();
+    let mut parks = extra.iter().flat_map(|extra| &extra.parks);
+    parks.any(|aside| aside.ticket == ticket && matches!(aside.is, Begun::Waiting(_)))
+}
+
+fn take_aside(core: &Core, ticket: u64) -> Option<Begun> {
+    let mut extra = core.extra.borrow_mut();
+    let parks = &mut extra.as_mut()?.parks;
+    let index = parks.iter().position(|aside| aside.ticket == ticket)?;
+    let taken = parks.remove(index);
+    core.parks_aside.set(!parks.is_empty());
+    Some(taken.is)
+}
+
+/// Wakes a park that has been begun and not entered.
+#[cold]
+#[inline(never)]
+fn wake_early(core: &Core, ticket: u64, exception: Option<Exception>) {
+    if core.ticket.get() == ticket {
+        core.ticket.set(0);
+    } else if core.parks_aside.get() && is_aside(core, ticket) {
+        drop(take_aside(core, ticket));
+    } else {
+        return;
+    }
+    if let Some(exception) = exception {
+        let is = Begun::Thrown(exception);
+        put_aside(core, Aside { ticket, is });
+    }
+}
+
+/// Ends a park, and takes the one up again that was set aside for it.
+#[cold]
+#[inline(never)]
+fn end_nested(core: &Core, ticket: u64) {
+    let ended = take_aside(core, ticket);
+    if core.ticket.get() == 0 {
+        let mut extra = core.extra.borrow_mut();
+        let parks = extra.as_mut().map(|extra| &mut extra.parks);
+        if let Some(parks) = parks
+            && let Some(last) = parks.iter().rposition(|aside| aside.waits())
+            && let Begun::Waiting(waiting_on) = parks[last].is
+        {
+            core.ticket.set(parks.remove(last).ticket);
+            core.waiting_on.set(waiting_on);
+            core.parks_aside.set(!parks.is_empty());
+        }
+    }
+    // Foreign code, as all destructors of exceptions.
+    drop(ended);
+}
+
+impl Aside {
+    fn waits(&self) -> bool {
+        matches!(self.is, Begun::Waiting(_))
+    }
+}
+
+impl fmt::Debug for Aside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Aside({})", self.ticket)
+    }
+}
