@@ -16,6 +16,7 @@ mod hubs;
 mod local;
 mod scope;
 mod timeout;
+mod wakeups;
 
 #[path = "../support/mod.rs"]
 mod support;

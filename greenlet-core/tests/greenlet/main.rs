@@ -6,6 +6,7 @@ mod test_contextvars;
 mod test_generator;
 mod test_greenlet;
 mod test_leaks;
+mod test_park;
 mod test_stack;
 mod test_throw;
 mod test_tracing;
