@@ -417,16 +417,14 @@ fn use_type(any: &Any) -> Result<(), hub::core::Error> {
 fn with_resume<E>(leave: impl FnOnce(Resume) -> Result<(), E>) -> Result<(), E> {
     let park = Park::begin();
     let left = leave(park.resume());
-    match (below(4), pick(&world().greenlets)) {
-        (0 | 1, Some(greenlet)) => drop(park.enter(&greenlet)),
+    if below(4) == 0 {
         // Something else comes in between.
-        (2, _) => {
-            step();
-            if let Some(greenlet) = pick(&world().greenlets) {
-                drop(park.enter(&greenlet));
-            }
-        }
-        _ => {}
+        step();
+    }
+    // While it is parked, it has a handle of itself: one of those that are dropped would stay for ever.
+    let stays = getcurrent().parent().is_none();
+    if stays && let Some(greenlet) = pick(&world().greenlets) {
+        drop(park.enter(&greenlet));
     }
     left
 }

@@ -216,19 +216,19 @@ fn test_an_outer_park_can_be_woken_while_an_inner_one_is_on() -> Outcome {
 }
 
 #[test]
-fn test_parks_may_be_dropped_in_any_order_and_forgotten() -> Outcome {
+fn test_parks_may_be_dropped_in_any_order_and_kept() -> Outcome {
     let me = getcurrent();
     let [first, second, third] = [(); 3].map(|()| Park::begin(None));
     drop(second);
-    let forgotten = Park::begin(None);
-    let ticket = forgotten.ticket();
-    std::mem::forget(forgotten);
+    let kept = Park::begin(None);
+    let ticket = kept.ticket();
     drop(third);
     let first_ticket = first.ticket();
     assert!(me.is_parked(first_ticket));
     assert_woken_by(first_ticket, first.enter(&waker(&me, [first_ticket])));
     me.wake(ticket)?;
     assert!(!me.is_parked(ticket));
+    drop(kept);
     // All is as it was.
     let park = Park::begin(None);
     let ticket = park.ticket();
