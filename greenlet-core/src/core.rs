@@ -81,6 +81,14 @@ impl Core {
         ptr::eq(self.thread.current(), self)
     }
 
+    /// Whether it is on its stack, and does not run.
+    pub(crate) fn is_parked(&self) -> bool {
+        let place = self.suspended.take();
+        let parked = place.is_some();
+        self.suspended.set(place);
+        parked
+    }
+
     /// The parent.
     #[inline]
     pub(crate) fn own_parent(&self) -> Option<&Core> {

@@ -107,7 +107,7 @@ impl Park {
     pub fn enter(&self, to: &RawGreenlet) -> Result<Value, Exception> {
         let core = self.greenlet.core();
         // Its greenlet runs: that is the current one. No other can enter it.
-        if core.ticket.get() != self.ticket.get() || core.suspended.get().is_some() {
+        if core.ticket.get() != self.ticket.get() || core.is_parked() {
             if let Some(woken) = self.woken() {
                 return woken;
             }
