@@ -186,7 +186,7 @@ impl BaseServer {
             .map_err(Exception::from)?;
         let server = self.clone();
         watcher
-            .start(move || server.accept_some())
+            .start_pass_events(move |events| server.ready(events))
             .map_err(Exception::from)?;
         self.watcher.replace(Some(watcher));
         Ok(())
@@ -200,15 +200,29 @@ impl BaseServer {
         drop(self.delay_timer.take());
     }
 
-    /// Called in the hub when connections wait.
+    /// Called in the hub when connections wait, or when the listener cannot be watched any more.
+    fn ready(self: &Rc<Self>, events: Events) {
+        match Io::refused(events) {
+            Some(error) => self.hub.report_error(Some(self), error.into()),
+            None => self.accept_some(),
+        }
+        // libev has stopped the watcher.
+        let stopped = |watcher: &Io| events.contains(Events::ERROR) && !watcher.active();
+        if self.watcher.borrow().as_ref().is_some_and(stopped) {
+            self.back_off();
+        }
+    }
+
     fn accept_some(self: &Rc<Self>) {
         for _ in 0..self.settings.max_accept {
             if let Some(pool) = self.pool.as_ref().filter(|pool| pool.full()) {
                 self.stop_accepting();
                 let server = Rc::downgrade(self);
-                pool.when_available(move || match server.upgrade() {
-                    Some(server) => server.start_accepting_if_not_delayed(),
-                    None => Ok(()),
+                pool.when_available(move || {
+                    if let Some(server) = server.upgrade() {
+                        server.accept_again();
+                    }
+                    Ok(())
                 });
                 return;
             }
@@ -247,7 +261,10 @@ impl BaseServer {
         let start = || -> Result<(), Exception> {
             let timer = Rc::new(self.hub.timer(delay)?);
             self.hub.loop_().update_now()?;
-            timer.start(move || server.start_accepting().map_err(Exception::from))?;
+            timer.start(move || {
+                drop(server.delay_timer.take());
+                server.accept_again();
+            })?;
             self.delay_timer.replace(Some(timer));
             Ok(())
         };
@@ -256,12 +273,15 @@ impl BaseServer {
         }
     }
 
-    /// A handler of the pool is done.
-    fn start_accepting_if_not_delayed(self: &Rc<Self>) -> Result<(), Exception> {
-        if self.delay_timer.borrow().is_none() {
-            self.start_accepting()?;
+    /// A handler of the pool is done, or the delay is over. What fails is tried again later.
+    fn accept_again(self: &Rc<Self>) {
+        if self.delay_timer.borrow().is_some() {
+            return;
         }
-        Ok(())
+        if let Err(error) = self.start_accepting() {
+            self.hub.report_error(Some(self), error.into());
+            self.back_off();
+        }
     }
 
     fn do_handle(self: &Rc<Self>, stream: TcpStream, address: SocketAddr) -> Result<(), Exception> {

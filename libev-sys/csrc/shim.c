@@ -9,8 +9,10 @@
 # include "libev_config.h"
 # include "fork_check.h"
 # include "signal_guard.h"
+# include "epoll_guard.h"
 # include "ev.c"
 # include "shim.h"
+# include "epoll_guard.c"
 #endif
 
 #include <signal.h>
@@ -131,6 +133,10 @@ int ev_shim_async_pending (const ev_async *w) { return (int)ev_async_pending (w)
 #endif
 #define LOOP_INT(name, expression) \
   int ev_shim_loop_ ## name (struct ev_loop *loop) { (void)loop; return (int)INTERNAL (expression); }
+
+#ifdef LIBEV_SYS_SYSTEM
+int ev_shim_fd_error (void) { return 0; }
+#endif
 
 LOOP_INT (activecnt, loop->activecnt)
 LOOP_INT (sig_pending, loop->sig_pending)

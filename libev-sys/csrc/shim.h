@@ -143,6 +143,8 @@ const ev_shim_pending *ev_shim_loop_pendings (struct ev_loop *loop, int *count);
 /** Does what `ev_loop_fork` puts off until the loop is about to wait: makes the descriptors anew. Allowed in the
  * callback of a fork watcher. Does nothing without internals. */
 void ev_shim_loop_fork_now (struct ev_loop *loop);
+/** Why epoll has refused the descriptor of an I/O watcher that gets EV_ERROR now: an `errno`; 0 when that is not known. */
+int ev_shim_fd_error (void);
 /** The signalfd; -2 when it is wanted and not made yet, -1 when there is none. */
 int ev_shim_loop_sigfd (struct ev_loop *loop);
 /** The timerfd; -2 when it is wanted and not made yet, -1 when there is none. */

@@ -751,6 +751,8 @@ unsafe extern "C" {
     /** Does what `ev_loop_fork` puts off until the loop is about to wait: makes the descriptors anew. Allowed in the
  callback of a fork watcher. Does nothing without internals.*/
     pub fn ev_shim_loop_fork_now(loop_: *mut ev_loop);
+    /// Why epoll has refused the descriptor of an I/O watcher that gets EV_ERROR now: an `errno`; 0 when that is not known.
+    pub fn ev_shim_fd_error() -> core::ffi::c_int;
     /// The signalfd; -2 when it is wanted and not made yet, -1 when there is none.
     pub fn ev_shim_loop_sigfd(loop_: *mut ev_loop) -> core::ffi::c_int;
     /// The timerfd; -2 when it is wanted and not made yet, -1 when there is none.

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use greenlet_core::{Exception, RawGreenlet};
 use waiter::Resume;
 
-use super::Events;
 use super::small_fn::{Act, SmallFn};
+use super::{Events, Io};
 
 /// What a callback may return: nothing, or `Result<(), Exception>`, whose error goes to the loop's error
 /// handler.
@@ -57,8 +57,26 @@ unsafe impl<F: Fn(Events) -> R + 'static, R: CallbackResult> Act for WithEvents<
 unsafe impl Act for Wake {
     const IS_WAKE: bool = true;
 
-    fn act(&self, _: Events) -> Result<(), Exception> {
-        self.0.switch()
+    fn act(&self, events: Events) -> Result<(), Exception> {
+        wake(&self.0, events)
+    }
+}
+
+/// Ends the park; with an error if the kernel had no room for what it waits for.
+#[inline]
+fn wake(resume: &Resume, events: Events) -> Result<(), Exception> {
+    if events.contains(Events::ERROR) {
+        return wake_after_error(resume, events);
+    }
+    resume.switch()
+}
+
+#[cold]
+fn wake_after_error(resume: &Resume, events: Events) -> Result<(), Exception> {
+    match Io::refused(events) {
+        // As in gevent, whoever uses the descriptor finds out.
+        None => resume.switch(),
+        Some(error) => resume.throw(error),
     }
 }
 
@@ -380,7 +398,7 @@ impl Call for OtherCall {
         match self {
             OtherCall::Later(Some(handler)) => handler.0.act(events),
             OtherCall::Later(None) => Ok(()),
-            OtherCall::Wake(resume) => resume.switch(),
+            OtherCall::Wake(resume) => wake(resume, events),
         }
     }
 }

@@ -39,6 +39,10 @@ watcher_type! {
     ///
     /// Other threads may close descriptors at any time; that is never worse than described here.
     ///
+    /// When the kernel has no room for the descriptor (`ENOMEM`; `ENOSPC`, see `max_user_watches` in epoll(7)), the
+    /// watcher is stopped, too, with `ERROR|READ|WRITE` and a [reason](Io::refused); a greenlet that waits with it gets
+    /// that as an error.
+    ///
     /// A watcher whose callback fails (returns an error, or panics) is stopped, or it would fail for ever.
     ///
     /// ```
@@ -96,6 +100,19 @@ impl Loop {
 }
 
 impl Io {
+    /// Why the kernel has refused to watch the descriptor, in a callback that was passed these events: none if it has
+    /// not, nor for a descriptor that was closed, which is found out by its next use.
+    pub fn refused(events: Events) -> Option<io::Error> {
+        if !events.contains(Events::ERROR) {
+            return None;
+        }
+        // SAFETY: it only looks at a number of this thread's.
+        match unsafe { ev::ev_shim_fd_error() } {
+            0 | libc::EBADF => None,
+            errno => Some(io::Error::from_raw_os_error(errno)),
+        }
+    }
+
     /// The descriptor.
     pub fn fd(&self) -> RawFd {
         // SAFETY: the node's own watcher, which was initialised when it was made.

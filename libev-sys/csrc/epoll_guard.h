@@ -1,0 +1,31 @@
+/* What libev does when epoll_ctl fails, put right.
+ *
+ * libev stops all watchers of the descriptor and feeds them EV_ERROR. Two things are amiss with that:
+ *
+ * - It waits for other events first, for a minute if there are none.
+ * - It does so with its own watchers, too (other threads' wake-ups, signals, inotify): none of them starts again, so
+ *   what they would bring is lost, and each has given up a reference to the loop that it never had.
+ *
+ * Here the loop does not wait when somebody is to be told of an error. Its own descriptors are looked at in each
+ * iteration until epoll takes them; libev has that for files, with which epoll cannot be used.
+ *
+ * Only ev.c sees this. What needs its types is in epoll_guard.c, which comes after it. */
+#ifndef LIBEV_SYS_EPOLL_GUARD_H
+#define LIBEV_SYS_EPOLL_GUARD_H
+
+#if defined __linux__
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+struct ev_loop;
+
+static int ev_shim_epoll_ctl (struct ev_loop *loop, int epoll, int operation, int fd, struct epoll_event *event);
+static int ev_shim_epoll_wait (struct ev_loop *loop, int epoll, struct epoll_event *events, int most, int timeout);
+
+/* ev.c calls these where it has a variable `loop`. */
+#define epoll_ctl(epoll, operation, fd, event) ev_shim_epoll_ctl (loop, epoll, operation, fd, event)
+#define epoll_wait(epoll, events, most, timeout) ev_shim_epoll_wait (loop, epoll, events, most, timeout)
+
+#endif
+#endif
