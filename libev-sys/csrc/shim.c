@@ -10,13 +10,16 @@
 # include "fork_check.h"
 # include "signal_guard.h"
 # include "epoll_guard.h"
+# include "wakeup_guard.h"
 # include "ev.c"
 # include "shim.h"
 # include "epoll_guard.c"
 #endif
 
+#include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #if EV_VERSION_MAJOR != 4 || EV_VERSION_MINOR < 33
 # error "libev-sys needs libev 4.33 or a later 4.x"
@@ -206,6 +209,45 @@ ev_shim_signal_loop (int signum_)
   return 0;
 }
 
+/* ------------------------------------------------------------------------------------------ making loops */
+
+int
+ev_shim_make_wakeup (struct ev_loop *loop)
+{
+#ifndef LIBEV_SYS_SYSTEM
+  if (ev_is_active (&loop->pipe_w))
+    return 0;
+  if (ev_shim_reserve () != 0)
+    return -1;
+  evpipe_init (loop);
+  return 0;
+#else
+  /* libev makes it later, but now is when failing can be told. */
+  int fds [2];
+  (void)loop;
+  if (pipe (fds) != 0)
+    return -1;
+  close (fds [0]);
+  close (fds [1]);
+  return 0;
+#endif
+}
+
+struct ev_loop *
+ev_shim_loop_new (unsigned int flags)
+{
+  struct ev_loop *loop = ev_loop_new (flags);
+  int error;
+
+  if (!loop || ev_shim_make_wakeup (loop) == 0)
+    return loop;
+
+  error = errno;
+  ev_loop_destroy (loop);
+  errno = error;
+  return 0;
+}
+
 /* ------------------------------------------------------------------------- the default loop and SIGCHLD */
 
 static int sigchld_state;                 /* see ev_shim_sigchld_state */
@@ -268,7 +310,15 @@ ev_shim_default_loop (unsigned int flags)
   flags |= EVFLAG_NOTIMERFD; /* see below, where only the vendored libev can be put right */
 #endif
   sigaction (SIGCHLD, 0, &before);
+#ifndef LIBEV_SYS_SYSTEM
+  /* libev needs it at once, for SIGCHLD. */
+  if (ev_shim_reserve () != 0)
+    return 0;
+#endif
   loop = ev_default_loop (flags);
+#ifndef LIBEV_SYS_SYSTEM
+  ev_shim_unreserve ();
+#endif
   if (!loop)
     return 0;
 

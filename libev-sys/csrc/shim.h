@@ -185,8 +185,15 @@ int ev_shim_is_default_loop (struct ev_loop *loop);
 /** Whether this is the default loop and has userdata. It may have been destroyed, if it ever was the default loop. */
 int ev_shim_is_default_with_userdata (struct ev_loop *loop);
 
+/** `ev_loop_new`, with what [`ev_shim_make_wakeup`] makes. Null when no backend works, or there are no descriptors left:
+ * see `errno`. */
+struct ev_loop *ev_shim_loop_new (unsigned int flags);
+/** Makes the descriptor by which other threads and signals wake the loop, if it has none yet. libev would do so later, and
+ * try again for ever when it cannot. Returns 0, or -1 and leaves the reason in `errno`. */
+int ev_shim_make_wakeup (struct ev_loop *loop);
+
 /** `ev_default_loop`, except that SIGCHLD stays as it was: libev reaps *every* child once its handler is in
- * place, so that waits for `ev_shim_install_sigchld`. Null when no backend works.
+ * place, so that waits for `ev_shim_install_sigchld`. Null when no backend works, or there are no descriptors left.
  *
  * This and the five below change the process's signal handling and are, like the default loop itself, for
  * one thread at a time. */

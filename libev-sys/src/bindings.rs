@@ -788,8 +788,14 @@ unsafe extern "C" {
     pub fn ev_shim_is_default_loop(loop_: *mut ev_loop) -> core::ffi::c_int;
     /// Whether this is the default loop and has userdata. It may have been destroyed, if it ever was the default loop.
     pub fn ev_shim_is_default_with_userdata(loop_: *mut ev_loop) -> core::ffi::c_int;
+    /** `ev_loop_new`, with what [`ev_shim_make_wakeup`] makes. Null when no backend works, or there are no descriptors left:
+ see `errno`.*/
+    pub fn ev_shim_loop_new(flags: core::ffi::c_uint) -> *mut ev_loop;
+    /** Makes the descriptor by which other threads and signals wake the loop, if it has none yet. libev would do so later, and
+ try again for ever when it cannot. Returns 0, or -1 and leaves the reason in `errno`.*/
+    pub fn ev_shim_make_wakeup(loop_: *mut ev_loop) -> core::ffi::c_int;
     /** `ev_default_loop`, except that SIGCHLD stays as it was: libev reaps *every* child once its handler is in
- place, so that waits for `ev_shim_install_sigchld`. Null when no backend works.
+ place, so that waits for `ev_shim_install_sigchld`. Null when no backend works, or there are no descriptors left.
 
  This and the five below change the process's signal handling and are, like the default loop itself, for
  one thread at a time.*/

@@ -140,7 +140,7 @@ impl Backing {
     /// A loop of its own.
     pub(super) fn create(flags: LoopFlags) -> Result<Rc<Backing>, Error> {
         // SAFETY: no preconditions.
-        let raw = unsafe { ev::ev_loop_new(flags.bits()) };
+        let raw = unsafe { ev::ev_shim_loop_new(flags.bits()) };
         Backing::new(raw, flags, Owner::Us)
     }
 
@@ -155,32 +155,29 @@ impl Backing {
         // SAFETY: the caller's: the loop is alive.
         let (is_default, flags) =
             unsafe { (ev::ev_shim_is_default_loop(raw) != 0, ev::ev_backend(raw)) };
+        let flags = LoopFlags::from_bits(flags);
         let lease = if is_default {
             Some(Lease::take()?)
         } else {
             None
         };
+        // SAFETY: the caller's: the loop is alive.
+        if unsafe { ev::ev_shim_make_wakeup(raw) } != 0 {
+            return Err(last_os_error(flags));
+        }
         let owner = if is_default {
             Owner::Default
         } else {
             Owner::Other
         };
-        let backing = Backing::new(raw, LoopFlags::from_bits(flags), owner)?;
+        let backing = Backing::new(raw, flags, owner)?;
         backing.lease.set(lease);
         Ok(backing)
     }
 
     fn new(raw: *mut ev_loop, flags: LoopFlags, owner: Owner) -> Result<Rc<Backing>, Error> {
-        let failed = |source| CannotCreateLoop { flags, source };
         if raw.is_null() {
-            return Err(failed(io::Error::last_os_error()).into());
-        }
-        if let Err(source) = probe_descriptors() {
-            if owner == Owner::Us {
-                // SAFETY: made just now, and nobody knows it.
-                unsafe { ev::ev_loop_destroy(raw) };
-            }
-            return Err(failed(source).into());
+            return Err(last_os_error(flags));
         }
         // SAFETY: the loop is alive. Userdata is our sign of life: not null. Somebody else's is as good.
         unsafe {
@@ -398,6 +395,12 @@ impl Drop for Backing {
     }
 }
 
+/// Why libev has made no loop.
+fn last_os_error(flags: LoopFlags) -> Error {
+    let source = io::Error::last_os_error();
+    CannotCreateLoop { flags, source }.into()
+}
+
 /// Keeps the last handle of a loop, to drop it when libev can be called again.
 pub(super) fn drop_later(loop_: Loop) {
     postpone((loop_.state().backing.clone(), vec![loop_]));
@@ -466,18 +469,4 @@ pub(super) fn any_loop() -> Option<Loop> {
         .or_else(|| alive().next())?
         .loops()
         .pop()
-}
-
-/// libev makes an eventfd or a pipe for each loop and, when it cannot, tries again for ever. So we try first.
-fn probe_descriptors() -> io::Result<()> {
-    let mut fds = [-1; 2];
-    // SAFETY: `fds` has room for two descriptors.
-    if unsafe { libc::pipe(fds.as_mut_ptr()) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    for fd in fds {
-        // SAFETY: we have just made it.
-        unsafe { libc::close(fd) };
-    }
-    Ok(())
 }
