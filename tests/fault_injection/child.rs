@@ -1,6 +1,7 @@
 //! A process that runs the program, some of its calls failing.
 
 use std::fs;
+use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use gevent::exceptions::LoopExit;
 use gevent::greenlet_core::live_greenlets;
 
-use crate::inject::{self, KINDS, Plan, armed};
+use crate::inject::{self, Plan, armed};
 use crate::program::{Errors, Wrong, program};
 
 /// Says what to do.
@@ -81,31 +82,37 @@ fn wrong(what: impl std::fmt::Display) {
     println!("{WRONG}{}", what.to_string().replace('\n', " | "));
 }
 
-/// Runs the program in a thread of its own, and says what is wrong.
+/// Runs the program in a thread of its own and in this one, whose loop is libev's default one, and says what is wrong.
 fn run(name: &str, plan: Option<Plan>, start: Option<&Counts>) {
-    inject::begin(plan);
-    let panics = PANICS.load(Relaxed);
-    let ended = thread::spawn(|| {
+    let once = || {
         let errors = armed(|| gevent::run(|| Ok(program())));
         (errors, live_greenlets())
-    });
-    match ended.join() {
-        Ok((Ok(errors), alive)) => {
-            judge(name, errors);
-            if alive > 1 {
-                wrong(format_args!("{name}: {alive} greenlets are left"));
+    };
+    for in_first in [false, true] {
+        inject::begin(plan);
+        let panics = PANICS.load(Relaxed);
+        let (name, ended) = match in_first {
+            false => (name.to_owned(), thread::spawn(once).join()),
+            true => (format!("{name} in the first thread"), catch_unwind(once)),
+        };
+        match ended {
+            Ok((Ok(errors), alive)) => {
+                judge(&name, errors);
+                if alive > 1 {
+                    wrong(format_args!("{name}: {alive} greenlets are left"));
+                }
             }
+            Ok((Err(exception), _)) => wrong(format_args!("{name}: gevent::run: {exception}")),
+            Err(_) => wrong(format_args!("{name}: the thread panics")),
         }
-        Ok((Err(exception), _)) => wrong(format_args!("{name}: gevent::run: {exception}")),
-        Err(_) => wrong(format_args!("{name}: the thread panics")),
+        if PANICS.load(Relaxed) > panics {
+            wrong(format_args!("{name}: somebody panics"));
+        }
+        if let Some(start) = start {
+            start.compare(&name);
+        }
+        RUNS.fetch_add(1, Relaxed);
     }
-    if PANICS.load(Relaxed) > panics {
-        wrong(format_args!("{name}: somebody panics"));
-    }
-    if let Some(start) = start {
-        start.compare(name);
-    }
-    RUNS.fetch_add(1, Relaxed);
 }
 
 fn judge(name: &str, errors: Errors) {
@@ -165,5 +172,3 @@ fn entries(folder: &str) -> usize {
         .expect("Linux")
         .count()
 }
-
-const _: () = assert!(KINDS.len() < 64);

@@ -38,6 +38,9 @@ pub(crate) struct Plan {
     pub(crate) errno: c_int,
 }
 
+/// Not a function, but whatever makes a descriptor: what else fails when there are none left.
+pub(crate) const DESCRIPTORS: usize = KINDS.len() - 1;
+
 static KIND: AtomicUsize = AtomicUsize::new(usize::MAX);
 static FROM: AtomicUsize = AtomicUsize::new(0);
 static TO: AtomicUsize = AtomicUsize::new(0);
@@ -73,13 +76,17 @@ fn fails(kind: usize) -> Option<c_int> {
     if !ARMED.get() {
         return None;
     }
-    let nth = CALLS[kind].fetch_add(1, Relaxed) + 1;
-    let is_meant =
-        KIND.load(Relaxed) == kind && (FROM.load(Relaxed)..TO.load(Relaxed)).contains(&nth);
+    let makes_one = KINDS[kind].1[0] == libc::EMFILE;
+    let is_meant = counts(kind) | (makes_one && counts(DESCRIPTORS));
     is_meant.then(|| {
         FIRED.store(true, Relaxed);
         ERRNO.load(Relaxed) as c_int
     })
+}
+
+fn counts(kind: usize) -> bool {
+    let nth = CALLS[kind].fetch_add(1, Relaxed) + 1;
+    KIND.load(Relaxed) == kind && (FROM.load(Relaxed)..TO.load(Relaxed)).contains(&nth)
 }
 
 /// The C library's own.
@@ -120,7 +127,8 @@ macro_rules! interpose {
         enum Name { $($name),* }
 
         /// The functions, and the errors each is made to fail with.
-        pub(crate) const KINDS: &[(&str, &[c_int])] = &[$((stringify!($name), &[$(libc::$errno),+])),*];
+        pub(crate) const KINDS: &[(&str, &[c_int])] =
+            &[$((stringify!($name), &[$(libc::$errno),+])),*, ("descriptors", &[libc::EMFILE])];
 
         $(
             // SAFETY: it has the C library's name and signature, and does what that does, or fails as that may.
