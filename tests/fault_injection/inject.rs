@@ -53,6 +53,8 @@ pub(crate) fn begin(plan: Option<Plan>) {
     CALLS.iter().for_each(|calls| calls.store(0, Relaxed));
     FIRED.store(false, Relaxed);
     KIND.store(usize::MAX, Relaxed);
+    FROM.store(0, Relaxed);
+    TO.store(0, Relaxed);
     if let Some(plan) = plan {
         FROM.store(plan.nth, Relaxed);
         TO.store(plan.nth + plan.times, Relaxed);
@@ -69,6 +71,11 @@ pub(crate) fn calls() -> [usize; KINDS.len()] {
 /// Whether a call failed as planned.
 pub(crate) fn fired() -> bool {
     FIRED.load(Relaxed)
+}
+
+/// Whether many calls in a row fail: a server may never accept.
+pub(crate) fn lasting() -> bool {
+    TO.load(Relaxed) - FROM.load(Relaxed) > 2
 }
 
 /// Counts a call; the error it is to fail with, if it is.

@@ -22,7 +22,7 @@ use gevent::{
     scope, sleep, spawn, spawn_later, spawn_raw, threadsafe,
 };
 
-use crate::inject::armed;
+use crate::inject::{armed, lasting};
 
 pub(crate) type Outcome = Result<(), Exception>;
 
@@ -38,7 +38,9 @@ fn expect<T: PartialEq + std::fmt::Debug>(what: &str, is: T, should: T) -> Outco
     }
 }
 
-const STEPS: &[(&str, fn() -> Outcome)] = &[
+type Step = (&'static str, fn() -> Outcome);
+
+const STEPS: &[Step] = &[
     ("stacks", stacks),
     ("waits", waits),
     ("kills", kills),
@@ -230,6 +232,9 @@ fn echo(mut stream: TcpStream) -> Outcome {
 }
 
 fn client(mut stream: TcpStream) -> Outcome {
+    if lasting() {
+        stream.set_timeout(0.2)?;
+    }
     for _ in 0..3 {
         stream.write_all(b"hello")?;
         let mut answer = [0; 5];
