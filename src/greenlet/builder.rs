@@ -112,13 +112,14 @@ impl Builder {
     /// Makes the greenlet and starts it `seconds` from now.
     ///
     /// # Errors
-    /// As [`Greenlet::start_later`].
+    /// As [`Greenlet::spawn_later`].
     #[track_caller]
     pub fn spawn_later<R: Outcome>(
         self,
         seconds: impl Seconds,
         function: impl FnOnce() -> R + 'static,
     ) -> Result<Greenlet<R::Value>, Exception> {
+        hub::try_get_hub()?;
         let greenlet = self.build(function);
         greenlet.start_later(seconds)?;
         Ok(greenlet)

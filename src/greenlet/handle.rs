@@ -127,12 +127,14 @@ impl<T: 'static> Greenlet<T> {
     /// Makes a greenlet and starts it `seconds` from now.
     ///
     /// # Errors
-    /// For a time that is no number.
+    /// For a time that is no number; when this thread has no hub and none can be made, see
+    /// [`hub::try_get_hub`].
     #[track_caller]
     pub fn spawn_later<R: Outcome<Value = T>>(
         seconds: impl Seconds,
         function: impl FnOnce() -> R + 'static,
     ) -> Result<Self, Exception> {
+        hub::try_get_hub()?;
         let greenlet = Greenlet::new(function);
         greenlet.start_later(seconds)?;
         Ok(greenlet)

@@ -241,12 +241,14 @@ impl Group {
     /// place.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet while it waits: the function will not run then.
+    /// What is thrown into the current greenlet while it waits: the function will not run then. When this thread has
+    /// no hub and none can be made, see [`hub::try_get_hub`].
     #[track_caller]
     pub fn spawn<R: Outcome>(
         &self,
         function: impl FnOnce() -> R + 'static,
     ) -> Result<Greenlet<R::Value>, Exception> {
+        hub::try_get_hub()?;
         let greenlet = Greenlet::new(function);
         self.start(&greenlet)?;
         Ok(greenlet)

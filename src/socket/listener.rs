@@ -132,7 +132,7 @@ impl TcpListener {
 fn connection(
     (socket, address): (socket2::Socket, socket2::SockAddr),
 ) -> io::Result<(TcpStream, SocketAddr)> {
-    Ok((TcpStream::of_nonblocking(socket), as_inet(address)?))
+    Ok((TcpStream::of_nonblocking(socket)?, as_inet(address)?))
 }
 
 /// A connection that does not block, by one system call where that can be.

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use greenlet_core::Exception;
 use hub::core::{Events, Io};
-use hub::{Hub, Seconds, TimedOut, get_hub};
+use hub::{Hub, Seconds, TimedOut, try_get_hub};
 
 use crate::exceptions::BlockingSwitchOutError;
 
@@ -38,19 +38,20 @@ pub(super) enum Direction {
 impl Raw {
     pub(super) fn new(socket: socket2::Socket) -> io::Result<Raw> {
         socket.set_nonblocking(true)?;
-        Ok(Raw::of_nonblocking(socket))
+        Raw::of_nonblocking(socket)
     }
 
     /// Of a socket that does not block already.
-    pub(super) fn of_nonblocking(socket: socket2::Socket) -> Raw {
-        Raw {
+    pub(super) fn of_nonblocking(socket: socket2::Socket) -> io::Result<Raw> {
+        let hub = try_get_hub().map_err(Exception::from)?;
+        Ok(Raw {
             read: OnceCell::new(),
             write: OnceCell::new(),
             socket: RefCell::new(Some(Rc::new(socket))),
-            hub: get_hub(),
+            hub,
             timeouts: Default::default(),
             more_to_read: Cell::new(true),
-        }
+        })
     }
 
     /// The socket, while it is open.

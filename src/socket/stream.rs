@@ -93,8 +93,8 @@ impl TcpStream {
         Ok(TcpStream(Rc::new(Raw::new(socket)?)))
     }
 
-    pub(super) fn of_nonblocking(socket: socket2::Socket) -> Self {
-        TcpStream(Rc::new(Raw::of_nonblocking(socket)))
+    pub(super) fn of_nonblocking(socket: socket2::Socket) -> io::Result<Self> {
+        Ok(TcpStream(Rc::new(Raw::of_nonblocking(socket)?)))
     }
 
     /// Takes over a standard stream.

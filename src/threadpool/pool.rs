@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, GreenletExit, getcurrent};
-use hub::{Hub, Seconds, get_hub};
+use hub::{Hub, Seconds, get_hub, try_get_hub};
 use parking_lot::Mutex;
 
 use super::inner::{Inner, Place, Receiver, Unstarted, Watching};
@@ -75,10 +75,8 @@ impl ThreadPool {
     /// for ever.
     ///
     /// # Errors
-    /// For a time that is no number.
-    ///
-    /// # Panics
-    /// When the hub's loop is destroyed.
+    /// For a time that is no number; when this thread has no hub and none can be made, see
+    /// [`try_get_hub`]; when the hub's loop is destroyed.
     #[track_caller]
     pub fn with_idle_timeout(
         maxsize: usize,
@@ -88,7 +86,8 @@ impl ThreadPool {
         // As in gevent: -1 is for ever.
         let idle = idle.filter(|seconds| *seconds >= 0.0);
         let idle = idle.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        Ok(ThreadPool::make(&get_hub(), maxsize, idle))
+        let inner = Inner::new(&try_get_hub()?, maxsize, idle)?;
+        Ok(ThreadPool(Rc::new(inner)))
     }
 
     #[track_caller]

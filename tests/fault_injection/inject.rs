@@ -179,7 +179,7 @@ interpose! {
     setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, len: socklen_t) -> c_int,
         minus_one, [ENOMEM];
     getsockname(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int, minus_one, [ENOBUFS];
-    fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int, minus_one, [EMFILE];
+    fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int, minus_one, [EINVAL, EMFILE];
     dup2(from: c_int, to: c_int) -> c_int, minus_one, [EMFILE];
     pipe(pair: *mut c_int) -> c_int, minus_one, [EMFILE];
     pipe2(pair: *mut c_int, flags: c_int) -> c_int, minus_one, [EMFILE];

@@ -18,8 +18,8 @@ const BOUND: Duration = Duration::from_secs(600);
 /// What a plain run takes of each kind: these calls, and the last one.
 const SAMPLE: &[usize] = &[1, 2, 3, 5, 8, 13, 30, 70, 160];
 
-/// The n-th call and all later ones: from then on nobody gets anything.
-const FOR_EVER: usize = usize::MAX / 2;
+/// The n-th call and all later ones fail: from then on nobody gets anything.
+pub(crate) const FOR_EVER: usize = usize::MAX / 2;
 /// Not so with these: a hub that gets no stack runs nobody, and the main greenlet hears of each iteration of the loop
 /// that fails.
 const ONLY_ONCE: &[&str] = &["mmap", "epoll_wait"];
@@ -49,6 +49,10 @@ pub(crate) fn main() -> common::Result {
         return Err(format!("without faults: {}{}", counted.stdout, counted.stderr).into());
     };
     let calls: Vec<usize> = calls.split(',').map(str::parse).collect::<Result<_, _>>()?;
+    let without_hub = process("no hub")?;
+    if !without_hub.status.success() {
+        return Err(format!("without a hub: {}", without_hub.stderr).into());
+    }
     let jobs = jobs(&wanted, &calls);
     let runs: usize = jobs.iter().map(|job| job.nths.len()).sum();
     let queue = Mutex::new(jobs);
