@@ -1,23 +1,16 @@
 //! A process that runs the program, some of its calls failing.
 
 use std::fs;
-use std::net::TcpListener;
-use std::os::fd::AsRawFd;
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use gevent::event::Event;
 use gevent::exceptions::LoopExit;
 use gevent::greenlet_core::live_greenlets;
-use gevent::lock::Semaphore;
-use gevent::pool::Pool;
-use gevent::threadpool::ThreadPool;
-use gevent::{Exception, Greenlet, Timeout, socket};
 
-use crate::inject::{self, DESCRIPTORS, Plan, armed};
-use crate::parent::FOR_EVER;
+use crate::inject::{self, Plan, armed};
+use crate::no_hub;
 use crate::program::{Errors, Wrong, program};
 
 /// Says what to do.
@@ -38,7 +31,7 @@ static RUNS: AtomicU64 = AtomicU64::new(0);
 /// Which runs: `count`, `no hub`, or `kind:errno:times:n,n,..`.
 pub(crate) fn main(job: &str) {
     if job == "no hub" {
-        return no_hub();
+        return no_hub::check();
     }
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -72,54 +65,6 @@ pub(crate) fn main(job: &str) {
         };
         run("", Some(plan), Some(&start));
         run("the run afterwards", None, Some(&start));
-    }
-}
-
-/// Whatever can tell of an error does, in threads that have no hub and get none.
-fn no_hub() {
-    const CALLS: &[(&str, fn(TcpListener) -> Option<Exception>)] = &[
-        ("sleep", |_| gevent::sleep(0).err()),
-        ("spawn_later", |_| gevent::spawn_later(0.001, || 7).err()),
-        ("spawn_later of a builder", |_| {
-            Greenlet::<()>::builder().spawn_later(0.001, || 7).err()
-        }),
-        ("spawn_raw", |_| gevent::spawn_raw(|| ()).err()),
-        ("spawn of a pool", |_| Pool::new(1).spawn(|| ()).err()),
-        ("from_std", |std| {
-            socket::TcpListener::from_std(std)
-                .err()
-                .map(Exception::from)
-        }),
-        ("connect", |_| {
-            socket::TcpStream::connect("localhost:1")
-                .err()
-                .map(Exception::from)
-        }),
-        ("wait_read", |std| {
-            gevent::hub::wait_read(std.as_raw_fd(), None).err()
-        }),
-        ("Event", |_| Event::new().wait(1).err()),
-        ("Semaphore", |_| Semaphore::new(0).acquire().err()),
-        ("Timeout", |_| Timeout::new(1).start().err()),
-        ("ThreadPool", |_| {
-            ThreadPool::with_idle_timeout(1, None).err()
-        }),
-        ("signal", |_| {
-            gevent::signal_handler(libc::SIGUSR1, || ()).err()
-        }),
-        ("iwait", |_| gevent::wait(&[Event::new()], None, None).err()),
-    ];
-    for (name, call) in CALLS {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("nothing fails yet");
-        inject::begin(Some(Plan {
-            kind: DESCRIPTORS,
-            nth: 1,
-            times: FOR_EVER,
-            errno: libc::EMFILE,
-        }));
-        let ended = thread::spawn(|| armed(|| call(listener).map(|error| error.to_string())));
-        let error = ended.join().unwrap_or_else(|_| panic!("{name} panics"));
-        assert!(error.is_some() && inject::fired(), "{name}: {error:?}");
     }
 }
 

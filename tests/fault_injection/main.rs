@@ -15,6 +15,8 @@ mod common;
 #[cfg(target_os = "linux")]
 mod inject;
 #[cfg(target_os = "linux")]
+mod no_hub;
+#[cfg(target_os = "linux")]
 mod parent;
 #[cfg(target_os = "linux")]
 mod program;
