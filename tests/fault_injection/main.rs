@@ -2,8 +2,10 @@
 //! in a [mixed program](program). It ends, with errors or as if nothing had happened; nobody panics, and nothing is left
 //! open or running; afterwards the same program works.
 //!
-//! Processes of their own run it (`harness = false`; this binary runs itself), because descriptors, threads and mappings
-//! are counted. Plain runs take a sample of the calls; with `GEVENT_FAULTS=all` each of them fails once, with every error
+//! The same where a call and all later ones fail, and where a thread gets no hub at all.
+//!
+//! Processes of their own run it (`harness = false`; this binary runs itself), because descriptors and threads are
+//! counted. Plain runs take a sample of the calls; with `GEVENT_FAULTS=all` each of them fails once, with every error
 //! listed for it; `GEVENT_FAULTS=epoll_ctl` is all of a kind. `FAULT_CHILD=kind:errno:times:n,n,..` is what a process of
 //! its own gets.
 
