@@ -15,11 +15,11 @@ use std::sync::mpsc;
 use std::thread;
 
 use gevent::exceptions::{HubDestroyed, NestedRunError, NotMainGreenletError};
-use gevent::hub::core::Timer;
-use gevent::hub::{ExceptionStream, Resume, wait_read};
+use gevent::hub::core::{Loop, Timer};
+use gevent::hub::{ExceptionStream, Resume, set_hub, wait_read};
 use gevent::{
-    Exception, Greenlet, GreenletExit, Kill, Timeout, event, get_hub, getcurrent, joinall, kill,
-    killall, lock, mask_kill, pool, queue, run, run_in_thread, scope, sleep, socket, spawn,
+    Exception, Greenlet, GreenletExit, Hub, Kill, Timeout, event, get_hub, getcurrent, joinall,
+    kill, killall, lock, mask_kill, pool, queue, run, run_in_thread, scope, sleep, socket, spawn,
     spawn_raw, threadsafe, wait,
 };
 use greenlet_core::WeakGreenlet;
@@ -426,4 +426,33 @@ fn destructors_that_panic() -> Result<(), Exception> {
     assert_eq!(panic.downcast_ref(), Some(&"from a destructor"));
     assert_eq!(Rc::strong_count(&held), 1);
     run(|| sleep(0))
+}
+
+/// Hubs that were replaced, or destroyed without their loop, end too, with what was to start there.
+#[test]
+fn other_hubs_of_the_thread_end() -> Result<(), Exception> {
+    let held = Rc::new(());
+    let started = run(|| {
+        let mut started = Vec::new();
+        for keeps_loop in [false, true, false] {
+            let hub = get_hub();
+            for _ in 0..2 {
+                let own = held.clone();
+                started.push(spawn(move || drop(own)));
+            }
+            let own = held.clone();
+            hub.loop_().run_callback(move || drop(own))?;
+            if keeps_loop {
+                hub.destroy(false)?;
+            }
+            set_hub(Some(Hub::new(Loop::new((), false)?)?));
+        }
+        Ok(started)
+    })?;
+    for greenlet in &started {
+        assert!(greenlet.ready(), "{greenlet:?}");
+    }
+    drop(started);
+    assert_eq!(Rc::strong_count(&held), 1);
+    Ok(())
 }

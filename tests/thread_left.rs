@@ -16,9 +16,10 @@ use std::time::Duration;
 use common::SOON;
 use common::process::{Ended, Process};
 use gevent::exceptions::{GreenletError, HubDestroyed};
-use gevent::hub::wait_read;
+use gevent::hub::core::Loop;
+use gevent::hub::{set_hub, wait_read};
 use gevent::threadpool::ThreadPool;
-use gevent::{Exception, Greenlet, get_hub, getcurrent, sleep, spawn};
+use gevent::{Exception, Greenlet, Hub, get_hub, getcurrent, sleep, spawn};
 
 const CASE: &str = "LEFT_CASE";
 const CASES: &[(&str, fn())] = &[
@@ -121,6 +122,13 @@ fn descriptors() {
             .loop_()
             .io(one.as_raw_fd(), gevent::core::Events::READ)?;
         watcher.start(move || _ = (&one, &other))?;
+        park(())
+    });
+    assert_eq!(count("fd"), before);
+    // A hub that was replaced, and whose loop still has somebody to start.
+    in_thread(|| {
+        spawn(|| ());
+        set_hub(Some(Hub::new(Loop::new((), false)?)?));
         park(())
     });
     assert_eq!(count("fd"), before);

@@ -53,6 +53,19 @@ pub(crate) struct Inner {
     end_hooks: Hooks,
 }
 
+/// A hub, as long as somebody has it.
+pub(crate) struct WeakHub(Weak<Inner>);
+
+impl WeakHub {
+    pub(crate) fn upgrade(&self) -> Option<Hub> {
+        self.0.upgrade().map(Hub)
+    }
+
+    pub(crate) fn exists(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
+
 /// What is called at some point, as long as it exists.
 #[derive(Default)]
 struct Hooks(RefCell<Vec<Weak<dyn Fn()>>>);
@@ -100,6 +113,7 @@ impl Hub {
             )?,
         };
         let hub = Hub::of(loop_);
+        local::add_hub(&hub);
         adopt_orphans(hub.greenlet());
         Ok(hub)
     }
@@ -138,6 +152,10 @@ impl Hub {
                 end_hooks: Hooks::default(),
             }
         }))
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakHub {
+        WeakHub(Rc::downgrade(&self.0))
     }
 
     pub(crate) fn inner(&self) -> &Inner {

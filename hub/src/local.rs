@@ -9,13 +9,15 @@ use parking_lot::Mutex;
 
 use crate::core::Loop;
 use crate::exceptions::HubError;
-use crate::hub::Hub;
+use crate::hub::{Hub, WeakHub};
 
 #[derive(Default)]
 struct State {
     hub: Option<Hub>,
     /// Kept by a hub that was destroyed without its loop, for the next one.
     kept_loop: Option<Loop>,
+    /// All hubs of this thread that there are, the thread's own and others.
+    all: Vec<WeakHub>,
     /// Whether [`end_of_thread`] will be called.
     ends: bool,
 }
@@ -26,14 +28,15 @@ thread_local! {
         ManuallyDrop::new(RefCell::new(State {
             hub: None,
             kept_loop: None,
+            all: Vec::new(),
             ends: false,
         }))
     };
 }
 
-/// Closes the hub of a thread that just returns. Its greenlet runs no more.
+/// Closes the hubs of a thread that just returns. Their greenlets run no more.
 fn end_of_thread() {
-    if let Some(hub) = get_hub_if_exists() {
+    for hub in all_hubs() {
         hub.close();
     }
     let state = STATE.with(|state| state.take());
@@ -129,6 +132,27 @@ pub fn set_new_hub_hook(hook: Option<NewHubHook>) {
     drop(old);
 }
 
+/// Notes a new hub, which ends with the thread at the latest.
+pub(crate) fn add_hub(hub: &Hub) {
+    let first = STATE.with(|state| {
+        let mut state = state.borrow_mut();
+        state.all.retain(WeakHub::exists);
+        state.all.push(hub.downgrade());
+        !std::mem::replace(&mut state.ends, true)
+    });
+    if first {
+        at_thread_end(end_of_thread);
+    }
+}
+
+/// The hubs of this thread, those that were replaced or destroyed too as long as somebody has them.
+pub(crate) fn all_hubs() -> Vec<Hub> {
+    STATE.with(|state| {
+        let state = state.borrow();
+        state.all.iter().filter_map(WeakHub::upgrade).collect()
+    })
+}
+
 /// The hub of this thread if there is one already.
 #[inline]
 pub fn get_hub_if_exists() -> Option<Hub> {
@@ -148,13 +172,8 @@ pub fn reinit() -> Result<(), Exception> {
 
 /// Makes `hub` the hub of this thread, or leaves the thread without one. Does nothing when the thread is over.
 pub fn set_hub(hub: Option<Hub>) {
-    if hub.is_some() {
-        if thread_is_over() {
-            return;
-        }
-        if !STATE.with(|state| std::mem::replace(&mut state.borrow_mut().ends, true)) {
-            at_thread_end(end_of_thread);
-        }
+    if hub.is_some() && thread_is_over() {
+        return;
     }
     let old = STATE.with(|state| std::mem::replace(&mut state.borrow_mut().hub, hub));
     drop(old);

@@ -7,7 +7,8 @@ use greenlet_core::{Exception, getmain, thread_is_over, unwind_all};
 
 use crate::core::HubDestroyed;
 use crate::exceptions::{NestedRunError, NotMainGreenletError};
-use crate::local::{get_hub_if_exists, set_hub, set_loop};
+use crate::hub::Hub;
+use crate::local::{all_hubs, set_hub, set_loop};
 
 thread_local! {
     /// Whether a `run` is going on.
@@ -15,8 +16,8 @@ thread_local! {
 }
 
 /// Calls `f`, and ends this thread's greenlets while everything that they use is there: gives back what
-/// `f` returned, after the hub is destroyed and the greenlets that are left are unwound, so that the
-/// destructors on their stacks have run. Who wants them finished instead joins them in `f`. Afterwards the
+/// `f` returned, after the thread's hubs and their loops are destroyed and the greenlets that are left are
+/// unwound, so that the destructors on their stacks have run. Who wants them finished instead joins them in `f`. Afterwards the
 /// hub's handles give [`HubDestroyed`], and [`get_hub`](crate::get_hub) makes a new hub.
 ///
 /// A thread that uses greenlets outside of `run` and just returns runs none of those destructors.
@@ -68,25 +69,28 @@ impl Drop for Running {
     }
 }
 
-/// Destroys the hub, and unwinds the greenlets while the destroyed one is still the thread's: what their
-/// destructors want of it is an error.
+/// Destroys the thread's hubs with their loops, and unwinds the greenlets while a destroyed one is still the
+/// thread's: what their destructors want of it is an error.
 fn end() {
+    let mut hubs = Vec::new();
     loop {
-        let hub = get_hub_if_exists();
-        if let Some(hub) = &hub {
-            // Refused in other greenlets than the main one only.
+        let known = hubs.len();
+        for hub in all_hubs() {
+            // Refused in other greenlets than the main one only; a hub that is destroyed may have left its loop.
             let _ = hub.destroy(true);
-            set_hub(Some(hub.clone()));
-        }
-        unwind_all();
-        // A destructor may have set another one.
-        if get_hub_if_exists() == hub {
-            if let Some(hub) = hub {
-                hub.let_go();
+            let _ = hub.loop_().destroy();
+            if !hubs.contains(&hub) {
+                hubs.push(hub);
             }
+        }
+        set_hub(hubs.last().cloned());
+        unwind_all();
+        // A destructor may have made another one.
+        if all_hubs().iter().all(|hub| hubs.contains(hub)) && hubs.len() == known {
             break;
         }
     }
+    hubs.iter().for_each(Hub::let_go);
     set_hub(None);
     set_loop(None);
 }
