@@ -30,6 +30,7 @@ const CASES: &[(&str, fn())] = &[
     ("borrowed", borrowed),
     ("asks", asks),
     ("keeps", keeps),
+    ("parent of the hub", parent_of_the_hub),
     ("exit", exit),
     ("first thread", first_thread),
 ];
@@ -359,6 +360,29 @@ fn keeps() {
 #[test]
 fn last_handles_in_thread_locals_run_nothing() -> common::Result {
     passes("keeps").map(drop)
+}
+
+/// The hub's greenlet ends with the thread; its parent must not run then.
+fn parent_of_the_hub() {
+    let (tell, told) = mpsc::channel();
+    in_thread(move || {
+        let main = getcurrent();
+        let parked = gevent::RawGreenlet::new(move |_| {
+            let ended = main.switch(());
+            let _ = tell.send(1);
+            ended
+        });
+        parked.switch(())?;
+        sleep(0)?;
+        get_hub().greenlet().set_parent(&parked)?;
+        Ok(())
+    });
+    assert_eq!(told.try_iter().count(), 0);
+}
+
+#[test]
+fn the_parent_of_the_hub_does_not_run() -> common::Result {
+    passes("parent of the hub").map(drop)
 }
 
 /// `exit` in a greenlet, with a destructor that waits.

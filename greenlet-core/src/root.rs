@@ -123,7 +123,7 @@ pub(crate) fn end(message: Message) -> ! {
         core.ticket.set(0);
         let message = switch::exit_is_a_value(message);
         // The common case: the parent is parked.
-        if thread.attention.get() & Attention::UNWINDING == 0
+        if thread.attention.get() & (Attention::UNWINDING | Attention::OVER) == 0
             && let Some(parent) = core.own_parent()
             && let Some(to) = parent.suspended.take()
         {
@@ -146,6 +146,12 @@ fn end_with_care(thread: &Thread, mut message: Message) -> ! {
         // Who unwinds it waits for it, and for nothing that it has to say.
         if let Some(dropper) = unwind::finished(thread) {
             break Target::of(&dropper).expect("who unwinds a greenlet is parked");
+        }
+        // Nobody runs any more but whoever had it end, whoever its parent is.
+        if thread.over()
+            && let Some(main) = thread.main()
+        {
+            break Target::of(&main).expect("`finish` is called in the main greenlet");
         }
         // Greenlets that die unrun on the way drop what their functions own: that may panic, and
         // it may switch, so that this greenlet is dropped while it is parked in here.
