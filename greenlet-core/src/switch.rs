@@ -213,10 +213,13 @@ unsafe fn leave(
     fiber.arrive();
     // SAFETY: the words of a message, read once, in one of the branches.
     unsafe {
-        if thread.attention.get() != 0
-            && let Some(origin) = arrive(thread)
-        {
-            return trace::switched(thread, origin, Message::from_words(words)).receive(thread);
+        if thread.attention.get() != 0 {
+            // Destructors run there, which may panic: the message is somebody's by then.
+            let mut message = Message::from_words(words);
+            if let Some(origin) = arrive(thread) {
+                message = trace::switched(thread, origin, message);
+            }
+            return message.receive(thread);
         }
         receive(thread, words)
     }
