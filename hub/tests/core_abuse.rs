@@ -2,9 +2,11 @@
 //! libev's or touch what is gone. What they find out is for AddressSanitizer and libev's own checks to say
 //! (`LIBEV_SYS_ASSERTIONS=1`, `LIBEV_SYS_VERIFY=3`); without them only crashes fail here.
 //!
-//! `ABUSE_SEED=5 ABUSE_PROGRAMS=1` runs the fifth program; `ABUSE_SAYS=1` says which one runs.
+//! `ABUSE_SEED=5 ABUSE_PROGRAMS=1` runs the fifth program, `ABUSE_SECONDS=600` ten minutes of them; `ABUSE_SAYS=1` says
+//! which one runs.
 
 mod core_support;
+mod fuzz;
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
@@ -16,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use core_support::{Deliberate, one_at_a_time};
+use fuzz::{Random, Seeds};
 use greenlet_core::{Exception, RawGreenlet, Value, getcurrent};
 use hub::core::{
     Async, AsyncSender, Break, Callback, Child, Embed, Events, Io, Loop, Notify, Periodic, Stat,
@@ -55,7 +58,7 @@ impl Any {
 /// All that the program has in hand. Whatever may run foreign code is done outside of borrows of it.
 #[derive(Default)]
 struct World {
-    random: Cell<u64>,
+    random: Random,
     /// How many more things the program does.
     left: Cell<u32>,
     loops: RefCell<Vec<Loop>>,
@@ -117,19 +120,11 @@ fn take<T>(from: &RefCell<Vec<T>>) -> Option<T> {
 }
 
 fn below(n: u64) -> u64 {
-    let world = world();
-    let random = &world.random;
-    random.set(
-        random
-            .get()
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407),
-    );
-    (random.get() >> 33) % n
+    world().random.below(n)
 }
 
 fn one_of<T: Copy>(values: &[T]) -> T {
-    values[below(values.len() as u64) as usize]
+    world().random.one_of(values)
 }
 
 fn seconds() -> f64 {
@@ -565,7 +560,7 @@ fn program_to_its_end() {
 
 fn program(seed: u64) {
     let world = world();
-    world.random.set(seed);
+    world.random.set_seed(seed);
     world.left.set(600);
     let mut open = DESCRIPTORS.lock();
     if open.is_empty() {
@@ -582,9 +577,6 @@ fn program(seed: u64) {
 #[test]
 fn nothing_that_safe_code_does_reaches_an_assertion_or_what_is_gone() {
     let _one = one_at_a_time();
-    let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
-    let first = number("ABUSE_SEED").unwrap_or(1);
-    let programs = number("ABUSE_PROGRAMS").unwrap_or(100);
     // What is deliberate is not to be printed.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
@@ -608,7 +600,7 @@ fn nothing_that_safe_code_does_reaches_an_assertion_or_what_is_gone() {
             }
         }
     });
-    for seed in first..first + programs {
+    for seed in Seeds::of("ABUSE", 100) {
         if std::env::var_os("ABUSE_SAYS").is_some() {
             eprintln!("ABUSE_SEED={seed}");
         }
