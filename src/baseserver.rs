@@ -350,7 +350,7 @@ impl BaseServer {
         stopping.join(None)?;
         match stopping.exception() {
             // There was no stack for it.
-            Some(exception) if exception.is::<StackError>() => self.stop(None),
+            Some(exception) if exception.error().is::<StackError>() => self.stop(None),
             _ => Ok(()),
         }
     }

@@ -1,6 +1,6 @@
 //! All exceptions in one place. Source: gevent's `exceptions.py`.
 
-pub use greenlet_core::{GreenletError, GreenletExit, Panic, StackError};
+pub use greenlet_core::{AsError, GreenletError, GreenletExit, Message, Panic, Place, StackError};
 pub use hub::core::HubDestroyed;
 pub use hub::exceptions::*;
 pub use waiter::{ConcurrentObjectUseError, InvalidSwitchError, NotInHubError};

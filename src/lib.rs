@@ -43,7 +43,7 @@ pub mod threadsafe;
 pub mod timeout;
 
 pub use greenlet_core;
-pub use greenlet_core::{ExcInfo, Exception, GreenletExit, RawGreenlet, Value, getcurrent};
+pub use greenlet_core::{ExcInfo, Exception, GreenletExit, Raised, RawGreenlet, Value, getcurrent};
 pub use hub;
 pub use hub::config;
 pub use hub::core;

@@ -1,19 +1,21 @@
 //! [`Timeout`]: an exception that comes after some seconds. Source: gevent's `timeout.py`.
 
 use std::cell::{Cell, RefCell};
+use std::error::Error;
 use std::fmt;
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use greenlet_core::{Exception, getcurrent};
-use hub::{HubTimer, Seconds, hub_to_wait_in, throw_unless_masked};
+use hub::{HubTimer, Seconds, TimedOut, hub_to_wait_in, throw_unless_masked};
 
 static TIMEOUTS: AtomicU64 = AtomicU64::new(0);
 
 /// What a [`Timeout`] throws. Which one it was says [`Timeout::caused`]. The default one is of none of
 /// them: Python's `raise Timeout`.
-#[derive(Debug, Clone, Default, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TimeoutError {
     /// None for a wait that was not to take any time.
     id: Option<u64>,
@@ -29,6 +31,26 @@ impl fmt::Display for TimeoutError {
             Some(seconds) => seconds_and(seconds, self.message.as_ref(), f),
             None => f.write_str("timed out"),
         }
+    }
+}
+
+/// Its source is [`TimedOut`], so that one arm catches whatever says that a time is over.
+impl Error for TimeoutError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&TimedOut)
+    }
+}
+
+/// For functions whose errors are those of sockets: the kind is that of a socket's own timeout.
+impl From<TimeoutError> for io::Error {
+    fn from(error: TimeoutError) -> Self {
+        io::Error::new(io::ErrorKind::TimedOut, error)
+    }
+}
+
+impl From<TimedOut> for TimeoutError {
+    fn from(TimedOut: TimedOut) -> Self {
+        TimeoutError::default()
     }
 }
 
@@ -223,13 +245,27 @@ impl Timeout {
         }
     }
 
-    /// Whether the exception is this timeout's: identity, Python's `ex is timeout`.
+    /// Whether the exception is this timeout's [`TimeoutError`], or was made of it: identity, Python's
+    /// `ex is timeout`. It is not if the timeout was given another exception to throw, see
+    /// [`threw`](Timeout::threw).
     pub fn caused(&self, exception: &Exception) -> bool {
-        match (&self.exception, exception.downcast_ref::<TimeoutError>()) {
-            (Some(own), _) => own.same(exception),
-            (None, Some(error)) => error.id == Some(self.id),
-            (None, None) => false,
-        }
+        let errors = exception.chain();
+        let mut timeouts = errors.filter_map(|error| error.downcast_ref::<TimeoutError>());
+        timeouts.any(|error| error.id == Some(self.id))
+    }
+
+    /// Whether the exception is what this timeout throws, whatever that is, or was made of it.
+    ///
+    /// ```
+    /// use gevent::{Exception, Timeout};
+    ///
+    /// let timeout = Timeout::new(0.01).with_exception(Exception::msg("too late"));
+    /// let error = timeout.with(|| gevent::sleep(10)).unwrap_err();
+    /// assert!(timeout.threw(&error) && !timeout.caused(&error));
+    /// ```
+    pub fn threw(&self, exception: &Exception) -> bool {
+        let own = |own: &Exception| exception.holds(own);
+        self.exception.as_ref().is_some_and(own) || self.caused(exception)
     }
 
     /// The seconds given.
@@ -251,8 +287,8 @@ impl Timeout {
     }
 
     /// Calls `function` under this timeout, which is started if need be and closed afterwards.
-    /// When it is the timeout that ends the function, there is no value: gevent's
-    /// `with Timeout(seconds, False)`.
+    /// When it is the timeout that ends the function (see [`threw`](Timeout::threw)), there is no value:
+    /// gevent's `with Timeout(seconds, False)`.
     ///
     /// # Errors
     /// The function's own, other timeouts' among them.
@@ -261,7 +297,7 @@ impl Timeout {
         function: impl FnOnce() -> Result<T, Exception>,
     ) -> Result<Option<T>, Exception> {
         match self.with(function) {
-            Err(exception) if self.caused(&exception) => Ok(None),
+            Err(exception) if self.threw(&exception) => Ok(None),
             result => result.map(Some),
         }
     }

@@ -33,7 +33,7 @@ impl RawGreenlet {
     /// Like [`switch`](Self::switch), but the target's own switch returns the exception.
     ///
     /// A greenlet that never ran dies without running. If the target is dead (or dies of it),
-    /// the exception goes on to its parent; a [`GreenletExit`](crate::GreenletExit) arrives
+    /// the exception goes on to its parent; a [`GreenletExit`](struct@crate::GreenletExit) arrives
     /// there as a value: the exception, boxed.
     ///
     /// # Errors

@@ -37,7 +37,7 @@
 //! | `thread_end.rs` | what becomes of a thread's greenlets when it ends: [`unwind_all`], or nothing |
 //! | `sentinel.rs` | noticing that a thread ends before what its greenlets borrow goes |
 //! | `stack/` | slabs of guarded stacks, the pool they return to, overflow |
-//! | `exception.rs` | [`Exception`], [`GreenletExit`], [`Panic`] |
+//! | `exception/` | [`Exception`], [`GreenletExit`](struct@GreenletExit), [`Panic`] |
 //! | `value.rs` | [`Value`]: what a switch carries |
 //! | `unwind.rs` | panics, and the private unwinding of dropped greenlets |
 //! | `trace.rs` | [`settrace`] |
@@ -129,7 +129,9 @@ mod weak;
 pub use self::core::RawGreenlet;
 pub use attached::{Attached, Data};
 pub use builder::Builder;
-pub use exception::{ExcInfo, Exception, GreenletError, GreenletExit, Message, Panic};
+pub use exception::{
+    AsError, Chain, ExcInfo, Exception, GreenletError, GreenletExit, Message, Panic, Place, Raised,
+};
 pub use greenlet::{getcurrent, getmain};
 pub use introspect::{Info, State, WaitingOn, greenlets, live_greenlets, trim_stacks};
 pub use park::{Park, Ticket};

@@ -4,6 +4,7 @@ use std::any::{Any, TypeId};
 use std::rc::Rc;
 
 use crate::core::RawGreenlet;
+use crate::exception::Thrown;
 use crate::park::Aside;
 
 /// What few greenlets have, so that the others do not pay for it.
@@ -12,6 +13,7 @@ pub(crate) struct Extra {
     pub(crate) name: Option<Rc<str>>,
     locals: Vec<(TypeId, Rc<dyn Any>)>,
     pub(crate) parks: Vec<Aside>,
+    pub(crate) thrown: Thrown,
 }
 
 impl RawGreenlet {

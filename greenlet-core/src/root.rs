@@ -3,7 +3,7 @@
 use crate::arch::{self, Suspended, Word};
 use crate::attached;
 use crate::core::{Core, Life};
-use crate::exception::{Exception, GreenletError};
+use crate::exception::{Exception, GreenletError, watch_panics};
 use crate::sanitizer;
 use crate::stack::overflow;
 use crate::switch::{self, Message, Next, Target};
@@ -22,6 +22,7 @@ pub(crate) fn start(core: &Core) -> Result<(), Exception> {
     }
     if !thread.watched.replace(true) {
         thread.alternate_stack.set(overflow::prepare_thread());
+        watch_panics();
     }
     let stack = thread.stacks.borrow_mut().take(core.stack_size);
     let stack = stack.map_err(|error| Exception::at(error, made_at))?;
@@ -104,7 +105,7 @@ fn run(message: Message) -> Result<Value, Exception> {
         Message::Value(value) => {
             // SAFETY: it is the one that runs.
             let ended = unsafe { attached::run(core, value) };
-            return ended.unwrap_or(Ok(Value::None));
+            return ended.unwrap_or(Ok(Value::None)).map_err(Exception::or_exit);
         }
         // The tracer threw before the function could begin.
         Message::Throw(exception) => Err(exception),

@@ -12,7 +12,7 @@ use std::ptr;
 
 use crate::arch::{self, Suspended, Word, Words};
 use crate::core::{Core, Life, RawGreenlet};
-use crate::exception::{Exception, GreenletError, GreenletExit};
+use crate::exception::{Exception, GreenletError, RawException, Thrown};
 use crate::root;
 use crate::sanitizer;
 use crate::thread::{Attention, Thread};
@@ -51,7 +51,12 @@ impl Message {
                 let [data, meta] = unsafe { mem::transmute::<Box<dyn Any>, [Word; 2]>(any) };
                 [kind(2), data, meta]
             }
-            Message::Throw(exception) => [kind(3), Word::new(exception.into_raw()), NOTHING],
+            Message::Throw(exception) => {
+                // SAFETY: of the same size, and two words may hold any bytes.
+                let [data, meta] =
+                    unsafe { mem::transmute::<RawException, [Word; 2]>(exception.into_raw()) };
+                [kind(3), data, meta]
+            }
             Message::Unwind => [kind(4), NOTHING, NOTHING],
         }
     }
@@ -73,7 +78,9 @@ impl Message {
                 2 => Message::Value(Value::Any(mem::transmute::<[Word; 2], Box<dyn Any>>([
                     a, b,
                 ]))),
-                3 => Message::Throw(Exception::from_raw(a.assume_init())),
+                3 => Message::Throw(Exception::from_raw(
+                    mem::transmute::<[Word; 2], RawException>([a, b]),
+                )),
                 _ => Message::Unwind,
             }
         }
@@ -83,7 +90,11 @@ impl Message {
     fn receive(self, thread: &Thread) -> Result<Value, Exception> {
         match self {
             Message::Value(value) => Ok(value),
-            Message::Throw(exception) => Err(exception),
+            Message::Throw(exception) => {
+                // SAFETY: the running greenlet is never freed.
+                Thrown::note(unsafe { &*thread.current() }, &exception);
+                Err(exception)
+            }
             Message::Unwind => unwind::asked(thread),
         }
     }
@@ -362,7 +373,7 @@ pub(crate) fn resolve(target: &RawGreenlet, mut message: Message) -> Next {
 pub(crate) fn exit_is_a_value(message: Message) -> Message {
     #[inline(never)]
     fn of(exception: Exception) -> Message {
-        if exception.is::<GreenletExit>() {
+        if exception.is_exit() {
             Message::Value(Value::new(exception))
         } else {
             Message::Throw(exception)

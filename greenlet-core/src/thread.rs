@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use crate::arch::Suspended;
 use crate::core::{Core, Life, RawGreenlet};
-use crate::exception::Exception;
+use crate::exception::{Exception, PanicPlaces};
 use crate::list::List;
 use crate::sentinel::Sentinels;
 use crate::stack::overflow::AlternateStack;
@@ -64,6 +64,8 @@ pub(crate) struct Thread {
     pub(crate) in_time: Cell<bool>,
     /// Called at the thread's end, the last one first.
     pub(crate) end_hooks: RefCell<Vec<fn()>>,
+    /// Where its latest panics began.
+    pub(crate) panics: RefCell<PanicPlaces>,
 }
 
 thread_local! {
@@ -261,6 +263,7 @@ fn create() -> *const Thread {
         main: RefCell::default(),
         in_time: Cell::new(false),
         end_hooks: RefCell::default(),
+        panics: RefCell::default(),
     });
     // The main greenlet runs already, on the thread's own stack.
     let here = Location::caller();

@@ -8,7 +8,7 @@
 //! # What a greenlet can do against it
 //!
 //! While its stack unwinds, a greenlet cannot park: in a destructor, `switch` and `throw` return
-//! a [`GreenletExit`] at once. A function that catches the panic and drops it is allowed to run
+//! a [`GreenletExit`](struct@GreenletExit) at once. A function that catches the panic and drops it is allowed to run
 //! on, but the next switch raises the panic again. After that the stack is given up: the
 //! greenlet ends at its next switch, its frames stay where they are for ever, a warning is
 //! printed.
@@ -18,7 +18,7 @@
 //! A greenlet may be parked in a destructor that a panic of its own runs: a second panic there
 //! would abort the process. Nobody can tell whether it is, only whether some greenlet of the thread
 //! panics (other than by being unwound). So a greenlet that is dropped at such a time is first told
-//! by a [`GreenletExit`] from the switch it is parked in, and from further ones: a panic that is
+//! by a [`GreenletExit`](struct@GreenletExit) from the switch it is parked in, and from further ones: a panic that is
 //! under way goes on to unwind its stack, and anybody else has an error to pass on. Only who ignores
 //! a thousand of them meets the private panic after all. Code that has to be left at once, such as a
 //! C frame that would go on for ever, says so by [`at_once`].

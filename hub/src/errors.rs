@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::io::Write;
 use std::rc::Rc;
 
-use greenlet_core::{Exception, GreenletError, GreenletExit, getcurrent};
+use greenlet_core::{Exception, GreenletError, getcurrent};
 
 use crate::core::{ErrorHandler, HubDestroyed};
 use crate::exceptions::{KeyboardInterrupt, SystemError, SystemExit};
@@ -49,13 +49,13 @@ impl Hub {
     /// Gives an error that nobody else takes to the [handler](Hub::set_error_handler), or to
     /// [`handle_error`](Hub::handle_error) if there is none.
     pub fn report_error(&self, context: Option<&dyn Debug>, exception: Exception) {
-        if let Some(GreenletError::ThreadEnding) = exception.downcast_ref() {
+        if let Some(GreenletError::ThreadEnding) = exception.error().downcast_ref() {
             // Somebody was to be woken whose thread is over: nobody failed.
             return;
         }
         let handler = self.inner().error_handler.borrow().clone();
         match handler {
-            Some(handler) if !exception.is::<HubDestroyed>() => {
+            Some(handler) if !exception.error().is::<HubDestroyed>() => {
                 handler.handle_error(context, exception);
             }
             _ => self.handle_error(context, exception),
@@ -67,7 +67,7 @@ impl Hub {
     /// [system error](Hub::is_system_error) or `context`, which says whose error it was, is
     /// none.
     pub fn handle_error(&self, context: Option<&dyn Debug>, exception: Exception) {
-        if exception.is::<HubDestroyed>() {
+        if exception.error().is::<HubDestroyed>() {
             // The loop knows what to do: it forgets its callbacks and ends its run.
             return self.loop_().handle_error(context, exception);
         }
@@ -82,14 +82,13 @@ impl Hub {
     /// What is no error unless the hub is [told otherwise](Hub::set_not_error): `GreenletExit` and
     /// `SystemExit`.
     pub const NOT_ERROR: fn(&Exception) -> bool =
-        |exception| exception.is::<GreenletExit>() || exception.is::<SystemExit>();
+        |exception| exception.is_exit() || exception.error().is::<SystemExit>();
 
     /// What concerns the whole process unless the hub is
     /// [told otherwise](Hub::set_system_error): `KeyboardInterrupt`, `SystemExit`, `SystemError`.
     pub const SYSTEM_ERROR: fn(&Exception) -> bool = |exception| {
-        exception.is::<KeyboardInterrupt>()
-            || exception.is::<SystemExit>()
-            || exception.is::<SystemError>()
+        let error = exception.error();
+        error.is::<KeyboardInterrupt>() || error.is::<SystemExit>() || error.is::<SystemError>()
     };
 
     /// Whether ending with this exception is a normal end, which is not printed.
@@ -167,12 +166,16 @@ impl Hub {
     /// Prints an exception, where it was raised, and whose it was to the exception stream. An error
     /// of the stream is ignored: there is nobody left to tell.
     pub fn print_exception(&self, context: Option<&dyn Debug>, exception: &Exception) {
-        let (name, place) = (exception.type_name(), exception.location());
+        let name = exception.type_name();
+        let raised = match exception.place() {
+            Some(place) => format!("Raised at {place}:\n"),
+            None => String::new(),
+        };
         let whose = match context {
             Some(context) => format!("{context:?} failed with {name}\n"),
             None => String::new(),
         };
-        let text = format!("Raised at {place}:\n{name}: {exception:#}\n{whose}\n");
+        let text = format!("{raised}{name}: {exception:#}\n{whose}\n");
         // Taken out while it writes: what it calls may come back here.
         let mut stream = self.inner().exception_stream.take();
         match &mut stream {

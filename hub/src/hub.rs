@@ -352,7 +352,7 @@ impl Hub {
         drop(timer);
         match got {
             Ok(_) => Ok(false),
-            Err(exception) if exception.is::<LoopExit>() => Ok(true),
+            Err(exception) if exception.error().is::<LoopExit>() => Ok(true),
             Err(exception) => Err(exception),
         }
     }
@@ -374,9 +374,9 @@ impl Hub {
             // It comes back with the LoopExit or the HubDestroyed that it ends with.
             match self.0.greenlet.throw(HubDestroyed) {
                 Err(e)
-                    if !(e.is::<LoopExit>()
-                        || e.is::<HubDestroyed>()
-                        || e.is::<GreenletError>()) =>
+                    if !(e.error().is::<LoopExit>()
+                        || e.error().is::<HubDestroyed>()
+                        || e.error().is::<GreenletError>()) =>
                 {
                     self.print_exception(Some(self), &e);
                 }

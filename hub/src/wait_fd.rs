@@ -1,6 +1,7 @@
 //! Waiting for a descriptor. Source: `wait_on_watcher`, `wait_read` and their like in gevent's
 //! `_hub_primitives.py`.
 
+use std::io;
 use std::os::fd::RawFd;
 
 use greenlet_core::Exception;
@@ -13,10 +14,28 @@ use crate::seconds::Seconds;
 
 /// The wait took longer than it might.
 ///
+/// Whatever says that a time is over has this along its sources, so that one arm catches them all: what the
+/// waits for a descriptor end with, an [`io::Error`] of a socket's own timeout, and what a `Timeout` throws.
+///
+/// ```
+/// use greenlet_core::Exception;
+/// use hub::TimedOut;
+///
+/// let of_a_socket = std::io::Error::from(TimedOut);
+/// assert_eq!(of_a_socket.kind(), std::io::ErrorKind::TimedOut);
+/// assert!(Exception::from(of_a_socket).is::<TimedOut>());
+/// ```
+///
 /// Source: the `timeout_exc` of gevent's `wait_on_watcher`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("timed out")]
 pub struct TimedOut;
+
+impl From<TimedOut> for io::Error {
+    fn from(timed_out: TimedOut) -> Self {
+        io::Error::new(io::ErrorKind::TimedOut, timed_out)
+    }
+}
 
 /// How long to wait, and the exception when that is over: a number of [`Seconds`] for
 /// [`TimedOut`], or a pair of them and an exception of one's own.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use greenlet_core::unwind::{Caught, catch};
-use greenlet_core::{Exception, GreenletExit, RawGreenlet, WeakGreenlet};
+use greenlet_core::{Exception, RawGreenlet, WeakGreenlet};
 use hub::{Hub, HubTimer, Links};
 
 use super::any::{AnyGreenlet, Erased};
@@ -111,7 +111,7 @@ pub(super) fn end(shared: &dyn Erased, raw: &RawGreenlet) {
 /// Ends a greenlet with an exception: stores it, has the links called, and reports it to the hub
 /// unless it is a `GreenletExit`.
 pub(super) fn fail(greenlet: &AnyGreenlet, exception: Exception) {
-    let error = (!exception.is::<GreenletExit>()).then(|| exception.clone());
+    let error = (!exception.is_exit()).then(|| exception.clone());
     greenlet.erased().set_exception(exception);
     end(greenlet.erased(), greenlet.raw());
     if let Some(exception) = error {

@@ -28,7 +28,7 @@ pub(super) enum Ending<T> {
 
 impl<T> From<Exception> for Ending<T> {
     fn from(exception: Exception) -> Self {
-        if exception.is::<GreenletExit>() {
+        if exception.is_exit() {
             Ending::Exit(exception)
         } else {
             Ending::Exception(exception)
@@ -379,7 +379,7 @@ fn finish<T: 'static>(shared: &Shared<T>, result: Result<T, Exception>) {
         }
         Err(exception) => {
             let greenlet = Greenlet::<T>::of(&raw).expect("it runs this function");
-            base::fail(&greenlet.any(), exception);
+            base::fail(&greenlet.any(), exception.or_exit());
         }
     }
 }

@@ -67,7 +67,7 @@ impl<Q: Gets + ?Sized> Iterator for Iter<'_, Q> {
         let next = self.0?.next_item();
         if let Err(exception) = &next {
             self.0 = None;
-            if exception.is::<ShutDown>() {
+            if exception.error().is::<ShutDown>() {
                 return None;
             }
         }

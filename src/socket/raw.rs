@@ -96,7 +96,7 @@ impl Raw {
     /// Parks the greenlet until the socket is ready, so long at most.
     #[track_caller]
     pub(super) fn wait(&self, direction: Direction, timeout: Option<f64>) -> io::Result<()> {
-        self.park(direction, timeout).map_err(into_io)
+        self.park(direction, timeout).map_err(|e| self.io_error(e))
     }
 
     #[track_caller]
@@ -150,13 +150,28 @@ impl Raw {
         if len > 0 && timeout != Some(0.0) && !self.more_to_read.get() {
             match self.park(Direction::Read, timeout) {
                 // The hub cannot wait, but what is there already it may read.
-                Err(e) if e.is::<BlockingSwitchOutError>() => {}
-                waited => waited.map_err(into_io)?,
+                Err(e) if e.error().is::<BlockingSwitchOutError>() => {}
+                waited => waited.map_err(|e| self.io_error(e))?,
             }
         }
         let n = self.retry(Direction::Read, operation)?;
         self.more_to_read.set(n == len);
         Ok(n)
+    }
+
+    /// The error of a wait. What was thrown into the greenlet keeps its identity, unless it was thrown
+    /// by this socket.
+    #[cold]
+    fn io_error(&self, exception: Exception) -> io::Error {
+        let (error, ebadf) = (exception.error(), Some(libc::EBADF));
+        if let Some(timed_out) = error.downcast_ref::<TimedOut>() {
+            return (*timed_out).into();
+        }
+        let os_error = error.downcast_ref().and_then(io::Error::raw_os_error);
+        if os_error == ebadf && self.fd().is_none() {
+            return closed();
+        }
+        exception.into()
     }
 
     /// Closes the socket. Greenlets that wait for it are told so; the descriptor itself is
@@ -171,15 +186,6 @@ impl Raw {
         let _ = self
             .hub
             .cancel_waits_close_and_then(watchers, closed(), move || drop(socket));
-    }
-}
-
-#[cold]
-fn into_io(exception: Exception) -> io::Error {
-    if exception.is::<TimedOut>() {
-        io::Error::new(io::ErrorKind::TimedOut, TimedOut)
-    } else {
-        exception.into()
     }
 }
 

@@ -320,7 +320,7 @@ impl<T: Send + 'static> Queue<T> {
         let deadline = Deadline::after(timeout.checked()?);
         loop {
             match self.peek_nowait() {
-                Err(exception) if exception.is::<Empty>() => {}
+                Err(exception) if exception.error().is::<Empty>() => {}
                 peeked => return peeked,
             }
             let enter = |state: &mut State<T>| state.over() || !state.items.is_empty();
@@ -420,7 +420,7 @@ impl<T: Send + 'static> Iterator for Iter<'_, T> {
             Ok(item) => Some(Ok(item)),
             Err(exception) => {
                 self.0 = None;
-                (!exception.is::<ShutDown>()).then_some(Err(exception))
+                (!exception.error().is::<ShutDown>()).then_some(Err(exception))
             }
         }
     }

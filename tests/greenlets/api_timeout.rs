@@ -45,18 +45,18 @@ mod timeout {
         }
         let error = Exception::new(ExpectedError("its own"));
         let own = Timeout::new(SHORT).with_exception(error.clone());
-        assert!(own.exception().same(&error) && own.caused(&error));
+        assert!(own.exception().same(&error) && own.threw(&error) && !own.caused(&error));
     }
 
     fn check_expires(timeout: Timeout) -> Result<Exception, Exception> {
         let _bounded = bounded();
         timeout.start()?;
         let error = wait_for_ever().unwrap_err();
-        assert!(timeout.caused(&error) && !timeout.pending());
+        assert!(timeout.threw(&error) && !timeout.pending());
         // Once more.
         timeout.start()?;
         let error = wait_for_ever().unwrap_err();
-        assert!(timeout.caused(&error));
+        assert!(timeout.threw(&error));
         timeout.close();
         Ok(error)
     }
@@ -238,7 +238,7 @@ mod test_api_timeout {
         let timeout = Timeout::new(SHORT).with_exception(exception);
         timeout.start().expect("it is new");
         let error = sleep(LONG).unwrap_err();
-        assert!(timeout.caused(&error));
+        assert!(timeout.threw(&error) && !timeout.caused(&error));
         error
     }
 

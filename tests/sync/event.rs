@@ -124,7 +124,7 @@ mod async_result_get {
         let timeout = Timeout::new(0.01).with_exception(ExpectedError("own"));
         timeout.start().expect("starts");
         let error = AsyncResult::<()>::new().get().unwrap_err();
-        assert!(timeout.caused(&error) && error.is::<ExpectedError>());
+        assert!(timeout.threw(&error) && error.is::<ExpectedError>());
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod async_result {
         let timeout = Timeout::new(0).with_exception(ExpectedError("interrupted"));
         timeout.start()?;
         let error = result.get().unwrap_err();
-        assert!(timeout.caused(&error));
+        assert!(timeout.threw(&error));
         setter.kill()?;
         Ok(())
     }

@@ -7,7 +7,10 @@ use std::os::fd::RawFd;
 
 use greenlet_core::GreenletError;
 
-/// Any error of this module.
+/// Any error of this module. The outcome itself is its source, so that an [`Exception`] of it is, say,
+/// `is::<BadFd>()`.
+///
+/// [`Exception`]: greenlet_core::Exception
 ///
 /// ```
 /// use hub::core::{Error, Loop};
@@ -21,58 +24,58 @@ use greenlet_core::GreenletError;
 #[non_exhaustive]
 pub enum Error {
     /// See [`LoopDestroyed`].
-    #[error(transparent)]
+    #[error("{0}")]
     Destroyed(#[from] LoopDestroyed),
     /// See [`InvalidFlag`].
-    #[error(transparent)]
+    #[error("{0}")]
     InvalidFlag(#[from] InvalidFlag),
     /// See [`UnsupportedBackend`].
-    #[error(transparent)]
+    #[error("{0}")]
     UnsupportedBackend(#[from] UnsupportedBackend),
     /// See [`CannotCreateLoop`].
-    #[error(transparent)]
+    #[error("{0}")]
     CannotCreateLoop(#[from] CannotCreateLoop),
     /// See [`DefaultLoopInUse`].
-    #[error(transparent)]
+    #[error("{0}")]
     DefaultLoopInUse(#[from] DefaultLoopInUse),
     /// See [`BadFd`].
-    #[error(transparent)]
+    #[error("{0}")]
     BadFd(#[from] BadFd),
     /// See [`IllegalEvents`].
-    #[error(transparent)]
+    #[error("{0}")]
     IllegalEvents(#[from] IllegalEvents),
     /// See [`IllegalTime`].
-    #[error(transparent)]
+    #[error("{0}")]
     IllegalTime(#[from] IllegalTime),
     /// See [`IllegalSignal`].
-    #[error(transparent)]
+    #[error("{0}")]
     IllegalSignal(#[from] IllegalSignal),
     /// See [`SignalInUse`].
-    #[error(transparent)]
+    #[error("{0}")]
     SignalInUse(#[from] SignalInUse),
     /// See [`IllegalPath`].
-    #[error(transparent)]
+    #[error("{0}")]
     IllegalPath(#[from] IllegalPath),
     /// See [`NotDefaultLoop`].
-    #[error(transparent)]
+    #[error("{0}")]
     NotDefaultLoop(#[from] NotDefaultLoop),
     /// See [`NotEmbeddable`].
-    #[error(transparent)]
+    #[error("{0}")]
     NotEmbeddable(#[from] NotEmbeddable),
     /// See [`WatcherInUse`].
-    #[error(transparent)]
+    #[error("{0}")]
     WatcherInUse(#[from] WatcherInUse),
     /// See [`Uninterruptible`].
-    #[error(transparent)]
+    #[error("{0}")]
     Uninterruptible(#[from] Uninterruptible),
     /// Running the loop where no greenlet can be switched to, and so none woken.
-    #[error(transparent)]
+    #[error("{0}")]
     CannotSwitch(#[from] GreenletError),
     /// See [`RefUnderflow`].
-    #[error(transparent)]
+    #[error("{0}")]
     RefUnderflow(#[from] RefUnderflow),
     /// See [`NoInternals`].
-    #[error(transparent)]
+    #[error("{0}")]
     NoInternals(#[from] NoInternals),
 }
 
@@ -123,6 +126,13 @@ pub struct BadFd {
     pub fd: RawFd,
     /// What the kernel said about it; `EBADF`.
     pub source: io::Error,
+}
+
+/// The kernel's own words for it, so that one arm catches this and a system call's `EBADF`.
+impl From<BadFd> for io::Error {
+    fn from(bad: BadFd) -> Self {
+        bad.source
+    }
 }
 
 /// Events that an io watcher cannot wait for. `ValueError` in gevent.

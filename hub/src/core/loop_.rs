@@ -397,7 +397,7 @@ impl Loop {
     /// Gives an error to the error handler. [`HubDestroyed`] goes to no handler: the queued callbacks are
     /// forgotten and the run ends.
     pub fn handle_error(&self, context: Option<&dyn Debug>, error: Exception) {
-        if error.is::<HubDestroyed>() {
+        if error.error().is::<HubDestroyed>() {
             if let Ok(raw_loop) = self.modify() {
                 // SAFETY: `modify` says that the loop is alive.
                 unsafe { self.0.clear_queue(raw_loop) };

@@ -1,0 +1,124 @@
+//! Panics as errors, and where they began.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt;
+use std::panic::{PanicHookInfo, set_hook, take_hook};
+use std::sync::{Mutex, Once, PoisonError};
+
+use super::{Exception, Place};
+use crate::thread::Thread;
+
+/// A panic that left a greenlet's function, as an error: the message, and the payload itself.
+pub struct Panic {
+    message: String,
+    place: Option<Place>,
+    payload: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+impl Exception {
+    /// Wraps the payload of a caught panic, see [`Panic`].
+    pub fn from_panic(payload: Box<dyn Any + Send>) -> Self {
+        let message = message(&*payload).to_owned();
+        Exception::new(Panic {
+            place: place_of(&message),
+            message,
+            payload: Mutex::new(Some(payload)),
+        })
+    }
+}
+
+/// What a panic says.
+fn message(payload: &dyn Any) -> &str {
+    if let Some(message) = payload.downcast_ref::<&str>() {
+        message
+    } else if let Some(message) = payload.downcast_ref::<String>() {
+        message
+    } else {
+        "Box<dyn Any>"
+    }
+}
+
+impl Panic {
+    /// The panic's message, as the panic hook printed it.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Where it began. None for one that no panic hook was told of ([`resume_unwind`]), or not ours: it
+    /// is installed when a thread first runs a greenlet, calls the one that was there before, and is
+    /// gone if somebody installs one that does not.
+    ///
+    /// [`resume_unwind`]: std::panic::resume_unwind
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
+    /// Takes the payload, for `downcast` or [`std::panic::resume_unwind`]; the exception is
+    /// shared by all who got it, so only the first call has it.
+    pub fn take_payload(&self) -> Option<Box<dyn Any + Send>> {
+        self.payload
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Panic").field(&self.message).finish()
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "panicked: {}", self.message)
+    }
+}
+
+impl Error for Panic {}
+
+/// Where the latest panics of a thread began, with their messages: more than one may be under way, in
+/// destructors and in other greenlets, and it is by the message that one that is caught is known again.
+pub(crate) type PanicPlaces = VecDeque<(String, Place)>;
+
+/// So many places are kept: panics that somebody else catches leave theirs behind.
+const PLACES: usize = 8;
+
+/// Has the panics of threads that run greenlets noted, by a hook that calls the one that was there.
+pub(crate) fn watch_panics() {
+    static WATCHED: Once = Once::new();
+    // A hook cannot be changed while this thread panics; another greenlet comes.
+    if WATCHED.is_completed() || std::thread::panicking() {
+        return;
+    }
+    WATCHED.call_once(|| {
+        let before = take_hook();
+        set_hook(Box::new(move |info| {
+            note(info);
+            before(info);
+        }));
+    });
+}
+
+fn note(info: &PanicHookInfo<'_>) {
+    // SAFETY: the calling thread's, as in `Thread::with`, but nothing is made.
+    let (Some(thread), Some(location)) = (unsafe { Thread::peek().as_ref() }, info.location())
+    else {
+        return;
+    };
+    let noted = (message(info.payload()).to_owned(), Place::copy(location));
+    let mut places = thread.panics.borrow_mut();
+    places.truncate(PLACES - 1);
+    places.push_front(noted);
+}
+
+/// Where the latest panic with this message began.
+fn place_of(message: &str) -> Option<Place> {
+    // SAFETY: as in `note`.
+    let thread = unsafe { Thread::peek().as_ref() }?;
+    let mut places = thread.panics.borrow_mut();
+    let index = places.iter().position(|(noted, _)| noted == message)?;
+    places.remove(index).map(|(_, place)| place)
+}

@@ -1,0 +1,98 @@
+//! Which exceptions were thrown into the running greenlet.
+//!
+//! A kill or a timeout is not an error to be handled: whoever gets one has to end. A library that knows
+//! nothing of this puts it into an error of its own. So each greenlet remembers what was thrown into it,
+//! as long as that is anywhere, and finds it in whatever comes out of the library.
+
+use std::ptr;
+use std::sync::{Arc, Weak};
+
+use super::{Exception, GreenletExit, Held, chain};
+use crate::core::Core;
+use crate::thread::Thread;
+
+/// What was thrown into a greenlet and still exists.
+#[derive(Default)]
+pub(crate) struct Thrown {
+    latest: Option<Weak<dyn Held>>,
+    earlier: Vec<Weak<dyn Held>>,
+}
+
+impl Thrown {
+    /// Notes that `exception` arrives in this greenlet.
+    #[inline(never)]
+    pub(crate) fn note(greenlet: &Core, exception: &Exception) {
+        let mut extra = greenlet.extra.borrow_mut();
+        let thrown = &mut extra.get_or_insert_default().thrown;
+        let before = thrown.latest.replace(Arc::downgrade(&exception.0));
+        if let Some(before) = before.filter(|before| before.strong_count() > 0) {
+            thrown.earlier.retain(|earlier| earlier.strong_count() > 0);
+            thrown.earlier.push(before);
+        }
+    }
+
+    fn newest_first(&self) -> impl Iterator<Item = &Weak<dyn Held>> {
+        self.latest.iter().chain(self.earlier.iter().rev())
+    }
+}
+
+impl Exception {
+    /// The exception that was thrown into the running greenlet (by a kill, a timeout, or whatever else
+    /// ends a wait early) and that this one is, or was made of. Whoever retries, or goes on to the next
+    /// of several, does not do so after such an error.
+    ///
+    /// ```
+    /// use greenlet_core::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
+    ///
+    /// let main = getcurrent();
+    /// let greenlet = RawGreenlet::new(move |_| {
+    ///     let thrown = main.switch(()).unwrap_err();
+    ///     // What a library makes of it.
+    ///     let error = Exception::new(std::io::Error::other(std::io::Error::from(thrown)));
+    ///     assert!(error.thrown_here().is_some_and(|thrown| thrown.is::<GreenletExit>()));
+    ///     assert!(Exception::new(GreenletExit).thrown_here().is_none());
+    ///     Ok(Value::None)
+    /// });
+    /// greenlet.switch(())?;
+    /// greenlet.throw(GreenletExit)?;
+    /// # Ok::<(), Exception>(())
+    /// ```
+    pub fn thrown_here(&self) -> Option<Exception> {
+        // SAFETY: the calling thread's, as in `Thread::with`, but nothing is made.
+        let thread = unsafe { Thread::peek().as_ref() }?;
+        // SAFETY: the running greenlet is never freed; after the thread's end there is none.
+        let greenlet = unsafe { thread.current().as_ref() }?;
+        let thrown: Vec<_> = {
+            let extra = greenlet.extra.borrow();
+            let thrown = &extra.as_ref()?.thrown;
+            let this = |thrown: &Weak<_>| ptr::addr_eq(thrown.as_ptr(), Arc::as_ptr(&self.0));
+            if thrown.newest_first().any(this) {
+                return Some(self.clone());
+            }
+            let alive = thrown.newest_first().filter_map(Weak::upgrade);
+            alive.map(Exception).collect()
+        };
+        // Nothing is borrowed: sources are others' code.
+        let stands_for = |error| thrown.iter().find(|thrown| chain::is_of(error, thrown));
+        self.chain().find_map(stands_for).cloned()
+    }
+
+    /// Whether this is a [`GreenletExit`](struct@super::GreenletExit) itself, and not only made of one.
+    pub fn is_exit(&self) -> bool {
+        self.error().is::<GreenletExit>()
+    }
+
+    /// What the running greenlet ends with if its function fails with this: the
+    /// [`GreenletExit`](struct@super::GreenletExit) that was thrown into it, if this was made of that, or else
+    /// this.
+    #[must_use]
+    pub fn or_exit(self) -> Exception {
+        if self.is_exit() {
+            return self;
+        }
+        match self.thrown_here() {
+            Some(exit) if exit.is_exit() => exit,
+            _ => self,
+        }
+    }
+}
