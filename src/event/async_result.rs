@@ -42,7 +42,8 @@ pub struct AsyncResult<T>(AbstractLinkable<Slot<T>>);
 
 /// As in gevent both may be set, one after the other; the value counts then.
 struct Slot<T> {
-    value: RefCell<Option<T>>,
+    /// An error is the `GreenletExit` that stands for the value of a greenlet that was killed.
+    value: RefCell<Option<Result<T, Exception>>>,
     exception: RefCell<Option<Exception>>,
 }
 
@@ -84,7 +85,7 @@ impl<T: 'static> AsyncResult<T> {
         self.0.state().ready()
     }
 
-    /// Whether it holds a value.
+    /// Whether it holds a value, or was linked to a greenlet that was killed.
     pub fn successful(&self) -> bool {
         self.0.state().value.borrow().is_some()
     }
@@ -96,6 +97,10 @@ impl<T: 'static> AsyncResult<T> {
 
     /// Stores the value and wakes all who wait. A value that was set before is replaced.
     pub fn set(&self, value: T) {
+        self.hold(Ok(value));
+    }
+
+    fn hold(&self, value: Result<T, Exception>) {
         let old = self.0.state().value.replace(Some(value));
         self.0.check_and_notify();
         drop(old);
@@ -149,15 +154,16 @@ impl<T: 'static> AsyncResult<T> {
         self.0.linkcount()
     }
 
-    /// Takes over what the source ended with. One that has neither a value nor an exception
-    /// changes nothing.
+    /// Takes over what the source ended with. A greenlet that was killed ended well: then so has this,
+    /// but [`get`](AsyncResult::get) gives the `GreenletExit`. A source that has nothing changes nothing.
     ///
     /// Source: `AsyncResult.__call__` in gevent.
     pub fn call(&self, source: &(impl Source<T> + ?Sized)) {
-        match (source.exception(), source.value()) {
-            (_, Some(value)) => self.set(value),
-            (Some(exception), None) => self.set_exception(exception),
-            (None, None) => {}
+        match (source.value(), source.exit(), source.exception()) {
+            (Some(value), _, _) => self.hold(Ok(value)),
+            (None, Some(exit), _) => self.hold(Err(exit)),
+            (None, None, Some(exception)) => self.set_exception(exception),
+            (None, None, None) => {}
         }
     }
 
@@ -171,7 +177,10 @@ impl<T: 'static> AsyncResult<T> {
 impl<T: Clone + 'static> AsyncResult<T> {
     /// The value it holds.
     pub fn value(&self) -> Option<T> {
-        self.0.state().value.borrow().clone()
+        match &*self.0.state().value.borrow() {
+            Some(Ok(value)) => Some(value.clone()),
+            _ => None,
+        }
     }
 
     /// Waits until it is there and returns the value.
@@ -229,8 +238,8 @@ impl<T: Clone + 'static> AsyncResult<T> {
     }
 
     fn held(&self) -> Option<Result<T, Exception>> {
-        match self.value() {
-            Some(value) => Some(Ok(value)),
+        match &*self.0.state().value.borrow() {
+            Some(value) => Some(value.clone()),
             None => self.exception().map(Err),
         }
     }
@@ -251,6 +260,13 @@ impl<T: 'static> Default for AsyncResult<T> {
 impl<T: Clone + 'static> Source<T> for AsyncResult<T> {
     fn exception(&self) -> Option<Exception> {
         AsyncResult::exception(self)
+    }
+
+    fn exit(&self) -> Option<Exception> {
+        match &*self.0.state().value.borrow() {
+            Some(Err(exit)) => Some(exit.clone()),
+            _ => None,
+        }
     }
 
     fn value(&self) -> Option<T> {

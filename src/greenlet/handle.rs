@@ -419,15 +419,18 @@ impl<T: 'static> Erased for Shared<T> {
 
 impl<T: Clone + 'static> Source<T> for Greenlet<T> {
     fn exception(&self) -> Option<Exception> {
-        match &*self.0.ending.borrow() {
-            // There is no value for who waits, so it gets the GreenletExit itself.
-            Some(Ending::Exception(exception) | Ending::Exit(exception)) => Some(exception.clone()),
-            _ => None,
-        }
+        Greenlet::exception(self)
     }
 
     fn value(&self) -> Option<T> {
         Greenlet::value(self)
+    }
+
+    fn exit(&self) -> Option<Exception> {
+        match &*self.0.ending.borrow() {
+            Some(Ending::Exit(exit)) => Some(exit.clone()),
+            _ => None,
+        }
     }
 }
 

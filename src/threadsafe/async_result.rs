@@ -31,7 +31,8 @@ pub struct AsyncResult<T>(Arc<Mutex<State<T>>>);
 
 /// As in gevent both may be set, one after the other; the value counts then.
 struct State<T> {
-    value: Option<T>,
+    /// An error is the `GreenletExit` that stands for the value of a greenlet that was killed.
+    value: Option<Result<T, Exception>>,
     exception: Option<Exception>,
     line: Line,
 }
@@ -71,7 +72,7 @@ impl<T> AsyncResult<T> {
         self.0.lock().ready()
     }
 
-    /// Whether it holds a value.
+    /// Whether it holds a value, or was linked to a greenlet that was killed.
     pub fn successful(&self) -> bool {
         self.0.lock().value.is_some()
     }
@@ -83,6 +84,10 @@ impl<T> AsyncResult<T> {
 
     /// Stores the value and wakes all who wait. A value that was set before is replaced.
     pub fn set(&self, value: T) {
+        self.hold(Ok(value));
+    }
+
+    fn hold(&self, value: Result<T, Exception>) {
         let mut state = self.0.lock();
         let old = state.value.replace(value);
         let told = state.line.grant_all();
@@ -129,13 +134,14 @@ impl<T> AsyncResult<T> {
         self.0.lock().line.len()
     }
 
-    /// Takes over what the source ended with. One that has neither a value nor an exception
-    /// changes nothing.
+    /// Takes over what the source ended with. A greenlet that was killed ended well: then so has this,
+    /// but [`get`](AsyncResult::get) gives the `GreenletExit`. A source that has nothing changes nothing.
     pub fn call(&self, source: &(impl Source<T> + ?Sized)) {
-        match (source.exception(), source.value()) {
-            (_, Some(value)) => self.set(value),
-            (Some(exception), None) => self.set_exception(exception),
-            (None, None) => {}
+        match (source.value(), source.exit(), source.exception()) {
+            (Some(value), _, _) => self.hold(Ok(value)),
+            (None, Some(exit), _) => self.hold(Err(exit)),
+            (None, None, Some(exception)) => self.set_exception(exception),
+            (None, None, None) => {}
         }
     }
 
@@ -172,7 +178,10 @@ impl<T: Clone + Send + 'static> AsyncResult<T> {
     /// The value it holds. It is cloned while the result is locked: its `clone` must not come
     /// back here.
     pub fn value(&self) -> Option<T> {
-        self.0.lock().value.clone()
+        match &self.0.lock().value {
+            Some(Ok(value)) => Some(value.clone()),
+            _ => None,
+        }
     }
 
     /// Waits until it is there and returns the value.
@@ -229,7 +238,7 @@ impl<T: Clone + Send + 'static> AsyncResult<T> {
     fn held(&self) -> Option<Result<T, Exception>> {
         let state = self.0.lock();
         match (&state.value, &state.exception) {
-            (Some(value), _) => Some(Ok(value.clone())),
+            (Some(value), _) => Some(value.clone()),
             (None, Some(exception)) => Some(Err(exception.clone())),
             (None, None) => None,
         }
@@ -251,6 +260,13 @@ impl<T> Default for AsyncResult<T> {
 impl<T: Clone + Send + 'static> Source<T> for AsyncResult<T> {
     fn exception(&self) -> Option<Exception> {
         AsyncResult::exception(self)
+    }
+
+    fn exit(&self) -> Option<Exception> {
+        match &self.0.lock().value {
+            Some(Err(exit)) => Some(exit.clone()),
+            _ => None,
+        }
     }
 
     fn value(&self) -> Option<T> {

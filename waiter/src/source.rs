@@ -13,21 +13,29 @@ pub trait Source<T> {
 
     /// The value it ended with.
     fn value(&self) -> Option<T>;
+
+    /// The `GreenletExit` of a greenlet that was killed: it ended well, and has no value.
+    fn exit(&self) -> Option<Exception> {
+        None
+    }
 }
 
 impl<T> Waiter<T> {
     /// Gives the getter what the source ended with, or stores it: what a waiter does that is
-    /// linked to a source. A source that has neither a value nor an exception changes nothing.
+    /// linked to a source. Of a greenlet that was killed it gets the `GreenletExit`. A source that has
+    /// nothing changes nothing.
     ///
     /// Source: `Waiter.__call__` in gevent's `_waiter.py`.
     ///
     /// # Errors
     /// [`NotInHubError`] when there is a getter and the caller is not the hub.
     pub fn call(&self, source: &(impl Source<T> + ?Sized)) -> Result<(), NotInHubError> {
-        match (source.exception(), source.value()) {
-            (Some(exception), _) => self.throw(exception),
-            (None, Some(value)) => self.switch(value),
-            (None, None) => Ok(()),
+        if let Some(exception) = source.exception().or_else(|| source.exit()) {
+            return self.throw(exception);
+        }
+        match source.value() {
+            Some(value) => self.switch(value),
+            None => Ok(()),
         }
     }
 }

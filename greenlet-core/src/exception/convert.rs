@@ -33,6 +33,13 @@ impl AsError {
     }
 }
 
+/// For whoever asks for a std error, as anyhow's `context` does: `map_err(AsError::from)`.
+impl From<Exception> for AsError {
+    fn from(exception: Exception) -> Self {
+        AsError(exception)
+    }
+}
+
 impl fmt::Debug for AsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
@@ -72,10 +79,8 @@ impl Exception {
     /// ```
     #[track_caller]
     pub fn from_boxed(error: Box<dyn Error + Send + Sync>) -> Self {
-        made_of(&*error).unwrap_or_else(|| {
-            let location = Location::caller();
-            Exception(Arc::new(Boxed { error, location }))
-        })
+        let location = Location::caller();
+        made_of(&*error).unwrap_or_else(|| Exception(Arc::new(Boxed { error, location })))
     }
 
     /// Wraps a boxed error that may not leave its thread, as an exception may: its text is kept, and the

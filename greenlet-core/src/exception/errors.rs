@@ -20,7 +20,7 @@ pub struct GreenletExit {
     message: Option<Arc<str>>,
 }
 
-/// The [`GreenletExit`](struct@GreenletExit) that does not say why.
+/// The [`GreenletExit`](struct@GreenletExit) that does not say why: a value to be thrown and compared with.
 #[expect(
     non_upper_case_globals,
     reason = "it is the value of a type that mostly has one"

@@ -49,7 +49,7 @@ pub(crate) use thrown::Thrown;
 /// ```
 ///
 /// It passes through other people's errors and back. `?` makes a `Box<dyn Error + Send + Sync>` of it,
-/// or an [`io::Error`](std::io::Error); thiserror's `#[from] Exception` works, for it dereferences to the error inside;
+/// or an [`io::Error`](std::io::Error); thiserror's `#[from] Exception` works, for it dereferences to an error;
 /// with the feature `anyhow`, `?` makes an `anyhow::Error` of it. On the way back the very exception is
 /// found in whatever it was put into: [`is`](Exception::is), [`holds`](Exception::holds),
 /// [`thrown_here`](Exception::thrown_here) look along the sources. Boxed errors, which are no errors
@@ -60,8 +60,11 @@ pub struct Exception(Arc<dyn Held>);
 /// See [`Exception::exc_info`].
 pub type ExcInfo = (&'static str, Exception, Option<Place>);
 
-/// An error with where it was raised, whatever its type.
-trait Held: Send + Sync {
+/// An error with where it was raised, whatever its type. It is what an exception shows to those who ask for
+/// an [`Error`] by reference: it says what the error inside says, and has that as its source. So the
+/// exception is found again also by those who leave out the first of a chain, as thiserror's `transparent`
+/// does.
+trait Held: Error + Send + Sync {
     fn error(&self) -> &(dyn Error + Send + Sync + 'static);
     /// With its path.
     fn type_name(&self) -> &'static str;
@@ -109,6 +112,31 @@ impl Held for Boxed {
         self.location
     }
 }
+
+macro_rules! shows_what_it_holds {
+    ([$($bounds:tt)*] $type:ty) => {
+        impl<$($bounds)*> fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self.error(), f)
+            }
+        }
+
+        impl<$($bounds)*> fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(self.error(), f)
+            }
+        }
+
+        impl<$($bounds)*> Error for $type {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(self.error())
+            }
+        }
+    };
+}
+
+shows_what_it_holds!([E: Error + Send + Sync + 'static] Inner<E>);
+shows_what_it_holds!([] Boxed);
 
 impl Exception {
     /// Wraps an error and notes the caller's place.
@@ -223,11 +251,12 @@ impl<E: Error + Send + Sync + 'static> From<E> for Exception {
     }
 }
 
+/// An [`Error`] that says what the error inside says, and has that as its source.
 impl Deref for Exception {
     type Target = dyn Error + Send + Sync;
 
     fn deref(&self) -> &Self::Target {
-        self.error()
+        &*self.0
     }
 }
 

@@ -3,6 +3,7 @@
 mod common;
 mod test_attached;
 mod test_contextvars;
+mod test_exception;
 mod test_generator;
 mod test_greenlet;
 mod test_leaks;
