@@ -110,22 +110,22 @@ fn every_command_was_executed(server: &Server, requests: u64) -> Result {
 
 #[test]
 fn benchmark_with_50_connections_has_no_error() -> Result {
-    benchmark_has_no_error("50", "1", 20_000)
+    benchmark_has_no_error("50", "1", 4_000)
 }
 
 #[test]
 fn benchmark_with_50_pipelining_connections_has_no_error() -> Result {
-    benchmark_has_no_error("50", "16", 100_000)
+    benchmark_has_no_error("50", "16", 20_000)
 }
 
 #[test]
 fn benchmark_with_200_connections_has_no_error() -> Result {
-    benchmark_has_no_error("200", "1", 20_000)
+    benchmark_has_no_error("200", "1", 4_000)
 }
 
 #[test]
 fn benchmark_with_200_pipelining_connections_has_no_error() -> Result {
-    benchmark_has_no_error("200", "16", 100_000)
+    benchmark_has_no_error("200", "16", 20_000)
 }
 
 // Data
