@@ -428,6 +428,35 @@ fn destructors_that_panic() -> Result<(), Exception> {
     run(|| sleep(0))
 }
 
+/// The hub's hooks that panic do so once, and keep no others from their turn.
+#[test]
+fn hooks_that_panic() -> Result<(), Exception> {
+    let _bounded = bounded();
+    let called = Rc::new(Cell::new(0));
+    let hooks: Vec<Rc<dyn Fn()>> = (0..4)
+        .map(|nth| -> Rc<dyn Fn()> {
+            let called = called.clone();
+            Rc::new(move || {
+                called.set(called.get() + 1);
+                if nth % 2 == 0 {
+                    resume_unwind(Box::new("from a hook"));
+                }
+            })
+        })
+        .collect();
+    let panic = catch_unwind(AssertUnwindSafe(|| {
+        run(|| {
+            for hook in &hooks {
+                get_hub().on_end(Rc::downgrade(hook));
+            }
+        })
+    }));
+    let panic = panic.expect_err("a hook panics");
+    assert_eq!(panic.downcast_ref(), Some(&"from a hook"));
+    assert_eq!(called.get(), 4);
+    run(|| sleep(0))
+}
+
 /// Hubs that were replaced, or destroyed without their loop, end too, with what was to start there.
 #[test]
 fn other_hubs_of_the_thread_end() -> Result<(), Exception> {

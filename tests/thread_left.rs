@@ -8,7 +8,9 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::fs;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::panic::resume_unwind;
 use std::process::Command;
+use std::rc::Rc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Duration;
@@ -149,17 +151,30 @@ fn descriptors_are_closed() -> common::Result {
     passes("descriptors").map(drop)
 }
 
-/// Threads of pools that nobody can use any more end.
+struct Panics;
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        resume_unwind(Box::new("from a destructor"));
+    }
+}
+
+/// Threads of pools that nobody can use any more end, also when destructors and hooks panic that come before.
 fn threads() {
     let before = count("task");
     for on_a_stack in [true, false] {
         in_thread(move || {
+            let hub = get_hub();
+            let hook: Rc<dyn Fn()> = Rc::new(|| resume_unwind(Box::new("from a hook")));
+            hub.on_end(Rc::downgrade(&hook));
+            let (timer, panics) = (hub.loop_().timer(1000.0, 0.0)?, Panics);
+            timer.start(move || _ = &panics)?;
             let own = ThreadPool::new(3);
             own.spawn(|| 7)?.get()?;
             let hubs = gevent::threadpool::HubExt::threadpool(&get_hub());
             hubs.spawn(|| 7)?.get()?;
             let left = on_a_stack.then_some((own, hubs));
-            park(left)
+            park((left, hook))
         });
     }
     while count("task") > before {

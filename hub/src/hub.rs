@@ -13,7 +13,7 @@ use greenlet_core::{
 use waiter::{Park, WaitHub, Wake};
 
 use crate::config;
-use crate::core::{Error, ErrorHandler, HubDestroyed, Loop};
+use crate::core::{Error, ErrorHandler, HubDestroyed, Loop, call_each};
 use crate::errors::{ErrorKind, ExceptionStream};
 use crate::exceptions::{
     BlockedGreenlet, BlockingSwitchOutError, HubError, LoopExit, NotMainGreenletError,
@@ -79,10 +79,20 @@ impl Hooks {
 
     fn call(&self) {
         let hooks = self.0.borrow().clone();
-        hooks
-            .iter()
-            .filter_map(Weak::upgrade)
-            .for_each(|hook| hook());
+        Hooks::call_all(hooks);
+    }
+
+    /// [`call`](Hooks::call) for the last time: one that panics shall not do so again.
+    fn call_last(&self) {
+        Hooks::call_all(self.0.take());
+    }
+
+    /// Those that are added by one of them come with the next time.
+    fn call_all(hooks: Vec<Weak<dyn Fn()>>) {
+        call_each(hooks.iter().filter_map(|hook| {
+            let hook = hook.upgrade()?;
+            Some(move || hook())
+        }));
     }
 }
 
@@ -405,14 +415,15 @@ impl Hub {
         self.0.timers.clear();
         let end_runs = || _ = finish(&self.0.greenlet, HubDestroyed);
         // Refused only in the midst of something that will never go on.
-        let _ = self.0.loop_.destroy_after(end_runs);
-        self.let_go();
+        let destroy = || _ = self.0.loop_.destroy_after(end_runs);
+        let steps: [&dyn Fn(); 2] = [&destroy, &|| self.let_go()];
+        call_each(steps);
     }
 
     /// The last of a hub that is destroyed: whoever serves it ends, and what it owns goes.
     pub(crate) fn let_go(&self) {
-        self.0.end_hooks.call();
-        self.forget_handlers();
+        let steps: [&dyn Fn(); 2] = [&|| self.0.end_hooks.call_last(), &|| self.forget_handlers()];
+        call_each(steps);
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use greenlet_core::{Exception, at_thread_end, getcurrent, thread_is_over};
 use parking_lot::Mutex;
 
-use crate::core::Loop;
+use crate::core::{Loop, call_each};
 use crate::exceptions::HubError;
 use crate::hub::{Hub, WeakHub};
 
@@ -36,11 +36,10 @@ thread_local! {
 
 /// Closes the hubs of a thread that just returns. Their greenlets run no more.
 fn end_of_thread() {
-    for hub in all_hubs() {
-        hub.close();
-    }
-    let state = STATE.with(|state| state.take());
-    drop(state);
+    let forget = || drop(STATE.with(|state| state.take()));
+    let close_all = || call_each(all_hubs().into_iter().map(|hub| move || hub.close()));
+    let steps: [&dyn Fn(); 2] = [&close_all, &forget];
+    call_each(steps);
 }
 
 /// The hub of this thread, made on first use. When the thread [is over](thread_is_over), it is one that is

@@ -10,6 +10,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::iter;
 use std::mem::ManuallyDrop;
 use std::rc::{Rc, Weak};
 use std::thread::{self, ThreadId};
@@ -18,7 +19,7 @@ use greenlet_core::{at_thread_end, thread_is_over};
 use libev_sys as ev;
 use libev_sys::ev_loop;
 
-use super::boundary;
+use super::boundary::{self, call_each};
 use super::embed::{EmbedNode, WeakEmbed};
 use super::error::{CannotCreateLoop, DefaultLoopInUse, Error, SignalInUse};
 use super::flags::LoopFlags;
@@ -73,15 +74,21 @@ thread_local! {
 
 /// Closes the loops whose runs will never go on, because the greenlets they are on are left behind.
 fn end_of_thread() {
-    for backing in registry() {
-        if backing.phase.get() == Phase::Alive && backing.has_runs() {
-            backing.destroy(|| ());
+    let destroy = |backing: Rc<Backing>| {
+        move || {
+            if backing.phase.get() == Phase::Alive && backing.has_runs() {
+                backing.destroy(|| ());
+            }
         }
-    }
-    free_doomed();
-    // Those of loops that are left behind, too.
-    let registry = REGISTRY.with_borrow_mut(|registry| std::mem::take(&mut **registry));
-    drop(registry);
+    };
+    let forget = || {
+        // Those of loops that are left behind, too.
+        let registry = REGISTRY.with_borrow_mut(|registry| std::mem::take(&mut **registry));
+        drop(registry);
+    };
+    let destroy_all = || call_each(registry().into_iter().map(destroy));
+    let steps: [&dyn Fn(); 3] = [&destroy_all, &free_doomed, &forget];
+    call_each(steps);
 }
 
 /// The thread that may use the default loop.
@@ -421,14 +428,15 @@ pub(super) fn any_doomed() -> bool {
 /// whenever a run has ended.
 #[cold]
 pub(super) fn free_doomed() {
-    // One at a time: a destructor that panics leaves the others for the next time.
-    while !boundary::is_unwinding()
-        && let Some((backing, _loops)) = take_ready()
-    {
-        if backing.phase.get() == Phase::Doomed {
-            backing.free();
+    let next = || (!boundary::is_unwinding()).then(take_ready).flatten();
+    call_each(iter::from_fn(next).map(|(backing, loops)| {
+        move || {
+            if backing.phase.get() == Phase::Doomed {
+                backing.free();
+            }
+            drop(loops);
         }
-    }
+    }));
 }
 
 fn take_ready() -> Option<Kept> {

@@ -172,13 +172,18 @@ fn take_stash() -> Option<ForcedUnwind> {
     Some(unwind)
 }
 
-/// Drops things of somebody else's, one after the other: a destructor that panics keeps none of them from its turn.
-/// The first panic goes on afterwards, or the unwinding of this greenlet; in the midst of another one it has been
-/// printed, and that is all.
+/// Drops things of somebody else's, one after the other, as [`call_each`] calls.
 pub(super) fn drop_each<T>(things: impl Iterator<Item = T>) {
+    call_each(things.map(|thing| || drop(thing)));
+}
+
+/// Calls functions of somebody else's, one after the other: one that panics keeps none of them from its turn. The first
+/// panic goes on afterwards, or the unwinding of this greenlet; in the midst of another one it has been printed, and
+/// that is all.
+pub(crate) fn call_each<F: FnOnce()>(functions: impl IntoIterator<Item = F>) {
     let mut panic = None;
-    for thing in things {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(thing)))
+    for function in functions {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(function))
             && (panic.is_none() || is_forced(&*payload))
         {
             panic = Some(payload);

@@ -77,6 +77,8 @@ mod timer;
 mod trampoline;
 mod watcher;
 
+pub(crate) use boundary::call_each;
+
 pub use async_::{Async, AsyncClosed, AsyncSender};
 pub use callback::{Callback, GreenletFn, Notify, ThreadsafeCallback};
 pub use child::Child;

@@ -344,16 +344,7 @@ impl Drop for Litter {
             &mut || boundary::drop_each(self.entries.drain(..)),
             &mut || boundary::drop_each(self.remote.drain(..).flatten()),
         ];
-        boundary::drop_each(drops.into_iter().map(Call));
-    }
-}
-
-/// Calls its function when it is dropped.
-struct Call<'a>(&'a mut dyn FnMut());
-
-impl Drop for Call<'_> {
-    fn drop(&mut self) {
-        (self.0)();
+        boundary::call_each(drops);
     }
 }
 
