@@ -266,10 +266,12 @@ impl<S: Waitable> Inner<S> {
     /// The hub of this thread, if there is one; a destroyed one is forgotten, and with it the
     /// notifier that was to run there.
     fn capture_hub(&self) -> Option<Hub> {
-        if let Some(hub) = &*self.hub.borrow()
+        let known = self.hub.borrow().clone();
+        // Asking that may call hooks.
+        if let Some(hub) = known
             && !hub.destroyed()
         {
-            return Some(hub.clone());
+            return Some(hub);
         }
         let dead = self.hub.replace(get_hub_if_exists());
         if dead.is_some() && self.notifier.get() == Notifier::Pending {

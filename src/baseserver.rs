@@ -377,7 +377,8 @@ impl Drop for CloseOnDrop {
 impl fmt::Debug for BaseServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<StreamServer")?;
-        if let Some(listener) = &*self.listener.borrow() {
+        let listener = self.listener.borrow().clone();
+        if let Some(listener) = listener {
             write!(f, " fileno={}", listener.as_raw_fd())?;
         }
         match self.address() {

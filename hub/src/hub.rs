@@ -583,7 +583,7 @@ impl Eq for Hub {}
 impl Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = Rc::as_ptr(&self.0).addr();
-        write!(f, "<Hub {:?} at {address:#x} ", self.0.name.borrow())?;
+        write!(f, "<Hub {:?} at {address:#x} ", self.name())?;
         if self.destroyed() {
             f.write_str("destroyed>")
         } else {

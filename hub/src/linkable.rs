@@ -343,6 +343,8 @@ impl Links {
 
 impl fmt::Debug for Links {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.borrow().iter()).finish()
+        // Writing is foreign code.
+        let links: Vec<_> = self.0.borrow().iter().cloned().collect();
+        f.debug_list().entries(links).finish()
     }
 }

@@ -61,12 +61,16 @@ impl<T: 'static> Waitable for Slot<T> {
 
 impl<T> fmt::Debug for Slot<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let exception = self.exception.borrow();
-        match (&*self.value.borrow(), &*exception) {
-            (Some(_), None) => f.write_str("value=.."),
-            (Some(_), Some(exception)) => write!(f, "value=.. exception={exception:?}"),
-            (None, Some(exception)) => write!(f, "exception={exception:?}"),
-            (None, None) => f.write_str("unset"),
+        // Writing is foreign code.
+        let (value, exception) = (
+            self.value.borrow().is_some(),
+            self.exception.borrow().clone(),
+        );
+        match (value, exception) {
+            (true, None) => f.write_str("value=.."),
+            (true, Some(exception)) => write!(f, "value=.. exception={exception:?}"),
+            (false, Some(exception)) => write!(f, "exception={exception:?}"),
+            (false, None) => f.write_str("unset"),
         }
     }
 }

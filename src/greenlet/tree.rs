@@ -62,7 +62,9 @@ pub(super) fn grow(spawner: &RawGreenlet, greenlet: &RawGreenlet) {
 
 impl fmt::Debug for SpawnTreeLocals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.borrow().keys()).finish()
+        // Writing is foreign code.
+        let names: Vec<_> = self.0.borrow().keys().cloned().collect();
+        f.debug_set().entries(names).finish()
     }
 }
 

@@ -36,7 +36,7 @@ pub struct ExecutorShutDownError;
 /// ```
 ///
 /// Source: gevent's `ThreadPoolExecutor`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ThreadPoolExecutor(Rc<RefCell<Option<ThreadPool>>>);
 
 impl ThreadPoolExecutor {
@@ -206,6 +206,15 @@ impl<T: 'static> PartialEq for Future<T> {
 }
 
 impl<T: 'static> Eq for Future<T> {}
+
+impl fmt::Debug for ThreadPoolExecutor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pool() {
+            Ok(pool) => write!(f, "<ThreadPoolExecutor {pool:?}>"),
+            Err(_) => f.write_str("<ThreadPoolExecutor shut down>"),
+        }
+    }
+}
 
 impl<T: 'static> fmt::Debug for Future<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,6 +3,7 @@
 mod event;
 mod lock;
 mod pool;
+mod printed;
 mod queue;
 mod queue_programs;
 mod queue_waits;

@@ -212,15 +212,19 @@ impl<T> Drop for Getting<'_, T> {
 
 impl<T> fmt::Debug for Waiter<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Writing is foreign code.
+        let getter = self.0.getter.borrow().clone();
+        let (value, exception) = (self.successful(), self.exception());
         write!(f, "<Waiter greenlet=")?;
-        match &*self.0.getter.borrow() {
+        match getter {
             Some(getter) => write!(f, "{:?}", getter.greenlet())?,
             None => f.write_str("None")?,
         }
-        match &*self.0.stored.borrow() {
-            None => {}
-            Some(Ok(_)) => f.write_str(" value=..")?,
-            Some(Err(exception)) => write!(f, " exception={exception:?}")?,
+        if value {
+            f.write_str(" value=..")?;
+        }
+        if let Some(exception) = exception {
+            write!(f, " exception={exception:?}")?;
         }
         f.write_str(">")
     }

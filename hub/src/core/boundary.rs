@@ -196,7 +196,9 @@ pub(crate) fn call_each<F: FnOnce()>(functions: impl IntoIterator<Item = F>) {
     }
 }
 
-/// Prints to stderr, and does not mind when there is none.
+/// Prints to stderr, and does not mind when there is none. stderr is not locked while foreign code puts its part of the
+/// message together, which may wait.
 pub(super) fn complain(message: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "{message}");
+    let line = format!("{message}\n");
+    let _ = io::stderr().write_all(line.as_bytes());
 }
