@@ -111,7 +111,7 @@ impl Waiter {
         self.state.store(GRANTED, Ordering::Relaxed);
     }
 
-    /// Whether something was granted that has not been used. The caller holds the object's lock.
+    /// Whether something was granted that has not been used. The caller holds the object's lock, or looks again with it.
     pub(super) fn granted(&self) -> bool {
         self.state.load(Ordering::Relaxed) == GRANTED
     }
@@ -172,7 +172,9 @@ impl Waiter {
         timeout: Option<f64>,
     ) -> Result<(), Exception> {
         match (&self.kind, get_hub_if_exists()) {
-            (Kind::Hub { key, .. }, Some(hub)) => park_greenlet(&hub, *key, what, address, timeout),
+            (Kind::Hub { key, .. }, Some(hub)) => {
+                self.park_greenlet(&hub, *key, what, address, timeout)
+            }
             (Kind::Thread { woken, wake }, _) => {
                 park_thread(woken, wake, timeout);
                 Ok(())
@@ -180,6 +182,39 @@ impl Waiter {
             // It was there a moment ago.
             (Kind::Hub { .. }, None) => Err(Exception::new(hub::core::HubDestroyed)),
         }
+    }
+
+    #[track_caller]
+    fn park_greenlet(
+        &self,
+        hub: &Hub,
+        key: u64,
+        what: &'static str,
+        address: usize,
+        timeout: Option<f64>,
+    ) -> Result<(), Exception> {
+        let park = Park::on(hub, what, address)?;
+        let timer = match timeout {
+            Some(seconds) => {
+                let timer = hub.timer(seconds)?;
+                // What comes in the same iteration has come in time.
+                timer.set_priority(-1)?;
+                if seconds > 0.0 {
+                    hub.loop_().update_now()?;
+                }
+                timer.start_resume(park.resume())?;
+                Some(timer)
+            }
+            None => None,
+        };
+        let registered = Registered::new(hub, key, park.resume())?;
+        // A hook that was just called may have waited itself: then the wake-up has come when nobody was here.
+        if self.granted() {
+            return Ok(());
+        }
+        let got = park.wait(hub, &format_args!("{what} at {address:#x}"));
+        drop((timer, registered));
+        got
     }
 }
 
@@ -211,34 +246,6 @@ impl<L: FnOnce()> Drop for WakeUp<L> {
             lost();
         }
     }
-}
-
-#[track_caller]
-fn park_greenlet(
-    hub: &Hub,
-    key: u64,
-    what: &'static str,
-    address: usize,
-    timeout: Option<f64>,
-) -> Result<(), Exception> {
-    let park = Park::on(hub, what, address)?;
-    let timer = match timeout {
-        Some(seconds) => {
-            let timer = hub.timer(seconds)?;
-            // What comes in the same iteration has come in time.
-            timer.set_priority(-1)?;
-            if seconds > 0.0 {
-                hub.loop_().update_now()?;
-            }
-            timer.start_resume(park.resume())?;
-            Some(timer)
-        }
-        None => None,
-    };
-    let registered = Registered::new(hub, key, park.resume())?;
-    let got = park.wait(hub, &format_args!("{what} at {address:#x}"));
-    drop((timer, registered));
-    got
 }
 
 /// A park that other threads may end; it counts for the loop.
