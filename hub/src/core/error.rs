@@ -118,13 +118,13 @@ pub struct CannotCreateLoop {
 #[error("the default loop is in use by another thread")]
 pub struct DefaultLoopInUse;
 
-/// A file descriptor that is negative or not open. `ValueError` or `OSError` in gevent.
+/// A file descriptor that is negative, not open, or too large for libev. `ValueError` or `OSError` in gevent.
 #[derive(Debug, thiserror::Error)]
 #[error("bad file descriptor {fd}: {source}")]
 pub struct BadFd {
     /// The descriptor that was given.
     pub fd: RawFd,
-    /// What the kernel said about it; `EBADF`.
+    /// What the kernel said about it, `EBADF`; or `EOVERFLOW`.
     pub source: io::Error,
 }
 

@@ -73,7 +73,7 @@ impl Loop {
     /// A watcher for `fd`; `events` may be [`READ`](Events::READ), [`WRITE`](Events::WRITE) or both.
     ///
     /// # Errors
-    /// `fd` is negative or not open; other events; the loop is destroyed.
+    /// `fd` is negative or not open, or 2^25 or more; other events; the loop is destroyed.
     pub fn io(&self, fd: RawFd, events: Events) -> Result<Io, Error> {
         check_events(events)?;
         check_fd(fd)?;
@@ -122,7 +122,7 @@ impl Io {
     /// Watches another descriptor, or a new file under the same number.
     ///
     /// # Errors
-    /// The watcher is active or pending; `fd` is negative or not open.
+    /// The watcher is active or pending; `fd` is negative or not open, or 2^25 or more.
     pub fn set_fd(&self, fd: RawFd) -> Result<(), Error> {
         self.check_idle("fd")?;
         check_fd(fd)?;
@@ -163,8 +163,15 @@ fn check_events(events: Events) -> Result<(), IllegalEvents> {
     }
 }
 
-/// An open descriptor is small enough for libev, too: the kernel bounds it by the limit on open files.
+/// Descriptors from here on are refused. libev has an array with a place for each, of 16 bytes or a few more, whose size
+/// it counts in an `int`, after doubling it; the kernel may allow a billion.
+const MAX_FD: RawFd = 1 << 25;
+
 fn check_fd(fd: RawFd) -> Result<(), BadFd> {
+    if fd >= MAX_FD {
+        let source = io::Error::from_raw_os_error(libc::EOVERFLOW);
+        return Err(BadFd { fd, source });
+    }
     // SAFETY: F_GETFD only looks, and any number may be asked for.
     if unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1 {
         return Err(BadFd {

@@ -55,10 +55,13 @@ fn a_callback_may_replace_and_close_itself() -> TestResult {
 fn test_invalid_fd() -> TestResult {
     let loop_ = new_loop()?;
     assert!(matches!(loop_.io(-1, Events::READ), Err(Error::BadFd(error)) if error.fd == -1));
-    assert!(matches!(
-        loop_.io(i32::MAX, Events::READ),
-        Err(Error::BadFd(_))
-    ));
+    // Where the kernel allows it, such descriptors may be open; libev has no array of so many.
+    for fd in [1 << 25, i32::MAX] {
+        let too_large = loop_.io(fd, Events::READ);
+        assert!(
+            matches!(too_large, Err(Error::BadFd(error)) if error.source.raw_os_error() == Some(libc::EOVERFLOW))
+        );
+    }
     Ok(())
 }
 
