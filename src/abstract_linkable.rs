@@ -199,21 +199,27 @@ impl<S: Waitable> AbstractLinkable<S> {
         let timeout = timeout.checked()?;
         let inner = &*self.0;
         if !inner.state.ready() {
-            self.park(&inner.links, timeout, S::ready)
+            self.park(&inner.links, timeout, |inner| inner.state.ready())
         } else if inner.notifier() == Notifier::None {
             Ok(true)
         } else {
             // Its turn comes for certain if all are to be notified.
-            self.park(&inner.arrived, timeout.filter(|_| !S::NOTIFY_ALL), |_| {
-                false
+            let timeout = timeout.filter(|_| !S::NOTIFY_ALL);
+            self.park(&inner.arrived, timeout, |inner| {
+                inner.notifier() == Notifier::None
             })
         }
     }
 
-    /// [`wait`](Self::wait) for the next time, whether the object is ready or not.
+    /// [`wait`](Self::wait) for the next time, whether the object is ready or not, unless `is_over` says, when the hook was
+    /// called, that it has come already.
     #[track_caller]
-    pub(crate) fn wait_for_next(&self, timeout: Option<f64>) -> Result<bool, Exception> {
-        self.park(&self.0.links, timeout, |_| false)
+    pub(crate) fn wait_for_next(
+        &self,
+        timeout: Option<f64>,
+        is_over: impl Fn(&S) -> bool,
+    ) -> Result<bool, Exception> {
+        self.park(&self.0.links, timeout, |inner| is_over(&inner.state))
     }
 
     // Inlined, as everything around a switch: see `Hub::switch`.
@@ -223,14 +229,14 @@ impl<S: Waitable> AbstractLinkable<S> {
         &self,
         list: &Links,
         timeout: Option<f64>,
-        is_over: impl Fn(&S) -> bool,
+        is_over: impl Fn(&Inner<S>) -> bool,
     ) -> Result<bool, Exception> {
         let hub = match self.0.capture_hub() {
             Some(hub) => hub,
             None => self.0.make_hub()?,
         };
         let park = Park::on(&hub, S::KIND, self.address())?;
-        if is_over(&self.0.state) {
+        if is_over(&self.0) {
             // The hook that was just called has seen to that.
             return Ok(true);
         }

@@ -336,9 +336,17 @@ impl BaseServer {
         self.start()?;
         while self.started.get() {
             let park = Park::new(&self.hub)?;
+            if !self.started.get() {
+                // The hook that was just called has waited.
+                break;
+            }
             self.waiting.borrow_mut().push(park.resume());
             let woken = park.wait_for_any(&self.hub);
-            self.waiting.borrow_mut().retain(Resume::is_parked);
+            let waiting = self.waiting.take().into_iter();
+            let (parked, gone): (Vec<_>, Vec<_>) = waiting.partition(Resume::is_parked);
+            self.waiting.replace(parked);
+            // The last handles of greenlets, perhaps.
+            drop(gone);
             if let Err(exception) = woken {
                 self.stop(None)?;
                 return Err(exception);

@@ -16,6 +16,12 @@ impl Hub {
     #[track_caller]
     pub fn wait(&self, watcher: &Watcher) -> Result<(), Exception> {
         let park = Park::on(self, watcher.type_name(), watcher.address())?;
+        self.wait_with(watcher, park)
+    }
+
+    /// [`wait`](Hub::wait) in a park that is ready.
+    #[track_caller]
+    pub(crate) fn wait_with(&self, watcher: &Watcher, park: Park) -> Result<(), Exception> {
         watcher.start_resume(park.resume())?;
         let stop = StopOnDrop(watcher);
         let got = park.wait(self, watcher);
@@ -30,6 +36,17 @@ impl Hub {
     #[track_caller]
     pub fn wait_timeout(&self, watcher: &Watcher, seconds: f64) -> Result<bool, Exception> {
         let park = Park::on(self, watcher.type_name(), watcher.address())?;
+        self.wait_timeout_with(watcher, seconds, park)
+    }
+
+    /// [`wait_timeout`](Hub::wait_timeout) in a park that is ready.
+    #[track_caller]
+    pub(crate) fn wait_timeout_with(
+        &self,
+        watcher: &Watcher,
+        seconds: f64,
+        park: Park,
+    ) -> Result<bool, Exception> {
         let timer = self.timer(seconds)?;
         // What comes in the same iteration has come in time.
         timer.set_priority(-1)?;

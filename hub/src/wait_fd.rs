@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::RawFd;
 
 use greenlet_core::Exception;
-use waiter::ConcurrentObjectUseError;
+use waiter::{ConcurrentObjectUseError, Park};
 
 use crate::core::{Events, Watcher};
 use crate::hub::Hub;
@@ -99,12 +99,34 @@ impl Hub {
         watcher: &Watcher,
         timeout: impl WaitTimeout,
     ) -> Result<(), Exception> {
+        self.wait_on_watcher_if(watcher, timeout, || Ok(()))
+    }
+
+    /// [`wait_on_watcher`](Hub::wait_on_watcher) unless `check` fails. That is called last, after the greenlet's hook
+    /// (see [`set_switch_out`](crate::set_switch_out)): what the watcher is for may be gone by then.
+    ///
+    /// # Errors
+    /// As for `wait_on_watcher`; that of `check`.
+    #[track_caller]
+    pub fn wait_on_watcher_if(
+        &self,
+        watcher: &Watcher,
+        timeout: impl WaitTimeout,
+        check: impl FnOnce() -> Result<(), Exception>,
+    ) -> Result<(), Exception> {
         if watcher.has_callback() {
             return Err(in_use(watcher));
         }
-        match timeout.limit().checked()? {
-            None => self.wait(watcher),
-            Some(seconds) => match self.wait_timeout(watcher, seconds)? {
+        let limit = timeout.limit().checked()?;
+        let park = Park::on(self, watcher.type_name(), watcher.address())?;
+        if watcher.has_callback() {
+            // The hook that was just called has waited.
+            return Err(in_use(watcher));
+        }
+        check()?;
+        match limit {
+            None => self.wait_with(watcher, park),
+            Some(seconds) => match self.wait_timeout_with(watcher, seconds, park)? {
                 true => Ok(()),
                 false => Err(timeout.timeout_exc()),
             },

@@ -22,36 +22,51 @@ pub(super) trait Whose: 'static {
     const KIND: &'static str;
 }
 
-/// How many of those in the line are to be woken; never more than there are.
-struct Notified<W>(Cell<usize>, PhantomData<W>);
+struct Notified<W> {
+    /// How many of those in the line are to be woken; never more than there are.
+    due: Cell<usize>,
+    /// How often somebody was to be.
+    times: Cell<u64>,
+    whose: PhantomData<W>,
+}
 
 impl<W: Whose> Waitable for Notified<W> {
     const KIND: &'static str = W::KIND;
     const NOTIFY_ALL: bool = false;
 
     fn ready(&self) -> bool {
-        self.0.get() > 0
+        self.due.get() > 0
     }
 }
 
 impl<W> fmt::Debug for Notified<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "notified={}", self.0.get())
+        write!(f, "notified={}", self.due.get())
     }
 }
 
 impl<W: Whose> Line<W> {
     pub(super) fn new() -> Self {
-        Line(AbstractLinkable::new(Notified(Cell::new(0), PhantomData)))
+        Line(AbstractLinkable::new(Notified {
+            due: Cell::new(0),
+            times: Cell::new(0),
+            whose: PhantomData,
+        }))
     }
 
     /// Waits for a notification, at most `timeout` seconds; says whether one came.
     #[track_caller]
     pub(super) fn wait(&self, timeout: Option<f64>) -> Result<bool, Exception> {
-        let left = Left(self);
-        let notified = self.0.wait_for_next(timeout)?;
-        if notified {
-            self.0.state().0.update(|notified| notified - 1);
+        let (left, times) = (Left(self), self.0.state().times.get());
+        // The hook that is called first may wait itself. What comes meanwhile finds nobody in the line, but is for this
+        // one, too.
+        let early = Cell::new(false);
+        let notified = self.0.wait_for_next(timeout, |state| {
+            early.set(state.times.get() != times);
+            early.get()
+        })?;
+        if notified && !early.get() {
+            self.0.state().due.update(|due| due - 1);
         }
         drop(left);
         Ok(notified)
@@ -59,8 +74,10 @@ impl<W: Whose> Line<W> {
 
     /// Wakes the first `n` of those who wait and were not notified before.
     pub(super) fn notify(&self, n: usize) {
-        let notified = self.0.state().0.get().saturating_add(n);
-        self.0.state().0.set(notified.min(self.waiting()));
+        let state = self.0.state();
+        let due = state.due.get().saturating_add(n);
+        state.due.set(due.min(self.waiting()));
+        state.times.update(|times| times + 1);
         self.0.check_and_notify();
     }
 
@@ -90,7 +107,7 @@ struct Left<'a, W: Whose>(&'a Line<W>);
 impl<W: Whose> Drop for Left<'_, W> {
     fn drop(&mut self) {
         let waiting = self.0.waiting();
-        self.0.0.state().0.update(|notified| notified.min(waiting));
+        self.0.0.state().due.update(|due| due.min(waiting));
     }
 }
 

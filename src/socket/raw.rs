@@ -112,7 +112,8 @@ impl Raw {
                 cell.get_or_init(|| new)
             }
         };
-        self.hub.wait_on_watcher(watcher, timeout)
+        let is_open = || Ok(self.fd().map(drop).ok_or_else(closed)?);
+        self.hub.wait_on_watcher_if(watcher, timeout, is_open)
     }
 
     /// Does `operation` as soon as it does not block.

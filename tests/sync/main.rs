@@ -8,6 +8,7 @@ mod queue;
 mod queue_programs;
 mod queue_waits;
 mod semaphore;
+mod switch_outs;
 mod sync_parks;
 mod sync_programs;
 

@@ -12,7 +12,7 @@ use crate::support::{
 use gevent::exceptions::OverReleaseError;
 use gevent::queue::{Empty, PutError, ShutDown};
 use gevent::threadsafe::{AsyncResult, BoundedSemaphore, Event, Queue, Semaphore};
-use gevent::{Exception, Greenlet, Kill, Timeout, TimeoutError, get_hub, joinall, sleep, spawn};
+use gevent::{Exception, Kill, Timeout, TimeoutError, get_hub, joinall, sleep, spawn};
 use hub::get_hub_if_exists;
 
 fn send_and_sync<T: Send + Sync>() {}
@@ -825,41 +825,4 @@ mod stress {
         });
         setter.join().expect("does not panic");
     }
-}
-
-/// A hook that is called before the wait may wait itself: what is granted meanwhile is not lost.
-#[test]
-fn a_switch_out_hook_that_waits_misses_no_wake_up() -> Outcome {
-    let _bounded = bounded();
-    let (semaphore, event, queue) = (Semaphore::new(0), Event::new(), Queue::new());
-    let acquires = semaphore.clone();
-    let waits = event.clone();
-    let gets = queue.clone();
-    let wait: [(Box<dyn Fn() -> Outcome>, Box<dyn Fn()>); 3] = [
-        (
-            Box::new(move || acquires.acquire()),
-            Box::new(move || _ = semaphore.release()),
-        ),
-        (
-            Box::new(move || waits.wait(None).map(drop)),
-            Box::new(move || event.set()),
-        ),
-        (
-            Box::new(move || gets.get()),
-            Box::new(move || queue.put_nowait(()).expect("it is open")),
-        ),
-    ];
-    for (wait, give) in wait {
-        let first = std::cell::Cell::new(true);
-        let hook = move || match first.replace(false) {
-            true => {
-                give();
-                sleep(0.001)
-            }
-            false => Ok(()),
-        };
-        let waiting = Greenlet::<()>::builder().switch_out(hook).spawn(wait);
-        waiting.get()?;
-    }
-    Ok(())
 }

@@ -1,0 +1,216 @@
+//! The hook that is called before a wait may wait itself, though it should not. What the wait is for may come meanwhile, or
+//! change, and nobody misses it.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+
+use crate::support::{Outcome, bounded};
+use gevent::event::Event;
+use gevent::exceptions::ConcurrentObjectUseError;
+use gevent::lock::{Barrier, Condition, Semaphore};
+use gevent::server::StreamServer;
+use gevent::socket::{TcpListener, TcpStream};
+use gevent::{Exception, Greenlet, sleep, spawn, threadsafe};
+
+/// Has a greenlet call `wait`, whose first hook calls `meanwhile` and lets the others run.
+fn meanwhile<T: Clone + 'static>(
+    meanwhile: impl FnOnce() + 'static,
+    wait: impl FnOnce() -> Result<T, Exception> + 'static,
+) -> Result<T, Exception> {
+    let first = Cell::new(Some(meanwhile));
+    let hook = move || match first.take() {
+        Some(meanwhile) => {
+            meanwhile();
+            sleep(0.01)
+        }
+        None => Ok(()),
+    };
+    let waiting = Greenlet::<T>::builder().switch_out(hook).spawn(wait);
+    waiting.get()
+}
+
+/// An event that is set, and about to tell who came before.
+#[test]
+fn those_before_are_told_meanwhile() -> Outcome {
+    let _bounded = bounded();
+    let event = Event::new();
+    let before = spawn({
+        let event = event.clone();
+        move || event.wait(None)
+    });
+    sleep(0)?;
+    let (is_set, waits) = (event.clone(), event.clone());
+    let came = meanwhile(
+        || (),
+        move || {
+            is_set.set();
+            waits.wait(None)
+        },
+    );
+    assert!(came? && before.get()?);
+
+    // The same, and it is taken back.
+    event.clear();
+    let before = spawn({
+        let event = event.clone();
+        move || event.wait(None)
+    });
+    sleep(0)?;
+    let (is_set, waits) = (event.clone(), event.clone());
+    let came = meanwhile(
+        move || drop(spawn(move || event.clear())),
+        move || {
+            is_set.set();
+            waits.wait(None)
+        },
+    );
+    assert!(came? && before.get()?);
+
+    let semaphore = Semaphore::new(0);
+    let before = spawn({
+        let semaphore = semaphore.clone();
+        move || semaphore.acquire()
+    });
+    sleep(0)?;
+    let waits = semaphore.clone();
+    let releases = move || {
+        semaphore.release();
+        semaphore.release();
+    };
+    meanwhile(releases, move || waits.acquire())?;
+    before.get()
+}
+
+#[test]
+fn a_condition_is_notified_meanwhile() -> Outcome {
+    let _bounded = bounded();
+    for n in [1, usize::MAX] {
+        let condition = Condition::new();
+        let (waits, notifies) = (condition.clone(), condition);
+        let notified = meanwhile(
+            move || {
+                spawn(move || -> Outcome {
+                    notifies.acquire()?;
+                    notifies.notify(n)?;
+                    Ok(notifies.release()?)
+                });
+            },
+            move || {
+                waits.acquire()?;
+                let notified = waits.wait(None)?;
+                waits.release()?;
+                Ok(notified)
+            },
+        );
+        assert!(notified?);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_last_one_comes_to_a_barrier_meanwhile() -> Outcome {
+    let _bounded = bounded();
+    let barrier = Barrier::new(2);
+    let last = barrier.clone();
+    let index = meanwhile(
+        move || {
+            spawn(move || last.wait(None));
+        },
+        move || barrier.wait(None),
+    );
+    assert_eq!(index?, 0);
+    Ok(())
+}
+
+#[test]
+fn a_server_is_stopped_meanwhile() -> Outcome {
+    let _bounded = bounded();
+    let server = StreamServer::new("127.0.0.1:0", |_, _| ());
+    let stops = server.clone();
+    meanwhile(
+        move || {
+            spawn(move || stops.stop(None));
+        },
+        move || server.serve_forever(),
+    )
+}
+
+#[test]
+fn another_thread_gives_it_meanwhile() -> Outcome {
+    let _bounded = bounded();
+    let semaphore = threadsafe::Semaphore::new(0);
+    let releases = semaphore.clone();
+    let release = move || _ = releases.release();
+    meanwhile(release, move || semaphore.acquire())?;
+
+    let event = threadsafe::Event::new();
+    let sets = event.clone();
+    assert!(meanwhile(move || sets.set(), move || event.wait(None))?);
+
+    let queue = threadsafe::Queue::new();
+    let puts = queue.clone();
+    let put = move || puts.put_nowait(7).expect("it has no limit");
+    assert_eq!(meanwhile(put, move || queue.get())?, 7);
+    Ok(())
+}
+
+fn pair() -> Result<(TcpStream, TcpStream), Exception> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let client = TcpStream::connect(listener.local_addr()?)?;
+    let (server, _) = listener.accept()?;
+    Ok((client, server))
+}
+
+/// Another greenlet begins to read meanwhile: it has the socket.
+#[test]
+fn another_reads_meanwhile() -> Outcome {
+    let _bounded = bounded();
+    let (stream, mut other) = pair()?;
+    let stream = Rc::new(stream);
+    let read = |stream: Rc<TcpStream>| move || Ok((&*stream).read(&mut [0])?);
+    let its = stream.clone();
+    let reader = Rc::new(Cell::new(None));
+    let reads = reader.clone();
+    let refused = meanwhile(
+        move || reads.set(Some(spawn(read(its.clone())))),
+        read(stream.clone()),
+    );
+    let refused = refused.expect_err("another has it");
+    assert!(refused.is::<ConcurrentObjectUseError>());
+    other.write_all(b"x")?;
+    assert_eq!(reader.take().expect("it began").get()?, 1);
+    Ok(())
+}
+
+/// The socket is closed meanwhile, and its number is another file's.
+#[test]
+fn the_socket_is_closed_meanwhile() -> Outcome {
+    let _bounded = bounded();
+    let (stream, _other) = pair()?;
+    let (third, _fourth) = pair()?;
+    let stream = Rc::new(stream);
+    let (closes, number) = (stream.clone(), stream.as_raw_fd());
+    let others = Rc::new(RefCell::new(Vec::new()));
+    let opens = others.clone();
+    let closed = meanwhile(
+        move || {
+            closes.close();
+            let mut opened = opens.borrow_mut();
+            // Another thread's test may have been quicker.
+            for _ in 0..100 {
+                let other = third.with_fd(|fd| fd.try_clone_to_owned().expect("there are more"));
+                opened.push(other.expect("it is open"));
+                if opened.last().is_some_and(|last| last.as_raw_fd() == number) {
+                    break;
+                }
+            }
+        },
+        move || Ok((&*stream).read(&mut [0])?),
+    );
+    let closed = io::Error::from(closed.expect_err("it is closed"));
+    assert_eq!(closed.raw_os_error(), Some(libc::EBADF), "{closed}");
+    drop(others);
+    Ok(())
+}
