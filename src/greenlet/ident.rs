@@ -4,6 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use greenlet_core::ThreadSlot;
+
 /// The number of one greenlet: given when it is first asked for, free again when the greenlet
 /// is gone. The smallest free one is given.
 #[derive(Debug)]
@@ -25,7 +27,10 @@ struct Registry {
 }
 
 thread_local! {
-    static REGISTRY: RefCell<Registry> = RefCell::default();
+    static REGISTRY: ThreadSlot<Registry> = const {
+        let none = Registry { given: 0, free: BinaryHeap::new() };
+        ThreadSlot::new(none, || REGISTRY.with(ThreadSlot::clear))
+    };
 }
 
 impl Ident {
@@ -33,18 +38,22 @@ impl Ident {
         if let Some(ident) = self.given() {
             return ident;
         }
-        let given = REGISTRY.try_with(|registry| {
-            let mut registry = registry.borrow_mut();
-            match registry.free.pop() {
-                Some(Reverse(ident)) => ident,
-                None => {
-                    registry.given += 1;
-                    registry.given - 1
+        let given = REGISTRY.with(|slot| {
+            slot.with(|registry| {
+                let mut registry = registry.borrow_mut();
+                match registry.free.pop() {
+                    Some(Reverse(ident)) => ident,
+                    None => {
+                        registry.given += 1;
+                        registry.given - 1
+                    }
                 }
-            }
+            })
         });
-        // At the thread's end there are no numbers any more.
-        let Ok(ident) = given else { return usize::MAX };
+        // When the thread is over there are no numbers any more.
+        let Some(ident) = given else {
+            return usize::MAX;
+        };
         self.0.set(ident);
         ident as usize
     }
@@ -60,8 +69,10 @@ impl Drop for Ident {
     fn drop(&mut self) {
         let ident = self.0.get();
         if ident != NONE {
-            // At the thread's end nobody asks for numbers any more.
-            let _ = REGISTRY.try_with(|registry| registry.borrow_mut().free.push(Reverse(ident)));
+            // When the thread is over nobody asks for numbers any more.
+            let free =
+                |registry: &RefCell<Registry>| registry.borrow_mut().free.push(Reverse(ident));
+            REGISTRY.with(|slot| slot.with(free));
         }
     }
 }
