@@ -179,7 +179,7 @@ impl<T: 'static> AsyncResult<T> {
 }
 
 impl<T: Clone + 'static> AsyncResult<T> {
-    /// The value it holds.
+    /// The value it holds. It is cloned in its place: its `clone` must neither change this result nor wait.
     pub fn value(&self) -> Option<T> {
         match &*self.0.state().value.borrow() {
             Some(Ok(value)) => Some(value.clone()),

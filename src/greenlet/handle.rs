@@ -282,7 +282,7 @@ impl<T: 'static> Greenlet<T> {
 }
 
 impl<T: Clone + 'static> Greenlet<T> {
-    /// Its value, if it has ended well.
+    /// Its value, if it has ended well. It is cloned in its place: its `clone` must neither take it away nor wait.
     pub fn value(&self) -> Option<T> {
         match &*self.0.ending.borrow() {
             Some(Ending::Value(value)) => Some(value.clone()),

@@ -8,8 +8,8 @@ use std::collections::{BinaryHeap, VecDeque};
 /// [`BaseJoinableQueue::with_storage`](super::BaseJoinableQueue::with_storage) is a queue of your
 /// own.
 ///
-/// Its methods (and the `Ord` of what a [`PriorityQueue`](super::PriorityQueue) holds) must not use
-/// the queue they are part of, nor wait.
+/// Its methods (and the `Ord` of what a [`PriorityQueue`](super::PriorityQueue) holds, and the `Clone` of what is peeked at)
+/// must not use the queue they are part of, nor wait.
 ///
 /// ```
 /// use gevent::queue::{BaseJoinableQueue, Storage};

@@ -175,8 +175,8 @@ impl<T: Send + 'static> AsyncResult<T> {
 }
 
 impl<T: Clone + Send + 'static> AsyncResult<T> {
-    /// The value it holds. It is cloned while the result is locked: its `clone` must not come
-    /// back here.
+    /// The value it holds. It is cloned while the result is locked: its `clone` must neither come
+    /// back here nor wait.
     pub fn value(&self) -> Option<T> {
         match &self.0.lock().value {
             Some(Ok(value)) => Some(value.clone()),

@@ -296,7 +296,7 @@ impl<T: Send + 'static> Queue<T> {
     }
 
     /// The first item, which stays in the queue; waits while the queue is empty. It is cloned while
-    /// the queue is locked: its `clone` must not come back here.
+    /// the queue is locked: its `clone` must neither come back here nor wait.
     ///
     /// # Errors
     /// As for [`get`](Queue::get).

@@ -157,7 +157,7 @@ impl<T> Waiter<T> {
 }
 
 impl<T: Clone> Waiter<T> {
-    /// The value it holds.
+    /// The value it holds. It is cloned in its place: its `clone` must neither use this waiter nor wait.
     pub fn value(&self) -> Option<T> {
         match &*self.0.stored.borrow() {
             Some(Ok(value)) => Some(value.clone()),
