@@ -163,6 +163,21 @@ impl Semaphore {
         self.counter()
     }
 
+    /// [Releases](Semaphore::release) it so often.
+    pub(crate) fn add(&self, n: usize) {
+        if n > 0 {
+            self.0.state().0.update(|counter| counter.saturating_add(n));
+            self.0.check_and_notify();
+        }
+    }
+
+    /// [Acquires](Semaphore::try_acquire) it so often, if it can be; returns how often it was.
+    pub(crate) fn take_at_most(&self, n: usize) -> usize {
+        let taken = self.counter().min(n);
+        self.0.state().0.update(|counter| counter - taken);
+        taken
+    }
+
     /// Waits until it could be acquired, at most `timeout` seconds, without acquiring it. Returns
     /// the counter: 0 if the time was over, or somebody else was quicker.
     ///

@@ -64,16 +64,25 @@ impl Life {
             shared: Shared::new(wake.sender(), idle),
             wake,
             // One more than there may be threads, so that the next task is there when one is done.
-            places: Semaphore::new(maxsize + 1),
+            places: Semaphore::new(maxsize.saturating_add(1)),
             owed: Cell::new(0),
         })
     }
 
     pub(super) fn give_back(&self) {
-        match self.owed.get().checked_sub(1) {
-            Some(less) => self.owed.set(less),
-            None => drop(self.places.release()),
-        }
+        self.add_places(1);
+    }
+
+    pub(super) fn add_places(&self, places: usize) {
+        let owed = self.owed.get().min(places);
+        self.owed.update(|all| all - owed);
+        self.places.add(places - owed);
+    }
+
+    /// Those that are not free are owed.
+    pub(super) fn remove_places(&self, places: usize) {
+        let owed = places - self.places.take_at_most(places);
+        self.owed.update(|all| all + owed);
     }
 }
 

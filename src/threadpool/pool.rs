@@ -166,14 +166,8 @@ impl ThreadPool {
     pub fn set_maxsize(&self, maxsize: usize) -> Result<(), Exception> {
         let life = self.0.life();
         let before = self.0.maxsize.replace(maxsize);
-        for _ in before..maxsize {
-            life.give_back();
-        }
-        for _ in maxsize..before {
-            if !life.places.try_acquire() {
-                life.owed.set(life.owed.get() + 1);
-            }
-        }
+        life.add_places(maxsize.saturating_sub(before));
+        life.remove_places(before.saturating_sub(maxsize));
         if life.shared.workers() > maxsize {
             life.shared.shrink(maxsize);
         }

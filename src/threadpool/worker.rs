@@ -135,7 +135,10 @@ impl Shared {
 
     /// The next job; none when the thread is to end, and does not count any more.
     fn next(&self) -> Option<Job> {
-        let idle_until = self.idle_timeout.map(|idle| Instant::now() + idle);
+        // A time without an end in sight is no limit.
+        let idle_until = self
+            .idle_timeout
+            .and_then(|idle| Instant::now().checked_add(idle));
         let mut state = self.state.lock();
         loop {
             if let Some(job) = state.jobs.pop_front() {

@@ -194,6 +194,27 @@ fn kill_ends_threads_after_their_tasks() -> Outcome {
     ThreadPool::new(1).kill()
 }
 
+/// Numbers for "no limit" are none.
+#[test]
+fn the_largest_numbers() -> Outcome {
+    let _bounded = bounded();
+    // Longer than any clock goes.
+    let pool = ThreadPool::with_idle_timeout(1, 1e19)?;
+    assert_eq!(pool.apply(|| 1)?, 1);
+    let pool = ThreadPool::new(usize::MAX);
+    assert_eq!(pool.apply(|| 2)?, 2);
+    pool.set_maxsize(1)?;
+    assert_eq!(pool.apply(|| 3)?, 3);
+    for maxsize in [usize::MAX, 2, usize::MAX - 1, 1, usize::MAX] {
+        pool.set_maxsize(maxsize)?;
+        let results: Result<Vec<_>, _> = (0..3).map(|i| pool.spawn(move || i)).collect();
+        for (i, result) in results?.into_iter().enumerate() {
+            assert_eq!(result.get()?, i);
+        }
+    }
+    pool.kill()
+}
+
 #[test]
 fn idle_threads_end() -> Outcome {
     let _bounded = bounded();
