@@ -92,8 +92,8 @@ impl<T> AsyncResult<T> {
         let old = state.value.replace(value);
         let told = state.line.grant_all();
         drop(state);
-        drop(old);
         told.wake();
+        drop(old);
     }
 
     /// Stores the exception and wakes all who wait. A value that was set before remains, and is
@@ -105,8 +105,8 @@ impl<T> AsyncResult<T> {
         let old = state.exception.replace(exception);
         let told = state.line.grant_all();
         drop(state);
-        drop(old);
         told.wake();
+        drop(old);
     }
 
     /// The same as [`set`](AsyncResult::set): the name that futures have for it.

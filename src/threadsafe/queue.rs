@@ -369,10 +369,10 @@ impl<T: Send + 'static> Queue<T> {
             false => Told::default(),
         };
         drop(state);
-        drop(dropped);
         putters.wake();
         getters.wake();
         joiners.wake();
+        drop(dropped);
     }
 
     /// Says that a task is done: to be called once for each item that was got.

@@ -1,6 +1,7 @@
 //! What gevent's test__event, test__semaphore and test__lock ask of several threads, written
 //! anew, and stress: nothing is lost, nothing is given twice, nobody is forgotten.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -825,4 +826,35 @@ mod stress {
         });
         setter.join().expect("does not panic");
     }
+}
+
+/// Destructors of items that panic keep nobody from being woken.
+#[test]
+fn items_that_panic_when_they_are_dropped() -> Outcome {
+    #[derive(Clone)]
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            if !thread::panicking() {
+                resume_unwind(Box::new("from a destructor"));
+            }
+        }
+    }
+    let _bounded = bounded();
+    let queue = Queue::with_maxsize(1);
+    assert!(queue.put_nowait(Some(Panics)).is_ok());
+    let putter = spawn({
+        let queue = queue.clone();
+        move || queue.put(None)
+    });
+    let joiner = spawn({
+        let queue = queue.clone();
+        move || queue.join(None)
+    });
+    sleep(0)?;
+    let shut = catch_unwind(AssertUnwindSafe(|| queue.shutdown(true)));
+    assert!(shut.is_err());
+    assert!(putter.get().is_err_and(|error| error.is::<ShutDown>()));
+    assert!(joiner.get()?);
+    Ok(())
 }
