@@ -4,6 +4,7 @@ mod support;
 
 use std::cell::{Cell, RefCell};
 use std::io::Read;
+use std::panic::AssertUnwindSafe;
 use std::process::Command;
 use std::rc::Rc;
 
@@ -211,6 +212,29 @@ fn a_greenlet_whose_stack_is_given_up_has_ended() -> Outcome {
         assert!(swallows.ready() && swallows.successful());
         Ok(())
     })
+}
+
+/// The same of the hub: nobody is told, and what finds out first is the end of a loan.
+#[test]
+fn a_timer_comes_back_to_a_hub_whose_stack_is_given_up() -> Outcome {
+    alone(
+        "a_timer_comes_back_to_a_hub_whose_stack_is_given_up",
+        || {
+            let _bounded = bounded();
+            let (hub, main) = (get_hub(), gevent::getcurrent());
+            let timer = hub.timer(1000.0)?;
+            hub.loop_().run_callback(move || -> Outcome {
+                loop {
+                    let _ = std::panic::catch_unwind(AssertUnwindSafe(|| main.switch(())));
+                }
+            })?;
+            hub.switch()?;
+            assert!(hub.greenlet().unwind());
+            drop(timer);
+            assert!(hub.destroyed() && get_hub() != hub);
+            Ok(())
+        },
+    )
 }
 
 #[test]

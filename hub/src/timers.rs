@@ -70,11 +70,12 @@ impl Drop for HubTimer {
                 .and_then(|()| timer.set_ref(true))
                 .and_then(|()| timer.set_priority(0))
         };
-        if reset().is_err() {
+        // Asking whether the hub is destroyed may find out that it has died, which takes the timers.
+        if reset().is_err() || self.hub.destroyed() {
             return;
         }
         let mut kept = self.hub.inner().timers.0.borrow_mut();
-        if kept.len() < KEPT && !self.hub.destroyed() {
+        if kept.len() < KEPT {
             kept.push(timer);
         }
     }
