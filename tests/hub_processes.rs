@@ -13,12 +13,15 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, ExitCode};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::SOON;
 use common::process::Process;
 use gevent::exceptions::{HubDestroyed, KeyboardInterrupt};
+use gevent::hub::core::Loop;
 use gevent::hub::{get_hub_if_exists, wait_read};
-use gevent::{Exception, get_hub, sleep, spawn};
+use gevent::{Exception, config, get_hub, sleep, spawn};
 
 type Outcome = Result<(), Exception>;
 
@@ -33,7 +36,7 @@ struct Test {
     parent: fn(&Process) -> common::Result,
 }
 
-const TESTS: [Test; 6] = [
+const TESTS: [Test; 7] = [
     Test {
         name: "test_destroy_hub",
         child: test_destroy_hub,
@@ -57,6 +60,11 @@ const TESTS: [Test; 6] = [
     Test {
         name: "test_a_thread_forks_and_its_child_gets_a_hub",
         child: test_a_thread_forks_and_its_child_gets_a_hub,
+        parent: nothing,
+    },
+    Test {
+        name: "test_a_fork_leaves_no_lock_that_others_had",
+        child: test_a_fork_leaves_no_lock_that_others_had,
         parent: nothing,
     },
     Test {
@@ -113,7 +121,7 @@ fn test_destroy_from_a_callback_of_the_hub() -> Outcome {
 
 /// Runs `in_child` in a fork, and says how it ended: 0 if well.
 fn fork(in_child: impl FnOnce() -> Outcome) -> i32 {
-    // SAFETY: no other thread of this process holds a lock; the child ends by `_exit`.
+    // SAFETY: no other thread of this process holds a lock then that the child needs; that ends by `_exit`.
     let pid = unsafe { libc::fork() };
     assert_ne!(pid, -1, "{}", std::io::Error::last_os_error());
     if pid == 0 {
@@ -216,6 +224,44 @@ fn test_a_thread_forks_and_its_child_gets_a_hub() -> Outcome {
             })
         });
         assert_eq!(thread.join().expect("it does not panic"), 0);
+    }
+    Ok(())
+}
+
+/// Other threads set what hubs are made with, and stop a callback, all the time. None of them is in the midst of it in the
+/// child, where there is nobody to end it.
+fn test_a_fork_leaves_no_lock_that_others_had() -> Outcome {
+    let own = Loop::new((), false)?;
+    let callback = own.run_callback_threadsafe(|| ())?;
+    let over = Arc::new(AtomicBool::new(false));
+    let set: [Box<dyn Fn() + Send>; 4] = [
+        Box::new(|| gevent::hub::set_new_hub_hook(None)),
+        Box::new(|| config::set_threadpool_idle_task_timeout(5).expect("it is a number")),
+        Box::new(|| config::set_libev_backend("").expect("it is any")),
+        Box::new(move || _ = callback.stop()),
+    ];
+    let others = set.map(|set| {
+        let over = over.clone();
+        std::thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                set();
+            }
+        })
+    });
+    for _ in 0..100 {
+        let status = fork(|| {
+            // SAFETY: no preconditions. If it hangs, it ends by that.
+            unsafe { libc::alarm(30) };
+            own.run()?;
+            assert_eq!(config::threadpool_idle_task_timeout(), Some(5.0));
+            get_hub();
+            sleep(0)
+        });
+        assert_eq!(status, 0);
+    }
+    over.store(true, Ordering::Relaxed);
+    for other in others {
+        other.join().expect("it does not panic");
     }
     Ok(())
 }

@@ -13,16 +13,14 @@
 use std::env;
 use std::io::{self, Write};
 
-use parking_lot::Mutex;
-
-use crate::core::{Error, IntoFlags, InvalidFlag, LoopFlags};
+use crate::core::{Error, ForkMutex, IntoFlags, InvalidFlag, LoopFlags};
 use crate::exceptions::InvalidSeconds;
 use crate::seconds::Seconds;
 
 const BACKEND: &str = "GEVENT_BACKEND";
 const IDLE_TIMEOUT: &str = "GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT";
 
-static LIBEV_BACKEND: Mutex<Option<LoopFlags>> = Mutex::new(None);
+static LIBEV_BACKEND: ForkMutex<Option<LoopFlags>> = ForkMutex::new(None);
 
 /// The flags that hubs make their loops with; see [`set_libev_backend`].
 ///
@@ -56,23 +54,30 @@ pub fn set_libev_backend(flags: impl IntoFlags) -> Result<(), Error> {
 }
 
 /// None before anybody asked; without end is none, too.
-static THREADPOOL_IDLE_TASK_TIMEOUT: Mutex<Option<Option<f64>>> = Mutex::new(None);
+static THREADPOOL_IDLE_TASK_TIMEOUT: ForkMutex<Option<Option<f64>>> = ForkMutex::new(None);
 
 /// After how many seconds without a task a thread of a hub's own pool ends; none is never.
 pub fn threadpool_idle_task_timeout() -> Option<f64> {
-    *THREADPOOL_IDLE_TASK_TIMEOUT.lock().get_or_insert_with(|| {
-        let default = Some(5.0);
-        match env::var(IDLE_TIMEOUT) {
-            Err(_) => default,
-            Ok(text) => match text.trim().parse() {
-                Ok(seconds) if !f64::is_nan(seconds) => unless_negative(seconds),
-                _ => {
-                    let _ = writeln!(io::stderr(), "gevent: {IDLE_TIMEOUT}={text}: not a number");
-                    default
-                }
-            },
-        }
+    let known = *THREADPOOL_IDLE_TASK_TIMEOUT.lock();
+    known.unwrap_or_else(|| {
+        // Not while it is locked: stderr may keep this thread waiting.
+        let timeout = idle_timeout_of_environment();
+        *THREADPOOL_IDLE_TASK_TIMEOUT.lock().get_or_insert(timeout)
     })
+}
+
+fn idle_timeout_of_environment() -> Option<f64> {
+    let default = Some(5.0);
+    match env::var(IDLE_TIMEOUT) {
+        Err(_) => default,
+        Ok(text) => match text.trim().parse() {
+            Ok(seconds) if !f64::is_nan(seconds) => unless_negative(seconds),
+            _ => {
+                let _ = writeln!(io::stderr(), "gevent: {IDLE_TIMEOUT}={text}: not a number");
+                default
+            }
+        },
+    }
 }
 
 /// Sets the [`threadpool_idle_task_timeout`] of pools that are made from now on: -1 and `None` are

@@ -5,9 +5,8 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use greenlet_core::{Exception, at_thread_end, getcurrent, thread_is_over};
-use parking_lot::Mutex;
 
-use crate::core::{Loop, call_each};
+use crate::core::{ForkMutex, Loop, call_each};
 use crate::exceptions::HubError;
 use crate::hub::{Hub, WeakHub};
 
@@ -120,7 +119,7 @@ fn dead_hub() -> Hub {
 /// What is called with each new hub.
 pub type NewHubHook = Arc<dyn Fn(&Hub) + Send + Sync>;
 
-static NEW_HUB: Mutex<Option<NewHubHook>> = Mutex::new(None);
+static NEW_HUB: ForkMutex<Option<NewHubHook>> = ForkMutex::new(None);
 
 /// Has `hook` called with each hub that is made from now on, in any thread: to name it, or to give
 /// it an [error handler](Hub::set_error_handler) of the program's own. `None` undoes that.

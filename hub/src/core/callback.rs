@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use greenlet_core::{Exception, RawGreenlet};
-use parking_lot::Mutex;
 use waiter::Resume;
 
+use super::forking::ForkMutex;
 use super::handler::CallbackResult;
 use super::start::Start;
 
@@ -239,7 +239,7 @@ type RemoteFunction = Box<dyn FnOnce() -> Result<(), Exception> + Send>;
 
 pub(super) struct RemoteTask {
     state: AtomicU8,
-    function: Mutex<Option<RemoteFunction>>,
+    function: ForkMutex<Option<RemoteFunction>>,
     name: &'static str,
 }
 
@@ -251,7 +251,7 @@ impl RemoteTask {
     {
         Arc::new(RemoteTask {
             state: AtomicU8::new(State::Pending as u8),
-            function: Mutex::new(Some(Box::new(|| function().into_result()))),
+            function: ForkMutex::new(Some(Box::new(|| function().into_result()))),
             name: std::any::type_name::<F>(),
         })
     }

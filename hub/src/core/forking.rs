@@ -13,15 +13,15 @@ use std::thread::yield_now;
 use parking_lot::{Mutex, MutexGuard};
 
 /// A mutex that no thread has locked, or waits for, when another one forks. To be held for a short time.
-pub(super) struct ForkMutex<T>(Mutex<T>);
+pub(crate) struct ForkMutex<T>(Mutex<T>);
 
 impl<T> ForkMutex<T> {
-    pub(super) const fn new(value: T) -> Self {
+    pub(crate) const fn new(value: T) -> Self {
         ForkMutex(Mutex::new(value))
     }
 
     #[inline]
-    pub(super) fn lock(&self) -> ForkGuard<'_, T> {
+    pub(crate) fn lock(&self) -> ForkGuard<'_, T> {
         let inside = Inside::enter();
         ForkGuard {
             value: self.0.lock(),
@@ -31,7 +31,7 @@ impl<T> ForkMutex<T> {
 }
 
 /// What is locked, until this is dropped: first the lock, then the leave to have it.
-pub(super) struct ForkGuard<'a, T> {
+pub(crate) struct ForkGuard<'a, T> {
     value: MutexGuard<'a, T>,
     _inside: Inside,
 }

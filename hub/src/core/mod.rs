@@ -78,6 +78,7 @@ mod trampoline;
 mod watcher;
 
 pub(crate) use boundary::call_each;
+pub(crate) use forking::ForkMutex;
 
 pub use async_::{Async, AsyncClosed, AsyncSender};
 pub use callback::{Callback, GreenletFn, Notify, ThreadsafeCallback};

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::io;
 use std::os::raw::c_char;
 use std::process;
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
 use greenlet_core::Exception;
 use greenlet_core::unwind::Caught;
@@ -49,11 +49,13 @@ pub fn set_syserr_cb(callback: Option<SyserrCallback>) {
 
 /// Routes libev's errors to us. Called before the process's first loop is used.
 pub(super) fn install() {
-    static INSTALL: Once = Once::new();
-    INSTALL.call_once(|| {
+    static INSTALLED: ForkMutex<bool> = ForkMutex::new(false);
+    let mut installed = INSTALLED.lock();
+    if !*installed {
         // SAFETY: `on_syserr` may be called at any time, by any thread.
         unsafe { ev::ev_set_syserr_cb(Some(on_syserr)) }
-    });
+        *installed = true;
+    }
 }
 
 /// libev's messages where it tries again until it succeeds.
