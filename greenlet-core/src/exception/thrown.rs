@@ -11,7 +11,7 @@ use super::{Exception, GreenletExit, Held, chain};
 use crate::core::Core;
 use crate::thread::Thread;
 
-/// What was thrown into a greenlet and still exists.
+/// What was thrown into a greenlet and still exists (and some that does not any more, or is there twice).
 #[derive(Default)]
 pub(crate) struct Thrown {
     latest: Option<Weak<dyn Held>>,
@@ -24,15 +24,31 @@ impl Thrown {
     pub(crate) fn note(greenlet: &Core, exception: &Exception) {
         let mut extra = greenlet.extra.borrow_mut();
         let thrown = &mut extra.get_or_insert_default().thrown;
+        let address = |thrown: &Weak<dyn Held>| thrown.as_ptr().addr();
+        let new = Arc::as_ptr(&exception.0).addr();
+        if thrown
+            .latest
+            .as_ref()
+            .is_some_and(|latest| address(latest) == new)
+        {
+            return;
+        }
         let before = thrown.latest.replace(Arc::downgrade(&exception.0));
         if let Some(before) = before.filter(|before| before.strong_count() > 0) {
-            thrown.earlier.retain(|earlier| earlier.strong_count() > 0);
-            thrown.earlier.push(before);
+            let earlier = &mut thrown.earlier;
+            if earlier.len() == earlier.capacity() {
+                earlier.retain(|earlier| earlier.strong_count() > 0);
+                earlier.sort_unstable_by_key(address);
+                earlier.dedup_by_key(|earlier| address(earlier));
+                // So that this is seldom done, however many there are.
+                earlier.reserve(earlier.len().max(4));
+            }
+            earlier.push(before);
         }
     }
 
-    fn newest_first(&self) -> impl Iterator<Item = &Weak<dyn Held>> {
-        self.latest.iter().chain(self.earlier.iter().rev())
+    fn all(&self) -> impl Iterator<Item = &Weak<dyn Held>> {
+        self.latest.iter().chain(&self.earlier)
     }
 }
 
@@ -66,10 +82,10 @@ impl Exception {
             let extra = greenlet.extra.borrow();
             let thrown = &extra.as_ref()?.thrown;
             let this = |thrown: &Weak<_>| ptr::addr_eq(thrown.as_ptr(), Arc::as_ptr(&self.0));
-            if thrown.newest_first().any(this) {
+            if thrown.all().any(this) {
                 return Some(self.clone());
             }
-            let alive = thrown.newest_first().filter_map(Weak::upgrade);
+            let alive = thrown.all().filter_map(Weak::upgrade);
             alive.map(Exception).collect()
         };
         // Nothing is borrowed: sources are others' code.
