@@ -39,10 +39,10 @@ use std::collections::HashSet;
 use std::fmt;
 use std::rc::{Rc, Weak};
 
-use greenlet_core::Exception;
 use greenlet_core::unwind::{Caught, catch};
+use greenlet_core::{Exception, Object};
 use hub::core::{CallbackResult, Notify};
-use hub::{Hub, Link, Linkable, Links, Seconds, get_hub_if_exists, try_get_hub};
+use hub::{Context, Hub, Link, Linkable, Links, Seconds, get_hub_if_exists, try_get_hub};
 use waiter::Park;
 
 use crate::queue::timer;
@@ -64,6 +64,15 @@ pub trait Waitable: fmt::Debug + 'static {
     /// The exception that the object ended with, for those that can.
     fn exception(&self) -> Option<Exception> {
         None
+    }
+
+    /// The object as its users know it, if that is more than a handle of this type: what the
+    /// [error handler](Context::Link) gets when a link fails.
+    fn handle(object: AbstractLinkable<Self>) -> Box<dyn Object>
+    where
+        Self: Sized,
+    {
+        Box::new(object)
     }
 }
 
@@ -387,7 +396,10 @@ impl<S: Waitable> Inner<S> {
             match catch(|| link.call(&object)) {
                 Ok(Ok(())) => {}
                 Ok(Err(exception)) | Err(Caught::Panic(exception)) => match self.capture_hub() {
-                    Some(hub) => hub.report_error(Some(&(link, &object)), exception),
+                    Some(hub) => {
+                        let (link, source) = (&link, &*S::handle(object.clone()));
+                        hub.report_error(Context::Link { link, source }, exception);
+                    }
                     None => eprintln!("{exception:?}\n{link:?} of {object:?} failed"),
                 },
                 Err(Caught::Forced(unwind)) => unwind.resume(),

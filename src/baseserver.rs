@@ -9,12 +9,13 @@ use std::rc::Rc;
 
 use greenlet_core::{Exception, StackError};
 use hub::core::{Events, Io};
-use hub::{Hub, HubTimer, Seconds, get_hub, spawn_raw};
+use hub::{Context, Hub, HubTimer, Seconds, get_hub, spawn_raw};
 use waiter::{Park, Resume};
 
 use crate::greenlet::{Greenlet, Kill};
 use crate::pool::Pool;
 use crate::resolver::Endpoint;
+use crate::server::{Accepted, StreamServer};
 use crate::socket::{TcpListener, TcpStream};
 
 /// What runs the handler of a connection: the `spawn` argument of gevent's servers.
@@ -203,7 +204,7 @@ impl BaseServer {
     /// Called in the hub when connections wait, or when the listener cannot be watched any more.
     fn ready(self: &Rc<Self>, events: Events) {
         match Io::refused(events) {
-            Some(error) => self.hub.report_error(Some(self), error.into()),
+            Some(error) => self.report(error.into()),
             None => self.accept_some(),
         }
         // libev has stopped the watcher.
@@ -233,7 +234,9 @@ impl BaseServer {
                 Ok(Some((stream, address))) => {
                     self.delay.set(self.settings.min_delay);
                     if let Err(exception) = self.do_handle(stream, address) {
-                        self.hub.report_error(Some(self), exception);
+                        let server = StreamServer::of(self);
+                        let accepted = Accepted { server, address };
+                        self.hub.report_error(Context::Object(&accepted), exception);
                         return self.back_off();
                     }
                 }
@@ -245,11 +248,17 @@ impl BaseServer {
                         error.raw_os_error(),
                         Some(libc::EBADF | libc::EINVAL | libc::ENOTSOCK)
                     );
-                    self.hub.report_error(Some(self), error.into());
+                    self.report(error.into());
                     return if fatal { self.close() } else { self.back_off() };
                 }
             }
         }
+    }
+
+    /// The hub's, as the server's error.
+    fn report(self: &Rc<Self>, exception: Exception) {
+        let server = StreamServer::of(self);
+        self.hub.report_error(Context::Object(&server), exception);
     }
 
     /// Leaves the backlog alone for a while, instead of failing at it all the time.
@@ -269,7 +278,7 @@ impl BaseServer {
             Ok(())
         };
         if let Err(exception) = start() {
-            self.hub.report_error(Some(self), exception);
+            self.report(exception);
         }
     }
 
@@ -279,7 +288,7 @@ impl BaseServer {
             return;
         }
         if let Err(error) = self.start_accepting() {
-            self.hub.report_error(Some(self), error.into());
+            self.report(error.into());
             self.back_off();
         }
     }

@@ -10,7 +10,7 @@ use std::rc::{Rc, Weak};
 
 use greenlet_core::unwind::{Caught, ForcedUnwind, catch};
 use greenlet_core::{RawGreenlet, ThreadSlot, getcurrent};
-use hub::get_hub_if_exists;
+use hub::{Context, get_hub_if_exists};
 
 /// A value that each greenlet has its own of, made when the greenlet first asks for it. Handles
 /// are cheap to clone and mean the same local; for one that is a `static` see
@@ -218,7 +218,7 @@ fn drop_values() -> Option<ForcedUnwind> {
     match catch(|| owned.forget_all()) {
         Ok(()) => {}
         Err(Caught::Panic(exception)) => match get_hub_if_exists() {
-            Some(hub) => hub.report_error(Some(&greenlet), exception),
+            Some(hub) => hub.report_error(Context::Greenlet(&greenlet), exception),
             None => eprintln!("{exception:?}"),
         },
         Err(Caught::Forced(unwind)) => return Some(unwind),

@@ -129,7 +129,29 @@ impl Builder {
     }
 }
 
+/// A connection that could not be handed to its handler, or whose handler has failed in the [hub](Spawn::InHub): what
+/// the hub's [error handler](crate::Hub::set_error_handler) gets as the object, of errors that make the server pause.
+///
+/// Source: the pair that gevent's `baseserver.py` passes as the context.
+#[non_exhaustive]
+pub struct Accepted {
+    /// Who has accepted it.
+    pub server: StreamServer,
+    /// Where it came from.
+    pub address: SocketAddr,
+}
+
+impl fmt::Debug for Accepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "(({},), {:?})", self.address, self.server)
+    }
+}
+
 impl StreamServer {
+    pub(crate) fn of(server: &Rc<BaseServer>) -> StreamServer {
+        StreamServer(server.clone())
+    }
+
     /// A server that will listen at `address` once it is started.
     pub fn new<R: Outcome<Value = ()>>(
         address: impl Address,
@@ -198,6 +220,15 @@ impl StreamServer {
         Some(self.address()?.port())
     }
 }
+
+impl PartialEq for StreamServer {
+    /// Whether both are handles of the same server.
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for StreamServer {}
 
 impl fmt::Debug for StreamServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

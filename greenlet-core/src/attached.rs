@@ -19,6 +19,7 @@ use std::ptr::{self, NonNull};
 
 use crate::core::{Core, RawGreenlet};
 use crate::exception::Exception;
+use crate::object::Object;
 use crate::value::Value;
 
 /// What can be attached to a greenlet when it is made, by [`Builder::build_with`](crate::Builder::build_with).
@@ -36,6 +37,13 @@ pub trait Data: Sized + 'static {
     fn failed(greenlet: &Attached<Self>, reason: Exception) -> Result<(), Exception> {
         Self::unrun(greenlet);
         Err(reason)
+    }
+
+    /// What the greenlet is to those who know its data's type: a handle that can do more. Others get it from
+    /// [`RawGreenlet::object`].
+    fn object(greenlet: &Attached<Self>) -> Option<Box<dyn Object>> {
+        let _ = greenlet;
+        None
     }
 }
 
@@ -107,6 +115,12 @@ impl RawGreenlet {
         // when the last handle is gone, and nobody borrows it mutably before.
         Some(unsafe { &(*whole(core).cast::<Front<D>>()).data })
     }
+
+    /// What the greenlet is to those who made it, if it is more than a greenlet: an object of a subclass, in Python.
+    /// See [`Data::object`].
+    pub fn object(&self) -> Option<Box<dyn Object>> {
+        (self.core().table.object)(self)
+    }
 }
 
 impl<D: ?Sized> Deref for Attached<D> {
@@ -164,6 +178,7 @@ pub(crate) struct Table {
     run: unsafe fn(*mut Core, Value) -> Result<Value, Exception>,
     drop_function: unsafe fn(*mut Core),
     unrun: fn(&RawGreenlet, &mut Option<Exception>),
+    object: fn(&RawGreenlet) -> Option<Box<dyn Object>>,
     /// None: there is nothing to do.
     drop_data: Option<unsafe fn(*mut Core)>,
     /// Gives the memory back.
@@ -194,6 +209,7 @@ impl<D: Data, F: Run<D>> Body<D, F> {
                 }
             }
         },
+        object: |greenlet| D::object(&Attached::of(greenlet)?),
         drop_data: if std::mem::needs_drop::<D>() {
             Some(|core| {
                 // SAFETY: the table's; the caller sees to it that nobody borrows the data any more.

@@ -111,6 +111,7 @@ mod greenlet;
 mod introspect;
 mod list;
 mod local;
+mod object;
 mod park;
 mod pinned;
 pub mod prefetch;
@@ -134,6 +135,7 @@ pub use exception::{
 };
 pub use greenlet::{getcurrent, getmain};
 pub use introspect::{Info, State, WaitingOn, greenlets, live_greenlets, trim_stacks};
+pub use object::Object;
 pub use park::{Park, Ticket};
 pub use pinned::{may_switch, pinned};
 pub use stack::{DEFAULT_STACK_SIZE, ParseStackSizeError, StackError, StackSize};

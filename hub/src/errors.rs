@@ -1,12 +1,12 @@
 //! What the hub does with errors that nobody else takes. Source: gevent's `hub.py`,
 //! `handle_error` and its neighbours.
 
-use std::fmt::Debug;
 use std::io::Write;
 use std::rc::Rc;
 
 use greenlet_core::{Exception, GreenletError, getcurrent};
 
+use crate::context::Context;
 use crate::core::{ErrorHandler, HubDestroyed};
 use crate::exceptions::{KeyboardInterrupt, SystemError, SystemExit};
 use crate::hub::Hub;
@@ -48,7 +48,7 @@ impl Hub {
 
     /// Gives an error that nobody else takes to the [handler](Hub::set_error_handler), or to
     /// [`handle_error`](Hub::handle_error) if there is none.
-    pub fn report_error(&self, context: Option<&dyn Debug>, exception: Exception) {
+    pub fn report_error(&self, context: Context<'_>, exception: Exception) {
         if let Some(GreenletError::ThreadEnding) = exception.error().downcast_ref() {
             // Somebody was to be woken whose thread is over: nobody failed.
             return;
@@ -64,9 +64,8 @@ impl Hub {
 
     /// Takes an error that nobody else could: prints it unless it is
     /// [not an error](Hub::is_not_error), and raises it in the main greenlet if it is a
-    /// [system error](Hub::is_system_error) or `context`, which says whose error it was, is
-    /// none.
-    pub fn handle_error(&self, context: Option<&dyn Debug>, exception: Exception) {
+    /// [system error](Hub::is_system_error) or nobody's: [`Context::None`].
+    pub fn handle_error(&self, context: Context<'_>, exception: Exception) {
         if exception.error().is::<HubDestroyed>() {
             // The loop knows what to do: it forgets its callbacks and ends its run.
             return self.loop_().handle_error(context, exception);
@@ -153,7 +152,7 @@ impl Hub {
         }
         if let Err(exception) = thrown {
             // Thrown into the hub while it waited here: `HubDestroyed`, say.
-            self.handle_error(Some(self), exception);
+            self.handle_error(Context::Object(self), exception);
         }
     }
 
@@ -165,15 +164,15 @@ impl Hub {
 
     /// Prints an exception, where it was raised, and whose it was to the exception stream. An error
     /// of the stream is ignored: there is nobody left to tell.
-    pub fn print_exception(&self, context: Option<&dyn Debug>, exception: &Exception) {
+    pub fn print_exception(&self, context: Context<'_>, exception: &Exception) {
         let name = exception.type_name();
         let raised = match exception.place() {
             Some(place) => format!("Raised at {place}:\n"),
             None => String::new(),
         };
         let whose = match context {
-            Some(context) => format!("{context:?} failed with {name}\n"),
-            None => String::new(),
+            Context::None => String::new(),
+            context => format!("{context:?} failed with {name}\n"),
         };
         let text = format!("{raised}{name}: {exception:#}\n{whose}\n");
         // Taken out while it writes: what it calls may come back here.

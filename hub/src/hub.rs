@@ -10,9 +10,10 @@ use std::thread::{self, ThreadId};
 use greenlet_core::{
     Exception, GreenletError, RawGreenlet, State, Value, finish, getcurrent, greenlets,
 };
-use waiter::{Park, WaitHub, Wake};
+use waiter::{Failed, Park, WaitHub, Wake};
 
 use crate::config;
+use crate::context::Context;
 use crate::core::{Error, ErrorHandler, HubDestroyed, Loop, call_each};
 use crate::errors::{ErrorKind, ExceptionStream};
 use crate::exceptions::{
@@ -388,7 +389,7 @@ impl Hub {
                         || e.error().is::<HubDestroyed>()
                         || e.error().is::<GreenletError>()) =>
                 {
-                    self.print_exception(Some(self), &e);
+                    self.print_exception(Context::Object(self), &e);
                 }
                 _ => {}
             }
@@ -540,7 +541,11 @@ impl WaitHub for Hub {
         Hub::before_switch(self)
     }
 
-    fn handle_error(&self, context: Option<&dyn Debug>, exception: Exception) {
+    fn handle_error(&self, failed: Failed<'_>, exception: Exception) {
+        let context = match failed {
+            Failed::Switch(greenlet) => Context::Switch(greenlet),
+            Failed::Throw(greenlet) => Context::Throw(greenlet),
+        };
         self.report_error(context, exception);
     }
 
@@ -567,7 +572,7 @@ impl From<&Hub> for Rc<dyn WaitHub> {
 }
 
 impl ErrorHandler for Hub {
-    fn handle_error(&self, context: Option<&dyn Debug>, exception: Exception) {
+    fn handle_error(&self, context: Context<'_>, exception: Exception) {
         self.report_error(context, exception);
     }
 }

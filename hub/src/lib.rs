@@ -5,6 +5,7 @@
 //! | [`core`] | `gevent.core`, `libev/corecext.pyx` | the loop and its watchers |
 //! | `hub.rs` | `hub.py` | [`Hub`]: runs the loop, switch, join, destroy |
 //! | `errors.rs` | `hub.py` | errors that nobody else takes |
+//! | `context.rs` | `hub.py` | [`Context`]: whose they are |
 //! | `wait.rs` | `_hub_primitives.py` | waiting for watchers |
 //! | `sleep.rs` | `hub.py` | [`sleep`], [`idle`], [`kill`], [`spawn_raw`] |
 //! | `local.rs` | `_hub_local.py` | the hub of this thread |
@@ -15,6 +16,7 @@
 //! | `seconds.rs`, `timers.rs` | | arguments that are times; timers to sleep with |
 
 pub mod config;
+mod context;
 pub mod core;
 mod errors;
 pub mod exceptions;
@@ -34,10 +36,12 @@ mod timers;
 mod wait;
 mod wait_fd;
 
+pub use context::Context;
 pub use errors::ExceptionStream;
+pub use greenlet_core::Object;
 pub use hub::Hub;
 pub use iwait::{WaitIterator, iwait, wait};
-pub use linkable::{Link, Linkable, Links};
+pub use linkable::{Link, LinkKind, Linkable, Links};
 pub use local::{
     NewHubHook, get_hub, get_hub_if_exists, hub_to_wait_in, reinit, set_hub, set_new_hub_hook,
     try_get_hub,

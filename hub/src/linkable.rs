@@ -6,7 +6,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
-use greenlet_core::Exception;
+use greenlet_core::{Exception, RawGreenlet};
 use waiter::Resume;
 
 use crate::iwait::Arrivals;
@@ -68,6 +68,22 @@ impl<L: Linkable + ?Sized> Linkable for Rc<L> {
     }
 }
 
+/// What becomes of a [`Link`] when it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LinkKind {
+    /// Its function is called in the hub: of `rawlink`.
+    Raw,
+    /// Its function is called in a new greenlet: of a greenlet's `link`. gevent's `SpawnedLink`.
+    Spawned,
+    /// The same, unless the greenlet has failed: of `link_value`. gevent's `SuccessSpawnedLink`.
+    SuccessSpawned,
+    /// The same, if the greenlet has failed: of `link_exception`. gevent's `FailureSpawnedLink`.
+    FailureSpawned,
+    /// It wakes a greenlet that waits: a waiter's `switch`, in gevent.
+    Switch,
+}
+
 /// What a [`Linkable`] calls: a function, or a greenlet to wake. Clones are the same link, and
 /// equal.
 #[derive(Clone)]
@@ -76,7 +92,7 @@ pub struct Link(Kind);
 #[derive(Clone)]
 enum Kind {
     Resume(Resume),
-    Call(Rc<Callback>),
+    Call(LinkKind, Rc<Callback>),
     /// One of several objects that are waited for at once, and its place among them.
     Arrival(Rc<Arrivals>, usize),
 }
@@ -89,7 +105,15 @@ type Callback = dyn Fn(&dyn Linkable) -> Result<(), Exception>;
 impl Link {
     /// Calls `callback` with the object. It runs in the hub, so it must not block.
     pub fn new(callback: impl Fn(&dyn Linkable) -> Result<(), Exception> + 'static) -> Link {
-        Link(Kind::Call(Rc::new(callback)))
+        Link::with_kind(LinkKind::Raw, callback)
+    }
+
+    /// [`new`](Link::new) for a callback that does what the kind says.
+    pub fn with_kind(
+        kind: LinkKind,
+        callback: impl Fn(&dyn Linkable) -> Result<(), Exception> + 'static,
+    ) -> Link {
+        Link(Kind::Call(kind, Rc::new(callback)))
     }
 
     /// Adds the object's place to the arrivals; allocates nothing.
@@ -106,7 +130,7 @@ impl Link {
     pub fn call(&self, source: &dyn Linkable) -> Result<(), Exception> {
         match &self.0 {
             Kind::Resume(resume) => resume.switch(),
-            Kind::Call(callback) => callback(source),
+            Kind::Call(_, callback) => callback(source),
             Kind::Arrival(arrivals, place) => arrivals.add(*place),
         }
     }
@@ -117,6 +141,22 @@ impl Link {
     #[inline]
     pub fn is_resume(&self) -> bool {
         matches!(self.0, Kind::Resume(_))
+    }
+
+    /// What becomes of it when it is called.
+    pub fn kind(&self) -> LinkKind {
+        match self.0 {
+            Kind::Call(kind, _) => kind,
+            Kind::Resume(_) | Kind::Arrival(..) => LinkKind::Switch,
+        }
+    }
+
+    /// The greenlet that it wakes, if it [does nothing else](Link::is_resume).
+    pub fn greenlet(&self) -> Option<&RawGreenlet> {
+        match &self.0 {
+            Kind::Resume(resume) => Some(resume.greenlet()),
+            _ => None,
+        }
     }
 }
 
@@ -131,7 +171,7 @@ impl PartialEq for Link {
     fn eq(&self, other: &Link) -> bool {
         match (&self.0, &other.0) {
             (Kind::Resume(a), Kind::Resume(b)) => a == b,
-            (Kind::Call(a), Kind::Call(b)) => Rc::ptr_eq(a, b),
+            (Kind::Call(_, a), Kind::Call(_, b)) => Rc::ptr_eq(a, b),
             (Kind::Arrival(a, place), Kind::Arrival(b, other)) => {
                 place == other && Rc::ptr_eq(a, b)
             }
@@ -146,7 +186,7 @@ impl Hash for Link {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match &self.0 {
             Kind::Resume(resume) => resume.greenlet().address().hash(state),
-            Kind::Call(callback) => Rc::as_ptr(callback).cast::<()>().hash(state),
+            Kind::Call(_, callback) => Rc::as_ptr(callback).cast::<()>().hash(state),
             Kind::Arrival(arrivals, place) => (Rc::as_ptr(arrivals), place).hash(state),
         }
     }
@@ -156,7 +196,9 @@ impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Resume(resume) => resume.fmt(f),
-            Kind::Call(callback) => write!(f, "<link at {:p}>", Rc::as_ptr(callback).cast::<()>()),
+            Kind::Call(_, callback) => {
+                write!(f, "<link at {:p}>", Rc::as_ptr(callback).cast::<()>())
+            }
             Kind::Arrival(arrivals, _) => arrivals.fmt(f),
         }
     }
@@ -180,7 +222,7 @@ impl Ticketed for Link {
     fn ticket(&self) -> Option<u64> {
         match &self.0 {
             Kind::Resume(resume) => Some(resume.ticket()),
-            Kind::Call(_) | Kind::Arrival(..) => None,
+            Kind::Call(..) | Kind::Arrival(..) => None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use greenlet_core::{Exception, RawGreenlet, Value};
 
+use crate::context::Context;
 use crate::core::{CallbackResult, Signal};
 use crate::local::{get_hub, hub_to_wait_in};
 
@@ -53,7 +54,7 @@ pub fn signal<R: CallbackResult>(
             .parent(hub.greenlet())
             .build(move |_| {
                 if let Err(exception) = handler().into_result() {
-                    get_hub().report_error(None, exception);
+                    get_hub().report_error(Context::None, exception);
                 }
                 Ok(Value::None)
             });

@@ -3,6 +3,7 @@
 use greenlet_core::Exception;
 use waiter::Park;
 
+use crate::context::Context;
 use crate::core::Watcher;
 use crate::hub::Hub;
 
@@ -74,9 +75,9 @@ impl Hub {
         close_watcher: bool,
     ) -> Result<(), Exception> {
         if watcher.has_callback() {
-            let (watcher, error) = (watcher.clone(), error.into());
+            let (watcher, error, hub) = (watcher.clone(), error.into(), self.clone());
             self.loop_()
-                .run_callback(move || throw_into_waiter(&watcher, error, close_watcher))?;
+                .run_callback(move || throw_into_waiter(&hub, &watcher, error, close_watcher))?;
         } else if close_watcher {
             // A destroyed loop has closed it already.
             let _ = watcher.close();
@@ -112,10 +113,7 @@ impl Hub {
         let then = CallOnDrop(Some(then));
         self.loop_().run_callback(move || {
             for watcher in &waited {
-                let thrown = throw_into_waiter(watcher, error.clone(), true);
-                if let Err(exception) = thrown {
-                    hub.report_error(Some(watcher), exception);
-                }
+                throw_into_waiter(&hub, watcher, error.clone(), true);
             }
             drop(then);
         })?;
@@ -124,13 +122,17 @@ impl Hub {
 }
 
 /// Throws into the greenlet that waits for the watcher, if there still is one. The watcher is
-/// closed first, so that nobody who is woken can go on with it.
-fn throw_into_waiter(watcher: &Watcher, error: Exception, close: bool) -> Result<(), Exception> {
+/// closed first, so that nobody who is woken can go on with it. Runs in the hub.
+fn throw_into_waiter(hub: &Hub, watcher: &Watcher, error: Exception, close: bool) {
     let waits = watcher.resume().filter(|_| watcher.active());
     if close {
         let _ = watcher.close();
     }
-    waits.map_or(Ok(()), |resume| resume.throw(error))
+    if let Some(resume) = waits
+        && let Err(exception) = resume.throw(error)
+    {
+        hub.report_error(Context::Throw(resume.greenlet()), exception);
+    }
 }
 
 /// Calls its function when it is dropped, whether its turn came or not.

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::fmt;
 
-use greenlet_core::Exception;
+use greenlet_core::{Exception, Object};
 use hub::core::CallbackResult;
 use hub::{Link, Linkable, Seconds};
 use waiter::Source;
@@ -56,6 +56,10 @@ impl<T: 'static> Waitable for Slot<T> {
 
     fn exception(&self) -> Option<Exception> {
         self.exception.borrow().clone()
+    }
+
+    fn handle(object: AbstractLinkable<Self>) -> Box<dyn Object> {
+        Box::new(AsyncResult(object))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-use greenlet_core::Exception;
+use greenlet_core::{Exception, Object};
 use hub::core::CallbackResult;
 use hub::{Link, Linkable, Seconds};
 
@@ -43,6 +43,10 @@ impl Waitable for Flag {
 
     fn ready(&self) -> bool {
         self.0.get()
+    }
+
+    fn handle(object: AbstractLinkable<Self>) -> Box<dyn Object> {
+        Box::new(Event(object))
     }
 }
 

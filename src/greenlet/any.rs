@@ -1,5 +1,6 @@
 //! [`AnyGreenlet`]: a greenlet whose value's type does not matter.
 
+use std::any::Any;
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
@@ -31,6 +32,22 @@ pub struct AnyGreenlet(Attached<dyn Erased>);
 impl AnyGreenlet {
     pub(super) fn new(attached: Attached<dyn Erased>) -> Self {
         AnyGreenlet(attached)
+    }
+
+    /// The handle of a greenlet of which only the one underneath is at hand; none for those that are
+    /// nothing more: of [`spawn_raw`](crate::spawn_raw), the main greenlet, the hub's.
+    ///
+    /// ```
+    /// use gevent::{AnyGreenlet, getcurrent, spawn};
+    ///
+    /// let greenlet = spawn(|| AnyGreenlet::of(&getcurrent()).map(|current| current.name()));
+    /// assert_eq!(greenlet.get()?, Some(greenlet.name()));
+    /// assert!(AnyGreenlet::of(&getcurrent()).is_none());
+    /// # Ok::<(), gevent::Exception>(())
+    /// ```
+    pub fn of(greenlet: &RawGreenlet) -> Option<AnyGreenlet> {
+        let object: Box<dyn Any> = greenlet.object()?;
+        object.downcast().ok().map(|greenlet| *greenlet)
     }
 
     pub(super) fn erased(&self) -> &dyn Erased {

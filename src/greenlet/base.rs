@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, RawGreenlet, WeakGreenlet};
-use hub::{Hub, HubTimer, Links};
+use hub::{Context, Hub, HubTimer, Links};
 
 use super::any::{AnyGreenlet, Erased};
 use super::ident::Ident;
@@ -115,7 +115,10 @@ pub(super) fn fail(greenlet: &AnyGreenlet, exception: Exception) {
     greenlet.erased().set_exception(exception);
     end(greenlet.erased(), greenlet.raw());
     if let Some(exception) = error {
-        greenlet.base().hub.report_error(Some(greenlet), exception);
+        greenlet
+            .base()
+            .hub
+            .report_error(Context::Greenlet(greenlet.raw()), exception);
     }
 }
 
@@ -140,7 +143,9 @@ pub(super) fn notify_links(greenlet: &AnyGreenlet) {
         match catch(|| link.call(greenlet)) {
             Ok(Ok(())) => {}
             Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
-                base.hub.report_error(Some(&(link, greenlet)), exception);
+                let (link, source) = (&link, greenlet);
+                base.hub
+                    .report_error(Context::Link { link, source }, exception);
             }
             Err(Caught::Forced(unwind)) => {
                 base.notifying.set(false);

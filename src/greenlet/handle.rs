@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{
-    Attached, Data, ExcInfo, Exception, GreenletExit, RawGreenlet, Value, getcurrent,
+    Attached, Data, ExcInfo, Exception, GreenletExit, Object, RawGreenlet, Value, getcurrent,
 };
 use hub::core::{GreenletFn, Loop};
 use hub::{Seconds, get_hub};
@@ -342,6 +342,10 @@ impl<T: 'static> Data for Shared<T> {
             base::fail(&Greenlet(greenlet.clone()).any(), reason);
         }
         Ok(())
+    }
+
+    fn object(greenlet: &Attached<Self>) -> Option<Box<dyn Object>> {
+        Some(Box::new(Greenlet(greenlet.clone()).any()))
     }
 }
 

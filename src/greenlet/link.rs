@@ -4,23 +4,15 @@ use std::rc::Rc;
 
 use greenlet_core::{Exception, RawGreenlet, Value};
 use hub::core::CallbackResult;
-use hub::{Link, Linkable};
+use hub::{Link, LinkKind, Linkable};
 
 use super::Greenlet;
-
-/// Of which ends a link wants to know.
-#[derive(Debug, Clone, Copy)]
-enum Ends {
-    All,
-    Good,
-    Bad,
-}
 
 impl<T: 'static> Greenlet<T> {
     /// Calls `callback` with this greenlet once it has ended, in a new greenlet. An error of it
     /// goes to the hub's `handle_error`. A link added after the end is called soon.
     pub fn link<R: CallbackResult>(&self, callback: impl Fn(&Greenlet<T>) -> R + 'static) -> Link {
-        self.spawned_link(Ends::All, callback)
+        self.spawned_link(LinkKind::Spawned, callback)
     }
 
     /// [`link`](Greenlet::link), for a good end only.
@@ -28,7 +20,7 @@ impl<T: 'static> Greenlet<T> {
         &self,
         callback: impl Fn(&Greenlet<T>) -> R + 'static,
     ) -> Link {
-        self.spawned_link(Ends::Good, callback)
+        self.spawned_link(LinkKind::SuccessSpawned, callback)
     }
 
     /// [`link`](Greenlet::link), for the end by an exception only.
@@ -36,20 +28,20 @@ impl<T: 'static> Greenlet<T> {
         &self,
         callback: impl Fn(&Greenlet<T>) -> R + 'static,
     ) -> Link {
-        self.spawned_link(Ends::Bad, callback)
+        self.spawned_link(LinkKind::FailureSpawned, callback)
     }
 
     fn spawned_link<R: CallbackResult>(
         &self,
-        ends: Ends,
+        kind: LinkKind,
         callback: impl Fn(&Greenlet<T>) -> R + 'static,
     ) -> Link {
         let callback = Rc::new(callback);
-        self.call_when(move |greenlet| {
-            let wanted = match ends {
-                Ends::All => true,
-                Ends::Good => greenlet.successful(),
-                Ends::Bad => !greenlet.successful(),
+        self.call_when(kind, move |greenlet| {
+            let wanted = match kind {
+                LinkKind::SuccessSpawned => greenlet.successful(),
+                LinkKind::FailureSpawned => !greenlet.successful(),
+                _ => true,
             };
             if !wanted {
                 return Ok(());
@@ -67,13 +59,19 @@ impl<T: 'static> Greenlet<T> {
         &self,
         callback: impl Fn(&Greenlet<T>) -> R + 'static,
     ) -> Link {
-        self.call_when(move |greenlet| callback(&greenlet).into_result())
+        self.call_when(LinkKind::Raw, move |greenlet| {
+            callback(&greenlet).into_result()
+        })
     }
 
-    fn call_when(&self, callback: impl Fn(Greenlet<T>) -> Result<(), Exception> + 'static) -> Link {
+    fn call_when(
+        &self,
+        kind: LinkKind,
+        callback: impl Fn(Greenlet<T>) -> Result<(), Exception> + 'static,
+    ) -> Link {
         // Weak, for the greenlet owns its links.
         let greenlet = self.raw().downgrade();
-        let link = Link::new(move |_| {
+        let link = Link::with_kind(kind, move |_| {
             let greenlet = greenlet.upgrade().as_ref().and_then(Greenlet::of);
             greenlet.map_or(Ok(()), &callback)
         });

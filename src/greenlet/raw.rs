@@ -1,10 +1,8 @@
 //! Functions for any greenlet, those underneath among them. Source: gevent's `hub.py`, `kill` and `spawn_raw`.
 
-use std::fmt::Debug;
-
 use greenlet_core::{Exception, RawGreenlet, getcurrent};
 use hub::core::CallbackResult;
-use hub::{get_hub, throw_unless_masked};
+use hub::{Context, get_hub, throw_unless_masked};
 
 use super::{AnyGreenlet, Greenlet, Kill, tree};
 
@@ -49,11 +47,11 @@ impl Victim {
     pub(super) fn throw(&self, exception: &Exception) {
         let thrown = throw_unless_masked(self.raw(), || true, exception.clone());
         if let Err(exception) = thrown {
-            let (hub, context): (_, &dyn Debug) = match self {
-                Victim::Greenlet(greenlet) => (greenlet.base().hub.clone(), greenlet),
-                Victim::Raw(raw) => (get_hub(), raw),
+            let hub = match self {
+                Victim::Greenlet(greenlet) => greenlet.base().hub.clone(),
+                Victim::Raw(_) => get_hub(),
             };
-            hub.report_error(Some(context), exception);
+            hub.report_error(Context::Greenlet(self.raw()), exception);
         }
     }
 }

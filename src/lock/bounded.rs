@@ -40,9 +40,14 @@ impl BoundedSemaphore {
     /// A semaphore that can be acquired `value` times.
     pub fn new(value: usize) -> BoundedSemaphore {
         BoundedSemaphore {
-            semaphore: Semaphore::new(value),
+            semaphore: Semaphore::make(value, Some(value)),
             initial: value,
         }
+    }
+
+    /// The handle of one that is bounded.
+    pub(super) fn of(semaphore: Semaphore, initial: usize) -> BoundedSemaphore {
+        BoundedSemaphore { semaphore, initial }
     }
 
     /// How often it can be acquired now without waiting.

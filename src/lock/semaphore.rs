@@ -3,10 +3,11 @@
 use std::cell::Cell;
 use std::fmt;
 
-use greenlet_core::Exception;
+use greenlet_core::{Exception, Object};
 use hub::core::CallbackResult;
 use hub::{Link, Linkable, Seconds};
 
+use super::bounded::BoundedSemaphore;
 use super::guard::SemaphoreGuard;
 use crate::abstract_linkable::{AbstractLinkable, Waitable};
 
@@ -41,32 +42,50 @@ use crate::abstract_linkable::{AbstractLinkable, Waitable};
 #[derive(Clone)]
 pub struct Semaphore(AbstractLinkable<Counter>);
 
-struct Counter(Cell<usize>);
+struct Counter {
+    value: Cell<usize>,
+    /// The first value, which it may not exceed, if it is bounded.
+    limit: Option<usize>,
+}
 
 impl Waitable for Counter {
     const KIND: &'static str = "Semaphore";
     const NOTIFY_ALL: bool = false;
 
     fn ready(&self) -> bool {
-        self.0.get() > 0
+        self.value.get() > 0
+    }
+
+    fn handle(object: AbstractLinkable<Self>) -> Box<dyn Object> {
+        let limit = object.state().limit;
+        let semaphore = Semaphore(object);
+        match limit {
+            None => Box::new(semaphore),
+            Some(limit) => Box::new(BoundedSemaphore::of(semaphore, limit)),
+        }
     }
 }
 
 impl fmt::Debug for Counter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "counter={}", self.0.get())
+        write!(f, "counter={}", self.value.get())
     }
 }
 
 impl Semaphore {
     /// A semaphore that can be acquired `value` times.
     pub fn new(value: usize) -> Semaphore {
-        Semaphore(AbstractLinkable::new(Counter(Cell::new(value))))
+        Semaphore::make(value, None)
+    }
+
+    pub(super) fn make(value: usize, limit: Option<usize>) -> Semaphore {
+        let value = Cell::new(value);
+        Semaphore(AbstractLinkable::new(Counter { value, limit }))
     }
 
     /// How often it can be acquired now without waiting.
     pub fn counter(&self) -> usize {
-        self.0.state().0.get()
+        self.0.state().value.get()
     }
 
     /// Whether acquiring it would have to wait.
@@ -111,7 +130,7 @@ impl Semaphore {
     /// Acquires it if that needs no waiting: gevent's `acquire(blocking=False)`. Returns whether
     /// it did.
     pub fn try_acquire(&self) -> bool {
-        let counter = &self.0.state().0;
+        let counter = &self.0.state().value;
         match counter.get().checked_sub(1) {
             Some(less) => {
                 counter.set(less);
@@ -156,7 +175,7 @@ impl Semaphore {
     /// When the counter is `usize::MAX`.
     #[track_caller]
     pub fn release(&self) -> usize {
-        let counter = &self.0.state().0;
+        let counter = &self.0.state().value;
         let more = counter.get().checked_add(1);
         counter.set(more.expect("a semaphore cannot be released so often"));
         self.0.check_and_notify();

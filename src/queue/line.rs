@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use greenlet_core::Exception;
 use hub::exceptions::InvalidSeconds;
-use hub::{Hub, HubTimer, Row, Seconds, Ticketed};
+use hub::{Context, Hub, HubTimer, Row, Seconds, Ticketed};
 use waiter::{Park, Resume};
 
 /// A timeout that may be none, but neither negative nor not a number.
@@ -54,7 +54,7 @@ pub(crate) fn timer(hub: &Hub, park: &Park, seconds: f64) -> Result<HubTimer, Ex
 #[inline(never)]
 fn failed(hub: &Hub, resume: &Resume, exception: Exception) -> bool {
     let refused = resume.is_parked();
-    hub.report_error(Some(resume), exception);
+    hub.report_error(Context::Switch(resume.greenlet()), exception);
     !refused
 }
 

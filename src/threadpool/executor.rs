@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use greenlet_core::Exception;
 use hub::core::CallbackResult;
-use hub::{Link, Linkable, Seconds};
+use hub::{Context, Link, Linkable, Seconds};
 
 use super::pool::ThreadPool;
 use crate::event::AsyncResult;
@@ -137,7 +137,7 @@ impl<T: 'static> Future<T> {
     ) {
         if self.done() {
             if let Err(exception) = callback(self).into_result() {
-                hub::get_hub().report_error(Some(&self.0), exception);
+                hub::get_hub().report_error(Context::Object(self), exception);
             }
             return;
         }

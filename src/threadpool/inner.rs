@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use greenlet_core::Exception;
-use hub::Hub;
 use hub::core::{Async, Fork};
+use hub::{Context, Hub};
 
+use super::pool::ThreadPool;
 use super::worker::Shared;
 use crate::event::Event;
 use crate::lock::Semaphore;
@@ -132,7 +133,8 @@ impl Inner {
         let lost = self.receivers.take();
         for (_, receiver) in lost {
             if let Err(exception) = receiver(false) {
-                self.hub.report_error(Some(self), exception);
+                let pool = ThreadPool::of(self);
+                self.hub.report_error(Context::Object(&pool), exception);
             }
         }
         self.idle.set();
@@ -205,7 +207,8 @@ impl Inner {
             if let Some(receiver) = receiver
                 && let Err(exception) = receiver(true)
             {
-                self.hub.report_error(Some(self), exception);
+                self.hub
+                    .report_error(Context::Watcher(&life.wake), exception);
             }
         }
         self.told.set();

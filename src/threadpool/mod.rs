@@ -43,10 +43,12 @@ mod hub_ext;
 mod inner;
 mod mapping;
 mod pool;
+mod task;
 mod worker;
 
 pub use executor::{ExecutorShutDownError, Future, ThreadPoolExecutor};
 pub use hub_ext::HubExt;
 pub use pool::{LostInForkError, PoolSizeError, ThreadPool};
+pub use task::Task;
 
 pub(crate) use pool::apply_io;

@@ -7,18 +7,21 @@
 //!   AsyncResult <── receiver, by the job's number <── collect (in the hub) <┘
 //! ```
 
+use std::any::type_name;
 use std::fmt;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, GreenletExit, getcurrent};
-use hub::{Hub, Seconds, get_hub, try_get_hub};
+use hub::{Context, Hub, Seconds, get_hub, try_get_hub};
 use parking_lot::Mutex;
 
 use super::inner::{Inner, Place, Receiver, Unstarted, Watching};
+use super::task::Task;
 use super::worker::Job;
 use crate::event::AsyncResult;
 use crate::outcome::Outcome;
@@ -88,6 +91,10 @@ impl ThreadPool {
         let idle = idle.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         let inner = Inner::new(&try_get_hub()?, maxsize, idle)?;
         Ok(ThreadPool(Rc::new(inner)))
+    }
+
+    pub(super) fn of(inner: &Rc<Inner>) -> ThreadPool {
+        ThreadPool(inner.clone())
     }
 
     #[track_caller]
@@ -200,11 +207,15 @@ impl ThreadPool {
 
     /// Has a thread call `function`, and `receiver` called with the result, in the hub.
     #[track_caller]
-    pub(super) fn spawn_for<R: Outcome<Value: Send>>(
+    pub(super) fn spawn_for<F, R>(
         &self,
-        function: impl FnOnce() -> R + Send + 'static,
+        function: F,
         receiver: impl FnOnce(Result<R::Value, Exception>) -> Result<(), Exception> + 'static,
-    ) -> Result<(), Exception> {
+    ) -> Result<(), Exception>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Outcome<Value: Send>,
+    {
         let inner = &self.0;
         let life = loop {
             let life = inner.life();
@@ -221,17 +232,30 @@ impl ThreadPool {
         let its = slot.clone();
         let run = Box::new(move || {
             let ended = call(function);
-            *its.lock() = Some(ended);
+            *its.lock() = Some((ended, thread::current().id()));
         });
-        let hub = inner.hub.clone();
+        // Weak, for the pool owns its receivers.
+        let pool = Rc::downgrade(inner);
         let receive: Receiver = Box::new(move |done| {
             let ended = match done {
                 true => slot.lock().take(),
                 false => None,
             };
-            let ended = ended.unwrap_or_else(|| Err(Exception::new(LostInForkError)));
-            if let Err(exception) = &ended {
-                hub.report_error(Some(&"ThreadPool task"), exception.clone());
+            let (ended, thread) = match ended {
+                Some((ended, thread)) => (ended, Some(thread)),
+                None => (Err(Exception::new(LostInForkError)), None),
+            };
+            if let Err(exception) = &ended
+                && let Some(pool) = pool.upgrade()
+            {
+                let task = Task {
+                    pool: ThreadPool(pool),
+                    thread,
+                    function: type_name::<F>(),
+                };
+                task.pool
+                    .hub()
+                    .report_error(Context::Object(&task), exception.clone());
             }
             receiver(ended)
         });

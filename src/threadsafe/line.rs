@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use greenlet_core::Exception;
+use hub::Link;
 use hub::core::HubDestroyed;
-use hub::{Link, Linkable};
 use parking_lot::Mutex;
 
-use super::waiter::{self, Waiter};
+use super::waiter::{self, Handle, Waiter};
 
 /// Who waits. A part of what the object's mutex guards.
 #[derive(Debug, Default)]
@@ -232,7 +232,7 @@ pub(super) fn rawlink<S: Lined>(
     which: S::Which,
     ready: impl FnOnce(&mut S) -> bool,
     link: Link,
-    handle: Box<dyn Linkable>,
+    handle: Box<dyn Handle>,
 ) {
     let waiter = waiter::link(link, handle, Arc::as_ptr(object).addr());
     let mut state = object.lock();

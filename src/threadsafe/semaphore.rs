@@ -10,6 +10,7 @@ use hub::{Link, Linkable, Seconds};
 use parking_lot::Mutex;
 
 use super::line::{Given, Line, Lined, Permits, hand, rawlink, unlink, wait, watch};
+use super::waiter::Handle;
 use crate::lock::OverReleaseError;
 
 /// A counter that [`acquire`](Semaphore::acquire) takes one from, waiting while it is 0, and that
@@ -163,6 +164,11 @@ impl Semaphore {
         link
     }
 
+    /// Adds a link to a semaphore that its users know by this handle.
+    fn link_to(&self, link: Link, handle: Box<dyn Handle>) {
+        rawlink(&self.0, (), |permits| permits.counter > 0, link, handle);
+    }
+
     /// Takes a link away that was added in this thread, if it was not called yet.
     pub fn unlink(&self, link: &Link) {
         unlink(&self.0, (), link);
@@ -181,8 +187,7 @@ impl Linkable for Semaphore {
     }
 
     fn rawlink(&self, link: Link) {
-        let handle = Box::new(self.clone());
-        rawlink(&self.0, (), |permits| permits.counter > 0, link, handle);
+        self.link_to(link, Box::new(self.clone()));
     }
 
     fn unlink(&self, link: &Link) {
@@ -332,7 +337,9 @@ impl BoundedSemaphore {
         callback: impl Fn(&BoundedSemaphore) -> R + 'static,
     ) -> Link {
         let semaphore = self.clone();
-        self.semaphore.rawlink(move |_| callback(&semaphore))
+        let link = Link::new(move |_| callback(&semaphore).into_result());
+        Linkable::rawlink(self, link.clone());
+        link
     }
 
     /// Takes a link away that was added in this thread, if it was not called yet.
@@ -352,7 +359,7 @@ impl Linkable for BoundedSemaphore {
     }
 
     fn rawlink(&self, link: Link) {
-        Linkable::rawlink(&self.semaphore, link);
+        self.semaphore.link_to(link, Box::new(self.clone()));
     }
 
     fn unlink(&self, link: &Link) {

@@ -13,9 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use greenlet_core::{Exception, ThreadSlot};
+use greenlet_core::unwind::{Caught, catch};
+use greenlet_core::{Exception, Object, ThreadSlot};
 use hub::core::ThreadsafeLoop;
-use hub::{Hub, Link, Linkable, get_hub, get_hub_if_exists};
+use hub::{Context, Hub, Link, Linkable, get_hub, get_hub_if_exists};
 use parking_lot::{Condvar, Mutex};
 use waiter::{Park, Resume};
 
@@ -40,11 +41,16 @@ enum Target {
     Link(Rc<Linked>),
 }
 
+/// A handle of an object that links are added to.
+pub(super) trait Handle: Linkable + Object {}
+
+impl<T: Linkable + Object> Handle for T {}
+
 /// A link, the object it was added to, and what stands for it in the object's line.
 struct Linked {
     hub: Hub,
     link: Link,
-    object: Box<dyn Linkable>,
+    object: Box<dyn Handle>,
     address: usize,
     waiter: Arc<Waiter>,
 }
@@ -154,9 +160,9 @@ impl Waiter {
         let _ = loop_.run_callback_threadsafe(move || {
             wakeup.arrived();
             match here(|here| target(here, key)).flatten() {
-                Some(Target::Park(resume)) => resume.switch(),
+                Some(Target::Park(resume)) => wake_here(&resume),
                 Some(Target::Link(linked)) => linked.call(),
-                None => Ok(()),
+                None => {}
             }
         });
         !self.queued.swap(true, Ordering::AcqRel)
@@ -226,6 +232,13 @@ fn target(here: &mut HashMap<u64, Target>, key: u64) -> Option<Target> {
     }
 }
 
+/// Runs in the hub.
+fn wake_here(resume: &Resume) {
+    if let Err(exception) = resume.switch() {
+        get_hub().report_error(Context::Switch(resume.greenlet()), exception);
+    }
+}
+
 /// On its way to the waiter's loop; notices if it is dropped there.
 struct WakeUp<L: FnOnce()> {
     waiter: Arc<Waiter>,
@@ -272,7 +285,7 @@ impl Drop for Registered<'_> {
 /// Has the link called, by this thread's hub, once the waiter that is returned is woken: it is to
 /// be put in the line of `object`, which is at `address`. It counts for the loop until it is
 /// called, or [unlinked](unlink).
-pub(super) fn link(link: Link, object: Box<dyn Linkable>, address: usize) -> Arc<Waiter> {
+pub(super) fn link(link: Link, object: Box<dyn Handle>, address: usize) -> Arc<Waiter> {
     let hub = get_hub();
     let waiter = Waiter::of(true, Some(hub.clone()));
     let Kind::Hub { key, .. } = waiter.kind else {
@@ -314,8 +327,17 @@ pub(super) fn unlink(link: &Link, address: usize) -> Option<Arc<Waiter>> {
 }
 
 impl Linked {
-    fn call(&self) -> Result<(), Exception> {
-        self.link.call(&*self.object)
+    /// Runs in the hub.
+    fn call(&self) {
+        match catch(|| self.link.call(&*self.object)) {
+            Ok(Ok(())) => {}
+            Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
+                let (link, source) = (&self.link, &*self.object);
+                self.hub
+                    .report_error(Context::Link { link, source }, exception);
+            }
+            Err(Caught::Forced(unwind)) => unwind.resume(),
+        }
     }
 }
 

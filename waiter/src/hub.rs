@@ -7,6 +7,15 @@ use greenlet_core::{Exception, RawGreenlet, getcurrent};
 /// A wake-up that is put off.
 pub type Wake = Box<dyn FnOnce() -> Result<(), Exception>>;
 
+/// What an error came back from: the `context` of gevent's `handle_error`, as far as waiters pass one.
+#[derive(Debug, Clone, Copy)]
+pub enum Failed<'a> {
+    /// Switching to this greenlet.
+    Switch(&'a RawGreenlet),
+    /// Throwing into this greenlet.
+    Throw(&'a RawGreenlet),
+}
+
 /// A hub, as seen by those who wait in it.
 pub trait WaitHub: Debug {
     /// The greenlet that runs the loop.
@@ -26,8 +35,8 @@ pub trait WaitHub: Debug {
         Ok(())
     }
 
-    /// Takes an error that nobody else can: `context` says where it came from.
-    fn handle_error(&self, context: Option<&dyn Debug>, exception: Exception);
+    /// Takes an error that nobody else can.
+    fn handle_error(&self, failed: Failed<'_>, exception: Exception);
 
     /// Has the hub call `wake` as soon as it can. Called where nobody can be switched to. A hub that has no queue of
     /// callbacks hands it back.

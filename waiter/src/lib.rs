@@ -15,7 +15,7 @@ mod source;
 mod waiter;
 
 pub use error::{ConcurrentObjectUseError, InvalidSwitchError, NotInHubError};
-pub use hub::{WaitHub, Wake};
+pub use hub::{Failed, WaitHub, Wake};
 pub use multiple::MultipleWaiter;
 pub use park::Park;
 pub use resume::Resume;

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-use greenlet_core::{ExcInfo, Exception};
+use greenlet_core::{ExcInfo, Exception, RawGreenlet};
 
 use crate::error::{ConcurrentObjectUseError, NotInHubError};
-use crate::hub::WaitHub;
+use crate::hub::{Failed, WaitHub};
 use crate::park::Park;
 use crate::resume::Resume;
 
@@ -94,7 +94,7 @@ impl<T> Waiter<T> {
             Some(getter) => {
                 self.hand(value);
                 let woken = getter.switch();
-                self.check(woken, getter, Resume::switch);
+                self.check(woken, getter, |g| Failed::Switch(g), Resume::switch);
             }
         }
         Ok(())
@@ -110,7 +110,12 @@ impl<T> Waiter<T> {
             Some(getter) => {
                 let exception = exception.into();
                 let woken = getter.throw(exception.clone());
-                self.check(woken, getter, move |getter| getter.throw(exception));
+                self.check(
+                    woken,
+                    getter,
+                    |g| Failed::Throw(g),
+                    move |getter| getter.throw(exception),
+                );
             }
         }
         Ok(())
@@ -142,17 +147,24 @@ impl<T> Waiter<T> {
         &self,
         woken: Result<(), Exception>,
         getter: Resume,
+        failed: fn(&RawGreenlet) -> Failed<'_>,
         again: impl FnOnce(&Resume) -> Result<(), Exception> + 'static,
     ) {
         let Err(exception) = woken else { return };
         let hub = &self.0.hub;
         if getter.is_parked() {
-            let its = getter.clone();
-            if hub.run_soon(Box::new(move || again(&its))).is_ok() {
+            let (its, its_hub) = (getter.clone(), hub.clone());
+            let wake = move || {
+                if let Err(exception) = again(&its) {
+                    its_hub.handle_error(failed(its.greenlet()), exception);
+                }
+                Ok(())
+            };
+            if hub.run_soon(Box::new(wake)).is_ok() {
                 return;
             }
         }
-        hub.handle_error(Some(&getter), exception);
+        hub.handle_error(failed(getter.greenlet()), exception);
     }
 }
 

@@ -6,11 +6,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use greenlet_core::{Exception, RawGreenlet};
+use greenlet_core::{Exception, Object, RawGreenlet};
 use waiter::Resume;
 
 use super::forking::ForkMutex;
 use super::handler::CallbackResult;
+use super::node_ref::NodeRef;
 use super::start::Start;
 
 /// What is in the queue.
@@ -27,8 +28,8 @@ pub(super) enum Entry {
     Greenlet(RawGreenlet, GreenletFn),
     /// Queued by another thread.
     Remote(Arc<RemoteTask>),
-    /// An error from a place where nothing could be reported; the text, the context, says which.
-    Report(Option<&'static str>, Exception),
+    /// An error, of a watcher perhaps, from a place where nothing could be reported.
+    Report(Option<NodeRef>, Exception),
 }
 
 impl From<Resume> for Entry {
@@ -63,11 +64,11 @@ impl From<Start> for Entry {
 /// closure made for each time. Queued by [`Loop::run_callback_notify`].
 ///
 /// [`Loop::run_callback_notify`]: super::Loop::run_callback_notify
-pub trait Notify: fmt::Debug {
+pub trait Notify: Object {
     /// Called in the greenlet that runs the loop.
     ///
     /// # Errors
-    /// Given to the loop's error handler, with the object as context.
+    /// Given to the loop's error handler, with a callback for [the object](Callback::object) as context.
     fn notify(self: Rc<Self>) -> Result<(), Exception>;
 }
 
@@ -98,7 +99,12 @@ pub(super) trait Task {
     fn run(&self) -> Result<(), Exception>;
     /// Drops the function.
     fn clear(&self);
-    fn name(&self) -> &'static str;
+    /// Writes what is called.
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+    /// What it is about, if there is no function.
+    fn subject(&self) -> Option<&Subject> {
+        None
+    }
 }
 
 struct Local<F> {
@@ -126,8 +132,55 @@ where
         drop(self.function.take());
     }
 
-    fn name(&self) -> &'static str {
-        std::any::type_name::<F>()
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::any::type_name::<F>())
+    }
+}
+
+/// A callback that was queued without a function, and has failed.
+struct Entered {
+    state: Cell<u8>,
+    subject: Subject,
+}
+
+/// What it was about.
+pub(super) enum Subject {
+    Greenlet(RawGreenlet),
+    Object(Rc<dyn Notify>),
+}
+
+impl From<&RawGreenlet> for Subject {
+    fn from(greenlet: &RawGreenlet) -> Subject {
+        Subject::Greenlet(greenlet.clone())
+    }
+}
+
+impl From<&Rc<dyn Notify>> for Subject {
+    fn from(object: &Rc<dyn Notify>) -> Subject {
+        Subject::Object(object.clone())
+    }
+}
+
+impl Task for Entered {
+    fn state(&self) -> &Cell<u8> {
+        &self.state
+    }
+
+    fn run(&self) -> Result<(), Exception> {
+        Ok(())
+    }
+
+    fn clear(&self) {}
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.subject {
+            Subject::Greenlet(greenlet) => write!(f, "{greenlet:?}"),
+            Subject::Object(object) => write!(f, "{object:?}"),
+        }
+    }
+
+    fn subject(&self) -> Option<&Subject> {
+        Some(&self.subject)
     }
 }
 
@@ -148,6 +201,15 @@ impl Callback {
 
     pub(super) fn from_task(task: Rc<dyn Task>) -> Callback {
         Callback(task)
+    }
+
+    /// For one that has failed, and had no handle.
+    #[cold]
+    pub(super) fn entered(subject: impl Into<Subject>) -> Callback {
+        Callback(Rc::new(Entered {
+            state: Cell::new(State::Running as u8),
+            subject: subject.into(),
+        }))
     }
 
     pub(super) fn to_entry(&self) -> Entry {
@@ -176,14 +238,30 @@ impl Callback {
         self.stop();
     }
 
+    /// The greenlet that it begins, of [`spawn_raw`](crate::spawn_raw), or is to do something with; none for a callback
+    /// with a function.
+    pub fn greenlet(&self) -> Option<&RawGreenlet> {
+        match self.0.subject()? {
+            Subject::Greenlet(greenlet) => Some(greenlet),
+            Subject::Object(_) => None,
+        }
+    }
+
+    /// The object that it [notifies](super::Loop::run_callback_notify); none for any other callback.
+    pub fn object(&self) -> Option<&dyn Object> {
+        match self.0.subject()? {
+            Subject::Object(object) => Some(&**object),
+            Subject::Greenlet(_) => None,
+        }
+    }
+
     /// Runs the function, unless it was stopped.
     pub(super) fn run(&self) -> Result<(), Exception> {
-        let _over = self.begin();
         self.0.run()
     }
 
     /// Marks the callback as running until the result is dropped.
-    fn begin(&self) -> impl Drop + '_ {
+    pub(super) fn begin(&self) -> impl Drop + '_ {
         struct Over<'a>(&'a Cell<u8>);
         impl Drop for Over<'_> {
             fn drop(&mut self) {
@@ -208,31 +286,27 @@ impl Eq for Callback {}
 
 impl fmt::Debug for Callback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at: *const () = Rc::as_ptr(&self.0).cast();
+        write!(f, "<callback at {at:p} ")?;
         let state = State::from_u8(self.0.state().get());
-        show(
-            f,
-            "callback",
-            Rc::as_ptr(&self.0).cast(),
-            state,
-            self.0.name(),
-        )
+        show(f, state, |f| self.0.show(f))
     }
 }
 
+/// The rest of a callback's `Debug` output.
 fn show(
     f: &mut fmt::Formatter<'_>,
-    class: &str,
-    at: *const (),
     state: State,
-    name: &str,
+    function: impl FnOnce(&mut fmt::Formatter<'_>) -> fmt::Result,
 ) -> fmt::Result {
-    let state = match state {
-        State::Pending => "pending",
-        State::Running => "running",
+    match state {
+        State::Pending => f.write_str("pending callback=")?,
+        State::Running => f.write_str("running callback=")?,
         // The function is gone.
-        State::Over => return write!(f, "<{class} at {at:p} stopped>"),
-    };
-    write!(f, "<{class} at {at:p} {state} callback={name}>")
+        State::Over => return f.write_str("stopped>"),
+    }
+    function(f)?;
+    f.write_str(">")
 }
 
 type RemoteFunction = Box<dyn FnOnce() -> Result<(), Exception> + Send>;
@@ -255,35 +329,6 @@ impl RemoteTask {
             name: std::any::type_name::<F>(),
         })
     }
-
-    pub(super) fn run(&self) -> Result<(), Exception> {
-        let function = self.function.lock().take();
-        let Some(function) = function else {
-            return Ok(());
-        };
-        self.state.store(State::Running as u8, Ordering::Release);
-        struct Over<'a>(&'a AtomicU8);
-        impl Drop for Over<'_> {
-            fn drop(&mut self) {
-                self.0.store(State::Over as u8, Ordering::Release);
-            }
-        }
-        let _over = Over(&self.state);
-        function()
-    }
-}
-
-impl fmt::Debug for RemoteTask {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = State::from_u8(self.state.load(Ordering::Acquire));
-        show(
-            f,
-            "threadsafe_callback",
-            (&raw const *self).cast(),
-            state,
-            self.name,
-        )
-    }
 }
 
 /// The handle of a callback queued by [`ThreadsafeLoop::run_callback_threadsafe`]; like [`Callback`], but any
@@ -294,6 +339,29 @@ impl fmt::Debug for RemoteTask {
 pub struct ThreadsafeCallback(pub(super) Arc<RemoteTask>);
 
 impl ThreadsafeCallback {
+    /// Runs the function, unless it was stopped.
+    pub(super) fn run(&self) -> Result<(), Exception> {
+        let function = self.0.function.lock().take();
+        function.map_or(Ok(()), |function| function())
+    }
+
+    /// Marks the callback as running until the result is dropped.
+    pub(super) fn begin(&self) -> impl Drop + '_ {
+        struct Over<'a>(&'a AtomicU8);
+        impl Drop for Over<'_> {
+            fn drop(&mut self) {
+                self.0.store(State::Over as u8, Ordering::Release);
+            }
+        }
+        let (pending, running) = (State::Pending as u8, State::Running as u8);
+        // Fails if somebody has stopped it.
+        let _ =
+            self.0
+                .state
+                .compare_exchange(pending, running, Ordering::AcqRel, Ordering::Relaxed);
+        Over(&self.0.state)
+    }
+
     /// True until the callback is entered.
     pub fn pending(&self) -> bool {
         self.0.state.load(Ordering::Acquire) == State::Pending as u8
@@ -317,8 +385,18 @@ impl ThreadsafeCallback {
     }
 }
 
+impl PartialEq for ThreadsafeCallback {
+    fn eq(&self, other: &ThreadsafeCallback) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ThreadsafeCallback {}
+
 impl fmt::Debug for ThreadsafeCallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        write!(f, "<threadsafe_callback at {:p} ", Arc::as_ptr(&self.0))?;
+        let state = State::from_u8(self.0.state.load(Ordering::Acquire));
+        show(f, state, |f| f.write_str(self.0.name))
     }
 }

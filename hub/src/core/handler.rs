@@ -348,6 +348,10 @@ pub(super) trait Call {
     /// Whether dropping this runs no foreign code. It does if the handler was replaced.
     fn ends_quietly(&self) -> bool;
     fn run(&self, events: Events) -> Result<(), Exception>;
+    /// The greenlet to wake, if it does nothing else.
+    fn woken(&self) -> Option<&RawGreenlet> {
+        None
+    }
 }
 
 /// One that is called in its place.
@@ -399,6 +403,13 @@ impl Call for OtherCall {
             OtherCall::Later(Some(handler)) => handler.0.act(events),
             OtherCall::Later(None) => Ok(()),
             OtherCall::Wake(resume) => wake(resume, events),
+        }
+    }
+
+    fn woken(&self) -> Option<&RawGreenlet> {
+        match self {
+            OtherCall::Later(_) => None,
+            OtherCall::Wake(resume) => Some(resume.greenlet()),
         }
     }
 }

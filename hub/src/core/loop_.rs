@@ -1,6 +1,5 @@
 //! [`Loop`]: making, running, ending. Source: gevent's `loop` class in corecext.pyx.
 
-use std::fmt::Debug;
 use std::rc::Rc;
 
 use greenlet_core::unwind::catch;
@@ -15,9 +14,11 @@ use super::callback::{Callback, Entry, GreenletFn, Notify, ThreadsafeCallback};
 use super::error::{Error, HubDestroyed, LoopDestroyed, Uninterruptible};
 use super::flags::{IntoFlags, LoopFlags};
 use super::handler::CallbackResult;
+use super::node_ref::NodeRef;
 use super::start::Start;
 use super::state::LoopState;
 use super::threadsafe::ThreadsafeLoop;
+use crate::context::Context;
 
 /// An event loop: libev's `ev_loop` with gevent's queue of callbacks.
 ///
@@ -73,14 +74,14 @@ pub enum Break {
 /// Takes the errors of callbacks. A closure is one, too.
 pub trait ErrorHandler {
     /// Called with the error that a callback returned (or panicked with), and with the watcher or callback as
-    /// context; no context means that it concerns the loop as a whole.
+    /// context; [`Context::None`] means that it concerns the loop as a whole.
     ///
     /// It may switch greenlets. A panic in it is printed.
-    fn handle_error(&self, context: Option<&dyn Debug>, error: Exception);
+    fn handle_error(&self, context: Context<'_>, error: Exception);
 }
 
-impl<F: Fn(Option<&dyn Debug>, Exception)> ErrorHandler for F {
-    fn handle_error(&self, context: Option<&dyn Debug>, error: Exception) {
+impl<F: Fn(Context<'_>, Exception)> ErrorHandler for F {
+    fn handle_error(&self, context: Context<'_>, error: Exception) {
         self(context, error);
     }
 }
@@ -396,7 +397,7 @@ impl Loop {
 
     /// Gives an error to the error handler. [`HubDestroyed`] goes to no handler: the queued callbacks are
     /// forgotten and the run ends.
-    pub fn handle_error(&self, context: Option<&dyn Debug>, error: Exception) {
+    pub fn handle_error(&self, context: Context<'_>, error: Exception) {
         if error.error().is::<HubDestroyed>() {
             if let Ok(raw_loop) = self.modify() {
                 // SAFETY: `modify` says that the loop is alive.
@@ -412,17 +413,17 @@ impl Loop {
     }
 
     /// Prints the error to stderr and ends the innermost run: what happens without a handler.
-    pub fn default_handle_error(&self, context: Option<&dyn Debug>, error: Exception) {
+    pub fn default_handle_error(&self, context: Context<'_>, error: Exception) {
         match context {
-            Some(context) => boundary::complain(format_args!("{error:?}\n    in {context:?}")),
-            None => boundary::complain(format_args!("{error:?}")),
+            Context::None => boundary::complain(format_args!("{error:?}")),
+            context => boundary::complain(format_args!("{error:?}\n    in {context:?}")),
         }
         let _ = self.break_(Break::One);
     }
 
     /// [`handle_error`](Self::handle_error) for callers that nothing may leave.
     #[cold]
-    pub(super) fn report(&self, context: Option<&dyn Debug>, error: Exception) {
+    pub(super) fn report(&self, context: Context<'_>, error: Exception) {
         match catch(|| self.handle_error(context, error)) {
             Ok(()) => {}
             Err(Caught::Panic(panic)) => {
@@ -432,14 +433,14 @@ impl Loop {
         }
     }
 
-    /// Queues an error from a place where nothing can be reported, and wakes the loop for it.
+    /// Queues an error, of a watcher perhaps, from a place where nothing can be reported, and wakes the loop for it.
     #[cold]
-    pub(super) fn report_later(&self, context: Option<&'static str>, error: Exception) {
+    pub(super) fn report_later(&self, whose: Option<NodeRef>, error: Exception) {
         if let Ok(raw_loop) = self.look() {
             // SAFETY: `look` says that the loop is alive. Both calls change nothing but a counter, a flag and a
             // descriptor, which is allowed at any time.
             unsafe {
-                self.0.enqueue(raw_loop, Entry::Report(context, error));
+                self.0.enqueue(raw_loop, Entry::Report(whose, error));
                 self.0.wake(raw_loop);
             }
         }

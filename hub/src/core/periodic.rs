@@ -225,7 +225,11 @@ unsafe extern "C" fn reschedule(raw: *mut ev_periodic, now: f64) -> f64 {
         Err(caught) => {
             if let Some(loop_) = owner.upgrade().map(Loop::from_state) {
                 match caught {
-                    Caught::Panic(panic) => loop_.report_later(Some("reschedule function"), panic),
+                    Caught::Panic(panic) => {
+                        // SAFETY: as above; nobody can have stopped or dropped the watcher meanwhile.
+                        let node = unsafe { NodeRef::new(node_of(raw.cast())) };
+                        loop_.report_later(Some(node), panic);
+                    }
                     forced => boundary::absorb(&loop_, forced),
                 }
             }

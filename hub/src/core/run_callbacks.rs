@@ -1,7 +1,6 @@
 //! The loop's queue of callbacks, run by the prepare watcher before each wait. Source: gevent's
 //! `loop._run_callbacks` and `gevent_call`.
 
-use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use greenlet_core::Exception;
@@ -9,10 +8,12 @@ use greenlet_core::unwind::{Caught, catch};
 use libev_sys as ev;
 
 use super::boundary;
-use super::callback::{Callback, Entry};
+use super::callback::{Callback, Entry, ThreadsafeCallback};
 use super::error::IllegalTime;
 use super::loop_::Loop;
 use super::state::LoopState;
+use super::watcher::Watcher;
+use crate::context::Context;
 
 /// After so many callbacks the clock is looked at.
 const CHECK_COUNT: u32 = 50;
@@ -139,28 +140,59 @@ fn next_entry(state: &LoopState) -> Option<Entry> {
 
 fn run_entry(loop_: &Loop, entry: Entry) {
     match entry {
-        Entry::Resume(resume) => call(loop_, &resume, || resume.switch()),
-        Entry::Start(start) => call(loop_, &start, || start.run()),
+        Entry::Resume(resume) => call(
+            loop_,
+            || resume.switch(),
+            |e| loop_.report(Context::Switch(resume.greenlet()), e),
+        ),
+        Entry::Start(start) => call(
+            loop_,
+            || start.run(),
+            |e| failed(loop_, &Callback::entered(start.greenlet()), e),
+        ),
         Entry::Call(task) => {
             let callback = Callback::from_task(task);
-            call(loop_, &callback, || callback.run());
+            // Until its error is handled.
+            let _running = callback.begin();
+            call(loop_, || callback.run(), |e| failed(loop_, &callback, e));
         }
-        Entry::Notify(object) => call(loop_, &object.clone(), || object.notify()),
-        Entry::Greenlet(greenlet, function) => call(loop_, &greenlet, || function(&greenlet)),
-        Entry::Remote(task) => call(loop_, &task, || task.run()),
-        Entry::Report(Some(place), exception) => {
-            loop_.report(Some(&format_args!("<{place}>")), exception)
+        Entry::Notify(object) => call(
+            loop_,
+            || object.clone().notify(),
+            |e| failed(loop_, &Callback::entered(&object), e),
+        ),
+        Entry::Greenlet(greenlet, function) => call(
+            loop_,
+            || function(&greenlet),
+            |e| failed(loop_, &Callback::entered(&greenlet), e),
+        ),
+        Entry::Remote(task) => {
+            let callback = ThreadsafeCallback(task);
+            let _running = callback.begin();
+            call(
+                loop_,
+                || callback.run(),
+                |e| loop_.report(Context::ThreadsafeCallback(&callback), e),
+            );
         }
-        Entry::Report(None, exception) => loop_.report(None, exception),
+        Entry::Report(Some(node), exception) => {
+            let watcher = Watcher::new(loop_, node);
+            loop_.report(Context::Watcher(&watcher), exception);
+        }
+        Entry::Report(None, exception) => loop_.report(Context::None, exception),
     }
 }
 
-fn call(loop_: &Loop, context: &dyn Debug, f: impl FnOnce() -> Result<(), Exception>) {
+#[cold]
+fn failed(loop_: &Loop, callback: &Callback, exception: Exception) {
+    loop_.report(Context::Callback(callback), exception);
+}
+
+/// Calls `f`; what it fails with goes to `report`.
+fn call(loop_: &Loop, f: impl FnOnce() -> Result<(), Exception>, report: impl FnOnce(Exception)) {
     match catch(f) {
         Ok(Ok(())) => {}
-        Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
-            loop_.report(Some(context), exception)
-        }
+        Ok(Err(exception)) | Err(Caught::Panic(exception)) => report(exception),
         Err(Caught::Forced(unwind)) => boundary::stash(&loop_.state().backing, unwind),
     }
 }

@@ -3,11 +3,13 @@
 use greenlet_core::Exception;
 use greenlet_core::unwind::{Caught, catch};
 
-use super::Events;
 use super::boundary;
 use super::handler::Call;
 use super::loop_::Loop;
 use super::node_ref::NodeRef;
+use super::watcher::Watcher;
+use super::{Events, Io};
+use crate::context::Context;
 
 /// Runs the node's handler, reports its error, and stops the watcher if it is over. Nothing leaves it.
 ///
@@ -52,7 +54,7 @@ fn end(
     let failed = match result {
         Ok(Ok(())) => false,
         Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
-            loop_.report(Some(node), exception);
+            report(loop_, node, &call, events, exception);
             true
         }
         Err(Caught::Forced(unwind)) => {
@@ -72,4 +74,20 @@ fn end(
         unsafe { node.stop(raw_loop) };
     }
     drop(call);
+}
+
+/// Reports what a call has failed with. As in gevent, it is the greenlet's if all that the watcher did was to wake one.
+#[cold]
+fn report(loop_: &Loop, node: &NodeRef, call: &impl Call, events: Events, exception: Exception) {
+    let watcher;
+    let context = match call.woken() {
+        // See `wake`.
+        Some(greenlet) if Io::refused(events).is_some() => Context::Throw(greenlet),
+        Some(greenlet) => Context::Switch(greenlet),
+        None => {
+            watcher = Watcher::new(loop_, node.clone());
+            Context::Watcher(&watcher)
+        }
+    };
+    loop_.report(context, exception);
 }
