@@ -24,6 +24,7 @@ mod gevent_parity {
     pub(crate) mod channel_ping_pong;
     pub(crate) mod channel_timeout;
     mod common;
+    pub(crate) mod error_contexts;
     pub(crate) mod error_handle;
     pub(crate) mod error_hook;
     pub(crate) mod error_reports;
@@ -263,6 +264,7 @@ scenarios! {
     channel_order
     channel_ping_pong
     channel_timeout
+    error_contexts
     error_handle
     error_hook
     error_reports

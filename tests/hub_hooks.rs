@@ -1,10 +1,9 @@
 //! What a program can make of its own about a hub: the counterpart of gevent's hub classes. The hook is the process's:
 //! it would see the hubs of other tests.
 
-use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
-use gevent::{Exception, get_hub, spawn};
+use gevent::{Context, Exception, get_hub, spawn};
 use hub::core::ErrorHandler;
 
 #[derive(Debug, thiserror::Error)]
@@ -16,11 +15,10 @@ struct ExpectedError;
 struct Notes(Arc<Mutex<Vec<String>>>);
 
 impl ErrorHandler for Notes {
-    fn handle_error(&self, context: Option<&dyn Debug>, error: Exception) {
-        let whose = if context.is_some() {
-            "somebody's"
-        } else {
-            "nobody's"
+    fn handle_error(&self, context: Context<'_>, error: Exception) {
+        let whose = match context {
+            Context::Greenlet(_) => "a greenlet's",
+            _ => "somebody else's",
         };
         self.0.lock().unwrap().push(format!("{whose}: {error}"));
     }
@@ -50,5 +48,5 @@ fn test_each_new_hub_goes_through_the_hook() {
     std::thread::spawn(|| assert_eq!(get_hub().name(), ""))
         .join()
         .unwrap();
-    assert_eq!(*notes.0.lock().unwrap(), ["somebody's: expected"]);
+    assert_eq!(*notes.0.lock().unwrap(), ["a greenlet's: expected"]);
 }

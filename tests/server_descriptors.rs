@@ -9,14 +9,14 @@ use std::rc::Rc;
 use gevent::core::ErrorHandler;
 use gevent::server::StreamServer;
 use gevent::socket::TcpStream;
-use gevent::{Exception, get_hub, sleep};
+use gevent::{Context, Exception, get_hub, sleep};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-/// When each report came, by the loop's clock.
-struct Reports(RefCell<Vec<f64>>);
+/// When each report came, by the loop's clock, and of which server.
+struct Reports(RefCell<Vec<(f64, StreamServer)>>);
 
 impl ErrorHandler for Reports {
-    fn handle_error(&self, _: Option<&dyn std::fmt::Debug>, exception: Exception) {
+    fn handle_error(&self, context: Context<'_>, exception: Exception) {
         let error = exception.downcast_ref::<std::io::Error>();
         assert_eq!(
             error.and_then(std::io::Error::raw_os_error),
@@ -24,7 +24,9 @@ impl ErrorHandler for Reports {
             "{exception}"
         );
         let now = get_hub().loop_().now().expect("it runs");
-        self.0.borrow_mut().push(now);
+        let server = context.object::<StreamServer>();
+        let server = server.expect("nothing else fails").clone();
+        self.0.borrow_mut().push((now, server));
     }
 }
 
@@ -52,7 +54,9 @@ fn accept_backs_off_while_no_descriptors_are_left() -> Result<(), Exception> {
     while reports.0.borrow().len() < 5 {
         sleep(0.001)?;
     }
-    let times = reports.0.take();
+    let reports = reports.0.take();
+    assert!(reports.iter().all(|(_, failed)| *failed == server));
+    let times: Vec<_> = reports.into_iter().map(|(time, _)| time).collect();
     for (i, pair) in times.windows(2).enumerate() {
         // A timer is never early, but for rounding.
         let (delay, least) = (pair[1] - pair[0], 0.01 * f64::from(1 << i) - 0.001);

@@ -12,7 +12,7 @@ use gevent::exceptions::{HubDestroyed, StackError};
 use gevent::greenlet_core::{RawGreenlet, StackSize, Value};
 use gevent::hub::ExceptionStream;
 use gevent::pool::{Group, Pool};
-use gevent::{Exception, Greenlet, Timeout, get_hub, joinall, sleep, spawn};
+use gevent::{AnyGreenlet, Context, Exception, Greenlet, Timeout, get_hub, joinall, sleep, spawn};
 use support::{Outcome, bounded};
 
 /// So large that there is none.
@@ -74,9 +74,9 @@ fn its_error_is_reported_once_with_the_greenlet() -> Outcome {
     let reports = Rc::new(RefCell::new(Vec::new()));
     let its = reports.clone();
     get_hub().set_error_handler(Some(Rc::new(
-        move |context: Option<&dyn std::fmt::Debug>, exception: Exception| {
-            its.borrow_mut()
-                .push((format!("{:?}", context.expect("whose")), exception));
+        move |context: Context<'_>, exception: Exception| {
+            let whose = context.greenlet().expect("nobody else fails");
+            its.borrow_mut().push((whose.clone(), exception));
         },
     )));
     let greenlet = impossible();
@@ -88,7 +88,7 @@ fn its_error_is_reported_once_with_the_greenlet() -> Outcome {
     get_hub().set_error_handler(None);
     let reports = reports.take();
     assert_eq!(reports.len(), 1);
-    assert_eq!(reports[0].0, format!("{greenlet:?}"));
+    assert_eq!(AnyGreenlet::of(&reports[0].0), Some(greenlet.any()));
     assert!(reports[0].1.is::<StackError>());
     Ok(())
 }

@@ -4,7 +4,6 @@
 mod support;
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::fmt::Debug;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
@@ -18,9 +17,9 @@ use gevent::exceptions::{HubDestroyed, NestedRunError, NotMainGreenletError};
 use gevent::hub::core::{Loop, Timer};
 use gevent::hub::{ExceptionStream, Resume, set_hub, wait_read};
 use gevent::{
-    Exception, Greenlet, GreenletExit, Hub, Kill, Timeout, event, get_hub, getcurrent, joinall,
-    kill, killall, lock, mask_kill, pool, queue, run, run_in_thread, scope, sleep, socket, spawn,
-    spawn_raw, threadsafe, wait,
+    Context, Exception, Greenlet, GreenletExit, Hub, Kill, Timeout, event, get_hub, getcurrent,
+    joinall, kill, killall, lock, mask_kill, pool, queue, run, run_in_thread, scope, sleep, socket,
+    spawn, spawn_raw, threadsafe, wait,
 };
 use greenlet_core::WeakGreenlet;
 use support::bounded;
@@ -168,7 +167,7 @@ fn handlers_that_own_their_hub() {
         let owner = Rc::new((hub.clone(), own));
         let owned = owner.clone();
         hub.set_not_error(move |_| Rc::strong_count(&owned) == 1);
-        hub.set_error_handler(Some(Rc::new(move |_: Option<&dyn Debug>, _: Exception| {
+        hub.set_error_handler(Some(Rc::new(move |_: Context<'_>, _: Exception| {
             assert!(!owner.0.destroyed());
         })));
         sleep(0.001)

@@ -20,6 +20,7 @@ use std::thread;
 use core_support::{Deliberate, one_at_a_time};
 use fuzz::{Random, Seeds};
 use greenlet_core::{Exception, RawGreenlet, Value, getcurrent};
+use hub::Context;
 use hub::core::{
     Async, AsyncSender, Break, Callback, Child, Embed, Events, Io, Loop, Notify, Periodic, Stat,
     ThreadsafeLoop, Timer, Watcher, supported_backends,
@@ -221,13 +222,11 @@ fn new_loop() {
         _ => Loop::new(flags, below(6) == 0),
     };
     if let Ok(loop_) = made {
-        loop_.set_error_handler(Some(Rc::new(
-            |_: Option<&dyn std::fmt::Debug>, _: Exception| {
-                if below(8) == 0 {
-                    step();
-                }
-            },
-        )));
+        loop_.set_error_handler(Some(Rc::new(|_: Context<'_>, _: Exception| {
+            if below(8) == 0 {
+                step();
+            }
+        })));
         let world = world();
         world.share(|shared| shared.loops.push(loop_.threadsafe()));
         world.loops.borrow_mut().push(loop_);

@@ -37,6 +37,7 @@ def kind(whose):
         return "ThreadPool"
     if whose.startswith("("):  # a pair of a link and its greenlet
         return "link"
-    if whose.startswith("<built-in method "):  # a greenlet's switch or throw, called by a Waiter
-        return "callback"
+    method = re.match(r"<built-in method (\w+) of ", whose)
+    if method:  # a greenlet's switch or throw, called by a Waiter
+        return method.group(1)
     return re.search(r"\w+", whose).group()

@@ -60,10 +60,16 @@ fn type_name(name: &str) -> String {
 
 /// What `{:?}` was printed of: `Greenlet` for `<Greenlet "me" at 0x7f..>`.
 fn kind(whose: &str) -> String {
-    match word(whose).as_str() {
-        // The waking of a greenlet: a callback without a function.
-        "resume" => "callback".to_owned(),
-        same => same.to_owned(),
+    if whose.starts_with("(<ThreadPoolWorker ") {
+        return "ThreadPool".to_owned();
+    }
+    // A pair of a link and its object.
+    if whose.starts_with('(') {
+        return "link".to_owned();
+    }
+    match whose.strip_prefix("<built-in method ") {
+        Some(method) => word(method),
+        None => word(whose),
     }
 }
 

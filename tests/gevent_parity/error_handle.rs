@@ -1,9 +1,7 @@
 //! handle_error by hand: printed unless it is none; raised in main if nobody's or the system's.
 
-use std::fmt::Debug;
-
 use gevent::exceptions::{KeyboardInterrupt, SystemExit};
-use gevent::{Exception, GreenletExit, get_hub, sleep};
+use gevent::{Context, Exception, GreenletExit, get_hub, sleep};
 
 use super::common::{Outcome, ValueError, name, report_errors};
 
@@ -17,7 +15,10 @@ fn handle(label: &'static str, context: Option<Somebody>, error: impl Into<Excep
     println!("-- {label}");
     let h = hub.clone();
     hub.loop_().run_callback(move || {
-        let context = context.as_ref().map(|context| context as &dyn Debug);
+        let context = match &context {
+            Some(somebody) => Context::Object(somebody),
+            None => Context::None,
+        };
         h.handle_error(context, error);
         println!("{label}: handled");
     })?;

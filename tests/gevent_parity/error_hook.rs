@@ -1,18 +1,17 @@
 //! A program may take the hub's place in handling errors, and still hand some to it.
 
-use std::fmt::Debug;
 use std::rc::Rc;
 
 use gevent::exceptions::SystemExit;
 use gevent::hub::core::ErrorHandler;
-use gevent::{Exception, GreenletExit, get_hub, sleep, spawn, spawn_raw};
+use gevent::{Context, Exception, GreenletExit, get_hub, sleep, spawn, spawn_raw};
 
 use super::common::{KeyError, Outcome, ValueError, name, report_errors};
 
 struct Ours;
 
 impl ErrorHandler for Ours {
-    fn handle_error(&self, context: Option<&dyn Debug>, error: Exception) {
+    fn handle_error(&self, context: Context<'_>, error: Exception) {
         let somebodys = if context.is_none() { "no" } else { "yes" };
         println!("ours: {}, somebody's: {somebodys}", name(&error));
         if error.is::<KeyError>() {

@@ -2,14 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Debug;
 use std::rc::Rc;
 
 use gevent::core::Async;
 use gevent::event::{AsyncResult, Event};
 use gevent::hub::Waiter;
 use gevent::lock::Semaphore;
-use gevent::{AnyGreenlet, Exception, Greenlet, Link, RawGreenlet, Timeout, get_hub};
+use gevent::{AnyGreenlet, Context, Exception, Greenlet, Link, RawGreenlet, Timeout, get_hub};
 
 /// What the steps fail with on purpose.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -162,22 +161,21 @@ impl World {
         known.find_map(|(number, greenlet)| (greenlet.any() == *wanted).then_some(*number))
     }
 
-    /// An error that nobody takes. Who it was is in the context's text, with the greenlet's address.
-    fn report(&self, context: Option<&dyn Debug>, exception: &Exception) {
-        let context = context
-            .map(|context| format!("{context:?}"))
-            .unwrap_or_default();
-        let greenlets = self.greenlets.borrow();
-        let whose = greenlets
-            .iter()
-            .find(|(_, greenlet)| context.contains(&format!("{:#x}:", greenlet.raw().address())));
-        let whose = whose.map_or("-".to_owned(), |(number, _)| number.to_string());
+    /// An error that nobody takes. Python's `handle_error`.
+    fn report(&self, context: Context<'_>, exception: &Exception) {
+        let whose = match context {
+            Context::Greenlet(greenlet) => AnyGreenlet::of(greenlet),
+            Context::Link { source, .. } => source.downcast_ref().cloned(),
+            _ => None,
+        };
+        let whose = whose.and_then(|greenlet| self.number(&greenlet));
+        let whose = whose.map_or("-".to_owned(), |number| number.to_string());
         self.log(format!("report {whose} {}", name(exception)));
     }
 
     pub(crate) fn main(self: &Rc<Self>) {
         let (hub, world) = (get_hub(), self.clone());
-        let handler = move |context: Option<&dyn Debug>, exception: Exception| {
+        let handler = move |context: Context<'_>, exception: Exception| {
             world.report(context, &exception);
         };
         hub.set_error_handler(Some(Rc::new(handler)));
@@ -193,7 +191,7 @@ impl World {
             self.log(format!("end {number} {}", state(greenlet, None)));
         }
         self.over.set(true);
-        hub.set_error_handler(Some(Rc::new(|_: Option<&dyn Debug>, _| ())));
+        hub.set_error_handler(Some(Rc::new(|_: Context<'_>, _| ())));
         drop((self.greenlets.take(), self.raws.take(), self.links.take()));
     }
 }

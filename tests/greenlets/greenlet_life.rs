@@ -2,15 +2,14 @@
 //! test__GreenletExit and test___ident, written anew.
 
 use std::cell::Cell;
-use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use crate::support::{ExpectedError, LONG, Log, Outcome, Reports, bounded, fail};
 use gevent::hub::core::ErrorHandler;
 use gevent::{
-    AnyGreenlet, Exception, Greenlet, GreenletExit, Value, get_hub, getcurrent, joinall, sleep,
-    spawn, spawn_later, spawn_raw,
+    AnyGreenlet, Context, Exception, Greenlet, GreenletExit, RawGreenlet, Value, get_hub,
+    getcurrent, joinall, sleep, spawn, spawn_later, spawn_raw,
 };
 use greenlet_core::{Tracer, settrace};
 
@@ -117,11 +116,12 @@ mod basic {
             assert!(depth < 100, "recursion depth exceeded");
             recur(depth + 1) + 1
         }
-        let errors = Log::<String>::new();
+        let errors = Log::<(RawGreenlet, Exception)>::new();
         let seen = errors.clone();
         let handler: Rc<dyn ErrorHandler> =
-            Rc::new(move |context: Option<&dyn Debug>, error: Exception| {
-                seen.add(format!("{context:?}: {error}"));
+            Rc::new(move |context: Context<'_>, error: Exception| {
+                let whose = context.greenlet().expect("nobody else fails");
+                seen.add((whose.clone(), error));
             });
         get_hub().set_error_handler(Some(handler));
         let g = spawn(|| recur(0));
@@ -131,11 +131,11 @@ mod basic {
         get_hub().set_error_handler(None);
         assert!(g.get().is_err() && !g.successful() && g.dead());
         let errors = errors.take();
-        assert_eq!(errors.len(), 1);
-        assert!(
-            errors[0].contains(&format!("{g:?}")) && errors[0].contains("recursion depth"),
-            "{errors:?}"
-        );
+        let [(whose, error)] = &errors[..] else {
+            panic!("{errors:?}");
+        };
+        assert_eq!(AnyGreenlet::of(whose), Some(g.any()));
+        assert!(error.to_string().contains("recursion depth"), "{error}");
         Ok(())
     }
 

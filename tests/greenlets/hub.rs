@@ -2,7 +2,6 @@
 //! test__issue639 and the sleeps of test__order, written anew.
 
 use std::cell::{Cell, RefCell};
-use std::fmt::Debug;
 use std::rc::Rc;
 
 use crate::support::{
@@ -12,7 +11,7 @@ use crate::support::{
 use gevent::exceptions::InvalidSwitchError;
 use gevent::hub::core::Loop;
 use gevent::threadpool::HubExt;
-use gevent::{Exception, Timeout, get_hub, idle, sleep, spawn};
+use gevent::{Context, Exception, Timeout, get_hub, idle, sleep, spawn};
 use waiter::Waiter;
 
 /// gevent's TestExceptionInMainloop.
@@ -90,7 +89,7 @@ fn test_exception_in_custom_handle_error_does_not_crash() -> Outcome {
     let _bounded = bounded();
     let calls = Rc::new(Cell::new(0));
     let counted = calls.clone();
-    get_hub().set_error_handler(Some(Rc::new(move |_: Option<&dyn Debug>, _: Exception| {
+    get_hub().set_error_handler(Some(Rc::new(move |_: Context<'_>, _: Exception| {
         counted.set(counted.get() + 1);
         panic!("of the handler");
     })));

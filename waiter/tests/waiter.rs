@@ -2,13 +2,12 @@
 //! says about itself; with a hub that has no loop.
 
 use std::cell::RefCell;
-use std::fmt::Debug;
 use std::rc::Rc;
 
 use greenlet_core::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
 use waiter::{
-    ConcurrentObjectUseError, InvalidSwitchError, MultipleWaiter, NotInHubError, Park, Resume,
-    Source, WaitHub, Waiter,
+    ConcurrentObjectUseError, Failed, InvalidSwitchError, MultipleWaiter, NotInHubError, Park,
+    Resume, Source, WaitHub, Waiter,
 };
 
 type Outcome = Result<(), Exception>;
@@ -17,11 +16,14 @@ type Outcome = Result<(), Exception>;
 #[error("division by zero")]
 struct ZeroDivisionError;
 
+/// Whether it was a throw, into whom, and the error.
+type Report = (bool, RawGreenlet, Exception);
+
 /// A hub that does what it is told, in a greenlet of its own.
 #[derive(Debug)]
 struct TestHub {
     greenlet: RawGreenlet,
-    errors: RefCell<Vec<String>>,
+    errors: RefCell<Vec<Report>>,
 }
 
 impl WaitHub for TestHub {
@@ -36,12 +38,13 @@ impl WaitHub for TestHub {
         Ok(())
     }
 
-    fn handle_error(&self, context: Option<&dyn Debug>, exception: Exception) {
-        let context = context.map_or("nobody".to_owned(), |context| format!("{context:?}"));
-        let kind = context.split(' ').next().unwrap_or_default();
-        self.errors
-            .borrow_mut()
-            .push(format!("{kind}: {exception}"));
+    fn handle_error(&self, failed: Failed<'_>, exception: Exception) {
+        let (thrown, greenlet) = match failed {
+            Failed::Switch(greenlet) => (false, greenlet),
+            Failed::Throw(greenlet) => (true, greenlet),
+        };
+        let report = (thrown, greenlet.clone(), exception);
+        self.errors.borrow_mut().push(report);
     }
 }
 
@@ -245,7 +248,28 @@ fn an_error_that_comes_back_is_the_hubs() -> Outcome {
         });
     greenlet.switch(())?;
     assert!(greenlet.dead());
-    assert_eq!(*hub.errors.borrow(), ["<resume: division by zero"]);
+    let errors = hub.errors.take();
+    let [(false, woken, exception)] = &errors[..] else {
+        panic!("{errors:?}");
+    };
+    assert!(*woken == greenlet && exception.is::<ZeroDivisionError>());
+    Ok(())
+}
+
+#[test]
+fn what_comes_back_from_a_throw_is_the_getters_throw() -> Outcome {
+    let (hub, waiter) = waiter_in_hub(|waiter: &Waiter<i32>| {
+        waiter.throw(ZeroDivisionError).expect("in the hub");
+    });
+    let getter = RawGreenlet::builder()
+        .parent(&hub.greenlet)
+        .build(move |_| waiter.get().map(|_| Value::None));
+    getter.switch(())?;
+    let errors = hub.errors.take();
+    let [(true, woken, exception)] = &errors[..] else {
+        panic!("{errors:?}");
+    };
+    assert!(*woken == getter && exception.is::<ZeroDivisionError>());
     Ok(())
 }
 
@@ -363,9 +387,14 @@ fn a_refused_switch_leaves_the_getter_waiting() -> Outcome {
     });
     // The first is what it gets, the second is for the next time.
     assert_eq!((waiter.get()?, waiter.get()?), (1, 2));
+    let errors = hub.errors.take();
+    let [(false, getter, exception)] = &errors[..] else {
+        panic!("{errors:?}");
+    };
+    assert_eq!(*getter, getcurrent());
     assert_eq!(
-        *hub.errors.borrow(),
-        ["<resume: cannot switch in the midst of a callback that must return first"]
+        exception.to_string(),
+        "cannot switch in the midst of a callback that must return first"
     );
     Ok(())
 }

@@ -230,6 +230,6 @@ fn a_panicking_destructor_does_not_lose_the_rest_of_the_queue() -> TestResult {
     let errors = collect_errors(&loop_);
     run(&loop_)?;
     assert_eq!(trace.take(), ["rest"]);
-    assert_eq!(errors.take(), ["<callback: panicked: destructor"]);
+    assert_eq!(errors.take(), ["callback: panicked: destructor"]);
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::core_support::*;
 use greenlet_core::{Exception, GreenletError, RawGreenlet, Value, getcurrent};
+use hub::Context;
 use hub::core::{Events, Loop};
 use waiter::{Park, Resume};
 
@@ -99,7 +100,7 @@ fn an_error_that_comes_back_by_a_switch_is_reported() -> TestResult {
     let wake: Resume = resume.take().expect("it has parked");
     loop_.timer(0.0, 0.0)?.start_resume(wake)?;
     hub.switch(())?;
-    assert_eq!(errors.take(), ["<timer: deliberate"]);
+    assert_eq!(errors.take(), ["switch: deliberate"]);
     assert!(failing.dead() && hub.dead());
     Ok(())
 }
@@ -210,11 +211,9 @@ fn a_hub_dropped_inside_a_closure_unwinds_the_closure() -> TestResult {
 fn a_hub_dropped_inside_the_error_handler_unwinds_too() -> TestResult {
     let main = getcurrent();
     let (loop_, _) = drop_hub_in(|loop_, _| {
-        loop_.set_error_handler(Some(Rc::new(
-            move |_: Option<&dyn std::fmt::Debug>, _: Exception| {
-                let _ = main.switch(());
-            },
-        )));
+        loop_.set_error_handler(Some(Rc::new(move |_: Context<'_>, _: Exception| {
+            let _ = main.switch(());
+        })));
         loop_.run_callback(|| Err(Exception::new(Deliberate)))?;
         Ok(())
     })?;

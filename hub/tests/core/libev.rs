@@ -190,7 +190,7 @@ fn a_panic_in_a_reschedule_function_is_reported_from_the_loop() -> TestResult {
     loop_.timer(0.005, 0.0)?.start(|| ())?;
     run(&loop_)?;
     assert_eq!(trace.take(), ["fired"]);
-    assert_eq!(errors.take(), ["<reschedule: panicked: in reschedule"]);
+    assert_eq!(errors.take(), ["periodic: panicked: in reschedule"]);
     assert_eq!(loop_.activecnt()?, 0);
     Ok(())
 }
@@ -490,6 +490,6 @@ fn a_cleanup_callback_sees_a_destroyed_loop_and_its_error_is_reported() -> TestR
     })?;
     loop_.destroy()?;
     assert_eq!(trace.take(), ["true", "true"]);
-    assert_eq!(errors.take(), ["<cleanup: panicked: in cleanup"]);
+    assert_eq!(errors.take(), ["cleanup: panicked: in cleanup"]);
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::core_support::*;
 use greenlet_core::Exception;
+use hub::Context;
 use hub::core::{
     Break, Error, HubDestroyed, IntoFlags, Loop, LoopDestroyed, LoopFlags, SystemError,
     embeddable_backends, get_header_version, get_version, recommended_backends, supported_backends,
@@ -505,10 +506,10 @@ fn the_error_handler_gets_errors_and_panics_with_their_context() -> TestResult {
     assert_eq!(
         errors.take(),
         [
-            "<timer: deliberate",
-            "<idle: panicked: in idle",
-            "<callback: panicked: in callback",
-            "<threadsafe_callback: remote"
+            "timer: deliberate",
+            "idle: panicked: in idle",
+            "callback: panicked: in callback",
+            "threadsafe_callback: remote"
         ]
     );
     Ok(())
@@ -520,7 +521,7 @@ fn a_panic_in_the_error_handler_goes_no_further() -> TestResult {
     let called = Rc::new(Cell::new(0));
     loop_.set_error_handler(Some(Rc::new({
         let called = called.clone();
-        move |_: Option<&dyn std::fmt::Debug>, _: Exception| {
+        move |_: Context<'_>, _: Exception| {
             called.set(called.get() + 1);
             panic!("in the handler");
         }
@@ -559,7 +560,7 @@ fn a_failing_system_call_reaches_the_error_handler() -> TestResult {
     let seen = Rc::new(Cell::new(0));
     loop_.set_error_handler(Some(Rc::new({
         let (seen, weak) = (seen.clone(), loop_.clone());
-        move |context: Option<&dyn std::fmt::Debug>, error: Exception| {
+        move |context: Context<'_>, error: Exception| {
             assert!(context.is_none());
             assert!(error.is::<SystemError>(), "{error}");
             assert!(

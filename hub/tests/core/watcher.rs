@@ -392,14 +392,14 @@ fn a_failing_io_watcher_is_stopped_and_a_failing_timer_is_not() -> TestResult {
     assert_eq!(
         errors
             .iter()
-            .filter(|error| error.as_str() == "<io: deliberate")
+            .filter(|error| error.as_str() == "io: deliberate")
             .count(),
         1
     );
     assert_eq!(
         errors
             .iter()
-            .filter(|error| error.as_str() == "<timer: deliberate")
+            .filter(|error| error.as_str() == "timer: deliberate")
             .count(),
         3
     );

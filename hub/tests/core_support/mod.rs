@@ -3,12 +3,12 @@
 #![allow(dead_code, reason = "not every test uses all of it")]
 
 use std::cell::{Cell, RefCell};
-use std::fmt::Debug;
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use greenlet_core::Exception;
+use hub::Context;
 use hub::core::{Break, Loop};
 
 pub(crate) type TestResult = Result<(), Exception>;
@@ -68,18 +68,21 @@ impl Trace {
     }
 }
 
-/// Collects the errors that reach the loop's error handler, as `context: error`.
+/// Collects the errors that reach the loop's error handler, as `whose: error`.
 pub(crate) fn collect_errors(loop_: &Loop) -> Trace {
     let trace = Trace::new();
     let errors = trace.clone();
     loop_.set_error_handler(Some(Rc::new(
-        move |context: Option<&dyn Debug>, error: Exception| {
-            let context = context.map(|context| format!("{context:?}"));
-            let class = context
-                .as_deref()
-                .and_then(|text| text.split(' ').next())
-                .unwrap_or("None");
-            errors.add(format!("{class}: {error}"));
+        move |context: Context<'_>, error: Exception| {
+            let whose = match context {
+                Context::None => "nobody",
+                Context::Watcher(watcher) => watcher.type_name(),
+                Context::Callback(_) => "callback",
+                Context::ThreadsafeCallback(_) => "threadsafe_callback",
+                Context::Switch(_) => "switch",
+                _ => "another",
+            };
+            errors.add(format!("{whose}: {error}"));
         },
     )));
     trace

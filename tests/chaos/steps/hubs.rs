@@ -1,11 +1,10 @@
 //! Hubs and loops: more than one of each, handlers, callbacks and timers, their ends.
 
-use std::fmt::Debug;
 use std::rc::Rc;
 
 use gevent::core::Loop;
 use gevent::hub::{ExceptionStream, get_hub_if_exists, set_hub};
-use gevent::{Exception, Hub, get_hub};
+use gevent::{Context, Exception, Hub, get_hub};
 
 use crate::canary::Bomb;
 use crate::world::World;
@@ -26,7 +25,7 @@ pub(super) fn step(world: &Rc<World>) -> Result<(), Exception> {
             let hub = get_hub();
             let (its, bomb) = (world.clone(), Bomb::maybe(world));
             hub.set_error_handler((!random.once_in(3)).then(|| {
-                Rc::new(move |_: Option<&dyn Debug>, _: Exception| {
+                Rc::new(move |_: Context<'_>, _: Exception| {
                     let _bomb = &bomb;
                     let _ = its.steps(1);
                 }) as Rc<_>
@@ -98,7 +97,7 @@ fn another_loop(world: &Rc<World>) -> Result<(), Exception> {
         None => {
             let loop_ = Loop::new((), false)?;
             world.ledger.one_more_loop();
-            loop_.set_error_handler(Some(Rc::new(|_: Option<&dyn Debug>, _: Exception| {})));
+            loop_.set_error_handler(Some(Rc::new(|_: Context<'_>, _: Exception| {})));
             (world.shared.loops.lock()).push(loop_.threadsafe());
             world.keep(&world.loops, loop_.clone());
             loop_
