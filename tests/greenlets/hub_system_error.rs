@@ -3,7 +3,7 @@
 
 use crate::support::{ExpectedError, LONG, Outcome, Reports, bounded};
 use gevent::exceptions::{KeyboardInterrupt, SystemError, SystemExit};
-use gevent::{Exception, get_hub, sleep, spawn};
+use gevent::{Context, Exception, get_hub, sleep, spawn};
 
 /// Has something fail with the exception; what it returns fails if that left something behind.
 type Start = fn(Exception) -> Result<Box<dyn FnOnce()>, Exception>;
@@ -71,7 +71,7 @@ fn test_keyboard_interrupt_stderr_patched() -> Outcome {
     struct Busy;
     impl std::io::Write for Busy {
         fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
-            get_hub().print_exception(None, &Exception::msg("lost: the stream is in use"));
+            get_hub().print_exception(Context::None, &Exception::msg("lost: the stream is in use"));
             spawn(|| ());
             Ok(text.len())
         }

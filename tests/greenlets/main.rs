@@ -3,6 +3,7 @@
 mod api;
 mod api_timeout;
 mod blocked;
+mod contexts;
 mod greenlet;
 mod greenlet_kill;
 mod greenlet_life;

@@ -1,6 +1,7 @@
 //! `hub::core`: the loop and its watchers. Named as gevent's tests: `timer.rs` is the counterpart of test__core_timer.py.
 
 mod callback;
+mod contexts;
 mod greenlets;
 mod libev;
 mod loop_;
