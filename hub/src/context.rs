@@ -7,9 +7,10 @@ use greenlet_core::{Object, RawGreenlet};
 use crate::core::{Callback, ThreadsafeCallback, Watcher};
 use crate::linkable::Link;
 
-/// What failed: given to those who handle errors, with the error.
+/// The thing that failed: given to those who handle errors, with the error.
 ///
-/// Printed with `{:?}`, it is the repr of what gevent passes. What gevent has no name for is an [`Object`](Context::Object).
+/// Printed with `{:?}`, it is the repr of gevent's context. Whatever has no variant of its own is an
+/// [`Object`](Context::Object).
 ///
 /// ```
 /// use std::cell::RefCell;
@@ -90,7 +91,7 @@ impl<'a> Context<'a> {
 }
 
 impl fmt::Debug for Context<'_> {
-    /// The repr of what gevent passes.
+    /// The repr of gevent's context.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Context::None => f.write_str("None"),

@@ -20,6 +20,8 @@ use gevent::{
 
 use super::common::{KeyError, Outcome, ValueError};
 
+type IsOwn = dyn Fn(&dyn Object) -> bool;
+
 /// Whose fault it is.
 enum Whose {
     Nobody,
@@ -28,7 +30,7 @@ enum Whose {
     Callback(Callback),
     Remote(ThreadsafeCallback),
     /// Known by what this says of it.
-    Object(Box<dyn Fn(&dyn Object) -> bool>),
+    Object(Box<IsOwn>),
     /// A callback of which there is no handle.
     Hidden,
 }
