@@ -185,7 +185,7 @@ impl Semaphore {
     /// [Releases](Semaphore::release) it so often.
     pub(crate) fn add(&self, n: usize) {
         if n > 0 {
-            self.0.state().0.update(|counter| counter.saturating_add(n));
+            self.0.state().value.update(|counter| counter.saturating_add(n));
             self.0.check_and_notify();
         }
     }
@@ -193,7 +193,7 @@ impl Semaphore {
     /// [Acquires](Semaphore::try_acquire) it so often, if it can be; returns how often it was.
     pub(crate) fn take_at_most(&self, n: usize) -> usize {
         let taken = self.counter().min(n);
-        self.0.state().0.update(|counter| counter - taken);
+        self.0.state().value.update(|counter| counter - taken);
         taken
     }
 
