@@ -60,7 +60,7 @@ pub use greenlet::{
     AnyGreenlet, AsGreenlet, Greenlet, JoinAll, Kill, Killable, joinall, joinall_with, kill,
     killall, killall_with, spawn, spawn_later, spawn_raw,
 };
-pub use outcome::{Outcome, Plain};
+pub use outcome::{Outcome, Plain, io};
 pub use run::{run, run_in_thread};
 pub use scope::{Scope, ScopeCancelled, ScopedGreenlet, scope};
 pub use thread_bound::{IntoInnerError, ThreadBound};

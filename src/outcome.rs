@@ -1,12 +1,12 @@
-//! What the function of a greenlet may return.
+//! What the function of a greenlet may return, and functions whose errors are those of the system.
+
+use std::io;
 
 use greenlet_core::Exception;
 
-/// What a greenlet's function may return, the way [`std::process::Termination`] says it of
-/// `main`: a `Result` whose error is an [`Exception`], or any plain value.
-///
-/// It is implemented for that one `Result` only, so that closures which use `?` and end with
-/// `Ok(x)` need no annotation. A type of your own is returned as `Ok(value)`, or made [`Plain`].
+/// Any plain value, or a `Result` with [`Exception`] as its error: so closures that use `?` and end
+/// with `Ok(x)` need no annotation. A type of your own is returned as `Ok(value)`, or made [`Plain`];
+/// for functions with other errors see [`io`](crate::io()).
 ///
 /// ```
 /// let a = gevent::spawn(|| println!("hi"));
@@ -19,30 +19,31 @@ use greenlet_core::Exception;
 /// assert_eq!((b.get()?, c.get()?), (7, "done"));
 /// # Ok::<(), gevent::Exception>(())
 /// ```
-#[diagnostic::on_unimplemented(
-    message = "a greenlet cannot return `{Self}` as it is",
-    note = "return `Ok(value)`, with `gevent::Exception` as the error, or implement `gevent::Plain`"
-)]
-pub trait Outcome: 'static {
-    /// The value of a greenlet that ends well.
-    type Value: 'static;
+///
+/// A function that ends with an endless `loop` has nothing from which the compiler could tell what it
+/// returns, so it says that:
+///
+/// ```
+/// use gevent::{Exception, queue::Queue};
+///
+/// let queue = Queue::<i32>::new();
+/// let worker = gevent::spawn({
+///     let queue = queue.clone();
+///     move || -> Result<(), Exception> {
+///         loop {
+///             println!("{}", queue.get()?);
+///         }
+///     }
+/// });
+/// # queue.put(1)?;
+/// # gevent::sleep(0)?;
+/// worker.kill()?;
+/// # Ok::<(), Exception>(())
+/// ```
+#[doc(inline)]
+pub use hub::core::Outcome;
 
-    /// The value, or why there is none.
-    ///
-    /// # Errors
-    /// The exception that the function ended with.
-    fn into_result(self) -> Result<Self::Value, Exception>;
-}
-
-impl<T: 'static> Outcome for Result<T, Exception> {
-    type Value = T;
-
-    fn into_result(self) -> Result<T, Exception> {
-        self
-    }
-}
-
-/// A type that a greenlet may return as it is, without `Ok`. Implement it for your own:
+/// Implement it for your own:
 ///
 /// ```
 /// struct Answer(i32);
@@ -52,50 +53,71 @@ impl<T: 'static> Outcome for Result<T, Exception> {
 /// # assert_eq!(g.take().unwrap().0, 42);
 /// # Ok::<(), gevent::Exception>(())
 /// ```
-pub trait Plain: 'static {}
+#[doc(inline)]
+pub use hub::core::Plain;
 
-impl<T: Plain> Outcome for T {
-    type Value = T;
+impl Plain for crate::AnyGreenlet {}
+impl<T: 'static> Plain for crate::Greenlet<T> {}
+impl Plain for crate::socket::TcpListener {}
+impl Plain for crate::socket::TcpStream {}
 
-    fn into_result(self) -> Result<T, Exception> {
-        Ok(self)
+/// Calls a function whose errors are [`io::Error`]s, and makes an exception of its error. In it, `?`
+/// and a bare `Ok(())` need no annotation.
+///
+/// It stands in the closure, not around it, and so is the same for closures without arguments and
+/// with any number of them, for such as are called once and many times: `spawn`, pools, handlers of
+/// servers, callbacks of the loop.
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use gevent::{server::StreamServer, socket::TcpStream, spawn};
+///
+/// let server = StreamServer::new("127.0.0.1:0", |mut stream, _address| {
+///     gevent::io(|| {
+///         let mut line = [0; 5];
+///         stream.read_exact(&mut line)?;
+///         stream.write_all(&line)
+///     })
+/// });
+/// server.start()?;
+/// let address = server.address().unwrap();
+/// let client = spawn(move || {
+///     gevent::io(|| {
+///         let mut stream = TcpStream::connect(address)?;
+///         stream.write_all(b"hello")?;
+///         gevent::sleep(0)?;
+///         let mut text = String::new();
+///         stream.read_to_string(&mut text)?;
+///         Ok(text)
+///     })
+/// });
+/// assert_eq!(client.get()?, "hello");
+/// server.stop(None)?;
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// A function that returns an [`io::Result`] is given to it as it is, or called with `?`:
+///
+/// ```
+/// # use gevent::{server::StreamServer, socket::TcpStream};
+/// # use std::net::SocketAddr;
+/// fn echo(stream: TcpStream, _address: SocketAddr) -> std::io::Result<()> {
+///     std::io::copy(&mut stream.clone(), &mut stream.clone())?;
+///     Ok(())
+/// }
+/// let server = StreamServer::new("127.0.0.1:0", |stream, address| Ok(echo(stream, address)?));
+/// # server.start()?;
+/// # server.stop(None)?;
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// # Errors
+/// The function's own. What was an exception before it was an `io::Error` is that exception again.
+#[track_caller]
+pub fn io<T>(function: impl FnOnce() -> io::Result<T>) -> Result<T, Exception> {
+    // Not `map_err`, whose closure would be the place where it was raised.
+    match function() {
+        Ok(value) => Ok(value),
+        Err(error) => Err(Exception::new(error)),
     }
-}
-
-macro_rules! plain {
-    ($([$($generics:tt)*] $type:ty;)*) => {
-        $(impl<$($generics)*> Plain for $type {})*
-    };
-}
-
-plain! {
-    [] ();
-    [] bool;
-    [] char;
-    [] i8; [] i16; [] i32; [] i64; [] i128; [] isize;
-    [] u8; [] u16; [] u32; [] u64; [] u128; [] usize;
-    [] f32; [] f64;
-    [] String;
-    [] &'static str;
-    [] std::time::Duration;
-    [] std::time::Instant;
-    [] crate::AnyGreenlet;
-    [T: 'static] crate::Greenlet<T>;
-    [] crate::socket::TcpListener;
-    [] crate::socket::TcpStream;
-    [T: 'static] Option<T>;
-    [T: 'static] Vec<T>;
-    [T: 'static] std::collections::VecDeque<T>;
-    [T: 'static] std::collections::BTreeSet<T>;
-    [T: 'static] std::collections::HashSet<T>;
-    [K: 'static, V: 'static] std::collections::BTreeMap<K, V>;
-    [K: 'static, V: 'static] std::collections::HashMap<K, V>;
-    [T: ?Sized + 'static] Box<T>;
-    [T: ?Sized + 'static] std::rc::Rc<T>;
-    [T: ?Sized + 'static] std::sync::Arc<T>;
-    [T: 'static, const N: usize] [T; N];
-    [A: 'static] (A,);
-    [A: 'static, B: 'static] (A, B);
-    [A: 'static, B: 'static, C: 'static] (A, B, C);
-    [A: 'static, B: 'static, C: 'static, D: 'static] (A, B, C, D);
 }

@@ -10,6 +10,11 @@ use crate::threadpool::{HubExt, apply_io};
 /// Where to connect or to listen: what [`ToSocketAddrs`] takes, but a name is looked up in
 /// another thread while this one's greenlets go on. What gevent's servers take is among it, too:
 /// a port alone, `":8080"`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an address",
+    label = "an address is `\"host:port\"`, `(\"host\", 80)`, a `SocketAddr`, or a port alone",
+    note = "a port is a `u16`, a host `&str` or `String`"
+)]
 pub trait Address {
     /// The address as it was given.
     fn into_endpoint(self) -> Endpoint;

@@ -7,11 +7,11 @@ use std::rc::Rc;
 
 use greenlet_core::Exception;
 use hub::Seconds;
+use hub::core::CallbackResult;
 
 pub use crate::baseserver::Spawn;
 
 use crate::baseserver::{BaseServer, Handle, Listen, Settings};
-use crate::outcome::Outcome;
 use crate::socket::{Address, TcpListener, TcpStream};
 
 /// Listens at an address and calls a handler for each connection, in a greenlet of its own. The
@@ -102,7 +102,7 @@ impl Builder {
     }
 
     /// A server at this address.
-    pub fn build<R: Outcome<Value = ()>>(
+    pub fn build<R: CallbackResult>(
         self,
         address: impl Address,
         handle: impl Fn(TcpStream, SocketAddr) -> R + 'static,
@@ -111,7 +111,7 @@ impl Builder {
     }
 
     /// A server on a listener that is there already.
-    pub fn build_on<R: Outcome<Value = ()>>(
+    pub fn build_on<R: CallbackResult>(
         self,
         listener: TcpListener,
         handle: impl Fn(TcpStream, SocketAddr) -> R + 'static,
@@ -119,7 +119,7 @@ impl Builder {
         self.finish(Listen::On(listener), handle)
     }
 
-    fn finish<R: Outcome<Value = ()>>(
+    fn finish<R: CallbackResult>(
         self,
         listen: Listen,
         handle: impl Fn(TcpStream, SocketAddr) -> R + 'static,
@@ -153,7 +153,7 @@ impl StreamServer {
     }
 
     /// A server that will listen at `address` once it is started.
-    pub fn new<R: Outcome<Value = ()>>(
+    pub fn new<R: CallbackResult>(
         address: impl Address,
         handle: impl Fn(TcpStream, SocketAddr) -> R + 'static,
     ) -> Self {

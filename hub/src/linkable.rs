@@ -9,6 +9,7 @@ use std::rc::Rc;
 use greenlet_core::{Exception, RawGreenlet};
 use waiter::Resume;
 
+use crate::core::CallbackResult;
 use crate::iwait::Arrivals;
 use crate::row::{Row, Ticketed};
 
@@ -16,6 +17,11 @@ use crate::row::{Row, Ticketed};
 /// greenlets, events, semaphores, and whatever implements this.
 ///
 /// [`wait`](crate::wait) and [`iwait`](crate::iwait) take any of them.
+#[diagnostic::on_unimplemented(
+    message = "nobody can wait for `{Self}`",
+    label = "greenlets, events, semaphores and their like can be waited for, and references to them",
+    note = "a list of different ones holds `&dyn Linkable`"
+)]
 pub trait Linkable: fmt::Debug {
     /// Whether there is nothing (more) to wait for.
     fn ready(&self) -> bool;
@@ -104,15 +110,16 @@ type Callback = dyn Fn(&dyn Linkable) -> Result<(), Exception>;
 
 impl Link {
     /// Calls `callback` with the object. It runs in the hub, so it must not block.
-    pub fn new(callback: impl Fn(&dyn Linkable) -> Result<(), Exception> + 'static) -> Link {
+    pub fn new<R: CallbackResult>(callback: impl Fn(&dyn Linkable) -> R + 'static) -> Link {
         Link::with_kind(LinkKind::Raw, callback)
     }
 
     /// [`new`](Link::new) for a callback that does what the kind says.
-    pub fn with_kind(
+    pub fn with_kind<R: CallbackResult>(
         kind: LinkKind,
-        callback: impl Fn(&dyn Linkable) -> Result<(), Exception> + 'static,
+        callback: impl Fn(&dyn Linkable) -> R + 'static,
     ) -> Link {
+        let callback = move |object: &dyn Linkable| callback(object).into_result();
         Link(Kind::Call(kind, Rc::new(callback)))
     }
 

@@ -7,6 +7,11 @@ use crate::exceptions::InvalidSeconds;
 /// A number of seconds, or none for ever: what every `seconds` and `timeout` argument takes.
 ///
 /// Floats and integers are seconds, a [`Duration`] is itself, and `None` means no limit.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a time",
+    label = "a time is a number of seconds, a `Duration`, or `None` for ever",
+    note = "if it may be none, it is an `Option<f64>`: `Some(5.0)`; a `Duration`: `.map(|duration| duration.as_secs_f64())`"
+)]
 pub trait Seconds {
     /// The time in seconds; `None` is no limit.
     fn seconds(self) -> Option<f64>;

@@ -206,6 +206,12 @@ impl<T: 'static> Linkable for Greenlet<T> {
 }
 
 /// Anything that is a greenlet: handles, with or without their type, and references to them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a greenlet",
+    label = "a `Greenlet<T>` or an `AnyGreenlet` is one, or a reference to it",
+    note = "if it is a `Result`: `?` gives the greenlet",
+    note = "greenlets with different values are a list by `any`: `[a.any(), b.any()]`"
+)]
 pub trait AsGreenlet {
     /// A handle without the type.
     fn as_greenlet(&self) -> AnyGreenlet;

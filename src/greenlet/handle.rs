@@ -458,7 +458,9 @@ impl<T: 'static> fmt::Debug for Greenlet<T> {
 /// # Panics
 /// When this thread has no hub yet and none can be made, see [`hub::try_get_hub`].
 #[track_caller]
-pub fn spawn<R: Outcome>(function: impl FnOnce() -> R + 'static) -> Greenlet<R::Value> {
+pub fn spawn<R: Outcome>(
+    function: impl FnOnce() -> R + 'static, // to borrow, spawn in a `gevent::scope`
+) -> Greenlet<R::Value> {
     Greenlet::spawn(function)
 }
 

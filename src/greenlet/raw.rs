@@ -8,6 +8,11 @@ use super::{AnyGreenlet, Greenlet, Kill, tree};
 
 /// Anything that [`kill`] and [`killall`](crate::killall) can throw into. A list of different ones
 /// holds `&dyn Killable`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be killed",
+    label = "greenlets can, raw ones too, and references to them",
+    note = "if it is a `Result`: `?` gives the greenlet"
+)]
 pub trait Killable {
     /// What is to be killed.
     fn victim(&self) -> Victim;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use greenlet_core::Exception;
 use hub::Seconds;
+use hub::core::CallbackResult;
 
 use super::line::{Deadline, Line, Whose};
 
@@ -84,8 +85,10 @@ impl Barrier {
 
     /// Has the last greenlet that comes call `action` before all go on.
     #[must_use]
-    pub fn with_action(self, action: impl Fn() -> Result<(), Exception> + 'static) -> Barrier {
-        self.0.action.replace(Some(Rc::new(action)));
+    pub fn with_action<R: CallbackResult>(self, action: impl Fn() -> R + 'static) -> Barrier {
+        self.0
+            .action
+            .replace(Some(Rc::new(move || action().into_result())));
         self
     }
 

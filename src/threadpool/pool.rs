@@ -191,7 +191,7 @@ impl ThreadPool {
     #[track_caller]
     pub fn spawn<R: Outcome<Value: Send>>(
         &self,
-        function: impl FnOnce() -> R + Send + 'static,
+        function: impl FnOnce() -> R + Send + 'static, // to share with threads: `gevent::threadsafe`, `Arc`
     ) -> Result<AsyncResult<R::Value>, Exception> {
         let result = AsyncResult::new();
         let its = result.clone();

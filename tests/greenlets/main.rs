@@ -15,6 +15,7 @@ mod hub_join;
 mod hub_system_error;
 mod hubs;
 mod local;
+mod returns;
 mod scope;
 mod timeout;
 mod wakeups;

@@ -10,8 +10,8 @@ use greenlet_core::{Exception, Object, RawGreenlet};
 use waiter::Resume;
 
 use super::forking::ForkMutex;
-use super::handler::CallbackResult;
 use super::node_ref::NodeRef;
+use super::outcome::CallbackResult;
 use super::start::Start;
 
 /// What is in the queue.

@@ -7,30 +7,9 @@ use std::rc::Rc;
 use greenlet_core::{Exception, RawGreenlet};
 use waiter::Resume;
 
+use super::outcome::CallbackResult;
 use super::small_fn::{Act, SmallFn};
 use super::{Events, Io};
-
-/// What a callback may return: nothing, or `Result<(), Exception>`, whose error goes to the loop's error
-/// handler.
-pub trait CallbackResult {
-    /// The error, if any.
-    ///
-    /// # Errors
-    /// The callback's own.
-    fn into_result(self) -> Result<(), Exception>;
-}
-
-impl CallbackResult for () {
-    fn into_result(self) -> Result<(), Exception> {
-        Ok(())
-    }
-}
-
-impl CallbackResult for Result<(), Exception> {
-    fn into_result(self) -> Result<(), Exception> {
-        self
-    }
-}
 
 /// A closure, or the waking of one park of one greenlet.
 pub(super) struct Handler(SmallFn);

@@ -40,6 +40,7 @@
 //! | `watcher.rs`, `node_ref.rs`, `node.rs` | what watchers have in common: the handle, the node behind it |
 //! | `start.rs` | a greenlet's turn to begin |
 //! | `handler.rs`, `small_fn.rs` | what a watcher calls, and where it is kept |
+//! | `outcome.rs` | what a callback, or the function of a greenlet, may return |
 //! | `trampoline.rs`, `boundary.rs` | from C to the callback and back, and what may not cross |
 //! | `io.rs` .. `cleanup.rs` | the types of watchers |
 
@@ -62,6 +63,7 @@ mod loop_;
 mod loop_info;
 mod node;
 mod node_ref;
+mod outcome;
 mod periodic;
 mod plain;
 mod queue;
@@ -92,13 +94,13 @@ pub use error::{
 };
 pub use events::Events;
 pub use flags::{IntoFlags, LoopFlags};
-pub use handler::CallbackResult;
 pub use io::Io;
 pub use loop_::{Break, ErrorHandler, Loop};
 pub use loop_info::{
     embeddable_backends, get_header_version, get_version, recommended_backends, supported_backends,
     time,
 };
+pub use outcome::{CallbackResult, Outcome, Plain};
 pub use periodic::Periodic;
 pub use plain::{Check, Fork, Idle, Prepare};
 pub use run_callbacks::{getswitchinterval, setswitchinterval};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::callback::{RemoteTask, ThreadsafeCallback};
 use super::error::LoopDestroyed;
-use super::handler::CallbackResult;
 use super::link::Link;
+use super::outcome::CallbackResult;
 
 /// A handle of a [`Loop`](super::Loop) for any thread; see [`Loop::threadsafe`](super::Loop::threadsafe). It does
 /// not keep the loop alive.

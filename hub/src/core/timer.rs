@@ -4,9 +4,10 @@ use libev_sys as ev;
 use libev_sys::ev_timer;
 
 use super::error::{Error, IllegalTime};
-use super::handler::{CallbackResult, Handler};
+use super::handler::Handler;
 use super::loop_::Loop;
 use super::node::Kind;
+use super::outcome::CallbackResult;
 use super::watcher::{plain_start_stop, watcher_type};
 
 pub(super) struct TimerKind;

@@ -9,9 +9,10 @@ use waiter::Resume;
 
 use super::Events;
 use super::error::{Error, WatcherInUse};
-use super::handler::{CallbackResult, Handler};
+use super::handler::Handler;
 use super::loop_::Loop;
 use super::node_ref::NodeRef;
+use super::outcome::CallbackResult;
 use super::start::Start;
 
 /// Any watcher: the base class of [`Io`](super::Io), [`Timer`](super::Timer) and the others, which dereference to
