@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
-use greenlet_core::{Exception, StackError};
+use greenlet_core::{Exception, RawGreenlet, StackError};
 use hub::core::{Events, Io};
 use hub::{Context, Hub, HubTimer, Seconds, get_hub, spawn_raw};
 use waiter::{Park, Resume};
@@ -298,19 +298,32 @@ impl BaseServer {
         match (&self.pool, &self.settings.spawn) {
             (_, Spawn::InHub) => handle_and_close(&handle, stream, address),
             (_, Spawn::Raw) => {
-                spawn_raw(move || handle_and_close(&handle, stream, address)).map(drop)
+                let greenlet = spawn_raw(move || handle_and_close(&handle, stream, address))?;
+                self.name_handler(&greenlet, address);
+                Ok(())
             }
             (None, _) => {
-                crate::spawn(move || handle_and_close(&handle, stream, address));
+                let greenlet = Greenlet::new(move || handle_and_close(&handle, stream, address));
+                self.name_handler(greenlet.raw(), address);
+                greenlet.start_or_end();
                 Ok(())
             }
             (Some(pool), _) => {
                 let greenlet = Greenlet::new(move || handle_and_close(&handle, stream, address));
+                self.name_handler(greenlet.raw(), address);
                 // The hub cannot wait, and need not: it was not full.
                 pool.try_add(&greenlet)?;
                 // Its place is given back if it cannot.
                 greenlet.start_or_fail()
             }
+        }
+    }
+
+    /// Who looks at a report or a list sees which server's greenlet it is, and whose connection. To write an
+    /// address takes time, so that is done only then.
+    fn name_handler(&self, greenlet: &RawGreenlet, peer: SocketAddr) {
+        if let Some(address) = self.address() {
+            greenlet.set_name_with(move || format!("StreamServer {address}, peer {peer}"));
         }
     }
 

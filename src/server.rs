@@ -18,6 +18,9 @@ use crate::socket::{Address, TcpListener, TcpStream};
 /// connection is closed when the handler returns. Handles are cheap to clone and mean the same
 /// server.
 ///
+/// The greenlet's name, in reports and lists, says which server and whose connection it is:
+/// `StreamServer 127.0.0.1:8080, peer 127.0.0.1:51234`.
+///
 /// ```
 /// use std::io::{Read, Write};
 /// use gevent::server::StreamServer;
@@ -169,7 +172,7 @@ impl StreamServer {
     /// address, also if that was made up by the system (port 0) or came with a listener.
     ///
     /// # Errors
-    /// When the address cannot be had.
+    /// When the address cannot be had, as for [`TcpListener::bind`].
     pub fn start(&self) -> io::Result<()> {
         self.0.start()
     }

@@ -7,10 +7,18 @@ use crate::core::RawGreenlet;
 use crate::exception::Thrown;
 use crate::park::Aside;
 
+/// What a greenlet is called.
+#[derive(Clone)]
+pub(crate) enum Name {
+    Given(Rc<str>),
+    /// Put together each time that somebody asks.
+    Made(Rc<dyn Fn() -> String>),
+}
+
 /// What few greenlets have, so that the others do not pay for it.
 #[derive(Default)]
 pub(crate) struct Extra {
-    pub(crate) name: Option<Rc<str>>,
+    pub(crate) name: Option<Name>,
     locals: Vec<(TypeId, Rc<dyn Any>)>,
     pub(crate) parks: Vec<Aside>,
     pub(crate) thrown: Thrown,
@@ -92,13 +100,38 @@ impl RawGreenlet {
 
     /// Names the greenlet, for lists and for messages.
     pub fn set_name(&self, name: impl Into<Rc<str>>) {
-        let name = name.into();
-        let mut extra = self.core().extra.borrow_mut();
-        extra.get_or_insert_default().name = Some(name);
+        self.replace_name(Name::Given(name.into()));
     }
 
-    /// The name given with [`set_name`](Self::set_name).
+    /// Names the greenlet by a function that is called when somebody asks: for many greenlets with names that
+    /// are rarely looked at. The message about a stack overflow leaves such a name out.
+    ///
+    /// ```
+    /// use greenlet_core::{RawGreenlet, Value};
+    ///
+    /// let g = RawGreenlet::new(|_| Ok(Value::None));
+    /// let id = 7;
+    /// g.set_name_with(move || format!("job {id}"));
+    /// assert_eq!(g.name().as_deref(), Some("job 7"));
+    /// ```
+    pub fn set_name_with(&self, name: impl Fn() -> String + 'static) {
+        self.replace_name(Name::Made(Rc::new(name)));
+    }
+
+    fn replace_name(&self, name: Name) {
+        let mut extra = self.core().extra.borrow_mut();
+        let old = extra.get_or_insert_default().name.replace(name);
+        drop(extra);
+        // What it owns may come back here.
+        drop(old);
+    }
+
+    /// The name given with [`set_name`](Self::set_name) or [`set_name_with`](Self::set_name_with).
     pub fn name(&self) -> Option<Rc<str>> {
-        self.core().extra.borrow().as_ref()?.name.clone()
+        let name = self.core().extra.borrow().as_ref()?.name.clone();
+        match name? {
+            Name::Given(name) => Some(name),
+            Name::Made(make) => Some(make().into()),
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::arch::Suspended;
 use crate::core::{Core, Life, RawGreenlet};
 use crate::exception::{Exception, PanicPlaces};
 use crate::list::List;
+use crate::local::Name;
 use crate::sentinel::Sentinels;
 use crate::stack::overflow::AlternateStack;
 use crate::stack::{Pool, Stack, StackSize};
@@ -219,7 +220,7 @@ impl Thread {
     pub(crate) fn describe_overflow(core: &Core, to: &mut dyn fmt::Write) -> fmt::Result {
         write!(to, "\ngreenlet-core: greenlet #{}", core.id)?;
         if let Ok(extra) = core.extra.try_borrow()
-            && let Some(name) = extra.as_ref().and_then(|extra| extra.name.as_deref())
+            && let Some(Name::Given(name)) = extra.as_ref().and_then(|extra| extra.name.as_ref())
         {
             write!(to, " {name:?}")?;
         }

@@ -1,7 +1,8 @@
 //! What the hub does with errors that nobody else takes. Source: gevent's `hub.py`,
 //! `handle_error` and its neighbours.
 
-use std::io::Write;
+use std::borrow::Cow;
+use std::io::{self, Write};
 use std::rc::Rc;
 
 use greenlet_core::{Exception, GreenletError, getcurrent};
@@ -162,10 +163,11 @@ impl Hub {
         drop(old);
     }
 
-    /// Prints an exception, where it was raised, and whose it was to the exception stream. An error
+    /// Prints an exception, where it was raised, and whose it was to the exception stream; of an
+    /// [`io::Error`] the kind, too, as in `io::Error(ConnectionRefused)`. An error
     /// of the stream is ignored: there is nobody left to tell.
     pub fn print_exception(&self, context: Context<'_>, exception: &Exception) {
-        let name = exception.type_name();
+        let name = describe_type(exception);
         let raised = match exception.place() {
             Some(place) => format!("Raised at {place}:\n"),
             None => String::new(),
@@ -178,7 +180,7 @@ impl Hub {
         // Taken out while it writes: what it calls may come back here.
         let mut stream = self.inner().exception_stream.take();
         match &mut stream {
-            ExceptionStream::Stderr => drop(std::io::stderr().write_all(text.as_bytes())),
+            ExceptionStream::Stderr => drop(io::stderr().write_all(text.as_bytes())),
             ExceptionStream::Discard => {}
             ExceptionStream::Write(writer) => {
                 let _ = writer
@@ -187,5 +189,13 @@ impl Hub {
             }
         }
         self.inner().exception_stream.replace(stream);
+    }
+}
+
+/// The name of its type. That of an `io::Error` says little without its kind.
+fn describe_type(exception: &Exception) -> Cow<'static, str> {
+    match exception.error().downcast_ref::<io::Error>() {
+        Some(error) => format!("io::Error({:?})", error.kind()).into(),
+        None => exception.type_name().into(),
     }
 }

@@ -11,7 +11,7 @@ use socket2::{Domain, Protocol, Type};
 
 use super::raw::{Direction, Raw};
 use super::stream::as_inet;
-use super::{Address, TcpStream};
+use super::{Address, AddressError, TcpStream};
 
 /// How many connections may wait to be accepted, unless told otherwise.
 const BACKLOG: i32 = 1024;
@@ -25,7 +25,8 @@ impl TcpListener {
     /// Listens at an address, with `SO_REUSEADDR`; of several, at the first that can be had.
     ///
     /// # Errors
-    /// Why the last of them could not, or why the name could not be looked up.
+    /// Why the last of them could not, with an [`AddressError`] inside that says which it was; or why the
+    /// name could not be looked up.
     pub fn bind(address: impl Address) -> io::Result<Self> {
         Self::bind_with_backlog(address, BACKLOG)
     }
@@ -49,8 +50,9 @@ impl TcpListener {
         let domain = Domain::for_address(address);
         let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(backlog)?;
+        let listens = socket.bind(&address.into());
+        let listens = listens.and_then(|()| socket.listen(backlog));
+        listens.map_err(|error| AddressError::with("listen at", address, error))?;
         Ok(TcpListener(Rc::new(Raw::new(socket)?)))
     }
 

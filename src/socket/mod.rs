@@ -6,10 +6,12 @@
 //! may [close](TcpStream::close) the socket for all. Instead [`TcpStream::with_fd`] and
 //! [`TcpListener::with_fd`] lend the descriptor to a closure, and closing waits for that.
 
+mod address_error;
 mod listener;
 mod raw;
 mod stream;
 
 pub use crate::resolver::{Address, Endpoint};
+pub use address_error::AddressError;
 pub use listener::{Incoming, TcpListener};
 pub use stream::TcpStream;

@@ -10,8 +10,8 @@ use std::rc::Rc;
 use hub::Seconds;
 use socket2::{Domain, Protocol, SockRef, Type};
 
-use super::Address;
 use super::raw::{Direction, Raw};
+use super::{Address, AddressError};
 
 /// A TCP connection: [`std::net::TcpStream`]'s methods, but what would block parks the
 /// greenlet. Clones are the same connection; it is closed when the last one is dropped.
@@ -38,8 +38,22 @@ pub struct TcpStream(Rc<Raw>);
 impl TcpStream {
     /// Connects to an address; of several, to the first that answers.
     ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use gevent::socket::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let address = listener.local_addr()?;
+    /// listener.close();
+    /// let error = TcpStream::connect(address).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    /// assert!(error.to_string().contains(&address.to_string()));
+    /// # Ok::<(), gevent::Exception>(())
+    /// ```
+    ///
     /// # Errors
-    /// Why the last of them did not, or why the name could not be looked up.
+    /// Why the last of them did not, with an [`AddressError`] inside that says which it was; or why the
+    /// name could not be looked up.
     #[track_caller]
     pub fn connect(address: impl Address) -> io::Result<Self> {
         Self::connect_all(address, None)
@@ -75,18 +89,22 @@ impl TcpStream {
             Some(Protocol::TCP),
         )?;
         let raw = Raw::new(socket)?;
+        match Self::connect_raw(&raw, address, timeout) {
+            Ok(()) => Ok(TcpStream(Rc::new(raw))),
+            Err(error) => Err(AddressError::with("connect to", address, error)),
+        }
+    }
+
+    #[track_caller]
+    fn connect_raw(raw: &Raw, address: SocketAddr, timeout: Option<f64>) -> io::Result<()> {
         let started = raw.socket()?.connect(&address.into());
         match started {
-            Ok(()) => {}
             Err(e) if matches!(e.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => {
                 raw.wait(Direction::Write, timeout)?;
-                if let Some(error) = raw.socket()?.take_error()? {
-                    return Err(error);
-                }
+                raw.socket()?.take_error()?.map_or(Ok(()), Err)
             }
-            Err(e) => return Err(e),
+            connected => connected,
         }
-        Ok(TcpStream(Rc::new(raw)))
     }
 
     pub(super) fn from_socket(socket: socket2::Socket) -> io::Result<Self> {

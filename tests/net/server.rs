@@ -8,9 +8,12 @@ use std::rc::Rc;
 use gevent::event::Event;
 use gevent::hub::ExceptionStream;
 use gevent::pool::Pool;
+use gevent::queue::Channel;
 use gevent::server::{Spawn, StreamServer};
 use gevent::socket::{TcpListener, TcpStream};
-use gevent::{Exception, get_hub, joinall, sleep, spawn};
+use gevent::{Exception, get_hub, getcurrent, joinall, sleep, spawn};
+
+use crate::support::Reports;
 
 type Outcome = Result<(), Exception>;
 
@@ -79,6 +82,46 @@ fn test_port_in_use_is_an_error() -> Outcome {
     assert_eq!(server.start().unwrap_err().kind(), ErrorKind::AddrInUse);
     assert!(!server.started());
     Ok(())
+}
+
+#[test]
+fn test_handlers_are_named_after_server_and_peer() -> Outcome {
+    for how in [Spawn::Default, Spawn::Raw, Spawn::Pool(2)] {
+        let names = Channel::new();
+        let its = names.clone();
+        let server = StreamServer::builder()
+            .spawn(how)
+            .build("127.0.0.1:0", move |_stream, _| {
+                its.put(getcurrent().name().expect("it has a name"))
+            });
+        server.start()?;
+        let address = server.address().expect("it listens");
+        let clients = [TcpStream::connect(address)?, TcpStream::connect(address)?];
+        for client in &clients {
+            let peer = client.local_addr()?;
+            let name = format!("StreamServer {address}, peer {peer}");
+            assert_eq!(&*names.get()?, name);
+        }
+        server.stop(None)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn test_a_report_of_a_failed_handler_says_whose_and_what_kind() -> Outcome {
+    let reports = Reports::new();
+    let server = StreamServer::new("127.0.0.1:0", |_stream, _| {
+        gevent::io(|| Err(ErrorKind::PermissionDenied.into()))
+    });
+    server.start()?;
+    let mut client = TcpStream::connect(server.address().expect("it listens"))?;
+    assert_eq!(client.read(&mut [0])?, 0);
+    sleep(0)?;
+    let peer = client.local_addr()?;
+    let text = reports.take();
+    assert!(text.contains(&format!("peer {peer}")), "{text}");
+    assert!(text.contains("io::Error(PermissionDenied): "), "{text}");
+    server.stop(None)
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
-use gevent::socket::{TcpListener, TcpStream};
+use gevent::socket::{AddressError, TcpListener, TcpStream};
 use gevent::{Exception, get_hub, sleep, spawn};
 
 use crate::support::{Outcome, near};
@@ -141,12 +141,60 @@ fn test_connect_refused_and_unresolvable() -> Outcome {
     let address = nobody.local_addr()?.as_socket().expect("IPv4");
     let error = TcpStream::connect(address).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    // The text says which address it was; the system's own error is still there.
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
+    let error = Exception::from(error);
+    let inside = error.downcast_ref::<AddressError>().expect("the address");
+    assert_eq!(inside.address, address);
+    assert_eq!(inside.source.raw_os_error(), Some(libc::ECONNREFUSED));
     let error = TcpStream::connect("no-such-host.invalid:1").unwrap_err();
     assert!(
         error.to_string().contains("no-such-host.invalid"),
         "{error}"
     );
     assert!(TcpStream::connect("no port").is_err());
+    Ok(())
+}
+
+#[test]
+fn test_bind_says_which_address_is_taken() -> Outcome {
+    let taken = TcpListener::bind("127.0.0.1:0")?;
+    let address = taken.local_addr()?;
+    // Of several the last one.
+    let known = [([127, 0, 0, 1], address.port()).into(), address];
+    let error = TcpListener::bind(&known[..]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    let text = format!("cannot listen at {address}: ");
+    assert!(error.to_string().starts_with(&text), "{error}");
+    // Printed with its sources it does not say all of it twice.
+    let printed = format!("{:#}", Exception::from(error));
+    assert_eq!(printed.matches("os error").count(), 1, "{printed}");
+    Ok(())
+}
+
+#[test]
+fn test_connect_that_takes_too_long_says_where() -> Outcome {
+    // A listener whose backlog is full answers nobody.
+    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+    full.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+    full.listen(0)?;
+    let address = full.local_addr()?.as_socket().expect("IPv4");
+    let _first = TcpStream::connect(address)?;
+    let mut others = Vec::new();
+    let late = loop {
+        match TcpStream::connect_timeout(address, 0.01) {
+            Ok(stream) => others.push(stream),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(late.kind(), ErrorKind::TimedOut);
+    let text = format!("cannot connect to {address}: timed out");
+    assert_eq!(late.to_string(), text);
+    assert!(Exception::from(late).is::<gevent::exceptions::TimedOut>());
+    // What was thrown in is what it was.
+    let timeout = gevent::Timeout::start_new(0.01);
+    let thrown = Exception::from(TcpStream::connect(address).unwrap_err());
+    assert!(timeout.caused(&thrown) && thrown.downcast_ref::<AddressError>().is_none());
     Ok(())
 }
 

@@ -1,0 +1,71 @@
+//! [`AddressError`]: which address it was.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use hub::TimedOut;
+
+/// Why an address could not be connected to, or listened at: what is inside the [`io::Error`] of
+/// [`TcpStream::connect`](super::TcpStream::connect), [`TcpListener::bind`](super::TcpListener::bind) and
+/// what uses them. That has this text and the kind of the system's error. Its number, which
+/// [`io::Error::raw_os_error`] has of errors without any text only, is the `source`'s:
+///
+/// ```
+/// use gevent::{Exception, socket::{AddressError, TcpListener}};
+///
+/// let taken = TcpListener::bind("127.0.0.1:0")?;
+/// let address = taken.local_addr()?;
+/// let error = TcpListener::bind(address).unwrap_err();
+/// assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+/// let error = Exception::from(error);
+/// let inside = error.downcast_ref::<AddressError>().expect("the address is taken");
+/// assert_eq!(inside.address, address);
+/// assert!(inside.source.raw_os_error().is_some());
+/// # Ok::<(), Exception>(())
+/// ```
+///
+/// Errors that are not about the address are without one: no descriptors are left, say.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct AddressError {
+    /// The address that was tried.
+    pub address: SocketAddr,
+    /// What the system said, or that it took too long.
+    pub source: io::Error,
+    doing: &'static str,
+}
+
+impl AddressError {
+    /// Adds the address to an error. What was thrown into the greenlet meanwhile stays as it is.
+    #[cold]
+    pub(super) fn with(doing: &'static str, address: SocketAddr, source: io::Error) -> io::Error {
+        let timed_out = source.get_ref().is_some_and(|error| error.is::<TimedOut>());
+        if source.raw_os_error().is_none() && !timed_out {
+            return source;
+        }
+        let error = AddressError {
+            address,
+            source,
+            doing,
+        };
+        io::Error::new(error.source.kind(), error)
+    }
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let AddressError {
+            address,
+            source,
+            doing,
+        } = self;
+        write!(f, "cannot {doing} {address}: {source}")
+    }
+}
+
+impl std::error::Error for AddressError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
