@@ -185,7 +185,10 @@ impl Semaphore {
     /// [Releases](Semaphore::release) it so often.
     pub(crate) fn add(&self, n: usize) {
         if n > 0 {
-            self.0.state().value.update(|counter| counter.saturating_add(n));
+            self.0
+                .state()
+                .value
+                .update(|counter| counter.saturating_add(n));
             self.0.check_and_notify();
         }
     }

@@ -1,7 +1,6 @@
 //! What functions of greenlets and callbacks may return. gevent has no counterpart: Python's return anything.
 
 use std::cell::RefCell;
-use std::fmt::Debug;
 use std::io;
 use std::rc::Rc;
 
@@ -10,7 +9,7 @@ use gevent::lock::Barrier;
 use gevent::pool::Pool;
 use gevent::queue::Queue;
 use gevent::threadpool::ThreadPool;
-use gevent::{Exception, Timeout, TimeoutError, get_hub, sleep, spawn, spawn_raw};
+use gevent::{Context, Exception, Timeout, TimeoutError, get_hub, sleep, spawn, spawn_raw};
 
 use crate::support::Outcome;
 
@@ -18,7 +17,7 @@ use crate::support::Outcome;
 fn errors_of_the_hub() -> Rc<RefCell<Vec<Exception>>> {
     let errors = Rc::new(RefCell::new(Vec::new()));
     let its = errors.clone();
-    let handler = move |_: Option<&dyn Debug>, error| its.borrow_mut().push(error);
+    let handler = move |_: Context<'_>, error| its.borrow_mut().push(error);
     get_hub().set_error_handler(Some(Rc::new(handler)));
     errors
 }
