@@ -25,7 +25,7 @@ use crate::value::Value;
 /// What can be attached to a greenlet when it is made, by [`Builder::build_with`](crate::Builder::build_with).
 pub trait Data: Sized + 'static {
     /// The greenlet will never run its function, which is about to be dropped; or never end it, because its stack was
-    /// [given up](crate::unwind). Not called if nobody has a handle of the greenlet any more.
+    /// [given up](crate::unwind), and then it cannot switch. Not called if nobody has a handle of the greenlet any more.
     fn unrun(greenlet: &Attached<Self>) {
         let _ = greenlet;
     }

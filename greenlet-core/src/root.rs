@@ -92,27 +92,35 @@ impl arch::Entry for Root {
 #[inline(always)]
 fn run(message: Message) -> Result<Value, Exception> {
     let (core, message) = Thread::with(|thread| {
-        let mut message = message;
-        if thread.attention.get() != 0
-            && let Some(origin) = switch::arrive(thread)
-        {
-            message = trace::switched(thread, origin, message);
-        }
+        let message = match thread.attention.get() {
+            0 => Ok(message),
+            _ => arrive(thread, message),
+        };
         // SAFETY: the running greenlet is not freed.
         (unsafe { &*thread.current() }, message)
     });
     let ended = match message {
-        Message::Value(value) => {
+        Ok(Message::Value(value)) => {
             // SAFETY: it is the one that runs.
             let ended = unsafe { attached::run(core, value) };
             return ended.unwrap_or(Ok(Value::None)).map_err(Exception::or_exit);
         }
-        // The tracer threw before the function could begin.
-        Message::Throw(exception) => Err(exception),
-        Message::Unwind => Ok(Value::None),
+        // Before the function could begin, the tracer has thrown, or something has panicked,
+        Ok(Message::Throw(exception)) | Err(Caught::Panic(exception)) => Err(exception),
+        // or the greenlet was dropped while it was parked there.
+        Ok(Message::Unwind) | Err(Caught::Forced(_)) => Ok(Value::None),
     };
     attached::abandon_function(core, &mut None);
     ended
+}
+
+/// What others run on the greenlet's stack before its function: the tracer, and destructors of who has left.
+#[inline(never)]
+fn arrive(thread: &Thread, message: Message) -> Result<Message, Caught> {
+    unwind::catch(|| match switch::arrive(thread) {
+        Some(origin) => trace::switched(thread, origin, message),
+        None => message,
+    })
 }
 
 /// Leaves the current greenlet for good, for its nearest living parent.

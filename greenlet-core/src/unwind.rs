@@ -32,7 +32,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::attached;
 use crate::core::{Core, Life, RawGreenlet};
-use crate::exception::{Exception, GreenletExit};
+use crate::exception::{Exception, GreenletError, GreenletExit};
 use crate::greenlet::getcurrent;
 use crate::root;
 use crate::switch::{Message, Target};
@@ -177,6 +177,8 @@ enum Stage {
     Told,
     Raised,
     RaisedAgain,
+    /// Swallowed again: it only says its last words.
+    GivenUp,
 }
 
 /// Whether the running greenlet is being unwound, or has been and swallowed it.
@@ -217,7 +219,7 @@ fn raise(thread: &Thread) -> ! {
         last.dropped = dropped.clone();
         last.stage = match last.stage {
             Stage::Asked | Stage::Told => Stage::Raised,
-            Stage::Raised | Stage::RaisedAgain => Stage::RaisedAgain,
+            _ => Stage::RaisedAgain,
         };
     }
     resume_unwind(Box::new(Payload(dropped)))
@@ -252,6 +254,7 @@ pub(crate) fn switch_refused(
             Stage::Asked => false,
             Stage::Told => last.refusals < PATIENCE,
             Stage::Raised | Stage::RaisedAgain => !last.dropped.load(Ordering::Relaxed),
+            Stage::GivenUp => false,
         };
         last.refusals = last.refusals.saturating_add(1);
         (last.stage, going_on && std::thread::panicking())
@@ -264,11 +267,15 @@ pub(crate) fn switch_refused(
         Stage::Asked => asked(thread),
         Stage::Told | Stage::Raised => raise(thread),
         Stage::RaisedAgain => give_up(thread),
+        Stage::GivenUp => Err(Exception::at(GreenletError::Unwinding, at)),
     }
 }
 
 /// Ends the current greenlet without unwinding it: its frames stay, its memory is never reused.
 fn give_up(thread: &Thread) -> ! {
+    if let Some(last) = thread.unwinding.borrow_mut().last_mut() {
+        last.stage = Stage::GivenUp;
+    }
     let greenlet = thread.current_greenlet();
     let _ = writeln!(
         io::stderr(),

@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use crate::common::Outcome;
 use greenlet_core::{
-    Attached, Data, Exception, GreenletExit, RawGreenlet, Value, WeakGreenlet, getcurrent,
+    Attached, Data, Exception, GreenletError, GreenletExit, Panic, RawGreenlet, Tracer, Value,
+    WeakGreenlet, getcurrent, getmain, settrace,
 };
 
 type Log = Rc<RefCell<Vec<&'static str>>>;
@@ -310,5 +311,99 @@ fn test_those_of_no_size_are_dropped_once() -> Outcome {
     assert_eq!(DROPS.get(), (0, 1));
     drop(g);
     assert_eq!(DROPS.take(), (1, 1));
+    Ok(())
+}
+
+/// Counts how often it is told.
+#[derive(Default)]
+struct Told(Cell<u32>);
+
+impl Data for Told {
+    fn unrun(greenlet: &Attached<Self>) {
+        greenlet.0.set(greenlet.0.get() + 1);
+    }
+}
+
+/// A greenlet whose function must not be called.
+fn must_not_run(parent: &RawGreenlet) -> Attached<Told> {
+    let builder = RawGreenlet::builder().parent(parent);
+    builder.build_with(Told::default(), |_, _| unreachable!())
+}
+
+/// They were not, and whoever waited for the greenlet waited for ever.
+#[test]
+fn test_data_are_told_when_a_panic_comes_before_the_function() {
+    let main = getcurrent();
+    // The tracer's.
+    let g = must_not_run(&main);
+    let old = settrace(Some(Tracer::new(|_, _, _| panic!("traced"))));
+    let error = g.greenlet().switch(()).unwrap_err();
+    assert!(settrace(old).is_none());
+    assert!(error.is::<Panic>() && g.greenlet().dead());
+    assert_eq!(g.0.get(), 1);
+    // A destructor's: of the data of the greenlet that has just ended.
+    struct Panics;
+    impl Data for Panics {}
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+    let g = must_not_run(&main);
+    let starter = Rc::new(RefCell::new(None::<RawGreenlet>));
+    let its = starter.clone();
+    let ends = RawGreenlet::builder()
+        .parent(g.greenlet())
+        .build_with(Panics, move |_, _| {
+            // With its stack goes the only handle of this one.
+            assert!(its.take().is_some_and(|starter| starter.unwind()));
+            Ok(Value::None)
+        });
+    let first = RawGreenlet::new(move |_| ends.greenlet().switch(()));
+    starter.replace(Some(first.clone()));
+    let error = first.switch(()).unwrap_err();
+    assert!(error.is::<Panic>() && g.greenlet().dead());
+    assert_eq!(g.0.get(), 1);
+}
+
+/// The tracer switches away, and the greenlet is unwound there.
+#[test]
+fn test_data_are_told_when_the_greenlet_is_unwound_before_the_function() -> Outcome {
+    let main = getcurrent();
+    let g = must_not_run(&main);
+    let old = settrace(Some(Tracer::new(move |_, _, _| main.switch(()).map(drop))));
+    g.greenlet().switch(())?;
+    settrace(old);
+    assert!(g.greenlet().unwind());
+    assert_eq!(g.0.get(), 1);
+    Ok(())
+}
+
+/// Each refused switch gave the stack up anew, until it had overflowed.
+#[test]
+#[cfg_attr(
+    feature = "asan",
+    ignore = "what is on the stack leaks: that is the point"
+)]
+fn test_data_of_a_stack_that_is_given_up_cannot_switch() -> Outcome {
+    #[derive(Default)]
+    struct Switches(Cell<Option<Exception>>);
+    impl Data for Switches {
+        fn unrun(greenlet: &Attached<Self>) {
+            let refused = getmain().switch(()).unwrap_err();
+            assert!(greenlet.0.replace(Some(refused)).is_none());
+        }
+    }
+    let g = RawGreenlet::builder().build_with(Switches::default(), |_, _| {
+        loop {
+            let switch = AssertUnwindSafe(|| getmain().switch(()));
+            let _ = catch_unwind(switch);
+        }
+    });
+    g.greenlet().switch(())?;
+    assert!(g.greenlet().unwind());
+    let refused = g.0.take().expect("it was told");
+    let refused = refused.downcast_ref::<GreenletError>();
+    assert_eq!(refused, Some(&GreenletError::Unwinding));
     Ok(())
 }
