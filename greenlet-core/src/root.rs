@@ -1,5 +1,7 @@
 //! The beginning and the end of a greenlet's life on its stack.
 
+use std::ptr::NonNull;
+
 use crate::arch::{self, Suspended, Word};
 use crate::attached;
 use crate::core::{Core, Life};
@@ -138,7 +140,7 @@ pub(crate) fn end(message: Message) -> ! {
         {
             // SAFETY: the greenlet's function has returned or panicked, and all its locals are
             // moved or dropped. `parent` keeps its handle in the dead greenlet until it runs.
-            unsafe { switch::leave_for_good(thread, parent, to, message) }
+            unsafe { switch::leave_for_good(thread, NonNull::from(parent), to, message) }
         }
         end_with_care(thread, message)
     })

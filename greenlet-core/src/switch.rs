@@ -8,7 +8,7 @@
 use std::any::Any;
 use std::mem;
 use std::panic::Location;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use crate::arch::{self, Suspended, Word, Words};
 use crate::core::{Core, Life, RawGreenlet};
@@ -151,7 +151,7 @@ pub(crate) fn transfer(target: &RawGreenlet, message: Message) -> Result<Value, 
             return unsafe {
                 let current = &*thread.current();
                 current.parked_at.set(at);
-                leave(thread, current, core, to, message)
+                leave(thread, current, NonNull::from(core), to, message)
             };
         }
     }
@@ -203,7 +203,8 @@ fn transfer_with_care(
     })
 }
 
-/// Jumps to `target` and returns with what whoever comes back brings.
+/// Jumps to `target` and returns with what whoever comes back brings. The target is a pointer, because it may be
+/// freed before that.
 ///
 /// # Safety
 /// `current` runs on `thread`, which is this one and `target`'s; `to` was taken out of `target`'s
@@ -212,10 +213,12 @@ fn transfer_with_care(
 unsafe fn leave(
     thread: &Thread,
     current: &Core,
-    target: &Core,
+    target: NonNull<Core>,
     to: Suspended,
     message: Message,
 ) -> Result<Value, Exception> {
+    // SAFETY: it runs from here on, and what runs is not freed.
+    let target = unsafe { target.as_ref() };
     thread.set_current(current, target);
     let fiber = sanitizer::leave(target);
     // SAFETY: the greenlet that ran until now is not freed before somebody arrives; the rest is
@@ -256,11 +259,11 @@ impl Target {
     /// Jumps there and returns with what whoever comes back brings.
     pub(crate) fn go(self, thread: &Thread, message: Message) -> Result<Value, Exception> {
         let core = self.greenlet.into_running();
-        // SAFETY: what runs is not freed, and it runs from here on. `of` took the place to
-        // continue, from a greenlet of this thread: others' are refused before.
+        // SAFETY: what runs is not freed. `of` took the place to continue, from a greenlet of this
+        // thread: others' are refused before.
         unsafe {
             let current = &*thread.current();
-            leave(thread, current, core.as_ref(), self.suspended, message)
+            leave(thread, current, core, self.suspended, message)
         }
     }
 
@@ -270,8 +273,8 @@ impl Target {
     /// As for [`leave_for_good`].
     pub(crate) unsafe fn go_for_good(self, thread: &Thread, message: Message) -> ! {
         let core = self.greenlet.into_running();
-        // SAFETY: what runs is not freed; the rest is the caller's.
-        unsafe { leave_for_good(thread, core.as_ref(), self.suspended, message) }
+        // SAFETY: the caller's.
+        unsafe { leave_for_good(thread, core, self.suspended, message) }
     }
 }
 
@@ -282,12 +285,13 @@ impl Target {
 #[inline(always)]
 pub(crate) unsafe fn leave_for_good(
     thread: &Thread,
-    target: &Core,
+    target: NonNull<Core>,
     to: Suspended,
     message: Message,
 ) -> ! {
-    // SAFETY: the greenlet that ran until now is not freed before somebody arrives.
-    let current = unsafe { &*thread.current() };
+    // SAFETY: the greenlet that ran until now is not freed before somebody arrives, nor the one that
+    // runs from here on.
+    let (current, target) = unsafe { (&*thread.current(), target.as_ref()) };
     current.life.set(Life::Dead);
     thread.set_current(current, target);
     thread.attend(Attention::ENDED);

@@ -45,6 +45,8 @@ extern "C" fn root() {
     naked_asm!(
         ".cfi_startproc",
         ".cfi_undefined lr",
+        // A landing pad, as in `jump`.
+        "hint #34",
         "blr x19",
         "brk #1",
         ".cfi_endproc",

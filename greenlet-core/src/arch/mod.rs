@@ -12,7 +12,7 @@
 //! What all of them promise, and `switch.rs` relies on:
 //!
 //! * A jump keeps what the platform's C ABI calls callee-saved registers. Floating-point control
-//!   words are kept by `context` only; Rust code may not change them anyway.
+//!   words are kept by `context` on x86 only; Rust code may not change them anyway.
 //! * Where the left stack continues is in its slot before anything else runs on the other one.
 //! * The three words arrive unchanged.
 //! * A backtrace on a prepared stack ends below its entry.
