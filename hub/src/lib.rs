@@ -33,6 +33,7 @@ mod signal;
 mod sleep;
 mod switch_out;
 mod timers;
+mod turn;
 mod wait;
 mod wait_fd;
 

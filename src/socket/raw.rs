@@ -125,6 +125,9 @@ impl Raw {
     ) -> io::Result<T> {
         let timeout = self.timeout(direction);
         loop {
+            if timeout != Some(0.0) {
+                self.hub.give_turn().map_err(|e| self.io_error(e))?;
+            }
             let socket = self.socket()?;
             match operation(&socket) {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}

@@ -2,6 +2,7 @@
 
 mod server;
 mod socket;
+mod turns;
 
 #[path = "../support/mod.rs"]
 mod support;
