@@ -16,7 +16,7 @@ use crate::greenlet::{Greenlet, Kill};
 use crate::pool::Pool;
 use crate::resolver::Endpoint;
 use crate::server::{Accepted, StreamServer};
-use crate::socket::{TcpListener, TcpStream};
+use crate::socket::{TcpListener, TcpStream, is_of_listener};
 
 /// What runs the handler of a connection: the `spawn` argument of gevent's servers.
 ///
@@ -244,10 +244,7 @@ impl BaseServer {
                 // The client has gone again.
                 Err(error) if error.raw_os_error() == Some(libc::ECONNABORTED) => {}
                 Err(error) => {
-                    let fatal = matches!(
-                        error.raw_os_error(),
-                        Some(libc::EBADF | libc::EINVAL | libc::ENOTSOCK)
-                    );
+                    let fatal = is_of_listener(&error);
                     self.report(error.into());
                     return if fatal { self.close() } else { self.back_off() };
                 }

@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
+use std::iter::FusedIterator;
 use std::rc::Rc;
 
 use greenlet_core::Exception;
@@ -196,6 +197,8 @@ impl<L: Linkable> Iterator for WaitIterator<L> {
         self.next_of(1).transpose()
     }
 }
+
+impl<L: Linkable> FusedIterator for WaitIterator<L> {}
 
 impl<L: Linkable> Drop for WaitIterator<L> {
     fn drop(&mut self) {

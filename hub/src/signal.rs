@@ -36,7 +36,7 @@ impl SignalHandler {
 }
 
 /// Calls `handler`, in a new greenlet each time, when the process gets the signal. Errors of it
-/// are raised in the main greenlet.
+/// are raised in the main greenlet; that somebody kills the greenlet is none.
 ///
 /// # Errors
 /// For a signal that does not exist, or that another loop handles.
@@ -53,8 +53,12 @@ pub fn signal<R: CallbackResult>(
         let greenlet = RawGreenlet::builder()
             .parent(hub.greenlet())
             .build(move |_| {
-                if let Err(exception) = handler().into_result() {
-                    get_hub().report_error(Context::None, exception);
+                let Err(exception) = handler().into_result() else {
+                    return Ok(Value::None);
+                };
+                match exception.thrown_here() {
+                    Some(kill) if kill.is_exit() => {}
+                    _ => get_hub().report_error(Context::None, exception),
                 }
                 Ok(Value::None)
             });

@@ -109,8 +109,12 @@ impl Condition {
         self.lock.check_owned()?;
         let count = self.lock.release_save();
         let notified = self.waiters.wait(timeout);
-        mask_kill(|| self.lock.acquire_restore(count))?;
-        notified
+        let acquired = mask_kill(|| self.lock.acquire_restore(count));
+        if acquired.is_err() && matches!(notified, Ok(true)) {
+            // It goes to somebody who can go on by it.
+            self.waiters.notify(1);
+        }
+        acquired.and(notified)
     }
 
     /// [Waits](Condition::wait) until `predicate` is true, at most `timeout` seconds in all.

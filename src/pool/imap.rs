@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::iter::FusedIterator;
 use std::rc::Rc;
 
 use greenlet_core::unwind::{Caught, catch};
@@ -15,7 +16,8 @@ use crate::queue::SimpleQueue;
 /// The values of [`imap_unordered`](super::Group::imap_unordered), as they come.
 ///
 /// A greenlet of its own starts the tasks. Those that are started go on when this is dropped; with
-/// a `maxsize` no others are started then.
+/// a `maxsize` no others are started then. The same becomes of them when something is thrown into the greenlet that
+/// waits for the next value: this is over then, after it has yielded the exception.
 pub struct IMapUnordered<T: 'static> {
     state: Rc<State<T>>,
     /// Starts the tasks.
@@ -114,6 +116,24 @@ impl<T: 'static> IMapUnordered<T> {
         }
         results
     }
+
+    /// The wait has failed, and what was asked for was not got: nobody asks any more.
+    fn give_up(&mut self, asked: Option<Semaphore>) {
+        self.over = true;
+        asked.map(|results| results.try_acquire());
+        self.stop_starting();
+    }
+
+    /// With a limit, nothing is started for nobody.
+    fn stop_starting(&self) {
+        if self.limited && !self.starter.ready() {
+            // Fails only if the loop is destroyed.
+            let _ = self.starter.kill_with(Kill {
+                block: false,
+                ..Kill::default()
+            });
+        }
+    }
 }
 
 impl<T: 'static> State<T> {
@@ -189,23 +209,18 @@ impl<T: 'static> Iterator for IMapUnordered<T> {
                 exception.map(Err)
             }
             Err(exception) => {
-                // It asks again.
-                asked.map(|results| results.try_acquire());
+                self.give_up(asked);
                 Some(Err(exception))
             }
         }
     }
 }
 
+impl<T: 'static> FusedIterator for IMapUnordered<T> {}
+
 impl<T: 'static> Drop for IMapUnordered<T> {
     fn drop(&mut self) {
-        if self.limited && !self.starter.ready() {
-            // Nobody will ask any more. Fails only if the loop is destroyed.
-            let _ = self.starter.kill_with(Kill {
-                block: false,
-                ..Kill::default()
-            });
-        }
+        self.stop_starting();
     }
 }
 
@@ -222,8 +237,7 @@ impl<T: 'static> fmt::Debug for IMapUnordered<T> {
 
 /// The values of [`imap`](super::Group::imap), in the order of the items they were made of.
 ///
-/// A greenlet of its own starts the tasks. Those that are started go on when this is dropped; with
-/// a `maxsize` no others are started then.
+/// What is said of [`IMapUnordered`] holds here, too.
 pub struct IMap<T: 'static> {
     values: IMapUnordered<T>,
     /// Those whose turn has not come.
@@ -279,13 +293,14 @@ impl<T: 'static> Iterator for IMap<T> {
         match self.arrival() {
             Ok(value) => value,
             Err(exception) => {
-                // It asks again.
-                asked.map(|results| results.try_acquire());
+                self.values.give_up(asked);
                 Some(Err(exception))
             }
         }
     }
 }
+
+impl<T: 'static> FusedIterator for IMap<T> {}
 
 impl<T: 'static> fmt::Debug for IMap<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

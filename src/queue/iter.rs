@@ -1,6 +1,7 @@
 //! Iterating over a queue. Source: `__iter__` and `__next__` of gevent's queues.
 
 use std::fmt;
+use std::iter::FusedIterator;
 
 use greenlet_core::Exception;
 
@@ -67,12 +68,19 @@ impl<Q: Gets + ?Sized> Iterator for Iter<'_, Q> {
         let next = self.0?.next_item();
         if let Err(exception) = &next {
             self.0 = None;
-            if exception.error().is::<ShutDown>() {
+            if is_end(exception) {
                 return None;
             }
         }
         Some(next)
     }
+}
+
+impl<Q: Gets + ?Sized> FusedIterator for Iter<'_, Q> {}
+
+/// Whether a get has failed because there will be no more items. Somebody may throw a [`ShutDown`], too.
+pub(crate) fn is_end(exception: &Exception) -> bool {
+    exception.error().is::<ShutDown>() && exception.thrown_here().is_none()
 }
 
 impl<T, Q: Gets<Item = Option<T>> + ?Sized> Iterator for UntilNone<'_, Q> {
@@ -87,6 +95,8 @@ impl<T, Q: Gets<Item = Option<T>> + ?Sized> Iterator for UntilNone<'_, Q> {
         next
     }
 }
+
+impl<T, Q: Gets<Item = Option<T>> + ?Sized> FusedIterator for UntilNone<'_, Q> {}
 
 impl<'a, S: Storage> IntoIterator for &'a BaseQueue<S> {
     type Item = Result<S::Item, Exception>;

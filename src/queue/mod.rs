@@ -67,6 +67,7 @@ pub use iter::{Iter, UntilNone};
 pub use joinable::BaseJoinableQueue;
 pub use storage::Storage;
 
+pub(crate) use iter::is_end;
 pub(crate) use line::timer;
 
 use std::cmp::Reverse;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::iter::FusedIterator;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
@@ -9,7 +10,7 @@ use std::rc::Rc;
 use hub::Seconds;
 use socket2::{Domain, Protocol, Type};
 
-use super::raw::{Direction, Raw};
+use super::raw::{Direction, Raw, ends_all};
 use super::stream::as_inet;
 use super::{Address, AddressError, TcpStream};
 
@@ -103,9 +104,16 @@ impl TcpListener {
         self.0.timeout(Direction::Read)
     }
 
-    /// The connections, as they come, without end.
+    /// The connections, as they come.
+    ///
+    /// It goes on after errors of single connections, after its own [timeout](TcpListener::set_timeout), which
+    /// is one of each wait, and when no descriptor is left; others get their turn before it tries again. It ends, after
+    /// it has yielded the error, when the listener is closed, and when something is thrown into the greenlet that waits.
     pub fn incoming(&self) -> Incoming<'_> {
-        Incoming(self)
+        Incoming {
+            listener: Some(self),
+            pause: false,
+        }
     }
 
     /// The address it listens at.
@@ -149,16 +157,60 @@ fn accept(listener: &socket2::Socket) -> io::Result<(socket2::Socket, socket2::S
     }
 }
 
-/// The connections of a [`TcpListener`].
+/// The connections of a [`TcpListener`]: see [`incoming`](TcpListener::incoming).
 #[derive(Debug)]
-pub struct Incoming<'a>(&'a TcpListener);
+pub struct Incoming<'a> {
+    /// None when it is over.
+    listener: Option<&'a TcpListener>,
+    /// Whether the next try would fail as the last one did unless others run before.
+    pause: bool,
+}
+
+/// So many seconds are left to others after a failure that they may mend.
+const PAUSE: f64 = 0.01;
+
+impl Incoming<'_> {
+    #[track_caller]
+    fn accept(&mut self, listener: &TcpListener) -> io::Result<TcpStream> {
+        if std::mem::take(&mut self.pause) {
+            hub::sleep(PAUSE)?;
+        }
+        listener.accept().map(|(stream, _)| stream)
+    }
+}
 
 impl Iterator for Incoming<'_> {
     type Item = io::Result<TcpStream>;
 
+    #[track_caller]
     fn next(&mut self) -> Option<Self::Item> {
-        Some(self.0.accept().map(|(stream, _)| stream))
+        let accepted = self.accept(self.listener?);
+        if let Err(error) = &accepted {
+            if ends_all(error) || is_of_listener(error) {
+                self.listener = None;
+            }
+            self.pause = is_for_now(error);
+        }
+        Some(accepted)
     }
+}
+
+impl FusedIterator for Incoming<'_> {}
+
+/// Whether the listener will never accept anything any more.
+pub(crate) fn is_of_listener(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EBADF | libc::EINVAL | libc::ENOTSOCK)
+    )
+}
+
+/// Whether nothing has waited, and nothing will: no descriptor or no memory is left, or no time is allowed.
+fn is_for_now(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+    ) || error.kind() == io::ErrorKind::WouldBlock
 }
 
 impl AsRawFd for TcpListener {

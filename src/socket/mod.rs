@@ -13,5 +13,6 @@ mod stream;
 
 pub use crate::resolver::{Address, Endpoint};
 pub use address_error::AddressError;
+pub(crate) use listener::is_of_listener;
 pub use listener::{Incoming, TcpListener};
 pub use stream::TcpStream;

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
 
-use greenlet_core::Exception;
+use greenlet_core::{AsError, Exception};
 use hub::core::{Events, Io};
 use hub::{Hub, Seconds, TimedOut, try_get_hub};
 
@@ -154,7 +154,7 @@ impl Raw {
         if len > 0 && timeout != Some(0.0) && !self.more_to_read.get() {
             match self.park(Direction::Read, timeout) {
                 // The hub cannot wait, but what is there already it may read.
-                Err(e) if e.error().is::<BlockingSwitchOutError>() => {}
+                Err(e) if hub_cannot_wait(&e) => {}
                 waited => waited.map_err(|e| self.io_error(e))?,
             }
         }
@@ -167,13 +167,15 @@ impl Raw {
     /// by this socket.
     #[cold]
     fn io_error(&self, exception: Exception) -> io::Error {
-        let (error, ebadf) = (exception.error(), Some(libc::EBADF));
-        if let Some(timed_out) = error.downcast_ref::<TimedOut>() {
-            return (*timed_out).into();
-        }
-        let os_error = error.downcast_ref().and_then(io::Error::raw_os_error);
-        if os_error == ebadf && self.fd().is_none() {
+        let error = exception.error();
+        if error.is::<Closed>() {
             return closed();
+        }
+        // Somebody may throw one, too.
+        if let Some(timed_out) = error.downcast_ref::<TimedOut>()
+            && exception.thrown_here().is_none()
+        {
+            return (*timed_out).into();
         }
         exception.into()
     }
@@ -189,8 +191,26 @@ impl Raw {
         // Fails only if the loop is destroyed, and then nobody waits any more.
         let _ = self
             .hub
-            .cancel_waits_close_and_then(watchers, closed(), move || drop(socket));
+            .cancel_waits_close_and_then(watchers, Closed, move || drop(socket));
     }
+}
+
+/// What is thrown into those who wait for a socket that is closed. Nobody else can throw it, so it is known from a
+/// kill; they get [`closed`] instead.
+#[derive(Debug, thiserror::Error)]
+#[error("the socket was closed by another greenlet")]
+struct Closed;
+
+/// Whether it is the hub that wanted to wait; not if somebody throws what it would be told then.
+#[cold]
+fn hub_cannot_wait(exception: &Exception) -> bool {
+    exception.error().is::<BlockingSwitchOutError>() && exception.thrown_here().is_none()
+}
+
+/// Whether the error is one of the wait, and not of a connection or an address: something was thrown into the greenlet,
+/// or it cannot wait at all. Whoever goes on after errors does not after this one.
+pub(super) fn ends_all(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|error| error.is::<AsError>())
 }
 
 /// What gevent calls `cancel_wait_ex`: the file descriptor was closed in another greenlet.

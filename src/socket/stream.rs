@@ -10,7 +10,7 @@ use std::rc::Rc;
 use hub::Seconds;
 use socket2::{Domain, Protocol, SockRef, Type};
 
-use super::raw::{Direction, Raw};
+use super::raw::{Direction, Raw, ends_all};
 use super::{Address, AddressError};
 
 /// A TCP connection: [`std::net::TcpStream`]'s methods, but what would block parks the
@@ -53,7 +53,8 @@ impl TcpStream {
     ///
     /// # Errors
     /// Why the last of them did not, with an [`AddressError`] inside that says which it was; or why the
-    /// name could not be looked up.
+    /// name could not be looked up; at once, without the addresses that are left, what is thrown into the
+    /// current greenlet meanwhile.
     #[track_caller]
     pub fn connect(address: impl Address) -> io::Result<Self> {
         Self::connect_all(address, None)
@@ -75,6 +76,7 @@ impl TcpStream {
         for address in address.into_endpoint().resolve()? {
             match Self::connect_one(address, timeout) {
                 Ok(stream) => return Ok(stream),
+                Err(error) if ends_all(&error) => return Err(error),
                 Err(error) => failure = Some(error),
             }
         }

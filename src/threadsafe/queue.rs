@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::iter::FusedIterator;
 use std::sync::Arc;
 
 use greenlet_core::Exception;
@@ -10,7 +11,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::line::{Given, Line, Lined, Permits, Told, hand, wait, watch};
 use crate::lock::Deadline;
-use crate::queue::{Empty, PutError, ShutDown, TaskDoneError};
+use crate::queue::{Empty, PutError, ShutDown, TaskDoneError, is_end};
 
 /// A queue, first in, first out, whose ends may be in different threads. Handles are cheap to
 /// clone and mean the same queue.
@@ -420,11 +421,13 @@ impl<T: Send + 'static> Iterator for Iter<'_, T> {
             Ok(item) => Some(Ok(item)),
             Err(exception) => {
                 self.0 = None;
-                (!exception.error().is::<ShutDown>()).then_some(Err(exception))
+                (!is_end(&exception)).then_some(Err(exception))
             }
         }
     }
 }
+
+impl<T: Send + 'static> FusedIterator for Iter<'_, T> {}
 
 impl<'a, T: Send + 'static> IntoIterator for &'a Queue<T> {
     type Item = Result<T, Exception>;

@@ -206,7 +206,13 @@ impl<T: Clone> Waiter<T> {
         let got = park.wait(&*self.0.hub, self);
         drop(parked);
         let handed = self.0.handed.take();
-        got?;
+        if let Err(exception) = got {
+            if let Some(value) = handed {
+                // It was on its way when something else woke this greenlet: it is for the next `get`.
+                drop(self.0.stored.replace(Some(Ok(value))));
+            }
+            return Err(exception);
+        }
         // Only `switch` wakes this park, and hands a value over.
         handed.ok_or_else(|| Exception::msg("a forged wake-up"))
     }

@@ -225,12 +225,20 @@ impl From<Exception> for io::Error {
     /// code or a kind alone. Any other, and one that was thrown into the running greenlet, keeps its
     /// identity inside the `io::Error`, has the kind of the one that it wraps (or `Other`), and is found
     /// again by [`Exception::new`].
+    ///
+    /// What was thrown is not to be tried again, as std's own `read_exact`, `write_all` and `io::copy` do
+    /// after [`Interrupted`](io::ErrorKind::Interrupted), and others after
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock): instead of these it has the kind `Other`.
     fn from(exception: Exception) -> Self {
         let Some(error) = exception.error().downcast_ref::<io::Error>() else {
             return io::Error::other(AsError(exception));
         };
-        let kind = error.kind();
-        if exception.thrown_here().is_none() {
+        let mut kind = error.kind();
+        if exception.thrown_here().is_some() {
+            if matches!(kind, io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) {
+                kind = io::ErrorKind::Other;
+            }
+        } else {
             if let Some(code) = error.raw_os_error() {
                 return io::Error::from_raw_os_error(code);
             }
