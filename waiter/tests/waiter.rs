@@ -408,3 +408,15 @@ fn a_refused_throw_leaves_the_getter_waiting() -> Outcome {
     assert_eq!(waiter.get()?, 2);
     Ok(())
 }
+
+/// What had been on its way to the getter was dropped.
+#[test]
+fn a_value_on_its_way_to_a_getter_that_is_thrown_into_is_for_the_next() -> Outcome {
+    let (_hub, waiter) = waiter_in_hub(|waiter: &Waiter<i32>| {
+        greenlet_core::pinned(|| waiter.switch(1)).expect("in the hub");
+        waiter.throw(ZeroDivisionError).expect("in the hub");
+    });
+    assert!(waiter.get().unwrap_err().is::<ZeroDivisionError>());
+    assert_eq!(waiter.get()?, 1);
+    Ok(())
+}

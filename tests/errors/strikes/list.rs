@@ -1,0 +1,312 @@
+//! The tables are complete: every public function whose source says that it waits is in one of them, or among those
+//! that are explained here.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::tables;
+
+#[test]
+fn every_function_that_waits_is_struck() {
+    let found = waiting_functions();
+    assert!(found.len() > 150, "{}", found.len());
+    let in_tables: BTreeSet<String> = tables()
+        .iter()
+        .flatten()
+        .map(|row| row.name.to_owned())
+        .collect();
+    let explained: BTreeSet<String> = EXPLAINED
+        .iter()
+        .flat_map(|(file, names, _)| names.split(' ').map(move |name| format!("{file} {name}")))
+        .collect();
+    let missing: Vec<_> = found
+        .iter()
+        .filter(|name| !in_tables.contains(*name) && !explained.contains(*name))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "neither struck nor explained: {missing:#?}"
+    );
+    let stale: Vec<_> = explained.difference(&found).collect();
+    assert!(
+        stale.is_empty(),
+        "explained, but no functions that wait: {stale:#?}"
+    );
+    let both: Vec<_> = explained.intersection(&in_tables).collect();
+    assert!(
+        both.is_empty(),
+        "explained, though they are struck: {both:#?}"
+    );
+}
+
+/// The functions that wait, as far as their source says so, each with its file and type.
+///
+/// Whoever waits has `#[track_caller]`, for lists of greenlets that wait, and can fail; or its documentation says that
+/// it waits, or what becomes of what is thrown.
+fn waiting_functions() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for folder in ["src", "hub/src", "waiter/src"] {
+        collect(&root.join(folder), &mut files);
+    }
+    let mut found = BTreeSet::new();
+    for file in files {
+        let text = fs::read_to_string(&file).expect("it is a source");
+        let file = file
+            .strip_prefix(root)
+            .expect("it is below")
+            .display()
+            .to_string();
+        found.extend(
+            in_source(&text)
+                .into_iter()
+                .map(|name| format!("{file} {name}")),
+        );
+    }
+    found
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("it is a folder") {
+        let path = entry.expect("it is readable").path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// Traits whose functions are called though they are not `pub`.
+const TRAITS: [&str; 3] = ["Iterator", "Read", "Write"];
+
+fn in_source(text: &str) -> Vec<String> {
+    let (mut found, mut docs, mut tracks) = (Vec::new(), String::new(), false);
+    let (mut type_, mut callable) = (String::new(), false);
+    let lines: Vec<_> = text.lines().collect();
+    for (number, line) in lines.iter().enumerate() {
+        let code = line.trim();
+        if line.starts_with("impl") {
+            let header = signature(&lines[number..]);
+            let (of_trait, of) = header_of(&header);
+            callable = TRAITS.contains(&of_trait.as_str());
+            type_ = of;
+        } else if line.starts_with('}') {
+            type_.clear();
+            callable = false;
+        }
+        if let Some(doc) = code.strip_prefix("///") {
+            docs.push_str(doc);
+        } else if code == "#[track_caller]" {
+            tracks = true;
+        } else if !code.starts_with("#[") {
+            let (public, rest) = match code.strip_prefix("pub fn ") {
+                Some(rest) => (true, Some(rest)),
+                None => (callable, code.strip_prefix("fn ")),
+            };
+            if public && let Some(rest) = rest {
+                let signature = signature(&lines[number..]);
+                let can_fail = signature.contains("Result<") || callable;
+                let says = ["thrown", "waits", "Waits", "parks", "Parks"];
+                let says = says.iter().any(|word| docs.contains(word));
+                if (tracks && can_fail) || says {
+                    let name = rest.split(['(', '<']).next().expect("a name");
+                    found.push(match type_.as_str() {
+                        "" => name.to_owned(),
+                        type_ => format!("{type_}::{name}"),
+                    });
+                }
+            }
+            docs.clear();
+            tracks = false;
+        }
+    }
+    found
+}
+
+/// The lines up to the body.
+fn signature(lines: &[&str]) -> String {
+    let end = lines
+        .iter()
+        .position(|line| line.ends_with(['{', ';', '}']));
+    lines[..=end.unwrap_or(0)].join(" ")
+}
+
+/// The trait, if there is one, and the type of an `impl`, both without what is in angle brackets.
+fn header_of(header: &str) -> (String, String) {
+    let (mut depth, mut bare) = (0, String::new());
+    for character in header.chars() {
+        match character {
+            '<' => depth += 1,
+            '>' => depth -= 1,
+            _ if depth == 0 => bare.push(character),
+            _ => {}
+        }
+    }
+    let bare = bare
+        .trim_start_matches("impl")
+        .split(['{'])
+        .next()
+        .unwrap_or("");
+    let bare = bare.split(" where ").next().unwrap_or("").trim();
+    match bare.split_once(" for ") {
+        Some((of_trait, of)) => (of_trait.trim().to_owned(), of.trim().to_owned()),
+        None => (String::new(), bare.to_owned()),
+    }
+}
+
+/// Those that are not struck, and why: a file, names, the reason.
+const EXPLAINED: &[(&str, &str, &str)] = &[
+    (
+        "hub/src/core/io.rs",
+        "Io::events Io::set_events Loop::closing_fd",
+        "say what a watcher waits for",
+    ),
+    (
+        "hub/src/core/loop_.rs",
+        "Loop::run_callback Loop::run_once",
+        "run the loop: what is thrown into others is told them there",
+    ),
+    (
+        "hub/src/core/threadsafe.rs",
+        "ThreadsafeLoop::run_callback_threadsafe",
+        "wakes a loop that waits",
+    ),
+    (
+        "hub/src/hub.rs",
+        "Hub::join",
+        "waits in the main greenlet only: tests/errors/swallowed.rs::joining_the_hub_ends_with_what_is_thrown",
+    ),
+    (
+        "hub/src/iwait.rs",
+        "iwait",
+        "makes an iterator, which waits",
+    ),
+    (
+        "hub/src/local.rs",
+        "hub_to_wait_in",
+        "returns a hub to wait in",
+    ),
+    (
+        "hub/src/mask.rs",
+        "mask_kill",
+        "holds back what is thrown, and waits for nothing itself",
+    ),
+    ("hub/src/sleep.rs", "spawn_raw", "starts a greenlet"),
+    (
+        "hub/src/switch_out.rs",
+        "set_switch_out",
+        "sets a function that must not wait",
+    ),
+    (
+        "hub/src/wait.rs",
+        "Hub::cancel_wait Hub::cancel_waits_close_and_then",
+        "end the waits of others",
+    ),
+    (
+        "src/abstract_linkable.rs",
+        "AbstractLinkable::check_and_notify",
+        "ends the waits of others",
+    ),
+    (
+        "src/event/async_result.rs",
+        "AsyncResult::get_nowait",
+        "does not wait",
+    ),
+    ("src/event/event.rs", "Event::clear", "does not wait"),
+    (
+        "src/greenlet/any.rs",
+        "AnyGreenlet::throw",
+        "throws, and switches there and back",
+    ),
+    (
+        "src/greenlet/builder.rs",
+        "Builder::spawn_later Builder::switch_out",
+        "start a greenlet",
+    ),
+    (
+        "src/greenlet/handle.rs",
+        "Greenlet::get_nowait Greenlet::spawn_later Greenlet::throw spawn_later",
+        "do not wait",
+    ),
+    ("src/greenlet/raw.rs", "spawn_raw", "starts a greenlet"),
+    ("src/local.rs", "Local::value", "does not wait"),
+    (
+        "src/lock/barrier.rs",
+        "Barrier::with_timeout",
+        "sets a time",
+    ),
+    (
+        "src/lock/bounded.rs",
+        "BoundedSemaphore::release",
+        "ends the waits of others",
+    ),
+    (
+        "src/lock/semaphore.rs",
+        "Semaphore::release",
+        "ends the waits of others",
+    ),
+    (
+        "src/pool/mapping.rs",
+        "Group::apply_async Group::apply_async_cb",
+        "return a greenlet, which waits as the functions without `_async` do",
+    ),
+    (
+        "src/queue/base.rs",
+        "BaseQueue::get_nowait BaseQueue::iter BaseQueue::peek_nowait",
+        "do not wait",
+    ),
+    (
+        "src/queue/joinable.rs",
+        "BaseJoinableQueue::shutdown BaseJoinableQueue::task_done",
+        "end the waits of others",
+    ),
+    ("src/server.rs", "Builder::stop_timeout", "sets a time"),
+    (
+        "src/socket/listener.rs",
+        "TcpListener::incoming",
+        "makes an iterator, which waits",
+    ),
+    (
+        "src/socket/listener.rs",
+        "TcpListener::try_accept",
+        "does not wait",
+    ),
+    (
+        "src/threadpool/executor.rs",
+        "ThreadPoolExecutor::map",
+        "makes an iterator, which waits",
+    ),
+    (
+        "src/threadpool/pool.rs",
+        "ThreadPool::with_idle_timeout",
+        "makes a pool",
+    ),
+    (
+        "src/threadsafe/async_result.rs",
+        "AsyncResult::get_nowait",
+        "does not wait",
+    ),
+    ("src/threadsafe/event.rs", "Event::clear", "does not wait"),
+    (
+        "src/threadsafe/queue.rs",
+        "Queue::get_nowait Queue::peek_nowait Queue::shutdown",
+        "do not wait",
+    ),
+    (
+        "src/threadsafe/semaphore.rs",
+        "Semaphore::release",
+        "ends the waits of others",
+    ),
+    (
+        "waiter/src/resume.rs",
+        "Resume::ticket",
+        "tells one wait from another",
+    ),
+    (
+        "waiter/src/waiter.rs",
+        "Waiter::hub",
+        "says where others wait",
+    ),
+];

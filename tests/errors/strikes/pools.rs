@@ -1,0 +1,346 @@
+//! Waits for places, tasks and values of pools.
+
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use super::strike::{Case, Row, case, row};
+use crate::support::{LONG, Outcome};
+use gevent::event::Event;
+use gevent::pool::{Group, Pool};
+use gevent::threadpool::{ThreadPool, ThreadPoolExecutor};
+use gevent::{Exception, Greenlet, Kill, sleep};
+
+/// So long those wait that have a time limit.
+const LIMIT: f64 = 1000.0;
+
+/// A full pool, of which the place is given back when it is told.
+fn full(call: fn(&Pool) -> Outcome) -> Case {
+    let (pool, told) = (Pool::new(1), Event::new());
+    let its = told.clone();
+    pool.spawn(move || its.wait(None).map(drop))
+        .expect("there is place");
+    let check = pool.clone();
+    case(
+        move || call(&pool),
+        move || told.set(),
+        move |_| {
+            assert!(check.join(LONG).expect("nobody kills the test"));
+            assert_eq!((check.len(), check.free_count()), (0, 1));
+            assert_eq!(check.wait_available(0).expect("nobody kills the test"), 1);
+        },
+    )
+}
+
+/// A pool with place for two, whose tasks end when they are told.
+fn busy(call: fn(&Pool, Event) -> Outcome) -> Case {
+    let (pool, told) = (Pool::new(2), Event::new());
+    let (check, its) = (pool.clone(), told.clone());
+    case(
+        move || call(&pool, its),
+        move || told.set(),
+        move |_| {
+            assert!(check.join(LONG).expect("nobody kills the test"));
+            assert_eq!((check.len(), check.free_count()), (0, 2));
+            assert_eq!(check.wait_available(0).expect("nobody kills the test"), 2);
+        },
+    )
+}
+
+/// A group of greenlets that take their time to end after a kill.
+fn killing(call: fn(&Group) -> Outcome) -> Case {
+    let (group, told) = (Group::new(), Event::new());
+    for _ in 0..2 {
+        let its = told.clone();
+        let member = move || {
+            let killed = sleep(LONG);
+            gevent::mask_kill(|| its.wait(None))?;
+            killed
+        };
+        group.spawn(member).expect("there is a hub");
+    }
+    sleep(0).expect("they begin");
+    let (rest, check) = (group.clone(), group.clone());
+    case(
+        move || call(&group),
+        move || {
+            told.set();
+            let kill = Kill {
+                block: false,
+                ..Kill::default()
+            };
+            rest.kill_with(kill).expect("there is a loop");
+        },
+        move |_| {
+            check.kill().expect("nobody kills the test");
+            assert!(check.is_empty());
+        },
+    )
+}
+
+fn next<T>(mut items: impl Iterator<Item = Result<T, Exception>>) -> Outcome {
+    let item = items.next().expect("an item or an error");
+    if item.is_err() {
+        assert!(items.next().is_none() && items.next().is_none());
+    }
+    item.map(drop)
+}
+
+/// All of them, or the first error.
+fn all<T>(mut items: impl Iterator<Item = Result<T, Exception>>, count: usize) -> Outcome {
+    for _ in 0..count {
+        if let Err(error) = items.next().expect("an item or an error") {
+            assert!(items.next().is_none() && items.next().is_none());
+            return Err(error);
+        }
+    }
+    assert!(items.next().is_none());
+    Ok(())
+}
+
+/// What tasks in threads wait for: all of them end when the sender goes.
+type Told = Arc<Mutex<std::sync::mpsc::Receiver<()>>>;
+
+fn wait_for(told: &Told) {
+    // Disconnected: it is told.
+    let _ = told.lock().expect("nobody panics").recv();
+}
+
+/// A pool of one thread whose tasks end when it is told.
+fn threads(call: fn(&ThreadPool, Told) -> Outcome, busy: usize) -> Case {
+    let pool = ThreadPool::new(1);
+    let (tell, told) = channel::<()>();
+    let told: Told = Arc::new(Mutex::new(told));
+    for _ in 0..busy {
+        let its = told.clone();
+        pool.spawn(move || wait_for(&its)).expect("there is place");
+    }
+    let tell = std::cell::Cell::new(Some(tell));
+    let check = pool.clone();
+    case(
+        move || call(&pool, told),
+        move || drop::<Option<Sender<()>>>(tell.take()),
+        move |_| {
+            check.join().expect("nobody kills the test");
+            assert!(check.is_empty());
+            // The places are there again: two tasks need no wait.
+            for _ in 0..2 {
+                check.spawn(|| ()).expect("there is place");
+            }
+            check.kill().expect("nobody kills the test");
+            assert_eq!(check.size(), 0);
+        },
+    )
+}
+
+pub(super) fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    let on_full: [(_, fn(&Pool) -> Outcome); 9] = [
+        ("src/pool/group.rs Group::wait_available", |p| {
+            assert_eq!(p.wait_available(LIMIT)?, 1);
+            Ok(())
+        }),
+        ("src/pool/group.rs Group::add", |p| {
+            let greenlet = Greenlet::new(|| ());
+            p.add(&greenlet)?;
+            greenlet.start()
+        }),
+        ("src/pool/group.rs Group::add_timeout", |p| {
+            let greenlet = Greenlet::new(|| ());
+            p.add_timeout(&greenlet, LIMIT)?;
+            greenlet.start()
+        }),
+        ("src/pool/group.rs Group::start", |p| {
+            p.start(&Greenlet::new(|| ()))
+        }),
+        ("src/pool/group.rs Group::spawn", |p| {
+            p.spawn(|| ()).map(drop)
+        }),
+        ("src/pool/group.rs Group::join", |p| {
+            assert!(p.join(LIMIT)?);
+            Ok(())
+        }),
+        ("src/pool/group.rs Group::join_raise_error", |p| {
+            assert!(p.join_raise_error(LIMIT)?);
+            Ok(())
+        }),
+        ("src/pool/mapping.rs Group::apply", |p| {
+            assert_eq!(p.apply(|| 7)?, 7);
+            Ok(())
+        }),
+        ("src/pool/mapping.rs Group::apply_cb", |p| {
+            assert_eq!(p.apply_cb(|| 7, |_| ())?, 7);
+            Ok(())
+        }),
+    ];
+    rows.extend(on_full.map(|(name, call)| row(name, move || full(call))));
+    let on_busy: [(_, fn(&Pool, Event) -> Outcome); 6] = [
+        ("src/pool/mapping.rs Group::map", |p, told| {
+            let task = move |i: i32| told.wait(None).map(|_| i);
+            assert_eq!(p.map(task, [1, 2, 3])?, [1, 2, 3]);
+            Ok(())
+        }),
+        ("src/pool/mapping.rs Group::map_cb", |p, told| {
+            let task = move |i: i32| told.wait(None).map(|_| i);
+            p.map_cb(task, [1, 2, 3], |values| assert_eq!(values.len(), 3))
+                .map(drop)
+        }),
+        ("src/pool/imap.rs IMap::next", |p, told| {
+            all(p.imap(move |_| told.wait(None), [1, 2, 3]), 3)
+        }),
+        ("src/pool/imap.rs IMapUnordered::next", |p, told| {
+            all(p.imap_unordered(move |_| told.wait(None), [1, 2, 3]), 3)
+        }),
+        ("src/pool/mapping.rs Group::imap_maxsize", |p, told| {
+            all(p.imap_maxsize(move |_| told.wait(None), [1, 2, 3], 1), 3)
+        }),
+        (
+            "src/pool/mapping.rs Group::imap_unordered_maxsize",
+            |p, told| {
+                all(
+                    p.imap_unordered_maxsize(move |_| told.wait(None), [1, 2, 3], 1),
+                    3,
+                )
+            },
+        ),
+    ];
+    rows.extend(on_busy.map(|(name, call)| row(name, move || busy(call))));
+    let on_killed: [(_, fn(&Group) -> Outcome); 4] = [
+        ("src/pool/group.rs Group::kill", |g| g.kill()),
+        ("src/pool/group.rs Group::kill_with", |g| {
+            g.kill_with(Kill {
+                timeout: Some(LIMIT),
+                ..Kill::default()
+            })
+        }),
+        ("src/pool/group.rs Group::killone", |g| {
+            g.killone(&g.greenlets()[0])
+        }),
+        ("src/pool/group.rs Group::killone_with", |g| {
+            g.killone_with(
+                &g.greenlets()[0],
+                Kill {
+                    timeout: Some(LIMIT),
+                    ..Kill::default()
+                },
+            )
+        }),
+    ];
+    rows.extend(on_killed.map(|(name, call)| row(name, move || killing(call))));
+    let in_threads: [(_, fn(&ThreadPool, Told) -> Outcome, _); 11] = [
+        (
+            "src/threadpool/mapping.rs ThreadPool::apply",
+            |p, told| p.apply(move || wait_for(&told)),
+            2,
+        ),
+        (
+            "src/threadpool/mapping.rs ThreadPool::apply_cb",
+            |p, told| p.apply_cb(move || wait_for(&told), |()| ()),
+            0,
+        ),
+        (
+            "src/threadpool/mapping.rs ThreadPool::map",
+            |p, told| p.map(move |_| wait_for(&told), [1, 2, 3]).map(drop),
+            0,
+        ),
+        (
+            "src/threadpool/mapping.rs ThreadPool::map_cb",
+            |p, told| {
+                p.map_cb(move |_| wait_for(&told), [1, 2, 3], |_| ())
+                    .map(drop)
+            },
+            0,
+        ),
+        (
+            "src/threadpool/mapping.rs ThreadPool::imap",
+            |p, told| all(p.imap(move |_| wait_for(&told), [1, 2, 3]), 3),
+            0,
+        ),
+        (
+            "src/threadpool/mapping.rs ThreadPool::imap_unordered_maxsize",
+            |p, told| {
+                all(
+                    p.imap_unordered_maxsize(move |_| wait_for(&told), [1, 2, 3], 1),
+                    3,
+                )
+            },
+            0,
+        ),
+        (
+            "src/threadpool/pool.rs ThreadPool::spawn",
+            |p, _| p.spawn(|| ()).map(drop),
+            2,
+        ),
+        (
+            "src/threadpool/pool.rs ThreadPool::set_size",
+            |p, _| p.set_size(0),
+            1,
+        ),
+        (
+            "src/threadpool/pool.rs ThreadPool::kill",
+            |p, _| p.kill(),
+            1,
+        ),
+        (
+            "src/threadpool/pool.rs ThreadPool::join",
+            |p, _| p.join(),
+            1,
+        ),
+        (
+            "src/threadpool/mapping.rs ThreadPool::imap_unordered",
+            |p, told| next(p.imap_unordered(move |_| wait_for(&told), [1])),
+            0,
+        ),
+    ];
+    rows.extend(in_threads.map(|(name, call, busy)| row(name, move || threads(call, busy))));
+    rows.extend(executors());
+    rows
+}
+
+fn executors() -> [Row; 4] {
+    let calls: [(_, fn(&ThreadPoolExecutor, Told) -> Outcome, usize); 4] = [
+        (
+            "src/threadpool/executor.rs ThreadPoolExecutor::submit",
+            |e, _| e.submit(|| ()).map(drop),
+            2,
+        ),
+        (
+            "src/threadpool/executor.rs ThreadPoolExecutor::shutdown",
+            |e, _| e.shutdown(true),
+            1,
+        ),
+        (
+            "src/threadpool/executor.rs Future::result",
+            |e, told| e.submit(move || wait_for(&told))?.result(LIMIT),
+            0,
+        ),
+        (
+            "src/threadpool/executor.rs Future::exception",
+            |e, told| {
+                let future = e.submit(move || wait_for(&told))?;
+                assert!(future.exception(LIMIT)?.is_none());
+                Ok(())
+            },
+            0,
+        ),
+    ];
+    calls.map(|(name, call, busy)| {
+        row(name, move || {
+            let executor = ThreadPoolExecutor::new(1);
+            let (tell, told) = channel::<()>();
+            let told: Told = Arc::new(Mutex::new(told));
+            for _ in 0..busy {
+                let its = told.clone();
+                executor
+                    .submit(move || wait_for(&its))
+                    .expect("there is place");
+            }
+            let tell = std::cell::Cell::new(Some(tell));
+            let check = executor.clone();
+            case(
+                move || call(&executor, told),
+                move || drop::<Option<Sender<()>>>(tell.take()),
+                move |_| check.shutdown(true).expect("nobody kills the test"),
+            )
+        })
+    })
+}

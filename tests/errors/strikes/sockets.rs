@@ -1,0 +1,274 @@
+//! Waits for peers, names and servers.
+
+use std::cell::Cell;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::SocketAddr;
+
+use super::strike::{Case, Row, case, row};
+use crate::support::{LONG, Outcome};
+use gevent::event::Event;
+use gevent::server::StreamServer;
+use gevent::socket::{TcpListener, TcpStream};
+use gevent::threadpool::{HubExt, ThreadPool};
+use gevent::{get_hub, sleep, spawn};
+
+/// So long those wait that have a time limit.
+const LIMIT: f64 = 1000.0;
+
+fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").expect("there is a port")
+}
+
+fn address_of(listener: &TcpListener) -> SocketAddr {
+    listener.local_addr().expect("it is open")
+}
+
+/// Both ends of a connection.
+fn pair() -> (TcpStream, TcpStream) {
+    let listener = listener();
+    let near = TcpStream::connect(address_of(&listener)).expect("it listens");
+    (near, listener.accept().expect("somebody has connected").0)
+}
+
+/// The peer sends when it is told; what the call did not take is still there.
+fn reading(call: fn(&TcpStream) -> io::Result<usize>, takes: bool) -> Case {
+    let (near, far) = pair();
+    let mut check = far.clone();
+    case(
+        move || {
+            assert_eq!(call(&far)?, 2);
+            Ok(())
+        },
+        move || assert_eq!((&near).write(b"ab").expect("there is space"), 2),
+        move |got| {
+            if !(got && takes) {
+                let mut text = [0; 2];
+                check.read_exact(&mut text).expect("it is there");
+                assert_eq!(&text, b"ab");
+            }
+            assert!(format!("{check:?}").contains("fd"));
+        },
+    )
+}
+
+/// The peer takes all that was sent when it is told.
+fn writing(call: fn(&TcpStream) -> io::Result<usize>) -> Case {
+    let (near, far) = pair();
+    far.set_write_timeout(0).expect("a good time");
+    while (&far).write(&[0; 1 << 16]).is_ok() {}
+    far.set_write_timeout(None).expect("a good time");
+    case(
+        move || {
+            assert!(call(&far)? > 0);
+            Ok(())
+        },
+        move || {
+            let mut near = near.clone();
+            spawn(move || {
+                near.set_read_timeout(0.01)?;
+                while near.read(&mut [0; 1 << 16]).is_ok_and(|n| n > 0) {}
+                Ok(())
+            });
+        },
+        |_| (),
+    )
+}
+
+/// Somebody connects when it is told; the call gets the connection, or the next one does.
+fn accepting(call: fn(&TcpListener) -> Outcome) -> Case {
+    let listener = listener();
+    let (address, check) = (address_of(&listener), listener.clone());
+    case(
+        move || call(&listener),
+        move || {
+            spawn(move || Ok(TcpStream::connect(address).map(drop)?));
+        },
+        move |got| {
+            if !got {
+                check.accept().expect("it is still there");
+            }
+            assert!(check.try_accept().expect("it is open").is_none());
+        },
+    )
+}
+
+/// Connects to the first of two addresses, whatever happens.
+fn connecting(call: fn([SocketAddr; 2]) -> Outcome) -> Case {
+    let (first, second) = (listener(), listener());
+    let addresses = [address_of(&first), address_of(&second)];
+    case(
+        move || call(addresses),
+        || (),
+        move |got| {
+            let connected = first.try_accept().expect("it is open").is_some();
+            assert!(connected || !got);
+            let connected = second.try_accept().expect("it is open").is_some();
+            assert!(!connected, "it has gone on to the next address");
+        },
+    )
+}
+
+/// A name is looked up in a pool of one thread, which is busy until it is told.
+fn looking_up(call: fn(u16) -> Outcome) -> Case {
+    let pool = ThreadPool::new(1);
+    get_hub().set_threadpool(pool.clone());
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    pool.spawn(move || told.recv().is_err())
+        .expect("there is place");
+    let live = listener();
+    let port = address_of(&live).port();
+    let tell = Cell::new(Some(tell));
+    case(
+        move || call(port),
+        move || drop(tell.take()),
+        move |_| {
+            drop(live);
+            pool.join().expect("nobody kills the test");
+            assert!(pool.is_empty());
+            pool.kill().expect("nobody kills the test");
+        },
+    )
+}
+
+/// A server whose handler ends when it is told, with a connection.
+fn serving(call: fn(&StreamServer) -> Outcome, stops: bool) -> Case {
+    let told = Event::new();
+    let its = told.clone();
+    let server = StreamServer::builder()
+        .spawn(1)
+        .stop_timeout(LIMIT)
+        .build("127.0.0.1:0", move |_, _| its.wait(None).map(drop));
+    server.start().expect("there is a port");
+    let address = server.address().expect("it is started");
+    let client = TcpStream::connect(address).expect("it listens");
+    while told.linkcount() == 0 {
+        // Until the handler waits.
+        sleep(0).expect("nobody kills the test");
+    }
+    let (give, check) = (server.clone(), server.clone());
+    case(
+        move || call(&server),
+        move || {
+            told.set();
+            if stops {
+                give.close();
+            }
+        },
+        move |_| {
+            assert!(!check.started());
+            drop(client);
+            check.stop(LONG).expect("nobody kills the test");
+        },
+    )
+}
+
+/// What it yields; after an error it is over.
+fn next(listener: &TcpListener) -> Outcome {
+    let mut incoming = listener.incoming();
+    let stream = incoming.next().expect("a connection or an error");
+    if stream.is_err() {
+        assert!(incoming.next().is_none() && incoming.next().is_none());
+    }
+    Ok(stream.map(drop)?)
+}
+
+type Reads = fn(&TcpStream) -> io::Result<usize>;
+
+pub(super) fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    let reads: [(_, Reads, _); 6] = [
+        (
+            "src/socket/stream.rs &TcpStream::read",
+            |mut s| s.read(&mut [0; 2]),
+            true,
+        ),
+        (
+            "src/socket/stream.rs &TcpStream::read_vectored",
+            |mut s| s.read_vectored(&mut [IoSliceMut::new(&mut [0; 8])]),
+            true,
+        ),
+        (
+            "src/socket/stream.rs TcpStream::read",
+            |s| s.clone().read(&mut [0; 8]),
+            true,
+        ),
+        (
+            "src/socket/stream.rs TcpStream::read_vectored",
+            |s| s.clone().read_vectored(&mut [IoSliceMut::new(&mut [0; 2])]),
+            true,
+        ),
+        (
+            "src/socket/stream.rs TcpStream::peek",
+            |s| s.peek(&mut [0; 2]),
+            false,
+        ),
+        // std's own, which goes on after `Interrupted`.
+        (
+            "std read_exact",
+            |mut s| s.read_exact(&mut [0; 2]).map(|()| 2),
+            true,
+        ),
+    ];
+    rows.extend(reads.map(|(name, call, takes)| row(name, move || reading(call, takes))));
+    let writes: [(_, Reads); 5] = [
+        ("src/socket/stream.rs &TcpStream::write", |mut s| {
+            s.write(&[0; 8])
+        }),
+        (
+            "src/socket/stream.rs &TcpStream::write_vectored",
+            |mut s| s.write_vectored(&[IoSlice::new(&[0; 8])]),
+        ),
+        ("src/socket/stream.rs TcpStream::write", |s| {
+            s.clone().write(&[0; 8])
+        }),
+        ("src/socket/stream.rs TcpStream::write_vectored", |s| {
+            s.clone().write_vectored(&[IoSlice::new(&[0; 8])])
+        }),
+        ("std write_all", |mut s| s.write_all(&[0; 8]).map(|()| 8)),
+    ];
+    rows.extend(writes.map(|(name, call)| row(name, move || writing(call))));
+    let accepts: [(_, fn(&TcpListener) -> Outcome); 2] = [
+        ("src/socket/listener.rs TcpListener::accept", |l| {
+            Ok(l.accept().map(drop)?)
+        }),
+        ("src/socket/listener.rs Incoming::next", next),
+    ];
+    rows.extend(accepts.map(|(name, call)| row(name, move || accepting(call))));
+    let connects: [(_, fn([SocketAddr; 2]) -> Outcome); 2] = [
+        ("src/socket/stream.rs TcpStream::connect", |addresses| {
+            Ok(TcpStream::connect(&addresses[..]).map(drop)?)
+        }),
+        (
+            "src/socket/stream.rs TcpStream::connect_timeout",
+            |addresses| Ok(TcpStream::connect_timeout(&addresses[..], LIMIT).map(drop)?),
+        ),
+    ];
+    rows.extend(connects.map(|(name, call)| row(name, move || connecting(call))));
+    let looks: [(_, fn(u16) -> Outcome); 4] = [
+        ("a name to connect to", |port| {
+            Ok(TcpStream::connect(("localhost", port)).map(drop)?)
+        }),
+        ("src/socket/listener.rs TcpListener::bind", |_| {
+            Ok(TcpListener::bind("localhost:0").map(drop)?)
+        }),
+        (
+            "src/socket/listener.rs TcpListener::bind_with_backlog",
+            |_| Ok(TcpListener::bind_with_backlog("localhost:0", 1).map(drop)?),
+        ),
+        ("src/server.rs StreamServer::start", |_| {
+            let server = StreamServer::new("localhost:0", |_, _| ());
+            let started = server.start();
+            assert_eq!(server.started(), started.is_ok());
+            server.close();
+            Ok(started?)
+        }),
+    ];
+    rows.extend(looks.map(|(name, call)| row(name, move || looking_up(call))));
+    rows.push(row("src/server.rs StreamServer::serve_forever", || {
+        serving(|s| s.serve_forever(), true)
+    }));
+    rows.push(row("src/server.rs StreamServer::stop", || {
+        serving(|s| s.stop(None), false)
+    }));
+    rows
+}

@@ -1,0 +1,334 @@
+//! The strikes, and what is counted afterwards.
+
+use std::cell::{Cell, RefCell};
+use std::io::ErrorKind;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::support::{ExpectedError, LONG, Outcome, bounded};
+use gevent::greenlet_core::greenlets;
+use gevent::hub::{ExceptionStream, set_switch_out};
+use gevent::{Exception, Greenlet, GreenletExit, Timeout, get_hub, getcurrent, kill, sleep, spawn};
+
+/// A function that waits.
+pub(crate) struct Row {
+    /// As in the list: `queue/base.rs BaseQueue::put`.
+    pub(crate) name: &'static str,
+    /// Whether an exception that is thrown by hand ends it like all others: a mask does not hold it back.
+    pub(crate) by_hand: bool,
+    make: Box<dyn Fn() -> Case>,
+}
+
+/// A situation in which it waits.
+pub(crate) struct Case {
+    call: Box<dyn FnOnce() -> Outcome>,
+    /// What lets it go on. Called in the hub.
+    give: Rc<dyn Fn()>,
+    /// Given whether the call has come to its end, says what is wrong.
+    check: Box<dyn FnOnce(bool)>,
+}
+
+pub(crate) fn case(
+    call: impl FnOnce() -> Outcome + 'static,
+    give: impl Fn() + 'static,
+    check: impl FnOnce(bool) + 'static,
+) -> Case {
+    Case {
+        call: Box::new(call),
+        give: Rc::new(give),
+        check: Box::new(check),
+    }
+}
+
+pub(crate) fn row(name: &'static str, make: impl Fn() -> Case + 'static) -> Row {
+    Row {
+        name,
+        by_hand: true,
+        make: Box::new(make),
+    }
+}
+
+/// Ways to end a wait from outside.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Exit,
+    ExitBecause,
+    Timeout,
+    TimeoutOf(ErrorKind),
+    Kill(ErrorKind),
+    ByHand(ErrorKind),
+    /// An exception that the function itself may end with.
+    Own(usize),
+}
+
+/// Kinds of errors that others try again, or take for the end of something.
+const KINDS: [ErrorKind; 5] = [
+    ErrorKind::Interrupted,
+    ErrorKind::WouldBlock,
+    ErrorKind::ConnectionRefused,
+    ErrorKind::ConnectionAborted,
+    ErrorKind::TimedOut,
+];
+
+/// What the library tells itself by, thrown by somebody else.
+fn owns() -> [Exception; 6] {
+    use gevent::exceptions::{BlockingSwitchOutError, Empty, ShutDown, TimedOut, TimeoutError};
+    [
+        Exception::new(ShutDown),
+        Exception::new(Empty),
+        Exception::new(TimedOut),
+        Exception::new(TimeoutError::default()),
+        Exception::new(BlockingSwitchOutError),
+        Exception::new(std::io::Error::from_raw_os_error(libc::EBADF)),
+    ]
+}
+
+fn kinds() -> Vec<Kind> {
+    let mut kinds = vec![Kind::Exit, Kind::ExitBecause, Kind::Timeout];
+    kinds.push(Kind::TimeoutOf(ErrorKind::Interrupted));
+    kinds.extend(KINDS.map(Kind::Kill));
+    kinds.push(Kind::ByHand(ErrorKind::WouldBlock));
+    kinds.extend((0..owns().len()).map(Kind::Own));
+    kinds
+}
+
+/// When the strike comes: at the `park`-th wait, and whether what lets the function go on comes with it.
+#[derive(Debug, Clone, Copy)]
+struct When {
+    park: usize,
+    with_give: bool,
+}
+
+/// Whether an exception is the one that was thrown.
+type Is = Rc<dyn Fn(&Exception) -> bool>;
+
+/// An exception, and how it is known again.
+fn thrown(kind: Kind) -> (Exception, Is) {
+    let exception = match kind {
+        Kind::Exit => Exception::new(GreenletExit),
+        Kind::ExitBecause => Exception::new(GreenletExit::because("no more of it")),
+        Kind::Timeout => Exception::new(ExpectedError("not used")),
+        Kind::TimeoutOf(kind) | Kind::Kill(kind) | Kind::ByHand(kind) => {
+            Exception::new(std::io::Error::from(kind))
+        }
+        Kind::Own(index) => owns()[index].clone(),
+    };
+    let its = exception.clone();
+    (
+        exception,
+        Rc::new(move |other: &Exception| other.same(&its)),
+    )
+}
+
+/// A strike that is still to come, or has.
+struct Strike {
+    kind: Kind,
+    when: When,
+    parks: Cell<usize>,
+    struck: Cell<bool>,
+    given: Cell<bool>,
+    give: Rc<dyn Fn()>,
+    is: RefCell<Is>,
+    timeout: RefCell<Option<Rc<Timeout>>>,
+}
+
+impl Strike {
+    /// Called in the greenlet before each of its waits.
+    fn before_park(self: &Rc<Self>) -> Outcome {
+        let park = self.parks.get();
+        self.parks.set(park + 1);
+        if park != self.when.park {
+            return Ok(());
+        }
+        self.struck.set(true);
+        if self.when.with_give {
+            self.give()?;
+        }
+        let (exception, is) = thrown(self.kind);
+        self.is.replace(is);
+        let greenlet = getcurrent();
+        match self.kind {
+            Kind::Timeout => {
+                let timeout = Rc::new(Timeout::new(0.0));
+                timeout.start()?;
+                let its = timeout.clone();
+                self.is.replace(Rc::new(move |error| its.caused(error)));
+                self.timeout.replace(Some(timeout));
+            }
+            Kind::TimeoutOf(_) => {
+                let timeout = Rc::new(Timeout::new(0.0).with_exception(exception));
+                timeout.start()?;
+                self.timeout.replace(Some(timeout));
+            }
+            Kind::ByHand(_) => {
+                get_hub().loop_().run_callback(move || {
+                    if greenlet.dead() {
+                        return Ok(());
+                    }
+                    greenlet.throw(exception).map(drop)
+                })?;
+            }
+            _ => kill(&greenlet, exception)?,
+        }
+        Ok(())
+    }
+
+    /// Has the function go on, once, soon.
+    fn give(self: &Rc<Self>) -> Outcome {
+        if !self.given.replace(true) {
+            let give = self.give.clone();
+            get_hub().loop_().run_callback(move || {
+                give();
+                Ok::<(), Exception>(())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// So many rounds of the loop it takes until the function may go on: others have begun to wait by then.
+const ROUNDS: usize = 4;
+
+/// Runs a case once; says whether the strike came.
+fn run_once(row: &Row, kind: Kind, when: When, start: Option<Counts>) -> Result<bool, Exception> {
+    let what = || format!("{}: {kind:?} at {when:?}", row.name);
+    let named = NameOnPanic(what());
+    let case = (row.make)();
+    let strike = Rc::new(Strike {
+        kind,
+        when,
+        parks: Cell::new(0),
+        struck: Cell::new(false),
+        given: Cell::new(false),
+        give: case.give,
+        is: RefCell::new(Rc::new(|_| false)),
+        timeout: RefCell::default(),
+    });
+    let (call, its) = (case.call, strike.clone());
+    let ended = Rc::new(RefCell::new(None));
+    let end = ended.clone();
+    let victim: Greenlet<()> = spawn(move || {
+        let hook = its.clone();
+        set_switch_out(&getcurrent(), Rc::new(move || hook.before_park()));
+        let got = call();
+        set_switch_out(&getcurrent(), Rc::new(|| Ok(())));
+        let came_to_its_end = got.is_ok();
+        // What has come too late for the call comes here.
+        let got = match got {
+            Ok(()) if its.struck.get() => sleep(LONG),
+            got => got,
+        };
+        drop(its.timeout.take());
+        end.replace(Some((came_to_its_end, got)));
+    });
+    for _ in 0..ROUNDS {
+        sleep(0)?;
+    }
+    strike.give()?;
+    victim.join(LONG)?;
+    // Whether the victim was still there or not, by now it is given.
+    sleep(0)?;
+    let ended = ended.take();
+    let Some((came_to_its_end, got)) = ended else {
+        panic!("{}: does not end: {:?}", what(), victim.exception());
+    };
+    match got {
+        Ok(()) => assert!(!strike.struck.get(), "{}: what was thrown is lost", what()),
+        Err(exception) => {
+            let is = strike.is.borrow().clone();
+            assert!(is(&exception), "{}: ended with {exception:?}", what());
+        }
+    }
+    drop(victim);
+    if let Some(start) = start {
+        settle(&named.0, start)?;
+    }
+    (case.check)(came_to_its_end);
+    if let Some(start) = start {
+        settle(&named.0, start)?;
+    }
+    Ok(strike.struck.get())
+}
+
+/// Says which strike it was that something is wrong with.
+struct NameOnPanic(String);
+
+impl Drop for NameOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("wrong with {}", self.0);
+        }
+    }
+}
+
+type Counts = (usize, i32);
+
+/// What is counted: greenlets, and what keeps the loop.
+fn counts() -> Result<Counts, Exception> {
+    Ok((greenlets().len(), get_hub().loop_().activecnt()?))
+}
+
+/// Waits until all that was begun has ended.
+fn settle(what: &str, start: Counts) -> Outcome {
+    let bound = Instant::now() + Duration::from_secs(30);
+    while counts()? != start {
+        let now = counts()?;
+        let blocked = get_hub().blocked_greenlets();
+        assert!(
+            Instant::now() < bound,
+            "{what}: {start:?} became {now:?}: {blocked:?}"
+        );
+        sleep(0.001)?;
+    }
+    Ok(())
+}
+
+fn strike_row(row: &Row) -> Outcome {
+    get_hub().set_exception_stream(ExceptionStream::Discard);
+    // What is made once and for all.
+    run_once(
+        row,
+        Kind::Exit,
+        When {
+            park: usize::MAX,
+            with_give: false,
+        },
+        None,
+    )?;
+    sleep(0.01)?;
+    let start = counts()?;
+    let mut places = 0;
+    for kind in kinds() {
+        if matches!(kind, Kind::ByHand(_)) && !row.by_hand {
+            continue;
+        }
+        for with_give in [false, true] {
+            for park in 0.. {
+                let when = When { park, with_give };
+                if !run_once(row, kind, when, Some(start))? {
+                    break;
+                }
+                places += 1;
+            }
+        }
+    }
+    assert!(places > 0, "{} does not wait", row.name);
+    Ok(())
+}
+
+/// Strikes at every wait of every row: in a thread each, so that none has to do with another's hub.
+pub(crate) fn strike_everywhere(rows: fn() -> Vec<Row>) {
+    for index in 0..rows().len() {
+        let _bounded = bounded();
+        let thread = gevent::run_in_thread(move || {
+            let rows = rows();
+            strike_row(&rows[index])
+        });
+        let ended = thread.expect("it starts").join();
+        let name = rows()[index].name;
+        match ended {
+            Ok(ended) => ended.unwrap_or_else(|error| panic!("{name}: {error:?}")),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}

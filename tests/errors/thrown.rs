@@ -1,0 +1,68 @@
+//! What is thrown into a greenlet that waits, in all the kinds that others might take for an ordinary error.
+
+use std::cell::RefCell;
+use std::io::ErrorKind;
+use std::rc::Rc;
+
+use crate::support::Outcome;
+use gevent::{Exception, GreenletExit, Kill, Timeout, sleep, spawn};
+
+/// Kinds of errors that are tried again, or left for the next address, connection or item.
+const RETRIED: [ErrorKind; 6] = [
+    ErrorKind::Interrupted,
+    ErrorKind::WouldBlock,
+    ErrorKind::ConnectionRefused,
+    ErrorKind::ConnectionAborted,
+    ErrorKind::TimedOut,
+    ErrorKind::UnexpectedEof,
+];
+
+/// Kills, and exceptions with which greenlets are killed.
+pub(crate) fn kills() -> Vec<Exception> {
+    let mut kills = vec![
+        Exception::new(GreenletExit),
+        Exception::new(GreenletExit::because("enough")),
+    ];
+    kills.extend(RETRIED.map(|kind| Exception::new(std::io::Error::from(kind))));
+    kills
+}
+
+/// Has each of them, and timeouts, end `wait`, which must end with that very exception.
+pub(crate) fn each_ends(wait: impl Fn() -> Outcome + Clone + 'static) -> Outcome {
+    for kill in kills() {
+        ends_with(kill, wait.clone())?;
+    }
+    let timeout = Timeout::new(0.001);
+    let error = timeout.with(&wait).expect_err("it is too long");
+    assert!(timeout.caused(&error), "{error:?}");
+    for kind in RETRIED {
+        let exception = Exception::new(std::io::Error::from(kind));
+        let timeout = Timeout::new(0.001).with_exception(exception.clone());
+        let error = timeout.with(&wait).expect_err("it is too long");
+        assert!(error.same(&exception), "{error:?}");
+    }
+    Ok(())
+}
+
+/// Has `exception` end `wait`, in a greenlet that has begun to wait.
+pub(crate) fn ends_with(exception: Exception, wait: impl FnOnce() -> Outcome + 'static) -> Outcome {
+    let ended = Rc::new(RefCell::new(None));
+    let its = ended.clone();
+    let greenlet = spawn(move || {
+        let got = wait();
+        its.replace(Some(got));
+    });
+    for _ in 0..3 {
+        sleep(0)?;
+    }
+    greenlet.kill_with(Kill {
+        exception: exception.clone(),
+        ..Kill::default()
+    })?;
+    let error = ended
+        .take()
+        .expect("it has begun")
+        .expect_err("it is killed");
+    assert!(error.same(&exception), "{exception:?} became {error:?}");
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! A kill or a timeout strikes wherever a socket waits, and no descriptor is left open. Descriptors are the whole
+//! process's: this one has no other test.
+
+#[path = "errors/strikes/sockets.rs"]
+mod sockets;
+#[path = "errors/strikes/strike.rs"]
+mod strike;
+#[path = "support/mod.rs"]
+mod support;
+
+/// How many descriptors are open.
+fn descriptors() -> std::io::Result<usize> {
+    Ok(std::fs::read_dir("/proc/self/fd")?.count())
+}
+
+#[test]
+fn no_descriptor_is_left_open() -> std::io::Result<()> {
+    strike::strike_everywhere(sockets::rows);
+    let before = descriptors()?;
+    strike::strike_everywhere(sockets::rows);
+    assert_eq!(descriptors()?, before);
+    Ok(())
+}
