@@ -90,8 +90,9 @@ fn in_source(text: &str) -> Vec<String> {
         if line.starts_with("impl") {
             let header = signature(&lines[number..]);
             let (of_trait, of) = header_of(&header);
-            callable = TRAITS.contains(&of_trait.as_str());
-            type_ = of;
+            let in_one_line = header.ends_with("{}");
+            callable = TRAITS.contains(&of_trait.as_str()) && !in_one_line;
+            type_ = if in_one_line { String::new() } else { of };
         } else if line.starts_with('}') {
             type_.clear();
             callable = false;
@@ -246,6 +247,11 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "src/lock/semaphore.rs",
         "Semaphore::release",
         "ends the waits of others",
+    ),
+    (
+        "src/outcome.rs",
+        "io",
+        "calls a function, and waits for nothing itself",
     ),
     (
         "src/pool/mapping.rs",
