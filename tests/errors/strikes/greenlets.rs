@@ -318,6 +318,12 @@ pub(super) fn rows() -> Vec<Row> {
                     waited
                 }) as fn(&UnixStream) -> Outcome,
             ),
+            ("hub/src/wait_fd.rs Hub::wait_on_watcher_if", |s| {
+                let watcher = get_hub().loop_().io(s.as_raw_fd(), Events::READ)?;
+                let waited = get_hub().wait_on_watcher_if(&watcher, LIMIT, || Ok(()));
+                assert!(!watcher.active());
+                waited
+            }),
             ("hub/src/wait_fd.rs wait_on_watcher", |s| {
                 let watcher = get_hub().loop_().io(s.as_raw_fd(), Events::READ)?;
                 let waited = hub::wait_on_watcher(&watcher, None);
