@@ -180,6 +180,11 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "waits in the main greenlet only: tests/errors/swallowed.rs::joining_the_hub_ends_with_what_is_thrown",
     ),
     (
+        "hub/src/turn.rs",
+        "Hub::give_turn",
+        "waits if the clock says so: tests/net/turns.rs::a_reader_of_a_chatty_peer",
+    ),
+    (
         "hub/src/iwait.rs",
         "iwait",
         "makes an iterator, which waits",
