@@ -169,14 +169,29 @@ impl Group {
     ) -> Result<(), Exception> {
         let greenlet = greenlet.as_greenlet();
         let timeout = timeout.checked()?;
-        if let Some(limit) = &self.0.limit
-            && !self.contains(&greenlet)
-            && !limit.semaphore.acquire_timeout(timeout)?
-        {
+        let Some(limit) = self.limit_for(&greenlet) else {
+            self.insert(greenlet);
+            return Ok(());
+        };
+        let has_place = limit.semaphore.acquire_timeout(timeout)?;
+        if self.contains(&greenlet) {
+            // Somebody else has added it meanwhile, and it has a place.
+            if has_place {
+                limit.semaphore.release();
+            }
+            return Ok(());
+        }
+        if !has_place {
             return Err(Exception::new(PoolFull));
         }
         self.insert(greenlet);
         Ok(())
+    }
+
+    /// The limit, if the greenlet needs a place of its own.
+    fn limit_for(&self, greenlet: &AnyGreenlet) -> Option<&Limit> {
+        let limit = self.0.limit.as_ref()?;
+        (!self.contains(greenlet)).then_some(limit)
     }
 
     /// [`add`](Group::add) without waiting: gevent's `add(blocking=False)`.
@@ -185,8 +200,7 @@ impl Group {
     /// [`PoolFull`].
     pub fn try_add(&self, greenlet: impl AsGreenlet) -> Result<(), PoolFull> {
         let greenlet = greenlet.as_greenlet();
-        if let Some(limit) = &self.0.limit
-            && !self.contains(&greenlet)
+        if let Some(limit) = self.limit_for(&greenlet)
             && !limit.semaphore.try_acquire()
         {
             return Err(PoolFull);

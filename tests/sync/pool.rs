@@ -39,6 +39,66 @@ fn test_reentrant() -> Outcome {
 }
 
 #[test]
+fn a_greenlet_that_several_add_takes_one_place() -> Outcome {
+    let _bounded = bounded();
+    for adders in 2..5 {
+        let (pool, stop, stop_it) = (Pool::new(2), Event::new(), Event::new());
+        for _ in 0..2 {
+            let stop = stop.clone();
+            pool.spawn(move || stop.wait(LONG).map(drop))?;
+        }
+        let waits = stop_it.clone();
+        let it = spawn(move || waits.wait(LONG).map(drop));
+        let adders: Vec<_> = (0..adders)
+            .map(|i| {
+                let (pool, it) = (pool.clone(), it.clone());
+                // With and without a limit of time.
+                spawn(move || pool.add_timeout(&it, (i % 2 == 0).then_some(LONG)))
+            })
+            .collect();
+        sleep(0)?;
+        stop.set();
+        for adder in &adders {
+            adder.get()?;
+        }
+        assert_eq!((pool.len(), pool.free_count()), (1, 1));
+        assert_eq!(pool.wait_available(LONG)?, 1);
+        stop_it.set();
+        pool.join(LONG)?;
+        for _ in 0..2 {
+            pool.try_add(spawn(|| ()))?;
+        }
+        assert!(pool.full() && pool.try_add(spawn(|| ())).is_err());
+        pool.join(LONG)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn who_waits_for_a_place_of_a_greenlet_that_got_one_has_added_it() -> Outcome {
+    let _bounded = bounded();
+    let pool = Pool::new(1);
+    let first = pool.spawn(|| sleep(0))?;
+    let it = Greenlet::new(|| ());
+    let adders: Vec<_> = (0..2)
+        .map(|_| {
+            let (pool, it) = (pool.clone(), it.clone());
+            spawn(move || pool.add_timeout(&it, 0.01))
+        })
+        .collect();
+    first.join(LONG)?;
+    for adder in &adders {
+        adder.get()?;
+    }
+    assert!(pool.contains(&it));
+    it.start();
+    pool.join(LONG)?;
+    assert_eq!(pool.free_count(), 1);
+    assert_eq!(pool.wait_available(LONG)?, 1);
+    Ok(())
+}
+
+#[test]
 fn test_multiple_coros() -> Outcome {
     let evt = Event::new();
     let results: Log<&str> = Log::new();
