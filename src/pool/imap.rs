@@ -5,24 +5,26 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::iter::FusedIterator;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, GreenletExit};
 
 use crate::greenlet::{Greenlet, Kill};
 use crate::lock::Semaphore;
+use crate::outcome::Outcome;
 use crate::queue::SimpleQueue;
 
 /// The values of [`imap_unordered`](super::Group::imap_unordered), as they come.
 ///
-/// A greenlet of its own starts the tasks. Those that are started go on when this is dropped; with
-/// a `maxsize` no others are started then. The same becomes of them when something is thrown into the greenlet that
-/// waits for the next value: this is over then, after it has yielded the exception.
+/// A greenlet of its own starts the tasks. When this is dropped it ends: tasks that run go on, but no others begin. The
+/// same becomes of them when something is thrown into the greenlet that waits for the next value: this is over then,
+/// after it has yielded the exception.
 pub struct IMapUnordered<T: 'static> {
     state: Rc<State<T>>,
     /// Starts the tasks.
     starter: Greenlet<()>,
-    limited: bool,
     over: bool,
 }
 
@@ -35,6 +37,37 @@ struct State<T: 'static> {
     started: Cell<usize>,
     all_started: Cell<bool>,
     finished: Cell<bool>,
+    wanted: Wanted,
+}
+
+/// Whether somebody wants the values. Its clones are for the tasks, which may be in other threads.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted(Arc<AtomicBool>);
+
+impl Wanted {
+    fn new() -> Wanted {
+        Wanted(Arc::new(AtomicBool::new(true)))
+    }
+
+    fn withdraw(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
+    fn check(&self) -> Result<(), Exception> {
+        match self.0.load(Ordering::Relaxed) {
+            true => Ok(()),
+            false => Err(Exception::new(GreenletExit)),
+        }
+    }
+
+    /// What a task does: calls `function`, if somebody wants its value when the task begins.
+    pub(crate) fn call<R: Outcome>(
+        &self,
+        function: impl FnOnce() -> R,
+    ) -> Result<R::Value, Exception> {
+        self.check()?;
+        function().into_result()
+    }
 }
 
 enum Arrival<T> {
@@ -63,6 +96,7 @@ impl<T: 'static> IMapUnordered<T> {
             started: Cell::new(0),
             all_started: Cell::new(false),
             finished: Cell::new(false),
+            wanted: Wanted::new(),
         });
         let its = state.clone();
         let starter = crate::spawn(move || {
@@ -93,7 +127,6 @@ impl<T: 'static> IMapUnordered<T> {
         IMapUnordered {
             state,
             starter,
-            limited: maxsize.is_some(),
             over: false,
         }
     }
@@ -124,9 +157,10 @@ impl<T: 'static> IMapUnordered<T> {
         self.stop_starting();
     }
 
-    /// With a limit, nothing is started for nobody.
+    /// Nothing is started for nobody.
     fn stop_starting(&self) {
-        if self.limited && !self.starter.ready() {
+        self.state.wanted.withdraw();
+        if !self.starter.ready() {
             // Fails only if the loop is destroyed.
             let _ = self.starter.kill_with(Kill {
                 block: false,
@@ -143,6 +177,7 @@ impl<T: 'static> State<T> {
         start_task: impl Fn(I::Item, Report<T>) -> Result<(), Exception>,
     ) -> Result<(), Exception> {
         for item in iterable {
+            self.wanted.check()?;
             let results = self.results.borrow().clone();
             if let Some(results) = results {
                 results.acquire()?;
@@ -181,6 +216,11 @@ pub(crate) struct Report<T: 'static> {
 }
 
 impl<T: 'static> Report<T> {
+    /// Whether the task is to begin at all.
+    pub(crate) fn wanted(&self) -> Wanted {
+        self.state.wanted.clone()
+    }
+
     /// Called once, in the hub.
     pub(crate) fn ended(&self, value: Result<T, Exception>) -> Result<(), Exception> {
         let state = &self.state;

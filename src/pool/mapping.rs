@@ -256,7 +256,8 @@ impl Group {
         let (group, function) = (self.clone(), Rc::new(function));
         IMapUnordered::spawn(iterable, maxsize.into(), move |item, report| {
             let function = function.clone();
-            let greenlet = group.spawn(move || function(item))?;
+            let wanted = report.wanted();
+            let greenlet = group.spawn(move || wanted.call(|| function(item)))?;
             greenlet.rawlink(move |greenlet| report.ended(greenlet.take_outcome()));
             Ok(())
         })

@@ -240,7 +240,9 @@ impl ThreadPool {
         let (pool, function) = (self.clone(), Arc::new(function));
         IMapUnordered::spawn(iterable, maxsize.into(), move |item, report| {
             let function = function.clone();
-            pool.spawn_for(move || function(item), move |ended| report.ended(ended))
+            let wanted = report.wanted();
+            let task = move || wanted.call(|| function(item));
+            pool.spawn_for(task, move |ended| report.ended(ended))
         })
     }
 }

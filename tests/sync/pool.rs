@@ -208,17 +208,41 @@ fn test_imap_it_small() -> Outcome {
 }
 
 #[test]
-fn a_dropped_imap_goes_on() -> Outcome {
-    // The iterator is dropped: the tasks go on.
-    let done = Rc::new(Cell::new(0));
-    let its = done.clone();
-    let pool = Pool::new(2);
-    let mut it = pool.imap(move |_| its.set(its.get() + 1), 0..10);
-    it.next().unwrap()?;
-    drop(it);
-    sleep(0.01)?;
-    pool.join(None)?;
-    assert_eq!(done.get(), 10);
+fn no_task_begins_after_an_imap_is_dropped() -> Outcome {
+    let _bounded = bounded();
+    for (unordered, maxsize, taken) in [
+        (false, None, 3),
+        (true, None, 3),
+        (false, Some(2), 3),
+        (true, Some(2), 3),
+        (false, None, 0),
+        (true, Some(1), 0),
+    ] {
+        let pool = Pool::new(2);
+        let (begun, ended) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let (begins, ends) = (begun.clone(), ended.clone());
+        let task = move |i: u64| {
+            begins.set(begins.get() + 1);
+            sleep(0)?;
+            ends.set(ends.get() + 1);
+            Ok(i)
+        };
+        let starter = if unordered {
+            let mut it = pool.imap_unordered_maxsize(task, 0u64.., maxsize);
+            assert_eq!(it.by_ref().take(taken).count(), taken);
+            it.greenlet().clone()
+        } else {
+            let mut it = pool.imap_maxsize(task, 0u64.., maxsize);
+            assert_eq!(it.by_ref().take(taken).count(), taken);
+            it.greenlet().clone()
+        };
+        let before = begun.get();
+        starter.join(LONG)?;
+        assert!(starter.ready() && pool.join(LONG)?);
+        // Those that ran have gone on to their ends.
+        assert_eq!((begun.get(), ended.get()), (before, before));
+        assert_eq!(pool.wait_available(LONG)?, 2);
+    }
     Ok(())
 }
 

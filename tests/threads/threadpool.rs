@@ -112,6 +112,42 @@ fn imap_keeps_orders_and_bounds() -> Outcome {
 }
 
 #[test]
+fn no_task_begins_after_an_imap_is_dropped() -> Outcome {
+    let _bounded = bounded();
+    for (unordered, maxsize) in [(false, None), (true, None), (false, Some(3)), (true, Some(3))] {
+        let pool = ThreadPool::new(2);
+        let (counts, (release, released)) = (Arc::new(AtomicUsize::new(0)), channel::<()>());
+        let (counted, released) = (counts.clone(), std::sync::Mutex::new(released));
+        let task = move |i: usize| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            // The first ones end by themselves, the others when all is over.
+            if i >= 3 {
+                let _ = released.lock().unwrap().recv();
+            }
+            i
+        };
+        let starter = if unordered {
+            let mut it = pool.imap_unordered_maxsize(task, 0.., maxsize);
+            assert_eq!(it.by_ref().take(3).count(), 3);
+            it.greenlet().clone()
+        } else {
+            let mut it = pool.imap_maxsize(task, 0.., maxsize);
+            assert_eq!(it.by_ref().take(3).count(), 3);
+            it.greenlet().clone()
+        };
+        drop(release);
+        starter.join(LONG)?;
+        assert!(starter.ready());
+        pool.join()?;
+        let count = counts.load(Ordering::Relaxed);
+        sleep(0.001)?;
+        assert!(pool.is_empty() && counts.load(Ordering::Relaxed) == count);
+        assert_eq!(pool.apply(|| 7)?, 7);
+    }
+    Ok(())
+}
+
+#[test]
 fn spawn_waits_when_all_are_busy() -> Outcome {
     // One more task than threads, then spawn waits.
     let _bounded = bounded();
