@@ -107,9 +107,9 @@ impl Condition {
     pub fn wait(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         let timeout = timeout.checked()?;
         self.lock.check_owned()?;
-        let count = self.lock.release_save();
+        let saved = self.lock.release_save();
         let notified = self.waiters.wait(timeout);
-        let acquired = mask_kill(|| self.lock.acquire_restore(count));
+        let acquired = mask_kill(|| saved.restore());
         if acquired.is_err() && matches!(notified, Ok(true)) {
             // It goes to somebody who can go on by it.
             self.waiters.notify(1);

@@ -1,6 +1,8 @@
 //! Guards: they release what was acquired when they are dropped. The counterpart of Python's
 //! `with`.
 
+use greenlet_core::getcurrent;
+
 use super::{RLock, Semaphore};
 
 /// Releases a semaphore once, when it is dropped.
@@ -36,16 +38,28 @@ impl Drop for SemaphoreGuard {
     }
 }
 
-/// Releases an [`RLock`] once, when it is dropped.
-///
-/// A guard that is dropped by another greenlet than the one that acquired the lock releases
-/// nothing, for only the owner may.
+/// Releases an [`RLock`] once, when it is dropped, in whatever greenlet that is: who has the guard may release what was
+/// acquired with it.
 #[must_use = "the lock is released when the guard is dropped"]
 #[derive(Debug)]
-pub struct RLockGuard(pub(super) RLock);
+pub struct RLockGuard {
+    lock: RLock,
+    /// The id of the greenlet that has acquired it.
+    owner: u64,
+}
+
+impl RLockGuard {
+    /// For what the current greenlet has just acquired.
+    pub(super) fn of(lock: &RLock) -> RLockGuard {
+        RLockGuard {
+            lock: lock.clone(),
+            owner: getcurrent().id(),
+        }
+    }
+}
 
 impl Drop for RLockGuard {
     fn drop(&mut self) {
-        let _ = self.0.release();
+        self.lock.release_of(self.owner);
     }
 }

@@ -5,7 +5,7 @@
 //! | here | acquired by | released |
 //! |---|---|---|
 //! | [`Semaphore`], [`BoundedSemaphore`] | whoever is first, so many at a time | by anybody |
-//! | [`RLock`] | one greenlet, as often as it likes | by that greenlet, as often |
+//! | [`RLock`] | one greenlet, as often as it likes | by that greenlet, as often, or by its guards |
 //! | [`DummySemaphore`] | everybody | |
 //!
 //! Each has gevent's `acquire` and `release`, and guards that release when they are dropped. All

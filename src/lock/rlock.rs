@@ -1,6 +1,6 @@
 //! [`RLock`]: a lock that its owner may acquire again. Source: `RLock` in gevent's `lock.py`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
@@ -54,6 +54,47 @@ struct Inner {
     /// The owner's id. Not its handle, which would keep a forgotten owner parked for ever.
     owner: Cell<Option<u64>>,
     count: Cell<usize>,
+    /// How often greenlets will hold it again that have [released it for a time](RLock::release_save).
+    saved: RefCell<Vec<(u64, usize)>>,
+}
+
+/// How often a greenlet will hold a lock again. It may become less, as its guards may be dropped by others meanwhile.
+pub(super) struct Saved<'a> {
+    lock: &'a RLock,
+    owner: u64,
+}
+
+impl Saved<'_> {
+    /// Undoes [`release_save`](RLock::release_save).
+    #[track_caller]
+    pub(super) fn restore(self) -> Result<(), Exception> {
+        if self.count() > 0 {
+            self.lock.0.block.acquire()?;
+            match self.count() {
+                0 => drop(self.lock.0.block.release()),
+                count => self.lock.own(count),
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&self) -> Option<usize> {
+        let saved = self.lock.0.saved.borrow();
+        saved.iter().rposition(|(id, _)| *id == self.owner)
+    }
+
+    fn count(&self) -> usize {
+        let place = self.place();
+        place.map_or(0, |place| self.lock.0.saved.borrow()[place].1)
+    }
+}
+
+impl Drop for Saved<'_> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place() {
+            self.lock.0.saved.borrow_mut().remove(place);
+        }
+    }
 }
 
 impl RLock {
@@ -63,6 +104,7 @@ impl RLock {
             block: Semaphore::new(1),
             owner: Cell::new(None),
             count: Cell::new(0),
+            saved: RefCell::default(),
         }))
     }
 
@@ -112,7 +154,7 @@ impl RLock {
     #[track_caller]
     pub fn acquire_guard(&self) -> Result<RLockGuard, Exception> {
         self.acquire()?;
-        Ok(RLockGuard(self.clone()))
+        Ok(RLockGuard::of(self))
     }
 
     /// [`acquire_timeout`](RLock::acquire_timeout) with a guard that releases it.
@@ -125,12 +167,12 @@ impl RLock {
         timeout: impl Seconds,
     ) -> Result<Option<RLockGuard>, Exception> {
         let acquired = self.acquire_timeout(timeout)?;
-        Ok(acquired.then(|| RLockGuard(self.clone())))
+        Ok(acquired.then(|| RLockGuard::of(self)))
     }
 
     /// [`try_acquire`](RLock::try_acquire) with a guard that releases it.
     pub fn try_acquire_guard(&self) -> Option<RLockGuard> {
-        self.try_acquire().then(|| RLockGuard(self.clone()))
+        self.try_acquire().then(|| RLockGuard::of(self))
     }
 
     /// Undoes one [`acquire`](RLock::acquire) of the current greenlet.
@@ -139,13 +181,29 @@ impl RLock {
     /// [`NotOwnedError`] when the current greenlet does not hold it.
     pub fn release(&self) -> Result<(), NotOwnedError> {
         self.check_owned()?;
+        self.release_once();
+        Ok(())
+    }
+
+    /// It is held.
+    fn release_once(&self) {
         let count = self.0.count.get() - 1;
         self.0.count.set(count);
         if count == 0 {
             self.0.owner.set(None);
             self.0.block.release();
         }
-        Ok(())
+    }
+
+    /// Undoes one [`acquire`](RLock::acquire) of a greenlet, if it was not undone already; called in any.
+    pub(super) fn release_of(&self, owner: u64) {
+        if self.0.owner.get() == Some(owner) {
+            return self.release_once();
+        }
+        let mut saved = self.0.saved.borrow_mut();
+        if let Some((_, count)) = saved.iter_mut().rfind(|(id, _)| *id == owner) {
+            *count = count.saturating_sub(1);
+        }
     }
 
     /// Whether a greenlet holds it.
@@ -168,20 +226,13 @@ impl RLock {
         })
     }
 
-    /// Releases it as often as the owner, the current greenlet, has acquired it; says how often.
-    pub(super) fn release_save(&self) -> usize {
-        let count = self.0.count.replace(0);
+    /// Releases it as often as the owner, the current greenlet, has acquired it.
+    pub(super) fn release_save(&self) -> Saved<'_> {
+        let (owner, count) = (getcurrent().id(), self.0.count.replace(0));
         self.0.owner.set(None);
+        self.0.saved.borrow_mut().push((owner, count));
         self.0.block.release();
-        count
-    }
-
-    /// Undoes [`release_save`](RLock::release_save).
-    #[track_caller]
-    pub(super) fn acquire_restore(&self, count: usize) -> Result<(), Exception> {
-        self.0.block.acquire()?;
-        self.own(count);
-        Ok(())
+        Saved { lock: self, owner }
     }
 
     fn acquire_again(&self) -> bool {

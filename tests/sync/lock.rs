@@ -264,6 +264,83 @@ mod rlock_tests {
     }
 
     #[test]
+    fn a_guard_releases_wherever_it_is_dropped() -> Outcome {
+        let _bounded = bounded();
+        let lock = RLock::new();
+        let (first, second) = (lock.acquire_guard()?, lock.acquire_guard()?);
+        let dropped = spawn(move || drop(first));
+        dropped.get()?;
+        assert!(lock.is_owned());
+        let waits = lock.clone();
+        let got = Rc::new(RefCell::new(None));
+        let gets = got.clone();
+        let waits = spawn(move || {
+            let guard = waits.acquire_guard()?;
+            gets.replace(Some(guard));
+            Ok(())
+        });
+        sleep(0)?;
+        assert!(!waits.ready());
+        drop(second);
+        waits.get()?;
+        // The owner has ended when its guard is dropped by somebody else.
+        assert!(lock.locked() && !lock.is_owned());
+        let guard = got.take();
+        drop(guard);
+        assert!(!lock.locked() && lock.try_acquire());
+        lock.release()?;
+        Ok(())
+    }
+
+    #[test]
+    fn a_guard_releases_nothing_of_somebody_else() -> Outcome {
+        let _bounded = bounded();
+        let lock = RLock::new();
+        let guard = lock.acquire_guard()?;
+        lock.release()?;
+        let holds = lock.clone();
+        let holder = spawn(move || {
+            holds.acquire()?;
+            sleep(0)?;
+            Ok(holds.is_owned())
+        });
+        sleep(0)?;
+        assert!(lock.locked());
+        drop(guard);
+        assert!(holder.get()?);
+        Ok(())
+    }
+
+    #[test]
+    fn a_guard_is_dropped_while_its_owner_waits_for_a_condition() -> Outcome {
+        let _bounded = bounded();
+        for guards in 1..3 {
+            let condition = Condition::new();
+            let held = Rc::new(RefCell::new(Vec::new()));
+            let (its, waits) = (held.clone(), condition.clone());
+            let waiter = spawn(move || {
+                for _ in 0..guards {
+                    its.borrow_mut().push(waits.acquire_guard()?);
+                }
+                waits.wait(None)?;
+                Ok(waits.lock().is_owned())
+            });
+            sleep(0)?;
+            let one = held.borrow_mut().pop();
+            drop(one);
+            {
+                let _held = condition.acquire_guard()?;
+                condition.notify(1)?;
+            }
+            assert_eq!(waiter.get()?, guards > 1);
+            let others = held.take();
+            drop(others);
+            assert!(!condition.lock().locked());
+        }
+        Ok(())
+    }
+
+    #[test]
     fn test_guards() -> Outcome {
         let lock = RLock::new();
         let outer = lock.acquire_guard()?;
