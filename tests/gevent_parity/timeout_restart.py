@@ -1,4 +1,4 @@
-"""cancel and start: each start has the whole time; a timeout that came may be started again."""
+"""cancel and start: a timeout that was cancelled may be started again, and so may one that came."""
 
 import gevent
 from gevent import Timeout
@@ -14,7 +14,7 @@ def wait(seconds):
         print("own" if error is timeout else "other", flag(timeout.pending))
 
 
-timeout = Timeout(0.06)
+timeout = Timeout(0.09)
 print(flag(timeout.pending))
 timeout.start()
 try:

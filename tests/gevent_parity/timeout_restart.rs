@@ -1,4 +1,4 @@
-//! cancel and start: each start has the whole time; a timeout that came may be started again.
+//! cancel and start: a timeout that was cancelled may be started again, and so may one that came.
 
 use gevent::exceptions::TimeoutStartedError;
 use gevent::{Timeout, TimeoutError, sleep};
@@ -22,7 +22,7 @@ fn wait(timeout: &Timeout, seconds: f64) -> Outcome {
 }
 
 pub(crate) fn main() -> Outcome {
-    let timeout = Timeout::new(0.06);
+    let timeout = Timeout::new(0.09);
     println!("{}", timeout.pending());
     timeout.start()?;
     match timeout.start() {
