@@ -16,7 +16,7 @@
 //!
 //! - A burst of changes is one callback. Links are called in the order in which they were added,
 //!   and are taken out before they are called; those that are added meanwhile are not called by
-//!   the same round.
+//!   the same round, but by another one if the object is still ready when it is over.
 //! - Who waits for an object that is ready, while others that had to wait are still to be told,
 //!   does not overtake them: it waits its turn (gevent issue 1520).
 //! - A function that was added several times is called once in a round.
@@ -450,7 +450,10 @@ impl<S: Waitable> Linkable for AbstractLinkable<S> {
 
     fn rawlink(&self, link: Link) {
         self.0.links.push(link);
-        self.0.check_and_notify();
+        // After a round it is asked anew whether the object is ready: it may not be any more.
+        if self.0.notifier.get() != Notifier::Running {
+            self.0.check_and_notify();
+        }
     }
 
     fn unlink(&self, link: &Link) {

@@ -33,6 +33,7 @@ mod gevent_parity {
     pub(crate) mod event_killed_waiter;
     pub(crate) mod event_late_waiter;
     pub(crate) mod event_links;
+    pub(crate) mod event_links_renewed;
     pub(crate) mod event_ping_pong;
     pub(crate) mod event_set_then_clear;
     pub(crate) mod event_timeouts;
@@ -273,6 +274,7 @@ scenarios! {
     event_killed_waiter
     event_late_waiter
     event_links
+    event_links_renewed
     event_ping_pong
     event_set_then_clear
     event_timeouts
