@@ -31,6 +31,12 @@ use crate::value::Value;
 pub struct Ticket(NonZeroU64);
 
 impl Ticket {
+    /// One that is for no park. Parks that have begun in this thread have smaller numbers, and those that will begin
+    /// larger ones.
+    pub fn draw() -> Ticket {
+        new_ticket(getcurrent().core())
+    }
+
     /// The number, which a wake-up [sends](Value::Token).
     #[inline]
     pub fn get(self) -> u64 {

@@ -7,13 +7,14 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::rc::Rc;
 
-use greenlet_core::Exception;
+use greenlet_core::{Exception, Ticket};
 use waiter::Waiter;
 
 use crate::hub::Hub;
 use crate::linkable::{Link, Linkable};
 use crate::local::try_get_hub;
 use crate::seconds::Seconds;
+use crate::slack::Slack;
 use crate::timers::HubTimer;
 
 /// Yields the objects as they become ready, until all are (or `count` of them), or until
@@ -35,6 +36,7 @@ pub fn iwait<L: Linkable>(
     Ok(WaitIterator {
         arrivals: Rc::new(Arrivals {
             waiter: Waiter::new(hub.as_wait_hub()),
+            ticket: Ticket::draw().get(),
             queue: RefCell::default(),
             wanted: Cell::new(1),
         }),
@@ -70,6 +72,8 @@ pub fn wait<L: Linkable>(
 /// The objects that have become ready, given by their places, until somebody asks for them.
 pub(crate) struct Arrivals {
     waiter: Waiter<()>,
+    /// Of its links, see [`Row`](crate::Row).
+    pub(crate) ticket: u64,
     queue: RefCell<VecDeque<usize>>,
     /// How many there must be for the waiter to be woken.
     wanted: Cell<usize>,
@@ -96,9 +100,12 @@ impl Arrivals {
     fn next(&self, wanted: usize) -> Result<usize, Exception> {
         self.wanted.set(wanted);
         loop {
-            if let Some(place) = self.queue.borrow_mut().pop_front() {
+            let mut queue = self.queue.borrow_mut();
+            if let Some(place) = queue.pop_front() {
+                queue.give_back();
                 return Ok(place);
             }
+            drop(queue);
             self.waiter.clear();
             self.waiter.get()?;
         }

@@ -1,12 +1,12 @@
 //! The protocol of objects that can be waited for. Source: `rawlink` and `unlink` of gevent's
 //! linkable objects.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
-use greenlet_core::{Exception, RawGreenlet};
+use greenlet_core::{Exception, RawGreenlet, Ticket};
 use waiter::Resume;
 
 use crate::core::CallbackResult;
@@ -98,13 +98,19 @@ pub struct Link(Kind);
 #[derive(Clone)]
 enum Kind {
     Resume(Resume),
-    Call(LinkKind, Rc<Callback>),
+    Call(LinkKind, Rc<Called<Callback>>),
     /// One of several objects that are waited for at once, and its place among them.
     Arrival(Rc<Arrivals>, usize),
 }
 
 /// From a wait up to where the greenlet waits again, it is so many cache lines, about.
 const STACK_LINES: usize = 8;
+
+/// A function, and what [finds](Row) it among others: drawn when it is first added to an object.
+struct Called<F: ?Sized> {
+    ticket: Cell<u64>,
+    callback: F,
+}
 
 type Callback = dyn Fn(&dyn Linkable) -> Result<(), Exception>;
 
@@ -120,7 +126,8 @@ impl Link {
         callback: impl Fn(&dyn Linkable) -> R + 'static,
     ) -> Link {
         let callback = move |object: &dyn Linkable| callback(object).into_result();
-        Link(Kind::Call(kind, Rc::new(callback)))
+        let ticket = Cell::new(0);
+        Link(Kind::Call(kind, Rc::new(Called { ticket, callback })))
     }
 
     /// Adds the object's place to the arrivals; allocates nothing.
@@ -137,7 +144,7 @@ impl Link {
     pub fn call(&self, source: &dyn Linkable) -> Result<(), Exception> {
         match &self.0 {
             Kind::Resume(resume) => resume.switch(),
-            Kind::Call(_, callback) => callback(source),
+            Kind::Call(_, called) => (called.callback)(source),
             Kind::Arrival(arrivals, place) => arrivals.add(*place),
         }
     }
@@ -226,10 +233,12 @@ struct Fifo {
 }
 
 impl Ticketed for Link {
-    fn ticket(&self) -> Option<u64> {
+    #[inline]
+    fn ticket(&self) -> u64 {
         match &self.0 {
-            Kind::Resume(resume) => Some(resume.ticket()),
-            Kind::Call(..) | Kind::Arrival(..) => None,
+            Kind::Resume(resume) => resume.ticket(),
+            Kind::Call(_, called) => called.ticket.get(),
+            Kind::Arrival(arrivals, _) => arrivals.ticket,
         }
     }
 }
@@ -334,6 +343,11 @@ impl Links {
     /// Adds a link at the end.
     #[inline]
     pub fn push(&self, link: Link) {
+        if let Kind::Call(_, called) = &link.0
+            && called.ticket.get() == 0
+        {
+            called.ticket.set(Ticket::draw().get());
+        }
         self.0.borrow_mut().push(link);
     }
 
@@ -395,5 +409,36 @@ impl fmt::Debug for Links {
         // Writing is foreign code.
         let links: Vec<_> = self.0.borrow().iter().cloned().collect();
         f.debug_list().entries(links).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Link, Links};
+
+    #[test]
+    fn links_stand_in_order_wherever_they_are_moved() {
+        let n = 1_000;
+        // They are not added in the order in which they were made.
+        let all: Vec<_> = (0..n).map(|_| Link::new(|_| Ok(()))).rev().collect();
+        let (links, others) = (Links::default(), Links::default());
+        for link in &all {
+            links.push(link.clone());
+            // The same ones at another object.
+            others.push(link.clone());
+        }
+        let in_order = |links: &Links| {
+            let links = links.0.borrow();
+            links.rest.as_ref().is_none_or(|rest| rest.is_in_order())
+        };
+        assert!(in_order(&links) && in_order(&others));
+        assert!(all.iter().rev().step_by(2).all(|link| links.remove(link)));
+        assert_eq!((links.len(), others.len()), (n / 2, n));
+        let more = Links::default();
+        (0..n).for_each(|_| more.push(Link::new(|_| Ok(()))));
+        links.append(&more);
+        more.push(Link::new(|_| Ok(())));
+        more.prepend(&links);
+        assert!(in_order(&more) && more.len() == n + n / 2 + 1);
     }
 }

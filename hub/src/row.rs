@@ -5,32 +5,35 @@ use std::fmt;
 
 use waiter::Resume;
 
+use crate::slack::Slack;
+
 /// Something that stands in a [`Row`].
 pub trait Ticketed {
-    /// The number of the park that it stands for, if it is for one: later parks have larger ones.
-    fn ticket(&self) -> Option<u64>;
+    /// A number by which it is found. Who comes later has, as a rule, a larger one: that of its park, or one that was
+    /// [drawn](greenlet_core::Ticket::draw) when it came.
+    fn ticket(&self) -> u64;
 }
 
 impl Ticketed for Resume {
-    fn ticket(&self) -> Option<u64> {
-        Some(Resume::ticket(self))
+    fn ticket(&self) -> u64 {
+        Resume::ticket(self)
     }
 }
 
 /// With what it brings.
 impl<T> Ticketed for (Resume, T) {
-    fn ticket(&self) -> Option<u64> {
+    fn ticket(&self) -> u64 {
         Ticketed::ticket(&self.0)
     }
 }
 
-/// A queue from which any may leave. Greenlets come in the order of their tickets, so that one is
+/// A queue from which any may leave. All come in the order of their tickets, so that one is
 /// found without looking at all of them; but any order will do.
 pub struct Row<W> {
     /// Neither the first nor the last is gone.
     places: VecDeque<Place<W>>,
     gone: usize,
-    /// Somebody is not for a park, or came out of turn.
+    /// Somebody came out of turn.
     in_disorder: bool,
 }
 
@@ -63,6 +66,11 @@ impl<W> Row<W> {
         self.places.len() - self.gone
     }
 
+    /// Whether all came in the order of their tickets: then whoever leaves is found in few steps, among many, too.
+    pub fn is_in_order(&self) -> bool {
+        !self.in_disorder
+    }
+
     /// The first.
     #[inline]
     pub fn front(&self) -> Option<&W> {
@@ -85,6 +93,7 @@ impl<W> Row<W> {
         if self.gone > 0 {
             self.trim();
         }
+        self.places.give_back();
         match first {
             Place::Here(first) => Some(first),
             Place::Gone(_) => None,
@@ -119,7 +128,7 @@ impl<W: Ticketed> Row<W> {
         let one = Place::Here(one);
         self.in_disorder = match self.places.back() {
             Some(last) => self.in_disorder || !last.is_before(&one),
-            None => one.ticket().is_none(),
+            None => false,
         };
         self.places.push_back(one);
     }
@@ -129,7 +138,7 @@ impl<W: Ticketed> Row<W> {
         let one = Place::Here(one);
         self.in_disorder = match self.places.front() {
             Some(first) => self.in_disorder || !one.is_before(first),
-            None => one.ticket().is_none(),
+            None => false,
         };
         self.places.push_front(one);
     }
@@ -144,39 +153,37 @@ impl<W: Ticketed> Row<W> {
             (_, None) => self.in_disorder,
         };
         self.places.append(&mut others.places);
+        others.places.give_back();
         self.gone += std::mem::take(&mut others.gone);
     }
 
-    /// Takes out the first that is `wanted`: one with this ticket, if it is for a park.
-    pub fn remove(&mut self, ticket: Option<u64>, wanted: impl Fn(&W) -> bool) -> Option<W> {
-        let is_wanted = |place: &Place<W>| matches!(place, Place::Here(one) if wanted(one));
-        let index = match ticket {
-            Some(ticket) if !self.in_disorder => {
-                let before = |place: &Place<W>| place.ticket() < Some(ticket);
-                let first = self.places.partition_point(before);
-                // The same may be there more than once, and one of them gone.
-                let same = |place: &&Place<W>| place.ticket() == Some(ticket);
-                let mut all = self.places.range(first..).take_while(same);
-                all.position(is_wanted).map(|index| first + index)
-            }
-            _ => self.places.iter().position(is_wanted),
-        };
-        self.remove_at(index?)
+    /// Takes out the first with this ticket that is `wanted`.
+    pub fn remove(&mut self, ticket: u64, wanted: impl Fn(&W) -> bool) -> Option<W> {
+        if self.in_disorder {
+            return self.take_first(wanted);
+        }
+        let first = self.places.partition_point(|place| place.ticket() < ticket);
+        // The same may be there more than once, and one of them gone.
+        let same = |place: &&Place<W>| place.ticket() == ticket;
+        let mut all = self.places.range(first..).take_while(same);
+        let index = all.position(|place| place.is(&wanted))?;
+        self.remove_at(first + index)
     }
 
     /// Takes out the first that is `wanted`, whatever its ticket.
     pub fn take_first(&mut self, wanted: impl Fn(&W) -> bool) -> Option<W> {
-        self.remove(None, wanted)
+        let index = self.places.iter().position(|place| place.is(&wanted))?;
+        self.remove_at(index)
     }
 
     fn remove_at(&mut self, index: usize) -> Option<W> {
         let last = self.places.len() - 1;
-        let taken = match self.places[index].ticket() {
-            Some(ticket) if index != 0 && index != last => {
-                self.gone += 1;
-                std::mem::replace(&mut self.places[index], Place::Gone(ticket))
-            }
-            _ => self.places.remove(index)?,
+        let taken = if index == 0 || index == last {
+            self.places.remove(index)?
+        } else {
+            self.gone += 1;
+            let ticket = self.places[index].ticket();
+            std::mem::replace(&mut self.places[index], Place::Gone(ticket))
         };
         self.trim();
         if self.gone > self.places.len() / 2 {
@@ -184,6 +191,7 @@ impl<W: Ticketed> Row<W> {
             self.places.retain(|place| matches!(place, Place::Here(_)));
             self.gone = 0;
         }
+        self.places.give_back();
         match taken {
             Place::Here(one) => Some(one),
             Place::Gone(_) => None,
@@ -192,18 +200,19 @@ impl<W: Ticketed> Row<W> {
 }
 
 impl<W: Ticketed> Place<W> {
-    fn ticket(&self) -> Option<u64> {
+    fn ticket(&self) -> u64 {
         match self {
             Place::Here(one) => one.ticket(),
-            Place::Gone(ticket) => Some(*ticket),
+            Place::Gone(ticket) => *ticket,
         }
     }
 
-    /// Whether both have tickets, and these are in order.
+    fn is(&self, wanted: impl Fn(&W) -> bool) -> bool {
+        matches!(self, Place::Here(one) if wanted(one))
+    }
+
     fn is_before(&self, other: &Self) -> bool {
-        self.ticket()
-            .zip(other.ticket())
-            .is_some_and(|(own, other)| own <= other)
+        self.ticket() <= other.ticket()
     }
 }
 
@@ -215,14 +224,22 @@ impl<W: fmt::Debug> fmt::Debug for Row<W> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::{Row, Ticketed};
 
     /// A name and a ticket.
     #[derive(Debug, Clone, Copy, PartialEq)]
-    struct One(u32, Option<u64>);
+    struct One(u32, u64);
+
+    thread_local! {
+        /// How often a ticket was looked at.
+        static STEPS: Cell<u64> = const { Cell::new(0) };
+    }
 
     impl Ticketed for One {
-        fn ticket(&self) -> Option<u64> {
+        fn ticket(&self) -> u64 {
+            STEPS.set(STEPS.get() + 1);
             self.1
         }
     }
@@ -245,8 +262,7 @@ mod tests {
                 assert_eq!((row.front().copied(), row.pop()), (front, front));
             }
             if step % 11 == 10 {
-                let (mut other, new) =
-                    (Row::default(), One(index as u32, Some(1_000 + step as u64)));
+                let (mut other, new) = (Row::default(), One(index as u32, 1_000 + step as u64));
                 other.push(new);
                 list.push(new);
                 row.append(&mut other);
@@ -259,17 +275,12 @@ mod tests {
 
     #[test]
     fn any_may_leave_in_any_order() {
-        let in_order: Vec<_> = (0..100).map(|i| One(i, Some(u64::from(i)))).collect();
-        let with_others: Vec<_> = (0..100)
-            .map(|i| One(i, (i % 3 > 0).then_some(u64::from(i))))
-            .collect();
-        let in_none: Vec<_> = (0..100)
-            .map(|i| One(i, Some(u64::from(i * 37 % 100))))
-            .collect();
-        let twice: Vec<_> = (0..100)
-            .map(|i| One(i / 2, Some(u64::from(i / 2))))
-            .collect();
-        for ones in [in_order, with_others, in_none, twice] {
+        let ones = |ticket: fn(u32) -> u32| -> Vec<_> {
+            (0..100).map(|i| One(i, ticket(i).into())).collect()
+        };
+        let twice: Vec<_> = (0..100).map(|i| One(i / 2, u64::from(i / 2))).collect();
+        let pairs = ones(|i| i / 2);
+        for ones in [ones(|i| i), pairs, ones(|i| i * 37 % 100), twice] {
             compare(&ones, 0..150);
             compare(&ones, (0..150).rev());
             compare(&ones, (0..150).map(|i| i * 31));
@@ -279,11 +290,37 @@ mod tests {
     #[test]
     fn who_has_left_takes_no_place_in_the_long_run() {
         let mut row = Row::default();
-        let one = |i| One(i, Some(u64::from(i)));
+        let one = |i| One(i, u64::from(i));
         (0..1000).for_each(|i| row.push(one(i)));
         for i in 1..999 {
             assert!(remove(&mut row, one(i)) && row.places.len() <= 2 * row.len() + 1);
         }
         assert_eq!(row.iter().collect::<Vec<_>>(), [&one(0), &one(999)]);
+    }
+
+    #[test]
+    fn leaving_takes_the_same_few_steps_in_every_order() {
+        for n in [4_000, 16_000, 64_000, 256_000_u32] {
+            let one = |i| One(i, u64::from(i));
+            // A number that divides none of them: all are reached, far from each other.
+            let mixed = |i| (u64::from(i) * 7_919 % u64::from(n)) as u32;
+            let every_second = |i| 2 * (i % (n / 2)) + i / (n / 2);
+            let orders: [(_, &dyn Fn(u32) -> u32); 4] = [
+                ("newest first", &|i| n - 1 - i),
+                ("oldest first", &|i| i),
+                ("mixed", &mixed),
+                ("every second", &every_second),
+            ];
+            for (name, order) in orders {
+                let mut row = Row::default();
+                (0..n).for_each(|i| row.push(one(i)));
+                STEPS.set(0);
+                (0..n).for_each(|i| assert!(remove(&mut row, one(order(i)))));
+                assert!(row.is_empty());
+                let steps = STEPS.get() / u64::from(n);
+                // A binary search, and who is left behind.
+                assert!(steps <= u64::from(n.ilog2()) + 4, "{n} {name}: {steps}");
+            }
+        }
     }
 }

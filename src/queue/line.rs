@@ -153,7 +153,7 @@ impl<W: Ticket> Line<W> {
     fn leave(&self, park: &Park) -> Option<W> {
         let mut waiting = self.waiting.borrow_mut();
         let ticket = park.ticket();
-        waiting.remove(Some(ticket), |w| w.resume().ticket() == ticket)
+        waiting.remove(ticket, |w| w.resume().ticket() == ticket)
     }
 }
 

@@ -1,27 +1,40 @@
 //! [`Line`]: who waits for an object, first in, first out; [`Permits`]: a counter with a line.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use greenlet_core::Exception;
-use hub::Link;
 use hub::core::HubDestroyed;
+use hub::{Link, Row, Ticketed};
 use parking_lot::Mutex;
 
 use super::waiter::{self, Handle, Waiter};
 
 /// Who waits. A part of what the object's mutex guards.
 #[derive(Debug, Default)]
-pub(super) struct Line(VecDeque<Arc<Waiter>>);
+pub(super) struct Line {
+    row: Row<Place>,
+    /// How many have come.
+    tickets: u64,
+}
+
+/// A place in a line.
+#[derive(Debug)]
+struct Place(Arc<Waiter>);
+
+impl Ticketed for Place {
+    fn ticket(&self) -> u64 {
+        self.0.ticket()
+    }
+}
 
 /// Who is to be woken once the object's mutex is free, and takes nothing with it.
 #[must_use]
 #[derive(Debug, Default)]
-pub(super) struct Told(VecDeque<Arc<Waiter>>);
+pub(super) struct Told(Row<Place>);
 
 impl Told {
-    pub(super) fn wake(self) {
-        for waiter in self.0 {
+    pub(super) fn wake(mut self) {
+        while let Some(Place(waiter)) = self.0.pop() {
             // Whoever cannot be woken any more misses nothing.
             waiter.wake(|| ());
         }
@@ -30,21 +43,26 @@ impl Told {
 
 impl Line {
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.row.len()
+    }
+
+    fn push(&mut self, waiter: Arc<Waiter>) {
+        self.tickets += 1;
+        waiter.set_ticket(self.tickets);
+        self.row.push(Place(waiter));
     }
 
     /// Takes out all who wait, granting each of them.
     pub(super) fn grant_all(&mut self) -> Told {
-        for waiter in &self.0 {
+        for Place(waiter) in self.row.iter() {
             waiter.grant();
         }
-        Told(std::mem::take(&mut self.0))
+        Told(std::mem::take(&mut self.row))
     }
 
     fn remove(&mut self, waiter: &Arc<Waiter>) {
-        if let Some(place) = self.0.iter().position(|other| Arc::ptr_eq(other, waiter)) {
-            self.0.remove(place);
-        }
+        self.row
+            .remove(waiter.ticket(), |Place(other)| Arc::ptr_eq(other, waiter));
     }
 }
 
@@ -83,13 +101,13 @@ impl Permits {
     /// who only watch are told.
     pub(super) fn give(&mut self) -> Given {
         let mut given = Given::default();
-        while let Some(waiter) = self.line.0.pop_front() {
+        while let Some(Place(waiter)) = self.line.row.pop() {
             waiter.grant();
             if !waiter.watches() {
                 given.taker = Some(waiter);
                 return given;
             }
-            given.told.0.push_back(waiter);
+            given.told.0.push(Place(waiter));
         }
         self.counter =
             (self.counter.checked_add(1)).expect("a semaphore cannot be released so often");
@@ -178,7 +196,7 @@ fn wait_as<S: Lined>(
         return Ok(true);
     }
     let waiter = Waiter::new(watches);
-    state.line(which).0.push_back(waiter.clone());
+    state.line(which).push(waiter.clone());
     drop(state);
     let waiting = Waiting {
         object,
@@ -237,7 +255,7 @@ pub(super) fn rawlink<S: Lined>(
     let waiter = waiter::link(link, handle, Arc::as_ptr(object).addr());
     let mut state = object.lock();
     if !ready(&mut state) {
-        state.line(which).0.push_back(waiter);
+        state.line(which).push(waiter);
         return;
     }
     drop(state);
@@ -248,5 +266,32 @@ pub(super) fn rawlink<S: Lined>(
 pub(super) fn unlink<S: Lined>(object: &Arc<Mutex<S>>, which: S::Which, link: &Link) {
     if let Some(waiter) = waiter::unlink(link, Arc::as_ptr(object).addr()) {
         object.lock().line(which).remove(&waiter);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Line, Place};
+    use crate::threadsafe::waiter::Waiter;
+
+    #[test]
+    fn a_line_is_in_order_and_whoever_leaves_is_found() {
+        let mut line = Line::default();
+        // They are not made in the order in which they come.
+        let all: Vec<_> = (0..1_000).map(|_| Waiter::new(false)).rev().collect();
+        all.iter().for_each(|waiter| line.push(waiter.clone()));
+        assert!(line.row.is_in_order());
+        for waiter in all.iter().rev().step_by(2) {
+            line.remove(waiter);
+            // It has left.
+            line.remove(waiter);
+        }
+        assert_eq!(line.len(), 500);
+        line.push(Waiter::new(false));
+        assert!(line.row.is_in_order());
+        let told = line.grant_all();
+        assert_eq!((line.len(), told.0.len()), (0, 501));
+        assert!(told.0.iter().all(|Place(waiter)| waiter.granted()));
+        told.wake();
     }
 }

@@ -7,7 +7,8 @@
 //!   hub: look up "key" -> resume  <────┘
 //! ```
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, Object, ThreadSlot};
 use hub::core::ThreadsafeLoop;
-use hub::{Context, Hub, Link, Linkable, get_hub, get_hub_if_exists};
+use hub::{Context, Hub, Link, Linkable, Slack, get_hub, get_hub_if_exists};
 use parking_lot::{Condvar, Mutex};
 use waiter::{Park, Resume};
 
@@ -24,12 +25,61 @@ static KEYS: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     /// What other threads may wake here, by number.
-    static HERE: ThreadSlot<Option<HashMap<u64, Target>>> =
+    static HERE: ThreadSlot<Option<Here>> =
         const { ThreadSlot::new(None, || HERE.with(ThreadSlot::clear)) };
 }
 
+#[derive(Default)]
+struct Here {
+    targets: HashMap<u64, Target>,
+    /// The links among them, by their objects' addresses. A link has several numbers if it was added several times.
+    links: HashMap<(usize, Link), BTreeSet<u64>>,
+}
+
+impl Here {
+    fn add(&mut self, key: u64, target: Target) {
+        if let Target::Link(linked) = &target {
+            let keys = self.links.entry((linked.address, linked.link.clone()));
+            keys.or_default().insert(key);
+        }
+        self.targets.insert(key, target);
+    }
+
+    fn remove(&mut self, key: u64) -> Option<Target> {
+        let target = self.targets.remove(&key)?;
+        self.targets.give_back();
+        // The link is dropped by whoever gets it, not here.
+        if let Target::Link(linked) = &target
+            && let Entry::Occupied(mut keys) =
+                self.links.entry((linked.address, linked.link.clone()))
+        {
+            keys.get_mut().remove(&key);
+            if keys.get().is_empty() {
+                keys.remove();
+                self.links.give_back();
+            }
+        }
+        Some(target)
+    }
+
+    /// What a wake-up is for: a link is called once, a park is left to end by itself.
+    fn woken(&mut self, key: u64) -> Option<Target> {
+        match self.targets.get(&key)? {
+            Target::Park(resume) => Some(Target::Park(resume.clone())),
+            Target::Link(_) => self.remove(key),
+        }
+    }
+
+    /// The one that was added first.
+    fn unlink(&mut self, link: &Link, address: usize) -> Option<Target> {
+        let keys = self.links.get(&(address, link.clone()))?;
+        let first = *keys.first()?;
+        self.remove(first)
+    }
+}
+
 /// When the thread is over, it has forgotten all.
-fn here<R>(f: impl FnOnce(&mut HashMap<u64, Target>) -> R) -> Option<R> {
+fn here<R>(f: impl FnOnce(&mut Here) -> R) -> Option<R> {
     HERE.with(|slot| slot.with(|here| f(here.borrow_mut().get_or_insert_default())))
 }
 
@@ -62,6 +112,8 @@ pub(super) struct Waiter {
     state: AtomicU8,
     /// Whether it only watches: is told, and takes nothing.
     watches: bool,
+    /// Its number in the line of the object. Written and read under the lock of the object.
+    ticket: AtomicU64,
     /// Set by whoever has queued a wake-up, and by the wake-up if it is dropped: the second of
     /// them knows that it will never come.
     queued: AtomicBool,
@@ -101,9 +153,19 @@ impl Waiter {
         Arc::new(Waiter {
             state: AtomicU8::new(WAITING),
             watches,
+            ticket: AtomicU64::new(0),
             queued: AtomicBool::new(false),
             kind,
         })
+    }
+
+    /// What finds it in its line; 0 if it has never been in one. The caller holds the object's lock.
+    pub(super) fn ticket(&self) -> u64 {
+        self.ticket.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_ticket(&self, ticket: u64) {
+        self.ticket.store(ticket, Ordering::Relaxed);
     }
 
     /// Whether it takes nothing of what it waits for.
@@ -159,7 +221,7 @@ impl Waiter {
         // If it fails it has dropped the wake-up.
         let _ = loop_.run_callback_threadsafe(move || {
             wakeup.arrived();
-            match here(|here| target(here, key)).flatten() {
+            match here(|here| here.woken(key)).flatten() {
                 Some(Target::Park(resume)) => wake_here(&resume),
                 Some(Target::Link(linked)) => linked.call(),
                 None => {}
@@ -224,14 +286,6 @@ impl Waiter {
     }
 }
 
-/// A link is called once, a park is left to end by itself.
-fn target(here: &mut HashMap<u64, Target>, key: u64) -> Option<Target> {
-    match here.get(&key)? {
-        Target::Park(resume) => Some(Target::Park(resume.clone())),
-        Target::Link(_) => here.remove(&key),
-    }
-}
-
 /// Runs in the hub.
 fn wake_here(resume: &Resume) {
     if let Err(exception) = resume.switch() {
@@ -268,14 +322,14 @@ impl<'a> Registered<'a> {
     fn new(hub: &'a Hub, key: u64, resume: Resume) -> Result<Self, Exception> {
         hub.loop_().ref_()?;
         // Fails in a thread that is ending, whose loop is destroyed.
-        let _ = here(|here| here.insert(key, Target::Park(resume)));
+        let _ = here(|here| here.add(key, Target::Park(resume)));
         Ok(Registered(hub, key))
     }
 }
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        let target = here(|here| here.remove(&self.1));
+        let target = here(|here| here.remove(self.1));
         drop(target);
         // Fails if the loop is destroyed.
         let _ = self.0.loop_().unref();
@@ -300,26 +354,14 @@ pub(super) fn link(link: Link, object: Box<dyn Handle>, address: usize) -> Arc<W
             address,
             waiter: waiter.clone(),
         }));
-        let _ = here(|here| here.insert(key, linked));
+        let _ = here(|here| here.add(key, linked));
     }
     waiter
 }
 
 /// Forgets a link that was added here to the object at `address`; returns what has stood for it.
 pub(super) fn unlink(link: &Link, address: usize) -> Option<Arc<Waiter>> {
-    let forgotten = here(|here| {
-        let matches = |target: &Target| {
-            matches!(target, Target::Link(linked)
-                if linked.address == address && linked.link == *link)
-        };
-        // The one that was added first.
-        let key = here
-            .iter()
-            .filter(|(_, target)| matches(target))
-            .map(|(key, _)| *key)
-            .min()?;
-        here.remove(&key)
-    });
+    let forgotten = here(|here| here.unlink(link, address));
     match forgotten?? {
         Target::Link(linked) => Some(linked.waiter.clone()),
         Target::Park(_) => None,

@@ -91,7 +91,7 @@ fn who_waits_for_a_place_of_a_greenlet_that_got_one_has_added_it() -> Outcome {
         adder.get()?;
     }
     assert!(pool.contains(&it));
-    it.start();
+    it.start()?;
     pool.join(LONG)?;
     assert_eq!(pool.free_count(), 1);
     assert_eq!(pool.wait_available(LONG)?, 1);

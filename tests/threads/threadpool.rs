@@ -114,7 +114,12 @@ fn imap_keeps_orders_and_bounds() -> Outcome {
 #[test]
 fn no_task_begins_after_an_imap_is_dropped() -> Outcome {
     let _bounded = bounded();
-    for (unordered, maxsize) in [(false, None), (true, None), (false, Some(3)), (true, Some(3))] {
+    for (unordered, maxsize) in [
+        (false, None),
+        (true, None),
+        (false, Some(3)),
+        (true, Some(3)),
+    ] {
         let pool = ThreadPool::new(2);
         let (counts, (release, released)) = (Arc::new(AtomicUsize::new(0)), channel::<()>());
         let (counted, released) = (counts.clone(), std::sync::Mutex::new(released));
