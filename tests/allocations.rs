@@ -1,4 +1,4 @@
-//! In steady state, waiting allocates nothing.
+//! In steady state, waiting allocates nothing; and queues give memory back after a backlog.
 //!
 //! Each test counts the allocations of its own thread, after two rounds in which buffers grow and
 //! pools fill.
@@ -15,8 +15,9 @@ use std::rc::Rc;
 use gevent::event::Event;
 use gevent::hub::core::Events;
 use gevent::lock::{Condition, RLock, Semaphore};
+use gevent::queue::{LifoQueue, PriorityQueue, Queue, SimpleQueue};
 use gevent::socket::{TcpListener, TcpStream};
-use gevent::{get_hub, joinall, sleep, spawn};
+use gevent::{get_hub, joinall, sleep, spawn, threadsafe};
 use support::{LONG, Outcome, bounded};
 use waiter::Waiter;
 
@@ -24,27 +25,36 @@ struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    /// So many bytes this thread has got and not given back.
+    static IN_USE: Cell<isize> = const { Cell::new(0) };
 }
 
-fn count() {
+fn count(bytes: usize) {
     ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+    IN_USE.set(IN_USE.get() + bytes as isize);
+}
+
+fn count_back(bytes: usize) {
+    IN_USE.set(IN_USE.get() - bytes as isize);
 }
 
 // SAFETY: it passes everything on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
+        count(layout.size());
         // SAFETY: the caller's.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count_back(layout.size());
         // SAFETY: the caller's.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
+        count(size);
+        count_back(layout.size());
         // SAFETY: the caller's.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -290,4 +300,137 @@ fn allocates_nothing_with(wait: impl Fn() -> Outcome, give: impl Fn()) -> Outcom
             false => Err(error),
         },
     )
+}
+
+/// How many there are in a backlog.
+const MANY: usize = 200_000;
+
+/// Fails unless little remains of the memory that `backlog` takes, more than a value for each of the many: a few
+/// hundred kilobytes may.
+#[track_caller]
+fn gives_back(backlog: impl Fn(&dyn Fn()) -> Outcome) -> Outcome {
+    let _bounded = bounded();
+    let most = Cell::new(0);
+    let before = IN_USE.get();
+    backlog(&|| most.set(IN_USE.get() - before))?;
+    let left = IN_USE.get() - before;
+    let (most, least) = (most.get(), (MANY * size_of::<usize>()) as isize);
+    assert!(most >= least, "{most}");
+    assert!(left < most / 4, "{left} of {most}");
+    Ok(())
+}
+
+#[test]
+fn callbacks_give_back() -> Outcome {
+    let hub = get_hub();
+    let ran = Rc::new(Cell::new(0));
+    gives_back(|full| {
+        ran.set(0);
+        for _ in 0..MANY {
+            let ran = ran.clone();
+            hub.loop_().run_callback(move || ran.set(ran.get() + 1))?;
+        }
+        full();
+        while ran.get() < MANY {
+            sleep(0)?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn callbacks_of_other_threads_give_back() -> Outcome {
+    let hub = get_hub();
+    let ran = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    gives_back(|full| {
+        let remote = hub.loop_().threadsafe();
+        for _ in 0..MANY {
+            let ran = ran.clone();
+            remote.run_callback_threadsafe(move || {
+                ran.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            })?;
+        }
+        full();
+        while ran.load(std::sync::atomic::Ordering::Relaxed) < MANY {
+            sleep(0)?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn queues_give_back() -> Outcome {
+    macro_rules! try_queue {
+        ($queue:expr) => {
+            let queue = $queue;
+            gives_back(|full| {
+                (0..MANY).try_for_each(|i| queue.put(i))?;
+                full();
+                (0..MANY).try_for_each(|_| queue.get().map(drop))
+            })?;
+            assert!(queue.is_empty());
+        };
+    }
+    try_queue!(Queue::new());
+    try_queue!(SimpleQueue::new());
+    try_queue!(LifoQueue::new());
+    try_queue!(PriorityQueue::new());
+    try_queue!(threadsafe::Queue::new());
+    Ok(())
+}
+
+#[test]
+fn links_give_back() -> Outcome {
+    let (event, called) = (Event::new(), Rc::new(Cell::new(0)));
+    let link = |_| {
+        let called = called.clone();
+        event.rawlink(move |_| called.set(called.get() + 1))
+    };
+    // They are called.
+    gives_back(|full| {
+        (0..MANY).map(link).for_each(drop);
+        full();
+        event.set();
+        sleep(0)?;
+        event.clear();
+        Ok(())
+    })?;
+    assert_eq!((called.get(), event.linkcount()), (MANY, 0));
+    // They are taken away.
+    gives_back(|full| {
+        let links: Vec<_> = (0..MANY).map(link).collect();
+        full();
+        links.iter().rev().for_each(|link| event.unlink(link));
+        Ok(())
+    })?;
+    assert_eq!((called.get(), event.linkcount()), (MANY, 0));
+    Ok(())
+}
+
+#[test]
+fn links_of_other_threads_give_back() -> Outcome {
+    let event = threadsafe::Event::new();
+    let called = Rc::new(Cell::new(0));
+    let link = |_| {
+        let called = called.clone();
+        event.rawlink(move |_| called.set(called.get() + 1))
+    };
+    gives_back(|full| {
+        (0..MANY).map(link).for_each(drop);
+        full();
+        event.set();
+        while called.get() < MANY {
+            sleep(0)?;
+        }
+        event.clear();
+        Ok(())
+    })?;
+    gives_back(|full| {
+        let links: Vec<_> = (0..MANY).map(link).collect();
+        full();
+        links.iter().rev().for_each(|link| event.unlink(link));
+        Ok(())
+    })?;
+    assert_eq!(called.get(), MANY);
+    Ok(())
 }

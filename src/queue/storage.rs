@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use hub::Slack;
+
 /// The inside of a queue: what decides which item is next. It is implemented for the collections
 /// of the standard library that the queues here are made of; with one of your own,
 /// [`BaseJoinableQueue::with_storage`](super::BaseJoinableQueue::with_storage) is a queue of your
@@ -83,7 +85,9 @@ impl<T: 'static> Storage for VecDeque<T> {
 
     #[inline]
     fn get_item(&mut self) -> Option<T> {
-        self.pop_front()
+        let item = self.pop_front();
+        self.give_back();
+        item
     }
 
     fn peek_item(&self) -> Option<&T> {
@@ -107,7 +111,9 @@ impl<T: 'static> Storage for Vec<T> {
 
     #[inline]
     fn get_item(&mut self) -> Option<T> {
-        self.pop()
+        let item = self.pop();
+        self.give_back();
+        item
     }
 
     fn peek_item(&self) -> Option<&T> {
@@ -128,7 +134,9 @@ impl<T: Ord + 'static> Storage for BinaryHeap<Reverse<T>> {
     }
 
     fn get_item(&mut self) -> Option<T> {
-        self.pop().map(|Reverse(item)| item)
+        let item = self.pop();
+        self.give_back();
+        item.map(|Reverse(item)| item)
     }
 
     fn peek_item(&self) -> Option<&T> {

@@ -6,7 +6,7 @@ use std::iter::FusedIterator;
 use std::sync::Arc;
 
 use greenlet_core::Exception;
-use hub::Seconds;
+use hub::{Seconds, Slack};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::line::{Given, Line, Lined, Permits, Told, hand, wait, watch};
@@ -196,6 +196,7 @@ impl<T: Send + 'static> Queue<T> {
         let Some(item) = state.items.pop_front() else {
             return Err(Exception::new(ShutDown));
         };
+        state.items.give_back();
         let given = match state.maxsize {
             Some(_) => state.space.give(),
             None => Given::default(),

@@ -6,6 +6,7 @@ use std::mem::ManuallyDrop;
 
 use super::boundary;
 use super::callback::Entry;
+use crate::slack::Slack;
 
 /// A `VecDeque` of entries whose `push` needs no landing pad: an entry is written straight into its
 /// place instead of being put together elsewhere and copied, which costs as much as a switch.
@@ -22,7 +23,9 @@ impl Queue {
     /// Takes the first one.
     #[inline(always)]
     pub(super) fn pop(&mut self) -> Option<Entry> {
-        self.0.pop_front().map(ManuallyDrop::into_inner)
+        let first = self.0.pop_front();
+        self.0.give_back();
+        first.map(ManuallyDrop::into_inner)
     }
 
     /// The one that is next after so many others.
