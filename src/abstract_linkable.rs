@@ -37,9 +37,10 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::fmt;
+use std::iter;
 use std::rc::{Rc, Weak};
 
-use greenlet_core::unwind::{Caught, catch};
+use greenlet_core::unwind::{Caught, call_each, catch, drop_each};
 use greenlet_core::{Exception, Object};
 use hub::core::{CallbackResult, Notify};
 use hub::{Context, Hub, Link, Linkable, Links, Seconds, get_hub_if_exists, try_get_hub};
@@ -343,9 +344,9 @@ impl<S: Waitable> Inner<S> {
     /// Without a hub nobody can wait, so the links may as well be called here.
     #[cold]
     fn notify_here(self: &Rc<Self>) {
-        while self.to_notify() {
-            self.notify_links();
-        }
+        call_each(iter::from_fn(|| {
+            self.to_notify().then_some(|| self.notify_links())
+        }));
     }
 
     fn unlink(&self, link: &Link) {
@@ -405,6 +406,9 @@ impl<S: Waitable> Inner<S> {
                 Err(Caught::Forced(unwind)) => unwind.resume(),
             }
         }
+        if let Some(done) = done {
+            drop_each(done);
+        }
     }
 }
 
@@ -429,12 +433,22 @@ impl<S: Waitable> Drop for Round<'_, S> {
     }
 }
 
+/// After a round, however it ends (the destructor of a link may have panicked), those who are still, or again, to be told
+/// are not forgotten.
+struct NextRound<'a, S: Waitable>(&'a Rc<Inner<S>>);
+
+impl<S: Waitable> Drop for NextRound<'_, S> {
+    fn drop(&mut self) {
+        self.0.check_and_notify();
+    }
+}
+
 impl<S: Waitable> Notify for Inner<S> {
     fn notify(self: Rc<Self>) -> Result<(), Exception> {
         match self.stopped.get() {
             0 if self.notifier.get() == Notifier::Pending => {
+                let _next = NextRound(&self);
                 self.notify_links();
-                self.check_and_notify();
             }
             0 => {}
             stopped => self.stopped.set(stopped - 1),

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::rc::{Rc, Weak};
 
-use greenlet_core::unwind::{Caught, ForcedUnwind, catch};
+use greenlet_core::unwind::{Caught, ForcedUnwind, call_each, catch};
 use greenlet_core::{RawGreenlet, ThreadSlot, getcurrent};
 use hub::{Context, get_hub_if_exists};
 
@@ -187,11 +187,13 @@ impl Owned {
     }
 
     fn forget_all(&self) {
-        for values in self.values.take() {
-            if let Some(values) = values.upgrade() {
-                values.forget(self.greenlet);
+        call_each(self.values.take().into_iter().map(|values| {
+            move || {
+                if let Some(values) = values.upgrade() {
+                    values.forget(self.greenlet);
+                }
             }
-        }
+        }));
     }
 }
 

@@ -96,6 +96,47 @@ impl Caught {
     }
 }
 
+/// Calls functions of somebody else's, one after the other: one that panics keeps none of them from its turn. The first
+/// panic goes on afterwards, or the unwinding of this greenlet; in the midst of another one it has been printed, and
+/// that is all.
+///
+/// ```
+/// use greenlet_core::unwind::{Caught, call_each, catch};
+/// use std::cell::Cell;
+///
+/// let called = Cell::new(0);
+/// let call = |i| {
+///     let called = &called;
+///     move || {
+///         called.set(called.get() + 1);
+///         assert!(i != 1, "the second");
+///     }
+/// };
+/// let caught = catch(|| call_each((0..3).map(call)));
+/// assert!(matches!(caught, Err(Caught::Panic(e)) if e.to_string() == "panicked: the second"));
+/// assert_eq!(called.get(), 3);
+/// ```
+pub fn call_each<F: FnOnce()>(functions: impl IntoIterator<Item = F>) {
+    let mut panic = None;
+    for function in functions {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(function))
+            && (panic.is_none() || is_forced(&*payload))
+        {
+            panic = Some(payload);
+        }
+    }
+    if let Some(payload) = panic
+        && !std::thread::panicking()
+    {
+        resume_unwind(payload);
+    }
+}
+
+/// Drops things of somebody else's, one after the other, as [`call_each`] calls.
+pub fn drop_each<T>(things: impl IntoIterator<Item = T>) {
+    call_each(things.into_iter().map(|thing| || drop(thing)));
+}
+
 /// Has the current greenlet unwound by the private panic alone, whatever else panics, until the
 /// guard is dropped. It must not park in a destructor that a panic runs meanwhile: to unwind it
 /// there aborts the process.

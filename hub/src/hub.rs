@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, ThreadId};
 
+use greenlet_core::unwind::call_each;
 use greenlet_core::{
     Exception, GreenletError, RawGreenlet, State, Value, finish, getcurrent, greenlets,
 };
@@ -14,7 +15,7 @@ use waiter::{Failed, Park, WaitHub, Wake};
 
 use crate::config;
 use crate::context::Context;
-use crate::core::{Error, ErrorHandler, HubDestroyed, Loop, call_each};
+use crate::core::{Error, ErrorHandler, HubDestroyed, Loop};
 use crate::errors::{ErrorKind, ExceptionStream};
 use crate::exceptions::{
     BlockedGreenlet, BlockingSwitchOutError, HubError, LoopExit, NotMainGreenletError,

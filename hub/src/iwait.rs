@@ -7,6 +7,7 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::rc::Rc;
 
+use greenlet_core::unwind::call_each;
 use greenlet_core::{Exception, Ticket};
 use waiter::Waiter;
 
@@ -188,11 +189,15 @@ impl<L: Linkable> WaitIterator<L> {
         self.left = 0;
         self.timer = None;
         let begun = self.begun;
-        for (place, object) in self.objects.drain(..).enumerate() {
-            if let (Some(object), true) = (object, begun) {
-                object.unlink(&Link::arrival(self.arrivals.clone(), place));
+        let arrivals = &self.arrivals;
+        let left = self.objects.drain(..).enumerate();
+        call_each(left.map(|(place, object)| {
+            move || {
+                if let (Some(object), true) = (object, begun) {
+                    object.unlink(&Link::arrival(arrivals.clone(), place));
+                }
             }
-        }
+        }));
     }
 }
 

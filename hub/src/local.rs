@@ -4,9 +4,10 @@ use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
+use greenlet_core::unwind::call_each;
 use greenlet_core::{Exception, at_thread_end, getcurrent, thread_is_over};
 
-use crate::core::{ForkMutex, Loop, call_each};
+use crate::core::{ForkMutex, Loop};
 use crate::exceptions::HubError;
 use crate::hub::{Hub, WeakHub};
 

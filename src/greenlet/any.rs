@@ -5,9 +5,10 @@ use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
 
+use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Attached, ExcInfo, Exception, RawGreenlet, Value};
 use hub::core::GreenletFn;
-use hub::{Link, Linkable, Seconds};
+use hub::{Context, Link, Linkable, Seconds};
 
 use super::Greenlet;
 use super::base::{self, Base, Life};
@@ -162,8 +163,15 @@ impl AnyGreenlet {
             return false;
         }
         base::fail(self, exception.clone());
-        // It has no turn any more.
-        self.raw().discard();
+        // It has no turn any more, and drops its function; who kills others, too, goes on.
+        match catch(|| self.raw().discard()) {
+            Ok(_) => {}
+            Err(Caught::Panic(exception)) => {
+                let hub = &self.base().hub;
+                hub.report_error(Context::Greenlet(self.raw()), exception);
+            }
+            Err(Caught::Forced(unwind)) => unwind.resume(),
+        }
         true
     }
 }

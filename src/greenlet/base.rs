@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use greenlet_core::unwind::{Caught, catch};
+use greenlet_core::unwind::{Caught, call_each, catch};
 use greenlet_core::{Exception, RawGreenlet, WeakGreenlet};
 use hub::{Context, Hub, HubTimer, Links};
 
@@ -131,7 +131,7 @@ pub(super) fn notify_soon(shared: &dyn Erased, raw: &RawGreenlet) {
         let queued = loop_.run_callback_greenlet(raw.clone(), shared.notifier());
         if queued.is_err() {
             // With the loop destroyed there is no hub left in which they could be called.
-            let _ = (shared.notifier())(raw);
+            call_each([|| drop((shared.notifier())(raw))]);
         }
     }
 }
@@ -139,6 +139,7 @@ pub(super) fn notify_soon(shared: &dyn Erased, raw: &RawGreenlet) {
 /// Calls the links, in their order; those that are added meanwhile, too. Runs in the hub.
 pub(super) fn notify_links(greenlet: &AnyGreenlet) {
     let base = greenlet.base();
+    let _over = Notifying(greenlet);
     while let Some(link) = base.links.pop() {
         match catch(|| link.call(greenlet)) {
             Ok(Ok(())) => {}
@@ -147,11 +148,18 @@ pub(super) fn notify_links(greenlet: &AnyGreenlet) {
                 base.hub
                     .report_error(Context::Link { link, source }, exception);
             }
-            Err(Caught::Forced(unwind)) => {
-                base.notifying.set(false);
-                unwind.resume();
-            }
+            Err(Caught::Forced(unwind)) => unwind.resume(),
         }
     }
-    base.notifying.set(false);
+}
+
+/// The links of a greenlet are being called. If that ends early (the destructor of a link may panic), the others have
+/// their turn later.
+struct Notifying<'a>(&'a AnyGreenlet);
+
+impl Drop for Notifying<'_> {
+    fn drop(&mut self) {
+        self.0.base().notifying.set(false);
+        notify_soon(self.0.erased(), self.0.raw());
+    }
 }

@@ -1,8 +1,10 @@
 //! Ending greenlets from outside.
 
 use std::cell::RefCell;
+use std::iter;
 use std::rc::Rc;
 
+use greenlet_core::unwind::{Caught, call_each, catch};
 use greenlet_core::{Exception, GreenletExit, RawGreenlet};
 use hub::{Seconds, hub_to_wait_in};
 use waiter::{Park, Resume};
@@ -193,10 +195,7 @@ pub fn killall_with<K: Killable>(
     let (woken, diehards) = (park.as_ref().and_then(resume), alive.clone());
     hub.loop_().run_callback(move || {
         let mut running = running.into_iter();
-        while let Some(victim) = running.next() {
-            if let Some(next) = running.as_slice().first() {
-                prefetch(next.raw());
-            }
+        let kill = |victim: Victim| {
             // Another's end may have been its own.
             if !victim.dead() {
                 victim.throw(&exception);
@@ -206,8 +205,22 @@ pub fn killall_with<K: Killable>(
             {
                 diehards.borrow_mut().push(greenlet);
             }
+        };
+        let next = || {
+            let victim = running.next()?;
+            if let Some(next) = running.as_slice().first() {
+                prefetch(next.raw());
+            }
+            Some(move || kill(victim))
+        };
+        // A destructor may panic, of the value of one that nobody else has a handle of.
+        let killed = catch(|| call_each(iter::from_fn(next)));
+        let woken = woken.map_or(Ok(()), |waiter| waiter.switch());
+        match killed {
+            Ok(()) => woken,
+            Err(Caught::Panic(exception)) => woken.and(Err(exception)),
+            Err(Caught::Forced(unwind)) => unwind.resume(),
         }
-        woken.map_or(Ok(()), |waiter| waiter.switch())
     })?;
     let Some(park) = park else { return Ok(()) };
     let timeout = Timeout::new(kill.timeout.seconds());

@@ -3,6 +3,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::rc::Rc;
+use std::thread;
 
 use greenlet_core::{Exception, getcurrent};
 use hub::core::Notify;
@@ -110,13 +111,17 @@ impl<S: Storage> Core<S> {
 /// Lets everybody go on who can: putters while there is space, getters while there are items.
 impl<S: Storage> Notify for Core<S> {
     fn notify(self: Rc<Self>) -> Result<(), Exception> {
-        struct Over<'a>(&'a Cell<bool>);
-        impl Drop for Over<'_> {
+        struct Over<'a, S: Storage>(&'a Rc<Core<S>>);
+        impl<S: Storage> Drop for Over<'_, S> {
             fn drop(&mut self) {
-                self.0.set(false);
+                self.0.unlocking.set(false);
+                if thread::panicking() {
+                    // A destructor has: the others have their turn later.
+                    self.0.schedule_unlock();
+                }
             }
         }
-        let _over = Over(&self.unlocking);
+        let _over = Over(&self);
         loop {
             let mut repeat = false;
             if self.is_shutdown.get() {

@@ -4,9 +4,11 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::fmt;
+use std::iter;
 use std::ops::Deref;
 
 use greenlet_core::Exception;
+use greenlet_core::unwind::{call_each, drop_each};
 use hub::Seconds;
 
 use super::base::BaseQueue;
@@ -121,16 +123,22 @@ impl<S: Storage> BaseJoinableQueue<S> {
     /// With `immediate` the queue is emptied, its items count as done, and so gets fail at once.
     pub fn shutdown(&self, immediate: bool) {
         let inner = &self.0.0;
-        if immediate {
-            while let Some(item) = inner.take() {
+        let discard = || {
+            drop_each(iter::from_fn(|| {
+                let item = immediate.then(|| inner.take())??;
                 self.leave_unfinished(self.unfinished_tasks().saturating_sub(1));
-                drop(item);
+                Some(item)
+            }));
+        };
+        let end = || {
+            if !inner.is_shutdown.replace(true) {
+                inner.getters.dismiss(&inner.hub);
+                inner.putters.dismiss(&inner.hub);
             }
-        }
-        if !inner.is_shutdown.replace(true) {
-            inner.getters.dismiss(&inner.hub);
-            inner.putters.dismiss(&inner.hub);
-        }
+        };
+        // The destructor of an item may panic.
+        let steps: [&dyn Fn(); 2] = [&discard, &end];
+        call_each(steps);
     }
 
     /// Whether it is shut down.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use greenlet_core::Exception;
+use greenlet_core::unwind::{Caught, call_each, catch};
 use hub::core::{Async, Fork};
 use hub::{Context, Hub};
 
@@ -131,14 +132,15 @@ impl Inner {
         // A thread that is not here may have it locked for ever.
         std::mem::forget(old.shared.clone());
         let lost = self.receivers.take();
-        for (_, receiver) in lost {
-            if let Err(exception) = receiver(false) {
-                let pool = ThreadPool::of(self);
-                self.hub.report_error(Context::Object(&pool), exception);
-            }
-        }
+        let pool = ThreadPool::of(self);
+        let fail = |(_, receiver)| {
+            let pool = &pool;
+            move || self.call(receiver, false, Context::Object(pool))
+        };
+        // Whoever waits runs later, when all are told.
         self.idle.set();
         self.told.set();
+        call_each(lost.into_iter().map(fail));
         new
     }
 
@@ -201,18 +203,35 @@ impl Inner {
     /// Delivers results. Runs in the hub.
     fn collect(&self) {
         let life = self.life.borrow().clone();
-        for id in life.shared.take_done() {
-            let receiver = self.receivers.borrow_mut().remove(&id);
-            life.give_back();
-            if let Some(receiver) = receiver
-                && let Err(exception) = receiver(true)
-            {
-                self.hub
-                    .report_error(Context::Watcher(&life.wake), exception);
+        let life = &life;
+        let deliver = |id| {
+            move || {
+                let receiver = self.receivers.borrow_mut().remove(&id);
+                life.give_back();
+                if let Some(receiver) = receiver {
+                    self.call(receiver, true, Context::Watcher(&life.wake));
+                }
             }
+        };
+        let steps: [&dyn Fn(); 2] = [
+            &|| call_each(life.shared.take_done().into_iter().map(deliver)),
+            &|| {
+                self.told.set();
+                self.stop_collecting();
+            },
+        ];
+        call_each(steps);
+    }
+
+    /// Hands over a result. Nobody may want it, and its destructor may panic.
+    fn call(&self, receiver: Receiver, done: bool, context: Context<'_>) {
+        match catch(|| receiver(done)) {
+            Ok(Ok(())) => {}
+            Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
+                self.hub.report_error(context, exception);
+            }
+            Err(Caught::Forced(unwind)) => unwind.resume(),
         }
-        self.told.set();
-        self.stop_collecting();
     }
 }
 

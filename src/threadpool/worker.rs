@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use greenlet_core::unwind::catch;
 use hub::core::AsyncSender;
 use parking_lot::{Condvar, Mutex};
 
@@ -168,7 +169,8 @@ impl Shared {
 /// What a thread does.
 fn work(shared: &Shared) {
     while let Some(job) = shared.next() {
-        (job.run)();
+        // It may still drop something: what nobody wants any more.
+        drop(catch(job.run));
         shared.state.lock().unfinished -= 1;
         shared.done.lock().push(job.id);
         shared.tell_hub();

@@ -6,6 +6,7 @@ use std::iter::FusedIterator;
 use std::sync::Arc;
 
 use greenlet_core::Exception;
+use greenlet_core::unwind::drop_each;
 use hub::{Seconds, Slack};
 use parking_lot::{Mutex, MutexGuard};
 
@@ -374,7 +375,7 @@ impl<T: Send + 'static> Queue<T> {
         putters.wake();
         getters.wake();
         joiners.wake();
-        drop(dropped);
+        drop_each(dropped);
     }
 
     /// Says that a task is done: to be called once for each item that was got.

@@ -1,5 +1,6 @@
 //! What the greenlets of one thread share: events, locks, queues, pools.
 
+mod destructors;
 mod event;
 mod lock;
 mod pool;

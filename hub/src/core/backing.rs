@@ -15,11 +15,12 @@ use std::mem::ManuallyDrop;
 use std::rc::{Rc, Weak};
 use std::thread::{self, ThreadId};
 
+use greenlet_core::unwind::call_each;
 use greenlet_core::{at_thread_end, thread_is_over};
 use libev_sys as ev;
 use libev_sys::ev_loop;
 
-use super::boundary::{self, call_each};
+use super::boundary;
 use super::embed::{EmbedNode, WeakEmbed};
 use super::error::{CannotCreateLoop, DefaultLoopInUse, Error, SignalInUse};
 use super::flags::LoopFlags;

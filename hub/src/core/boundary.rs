@@ -10,12 +10,11 @@
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::thread;
 
 use greenlet_core::pinned;
-use greenlet_core::unwind::{Caught, ForcedUnwind, catch, is_forced};
+use greenlet_core::unwind::{Caught, ForcedUnwind, catch};
 use libev_sys as ev;
 
 use super::backing::{self, Backing};
@@ -170,30 +169,6 @@ fn take_stash() -> Option<ForcedUnwind> {
         feed_again(&node, revents);
     }
     Some(unwind)
-}
-
-/// Drops things of somebody else's, one after the other, as [`call_each`] calls.
-pub(super) fn drop_each<T>(things: impl Iterator<Item = T>) {
-    call_each(things.map(|thing| || drop(thing)));
-}
-
-/// Calls functions of somebody else's, one after the other: one that panics keeps none of them from its turn. The first
-/// panic goes on afterwards, or the unwinding of this greenlet; in the midst of another one it has been printed, and
-/// that is all.
-pub(crate) fn call_each<F: FnOnce()>(functions: impl IntoIterator<Item = F>) {
-    let mut panic = None;
-    for function in functions {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(function))
-            && (panic.is_none() || is_forced(&*payload))
-        {
-            panic = Some(payload);
-        }
-    }
-    if let Some(payload) = panic
-        && !thread::panicking()
-    {
-        resume_unwind(payload);
-    }
 }
 
 /// Prints to stderr, and does not mind when there is none. stderr is not locked while foreign code puts its part of the

@@ -79,7 +79,6 @@ mod timer;
 mod trampoline;
 mod watcher;
 
-pub(crate) use boundary::call_each;
 pub(crate) use forking::ForkMutex;
 
 pub use async_::{Async, AsyncClosed, AsyncSender};

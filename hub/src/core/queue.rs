@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::iter;
 use std::mem::ManuallyDrop;
 
-use super::boundary;
+use greenlet_core::unwind::drop_each;
+
 use super::callback::Entry;
 use crate::slack::Slack;
 
@@ -46,6 +47,6 @@ impl Queue {
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        boundary::drop_each(iter::from_fn(|| self.pop()));
+        drop_each(iter::from_fn(|| self.pop()));
     }
 }

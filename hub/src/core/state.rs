@@ -8,6 +8,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use greenlet_core::unwind::{call_each, drop_each};
 use libev_sys as ev;
 use libev_sys::{ev_async, ev_loop, ev_prepare, ev_timer};
 
@@ -339,12 +340,12 @@ impl Drop for LoopState {
 impl Drop for Litter {
     fn drop(&mut self) {
         let drops: [&mut dyn FnMut(); 4] = [
-            &mut || boundary::drop_each(self.handlers.drain(..)),
-            &mut || boundary::drop_each(self.nodes.drain(..)),
-            &mut || boundary::drop_each(self.entries.drain(..)),
-            &mut || boundary::drop_each(self.remote.drain(..).flatten()),
+            &mut || drop_each(self.handlers.drain(..)),
+            &mut || drop_each(self.nodes.drain(..)),
+            &mut || drop_each(self.entries.drain(..)),
+            &mut || drop_each(self.remote.drain(..).flatten()),
         ];
-        boundary::call_each(drops);
+        call_each(drops);
     }
 }
 
