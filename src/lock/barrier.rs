@@ -71,7 +71,7 @@ impl Whose for Barrier {
 }
 
 impl Barrier {
-    /// A barrier for so many greenlets.
+    /// A barrier for so many greenlets; with 0, as with 1, everybody passes at once.
     pub fn new(parties: usize) -> Barrier {
         Barrier(Rc::new(Inner {
             parties,
@@ -133,7 +133,7 @@ impl Barrier {
         let index = inner.count.get();
         inner.count.set(index + 1);
         let _inside = Inside(inner);
-        if index + 1 == inner.parties {
+        if index + 1 >= inner.parties {
             self.act()?;
         } else {
             self.wait_inside(Deadline::after(timeout))?;

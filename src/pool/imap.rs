@@ -88,7 +88,8 @@ impl<T: 'static> IMapUnordered<T> {
     where
         I: IntoIterator<Item: 'static> + 'static,
     {
-        let maxsize = maxsize.filter(|size| *size > 0);
+        // So many are no limit, and one more could not be asked for.
+        let maxsize = maxsize.filter(|size| !matches!(*size, 0 | usize::MAX));
         let state = Rc::new(State {
             arrivals: SimpleQueue::new(),
             results: RefCell::new(maxsize.map(Semaphore::new)),

@@ -74,7 +74,7 @@ impl<S: Storage> Core<S> {
         self.storage.borrow_mut().put_item(item);
         if self
             .unfinished_tasks
-            .replace(self.unfinished_tasks.get() + 1)
+            .replace(self.unfinished_tasks.get().saturating_add(1))
             == 0
             && let Some(all_done) = self.all_done.get()
         {

@@ -65,24 +65,35 @@ impl Life {
             pid: std::process::id(),
             shared: Shared::new(wake.sender(), idle),
             wake,
-            // One more than there may be threads, so that the next task is there when one is done.
-            places: Semaphore::new(maxsize.saturating_add(1)),
+            places: Semaphore::new(Life::places_of(maxsize)),
             owed: Cell::new(0),
         })
+    }
+
+    /// One more than there may be threads, so that the next task is there when one is done.
+    fn places_of(maxsize: usize) -> usize {
+        maxsize.saturating_add(1)
+    }
+
+    /// There may be more threads, or fewer.
+    pub(super) fn set_maxsize(&self, before: usize, maxsize: usize) {
+        let (before, places) = (Life::places_of(before), Life::places_of(maxsize));
+        self.add_places(places.saturating_sub(before));
+        self.remove_places(before.saturating_sub(places));
     }
 
     pub(super) fn give_back(&self) {
         self.add_places(1);
     }
 
-    pub(super) fn add_places(&self, places: usize) {
+    fn add_places(&self, places: usize) {
         let owed = self.owed.get().min(places);
         self.owed.update(|all| all - owed);
         self.places.add(places - owed);
     }
 
     /// Those that are not free are owed.
-    pub(super) fn remove_places(&self, places: usize) {
+    fn remove_places(&self, places: usize) {
         let owed = places - self.places.take_at_most(places);
         self.owed.update(|all| all + owed);
     }

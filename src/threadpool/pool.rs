@@ -173,8 +173,7 @@ impl ThreadPool {
     pub fn set_maxsize(&self, maxsize: usize) -> Result<(), Exception> {
         let life = self.0.life();
         let before = self.0.maxsize.replace(maxsize);
-        life.add_places(maxsize.saturating_sub(before));
-        life.remove_places(before.saturating_sub(maxsize));
+        life.set_maxsize(before, maxsize);
         if life.shared.workers() > maxsize {
             life.shared.shrink(maxsize);
         }
