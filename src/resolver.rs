@@ -1,4 +1,5 @@
-//! Names to addresses, without blocking the loop. Source: gevent's `resolver/thread.py`.
+//! Names to addresses, without blocking the loop. Source: gevent's `resolver/thread.py`, which uses the hub's thread
+//! pool; here ten long tasks there do not stop all look-ups.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -49,10 +50,10 @@ impl Endpoint {
     }
 }
 
-/// Asks the system's resolver, in a thread of the hub's pool.
+/// Asks the system's resolver, in a thread of the hub's pool for that.
 fn look_up(name: String) -> io::Result<Vec<SocketAddr>> {
     let hub = hub_to_wait_in()?;
-    apply_io(&hub.threadpool(), move || {
+    apply_io(&hub.resolver_threadpool(), move || {
         let found = name.to_socket_addrs().map(Vec::from_iter);
         found.map_err(|e| io::Error::new(e.kind(), format!("{name}: {e}")))
     })

@@ -1,5 +1,6 @@
-//! The pool of a hub. Source: `Hub.threadpool` in gevent's `hub.py`.
+//! The pools of a hub: its users' and the resolver's. Source: `Hub.threadpool` in gevent's `hub.py`.
 
+use std::thread::LocalKey;
 use std::time::Duration;
 
 use greenlet_core::ThreadSlot;
@@ -10,15 +11,38 @@ use super::pool::ThreadPool;
 /// How many threads the pool of a hub may have: gevent's `Hub.threadpool_size`.
 const THREADPOOL_SIZE: usize = 10;
 
+type Slot = ThreadSlot<Option<ThreadPool>>;
+
 thread_local! {
-    static THREADPOOL: ThreadSlot<Option<ThreadPool>> =
-        const { ThreadSlot::new(None, || THREADPOOL.with(ThreadSlot::clear)) };
+    static THREADPOOL: Slot = const { Slot::new(None, || THREADPOOL.with(Slot::clear)) };
+    static RESOLVER: Slot = const { Slot::new(None, || RESOLVER.with(Slot::clear)) };
+}
+
+/// The pool that is kept for this hub; made now if there is none.
+#[track_caller]
+fn pool_of(hub: &Hub, kept: &'static LocalKey<Slot>) -> ThreadPool {
+    let known = kept.with(|slot| slot.with(|pool| pool.borrow().clone()));
+    match known.flatten() {
+        Some(pool) if pool.hub() == hub => pool,
+        _ => {
+            let idle = config::threadpool_idle_task_timeout();
+            let idle = idle.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+            let pool = ThreadPool::make(hub, THREADPOOL_SIZE, idle);
+            keep(kept, pool.clone());
+            pool
+        }
+    }
+}
+
+fn keep(kept: &'static LocalKey<Slot>, pool: ThreadPool) {
+    let old = kept.with(|slot| slot.with(|known| known.replace(Some(pool))));
+    drop(old);
 }
 
 /// What a [`Hub`] has besides: `use gevent::threadpool::HubExt` and it has it.
 pub trait HubExt {
-    /// The hub's own pool, of at most 10 threads; made when it is first asked for. Names are looked
-    /// up there, and it is for whatever blocks. Its threads end when they have had nothing to do for
+    /// The hub's own pool, of at most 10 threads, for whatever blocks; made when it is first asked
+    /// for. Its threads end when they have had nothing to do for
     /// [some time](config::threadpool_idle_task_timeout).
     ///
     /// # Panics
@@ -27,26 +51,34 @@ pub trait HubExt {
 
     /// Replaces the hub's own pool.
     fn set_threadpool(&self, pool: ThreadPool);
+
+    /// The pool in which names are looked up, of as many threads, and for nothing else: if it were the
+    /// [other one](HubExt::threadpool), nobody could connect while all its threads have long tasks.
+    ///
+    /// # Panics
+    /// When the hub's loop is destroyed.
+    fn resolver_threadpool(&self) -> ThreadPool;
+
+    /// Replaces the pool in which names are looked up.
+    fn set_resolver_threadpool(&self, pool: ThreadPool);
 }
 
 impl HubExt for Hub {
     #[track_caller]
     fn threadpool(&self) -> ThreadPool {
-        let known = THREADPOOL.with(|slot| slot.with(|pool| pool.borrow().clone()));
-        match known.flatten() {
-            Some(pool) if pool.hub() == self => pool,
-            _ => {
-                let idle = config::threadpool_idle_task_timeout();
-                let idle = idle.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-                let pool = ThreadPool::make(self, THREADPOOL_SIZE, idle);
-                self.set_threadpool(pool.clone());
-                pool
-            }
-        }
+        pool_of(self, &THREADPOOL)
     }
 
     fn set_threadpool(&self, pool: ThreadPool) {
-        let old = THREADPOOL.with(|slot| slot.with(|known| known.replace(Some(pool))));
-        drop(old);
+        keep(&THREADPOOL, pool);
+    }
+
+    #[track_caller]
+    fn resolver_threadpool(&self) -> ThreadPool {
+        pool_of(self, &RESOLVER)
+    }
+
+    fn set_resolver_threadpool(&self, pool: ThreadPool) {
+        keep(&RESOLVER, pool);
     }
 }

@@ -4,7 +4,8 @@
 //! | here | what |
 //! |---|---|
 //! | [`ThreadPool`] | at most so many threads, started when they are needed |
-//! | [`HubExt::threadpool`] | the pool that each hub has; names are looked up there |
+//! | [`HubExt::threadpool`] | the pool that each hub has |
+//! | [`HubExt::resolver_threadpool`] | another one, in which names are looked up |
 //! | [`ThreadPoolExecutor`] | a pool with the names of Python's `concurrent.futures` |
 //!
 //! ```

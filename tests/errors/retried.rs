@@ -122,7 +122,7 @@ fn looking_up_a_name_ends_with_what_is_thrown() -> Outcome {
     use gevent::threadpool::{HubExt, ThreadPool};
     let _bounded = bounded();
     let pool = ThreadPool::new(1);
-    gevent::get_hub().set_threadpool(pool.clone());
+    gevent::get_hub().set_resolver_threadpool(pool.clone());
     let (tell, told) = std::sync::mpsc::channel::<()>();
     let busy = pool.spawn(move || told.recv().is_err())?;
     each_ends(|| Ok(TcpStream::connect("localhost:1").map(drop)?))?;

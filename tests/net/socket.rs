@@ -5,11 +5,14 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 
 use gevent::socket::{AddressError, TcpListener, TcpStream};
+use gevent::threadpool::HubExt;
 use gevent::{Exception, get_hub, sleep, spawn};
 
-use crate::support::{Outcome, near};
+use crate::support::{Outcome, bounded, near};
 
 /// Both ends of a connection.
 fn pair() -> Result<(TcpStream, TcpStream), Exception> {
@@ -195,6 +198,28 @@ fn test_connect_that_takes_too_long_says_where() -> Outcome {
     let timeout = gevent::Timeout::start_new(0.01);
     let thrown = Exception::from(TcpStream::connect(address).unwrap_err());
     assert!(timeout.caused(&thrown) && thrown.downcast_ref::<AddressError>().is_none());
+    Ok(())
+}
+
+#[test]
+fn names_are_looked_up_while_all_threads_of_the_hub_are_busy() -> Outcome {
+    let _bounded = bounded();
+    let pool = get_hub().threadpool();
+    let (release, released) = channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    let tasks = (0..=pool.maxsize()).map(|_| {
+        let released = released.clone();
+        pool.spawn(move || released.lock().unwrap().recv().is_err())
+    });
+    let tasks = tasks.collect::<Result<Vec<_>, _>>()?;
+    let listener = TcpListener::bind("localhost:0")?;
+    let port = listener.local_addr()?.port();
+    drop(TcpStream::connect(("localhost", port))?);
+    assert!(tasks.iter().all(|task| !task.ready()));
+    drop(release);
+    for task in tasks {
+        assert!(task.get()?);
+    }
     Ok(())
 }
 

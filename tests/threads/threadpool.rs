@@ -112,6 +112,40 @@ fn imap_keeps_orders_and_bounds() -> Outcome {
 }
 
 #[test]
+fn sizes_at_their_limits() -> Outcome {
+    let _bounded = bounded();
+    let pool = ThreadPool::new(usize::MAX);
+    assert_eq!((pool.apply(|| 7)?, pool.maxsize()), (7, usize::MAX));
+    let it = pool.imap_maxsize(|i: i32| i, 0..3, usize::MAX);
+    assert_eq!(it.collect::<Result<Vec<_>, _>>()?, [0, 1, 2]);
+    for maxsize in [1, usize::MAX - 1, usize::MAX, 2, usize::MAX, 1] {
+        pool.set_maxsize(maxsize)?;
+        assert_eq!(pool.map(|i: i32| i, [1, 2])?, [1, 2]);
+    }
+    // It has as many places as any pool of this size: one more than threads.
+    let (release, released) = channel::<()>();
+    let released = Arc::new(std::sync::Mutex::new(released));
+    let wait_for = move || {
+        let released = released.clone();
+        move || released.lock().unwrap().recv().is_ok()
+    };
+    let mut tasks = Vec::new();
+    for _ in 0..2 {
+        let task = Timeout::new(LONG).silent(|| pool.spawn(wait_for()))?;
+        tasks.push(task.expect("has places"));
+    }
+    assert!(Timeout::new(0.01).silent(|| pool.spawn(|| ()))?.is_none());
+    drop(release);
+    for task in tasks {
+        assert!(!task.get()?);
+    }
+    let executor = ThreadPoolExecutor::new(usize::MAX);
+    assert_eq!(executor.submit(|| 8)?.result(LONG)?, 8);
+    executor.shutdown(true)?;
+    pool.kill()
+}
+
+#[test]
 fn no_task_begins_after_an_imap_is_dropped() -> Outcome {
     let _bounded = bounded();
     for (unordered, maxsize) in [
@@ -360,13 +394,17 @@ fn threads_that_end_unwind_their_greenlets() -> Outcome {
 }
 
 #[test]
-fn the_hub_has_a_pool_and_names_use_it() -> Outcome {
+fn the_hub_has_a_pool_and_names_do_not_use_it() -> Outcome {
     let pool = get_hub().threadpool();
     assert_eq!((pool.maxsize(), &pool), (10, &get_hub().threadpool()));
-    // Names are looked up there.
-    let before = pool.size();
+    // Names are looked up elsewhere, and do not wait for it.
     TcpListener::bind("localhost:0")?;
-    assert_eq!((before, pool.size()), (0, 1));
+    let resolver = get_hub().resolver_threadpool();
+    assert_eq!((pool.size(), resolver.size()), (0, 1));
+    let other = ThreadPool::new(1);
+    get_hub().set_resolver_threadpool(other.clone());
+    TcpListener::bind("localhost:0")?;
+    assert_eq!((other.size(), resolver.size(), pool.size()), (1, 1, 0));
     Ok(())
 }
 
