@@ -62,6 +62,18 @@ impl Hub {
         Ok(timer.active() || timer.pending())
     }
 
+    /// Wakes the greenlet that is in [`wait`](Hub::wait) for this watcher, if any, soon and as if the watcher had
+    /// fired.
+    ///
+    /// # Errors
+    /// When the loop is destroyed.
+    pub fn end_wait(&self, watcher: &Watcher) -> Result<(), Exception> {
+        if let Some(resume) = watcher.resume() {
+            self.loop_().run_callback_resume(resume)?;
+        }
+        Ok(())
+    }
+
     /// Throws `error` into the greenlet that is in [`wait`](Hub::wait) for this watcher, soon
     /// and if it still is by then. With `close_watcher` the watcher is closed, before that or, if
     /// nobody waits, at once.

@@ -99,20 +99,21 @@ impl Hub {
         watcher: &Watcher,
         timeout: impl WaitTimeout,
     ) -> Result<(), Exception> {
-        self.wait_on_watcher_if(watcher, timeout, || Ok(()))
+        self.wait_on_watcher_unless(watcher, timeout, || Ok(false))
     }
 
-    /// [`wait_on_watcher`](Hub::wait_on_watcher) unless `check` fails. That is called last, after the greenlet's hook
-    /// (see [`set_switch_out`](crate::set_switch_out)): what the watcher is for may be gone by then.
+    /// [`wait_on_watcher`](Hub::wait_on_watcher), but `check` is asked last, after the greenlet's hook (see
+    /// [`set_switch_out`](crate::set_switch_out)): what the watcher is for may be gone by then, which is an error, or
+    /// may have happened; then the greenlet is woken as soon as others have had their turn.
     ///
     /// # Errors
     /// As for `wait_on_watcher`; that of `check`.
     #[track_caller]
-    pub fn wait_on_watcher_if(
+    pub fn wait_on_watcher_unless(
         &self,
         watcher: &Watcher,
         timeout: impl WaitTimeout,
-        check: impl FnOnce() -> Result<(), Exception>,
+        check: impl FnOnce() -> Result<bool, Exception>,
     ) -> Result<(), Exception> {
         if watcher.has_callback() {
             return Err(in_use(watcher));
@@ -123,7 +124,9 @@ impl Hub {
             // The hook that was just called has waited.
             return Err(in_use(watcher));
         }
-        check()?;
+        if check()? {
+            self.loop_().run_callback_resume(park.resume())?;
+        }
         match limit {
             None => self.wait_with(watcher, park),
             Some(seconds) => match self.wait_timeout_with(watcher, seconds, park)? {

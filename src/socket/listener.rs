@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::iter::FusedIterator;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
 use hub::Seconds;
@@ -124,6 +124,50 @@ impl TcpListener {
         as_inet(self.0.socket()?.local_addr()?)
     }
 
+    /// A second descriptor for the same listener. It has the same timeout at first, is closed on its own, and may be
+    /// waited for by another greenlet.
+    ///
+    /// # Errors
+    /// When no descriptor is left, or the listener is closed.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        self.0.try_clone().map(TcpListener)
+    }
+
+    /// With `true`, [`accept`](TcpListener::accept) does not wait: [`set_timeout`](TcpListener::set_timeout) of 0. With
+    /// `false` it does, for ever: of `None`.
+    ///
+    /// Source: Python's `setblocking`.
+    ///
+    /// # Errors
+    /// None; std's method of this name has some.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.set_timeout(nonblocking.then_some(0.0))
+    }
+
+    /// How long packets of its connections may travel: `IP_TTL`.
+    ///
+    /// # Errors
+    /// When the listener is closed; for 0, or more than 255.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.0.socket()?.set_ttl_v4(ttl)
+    }
+
+    /// What [`set_ttl`](TcpListener::set_ttl) sets.
+    ///
+    /// # Errors
+    /// When the listener is closed.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.0.socket()?.ttl_v4()
+    }
+
+    /// The error that the listener has run into, if any; asking takes it away.
+    ///
+    /// # Errors
+    /// When the listener is closed.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.0.socket()?.take_error()
+    }
+
     /// Lends the descriptor, for what takes [`AsFd`](std::os::fd::AsFd): it stays open until `f` has returned.
     ///
     /// # Errors
@@ -211,6 +255,14 @@ fn is_for_now(error: &io::Error) -> bool {
         error.raw_os_error(),
         Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
     ) || error.kind() == io::ErrorKind::WouldBlock
+}
+
+impl TryFrom<OwnedFd> for TcpListener {
+    type Error = io::Error;
+
+    fn try_from(fd: OwnedFd) -> io::Result<Self> {
+        Ok(TcpListener(Rc::new(Raw::new(fd.into())?)))
+    }
 }
 
 impl AsRawFd for TcpListener {

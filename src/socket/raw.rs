@@ -3,8 +3,9 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
+use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use greenlet_core::{AsError, Exception};
 use hub::core::{Events, Io};
@@ -26,6 +27,10 @@ pub(super) struct Raw {
     /// Whether the next read is worth a try before waiting: the last one filled its buffer, or
     /// there was none.
     more_to_read: Cell<bool>,
+    /// What [`shutdown`](Raw::shutdown) has ended, by [`Direction`].
+    shut_down: [Cell<bool>; 2],
+    /// All descriptors of the connection that were [made](Raw::try_clone) of one another.
+    copies: OnceCell<Rc<RefCell<Vec<Weak<Raw>>>>>,
 }
 
 /// Which way to wait for.
@@ -51,7 +56,27 @@ impl Raw {
             hub,
             timeouts: Default::default(),
             more_to_read: Cell::new(true),
+            shut_down: Default::default(),
+            copies: OnceCell::new(),
         })
+    }
+
+    /// A second descriptor for the same connection, with the same timeouts.
+    pub(super) fn try_clone(self: &Rc<Self>) -> io::Result<Rc<Raw>> {
+        let copies = self.copies.get_or_init(|| {
+            let first = Rc::downgrade(self);
+            Rc::new(RefCell::new(vec![first]))
+        });
+        let copy = Rc::new(Raw {
+            timeouts: self.timeouts.clone(),
+            shut_down: self.shut_down.clone(),
+            copies: OnceCell::from(copies.clone()),
+            ..Raw::new(self.socket()?.try_clone()?)?
+        });
+        let mut copies = copies.borrow_mut();
+        copies.retain(|raw| raw.strong_count() > 0);
+        copies.push(Rc::downgrade(&copy));
+        Ok(copy)
     }
 
     /// The socket, while it is open.
@@ -82,11 +107,7 @@ impl Raw {
         directions: &[Direction],
         timeout: impl Seconds,
     ) -> io::Result<()> {
-        let timeout = timeout.checked().map_err(Exception::from)?;
-        if timeout.is_some_and(|seconds| seconds < 0.0) {
-            let why = "Timeout value out of range";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-        }
+        let timeout = valid_timeout(timeout)?;
         for direction in directions {
             self.timeouts[*direction as usize].set(timeout);
         }
@@ -112,8 +133,12 @@ impl Raw {
                 cell.get_or_init(|| new)
             }
         };
-        let is_open = || Ok(self.fd().map(drop).ok_or_else(closed)?);
-        self.hub.wait_on_watcher_if(watcher, timeout, is_open)
+        let is_shut_down = || match self.fd() {
+            Some(_) => Ok(self.shut_down[direction as usize].get()),
+            None => Err(closed().into()),
+        };
+        self.hub
+            .wait_on_watcher_unless(watcher, timeout, is_shut_down)
     }
 
     /// Does `operation` as soon as it does not block.
@@ -130,19 +155,28 @@ impl Raw {
             }
             let socket = self.socket()?;
             match operation(&socket) {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock && timeout != Some(0.0) => {}
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 result => return result,
             }
             drop(socket);
-            if timeout == Some(0.0) {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
             self.wait(direction, timeout)?;
         }
     }
 
-    /// A read into a buffer of `len` bytes. After a short read it waits first: the loop is
+    /// A read into an empty buffer, which never waits: an error is told, but that nothing is there yet is none.
+    #[track_caller]
+    pub(super) fn read_nothing(
+        &self,
+        mut operation: impl FnMut(&socket2::Socket) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        self.retry(Direction::Read, |socket| match operation(socket) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            result => result,
+        })
+    }
+
+    /// A read into a buffer of `len` bytes, which is not 0. After a short read it waits first: the loop is
     /// level-triggered, so nothing is missed, and the read that would only say EAGAIN is saved.
     #[track_caller]
     pub(super) fn read(
@@ -151,7 +185,7 @@ impl Raw {
         operation: impl FnMut(&socket2::Socket) -> io::Result<usize>,
     ) -> io::Result<usize> {
         let timeout = self.timeout(Direction::Read);
-        if len > 0 && timeout != Some(0.0) && !self.more_to_read.get() {
+        if timeout != Some(0.0) && !self.more_to_read.get() {
             match self.park(Direction::Read, timeout) {
                 // The hub cannot wait, but what is there already it may read.
                 Err(e) if hub_cannot_wait(&e) => {}
@@ -178,6 +212,40 @@ impl Raw {
             return (*timed_out).into();
         }
         exception.into()
+    }
+
+    /// Ends directions of the connection. Greenlets that wait for one, at this descriptor or a copy, are woken and
+    /// try again: a Unix socket that is shut down for writing while it is full has no event that would say so.
+    pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.socket()?.shutdown(how)?;
+        let directions: &[Direction] = match how {
+            Shutdown::Read => &[Direction::Read],
+            Shutdown::Write => &[Direction::Write],
+            Shutdown::Both => &[Direction::Read, Direction::Write],
+        };
+        match self.copies.get() {
+            None => self.was_shut_down(directions),
+            Some(copies) => {
+                for raw in copies.borrow().iter().filter_map(Weak::upgrade) {
+                    raw.was_shut_down(directions);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn was_shut_down(&self, directions: &[Direction]) {
+        for direction in directions {
+            self.shut_down[*direction as usize].set(true);
+            let watcher = match direction {
+                Direction::Read => self.read.get(),
+                Direction::Write => self.write.get(),
+            };
+            if let Some(watcher) = watcher {
+                // Fails only if the loop is destroyed, and then nobody waits any more.
+                let _ = self.hub.end_wait(watcher);
+            }
+        }
     }
 
     /// Closes the socket. Greenlets that wait for it are told so; the descriptor itself is
@@ -211,6 +279,18 @@ fn hub_cannot_wait(exception: &Exception) -> bool {
 /// or it cannot wait at all. Whoever goes on after errors does not after this one.
 pub(super) fn ends_all(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<AsError>())
+}
+
+/// A time that Python's `settimeout` takes.
+pub(super) fn valid_timeout(timeout: impl Seconds) -> io::Result<Option<f64>> {
+    let invalid = |why: Box<dyn std::error::Error + Send + Sync>| {
+        io::Error::new(io::ErrorKind::InvalidInput, why)
+    };
+    match timeout.checked() {
+        Err(no_number) => Err(invalid(no_number.into())),
+        Ok(Some(seconds)) if seconds < 0.0 => Err(invalid("Timeout value out of range".into())),
+        Ok(timeout) => Ok(timeout),
+    }
 }
 
 /// What gevent calls `cancel_wait_ex`: the file descriptor was closed in another greenlet.

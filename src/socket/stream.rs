@@ -10,7 +10,7 @@ use std::rc::Rc;
 use hub::Seconds;
 use socket2::{Domain, Protocol, SockRef, Type};
 
-use super::raw::{Direction, Raw, ends_all};
+use super::raw::{Direction, Raw, ends_all, valid_timeout};
 use super::{Address, AddressError};
 
 /// A TCP connection: [`std::net::TcpStream`]'s methods, but what would block parks the
@@ -60,14 +60,15 @@ impl TcpStream {
         Self::connect_all(address, None)
     }
 
-    /// [`connect`](TcpStream::connect), for so long at each address.
+    /// [`connect`](TcpStream::connect), for so many seconds at each address: `None` for as long as the system tries,
+    /// 0 not at all. (std's has one address, and takes no 0.)
     ///
     /// # Errors
-    /// As for `connect`; [`io::ErrorKind::TimedOut`] among them.
+    /// As for `connect`; [`io::ErrorKind::TimedOut`] among them, with 0 [`io::ErrorKind::WouldBlock`] unless the
+    /// system is done at once; [`io::ErrorKind::InvalidInput`] for a time that is negative or no number.
     #[track_caller]
     pub fn connect_timeout(address: impl Address, timeout: impl Seconds) -> io::Result<Self> {
-        let timeout = timeout.checked().map_err(crate::Exception::from)?;
-        Self::connect_all(address, timeout)
+        Self::connect_all(address, valid_timeout(timeout)?)
     }
 
     #[track_caller]
@@ -102,6 +103,9 @@ impl TcpStream {
         let started = raw.socket()?.connect(&address.into());
         match started {
             Err(e) if matches!(e.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => {
+                if timeout == Some(0.0) {
+                    return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+                }
                 raw.wait(Direction::Write, timeout)?;
                 raw.socket()?.take_error()?.map_or(Ok(()), Err)
             }
@@ -125,12 +129,13 @@ impl TcpStream {
         Self::from_socket(stream.into())
     }
 
-    /// A second, independent descriptor for the same connection.
+    /// A second descriptor for the same connection. It has the same timeouts at first, is closed on its own, and may
+    /// be waited for by another greenlet.
     ///
     /// # Errors
     /// When no descriptor is left, or the stream is closed.
     pub fn try_clone(&self) -> io::Result<Self> {
-        Self::from_socket(self.0.socket()?.try_clone()?)
+        self.0.try_clone().map(TcpStream)
     }
 
     /// The other side's address.
@@ -149,12 +154,13 @@ impl TcpStream {
         as_inet(self.0.socket()?.local_addr()?)
     }
 
-    /// Ends one or both directions for good.
+    /// Ends one or both directions for good, for all descriptors of the connection. Greenlets that wait to read get
+    /// 0, those that wait to write [`io::ErrorKind::BrokenPipe`].
     ///
     /// # Errors
     /// When the stream is closed or not connected any more.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.0.socket()?.shutdown(how)
+        self.0.shutdown(how)
     }
 
     /// Closes the connection, whoever else has a handle. Greenlets that wait for it get an
@@ -177,6 +183,33 @@ impl TcpStream {
     /// When the stream is closed.
     pub fn nodelay(&self) -> io::Result<bool> {
         self.0.socket()?.tcp_nodelay()
+    }
+
+    /// How long packets may travel: `IP_TTL`.
+    ///
+    /// # Errors
+    /// When the stream is closed; for 0, or more than 255.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.0.socket()?.set_ttl_v4(ttl)
+    }
+
+    /// What [`set_ttl`](TcpStream::set_ttl) sets.
+    ///
+    /// # Errors
+    /// When the stream is closed.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.0.socket()?.ttl_v4()
+    }
+
+    /// With `true`, reads and writes do not wait: [`set_timeout`](TcpStream::set_timeout) of 0. With `false` they wait
+    /// for ever: of `None`.
+    ///
+    /// Source: Python's `setblocking`.
+    ///
+    /// # Errors
+    /// None; std's method of this name has some.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.set_timeout(nonblocking.then_some(0.0))
     }
 
     /// How many seconds a read or a write may wait: `None` for ever, 0 not at all. After that
@@ -236,6 +269,9 @@ impl TcpStream {
     /// As for [`Read::read`].
     #[track_caller]
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return self.0.read_nothing(|socket| socket.peek(&mut []));
+        }
         self.0
             .retry(Direction::Read, |socket| socket.peek(as_uninit(buf)))
     }
@@ -278,7 +314,7 @@ impl TcpStream {
 pub(super) fn as_inet(address: socket2::SockAddr) -> io::Result<SocketAddr> {
     address
         .as_socket()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not an internet address"))
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not an internet address"))
 }
 
 /// The buffer as `socket2` wants it where it has no call for initialised ones.
@@ -289,30 +325,56 @@ fn as_uninit(buf: &mut [u8]) -> &mut [MaybeUninit<u8>] {
     unsafe { &mut *(std::ptr::from_mut(buf) as *mut [MaybeUninit<u8>]) }
 }
 
+/// What goes with everything that is sent: that the other side has gone is an error, and not also a `SIGPIPE`, which
+/// ends the process unless somebody has seen to it. (Apple's systems have an option of the socket, which `socket2` sets.)
+#[cfg(not(target_vendor = "apple"))]
+const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+const NO_SIGNAL: libc::c_int = 0;
+
+/// The system takes no more parts at once: its `IOV_MAX`.
+const MAX_PARTS: usize = 1024;
+
 impl Read for &TcpStream {
     #[track_caller]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buf.len(), |socket| (&*socket).read(buf))
+        if buf.is_empty() {
+            return self.0.read_nothing(|mut socket| socket.read(buf));
+        }
+        self.0.read(buf.len(), |mut socket| socket.read(buf))
     }
 
     #[track_caller]
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let count = bufs.len().min(MAX_PARTS);
+        let bufs = &mut bufs[..count];
         let len = bufs.iter().map(|b| b.len()).sum();
-        self.0.read(len, |socket| (&*socket).read_vectored(bufs))
+        if len == 0 {
+            // `readv`, unlike `recv`, does not look at the socket then.
+            return self.0.read_nothing(|_| Ok(0));
+        }
+        self.0.read(len, |mut socket| socket.read_vectored(bufs))
     }
 }
 
 impl Write for &TcpStream {
     #[track_caller]
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.0
-            .retry(Direction::Write, |socket| (&*socket).write(buf))
+        self.0.retry(Direction::Write, |socket| {
+            socket.send_with_flags(buf, NO_SIGNAL)
+        })
     }
 
     #[track_caller]
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0
-            .retry(Direction::Write, |socket| (&*socket).write_vectored(bufs))
+        let bufs = &bufs[..bufs.len().min(MAX_PARTS)];
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            // Nor does `writev`.
+            return self.0.retry(Direction::Write, |_| Ok(0));
+        }
+        self.0.retry(Direction::Write, |socket| {
+            socket.send_vectored_with_flags(bufs, NO_SIGNAL)
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {

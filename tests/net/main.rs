@@ -1,5 +1,7 @@
 //! Sockets and servers.
 
+mod differential;
+mod ends;
 mod server;
 mod socket;
 mod turns;

@@ -318,9 +318,9 @@ pub(super) fn rows() -> Vec<Row> {
                     waited
                 }) as fn(&UnixStream) -> Outcome,
             ),
-            ("hub/src/wait_fd.rs Hub::wait_on_watcher_if", |s| {
+            ("hub/src/wait_fd.rs Hub::wait_on_watcher_unless", |s| {
                 let watcher = get_hub().loop_().io(s.as_raw_fd(), Events::READ)?;
-                let waited = get_hub().wait_on_watcher_if(&watcher, LIMIT, || Ok(()));
+                let waited = get_hub().wait_on_watcher_unless(&watcher, LIMIT, || Ok(false));
                 assert!(!watcher.active());
                 waited
             }),
