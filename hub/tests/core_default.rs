@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use core_support::*;
+use greenlet_core::Exception;
 use hub::core::{DefaultLoopInUse, Error, Events, Loop, MAXPRI};
 
 fn default_loop() -> Result<Loop, Error> {
@@ -353,6 +354,49 @@ fn handler_of_sigchld() -> libc::sighandler_t {
         libc::sigaction(libc::SIGCHLD, std::ptr::null(), &raw mut action);
         action.sa_sigaction
     }
+}
+
+/// libev would reap every child as soon as its handler is in place.
+#[test]
+fn whoever_watches_sigchld_alone_reaps_nobody() -> TestResult {
+    let _one = one_at_a_time();
+    let loop_ = default_loop()?;
+    let signal = loop_.signal(libc::SIGCHLD)?;
+    // A child that ends, and a loop that has been told.
+    let ended = || -> Result<std::process::Child, Exception> {
+        signal.start({
+            let signal = signal.clone();
+            move || signal.stop().unwrap()
+        })?;
+        let child = Command::new("sh").args(["-c", "exit 7"]).spawn()?;
+        run(&loop_)?;
+        // Whatever was fed to the loop, too.
+        loop_.run_nowait()?;
+        Ok(child)
+    };
+    let code = |mut child: std::process::Child| -> Result<Option<i32>, Exception> {
+        Ok(child.wait()?.code())
+    };
+    assert_eq!(code(ended()?)?, Some(7));
+    // Nor does who has watched a child before.
+    let mut other = Command::new("sleep").arg("100").spawn()?;
+    let watcher = loop_.child(other.id() as i32, false)?;
+    watcher.start(|| ())?;
+    watcher.stop()?;
+    assert_eq!(code(ended()?)?, Some(7));
+    other.kill()?;
+    other.wait()?;
+    // Who watches one that ended meanwhile is told.
+    let child = ended()?;
+    let watcher = loop_.child(child.id() as i32, false)?;
+    watcher.start({
+        let watcher = watcher.clone();
+        move || watcher.stop().unwrap()
+    })?;
+    run(&loop_)?;
+    assert_eq!(ExitStatus::from_raw(watcher.rstatus()).code(), Some(7));
+    loop_.destroy()?;
+    Ok(())
 }
 
 #[test]

@@ -297,6 +297,27 @@ sigchld_hand_on (void)
 #endif
 }
 
+#ifndef LIBEV_SYS_SYSTEM
+/* libev's reaper takes the status of every child, so it is called only while somebody watches one. */
+static void
+reap_if_watched (struct ev_loop *loop, ev_signal *w, int revents)
+{
+  size_t i;
+
+  for (i = 0; i < sizeof childs / sizeof *childs; ++i)
+    if (childs [i])
+      {
+        if (sigchld_state == 3)
+          sigchld_state = 2;
+        childcb (loop, w, revents);
+        return;
+      }
+
+  if (sigchld_state == 2)
+    sigchld_state = 3;
+}
+#endif
+
 struct ev_loop *
 ev_shim_default_loop (unsigned int flags)
 {
@@ -322,6 +343,9 @@ ev_shim_default_loop (unsigned int flags)
   if (!loop)
     return 0;
 
+#ifndef LIBEV_SYS_SYSTEM
+  ev_set_cb (&childev, reap_if_watched);
+#endif
 #if !defined LIBEV_SYS_SYSTEM && EV_USE_TIMERFD
   /* A default loop that was destroyed leaves its timerfd's watcher marked as active in the static memory that the
    * next one gets. That would have no timerfd, and after a fork stop a watcher that was never started. */
@@ -353,7 +377,7 @@ ev_shim_install_sigchld (void)
 void
 ev_shim_reset_sigchld (void)
 {
-  if (sigchld_state == 2)
+  if (sigchld_state >= 2)
     sigchld_state = 1;
 }
 

@@ -198,14 +198,16 @@ int ev_shim_make_wakeup (struct ev_loop *loop);
  * This and the five below change the process's signal handling and are, like the default loop itself, for
  * one thread at a time. */
 struct ev_loop *ev_shim_default_loop (unsigned int flags);
-/** Puts libev's SIGCHLD handler in place; child watchers, and signal watchers for SIGCHLD, work from here on.
+/** Puts libev's SIGCHLD handler in place; children are reaped (all of them) while a child watcher is started, with the
+ * system's libev always. Child watchers, and signal watchers for SIGCHLD, work from here on.
  * Does nothing when it is in place already, or when there is no default loop made by `ev_shim_default_loop`. */
 void ev_shim_install_sigchld (void);
 /** To call after somebody else has replaced libev's SIGCHLD handler: the next `ev_shim_install_sigchld` puts
  * it back. Itself changes no signal handling. */
 void ev_shim_reset_sigchld (void);
 /** 0: no default loop made by `ev_shim_default_loop`; 1: the handler is known but not in place;
- * 2: it is in place. */
+ * 2: it is in place; 3: it is, and a SIGCHLD came while no child was watched, so that a child may have ended that
+ * nobody has reaped. */
 int ev_shim_sigchld_state (void);
 /** The part of destroying the default loop that changes the process's signal handling, ahead of the rest: for who
  * guards that by a lock which cleanup watchers may want, too. Does nothing without internals. */

@@ -38,8 +38,11 @@ watcher_type! {
     /// Calls back when a child process has ended (or, if asked for, was stopped or continued). Made by
     /// [`Loop::child`].
     ///
-    /// libev reaps *every* child of the process, by `waitpid(-1)`: waiting for a child in another way then fails
-    /// with `ECHILD`. A child may have ended before the watcher starts, as long as the loop has not run since.
+    /// While any child watcher is started, libev reaps *every* child of the process, by `waitpid(-1)`: who waits
+    /// for a child in another way, [`std::process::Command`] in a thread too, gets an `ECHILD` error then, and the
+    /// status is lost. While none is started, nobody is reaped. (With the system's libev, the feature `system`, all are
+    /// from the first child watcher on.) A child may have ended before the watcher is made, and before it starts
+    /// if the loop has not run since.
     ///
     /// Its events have the highest priority, which becomes the watcher's when there is one.
     Child(ChildKind)
@@ -57,10 +60,11 @@ impl Loop {
             return Err(NotDefaultLoop.into());
         }
         // SAFETY: this thread has the default loop, so no other one is in here.
-        let is_late = unsafe { ev::ev_shim_sigchld_state() } == 1;
+        let is_late = matches!(unsafe { ev::ev_shim_sigchld_state() }, 1 | 3);
         self.install_sigchld()?;
         if is_late {
-            // The child may have ended before the handler was in place. (gevent would wait for ever.)
+            // The child may have ended before the handler was in place, or when nobody watched one. (gevent would
+            // wait for ever.)
             // SAFETY: SIGCHLD is a signal.
             unsafe { ev::ev_feed_signal(libc::SIGCHLD) };
         }
