@@ -303,10 +303,10 @@ fn allocates_nothing_with(wait: impl Fn() -> Outcome, give: impl Fn()) -> Outcom
 }
 
 /// How many there are in a backlog.
-const MANY: usize = 200_000;
+const MANY: usize = 600_000;
 
-/// Fails unless little remains of the memory that `backlog` takes, more than a value for each of the many: a few
-/// hundred kilobytes may.
+/// Fails unless little remains of the memory that `backlog` takes, more than a value for each of the many: a megabyte
+/// for each collection may.
 #[track_caller]
 fn gives_back(backlog: impl Fn(&dyn Fn()) -> Outcome) -> Outcome {
     let _bounded = bounded();

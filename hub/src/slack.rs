@@ -4,7 +4,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash};
 
 /// So many bytes are kept, however few are in use: what comes and goes all the time allocates nothing.
-const KEPT: usize = 256 * 1024;
+const KEPT: usize = 1024 * 1024;
 
 /// A collection that keeps its memory when items are taken out, as those of the standard library do.
 pub trait Slack {
