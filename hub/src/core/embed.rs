@@ -58,8 +58,12 @@ impl EmbedKind {
     unsafe fn follow(&self) {
         let raw_other = self.other.state().raw;
         let fork = self.other_forks.get();
-        // SAFETY: the caller's; the watcher is the node's own, and not active.
+        // SAFETY: the caller's; the watcher is the node's own.
         unsafe {
+            if (*fork).active != 0 {
+                // The user has started the watcher while `on_fork` had it stopped.
+                return;
+            }
             ev::ev_shim_fork_init(fork, Some(on_other_fork));
             (*fork).data = self
                 .me

@@ -349,7 +349,7 @@ fn an_embedded_loop_may_be_destroyed_by_its_own_callback() -> TestResult {
 #[test]
 fn an_embed_may_be_stopped_while_it_follows_a_fork() -> TestResult {
     // libev stops it, runs the embedded loop and starts it again, without asking what happened meanwhile.
-    let ends: [fn(&Loop, &Embed); 5] = [
+    let ends: [fn(&Loop, &Embed); 6] = [
         |_, _| (),
         |_, embed| embed.stop().unwrap(),
         |outer, _| outer.destroy().unwrap(),
@@ -358,8 +358,11 @@ fn an_embed_may_be_stopped_while_it_follows_a_fork() -> TestResult {
             embed.stop().unwrap();
             embed.start_sweep().unwrap();
         },
+        // Its memory was freed while the inner loop still knew of it.
+        |_, embed| embed.start_sweep().unwrap(),
     ];
-    for (end, goes_on) in ends.into_iter().zip([true, false, false, false, true]) {
+    let goes_on = [true, false, false, false, true, true];
+    for (end, goes_on) in ends.into_iter().zip(goes_on) {
         let (outer, inner) = (new_loop()?, new_loop()?);
         let embed = outer.embed(&inner)?;
         embed.start_sweep()?;
@@ -375,13 +378,21 @@ fn an_embed_may_be_stopped_while_it_follows_a_fork() -> TestResult {
         outer.run_nowait()?;
         assert_eq!(trace.take(), ["after the fork"]);
         assert_eq!(embed.active(), goes_on);
+        let started = embed.active().then(|| embed.clone());
         drop(embed);
         if !outer.destroyed() {
             outer.verify()?;
             outer.reinit()?;
             outer.run_nowait()?;
-            outer.destroy()?;
         }
+        if let Some(embed) = started {
+            embed.stop()?;
+            drop(embed);
+            inner.verify()?;
+            inner.reinit()?;
+            inner.run_nowait()?;
+        }
+        outer.destroy()?;
     }
     Ok(())
 }
