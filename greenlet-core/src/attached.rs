@@ -276,13 +276,30 @@ pub(crate) fn drop_function(core: &Core) {
     }
 }
 
-/// The same for a greenlet that somebody has a handle of: its data are told first.
+/// The same for a greenlet that somebody has a handle of: its data are told first. They may do anything, be unwound too;
+/// the function goes all the same.
 pub(crate) fn abandon_function(core: &Core, reason: &mut Option<Exception>) {
+    /// Drops the function, at last.
+    struct Abandoned<'a>(&'a Core);
+
+    impl Drop for Abandoned<'_> {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                // One panic is enough; the payload's destructor may be another.
+                let dropped = catch_unwind(AssertUnwindSafe(|| drop_function(self.0)));
+                std::mem::forget(catch_unwind(AssertUnwindSafe(|| drop(dropped))));
+            } else {
+                drop_function(self.0);
+            }
+        }
+    }
+
     if core.has_function.get() {
         // SAFETY: it is not freed.
         let greenlet = unsafe { RawGreenlet::from_core(NonNull::from(core)) };
+        let abandoned = Abandoned(core);
         (core.table.unrun)(&greenlet, reason);
-        drop_function(core);
+        drop(abandoned);
     }
 }
 

@@ -307,20 +307,49 @@ pub(crate) fn switch_refused(
     match stage {
         Stage::Asked => asked(thread),
         Stage::Told | Stage::Raised => raise(thread),
-        Stage::RaisedAgain => give_up(thread),
+        Stage::RaisedAgain => give_up_stack(thread, "swallows the unwinding of its stack"),
         Stage::GivenUp => Err(Exception::at(GreenletError::Unwinding, at)),
     }
 }
 
-/// Ends the current greenlet without unwinding it: its frames stay, its memory is never reused.
-fn give_up(thread: &Thread) -> ! {
-    if let Some(last) = thread.unwinding.borrow_mut().last_mut() {
+/// Ends the current greenlet without unwinding it: its frames stay where they are for ever, whatever they own is never
+/// dropped, the memory of the stack is never reused. For those that must not leave a frame, because somebody borrows from
+/// it. Prints a warning that says `why`.
+///
+/// ```
+/// use greenlet_core::{GreenletError, RawGreenlet, unwind};
+/// let g = RawGreenlet::new(|_| Err(unwind::give_up("is an example").into()));
+/// g.switch(())?;
+/// assert!(g.dead());
+/// assert_eq!(unwind::give_up("is main"), GreenletError::MainGreenlet);
+/// # Ok::<(), greenlet_core::Exception>(())
+/// ```
+///
+/// # Errors
+/// It returns only where it is impossible: [`GreenletError::MainGreenlet`], [`GreenletError::Pinned`].
+pub fn give_up(why: &str) -> GreenletError {
+    Thread::with(|thread| {
+        if thread.pinned() {
+            GreenletError::Pinned
+        } else if thread.current_greenlet().parent().is_none() {
+            GreenletError::MainGreenlet
+        } else {
+            give_up_stack(thread, why)
+        }
+    })
+}
+
+/// See [`give_up`].
+fn give_up_stack(thread: &Thread, why: &str) -> ! {
+    if let Some(last) = thread.unwinding.borrow_mut().last_mut()
+        && last.greenlet.is_current()
+    {
         last.stage = Stage::GivenUp;
     }
     let greenlet = thread.current_greenlet();
     let _ = writeln!(
         io::stderr(),
-        "greenlet-core: {greenlet:?} swallows the unwinding of its stack: the stack is given up"
+        "greenlet-core: {greenlet:?} {why}: the stack is given up"
     );
     attached::given_up(&greenlet);
     // A stack that is not given back is lost to the process, as it must be.
@@ -348,10 +377,14 @@ pub(crate) fn unwind_dropped(greenlet: RawGreenlet) {
 /// Unwinds a greenlet that others have handles of, or discards it. Says whether it is dead then.
 pub(crate) fn unwind_now(greenlet: &RawGreenlet) -> bool {
     let core = greenlet.core();
+    let thread = &*core.thread;
     if greenlet.discard() || core.life.get() == Life::Dead {
+        if ptr::eq(thread, Thread::peek()) {
+            // Who ended it unrun may be still about to: its data are told first, and may take their time.
+            attached::drop_function(core);
+        }
         return true;
     }
-    let thread = &*core.thread;
     let waits = |unwinding: &Unwinding| unwinding.dropper == *greenlet;
     if core.runs()
         // A main greenlet's stack is the thread's own.

@@ -218,7 +218,7 @@ impl Drop for Number {
 }
 
 #[test]
-fn test_an_unrun_that_panics_leaves_the_function_for_later() {
+fn test_an_unrun_that_panics_takes_the_function_along() {
     struct Refuses(Log);
     impl Data for Refuses {
         fn unrun(greenlet: &Attached<Self>) {
@@ -235,9 +235,10 @@ fn test_an_unrun_that_panics_leaves_the_function_for_later() {
     let raw = g.greenlet().clone();
     assert!(catch_unwind(AssertUnwindSafe(|| raw.discard())).is_err());
     assert!(raw.dead() && !raw.discard() && raw.switch(()).is_ok());
-    assert_log(&log, &["unrun"]);
+    // It was there as long as somebody had a handle, which the function itself may have.
+    assert_log(&log, &["unrun", "function"]);
     drop((raw, g));
-    assert_log(&log, &["function"]);
+    assert_log(&log, &[]);
 }
 
 #[test]
@@ -405,5 +406,61 @@ fn test_data_of_a_stack_that_is_given_up_cannot_switch() -> Outcome {
     let refused = g.0.take().expect("it was told");
     let refused = refused.downcast_ref::<GreenletError>();
     assert_eq!(refused, Some(&GreenletError::Unwinding));
+    Ok(())
+}
+
+/// Data that wait when they are told: whoever ends the greenlet again has the function dropped.
+#[test]
+fn test_a_function_goes_though_the_data_wait_when_they_are_told() -> Outcome {
+    struct Waits(RawGreenlet);
+    impl Data for Waits {
+        fn unrun(greenlet: &Attached<Self>) {
+            let _ = greenlet.0.switch(());
+        }
+    }
+
+    let owned = Rc::new(());
+    let its = owned.clone();
+    let g = RawGreenlet::builder().build_with(Waits(getcurrent()), move |_, _| {
+        drop(its);
+        Ok(Value::None)
+    });
+    let raw = g.greenlet().clone();
+    let ends = RawGreenlet::new(move |_| {
+        raw.discard();
+        Ok(Value::None)
+    });
+    ends.switch(())?;
+    assert!(g.greenlet().dead() && !ends.dead());
+    assert_eq!(Rc::strong_count(&owned), 2);
+    assert!(g.greenlet().unwind());
+    assert_eq!(Rc::strong_count(&owned), 1);
+    // What is left to do for who waited.
+    ends.switch(()).map(drop)
+}
+
+/// A greenlet that is unwound in the tracer, before its function begins, kept it.
+#[test]
+fn test_a_function_goes_though_its_greenlet_is_unwound_in_the_tracer() -> Outcome {
+    struct Nothing;
+    impl Data for Nothing {}
+
+    let owned = Rc::new(());
+    let its = owned.clone();
+    let g = RawGreenlet::builder().build_with(Nothing, move |_, _| {
+        drop(its);
+        Ok(Value::None)
+    });
+    let (main, first) = (getcurrent(), g.greenlet().clone());
+    let before = settrace(Some(Tracer::new(move |_, _, target| {
+        if *target == first {
+            main.switch(())?;
+        }
+        Ok(())
+    })));
+    g.greenlet().switch(())?;
+    settrace(before);
+    assert!(g.greenlet().unwind());
+    assert_eq!(Rc::strong_count(&owned), 1);
     Ok(())
 }
