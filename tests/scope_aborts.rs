@@ -1,5 +1,5 @@
-//! Where a greenlet could outlive its scope, the process ends instead: in processes of their own. This binary
-//! runs itself with `SCOPE_CASE` set.
+//! Where a greenlet could outlive its scope, the scope's frame is never left: its stack is given up, or, where there is
+//! none to give up, the process ends. In processes of their own: this binary runs itself with `SCOPE_CASE` set.
 
 #[allow(dead_code, reason = "shared with other tests")]
 mod common;
@@ -16,14 +16,36 @@ use gevent::{Exception, Greenlet, RawGreenlet, Value, getcurrent, scope, sleep, 
 
 const CASE: &str = "SCOPE_CASE";
 
-/// Runs a case in a process, which must abort and say why.
-fn aborts(case: &str) -> common::Result {
+/// Runs a case in a process of its own, and returns the signal that ended it, and what it said.
+fn run(case: &str) -> common::Result<(Option<i32>, String)> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["--exact", "child", "--nocapture", "--test-threads=1"]);
+    // Stacks that are given up are leaks on purpose.
+    command.env("ASAN_OPTIONS", "detect_leaks=0");
     let ended = Process::spawn(command.env(CASE, case))?.wait(SOON)?;
     let said = format!("{}\n{}", ended.stdout, ended.stderr);
-    assert_eq!(ended.status.signal(), Some(libc::SIGABRT), "{said}");
+    assert_eq!(
+        ended.status.code() == Some(0),
+        ended.status.signal().is_none(),
+        "{said}"
+    );
+    Ok((ended.status.signal(), said))
+}
+
+/// The case must abort, and say why.
+fn aborts(case: &str) -> common::Result {
+    let (signal, said) = run(case)?;
+    assert_eq!(signal, Some(libc::SIGABRT), "{said}");
     assert!(said.contains("outlives its scope"), "{said}");
+    Ok(())
+}
+
+/// So many stacks must be given up for the scope's sake, and nothing else.
+fn gives_up(case: &str, stacks: usize) -> common::Result {
+    let (signal, said) = run(case)?;
+    assert_eq!(signal, None, "{said}");
+    let given_up = said.matches("has lent to greenlets of a scope").count();
+    assert_eq!(given_up, stacks, "{said}");
     Ok(())
 }
 
@@ -35,11 +57,13 @@ fn child() {
     };
     let ended = match case.as_str() {
         "swallowed unwinding" => swallowed_unwinding(),
+        "swallowed unwinding, main" => swallowed_unwinding_in_main(),
         "unwound by its own greenlet" => unwound_by_its_own_greenlet(),
         "a destructor that is parked elsewhere" => a_destructor_that_is_parked_elsewhere(),
+        "a destructor that is parked in main" => a_destructor_that_is_parked_in_main(),
         _ => panic!("no case {case}"),
     };
-    panic!("still here: {ended:?}");
+    ended.unwrap();
 }
 
 /// Parks the caller where only main can find it.
@@ -49,8 +73,11 @@ fn caller(function: impl FnOnce(&RawGreenlet) -> Result<(), Exception> + 'static
 }
 
 /// A greenlet's stack is given up, with an inner scope on it that lends on what it borrowed: the
-/// inner greenlets would still run when the outer frame is gone.
+/// inner greenlets still run, so the outer frame must not go.
 fn swallowed_unwinding() -> Result<(), Exception> {
+    thread_local! {
+        static SEEN: Cell<u32> = const { Cell::new(0) };
+    }
     let caller = caller(|main| {
         let lent = Cell::new(0);
         scope(|s| {
@@ -60,6 +87,7 @@ fn swallowed_unwinding() -> Result<(), Exception> {
                         loop {
                             sleep(0.001)?;
                             lent.set(lent.get() + 1);
+                            SEEN.set(lent.get());
                         }
                     });
                     loop {
@@ -74,12 +102,34 @@ fn swallowed_unwinding() -> Result<(), Exception> {
     caller.switch(())?;
     drop(caller);
     // The hub, parked where it woke the caller, lets go of it when it runs again.
-    sleep(0.01)
+    sleep(0.01)?;
+    let seen = SEEN.get();
+    while SEEN.get() < seen + 3 {
+        sleep(0.001)?;
+    }
+    Ok(())
 }
 
 #[test]
 fn a_greenlet_that_swallows_its_unwinding() -> common::Result {
-    aborts("swallowed unwinding")
+    gives_up("swallowed unwinding", 1)
+}
+
+/// The same where the scope is the main greenlet's, when nothing is left that runs.
+fn swallowed_unwinding_in_main() -> Result<(), Exception> {
+    scope(|s| {
+        s.spawn(|| -> Result<(), Exception> {
+            loop {
+                let _ = catch_unwind(AssertUnwindSafe(|| gevent::get_hub().switch()));
+            }
+        });
+        Ok(())
+    })
+}
+
+#[test]
+fn a_greenlet_of_main_that_swallows_its_unwinding() -> common::Result {
+    aborts("swallowed unwinding, main")
 }
 
 /// A greenlet of the scope drops its caller: it cannot be unwound by its own work.
@@ -107,20 +157,34 @@ fn unwound_by_its_own_greenlet() -> Result<(), Exception> {
 
 #[test]
 fn a_caller_unwound_by_its_own_greenlet() -> common::Result {
-    aborts("unwound by its own greenlet")
+    gives_up("unwound by its own greenlet", 1)
 }
 
-/// What a killed greenlet owned waits, in the killer, while the caller is unwound.
-fn a_destructor_that_is_parked_elsewhere() -> Result<(), Exception> {
-    struct SlowToGo<'a>(&'a Cell<usize>);
+/// Waits when it goes, and uses what it borrows after that, however the wait ends.
+struct SlowToGo<'a>(&'a Cell<usize>);
 
-    impl Drop for SlowToGo<'_> {
-        fn drop(&mut self) {
-            let _ = sleep(0.1);
-            self.0.set(self.0.get() + 1);
+impl Drop for SlowToGo<'_> {
+    fn drop(&mut self) {
+        struct AtLast<'a>(&'a Cell<usize>);
+
+        impl Drop for AtLast<'_> {
+            fn drop(&mut self) {
+                self.0.set(self.0.get() + 1);
+                GONE.set(self.0.get());
+            }
         }
-    }
 
+        let _at_last = AtLast(self.0);
+        let _ = sleep(0.1);
+    }
+}
+
+thread_local! {
+    static GONE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// What a killed greenlet owned waits, in the killer, while the caller is unwound: so is the killer.
+fn a_destructor_that_is_parked_elsewhere() -> Result<(), Exception> {
     let caller = caller(|main| {
         let victim: Rc<RefCell<Option<Greenlet<()>>>> = Rc::default();
         // It is the first to run.
@@ -138,10 +202,38 @@ fn a_destructor_that_is_parked_elsewhere() -> Result<(), Exception> {
     caller.switch(())?;
     sleep(0.01)?;
     drop(caller);
-    sleep(1)
+    sleep(0.001)?;
+    assert_eq!(GONE.get(), 1);
+    Ok(())
 }
 
 #[test]
 fn a_destructor_parked_elsewhere() -> common::Result {
-    aborts("a destructor that is parked elsewhere")
+    gives_up("a destructor that is parked elsewhere", 0)
+}
+
+/// The same in the main greenlet, which cannot be unwound.
+fn a_destructor_that_is_parked_in_main() -> Result<(), Exception> {
+    let victim: Rc<RefCell<Option<Greenlet<()>>>> = Rc::default();
+    let its = victim.clone();
+    let caller = caller(move |main| {
+        let lent = Cell::new(0);
+        scope(|s| {
+            let slow = SlowToGo(&lent);
+            its.replace(Some((*s.spawn(move || drop(slow))).clone()));
+            main.switch(()).map(drop)
+        })
+    });
+    caller.switch(())?;
+    let victim = victim.take().expect("it is there by now");
+    spawn(move || drop(caller));
+    // It is dropped unrun, here, while the caller is unwound.
+    victim.kill()?;
+    assert_eq!(GONE.get(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_destructor_parked_in_main() -> common::Result {
+    gives_up("a destructor that is parked in main", 1)
 }

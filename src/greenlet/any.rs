@@ -8,7 +8,7 @@ use std::rc::Rc;
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Attached, ExcInfo, Exception, RawGreenlet, Value};
 use hub::core::GreenletFn;
-use hub::{Context, Link, Linkable, Seconds};
+use hub::{Context, Hub, Link, Linkable, Seconds};
 
 use super::Greenlet;
 use super::base::{self, Base, Life};
@@ -57,6 +57,11 @@ impl AnyGreenlet {
 
     pub(super) fn base(&self) -> &Base {
         self.0.base()
+    }
+
+    /// The hub it was made in.
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.base().hub
     }
 
     /// The greenlet underneath.

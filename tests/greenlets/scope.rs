@@ -270,6 +270,73 @@ fn test_what_a_killed_greenlet_owns_is_dropped_before_the_scope_ends() -> Outcom
     killer.get()
 }
 
+/// It asked again and again, a thousand times a second.
+#[test]
+fn test_a_scope_does_not_poll_while_a_destructor_waits_elsewhere() -> Outcome {
+    struct Waits<'a>(&'a Cell<bool>);
+
+    impl Drop for Waits<'_> {
+        fn drop(&mut self) {
+            let _ = sleep(0.1);
+            self.0.set(true);
+        }
+    }
+
+    let victim: Rc<RefCell<Option<gevent::Greenlet<()>>>> = Rc::default();
+    let its = victim.clone();
+    let killer = spawn(move || its.take().expect("it is there by now").kill());
+    let (gone, before) = (Cell::new(false), get_hub().loop_().iteration()?);
+    scope(|s| {
+        let waits = Waits(&gone);
+        victim.replace(Some((*s.spawn(move || drop(waits))).clone()));
+        Ok(())
+    })?;
+    assert!(gone.get());
+    let iterations = get_hub().loop_().iteration()? - before;
+    assert!(iterations < 20, "{iterations}");
+    killer.get()
+}
+
+/// Nobody is told that all wait in vain, if the scope does something all the time.
+#[test]
+fn test_a_destructor_that_waits_elsewhere_for_ever_is_unwound() {
+    struct WaitsForEver<'a>(&'a Cell<usize>);
+
+    impl Drop for WaitsForEver<'_> {
+        fn drop(&mut self) {
+            let _guest = Guest::new(self.0);
+            let _ = get_hub().switch();
+        }
+    }
+
+    let victim: Rc<RefCell<Option<gevent::Greenlet<()>>>> = Rc::default();
+    let its = victim.clone();
+    let killer = spawn(move || its.take().expect("it is there by now").kill());
+    let guests = Cell::new(0);
+    let error = scope(|s| {
+        let waits = WaitsForEver(&guests);
+        victim.replace(Some((*s.spawn(move || drop(waits))).clone()));
+        sleep(0.001)?;
+        assert_eq!(guests.get(), 1);
+        Ok(())
+    });
+    assert!(error.unwrap_err().is::<LoopExit>());
+    assert_eq!(guests.get(), 0);
+    assert!(killer.ready());
+}
+
+/// A failure counts though its link is gone, by which the others would have been told.
+#[test]
+fn test_a_failure_whose_link_is_gone() {
+    get_hub().set_exception_stream(ExceptionStream::Discard);
+    let error = scope(|s| {
+        let fails = s.spawn(|| -> Outcome { Err(ExpectedError.into()) });
+        fails.unlink_all();
+        Ok(())
+    });
+    assert!(error.unwrap_err().is::<ExpectedError>());
+}
+
 #[test]
 fn test_one_that_ignores_its_kill_and_waits_for_ever_is_unwound() {
     // In the main greenlet, which is told that nobody will be woken any more.
