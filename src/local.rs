@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::rc::{Rc, Weak};
 
-use greenlet_core::unwind::{Caught, ForcedUnwind, call_each, catch};
+use greenlet_core::unwind::{Caught, ForcedUnwind, call_each, catch, drop_each};
 use greenlet_core::{RawGreenlet, ThreadSlot, getcurrent};
 use hub::{Context, get_hub_if_exists};
 
@@ -136,6 +136,13 @@ impl<T: 'static> Local<T> {
     }
 }
 
+impl<T> Drop for Values<T> {
+    /// The map would forget those that are left when one panics.
+    fn drop(&mut self) {
+        drop_each(self.by_greenlet.take().into_values());
+    }
+}
+
 /// A [`Local`], without the type of its values.
 trait Forget {
     fn forget(&self, greenlet: u64);
@@ -217,15 +224,19 @@ fn drop_values() -> Option<ForcedUnwind> {
     if owned.greenlet != greenlet.id() {
         return None;
     }
-    match catch(|| owned.forget_all()) {
+    // What is told of a panic may wait, too, and be unwound there.
+    let dropped = catch(|| match catch(|| owned.forget_all()) {
         Ok(()) => {}
         Err(Caught::Panic(exception)) => match get_hub_if_exists() {
             Some(hub) => hub.report_error(Context::Greenlet(&greenlet), exception),
             None => eprintln!("{exception:?}"),
         },
-        Err(Caught::Forced(unwind)) => return Some(unwind),
+        Err(Caught::Forced(unwind)) => unwind.resume(),
+    });
+    match dropped {
+        Err(Caught::Forced(unwind)) => Some(unwind),
+        Ok(()) | Err(Caught::Panic(_)) => None,
     }
-    None
 }
 
 impl<T: 'static> Clone for Local<T> {

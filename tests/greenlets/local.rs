@@ -1,11 +1,12 @@
 //! Greenlet-local values: the counterpart of gevent's test__local.py, its names kept where they fit.
 
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use crate::support::{Log, Outcome, Reports, fail};
 use gevent::local::Local;
-use gevent::{joinall, sleep, spawn, spawn_raw};
+use gevent::{Context, get_hub, joinall, sleep, spawn, spawn_raw};
 
 gevent::local! {
     /// A static one.
@@ -204,4 +205,54 @@ fn many_locals_come_and_go() -> Outcome {
     }
     assert_eq!(keep.get(), 1);
     Ok(())
+}
+
+/// Panics when it goes.
+struct Panics(Rc<Cell<u32>>);
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() + 1);
+        std::panic::resume_unwind(Box::new("on purpose"));
+    }
+}
+
+#[test]
+fn a_value_whose_drop_panics_keeps_no_other_from_its_turn() -> Outcome {
+    let dropped = Rc::new(Cell::new(0));
+    let its = dropped.clone();
+    let local = Local::new(move || Panics(its.clone()));
+    for _ in 0..3 {
+        let local = local.clone();
+        spawn(move || {
+            local.value();
+            drop(local);
+            sleep(100)
+        });
+    }
+    local.value();
+    sleep(0)?;
+    assert_eq!(local.count(), 4);
+    let panics = catch_unwind(AssertUnwindSafe(|| drop(local)));
+    assert!(panics.is_err());
+    assert_eq!(dropped.get(), 4);
+    Ok(())
+}
+
+/// It was never told that it has ended.
+#[test]
+fn one_that_is_unwound_while_a_drops_panic_is_reported_has_ended() -> Outcome {
+    get_hub().set_error_handler(Some(Rc::new(|_: Context<'_>, _| {
+        assert!(sleep(1000).is_err(), "it is unwound here");
+    })));
+    let local = Local::new(|| Panics(Rc::default()));
+    let its = local.clone();
+    let g = spawn(move || {
+        its.value();
+    });
+    sleep(0)?;
+    assert!(g.raw().active() && !g.ready());
+    assert!(g.raw().unwind() && g.ready());
+    get_hub().set_error_handler(None);
+    g.join(None)
 }
