@@ -66,7 +66,9 @@ impl<W: Whose> Line<W> {
             early.get()
         })?;
         if notified && !early.get() {
-            self.0.state().due.update(|due| due - 1);
+            // While this greenlet was on its way (a tracer may wait), others that left may have taken its notification
+            // for nobody's.
+            self.0.state().due.update(|due| due.saturating_sub(1));
         }
         drop(left);
         Ok(notified)

@@ -318,7 +318,10 @@ impl Group {
                 if !kill.block {
                     break;
                 }
-                joinall(self.greenlets(), None)?;
+                for ended in joinall(self.greenlets(), None)? {
+                    // Somebody may have taken the link away by which it would be.
+                    self.discard(ended);
+                }
             }
             Ok(())
         };

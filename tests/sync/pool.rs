@@ -520,3 +520,16 @@ fn a_link_is_called_when_nobody_has_the_greenlet() -> Outcome {
     assert!(called.get());
     Ok(())
 }
+
+/// It looked for members again and again that would never leave, because their links had been taken away.
+#[test]
+fn kill_ends_though_the_members_links_are_gone() -> Outcome {
+    let _bounded = bounded();
+    let group = Group::new();
+    let greenlets = [group.spawn(|| sleep(LONG))?, group.spawn(|| sleep(0))?];
+    sleep(0)?;
+    greenlets.iter().for_each(Greenlet::unlink_all);
+    group.kill()?;
+    assert!(group.is_empty() && greenlets.iter().all(Greenlet::ready));
+    Ok(())
+}
