@@ -484,3 +484,17 @@ fn other_hubs_of_the_thread_end() -> Result<(), Exception> {
     assert_eq!(Rc::strong_count(&held), 1);
     Ok(())
 }
+
+/// It was never freed: the hub's greenlet kept its parent, and that the hub.
+#[test]
+fn a_hub_whose_parent_owns_it_goes() -> Result<(), Exception> {
+    let owner = run(|| {
+        let owner = spawn(|| 7);
+        owner.join(None)?;
+        owner.raw().set_parent(&getcurrent())?;
+        get_hub().greenlet().set_parent(owner.raw())?;
+        Ok::<_, Exception>(owner.raw().downgrade())
+    })?;
+    assert!(owner.upgrade().is_none());
+    Ok(())
+}

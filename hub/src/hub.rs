@@ -431,7 +431,13 @@ impl Hub {
 
     /// The last of a hub that is destroyed: whoever serves it ends, and what it owns goes.
     pub(crate) fn let_go(&self) {
-        let steps: [&dyn Fn(); 2] = [&|| self.0.end_hooks.call_last(), &|| self.forget_handlers()];
+        // Another parent that somebody gave its greenlet may be one that owns the hub.
+        let has_own_parent = || _ = self.0.greenlet.set_parent(&self.0.main);
+        let steps: [&dyn Fn(); 3] = [
+            &|| self.0.end_hooks.call_last(),
+            &|| self.forget_handlers(),
+            &has_own_parent,
+        ];
         call_each(steps);
     }
 }
