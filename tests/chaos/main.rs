@@ -5,9 +5,11 @@
 //! `CHAOS_SEED=5 CHAOS_PROGRAMS=1 cargo test --features chaos --test chaos` runs the fifth program, `CHAOS_SECONDS=600` ten minutes of
 //! them. The clock and other threads have a say in what happens, so a program that fails may have to be tried again.
 //!
+//! With `CHAOS_LEAKS=1` no destructor panics, so that a leak checker may look for what is lost.
+//!
 //! What aborts by design is left out: panics while something unwinds, scopes whose greenlets swallow their
-//! unwinding or unwind the scope's own caller. So are programs that wait for something that never comes
-//! while something else keeps the loop going.
+//! unwinding. So are scopes whose greenlets unwind the scope's own caller, whose stack is given up then. A program that waits
+//! for something that never comes, while something else keeps the loop going, has all its waits ended after a while.
 
 #![forbid(unsafe_code)]
 

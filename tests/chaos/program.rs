@@ -1,6 +1,6 @@
 //! One program: its threads, their ends, and what must be true then.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt::Debug;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,14 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gevent::greenlet_core::{StackSize, live_greenlets};
+use gevent::greenlet_core::{StackSize, greenlets, live_greenlets};
+use gevent::hub::core::Timer;
 use gevent::hub::{ExceptionStream, set_new_hub_hook};
-use gevent::{get_hub, sleep};
+use gevent::{Exception, Hub, get_hub, sleep};
 
 use crate::canary::{Canary, Ledger, fault};
 use crate::fuzz::Random;
 use crate::support::bounded;
-use crate::world::{Deliberate, Kind, Shared, World};
+use crate::world::{Deliberate, Expected, Kind, Shared, World};
 
 thread_local! {
     /// What greenlets borrow while they wait.
@@ -48,11 +49,47 @@ impl Drop for Kept {
     }
 }
 
+thread_local! {
+    /// When the thread has last done something.
+    pub(crate) static LAST_STEP: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// What each hub has.
+pub(crate) fn new_hub(hub: &Hub) {
+    hub.set_exception_stream(ExceptionStream::Discard);
+    // Somebody may wait for what never comes while something else, a connection, keeps the loop going.
+    let watch = || -> Result<Timer, Exception> {
+        let timer = hub.loop_().timer(IDLE, IDLE)?;
+        timer.set_ref(false)?;
+        timer.start(wake_all)?;
+        Ok(timer)
+    };
+    if let Ok(timer) = watch() {
+        hub.greenlet().set_local(timer);
+    }
+}
+
+/// So many seconds nothing is done at most.
+const IDLE: f64 = 0.5;
+
+/// Ends all waits of a thread that does nothing any more. In the hub.
+fn wake_all() {
+    if LAST_STEP
+        .get()
+        .is_none_or(|last| last.elapsed().as_secs_f64() < IDLE)
+    {
+        return;
+    }
+    for greenlet in greenlets() {
+        if greenlet.waiting_on().is_some() || greenlet.parent().is_none() {
+            let _ = greenlet.throw(Expected);
+        }
+    }
+}
+
 /// Once per process.
 pub(crate) fn prepare() {
-    set_new_hub_hook(Some(Arc::new(|hub| {
-        hub.set_exception_stream(ExceptionStream::Discard);
-    })));
+    set_new_hub_hook(Some(Arc::new(new_hub)));
     // Deep destructors, under AddressSanitizer.
     StackSize::mib(2).set_default();
     let hook = std::panic::take_hook();
@@ -101,6 +138,7 @@ pub(crate) fn run(seed: u64) {
         explicit: !random.once_in(3),
         swallows: random.once_in(3),
         threads: random.once_in(3),
+        bombs: random.once_in(2) && std::env::var_os("CHAOS_LEAKS").is_none(),
     };
     if std::env::var_os("CHAOS_SAYS").is_some() {
         eprintln!("program {seed}: {kind:?}");
@@ -130,7 +168,7 @@ pub(crate) fn run(seed: u64) {
         }
     }
     drop(shared);
-    if kind.explicit && !swallowed.load(Ordering::SeqCst) {
+    if kind.explicit && !kind.bombs && !swallowed.load(Ordering::SeqCst) {
         // Pools' threads may not be over yet.
         until_none("never dropped", || ledger.alive());
     }
@@ -178,7 +216,7 @@ fn live(seed: u64, kind: Kind, ledger: &Arc<Ledger>, shared: &Arc<Shared>, swall
         match ran {
             Ok(Ok(())) => {}
             Ok(Err(error)) => fault(&format!("`run` fails: {error:?}")),
-            Err(payload) if payload.is::<Deliberate>() => {}
+            Err(payload) if world.knows(&*payload) => {}
             Err(_) => fault("`run` panics"),
         }
         ended(&world);
@@ -215,7 +253,7 @@ fn play(world: &Rc<World>) {
     while world.goes_on() {
         let stepped = catch_unwind(AssertUnwindSafe(|| world.step()));
         if let Err(payload) = stepped
-            && !payload.is::<Deliberate>()
+            && !world.knows(&*payload)
         {
             fault("a panic in the main greenlet that is not the program's");
         }
@@ -226,7 +264,12 @@ fn play(world: &Rc<World>) {
 fn ended(world: &World) {
     for greenlet in &*world.greenlets.borrow() {
         if greenlet.started() && !greenlet.ready() {
-            fault(&format!("{greenlet:?} has not ended"));
+            fault(&format!(
+                "{greenlet:?} has not ended: {:?} started {} at {:?}",
+                greenlet.raw(),
+                greenlet.started(),
+                greenlet.raw().parked_at()
+            ));
         }
     }
     if live_greenlets() != 0 {

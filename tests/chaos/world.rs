@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use gevent::event::{AsyncResult, Event};
 use gevent::hub::core::{Callback, Loop, ThreadsafeLoop, Timer};
@@ -21,6 +22,7 @@ use parking_lot::Mutex;
 
 use crate::canary::{Canary, Counted, Ledger};
 use crate::fuzz::Random;
+use crate::program::LAST_STEP;
 use crate::steps;
 
 /// What programs fail with.
@@ -45,6 +47,9 @@ pub(crate) struct Kind {
     pub(crate) swallows: bool,
     /// There are threads besides.
     pub(crate) threads: bool,
+    /// Destructors panic, anywhere. What a function is about to return when a destructor of its own panics is never
+    /// dropped (rust-lang/rust#47949), so that nothing can be said of leaks.
+    pub(crate) bombs: bool,
 }
 
 /// What threads share.
@@ -205,6 +210,7 @@ impl World {
             return Err(Done.into());
         };
         self.left.set(left);
+        LAST_STEP.set(Some(Instant::now()));
         let greenlet = getcurrent();
         let depth = greenlet.local::<Depth>().unwrap_or_else(|| {
             greenlet.set_local(Depth(Cell::new(0)));
@@ -240,6 +246,11 @@ impl World {
             1 => Err(Expected.into()),
             _ => Ok(()),
         }
+    }
+
+    /// Whether a panic is the program's own. The unwinding that a greenlet has swallowed is like any other panic elsewhere.
+    pub(crate) fn knows(&self, payload: &(dyn Any + Send)) -> bool {
+        payload.is::<Deliberate>() || self.swallowed.get()
     }
 
     /// Panics.

@@ -3,10 +3,11 @@
 use std::rc::Rc;
 
 use gevent::core::Loop;
-use gevent::hub::{ExceptionStream, get_hub_if_exists, set_hub};
+use gevent::hub::{get_hub_if_exists, set_hub};
 use gevent::{Context, Exception, Hub, get_hub};
 
 use crate::canary::Bomb;
+use crate::program::new_hub;
 use crate::world::World;
 
 /// What loops call.
@@ -70,7 +71,7 @@ pub(super) fn step(world: &Rc<World>) -> Result<(), Exception> {
                 Some(hub) => hub,
                 None => Hub::new(None)?,
             };
-            new.set_exception_stream(ExceptionStream::Discard);
+            new_hub(&new);
             set_hub((!random.once_in(3)).then_some(new));
             if let Some(old) = old {
                 world.keep(&world.hubs, old);

@@ -67,15 +67,20 @@ fn connect(world: &Rc<World>) -> Result<(), Exception> {
     match world.random.below(5) {
         0 => listener.close(),
         1 => {
+            let coming = Counted::new((), &world.ledger);
             let (stream, _) = listener.accept()?;
+            drop(coming);
             keep(world, stream);
         }
         _ => {
             let address = listener.local_addr()?;
+            // It may stay on a stack that is left behind.
+            let coming = Counted::new((), &world.ledger);
             let near = TcpStream::connect_timeout(address, 0.002)?;
             keep(world, near);
             if world.random.once_in(2) {
                 let (far, _) = listener.accept()?;
+                drop(coming);
                 keep(world, far);
             }
         }

@@ -8,7 +8,7 @@ use gevent::greenlet_core::{Tracer, getmain, greenlets, settrace, unwind_all};
 use gevent::{Exception, GreenletExit, RawGreenlet, Timeout, Value, get_hub, getcurrent};
 
 use crate::canary::{Bomb, Frame};
-use crate::world::{Deliberate, Expected, World};
+use crate::world::{Expected, World};
 
 fn make(world: &Rc<World>) -> RawGreenlet {
     let (its, bomb) = (world.clone(), Bomb::maybe(world));
@@ -152,7 +152,7 @@ fn catches(world: &Rc<World>) -> Result<(), Exception> {
             resume_unwind(payload);
         }
         world.swallowed.set(true);
-    } else if !payload.is::<Deliberate>() {
+    } else if !world.knows(&*payload) {
         crate::canary::fault("a panic that is not the program's");
     }
     world.keep(&world.payloads, payload);

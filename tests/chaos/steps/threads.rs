@@ -1,10 +1,10 @@
 //! Other threads: pools of them, and what is shared with them.
 
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use gevent::threadpool::ThreadPool;
-use gevent::{Exception, get_hub, run_in_thread, sleep, spawn};
+use gevent::{Exception, Link, get_hub, run_in_thread, sleep, spawn, spawn_raw};
 
 use crate::canary::{Canary, Ledger};
 use crate::world::{Shared, World};
@@ -24,11 +24,24 @@ fn task(ledger: &Arc<Ledger>, shared: &Arc<Shared>) -> Result<Canary, Exception>
     ended.get()
 }
 
+/// Takes the event's link away, however its greenlet ends.
+struct UnlinkOnDrop(Weak<Shared>, Link);
+
+impl Drop for UnlinkOnDrop {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.event.unlink(&self.1);
+        }
+    }
+}
+
 pub(super) fn step(world: &Rc<World>) -> Result<(), Exception> {
     let random = &world.random;
     let shared = &world.shared;
     let (ledger, its) = (world.ledger.clone(), shared.clone());
     match random.below(12) {
+        // There can be no pool then.
+        0..=2 if get_hub().loop_().now().is_err() => Ok(()),
         0..=2 => {
             let pool = world.one(&world.threadpools, || match random.below(2) {
                 0 => ThreadPool::new(2),
@@ -83,8 +96,14 @@ pub(super) fn step(world: &Rc<World>) -> Result<(), Exception> {
                 Some(world) => world.act(2),
                 None => Ok(()),
             });
-            world.keep(&world.links, link);
-            Ok(())
+            world.keep(&world.links, link.clone());
+            // As long as it may be called from another thread, nobody is told that he waits in vain.
+            let unlinks = UnlinkOnDrop(Arc::downgrade(shared), link);
+            spawn_raw(move || {
+                let _unlinks = unlinks;
+                sleep(0.002)
+            })
+            .map(drop)
         }
         _ => {
             let canary = world.canary();
