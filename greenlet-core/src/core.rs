@@ -17,6 +17,7 @@ use std::rc::Rc;
 
 use crate::arch::Suspended;
 use crate::attached::{self, Data, Run, Table};
+use crate::exception::Thrown;
 use crate::introspect::WaitingOn;
 use crate::list::Place;
 use crate::local::Extra;
@@ -71,6 +72,8 @@ pub(crate) struct Core {
     pub(crate) daemon: Cell<bool>,
     pub(crate) id: u64,
     pub(crate) made_at: &'static Location<'static>,
+    /// What was thrown into it last.
+    pub(crate) thrown: RefCell<Option<Thrown>>,
     pub(crate) extra: RefCell<Option<Box<Extra>>>,
 }
 
@@ -150,6 +153,7 @@ impl RawGreenlet {
             unwinds_at_once: Cell::new(false),
             daemon: Cell::new(false),
             id,
+            thrown: RefCell::default(),
             extra: RefCell::new(None),
         };
         let greenlet = RawGreenlet(attached::place(data, function, core));

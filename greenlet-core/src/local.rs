@@ -21,7 +21,8 @@ pub(crate) struct Extra {
     pub(crate) name: Option<Name>,
     locals: Vec<(TypeId, Rc<dyn Any>)>,
     pub(crate) parks: Vec<Aside>,
-    pub(crate) thrown: Thrown,
+    /// What was thrown into the greenlet before the latest.
+    pub(crate) thrown: Vec<Thrown>,
 }
 
 impl RawGreenlet {

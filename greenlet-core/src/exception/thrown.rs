@@ -4,42 +4,32 @@
 //! nothing of this puts it into an error of its own. So each greenlet remembers what was thrown into it,
 //! as long as that is anywhere, and finds it in whatever comes out of the library.
 
-use std::ptr;
 use std::sync::{Arc, Weak};
 
 use super::{Exception, GreenletExit, Held, chain};
 use crate::core::Core;
 use crate::thread::Thread;
 
-/// What was thrown into a greenlet and still exists (and some that does not any more, or is there twice).
-#[derive(Default)]
-pub(crate) struct Thrown {
-    latest: Option<Weak<dyn Held>>,
-    earlier: Vec<Weak<dyn Held>>,
-}
+/// Something that was thrown into a greenlet, and may not exist any more. The latest is with the greenlet itself,
+/// for most have one thrown into them, if any; earlier ones are in its `Extra`, some of them twice.
+pub(crate) struct Thrown(Weak<dyn Held>);
 
 impl Thrown {
     /// Notes that `exception` arrives in this greenlet.
     #[inline(never)]
     pub(crate) fn note(greenlet: &Core, exception: &Exception) {
-        let mut extra = greenlet.extra.borrow_mut();
-        let thrown = &mut extra.get_or_insert_default().thrown;
-        let address = |thrown: &Weak<dyn Held>| thrown.as_ptr().addr();
-        let new = Arc::as_ptr(&exception.0).addr();
-        if thrown
-            .latest
-            .as_ref()
-            .is_some_and(|latest| address(latest) == new)
-        {
+        let mut latest = greenlet.thrown.borrow_mut();
+        if latest.as_ref().is_some_and(|latest| latest.is(exception)) {
             return;
         }
-        let before = thrown.latest.replace(Arc::downgrade(&exception.0));
-        if let Some(before) = before.filter(|before| before.strong_count() > 0) {
-            let earlier = &mut thrown.earlier;
+        let before = latest.replace(Thrown(Arc::downgrade(&exception.0)));
+        if let Some(before) = before.filter(Thrown::exists) {
+            let mut extra = greenlet.extra.borrow_mut();
+            let earlier = &mut extra.get_or_insert_default().thrown;
             if earlier.len() == earlier.capacity() {
-                earlier.retain(|earlier| earlier.strong_count() > 0);
-                earlier.sort_unstable_by_key(address);
-                earlier.dedup_by_key(|earlier| address(earlier));
+                earlier.retain(Thrown::exists);
+                earlier.sort_unstable_by_key(Thrown::address);
+                earlier.dedup_by_key(|earlier| earlier.address());
                 // So that this is seldom done, however many there are.
                 earlier.reserve(earlier.len().max(4));
             }
@@ -47,8 +37,20 @@ impl Thrown {
         }
     }
 
-    fn all(&self) -> impl Iterator<Item = &Weak<dyn Held>> {
-        self.latest.iter().chain(&self.earlier)
+    fn address(&self) -> usize {
+        self.0.as_ptr().addr()
+    }
+
+    fn is(&self, exception: &Exception) -> bool {
+        self.address() == Arc::as_ptr(&exception.0).addr()
+    }
+
+    fn exists(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+
+    fn get(&self) -> Option<Exception> {
+        self.0.upgrade().map(Exception)
     }
 }
 
@@ -79,14 +81,13 @@ impl Exception {
         // SAFETY: the running greenlet is never freed; after the thread's end there is none.
         let greenlet = unsafe { thread.current().as_ref() }?;
         let thrown: Vec<_> = {
-            let extra = greenlet.extra.borrow();
-            let thrown = &extra.as_ref()?.thrown;
-            let this = |thrown: &Weak<_>| ptr::addr_eq(thrown.as_ptr(), Arc::as_ptr(&self.0));
-            if thrown.all().any(this) {
+            let (latest, extra) = (greenlet.thrown.borrow(), greenlet.extra.borrow());
+            let earlier = extra.iter().flat_map(|extra| &extra.thrown);
+            let mut all = latest.iter().chain(earlier);
+            if all.clone().any(|thrown| thrown.is(self)) {
                 return Some(self.clone());
             }
-            let alive = thrown.all().filter_map(Weak::upgrade);
-            alive.map(Exception).collect()
+            all.by_ref().filter_map(Thrown::get).collect()
         };
         // Nothing is borrowed: sources are others' code.
         let stands_for = |error| thrown.iter().find(|thrown| chain::is_of(error, thrown));
