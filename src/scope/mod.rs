@@ -41,6 +41,7 @@ use std::rc::Rc;
 use greenlet_core::{Exception, unwind};
 use hub::{Link, Linkable};
 
+use crate::exceptions::LoopExit;
 use crate::greenlet::{AnyGreenlet, AsGreenlet, Greenlet, Killable, Victim};
 use crate::outcome::Outcome;
 use state::{Lent, State};
@@ -162,6 +163,8 @@ fn call<T>(state: &State, function: impl FnOnce() -> Result<T, Exception>) -> Re
     let failure = state.failure();
     match (result, joined) {
         (Err(payload), _) => resume_unwind(payload),
+        // A kill or a timeout comes before what was to be reported; that nobody is left to wait for does not.
+        (Ok(_), Err(exception)) if is_thrown(&exception) => Err(exception),
         (Ok(Err(exception)), _) if !exception.is::<ScopeCancelled>() => Err(exception),
         (Ok(result), joined) => {
             if let Some(failure) = failure {
@@ -171,6 +174,10 @@ fn call<T>(state: &State, function: impl FnOnce() -> Result<T, Exception>) -> Re
             result
         }
     }
+}
+
+fn is_thrown(exception: &Exception) -> bool {
+    exception.thrown_here().is_some() && !exception.error().is::<LoopExit>()
 }
 
 impl<'scope> Scope<'scope, '_> {

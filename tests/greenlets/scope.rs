@@ -5,8 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use gevent::exceptions::{BlockingSwitchOutError, HubDestroyed, LoopExit};
-use gevent::{Exception, GreenletExit, Timeout, get_hub, scope, sleep, spawn};
+use gevent::{Exception, GreenletExit, Timeout, get_hub, mask_kill, scope, sleep, spawn};
 use hub::ExceptionStream;
+
+use crate::support::fail;
 
 type Outcome = Result<(), Exception>;
 
@@ -134,6 +136,26 @@ fn test_a_killed_caller_takes_its_greenlets_along() -> Outcome {
     sleep(0)?;
     caller.kill()?;
     assert!(caller.get().unwrap_err().is::<GreenletExit>());
+    Ok(())
+}
+
+/// What the function failed with is not told then: whoever is killed ends with that.
+#[test]
+fn test_a_kill_comes_before_the_failure_that_a_scope_was_to_report() -> Outcome {
+    let caller = spawn(|| {
+        scope(|s| {
+            s.spawn(|| {
+                mask_kill(|| sleep(0.02))?;
+                Ok(())
+            });
+            sleep(0)?;
+            fail::<()>("before the kill")
+        })
+    });
+    sleep(0)?;
+    sleep(0.001)?;
+    caller.kill()?;
+    assert!(caller.successful());
     Ok(())
 }
 

@@ -348,7 +348,7 @@ pub(super) fn rows() -> Vec<Row> {
         ]
         .map(|(name, call)| row(name, move || writing(call))),
     );
-    rows.push(row("src/scope.rs scope", || {
+    rows.push(row("src/scope/mod.rs scope", || {
         let (told, ends) = (Event::new(), Rc::new(std::cell::Cell::new(0)));
         let (its, count) = (told.clone(), ends.clone());
         case(
