@@ -76,7 +76,8 @@ fn child() {
     if std::env::var_os(CHILD).is_some() {
         program::prepare();
         for seed in Seeds::of("CHAOS", 1) {
-            println!("program {seed}");
+            // The test harness has begun a line.
+            println!("\nprogram {seed}");
             program::run(seed);
         }
     }
