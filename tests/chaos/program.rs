@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gevent::greenlet_core::{StackSize, greenlets, live_greenlets};
+use gevent::greenlet_core::{StackSize, WeakGreenlet, greenlets, live_greenlets};
 use gevent::hub::core::Timer;
 use gevent::hub::{ExceptionStream, set_new_hub_hook};
 use gevent::{Exception, Hub, get_hub, sleep};
@@ -52,6 +52,9 @@ impl Drop for Kept {
 thread_local! {
     /// When the thread has last done something.
     pub(crate) static LAST_STEP: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// What watches that, of each hub. Not its greenlet's: what waits in the loop's queue to be started has that
+    /// greenlet as its parent, and would own its own loop.
+    static WATCHES: RefCell<Vec<(WeakGreenlet, Timer)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What each hub has.
@@ -65,7 +68,15 @@ pub(crate) fn new_hub(hub: &Hub) {
         Ok(timer)
     };
     if let Ok(timer) = watch() {
-        hub.greenlet().set_local(timer);
+        let _ = WATCHES.try_with(|watches| {
+            let mut watches = watches.borrow_mut();
+            let gone =
+                watches.extract_if(.., |(hub, _)| hub.upgrade().is_none_or(|hub| hub.dead()));
+            let gone: Vec<_> = gone.collect();
+            watches.push((hub.greenlet().downgrade(), timer));
+            drop(watches);
+            drop(gone);
+        });
     }
 }
 
@@ -223,6 +234,7 @@ fn live(seed: u64, kind: Kind, ledger: &Arc<Ledger>, shared: &Arc<Shared>, swall
         world.stop();
         world.clear();
         ended(&world);
+        drop(WATCHES.take());
         swallowed.fetch_or(world.swallowed.get(), Ordering::SeqCst);
         return;
     }
