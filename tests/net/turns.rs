@@ -51,7 +51,8 @@ fn ends(work: impl Fn() -> Outcome + 'static) -> Outcome {
     let timeout = Timeout::new(0.05);
     let error = timeout.with(&work).unwrap_err();
     assert!(timeout.caused(&error), "{error:?}");
-    assert!(beats.get() > 1);
+    // It was to begin before the timeout was: without turns it never would.
+    assert!(beats.get() > 0);
 
     let worker = spawn(work);
     sleep(0.01)?;
