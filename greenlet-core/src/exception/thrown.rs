@@ -83,11 +83,11 @@ impl Exception {
         let thrown: Vec<_> = {
             let (latest, extra) = (greenlet.thrown.borrow(), greenlet.extra.borrow());
             let earlier = extra.iter().flat_map(|extra| &extra.thrown);
-            let mut all = latest.iter().chain(earlier);
+            let all = latest.iter().chain(earlier);
             if all.clone().any(|thrown| thrown.is(self)) {
                 return Some(self.clone());
             }
-            all.by_ref().filter_map(Thrown::get).collect()
+            all.filter_map(Thrown::get).collect()
         };
         // Nothing is borrowed: sources are others' code.
         let stands_for = |error| thrown.iter().find(|thrown| chain::is_of(error, thrown));
