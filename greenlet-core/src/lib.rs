@@ -143,3 +143,8 @@ pub use thread_end::{ThreadSlot, at_thread_end, finish, thread_is_over, unwind_a
 pub use trace::{Event, TraceFn, Tracer, gettrace, settrace};
 pub use value::Value;
 pub use weak::WeakGreenlet;
+
+/// The example of the front page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

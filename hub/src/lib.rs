@@ -59,3 +59,8 @@ pub use switch_out::set_switch_out;
 pub use timers::HubTimer;
 pub use wait_fd::{TimedOut, WaitTimeout, wait_on_watcher, wait_read, wait_readwrite, wait_write};
 pub use waiter::{MultipleWaiter, Park, Resume, Source, WaitHub, Waiter};
+
+/// The example of the front page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
