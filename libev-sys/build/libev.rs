@@ -35,8 +35,11 @@ impl Libev {
             }
             println!("cargo::rustc-link-lib=ev");
         }
-        // floor() is in libm; where libm is part of libc this is an empty library.
-        println!("cargo::rustc-link-lib=m");
+        // floor() is in libm. With musl it is in the C library, which Rust brings along; the libm that the linker would
+        // find is another C library's.
+        if env::var("CARGO_CFG_TARGET_ENV").as_deref() != Ok("musl") {
+            println!("cargo::rustc-link-lib=m");
+        }
     }
 
     /// A folder with `ev.h` and nothing else of libev's, so that its libevent emulation (`event.h`) cannot get
