@@ -228,6 +228,10 @@ fn handles_in_thread_locals() {
     let _bounded = bounded();
     // The parked one ends by `run` only.
     for (older, explicit) in [(true, true), (false, true), (true, false), (false, false)] {
+        // Where it is not noticed that a younger thread-local goes, that is not the end yet.
+        if !older && !explicit && !cfg!(all(target_os = "linux", target_env = "gnu")) {
+            continue;
+        }
         let (tell, told) = mpsc::channel();
         let code = move || {
             if older {

@@ -8,23 +8,26 @@
 //! counted. Plain runs take a sample of the calls; with `GEVENT_FAULTS=all` each of them fails once, with every error
 //! listed for it; `GEVENT_FAULTS=epoll_ctl` is all of a kind. `FAULT_CHILD=kind:errno:times:n,n,..` is what a process of
 //! its own gets.
+//!
+//! With glibc only: a program can have an `mmap` of its own in front of a shared C library's, not in front of one that is
+//! linked statically, as musl is.
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod child;
 #[allow(dead_code, reason = "shared with other tests")]
 #[path = "../common/mod.rs"]
 mod common;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod inject;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod no_hub;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod parent;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod program;
 
 fn main() -> common::Result {
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
     match std::env::var(child::VARIABLE) {
         Ok(job) => child::main(&job),
         Err(_) => parent::main()?,

@@ -43,6 +43,10 @@ fn test_join_in_new_thread_doesnt_leak_hub_or_greenlet() {
     let _bounded = bounded();
     let alive = Arc::new(AtomicUsize::new(0));
     for destroy in [true, false] {
+        // Only a thread that notices its end in time finishes its hub by itself.
+        if !destroy && !cfg!(all(target_os = "linux", target_env = "gnu")) {
+            continue;
+        }
         for _ in 0..10 {
             let guests = alive.clone();
             let thread = thread::spawn(move || -> Result<(), String> {

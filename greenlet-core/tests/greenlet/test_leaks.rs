@@ -103,8 +103,13 @@ fn test_a_thread_that_just_returns_leaves_its_parked_greenlets_as_they_are() {
             main.switch(())
         });
         g.switch(()).expect("parks");
-        // Neither the end nor whoever drops the last handle then may run what is on the stack.
-        HELD.set(Some(g));
+        // Neither the end nor whoever drops the last handle then may run what is on the stack. Where it is not noticed that a
+        // younger thread-local goes, that is not the end yet.
+        if cfg!(all(target_os = "linux", target_env = "gnu")) {
+            HELD.set(Some(g));
+        } else {
+            std::mem::forget(g);
+        }
         getcurrent().switch(()).expect("it is the current one");
     })
     .join()
