@@ -1,8 +1,12 @@
 //! gevent's test___config, as far as there is something to set; and test__environ's question: whether
 //! the environment is asked. Each case is a process of its own.
 
+#[allow(dead_code, reason = "shared with other tests")]
+#[path = "common/this_program.rs"]
+mod this_program;
+
 use std::env;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::thread;
 
 use gevent::exceptions::HubError;
@@ -128,8 +132,7 @@ fn main() -> ExitCode {
             println!("{}: test", case.name);
             continue;
         }
-        let program = env::current_exe().expect("this program is somewhere");
-        let status = Command::new(program)
+        let status = this_program::command()
             .env_remove("GEVENT_BACKEND")
             .env_remove("GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT")
             .envs(case.environment.iter().copied())

@@ -223,7 +223,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use common::Result;
@@ -534,7 +534,7 @@ impl Scenario {
         let trace = folder().join(self.name).with_extension("trace");
         let recorded = fs::read_to_string(&trace)
             .map_err(|error| format!("{}: {error}; see README.md", trace.display()))?;
-        let port = Process::spawn(Command::new(std::env::current_exe()?).args([RUN, self.name]))?;
+        let port = Process::spawn(common::this_program::command().args([RUN, self.name]))?;
         let ended = port.wait(LIMIT)?;
         if !ended.status.success() || !ended.stderr.is_empty() {
             return Err(format!("{}\n{}\n{}", ended.status, ended.stdout, ended.stderr).into());

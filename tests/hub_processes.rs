@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -290,7 +290,7 @@ fn interrupt(child: &Process) -> common::Result {
 
 impl Test {
     fn run(&self) -> common::Result {
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = common::this_program::command();
         let child = Process::spawn(command.args([RUN, self.name]))?;
         (self.parent)(&child)?;
         let ended = child.wait(SOON)?;

@@ -7,7 +7,6 @@ mod common;
 use std::cell::{Cell, RefCell};
 use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::Command;
 use std::rc::Rc;
 
 use common::SOON;
@@ -18,7 +17,7 @@ const CASE: &str = "SCOPE_CASE";
 
 /// Runs a case in a process of its own, and returns the signal that ended it, and what it said.
 fn run(case: &str) -> common::Result<(Option<i32>, String)> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = common::this_program::command();
     command.args(["--exact", "child", "--nocapture", "--test-threads=1"]);
     // Stacks that are given up are leaks on purpose.
     command.env("ASAN_OPTIONS", "detect_leaks=0");

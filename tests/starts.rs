@@ -1,11 +1,13 @@
 //! Whoever is scheduled, ends: a greenlet that cannot begin has failed, and whoever waits for it learns that.
 
 mod support;
+#[allow(dead_code, reason = "shared with other tests")]
+#[path = "common/this_program.rs"]
+mod this_program;
 
 use std::cell::{Cell, RefCell};
 use std::io::Read;
 use std::panic::AssertUnwindSafe;
-use std::process::Command;
 use std::rc::Rc;
 
 use gevent::exceptions::{HubDestroyed, StackError};
@@ -265,7 +267,7 @@ fn alone(name: &str, test: impl FnOnce() -> Outcome) -> Outcome {
     if std::env::var_os("ALONE").is_some() {
         return test();
     }
-    let output = Command::new(std::env::current_exe()?)
+    let output = this_program::command()
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
         .env("ALONE", "1")
         // What is on a stack that is given up leaks: that is the point.

@@ -9,7 +9,6 @@ use std::fs;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::panic::resume_unwind;
-use std::process::Command;
 use std::rc::Rc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -39,7 +38,7 @@ const CASES: &[(&str, fn())] = &[
 
 /// Runs a case in a process of its own. There the case runs in the first thread.
 fn run(case: &str) -> common::Result<Ended> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = common::this_program::command();
     command.args(["--exact", "child", "--nocapture", "--test-threads=1"]);
     if ["exit", "first thread"].contains(&case) {
         // What is on the stacks of threads that are not there, or have not ended, is no leak.

@@ -3,8 +3,11 @@
 // AddressSanitizer reports crashes in its own words.
 #![cfg(not(feature = "asan"))]
 
+#[path = "../../tests/common/this_program.rs"]
+mod this_program;
+
 use std::hint::black_box;
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use greenlet_core::{Exception, RawGreenlet, StackError, StackSize, Value, getcurrent};
@@ -47,18 +50,7 @@ impl Ended {
 }
 
 fn run_case(case: &str, variables: &[(&str, &str)]) -> Ended {
-    let this = std::env::current_exe().expect("a test binary");
-    // On a foreign machine, an emulator and its options.
-    let runner = std::env::var("CRASH_RUNNER").unwrap_or_default();
-    let mut words = runner.split_whitespace();
-    let mut command = match words.next() {
-        None => Command::new(this),
-        Some(emulator) => {
-            let mut command = Command::new(emulator);
-            command.args(words).arg(this);
-            command
-        }
-    };
+    let mut command = this_program::command();
     let output = command
         .args(["--exact", "child", "--nocapture", "--test-threads=1"])
         .env("CRASH_CASE", case)
@@ -683,7 +675,7 @@ fn test_signals_that_somebody_sends_do_what_they_did_before() {
 
 #[test]
 fn test_no_address_space_is_an_error() {
-    if std::env::var_os("CRASH_RUNNER").is_some() {
+    if std::env::var_os(this_program::RUNNER).is_some() {
         // An emulator's memory is not what the limit is for.
         return;
     }

@@ -8,9 +8,13 @@
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 
+#[allow(dead_code, reason = "shared with other tests")]
+#[path = "../../tests/common/this_program.rs"]
+mod this_program;
+
 use std::ffi::c_int;
 use std::hint::black_box;
-use std::process::{Command, exit};
+use std::process::exit;
 
 use greenlet_core::{Exception, RawGreenlet, getcurrent};
 use libev_sys::{ev_loop, ev_loop_new, ev_shim_stat_init, ev_stat, ev_stat_start, ev_stat_stop};
@@ -151,9 +155,8 @@ fn a_watcher_starts_or_the_guard_catches_it_at_every_depth() {
     if let Ok(left) = std::env::var("STACK_LEFT") {
         child(left.parse().expect("a number")).expect("greenlets and loops can be made");
     }
-    let this = std::env::current_exe().expect("a test binary");
     let starts_with = |left: usize| {
-        let output = Command::new(&this)
+        let output = this_program::command()
             .args(["--nocapture", "--test-threads=1"])
             .env("STACK_LEFT", left.to_string())
             .env_remove("GREENLET_STACK_SIZE")

@@ -25,7 +25,6 @@ mod steps;
 mod support;
 mod world;
 
-use std::process::Command;
 use std::time::Duration;
 
 use common::process::Process;
@@ -44,7 +43,7 @@ fn whatever_safe_code_does_is_sound_and_ends() -> common::Result {
     let mut seeds = Seeds::of("CHAOS", 200);
     let mut programs = 0;
     while let Some((first, count)) = seeds.batch(BATCH) {
-        let mut child = Command::new(std::env::current_exe()?);
+        let mut child = common::this_program::command();
         child
             .args(["--exact", "child", "--nocapture", "--test-threads=1"])
             .env(CHILD, "1")

@@ -4,6 +4,7 @@
 pub(crate) mod forwarder;
 pub(crate) mod process;
 pub(crate) mod redis;
+pub(crate) mod this_program;
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,6 @@
 //! Has other processes run the program, for each kind of call, and gathers what is wrong.
 
 use std::collections::VecDeque;
-use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
@@ -33,7 +32,7 @@ struct Job {
 }
 
 fn process(job: &str) -> common::Result<Ended> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = common::this_program::command();
     Process::spawn(command.env(VARIABLE, job))?.wait(BOUND)
 }
 
