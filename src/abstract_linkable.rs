@@ -401,7 +401,11 @@ impl<S: Waitable> Inner<S> {
                         let (link, source) = (&link, &*S::handle(object.clone()));
                         hub.report_error(Context::Link { link, source }, exception);
                     }
-                    None => eprintln!("{exception:?}\n{link:?} of {object:?} failed"),
+                    None => {
+                        // Writing is foreign code: nothing is locked meanwhile.
+                        let text = format!("{exception:?}\n{link:?} of {object:?} failed");
+                        eprintln!("{text}");
+                    }
                 },
                 Err(Caught::Forced(unwind)) => unwind.resume(),
             }
@@ -439,7 +443,12 @@ struct NextRound<'a, S: Waitable>(&'a Rc<Inner<S>>);
 
 impl<S: Waitable> Drop for NextRound<'_, S> {
     fn drop(&mut self) {
-        self.0.check_and_notify();
+        let check = || self.0.check_and_notify();
+        if !std::thread::panicking() {
+            check();
+        } else if let Err(Caught::Forced(unwind)) = catch(check) {
+            unwind.resume();
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
+use greenlet_core::unwind::{Caught, call_each, catch};
 use greenlet_core::{Exception, RawGreenlet, StackError};
 use hub::core::{Events, Io};
 use hub::{Context, Hub, HubTimer, Seconds, get_hub, spawn_raw};
@@ -203,15 +204,20 @@ impl BaseServer {
 
     /// Called in the hub when connections wait, or when the listener cannot be watched any more.
     fn ready(self: &Rc<Self>, events: Events) {
-        match Io::refused(events) {
+        let accept = || match Io::refused(events) {
             Some(error) => self.report(error.into()),
             None => self.accept_some(),
-        }
-        // libev has stopped the watcher.
-        let stopped = |watcher: &Io| events.contains(Events::ERROR) && !watcher.active();
-        if self.watcher.borrow().as_ref().is_some_and(stopped) {
-            self.back_off();
-        }
+        };
+        let back_off = || {
+            // libev has stopped the watcher.
+            let stopped = |watcher: &Io| events.contains(Events::ERROR) && !watcher.active();
+            if self.watcher.borrow().as_ref().is_some_and(stopped) {
+                self.back_off();
+            }
+        };
+        // Whoever is told of an error may panic.
+        let steps: [&dyn Fn(); 2] = [&accept, &back_off];
+        call_each(steps);
     }
 
     fn accept_some(self: &Rc<Self>) {
@@ -233,11 +239,17 @@ impl BaseServer {
             match listener.try_accept() {
                 Ok(Some((stream, address))) => {
                     self.delay.set(self.settings.min_delay);
-                    if let Err(exception) = self.do_handle(stream, address) {
+                    let handled = match catch(|| self.do_handle(stream, address)) {
+                        Err(Caught::Panic(exception)) => Err(exception),
+                        Err(Caught::Forced(unwind)) => unwind.resume(),
+                        Ok(handled) => handled,
+                    };
+                    if let Err(exception) = handled {
                         let server = StreamServer::of(self);
                         let accepted = Accepted { server, address };
-                        self.hub.report_error(Context::Object(&accepted), exception);
-                        return self.back_off();
+                        let context = Context::Object(&accepted);
+                        let report = || self.hub.report_error(context, exception);
+                        return self.after(report, || self.back_off());
                     }
                 }
                 Ok(None) => return,
@@ -245,11 +257,20 @@ impl BaseServer {
                 Err(error) if error.raw_os_error() == Some(libc::ECONNABORTED) => {}
                 Err(error) => {
                     let fatal = is_of_listener(&error);
-                    self.report(error.into());
-                    return if fatal { self.close() } else { self.back_off() };
+                    let report = || self.report(error.into());
+                    return self.after(report, || match fatal {
+                        true => self.close(),
+                        false => self.back_off(),
+                    });
                 }
             }
         }
+    }
+
+    /// Tells of an error, and does what is to be done about it, though whoever is told may panic.
+    fn after(&self, report: impl FnOnce(), then: impl FnOnce()) {
+        let steps: [Box<dyn FnOnce() + '_>; 2] = [Box::new(report), Box::new(then)];
+        call_each(steps);
     }
 
     /// The hub's, as the server's error.
@@ -285,8 +306,7 @@ impl BaseServer {
             return;
         }
         if let Err(error) = self.start_accepting() {
-            self.report(error.into());
-            self.back_off();
+            self.after(|| self.report(error.into()), || self.back_off());
         }
     }
 

@@ -229,7 +229,11 @@ fn drop_values() -> Option<ForcedUnwind> {
         Ok(()) => {}
         Err(Caught::Panic(exception)) => match get_hub_if_exists() {
             Some(hub) => hub.report_error(Context::Greenlet(&greenlet), exception),
-            None => eprintln!("{exception:?}"),
+            None => {
+                // Writing is foreign code: nothing is locked meanwhile.
+                let text = format!("{exception:?}");
+                eprintln!("{text}");
+            }
         },
         Err(Caught::Forced(unwind)) => unwind.resume(),
     });

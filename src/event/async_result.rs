@@ -4,11 +4,13 @@
 use std::cell::RefCell;
 use std::fmt;
 
+use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, Object};
 use hub::core::CallbackResult;
 use hub::{Link, Linkable, Seconds};
 use waiter::Source;
 
+use super::shown::Shown;
 use crate::abstract_linkable::{AbstractLinkable, Waitable};
 
 /// A value, or an exception, that one greenlet sets and any number of others get. Handles are
@@ -43,7 +45,7 @@ pub struct AsyncResult<T>(AbstractLinkable<Slot<T>>);
 /// As in gevent both may be set, one after the other; the value counts then.
 struct Slot<T> {
     /// An error is the `GreenletExit` that stands for the value of a greenlet that was killed.
-    value: RefCell<Option<Result<T, Exception>>>,
+    value: Shown<Result<T, Exception>>,
     exception: RefCell<Option<Exception>>,
 }
 
@@ -51,7 +53,7 @@ impl<T: 'static> Waitable for Slot<T> {
     const KIND: &'static str = "AsyncResult";
 
     fn ready(&self) -> bool {
-        self.value.borrow().is_some() || self.exception.borrow().is_some()
+        self.value.is_some() || self.exception.borrow().is_some()
     }
 
     fn exception(&self) -> Option<Exception> {
@@ -67,7 +69,7 @@ impl<T> fmt::Debug for Slot<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Writing is foreign code.
         let (value, exception) = (
-            self.value.borrow().is_some(),
+            self.value.is_some(),
             self.exception.borrow().clone(),
         );
         match (value, exception) {
@@ -83,7 +85,7 @@ impl<T: 'static> AsyncResult<T> {
     /// A result that is not there yet.
     pub fn new() -> Self {
         AsyncResult(AbstractLinkable::new(Slot {
-            value: RefCell::new(None),
+            value: Shown::default(),
             exception: RefCell::new(None),
         }))
     }
@@ -95,7 +97,7 @@ impl<T: 'static> AsyncResult<T> {
 
     /// Whether it holds a value, or was linked to a greenlet that was killed.
     pub fn successful(&self) -> bool {
-        self.0.state().value.borrow().is_some()
+        self.0.state().value.is_some()
     }
 
     /// The exception it holds.
@@ -109,7 +111,7 @@ impl<T: 'static> AsyncResult<T> {
     }
 
     fn hold(&self, value: Result<T, Exception>) {
-        let old = self.0.state().value.replace(Some(value));
+        let old = self.0.state().value.put(value);
         self.0.check_and_notify();
         drop(old);
     }
@@ -163,15 +165,19 @@ impl<T: 'static> AsyncResult<T> {
     }
 
     /// Takes over what the source ended with. A greenlet that was killed ended well: then so has this,
-    /// but [`get`](AsyncResult::get) gives the `GreenletExit`. A source that has nothing changes nothing.
+    /// but [`get`](AsyncResult::get) gives the `GreenletExit`. A source that has nothing changes nothing; one that
+    /// panics (its value's `clone`, say) ends this with the panic.
     ///
     /// Source: `AsyncResult.__call__` in gevent.
     pub fn call(&self, source: &(impl Source<T> + ?Sized)) {
-        match (source.value(), source.exit(), source.exception()) {
-            (Some(value), _, _) => self.hold(Ok(value)),
-            (None, Some(exit), _) => self.hold(Err(exit)),
-            (None, None, Some(exception)) => self.set_exception(exception),
-            (None, None, None) => {}
+        match catch(|| (source.value(), source.exit(), source.exception())) {
+            Ok((Some(value), _, _)) => self.hold(Ok(value)),
+            Ok((None, Some(exit), _)) => self.hold(Err(exit)),
+            Ok((None, None, Some(exception))) | Err(Caught::Panic(exception)) => {
+                self.set_exception(exception);
+            }
+            Ok((None, None, None)) => {}
+            Err(Caught::Forced(unwind)) => unwind.resume(),
         }
     }
 
@@ -183,12 +189,10 @@ impl<T: 'static> AsyncResult<T> {
 }
 
 impl<T: Clone + 'static> AsyncResult<T> {
-    /// The value it holds. It is cloned in its place: its `clone` must neither change this result nor wait.
+    /// The value it holds. Its `clone` may do anything, also wait, or set another value here.
     pub fn value(&self) -> Option<T> {
-        match &*self.0.state().value.borrow() {
-            Some(Ok(value)) => Some(value.clone()),
-            _ => None,
-        }
+        let copy = |held: &Result<T, Exception>| held.as_ref().ok().cloned();
+        self.0.state().value.look(copy).flatten()
     }
 
     /// Waits until it is there and returns the value.
@@ -246,10 +250,8 @@ impl<T: Clone + 'static> AsyncResult<T> {
     }
 
     fn held(&self) -> Option<Result<T, Exception>> {
-        match &*self.0.state().value.borrow() {
-            Some(value) => Some(value.clone()),
-            None => self.exception().map(Err),
-        }
+        let value = self.0.state().value.look(Result::clone);
+        value.or_else(|| self.exception().map(Err))
     }
 }
 
@@ -271,10 +273,8 @@ impl<T: Clone + 'static> Source<T> for AsyncResult<T> {
     }
 
     fn exit(&self) -> Option<Exception> {
-        match &*self.0.state().value.borrow() {
-            Some(Err(exit)) => Some(exit.clone()),
-            _ => None,
-        }
+        let exit = |held: &Result<T, Exception>| held.as_ref().err().cloned();
+        self.0.state().value.look(exit).flatten()
     }
 
     fn value(&self) -> Option<T> {

@@ -7,6 +7,7 @@
 mod async_result;
 #[allow(clippy::module_inception, reason = "the file of the type of that name")]
 mod event;
+mod shown;
 
 pub use async_result::AsyncResult;
 pub use event::Event;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
 
-use greenlet_core::unwind::{Caught, catch};
+use greenlet_core::unwind::{Caught, call_each, catch};
 use greenlet_core::{Attached, ExcInfo, Exception, RawGreenlet, Value};
 use hub::core::GreenletFn;
 use hub::{Context, Hub, Link, Linkable, Seconds};
@@ -167,16 +167,18 @@ impl AnyGreenlet {
         if !matches!(self.base().life.get(), Life::New | Life::Scheduled) {
             return false;
         }
-        base::fail(self, exception.clone());
         // It has no turn any more, and drops its function; who kills others, too, goes on.
-        match catch(|| self.raw().discard()) {
+        let discard = || match catch(|| self.raw().discard()) {
             Ok(_) => {}
             Err(Caught::Panic(exception)) => {
                 let hub = &self.base().hub;
                 hub.report_error(Context::Greenlet(self.raw()), exception);
             }
             Err(Caught::Forced(unwind)) => unwind.resume(),
-        }
+        };
+        // Whoever is told of the failure may panic.
+        let steps: [&dyn Fn(); 2] = [&|| base::fail(self, exception.clone()), &discard];
+        call_each(steps);
         true
     }
 }

@@ -38,6 +38,7 @@ impl<T> From<Exception> for Ending<T> {
 
 pub(super) struct Shared<T> {
     pub(super) base: Base,
+    /// Put here once. Borrowed while the value is cloned, which may take its time: then nobody takes it away.
     pub(super) ending: RefCell<Option<Ending<T>>>,
 }
 
@@ -206,9 +207,10 @@ impl<T: 'static> Greenlet<T> {
         self.any().exc_info()
     }
 
-    /// Takes its value away, once it has ended well: for values that cannot be cloned.
+    /// Takes its value away, once it has ended well: for values that cannot be cloned. None, too, while the value is
+    /// being cloned for somebody: then it stays.
     pub fn take(&self) -> Option<T> {
-        let mut ending = self.0.ending.borrow_mut();
+        let mut ending = self.0.ending.try_borrow_mut().ok()?;
         match ending.take() {
             Some(Ending::Value(value)) => {
                 *ending = Some(Ending::Exit(Exception::new(GreenletExit)));
@@ -282,7 +284,8 @@ impl<T: 'static> Greenlet<T> {
 }
 
 impl<T: Clone + 'static> Greenlet<T> {
-    /// Its value, if it has ended well. It is cloned in its place: its `clone` must neither take it away nor wait.
+    /// Its value, if it has ended well. Its `clone` may do anything, also wait; meanwhile nobody can
+    /// [take](Greenlet::take) the value away.
     pub fn value(&self) -> Option<T> {
         match &*self.0.ending.borrow() {
             Some(Ending::Value(value)) => Some(value.clone()),
@@ -357,13 +360,13 @@ fn run<T: 'static, R: Outcome<Value = T>>(
     shared.base.life.set(Life::Running);
     // Somebody may have switched here before the greenlet's turn: it has none any more.
     drop(shared.base.start_timer.take());
-    let ended = catch(function);
+    let ended = catch(|| function().into_result());
     let ended = match crate::local::end_of_greenlet() {
         Some(unwind) => Err(Caught::Forced(unwind)),
         None => ended,
     };
     match ended {
-        Ok(outcome) => finish(shared, outcome.into_result()),
+        Ok(result) => finish(shared, result),
         Err(Caught::Panic(exception)) => finish(shared, Err(exception)),
         Err(Caught::Forced(unwind)) => {
             finish(shared, Err(Exception::new(GreenletExit)));

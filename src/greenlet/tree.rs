@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
+use greenlet_core::unwind::{call_each, drop_each};
 use greenlet_core::{RawGreenlet, ThreadSlot};
 
 use super::AnyGreenlet;
@@ -26,7 +27,8 @@ impl SpawnTreeLocals {
 
     /// Sets the value of that name, for the whole tree.
     pub fn set<T: 'static>(&self, name: impl Into<String>, value: T) {
-        let old = self.0.borrow_mut().insert(name.into(), Rc::new(value));
+        let name = name.into();
+        let old = self.0.borrow_mut().insert(name, Rc::new(value));
         drop(old);
     }
 
@@ -92,7 +94,8 @@ pub(super) fn call_spawn_callbacks(greenlet: impl FnOnce() -> AnyGreenlet) {
     });
     if let Some(callbacks) = callbacks.flatten() {
         let greenlet = greenlet();
-        callbacks.iter().for_each(|callback| callback(&greenlet));
+        call_each(callbacks.iter().map(|callback| || callback(&greenlet)));
+        drop_each(callbacks);
     }
 }
 

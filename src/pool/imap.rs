@@ -5,15 +5,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::iter::FusedIterator;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, GreenletExit};
 
-use crate::greenlet::{Greenlet, Kill};
+use super::wanted::{Starting, Wanted};
+use crate::greenlet::Greenlet;
 use crate::lock::Semaphore;
-use crate::outcome::Outcome;
 use crate::queue::SimpleQueue;
 
 /// The values of [`imap_unordered`](super::Group::imap_unordered), as they come.
@@ -24,7 +22,7 @@ use crate::queue::SimpleQueue;
 pub struct IMapUnordered<T: 'static> {
     state: Rc<State<T>>,
     /// Starts the tasks.
-    starter: Greenlet<()>,
+    starting: Starting<()>,
     over: bool,
 }
 
@@ -38,36 +36,6 @@ struct State<T: 'static> {
     all_started: Cell<bool>,
     finished: Cell<bool>,
     wanted: Wanted,
-}
-
-/// Whether somebody wants the values. Its clones are for the tasks, which may be in other threads.
-#[derive(Debug, Clone)]
-pub(crate) struct Wanted(Arc<AtomicBool>);
-
-impl Wanted {
-    fn new() -> Wanted {
-        Wanted(Arc::new(AtomicBool::new(true)))
-    }
-
-    fn withdraw(&self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
-
-    fn check(&self) -> Result<(), Exception> {
-        match self.0.load(Ordering::Relaxed) {
-            true => Ok(()),
-            false => Err(Exception::new(GreenletExit)),
-        }
-    }
-
-    /// What a task does: calls `function`, if somebody wants its value when the task begins.
-    pub(crate) fn call<R: Outcome>(
-        &self,
-        function: impl FnOnce() -> R,
-    ) -> Result<R::Value, Exception> {
-        self.check()?;
-        function().into_result()
-    }
 }
 
 enum Arrival<T> {
@@ -125,16 +93,17 @@ impl<T: 'static> IMapUnordered<T> {
                 state.all_started(Some(starter.exception().unwrap_or_else(exit)));
             }
         });
+        let wanted = state.wanted.clone();
         IMapUnordered {
             state,
-            starter,
+            starting: Starting::new(starter, wanted),
             over: false,
         }
     }
 
     /// The greenlet that starts the tasks.
     pub fn greenlet(&self) -> &Greenlet<()> {
-        &self.starter
+        &self.starting.starter
     }
 
     #[track_caller]
@@ -155,19 +124,7 @@ impl<T: 'static> IMapUnordered<T> {
     fn give_up(&mut self, asked: Option<Semaphore>) {
         self.over = true;
         asked.map(|results| results.try_acquire());
-        self.stop_starting();
-    }
-
-    /// Nothing is started for nobody.
-    fn stop_starting(&self) {
-        self.state.wanted.withdraw();
-        if !self.starter.ready() {
-            // Fails only if the loop is destroyed.
-            let _ = self.starter.kill_with(Kill {
-                block: false,
-                ..Kill::default()
-            });
-        }
+        self.starting.stop();
     }
 }
 
@@ -259,19 +216,13 @@ impl<T: 'static> Iterator for IMapUnordered<T> {
 
 impl<T: 'static> FusedIterator for IMapUnordered<T> {}
 
-impl<T: 'static> Drop for IMapUnordered<T> {
-    fn drop(&mut self) {
-        self.stop_starting();
-    }
-}
-
 impl<T: 'static> fmt::Debug for IMapUnordered<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let outstanding = self.state.outstanding.get();
         write!(
             f,
             "<IMapUnordered {:?} outstanding={outstanding}>",
-            self.starter
+            self.starting.starter
         )
     }
 }

@@ -7,6 +7,7 @@ use greenlet_core::Exception;
 
 use super::group::Group;
 use super::imap::{IMap, IMapUnordered};
+use super::wanted::{Starting, Wanted};
 use crate::greenlet::Greenlet;
 use crate::outcome::Outcome;
 
@@ -93,8 +94,8 @@ impl Group {
     /// Calls `function` with each item, in greenlets of the group, and returns the values in the
     /// order of the items.
     ///
-    /// A greenlet of its own starts them all, as far as there is place; it goes on if the current
-    /// one is killed.
+    /// A greenlet of its own starts them all, as far as there is place. If the current one is killed meanwhile, it ends:
+    /// functions that run go on, but no others begin.
     ///
     /// # Errors
     /// That of the first item whose function failed; what is thrown into the current greenlet
@@ -109,7 +110,10 @@ impl Group {
         I: IntoIterator<Item: 'static> + 'static,
         R: Outcome,
     {
-        self.map_async(function, iterable).join_and_take()
+        let wanted = Wanted::new();
+        let starter = self.start_all(function, iterable, wanted.clone());
+        let starting = Starting::new(starter, wanted);
+        starting.starter.join_and_take()
     }
 
     /// [`map`](Group::map), and calls `callback` with the values.
@@ -144,13 +148,29 @@ impl Group {
         I: IntoIterator<Item: 'static> + 'static,
         R: Outcome,
     {
+        self.start_all(function, iterable, Wanted::new())
+    }
+
+    #[track_caller]
+    fn start_all<I, R>(
+        &self,
+        function: impl Fn(I::Item) -> R + 'static,
+        iterable: I,
+        wanted: Wanted,
+    ) -> Greenlet<Vec<R::Value>>
+    where
+        I: IntoIterator<Item: 'static> + 'static,
+        R: Outcome,
+    {
         let (group, function) = (self.clone(), Rc::new(function));
         crate::spawn(move || {
             let mut values = Ok(Vec::new());
             let mut under_way = VecDeque::<Greenlet<R::Value>>::new();
             for item in iterable {
-                let function = function.clone();
-                under_way.push_back(group.spawn(move || function(item))?);
+                wanted.check()?;
+                let (function, wanted) = (function.clone(), wanted.clone());
+                let task = move || wanted.call(|| function(item));
+                under_way.push_back(group.spawn(task)?);
                 // Those that have ended are not kept until all are spawned.
                 while let Some(ended) = under_way.front().filter(|first| first.ready()) {
                     add(&mut values, ended.take_outcome());

@@ -32,7 +32,10 @@ mod imap;
 mod mapping;
 #[allow(clippy::module_inception, reason = "the file of the type of that name")]
 mod pool;
+mod wanted;
 
 pub use group::{Group, Members};
 pub use imap::{IMap, IMapUnordered};
+pub(crate) use wanted::{Starting, Wanted};
+
 pub use pool::{Pool, PoolFull};

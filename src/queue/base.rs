@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
 
-use greenlet_core::Exception;
+use greenlet_core::{Exception, getcurrent};
 use hub::Seconds;
-use waiter::Park;
+use waiter::{ConcurrentObjectUseError, Park};
 
 use super::core::Core;
 use super::errors::{Empty, PutError, ShutDown};
@@ -42,7 +42,7 @@ impl<S: Storage> BaseQueue<S> {
 
     /// How many items there are.
     pub fn qsize(&self) -> usize {
-        self.0.storage.borrow().qsize()
+        self.0.qsize()
     }
 
     /// How many items there are.
@@ -141,9 +141,6 @@ impl<S: Storage> BaseQueue<S> {
             return Err(PutError::Full(item));
         }
         inner.store(item);
-        if !inner.getters.is_empty() {
-            inner.schedule_unlock();
-        }
         Ok(())
     }
 
@@ -189,7 +186,9 @@ impl<S: Storage> BaseQueue<S> {
     ///
     /// # Errors
     /// [`ShutDown`] if there is none and there will be none; what is thrown into the current
-    /// greenlet while it waits; [`Empty`] in the hub.
+    /// greenlet while it waits; [`Empty`] in the hub;
+    /// [`ConcurrentObjectUseError`](crate::exceptions::ConcurrentObjectUseError) in what the queue itself calls, see
+    /// [`Storage`].
     #[track_caller]
     #[inline]
     pub fn get(&self) -> Result<S::Item, Exception> {
@@ -237,7 +236,9 @@ impl<S: Storage> BaseQueue<S> {
             return Err(Exception::new(ShutDown));
         }
         if inner.in_hub() {
-            while let Some(putter) = inner.putters.pop() {
+            while !inner.in_use()
+                && let Some(putter) = inner.putters.pop()
+            {
                 // It puts its item at once.
                 if !inner.putters.wake(&inner.hub, &putter) {
                     inner.putters.unpop(putter);
@@ -252,10 +253,16 @@ impl<S: Storage> BaseQueue<S> {
         let Some(timeout) = timeout else {
             return Err(Exception::new(Empty));
         };
+        if inner.is_used_here() {
+            return Err(Exception::new(ConcurrentObjectUseError {
+                object: inner.name,
+                user: format!("{:?}", getcurrent()),
+            }));
+        }
         let park = Park::on(&inner.hub, inner.name, self.address())?;
         let waiting = inner.getters.stand(&park, park.resume());
         // A hook that was just called may have put something.
-        if !inner.putters.is_empty() || inner.storage.borrow().qsize() > 0 {
+        if !inner.putters.is_empty() || inner.qsize() > 0 {
             inner.schedule_unlock();
         }
         let parked = wait(&park, &inner.hub, timeout, self);
@@ -323,9 +330,13 @@ impl<S: Storage<Item: Clone>> BaseQueue<S> {
 
 impl<S: Storage + Clone> BaseQueue<S> {
     /// Another queue of the same size with the same items.
+    ///
+    /// # Panics
+    /// While the items are in the midst of being compared: in their own `Ord`, and when that waits.
     #[must_use]
     pub fn copy(&self) -> Self {
-        let storage = self.0.storage.borrow().clone();
+        let copied = self.0.look(S::clone);
+        let storage = copied.expect("its items are not being compared now");
         BaseQueue::named(self.0.name, self.maxsize(), storage)
     }
 }

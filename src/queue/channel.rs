@@ -9,6 +9,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
+use std::thread;
 
 use greenlet_core::{Exception, getcurrent};
 use hub::core::Notify;
@@ -247,7 +248,7 @@ impl<T: 'static> Inner<T> {
     /// Gives the item to a greenlet that was taken from the line. Runs in the hub.
     #[inline(always)]
     fn hand(&self, getter: Resume, item: T) -> Result<(), T> {
-        *self.handed.borrow_mut() = Some(item);
+        drop(self.handed.replace(Some(item)));
         if !self.getters.wake(&self.hub, &getter) {
             self.getters.unpop(getter);
         }
@@ -268,13 +269,17 @@ impl<T: 'static> Inner<T> {
 /// Brings putters and getters together while there are both.
 impl<T: 'static> Notify for Inner<T> {
     fn notify(self: Rc<Self>) -> Result<(), Exception> {
-        struct Over<'a>(&'a Cell<bool>);
-        impl Drop for Over<'_> {
+        struct Over<'a, T: 'static>(&'a Rc<Inner<T>>);
+        impl<T> Drop for Over<'_, T> {
             fn drop(&mut self) {
-                self.0.set(false);
+                self.0.unlocking.set(false);
+                if thread::panicking() {
+                    // A destructor has: the others have their turn later.
+                    self.0.schedule_unlock();
+                }
             }
         }
-        let _over = Over(&self.unlocking);
+        let _over = Over(&self);
         while !self.getters.is_empty()
             && let Some((putter, item)) = self.putters.pop()
         {

@@ -1,10 +1,12 @@
 //! What is behind the handles of a queue: its items, who waits, and the hub's part: to let them go on.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, OnceCell};
 use std::fmt;
+use std::iter;
 use std::rc::Rc;
 use std::thread;
 
+use greenlet_core::unwind::drop_each;
 use greenlet_core::{Exception, getcurrent};
 use hub::core::Notify;
 use hub::{Hub, get_hub};
@@ -12,6 +14,7 @@ use waiter::Resume;
 
 use super::line::Line;
 use super::storage::Storage;
+use super::turn::Inside;
 use crate::event::Event;
 
 pub(super) struct Core<S: Storage> {
@@ -19,9 +22,11 @@ pub(super) struct Core<S: Storage> {
     pub(super) name: &'static str,
     /// 0 is no limit.
     pub(super) maxsize: Cell<usize>,
-    pub(super) storage: RefCell<S>,
+    inside: Inside<S>,
     pub(super) getters: Line<Resume>,
     pub(super) putters: Line<Resume>,
+    /// Whether what is in it is to be dropped, as soon as nobody is inside any more.
+    discarding: Cell<bool>,
     /// Whether the hub is going to see, or seeing, who can go on.
     unlocking: Cell<bool>,
     pub(super) is_shutdown: Cell<bool>,
@@ -37,9 +42,10 @@ impl<S: Storage> Core<S> {
             hub: get_hub(),
             name,
             maxsize: Cell::new(maxsize.unwrap_or(0)),
-            storage: RefCell::new(storage),
+            inside: Inside::new(storage),
             getters: Line::default(),
             putters: Line::default(),
+            discarding: Cell::new(false),
             unlocking: Cell::new(false),
             is_shutdown: Cell::new(false),
             unfinished_tasks: Cell::new(unfinished),
@@ -50,7 +56,23 @@ impl<S: Storage> Core<S> {
     #[inline]
     pub(super) fn has_space(&self) -> bool {
         let limit = self.maxsize.get();
-        limit == 0 || self.storage.borrow().qsize() < limit
+        limit == 0 || self.qsize() < limit
+    }
+
+    #[inline]
+    pub(super) fn qsize(&self) -> usize {
+        self.inside.qsize()
+    }
+
+    /// Whether the current greenlet is in the midst of what it calls: it would wait for itself.
+    pub(super) fn is_used_here(&self) -> bool {
+        self.inside.is_used_here()
+    }
+
+    /// Whether nobody can get anything now. Whoever waits for that is told when it is over.
+    #[inline]
+    pub(super) fn in_use(&self) -> bool {
+        self.inside.in_use()
     }
 
     pub(super) fn in_hub(&self) -> bool {
@@ -61,6 +83,7 @@ impl<S: Storage> Core<S> {
     #[cold]
     pub(super) fn make_space(&self) {
         while !self.has_space()
+            && !self.in_use()
             && let Some(getter) = self.getters.pop()
         {
             if !self.getters.wake(&self.hub, &getter) {
@@ -70,8 +93,7 @@ impl<S: Storage> Core<S> {
     }
 
     #[inline]
-    pub(super) fn store(&self, item: S::Item) {
-        self.storage.borrow_mut().put_item(item);
+    pub(super) fn store(self: &Rc<Self>, item: S::Item) {
         if self
             .unfinished_tasks
             .replace(self.unfinished_tasks.get().saturating_add(1))
@@ -80,12 +102,16 @@ impl<S: Storage> Core<S> {
         {
             all_done.clear();
         }
+        if !self.getters.is_empty() {
+            self.schedule_unlock();
+        }
+        self.inside.put(item, || self.schedule_unlock());
     }
 
     /// The next item; somebody may have space for another then.
     #[inline]
     pub(super) fn take(self: &Rc<Self>) -> Option<S::Item> {
-        let item = self.storage.borrow_mut().get_item()?;
+        let item = self.inside.get(|| self.schedule_unlock())?;
         if !self.putters.is_empty() {
             self.schedule_unlock();
         }
@@ -96,7 +122,33 @@ impl<S: Storage> Core<S> {
     where
         S::Item: Clone,
     {
-        self.storage.borrow().peek_item().cloned()
+        self.look(|storage| storage.peek_item().cloned()).flatten()
+    }
+
+    /// Calls `look` with the storage; not while somebody changes it.
+    pub(super) fn look<R>(self: &Rc<Self>, look: impl FnOnce(&S) -> R) -> Option<R> {
+        self.inside.look(look, || self.schedule_unlock())
+    }
+
+    pub(super) fn task_done(&self) {
+        let left = self.unfinished_tasks.get().saturating_sub(1);
+        self.unfinished_tasks.set(left);
+        if left == 0
+            && let Some(all_done) = self.all_done.get()
+        {
+            all_done.set();
+        }
+    }
+
+    /// Drops all items; they count as done. Those that somebody is looking at, or comparing, go when that is over.
+    pub(super) fn discard_all(self: &Rc<Self>) {
+        self.discarding.set(true);
+        drop_each(iter::from_fn(|| {
+            let item = self.inside.discard(|| self.schedule_unlock())?;
+            self.task_done();
+            Some(item)
+        }));
+        self.discarding.set(self.qsize() > 0);
     }
 
     pub(super) fn schedule_unlock(self: &Rc<Self>) {
@@ -124,6 +176,9 @@ impl<S: Storage> Notify for Core<S> {
         let _over = Over(&self);
         loop {
             let mut repeat = false;
+            if self.discarding.get() && !self.in_use() {
+                self.discard_all();
+            }
             if self.is_shutdown.get() {
                 // All who waited are on their way out.
                 return Ok(());
@@ -136,7 +191,8 @@ impl<S: Storage> Notify for Core<S> {
                     self.putters.unpop(putter);
                 }
             }
-            if self.storage.borrow().qsize() > 0
+            if self.qsize() > 0
+                && !self.in_use()
                 && !self.is_shutdown.get()
                 && let Some(getter) = self.getters.pop()
             {
@@ -159,10 +215,9 @@ impl<S: Storage> fmt::Debug for Core<S> {
         if self.maxsize.get() > 0 {
             write!(f, " maxsize={}", self.maxsize.get())?;
         }
-        match self.storage.try_borrow().map(|storage| storage.qsize()) {
-            Ok(0) => {}
-            Ok(len) => write!(f, " queue[{len}]")?,
-            Err(_) => f.write_str(" queue[..]")?,
+        match self.qsize() {
+            0 => {}
+            len => write!(f, " queue[{len}]")?,
         }
         if !self.getters.is_empty() {
             write!(f, " getters[{}]", self.getters.len())?;

@@ -1,18 +1,17 @@
 //! [`BaseJoinableQueue`]: a queue that counts tasks and can be shut down. Source: `Queue` in gevent's
 //! `queue.py`, its `PriorityQueue` and `LifoQueue`.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
-use std::iter;
 use std::ops::Deref;
 
 use greenlet_core::Exception;
-use greenlet_core::unwind::{call_each, drop_each};
+use greenlet_core::unwind::call_each;
 use hub::Seconds;
 
 use super::base::BaseQueue;
 use super::errors::TaskDoneError;
+use super::heap::Heap;
 use super::iter::Iter;
 use super::storage::Storage;
 use crate::event::Event;
@@ -82,21 +81,12 @@ impl<S: Storage> BaseJoinableQueue<S> {
     /// [`TaskDoneError`] if it was called for all items already.
     #[track_caller]
     pub fn task_done(&self) -> Result<(), TaskDoneError> {
-        match self.unfinished_tasks().checked_sub(1) {
-            Some(left) => {
-                self.leave_unfinished(left);
+        match self.unfinished_tasks() {
+            0 => Err(TaskDoneError),
+            _ => {
+                self.0.0.task_done();
                 Ok(())
             }
-            None => Err(TaskDoneError),
-        }
-    }
-
-    fn leave_unfinished(&self, tasks: usize) {
-        self.0.0.unfinished_tasks.set(tasks);
-        if tasks == 0
-            && let Some(all_done) = self.0.0.all_done.get()
-        {
-            all_done.set();
         }
     }
 
@@ -124,11 +114,9 @@ impl<S: Storage> BaseJoinableQueue<S> {
     pub fn shutdown(&self, immediate: bool) {
         let inner = &self.0.0;
         let discard = || {
-            drop_each(iter::from_fn(|| {
-                let item = immediate.then(|| inner.take())??;
-                self.leave_unfinished(self.unfinished_tasks().saturating_sub(1));
-                Some(item)
-            }));
+            if immediate {
+                inner.discard_all();
+            }
         };
         let end = || {
             if !inner.is_shutdown.replace(true) {
@@ -163,7 +151,7 @@ impl<S: Storage + Clone> BaseJoinableQueue<S> {
 }
 
 macro_rules! constructors {
-    ($($storage:ty, [$($bound:tt)*], $item:ident => $stored:expr;)*) => {$(
+    ($($storage:ty, [$($bound:tt)*];)*) => {$(
         impl<T: $($bound)* 'static> BaseJoinableQueue<$storage> {
             /// A queue without a limit.
             pub fn new() -> Self {
@@ -181,7 +169,7 @@ macro_rules! constructors {
                 maxsize: impl Into<Option<usize>>,
                 items: impl IntoIterator<Item = T>,
             ) -> Self {
-                let storage = items.into_iter().map(|$item| $stored).collect();
+                let storage = items.into_iter().collect();
                 Self::with_storage(maxsize, storage)
             }
         }
@@ -195,9 +183,9 @@ macro_rules! constructors {
 }
 
 constructors! {
-    VecDeque<T>, [], item => item;
-    Vec<T>, [], item => item;
-    BinaryHeap<Reverse<T>>, [Ord +], item => Reverse(item);
+    VecDeque<T>, [];
+    Vec<T>, [];
+    Heap<T>, [Ord +];
 }
 
 impl<S: Storage> Deref for BaseJoinableQueue<S> {

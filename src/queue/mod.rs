@@ -55,14 +55,17 @@ mod base;
 mod channel;
 mod core;
 mod errors;
+mod heap;
 mod iter;
 mod joinable;
 mod line;
 mod storage;
+mod turn;
 
 pub use base::BaseQueue;
 pub use channel::Channel;
 pub use errors::{Empty, Full, PutError, ShutDown, TaskDoneError};
+pub use heap::Heap;
 pub use iter::{Iter, UntilNone};
 pub use joinable::BaseJoinableQueue;
 pub use storage::Storage;
@@ -70,8 +73,7 @@ pub use storage::Storage;
 pub(crate) use iter::is_end;
 pub(crate) use line::timer;
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 
 /// A queue, first in, first out, whose tasks can be [joined](BaseJoinableQueue::join) and that can
 /// be [shut down](BaseJoinableQueue::shutdown).
@@ -96,7 +98,7 @@ pub type LifoQueue<T> = BaseJoinableQueue<Vec<T>>;
 /// assert_eq!(queue.get()?, (1, "a"));
 /// # Ok::<(), gevent::Exception>(())
 /// ```
-pub type PriorityQueue<T> = BaseJoinableQueue<BinaryHeap<Reverse<T>>>;
+pub type PriorityQueue<T> = BaseJoinableQueue<Heap<T>>;
 
 /// A queue, first in, first out, that counts no tasks and cannot be shut down.
 pub type SimpleQueue<T> = BaseQueue<VecDeque<T>>;

@@ -1,17 +1,19 @@
 //! [`Storage`]: what is inside of a queue, and in which order it comes out.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 
 use hub::Slack;
 
 /// The inside of a queue: what decides which item is next. It is implemented for the collections
-/// of the standard library that the queues here are made of; with one of your own,
+/// that the queues here are made of; with one of your own,
 /// [`BaseJoinableQueue::with_storage`](super::BaseJoinableQueue::with_storage) is a queue of your
 /// own.
 ///
-/// Its methods (and the `Ord` of what a [`PriorityQueue`](super::PriorityQueue) holds, and the `Clone` of what is peeked at)
-/// must not use the queue they are part of, nor wait.
+/// One greenlet at a time is in these methods (and in the `Ord` of what a [`PriorityQueue`](super::PriorityQueue)
+/// holds). Should it wait there, the others wait their turn to get; what they put is taken in later, as what it puts itself.
+/// It cannot get anything out of the very queue meanwhile: there it would wait for itself, so that is an
+/// [error](crate::exceptions::ConcurrentObjectUseError). The same holds while an item is cloned that is peeked at, except
+/// that any number may do so at a time.
 ///
 /// ```
 /// use gevent::queue::{BaseJoinableQueue, Storage};
@@ -67,11 +69,21 @@ pub trait Storage: 'static {
 
     /// The next item; none only if there is none.
     fn peek_item(&self) -> Option<&Self::Item>;
+
+    /// Takes any item, whichever is at hand: the queue is being emptied, and its items are dropped.
+    fn discard_item(&mut self) -> Option<Self::Item> {
+        self.get_item()
+    }
+
+    /// Whether no method calls anybody else's code, so that nobody can come to wait in one.
+    #[doc(hidden)]
+    const PLAIN: bool = false;
 }
 
 impl<T: 'static> Storage for VecDeque<T> {
     type Item = T;
     const NAME: &'static str = "Queue";
+    const PLAIN: bool = true;
 
     #[inline]
     fn qsize(&self) -> usize {
@@ -98,6 +110,7 @@ impl<T: 'static> Storage for VecDeque<T> {
 impl<T: 'static> Storage for Vec<T> {
     type Item = T;
     const NAME: &'static str = "LifoQueue";
+    const PLAIN: bool = true;
 
     #[inline]
     fn qsize(&self) -> usize {
@@ -118,28 +131,5 @@ impl<T: 'static> Storage for Vec<T> {
 
     fn peek_item(&self) -> Option<&T> {
         self.last()
-    }
-}
-
-impl<T: Ord + 'static> Storage for BinaryHeap<Reverse<T>> {
-    type Item = T;
-    const NAME: &'static str = "PriorityQueue";
-
-    fn qsize(&self) -> usize {
-        self.len()
-    }
-
-    fn put_item(&mut self, item: T) {
-        self.push(Reverse(item));
-    }
-
-    fn get_item(&mut self) -> Option<T> {
-        let item = self.pop();
-        self.give_back();
-        item.map(|Reverse(item)| item)
-    }
-
-    fn peek_item(&self) -> Option<&T> {
-        self.peek().map(|Reverse(item)| item)
     }
 }

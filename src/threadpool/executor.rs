@@ -6,6 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use greenlet_core::Exception;
+use greenlet_core::unwind::{Caught, catch};
 use hub::core::CallbackResult;
 use hub::{Context, Link, Linkable, Seconds};
 
@@ -130,14 +131,18 @@ impl<T: 'static> Future<T> {
     }
 
     /// Calls `callback` with this when it is there, in the hub: it must not block. If it is there
-    /// already, at once, and then an error of the callback is reported to the hub.
+    /// already, at once, and then an error or a panic of the callback is reported to the hub.
     pub fn add_done_callback<R: CallbackResult>(
         &self,
         callback: impl Fn(&Future<T>) -> R + 'static,
     ) {
         if self.done() {
-            if let Err(exception) = callback(self).into_result() {
-                hub::get_hub().report_error(Context::Object(self), exception);
+            match catch(|| callback(self).into_result()) {
+                Ok(Ok(())) => {}
+                Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
+                    hub::get_hub().report_error(Context::Object(self), exception);
+                }
+                Err(Caught::Forced(unwind)) => unwind.resume(),
             }
             return;
         }

@@ -11,7 +11,7 @@ use super::pool::ThreadPool;
 use crate::event::Event;
 use crate::greenlet::Greenlet;
 use crate::outcome::Outcome;
-use crate::pool::{IMap, IMapUnordered};
+use crate::pool::{IMap, IMapUnordered, Starting, Wanted};
 
 /// A result that one greenlet waits for and takes.
 struct Delivery<T> {
@@ -96,8 +96,8 @@ impl ThreadPool {
 
     /// Has threads call `function` with each item, and returns the values in the order of the items.
     ///
-    /// A greenlet of its own starts them all, as far as there is place; it goes on if the current
-    /// one is killed.
+    /// A greenlet of its own starts them all, as far as there is place. If the current one is killed meanwhile, it ends:
+    /// functions that run go on, but no others begin.
     ///
     /// # Errors
     /// That of the first item whose function failed; what is thrown into the current greenlet
@@ -112,7 +112,10 @@ impl ThreadPool {
         I: IntoIterator<Item: Send + 'static> + 'static,
         R: Outcome<Value: Send>,
     {
-        self.map_async(function, iterable).join_and_take()
+        let wanted = Wanted::new();
+        let starter = self.start_all(function, iterable, wanted.clone());
+        let starting = Starting::new(starter, wanted);
+        starting.starter.join_and_take()
     }
 
     /// [`map`](ThreadPool::map), and calls `callback` with the values, in the current greenlet.
@@ -164,13 +167,28 @@ impl ThreadPool {
         I: IntoIterator<Item: Send + 'static> + 'static,
         R: Outcome<Value: Send>,
     {
+        self.start_all(function, iterable, Wanted::new())
+    }
+
+    #[track_caller]
+    fn start_all<I, R>(
+        &self,
+        function: impl Fn(I::Item) -> R + Send + Sync + 'static,
+        iterable: I,
+        wanted: Wanted,
+    ) -> Greenlet<Vec<R::Value>>
+    where
+        I: IntoIterator<Item: Send + 'static> + 'static,
+        R: Outcome<Value: Send>,
+    {
         let (pool, function) = (self.clone(), Arc::new(function));
         crate::spawn(move || {
             let tasks: Result<Vec<_>, Exception> = iterable
                 .into_iter()
                 .map(|item| {
-                    let function = function.clone();
-                    Delivery::of(&pool, move || function(item))
+                    wanted.check()?;
+                    let (function, wanted) = (function.clone(), wanted.clone());
+                    Delivery::of(&pool, move || wanted.call(|| function(item)))
                 })
                 .collect();
             let values: Result<Vec<_>, Exception> =

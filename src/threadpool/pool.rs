@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use greenlet_core::unwind::{Caught, catch};
+use greenlet_core::unwind::{Caught, call_each, catch};
 use greenlet_core::{Exception, GreenletExit, getcurrent};
 use hub::{Context, Hub, Seconds, get_hub, try_get_hub};
 use parking_lot::Mutex;
@@ -244,19 +244,26 @@ impl ThreadPool {
                 Some((ended, thread)) => (ended, Some(thread)),
                 None => (Err(Exception::new(LostInForkError)), None),
             };
-            if let Err(exception) = &ended
-                && let Some(pool) = pool.upgrade()
-            {
-                let task = Task {
-                    pool: ThreadPool(pool),
-                    thread,
-                    function: type_name::<F>(),
-                };
-                task.pool
-                    .hub()
-                    .report_error(Context::Object(&task), exception.clone());
-            }
-            receiver(ended)
+            let failure = ended.as_ref().err().cloned();
+            let report = || {
+                if let Some(exception) = failure
+                    && let Some(pool) = pool.upgrade()
+                {
+                    let task = Task {
+                        pool: ThreadPool(pool),
+                        thread,
+                        function: type_name::<F>(),
+                    };
+                    let hub = task.pool.hub();
+                    hub.report_error(Context::Object(&task), exception);
+                }
+            };
+            let mut received = Ok(());
+            let receive = || received = receiver(ended);
+            // Whoever is told of the failure may panic, and somebody waits for the result.
+            let steps: [Box<dyn FnOnce() + '_>; 2] = [Box::new(report), Box::new(receive)];
+            call_each(steps);
+            received
         });
         inner.receivers.borrow_mut().insert(id, receive);
         let task = Unstarted {

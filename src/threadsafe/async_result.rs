@@ -4,12 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use greenlet_core::Exception;
+use greenlet_core::unwind::{Caught, catch};
 use hub::core::CallbackResult;
 use hub::{Link, Linkable, Seconds};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
 use waiter::Source;
 
 use super::line::{Given, Line, Lined, rawlink, unlink, wait};
+use crate::lock::Deadline;
 
 /// A value, or an exception, that somebody sets and any number of greenlets and threads get.
 /// Handles are cheap to clone and mean the same result.
@@ -31,10 +33,24 @@ pub struct AsyncResult<T>(Arc<Mutex<State<T>>>);
 
 /// As in gevent both may be set, one after the other; the value counts then.
 struct State<T> {
-    /// An error is the `GreenletExit` that stands for the value of a greenlet that was killed.
-    value: Option<Result<T, Exception>>,
+    value: Option<Value<T>>,
     exception: Option<Exception>,
     line: Line,
+    /// Those who wait for another thread to have its copy of the value.
+    copiers: Line,
+}
+
+/// An error is the `GreenletExit` that stands for the value of a greenlet that was killed.
+///
+/// It is cloned with its own lock held, not the result's: by one thread at a time, since it need not be `Sync`, but by any
+/// number of that thread's greenlets.
+type Value<T> = Arc<ReentrantMutex<Result<T, Exception>>>;
+
+/// Where one waits.
+#[derive(Debug, Clone, Copy)]
+enum For {
+    Result,
+    Copy,
 }
 
 impl<T> State<T> {
@@ -45,14 +61,17 @@ impl<T> State<T> {
 
 impl<T: Send + 'static> Lined for State<T> {
     const KIND: &'static str = "threadsafe::AsyncResult";
-    type Which = ();
+    type Which = For;
 
-    fn line(&mut self, (): ()) -> &mut Line {
-        &mut self.line
+    fn line(&mut self, which: For) -> &mut Line {
+        match which {
+            For::Result => &mut self.line,
+            For::Copy => &mut self.copiers,
+        }
     }
 
     /// Everybody has been told; there is nothing to pass on.
-    fn give_back(&mut self, (): ()) -> Given {
+    fn give_back(&mut self, _: For) -> Given {
         Given::default()
     }
 }
@@ -64,6 +83,7 @@ impl<T> AsyncResult<T> {
             value: None,
             exception: None,
             line: Line::default(),
+            copiers: Line::default(),
         })))
     }
 
@@ -88,11 +108,14 @@ impl<T> AsyncResult<T> {
     }
 
     fn hold(&self, value: Result<T, Exception>) {
+        let value = Arc::new(ReentrantMutex::new(value));
         let mut state = self.0.lock();
         let old = state.value.replace(value);
         let told = state.line.grant_all();
+        let copiers = state.copiers.grant_all();
         drop(state);
         told.wake();
+        copiers.wake();
         drop(old);
     }
 
@@ -135,13 +158,17 @@ impl<T> AsyncResult<T> {
     }
 
     /// Takes over what the source ended with. A greenlet that was killed ended well: then so has this,
-    /// but [`get`](AsyncResult::get) gives the `GreenletExit`. A source that has nothing changes nothing.
+    /// but [`get`](AsyncResult::get) gives the `GreenletExit`. A source that has nothing changes nothing; one that
+    /// panics (its value's `clone`, say) ends this with the panic.
     pub fn call(&self, source: &(impl Source<T> + ?Sized)) {
-        match (source.value(), source.exit(), source.exception()) {
-            (Some(value), _, _) => self.hold(Ok(value)),
-            (None, Some(exit), _) => self.hold(Err(exit)),
-            (None, None, Some(exception)) => self.set_exception(exception),
-            (None, None, None) => {}
+        match catch(|| (source.value(), source.exit(), source.exception())) {
+            Ok((Some(value), _, _)) => self.hold(Ok(value)),
+            Ok((None, Some(exit), _)) => self.hold(Err(exit)),
+            Ok((None, None, Some(exception))) | Err(Caught::Panic(exception)) => {
+                self.set_exception(exception);
+            }
+            Ok((None, None, None)) => {}
+            Err(Caught::Forced(unwind)) => unwind.resume(),
         }
     }
 
@@ -170,18 +197,15 @@ impl<T: Send + 'static> AsyncResult<T> {
 
     /// Takes a link away that was added in this thread, if it was not called yet.
     pub fn unlink(&self, link: &Link) {
-        unlink(&self.0, (), link);
+        unlink(&self.0, For::Result, link);
     }
 }
 
 impl<T: Clone + Send + 'static> AsyncResult<T> {
-    /// The value it holds. It is cloned while the result is locked: its `clone` must neither come
-    /// back here nor wait.
+    /// The value it holds. Its `clone` may do anything, also wait, or set another value here. Another thread that wants
+    /// a copy waits meanwhile (here it stands still); greenlets of the same one do not.
     pub fn value(&self) -> Option<T> {
-        match &self.0.lock().value {
-            Some(Ok(value)) => Some(value.clone()),
-            _ => None,
-        }
+        self.held()?.ok()
     }
 
     /// Waits until it is there and returns the value.
@@ -200,9 +224,10 @@ impl<T: Clone + Send + 'static> AsyncResult<T> {
     #[track_caller]
     pub fn get_timeout(&self, timeout: impl Seconds) -> Result<T, Exception> {
         let timeout = timeout.checked()?;
-        wait(&self.0, (), |state| state.ready(), timeout)?;
-        self.held()
-            .unwrap_or_else(|| Err(crate::timeout::expired(timeout)))
+        let deadline = Deadline::after(timeout);
+        wait(&self.0, For::Result, |state| state.ready(), timeout)?;
+        let got = self.copy_in_time(deadline)?;
+        got.unwrap_or_else(|| Err(crate::timeout::expired(timeout)))
     }
 
     /// [`get`](AsyncResult::get) without waiting.
@@ -231,17 +256,71 @@ impl<T: Clone + Send + 'static> AsyncResult<T> {
     /// What is thrown into the current greenlet meanwhile; for a time that is no number.
     #[track_caller]
     pub fn wait(&self, timeout: impl Seconds) -> Result<Option<T>, Exception> {
-        wait(&self.0, (), |state| state.ready(), timeout.checked()?)?;
-        Ok(self.value())
+        let timeout = timeout.checked()?;
+        let deadline = Deadline::after(timeout);
+        wait(&self.0, For::Result, |state| state.ready(), timeout)?;
+        Ok(self.copy_in_time(deadline)?.and_then(Result::ok))
     }
 
+    /// What it holds. Stands still while another thread clones the value.
     fn held(&self) -> Option<Result<T, Exception>> {
-        let state = self.0.lock();
-        match (&state.value, &state.exception) {
-            (Some(value), _) => Some(value.clone()),
-            (None, Some(exception)) => Some(Err(exception.clone())),
-            (None, None) => None,
+        match self.state() {
+            Ok(value) => Some(Copying::of(self, value.lock()).value().clone()),
+            Err(exception) => exception.map(Err),
         }
+    }
+
+    /// What it holds. Waits while another thread clones the value; none if that takes too long.
+    #[track_caller]
+    fn copy_in_time(&self, deadline: Deadline) -> Result<Option<Result<T, Exception>>, Exception> {
+        loop {
+            let value = match self.state() {
+                Ok(value) => value,
+                Err(exception) => return Ok(exception.map(Err)),
+            };
+            if let Some(locked) = value.try_lock() {
+                return Ok(Some(Copying::of(self, locked).value().clone()));
+            }
+            // Whoever has it locked tells those in line afterwards.
+            let free = |_: &mut State<T>| !value.is_locked();
+            if !wait(&self.0, For::Copy, free, deadline.left())? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The value, or else the exception, if there is one.
+    fn state(&self) -> Result<Value<T>, Option<Exception>> {
+        let state = self.0.lock();
+        state.value.clone().ok_or_else(|| state.exception.clone())
+    }
+}
+
+/// A thread has the value. When it is done, also by a panic or the unwinding of a greenlet, the others are told.
+struct Copying<'a, T: Send + 'static> {
+    result: &'a AsyncResult<T>,
+    value: Option<ReentrantMutexGuard<'a, Result<T, Exception>>>,
+}
+
+impl<'a, T: Clone + Send + 'static> Copying<'a, T> {
+    fn of(
+        result: &'a AsyncResult<T>,
+        value: ReentrantMutexGuard<'a, Result<T, Exception>>,
+    ) -> Self {
+        let value = Some(value);
+        Copying { result, value }
+    }
+
+    fn value(&self) -> &Result<T, Exception> {
+        self.value.as_deref().expect("it is there until the end")
+    }
+}
+
+impl<T: Send + 'static> Drop for Copying<'_, T> {
+    fn drop(&mut self) {
+        drop(self.value.take());
+        let told = self.result.0.lock().copiers.grant_all();
+        told.wake();
     }
 }
 
@@ -263,10 +342,9 @@ impl<T: Clone + Send + 'static> Source<T> for AsyncResult<T> {
     }
 
     fn exit(&self) -> Option<Exception> {
-        match &self.0.lock().value {
-            Some(Err(exit)) => Some(exit.clone()),
-            _ => None,
-        }
+        let value = self.0.lock().value.clone()?;
+        let held = Copying::of(self, value.lock());
+        held.value().as_ref().err().cloned()
     }
 
     fn value(&self) -> Option<T> {
@@ -282,11 +360,11 @@ impl<T: Send + 'static> Linkable for AsyncResult<T> {
 
     fn rawlink(&self, link: Link) {
         let handle = Box::new(self.clone());
-        rawlink(&self.0, (), |state| state.ready(), link, handle);
+        rawlink(&self.0, For::Result, |state| state.ready(), link, handle);
     }
 
     fn unlink(&self, link: &Link) {
-        unlink(&self.0, (), link);
+        unlink(&self.0, For::Result, link);
     }
 
     fn exception(&self) -> Option<Exception> {

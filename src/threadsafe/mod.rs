@@ -47,6 +47,7 @@
 mod async_result;
 mod event;
 mod line;
+mod peek;
 mod queue;
 mod semaphore;
 mod waiter;

@@ -3,14 +3,17 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::iter::FusedIterator;
+use std::mem::needs_drop;
 use std::sync::Arc;
 
-use greenlet_core::Exception;
 use greenlet_core::unwind::drop_each;
+use greenlet_core::{Exception, getcurrent};
 use hub::{Seconds, Slack};
 use parking_lot::{Mutex, MutexGuard};
+use waiter::ConcurrentObjectUseError;
 
 use super::line::{Given, Line, Lined, Permits, Told, hand, wait, watch};
+use super::peek::Lent;
 use crate::lock::Deadline;
 use crate::queue::{Empty, PutError, ShutDown, TaskDoneError, is_end};
 
@@ -40,10 +43,14 @@ use crate::queue::{Empty, PutError, ShutDown, TaskDoneError, is_end};
 /// producer.join().unwrap()?;
 /// # Ok::<(), gevent::Exception>(())
 /// ```
-pub struct Queue<T>(Arc<Mutex<State<T>>>);
+pub struct Queue<T>(pub(super) Arc<Mutex<State<T>>>);
 
-struct State<T> {
-    items: VecDeque<T>,
+pub(super) struct State<T> {
+    pub(super) items: VecDeque<T>,
+    /// The first item, while somebody peeks at it: it comes before all others.
+    pub(super) lent: Option<Lent<T>>,
+    /// Those who wait for it to come back.
+    pub(super) lent_line: Line,
     maxsize: Option<usize>,
     /// How many items are there and not promised to a getter.
     gettable: Permits,
@@ -56,11 +63,13 @@ struct State<T> {
 
 /// Where one waits.
 #[derive(Debug, Clone, Copy)]
-enum End {
+pub(super) enum End {
     Get,
     Put,
     /// For the tasks to be done.
     Join,
+    /// For the first item, at which somebody peeks.
+    Lent,
 }
 
 impl<T: Send + 'static> Lined for State<T> {
@@ -72,6 +81,7 @@ impl<T: Send + 'static> Lined for State<T> {
             End::Get => &mut self.gettable.line,
             End::Put => &mut self.space.line,
             End::Join => &mut self.joiners,
+            End::Lent => &mut self.lent_line,
         }
     }
 
@@ -79,7 +89,7 @@ impl<T: Send + 'static> Lined for State<T> {
         match end {
             End::Get => self.gettable.give(),
             End::Put => self.space.give(),
-            End::Join => Given::default(),
+            End::Join | End::Lent => Given::default(),
         }
     }
 }
@@ -91,8 +101,16 @@ impl<T> State<T> {
 
     /// Whether there is nothing to get any more. (As long as there are items that are promised,
     /// one may come back from a getter that is killed: the others wait for that.)
-    fn over(&self) -> bool {
-        self.shut && self.items.is_empty()
+    pub(super) fn over(&self) -> bool {
+        self.shut && self.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.items.len() + usize::from(self.lent.is_some())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// So many tasks are done; says who waited for it.
@@ -116,6 +134,8 @@ impl<T> Queue<T> {
         let maxsize = maxsize.into().filter(|&maxsize| maxsize > 0);
         Queue(Arc::new(Mutex::new(State {
             items: VecDeque::new(),
+            lent: None,
+            lent_line: Line::default(),
             maxsize,
             gettable: Permits::new(0),
             space: Permits::new(maxsize.unwrap_or(0)),
@@ -127,7 +147,7 @@ impl<T> Queue<T> {
 
     /// How many items are in the queue.
     pub fn qsize(&self) -> usize {
-        self.0.lock().items.len()
+        self.0.lock().len()
     }
 
     /// The same as [`qsize`](Queue::qsize).
@@ -148,7 +168,7 @@ impl<T> Queue<T> {
     /// Whether there is no space in the queue.
     pub fn full(&self) -> bool {
         let state = self.0.lock();
-        (state.maxsize).is_some_and(|maxsize| state.items.len() >= maxsize)
+        (state.maxsize).is_some_and(|maxsize| state.len() >= maxsize)
     }
 
     /// For how many items there is space in all; none is no limit.
@@ -191,9 +211,27 @@ impl<T: Send + 'static> Queue<T> {
         Ok(())
     }
 
-    /// Takes the first item, which is there unless the queue is shut down.
+    /// Takes the first item, which is there unless the queue is shut down; waits while somebody peeks at it.
     #[track_caller]
-    fn pop(&self, mut state: MutexGuard<'_, State<T>>) -> Result<T, Exception> {
+    fn pop<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State<T>>,
+        deadline: Deadline,
+    ) -> Result<T, Exception> {
+        while let Some(lent) = &state.lent {
+            let permit = Permit(self);
+            if lent.is_used_here() {
+                drop(state);
+                return Err(self.used_here());
+            }
+            drop(state);
+            let is_back = |state: &mut State<T>| state.lent.is_none();
+            if !wait(&self.0, End::Lent, is_back, deadline.left())? {
+                return Err(Exception::new(Empty));
+            }
+            std::mem::forget(permit);
+            state = self.0.lock();
+        }
         let Some(item) = state.items.pop_front() else {
             return Err(Exception::new(ShutDown));
         };
@@ -210,6 +248,16 @@ impl<T: Send + 'static> Queue<T> {
         hand(&self.0, End::Put, given);
         told.wake();
         Ok(item)
+    }
+
+    /// Who peeks at an item cannot get it meanwhile.
+    #[cold]
+    #[track_caller]
+    fn used_here(&self) -> Exception {
+        Exception::new(ConcurrentObjectUseError {
+            object: State::<T>::KIND,
+            user: format!("{:?}", getcurrent()),
+        })
     }
 
     /// Puts an item at the end; waits while the queue is full.
@@ -272,34 +320,35 @@ impl<T: Send + 'static> Queue<T> {
     /// As for `get`; [`Empty`] when the time is over; for a time that is no number.
     #[track_caller]
     pub fn get_timeout(&self, timeout: impl Seconds) -> Result<T, Exception> {
-        let timeout = timeout.checked()?;
+        let deadline = Deadline::after(timeout.checked()?);
         let mut state = self.0.lock();
         if !state.gettable.try_take() {
             drop(state);
             let enter = |state: &mut State<T>| state.over() || state.gettable.try_take();
-            if !wait(&self.0, End::Get, enter, timeout)? {
+            if !wait(&self.0, End::Get, enter, deadline.left())? {
                 return Err(Exception::new(Empty));
             }
             state = self.0.lock();
         }
-        self.pop(state)
+        self.pop(state, deadline)
     }
 
     /// [`get`](Queue::get) without waiting.
     ///
     /// # Errors
-    /// [`Empty`]; [`ShutDown`] when it is shut down and empty.
+    /// [`Empty`], also while another peeks at the next item; [`ShutDown`] when it is shut down and empty.
     #[track_caller]
     pub fn get_nowait(&self) -> Result<T, Exception> {
         let mut state = self.0.lock();
-        if !state.over() && !state.gettable.try_take() {
+        let lent = state.lent.is_some();
+        if lent || (!state.over() && !state.gettable.try_take()) {
             return Err(Exception::new(Empty));
         }
-        self.pop(state)
+        self.pop(state, Deadline::after(Some(0.0)))
     }
 
-    /// The first item, which stays in the queue; waits while the queue is empty. It is cloned while
-    /// the queue is locked: its `clone` must neither come back here nor wait.
+    /// The first item, which stays in the queue; waits while the queue is empty. Its `clone` may do anything, also wait:
+    /// then those wait who want to get the very item, and those who want to peek at it from another thread.
     ///
     /// # Errors
     /// As for [`get`](Queue::get).
@@ -322,12 +371,23 @@ impl<T: Send + 'static> Queue<T> {
     {
         let deadline = Deadline::after(timeout.checked()?);
         loop {
-            match self.peek_nowait() {
-                Err(exception) if exception.error().is::<Empty>() => {}
-                peeked => return peeked,
+            if let Some(peeked) = self.try_peek() {
+                return peeked;
             }
-            let enter = |state: &mut State<T>| state.over() || !state.items.is_empty();
-            if !watch(&self.0, End::Get, enter, deadline.left())? {
+            let state = self.0.lock();
+            let end = match state.lent {
+                Some(_) => End::Lent,
+                None => End::Get,
+            };
+            drop(state);
+            let told = match end {
+                End::Lent => wait(&self.0, end, |state| state.lent.is_none(), deadline.left())?,
+                _ => {
+                    let enter = |state: &mut State<T>| state.over() || !state.is_empty();
+                    watch(&self.0, end, enter, deadline.left())?
+                }
+            };
+            if !told {
                 return Err(Exception::new(Empty));
             }
             // Somebody else may have been quicker.
@@ -343,12 +403,27 @@ impl<T: Send + 'static> Queue<T> {
     where
         T: Clone,
     {
-        let state = self.0.lock();
-        match state.items.front() {
-            Some(item) => Ok(item.clone()),
-            None if state.shut => Err(Exception::new(ShutDown)),
-            None => Err(Exception::new(Empty)),
+        let peeked = self.try_peek();
+        peeked.unwrap_or_else(|| Err(Exception::new(Empty)))
+    }
+
+    /// The first item; none if there is none yet, or another thread peeks at it.
+    #[track_caller]
+    fn try_peek(&self) -> Option<Result<T, Exception>>
+    where
+        T: Clone,
+    {
+        let mut state = self.0.lock();
+        if state.lent.is_none() {
+            let Some(item) = state.items.pop_front() else {
+                let over = state.shut.then(|| Err(Exception::new(ShutDown)));
+                return over;
+            };
+            state.lent = Some(Lent::new(item));
         }
+        let lent = state.lent.as_mut()?.lend()?;
+        drop(state);
+        Some(Ok(lent.look(self, T::clone)))
     }
 
     /// Ends the queue: nothing can be put into it any more, and who waits to do so is told. What
@@ -361,12 +436,18 @@ impl<T: Send + 'static> Queue<T> {
         } else {
             VecDeque::new()
         };
-        let done = dropped.len().min(state.unfinished_tasks);
+        // It is dropped by those who peek at it.
+        let lent = state.lent.take_if(|_| immediate);
+        let done = (dropped.len() + usize::from(lent.is_some())).min(state.unfinished_tasks);
         let joiners = match done {
             0 => Told::default(),
             _ => state.done(done),
         };
         let putters = state.space.line.grant_all();
+        let lent_line = match lent {
+            Some(_) => state.lent_line.grant_all(),
+            None => Told::default(),
+        };
         let getters = match state.over() {
             true => state.gettable.line.grant_all(),
             false => Told::default(),
@@ -375,6 +456,8 @@ impl<T: Send + 'static> Queue<T> {
         putters.wake();
         getters.wake();
         joiners.wake();
+        lent_line.wake();
+        let dropped = (dropped.into_iter().map(Dropped::Item)).chain(lent.map(Dropped::Lent));
         drop_each(dropped);
     }
 
@@ -407,6 +490,31 @@ impl<T: Send + 'static> Queue<T> {
     /// The items as they come, until the queue is shut down.
     pub fn iter(&self) -> Iter<'_, T> {
         Iter(Some(self))
+    }
+}
+
+/// What a shutdown drops.
+enum Dropped<T> {
+    Item(#[allow(dead_code, reason = "it is there to be dropped")] T),
+    Lent(#[allow(dead_code, reason = "it is there to be dropped")] Lent<T>),
+}
+
+/// The promise of an item, which goes to somebody else if it is not used.
+struct Permit<'a, T: Send + 'static>(&'a Queue<T>);
+
+impl<T: Send + 'static> Drop for Permit<'_, T> {
+    fn drop(&mut self) {
+        let given = self.0.0.lock().gettable.give();
+        hand(&self.0.0, End::Get, given);
+    }
+}
+
+/// Each item is dropped, though the destructor of another one panics.
+impl<T> Drop for State<T> {
+    fn drop(&mut self) {
+        if needs_drop::<T>() {
+            drop_each(std::mem::take(&mut self.items));
+        }
     }
 }
 

@@ -1,0 +1,216 @@
+//! [`Inside`]: the inside of a queue, and whose turn it is in there. Its methods, and the clones of what is in there,
+//! may be anybody's code: it may wait, panic, or use the queue.
+//!
+//! ```text
+//!   put ──> nobody is inside: stored ──────────────> storage
+//!           else ──> arrived ──> at the next turn ──────┘
+//!   get ──> nobody is inside: taken
+//!           else ──> waits as if there were nothing; told when the turn is over
+//! ```
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::VecDeque;
+use std::iter;
+use std::mem::needs_drop;
+
+use greenlet_core::getcurrent;
+use greenlet_core::unwind::drop_each;
+use hub::Slack;
+
+use super::storage::Storage;
+
+pub(super) struct Inside<S: Storage> {
+    /// Borrowed by those whose turn it is: by one that changes it, or by any number that only look.
+    storage: RefCell<S>,
+    /// How many items there were when somebody began to change it.
+    size: Cell<usize>,
+    /// What was put while somebody was inside.
+    arrived: RefCell<VecDeque<S::Item>>,
+    /// Those inside, by their numbers, as far as they may come to wait there.
+    users: RefCell<Vec<u64>>,
+    /// Whether somebody found it in use, who is to be told when that is over.
+    wanted: Cell<bool>,
+}
+
+impl<S: Storage> Inside<S> {
+    pub(super) fn new(storage: S) -> Self {
+        Inside {
+            storage: RefCell::new(storage),
+            size: Cell::new(0),
+            arrived: RefCell::default(),
+            users: RefCell::default(),
+            wanted: Cell::new(false),
+        }
+    }
+
+    /// How many items there are, those that are on their way in or out among them.
+    #[inline]
+    pub(super) fn qsize(&self) -> usize {
+        let size = match self.storage.try_borrow() {
+            Ok(storage) => storage.qsize(),
+            Err(_) => self.size.get(),
+        };
+        size + self.arrived.borrow().len()
+    }
+
+    /// Whether somebody is inside; then `over` is called when that is so no more.
+    #[inline]
+    pub(super) fn in_use(&self) -> bool {
+        let in_use = self.storage.try_borrow_mut().is_err();
+        if in_use {
+            self.wanted.set(true);
+        }
+        in_use
+    }
+
+    /// Whether the current greenlet is inside: it would wait for itself.
+    #[cold]
+    pub(super) fn is_used_here(&self) -> bool {
+        self.users.borrow().contains(&getcurrent().id())
+    }
+
+    /// Adds an item, now or at the next turn. Not lost even if the storage panics.
+    #[inline]
+    pub(super) fn put(&self, item: S::Item, over: impl Fn()) {
+        if self.arrived.borrow().is_empty()
+            && let Some(mut turn) = self.begin(&over)
+        {
+            return turn.put(item);
+        }
+        self.arrived.borrow_mut().push_back(item);
+        drop(self.turn(&over));
+    }
+
+    /// The next item; none, too, while somebody is inside.
+    #[inline]
+    pub(super) fn get(&self, over: impl Fn()) -> Option<S::Item> {
+        self.turn(&over)?.storage().get_item()
+    }
+
+    /// Any item, to be dropped.
+    pub(super) fn discard(&self, over: impl Fn()) -> Option<S::Item> {
+        let mut turn = self.begin(&over)?;
+        let item = turn.storage().discard_item();
+        drop(turn);
+        item.or_else(|| self.arrived.borrow_mut().pop_front())
+    }
+
+    /// Calls `look` with what is inside; not while somebody changes it.
+    pub(super) fn look<R>(&self, look: impl FnOnce(&S) -> R, over: impl Fn()) -> Option<R> {
+        if !self.arrived.borrow().is_empty() {
+            drop(self.turn(&over));
+        }
+        let Ok(storage) = self.storage.try_borrow() else {
+            self.wanted.set(true);
+            return None;
+        };
+        let user = Some(self.enter());
+        let looking = Turn {
+            inside: self,
+            storage: Some(storage),
+            user,
+            over,
+        };
+        looking.storage.as_deref().map(look)
+    }
+
+    /// The right to change what is inside, which is complete; none while somebody else is there.
+    #[inline]
+    fn turn<'a, F: Fn()>(&'a self, over: &'a F) -> Option<Turn<'a, S, RefMut<'a, S>, &'a F>> {
+        let mut turn = self.begin(over)?;
+        if !self.arrived.borrow().is_empty() {
+            turn.take_in_arrived();
+        }
+        Some(turn)
+    }
+
+    #[inline]
+    fn begin<'a, F: Fn()>(&'a self, over: &'a F) -> Option<Turn<'a, S, RefMut<'a, S>, &'a F>> {
+        let Ok(storage) = self.storage.try_borrow_mut() else {
+            self.wanted.set(true);
+            return None;
+        };
+        let user = (!S::PLAIN).then(|| {
+            self.size.set(storage.qsize());
+            self.enter()
+        });
+        Some(Turn {
+            inside: self,
+            storage: Some(storage),
+            user,
+            over,
+        })
+    }
+
+    fn enter(&self) -> u64 {
+        let user = getcurrent().id();
+        self.users.borrow_mut().push(user);
+        user
+    }
+}
+
+/// A stay inside. It ends when this is dropped, also by a panic or the unwinding of its greenlet; then those who want
+/// to come in are told by `over`.
+struct Turn<'a, S: Storage, B, F: Fn()> {
+    inside: &'a Inside<S>,
+    storage: Option<B>,
+    user: Option<u64>,
+    over: F,
+}
+
+impl<S: Storage, F: Fn()> Turn<'_, S, RefMut<'_, S>, F> {
+    #[inline]
+    fn storage(&mut self) -> &mut S {
+        self.storage.as_mut().expect("it has not ended")
+    }
+
+    #[inline]
+    fn put(&mut self, item: S::Item) {
+        if !S::PLAIN {
+            self.inside.size.update(|size| size + 1);
+        }
+        self.storage().put_item(item);
+    }
+
+    #[cold]
+    fn take_in_arrived(&mut self) {
+        loop {
+            let item = {
+                let mut arrived = self.inside.arrived.borrow_mut();
+                let item = arrived.pop_front();
+                arrived.give_back();
+                item
+            };
+            let Some(item) = item else { return };
+            self.put(item);
+        }
+    }
+}
+
+impl<S: Storage, B, F: Fn()> Drop for Turn<'_, S, B, F> {
+    #[inline]
+    fn drop(&mut self) {
+        drop(self.storage.take());
+        if let Some(user) = self.user {
+            let mut users = self.inside.users.borrow_mut();
+            let last = users.iter().rposition(|other| *other == user);
+            last.map(|last| users.swap_remove(last));
+        }
+        if self.inside.wanted.get() && !self.inside.in_use() {
+            self.inside.wanted.set(false);
+            (self.over)();
+        }
+    }
+}
+
+/// Each item is dropped, though the destructor of another one panics.
+impl<S: Storage> Drop for Inside<S> {
+    fn drop(&mut self) {
+        if needs_drop::<S::Item>() {
+            let (storage, arrived) = (self.storage.get_mut(), self.arrived.get_mut());
+            let next = || storage.discard_item().or_else(|| arrived.pop_front());
+            drop_each(iter::from_fn(next));
+        }
+    }
+}
+
