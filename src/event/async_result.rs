@@ -68,10 +68,7 @@ impl<T: 'static> Waitable for Slot<T> {
 impl<T> fmt::Debug for Slot<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Writing is foreign code.
-        let (value, exception) = (
-            self.value.is_some(),
-            self.exception.borrow().clone(),
-        );
+        let (value, exception) = (self.value.is_some(), self.exception.borrow().clone());
         match (value, exception) {
             (true, None) => f.write_str("value=.."),
             (true, Some(exception)) => write!(f, "value=.. exception={exception:?}"),

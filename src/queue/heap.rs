@@ -67,10 +67,9 @@ impl<T> Default for Heap<T> {
 
 impl<T> FromIterator<T> for Heap<T> {
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
-        Heap {
-            items: items.into_iter().collect(),
-            in_disorder: true,
-        }
+        let items: Vec<_> = items.into_iter().collect();
+        let in_disorder = items.len() > 1;
+        Heap { items, in_disorder }
     }
 }
 
@@ -83,12 +82,9 @@ impl<T: Ord + 'static> Storage for Heap<T> {
     }
 
     fn put_item(&mut self, item: T) {
+        let last = self.items.len();
         self.items.push(item);
-        // With those before, if they are in disorder.
-        if !self.in_disorder {
-            let last = self.items.len() - 1;
-            self.in_order(|heap| heap.rise(last, 0));
-        }
+        self.in_order(|heap| heap.rise(last, 0));
     }
 
     fn get_item(&mut self) -> Option<T> {

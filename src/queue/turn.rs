@@ -213,4 +213,3 @@ impl<S: Storage> Drop for Inside<S> {
         }
     }
 }
-

@@ -1,0 +1,4 @@
+//! The cases, by the modules whose places they are about.
+
+mod event;
+mod queue;
