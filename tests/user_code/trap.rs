@@ -266,7 +266,8 @@ impl<O: Clone + 'static> Stage<O> {
     }
 }
 
-struct SetOnDrop(Event);
+/// Tells somebody that it is over, whatever ends it.
+pub(crate) struct SetOnDrop(pub(crate) Event);
 
 impl Drop for SetOnDrop {
     fn drop(&mut self) {

@@ -1,4 +1,12 @@
 //! The cases, by the modules whose places they are about.
 
 mod event;
+mod greenlet;
+mod local;
+mod lock;
+mod pool;
 mod queue;
+mod scope;
+mod socket;
+mod threadpool;
+mod threadsafe;

@@ -1,0 +1,137 @@
+//! Sockets and servers.
+
+use std::cell::Cell;
+use std::io::{Read, Write};
+use std::rc::Rc;
+
+use crate::support::Outcome;
+use crate::trap::{Case, Trap, any};
+use gevent::server::{Spawn, StreamServer};
+use gevent::socket::{Address, Endpoint, TcpListener, TcpStream};
+
+type Pair = Rc<(TcpListener, TcpStream, TcpStream)>;
+
+fn pair(_: Trap) -> Pair {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there are ports");
+    let address = listener.local_addr().expect("it is bound");
+    let client = TcpStream::connect(address).expect("it listens");
+    let (server, _) = listener.accept().expect("it has come");
+    Rc::new((listener, client, server))
+}
+
+#[test]
+fn functions_that_borrow_a_descriptor() {
+    Case {
+        name: "socket::TcpListener::with_fd | FnOnce, socket::TcpStream::{with_fd, with_options} | FnOnce",
+        make: pair,
+        calls: vec![
+            |pair, trap| Ok(pair.0.with_fd(|_| trap.spring())?),
+            |pair, trap| Ok(pair.1.with_fd(|_| trap.spring())?),
+            |pair, trap| Ok(pair.1.with_options(|_| trap.spring())?),
+        ],
+        others: |pair| {
+            let _ = (format!("{:?} {:?}", pair.0, pair.1), pair.1.nodelay());
+            pair.1.close();
+            pair.0.close();
+        },
+        waits: Some(|pair| {
+            any((&pair.2).read(&mut [0]).map_err(Into::into));
+            Ok(())
+        }),
+        after: |pair| {
+            pair.1.close();
+            pair.2.close();
+            assert!(pair.1.with_fd(|_| ()).is_err());
+        },
+    }
+    .run();
+}
+
+struct Own(Trap, u16);
+
+impl Address for Own {
+    fn into_endpoint(self) -> Endpoint {
+        self.0.spring();
+        ("127.0.0.1", self.1).into_endpoint()
+    }
+}
+
+type Server = (StreamServer, Rc<Cell<u32>>);
+
+fn serve(spawn: Spawn, trap: Trap) -> Server {
+    let served = Rc::new(Cell::new(0));
+    let count = served.clone();
+    let builder = StreamServer::builder()
+        .spawn(spawn)
+        .min_delay(0.001)
+        .max_delay(0.001);
+    let handler = move |mut stream: TcpStream, _| {
+        count.set(count.get() + 1);
+        trap.spring();
+        any(stream.write_all(b"x").map_err(Into::into));
+    };
+    let server = builder.build("127.0.0.1:0", handler);
+    server.start().expect("there are ports");
+    (server, served)
+}
+
+/// Connects, and waits until the connection is over.
+fn ask(server: &StreamServer) -> Outcome {
+    let address = server.address().expect("it was started");
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_timeout(30)?;
+    any(stream.read_to_end(&mut Vec::new()).map_err(Into::into));
+    Ok(())
+}
+
+fn answers((server, served): &Server) {
+    server.start().expect("its port is free");
+    let before = served.get();
+    ask(server).expect("it listens");
+    assert!(served.get() > before, "nobody is served any more");
+    server.close();
+}
+
+#[test]
+fn handlers_of_servers() {
+    let servers: [fn(Trap) -> Server; 4] = [
+        |trap| serve(Spawn::Default, trap),
+        |trap| serve(Spawn::Raw, trap),
+        |trap| serve(Spawn::Pool(1), trap),
+        |trap| serve(Spawn::InHub, trap),
+    ];
+    for make in servers {
+        Case {
+            name: "server::{StreamServer::new, Builder::build, Builder::build_on} | Fn",
+            make,
+            calls: vec![|(server, _), _| ask(server)],
+            others: |(server, _)| {
+                let _ = (server.started(), server.address(), format!("{server:?}"));
+                server.close();
+            },
+            waits: Some(|(server, _)| server.serve_forever()),
+            after: answers,
+        }
+        .run();
+    }
+}
+
+#[test]
+fn addresses_of_users() {
+    Case {
+        name: "resolver::Address::into_endpoint | Clone",
+        make: |_| (),
+        calls: vec![
+            |(), trap| Ok(TcpListener::bind(Own(trap, 0)).map(drop)?),
+            |(), trap| {
+                let server = StreamServer::new(Own(trap, 0), |_, _| ());
+                server.start()?;
+                server.stop(None)
+            },
+        ],
+        others: |()| {},
+        waits: None,
+        after: |()| {},
+    }
+    .run();
+}
