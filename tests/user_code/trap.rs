@@ -169,6 +169,14 @@ impl fmt::Debug for Value {
     }
 }
 
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Value {}
+
 impl Drop for Value {
     fn drop(&mut self) {
         self.spring(Code::Drop);
@@ -179,8 +187,8 @@ impl gevent::Plain for Value {}
 
 /// A situation in which user code runs inside ours.
 pub(crate) struct Case<O> {
-    /// The places and the code, as in the table.
-    pub(crate) name: &'static str,
+    /// The places and their code, as in the table.
+    pub(crate) names: &'static [&'static str],
     /// Makes the object.
     pub(crate) make: fn(Trap) -> O,
     /// Does with it what calls the trapped code; each is tried by itself.
@@ -280,7 +288,7 @@ impl<O: Clone + 'static> Case<O> {
     pub(crate) fn run(self) {
         for (index, call) in self.calls.iter().enumerate() {
             for action in ACTIONS {
-                let _named = NameOnPanic(format!("{}, call {index}: {action:?}", self.name));
+                let _named = NameOnPanic(format!("{:?}, call {index}: {action:?}", self.names));
                 if std::env::var_os("USER_CODE_SHOWS").is_some() {
                     eprintln!("{}", _named.0);
                 }

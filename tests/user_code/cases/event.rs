@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::support::LONG;
+use crate::support::{ExpectedError, LONG};
 use crate::trap::{Case, Code, Trap, Value, any, ok};
 use gevent::abstract_linkable::{AbstractLinkable, Waitable};
 use gevent::event::{AsyncResult, Event};
@@ -33,7 +33,7 @@ fn waits(result: &AsyncResult<Value>) -> Result<(), Exception> {
 #[test]
 fn values_of_results() {
     Case {
-        name: "event::AsyncResult::{get, get_nowait, get_timeout, result, value, wait} | Clone",
+        names: &["event::AsyncResult::{get, get_nowait, get_timeout, result, value, wait} | Clone"],
         make: |_| AsyncResult::new(),
         calls: vec![
             |r, trap| {
@@ -67,7 +67,7 @@ fn values_of_results() {
     }
     .run();
     Case {
-        name: "event::AsyncResult::{exception, exit} | Clone",
+        names: &["event::AsyncResult::value | Clone"],
         make: |_| AsyncResult::new(),
         calls: vec![|r, trap| {
             r.set(Value::trapped(7, Code::Clone, trap));
@@ -84,16 +84,38 @@ fn values_of_results() {
 #[test]
 fn values_of_results_that_are_replaced() {
     Case {
-        name: "event::AsyncResult::drop | Drop",
+        names: &["event::AsyncResult::{drop, set, set_exception} | Drop"],
         make: |_| AsyncResult::new(),
-        calls: vec![|r, trap| {
-            r.set(Value::trapped(7, Code::Drop, trap));
-            r.set(Value::plain(7));
-            Ok(())
-        }],
-        others,
+        calls: vec![
+            |r, trap| {
+                r.set(Value::trapped(7, Code::Drop, trap));
+                r.set(Value::plain(7));
+                Ok(())
+            },
+            |r, trap| {
+                r.set_exception(Value::trapped(7, Code::Drop, trap));
+                r.set(Value::plain(7));
+                r.set_exception(ExpectedError("another"));
+                Ok(())
+            },
+            |r, trap| {
+                let own = AsyncResult::new();
+                own.set(Value::trapped(7, Code::Drop, trap));
+                drop(own);
+                r.set(Value::plain(7));
+                Ok(())
+            },
+        ],
+        others: |r| {
+            let _ = (r.ready(), r.exception(), r.linkcount());
+            r.set(Value::plain(8));
+            assert_eq!(r.get().expect("it was set").number, 8);
+        },
         waits: Some(waits),
-        after,
+        after: |r| {
+            r.set(Value::plain(9));
+            assert_eq!(r.get().expect("it was set").number, 9);
+        },
     }
     .run();
 }
@@ -115,7 +137,7 @@ impl Source<Value> for Own {
 #[test]
 fn sources_of_results() {
     Case {
-        name: "event::AsyncResult::{as_link, call} | Source",
+        names: &["event::AsyncResult::{as_link, call} | Source"],
         make: |_| AsyncResult::new(),
         calls: vec![
             |r: &AsyncResult<Value>, trap| {
@@ -155,7 +177,7 @@ type Linked<L> = (L, Rc<Cell<u32>>);
 #[test]
 fn links() {
     Case {
-        name: "event::AsyncResult::rawlink | Fn",
+        names: &["event::AsyncResult::rawlink | Fn"],
         make: |_| (AsyncResult::new(), Rc::default()),
         calls: vec![|(r, calls): &Linked<AsyncResult<Value>>, trap| {
             let count = calls.clone();
@@ -176,7 +198,7 @@ fn links() {
     }
     .run();
     Case {
-        name: "event::Event::rawlink | Fn",
+        names: &["event::Event::rawlink | Fn"],
         make: |_| (Event::new(), Rc::default()),
         calls: vec![|(e, calls): &Linked<Event>, trap| {
             let count = calls.clone();
@@ -259,7 +281,7 @@ fn states_of_users() {
         assert!(door.wait(LONG).expect("nobody kills the test"));
     };
     Case {
-        name: "abstract_linkable::AbstractLinkable::{check_and_notify, ready, rawlink, unlink, wait, state, new} | Waitable",
+        names: &["abstract_linkable::AbstractLinkable::{check_and_notify, ready, rawlink, wait} | Waitable"],
         make: |trap| AbstractLinkable::new(Door(Cell::new(false), Some((Code::Ord, trap)))),
         calls: vec![
             |door, _| {
@@ -288,7 +310,7 @@ fn states_of_users() {
     }
     .run();
     Case {
-        name: "abstract_linkable::AbstractLinkable::{address, exception, fmt, linkcount, same} | Waitable",
+        names: &["abstract_linkable::AbstractLinkable::{exception, fmt} | Waitable"],
         make: |trap| AbstractLinkable::new(Door(Cell::new(false), Some((Code::Debug, trap)))),
         calls: vec![|door, _| ok(format!("{door:?}"))],
         others,
@@ -297,7 +319,7 @@ fn states_of_users() {
     }
     .run();
     Case {
-        name: "abstract_linkable::AbstractLinkable::drop | Drop",
+        names: &["abstract_linkable::AbstractLinkable::drop | Drop"],
         make: |_| (),
         calls: vec![|(), trap| {
             let door = AbstractLinkable::new(Door(Cell::new(true), Some((Code::Drop, trap))));

@@ -38,7 +38,7 @@ fn use_it<T: 'static>(greenlet: &Greenlet<T>) {
 #[test]
 fn values_of_greenlets() {
     Case {
-        name: "greenlet::Greenlet::{get, get_nowait, get_timeout, value} | Clone",
+        names: &["greenlet::Greenlet::{get, get_nowait, get_timeout, value} | Clone"],
         make: |trap| ended(Code::Clone, trap),
         calls: vec![
             |g, _| g.get().map(drop),
@@ -61,7 +61,7 @@ fn values_of_greenlets() {
     }
     .run();
     Case {
-        name: "greenlet::Greenlet::{exception, exit} | Clone",
+        names: &["greenlet::Greenlet::value | Clone"],
         make: |trap| ended(Code::Clone, trap),
         calls: vec![|g, _| {
             assert!(Source::exit(g).is_none() && Source::exception(g).is_none());
@@ -73,7 +73,7 @@ fn values_of_greenlets() {
     }
     .run();
     Case {
-        name: "greenlet::Greenlet::drop | Drop",
+        names: &["greenlet::Greenlet::drop | Drop"],
         make: |_| Rc::new(RefCell::new(None::<One>)),
         calls: vec![
             |place: &Rc<RefCell<Option<One>>>, trap| {
@@ -142,8 +142,11 @@ impl gevent::core::Outcome for OwnOutcome {
 #[test]
 fn functions_of_greenlets() {
     Case {
-        name: "greenlet::Builder::{build, spawn, spawn_later} | FnOnce, greenlet::{spawn, spawn_later} | FnOnce, \
-               greenlet::Greenlet::{new, spawn, spawn_later} | FnOnce",
+        names: &[
+            "greenlet::Builder::{build, spawn, spawn_later} | FnOnce",
+            "greenlet::{spawn, spawn_later} | FnOnce",
+            "greenlet::Greenlet::{new, spawn, spawn_later} | FnOnce",
+        ],
         make: ends,
         calls: vec![
             |e, trap| note(e, spawn(move || trap.spring())),
@@ -187,7 +190,10 @@ fn functions_of_greenlets() {
     }
     .run();
     Case {
-        name: "greenlet::spawn_raw | FnOnce, greenlet::Greenlet::with | FnOnce",
+        names: &[
+            "greenlet::spawn_raw | FnOnce",
+            "greenlet::Greenlet::with | FnOnce",
+        ],
         make: ends,
         calls: vec![
             |e, trap| {
@@ -244,7 +250,7 @@ fn count((greenlet, end, count): &Linked) -> Outcome {
 #[test]
 fn links_of_greenlets() {
     Case {
-        name: "greenlet::Greenlet::{link, link_exception, link_value, rawlink} | Fn",
+        names: &["greenlet::Greenlet::{link, link_exception, link_value, rawlink} | Fn"],
         make: linked,
         calls: vec![
             |l, trap| {
@@ -295,7 +301,7 @@ fn callbacks_for_spawns() {
         static CALLBACKS: RefCell<Vec<Callback>> = RefCell::default();
     }
     Case {
-        name: "greenlet::AnyGreenlet::{add_spawn_callback, remove_spawn_callback} | Fn",
+        names: &["greenlet::AnyGreenlet::{add_spawn_callback, remove_spawn_callback} | Fn"],
         make: |_| -> Called { (Rc::default(), Rc::default()) },
         calls: vec![|(called, own): &Called, trap| {
             let (count, me) = (called.clone(), gevent::getcurrent().id());
@@ -354,7 +360,7 @@ fn callbacks_for_spawns() {
 #[test]
 fn what_describes_a_greenlet() {
     Case {
-        name: "greenlet::Builder::{formatinfo, switch_out} | Fn",
+        names: &["greenlet::Builder::{formatinfo, switch_out} | Fn"],
         make: ends,
         calls: vec![
             |e, trap| {
@@ -429,7 +435,10 @@ fn handles_of_users_and_iterators() {
         assert!(all.1.iter().all(|greenlet| greenlet.has_links() == 0));
     };
     Case {
-        name: "greenlet::{joinall, joinall_with} | AsGreenlet, greenlet::AsGreenlet::as_greenlet | AsGreenlet",
+        names: &[
+            "greenlet::{joinall, joinall_with} | AsGreenlet",
+            "greenlet::AsGreenlet::as_greenlet | AsGreenlet",
+        ],
         make: several,
         calls: vec![
             |all, _| {
@@ -451,7 +460,7 @@ fn handles_of_users_and_iterators() {
     }
     .run();
     Case {
-        name: "greenlet::{joinall, joinall_with} | Iterator",
+        names: &["greenlet::{joinall, joinall_with} | Iterator"],
         make: several,
         calls: vec![
             |all, trap| {
@@ -470,7 +479,10 @@ fn handles_of_users_and_iterators() {
     }
     .run();
     Case {
-        name: "greenlet::{kill, killall, killall_with} | Killable, greenlet::Killable::victim | Killable",
+        names: &[
+            "greenlet::{kill, killall, killall_with} | Killable",
+            "greenlet::Killable::victim | Killable",
+        ],
         make: several,
         calls: vec![
             |all, _| kill(&own(all)[0], gevent::GreenletExit),
@@ -483,7 +495,7 @@ fn handles_of_users_and_iterators() {
     }
     .run();
     Case {
-        name: "greenlet::{killall, killall_with} | Iterator",
+        names: &["greenlet::{killall, killall_with} | Iterator"],
         make: several,
         calls: vec![
             |all, trap| killall(all.1.iter().inspect(|_| trap.spring())),
@@ -495,6 +507,72 @@ fn handles_of_users_and_iterators() {
         others,
         waits: Some(waits),
         after,
+    }
+    .run();
+}
+
+#[test]
+fn values_of_a_tree() {
+    Case {
+        names: &["greenlet::SpawnTreeLocals::{remove, set} | Drop"],
+        make: |_| SpawnTreeLocals::default(),
+        calls: vec![
+            |tree, trap| {
+                tree.set("value", Value::trapped(1, Code::Drop, trap));
+                tree.set("value", Value::plain(2));
+                Ok(())
+            },
+            |tree, trap| {
+                tree.set("value", Value::trapped(1, Code::Drop, trap));
+                tree.remove("value");
+                Ok(())
+            },
+        ],
+        others: |tree| {
+            let _ = format!("{tree:?}");
+            tree.set("value", Value::plain(3));
+            assert_eq!(tree.get::<Value>("value").expect("it was set").number, 3);
+            tree.remove("value");
+        },
+        waits: None,
+        after: |tree| {
+            tree.set("value", Value::plain(4));
+            assert_eq!(tree.get::<Value>("value").expect("it was set").number, 4);
+        },
+    }
+    .run();
+}
+
+#[test]
+fn what_the_killed_ones_own() {
+    Case {
+        names: &["greenlet::killall_with | Drop"],
+        make: |trap| {
+            let mut greenlets = Vec::new();
+            for begins in [true, false, true] {
+                let value = Value::trapped(1, Code::Drop, trap);
+                let function = move || {
+                    let _value = value;
+                    sleep(LONG)
+                };
+                greenlets.push(match begins {
+                    true => spawn(function),
+                    false => Greenlet::new(function),
+                });
+            }
+            sleep(0).expect("nobody kills the test");
+            Rc::new(greenlets)
+        },
+        calls: vec![
+            |all: &Rc<Vec<Greenlet<()>>>, _| killall_with(&**all, Kill::default()),
+            |all, _| killall(&**all),
+        ],
+        others: |all| all.iter().for_each(use_it),
+        waits: Some(|all| joinall(&**all, None).map(drop)),
+        after: |all| {
+            killall(&**all).expect("nobody kills the test");
+            assert!(all.iter().all(Greenlet::ready));
+        },
     }
     .run();
 }

@@ -46,7 +46,7 @@ fn works(local: &Values) {
 #[test]
 fn values_of_locals() {
     Case {
-        name: "local::Local::{new, with} | Fn",
+        names: &["local::Local::{new, with} | Fn"],
         make: |trap| {
             Local::new(move || {
                 trap.spring();
@@ -63,7 +63,7 @@ fn values_of_locals() {
     }
     .run();
     Case {
-        name: "local::Local::{copy, get} | Clone",
+        names: &["local::Local::{copy, get} | Clone"],
         make: |_| Local::default(),
         calls: vec![
             |local: &Values, trap| {
@@ -81,7 +81,7 @@ fn values_of_locals() {
     }
     .run();
     Case {
-        name: "local::Local::drop | Drop",
+        names: &["local::Local::{drop, set, take} | Drop"],
         make: |_| Local::default(),
         calls: vec![
             |local: &Values, trap| {
@@ -92,6 +92,11 @@ fn values_of_locals() {
             |local, trap| {
                 local.set(Some(Value::trapped(1, Code::Drop, trap)));
                 local.set(None);
+                Ok(())
+            },
+            |local, trap| {
+                local.set(Some(Value::trapped(1, Code::Drop, trap)));
+                drop(local.take());
                 Ok(())
             },
             |_, trap| {
@@ -107,7 +112,7 @@ fn values_of_locals() {
     }
     .run();
     Case {
-        name: "local::Local::with | FnOnce",
+        names: &["local::Local::with | FnOnce"],
         make: |_| Local::default(),
         calls: vec![|local: &Values, trap| {
             local.with(|_| trap.spring());
@@ -119,7 +124,7 @@ fn values_of_locals() {
     }
     .run();
     Case {
-        name: "local::Local::default | Default",
+        names: &["local::Local::default | Default"],
         make: |_| Local::<Defaults>::default(),
         calls: vec![|local, trap| {
             INIT.set(Some(trap));
@@ -144,7 +149,11 @@ impl Default for Defaults {
 #[test]
 fn values_of_keys() {
     Case {
-        name: "local::LocalKey::new | Fn, local::LocalKey::with | FnOnce, local::LocalKey::{drop, get} | Drop",
+        names: &[
+            "local::LocalKey::new | Fn",
+            "local::LocalKey::with | FnOnce",
+            "local::LocalKey::drop | Drop",
+        ],
         make: |_| (),
         calls: vec![
             |(), trap| {
@@ -157,7 +166,11 @@ fn values_of_keys() {
                 Ok(())
             },
             |(), trap| {
-                KEY.set(std::cell::RefCell::new(Some(Value::trapped(1, Code::Drop, trap))));
+                KEY.set(std::cell::RefCell::new(Some(Value::trapped(
+                    1,
+                    Code::Drop,
+                    trap,
+                ))));
                 Ok(())
             },
         ],
@@ -167,7 +180,7 @@ fn values_of_keys() {
     }
     .run();
     Case {
-        name: "local::LocalKey::drop | Drop, local::LocalKey::get | Clone",
+        names: &["local::LocalKey::get | Clone"],
         make: |_| (),
         calls: vec![|(), trap| {
             let value = Value::trapped(1, Code::Clone, trap);
@@ -184,7 +197,10 @@ fn values_of_keys() {
 #[test]
 fn functions_with_a_time_limit() {
     Case {
-        name: "timeout::Timeout::{with, silent} | FnOnce, timeout::with_timeout | FnOnce",
+        names: &[
+            "timeout::Timeout::{with, silent} | FnOnce",
+            "timeout::with_timeout | FnOnce",
+        ],
         make: |_| std::rc::Rc::new(Timeout::new(LONG)),
         calls: vec![
             |timeout, trap| {
@@ -228,7 +244,7 @@ fn functions_with_a_time_limit() {
 #[test]
 fn functions_of_threads() {
     Case {
-        name: "run::{run, run_in_thread} | FnOnce, outcome::io | FnOnce",
+        names: &["run::{run, run_in_thread} | FnOnce", "outcome::io | FnOnce"],
         make: |_| (),
         calls: vec![
             |(), trap| {
@@ -258,7 +274,7 @@ fn functions_of_threads() {
 #[test]
 fn what_is_bound_to_a_thread() {
     Case {
-        name: "thread_bound::{ThreadBound, IntoInnerError}::drop | Drop",
+        names: &["thread_bound::{ThreadBound, IntoInnerError}::drop | Drop"],
         make: |_| (),
         calls: vec![
             |(), trap| {

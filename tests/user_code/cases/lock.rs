@@ -11,7 +11,7 @@ use gevent::{sleep, spawn};
 macro_rules! semaphores {
     ($name:literal, $type:ty) => {
         Case {
-            name: $name,
+            names: &[$name],
             make: |_| {
                 let semaphore = <$type>::new(1);
                 assert!(semaphore.try_acquire());
@@ -73,7 +73,7 @@ fn links_of_semaphores() {
 #[test]
 fn predicates_of_conditions() {
     Case {
-        name: "lock::Condition::wait_for | FnMut",
+        names: &["lock::Condition::wait_for | FnMut"],
         make: |_| Condition::new(),
         calls: vec![|condition, trap| {
             let _held = condition.acquire_guard()?;
@@ -103,7 +103,7 @@ fn predicates_of_conditions() {
 #[test]
 fn actions_of_barriers() {
     Case {
-        name: "lock::Barrier::with_action | Fn",
+        names: &["lock::Barrier::with_action | Fn"],
         make: |trap| Barrier::new(2).with_action(move || trap.spring()),
         calls: vec![|barrier, _| barrier.wait(LONG).map(drop)],
         others: |barrier| {

@@ -41,9 +41,9 @@ fn after(pool: &Pool) {
     assert!(pool.join(LONG).expect("nobody kills the test"));
 }
 
-fn run(name: &'static str, calls: Vec<fn(&Pool, Trap) -> Outcome>) {
+fn run(names: &'static [&'static str], calls: Vec<fn(&Pool, Trap) -> Outcome>) {
     Case {
-        name,
+        names,
         make,
         calls,
         others,
@@ -56,7 +56,7 @@ fn run(name: &'static str, calls: Vec<fn(&Pool, Trap) -> Outcome>) {
 #[test]
 fn functions_of_tasks() {
     run(
-        "pool::Group::{apply, apply_async, apply_async_cb, apply_cb, spawn} | FnOnce",
+        &["pool::Group::{apply, apply_async, apply_async_cb, apply_cb, spawn} | FnOnce"],
         vec![
             |pool, trap| pool.apply(move || trap.spring()),
             |pool, trap| pool.apply_async(move || trap.spring())?.join(None),
@@ -83,7 +83,7 @@ fn functions_of_tasks() {
         ],
     );
     run(
-        "pool::Group::{apply_async_cb, apply_cb} | Clone",
+        &["pool::Group::{apply_async_cb, apply_cb} | Clone"],
         vec![
             |pool, trap| {
                 let value = pool.apply_cb(move || Value::trapped(7, Code::Clone, trap), drop);
@@ -100,7 +100,7 @@ fn functions_of_tasks() {
 #[test]
 fn functions_that_are_mapped() {
     run(
-        "pool::Group::{map, map_async, map_async_cb, map_cb} | Fn",
+        &["pool::Group::{map, map_async, map_async_cb, map_cb} | Fn"],
         vec![
             |pool, trap| pool.map(move |_| trap.spring(), 0..5).map(drop),
             |pool, trap| pool.map_async(move |_| trap.spring(), 0..5).join(None),
@@ -112,7 +112,7 @@ fn functions_that_are_mapped() {
         ],
     );
     run(
-        "pool::Group::{map_async_cb, map_cb} | FnOnce",
+        &["pool::Group::{map_async_cb, map_cb} | FnOnce"],
         vec![
             |pool, trap| pool.map_cb(|_| (), 0..5, |_| trap.spring()).map(drop),
             |pool, trap| {
@@ -122,7 +122,7 @@ fn functions_that_are_mapped() {
         ],
     );
     run(
-        "pool::Group::{imap, imap_maxsize, imap_unordered, imap_unordered_maxsize} | Fn",
+        &["pool::Group::{imap, imap_maxsize, imap_unordered, imap_unordered_maxsize} | Fn"],
         vec![
             |pool, trap| ok(pool.imap(move |_| trap.spring(), 0..5).count()),
             |pool, trap| ok(pool.imap_maxsize(move |_| trap.spring(), 0..5, 2).count()),
@@ -147,7 +147,7 @@ fn items(trap: Trap) -> impl Iterator<Item = i32> {
 #[test]
 fn iterators_of_items() {
     run(
-        "pool::Group::{map, map_async, map_async_cb, map_cb} | Iterator",
+        &["pool::Group::{map, map_async, map_async_cb, map_cb} | Iterator"],
         vec![
             |pool, trap| pool.map(|_| (), items(trap)).map(drop),
             |pool, trap| pool.map_async(|_| (), items(trap)).join(None),
@@ -156,7 +156,7 @@ fn iterators_of_items() {
         ],
     );
     run(
-        "pool::Group::{imap, imap_maxsize, imap_unordered, imap_unordered_maxsize} | Iterator",
+        &["pool::Group::{imap, imap_maxsize, imap_unordered, imap_unordered_maxsize} | Iterator"],
         vec![
             |pool, trap| ok(pool.imap(|_| (), items(trap)).count()),
             |pool, trap| ok(pool.imap_maxsize(|_| (), items(trap), 2).count()),
@@ -165,7 +165,7 @@ fn iterators_of_items() {
         ],
     );
     run(
-        "pool::{IMap, IMapUnordered}::drop | Drop",
+        &["pool::{IMap, IMapUnordered}::drop | Drop"],
         vec![
             |pool, trap| {
                 // Values that nobody asks for.
@@ -209,7 +209,9 @@ fn own(trap: Trap) -> Own {
 #[test]
 fn handles_of_users() {
     run(
-        "pool::Group::{add, add_timeout, contains, discard, killone, killone_with, try_add} | AsGreenlet",
+        &[
+            "pool::Group::{add, add_timeout, contains, discard, killone, killone_with, try_add} | AsGreenlet",
+        ],
         vec![
             |pool, trap| pool.add(own(trap)),
             |pool, trap| pool.add_timeout(own(trap), LONG),
@@ -221,7 +223,7 @@ fn handles_of_users() {
         ],
     );
     run(
-        "pool::Group::of | AsGreenlet, pool::Group::of | Iterator",
+        &["pool::Group::of | AsGreenlet", "pool::Group::of | Iterator"],
         vec![
             |_, trap| {
                 let group = Group::of([own(trap)]);

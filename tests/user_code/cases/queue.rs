@@ -60,7 +60,7 @@ fn all_done<S: Storage<Item = Value>>(queue: &BaseJoinableQueue<S>) {
 macro_rules! peeks {
     ($queue:ident, $first:expr) => {
         Case {
-            name: "queue::BaseQueue::{peek, peek_nowait, peek_timeout} | Clone",
+            names: &["queue::BaseQueue::{peek, peek_nowait, peek_timeout} | Clone"],
             make: |trap| {
                 let items = [10, 11].map(|n| Value::trapped(n, Code::Clone, trap));
                 $queue::<Value>::with_items(None, items)
@@ -97,7 +97,7 @@ fn items_that_are_peeked_at() {
     peeks!(LifoQueue, 11);
     peeks!(PriorityQueue, 10);
     Case {
-        name: "queue::BaseQueue::peek | Clone",
+        names: &["queue::BaseQueue::peek | Clone"],
         make: |_| SimpleQueue::new(),
         calls: vec![|q: &SimpleQueue<Value>, trap| {
             q.put(Value::trapped(10, Code::Clone, trap))?;
@@ -113,7 +113,7 @@ fn items_that_are_peeked_at() {
 #[test]
 fn items_that_are_copied() {
     Case {
-        name: "queue::{BaseQueue, BaseJoinableQueue}::copy | Clone",
+        names: &["queue::{BaseQueue, BaseJoinableQueue}::copy | Clone"],
         make: |trap| {
             let items = [10, 11].map(|n| Value::trapped(n, Code::Clone, trap));
             Queue::with_items(None, items)
@@ -157,7 +157,10 @@ fn comparisons() {
         |q, trap| Ok(q.put_timeout(Value::trapped(5, Code::Ord, trap), LONG)?),
     ];
     Case {
-        name: "queue::Storage::{put_item, qsize} | Ord",
+        names: &[
+            "queue::Storage::put_item | Ord",
+            "queue::PriorityQueue::{put, put_nowait, put_timeout} | Ord",
+        ],
         make,
         calls,
         others: |q| use_it(q),
@@ -170,7 +173,10 @@ fn comparisons() {
         PriorityQueue::with_items(None, items.chain([Value::trapped(13, Code::Ord, trap)]))
     };
     Case {
-        name: "queue::Storage::{get_item, peek_item} | Ord",
+        names: &[
+            "queue::Storage::{get_item, peek_item} | Ord",
+            "queue::PriorityQueue::{get, get_nowait, get_timeout} | Ord",
+        ],
         make,
         calls: vec![
             // What was got is put again, so that all must be there.
@@ -215,20 +221,6 @@ fn comparisons() {
             assert!(kept >= 3, "{found:?}");
             all_done(q);
         },
-    }
-    .run();
-    Case {
-        name: "queue::BaseJoinableQueue::with_items | Ord",
-        make: |_| PriorityQueue::<Value>::new(),
-        calls: vec![|q, trap| {
-            let items = [Value::trapped(3, Code::Ord, trap), Value::plain(2)];
-            let made = PriorityQueue::with_items(None, items);
-            made.get()?;
-            q.put(Value::plain(1))
-        }],
-        others: |q| use_it(q),
-        waits: None,
-        after: |q| drop(is_complete(q, &[])),
     }
     .run();
 }
@@ -335,8 +327,7 @@ fn storages_of_users() {
         |q, _| q.iter().next().expect("there are some").map(drop),
     ];
     Case {
-        name: "queue::BaseQueue::{clone, copy, fmt, drop, get, get_nowait, get_timeout, getters, iter, maxsize, next_item, \
-               peek, peek_nowait, peek_timeout, put, put_nowait, put_timeout, putters, same, set_maxsize, until_none} | Storage",
+        names: &["queue::BaseQueue::{clone, copy, fmt, drop, get, get_nowait, get_timeout, getters, iter, maxsize, next_item, peek, peek_nowait, peek_timeout, put, put_nowait, put_timeout, putters, same, set_maxsize, until_none} | Storage"],
         make: |trap| {
             let items = [10, 11].map(Value::plain);
             BaseJoinableQueue::with_storage(None, Own(items.into(), trap))
@@ -353,7 +344,7 @@ fn storages_of_users() {
     }
     .run();
     Case {
-        name: "queue::BaseQueue::{qsize, len, empty, is_empty, full} | Storage",
+        names: &["queue::BaseQueue::{qsize, len, empty, is_empty, full} | Storage"],
         make: |trap| {
             let items = [10, 11].map(Value::plain);
             BaseJoinableQueue::with_storage(5, Own(items.into(), trap))
@@ -378,8 +369,7 @@ fn storages_of_users() {
     }
     .run();
     Case {
-        name: "queue::BaseJoinableQueue::{clone, copy, deref, drop, fmt, is_shutdown, join, same, shutdown, task_done, \
-               unfinished_tasks, with_storage, with_unfinished_tasks} | Storage",
+        names: &["queue::BaseJoinableQueue::{clone, copy, deref, drop, fmt, is_shutdown, join, same, shutdown, task_done, unfinished_tasks, with_storage, with_unfinished_tasks} | Storage"],
         make: |trap| {
             let items = [10, 11].map(Value::plain);
             BaseJoinableQueue::with_storage(None, Own(items.into(), trap))
@@ -407,7 +397,7 @@ fn storages_of_users() {
 #[test]
 fn destructors_of_items() {
     Case {
-        name: "queue::{BaseJoinableQueue, BaseQueue}::drop | Drop",
+        names: &["queue::BaseJoinableQueue::drop | Drop"],
         make: |trap| {
             let items = [Value::trapped(10, Code::Drop, trap), Value::plain(11)];
             Queue::with_items(None, items)
@@ -439,7 +429,26 @@ fn destructors_of_items() {
     }
     .run();
     Case {
-        name: "queue::{BaseQueue, Channel, PutError, UntilNone, Iter}::drop | Drop",
+        names: &["queue::PriorityQueue::shutdown | Drop"],
+        make: |trap| {
+            let items = [Value::plain(10), Value::trapped(11, Code::Drop, trap)];
+            PriorityQueue::with_items(None, items)
+        },
+        calls: vec![|q, _| {
+            q.shutdown(true);
+            Ok(())
+        }],
+        others: |q| drop(q.put_nowait(Value::plain(13))),
+        waits: Some(|q| q.join(None).map(drop)),
+        after: |q| {
+            q.shutdown(true);
+            assert!(q.is_empty() && q.is_shutdown() && q.get().is_err());
+            while q.task_done().is_ok() {}
+        },
+    }
+    .run();
+    Case {
+        names: &["queue::{BaseQueue, Channel, PutError, UntilNone, Iter}::drop | Drop"],
         make: |_| (),
         calls: vec![
             |(), trap| {
@@ -493,7 +502,7 @@ fn a_queue_drops_all_items_whichever_panics() {
 #[test]
 fn channels() {
     Case {
-        name: "queue::Channel::drop | Drop",
+        names: &["queue::Channel::drop | Drop"],
         make: |_| Channel::new(),
         calls: vec![|c: &Channel<Value>, trap| {
             let its = c.clone();
@@ -520,7 +529,7 @@ fn channels() {
 #[test]
 fn items_from_iterators_and_what_shows_them() {
     Case {
-        name: "queue::{BaseQueue, BaseJoinableQueue}::with_items | Iterator",
+        names: &["queue::{BaseQueue, BaseJoinableQueue}::with_items | Iterator"],
         make: |_| (),
         calls: vec![
             |(), trap| {
@@ -538,7 +547,7 @@ fn items_from_iterators_and_what_shows_them() {
     }
     .run();
     Case {
-        name: "queue::PutError::clone | Clone",
+        names: &["queue::PutError::clone | Clone"],
         make: |_| Queue::with_items(1, [Value::plain(1)]),
         calls: vec![|q, trap| {
             let refused = q.put_nowait(Value::trapped(2, Code::Clone, trap));
@@ -552,7 +561,10 @@ fn items_from_iterators_and_what_shows_them() {
     }
     .run();
     Case {
-        name: "queue::{Iter, UntilNone}::fmt | Debug, queue::{Iter, UntilNone}::next | Gets",
+        names: &[
+            "queue::{Iter, UntilNone}::fmt | Debug",
+            "queue::{Iter, UntilNone}::next | Gets",
+        ],
         make: |_| Queue::<Option<Value>>::new(),
         calls: vec![
             |q, trap| {

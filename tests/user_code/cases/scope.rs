@@ -13,7 +13,11 @@ type Ended = (Event, Rc<Cell<u32>>);
 #[test]
 fn functions_of_scopes() {
     Case {
-        name: "scope::scope | FnOnce, scope::Scope::spawn | FnOnce, scope::ScopedGreenlet::drop | Drop",
+        names: &[
+            "scope::scope | FnOnce",
+            "scope::Scope::spawn | FnOnce",
+            "scope::ScopedGreenlet::drop | Drop",
+        ],
         make: |_| -> Ended { Default::default() },
         calls: vec![
             |(event, left): &Ended, trap| {
@@ -72,7 +76,10 @@ fn functions_of_scopes() {
     }
     .run();
     Case {
-        name: "scope::ScopedGreenlet::clone | Clone, scope::ScopedGreenlet::fmt | Debug",
+        names: &[
+            "scope::ScopedGreenlet::clone | Clone",
+            "scope::ScopedGreenlet::fmt | Debug",
+        ],
         make: |_| (),
         calls: vec![|(), trap| {
             scope(|s| {

@@ -22,7 +22,10 @@ fn pair(_: Trap) -> Pair {
 #[test]
 fn functions_that_borrow_a_descriptor() {
     Case {
-        name: "socket::TcpListener::with_fd | FnOnce, socket::TcpStream::{with_fd, with_options} | FnOnce",
+        names: &[
+            "socket::TcpListener::with_fd | FnOnce",
+            "socket::TcpStream::{with_fd, with_options} | FnOnce",
+        ],
         make: pair,
         calls: vec![
             |pair, trap| Ok(pair.0.with_fd(|_| trap.spring())?),
@@ -102,7 +105,7 @@ fn handlers_of_servers() {
     ];
     for make in servers {
         Case {
-            name: "server::{StreamServer::new, Builder::build, Builder::build_on} | Fn",
+            names: &["server::{StreamServer::new, Builder::build, Builder::build_on} | Fn"],
             make,
             calls: vec![|(server, _), _| ask(server)],
             others: |(server, _)| {
@@ -119,7 +122,7 @@ fn handlers_of_servers() {
 #[test]
 fn addresses_of_users() {
     Case {
-        name: "resolver::Address::into_endpoint | Clone",
+        names: &["resolver::Address::into_endpoint | Clone"],
         make: |_| (),
         calls: vec![
             |(), trap| Ok(TcpListener::bind(Own(trap, 0)).map(drop)?),

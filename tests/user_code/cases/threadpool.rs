@@ -28,9 +28,9 @@ fn after(pool: &ThreadPool) {
     assert!(pool.is_empty() && pool.size() == 0);
 }
 
-fn run(name: &'static str, calls: Vec<fn(&ThreadPool, Trap) -> Outcome>) {
+fn run(names: &'static [&'static str], calls: Vec<fn(&ThreadPool, Trap) -> Outcome>) {
     Case {
-        name,
+        names,
         make: |_| ThreadPool::new(2),
         calls,
         others,
@@ -43,7 +43,7 @@ fn run(name: &'static str, calls: Vec<fn(&ThreadPool, Trap) -> Outcome>) {
 #[test]
 fn functions_of_tasks() {
     run(
-        "threadpool::ThreadPool::{apply, apply_async, apply_async_cb, apply_cb, spawn} | FnOnce",
+        &["threadpool::ThreadPool::{apply, apply_async, apply_async_cb, apply_cb, spawn} | FnOnce"],
         vec![
             |pool, trap| pool.apply(move || trap.spring()),
             |pool, trap| pool.apply_async(move || trap.spring()).join(None),
@@ -57,8 +57,10 @@ fn functions_of_tasks() {
         ],
     );
     run(
-        "threadpool::ThreadPool::{map, map_async, map_async_cb, map_cb} | Fn, \
-         threadpool::ThreadPool::{imap, imap_maxsize, imap_unordered, imap_unordered_maxsize} | Fn",
+        &[
+            "threadpool::ThreadPool::{map, map_async, map_async_cb, map_cb} | Fn",
+            "threadpool::ThreadPool::{imap, imap_maxsize, imap_unordered, imap_unordered_maxsize} | Fn",
+        ],
         vec![
             |pool, trap| pool.map(move |_| trap.spring(), 0..5).map(drop),
             |pool, trap| pool.map_async(move |_| trap.spring(), 0..5).join(None),
@@ -78,7 +80,7 @@ fn functions_of_tasks() {
         ],
     );
     run(
-        "threadpool::ThreadPool::{map_async_cb, map_cb} | FnOnce",
+        &["threadpool::ThreadPool::{map_async_cb, map_cb} | FnOnce"],
         vec![
             |pool, trap| pool.map_cb(|_| (), 0..5, |_| trap.spring()).map(drop),
             |pool, trap| {
@@ -100,8 +102,10 @@ fn items(trap: Trap) -> impl Iterator<Item = i32> {
 #[test]
 fn iterators_of_items() {
     run(
-        "threadpool::ThreadPool::{map, map_async, map_async_cb, map_cb} | Iterator, \
-         threadpool::ThreadPool::{imap, imap_maxsize, imap_unordered, imap_unordered_maxsize} | Iterator",
+        &[
+            "threadpool::ThreadPool::{map, map_async, map_async_cb, map_cb} | Iterator",
+            "threadpool::ThreadPool::{imap, imap_maxsize, imap_unordered, imap_unordered_maxsize} | Iterator",
+        ],
         vec![
             |pool, trap| pool.map(|_| (), items(trap)).map(drop),
             |pool, trap| pool.map_async(|_| (), items(trap)).join(None),
@@ -118,7 +122,7 @@ fn iterators_of_items() {
 #[test]
 fn results() {
     run(
-        "threadpool::Future::drop | Drop",
+        &["threadpool::Future::drop | Drop"],
         vec![
             |pool, trap| {
                 // Nobody wants it: it is dropped as it arrives, in the hub.
@@ -148,9 +152,13 @@ fn results() {
     );
     type Executor = (ThreadPoolExecutor, Event);
     Case {
-        name: "threadpool::Future::{exception, result} | Clone, threadpool::Future::add_done_callback | Fn, \
-               threadpool::ThreadPoolExecutor::map | Fn, threadpool::ThreadPoolExecutor::map | Iterator, \
-               threadpool::ThreadPoolExecutor::submit | FnOnce",
+        names: &[
+            "threadpool::Future::{exception, result} | Clone",
+            "threadpool::Future::add_done_callback | Fn",
+            "threadpool::ThreadPoolExecutor::map | Fn",
+            "threadpool::ThreadPoolExecutor::map | Iterator",
+            "threadpool::ThreadPoolExecutor::submit | FnOnce",
+        ],
         make: |_| -> Executor { (ThreadPoolExecutor::new(2), Event::new()) },
         calls: vec![
             |(executor, _), trap| {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::support::{LONG, Outcome};
+use crate::support::{ExpectedError, LONG, Outcome};
 use crate::trap::{Case, Code, Trap, Value, any, ok};
 use gevent::hub::Source;
 use gevent::threadsafe::{AsyncResult, Event, Queue};
@@ -48,9 +48,9 @@ impl Source<Value> for Own {
 
 #[test]
 fn values_of_results() {
-    let run = |name, calls| {
+    let run = |names, calls| {
         Case {
-            name,
+            names,
             make: |_| AsyncResult::new(),
             calls,
             others,
@@ -60,7 +60,7 @@ fn values_of_results() {
         .run();
     };
     run(
-        "threadsafe::AsyncResult::{get, get_nowait, get_timeout, result, value, wait} | Clone",
+        &["threadsafe::AsyncResult::{get, get_nowait, get_timeout, result, value, wait} | Clone"],
         vec![
             |r, trap| {
                 r.set(Value::trapped(7, Code::Clone, trap));
@@ -89,23 +89,50 @@ fn values_of_results() {
         ],
     );
     run(
-        "threadsafe::AsyncResult::{exception, exit} | Clone",
+        &["threadsafe::AsyncResult::value | Clone"],
         vec![|r, trap| {
             r.set(Value::trapped(7, Code::Clone, trap));
             assert!(Source::exit(r).is_none() && Source::exception(r).is_none());
             ok(Source::value(r))
         }],
     );
-    run(
-        "threadsafe::AsyncResult::drop | Drop",
-        vec![|r, trap| {
-            r.set(Value::trapped(7, Code::Drop, trap));
-            r.set(Value::plain(7));
-            Ok(())
-        }],
-    );
     Case {
-        name: "threadsafe::AsyncResult::{as_link, call} | Source",
+        names: &["threadsafe::AsyncResult::{drop, set, set_exception} | Drop"],
+        make: |_| AsyncResult::new(),
+        calls: vec![
+            |r, trap| {
+                r.set(Value::trapped(7, Code::Drop, trap));
+                r.set(Value::plain(7));
+                Ok(())
+            },
+            |r, trap| {
+                r.set_exception(Value::trapped(7, Code::Drop, trap));
+                r.set(Value::plain(7));
+                r.set_exception(ExpectedError("another"));
+                Ok(())
+            },
+            |r, trap| {
+                let own = AsyncResult::new();
+                own.set(Value::trapped(7, Code::Drop, trap));
+                drop(own);
+                r.set(Value::plain(7));
+                Ok(())
+            },
+        ],
+        others: |r| {
+            let _ = (r.ready(), r.exception(), r.linkcount());
+            r.set(Value::plain(8));
+            assert_eq!(r.get().expect("it was set").number, 8);
+        },
+        waits: Some(waits),
+        after: |r| {
+            r.set(Value::plain(9));
+            assert_eq!(r.get().expect("it was set").number, 9);
+        },
+    }
+    .run();
+    Case {
+        names: &["threadsafe::AsyncResult::{as_link, call} | Source"],
         make: |_| AsyncResult::new(),
         calls: vec![
             |r: &AsyncResult<Value>, trap| ok(r.call(&Own(trap))),
@@ -127,7 +154,7 @@ fn values_of_results() {
 #[test]
 fn links() {
     Case {
-        name: "threadsafe::AsyncResult::rawlink | Fn",
+        names: &["threadsafe::AsyncResult::rawlink | Fn"],
         make: |_| (AsyncResult::new(), Rc::new(Cell::new(0))),
         calls: vec![|(r, called), trap| {
             let count = called.clone();
@@ -148,7 +175,7 @@ fn links() {
     }
     .run();
     Case {
-        name: "threadsafe::Event::rawlink | Fn",
+        names: &["threadsafe::Event::rawlink | Fn"],
         make: |_| (Event::new(), Rc::new(Cell::new(0))),
         calls: vec![|(e, called), trap| {
             let count = called.clone();
@@ -190,7 +217,7 @@ fn use_queue(queue: &Queue<Value>) {
 #[test]
 fn items_of_queues() {
     Case {
-        name: "threadsafe::Queue::{peek, peek_nowait, peek_timeout} | Clone",
+        names: &["threadsafe::Queue::{peek, peek_nowait, peek_timeout} | Clone"],
         make: |trap| {
             let queue = Queue::new();
             for number in [10, 11] {
@@ -234,7 +261,7 @@ fn items_of_queues() {
     }
     .run();
     Case {
-        name: "threadsafe::{Queue, Iter}::drop | Drop, threadsafe::Iter::fmt | Debug",
+        names: &["threadsafe::Queue::{drop, shutdown} | Drop"],
         make: |_| Queue::new(),
         calls: vec![
             |q, trap| {
