@@ -265,7 +265,7 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
     ),
     (
         "src/queue/base.rs",
-        "BaseQueue::get_nowait BaseQueue::iter BaseQueue::peek_nowait",
+        "BaseQueue::copy BaseQueue::get_nowait BaseQueue::iter BaseQueue::peek_nowait",
         "do not wait",
     ),
     (
@@ -296,8 +296,8 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
     ),
     (
         "src/threadsafe/async_result.rs",
-        "AsyncResult::get_nowait",
-        "does not wait",
+        "AsyncResult::get_nowait AsyncResult::value",
+        "do not wait",
     ),
     ("src/threadsafe/event.rs", "Event::clear", "does not wait"),
     (
