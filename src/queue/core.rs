@@ -59,12 +59,13 @@ impl<S: Storage> Core<S> {
         limit == 0 || self.qsize() < limit
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn qsize(&self) -> usize {
         self.inside.qsize()
     }
 
     /// Whether the current greenlet is in the midst of what it calls: it would wait for itself.
+    #[inline(always)]
     pub(super) fn is_used_here(&self) -> bool {
         self.inside.is_used_here()
     }
@@ -92,7 +93,7 @@ impl<S: Storage> Core<S> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn store(self: &Rc<Self>, item: S::Item) {
         if self
             .unfinished_tasks
@@ -109,7 +110,7 @@ impl<S: Storage> Core<S> {
     }
 
     /// The next item; somebody may have space for another then.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(self: &Rc<Self>) -> Option<S::Item> {
         let item = self.inside.get(|| self.schedule_unlock())?;
         if !self.putters.is_empty() {
@@ -191,8 +192,7 @@ impl<S: Storage> Notify for Core<S> {
                     self.putters.unpop(putter);
                 }
             }
-            if self.qsize() > 0
-                && !self.in_use()
+            if self.inside.has_next()
                 && !self.is_shutdown.get()
                 && let Some(getter) = self.getters.pop()
             {

@@ -24,7 +24,7 @@ pub(super) struct Inside<S: Storage> {
     storage: RefCell<S>,
     /// How many items there were when somebody began to change it.
     size: Cell<usize>,
-    /// What was put while somebody was inside.
+    /// What was put while somebody was inside; empty when nobody is, if the storage is plain.
     arrived: RefCell<VecDeque<S::Item>>,
     /// Those inside, by their numbers, as far as they may come to wait there.
     users: RefCell<Vec<u64>>,
@@ -44,8 +44,16 @@ impl<S: Storage> Inside<S> {
     }
 
     /// How many items there are, those that are on their way in or out among them.
-    #[inline]
+    #[inline(always)]
     pub(super) fn qsize(&self) -> usize {
+        match self.plain() {
+            Some(storage) => storage.qsize(),
+            None => self.qsize_with_arrived(),
+        }
+    }
+
+    #[inline(never)]
+    fn qsize_with_arrived(&self) -> usize {
         let size = match self.storage.try_borrow() {
             Ok(storage) => storage.qsize(),
             Err(_) => self.size.get(),
@@ -53,8 +61,17 @@ impl<S: Storage> Inside<S> {
         size + self.arrived.borrow().len()
     }
 
+    /// Whether there is an item that can be got now. If somebody is inside, `over` is called when that is so no more.
+    #[inline(always)]
+    pub(super) fn has_next(&self) -> bool {
+        match self.plain() {
+            Some(storage) => storage.qsize() > 0,
+            None => !self.in_use() && self.qsize_with_arrived() > 0,
+        }
+    }
+
     /// Whether somebody is inside; then `over` is called when that is so no more.
-    #[inline]
+    #[inline(never)]
     pub(super) fn in_use(&self) -> bool {
         let in_use = self.storage.try_borrow_mut().is_err();
         if in_use {
@@ -64,14 +81,32 @@ impl<S: Storage> Inside<S> {
     }
 
     /// Whether the current greenlet is inside: it would wait for itself.
-    #[cold]
+    #[inline(always)]
     pub(super) fn is_used_here(&self) -> bool {
-        self.users.borrow().contains(&getcurrent().id())
+        let users = self.users.borrow();
+        !users.is_empty() && users.contains(&getcurrent().id())
+    }
+
+    /// The storage, if nobody can come to wait in it, and nobody is inside.
+    #[inline(always)]
+    fn plain(&self) -> Option<RefMut<'_, S>> {
+        match S::PLAIN {
+            true => self.storage.try_borrow_mut().ok(),
+            false => None,
+        }
     }
 
     /// Adds an item, now or at the next turn. Not lost even if the storage panics.
-    #[inline]
+    #[inline(always)]
     pub(super) fn put(&self, item: S::Item, over: impl Fn()) {
+        match self.plain() {
+            Some(mut storage) => storage.put_item(item),
+            None => self.put_in_turn(item, over),
+        }
+    }
+
+    #[inline(never)]
+    fn put_in_turn(&self, item: S::Item, over: impl Fn()) {
         if self.arrived.borrow().is_empty()
             && let Some(mut turn) = self.begin(&over)
         {
@@ -82,8 +117,16 @@ impl<S: Storage> Inside<S> {
     }
 
     /// The next item; none, too, while somebody is inside.
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, over: impl Fn()) -> Option<S::Item> {
+        match self.plain() {
+            Some(mut storage) => storage.get_item(),
+            None => self.get_in_turn(over),
+        }
+    }
+
+    #[inline(never)]
+    fn get_in_turn(&self, over: impl Fn()) -> Option<S::Item> {
         self.turn(&over)?.storage().get_item()
     }
 
@@ -198,6 +241,10 @@ impl<S: Storage, B, F: Fn()> Drop for Turn<'_, S, B, F> {
         }
         if self.inside.wanted.get() && !self.inside.in_use() {
             self.inside.wanted.set(false);
+            if let Some(mut storage) = self.inside.plain() {
+                let arrived = self.inside.arrived.take();
+                arrived.into_iter().for_each(|item| storage.put_item(item));
+            }
             (self.over)();
         }
     }
