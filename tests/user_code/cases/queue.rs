@@ -158,7 +158,7 @@ fn comparisons() {
     ];
     Case {
         names: &[
-            "queue::Storage::put_item | Ord",
+            "queue::Heap::put_item | Ord",
             "queue::PriorityQueue::{put, put_nowait, put_timeout} | Ord",
         ],
         make,
@@ -174,7 +174,7 @@ fn comparisons() {
     };
     Case {
         names: &[
-            "queue::Storage::{get_item, peek_item} | Ord",
+            "queue::Heap::{get_item, peek_item} | Ord",
             "queue::PriorityQueue::{get, get_nowait, get_timeout} | Ord",
         ],
         make,
