@@ -24,8 +24,8 @@
 //! - What several iterables are zipped to is given to one function of one argument.
 //! - After an error of the iterable itself, or of starting its task, `imap` yields what was started
 //!   before, then the error, and ends. gevent's waits for ever.
-//! - Who drops what `imap` has returned does not want the rest: tasks that run go on, but no others
-//!   begin. gevent's goes on to the end of the iterable.
+//! - Who drops what `imap` has returned does not want the rest, nor does who is killed in `map`: tasks that
+//!   run go on, but no others begin. gevent's goes on to the end of the iterable.
 
 mod group;
 mod imap;

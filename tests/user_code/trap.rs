@@ -289,9 +289,6 @@ impl<O: Clone + 'static> Case<O> {
         for (index, call) in self.calls.iter().enumerate() {
             for action in ACTIONS {
                 let _named = NameOnPanic(format!("{:?}, call {index}: {action:?}", self.names));
-                if std::env::var_os("USER_CODE_SHOWS").is_some() {
-                    eprintln!("{}", _named.0);
-                }
                 self.run_once(*call, action).expect("nobody kills the test");
             }
         }

@@ -6,11 +6,11 @@ use std::rc::Rc;
 use crate::support::{LONG, Outcome};
 use crate::trap::{Case, Code, Trap, Value, any, ok};
 use gevent::event::Event;
-use gevent::greenlet::{AsGreenlet, Killable, SpawnTreeLocals, Victim};
+use gevent::greenlet::SpawnTreeLocals;
 use gevent::hub::Source;
 use gevent::{
-    AnyGreenlet, Exception, Greenlet, JoinAll, Kill, Linkable, Plain, joinall, joinall_with, kill,
-    killall, killall_with, sleep, spawn, spawn_later, spawn_raw,
+    AnyGreenlet, Exception, Greenlet, Linkable, Plain, joinall, sleep, spawn, spawn_later,
+    spawn_raw,
 };
 
 type One = Greenlet<Value>;
@@ -21,7 +21,7 @@ fn ended(code: Code, trap: Trap) -> One {
     greenlet
 }
 
-fn use_it<T: 'static>(greenlet: &Greenlet<T>) {
+pub(super) fn use_it<T: 'static>(greenlet: &Greenlet<T>) {
     let _ = (
         greenlet.ready(),
         greenlet.successful(),
@@ -389,128 +389,6 @@ fn what_describes_a_greenlet() {
     .run();
 }
 
-/// A greenlet by a handle of the user's own.
-#[derive(Clone)]
-struct Own(AnyGreenlet, Trap);
-
-impl AsGreenlet for Own {
-    fn as_greenlet(&self) -> AnyGreenlet {
-        self.1.spring();
-        self.0.clone()
-    }
-}
-
-impl Killable for Own {
-    fn victim(&self) -> Victim {
-        self.1.spring();
-        self.0.victim()
-    }
-}
-
-type Several = Rc<(Event, Vec<Greenlet<()>>, Trap)>;
-
-fn several(trap: Trap) -> Several {
-    let end = Event::new();
-    let greenlets = (0..3).map(|_| {
-        let its = end.clone();
-        spawn(move || its.wait(None).map(drop))
-    });
-    let greenlets = greenlets.collect();
-    sleep(0).expect("nobody kills the test");
-    Rc::new((end, greenlets, trap))
-}
-
-fn own(all: &Several) -> Vec<Own> {
-    (all.1.iter()).map(|g| Own(g.any(), all.2)).collect()
-}
-
-#[test]
-fn handles_of_users_and_iterators() {
-    let others: fn(&Several) = |all| all.1.iter().for_each(use_it);
-    let waits: fn(&Several) -> Outcome = |all| joinall(&all.1, None).map(drop);
-    let after: fn(&Several) = |all| {
-        all.0.set();
-        joinall(&all.1, None).expect("nobody kills the test");
-        assert!(all.1.iter().all(Greenlet::ready));
-        assert!(all.1.iter().all(|greenlet| greenlet.has_links() == 0));
-    };
-    Case {
-        names: &[
-            "greenlet::{joinall, joinall_with} | AsGreenlet",
-            "greenlet::AsGreenlet::as_greenlet | AsGreenlet",
-        ],
-        make: several,
-        calls: vec![
-            |all, _| {
-                all.0.set();
-                joinall(own(all), None).map(drop)
-            },
-            |all, _| {
-                all.0.set();
-                let settings = JoinAll {
-                    raise_error: true,
-                    ..JoinAll::default()
-                };
-                joinall_with(own(all), settings).map(drop)
-            },
-        ],
-        others,
-        waits: Some(waits),
-        after,
-    }
-    .run();
-    Case {
-        names: &["greenlet::{joinall, joinall_with} | Iterator"],
-        make: several,
-        calls: vec![
-            |all, trap| {
-                all.0.set();
-                joinall(all.1.iter().inspect(|_| trap.spring()), None).map(drop)
-            },
-            |all, trap| {
-                all.0.set();
-                let greenlets = all.1.iter().inspect(|_| trap.spring());
-                joinall_with(greenlets, JoinAll::default()).map(drop)
-            },
-        ],
-        others,
-        waits: Some(waits),
-        after,
-    }
-    .run();
-    Case {
-        names: &[
-            "greenlet::{kill, killall, killall_with} | Killable",
-            "greenlet::Killable::victim | Killable",
-        ],
-        make: several,
-        calls: vec![
-            |all, _| kill(&own(all)[0], gevent::GreenletExit),
-            |all, _| killall(own(all)),
-            |all, _| killall_with(own(all), Kill::default()),
-        ],
-        others,
-        waits: Some(waits),
-        after,
-    }
-    .run();
-    Case {
-        names: &["greenlet::{killall, killall_with} | Iterator"],
-        make: several,
-        calls: vec![
-            |all, trap| killall(all.1.iter().inspect(|_| trap.spring())),
-            |all, trap| {
-                let greenlets = all.1.iter().inspect(|_| trap.spring());
-                killall_with(greenlets, Kill::default())
-            },
-        ],
-        others,
-        waits: Some(waits),
-        after,
-    }
-    .run();
-}
-
 #[test]
 fn values_of_a_tree() {
     Case {
@@ -541,74 +419,6 @@ fn values_of_a_tree() {
         },
     }
     .run();
-}
-
-#[test]
-fn what_the_killed_ones_own() {
-    Case {
-        names: &["greenlet::killall_with | Drop"],
-        make: |trap| {
-            let mut greenlets = Vec::new();
-            for begins in [true, false, true] {
-                let value = Value::trapped(1, Code::Drop, trap);
-                let function = move || {
-                    let _value = value;
-                    sleep(LONG)
-                };
-                greenlets.push(match begins {
-                    true => spawn(function),
-                    false => Greenlet::new(function),
-                });
-            }
-            sleep(0).expect("nobody kills the test");
-            Rc::new(greenlets)
-        },
-        calls: vec![
-            |all: &Rc<Vec<Greenlet<()>>>, _| killall_with(&**all, Kill::default()),
-            |all, _| killall(&**all),
-        ],
-        others: |all| all.iter().for_each(use_it),
-        waits: Some(|all| joinall(&**all, None).map(drop)),
-        after: |all| {
-            killall(&**all).expect("nobody kills the test");
-            assert!(all.iter().all(Greenlet::ready));
-        },
-    }
-    .run();
-}
-
-/// All are killed, whoever's destructor panics.
-#[test]
-fn killing_many_goes_on_after_a_panic() -> Outcome {
-    struct Counted(Rc<Cell<u32>>);
-    impl Drop for Counted {
-        fn drop(&mut self) {
-            self.0.set(self.0.get() + 1);
-            assert!(self.0.get() != 2, "the second");
-        }
-    }
-    gevent::get_hub().set_exception_stream(gevent::hub::ExceptionStream::Discard);
-    let dropped = Rc::new(Cell::new(0));
-    let greenlets: Vec<_> = (0..5)
-        .map(|i| {
-            let counted = Counted(dropped.clone());
-            let function = move || {
-                let _counted = counted;
-                sleep(LONG)
-            };
-            // Some have begun when they are killed.
-            if i % 2 == 0 {
-                spawn(function)
-            } else {
-                Greenlet::new(function)
-            }
-        })
-        .collect();
-    sleep(0)?;
-    killall(&greenlets)?;
-    assert!(greenlets.iter().all(Greenlet::ready));
-    assert_eq!(dropped.get(), 5);
-    Ok(())
 }
 
 /// A name whose making sets another value of the same tree.
