@@ -306,7 +306,7 @@ fn callbacks_for_spawns() {
         calls: vec![|(called, own): &Called, trap| {
             let (count, me) = (called.clone(), gevent::getcurrent().id());
             let mine = move || gevent::getcurrent().id() == me;
-            let springs = mine.clone();
+            let springs = mine;
             let callbacks: [Callback; 2] = [
                 Rc::new(move |_| {
                     if springs() {

@@ -216,7 +216,10 @@ fn handles_of_users() {
             |pool, trap| pool.add(own(trap)),
             |pool, trap| pool.add_timeout(own(trap), LONG),
             |pool, trap| ok(pool.contains(own(trap))),
-            |pool, trap| ok(pool.discard(own(trap))),
+            |pool, trap| {
+                pool.discard(own(trap));
+                Ok(())
+            },
             |pool, trap| pool.killone(own(trap)),
             |pool, trap| pool.killone_with(own(trap), gevent::Kill::default()),
             |pool, trap| ok(pool.try_add(own(trap))),

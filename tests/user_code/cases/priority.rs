@@ -30,7 +30,7 @@ fn comparisons() {
         make,
         calls,
         others: |q| use_it(q),
-        waits: Some(|q| waits_for_tasks(q)),
+        waits: Some(waits_for_tasks),
         after: |q| sorted(q, &[5, 10, 11, 12]),
     }
     .run();
@@ -75,7 +75,7 @@ fn comparisons() {
             },
         ],
         others: |q| use_it(q),
-        waits: Some(|q| waits_for_tasks(q)),
+        waits: Some(waits_for_tasks),
         after: |q| {
             let found = drain(q);
             // Whoever was killed with an item has it.

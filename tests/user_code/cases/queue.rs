@@ -84,7 +84,7 @@ macro_rules! peeks {
                 },
             ],
             others: |q| use_it(q),
-            waits: Some(|q| waits_for_tasks(q)),
+            waits: Some(waits_for_tasks),
             after: |q| {
                 is_complete(q, &[10, 11]);
                 all_done(q);
@@ -133,7 +133,7 @@ fn items_that_are_copied() {
             },
         ],
         others: |q| use_it(q),
-        waits: Some(|q| waits_for_tasks(q)),
+        waits: Some(waits_for_tasks),
         after: |q| {
             is_complete(q, &[10, 11]);
             all_done(q);
@@ -198,7 +198,7 @@ fn storages_of_users() {
         },
         calls,
         others: |q| use_it(q),
-        waits: Some(|q| waits_for_tasks(q)),
+        waits: Some(waits_for_tasks),
         after: |q| {
             let found = drain(q);
             let kept = [10, 11].iter().filter(|n| found.contains(n)).count();
@@ -224,7 +224,7 @@ fn storages_of_users() {
             let _ = (q.qsize(), q.len(), q.empty(), q.is_empty(), q.full());
             let _ = format!("{q:?}");
         },
-        waits: Some(|q| waits_for_tasks(q)),
+        waits: Some(waits_for_tasks),
         after: |q| {
             let found = drain(q);
             assert!(found.contains(&10) && found.contains(&11), "{found:?}");
@@ -247,7 +247,7 @@ fn storages_of_users() {
             let _ = (format!("{q:?}"), q.task_done());
             any(q.get_nowait());
         },
-        waits: Some(|q| waits_for_tasks(q)),
+        waits: Some(waits_for_tasks),
         after: |q| {
             q.shutdown(true);
             assert!(q.is_shutdown() && q.is_empty());
@@ -370,7 +370,7 @@ fn channels() {
         make: |_| Channel::new(),
         calls: vec![|c: &Channel<Value>, trap| {
             let its = c.clone();
-            let getter = gevent::spawn(move || its.get().map(|item| drop(item)));
+            let getter = gevent::spawn(move || its.get().map(drop));
             c.put(Value::trapped(10, Code::Drop, trap))?;
             getter.join(None)
         }],
