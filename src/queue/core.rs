@@ -54,14 +54,14 @@ impl<S: Storage> Core<S> {
     }
 
     #[inline]
-    pub(super) fn has_space(&self) -> bool {
+    pub(super) fn has_space(self: &Rc<Self>) -> bool {
         let limit = self.maxsize.get();
         limit == 0 || self.qsize() < limit
     }
 
     #[inline(always)]
-    pub(super) fn qsize(&self) -> usize {
-        self.inside.qsize()
+    pub(super) fn qsize(self: &Rc<Self>) -> usize {
+        self.inside.qsize(|| self.schedule_unlock())
     }
 
     /// Whether the current greenlet is in the midst of what it calls: it would wait for itself.
@@ -82,7 +82,7 @@ impl<S: Storage> Core<S> {
 
     /// Lets greenlets that wait for the items of a full queue take them at once. Runs in the hub.
     #[cold]
-    pub(super) fn make_space(&self) {
+    pub(super) fn make_space(self: &Rc<Self>) {
         while !self.has_space()
             && !self.in_use()
             && let Some(getter) = self.getters.pop()
@@ -192,7 +192,7 @@ impl<S: Storage> Notify for Core<S> {
                     self.putters.unpop(putter);
                 }
             }
-            if self.inside.has_next()
+            if self.inside.has_next(|| self.schedule_unlock())
                 && !self.is_shutdown.get()
                 && let Some(getter) = self.getters.pop()
             {
@@ -215,7 +215,7 @@ impl<S: Storage> fmt::Debug for Core<S> {
         if self.maxsize.get() > 0 {
             write!(f, " maxsize={}", self.maxsize.get())?;
         }
-        match self.qsize() {
+        match self.inside.qsize_for_show() {
             0 => {}
             len => write!(f, " queue[{len}]")?,
         }

@@ -45,28 +45,30 @@ impl<S: Storage> Inside<S> {
 
     /// How many items there are, those that are on their way in or out among them.
     #[inline(always)]
-    pub(super) fn qsize(&self) -> usize {
+    pub(super) fn qsize(&self, over: impl Fn()) -> usize {
         match self.plain() {
             Some(storage) => storage.qsize(),
-            None => self.qsize_with_arrived(),
+            None => self.qsize_in_turn(over),
         }
     }
 
     #[inline(never)]
-    fn qsize_with_arrived(&self) -> usize {
-        let size = match self.storage.try_borrow() {
-            Ok(storage) => storage.qsize(),
-            Err(_) => self.size.get(),
-        };
-        size + self.arrived.borrow().len()
+    fn qsize_in_turn(&self, over: impl Fn()) -> usize {
+        let size = self.look_now(S::qsize, over);
+        size.unwrap_or(self.size.get()) + self.arrived.borrow().len()
+    }
+
+    /// The same, for somebody who cannot tell the others when it is over: they are told with the next turn.
+    pub(super) fn qsize_for_show(&self) -> usize {
+        self.qsize(|| self.wanted.set(true))
     }
 
     /// Whether there is an item that can be got now. If somebody is inside, `over` is called when that is so no more.
     #[inline(always)]
-    pub(super) fn has_next(&self) -> bool {
+    pub(super) fn has_next(&self, over: impl Fn()) -> bool {
         match self.plain() {
             Some(storage) => storage.qsize() > 0,
-            None => !self.in_use() && self.qsize_with_arrived() > 0,
+            None => !self.in_use() && self.qsize_in_turn(over) > 0,
         }
     }
 
@@ -143,10 +145,15 @@ impl<S: Storage> Inside<S> {
         if !self.arrived.borrow().is_empty() {
             drop(self.turn(&over));
         }
-        let Ok(storage) = self.storage.try_borrow() else {
+        let looked = self.look_now(look, over);
+        if looked.is_none() {
             self.wanted.set(true);
-            return None;
-        };
+        }
+        looked
+    }
+
+    fn look_now<R>(&self, look: impl FnOnce(&S) -> R, over: impl Fn()) -> Option<R> {
+        let storage = self.storage.try_borrow().ok()?;
         let user = Some(self.enter());
         let looking = Turn {
             inside: self,
