@@ -181,9 +181,11 @@ pub fn killall_with<K: Killable>(
     greenlets: impl IntoIterator<Item = K>,
     kill: Kill,
 ) -> Result<(), Exception> {
-    let greenlets = greenlets.into_iter().map(|g| g.victim());
+    // All of them, before the first one ends by it.
+    let greenlets: Vec<_> = greenlets.into_iter().map(|g| g.victim()).collect();
     let exception = kill.exception;
     let running: Vec<_> = greenlets
+        .into_iter()
         .filter(|g| !g.end_unrun(&exception) && !g.dead())
         .collect();
     if running.is_empty() {

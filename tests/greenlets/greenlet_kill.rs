@@ -2,6 +2,7 @@
 //! test__issue607 and test__api, written anew.
 
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use crate::support::{ExpectedError, LONG, Log, Outcome, Reports, bounded};
@@ -545,5 +546,17 @@ fn test_killing_dormant() -> Outcome {
     assert_eq!(state.len(), 1);
     g.kill()?;
     assert_eq!(state.take(), ["start", "except", "finished"]);
+    Ok(())
+}
+
+/// As in gevent, where `killall` makes a list first.
+#[test]
+fn an_iterator_that_fails_has_killed_nobody() -> Outcome {
+    let _bounded = bounded();
+    let g = spawn(|| 7);
+    let greenlets = [Some(&g), None].into_iter().map(|g| g.expect("no more"));
+    let killed = catch_unwind(AssertUnwindSafe(|| killall(greenlets)));
+    assert!(killed.is_err());
+    assert_eq!(g.get()?, 7);
     Ok(())
 }
