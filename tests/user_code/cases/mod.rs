@@ -2,6 +2,7 @@
 
 mod event;
 mod greenlet;
+mod heap;
 mod local;
 mod lock;
 mod many;
