@@ -118,6 +118,7 @@ pub mod prefetch;
 mod root;
 mod sanitizer;
 mod sentinel;
+mod slack;
 mod stack;
 mod switch;
 mod thread;
@@ -138,6 +139,7 @@ pub use introspect::{Info, State, WaitingOn, greenlets, live_greenlets, trim_sta
 pub use object::Object;
 pub use park::{Park, Ticket};
 pub use pinned::{may_switch, pinned};
+pub use slack::Slack;
 pub use stack::{DEFAULT_STACK_SIZE, ParseStackSizeError, StackError, StackSize};
 pub use thread_end::{ThreadSlot, at_thread_end, finish, thread_is_over, unwind_all};
 pub use trace::{Event, TraceFn, Tracer, gettrace, settrace};

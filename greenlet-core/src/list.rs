@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::ptr::NonNull;
 
 use crate::core::Core;
+use crate::slack;
 
 /// A greenlet's place in the list, if it is in.
 pub(crate) struct Place(Cell<u32>);
@@ -30,6 +31,22 @@ struct Places {
     all: Vec<Option<NonNull<Core>>>,
     /// Those with nobody in them.
     free: Vec<u32>,
+}
+
+impl Places {
+    /// Gives back the memory of those who have left, when hardly any are left.
+    #[cold]
+    #[inline(never)]
+    fn move_up(&mut self) {
+        self.all.retain(Option::is_some);
+        for (place, core) in self.all.iter().flatten().enumerate() {
+            // SAFETY: what is in the list is alive, by the contract of `insert`.
+            let core = unsafe { core.as_ref() };
+            core.place.0.set(place as u32);
+        }
+        self.all.shrink_to(self.all.capacity() / 4);
+        self.free = Vec::new();
+    }
 }
 
 impl List {
@@ -65,6 +82,10 @@ impl List {
             let mut places = self.0.borrow_mut();
             places.all[place as usize] = None;
             places.free.push(place);
+            let left = places.all.len() - places.free.len();
+            if slack::is_idle::<Option<NonNull<Core>>>(left, places.all.capacity()) {
+                places.move_up();
+            }
         }
     }
 

@@ -8,14 +8,13 @@ use std::iter::FusedIterator;
 use std::rc::Rc;
 
 use greenlet_core::unwind::call_each;
-use greenlet_core::{Exception, Ticket};
+use greenlet_core::{Exception, Slack, Ticket};
 use waiter::Waiter;
 
 use crate::hub::Hub;
 use crate::linkable::{Link, Linkable};
 use crate::local::try_get_hub;
 use crate::seconds::Seconds;
-use crate::slack::Slack;
 use crate::timers::HubTimer;
 
 /// Yields the objects as they become ready, until all are (or `count` of them), or until

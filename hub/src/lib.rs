@@ -5,6 +5,7 @@
 //! | [`core`] | `gevent.core`, `libev/corecext.pyx` | the loop and its watchers |
 //! | `hub.rs` | `hub.py` | [`Hub`]: runs the loop, switch, join, destroy |
 //! | `errors.rs` | `hub.py` | errors that nobody else takes |
+//! | `exception_stream.rs` | `hub.py` | where such errors are printed |
 //! | `context.rs` | `hub.py` | [`Context`]: whose they are |
 //! | `wait.rs` | `_hub_primitives.py` | waiting for watchers |
 //! | `sleep.rs` | `hub.py` | [`sleep`], [`idle`], [`kill`], [`spawn_raw`] |
@@ -19,6 +20,7 @@ pub mod config;
 mod context;
 pub mod core;
 mod errors;
+mod exception_stream;
 pub mod exceptions;
 #[allow(clippy::module_inception)]
 mod hub;
@@ -30,7 +32,6 @@ mod row;
 mod run;
 mod seconds;
 mod signal;
-mod slack;
 mod sleep;
 mod switch_out;
 mod timers;
@@ -39,8 +40,8 @@ mod wait;
 mod wait_fd;
 
 pub use context::Context;
-pub use errors::ExceptionStream;
-pub use greenlet_core::Object;
+pub use exception_stream::ExceptionStream;
+pub use greenlet_core::{Object, Slack};
 pub use hub::Hub;
 pub use iwait::{WaitIterator, iwait, wait};
 pub use linkable::{Link, LinkKind, Linkable, Links};
@@ -53,7 +54,6 @@ pub use row::{Row, Ticketed};
 pub use run::run;
 pub use seconds::Seconds;
 pub use signal::{SignalHandler, signal};
-pub use slack::Slack;
 pub use sleep::{idle, kill, sleep, sleep_with_ref, spawn_raw};
 pub use switch_out::set_switch_out;
 pub use timers::HubTimer;

@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use greenlet_core::Slack;
 use waiter::Resume;
-
-use crate::slack::Slack;
 
 /// Something that stands in a [`Row`].
 pub trait Ticketed {
@@ -181,8 +180,8 @@ impl<W: Ticketed> Row<W> {
         let taken = if index == 0 || index == last {
             self.places.remove(index)?
         } else {
-            self.gone += 1;
             let ticket = self.places[index].ticket();
+            self.gone += 1;
             std::mem::replace(&mut self.places[index], Place::Gone(ticket))
         };
         self.trim();

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
 
-use greenlet_core::Exception;
+use greenlet_core::unwind::drop_each;
+use greenlet_core::{Exception, Slack};
 
 use crate::error::NotInHubError;
 use crate::hub::WaitHub;
@@ -20,6 +21,12 @@ pub struct MultipleWaiter<T>(Rc<Inner<T>>);
 struct Inner<T> {
     waiter: Waiter<()>,
     values: RefCell<VecDeque<T>>,
+}
+
+impl<T> Drop for Inner<T> {
+    fn drop(&mut self) {
+        drop_each(self.values.get_mut().drain(..));
+    }
 }
 
 impl<T> Clone for MultipleWaiter<T> {
@@ -54,12 +61,19 @@ impl<T> MultipleWaiter<T> {
     #[track_caller]
     pub fn get(&self) -> Result<T, Exception> {
         loop {
-            if let Some(value) = self.0.values.borrow_mut().pop_front() {
+            if let Some(value) = self.pop() {
                 return Ok(value);
             }
             self.0.waiter.clear();
             self.0.waiter.get()?;
         }
+    }
+
+    fn pop(&self) -> Option<T> {
+        let mut values = self.0.values.borrow_mut();
+        let first = values.pop_front();
+        values.give_back();
+        first
     }
 }
 

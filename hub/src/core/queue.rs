@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::iter;
 use std::mem::ManuallyDrop;
 
+use greenlet_core::Slack;
 use greenlet_core::unwind::drop_each;
 
 use super::callback::Entry;
-use crate::slack::Slack;
 
 /// A `VecDeque` of entries whose `push` needs no landing pad: an entry is written straight into its
 /// place instead of being put together elsewhere and copied, which costs as much as a switch.

@@ -8,6 +8,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use greenlet_core::Slack;
 use greenlet_core::unwind::{call_each, drop_each};
 use libev_sys as ev;
 use libev_sys::{ev_async, ev_loop, ev_prepare, ev_timer};
@@ -166,6 +167,7 @@ impl LoopState {
         let slot = base.slot.get();
         let mut nodes = self.nodes.borrow_mut();
         nodes.swap_remove(slot as usize);
+        nodes.give_back();
         if let Some(moved) = nodes.get(slot as usize) {
             // SAFETY: nodes are on the list while they are alive.
             unsafe { moved.as_ref() }.slot.set(slot);

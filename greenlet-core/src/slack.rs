@@ -17,7 +17,7 @@ pub trait Slack {
 
 /// Whether so many of the places for such items are too many.
 #[inline(always)]
-const fn is_idle<T>(len: usize, capacity: usize) -> bool {
+pub(crate) const fn is_idle<T>(len: usize, capacity: usize) -> bool {
     capacity.saturating_mul(size_of::<T>()) > KEPT && len < capacity / 8
 }
 
