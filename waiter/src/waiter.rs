@@ -29,7 +29,24 @@ struct Inner<T> {
     /// On its way to the getter.
     handed: RefCell<Option<T>>,
     /// Stored for the next `get`.
-    stored: RefCell<Option<Result<T, Exception>>>,
+    stored: RefCell<Option<Result<Stored<T>, Exception>>>,
+}
+
+/// A value that others may clone, one at a time or several at once, while it is replaced: it stays as long as that
+/// takes.
+enum Stored<T> {
+    /// Nobody has asked for it yet.
+    Own(T),
+    Shared(Rc<T>),
+}
+
+impl<T> Stored<T> {
+    fn share(self) -> Rc<T> {
+        match self {
+            Stored::Own(value) => Rc::new(value),
+            Stored::Shared(value) => value,
+        }
+    }
 }
 
 impl<T> Clone for Waiter<T> {
@@ -90,7 +107,7 @@ impl<T> Waiter<T> {
     /// [`NotInHubError`] when there is a getter and the caller is not the hub.
     pub fn switch(&self, value: T) -> Result<(), NotInHubError> {
         match self.getter("switch")? {
-            None => drop(self.0.stored.replace(Some(Ok(value)))),
+            None => self.store(Ok(value)),
             Some(getter) => {
                 self.hand(value);
                 let woken = getter.switch();
@@ -105,10 +122,11 @@ impl<T> Waiter<T> {
     /// # Errors
     /// [`NotInHubError`] when there is a getter and the caller is not the hub.
     pub fn throw(&self, exception: impl Into<Exception>) -> Result<(), NotInHubError> {
+        // First: it is foreign code.
+        let exception = exception.into();
         match self.getter("throw")? {
-            None => drop(self.0.stored.replace(Some(Err(exception.into())))),
+            None => self.store(Err(exception)),
             Some(getter) => {
-                let exception = exception.into();
                 let woken = getter.throw(exception.clone());
                 self.check(
                     woken,
@@ -130,6 +148,20 @@ impl<T> Waiter<T> {
         Ok(getter)
     }
 
+    /// Keeps what the next `get` is to have. Dropping what was there before is foreign code.
+    fn store(&self, outcome: Result<T, Exception>) {
+        let before = self.0.stored.replace(Some(outcome.map(Stored::Own)));
+        drop(before);
+    }
+
+    /// What is stored. Nothing is borrowed when it is cloned: cloning is foreign code.
+    fn stored(&self) -> Option<Result<Rc<T>, Exception>> {
+        let mut stored = self.0.stored.borrow_mut();
+        let shared = stored.take()?.map(Stored::share);
+        *stored = Some(shared.clone().map(Stored::Shared));
+        Some(shared)
+    }
+
     /// Hands a value to the getter; if one that was handed before is still on its way, it is for the `get` after that.
     fn hand(&self, value: T) {
         let mut handed = self.0.handed.borrow_mut();
@@ -138,7 +170,7 @@ impl<T> Waiter<T> {
             return;
         }
         drop(handed);
-        drop(self.0.stored.replace(Some(Ok(value))));
+        self.store(Ok(value));
     }
 
     /// Deals with what came of waking the getter: if it was refused, because nobody can be switched to just now, it is
@@ -169,12 +201,10 @@ impl<T> Waiter<T> {
 }
 
 impl<T: Clone> Waiter<T> {
-    /// The value it holds. It is cloned in its place: its `clone` must neither use this waiter nor wait.
+    /// A clone of the value it holds. What others do with the waiter meanwhile does not change which.
     pub fn value(&self) -> Option<T> {
-        match &*self.0.stored.borrow() {
-            Some(Ok(value)) => Some(value.clone()),
-            _ => None,
-        }
+        let value = self.stored()?.ok()?;
+        Some(T::clone(&value))
     }
 
     /// What is stored, or what the next `switch` or `throw` brings: the current greenlet parks
@@ -186,10 +216,11 @@ impl<T: Clone> Waiter<T> {
     /// greenlet from parking.
     #[track_caller]
     pub fn get(&self) -> Result<T, Exception> {
-        if let Some(stored) = self.0.stored.borrow().clone() {
-            return stored;
+        if let Some(stored) = self.stored() {
+            return stored.map(|value| T::clone(&value));
         }
-        if let Some(getter) = &*self.0.getter.borrow() {
+        let getter = self.0.getter.borrow().clone();
+        if let Some(getter) = getter {
             return Err(Exception::new(ConcurrentObjectUseError {
                 object: "Waiter",
                 user: format!("{:?}", getter.greenlet()),
@@ -202,18 +233,10 @@ impl<T: Clone> Waiter<T> {
             return self.get();
         }
         *self.0.getter.borrow_mut() = Some(park.resume());
-        let parked = Getting(self);
-        let got = park.wait(&*self.0.hub, self);
-        drop(parked);
-        let handed = self.0.handed.take();
-        if let Err(exception) = got {
-            if let Some(value) = handed {
-                // It was on its way when something else woke this greenlet: it is for the next `get`.
-                drop(self.0.stored.replace(Some(Ok(value))));
-            }
-            return Err(exception);
-        }
+        let _parked = Getting(self);
+        park.wait(&*self.0.hub, self)?;
         // Only `switch` wakes this park, and hands a value over.
+        let handed = self.0.handed.take();
         handed.ok_or_else(|| Exception::msg("a forged wake-up"))
     }
 }
@@ -223,7 +246,12 @@ struct Getting<'a, T>(&'a Waiter<T>);
 
 impl<T> Drop for Getting<'_, T> {
     fn drop(&mut self) {
-        let getter = self.0.0.getter.take();
+        let Inner { getter, handed, .. } = &*self.0.0;
+        let (getter, handed) = (getter.take(), handed.take());
+        if let Some(value) = handed {
+            // It was on its way when something else woke this greenlet: it is for the next `get`.
+            self.0.store(Ok(value));
+        }
         drop(getter);
     }
 }
