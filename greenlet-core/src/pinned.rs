@@ -31,7 +31,8 @@ pub fn pinned<R>(f: impl FnOnce() -> R) -> R {
         thread.attend(Attention::PINNED);
         outermost
     });
-    let _unpin = outermost.then_some(Unpin);
+    // Not `then_some`, which would make one, and drop it, in any case.
+    let _unpin = outermost.then(|| Unpin);
     f()
 }
 
