@@ -12,6 +12,7 @@ mod multiple;
 mod park;
 mod resume;
 mod source;
+mod stored;
 mod waiter;
 
 pub use error::{ConcurrentObjectUseError, InvalidSwitchError, NotInHubError};

@@ -10,6 +10,7 @@ use crate::error::{ConcurrentObjectUseError, NotInHubError};
 use crate::hub::{Failed, WaitHub};
 use crate::park::Park;
 use crate::resume::Resume;
+use crate::stored::Stored;
 
 /// A cell through which one greenlet gets one value, or one exception, from the hub.
 ///
@@ -29,24 +30,7 @@ struct Inner<T> {
     /// On its way to the getter.
     handed: RefCell<Option<T>>,
     /// Stored for the next `get`.
-    stored: RefCell<Option<Result<Stored<T>, Exception>>>,
-}
-
-/// A value that others may clone, one at a time or several at once, while it is replaced: it stays as long as that
-/// takes.
-enum Stored<T> {
-    /// Nobody has asked for it yet.
-    Own(T),
-    Shared(Rc<T>),
-}
-
-impl<T> Stored<T> {
-    fn share(self) -> Rc<T> {
-        match self {
-            Stored::Own(value) => Rc::new(value),
-            Stored::Shared(value) => value,
-        }
-    }
+    stored: RefCell<Stored<T>>,
 }
 
 impl<T> Clone for Waiter<T> {
@@ -62,7 +46,7 @@ impl<T> Waiter<T> {
             hub: hub.into(),
             getter: RefCell::new(None),
             handed: RefCell::new(None),
-            stored: RefCell::new(None),
+            stored: RefCell::default(),
         }))
     }
 
@@ -73,26 +57,23 @@ impl<T> Waiter<T> {
 
     /// Forgets what is stored.
     pub fn clear(&self) {
-        let stored = self.0.stored.take();
+        let stored = self.0.stored.borrow_mut().take();
         drop(stored);
     }
 
     /// Whether it holds a value or an exception.
     pub fn ready(&self) -> bool {
-        self.0.stored.borrow().is_some()
+        self.0.stored.borrow().is_there()
     }
 
     /// Whether it holds a value.
     pub fn successful(&self) -> bool {
-        matches!(*self.0.stored.borrow(), Some(Ok(_)))
+        self.0.stored.borrow().is_value()
     }
 
     /// The exception it holds.
     pub fn exception(&self) -> Option<Exception> {
-        match &*self.0.stored.borrow() {
-            Some(Err(exception)) => Some(exception.clone()),
-            _ => None,
-        }
+        self.0.stored.borrow().exception()
     }
 
     /// The type, itself and the place of the exception it holds.
@@ -150,16 +131,8 @@ impl<T> Waiter<T> {
 
     /// Keeps what the next `get` is to have. Dropping what was there before is foreign code.
     fn store(&self, outcome: Result<T, Exception>) {
-        let before = self.0.stored.replace(Some(outcome.map(Stored::Own)));
+        let before = self.0.stored.borrow_mut().put(outcome);
         drop(before);
-    }
-
-    /// What is stored. Nothing is borrowed when it is cloned: cloning is foreign code.
-    fn stored(&self) -> Option<Result<Rc<T>, Exception>> {
-        let mut stored = self.0.stored.borrow_mut();
-        let shared = stored.take()?.map(Stored::share);
-        *stored = Some(shared.clone().map(Stored::Shared));
-        Some(shared)
     }
 
     /// Hands a value to the getter; if one that was handed before is still on its way, it is for the `get` after that.
@@ -203,8 +176,15 @@ impl<T> Waiter<T> {
 impl<T: Clone> Waiter<T> {
     /// A clone of the value it holds. What others do with the waiter meanwhile does not change which.
     pub fn value(&self) -> Option<T> {
-        let value = self.stored()?.ok()?;
-        Some(T::clone(&value))
+        self.stored()?.ok()
+    }
+
+    fn stored(&self) -> Option<Result<T, Exception>> {
+        let stored = self.0.stored.borrow_mut().share()?;
+        match stored {
+            Ok(value) => Option::clone(&value).map(Ok),
+            Err(exception) => Some(Err(exception)),
+        }
     }
 
     /// What is stored, or what the next `switch` or `throw` brings: the current greenlet parks
@@ -217,7 +197,7 @@ impl<T: Clone> Waiter<T> {
     #[track_caller]
     pub fn get(&self) -> Result<T, Exception> {
         if let Some(stored) = self.stored() {
-            return stored.map(|value| T::clone(&value));
+            return stored;
         }
         let getter = self.0.getter.borrow().clone();
         if let Some(getter) = getter {

@@ -1,0 +1,87 @@
+//! What a waiter keeps for the next `get`.
+
+use std::rc::Rc;
+
+use greenlet_core::Exception;
+
+/// A value that others may clone, several at once, while it is replaced: it stays as long as that takes. Nothing is
+/// borrowed meanwhile, for cloning is foreign code; so is dropping what [`put`](Stored::put) and [`take`](Stored::take)
+/// give back.
+pub(crate) struct Stored<T> {
+    outcome: Option<Result<Kept<T>, Exception>>,
+    /// Where the value before was, for the next one that is cloned: that allocates nothing.
+    room: Option<Rc<Option<T>>>,
+}
+
+pub(crate) enum Kept<T> {
+    /// Nobody has asked for it yet.
+    Own(T),
+    Shared(Rc<Option<T>>),
+}
+
+impl<T> Default for Stored<T> {
+    fn default() -> Self {
+        Stored {
+            outcome: None,
+            room: None,
+        }
+    }
+}
+
+impl<T> Stored<T> {
+    pub(crate) fn is_there(&self) -> bool {
+        self.outcome.is_some()
+    }
+
+    pub(crate) fn is_value(&self) -> bool {
+        matches!(self.outcome, Some(Ok(_)))
+    }
+
+    pub(crate) fn exception(&self) -> Option<Exception> {
+        match &self.outcome {
+            Some(Err(exception)) => Some(exception.clone()),
+            _ => None,
+        }
+    }
+
+    /// Keeps this instead of what it returns.
+    pub(crate) fn put(
+        &mut self,
+        outcome: Result<T, Exception>,
+    ) -> Option<Result<Kept<T>, Exception>> {
+        let before = self.take();
+        self.outcome = Some(outcome.map(Kept::Own));
+        before
+    }
+
+    pub(crate) fn take(&mut self) -> Option<Result<Kept<T>, Exception>> {
+        let mut taken = self.outcome.take();
+        if let Some(Ok(Kept::Shared(room))) = &mut taken
+            && let Some(value) = Rc::get_mut(room).and_then(Option::take)
+            && let Some(Ok(Kept::Shared(room))) = taken.replace(Ok(Kept::Own(value)))
+        {
+            self.room = Some(room);
+        }
+        taken
+    }
+
+    /// What to clone the value of.
+    pub(crate) fn share(&mut self) -> Option<Result<Rc<Option<T>>, Exception>> {
+        let shared = match self.outcome.take()? {
+            Ok(Kept::Own(value)) => Ok(self.make_room(value)),
+            Ok(Kept::Shared(room)) => Ok(room),
+            Err(exception) => Err(exception),
+        };
+        self.outcome = Some(shared.clone().map(Kept::Shared));
+        Some(shared)
+    }
+
+    fn make_room(&mut self, value: T) -> Rc<Option<T>> {
+        let mut room = self.room.take();
+        match room.as_mut().and_then(Rc::get_mut) {
+            Some(place) => *place = Some(value),
+            None => return Rc::new(Some(value)),
+        }
+        room.unwrap_or_default()
+    }
+}
