@@ -20,6 +20,8 @@ use std::ptr::{self, NonNull};
 use crate::core::{Core, RawGreenlet};
 use crate::exception::Exception;
 use crate::object::Object;
+use crate::pinned::pinned;
+use crate::unwind;
 use crate::value::Value;
 
 /// What can be attached to a greenlet when it is made, by [`Builder::build_with`](crate::Builder::build_with).
@@ -285,9 +287,10 @@ pub(crate) fn abandon_function(core: &Core, reason: &mut Option<Exception>) {
     impl Drop for Abandoned<'_> {
         fn drop(&mut self) {
             if std::thread::panicking() {
-                // One panic is enough; the payload's destructor may be another.
-                let dropped = catch_unwind(AssertUnwindSafe(|| drop_function(self.0)));
-                std::mem::forget(catch_unwind(AssertUnwindSafe(|| drop(dropped))));
+                // One panic is enough.
+                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop_function(self.0))) {
+                    unwind::discard(payload);
+                }
             } else {
                 drop_function(self.0);
             }
@@ -305,7 +308,7 @@ pub(crate) fn abandon_function(core: &Core, reason: &mut Option<Exception>) {
 
 /// Tells the data of a greenlet whose stack was given up that its function will not end.
 pub(crate) fn given_up(greenlet: &RawGreenlet) {
-    let tell = || (greenlet.core().table.unrun)(greenlet, &mut None);
+    let tell = || pinned(|| (greenlet.core().table.unrun)(greenlet, &mut None));
     // Nothing may unwind here any more.
     std::mem::forget(catch_unwind(AssertUnwindSafe(tell)));
 }

@@ -66,8 +66,6 @@ pub(crate) struct Core {
     pub(crate) weaks: Cell<usize>,
     /// The last handle is gone: nothing is left but what weak references look at.
     pub(crate) gone: Cell<bool>,
-    /// It never parks in a destructor that a panic runs: see `unwind::asked`.
-    pub(crate) unwinds_at_once: Cell<bool>,
     /// Nobody is told if it is still there at its thread's end.
     pub(crate) daemon: Cell<bool>,
     pub(crate) id: u64,
@@ -150,7 +148,6 @@ impl RawGreenlet {
             place: Place::default(),
             weaks: Cell::new(0),
             gone: Cell::new(false),
-            unwinds_at_once: Cell::new(false),
             daemon: Cell::new(false),
             id,
             thrown: RefCell::default(),

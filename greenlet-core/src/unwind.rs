@@ -20,11 +20,13 @@
 //! panics (other than by being unwound). So a greenlet that is dropped at such a time is first told
 //! by a [`GreenletExit`](struct@GreenletExit) from the switch it is parked in, and from further ones: a panic that is
 //! under way goes on to unwind its stack, and anybody else has an error to pass on. Only who ignores
-//! a thousand of them meets the private panic after all. Code that has to be left at once, such as a
-//! C frame that would go on for ever, says so by [`at_once`].
+//! a thousand of them meets the private panic after all. Below a C frame that would go on for ever, such
+//! as an event loop's, somebody has to ask whether it [is told](is_told).
 
 use std::any::Any;
+use std::cell::Cell;
 use std::io::{self, Write};
+use std::iter;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::ptr;
 use std::sync::Arc;
@@ -33,7 +35,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::attached;
 use crate::core::{Core, Life, RawGreenlet};
 use crate::exception::{Exception, GreenletError, GreenletExit};
-use crate::greenlet::getcurrent;
+use crate::pinned::pinned;
 use crate::root;
 use crate::switch::{Message, Target};
 use crate::thread::{Attention, Thread};
@@ -97,8 +99,8 @@ impl Caught {
 }
 
 /// Calls functions of somebody else's, one after the other: one that panics keeps none of them from its turn. The first
-/// panic goes on afterwards, or the unwinding of this greenlet; in the midst of another one it has been printed, and
-/// that is all.
+/// panic goes on afterwards; in the midst of another one it has been printed, and that is all. The unwinding of this
+/// greenlet goes on at once: those that are left are called on its way, and cannot wait.
 ///
 /// ```
 /// use greenlet_core::unwind::{Caught, call_each, catch};
@@ -117,19 +119,99 @@ impl Caught {
 /// assert_eq!(called.get(), 3);
 /// ```
 pub fn call_each<F: FnOnce()>(functions: impl IntoIterator<Item = F>) {
-    let mut panic = None;
-    for function in functions {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(function))
-            && (panic.is_none() || is_forced(&*payload))
-        {
-            panic = Some(payload);
+    let mut rest = Rest {
+        functions: Some(functions.into_iter()),
+        panic: None,
+    };
+    while rest.call_next() {}
+    match rest.panic.take() {
+        Some(payload) if std::thread::panicking() => discard(payload),
+        Some(payload) => resume_unwind(payload),
+        None => {}
+    }
+}
+
+/// Those that are still to be called, and the first panic.
+struct Rest<F: FnOnce(), I: Iterator<Item = F>> {
+    functions: Option<I>,
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+impl<F: FnOnce(), I: Iterator<Item = F>> Rest<F, I> {
+    /// Says whether there may be more.
+    fn call_next(&mut self) -> bool {
+        let Some(functions) = &mut self.functions else {
+            return false;
+        };
+        let called = catch_unwind(AssertUnwindSafe(|| functions.next()));
+        let (more, caught) = match called {
+            Ok(Some(function)) => (true, catch_unwind(AssertUnwindSafe(function)).err()),
+            Ok(None) => (false, None),
+            Err(payload) => (false, Some(payload)),
+        };
+        let over = if more { None } else { self.functions.take() };
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(over)));
+        caught.into_iter().for_each(|payload| self.add(payload));
+        dropped
+            .err()
+            .into_iter()
+            .for_each(|payload| self.add(payload));
+        more
+    }
+
+    #[cold]
+    fn add(&mut self, payload: Box<dyn Any + Send>) {
+        if is_forced(&*payload) && !std::thread::panicking() {
+            // The rest is called while this goes on: nobody can wait any more.
+            resume_unwind(payload);
+        } else if self.panic.is_none() {
+            self.panic = Some(payload);
+        } else if let Some(forced) = try_discard(payload) {
+            self.add(forced);
         }
     }
-    if let Some(payload) = panic
+}
+
+impl<F: FnOnce(), I: Iterator<Item = F>> Drop for Rest<F, I> {
+    fn drop(&mut self) {
+        while self.call_next() {}
+        if let Some(payload) = self.panic.take() {
+            discard(payload);
+        }
+    }
+}
+
+/// Drops the payload of a caught panic that goes no further. Should its destructor panic, that has been printed, and is
+/// all: what it panics with is never dropped.
+///
+/// ```
+/// use greenlet_core::unwind::discard;
+/// use std::panic::{catch_unwind, panic_any};
+///
+/// struct Bomb;
+/// impl Drop for Bomb {
+///     fn drop(&mut self) {
+///         panic_any(Bomb);
+///     }
+/// }
+/// discard(catch_unwind(|| panic_any(Bomb)).unwrap_err());
+/// ```
+pub fn discard(payload: Box<dyn Any + Send>) {
+    if let Some(forced) = try_discard(payload)
         && !std::thread::panicking()
     {
-        resume_unwind(payload);
+        resume_unwind(forced);
     }
+}
+
+/// [`discard`]; returns the payload of the current greenlet's unwinding, if that struck in the destructor.
+fn try_discard(payload: Box<dyn Any + Send>) -> Option<Box<dyn Any + Send>> {
+    let next = catch_unwind(AssertUnwindSafe(|| drop(payload))).err()?;
+    if is_forced(&*next) {
+        return Some(next);
+    }
+    std::mem::forget(next);
+    None
 }
 
 /// Drops things of somebody else's, one after the other, as [`call_each`] calls.
@@ -137,32 +219,35 @@ pub fn drop_each<T>(things: impl IntoIterator<Item = T>) {
     call_each(things.into_iter().map(|thing| || drop(thing)));
 }
 
-/// Has the current greenlet unwound by the private panic alone, whatever else panics, until the
-/// guard is dropped. It must not park in a destructor that a panic runs meanwhile: to unwind it
-/// there aborts the process.
-pub fn at_once() -> AtOnce {
-    let greenlet = getcurrent();
-    let before = greenlet.core().unwinds_at_once.replace(true);
-    // The guard keeps no handle: the greenlet would never be dropped.
-    AtOnce {
-        greenlet: greenlet.downgrade(),
-        before,
-    }
+/// Whether the current greenlet has been told to end by an exception, during somebody's panic: then it
+/// cannot wait any more, and its frames are still to be left. C code that would go on for ever below them returns as
+/// soon as it can, and whoever has called it calls [`insist`] then.
+///
+/// ```
+/// assert!(!greenlet_core::unwind::is_told());
+/// ```
+#[inline]
+pub fn is_told() -> bool {
+    // SAFETY: as in `Thread::with`, but nothing is made.
+    let thread = unsafe { Thread::peek().as_ref() };
+    thread.is_some_and(|thread| {
+        thread.attention.get() & Attention::UNWINDING != 0 && has_been_told(thread)
+    })
 }
 
-/// See [`at_once`].
-#[derive(Debug)]
-#[must_use = "it ends when this is dropped"]
-pub struct AtOnce {
-    greenlet: WeakGreenlet,
-    before: bool,
+#[cold]
+fn has_been_told(thread: &Thread) -> bool {
+    let unwinding = thread.unwinding.borrow();
+    let last = unwinding.last();
+    last.is_some_and(|last| last.stage == Stage::Told && last.greenlet.is_current())
 }
 
-impl Drop for AtOnce {
-    fn drop(&mut self) {
-        if let Some(greenlet) = self.greenlet.upgrade() {
-            greenlet.core().unwinds_at_once.set(self.before);
-        }
+/// Tells the current greenlet once more, if it [is told](is_told): the private panic is raised if nobody panics any
+/// more, or after a thousand times.
+pub fn insist() {
+    if is_told() {
+        // The exception is what it has been told by before.
+        let _ = Thread::with(|thread| switch_refused(thread, Location::caller()));
     }
 }
 
@@ -236,16 +321,15 @@ pub(crate) fn in_progress(thread: &Thread) -> bool {
 pub(crate) fn asked(thread: &Thread) -> Result<Value, Exception> {
     // SAFETY: the running greenlet is never freed.
     let current = unsafe { &*thread.current() };
-    let at_once = {
+    let calm = {
         let mut unwinding = thread.unwinding.borrow_mut();
         let last = unwinding.last_mut().expect("`force` has put it there");
-        let at_once = last.calm || current.unwinds_at_once.get();
-        if !at_once {
+        if !last.calm {
             last.stage = Stage::Told;
         }
-        at_once
+        last.calm
     };
-    if at_once {
+    if calm {
         raise(thread)
     }
     Err(Exception::at(GreenletExit, current.parked_at.get()))
@@ -347,9 +431,12 @@ fn give_up_stack(thread: &Thread, why: &str) -> ! {
         last.stage = Stage::GivenUp;
     }
     let greenlet = thread.current_greenlet();
+    // Nothing may unwind here any more, nor wait; and a name may be made by a function of somebody's.
+    let who = catch(|| pinned(|| format!("{greenlet:?}")));
+    let who = who.unwrap_or_else(|_| format!("<greenlet at {:#x}>", greenlet.address()));
     let _ = writeln!(
         io::stderr(),
-        "greenlet-core: {greenlet:?} {why}: the stack is given up"
+        "greenlet-core: {who} {why}: the stack is given up"
     );
     attached::given_up(&greenlet);
     // A stack that is not given back is lost to the process, as it must be.
@@ -428,20 +515,27 @@ fn force(greenlet: &RawGreenlet) {
 
 /// Unwinds every parked greenlet of the calling thread that can be unwound, the newest first.
 pub(crate) fn unwind_all(thread: &Thread) {
+    let unwound = Cell::new(true);
+    let round = || unwind_round(thread, &unwound);
+    // Others may have come up meanwhile.
+    call_each(iter::from_fn(|| unwound.replace(false).then_some(&round)));
+}
+
+/// Unwinds those that are parked now, and notes whether there was one.
+fn unwind_round(thread: &Thread, unwound: &Cell<bool>) {
     let parked = |core: &Core| core.life.get() == Life::Started && !core.runs();
-    loop {
-        let all = thread.list.newest_first(parked).into_iter();
-        // Handles would keep those that only the stacks of others still have handles of.
-        // SAFETY: what is in the list is alive.
-        let all = all.map(|core| unsafe { WeakGreenlet::from_core(core) });
-        let all: Vec<_> = all.collect();
-        let mut unwound = false;
-        for greenlet in all.iter().filter_map(WeakGreenlet::upgrade) {
-            unwound |= unwind_now(&greenlet);
+    let all = thread.list.newest_first(parked).into_iter();
+    // Handles would keep those that only the stacks of others still have handles of.
+    // SAFETY: what is in the list is alive.
+    let all = all.map(|core| unsafe { WeakGreenlet::from_core(core) });
+    let all: Vec<_> = all.collect();
+    call_each(all.iter().map(|greenlet| {
+        || {
+            if let Some(greenlet) = greenlet.upgrade()
+                && unwind_now(&greenlet)
+            {
+                unwound.set(true);
+            }
         }
-        // Others may have come up meanwhile.
-        if !unwound {
-            return;
-        }
-    }
+    }));
 }

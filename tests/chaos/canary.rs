@@ -117,7 +117,7 @@ impl Frame {
         Frame {
             canary: world.canary(),
             world: world.clone(),
-            is_hubs: is_hub(),
+            is_hubs: getcurrent().made_at().file().ends_with("hub/src/hub.rs"),
         }
     }
 
@@ -133,18 +133,6 @@ impl Drop for Frame {
     fn drop(&mut self) {
         self.look();
     }
-}
-
-/// Whether this is the greenlet of a hub, any one.
-fn is_hub() -> bool {
-    getcurrent().made_at().file().ends_with("hub/src/hub.rs")
-}
-
-/// Attached to greenlets that run loops by hand.
-pub(crate) struct RunsALoop;
-
-fn runs_a_loop() -> bool {
-    is_hub() || getcurrent().local::<RunsALoop>().is_some()
 }
 
 /// A socket that is counted.
@@ -206,11 +194,8 @@ impl Drop for Bomb {
     fn drop(&mut self) {
         let world = &self.world;
         self.canary.look();
-        // Who runs a loop must not be unwound where it waits in a destructor that a panic runs.
-        if !(std::thread::panicking() && runs_a_loop()) {
-            for _ in 0..world.random.below(3) {
-                let _ = world.step();
-            }
+        for _ in 0..world.random.below(3) {
+            let _ = world.step();
         }
         self.canary.look();
         // Never while something unwinds, and never into the C library, which calls thread-locals' destructors.

@@ -9,6 +9,7 @@ use std::sync::{Mutex, Once, PoisonError};
 
 use super::{Exception, Place};
 use crate::thread::Thread;
+use crate::unwind;
 
 /// A panic that left a greenlet's function, as an error: the message, and the payload itself.
 pub struct Panic {
@@ -62,6 +63,16 @@ impl Panic {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()
+    }
+}
+
+impl Drop for Panic {
+    /// The payload's destructor must not panic again where the exception is let go of: in the midst of a callback that C
+    /// called, perhaps.
+    fn drop(&mut self) {
+        if let Some(payload) = self.take_payload() {
+            unwind::discard(payload);
+        }
     }
 }
 

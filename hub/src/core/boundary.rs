@@ -5,7 +5,8 @@
 //! this module therefore runs its body in [`enter`]. A panic is reported. A forced unwinding is *stashed*: the
 //! loops whose runs are on this stack are told to break, callbacks that libev still delivers on the way out are
 //! put aside ([`defer`]), and whoever called into libev from Rust goes on unwinding ([`leave`]) once C's frames
-//! are gone. Nobody switches greenlets between the two, so one stash per thread is enough.
+//! are gone. Nobody switches greenlets between the two, so one stash per thread is enough. A greenlet that is only
+//! [told](is_told) to end leaves libev in the same way, with nothing stashed.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
@@ -14,7 +15,7 @@ use std::rc::Rc;
 use std::thread;
 
 use greenlet_core::pinned;
-use greenlet_core::unwind::{Caught, ForcedUnwind, catch};
+use greenlet_core::unwind::{Caught, ForcedUnwind, catch, insist, is_told};
 use libev_sys as ev;
 
 use super::backing::{self, Backing};
@@ -75,6 +76,17 @@ pub(super) fn guard(loop_: &Loop, f: impl FnOnce()) {
 pub(super) fn exit(loop_: Loop) {
     if Rc::strong_count(loop_.state()) == 1 {
         take_down(loop_);
+    } else {
+        obey(&loop_.state().backing);
+    }
+}
+
+/// The runs on this stack end if this greenlet has been told to, and has not been made to: a panic of its own may be
+/// under way outside of them, which another one must not meet.
+#[inline]
+pub(super) fn obey(backing: &Backing) {
+    if is_told() {
+        end_runs(backing);
     }
 }
 
@@ -89,6 +101,7 @@ fn take_down(loop_: Loop) {
         )),
         Err(Caught::Forced(unwind)) => stash(&backing, unwind),
     }
+    obey(&backing);
 }
 
 /// Deals with what an outermost `catch` caught.
@@ -106,6 +119,11 @@ pub(super) fn absorb(loop_: &Loop, caught: Caught) {
 #[cold]
 pub(super) fn stash(backing: &Backing, unwind: ForcedUnwind) {
     STASH.with_borrow_mut(|stash| **stash = Some(unwind));
+    end_runs(backing);
+}
+
+#[cold]
+fn end_runs(backing: &Backing) {
     UNWINDING.set(true);
     backing.break_run(ev::EVBREAK_ALL);
 }
@@ -127,8 +145,9 @@ pub(super) fn leave(loop_: &Loop) {
 
 #[cold]
 fn leave_with_care(loop_: &Loop) {
-    if let Some(unwind) = settle(loop_) {
-        unwind.resume();
+    match settle(loop_) {
+        Some(unwind) => unwind.resume(),
+        None => insist(),
     }
 }
 
@@ -147,11 +166,13 @@ pub(super) fn leave_in_drop(loop_: &Loop) {
 fn settle(loop_: &Loop) -> Option<ForcedUnwind> {
     let mut unwind = None;
     loop {
-        if let Some(newer) = take_stash() {
+        if UNWINDING.replace(false) {
             // The break was meant for the runs on this stack; others of this loop, parked on theirs, shall go on.
             loop_.state().backing.cancel_break();
             // An older one is over: it is the newest by which the greenlet is known to unwind.
-            unwind = Some(newer);
+            let newer = STASH.with_borrow_mut(|stash| stash.take());
+            unwind = newer.or(unwind);
+            feed_deferred();
         }
         // Not earlier: cleanup watchers are called, and one of them may park this greenlet, to be dropped there.
         backing::free_doomed();
@@ -161,19 +182,16 @@ fn settle(loop_: &Loop) -> Option<ForcedUnwind> {
     }
 }
 
-fn take_stash() -> Option<ForcedUnwind> {
-    UNWINDING.set(false);
-    let unwind = STASH.with_borrow_mut(|stash| stash.take())?;
+fn feed_deferred() {
     let deferred = DEFERRED.with_borrow_mut(|deferred| std::mem::take(&mut **deferred));
     for (node, revents) in deferred {
         feed_again(&node, revents);
     }
-    Some(unwind)
 }
 
 /// Prints to stderr, and does not mind when there is none. stderr is not locked while foreign code puts its part of the
 /// message together, which may wait.
-pub(super) fn complain(message: std::fmt::Arguments<'_>) {
+pub(crate) fn complain(message: std::fmt::Arguments<'_>) {
     let line = format!("{message}\n");
     let _ = io::stderr().write_all(line.as_bytes());
 }

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use greenlet_core::unwind::catch;
-use greenlet_core::{Exception, RawGreenlet, unwind::Caught};
+use greenlet_core::unwind::{self, Caught, catch};
+use greenlet_core::{Exception, GreenletError, RawGreenlet};
 use libev_sys as ev;
 use libev_sys::ev_loop;
 use waiter::{Resume, Wake};
@@ -160,13 +160,11 @@ impl Loop {
     fn run_flags(&self, flags: i32) -> Result<bool, Error> {
         let raw_loop = self.modify()?;
         // Or it would deliver wake-ups that wake nobody.
-        greenlet_core::may_switch()?;
+        may_wait()?;
         // A callback may drop the handle that `self` is.
         let this = self.clone();
         let state = this.state();
         state.broken.set(false);
-        // If this greenlet is dropped, libev is to be left: told by an error, it would run on.
-        let _at_once = greenlet_core::unwind::at_once();
         loop {
             // SAFETY: the loop is alive, and libev allows to run it (from a callback, too; `modify` has excluded
             // the moments when not). `this` keeps it until the run is over.
@@ -174,6 +172,9 @@ impl Loop {
             boundary::leave(&this);
             if this.look().is_err() {
                 return Ok(false);
+            }
+            if unwind::is_told() {
+                return Err(GreenletError::Unwinding.into());
             }
             if active || flags != 0 || state.broken.get() {
                 return Ok(active);
@@ -399,10 +400,10 @@ impl Loop {
     /// forgotten and the run ends.
     pub fn handle_error(&self, context: Context<'_>, error: Exception) {
         if error.error().is::<HubDestroyed>() {
+            let _ends = EndsRun(self);
             if let Ok(raw_loop) = self.modify() {
                 // SAFETY: `modify` says that the loop is alive.
                 unsafe { self.0.clear_queue(raw_loop) };
-                let _ = self.break_(Break::One);
             }
             return;
         }
@@ -414,16 +415,20 @@ impl Loop {
 
     /// Prints the error to stderr and ends the innermost run: what happens without a handler.
     pub fn default_handle_error(&self, context: Context<'_>, error: Exception) {
+        let _ends = EndsRun(self);
         match context {
             Context::None => boundary::complain(format_args!("{error:?}")),
             context => boundary::complain(format_args!("{error:?}\n    in {context:?}")),
         }
-        let _ = self.break_(Break::One);
     }
 
     /// [`handle_error`](Self::handle_error) for callers that nothing may leave.
     #[cold]
     pub(super) fn report(&self, context: Context<'_>, error: Exception) {
+        if error.is_exit() && unwind::is_told() {
+            // That is how the greenlet that runs the loop was told to end.
+            return;
+        }
         match catch(|| self.handle_error(context, error)) {
             Ok(()) => {}
             Err(Caught::Panic(panic)) => {
@@ -497,6 +502,20 @@ impl Loop {
     pub(super) fn modify(&self) -> Result<*mut ev_loop, Error> {
         interruptible()?;
         Ok(self.look()?)
+    }
+}
+
+/// Refuses to run a loop where nobody can be switched to. A greenlet that asks again and again, and should end, is made to.
+fn may_wait() -> Result<(), GreenletError> {
+    greenlet_core::may_switch().inspect_err(|_| unwind::insist())
+}
+
+/// Ends the innermost run when this is dropped, whatever foreign code does before.
+struct EndsRun<'a>(&'a Loop);
+
+impl Drop for EndsRun<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.break_(Break::One);
     }
 }
 

@@ -79,6 +79,7 @@ mod timer;
 mod trampoline;
 mod watcher;
 
+pub(crate) use boundary::complain;
 pub(crate) use forking::ForkMutex;
 
 pub use async_::{Async, AsyncClosed, AsyncSender};

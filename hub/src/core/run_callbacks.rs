@@ -84,6 +84,7 @@ fn run_queue(loop_: &Loop) {
         if loop_.look().is_err() {
             return;
         }
+        boundary::obey(&state.backing);
         if boundary::is_unwinding() {
             // The rest waits for the loop's next run.
             break;

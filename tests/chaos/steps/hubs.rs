@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use gevent::core::Loop;
 use gevent::hub::{get_hub_if_exists, set_hub};
-use gevent::{Context, Exception, Hub, get_hub, getcurrent};
+use gevent::{Context, Exception, Hub, get_hub};
 
-use crate::canary::{Bomb, RunsALoop};
+use crate::canary::Bomb;
 use crate::program::new_hub;
 use crate::world::World;
 
@@ -104,7 +104,6 @@ fn another_loop(world: &Rc<World>) -> Result<(), Exception> {
             loop_
         }
     };
-    getcurrent().set_local(RunsALoop);
     match world.random.below(6) {
         0 => timer(world, &loop_),
         1 => {
