@@ -2,40 +2,20 @@
 //! `handle_error` and its neighbours.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io;
 use std::rc::Rc;
 
+use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, GreenletError, getcurrent};
 
 use crate::context::Context;
-use crate::core::{ErrorHandler, HubDestroyed};
+use crate::core::{Callback, ErrorHandler, HubDestroyed, complain};
+use crate::exception_stream::{ExceptionStream, Printer};
 use crate::exceptions::{KeyboardInterrupt, SystemError, SystemExit};
 use crate::hub::Hub;
 
 /// Which exceptions are of a kind.
 pub(crate) type ErrorKind = Rc<dyn Fn(&Exception) -> bool>;
-
-/// Where uncaught exceptions are printed.
-#[derive(Default)]
-pub enum ExceptionStream {
-    /// The process's standard error.
-    #[default]
-    Stderr,
-    /// Nowhere.
-    Discard,
-    /// Here.
-    Write(Box<dyn Write>),
-}
-
-impl std::fmt::Debug for ExceptionStream {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            ExceptionStream::Stderr => "Stderr",
-            ExceptionStream::Discard => "Discard",
-            ExceptionStream::Write(_) => "Write(..)",
-        })
-    }
-}
 
 impl Hub {
     /// Has `handler` called with the errors that nobody else takes, instead of
@@ -48,8 +28,26 @@ impl Hub {
     }
 
     /// Gives an error that nobody else takes to the [handler](Hub::set_error_handler), or to
-    /// [`handle_error`](Hub::handle_error) if there is none.
+    /// [`handle_error`](Hub::handle_error) if there is none. Should they panic, that is an error which they get, too; and if
+    /// they panic again, it is printed. Nothing leaves this: the caller has others to serve.
     pub fn report_error(&self, context: Context<'_>, exception: Exception) {
+        if let Some(panic) = self.try_to_report(context, exception)
+            && let Some(panic) = self.try_to_report(context, panic)
+        {
+            complain(format_args!("panic in the error handler: {panic:?}"));
+        }
+    }
+
+    /// Returns the handler's own panic.
+    fn try_to_report(&self, context: Context<'_>, exception: Exception) -> Option<Exception> {
+        match catch(|| self.report_to_handler(context, exception)) {
+            Ok(()) => None,
+            Err(Caught::Panic(panic)) => Some(panic),
+            Err(Caught::Forced(unwind)) => unwind.resume(),
+        }
+    }
+
+    fn report_to_handler(&self, context: Context<'_>, exception: Exception) {
         if let Some(GreenletError::ThreadEnding) = exception.error().downcast_ref() {
             // Somebody was to be woken whose thread is over: nobody failed.
             return;
@@ -139,18 +137,24 @@ impl Hub {
 
     /// Raises the exception in the main greenlet; the current one goes on afterwards.
     pub fn handle_system_error(&self, exception: Exception) {
+        /// Whoever is back, by a panic perhaps, is not to be switched to again.
+        struct Back(Callback);
+
+        impl Drop for Back {
+            fn drop(&mut self) {
+                self.0.stop();
+            }
+        }
+
         let current = getcurrent();
         let back = if current == *self.greenlet() || current == *self.parent() {
             None
         } else {
-            self.loop_()
-                .run_callback(move || current.switch(()).map(drop))
-                .ok()
+            let back = move || current.switch(()).map(drop);
+            self.loop_().run_callback(back).ok().map(Back)
         };
         let thrown = self.parent().throw(exception);
-        if let Some(back) = back {
-            back.stop();
-        }
+        drop(back);
         if let Err(exception) = thrown {
             // Thrown into the hub while it waited here: `HubDestroyed`, say.
             self.handle_error(Context::Object(self), exception);
@@ -159,7 +163,7 @@ impl Hub {
 
     /// Where [`print_exception`](Hub::print_exception) prints: standard error at first.
     pub fn set_exception_stream(&self, stream: ExceptionStream) {
-        let old = self.inner().exception_stream.replace(stream);
+        let old = self.inner().printer.replace(Printer::new(stream));
         drop(old);
     }
 
@@ -177,18 +181,8 @@ impl Hub {
             context => format!("{context:?} failed with {name}\n"),
         };
         let text = format!("{raised}{name}: {exception:#}\n{whose}\n");
-        // Taken out while it writes: what it calls may come back here.
-        let mut stream = self.inner().exception_stream.take();
-        match &mut stream {
-            ExceptionStream::Stderr => drop(io::stderr().write_all(text.as_bytes())),
-            ExceptionStream::Discard => {}
-            ExceptionStream::Write(writer) => {
-                let _ = writer
-                    .write_all(text.as_bytes())
-                    .and_then(|()| writer.flush());
-            }
-        }
-        self.inner().exception_stream.replace(stream);
+        let printer = self.inner().printer.borrow().clone();
+        printer.print(text);
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, ThreadId};
 
-use greenlet_core::unwind::call_each;
+use greenlet_core::unwind::{Caught, call_each, catch};
 use greenlet_core::{
     Exception, GreenletError, RawGreenlet, State, Value, finish, getcurrent, greenlets,
 };
@@ -16,7 +16,8 @@ use waiter::{Failed, Park, WaitHub, Wake};
 use crate::config;
 use crate::context::Context;
 use crate::core::{Error, ErrorHandler, HubDestroyed, Loop};
-use crate::errors::{ErrorKind, ExceptionStream};
+use crate::errors::ErrorKind;
+use crate::exception_stream::{ExceptionStream, Printer};
 use crate::exceptions::{
     BlockedGreenlet, BlockingSwitchOutError, HubError, LoopExit, NotMainGreenletError,
 };
@@ -47,7 +48,7 @@ pub(crate) struct Inner {
     main_hub: bool,
     thread_ident: ThreadId,
     name: RefCell<String>,
-    pub(crate) exception_stream: RefCell<ExceptionStream>,
+    pub(crate) printer: RefCell<Rc<Printer>>,
     pub(crate) error_handler: RefCell<Option<Rc<dyn ErrorHandler>>>,
     pub(crate) not_error: RefCell<ErrorKind>,
     pub(crate) system_error: RefCell<ErrorKind>,
@@ -157,7 +158,7 @@ impl Hub {
                 main_hub: is_main_thread(),
                 thread_ident: thread::current().id(),
                 name: RefCell::default(),
-                exception_stream: RefCell::default(),
+                printer: RefCell::new(Printer::new(ExceptionStream::default())),
                 error_handler: RefCell::default(),
                 not_error: RefCell::new(Rc::new(Hub::NOT_ERROR)),
                 system_error: RefCell::new(Rc::new(Hub::SYSTEM_ERROR)),
@@ -243,12 +244,27 @@ impl Hub {
             return;
         }
         self.0.greenlet.set_local(DiedByItself);
-        self.0.timers.clear();
-        self.0.end_hooks.call();
-        if local::get_hub_if_exists().as_ref() == Some(self) {
-            if self.0.loop_.now().is_ok() {
+        let keep_loop = || {
+            if self.is_the_threads() && self.0.loop_.now().is_ok() {
                 local::set_loop(Some(self.0.loop_.clone()));
             }
+        };
+        let steps: [&dyn Fn(); 4] = [
+            &|| self.0.timers.clear(),
+            &|| self.0.end_hooks.call(),
+            &keep_loop,
+            &|| self.leave_thread(),
+        ];
+        call_each(steps);
+    }
+
+    fn is_the_threads(&self) -> bool {
+        local::get_hub_if_exists().as_ref() == Some(self)
+    }
+
+    /// The thread is without a hub, if it is this one's.
+    fn leave_thread(&self) {
+        if self.is_the_threads() {
             local::set_hub(None);
         }
     }
@@ -307,7 +323,7 @@ impl Hub {
             .filter(parked)
             .map(|greenlet| BlockedGreenlet {
                 id: greenlet.id(),
-                name: greenlet.name().map(|name| name.to_string()),
+                name: name_of(&greenlet),
                 made_at: greenlet.made_at(),
                 parked_at: greenlet.parked_at(),
                 waiting_on: greenlet.waiting_on(),
@@ -389,31 +405,39 @@ impl Hub {
         if self.0.destroyed.replace(true) {
             return Ok(());
         }
-        if self.0.greenlet.active() {
-            // It comes back with the LoopExit or the HubDestroyed that it ends with.
-            match self.0.greenlet.throw(HubDestroyed) {
-                Err(e)
-                    if !(e.error().is::<LoopExit>()
-                        || e.error().is::<HubDestroyed>()
-                        || e.error().is::<GreenletError>()) =>
-                {
-                    self.print_exception(Context::Object(self), &e);
+        let destroy_loop = destroy_loop.into();
+        let goes = || destroy_loop.unwrap_or(!self.0.loop_.default());
+        let mut destroyed = Ok(());
+        let steps: [&mut dyn FnMut(); 5] = [
+            &mut || self.end_greenlet(),
+            &mut || self.0.timers.clear(),
+            &mut || local::set_loop((!goes()).then(|| self.0.loop_.clone())),
+            &mut || {
+                if goes() {
+                    destroyed = self.0.loop_.destroy();
                 }
-                _ => {}
+            },
+            &mut || self.leave_thread(),
+        ];
+        call_each(steps);
+        Ok(destroyed?)
+    }
+
+    /// Has its greenlet end, if it has begun.
+    fn end_greenlet(&self) {
+        if !self.0.greenlet.active() {
+            return;
+        }
+        // It comes back with the LoopExit or the HubDestroyed that it ends with.
+        if let Err(exception) = self.0.greenlet.throw(HubDestroyed) {
+            let error = exception.error();
+            if !(error.is::<LoopExit>()
+                || error.is::<HubDestroyed>()
+                || error.is::<GreenletError>())
+            {
+                self.print_exception(Context::Object(self), &exception);
             }
         }
-        self.0.timers.clear();
-        let destroy_loop = destroy_loop.into();
-        if destroy_loop.unwrap_or(!self.0.loop_.default()) {
-            local::set_loop(None);
-            self.0.loop_.destroy()?;
-        } else {
-            local::set_loop(Some(self.0.loop_.clone()));
-        }
-        if local::get_hub_if_exists().as_ref() == Some(self) {
-            local::set_hub(None);
-        }
-        Ok(())
     }
 }
 
@@ -495,6 +519,15 @@ fn run(hub: Hub) -> Result<Value, Exception> {
             hub: format!("{hub:?}"),
             blocked: hub.blocked_greenlets(),
         })?;
+    }
+}
+
+/// What it is called. The function that makes up a name is somebody's, and the hub must not fail with it.
+fn name_of(greenlet: &RawGreenlet) -> Option<String> {
+    match catch(|| greenlet.name()) {
+        Ok(name) => name.map(|name| name.to_string()),
+        Err(Caught::Panic(_)) => None,
+        Err(Caught::Forced(unwind)) => unwind.resume(),
     }
 }
 

@@ -3,11 +3,11 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use greenlet_core::unwind::{call_each, discard};
 use greenlet_core::{Exception, getmain, thread_is_over, unwind_all};
 
 use crate::core::HubDestroyed;
 use crate::exceptions::{NestedRunError, NotMainGreenletError};
-use crate::hub::Hub;
 use crate::local::{all_hubs, set_hub, set_loop};
 
 thread_local! {
@@ -49,16 +49,24 @@ pub fn run<R>(f: impl FnOnce() -> R) -> Result<R, Exception> {
         return Err(NestedRunError.into());
     }
     let _running = Running;
-    let outcome = catch_unwind(AssertUnwindSafe(f));
-    let mut panics = None;
+    let mut outcome = catch_unwind(AssertUnwindSafe(f));
     // What panics is a destructor, which runs once: the rest has its turn then.
     while let Err(panic) = catch_unwind(end) {
-        panics.get_or_insert(panic);
+        outcome = match outcome {
+            Ok(value) => {
+                // It may own what panics again.
+                if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+                    discard(another);
+                }
+                Err(panic)
+            }
+            Err(first) => {
+                discard(panic);
+                Err(first)
+            }
+        };
     }
-    match (outcome, panics) {
-        (Err(panic), _) | (Ok(_), Some(panic)) => resume_unwind(panic),
-        (Ok(value), None) => Ok(value),
-    }
+    outcome.or_else(|panic| resume_unwind(panic))
 }
 
 struct Running;
@@ -90,7 +98,7 @@ fn end() {
             break;
         }
     }
-    hubs.iter().for_each(Hub::let_go);
+    call_each(hubs.iter().map(|hub| || hub.let_go()));
     set_hub(None);
     set_loop(None);
 }

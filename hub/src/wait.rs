@@ -1,6 +1,7 @@
 //! Waiting for a watcher. Source: gevent's `_hub_primitives.py`.
 
 use greenlet_core::Exception;
+use greenlet_core::unwind::call_each;
 use waiter::Park;
 
 use crate::context::Context;
@@ -108,25 +109,24 @@ impl Hub {
         error: impl Into<Exception>,
         then: impl FnOnce() + 'static,
     ) -> Result<(), Exception> {
-        let mut waited = Vec::new();
-        for watcher in watchers {
-            if watcher.has_callback() {
-                waited.push(watcher);
-            } else {
-                // A destroyed loop has closed it already.
-                let _ = watcher.close();
-            }
-        }
+        // What is foreign code comes before anything is closed.
+        let (error, hub) = (error.into(), self.clone());
+        let watchers: Vec<_> = watchers.into_iter().collect();
+        let (waited, idle): (Vec<_>, _) = watchers.into_iter().partition(|w| w.has_callback());
+        // A destroyed loop has closed them already.
+        idle.iter().for_each(|watcher| _ = watcher.close());
         if waited.is_empty() {
             then();
             return Ok(());
         }
-        let (error, hub) = (error.into(), self.clone());
         let then = CallOnDrop(Some(then));
         self.loop_().run_callback(move || {
-            for watcher in &waited {
-                throw_into_waiter(&hub, watcher, error.clone(), true);
-            }
+            let (hub, error) = (&hub, &error);
+            call_each(
+                waited
+                    .iter()
+                    .map(|watcher| move || throw_into_waiter(hub, watcher, error.clone(), true)),
+            );
             drop(then);
         })?;
         Ok(())
@@ -152,9 +152,8 @@ struct CallOnDrop<F: FnOnce()>(Option<F>);
 
 impl<F: FnOnce()> Drop for CallOnDrop<F> {
     fn drop(&mut self) {
-        if let Some(function) = self.0.take() {
-            function();
-        }
+        // In the midst of a panic another one must not leave this.
+        call_each(self.0.take());
     }
 }
 

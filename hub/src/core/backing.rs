@@ -15,7 +15,7 @@ use std::mem::ManuallyDrop;
 use std::rc::{Rc, Weak};
 use std::thread::{self, ThreadId};
 
-use greenlet_core::unwind::call_each;
+use greenlet_core::unwind::{call_each, drop_each};
 use greenlet_core::{at_thread_end, thread_is_over};
 use libev_sys as ev;
 use libev_sys::ev_loop;
@@ -358,14 +358,20 @@ impl Backing {
             unsafe { loop_.state().detach(self.raw, true, &mut litter) };
         }
         self.break_run(ev::EVBREAK_ALL);
-        end_runs();
-        if self.is_running() {
-            postpone((self.clone(), loops));
-        } else {
-            self.free();
-        }
-        drop(litter);
-        drop(remains);
+        let free = || {
+            if self.is_running() {
+                postpone((self.clone(), loops));
+            } else {
+                self.free();
+            }
+        };
+        let steps: [Box<dyn FnOnce() + '_>; 4] = [
+            Box::new(end_runs),
+            Box::new(free),
+            Box::new(|| drop(litter)),
+            Box::new(|| drop_each(remains)),
+        ];
+        call_each(steps);
     }
 
     /// Frees a doomed loop that does not run. Its cleanup watchers are called.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use greenlet_core::unwind::call_each;
 use greenlet_core::{Exception, RawGreenlet, Ticket};
 
 use super::error::HubDestroyed;
@@ -55,7 +56,9 @@ impl Start {
     #[cold]
     fn fail(&self) {
         // There is no hub to report to.
-        let _ = self.greenlet.fail(Exception::new(HubDestroyed));
+        let fail = || _ = self.greenlet.fail(Exception::new(HubDestroyed));
+        // In the midst of a panic another one must not leave this.
+        call_each([fail]);
     }
 }
 
