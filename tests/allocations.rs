@@ -13,13 +13,14 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
 use gevent::event::Event;
+use gevent::greenlet_core::{RawGreenlet, Value, greenlets};
 use gevent::hub::core::Events;
 use gevent::lock::{Condition, RLock, Semaphore};
 use gevent::queue::{LifoQueue, PriorityQueue, Queue, SimpleQueue};
 use gevent::socket::{TcpListener, TcpStream};
 use gevent::{get_hub, joinall, sleep, spawn, threadsafe};
 use support::{LONG, Outcome, bounded};
-use waiter::Waiter;
+use waiter::{MultipleWaiter, Waiter};
 
 struct Counting;
 
@@ -318,6 +319,57 @@ fn gives_back(backlog: impl Fn(&dyn Fn()) -> Outcome) -> Outcome {
     assert!(most >= least, "{most}");
     assert!(left < most / 4, "{left} of {most}");
     Ok(())
+}
+
+/// The same for lists, which take less than what is in them: in bytes.
+#[track_caller]
+fn leaves_little(backlog: impl Fn() -> Outcome) -> Outcome {
+    let _bounded = bounded();
+    // What is kept in any case is made.
+    sleep(0)?;
+    let before = IN_USE.get();
+    backlog()?;
+    let left = IN_USE.get() - before;
+    assert!(left < 2 << 20, "{left}");
+    Ok(())
+}
+
+#[test]
+fn values_of_a_waiter_give_back() -> Outcome {
+    let waiter = MultipleWaiter::new(get_hub());
+    leaves_little(|| {
+        (0..MANY).try_for_each(|i| waiter.switch(i))?;
+        (0..MANY).try_for_each(|i| {
+            assert_eq!(waiter.get()?, i);
+            Ok(())
+        })
+    })
+}
+
+#[test]
+fn the_list_of_watchers_gives_back() -> Outcome {
+    let hub = get_hub();
+    leaves_little(|| {
+        let all: Result<Vec<_>, _> = (0..MANY).map(|_| hub.loop_().idle()).collect();
+        let mut all = all?;
+        // Some are left.
+        all.truncate(10);
+        Ok(())
+    })
+}
+
+#[test]
+fn the_list_of_greenlets_gives_back() -> Outcome {
+    leaves_little(|| {
+        let make = |_| RawGreenlet::new(|_| Ok(Value::None));
+        let mut all: Vec<_> = (0..MANY).map(make).collect();
+        let left = all.split_off(MANY - 10);
+        drop(all);
+        // Whoever is left is still found, and leaves.
+        let listed = greenlets();
+        assert!(left.iter().all(|greenlet| listed.contains(greenlet)));
+        Ok(())
+    })
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod loop_;
 mod stat;
 mod threads;
 mod timer;
+mod told;
+mod user_code;
 mod watcher;
 
 #[path = "../core_support/mod.rs"]
