@@ -182,7 +182,7 @@ impl<F: FnOnce(), I: Iterator<Item = F>> Drop for Rest<F, I> {
 }
 
 /// Drops the payload of a caught panic that goes no further. Should its destructor panic, that has been printed, and is
-/// all: what it panics with is never dropped.
+/// all: what it panics with is dropped in turn, and is left undropped where that does not end.
 ///
 /// ```
 /// use greenlet_core::unwind::discard;
@@ -205,14 +205,20 @@ pub fn discard(payload: Box<dyn Any + Send>) {
 }
 
 /// [`discard`]; returns the payload of the current greenlet's unwinding, if that struck in the destructor.
-fn try_discard(payload: Box<dyn Any + Send>) -> Option<Box<dyn Any + Send>> {
-    let next = catch_unwind(AssertUnwindSafe(|| drop(payload))).err()?;
-    if is_forced(&*next) {
-        return Some(next);
+fn try_discard(mut payload: Box<dyn Any + Send>) -> Option<Box<dyn Any + Send>> {
+    for _ in 0..MOST_PAYLOADS {
+        let next = catch_unwind(AssertUnwindSafe(|| drop(payload))).err()?;
+        if is_forced(&*next) {
+            return Some(next);
+        }
+        payload = next;
     }
-    std::mem::forget(next);
+    std::mem::forget(payload);
     None
 }
+
+/// A payload whose destructor panics with its like has no last one.
+const MOST_PAYLOADS: u32 = 10;
 
 /// Drops things of somebody else's, one after the other, as [`call_each`] calls.
 pub fn drop_each<T>(things: impl IntoIterator<Item = T>) {

@@ -429,7 +429,15 @@ fn test_names() {
         },
         nothing,
     );
-    // Whose stack is given up has ended, whatever its name's function does.
+}
+
+/// Whose stack is given up has ended, whatever its name's function does.
+#[test]
+#[cfg_attr(
+    any(feature = "asan", feature = "valgrind"),
+    ignore = "what is on the stack leaks: that is the point"
+)]
+fn test_names_of_those_whose_stack_is_given_up() {
     each(
         "greenlet_core::core::RawGreenlet::set_name_with | Fn",
         |trap| {
@@ -670,27 +678,23 @@ fn test_the_rest_of_many_calls_cannot_wait_once_one_is_unwound() {
 /// Payloads that panic when they are dropped keep nobody from his turn.
 #[test]
 fn test_payloads_that_panic() {
-    struct Bomb(u32);
+    // Without a size: the last of them is never dropped.
+    struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
-            count();
-            if self.0 > 0 {
-                resume_unwind(Box::new(Bomb(self.0 - 1)));
-            }
+            resume_unwind(Box::new(Bomb));
         }
     }
     let caught = catch(|| {
-        let explode = || resume_unwind(Box::new(Bomb(2)));
+        let explode = || resume_unwind(Box::new(Bomb));
         let functions: [&dyn Fn(); 4] = [&explode, &explode, &count, &explode];
         call_each(functions);
     });
     let Err(Caught::Panic(first)) = caught else {
         panic!("{caught:?}");
     };
-    // The second's and the last's, and those that they have panicked with, are gone but for the last each.
-    assert_eq!(COUNT.get(), 3);
-    drop(first);
-    assert_eq!(COUNT.get(), 4);
+    assert_eq!(COUNT.get(), 1);
+    assert!(catch(|| drop(first)).is_ok());
 }
 
 /// Hooks of the thread's end, and what its slots hold: nobody can wait there, and all have their turn.
