@@ -38,9 +38,9 @@ const MACROS: &[Read] = &[
         ],
     },
     Read {
-        name: "hub::slack::slack",
+        name: "greenlet_core::slack::slack",
         has: &["Hash", "Ord", "PartialEq"],
-        calls: &[("hub::slack::Slack::give_back", "Hash")],
+        calls: &[("greenlet_core::slack::Slack::give_back", "Hash")],
     },
     // Its types are private.
     without(

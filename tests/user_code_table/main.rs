@@ -4,6 +4,7 @@
 //! Signatures are read from the sources: bounds, `impl Trait`, `dyn Trait` and functions in what public functions take,
 //! parameters of types (which are dropped), and traits that are derived for such types.
 
+mod cases;
 mod codes;
 mod macros;
 mod scan;
@@ -163,5 +164,42 @@ fn macros_are_as_they_were_read() {
     assert_none(
         "macros that make functions, and that tests/user_code_table/macros.rs tells something else of",
         macros::differences(&sources()),
+    );
+}
+
+#[test]
+fn the_name_of_a_case_may_name_several_calls() {
+    let name = "a::{B, C}::d, e::f | Clone, Ord; g::h | Fn: Wait, i::j | Drop, killed";
+    let expected = [
+        ("a::B::d", "Clone"),
+        ("a::C::d", "Clone"),
+        ("e::f", "Clone"),
+        ("a::B::d", "Ord"),
+        ("a::C::d", "Ord"),
+        ("e::f", "Ord"),
+        ("g::h", "Fn"),
+        ("i::j", "Drop"),
+    ];
+    let expected = expected.map(|(place, code)| (place.to_owned(), code.to_owned()));
+    assert_eq!(cases::calls_of(name), expected);
+}
+
+#[test]
+fn every_call_has_a_case() {
+    let (rows, cases) = (rows(), cases::cases());
+    let called = rows
+        .iter()
+        .filter(|row| row.is_called())
+        .flat_map(Row::calls);
+    assert_none(
+        "calls in docs/user-code.md that no case tries (in tests/user_code, or a user_code.rs of another crate's tests)",
+        called
+            .filter(|call| !cases.contains(call))
+            .map(|call| shown(&call)),
+    );
+    let told: BTreeSet<_> = rows.iter().flat_map(Row::calls).collect();
+    assert_none(
+        "cases of what is not in docs/user-code.md",
+        cases.difference(&told).map(shown),
     );
 }

@@ -48,7 +48,7 @@ pub(crate) fn sources() -> Vec<Source> {
 }
 
 /// All sources in a folder.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+pub(crate) fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     let entries = fs::read_dir(folder);
     for entry in entries.unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
         let path = entry.expect("it is readable").path();

@@ -26,6 +26,11 @@ impl Row {
         };
         self.places.iter().flat_map(codes)
     }
+
+    /// Whether something happens there that can be tried.
+    pub(crate) fn is_called(&self) -> bool {
+        !self.guaranteed.starts_with("not called")
+    }
 }
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -60,7 +65,7 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// `a::{b, c}::d` is `a::b::d` and `a::c::d`.
-fn expanded(place: &str) -> Vec<String> {
+pub(crate) fn expanded(place: &str) -> Vec<String> {
     let Some((before, rest)) = place.split_once('{') else {
         return vec![place.to_owned()];
     };
