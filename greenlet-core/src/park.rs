@@ -37,6 +37,13 @@ impl Ticket {
         new_ticket(getcurrent().core())
     }
 
+    /// The first of so many, one after the other.
+    pub fn draw_many(count: usize) -> Ticket {
+        let first = Ticket::draw();
+        getcurrent().core().thread.skip_tickets(count);
+        first
+    }
+
     /// The number, which a wake-up [sends](Value::Token).
     #[inline]
     pub fn get(self) -> u64 {

@@ -142,6 +142,11 @@ impl Thread {
         ticket
     }
 
+    /// Nobody gets the next ones.
+    pub(crate) fn skip_tickets(&self, count: usize) {
+        self.next_ticket.update(|ticket| ticket + count as u64);
+    }
+
     /// A number that no other greenlet of this thread has had; the main greenlet's is 0.
     #[inline]
     pub(crate) fn next_id(&self) -> u64 {

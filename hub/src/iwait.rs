@@ -36,7 +36,7 @@ pub fn iwait<L: Linkable>(
     Ok(WaitIterator {
         arrivals: Rc::new(Arrivals {
             waiter: Waiter::new(hub.as_wait_hub()),
-            ticket: Ticket::draw().get(),
+            tickets: Cell::new(0),
             queue: RefCell::default(),
             wanted: Cell::new(1),
         }),
@@ -72,8 +72,8 @@ pub fn wait<L: Linkable>(
 /// The objects that have become ready, given by their places, until somebody asks for them.
 pub(crate) struct Arrivals {
     waiter: Waiter<()>,
-    /// Of its links, see [`Row`](crate::Row).
-    pub(crate) ticket: u64,
+    /// The first of its links', see [`Row`](crate::Row).
+    tickets: Cell<u64>,
     queue: RefCell<VecDeque<usize>>,
     /// How many there must be for the waiter to be woken.
     wanted: Cell<usize>,
@@ -83,6 +83,11 @@ pub(crate) struct Arrivals {
 const TIMEOUT: usize = usize::MAX;
 
 impl Arrivals {
+    /// That of the link of the object at this place.
+    pub(crate) fn ticket(&self, place: usize) -> u64 {
+        self.tickets.get() + place as u64
+    }
+
     /// Notes the next one. Called in the hub.
     pub(crate) fn add(&self, place: usize) -> Result<(), Exception> {
         let mut queue = self.queue.borrow_mut();
@@ -137,6 +142,8 @@ impl<L: Linkable> WaitIterator<L> {
         if std::mem::replace(&mut self.begun, true) {
             return Ok(());
         }
+        let tickets = Ticket::draw_many(self.objects.len());
+        self.arrivals.tickets.set(tickets.get());
         for (place, object) in self.objects.iter().enumerate() {
             if let Some(object) = object {
                 object.rawlink(Link::arrival(self.arrivals.clone(), place));

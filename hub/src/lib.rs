@@ -24,6 +24,7 @@ mod exception_stream;
 pub mod exceptions;
 #[allow(clippy::module_inception)]
 mod hub;
+mod index;
 mod iwait;
 mod linkable;
 mod local;

@@ -238,7 +238,7 @@ impl Ticketed for Link {
         match &self.0 {
             Kind::Resume(resume) => resume.ticket(),
             Kind::Call(_, called) => called.ticket.get(),
-            Kind::Arrival(arrivals, _) => arrivals.ticket,
+            Kind::Arrival(arrivals, place) => arrivals.ticket(*place),
         }
     }
 }

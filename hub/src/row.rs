@@ -6,10 +6,12 @@ use std::fmt;
 use greenlet_core::Slack;
 use waiter::Resume;
 
+use crate::index::Index;
+
 /// Something that stands in a [`Row`].
 pub trait Ticketed {
-    /// A number by which it is found. Who comes later has, as a rule, a larger one: that of its park, or one that was
-    /// [drawn](greenlet_core::Ticket::draw) when it came.
+    /// A number by which it is found, always the same. Who comes later has, as a rule, a larger one: that of its park,
+    /// or one that was [drawn](greenlet_core::Ticket::draw) when it came.
     fn ticket(&self) -> u64;
 }
 
@@ -26,14 +28,18 @@ impl<T> Ticketed for (Resume, T) {
     }
 }
 
-/// A queue from which any may leave. All come in the order of their tickets, so that one is
-/// found without looking at all of them; but any order will do.
+/// A queue from which any may leave, in few steps among many.
+///
+/// Usually all come in the order of their tickets, and then one is found by halving. Any order will do, and one may be
+/// there several times: the first who leaves such a row pays for an [`Index`] of it, which lasts until it is empty.
 pub struct Row<W> {
     /// Neither the first nor the last is gone.
     places: VecDeque<Place<W>>,
     gone: usize,
     /// Somebody came out of turn.
     in_disorder: bool,
+    /// Where each is, since somebody has left in disorder.
+    index: Option<Box<Index>>,
 }
 
 enum Place<W> {
@@ -48,6 +54,7 @@ impl<W> Default for Row<W> {
             places: VecDeque::new(),
             gone: 0,
             in_disorder: false,
+            index: None,
         }
     }
 }
@@ -65,7 +72,7 @@ impl<W> Row<W> {
         self.places.len() - self.gone
     }
 
-    /// Whether all came in the order of their tickets: then whoever leaves is found in few steps, among many, too.
+    /// Whether all came in the order of their tickets.
     pub fn is_in_order(&self) -> bool {
         !self.in_disorder
     }
@@ -85,20 +92,6 @@ impl<W> Row<W> {
         }
     }
 
-    /// Takes the first.
-    #[inline]
-    pub fn pop(&mut self) -> Option<W> {
-        let first = self.places.pop_front()?;
-        if self.gone > 0 {
-            self.trim();
-        }
-        self.places.give_back();
-        match first {
-            Place::Here(first) => Some(first),
-            Place::Gone(_) => None,
-        }
-    }
-
     /// All that are in it, in their order.
     pub fn iter(&self) -> impl Iterator<Item = &W> {
         self.places.iter().filter_map(|place| match place {
@@ -107,15 +100,25 @@ impl<W> Row<W> {
         })
     }
 
-    /// Makes sure that neither the first nor the last is gone.
-    fn trim(&mut self) {
+    /// Makes sure that neither the first nor the last is gone, and not most of them.
+    fn tidy(&mut self) {
         while let Some(Place::Gone(_)) = self.places.front() {
             self.places.pop_front();
             self.gone -= 1;
+            if let Some(index) = &mut self.index {
+                index.move_up();
+            }
         }
         while let Some(Place::Gone(_)) = self.places.back() {
             self.places.pop_back();
             self.gone -= 1;
+        }
+        if self.gone > self.places.len() / 2 {
+            // Each who left pays for one step of this.
+            self.places.retain(|place| matches!(place, Place::Here(_)));
+            self.gone = 0;
+            // Made anew by the next who leaves in disorder.
+            self.index = None;
         }
     }
 }
@@ -129,6 +132,9 @@ impl<W: Ticketed> Row<W> {
             Some(last) => self.in_disorder || !last.is_before(&one),
             None => false,
         };
+        if let Some(index) = &mut self.index {
+            index.add(one.ticket(), self.places.len());
+        }
         self.places.push_back(one);
     }
 
@@ -139,6 +145,10 @@ impl<W: Ticketed> Row<W> {
             Some(first) => self.in_disorder || !one.is_before(first),
             None => false,
         };
+        if let Some(index) = &mut self.index {
+            index.move_back();
+            index.add(one.ticket(), 0);
+        }
         self.places.push_front(one);
     }
 
@@ -151,47 +161,93 @@ impl<W: Ticketed> Row<W> {
             (None, _) => others.in_disorder,
             (_, None) => self.in_disorder,
         };
+        others.index = None;
+        if let Some(index) = &mut self.index {
+            index.add_all(tickets(&others.places), self.places.len());
+        }
         self.places.append(&mut others.places);
         others.places.give_back();
         self.gone += std::mem::take(&mut others.gone);
     }
 
+    /// Takes the first.
+    #[inline]
+    pub fn pop(&mut self) -> Option<W> {
+        let first = self.places.pop_front()?;
+        if self.index.is_some() {
+            self.unlist_first(first.ticket());
+        }
+        if self.gone > 0 {
+            self.tidy();
+        }
+        self.places.give_back();
+        first.into_inner()
+    }
+
     /// Takes out the first with this ticket that is `wanted`.
     pub fn remove(&mut self, ticket: u64, wanted: impl Fn(&W) -> bool) -> Option<W> {
         if self.in_disorder {
-            return self.take_first(wanted);
+            let index =
+                (self.index).get_or_insert_with(|| Box::new(Index::of(tickets(&self.places))));
+            let at = index.find(ticket, |at| self.places[at].is(&wanted))?;
+            return self.remove_at(at);
         }
-        let first = self.places.partition_point(|place| place.ticket() < ticket);
-        // The same may be there more than once, and one of them gone.
-        let same = |place: &&Place<W>| place.ticket() == ticket;
-        let mut all = self.places.range(first..).take_while(same);
-        let index = all.position(|place| place.is(&wanted))?;
-        self.remove_at(first + index)
+        let at = self.places.partition_point(|place| place.ticket() < ticket);
+        let found = self.places.get(at)?;
+        if found.ticket() != ticket || !found.is(wanted) {
+            return None;
+        }
+        self.remove_at(at)
     }
 
     /// Takes out the first that is `wanted`, whatever its ticket.
     pub fn take_first(&mut self, wanted: impl Fn(&W) -> bool) -> Option<W> {
-        let index = self.places.iter().position(|place| place.is(&wanted))?;
-        self.remove_at(index)
+        let at = self.places.iter().position(|place| place.is(&wanted))?;
+        self.remove_at(at)
     }
 
-    fn remove_at(&mut self, index: usize) -> Option<W> {
-        let last = self.places.len() - 1;
-        let taken = if index == 0 || index == last {
-            self.places.remove(index)?
-        } else {
-            let ticket = self.places[index].ticket();
-            self.gone += 1;
-            std::mem::replace(&mut self.places[index], Place::Gone(ticket))
-        };
-        self.trim();
-        if self.gone > self.places.len() / 2 {
-            // Each who left pays for one step of this.
-            self.places.retain(|place| matches!(place, Place::Here(_)));
-            self.gone = 0;
+    fn remove_at(&mut self, at: usize) -> Option<W> {
+        if at == 0 {
+            return self.pop();
         }
+        let ticket = self.places[at].ticket();
+        if let Some(index) = &mut self.index {
+            index.remove(ticket, at);
+        }
+        let taken = std::mem::replace(&mut self.places[at], Place::Gone(ticket));
+        self.gone += 1;
+        self.tidy();
         self.places.give_back();
-        match taken {
+        taken.into_inner()
+    }
+
+    /// The first, who had this ticket, has left.
+    #[cold]
+    fn unlist_first(&mut self, ticket: u64) {
+        if self.places.is_empty() {
+            self.index = None;
+        } else if let Some(index) = &mut self.index {
+            index.remove(ticket, 0);
+            index.move_up();
+        }
+    }
+}
+
+/// Those of the places, if they are not gone.
+fn tickets<W: Ticketed>(places: &VecDeque<Place<W>>) -> impl Iterator<Item = Option<u64>> {
+    places.iter().map(|place| match place {
+        Place::Here(one) => Some(one.ticket()),
+        Place::Gone(_) => None,
+    })
+}
+
+impl<W> Place<W> {
+    fn is(&self, wanted: impl Fn(&W) -> bool) -> bool {
+        matches!(self, Place::Here(one) if wanted(one))
+    }
+
+    fn into_inner(self) -> Option<W> {
+        match self {
             Place::Here(one) => Some(one),
             Place::Gone(_) => None,
         }
@@ -206,12 +262,8 @@ impl<W: Ticketed> Place<W> {
         }
     }
 
-    fn is(&self, wanted: impl Fn(&W) -> bool) -> bool {
-        matches!(self, Place::Here(one) if wanted(one))
-    }
-
     fn is_before(&self, other: &Self) -> bool {
-        self.ticket() <= other.ticket()
+        self.ticket() < other.ticket()
     }
 }
 
@@ -241,6 +293,12 @@ mod tests {
             STEPS.set(STEPS.get() + 1);
             self.1
         }
+    }
+
+    /// Anyone will do.
+    fn step(_: &One) -> bool {
+        STEPS.set(STEPS.get() + 1);
+        true
     }
 
     fn remove(row: &mut Row<One>, one: One) -> bool {
@@ -297,29 +355,91 @@ mod tests {
         assert_eq!(row.iter().collect::<Vec<_>>(), [&one(0), &one(999)]);
     }
 
+    /// All leave a row of `n` with these tickets: in few steps each, in whatever order.
+    fn leave_in_all_orders(n: u32, kind: &str, ticket: impl Fn(u32) -> u64) {
+        // A number that divides none of them: all are reached, far from each other.
+        let mixed = |i| mix(i, n);
+        let every_second = |i| 2 * (i % (n / 2)) + i / (n / 2);
+        let from_the_middle = |i| match i % 2 {
+            0 => n / 2 + i / 2,
+            _ => n / 2 - 1 - i / 2,
+        };
+        let orders: [(_, &dyn Fn(u32) -> u32); 5] = [
+            ("newest first", &|i| n - 1 - i),
+            ("oldest first", &|i| i),
+            ("mixed", &mixed),
+            ("every second", &every_second),
+            ("from the middle", &from_the_middle),
+        ];
+        let one = |i| One(i, ticket(i));
+        for (name, order) in orders {
+            let mut row = Row::default();
+            (0..n).for_each(|i| row.push(one(i)));
+            STEPS.set(0);
+            (0..n).for_each(|i| assert!(row.remove(ticket(order(i)), step).is_some()));
+            assert!(row.is_empty());
+            let steps = STEPS.get() / u64::from(n);
+            // A search by halving, and who is left behind.
+            let few = u64::from(n.ilog2()) + 6;
+            assert!(steps <= few, "{n} {kind}, {name}: {steps}");
+        }
+    }
+
+    fn mix(i: u32, n: u32) -> u32 {
+        (u64::from(i) * 7_919 % u64::from(n)) as u32
+    }
+
     #[test]
     fn leaving_takes_the_same_few_steps_in_every_order() {
-        for n in [4_000, 16_000, 64_000, 256_000_u32] {
-            let one = |i| One(i, u64::from(i));
-            // A number that divides none of them: all are reached, far from each other.
-            let mixed = |i| (u64::from(i) * 7_919 % u64::from(n)) as u32;
-            let every_second = |i| 2 * (i % (n / 2)) + i / (n / 2);
-            let orders: [(_, &dyn Fn(u32) -> u32); 4] = [
-                ("newest first", &|i| n - 1 - i),
-                ("oldest first", &|i| i),
-                ("mixed", &mixed),
-                ("every second", &every_second),
-            ];
-            for (name, order) in orders {
-                let mut row = Row::default();
-                (0..n).for_each(|i| row.push(one(i)));
-                STEPS.set(0);
-                (0..n).for_each(|i| assert!(remove(&mut row, one(order(i)))));
-                assert!(row.is_empty());
-                let steps = STEPS.get() / u64::from(n);
-                // A binary search, and who is left behind.
-                assert!(steps <= u64::from(n.ilog2()) + 4, "{n} {name}: {steps}");
-            }
+        for n in [4_000, 256_000] {
+            leave_in_all_orders(n, "in order", u64::from);
+            leave_in_all_orders(n, "in disorder", |i| mix(i, n).into());
         }
+        for n in [4_000, 32_000] {
+            leave_in_all_orders(n, "backwards", |i| (n - i).into());
+            leave_in_all_orders(n, "one out of turn", |i| match i {
+                0 => u64::MAX,
+                _ => i.into(),
+            });
+            // The same link may be added to an object many times.
+            leave_in_all_orders(n, "all the same", |_| 7);
+            leave_in_all_orders(n, "pairs", |i| (i / 2).into());
+        }
+    }
+
+    #[test]
+    fn a_row_in_disorder_is_moved_to_others_and_back() {
+        let n = 1_000;
+        let one = |i| One(i, mix(i, n).into());
+        let (mut row, mut list) = (Row::default(), Vec::new());
+        for i in 0..n {
+            row.push(one(i));
+            list.push(one(i));
+            if i % 3 == 0 {
+                // From here on there is an index.
+                assert!(remove(&mut row, one(i / 2)) == list.contains(&one(i / 2)));
+                list.retain(|other| *other != one(i / 2));
+            }
+            if i % 5 == 0 {
+                let first = row.pop();
+                assert_eq!(first, (!list.is_empty()).then(|| list.remove(0)));
+                if let Some(first) = first {
+                    row.push_front(first);
+                    list.insert(0, first);
+                }
+            }
+            if i % 50 == 0 {
+                let mut others = Row::default();
+                others.push(One(n + i, 3));
+                others.push(One(n + i + 1, 1));
+                others.append(&mut row);
+                assert!(row.is_empty());
+                std::mem::swap(&mut row, &mut others);
+                list.splice(0..0, [One(n + i, 3), One(n + i + 1, 1)]);
+            }
+            assert!(row.iter().eq(&list));
+        }
+        assert!(list.iter().rev().all(|one| remove(&mut row, *one)));
+        assert!(row.is_empty());
     }
 }

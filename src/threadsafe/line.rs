@@ -17,13 +17,13 @@ pub(super) struct Line {
     tickets: u64,
 }
 
-/// A place in a line.
+/// A place in a line, with the waiter's ticket beside it: who looks for one does not go from waiter to waiter.
 #[derive(Debug)]
-struct Place(Arc<Waiter>);
+struct Place(Arc<Waiter>, u64);
 
 impl Ticketed for Place {
     fn ticket(&self) -> u64 {
-        self.0.ticket()
+        self.1
     }
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Told(Row<Place>);
 
 impl Told {
     pub(super) fn wake(mut self) {
-        while let Some(Place(waiter)) = self.0.pop() {
+        while let Some(Place(waiter, _)) = self.0.pop() {
             // Whoever cannot be woken any more misses nothing.
             waiter.wake(|| ());
         }
@@ -49,20 +49,21 @@ impl Line {
     fn push(&mut self, waiter: Arc<Waiter>) {
         self.tickets += 1;
         waiter.set_ticket(self.tickets);
-        self.row.push(Place(waiter));
+        self.row.push(Place(waiter, self.tickets));
     }
 
     /// Takes out all who wait, granting each of them.
     pub(super) fn grant_all(&mut self) -> Told {
-        for Place(waiter) in self.row.iter() {
+        for Place(waiter, _) in self.row.iter() {
             waiter.grant();
         }
         Told(std::mem::take(&mut self.row))
     }
 
     fn remove(&mut self, waiter: &Arc<Waiter>) {
-        self.row
-            .remove(waiter.ticket(), |Place(other)| Arc::ptr_eq(other, waiter));
+        self.row.remove(waiter.ticket(), |Place(other, _)| {
+            Arc::ptr_eq(other, waiter)
+        });
     }
 }
 
@@ -101,13 +102,13 @@ impl Permits {
     /// who only watch are told.
     pub(super) fn give(&mut self) -> Given {
         let mut given = Given::default();
-        while let Some(Place(waiter)) = self.line.row.pop() {
+        while let Some(Place(waiter, ticket)) = self.line.row.pop() {
             waiter.grant();
             if !waiter.watches() {
                 given.taker = Some(waiter);
                 return given;
             }
-            given.told.0.push(Place(waiter));
+            given.told.0.push(Place(waiter, ticket));
         }
         self.counter =
             (self.counter.checked_add(1)).expect("a semaphore cannot be released so often");
@@ -291,7 +292,7 @@ mod tests {
         assert!(line.row.is_in_order());
         let told = line.grant_all();
         assert_eq!((line.len(), told.0.len()), (0, 501));
-        assert!(told.0.iter().all(|Place(waiter)| waiter.granted()));
+        assert!(told.0.iter().all(|Place(waiter, _)| waiter.granted()));
         told.wake();
     }
 }
