@@ -10,7 +10,7 @@ use std::rc::{Rc, Weak};
 
 use greenlet_core::unwind::{Caught, ForcedUnwind, call_each, catch, drop_each};
 use greenlet_core::{RawGreenlet, ThreadSlot, getcurrent};
-use hub::{Context, get_hub_if_exists};
+use hub::{Context, WeakList, get_hub_if_exists};
 
 /// A value that each greenlet has its own of, made when the greenlet first asks for it. Handles
 /// are cheap to clone and mean the same local; for one that is a `static` see
@@ -159,7 +159,7 @@ impl<T> Forget for Values<T> {
 /// Attached to a greenlet that has values: where they are.
 struct Owned {
     greenlet: u64,
-    values: RefCell<Vec<Weak<dyn Forget>>>,
+    values: RefCell<WeakList<dyn Forget>>,
 }
 
 thread_local! {
@@ -185,12 +185,7 @@ impl Owned {
     }
 
     fn add(&self, values: Weak<dyn Forget>) {
-        let mut all = self.values.borrow_mut();
-        if all.len() == all.capacity() {
-            // Those of locals that are gone.
-            all.retain(|values| values.strong_count() > 0);
-        }
-        all.push(values);
+        self.values.borrow_mut().push(values);
     }
 
     fn forget_all(&self) {

@@ -26,6 +26,7 @@ use crate::seconds::Seconds;
 use crate::switch_out;
 use crate::timers::Timers;
 use crate::turn::Turns;
+use crate::weak_list::WeakList;
 
 /// Address space for the hub's own stack, in bytes: every loop callback runs on it.
 const HUB_STACK: usize = 1 << 20;
@@ -73,13 +74,11 @@ impl WeakHub {
 
 /// What is called at some point, as long as it exists.
 #[derive(Default)]
-struct Hooks(RefCell<Vec<Weak<dyn Fn()>>>);
+struct Hooks(RefCell<WeakList<dyn Fn()>>);
 
 impl Hooks {
     fn add(&self, hook: Weak<dyn Fn()>) {
-        let mut hooks = self.0.borrow_mut();
-        hooks.retain(|hook| hook.strong_count() > 0);
-        hooks.push(hook);
+        self.0.borrow_mut().push(hook);
     }
 
     fn call(&self) {
@@ -93,7 +92,7 @@ impl Hooks {
     }
 
     /// Those that are added by one of them come with the next time.
-    fn call_all(hooks: Vec<Weak<dyn Fn()>>) {
+    fn call_all(hooks: WeakList<dyn Fn()>) {
         call_each(hooks.iter().filter_map(|hook| {
             let hook = hook.upgrade()?;
             Some(move || hook())

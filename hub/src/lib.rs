@@ -39,6 +39,7 @@ mod timers;
 mod turn;
 mod wait;
 mod wait_fd;
+mod weak_list;
 
 pub use context::Context;
 pub use exception_stream::ExceptionStream;
@@ -60,6 +61,7 @@ pub use switch_out::set_switch_out;
 pub use timers::HubTimer;
 pub use wait_fd::{TimedOut, WaitTimeout, wait_on_watcher, wait_read, wait_readwrite, wait_write};
 pub use waiter::{MultipleWaiter, Park, Resume, Source, WaitHub, Waiter};
+pub use weak_list::WeakList;
 
 /// The example of the front page.
 #[cfg(doctest)]

@@ -1,11 +1,12 @@
 //! [`RLock`]: a lock that its owner may acquire again. Source: `RLock` in gevent's `lock.py`.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
 use greenlet_core::{Exception, getcurrent};
-use hub::Seconds;
+use hub::{Seconds, Slack};
 
 use super::{RLockGuard, Semaphore};
 
@@ -54,14 +55,16 @@ struct Inner {
     /// The owner's id. Not its handle, which would keep a forgotten owner parked for ever.
     owner: Cell<Option<u64>>,
     count: Cell<usize>,
-    /// How often greenlets will hold it again that have [released it for a time](RLock::release_save).
-    saved: RefCell<Vec<(u64, usize)>>,
+    /// How often greenlets, by their ids, will hold it again that have [released it for a time](RLock::release_save).
+    saved: RefCell<HashMap<u64, usize>>,
 }
 
 /// How often a greenlet will hold a lock again. It may become less, as its guards may be dropped by others meanwhile.
 pub(super) struct Saved<'a> {
     lock: &'a RLock,
     owner: u64,
+    /// The same of its last release, if it is not back from that: what it waits with may call others' code.
+    outer: Option<usize>,
 }
 
 impl Saved<'_> {
@@ -78,22 +81,20 @@ impl Saved<'_> {
         Ok(())
     }
 
-    fn place(&self) -> Option<usize> {
-        let saved = self.lock.0.saved.borrow();
-        saved.iter().rposition(|(id, _)| *id == self.owner)
-    }
-
     fn count(&self) -> usize {
-        let place = self.place();
-        place.map_or(0, |place| self.lock.0.saved.borrow()[place].1)
+        let saved = self.lock.0.saved.borrow();
+        saved.get(&self.owner).copied().unwrap_or(0)
     }
 }
 
 impl Drop for Saved<'_> {
     fn drop(&mut self) {
-        if let Some(place) = self.place() {
-            self.lock.0.saved.borrow_mut().remove(place);
+        let mut saved = self.lock.0.saved.borrow_mut();
+        match self.outer {
+            Some(count) => drop(saved.insert(self.owner, count)),
+            None => drop(saved.remove(&self.owner)),
         }
+        saved.give_back();
     }
 }
 
@@ -201,7 +202,7 @@ impl RLock {
             return self.release_once();
         }
         let mut saved = self.0.saved.borrow_mut();
-        if let Some((_, count)) = saved.iter_mut().rfind(|(id, _)| *id == owner) {
+        if let Some(count) = saved.get_mut(&owner) {
             *count = count.saturating_sub(1);
         }
     }
@@ -230,9 +231,13 @@ impl RLock {
     pub(super) fn release_save(&self) -> Saved<'_> {
         let (owner, count) = (getcurrent().id(), self.0.count.replace(0));
         self.0.owner.set(None);
-        self.0.saved.borrow_mut().push((owner, count));
+        let outer = self.0.saved.borrow_mut().insert(owner, count);
         self.0.block.release();
-        Saved { lock: self, owner }
+        Saved {
+            lock: self,
+            owner,
+            outer,
+        }
     }
 
     fn acquire_again(&self) -> bool {

@@ -227,6 +227,13 @@ impl State {
         greenlets.filter(|g| !g.ready()).cloned().collect()
     }
 
+    /// The last of them.
+    fn last_running(&self) -> Option<AnyGreenlet> {
+        let borrowers = self.borrowers.borrow();
+        let last = borrowers.values().rfind(|who| !who.greenlet.ready())?;
+        Some(last.greenlet.clone())
+    }
+
     /// Lets go of a greenlet that has ended and borrows nothing; says whether it has. A scope may go on for ever, and
     /// keeps nothing of those that are over.
     pub(super) fn forget_if_over(&self, id: u64) -> bool {
@@ -272,7 +279,7 @@ impl State {
         loop {
             let waited = if let Some((id, hub)) = self.last_loan() {
                 self.wait(id, &hub)
-            } else if let Some(greenlet) = self.running().pop() {
+            } else if let Some(greenlet) = self.last_running() {
                 // Its function has ended, but what it keeps for itself has not.
                 greenlet.join(None)
             } else {

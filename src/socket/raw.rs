@@ -9,7 +9,7 @@ use std::rc::{Rc, Weak};
 
 use greenlet_core::{AsError, Exception};
 use hub::core::{Events, Io};
-use hub::{Hub, Seconds, TimedOut, try_get_hub};
+use hub::{Hub, Seconds, TimedOut, WeakList, try_get_hub};
 
 use crate::exceptions::BlockingSwitchOutError;
 
@@ -30,7 +30,7 @@ pub(super) struct Raw {
     /// What [`shutdown`](Raw::shutdown) has ended, by [`Direction`].
     shut_down: [Cell<bool>; 2],
     /// All descriptors of the connection that were [made](Raw::try_clone) of one another.
-    copies: OnceCell<Rc<RefCell<Vec<Weak<Raw>>>>>,
+    copies: OnceCell<Rc<RefCell<WeakList<Raw>>>>,
 }
 
 /// Which way to wait for.
@@ -64,8 +64,9 @@ impl Raw {
     /// A second descriptor for the same connection, with the same timeouts.
     pub(super) fn try_clone(self: &Rc<Self>) -> io::Result<Rc<Raw>> {
         let copies = self.copies.get_or_init(|| {
-            let first = Rc::downgrade(self);
-            Rc::new(RefCell::new(vec![first]))
+            let mut all = WeakList::default();
+            all.push(Rc::downgrade(self));
+            Rc::new(RefCell::new(all))
         });
         let copy = Rc::new(Raw {
             timeouts: self.timeouts.clone(),
@@ -73,9 +74,7 @@ impl Raw {
             copies: OnceCell::from(copies.clone()),
             ..Raw::new(self.socket()?.try_clone()?)?
         });
-        let mut copies = copies.borrow_mut();
-        copies.retain(|raw| raw.strong_count() > 0);
-        copies.push(Rc::downgrade(&copy));
+        copies.borrow_mut().push(Rc::downgrade(&copy));
         Ok(copy)
     }
 

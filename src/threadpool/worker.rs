@@ -78,7 +78,8 @@ impl Shared {
     /// Takes back a job that no thread has taken.
     pub(super) fn take_back(&self, id: u64) -> Option<Job> {
         let mut state = self.state.lock();
-        let index = state.jobs.iter().position(|job| job.id == id)?;
+        // Later ones have larger numbers.
+        let index = state.jobs.binary_search_by_key(&id, |job| job.id).ok()?;
         state.unfinished -= 1;
         self.queued.fetch_sub(1, Ordering::Relaxed);
         state.jobs.remove(index)

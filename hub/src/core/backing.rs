@@ -29,6 +29,7 @@ use super::loop_::Loop;
 use super::signal::SIGNAL_TABLE;
 use super::state::{Litter, LoopState};
 use super::syserr;
+use crate::weak_list::WeakList;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -53,7 +54,7 @@ pub(super) struct Backing {
     pub(super) raw: *mut ev_loop,
     owner: Owner,
     phase: Cell<Phase>,
-    loops: RefCell<Vec<Weak<LoopState>>>,
+    loops: RefCell<WeakList<LoopState>>,
     /// The started embed watchers, of other loops, that embed this one.
     embedded_by: RefCell<Vec<WeakEmbed>>,
     lease: Cell<Option<Lease>>,
@@ -222,9 +223,7 @@ impl Backing {
     }
 
     pub(super) fn attach(&self, state: &Rc<LoopState>) {
-        let mut loops = self.loops.borrow_mut();
-        loops.retain(|weak| weak.strong_count() > 0);
-        loops.push(Rc::downgrade(state));
+        self.loops.borrow_mut().push(Rc::downgrade(state));
     }
 
     pub(super) fn is_default(&self) -> bool {
