@@ -25,7 +25,6 @@ use crate::local;
 use crate::seconds::Seconds;
 use crate::switch_out;
 use crate::timers::Timers;
-use crate::turn::Turns;
 use crate::weak_list::WeakList;
 
 /// Address space for the hub's own stack, in bytes: every loop callback runs on it.
@@ -56,7 +55,6 @@ pub(crate) struct Inner {
     pub(crate) timers: Timers,
     reinit_hooks: Hooks,
     end_hooks: Hooks,
-    turns: Turns,
 }
 
 /// A hub, as long as somebody has it.
@@ -164,17 +162,12 @@ impl Hub {
                 timers: Timers::default(),
                 reinit_hooks: Hooks::default(),
                 end_hooks: Hooks::default(),
-                turns: Turns::default(),
             }
         }))
     }
 
     pub(crate) fn downgrade(&self) -> WeakHub {
         WeakHub(Rc::downgrade(&self.0))
-    }
-
-    pub(crate) fn turns(&self) -> &Turns {
-        &self.0.turns
     }
 
     pub(crate) fn inner(&self) -> &Inner {

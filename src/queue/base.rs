@@ -192,6 +192,7 @@ impl<S: Storage> BaseQueue<S> {
     #[track_caller]
     #[inline]
     pub fn get(&self) -> Result<S::Item, Exception> {
+        self.0.give_turn()?;
         match self.0.take() {
             Some(item) => Ok(item),
             None => self.wait_and(Some(None), Core::take),
@@ -205,6 +206,9 @@ impl<S: Storage> BaseQueue<S> {
     #[track_caller]
     pub fn get_timeout(&self, timeout: impl Seconds) -> Result<S::Item, Exception> {
         let timeout = checked_timeout(timeout)?;
+        if timeout != Some(0.0) {
+            self.0.give_turn()?;
+        }
         match self.0.take() {
             Some(item) => Ok(item),
             None => self.wait_and(Some(timeout), Core::take),

@@ -13,7 +13,7 @@ use std::thread;
 
 use greenlet_core::{Exception, getcurrent};
 use hub::core::Notify;
-use hub::{Hub, Seconds, get_hub};
+use hub::{Hub, Seconds, Stint, get_hub};
 use waiter::{Park, Resume};
 
 use super::errors::{Empty, PutError};
@@ -269,17 +269,24 @@ impl<T: 'static> Inner<T> {
 /// Brings putters and getters together while there are both.
 impl<T: 'static> Notify for Inner<T> {
     fn notify(self: Rc<Self>) -> Result<(), Exception> {
-        struct Over<'a, T: 'static>(&'a Rc<Inner<T>>);
-        impl<T> Drop for Over<'_, T> {
+        struct Over<'a, T: 'static> {
+            channel: &'a Rc<Inner<T>>,
+            goes_on: bool,
+        }
+        impl<T: 'static> Drop for Over<'_, T> {
             fn drop(&mut self) {
-                self.0.unlocking.set(false);
-                if thread::panicking() {
-                    // A destructor has: the others have their turn later.
-                    self.0.schedule_unlock();
+                self.channel.unlocking.set(false);
+                // A destructor may have panicked: the others have their turn later.
+                if self.goes_on || thread::panicking() {
+                    self.channel.schedule_unlock();
                 }
             }
         }
-        let _over = Over(&self);
+        let mut over = Over {
+            channel: &self,
+            goes_on: false,
+        };
+        let stint = Stint::default();
         while !self.getters.is_empty()
             && let Some((putter, item)) = self.putters.pop()
         {
@@ -298,6 +305,10 @@ impl<T: 'static> Notify for Inner<T> {
                     self.putters.unpop((putter, item));
                     break;
                 }
+            }
+            if stint.is_over(&self.hub) {
+                over.goes_on = true;
+                break;
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use std::thread;
 use greenlet_core::unwind::drop_each;
 use greenlet_core::{Exception, getcurrent};
 use hub::core::Notify;
-use hub::{Hub, get_hub};
+use hub::{Hub, Stint, get_hub};
 use waiter::Resume;
 
 use super::line::Line;
@@ -27,6 +27,8 @@ pub(super) struct Core<S: Storage> {
     pub(super) putters: Line<Resume>,
     /// Whether what is in it is to be dropped, as soon as nobody is inside any more.
     discarding: Cell<bool>,
+    /// So many of the items are [promised](super::promise).
+    pub(super) promised: Cell<usize>,
     /// Whether the hub is going to see, or seeing, who can go on.
     unlocking: Cell<bool>,
     pub(super) is_shutdown: Cell<bool>,
@@ -46,6 +48,7 @@ impl<S: Storage> Core<S> {
             getters: Line::default(),
             putters: Line::default(),
             discarding: Cell::new(false),
+            promised: Cell::new(0),
             unlocking: Cell::new(false),
             is_shutdown: Cell::new(false),
             unfinished_tasks: Cell::new(unfinished),
@@ -56,12 +59,19 @@ impl<S: Storage> Core<S> {
     #[inline]
     pub(super) fn has_space(self: &Rc<Self>) -> bool {
         let limit = self.maxsize.get();
-        limit == 0 || self.qsize() < limit
+        limit == 0 || self.held() < limit
     }
 
+    /// How many items there are, those that are promised among them.
+    #[inline(always)]
+    fn held(self: &Rc<Self>) -> usize {
+        self.inside.qsize(|| self.schedule_unlock())
+    }
+
+    /// How many items there are for whoever comes.
     #[inline(always)]
     pub(super) fn qsize(self: &Rc<Self>) -> usize {
-        self.inside.qsize(|| self.schedule_unlock())
+        self.held().saturating_sub(self.promised.get())
     }
 
     /// Whether the current greenlet is in the midst of what it calls: it would wait for itself.
@@ -112,6 +122,9 @@ impl<S: Storage> Core<S> {
     /// The next item; somebody may have space for another then.
     #[inline(always)]
     pub(super) fn take(self: &Rc<Self>) -> Option<S::Item> {
+        if self.promised.get() > 0 && self.qsize() == 0 {
+            return None;
+        }
         let item = self.inside.get(|| self.schedule_unlock())?;
         if !self.putters.is_empty() {
             self.schedule_unlock();
@@ -123,6 +136,9 @@ impl<S: Storage> Core<S> {
     where
         S::Item: Clone,
     {
+        if self.promised.get() > 0 && self.qsize() == 0 {
+            return None;
+        }
         self.look(|storage| storage.peek_item().cloned()).flatten()
     }
 
@@ -149,7 +165,7 @@ impl<S: Storage> Core<S> {
             self.task_done();
             Some(item)
         }));
-        self.discarding.set(self.qsize() > 0);
+        self.discarding.set(self.held() > 0);
     }
 
     pub(super) fn schedule_unlock(self: &Rc<Self>) {
@@ -164,17 +180,24 @@ impl<S: Storage> Core<S> {
 /// Lets everybody go on who can: putters while there is space, getters while there are items.
 impl<S: Storage> Notify for Core<S> {
     fn notify(self: Rc<Self>) -> Result<(), Exception> {
-        struct Over<'a, S: Storage>(&'a Rc<Core<S>>);
+        struct Over<'a, S: Storage> {
+            core: &'a Rc<Core<S>>,
+            goes_on: bool,
+        }
         impl<S: Storage> Drop for Over<'_, S> {
             fn drop(&mut self) {
-                self.0.unlocking.set(false);
-                if thread::panicking() {
-                    // A destructor has: the others have their turn later.
-                    self.0.schedule_unlock();
+                self.core.unlocking.set(false);
+                // A destructor may have panicked: the others have their turn later.
+                if self.goes_on || thread::panicking() {
+                    self.core.schedule_unlock();
                 }
             }
         }
-        let _over = Over(&self);
+        let mut over = Over {
+            core: &self,
+            goes_on: false,
+        };
+        let stint = Stint::default();
         loop {
             let mut repeat = false;
             if self.discarding.get() && !self.in_use() {
@@ -192,7 +215,8 @@ impl<S: Storage> Notify for Core<S> {
                     self.putters.unpop(putter);
                 }
             }
-            if self.inside.has_next(|| self.schedule_unlock())
+            if (self.promised.get() == 0 || self.qsize() > 0)
+                && self.inside.has_next(|| self.schedule_unlock())
                 && !self.is_shutdown.get()
                 && let Some(getter) = self.getters.pop()
             {
@@ -203,6 +227,10 @@ impl<S: Storage> Notify for Core<S> {
                 }
             }
             if !repeat {
+                return Ok(());
+            }
+            if stint.is_over(&self.hub) {
+                over.goes_on = true;
                 return Ok(());
             }
         }

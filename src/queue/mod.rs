@@ -59,6 +59,7 @@ mod heap;
 mod iter;
 mod joinable;
 mod line;
+mod promise;
 mod storage;
 mod turn;
 

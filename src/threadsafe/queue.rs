@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use greenlet_core::unwind::drop_each;
 use greenlet_core::{Exception, getcurrent};
-use hub::{Seconds, Slack};
+use hub::{Seconds, Slack, get_hub_if_exists};
 use parking_lot::{Mutex, MutexGuard};
 use waiter::ConcurrentObjectUseError;
 
@@ -197,6 +197,17 @@ impl<T> Queue<T> {
     }
 }
 
+/// An item is promised to the current greenlet, which lets the others run before it takes it; if it does not, the next one
+/// gets it.
+struct Taken<'a, T: Send + 'static>(&'a Arc<Mutex<State<T>>>);
+
+impl<T: Send + 'static> Drop for Taken<'_, T> {
+    fn drop(&mut self) {
+        let given = self.0.lock().give_back(End::Get);
+        hand(self.0, End::Get, given);
+    }
+}
+
 impl<T: Send + 'static> Queue<T> {
     /// Puts an item, for which there is space.
     fn push(&self, mut state: MutexGuard<'_, State<T>>, item: T) -> Result<(), PutError<T>> {
@@ -320,7 +331,9 @@ impl<T: Send + 'static> Queue<T> {
     /// As for `get`; [`Empty`] when the time is over; for a time that is no number.
     #[track_caller]
     pub fn get_timeout(&self, timeout: impl Seconds) -> Result<T, Exception> {
-        let deadline = Deadline::after(timeout.checked()?);
+        let timeout = timeout.checked()?;
+        let deadline = Deadline::after(timeout);
+        let hub = get_hub_if_exists().filter(|hub| timeout != Some(0.0) && hub.turn_is_due());
         let mut state = self.0.lock();
         if !state.gettable.try_take() {
             drop(state);
@@ -328,6 +341,13 @@ impl<T: Send + 'static> Queue<T> {
             if !wait(&self.0, End::Get, enter, deadline.left())? {
                 return Err(Exception::new(Empty));
             }
+            state = self.0.lock();
+        } else if let Some(hub) = hub {
+            // Who always finds an item lets the others run all the same.
+            drop(state);
+            let taken = Taken(&self.0);
+            hub.pass_turn()?;
+            std::mem::forget(taken);
             state = self.0.lock();
         }
         self.pop(state, deadline)

@@ -19,6 +19,7 @@ use super::start::Start;
 use super::state::LoopState;
 use super::threadsafe::ThreadsafeLoop;
 use crate::context::Context;
+use crate::pace::Pace;
 
 /// An event loop: libev's `ev_loop` with gevent's queue of callbacks.
 ///
@@ -351,6 +352,18 @@ impl Loop {
     #[inline(never)]
     pub fn run_callback_notify(&self, object: Rc<dyn Notify>) -> Result<(), Error> {
         self.queue(object)
+    }
+
+    /// Begins anew with each round.
+    #[inline]
+    pub(crate) fn turns(&self) -> &Pace {
+        &self.state().turns
+    }
+
+    /// For a callback that has taken its time: the round of callbacks that runs looks at the clock after it, instead of
+    /// after 50, and ends if the [switch interval](super::getswitchinterval) is over. gevent has no counterpart.
+    pub fn end_round(&self) {
+        self.state().until_look.set(1);
     }
 
     /// Queues a call of `function` with a greenlet, in one line with the callbacks. Allocates nothing (once the

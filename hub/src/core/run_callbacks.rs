@@ -53,7 +53,10 @@ pub(super) fn run_callbacks(loop_: &Loop) {
     }
     let state = loop_.state();
     state.begin_round();
+    // Another round may be on the stack.
+    let outer = state.until_look.replace(CHECK_COUNT);
     run_queue(loop_);
+    state.until_look.set(outer);
     state.end_round();
 }
 
@@ -70,7 +73,6 @@ fn run_queue(loop_: &Loop) {
     };
     let expiration = start + getswitchinterval();
     let mut expired = false;
-    let mut count = CHECK_COUNT;
     loop {
         let Some(entry) = next_entry(state) else {
             break;
@@ -89,9 +91,10 @@ fn run_queue(loop_: &Loop) {
             // The rest waits for the loop's next run.
             break;
         }
-        count -= 1;
-        if count == 0 {
-            count = CHECK_COUNT;
+        let left = state.until_look.get() - 1;
+        state.until_look.set(left);
+        if left == 0 {
+            state.until_look.set(CHECK_COUNT);
             if !state.queue.borrow().is_empty() {
                 // SAFETY: `look` has just said that the loop is alive.
                 let now = unsafe {

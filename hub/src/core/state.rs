@@ -23,6 +23,7 @@ use super::node::Base;
 use super::node_ref::NodeRef;
 use super::queue::Queue;
 use super::run_callbacks;
+use crate::pace::Pace;
 
 pub(super) struct LoopState {
     /// `backing`'s.
@@ -34,6 +35,10 @@ pub(super) struct LoopState {
     pub(super) queue: RefCell<Queue>,
     /// `break_` was called during the current run.
     pub(super) broken: Cell<bool>,
+    /// How long the loop has not come back to its queue, as far as those know who never have to wait.
+    pub(super) turns: Pace,
+    /// After so many callbacks the round that runs looks at the clock.
+    pub(super) until_look: Cell<u32>,
     pub(super) error_handler: RefCell<Option<Rc<dyn ErrorHandler>>>,
     pub(super) link: Arc<Link>,
     prepare: UnsafeCell<ev_prepare>,
@@ -97,6 +102,8 @@ impl LoopState {
             backing,
             queue: RefCell::default(),
             broken: Cell::new(false),
+            turns: Pace::default(),
+            until_look: Cell::new(0),
             error_handler: RefCell::new(None),
             // SAFETY: libev's structs are plain data, valid when zeroed; `new` initialises them before it starts them.
             prepare: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
@@ -147,6 +154,7 @@ impl LoopState {
     #[inline]
     pub(super) fn begin_round(&self) {
         self.word.set(self.word.get() + ROUND);
+        self.turns.begin();
     }
 
     #[inline]
