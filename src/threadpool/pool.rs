@@ -130,8 +130,8 @@ impl ThreadPool {
     /// tasks need them.
     ///
     /// # Errors
-    /// [`PoolSizeError`] for more than `maxsize`; when no thread can be started; what is thrown
-    /// into the current greenlet while it waits.
+    /// [`PoolSizeError`] for more than `maxsize`; when so many threads cannot be started (those that could be end again);
+    /// what is thrown into the current greenlet while it waits.
     #[track_caller]
     pub fn set_size(&self, size: usize) -> Result<(), Exception> {
         let maxsize = self.maxsize();
@@ -141,7 +141,11 @@ impl ThreadPool {
         let inner = &self.0;
         let life = inner.life();
         inner.attend()?;
-        life.shared.grow(size, size)?;
+        let before = life.shared.workers();
+        life.shared.grow(size, size).inspect_err(|_| {
+            // Those that were started for this are of no use.
+            life.shared.shrink(before);
+        })?;
         life.shared.shrink(size);
         if getcurrent() == *inner.hub.greenlet() {
             return Ok(());

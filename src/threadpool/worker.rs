@@ -15,6 +15,9 @@ use parking_lot::{Condvar, Mutex};
 /// So long a thread that has done a job does not sleep.
 const LINGER: Duration = Duration::from_micros(50);
 
+/// No system has so many threads (Linux numbers up to 4,194,304), and to try would leave none to anybody.
+const MOST: usize = 1 << 22;
+
 /// What a thread is to do: to be called once. It catches its panics.
 pub(super) struct Job {
     /// Told to the hub when the job is done.
@@ -87,6 +90,10 @@ impl Shared {
 
     /// Starts threads, at most up to `maxsize` of them, until there is one for each job, or `least`.
     pub(super) fn grow(self: &Arc<Self>, maxsize: usize, least: usize) -> io::Result<()> {
+        if least > MOST {
+            // What the system says when it has had enough.
+            return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+        }
         loop {
             let mut state = self.state.lock();
             if state.workers >= maxsize || state.workers >= state.unfinished.max(least) {

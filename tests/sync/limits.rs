@@ -1,12 +1,14 @@
 //! Sizes at their limits: the largest number is a size like any other, and so is 0.
 
 use crate::support::{LONG, Outcome, bounded};
+use gevent::exceptions::StackError;
 use gevent::lock::{Barrier, BoundedSemaphore, Condition, DummySemaphore, Semaphore};
 use gevent::pool::Pool;
 use gevent::queue::{Channel, LifoQueue, PriorityQueue, Queue, SimpleQueue};
 use gevent::server::StreamServer;
 use gevent::socket::{TcpListener, TcpStream};
-use gevent::{JoinAll, iwait, joinall_with, sleep, spawn, threadsafe, wait};
+use gevent::threadpool::ThreadPool;
+use gevent::{Greenlet, JoinAll, RawGreenlet, iwait, joinall_with, sleep, spawn, threadsafe, wait};
 
 const MOST: usize = usize::MAX;
 
@@ -115,6 +117,47 @@ fn of_counts() -> Outcome {
         ..JoinAll::default()
     };
     assert_eq!(joinall_with(two(), settings)?.len(), 2);
+    Ok(())
+}
+
+#[test]
+fn of_thread_pools() -> Outcome {
+    let _bounded = bounded();
+    for maxsize in [1, 2, MOST - 1, MOST] {
+        let pool = ThreadPool::new(maxsize);
+        assert_eq!(pool.apply(|| 7)?, 7);
+        for size in [MOST - 1, MOST] {
+            // No system has so many threads; none is started to find that out.
+            assert!(pool.set_size(size).is_err());
+            assert_eq!(pool.size(), 1);
+        }
+        pool.set_maxsize(0)?;
+        pool.set_maxsize(MOST)?;
+        pool.set_size(0)?;
+        assert_eq!((pool.size(), pool.apply(|| 8)?), (0, 8));
+        pool.kill()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn of_stacks() -> Outcome {
+    let _bounded = bounded();
+    for bytes in [0, 1, 4095, 1 << 16] {
+        let built = Greenlet::<i32>::builder().stack_size(bytes);
+        assert_eq!(built.spawn(|| sleep(0).map(|()| 7)).get()?, 7, "{bytes}");
+    }
+    for bytes in [MOST, MOST - 1, MOST / 2 + 1, MOST / 2, 1 << 60] {
+        let built = Greenlet::<i32>::builder().stack_size(bytes);
+        let ended = built.spawn(|| 7).get();
+        assert!(
+            ended.is_err_and(|error| error.is::<StackError>()),
+            "{bytes}"
+        );
+        let raw = RawGreenlet::builder().stack_size(bytes).build(Ok);
+        assert!(raw.switch(()).is_err(), "{bytes}");
+    }
+    assert_eq!(spawn(|| 7).get()?, 7);
     Ok(())
 }
 

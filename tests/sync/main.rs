@@ -13,6 +13,8 @@ mod semaphore;
 mod switch_outs;
 mod sync_parks;
 mod sync_programs;
+mod times;
+mod turns;
 
 #[path = "../support/mod.rs"]
 mod support;
