@@ -8,9 +8,9 @@ use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
 use greenlet_core::unwind::{Caught, call_each, catch};
-use greenlet_core::{Exception, RawGreenlet, StackError};
+use greenlet_core::{Exception, Label, RawGreenlet, StackError};
 use hub::core::{Events, Io};
-use hub::{Context, Hub, HubTimer, Seconds, get_hub, spawn_raw};
+use hub::{Context, Hub, HubTimer, Seconds, get_hub, spawn_raw_with};
 use waiter::{Park, Resume};
 
 use crate::greenlet::{Greenlet, Kill};
@@ -315,19 +315,19 @@ impl BaseServer {
         match (&self.pool, &self.settings.spawn) {
             (_, Spawn::InHub) => handle_and_close(&handle, stream, address),
             (_, Spawn::Raw) => {
-                let greenlet = spawn_raw(move || handle_and_close(&handle, stream, address))?;
-                self.name_handler(&greenlet, address);
-                Ok(())
+                let named = RawGreenlet::builder().label(self.name_of(address));
+                spawn_raw_with(named, move || handle_and_close(&handle, stream, address)).map(drop)
             }
             (None, _) => {
-                let greenlet = Greenlet::new(move || handle_and_close(&handle, stream, address));
-                self.name_handler(greenlet.raw(), address);
-                greenlet.start_or_end();
+                let named = RawGreenlet::builder().label(self.name_of(address));
+                let serve = move || handle_and_close(&handle, stream, address);
+                Greenlet::build(named, serve).start_or_end();
                 Ok(())
             }
             (Some(pool), _) => {
-                let greenlet = Greenlet::new(move || handle_and_close(&handle, stream, address));
-                self.name_handler(greenlet.raw(), address);
+                let named = RawGreenlet::builder().label(self.name_of(address));
+                let serve = move || handle_and_close(&handle, stream, address);
+                let greenlet = Greenlet::build(named, serve);
                 // The hub cannot wait, and need not: it was not full.
                 pool.try_add(&greenlet)?;
                 // Its place is given back if it cannot.
@@ -336,12 +336,9 @@ impl BaseServer {
         }
     }
 
-    /// Who looks at a report or a list sees which server's greenlet it is, and whose connection. To write an
-    /// address takes time, so that is done only then.
-    fn name_handler(&self, greenlet: &RawGreenlet, peer: SocketAddr) {
-        if let Some(address) = self.address() {
-            greenlet.set_name_with(move || format!("StreamServer {address}, peer {peer}"));
-        }
+    fn name_of(&self, peer: SocketAddr) -> HandlerName {
+        let server = self.address();
+        HandlerName { server, peer }
     }
 
     /// Stops to listen. Handlers go on.
@@ -400,6 +397,20 @@ impl BaseServer {
             Some(exception) if exception.error().is::<StackError>() => self.stop(None),
             _ => Ok(()),
         }
+    }
+}
+
+/// Who looks at a report or a list sees which server's greenlet it is, and whose connection. To write an address takes
+/// time, so that is done only then.
+struct HandlerName {
+    server: Option<SocketAddr>,
+    peer: SocketAddr,
+}
+
+impl Label for HandlerName {
+    fn label(&self) -> Option<String> {
+        let (server, peer) = (self.server?, self.peer);
+        Some(format!("StreamServer {server}, peer {peer}"))
     }
 }
 

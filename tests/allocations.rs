@@ -17,6 +17,7 @@ use gevent::greenlet_core::{RawGreenlet, Value, greenlets};
 use gevent::hub::core::Events;
 use gevent::lock::{Condition, RLock, Semaphore};
 use gevent::queue::{LifoQueue, PriorityQueue, Queue, SimpleQueue};
+use gevent::server::{Spawn, StreamServer};
 use gevent::socket::{TcpListener, TcpStream};
 use gevent::{get_hub, joinall, sleep, spawn, threadsafe};
 use support::{LONG, Outcome, bounded};
@@ -197,6 +198,35 @@ fn socket_round_trip() -> Outcome {
     })
 }
 
+/// The connection itself is two pieces, and its greenlet one. Its name is put together only when somebody asks.
+#[test]
+fn a_connection_of_a_server() -> Outcome {
+    let _bounded = bounded();
+    for spawn in [Spawn::Default, Spawn::Raw, Spawn::InHub] {
+        let served = Rc::new(Cell::new(0));
+        let greenlets = usize::from(spawn != Spawn::InHub);
+        let server = StreamServer::builder().spawn(spawn).build("127.0.0.1:0", {
+            let served = served.clone();
+            move |_, _| served.set(served.get() + 1)
+        });
+        server.start()?;
+        let address = server.address().expect("it listens");
+        let mut connected = 0;
+        let count = allocations(|| {
+            let stream = std::net::TcpStream::connect(address)?;
+            connected += 1;
+            while served.get() < connected {
+                sleep(0)?;
+            }
+            drop(stream);
+            Ok(())
+        })?;
+        assert_eq!(count, ROUNDS * (2 + greenlets));
+        server.stop(LONG)?;
+    }
+    Ok(())
+}
+
 #[test]
 fn join_of_a_finished_greenlet() -> Outcome {
     let g = spawn(|| 5);
@@ -223,6 +253,9 @@ fn spawn_and_join_allocate_once() -> Outcome {
     let _bounded = bounded();
     assert_eq!(allocations(|| spawn(|| ()).join(None))?, ROUNDS);
     let greenlets = || -> Vec<_> { (0..100).map(|_| spawn(|| ())).collect() };
+    // In a greenlet, too, which shares what its tree has.
+    let nested = || spawn(|| allocations(|| spawn(|| ()).join(None))).get();
+    assert_eq!(nested()?, ROUNDS);
     let hundred = allocations(|| joinall(greenlets(), None).map(drop))? / ROUNDS;
     assert!(hundred < 100 + 20, "{hundred}");
     Ok(())

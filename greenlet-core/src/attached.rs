@@ -1,15 +1,15 @@
 //! Greenlets with data of their own, in the same piece of memory: [`Attached`].
 //!
 //! ```text
-//!   ┌──────────────┬──────────────┬──────────────────────────┐
-//!   │ core         │ data         │ function, until it runs  │
-//!   └──────────────┴──────────────┴──────────────────────────┘
+//!   ┌──────────────┬──────────────┬─────────┬──────────────────────────┐
+//!   │ core         │ data         │ label   │ function, until it runs  │
+//!   └──────────────┴──────────────┴─────────┴──────────────────────────┘
 //! ```
 //!
-//! Only a greenlet's [`Table`] knows the types of the other two. The data stay until the last handle is
+//! Only a greenlet's [`Table`] knows the types of the others. Data and label stay until the last handle is
 //! gone; the function is moved out when it is called, or dropped in place when it never will be.
 
-use std::any::TypeId;
+use std::any::{Any, TypeId};
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -47,10 +47,29 @@ pub trait Data: Sized + 'static {
         let _ = greenlet;
         None
     }
+
+    /// A part of the data for those who do not know their type: [`RawGreenlet::part`] finds it by its own.
+    fn part(&self) -> Option<&dyn Any> {
+        None
+    }
 }
 
 /// Nothing.
 impl Data for () {}
+
+/// What a greenlet is called as long as nobody has named it, for many greenlets with names that are rarely looked at: it is
+/// in the greenlet's own memory, and asked only then. See [`Builder::label`](crate::Builder::label).
+pub trait Label: 'static {
+    /// The name, if it has one.
+    fn label(&self) -> Option<String>;
+}
+
+/// It has no name.
+impl Label for () {
+    fn label(&self) -> Option<String> {
+        None
+    }
+}
 
 /// A handle of a greenlet, and a look at its data or a part of them.
 ///
@@ -118,6 +137,14 @@ impl RawGreenlet {
         Some(unsafe { &(*whole(core).cast::<Front<D>>()).data })
     }
 
+    /// The [part](Data::part) of what was attached to the greenlet that is meant for others, if it is a `P`.
+    pub fn part<P: 'static>(&self) -> Option<&P> {
+        let core = self.core();
+        // SAFETY: the table is the core's own, and its data are there as long as there are handles.
+        let part = unsafe { (core.table.part)(core) };
+        part?.downcast_ref()
+    }
+
     /// What the greenlet is to those who made it, if it is more than a greenlet: an object of a subclass, in Python.
     /// See [`Data::object`].
     pub fn object(&self) -> Option<Box<dyn Object>> {
@@ -161,8 +188,9 @@ struct Front<D> {
 
 /// All of a greenlet's memory.
 #[repr(C)]
-struct Body<D, F> {
+struct Body<D, N, F> {
     front: Front<D>,
+    label: ManuallyDrop<N>,
     /// There as long as the core says so.
     function: UnsafeCell<MaybeUninit<F>>,
 }
@@ -181,27 +209,31 @@ pub(crate) struct Table {
     drop_function: unsafe fn(*mut Core),
     unrun: fn(&RawGreenlet, &mut Option<Exception>),
     object: fn(&RawGreenlet) -> Option<Box<dyn Object>>,
-    /// None: there is nothing to do.
+    /// The greenlet's data are there.
+    part: unsafe fn(&Core) -> Option<&dyn Any>,
+    /// The greenlet's data are there.
+    label: unsafe fn(*mut Core) -> Option<String>,
+    /// The label's, too. None: there is nothing to do.
     drop_data: Option<unsafe fn(*mut Core)>,
     /// Gives the memory back.
     free: unsafe fn(*mut Core),
 }
 
-impl<D: Data, F: Run<D>> Body<D, F> {
+impl<D: Data, N: Label, F: Run<D>> Body<D, N, F> {
     const TABLE: &'static Table = &Table {
         data_type: TypeId::of::<D>,
         run: |core, value| {
             // SAFETY: the table's; the caller has taken the function off the core's record, so this is
             // the only read of it. The data stay while the greenlet is on its stack.
             unsafe {
-                let body = core.cast::<Body<D, F>>();
+                let body = core.cast::<Body<D, N, F>>();
                 let function = (*(*body).function.get()).assume_init_read();
                 function(&(*body).front.data, value)
             }
         },
         drop_function: |core| {
             // SAFETY: as above.
-            unsafe { (*(*core.cast::<Body<D, F>>()).function.get()).assume_init_drop() }
+            unsafe { (*(*core.cast::<Body<D, N, F>>()).function.get()).assume_init_drop() }
         },
         unrun: |greenlet, reason| {
             if let Some(attached) = Attached::of(greenlet) {
@@ -212,35 +244,50 @@ impl<D: Data, F: Run<D>> Body<D, F> {
             }
         },
         object: |greenlet| D::object(&Attached::of(greenlet)?),
-        drop_data: if std::mem::needs_drop::<D>() {
+        part: |core| {
+            // SAFETY: the table's; nobody borrows the data mutably before they are dropped.
+            unsafe { &(*whole(core).cast::<Front<D>>()).data }.part()
+        },
+        label: |core| {
+            // SAFETY: the table's; the label is there as long as the data are, and nobody changes it.
+            unsafe { (*core.cast::<Body<D, N, F>>()).label.label() }
+        },
+        drop_data: if std::mem::needs_drop::<(D, N)>() {
             Some(|core| {
-                // SAFETY: the table's; the caller sees to it that nobody borrows the data any more.
-                unsafe { ManuallyDrop::drop(&mut (*core.cast::<Front<D>>()).data) }
+                // SAFETY: the table's; the caller sees to it that nobody borrows data or label any more.
+                unsafe {
+                    let body = core.cast::<Body<D, N, F>>();
+                    // It goes even if the destructor of the data panics.
+                    let _label = ManuallyDrop::take(&mut (*body).label);
+                    ManuallyDrop::drop(&mut (*body).front.data);
+                }
             })
         } else {
             None
         },
         free: |core| {
             // SAFETY: the table's; it came out of such a box.
-            drop(unsafe { Box::from_raw(core.cast::<Body<D, F>>()) });
+            drop(unsafe { Box::from_raw(core.cast::<Body<D, N, F>>()) });
         },
     };
 }
 
 /// Puts a greenlet into memory of its own.
 #[inline(always)]
-pub(crate) fn place<D: Data, F: Run<D>>(
+pub(crate) fn place<D: Data, N: Label, F: Run<D>>(
     data: D,
+    label: N,
     function: Option<F>,
     core: impl FnOnce(&'static Table, bool) -> Core,
 ) -> NonNull<Core> {
-    let body = Box::into_raw(Box::<Body<D, F>>::new_uninit()).cast::<Body<D, F>>();
+    let body = Box::into_raw(Box::<Body<D, N, F>>::new_uninit()).cast::<Body<D, N, F>>();
     // SAFETY: it is fresh memory for a `Body`, all of which is filled in; each part is written straight into
     // its place instead of being copied there.
     unsafe {
         let has_function = function.is_some();
-        (&raw mut (*body).front.core).write(core(Body::<D, F>::TABLE, has_function));
+        (&raw mut (*body).front.core).write(core(Body::<D, N, F>::TABLE, has_function));
         (&raw mut (*body).front.data).write(ManuallyDrop::new(data));
+        (&raw mut (*body).label).write(ManuallyDrop::new(label));
         if let Some(function) = function {
             (&raw mut (*body).function).cast::<F>().write(function);
         }
@@ -255,6 +302,13 @@ pub(crate) fn place<D: Data, F: Run<D>>(
 /// A pointer to all of a greenlet's memory, of which a reference to its core is only a part.
 fn whole(core: &Core) -> *mut Core {
     ptr::with_exposed_provenance_mut((&raw const *core).addr())
+}
+
+/// What the greenlet's label says.
+pub(crate) fn label(greenlet: &RawGreenlet) -> Option<String> {
+    let core = greenlet.core();
+    // SAFETY: the table is the core's own, and its data are there as long as there are handles.
+    unsafe { (core.table.label)(whole(core)) }
 }
 
 /// Calls the function of a greenlet; none if it has none any more.

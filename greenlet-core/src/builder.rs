@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use crate::attached::{Attached, Data, Run};
+use crate::attached::{Attached, Data, Label, Run};
 use crate::core::RawGreenlet;
 use crate::exception::Exception;
 use crate::greenlet::getcurrent;
@@ -16,13 +16,41 @@ const LARGE: usize = 256;
 /// Settings of a greenlet, for those that differ from the default.
 #[derive(Debug, Default)]
 #[must_use = "settings alone make no greenlet"]
-pub struct Builder {
+pub struct Builder<N = ()> {
     stack_size: Option<StackSize>,
     parent: Option<RawGreenlet>,
     daemon: bool,
+    label: N,
 }
 
-impl Builder {
+impl<N: Label> Builder<N> {
+    /// What it is called as long as nobody has named it. It needs no allocation of its own.
+    ///
+    /// ```
+    /// use greenlet_core::{Label, RawGreenlet, Value};
+    ///
+    /// struct Job(u32);
+    ///
+    /// impl Label for Job {
+    ///     fn label(&self) -> Option<String> {
+    ///         Some(format!("job {}", self.0))
+    ///     }
+    /// }
+    ///
+    /// let g = RawGreenlet::builder().label(Job(7)).build(|_| Ok(Value::None));
+    /// assert_eq!(g.name().as_deref(), Some("job 7"));
+    /// g.set_name("the last");
+    /// assert_eq!(g.name().as_deref(), Some("the last"));
+    /// ```
+    pub fn label<M: Label>(self, label: M) -> Builder<M> {
+        Builder {
+            stack_size: self.stack_size,
+            parent: self.parent,
+            daemon: self.daemon,
+            label,
+        }
+    }
+
     /// The size of the stack; see [`StackSize`] for the default. A number means bytes.
     pub fn stack_size(mut self, size: impl Into<StackSize>) -> Self {
         self.stack_size = Some(size.into());
@@ -77,6 +105,7 @@ impl Builder {
         let greenlet = RawGreenlet::create(
             parent.core().thread.clone(),
             data,
+            self.label,
             Some(function),
             self.stack_size.unwrap_or_default(),
             Some(parent),
@@ -94,7 +123,7 @@ impl RawGreenlet {
     /// value of the first switch; what it returns goes to the parent.
     #[track_caller]
     pub fn new(run: impl FnOnce(Value) -> Result<Value, Exception> + 'static) -> Self {
-        Builder::default().build(run)
+        RawGreenlet::builder().build(run)
     }
 
     /// Settings first: stack size, parent.

@@ -16,7 +16,7 @@ use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use crate::arch::Suspended;
-use crate::attached::{self, Data, Run, Table};
+use crate::attached::{self, Data, Label, Run, Table};
 use crate::exception::Thrown;
 use crate::introspect::WaitingOn;
 use crate::list::Place;
@@ -120,9 +120,10 @@ pub struct RawGreenlet(NonNull<Core>);
 
 impl RawGreenlet {
     /// A greenlet that never ran, in its thread's list.
-    pub(crate) fn create<D: Data>(
+    pub(crate) fn create<D: Data, N: Label>(
         thread: Rc<Thread>,
         data: D,
+        label: N,
         function: Option<impl Run<D>>,
         stack_size: StackSize,
         parent: Option<RawGreenlet>,
@@ -153,7 +154,7 @@ impl RawGreenlet {
             thrown: RefCell::default(),
             extra: RefCell::new(None),
         };
-        let greenlet = RawGreenlet(attached::place(data, function, core));
+        let greenlet = RawGreenlet(attached::place(data, label, function, core));
         let core = greenlet.core();
         // SAFETY: `last_handle_gone` at the latest takes it out, before it is freed.
         unsafe { core.thread.list.insert(core) };

@@ -129,7 +129,7 @@ mod value;
 mod weak;
 
 pub use self::core::RawGreenlet;
-pub use attached::{Attached, Data};
+pub use attached::{Attached, Data, Label};
 pub use builder::Builder;
 pub use exception::{
     AsError, Chain, ExcInfo, Exception, GreenletError, GreenletExit, Message, Panic, Place, Raised,

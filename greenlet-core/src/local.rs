@@ -3,6 +3,7 @@
 use std::any::{Any, TypeId};
 use std::rc::Rc;
 
+use crate::attached;
 use crate::core::RawGreenlet;
 use crate::exception::Thrown;
 use crate::park::Aside;
@@ -127,12 +128,17 @@ impl RawGreenlet {
         drop(old);
     }
 
-    /// The name given with [`set_name`](Self::set_name) or [`set_name_with`](Self::set_name_with).
+    /// The name given with [`set_name`](Self::set_name) or [`set_name_with`](Self::set_name_with), or else the one that its
+    /// [`Label`](crate::Label) says.
     pub fn name(&self) -> Option<Rc<str>> {
-        let name = self.core().extra.borrow().as_ref()?.name.clone();
-        match name? {
-            Name::Given(name) => Some(name),
-            Name::Made(make) => Some(make().into()),
+        let extra = self.core().extra.borrow();
+        let name = extra.as_ref().and_then(|extra| extra.name.clone());
+        // Others' code.
+        drop(extra);
+        match name {
+            Some(Name::Given(name)) => Some(name),
+            Some(Name::Made(make)) => Some(make().into()),
+            None => attached::label(self).map(Rc::from),
         }
     }
 }

@@ -275,7 +275,7 @@ fn create() -> *const Thread {
     let here = Location::caller();
     let function = None::<fn(&(), Value) -> Result<Value, Exception>>;
     let size = StackSize::THREAD;
-    let main = RawGreenlet::create(thread.clone(), (), function, size, None, here);
+    let main = RawGreenlet::create(thread.clone(), (), (), function, size, None, here);
     main.core().life.set(Life::Started);
     thread.current.set(main.core());
     *thread.main.borrow_mut() = Some(main);

@@ -57,7 +57,7 @@ pub use row::{Row, Ticketed};
 pub use run::run;
 pub use seconds::Seconds;
 pub use signal::{SignalHandler, signal};
-pub use sleep::{idle, kill, sleep, sleep_with_ref, spawn_raw};
+pub use sleep::{idle, kill, sleep, sleep_with_ref, spawn_raw, spawn_raw_with};
 pub use switch_out::set_switch_out;
 pub use timers::HubTimer;
 pub use turn::Stint;

@@ -1,6 +1,6 @@
 //! Functions of gevent's `hub.py`: sleep, idle, kill, spawn_raw.
 
-use greenlet_core::{Exception, RawGreenlet, Value};
+use greenlet_core::{Builder, Exception, Label, RawGreenlet, Value};
 use waiter::Park;
 
 use crate::core::CallbackResult;
@@ -97,8 +97,20 @@ pub fn kill(greenlet: &RawGreenlet, exception: impl Into<Exception>) -> Result<(
 pub fn spawn_raw<R: CallbackResult>(
     function: impl FnOnce() -> R + 'static,
 ) -> Result<RawGreenlet, Exception> {
+    spawn_raw_with(RawGreenlet::builder(), function)
+}
+
+/// [`spawn_raw`] with other settings than the default; their parent is the hub in any case.
+///
+/// # Errors
+/// As there.
+#[track_caller]
+pub fn spawn_raw_with<N: Label, R: CallbackResult>(
+    settings: Builder<N>,
+    function: impl FnOnce() -> R + 'static,
+) -> Result<RawGreenlet, Exception> {
     let hub = hub_to_wait_in()?;
-    let greenlet = RawGreenlet::builder()
+    let greenlet = settings
         .parent(hub.greenlet())
         .build(move |_| function().into_result().map(|()| Value::None));
     hub.loop_().run_callback_start(greenlet.clone())?;

@@ -1,6 +1,6 @@
 //! What every greenlet has, whatever the type of its value: its life, its links, its place.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 use greenlet_core::unwind::{Caught, call_each, catch};
 use greenlet_core::{Exception, RawGreenlet, WeakGreenlet};
@@ -8,7 +8,7 @@ use hub::{Context, Hub, HubTimer, Links};
 
 use super::any::{AnyGreenlet, Erased};
 use super::ident::Ident;
-use super::tree;
+use super::tree::{self, SpawnTreeLocals};
 
 /// Where a greenlet is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub(super) struct Base {
     notifying: Cell<bool>,
     pub(super) ident: Ident,
     pub(super) spawned_by: WeakGreenlet,
+    pub(super) tree: OnceCell<SpawnTreeLocals>,
 }
 
 impl Base {
@@ -46,6 +47,7 @@ impl Base {
             notifying: Cell::new(false),
             ident: Ident::default(),
             spawned_by: spawner.downgrade(),
+            tree: tree::grown_from(spawner),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use greenlet_core::Exception;
+use greenlet_core::{Exception, RawGreenlet};
 use hub::core::CallbackResult;
 use hub::{Seconds, set_switch_out};
 
@@ -27,7 +27,7 @@ use crate::outcome::Outcome;
 #[derive(Default)]
 pub struct Builder {
     name: Option<Rc<str>>,
-    pub(super) stack_size: Option<usize>,
+    stack_size: Option<usize>,
     switch_out: Option<Rc<dyn Fn() -> Result<(), Exception>>>,
     formatinfo: Option<FormatInfo>,
 }
@@ -85,7 +85,11 @@ impl Builder {
     /// Makes the greenlet; it runs once it is [started](Greenlet::start).
     #[track_caller]
     pub fn build<R: Outcome>(self, function: impl FnOnce() -> R + 'static) -> Greenlet<R::Value> {
-        let greenlet = Greenlet::with_stack(self.stack_size, function);
+        let mut settings = RawGreenlet::builder();
+        if let Some(bytes) = self.stack_size {
+            settings = settings.stack_size(bytes);
+        }
+        let greenlet = Greenlet::build(settings, function);
         if let Some(name) = self.name {
             greenlet.set_name(name);
         }

@@ -1,5 +1,6 @@
 //! [`Greenlet`] itself: spawn, start, and what became of it.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 use std::panic::Location;
@@ -7,7 +8,8 @@ use std::rc::Rc;
 
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{
-    Attached, Data, ExcInfo, Exception, GreenletExit, Object, RawGreenlet, Value, getcurrent,
+    Attached, Builder as Settings, Data, ExcInfo, Exception, GreenletExit, Label, Object,
+    RawGreenlet, Value, getcurrent,
 };
 use hub::core::{GreenletFn, Loop};
 use hub::{Seconds, get_hub};
@@ -71,27 +73,22 @@ impl<T: 'static> Greenlet<T> {
     /// When this thread has no hub yet and none can be made, see [`hub::try_get_hub`].
     #[track_caller]
     pub fn new<R: Outcome<Value = T>>(function: impl FnOnce() -> R + 'static) -> Self {
-        Greenlet::with_stack(None, function)
+        Greenlet::build(RawGreenlet::builder(), function)
     }
 
-    /// [`new`](Greenlet::new) with a stack of another size than the default.
+    /// [`new`](Greenlet::new) with settings for what is underneath.
     #[track_caller]
-    pub(super) fn with_stack<R: Outcome<Value = T>>(
-        stack_size: Option<usize>,
+    pub(crate) fn build<R: Outcome<Value = T>, N: Label>(
+        settings: Settings<N>,
         function: impl FnOnce() -> R + 'static,
     ) -> Self {
         let (hub, spawner) = (get_hub(), getcurrent());
-        let mut builder = RawGreenlet::builder().parent(hub.greenlet());
-        if let Some(bytes) = stack_size {
-            builder = builder.stack_size(bytes);
-        }
+        let builder = settings.parent(hub.greenlet());
         let shared = Shared {
             base: Base::new(hub, &spawner),
             ending: RefCell::new(None),
         };
-        let greenlet = builder.build_with(shared, |shared, _| run(shared, function));
-        super::tree::grow(&spawner, greenlet.greenlet());
-        Greenlet(greenlet)
+        Greenlet(builder.build_with(shared, |shared, _| run(shared, function)))
     }
 
     /// A handle of the greenlet underneath, with more to it.
@@ -349,6 +346,10 @@ impl<T: 'static> Data for Shared<T> {
 
     fn object(greenlet: &Attached<Self>) -> Option<Box<dyn Object>> {
         Some(Box::new(Greenlet(greenlet.clone()).any()))
+    }
+
+    fn part(&self) -> Option<&dyn Any> {
+        Some(&self.base)
     }
 }
 

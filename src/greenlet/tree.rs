@@ -1,7 +1,7 @@
 //! Who spawned whom: what a tree of greenlets shares, and callbacks for each spawn.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
@@ -10,6 +10,7 @@ use greenlet_core::unwind::{call_each, drop_each};
 use greenlet_core::{RawGreenlet, ThreadSlot};
 
 use super::AnyGreenlet;
+use super::base::Base;
 
 /// Named values shared by all the greenlets of a tree: those that the same greenlet of the main
 /// greenlet spawned, and the ones they spawned in turn. Clones are the same.
@@ -45,6 +46,9 @@ impl SpawnTreeLocals {
 
     /// Those of a greenlet's tree, which begins with it if it is in none yet.
     pub fn of(greenlet: &RawGreenlet) -> SpawnTreeLocals {
+        if let Some(base) = greenlet.part::<Base>() {
+            return base.tree.get_or_init(SpawnTreeLocals::default).clone();
+        }
         if let Some(tree) = greenlet.local::<SpawnTreeLocals>() {
             return SpawnTreeLocals::clone(&tree);
         }
@@ -54,11 +58,19 @@ impl SpawnTreeLocals {
     }
 }
 
-/// Makes a new greenlet part of its spawner's tree. A main greenlet is in none, so each
-/// greenlet that it spawns begins one, made when somebody asks for it.
+/// The tree of a new greenlet, its spawner's. A main greenlet is in none, so each greenlet that it spawns begins one, made
+/// when somebody asks for it.
+pub(super) fn grown_from(spawner: &RawGreenlet) -> OnceCell<SpawnTreeLocals> {
+    match spawner.parent() {
+        Some(_) => OnceCell::from(SpawnTreeLocals::of(spawner)),
+        None => OnceCell::new(),
+    }
+}
+
+/// Makes a new raw greenlet, which has no room for it, part of its spawner's tree.
 pub(super) fn grow(spawner: &RawGreenlet, greenlet: &RawGreenlet) {
-    if spawner.parent().is_some() {
-        greenlet.set_local(SpawnTreeLocals::of(spawner));
+    if let Some(tree) = grown_from(spawner).into_inner() {
+        greenlet.set_local(tree);
     }
 }
 

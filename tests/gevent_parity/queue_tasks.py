@@ -26,7 +26,7 @@ queue.put("b")
 join("two", queue, 0)
 joiners = [gevent.spawn(join, who, queue) for who in ("join 1", "join 2")]
 joiners.append(gevent.spawn(join, "join 3", queue, 0.01))
-gevent.sleep(0.03)
+joiners[2].join()
 print(queue.get(), queue.get())
 join("got", queue, 0)
 done(queue)

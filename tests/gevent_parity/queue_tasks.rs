@@ -82,7 +82,7 @@ pub(crate) fn main() -> Outcome {
         let queue = queue.clone();
         spawn(move || join(who, &queue, timeout))
     });
-    sleep(0.03)?;
+    joiners[2].join(None)?;
     println!("{} {}", queue.get()?, queue.get()?);
     join("got", &queue, Some(0.0))?;
     done(&queue);
