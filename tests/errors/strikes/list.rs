@@ -185,6 +185,11 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "waits if the clock says so: tests/net/turns.rs::a_reader_of_a_chatty_peer",
     ),
     (
+        "hub/src/turn.rs",
+        "Hub::pass_turn",
+        "what give_turn does then, and queues: tests/sync/turns.rs::a_consumer_of_a_queue_that_is_never_empty",
+    ),
+    (
         "hub/src/iwait.rs",
         "iwait",
         "makes an iterator, which waits",
@@ -200,6 +205,7 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "holds back what is thrown, and waits for nothing itself",
     ),
     ("hub/src/sleep.rs", "spawn_raw", "starts a greenlet"),
+    ("hub/src/sleep.rs", "spawn_raw_with", "starts a greenlet"),
     (
         "hub/src/switch_out.rs",
         "set_switch_out",
