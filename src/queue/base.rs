@@ -189,8 +189,9 @@ impl<S: Storage> BaseQueue<S> {
     /// greenlet while it waits; [`Empty`] in the hub;
     /// [`ConcurrentObjectUseError`](crate::exceptions::ConcurrentObjectUseError) in what the queue itself calls, see
     /// [`Storage`].
+    // Inlined, as everything around a switch: see `Hub::switch`.
     #[track_caller]
-    #[inline]
+    #[inline(always)]
     pub fn get(&self) -> Result<S::Item, Exception> {
         self.0.give_turn()?;
         match self.0.take() {

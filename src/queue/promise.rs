@@ -15,20 +15,18 @@ impl<S: Storage> Core<S> {
     /// # Errors
     /// What is thrown into the greenlet meanwhile.
     #[track_caller]
-    #[inline]
+    #[inline(always)]
     pub(super) fn give_turn(self: &Rc<Self>) -> Result<(), Exception> {
-        match self.hub.turn_is_due() {
+        match self.qsize() > 0 && self.hub.turn_is_due() {
             true => self.pass_turn(),
             false => Ok(()),
         }
     }
 
     #[cold]
+    #[inline(never)]
     #[track_caller]
     fn pass_turn(self: &Rc<Self>) -> Result<(), Exception> {
-        if self.qsize() == 0 {
-            return Ok(());
-        }
         let _promise = Promise::of(self);
         self.hub.pass_turn()
     }
