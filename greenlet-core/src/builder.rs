@@ -1,5 +1,6 @@
 //! Making greenlets.
 
+use std::fmt;
 use std::panic::Location;
 
 use crate::attached::{Attached, Data, Label, Run};
@@ -14,13 +15,33 @@ use crate::value::Value;
 const LARGE: usize = 256;
 
 /// Settings of a greenlet, for those that differ from the default.
-#[derive(Debug, Default)]
 #[must_use = "settings alone make no greenlet"]
 pub struct Builder<N = ()> {
     stack_size: Option<StackSize>,
     parent: Option<RawGreenlet>,
     daemon: bool,
     label: N,
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder {
+            stack_size: None,
+            parent: None,
+            daemon: false,
+            label: (),
+        }
+    }
+}
+
+impl<N> fmt::Debug for Builder<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("stack_size", &self.stack_size)
+            .field("parent", &self.parent)
+            .field("daemon", &self.daemon)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<N: Label> Builder<N> {

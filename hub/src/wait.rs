@@ -110,16 +110,19 @@ impl Hub {
         then: impl FnOnce() + 'static,
     ) -> Result<(), Exception> {
         // What is foreign code comes before anything is closed.
-        let (error, hub) = (error.into(), self.clone());
         let watchers: Vec<_> = watchers.into_iter().collect();
+        let error = watchers
+            .iter()
+            .any(|watcher| watcher.has_callback())
+            .then(|| error.into());
         let (waited, idle): (Vec<_>, _) = watchers.into_iter().partition(|w| w.has_callback());
         // A destroyed loop has closed them already.
         idle.iter().for_each(|watcher| _ = watcher.close());
-        if waited.is_empty() {
+        let Some(error) = error else {
             then();
             return Ok(());
-        }
-        let then = CallOnDrop(Some(then));
+        };
+        let (hub, then) = (self.clone(), CallOnDrop(Some(then)));
         self.loop_().run_callback(move || {
             let (hub, error) = (&hub, &error);
             call_each(

@@ -52,6 +52,7 @@ const CALLED: &[(&str, &[&str])] = &[
         ],
     ),
     ("Killable", &["Killable"]),
+    ("Label", &["Label"]),
     ("Linkable", &["Linkable"]),
     ("Notify", &["Notify"]),
     ("Ord", &["Ord", "PartialOrd"]),

@@ -12,7 +12,7 @@ use std::thread;
 
 use greenlet_core::unwind::{self, Caught, call_each, catch, drop_each};
 use greenlet_core::{
-    Attached, Chain, Data, Event, Exception, GreenletError, GreenletExit, Object, Raised,
+    Attached, Chain, Data, Event, Exception, GreenletError, GreenletExit, Label, Object, Raised,
     RawGreenlet, Slack, ThreadSlot, Tracer, Value, at_thread_end, getcurrent, getmain, greenlets,
     live_greenlets, may_switch, pinned, settrace, unwind_all,
 };
@@ -426,6 +426,48 @@ fn test_names() {
             // Named anew meanwhile, perhaps.
             let _ = (g.name(), g.set_name("another"));
             assert_eq!(g.name().as_deref(), Some("another"));
+        },
+        nothing,
+    );
+}
+
+/// It says what a greenlet is called, or is dropped, in a trap.
+struct Labelled(Option<Trap>, Option<Trap>);
+
+impl Label for Labelled {
+    fn label(&self) -> Option<String> {
+        self.0.iter().for_each(Trap::spring);
+        Some("a label".into())
+    }
+}
+
+impl Drop for Labelled {
+    fn drop(&mut self) {
+        self.1.iter().for_each(Trap::spring);
+    }
+}
+
+#[test]
+fn test_labels() {
+    each(
+        "greenlet_core::builder::Builder::{build, build_with, label} | Label",
+        |trap| {
+            let label = Labelled(Some(trap.clone()), None);
+            let g = RawGreenlet::builder()
+                .label(label)
+                .build(|_| Ok(Value::None));
+            let weak = g.downgrade();
+            trap.is_about(move || weak.upgrade().iter().for_each(use_greenlet), ());
+            let _ = (g.name(), g.set_name("another"));
+            assert_eq!(g.name().as_deref(), Some("another"));
+        },
+        nothing,
+    );
+    each(
+        "greenlet_core::builder::Builder::drop | Drop",
+        |trap| {
+            trap.is_about(|| (), ());
+            drop(RawGreenlet::builder().label(Labelled(None, Some(trap.clone()))));
         },
         nothing,
     );

@@ -5,12 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::trap::{Action, Case, Outcome, Place, Trap, in_thread};
-use greenlet_core::{Exception, GreenletExit, getcurrent};
+use greenlet_core::{Exception, GreenletExit, Label, RawGreenlet, getcurrent};
 use hub::core::{Events, Io, Watcher};
 use hub::exceptions::NestedRunError;
 use hub::{
     Hub, WaitHub, get_hub, kill, mask_kill, run, set_hub, set_new_hub_hook, set_switch_out, sleep,
-    spawn_raw, throw_unless_masked,
+    spawn_raw, spawn_raw_with, throw_unless_masked,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -103,10 +103,20 @@ fn until_sprung(trap: &Trap) -> Outcome {
     Ok(())
 }
 
+/// It says what a greenlet is called, in a trap.
+struct Labelled(Trap);
+
+impl Label for Labelled {
+    fn label(&self) -> Option<String> {
+        self.0.spring();
+        None
+    }
+}
+
 #[test]
 fn greenlets() {
     case(
-        "hub::sleep::spawn_raw | FnOnce",
+        "hub::sleep::{spawn_raw, spawn_raw_with} | FnOnce",
         Place::Greenlet,
         &[|_, trap| {
             let greenlet = spawn_raw(trap.call())?;
@@ -117,9 +127,21 @@ fn greenlets() {
         }],
     )
     .run();
+    // So is its label.
+    case(
+        "hub::sleep::spawn_raw_with | Label",
+        Place::Greenlet,
+        &[|_, trap| {
+            let named = RawGreenlet::builder().label(Labelled(trap));
+            let greenlet = spawn_raw_with(named, || Ok(()))?;
+            drop(greenlet.name());
+            sleep(0)
+        }],
+    )
+    .run();
     // What the function owns is dropped unrun.
     case(
-        "hub::sleep::spawn_raw | Drop",
+        "hub::sleep::{spawn_raw, spawn_raw_with} | Drop",
         Place::Greenlet,
         &[|_, trap| {
             let owned = trap.on_drop();

@@ -466,7 +466,7 @@ fn rows() {
         row
     }
     case(
-        "hub::row::Row::{append, push, push_front, remove, take_first} | Ticketed; \
+        "hub::row::Row::{append, pop, push, push_front, remove, take_first} | Ticketed; \
          hub::row::Row::{remove, take_first} | Fn; hub::row::Row::fmt | Debug; hub::row::Row::drop | Drop",
         &[
             |_, trap| tried(row(), |row| row.push(One::trapped(10, &trap)), 10..=11),
@@ -491,6 +491,12 @@ fn rows() {
                 // It is in the midst, and asked for its ticket when it leaves.
                 row.push(One::plain(12));
                 tried(row, |row| drop(row.take_first(|one| one.ticket == 11)), 11..=12)
+            },
+            |_, trap| {
+                let mut row = row();
+                row.push_front(One::trapped(0, &trap));
+                row.push(One::plain(3));
+                tried(row, |row| drop(row.pop()), 10..=12)
             },
             |_, trap| {
                 let mut row = row();
