@@ -44,6 +44,27 @@ impl<N> fmt::Debug for Builder<N> {
     }
 }
 
+impl<N> Builder<N> {
+    /// The size of the stack; see [`StackSize`] for the default. A number means bytes.
+    pub fn stack_size(mut self, size: impl Into<StackSize>) -> Self {
+        self.stack_size = Some(size.into());
+        self
+    }
+
+    /// The parent, instead of the greenlet that makes it.
+    pub fn parent(mut self, parent: &RawGreenlet) -> Self {
+        self.parent = Some(parent.clone());
+        self
+    }
+
+    /// A greenlet that serves the others and is expected to be there still when its thread ends: it is not
+    /// mentioned among those that are [left behind](crate::unwind_all) then.
+    pub fn daemon(mut self) -> Self {
+        self.daemon = true;
+        self
+    }
+}
+
 impl<N: Label> Builder<N> {
     /// What it is called as long as nobody has named it. It needs no allocation of its own.
     ///
@@ -70,25 +91,6 @@ impl<N: Label> Builder<N> {
             daemon: self.daemon,
             label,
         }
-    }
-
-    /// The size of the stack; see [`StackSize`] for the default. A number means bytes.
-    pub fn stack_size(mut self, size: impl Into<StackSize>) -> Self {
-        self.stack_size = Some(size.into());
-        self
-    }
-
-    /// The parent, instead of the greenlet that makes it.
-    pub fn parent(mut self, parent: &RawGreenlet) -> Self {
-        self.parent = Some(parent.clone());
-        self
-    }
-
-    /// A greenlet that serves the others and is expected to be there still when its thread ends: it is not
-    /// mentioned among those that are [left behind](crate::unwind_all) then.
-    pub fn daemon(mut self) -> Self {
-        self.daemon = true;
-        self
     }
 
     /// Makes the greenlet. It takes its stack when it is first switched to.

@@ -64,8 +64,14 @@ impl Server {
             if process.has_ended()? {
                 return Ok(Some(false));
             }
-            let pong = Client::connect(address).and_then(|mut client| client.command(&[b"PING"]));
-            Ok(matches!(pong, Ok(Reply::Simple(text)) if text == "PONG").then_some(true))
+            // At that port there may be the server of another test, while this one has yet to find that out.
+            let answers = info(address, "server").is_ok_and(|pairs| {
+                let is_ours = |(name, value): &(String, String)| {
+                    name == "process_id" && *value == process.id().to_string()
+                };
+                pairs.iter().any(is_ours)
+            });
+            Ok(answers.then_some(true))
         })?;
         Ok(up.then_some(Server {
             address,
@@ -80,15 +86,7 @@ impl Server {
 
     /// The lines `name:value` of one section of INFO.
     pub(crate) fn info(&self, section: &str) -> Result<Vec<(String, String)>> {
-        let text = self
-            .client()?
-            .command(&[b"INFO", section.as_bytes()])?
-            .into_bulk()?;
-        let text = String::from_utf8(text)?;
-        let pairs = text.lines().filter_map(|line| line.split_once(':'));
-        Ok(pairs
-            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
-            .collect())
+        info(self.address, section)
     }
 
     /// One number of INFO.
@@ -100,6 +98,17 @@ impl Server {
             .ok_or("no such INFO line")?;
         Ok(value.parse()?)
     }
+}
+
+/// The same of the server at this address.
+fn info(address: SocketAddr, section: &str) -> Result<Vec<(String, String)>> {
+    let mut client = Client::connect(address)?;
+    let text = client.command(&[b"INFO", section.as_bytes()])?;
+    let text = String::from_utf8(text.into_bulk()?)?;
+    let pairs = text.lines().filter_map(|line| line.split_once(':'));
+    Ok(pairs
+        .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+        .collect())
 }
 
 /// What Redis answers.

@@ -190,7 +190,7 @@ impl Strike {
 const ROUNDS: usize = 4;
 
 /// Runs a case once; says whether the strike came.
-fn run_once(row: &Row, kind: Kind, when: When, start: Option<Counts>) -> Result<bool, Exception> {
+fn run_once(row: &Row, kind: Kind, when: When, floor: Option<&Floor>) -> Result<bool, Exception> {
     let what = || format!("{}: {kind:?} at {when:?}", row.name);
     let named = NameOnPanic(what());
     let case = (row.make)();
@@ -240,12 +240,12 @@ fn run_once(row: &Row, kind: Kind, when: When, start: Option<Counts>) -> Result<
         }
     }
     drop(victim);
-    if let Some(start) = start {
-        settle(&named.0, start)?;
+    if let Some(floor) = floor {
+        settle(&named.0, floor)?;
     }
     (case.check)(came_to_its_end);
-    if let Some(start) = start {
-        settle(&named.0, start)?;
+    if let Some(floor) = floor {
+        settle(&named.0, floor)?;
     }
     Ok(strike.struck.get())
 }
@@ -263,16 +263,24 @@ impl Drop for NameOnPanic {
 
 type Counts = (usize, i32);
 
+/// What was counted when all that had been begun before had ended.
+struct Floor(Cell<Counts>);
+
 /// What is counted: greenlets, and what keeps the loop.
 fn counts() -> Result<Counts, Exception> {
     Ok((greenlets().len(), get_hub().loop_().activecnt()?))
 }
 
-/// Waits until all that was begun has ended.
-fn settle(what: &str, start: Counts) -> Outcome {
+/// Waits until all that was begun has ended. On a busy machine something of before may have ended only now: then
+/// there is less from now on.
+fn settle(what: &str, floor: &Floor) -> Outcome {
     let bound = Instant::now() + Duration::from_secs(30);
-    while counts()? != start {
-        let now = counts()?;
+    loop {
+        let (now, start) = (counts()?, floor.0.get());
+        if now.0 <= start.0 && now.1 <= start.1 {
+            floor.0.set(now);
+            return Ok(());
+        }
         let blocked = get_hub().blocked_greenlets();
         assert!(
             Instant::now() < bound,
@@ -280,7 +288,6 @@ fn settle(what: &str, start: Counts) -> Outcome {
         );
         sleep(0.001)?;
     }
-    Ok(())
 }
 
 fn strike_row(row: &Row) -> Outcome {
@@ -296,7 +303,7 @@ fn strike_row(row: &Row) -> Outcome {
         None,
     )?;
     sleep(0.01)?;
-    let start = counts()?;
+    let floor = Floor(Cell::new(counts()?));
     let mut places = 0;
     for kind in kinds() {
         if matches!(kind, Kind::ByHand(_)) && !row.by_hand {
@@ -305,7 +312,7 @@ fn strike_row(row: &Row) -> Outcome {
         for with_give in [false, true] {
             for park in 0.. {
                 let when = When { park, with_give };
-                if !run_once(row, kind, when, Some(start))? {
+                if !run_once(row, kind, when, Some(&floor))? {
                     break;
                 }
                 places += 1;
