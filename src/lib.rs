@@ -31,6 +31,7 @@ pub mod local;
 pub mod lock;
 mod outcome;
 pub mod pool;
+pub mod prelude;
 pub mod queue;
 mod resolver;
 mod run;
