@@ -86,7 +86,7 @@ pub struct LoopDestroyed;
 
 /// A name that is neither a backend nor a flag. `ValueError` in gevent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("Invalid backend or flag: {name:?}\nPossible values: {}", super::flags::names().join(", "))]
+#[error("Invalid backend or flag: {name:?}\nPossible values: {}", crate::core::event_loop::flags::names().join(", "))]
 pub struct InvalidFlag {
     /// The name that was given.
     pub name: String,
@@ -97,7 +97,7 @@ pub struct InvalidFlag {
 #[error("Unsupported backend: {backends}")]
 pub struct UnsupportedBackend {
     /// The backends that were asked for.
-    pub backends: super::LoopFlags,
+    pub backends: crate::core::LoopFlags,
 }
 
 /// libev could not make a loop: the kernel refused every backend asked for, or there are no file descriptors
@@ -106,7 +106,7 @@ pub struct UnsupportedBackend {
 #[error("cannot create a loop with flags {flags:?}: {source}")]
 pub struct CannotCreateLoop {
     /// The flags that were asked for.
-    pub flags: super::LoopFlags,
+    pub flags: crate::core::LoopFlags,
     /// The reason the kernel gave.
     pub source: io::Error,
 }
@@ -140,7 +140,7 @@ impl From<BadFd> for io::Error {
 #[error("illegal event mask: {0}")]
 pub struct IllegalEvents(
     /// The events that were given.
-    pub super::Events,
+    pub crate::core::Events,
 );
 
 /// A number of seconds that makes no sense where it was given. `ValueError` in gevent.
@@ -187,9 +187,9 @@ pub struct NotDefaultLoop;
 #[non_exhaustive]
 pub enum NotEmbeddable {
     /// Its backend has no file descriptor that another loop could wait for, see
-    /// [`embeddable_backends`](super::embeddable_backends).
+    /// [`embeddable_backends`](crate::core::embeddable_backends).
     #[error("loops with backend {0} cannot be embedded")]
-    Backend(super::LoopFlags),
+    Backend(crate::core::LoopFlags),
     /// It would embed itself, directly or through other loops.
     #[error("a loop cannot be embedded into itself")]
     Cycle,
@@ -207,13 +207,13 @@ pub struct WatcherInUse {
     pub attribute: &'static str,
 }
 
-/// Called from a place where libev cannot be called: a [`Periodic`](super::Periodic)'s reschedule function or
-/// a [`set_syserr_cb`](super::set_syserr_cb) callback.
+/// Called from a place where libev cannot be called: a [`Periodic`](crate::core::Periodic)'s reschedule function or
+/// a [`set_syserr_cb`](crate::core::set_syserr_cb) callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the loop cannot be used from a reschedule or system error callback")]
 pub struct Uninterruptible;
 
-/// There are more [`unref`](super::Loop::unref)s than references.
+/// There are more [`unref`](crate::core::Loop::unref)s than references.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the loop has been unref'd more often than ref'd")]
 pub struct RefUnderflow;
@@ -226,7 +226,7 @@ pub struct NoInternals;
 
 /// Thrown through a hub that is being destroyed: the loop forgets its callbacks and breaks.
 ///
-/// Returned by a callback (or given to [`Loop::handle_error`](super::Loop::handle_error)), it is never printed.
+/// Returned by a callback (or given to [`Loop::handle_error`](crate::core::Loop::handle_error)), it is never printed.
 /// Source: `gevent.exceptions.HubDestroyed`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
 #[error("HubDestroyed")]

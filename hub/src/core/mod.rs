@@ -44,72 +44,42 @@
 //! | `trampoline.rs`, `boundary.rs` | from C to the callback and back, and what may not cross |
 //! | `io.rs` .. `cleanup.rs` | the types of watchers |
 
-mod async_;
-mod backing;
-mod boundary;
-mod callback;
-mod child;
-mod cleanup;
-mod embed;
+mod callbacks;
 mod error;
-mod events;
-mod flags;
-mod forking;
-mod handler;
-mod io;
-mod link;
-mod look_ahead;
-mod loop_;
-mod loop_info;
-mod node;
-mod node_ref;
-mod outcome;
-mod periodic;
-mod plain;
-mod queue;
-mod run_callbacks;
-mod signal;
-mod small_fn;
-mod start;
-mod stat;
-mod state;
-mod syserr;
-mod threadsafe;
-mod timer;
-mod trampoline;
-mod watcher;
+mod event_loop;
+mod watchers;
 
-pub(crate) use boundary::complain;
-pub(crate) use forking::ForkMutex;
+pub(crate) use event_loop::c_frames::complain;
+pub(crate) use event_loop::forking::ForkMutex;
 
-pub use async_::{Async, AsyncClosed, AsyncSender};
-pub use callback::{Callback, GreenletFn, Notify, ThreadsafeCallback};
-pub use child::Child;
-pub use cleanup::Cleanup;
-pub use embed::Embed;
+pub use callbacks::callback::{Callback, GreenletFn, Notify, ThreadsafeCallback};
+pub use callbacks::outcome::{CallbackResult, Outcome, Plain};
+pub use callbacks::run_callbacks::{getswitchinterval, setswitchinterval};
+pub use callbacks::threadsafe::ThreadsafeLoop;
 pub use error::{
     BadFd, CannotCreateLoop, DefaultLoopInUse, Error, HubDestroyed, IllegalEvents, IllegalPath,
     IllegalSignal, IllegalTime, InvalidFlag, LoopDestroyed, NoInternals, NotDefaultLoop,
     NotEmbeddable, RefUnderflow, SignalInUse, Uninterruptible, UnsupportedBackend, WatcherInUse,
 };
-pub use events::Events;
-pub use flags::{IntoFlags, LoopFlags};
-pub use io::Io;
-pub use loop_::{Break, ErrorHandler, Loop};
-pub use loop_info::{
+pub use event_loop::flags::{IntoFlags, LoopFlags};
+pub use event_loop::info::{
     embeddable_backends, get_header_version, get_version, recommended_backends, supported_backends,
     time,
 };
-pub use outcome::{CallbackResult, Outcome, Plain};
-pub use periodic::Periodic;
-pub use plain::{Check, Fork, Idle, Prepare};
-pub use run_callbacks::{getswitchinterval, setswitchinterval};
-pub use signal::Signal;
-pub use stat::Stat;
-pub use syserr::{SyserrCallback, SystemError, set_syserr_cb};
-pub use threadsafe::ThreadsafeLoop;
-pub use timer::Timer;
-pub use watcher::Watcher;
+pub use event_loop::loop_::{Break, ErrorHandler, Loop};
+pub use event_loop::syserr::{SyserrCallback, SystemError, set_syserr_cb};
+pub use watchers::async_::{Async, AsyncClosed, AsyncSender};
+pub use watchers::child::Child;
+pub use watchers::cleanup::Cleanup;
+pub use watchers::embed::Embed;
+pub use watchers::events::Events;
+pub use watchers::io::Io;
+pub use watchers::periodic::Periodic;
+pub use watchers::phases::{Check, Fork, Idle, Prepare};
+pub use watchers::signal::Signal;
+pub use watchers::stat::Stat;
+pub use watchers::timer::Timer;
+pub use watchers::watcher::Watcher;
 
 /// The lowest priority of a watcher.
 pub const MINPRI: i32 = libev_sys::EV_MINPRI;

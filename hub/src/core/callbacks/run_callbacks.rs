@@ -1,0 +1,202 @@
+//! The loop's queue of callbacks, run by the prepare watcher before each wait. Source: gevent's
+//! `loop._run_callbacks` and `gevent_call`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use greenlet_core::Exception;
+use greenlet_core::unwind::{Caught, catch};
+use libev_sys as ev;
+
+use crate::context::Context;
+use crate::core::callbacks::callback::{Callback, Entry, ThreadsafeCallback};
+use crate::core::error::IllegalTime;
+use crate::core::event_loop::c_frames as boundary;
+use crate::core::event_loop::loop_::Loop;
+use crate::core::event_loop::parts::LoopState;
+use crate::core::watchers::watcher::Watcher;
+
+/// After so many callbacks the clock is looked at.
+const CHECK_COUNT: u32 = 50;
+
+/// 5 ms.
+static SWITCH_INTERVAL: AtomicU64 = AtomicU64::new(0.005_f64.to_bits());
+
+/// For how many seconds a loop runs queued callbacks before it looks at its watchers again. 0.005 unless
+/// [`setswitchinterval`] was called. Source: `gevent.getswitchinterval`.
+pub fn getswitchinterval() -> f64 {
+    f64::from_bits(SWITCH_INTERVAL.load(Ordering::Relaxed))
+}
+
+/// Sets [`getswitchinterval`], for all loops of the process. Source: `sys.setswitchinterval`.
+///
+/// # Errors
+/// `seconds` is not a number or not positive.
+pub fn setswitchinterval(seconds: f64) -> Result<(), IllegalTime> {
+    if seconds > 0.0 {
+        SWITCH_INTERVAL.store(seconds.to_bits(), Ordering::Relaxed);
+        Ok(())
+    } else {
+        Err(IllegalTime {
+            what: "switch interval",
+            value: seconds,
+        })
+    }
+}
+
+/// Runs the queue, until it is empty or the switch interval is over.
+///
+/// A callback may queue others (which run in the same round, as far as time allows), switch greenlets, run the
+/// loop (and with it another round), and destroy it.
+pub(in crate::core) fn run_callbacks(loop_: &Loop) {
+    if boundary::is_unwinding() {
+        return;
+    }
+    let state = loop_.state();
+    state.begin_round();
+    // Another round may be on the stack.
+    let outer = state.until_look.replace(CHECK_COUNT);
+    run_queue(loop_);
+    state.until_look.set(outer);
+    state.end_round();
+}
+
+fn run_queue(loop_: &Loop) {
+    let state = loop_.state();
+    let Ok(raw_loop) = loop_.look() else { return };
+    // SAFETY: `look` says that the loop is alive; so is all that follows up to the first callback.
+    let start = unsafe {
+        state.stop_timer0(raw_loop);
+        if state.link.has_mail() {
+            state.collect_mail(raw_loop);
+        }
+        ev::ev_now(raw_loop)
+    };
+    let expiration = start + getswitchinterval();
+    let mut expired = false;
+    loop {
+        let Some(entry) = next_entry(state) else {
+            break;
+        };
+        // SAFETY: the loop is alive: checked above, or below after the last callback.
+        unsafe { ev::ev_unref(raw_loop) };
+        if let Err(caught) = catch(|| run_entry(loop_, entry)) {
+            // A destructor panicked, or the error handler's greenlet was dropped.
+            boundary::absorb(loop_, caught);
+        }
+        if loop_.look().is_err() {
+            return;
+        }
+        boundary::obey(&state.backing);
+        if boundary::is_unwinding() {
+            // The rest waits for the loop's next run.
+            break;
+        }
+        let left = state.until_look.get() - 1;
+        state.until_look.set(left);
+        if left == 0 {
+            state.until_look.set(CHECK_COUNT);
+            if !state.queue.borrow().is_empty() {
+                // SAFETY: `look` has just said that the loop is alive.
+                let now = unsafe {
+                    ev::ev_now_update(raw_loop);
+                    ev::ev_now(raw_loop)
+                };
+                expired = now >= expiration;
+                if expired {
+                    break;
+                }
+            }
+        }
+    }
+    // SAFETY: the loop is alive: checked before the first callback and after each.
+    unsafe {
+        if !expired {
+            ev::ev_now_update(raw_loop);
+        }
+        if !state.queue.borrow().is_empty() {
+            state.start_timer0(raw_loop);
+        }
+    }
+}
+
+/// Takes the first entry. What the next ones will need is fetched meanwhile: with many greenlets,
+/// none of it is in the cache.
+#[inline(always)]
+fn next_entry(state: &LoopState) -> Option<Entry> {
+    let mut queue = state.queue.borrow_mut();
+    let entry = queue.pop();
+    match queue.get(0) {
+        Some(Entry::Resume(next)) => next.greenlet().prefetch_stack(4),
+        Some(Entry::Start(next)) => next.greenlet().prefetch_rest(),
+        _ => {}
+    }
+    match queue.get(2) {
+        Some(Entry::Resume(later)) => later.greenlet().prefetch(),
+        Some(Entry::Start(later)) => later.greenlet().prefetch(),
+        Some(Entry::Greenlet(later, _)) => {
+            later.prefetch();
+            later.prefetch_rest();
+        }
+        _ => {}
+    }
+    entry
+}
+
+fn run_entry(loop_: &Loop, entry: Entry) {
+    match entry {
+        Entry::Resume(resume) => call(
+            loop_,
+            || resume.switch(),
+            |e| loop_.report(Context::Switch(resume.greenlet()), e),
+        ),
+        Entry::Start(start) => call(
+            loop_,
+            || start.run(),
+            |e| failed(loop_, &Callback::entered(start.greenlet()), e),
+        ),
+        Entry::Call(task) => {
+            let callback = Callback::from_task(task);
+            // Until its error is handled.
+            let _running = callback.begin();
+            call(loop_, || callback.run(), |e| failed(loop_, &callback, e));
+        }
+        Entry::Notify(object) => call(
+            loop_,
+            || object.clone().notify(),
+            |e| failed(loop_, &Callback::entered(&object), e),
+        ),
+        Entry::Greenlet(greenlet, function) => call(
+            loop_,
+            || function(&greenlet),
+            |e| failed(loop_, &Callback::entered(&greenlet), e),
+        ),
+        Entry::Remote(task) => {
+            let callback = ThreadsafeCallback(task);
+            let _running = callback.begin();
+            call(
+                loop_,
+                || callback.run(),
+                |e| loop_.report(Context::ThreadsafeCallback(&callback), e),
+            );
+        }
+        Entry::Report(Some(node), exception) => {
+            let watcher = Watcher::new(loop_, node);
+            loop_.report(Context::Watcher(&watcher), exception);
+        }
+        Entry::Report(None, exception) => loop_.report(Context::None, exception),
+    }
+}
+
+#[cold]
+fn failed(loop_: &Loop, callback: &Callback, exception: Exception) {
+    loop_.report(Context::Callback(callback), exception);
+}
+
+/// Calls `f`; what it fails with goes to `report`.
+fn call(loop_: &Loop, f: impl FnOnce() -> Result<(), Exception>, report: impl FnOnce(Exception)) {
+    match catch(f) {
+        Ok(Ok(())) => {}
+        Ok(Err(exception)) | Err(Caught::Panic(exception)) => report(exception),
+        Err(Caught::Forced(unwind)) => boundary::stash(&loop_.state().backing, unwind),
+    }
+}

@@ -1,0 +1,67 @@
+//! The loop as other threads may use it. Source: gevent's `loop.run_callback_threadsafe`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::core::callbacks::callback::{RemoteTask, ThreadsafeCallback};
+use crate::core::callbacks::inbox::Link;
+use crate::core::callbacks::outcome::CallbackResult;
+use crate::core::error::LoopDestroyed;
+
+/// A handle of a [`Loop`](crate::core::Loop) for any thread; see [`Loop::threadsafe`](crate::core::Loop::threadsafe). It does
+/// not keep the loop alive.
+///
+/// ```
+/// use std::thread;
+/// use hub::core::Loop;
+///
+/// let loop_ = Loop::new("", false)?;
+/// let loop_thread = thread::current().id();
+/// let remote = loop_.threadsafe();
+/// let worker = thread::spawn(move || {
+///     remote.run_callback_threadsafe(move || assert_eq!(thread::current().id(), loop_thread))
+/// });
+/// let callback = worker.join().unwrap()?;
+/// assert!(callback.pending());
+/// loop_.run()?;
+/// assert!(!callback.scheduled());
+/// # Ok::<(), hub::core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct ThreadsafeLoop(Arc<Link>);
+
+impl ThreadsafeLoop {
+    pub(in crate::core) fn new(link: Arc<Link>) -> ThreadsafeLoop {
+        ThreadsafeLoop(link)
+    }
+
+    /// [`Loop::run_callback`](crate::core::Loop::run_callback) from any thread: queues `callback`, to be called by the
+    /// loop's own thread, and wakes the loop.
+    ///
+    /// Callbacks of one thread run in the order in which it queued them. A queued callback keeps the loop running,
+    /// as a local one does: if a run would end just then, it looks here first. If the loop is not running, the
+    /// callback waits for its next run.
+    ///
+    /// Not to be called from a signal handler: it allocates and takes a lock.
+    ///
+    /// # Errors
+    /// The loop is destroyed; `callback` was dropped.
+    pub fn run_callback_threadsafe<F, R>(
+        &self,
+        callback: F,
+    ) -> Result<ThreadsafeCallback, LoopDestroyed>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: CallbackResult,
+    {
+        let task = RemoteTask::new(callback);
+        self.0.post(task.clone())?;
+        Ok(ThreadsafeCallback(task))
+    }
+}
+
+impl fmt::Debug for ThreadsafeLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<threadsafe loop at {:p}>", Arc::as_ptr(&self.0))
+    }
+}

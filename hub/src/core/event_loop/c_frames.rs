@@ -1,0 +1,197 @@
+//! What may not cross libev's C frames, and when libev may not be entered.
+//!
+//! A callback that libev calls is Rust code with C frames below it. Two ways out of it would jump over them: a
+//! panic, and the [`ForcedUnwind`] of a greenlet whose last handle was dropped. Every `extern "C"` function of
+//! this module therefore runs its body in [`enter`]. A panic is reported. A forced unwinding is *stashed*: the
+//! loops whose runs are on this stack are told to break, callbacks that libev still delivers on the way out are
+//! put aside ([`defer`]), and whoever called into libev from Rust goes on unwinding ([`leave`]) once C's frames
+//! are gone. Nobody switches greenlets between the two, so one stash per thread is enough. A greenlet that is only
+//! [told](is_told) to end leaves libev in the same way, with nothing stashed.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, Write};
+use std::mem::ManuallyDrop;
+use std::rc::Rc;
+use std::thread;
+
+use greenlet_core::pinned;
+use greenlet_core::unwind::{Caught, ForcedUnwind, catch, insist, is_told};
+use libev_sys as ev;
+
+use crate::core::event_loop::ev_loop::{self as backing, Backing};
+use crate::core::event_loop::loop_::Loop;
+use crate::core::watchers::ev_watcher::feed_again;
+use crate::core::watchers::ev_watcher_ref::NodeRef;
+
+// None of these needs a destructor, so they can be used while the thread ends, too: hubs are destroyed then. The
+// stash and the deferred events are empty whenever no unwinding is on its way.
+thread_local! {
+    static UNWINDING: Cell<bool> = const { Cell::new(false) };
+    static UNINTERRUPTIBLE: Cell<bool> = const { Cell::new(false) };
+    static STASH: RefCell<ManuallyDrop<Option<ForcedUnwind>>> = const { RefCell::new(ManuallyDrop::new(None)) };
+    static DEFERRED: RefCell<ManuallyDrop<Vec<Deferred>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
+}
+
+/// An event that could not be delivered.
+type Deferred = (NodeRef, i32);
+
+/// Whether this thread is inside a callback from which libev must not be called.
+#[inline]
+pub(in crate::core) fn is_uninterruptible() -> bool {
+    UNINTERRUPTIBLE.get()
+}
+
+/// Runs `f`, which libev calls at a moment when its state is not to be touched. Nothing leaves it, nor does a
+/// switch to another greenlet, which could touch that state or never come back.
+pub(in crate::core) fn uninterruptible<R>(f: impl FnOnce() -> R) -> Result<R, Caught> {
+    let before = UNINTERRUPTIBLE.replace(true);
+    let result = catch(|| pinned(f));
+    UNINTERRUPTIBLE.set(before);
+    result
+}
+
+/// Whether a forced unwinding waits for C's frames to leave.
+#[inline]
+pub(in crate::core) fn is_unwinding() -> bool {
+    UNWINDING.get()
+}
+
+/// The body of every function that libev calls: nothing leaves it, and `loop_` lives until it is over.
+#[inline]
+pub(in crate::core) fn enter(loop_: Loop, f: impl FnOnce(&Loop)) {
+    guard(&loop_, || f(&loop_));
+    exit(loop_);
+}
+
+/// Nothing leaves `f`.
+#[inline]
+pub(in crate::core) fn guard(loop_: &Loop, f: impl FnOnce()) {
+    if let Err(caught) = catch(f) {
+        absorb(loop_, caught);
+    }
+}
+
+/// The end of every function that libev calls.
+#[inline]
+pub(in crate::core) fn exit(loop_: Loop) {
+    if Rc::strong_count(loop_.state()) == 1 {
+        take_down(loop_);
+    } else {
+        obey(&loop_.state().backing);
+    }
+}
+
+/// The runs on this stack end if this greenlet has been told to, and has not been made to: a panic of its own may be
+/// under way outside of them, which another one must not meet.
+#[inline]
+pub(in crate::core) fn obey(backing: &Backing) {
+    if is_told() {
+        end_runs(backing);
+    }
+}
+
+/// The last handle was dropped meanwhile; now this one takes the loop down.
+#[cold]
+fn take_down(loop_: Loop) {
+    let backing = loop_.state().backing.clone();
+    match catch(move || drop(loop_)) {
+        Ok(()) => {}
+        Err(Caught::Panic(exception)) => complain(format_args!(
+            "panic while a loop was dropped: {exception:?}"
+        )),
+        Err(Caught::Forced(unwind)) => stash(&backing, unwind),
+    }
+    obey(&backing);
+}
+
+/// Deals with what an outermost `catch` caught.
+#[cold]
+pub(in crate::core) fn absorb(loop_: &Loop, caught: Caught) {
+    match caught {
+        Caught::Panic(exception) => {
+            complain(format_args!("Unhandled in the event loop: {exception:?}"))
+        }
+        Caught::Forced(unwind) => stash(&loop_.state().backing, unwind),
+    }
+}
+
+/// Keeps a forced unwinding for [`leave`] and makes the runs on this stack end.
+#[cold]
+pub(in crate::core) fn stash(backing: &Backing, unwind: ForcedUnwind) {
+    STASH.with_borrow_mut(|stash| **stash = Some(unwind));
+    end_runs(backing);
+}
+
+#[cold]
+fn end_runs(backing: &Backing) {
+    UNWINDING.set(true);
+    backing.break_run(ev::EVBREAK_ALL);
+}
+
+/// Puts an event aside that libev delivers while a forced unwinding waits; [`leave`] feeds it again.
+#[cold]
+pub(in crate::core) fn defer(node: NodeRef, revents: i32) {
+    DEFERRED.with_borrow_mut(|deferred| deferred.push((node, revents)));
+}
+
+/// To be called by Rust code after every C function that may have run callbacks: frees loops that were destroyed
+/// meanwhile, and goes on with a forced unwinding that was stashed.
+#[inline]
+pub(in crate::core) fn leave(loop_: &Loop) {
+    if UNWINDING.get() || backing::any_doomed() {
+        leave_with_care(loop_);
+    }
+}
+
+#[cold]
+fn leave_with_care(loop_: &Loop) {
+    match settle(loop_) {
+        Some(unwind) => unwind.resume(),
+        None => insist(),
+    }
+}
+
+/// [`leave`] for a destructor, which must not unwind if a panic is on its way already: then the greenlet's own is
+/// given up.
+#[cold]
+pub(in crate::core) fn leave_in_drop(loop_: &Loop) {
+    if thread::panicking() {
+        drop(settle(loop_));
+    } else {
+        leave(loop_);
+    }
+}
+
+/// Frees what is doomed. Returns the unwinding that this greenlet has to go on with.
+fn settle(loop_: &Loop) -> Option<ForcedUnwind> {
+    let mut unwind = None;
+    loop {
+        if UNWINDING.replace(false) {
+            // The break was meant for the runs on this stack; others of this loop, parked on theirs, shall go on.
+            loop_.state().backing.cancel_break();
+            // An older one is over: it is the newest by which the greenlet is known to unwind.
+            let newer = STASH.with_borrow_mut(|stash| stash.take());
+            unwind = newer.or(unwind);
+            feed_deferred();
+        }
+        // Not earlier: cleanup watchers are called, and one of them may park this greenlet, to be dropped there.
+        backing::free_doomed();
+        if !UNWINDING.get() {
+            return unwind;
+        }
+    }
+}
+
+fn feed_deferred() {
+    let deferred = DEFERRED.with_borrow_mut(|deferred| std::mem::take(&mut **deferred));
+    for (node, revents) in deferred {
+        feed_again(&node, revents);
+    }
+}
+
+/// Prints to stderr, and does not mind when there is none. stderr is not locked while foreign code puts its part of the
+/// message together, which may wait.
+pub(crate) fn complain(message: std::fmt::Arguments<'_>) {
+    let line = format!("{message}\n");
+    let _ = io::stderr().write_all(line.as_bytes());
+}

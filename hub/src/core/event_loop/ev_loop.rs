@@ -1,0 +1,486 @@
+//! The `ev_loop` behind one or more [`Loop`](crate::core::Loop) objects: whose it is, and how it ends.
+//!
+//! A thread's `Loop`s for one `ev_loop` share a [`Backing`], found in the thread's registry. So when it is
+//! destroyed through one of them, all of them know, even if libev later makes a new default loop at the same
+//! address.
+//!
+//! A loop is never freed while a run of it is on some stack (a callback may destroy it, and a greenlet may be
+//! parked inside a callback): it is marked [`Phase::Doomed`], all its watchers are stopped, all its runs are told
+//! to end, and after the last of them it is freed.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::iter;
+use std::mem::ManuallyDrop;
+use std::rc::{Rc, Weak};
+use std::thread::{self, ThreadId};
+
+use greenlet_core::unwind::{call_each, drop_each};
+use greenlet_core::{at_thread_end, thread_is_over};
+use libev_sys as ev;
+use libev_sys::ev_loop;
+
+use crate::core::error::{CannotCreateLoop, DefaultLoopInUse, Error, SignalInUse};
+use crate::core::event_loop::c_frames as boundary;
+use crate::core::event_loop::flags::LoopFlags;
+use crate::core::event_loop::forking::ForkMutex;
+use crate::core::event_loop::loop_::Loop;
+use crate::core::event_loop::parts::{Litter, LoopState};
+use crate::core::event_loop::syserr;
+use crate::core::watchers::embed::{EmbedNode, WeakEmbed};
+use crate::core::watchers::signal::SIGNAL_TABLE;
+use crate::weak_list::WeakList;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Alive,
+    /// Destroyed, and to be freed when its last run has ended.
+    Doomed,
+    /// Freed, by us or behind our back.
+    Gone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// Made by us: the last `Loop` destroys it.
+    Us,
+    /// libev's own: one per process, left in place.
+    Default,
+    /// Made elsewhere: only an explicit `destroy` destroys it.
+    Other,
+}
+
+pub(in crate::core) struct Backing {
+    pub(in crate::core) raw: *mut ev_loop,
+    owner: Owner,
+    phase: Cell<Phase>,
+    loops: RefCell<WeakList<LoopState>>,
+    /// The started embed watchers, of other loops, that embed this one.
+    embedded_by: RefCell<Vec<WeakEmbed>>,
+    lease: Cell<Option<Lease>>,
+}
+
+/// A loop, with those of its `Loop`s that are kept for it.
+type Kept = (Rc<Backing>, Vec<Loop>);
+
+// They need no destructor, so they can be used while the thread ends, too.
+thread_local! {
+    /// The loops there are, not yet freed ones too.
+    static REGISTRY: RefCell<ManuallyDrop<Vec<Weak<Backing>>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
+    /// What is to be done when a run has ended: the doomed loops that still run, with their `Loop`s, kept for their
+    /// cleanup watchers; and `Loop`s that were dropped when libev could not be called.
+    static DOOMED: RefCell<ManuallyDrop<Vec<Kept>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
+    /// Whether [`end_of_thread`] will be called.
+    static ENDS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Closes the loops whose runs will never go on, because the greenlets they are on are left behind.
+fn end_of_thread() {
+    let destroy = |backing: Rc<Backing>| {
+        move || {
+            if backing.phase.get() == Phase::Alive && backing.has_runs() {
+                backing.destroy(|| ());
+            }
+        }
+    };
+    let forget = || {
+        // Those of loops that are left behind, too.
+        let registry = REGISTRY.with_borrow_mut(|registry| std::mem::take(&mut **registry));
+        drop(registry);
+    };
+    let destroy_all = || call_each(registry().into_iter().map(destroy));
+    let steps: [&dyn Fn(); 3] = [&destroy_all, &free_doomed, &forget];
+    call_each(steps);
+}
+
+/// The thread that may use the default loop.
+static DEFAULT_LOOP: ForkMutex<Option<ThreadId>> = ForkMutex::new(None);
+
+/// The right to use the default loop.
+struct Lease;
+
+impl Lease {
+    fn take() -> Result<Lease, DefaultLoopInUse> {
+        let mut owner = DEFAULT_LOOP.lock();
+        match *owner {
+            None => {
+                *owner = Some(thread::current().id());
+                Ok(Lease)
+            }
+            Some(_) => Err(DefaultLoopInUse),
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        *DEFAULT_LOOP.lock() = None;
+    }
+}
+
+impl Backing {
+    /// libev's default loop, made if need be.
+    pub(in crate::core) fn default(flags: LoopFlags) -> Result<Rc<Backing>, Error> {
+        if let Some(backing) = registered(|backing| backing.owner == Owner::Default) {
+            return Ok(backing);
+        }
+        let lease = Lease::take()?;
+        let raw = {
+            // libev attaches SIGCHLD to the default loop, and asserts that no other loop has it.
+            let _table = SIGNAL_TABLE.lock();
+            // SAFETY: no preconditions; the lease keeps other threads from making the default loop.
+            let (existing, taken) = unsafe {
+                (
+                    ev::ev_shim_default_loop_ptr(),
+                    ev::ev_shim_signal_loop(libc::SIGCHLD),
+                )
+            };
+            if !taken.is_null() && taken != existing {
+                return Err(SignalInUse(libc::SIGCHLD).into());
+            }
+            // SAFETY: we hold the lease and the table of signals; the assertion was just ruled out.
+            unsafe { ev::ev_shim_default_loop(flags.bits()) }
+        };
+        let backing = Backing::new(raw, flags, Owner::Default)?;
+        backing.lease.set(Some(lease));
+        Ok(backing)
+    }
+
+    /// A loop of its own.
+    pub(in crate::core) fn create(flags: LoopFlags) -> Result<Rc<Backing>, Error> {
+        // SAFETY: no preconditions.
+        let raw = unsafe { ev::ev_shim_loop_new(flags.bits()) };
+        Backing::new(raw, flags, Owner::Us)
+    }
+
+    /// A loop that somebody else made.
+    ///
+    /// # Safety
+    /// See [`Loop::from_ptr`].
+    pub(in crate::core) unsafe fn adopt(raw: *mut ev_loop) -> Result<Rc<Backing>, Error> {
+        if let Some(backing) = registered(|backing| backing.raw == raw) {
+            return Ok(backing);
+        }
+        // SAFETY: the caller's: the loop is alive.
+        let (is_default, flags) =
+            unsafe { (ev::ev_shim_is_default_loop(raw) != 0, ev::ev_backend(raw)) };
+        let flags = LoopFlags::from_bits(flags);
+        let lease = if is_default {
+            Some(Lease::take()?)
+        } else {
+            None
+        };
+        // SAFETY: the caller's: the loop is alive.
+        if unsafe { ev::ev_shim_make_wakeup(raw) } != 0 {
+            return Err(last_os_error(flags));
+        }
+        let owner = if is_default {
+            Owner::Default
+        } else {
+            Owner::Other
+        };
+        let backing = Backing::new(raw, flags, owner)?;
+        backing.lease.set(lease);
+        Ok(backing)
+    }
+
+    fn new(raw: *mut ev_loop, flags: LoopFlags, owner: Owner) -> Result<Rc<Backing>, Error> {
+        if raw.is_null() {
+            return Err(last_os_error(flags));
+        }
+        // SAFETY: the loop is alive. Userdata is our sign of life: not null. Somebody else's is as good.
+        unsafe {
+            if ev::ev_userdata(raw).is_null() {
+                ev::ev_set_userdata(raw, raw.cast());
+            }
+        }
+        syserr::install();
+        let backing = Rc::new(Backing {
+            raw,
+            owner,
+            phase: Cell::new(Phase::Alive),
+            loops: RefCell::default(),
+            embedded_by: RefCell::default(),
+            lease: Cell::new(None),
+        });
+        REGISTRY.with_borrow_mut(|registry| registry.push(Rc::downgrade(&backing)));
+        if !ENDS.replace(true) {
+            at_thread_end(end_of_thread);
+        }
+        Ok(backing)
+    }
+
+    /// Of a loop that never was.
+    pub(in crate::core) fn gone() -> Rc<Backing> {
+        Rc::new(Backing {
+            raw: std::ptr::null_mut(),
+            owner: Owner::Other,
+            phase: Cell::new(Phase::Gone),
+            loops: RefCell::default(),
+            embedded_by: RefCell::default(),
+            lease: Cell::new(None),
+        })
+    }
+
+    pub(in crate::core) fn attach(&self, state: &Rc<LoopState>) {
+        self.loops.borrow_mut().push(Rc::downgrade(state));
+    }
+
+    pub(in crate::core) fn is_default(&self) -> bool {
+        self.owner == Owner::Default
+    }
+
+    /// The `Loop` objects of this loop.
+    fn loops(&self) -> Vec<Loop> {
+        self.loops
+            .borrow()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .map(Loop::from_state)
+            .collect()
+    }
+
+    /// Whether libev's loop has not been freed, so that watchers may be stopped.
+    pub(in crate::core) fn exists(&self) -> bool {
+        self.phase.get() != Phase::Gone
+    }
+
+    /// Whether the loop is there; notices when somebody else has destroyed the default loop.
+    #[inline(always)]
+    pub(in crate::core) fn is_alive(&self) -> bool {
+        if self.phase.get() != Phase::Alive {
+            return false;
+        }
+        if self.owner == Owner::Default && !self.is_still_default() {
+            self.vanished();
+            return false;
+        }
+        true
+    }
+
+    #[inline]
+    fn is_still_default(&self) -> bool {
+        // SAFETY: no preconditions; the default loop's memory is static.
+        unsafe { ev::ev_shim_is_default_with_userdata(self.raw) != 0 }
+    }
+
+    #[cold]
+    fn vanished(&self) {
+        self.phase.set(Phase::Gone);
+        let mut litter = Litter::default();
+        for loop_ in self.loops() {
+            loop_.state().abandon(&mut litter);
+        }
+        drop(self.lease.take());
+        drop(litter);
+    }
+
+    /// Whether a run of the loop is on some stack, and will go on. When the thread is over, none does: nobody is
+    /// switched to any more, and what called `exit` does not return.
+    fn is_running(&self) -> bool {
+        self.has_runs() && !thread_is_over()
+    }
+
+    /// Whether a run of the loop is on some stack.
+    fn has_runs(&self) -> bool {
+        // SAFETY: the loop has not been freed.
+        self.exists() && unsafe { ev::ev_depth(self.raw) > 0 }
+    }
+
+    /// `ev_break` for the loop and those that embed it, if they run.
+    pub(in crate::core) fn break_run(&self, how: i32) {
+        if self.has_runs() {
+            // SAFETY: it runs, so the loop has not been freed.
+            unsafe { ev::ev_break(self.raw, how) };
+            for host in self.hosts() {
+                host.state().backing.break_run(how);
+            }
+        }
+    }
+
+    /// Takes a break back that was meant for runs which have ended by now.
+    pub(in crate::core) fn cancel_break(&self) {
+        if self.phase.get() == Phase::Alive {
+            self.break_run(ev::EVBREAK_CANCEL);
+        }
+    }
+
+    /// The loops that embed this one.
+    pub(in crate::core) fn hosts(&self) -> Vec<Loop> {
+        let embedders = self.embedded_by.borrow();
+        embedders
+            .iter()
+            .filter_map(|node| node.upgrade()?.host())
+            .collect()
+    }
+
+    pub(in crate::core) fn embedded(&self, by: WeakEmbed) {
+        self.embedded_by.borrow_mut().push(by);
+    }
+
+    pub(in crate::core) fn no_longer_embedded(&self, by: &WeakEmbed) {
+        self.embedded_by.borrow_mut().retain(|node| node != by);
+    }
+
+    /// One of its objects goes: the last one of a loop that is ours destroys it.
+    pub(in crate::core) fn release(self: &Rc<Self>, state: &LoopState) {
+        if self.owner == Owner::Us {
+            self.destroy(|| ());
+        } else if self.is_alive() {
+            let mut litter = Litter::default();
+            // SAFETY: `is_alive` has just said so.
+            unsafe { state.detach(self.raw, false, &mut litter) };
+            drop(litter);
+        }
+    }
+
+    /// Calls `end_runs` when nothing is left that libev could call, and frees the loop if no run is left then.
+    pub(in crate::core) fn destroy(self: &Rc<Self>, end_runs: impl FnOnce()) {
+        if !self.is_alive() {
+            return;
+        }
+        self.phase.set(Phase::Doomed);
+        let mut litter = Litter::default();
+        let embedders: Vec<_> = self
+            .embedded_by
+            .borrow()
+            .iter()
+            .filter_map(WeakEmbed::upgrade)
+            .collect();
+        let remains: Vec<_> = embedders
+            .into_iter()
+            .map(EmbedNode::stop_embedding)
+            .collect();
+        let loops = self.loops();
+        for loop_ in &loops {
+            // SAFETY: the loop is freed by `free` only, below.
+            unsafe { loop_.state().detach(self.raw, true, &mut litter) };
+        }
+        self.break_run(ev::EVBREAK_ALL);
+        let free = || {
+            if self.is_running() {
+                postpone((self.clone(), loops));
+            } else {
+                self.free();
+            }
+        };
+        let steps: [Box<dyn FnOnce() + '_>; 4] = [
+            Box::new(end_runs),
+            Box::new(free),
+            Box::new(|| drop(litter)),
+            Box::new(|| drop_each(remains)),
+        ];
+        call_each(steps);
+    }
+
+    /// Frees a doomed loop that does not run. Its cleanup watchers are called.
+    fn free(&self) {
+        self.phase.set(Phase::Gone);
+        if self.is_default() {
+            // Not for longer: cleanup watchers may want to start a signal watcher of another loop.
+            let _table = SIGNAL_TABLE.lock();
+            // SAFETY: the loop has not been freed, and the table of signals is ours.
+            unsafe { ev::ev_shim_release_sigchld(self.raw) };
+        }
+        // SAFETY: nobody has freed the loop, no run of it is left, and all our watchers but the cleanup ones are
+        // stopped. Those are on their loops' lists and so alive until they are abandoned below.
+        unsafe {
+            ev::ev_set_userdata(self.raw, std::ptr::null_mut());
+            ev::ev_shim_loop_destroy(self.raw);
+        }
+        let mut litter = Litter::default();
+        for loop_ in self.loops() {
+            loop_.state().abandon(&mut litter);
+        }
+        drop(self.lease.take());
+        drop(litter);
+    }
+}
+
+impl Drop for Backing {
+    fn drop(&mut self) {
+        REGISTRY.with_borrow_mut(|registry| {
+            registry.retain(|weak| weak.strong_count() > 0);
+            if registry.is_empty() {
+                **registry = Vec::new();
+            }
+        });
+    }
+}
+
+/// Why libev has made no loop.
+fn last_os_error(flags: LoopFlags) -> Error {
+    let source = io::Error::last_os_error();
+    CannotCreateLoop { flags, source }.into()
+}
+
+/// Keeps the last handle of a loop, to drop it when libev can be called again.
+pub(in crate::core) fn drop_later(loop_: Loop) {
+    postpone((loop_.state().backing.clone(), vec![loop_]));
+}
+
+/// At the latest, it becomes ready when the thread ends.
+fn postpone(kept: Kept) {
+    DOOMED.with_borrow_mut(|doomed| doomed.push(kept));
+}
+
+/// Whether [`free_doomed`] may have something to do.
+#[inline]
+pub(in crate::core) fn any_doomed() -> bool {
+    DOOMED.with_borrow(|doomed| !doomed.is_empty())
+}
+
+/// Frees the doomed loops of this thread that have stopped running, until a forced unwinding is stashed. Called
+/// whenever a run has ended.
+#[cold]
+pub(in crate::core) fn free_doomed() {
+    let next = || (!boundary::is_unwinding()).then(take_ready).flatten();
+    call_each(iter::from_fn(next).map(|(backing, loops)| {
+        move || {
+            if backing.phase.get() == Phase::Doomed {
+                backing.free();
+            }
+            drop(loops);
+        }
+    }));
+}
+
+fn take_ready() -> Option<Kept> {
+    DOOMED.with_borrow_mut(|doomed| {
+        let at = doomed
+            .iter()
+            .position(|(backing, _)| !backing.is_running())?;
+        let ready = doomed.remove(at);
+        if doomed.is_empty() {
+            **doomed = Vec::new();
+        }
+        Some(ready)
+    })
+}
+
+fn registry() -> Vec<Rc<Backing>> {
+    REGISTRY.with_borrow(|registry| registry.iter().filter_map(Weak::upgrade).collect())
+}
+
+/// The first of this thread's living loops that fits.
+fn registered(fits: impl Fn(&Backing) -> bool) -> Option<Rc<Backing>> {
+    registry()
+        .into_iter()
+        .find(|backing| fits(backing) && backing.is_alive())
+}
+
+/// A `Loop` of this thread: one that runs, if any does, else the youngest.
+pub(in crate::core) fn any_loop() -> Option<Loop> {
+    let backings = registry();
+    let alive = || {
+        backings
+            .iter()
+            .rev()
+            .filter(|backing| backing.phase.get() == Phase::Alive)
+    };
+    alive()
+        .find(|backing| backing.is_running())
+        .or_else(|| alive().next())?
+        .loops()
+        .pop()
+}

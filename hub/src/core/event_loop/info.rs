@@ -1,0 +1,288 @@
+//! What a [`Loop`] tells about itself, its clock, and what libev tells about itself.
+
+use std::fmt;
+use std::os::fd::RawFd;
+
+use libev_sys as ev;
+use libev_sys::ev_loop;
+
+use crate::core::error::{Error, NoInternals, RefUnderflow};
+use crate::core::event_loop::flags::LoopFlags;
+use crate::core::event_loop::loop_::Loop;
+
+impl Loop {
+    /// The loop's clock, in seconds since the epoch: the time at which it last looked. Source: ev.pod, `ev_now`.
+    ///
+    /// # Errors
+    /// The loop is destroyed. So it is with all methods here that return a `Result`.
+    pub fn now(&self) -> Result<f64, Error> {
+        // SAFETY: `look` says that the loop is alive. So it is in all functions of this file.
+        Ok(unsafe { ev::ev_now(self.look()?) })
+    }
+
+    /// Brings the loop's clock up to date.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn update_now(&self) -> Result<(), Error> {
+        // SAFETY: as in `now`.
+        unsafe { ev::ev_now_update(self.modify()?) };
+        Ok(())
+    }
+
+    /// The old name of [`update_now`](Self::update_now).
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn update(&self) -> Result<(), Error> {
+        self.update_now()
+    }
+
+    /// Stops the loop's clock from counting for timers, until [`resume`](Self::resume): for long computations.
+    /// Source: ev.pod, `ev_suspend`.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn suspend(&self) -> Result<(), Error> {
+        // SAFETY: as in `now`.
+        unsafe { ev::ev_suspend(self.modify()?) };
+        Ok(())
+    }
+
+    /// Ends [`suspend`](Self::suspend): timers are put off by the time in between.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn resume(&self) -> Result<(), Error> {
+        // SAFETY: as in `now`.
+        unsafe { ev::ev_resume(self.modify()?) };
+        Ok(())
+    }
+
+    /// How exact a timer is, in seconds. gevent has the same number for libev.
+    pub fn approx_timer_resolution(&self) -> f64 {
+        0.00001
+    }
+
+    /// Whether timers that are started now update the loop's clock first: while queued callbacks run.
+    pub fn starting_timer_may_update_loop_time(&self) -> bool {
+        self.state().is_running_callbacks()
+    }
+
+    /// Has libev check its own data, and aborts if it is not consistent. Does nothing if libev was compiled without
+    /// assertions.
+    ///
+    /// # Errors
+    /// The loop is destroyed, or has been [`unref`](Self::unref)d too often.
+    pub fn verify(&self) -> Result<(), Error> {
+        let raw_loop = self.modify()?;
+        // SAFETY: as in `now`. libev asserts that the count of references is not below -1.
+        unsafe {
+            let count = ev::ev_shim_loop_activecnt(raw_loop);
+            if count != ev::EV_SHIM_UNAVAILABLE && count < -1 {
+                return Err(RefUnderflow.into());
+            }
+            ev::ev_verify(raw_loop);
+        }
+        Ok(())
+    }
+
+    /// Whether this is libev's default loop; false once it is destroyed.
+    pub fn default(&self) -> bool {
+        self.look().is_ok() && self.state().backing.is_default()
+    }
+
+    /// Whether the loop is destroyed.
+    pub fn destroyed(&self) -> bool {
+        self.look().is_err()
+    }
+
+    /// How many times the loop has waited.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn iteration(&self) -> Result<u32, Error> {
+        // SAFETY: as in `now`.
+        Ok(unsafe { ev::ev_iteration(self.look()?) })
+    }
+
+    /// How many runs are on some stack.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn depth(&self) -> Result<u32, Error> {
+        // SAFETY: as in `now`.
+        Ok(unsafe { ev::ev_depth(self.look()?) })
+    }
+
+    /// The backend's bit.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn backend_int(&self) -> Result<u32, Error> {
+        // SAFETY: as in `now`.
+        Ok(unsafe { ev::ev_backend(self.look()?) })
+    }
+
+    /// The backend's name; its number if it has none.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn backend(&self) -> Result<String, Error> {
+        let backend = LoopFlags::from_bits(self.backend_int()?);
+        Ok(backend
+            .name()
+            .map_or_else(|| backend.bits().to_string(), str::to_owned))
+    }
+
+    /// How many events have happened and were not delivered yet.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn pendingcnt(&self) -> Result<u32, Error> {
+        // SAFETY: as in `now`.
+        Ok(unsafe { ev::ev_pending_count(self.look()?) })
+    }
+
+    /// The count of references: as long as it is not 0, the loop runs.
+    ///
+    /// # Errors
+    /// The loop is destroyed; [`NoInternals`].
+    pub fn activecnt(&self) -> Result<i32, Error> {
+        self.internal(ev::ev_shim_loop_activecnt)
+    }
+
+    /// Not 0 when a signal has arrived that the loop has not looked at yet.
+    ///
+    /// # Errors
+    /// The loop is destroyed; [`NoInternals`].
+    pub fn sig_pending(&self) -> Result<i32, Error> {
+        self.internal(ev::ev_shim_loop_sig_pending)
+    }
+
+    /// The names of the flags that the loop was made with.
+    ///
+    /// # Errors
+    /// The loop is destroyed; [`NoInternals`].
+    pub fn origflags(&self) -> Result<Vec<String>, Error> {
+        Ok(LoopFlags::from_bits(self.origflags_int()?).to_list())
+    }
+
+    /// The flags that the loop was made with.
+    ///
+    /// # Errors
+    /// The loop is destroyed; [`NoInternals`].
+    pub fn origflags_int(&self) -> Result<u32, Error> {
+        let raw_loop = self.look()?;
+        has_internals()?;
+        // SAFETY: as in `now`.
+        Ok(unsafe { ev::ev_shim_loop_origflags(raw_loop) })
+    }
+
+    /// The descriptor by which the loop receives signals, if it does it that way. (gevent: `AttributeError` if not.)
+    ///
+    /// # Errors
+    /// The loop is destroyed; [`NoInternals`].
+    pub fn sigfd(&self) -> Result<Option<RawFd>, Error> {
+        Ok(Some(self.internal(ev::ev_shim_loop_sigfd)?).filter(|fd| *fd >= 0))
+    }
+
+    /// The backend's descriptor, if it has one and the loop is not destroyed.
+    pub fn fileno(&self) -> Option<RawFd> {
+        self.internal(ev::ev_shim_loop_backend_fd)
+            .ok()
+            .filter(|fd| *fd >= 0)
+    }
+
+    /// How many watchers are started or fed, and so kept alive by this object. Looks at each watcher there is.
+    pub fn started_watchers(&self) -> usize {
+        self.state().started_count()
+    }
+
+    /// How many callbacks are queued, without those that other threads queued since the loop last looked.
+    pub fn queued_callbacks(&self) -> usize {
+        self.state().queue.borrow().len()
+    }
+
+    fn internal(&self, get: unsafe extern "C" fn(*mut ev_loop) -> i32) -> Result<i32, Error> {
+        let raw_loop = self.look()?;
+        has_internals()?;
+        // SAFETY: as in `now`; the callers pass functions of the shim that only look.
+        Ok(unsafe { get(raw_loop) })
+    }
+}
+
+fn has_internals() -> Result<(), NoInternals> {
+    // SAFETY: no preconditions.
+    if unsafe { ev::ev_shim_has_internals() } != 0 {
+        Ok(())
+    } else {
+        Err(NoInternals)
+    }
+}
+
+impl fmt::Debug for Loop {
+    /// gevent's repr: `<loop at 0x.. epoll default pending=0 ref=0 fileno=3>`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<loop at {:p}", std::rc::Rc::as_ptr(self.state()))?;
+        let (Ok(backend), Ok(pending)) = (self.backend(), self.pendingcnt()) else {
+            return f.write_str(" destroyed>");
+        };
+        write!(f, " {backend}")?;
+        if self.default() {
+            f.write_str(" default")?;
+        }
+        write!(f, " pending={pending}")?;
+        if let Ok(count) = self.activecnt() {
+            write!(f, " ref={count}")?;
+        }
+        if let Some(fd) = self.fileno() {
+            write!(f, " fileno={fd}")?;
+        }
+        f.write_str(">")
+    }
+}
+
+/// The version of the libev that is linked: `libev-4.33`.
+pub fn get_version() -> String {
+    // SAFETY: no preconditions.
+    let (major, minor) = unsafe { (ev::ev_version_major(), ev::ev_version_minor()) };
+    format!("libev-{major}.{minor:02}")
+}
+
+/// The version of the libev whose header was compiled against.
+pub fn get_header_version() -> String {
+    // SAFETY: no preconditions.
+    let (major, minor) = unsafe {
+        (
+            ev::ev_shim_header_version_major(),
+            ev::ev_shim_header_version_minor(),
+        )
+    };
+    format!("libev-{major}.{minor:02}")
+}
+
+/// The names of the backends that libev was compiled with (and that this kernel may have).
+pub fn supported_backends() -> Vec<String> {
+    // SAFETY: no preconditions.
+    LoopFlags::from_bits(unsafe { ev::ev_supported_backends() }).to_list()
+}
+
+/// The names of the backends that libev thinks work well here.
+pub fn recommended_backends() -> Vec<String> {
+    // SAFETY: no preconditions.
+    LoopFlags::from_bits(unsafe { ev::ev_recommended_backends() }).to_list()
+}
+
+/// The names of the backends whose loops can be [embedded](crate::core::Embed), as libev says. (With `linux_iouring` it is
+/// mistaken: that is refused all the same.)
+pub fn embeddable_backends() -> Vec<String> {
+    // SAFETY: no preconditions.
+    LoopFlags::from_bits(unsafe { ev::ev_embeddable_backends() }).to_list()
+}
+
+/// The real time, in seconds since the epoch.
+pub fn time() -> f64 {
+    // SAFETY: no preconditions.
+    unsafe { ev::ev_time() }
+}

@@ -1,0 +1,578 @@
+//! [`Loop`]: making, running, ending. Source: gevent's `loop` class in corecext.pyx.
+
+use std::rc::Rc;
+
+use greenlet_core::unwind::{self, Caught, catch};
+use greenlet_core::{Exception, GreenletError, RawGreenlet};
+use libev_sys as ev;
+use libev_sys::ev_loop;
+use waiter::{Resume, Wake};
+
+use crate::context::Context;
+use crate::core::callbacks::callback::{Callback, Entry, GreenletFn, Notify, ThreadsafeCallback};
+use crate::core::callbacks::outcome::CallbackResult;
+use crate::core::callbacks::start::Start;
+use crate::core::callbacks::threadsafe::ThreadsafeLoop;
+use crate::core::error::{Error, HubDestroyed, LoopDestroyed, Uninterruptible};
+use crate::core::event_loop::c_frames as boundary;
+use crate::core::event_loop::ev_loop::{self as backing, Backing};
+use crate::core::event_loop::flags::{IntoFlags, LoopFlags};
+use crate::core::event_loop::parts::LoopState;
+use crate::core::watchers::ev_watcher_ref::NodeRef;
+use crate::pace::Pace;
+
+/// An event loop: libev's `ev_loop` with gevent's queue of callbacks.
+///
+/// A handle: clones are the same loop, and equal. It belongs to one thread. When the last handle is dropped (a
+/// watcher handle holds one too) its watchers are stopped, and the loop is destroyed, unless it is libev's default
+/// loop or was made elsewhere ([`from_ptr`](Self::from_ptr)). A started watcher does not keep the loop alive, but
+/// a handle inside of its callback does, until the watcher is stopped or the loop destroyed.
+///
+/// # The default loop
+///
+/// libev has one per process, and child watchers work on no other. `Loop::new(flags, true)` is that one, made by
+/// the first call (later flags are ignored). Several `Loop`s on it may exist in one thread: each has its own queue
+/// of callbacks, and destroying one destroys the loop for all. While one exists, no other thread gets any.
+///
+/// # Errors
+///
+/// Once the loop is destroyed, nearly all methods fail with [`LoopDestroyed`]. From a
+/// [reschedule](crate::core::Periodic) or [system error](crate::core::set_syserr_cb) callback, all that would change the loop
+/// fail with [`Uninterruptible`].
+///
+/// ```
+/// use hub::core::Loop;
+///
+/// let loop_ = Loop::new("", false)?;
+/// let timer = loop_.timer(0.01, 0.0)?;
+/// timer.start(|| println!("done"))?;
+/// loop_.run()?;
+/// assert!(!timer.active());
+/// # Ok::<(), hub::core::Error>(())
+/// ```
+///
+/// A loop never leaves its thread:
+///
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// send(hub::core::Loop::new("", false).unwrap());
+/// ```
+pub struct Loop(Rc<LoopState>);
+
+/// How far [`Loop::break_`] goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(i32)]
+pub enum Break {
+    /// Takes back an earlier break.
+    Cancel = ev::EVBREAK_CANCEL,
+    /// The innermost run ends.
+    #[default]
+    One = ev::EVBREAK_ONE,
+    /// All runs end.
+    All = ev::EVBREAK_ALL,
+}
+
+/// Takes the errors of callbacks. A closure is one, too.
+pub trait ErrorHandler {
+    /// Called with the error that a callback returned (or panicked with), and with the watcher or callback as
+    /// context; [`Context::None`] means that it concerns the loop as a whole.
+    ///
+    /// It may switch greenlets. A panic in it is printed.
+    fn handle_error(&self, context: Context<'_>, error: Exception);
+}
+
+impl<F: Fn(Context<'_>, Exception)> ErrorHandler for F {
+    fn handle_error(&self, context: Context<'_>, error: Exception) {
+        self(context, error);
+    }
+}
+
+impl Loop {
+    /// A loop; see [`IntoFlags`] for what `flags` may be. [`NOENV`](LoopFlags::NOENV) and
+    /// [`FORKCHECK`](LoopFlags::FORKCHECK) are always added. `default`: libev's default loop.
+    ///
+    /// # Errors
+    /// An unknown flag; a backend that is not supported here, or that the kernel refuses; no descriptors left; for
+    /// the default loop, when another thread uses it or another loop watches `SIGCHLD`.
+    pub fn new(flags: impl IntoFlags, default: bool) -> Result<Loop, Error> {
+        interruptible()?;
+        let flags = flags.into_flags()?.check()? | LoopFlags::NOENV | LoopFlags::FORKCHECK;
+        let backing = if default {
+            Backing::default(flags)?
+        } else {
+            Backing::create(flags)?
+        };
+        Ok(Loop(LoopState::new(backing)))
+    }
+
+    /// A `Loop` for an `ev_loop` that somebody else made, in C perhaps. Dropping it stops the watchers that were
+    /// started through it and leaves the loop alone; [`destroy`](Self::destroy) destroys it.
+    ///
+    /// # Errors
+    /// It is the default loop, and another thread uses it.
+    ///
+    /// # Safety
+    /// `raw` is a living loop that no other thread uses. It is not destroyed as long as this `Loop` (or a clone, or a
+    /// watcher of it) exists, except by `destroy`. The default loop may be, outside of callbacks and without active
+    /// watchers of ours; whoever then makes it anew sets its userdata to null first.
+    pub unsafe fn from_ptr(raw: *mut ev_loop) -> Result<Loop, Error> {
+        interruptible()?;
+        // SAFETY: the caller's.
+        let backing = unsafe { Backing::adopt(raw)? };
+        Ok(Loop(LoopState::new(backing)))
+    }
+
+    /// libev's loop, for C code that shares it. Such code may do all that libev allows, except destroy it while
+    /// watchers are active or a callback runs, change watchers that are ours, or set its userdata to null.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn as_ptr(&self) -> Result<*mut ev_loop, Error> {
+        Ok(self.look()?)
+    }
+
+    /// Runs until no watcher that counts is active and no callback queued, or until a
+    /// [`break_`](Self::break_). Says whether anything is still active, as `ev_run` does.
+    ///
+    /// May be called from a callback.
+    ///
+    /// # Errors
+    /// The loop is destroyed. That a callback destroys it ends the run, without an error.
+    pub fn run(&self) -> Result<bool, Error> {
+        self.run_flags(0)
+    }
+
+    /// Handles what is ready, without waiting: gevent's `run(nowait=True)`.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    pub fn run_nowait(&self) -> Result<bool, Error> {
+        self.run_flags(ev::EVRUN_NOWAIT)
+    }
+
+    /// Waits once and handles what that brings: gevent's `run(once=True)`.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    pub fn run_once(&self) -> Result<bool, Error> {
+        self.run_flags(ev::EVRUN_ONCE)
+    }
+
+    fn run_flags(&self, flags: i32) -> Result<bool, Error> {
+        let raw_loop = self.modify()?;
+        // Or it would deliver wake-ups that wake nobody.
+        may_wait()?;
+        // A callback may drop the handle that `self` is.
+        let this = self.clone();
+        let state = this.state();
+        state.broken.set(false);
+        loop {
+            // SAFETY: the loop is alive, and libev allows to run it (from a callback, too; `modify` has excluded
+            // the moments when not). `this` keeps it until the run is over.
+            let active = unsafe { ev::ev_run(raw_loop, flags) } != 0;
+            boundary::leave(&this);
+            if this.look().is_err() {
+                return Ok(false);
+            }
+            if unwind::is_told() {
+                return Err(GreenletError::Unwinding.into());
+            }
+            if active || flags != 0 || state.broken.get() {
+                return Ok(active);
+            }
+            // What another thread queued counts as active, but it can only be counted on this thread.
+            // SAFETY: `look` has just said that the loop is alive.
+            if !unsafe { state.collect_mail(raw_loop) } {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Makes [`run`](Self::run) return, when the callbacks that are already pending have run.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn break_(&self, how: Break) -> Result<(), Error> {
+        let raw_loop = self.modify()?;
+        self.0.broken.set(how != Break::Cancel);
+        // SAFETY: `modify` says that the loop is alive.
+        unsafe { ev::ev_break(raw_loop, how as i32) };
+        Ok(())
+    }
+
+    /// Adds a reference: the loop runs on even without active watchers.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn ref_(&self) -> Result<(), Error> {
+        let raw_loop = self.modify()?;
+        // SAFETY: `modify` says that the loop is alive.
+        unsafe { ev::ev_ref(raw_loop) };
+        Ok(())
+    }
+
+    /// Takes a reference away, one that [`ref_`](Self::ref_) added or that of an active watcher. Unbalanced calls
+    /// make the loop end too early or never; memory is safe all the same.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn unref(&self) -> Result<(), Error> {
+        let raw_loop = self.modify()?;
+        // SAFETY: `modify` says that the loop is alive.
+        unsafe { ev::ev_unref(raw_loop) };
+        Ok(())
+    }
+
+    /// To be called in the child after a `fork` if the loop is to be used there. (With
+    /// [`FORKCHECK`](LoopFlags::FORKCHECK), always on, the loop also notices by itself when it next runs.) Source:
+    /// ev.pod, `ev_loop_fork`.
+    ///
+    /// # Errors
+    /// Only when called from where libev cannot be called; on a destroyed loop it does nothing.
+    pub fn reinit(&self) -> Result<(), Error> {
+        match self.modify() {
+            Ok(raw_loop) => {
+                // SAFETY: `modify` says that the loop is alive.
+                unsafe { ev::ev_loop_fork(raw_loop) };
+                Ok(())
+            }
+            Err(Error::Destroyed(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Stops all watchers, forgets all callbacks and destroys libev's loop. If it is running, its runs end first.
+    /// [`Cleanup`](crate::core::Cleanup) watchers are called. Twice is fine.
+    ///
+    /// # Errors
+    /// Only when called from where libev cannot be called.
+    pub fn destroy(&self) -> Result<(), Error> {
+        self.destroy_after(|| ())
+    }
+
+    /// [`destroy`](Self::destroy) that calls `end_runs` in between: nothing is left that the runs could call.
+    pub(crate) fn destroy_after(&self, end_runs: impl FnOnce()) -> Result<(), Error> {
+        interruptible()?;
+        let this = self.clone();
+        this.state().backing.destroy(end_runs);
+        boundary::leave(&this);
+        Ok(())
+    }
+
+    /// Queues `callback`: the loop calls it once, before it next waits. Callbacks run in the order in which they
+    /// were queued, and keep the loop running until they have.
+    ///
+    /// ```
+    /// # let loop_ = hub::core::Loop::new("", false)?;
+    /// let callback = loop_.run_callback(|| println!("soon"))?;
+    /// assert!(callback.pending());
+    /// loop_.run()?;
+    /// assert!(!callback.scheduled());
+    /// # Ok::<(), hub::core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn run_callback<F, R>(&self, callback: F) -> Result<Callback, Error>
+    where
+        F: FnOnce() -> R + 'static,
+        R: CallbackResult + 'static,
+    {
+        let raw_loop = self.modify()?;
+        let callback = Callback::new(callback);
+        // SAFETY: `modify` says that the loop is alive.
+        unsafe { self.0.enqueue(raw_loop, callback.to_entry()) };
+        Ok(callback)
+    }
+
+    /// Queues the waking of a greenlet, in one line with the callbacks. Allocates nothing (once the queue has
+    /// grown to its usual size).
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    #[inline]
+    pub fn run_callback_resume(&self, resume: Resume) -> Result<(), Error> {
+        self.queue(resume)
+    }
+
+    /// Queues the first switch to a greenlet that never ran, in one line with the callbacks. Allocates nothing (once
+    /// the queue has grown to its usual size).
+    ///
+    /// If it cannot begin in its turn, because there is no memory for its stack or the loop is destroyed before, it
+    /// has [failed](RawGreenlet::fail).
+    ///
+    /// # Errors
+    /// The loop is destroyed. The greenlet is as before.
+    #[inline]
+    pub fn run_callback_start(&self, greenlet: RawGreenlet) -> Result<(), Error> {
+        let raw_loop = self.look()?;
+        // SAFETY: `look` says that the loop is alive.
+        unsafe { self.queue_in(raw_loop, Start::new(greenlet)) };
+        Ok(())
+    }
+
+    /// Queues what wakes or tells somebody. That is possible at any time: it changes nothing but a counter, a flag
+    /// and a descriptor. (What becomes an entry is passed on in parts: a whole one would be copied on the way.)
+    #[inline(always)]
+    fn queue(&self, entry: impl Into<Entry>) -> Result<(), Error> {
+        let raw_loop = self.look()?;
+        // SAFETY: `look` says that the loop is alive.
+        unsafe { self.queue_in(raw_loop, entry) };
+        Ok(())
+    }
+
+    /// # Safety
+    /// The loop is alive.
+    #[inline(always)]
+    unsafe fn queue_in(&self, raw_loop: *mut ev_loop, entry: impl Into<Entry>) {
+        // SAFETY: the caller's.
+        unsafe {
+            self.0.enqueue(raw_loop, entry);
+            if boundary::is_uninterruptible() {
+                self.0.wake(raw_loop);
+            }
+        }
+    }
+
+    /// Queues a wake-up that was refused where it should have happened.
+    pub(crate) fn run_soon(&self, wake: Wake) -> Result<(), Wake> {
+        if self.look().is_err() {
+            return Err(wake);
+        }
+        let queued = self.queue(Callback::new(wake).to_entry());
+        debug_assert!(queued.is_ok());
+        Ok(())
+    }
+
+    /// Queues the call of an object's [`notify`](Notify::notify), in one line with the callbacks. Allocates
+    /// nothing (once the queue has grown to its usual size).
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    #[inline(never)]
+    pub fn run_callback_notify(&self, object: Rc<dyn Notify>) -> Result<(), Error> {
+        self.queue(object)
+    }
+
+    /// Begins anew with each round.
+    #[inline]
+    pub(crate) fn turns(&self) -> &Pace {
+        &self.state().turns
+    }
+
+    /// For a callback that has taken its time: the round of callbacks that runs looks at the clock after it, instead of
+    /// after 50, and ends if the [switch interval](crate::core::getswitchinterval) is over. gevent has no counterpart.
+    pub fn end_round(&self) {
+        self.state().until_look.set(1);
+    }
+
+    /// Queues a call of `function` with a greenlet, in one line with the callbacks. Allocates nothing (once the
+    /// queue has grown to its usual size).
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    #[inline]
+    pub fn run_callback_greenlet(
+        &self,
+        greenlet: RawGreenlet,
+        function: GreenletFn,
+    ) -> Result<(), Error> {
+        self.queue((greenlet, function))
+    }
+
+    /// [`ThreadsafeLoop::run_callback_threadsafe`] for this loop.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn run_callback_threadsafe<F, R>(&self, callback: F) -> Result<ThreadsafeCallback, Error>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: CallbackResult,
+    {
+        Ok(self.threadsafe().run_callback_threadsafe(callback)?)
+    }
+
+    /// The loop for other threads.
+    pub fn threadsafe(&self) -> ThreadsafeLoop {
+        ThreadsafeLoop::new(self.0.link.clone())
+    }
+
+    /// Who gets the errors of callbacks; `None`: they are printed and the run ends. The handler should hold
+    /// whatever holds the loop weakly, or neither is ever dropped.
+    pub fn set_error_handler(&self, handler: Option<Rc<dyn ErrorHandler>>) {
+        let old = self.0.error_handler.replace(handler);
+        drop(old);
+    }
+
+    /// The handler that was set.
+    pub fn error_handler(&self) -> Option<Rc<dyn ErrorHandler>> {
+        self.0.error_handler.borrow().clone()
+    }
+
+    /// Gives an error to the error handler. [`HubDestroyed`] goes to no handler: the queued callbacks are
+    /// forgotten and the run ends.
+    pub fn handle_error(&self, context: Context<'_>, error: Exception) {
+        if error.error().is::<HubDestroyed>() {
+            let _ends = EndsRun(self);
+            if let Ok(raw_loop) = self.modify() {
+                // SAFETY: `modify` says that the loop is alive.
+                unsafe { self.0.clear_queue(raw_loop) };
+            }
+            return;
+        }
+        match self.error_handler() {
+            Some(handler) => handler.handle_error(context, error),
+            None => self.default_handle_error(context, error),
+        }
+    }
+
+    /// Prints the error to stderr and ends the innermost run: what happens without a handler.
+    pub fn default_handle_error(&self, context: Context<'_>, error: Exception) {
+        let _ends = EndsRun(self);
+        match context {
+            Context::None => boundary::complain(format_args!("{error:?}")),
+            context => boundary::complain(format_args!("{error:?}\n    in {context:?}")),
+        }
+    }
+
+    /// [`handle_error`](Self::handle_error) for callers that nothing may leave.
+    #[cold]
+    pub(in crate::core) fn report(&self, context: Context<'_>, error: Exception) {
+        if error.is_exit() && unwind::is_told() {
+            // That is how the greenlet that runs the loop was told to end.
+            return;
+        }
+        match catch(|| self.handle_error(context, error)) {
+            Ok(()) => {}
+            Err(Caught::Panic(panic)) => {
+                boundary::complain(format_args!("panic in the error handler: {panic:?}"))
+            }
+            Err(forced) => boundary::absorb(self, forced),
+        }
+    }
+
+    /// Queues an error, of a watcher perhaps, from a place where nothing can be reported, and wakes the loop for it.
+    #[cold]
+    pub(in crate::core) fn report_later(&self, whose: Option<NodeRef>, error: Exception) {
+        if let Ok(raw_loop) = self.look() {
+            // SAFETY: `look` says that the loop is alive. Both calls change nothing but a counter, a flag and a
+            // descriptor, which is allowed at any time.
+            unsafe {
+                self.0.enqueue(raw_loop, Entry::Report(whose, error));
+                self.0.wake(raw_loop);
+            }
+        }
+    }
+
+    /// A loop that is destroyed from the beginning: for who must have one where none can be any more.
+    pub(crate) fn dead() -> Loop {
+        Loop(LoopState::dead())
+    }
+
+    pub(in crate::core) fn from_state(state: Rc<LoopState>) -> Loop {
+        Loop(state)
+    }
+
+    #[inline]
+    pub(in crate::core) fn state(&self) -> &Rc<LoopState> {
+        &self.0
+    }
+
+    /// libev's loop, to look at.
+    #[inline]
+    pub(in crate::core) fn look(&self) -> Result<*mut ev_loop, LoopDestroyed> {
+        if self.0.is_surely_alive() || self.is_alive() {
+            Ok(self.0.raw)
+        } else {
+            Err(LoopDestroyed)
+        }
+    }
+
+    /// For the default loop, which somebody else may have destroyed.
+    #[inline]
+    fn is_alive(&self) -> bool {
+        !self.0.is_dead() && self.0.backing.is_alive()
+    }
+
+    /// libev's loop, to change, if it runs no queued callbacks. `None` says nothing.
+    #[inline]
+    pub(in crate::core) fn plain(&self) -> Option<*mut ev_loop> {
+        if self.0.is_plain() && !boundary::is_uninterruptible() {
+            Some(self.0.raw)
+        } else {
+            self.plain_default()
+        }
+    }
+
+    #[inline(never)]
+    fn plain_default(&self) -> Option<*mut ev_loop> {
+        let is_plain = self.0.is_plain_default() && !boundary::is_uninterruptible();
+        (is_plain && self.0.backing.is_alive()).then_some(self.0.raw)
+    }
+
+    /// libev's loop, to change.
+    #[inline]
+    pub(in crate::core) fn modify(&self) -> Result<*mut ev_loop, Error> {
+        interruptible()?;
+        Ok(self.look()?)
+    }
+}
+
+/// Refuses to run a loop where nobody can be switched to. A greenlet that asks again and again, and should end, is made to.
+fn may_wait() -> Result<(), GreenletError> {
+    greenlet_core::may_switch().inspect_err(|_| unwind::insist())
+}
+
+/// Ends the innermost run when this is dropped, whatever foreign code does before.
+struct EndsRun<'a>(&'a Loop);
+
+impl Drop for EndsRun<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.break_(Break::One);
+    }
+}
+
+#[inline]
+fn interruptible() -> Result<(), Uninterruptible> {
+    if boundary::is_uninterruptible() {
+        Err(Uninterruptible)
+    } else {
+        Ok(())
+    }
+}
+
+impl Clone for Loop {
+    #[inline]
+    fn clone(&self) -> Loop {
+        Loop(self.0.clone())
+    }
+}
+
+impl PartialEq for Loop {
+    fn eq(&self, other: &Loop) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Loop {}
+
+impl Drop for Loop {
+    #[inline]
+    fn drop(&mut self) {
+        if Rc::strong_count(&self.0) == 1 && !self.0.is_dead() {
+            last_handle_dropped(&self.0);
+        }
+    }
+}
+
+#[cold]
+fn last_handle_dropped(state: &Rc<LoopState>) {
+    if boundary::is_uninterruptible() {
+        // A reschedule function dropped it.
+        backing::drop_later(Loop(state.clone()));
+    } else {
+        state.backing.release(state);
+        // The cleanup watchers were called.
+        boundary::leave_in_drop(&Loop(state.clone()));
+    }
+}

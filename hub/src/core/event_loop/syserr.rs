@@ -1,0 +1,115 @@
+//! When a system call fails inside libev. Source: gevent's `set_syserr_cb` and `loop._handle_syserr`; ev.pod,
+//! `ev_set_syserr_cb`.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::raw::c_char;
+use std::process;
+use std::sync::Arc;
+
+use greenlet_core::Exception;
+use greenlet_core::unwind::Caught;
+use libev_sys as ev;
+
+use crate::core::event_loop::c_frames as boundary;
+use crate::core::event_loop::ev_loop as backing;
+use crate::core::event_loop::forking::ForkMutex;
+
+/// What [`set_syserr_cb`] takes.
+pub type SyserrCallback = Arc<dyn Fn(&str, io::Error) + Send + Sync>;
+
+/// A system call failed inside libev: what the loop's error handler gets, without a context. gevent's is a
+/// `SystemError`.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}: {source}")]
+pub struct SystemError {
+    /// libev's words.
+    pub message: String,
+    /// The kernel's.
+    pub source: io::Error,
+}
+
+static CALLBACK: ForkMutex<Option<SyserrCallback>> = ForkMutex::new(None);
+
+/// Sets what to do, in the whole process, when a system call fails inside libev (`epoll_wait`, say). `None`, as in
+/// the beginning: the error goes, as a [`SystemError`], to the error handler of the loop. (In gevent, `None` means
+/// libev's own way, which is to abort. It has a loop's `handle_error` called in the midst of libev, too; here it is
+/// called in the loop's next iteration.)
+///
+/// The callback gets libev's message and the error. When it returns, libev tries again or goes on. It may run in
+/// any thread that has a loop, and must neither use a loop (attempts to change one fail with
+/// [`Uninterruptible`](crate::core::Uninterruptible)) nor switch greenlets. A panic in it is printed.
+///
+/// One case is beyond an error handler: when, after a fork, libev cannot make its descriptors anew, it tries for
+/// ever. Without a callback the process is aborted then, which is libev's way.
+pub fn set_syserr_cb(callback: Option<SyserrCallback>) {
+    let old = std::mem::replace(&mut *CALLBACK.lock(), callback);
+    drop(old);
+}
+
+/// Routes libev's errors to us. Called before the process's first loop is used.
+pub(in crate::core) fn install() {
+    static INSTALLED: ForkMutex<bool> = ForkMutex::new(false);
+    let mut installed = INSTALLED.lock();
+    if !*installed {
+        // SAFETY: `on_syserr` may be called at any time, by any thread.
+        unsafe { ev::ev_set_syserr_cb(Some(on_syserr)) }
+        *installed = true;
+    }
+}
+
+/// libev's messages where it tries again until it succeeds.
+fn is_retried_for_ever(message: &str) -> bool {
+    [
+        "creating signal/async pipe",
+        "epoll_create",
+        "setup",
+        ") kqueue",
+        ") port",
+    ]
+    .iter()
+    .any(|end| message.ends_with(end))
+}
+
+/// # Safety
+/// Only for libev: `message` is a C string.
+unsafe extern "C" fn on_syserr(message: *const c_char) {
+    let error = io::Error::last_os_error();
+    // SAFETY: libev passes a string literal.
+    let message = unsafe { CStr::from_ptr(message) }.to_string_lossy();
+    let result = boundary::uninterruptible(|| {
+        let callback = CALLBACK.lock().clone();
+        match callback {
+            Some(callback) => callback(&message, error),
+            None => route(&message, error),
+        }
+    });
+    match result {
+        Ok(()) => {}
+        Err(Caught::Panic(panic)) => boundary::complain(format_args!(
+            "panic in the system error callback: {panic:?}"
+        )),
+        Err(forced) => {
+            if let Some(loop_) = backing::any_loop() {
+                boundary::absorb(&loop_, forced);
+            }
+        }
+    }
+}
+
+fn route(message: &str, source: io::Error) {
+    let loop_ = backing::any_loop();
+    if loop_.is_none() || is_retried_for_ever(message) {
+        boundary::complain(format_args!("{message}: {source}"));
+        process::abort();
+    }
+    if let Some(loop_) = loop_ {
+        loop_.report_later(
+            None,
+            Exception::new(SystemError {
+                message: message.to_owned(),
+                source,
+            }),
+        );
+    }
+}

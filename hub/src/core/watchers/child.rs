@@ -1,0 +1,139 @@
+//! [`Child`]: a child process changes its state. Source: gevent's `child`; ev.pod, `ev_child`.
+
+use std::fmt;
+use std::os::raw::c_int;
+
+use libev_sys as ev;
+use libev_sys::ev_child;
+
+use crate::core::error::{Error, NotDefaultLoop};
+use crate::core::event_loop::loop_::Loop;
+use crate::core::watchers::ev_watcher::Kind;
+use crate::core::watchers::watcher::{plain_start_stop, watcher_type};
+
+pub(in crate::core) struct ChildKind;
+
+// SAFETY: ev_child begins with EV_WATCHER and is plain data. `start` is only reached through a `Child`, which
+// `Loop::child` makes on the default loop only: that is what libev asserts.
+unsafe impl Kind for ChildKind {
+    type Raw = ev_child;
+    const NAME: &'static str = "child";
+
+    plain_start_stop!(ev_child_start, ev_child_stop);
+
+    /// libev raises a child watcher to this when the child is reaped, also if it is pending already: then with
+    /// another priority it would look for the event in the wrong place.
+    fn feed_priority(_: c_int) -> c_int {
+        ev::EV_MAXPRI
+    }
+
+    fn format(&self, raw: *mut ev_child, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: the node's own watcher, which was initialised when it was made.
+        let (pid, rstatus) = unsafe { ((*raw).pid, (*raw).rstatus) };
+        write!(f, " pid={pid} rstatus={rstatus}")
+    }
+}
+
+watcher_type! {
+    /// Calls back when a child process has ended (or, if asked for, was stopped or continued). Made by
+    /// [`Loop::child`].
+    ///
+    /// While any child watcher is started, libev reaps *every* child of the process, by `waitpid(-1)`: who waits
+    /// for a child in another way, [`std::process::Command`] in a thread too, gets an `ECHILD` error then, and the
+    /// status is lost. While none is started, nobody is reaped. (With the system's libev, the feature `system`, all are
+    /// from the first child watcher on.) A child may have ended before the watcher is made, and before it starts
+    /// if the loop has not run since.
+    ///
+    /// Its events have the highest priority, which becomes the watcher's when there is one.
+    Child(ChildKind)
+}
+
+impl Loop {
+    /// A watcher for the child `pid`; 0 means any child. With `trace` it also fires when the child is stopped or
+    /// continued. Installs libev's `SIGCHLD` handler if it is not in place.
+    ///
+    /// # Errors
+    /// This is not the default loop; the loop is destroyed.
+    pub fn child(&self, pid: i32, trace: bool) -> Result<Child, Error> {
+        self.modify()?;
+        if !self.default() {
+            return Err(NotDefaultLoop.into());
+        }
+        // SAFETY: this thread has the default loop, so no other one is in here.
+        let is_late = matches!(unsafe { ev::ev_shim_sigchld_state() }, 1 | 3);
+        self.install_sigchld()?;
+        if is_late {
+            // The child may have ended before the handler was in place, or when nobody watched one. (gevent would
+            // wait for ever.)
+            // SAFETY: SIGCHLD is a signal.
+            unsafe { ev::ev_feed_signal(libc::SIGCHLD) };
+        }
+        Child::make(self, ChildKind, |_, raw, callback| {
+            // SAFETY: `raw` is the new node's own.
+            unsafe { ev::ev_shim_child_init(raw, Some(callback), pid, i32::from(trace)) }
+        })
+    }
+
+    /// Puts libev's `SIGCHLD` handler in place, as making a child watcher does. Does nothing if this is not the
+    /// default loop.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn install_sigchld(&self) -> Result<(), Error> {
+        self.modify()?;
+        if self.default() {
+            // SAFETY: this thread has the default loop, so no other one is in here.
+            unsafe { ev::ev_shim_install_sigchld() };
+        }
+        Ok(())
+    }
+
+    /// To be called after somebody has replaced libev's `SIGCHLD` handler: the next child watcher puts it back.
+    /// Does nothing if this is not the default loop.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn reset_sigchld(&self) -> Result<(), Error> {
+        self.modify()?;
+        if self.default() {
+            // SAFETY: as in `install_sigchld`.
+            unsafe { ev::ev_shim_reset_sigchld() };
+        }
+        Ok(())
+    }
+}
+
+impl Child {
+    /// The process that is watched; 0: any child.
+    pub fn pid(&self) -> i32 {
+        // SAFETY: the node's own watcher, which was initialised when it was made.
+        unsafe { (*self.raw()).pid }
+    }
+
+    /// The process that has changed its state.
+    pub fn rpid(&self) -> i32 {
+        // SAFETY: as in `pid`.
+        unsafe { (*self.raw()).rpid }
+    }
+
+    /// Sets [`rpid`](Self::rpid).
+    pub fn set_rpid(&self, rpid: i32) {
+        // SAFETY: as in `pid`; libev documents the field as writable.
+        unsafe { (*self.raw()).rpid = rpid };
+    }
+
+    /// Its status, as `waitpid` reports it: to be looked at with [`ExitStatus::from_raw`] or `libc::WIFEXITED`
+    /// and the like.
+    ///
+    /// [`ExitStatus::from_raw`]: std::os::unix::process::ExitStatusExt::from_raw
+    pub fn rstatus(&self) -> i32 {
+        // SAFETY: as in `pid`.
+        unsafe { (*self.raw()).rstatus }
+    }
+
+    /// Sets [`rstatus`](Self::rstatus).
+    pub fn set_rstatus(&self, rstatus: i32) {
+        // SAFETY: as in `set_rpid`.
+        unsafe { (*self.raw()).rstatus = rstatus };
+    }
+}

@@ -1,0 +1,341 @@
+//! [`Embed`]: one loop inside another. Source: ev.pod, `ev_embed`; gevent has no such watcher.
+
+use std::cell::{Cell, UnsafeCell};
+use std::fmt;
+use std::mem::{MaybeUninit, offset_of};
+use std::os::raw::c_int;
+use std::ptr::{self, NonNull};
+use std::rc::{Rc, Weak};
+
+use libev_sys as ev;
+use libev_sys::{ev_embed, ev_fork, ev_loop, ev_watcher};
+
+use crate::core::error::{Error, NotEmbeddable};
+use crate::core::event_loop::c_frames as boundary;
+use crate::core::event_loop::flags::LoopFlags;
+use crate::core::event_loop::loop_::Loop;
+use crate::core::watchers::ev_watcher::{Base, Kind, Node, node_of};
+use crate::core::watchers::ev_watcher_ref::{NodeRef, Remains};
+use crate::core::watchers::watcher::watcher_type;
+
+pub(in crate::core) struct EmbedKind {
+    /// Alive as long as the watcher, and so as long as libev has a pointer to it.
+    other: Loop,
+    host: Weak<crate::core::event_loop::parts::LoopState>,
+    me: Rc<Me>,
+    /// Started by the user, and not stopped since; libev stops the watcher for a moment after a fork.
+    wanted: Cell<bool>,
+    /// Active on the other loop while wanted.
+    other_forks: UnsafeCell<ev_fork>,
+}
+
+impl EmbedKind {
+    fn check(&self) -> Result<(), Error> {
+        self.other.look()?;
+        check_backend(&self.other)?;
+        match self.host.upgrade().map(Loop::from_state) {
+            Some(host) if is_within(&host, &self.other) => Err(NotEmbeddable::Cycle.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn me(&self) -> WeakEmbed {
+        WeakEmbed(Rc::downgrade(&self.me))
+    }
+
+    /// # Safety
+    /// Those of [`Kind::start`], and the other loop is alive and embeddable.
+    unsafe fn start_now(&self, loop_: *mut ev_loop, raw: *mut ev_embed) {
+        // SAFETY: the caller's; libev has just started `fork`, which does not care what its callback is.
+        unsafe {
+            ev::ev_embed_start(loop_, raw);
+            (*raw).fork.cb = Some(on_fork);
+        }
+    }
+
+    /// # Safety
+    /// The other loop is alive. The node lives until [`no_longer_follow`](Self::no_longer_follow).
+    unsafe fn follow(&self) {
+        let raw_other = self.other.state().raw;
+        let fork = self.other_forks.get();
+        // SAFETY: the caller's; the watcher is the node's own.
+        unsafe {
+            if (*fork).active != 0 {
+                // The user has started the watcher while `on_fork` had it stopped.
+                return;
+            }
+            ev::ev_shim_fork_init(fork, Some(on_other_fork));
+            (*fork).data = self
+                .me
+                .get()
+                .map_or(ptr::null_mut(), |me| me.as_ptr().cast());
+            ev::ev_fork_start(raw_other, fork);
+            ev::ev_unref(raw_other);
+        }
+    }
+
+    fn no_longer_follow(&self) {
+        let backing = &self.other.state().backing;
+        let fork = self.other_forks.get();
+        // SAFETY: the watcher is the node's own; if it is active, then on the other loop, which has not been freed.
+        unsafe {
+            if backing.exists() && (*fork).active != 0 {
+                ev::ev_ref(backing.raw);
+                ev::ev_fork_stop(backing.raw, fork);
+            }
+        }
+    }
+}
+
+impl Drop for EmbedKind {
+    /// Usually nothing is left to do. But a loop may vanish without stopping its watchers.
+    fn drop(&mut self) {
+        self.no_longer_follow();
+    }
+}
+
+// SAFETY: ev_embed begins with EV_WATCHER and is plain data.
+unsafe impl Kind for EmbedKind {
+    type Raw = ev_embed;
+    const NAME: &'static str = "embed";
+
+    unsafe fn start(&self, loop_: *mut ev_loop, raw: *mut ev_embed) -> Result<(), Error> {
+        // SAFETY: the caller's, by the trait's contract.
+        if unsafe { (*raw.cast::<ev_watcher>()).active } != 0 {
+            return Ok(());
+        }
+        self.check()?;
+        // If the other loop is destroyed, it stops this watcher first.
+        self.other.state().backing.embedded(self.me());
+        self.wanted.set(true);
+        // SAFETY: the caller's; the other loop is alive and embeddable, as checked.
+        unsafe {
+            self.start_now(loop_, raw);
+            self.follow();
+        }
+        Ok(())
+    }
+
+    unsafe fn stop(&self, loop_: *mut ev_loop, raw: *mut ev_embed) {
+        self.wanted.set(false);
+        // SAFETY: the caller's, by the trait's contract.
+        unsafe { ev::ev_embed_stop(loop_, raw) };
+        self.no_longer_follow();
+        self.other.state().backing.no_longer_embedded(&self.me());
+    }
+
+    fn format(&self, _: *mut ev_embed, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, " other={:?}", self.other)
+    }
+}
+
+/// The node that an [`EmbedKind`] is in.
+type Me = Cell<Option<NonNull<Base>>>;
+
+/// A weak reference to the node of an embed watcher.
+pub(in crate::core) struct WeakEmbed(Weak<Me>);
+
+impl WeakEmbed {
+    pub(in crate::core) fn upgrade(&self) -> Option<EmbedNode> {
+        // SAFETY: the kind is there, and so the memory of the node that it is part of.
+        let node = unsafe { NodeRef::revive(self.0.upgrade()?.get()?) }?;
+        Some(EmbedNode(node))
+    }
+}
+
+impl PartialEq for WeakEmbed {
+    fn eq(&self, other: &WeakEmbed) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
+}
+
+/// A node of an embed watcher.
+pub(in crate::core) struct EmbedNode(NodeRef);
+
+impl EmbedNode {
+    /// The loop in which the other one is embedded.
+    pub(in crate::core) fn host(&self) -> Option<Loop> {
+        self.0.owner.upgrade().map(Loop::from_state)
+    }
+
+    /// The other loop is about to go.
+    #[must_use]
+    pub(in crate::core) fn stop_embedding(self) -> Option<Remains> {
+        let host = self.host()?;
+        let raw_loop = host.look().ok()?;
+        // SAFETY: `look` says that the host, which is the node's loop, is alive.
+        Some(unsafe { self.0.stop_for_now(raw_loop) })
+    }
+}
+
+/// libev's `embed_fork_cb`, which stops the watcher, runs the other loop and starts the watcher again, whatever the
+/// other loop's callbacks have done: also if they have stopped it, or destroyed a loop.
+///
+/// # Safety
+/// Only for libev: `fork` is inside of the `ev_embed` of an active node, whose loop is `raw_host`.
+unsafe extern "C" fn on_fork(raw_host: *mut ev_loop, fork: *mut ev_fork, _: c_int) {
+    // SAFETY: the caller's; the node is active, and so alive, as in `node::fire`.
+    let (raw, node) = unsafe {
+        let raw = fork.byte_sub(offset_of!(ev_embed, fork)).cast::<ev_embed>();
+        (raw, EmbedNode(NodeRef::new(node_of(raw.cast()))))
+    };
+    let Some(host) = node.host() else { return };
+    boundary::enter(host, move |host| {
+        let Some(kind) = node.0.kind::<EmbedKind>() else {
+            return;
+        };
+        let Ok(raw_other) = kind.other.look() else {
+            return;
+        };
+        if boundary::is_unwinding() {
+            // Nothing may run now: ask for another turn.
+            // SAFETY: libev calls this from a run of the loop, so it has not been freed.
+            unsafe { ev::ev_loop_fork(raw_host) };
+            return;
+        }
+        // SAFETY: both loops are alive; what is destroyed during the run is freed later, because it runs.
+        unsafe {
+            ev::ev_embed_stop(raw_host, raw);
+            ev::ev_loop_fork(raw_other);
+            ev::ev_run(raw_other, ev::EVRUN_NOWAIT);
+        }
+        if kind.wanted.get()
+            && !node.0.is_active()
+            && host.look().is_ok()
+            && kind.other.look().is_ok()
+        {
+            // SAFETY: both loops are alive, and a wanted node is kept.
+            unsafe { kind.start_now(raw_host, raw) };
+        }
+    });
+}
+
+/// The other loop is about to make its descriptors anew, by which it is embedded. libev does not follow that: unless
+/// the outer loop follows the same fork, it would go on watching a number that is closed, or some other file's.
+///
+/// # Safety
+/// Only for libev: `fork` is the `other_forks` of a wanted node, to which its `data` points, and whose other loop is
+/// `raw_other`.
+unsafe extern "C" fn on_other_fork(raw_other: *mut ev_loop, fork: *mut ev_fork, _: c_int) {
+    // SAFETY: the caller's; a wanted node is kept, and so alive. Nothing here runs foreign code.
+    unsafe {
+        let Some(node) = NonNull::new((*fork).data.cast::<Base>()) else {
+            return;
+        };
+        let node = EmbedNode(NodeRef::new(node));
+        let (Some(Ok(raw_host)), Some(kind)) = (
+            node.host().as_ref().map(Loop::look),
+            node.0.kind::<EmbedKind>(),
+        ) else {
+            return;
+        };
+        // If it is not, `on_fork` is at work.
+        if node.0.is_active() && ev::ev_shim_has_internals() != 0 {
+            let raw = node.0.raw().cast();
+            ev::ev_embed_stop(raw_host, raw);
+            ev::ev_shim_loop_fork_now(raw_other);
+            kind.start_now(raw_host, raw);
+        }
+    }
+}
+
+watcher_type! {
+    /// Runs another loop from within this one. Made by [`Loop::embed`].
+    ///
+    /// Calls back when the other loop has something to do; the callback then calls [`sweep`](Embed::sweep).
+    /// [`start_sweep`](Embed::start_sweep) does that by itself.
+    ///
+    /// While started, it keeps the other loop alive; destroying the other loop stops it.
+    ///
+    /// ```
+    /// use hub::core::{Loop, NotEmbeddable};
+    ///
+    /// let outer = Loop::new("", false)?;
+    /// let inner = Loop::new("", false)?;
+    /// if let Ok(embed) = outer.embed(&inner) {
+    ///     embed.start_sweep()?;
+    ///     inner.timer(0.0, 0.0)?.start(|| println!("inner"))?;
+    ///     outer.run_nowait()?;
+    /// }
+    /// # Ok::<(), hub::core::Error>(())
+    /// ```
+    Embed(EmbedKind)
+}
+
+impl Loop {
+    /// A watcher that embeds `other` into this loop.
+    ///
+    /// # Errors
+    /// The backend of `other` cannot be embedded (see [`embeddable_backends`](crate::core::embeddable_backends)); it is
+    /// this very loop, or has it embedded already (also found by start); either is destroyed.
+    pub fn embed(&self, other: &Loop) -> Result<Embed, Error> {
+        let raw_other = other.look()?;
+        let kind = EmbedKind {
+            other: other.clone(),
+            host: Rc::downgrade(self.state()),
+            me: Rc::default(),
+            wanted: Cell::new(false),
+            // SAFETY: plain data, valid when zeroed; `follow` fills it.
+            other_forks: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
+        };
+        kind.check()?;
+        self.look()?;
+        let node = Node::make(self, kind, |_, raw, callback| {
+            // SAFETY: `raw` is the new node's own; the node keeps the other loop.
+            unsafe { ev::ev_shim_embed_init(raw, Some(callback), raw_other) }
+        });
+        if let Some(kind) = node.kind::<EmbedKind>() {
+            kind.me.set(Some(node.as_ptr()));
+        }
+        Ok(Embed(crate::core::watchers::watcher::Watcher::new(
+            self, node,
+        )))
+    }
+}
+
+impl Embed {
+    /// The embedded loop.
+    pub fn other(&self) -> &Loop {
+        &self.kind().other
+    }
+
+    /// Runs the other loop, without waiting.
+    ///
+    /// # Errors
+    /// The other loop is destroyed.
+    pub fn sweep(&self) -> Result<(), Error> {
+        self.other().run_nowait()?;
+        Ok(())
+    }
+
+    /// Starts with a callback that sweeps.
+    ///
+    /// # Errors
+    /// As for [`start`](crate::core::Watcher::start).
+    pub fn start_sweep(&self) -> Result<(), Error> {
+        let other = self.other().clone();
+        self.start(move || {
+            other.run_nowait()?;
+            Ok(())
+        })
+    }
+}
+
+fn check_backend(other: &Loop) -> Result<(), Error> {
+    let backend = other.backend_int()?;
+    // SAFETY: no preconditions.
+    let embeddable = unsafe { ev::ev_embeddable_backends() };
+    // libev counts io_uring among them, but looks for the descriptor in the wrong place: there is -1.
+    if backend & embeddable & !ev::EVBACKEND_IOURING != 0 {
+        Ok(())
+    } else {
+        Err(NotEmbeddable::Backend(LoopFlags::from_bits(backend)).into())
+    }
+}
+
+/// Whether `inner` is `outer` or embedded in it, at whatever depth.
+fn is_within(inner: &Loop, outer: &Loop) -> bool {
+    let backing = &inner.state().backing;
+    Rc::ptr_eq(backing, &outer.state().backing)
+        || backing.hosts().iter().any(|host| is_within(host, outer))
+}

@@ -1,0 +1,294 @@
+//! The node behind every watcher: libev's struct, pinned, and what we know about it.
+//!
+//! # What keeps a node sound
+//!
+//! 1. libev knows a node's address only while the watcher is active or pending.
+//! 2. While it is, the node is *kept*: the flag stands for a reference of the loop's.
+//! 3. Whoever takes the flag away has stopped the node first ([`NodeRef::unkeep`] is only called by stops and by the
+//!    teardown of the loop), and holds a [`NodeRef`] of its own.
+//! 4. Every node is on its loop's list from its making to its end, and a loop stops all its kept nodes before it goes.
+//!
+//! So a pointer that libev passes back always points to a live node, and the node's loop is alive too. libev's
+//! `data` field belongs to us: it is the node's [`Table`].
+
+use std::any::TypeId;
+use std::cell::{Cell, UnsafeCell};
+use std::fmt;
+use std::mem::offset_of;
+use std::os::raw::c_int;
+use std::ptr::NonNull;
+use std::rc::{Rc, Weak};
+
+use libev_sys as ev;
+use libev_sys::{ev_loop, ev_watcher};
+
+use crate::core::error::Error;
+use crate::core::event_loop::loop_::Loop;
+use crate::core::event_loop::parts::LoopState;
+use crate::core::watchers::ev_watcher_ref::NodeRef;
+use crate::core::watchers::handler::HandlerSlot;
+use crate::core::watchers::look_ahead::look_ahead;
+use crate::core::watchers::trampoline::dispatch;
+
+/// One of libev's 13 types of watcher.
+///
+/// # Safety
+/// `Raw` must be a struct of libev's that begins with `EV_WATCHER`'s fields, so that a pointer to it is one to
+/// an `ev_watcher`, and it must be valid when zeroed. `PLAIN`, if set, may be called in the place of `start` and
+/// `stop`.
+pub(in crate::core) unsafe trait Kind: Sized + 'static {
+    /// libev's struct.
+    type Raw;
+    /// gevent's name of the type.
+    const NAME: &'static str;
+    /// Cleanup watchers stay started until the C loop has gone: that is what they are for.
+    const IS_CLEANUP: bool = false;
+    /// libev's own functions, if start and stop are nothing else. Then `before_start` is only called while queued
+    /// callbacks run.
+    const PLAIN: Option<[RawChange<Self::Raw>; 2]> = None;
+
+    /// `ev_xxx_start`. Refuses what libev would assert.
+    ///
+    /// # Safety
+    /// `loop_` is alive, and `raw` is an initialised watcher that stays where it is until it is stopped.
+    unsafe fn start(&self, loop_: *mut ev_loop, raw: *mut Self::Raw) -> Result<(), Error>;
+
+    /// `ev_xxx_stop`
+    ///
+    /// # Safety
+    /// As for `start`, with the same loop.
+    unsafe fn stop(&self, loop_: *mut ev_loop, raw: *mut Self::Raw);
+
+    /// Called before `start`, also when the watcher is active already.
+    fn before_start(&self, _loop: &Loop) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Called when the user is done with the watcher.
+    fn closed(&self) {}
+
+    /// The priority of an event that is fed, for a watcher that is given the priority `given`. libev brings that into
+    /// range when it starts a watcher, but uses that of a fed one as an index.
+    fn feed_priority(given: c_int) -> c_int {
+        given.clamp(ev::EV_MINPRI, ev::EV_MAXPRI)
+    }
+
+    /// What the user sees as "pending".
+    fn pending(&self, raw: *mut Self::Raw) -> bool {
+        // SAFETY: the trait's contract: an ev_watcher's fields come first; `raw` is the node's own.
+        unsafe { (*raw.cast::<ev_watcher>()).pending != 0 }
+    }
+
+    /// Adds the type's own attributes to the `Debug` output, each with a space before it.
+    fn format(&self, _raw: *mut Self::Raw, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+/// `ev_xxx_start` or `ev_xxx_stop`.
+pub(in crate::core) type RawChange<R> = unsafe extern "C" fn(*mut ev_loop, *mut R);
+
+/// What libev calls, as a type of watcher declares it.
+pub(in crate::core) type RawCallback<R> = unsafe extern "C" fn(*mut ev_loop, *mut R, c_int);
+
+/// What is the same for all types.
+#[repr(C)]
+pub(in crate::core) struct Base {
+    /// How many [`NodeRef`]s there are.
+    pub(in crate::core) refs: Cell<u32>,
+    /// The node's place in its loop's list.
+    pub(in crate::core) slot: Cell<u32>,
+    pub(in crate::core) owner: Weak<LoopState>,
+    /// What the watcher calls.
+    pub(in crate::core) handler: HandlerSlot,
+}
+
+/// A watcher of one type.
+#[repr(C)] // The base comes first, and next to it libev's struct, whatever the type.
+pub(in crate::core) struct Node<K: Kind> {
+    pub(in crate::core) base: Base,
+    raw: UnsafeCell<K::Raw>,
+    pub(in crate::core) kind: K,
+}
+
+/// What is the same for all nodes of a type.
+pub(in crate::core) struct Table {
+    pub(in crate::core) name: &'static str,
+    pub(in crate::core) is_cleanup: bool,
+    pub(in crate::core) plain: Option<[RawChange<ev_watcher>; 2]>,
+    pub(in crate::core) type_id: fn() -> TypeId,
+    /// # Safety
+    /// It points to a node of the table's type, and that lives as long as the result is used.
+    pub(in crate::core) any: unsafe fn(NonNull<Base>) -> *const dyn AnyNode,
+    /// # Safety
+    /// It points to a node of the table's type, which nobody uses again.
+    pub(in crate::core) free: unsafe fn(NonNull<Base>),
+}
+
+/// The one table of each type.
+trait HasTable {
+    const TABLE: &'static Table;
+}
+
+impl<K: Kind> HasTable for Node<K> {
+    const TABLE: &'static Table = &Table {
+        name: K::NAME,
+        is_cleanup: K::IS_CLEANUP,
+        plain: match K::PLAIN {
+            // SAFETY: the functions differ in what their argument points to, and `Kind` says that a pointer to the
+            // one is one to the other.
+            Some([start, stop]) => unsafe {
+                Some([
+                    std::mem::transmute::<RawChange<K::Raw>, RawChange<ev_watcher>>(start),
+                    std::mem::transmute::<RawChange<K::Raw>, RawChange<ev_watcher>>(stop),
+                ])
+            },
+            None => None,
+        },
+        type_id: TypeId::of::<K>,
+        any: |node| {
+            let node: *const Node<K> = node.cast().as_ptr();
+            node
+        },
+        // SAFETY: the caller's; `Node::make` boxed it.
+        free: |node| unsafe { drop(Box::from_raw(node.cast::<Node<K>>().as_ptr())) },
+    };
+}
+
+/// A watcher of any type.
+pub(in crate::core) trait AnyNode {
+    /// [`Kind::start`], after [`Kind::before_start`] if that is not `prepared`.
+    ///
+    /// # Safety
+    /// As for [`Kind::start`]; the caller sees to it that the node lives until it is stopped.
+    unsafe fn ev_start(
+        &self,
+        loop_: &Loop,
+        raw_loop: *mut ev_loop,
+        prepared: bool,
+    ) -> Result<(), Error>;
+    /// `ev_xxx_stop`, no more.
+    ///
+    /// # Safety
+    /// As for [`Kind::stop`].
+    unsafe fn ev_stop(&self, loop_: *mut ev_loop);
+    fn closed(&self);
+    fn feed_priority(&self, given: c_int) -> c_int;
+    fn shown_pending(&self) -> bool;
+    fn format(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+impl<K: Kind> AnyNode for Node<K> {
+    unsafe fn ev_start(
+        &self,
+        loop_: &Loop,
+        raw_loop: *mut ev_loop,
+        prepared: bool,
+    ) -> Result<(), Error> {
+        if !prepared {
+            self.kind.before_start(loop_)?;
+        }
+        // SAFETY: the caller's; `raw` was initialised by `new`, and a node never moves (it is in a box).
+        unsafe { self.kind.start(raw_loop, self.raw.get()) }
+    }
+
+    unsafe fn ev_stop(&self, loop_: *mut ev_loop) {
+        // SAFETY: the caller's; as in `ev_start`.
+        unsafe { self.kind.stop(loop_, self.raw.get()) }
+    }
+
+    fn closed(&self) {
+        self.kind.closed();
+    }
+
+    fn feed_priority(&self, given: c_int) -> c_int {
+        K::feed_priority(given)
+    }
+
+    fn shown_pending(&self) -> bool {
+        self.kind.pending(self.raw.get())
+    }
+
+    fn format(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.format(self.raw.get(), f)
+    }
+}
+
+impl<K: Kind> Node<K> {
+    /// Makes a node. `init` is the shim's `ev_xxx_init` for this type: it gets the zeroed struct and the
+    /// callback to put into it.
+    pub(in crate::core) fn make(
+        loop_: &Loop,
+        kind: K,
+        init: impl FnOnce(&K, *mut K::Raw, RawCallback<K::Raw>),
+    ) -> NodeRef {
+        const { assert!(offset_of!(Node<K>, raw) == size_of::<Base>()) };
+        let node = Box::leak(Box::<Node<K>>::new_uninit());
+        let node: NonNull<Node<K>> = NonNull::from(node).cast();
+        let base = Base {
+            refs: Cell::new(0),
+            slot: Cell::new(0),
+            owner: Rc::downgrade(loop_.state()),
+            handler: HandlerSlot::default(),
+        };
+        // SAFETY: the box was leaked just now; from here on the references own it. It is filled in its place, as moving
+        // it there takes time. `Kind`'s contract: `Raw` is valid when zeroed. The callback takes a pointer to any
+        // watcher's struct, and `Kind` says that `Raw` is one.
+        unsafe {
+            let place = node.as_ptr();
+            (&raw mut (*place).base).write(base);
+            (&raw mut (*place).raw).write_bytes(0, 1);
+            (&raw mut (*place).kind).write(kind);
+            let node_ref = NodeRef::first(node.cast());
+            let raw = node_ref.raw();
+            init(
+                &node.as_ref().kind,
+                raw.cast(),
+                std::mem::transmute::<RawCallback<ev_watcher>, RawCallback<K::Raw>>(fire),
+            );
+            (*raw).data = (&raw const *Self::TABLE).cast_mut().cast();
+            loop_.state().list(&node_ref);
+            node_ref
+        }
+    }
+}
+
+/// The node around a watcher of libev's.
+///
+/// # Safety
+/// One of our nodes holds the watcher, and the pointer comes from there.
+#[inline]
+pub(in crate::core) unsafe fn node_of(raw: *mut ev_watcher) -> NonNull<Base> {
+    // SAFETY: the caller's; the base lies before the watcher.
+    unsafe { NonNull::new_unchecked(raw.cast::<Base>().sub(1)) }
+}
+
+/// The callback of every watcher.
+///
+/// # Safety
+/// Only for libev: `raw` is a watcher that one of our nodes holds, on the loop's thread.
+pub(in crate::core) unsafe extern "C" fn fire(
+    raw_loop: *mut ev_loop,
+    raw: *mut ev_watcher,
+    revents: c_int,
+) {
+    // SAFETY: libev calls on a living loop. Only `Node::make` uses this function, for watchers of nodes.
+    unsafe { look_ahead(raw_loop) };
+    // SAFETY: invariants 1 and 2 of this module: the node is alive.
+    let node = unsafe { NodeRef::new(node_of(raw)) };
+    let Some(state) = node.owner.upgrade() else {
+        return;
+    };
+    dispatch(Loop::from_state(state), node, revents);
+}
+
+/// Delivers an event again that [`defer`](crate::core::event_loop::c_frames::defer) put aside.
+pub(in crate::core) fn feed_again(node: &NodeRef, revents: c_int) {
+    let loop_ = node.owner.upgrade().map(Loop::from_state);
+    if let Some(Ok(raw_loop)) = loop_.as_ref().map(Loop::look)
+        && node.is_kept()
+    {
+        // SAFETY: the loop is alive, and the node is kept, so that it outlives the event.
+        unsafe { ev::ev_feed_event(raw_loop, node.raw().cast(), revents) };
+    }
+}

@@ -1,0 +1,389 @@
+//! [`NodeRef`]: a counted reference to a node, of whatever type.
+//!
+//! As thin as a pointer, with the count in the node, for the sake of programs with a million watchers.
+
+use std::any::TypeId;
+use std::fmt;
+use std::ops::Deref;
+use std::process::abort;
+use std::ptr::NonNull;
+
+use libev_sys as ev;
+use libev_sys::{ev_loop, ev_watcher};
+
+use crate::core::error::Error;
+use crate::core::event_loop::loop_::Loop;
+use crate::core::watchers::ev_watcher::{AnyNode, Base, Kind, Node, Table};
+use crate::core::watchers::handler::{FLAGS, Handler, OldHandler};
+
+/// The user wants the watcher not to keep the loop running.
+const UNREF_BEFORE_START: u32 = 1;
+/// `ev_unref` was called for the watcher; `ev_ref` is owed.
+const NEEDS_REF: u32 = 2;
+/// libev knows the watcher, or may. Stands for a reference.
+const KEPT: u32 = 4;
+const _: () = assert!(UNREF_BEFORE_START | NEEDS_REF | KEPT == FLAGS);
+
+/// Points to a living node, whose count it is part of.
+pub(in crate::core) struct NodeRef(NonNull<Base>);
+
+impl NodeRef {
+    /// The first one.
+    ///
+    /// # Safety
+    /// It points to a whole, leaked `Node`.
+    pub(in crate::core) unsafe fn first(node: NonNull<Base>) -> NodeRef {
+        // SAFETY: the caller's.
+        unsafe { NodeRef::new(node) }
+    }
+
+    /// One more.
+    ///
+    /// # Safety
+    /// It points to a node that is alive, from a pointer to the whole of it.
+    #[inline]
+    pub(in crate::core) unsafe fn new(node: NonNull<Base>) -> NodeRef {
+        // SAFETY: the caller's.
+        let refs = unsafe { &node.as_ref().refs };
+        match refs.get().checked_add(1) {
+            Some(more) => refs.set(more),
+            // As `Rc` does it: somebody forgets references, and would get a node freed that is in use.
+            None => abort(),
+        }
+        NodeRef(node)
+    }
+
+    /// One more, unless the node is being freed.
+    ///
+    /// # Safety
+    /// It points to the whole of a node whose memory has not been freed.
+    pub(in crate::core) unsafe fn revive(node: NonNull<Base>) -> Option<NodeRef> {
+        // SAFETY: the caller's; while a node is being freed, it is not in use.
+        unsafe { node.as_ref().is_in_use().then(|| NodeRef::new(node)) }
+    }
+
+    #[inline]
+    pub(in crate::core) fn as_ptr(&self) -> NonNull<Base> {
+        self.0
+    }
+
+    /// libev's struct.
+    #[inline]
+    pub(in crate::core) fn raw(&self) -> *mut ev_watcher {
+        // SAFETY: it lies behind the base.
+        unsafe { self.0.add(1).cast().as_ptr() }
+    }
+
+    #[inline]
+    pub(in crate::core) fn table(&self) -> &'static Table {
+        // SAFETY: `Node::make` has put it there.
+        unsafe { &*(*self.raw()).data.cast_const().cast() }
+    }
+
+    #[inline]
+    fn any(&self) -> &dyn AnyNode {
+        // SAFETY: the table is that of the node's type, and `self` keeps the node.
+        unsafe { &*(self.table().any)(self.0) }
+    }
+
+    /// The type's own part, if it is this type.
+    pub(in crate::core) fn kind<K: Kind>(&self) -> Option<&K> {
+        // SAFETY: the node is of the type that its table says, and `self` keeps it.
+        ((self.table().type_id)() == TypeId::of::<K>())
+            .then(|| unsafe { &self.0.cast::<Node<K>>().as_ref().kind })
+    }
+
+    #[inline]
+    pub(in crate::core) fn is_active(&self) -> bool {
+        // SAFETY: `raw` is the node's own, initialised when it was made; only this thread touches the field.
+        unsafe { (*self.raw()).active != 0 }
+    }
+
+    #[inline]
+    pub(in crate::core) fn is_pending(&self) -> bool {
+        // SAFETY: as in `is_active`.
+        unsafe { (*self.raw()).pending != 0 }
+    }
+
+    #[inline]
+    pub(in crate::core) fn is_known_to_libev(&self) -> bool {
+        self.is_active() || self.is_pending()
+    }
+
+    pub(in crate::core) fn shown_pending(&self) -> bool {
+        self.any().shown_pending()
+    }
+
+    pub(in crate::core) fn feed_priority(&self, given: i32) -> i32 {
+        self.any().feed_priority(given)
+    }
+
+    pub(in crate::core) fn closed(&self) {
+        self.any().closed();
+    }
+
+    /// See [`AnyNode::ev_start`].
+    ///
+    /// # Safety
+    /// `raw_loop` is the node's loop, and alive; the caller keeps the node until it is stopped.
+    pub(in crate::core) unsafe fn ev_start(
+        &self,
+        loop_: &Loop,
+        raw_loop: *mut ev_loop,
+        prepared: bool,
+    ) -> Result<(), Error> {
+        // SAFETY: the caller's.
+        unsafe { self.any().ev_start(loop_, raw_loop, prepared) }
+    }
+
+    /// Starts the watcher if that is a matter of nothing but a call of libev's. Gives the handler back otherwise.
+    ///
+    /// # Safety
+    /// `raw_loop` is the node's loop, and alive. No queued callbacks run.
+    #[inline(always)]
+    pub(in crate::core) unsafe fn start_if_plain(
+        &self,
+        raw_loop: *mut ev_loop,
+        handler: Handler,
+    ) -> Result<(), Handler> {
+        match self.table().plain {
+            Some([start, _]) if self.handler.is_plain(0) => {
+                self.handler.overwrite(KEPT, Some(handler));
+                // SAFETY: the caller's; the node is kept until it is stopped.
+                unsafe { start(raw_loop, self.raw()) };
+                Ok(())
+            }
+            _ => Err(handler),
+        }
+    }
+
+    /// Stops the watcher if that is a matter of nothing but a call of libev's. Says whether it was.
+    ///
+    /// # Safety
+    /// `raw_loop` is the node's loop, and alive.
+    #[inline(always)]
+    pub(in crate::core) unsafe fn stop_if_plain(&self, raw_loop: *mut ev_loop) -> bool {
+        match self.table().plain {
+            Some([_, stop]) if self.handler.is_plain(KEPT) => {
+                self.handler.overwrite(0, None);
+                // SAFETY: the caller's.
+                unsafe { stop(raw_loop, self.raw()) };
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Stops the watcher, and gives back all that its start took but the handler.
+    ///
+    /// # Safety
+    /// `raw_loop` is the node's loop, and alive.
+    #[inline]
+    pub(in crate::core) unsafe fn unlink(&self, raw_loop: *mut ev_loop) {
+        // SAFETY: the caller's.
+        unsafe {
+            self.give_ref(raw_loop);
+            match self.table().plain {
+                Some([_, stop]) => stop(raw_loop, self.raw()),
+                None => self.any().ev_stop(raw_loop),
+            }
+        }
+        self.unkeep();
+    }
+
+    /// Stops the watcher, gives back all that its start took, and drops its handler, which runs foreign code.
+    ///
+    /// # Safety
+    /// `raw_loop` is the node's loop, and alive.
+    #[inline]
+    pub(in crate::core) unsafe fn stop(&self, raw_loop: *mut ev_loop) {
+        // SAFETY: the caller's.
+        unsafe { self.unlink(raw_loop) };
+        self.handler.clear();
+    }
+
+    /// [`stop`](Self::stop) for who has still something to do before foreign code runs.
+    ///
+    /// # Safety
+    /// `raw_loop` is the node's loop, and alive.
+    pub(in crate::core) unsafe fn stop_for_now(self, raw_loop: *mut ev_loop) -> Remains {
+        let handler = self.handler.set(None);
+        // SAFETY: the caller's.
+        unsafe { self.unlink(raw_loop) };
+        Remains {
+            _handler: handler,
+            _node: self,
+        }
+    }
+
+    /// For a loop that is gone: libev has forgotten the watcher without being asked.
+    pub(in crate::core) fn mark_stopped(&self) {
+        // SAFETY: as in `is_active`; nothing refers to the watcher any more.
+        unsafe {
+            (*self.raw()).active = 0;
+            (*self.raw()).pending = 0;
+        }
+    }
+}
+
+impl Base {
+    /// Whether anybody refers to the node, or libev does.
+    #[inline]
+    fn is_in_use(&self) -> bool {
+        self.refs.get() > 0 || self.is_kept()
+    }
+
+    #[inline]
+    pub(in crate::core) fn is_kept(&self) -> bool {
+        self.handler.flags() & KEPT != 0
+    }
+
+    #[inline]
+    fn add_flags(&self, flags: u32) {
+        self.handler.set_flags(self.handler.flags() | flags);
+    }
+
+    #[inline]
+    fn remove_flags(&self, flags: u32) {
+        self.handler.set_flags(self.handler.flags() & !flags);
+    }
+
+    #[inline]
+    pub(in crate::core) fn keep(&self) {
+        self.add_flags(KEPT);
+    }
+
+    /// The caller has stopped the watcher, and holds a reference.
+    #[inline]
+    pub(in crate::core) fn unkeep(&self) {
+        self.remove_flags(KEPT);
+    }
+
+    pub(in crate::core) fn is_ref(&self) -> bool {
+        self.handler.flags() & UNREF_BEFORE_START == 0
+    }
+
+    /// gevent's `_libev_unref`: before a start or a feed.
+    ///
+    /// # Safety
+    /// `loop_` is alive.
+    #[inline]
+    pub(in crate::core) unsafe fn take_ref(&self, loop_: *mut ev_loop) {
+        if self.handler.flags() & (UNREF_BEFORE_START | NEEDS_REF) == UNREF_BEFORE_START {
+            // SAFETY: the caller's.
+            unsafe { ev::ev_unref(loop_) };
+            self.add_flags(NEEDS_REF);
+        }
+    }
+
+    /// gevent's `_libev_ref`: before a stop.
+    ///
+    /// # Safety
+    /// `loop_` is alive.
+    #[inline]
+    pub(in crate::core) unsafe fn give_ref(&self, loop_: *mut ev_loop) {
+        if self.handler.flags() & NEEDS_REF != 0 {
+            // SAFETY: the caller's.
+            unsafe { ev::ev_ref(loop_) };
+            self.remove_flags(NEEDS_REF);
+        }
+    }
+
+    /// # Safety
+    /// `loop_` is alive.
+    pub(in crate::core) unsafe fn set_ref(&self, loop_: *mut ev_loop, ref_: bool, active: bool) {
+        if ref_ {
+            // SAFETY: the caller's.
+            unsafe { self.give_ref(loop_) };
+            self.remove_flags(UNREF_BEFORE_START);
+        } else if self.is_ref() {
+            self.add_flags(UNREF_BEFORE_START);
+            if active {
+                // SAFETY: the caller's.
+                unsafe { self.take_ref(loop_) };
+            }
+        }
+    }
+}
+
+impl Deref for NodeRef {
+    type Target = Base;
+
+    #[inline]
+    fn deref(&self) -> &Base {
+        // SAFETY: the type's invariant.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Clone for NodeRef {
+    #[inline]
+    fn clone(&self) -> NodeRef {
+        // SAFETY: the type's invariant.
+        unsafe { NodeRef::new(self.0) }
+    }
+}
+
+impl Drop for NodeRef {
+    #[inline]
+    fn drop(&mut self) {
+        self.refs.set(self.refs.get() - 1);
+        if !self.is_in_use() {
+            // SAFETY: this was the last reference, and libev does not know the watcher.
+            unsafe { free(self.0) };
+        }
+    }
+}
+
+/// # Safety
+/// The node is neither referred to nor kept.
+#[inline(never)]
+unsafe fn free(node: NonNull<Base>) {
+    // SAFETY: the caller's.
+    unsafe {
+        let base = node.as_ref();
+        if let Some(state) = base.owner.upgrade() {
+            state.unlist(base);
+        }
+        let raw: *mut ev_watcher = node.add(1).cast().as_ptr();
+        let table: &'static Table = &*(*raw).data.cast_const().cast();
+        (table.free)(node);
+    }
+}
+
+impl PartialEq for NodeRef {
+    fn eq(&self, other: &NodeRef) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl fmt::Debug for NodeRef {
+    /// gevent's repr: `<timer at 0x.. native=0x.. active pending callback=..>`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "<{} at {:p} native={:p}",
+            self.table().name,
+            self.0,
+            self.raw()
+        )?;
+        self.any().format(f)?;
+        if self.is_active() {
+            f.write_str(" active")?;
+        }
+        if self.shown_pending() {
+            f.write_str(" pending")?;
+        }
+        if self.handler.is_set() {
+            write!(f, " callback={:?}", self.handler)?;
+        }
+        f.write_str(">")
+    }
+}
+
+/// What is left of a stopped node. Dropping it runs foreign code, so that comes last.
+#[must_use = "to be dropped when nothing is half-done"]
+pub(in crate::core) struct Remains {
+    _handler: OldHandler,
+    _node: NodeRef,
+}

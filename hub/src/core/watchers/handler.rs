@@ -1,0 +1,478 @@
+//! What a watcher does when it fires.
+
+use std::cell::{Cell, UnsafeCell};
+use std::fmt;
+use std::rc::Rc;
+
+use greenlet_core::{Exception, RawGreenlet};
+use waiter::Resume;
+
+use crate::core::callbacks::outcome::CallbackResult;
+use crate::core::watchers::small_fn::{Act, SmallFn};
+use crate::core::{Events, Io};
+
+/// A closure, or the waking of one park of one greenlet.
+pub(in crate::core) struct Handler(SmallFn);
+
+struct Plain<F>(F);
+struct WithEvents<F>(F);
+struct Wake(Resume);
+
+// SAFETY: `IS_WAKE` is false.
+unsafe impl<F: Fn() -> R + 'static, R: CallbackResult> Act for Plain<F> {
+    fn act(&self, _: Events) -> Result<(), Exception> {
+        (self.0)().into_result()
+    }
+}
+
+// SAFETY: as above.
+unsafe impl<F: Fn(Events) -> R + 'static, R: CallbackResult> Act for WithEvents<F> {
+    fn act(&self, events: Events) -> Result<(), Exception> {
+        (self.0)(events).into_result()
+    }
+}
+
+// SAFETY: it is the only one, and as small as a closure may be.
+unsafe impl Act for Wake {
+    const IS_WAKE: bool = true;
+
+    fn act(&self, events: Events) -> Result<(), Exception> {
+        wake(&self.0, events)
+    }
+}
+
+/// Ends the park; with an error if the kernel had no room for what it waits for.
+#[inline]
+fn wake(resume: &Resume, events: Events) -> Result<(), Exception> {
+    if events.contains(Events::ERROR) {
+        return wake_after_error(resume, events);
+    }
+    resume.switch()
+}
+
+#[cold]
+fn wake_after_error(resume: &Resume, events: Events) -> Result<(), Exception> {
+    match Io::refused(events) {
+        // As in gevent, whoever uses the descriptor finds out.
+        None => resume.switch(),
+        Some(error) => resume.throw(error),
+    }
+}
+
+impl Handler {
+    #[inline]
+    pub(in crate::core) fn plain<R: CallbackResult>(callback: impl Fn() -> R + 'static) -> Handler {
+        Handler(SmallFn::new(Plain(callback)))
+    }
+
+    #[inline]
+    pub(in crate::core) fn with_events<R: CallbackResult>(
+        callback: impl Fn(Events) -> R + 'static,
+    ) -> Handler {
+        Handler(SmallFn::new(WithEvents(callback)))
+    }
+
+    /// Costs no allocation.
+    #[inline]
+    pub(in crate::core) fn wake(resume: Resume) -> Handler {
+        Handler(SmallFn::new(Wake(resume)))
+    }
+
+    #[inline]
+    fn resume(&self) -> Option<&Resume> {
+        self.0.wake::<Wake>().map(|wake| &wake.0)
+    }
+}
+
+/// A watcher's handler, which may be replaced while it runs, by itself for one.
+///
+/// A closure is called in place, so it must stay there until its last call has returned. What replaces it before
+/// then is `later`, shared with its own calls.
+#[derive(Default)]
+pub(in crate::core) struct HandlerSlot {
+    /// Neither moved nor dropped while it is called.
+    own: UnsafeCell<Option<Handler>>,
+    later: UnsafeCell<Option<Rc<Handler>>>,
+    /// The flags below, and how many calls of `own` are on some stack, times [`CALL`]. Nested runs of the loop make
+    /// more than one. If all that is 0, `own` is the handler, and may simply be overwritten. The lowest bits are the
+    /// node's flags: so one look is enough for a start or a stop.
+    word: Cell<u32>,
+}
+
+/// The bits of the word that are not ours.
+pub(in crate::core) const FLAGS: u32 = 7;
+/// `later` is the watcher's handler, not `own`.
+const REPLACED: u32 = 8;
+/// `own` needs to be dropped.
+const DROPS: u32 = 16;
+/// `own` wakes a greenlet.
+const WAKES: u32 = 32;
+const CALL: u32 = 64;
+
+// Each of the unsafe blocks below ends its borrow before it returns and runs no foreign code meanwhile (no closure,
+// no destructor), so that none of them overlaps another; only `OwnCall` lends `own` out, and counts that in `word`.
+impl HandlerSlot {
+    #[inline]
+    fn is_replaced(&self) -> bool {
+        self.word.get() & REPLACED != 0
+    }
+
+    #[inline]
+    fn is_called(&self) -> bool {
+        self.word.get() >= CALL
+    }
+
+    #[inline]
+    pub(in crate::core) fn flags(&self) -> u32 {
+        self.word.get() & FLAGS
+    }
+
+    #[inline]
+    pub(in crate::core) fn set_flags(&self, flags: u32) {
+        self.word.set(self.word.get() & !FLAGS | flags);
+    }
+
+    /// Whether there are these flags, and nothing has to be done for the handler that was.
+    #[inline]
+    pub(in crate::core) fn is_plain(&self, flags: u32) -> bool {
+        self.word.get() == flags
+    }
+
+    /// Sets flags and handler of one that is plain.
+    #[inline]
+    pub(in crate::core) fn overwrite(&self, flags: u32, handler: Option<Handler>) {
+        self.word.set(flags | flags_of(handler.as_ref()));
+        // SAFETY: see above; no call of `own` is on any stack, and nothing is lost by not dropping it. (Moving it out
+        // to drop it is what takes time.)
+        unsafe { self.own.get().write(handler) };
+    }
+
+    /// Puts the handler into place, and returns what was there. No call of it is on any stack.
+    #[inline]
+    fn put(&self, handler: Option<Handler>) -> Option<Handler> {
+        self.word.set(self.flags() | flags_of(handler.as_ref()));
+        // SAFETY: see above.
+        unsafe { std::mem::replace(&mut *self.own.get(), handler) }
+    }
+
+    pub(in crate::core) fn is_set(&self) -> bool {
+        // SAFETY: see above.
+        unsafe {
+            if self.is_replaced() {
+                (*self.later.get()).is_some()
+            } else {
+                (*self.own.get()).is_some()
+            }
+        }
+    }
+
+    /// Looks at the handler; `f` must not run foreign code.
+    #[inline]
+    fn look<R>(&self, f: impl FnOnce(&Handler) -> R) -> Option<R> {
+        // SAFETY: see above; `f` obeys that.
+        unsafe {
+            if self.is_replaced() {
+                (*self.later.get()).as_deref().map(f)
+            } else {
+                (*self.own.get()).as_ref().map(f)
+            }
+        }
+    }
+
+    #[inline]
+    pub(in crate::core) fn resume(&self) -> Option<Resume> {
+        if self.word.get() & (WAKES | REPLACED) == 0 {
+            return None;
+        }
+        self.look(|handler| handler.resume().cloned()).flatten()
+    }
+
+    /// Shows the greenlet that the handler wakes, if that is what it does; `f` must not run foreign code.
+    #[inline]
+    pub(in crate::core) fn with_greenlet(&self, f: impl FnOnce(&RawGreenlet)) {
+        if self.word.get() & WAKES != 0 {
+            self.look(|handler| {
+                if let Some(resume) = handler.resume() {
+                    f(resume.greenlet());
+                }
+            });
+        }
+    }
+
+    /// Sets the handler and returns what was there: dropping it runs foreign code, so the caller does that last.
+    #[inline]
+    pub(in crate::core) fn set(&self, handler: Option<Handler>) -> OldHandler {
+        if self.is_called() {
+            return self.set_later(handler);
+        }
+        let later = if self.is_replaced() {
+            // SAFETY: see above.
+            unsafe { (*self.later.get()).take() }
+        } else {
+            None
+        };
+        OldHandler {
+            _own: self.put(handler),
+            _later: later,
+        }
+    }
+
+    /// Sets the handler and drops what was there.
+    #[inline]
+    pub(in crate::core) fn replace(&self, handler: Handler) {
+        if self.is_plain(self.flags()) {
+            self.overwrite(self.flags(), Some(handler));
+        } else {
+            drop(self.set(Some(handler)));
+        }
+    }
+
+    /// Drops the handler.
+    #[inline]
+    pub(in crate::core) fn clear(&self) {
+        if self.is_plain(self.flags()) {
+            self.overwrite(self.flags(), None);
+        } else {
+            self.clear_slowly();
+        }
+    }
+
+    #[inline(never)]
+    fn clear_slowly(&self) {
+        drop(self.set(None));
+    }
+
+    #[cold]
+    fn set_later(&self, handler: Option<Handler>) -> OldHandler {
+        let handler = handler.map(Rc::new);
+        self.word.set(self.word.get() | REPLACED);
+        OldHandler {
+            _own: None,
+            // SAFETY: see above.
+            _later: unsafe { std::mem::replace(&mut *self.later.get(), handler) },
+        }
+    }
+
+    /// Borrows the handler for a call, if it is a closure in its place: nearly always.
+    #[inline]
+    pub(in crate::core) fn begin_own(&self) -> Option<OwnCall<'_>> {
+        if self.word.get() & (REPLACED | WAKES) != 0 {
+            return None;
+        }
+        let called = self.word.get().checked_add(CALL);
+        self.word.set(called.expect("no stack is so deep"));
+        Some(OwnCall(self))
+    }
+
+    /// Takes the handler for a call that is not `begin_own`'s.
+    #[inline]
+    pub(in crate::core) fn begin_other(&self) -> OtherCall {
+        if let Some(resume) = self.resume() {
+            return OtherCall::Wake(resume);
+        }
+        // SAFETY: see above.
+        OtherCall::Later(unsafe { (*self.later.get()).clone() })
+    }
+
+    /// The last call of a handler that was replaced meanwhile has returned.
+    #[cold]
+    fn settle(&self) {
+        // SAFETY: see above.
+        let over = match unsafe { (*self.later.get()).take() }.map(Rc::try_unwrap) {
+            Some(Err(shared)) => {
+                let over = self.put(None);
+                self.word.set(self.word.get() | REPLACED);
+                // SAFETY: see above; it is empty.
+                unsafe { *self.later.get() = Some(shared) };
+                over
+            }
+            unshared => self.put(unshared.and_then(Result::ok)),
+        };
+        drop(over);
+    }
+}
+
+/// What the word says of such an `own`.
+#[inline]
+fn flags_of(own: Option<&Handler>) -> u32 {
+    let Some(handler) = own else { return 0 };
+    let drops = if handler.0.needs_drop() { DROPS } else { 0 };
+    let wakes = if handler.resume().is_some() { WAKES } else { 0 };
+    drops | wakes
+}
+
+impl fmt::Debug for HandlerSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Writing is foreign code.
+        match (self.is_set(), self.resume()) {
+            (false, _) => f.write_str("None"),
+            (true, Some(resume)) => resume.fmt(f),
+            (true, None) => {
+                let at = self.look(|handler| (&raw const *handler).cast::<()>());
+                write!(f, "<function at {:p}>", at.unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// What was replaced.
+#[must_use = "to be dropped when nothing is half-done"]
+pub(in crate::core) struct OldHandler {
+    _own: Option<Handler>,
+    _later: Option<Rc<Handler>>,
+}
+
+/// A handler that is about to be called.
+pub(in crate::core) trait Call {
+    /// Whether dropping this runs no foreign code. It does if the handler was replaced.
+    fn ends_quietly(&self) -> bool;
+    fn run(&self, events: Events) -> Result<(), Exception>;
+    /// The greenlet to wake, if it does nothing else.
+    fn woken(&self) -> Option<&RawGreenlet> {
+        None
+    }
+}
+
+/// One that is called in its place.
+pub(in crate::core) struct OwnCall<'a>(&'a HandlerSlot);
+
+pub(in crate::core) enum OtherCall {
+    Later(Option<Rc<Handler>>),
+    /// The greenlet waits with the same watcher again before this call is over: nothing shall be in its way.
+    Wake(Resume),
+}
+
+impl Call for OwnCall<'_> {
+    #[inline]
+    fn ends_quietly(&self) -> bool {
+        !self.0.is_replaced()
+    }
+
+    #[inline]
+    fn run(&self, events: Events) -> Result<(), Exception> {
+        // SAFETY: `own` is neither moved nor dropped before this call is (the slot counts it), and shared borrows of
+        // it may overlap.
+        match unsafe { (*self.0.own.get()).as_ref() } {
+            Some(handler) => handler.0.act(events),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for OwnCall<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let slot = self.0;
+        slot.word.set(slot.word.get() - CALL);
+        if !slot.is_called() && slot.is_replaced() {
+            slot.settle();
+        }
+    }
+}
+
+impl Call for OtherCall {
+    #[inline]
+    fn ends_quietly(&self) -> bool {
+        false
+    }
+
+    #[inline]
+    fn run(&self, events: Events) -> Result<(), Exception> {
+        match self {
+            OtherCall::Later(Some(handler)) => handler.0.act(events),
+            OtherCall::Later(None) => Ok(()),
+            OtherCall::Wake(resume) => wake(resume, events),
+        }
+    }
+
+    fn woken(&self) -> Option<&RawGreenlet> {
+        match self {
+            OtherCall::Later(_) => None,
+            OtherCall::Wake(resume) => Some(resume.greenlet()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::{Call, Handler, HandlerSlot};
+    use crate::core::Events;
+
+    type Log = Rc<RefCell<Vec<String>>>;
+
+    /// Logs its calls and its end.
+    struct Named(&'static str, Log);
+
+    impl Named {
+        fn handler(name: &'static str, log: &Log) -> Option<Handler> {
+            let named = Named(name, log.clone());
+            Some(Handler::plain(move || named.log("called")))
+        }
+
+        fn log(&self, what: &str) {
+            self.1.borrow_mut().push(format!("{} {what}", self.0));
+        }
+    }
+
+    impl Drop for Named {
+        fn drop(&mut self) {
+            self.log("dropped");
+        }
+    }
+
+    fn begin(slot: &HandlerSlot) -> Box<dyn Call + '_> {
+        match slot.begin_own() {
+            Some(call) => Box::new(call),
+            None => Box::new(slot.begin_other()),
+        }
+    }
+
+    #[track_caller]
+    fn assert_log(log: &Log, expected: &[&str]) {
+        assert_eq!(log.take(), expected);
+    }
+
+    #[test]
+    fn a_handler_that_is_replaced_lives_until_its_last_call_is_over() {
+        let (slot, log) = (HandlerSlot::default(), Log::default());
+        drop(slot.set(Named::handler("a", &log)));
+        let outer = begin(&slot);
+        let inner = begin(&slot);
+        drop(slot.set(Named::handler("b", &log)));
+        outer.run(Events::READ).unwrap();
+        drop(outer);
+        inner.run(Events::READ).unwrap();
+        assert_log(&log, &["a called", "a called"]);
+        drop(inner);
+        assert_log(&log, &["a dropped"]);
+        begin(&slot).run(Events::READ).unwrap();
+        drop(slot.set(None));
+        assert_log(&log, &["b called", "b dropped"]);
+        assert!(!slot.is_set());
+    }
+
+    #[test]
+    fn so_does_one_that_was_set_during_a_call() {
+        let (slot, log) = (HandlerSlot::default(), Log::default());
+        drop(slot.set(Named::handler("a", &log)));
+        let first = begin(&slot);
+        drop(slot.set(Named::handler("b", &log)));
+        let second = begin(&slot);
+        drop(first);
+        assert_log(&log, &["a dropped"]);
+        drop(slot.set(Named::handler("c", &log)));
+        assert_log(&log, &[]);
+        second.run(Events::READ).unwrap();
+        drop(second);
+        assert_log(&log, &["b called", "b dropped"]);
+        let third = begin(&slot);
+        drop(slot.set(None));
+        assert!(!slot.is_set());
+        third.run(Events::READ).unwrap();
+        drop(third);
+        assert_log(&log, &["c called", "c dropped"]);
+    }
+}

@@ -1,0 +1,88 @@
+//! [`Signal`]: the process receives a signal. Source: gevent's `signal`; ev.pod, `ev_signal`.
+
+use libev_sys as ev;
+use libev_sys::{ev_loop, ev_signal};
+
+use crate::core::error::{Error, IllegalSignal, SignalInUse};
+use crate::core::event_loop::forking::ForkMutex;
+use crate::core::event_loop::loop_::Loop;
+use crate::core::watchers::ev_watcher::Kind;
+use crate::core::watchers::watcher::watcher_type;
+
+/// libev has one table of signals for the whole process and does not lock it.
+pub(in crate::core) static SIGNAL_TABLE: ForkMutex<()> = ForkMutex::new(());
+
+pub(in crate::core) struct SignalKind {
+    signum: i32,
+}
+
+// SAFETY: ev_signal begins with EV_WATCHER and is plain data.
+unsafe impl Kind for SignalKind {
+    type Raw = ev_signal;
+    const NAME: &'static str = "signal";
+
+    unsafe fn start(&self, loop_: *mut ev_loop, raw: *mut ev_signal) -> Result<(), Error> {
+        let _table = SIGNAL_TABLE.lock();
+        // SAFETY: the caller's, by the trait's contract; the table is ours. libev asserts that a signal has one
+        // loop only.
+        unsafe {
+            let owner = ev::ev_shim_signal_loop(self.signum);
+            if !owner.is_null() && owner != loop_ {
+                return Err(SignalInUse(self.signum).into());
+            }
+            ev::ev_signal_start(loop_, raw);
+            if self.signum == libc::SIGCHLD && ev::ev_shim_default_loop_ptr() == loop_ {
+                // libev takes its handler for in place, as it once was.
+                ev::ev_shim_install_sigchld();
+            }
+        }
+        Ok(())
+    }
+
+    unsafe fn stop(&self, loop_: *mut ev_loop, raw: *mut ev_signal) {
+        let _table = SIGNAL_TABLE.lock();
+        // SAFETY: the caller's, by the trait's contract; the table is ours.
+        unsafe { ev::ev_signal_stop(loop_, raw) };
+    }
+}
+
+watcher_type! {
+    /// Calls back, from the loop, after the process has received a signal. Made by [`Loop::signal`].
+    ///
+    /// Several signals that arrive before the loop looks are one. Any number of watchers may watch one signal,
+    /// but all on the same loop. While one is started, the signal's own action is replaced by libev's handler;
+    /// when the last one stops, it becomes the default action (not the one there was before).
+    ///
+    /// Watching `SIGCHLD` reaps nobody: whose child it is waits for it. Only while a [`Child`](crate::core::Child) watcher is
+    /// started, libev reaps every child of the process. (With the system's libev, the feature `system`, it does from
+    /// here on. In gevent, such a watcher never fires before something else has called
+    /// [`install_sigchld`](Loop::install_sigchld), and then libev reaps.)
+    Signal(SignalKind)
+}
+
+impl Loop {
+    /// A watcher for signal `signum`.
+    ///
+    /// Its [`start`](crate::core::Watcher::start) fails with [`SignalInUse`] when another loop watches the signal.
+    ///
+    /// # Errors
+    /// `signum` is not a signal, or one that cannot be caught; the loop is destroyed.
+    pub fn signal(&self, signum: i32) -> Result<Signal, Error> {
+        // SAFETY: no preconditions.
+        let signals = unsafe { ev::ev_shim_nsig() };
+        if !(1..signals).contains(&signum) || [libc::SIGKILL, libc::SIGSTOP].contains(&signum) {
+            return Err(IllegalSignal(signum).into());
+        }
+        Signal::make(self, SignalKind { signum }, |_, raw, callback| {
+            // SAFETY: `raw` is the new node's own.
+            unsafe { ev::ev_shim_signal_init(raw, Some(callback), signum) }
+        })
+    }
+}
+
+impl Signal {
+    /// The signal's number.
+    pub fn signum(&self) -> i32 {
+        self.kind().signum
+    }
+}

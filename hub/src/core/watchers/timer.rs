@@ -1,0 +1,200 @@
+//! [`Timer`]: a time passes. Source: gevent's `timer`; ev.pod, `ev_timer`.
+
+use libev_sys as ev;
+use libev_sys::ev_timer;
+
+use crate::core::callbacks::outcome::CallbackResult;
+use crate::core::error::{Error, IllegalTime};
+use crate::core::event_loop::loop_::Loop;
+use crate::core::watchers::ev_watcher::Kind;
+use crate::core::watchers::handler::Handler;
+use crate::core::watchers::watcher::{plain_start_stop, watcher_type};
+
+pub(in crate::core) struct TimerKind;
+
+// SAFETY: ev_timer begins with EV_WATCHER and is plain data.
+unsafe impl Kind for TimerKind {
+    type Raw = ev_timer;
+    const NAME: &'static str = "timer";
+
+    plain_start_stop!(ev_timer_start, ev_timer_stop);
+
+    /// While queued callbacks run, the loop's clock may be far behind.
+    fn before_start(&self, loop_: &Loop) -> Result<(), Error> {
+        if loop_.starting_timer_may_update_loop_time() {
+            loop_.update_now()?;
+        }
+        Ok(())
+    }
+}
+
+watcher_type! {
+    /// Calls back after a time, once or repeatedly. Made by [`Loop::timer`].
+    ///
+    /// Time is counted from the loop's clock ([`Loop::now`]), which stands still while callbacks run. A start
+    /// from a queued callback ([`Loop::run_callback`]) updates it first.
+    ///
+    /// libev keeps what is left of the time over [`stop`](crate::core::Watcher::stop) and a new start: a timer that was
+    /// stopped half-way fires after the other half, and one that has fired fires at once.
+    /// [`set`](Timer::set) before the start makes it fresh.
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use hub::core::Loop;
+    ///
+    /// let loop_ = Loop::new("", false)?;
+    /// let ticks = Rc::new(Cell::new(0));
+    /// let timer = loop_.timer(0.001, 0.001)?;
+    /// timer.start({
+    ///     let (timer, ticks) = (timer.clone(), ticks.clone());
+    ///     move || {
+    ///         ticks.set(ticks.get() + 1);
+    ///         if ticks.get() == 3 {
+    ///             timer.stop().unwrap();
+    ///         }
+    ///     }
+    /// })?;
+    /// loop_.run()?;
+    /// assert_eq!(ticks.get(), 3);
+    /// # Ok::<(), hub::core::Error>(())
+    /// ```
+    Timer(TimerKind)
+}
+
+impl Loop {
+    /// A timer that fires after `after` seconds and then, unless `repeat` is 0, every `repeat` seconds. A negative
+    /// `after` is in the past; infinity never comes.
+    ///
+    /// # Errors
+    /// `repeat` is negative; either is not a number; the loop is destroyed.
+    pub fn timer(&self, after: f64, repeat: f64) -> Result<Timer, Error> {
+        let after = check(after, repeat)?;
+        Timer::make(self, TimerKind, |_, raw, callback| {
+            // SAFETY: `raw` is the new node's own.
+            unsafe { ev::ev_shim_timer_init(raw, Some(callback), after, repeat) }
+        })
+    }
+}
+
+impl Timer {
+    /// [`start`](crate::core::Watcher::start), and decides whether to update the loop's clock first: gevent's
+    /// `start(.., update=..)`.
+    ///
+    /// # Errors
+    /// As for `start`.
+    pub fn start_update<F, R>(&self, update: bool, callback: F) -> Result<(), Error>
+    where
+        F: Fn() -> R + 'static,
+        R: CallbackResult,
+    {
+        if update {
+            self.loop_().update_now()?;
+        }
+        self.start_prepared(Handler::plain(callback))
+    }
+
+    /// Begins anew with the repeat time: an active timer is put off to `repeat` seconds from now, one that is not
+    /// active is started with that; if `repeat` is 0, it is stopped. Updates the loop's clock first.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn again<F, R>(&self, callback: F) -> Result<(), Error>
+    where
+        F: Fn() -> R + 'static,
+        R: CallbackResult,
+    {
+        self.again_update(true, callback)
+    }
+
+    /// [`again`](Self::again), and decides whether to update the loop's clock first: gevent's
+    /// `again(.., update=..)`.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn again_update<F, R>(&self, update: bool, callback: F) -> Result<(), Error>
+    where
+        F: Fn() -> R + 'static,
+        R: CallbackResult,
+    {
+        if self.repeat() == 0.0 {
+            return self.stop();
+        }
+        self.start_with(Handler::plain(callback), |raw_loop| {
+            // SAFETY: `start_with` passes the living loop that the node belongs to, and keeps the node.
+            unsafe {
+                if update {
+                    ev::ev_now_update(raw_loop);
+                }
+                ev::ev_timer_again(raw_loop, self.raw());
+            }
+            Ok(())
+        })
+    }
+
+    /// Sets both times anew; counting begins with the next start.
+    ///
+    /// # Errors
+    /// The watcher is active or pending; as for [`Loop::timer`].
+    pub fn set(&self, after: f64, repeat: f64) -> Result<(), Error> {
+        self.check_idle("after")?;
+        let after = check(after, repeat)?;
+        // SAFETY: the node's own watcher, which libev does not know at the moment.
+        unsafe { ev::ev_shim_timer_set(self.raw(), after, repeat) };
+        Ok(())
+    }
+
+    /// Sets the repeat time. Allowed at any time: an active timer uses it from its next expiry on (or from
+    /// [`again`](Self::again)).
+    ///
+    /// # Errors
+    /// `repeat` is negative or not a number.
+    pub fn set_repeat(&self, repeat: f64) -> Result<(), Error> {
+        check(0.0, repeat)?;
+        // SAFETY: the node's own watcher; libev documents the field as writable.
+        unsafe { (*self.raw()).repeat = repeat };
+        Ok(())
+    }
+
+    /// The repeat time in seconds; 0: once.
+    pub fn repeat(&self) -> f64 {
+        // SAFETY: the node's own watcher, which was initialised when it was made.
+        unsafe { (*self.raw()).repeat }
+    }
+
+    /// libev's `at`: when active, the time of the loop's monotonic clock at which the timer fires; else, the
+    /// seconds that a start would count down.
+    pub fn at(&self) -> f64 {
+        // SAFETY: as in `repeat`.
+        unsafe { (*self.raw()).at }
+    }
+
+    /// The seconds left; when not active, those that a start would count down.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn remaining(&self) -> Result<f64, Error> {
+        let raw_loop = self.loop_().look()?;
+        // SAFETY: the loop is alive, and the watcher is the node's own.
+        Ok(unsafe { ev::ev_timer_remaining(raw_loop, self.raw()) })
+    }
+}
+
+/// Returns `after`, but finite if it is in the past: repeated for ever later, minus infinity would be no number, and
+/// libev's heap of timers no heap.
+fn check(after: f64, repeat: f64) -> Result<f64, IllegalTime> {
+    if after.is_nan() {
+        return Err(IllegalTime {
+            what: "after",
+            value: after,
+        });
+    }
+    // Not the same as `repeat < 0.0`, which lets NaN through.
+    if repeat >= 0.0 {
+        Ok(after.max(f64::MIN))
+    } else {
+        Err(IllegalTime {
+            what: "repeat",
+            value: repeat,
+        })
+    }
+}

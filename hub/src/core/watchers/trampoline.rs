@@ -1,0 +1,93 @@
+//! From libev's callback to the user's. Source: gevent's `gevent_callback` in callbacks.c.
+
+use greenlet_core::Exception;
+use greenlet_core::unwind::{Caught, catch};
+
+use crate::context::Context;
+use crate::core::event_loop::c_frames as boundary;
+use crate::core::event_loop::loop_::Loop;
+use crate::core::watchers::ev_watcher_ref::NodeRef;
+use crate::core::watchers::handler::Call;
+use crate::core::watchers::watcher::Watcher;
+use crate::core::{Events, Io};
+
+/// Runs the node's handler, reports its error, and stops the watcher if it is over. Nothing leaves it.
+///
+/// The handler may switch greenlets, run the loop, stop or close the watcher, drop its last handle, and destroy
+/// the loop.
+#[inline]
+pub(in crate::core) fn dispatch(loop_: Loop, node: NodeRef, revents: i32) {
+    if boundary::is_unwinding() {
+        boundary::defer(node, revents);
+        return boundary::exit(loop_);
+    }
+    let events = Events::from_bits(revents);
+    match node.handler.begin_own() {
+        Some(handler) => call(&loop_, &node, handler, events),
+        None => call(&loop_, &node, node.handler.begin_other(), events),
+    }
+    if node.is_kept() {
+        drop(node);
+    } else {
+        boundary::guard(&loop_, || drop(node));
+    }
+    boundary::exit(loop_);
+}
+
+#[inline(always)]
+fn call(loop_: &Loop, node: &NodeRef, call: impl Call, events: Events) {
+    match catch(|| call.run(events)) {
+        // So it goes on.
+        Ok(Ok(())) if node.is_known_to_libev() && call.ends_quietly() => {}
+        result => boundary::guard(loop_, || end(loop_, node, call, result, events)),
+    }
+}
+
+/// What is to be done after a call, if anything is.
+fn end(
+    loop_: &Loop,
+    node: &NodeRef,
+    call: impl Call,
+    result: Result<Result<(), Exception>, Caught>,
+    events: Events,
+) {
+    let failed = match result {
+        Ok(Ok(())) => false,
+        Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
+            report(loop_, node, &call, events, exception);
+            true
+        }
+        Err(Caught::Forced(unwind)) => {
+            boundary::stash(&loop_.state().backing, unwind);
+            false
+        }
+    };
+    // A failing io watcher would fire and fail for ever.
+    let runaway = failed && events.intersects(Events::READWRITE);
+    // libev has stopped a one-shot timer by itself, and what was fed was never started: now it is over. If the
+    // callback started or fed the watcher again, it is not. (gevent asks only whether it is active, and so loses
+    // an event that a watcher feeds to itself.)
+    if (runaway || !node.is_known_to_libev())
+        && let Ok(raw_loop) = loop_.look()
+    {
+        // SAFETY: `look` says that the node's loop is alive.
+        unsafe { node.stop(raw_loop) };
+    }
+    drop(call);
+}
+
+/// Reports what a call has failed with. As in gevent, it is the greenlet's if all that the watcher did was to wake one.
+#[cold]
+fn report(loop_: &Loop, node: &NodeRef, call: &impl Call, events: Events, exception: Exception) {
+    let watcher;
+    let context = match call.woken() {
+        // See `wake`.
+        Some(greenlet) if Io::refused(events).is_some() => Context::Throw(greenlet),
+        Some(greenlet) => Context::Switch(greenlet),
+        None => {
+            watcher = Watcher::new(loop_, node.clone());
+            Context::Watcher(&watcher)
+        }
+    };
+    loop_.report(context, exception);
+}

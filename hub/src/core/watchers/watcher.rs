@@ -1,0 +1,433 @@
+//! What all watchers have in common. Source: gevent's `watcher` class in corecext.pyx.
+
+use std::cell::Cell;
+use std::fmt;
+
+use greenlet_core::RawGreenlet;
+use libev_sys as ev;
+use waiter::Resume;
+
+use crate::core::Events;
+use crate::core::callbacks::outcome::CallbackResult;
+use crate::core::callbacks::start::Start;
+use crate::core::error::{Error, WatcherInUse};
+use crate::core::event_loop::loop_::Loop;
+use crate::core::watchers::ev_watcher_ref::NodeRef;
+use crate::core::watchers::handler::Handler;
+
+/// Any watcher: the base class of [`Io`](crate::core::Io), [`Timer`](crate::core::Timer) and the others, which dereference to
+/// it.
+///
+/// A handle: clones are the same watcher, and equal. A started watcher keeps itself alive; dropping all its
+/// handles does not stop it.
+///
+/// # Starting and stopping
+///
+/// `start` makes the loop call the callback when the event happens; starting again only replaces the callback.
+/// `stop` ends that, also for an event that has happened but was not delivered yet. A watcher that is over by
+/// itself (a timer that does not repeat) is stopped, its callback dropped, after the callback has returned.
+///
+/// A callback may do anything: start, stop and drop watchers, its own too, switch greenlets, run the loop or
+/// destroy it. Its error or panic goes to [`Loop::handle_error`] with the watcher as context.
+///
+/// # Keeping the loop running
+///
+/// A loop runs as long as watchers are active. [`set_ref(false)`](Self::set_ref) takes a watcher out of that
+/// count.
+///
+/// # Priorities
+///
+/// From -2 to 2, with 0 the default: of the events that one iteration brings, those of higher priority are
+/// delivered first. A value beyond that is kept as it is until the watcher starts, and then brought into range.
+#[derive(Clone)]
+pub struct Watcher {
+    node: NodeRef,
+    loop_: Loop,
+}
+
+impl Watcher {
+    pub(in crate::core) fn new(loop_: &Loop, node: NodeRef) -> Watcher {
+        Watcher {
+            node,
+            loop_: loop_.clone(),
+        }
+    }
+
+    /// gevent's name of the watcher's type: `"io"`, `"timer"`.
+    pub fn type_name(&self) -> &'static str {
+        self.node.table().name
+    }
+
+    /// A word that tells this watcher from all others alive: the address of libev's struct.
+    pub fn address(&self) -> usize {
+        self.node.raw().addr()
+    }
+
+    /// The watcher's loop.
+    pub fn loop_(&self) -> &Loop {
+        &self.loop_
+    }
+
+    /// Starts the watcher, or replaces the callback of one that is started. `callback` returns nothing or a
+    /// `Result<(), Exception>`.
+    ///
+    /// # Errors
+    /// The loop is destroyed; the watcher's type has more reasons.
+    #[inline]
+    pub fn start<F, R>(&self, callback: F) -> Result<(), Error>
+    where
+        F: Fn() -> R + 'static,
+        R: CallbackResult,
+    {
+        self.start_handler(Handler::plain(callback))
+    }
+
+    /// Like [`start`](Self::start), and the callback gets the events: gevent's `start(.., pass_events=True)`.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    #[inline]
+    pub fn start_pass_events<F, R>(&self, callback: F) -> Result<(), Error>
+    where
+        F: Fn(Events) -> R + 'static,
+        R: CallbackResult,
+    {
+        self.start_handler(Handler::with_events(callback))
+    }
+
+    /// Like [`start`](Self::start), with the waking of a greenlet for a callback. Allocates nothing.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    #[inline]
+    pub fn start_resume(&self, resume: Resume) -> Result<(), Error> {
+        self.start_handler(Handler::wake(resume))
+    }
+
+    /// Like [`start`](Self::start), with the first switch to a greenlet for a callback. If the watcher is stopped
+    /// before, or its loop destroyed, or if there is no stack for the greenlet by then, it has
+    /// [failed](RawGreenlet::fail).
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start); the greenlet has failed.
+    pub fn start_greenlet(&self, greenlet: RawGreenlet) -> Result<(), Error> {
+        let start = Cell::new(Some(Start::new(greenlet)));
+        self.start(move || start.take().map_or(Ok(()), |start| start.run()))
+    }
+
+    #[inline(always)]
+    fn start_handler(&self, mut handler: Handler) -> Result<(), Error> {
+        if let Some(raw_loop) = self.loop_.plain() {
+            // SAFETY: `plain` says that the loop is alive and runs no callbacks; it is the node's.
+            match unsafe { self.node.start_if_plain(raw_loop, handler) } {
+                Ok(()) => return Ok(()),
+                Err(back) => handler = back,
+            }
+        }
+        self.start_carefully(handler, false)
+    }
+
+    /// [`start_handler`](Self::start_handler) without the preparations of the watcher's type.
+    pub(in crate::core) fn start_prepared(&self, handler: Handler) -> Result<(), Error> {
+        self.start_carefully(handler, true)
+    }
+
+    /// Not generic, so that there is one of it.
+    #[inline(never)]
+    fn start_carefully(&self, handler: Handler, prepared: bool) -> Result<(), Error> {
+        self.start_with(handler, |raw_loop| {
+            // SAFETY: `start_with` passes the living loop that the node belongs to, and keeps the node.
+            unsafe { self.node.ev_start(&self.loop_, raw_loop, prepared) }
+        })
+    }
+
+    /// Sets the handler after `start`, which makes libev know the watcher.
+    pub(in crate::core) fn start_with(
+        &self,
+        handler: Handler,
+        start: impl FnOnce(*mut ev::ev_loop) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let raw_loop = self.loop_.modify()?;
+        start(raw_loop)?;
+        self.node.keep();
+        // SAFETY: `modify` says that the loop is alive.
+        unsafe { self.node.take_ref(raw_loop) };
+        self.node.handler.replace(handler);
+        Ok(())
+    }
+
+    /// Stops the watcher and drops its callback. Does nothing to one that is not started.
+    ///
+    /// # Errors
+    /// The loop is destroyed (and the watcher was stopped by that).
+    #[inline]
+    pub fn stop(&self) -> Result<(), Error> {
+        if let Some(raw_loop) = self.loop_.plain()
+            // SAFETY: `plain` says that the loop is alive; it is the node's.
+            && unsafe { self.node.stop_if_plain(raw_loop) }
+        {
+            return Ok(());
+        }
+        self.stop_carefully()
+    }
+
+    #[inline(never)]
+    fn stop_carefully(&self) -> Result<(), Error> {
+        let raw_loop = self.loop_.modify()?;
+        // SAFETY: `modify` says that the loop is alive; it is the node's.
+        unsafe { self.node.stop(raw_loop) };
+        Ok(())
+    }
+
+    /// [`stop`](Self::stop), and says that the watcher is not needed any more. It can be started again all the
+    /// same.
+    ///
+    /// # Errors
+    /// As for [`stop`](Self::stop).
+    pub fn close(&self) -> Result<(), Error> {
+        self.node.closed();
+        self.stop()
+    }
+
+    /// Delivers `events` to `callback` as if they had happened; the watcher need not be started.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn feed<F, R>(&self, events: Events, callback: F) -> Result<(), Error>
+    where
+        F: Fn() -> R + 'static,
+        R: CallbackResult,
+    {
+        self.feed_handler(events, Handler::plain(callback))
+    }
+
+    /// Like [`feed`](Self::feed), and the callback gets the events.
+    ///
+    /// # Errors
+    /// As for [`feed`](Self::feed).
+    pub fn feed_pass_events<F, R>(&self, events: Events, callback: F) -> Result<(), Error>
+    where
+        F: Fn(Events) -> R + 'static,
+        R: CallbackResult,
+    {
+        self.feed_handler(events, Handler::with_events(callback))
+    }
+
+    fn feed_handler(&self, events: Events, handler: Handler) -> Result<(), Error> {
+        self.start_with(handler, |raw_loop| {
+            if !self.node.is_pending() {
+                self.put_priority(self.node.feed_priority(self.priority()));
+            }
+            // SAFETY: the loop is alive, and `start_with` keeps the node.
+            unsafe { ev::ev_feed_event(raw_loop, self.node.raw().cast(), events.bits()) };
+            Ok(())
+        })
+    }
+
+    /// Whether the watcher is started.
+    pub fn active(&self) -> bool {
+        self.node.is_active()
+    }
+
+    /// Whether an event has happened and was not delivered yet. (An [`Async`](crate::core::Async) watcher is pending
+    /// from the moment of sending.)
+    pub fn pending(&self) -> bool {
+        self.node.shown_pending()
+    }
+
+    /// Whether the watcher, while active, keeps the loop running. True unless [`set_ref`](Self::set_ref) said
+    /// otherwise.
+    pub fn ref_(&self) -> bool {
+        self.node.is_ref()
+    }
+
+    /// Sets [`ref_`](Self::ref_); for an active watcher it takes effect at once.
+    ///
+    /// # Errors
+    /// The loop is destroyed.
+    pub fn set_ref(&self, ref_: bool) -> Result<(), Error> {
+        let raw_loop = self.loop_.modify()?;
+        // SAFETY: `modify` says that the loop is alive.
+        unsafe { self.node.set_ref(raw_loop, ref_, self.active()) };
+        Ok(())
+    }
+
+    /// The priority.
+    pub fn priority(&self) -> i32 {
+        // SAFETY: the node's own watcher, which was initialised when it was made.
+        unsafe { ev::ev_shim_priority(self.node.raw().cast()) }
+    }
+
+    /// Sets the priority.
+    ///
+    /// # Errors
+    /// The watcher is active or pending.
+    pub fn set_priority(&self, priority: i32) -> Result<(), Error> {
+        self.check_idle("priority")?;
+        self.put_priority(priority);
+        Ok(())
+    }
+
+    fn put_priority(&self, priority: i32) {
+        // SAFETY: as in `priority`; the callers have made sure that the watcher is not pending, and that an active
+        // one is no idle watcher, or its priority the same as before.
+        unsafe { ev::ev_shim_set_priority(self.node.raw().cast(), priority) };
+    }
+
+    /// Replaces the callback, whether the watcher is started or not: gevent's `watcher.callback = ..`.
+    pub fn set_callback<F, R>(&self, callback: F)
+    where
+        F: Fn() -> R + 'static,
+        R: CallbackResult,
+    {
+        self.node.handler.replace(Handler::plain(callback));
+    }
+
+    /// Whether a callback is set: true from start (or feed) to stop.
+    pub fn has_callback(&self) -> bool {
+        self.node.handler.is_set()
+    }
+
+    /// The greenlet's waking that [`start_resume`](Self::start_resume) set.
+    pub fn resume(&self) -> Option<Resume> {
+        self.node.handler.resume()
+    }
+
+    pub(in crate::core) fn node(&self) -> &NodeRef {
+        &self.node
+    }
+
+    /// Refuses to change what libev relies on.
+    pub(in crate::core) fn check_idle(&self, attribute: &'static str) -> Result<(), WatcherInUse> {
+        if self.node.is_known_to_libev() {
+            Err(WatcherInUse {
+                watcher: self.node.table().name,
+                attribute,
+            })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl PartialEq for Watcher {
+    fn eq(&self, other: &Watcher) -> bool {
+        self.node == other.node
+    }
+}
+
+impl Eq for Watcher {}
+
+impl fmt::Debug for Watcher {
+    /// gevent's repr: `<timer at 0x.. native=0x.. active pending callback=..>`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.node, f)
+    }
+}
+
+/// Declares the handle of one type of watcher.
+macro_rules! watcher_type {
+    ($(#[$doc:meta])* $name:ident($kind:ty)) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq)]
+        pub struct $name($crate::core::watchers::watcher::Watcher);
+
+        impl $name {
+            /// Sets [`ref_`](crate::core::Watcher::ref_): a constructor's keyword argument in gevent.
+            ///
+            /// # Errors
+            /// The loop is destroyed.
+            pub fn with_ref(self, ref_: bool) -> Result<Self, $crate::core::Error> {
+                self.set_ref(ref_)?;
+                Ok(self)
+            }
+
+            /// Sets the [`priority`](crate::core::Watcher::priority): a constructor's keyword argument in gevent.
+            ///
+            /// # Errors
+            /// The watcher is active or pending.
+            pub fn with_priority(self, priority: i32) -> Result<Self, $crate::core::Error> {
+                self.set_priority(priority)?;
+                Ok(self)
+            }
+
+            /// Makes the handle of a new node; `init` is the shim's `ev_xxx_init`.
+            #[allow(dead_code, reason = "not every type needs all of them")]
+            fn make(
+                loop_: &$crate::core::Loop,
+                kind: $kind,
+                init: impl FnOnce(
+                    &$kind,
+                    *mut <$kind as $crate::core::watchers::ev_watcher::Kind>::Raw,
+                    $crate::core::watchers::ev_watcher::RawCallback<<$kind as $crate::core::watchers::ev_watcher::Kind>::Raw>,
+                ),
+            ) -> Result<Self, $crate::core::Error> {
+                loop_.look()?;
+                let node = $crate::core::watchers::ev_watcher::Node::make(loop_, kind, init);
+                Ok($name($crate::core::watchers::watcher::Watcher::new(loop_, node)))
+            }
+
+            /// libev's struct. It lives as long as the handle.
+            #[allow(dead_code, reason = "not every type needs all of them")]
+            fn raw(&self) -> *mut <$kind as $crate::core::watchers::ev_watcher::Kind>::Raw {
+                self.0.node().raw().cast()
+            }
+
+            #[allow(dead_code, reason = "not every type needs all of them")]
+            fn kind(&self) -> &$kind {
+                let kind = self.0.node().kind::<$kind>();
+                kind.expect("made by `make`, with this type")
+            }
+        }
+
+        impl std::ops::Deref for $name {
+            type Target = $crate::core::watchers::watcher::Watcher;
+            fn deref(&self) -> &Self::Target {
+                &self.0
+            }
+        }
+
+        impl From<$name> for $crate::core::watchers::watcher::Watcher {
+            fn from(watcher: $name) -> Self {
+                watcher.0
+            }
+        }
+
+        impl AsRef<$crate::core::watchers::watcher::Watcher> for $name {
+            fn as_ref(&self) -> &$crate::core::watchers::watcher::Watcher {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+pub(in crate::core) use watcher_type;
+
+/// Implements `Kind`'s start and stop by libev's functions, which always succeed.
+macro_rules! plain_start_stop {
+    ($start:ident, $stop:ident) => {
+        const PLAIN: Option<[$crate::core::watchers::ev_watcher::RawChange<Self::Raw>; 2]> =
+            Some([libev_sys::$start, libev_sys::$stop]);
+
+        unsafe fn start(
+            &self,
+            loop_: *mut libev_sys::ev_loop,
+            raw: *mut Self::Raw,
+        ) -> Result<(), $crate::core::Error> {
+            // SAFETY: the caller's, by the trait's contract.
+            unsafe { libev_sys::$start(loop_, raw) };
+            Ok(())
+        }
+
+        unsafe fn stop(&self, loop_: *mut libev_sys::ev_loop, raw: *mut Self::Raw) {
+            // SAFETY: the caller's, by the trait's contract.
+            unsafe { libev_sys::$stop(loop_, raw) };
+        }
+    };
+}
+pub(in crate::core) use plain_start_stop;
