@@ -34,14 +34,14 @@
 //! |---|---|
 //! | `loop_.rs`, `loop_info.rs` | [`Loop`]: making, running, ending; what it tells about itself |
 //! | `state.rs` | what one `Loop` owns: internal watchers, queue, list of started watchers |
-//! | `backing.rs` | the `ev_loop` behind it: whose it is, and how it ends |
+//! | `shared.rs` | the `ev_loop` behind it: whose it is, and how it ends |
 //! | `callback.rs`, `queue.rs`, `run_callbacks.rs` | queued callbacks, and their rounds |
-//! | `threadsafe.rs`, `link.rs` | a loop as other threads see it |
-//! | `watcher.rs`, `node_ref.rs`, `node.rs` | what watchers have in common: the handle, the node behind it |
+//! | `threadsafe.rs`, `mailbox.rs` | a loop as other threads see it |
+//! | `watcher.rs`, `body_ref.rs`, `body.rs` | what watchers have in common: the handle, the body behind it |
 //! | `start.rs` | a greenlet's turn to begin |
 //! | `handler.rs`, `small_fn.rs` | what a watcher calls, and where it is kept |
 //! | `outcome.rs` | what a callback, or the function of a greenlet, may return |
-//! | `trampoline.rs`, `boundary.rs` | from C to the callback and back, and what may not cross |
+//! | `trampoline.rs`, `c_frames.rs` | from C to the callback and back, and what may not cross |
 //! | `io.rs` .. `cleanup.rs` | the types of watchers |
 
 mod callbacks;

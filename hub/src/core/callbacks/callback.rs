@@ -12,7 +12,7 @@ use waiter::Resume;
 use crate::core::callbacks::outcome::CallbackResult;
 use crate::core::callbacks::start::Start;
 use crate::core::event_loop::forking::ForkMutex;
-use crate::core::watchers::ev_watcher_ref::NodeRef;
+use crate::core::watchers::body_ref::BodyRef;
 
 /// What is in the queue.
 pub(in crate::core) enum Entry {
@@ -29,7 +29,7 @@ pub(in crate::core) enum Entry {
     /// Queued by another thread.
     Remote(Arc<RemoteTask>),
     /// An error, of a watcher perhaps, from a place where nothing could be reported.
-    Report(Option<NodeRef>, Exception),
+    Report(Option<BodyRef>, Exception),
 }
 
 impl From<Resume> for Entry {
@@ -77,18 +77,18 @@ pub type GreenletFn = fn(&RawGreenlet) -> Result<(), Exception>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-enum State {
+enum Stage {
     Pending,
     Running,
     Over,
 }
 
-impl State {
-    fn from_u8(state: u8) -> State {
+impl Stage {
+    fn from_u8(state: u8) -> Stage {
         match state {
-            0 => State::Pending,
-            1 => State::Running,
-            _ => State::Over,
+            0 => Stage::Pending,
+            1 => Stage::Running,
+            _ => Stage::Over,
         }
     }
 }
@@ -192,7 +192,7 @@ impl Callback {
     pub(in crate::core) fn new<R: CallbackResult + 'static>(
         function: impl FnOnce() -> R + 'static,
     ) -> Callback {
-        let state = Cell::new(State::Pending as u8);
+        let state = Cell::new(Stage::Pending as u8);
         Callback(Rc::new(Local {
             state,
             function: Cell::new(Some(function)),
@@ -207,7 +207,7 @@ impl Callback {
     #[cold]
     pub(in crate::core) fn entered(subject: impl Into<Subject>) -> Callback {
         Callback(Rc::new(Entered {
-            state: Cell::new(State::Running as u8),
+            state: Cell::new(Stage::Running as u8),
             subject: subject.into(),
         }))
     }
@@ -218,18 +218,18 @@ impl Callback {
 
     /// True until the callback is entered.
     pub fn pending(&self) -> bool {
-        self.0.state().get() == State::Pending as u8
+        self.0.state().get() == Stage::Pending as u8
     }
 
     /// True until the callback has returned: it is pending or running. In gevent, the callback's truth value.
     pub fn scheduled(&self) -> bool {
-        self.0.state().get() != State::Over as u8
+        self.0.state().get() != Stage::Over as u8
     }
 
     /// Drops the function, so that nothing is called; the place in the queue stays until its turn. Does nothing
     /// to a callback that runs or has run, except that it no longer counts as [`scheduled`](Self::scheduled).
     pub fn stop(&self) {
-        self.0.state().set(State::Over as u8);
+        self.0.state().set(Stage::Over as u8);
         self.0.clear();
     }
 
@@ -265,12 +265,12 @@ impl Callback {
         struct Over<'a>(&'a Cell<u8>);
         impl Drop for Over<'_> {
             fn drop(&mut self) {
-                self.0.set(State::Over as u8);
+                self.0.set(Stage::Over as u8);
             }
         }
         let state = self.0.state();
-        if state.get() == State::Pending as u8 {
-            state.set(State::Running as u8);
+        if state.get() == Stage::Pending as u8 {
+            state.set(Stage::Running as u8);
         }
         Over(state)
     }
@@ -288,7 +288,7 @@ impl fmt::Debug for Callback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at: *const () = Rc::as_ptr(&self.0).cast();
         write!(f, "<callback at {at:p} ")?;
-        let state = State::from_u8(self.0.state().get());
+        let state = Stage::from_u8(self.0.state().get());
         show(f, state, |f| self.0.show(f))
     }
 }
@@ -296,14 +296,14 @@ impl fmt::Debug for Callback {
 /// The rest of a callback's `Debug` output.
 fn show(
     f: &mut fmt::Formatter<'_>,
-    state: State,
+    state: Stage,
     function: impl FnOnce(&mut fmt::Formatter<'_>) -> fmt::Result,
 ) -> fmt::Result {
     match state {
-        State::Pending => f.write_str("pending callback=")?,
-        State::Running => f.write_str("running callback=")?,
+        Stage::Pending => f.write_str("pending callback=")?,
+        Stage::Running => f.write_str("running callback=")?,
         // The function is gone.
-        State::Over => return f.write_str("stopped>"),
+        Stage::Over => return f.write_str("stopped>"),
     }
     function(f)?;
     f.write_str(">")
@@ -324,7 +324,7 @@ impl RemoteTask {
         R: CallbackResult,
     {
         Arc::new(RemoteTask {
-            state: AtomicU8::new(State::Pending as u8),
+            state: AtomicU8::new(Stage::Pending as u8),
             function: ForkMutex::new(Some(Box::new(|| function().into_result()))),
             name: std::any::type_name::<F>(),
         })
@@ -350,10 +350,10 @@ impl ThreadsafeCallback {
         struct Over<'a>(&'a AtomicU8);
         impl Drop for Over<'_> {
             fn drop(&mut self) {
-                self.0.store(State::Over as u8, Ordering::Release);
+                self.0.store(Stage::Over as u8, Ordering::Release);
             }
         }
-        let (pending, running) = (State::Pending as u8, State::Running as u8);
+        let (pending, running) = (Stage::Pending as u8, Stage::Running as u8);
         // Fails if somebody has stopped it.
         let _ =
             self.0
@@ -364,12 +364,12 @@ impl ThreadsafeCallback {
 
     /// True until the callback is entered.
     pub fn pending(&self) -> bool {
-        self.0.state.load(Ordering::Acquire) == State::Pending as u8
+        self.0.state.load(Ordering::Acquire) == Stage::Pending as u8
     }
 
     /// True until the callback has returned: it is pending or running.
     pub fn scheduled(&self) -> bool {
-        self.0.state.load(Ordering::Acquire) != State::Over as u8
+        self.0.state.load(Ordering::Acquire) != Stage::Over as u8
     }
 
     /// Drops the function (in the calling thread), unless it has been entered. Says whether it was dropped:
@@ -378,7 +378,7 @@ impl ThreadsafeCallback {
         let function = self.0.function.lock().take();
         let stopped = function.is_some();
         if stopped {
-            self.0.state.store(State::Over as u8, Ordering::Release);
+            self.0.state.store(Stage::Over as u8, Ordering::Release);
         }
         drop(function);
         stopped
@@ -396,7 +396,7 @@ impl Eq for ThreadsafeCallback {}
 impl fmt::Debug for ThreadsafeCallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<threadsafe_callback at {:p} ", Arc::as_ptr(&self.0))?;
-        let state = State::from_u8(self.0.state.load(Ordering::Acquire));
+        let state = Stage::from_u8(self.0.state.load(Ordering::Acquire));
         show(f, state, |f| f.write_str(self.0.name))
     }
 }

@@ -1,7 +1,7 @@
 //! TODO
 
 pub(in crate::core) mod callback;
-pub(in crate::core) mod inbox;
+pub(in crate::core) mod mailbox;
 pub(in crate::core) mod outcome;
 pub(in crate::core) mod queue;
 pub(in crate::core) mod run_callbacks;

@@ -10,9 +10,9 @@ use libev_sys as ev;
 use crate::context::Context;
 use crate::core::callbacks::callback::{Callback, Entry, ThreadsafeCallback};
 use crate::core::error::IllegalTime;
-use crate::core::event_loop::c_frames as boundary;
+use crate::core::event_loop::c_frames;
 use crate::core::event_loop::loop_::Loop;
-use crate::core::event_loop::parts::LoopState;
+use crate::core::event_loop::parts::LoopParts;
 use crate::core::watchers::watcher::Watcher;
 
 /// After so many callbacks the clock is looked at.
@@ -48,7 +48,7 @@ pub fn setswitchinterval(seconds: f64) -> Result<(), IllegalTime> {
 /// A callback may queue others (which run in the same round, as far as time allows), switch greenlets, run the
 /// loop (and with it another round), and destroy it.
 pub(in crate::core) fn run_callbacks(loop_: &Loop) {
-    if boundary::is_unwinding() {
+    if c_frames::is_unwinding() {
         return;
     }
     let state = loop_.state();
@@ -66,7 +66,7 @@ fn run_queue(loop_: &Loop) {
     // SAFETY: `look` says that the loop is alive; so is all that follows up to the first callback.
     let start = unsafe {
         state.stop_timer0(raw_loop);
-        if state.link.has_mail() {
+        if state.mailbox.has_mail() {
             state.collect_mail(raw_loop);
         }
         ev::ev_now(raw_loop)
@@ -81,13 +81,13 @@ fn run_queue(loop_: &Loop) {
         unsafe { ev::ev_unref(raw_loop) };
         if let Err(caught) = catch(|| run_entry(loop_, entry)) {
             // A destructor panicked, or the error handler's greenlet was dropped.
-            boundary::absorb(loop_, caught);
+            c_frames::absorb(loop_, caught);
         }
         if loop_.look().is_err() {
             return;
         }
-        boundary::obey(&state.backing);
-        if boundary::is_unwinding() {
+        c_frames::obey(&state.shared);
+        if c_frames::is_unwinding() {
             // The rest waits for the loop's next run.
             break;
         }
@@ -122,7 +122,7 @@ fn run_queue(loop_: &Loop) {
 /// Takes the first entry. What the next ones will need is fetched meanwhile: with many greenlets,
 /// none of it is in the cache.
 #[inline(always)]
-fn next_entry(state: &LoopState) -> Option<Entry> {
+fn next_entry(state: &LoopParts) -> Option<Entry> {
     let mut queue = state.queue.borrow_mut();
     let entry = queue.pop();
     match queue.get(0) {
@@ -179,8 +179,8 @@ fn run_entry(loop_: &Loop, entry: Entry) {
                 |e| loop_.report(Context::ThreadsafeCallback(&callback), e),
             );
         }
-        Entry::Report(Some(node), exception) => {
-            let watcher = Watcher::new(loop_, node);
+        Entry::Report(Some(body), exception) => {
+            let watcher = Watcher::new(loop_, body);
             loop_.report(Context::Watcher(&watcher), exception);
         }
         Entry::Report(None, exception) => loop_.report(Context::None, exception),
@@ -197,6 +197,6 @@ fn call(loop_: &Loop, f: impl FnOnce() -> Result<(), Exception>, report: impl Fn
     match catch(f) {
         Ok(Ok(())) => {}
         Ok(Err(exception)) | Err(Caught::Panic(exception)) => report(exception),
-        Err(Caught::Forced(unwind)) => boundary::stash(&loop_.state().backing, unwind),
+        Err(Caught::Forced(unwind)) => c_frames::stash(&loop_.state().shared, unwind),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::core::callbacks::callback::{RemoteTask, ThreadsafeCallback};
-use crate::core::callbacks::inbox::Link;
+use crate::core::callbacks::mailbox::Mailbox;
 use crate::core::callbacks::outcome::CallbackResult;
 use crate::core::error::LoopDestroyed;
 
@@ -28,11 +28,11 @@ use crate::core::error::LoopDestroyed;
 /// # Ok::<(), hub::core::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct ThreadsafeLoop(Arc<Link>);
+pub struct ThreadsafeLoop(Arc<Mailbox>);
 
 impl ThreadsafeLoop {
-    pub(in crate::core) fn new(link: Arc<Link>) -> ThreadsafeLoop {
-        ThreadsafeLoop(link)
+    pub(in crate::core) fn new(mailbox: Arc<Mailbox>) -> ThreadsafeLoop {
+        ThreadsafeLoop(mailbox)
     }
 
     /// [`Loop::run_callback`](crate::core::Loop::run_callback) from any thread: queues `callback`, to be called by the

@@ -18,10 +18,10 @@ use greenlet_core::pinned;
 use greenlet_core::unwind::{Caught, ForcedUnwind, catch, insist, is_told};
 use libev_sys as ev;
 
-use crate::core::event_loop::ev_loop::{self as backing, Backing};
 use crate::core::event_loop::loop_::Loop;
-use crate::core::watchers::ev_watcher::feed_again;
-use crate::core::watchers::ev_watcher_ref::NodeRef;
+use crate::core::event_loop::shared_loop::{self as shared_loop, SharedLoop};
+use crate::core::watchers::body::feed_again;
+use crate::core::watchers::body_ref::BodyRef;
 
 // None of these needs a destructor, so they can be used while the thread ends, too: hubs are destroyed then. The
 // stash and the deferred events are empty whenever no unwinding is on its way.
@@ -33,7 +33,7 @@ thread_local! {
 }
 
 /// An event that could not be delivered.
-type Deferred = (NodeRef, i32);
+type Deferred = (BodyRef, i32);
 
 /// Whether this thread is inside a callback from which libev must not be called.
 #[inline]
@@ -77,31 +77,31 @@ pub(in crate::core) fn exit(loop_: Loop) {
     if Rc::strong_count(loop_.state()) == 1 {
         take_down(loop_);
     } else {
-        obey(&loop_.state().backing);
+        obey(&loop_.state().shared);
     }
 }
 
 /// The runs on this stack end if this greenlet has been told to, and has not been made to: a panic of its own may be
 /// under way outside of them, which another one must not meet.
 #[inline]
-pub(in crate::core) fn obey(backing: &Backing) {
+pub(in crate::core) fn obey(shared: &SharedLoop) {
     if is_told() {
-        end_runs(backing);
+        end_runs(shared);
     }
 }
 
 /// The last handle was dropped meanwhile; now this one takes the loop down.
 #[cold]
 fn take_down(loop_: Loop) {
-    let backing = loop_.state().backing.clone();
+    let shared = loop_.state().shared.clone();
     match catch(move || drop(loop_)) {
         Ok(()) => {}
         Err(Caught::Panic(exception)) => complain(format_args!(
             "panic while a loop was dropped: {exception:?}"
         )),
-        Err(Caught::Forced(unwind)) => stash(&backing, unwind),
+        Err(Caught::Forced(unwind)) => stash(&shared, unwind),
     }
-    obey(&backing);
+    obey(&shared);
 }
 
 /// Deals with what an outermost `catch` caught.
@@ -111,34 +111,34 @@ pub(in crate::core) fn absorb(loop_: &Loop, caught: Caught) {
         Caught::Panic(exception) => {
             complain(format_args!("Unhandled in the event loop: {exception:?}"))
         }
-        Caught::Forced(unwind) => stash(&loop_.state().backing, unwind),
+        Caught::Forced(unwind) => stash(&loop_.state().shared, unwind),
     }
 }
 
 /// Keeps a forced unwinding for [`leave`] and makes the runs on this stack end.
 #[cold]
-pub(in crate::core) fn stash(backing: &Backing, unwind: ForcedUnwind) {
+pub(in crate::core) fn stash(shared: &SharedLoop, unwind: ForcedUnwind) {
     STASH.with_borrow_mut(|stash| **stash = Some(unwind));
-    end_runs(backing);
+    end_runs(shared);
 }
 
 #[cold]
-fn end_runs(backing: &Backing) {
+fn end_runs(shared: &SharedLoop) {
     UNWINDING.set(true);
-    backing.break_run(ev::EVBREAK_ALL);
+    shared.break_run(ev::EVBREAK_ALL);
 }
 
 /// Puts an event aside that libev delivers while a forced unwinding waits; [`leave`] feeds it again.
 #[cold]
-pub(in crate::core) fn defer(node: NodeRef, revents: i32) {
-    DEFERRED.with_borrow_mut(|deferred| deferred.push((node, revents)));
+pub(in crate::core) fn defer(body: BodyRef, revents: i32) {
+    DEFERRED.with_borrow_mut(|deferred| deferred.push((body, revents)));
 }
 
 /// To be called by Rust code after every C function that may have run callbacks: frees loops that were destroyed
 /// meanwhile, and goes on with a forced unwinding that was stashed.
 #[inline]
 pub(in crate::core) fn leave(loop_: &Loop) {
-    if UNWINDING.get() || backing::any_doomed() {
+    if UNWINDING.get() || shared_loop::any_doomed() {
         leave_with_care(loop_);
     }
 }
@@ -168,14 +168,14 @@ fn settle(loop_: &Loop) -> Option<ForcedUnwind> {
     loop {
         if UNWINDING.replace(false) {
             // The break was meant for the runs on this stack; others of this loop, parked on theirs, shall go on.
-            loop_.state().backing.cancel_break();
+            loop_.state().shared.cancel_break();
             // An older one is over: it is the newest by which the greenlet is known to unwind.
             let newer = STASH.with_borrow_mut(|stash| stash.take());
             unwind = newer.or(unwind);
             feed_deferred();
         }
         // Not earlier: cleanup watchers are called, and one of them may park this greenlet, to be dropped there.
-        backing::free_doomed();
+        shared_loop::free_doomed();
         if !UNWINDING.get() {
             return unwind;
         }
@@ -184,8 +184,8 @@ fn settle(loop_: &Loop) -> Option<ForcedUnwind> {
 
 fn feed_deferred() {
     let deferred = DEFERRED.with_borrow_mut(|deferred| std::mem::take(&mut **deferred));
-    for (node, revents) in deferred {
-        feed_again(&node, revents);
+    for (body, revents) in deferred {
+        feed_again(&body, revents);
     }
 }
 

@@ -89,7 +89,7 @@ impl Loop {
 
     /// Whether this is libev's default loop; false once it is destroyed.
     pub fn default(&self) -> bool {
-        self.look().is_ok() && self.state().backing.is_default()
+        self.look().is_ok() && self.state().shared.is_default()
     }
 
     /// Whether the loop is destroyed.

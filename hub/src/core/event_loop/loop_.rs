@@ -14,11 +14,11 @@ use crate::core::callbacks::outcome::CallbackResult;
 use crate::core::callbacks::start::Start;
 use crate::core::callbacks::threadsafe::ThreadsafeLoop;
 use crate::core::error::{Error, HubDestroyed, LoopDestroyed, Uninterruptible};
-use crate::core::event_loop::c_frames as boundary;
-use crate::core::event_loop::ev_loop::{self as backing, Backing};
+use crate::core::event_loop::c_frames;
 use crate::core::event_loop::flags::{IntoFlags, LoopFlags};
-use crate::core::event_loop::parts::LoopState;
-use crate::core::watchers::ev_watcher_ref::NodeRef;
+use crate::core::event_loop::parts::LoopParts;
+use crate::core::event_loop::shared_loop::{self as shared_loop, SharedLoop};
+use crate::core::watchers::body_ref::BodyRef;
 use crate::pace::Pace;
 
 /// An event loop: libev's `ev_loop` with gevent's queue of callbacks.
@@ -57,7 +57,7 @@ use crate::pace::Pace;
 /// fn send<T: Send>(_: T) {}
 /// send(hub::core::Loop::new("", false).unwrap());
 /// ```
-pub struct Loop(Rc<LoopState>);
+pub struct Loop(Rc<LoopParts>);
 
 /// How far [`Loop::break_`] goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,12 +97,12 @@ impl Loop {
     pub fn new(flags: impl IntoFlags, default: bool) -> Result<Loop, Error> {
         interruptible()?;
         let flags = flags.into_flags()?.check()? | LoopFlags::NOENV | LoopFlags::FORKCHECK;
-        let backing = if default {
-            Backing::default(flags)?
+        let shared = if default {
+            SharedLoop::default(flags)?
         } else {
-            Backing::create(flags)?
+            SharedLoop::create(flags)?
         };
-        Ok(Loop(LoopState::new(backing)))
+        Ok(Loop(LoopParts::new(shared)))
     }
 
     /// A `Loop` for an `ev_loop` that somebody else made, in C perhaps. Dropping it stops the watchers that were
@@ -118,8 +118,8 @@ impl Loop {
     pub unsafe fn from_ptr(raw: *mut ev_loop) -> Result<Loop, Error> {
         interruptible()?;
         // SAFETY: the caller's.
-        let backing = unsafe { Backing::adopt(raw)? };
-        Ok(Loop(LoopState::new(backing)))
+        let shared = unsafe { SharedLoop::adopt(raw)? };
+        Ok(Loop(LoopParts::new(shared)))
     }
 
     /// libev's loop, for C code that shares it. Such code may do all that libev allows, except destroy it while
@@ -170,7 +170,7 @@ impl Loop {
             // SAFETY: the loop is alive, and libev allows to run it (from a callback, too; `modify` has excluded
             // the moments when not). `this` keeps it until the run is over.
             let active = unsafe { ev::ev_run(raw_loop, flags) } != 0;
-            boundary::leave(&this);
+            c_frames::leave(&this);
             if this.look().is_err() {
                 return Ok(false);
             }
@@ -254,8 +254,8 @@ impl Loop {
     pub(crate) fn destroy_after(&self, end_runs: impl FnOnce()) -> Result<(), Error> {
         interruptible()?;
         let this = self.clone();
-        this.state().backing.destroy(end_runs);
-        boundary::leave(&this);
+        this.state().shared.destroy(end_runs);
+        c_frames::leave(&this);
         Ok(())
     }
 
@@ -328,7 +328,7 @@ impl Loop {
         // SAFETY: the caller's.
         unsafe {
             self.0.enqueue(raw_loop, entry);
-            if boundary::is_uninterruptible() {
+            if c_frames::is_uninterruptible() {
                 self.0.wake(raw_loop);
             }
         }
@@ -394,7 +394,7 @@ impl Loop {
 
     /// The loop for other threads.
     pub fn threadsafe(&self) -> ThreadsafeLoop {
-        ThreadsafeLoop::new(self.0.link.clone())
+        ThreadsafeLoop::new(self.0.mailbox.clone())
     }
 
     /// Who gets the errors of callbacks; `None`: they are printed and the run ends. The handler should hold
@@ -430,8 +430,8 @@ impl Loop {
     pub fn default_handle_error(&self, context: Context<'_>, error: Exception) {
         let _ends = EndsRun(self);
         match context {
-            Context::None => boundary::complain(format_args!("{error:?}")),
-            context => boundary::complain(format_args!("{error:?}\n    in {context:?}")),
+            Context::None => c_frames::complain(format_args!("{error:?}")),
+            context => c_frames::complain(format_args!("{error:?}\n    in {context:?}")),
         }
     }
 
@@ -445,15 +445,15 @@ impl Loop {
         match catch(|| self.handle_error(context, error)) {
             Ok(()) => {}
             Err(Caught::Panic(panic)) => {
-                boundary::complain(format_args!("panic in the error handler: {panic:?}"))
+                c_frames::complain(format_args!("panic in the error handler: {panic:?}"))
             }
-            Err(forced) => boundary::absorb(self, forced),
+            Err(forced) => c_frames::absorb(self, forced),
         }
     }
 
     /// Queues an error, of a watcher perhaps, from a place where nothing can be reported, and wakes the loop for it.
     #[cold]
-    pub(in crate::core) fn report_later(&self, whose: Option<NodeRef>, error: Exception) {
+    pub(in crate::core) fn report_later(&self, whose: Option<BodyRef>, error: Exception) {
         if let Ok(raw_loop) = self.look() {
             // SAFETY: `look` says that the loop is alive. Both calls change nothing but a counter, a flag and a
             // descriptor, which is allowed at any time.
@@ -466,15 +466,15 @@ impl Loop {
 
     /// A loop that is destroyed from the beginning: for who must have one where none can be any more.
     pub(crate) fn dead() -> Loop {
-        Loop(LoopState::dead())
+        Loop(LoopParts::dead())
     }
 
-    pub(in crate::core) fn from_state(state: Rc<LoopState>) -> Loop {
+    pub(in crate::core) fn from_state(state: Rc<LoopParts>) -> Loop {
         Loop(state)
     }
 
     #[inline]
-    pub(in crate::core) fn state(&self) -> &Rc<LoopState> {
+    pub(in crate::core) fn state(&self) -> &Rc<LoopParts> {
         &self.0
     }
 
@@ -491,13 +491,13 @@ impl Loop {
     /// For the default loop, which somebody else may have destroyed.
     #[inline]
     fn is_alive(&self) -> bool {
-        !self.0.is_dead() && self.0.backing.is_alive()
+        !self.0.is_dead() && self.0.shared.is_alive()
     }
 
     /// libev's loop, to change, if it runs no queued callbacks. `None` says nothing.
     #[inline]
     pub(in crate::core) fn plain(&self) -> Option<*mut ev_loop> {
-        if self.0.is_plain() && !boundary::is_uninterruptible() {
+        if self.0.is_plain() && !c_frames::is_uninterruptible() {
             Some(self.0.raw)
         } else {
             self.plain_default()
@@ -506,8 +506,8 @@ impl Loop {
 
     #[inline(never)]
     fn plain_default(&self) -> Option<*mut ev_loop> {
-        let is_plain = self.0.is_plain_default() && !boundary::is_uninterruptible();
-        (is_plain && self.0.backing.is_alive()).then_some(self.0.raw)
+        let is_plain = self.0.is_plain_default() && !c_frames::is_uninterruptible();
+        (is_plain && self.0.shared.is_alive()).then_some(self.0.raw)
     }
 
     /// libev's loop, to change.
@@ -534,7 +534,7 @@ impl Drop for EndsRun<'_> {
 
 #[inline]
 fn interruptible() -> Result<(), Uninterruptible> {
-    if boundary::is_uninterruptible() {
+    if c_frames::is_uninterruptible() {
         Err(Uninterruptible)
     } else {
         Ok(())
@@ -566,13 +566,13 @@ impl Drop for Loop {
 }
 
 #[cold]
-fn last_handle_dropped(state: &Rc<LoopState>) {
-    if boundary::is_uninterruptible() {
+fn last_handle_dropped(state: &Rc<LoopParts>) {
+    if c_frames::is_uninterruptible() {
         // A reschedule function dropped it.
-        backing::drop_later(Loop(state.clone()));
+        shared_loop::drop_later(Loop(state.clone()));
     } else {
-        state.backing.release(state);
+        state.shared.release(state);
         // The cleanup watchers were called.
-        boundary::leave_in_drop(&Loop(state.clone()));
+        c_frames::leave_in_drop(&Loop(state.clone()));
     }
 }

@@ -14,24 +14,24 @@ use libev_sys as ev;
 use libev_sys::{ev_async, ev_loop, ev_prepare, ev_timer};
 
 use crate::core::callbacks::callback::Entry;
-use crate::core::callbacks::inbox::Link;
+use crate::core::callbacks::mailbox::Mailbox;
 use crate::core::callbacks::queue::Queue;
 use crate::core::callbacks::run_callbacks;
-use crate::core::event_loop::c_frames as boundary;
-use crate::core::event_loop::ev_loop::Backing;
+use crate::core::event_loop::c_frames;
 use crate::core::event_loop::loop_::{ErrorHandler, Loop};
-use crate::core::watchers::ev_watcher::Base;
-use crate::core::watchers::ev_watcher_ref::NodeRef;
+use crate::core::event_loop::shared_loop::SharedLoop;
+use crate::core::watchers::body::Base;
+use crate::core::watchers::body_ref::BodyRef;
 use crate::core::watchers::handler::OldHandler;
 use crate::pace::Pace;
 
-pub(in crate::core) struct LoopState {
-    /// `backing`'s.
+pub(in crate::core) struct LoopParts {
+    /// `shared`'s.
     pub(in crate::core) raw: *mut ev_loop,
     /// [`DEAD`], [`IS_DEFAULT`], and how many `run_callbacks` are on some stack, times [`ROUND`]. 0: there is nothing
     /// to mind.
     word: Cell<u32>,
-    pub(in crate::core) backing: Rc<Backing>,
+    pub(in crate::core) shared: Rc<SharedLoop>,
     pub(in crate::core) queue: RefCell<Queue>,
     /// `break_` was called during the current run.
     pub(in crate::core) broken: Cell<bool>,
@@ -40,17 +40,17 @@ pub(in crate::core) struct LoopState {
     /// After so many callbacks the round that runs looks at the clock.
     pub(in crate::core) until_look: Cell<u32>,
     pub(in crate::core) error_handler: RefCell<Option<Rc<dyn ErrorHandler>>>,
-    pub(in crate::core) link: Arc<Link>,
+    pub(in crate::core) mailbox: Arc<Mailbox>,
     prepare: UnsafeCell<ev_prepare>,
     timer0: UnsafeCell<ev_timer>,
     wakeup: UnsafeCell<ev_async>,
-    /// All nodes, by their slots.
-    nodes: RefCell<Vec<NonNull<Base>>>,
+    /// All bodies, by their slots.
+    bodies: RefCell<Vec<NonNull<Base>>>,
 }
 
 /// Destroyed, by whatever way: nothing of libev's may be touched through this object any more.
 const DEAD: u32 = 1;
-/// libev's default loop: somebody else may destroy it, as only its [`Backing`] notices.
+/// libev's default loop: somebody else may destroy it, as only its [`SharedLoop`] notices.
 const IS_DEFAULT: u32 = 2;
 const ROUND: u32 = 4;
 
@@ -58,20 +58,20 @@ const ROUND: u32 = 4;
 #[derive(Default)]
 pub(in crate::core) struct Litter {
     handlers: Vec<OldHandler>,
-    nodes: Vec<NodeRef>,
+    bodies: Vec<BodyRef>,
     entries: Vec<Queue>,
-    remote: Vec<crate::core::callbacks::inbox::Inbox>,
+    remote: Vec<crate::core::callbacks::mailbox::Inbox>,
 }
 
-impl LoopState {
-    /// Starts the internal watchers on `backing`'s loop.
-    pub(in crate::core) fn new(backing: Rc<Backing>) -> Rc<LoopState> {
-        let raw_loop = backing.raw;
-        let word = if backing.is_default() { IS_DEFAULT } else { 0 };
-        let state = Rc::new(LoopState::idle(backing, word));
+impl LoopParts {
+    /// Starts the internal watchers on `shared`'s loop.
+    pub(in crate::core) fn new(shared: Rc<SharedLoop>) -> Rc<LoopParts> {
+        let raw_loop = shared.raw;
+        let word = if shared.is_default() { IS_DEFAULT } else { 0 };
+        let state = Rc::new(LoopParts::idle(shared, word));
         let data = Rc::as_ptr(&state).cast_mut().cast();
         // SAFETY: the loop is alive; the watchers are inside of an `Rc`, so they stay where they are, and
-        // `detach` stops them before it goes: every way in which a `LoopState` ends begins there.
+        // `detach` stops them before it goes: every way in which a `LoopParts` ends begins there.
         unsafe {
             ev::ev_shim_prepare_init(state.prepare.get(), Some(on_prepare));
             ev::ev_shim_timer_init(state.timer0.get(), Some(on_timer0), 0.0, 0.0);
@@ -83,23 +83,23 @@ impl LoopState {
             ev::ev_async_start(raw_loop, state.wakeup.get());
             ev::ev_unref(raw_loop);
         }
-        state.link.open(raw_loop, state.wakeup.get());
-        state.backing.attach(&state);
+        state.mailbox.open(raw_loop, state.wakeup.get());
+        state.shared.attach(&state);
         state
     }
 
     /// A loop that is destroyed from the beginning.
-    pub(in crate::core) fn dead() -> Rc<LoopState> {
-        Rc::new(LoopState::idle(Backing::gone(), DEAD))
+    pub(in crate::core) fn dead() -> Rc<LoopParts> {
+        Rc::new(LoopParts::idle(SharedLoop::gone(), DEAD))
     }
 
     /// Without internal watchers.
-    fn idle(backing: Rc<Backing>, word: u32) -> LoopState {
-        LoopState {
-            raw: backing.raw,
+    fn idle(shared: Rc<SharedLoop>, word: u32) -> LoopParts {
+        LoopParts {
+            raw: shared.raw,
             word: Cell::new(word),
-            link: Arc::new(Link::new()),
-            backing,
+            mailbox: Arc::new(Mailbox::new()),
+            shared,
             queue: RefCell::default(),
             broken: Cell::new(false),
             turns: Pace::default(),
@@ -111,7 +111,7 @@ impl LoopState {
             timer0: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
             // SAFETY: as above.
             wakeup: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
-            nodes: RefCell::default(),
+            bodies: RefCell::default(),
         }
     }
 
@@ -162,37 +162,37 @@ impl LoopState {
         self.word.set(self.word.get() - ROUND);
     }
 
-    /// Puts a new node on the list.
-    pub(in crate::core) fn list(&self, node: &NodeRef) {
-        let mut nodes = self.nodes.borrow_mut();
-        let slot = u32::try_from(nodes.len());
-        node.slot.set(slot.expect("no memory has room for so many"));
-        nodes.push(node.as_ptr());
+    /// Puts a new body on the list.
+    pub(in crate::core) fn list(&self, body: &BodyRef) {
+        let mut bodies = self.bodies.borrow_mut();
+        let slot = u32::try_from(bodies.len());
+        body.slot.set(slot.expect("no memory has room for so many"));
+        bodies.push(body.as_ptr());
     }
 
-    /// Takes a node off the list that is about to be freed.
+    /// Takes a body off the list that is about to be freed.
     pub(in crate::core) fn unlist(&self, base: &Base) {
         let slot = base.slot.get();
-        let mut nodes = self.nodes.borrow_mut();
-        nodes.swap_remove(slot as usize);
-        nodes.give_back();
-        if let Some(moved) = nodes.get(slot as usize) {
-            // SAFETY: nodes are on the list while they are alive.
+        let mut bodies = self.bodies.borrow_mut();
+        bodies.swap_remove(slot as usize);
+        bodies.give_back();
+        if let Some(moved) = bodies.get(slot as usize) {
+            // SAFETY: bodies are on the list while they are alive.
             unsafe { moved.as_ref() }.slot.set(slot);
         }
     }
 
-    fn kept_nodes(&self) -> Vec<NodeRef> {
-        let nodes = self.nodes.borrow();
-        let kept = nodes.iter().filter(|node| is_kept(node));
-        // SAFETY: nodes are on the list while they are alive.
-        kept.map(|node| unsafe { NodeRef::new(*node) }).collect()
+    fn kept_nodes(&self) -> Vec<BodyRef> {
+        let bodies = self.bodies.borrow();
+        let kept = bodies.iter().filter(|body| is_kept(body));
+        // SAFETY: bodies are on the list while they are alive.
+        kept.map(|body| unsafe { BodyRef::new(*body) }).collect()
     }
 
     /// How many watchers are started or fed.
     pub(in crate::core) fn started_count(&self) -> usize {
-        let nodes = self.nodes.borrow();
-        nodes.iter().filter(|node| is_kept(node)).count()
+        let bodies = self.bodies.borrow();
+        bodies.iter().filter(|body| is_kept(body)).count()
     }
 
     /// Stops `timer0`, which kept the loop from sleeping because callbacks were left.
@@ -233,7 +233,7 @@ impl LoopState {
     /// The loop is alive.
     #[inline(always)]
     pub(in crate::core) unsafe fn enqueue(&self, raw_loop: *mut ev_loop, entry: impl Into<Entry>) {
-        if self.link.has_mail() {
+        if self.mailbox.has_mail() {
             // SAFETY: the caller's. What other threads queued before goes before.
             unsafe { self.collect_mail(raw_loop) };
         }
@@ -250,7 +250,7 @@ impl LoopState {
     /// # Safety
     /// The loop is alive.
     pub(in crate::core) unsafe fn collect_mail(&self, raw_loop: *mut ev_loop) -> bool {
-        let mail = self.link.take_mail();
+        let mail = self.mailbox.take_mail();
         let any = !mail.is_empty();
         let mut queue = self.queue.borrow_mut();
         for task in mail {
@@ -288,7 +288,7 @@ impl LoopState {
         litter: &mut Litter,
     ) {
         self.die();
-        litter.remote.push(self.link.close());
+        litter.remote.push(self.mailbox.close());
         let queue = self.queue.take();
         // SAFETY: the caller's; the three watchers were initialised by `new`, and two were unref'd there.
         unsafe {
@@ -302,46 +302,46 @@ impl LoopState {
             ev::ev_timer_stop(raw_loop, self.timer0.get());
         }
         litter.entries.push(queue);
-        for node in self.kept_nodes() {
-            if keep_cleanups && node.table().is_cleanup {
+        for body in self.kept_nodes() {
+            if keep_cleanups && body.table().is_cleanup {
                 continue;
             }
-            // SAFETY: the caller's; this is the node's loop.
-            unsafe { litter.stop(node, raw_loop) };
+            // SAFETY: the caller's; this is the body's loop.
+            unsafe { litter.stop(body, raw_loop) };
         }
     }
 
     /// Forgets everything without touching libev: the loop is gone.
     pub(in crate::core) fn abandon(&self, litter: &mut Litter) {
         self.die();
-        litter.remote.push(self.link.close());
+        litter.remote.push(self.mailbox.close());
         litter.entries.push(self.queue.take());
-        for node in self.kept_nodes() {
-            node.mark_stopped();
-            litter.release(node);
+        for body in self.kept_nodes() {
+            body.mark_stopped();
+            litter.release(body);
         }
     }
 }
 
 /// For one that is on a list.
-fn is_kept(node: &NonNull<Base>) -> bool {
-    // SAFETY: nodes are on the list while they are alive.
-    unsafe { node.as_ref() }.is_kept()
+fn is_kept(body: &NonNull<Base>) -> bool {
+    // SAFETY: bodies are on the list while they are alive.
+    unsafe { body.as_ref() }.is_kept()
 }
 
-impl Drop for LoopState {
+impl Drop for LoopParts {
     /// Usually nothing is left to do. What is left: the cleanup watchers of a doomed loop that nobody has freed.
     fn drop(&mut self) {
         debug_assert!(
-            self.is_dead() || !self.backing.exists(),
+            self.is_dead() || !self.shared.exists(),
             "a loop's last handle takes it down"
         );
-        for node in self.kept_nodes() {
-            if self.backing.exists() {
-                // SAFETY: the loop has not been freed, and it is the node's.
-                unsafe { node.unlink(self.raw) };
+        for body in self.kept_nodes() {
+            if self.shared.exists() {
+                // SAFETY: the loop has not been freed, and it is the body's.
+                unsafe { body.unlink(self.raw) };
             } else {
-                node.unkeep();
+                body.unkeep();
             }
         }
     }
@@ -351,7 +351,7 @@ impl Drop for Litter {
     fn drop(&mut self) {
         let drops: [&mut dyn FnMut(); 4] = [
             &mut || drop_each(self.handlers.drain(..)),
-            &mut || drop_each(self.nodes.drain(..)),
+            &mut || drop_each(self.bodies.drain(..)),
             &mut || drop_each(self.entries.drain(..)),
             &mut || drop_each(self.remote.drain(..).flatten()),
         ];
@@ -361,27 +361,27 @@ impl Drop for Litter {
 
 impl Litter {
     /// # Safety
-    /// `raw_loop` is the node's loop, and alive.
-    unsafe fn stop(&mut self, node: NodeRef, raw_loop: *mut ev_loop) {
+    /// `raw_loop` is the body's loop, and alive.
+    unsafe fn stop(&mut self, body: BodyRef, raw_loop: *mut ev_loop) {
         // SAFETY: the caller's.
-        unsafe { node.unlink(raw_loop) };
-        self.release(node);
+        unsafe { body.unlink(raw_loop) };
+        self.release(body);
     }
 
-    /// Takes what keeps a stopped node.
-    fn release(&mut self, node: NodeRef) {
-        node.unkeep();
-        self.handlers.push(node.handler.set(None));
-        self.nodes.push(node);
+    /// Takes what keeps a stopped body.
+    fn release(&mut self, body: BodyRef) {
+        body.unkeep();
+        self.handlers.push(body.handler.set(None));
+        self.bodies.push(body);
     }
 }
 
 /// The [`Loop`] behind the `data` of one of its internal watchers.
 ///
 /// # Safety
-/// `data` was set by [`LoopState::new`], and the watcher is started.
+/// `data` was set by [`LoopParts::new`], and the watcher is started.
 unsafe fn loop_of(data: *mut std::os::raw::c_void) -> Loop {
-    let state = data.cast_const().cast::<LoopState>();
+    let state = data.cast_const().cast::<LoopParts>();
     // SAFETY: a state stops its watchers before it goes, so it is alive: its strong count is at least one.
     Loop::from_state(unsafe {
         Rc::increment_strong_count(state);
@@ -390,15 +390,15 @@ unsafe fn loop_of(data: *mut std::os::raw::c_void) -> Loop {
 }
 
 unsafe extern "C" fn on_prepare(_: *mut ev_loop, prepare: *mut ev_prepare, _: c_int) {
-    // SAFETY: libev calls this for the prepare watcher that `LoopState::new` started.
+    // SAFETY: libev calls this for the prepare watcher that `LoopParts::new` started.
     let loop_ = unsafe { loop_of((*prepare).data) };
-    boundary::enter(loop_, run_callbacks::run_callbacks);
+    c_frames::enter(loop_, run_callbacks::run_callbacks);
 }
 
 unsafe extern "C" fn on_wakeup(_: *mut ev_loop, wakeup: *mut ev_async, _: c_int) {
-    // SAFETY: libev calls this for the async watcher that `LoopState::new` started.
+    // SAFETY: libev calls this for the async watcher that `LoopParts::new` started.
     let loop_ = unsafe { loop_of((*wakeup).data) };
-    boundary::enter(loop_, |loop_| {
+    c_frames::enter(loop_, |loop_| {
         if let Ok(raw_loop) = loop_.look() {
             // SAFETY: `look` says that the loop is alive. The references taken keep it running.
             unsafe { loop_.state().collect_mail(raw_loop) };

@@ -11,9 +11,9 @@ use greenlet_core::Exception;
 use greenlet_core::unwind::Caught;
 use libev_sys as ev;
 
-use crate::core::event_loop::c_frames as boundary;
-use crate::core::event_loop::ev_loop as backing;
+use crate::core::event_loop::c_frames;
 use crate::core::event_loop::forking::ForkMutex;
+use crate::core::event_loop::shared_loop;
 
 /// What [`set_syserr_cb`] takes.
 pub type SyserrCallback = Arc<dyn Fn(&str, io::Error) + Send + Sync>;
@@ -77,7 +77,7 @@ unsafe extern "C" fn on_syserr(message: *const c_char) {
     let error = io::Error::last_os_error();
     // SAFETY: libev passes a string literal.
     let message = unsafe { CStr::from_ptr(message) }.to_string_lossy();
-    let result = boundary::uninterruptible(|| {
+    let result = c_frames::uninterruptible(|| {
         let callback = CALLBACK.lock().clone();
         match callback {
             Some(callback) => callback(&message, error),
@@ -86,21 +86,21 @@ unsafe extern "C" fn on_syserr(message: *const c_char) {
     });
     match result {
         Ok(()) => {}
-        Err(Caught::Panic(panic)) => boundary::complain(format_args!(
+        Err(Caught::Panic(panic)) => c_frames::complain(format_args!(
             "panic in the system error callback: {panic:?}"
         )),
         Err(forced) => {
-            if let Some(loop_) = backing::any_loop() {
-                boundary::absorb(&loop_, forced);
+            if let Some(loop_) = shared_loop::any_loop() {
+                c_frames::absorb(&loop_, forced);
             }
         }
     }
 }
 
 fn route(message: &str, source: io::Error) {
-    let loop_ = backing::any_loop();
+    let loop_ = shared_loop::any_loop();
     if loop_.is_none() || is_retried_for_ever(message) {
-        boundary::complain(format_args!("{message}: {source}"));
+        c_frames::complain(format_args!("{message}: {source}"));
         process::abort();
     }
     if let Some(loop_) = loop_ {

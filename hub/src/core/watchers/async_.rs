@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use libev_sys as ev;
 use libev_sys::{ev_async, ev_loop};
 
-use crate::core::callbacks::inbox::Link;
+use crate::core::callbacks::mailbox::Mailbox;
 use crate::core::error::{Error, LoopDestroyed};
 use crate::core::event_loop::loop_::Loop;
-use crate::core::watchers::ev_watcher::Kind;
+use crate::core::watchers::body::Kind;
 use crate::core::watchers::watcher::watcher_type;
 
 /// What senders share with the watcher.
 struct Target {
-    link: Arc<Link>,
+    mailbox: Arc<Mailbox>,
     /// Null when the watcher is closed or gone. Changed under the link's mutex.
     watcher: AtomicPtr<ev_async>,
 }
@@ -31,7 +31,7 @@ unsafe impl Kind for AsyncKind {
     const NAME: &'static str = "async_";
 
     unsafe fn start(&self, loop_: *mut ev_loop, raw: *mut ev_async) -> Result<(), Error> {
-        self.target.link.set_watcher(&self.target.watcher, raw);
+        self.target.mailbox.set_watcher(&self.target.watcher, raw);
         // SAFETY: the caller's, by the trait's contract.
         unsafe { ev::ev_async_start(loop_, raw) };
         Ok(())
@@ -44,12 +44,12 @@ unsafe impl Kind for AsyncKind {
 
     fn closed(&self) {
         self.target
-            .link
+            .mailbox
             .set_watcher(&self.target.watcher, ptr::null_mut());
     }
 
     fn pending(&self, raw: *mut ev_async) -> bool {
-        // SAFETY: the node's own watcher, which was initialised when it was made.
+        // SAFETY: the body's own watcher, which was initialised when it was made.
         unsafe { ev::ev_shim_async_pending(raw) != 0 }
     }
 }
@@ -91,16 +91,16 @@ impl Loop {
     /// The loop is destroyed.
     pub fn async_(&self) -> Result<Async, Error> {
         let target = Target {
-            link: self.state().link.clone(),
+            mailbox: self.state().mailbox.clone(),
             watcher: AtomicPtr::new(ptr::null_mut()),
         };
         let kind = AsyncKind {
             target: Arc::new(target),
         };
         Async::make(self, kind, |kind, raw, callback| {
-            // SAFETY: `raw` is the new node's own.
+            // SAFETY: `raw` is the new body's own.
             unsafe { ev::ev_shim_async_init(raw, Some(callback)) };
-            kind.target.link.set_watcher(&kind.target.watcher, raw);
+            kind.target.mailbox.set_watcher(&kind.target.watcher, raw);
         })
     }
 }
@@ -112,7 +112,7 @@ impl Async {
     /// The loop is destroyed.
     pub fn send(&self) -> Result<(), Error> {
         let raw_loop = self.loop_().modify()?;
-        // SAFETY: the loop is alive, and the watcher is the node's own.
+        // SAFETY: the loop is alive, and the watcher is the body's own.
         unsafe { ev::ev_async_send(raw_loop, self.raw()) };
         Ok(())
     }
@@ -140,7 +140,7 @@ impl AsyncSender {
     /// # Errors
     /// The watcher is closed (and not started since) or dropped, or the loop is destroyed.
     pub fn send(&self) -> Result<(), AsyncClosed> {
-        match self.0.link.send(&self.0.watcher) {
+        match self.0.mailbox.send(&self.0.watcher) {
             Ok(true) => Ok(()),
             Ok(false) | Err(LoopDestroyed) => Err(AsyncClosed),
         }

@@ -8,7 +8,7 @@ use libev_sys::ev_child;
 
 use crate::core::error::{Error, NotDefaultLoop};
 use crate::core::event_loop::loop_::Loop;
-use crate::core::watchers::ev_watcher::Kind;
+use crate::core::watchers::body::Kind;
 use crate::core::watchers::watcher::{plain_start_stop, watcher_type};
 
 pub(in crate::core) struct ChildKind;
@@ -28,7 +28,7 @@ unsafe impl Kind for ChildKind {
     }
 
     fn format(&self, raw: *mut ev_child, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // SAFETY: the node's own watcher, which was initialised when it was made.
+        // SAFETY: the body's own watcher, which was initialised when it was made.
         let (pid, rstatus) = unsafe { ((*raw).pid, (*raw).rstatus) };
         write!(f, " pid={pid} rstatus={rstatus}")
     }
@@ -69,7 +69,7 @@ impl Loop {
             unsafe { ev::ev_feed_signal(libc::SIGCHLD) };
         }
         Child::make(self, ChildKind, |_, raw, callback| {
-            // SAFETY: `raw` is the new node's own.
+            // SAFETY: `raw` is the new body's own.
             unsafe { ev::ev_shim_child_init(raw, Some(callback), pid, i32::from(trace)) }
         })
     }
@@ -106,7 +106,7 @@ impl Loop {
 impl Child {
     /// The process that is watched; 0: any child.
     pub fn pid(&self) -> i32 {
-        // SAFETY: the node's own watcher, which was initialised when it was made.
+        // SAFETY: the body's own watcher, which was initialised when it was made.
         unsafe { (*self.raw()).pid }
     }
 

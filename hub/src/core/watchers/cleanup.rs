@@ -5,7 +5,7 @@ use libev_sys::ev_cleanup;
 
 use crate::core::error::Error;
 use crate::core::event_loop::loop_::Loop;
-use crate::core::watchers::ev_watcher::Kind;
+use crate::core::watchers::body::Kind;
 use crate::core::watchers::watcher::{plain_start_stop, watcher_type};
 
 pub(in crate::core) struct CleanupKind;
@@ -44,7 +44,7 @@ impl Loop {
     /// The loop is destroyed.
     pub fn cleanup(&self) -> Result<Cleanup, Error> {
         Cleanup::make(self, CleanupKind, |_, raw, callback| {
-            // SAFETY: `raw` is the new node's own.
+            // SAFETY: `raw` is the new body's own.
             unsafe { ev::ev_shim_cleanup_init(raw, Some(callback)) }
         })
     }

@@ -11,17 +11,17 @@ use libev_sys as ev;
 use libev_sys::{ev_embed, ev_fork, ev_loop, ev_watcher};
 
 use crate::core::error::{Error, NotEmbeddable};
-use crate::core::event_loop::c_frames as boundary;
+use crate::core::event_loop::c_frames;
 use crate::core::event_loop::flags::LoopFlags;
 use crate::core::event_loop::loop_::Loop;
-use crate::core::watchers::ev_watcher::{Base, Kind, Node, node_of};
-use crate::core::watchers::ev_watcher_ref::{NodeRef, Remains};
+use crate::core::watchers::body::{Base, Body, Kind, body_of};
+use crate::core::watchers::body_ref::{BodyRef, Remains};
 use crate::core::watchers::watcher::watcher_type;
 
 pub(in crate::core) struct EmbedKind {
     /// Alive as long as the watcher, and so as long as libev has a pointer to it.
     other: Loop,
-    host: Weak<crate::core::event_loop::parts::LoopState>,
+    host: Weak<crate::core::event_loop::parts::LoopParts>,
     me: Rc<Me>,
     /// Started by the user, and not stopped since; libev stops the watcher for a moment after a fork.
     wanted: Cell<bool>,
@@ -54,11 +54,11 @@ impl EmbedKind {
     }
 
     /// # Safety
-    /// The other loop is alive. The node lives until [`no_longer_follow`](Self::no_longer_follow).
+    /// The other loop is alive. The body lives until [`no_longer_follow`](Self::no_longer_follow).
     unsafe fn follow(&self) {
         let raw_other = self.other.state().raw;
         let fork = self.other_forks.get();
-        // SAFETY: the caller's; the watcher is the node's own.
+        // SAFETY: the caller's; the watcher is the body's own.
         unsafe {
             if (*fork).active != 0 {
                 // The user has started the watcher while `on_fork` had it stopped.
@@ -75,13 +75,13 @@ impl EmbedKind {
     }
 
     fn no_longer_follow(&self) {
-        let backing = &self.other.state().backing;
+        let shared = &self.other.state().shared;
         let fork = self.other_forks.get();
-        // SAFETY: the watcher is the node's own; if it is active, then on the other loop, which has not been freed.
+        // SAFETY: the watcher is the body's own; if it is active, then on the other loop, which has not been freed.
         unsafe {
-            if backing.exists() && (*fork).active != 0 {
-                ev::ev_ref(backing.raw);
-                ev::ev_fork_stop(backing.raw, fork);
+            if shared.exists() && (*fork).active != 0 {
+                ev::ev_ref(shared.raw);
+                ev::ev_fork_stop(shared.raw, fork);
             }
         }
     }
@@ -106,7 +106,7 @@ unsafe impl Kind for EmbedKind {
         }
         self.check()?;
         // If the other loop is destroyed, it stops this watcher first.
-        self.other.state().backing.embedded(self.me());
+        self.other.state().shared.embedded(self.me());
         self.wanted.set(true);
         // SAFETY: the caller's; the other loop is alive and embeddable, as checked.
         unsafe {
@@ -121,7 +121,7 @@ unsafe impl Kind for EmbedKind {
         // SAFETY: the caller's, by the trait's contract.
         unsafe { ev::ev_embed_stop(loop_, raw) };
         self.no_longer_follow();
-        self.other.state().backing.no_longer_embedded(&self.me());
+        self.other.state().shared.no_longer_embedded(&self.me());
     }
 
     fn format(&self, _: *mut ev_embed, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -129,17 +129,17 @@ unsafe impl Kind for EmbedKind {
     }
 }
 
-/// The node that an [`EmbedKind`] is in.
+/// The body that an [`EmbedKind`] is in.
 type Me = Cell<Option<NonNull<Base>>>;
 
-/// A weak reference to the node of an embed watcher.
+/// A weak reference to the body of an embed watcher.
 pub(in crate::core) struct WeakEmbed(Weak<Me>);
 
 impl WeakEmbed {
-    pub(in crate::core) fn upgrade(&self) -> Option<EmbedNode> {
-        // SAFETY: the kind is there, and so the memory of the node that it is part of.
-        let node = unsafe { NodeRef::revive(self.0.upgrade()?.get()?) }?;
-        Some(EmbedNode(node))
+    pub(in crate::core) fn upgrade(&self) -> Option<EmbedBody> {
+        // SAFETY: the kind is there, and so the memory of the body that it is part of.
+        let body = unsafe { BodyRef::revive(self.0.upgrade()?.get()?) }?;
+        Some(EmbedBody(body))
     }
 }
 
@@ -149,10 +149,10 @@ impl PartialEq for WeakEmbed {
     }
 }
 
-/// A node of an embed watcher.
-pub(in crate::core) struct EmbedNode(NodeRef);
+/// A body of an embed watcher.
+pub(in crate::core) struct EmbedBody(BodyRef);
 
-impl EmbedNode {
+impl EmbedBody {
     /// The loop in which the other one is embedded.
     pub(in crate::core) fn host(&self) -> Option<Loop> {
         self.0.owner.upgrade().map(Loop::from_state)
@@ -163,7 +163,7 @@ impl EmbedNode {
     pub(in crate::core) fn stop_embedding(self) -> Option<Remains> {
         let host = self.host()?;
         let raw_loop = host.look().ok()?;
-        // SAFETY: `look` says that the host, which is the node's loop, is alive.
+        // SAFETY: `look` says that the host, which is the body's loop, is alive.
         Some(unsafe { self.0.stop_for_now(raw_loop) })
     }
 }
@@ -172,22 +172,22 @@ impl EmbedNode {
 /// other loop's callbacks have done: also if they have stopped it, or destroyed a loop.
 ///
 /// # Safety
-/// Only for libev: `fork` is inside of the `ev_embed` of an active node, whose loop is `raw_host`.
+/// Only for libev: `fork` is inside of the `ev_embed` of an active body, whose loop is `raw_host`.
 unsafe extern "C" fn on_fork(raw_host: *mut ev_loop, fork: *mut ev_fork, _: c_int) {
-    // SAFETY: the caller's; the node is active, and so alive, as in `node::fire`.
-    let (raw, node) = unsafe {
+    // SAFETY: the caller's; the body is active, and so alive, as in `body::fire`.
+    let (raw, body) = unsafe {
         let raw = fork.byte_sub(offset_of!(ev_embed, fork)).cast::<ev_embed>();
-        (raw, EmbedNode(NodeRef::new(node_of(raw.cast()))))
+        (raw, EmbedBody(BodyRef::new(body_of(raw.cast()))))
     };
-    let Some(host) = node.host() else { return };
-    boundary::enter(host, move |host| {
-        let Some(kind) = node.0.kind::<EmbedKind>() else {
+    let Some(host) = body.host() else { return };
+    c_frames::enter(host, move |host| {
+        let Some(kind) = body.0.kind::<EmbedKind>() else {
             return;
         };
         let Ok(raw_other) = kind.other.look() else {
             return;
         };
-        if boundary::is_unwinding() {
+        if c_frames::is_unwinding() {
             // Nothing may run now: ask for another turn.
             // SAFETY: libev calls this from a run of the loop, so it has not been freed.
             unsafe { ev::ev_loop_fork(raw_host) };
@@ -200,11 +200,11 @@ unsafe extern "C" fn on_fork(raw_host: *mut ev_loop, fork: *mut ev_fork, _: c_in
             ev::ev_run(raw_other, ev::EVRUN_NOWAIT);
         }
         if kind.wanted.get()
-            && !node.0.is_active()
+            && !body.0.is_active()
             && host.look().is_ok()
             && kind.other.look().is_ok()
         {
-            // SAFETY: both loops are alive, and a wanted node is kept.
+            // SAFETY: both loops are alive, and a wanted body is kept.
             unsafe { kind.start_now(raw_host, raw) };
         }
     });
@@ -214,24 +214,24 @@ unsafe extern "C" fn on_fork(raw_host: *mut ev_loop, fork: *mut ev_fork, _: c_in
 /// the outer loop follows the same fork, it would go on watching a number that is closed, or some other file's.
 ///
 /// # Safety
-/// Only for libev: `fork` is the `other_forks` of a wanted node, to which its `data` points, and whose other loop is
+/// Only for libev: `fork` is the `other_forks` of a wanted body, to which its `data` points, and whose other loop is
 /// `raw_other`.
 unsafe extern "C" fn on_other_fork(raw_other: *mut ev_loop, fork: *mut ev_fork, _: c_int) {
-    // SAFETY: the caller's; a wanted node is kept, and so alive. Nothing here runs foreign code.
+    // SAFETY: the caller's; a wanted body is kept, and so alive. Nothing here runs foreign code.
     unsafe {
-        let Some(node) = NonNull::new((*fork).data.cast::<Base>()) else {
+        let Some(body) = NonNull::new((*fork).data.cast::<Base>()) else {
             return;
         };
-        let node = EmbedNode(NodeRef::new(node));
+        let body = EmbedBody(BodyRef::new(body));
         let (Some(Ok(raw_host)), Some(kind)) = (
-            node.host().as_ref().map(Loop::look),
-            node.0.kind::<EmbedKind>(),
+            body.host().as_ref().map(Loop::look),
+            body.0.kind::<EmbedKind>(),
         ) else {
             return;
         };
         // If it is not, `on_fork` is at work.
-        if node.0.is_active() && ev::ev_shim_has_internals() != 0 {
-            let raw = node.0.raw().cast();
+        if body.0.is_active() && ev::ev_shim_has_internals() != 0 {
+            let raw = body.0.raw().cast();
             ev::ev_embed_stop(raw_host, raw);
             ev::ev_shim_loop_fork_now(raw_other);
             kind.start_now(raw_host, raw);
@@ -280,15 +280,15 @@ impl Loop {
         };
         kind.check()?;
         self.look()?;
-        let node = Node::make(self, kind, |_, raw, callback| {
-            // SAFETY: `raw` is the new node's own; the node keeps the other loop.
+        let body = Body::make(self, kind, |_, raw, callback| {
+            // SAFETY: `raw` is the new body's own; the body keeps the other loop.
             unsafe { ev::ev_shim_embed_init(raw, Some(callback), raw_other) }
         });
-        if let Some(kind) = node.kind::<EmbedKind>() {
-            kind.me.set(Some(node.as_ptr()));
+        if let Some(kind) = body.kind::<EmbedKind>() {
+            kind.me.set(Some(body.as_ptr()));
         }
         Ok(Embed(crate::core::watchers::watcher::Watcher::new(
-            self, node,
+            self, body,
         )))
     }
 }
@@ -335,7 +335,7 @@ fn check_backend(other: &Loop) -> Result<(), Error> {
 
 /// Whether `inner` is `outer` or embedded in it, at whatever depth.
 fn is_within(inner: &Loop, outer: &Loop) -> bool {
-    let backing = &inner.state().backing;
-    Rc::ptr_eq(backing, &outer.state().backing)
-        || backing.hosts().iter().any(|host| is_within(host, outer))
+    let shared = &inner.state().shared;
+    Rc::ptr_eq(shared, &outer.state().shared)
+        || shared.hosts().iter().any(|host| is_within(host, outer))
 }

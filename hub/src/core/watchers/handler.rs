@@ -14,12 +14,12 @@ use crate::core::{Events, Io};
 /// A closure, or the waking of one park of one greenlet.
 pub(in crate::core) struct Handler(SmallFn);
 
-struct Plain<F>(F);
+struct NoEvents<F>(F);
 struct WithEvents<F>(F);
 struct Wake(Resume);
 
 // SAFETY: `IS_WAKE` is false.
-unsafe impl<F: Fn() -> R + 'static, R: CallbackResult> Act for Plain<F> {
+unsafe impl<F: Fn() -> R + 'static, R: CallbackResult> Act for NoEvents<F> {
     fn act(&self, _: Events) -> Result<(), Exception> {
         (self.0)().into_result()
     }
@@ -62,7 +62,7 @@ fn wake_after_error(resume: &Resume, events: Events) -> Result<(), Exception> {
 impl Handler {
     #[inline]
     pub(in crate::core) fn plain<R: CallbackResult>(callback: impl Fn() -> R + 'static) -> Handler {
-        Handler(SmallFn::new(Plain(callback)))
+        Handler(SmallFn::new(NoEvents(callback)))
     }
 
     #[inline]
@@ -95,7 +95,7 @@ pub(in crate::core) struct HandlerSlot {
     later: UnsafeCell<Option<Rc<Handler>>>,
     /// The flags below, and how many calls of `own` are on some stack, times [`CALL`]. Nested runs of the loop make
     /// more than one. If all that is 0, `own` is the handler, and may simply be overwritten. The lowest bits are the
-    /// node's flags: so one look is enough for a start or a stop.
+    /// body's flags: so one look is enough for a start or a stop.
     word: Cell<u32>,
 }
 

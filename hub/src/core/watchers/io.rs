@@ -10,7 +10,7 @@ use libev_sys::ev_io;
 use crate::core::Events;
 use crate::core::error::{BadFd, Error, IllegalEvents};
 use crate::core::event_loop::loop_::Loop;
-use crate::core::watchers::ev_watcher::Kind;
+use crate::core::watchers::body::Kind;
 use crate::core::watchers::watcher::{plain_start_stop, watcher_type};
 
 pub(in crate::core) struct IoKind;
@@ -23,7 +23,7 @@ unsafe impl Kind for IoKind {
     plain_start_stop!(ev_io_start, ev_io_stop);
 
     fn format(&self, raw: *mut ev_io, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // SAFETY: the node's own watcher, which was initialised when it was made.
+        // SAFETY: the body's own watcher, which was initialised when it was made.
         let (fd, events) = unsafe { ((*raw).fd, Events::from_bits((*raw).events)) };
         write!(f, " fd={fd} events={events}")
     }
@@ -78,7 +78,7 @@ impl Loop {
         check_events(events)?;
         check_fd(fd)?;
         Io::make(self, IoKind, |_, raw, callback| {
-            // SAFETY: `raw` is the new node's own.
+            // SAFETY: `raw` is the new body's own.
             unsafe { ev::ev_shim_io_init(raw, Some(callback), fd, events.bits()) }
         })
     }
@@ -115,7 +115,7 @@ impl Io {
 
     /// The descriptor.
     pub fn fd(&self) -> RawFd {
-        // SAFETY: the node's own watcher, which was initialised when it was made.
+        // SAFETY: the body's own watcher, which was initialised when it was made.
         unsafe { (*self.raw()).fd }
     }
 

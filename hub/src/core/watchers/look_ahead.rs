@@ -1,7 +1,7 @@
 //! Fetching ahead what the next events will need.
 //!
 //! One iteration may bring thousands of events, each for another greenlet, and nothing of all these is in the
-//! processor's caches. The way to a greenlet has three steps, each of which waits for the one before: to the node, to
+//! processor's caches. The way to a greenlet has three steps, each of which waits for the one before: to the body, to
 //! the greenlet, to its stack. So while one event is delivered, the third step of an event soon to come is taken, the
 //! second step of a later one, and the first of one still later.
 
@@ -9,14 +9,14 @@ use greenlet_core::prefetch;
 use libev_sys as ev;
 use libev_sys::{ev_loop, ev_watcher};
 
-use crate::core::watchers::ev_watcher::{Base, RawCallback, fire, node_of};
+use crate::core::watchers::body::{Base, RawCallback, body_of, fire};
 
 /// The steps are taken so many events before the one that needs them.
 const NODE: usize = 6;
 const GREENLET: usize = 3;
 const STACK: usize = 1;
 
-/// A node with its watcher takes so many cache lines, about.
+/// A body with its watcher takes so many cache lines, about.
 const NODE_LINES: usize = 3;
 
 /// From a wait for a watcher up to the function that reads from a socket, say, it is so many.
@@ -39,8 +39,8 @@ pub(in crate::core) unsafe fn look_ahead(raw_loop: *mut ev_loop) {
         // SAFETY: the watchers that libev is about to call are alive.
         let callback = unsafe { (*watcher).cb };
         let is_ours = callback.is_some_and(|callback| callback as usize == ours as usize);
-        // SAFETY: so it is a node's; a pending watcher's node is alive.
-        is_ours.then(|| unsafe { node_of(watcher).as_ref() })
+        // SAFETY: so it is a body's; a pending watcher's body is alive.
+        is_ours.then(|| unsafe { body_of(watcher).as_ref() })
     };
     if count <= STACK {
         return;
@@ -61,6 +61,6 @@ pub(in crate::core) unsafe fn look_ahead(raw_loop: *mut ev_loop) {
         return;
     }
     // The base comes before it.
-    let node = watcher(NODE).cast::<Base>().cast_const().wrapping_sub(1);
-    (0..NODE_LINES).for_each(|line| prefetch::line(node.cast(), line));
+    let body = watcher(NODE).cast::<Base>().cast_const().wrapping_sub(1);
+    (0..NODE_LINES).for_each(|line| prefetch::line(body.cast(), line));
 }

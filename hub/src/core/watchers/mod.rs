@@ -1,11 +1,11 @@
 //! TODO
 
 pub(in crate::core) mod async_;
+pub(in crate::core) mod body;
+pub(in crate::core) mod body_ref;
 pub(in crate::core) mod child;
 pub(in crate::core) mod cleanup;
 pub(in crate::core) mod embed;
-pub(in crate::core) mod ev_watcher;
-pub(in crate::core) mod ev_watcher_ref;
 pub(in crate::core) mod events;
 pub(in crate::core) mod handler;
 pub(in crate::core) mod io;

@@ -9,10 +9,10 @@ use libev_sys as ev;
 use libev_sys::ev_periodic;
 
 use crate::core::error::{Error, IllegalTime};
-use crate::core::event_loop::c_frames as boundary;
+use crate::core::event_loop::c_frames;
 use crate::core::event_loop::loop_::Loop;
-use crate::core::watchers::ev_watcher::{Kind, node_of};
-use crate::core::watchers::ev_watcher_ref::NodeRef;
+use crate::core::watchers::body::{Kind, body_of};
+use crate::core::watchers::body_ref::BodyRef;
 use crate::core::watchers::watcher::{plain_start_stop, watcher_type};
 
 type Reschedule = dyn Fn(f64) -> f64;
@@ -29,7 +29,7 @@ unsafe impl Kind for PeriodicKind {
     plain_start_stop!(ev_periodic_start, ev_periodic_stop);
 
     fn format(&self, raw: *mut ev_periodic, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // SAFETY: the node's own watcher, which was initialised when it was made.
+        // SAFETY: the body's own watcher, which was initialised when it was made.
         let (offset, interval) = unsafe { ((*raw).offset, (*raw).interval) };
         write!(f, " offset={offset} interval={interval}")
     }
@@ -96,7 +96,7 @@ impl Loop {
             reschedule: RefCell::new(next),
         };
         Periodic::make(self, kind, |_, raw, callback| {
-            // SAFETY: `raw` is the new node's own.
+            // SAFETY: `raw` is the new body's own.
             unsafe {
                 ev::ev_shim_periodic_init(raw, Some(callback), offset, interval, callback_for_next)
             }
@@ -131,7 +131,7 @@ impl Periodic {
         interval: f64,
     ) -> Result<(), Error> {
         self.loop_().modify()?;
-        // SAFETY: the node's own watcher, which libev does not know at the moment.
+        // SAFETY: the body's own watcher, which libev does not know at the moment.
         unsafe {
             ev::ev_shim_periodic_set(self.raw(), offset, interval, raw_reschedule(next.as_ref()))
         };
@@ -142,7 +142,7 @@ impl Periodic {
 
     /// The offset in seconds.
     pub fn offset(&self) -> f64 {
-        // SAFETY: the node's own watcher, which was initialised when it was made.
+        // SAFETY: the body's own watcher, which was initialised when it was made.
         unsafe { (*self.raw()).offset }
     }
 
@@ -165,7 +165,7 @@ impl Periodic {
     pub fn again(&self) -> Result<(), Error> {
         let raw_loop = self.loop_().modify()?;
         if self.active() {
-            // SAFETY: the loop is alive; the node is active, and so kept.
+            // SAFETY: the loop is alive; the body is active, and so kept.
             unsafe { ev::ev_periodic_again(raw_loop, self.raw()) };
         }
         Ok(())
@@ -205,20 +205,20 @@ fn raw_reschedule(next: Option<&Rc<Reschedule>>) -> Option<RawReschedule> {
     next.map(|_| reschedule as RawReschedule)
 }
 
-/// The reschedule function of all nodes that have one.
+/// The reschedule function of all bodies that have one.
 ///
 /// # Safety
-/// Only for libev: `raw` is the watcher of one of our nodes, being started or active.
+/// Only for libev: `raw` is the watcher of one of our bodies, being started or active.
 unsafe extern "C" fn reschedule(raw: *mut ev_periodic, now: f64) -> f64 {
-    // SAFETY: whoever starts the watcher has the node in hand, and an active one is kept. The reference is given up
-    // before `next` is called, while others keep the node.
-    let node = unsafe { NodeRef::new(node_of(raw.cast())) };
-    let owner = node.owner.clone();
-    let next = node
+    // SAFETY: whoever starts the watcher has the body in hand, and an active one is kept. The reference is given up
+    // before `next` is called, while others keep the body.
+    let body = unsafe { BodyRef::new(body_of(raw.cast())) };
+    let owner = body.owner.clone();
+    let next = body
         .kind::<PeriodicKind>()
         .and_then(|kind| kind.reschedule.borrow().clone());
-    drop(node);
-    let result = boundary::uninterruptible(move || next.map_or(f64::INFINITY, |next| next(now)));
+    drop(body);
+    let result = c_frames::uninterruptible(move || next.map_or(f64::INFINITY, |next| next(now)));
     match result {
         Ok(at) if at.is_nan() => f64::INFINITY,
         Ok(at) => at.max(now),
@@ -227,10 +227,10 @@ unsafe extern "C" fn reschedule(raw: *mut ev_periodic, now: f64) -> f64 {
                 match caught {
                     Caught::Panic(panic) => {
                         // SAFETY: as above; nobody can have stopped or dropped the watcher meanwhile.
-                        let node = unsafe { NodeRef::new(node_of(raw.cast())) };
-                        loop_.report_later(Some(node), panic);
+                        let body = unsafe { BodyRef::new(body_of(raw.cast())) };
+                        loop_.report_later(Some(body), panic);
                     }
-                    forced => boundary::absorb(&loop_, forced),
+                    forced => c_frames::absorb(&loop_, forced),
                 }
             }
             f64::INFINITY

@@ -6,7 +6,7 @@ use libev_sys::{ev_check, ev_fork, ev_idle, ev_prepare};
 
 use crate::core::error::Error;
 use crate::core::event_loop::loop_::Loop;
-use crate::core::watchers::ev_watcher::Kind;
+use crate::core::watchers::body::Kind;
 use crate::core::watchers::watcher::{plain_start_stop, watcher_type};
 
 macro_rules! plain {
@@ -36,7 +36,7 @@ macro_rules! plain {
             /// The loop is destroyed.
             pub fn $make(&self) -> Result<$name, Error> {
                 $name::make(self, $kind, |_, raw, callback| {
-                    // SAFETY: `raw` is the new node's own.
+                    // SAFETY: `raw` is the new body's own.
                     unsafe { ev::$init(raw, Some(callback)) }
                 })
             }

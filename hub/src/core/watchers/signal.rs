@@ -6,7 +6,7 @@ use libev_sys::{ev_loop, ev_signal};
 use crate::core::error::{Error, IllegalSignal, SignalInUse};
 use crate::core::event_loop::forking::ForkMutex;
 use crate::core::event_loop::loop_::Loop;
-use crate::core::watchers::ev_watcher::Kind;
+use crate::core::watchers::body::Kind;
 use crate::core::watchers::watcher::watcher_type;
 
 /// libev has one table of signals for the whole process and does not lock it.
@@ -74,7 +74,7 @@ impl Loop {
             return Err(IllegalSignal(signum).into());
         }
         Signal::make(self, SignalKind { signum }, |_, raw, callback| {
-            // SAFETY: `raw` is the new node's own.
+            // SAFETY: `raw` is the new body's own.
             unsafe { ev::ev_shim_signal_init(raw, Some(callback), signum) }
         })
     }

@@ -35,10 +35,10 @@ type Space = MaybeUninit<[*mut (); 2]>;
 pub(in crate::core) struct SmallFn {
     /// In an `UnsafeCell`, because a closure may capture one.
     space: UnsafeCell<Space>,
-    table: &'static Table,
+    table: &'static Acts,
 }
 
-struct Table {
+struct Acts {
     /// Its argument points to a living value of the table's type.
     act: unsafe fn(*const (), Events) -> Result<(), Exception>,
     /// As for `act`; the value is gone afterwards. None: there is nothing to do.
@@ -47,12 +47,12 @@ struct Table {
 }
 
 /// The one table of each type.
-trait HasTable {
-    const TABLE: &'static Table;
+trait HasActs {
+    const ACTS: &'static Acts;
 }
 
-impl<A: Act> HasTable for A {
-    const TABLE: &'static Table = &Table {
+impl<A: Act> HasActs for A {
+    const ACTS: &'static Acts = &Acts {
         act: act::<A>,
         drop: if std::mem::needs_drop::<A>() {
             Some(drop_in_place::<A>)
@@ -99,7 +99,7 @@ impl SmallFn {
         unsafe { space.as_mut_ptr().cast::<A>().write(action) };
         SmallFn {
             space: UnsafeCell::new(space),
-            table: A::TABLE,
+            table: A::ACTS,
         }
     }
 

@@ -9,7 +9,7 @@ use libev_sys::ev_stat;
 
 use crate::core::error::{Error, IllegalPath, IllegalTime};
 use crate::core::event_loop::loop_::Loop;
-use crate::core::watchers::ev_watcher::Kind;
+use crate::core::watchers::body::Kind;
 use crate::core::watchers::watcher::{plain_start_stop, watcher_type};
 
 pub(in crate::core) struct StatKind {
@@ -53,7 +53,7 @@ impl Loop {
             return Err(IllegalPath(path).into());
         };
         Stat::make(self, StatKind { path, c_path }, |kind, raw, callback| {
-            // SAFETY: `raw` is the new node's own; the path is the same node's, never changed, and so lives as long.
+            // SAFETY: `raw` is the new body's own; the path is the same body's, never changed, and so lives as long.
             unsafe { ev::ev_shim_stat_init(raw, Some(callback), kind.c_path.as_ptr(), interval) }
         })
     }
@@ -67,7 +67,7 @@ impl Stat {
 
     /// The interval in seconds, as libev has it.
     pub fn interval(&self) -> f64 {
-        // SAFETY: the node's own watcher, which was initialised when it was made.
+        // SAFETY: the body's own watcher, which was initialised when it was made.
         unsafe { (*self.raw()).interval }
     }
 

@@ -6,7 +6,7 @@ use libev_sys::ev_timer;
 use crate::core::callbacks::outcome::CallbackResult;
 use crate::core::error::{Error, IllegalTime};
 use crate::core::event_loop::loop_::Loop;
-use crate::core::watchers::ev_watcher::Kind;
+use crate::core::watchers::body::Kind;
 use crate::core::watchers::handler::Handler;
 use crate::core::watchers::watcher::{plain_start_stop, watcher_type};
 
@@ -70,7 +70,7 @@ impl Loop {
     pub fn timer(&self, after: f64, repeat: f64) -> Result<Timer, Error> {
         let after = check(after, repeat)?;
         Timer::make(self, TimerKind, |_, raw, callback| {
-            // SAFETY: `raw` is the new node's own.
+            // SAFETY: `raw` is the new body's own.
             unsafe { ev::ev_shim_timer_init(raw, Some(callback), after, repeat) }
         })
     }
@@ -120,7 +120,7 @@ impl Timer {
             return self.stop();
         }
         self.start_with(Handler::plain(callback), |raw_loop| {
-            // SAFETY: `start_with` passes the living loop that the node belongs to, and keeps the node.
+            // SAFETY: `start_with` passes the living loop that the body belongs to, and keeps the body.
             unsafe {
                 if update {
                     ev::ev_now_update(raw_loop);
@@ -138,7 +138,7 @@ impl Timer {
     pub fn set(&self, after: f64, repeat: f64) -> Result<(), Error> {
         self.check_idle("after")?;
         let after = check(after, repeat)?;
-        // SAFETY: the node's own watcher, which libev does not know at the moment.
+        // SAFETY: the body's own watcher, which libev does not know at the moment.
         unsafe { ev::ev_shim_timer_set(self.raw(), after, repeat) };
         Ok(())
     }
@@ -150,14 +150,14 @@ impl Timer {
     /// `repeat` is negative or not a number.
     pub fn set_repeat(&self, repeat: f64) -> Result<(), Error> {
         check(0.0, repeat)?;
-        // SAFETY: the node's own watcher; libev documents the field as writable.
+        // SAFETY: the body's own watcher; libev documents the field as writable.
         unsafe { (*self.raw()).repeat = repeat };
         Ok(())
     }
 
     /// The repeat time in seconds; 0: once.
     pub fn repeat(&self) -> f64 {
-        // SAFETY: the node's own watcher, which was initialised when it was made.
+        // SAFETY: the body's own watcher, which was initialised when it was made.
         unsafe { (*self.raw()).repeat }
     }
 
@@ -174,7 +174,7 @@ impl Timer {
     /// The loop is destroyed.
     pub fn remaining(&self) -> Result<f64, Error> {
         let raw_loop = self.loop_().look()?;
-        // SAFETY: the loop is alive, and the watcher is the node's own.
+        // SAFETY: the loop is alive, and the watcher is the body's own.
         Ok(unsafe { ev::ev_timer_remaining(raw_loop, self.raw()) })
     }
 }

@@ -4,49 +4,49 @@ use greenlet_core::Exception;
 use greenlet_core::unwind::{Caught, catch};
 
 use crate::context::Context;
-use crate::core::event_loop::c_frames as boundary;
+use crate::core::event_loop::c_frames;
 use crate::core::event_loop::loop_::Loop;
-use crate::core::watchers::ev_watcher_ref::NodeRef;
+use crate::core::watchers::body_ref::BodyRef;
 use crate::core::watchers::handler::Call;
 use crate::core::watchers::watcher::Watcher;
 use crate::core::{Events, Io};
 
-/// Runs the node's handler, reports its error, and stops the watcher if it is over. Nothing leaves it.
+/// Runs the body's handler, reports its error, and stops the watcher if it is over. Nothing leaves it.
 ///
 /// The handler may switch greenlets, run the loop, stop or close the watcher, drop its last handle, and destroy
 /// the loop.
 #[inline]
-pub(in crate::core) fn dispatch(loop_: Loop, node: NodeRef, revents: i32) {
-    if boundary::is_unwinding() {
-        boundary::defer(node, revents);
-        return boundary::exit(loop_);
+pub(in crate::core) fn dispatch(loop_: Loop, body: BodyRef, revents: i32) {
+    if c_frames::is_unwinding() {
+        c_frames::defer(body, revents);
+        return c_frames::exit(loop_);
     }
     let events = Events::from_bits(revents);
-    match node.handler.begin_own() {
-        Some(handler) => call(&loop_, &node, handler, events),
-        None => call(&loop_, &node, node.handler.begin_other(), events),
+    match body.handler.begin_own() {
+        Some(handler) => call(&loop_, &body, handler, events),
+        None => call(&loop_, &body, body.handler.begin_other(), events),
     }
-    if node.is_kept() {
-        drop(node);
+    if body.is_kept() {
+        drop(body);
     } else {
-        boundary::guard(&loop_, || drop(node));
+        c_frames::guard(&loop_, || drop(body));
     }
-    boundary::exit(loop_);
+    c_frames::exit(loop_);
 }
 
 #[inline(always)]
-fn call(loop_: &Loop, node: &NodeRef, call: impl Call, events: Events) {
+fn call(loop_: &Loop, body: &BodyRef, call: impl Call, events: Events) {
     match catch(|| call.run(events)) {
         // So it goes on.
-        Ok(Ok(())) if node.is_known_to_libev() && call.ends_quietly() => {}
-        result => boundary::guard(loop_, || end(loop_, node, call, result, events)),
+        Ok(Ok(())) if body.is_known_to_libev() && call.ends_quietly() => {}
+        result => c_frames::guard(loop_, || end(loop_, body, call, result, events)),
     }
 }
 
 /// What is to be done after a call, if anything is.
 fn end(
     loop_: &Loop,
-    node: &NodeRef,
+    body: &BodyRef,
     call: impl Call,
     result: Result<Result<(), Exception>, Caught>,
     events: Events,
@@ -54,11 +54,11 @@ fn end(
     let failed = match result {
         Ok(Ok(())) => false,
         Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
-            report(loop_, node, &call, events, exception);
+            report(loop_, body, &call, events, exception);
             true
         }
         Err(Caught::Forced(unwind)) => {
-            boundary::stash(&loop_.state().backing, unwind);
+            c_frames::stash(&loop_.state().shared, unwind);
             false
         }
     };
@@ -67,25 +67,25 @@ fn end(
     // libev has stopped a one-shot timer by itself, and what was fed was never started: now it is over. If the
     // callback started or fed the watcher again, it is not. (gevent asks only whether it is active, and so loses
     // an event that a watcher feeds to itself.)
-    if (runaway || !node.is_known_to_libev())
+    if (runaway || !body.is_known_to_libev())
         && let Ok(raw_loop) = loop_.look()
     {
-        // SAFETY: `look` says that the node's loop is alive.
-        unsafe { node.stop(raw_loop) };
+        // SAFETY: `look` says that the body's loop is alive.
+        unsafe { body.stop(raw_loop) };
     }
     drop(call);
 }
 
 /// Reports what a call has failed with. As in gevent, it is the greenlet's if all that the watcher did was to wake one.
 #[cold]
-fn report(loop_: &Loop, node: &NodeRef, call: &impl Call, events: Events, exception: Exception) {
+fn report(loop_: &Loop, body: &BodyRef, call: &impl Call, events: Events, exception: Exception) {
     let watcher;
     let context = match call.woken() {
         // See `wake`.
         Some(greenlet) if Io::refused(events).is_some() => Context::Throw(greenlet),
         Some(greenlet) => Context::Switch(greenlet),
         None => {
-            watcher = Watcher::new(loop_, node.clone());
+            watcher = Watcher::new(loop_, body.clone());
             Context::Watcher(&watcher)
         }
     };

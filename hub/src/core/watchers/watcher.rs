@@ -12,7 +12,7 @@ use crate::core::callbacks::outcome::CallbackResult;
 use crate::core::callbacks::start::Start;
 use crate::core::error::{Error, WatcherInUse};
 use crate::core::event_loop::loop_::Loop;
-use crate::core::watchers::ev_watcher_ref::NodeRef;
+use crate::core::watchers::body_ref::BodyRef;
 use crate::core::watchers::handler::Handler;
 
 /// Any watcher: the base class of [`Io`](crate::core::Io), [`Timer`](crate::core::Timer) and the others, which dereference to
@@ -41,26 +41,26 @@ use crate::core::watchers::handler::Handler;
 /// delivered first. A value beyond that is kept as it is until the watcher starts, and then brought into range.
 #[derive(Clone)]
 pub struct Watcher {
-    node: NodeRef,
+    body: BodyRef,
     loop_: Loop,
 }
 
 impl Watcher {
-    pub(in crate::core) fn new(loop_: &Loop, node: NodeRef) -> Watcher {
+    pub(in crate::core) fn new(loop_: &Loop, body: BodyRef) -> Watcher {
         Watcher {
-            node,
+            body,
             loop_: loop_.clone(),
         }
     }
 
     /// gevent's name of the watcher's type: `"io"`, `"timer"`.
     pub fn type_name(&self) -> &'static str {
-        self.node.table().name
+        self.body.table().name
     }
 
     /// A word that tells this watcher from all others alive: the address of libev's struct.
     pub fn address(&self) -> usize {
-        self.node.raw().addr()
+        self.body.raw().addr()
     }
 
     /// The watcher's loop.
@@ -118,8 +118,8 @@ impl Watcher {
     #[inline(always)]
     fn start_handler(&self, mut handler: Handler) -> Result<(), Error> {
         if let Some(raw_loop) = self.loop_.plain() {
-            // SAFETY: `plain` says that the loop is alive and runs no callbacks; it is the node's.
-            match unsafe { self.node.start_if_plain(raw_loop, handler) } {
+            // SAFETY: `plain` says that the loop is alive and runs no callbacks; it is the body's.
+            match unsafe { self.body.start_if_plain(raw_loop, handler) } {
                 Ok(()) => return Ok(()),
                 Err(back) => handler = back,
             }
@@ -136,8 +136,8 @@ impl Watcher {
     #[inline(never)]
     fn start_carefully(&self, handler: Handler, prepared: bool) -> Result<(), Error> {
         self.start_with(handler, |raw_loop| {
-            // SAFETY: `start_with` passes the living loop that the node belongs to, and keeps the node.
-            unsafe { self.node.ev_start(&self.loop_, raw_loop, prepared) }
+            // SAFETY: `start_with` passes the living loop that the body belongs to, and keeps the body.
+            unsafe { self.body.ev_start(&self.loop_, raw_loop, prepared) }
         })
     }
 
@@ -149,10 +149,10 @@ impl Watcher {
     ) -> Result<(), Error> {
         let raw_loop = self.loop_.modify()?;
         start(raw_loop)?;
-        self.node.keep();
+        self.body.keep();
         // SAFETY: `modify` says that the loop is alive.
-        unsafe { self.node.take_ref(raw_loop) };
-        self.node.handler.replace(handler);
+        unsafe { self.body.take_ref(raw_loop) };
+        self.body.handler.replace(handler);
         Ok(())
     }
 
@@ -163,8 +163,8 @@ impl Watcher {
     #[inline]
     pub fn stop(&self) -> Result<(), Error> {
         if let Some(raw_loop) = self.loop_.plain()
-            // SAFETY: `plain` says that the loop is alive; it is the node's.
-            && unsafe { self.node.stop_if_plain(raw_loop) }
+            // SAFETY: `plain` says that the loop is alive; it is the body's.
+            && unsafe { self.body.stop_if_plain(raw_loop) }
         {
             return Ok(());
         }
@@ -174,8 +174,8 @@ impl Watcher {
     #[inline(never)]
     fn stop_carefully(&self) -> Result<(), Error> {
         let raw_loop = self.loop_.modify()?;
-        // SAFETY: `modify` says that the loop is alive; it is the node's.
-        unsafe { self.node.stop(raw_loop) };
+        // SAFETY: `modify` says that the loop is alive; it is the body's.
+        unsafe { self.body.stop(raw_loop) };
         Ok(())
     }
 
@@ -185,7 +185,7 @@ impl Watcher {
     /// # Errors
     /// As for [`stop`](Self::stop).
     pub fn close(&self) -> Result<(), Error> {
-        self.node.closed();
+        self.body.closed();
         self.stop()
     }
 
@@ -215,30 +215,30 @@ impl Watcher {
 
     fn feed_handler(&self, events: Events, handler: Handler) -> Result<(), Error> {
         self.start_with(handler, |raw_loop| {
-            if !self.node.is_pending() {
-                self.put_priority(self.node.feed_priority(self.priority()));
+            if !self.body.is_pending() {
+                self.put_priority(self.body.feed_priority(self.priority()));
             }
-            // SAFETY: the loop is alive, and `start_with` keeps the node.
-            unsafe { ev::ev_feed_event(raw_loop, self.node.raw().cast(), events.bits()) };
+            // SAFETY: the loop is alive, and `start_with` keeps the body.
+            unsafe { ev::ev_feed_event(raw_loop, self.body.raw().cast(), events.bits()) };
             Ok(())
         })
     }
 
     /// Whether the watcher is started.
     pub fn active(&self) -> bool {
-        self.node.is_active()
+        self.body.is_active()
     }
 
     /// Whether an event has happened and was not delivered yet. (An [`Async`](crate::core::Async) watcher is pending
     /// from the moment of sending.)
     pub fn pending(&self) -> bool {
-        self.node.shown_pending()
+        self.body.shown_pending()
     }
 
     /// Whether the watcher, while active, keeps the loop running. True unless [`set_ref`](Self::set_ref) said
     /// otherwise.
     pub fn ref_(&self) -> bool {
-        self.node.is_ref()
+        self.body.is_ref()
     }
 
     /// Sets [`ref_`](Self::ref_); for an active watcher it takes effect at once.
@@ -248,14 +248,14 @@ impl Watcher {
     pub fn set_ref(&self, ref_: bool) -> Result<(), Error> {
         let raw_loop = self.loop_.modify()?;
         // SAFETY: `modify` says that the loop is alive.
-        unsafe { self.node.set_ref(raw_loop, ref_, self.active()) };
+        unsafe { self.body.set_ref(raw_loop, ref_, self.active()) };
         Ok(())
     }
 
     /// The priority.
     pub fn priority(&self) -> i32 {
-        // SAFETY: the node's own watcher, which was initialised when it was made.
-        unsafe { ev::ev_shim_priority(self.node.raw().cast()) }
+        // SAFETY: the body's own watcher, which was initialised when it was made.
+        unsafe { ev::ev_shim_priority(self.body.raw().cast()) }
     }
 
     /// Sets the priority.
@@ -271,7 +271,7 @@ impl Watcher {
     fn put_priority(&self, priority: i32) {
         // SAFETY: as in `priority`; the callers have made sure that the watcher is not pending, and that an active
         // one is no idle watcher, or its priority the same as before.
-        unsafe { ev::ev_shim_set_priority(self.node.raw().cast(), priority) };
+        unsafe { ev::ev_shim_set_priority(self.body.raw().cast(), priority) };
     }
 
     /// Replaces the callback, whether the watcher is started or not: gevent's `watcher.callback = ..`.
@@ -280,28 +280,28 @@ impl Watcher {
         F: Fn() -> R + 'static,
         R: CallbackResult,
     {
-        self.node.handler.replace(Handler::plain(callback));
+        self.body.handler.replace(Handler::plain(callback));
     }
 
     /// Whether a callback is set: true from start (or feed) to stop.
     pub fn has_callback(&self) -> bool {
-        self.node.handler.is_set()
+        self.body.handler.is_set()
     }
 
     /// The greenlet's waking that [`start_resume`](Self::start_resume) set.
     pub fn resume(&self) -> Option<Resume> {
-        self.node.handler.resume()
+        self.body.handler.resume()
     }
 
-    pub(in crate::core) fn node(&self) -> &NodeRef {
-        &self.node
+    pub(in crate::core) fn body(&self) -> &BodyRef {
+        &self.body
     }
 
     /// Refuses to change what libev relies on.
     pub(in crate::core) fn check_idle(&self, attribute: &'static str) -> Result<(), WatcherInUse> {
-        if self.node.is_known_to_libev() {
+        if self.body.is_known_to_libev() {
             Err(WatcherInUse {
-                watcher: self.node.table().name,
+                watcher: self.body.table().name,
                 attribute,
             })
         } else {
@@ -312,7 +312,7 @@ impl Watcher {
 
 impl PartialEq for Watcher {
     fn eq(&self, other: &Watcher) -> bool {
-        self.node == other.node
+        self.body == other.body
     }
 }
 
@@ -321,7 +321,7 @@ impl Eq for Watcher {}
 impl fmt::Debug for Watcher {
     /// gevent's repr: `<timer at 0x.. native=0x.. active pending callback=..>`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.node, f)
+        fmt::Debug::fmt(&self.body, f)
     }
 }
 
@@ -351,31 +351,31 @@ macro_rules! watcher_type {
                 Ok(self)
             }
 
-            /// Makes the handle of a new node; `init` is the shim's `ev_xxx_init`.
+            /// Makes the handle of a new body; `init` is the shim's `ev_xxx_init`.
             #[allow(dead_code, reason = "not every type needs all of them")]
             fn make(
                 loop_: &$crate::core::Loop,
                 kind: $kind,
                 init: impl FnOnce(
                     &$kind,
-                    *mut <$kind as $crate::core::watchers::ev_watcher::Kind>::Raw,
-                    $crate::core::watchers::ev_watcher::RawCallback<<$kind as $crate::core::watchers::ev_watcher::Kind>::Raw>,
+                    *mut <$kind as $crate::core::watchers::body::Kind>::Raw,
+                    $crate::core::watchers::body::RawCallback<<$kind as $crate::core::watchers::body::Kind>::Raw>,
                 ),
             ) -> Result<Self, $crate::core::Error> {
                 loop_.look()?;
-                let node = $crate::core::watchers::ev_watcher::Node::make(loop_, kind, init);
-                Ok($name($crate::core::watchers::watcher::Watcher::new(loop_, node)))
+                let body = $crate::core::watchers::body::Body::make(loop_, kind, init);
+                Ok($name($crate::core::watchers::watcher::Watcher::new(loop_, body)))
             }
 
             /// libev's struct. It lives as long as the handle.
             #[allow(dead_code, reason = "not every type needs all of them")]
-            fn raw(&self) -> *mut <$kind as $crate::core::watchers::ev_watcher::Kind>::Raw {
-                self.0.node().raw().cast()
+            fn raw(&self) -> *mut <$kind as $crate::core::watchers::body::Kind>::Raw {
+                self.0.body().raw().cast()
             }
 
             #[allow(dead_code, reason = "not every type needs all of them")]
             fn kind(&self) -> &$kind {
-                let kind = self.0.node().kind::<$kind>();
+                let kind = self.0.body().kind::<$kind>();
                 kind.expect("made by `make`, with this type")
             }
         }
@@ -411,7 +411,7 @@ pub(in crate::core) use watcher_type;
 /// Implements `Kind`'s start and stop by libev's functions, which always succeed.
 macro_rules! plain_start_stop {
     ($start:ident, $stop:ident) => {
-        const PLAIN: Option<[$crate::core::watchers::ev_watcher::RawChange<Self::Raw>; 2]> =
+        const PLAIN: Option<[$crate::core::watchers::body::RawChange<Self::Raw>; 2]> =
             Some([libev_sys::$start, libev_sys::$stop]);
 
         unsafe fn start(

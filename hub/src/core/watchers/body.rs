@@ -1,15 +1,15 @@
-//! The node behind every watcher: libev's struct, pinned, and what we know about it.
+//! The body behind every watcher: libev's struct, pinned, and what we know about it.
 //!
-//! # What keeps a node sound
+//! # What keeps a body sound
 //!
-//! 1. libev knows a node's address only while the watcher is active or pending.
-//! 2. While it is, the node is *kept*: the flag stands for a reference of the loop's.
-//! 3. Whoever takes the flag away has stopped the node first ([`NodeRef::unkeep`] is only called by stops and by the
-//!    teardown of the loop), and holds a [`NodeRef`] of its own.
-//! 4. Every node is on its loop's list from its making to its end, and a loop stops all its kept nodes before it goes.
+//! 1. libev knows a body's address only while the watcher is active or pending.
+//! 2. While it is, the body is *kept*: the flag stands for a reference of the loop's.
+//! 3. Whoever takes the flag away has stopped the body first ([`BodyRef::unkeep`] is only called by stops and by the
+//!    teardown of the loop), and holds a [`BodyRef`] of its own.
+//! 4. Every body is on its loop's list from its making to its end, and a loop stops all its kept bodies before it goes.
 //!
-//! So a pointer that libev passes back always points to a live node, and the node's loop is alive too. libev's
-//! `data` field belongs to us: it is the node's [`Table`].
+//! So a pointer that libev passes back always points to a live body, and the body's loop is alive too. libev's
+//! `data` field belongs to us: it is the body's [`KindTable`].
 
 use std::any::TypeId;
 use std::cell::{Cell, UnsafeCell};
@@ -24,8 +24,8 @@ use libev_sys::{ev_loop, ev_watcher};
 
 use crate::core::error::Error;
 use crate::core::event_loop::loop_::Loop;
-use crate::core::event_loop::parts::LoopState;
-use crate::core::watchers::ev_watcher_ref::NodeRef;
+use crate::core::event_loop::parts::LoopParts;
+use crate::core::watchers::body_ref::BodyRef;
 use crate::core::watchers::handler::HandlerSlot;
 use crate::core::watchers::look_ahead::look_ahead;
 use crate::core::watchers::trampoline::dispatch;
@@ -75,7 +75,7 @@ pub(in crate::core) unsafe trait Kind: Sized + 'static {
 
     /// What the user sees as "pending".
     fn pending(&self, raw: *mut Self::Raw) -> bool {
-        // SAFETY: the trait's contract: an ev_watcher's fields come first; `raw` is the node's own.
+        // SAFETY: the trait's contract: an ev_watcher's fields come first; `raw` is the body's own.
         unsafe { (*raw.cast::<ev_watcher>()).pending != 0 }
     }
 
@@ -94,44 +94,44 @@ pub(in crate::core) type RawCallback<R> = unsafe extern "C" fn(*mut ev_loop, *mu
 /// What is the same for all types.
 #[repr(C)]
 pub(in crate::core) struct Base {
-    /// How many [`NodeRef`]s there are.
+    /// How many [`BodyRef`]s there are.
     pub(in crate::core) refs: Cell<u32>,
-    /// The node's place in its loop's list.
+    /// The body's place in its loop's list.
     pub(in crate::core) slot: Cell<u32>,
-    pub(in crate::core) owner: Weak<LoopState>,
+    pub(in crate::core) owner: Weak<LoopParts>,
     /// What the watcher calls.
     pub(in crate::core) handler: HandlerSlot,
 }
 
 /// A watcher of one type.
 #[repr(C)] // The base comes first, and next to it libev's struct, whatever the type.
-pub(in crate::core) struct Node<K: Kind> {
+pub(in crate::core) struct Body<K: Kind> {
     pub(in crate::core) base: Base,
     raw: UnsafeCell<K::Raw>,
     pub(in crate::core) kind: K,
 }
 
-/// What is the same for all nodes of a type.
-pub(in crate::core) struct Table {
+/// What is the same for all bodies of a type.
+pub(in crate::core) struct KindTable {
     pub(in crate::core) name: &'static str,
     pub(in crate::core) is_cleanup: bool,
     pub(in crate::core) plain: Option<[RawChange<ev_watcher>; 2]>,
     pub(in crate::core) type_id: fn() -> TypeId,
     /// # Safety
-    /// It points to a node of the table's type, and that lives as long as the result is used.
-    pub(in crate::core) any: unsafe fn(NonNull<Base>) -> *const dyn AnyNode,
+    /// It points to a body of the table's type, and that lives as long as the result is used.
+    pub(in crate::core) any: unsafe fn(NonNull<Base>) -> *const dyn AnyBody,
     /// # Safety
-    /// It points to a node of the table's type, which nobody uses again.
+    /// It points to a body of the table's type, which nobody uses again.
     pub(in crate::core) free: unsafe fn(NonNull<Base>),
 }
 
 /// The one table of each type.
-trait HasTable {
-    const TABLE: &'static Table;
+trait HasKindTable {
+    const TABLE: &'static KindTable;
 }
 
-impl<K: Kind> HasTable for Node<K> {
-    const TABLE: &'static Table = &Table {
+impl<K: Kind> HasKindTable for Body<K> {
+    const TABLE: &'static KindTable = &KindTable {
         name: K::NAME,
         is_cleanup: K::IS_CLEANUP,
         plain: match K::PLAIN {
@@ -146,21 +146,21 @@ impl<K: Kind> HasTable for Node<K> {
             None => None,
         },
         type_id: TypeId::of::<K>,
-        any: |node| {
-            let node: *const Node<K> = node.cast().as_ptr();
-            node
+        any: |body| {
+            let body: *const Body<K> = body.cast().as_ptr();
+            body
         },
-        // SAFETY: the caller's; `Node::make` boxed it.
-        free: |node| unsafe { drop(Box::from_raw(node.cast::<Node<K>>().as_ptr())) },
+        // SAFETY: the caller's; `Body::make` boxed it.
+        free: |body| unsafe { drop(Box::from_raw(body.cast::<Body<K>>().as_ptr())) },
     };
 }
 
 /// A watcher of any type.
-pub(in crate::core) trait AnyNode {
+pub(in crate::core) trait AnyBody {
     /// [`Kind::start`], after [`Kind::before_start`] if that is not `prepared`.
     ///
     /// # Safety
-    /// As for [`Kind::start`]; the caller sees to it that the node lives until it is stopped.
+    /// As for [`Kind::start`]; the caller sees to it that the body lives until it is stopped.
     unsafe fn ev_start(
         &self,
         loop_: &Loop,
@@ -178,7 +178,7 @@ pub(in crate::core) trait AnyNode {
     fn format(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
-impl<K: Kind> AnyNode for Node<K> {
+impl<K: Kind> AnyBody for Body<K> {
     unsafe fn ev_start(
         &self,
         loop_: &Loop,
@@ -188,7 +188,7 @@ impl<K: Kind> AnyNode for Node<K> {
         if !prepared {
             self.kind.before_start(loop_)?;
         }
-        // SAFETY: the caller's; `raw` was initialised by `new`, and a node never moves (it is in a box).
+        // SAFETY: the caller's; `raw` was initialised by `new`, and a body never moves (it is in a box).
         unsafe { self.kind.start(raw_loop, self.raw.get()) }
     }
 
@@ -214,17 +214,17 @@ impl<K: Kind> AnyNode for Node<K> {
     }
 }
 
-impl<K: Kind> Node<K> {
-    /// Makes a node. `init` is the shim's `ev_xxx_init` for this type: it gets the zeroed struct and the
+impl<K: Kind> Body<K> {
+    /// Makes a body. `init` is the shim's `ev_xxx_init` for this type: it gets the zeroed struct and the
     /// callback to put into it.
     pub(in crate::core) fn make(
         loop_: &Loop,
         kind: K,
         init: impl FnOnce(&K, *mut K::Raw, RawCallback<K::Raw>),
-    ) -> NodeRef {
-        const { assert!(offset_of!(Node<K>, raw) == size_of::<Base>()) };
-        let node = Box::leak(Box::<Node<K>>::new_uninit());
-        let node: NonNull<Node<K>> = NonNull::from(node).cast();
+    ) -> BodyRef {
+        const { assert!(offset_of!(Body<K>, raw) == size_of::<Base>()) };
+        let body = Box::leak(Box::<Body<K>>::new_uninit());
+        let body: NonNull<Body<K>> = NonNull::from(body).cast();
         let base = Base {
             refs: Cell::new(0),
             slot: Cell::new(0),
@@ -235,30 +235,30 @@ impl<K: Kind> Node<K> {
         // it there takes time. `Kind`'s contract: `Raw` is valid when zeroed. The callback takes a pointer to any
         // watcher's struct, and `Kind` says that `Raw` is one.
         unsafe {
-            let place = node.as_ptr();
+            let place = body.as_ptr();
             (&raw mut (*place).base).write(base);
             (&raw mut (*place).raw).write_bytes(0, 1);
             (&raw mut (*place).kind).write(kind);
-            let node_ref = NodeRef::first(node.cast());
-            let raw = node_ref.raw();
+            let body_ref = BodyRef::first(body.cast());
+            let raw = body_ref.raw();
             init(
-                &node.as_ref().kind,
+                &body.as_ref().kind,
                 raw.cast(),
                 std::mem::transmute::<RawCallback<ev_watcher>, RawCallback<K::Raw>>(fire),
             );
             (*raw).data = (&raw const *Self::TABLE).cast_mut().cast();
-            loop_.state().list(&node_ref);
-            node_ref
+            loop_.state().list(&body_ref);
+            body_ref
         }
     }
 }
 
-/// The node around a watcher of libev's.
+/// The body around a watcher of libev's.
 ///
 /// # Safety
-/// One of our nodes holds the watcher, and the pointer comes from there.
+/// One of our bodies holds the watcher, and the pointer comes from there.
 #[inline]
-pub(in crate::core) unsafe fn node_of(raw: *mut ev_watcher) -> NonNull<Base> {
+pub(in crate::core) unsafe fn body_of(raw: *mut ev_watcher) -> NonNull<Base> {
     // SAFETY: the caller's; the base lies before the watcher.
     unsafe { NonNull::new_unchecked(raw.cast::<Base>().sub(1)) }
 }
@@ -266,29 +266,29 @@ pub(in crate::core) unsafe fn node_of(raw: *mut ev_watcher) -> NonNull<Base> {
 /// The callback of every watcher.
 ///
 /// # Safety
-/// Only for libev: `raw` is a watcher that one of our nodes holds, on the loop's thread.
+/// Only for libev: `raw` is a watcher that one of our bodies holds, on the loop's thread.
 pub(in crate::core) unsafe extern "C" fn fire(
     raw_loop: *mut ev_loop,
     raw: *mut ev_watcher,
     revents: c_int,
 ) {
-    // SAFETY: libev calls on a living loop. Only `Node::make` uses this function, for watchers of nodes.
+    // SAFETY: libev calls on a living loop. Only `Body::make` uses this function, for watchers of bodies.
     unsafe { look_ahead(raw_loop) };
-    // SAFETY: invariants 1 and 2 of this module: the node is alive.
-    let node = unsafe { NodeRef::new(node_of(raw)) };
-    let Some(state) = node.owner.upgrade() else {
+    // SAFETY: invariants 1 and 2 of this module: the body is alive.
+    let body = unsafe { BodyRef::new(body_of(raw)) };
+    let Some(state) = body.owner.upgrade() else {
         return;
     };
-    dispatch(Loop::from_state(state), node, revents);
+    dispatch(Loop::from_state(state), body, revents);
 }
 
 /// Delivers an event again that [`defer`](crate::core::event_loop::c_frames::defer) put aside.
-pub(in crate::core) fn feed_again(node: &NodeRef, revents: c_int) {
-    let loop_ = node.owner.upgrade().map(Loop::from_state);
+pub(in crate::core) fn feed_again(body: &BodyRef, revents: c_int) {
+    let loop_ = body.owner.upgrade().map(Loop::from_state);
     if let Some(Ok(raw_loop)) = loop_.as_ref().map(Loop::look)
-        && node.is_kept()
+        && body.is_kept()
     {
-        // SAFETY: the loop is alive, and the node is kept, so that it outlives the event.
-        unsafe { ev::ev_feed_event(raw_loop, node.raw().cast(), revents) };
+        // SAFETY: the loop is alive, and the body is kept, so that it outlives the event.
+        unsafe { ev::ev_feed_event(raw_loop, body.raw().cast(), revents) };
     }
 }

@@ -21,7 +21,7 @@ use crate::core::event_loop::forking::ForkMutex;
 
 pub(in crate::core) type Inbox = VecDeque<Arc<RemoteTask>>;
 
-pub(in crate::core) struct Link {
+pub(in crate::core) struct Mailbox {
     shared: ForkMutex<Shared>,
     has_mail: AtomicBool,
 }
@@ -37,14 +37,14 @@ struct Shared {
 // the loop and the watcher live; `open` and `close` see to that under the mutex.
 unsafe impl Send for Shared {}
 
-impl Link {
-    pub(in crate::core) fn new() -> Link {
+impl Mailbox {
+    pub(in crate::core) fn new() -> Mailbox {
         let shared = Shared {
             loop_: ptr::null_mut(),
             wakeup: ptr::null_mut(),
             inbox: Inbox::new(),
         };
-        Link {
+        Mailbox {
             shared: ForkMutex::new(shared),
             has_mail: AtomicBool::new(false),
         }

@@ -1,6 +1,6 @@
-//! [`NodeRef`]: a counted reference to a node, of whatever type.
+//! [`BodyRef`]: a counted reference to a body, of whatever type.
 //!
-//! As thin as a pointer, with the count in the node, for the sake of programs with a million watchers.
+//! As thin as a pointer, with the count in the body, for the sake of programs with a million watchers.
 
 use std::any::TypeId;
 use std::fmt;
@@ -13,7 +13,7 @@ use libev_sys::{ev_loop, ev_watcher};
 
 use crate::core::error::Error;
 use crate::core::event_loop::loop_::Loop;
-use crate::core::watchers::ev_watcher::{AnyNode, Base, Kind, Node, Table};
+use crate::core::watchers::body::{AnyBody, Base, Body, Kind, KindTable};
 use crate::core::watchers::handler::{FLAGS, Handler, OldHandler};
 
 /// The user wants the watcher not to keep the loop running.
@@ -24,42 +24,42 @@ const NEEDS_REF: u32 = 2;
 const KEPT: u32 = 4;
 const _: () = assert!(UNREF_BEFORE_START | NEEDS_REF | KEPT == FLAGS);
 
-/// Points to a living node, whose count it is part of.
-pub(in crate::core) struct NodeRef(NonNull<Base>);
+/// Points to a living body, whose count it is part of.
+pub(in crate::core) struct BodyRef(NonNull<Base>);
 
-impl NodeRef {
+impl BodyRef {
     /// The first one.
     ///
     /// # Safety
-    /// It points to a whole, leaked `Node`.
-    pub(in crate::core) unsafe fn first(node: NonNull<Base>) -> NodeRef {
+    /// It points to a whole, leaked `Body`.
+    pub(in crate::core) unsafe fn first(body: NonNull<Base>) -> BodyRef {
         // SAFETY: the caller's.
-        unsafe { NodeRef::new(node) }
+        unsafe { BodyRef::new(body) }
     }
 
     /// One more.
     ///
     /// # Safety
-    /// It points to a node that is alive, from a pointer to the whole of it.
+    /// It points to a body that is alive, from a pointer to the whole of it.
     #[inline]
-    pub(in crate::core) unsafe fn new(node: NonNull<Base>) -> NodeRef {
+    pub(in crate::core) unsafe fn new(body: NonNull<Base>) -> BodyRef {
         // SAFETY: the caller's.
-        let refs = unsafe { &node.as_ref().refs };
+        let refs = unsafe { &body.as_ref().refs };
         match refs.get().checked_add(1) {
             Some(more) => refs.set(more),
-            // As `Rc` does it: somebody forgets references, and would get a node freed that is in use.
+            // As `Rc` does it: somebody forgets references, and would get a body freed that is in use.
             None => abort(),
         }
-        NodeRef(node)
+        BodyRef(body)
     }
 
-    /// One more, unless the node is being freed.
+    /// One more, unless the body is being freed.
     ///
     /// # Safety
-    /// It points to the whole of a node whose memory has not been freed.
-    pub(in crate::core) unsafe fn revive(node: NonNull<Base>) -> Option<NodeRef> {
-        // SAFETY: the caller's; while a node is being freed, it is not in use.
-        unsafe { node.as_ref().is_in_use().then(|| NodeRef::new(node)) }
+    /// It points to the whole of a body whose memory has not been freed.
+    pub(in crate::core) unsafe fn revive(body: NonNull<Base>) -> Option<BodyRef> {
+        // SAFETY: the caller's; while a body is being freed, it is not in use.
+        unsafe { body.as_ref().is_in_use().then(|| BodyRef::new(body)) }
     }
 
     #[inline]
@@ -75,27 +75,27 @@ impl NodeRef {
     }
 
     #[inline]
-    pub(in crate::core) fn table(&self) -> &'static Table {
-        // SAFETY: `Node::make` has put it there.
+    pub(in crate::core) fn table(&self) -> &'static KindTable {
+        // SAFETY: `Body::make` has put it there.
         unsafe { &*(*self.raw()).data.cast_const().cast() }
     }
 
     #[inline]
-    fn any(&self) -> &dyn AnyNode {
-        // SAFETY: the table is that of the node's type, and `self` keeps the node.
+    fn any(&self) -> &dyn AnyBody {
+        // SAFETY: the table is that of the body's type, and `self` keeps the body.
         unsafe { &*(self.table().any)(self.0) }
     }
 
     /// The type's own part, if it is this type.
     pub(in crate::core) fn kind<K: Kind>(&self) -> Option<&K> {
-        // SAFETY: the node is of the type that its table says, and `self` keeps it.
+        // SAFETY: the body is of the type that its table says, and `self` keeps it.
         ((self.table().type_id)() == TypeId::of::<K>())
-            .then(|| unsafe { &self.0.cast::<Node<K>>().as_ref().kind })
+            .then(|| unsafe { &self.0.cast::<Body<K>>().as_ref().kind })
     }
 
     #[inline]
     pub(in crate::core) fn is_active(&self) -> bool {
-        // SAFETY: `raw` is the node's own, initialised when it was made; only this thread touches the field.
+        // SAFETY: `raw` is the body's own, initialised when it was made; only this thread touches the field.
         unsafe { (*self.raw()).active != 0 }
     }
 
@@ -122,10 +122,10 @@ impl NodeRef {
         self.any().closed();
     }
 
-    /// See [`AnyNode::ev_start`].
+    /// See [`AnyBody::ev_start`].
     ///
     /// # Safety
-    /// `raw_loop` is the node's loop, and alive; the caller keeps the node until it is stopped.
+    /// `raw_loop` is the body's loop, and alive; the caller keeps the body until it is stopped.
     pub(in crate::core) unsafe fn ev_start(
         &self,
         loop_: &Loop,
@@ -139,7 +139,7 @@ impl NodeRef {
     /// Starts the watcher if that is a matter of nothing but a call of libev's. Gives the handler back otherwise.
     ///
     /// # Safety
-    /// `raw_loop` is the node's loop, and alive. No queued callbacks run.
+    /// `raw_loop` is the body's loop, and alive. No queued callbacks run.
     #[inline(always)]
     pub(in crate::core) unsafe fn start_if_plain(
         &self,
@@ -149,7 +149,7 @@ impl NodeRef {
         match self.table().plain {
             Some([start, _]) if self.handler.is_plain(0) => {
                 self.handler.overwrite(KEPT, Some(handler));
-                // SAFETY: the caller's; the node is kept until it is stopped.
+                // SAFETY: the caller's; the body is kept until it is stopped.
                 unsafe { start(raw_loop, self.raw()) };
                 Ok(())
             }
@@ -160,7 +160,7 @@ impl NodeRef {
     /// Stops the watcher if that is a matter of nothing but a call of libev's. Says whether it was.
     ///
     /// # Safety
-    /// `raw_loop` is the node's loop, and alive.
+    /// `raw_loop` is the body's loop, and alive.
     #[inline(always)]
     pub(in crate::core) unsafe fn stop_if_plain(&self, raw_loop: *mut ev_loop) -> bool {
         match self.table().plain {
@@ -177,7 +177,7 @@ impl NodeRef {
     /// Stops the watcher, and gives back all that its start took but the handler.
     ///
     /// # Safety
-    /// `raw_loop` is the node's loop, and alive.
+    /// `raw_loop` is the body's loop, and alive.
     #[inline]
     pub(in crate::core) unsafe fn unlink(&self, raw_loop: *mut ev_loop) {
         // SAFETY: the caller's.
@@ -194,7 +194,7 @@ impl NodeRef {
     /// Stops the watcher, gives back all that its start took, and drops its handler, which runs foreign code.
     ///
     /// # Safety
-    /// `raw_loop` is the node's loop, and alive.
+    /// `raw_loop` is the body's loop, and alive.
     #[inline]
     pub(in crate::core) unsafe fn stop(&self, raw_loop: *mut ev_loop) {
         // SAFETY: the caller's.
@@ -205,14 +205,14 @@ impl NodeRef {
     /// [`stop`](Self::stop) for who has still something to do before foreign code runs.
     ///
     /// # Safety
-    /// `raw_loop` is the node's loop, and alive.
+    /// `raw_loop` is the body's loop, and alive.
     pub(in crate::core) unsafe fn stop_for_now(self, raw_loop: *mut ev_loop) -> Remains {
         let handler = self.handler.set(None);
         // SAFETY: the caller's.
         unsafe { self.unlink(raw_loop) };
         Remains {
             _handler: handler,
-            _node: self,
+            _body: self,
         }
     }
 
@@ -227,7 +227,7 @@ impl NodeRef {
 }
 
 impl Base {
-    /// Whether anybody refers to the node, or libev does.
+    /// Whether anybody refers to the body, or libev does.
     #[inline]
     fn is_in_use(&self) -> bool {
         self.refs.get() > 0 || self.is_kept()
@@ -306,7 +306,7 @@ impl Base {
     }
 }
 
-impl Deref for NodeRef {
+impl Deref for BodyRef {
     type Target = Base;
 
     #[inline]
@@ -316,15 +316,15 @@ impl Deref for NodeRef {
     }
 }
 
-impl Clone for NodeRef {
+impl Clone for BodyRef {
     #[inline]
-    fn clone(&self) -> NodeRef {
+    fn clone(&self) -> BodyRef {
         // SAFETY: the type's invariant.
-        unsafe { NodeRef::new(self.0) }
+        unsafe { BodyRef::new(self.0) }
     }
 }
 
-impl Drop for NodeRef {
+impl Drop for BodyRef {
     #[inline]
     fn drop(&mut self) {
         self.refs.set(self.refs.get() - 1);
@@ -336,28 +336,28 @@ impl Drop for NodeRef {
 }
 
 /// # Safety
-/// The node is neither referred to nor kept.
+/// The body is neither referred to nor kept.
 #[inline(never)]
-unsafe fn free(node: NonNull<Base>) {
+unsafe fn free(body: NonNull<Base>) {
     // SAFETY: the caller's.
     unsafe {
-        let base = node.as_ref();
+        let base = body.as_ref();
         if let Some(state) = base.owner.upgrade() {
             state.unlist(base);
         }
-        let raw: *mut ev_watcher = node.add(1).cast().as_ptr();
-        let table: &'static Table = &*(*raw).data.cast_const().cast();
-        (table.free)(node);
+        let raw: *mut ev_watcher = body.add(1).cast().as_ptr();
+        let table: &'static KindTable = &*(*raw).data.cast_const().cast();
+        (table.free)(body);
     }
 }
 
-impl PartialEq for NodeRef {
-    fn eq(&self, other: &NodeRef) -> bool {
+impl PartialEq for BodyRef {
+    fn eq(&self, other: &BodyRef) -> bool {
         self.0 == other.0
     }
 }
 
-impl fmt::Debug for NodeRef {
+impl fmt::Debug for BodyRef {
     /// gevent's repr: `<timer at 0x.. native=0x.. active pending callback=..>`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -381,9 +381,9 @@ impl fmt::Debug for NodeRef {
     }
 }
 
-/// What is left of a stopped node. Dropping it runs foreign code, so that comes last.
+/// What is left of a stopped body. Dropping it runs foreign code, so that comes last.
 #[must_use = "to be dropped when nothing is half-done"]
 pub(in crate::core) struct Remains {
     _handler: OldHandler,
-    _node: NodeRef,
+    _body: BodyRef,
 }

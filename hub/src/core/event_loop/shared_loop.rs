@@ -1,6 +1,6 @@
 //! The `ev_loop` behind one or more [`Loop`](crate::core::Loop) objects: whose it is, and how it ends.
 //!
-//! A thread's `Loop`s for one `ev_loop` share a [`Backing`], found in the thread's registry. So when it is
+//! A thread's `Loop`s for one `ev_loop` share a [`SharedLoop`], found in the thread's registry. So when it is
 //! destroyed through one of them, all of them know, even if libev later makes a new default loop at the same
 //! address.
 //!
@@ -21,13 +21,13 @@ use libev_sys as ev;
 use libev_sys::ev_loop;
 
 use crate::core::error::{CannotCreateLoop, DefaultLoopInUse, Error, SignalInUse};
-use crate::core::event_loop::c_frames as boundary;
+use crate::core::event_loop::c_frames;
 use crate::core::event_loop::flags::LoopFlags;
 use crate::core::event_loop::forking::ForkMutex;
 use crate::core::event_loop::loop_::Loop;
-use crate::core::event_loop::parts::{Litter, LoopState};
+use crate::core::event_loop::parts::{Litter, LoopParts};
 use crate::core::event_loop::syserr;
-use crate::core::watchers::embed::{EmbedNode, WeakEmbed};
+use crate::core::watchers::embed::{EmbedBody, WeakEmbed};
 use crate::core::watchers::signal::SIGNAL_TABLE;
 use crate::weak_list::WeakList;
 
@@ -50,23 +50,23 @@ enum Owner {
     Other,
 }
 
-pub(in crate::core) struct Backing {
+pub(in crate::core) struct SharedLoop {
     pub(in crate::core) raw: *mut ev_loop,
     owner: Owner,
     phase: Cell<Phase>,
-    loops: RefCell<WeakList<LoopState>>,
+    loops: RefCell<WeakList<LoopParts>>,
     /// The started embed watchers, of other loops, that embed this one.
     embedded_by: RefCell<Vec<WeakEmbed>>,
     lease: Cell<Option<Lease>>,
 }
 
 /// A loop, with those of its `Loop`s that are kept for it.
-type Kept = (Rc<Backing>, Vec<Loop>);
+type Kept = (Rc<SharedLoop>, Vec<Loop>);
 
 // They need no destructor, so they can be used while the thread ends, too.
 thread_local! {
     /// The loops there are, not yet freed ones too.
-    static REGISTRY: RefCell<ManuallyDrop<Vec<Weak<Backing>>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
+    static REGISTRY: RefCell<ManuallyDrop<Vec<Weak<SharedLoop>>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
     /// What is to be done when a run has ended: the doomed loops that still run, with their `Loop`s, kept for their
     /// cleanup watchers; and `Loop`s that were dropped when libev could not be called.
     static DOOMED: RefCell<ManuallyDrop<Vec<Kept>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
@@ -76,10 +76,10 @@ thread_local! {
 
 /// Closes the loops whose runs will never go on, because the greenlets they are on are left behind.
 fn end_of_thread() {
-    let destroy = |backing: Rc<Backing>| {
+    let destroy = |shared: Rc<SharedLoop>| {
         move || {
-            if backing.phase.get() == Phase::Alive && backing.has_runs() {
-                backing.destroy(|| ());
+            if shared.phase.get() == Phase::Alive && shared.has_runs() {
+                shared.destroy(|| ());
             }
         }
     };
@@ -118,11 +118,11 @@ impl Drop for Lease {
     }
 }
 
-impl Backing {
+impl SharedLoop {
     /// libev's default loop, made if need be.
-    pub(in crate::core) fn default(flags: LoopFlags) -> Result<Rc<Backing>, Error> {
-        if let Some(backing) = registered(|backing| backing.owner == Owner::Default) {
-            return Ok(backing);
+    pub(in crate::core) fn default(flags: LoopFlags) -> Result<Rc<SharedLoop>, Error> {
+        if let Some(shared) = registered(|shared| shared.owner == Owner::Default) {
+            return Ok(shared);
         }
         let lease = Lease::take()?;
         let raw = {
@@ -141,25 +141,25 @@ impl Backing {
             // SAFETY: we hold the lease and the table of signals; the assertion was just ruled out.
             unsafe { ev::ev_shim_default_loop(flags.bits()) }
         };
-        let backing = Backing::new(raw, flags, Owner::Default)?;
-        backing.lease.set(Some(lease));
-        Ok(backing)
+        let shared = SharedLoop::new(raw, flags, Owner::Default)?;
+        shared.lease.set(Some(lease));
+        Ok(shared)
     }
 
     /// A loop of its own.
-    pub(in crate::core) fn create(flags: LoopFlags) -> Result<Rc<Backing>, Error> {
+    pub(in crate::core) fn create(flags: LoopFlags) -> Result<Rc<SharedLoop>, Error> {
         // SAFETY: no preconditions.
         let raw = unsafe { ev::ev_shim_loop_new(flags.bits()) };
-        Backing::new(raw, flags, Owner::Us)
+        SharedLoop::new(raw, flags, Owner::Us)
     }
 
     /// A loop that somebody else made.
     ///
     /// # Safety
     /// See [`Loop::from_ptr`].
-    pub(in crate::core) unsafe fn adopt(raw: *mut ev_loop) -> Result<Rc<Backing>, Error> {
-        if let Some(backing) = registered(|backing| backing.raw == raw) {
-            return Ok(backing);
+    pub(in crate::core) unsafe fn adopt(raw: *mut ev_loop) -> Result<Rc<SharedLoop>, Error> {
+        if let Some(shared) = registered(|shared| shared.raw == raw) {
+            return Ok(shared);
         }
         // SAFETY: the caller's: the loop is alive.
         let (is_default, flags) =
@@ -179,12 +179,12 @@ impl Backing {
         } else {
             Owner::Other
         };
-        let backing = Backing::new(raw, flags, owner)?;
-        backing.lease.set(lease);
-        Ok(backing)
+        let shared = SharedLoop::new(raw, flags, owner)?;
+        shared.lease.set(lease);
+        Ok(shared)
     }
 
-    fn new(raw: *mut ev_loop, flags: LoopFlags, owner: Owner) -> Result<Rc<Backing>, Error> {
+    fn new(raw: *mut ev_loop, flags: LoopFlags, owner: Owner) -> Result<Rc<SharedLoop>, Error> {
         if raw.is_null() {
             return Err(last_os_error(flags));
         }
@@ -195,7 +195,7 @@ impl Backing {
             }
         }
         syserr::install();
-        let backing = Rc::new(Backing {
+        let shared = Rc::new(SharedLoop {
             raw,
             owner,
             phase: Cell::new(Phase::Alive),
@@ -203,16 +203,16 @@ impl Backing {
             embedded_by: RefCell::default(),
             lease: Cell::new(None),
         });
-        REGISTRY.with_borrow_mut(|registry| registry.push(Rc::downgrade(&backing)));
+        REGISTRY.with_borrow_mut(|registry| registry.push(Rc::downgrade(&shared)));
         if !ENDS.replace(true) {
             at_thread_end(end_of_thread);
         }
-        Ok(backing)
+        Ok(shared)
     }
 
     /// Of a loop that never was.
-    pub(in crate::core) fn gone() -> Rc<Backing> {
-        Rc::new(Backing {
+    pub(in crate::core) fn gone() -> Rc<SharedLoop> {
+        Rc::new(SharedLoop {
             raw: std::ptr::null_mut(),
             owner: Owner::Other,
             phase: Cell::new(Phase::Gone),
@@ -222,7 +222,7 @@ impl Backing {
         })
     }
 
-    pub(in crate::core) fn attach(&self, state: &Rc<LoopState>) {
+    pub(in crate::core) fn attach(&self, state: &Rc<LoopParts>) {
         self.loops.borrow_mut().push(Rc::downgrade(state));
     }
 
@@ -293,7 +293,7 @@ impl Backing {
             // SAFETY: it runs, so the loop has not been freed.
             unsafe { ev::ev_break(self.raw, how) };
             for host in self.hosts() {
-                host.state().backing.break_run(how);
+                host.state().shared.break_run(how);
             }
         }
     }
@@ -310,7 +310,7 @@ impl Backing {
         let embedders = self.embedded_by.borrow();
         embedders
             .iter()
-            .filter_map(|node| node.upgrade()?.host())
+            .filter_map(|body| body.upgrade()?.host())
             .collect()
     }
 
@@ -319,11 +319,11 @@ impl Backing {
     }
 
     pub(in crate::core) fn no_longer_embedded(&self, by: &WeakEmbed) {
-        self.embedded_by.borrow_mut().retain(|node| node != by);
+        self.embedded_by.borrow_mut().retain(|body| body != by);
     }
 
     /// One of its objects goes: the last one of a loop that is ours destroys it.
-    pub(in crate::core) fn release(self: &Rc<Self>, state: &LoopState) {
+    pub(in crate::core) fn release(self: &Rc<Self>, state: &LoopParts) {
         if self.owner == Owner::Us {
             self.destroy(|| ());
         } else if self.is_alive() {
@@ -349,7 +349,7 @@ impl Backing {
             .collect();
         let remains: Vec<_> = embedders
             .into_iter()
-            .map(EmbedNode::stop_embedding)
+            .map(EmbedBody::stop_embedding)
             .collect();
         let loops = self.loops();
         for loop_ in &loops {
@@ -397,7 +397,7 @@ impl Backing {
     }
 }
 
-impl Drop for Backing {
+impl Drop for SharedLoop {
     fn drop(&mut self) {
         REGISTRY.with_borrow_mut(|registry| {
             registry.retain(|weak| weak.strong_count() > 0);
@@ -416,7 +416,7 @@ fn last_os_error(flags: LoopFlags) -> Error {
 
 /// Keeps the last handle of a loop, to drop it when libev can be called again.
 pub(in crate::core) fn drop_later(loop_: Loop) {
-    postpone((loop_.state().backing.clone(), vec![loop_]));
+    postpone((loop_.state().shared.clone(), vec![loop_]));
 }
 
 /// At the latest, it becomes ready when the thread ends.
@@ -434,11 +434,11 @@ pub(in crate::core) fn any_doomed() -> bool {
 /// whenever a run has ended.
 #[cold]
 pub(in crate::core) fn free_doomed() {
-    let next = || (!boundary::is_unwinding()).then(take_ready).flatten();
-    call_each(iter::from_fn(next).map(|(backing, loops)| {
+    let next = || (!c_frames::is_unwinding()).then(take_ready).flatten();
+    call_each(iter::from_fn(next).map(|(shared, loops)| {
         move || {
-            if backing.phase.get() == Phase::Doomed {
-                backing.free();
+            if shared.phase.get() == Phase::Doomed {
+                shared.free();
             }
             drop(loops);
         }
@@ -447,9 +447,7 @@ pub(in crate::core) fn free_doomed() {
 
 fn take_ready() -> Option<Kept> {
     DOOMED.with_borrow_mut(|doomed| {
-        let at = doomed
-            .iter()
-            .position(|(backing, _)| !backing.is_running())?;
+        let at = doomed.iter().position(|(shared, _)| !shared.is_running())?;
         let ready = doomed.remove(at);
         if doomed.is_empty() {
             **doomed = Vec::new();
@@ -458,15 +456,15 @@ fn take_ready() -> Option<Kept> {
     })
 }
 
-fn registry() -> Vec<Rc<Backing>> {
+fn registry() -> Vec<Rc<SharedLoop>> {
     REGISTRY.with_borrow(|registry| registry.iter().filter_map(Weak::upgrade).collect())
 }
 
 /// The first of this thread's living loops that fits.
-fn registered(fits: impl Fn(&Backing) -> bool) -> Option<Rc<Backing>> {
+fn registered(fits: impl Fn(&SharedLoop) -> bool) -> Option<Rc<SharedLoop>> {
     registry()
         .into_iter()
-        .find(|backing| fits(backing) && backing.is_alive())
+        .find(|shared| fits(shared) && shared.is_alive())
 }
 
 /// A `Loop` of this thread: one that runs, if any does, else the youngest.
@@ -476,10 +474,10 @@ pub(in crate::core) fn any_loop() -> Option<Loop> {
         backings
             .iter()
             .rev()
-            .filter(|backing| backing.phase.get() == Phase::Alive)
+            .filter(|shared| shared.phase.get() == Phase::Alive)
     };
     alive()
-        .find(|backing| backing.is_running())
+        .find(|shared| shared.is_running())
         .or_else(|| alive().next())?
         .loops()
         .pop()
