@@ -30,19 +30,13 @@
 //!
 //! # Rooms
 //!
-//! | file | job |
+//! | folder | what lives there |
 //! |---|---|
-//! | `loop_.rs`, `loop_info.rs` | [`Loop`]: making, running, ending; what it tells about itself |
-//! | `state.rs` | what one `Loop` owns: internal watchers, queue, list of started watchers |
-//! | `shared.rs` | the `ev_loop` behind it: whose it is, and how it ends |
-//! | `callback.rs`, `queue.rs`, `run_callbacks.rs` | queued callbacks, and their rounds |
-//! | `threadsafe.rs`, `mailbox.rs` | a loop as other threads see it |
-//! | `watcher.rs`, `body_ref.rs`, `body.rs` | what watchers have in common: the handle, the body behind it |
-//! | `start.rs` | a greenlet's turn to begin |
-//! | `handler.rs`, `small_fn.rs` | what a watcher calls, and where it is kept |
-//! | `outcome.rs` | what a callback, or the function of a greenlet, may return |
-//! | `trampoline.rs`, `c_frames.rs` | from C to the callback and back, and what may not cross |
-//! | `io.rs` .. `cleanup.rs` | the types of watchers |
+//! | `event_loop/` | [`Loop`]: making, running, ending, and libev's loop below it |
+//! | `callbacks/` | what the loop calls once: `run_callback`, its queue, the rounds, other threads' |
+//! | `watchers/` | what all watchers have in common, then a file per type |
+//!
+//! `error.rs` has what can go wrong in any of them. Each room's `mod.rs` says who may touch what.
 
 mod callbacks;
 mod error;

@@ -14,15 +14,7 @@ use libev_sys::{ev_loop, ev_watcher};
 use crate::core::error::Error;
 use crate::core::event_loop::loop_::Loop;
 use crate::core::watchers::body::{AnyBody, Base, Body, Kind, KindTable};
-use crate::core::watchers::handler::{FLAGS, Handler, OldHandler};
-
-/// The user wants the watcher not to keep the loop running.
-const UNREF_BEFORE_START: u32 = 1;
-/// `ev_unref` was called for the watcher; `ev_ref` is owed.
-const NEEDS_REF: u32 = 2;
-/// libev knows the watcher, or may. Stands for a reference.
-const KEPT: u32 = 4;
-const _: () = assert!(UNREF_BEFORE_START | NEEDS_REF | KEPT == FLAGS);
+use crate::core::watchers::handler::{Handler, Marks, OldHandler};
 
 /// Points to a living body, whose count it is part of.
 pub(in crate::core) struct BodyRef(NonNull<Base>);
@@ -147,8 +139,8 @@ impl BodyRef {
         handler: Handler,
     ) -> Result<(), Handler> {
         match self.table().plain {
-            Some([start, _]) if self.handler.is_plain(0) => {
-                self.handler.overwrite(KEPT, Some(handler));
+            Some([start, _]) if self.handler.word.is_only(Marks::NONE) => {
+                self.handler.overwrite(Marks::KEPT, Some(handler));
                 // SAFETY: the caller's; the body is kept until it is stopped.
                 unsafe { start(raw_loop, self.raw()) };
                 Ok(())
@@ -164,8 +156,8 @@ impl BodyRef {
     #[inline(always)]
     pub(in crate::core) unsafe fn stop_if_plain(&self, raw_loop: *mut ev_loop) -> bool {
         match self.table().plain {
-            Some([_, stop]) if self.handler.is_plain(KEPT) => {
-                self.handler.overwrite(0, None);
+            Some([_, stop]) if self.handler.word.is_only(Marks::KEPT) => {
+                self.handler.overwrite(Marks::NONE, None);
                 // SAFETY: the caller's.
                 unsafe { stop(raw_loop, self.raw()) };
                 true
@@ -235,32 +227,22 @@ impl Base {
 
     #[inline]
     pub(in crate::core) fn is_kept(&self) -> bool {
-        self.handler.flags() & KEPT != 0
-    }
-
-    #[inline]
-    fn add_flags(&self, flags: u32) {
-        self.handler.set_flags(self.handler.flags() | flags);
-    }
-
-    #[inline]
-    fn remove_flags(&self, flags: u32) {
-        self.handler.set_flags(self.handler.flags() & !flags);
+        self.handler.word.has(Marks::KEPT)
     }
 
     #[inline]
     pub(in crate::core) fn keep(&self) {
-        self.add_flags(KEPT);
+        self.handler.word.add(Marks::KEPT);
     }
 
     /// The caller has stopped the watcher, and holds a reference.
     #[inline]
     pub(in crate::core) fn unkeep(&self) {
-        self.remove_flags(KEPT);
+        self.handler.word.remove(Marks::KEPT);
     }
 
     pub(in crate::core) fn is_ref(&self) -> bool {
-        self.handler.flags() & UNREF_BEFORE_START == 0
+        !self.handler.word.has(Marks::UNREF_BEFORE_START)
     }
 
     /// gevent's `_libev_unref`: before a start or a feed.
@@ -269,10 +251,12 @@ impl Base {
     /// `loop_` is alive.
     #[inline]
     pub(in crate::core) unsafe fn take_ref(&self, loop_: *mut ev_loop) {
-        if self.handler.flags() & (UNREF_BEFORE_START | NEEDS_REF) == UNREF_BEFORE_START {
+        if self.handler.word.has(Marks::UNREF_BEFORE_START)
+            && !self.handler.word.has(Marks::NEEDS_REF)
+        {
             // SAFETY: the caller's.
             unsafe { ev::ev_unref(loop_) };
-            self.add_flags(NEEDS_REF);
+            self.handler.word.add(Marks::NEEDS_REF);
         }
     }
 
@@ -282,10 +266,10 @@ impl Base {
     /// `loop_` is alive.
     #[inline]
     pub(in crate::core) unsafe fn give_ref(&self, loop_: *mut ev_loop) {
-        if self.handler.flags() & NEEDS_REF != 0 {
+        if self.handler.word.has(Marks::NEEDS_REF) {
             // SAFETY: the caller's.
             unsafe { ev::ev_ref(loop_) };
-            self.remove_flags(NEEDS_REF);
+            self.handler.word.remove(Marks::NEEDS_REF);
         }
     }
 
@@ -295,9 +279,9 @@ impl Base {
         if ref_ {
             // SAFETY: the caller's.
             unsafe { self.give_ref(loop_) };
-            self.remove_flags(UNREF_BEFORE_START);
+            self.handler.word.remove(Marks::UNREF_BEFORE_START);
         } else if self.is_ref() {
-            self.add_flags(UNREF_BEFORE_START);
+            self.handler.word.add(Marks::UNREF_BEFORE_START);
             if active {
                 // SAFETY: the caller's.
                 unsafe { self.take_ref(loop_) };

@@ -1,6 +1,8 @@
 //! What a watcher does when it fires.
 
-use std::cell::{Cell, UnsafeCell};
+mod word;
+
+use std::cell::UnsafeCell;
 use std::fmt;
 use std::rc::Rc;
 
@@ -10,6 +12,9 @@ use waiter::Resume;
 use crate::core::callbacks::outcome::CallbackResult;
 use crate::core::watchers::small_fn::{Act, SmallFn};
 use crate::core::{Events, Io};
+
+use word::Own;
+pub(in crate::core) use word::{Marks, Word};
 
 /// A closure, or the waking of one park of one greenlet.
 pub(in crate::core) struct Handler(SmallFn);
@@ -93,55 +98,23 @@ pub(in crate::core) struct HandlerSlot {
     /// Neither moved nor dropped while it is called.
     own: UnsafeCell<Option<Handler>>,
     later: UnsafeCell<Option<Rc<Handler>>>,
-    /// The flags below, and how many calls of `own` are on some stack, times [`CALL`]. Nested runs of the loop make
-    /// more than one. If all that is 0, `own` is the handler, and may simply be overwritten. The lowest bits are the
-    /// body's flags: so one look is enough for a start or a stop.
-    word: Cell<u32>,
+    /// What is in place, and whether it is called or replaced; beside it what the body notes. If it is
+    /// [quiet](Word::is_quiet), `own` is the handler, and may simply be overwritten.
+    pub(in crate::core) word: Word,
 }
-
-/// The bits of the word that are not ours.
-pub(in crate::core) const FLAGS: u32 = 7;
-/// `later` is the watcher's handler, not `own`.
-const REPLACED: u32 = 8;
-/// `own` needs to be dropped.
-const DROPS: u32 = 16;
-/// `own` wakes a greenlet.
-const WAKES: u32 = 32;
-const CALL: u32 = 64;
 
 // Each of the unsafe blocks below ends its borrow before it returns and runs no foreign code meanwhile (no closure,
 // no destructor), so that none of them overlaps another; only `OwnCall` lends `own` out, and counts that in `word`.
 impl HandlerSlot {
+    /// Sets the body's marks, and the handler of a slot that is quiet.
     #[inline]
-    fn is_replaced(&self) -> bool {
-        self.word.get() & REPLACED != 0
+    pub(in crate::core) fn overwrite(&self, marks: Marks, handler: Option<Handler>) {
+        self.word.overwrite(marks, said_of(handler.as_ref()));
+        self.write(handler);
     }
 
     #[inline]
-    fn is_called(&self) -> bool {
-        self.word.get() >= CALL
-    }
-
-    #[inline]
-    pub(in crate::core) fn flags(&self) -> u32 {
-        self.word.get() & FLAGS
-    }
-
-    #[inline]
-    pub(in crate::core) fn set_flags(&self, flags: u32) {
-        self.word.set(self.word.get() & !FLAGS | flags);
-    }
-
-    /// Whether there are these flags, and nothing has to be done for the handler that was.
-    #[inline]
-    pub(in crate::core) fn is_plain(&self, flags: u32) -> bool {
-        self.word.get() == flags
-    }
-
-    /// Sets flags and handler of one that is plain.
-    #[inline]
-    pub(in crate::core) fn overwrite(&self, flags: u32, handler: Option<Handler>) {
-        self.word.set(flags | flags_of(handler.as_ref()));
+    fn write(&self, handler: Option<Handler>) {
         // SAFETY: see above; no call of `own` is on any stack, and nothing is lost by not dropping it. (Moving it out
         // to drop it is what takes time.)
         unsafe { self.own.get().write(handler) };
@@ -150,7 +123,7 @@ impl HandlerSlot {
     /// Puts the handler into place, and returns what was there. No call of it is on any stack.
     #[inline]
     fn put(&self, handler: Option<Handler>) -> Option<Handler> {
-        self.word.set(self.flags() | flags_of(handler.as_ref()));
+        self.word.put(said_of(handler.as_ref()));
         // SAFETY: see above.
         unsafe { std::mem::replace(&mut *self.own.get(), handler) }
     }
@@ -158,7 +131,7 @@ impl HandlerSlot {
     pub(in crate::core) fn is_set(&self) -> bool {
         // SAFETY: see above.
         unsafe {
-            if self.is_replaced() {
+            if self.word.is_replaced() {
                 (*self.later.get()).is_some()
             } else {
                 (*self.own.get()).is_some()
@@ -171,7 +144,7 @@ impl HandlerSlot {
     fn look<R>(&self, f: impl FnOnce(&Handler) -> R) -> Option<R> {
         // SAFETY: see above; `f` obeys that.
         unsafe {
-            if self.is_replaced() {
+            if self.word.is_replaced() {
                 (*self.later.get()).as_deref().map(f)
             } else {
                 (*self.own.get()).as_ref().map(f)
@@ -181,7 +154,7 @@ impl HandlerSlot {
 
     #[inline]
     pub(in crate::core) fn resume(&self) -> Option<Resume> {
-        if self.word.get() & (WAKES | REPLACED) == 0 {
+        if self.word.is_closure_in_place() {
             return None;
         }
         self.look(|handler| handler.resume().cloned()).flatten()
@@ -190,7 +163,7 @@ impl HandlerSlot {
     /// Shows the greenlet that the handler wakes, if that is what it does; `f` must not run foreign code.
     #[inline]
     pub(in crate::core) fn with_greenlet(&self, f: impl FnOnce(&RawGreenlet)) {
-        if self.word.get() & WAKES != 0 {
+        if self.word.wakes() {
             self.look(|handler| {
                 if let Some(resume) = handler.resume() {
                     f(resume.greenlet());
@@ -202,10 +175,10 @@ impl HandlerSlot {
     /// Sets the handler and returns what was there: dropping it runs foreign code, so the caller does that last.
     #[inline]
     pub(in crate::core) fn set(&self, handler: Option<Handler>) -> OldHandler {
-        if self.is_called() {
+        if self.word.is_called() {
             return self.set_later(handler);
         }
-        let later = if self.is_replaced() {
+        let later = if self.word.is_replaced() {
             // SAFETY: see above.
             unsafe { (*self.later.get()).take() }
         } else {
@@ -220,8 +193,9 @@ impl HandlerSlot {
     /// Sets the handler and drops what was there.
     #[inline]
     pub(in crate::core) fn replace(&self, handler: Handler) {
-        if self.is_plain(self.flags()) {
-            self.overwrite(self.flags(), Some(handler));
+        if self.word.is_quiet() {
+            self.word.put(said_of(Some(&handler)));
+            self.write(Some(handler));
         } else {
             drop(self.set(Some(handler)));
         }
@@ -230,8 +204,8 @@ impl HandlerSlot {
     /// Drops the handler.
     #[inline]
     pub(in crate::core) fn clear(&self) {
-        if self.is_plain(self.flags()) {
-            self.overwrite(self.flags(), None);
+        if self.word.is_quiet() {
+            self.write(None);
         } else {
             self.clear_slowly();
         }
@@ -245,7 +219,7 @@ impl HandlerSlot {
     #[cold]
     fn set_later(&self, handler: Option<Handler>) -> OldHandler {
         let handler = handler.map(Rc::new);
-        self.word.set(self.word.get() | REPLACED);
+        self.word.set_replaced();
         OldHandler {
             _own: None,
             // SAFETY: see above.
@@ -256,11 +230,10 @@ impl HandlerSlot {
     /// Borrows the handler for a call, if it is a closure in its place: nearly always.
     #[inline]
     pub(in crate::core) fn begin_own(&self) -> Option<OwnCall<'_>> {
-        if self.word.get() & (REPLACED | WAKES) != 0 {
+        if !self.word.is_closure_in_place() {
             return None;
         }
-        let called = self.word.get().checked_add(CALL);
-        self.word.set(called.expect("no stack is so deep"));
+        self.word.begin_call();
         Some(OwnCall(self))
     }
 
@@ -281,7 +254,7 @@ impl HandlerSlot {
         let over = match unsafe { (*self.later.get()).take() }.map(Rc::try_unwrap) {
             Some(Err(shared)) => {
                 let over = self.put(None);
-                self.word.set(self.word.get() | REPLACED);
+                self.word.set_replaced();
                 // SAFETY: see above; it is empty.
                 unsafe { *self.later.get() = Some(shared) };
                 over
@@ -294,11 +267,10 @@ impl HandlerSlot {
 
 /// What the word says of such an `own`.
 #[inline]
-fn flags_of(own: Option<&Handler>) -> u32 {
-    let Some(handler) = own else { return 0 };
-    let drops = if handler.0.needs_drop() { DROPS } else { 0 };
-    let wakes = if handler.resume().is_some() { WAKES } else { 0 };
-    drops | wakes
+fn said_of(own: Option<&Handler>) -> Own {
+    own.map_or(Own::NOTHING, |handler| {
+        Own::handler(handler.0.needs_drop(), handler.resume().is_some())
+    })
 }
 
 impl fmt::Debug for HandlerSlot {
@@ -345,7 +317,7 @@ pub(in crate::core) enum OtherCall {
 impl Call for OwnCall<'_> {
     #[inline]
     fn ends_quietly(&self) -> bool {
-        !self.0.is_replaced()
+        !self.0.word.is_replaced()
     }
 
     #[inline]
@@ -363,8 +335,8 @@ impl Drop for OwnCall<'_> {
     #[inline]
     fn drop(&mut self) {
         let slot = self.0;
-        slot.word.set(slot.word.get() - CALL);
-        if !slot.is_called() && slot.is_replaced() {
+        slot.word.end_call();
+        if !slot.word.is_called() && slot.word.is_replaced() {
             slot.settle();
         }
     }
