@@ -8,8 +8,8 @@ use crate::core::callbacks::mailbox::Mailbox;
 use crate::core::callbacks::outcome::CallbackResult;
 use crate::core::error::LoopDestroyed;
 
-/// A handle of a [`Loop`](crate::core::Loop) for any thread; see [`Loop::threadsafe`](crate::core::Loop::threadsafe). It does
-/// not keep the loop alive.
+/// A handle of a [`Loop`](crate::core::Loop) for any thread; see [`Loop::threadsafe`](crate::core::Loop::threadsafe).
+/// It does not keep the loop alive.
 ///
 /// ```
 /// use std::thread;

@@ -274,8 +274,8 @@ pub fn recommended_backends() -> Vec<String> {
     LoopFlags::from_bits(unsafe { ev::ev_recommended_backends() }).to_list()
 }
 
-/// The names of the backends whose loops can be [embedded](crate::core::Embed), as libev says. (With `linux_iouring` it is
-/// mistaken: that is refused all the same.)
+/// The names of the backends whose loops can be [embedded](crate::core::Embed), as libev says. (With `linux_iouring` it
+/// is mistaken: that is refused all the same.)
 pub fn embeddable_backends() -> Vec<String> {
     // SAFETY: no preconditions.
     LoopFlags::from_bits(unsafe { ev::ev_embeddable_backends() }).to_list()

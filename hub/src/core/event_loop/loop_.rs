@@ -37,8 +37,8 @@ use crate::pace::Pace;
 /// # Errors
 ///
 /// Once the loop is destroyed, nearly all methods fail with [`LoopDestroyed`]. From a
-/// [reschedule](crate::core::Periodic) or [system error](crate::core::set_syserr_cb) callback, all that would change the loop
-/// fail with [`Uninterruptible`].
+/// [reschedule](crate::core::Periodic) or [system error](crate::core::set_syserr_cb) callback, all that would change
+/// the loop fail with [`Uninterruptible`].
 ///
 /// ```
 /// use hub::core::Loop;

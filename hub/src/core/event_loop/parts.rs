@@ -125,8 +125,8 @@ impl LoopParts {
         self.word.set(self.word.get() | DEAD);
     }
 
-    /// Whether the loop is alive, which needs no further look. While it runs callbacks nobody may destroy the default loop
-    /// but through us.
+    /// Whether the loop is alive, which needs no further look. While it runs callbacks nobody may destroy the default
+    /// loop but through us.
     #[inline]
     pub(in crate::core) fn is_surely_alive(&self) -> bool {
         let word = self.word.get();

@@ -66,7 +66,8 @@ type Kept = (Rc<SharedLoop>, Vec<Loop>);
 // They need no destructor, so they can be used while the thread ends, too.
 thread_local! {
     /// The loops there are, not yet freed ones too.
-    static REGISTRY: RefCell<ManuallyDrop<Vec<Weak<SharedLoop>>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
+    static REGISTRY: RefCell<ManuallyDrop<Vec<Weak<SharedLoop>>>> =
+        const { RefCell::new(ManuallyDrop::new(Vec::new())) };
     /// What is to be done when a run has ended: the doomed loops that still run, with their `Loop`s, kept for their
     /// cleanup watchers; and `Loop`s that were dropped when libev could not be called.
     static DOOMED: RefCell<ManuallyDrop<Vec<Kept>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };

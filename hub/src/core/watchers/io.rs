@@ -163,8 +163,8 @@ fn check_events(events: Events) -> Result<(), IllegalEvents> {
     }
 }
 
-/// Descriptors from here on are refused. libev has an array with a place for each, of 16 bytes or a few more, whose size
-/// it counts in an `int`, after doubling it; the kernel may allow a billion.
+/// Descriptors from here on are refused. libev has an array with a place for each, of 16 bytes or a few more, whose
+/// size it counts in an `int`, after doubling it; the kernel may allow a billion.
 const MAX_FD: RawFd = 1 << 25;
 
 fn check_fd(fd: RawFd) -> Result<(), BadFd> {

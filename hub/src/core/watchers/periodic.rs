@@ -42,8 +42,8 @@ watcher_type! {
     /// # Reschedule functions
     ///
     /// libev calls them in the midst of its work. They compute the next time from the one given and do nothing
-    /// else: methods that would change a loop fail with [`Uninterruptible`](crate::core::Uninterruptible) meanwhile, and
-    /// they must not switch greenlets. A time in the past counts as now; after something that is not a number, or a
+    /// else: methods that would change a loop fail with [`Uninterruptible`](crate::core::Uninterruptible) meanwhile,
+    /// and they must not switch greenlets. A time in the past counts as now; after something that is not a number, or a
     /// panic (which is reported), the watcher never fires again.
     ///
     /// ```

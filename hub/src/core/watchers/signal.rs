@@ -53,9 +53,9 @@ watcher_type! {
     /// but all on the same loop. While one is started, the signal's own action is replaced by libev's handler;
     /// when the last one stops, it becomes the default action (not the one there was before).
     ///
-    /// Watching `SIGCHLD` reaps nobody: whose child it is waits for it. Only while a [`Child`](crate::core::Child) watcher is
-    /// started, libev reaps every child of the process. (With the system's libev, the feature `system`, it does from
-    /// here on. In gevent, such a watcher never fires before something else has called
+    /// Watching `SIGCHLD` reaps nobody: whose child it is waits for it. Only while a [`Child`](crate::core::Child)
+    /// watcher is started, libev reaps every child of the process. (With the system's libev, the feature `system`, it
+    /// does from here on. In gevent, such a watcher never fires before something else has called
     /// [`install_sigchld`](Loop::install_sigchld), and then libev reaps.)
     Signal(SignalKind)
 }

@@ -15,8 +15,8 @@ use crate::core::event_loop::loop_::Loop;
 use crate::core::watchers::body_ref::BodyRef;
 use crate::core::watchers::handler::Handler;
 
-/// Any watcher: the base class of [`Io`](crate::core::Io), [`Timer`](crate::core::Timer) and the others, which dereference to
-/// it.
+/// Any watcher: the base class of [`Io`](crate::core::Io), [`Timer`](crate::core::Timer) and the others, which
+/// dereference to it.
 ///
 /// A handle: clones are the same watcher, and equal. A started watcher keeps itself alive; dropping all its
 /// handles does not stop it.
