@@ -182,7 +182,7 @@ impl LoopParts {
         }
     }
 
-    fn kept_nodes(&self) -> Vec<BodyRef> {
+    fn kept_bodies(&self) -> Vec<BodyRef> {
         let bodies = self.bodies.borrow();
         let kept = bodies.iter().filter(|body| is_kept(body));
         // SAFETY: bodies are on the list while they are alive.
@@ -302,7 +302,7 @@ impl LoopParts {
             ev::ev_timer_stop(raw_loop, self.timer0.get());
         }
         litter.entries.push(queue);
-        for body in self.kept_nodes() {
+        for body in self.kept_bodies() {
             if keep_cleanups && body.table().is_cleanup {
                 continue;
             }
@@ -316,7 +316,7 @@ impl LoopParts {
         self.die();
         litter.remote.push(self.mailbox.close());
         litter.entries.push(self.queue.take());
-        for body in self.kept_nodes() {
+        for body in self.kept_bodies() {
             body.mark_stopped();
             litter.release(body);
         }
@@ -336,7 +336,7 @@ impl Drop for LoopParts {
             self.is_dead() || !self.shared.exists(),
             "a loop's last handle takes it down"
         );
-        for body in self.kept_nodes() {
+        for body in self.kept_bodies() {
             if self.shared.exists() {
                 // SAFETY: the loop has not been freed, and it is the body's.
                 unsafe { body.unlink(self.raw) };
