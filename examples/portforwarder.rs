@@ -25,9 +25,10 @@ use gevent::socket::TcpStream;
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long the client may take to close its side after the target has closed.
 const LINGER: Duration = Duration::from_secs(2);
-/// When stopping: a connection whose replies have been silent for so long has none in flight...
+/// A forwarder that stops closes a connection as soon as its replies have been silent for so long: then none is in
+/// flight.
 const QUIET: Duration = Duration::from_millis(200);
-/// ... and those that still have some after so long are closed nevertheless.
+/// A forwarder that stops closes the other connections after so long.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Prints a line to stderr; that nobody reads it is no reason to fail.

@@ -60,11 +60,12 @@ impl From<&Pool> for Spawn {
 pub(crate) struct Settings {
     pub(crate) spawn: Spawn,
     pub(crate) backlog: i32,
-    /// So many connections are accepted before the others get their turn.
+    /// How many connections are accepted before the others get their turn.
     pub(crate) max_accept: usize,
-    /// After an error of `accept` (no descriptors left, say) the server waits this many seconds,
+    /// How many seconds the server waits after an error of `accept` (no descriptors left, say). Each further error in a
+    /// row doubles that.
     pub(crate) min_delay: f64,
-    /// and twice as long after each further one, but never longer than this.
+    /// The longest such wait, in seconds.
     pub(crate) max_delay: f64,
     /// How many seconds `stop` waits for the handlers of a pool, unless told otherwise.
     pub(crate) stop_timeout: Option<f64>,

@@ -13,8 +13,8 @@ use hub::{HubTimer, Seconds, TimedOut, hub_to_wait_in, throw_unless_masked};
 
 static TIMEOUTS: AtomicU64 = AtomicU64::new(0);
 
-/// What a [`Timeout`] throws. Which one it was says [`Timeout::caused`]. The default one is of none of
-/// them: Python's `raise Timeout`.
+/// What a [`Timeout`] throws. [`Timeout::caused`] says whether an error is of that timeout. The default one is of no
+/// timeout: Python's `raise Timeout`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TimeoutError {
     /// None for a wait that was not to take any time.

@@ -44,20 +44,20 @@ fn count_back(bytes: usize) {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         count_back(layout.size());
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(size);
         count_back(layout.size());
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         unsafe { System.realloc(pointer, layout, size) }
     }
 }

@@ -113,7 +113,7 @@ unsafe fn receive(thread: &Thread, words: Words) -> Result<Value, Exception> {
         a: Word,
         b: Word,
     ) -> Result<Value, Exception> {
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         unsafe { Message::from_words([kind, a, b]) }.receive(thread)
     }
     let [kind, a, b] = words;
@@ -273,7 +273,7 @@ impl Target {
     /// As for [`leave_for_good`].
     pub(crate) unsafe fn go_for_good(self, thread: &Thread, message: Message) -> ! {
         let core = self.greenlet.into_running();
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         unsafe { leave_for_good(thread, core, self.suspended, message) }
     }
 }

@@ -31,7 +31,7 @@ impl WeakGreenlet {
     /// # Safety
     /// `core` is a greenlet's that is not freed yet.
     pub(crate) unsafe fn from_core(core: NonNull<Core>) -> WeakGreenlet {
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         core::count_one_more(unsafe { &core.as_ref().weaks });
         WeakGreenlet(core)
     }

@@ -236,7 +236,7 @@ unsafe fn touch_far_end(end: usize) {
         );
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    // SAFETY: the caller's.
+    // SAFETY: by this function's contract.
     unsafe {
         std::ptr::without_provenance_mut::<u8>(end).write_volatile(1)
     }

@@ -16,8 +16,8 @@ pub(crate) fn checked_timeout(timeout: impl Seconds) -> Result<Option<f64>, Inva
     }
 }
 
-/// Parks the current greenlet until it is woken, or `timeout` seconds are over. Who woke it knows which of them it
-/// was.
+/// Parks the current greenlet until it is woken, or `timeout` seconds are over. It does not tell which of the two
+/// happened: whoever wakes the greenlet takes a note of that.
 // Inlined, as everything around a switch: see `Hub::switch`.
 #[track_caller]
 #[inline(always)]

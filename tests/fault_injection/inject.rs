@@ -153,7 +153,7 @@ macro_rules! interpose {
                 let real = unsafe {
                     std::mem::transmute::<usize, unsafe extern "C" fn($($type),*) -> $result>(real(&REAL, name))
                 };
-                // SAFETY: the caller's.
+                // SAFETY: by this function's contract.
                 unsafe { real($($arg),*) }
             }
         )*

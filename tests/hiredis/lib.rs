@@ -170,7 +170,7 @@ fn accepted(result: c_int) -> Result<(), NotSent> {
 /// # Safety
 /// Only for client.c, with what `connect` gave it; `text` is null or has `length` bytes.
 unsafe extern "C" fn tell(context: *mut c_void, what: c_int, text: *const c_char, length: usize) {
-    // SAFETY: the caller's.
+    // SAFETY: by this function's contract.
     let (report, text) = unsafe {
         let report = &*context.cast::<Box<Report>>();
         let bytes =

@@ -171,7 +171,7 @@ impl Exception {
     /// The pointer came from there and is taken back once.
     #[inline]
     pub(crate) unsafe fn from_raw(raw: RawException) -> Self {
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         Exception(unsafe { Arc::from_raw(raw.0) })
     }
 

@@ -77,7 +77,7 @@ pub(super) unsafe fn give_pages_back(mut pieces: impl Iterator<Item = Piece>) {
         if count == 0 {
             return;
         }
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         unsafe { give_batch_back(&batch[..count]) };
     }
 }
@@ -88,13 +88,13 @@ unsafe fn give_batch_back(batch: &[Piece]) {
     #[cfg(target_os = "linux")]
     if batch.len() > 1 {
         let bytes = batch.iter().map(|(_, len)| len).sum();
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         if unsafe { give(batch, libc::MADV_DONTNEED) } == Some(bytes) {
             return;
         }
     }
     for (low, len) in batch {
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         unsafe { libc::madvise(low.as_ptr().cast(), *len, libc::MADV_DONTNEED) };
     }
 }

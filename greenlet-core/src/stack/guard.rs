@@ -56,7 +56,7 @@ pub(super) fn len(size: usize) -> usize {
 /// of ours that nobody reads or writes.
 pub(super) unsafe fn install(guards: &[Piece]) -> Result<usize, StackError> {
     let (low, len) = guards[0];
-    // SAFETY: the caller's.
+    // SAFETY: by this function's contract.
     unsafe {
         match KIND.load(Ordering::Relaxed) {
             UNKNOWN => install_first(low, len)?,
@@ -104,7 +104,7 @@ unsafe fn install_first(low: NonNull<u8>, len: usize) -> Result<(), StackError> 
     #[cfg(target_os = "linux")]
     // valgrind knows of mprotect only, and dies when it looks at a page guarded otherwise.
     if !valgrind::ON && wanted.is_none_or(|kind| kind != "mprotect") {
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         match unsafe { madvise(low, len) } {
             Ok(()) if faults((low, len)) => {
                 KIND.store(MADVISE, Ordering::Relaxed);
@@ -117,7 +117,7 @@ unsafe fn install_first(low: NonNull<u8>, len: usize) -> Result<(), StackError> 
         }
     }
     KIND.store(MPROTECT, Ordering::Relaxed);
-    // SAFETY: the caller's.
+    // SAFETY: by this function's contract.
     unsafe { mprotect(low, len) }
 }
 

@@ -284,7 +284,7 @@ fn what_comes_next_is_told_while_an_event_is_delivered() -> io::Result<()> {
     /// What will be delivered after `n` others; null: nothing.
     unsafe fn next(loop_: *mut ev_loop, n: usize) -> *mut ev_watcher {
         let mut count = -1;
-        // SAFETY: the caller's; there are `count` events.
+        // SAFETY: by this function's contract; there are `count` events.
         unsafe {
             let events = ev_shim_loop_pendings(loop_, &mut count);
             let count = usize::try_from(count).unwrap();

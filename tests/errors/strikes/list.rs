@@ -160,17 +160,17 @@ fn header_of(header: &str) -> (String, String) {
 /// Those that are not struck, and why: a file, names, the reason.
 const EXPLAINED: &[(&str, &str, &str)] = &[
     (
-        "hub/src/core/io.rs",
+        "hub/src/core/watchers/io.rs",
         "Io::events Io::set_events Loop::closing_fd",
         "say what a watcher waits for",
     ),
     (
-        "hub/src/core/loop_.rs",
+        "hub/src/core/event_loop/loop_.rs",
         "Loop::run_callback Loop::run_once",
         "run the loop: what is thrown into others is told them there",
     ),
     (
-        "hub/src/core/threadsafe.rs",
+        "hub/src/core/callbacks/threadsafe.rs",
         "ThreadsafeLoop::run_callback_threadsafe",
         "wakes a loop that waits",
     ),

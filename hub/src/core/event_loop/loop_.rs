@@ -117,7 +117,7 @@ impl Loop {
     /// watchers of ours; whoever then makes it anew sets its userdata to null first.
     pub unsafe fn from_ptr(raw: *mut ev_loop) -> Result<Loop, Error> {
         interruptible()?;
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         let shared = unsafe { SharedLoop::adopt(raw)? };
         Ok(Loop(LoopParts::new(shared)))
     }
@@ -325,7 +325,7 @@ impl Loop {
     /// The loop is alive.
     #[inline(always)]
     unsafe fn queue_in(&self, raw_loop: *mut ev_loop, entry: impl Into<Entry>) {
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         unsafe {
             self.0.enqueue(raw_loop, entry);
             if c_frames::is_uninterruptible() {
@@ -518,7 +518,8 @@ impl Loop {
     }
 }
 
-/// Refuses to run a loop where nobody can be switched to. A greenlet that asks again and again, and should end, is made to.
+/// Refuses to run a loop where nobody can be switched to. A greenlet that asks again and again, and should end, is made
+/// to.
 fn may_wait() -> Result<(), GreenletError> {
     greenlet_core::may_switch().inspect_err(|_| unwind::insist())
 }

@@ -200,7 +200,7 @@ impl LoopParts {
     /// # Safety
     /// The loop is alive.
     pub(in crate::core) unsafe fn stop_timer0(&self, raw_loop: *mut ev_loop) {
-        // SAFETY: the caller's; the timer was initialised by `new`.
+        // SAFETY: by this function's contract; the timer was initialised by `new`.
         unsafe { ev::ev_timer_stop(raw_loop, self.timer0.get()) }
     }
 
@@ -209,7 +209,7 @@ impl LoopParts {
     /// # Safety
     /// The loop is alive.
     pub(in crate::core) unsafe fn start_timer0(&self, raw_loop: *mut ev_loop) {
-        // SAFETY: the caller's; the timer was initialised by `new`, and is not active when it is set.
+        // SAFETY: by this function's contract; the timer was initialised by `new`, and is not active when it is set.
         unsafe {
             ev::ev_timer_stop(raw_loop, self.timer0.get());
             ev::ev_shim_timer_set(self.timer0.get(), 0.0, 0.0);
@@ -223,7 +223,7 @@ impl LoopParts {
     /// The loop is alive. Allowed where libev may not be entered otherwise: `ev_async_send` only sets a flag
     /// and writes to a descriptor.
     pub(in crate::core) unsafe fn wake(&self, raw_loop: *mut ev_loop) {
-        // SAFETY: the caller's; `wakeup` is started from `new` until `detach`.
+        // SAFETY: by this function's contract; `wakeup` is started from `new` until `detach`.
         unsafe { ev::ev_async_send(raw_loop, self.wakeup.get()) }
     }
 
@@ -234,14 +234,14 @@ impl LoopParts {
     #[inline(always)]
     pub(in crate::core) unsafe fn enqueue(&self, raw_loop: *mut ev_loop, entry: impl Into<Entry>) {
         if self.mailbox.has_mail() {
-            // SAFETY: the caller's. What other threads queued before goes before.
+            // SAFETY: by this function's contract. What other threads queued before goes before.
             unsafe { self.collect_mail(raw_loop) };
         }
         let mut queue = self.queue.borrow_mut();
         // Made an entry only here, where it is written straight into its place.
         queue.push(entry.into());
         drop(queue);
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         unsafe { ev::ev_ref(raw_loop) };
     }
 
@@ -255,7 +255,7 @@ impl LoopParts {
         let mut queue = self.queue.borrow_mut();
         for task in mail {
             queue.push(Entry::Remote(task));
-            // SAFETY: the caller's.
+            // SAFETY: by this function's contract.
             unsafe { ev::ev_ref(raw_loop) };
         }
         any
@@ -266,11 +266,11 @@ impl LoopParts {
     /// # Safety
     /// The loop is alive.
     pub(in crate::core) unsafe fn clear_queue(&self, raw_loop: *mut ev_loop) {
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         unsafe { self.collect_mail(raw_loop) };
         let queue = self.queue.take();
         for _ in 0..queue.len() {
-            // SAFETY: the caller's; each entry took one reference in `enqueue` or `collect_mail`.
+            // SAFETY: by this function's contract; each entry took one reference in `enqueue` or `collect_mail`.
             unsafe { ev::ev_unref(raw_loop) };
         }
         drop(queue);
@@ -290,7 +290,8 @@ impl LoopParts {
         self.die();
         litter.remote.push(self.mailbox.close());
         let queue = self.queue.take();
-        // SAFETY: the caller's; the three watchers were initialised by `new`, and two were unref'd there.
+        // SAFETY: by this function's contract; the three watchers were initialised by `new`, and two were unref'd
+        // there.
         unsafe {
             for _ in 0..queue.len() {
                 ev::ev_unref(raw_loop);
@@ -306,7 +307,7 @@ impl LoopParts {
             if keep_cleanups && body.table().is_cleanup {
                 continue;
             }
-            // SAFETY: the caller's; this is the body's loop.
+            // SAFETY: by this function's contract; this is the body's loop.
             unsafe { litter.stop(body, raw_loop) };
         }
     }
@@ -363,7 +364,7 @@ impl Litter {
     /// # Safety
     /// `raw_loop` is the body's loop, and alive.
     unsafe fn stop(&mut self, body: BodyRef, raw_loop: *mut ev_loop) {
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         unsafe { body.unlink(raw_loop) };
         self.release(body);
     }

@@ -162,7 +162,7 @@ impl SharedLoop {
         if let Some(shared) = registered(|shared| shared.raw == raw) {
             return Ok(shared);
         }
-        // SAFETY: the caller's: the loop is alive.
+        // SAFETY: by this function's contract: the loop is alive.
         let (is_default, flags) =
             unsafe { (ev::ev_shim_is_default_loop(raw) != 0, ev::ev_backend(raw)) };
         let flags = LoopFlags::from_bits(flags);
@@ -171,7 +171,7 @@ impl SharedLoop {
         } else {
             None
         };
-        // SAFETY: the caller's: the loop is alive.
+        // SAFETY: by this function's contract: the loop is alive.
         if unsafe { ev::ev_shim_make_wakeup(raw) } != 0 {
             return Err(last_os_error(flags));
         }

@@ -32,13 +32,13 @@ unsafe impl Kind for AsyncKind {
 
     unsafe fn start(&self, loop_: *mut ev_loop, raw: *mut ev_async) -> Result<(), Error> {
         self.target.mailbox.set_watcher(&self.target.watcher, raw);
-        // SAFETY: the caller's, by the trait's contract.
+        // SAFETY: by this function's contract, by the trait's contract.
         unsafe { ev::ev_async_start(loop_, raw) };
         Ok(())
     }
 
     unsafe fn stop(&self, loop_: *mut ev_loop, raw: *mut ev_async) {
-        // SAFETY: the caller's, by the trait's contract.
+        // SAFETY: by this function's contract, by the trait's contract.
         unsafe { ev::ev_async_stop(loop_, raw) };
     }
 

@@ -150,7 +150,7 @@ impl<K: Kind> HasKindTable for Body<K> {
             let body: *const Body<K> = body.cast().as_ptr();
             body
         },
-        // SAFETY: the caller's; `Body::make` boxed it.
+        // SAFETY: by this function's contract; `Body::make` boxed it.
         free: |body| unsafe { drop(Box::from_raw(body.cast::<Body<K>>().as_ptr())) },
     };
 }
@@ -188,12 +188,12 @@ impl<K: Kind> AnyBody for Body<K> {
         if !prepared {
             self.kind.before_start(loop_)?;
         }
-        // SAFETY: the caller's; `raw` was initialised by `new`, and a body never moves (it is in a box).
+        // SAFETY: by this function's contract; `raw` was initialised by `new`, and a body never moves (it is in a box).
         unsafe { self.kind.start(raw_loop, self.raw.get()) }
     }
 
     unsafe fn ev_stop(&self, loop_: *mut ev_loop) {
-        // SAFETY: the caller's; as in `ev_start`.
+        // SAFETY: by this function's contract; as in `ev_start`.
         unsafe { self.kind.stop(loop_, self.raw.get()) }
     }
 
@@ -259,7 +259,7 @@ impl<K: Kind> Body<K> {
 /// One of our bodies holds the watcher, and the pointer comes from there.
 #[inline]
 pub(in crate::core) unsafe fn body_of(raw: *mut ev_watcher) -> NonNull<Base> {
-    // SAFETY: the caller's; the base lies before the watcher.
+    // SAFETY: by this function's contract; the base lies before the watcher.
     unsafe { NonNull::new_unchecked(raw.cast::<Base>().sub(1)) }
 }
 

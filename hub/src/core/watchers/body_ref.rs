@@ -25,7 +25,7 @@ impl BodyRef {
     /// # Safety
     /// It points to a whole, leaked `Body`.
     pub(in crate::core) unsafe fn first(body: NonNull<Base>) -> BodyRef {
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         unsafe { BodyRef::new(body) }
     }
 
@@ -35,7 +35,7 @@ impl BodyRef {
     /// It points to a body that is alive, from a pointer to the whole of it.
     #[inline]
     pub(in crate::core) unsafe fn new(body: NonNull<Base>) -> BodyRef {
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         let refs = unsafe { &body.as_ref().refs };
         match refs.get().checked_add(1) {
             Some(more) => refs.set(more),
@@ -50,7 +50,7 @@ impl BodyRef {
     /// # Safety
     /// It points to the whole of a body whose memory has not been freed.
     pub(in crate::core) unsafe fn revive(body: NonNull<Base>) -> Option<BodyRef> {
-        // SAFETY: the caller's; while a body is being freed, it is not in use.
+        // SAFETY: by this function's contract; while a body is being freed, it is not in use.
         unsafe { body.as_ref().is_in_use().then(|| BodyRef::new(body)) }
     }
 
@@ -124,7 +124,7 @@ impl BodyRef {
         raw_loop: *mut ev_loop,
         prepared: bool,
     ) -> Result<(), Error> {
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         unsafe { self.any().ev_start(loop_, raw_loop, prepared) }
     }
 
@@ -141,7 +141,7 @@ impl BodyRef {
         match self.table().plain {
             Some([start, _]) if self.handler.word.is_only(Marks::NONE) => {
                 self.handler.overwrite(Marks::KEPT, Some(handler));
-                // SAFETY: the caller's; the body is kept until it is stopped.
+                // SAFETY: by this function's contract; the body is kept until it is stopped.
                 unsafe { start(raw_loop, self.raw()) };
                 Ok(())
             }
@@ -158,7 +158,7 @@ impl BodyRef {
         match self.table().plain {
             Some([_, stop]) if self.handler.word.is_only(Marks::KEPT) => {
                 self.handler.overwrite(Marks::NONE, None);
-                // SAFETY: the caller's.
+                // SAFETY: by this function's contract.
                 unsafe { stop(raw_loop, self.raw()) };
                 true
             }
@@ -172,7 +172,7 @@ impl BodyRef {
     /// `raw_loop` is the body's loop, and alive.
     #[inline]
     pub(in crate::core) unsafe fn unlink(&self, raw_loop: *mut ev_loop) {
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         unsafe {
             self.give_ref(raw_loop);
             match self.table().plain {
@@ -189,7 +189,7 @@ impl BodyRef {
     /// `raw_loop` is the body's loop, and alive.
     #[inline]
     pub(in crate::core) unsafe fn stop(&self, raw_loop: *mut ev_loop) {
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         unsafe { self.unlink(raw_loop) };
         self.handler.clear();
     }
@@ -200,7 +200,7 @@ impl BodyRef {
     /// `raw_loop` is the body's loop, and alive.
     pub(in crate::core) unsafe fn stop_for_now(self, raw_loop: *mut ev_loop) -> Remains {
         let handler = self.handler.set(None);
-        // SAFETY: the caller's.
+        // SAFETY: by this function's contract.
         unsafe { self.unlink(raw_loop) };
         Remains {
             _handler: handler,
@@ -254,7 +254,7 @@ impl Base {
         if self.handler.word.has(Marks::UNREF_BEFORE_START)
             && !self.handler.word.has(Marks::NEEDS_REF)
         {
-            // SAFETY: the caller's.
+            // SAFETY: by this function's contract.
             unsafe { ev::ev_unref(loop_) };
             self.handler.word.add(Marks::NEEDS_REF);
         }
@@ -267,7 +267,7 @@ impl Base {
     #[inline]
     pub(in crate::core) unsafe fn give_ref(&self, loop_: *mut ev_loop) {
         if self.handler.word.has(Marks::NEEDS_REF) {
-            // SAFETY: the caller's.
+            // SAFETY: by this function's contract.
             unsafe { ev::ev_ref(loop_) };
             self.handler.word.remove(Marks::NEEDS_REF);
         }
@@ -277,13 +277,13 @@ impl Base {
     /// `loop_` is alive.
     pub(in crate::core) unsafe fn set_ref(&self, loop_: *mut ev_loop, ref_: bool, active: bool) {
         if ref_ {
-            // SAFETY: the caller's.
+            // SAFETY: by this function's contract.
             unsafe { self.give_ref(loop_) };
             self.handler.word.remove(Marks::UNREF_BEFORE_START);
         } else if self.is_ref() {
             self.handler.word.add(Marks::UNREF_BEFORE_START);
             if active {
-                // SAFETY: the caller's.
+                // SAFETY: by this function's contract.
                 unsafe { self.take_ref(loop_) };
             }
         }
@@ -323,7 +323,7 @@ impl Drop for BodyRef {
 /// The body is neither referred to nor kept.
 #[inline(never)]
 unsafe fn free(body: NonNull<Base>) {
-    // SAFETY: the caller's.
+    // SAFETY: by this function's contract.
     unsafe {
         let base = body.as_ref();
         if let Some(state) = base.owner.upgrade() {

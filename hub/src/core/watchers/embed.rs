@@ -46,7 +46,7 @@ impl EmbedKind {
     /// # Safety
     /// Those of [`Kind::start`], and the other loop is alive and embeddable.
     unsafe fn start_now(&self, loop_: *mut ev_loop, raw: *mut ev_embed) {
-        // SAFETY: the caller's; libev has just started `fork`, which does not care what its callback is.
+        // SAFETY: by this function's contract; libev has just started `fork`, which does not care what its callback is.
         unsafe {
             ev::ev_embed_start(loop_, raw);
             (*raw).fork.cb = Some(on_fork);
@@ -58,7 +58,7 @@ impl EmbedKind {
     unsafe fn follow(&self) {
         let raw_other = self.other.state().raw;
         let fork = self.other_forks.get();
-        // SAFETY: the caller's; the watcher is the body's own.
+        // SAFETY: by this function's contract; the watcher is the body's own.
         unsafe {
             if (*fork).active != 0 {
                 // The user has started the watcher while `on_fork` had it stopped.
@@ -100,7 +100,7 @@ unsafe impl Kind for EmbedKind {
     const NAME: &'static str = "embed";
 
     unsafe fn start(&self, loop_: *mut ev_loop, raw: *mut ev_embed) -> Result<(), Error> {
-        // SAFETY: the caller's, by the trait's contract.
+        // SAFETY: by this function's contract, by the trait's contract.
         if unsafe { (*raw.cast::<ev_watcher>()).active } != 0 {
             return Ok(());
         }
@@ -108,7 +108,7 @@ unsafe impl Kind for EmbedKind {
         // If the other loop is destroyed, it stops this watcher first.
         self.other.state().shared.embedded(self.me());
         self.wanted.set(true);
-        // SAFETY: the caller's; the other loop is alive and embeddable, as checked.
+        // SAFETY: by this function's contract; the other loop is alive and embeddable, as checked.
         unsafe {
             self.start_now(loop_, raw);
             self.follow();
@@ -118,7 +118,7 @@ unsafe impl Kind for EmbedKind {
 
     unsafe fn stop(&self, loop_: *mut ev_loop, raw: *mut ev_embed) {
         self.wanted.set(false);
-        // SAFETY: the caller's, by the trait's contract.
+        // SAFETY: by this function's contract, by the trait's contract.
         unsafe { ev::ev_embed_stop(loop_, raw) };
         self.no_longer_follow();
         self.other.state().shared.no_longer_embedded(&self.me());
@@ -174,7 +174,7 @@ impl EmbedBody {
 /// # Safety
 /// Only for libev: `fork` is inside of the `ev_embed` of an active body, whose loop is `raw_host`.
 unsafe extern "C" fn on_fork(raw_host: *mut ev_loop, fork: *mut ev_fork, _: c_int) {
-    // SAFETY: the caller's; the body is active, and so alive, as in `body::fire`.
+    // SAFETY: by this function's contract; the body is active, and so alive, as in `body::fire`.
     let (raw, body) = unsafe {
         let raw = fork.byte_sub(offset_of!(ev_embed, fork)).cast::<ev_embed>();
         (raw, EmbedBody(BodyRef::new(body_of(raw.cast()))))
@@ -217,7 +217,7 @@ unsafe extern "C" fn on_fork(raw_host: *mut ev_loop, fork: *mut ev_fork, _: c_in
 /// Only for libev: `fork` is the `other_forks` of a wanted body, to which its `data` points, and whose other loop is
 /// `raw_other`.
 unsafe extern "C" fn on_other_fork(raw_other: *mut ev_loop, fork: *mut ev_fork, _: c_int) {
-    // SAFETY: the caller's; a wanted body is kept, and so alive. Nothing here runs foreign code.
+    // SAFETY: by this function's contract; a wanted body is kept, and so alive. Nothing here runs foreign code.
     unsafe {
         let Some(body) = NonNull::new((*fork).data.cast::<Base>()) else {
             return;

@@ -23,8 +23,8 @@ unsafe impl Kind for SignalKind {
 
     unsafe fn start(&self, loop_: *mut ev_loop, raw: *mut ev_signal) -> Result<(), Error> {
         let _table = SIGNAL_TABLE.lock();
-        // SAFETY: the caller's, by the trait's contract; the table is ours. libev asserts that a signal has one
-        // loop only.
+        // SAFETY: by this function's contract, by the trait's contract; the table is ours. libev asserts that a signal
+        // has one loop only.
         unsafe {
             let owner = ev::ev_shim_signal_loop(self.signum);
             if !owner.is_null() && owner != loop_ {
@@ -41,7 +41,7 @@ unsafe impl Kind for SignalKind {
 
     unsafe fn stop(&self, loop_: *mut ev_loop, raw: *mut ev_signal) {
         let _table = SIGNAL_TABLE.lock();
-        // SAFETY: the caller's, by the trait's contract; the table is ours.
+        // SAFETY: by this function's contract, by the trait's contract; the table is ours.
         unsafe { ev::ev_signal_stop(loop_, raw) };
     }
 }

@@ -66,14 +66,14 @@ impl<A: Act> HasActs for A {
 /// # Safety
 /// `value` points to a living `A`.
 unsafe fn act<A: Act>(value: *const (), events: Events) -> Result<(), Exception> {
-    // SAFETY: the caller's.
+    // SAFETY: by this function's contract.
     unsafe { &*value.cast::<A>() }.act(events)
 }
 
 /// # Safety
 /// `value` points to a living `A`, which nobody uses again.
 unsafe fn drop_in_place<A>(value: *mut ()) {
-    // SAFETY: the caller's.
+    // SAFETY: by this function's contract.
     unsafe { value.cast::<A>().drop_in_place() }
 }
 

@@ -419,13 +419,13 @@ macro_rules! plain_start_stop {
             loop_: *mut libev_sys::ev_loop,
             raw: *mut Self::Raw,
         ) -> Result<(), $crate::core::Error> {
-            // SAFETY: the caller's, by the trait's contract.
+            // SAFETY: by this function's contract, by the trait's contract.
             unsafe { libev_sys::$start(loop_, raw) };
             Ok(())
         }
 
         unsafe fn stop(&self, loop_: *mut libev_sys::ev_loop, raw: *mut Self::Raw) {
-            // SAFETY: the caller's, by the trait's contract.
+            // SAFETY: by this function's contract, by the trait's contract.
             unsafe { libev_sys::$stop(loop_, raw) };
         }
     };
