@@ -1,7 +1,7 @@
 //! A Redis server of its own for each test, and a small blocking client.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Once;
 use std::time::Duration;
@@ -44,15 +44,15 @@ impl Server {
     }
 
     fn try_start() -> Result<Option<Server>> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let port = address.port().to_string();
+        let address = TcpListener::bind((loopback_address(), 0))?.local_addr()?;
+        let (ip, port) = (address.ip().to_string(), address.port().to_string());
         let mut process = Process::spawn(
             Command::new("redis-server")
                 .args([
                     "--port",
                     &port,
                     "--bind",
-                    "127.0.0.1",
+                    &ip,
                     "--save",
                     "",
                     "--appendonly",
@@ -109,6 +109,13 @@ fn info(address: SocketAddr, section: &str) -> Result<Vec<(String, String)>> {
     Ok(pairs
         .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
         .collect())
+}
+
+/// A loopback address of this process's own. Whoever asks at a port whether the server is up yet does not come to a
+/// listener of another program.
+fn loopback_address() -> Ipv4Addr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, high | 64, middle, low)
 }
 
 /// What Redis answers.
