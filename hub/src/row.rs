@@ -31,7 +31,7 @@ impl<T> Ticketed for (Resume, T) {
 /// A queue from which any may leave, in few steps among many.
 ///
 /// Usually all come in the order of their tickets, and then one is found by halving. Any order will do, and one may be
-/// there several times: the first who leaves such a row pays for an [`Index`] of it, which lasts until it is empty.
+/// there several times: the first who leaves such a row pays for an index of it, which lasts until it is empty.
 pub struct Row<W> {
     /// Neither the first nor the last is gone.
     places: VecDeque<Place<W>>,

@@ -4,8 +4,8 @@
 //! error, a consumer of a queue that is never empty) never waits, and so nobody else runs, not even its own timeout. So
 //! whoever is about to make such a call asks first whether the hub has run lately.
 //!
-//! Two greenlets that have the hub wake one of them for the other, again and again, keep it in one callback. So what wakes
-//! many [asks](Stint), too, and does the rest in another callback, of another round.
+//! Two greenlets that have the hub wake one of them for the other, again and again, keep it in one callback. So what
+//! wakes many [asks](Stint), too, and does the rest in another callback, of another round.
 
 use greenlet_core::{Exception, may_switch};
 use waiter::{Park, WaitHub};
@@ -28,8 +28,8 @@ impl Hub {
         }
     }
 
-    /// Whether the hub has had no turn for longer than the [switch interval](getswitchinterval); most calls only count.
-    /// Never where nobody can wait: in the hub, in a greenlet that is pinned or being unwound, after the loop's end.
+    /// Whether the hub has had no turn for longer than the [switch interval](crate::core::getswitchinterval); most calls
+    /// only count. Never where nobody can wait: in the hub, in a greenlet that is pinned or being unwound, after the loop's end.
     #[inline]
     pub fn turn_is_due(&self) -> bool {
         self.loop_().turns().step() && !self.is_current() && may_switch().is_ok()
