@@ -91,7 +91,8 @@ fn run_queue(loop_: &Loop) {
             // The rest waits for the loop's next run.
             break;
         }
-        let left = state.until_look.get() - 1;
+        // Rounds in several greenlets need not end in the order in which they began: then it is another one's count.
+        let left = state.until_look.get().saturating_sub(1);
         state.until_look.set(left);
         if left == 0 {
             state.until_look.set(CHECK_COUNT);
