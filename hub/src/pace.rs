@@ -11,13 +11,13 @@ const FIRST: u32 = 4;
 /// So many steps are taken at most between two looks.
 const MOST: u32 = 32;
 
-/// Asked after each step whether all have taken longer than the [switch interval](getswitchinterval) in all. Between looks at
-/// the clock there are more and more steps while they are quick, and only one when they are slow.
+/// Asked after each step whether all have taken longer than the [switch interval](getswitchinterval) in all. Between looks
+/// at the clock there are more and more steps while they are quick, and only one when they are slow.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    /// How many steps there are until the next look,
+    /// How many steps there are until the next look.
     left: Cell<u32>,
-    /// and how many there were since the last.
+    /// How many steps there were between the last look and the one before.
     apart: Cell<u32>,
     /// When the first and the last look were.
     looks: Cell<Option<(Instant, Instant)>>,

@@ -29,7 +29,8 @@ impl Hub {
     }
 
     /// Whether the hub has had no turn for longer than the [switch interval](crate::core::getswitchinterval); most calls
-    /// only count. Never where nobody can wait: in the hub, in a greenlet that is pinned or being unwound, after the loop's end.
+    /// only count. Never where nobody can wait: in the hub, in a greenlet that is pinned or being unwound, after the
+    /// loop's end.
     #[inline]
     pub fn turn_is_due(&self) -> bool {
         self.loop_().turns().step() && !self.is_current() && may_switch().is_ok()
