@@ -433,3 +433,44 @@ fn a_reschedule_function_cannot_switch() -> TestResult {
     RawGreenlet::new(|_| Ok(Value::None)).switch(())?;
     Ok(())
 }
+
+/// Two greenlets run the loop, each parked in a callback, and the first to begin is the first to end.
+#[test]
+fn rounds_in_two_greenlets_end_in_any_order() -> TestResult {
+    let loop_ = new_loop()?;
+    let main = getcurrent();
+    let runs = || {
+        let inside = loop_.clone();
+        RawGreenlet::new(move |_| {
+            inside.run()?;
+            Ok(Value::None)
+        })
+    };
+    let park = || {
+        let main = main.clone();
+        loop_.run_callback(move || main.switch(()).map(drop))
+    };
+    let (first, second) = (runs(), runs());
+    park()?;
+    first.switch(())?;
+    park()?;
+    second.switch(())?;
+    first.switch(())?;
+    assert!(first.dead());
+    let called = Rc::new(Cell::new(0));
+    for _ in 0..3 {
+        let called = called.clone();
+        loop_.run_callback(move || called.set(called.get() + 1))?;
+    }
+    // A loop that forgets that there is something to call sleeps for a minute.
+    let overslept = Rc::new(Cell::new(false));
+    let alarm = loop_.timer(50.0, 0.0)?.with_ref(false)?;
+    alarm.start({
+        let overslept = overslept.clone();
+        move || overslept.set(true)
+    })?;
+    second.switch(())?;
+    assert!(second.dead());
+    assert_eq!((called.get(), overslept.get()), (3, false));
+    Ok(())
+}

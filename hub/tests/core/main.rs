@@ -1,4 +1,6 @@
 //! `hub::core`: the loop and its watchers. Named as gevent's tests: `timer.rs` is the counterpart of test__core_timer.py.
+//!
+//! Tests that switch greenlets are in `contexts`, `greenlets`, `told` and `user_code`: valgrind runs the others.
 
 mod callback;
 mod contexts;
