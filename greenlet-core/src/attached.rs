@@ -6,7 +6,7 @@
 //!   └──────────────┴──────────────┴─────────┴──────────────────────────┘
 //! ```
 //!
-//! Only a greenlet's [`Table`] knows the types of the others. Data and label stay until the last handle is
+//! Only a greenlet's [`TypeTable`] knows the types of the others. Data and label stay until the last handle is
 //! gone; the function is moved out when it is called, or dropped in place when it never will be.
 
 use std::any::{Any, TypeId};
@@ -17,7 +17,7 @@ use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
-use crate::core::{Core, RawGreenlet};
+use crate::core::{GreenletCore, RawGreenlet};
 use crate::exception::Exception;
 use crate::object::Object;
 use crate::pinned::pinned;
@@ -182,7 +182,7 @@ impl<D: ?Sized> fmt::Debug for Attached<D> {
 /// The part of a greenlet's memory that does not depend on its function.
 #[repr(C)]
 struct Front<D> {
-    core: Core,
+    core: GreenletCore,
     data: ManuallyDrop<D>,
 }
 
@@ -202,25 +202,25 @@ impl<D, F: FnOnce(&D, Value) -> Result<Value, Exception> + 'static> Run<D> for F
 
 /// What must know the types of a greenlet's data and function. All pointers are to the core of a greenlet
 /// made with this table, from [`whole`].
-pub(crate) struct Table {
+pub(crate) struct TypeTable {
     data_type: fn() -> TypeId,
     /// Takes the function out and calls it.
-    run: unsafe fn(*mut Core, Value) -> Result<Value, Exception>,
-    drop_function: unsafe fn(*mut Core),
+    run: unsafe fn(*mut GreenletCore, Value) -> Result<Value, Exception>,
+    drop_function: unsafe fn(*mut GreenletCore),
     unrun: fn(&RawGreenlet, &mut Option<Exception>),
     object: fn(&RawGreenlet) -> Option<Box<dyn Object>>,
     /// The greenlet's data are there.
-    part: unsafe fn(&Core) -> Option<&dyn Any>,
+    part: unsafe fn(&GreenletCore) -> Option<&dyn Any>,
     /// The greenlet's data are there.
-    label: unsafe fn(*mut Core) -> Option<String>,
+    label: unsafe fn(*mut GreenletCore) -> Option<String>,
     /// The label's, too. None: there is nothing to do.
-    drop_data: Option<unsafe fn(*mut Core)>,
+    drop_data: Option<unsafe fn(*mut GreenletCore)>,
     /// Gives the memory back.
-    free: unsafe fn(*mut Core),
+    free: unsafe fn(*mut GreenletCore),
 }
 
 impl<D: Data, N: Label, F: Run<D>> Body<D, N, F> {
-    const TABLE: &'static Table = &Table {
+    const TABLE: &'static TypeTable = &TypeTable {
         data_type: TypeId::of::<D>,
         run: |core, value| {
             // SAFETY: the table's; the caller has taken the function off the core's record, so this is
@@ -278,8 +278,8 @@ pub(crate) fn place<D: Data, N: Label, F: Run<D>>(
     data: D,
     label: N,
     function: Option<F>,
-    core: impl FnOnce(&'static Table, bool) -> Core,
-) -> NonNull<Core> {
+    core: impl FnOnce(&'static TypeTable, bool) -> GreenletCore,
+) -> NonNull<GreenletCore> {
     let body = Box::into_raw(Box::<Body<D, N, F>>::new_uninit()).cast::<Body<D, N, F>>();
     // SAFETY: it is fresh memory for a `Body`, all of which is filled in; each part is written straight into
     // its place instead of being copied there.
@@ -292,7 +292,7 @@ pub(crate) fn place<D: Data, N: Label, F: Run<D>>(
             (&raw mut (*body).function).cast::<F>().write(function);
         }
     }
-    let core = body.cast::<Core>();
+    let core = body.cast::<GreenletCore>();
     // For `whole`.
     let _ = core.expose_provenance();
     // SAFETY: a box is never null.
@@ -300,7 +300,7 @@ pub(crate) fn place<D: Data, N: Label, F: Run<D>>(
 }
 
 /// A pointer to all of a greenlet's memory, of which a reference to its core is only a part.
-fn whole(core: &Core) -> *mut Core {
+fn whole(core: &GreenletCore) -> *mut GreenletCore {
     ptr::with_exposed_provenance_mut((&raw const *core).addr())
 }
 
@@ -316,7 +316,7 @@ pub(crate) fn label(greenlet: &RawGreenlet) -> Option<String> {
 /// # Safety
 /// It is the greenlet that runs.
 #[inline(always)]
-pub(crate) unsafe fn run(core: &Core, value: Value) -> Option<Result<Value, Exception>> {
+pub(crate) unsafe fn run(core: &GreenletCore, value: Value) -> Option<Result<Value, Exception>> {
     if !core.has_function.replace(false) {
         return None;
     }
@@ -325,7 +325,7 @@ pub(crate) unsafe fn run(core: &Core, value: Value) -> Option<Result<Value, Exce
 }
 
 /// Drops the function of a greenlet, if it is still there.
-pub(crate) fn drop_function(core: &Core) {
+pub(crate) fn drop_function(core: &GreenletCore) {
     if core.has_function.replace(false) {
         // SAFETY: the table is the core's own, and the function was there until now.
         unsafe { (core.table.drop_function)(whole(core)) }
@@ -334,9 +334,9 @@ pub(crate) fn drop_function(core: &Core) {
 
 /// The same for a greenlet that somebody has a handle of: its data are told first. They may do anything, be unwound too;
 /// the function goes all the same.
-pub(crate) fn abandon_function(core: &Core, reason: &mut Option<Exception>) {
+pub(crate) fn abandon_function(core: &GreenletCore, reason: &mut Option<Exception>) {
     /// Drops the function, at last.
-    struct Abandoned<'a>(&'a Core);
+    struct Abandoned<'a>(&'a GreenletCore);
 
     impl Drop for Abandoned<'_> {
         fn drop(&mut self) {
@@ -369,7 +369,7 @@ pub(crate) fn given_up(greenlet: &RawGreenlet) {
 
 /// Whether dropping the greenlet's memory is all that there is to do.
 #[inline]
-pub(crate) fn is_plain(core: &Core) -> bool {
+pub(crate) fn is_plain(core: &GreenletCore) -> bool {
     !core.has_function.get() && core.table.drop_data.is_none()
 }
 
@@ -377,7 +377,7 @@ pub(crate) fn is_plain(core: &Core) -> bool {
 ///
 /// # Safety
 /// Once, when nobody has a handle of it any more and it is not on its stack.
-pub(crate) unsafe fn drop_data(core: &Core) {
+pub(crate) unsafe fn drop_data(core: &GreenletCore) {
     if let Some(drop_data) = core.table.drop_data {
         // SAFETY: the table is the core's own; the rest is the caller's.
         unsafe { drop_data(whole(core)) }
@@ -388,7 +388,7 @@ pub(crate) unsafe fn drop_data(core: &Core) {
 ///
 /// # Safety
 /// No handle, list, stack or weak reference names the greenlet; function and data are dropped.
-pub(crate) unsafe fn free(pointer: NonNull<Core>) {
+pub(crate) unsafe fn free(pointer: NonNull<GreenletCore>) {
     // SAFETY: the table is the core's own; the rest is the caller's.
     unsafe {
         let core = pointer.as_ref();

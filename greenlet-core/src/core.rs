@@ -16,10 +16,10 @@ use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use crate::arch::Suspended;
-use crate::attached::{self, Data, Label, Run, Table};
+use crate::attached::{self, Data, Label, Run, TypeTable};
 use crate::exception::Thrown;
 use crate::introspect::WaitingOn;
-use crate::list::Place;
+use crate::list::ListPlace;
 use crate::local::Extra;
 use crate::stack::{Stack, StackSize};
 use crate::thread::{Attention, Thread};
@@ -39,7 +39,7 @@ pub(crate) enum Life {
 
 /// One greenlet; handles share it.
 #[repr(C)] // What a switch touches comes first, on one cache line.
-pub(crate) struct Core {
+pub(crate) struct GreenletCore {
     /// Where to continue: there if and only if the greenlet is started and does not run.
     pub(crate) suspended: Cell<Option<Suspended>>,
     pub(crate) thread: Rc<Thread>,
@@ -55,13 +55,13 @@ pub(crate) struct Core {
     pub(crate) life: Cell<Life>,
     /// Whether its function is still there, see [`attached`].
     pub(crate) has_function: Cell<bool>,
-    pub(crate) table: &'static Table,
+    pub(crate) table: &'static TypeTable,
     pub(crate) stack: Cell<Option<Stack>>,
     pub(crate) stack_size: StackSize,
     /// None for the main greenlet only.
     pub(crate) parent: RefCell<Option<RawGreenlet>>,
     /// The place in the thread's list of greenlets; in it until dead.
-    pub(crate) place: Place,
+    pub(crate) place: ListPlace,
     /// Weak references, which keep the memory but nothing in it.
     pub(crate) weaks: Cell<usize>,
     /// The last handle is gone: nothing is left but what weak references look at.
@@ -75,7 +75,7 @@ pub(crate) struct Core {
     pub(crate) extra: RefCell<Option<Box<Extra>>>,
 }
 
-impl Core {
+impl GreenletCore {
     /// Whether this is the greenlet that runs on its thread.
     #[inline]
     pub(crate) fn runs(&self) -> bool {
@@ -92,7 +92,7 @@ impl Core {
 
     /// The parent.
     #[inline]
-    pub(crate) fn own_parent(&self) -> Option<&Core> {
+    pub(crate) fn own_parent(&self) -> Option<&GreenletCore> {
         // SAFETY: this is called by the greenlet itself when its function has ended, and it leaves
         // at once: only whoever it leaves for can replace its parent.
         unsafe { &*self.parent.as_ptr() }
@@ -116,7 +116,7 @@ impl Core {
 /// that cannot be done, and the stack is leaked instead.
 ///
 /// Source: greenlet's `greenlet` class.
-pub struct RawGreenlet(NonNull<Core>);
+pub struct RawGreenlet(NonNull<GreenletCore>);
 
 impl RawGreenlet {
     /// A greenlet that never ran, in its thread's list.
@@ -130,7 +130,7 @@ impl RawGreenlet {
         parked_at: &'static Location<'static>,
     ) -> RawGreenlet {
         let id = thread.next_id();
-        let core = |table, has_function| Core {
+        let core = |table, has_function| GreenletCore {
             suspended: Cell::new(None),
             thread,
             parked_at: Cell::new(parked_at),
@@ -146,7 +146,7 @@ impl RawGreenlet {
             stack: Cell::new(None),
             stack_size,
             parent: RefCell::new(parent),
-            place: Place::default(),
+            place: ListPlace::default(),
             weaks: Cell::new(0),
             gone: Cell::new(false),
             daemon: Cell::new(false),
@@ -166,20 +166,20 @@ impl RawGreenlet {
     /// # Safety
     /// `core` is a greenlet's that is not freed yet.
     #[inline]
-    pub(crate) unsafe fn from_core(core: NonNull<Core>) -> RawGreenlet {
+    pub(crate) unsafe fn from_core(core: NonNull<GreenletCore>) -> RawGreenlet {
         // SAFETY: alive, says the caller.
         count_one_more(unsafe { &core.as_ref().handles });
         RawGreenlet(core)
     }
 
     #[inline]
-    pub(crate) fn core(&self) -> &Core {
+    pub(crate) fn core(&self) -> &GreenletCore {
         // SAFETY: every handle is counted, and a greenlet is freed only with none left.
         unsafe { self.0.as_ref() }
     }
 
     /// Gives up the handle of a greenlet that is about to run: one that runs needs none.
-    pub(crate) fn into_running(self) -> NonNull<Core> {
+    pub(crate) fn into_running(self) -> NonNull<GreenletCore> {
         let core = self.core();
         core.handles.set(core.handles.get() - 1);
         core.attend_if_orphan();
@@ -187,7 +187,7 @@ impl RawGreenlet {
     }
 
     #[inline]
-    pub(crate) fn pointer(&self) -> NonNull<Core> {
+    pub(crate) fn pointer(&self) -> NonNull<GreenletCore> {
         self.0
     }
 }
@@ -227,7 +227,7 @@ pub(crate) fn count_one_more(count: &Cell<usize>) {
 ///
 /// # Safety
 /// The greenlet's count of handles is zero, and it is not freed.
-unsafe fn last_handle_gone(mut pointer: NonNull<Core>) {
+unsafe fn last_handle_gone(mut pointer: NonNull<GreenletCore>) {
     loop {
         // SAFETY: alive, says the caller for the first and the count below for the others.
         let core = unsafe { pointer.as_ref() };
@@ -258,7 +258,7 @@ unsafe fn last_handle_gone(mut pointer: NonNull<Core>) {
 ///
 /// # Safety
 /// Nobody has a handle, it is neither running nor parked, and no list names it.
-unsafe fn free(pointer: NonNull<Core>) {
+unsafe fn free(pointer: NonNull<GreenletCore>) {
     // SAFETY: not freed before: its last handle is only now gone.
     let core = unsafe { pointer.as_ref() };
     core.thread.forget_left(core);
@@ -277,7 +277,7 @@ unsafe fn free(pointer: NonNull<Core>) {
 }
 
 /// Drops the data of a greenlet that is being freed.
-struct DropData<'a>(&'a Core);
+struct DropData<'a>(&'a GreenletCore);
 
 impl Drop for DropData<'_> {
     fn drop(&mut self) {

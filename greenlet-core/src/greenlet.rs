@@ -9,7 +9,7 @@ use crate::core::{Life, RawGreenlet};
 use crate::exception::{Exception, GreenletError};
 use crate::prefetch;
 use crate::root;
-use crate::switch::{self, Message};
+use crate::switch::{self, SwitchMessage};
 use crate::thread::Thread;
 use crate::unwind;
 use crate::value::Value;
@@ -27,7 +27,7 @@ impl RawGreenlet {
     #[track_caller]
     #[inline(always)]
     pub fn switch(&self, value: impl Into<Value>) -> Result<Value, Exception> {
-        switch::transfer(self, Message::Value(value.into()))
+        switch::transfer(self, SwitchMessage::Value(value.into()))
     }
 
     /// Like [`switch`](Self::switch), but the target's own switch returns the exception.
@@ -40,7 +40,7 @@ impl RawGreenlet {
     /// As for [`switch`](Self::switch).
     #[track_caller]
     pub fn throw(&self, exception: impl Into<Exception>) -> Result<Value, Exception> {
-        switch::transfer(self, Message::Throw(exception.into()))
+        switch::transfer(self, SwitchMessage::Throw(exception.into()))
     }
 
     /// Has the processor fetch what every use of this greenlet begins with. Changes nothing; for

@@ -8,17 +8,17 @@ use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::ptr::NonNull;
 
-use crate::core::Core;
+use crate::core::GreenletCore;
 use crate::slack;
 
 /// A greenlet's place in the list, if it is in.
-pub(crate) struct Place(Cell<u32>);
+pub(crate) struct ListPlace(Cell<u32>);
 
 const NONE: u32 = u32::MAX;
 
-impl Default for Place {
+impl Default for ListPlace {
     fn default() -> Self {
-        Place(Cell::new(NONE))
+        ListPlace(Cell::new(NONE))
     }
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct List(RefCell<Places>);
 
 #[derive(Default)]
 struct Places {
-    all: Vec<Option<NonNull<Core>>>,
+    all: Vec<Option<NonNull<GreenletCore>>>,
     /// Those with nobody in them.
     free: Vec<u32>,
 }
@@ -54,7 +54,7 @@ impl List {
     ///
     /// # Safety
     /// It is in no list, does not move, and is removed before it is freed.
-    pub(crate) unsafe fn insert(&self, core: &Core) {
+    pub(crate) unsafe fn insert(&self, core: &GreenletCore) {
         let mut places = self.0.borrow_mut();
         let this = Some(NonNull::from(core));
         let place = match places.free.pop() {
@@ -76,25 +76,28 @@ impl List {
     ///
     /// # Safety
     /// The list is the one it was put into, if any.
-    pub(crate) unsafe fn remove(&self, core: &Core) {
+    pub(crate) unsafe fn remove(&self, core: &GreenletCore) {
         let place = core.place.0.replace(NONE);
         if place != NONE {
             let mut places = self.0.borrow_mut();
             places.all[place as usize] = None;
             places.free.push(place);
             let left = places.all.len() - places.free.len();
-            if slack::is_idle::<Option<NonNull<Core>>>(left, places.all.capacity()) {
+            if slack::is_idle::<Option<NonNull<GreenletCore>>>(left, places.all.capacity()) {
                 places.move_up();
             }
         }
     }
 
     /// Those of which `wanted` is true, the newest first.
-    pub(crate) fn newest_first(&self, wanted: impl Fn(&Core) -> bool) -> Vec<NonNull<Core>> {
+    pub(crate) fn newest_first(
+        &self,
+        wanted: impl Fn(&GreenletCore) -> bool,
+    ) -> Vec<NonNull<GreenletCore>> {
         let places = self.0.borrow();
         // SAFETY: what is in the list is alive, by the contract of `insert`; `wanted` gets no way to free
         // it.
-        let look = |pointer: &NonNull<Core>| unsafe { pointer.as_ref() };
+        let look = |pointer: &NonNull<GreenletCore>| unsafe { pointer.as_ref() };
         let all = places.all.iter().copied().flatten();
         let mut found: Vec<_> = all.filter(|pointer| wanted(look(pointer))).collect();
         found.sort_unstable_by_key(|pointer| Reverse(look(pointer).id));

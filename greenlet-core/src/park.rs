@@ -18,11 +18,11 @@ use std::fmt;
 
 use std::num::NonZeroU64;
 
-use crate::core::{Core, Life, RawGreenlet};
+use crate::core::{GreenletCore, Life, RawGreenlet};
 use crate::exception::Exception;
 use crate::greenlet::getcurrent;
 use crate::introspect::WaitingOn;
-use crate::switch::{self, Message};
+use crate::switch::{self, SwitchMessage};
 use crate::value::Value;
 
 /// The number of a park, which no other on its thread has; later ones have larger numbers. Whoever has it may end the
@@ -174,7 +174,7 @@ impl RawGreenlet {
     #[inline(always)]
     pub fn wake(&self, ticket: Ticket) -> Result<(), Exception> {
         if self.core().parked.get() == ticket.get() {
-            let token = Message::Value(Value::Token(ticket.get()));
+            let token = SwitchMessage::Value(Value::Token(ticket.get()));
             return switch::transfer(self, token).map(drop);
         }
         wake_early(self.core(), ticket.get(), None);
@@ -233,32 +233,32 @@ impl RawGreenlet {
 }
 
 #[inline]
-fn new_ticket(core: &Core) -> Ticket {
+fn new_ticket(core: &GreenletCore) -> Ticket {
     let ticket = NonZeroU64::new(core.thread.next_ticket());
     Ticket(ticket.expect("a thread does not park so often"))
 }
 
 /// Makes room for a park inside the one that was begun.
 #[cold]
-fn set_aside(core: &Core) {
+fn set_aside(core: &GreenletCore) {
     let ticket = core.ticket.replace(0);
     let is = Begun::Waiting(core.waiting_on.get());
     put_aside(core, Aside { ticket, is });
 }
 
-fn put_aside(core: &Core, aside: Aside) {
+fn put_aside(core: &GreenletCore, aside: Aside) {
     let mut extra = core.extra.borrow_mut();
     extra.get_or_insert_default().parks.push(aside);
     core.parks_aside.set(true);
 }
 
-fn is_aside(core: &Core, ticket: u64) -> bool {
+fn is_aside(core: &GreenletCore, ticket: u64) -> bool {
     let extra = core.extra.borrow();
     let mut parks = extra.iter().flat_map(|extra| &extra.parks);
     parks.any(|aside| aside.ticket == ticket && matches!(aside.is, Begun::Waiting(_)))
 }
 
-fn take_aside(core: &Core, ticket: u64) -> Option<Begun> {
+fn take_aside(core: &GreenletCore, ticket: u64) -> Option<Begun> {
     let mut extra = core.extra.borrow_mut();
     let parks = &mut extra.as_mut()?.parks;
     let index = parks.iter().position(|aside| aside.ticket == ticket)?;
@@ -270,7 +270,7 @@ fn take_aside(core: &Core, ticket: u64) -> Option<Begun> {
 /// Wakes a park that has been begun and not entered.
 #[cold]
 #[inline(never)]
-fn wake_early(core: &Core, ticket: u64, exception: Option<Exception>) {
+fn wake_early(core: &GreenletCore, ticket: u64, exception: Option<Exception>) {
     if core.ticket.get() == ticket {
         core.ticket.set(0);
     } else if core.parks_aside.get() && is_aside(core, ticket) {
@@ -287,7 +287,7 @@ fn wake_early(core: &Core, ticket: u64, exception: Option<Exception>) {
 /// Ends a park, and takes the one up again that was set aside for it.
 #[cold]
 #[inline(never)]
-fn end_nested(core: &Core, ticket: u64) {
+fn end_nested(core: &GreenletCore, ticket: u64) {
     let ended = take_aside(core, ticket);
     if core.ticket.get() == 0 {
         let mut extra = core.extra.borrow_mut();

@@ -4,11 +4,11 @@ use std::ptr::NonNull;
 
 use crate::arch::{self, Suspended, Word};
 use crate::attached;
-use crate::core::{Core, Life};
+use crate::core::{GreenletCore, Life};
 use crate::exception::{Exception, GreenletError, watch_panics};
 use crate::sanitizer;
 use crate::stack::overflow;
-use crate::switch::{self, Message, Next, Target};
+use crate::switch::{self, JumpTarget, Next, SwitchMessage};
 use crate::thread::{Attention, Thread};
 use crate::trace;
 use crate::unwind::{self, Caught};
@@ -16,7 +16,7 @@ use crate::value::Value;
 
 /// Gives a greenlet that never ran its stack, and a place to continue at its function's
 /// beginning.
-pub(crate) fn start(core: &Core) -> Result<(), Exception> {
+pub(crate) fn start(core: &GreenletCore) -> Result<(), Exception> {
     let thread = &core.thread;
     let made_at = core.parked_at.get();
     if thread.over() {
@@ -41,7 +41,7 @@ pub(crate) fn start(core: &Core) -> Result<(), Exception> {
 /// Starts a greenlet and takes its place to continue; none if it has begun before, or if it gets
 /// no stack.
 #[inline(never)]
-pub(crate) fn begin(core: &Core) -> Option<Suspended> {
+pub(crate) fn begin(core: &GreenletCore) -> Option<Suspended> {
     if core.life.get() != Life::Unstarted {
         return None;
     }
@@ -50,7 +50,7 @@ pub(crate) fn begin(core: &Core) -> Option<Suspended> {
 }
 
 /// Ends a greenlet that never ran.
-pub(crate) fn die_unrun(core: &Core, reason: &mut Option<Exception>) {
+pub(crate) fn die_unrun(core: &GreenletCore, reason: &mut Option<Exception>) {
     core.life.set(Life::Dead);
     // It is not to be started any more.
     core.parked.set(0);
@@ -60,7 +60,7 @@ pub(crate) fn die_unrun(core: &Core, reason: &mut Option<Exception>) {
 }
 
 /// Takes the stack from a greenlet that has just left for good.
-pub(crate) fn bury(thread: &Thread, dead: &Core) {
+pub(crate) fn bury(thread: &Thread, dead: &GreenletCore) {
     thread.live.set(thread.live.get() - 1);
     // SAFETY: it is in its own thread's list, since it was made.
     unsafe { thread.list.remove(dead) };
@@ -78,13 +78,15 @@ impl arch::Entry for Root {
     extern "C" fn enter(a: Word, b: Word, c: Word) -> ! {
         sanitizer::arrive_first();
         // SAFETY: whoever jumps sends a message, and this is where it is read.
-        let message = unsafe { Message::from_words([a, b, c]) };
+        let message = unsafe { SwitchMessage::from_words([a, b, c]) };
         match unwind::catch(|| run(message)) {
-            Ok(Ok(value)) => end(Message::Value(value)),
-            Ok(Err(exception)) | Err(Caught::Panic(exception)) => end(Message::Throw(exception)),
+            Ok(Ok(value)) => end(SwitchMessage::Value(value)),
+            Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
+                end(SwitchMessage::Throw(exception))
+            }
             Err(Caught::Forced(payload)) => {
                 drop(payload);
-                end(Message::Value(Value::None))
+                end(SwitchMessage::Value(Value::None))
             }
         }
     }
@@ -92,7 +94,7 @@ impl arch::Entry for Root {
 
 /// Runs the current greenlet's function. Everything that may panic is in here.
 #[inline(always)]
-fn run(message: Message) -> Result<Value, Exception> {
+fn run(message: SwitchMessage) -> Result<Value, Exception> {
     let (core, message) = Thread::with(|thread| {
         let message = match thread.attention.get() {
             0 => Ok(message),
@@ -102,15 +104,15 @@ fn run(message: Message) -> Result<Value, Exception> {
         (unsafe { &*thread.current() }, message)
     });
     let ended = match message {
-        Ok(Message::Value(value)) => {
+        Ok(SwitchMessage::Value(value)) => {
             // SAFETY: it is the one that runs.
             let ended = unsafe { attached::run(core, value) };
             return ended.unwrap_or(Ok(Value::None)).map_err(Exception::or_exit);
         }
         // Before the function could begin, the tracer has thrown, or something has panicked,
-        Ok(Message::Throw(exception)) | Err(Caught::Panic(exception)) => Err(exception),
+        Ok(SwitchMessage::Throw(exception)) | Err(Caught::Panic(exception)) => Err(exception),
         // or the greenlet was dropped while it was parked there.
-        Ok(Message::Unwind) | Err(Caught::Forced(_)) => Ok(Value::None),
+        Ok(SwitchMessage::Unwind) | Err(Caught::Forced(_)) => Ok(Value::None),
     };
     attached::abandon_function(core, &mut None);
     ended
@@ -118,7 +120,7 @@ fn run(message: Message) -> Result<Value, Exception> {
 
 /// What others run on the greenlet's stack before its function: the tracer, and destructors of who has left.
 #[inline(never)]
-fn arrive(thread: &Thread, message: Message) -> Result<Message, Caught> {
+fn arrive(thread: &Thread, message: SwitchMessage) -> Result<SwitchMessage, Caught> {
     unwind::catch(|| match switch::arrive(thread) {
         Some(origin) => trace::switched(thread, origin, message),
         None => message,
@@ -127,7 +129,7 @@ fn arrive(thread: &Thread, message: Message) -> Result<Message, Caught> {
 
 /// Leaves the current greenlet for good, for its nearest living parent.
 #[inline(always)]
-pub(crate) fn end(message: Message) -> ! {
+pub(crate) fn end(message: SwitchMessage) -> ! {
     Thread::with(|thread| {
         // SAFETY: the running greenlet is not freed.
         let core = unsafe { &*thread.current() };
@@ -149,20 +151,20 @@ pub(crate) fn end(message: Message) -> ! {
 /// [`end`] in all its other cases.
 #[cold]
 #[inline(never)]
-fn end_with_care(thread: &Thread, mut message: Message) -> ! {
+fn end_with_care(thread: &Thread, mut message: SwitchMessage) -> ! {
     // Without a handle, which would keep it if it parks in here.
     // SAFETY: the running greenlet is never freed, nor is one that is parked in here.
     let core = unsafe { &*thread.current() };
     let to = loop {
         // Who unwinds it waits for it, and for nothing that it has to say.
         if let Some(dropper) = unwind::finished(thread) {
-            break Target::of(&dropper).expect("who unwinds a greenlet is parked");
+            break JumpTarget::of(&dropper).expect("who unwinds a greenlet is parked");
         }
         // Nobody runs any more but whoever had it end, whoever its parent is.
         if thread.over()
             && let Some(main) = thread.main()
         {
-            break Target::of(&main).expect("`finish` is called in the main greenlet");
+            break JumpTarget::of(&main).expect("`finish` is called in the main greenlet");
         }
         // Greenlets that die unrun on the way drop what their functions own: that may panic, and
         // it may switch, so that this greenlet is dropped while it is parked in here.
@@ -172,8 +174,8 @@ fn end_with_care(thread: &Thread, mut message: Message) -> ! {
                 break to;
             }
             Ok((None, again)) => again,
-            Err(Caught::Panic(exception)) => Message::Throw(exception),
-            Err(Caught::Forced(_)) => Message::Value(Value::None),
+            Err(Caught::Panic(exception)) => SwitchMessage::Throw(exception),
+            Err(Caught::Forced(_)) => SwitchMessage::Value(Value::None),
         };
     };
     // SAFETY: the greenlet's function has returned, unwound or been given up with all its stack;
@@ -183,7 +185,7 @@ fn end_with_care(thread: &Thread, mut message: Message) -> ! {
 
 /// Who gets the last message of a greenlet: its nearest living parent. A parent that cannot even be
 /// started dies of the reason, and that is the message then.
-fn heir(ending: &Core, message: Message) -> (Option<Target>, Message) {
+fn heir(ending: &GreenletCore, message: SwitchMessage) -> (Option<JumpTarget>, SwitchMessage) {
     let parent = ending.parent.borrow().clone();
     let parent = parent.expect("the main greenlet does not end");
     match switch::resolve(&parent, message) {
@@ -192,7 +194,7 @@ fn heir(ending: &Core, message: Message) -> (Option<Target>, Message) {
         Next::Stay(message) => (None, message),
         Next::Failed(parent, exception) => {
             die_unrun(parent.core(), &mut Some(exception.clone()));
-            (None, Message::Throw(exception))
+            (None, SwitchMessage::Throw(exception))
         }
     }
 }

@@ -8,7 +8,7 @@ pub(crate) use off::*;
 
 #[cfg(not(feature = "asan"))]
 mod off {
-    use crate::core::Core;
+    use crate::core::GreenletCore;
     use crate::stack::Stack;
 
     pub(crate) struct Departure;
@@ -19,12 +19,12 @@ mod off {
     }
 
     #[inline(always)]
-    pub(crate) fn leave(_: &Core) -> Departure {
+    pub(crate) fn leave(_: &GreenletCore) -> Departure {
         Departure
     }
 
     #[inline(always)]
-    pub(crate) fn leave_for_good(_: &Core) {}
+    pub(crate) fn leave_for_good(_: &GreenletCore) {}
 
     #[inline(always)]
     pub(crate) fn arrive_first() {}
@@ -33,7 +33,7 @@ mod off {
     pub(crate) fn wipe(_: &Stack) {}
 
     #[inline(always)]
-    pub(crate) fn keep(_: &Core) {}
+    pub(crate) fn keep(_: &GreenletCore) {}
 }
 
 #[cfg(feature = "asan")]
@@ -43,7 +43,7 @@ mod on {
     use std::ops::Range;
     use std::ptr;
 
-    use crate::core::Core;
+    use crate::core::GreenletCore;
     use crate::stack::{self, Stack};
 
     unsafe extern "C" {
@@ -75,7 +75,7 @@ mod on {
         }
     }
 
-    pub(crate) fn leave(target: &Core) -> Departure {
+    pub(crate) fn leave(target: &GreenletCore) -> Departure {
         let mut fake = ptr::null_mut();
         let (low, size) = bounds(target);
         // SAFETY: these are the bounds of the stack that is jumped to next.
@@ -89,7 +89,7 @@ mod on {
     }
 
     /// The fake stack is not freed yet: the frames that do the last jump are still on it.
-    pub(crate) fn leave_for_good(target: &Core) {
+    pub(crate) fn leave_for_good(target: &GreenletCore) {
         DEAD.set(leave(target).0);
     }
 
@@ -115,7 +115,7 @@ mod on {
     }
 
     /// Has the leak checker find what the frames of a parked greenlet own: they stay for ever.
-    pub(crate) fn keep(core: &Core) {
+    pub(crate) fn keep(core: &GreenletCore) {
         let (low, size) = bounds(core);
         // The checker reads all of it, so it is given no more than was touched.
         // SAFETY: as in `bounds`.
@@ -159,7 +159,7 @@ mod on {
         }
     }
 
-    fn bounds(core: &Core) -> (*const c_void, usize) {
+    fn bounds(core: &GreenletCore) -> (*const c_void, usize) {
         // SAFETY: the slot is only replaced while the greenlet does not run.
         match unsafe { &*core.stack.as_ptr() } {
             Some(stack) => (stack.low().as_ptr().cast(), stack.size()),

@@ -1,7 +1,7 @@
 //! Who runs next, and what travels along.
 //!
 //! The common switch is [`transfer`] with a parked target and nothing that wants attention: the
-//! thread notes who runs now, and [`arch::jump`] carries the [`Message`] over in registers. All
+//! thread notes who runs now, and [`arch::jump`] carries the [`SwitchMessage`] over in registers. All
 //! else is in functions marked cold: beginning and ending greenlets (`root.rs`), dead targets,
 //! tracing, unwinding.
 
@@ -11,7 +11,7 @@ use std::panic::Location;
 use std::ptr::{self, NonNull};
 
 use crate::arch::{self, Suspended, Word, Words};
-use crate::core::{Core, Life, RawGreenlet};
+use crate::core::{GreenletCore, Life, RawGreenlet};
 use crate::exception::{Exception, GreenletError, RawException, Thrown};
 use crate::root;
 use crate::sanitizer;
@@ -21,7 +21,7 @@ use crate::unwind;
 use crate::value::Value;
 
 /// What arrives with a switch.
-pub(crate) enum Message {
+pub(crate) enum SwitchMessage {
     Value(Value),
     Throw(Exception),
     /// The last handle is gone: unwind.
@@ -30,7 +30,7 @@ pub(crate) enum Message {
 
 const _: () = assert!(size_of::<Box<dyn Any>>() == size_of::<[Word; 2]>());
 
-impl Message {
+impl SwitchMessage {
     /// The message as it travels: which kind it is, and what it holds. Whoever gets the words
     /// owns the message.
     ///
@@ -40,24 +40,24 @@ impl Message {
         const NOTHING: Word = Word::uninit();
         let kind = |kind: usize| Word::new(ptr::without_provenance_mut(kind));
         match self {
-            Message::Value(Value::None) => [kind(0), NOTHING, NOTHING],
-            Message::Value(Value::Token(token)) => {
+            SwitchMessage::Value(Value::None) => [kind(0), NOTHING, NOTHING],
+            SwitchMessage::Value(Value::Token(token)) => {
                 let halves = [token as usize, (u128::from(token) >> usize::BITS) as usize];
                 let [low, high] = halves.map(|half| Word::new(ptr::without_provenance_mut(half)));
                 [kind(1), low, high]
             }
-            Message::Value(Value::Any(any)) => {
+            SwitchMessage::Value(Value::Any(any)) => {
                 // SAFETY: of the same size, and two words may hold any bytes.
                 let [data, meta] = unsafe { mem::transmute::<Box<dyn Any>, [Word; 2]>(any) };
                 [kind(2), data, meta]
             }
-            Message::Throw(exception) => {
+            SwitchMessage::Throw(exception) => {
                 // SAFETY: of the same size, and two words may hold any bytes.
                 let [data, meta] =
                     unsafe { mem::transmute::<RawException, [Word; 2]>(exception.into_raw()) };
                 [kind(3), data, meta]
             }
-            Message::Unwind => [kind(4), NOTHING, NOTHING],
+            SwitchMessage::Unwind => [kind(4), NOTHING, NOTHING],
         }
     }
 
@@ -66,22 +66,23 @@ impl Message {
     /// # Safety
     /// They came from [`into_words`](Self::into_words) and are read once.
     #[inline(always)]
-    pub(crate) unsafe fn from_words([kind, a, b]: Words) -> Message {
+    pub(crate) unsafe fn from_words([kind, a, b]: Words) -> SwitchMessage {
         // SAFETY: `into_words` sets the first always, and the others as each kind needs them.
         unsafe {
             match kind.assume_init().addr() {
-                0 => Message::Value(Value::None),
+                0 => SwitchMessage::Value(Value::None),
                 1 => {
                     let [low, high] = [a, b].map(|half| half.assume_init().addr() as u128);
-                    Message::Value(Value::Token((low | high << usize::BITS) as u64))
+                    SwitchMessage::Value(Value::Token((low | high << usize::BITS) as u64))
                 }
-                2 => Message::Value(Value::Any(mem::transmute::<[Word; 2], Box<dyn Any>>([
+                2 => SwitchMessage::Value(Value::Any(mem::transmute::<[Word; 2], Box<dyn Any>>([
                     a, b,
                 ]))),
-                3 => Message::Throw(Exception::from_raw(
-                    mem::transmute::<[Word; 2], RawException>([a, b]),
-                )),
-                _ => Message::Unwind,
+                3 => SwitchMessage::Throw(Exception::from_raw(mem::transmute::<
+                    [Word; 2],
+                    RawException,
+                >([a, b]))),
+                _ => SwitchMessage::Unwind,
             }
         }
     }
@@ -89,21 +90,21 @@ impl Message {
     /// Turns what arrived into what the current greenlet's switch returns.
     fn receive(self, thread: &Thread) -> Result<Value, Exception> {
         match self {
-            Message::Value(value) => Ok(value),
-            Message::Throw(exception) => {
+            SwitchMessage::Value(value) => Ok(value),
+            SwitchMessage::Throw(exception) => {
                 // SAFETY: the running greenlet is never freed.
                 Thrown::note(unsafe { &*thread.current() }, &exception);
                 Err(exception)
             }
-            Message::Unwind => unwind::asked(thread),
+            SwitchMessage::Unwind => unwind::asked(thread),
         }
     }
 }
 
-/// [`Message::receive`] straight from the words.
+/// [`SwitchMessage::receive`] straight from the words.
 ///
 /// # Safety
-/// As for [`Message::from_words`].
+/// As for [`SwitchMessage::from_words`].
 #[inline(always)]
 unsafe fn receive(thread: &Thread, words: Words) -> Result<Value, Exception> {
     #[inline(never)]
@@ -114,7 +115,7 @@ unsafe fn receive(thread: &Thread, words: Words) -> Result<Value, Exception> {
         b: Word,
     ) -> Result<Value, Exception> {
         // SAFETY: by this function's contract.
-        unsafe { Message::from_words([kind, a, b]) }.receive(thread)
+        unsafe { SwitchMessage::from_words([kind, a, b]) }.receive(thread)
     }
     let [kind, a, b] = words;
     // SAFETY: as in `from_words`.
@@ -134,7 +135,7 @@ unsafe fn receive(thread: &Thread, words: Words) -> Result<Value, Exception> {
 /// frame that was entered before it.
 #[track_caller]
 #[inline(always)]
-pub(crate) fn transfer(target: &RawGreenlet, message: Message) -> Result<Value, Exception> {
+pub(crate) fn transfer(target: &RawGreenlet, message: SwitchMessage) -> Result<Value, Exception> {
     let at = Location::caller();
     let core = target.core();
     let thread = Thread::peek();
@@ -160,9 +161,9 @@ pub(crate) fn transfer(target: &RawGreenlet, message: Message) -> Result<Value, 
 
 /// Takes the place to continue out of a greenlet that is parked, or has yet to begin.
 #[inline(always)]
-fn place(core: &Core, message: &Message) -> Option<Suspended> {
+fn place(core: &GreenletCore, message: &SwitchMessage) -> Option<Suspended> {
     match (core.suspended.take(), message) {
-        (None, Message::Value(_)) => root::begin(core),
+        (None, SwitchMessage::Value(_)) => root::begin(core),
         (place, _) => place,
     }
 }
@@ -172,7 +173,7 @@ fn place(core: &Core, message: &Message) -> Option<Suspended> {
 #[inline(never)]
 fn transfer_with_care(
     target: &RawGreenlet,
-    message: Message,
+    message: SwitchMessage,
     at: &'static Location<'static>,
 ) -> Result<Value, Exception> {
     Thread::with(|thread| {
@@ -212,10 +213,10 @@ fn transfer_with_care(
 #[inline(always)]
 unsafe fn leave(
     thread: &Thread,
-    current: &Core,
-    target: NonNull<Core>,
+    current: &GreenletCore,
+    target: NonNull<GreenletCore>,
     to: Suspended,
-    message: Message,
+    message: SwitchMessage,
 ) -> Result<Value, Exception> {
     // SAFETY: it runs from here on, and what runs is not freed.
     let target = unsafe { target.as_ref() };
@@ -229,7 +230,7 @@ unsafe fn leave(
     unsafe {
         if thread.attention.get() != 0 {
             // Destructors run there, which may panic: the message is somebody's by then.
-            let mut message = Message::from_words(words);
+            let mut message = SwitchMessage::from_words(words);
             if let Some(origin) = arrive(thread) {
                 message = trace::switched(thread, origin, message);
             }
@@ -240,24 +241,24 @@ unsafe fn leave(
 }
 
 /// A greenlet that can be jumped to, once.
-pub(crate) struct Target {
+pub(crate) struct JumpTarget {
     greenlet: RawGreenlet,
     suspended: Suspended,
 }
 
-impl Target {
+impl JumpTarget {
     /// Takes the place to continue out of a greenlet; there is none in one that runs.
-    pub(crate) fn of(greenlet: &RawGreenlet) -> Option<Target> {
+    pub(crate) fn of(greenlet: &RawGreenlet) -> Option<JumpTarget> {
         let suspended = greenlet.core().suspended.take()?;
         let greenlet = greenlet.clone();
-        Some(Target {
+        Some(JumpTarget {
             greenlet,
             suspended,
         })
     }
 
     /// Jumps there and returns with what whoever comes back brings.
-    pub(crate) fn go(self, thread: &Thread, message: Message) -> Result<Value, Exception> {
+    pub(crate) fn go(self, thread: &Thread, message: SwitchMessage) -> Result<Value, Exception> {
         let core = self.greenlet.into_running();
         // SAFETY: what runs is not freed. `of` took the place to continue, from a greenlet of this
         // thread: others' are refused before.
@@ -271,7 +272,7 @@ impl Target {
     ///
     /// # Safety
     /// As for [`leave_for_good`].
-    pub(crate) unsafe fn go_for_good(self, thread: &Thread, message: Message) -> ! {
+    pub(crate) unsafe fn go_for_good(self, thread: &Thread, message: SwitchMessage) -> ! {
         let core = self.greenlet.into_running();
         // SAFETY: by this function's contract.
         unsafe { leave_for_good(thread, core, self.suspended, message) }
@@ -285,9 +286,9 @@ impl Target {
 #[inline(always)]
 pub(crate) unsafe fn leave_for_good(
     thread: &Thread,
-    target: NonNull<Core>,
+    target: NonNull<GreenletCore>,
     to: Suspended,
-    message: Message,
+    message: SwitchMessage,
 ) -> ! {
     // SAFETY: the greenlet that ran until now is not freed before somebody arrives, nor the one that
     // runs from here on.
@@ -324,34 +325,34 @@ pub(crate) fn arrive(thread: &Thread) -> Option<RawGreenlet> {
 
 /// What [`resolve`] found.
 pub(crate) enum Next {
-    Jump(Target, Message),
+    Jump(JumpTarget, SwitchMessage),
     /// The target is who runs already: the message is its own.
-    Stay(Message),
+    Stay(SwitchMessage),
     /// A greenlet that could be given no stack, and is as unstarted as before.
     Failed(RawGreenlet, Exception),
 }
 
 /// Finds who gets `message` when `target` should: itself, or if it is dead its nearest living
 /// parent. A greenlet that has not begun is given a stack, or dies of an exception.
-pub(crate) fn resolve(target: &RawGreenlet, mut message: Message) -> Next {
+pub(crate) fn resolve(target: &RawGreenlet, mut message: SwitchMessage) -> Next {
     let mut greenlet = target.clone();
     loop {
         match greenlet.core().life.get() {
             Life::Started => {
-                return match Target::of(&greenlet) {
+                return match JumpTarget::of(&greenlet) {
                     Some(target) => Next::Jump(target, message),
                     None => Next::Stay(message),
                 };
             }
             Life::Unstarted => match message {
                 // Without a stack, an exception would have nothing to show to the tracer.
-                Message::Throw(_) if greenlet.core().thread.traced() => {
+                SwitchMessage::Throw(_) if greenlet.core().thread.traced() => {
                     if root::start(greenlet.core()).is_err() {
                         root::die_unrun(greenlet.core(), &mut None);
                     }
                     continue;
                 }
-                Message::Value(_) => {
+                SwitchMessage::Value(_) => {
                     if let Err(exception) = root::start(greenlet.core()) {
                         return Next::Failed(greenlet, exception);
                     }
@@ -374,17 +375,17 @@ pub(crate) fn resolve(target: &RawGreenlet, mut message: Message) -> Next {
 
 /// What a greenlet's end is to its parent: a GreenletExit becomes a value.
 #[inline(always)]
-pub(crate) fn exit_is_a_value(message: Message) -> Message {
+pub(crate) fn exit_is_a_value(message: SwitchMessage) -> SwitchMessage {
     #[inline(never)]
-    fn of(exception: Exception) -> Message {
+    fn of(exception: Exception) -> SwitchMessage {
         if exception.is_exit() {
-            Message::Value(Value::new(exception))
+            SwitchMessage::Value(Value::new(exception))
         } else {
-            Message::Throw(exception)
+            SwitchMessage::Throw(exception)
         }
     }
     match message {
-        Message::Throw(exception) => of(exception),
+        SwitchMessage::Throw(exception) => of(exception),
         other => other,
     }
 }

@@ -7,13 +7,13 @@ use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use crate::arch::Suspended;
-use crate::core::{Core, Life, RawGreenlet};
+use crate::core::{GreenletCore, Life, RawGreenlet};
 use crate::exception::{Exception, PanicPlaces};
 use crate::list::List;
 use crate::local::Name;
 use crate::sentinel::Sentinels;
 use crate::stack::overflow::AlternateStack;
-use crate::stack::{Pool, Stack, StackSize};
+use crate::stack::{Stack, StackPool, StackSize};
 use crate::thread_end;
 use crate::trace::Tracer;
 use crate::unwind::Unwinding;
@@ -41,15 +41,15 @@ impl Attention {
 /// The state of one thread. Kept alive by the thread itself and by every greenlet of it.
 pub(crate) struct Thread {
     /// The running greenlet; null only after the thread's end.
-    current: Cell<*const Core>,
+    current: Cell<*const GreenletCore>,
     /// The one that ran before it; null once it is freed.
-    left: Cell<*const Core>,
+    left: Cell<*const GreenletCore>,
     pub(crate) attention: Cell<u32>,
     pub(crate) sentinels: Sentinels,
     /// Where a dead greenlet "continues": nobody looks.
     pub(crate) nowhere: Cell<Option<Suspended>>,
     pub(crate) list: List,
-    pub(crate) stacks: RefCell<Pool>,
+    pub(crate) stacks: RefCell<StackPool>,
     /// The greenlets being unwound, the innermost last.
     pub(crate) unwinding: RefCell<Vec<Unwinding>>,
     pub(crate) tracer: RefCell<Option<Rc<Tracer>>>,
@@ -95,7 +95,7 @@ impl Thread {
 
     /// The running greenlet.
     #[inline]
-    pub(crate) fn current(&self) -> *const Core {
+    pub(crate) fn current(&self) -> *const GreenletCore {
         self.current.get()
     }
 
@@ -110,7 +110,7 @@ impl Thread {
     /// Makes `next` the running greenlet and `current`, which was that, the one that left. Whatever park `next` was
     /// in is over: here, and nowhere else, a wake-up is spent.
     #[inline(always)]
-    pub(crate) fn set_current(&self, current: &Core, next: &Core) {
+    pub(crate) fn set_current(&self, current: &GreenletCore, next: &GreenletCore) {
         next.parked.set(0);
         self.current.set(next);
         self.left.set(current);
@@ -128,7 +128,7 @@ impl Thread {
 
     /// Notes that a greenlet is freed.
     #[inline]
-    pub(crate) fn forget_left(&self, freed: &Core) {
+    pub(crate) fn forget_left(&self, freed: &GreenletCore) {
         if ptr::eq(self.left.get(), freed) {
             self.left.set(ptr::null());
         }
@@ -206,7 +206,7 @@ impl Thread {
     /// The greenlet of the calling thread into whose guard `address` points, if it runs or is
     /// just leaving: the last that a switch does on a stack is to push where to continue. For the
     /// signal handler: takes no lock and allocates nothing.
-    pub(crate) fn overflown<'a>(address: usize) -> Option<&'a Core> {
+    pub(crate) fn overflown<'a>(address: usize) -> Option<&'a GreenletCore> {
         // SAFETY: as in `with`, but nothing is made.
         let thread = unsafe { THREAD.get().as_ref() }?;
         // SAFETY: the running greenlet is not freed, and the one that left is forgotten when it is.
@@ -222,7 +222,7 @@ impl Thread {
     }
 
     /// Writes what is to be said of a greenlet's overflow. For the signal handler.
-    pub(crate) fn describe_overflow(core: &Core, to: &mut dyn fmt::Write) -> fmt::Result {
+    pub(crate) fn describe_overflow(core: &GreenletCore, to: &mut dyn fmt::Write) -> fmt::Result {
         write!(to, "\ngreenlet-core: greenlet #{}", core.id)?;
         if let Ok(extra) = core.extra.try_borrow()
             && let Some(Name::Given(name)) = extra.as_ref().and_then(|extra| extra.name.as_ref())
@@ -258,7 +258,7 @@ fn create() -> *const Thread {
         sentinels: Sentinels::new(),
         nowhere: Cell::new(None),
         list: List::default(),
-        stacks: RefCell::new(Pool::new()),
+        stacks: RefCell::new(StackPool::new()),
         unwinding: RefCell::default(),
         tracer: RefCell::default(),
         watched: Cell::new(false),

@@ -14,10 +14,10 @@ use std::panic::Location;
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
-use crate::core::{Core, Life, RawGreenlet};
+use crate::core::{GreenletCore, Life, RawGreenlet};
 use crate::exception::Exception;
 use crate::sanitizer;
-use crate::switch::{Message, Target};
+use crate::switch::{JumpTarget, SwitchMessage};
 use crate::thread::{Attention, Thread};
 use crate::unwind;
 
@@ -71,9 +71,9 @@ pub fn finish(greenlet: &RawGreenlet, exception: impl Into<Exception>) -> bool {
     let may = thread.in_time.get()
         && ptr::eq(thread, Thread::peek())
         && thread.main().is_some_and(|main| main.is_current());
-    if may && let Some(target) = Target::of(greenlet) {
+    if may && let Some(target) = JumpTarget::of(greenlet) {
         // What it says is nobody's business any more.
-        let _ = target.go(thread, Message::Throw(exception.into()));
+        let _ = target.go(thread, SwitchMessage::Throw(exception.into()));
     }
     greenlet.dead()
 }
@@ -168,7 +168,7 @@ pub(crate) fn quietly(f: impl FnOnce()) {
 /// Keeps what is parked where leak checkers find it, and says so.
 fn leave_behind(thread: &Thread) {
     // SAFETY: what is in the list is alive.
-    let look = |core: &ptr::NonNull<Core>| unsafe { core.as_ref() };
+    let look = |core: &ptr::NonNull<GreenletCore>| unsafe { core.as_ref() };
     let left = thread.list.newest_first(|core| {
         core.life.get() == Life::Started && !core.runs() && core.parent.borrow().is_some()
     });

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::core::RawGreenlet;
 use crate::exception::Exception;
-use crate::switch::Message;
+use crate::switch::SwitchMessage;
 use crate::thread::{Attention, Thread};
 use crate::unwind;
 
@@ -99,14 +99,18 @@ pub fn gettrace() -> Option<Rc<Tracer>> {
 
 /// Tells the tracer that the current greenlet has been switched to.
 #[cold]
-pub(crate) fn switched(thread: &Thread, origin: RawGreenlet, message: Message) -> Message {
+pub(crate) fn switched(
+    thread: &Thread,
+    origin: RawGreenlet,
+    message: SwitchMessage,
+) -> SwitchMessage {
     let tracer = thread.tracer.borrow().clone();
     let Some(tracer) = tracer.filter(|tracer| !tracer.busy.replace(true)) else {
         return message;
     };
     let event = match message {
-        Message::Value(_) => Event::Switch,
-        Message::Throw(_) | Message::Unwind => Event::Throw,
+        SwitchMessage::Value(_) => Event::Switch,
+        SwitchMessage::Throw(_) | SwitchMessage::Unwind => Event::Throw,
     };
     let call = || (tracer.function)(event, &origin, &thread.current_greenlet());
     let told = catch_unwind(AssertUnwindSafe(call));
@@ -122,7 +126,7 @@ pub(crate) fn switched(thread: &Thread, origin: RawGreenlet, message: Message) -
     match (raised, message) {
         (Err(panic), _) => resume_unwind(panic),
         // Unwinding cannot be called off.
-        (Ok(_), Message::Unwind) => Message::Unwind,
-        (Ok(exception), _) => Message::Throw(exception),
+        (Ok(_), SwitchMessage::Unwind) => SwitchMessage::Unwind,
+        (Ok(exception), _) => SwitchMessage::Throw(exception),
     }
 }

@@ -33,11 +33,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::attached;
-use crate::core::{Core, Life, RawGreenlet};
+use crate::core::{GreenletCore, Life, RawGreenlet};
 use crate::exception::{Exception, GreenletError, GreenletExit};
 use crate::pinned::pinned;
 use crate::root;
-use crate::switch::{Message, Target};
+use crate::switch::{JumpTarget, SwitchMessage};
 use crate::thread::{Attention, Thread};
 use crate::value::Value;
 use crate::weak::WeakGreenlet;
@@ -245,7 +245,7 @@ pub fn is_told() -> bool {
 fn has_been_told(thread: &Thread) -> bool {
     let unwinding = thread.unwinding.borrow();
     let last = unwinding.last();
-    last.is_some_and(|last| last.stage == Stage::Told && last.greenlet.is_current())
+    last.is_some_and(|last| last.stage == UnwindStage::Told && last.greenlet.is_current())
 }
 
 /// Tells the current greenlet once more, if it [is told](is_told): the private panic is raised if nobody panics any
@@ -288,7 +288,7 @@ pub(crate) struct Unwinding {
     greenlet: RawGreenlet,
     /// Who waits for its end.
     dropper: RawGreenlet,
-    stage: Stage,
+    stage: UnwindStage,
     /// Nobody panicked when the first of those now being unwound was dropped. Nobody has parked
     /// since, so no parked greenlet has a panic of its own.
     calm: bool,
@@ -302,7 +302,7 @@ pub(crate) struct Unwinding {
 const PATIENCE: u32 = 1000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum UnwindStage {
     /// Switched to, but nothing raised yet.
     Asked,
     /// Told by an exception, because it may have a panic of its own under way.
@@ -331,7 +331,7 @@ pub(crate) fn asked(thread: &Thread) -> Result<Value, Exception> {
         let mut unwinding = thread.unwinding.borrow_mut();
         let last = unwinding.last_mut().expect("`force` has put it there");
         if !last.calm {
-            last.stage = Stage::Told;
+            last.stage = UnwindStage::Told;
         }
         last.calm
     };
@@ -349,8 +349,8 @@ fn raise(thread: &Thread) -> ! {
         let last = unwinding.last_mut().expect("`force` has put it there");
         last.dropped = dropped.clone();
         last.stage = match last.stage {
-            Stage::Asked | Stage::Told => Stage::Raised,
-            _ => Stage::RaisedAgain,
+            UnwindStage::Asked | UnwindStage::Told => UnwindStage::Raised,
+            _ => UnwindStage::RaisedAgain,
         };
     }
     resume_unwind(Box::new(Payload(dropped)))
@@ -382,10 +382,10 @@ pub(crate) fn switch_refused(
         let mut unwinding = thread.unwinding.borrow_mut();
         let last = unwinding.last_mut().expect("it is in progress");
         let going_on = match last.stage {
-            Stage::Asked => false,
-            Stage::Told => last.refusals < PATIENCE,
-            Stage::Raised | Stage::RaisedAgain => !last.dropped.load(Ordering::Relaxed),
-            Stage::GivenUp => false,
+            UnwindStage::Asked => false,
+            UnwindStage::Told => last.refusals < PATIENCE,
+            UnwindStage::Raised | UnwindStage::RaisedAgain => !last.dropped.load(Ordering::Relaxed),
+            UnwindStage::GivenUp => false,
         };
         last.refusals = last.refusals.saturating_add(1);
         (last.stage, going_on && std::thread::panicking())
@@ -395,10 +395,10 @@ pub(crate) fn switch_refused(
         return Err(Exception::at(GreenletExit, at));
     }
     match stage {
-        Stage::Asked => asked(thread),
-        Stage::Told | Stage::Raised => raise(thread),
-        Stage::RaisedAgain => give_up_stack(thread, "swallows the unwinding of its stack"),
-        Stage::GivenUp => Err(Exception::at(GreenletError::Unwinding, at)),
+        UnwindStage::Asked => asked(thread),
+        UnwindStage::Told | UnwindStage::Raised => raise(thread),
+        UnwindStage::RaisedAgain => give_up_stack(thread, "swallows the unwinding of its stack"),
+        UnwindStage::GivenUp => Err(Exception::at(GreenletError::Unwinding, at)),
     }
 }
 
@@ -434,7 +434,7 @@ fn give_up_stack(thread: &Thread, why: &str) -> ! {
     if let Some(last) = thread.unwinding.borrow_mut().last_mut()
         && last.greenlet.is_current()
     {
-        last.stage = Stage::GivenUp;
+        last.stage = UnwindStage::GivenUp;
     }
     let greenlet = thread.current_greenlet();
     // Nothing may unwind here any more, nor wait; and a name may be made by a function of somebody's.
@@ -449,7 +449,7 @@ fn give_up_stack(thread: &Thread, why: &str) -> ! {
     greenlet.core().stack.set(None);
     // Nor may its data go: its frames may refer to them.
     std::mem::forget(greenlet);
-    root::end(Message::Value(Value::None))
+    root::end(SwitchMessage::Value(Value::None))
 }
 
 /// Unwinds a parked greenlet whose last handle is being dropped.
@@ -496,7 +496,7 @@ pub(crate) fn unwind_now(greenlet: &RawGreenlet) -> bool {
 /// Unwinds a parked greenlet of this thread, and returns at its end.
 fn force(greenlet: &RawGreenlet) {
     let thread = &*greenlet.core().thread;
-    let Some(target) = Target::of(greenlet) else {
+    let Some(target) = JumpTarget::of(greenlet) else {
         return;
     };
     thread.sentinels.update();
@@ -509,13 +509,13 @@ fn force(greenlet: &RawGreenlet) {
         calm,
         greenlet: greenlet.clone(),
         dropper: dropper.clone(),
-        stage: Stage::Asked,
+        stage: UnwindStage::Asked,
         refusals: 0,
         dropped: Arc::default(),
     });
     thread.attend(Attention::UNWINDING);
     // Its last words; it has nobody to say them to.
-    let message = target.go(thread, Message::Unwind);
+    let message = target.go(thread, SwitchMessage::Unwind);
     drop(message);
 }
 
@@ -529,7 +529,7 @@ pub(crate) fn unwind_all(thread: &Thread) {
 
 /// Unwinds those that are parked now, and notes whether there was one.
 fn unwind_round(thread: &Thread, unwound: &Cell<bool>) {
-    let parked = |core: &Core| core.life.get() == Life::Started && !core.runs();
+    let parked = |core: &GreenletCore| core.life.get() == Life::Started && !core.runs();
     let all = thread.list.newest_first(parked).into_iter();
     // Handles would keep those that only the stacks of others still have handles of.
     // SAFETY: what is in the list is alive.

@@ -4,11 +4,11 @@ use std::fmt;
 use std::ptr::NonNull;
 
 use crate::attached;
-use crate::core::{self, Core, RawGreenlet};
+use crate::core::{self, GreenletCore, RawGreenlet};
 
 /// A handle that does not count: Python's `weakref.ref(greenlet)`. It keeps a little memory, but
 /// nothing that belongs to the greenlet.
-pub struct WeakGreenlet(NonNull<Core>);
+pub struct WeakGreenlet(NonNull<GreenletCore>);
 
 impl RawGreenlet {
     /// A reference that does not keep the greenlet alive.
@@ -30,13 +30,13 @@ impl RawGreenlet {
 impl WeakGreenlet {
     /// # Safety
     /// `core` is a greenlet's that is not freed yet.
-    pub(crate) unsafe fn from_core(core: NonNull<Core>) -> WeakGreenlet {
+    pub(crate) unsafe fn from_core(core: NonNull<GreenletCore>) -> WeakGreenlet {
         // SAFETY: by this function's contract.
         core::count_one_more(unsafe { &core.as_ref().weaks });
         WeakGreenlet(core)
     }
 
-    fn core(&self) -> &Core {
+    fn core(&self) -> &GreenletCore {
         // SAFETY: the memory is freed only when no weak reference is left: `core::free` and the
         // `Drop` below see to that.
         unsafe { self.0.as_ref() }

@@ -104,42 +104,42 @@ impl Exception {
         if let Some(AsError(exception)) = error.downcast_ref() {
             return exception.clone();
         }
-        Exception::new(Local::of(&*error))
+        Exception::new(LocalError::of(&*error))
     }
 }
 
 /// What is kept of an error that may not leave its thread, and of its sources.
 #[derive(Debug)]
-struct Local {
+struct LocalError {
     text: String,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-impl Local {
-    fn of(error: &(dyn Error + 'static)) -> Local {
+impl LocalError {
+    fn of(error: &(dyn Error + 'static)) -> LocalError {
         let mut chain: Vec<_> = super::Chain::of(error).skip(1).collect();
         let mut source: Option<Box<dyn Error + Send + Sync>> = None;
         while let Some(error) = chain.pop() {
             source = Some(match error.downcast_ref::<AsError>() {
                 Some(as_error) => Box::new(as_error.clone()),
-                None => Box::new(Local {
+                None => Box::new(LocalError {
                     text: error.to_string(),
                     source,
                 }),
             });
         }
         let text = error.to_string();
-        Local { text, source }
+        LocalError { text, source }
     }
 }
 
-impl fmt::Display for Local {
+impl fmt::Display for LocalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl Error for Local {
+impl Error for LocalError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_ref().map(|source| &**source as _)
     }

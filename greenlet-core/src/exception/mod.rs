@@ -55,7 +55,7 @@ pub(crate) use thrown::Thrown;
 /// [`thrown_here`](Exception::thrown_here) look along the sources. Boxed errors, which are no errors
 /// themselves to Rust, come in by [`Raised::raised`].
 #[derive(Clone)]
-pub struct Exception(Arc<dyn Held>);
+pub struct Exception(Arc<dyn AnyLocated>);
 
 /// See [`Exception::exc_info`].
 pub type ExcInfo = (&'static str, Exception, Option<Place>);
@@ -64,7 +64,7 @@ pub type ExcInfo = (&'static str, Exception, Option<Place>);
 /// an [`Error`] by reference: it says what the error inside says, and has that as its source. So the
 /// exception is found again also by those who leave out the first of a chain, as thiserror's `transparent`
 /// does.
-trait Held: Error + Send + Sync {
+trait AnyLocated: Error + Send + Sync {
     fn error(&self) -> &(dyn Error + Send + Sync + 'static);
     /// With its path.
     fn type_name(&self) -> &'static str;
@@ -74,12 +74,12 @@ trait Held: Error + Send + Sync {
 /// The error comes first, for then it has an address of its own even if it has no size: that is how
 /// [`Exception::holds`] knows it again.
 #[repr(C)]
-struct Inner<E> {
+struct Located<E> {
     error: E,
     location: &'static Location<'static>,
 }
 
-impl<E: Error + Send + Sync + 'static> Held for Inner<E> {
+impl<E: Error + Send + Sync + 'static> AnyLocated for Located<E> {
     fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
         &self.error
     }
@@ -99,7 +99,7 @@ struct Boxed {
     location: &'static Location<'static>,
 }
 
-impl Held for Boxed {
+impl AnyLocated for Boxed {
     fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
         &*self.error
     }
@@ -135,7 +135,7 @@ macro_rules! shows_what_it_holds {
     };
 }
 
-shows_what_it_holds!([E: Error + Send + Sync + 'static] Inner<E>);
+shows_what_it_holds!([E: Error + Send + Sync + 'static] Located<E>);
 shows_what_it_holds!([] Boxed);
 
 impl Exception {
@@ -156,7 +156,7 @@ impl Exception {
         error: E,
         location: &'static Location<'static>,
     ) -> Self {
-        Exception(Arc::new(Inner { error, location }))
+        Exception(Arc::new(Located { error, location }))
     }
 
     /// Gives the exception away as a pointer, for one [`from_raw`](Self::from_raw).
@@ -242,7 +242,7 @@ impl Exception {
 
 /// An exception as a pointer.
 #[derive(Clone, Copy)]
-pub(crate) struct RawException(*const dyn Held);
+pub(crate) struct RawException(*const dyn AnyLocated);
 
 impl<E: Error + Send + Sync + 'static> From<E> for Exception {
     #[track_caller]

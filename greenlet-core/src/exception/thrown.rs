@@ -6,18 +6,18 @@
 
 use std::sync::{Arc, Weak};
 
-use super::{Exception, GreenletExit, Held, chain};
-use crate::core::Core;
+use super::{AnyLocated, Exception, GreenletExit, chain};
+use crate::core::GreenletCore;
 use crate::thread::Thread;
 
 /// Something that was thrown into a greenlet, and may not exist any more. The latest is with the greenlet itself,
 /// for most have one thrown into them, if any; earlier ones are in its `Extra`, some of them twice.
-pub(crate) struct Thrown(Weak<dyn Held>);
+pub(crate) struct Thrown(Weak<dyn AnyLocated>);
 
 impl Thrown {
     /// Notes that `exception` arrives in this greenlet.
     #[inline(never)]
-    pub(crate) fn note(greenlet: &Core, exception: &Exception) {
+    pub(crate) fn note(greenlet: &GreenletCore, exception: &Exception) {
         let mut latest = greenlet.thrown.borrow_mut();
         if latest.as_ref().is_some_and(|latest| latest.is(exception)) {
             return;

@@ -17,7 +17,7 @@ use std::mem::{self, MaybeUninit};
 use std::ptr;
 use std::sync::Once;
 
-use crate::core::Core;
+use crate::core::GreenletCore;
 use crate::thread::Thread;
 
 /// Enough for the handler, and for what handlers before us do.
@@ -127,7 +127,7 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
 }
 
 /// Says what happened, and ends the process.
-fn report(core: &Core) -> ! {
+fn report(core: &GreenletCore) -> ! {
     let mut text = Text {
         bytes: [0; 1024],
         len: 0,

@@ -45,7 +45,7 @@ const COLOUR: usize = 128;
 /// smallest page there is.
 const SMALLEST_PAGE: usize = 4096;
 
-/// The stack of one greenlet, on loan from the pool. Must go back by [`Pool::give_back`]; a
+/// The stack of one greenlet, on loan from the pool. Must go back by [`StackPool::give_back`]; a
 /// stack that is dropped instead is lost to the process, which is what becomes of one that
 /// still has frames on it.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ impl Stack {
 }
 
 /// All stacks of one thread.
-pub(crate) struct Pool {
+pub(crate) struct StackPool {
     classes: Vec<Class>,
 }
 
@@ -145,9 +145,9 @@ struct Class {
     valgrind: Vec<valgrind::Id>,
 }
 
-impl Pool {
-    pub(crate) fn new() -> Pool {
-        Pool {
+impl StackPool {
+    pub(crate) fn new() -> StackPool {
+        StackPool {
             classes: Vec::new(),
         }
     }
@@ -361,7 +361,7 @@ fn reserve(slot: usize, wanted: usize) -> Result<(Slab, usize), StackError> {
     }
 }
 
-impl Drop for Pool {
+impl Drop for StackPool {
     fn drop(&mut self) {
         for class in &mut self.classes {
             if class.on_loan > 0 {
@@ -380,7 +380,7 @@ impl Drop for Pool {
 #[cfg(all(test, target_os = "linux", not(miri)))]
 mod tests {
     use super::super::{StackSize, usage};
-    use super::{KEPT, KEPT_STACKS, LINGER, LINGERING, LOOK_EVERY, Pool, Stack, page_size};
+    use super::{KEPT, KEPT_STACKS, LINGER, LINGERING, LOOK_EVERY, Stack, StackPool, page_size};
 
     /// More than may be idle if each has touched four pages, and a quarter of it may be for a while.
     const COUNT: usize = 12_000;
@@ -393,7 +393,7 @@ mod tests {
         }
     }
 
-    fn take(pool: &mut Pool, count: usize, bytes: usize) -> Vec<Stack> {
+    fn take(pool: &mut StackPool, count: usize, bytes: usize) -> Vec<Stack> {
         let take = |_| {
             let stack = pool.take(StackSize::default()).unwrap();
             touch(&stack, bytes);
@@ -403,7 +403,7 @@ mod tests {
     }
 
     /// How many idle stacks have pages, and how many have none.
-    fn idle(pool: &Pool) -> (usize, usize) {
+    fn idle(pool: &StackPool) -> (usize, usize) {
         let class = &pool.classes[0];
         assert!(class.cold.iter().all(|stack| usage::touched(stack) == 0));
         assert!(class.warm.iter().all(|stack| usage::touched(stack) > 0));
@@ -412,7 +412,7 @@ mod tests {
 
     #[test]
     fn a_burst_leaves_its_pages_to_the_next_one() {
-        let mut pool = Pool::new();
+        let mut pool = StackPool::new();
         for _ in 0..2 {
             for stack in take(&mut pool, 3000, 8) {
                 pool.give_back(stack);
@@ -423,7 +423,7 @@ mod tests {
 
     #[test]
     fn what_a_burst_leaves_does_not_stay_for_ever() {
-        let mut pool = Pool::new();
+        let mut pool = StackPool::new();
         let pages = 4 * page_size();
         for stack in take(&mut pool, COUNT / 4, pages) {
             pool.give_back(stack);
@@ -441,7 +441,7 @@ mod tests {
 
     #[test]
     fn idle_stacks_are_not_more_than_those_in_use_but_for_some() {
-        let mut pool = Pool::new();
+        let mut pool = StackPool::new();
         let pages = 4 * page_size();
         let mut stacks = take(&mut pool, COUNT, pages);
         // In no order: they lie side by side no more.
@@ -461,7 +461,7 @@ mod tests {
 
     #[test]
     fn of_deep_stacks_fewer_are_kept() {
-        let mut pool = Pool::new();
+        let mut pool = StackPool::new();
         for stack in take(&mut pool, 8000, 24 * 1024) {
             pool.give_back(stack);
         }

@@ -56,7 +56,7 @@ fn deepest(
 
 #[cfg(all(test, target_os = "linux", not(miri)))]
 mod tests {
-    use super::super::{Pool, StackSize};
+    use super::super::{StackPool, StackSize};
     use super::{BATCH, SURE, deepest, page_size, touched};
 
     /// What is found if these are in use, and in how many questions.
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn pages_far_below_others_are_seen_or_at_least_given_back() {
-        let mut pool = Pool::new();
+        let mut pool = StackPool::new();
         let size = StackSize::bytes(4 * SURE);
         let stack = pool.take(size).unwrap();
         // SAFETY: both are inside the stack, which is ours.
