@@ -12,7 +12,7 @@ use crate::exceptions::HubError;
 use crate::hub::{Hub, WeakHub};
 
 #[derive(Default)]
-struct State {
+struct ThreadHubs {
     hub: Option<Hub>,
     /// Kept by a hub that was destroyed without its loop, for the next one.
     kept_loop: Option<Loop>,
@@ -24,8 +24,8 @@ struct State {
 
 thread_local! {
     /// Without a destructor, so that it can be used in those of others; [`end_of_thread`] empties it.
-    static STATE: ManuallyDrop<RefCell<State>> = const {
-        ManuallyDrop::new(RefCell::new(State {
+    static HUBS: ManuallyDrop<RefCell<ThreadHubs>> = const {
+        ManuallyDrop::new(RefCell::new(ThreadHubs {
             hub: None,
             kept_loop: None,
             all: Vec::new(),
@@ -36,7 +36,7 @@ thread_local! {
 
 /// Closes the hubs of a thread that just returns. Their greenlets run no more.
 fn end_of_thread() {
-    let forget = || drop(STATE.with(|state| state.take()));
+    let forget = || drop(HUBS.with(|hubs| hubs.take()));
     let close_all = || call_each(all_hubs().into_iter().map(|hub| move || hub.close()));
     let steps: [&dyn Fn(); 2] = [&close_all, &forget];
     call_each(steps);
@@ -133,11 +133,11 @@ pub fn set_new_hub_hook(hook: Option<NewHubHook>) {
 
 /// Notes a new hub, which ends with the thread at the latest.
 pub(crate) fn add_hub(hub: &Hub) {
-    let first = STATE.with(|state| {
-        let mut state = state.borrow_mut();
-        state.all.retain(WeakHub::exists);
-        state.all.push(hub.downgrade());
-        !std::mem::replace(&mut state.ends, true)
+    let first = HUBS.with(|hubs| {
+        let mut hubs = hubs.borrow_mut();
+        hubs.all.retain(WeakHub::exists);
+        hubs.all.push(hub.downgrade());
+        !std::mem::replace(&mut hubs.ends, true)
     });
     if first {
         at_thread_end(end_of_thread);
@@ -146,16 +146,16 @@ pub(crate) fn add_hub(hub: &Hub) {
 
 /// The hubs of this thread, those that were replaced or destroyed too as long as somebody has them.
 pub(crate) fn all_hubs() -> Vec<Hub> {
-    STATE.with(|state| {
-        let state = state.borrow();
-        state.all.iter().filter_map(WeakHub::upgrade).collect()
+    HUBS.with(|hubs| {
+        let hubs = hubs.borrow();
+        hubs.all.iter().filter_map(WeakHub::upgrade).collect()
     })
 }
 
 /// The hub of this thread if there is one already.
 #[inline]
 pub fn get_hub_if_exists() -> Option<Hub> {
-    STATE.with(|state| state.borrow().hub.clone())
+    HUBS.with(|hubs| hubs.borrow().hub.clone())
 }
 
 /// To be called in the child right after a `fork`, if it is to go on using this thread's hub; does
@@ -174,17 +174,17 @@ pub fn set_hub(hub: Option<Hub>) {
     if hub.is_some() && thread_is_over() {
         return;
     }
-    let old = STATE.with(|state| std::mem::replace(&mut state.borrow_mut().hub, hub));
+    let old = HUBS.with(|hubs| std::mem::replace(&mut hubs.borrow_mut().hub, hub));
     drop(old);
 }
 
 /// Takes the loop that was kept for the next hub of this thread.
 pub(crate) fn take_loop() -> Option<Loop> {
-    STATE.with(|state| state.borrow_mut().kept_loop.take())
+    HUBS.with(|hubs| hubs.borrow_mut().kept_loop.take())
 }
 
 /// The loop that the next hub of this thread will run, if one was kept.
 pub(crate) fn set_loop(kept: Option<Loop>) {
-    let old = STATE.with(|state| std::mem::replace(&mut state.borrow_mut().kept_loop, kept));
+    let old = HUBS.with(|hubs| std::mem::replace(&mut hubs.borrow_mut().kept_loop, kept));
     drop(old);
 }

@@ -11,10 +11,10 @@ use crate::local::get_hub_if_exists;
 #[derive(Default)]
 struct Mask {
     depth: Cell<usize>,
-    held: RefCell<Vec<Held>>,
+    held: RefCell<Vec<HeldBack>>,
 }
 
-type Held = Box<dyn FnOnce() -> Result<(), Exception>>;
+type HeldBack = Box<dyn FnOnce() -> Result<(), Exception>>;
 
 /// Runs `function` with kills and timeouts of the current greenlet held back: whatever it waits
 /// for, no other greenlet and no [`Timeout`] ends the wait. They arrive afterwards, at the next

@@ -34,7 +34,7 @@ impl<T> Ticketed for (Resume, T) {
 /// there several times: the first who leaves such a row pays for an index of it, which lasts until it is empty.
 pub struct Row<W> {
     /// Neither the first nor the last is gone.
-    places: VecDeque<Place<W>>,
+    places: VecDeque<RowPlace<W>>,
     gone: usize,
     /// Somebody came out of turn.
     in_disorder: bool,
@@ -42,7 +42,7 @@ pub struct Row<W> {
     index: Option<Box<Index>>,
 }
 
-enum Place<W> {
+enum RowPlace<W> {
     Here(W),
     /// Who had this ticket has left. Others need not move up.
     Gone(u64),
@@ -87,35 +87,36 @@ impl<W> Row<W> {
     #[inline]
     pub fn get(&self, others: usize) -> Option<&W> {
         match self.places.get(others)? {
-            Place::Here(one) => Some(one),
-            Place::Gone(_) => None,
+            RowPlace::Here(one) => Some(one),
+            RowPlace::Gone(_) => None,
         }
     }
 
     /// All that are in it, in their order.
     pub fn iter(&self) -> impl Iterator<Item = &W> {
         self.places.iter().filter_map(|place| match place {
-            Place::Here(one) => Some(one),
-            Place::Gone(_) => None,
+            RowPlace::Here(one) => Some(one),
+            RowPlace::Gone(_) => None,
         })
     }
 
     /// Makes sure that neither the first nor the last is gone, and not most of them.
     fn tidy(&mut self) {
-        while let Some(Place::Gone(_)) = self.places.front() {
+        while let Some(RowPlace::Gone(_)) = self.places.front() {
             self.places.pop_front();
             self.gone -= 1;
             if let Some(index) = &mut self.index {
                 index.move_up();
             }
         }
-        while let Some(Place::Gone(_)) = self.places.back() {
+        while let Some(RowPlace::Gone(_)) = self.places.back() {
             self.places.pop_back();
             self.gone -= 1;
         }
         if self.gone > self.places.len() / 2 {
             // Each who left pays for one step of this.
-            self.places.retain(|place| matches!(place, Place::Here(_)));
+            self.places
+                .retain(|place| matches!(place, RowPlace::Here(_)));
             self.gone = 0;
             // Made anew by the next who leaves in disorder.
             self.index = None;
@@ -127,7 +128,7 @@ impl<W: Ticketed> Row<W> {
     /// Adds one at the end.
     #[inline]
     pub fn push(&mut self, one: W) {
-        let one = Place::Here(one);
+        let one = RowPlace::Here(one);
         self.in_disorder = match self.places.back() {
             Some(last) => self.in_disorder || !last.is_before(&one),
             None => false,
@@ -140,7 +141,7 @@ impl<W: Ticketed> Row<W> {
 
     /// Adds one at the front.
     pub fn push_front(&mut self, one: W) {
-        let one = Place::Here(one);
+        let one = RowPlace::Here(one);
         self.in_disorder = match self.places.front() {
             Some(first) => self.in_disorder || !one.is_before(first),
             None => false,
@@ -214,7 +215,7 @@ impl<W: Ticketed> Row<W> {
         if let Some(index) = &mut self.index {
             index.remove(ticket, at);
         }
-        let taken = std::mem::replace(&mut self.places[at], Place::Gone(ticket));
+        let taken = std::mem::replace(&mut self.places[at], RowPlace::Gone(ticket));
         self.gone += 1;
         self.tidy();
         self.places.give_back();
@@ -234,31 +235,31 @@ impl<W: Ticketed> Row<W> {
 }
 
 /// Those of the places, if they are not gone.
-fn tickets<W: Ticketed>(places: &VecDeque<Place<W>>) -> impl Iterator<Item = Option<u64>> {
+fn tickets<W: Ticketed>(places: &VecDeque<RowPlace<W>>) -> impl Iterator<Item = Option<u64>> {
     places.iter().map(|place| match place {
-        Place::Here(one) => Some(one.ticket()),
-        Place::Gone(_) => None,
+        RowPlace::Here(one) => Some(one.ticket()),
+        RowPlace::Gone(_) => None,
     })
 }
 
-impl<W> Place<W> {
+impl<W> RowPlace<W> {
     fn is(&self, wanted: impl Fn(&W) -> bool) -> bool {
-        matches!(self, Place::Here(one) if wanted(one))
+        matches!(self, RowPlace::Here(one) if wanted(one))
     }
 
     fn into_inner(self) -> Option<W> {
         match self {
-            Place::Here(one) => Some(one),
-            Place::Gone(_) => None,
+            RowPlace::Here(one) => Some(one),
+            RowPlace::Gone(_) => None,
         }
     }
 }
 
-impl<W: Ticketed> Place<W> {
+impl<W: Ticketed> RowPlace<W> {
     fn ticket(&self) -> u64 {
         match self {
-            Place::Here(one) => one.ticket(),
-            Place::Gone(ticket) => *ticket,
+            RowPlace::Here(one) => one.ticket(),
+            RowPlace::Gone(ticket) => *ticket,
         }
     }
 

@@ -48,7 +48,7 @@ pub fn run<R>(f: impl FnOnce() -> R) -> Result<R, Exception> {
     if RUNNING.replace(true) {
         return Err(NestedRunError.into());
     }
-    let _running = Running;
+    let _running = InsideRun;
     let mut outcome = catch_unwind(AssertUnwindSafe(f));
     // What panics is a destructor, which runs once: the rest has its turn then.
     while let Err(panic) = catch_unwind(end) {
@@ -69,9 +69,9 @@ pub fn run<R>(f: impl FnOnce() -> R) -> Result<R, Exception> {
     outcome.or_else(|panic| resume_unwind(panic))
 }
 
-struct Running;
+struct InsideRun;
 
-impl Drop for Running {
+impl Drop for InsideRun {
     fn drop(&mut self) {
         RUNNING.set(false);
     }

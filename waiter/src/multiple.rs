@@ -16,14 +16,14 @@ use crate::waiter::Waiter;
 /// [`get`](MultipleWaiter::get) returns one, first in, first out. It handles no exceptions.
 ///
 /// Source: `MultipleWaiter` in gevent's `_waiter.py`.
-pub struct MultipleWaiter<T>(Rc<Inner<T>>);
+pub struct MultipleWaiter<T>(Rc<MultipleWaiterBody<T>>);
 
-struct Inner<T> {
+struct MultipleWaiterBody<T> {
     waiter: Waiter<()>,
     values: RefCell<VecDeque<T>>,
 }
 
-impl<T> Drop for Inner<T> {
+impl<T> Drop for MultipleWaiterBody<T> {
     fn drop(&mut self) {
         drop_each(self.values.get_mut().drain(..));
     }
@@ -38,7 +38,7 @@ impl<T> Clone for MultipleWaiter<T> {
 impl<T> MultipleWaiter<T> {
     /// An empty waiter in this hub.
     pub fn new(hub: impl Into<Rc<dyn WaitHub>>) -> Self {
-        MultipleWaiter(Rc::new(Inner {
+        MultipleWaiter(Rc::new(MultipleWaiterBody {
             waiter: Waiter::new(hub),
             values: RefCell::new(VecDeque::new()),
         }))

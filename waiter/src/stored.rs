@@ -8,12 +8,12 @@ use greenlet_core::Exception;
 /// borrowed meanwhile, for cloning is foreign code; so is dropping what [`put`](Stored::put) and [`take`](Stored::take)
 /// give back.
 pub(crate) struct Stored<T> {
-    outcome: Option<Result<Kept<T>, Exception>>,
+    outcome: Option<Result<StoredValue<T>, Exception>>,
     /// Where the value before was, for the next one that is cloned: that allocates nothing.
     room: Option<Rc<Option<T>>>,
 }
 
-pub(crate) enum Kept<T> {
+pub(crate) enum StoredValue<T> {
     /// Nobody has asked for it yet.
     Own(T),
     Shared(Rc<Option<T>>),
@@ -48,17 +48,17 @@ impl<T> Stored<T> {
     pub(crate) fn put(
         &mut self,
         outcome: Result<T, Exception>,
-    ) -> Option<Result<Kept<T>, Exception>> {
+    ) -> Option<Result<StoredValue<T>, Exception>> {
         let before = self.take();
-        self.outcome = Some(outcome.map(Kept::Own));
+        self.outcome = Some(outcome.map(StoredValue::Own));
         before
     }
 
-    pub(crate) fn take(&mut self) -> Option<Result<Kept<T>, Exception>> {
+    pub(crate) fn take(&mut self) -> Option<Result<StoredValue<T>, Exception>> {
         let mut taken = self.outcome.take();
-        if let Some(Ok(Kept::Shared(room))) = &mut taken
+        if let Some(Ok(StoredValue::Shared(room))) = &mut taken
             && let Some(value) = Rc::get_mut(room).and_then(Option::take)
-            && let Some(Ok(Kept::Shared(room))) = taken.replace(Ok(Kept::Own(value)))
+            && let Some(Ok(StoredValue::Shared(room))) = taken.replace(Ok(StoredValue::Own(value)))
         {
             self.room = Some(room);
         }
@@ -68,11 +68,11 @@ impl<T> Stored<T> {
     /// What to clone the value of.
     pub(crate) fn share(&mut self) -> Option<Result<Rc<Option<T>>, Exception>> {
         let shared = match self.outcome.take()? {
-            Ok(Kept::Own(value)) => Ok(self.make_room(value)),
-            Ok(Kept::Shared(room)) => Ok(room),
+            Ok(StoredValue::Own(value)) => Ok(self.make_room(value)),
+            Ok(StoredValue::Shared(room)) => Ok(room),
             Err(exception) => Err(exception),
         };
-        self.outcome = Some(shared.clone().map(Kept::Shared));
+        self.outcome = Some(shared.clone().map(StoredValue::Shared));
         Some(shared)
     }
 

@@ -21,9 +21,9 @@ use crate::stored::Stored;
 /// * An error that comes back from the woken greenlet is given to the hub's `handle_error`.
 ///
 /// Handles are cheap to clone and mean the same waiter. Source: gevent's `_waiter.py`.
-pub struct Waiter<T>(Rc<Inner<T>>);
+pub struct Waiter<T>(Rc<WaiterBody<T>>);
 
-struct Inner<T> {
+struct WaiterBody<T> {
     hub: Rc<dyn WaitHub>,
     /// Who is in `get`.
     getter: RefCell<Option<Resume>>,
@@ -42,7 +42,7 @@ impl<T> Clone for Waiter<T> {
 impl<T> Waiter<T> {
     /// An empty waiter in this hub.
     pub fn new(hub: impl Into<Rc<dyn WaitHub>>) -> Self {
-        Waiter(Rc::new(Inner {
+        Waiter(Rc::new(WaiterBody {
             hub: hub.into(),
             getter: RefCell::new(None),
             handed: RefCell::new(None),
@@ -226,7 +226,7 @@ struct Getting<'a, T>(&'a Waiter<T>);
 
 impl<T> Drop for Getting<'_, T> {
     fn drop(&mut self) {
-        let Inner { getter, handed, .. } = &*self.0.0;
+        let WaiterBody { getter, handed, .. } = &*self.0.0;
         let (getter, handed) = (getter.take(), handed.take());
         if let Some(value) = handed {
             // It was on its way when something else woke this greenlet: it is for the next `get`.

@@ -77,18 +77,18 @@ pub type GreenletFn = fn(&RawGreenlet) -> Result<(), Exception>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-enum Stage {
+enum CallbackStage {
     Pending,
     Running,
     Over,
 }
 
-impl Stage {
-    fn from_u8(state: u8) -> Stage {
+impl CallbackStage {
+    fn from_u8(state: u8) -> CallbackStage {
         match state {
-            0 => Stage::Pending,
-            1 => Stage::Running,
-            _ => Stage::Over,
+            0 => CallbackStage::Pending,
+            1 => CallbackStage::Running,
+            _ => CallbackStage::Over,
         }
     }
 }
@@ -107,12 +107,12 @@ pub(in crate::core) trait Task {
     }
 }
 
-struct Local<F> {
+struct LocalTask<F> {
     state: Cell<u8>,
     function: Cell<Option<F>>,
 }
 
-impl<F, R> Task for Local<F>
+impl<F, R> Task for LocalTask<F>
 where
     F: FnOnce() -> R,
     R: CallbackResult,
@@ -192,8 +192,8 @@ impl Callback {
     pub(in crate::core) fn new<R: CallbackResult + 'static>(
         function: impl FnOnce() -> R + 'static,
     ) -> Callback {
-        let state = Cell::new(Stage::Pending as u8);
-        Callback(Rc::new(Local {
+        let state = Cell::new(CallbackStage::Pending as u8);
+        Callback(Rc::new(LocalTask {
             state,
             function: Cell::new(Some(function)),
         }))
@@ -207,7 +207,7 @@ impl Callback {
     #[cold]
     pub(in crate::core) fn entered(subject: impl Into<Subject>) -> Callback {
         Callback(Rc::new(Entered {
-            state: Cell::new(Stage::Running as u8),
+            state: Cell::new(CallbackStage::Running as u8),
             subject: subject.into(),
         }))
     }
@@ -218,18 +218,18 @@ impl Callback {
 
     /// True until the callback is entered.
     pub fn pending(&self) -> bool {
-        self.0.state().get() == Stage::Pending as u8
+        self.0.state().get() == CallbackStage::Pending as u8
     }
 
     /// True until the callback has returned: it is pending or running. In gevent, the callback's truth value.
     pub fn scheduled(&self) -> bool {
-        self.0.state().get() != Stage::Over as u8
+        self.0.state().get() != CallbackStage::Over as u8
     }
 
     /// Drops the function, so that nothing is called; the place in the queue stays until its turn. Does nothing
     /// to a callback that runs or has run, except that it no longer counts as [`scheduled`](Self::scheduled).
     pub fn stop(&self) {
-        self.0.state().set(Stage::Over as u8);
+        self.0.state().set(CallbackStage::Over as u8);
         self.0.clear();
     }
 
@@ -265,12 +265,12 @@ impl Callback {
         struct Over<'a>(&'a Cell<u8>);
         impl Drop for Over<'_> {
             fn drop(&mut self) {
-                self.0.set(Stage::Over as u8);
+                self.0.set(CallbackStage::Over as u8);
             }
         }
         let state = self.0.state();
-        if state.get() == Stage::Pending as u8 {
-            state.set(Stage::Running as u8);
+        if state.get() == CallbackStage::Pending as u8 {
+            state.set(CallbackStage::Running as u8);
         }
         Over(state)
     }
@@ -288,7 +288,7 @@ impl fmt::Debug for Callback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at: *const () = Rc::as_ptr(&self.0).cast();
         write!(f, "<callback at {at:p} ")?;
-        let state = Stage::from_u8(self.0.state().get());
+        let state = CallbackStage::from_u8(self.0.state().get());
         show(f, state, |f| self.0.show(f))
     }
 }
@@ -296,14 +296,14 @@ impl fmt::Debug for Callback {
 /// The rest of a callback's `Debug` output.
 fn show(
     f: &mut fmt::Formatter<'_>,
-    state: Stage,
+    state: CallbackStage,
     function: impl FnOnce(&mut fmt::Formatter<'_>) -> fmt::Result,
 ) -> fmt::Result {
     match state {
-        Stage::Pending => f.write_str("pending callback=")?,
-        Stage::Running => f.write_str("running callback=")?,
+        CallbackStage::Pending => f.write_str("pending callback=")?,
+        CallbackStage::Running => f.write_str("running callback=")?,
         // The function is gone.
-        Stage::Over => return f.write_str("stopped>"),
+        CallbackStage::Over => return f.write_str("stopped>"),
     }
     function(f)?;
     f.write_str(">")
@@ -324,7 +324,7 @@ impl RemoteTask {
         R: CallbackResult,
     {
         Arc::new(RemoteTask {
-            state: AtomicU8::new(Stage::Pending as u8),
+            state: AtomicU8::new(CallbackStage::Pending as u8),
             function: ForkMutex::new(Some(Box::new(|| function().into_result()))),
             name: std::any::type_name::<F>(),
         })
@@ -350,10 +350,10 @@ impl ThreadsafeCallback {
         struct Over<'a>(&'a AtomicU8);
         impl Drop for Over<'_> {
             fn drop(&mut self) {
-                self.0.store(Stage::Over as u8, Ordering::Release);
+                self.0.store(CallbackStage::Over as u8, Ordering::Release);
             }
         }
-        let (pending, running) = (Stage::Pending as u8, Stage::Running as u8);
+        let (pending, running) = (CallbackStage::Pending as u8, CallbackStage::Running as u8);
         // Fails if somebody has stopped it.
         let _ =
             self.0
@@ -364,12 +364,12 @@ impl ThreadsafeCallback {
 
     /// True until the callback is entered.
     pub fn pending(&self) -> bool {
-        self.0.state.load(Ordering::Acquire) == Stage::Pending as u8
+        self.0.state.load(Ordering::Acquire) == CallbackStage::Pending as u8
     }
 
     /// True until the callback has returned: it is pending or running.
     pub fn scheduled(&self) -> bool {
-        self.0.state.load(Ordering::Acquire) != Stage::Over as u8
+        self.0.state.load(Ordering::Acquire) != CallbackStage::Over as u8
     }
 
     /// Drops the function (in the calling thread), unless it has been entered. Says whether it was dropped:
@@ -378,7 +378,9 @@ impl ThreadsafeCallback {
         let function = self.0.function.lock().take();
         let stopped = function.is_some();
         if stopped {
-            self.0.state.store(Stage::Over as u8, Ordering::Release);
+            self.0
+                .state
+                .store(CallbackStage::Over as u8, Ordering::Release);
         }
         drop(function);
         stopped
@@ -396,7 +398,7 @@ impl Eq for ThreadsafeCallback {}
 impl fmt::Debug for ThreadsafeCallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<threadsafe_callback at {:p} ", Arc::as_ptr(&self.0))?;
-        let state = Stage::from_u8(self.0.state.load(Ordering::Acquire));
+        let state = CallbackStage::from_u8(self.0.state.load(Ordering::Acquire));
         show(f, state, |f| f.write_str(self.0.name))
     }
 }

@@ -22,11 +22,11 @@ use crate::core::event_loop::forking::ForkMutex;
 pub(in crate::core) type Inbox = VecDeque<Arc<RemoteTask>>;
 
 pub(in crate::core) struct Mailbox {
-    shared: ForkMutex<Shared>,
+    shared: ForkMutex<MailboxParts>,
     has_mail: AtomicBool,
 }
 
-struct Shared {
+struct MailboxParts {
     /// Null when the loop cannot be reached: not yet, or no longer.
     loop_: *mut ev_loop,
     wakeup: *mut ev_async,
@@ -35,11 +35,11 @@ struct Shared {
 
 // SAFETY: other threads use the pointers for nothing but `ev_async_send`, which libev allows from any thread while
 // the loop and the watcher live; `open` and `close` see to that under the mutex.
-unsafe impl Send for Shared {}
+unsafe impl Send for MailboxParts {}
 
 impl Mailbox {
     pub(in crate::core) fn new() -> Mailbox {
-        let shared = Shared {
+        let shared = MailboxParts {
             loop_: ptr::null_mut(),
             wakeup: ptr::null_mut(),
             inbox: Inbox::new(),

@@ -20,7 +20,7 @@ use crate::core::callbacks::run_callbacks;
 use crate::core::event_loop::c_frames;
 use crate::core::event_loop::loop_::{ErrorHandler, Loop};
 use crate::core::event_loop::shared_loop::SharedLoop;
-use crate::core::watchers::body::Base;
+use crate::core::watchers::body::BodyBase;
 use crate::core::watchers::body_ref::BodyRef;
 use crate::core::watchers::handler::OldHandler;
 use crate::pace::Pace;
@@ -45,7 +45,7 @@ pub(in crate::core) struct LoopParts {
     timer0: UnsafeCell<ev_timer>,
     wakeup: UnsafeCell<ev_async>,
     /// All bodies, by their slots.
-    bodies: RefCell<Vec<NonNull<Base>>>,
+    bodies: RefCell<Vec<NonNull<BodyBase>>>,
 }
 
 /// Destroyed, by whatever way: nothing of libev's may be touched through this object any more.
@@ -171,7 +171,7 @@ impl LoopParts {
     }
 
     /// Takes a body off the list that is about to be freed.
-    pub(in crate::core) fn unlist(&self, base: &Base) {
+    pub(in crate::core) fn unlist(&self, base: &BodyBase) {
         let slot = base.slot.get();
         let mut bodies = self.bodies.borrow_mut();
         bodies.swap_remove(slot as usize);
@@ -325,7 +325,7 @@ impl LoopParts {
 }
 
 /// For one that is on a list.
-fn is_kept(body: &NonNull<Base>) -> bool {
+fn is_kept(body: &NonNull<BodyBase>) -> bool {
     // SAFETY: bodies are on the list while they are alive.
     unsafe { body.as_ref() }.is_kept()
 }

@@ -61,7 +61,7 @@ pub(in crate::core) struct SharedLoop {
 }
 
 /// A loop, with those of its `Loop`s that are kept for it.
-type Kept = (Rc<SharedLoop>, Vec<Loop>);
+type KeptLoop = (Rc<SharedLoop>, Vec<Loop>);
 
 // They need no destructor, so they can be used while the thread ends, too.
 thread_local! {
@@ -70,7 +70,7 @@ thread_local! {
         const { RefCell::new(ManuallyDrop::new(Vec::new())) };
     /// What is to be done when a run has ended: the doomed loops that still run, with their `Loop`s, kept for their
     /// cleanup watchers; and `Loop`s that were dropped when libev could not be called.
-    static DOOMED: RefCell<ManuallyDrop<Vec<Kept>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
+    static DOOMED: RefCell<ManuallyDrop<Vec<KeptLoop>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
     /// Whether [`end_of_thread`] will be called.
     static ENDS: Cell<bool> = const { Cell::new(false) };
 }
@@ -421,7 +421,7 @@ pub(in crate::core) fn drop_later(loop_: Loop) {
 }
 
 /// At the latest, it becomes ready when the thread ends.
-fn postpone(kept: Kept) {
+fn postpone(kept: KeptLoop) {
     DOOMED.with_borrow_mut(|doomed| doomed.push(kept));
 }
 
@@ -446,7 +446,7 @@ pub(in crate::core) fn free_doomed() {
     }));
 }
 
-fn take_ready() -> Option<Kept> {
+fn take_ready() -> Option<KeptLoop> {
     DOOMED.with_borrow_mut(|doomed| {
         let at = doomed.iter().position(|(shared, _)| !shared.is_running())?;
         let ready = doomed.remove(at);

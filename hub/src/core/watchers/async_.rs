@@ -15,14 +15,14 @@ use crate::core::watchers::body::Kind;
 use crate::core::watchers::watcher::watcher_type;
 
 /// What senders share with the watcher.
-struct Target {
+struct SendTarget {
     mailbox: Arc<Mailbox>,
     /// Null when the watcher is closed or gone. Changed under the link's mutex.
     watcher: AtomicPtr<ev_async>,
 }
 
 pub(in crate::core) struct AsyncKind {
-    target: Arc<Target>,
+    target: Arc<SendTarget>,
 }
 
 // SAFETY: ev_async begins with EV_WATCHER and is plain data.
@@ -90,7 +90,7 @@ impl Loop {
     /// # Errors
     /// The loop is destroyed.
     pub fn async_(&self) -> Result<Async, Error> {
-        let target = Target {
+        let target = SendTarget {
             mailbox: self.state().mailbox.clone(),
             watcher: AtomicPtr::new(ptr::null_mut()),
         };
@@ -125,7 +125,7 @@ impl Async {
 
 /// Wakes an [`Async`] watcher from any thread.
 #[derive(Clone)]
-pub struct AsyncSender(Arc<Target>);
+pub struct AsyncSender(Arc<SendTarget>);
 
 /// The watcher that an [`AsyncSender`] sends to was closed or dropped, or its loop destroyed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

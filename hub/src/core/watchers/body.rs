@@ -93,7 +93,7 @@ pub(in crate::core) type RawCallback<R> = unsafe extern "C" fn(*mut ev_loop, *mu
 
 /// What is the same for all types.
 #[repr(C)]
-pub(in crate::core) struct Base {
+pub(in crate::core) struct BodyBase {
     /// How many [`BodyRef`]s there are.
     pub(in crate::core) refs: Cell<u32>,
     /// The body's place in its loop's list.
@@ -106,7 +106,7 @@ pub(in crate::core) struct Base {
 /// A watcher of one type.
 #[repr(C)] // The base comes first, and next to it libev's struct, whatever the type.
 pub(in crate::core) struct Body<K: Kind> {
-    pub(in crate::core) base: Base,
+    pub(in crate::core) base: BodyBase,
     raw: UnsafeCell<K::Raw>,
     pub(in crate::core) kind: K,
 }
@@ -119,10 +119,10 @@ pub(in crate::core) struct KindTable {
     pub(in crate::core) type_id: fn() -> TypeId,
     /// # Safety
     /// It points to a body of the table's type, and that lives as long as the result is used.
-    pub(in crate::core) any: unsafe fn(NonNull<Base>) -> *const dyn AnyBody,
+    pub(in crate::core) any: unsafe fn(NonNull<BodyBase>) -> *const dyn AnyBody,
     /// # Safety
     /// It points to a body of the table's type, which nobody uses again.
-    pub(in crate::core) free: unsafe fn(NonNull<Base>),
+    pub(in crate::core) free: unsafe fn(NonNull<BodyBase>),
 }
 
 /// The one table of each type.
@@ -222,10 +222,10 @@ impl<K: Kind> Body<K> {
         kind: K,
         init: impl FnOnce(&K, *mut K::Raw, RawCallback<K::Raw>),
     ) -> BodyRef {
-        const { assert!(offset_of!(Body<K>, raw) == size_of::<Base>()) };
+        const { assert!(offset_of!(Body<K>, raw) == size_of::<BodyBase>()) };
         let body = Box::leak(Box::<Body<K>>::new_uninit());
         let body: NonNull<Body<K>> = NonNull::from(body).cast();
-        let base = Base {
+        let base = BodyBase {
             refs: Cell::new(0),
             slot: Cell::new(0),
             owner: Rc::downgrade(loop_.state()),
@@ -258,9 +258,9 @@ impl<K: Kind> Body<K> {
 /// # Safety
 /// One of our bodies holds the watcher, and the pointer comes from there.
 #[inline]
-pub(in crate::core) unsafe fn body_of(raw: *mut ev_watcher) -> NonNull<Base> {
+pub(in crate::core) unsafe fn body_of(raw: *mut ev_watcher) -> NonNull<BodyBase> {
     // SAFETY: by this function's contract; the base lies before the watcher.
-    unsafe { NonNull::new_unchecked(raw.cast::<Base>().sub(1)) }
+    unsafe { NonNull::new_unchecked(raw.cast::<BodyBase>().sub(1)) }
 }
 
 /// The callback of every watcher.

@@ -13,18 +13,18 @@ use libev_sys::{ev_loop, ev_watcher};
 
 use crate::core::error::Error;
 use crate::core::event_loop::loop_::Loop;
-use crate::core::watchers::body::{AnyBody, Base, Body, Kind, KindTable};
+use crate::core::watchers::body::{AnyBody, Body, BodyBase, Kind, KindTable};
 use crate::core::watchers::handler::{Handler, Marks, OldHandler};
 
 /// Points to a living body, whose count it is part of.
-pub(in crate::core) struct BodyRef(NonNull<Base>);
+pub(in crate::core) struct BodyRef(NonNull<BodyBase>);
 
 impl BodyRef {
     /// The first one.
     ///
     /// # Safety
     /// It points to a whole, leaked `Body`.
-    pub(in crate::core) unsafe fn first(body: NonNull<Base>) -> BodyRef {
+    pub(in crate::core) unsafe fn first(body: NonNull<BodyBase>) -> BodyRef {
         // SAFETY: by this function's contract.
         unsafe { BodyRef::new(body) }
     }
@@ -34,7 +34,7 @@ impl BodyRef {
     /// # Safety
     /// It points to a body that is alive, from a pointer to the whole of it.
     #[inline]
-    pub(in crate::core) unsafe fn new(body: NonNull<Base>) -> BodyRef {
+    pub(in crate::core) unsafe fn new(body: NonNull<BodyBase>) -> BodyRef {
         // SAFETY: by this function's contract.
         let refs = unsafe { &body.as_ref().refs };
         match refs.get().checked_add(1) {
@@ -49,13 +49,13 @@ impl BodyRef {
     ///
     /// # Safety
     /// It points to the whole of a body whose memory has not been freed.
-    pub(in crate::core) unsafe fn revive(body: NonNull<Base>) -> Option<BodyRef> {
+    pub(in crate::core) unsafe fn revive(body: NonNull<BodyBase>) -> Option<BodyRef> {
         // SAFETY: by this function's contract; while a body is being freed, it is not in use.
         unsafe { body.as_ref().is_in_use().then(|| BodyRef::new(body)) }
     }
 
     #[inline]
-    pub(in crate::core) fn as_ptr(&self) -> NonNull<Base> {
+    pub(in crate::core) fn as_ptr(&self) -> NonNull<BodyBase> {
         self.0
     }
 
@@ -218,7 +218,7 @@ impl BodyRef {
     }
 }
 
-impl Base {
+impl BodyBase {
     /// Whether anybody refers to the body, or libev does.
     #[inline]
     fn is_in_use(&self) -> bool {
@@ -291,10 +291,10 @@ impl Base {
 }
 
 impl Deref for BodyRef {
-    type Target = Base;
+    type Target = BodyBase;
 
     #[inline]
-    fn deref(&self) -> &Base {
+    fn deref(&self) -> &BodyBase {
         // SAFETY: the type's invariant.
         unsafe { self.0.as_ref() }
     }
@@ -322,7 +322,7 @@ impl Drop for BodyRef {
 /// # Safety
 /// The body is neither referred to nor kept.
 #[inline(never)]
-unsafe fn free(body: NonNull<Base>) {
+unsafe fn free(body: NonNull<BodyBase>) {
     // SAFETY: by this function's contract.
     unsafe {
         let base = body.as_ref();

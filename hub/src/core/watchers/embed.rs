@@ -14,7 +14,7 @@ use crate::core::error::{Error, NotEmbeddable};
 use crate::core::event_loop::c_frames;
 use crate::core::event_loop::flags::LoopFlags;
 use crate::core::event_loop::loop_::Loop;
-use crate::core::watchers::body::{Base, Body, Kind, body_of};
+use crate::core::watchers::body::{Body, BodyBase, Kind, body_of};
 use crate::core::watchers::body_ref::{BodyRef, Remains};
 use crate::core::watchers::watcher::watcher_type;
 
@@ -130,7 +130,7 @@ unsafe impl Kind for EmbedKind {
 }
 
 /// The body that an [`EmbedKind`] is in.
-type Me = Cell<Option<NonNull<Base>>>;
+type Me = Cell<Option<NonNull<BodyBase>>>;
 
 /// A weak reference to the body of an embed watcher.
 pub(in crate::core) struct WeakEmbed(Weak<Me>);
@@ -219,7 +219,7 @@ unsafe extern "C" fn on_fork(raw_host: *mut ev_loop, fork: *mut ev_fork, _: c_in
 unsafe extern "C" fn on_other_fork(raw_other: *mut ev_loop, fork: *mut ev_fork, _: c_int) {
     // SAFETY: by this function's contract; a wanted body is kept, and so alive. Nothing here runs foreign code.
     unsafe {
-        let Some(body) = NonNull::new((*fork).data.cast::<Base>()) else {
+        let Some(body) = NonNull::new((*fork).data.cast::<BodyBase>()) else {
             return;
         };
         let body = EmbedBody(BodyRef::new(body));

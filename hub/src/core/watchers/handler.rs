@@ -21,7 +21,7 @@ pub(in crate::core) struct Handler(SmallFn);
 
 struct NoEvents<F>(F);
 struct WithEvents<F>(F);
-struct Wake(Resume);
+struct WakePark(Resume);
 
 // SAFETY: `IS_WAKE` is false.
 unsafe impl<F: Fn() -> R + 'static, R: CallbackResult> Act for NoEvents<F> {
@@ -38,7 +38,7 @@ unsafe impl<F: Fn(Events) -> R + 'static, R: CallbackResult> Act for WithEvents<
 }
 
 // SAFETY: it is the only one, and as small as a closure may be.
-unsafe impl Act for Wake {
+unsafe impl Act for WakePark {
     const IS_WAKE: bool = true;
 
     fn act(&self, events: Events) -> Result<(), Exception> {
@@ -80,12 +80,12 @@ impl Handler {
     /// Costs no allocation.
     #[inline]
     pub(in crate::core) fn wake(resume: Resume) -> Handler {
-        Handler(SmallFn::new(Wake(resume)))
+        Handler(SmallFn::new(WakePark(resume)))
     }
 
     #[inline]
     fn resume(&self) -> Option<&Resume> {
-        self.0.wake::<Wake>().map(|wake| &wake.0)
+        self.0.wake::<WakePark>().map(|wake| &wake.0)
     }
 }
 

@@ -9,7 +9,7 @@ use greenlet_core::prefetch;
 use libev_sys as ev;
 use libev_sys::{ev_loop, ev_watcher};
 
-use crate::core::watchers::body::{Base, RawCallback, body_of, fire};
+use crate::core::watchers::body::{BodyBase, RawCallback, body_of, fire};
 
 /// The steps are taken so many events before the one that needs them.
 const NODE: usize = 6;
@@ -61,6 +61,9 @@ pub(in crate::core) unsafe fn look_ahead(raw_loop: *mut ev_loop) {
         return;
     }
     // The base comes before it.
-    let body = watcher(NODE).cast::<Base>().cast_const().wrapping_sub(1);
+    let body = watcher(NODE)
+        .cast::<BodyBase>()
+        .cast_const()
+        .wrapping_sub(1);
     (0..NODE_LINES).for_each(|line| prefetch::line(body.cast(), line));
 }
