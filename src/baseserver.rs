@@ -88,7 +88,7 @@ impl Default for Settings {
 }
 
 /// Handles one connection.
-pub(crate) type Handle = Rc<dyn Fn(TcpStream, SocketAddr) -> Result<(), Exception>>;
+pub(crate) type ConnectionHandler = Rc<dyn Fn(TcpStream, SocketAddr) -> Result<(), Exception>>;
 
 /// What a server listens at: an address, or a listener that is there already.
 pub(crate) enum Listen {
@@ -102,7 +102,7 @@ pub(crate) struct BaseServer {
     hub: Hub,
     listen: RefCell<Listen>,
     settings: Settings,
-    handle: Handle,
+    handle: ConnectionHandler,
     /// Where it listens, or did.
     address: Cell<Option<SocketAddr>>,
     listener: RefCell<Option<TcpListener>>,
@@ -117,7 +117,7 @@ pub(crate) struct BaseServer {
 }
 
 impl BaseServer {
-    pub(crate) fn new(listen: Listen, settings: Settings, handle: Handle) -> Rc<Self> {
+    pub(crate) fn new(listen: Listen, settings: Settings, handle: ConnectionHandler) -> Rc<Self> {
         Rc::new(BaseServer {
             hub: get_hub(),
             address: Cell::new(match &listen {
@@ -416,7 +416,7 @@ impl Label for HandlerName {
 }
 
 fn handle_and_close(
-    handle: &Handle,
+    handle: &ConnectionHandler,
     stream: TcpStream,
     address: SocketAddr,
 ) -> Result<(), Exception> {

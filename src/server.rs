@@ -11,7 +11,7 @@ use hub::core::CallbackResult;
 
 pub use crate::baseserver::Spawn;
 
-use crate::baseserver::{BaseServer, Handle, Listen, Settings};
+use crate::baseserver::{BaseServer, ConnectionHandler, Listen, Settings};
 use crate::socket::{Address, TcpListener, TcpStream};
 
 /// Listens at an address and calls a handler for each connection, in a greenlet of its own. The
@@ -127,7 +127,8 @@ impl Builder {
         listen: Listen,
         handle: impl Fn(TcpStream, SocketAddr) -> R + 'static,
     ) -> StreamServer {
-        let handle: Handle = Rc::new(move |stream, address| handle(stream, address).into_result());
+        let handle: ConnectionHandler =
+            Rc::new(move |stream, address| handle(stream, address).into_result());
         StreamServer(BaseServer::new(listen, self.0, handle))
     }
 }

@@ -34,9 +34,9 @@ use crate::timeout::Timeout;
 ///
 /// Source: gevent's `Group`.
 #[derive(Clone)]
-pub struct Group(Rc<Inner>);
+pub struct Group(Rc<GroupBody>);
 
-struct Inner {
+struct GroupBody {
     /// By their numbers, so in the order in which they were made.
     members: RefCell<BTreeMap<u64, Member>>,
     /// Set while there are no members.
@@ -75,7 +75,7 @@ impl Group {
     pub(super) fn limited(size: Option<usize>) -> Group {
         let empty = Event::new();
         empty.set();
-        Group(Rc::new(Inner {
+        Group(Rc::new(GroupBody {
             members: RefCell::default(),
             empty,
             limit: size.map(|size| Limit {
@@ -385,7 +385,7 @@ impl Group {
 /// The members of a group: see [`Group::iter`].
 pub type Members = std::vec::IntoIter<AnyGreenlet>;
 
-impl Inner {
+impl GroupBody {
     /// Takes a member out, and gives its place free.
     fn remove(&self, id: u64) -> Option<Member> {
         let member = self.members.borrow_mut().remove(&id)?;

@@ -20,13 +20,13 @@ use crate::queue::SimpleQueue;
 /// same becomes of them when something is thrown into the greenlet that waits for the next value: this is over then,
 /// after it has yielded the exception.
 pub struct IMapUnordered<T: 'static> {
-    state: Rc<State<T>>,
+    state: Rc<ImapState<T>>,
     /// Starts the tasks.
     starting: Starting<()>,
     over: bool,
 }
 
-struct State<T: 'static> {
+struct ImapState<T: 'static> {
     arrivals: SimpleQueue<Arrival<T>>,
     /// Acquired for each task, released for each value asked for; none without a `maxsize`, and
     /// when all tasks are started.
@@ -58,7 +58,7 @@ impl<T: 'static> IMapUnordered<T> {
     {
         // So many are no limit, and one more could not be asked for.
         let maxsize = maxsize.filter(|size| !matches!(*size, 0 | usize::MAX));
-        let state = Rc::new(State {
+        let state = Rc::new(ImapState {
             arrivals: SimpleQueue::new(),
             results: RefCell::new(maxsize.map(Semaphore::new)),
             outstanding: Cell::new(0),
@@ -128,7 +128,7 @@ impl<T: 'static> IMapUnordered<T> {
     }
 }
 
-impl<T: 'static> State<T> {
+impl<T: 'static> ImapState<T> {
     fn start_all<I: IntoIterator>(
         self: &Rc<Self>,
         iterable: I,
@@ -169,7 +169,7 @@ impl<T: 'static> State<T> {
 
 /// Told the end of one task.
 pub(crate) struct Report<T: 'static> {
-    state: Rc<State<T>>,
+    state: Rc<ImapState<T>>,
     index: usize,
 }
 

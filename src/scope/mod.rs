@@ -44,7 +44,7 @@ use hub::{Link, Linkable};
 use crate::exceptions::LoopExit;
 use crate::greenlet::{AnyGreenlet, AsGreenlet, Greenlet, Killable, Victim};
 use crate::outcome::Outcome;
-use state::{Lent, State};
+use state::{LentFunction, ScopeState};
 
 /// The scope is ending because one of its greenlets failed: raised in the scope's own function
 /// where that waits. [`scope`] itself returns the failure.
@@ -55,7 +55,7 @@ pub struct ScopeCancelled;
 /// Where greenlets are spawned that end before [`scope`] returns.
 #[derive(Debug)]
 pub struct Scope<'scope, 'env: 'scope> {
-    state: Rc<State>,
+    state: Rc<ScopeState>,
     // Invariant in both, as in `std::thread::Scope`.
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
@@ -130,7 +130,7 @@ impl<T: 'static> Killable for ScopedGreenlet<'_, T> {
 pub fn scope<'env, T>(
     function: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> Result<T, Exception>,
 ) -> Result<T, Exception> {
-    let state = State::new();
+    let state = ScopeState::new();
     let scope = Scope {
         state: state.clone(),
         scope: PhantomData,
@@ -149,7 +149,10 @@ pub fn scope<'env, T>(
 }
 
 /// Calls the scope's own function, and then joins the greenlets.
-fn call<T>(state: &State, function: impl FnOnce() -> Result<T, Exception>) -> Result<T, Exception> {
+fn call<T>(
+    state: &ScopeState,
+    function: impl FnOnce() -> Result<T, Exception>,
+) -> Result<T, Exception> {
     let result = match catch_unwind(AssertUnwindSafe(function)) {
         // Nobody can wait now: `end_on_drop` does what is to be done.
         Err(payload) if unwind::is_forced(&*payload) => resume_unwind(payload),
@@ -201,7 +204,7 @@ impl<'scope> Scope<'scope, '_> {
             )
         };
         let state = &self.state;
-        let (id, lent) = Lent::new(state, function);
+        let (id, lent) = LentFunction::new(state, function);
         let greenlet = Greenlet::new(move || lent.call());
         state.lent_to(id, greenlet.any());
         let weak = Rc::downgrade(state);

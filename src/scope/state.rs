@@ -16,7 +16,7 @@ use crate::exceptions::{BlockingSwitchOutError, HubDestroyed, LoopExit};
 use crate::greenlet::{AnyGreenlet, Kill};
 
 /// A scope, as its greenlets know it too.
-pub(super) struct State {
+pub(super) struct ScopeState {
     /// Weak: this lies on its stack, and would keep it alive.
     owner: WeakGreenlet,
     /// Those that have not ended or not returned their loans; by the order of their making.
@@ -35,7 +35,7 @@ pub(super) struct State {
     in_function: Cell<bool>,
 }
 
-impl fmt::Debug for State {
+impl fmt::Debug for ScopeState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Not the greenlets: what describes them may be anybody's function.
         write!(
@@ -72,17 +72,20 @@ impl Borrower {
 }
 
 /// A function of a scope. Its fields are dropped in their order: the loan last.
-pub(super) struct Lent<R> {
+pub(super) struct LentFunction<R> {
     going: Going,
     function: Box<dyn FnOnce() -> R>,
     loan: Loan,
 }
 
-impl<R> Lent<R> {
+impl<R> LentFunction<R> {
     /// A loan with a number of its own.
-    pub(super) fn new(state: &Rc<State>, function: Box<dyn FnOnce() -> R>) -> (u64, Lent<R>) {
+    pub(super) fn new(
+        state: &Rc<ScopeState>,
+        function: Box<dyn FnOnce() -> R>,
+    ) -> (u64, LentFunction<R>) {
         let id = state.made.replace(state.made.get() + 1);
-        let lent = Lent {
+        let lent = LentFunction {
             going: Going(state.clone(), id),
             function,
             loan: Loan::new(state, id),
@@ -91,7 +94,7 @@ impl<R> Lent<R> {
     }
 
     pub(super) fn call(self) -> R {
-        let Lent {
+        let LentFunction {
             going,
             function,
             loan,
@@ -105,7 +108,7 @@ impl<R> Lent<R> {
 }
 
 /// Says, by being dropped, in which greenlet a function is dropped.
-struct Going(Rc<State>, u64);
+struct Going(Rc<ScopeState>, u64);
 
 impl Drop for Going {
     fn drop(&mut self) {
@@ -116,10 +119,10 @@ impl Drop for Going {
 }
 
 /// Says, by being dropped, that a function and all that it borrowed is gone.
-struct Loan(Rc<State>, u64);
+struct Loan(Rc<ScopeState>, u64);
 
 impl Loan {
-    fn new(state: &Rc<State>, id: u64) -> Loan {
+    fn new(state: &Rc<ScopeState>, id: u64) -> Loan {
         state.loans.set(state.loans.get() + 1);
         Loan(state.clone(), id)
     }
@@ -131,10 +134,10 @@ impl Drop for Loan {
     }
 }
 
-impl State {
+impl ScopeState {
     /// That of a scope of the current greenlet.
-    pub(super) fn new() -> Rc<State> {
-        Rc::new(State {
+    pub(super) fn new() -> Rc<ScopeState> {
+        Rc::new(ScopeState {
             owner: getcurrent().downgrade(),
             borrowers: RefCell::default(),
             made: Cell::new(0),
@@ -357,7 +360,7 @@ impl State {
 }
 
 /// Takes the right to wake the owner back, also when its greenlet is unwound.
-struct Waits<'a>(&'a State);
+struct Waits<'a>(&'a ScopeState);
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
@@ -366,7 +369,7 @@ impl Drop for Waits<'_> {
 }
 
 /// Whatever leaves the scope's function, its greenlets end.
-struct EndOnDrop<'a>(&'a State);
+struct EndOnDrop<'a>(&'a ScopeState);
 
 impl Drop for EndOnDrop<'_> {
     fn drop(&mut self) {

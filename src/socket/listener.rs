@@ -10,7 +10,7 @@ use std::rc::Rc;
 use hub::Seconds;
 use socket2::{Domain, Protocol, Type};
 
-use super::raw::{Direction, Raw, ends_all};
+use super::raw::{Direction, RawSocket, ends_all};
 use super::stream::as_inet;
 use super::{Address, AddressError, TcpStream};
 
@@ -20,7 +20,7 @@ const BACKLOG: i32 = 1024;
 /// A socket that accepts connections: [`std::net::TcpListener`]'s methods, but waiting parks
 /// the greenlet. Clones are the same listener.
 #[derive(Clone)]
-pub struct TcpListener(Rc<Raw>);
+pub struct TcpListener(Rc<RawSocket>);
 
 impl TcpListener {
     /// Listens at an address, with `SO_REUSEADDR`; of several, at the first that can be had.
@@ -54,7 +54,7 @@ impl TcpListener {
         let listens = socket.bind(&address.into());
         let listens = listens.and_then(|()| socket.listen(backlog));
         listens.map_err(|error| AddressError::with("listen at", address, error))?;
-        Ok(TcpListener(Rc::new(Raw::new(socket)?)))
+        Ok(TcpListener(Rc::new(RawSocket::new(socket)?)))
     }
 
     /// Takes over a standard listener.
@@ -62,7 +62,7 @@ impl TcpListener {
     /// # Errors
     /// When it cannot be made non-blocking.
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
-        Ok(TcpListener(Rc::new(Raw::new(listener.into())?)))
+        Ok(TcpListener(Rc::new(RawSocket::new(listener.into())?)))
     }
 
     /// Waits for a connection.
@@ -261,7 +261,7 @@ impl TryFrom<OwnedFd> for TcpListener {
     type Error = io::Error;
 
     fn try_from(fd: OwnedFd) -> io::Result<Self> {
-        Ok(TcpListener(Rc::new(Raw::new(fd.into())?)))
+        Ok(TcpListener(Rc::new(RawSocket::new(fd.into())?)))
     }
 }
 

@@ -14,7 +14,7 @@ use hub::{Hub, Seconds, TimedOut, WeakList, try_get_hub};
 use crate::exceptions::BlockingSwitchOutError;
 
 /// A socket of this thread.
-pub(super) struct Raw {
+pub(super) struct RawSocket {
     // Before the descriptor: watchers go first.
     read: OnceCell<Io>,
     write: OnceCell<Io>,
@@ -27,10 +27,10 @@ pub(super) struct Raw {
     /// Whether the next read is worth a try before waiting: the last one filled its buffer, or
     /// there was none.
     more_to_read: Cell<bool>,
-    /// What [`shutdown`](Raw::shutdown) has ended, by [`Direction`].
+    /// What [`shutdown`](RawSocket::shutdown) has ended, by [`Direction`].
     shut_down: [Cell<bool>; 2],
-    /// All descriptors of the connection that were [made](Raw::try_clone) of one another.
-    copies: OnceCell<Rc<RefCell<WeakList<Raw>>>>,
+    /// All descriptors of the connection that were [made](RawSocket::try_clone) of one another.
+    copies: OnceCell<Rc<RefCell<WeakList<RawSocket>>>>,
 }
 
 /// Which way to wait for.
@@ -40,16 +40,16 @@ pub(super) enum Direction {
     Write,
 }
 
-impl Raw {
-    pub(super) fn new(socket: socket2::Socket) -> io::Result<Raw> {
+impl RawSocket {
+    pub(super) fn new(socket: socket2::Socket) -> io::Result<RawSocket> {
         socket.set_nonblocking(true)?;
-        Raw::of_nonblocking(socket)
+        RawSocket::of_nonblocking(socket)
     }
 
     /// Of a socket that does not block already.
-    pub(super) fn of_nonblocking(socket: socket2::Socket) -> io::Result<Raw> {
+    pub(super) fn of_nonblocking(socket: socket2::Socket) -> io::Result<RawSocket> {
         let hub = try_get_hub().map_err(Exception::from)?;
-        Ok(Raw {
+        Ok(RawSocket {
             read: OnceCell::new(),
             write: OnceCell::new(),
             socket: RefCell::new(Some(Rc::new(socket))),
@@ -62,17 +62,17 @@ impl Raw {
     }
 
     /// A second descriptor for the same connection, with the same timeouts.
-    pub(super) fn try_clone(self: &Rc<Self>) -> io::Result<Rc<Raw>> {
+    pub(super) fn try_clone(self: &Rc<Self>) -> io::Result<Rc<RawSocket>> {
         let copies = self.copies.get_or_init(|| {
             let mut all = WeakList::default();
             all.push(Rc::downgrade(self));
             Rc::new(RefCell::new(all))
         });
-        let copy = Rc::new(Raw {
+        let copy = Rc::new(RawSocket {
             timeouts: self.timeouts.clone(),
             shut_down: self.shut_down.clone(),
             copies: OnceCell::from(copies.clone()),
-            ..Raw::new(self.socket()?.try_clone()?)?
+            ..RawSocket::new(self.socket()?.try_clone()?)?
         });
         copies.borrow_mut().push(Rc::downgrade(&copy));
         Ok(copy)

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use hub::Seconds;
 use socket2::{Domain, Protocol, SockRef, Type};
 
-use super::raw::{Direction, Raw, ends_all, valid_timeout};
+use super::raw::{Direction, RawSocket, ends_all, valid_timeout};
 use super::{Address, AddressError};
 
 /// A TCP connection: [`std::net::TcpStream`]'s methods, but what would block parks the
@@ -33,7 +33,7 @@ use super::{Address, AddressError};
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 #[derive(Clone)]
-pub struct TcpStream(Rc<Raw>);
+pub struct TcpStream(Rc<RawSocket>);
 
 impl TcpStream {
     /// Connects to an address; of several, to the first that answers.
@@ -91,7 +91,7 @@ impl TcpStream {
             Type::STREAM,
             Some(Protocol::TCP),
         )?;
-        let raw = Raw::new(socket)?;
+        let raw = RawSocket::new(socket)?;
         match Self::connect_raw(&raw, address, timeout) {
             Ok(()) => Ok(TcpStream(Rc::new(raw))),
             Err(error) => Err(AddressError::with("connect to", address, error)),
@@ -99,7 +99,7 @@ impl TcpStream {
     }
 
     #[track_caller]
-    fn connect_raw(raw: &Raw, address: SocketAddr, timeout: Option<f64>) -> io::Result<()> {
+    fn connect_raw(raw: &RawSocket, address: SocketAddr, timeout: Option<f64>) -> io::Result<()> {
         let started = raw.socket()?.connect(&address.into());
         match started {
             Err(e) if matches!(e.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => {
@@ -114,11 +114,11 @@ impl TcpStream {
     }
 
     pub(super) fn from_socket(socket: socket2::Socket) -> io::Result<Self> {
-        Ok(TcpStream(Rc::new(Raw::new(socket)?)))
+        Ok(TcpStream(Rc::new(RawSocket::new(socket)?)))
     }
 
     pub(super) fn of_nonblocking(socket: socket2::Socket) -> io::Result<Self> {
-        Ok(TcpStream(Rc::new(Raw::of_nonblocking(socket)?)))
+        Ok(TcpStream(Rc::new(RawSocket::of_nonblocking(socket)?)))
     }
 
     /// Takes over a standard stream.

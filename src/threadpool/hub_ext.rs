@@ -11,16 +11,16 @@ use super::pool::ThreadPool;
 /// How many threads the pool of a hub may have: gevent's `Hub.threadpool_size`.
 const THREADPOOL_SIZE: usize = 10;
 
-type Slot = ThreadSlot<Option<ThreadPool>>;
+type PoolSlot = ThreadSlot<Option<ThreadPool>>;
 
 thread_local! {
-    static THREADPOOL: Slot = const { Slot::new(None, || THREADPOOL.with(Slot::clear)) };
-    static RESOLVER: Slot = const { Slot::new(None, || RESOLVER.with(Slot::clear)) };
+    static THREADPOOL: PoolSlot = const { PoolSlot::new(None, || THREADPOOL.with(PoolSlot::clear)) };
+    static RESOLVER: PoolSlot = const { PoolSlot::new(None, || RESOLVER.with(PoolSlot::clear)) };
 }
 
 /// The pool that is kept for this hub; made now if there is none.
 #[track_caller]
-fn pool_of(hub: &Hub, kept: &'static LocalKey<Slot>) -> ThreadPool {
+fn pool_of(hub: &Hub, kept: &'static LocalKey<PoolSlot>) -> ThreadPool {
     let known = kept.with(|slot| slot.with(|pool| pool.borrow().clone()));
     match known.flatten() {
         Some(pool) if pool.hub() == hub => pool,
@@ -34,7 +34,7 @@ fn pool_of(hub: &Hub, kept: &'static LocalKey<Slot>) -> ThreadPool {
     }
 }
 
-fn keep(kept: &'static LocalKey<Slot>, pool: ThreadPool) {
+fn keep(kept: &'static LocalKey<PoolSlot>, pool: ThreadPool) {
     let old = kept.with(|slot| slot.with(|known| known.replace(Some(pool))));
     drop(old);
 }

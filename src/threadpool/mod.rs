@@ -39,9 +39,9 @@
 //!   thread looks.
 //! - When the last handle is dropped, the threads end after what they have been given.
 
+mod body;
 mod executor;
 mod hub_ext;
-mod inner;
 mod mapping;
 mod pool;
 mod task;

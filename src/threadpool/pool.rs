@@ -20,7 +20,7 @@ use greenlet_core::{Exception, GreenletExit, getcurrent};
 use hub::{Context, Hub, Seconds, get_hub, try_get_hub};
 use parking_lot::Mutex;
 
-use super::inner::{Inner, Place, Receiver, Unstarted, Watching};
+use super::body::{Receiver, TaskPlace, ThreadPoolBody, Unstarted, Watching};
 use super::task::Task;
 use super::worker::Job;
 use crate::event::AsyncResult;
@@ -61,7 +61,7 @@ pub struct PoolSizeError {
 ///
 /// Source: gevent's `ThreadPool`.
 #[derive(Clone)]
-pub struct ThreadPool(Rc<Inner>);
+pub struct ThreadPool(Rc<ThreadPoolBody>);
 
 impl ThreadPool {
     /// A pool of at most `maxsize` threads, for the hub of this thread. Threads that have nothing
@@ -89,17 +89,17 @@ impl ThreadPool {
         // As in gevent: -1 is for ever.
         let idle = idle.filter(|seconds| *seconds >= 0.0);
         let idle = idle.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        let inner = Inner::new(&try_get_hub()?, maxsize, idle)?;
+        let inner = ThreadPoolBody::new(&try_get_hub()?, maxsize, idle)?;
         Ok(ThreadPool(Rc::new(inner)))
     }
 
-    pub(super) fn of(inner: &Rc<Inner>) -> ThreadPool {
+    pub(super) fn of(inner: &Rc<ThreadPoolBody>) -> ThreadPool {
         ThreadPool(inner.clone())
     }
 
     #[track_caller]
     pub(super) fn make(hub: &Hub, maxsize: usize, idle_timeout: Option<Duration>) -> ThreadPool {
-        match Inner::new(hub, maxsize, idle_timeout) {
+        match ThreadPoolBody::new(hub, maxsize, idle_timeout) {
             Ok(inner) => ThreadPool(Rc::new(inner)),
             Err(error) => panic!("cannot make a thread pool: {error}"),
         }
@@ -122,7 +122,7 @@ impl ThreadPool {
 
     /// How many threads there are.
     pub fn size(&self) -> usize {
-        self.0.life().shared.workers()
+        self.0.generation().shared.workers()
     }
 
     /// Has exactly so many threads: starts what is missing; waits, if there are more, until they
@@ -139,26 +139,26 @@ impl ThreadPool {
             return Err(Exception::new(PoolSizeError { size, maxsize }));
         }
         let inner = &self.0;
-        let life = inner.life();
+        let generation = inner.generation();
         inner.attend()?;
-        let before = life.shared.workers();
-        life.shared.grow(size, size).inspect_err(|_| {
+        let before = generation.shared.workers();
+        generation.shared.grow(size, size).inspect_err(|_| {
             // Those that were started for this are of no use.
-            life.shared.shrink(before);
+            generation.shared.shrink(before);
         })?;
-        life.shared.shrink(size);
+        generation.shared.shrink(size);
         if getcurrent() == *inner.hub.greenlet() {
             return Ok(());
         }
         let _watching = Watching::begin(inner)?;
         loop {
             inner.told.clear();
-            // A life that is over has no threads in this process.
-            if life.shared.workers() <= size {
+            // A generation that is over has no threads in this process.
+            if generation.shared.workers() <= size {
                 return Ok(());
             }
             inner.told.wait(None)?;
-            if !Rc::ptr_eq(&life, &inner.life()) {
+            if !Rc::ptr_eq(&generation, &inner.generation()) {
                 return Ok(());
             }
         }
@@ -175,13 +175,13 @@ impl ThreadPool {
     /// # Errors
     /// When no thread can be started.
     pub fn set_maxsize(&self, maxsize: usize) -> Result<(), Exception> {
-        let life = self.0.life();
+        let generation = self.0.generation();
         let before = self.0.maxsize.replace(maxsize);
-        life.set_maxsize(before, maxsize);
-        if life.shared.workers() > maxsize {
-            life.shared.shrink(maxsize);
+        generation.set_maxsize(before, maxsize);
+        if generation.shared.workers() > maxsize {
+            generation.shared.shrink(maxsize);
         }
-        life.shared.grow(maxsize, 0)?;
+        generation.shared.grow(maxsize, 0)?;
         Ok(())
     }
 
@@ -220,15 +220,15 @@ impl ThreadPool {
         R: Outcome<Value: Send>,
     {
         let inner = &self.0;
-        let life = loop {
-            let life = inner.life();
-            life.places.acquire()?;
+        let generation = loop {
+            let generation = inner.generation();
+            generation.places.acquire()?;
             // It may have begun anew meanwhile.
-            if Rc::ptr_eq(&life, &inner.life()) {
-                break life;
+            if Rc::ptr_eq(&generation, &inner.generation()) {
+                break generation;
             }
         };
-        let place = Place(&life);
+        let place = TaskPlace(&generation);
         inner.attend()?;
         let id = inner.next_id.replace(inner.next_id.get() + 1);
         let slot = Arc::new(Mutex::new(None));
@@ -272,14 +272,14 @@ impl ThreadPool {
         inner.receivers.borrow_mut().insert(id, receive);
         let task = Unstarted {
             inner,
-            life: &life,
+            generation: &generation,
             id,
         };
         inner.idle.clear();
         inner.start_collecting()?;
-        life.shared.put(Job { id, run });
-        if let Err(error) = life.shared.grow(self.maxsize(), 0)
-            && life.shared.workers() == 0
+        generation.shared.put(Job { id, run });
+        if let Err(error) = generation.shared.grow(self.maxsize(), 0)
+            && generation.shared.workers() == 0
         {
             return Err(Exception::new(error));
         }
@@ -293,7 +293,7 @@ impl ThreadPool {
     /// What is thrown into the current greenlet meanwhile.
     #[track_caller]
     pub fn join(&self) -> Result<(), Exception> {
-        self.0.life();
+        self.0.generation();
         self.0.idle.wait(None).map(drop)
     }
 

@@ -26,8 +26,8 @@ pub(super) struct Job {
 }
 
 /// What the threads share with the pool.
-pub(super) struct Shared {
-    state: Mutex<State>,
+pub(super) struct JobQueue {
+    state: Mutex<JobQueueState>,
     /// How many jobs there are, for those who look without locking.
     queued: AtomicUsize,
     may_linger: bool,
@@ -41,7 +41,7 @@ pub(super) struct Shared {
 }
 
 #[derive(Default)]
-struct State {
+struct JobQueueState {
     jobs: VecDeque<Job>,
     /// Queued or running.
     unfinished: usize,
@@ -50,9 +50,9 @@ struct State {
     limit: usize,
 }
 
-impl Shared {
-    pub(super) fn new(wake: AsyncSender, idle_timeout: Option<Duration>) -> Arc<Shared> {
-        Arc::new(Shared {
+impl JobQueue {
+    pub(super) fn new(wake: AsyncSender, idle_timeout: Option<Duration>) -> Arc<JobQueue> {
+        Arc::new(JobQueue {
             state: Mutex::default(),
             queued: AtomicUsize::new(0),
             may_linger: thread::available_parallelism().is_ok_and(|threads| threads.get() > 1),
@@ -175,7 +175,7 @@ impl Shared {
 }
 
 /// What a thread does.
-fn work(shared: &Shared) {
+fn work(shared: &JobQueue) {
     while let Some(job) = shared.next() {
         // It may still drop something: what nobody wants any more.
         drop(catch(job.run));

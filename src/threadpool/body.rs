@@ -14,16 +14,16 @@ use hub::core::{Async, Fork};
 use hub::{Context, Hub};
 
 use super::pool::ThreadPool;
-use super::worker::Shared;
+use super::worker::JobQueue;
 use crate::event::Event;
 use crate::lock::Semaphore;
 
-pub(super) struct Inner {
+pub(super) struct ThreadPoolBody {
     pub(super) hub: Hub,
     pub(super) maxsize: Cell<usize>,
     idle_timeout: Option<Duration>,
     /// What is made anew after a fork.
-    life: RefCell<Rc<Life>>,
+    generation: RefCell<Rc<Generation>>,
     /// Who gets the results of the tasks that are under way.
     pub(super) receivers: RefCell<HashMap<u64, Receiver>>,
     pub(super) next_id: Cell<u64>,
@@ -44,10 +44,10 @@ struct Attendant {
     _hub_ended: Rc<dyn Fn()>,
 }
 
-/// A pool in one process.
-pub(super) struct Life {
+/// What a pool is in one process: a fork begins the next generation.
+pub(super) struct Generation {
     pid: u32,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<JobQueue>,
     wake: Async,
     /// Counts the tasks that may still be queued.
     pub(super) places: Semaphore,
@@ -58,14 +58,14 @@ pub(super) struct Life {
 /// Called in the hub when the task is done: true, or lost: false.
 pub(super) type Receiver = Box<dyn FnOnce(bool) -> Result<(), Exception>>;
 
-impl Life {
-    fn begin(hub: &Hub, maxsize: usize, idle: Option<Duration>) -> Result<Life, Exception> {
+impl Generation {
+    fn begin(hub: &Hub, maxsize: usize, idle: Option<Duration>) -> Result<Generation, Exception> {
         let wake = hub.loop_().async_()?;
-        Ok(Life {
+        Ok(Generation {
             pid: std::process::id(),
-            shared: Shared::new(wake.sender(), idle),
+            shared: JobQueue::new(wake.sender(), idle),
             wake,
-            places: Semaphore::new(Life::places_of(maxsize)),
+            places: Semaphore::new(Generation::places_of(maxsize)),
             owed: Cell::new(0),
         })
     }
@@ -77,7 +77,10 @@ impl Life {
 
     /// There may be more threads, or fewer.
     pub(super) fn set_maxsize(&self, before: usize, maxsize: usize) {
-        let (before, places) = (Life::places_of(before), Life::places_of(maxsize));
+        let (before, places) = (
+            Generation::places_of(before),
+            Generation::places_of(maxsize),
+        );
         self.add_places(places.saturating_sub(before));
         self.remove_places(before.saturating_sub(places));
     }
@@ -99,20 +102,20 @@ impl Life {
     }
 }
 
-impl Inner {
+impl ThreadPoolBody {
     pub(super) fn new(
         hub: &Hub,
         maxsize: usize,
         idle_timeout: Option<Duration>,
-    ) -> Result<Inner, Exception> {
-        let life = Life::begin(hub, maxsize, idle_timeout)?;
+    ) -> Result<ThreadPoolBody, Exception> {
+        let generation = Generation::begin(hub, maxsize, idle_timeout)?;
         let (idle, told) = (Event::new(), Event::new());
         idle.set();
-        Ok(Inner {
+        Ok(ThreadPoolBody {
             hub: hub.clone(),
             maxsize: Cell::new(maxsize),
             idle_timeout,
-            life: RefCell::new(Rc::new(life)),
+            generation: RefCell::new(Rc::new(generation)),
             receivers: RefCell::default(),
             next_id: Cell::new(0),
             watching: Cell::new(0),
@@ -123,22 +126,22 @@ impl Inner {
     }
 
     /// The pool in this process.
-    pub(super) fn life(self: &Rc<Self>) -> Rc<Life> {
-        let life = self.life.borrow().clone();
-        if life.pid == std::process::id() {
-            return life;
+    pub(super) fn generation(self: &Rc<Self>) -> Rc<Generation> {
+        let generation = self.generation.borrow().clone();
+        if generation.pid == std::process::id() {
+            return generation;
         }
-        self.begin_anew(life)
+        self.begin_anew(generation)
     }
 
     #[cold]
-    fn begin_anew(self: &Rc<Self>, old: Rc<Life>) -> Rc<Life> {
-        let new = match Life::begin(&self.hub, self.maxsize.get(), self.idle_timeout) {
+    fn begin_anew(self: &Rc<Self>, old: Rc<Generation>) -> Rc<Generation> {
+        let new = match Generation::begin(&self.hub, self.maxsize.get(), self.idle_timeout) {
             Ok(new) => Rc::new(new),
             // The loop is destroyed, and this pool of no use.
             Err(_) => return old,
         };
-        self.life.replace(new.clone());
+        self.generation.replace(new.clone());
         let _ = old.wake.stop();
         // A thread that is not here may have it locked for ever.
         std::mem::forget(old.shared.clone());
@@ -161,7 +164,7 @@ impl Inner {
             return Ok(());
         }
         let watcher = self.hub.loop_().fork()?.with_ref(false)?;
-        let call = |f: fn(&Rc<Inner>)| -> Rc<dyn Fn()> {
+        let call = |f: fn(&Rc<ThreadPoolBody>)| -> Rc<dyn Fn()> {
             let pool = Rc::downgrade(self);
             Rc::new(move || {
                 if let Some(pool) = pool.upgrade() {
@@ -169,7 +172,7 @@ impl Inner {
                 }
             })
         };
-        let forked = call(|pool| drop(pool.life()));
+        let forked = call(|pool| drop(pool.generation()));
         let hub_ended = call(|pool| pool.end_threads());
         let its = forked.clone();
         watcher.start(move || its())?;
@@ -185,18 +188,18 @@ impl Inner {
 
     /// Has the threads end when they have done what there is to do.
     fn end_threads(&self) {
-        let life = self.life.borrow().clone();
-        if life.pid == std::process::id() {
-            life.shared.shrink(0);
+        let generation = self.generation.borrow().clone();
+        if generation.pid == std::process::id() {
+            generation.shared.shrink(0);
         }
     }
 
-    /// Keeps the loop, and the pool, until [`stop_collecting`](Inner::stop_collecting).
+    /// Keeps the loop, and the pool, until [`stop_collecting`](ThreadPoolBody::stop_collecting).
     pub(super) fn start_collecting(self: &Rc<Self>) -> Result<(), Exception> {
-        let life = self.life.borrow().clone();
-        if !life.wake.active() {
+        let generation = self.generation.borrow().clone();
+        if !generation.wake.active() {
             let pool = self.clone();
-            life.wake.start(move || pool.collect())?;
+            generation.wake.start(move || pool.collect())?;
         }
         Ok(())
     }
@@ -206,26 +209,26 @@ impl Inner {
             self.idle.set();
             if self.watching.get() == 0 {
                 // A destroyed loop has stopped it already.
-                let _ = self.life.borrow().wake.stop();
+                let _ = self.generation.borrow().wake.stop();
             }
         }
     }
 
     /// Delivers results. Runs in the hub.
     fn collect(&self) {
-        let life = self.life.borrow().clone();
-        let life = &life;
+        let generation = self.generation.borrow().clone();
+        let generation = &generation;
         let deliver = |id| {
             move || {
                 let receiver = self.receivers.borrow_mut().remove(&id);
-                life.give_back();
+                generation.give_back();
                 if let Some(receiver) = receiver {
-                    self.call(receiver, true, Context::Watcher(&life.wake));
+                    self.call(receiver, true, Context::Watcher(&generation.wake));
                 }
             }
         };
         let steps: [&dyn Fn(); 2] = [
-            &|| call_each(life.shared.take_done().into_iter().map(deliver)),
+            &|| call_each(generation.shared.take_done().into_iter().map(deliver)),
             &|| {
                 self.told.set();
                 self.stop_collecting();
@@ -247,9 +250,9 @@ impl Inner {
 }
 
 /// A place among the tasks, given back unless the task is on its way.
-pub(super) struct Place<'a>(pub(super) &'a Life);
+pub(super) struct TaskPlace<'a>(pub(super) &'a Generation);
 
-impl Drop for Place<'_> {
+impl Drop for TaskPlace<'_> {
     fn drop(&mut self) {
         self.0.give_back();
     }
@@ -257,14 +260,14 @@ impl Drop for Place<'_> {
 
 /// A task, taken back unless it is on its way.
 pub(super) struct Unstarted<'a> {
-    pub(super) inner: &'a Inner,
-    pub(super) life: &'a Life,
+    pub(super) inner: &'a ThreadPoolBody,
+    pub(super) generation: &'a Generation,
     pub(super) id: u64,
 }
 
 impl Drop for Unstarted<'_> {
     fn drop(&mut self) {
-        let job = self.life.shared.take_back(self.id);
+        let job = self.generation.shared.take_back(self.id);
         let receiver = self.inner.receivers.borrow_mut().remove(&self.id);
         self.inner.stop_collecting();
         drop((job, receiver));
@@ -272,10 +275,10 @@ impl Drop for Unstarted<'_> {
 }
 
 /// Has the hub listen to the threads while somebody waits for one to end.
-pub(super) struct Watching<'a>(&'a Inner);
+pub(super) struct Watching<'a>(&'a ThreadPoolBody);
 
 impl<'a> Watching<'a> {
-    pub(super) fn begin(inner: &'a Rc<Inner>) -> Result<Self, Exception> {
+    pub(super) fn begin(inner: &'a Rc<ThreadPoolBody>) -> Result<Self, Exception> {
         inner.start_collecting()?;
         inner.watching.set(inner.watching.get() + 1);
         Ok(Watching(inner))
@@ -289,13 +292,13 @@ impl Drop for Watching<'_> {
     }
 }
 
-impl Drop for Inner {
+impl Drop for ThreadPoolBody {
     fn drop(&mut self) {
         self.end_threads();
     }
 }
 
-impl fmt::Debug for Inner {
+impl fmt::Debug for ThreadPoolBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = (&raw const *self).addr();
         let tasks = self.receivers.borrow().len();
