@@ -141,7 +141,9 @@ pub use park::{Park, Ticket};
 pub use pinned::{may_switch, pinned};
 pub use slack::Slack;
 pub use stack::{DEFAULT_STACK_SIZE, ParseStackSizeError, StackError, StackSize};
-pub use thread_end::{ThreadSlot, at_thread_end, finish, thread_is_over, unwind_all};
+pub use thread_end::{
+    ThreadSlot, at_thread_end, finish, is_first_thread, thread_is_over, unwind_all,
+};
 pub use trace::{Event, TraceFn, Tracer, gettrace, settrace};
 pub use value::Value;
 pub use weak::WeakGreenlet;

@@ -228,9 +228,15 @@ pub(crate) fn keep(pointer: *const ()) {
     all.push(LeftBehind { _pointer: pointer });
 }
 
-/// Whether this is the process's first thread.
-pub(crate) fn is_first_thread() -> bool {
+/// Whether this is the process's first thread: the one that runs `main`, and in the child of a fork the one that forked.
+///
+/// ```
+/// let is_first = std::thread::spawn(greenlet_core::is_first_thread).join().expect("it does not panic");
+/// assert!(!is_first);
+/// ```
+pub fn is_first_thread() -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
+    // The thread group's id is the first thread's.
     // SAFETY: both only ask for an id.
     unsafe {
         libc::getpid() == libc::gettid()

@@ -10,6 +10,7 @@ use std::thread::{self, ThreadId};
 use greenlet_core::unwind::{Caught, call_each, catch};
 use greenlet_core::{
     Exception, GreenletError, RawGreenlet, State, Value, finish, getcurrent, greenlets,
+    is_first_thread,
 };
 use waiter::{Failed, Park, WaitHub, Wake};
 
@@ -553,19 +554,6 @@ fn is_main_thread() -> bool {
     is_first_thread() && {
         let here = thread::current().id();
         *MAIN.get_or_init(|| here) == here
-    }
-}
-
-fn is_first_thread() -> bool {
-    // The thread group's id is the first thread's.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: both only ask for an id.
-    unsafe {
-        libc::getpid() == libc::gettid()
-    }
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    {
-        thread::current().name() == Some("main")
     }
 }
 
