@@ -1,16 +1,62 @@
 //! The switch on aarch64 with the AAPCS64, written inline so that the compiler saves only what is
 //! in use.
 //!
+//! Every drawing has high addresses above; a line is a word of eight bytes. The stack pointer is
+//! 16-aligned always, so words come in pairs.
+//!
+//! # A fresh stack
+//!
+//! [`prepare`] writes what a [`jump`] would have left there, so that the first jump to a stack is
+//! like all others:
+//!
 //! ```text
-//!        prepared                            suspended
-//!   high ┌──────────────────────┐ top       ┌──────────────────────┐
-//!        │ (keeps 16-alignment) │           │ frames               │
-//!        ├──────────────────────┤           ├──────────────────────┤
-//!        │ address of `root`    │           │ where to continue    │
-//!        │ x29: 0               │           │ x29                  │
-//!        │ x19: the entry       │           │ x19                  │
-//!   low  └──────────────────────┘ <- slot   └──────────────────────┘ <- slot
+//!   top  ┌──────────────────────┐ 16-aligned; what is above belongs to nobody
+//!        │ not used             │
+//!        │ address of `root`    │ where to continue
+//!        │ 0                    │ x29: no frame above, for those that follow frame pointers
+//!        │ address of `E::enter`│ x19
+//!        └──────────────────────┘ <- Suspended
 //! ```
+//!
+//! # A stack that was switched away from
+//!
+//! What [`jump`] has stored lies below the frame of the function it is inlined in. All other
+//! registers that the function still needs, the compiler has stored in that frame itself:
+//!
+//! ```text
+//!        │ frames               │
+//!        │ the function's frame │
+//!        ├──────────────────────┤ the stack pointer when it goes on
+//!        │ not used             │
+//!        │ address of label 2   │ where to continue: the end of the `asm!`
+//!        │ x29                  │
+//!        │ x19                  │
+//!        └──────────────────────┘ <- Suspended, in the slot of who left
+//!        │ free                 │
+//! ```
+//!
+//! So a debugger walks a parked stack from these registers: x19 and x29 as they are there, pc from
+//! the word above, sp four words above `Suspended`.
+//!
+//! # At the entry
+//!
+//! The first jump has loaded x19, x29 and the address, and continues in [`root`]. The three words of
+//! the message are still in x0, x1 and x2, which is where `E::enter` expects its arguments. Calls
+//! leave the return address in a register, so the stack is empty:
+//!
+//! ```text
+//!   top  ┌──────────────────────┐ sp in `root` and at the entry of `E::enter`
+//!        │ x30: in `root`       │ the return address of `E::enter`, \ stored by itself,
+//!        │ x29: 0               │ the end of the frame pointers       / in its frame
+//!        │ frames               │
+//! ```
+//!
+//! # What an unwinder sees
+//!
+//! It goes up the frames to `E::enter`, which is `extern "C"` and lets nothing out, and from there by
+//! the return address to `root`. The unwind table of `root` says that its own return address is
+//! undefined: that is the end, and nothing above the top is ever read. Inside of `jump` nothing
+//! unwinds: the stack pointer is off by what was stored, but none of those instructions can fail.
 
 use std::arch::{asm, naked_asm};
 use std::cell::Cell;

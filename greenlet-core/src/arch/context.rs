@@ -1,7 +1,15 @@
 //! The portable switch: the `context` crate's, which is used nowhere else.
 //!
 //! `context` carries one word and says where the other side left only on arrival. So the word is
-//! the address of a [`Parcel`] on the leaving stack, and the arriving side files the rest.
+//! the address of a [`Parcel`] on the leaving stack, and the arriving side files the rest:
+//!
+//! ```text
+//!        │ frames               │
+//!        │ frame of `jump`      │ with the Parcel: the slot of who leaves, and the three words
+//!        ├──────────────────────┤
+//!        │ registers            │ stored by `context`, in an order of its own
+//!        └──────────────────────┘ <- Suspended, which only the arriving side is told
+//! ```
 
 use std::cell::Cell;
 use std::ptr::NonNull;

@@ -6,6 +6,26 @@
 //! | `prepare` | makes a fresh stack ready to run an entry function at the first jump to it |
 //! | `jump` | leaves the current stack for another one, with three words for the other side |
 //!
+//! A greenlet's stack as a whole, of which these files touch only what is next to the top and what a
+//! jump leaves lowest:
+//!
+//! ```text
+//!   high ┌──────────────────────┐ the end
+//!        │ left out             │ up to 1,920 bytes, so that neighbours' first frames differ in place
+//!        ├──────────────────────┤ the top, which `prepare` is given
+//!        │ words of `prepare`   │ see the machine's file
+//!        │ `Entry::enter`       │ root.rs: every panic is caught here
+//!        │ the greenlet's       │
+//!        │ function, and what   │
+//!        │ it calls             │
+//!        │ words of `jump`      │ while another one runs: `Suspended` is their address
+//!        ├──────────────────────┤
+//!        │ free                 │ no memory where it was never touched
+//!        ├──────────────────────┤ the low end
+//!        │ guard                │ at least 64 KiB that fault: stack/overflow.rs says whose stack it was
+//!   low  └──────────────────────┘
+//! ```
+//!
 //! On x86-64 and aarch64 Unix the switch is ours. Elsewhere, and with the feature
 //! `context-switch`, it is the `context` crate's: Boost.Context, assembly files of their own.
 //!

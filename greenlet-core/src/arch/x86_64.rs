@@ -1,16 +1,66 @@
 //! The switch on x86-64 with the System V ABI, written inline so that the compiler saves only
 //! what is in use.
 //!
+//! Every drawing has high addresses above; a line is a word of eight bytes.
+//!
+//! # A fresh stack
+//!
+//! [`prepare`] writes what a [`jump`] would have left there, so that the first jump to a stack is
+//! like all others:
+//!
 //! ```text
-//!        prepared                            suspended
-//!   high ┌──────────────────────┐ top       ┌──────────────────────┐
-//!        │ (keeps 16-alignment) │           │ frames               │
-//!        ├──────────────────────┤           ├──────────────────────┤
-//!        │ address of `root`    │           │ where to continue    │
-//!        │ rbp: 0               │           │ rbp                  │
-//!        │ rbx: the entry       │           │ rbx                  │
-//!   low  └──────────────────────┘ <- slot   └──────────────────────┘ <- slot
+//!   top  ┌──────────────────────┐ 16-aligned; what is above belongs to nobody
+//!        │ not used             │
+//!        │ not used             │
+//!        │ address of `root`    │ where to continue
+//!        │ 0                    │ rbp: no frame above, for those that follow frame pointers
+//!        │ address of `E::enter`│ rbx
+//!        └──────────────────────┘ <- Suspended
 //! ```
+//!
+//! # A stack that was switched away from
+//!
+//! The three words that [`jump`] has pushed lie below the frame of the function it is inlined in.
+//! All other registers that the function still needs, the compiler has stored in that frame itself:
+//!
+//! ```text
+//!        │ frames               │
+//!        │ the function's frame │
+//!        ├──────────────────────┤ the stack pointer when it goes on
+//!        │ address of label 2   │ where to continue: the end of the `asm!`
+//!        │ rbp                  │
+//!        │ rbx                  │
+//!        └──────────────────────┘ <- Suspended, in the slot of who left
+//!        │ free                 │
+//! ```
+//!
+//! So a debugger walks a parked stack from these registers: rbx and rbp as they are there, rip from
+//! the word above, rsp three words above `Suspended`.
+//!
+//! # At the entry
+//!
+//! The first jump has popped rbx, rbp and the address, and continues in [`root`]. The three words
+//! of the message are still in rdi, rsi and rdx, which is where `E::enter` expects its arguments.
+//! Its return address lands where that of `root` was:
+//!
+//! ```text
+//!   top  ┌──────────────────────┐
+//!        │ not used             │
+//!        │ not used             │ where a caller of `root` would have its return address
+//!        ├──────────────────────┤ rsp in `root`, 16-aligned as the ABI wants it for a call
+//!        │ address in `root`    │ the return address of `E::enter`
+//!        ├──────────────────────┤ rsp at the entry of `E::enter`
+//!        │ 0                    │ rbp, if `E::enter` has a frame pointer
+//!        │ frame of `E::enter`  │
+//!        │ frames               │
+//! ```
+//!
+//! # What an unwinder sees
+//!
+//! It goes up the frames to `E::enter`, which is `extern "C"` and lets nothing out, and from there by
+//! the return address to `root`. The unwind table of `root` says that its own return address is
+//! undefined: that is the end, and the words above are never read. Inside of `jump` nothing unwinds:
+//! the stack pointer is off by what was pushed, but none of those instructions can fail.
 
 use std::arch::{asm, naked_asm};
 use std::cell::Cell;
@@ -29,8 +79,8 @@ pub(crate) struct Suspended(NonNull<usize>);
 /// `top` is the 16-aligned high end of `size` bytes, at least a page, that nobody else uses
 /// until the last jump away from this stack.
 pub(crate) unsafe fn prepare<E: Entry>(top: NonNull<u8>, _size: usize) -> Suspended {
-    // SAFETY: the words below the top belong to the caller, who lends them. `root` finds two of
-    // them unused and with that the stack pointer aligned for its call.
+    // SAFETY: the words below the top belong to the caller, who lends them. Two are left unused, so
+    // that the stack pointer is aligned where `root` calls.
     unsafe {
         let sp = top.cast::<usize>().sub(5);
         sp.write((E::enter as *const ()).expose_provenance());
