@@ -53,10 +53,7 @@ pub(in crate::core) fn run_callbacks(loop_: &Loop) {
     }
     let state = loop_.state();
     state.begin_round();
-    // Another round may be on the stack.
-    let outer = state.until_look.replace(CHECK_COUNT);
     run_queue(loop_);
-    state.until_look.set(outer);
     state.end_round();
 }
 
@@ -73,6 +70,7 @@ fn run_queue(loop_: &Loop) {
     };
     let expiration = start + getswitchinterval();
     let mut expired = false;
+    let mut until_look = CHECK_COUNT;
     loop {
         let Some(entry) = next_entry(state) else {
             break;
@@ -91,11 +89,10 @@ fn run_queue(loop_: &Loop) {
             // The rest waits for the loop's next run.
             break;
         }
-        // Rounds in several greenlets need not end in the order in which they began: then it is another one's count.
-        let left = state.until_look.get().saturating_sub(1);
-        state.until_look.set(left);
-        if left == 0 {
-            state.until_look.set(CHECK_COUNT);
+        until_look -= 1;
+        if until_look == 0 || state.look_soon.get() {
+            until_look = CHECK_COUNT;
+            state.look_soon.set(false);
             if !state.queue.borrow().is_empty() {
                 // SAFETY: `look` has just said that the loop is alive.
                 let now = unsafe {

@@ -363,7 +363,7 @@ impl Loop {
     /// For a callback that has taken its time: the round of callbacks that runs looks at the clock after it, instead of
     /// after 50, and ends if the [switch interval](crate::core::getswitchinterval) is over. gevent has no counterpart.
     pub fn end_round(&self) {
-        self.state().until_look.set(1);
+        self.state().look_soon.set(true);
     }
 
     /// Queues a call of `function` with a greenlet, in one line with the callbacks. Allocates nothing (once the

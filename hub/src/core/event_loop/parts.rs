@@ -37,8 +37,8 @@ pub(in crate::core) struct LoopParts {
     pub(in crate::core) broken: Cell<bool>,
     /// How long the loop has not come back to its queue, as far as those know who never have to wait.
     pub(in crate::core) turns: Pace,
-    /// After so many callbacks the round that runs looks at the clock.
-    pub(in crate::core) until_look: Cell<u32>,
+    /// The round that runs is to look at the clock after the callback that runs.
+    pub(in crate::core) look_soon: Cell<bool>,
     pub(in crate::core) error_handler: RefCell<Option<Rc<dyn ErrorHandler>>>,
     pub(in crate::core) mailbox: Arc<Mailbox>,
     prepare: UnsafeCell<ev_prepare>,
@@ -103,7 +103,7 @@ impl LoopParts {
             queue: RefCell::default(),
             broken: Cell::new(false),
             turns: Pace::default(),
-            until_look: Cell::new(0),
+            look_soon: Cell::new(false),
             error_handler: RefCell::new(None),
             // SAFETY: libev's structs are plain data, valid when zeroed; `new` initialises them before it starts them.
             prepare: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
@@ -155,6 +155,8 @@ impl LoopParts {
     pub(in crate::core) fn begin_round(&self) {
         self.word.set(self.word.get() + ROUND);
         self.turns.begin();
+        // Asked for outside of any round, it would cut this one short.
+        self.look_soon.set(false);
     }
 
     #[inline]
