@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
-use greenlet_core::unwind::{Caught, call_each, catch};
+use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, Label, RawGreenlet, StackError};
 use hub::core::{Events, Io};
 use hub::{Context, Hub, HubTimer, Seconds, get_hub, spawn_raw_with};
@@ -205,20 +205,15 @@ impl BaseServer {
 
     /// Called in the hub when connections wait, or when the listener cannot be watched any more.
     fn ready(self: &Rc<Self>, events: Events) {
-        let accept = || match Io::refused(events) {
+        match Io::refused(events) {
             Some(error) => self.report(error.into()),
             None => self.accept_some(),
-        };
-        let back_off = || {
-            // libev has stopped the watcher.
-            let stopped = |watcher: &Io| events.contains(Events::ERROR) && !watcher.active();
-            if self.watcher.borrow().as_ref().is_some_and(stopped) {
-                self.back_off();
-            }
-        };
-        // Whoever is told of an error may panic.
-        let steps: [&dyn Fn(); 2] = [&accept, &back_off];
-        call_each(steps);
+        }
+        // libev has stopped the watcher.
+        let stopped = |watcher: &Io| events.contains(Events::ERROR) && !watcher.active();
+        if self.watcher.borrow().as_ref().is_some_and(stopped) {
+            self.back_off();
+        }
     }
 
     fn accept_some(self: &Rc<Self>) {
@@ -249,8 +244,8 @@ impl BaseServer {
                         let server = StreamServer::of(self);
                         let accepted = Accepted { server, address };
                         let context = Context::Object(&accepted);
-                        let report = || self.hub.report_error(context, exception);
-                        return self.after(report, || self.back_off());
+                        self.hub.report_error(context, exception);
+                        return self.back_off();
                     }
                 }
                 Ok(None) => return,
@@ -258,23 +253,17 @@ impl BaseServer {
                 Err(error) if error.raw_os_error() == Some(libc::ECONNABORTED) => {}
                 Err(error) => {
                     let fatal = is_of_listener(&error);
-                    let report = || self.report(error.into());
-                    return self.after(report, || match fatal {
+                    self.report(error.into());
+                    return match fatal {
                         true => self.close(),
                         false => self.back_off(),
-                    });
+                    };
                 }
             }
         }
     }
 
-    /// Tells of an error, and does what is to be done about it, though whoever is told may panic.
-    fn after(&self, report: impl FnOnce(), then: impl FnOnce()) {
-        let steps: [Box<dyn FnOnce() + '_>; 2] = [Box::new(report), Box::new(then)];
-        call_each(steps);
-    }
-
-    /// The hub's, as the server's error.
+    /// The hub's, as the server's error. Whoever is told lets nothing out.
     fn report(self: &Rc<Self>, exception: Exception) {
         let server = StreamServer::of(self);
         self.hub.report_error(Context::Object(&server), exception);
@@ -307,7 +296,8 @@ impl BaseServer {
             return;
         }
         if let Err(error) = self.start_accepting() {
-            self.after(|| self.report(error.into()), || self.back_off());
+            self.report(error.into());
+            self.back_off();
         }
     }
 

@@ -264,7 +264,7 @@ impl ThreadPool {
             };
             let mut received = Ok(());
             let receive = || received = receiver(ended);
-            // Whoever is told of the failure may panic, and somebody waits for the result.
+            // The greenlet may be unwound while whoever is told of the failure waits; somebody waits for the result.
             let steps: [Box<dyn FnOnce() + '_>; 2] = [Box::new(report), Box::new(receive)];
             call_each(steps);
             received
