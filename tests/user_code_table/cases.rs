@@ -16,7 +16,7 @@ const CASES: [(&str, &str); 4] = [
     ("tests/user_code", "user_code"),
     ("hub/tests", "user_code"),
     ("waiter/tests", "user_code"),
-    ("greenlet-core/tests", "test_user_code"),
+    ("greenlet-core/tests", "user_code"),
 ];
 
 /// The places and the code that cases are about.

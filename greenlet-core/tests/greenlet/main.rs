@@ -12,4 +12,4 @@ mod test_stack;
 mod test_throw;
 mod test_tracing;
 mod test_unwind;
-mod test_user_code;
+mod user_code;
