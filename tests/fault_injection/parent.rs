@@ -19,9 +19,9 @@ const SAMPLE: &[usize] = &[1, 2, 3, 5, 8, 13, 30, 70, 160];
 
 /// The n-th call and all later ones fail: from then on nobody gets anything.
 pub(crate) const FOR_EVER: usize = usize::MAX / 2;
-/// Not so with these: a hub that gets no stack runs nobody, and the main greenlet hears of each iteration of the loop
-/// that fails.
-const ONLY_ONCE: &[&str] = &["mmap", "epoll_wait"];
+/// Not so with these: a hub that gets no stack runs nobody (kernels before 6.13 guard stacks by `mprotect`), and the
+/// main greenlet hears of each iteration of the loop that fails.
+const ONLY_ONCE: &[&str] = &["mmap", "mprotect", "epoll_wait"];
 
 #[derive(Debug, Clone)]
 struct Job {
