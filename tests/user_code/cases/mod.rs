@@ -1,6 +1,6 @@
 //! The cases, by the modules whose places they are about.
 
-mod event;
+mod abstract_linkable;
 mod greenlet;
 mod heap;
 mod local;
@@ -9,6 +9,7 @@ mod many;
 mod pool;
 mod priority;
 mod queue;
+mod results;
 mod scope;
 mod socket;
 mod threadpool;
