@@ -6,6 +6,7 @@ mod heap;
 mod local;
 mod lock;
 mod many;
+mod maps;
 mod pool;
 mod priority;
 mod queue;

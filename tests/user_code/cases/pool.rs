@@ -41,7 +41,7 @@ fn after(pool: &Pool) {
     assert!(pool.join(LONG).expect("nobody kills the test"));
 }
 
-fn run(names: &'static [&'static str], calls: Vec<fn(&Pool, Trap) -> Outcome>) {
+pub(super) fn run(names: &'static [&'static str], calls: Vec<fn(&Pool, Trap) -> Outcome>) {
     Case {
         names,
         make,
@@ -98,72 +98,7 @@ fn functions_of_tasks() {
 }
 
 #[test]
-fn functions_that_are_mapped() {
-    run(
-        &["pool::Group::{map, map_async, map_async_cb, map_cb} | Fn"],
-        vec![
-            |pool, trap| pool.map(move |_| trap.spring(), 0..5).map(drop),
-            |pool, trap| pool.map_async(move |_| trap.spring(), 0..5).join(None),
-            |pool, trap| pool.map_cb(move |_| trap.spring(), 0..5, |_| ()).map(drop),
-            |pool, trap| {
-                pool.map_async_cb(move |_| trap.spring(), 0..5, |_| ())
-                    .join(None)
-            },
-        ],
-    );
-    run(
-        &["pool::Group::{map_async_cb, map_cb} | FnOnce"],
-        vec![
-            |pool, trap| pool.map_cb(|_| (), 0..5, |_| trap.spring()).map(drop),
-            |pool, trap| {
-                pool.map_async_cb(|_| (), 0..5, move |_| trap.spring())
-                    .join(None)
-            },
-        ],
-    );
-    run(
-        &["pool::Group::{imap, imap_maxsize, imap_unordered, imap_unordered_maxsize} | Fn"],
-        vec![
-            |pool, trap| ok(pool.imap(move |_| trap.spring(), 0..5).count()),
-            |pool, trap| ok(pool.imap_maxsize(move |_| trap.spring(), 0..5, 2).count()),
-            |pool, trap| ok(pool.imap_unordered(move |_| trap.spring(), 0..5).count()),
-            |pool, trap| {
-                ok(pool
-                    .imap_unordered_maxsize(move |_| trap.spring(), 0..5, 2)
-                    .count())
-            },
-        ],
-    );
-}
-
-fn items(trap: Trap) -> impl Iterator<Item = i32> {
-    (0..5).inspect(move |i| {
-        if *i == 2 {
-            trap.spring();
-        }
-    })
-}
-
-#[test]
-fn iterators_of_items() {
-    run(
-        &["pool::Group::{map, map_async, map_async_cb, map_cb} | Iterator"],
-        vec![
-            |pool, trap| pool.map(|_| (), items(trap)).map(drop),
-            |pool, trap| pool.map_async(|_| (), items(trap)).join(None),
-            |pool, trap| pool.map_cb(|_| (), items(trap), |_| ()).map(drop),
-            |pool, trap| pool.map_async_cb(|_| (), items(trap), |_| ()).join(None),
-        ],
-    );
-    run(
-        &["pool::Group::{imap, imap_maxsize, imap_unordered, imap_unordered_maxsize} | Iterator"],
-        vec![
-            |pool, trap| ok(pool.imap(|_| (), items(trap)).count()),
-            |pool, trap| ok(pool.imap_maxsize(|_| (), items(trap), 2).count()),
-            |pool, trap| ok(pool.imap_unordered(|_| (), items(trap)).count()),
-            |pool, trap| ok(pool.imap_unordered_maxsize(|_| (), items(trap), 2).count()),
-        ],
-    );
+fn values_that_nobody_asks_for() {
     run(
         &["pool::{IMap, IMapUnordered}::drop | Drop"],
         vec![

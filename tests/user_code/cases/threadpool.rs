@@ -28,7 +28,7 @@ fn after(pool: &ThreadPool) {
     assert!(pool.is_empty() && pool.size() == 0);
 }
 
-fn run(names: &'static [&'static str], calls: Vec<fn(&ThreadPool, Trap) -> Outcome>) {
+pub(super) fn run(names: &'static [&'static str], calls: Vec<fn(&ThreadPool, Trap) -> Outcome>) {
     Case {
         names,
         make: |_| ThreadPool::new(2),
@@ -56,39 +56,6 @@ fn functions_of_tasks() {
             },
         ],
     );
-    run(
-        &[
-            "threadpool::ThreadPool::{map, map_async, map_async_cb, map_cb} | Fn",
-            "threadpool::ThreadPool::{imap, imap_maxsize, imap_unordered, imap_unordered_maxsize} | Fn",
-        ],
-        vec![
-            |pool, trap| pool.map(move |_| trap.spring(), 0..5).map(drop),
-            |pool, trap| pool.map_async(move |_| trap.spring(), 0..5).join(None),
-            |pool, trap| pool.map_cb(move |_| trap.spring(), 0..5, |_| ()).map(drop),
-            |pool, trap| {
-                pool.map_async_cb(move |_| trap.spring(), 0..5, |_| ())
-                    .join(None)
-            },
-            |pool, trap| ok(pool.imap(move |_| trap.spring(), 0..5).count()),
-            |pool, trap| ok(pool.imap_maxsize(move |_| trap.spring(), 0..5, 2).count()),
-            |pool, trap| ok(pool.imap_unordered(move |_| trap.spring(), 0..5).count()),
-            |pool, trap| {
-                ok(pool
-                    .imap_unordered_maxsize(move |_| trap.spring(), 0..5, 2)
-                    .count())
-            },
-        ],
-    );
-    run(
-        &["threadpool::ThreadPool::{map_async_cb, map_cb} | FnOnce"],
-        vec![
-            |pool, trap| pool.map_cb(|_| (), 0..5, |_| trap.spring()).map(drop),
-            |pool, trap| {
-                pool.map_async_cb(|_| (), 0..5, move |_| trap.spring())
-                    .join(None)
-            },
-        ],
-    );
 }
 
 fn items(trap: Trap) -> impl Iterator<Item = i32> {
@@ -97,26 +64,6 @@ fn items(trap: Trap) -> impl Iterator<Item = i32> {
             trap.spring();
         }
     })
-}
-
-#[test]
-fn iterators_of_items() {
-    run(
-        &[
-            "threadpool::ThreadPool::{map, map_async, map_async_cb, map_cb} | Iterator",
-            "threadpool::ThreadPool::{imap, imap_maxsize, imap_unordered, imap_unordered_maxsize} | Iterator",
-        ],
-        vec![
-            |pool, trap| pool.map(|_| (), items(trap)).map(drop),
-            |pool, trap| pool.map_async(|_| (), items(trap)).join(None),
-            |pool, trap| pool.map_cb(|_| (), items(trap), |_| ()).map(drop),
-            |pool, trap| pool.map_async_cb(|_| (), items(trap), |_| ()).join(None),
-            |pool, trap| ok(pool.imap(|_| (), items(trap)).count()),
-            |pool, trap| ok(pool.imap_maxsize(|_| (), items(trap), 2).count()),
-            |pool, trap| ok(pool.imap_unordered(|_| (), items(trap)).count()),
-            |pool, trap| ok(pool.imap_unordered_maxsize(|_| (), items(trap), 2).count()),
-        ],
-    );
 }
 
 #[test]
