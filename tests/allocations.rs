@@ -20,7 +20,7 @@ use gevent::queue::{LifoQueue, PriorityQueue, Queue, SimpleQueue};
 use gevent::server::{Spawn, StreamServer};
 use gevent::socket::{TcpListener, TcpStream};
 use gevent::{get_hub, joinall, sleep, spawn, threadsafe};
-use support::{LONG, Outcome, bounded};
+use support::{LONG, TestResult, bounded};
 use waiter::{MultipleWaiter, Waiter};
 
 struct Counting;
@@ -68,7 +68,7 @@ static COUNTING: Counting = Counting;
 const ROUNDS: usize = 200;
 
 /// How often so many rounds allocate, once they are warm.
-fn allocations(mut round: impl FnMut() -> Outcome) -> Result<usize, gevent::Exception> {
+fn allocations(mut round: impl FnMut() -> TestResult) -> Result<usize, gevent::Exception> {
     let mut rounds = || (0..ROUNDS).try_for_each(|_| round());
     rounds()?;
     rounds()?;
@@ -79,14 +79,14 @@ fn allocations(mut round: impl FnMut() -> Outcome) -> Result<usize, gevent::Exce
 
 /// Fails unless `round` allocates nothing.
 #[track_caller]
-fn allocates_nothing(round: impl FnMut() -> Outcome) -> Outcome {
+fn allocates_nothing(round: impl FnMut() -> TestResult) -> TestResult {
     let _bounded = bounded();
     assert_eq!(allocations(round)?, 0);
     Ok(())
 }
 
 #[test]
-fn the_counter_counts() -> Outcome {
+fn the_counter_counts() -> TestResult {
     let count = allocations(|| {
         drop(std::hint::black_box(Box::new(1)));
         Ok(())
@@ -96,15 +96,15 @@ fn the_counter_counts() -> Outcome {
 }
 
 #[test]
-fn sleep_0() -> Outcome {
+fn sleep_0() -> TestResult {
     allocates_nothing(|| sleep(0))
 }
 
 #[test]
-fn sleep_0_of_many() -> Outcome {
+fn sleep_0_of_many() -> TestResult {
     let others: Vec<_> = (0..10)
         .map(|_| {
-            spawn(|| -> Outcome {
+            spawn(|| -> TestResult {
                 loop {
                     sleep(0)?;
                 }
@@ -116,19 +116,19 @@ fn sleep_0_of_many() -> Outcome {
 }
 
 #[test]
-fn sleep_some_seconds() -> Outcome {
+fn sleep_some_seconds() -> TestResult {
     allocates_nothing(|| sleep(0.00001))
 }
 
 #[test]
-fn hub_wait_for_a_descriptor() -> Outcome {
+fn hub_wait_for_a_descriptor() -> TestResult {
     let (hub, (socket, _other)) = (get_hub(), UnixStream::pair()?);
     let io = hub.loop_().io(socket.as_raw_fd(), Events::WRITE)?;
     allocates_nothing(|| hub.wait(&io))
 }
 
 #[test]
-fn hub_wait_timeout_in_time() -> Outcome {
+fn hub_wait_timeout_in_time() -> TestResult {
     let (hub, (socket, _other)) = (get_hub(), UnixStream::pair()?);
     let io = hub.loop_().io(socket.as_raw_fd(), Events::WRITE)?;
     allocates_nothing(|| {
@@ -138,7 +138,7 @@ fn hub_wait_timeout_in_time() -> Outcome {
 }
 
 #[test]
-fn hub_wait_timeout_too_late() -> Outcome {
+fn hub_wait_timeout_too_late() -> TestResult {
     let (hub, (socket, _other)) = (get_hub(), UnixStream::pair()?);
     let io = hub.loop_().io(socket.as_raw_fd(), Events::READ)?;
     allocates_nothing(|| {
@@ -148,7 +148,7 @@ fn hub_wait_timeout_too_late() -> Outcome {
 }
 
 #[test]
-fn waiter_switch_and_get() -> Outcome {
+fn waiter_switch_and_get() -> TestResult {
     let hub = get_hub();
     let waiter = Waiter::new(hub.as_wait_hub());
     let timer = hub.loop_().timer(0.0, 0.00001)?;
@@ -173,7 +173,7 @@ fn waiter_switch_and_get() -> Outcome {
 fn echo() -> Result<TcpStream, gevent::Exception> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    spawn(move || -> Outcome {
+    spawn(move || -> TestResult {
         let (mut stream, _) = listener.accept()?;
         let mut buffer = [0; 64];
         loop {
@@ -187,7 +187,7 @@ fn echo() -> Result<TcpStream, gevent::Exception> {
 }
 
 #[test]
-fn socket_round_trip() -> Outcome {
+fn socket_round_trip() -> TestResult {
     let mut stream = echo()?;
     let mut answer = [0; 4];
     allocates_nothing(|| {
@@ -200,7 +200,7 @@ fn socket_round_trip() -> Outcome {
 
 /// The connection itself is two pieces, and its greenlet one. Its name is put together only when somebody asks.
 #[test]
-fn a_connection_of_a_server() -> Outcome {
+fn a_connection_of_a_server() -> TestResult {
     let _bounded = bounded();
     for spawn in [Spawn::Default, Spawn::Raw, Spawn::InHub] {
         let served = Semaphore::new(0);
@@ -224,7 +224,7 @@ fn a_connection_of_a_server() -> Outcome {
 }
 
 #[test]
-fn join_of_a_finished_greenlet() -> Outcome {
+fn join_of_a_finished_greenlet() -> TestResult {
     let g = spawn(|| 5);
     g.join(None)?;
     allocates_nothing(|| {
@@ -237,7 +237,7 @@ fn join_of_a_finished_greenlet() -> Outcome {
 
 /// Time runs out, and nobody has ended.
 #[test]
-fn join_with_a_timeout() -> Outcome {
+fn join_with_a_timeout() -> TestResult {
     let g = spawn(|| sleep(LONG));
     allocates_nothing(|| g.join(0.00001))?;
     g.kill()
@@ -245,7 +245,7 @@ fn join_with_a_timeout() -> Outcome {
 
 /// All that a greenlet has is in one piece. The stack comes from a pool, and one link has its place.
 #[test]
-fn spawn_and_join_allocate_once() -> Outcome {
+fn spawn_and_join_allocate_once() -> TestResult {
     let _bounded = bounded();
     assert_eq!(allocations(|| spawn(|| ()).join(None))?, ROUNDS);
     let greenlets = || -> Vec<_> { (0..100).map(|_| spawn(|| ())).collect() };
@@ -258,7 +258,7 @@ fn spawn_and_join_allocate_once() -> Outcome {
 }
 
 #[test]
-fn callbacks_of_a_watcher() -> Outcome {
+fn callbacks_of_a_watcher() -> TestResult {
     let (hub, calls) = (get_hub(), Rc::new(Cell::new(0)));
     let timer = hub.loop_().timer(0.0, 0.00001)?;
     let counted = calls.clone();
@@ -269,7 +269,7 @@ fn callbacks_of_a_watcher() -> Outcome {
 }
 
 #[test]
-fn event_set_and_wait() -> Outcome {
+fn event_set_and_wait() -> TestResult {
     let event = Event::new();
     allocates_nothing_with(
         || event.wait(LONG).map(drop),
@@ -281,7 +281,7 @@ fn event_set_and_wait() -> Outcome {
 }
 
 #[test]
-fn semaphore_release_and_acquire() -> Outcome {
+fn semaphore_release_and_acquire() -> TestResult {
     let semaphore = Semaphore::new(0);
     allocates_nothing_with(
         || semaphore.acquire(),
@@ -292,7 +292,7 @@ fn semaphore_release_and_acquire() -> Outcome {
 }
 
 #[test]
-fn locks_of_one_greenlet() -> Outcome {
+fn locks_of_one_greenlet() -> TestResult {
     let (lock, condition) = (RLock::new(), Condition::new());
     allocates_nothing(|| {
         let _held = lock.acquire_guard()?;
@@ -306,16 +306,16 @@ fn locks_of_one_greenlet() -> Outcome {
 /// `wait` in this greenlet and in three others allocates nothing when `give` ends it, once for
 /// each.
 #[track_caller]
-fn allocates_nothing_with(wait: impl Fn() -> Outcome, give: impl Fn()) -> Outcome {
+fn allocates_nothing_with(wait: impl Fn() -> TestResult, give: impl Fn()) -> TestResult {
     gevent::scope(|scope| {
         for _ in 0..3 {
-            scope.spawn(|| -> Outcome {
+            scope.spawn(|| -> TestResult {
                 loop {
                     wait()?;
                 }
             });
         }
-        scope.spawn(|| -> Outcome {
+        scope.spawn(|| -> TestResult {
             loop {
                 (0..4).for_each(|_| give());
                 sleep(0)?;
@@ -338,7 +338,7 @@ const MANY: usize = 600_000;
 /// Fails unless little remains of the memory that `backlog` takes, more than a value for each of the many: a megabyte
 /// for each collection may.
 #[track_caller]
-fn gives_back(backlog: impl Fn(&dyn Fn()) -> Outcome) -> Outcome {
+fn gives_back(backlog: impl Fn(&dyn Fn()) -> TestResult) -> TestResult {
     let _bounded = bounded();
     let most = Cell::new(0);
     let before = IN_USE.get();
@@ -352,7 +352,7 @@ fn gives_back(backlog: impl Fn(&dyn Fn()) -> Outcome) -> Outcome {
 
 /// The same for lists, which take less than what is in them: in bytes.
 #[track_caller]
-fn leaves_little(backlog: impl Fn() -> Outcome) -> Outcome {
+fn leaves_little(backlog: impl Fn() -> TestResult) -> TestResult {
     let _bounded = bounded();
     // What is kept in any case is made.
     sleep(0)?;
@@ -364,7 +364,7 @@ fn leaves_little(backlog: impl Fn() -> Outcome) -> Outcome {
 }
 
 #[test]
-fn values_of_a_waiter_give_back() -> Outcome {
+fn values_of_a_waiter_give_back() -> TestResult {
     let waiter = MultipleWaiter::new(get_hub());
     leaves_little(|| {
         (0..MANY).try_for_each(|i| waiter.switch(i))?;
@@ -376,7 +376,7 @@ fn values_of_a_waiter_give_back() -> Outcome {
 }
 
 #[test]
-fn the_list_of_watchers_gives_back() -> Outcome {
+fn the_list_of_watchers_gives_back() -> TestResult {
     let hub = get_hub();
     leaves_little(|| {
         let all: Result<Vec<_>, _> = (0..MANY).map(|_| hub.loop_().idle()).collect();
@@ -388,7 +388,7 @@ fn the_list_of_watchers_gives_back() -> Outcome {
 }
 
 #[test]
-fn the_list_of_greenlets_gives_back() -> Outcome {
+fn the_list_of_greenlets_gives_back() -> TestResult {
     leaves_little(|| {
         let make = |_| RawGreenlet::new(|_| Ok(Value::None));
         let mut all: Vec<_> = (0..MANY).map(make).collect();
@@ -402,7 +402,7 @@ fn the_list_of_greenlets_gives_back() -> Outcome {
 }
 
 #[test]
-fn callbacks_give_back() -> Outcome {
+fn callbacks_give_back() -> TestResult {
     let hub = get_hub();
     let ran = Rc::new(Cell::new(0));
     gives_back(|full| {
@@ -420,7 +420,7 @@ fn callbacks_give_back() -> Outcome {
 }
 
 #[test]
-fn callbacks_of_other_threads_give_back() -> Outcome {
+fn callbacks_of_other_threads_give_back() -> TestResult {
     let hub = get_hub();
     let ran = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     gives_back(|full| {
@@ -440,7 +440,7 @@ fn callbacks_of_other_threads_give_back() -> Outcome {
 }
 
 #[test]
-fn queues_give_back() -> Outcome {
+fn queues_give_back() -> TestResult {
     macro_rules! try_queue {
         ($queue:expr) => {
             let queue = $queue;
@@ -461,7 +461,7 @@ fn queues_give_back() -> Outcome {
 }
 
 #[test]
-fn links_give_back() -> Outcome {
+fn links_give_back() -> TestResult {
     let (event, called) = (Event::new(), Rc::new(Cell::new(0)));
     let link = |_| {
         let called = called.clone();
@@ -489,7 +489,7 @@ fn links_give_back() -> Outcome {
 }
 
 #[test]
-fn links_of_other_threads_give_back() -> Outcome {
+fn links_of_other_threads_give_back() -> TestResult {
     let event = threadsafe::Event::new();
     let called = Rc::new(Cell::new(0));
     let link = |_| {

@@ -13,12 +13,12 @@ use gevent::exceptions::HubError;
 use gevent::hub::try_get_hub;
 use gevent::{Exception, config, get_hub, sleep};
 
-type Outcome = Result<(), Exception>;
+type TestResult = Result<(), Exception>;
 
 struct Case {
     name: &'static str,
     environment: &'static [(&'static str, &'static str)],
-    child: fn() -> Outcome,
+    child: fn() -> TestResult,
 }
 
 const CASES: [Case; 5] = [
@@ -63,13 +63,13 @@ fn idle_timeout_is(seconds: f64) -> bool {
     config::threadpool_idle_task_timeout().is_some_and(|found| (found - seconds).abs() < 1e-6)
 }
 
-fn test_default() -> Outcome {
+fn test_default() -> TestResult {
     assert!(config::libev_backend()?.is_empty());
     assert!(idle_timeout_is(5.0));
     sleep(0.001)
 }
 
-fn test_env() -> Outcome {
+fn test_env() -> TestResult {
     assert_eq!(get_hub().loop_().backend()?, "select");
     assert!(idle_timeout_is(0.5));
     // In every thread.
@@ -78,7 +78,7 @@ fn test_env() -> Outcome {
     sleep(0.001)
 }
 
-fn test_set() -> Outcome {
+fn test_set() -> TestResult {
     assert_eq!(config::threadpool_idle_task_timeout(), None);
     config::set_threadpool_idle_task_timeout(7)?;
     assert!(idle_timeout_is(7.0));
@@ -89,14 +89,14 @@ fn test_set() -> Outcome {
     sleep(0.001)
 }
 
-fn test_set_invalid() -> Outcome {
+fn test_set_invalid() -> TestResult {
     assert!(config::set_libev_backend("no such backend").is_err());
     assert!(config::set_threadpool_idle_task_timeout(f64::NAN).is_err());
     assert!(config::libev_backend()?.is_empty());
     sleep(0.001)
 }
 
-fn test_env_invalid() -> Outcome {
+fn test_env_invalid() -> TestResult {
     assert!(config::libev_backend().is_err());
     // As in gevent, it is the hub that cannot be made.
     let error: HubError = try_get_hub().expect_err("with such a backend");

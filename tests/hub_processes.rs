@@ -23,7 +23,7 @@ use gevent::hub::core::Loop;
 use gevent::hub::{get_hub_if_exists, wait_read};
 use gevent::{Exception, config, get_hub, sleep, spawn};
 
-type Outcome = Result<(), Exception>;
+type TestResult = Result<(), Exception>;
 
 /// Makes this program be one of the tests' children.
 const RUN: &str = "--run";
@@ -31,7 +31,7 @@ const RUN: &str = "--run";
 struct Test {
     name: &'static str,
     /// What runs in the child.
-    child: fn() -> Outcome,
+    child: fn() -> TestResult,
     /// What its parent does meanwhile.
     parent: fn(&Process) -> common::Result,
 }
@@ -75,7 +75,7 @@ const TESTS: [Test; 7] = [
 ];
 
 /// gevent's test__destroy.
-fn test_destroy_hub() -> Outcome {
+fn test_destroy_hub() -> TestResult {
     let hub = get_hub();
     assert!(hub.main_hub() && hub.loop_().default());
     let first = hub.loop_().clone();
@@ -104,7 +104,7 @@ fn test_destroy_hub() -> Outcome {
 }
 
 /// The hub is parked in one of its callbacks, with more of them queued: they are forgotten.
-fn test_destroy_from_a_callback_of_the_hub() -> Outcome {
+fn test_destroy_from_a_callback_of_the_hub() -> TestResult {
     let (main, ran) = (gevent::getcurrent(), Rc::new(Cell::new(false)));
     let hub = get_hub();
     hub.loop_()
@@ -120,7 +120,7 @@ fn test_destroy_from_a_callback_of_the_hub() -> Outcome {
 }
 
 /// Runs `in_child` in a fork, and says how it ended: 0 if well.
-fn fork(in_child: impl FnOnce() -> Outcome) -> i32 {
+fn fork(in_child: impl FnOnce() -> TestResult) -> i32 {
     // SAFETY: no other thread of this process holds a lock then that the child needs; that ends by `_exit`.
     let pid = unsafe { libc::fork() };
     assert_ne!(pid, -1, "{}", std::io::Error::last_os_error());
@@ -145,7 +145,7 @@ fn fork(in_child: impl FnOnce() -> Outcome) -> i32 {
 
 /// gevent's test__issue1686: a child that destroys the hub it inherits runs nothing of the
 /// parent's, and leaves what the parent waits for alone.
-fn test_destroy_in_child_with_active_spawn() -> Outcome {
+fn test_destroy_in_child_with_active_spawn() -> TestResult {
     let (mut write, read) = UnixStream::pair()?;
     write.write_all(b"test")?;
     wait_read(read.as_raw_fd(), None)?;
@@ -170,7 +170,7 @@ fn test_destroy_in_child_with_active_spawn() -> Outcome {
 }
 
 /// gevent's test__core_fork with the hub, which both go on with; each waits for what is its own.
-fn test_a_fork_goes_on_with_the_hub() -> Outcome {
+fn test_a_fork_goes_on_with_the_hub() -> TestResult {
     let hub = get_hub();
     let forked = Rc::new(Cell::new(0));
     let count = forked.clone();
@@ -209,7 +209,7 @@ fn test_a_fork_goes_on_with_the_hub() -> Outcome {
 
 /// In the child there is no thread but the one that forked. libev's default loop is still the parent's first thread's,
 /// with all that it watched.
-fn test_a_thread_forks_and_its_child_gets_a_hub() -> Outcome {
+fn test_a_thread_forks_and_its_child_gets_a_hub() -> TestResult {
     sleep(0.001)?;
     assert!(get_hub().main_hub());
     for has_hub in [false, true] {
@@ -230,7 +230,7 @@ fn test_a_thread_forks_and_its_child_gets_a_hub() -> Outcome {
 
 /// Other threads set what hubs are made with, and stop a callback, all the time. None of them is in the midst of it in the
 /// child, where there is nobody to end it.
-fn test_a_fork_leaves_no_lock_that_others_had() -> Outcome {
+fn test_a_fork_leaves_no_lock_that_others_had() -> TestResult {
     let own = Loop::new((), false)?;
     let callback = own.run_callback_threadsafe(|| ())?;
     let over = Arc::new(AtomicBool::new(false));
@@ -268,7 +268,7 @@ fn test_a_fork_leaves_no_lock_that_others_had() -> Outcome {
 
 /// gevent's test__issues461_471: an interrupt reaches the main greenlet while all wait, and the
 /// program ends.
-fn test_hang() -> Outcome {
+fn test_hang() -> TestResult {
     gevent::signal_handler(libc::SIGINT, || Err(KeyboardInterrupt.into()))?;
     let task = spawn(|| {
         println!("ready");

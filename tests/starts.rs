@@ -15,7 +15,7 @@ use gevent::greenlet_core::{RawGreenlet, StackSize, Value};
 use gevent::hub::ExceptionStream;
 use gevent::pool::{Group, Pool};
 use gevent::{AnyGreenlet, Context, Exception, Greenlet, Timeout, get_hub, joinall, sleep, spawn};
-use support::{Outcome, bounded};
+use support::{TestResult, bounded};
 
 /// So large that there is none.
 const IMPOSSIBLE: usize = usize::MAX / 4096;
@@ -39,7 +39,7 @@ fn assert_failed<T: 'static>(greenlet: &Greenlet<T>) {
 }
 
 #[test]
-fn a_greenlet_without_a_stack_fails() -> Outcome {
+fn a_greenlet_without_a_stack_fails() -> TestResult {
     let _bounded = bounded();
     quiet();
     let greenlet = impossible();
@@ -71,7 +71,7 @@ fn a_greenlet_without_a_stack_fails() -> Outcome {
 }
 
 #[test]
-fn its_error_is_reported_once_with_the_greenlet() -> Outcome {
+fn its_error_is_reported_once_with_the_greenlet() -> TestResult {
     let _bounded = bounded();
     let reports = Rc::new(RefCell::new(Vec::new()));
     let its = reports.clone();
@@ -96,7 +96,7 @@ fn its_error_is_reported_once_with_the_greenlet() -> Outcome {
 }
 
 #[test]
-fn what_its_function_owns_goes_with_it() -> Outcome {
+fn what_its_function_owns_goes_with_it() -> TestResult {
     let _bounded = bounded();
     quiet();
     let owned = Rc::new(());
@@ -110,7 +110,7 @@ fn what_its_function_owns_goes_with_it() -> Outcome {
 }
 
 #[test]
-fn its_place_in_a_pool_is_given_back() -> Outcome {
+fn its_place_in_a_pool_is_given_back() -> TestResult {
     let _bounded = bounded();
     quiet();
     let (pool, group) = (Pool::new(2), Group::new());
@@ -125,7 +125,7 @@ fn its_place_in_a_pool_is_given_back() -> Outcome {
 }
 
 #[test]
-fn one_that_is_switched_to_by_hand_stays_startable() -> Outcome {
+fn one_that_is_switched_to_by_hand_stays_startable() -> TestResult {
     let _bounded = bounded();
     quiet();
     let greenlet = impossible();
@@ -138,7 +138,7 @@ fn one_that_is_switched_to_by_hand_stays_startable() -> Outcome {
 }
 
 /// In a thread with a hub of its own, to be destroyed.
-fn in_a_thread(test: impl FnOnce() -> Outcome + Send + 'static) -> Outcome {
+fn in_a_thread(test: impl FnOnce() -> TestResult + Send + 'static) -> TestResult {
     let thread = std::thread::spawn(test);
     match thread.join() {
         Ok(outcome) => outcome,
@@ -147,7 +147,7 @@ fn in_a_thread(test: impl FnOnce() -> Outcome + Send + 'static) -> Outcome {
 }
 
 #[test]
-fn a_greenlet_whose_hub_is_destroyed_before_its_turn_fails() -> Outcome {
+fn a_greenlet_whose_hub_is_destroyed_before_its_turn_fails() -> TestResult {
     let _bounded = bounded();
     in_a_thread(|| {
         let pool = Pool::new(3);
@@ -177,7 +177,7 @@ fn a_greenlet_whose_hub_is_destroyed_before_its_turn_fails() -> Outcome {
 }
 
 #[test]
-fn a_greenlet_whose_loop_is_destroyed_before_its_turn_fails() -> Outcome {
+fn a_greenlet_whose_loop_is_destroyed_before_its_turn_fails() -> TestResult {
     let _bounded = bounded();
     in_a_thread(|| {
         let (soon, later) = (spawn(|| ()), gevent::spawn_later(1000, || ())?);
@@ -196,10 +196,10 @@ fn a_greenlet_whose_loop_is_destroyed_before_its_turn_fails() -> Outcome {
 
 /// Its function never returns, and nobody was told.
 #[test]
-fn a_greenlet_whose_stack_is_given_up_has_ended() -> Outcome {
+fn a_greenlet_whose_stack_is_given_up_has_ended() -> TestResult {
     alone("a_greenlet_whose_stack_is_given_up_has_ended", || {
         let _bounded = bounded();
-        let swallows = Greenlet::<()>::spawn(|| -> Outcome {
+        let swallows = Greenlet::<()>::spawn(|| -> TestResult {
             loop {
                 let _ = std::panic::catch_unwind(|| sleep(1000));
             }
@@ -218,14 +218,14 @@ fn a_greenlet_whose_stack_is_given_up_has_ended() -> Outcome {
 
 /// The same of the hub: nobody is told, and what finds out first is the end of a loan.
 #[test]
-fn a_timer_comes_back_to_a_hub_whose_stack_is_given_up() -> Outcome {
+fn a_timer_comes_back_to_a_hub_whose_stack_is_given_up() -> TestResult {
     alone(
         "a_timer_comes_back_to_a_hub_whose_stack_is_given_up",
         || {
             let _bounded = bounded();
             let (hub, main) = (get_hub(), gevent::getcurrent());
             let timer = hub.timer(1000.0)?;
-            hub.loop_().run_callback(move || -> Outcome {
+            hub.loop_().run_callback(move || -> TestResult {
                 loop {
                     let _ = std::panic::catch_unwind(AssertUnwindSafe(|| main.switch(())));
                 }
@@ -240,7 +240,7 @@ fn a_timer_comes_back_to_a_hub_whose_stack_is_given_up() -> Outcome {
 }
 
 #[test]
-fn a_killed_start_is_no_failure() -> Outcome {
+fn a_killed_start_is_no_failure() -> TestResult {
     let _bounded = bounded();
     let (soon, later) = (spawn(|| ()), gevent::spawn_later(1000, || ())?);
     for greenlet in [&soon, &later] {
@@ -263,7 +263,7 @@ fn a_killed_start_is_no_failure() -> Outcome {
 
 /// Runs the test of that name again, in a process of its own, which may do what concerns all of it.
 #[track_caller]
-fn alone(name: &str, test: impl FnOnce() -> Outcome) -> Outcome {
+fn alone(name: &str, test: impl FnOnce() -> TestResult) -> TestResult {
     if std::env::var_os("ALONE").is_some() {
         return test();
     }
@@ -300,7 +300,7 @@ impl Drop for NoStacks {
 }
 
 #[test]
-fn without_stacks_everything_ends_with_an_error() -> Outcome {
+fn without_stacks_everything_ends_with_an_error() -> TestResult {
     alone("without_stacks_everything_ends_with_an_error", || {
         let _bounded = bounded();
         quiet();
@@ -337,7 +337,7 @@ fn without_stacks_everything_ends_with_an_error() -> Outcome {
 }
 
 #[test]
-fn a_server_without_stacks_serves_again_when_there_are_some() -> Outcome {
+fn a_server_without_stacks_serves_again_when_there_are_some() -> TestResult {
     use std::io::Write;
 
     use gevent::server::StreamServer;
@@ -382,7 +382,7 @@ fn a_server_without_stacks_serves_again_when_there_are_some() -> Outcome {
 /// The hub's own stack.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_hub_without_a_stack_lets_nobody_wait_for_ever() -> Outcome {
+fn a_hub_without_a_stack_lets_nobody_wait_for_ever() -> TestResult {
     alone("a_hub_without_a_stack_lets_nobody_wait_for_ever", || {
         let _bounded = bounded();
         quiet();

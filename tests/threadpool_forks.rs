@@ -11,10 +11,10 @@ use std::thread;
 
 use gevent::threadpool::{LostInForkError, ThreadPool};
 use gevent::{get_hub, sleep, spawn};
-use support::{LONG, Outcome, bounded};
+use support::{LONG, TestResult, bounded};
 
 /// Runs `in_child` in a fork; says how it ended: 0 if well.
-fn fork(in_child: impl FnOnce() -> Outcome) -> i32 {
+fn fork(in_child: impl FnOnce() -> TestResult) -> i32 {
     // SAFETY: what the child takes are locks of its own thread; it ends by `_exit`.
     let pid = unsafe { libc::fork() };
     assert_ne!(pid, -1);
@@ -33,7 +33,7 @@ fn fork(in_child: impl FnOnce() -> Outcome) -> i32 {
 }
 
 #[test]
-fn both_sides_of_a_fork_go_on() -> Outcome {
+fn both_sides_of_a_fork_go_on() -> TestResult {
     let _bounded = bounded();
     get_hub().set_exception_stream(gevent::hub::ExceptionStream::Discard);
     let pool = ThreadPool::new(2);

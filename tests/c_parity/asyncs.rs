@@ -4,9 +4,9 @@ use std::thread;
 
 use hub::core::Async;
 
-use crate::trace::{Outcome, Trace};
+use crate::trace::{TestResult, Trace};
 
-pub(crate) fn several_sends_are_one_event(t: &Trace) -> Outcome {
+pub(crate) fn several_sends_are_one_event(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.async_()?);
     t.start(&a)?;
@@ -19,7 +19,7 @@ pub(crate) fn several_sends_are_one_event(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn each_watcher_gets_its_own(t: &Trace) -> Outcome {
+pub(crate) fn each_watcher_gets_its_own(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.async_()?);
     let b = t.watch("b", loop_.async_()?);
@@ -32,7 +32,7 @@ pub(crate) fn each_watcher_gets_its_own(t: &Trace) -> Outcome {
     t.run_once(&loop_)
 }
 
-pub(crate) fn sent_from_a_callback(t: &Trace) -> Outcome {
+pub(crate) fn sent_from_a_callback(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
     let b = t.watch("b", loop_.async_()?);
@@ -48,7 +48,7 @@ pub(crate) fn sent_from_a_callback(t: &Trace) -> Outcome {
     t.run_once(&loop_)
 }
 
-pub(crate) fn a_stop_forgets_what_was_sent(t: &Trace) -> Outcome {
+pub(crate) fn a_stop_forgets_what_was_sent(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.async_()?);
     t.start(&a)?;
@@ -72,7 +72,7 @@ fn send_some(async_: &Async) -> thread::JoinHandle<()> {
     })
 }
 
-pub(crate) fn another_threads_sends_are_one_event(t: &Trace) -> Outcome {
+pub(crate) fn another_threads_sends_are_one_event(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.async_()?);
     t.start(&a)?;
@@ -83,7 +83,7 @@ pub(crate) fn another_threads_sends_are_one_event(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn another_thread_wakes_a_loop_that_waits(t: &Trace) -> Outcome {
+pub(crate) fn another_thread_wakes_a_loop_that_waits(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     t.only_order();
     let a = t.watch("a", loop_.async_()?);

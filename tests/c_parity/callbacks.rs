@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use hub::core::{Break, Callback, Loop, setswitchinterval};
 
-use crate::trace::{Outcome, Trace};
+use crate::trace::{TestResult, Trace};
 
 /// Queues a callback that marks its name.
-fn queue(t: &Trace, loop_: &Loop, name: &'static str) -> Outcome<Callback> {
+fn queue(t: &Trace, loop_: &Loop, name: &'static str) -> TestResult<Callback> {
     queue_then(t, loop_, name, || Ok(()))
 }
 
@@ -17,8 +17,8 @@ fn queue_then(
     t: &Trace,
     loop_: &Loop,
     name: &'static str,
-    action: impl FnOnce() -> Outcome + 'static,
-) -> Outcome<Callback> {
+    action: impl FnOnce() -> TestResult + 'static,
+) -> TestResult<Callback> {
     let (t, this) = (t.clone(), loop_.clone());
     Ok(loop_.run_callback(move || {
         t.mark(&this, name)?;
@@ -26,7 +26,7 @@ fn queue_then(
     })?)
 }
 
-pub(crate) fn they_run_in_their_order_before_anything_else(t: &Trace) -> Outcome {
+pub(crate) fn they_run_in_their_order_before_anything_else(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
     t.start(&timer)?;
@@ -37,7 +37,7 @@ pub(crate) fn they_run_in_their_order_before_anything_else(t: &Trace) -> Outcome
     t.run(&loop_)
 }
 
-pub(crate) fn each_keeps_the_loop_running_until_its_turn(t: &Trace) -> Outcome {
+pub(crate) fn each_keeps_the_loop_running_until_its_turn(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     queue(t, &loop_, "first")?;
     t.mark(&loop_, "one queued")?;
@@ -48,7 +48,7 @@ pub(crate) fn each_keeps_the_loop_running_until_its_turn(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn a_stopped_one_keeps_its_place_and_is_not_called(t: &Trace) -> Outcome {
+pub(crate) fn a_stopped_one_keeps_its_place_and_is_not_called(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     queue(t, &loop_, "first")?;
     let second = queue(t, &loop_, "second")?;
@@ -58,7 +58,7 @@ pub(crate) fn a_stopped_one_keeps_its_place_and_is_not_called(t: &Trace) -> Outc
     t.run(&loop_)
 }
 
-pub(crate) fn one_queued_by_another_runs_in_the_same_round(t: &Trace) -> Outcome {
+pub(crate) fn one_queued_by_another_runs_in_the_same_round(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     queue_then(t, &loop_, "first", {
         let (t, loop_) = (t.clone(), loop_.clone());
@@ -71,7 +71,7 @@ pub(crate) fn one_queued_by_another_runs_in_the_same_round(t: &Trace) -> Outcome
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn one_may_stop_the_next(t: &Trace) -> Outcome {
+pub(crate) fn one_may_stop_the_next(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let second = Rc::new(Cell::new(None::<Callback>));
     queue_then(t, &loop_, "first", {
@@ -87,7 +87,7 @@ pub(crate) fn one_may_stop_the_next(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn a_watcher_started_in_one_fires_in_the_same_iteration(t: &Trace) -> Outcome {
+pub(crate) fn a_watcher_started_in_one_fires_in_the_same_iteration(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
     queue_then(t, &loop_, "first", {
@@ -100,7 +100,7 @@ pub(crate) fn a_watcher_started_in_one_fires_in_the_same_iteration(t: &Trace) ->
     t.run(&loop_)
 }
 
-pub(crate) fn one_queued_by_a_watcher_runs_in_the_next_iteration(t: &Trace) -> Outcome {
+pub(crate) fn one_queued_by_a_watcher_runs_in_the_next_iteration(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
     t.start_then(&timer, {
@@ -113,7 +113,7 @@ pub(crate) fn one_queued_by_a_watcher_runs_in_the_next_iteration(t: &Trace) -> O
     t.run(&loop_)
 }
 
-pub(crate) fn among_prepare_watchers_priority_decides(t: &Trace) -> Outcome {
+pub(crate) fn among_prepare_watchers_priority_decides(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let prepare = t.watch("prepare", loop_.prepare()?);
     let higher = t.watch("higher", loop_.prepare()?.with_priority(1)?);
@@ -123,7 +123,7 @@ pub(crate) fn among_prepare_watchers_priority_decides(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn a_run_inside_one_takes_the_rest(t: &Trace) -> Outcome {
+pub(crate) fn a_run_inside_one_takes_the_rest(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     queue_then(t, &loop_, "first", {
         let (t, loop_) = (t.clone(), loop_.clone());
@@ -134,7 +134,7 @@ pub(crate) fn a_run_inside_one_takes_the_rest(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-fn queue_many(loop_: &Loop, many: usize) -> Outcome<Rc<Cell<i64>>> {
+fn queue_many(loop_: &Loop, many: usize) -> TestResult<Rc<Cell<i64>>> {
     let count = Rc::new(Cell::new(0));
     for _ in 0..many {
         let count = count.clone();
@@ -143,7 +143,7 @@ fn queue_many(loop_: &Loop, many: usize) -> Outcome<Rc<Cell<i64>>> {
     Ok(count)
 }
 
-pub(crate) fn a_long_queue_lets_watchers_in_after_fifty(t: &Trace) -> Outcome {
+pub(crate) fn a_long_queue_lets_watchers_in_after_fifty(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     setswitchinterval(1e-12)?;
     let idle = t.watch("idle", loop_.idle()?);
@@ -156,7 +156,7 @@ pub(crate) fn a_long_queue_lets_watchers_in_after_fifty(t: &Trace) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn exactly_fifty_are_not_cut(t: &Trace) -> Outcome {
+pub(crate) fn exactly_fifty_are_not_cut(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     setswitchinterval(1e-12)?;
     let count = queue_many(&loop_, 50)?;
@@ -164,7 +164,7 @@ pub(crate) fn exactly_fifty_are_not_cut(t: &Trace) -> Outcome {
     t.value("called", count.get())
 }
 
-pub(crate) fn a_break_in_one_ends_the_run_after_the_rest(t: &Trace) -> Outcome {
+pub(crate) fn a_break_in_one_ends_the_run_after_the_rest(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
     t.start(&timer)?;
@@ -176,7 +176,7 @@ pub(crate) fn a_break_in_one_ends_the_run_after_the_rest(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn a_destroyed_loop_forgets_them(t: &Trace) -> Outcome {
+pub(crate) fn a_destroyed_loop_forgets_them(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     queue(t, &loop_, "first")?;
     t.mark(&loop_, "queued")?;

@@ -4,10 +4,10 @@ use hub::core::{Child, Loop};
 use libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
 
 use crate::system::{await_end, fork, kill, pause_for_ever, try_wait};
-use crate::trace::{Outcome, Trace};
+use crate::trace::{TestResult, Trace};
 
 /// A child that ends with `status`, or waits for a signal if that is `None`.
-fn make_child(status: Option<i32>) -> Outcome<i32> {
+fn make_child(status: Option<i32>) -> TestResult<i32> {
     fork(move || match status {
         Some(status) => status,
         None => pause_for_ever(),
@@ -15,7 +15,12 @@ fn make_child(status: Option<i32>) -> Outcome<i32> {
 }
 
 /// The watcher of a child, and what the halves in C know as the global variable `a`: the process it watches.
-fn start_over(t: &Trace, child: &Child, a: i32, then: impl Fn() -> Outcome + 'static) -> Outcome {
+fn start_over(
+    t: &Trace,
+    child: &Child,
+    a: i32,
+    then: impl Fn() -> TestResult + 'static,
+) -> TestResult {
     t.start_then(child, {
         let (t, child) = (t.clone(), child.clone());
         move || {
@@ -27,13 +32,13 @@ fn start_over(t: &Trace, child: &Child, a: i32, then: impl Fn() -> Outcome + 'st
     })
 }
 
-fn watch_over(t: &Trace, loop_: &Loop, name: &'static str, pid: i32, a: i32) -> Outcome<Child> {
+fn watch_over(t: &Trace, loop_: &Loop, name: &'static str, pid: i32, a: i32) -> TestResult<Child> {
     let child = t.watch(name, loop_.child(pid, false)?);
     start_over(t, &child, a, || Ok(()))?;
     Ok(child)
 }
 
-pub(crate) fn one_ends_with_a_status(t: &Trace) -> Outcome {
+pub(crate) fn one_ends_with_a_status(t: &Trace) -> TestResult {
     let loop_ = t.default_loop()?;
     t.only_order();
     loop_.install_sigchld()?;
@@ -42,7 +47,7 @@ pub(crate) fn one_ends_with_a_status(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn one_is_killed(t: &Trace) -> Outcome {
+pub(crate) fn one_is_killed(t: &Trace) -> TestResult {
     let loop_ = t.default_loop()?;
     t.only_order();
     let pid = make_child(None)?;
@@ -51,7 +56,7 @@ pub(crate) fn one_is_killed(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-fn start_next_state(t: &Trace, child: &Child) -> Outcome {
+fn start_next_state(t: &Trace, child: &Child) -> TestResult {
     t.start_then(child, {
         let (t, child) = (t.clone(), child.clone());
         move || {
@@ -68,7 +73,7 @@ fn start_next_state(t: &Trace, child: &Child) -> Outcome {
     })
 }
 
-pub(crate) fn one_is_stopped_continued_and_killed(t: &Trace) -> Outcome {
+pub(crate) fn one_is_stopped_continued_and_killed(t: &Trace) -> TestResult {
     let loop_ = t.default_loop()?;
     t.only_order();
     let pid = make_child(None)?;
@@ -78,7 +83,7 @@ pub(crate) fn one_is_stopped_continued_and_killed(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn without_trace_only_the_end_counts(t: &Trace) -> Outcome {
+pub(crate) fn without_trace_only_the_end_counts(t: &Trace) -> TestResult {
     let loop_ = t.default_loop()?;
     t.only_order();
     let pid = make_child(None)?;
@@ -89,7 +94,7 @@ pub(crate) fn without_trace_only_the_end_counts(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn a_watcher_of_any_child_comes_after_that_of_the_one(t: &Trace) -> Outcome {
+pub(crate) fn a_watcher_of_any_child_comes_after_that_of_the_one(t: &Trace) -> TestResult {
     let loop_ = t.default_loop()?;
     t.only_order();
     loop_.install_sigchld()?;
@@ -99,7 +104,7 @@ pub(crate) fn a_watcher_of_any_child_comes_after_that_of_the_one(t: &Trace) -> O
     t.run(&loop_)
 }
 
-pub(crate) fn one_after_another(t: &Trace) -> Outcome {
+pub(crate) fn one_after_another(t: &Trace) -> TestResult {
     let loop_ = t.default_loop()?;
     t.only_order();
     loop_.install_sigchld()?;
@@ -111,7 +116,7 @@ pub(crate) fn one_after_another(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn two_that_ended_before_the_loop_looked(t: &Trace) -> Outcome {
+pub(crate) fn two_that_ended_before_the_loop_looked(t: &Trace) -> TestResult {
     let loop_ = t.default_loop()?;
     t.only_order();
     loop_.install_sigchld()?;
@@ -125,7 +130,7 @@ pub(crate) fn two_that_ended_before_the_loop_looked(t: &Trace) -> Outcome {
     t.value("left to be waited for", try_wait(-1).is_ok().into())
 }
 
-pub(crate) fn a_stopped_watcher_does_not_keep_the_child_from_being_reaped(t: &Trace) -> Outcome {
+pub(crate) fn a_stopped_watcher_does_not_keep_the_child_from_being_reaped(t: &Trace) -> TestResult {
     let loop_ = t.default_loop()?;
     t.only_order();
     loop_.install_sigchld()?;

@@ -3,20 +3,20 @@
 use hub::core::{Embed, Events, Loop, LoopFlags};
 
 use crate::system::{make_pipe, put};
-use crate::trace::{Outcome, Trace};
+use crate::trace::{TestResult, Trace};
 
-fn inner_loop() -> Outcome<Loop> {
+fn inner_loop() -> TestResult<Loop> {
     Ok(Loop::new(LoopFlags::EPOLL, false)?)
 }
 
-fn start_sweep(t: &Trace, embed: &Embed) -> Outcome {
+fn start_sweep(t: &Trace, embed: &Embed) -> TestResult {
     t.start_then(embed, {
         let (t, inner) = (t.clone(), embed.other().clone());
         move || t.run_nowait(&inner)
     })
 }
 
-fn watch_pipe_inside(t: &Trace, inner: &Loop, is_ready: bool) -> Outcome {
+fn watch_pipe_inside(t: &Trace, inner: &Loop, is_ready: bool) -> TestResult {
     let [reader, writer] = make_pipe()?;
     if is_ready {
         put(writer, "x")?;
@@ -25,7 +25,7 @@ fn watch_pipe_inside(t: &Trace, inner: &Loop, is_ready: bool) -> Outcome {
     t.start(&io)
 }
 
-pub(crate) fn the_inner_loop_runs_when_it_has_something_to_do(t: &Trace) -> Outcome {
+pub(crate) fn the_inner_loop_runs_when_it_has_something_to_do(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let inner = inner_loop()?;
     watch_pipe_inside(t, &inner, true)?;
@@ -36,7 +36,7 @@ pub(crate) fn the_inner_loop_runs_when_it_has_something_to_do(t: &Trace) -> Outc
     t.run_once(&loop_)
 }
 
-pub(crate) fn nothing_happens_inside(t: &Trace) -> Outcome {
+pub(crate) fn nothing_happens_inside(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let inner = inner_loop()?;
     watch_pipe_inside(t, &inner, false)?;
@@ -46,7 +46,7 @@ pub(crate) fn nothing_happens_inside(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn after_a_stop_the_inner_loop_is_on_its_own(t: &Trace) -> Outcome {
+pub(crate) fn after_a_stop_the_inner_loop_is_on_its_own(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let inner = inner_loop()?;
     watch_pipe_inside(t, &inner, true)?;
@@ -59,7 +59,7 @@ pub(crate) fn after_a_stop_the_inner_loop_is_on_its_own(t: &Trace) -> Outcome {
     t.run_nowait(&inner)
 }
 
-pub(crate) fn with_a_priority(t: &Trace) -> Outcome {
+pub(crate) fn with_a_priority(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let inner = inner_loop()?;
     watch_pipe_inside(t, &inner, true)?;
@@ -70,7 +70,7 @@ pub(crate) fn with_a_priority(t: &Trace) -> Outcome {
     t.run_once(&loop_)
 }
 
-pub(crate) fn the_inner_loop_is_told_of_its_changes_by_the_outer(t: &Trace) -> Outcome {
+pub(crate) fn the_inner_loop_is_told_of_its_changes_by_the_outer(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let inner = inner_loop()?;
     let embed = t.watch("embed", loop_.embed(&inner)?);
@@ -82,7 +82,7 @@ pub(crate) fn the_inner_loop_is_told_of_its_changes_by_the_outer(t: &Trace) -> O
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn destroying_the_inner_loop_ends_it(t: &Trace) -> Outcome {
+pub(crate) fn destroying_the_inner_loop_ends_it(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let inner = inner_loop()?;
     let embed = t.watch("embed", loop_.embed(&inner)?);
@@ -93,7 +93,7 @@ pub(crate) fn destroying_the_inner_loop_ends_it(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn the_inner_loop_follows_a_fork_of_the_outer(t: &Trace) -> Outcome {
+pub(crate) fn the_inner_loop_follows_a_fork_of_the_outer(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let inner = inner_loop()?;
     watch_pipe_inside(t, &inner, true)?;

@@ -4,16 +4,16 @@ use hub::core::{Cleanup, Events, Io, Loop, Timer};
 use libc::SIGUSR1;
 
 use crate::system::{make_pipe, put, raise};
-use crate::trace::{Outcome, Trace};
+use crate::trace::{TestResult, Trace};
 
-fn start_alone(t: &Trace, cleanup: &Cleanup) -> Outcome {
+fn start_alone(t: &Trace, cleanup: &Cleanup) -> TestResult {
     Ok(cleanup.start_pass_events({
         let (t, cleanup) = (t.clone(), cleanup.clone());
         move |events| t.trace_alone(&cleanup, events)
     })?)
 }
 
-pub(crate) fn cleanup_watchers_are_called(t: &Trace) -> Outcome {
+pub(crate) fn cleanup_watchers_are_called(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let first = t.watch("first", loop_.cleanup()?);
     start_alone(t, &first)?;
@@ -22,7 +22,7 @@ pub(crate) fn cleanup_watchers_are_called(t: &Trace) -> Outcome {
     Ok(loop_.destroy()?)
 }
 
-pub(crate) fn cleanup_watchers_by_priority(t: &Trace) -> Outcome {
+pub(crate) fn cleanup_watchers_by_priority(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let first = t.watch("first", loop_.cleanup()?);
     let second = t.watch("second", loop_.cleanup()?);
@@ -33,7 +33,7 @@ pub(crate) fn cleanup_watchers_by_priority(t: &Trace) -> Outcome {
     Ok(loop_.destroy()?)
 }
 
-pub(crate) fn a_stopped_cleanup_watcher_is_not_called(t: &Trace) -> Outcome {
+pub(crate) fn a_stopped_cleanup_watcher_is_not_called(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let first = t.watch("first", loop_.cleanup()?);
     let second = t.watch("second", loop_.cleanup()?);
@@ -44,7 +44,7 @@ pub(crate) fn a_stopped_cleanup_watcher_is_not_called(t: &Trace) -> Outcome {
     Ok(loop_.destroy()?)
 }
 
-pub(crate) fn a_fed_cleanup_watcher_is_called_at_once(t: &Trace) -> Outcome {
+pub(crate) fn a_fed_cleanup_watcher_is_called_at_once(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let first = t.watch("first", loop_.cleanup()?);
     t.feed(&first, Events::CUSTOM)?;
@@ -53,7 +53,7 @@ pub(crate) fn a_fed_cleanup_watcher_is_called_at_once(t: &Trace) -> Outcome {
 }
 
 /// Starts a watcher of most types; returns those that the scenarios need.
-fn start_all(t: &Trace, loop_: &Loop) -> Outcome<(Io, Timer)> {
+fn start_all(t: &Trace, loop_: &Loop) -> TestResult<(Io, Timer)> {
     let [reader, writer] = make_pipe()?;
     put(writer, "x")?;
     let io = t.watch("io", loop_.io(reader, Events::READ)?);
@@ -75,7 +75,7 @@ fn start_all(t: &Trace, loop_: &Loop) -> Outcome<(Io, Timer)> {
     Ok((io, timer))
 }
 
-pub(crate) fn active_watchers_are_stopped(t: &Trace) -> Outcome {
+pub(crate) fn active_watchers_are_stopped(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     start_all(t, &loop_)?;
     t.run_nowait(&loop_)?;
@@ -87,7 +87,7 @@ pub(crate) fn active_watchers_are_stopped(t: &Trace) -> Outcome {
     t.run_once(&loop_)
 }
 
-pub(crate) fn pending_events_are_forgotten(t: &Trace) -> Outcome {
+pub(crate) fn pending_events_are_forgotten(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let (io, timer) = start_all(t, &loop_)?;
     t.feed(&timer, Events::CUSTOM)?;
@@ -98,7 +98,7 @@ pub(crate) fn pending_events_are_forgotten(t: &Trace) -> Outcome {
     t.value("pending", timer.pending().into())
 }
 
-pub(crate) fn the_default_loop_can_be_made_anew(t: &Trace) -> Outcome {
+pub(crate) fn the_default_loop_can_be_made_anew(t: &Trace) -> TestResult {
     let loop_ = t.default_loop()?;
     start_all(t, &loop_)?;
     t.run_nowait(&loop_)?;
@@ -110,7 +110,7 @@ pub(crate) fn the_default_loop_can_be_made_anew(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn nothing_of_a_loop_is_left_open(t: &Trace) -> Outcome {
+pub(crate) fn nothing_of_a_loop_is_left_open(t: &Trace) -> TestResult {
     let before = make_pipe()?;
     let loop_ = t.new_loop()?;
     start_all(t, &loop_)?;

@@ -3,9 +3,9 @@
 use hub::core::{Events, Io, Loop, Timer};
 
 use crate::system::{make_pipe, make_socketpair};
-use crate::trace::{Outcome, Trace};
+use crate::trace::{TestResult, Trace};
 
-pub(crate) fn an_active_watcher_gets_what_it_is_fed(t: &Trace) -> Outcome {
+pub(crate) fn an_active_watcher_gets_what_it_is_fed(t: &Trace) -> TestResult {
     let [reader, _] = make_pipe()?;
     let loop_ = t.new_loop()?;
     let reading = t.watch("reading", loop_.io(reader, Events::READ)?);
@@ -15,7 +15,7 @@ pub(crate) fn an_active_watcher_gets_what_it_is_fed(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn a_watcher_need_not_be_started(t: &Trace) -> Outcome {
+pub(crate) fn a_watcher_need_not_be_started(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(1000.0, 0.0)?);
     t.feed(&timer, Events::TIMER)?;
@@ -24,7 +24,7 @@ pub(crate) fn a_watcher_need_not_be_started(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn two_feeds_are_one_event(t: &Trace) -> Outcome {
+pub(crate) fn two_feeds_are_one_event(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(1000.0, 0.0)?);
     t.feed(&timer, Events::TIMER)?;
@@ -33,7 +33,7 @@ pub(crate) fn two_feeds_are_one_event(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn of_one_priority_the_last_fed_comes_first(t: &Trace) -> Outcome {
+pub(crate) fn of_one_priority_the_last_fed_comes_first(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(1000.0, 0.0)?);
     let other = t.watch("other", loop_.timer(1000.0, 0.0)?);
@@ -45,7 +45,7 @@ pub(crate) fn of_one_priority_the_last_fed_comes_first(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn a_stop_takes_the_event_back(t: &Trace) -> Outcome {
+pub(crate) fn a_stop_takes_the_event_back(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(1000.0, 0.0)?);
     let other = t.watch("other", loop_.timer(1000.0, 0.0)?);
@@ -56,7 +56,7 @@ pub(crate) fn a_stop_takes_the_event_back(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-fn feed_times(t: &Trace, timer: &Timer, events: Events, times: u32) -> Outcome {
+fn feed_times(t: &Trace, timer: &Timer, events: Events, times: u32) -> TestResult {
     t.feed_then(timer, events, {
         let (t, timer) = (t.clone(), timer.clone());
         move || {
@@ -69,14 +69,14 @@ fn feed_times(t: &Trace, timer: &Timer, events: Events, times: u32) -> Outcome {
     })
 }
 
-pub(crate) fn a_watcher_may_feed_itself(t: &Trace) -> Outcome {
+pub(crate) fn a_watcher_may_feed_itself(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(1000.0, 0.0)?);
     feed_times(t, &timer, Events::TIMER, 3)?;
     t.run(&loop_)
 }
 
-pub(crate) fn a_fed_timer_is_still_due(t: &Trace) -> Outcome {
+pub(crate) fn a_fed_timer_is_still_due(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
     t.start(&timer)?;
@@ -85,9 +85,9 @@ pub(crate) fn a_fed_timer_is_still_due(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-fn watch_socketpair(t: &Trace, loop_: &Loop) -> Outcome<[i32; 2]> {
+fn watch_socketpair(t: &Trace, loop_: &Loop) -> TestResult<[i32; 2]> {
     let ends = make_socketpair()?;
-    let watch = |name, fd, events| -> Outcome<Io> {
+    let watch = |name, fd, events| -> TestResult<Io> {
         let io = t.watch(name, loop_.io(fd, events)?);
         Ok(io)
     };
@@ -103,7 +103,7 @@ fn watch_socketpair(t: &Trace, loop_: &Loop) -> Outcome<[i32; 2]> {
     Ok(ends)
 }
 
-pub(crate) fn closing_a_descriptor_tells_every_watcher_of_it(t: &Trace) -> Outcome {
+pub(crate) fn closing_a_descriptor_tells_every_watcher_of_it(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let [fd, _] = watch_socketpair(t, &loop_)?;
     t.run_nowait(&loop_)?;
@@ -112,7 +112,7 @@ pub(crate) fn closing_a_descriptor_tells_every_watcher_of_it(t: &Trace) -> Outco
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn a_descriptor_that_nobody_watches(t: &Trace) -> Outcome {
+pub(crate) fn a_descriptor_that_nobody_watches(t: &Trace) -> TestResult {
     let [other, _] = make_pipe()?;
     let loop_ = t.new_loop()?;
     watch_socketpair(t, &loop_)?;
@@ -125,7 +125,7 @@ pub(crate) fn a_descriptor_that_nobody_watches(t: &Trace) -> Outcome {
     t.mark(&loop_, "fed")
 }
 
-pub(crate) fn closing_a_descriptor_that_was_just_changed(t: &Trace) -> Outcome {
+pub(crate) fn closing_a_descriptor_that_was_just_changed(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let [fd, _] = watch_socketpair(t, &loop_)?;
     t.value("somebody watches", loop_.closing_fd(fd)?.into())?;

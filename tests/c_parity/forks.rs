@@ -4,10 +4,10 @@ use hub::core::Events;
 use libc::SIGUSR1;
 
 use crate::system::{fork, join_child, make_pipe, put, raise};
-use crate::trace::{Outcome, Trace};
+use crate::trace::{TestResult, Trace};
 
 /// A child that does `life`; its exit status says whether that went well.
-fn fork_and_join(t: &Trace, status: i32, life: impl FnOnce() -> Outcome) -> Outcome {
+fn fork_and_join(t: &Trace, status: i32, life: impl FnOnce() -> TestResult) -> TestResult {
     let pid = fork(|| match life() {
         Ok(()) => status,
         Err(_) => 111,
@@ -15,7 +15,7 @@ fn fork_and_join(t: &Trace, status: i32, life: impl FnOnce() -> Outcome) -> Outc
     join_child(t, pid)
 }
 
-pub(crate) fn the_child_is_noticed_when_its_loop_runs(t: &Trace) -> Outcome {
+pub(crate) fn the_child_is_noticed_when_its_loop_runs(t: &Trace) -> TestResult {
     let [reader, writer] = make_pipe()?;
     put(writer, "x")?;
     let loop_ = t.new_loop()?;
@@ -36,7 +36,7 @@ pub(crate) fn the_child_is_noticed_when_its_loop_runs(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn the_child_tells_the_loop(t: &Trace) -> Outcome {
+pub(crate) fn the_child_tells_the_loop(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let forked = t.watch("forked", loop_.fork()?);
     t.start(&forked)?;
@@ -50,7 +50,7 @@ pub(crate) fn the_child_tells_the_loop(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn a_loop_can_be_told_without_a_fork(t: &Trace) -> Outcome {
+pub(crate) fn a_loop_can_be_told_without_a_fork(t: &Trace) -> TestResult {
     let [reader, writer] = make_pipe()?;
     put(writer, "x")?;
     let loop_ = t.new_loop()?;
@@ -64,7 +64,7 @@ pub(crate) fn a_loop_can_be_told_without_a_fork(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn sends_and_signals_in_the_child_stay_there(t: &Trace) -> Outcome {
+pub(crate) fn sends_and_signals_in_the_child_stay_there(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let async_ = t.watch("async", loop_.async_()?);
     let usr1 = t.watch("usr1", loop_.signal(SIGUSR1)?);
@@ -81,7 +81,7 @@ pub(crate) fn sends_and_signals_in_the_child_stay_there(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn a_descriptor_becomes_ready_in_both(t: &Trace) -> Outcome {
+pub(crate) fn a_descriptor_becomes_ready_in_both(t: &Trace) -> TestResult {
     let [reader, writer] = make_pipe()?;
     let loop_ = t.new_loop()?;
     let io = t.watch("io", loop_.io(reader, Events::READ)?);

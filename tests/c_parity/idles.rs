@@ -4,9 +4,9 @@ use std::cell::Cell;
 
 use hub::core::{Idle, Loop};
 
-use crate::trace::{Outcome, Trace};
+use crate::trace::{TestResult, Trace};
 
-fn three(t: &Trace, loop_: &Loop, priorities: [i32; 3]) -> Outcome<[Idle; 3]> {
+fn three(t: &Trace, loop_: &Loop, priorities: [i32; 3]) -> TestResult<[Idle; 3]> {
     let [low, middle, high] = priorities;
     Ok([
         t.watch("low", loop_.idle()?.with_priority(low)?),
@@ -15,7 +15,7 @@ fn three(t: &Trace, loop_: &Loop, priorities: [i32; 3]) -> Outcome<[Idle; 3]> {
     ])
 }
 
-pub(crate) fn an_active_one_locks_out_those_of_lower_priority(t: &Trace) -> Outcome {
+pub(crate) fn an_active_one_locks_out_those_of_lower_priority(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let [low, middle, high] = three(t, &loop_, [-1, 0, 1])?;
     t.start(&low)?;
@@ -30,7 +30,7 @@ pub(crate) fn an_active_one_locks_out_those_of_lower_priority(t: &Trace) -> Outc
     t.run(&loop_)
 }
 
-pub(crate) fn an_event_of_the_same_priority_locks_out(t: &Trace) -> Outcome {
+pub(crate) fn an_event_of_the_same_priority_locks_out(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let [_, middle, _] = three(t, &loop_, [-1, 0, 1])?;
     let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
@@ -40,7 +40,7 @@ pub(crate) fn an_event_of_the_same_priority_locks_out(t: &Trace) -> Outcome {
     t.run_once(&loop_)
 }
 
-pub(crate) fn an_event_of_lower_priority_does_not(t: &Trace) -> Outcome {
+pub(crate) fn an_event_of_lower_priority_does_not(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let [low, _, high] = three(t, &loop_, [-1, 0, 1])?;
     let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
@@ -51,7 +51,7 @@ pub(crate) fn an_event_of_lower_priority_does_not(t: &Trace) -> Outcome {
     t.run_once(&loop_)
 }
 
-pub(crate) fn all_of_one_priority_are_called(t: &Trace) -> Outcome {
+pub(crate) fn all_of_one_priority_are_called(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let [low, middle, high] = three(t, &loop_, [0, 0, 0])?;
     t.start(&middle)?;
@@ -62,7 +62,7 @@ pub(crate) fn all_of_one_priority_are_called(t: &Trace) -> Outcome {
     t.run_once(&loop_)
 }
 
-pub(crate) fn the_loop_does_not_sleep(t: &Trace) -> Outcome {
+pub(crate) fn the_loop_does_not_sleep(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let middle = t.watch("middle", loop_.idle()?);
     let times = Cell::new(0);
@@ -79,7 +79,7 @@ pub(crate) fn the_loop_does_not_sleep(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn a_check_watcher_does_not_count_as_an_event(t: &Trace) -> Outcome {
+pub(crate) fn a_check_watcher_does_not_count_as_an_event(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let [_, middle, _] = three(t, &loop_, [-1, 0, 1])?;
     let check = t.watch("check", loop_.check()?.with_priority(2)?);

@@ -6,9 +6,9 @@ use std::os::fd::IntoRawFd;
 use hub::core::Events;
 
 use crate::system::{close, dup, dup2, get, make_pipe, make_socketpair, put};
-use crate::trace::{Outcome, Trace};
+use crate::trace::{TestResult, Trace};
 
-pub(crate) fn readable_and_writable(t: &Trace) -> Outcome {
+pub(crate) fn readable_and_writable(t: &Trace) -> TestResult {
     let [reader, writer] = make_pipe()?;
     let [empty, _] = make_pipe()?;
     put(writer, "x")?;
@@ -23,7 +23,7 @@ pub(crate) fn readable_and_writable(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn watchers_of_one_descriptor_get_what_each_asked_for(t: &Trace) -> Outcome {
+pub(crate) fn watchers_of_one_descriptor_get_what_each_asked_for(t: &Trace) -> TestResult {
     let [near, far] = make_socketpair()?;
     put(far, "x")?;
     let loop_ = t.new_loop()?;
@@ -45,7 +45,7 @@ pub(crate) fn watchers_of_one_descriptor_get_what_each_asked_for(t: &Trace) -> O
     t.run_once(&loop_)
 }
 
-pub(crate) fn one_fires_until_the_descriptor_is_drained(t: &Trace) -> Outcome {
+pub(crate) fn one_fires_until_the_descriptor_is_drained(t: &Trace) -> TestResult {
     let [reader, writer] = make_pipe()?;
     put(writer, "abc")?;
     let loop_ = t.new_loop()?;
@@ -60,7 +60,7 @@ pub(crate) fn one_fires_until_the_descriptor_is_drained(t: &Trace) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn the_end_of_a_stream_is_readable(t: &Trace) -> Outcome {
+pub(crate) fn the_end_of_a_stream_is_readable(t: &Trace) -> TestResult {
     let [near, far] = make_socketpair()?;
     put(far, "abc")?;
     close(far)?;
@@ -80,7 +80,7 @@ pub(crate) fn the_end_of_a_stream_is_readable(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn a_pipe_whose_other_end_is_closed(t: &Trace) -> Outcome {
+pub(crate) fn a_pipe_whose_other_end_is_closed(t: &Trace) -> TestResult {
     let first = make_pipe()?;
     let second = make_pipe()?;
     let loop_ = t.new_loop()?;
@@ -96,7 +96,7 @@ pub(crate) fn a_pipe_whose_other_end_is_closed(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn a_file_is_always_ready(t: &Trace) -> Outcome {
+pub(crate) fn a_file_is_always_ready(t: &Trace) -> TestResult {
     let file = File::open("/etc/passwd")?.into_raw_fd();
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.io(file, Events::READ)?);
@@ -110,7 +110,7 @@ pub(crate) fn a_file_is_always_ready(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn priority_decides_between_descriptors(t: &Trace) -> Outcome {
+pub(crate) fn priority_decides_between_descriptors(t: &Trace) -> TestResult {
     let [_, first] = make_pipe()?;
     let [_, second] = make_pipe()?;
     let [_, third] = make_pipe()?;
@@ -124,7 +124,7 @@ pub(crate) fn priority_decides_between_descriptors(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn many_descriptors_at_once(t: &Trace) -> Outcome {
+pub(crate) fn many_descriptors_at_once(t: &Trace) -> TestResult {
     const NAMES: [&str; 20] = [
         "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16",
         "17", "18", "19",
@@ -147,7 +147,7 @@ pub(crate) fn many_descriptors_at_once(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn changes_before_the_wait_are_told_to_the_kernel_once(t: &Trace) -> Outcome {
+pub(crate) fn changes_before_the_wait_are_told_to_the_kernel_once(t: &Trace) -> TestResult {
     let [near, far] = make_socketpair()?;
     put(far, "x")?;
     let loop_ = t.new_loop()?;
@@ -167,7 +167,7 @@ pub(crate) fn changes_before_the_wait_are_told_to_the_kernel_once(t: &Trace) -> 
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn other_events_and_another_descriptor_while_stopped(t: &Trace) -> Outcome {
+pub(crate) fn other_events_and_another_descriptor_while_stopped(t: &Trace) -> TestResult {
     let [first, _first_far] = make_socketpair()?;
     let [second, second_far] = make_socketpair()?;
     put(second_far, "x")?;
@@ -186,7 +186,7 @@ pub(crate) fn other_events_and_another_descriptor_while_stopped(t: &Trace) -> Ou
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn one_stopped_by_another_does_not_fire(t: &Trace) -> Outcome {
+pub(crate) fn one_stopped_by_another_does_not_fire(t: &Trace) -> TestResult {
     let [near, far] = make_socketpair()?;
     put(far, "x")?;
     let loop_ = t.new_loop()?;
@@ -204,7 +204,7 @@ pub(crate) fn one_stopped_by_another_does_not_fire(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn closed_before_the_first_wait(t: &Trace) -> Outcome {
+pub(crate) fn closed_before_the_first_wait(t: &Trace) -> TestResult {
     let [reader, _] = make_pipe()?;
     let other = make_pipe()?;
     put(other[1], "x")?;
@@ -218,7 +218,7 @@ pub(crate) fn closed_before_the_first_wait(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn closed_while_watched(t: &Trace) -> Outcome {
+pub(crate) fn closed_while_watched(t: &Trace) -> TestResult {
     let [reader, _] = make_pipe()?;
     let other = make_pipe()?;
     put(other[1], "x")?;
@@ -236,7 +236,7 @@ pub(crate) fn closed_while_watched(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn closed_and_then_told_to_the_kernel_again(t: &Trace) -> Outcome {
+pub(crate) fn closed_and_then_told_to_the_kernel_again(t: &Trace) -> TestResult {
     let [near, _] = make_socketpair()?;
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.io(near, Events::READ)?);
@@ -252,7 +252,7 @@ pub(crate) fn closed_and_then_told_to_the_kernel_again(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn the_number_of_a_closed_one_is_reused(t: &Trace) -> Outcome {
+pub(crate) fn the_number_of_a_closed_one_is_reused(t: &Trace) -> TestResult {
     let first = make_pipe()?;
     let second = make_pipe()?;
     put(second[1], "x")?;
@@ -269,7 +269,7 @@ pub(crate) fn the_number_of_a_closed_one_is_reused(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn the_number_is_reused_while_watched(t: &Trace) -> Outcome {
+pub(crate) fn the_number_is_reused_while_watched(t: &Trace) -> TestResult {
     let first = make_pipe()?;
     let second = make_pipe()?;
     put(second[1], "x")?;
@@ -284,7 +284,7 @@ pub(crate) fn the_number_is_reused_while_watched(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn a_duplicate_is_a_descriptor_of_its_own(t: &Trace) -> Outcome {
+pub(crate) fn a_duplicate_is_a_descriptor_of_its_own(t: &Trace) -> TestResult {
     let [reader, writer] = make_pipe()?;
     let loop_ = t.new_loop()?;
     let copy = dup(reader)?;
@@ -298,7 +298,7 @@ pub(crate) fn a_duplicate_is_a_descriptor_of_its_own(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn the_original_is_closed_and_a_duplicate_is_left(t: &Trace) -> Outcome {
+pub(crate) fn the_original_is_closed_and_a_duplicate_is_left(t: &Trace) -> TestResult {
     let [reader, writer] = make_pipe()?;
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.io(reader, Events::READ)?);

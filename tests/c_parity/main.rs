@@ -34,13 +34,13 @@ use std::fs::File;
 use std::process::ExitCode;
 
 use hub::core::{Loop, LoopFlags};
-use trace::{Outcome, Trace};
+use trace::{TestResult, Trace};
 
 struct Scenario {
     topic: &'static str,
     name: &'static str,
     c: extern "C" fn(),
-    rust: fn(&Trace) -> Outcome,
+    rust: fn(&Trace) -> TestResult,
 }
 
 // `SCENARIOS`: one for each `SCENARIO (topic, name)` in the C files.

@@ -5,13 +5,13 @@ use hub::core::{
 };
 
 use crate::system::{make_pipe, put, raise};
-use crate::trace::{Outcome, Trace};
+use crate::trace::{TestResult, Trace};
 
-fn due(loop_: &Loop, priority: i32) -> Outcome<Timer> {
+fn due(loop_: &Loop, priority: i32) -> TestResult<Timer> {
     Ok(loop_.timer(-1.0, 0.0)?.with_priority(priority)?)
 }
 
-pub(crate) fn higher_priorities_first(t: &Trace) -> Outcome {
+pub(crate) fn higher_priorities_first(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let lowest = t.watch("lowest", due(&loop_, MINPRI)?);
     let low = t.watch("low", due(&loop_, -1)?);
@@ -24,7 +24,7 @@ pub(crate) fn higher_priorities_first(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn priorities_out_of_range_are_brought_in_by_the_start(t: &Trace) -> Outcome {
+pub(crate) fn priorities_out_of_range_are_brought_in_by_the_start(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let lowest = t.watch("lowest", due(&loop_, -100)?);
     let low = t.watch("low", due(&loop_, MINPRI)?);
@@ -54,7 +54,7 @@ struct Everything {
 }
 
 impl Everything {
-    fn new(t: &Trace) -> Outcome<Everything> {
+    fn new(t: &Trace) -> TestResult<Everything> {
         let loop_ = t.new_loop()?;
         let [reader, writer] = make_pipe()?;
         put(writer, "x")?;
@@ -71,7 +71,7 @@ impl Everything {
         })
     }
 
-    fn at_once(self, t: &Trace) -> Outcome {
+    fn at_once(self, t: &Trace) -> TestResult {
         let io = t.watch("io", self.io);
         let timer = t.watch("timer", self.timer);
         let periodic = t.watch("periodic", self.periodic);
@@ -97,11 +97,11 @@ impl Everything {
     }
 }
 
-pub(crate) fn types_within_one_priority(t: &Trace) -> Outcome {
+pub(crate) fn types_within_one_priority(t: &Trace) -> TestResult {
     Everything::new(t)?.at_once(t)
 }
 
-pub(crate) fn priority_goes_before_type(t: &Trace) -> Outcome {
+pub(crate) fn priority_goes_before_type(t: &Trace) -> TestResult {
     let all = Everything::new(t)?;
     all.io.set_priority(1)?;
     all.timer.set_priority(2)?;
@@ -114,7 +114,7 @@ pub(crate) fn priority_goes_before_type(t: &Trace) -> Outcome {
     all.at_once(t)
 }
 
-pub(crate) fn prepares_and_checks_of_one_priority(t: &Trace) -> Outcome {
+pub(crate) fn prepares_and_checks_of_one_priority(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let prepare = t.watch("prepare", loop_.prepare()?);
     let second_prepare = t.watch("second_prepare", loop_.prepare()?);
@@ -132,7 +132,7 @@ pub(crate) fn prepares_and_checks_of_one_priority(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn a_stop_takes_back_what_is_pending(t: &Trace) -> Outcome {
+pub(crate) fn a_stop_takes_back_what_is_pending(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let high = t.watch("high", due(&loop_, 1)?);
     let middle = t.watch("middle", due(&loop_, 0)?);
@@ -149,7 +149,7 @@ pub(crate) fn a_stop_takes_back_what_is_pending(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn what_a_callback_starts_has_to_wait_for_the_next_iteration(t: &Trace) -> Outcome {
+pub(crate) fn what_a_callback_starts_has_to_wait_for_the_next_iteration(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let high = t.watch("high", due(&loop_, 2)?);
     let middle = t.watch("middle", due(&loop_, 0)?);
@@ -165,7 +165,7 @@ pub(crate) fn what_a_callback_starts_has_to_wait_for_the_next_iteration(t: &Trac
     t.run(&loop_)
 }
 
-pub(crate) fn what_a_callback_feeds_overtakes_lower_priorities(t: &Trace) -> Outcome {
+pub(crate) fn what_a_callback_feeds_overtakes_lower_priorities(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let high = t.watch("high", due(&loop_, 2)?);
     let middle = t.watch("middle", due(&loop_, 0)?);

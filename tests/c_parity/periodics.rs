@@ -2,9 +2,9 @@
 
 use std::cell::Cell;
 
-use crate::trace::{Outcome, Trace};
+use crate::trace::{TestResult, Trace};
 
-pub(crate) fn a_time_that_has_passed_is_due_at_once(t: &Trace) -> Outcome {
+pub(crate) fn a_time_that_has_passed_is_due_at_once(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.periodic(2000.0, 0.0)?);
     let b = t.watch("b", loop_.periodic(1000.0, 0.0)?);
@@ -17,7 +17,7 @@ pub(crate) fn a_time_that_has_passed_is_due_at_once(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn an_interval_begins_at_the_next_multiple(t: &Trace) -> Outcome {
+pub(crate) fn an_interval_begins_at_the_next_multiple(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.periodic(1000.0, 1e10)?);
     t.start(&a)?;
@@ -26,7 +26,7 @@ pub(crate) fn an_interval_begins_at_the_next_multiple(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn they_fire_before_timers(t: &Trace) -> Outcome {
+pub(crate) fn they_fire_before_timers(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
     let a = t.watch("a", loop_.periodic(1000.0, 0.0)?);
@@ -35,7 +35,7 @@ pub(crate) fn they_fire_before_timers(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn a_short_interval_fires_again_and_again(t: &Trace) -> Outcome {
+pub(crate) fn a_short_interval_fires_again_and_again(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     t.only_order();
     let a = t.watch("a", loop_.periodic(0.0, 0.001)?);
@@ -53,7 +53,7 @@ pub(crate) fn a_short_interval_fires_again_and_again(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn a_function_says_when(t: &Trace) -> Outcome {
+pub(crate) fn a_function_says_when(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let times = Cell::new(0);
     let next = {
@@ -74,7 +74,7 @@ pub(crate) fn a_function_says_when(t: &Trace) -> Outcome {
     t.value("at", a.at() as i64)
 }
 
-pub(crate) fn again_asks_the_function_anew(t: &Trace) -> Outcome {
+pub(crate) fn again_asks_the_function_anew(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let times = Cell::new(0.0);
     let a = loop_.periodic_reschedule(move |_| {
@@ -91,7 +91,7 @@ pub(crate) fn again_asks_the_function_anew(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn set_while_stopped_changes_the_time(t: &Trace) -> Outcome {
+pub(crate) fn set_while_stopped_changes_the_time(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.periodic(1e12, 0.0)?);
     t.start(&a)?;
@@ -103,7 +103,7 @@ pub(crate) fn set_while_stopped_changes_the_time(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn higher_priorities_first(t: &Trace) -> Outcome {
+pub(crate) fn higher_priorities_first(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.periodic(1000.0, 0.0)?);
     let b = t.watch("b", loop_.periodic(2000.0, 0.0)?.with_priority(2)?);

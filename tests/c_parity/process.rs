@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use crate::trace::Outcome;
+use crate::trace::TestResult;
 
 /// Nothing here takes a second; a sanitizer on a busy machine may.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -19,7 +19,7 @@ const TRACE_FD: RawFd = 100;
 /// written until then.
 ///
 /// This process must have one thread only.
-pub(crate) fn run(half: impl FnOnce(File) -> Outcome) -> Result<String, String> {
+pub(crate) fn run(half: impl FnOnce(File) -> TestResult) -> Result<String, String> {
     let (mut reader, writer) = io::pipe().map_err(|error| format!("no pipe: {error}"))?;
     // SAFETY: there is no other thread that might hold a lock; the child never returns from `live`.
     let pid = unsafe { libc::fork() };
@@ -61,7 +61,7 @@ pub(crate) fn ended_by(signal: i32) -> String {
 }
 
 /// The child's life.
-fn live(out: OwnedFd, half: impl FnOnce(File) -> Outcome) -> ! {
+fn live(out: OwnedFd, half: impl FnOnce(File) -> TestResult) -> ! {
     // SAFETY: plain system calls on descriptors that are ours. The group makes grandchildren easy to kill; the alarm
     // is for the case that our parent does not live to kill us.
     let out = unsafe {

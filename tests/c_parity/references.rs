@@ -3,9 +3,9 @@
 use hub::core::Events;
 
 use crate::system::make_pipe;
-use crate::trace::{Outcome, Trace};
+use crate::trace::{TestResult, Trace};
 
-pub(crate) fn a_run_without_watchers_returns_at_once(t: &Trace) -> Outcome {
+pub(crate) fn a_run_without_watchers_returns_at_once(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     t.mark(&loop_, "new")?;
     t.run(&loop_)?;
@@ -13,7 +13,7 @@ pub(crate) fn a_run_without_watchers_returns_at_once(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn every_type_but_cleanup_counts_from_start_to_stop(t: &Trace) -> Outcome {
+pub(crate) fn every_type_but_cleanup_counts_from_start_to_stop(t: &Trace) -> TestResult {
     let [reader, _] = make_pipe()?;
     let loop_ = t.new_loop()?;
     let mut watchers = Vec::new();
@@ -41,7 +41,7 @@ pub(crate) fn every_type_but_cleanup_counts_from_start_to_stop(t: &Trace) -> Out
     Ok(())
 }
 
-pub(crate) fn a_watcher_without_ref_does_not_keep_the_loop(t: &Trace) -> Outcome {
+pub(crate) fn a_watcher_without_ref_does_not_keep_the_loop(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(1000.0, 0.0)?.with_ref(false)?);
     t.start(&timer)?;
@@ -51,7 +51,7 @@ pub(crate) fn a_watcher_without_ref_does_not_keep_the_loop(t: &Trace) -> Outcome
     t.mark(&loop_, "stopped")
 }
 
-pub(crate) fn a_watcher_without_ref_fires_while_others_keep_the_loop(t: &Trace) -> Outcome {
+pub(crate) fn a_watcher_without_ref_fires_while_others_keep_the_loop(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = loop_.timer(-1.0, 0.0)?.with_priority(1)?.with_ref(false)?;
     let timer = t.watch("timer", timer);
@@ -61,7 +61,7 @@ pub(crate) fn a_watcher_without_ref_fires_while_others_keep_the_loop(t: &Trace) 
     t.run(&loop_)
 }
 
-pub(crate) fn ref_changed_while_active_counts_at_once(t: &Trace) -> Outcome {
+pub(crate) fn ref_changed_while_active_counts_at_once(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(1000.0, 0.0)?);
     t.start(&timer)?;
@@ -78,7 +78,7 @@ pub(crate) fn ref_changed_while_active_counts_at_once(t: &Trace) -> Outcome {
     t.mark(&loop_, "stopped")
 }
 
-pub(crate) fn the_loops_own_count_keeps_it_running(t: &Trace) -> Outcome {
+pub(crate) fn the_loops_own_count_keeps_it_running(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
     loop_.ref_()?;
@@ -94,7 +94,7 @@ pub(crate) fn the_loops_own_count_keeps_it_running(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn a_run_ends_when_the_last_watcher_is_stopped(t: &Trace) -> Outcome {
+pub(crate) fn a_run_ends_when_the_last_watcher_is_stopped(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
     let other = t.watch("other", loop_.timer(1000.0, 0.0)?);
@@ -109,7 +109,7 @@ pub(crate) fn a_run_ends_when_the_last_watcher_is_stopped(t: &Trace) -> Outcome 
     t.run(&loop_)
 }
 
-pub(crate) fn feeding_a_watcher_without_ref_follows_the_same_rule(t: &Trace) -> Outcome {
+pub(crate) fn feeding_a_watcher_without_ref_follows_the_same_rule(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(0.0, 0.0)?.with_ref(false)?);
     t.feed(&timer, Events::CUSTOM)?;
@@ -117,7 +117,7 @@ pub(crate) fn feeding_a_watcher_without_ref_follows_the_same_rule(t: &Trace) -> 
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn again_on_a_watcher_without_ref_follows_the_same_rule(t: &Trace) -> Outcome {
+pub(crate) fn again_on_a_watcher_without_ref_follows_the_same_rule(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(1000.0, 1000.0)?.with_ref(false)?);
     t.again(&timer)?;

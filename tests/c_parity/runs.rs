@@ -3,9 +3,9 @@
 use hub::core::{Break, Events, Loop, Timer};
 
 use crate::system::{get, make_pipe, put};
-use crate::trace::{Outcome, Trace};
+use crate::trace::{TestResult, Trace};
 
-fn break_and_mark(t: &Trace, loop_: &Loop, how: Break) -> impl Fn() -> Outcome + 'static {
+fn break_and_mark(t: &Trace, loop_: &Loop, how: Break) -> impl Fn() -> TestResult + 'static {
     let (t, loop_) = (t.clone(), loop_.clone());
     move || {
         loop_.break_(how)?;
@@ -13,7 +13,7 @@ fn break_and_mark(t: &Trace, loop_: &Loop, how: Break) -> impl Fn() -> Outcome +
     }
 }
 
-fn nest(t: &Trace, loop_: &Loop, how: Break) -> Outcome {
+fn nest(t: &Trace, loop_: &Loop, how: Break) -> TestResult {
     let outer = t.watch("outer", loop_.timer(-2.0, 0.0)?);
     let inner = t.watch("inner", loop_.timer(-1.0, 0.0)?);
     let late = t.watch("late", loop_.timer(1000.0, 0.0)?);
@@ -28,19 +28,19 @@ fn nest(t: &Trace, loop_: &Loop, how: Break) -> Outcome {
     t.start(&late)
 }
 
-pub(crate) fn break_one_ends_the_inner_run(t: &Trace) -> Outcome {
+pub(crate) fn break_one_ends_the_inner_run(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     nest(t, &loop_, Break::One)?;
     t.run_once(&loop_)
 }
 
-pub(crate) fn break_all_ends_both_runs(t: &Trace) -> Outcome {
+pub(crate) fn break_all_ends_both_runs(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     nest(t, &loop_, Break::All)?;
     t.run(&loop_)
 }
 
-pub(crate) fn a_break_can_be_taken_back(t: &Trace) -> Outcome {
+pub(crate) fn a_break_can_be_taken_back(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let outer = t.watch("outer", loop_.timer(-1.0, 0.0)?);
     let late = t.watch("late", loop_.timer(0.001, 0.0)?);
@@ -57,7 +57,7 @@ pub(crate) fn a_break_can_be_taken_back(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn a_break_lets_pending_callbacks_run(t: &Trace) -> Outcome {
+pub(crate) fn a_break_lets_pending_callbacks_run(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let outer = t.watch("outer", loop_.timer(-2.0, 0.0)?);
     let inner = t.watch("inner", loop_.timer(-1.0, 0.0)?);
@@ -68,7 +68,7 @@ pub(crate) fn a_break_lets_pending_callbacks_run(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn a_break_before_the_run_is_forgotten(t: &Trace) -> Outcome {
+pub(crate) fn a_break_before_the_run_is_forgotten(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let outer = t.watch("outer", loop_.timer(-1.0, 0.0)?);
     t.start(&outer)?;
@@ -76,7 +76,7 @@ pub(crate) fn a_break_before_the_run_is_forgotten(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn a_break_before_the_wait_leaves_the_rest_undone(t: &Trace) -> Outcome {
+pub(crate) fn a_break_before_the_wait_leaves_the_rest_undone(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let prepare = t.watch("prepare", loop_.prepare()?);
     let check = t.watch("check", loop_.check()?);
@@ -92,7 +92,7 @@ pub(crate) fn a_break_before_the_wait_leaves_the_rest_undone(t: &Trace) -> Outco
     t.run_nowait(&loop_)
 }
 
-fn start_deeper(t: &Trace, inner: &Timer, level: u32) -> Outcome {
+fn start_deeper(t: &Trace, inner: &Timer, level: u32) -> TestResult {
     t.start_then(inner, {
         let (t, inner) = (t.clone(), inner.clone());
         move || {
@@ -106,14 +106,14 @@ fn start_deeper(t: &Trace, inner: &Timer, level: u32) -> Outcome {
     })
 }
 
-pub(crate) fn four_runs_inside_one_another(t: &Trace) -> Outcome {
+pub(crate) fn four_runs_inside_one_another(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let inner = t.watch("inner", loop_.timer(-1.0, 0.0)?);
     start_deeper(t, &inner, 1)?;
     t.run(&loop_)
 }
 
-pub(crate) fn the_inner_run_begins_with_what_is_pending_outside(t: &Trace) -> Outcome {
+pub(crate) fn the_inner_run_begins_with_what_is_pending_outside(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let outer = t.watch("outer", loop_.timer(-3.0, 0.0)?);
     let inner = t.watch("inner", loop_.timer(-2.0, 0.0)?);
@@ -129,7 +129,7 @@ pub(crate) fn the_inner_run_begins_with_what_is_pending_outside(t: &Trace) -> Ou
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn nowait_handles_what_is_ready_and_returns(t: &Trace) -> Outcome {
+pub(crate) fn nowait_handles_what_is_ready_and_returns(t: &Trace) -> TestResult {
     let [reader, writer] = make_pipe()?;
     let loop_ = t.new_loop()?;
     let io = t.watch("io", loop_.io(reader, Events::READ)?);
@@ -143,7 +143,7 @@ pub(crate) fn nowait_handles_what_is_ready_and_returns(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn once_waits_for_the_first_event_only(t: &Trace) -> Outcome {
+pub(crate) fn once_waits_for_the_first_event_only(t: &Trace) -> TestResult {
     let [reader, writer] = make_pipe()?;
     let loop_ = t.new_loop()?;
     t.only_order();
@@ -160,7 +160,7 @@ pub(crate) fn once_waits_for_the_first_event_only(t: &Trace) -> Outcome {
     t.run_once(&loop_)
 }
 
-pub(crate) fn each_wait_is_an_iteration(t: &Trace) -> Outcome {
+pub(crate) fn each_wait_is_an_iteration(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let idle = t.watch("idle", loop_.idle()?);
     let prepare = t.watch("prepare", loop_.prepare()?);
@@ -173,7 +173,7 @@ pub(crate) fn each_wait_is_an_iteration(t: &Trace) -> Outcome {
     t.run_once(&loop_)
 }
 
-pub(crate) fn another_loop_runs_inside_a_callback(t: &Trace) -> Outcome {
+pub(crate) fn another_loop_runs_inside_a_callback(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let other_loop = t.new_loop()?;
     let outer = t.watch("outer", loop_.timer(-1.0, 0.0)?);

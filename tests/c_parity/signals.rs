@@ -4,9 +4,9 @@ use hub::core::LoopFlags;
 use libc::{SIGHUP, SIGUSR1, SIGUSR2};
 
 use crate::system::{ignore_signal, raise, signal_is_default};
-use crate::trace::{Outcome, Trace};
+use crate::trace::{TestResult, Trace};
 
-pub(crate) fn several_are_one_event(t: &Trace) -> Outcome {
+pub(crate) fn several_are_one_event(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.signal(SIGUSR1)?);
     t.start(&a)?;
@@ -18,7 +18,7 @@ pub(crate) fn several_are_one_event(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn all_watchers_of_one_are_called(t: &Trace) -> Outcome {
+pub(crate) fn all_watchers_of_one_are_called(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.signal(SIGUSR1)?);
     let b = t.watch("b", loop_.signal(SIGUSR1)?.with_priority(1)?);
@@ -34,7 +34,7 @@ pub(crate) fn all_watchers_of_one_are_called(t: &Trace) -> Outcome {
     t.run_once(&loop_)
 }
 
-pub(crate) fn different_ones_in_one_iteration(t: &Trace) -> Outcome {
+pub(crate) fn different_ones_in_one_iteration(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.signal(SIGUSR1)?);
     let b = t.watch("b", loop_.signal(SIGUSR2)?);
@@ -48,7 +48,7 @@ pub(crate) fn different_ones_in_one_iteration(t: &Trace) -> Outcome {
     t.run_once(&loop_)
 }
 
-pub(crate) fn raised_in_a_callback(t: &Trace) -> Outcome {
+pub(crate) fn raised_in_a_callback(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
     let a = t.watch("a", loop_.signal(SIGUSR1)?);
@@ -64,13 +64,13 @@ pub(crate) fn raised_in_a_callback(t: &Trace) -> Outcome {
     t.run_once(&loop_)
 }
 
-fn is_default(t: &Trace, signum: i32) -> Outcome {
+fn is_default(t: &Trace, signum: i32) -> TestResult {
     let is_default = signal_is_default(signum)?;
     t.value("sigaction", 0)?;
     t.value("is the default", is_default.into())
 }
 
-pub(crate) fn the_last_stop_restores_the_default_action(t: &Trace) -> Outcome {
+pub(crate) fn the_last_stop_restores_the_default_action(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.signal(SIGUSR1)?);
     let b = t.watch("b", loop_.signal(SIGUSR1)?);
@@ -85,7 +85,7 @@ pub(crate) fn the_last_stop_restores_the_default_action(t: &Trace) -> Outcome {
     t.mark(&loop_, "stopped")
 }
 
-pub(crate) fn one_raised_and_stopped_before_the_loop_looks(t: &Trace) -> Outcome {
+pub(crate) fn one_raised_and_stopped_before_the_loop_looks(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.signal(SIGUSR1)?);
     t.start(&a)?;
@@ -97,7 +97,7 @@ pub(crate) fn one_raised_and_stopped_before_the_loop_looks(t: &Trace) -> Outcome
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn received_by_a_descriptor(t: &Trace) -> Outcome {
+pub(crate) fn received_by_a_descriptor(t: &Trace) -> TestResult {
     let loop_ = t.new_loop_with(LoopFlags::SIGNALFD)?;
     let a = t.watch("a", loop_.signal(SIGUSR1)?);
     let b = t.watch("b", loop_.signal(SIGUSR2)?);
@@ -114,7 +114,7 @@ pub(crate) fn received_by_a_descriptor(t: &Trace) -> Outcome {
     t.mark(&loop_, "stopped")
 }
 
-pub(crate) fn one_loop_after_another(t: &Trace) -> Outcome {
+pub(crate) fn one_loop_after_another(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let second = t.new_loop()?;
     let a = t.watch("a", loop_.signal(SIGUSR1)?);

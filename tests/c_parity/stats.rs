@@ -9,30 +9,30 @@ use std::rc::Rc;
 use hub::core::{Loop, LoopFlags, Stat};
 
 use crate::system::make_temporary_folder;
-use crate::trace::{Outcome, Trace};
+use crate::trace::{TestResult, Trace};
 
 /// The path of a file that is not there, in a folder that is.
-fn make_folder() -> Outcome<PathBuf> {
+fn make_folder() -> TestResult<PathBuf> {
     Ok(make_temporary_folder()?.join("file"))
 }
 
-fn remove_folder(path: &Path) -> Outcome {
+fn remove_folder(path: &Path) -> TestResult {
     fs::remove_file(path)?;
     Ok(fs::remove_dir(path.parent().unwrap_or(path))?)
 }
 
-fn write_file(path: &Path, text: &str) -> Outcome {
+fn write_file(path: &Path, text: &str) -> TestResult {
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
     Ok(file.write_all(text.as_bytes())?)
 }
 
-fn describe(t: &Trace, stat: &Stat) -> Outcome {
+fn describe(t: &Trace, stat: &Stat) -> TestResult {
     t.value("was there", stat.prev().is_some().into())?;
     t.value("is there", stat.attr().is_some().into())?;
     t.value("size", stat.attr().map_or(-1, |attr| attr.st_size))
 }
 
-fn from_creation_to_removal(t: &Trace, loop_: &Loop) -> Outcome {
+fn from_creation_to_removal(t: &Trace, loop_: &Loop) -> TestResult {
     let path = Rc::new(make_folder()?);
     t.only_order();
     let a = t.watch("a", loop_.stat(&*path, 0.11)?);
@@ -59,15 +59,15 @@ fn from_creation_to_removal(t: &Trace, loop_: &Loop) -> Outcome {
     t.run(loop_)
 }
 
-pub(crate) fn a_file_from_creation_to_removal(t: &Trace) -> Outcome {
+pub(crate) fn a_file_from_creation_to_removal(t: &Trace) -> TestResult {
     from_creation_to_removal(t, &t.new_loop()?)
 }
 
-pub(crate) fn the_same_without_inotify(t: &Trace) -> Outcome {
+pub(crate) fn the_same_without_inotify(t: &Trace) -> TestResult {
     from_creation_to_removal(t, &t.new_loop_with(LoopFlags::NOINOTIFY)?)
 }
 
-fn start_describe_and_stop(t: &Trace, stat: &Stat) -> Outcome {
+fn start_describe_and_stop(t: &Trace, stat: &Stat) -> TestResult {
     t.start_then(stat, {
         let (t, stat) = (t.clone(), stat.clone());
         move || {
@@ -78,7 +78,7 @@ fn start_describe_and_stop(t: &Trace, stat: &Stat) -> Outcome {
     describe(t, stat)
 }
 
-pub(crate) fn one_watcher_after_another(t: &Trace) -> Outcome {
+pub(crate) fn one_watcher_after_another(t: &Trace) -> TestResult {
     let path = make_folder()?;
     write_file(&path, "abc")?;
     let loop_ = t.new_loop()?;
@@ -94,7 +94,7 @@ pub(crate) fn one_watcher_after_another(t: &Trace) -> Outcome {
     remove_folder(&path)
 }
 
-pub(crate) fn a_start_looks_at_the_path(t: &Trace) -> Outcome {
+pub(crate) fn a_start_looks_at_the_path(t: &Trace) -> TestResult {
     let path = make_folder()?;
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.stat(&path, 1000.0)?);

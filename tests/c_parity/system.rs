@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use crate::trace::{Outcome, Trace};
+use crate::trace::{TestResult, Trace};
 
 fn check(result: i32) -> io::Result<i32> {
     match result {
@@ -15,7 +15,7 @@ fn check(result: i32) -> io::Result<i32> {
     }
 }
 
-fn nonblocking(ends: [RawFd; 2]) -> Outcome<[RawFd; 2]> {
+fn nonblocking(ends: [RawFd; 2]) -> TestResult<[RawFd; 2]> {
     for fd in ends {
         // SAFETY: plain system calls on any number.
         unsafe {
@@ -30,21 +30,21 @@ fn nonblocking(ends: [RawFd; 2]) -> Outcome<[RawFd; 2]> {
 }
 
 /// The reading and the writing end. Nobody closes them: the process ends soon.
-pub(crate) fn make_pipe() -> Outcome<[RawFd; 2]> {
+pub(crate) fn make_pipe() -> TestResult<[RawFd; 2]> {
     let mut ends = [-1; 2];
     // SAFETY: `ends` has room for two descriptors.
     check(unsafe { libc::pipe(ends.as_mut_ptr()) })?;
     nonblocking(ends)
 }
 
-pub(crate) fn make_socketpair() -> Outcome<[RawFd; 2]> {
+pub(crate) fn make_socketpair() -> TestResult<[RawFd; 2]> {
     let mut ends = [-1; 2];
     // SAFETY: `ends` has room for two descriptors.
     check(unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, ends.as_mut_ptr()) })?;
     nonblocking(ends)
 }
 
-pub(crate) fn put(fd: RawFd, text: &str) -> Outcome {
+pub(crate) fn put(fd: RawFd, text: &str) -> TestResult {
     // SAFETY: the buffer is as long as said.
     let written = unsafe { libc::write(fd, text.as_ptr().cast(), text.len()) };
     match usize::try_from(written) {
@@ -61,7 +61,7 @@ pub(crate) fn get(fd: RawFd, size: usize) -> i64 {
 }
 
 /// Waits for a child's end and puts its exit status into the trace.
-pub(crate) fn join_child(t: &Trace, pid: i32) -> Outcome {
+pub(crate) fn join_child(t: &Trace, pid: i32) -> TestResult {
     let mut status = 0;
     // SAFETY: `status` can be written.
     check(unsafe { libc::waitpid(pid, &mut status, 0) })?;
@@ -69,24 +69,24 @@ pub(crate) fn join_child(t: &Trace, pid: i32) -> Outcome {
 }
 
 /// Sends this process a signal, and returns when it has been handled.
-pub(crate) fn raise(signal: i32) -> Outcome {
+pub(crate) fn raise(signal: i32) -> TestResult {
     // SAFETY: a plain system call.
     check(unsafe { libc::raise(signal) })?;
     Ok(())
 }
 
-pub(crate) fn close(fd: RawFd) -> Outcome {
+pub(crate) fn close(fd: RawFd) -> TestResult {
     // SAFETY: the scenario made the descriptor, and nothing in this process owns it.
     check(unsafe { libc::close(fd) })?;
     Ok(())
 }
 
-pub(crate) fn dup(fd: RawFd) -> Outcome<RawFd> {
+pub(crate) fn dup(fd: RawFd) -> TestResult<RawFd> {
     // SAFETY: a plain system call on any number.
     Ok(check(unsafe { libc::dup(fd) })?)
 }
 
-pub(crate) fn dup2(from: RawFd, to: RawFd) -> Outcome {
+pub(crate) fn dup2(from: RawFd, to: RawFd) -> TestResult {
     // SAFETY: as for `close`.
     check(unsafe { libc::dup2(from, to) })?;
     Ok(())
@@ -97,7 +97,7 @@ pub(crate) fn ignore_signal(signum: i32) {
     unsafe { libc::signal(signum, libc::SIG_IGN) };
 }
 
-pub(crate) fn signal_is_default(signum: i32) -> Outcome<bool> {
+pub(crate) fn signal_is_default(signum: i32) -> TestResult<bool> {
     // SAFETY: the struct is plain data, which `sigaction` fills.
     let action = unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
@@ -107,14 +107,14 @@ pub(crate) fn signal_is_default(signum: i32) -> Outcome<bool> {
     Ok(action.sa_sigaction == libc::SIG_DFL)
 }
 
-pub(crate) fn kill(pid: i32, signal: i32) -> Outcome {
+pub(crate) fn kill(pid: i32, signal: i32) -> TestResult {
     // SAFETY: a plain system call.
     check(unsafe { libc::kill(pid, signal) })?;
     Ok(())
 }
 
 /// A child process that does `life` and ends with the status it returns.
-pub(crate) fn fork(life: impl FnOnce() -> i32) -> Outcome<i32> {
+pub(crate) fn fork(life: impl FnOnce() -> i32) -> TestResult<i32> {
     // SAFETY: a half has one thread, so no lock is held by another; the child never returns from here.
     match check(unsafe { libc::fork() })? {
         0 => {
@@ -135,7 +135,7 @@ pub(crate) fn pause_for_ever() -> ! {
 }
 
 /// Waits for a child's end, and leaves it to be waited for.
-pub(crate) fn await_end(pid: i32) -> Outcome {
+pub(crate) fn await_end(pid: i32) -> TestResult {
     // SAFETY: the struct is plain data, which `waitid` fills.
     let result = unsafe {
         let mut info: libc::siginfo_t = std::mem::zeroed();
@@ -156,7 +156,7 @@ pub(crate) fn try_wait(pid: i32) -> io::Result<i32> {
     check(unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG) })
 }
 
-pub(crate) fn make_temporary_folder() -> Outcome<PathBuf> {
+pub(crate) fn make_temporary_folder() -> TestResult<PathBuf> {
     let mut name = *b"/tmp/c_parity.XXXXXX\0";
     // SAFETY: a string that ends with NUL, and can be written.
     let made = unsafe { libc::mkdtemp(name.as_mut_ptr().cast()) };

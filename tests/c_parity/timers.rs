@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use hub::core::Timer;
 
-use crate::trace::{Outcome, Trace};
+use crate::trace::{TestResult, Trace};
 
-pub(crate) fn equal_ones_fire_together(t: &Trace) -> Outcome {
+pub(crate) fn equal_ones_fire_together(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.timer(0.0, 0.0)?);
     let b = t.watch("b", loop_.timer(0.0, 0.0)?);
@@ -20,7 +20,7 @@ pub(crate) fn equal_ones_fire_together(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn the_more_overdue_fires_first(t: &Trace) -> Outcome {
+pub(crate) fn the_more_overdue_fires_first(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.timer(-1.0, 0.0)?);
     let b = t.watch("b", loop_.timer(-3.0, 0.0)?);
@@ -33,7 +33,7 @@ pub(crate) fn the_more_overdue_fires_first(t: &Trace) -> Outcome {
 }
 
 /// What is left, as the C halves round it.
-fn value_left(t: &Trace, timer: &Timer) -> Outcome {
+fn value_left(t: &Trace, timer: &Timer) -> TestResult {
     t.value(
         "hundreds left",
         ((timer.remaining()? + 50.0) / 100.0) as i64,
@@ -41,7 +41,7 @@ fn value_left(t: &Trace, timer: &Timer) -> Outcome {
 }
 
 /// Traces, and stops the timer the third time.
-fn start_and_stop_at_third(t: &Trace, timer: &Timer) -> Outcome {
+fn start_and_stop_at_third(t: &Trace, timer: &Timer) -> TestResult {
     let times = Cell::new(0);
     t.start_then(timer, {
         let (t, timer) = (t.clone(), timer.clone());
@@ -56,7 +56,7 @@ fn start_and_stop_at_third(t: &Trace, timer: &Timer) -> Outcome {
     })
 }
 
-pub(crate) fn a_repeating_one_fires_until_stopped(t: &Trace) -> Outcome {
+pub(crate) fn a_repeating_one_fires_until_stopped(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     t.only_order();
     let a = t.watch("a", loop_.timer(0.001, 0.001)?);
@@ -64,7 +64,7 @@ pub(crate) fn a_repeating_one_fires_until_stopped(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn one_that_is_late_does_not_catch_up(t: &Trace) -> Outcome {
+pub(crate) fn one_that_is_late_does_not_catch_up(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.timer(-1000.0, 1e-9)?);
     start_and_stop_at_third(t, &a)?;
@@ -74,7 +74,7 @@ pub(crate) fn one_that_is_late_does_not_catch_up(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn again_starts_one_with_its_repeat_time(t: &Trace) -> Outcome {
+pub(crate) fn again_starts_one_with_its_repeat_time(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.timer(0.0, 1000.0)?);
     t.again(&a)?;
@@ -83,7 +83,7 @@ pub(crate) fn again_starts_one_with_its_repeat_time(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn again_puts_an_active_one_off(t: &Trace) -> Outcome {
+pub(crate) fn again_puts_an_active_one_off(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.timer(-1.0, 1000.0)?);
     let b = t.watch("b", loop_.timer(-1.0, 0.0)?);
@@ -95,7 +95,7 @@ pub(crate) fn again_puts_an_active_one_off(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn again_stops_one_that_does_not_repeat(t: &Trace) -> Outcome {
+pub(crate) fn again_stops_one_that_does_not_repeat(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.timer(-1.0, 0.0)?);
     t.start(&a)?;
@@ -105,7 +105,7 @@ pub(crate) fn again_stops_one_that_does_not_repeat(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn again_takes_back_what_is_pending(t: &Trace) -> Outcome {
+pub(crate) fn again_takes_back_what_is_pending(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.timer(-1.0, 0.0)?.with_priority(1)?);
     let b = t.watch("b", loop_.timer(-1.0, 1000.0)?);
@@ -121,7 +121,7 @@ pub(crate) fn again_takes_back_what_is_pending(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn stop_and_start_keep_what_is_left(t: &Trace) -> Outcome {
+pub(crate) fn stop_and_start_keep_what_is_left(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.timer(1000.0, 0.0)?);
     value_left(t, &a)?;
@@ -135,7 +135,7 @@ pub(crate) fn stop_and_start_keep_what_is_left(t: &Trace) -> Outcome {
     value_left(t, &a)
 }
 
-pub(crate) fn one_that_has_fired_has_nothing_left(t: &Trace) -> Outcome {
+pub(crate) fn one_that_has_fired_has_nothing_left(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     t.only_order();
     let a = t.watch("a", loop_.timer(0.001, 0.0)?);
@@ -146,7 +146,7 @@ pub(crate) fn one_that_has_fired_has_nothing_left(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn set_makes_one_fresh(t: &Trace) -> Outcome {
+pub(crate) fn set_makes_one_fresh(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.timer(-1.0, 0.0)?);
     t.start(&a)?;
@@ -157,7 +157,7 @@ pub(crate) fn set_makes_one_fresh(t: &Trace) -> Outcome {
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn a_new_repeat_time_counts_from_the_next_expiry(t: &Trace) -> Outcome {
+pub(crate) fn a_new_repeat_time_counts_from_the_next_expiry(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.timer(-1.0, 1e-9)?);
     let times = Cell::new(0);
@@ -177,7 +177,7 @@ pub(crate) fn a_new_repeat_time_counts_from_the_next_expiry(t: &Trace) -> Outcom
     t.run_nowait(&loop_)
 }
 
-pub(crate) fn without_a_repeat_time_a_repeating_one_ends(t: &Trace) -> Outcome {
+pub(crate) fn without_a_repeat_time_a_repeating_one_ends(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.timer(-1.0, 1e-9)?);
     t.start_then(&a, {
@@ -187,7 +187,7 @@ pub(crate) fn without_a_repeat_time_a_repeating_one_ends(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn one_may_start_itself_again(t: &Trace) -> Outcome {
+pub(crate) fn one_may_start_itself_again(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.timer(-1.0, 0.0)?);
     t.start_then(&a, {
@@ -201,7 +201,7 @@ pub(crate) fn one_may_start_itself_again(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn starting_an_active_one_changes_nothing(t: &Trace) -> Outcome {
+pub(crate) fn starting_an_active_one_changes_nothing(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.timer(-1.0, 0.0)?);
     t.start(&a)?;
@@ -210,7 +210,7 @@ pub(crate) fn starting_an_active_one_changes_nothing(t: &Trace) -> Outcome {
     t.run(&loop_)
 }
 
-pub(crate) fn hundreds_fire_by_their_times(t: &Trace) -> Outcome {
+pub(crate) fn hundreds_fire_by_their_times(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let (fired, out_of_order) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
     let last = Rc::new(Cell::new(0));
@@ -239,7 +239,7 @@ pub(crate) fn hundreds_fire_by_their_times(t: &Trace) -> Outcome {
     t.value("out of order", out_of_order.get())
 }
 
-pub(crate) fn suspended_time_does_not_count(t: &Trace) -> Outcome {
+pub(crate) fn suspended_time_does_not_count(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let a = t.watch("a", loop_.timer(1000.0, 0.0)?);
     t.start(&a)?;

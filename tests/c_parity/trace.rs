@@ -11,7 +11,7 @@ use greenlet_core::Exception;
 use hub::core::{Events, Loop, LoopFlags, Timer, Watcher};
 
 /// What a scenario, and a callback in it, returns. An error ends the half, and the trace says so.
-pub(crate) type Outcome<T = ()> = Result<T, Exception>;
+pub(crate) type TestResult<T = ()> = Result<T, Exception>;
 
 /// One half's trace. A handle: callbacks hold clones.
 #[derive(Clone)]
@@ -35,17 +35,17 @@ impl Trace {
     }
 
     /// A loop on the backend under test.
-    pub(crate) fn new_loop(&self) -> Outcome<Loop> {
+    pub(crate) fn new_loop(&self) -> TestResult<Loop> {
         Ok(Loop::new(self.0.backend, false)?)
     }
 
     /// The same, with these flags besides.
-    pub(crate) fn new_loop_with(&self, flags: LoopFlags) -> Outcome<Loop> {
+    pub(crate) fn new_loop_with(&self, flags: LoopFlags) -> TestResult<Loop> {
         Ok(Loop::new(self.0.backend | flags, false)?)
     }
 
     /// libev's default loop, on the backend under test.
-    pub(crate) fn default_loop(&self) -> Outcome<Loop> {
+    pub(crate) fn default_loop(&self) -> TestResult<Loop> {
         Ok(Loop::new(self.0.backend, true)?)
     }
 
@@ -74,7 +74,7 @@ impl Trace {
     }
 
     /// Starts the watcher with a callback that does nothing but trace.
-    pub(crate) fn start(&self, watcher: &Watcher) -> Outcome {
+    pub(crate) fn start(&self, watcher: &Watcher) -> TestResult {
         self.start_then(watcher, || Ok(()))
     }
 
@@ -82,20 +82,20 @@ impl Trace {
     pub(crate) fn start_then(
         &self,
         watcher: &Watcher,
-        action: impl Fn() -> Outcome + 'static,
-    ) -> Outcome {
+        action: impl Fn() -> TestResult + 'static,
+    ) -> TestResult {
         Ok(watcher.start_pass_events(self.traced(watcher, action))?)
     }
 
     /// The same for the timer's `again`.
-    pub(crate) fn again(&self, timer: &Timer) -> Outcome {
+    pub(crate) fn again(&self, timer: &Timer) -> TestResult {
         // Its callback does not get the events; libev's does not update the clock.
         let callback = self.traced(timer, || Ok(()));
         Ok(timer.again_update(false, move || callback(Events::TIMER))?)
     }
 
     /// Feeds the watcher, with a callback that does nothing but trace.
-    pub(crate) fn feed(&self, watcher: &Watcher, events: Events) -> Outcome {
+    pub(crate) fn feed(&self, watcher: &Watcher, events: Events) -> TestResult {
         self.feed_then(watcher, events, || Ok(()))
     }
 
@@ -104,8 +104,8 @@ impl Trace {
         &self,
         watcher: &Watcher,
         events: Events,
-        action: impl Fn() -> Outcome + 'static,
-    ) -> Outcome {
+        action: impl Fn() -> TestResult + 'static,
+    ) -> TestResult {
         Ok(watcher.feed_pass_events(events, self.traced(watcher, action))?)
     }
 
@@ -113,8 +113,8 @@ impl Trace {
     pub(crate) fn traced(
         &self,
         watcher: &Watcher,
-        action: impl Fn() -> Outcome + 'static,
-    ) -> impl Fn(Events) -> Outcome + 'static {
+        action: impl Fn() -> TestResult + 'static,
+    ) -> impl Fn(Events) -> TestResult + 'static {
         let (trace, watcher) = (self.clone(), watcher.clone());
         move |events| {
             trace.trace(&watcher, events)?;
@@ -123,47 +123,47 @@ impl Trace {
     }
 
     /// A callback was called.
-    fn trace(&self, watcher: &Watcher, events: Events) -> Outcome {
+    fn trace(&self, watcher: &Watcher, events: Events) -> TestResult {
         let mut line = self.event(watcher, events);
         self.add_counts(&mut line, watcher.loop_())?;
         self.line(line)
     }
 
     /// A callback was called, and the loop is not to be asked any more.
-    pub(crate) fn trace_alone(&self, watcher: &Watcher, events: Events) -> Outcome {
+    pub(crate) fn trace_alone(&self, watcher: &Watcher, events: Events) -> TestResult {
         let mut line = self.event(watcher, events);
         self.add_watchers(&mut line);
         self.line(line)
     }
 
     /// The scenario has come to a point.
-    pub(crate) fn mark(&self, loop_: &Loop, event: &str) -> Outcome {
+    pub(crate) fn mark(&self, loop_: &Loop, event: &str) -> TestResult {
         let mut line = event.to_owned();
         self.add_counts(&mut line, loop_)?;
         self.line(line)
     }
 
     /// The scenario has found out a number.
-    pub(crate) fn value(&self, name: &str, number: i64) -> Outcome {
+    pub(crate) fn value(&self, name: &str, number: i64) -> TestResult {
         self.line(format!("{name} = {number}"))
     }
 
-    pub(crate) fn run(&self, loop_: &Loop) -> Outcome {
+    pub(crate) fn run(&self, loop_: &Loop) -> TestResult {
         let more = loop_.run()?;
         self.ran(loop_, more)
     }
 
-    pub(crate) fn run_nowait(&self, loop_: &Loop) -> Outcome {
+    pub(crate) fn run_nowait(&self, loop_: &Loop) -> TestResult {
         let more = loop_.run_nowait()?;
         self.ran(loop_, more)
     }
 
-    pub(crate) fn run_once(&self, loop_: &Loop) -> Outcome {
+    pub(crate) fn run_once(&self, loop_: &Loop) -> TestResult {
         let more = loop_.run_once()?;
         self.ran(loop_, more)
     }
 
-    fn ran(&self, loop_: &Loop, more: bool) -> Outcome {
+    fn ran(&self, loop_: &Loop, more: bool) -> TestResult {
         self.mark(
             loop_,
             if more {
@@ -175,7 +175,7 @@ impl Trace {
     }
 
     /// Something else worth saying.
-    pub(crate) fn note(&self, text: &str) -> Outcome {
+    pub(crate) fn note(&self, text: &str) -> TestResult {
         self.line(text.to_owned())
     }
 
@@ -189,7 +189,7 @@ impl Trace {
         format!("{name}({}){over}", CHex(events.bits()))
     }
 
-    fn add_counts(&self, line: &mut String, loop_: &Loop) -> Outcome {
+    fn add_counts(&self, line: &mut String, loop_: &Loop) -> TestResult {
         if self.0.is_only_order.get() {
             return Ok(());
         }
@@ -214,7 +214,7 @@ impl Trace {
         }
     }
 
-    fn line(&self, mut line: String) -> Outcome {
+    fn line(&self, mut line: String) -> TestResult {
         line.push('\n');
         // In one piece, as `File` does it: other processes may write to the same pipe.
         Ok((&self.0.out).write_all(line.as_bytes())?)

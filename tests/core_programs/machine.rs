@@ -13,7 +13,7 @@ use hub::core::{Async, Break, Callback, Error, Events, Loop, LoopFlags, Timer, W
 
 use crate::program::{After, Op, RawOp, Repeat, Slot};
 
-type Outcome<T = ()> = Result<T, Exception>;
+type TestResult<T = ()> = Result<T, Exception>;
 
 const NAMES: [&str; 13] = [
     "alarm", "timer1", "timer2", "timer3", "timer4", "read", "write", "both", "other", "idle",
@@ -60,7 +60,7 @@ struct State {
 }
 
 impl Machine {
-    pub(crate) fn new(backend: LoopFlags) -> Outcome<Machine> {
+    pub(crate) fn new(backend: LoopFlags) -> TestResult<Machine> {
         let loop_ = Loop::new(backend, false)?;
         let alarm = loop_.async_()?;
         let timers = (FIRST_TIMER..=4)
@@ -105,7 +105,7 @@ impl Machine {
     }
 
     /// Performs one operation and gives an account of it.
-    pub(crate) fn step(&self, op: &Op) -> Outcome<String> {
+    pub(crate) fn step(&self, op: &Op) -> TestResult<String> {
         let state = &self.0;
         state.fuel.set(FUEL);
         if let Op::React(slot, reaction) = op {
@@ -135,7 +135,7 @@ impl State {
         account.push('\n');
     }
 
-    fn say_with_state(&self, what: &str) -> Outcome {
+    fn say_with_state(&self, what: &str) -> TestResult {
         let mut line = what.to_owned();
         write!(
             line,
@@ -158,7 +158,7 @@ impl State {
         &self.timers[slot - FIRST_TIMER]
     }
 
-    fn react(self: &Rc<Self>, slot: Slot) -> Outcome {
+    fn react(self: &Rc<Self>, slot: Slot) -> TestResult {
         if self.fuel.get() == 0 {
             return Ok(());
         }
@@ -167,7 +167,7 @@ impl State {
         self.perform(&reaction)
     }
 
-    fn fired(self: &Rc<Self>, slot: Slot, events: Events) -> Outcome {
+    fn fired(self: &Rc<Self>, slot: Slot, events: Events) -> TestResult {
         let bits = events.bits();
         let prefix = if bits == 0 { "" } else { "0x" };
         self.say_with_state(&format!("{}({prefix}{bits:x})", NAMES[slot]))?;
@@ -178,17 +178,17 @@ impl State {
         self.react(slot)
     }
 
-    fn callback(self: &Rc<Self>, slot: Slot) -> impl Fn(Events) -> Outcome + 'static {
+    fn callback(self: &Rc<Self>, slot: Slot) -> impl Fn(Events) -> TestResult + 'static {
         let this = self.clone();
         move |events| this.fired(slot, events)
     }
 
-    fn start(self: &Rc<Self>, slot: Slot) -> Outcome {
+    fn start(self: &Rc<Self>, slot: Slot) -> TestResult {
         Ok(self.watchers[slot].start_pass_events(self.callback(slot))?)
     }
 
     /// Refusing what is in use is part of the account; other errors are not expected.
-    fn refused(&self, result: Result<(), Error>) -> Outcome {
+    fn refused(&self, result: Result<(), Error>) -> TestResult {
         match result {
             Err(Error::WatcherInUse(_)) => {
                 self.say("refused");
@@ -198,12 +198,12 @@ impl State {
         }
     }
 
-    fn ran(&self, more: Result<bool, Error>) -> Outcome {
+    fn ran(&self, more: Result<bool, Error>) -> TestResult {
         self.say(&format!("ran: {}", i32::from(more?)));
         Ok(())
     }
 
-    fn run_guarded(self: &Rc<Self>, run: impl FnOnce(&Loop) -> Result<bool, Error>) -> Outcome {
+    fn run_guarded(self: &Rc<Self>, run: impl FnOnce(&Loop) -> Result<bool, Error>) -> TestResult {
         if self.loop_.depth()? > 0 {
             return Ok(());
         }
@@ -213,7 +213,7 @@ impl State {
         Ok(self.watchers[ALARM].stop()?)
     }
 
-    fn perform(self: &Rc<Self>, op: &Op) -> Outcome {
+    fn perform(self: &Rc<Self>, op: &Op) -> TestResult {
         match *op {
             Op::Start(slot) => self.start(slot)?,
             Op::Stop(slot) => self.watchers[slot].stop()?,
@@ -274,7 +274,7 @@ impl State {
         Ok(())
     }
 
-    fn queue(self: &Rc<Self>, slot: Slot) -> Outcome {
+    fn queue(self: &Rc<Self>, slot: Slot) -> TestResult {
         let number = self.callbacks.borrow().len();
         if number < MOST_QUEUED {
             let this = self.clone();

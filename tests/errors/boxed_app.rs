@@ -8,7 +8,7 @@ use gevent::server::StreamServer;
 use gevent::socket::TcpStream;
 use gevent::{Exception, GreenletExit, Raised, Timeout, sleep, spawn};
 
-use crate::support::{LONG, Outcome, bounded};
+use crate::support::{LONG, TestResult, bounded};
 
 /// What the server does for one line.
 fn answer(line: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
@@ -63,7 +63,7 @@ fn it_works() -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
-fn it_can_be_killed_and_timed_out() -> Outcome {
+fn it_can_be_killed_and_timed_out() -> TestResult {
     let _bounded = bounded();
     let local = || -> Result<(), Box<dyn Error>> { Ok(sleep(LONG)?) };
     let anywhere = || -> Result<(), Box<dyn Error + Send + Sync>> { Ok(sleep(LONG)?) };
@@ -75,7 +75,7 @@ fn it_can_be_killed_and_timed_out() -> Outcome {
         greenlet.kill()?;
         assert!(greenlet.successful() && greenlet.get().unwrap_err().is::<GreenletExit>());
     }
-    let silent = |work: &dyn Fn() -> Outcome| Timeout::new(0.001).silent(work);
+    let silent = |work: &dyn Fn() -> TestResult| Timeout::new(0.001).silent(work);
     assert_eq!(silent(&|| local().map_err(Exception::from_local))?, None);
     assert_eq!(silent(&|| anywhere().raised())?, None);
     Ok(())

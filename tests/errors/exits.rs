@@ -13,7 +13,7 @@ use gevent::{
     Exception, Greenlet, GreenletExit, Raised, Timeout, get_hub, sleep, spawn, threadsafe,
 };
 
-use crate::support::{ExpectedError, LONG, Outcome, Reports, bounded};
+use crate::support::{ExpectedError, LONG, Reports, TestResult, bounded};
 
 #[derive(Debug, thiserror::Error)]
 enum LibraryError {
@@ -30,7 +30,7 @@ fn connected() -> io::Result<(TcpStream, TcpStream)> {
 }
 
 /// Waits of libraries that know nothing of greenlets: each ends only by what is thrown into it.
-fn libraries() -> Vec<fn(TcpStream) -> Outcome> {
+fn libraries() -> Vec<fn(TcpStream) -> TestResult> {
     vec![
         |mut stream| {
             let read = |stream: &mut TcpStream| -> Result<[u8; 4], LibraryError> {
@@ -65,7 +65,7 @@ fn libraries() -> Vec<fn(TcpStream) -> Outcome> {
 }
 
 #[test]
-fn a_kill_in_a_library_is_a_good_end() -> Outcome {
+fn a_kill_in_a_library_is_a_good_end() -> TestResult {
     let _bounded = bounded();
     let reports = Reports::new();
     for read in libraries() {
@@ -86,7 +86,7 @@ fn a_kill_in_a_library_is_a_good_end() -> Outcome {
 }
 
 #[test]
-fn a_timeout_in_a_library_is_that_timeout() -> Outcome {
+fn a_timeout_in_a_library_is_that_timeout() -> TestResult {
     let _bounded = bounded();
     for read in libraries() {
         let (stream, _peer) = connected()?;
@@ -109,7 +109,7 @@ fn a_timeout_in_a_library_is_that_timeout() -> Outcome {
 }
 
 #[test]
-fn a_failure_that_tells_of_anothers_exit_is_reported() -> Outcome {
+fn a_failure_that_tells_of_anothers_exit_is_reported() -> TestResult {
     let _bounded = bounded();
     let reports = Reports::new();
     let child = spawn(|| sleep(LONG));
@@ -138,10 +138,10 @@ fn a_failure_that_tells_of_anothers_exit_is_reported() -> Outcome {
 
 /// What is thrown and is no exit fails the greenlet, with all that the library says of it.
 #[test]
-fn other_failures_stay_failures() -> Outcome {
+fn other_failures_stay_failures() -> TestResult {
     let _bounded = bounded();
     let reports = Reports::new();
-    let greenlet = spawn(|| -> Outcome { Ok(sleep(LONG).map_err(LibraryError::Task)?) });
+    let greenlet = spawn(|| -> TestResult { Ok(sleep(LONG).map_err(LibraryError::Task)?) });
     sleep(0)?;
     let kill = Kill {
         exception: ExpectedError("not an exit").into(),
@@ -155,7 +155,7 @@ fn other_failures_stay_failures() -> Outcome {
 }
 
 #[test]
-fn a_result_linked_to_a_killed_greenlet_ended_well() -> Outcome {
+fn a_result_linked_to_a_killed_greenlet_ended_well() -> TestResult {
     let _bounded = bounded();
     let killed = || -> Result<Greenlet<i32>, Exception> {
         let greenlet = spawn(|| sleep(LONG).map(|()| 1));
@@ -188,7 +188,7 @@ fn a_result_linked_to_a_killed_greenlet_ended_well() -> Outcome {
 }
 
 #[test]
-fn one_arm_catches_whatever_says_that_a_time_is_over() -> Outcome {
+fn one_arm_catches_whatever_says_that_a_time_is_over() -> TestResult {
     let _bounded = bounded();
     let (mut stream, _peer) = connected()?;
     stream.set_timeout(0.001)?;
@@ -214,7 +214,7 @@ fn one_arm_catches_whatever_says_that_a_time_is_over() -> Outcome {
 }
 
 #[test]
-fn each_outcome_of_the_loop_is_told_by_its_type() -> Outcome {
+fn each_outcome_of_the_loop_is_told_by_its_type() -> TestResult {
     use gevent::core::{BadFd, Events, Loop, LoopDestroyed};
     let bad = Exception::from(get_hub().loop_().io(-1, Events::READ).unwrap_err());
     let os = bad

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 
-use crate::support::{LONG, Outcome, bounded};
+use crate::support::{LONG, TestResult, bounded};
 use crate::thrown::{each_ends, ends_with};
 use gevent::exceptions::{BlockingSwitchOutError, TimedOut};
 use gevent::socket::{TcpListener, TcpStream};
@@ -44,7 +44,7 @@ impl Hanging {
 }
 
 #[test]
-fn connecting_does_not_go_on_to_the_next_address() -> Outcome {
+fn connecting_does_not_go_on_to_the_next_address() -> TestResult {
     let _bounded = bounded();
     let (hanging, live) = (Hanging::new()?, TcpListener::bind("127.0.0.1:0")?);
     let addresses = [hanging.address, live.local_addr()?];
@@ -58,7 +58,7 @@ fn connecting_does_not_go_on_to_the_next_address() -> Outcome {
 }
 
 #[test]
-fn std_does_not_try_again() -> Outcome {
+fn std_does_not_try_again() -> TestResult {
     let _bounded = bounded();
     let (stream, _peer) = pair()?;
     let its = stream.clone();
@@ -84,7 +84,7 @@ fn std_does_not_try_again() -> Outcome {
 }
 
 #[test]
-fn a_socket_knows_its_own_errors_from_thrown_ones() -> Outcome {
+fn a_socket_knows_its_own_errors_from_thrown_ones() -> TestResult {
     let _bounded = bounded();
     let (stream, _peer) = pair()?;
     // A short read, after which the next one waits before it tries.
@@ -118,7 +118,7 @@ fn a_socket_knows_its_own_errors_from_thrown_ones() -> Outcome {
 }
 
 #[test]
-fn looking_up_a_name_ends_with_what_is_thrown() -> Outcome {
+fn looking_up_a_name_ends_with_what_is_thrown() -> TestResult {
     use gevent::threadpool::{HubExt, ThreadPool};
     let _bounded = bounded();
     let pool = ThreadPool::new(1);

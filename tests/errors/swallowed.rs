@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::iter::FusedIterator;
 use std::rc::Rc;
 
-use crate::support::{ExpectedError, LONG, Outcome, Reports, bounded};
+use crate::support::{ExpectedError, LONG, Reports, TestResult, bounded};
 use crate::thrown::{each_ends, ends_with, kills};
 use gevent::event::Event;
 use gevent::exceptions::{Empty, ShutDown};
@@ -19,7 +19,9 @@ use gevent::{
 };
 
 /// A loop that ignores errors ends with the iterator; says which was the last one.
-fn ignores_errors<T>(items: impl FusedIterator<Item = Result<T, impl Into<Exception>>>) -> Outcome {
+fn ignores_errors<T>(
+    items: impl FusedIterator<Item = Result<T, impl Into<Exception>>>,
+) -> TestResult {
     let mut last = Ok(());
     for item in items {
         if let Err(error) = item {
@@ -30,7 +32,7 @@ fn ignores_errors<T>(items: impl FusedIterator<Item = Result<T, impl Into<Except
 }
 
 #[test]
-fn loops_that_ignore_errors_end() -> Outcome {
+fn loops_that_ignore_errors_end() -> TestResult {
     let _bounded = bounded();
     let listener = TcpListener::bind("127.0.0.1:0")?;
     each_ends(move || ignores_errors(listener.incoming()))?;
@@ -60,7 +62,7 @@ fn loops_that_ignore_errors_end() -> Outcome {
 }
 
 #[test]
-fn an_iterator_of_a_thread_pools_values_ends() -> Outcome {
+fn an_iterator_of_a_thread_pools_values_ends() -> TestResult {
     let _bounded = bounded();
     for kill in kills() {
         let pool = ThreadPool::new(1);
@@ -79,7 +81,7 @@ fn an_iterator_of_a_thread_pools_values_ends() -> Outcome {
 }
 
 #[test]
-fn incoming_ends_when_the_listener_is_closed() -> Outcome {
+fn incoming_ends_when_the_listener_is_closed() -> TestResult {
     let _bounded = bounded();
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let its = listener.clone();
@@ -97,7 +99,7 @@ fn incoming_ends_when_the_listener_is_closed() -> Outcome {
 }
 
 #[test]
-fn incoming_goes_on_after_its_own_timeout() -> Outcome {
+fn incoming_goes_on_after_its_own_timeout() -> TestResult {
     let _bounded = bounded();
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
@@ -120,7 +122,7 @@ fn incoming_goes_on_after_its_own_timeout() -> Outcome {
 }
 
 #[test]
-fn an_accept_loop_without_time_can_be_killed() -> Outcome {
+fn an_accept_loop_without_time_can_be_killed() -> TestResult {
     let _bounded = bounded();
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.set_timeout(0)?;
@@ -128,7 +130,7 @@ fn an_accept_loop_without_time_can_be_killed() -> Outcome {
 }
 
 #[test]
-fn a_thrown_shut_down_is_not_the_queues() -> Outcome {
+fn a_thrown_shut_down_is_not_the_queues() -> TestResult {
     let _bounded = bounded();
     for exception in [Exception::new(ShutDown), Exception::new(Empty)] {
         let queue = Queue::<Option<i32>>::new();
@@ -152,7 +154,7 @@ fn a_thrown_shut_down_is_not_the_queues() -> Outcome {
 }
 
 #[test]
-fn silent_swallows_its_own_timeout_only() -> Outcome {
+fn silent_swallows_its_own_timeout_only() -> TestResult {
     let _bounded = bounded();
     each_ends(|| {
         let value = with_timeout(LONG, || sleep(LONG).map(|()| 1), 2)?;
@@ -168,7 +170,7 @@ fn silent_swallows_its_own_timeout_only() -> Outcome {
 }
 
 #[test]
-fn killing_a_group_in_time_passes_on_what_is_thrown() -> Outcome {
+fn killing_a_group_in_time_passes_on_what_is_thrown() -> TestResult {
     let _bounded = bounded();
     let (group, told) = (Group::new(), Event::new());
     let its = told.clone();
@@ -195,7 +197,7 @@ fn killing_a_group_in_time_passes_on_what_is_thrown() -> Outcome {
 }
 
 #[test]
-fn map_ends_with_what_is_thrown_and_not_with_an_items_error() -> Outcome {
+fn map_ends_with_what_is_thrown_and_not_with_an_items_error() -> TestResult {
     let _bounded = bounded();
     let _reports = Reports::new();
     let group = Group::new();
@@ -216,7 +218,7 @@ fn map_ends_with_what_is_thrown_and_not_with_an_items_error() -> Outcome {
         group.kill()?;
     }
     let failed = group.map(
-        |i| -> Outcome { Err(ExpectedError(["a", "b"][i]).into()) },
+        |i| -> TestResult { Err(ExpectedError(["a", "b"][i]).into()) },
         [0, 1],
     );
     assert_eq!(
@@ -227,7 +229,7 @@ fn map_ends_with_what_is_thrown_and_not_with_an_items_error() -> Outcome {
 }
 
 #[test]
-fn imap_ends_with_what_is_thrown_into_its_starter() -> Outcome {
+fn imap_ends_with_what_is_thrown_into_its_starter() -> TestResult {
     let _bounded = bounded();
     let _reports = Reports::new();
     for kill in kills() {
@@ -249,7 +251,7 @@ fn imap_ends_with_what_is_thrown_into_its_starter() -> Outcome {
 }
 
 #[test]
-fn serve_forever_stops_the_server_and_ends_with_what_is_thrown() -> Outcome {
+fn serve_forever_stops_the_server_and_ends_with_what_is_thrown() -> TestResult {
     let _bounded = bounded();
     each_ends(|| {
         let server = StreamServer::new("127.0.0.1:0", |_, _| ());
@@ -260,7 +262,7 @@ fn serve_forever_stops_the_server_and_ends_with_what_is_thrown() -> Outcome {
 }
 
 #[test]
-fn a_kill_that_a_library_wraps_ends_quietly() -> Outcome {
+fn a_kill_that_a_library_wraps_ends_quietly() -> TestResult {
     let _bounded = bounded();
     let reports = Reports::new();
     let greenlet = spawn(|| {
@@ -276,7 +278,7 @@ fn a_kill_that_a_library_wraps_ends_quietly() -> Outcome {
 }
 
 #[test]
-fn a_notification_goes_on_if_the_lock_is_not_had_again() -> Outcome {
+fn a_notification_goes_on_if_the_lock_is_not_had_again() -> TestResult {
     let _bounded = bounded();
     let _reports = Reports::new();
     let condition = Condition::new();
@@ -320,7 +322,7 @@ fn a_notification_goes_on_if_the_lock_is_not_had_again() -> Outcome {
 }
 
 #[test]
-fn joining_the_hub_ends_with_what_is_thrown() -> Outcome {
+fn joining_the_hub_ends_with_what_is_thrown() -> TestResult {
     let _bounded = bounded();
     let main = gevent::greenlet_core::getmain();
     assert!(main.is_current());

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use gevent::timeout::TimeoutError;
 use gevent::{Exception, GreenletExit, Timeout, joinall, sleep, spawn};
 
-use crate::support::{LONG, Outcome, bounded};
+use crate::support::{LONG, TestResult, bounded};
 
 #[derive(Debug, thiserror::Error)]
 enum CacheError {
@@ -73,7 +73,7 @@ fn it_works() -> Result<(), CacheError> {
 }
 
 #[test]
-fn it_can_be_killed_and_timed_out() -> Outcome {
+fn it_can_be_killed_and_timed_out() -> TestResult {
     let _bounded = bounded();
     let work = || -> Result<(), CacheError> { Ok(sleep(LONG)?) };
     let greenlet = spawn(move || Ok(work()?));

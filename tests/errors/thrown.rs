@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::rc::Rc;
 
-use crate::support::Outcome;
+use crate::support::TestResult;
 use gevent::{Exception, GreenletExit, Kill, Timeout, sleep, spawn};
 
 /// Kinds of errors that are tried again, or left for the next address, connection or item.
@@ -28,7 +28,7 @@ pub(crate) fn kills() -> Vec<Exception> {
 }
 
 /// Has each of them, and timeouts, end `wait`, which must end with that very exception.
-pub(crate) fn each_ends(wait: impl Fn() -> Outcome + Clone + 'static) -> Outcome {
+pub(crate) fn each_ends(wait: impl Fn() -> TestResult + Clone + 'static) -> TestResult {
     for kill in kills() {
         ends_with(kill, wait.clone())?;
     }
@@ -45,7 +45,10 @@ pub(crate) fn each_ends(wait: impl Fn() -> Outcome + Clone + 'static) -> Outcome
 }
 
 /// Has `exception` end `wait`, in a greenlet that has begun to wait.
-pub(crate) fn ends_with(exception: Exception, wait: impl FnOnce() -> Outcome + 'static) -> Outcome {
+pub(crate) fn ends_with(
+    exception: Exception,
+    wait: impl FnOnce() -> TestResult + 'static,
+) -> TestResult {
     let ended = Rc::new(RefCell::new(None));
     let its = ended.clone();
     let greenlet = spawn(move || {

@@ -24,21 +24,21 @@ use gevent::{
 
 use crate::inject::{armed, lasting};
 
-pub(crate) type Outcome = Result<(), Exception>;
+pub(crate) type TestResult = Result<(), Exception>;
 
 /// Something is not as it must be, with errors or without.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Wrong(String);
 
-fn expect<T: PartialEq + std::fmt::Debug>(what: &str, is: T, should: T) -> Outcome {
+fn expect<T: PartialEq + std::fmt::Debug>(what: &str, is: T, should: T) -> TestResult {
     match is == should {
         true => Ok(()),
         false => Err(Wrong(format!("{what}: {is:?} instead of {should:?}")).into()),
     }
 }
 
-type Step = (&'static str, fn() -> Outcome);
+type Step = (&'static str, fn() -> TestResult);
 
 const STEPS: &[Step] = &[
     ("stacks", stacks),
@@ -126,7 +126,7 @@ fn gather<T: Clone + 'static>(greenlets: Vec<Greenlet<T>>) -> Result<Vec<T>, Exc
     greenlets.iter().map(Greenlet::get).collect()
 }
 
-fn stacks() -> Outcome {
+fn stacks() -> TestResult {
     let sizes = [16 << 10, 64 << 10, 256 << 10, 1 << 20, 5 << 20];
     let of_sizes = sizes.map(|size| {
         Greenlet::<usize>::builder()
@@ -156,7 +156,7 @@ fn stacks() -> Outcome {
     raw.wait(0.05).map(drop)
 }
 
-fn waits() -> Outcome {
+fn waits() -> TestResult {
     let later = spawn_later(0.001, || 7)?;
     let event = Event::new();
     let waiting = spawn({
@@ -179,7 +179,7 @@ fn waits() -> Outcome {
     expect("semaphore", semaphore.counter(), 1)
 }
 
-fn kills() -> Outcome {
+fn kills() -> TestResult {
     let sleeper = spawn(|| sleep(1000));
     sleep(0)?;
     sleeper.kill()?;
@@ -191,7 +191,7 @@ fn kills() -> Outcome {
     }
 }
 
-fn scopes() -> Outcome {
+fn scopes() -> TestResult {
     let queue = Queue::with_maxsize(1);
     let sum = Cell::new(0);
     scope(|s| {
@@ -212,7 +212,7 @@ fn scopes() -> Outcome {
     expect("sum", sum.get(), 10)
 }
 
-fn pools() -> Outcome {
+fn pools() -> TestResult {
     let pool = Pool::new(2);
     let mut greenlets = Vec::new();
     for i in 0..5 {
@@ -226,12 +226,12 @@ fn pools() -> Outcome {
     expect("pool", gather(greenlets)?, (0..5).collect())
 }
 
-fn echo(mut stream: TcpStream) -> Outcome {
+fn echo(mut stream: TcpStream) -> TestResult {
     io::copy(&mut stream.clone(), &mut stream)?;
     Ok(())
 }
 
-fn client(mut stream: TcpStream) -> Outcome {
+fn client(mut stream: TcpStream) -> TestResult {
     if lasting() {
         stream.set_timeout(0.2)?;
     }
@@ -253,7 +253,7 @@ impl Drop for Stop {
     }
 }
 
-fn tcp() -> Outcome {
+fn tcp() -> TestResult {
     for spawns in [Spawn::Default, Spawn::Raw, Spawn::Pool(1)] {
         let server = StreamServer::builder()
             .spawn(spawns)
@@ -270,7 +270,7 @@ fn tcp() -> Outcome {
     Ok(())
 }
 
-fn names() -> Outcome {
+fn names() -> TestResult {
     let listener = TcpListener::bind("localhost:0")?;
     let port = listener.local_addr()?.port();
     let server = spawn(move || echo(listener.accept()?.0));
@@ -282,7 +282,7 @@ fn names() -> Outcome {
     server.get()
 }
 
-fn threads() -> Outcome {
+fn threads() -> TestResult {
     let pool = ThreadPool::new(2);
     let in_thread = || {
         armed(|| {
@@ -308,7 +308,7 @@ fn threads() -> Outcome {
     expect("threads", pool.size(), 0)
 }
 
-fn second_hub() -> Outcome {
+fn second_hub() -> TestResult {
     let (numbers, ended) = (threadsafe::Queue::new(), threadsafe::AsyncResult::new());
     let thread = run_in_thread({
         let (numbers, ended) = (numbers.clone(), ended.clone());
@@ -353,7 +353,7 @@ fn second_hub() -> Outcome {
     }
 }
 
-fn second_loop() -> Outcome {
+fn second_loop() -> TestResult {
     let folder = std::env::temp_dir().join(format!("gevent-faults-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let (one, mut other) = UnixStream::pair()?;

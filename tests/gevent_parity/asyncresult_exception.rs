@@ -3,9 +3,9 @@
 use gevent::event::AsyncResult;
 use gevent::{Exception, joinall, sleep, spawn};
 
-use super::common::{Outcome, ValueError, name, show};
+use super::common::{TestResult, ValueError, name, show};
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let result = AsyncResult::<i32>::new();
     let exception = Exception::new(ValueError("set"));
     let getter = |who: String| {

@@ -3,9 +3,9 @@
 use gevent::event::AsyncResult;
 use gevent::{Exception, joinall, sleep, spawn};
 
-use super::common::{Outcome, show};
+use super::common::{TestResult, show};
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let result = AsyncResult::new();
     let getter = |name: &'static str| {
         let result = result.clone();

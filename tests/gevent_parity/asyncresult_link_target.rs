@@ -5,7 +5,7 @@ use std::fmt::Display;
 use gevent::event::AsyncResult;
 use gevent::{Exception, TimeoutError, spawn};
 
-use super::common::{Outcome, ValueError, name, report_errors};
+use super::common::{TestResult, ValueError, name, report_errors};
 
 fn fails() -> Result<i32, Exception> {
     Err(ValueError("on purpose").into())
@@ -19,7 +19,7 @@ fn show<T: Clone + Display + 'static>(which: &str, result: &AsyncResult<T>) {
     }
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     for function in [|| Ok(1), fails] {
         let g = spawn(function);

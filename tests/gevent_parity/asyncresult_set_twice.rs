@@ -3,7 +3,7 @@
 use gevent::event::AsyncResult;
 use gevent::{joinall, sleep, spawn};
 
-use super::common::{Outcome, ValueError, name};
+use super::common::{TestResult, ValueError, name};
 
 fn state(result: &AsyncResult<i32>) {
     let got = match result.get_nowait() {
@@ -14,7 +14,7 @@ fn state(result: &AsyncResult<i32>) {
     println!("get: {got}, successful: {successful}, exception: {exception}");
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let result = AsyncResult::new();
     result.set_exception(ValueError("first"));
     state(&result);

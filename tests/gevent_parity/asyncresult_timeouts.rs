@@ -3,9 +3,9 @@
 use gevent::event::AsyncResult;
 use gevent::{Exception, Timeout, TimeoutError, with_timeout};
 
-use super::common::{Outcome, show};
+use super::common::{TestResult, show};
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let result = AsyncResult::<&str>::new();
     let gets: [&dyn Fn() -> Result<&'static str, Exception>; 3] = [
         &|| result.get_timeout(0.001),

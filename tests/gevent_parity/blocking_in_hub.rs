@@ -5,15 +5,15 @@ use std::fmt::Debug;
 use gevent::exceptions::BlockingSwitchOutError;
 use gevent::{Exception, Greenlet, get_hub, killall, sleep, spawn, wait};
 
-use super::common::{Outcome, name};
+use super::common::{TestResult, name};
 
-fn worker() -> Outcome {
+fn worker() -> TestResult {
     let slept = sleep(100);
     println!("worker ends");
     slept
 }
 
-fn tries<T: Debug>(what: &str, function: impl FnOnce() -> Result<T, Exception>) -> Outcome {
+fn tries<T: Debug>(what: &str, function: impl FnOnce() -> Result<T, Exception>) -> TestResult {
     match function() {
         Ok(value) => println!("{what}: {value:?}"),
         Err(error) if error.is::<BlockingSwitchOutError>() => println!("{what}: {}", name(&error)),
@@ -22,7 +22,7 @@ fn tries<T: Debug>(what: &str, function: impl FnOnce() -> Result<T, Exception>) 
     Ok(())
 }
 
-fn callback(ended: &Greenlet<i32>, running: &Greenlet<()>, never: &Greenlet<()>) -> Outcome {
+fn callback(ended: &Greenlet<i32>, running: &Greenlet<()>, never: &Greenlet<()>) -> TestResult {
     tries("get of one that has ended", || ended.get())?;
     ended.join(None)?;
     ended.kill()?;
@@ -35,7 +35,7 @@ fn callback(ended: &Greenlet<i32>, running: &Greenlet<()>, never: &Greenlet<()>)
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let (ended, running, never) = (spawn(|| 7), spawn(worker), Greenlet::new(worker));
     ended.join(None)?;

@@ -3,9 +3,9 @@
 use gevent::exceptions::BlockingSwitchOutError;
 use gevent::{Exception, Greenlet, get_hub, sleep};
 
-use super::common::{Outcome, name, report_errors};
+use super::common::{TestResult, name, report_errors};
 
-fn tries<T>(what: &str, function: impl FnOnce() -> Result<T, Exception>) -> Outcome {
+fn tries<T>(what: &str, function: impl FnOnce() -> Result<T, Exception>) -> TestResult {
     match function() {
         Err(error) if error.is::<BlockingSwitchOutError>() => println!("{what}: {}", name(&error)),
         other => drop(other?),
@@ -13,7 +13,7 @@ fn tries<T>(what: &str, function: impl FnOnce() -> Result<T, Exception>) -> Outc
     Ok(())
 }
 
-fn callback(g: &Greenlet<()>) -> Outcome {
+fn callback(g: &Greenlet<()>) -> TestResult {
     tries("sleep(0)", || sleep(0))?;
     tries("sleep(0.001)", || sleep(0.001))?;
     tries("join", || g.join(None))?;
@@ -24,7 +24,7 @@ fn callback(g: &Greenlet<()>) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let hub = get_hub();
     let loop_ = hub.loop_();

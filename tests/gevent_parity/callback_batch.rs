@@ -9,7 +9,7 @@ use gevent::hub::core::setswitchinterval;
 use gevent::{get_hub, sleep};
 use waiter::Waiter;
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn callback(count: &Cell<usize>) {
     count.set(count.get() + 1);
@@ -22,7 +22,7 @@ fn tick(count: &Cell<usize>) {
     println!("timer after {}", count.get());
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
     setswitchinterval(0.0001)?;

@@ -3,14 +3,14 @@
 use gevent::hub::core::Loop;
 use gevent::{get_hub, sleep};
 
-use super::common::{Outcome, ValueError, report_errors};
+use super::common::{TestResult, ValueError, report_errors};
 
-fn fails(label: &str) -> Outcome {
+fn fails(label: &str) -> TestResult {
     println!("{label} fails");
     Err(ValueError("fails").into())
 }
 
-fn queues(loop_: &Loop, depth: usize) -> Outcome {
+fn queues(loop_: &Loop, depth: usize) -> TestResult {
     println!("queued at depth {depth}");
     if depth < 3 {
         let l = loop_.clone();
@@ -20,7 +20,7 @@ fn queues(loop_: &Loop, depth: usize) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let hub = get_hub();
     let loop_ = hub.loop_();

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use gevent::hub::core::Callback;
 use gevent::{get_hub, sleep};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn show(when: &str, callback: &Callback) {
     println!(
@@ -23,7 +23,7 @@ fn runs([a, b, c]: &[Callback; 3]) {
     c.stop();
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
     let callbacks: Rc<OnceCell<[Callback; 3]>> = Rc::default();

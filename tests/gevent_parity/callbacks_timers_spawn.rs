@@ -3,9 +3,9 @@
 use gevent::hub::core::Loop;
 use gevent::{get_hub, joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn worker(name: &str) -> Outcome {
+fn worker(name: &str) -> TestResult {
     println!("{name} begins");
     sleep(0)?;
     println!("{name} after sleep(0)");
@@ -14,13 +14,13 @@ fn worker(name: &str) -> Outcome {
     Ok(())
 }
 
-fn callback(loop_: &Loop, name: &'static str) -> Outcome {
+fn callback(loop_: &Loop, name: &'static str) -> TestResult {
     println!("callback {name}");
     loop_.run_callback(move || println!("callback queued by {name}"))?;
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_().clone();
 

@@ -3,9 +3,9 @@
 use gevent::queue::{Channel, PutError};
 use gevent::{get_hub, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn put(channel: &Channel<&'static str>, item: &'static str) -> Outcome {
+fn put(channel: &Channel<&'static str>, item: &'static str) -> TestResult {
     match channel.put_nowait(item) {
         Err(PutError::Full(item)) => println!("hub: {item} Full"),
         put => {
@@ -16,7 +16,7 @@ fn put(channel: &Channel<&'static str>, item: &'static str) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
     let channel = Channel::new();

@@ -3,7 +3,7 @@
 use gevent::queue::Channel;
 use gevent::{Greenlet, GreenletExit, Kill, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn getter(name: &'static str, channel: &Channel<&'static str>) -> Greenlet<()> {
     let channel = channel.clone();
@@ -30,7 +30,7 @@ fn putter(name: &'static str, channel: &Channel<&'static str>) -> Greenlet<()> {
     })
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let channel = Channel::new();
     let dont_block = Kill {
         block: false,

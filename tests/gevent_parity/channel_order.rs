@@ -3,9 +3,9 @@
 use gevent::queue::Channel;
 use gevent::{sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn putter(name: char, channel: &Channel<String>) -> Outcome {
+fn putter(name: char, channel: &Channel<String>) -> TestResult {
     for i in 0..2 {
         channel.put(format!("{name}{i}"))?;
         println!("{name} has put {i}");
@@ -13,14 +13,14 @@ fn putter(name: char, channel: &Channel<String>) -> Outcome {
     Ok(())
 }
 
-fn getter(name: char, channel: &Channel<String>) -> Outcome {
+fn getter(name: char, channel: &Channel<String>) -> TestResult {
     for _ in 0..3 {
         println!("{name} got {}", channel.get()?);
     }
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let channel = Channel::new();
 
     for name in "xyz".chars() {

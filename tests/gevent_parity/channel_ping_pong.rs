@@ -3,9 +3,9 @@
 use gevent::queue::Channel;
 use gevent::{get_hub, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn ponger(there: &Channel<i32>, back: &Channel<i32>) -> Outcome {
+fn ponger(there: &Channel<i32>, back: &Channel<i32>) -> TestResult {
     loop {
         let ball = there.get()?;
         println!("pong {ball}");
@@ -13,7 +13,7 @@ fn ponger(there: &Channel<i32>, back: &Channel<i32>) -> Outcome {
     }
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let (there, back) = (Channel::new(), Channel::new());
     let hub = get_hub();
     let loop_ = hub.loop_();

@@ -3,9 +3,9 @@
 use gevent::queue::{Channel, Empty, PutError};
 use gevent::{Exception, joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn get(name: &str, method: impl FnOnce() -> Result<&'static str, Exception>) -> Outcome {
+fn get(name: &str, method: impl FnOnce() -> Result<&'static str, Exception>) -> TestResult {
     match method() {
         Err(e) if e.is::<Empty>() => println!("{name}: Empty"),
         got => println!("{name} got {}", got?),
@@ -16,7 +16,7 @@ fn get(name: &str, method: impl FnOnce() -> Result<&'static str, Exception>) -> 
 fn put(
     name: &'static str,
     method: impl FnOnce(&'static str) -> Result<(), PutError<&'static str>>,
-) -> Outcome {
+) -> TestResult {
     match method(name) {
         Err(PutError::Full(item)) => println!("{item}: Full"),
         put => {
@@ -27,7 +27,7 @@ fn put(
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let channel = Channel::new();
     let handle = || channel.clone();
 

@@ -6,7 +6,7 @@ use gevent::hub::ExceptionStream;
 use gevent::{Exception, get_hub};
 
 /// What a scenario returns.
-pub(crate) type Outcome = Result<(), Exception>;
+pub(crate) type TestResult = Result<(), Exception>;
 
 /// Python's `ValueError`, for greenlets that fail.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

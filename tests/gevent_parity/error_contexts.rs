@@ -18,7 +18,7 @@ use gevent::{
     killall_with, signal_handler, sleep, spawn, spawn_raw,
 };
 
-use super::common::{KeyError, Outcome, ValueError};
+use super::common::{KeyError, TestResult, ValueError};
 
 type IsOwn = dyn Fn(&dyn Object) -> bool;
 
@@ -108,7 +108,7 @@ fn text_of(context: Context<'_>) -> String {
     }
 }
 
-fn fail() -> Outcome {
+fn fail() -> TestResult {
     Err(ValueError("on purpose").into())
 }
 
@@ -137,7 +137,7 @@ fn handle_error(context: Context<'_>, _: Exception) {
     });
 }
 
-fn settle() -> Outcome {
+fn settle() -> TestResult {
     (0..4).try_for_each(|_| sleep(0.001))
 }
 
@@ -153,7 +153,7 @@ fn waits<T>(
     Ok(greenlet)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     hub.set_error_handler(Some(Rc::new(handle_error)));
     links()?;
@@ -164,7 +164,7 @@ pub(crate) fn main() -> Outcome {
     objects()
 }
 
-fn links() -> Outcome {
+fn links() -> TestResult {
     let g = Greenlet::new(fail);
     greenlet_case("greenlet", g.raw());
     g.start()?;
@@ -212,7 +212,7 @@ fn links() -> Outcome {
     settle()
 }
 
-fn callbacks() -> Outcome {
+fn callbacks() -> TestResult {
     let hub = get_hub();
     let callback = hub.loop_().run_callback(fail)?;
     case("callback", Whose::Callback(callback));
@@ -224,7 +224,7 @@ fn callbacks() -> Outcome {
     settle()
 }
 
-fn watchers() -> Outcome {
+fn watchers() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
     let (reader, mut writer) = pipe()?;
@@ -259,7 +259,7 @@ fn watchers() -> Outcome {
     Ok(())
 }
 
-fn switches() -> Outcome {
+fn switches() -> TestResult {
     let hub = get_hub();
     let waiter = Waiter::<i32>::new(&hub);
     let its = waiter.clone();
@@ -304,7 +304,7 @@ fn switches() -> Outcome {
     settle()
 }
 
-fn forever() -> Outcome {
+fn forever() -> TestResult {
     sleep(1000)
 }
 
@@ -317,7 +317,7 @@ fn with_error() -> Kill {
     }
 }
 
-fn kills() -> Outcome {
+fn kills() -> TestResult {
     let g = spawn(forever);
     greenlet_case("kill", g.raw());
     sleep(0)?;
@@ -339,7 +339,7 @@ fn kills() -> Outcome {
     settle()
 }
 
-fn objects() -> Outcome {
+fn objects() -> TestResult {
     let pool = ThreadPool::new(1);
     let its = pool.clone();
     let is_its = move |task: &Task| *task.pool() == its && task.thread().is_some();

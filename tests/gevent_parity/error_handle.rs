@@ -3,13 +3,17 @@
 use gevent::exceptions::{KeyboardInterrupt, SystemExit};
 use gevent::{Context, Exception, GreenletExit, get_hub, sleep};
 
-use super::common::{Outcome, ValueError, name, report_errors};
+use super::common::{TestResult, ValueError, name, report_errors};
 
 /// Whose error it is.
 #[derive(Debug)]
 struct Somebody;
 
-fn handle(label: &'static str, context: Option<Somebody>, error: impl Into<Exception>) -> Outcome {
+fn handle(
+    label: &'static str,
+    context: Option<Somebody>,
+    error: impl Into<Exception>,
+) -> TestResult {
     let hub = get_hub();
     let error = error.into();
     println!("-- {label}");
@@ -29,7 +33,7 @@ fn handle(label: &'static str, context: Option<Somebody>, error: impl Into<Excep
     sleep(0)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     handle("somebody's", Some(Somebody), ValueError("handle"))?;
     handle("nobody's", None, ValueError("handle"))?;

@@ -6,7 +6,7 @@ use gevent::exceptions::SystemExit;
 use gevent::hub::core::ErrorHandler;
 use gevent::{Context, Exception, GreenletExit, get_hub, sleep, spawn, spawn_raw};
 
-use super::common::{KeyError, Outcome, ValueError, name, report_errors};
+use super::common::{KeyError, TestResult, ValueError, name, report_errors};
 
 struct Ours;
 
@@ -20,11 +20,11 @@ impl ErrorHandler for Ours {
     }
 }
 
-fn raises(error: impl Into<Exception>) -> Outcome {
+fn raises(error: impl Into<Exception>) -> TestResult {
     Err(error.into())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let hub = get_hub();
     hub.set_error_handler(Some(Rc::new(Ours)));

@@ -3,13 +3,13 @@
 use gevent::hub::ExceptionStream;
 use gevent::{Exception, GreenletExit, get_hub, sleep, spawn, spawn_raw};
 
-use super::common::{Outcome, ValueError, report_errors};
+use super::common::{TestResult, ValueError, report_errors};
 
-fn raises(error: &Exception) -> Outcome {
+fn raises(error: &Exception) -> TestResult {
     Err(error.clone())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let hub = get_hub();
     let loop_ = hub.loop_();

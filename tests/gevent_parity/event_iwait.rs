@@ -4,9 +4,9 @@ use gevent::event::{AsyncResult, Event};
 use gevent::lock::Semaphore;
 use gevent::{Linkable, iwait, sleep, spawn, wait};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let (event, result, semaphore, never) = (
         Event::new(),
         AsyncResult::new(),

@@ -3,9 +3,9 @@
 use gevent::event::Event;
 use gevent::{GreenletExit, Kill, joinall, sleep, spawn};
 
-use super::common::{Outcome, name};
+use super::common::{TestResult, name};
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let event = Event::new();
     let waiter = |who: i32| {
         let event = event.clone();

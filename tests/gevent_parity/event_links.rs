@@ -6,9 +6,9 @@ use std::rc::Rc;
 use gevent::event::Event;
 use gevent::{Link, sleep};
 
-use super::common::{Outcome, ValueError, report_errors};
+use super::common::{TestResult, ValueError, report_errors};
 
-fn fails(_source: &Event) -> Outcome {
+fn fails(_source: &Event) -> TestResult {
     println!("fails");
     Err(ValueError("of a link").into())
 }
@@ -17,7 +17,7 @@ fn says(name: &'static str) -> impl Fn(&Event) {
     move |_source| println!("{name}")
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let event = Event::new();
     let removed = Rc::new(OnceCell::<Link>::new());

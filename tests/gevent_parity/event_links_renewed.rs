@@ -3,9 +3,9 @@
 use gevent::event::Event;
 use gevent::sleep;
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn rounds(name: &str, event: &Event) -> Outcome {
+fn rounds(name: &str, event: &Event) -> TestResult {
     println!("{name}");
     for _ in 0..3 {
         event.set();
@@ -44,7 +44,7 @@ fn clears_and_sets(event: &Event) {
     event.set();
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     for (name, link) in [
         ("renews_and_clears", renews_and_clears as fn(&Event)),
         ("clears_and_renews", clears_and_renews),

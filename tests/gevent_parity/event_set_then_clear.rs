@@ -3,9 +3,9 @@
 use gevent::event::Event;
 use gevent::{joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let event = Event::new();
     let waiter = |name: String, timeout: Option<f64>| {
         let event = event.clone();

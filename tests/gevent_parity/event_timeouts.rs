@@ -3,9 +3,9 @@
 use gevent::event::Event;
 use gevent::{Timeout, joinall, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let event = Event::new();
     {
         let _timeout = Timeout::start_new(100);

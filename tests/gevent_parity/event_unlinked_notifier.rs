@@ -3,9 +3,9 @@
 use gevent::event::Event;
 use gevent::{get_hub, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     get_hub(); // without one, links are called at once
     let event = Event::new();
 

@@ -3,9 +3,9 @@
 use gevent::event::Event;
 use gevent::spawn;
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let event = Event::new();
     println!("clear, no time: {}", event.wait(0)?);
     println!("clear, a short time: {}", event.wait(0.001)?);

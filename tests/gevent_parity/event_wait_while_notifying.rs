@@ -3,9 +3,9 @@
 use gevent::event::Event;
 use gevent::{Exception, get_hub, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let event = Event::new();
     let check = get_hub().loop_().check()?;
     let waiter = |name: &'static str| {

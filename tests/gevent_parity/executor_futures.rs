@@ -5,9 +5,9 @@ use std::sync::mpsc::channel;
 use gevent::threadpool::{ExecutorShutDownError, Future, ThreadPoolExecutor};
 use gevent::{TimeoutError, wait};
 
-use super::common::{Outcome, ValueError, name, report_errors};
+use super::common::{TestResult, ValueError, name, report_errors};
 
-fn fail() -> Outcome {
+fn fail() -> TestResult {
     Err(ValueError("on purpose").into())
 }
 
@@ -15,7 +15,7 @@ fn told<T>(future: &Future<T>) {
     println!("told: done {}", future.done());
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let executor = ThreadPoolExecutor::new(2);
     let future = executor.submit(|| 7)?;

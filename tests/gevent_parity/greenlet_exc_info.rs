@@ -2,7 +2,7 @@
 
 use gevent::{AnyGreenlet, Kill, sleep, spawn};
 
-use super::common::{KeyError, Outcome, ValueError, report_errors};
+use super::common::{KeyError, TestResult, ValueError, report_errors};
 
 fn show(label: &str, g: &AnyGreenlet) {
     match g.exc_info() {
@@ -13,11 +13,11 @@ fn show(label: &str, g: &AnyGreenlet) {
     }
 }
 
-fn fails() -> Outcome {
+fn fails() -> TestResult {
     Err(ValueError("on purpose").into())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let g = spawn(fails).any();
     show("before", &g);

@@ -5,17 +5,17 @@
 
 use gevent::{Exception, GreenletExit, sleep, spawn};
 
-use super::common::{Outcome, name};
+use super::common::{TestResult, name};
 
-fn raises() -> Outcome {
+fn raises() -> TestResult {
     Err(Exception::new(GreenletExit))
 }
 
-fn sleeps() -> Outcome {
+fn sleeps() -> TestResult {
     sleep(100)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let greenlets = [spawn(raises), spawn(sleeps)];
     sleep(0)?;
     greenlets[1].kill()?;

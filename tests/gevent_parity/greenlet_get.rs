@@ -2,14 +2,14 @@
 
 use gevent::{Exception, Greenlet, TimeoutError, sleep};
 
-use super::common::{Outcome, name};
+use super::common::{TestResult, name};
 
 fn worker() -> Result<String, Exception> {
     sleep(0.3)?;
     Ok("value".to_owned())
 }
 
-fn show(got: Result<String, Exception>) -> Outcome {
+fn show(got: Result<String, Exception>) -> TestResult {
     match got {
         Ok(value) => println!("{value}"),
         Err(error) if error.is::<TimeoutError>() => println!("{}", name(&error)),
@@ -18,7 +18,7 @@ fn show(got: Result<String, Exception>) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let g = Greenlet::new(worker);
     show(g.get_nowait())?;
     g.start()?;

@@ -2,9 +2,9 @@
 
 use gevent::{Greenlet, joinall, sleep, spawn};
 
-use super::common::{Outcome, ValueError, name, report_errors};
+use super::common::{TestResult, ValueError, name, report_errors};
 
-fn fails() -> Outcome {
+fn fails() -> TestResult {
     sleep(0)?;
     Err(ValueError("greenlet").into())
 }
@@ -18,7 +18,7 @@ fn getter(label: &str, g: &Greenlet<()>) {
     }
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let g = spawn(fails);
     let getters = ["a", "b"].map(|label| {

@@ -6,11 +6,11 @@ use std::rc::Rc;
 use gevent::exceptions::LoopExit;
 use gevent::{Greenlet, joinall, spawn};
 
-use super::common::{Outcome, name};
+use super::common::{TestResult, name};
 
 type Both = OnceCell<[Greenlet<()>; 2]>;
 
-fn joins(greenlets: &Both, label: &str, other: usize) -> Outcome {
+fn joins(greenlets: &Both, label: &str, other: usize) -> TestResult {
     println!("{label} joins");
     let greenlets = greenlets.get().expect("set before they run");
     let joined = greenlets[other].join(None);
@@ -18,7 +18,7 @@ fn joins(greenlets: &Both, label: &str, other: usize) -> Outcome {
     joined
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let both: Rc<Both> = Rc::default();
     let greenlets = both.get_or_init(|| {
         [("a", 1), ("b", 0)].map(|(label, other)| {

@@ -2,7 +2,7 @@
 
 use gevent::{Exception, Greenlet, joinall, sleep, spawn};
 
-use super::common::{Outcome, show};
+use super::common::{TestResult, show};
 
 fn worker(i: usize) -> Result<usize, Exception> {
     for _ in 0..i % 3 {
@@ -11,12 +11,12 @@ fn worker(i: usize) -> Result<usize, Exception> {
     Ok(i)
 }
 
-fn joiner(i: usize, last: &Greenlet<usize>) -> Outcome {
+fn joiner(i: usize, last: &Greenlet<usize>) -> TestResult {
     println!("joiner {i}: {}", last.get()?);
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let workers: Vec<_> = (0..9).map(|i| spawn(move || worker(i))).collect();
     let joiners = (0..3).map(|i| {
         let last = workers[5].clone();

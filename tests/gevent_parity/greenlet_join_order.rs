@@ -2,23 +2,23 @@
 
 use gevent::{Greenlet, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn worker() -> Outcome {
+fn worker() -> TestResult {
     println!("worker begins");
     sleep(0)?;
     println!("worker ends");
     Ok(())
 }
 
-fn joiner(name: &str, g: &Greenlet<()>) -> Outcome {
+fn joiner(name: &str, g: &Greenlet<()>) -> TestResult {
     println!("{name} joins");
     g.join(None)?;
     println!("{name} goes on");
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let g = spawn(worker);
     let joined = g.clone();
     spawn(move || joiner("a", &joined));

@@ -2,13 +2,13 @@
 
 use gevent::{Greenlet, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn show(after: &str, g: &Greenlet<()>) {
     println!("{after}: {}, has links: {}", g.ready(), g.has_links() > 0);
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let g = spawn(|| sleep(100));
     g.join(0)?;
     show("after 0", &g);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use gevent::{Greenlet, GreenletExit, joinall, killall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 type Greenlets = Rc<RefCell<HashMap<&'static str, Greenlet<()>>>>;
 
@@ -19,7 +19,7 @@ impl Drop for Ends {
     }
 }
 
-fn killer(greenlets: &Greenlets, label: &'static str, other: &str) -> Outcome {
+fn killer(greenlets: &Greenlets, label: &'static str, other: &str) -> TestResult {
     let _ends = Ends(label);
     sleep(0)?;
     println!("{label} kills");
@@ -29,7 +29,7 @@ fn killer(greenlets: &Greenlets, label: &'static str, other: &str) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let greenlets = Greenlets::default();
     for (label, other) in [("a", "b"), ("b", "a")] {
         let all = greenlets.clone();

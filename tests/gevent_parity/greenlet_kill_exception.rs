@@ -2,7 +2,7 @@
 
 use gevent::{Exception, Kill, sleep, spawn};
 
-use super::common::{Outcome, ValueError, name, report_errors, show};
+use super::common::{TestResult, ValueError, name, report_errors, show};
 
 fn catches() -> Result<String, Exception> {
     match sleep(100) {
@@ -11,7 +11,7 @@ fn catches() -> Result<String, Exception> {
     }
 }
 
-fn lets_it_pass() -> Outcome {
+fn lets_it_pass() -> TestResult {
     let slept = sleep(100);
     println!("cleans up");
     slept
@@ -24,7 +24,7 @@ fn with(message: &'static str) -> Kill {
     }
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let (catching, passing) = (spawn(catches), spawn(lets_it_pass));
     sleep(0)?;

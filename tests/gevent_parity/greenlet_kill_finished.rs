@@ -2,9 +2,9 @@
 
 use gevent::{killall, sleep, spawn};
 
-use super::common::{Outcome, ValueError, show};
+use super::common::{TestResult, ValueError, show};
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let g = spawn(|| "value");
     g.join(None)?;
     spawn(|| println!("another greenlet"));

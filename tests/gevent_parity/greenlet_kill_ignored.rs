@@ -2,7 +2,7 @@
 
 use gevent::{Exception, GreenletExit, Kill, sleep, spawn};
 
-use super::common::{Outcome, show};
+use super::common::{TestResult, show};
 
 fn ignores() -> Result<&'static str, Exception> {
     match sleep(100) {
@@ -14,7 +14,7 @@ fn ignores() -> Result<&'static str, Exception> {
     Ok("value")
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let g = spawn(ignores);
     sleep(0)?;
     g.kill_with(Kill {

@@ -2,9 +2,9 @@
 
 use gevent::{GreenletExit, Timeout, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn stubborn() -> Outcome {
+fn stubborn() -> TestResult {
     match sleep(100) {
         Err(exception) if exception.is::<GreenletExit>() => {
             println!("stubborn takes its time");
@@ -16,7 +16,7 @@ fn stubborn() -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let g = spawn(stubborn);
     let show = || {
         let (dead, links) = (g.dead(), g.has_links() > 0);

@@ -2,9 +2,9 @@
 
 use gevent::{Greenlet, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn joins(worker: &Greenlet<()>) -> Outcome {
+fn joins(worker: &Greenlet<()>) -> TestResult {
     let joined = worker.join(None);
     if joined.is_ok() {
         println!("never printed");
@@ -13,7 +13,7 @@ fn joins(worker: &Greenlet<()>) -> Outcome {
     joined
 }
 
-fn gets(worker: &Greenlet<()>) -> Outcome {
+fn gets(worker: &Greenlet<()>) -> TestResult {
     let got = worker.get();
     if got.is_ok() {
         println!("never printed");
@@ -22,13 +22,13 @@ fn gets(worker: &Greenlet<()>) -> Outcome {
     got
 }
 
-fn works() -> Outcome {
+fn works() -> TestResult {
     sleep(0.3)?;
     println!("worker ends");
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let worker = spawn(works);
     let (w1, w2) = (worker.clone(), worker.clone());
     let (joiner, getter) = (spawn(move || joins(&w1)), spawn(move || gets(&w2)));

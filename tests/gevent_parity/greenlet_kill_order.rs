@@ -2,9 +2,9 @@
 
 use gevent::{GreenletExit, Kill, get_hub, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn worker(name: &str) -> Outcome {
+fn worker(name: &str) -> TestResult {
     let slept = sleep(100);
     if let Err(exception) = &slept
         && exception.is::<GreenletExit>()
@@ -15,7 +15,7 @@ fn worker(name: &str) -> Outcome {
     slept
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
     let dont_block = Kill {

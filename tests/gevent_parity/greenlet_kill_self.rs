@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use gevent::{Greenlet, GreenletExit, Kill, sleep, spawn};
 
-use super::common::{Outcome, name};
+use super::common::{TestResult, name};
 
-fn kills(this: &Greenlet<()>, block: bool) -> Outcome {
+fn kills(this: &Greenlet<()>, block: bool) -> TestResult {
     println!("begins");
-    let killed: Outcome = (|| {
+    let killed: TestResult = (|| {
         this.kill_with(Kill {
             block,
             ..Kill::default()
@@ -28,7 +28,7 @@ fn kills(this: &Greenlet<()>, block: bool) -> Outcome {
     killed
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     for block in [true, false] {
         let this: Rc<RefCell<Option<Greenlet<()>>>> = Rc::default();
         let inside = this.clone();

@@ -5,11 +5,15 @@ use std::rc::Rc;
 
 use gevent::{Greenlet, GreenletExit, Kill, idle, joinall, sleep, spawn, wait};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-type Wait = fn() -> Outcome;
+type Wait = fn() -> TestResult;
 
-fn worker(name: &str, first: impl FnOnce() -> Outcome, second: fn() -> Outcome) -> Outcome {
+fn worker(
+    name: &str,
+    first: impl FnOnce() -> TestResult,
+    second: fn() -> TestResult,
+) -> TestResult {
     match first() {
         Ok(()) => println!("{name}: was not killed there"),
         Err(exception) if exception.is::<GreenletExit>() => println!("{name} is killed"),
@@ -20,12 +24,12 @@ fn worker(name: &str, first: impl FnOnce() -> Outcome, second: fn() -> Outcome) 
     Ok(())
 }
 
-fn waits() -> Outcome {
+fn waits() -> TestResult {
     let never = [(); 2].map(|()| Greenlet::new(|| ()));
     wait(never, None, None).map(drop)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let ended = spawn(|| ());
     ended.join(None)?;
     let shorts: [(&str, Wait); 3] = [

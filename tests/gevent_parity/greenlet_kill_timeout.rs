@@ -2,7 +2,7 @@
 
 use gevent::{Exception, GreenletExit, Kill, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn stubborn() -> Result<&'static str, Exception> {
     for attempt in 0..2 {
@@ -22,7 +22,7 @@ fn within(seconds: f64) -> Kill {
     }
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let g = spawn(stubborn);
     g.rawlink(|_| println!("link"));
     sleep(0)?;

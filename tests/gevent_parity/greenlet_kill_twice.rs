@@ -2,9 +2,9 @@
 
 use gevent::{GreenletExit, Kill, joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn worker() -> Outcome {
+fn worker() -> TestResult {
     for i in 0..2 {
         match sleep(100) {
             Err(exception) if exception.is::<GreenletExit>() => println!("exit {i}"),
@@ -15,7 +15,7 @@ fn worker() -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let dont_block = Kill {
         block: false,
         ..Kill::default()

@@ -2,7 +2,7 @@
 
 use gevent::{Greenlet, Kill, sleep, spawn, spawn_later};
 
-use super::common::{Outcome, ValueError, name, report_errors};
+use super::common::{TestResult, ValueError, name, report_errors};
 
 fn never() {
     println!("never printed");
@@ -16,7 +16,7 @@ fn show(g: &Greenlet<()>) {
     }
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let made = Greenlet::new(never);
     made.rawlink(|_| println!("link of made"));

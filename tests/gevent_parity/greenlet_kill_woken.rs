@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use gevent::{Greenlet, GreenletExit, Kill, joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn sleeper(name: &str) -> Outcome {
-    let slept: Outcome = (|| {
+fn sleeper(name: &str) -> TestResult {
+    let slept: TestResult = (|| {
         sleep(0)?;
         println!("{name} has slept");
         sleep(0)?;
@@ -22,7 +22,7 @@ fn sleeper(name: &str) -> Outcome {
     Ok(())
 }
 
-fn killer(victims: &[Greenlet<()>]) -> Outcome {
+fn killer(victims: &[Greenlet<()>]) -> TestResult {
     println!("killer");
     for g in victims {
         g.kill_with(Kill {
@@ -33,7 +33,7 @@ fn killer(victims: &[Greenlet<()>]) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let victims: Rc<OnceCell<[Greenlet<()>; 2]>> = Rc::default();
     let a = spawn(|| sleeper("a"));
     let v = victims.clone();

@@ -2,9 +2,9 @@
 
 use gevent::{Exception, GreenletExit, Kill, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn count(label: &str) -> Outcome {
+fn count(label: &str) -> TestResult {
     for n in 0..3 {
         println!("{label}{n}");
         sleep(0)?;
@@ -26,7 +26,7 @@ fn worker(label: &'static str) -> impl Fn() -> Result<(), Exception> {
     }
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let a = spawn(worker("a"));
     let b = spawn(worker("b"));
     sleep(0)?;

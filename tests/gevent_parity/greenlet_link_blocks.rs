@@ -2,16 +2,16 @@
 
 use gevent::{Greenlet, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn blocks(_: &Greenlet<()>) -> Outcome {
+fn blocks(_: &Greenlet<()>) -> TestResult {
     println!("link blocks");
     sleep(0.001)?;
     println!("link goes on");
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let g = spawn(|| println!("greenlet"));
     g.link(blocks);
     g.link(|_| println!("next link"));

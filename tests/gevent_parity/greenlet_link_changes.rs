@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use gevent::{Greenlet, Kill, Link, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let g = spawn(|| println!("runs"));
     let victim = spawn(|| sleep(100));
     victim.rawlink(|source| println!("victim's link {}", source.successful()));

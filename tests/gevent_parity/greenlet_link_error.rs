@@ -2,14 +2,14 @@
 
 use gevent::{Greenlet, sleep, spawn};
 
-use super::common::{Outcome, ValueError, report_errors};
+use super::common::{TestResult, ValueError, report_errors};
 
-fn fails(_: &Greenlet<()>) -> Outcome {
+fn fails(_: &Greenlet<()>) -> TestResult {
     println!("link that fails");
     Err(ValueError("link").into())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let g = spawn(|| ());
     g.rawlink(fails);

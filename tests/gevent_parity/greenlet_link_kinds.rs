@@ -2,27 +2,27 @@
 
 use gevent::{Exception, GreenletExit, sleep, spawn};
 
-use super::common::{Outcome, ValueError, report_errors};
+use super::common::{TestResult, ValueError, report_errors};
 
-type Run = fn() -> Outcome;
+type Run = fn() -> TestResult;
 
-fn returns() -> Outcome {
+fn returns() -> TestResult {
     Ok(())
 }
 
-fn fails() -> Outcome {
+fn fails() -> TestResult {
     Err(ValueError("greenlet").into())
 }
 
-fn exits() -> Outcome {
+fn exits() -> TestResult {
     Err(Exception::new(GreenletExit))
 }
 
-fn sleeps() -> Outcome {
+fn sleeps() -> TestResult {
     sleep(100)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let runs: [(&str, Run); 4] = [
         ("returns", returns),

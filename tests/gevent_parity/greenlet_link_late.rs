@@ -2,14 +2,14 @@
 
 use gevent::{Greenlet, get_hub, sleep, spawn};
 
-use super::common::{Outcome, show};
+use super::common::{TestResult, show};
 
 fn relink(source: &Greenlet<&'static str>) {
     println!("a link links again");
     source.rawlink(|_| println!("linked by a link"));
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
 

@@ -2,13 +2,13 @@
 
 use gevent::{Greenlet, sleep, spawn};
 
-use super::common::{Outcome, show};
+use super::common::{TestResult, show};
 
 fn linked(name: &'static str) -> impl Fn(&Greenlet<&'static str>) {
     move |source| println!("{name}: {}", show(source.value()))
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let g = spawn(|| "value");
 
     g.link(linked("link 1"));

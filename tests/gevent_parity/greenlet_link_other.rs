@@ -2,16 +2,16 @@
 
 use gevent::{Greenlet, Kill, killall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn worker(name: &str) -> Outcome {
+fn worker(name: &str) -> TestResult {
     println!("{name} begins");
     let slept = sleep(100);
     println!("{name} ends");
     slept
 }
 
-fn kills([sleeping, made, late]: &[Greenlet<()>; 3]) -> Outcome {
+fn kills([sleeping, made, late]: &[Greenlet<()>; 3]) -> TestResult {
     let dont_block = Kill {
         block: false,
         ..Kill::default()
@@ -25,7 +25,7 @@ fn kills([sleeping, made, late]: &[Greenlet<()>; 3]) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let greenlets = [
         spawn(|| worker("sleeping")),
         Greenlet::new(|| worker("made")),

@@ -5,13 +5,13 @@ use std::rc::Rc;
 
 use gevent::{Greenlet, Link, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn linked(name: &'static str) -> impl Fn(&Greenlet<()>) {
     move |_| println!("{name}")
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let g = spawn(|| ());
     let second: Rc<RefCell<Option<Link>>> = Rc::default();
 

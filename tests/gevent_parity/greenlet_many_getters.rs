@@ -2,14 +2,14 @@
 
 use gevent::{Greenlet, joinall, sleep, spawn};
 
-use super::common::{Outcome, ValueError, report_errors};
+use super::common::{TestResult, ValueError, report_errors};
 
-fn fails() -> Outcome {
+fn fails() -> TestResult {
     sleep(0)?;
     Err(ValueError("once").into())
 }
 
-fn getter(g: &Greenlet<()>, label: &str) -> Outcome {
+fn getter(g: &Greenlet<()>, label: &str) -> TestResult {
     match g.get() {
         Err(error) if error.is::<ValueError>() => {
             let same = g.exception().is_some_and(|own| own.same(&error));
@@ -20,15 +20,15 @@ fn getter(g: &Greenlet<()>, label: &str) -> Outcome {
     }
 }
 
-fn joiner(g: &Greenlet<()>, label: &str) -> Outcome {
+fn joiner(g: &Greenlet<()>, label: &str) -> TestResult {
     g.join(None)?;
     println!("{label}: joined");
     Ok(())
 }
 
-type Waits = fn(&Greenlet<()>, &str) -> Outcome;
+type Waits = fn(&Greenlet<()>, &str) -> TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let g = spawn(fails);
     let waiter = |waits: Waits, label: &'static str| {

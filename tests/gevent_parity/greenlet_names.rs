@@ -2,9 +2,9 @@
 
 use gevent::Greenlet;
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let [a, b, c] = [(); 3].map(|()| Greenlet::new(|| ()));
     println!(
         "{} {} {} {}",

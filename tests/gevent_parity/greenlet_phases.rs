@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use gevent::{Greenlet, sleep, spawn_later};
 
-use super::common::{self, Outcome};
+use super::common::{self, TestResult};
 
 fn show(phase: &str, g: &Greenlet<i32>) {
     println!(
@@ -19,7 +19,7 @@ fn show(phase: &str, g: &Greenlet<i32>) {
     );
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let this: Rc<OnceCell<Greenlet<i32>>> = Rc::default();
     let inside = this.clone();
     let g = this.get_or_init(|| {

@@ -2,7 +2,7 @@
 
 use gevent::{Exception, Greenlet, GreenletExit, Kill, sleep, spawn, spawn_later};
 
-use super::common::{Outcome, ValueError, report_errors};
+use super::common::{TestResult, ValueError, report_errors};
 
 fn show(phase: &str, g: &Greenlet<()>) {
     println!(
@@ -15,15 +15,15 @@ fn show(phase: &str, g: &Greenlet<()>) {
     );
 }
 
-fn fails() -> Outcome {
+fn fails() -> TestResult {
     Err(ValueError("greenlet").into())
 }
 
-fn exits() -> Outcome {
+fn exits() -> TestResult {
     Err(Exception::new(GreenletExit))
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let g = spawn(fails);
     g.join(None)?;

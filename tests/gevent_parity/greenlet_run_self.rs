@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use gevent::{Greenlet, getcurrent, sleep, spawn};
 
-use super::common::{Outcome, ValueError, report_errors};
+use super::common::{TestResult, ValueError, report_errors};
 
 fn show(when: &str, g: &Greenlet<()>) {
     println!(
@@ -17,16 +17,16 @@ fn show(when: &str, g: &Greenlet<()>) {
     );
 }
 
-fn works(this: &Greenlet<()>) -> Outcome {
+fn works(this: &Greenlet<()>) -> TestResult {
     show("running", this);
     Ok(())
 }
 
-fn fails(_: &Greenlet<()>) -> Outcome {
+fn fails(_: &Greenlet<()>) -> TestResult {
     Err(ValueError("greenlet").into())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     for run in [works, fails] {
         let this: Rc<OnceCell<Greenlet<()>>> = Rc::default();

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use gevent::{AnyGreenlet, Greenlet, joinall};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn callback(g: &AnyGreenlet) {
     println!("started: {}", g.name());
@@ -16,7 +16,7 @@ fn named(name: &'static str) -> Greenlet<()> {
     g
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let callback: Rc<dyn Fn(&AnyGreenlet)> = Rc::new(callback);
     AnyGreenlet::add_spawn_callback(callback.clone());
     AnyGreenlet::add_spawn_callback(callback.clone());

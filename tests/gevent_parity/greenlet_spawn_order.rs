@@ -2,13 +2,13 @@
 
 use gevent::{Greenlet, joinall, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn worker(name: &str) {
     println!("{name} begins");
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let a = spawn(|| worker("a"));
     let b = spawn(|| worker("b"));
     let c = Greenlet::new(|| worker("c"));

@@ -2,9 +2,9 @@
 
 use gevent::{joinall, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn node(name: &str, depth: usize) -> Outcome {
+fn node(name: &str, depth: usize) -> TestResult {
     println!("{name} begins");
     if depth > 0 {
         let children = [0, 1].map(|i| {
@@ -17,7 +17,7 @@ fn node(name: &str, depth: usize) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let roots = ["a", "b"].map(|name| spawn(move || node(name, 2)));
     joinall(roots, None)?;
     Ok(())

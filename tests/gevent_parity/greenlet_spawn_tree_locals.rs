@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use gevent::{Greenlet, getcurrent, spawn};
 
-use super::common::{Outcome, show};
+use super::common::{TestResult, show};
 
 type This = Rc<OnceCell<Greenlet<()>>>;
 
@@ -13,7 +13,7 @@ fn grandchild(this: &Greenlet<()>) {
     this.spawn_tree_locals().set("seen", "by the grandchild");
 }
 
-fn child(this: &Greenlet<()>) -> Outcome {
+fn child(this: &Greenlet<()>) -> TestResult {
     let g = with_itself(|this| Greenlet::new(move || grandchild(get(&this))));
     g.start()?;
     let by_child = g.spawning_greenlet() == Some(getcurrent());
@@ -38,7 +38,7 @@ fn seen(g: &Greenlet<()>) -> String {
     show(g.spawn_tree_locals().get::<&str>("seen"))
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let a = with_itself(|this| spawn(move || child(get(&this))));
     let b = with_itself(|this| Greenlet::new(move || child(get(&this))));
     let by_main = a.spawning_greenlet() == Some(getcurrent());

@@ -3,7 +3,7 @@
 use gevent::greenlet::spawn_later;
 use gevent::{Greenlet, Kill, joinall, sleep};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn states(label: &str, g: &Greenlet<()>) {
     println!(
@@ -14,7 +14,7 @@ fn states(label: &str, g: &Greenlet<()>) {
     );
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let g = Greenlet::new(|| println!("once"));
     states("new", &g);
     g.start_later(100)?;

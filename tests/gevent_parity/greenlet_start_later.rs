@@ -2,13 +2,13 @@
 
 use gevent::{Greenlet, joinall, spawn, spawn_later};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn worker(name: &str) {
     println!("{name} begins");
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let a = spawn_later(0.05, || worker("a"))?;
     let b = spawn_later(0.02, || worker("b"))?;
     let c = Greenlet::new(|| worker("c"));

@@ -2,16 +2,16 @@
 
 use gevent::{Greenlet, Value, get_hub, joinall, sleep};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn worker(label: &str) -> Outcome {
+fn worker(label: &str) -> TestResult {
     println!("{label} begins");
     let value = get_hub().switch()?;
     println!("{label} gets {}", value.downcast().unwrap_or("nothing"));
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let switch = |g: &Greenlet<()>, value: fn() -> Value| {
         let raw = g.raw().clone();

@@ -2,9 +2,9 @@
 
 use gevent::{Exception, Greenlet, get_hub, joinall, sleep, spawn};
 
-use super::common::{KeyError, Outcome, ValueError, report_errors};
+use super::common::{KeyError, TestResult, ValueError, report_errors};
 
-fn worker(name: &str) -> Outcome {
+fn worker(name: &str) -> TestResult {
     match sleep(100) {
         Err(error) if error.is::<ValueError>() => println!("{name} gets {error}"),
         slept => slept?,
@@ -14,14 +14,14 @@ fn worker(name: &str) -> Outcome {
     Ok(())
 }
 
-fn thrower(g: &Greenlet<()>, error: impl Into<Exception>) -> Outcome {
+fn thrower(g: &Greenlet<()>, error: impl Into<Exception>) -> TestResult {
     println!("before the throw");
     g.throw(error)?;
     println!("after the throw");
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let hub = get_hub();
     let loop_ = hub.loop_();

@@ -3,21 +3,21 @@
 use gevent::exceptions::LoopExit;
 use gevent::{Greenlet, sleep, spawn};
 
-use super::common::{Outcome, name};
+use super::common::{TestResult, name};
 
-fn worker() -> Outcome {
+fn worker() -> TestResult {
     sleep(0)?;
     println!("worker ends");
     Ok(())
 }
 
-fn joins(g: &Greenlet<()>) -> Outcome {
+fn joins(g: &Greenlet<()>) -> TestResult {
     g.join(None)?;
     println!("never printed");
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let g = spawn(worker);
     g.rawlink(|source| source.unlink_all());
     g.rawlink(|_| println!("never printed"));

@@ -3,14 +3,14 @@
 use gevent::pool::Group;
 use gevent::{Exception, Greenlet, sleep, spawn};
 
-use super::common::{Outcome, ValueError, name, report_errors};
+use super::common::{TestResult, ValueError, name, report_errors};
 
 fn fail(message: &'static str) -> Result<(), Exception> {
     sleep(0)?;
     Err(ValueError(message).into())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let group = Group::new();
 

@@ -2,7 +2,7 @@
 
 use gevent::{Greenlet, get_hub, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn callback() {
     let g = spawn(|| println!("spawned by a callback"));
@@ -16,7 +16,7 @@ fn link(_: &Greenlet<()>) {
     println!("link");
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     hub.loop_().run_callback(callback)?;
     let g = spawn(|| println!("spawned by main"));

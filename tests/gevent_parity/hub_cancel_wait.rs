@@ -3,9 +3,9 @@
 use gevent::hub::core::Timer;
 use gevent::{Kill, get_hub, joinall, sleep, spawn};
 
-use super::common::{Outcome, ValueError, name};
+use super::common::{TestResult, ValueError, name};
 
-fn waits(label: &str, watcher: &Timer) -> Outcome {
+fn waits(label: &str, watcher: &Timer) -> TestResult {
     match get_hub().wait(watcher) {
         Ok(()) => println!("{label}: fired"),
         Err(error) if error.is::<ValueError>() => println!("{label}: {} {error}", name(&error)),
@@ -15,7 +15,7 @@ fn waits(label: &str, watcher: &Timer) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
 

@@ -3,9 +3,9 @@
 use gevent::hub::core::Timer;
 use gevent::{get_hub, sleep, spawn};
 
-use super::common::{Outcome, ValueError, name};
+use super::common::{TestResult, ValueError, name};
 
-fn waits(watcher: &Timer) -> Outcome {
+fn waits(watcher: &Timer) -> TestResult {
     match get_hub().wait(watcher) {
         Ok(()) => println!("fired"),
         Err(error) if error.is::<ValueError>() => println!("{} {error}", name(&error)),
@@ -14,7 +14,7 @@ fn waits(watcher: &Timer) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let idle = hub.loop_().timer(100.0, 0.0)?;
     hub.cancel_wait(&idle, ValueError("nobody"), true)?;

@@ -3,9 +3,9 @@
 use gevent::hub::core::{Timer, Watcher};
 use gevent::{get_hub, joinall, sleep, spawn};
 
-use super::common::{Outcome, ValueError, name};
+use super::common::{TestResult, ValueError, name};
 
-fn waits(label: &str, watcher: &Timer) -> Outcome {
+fn waits(label: &str, watcher: &Timer) -> TestResult {
     match get_hub().wait(watcher) {
         Err(error) if error.is::<ValueError>() => println!("{label}: {}", name(&error)),
         waited => waited?,
@@ -13,7 +13,7 @@ fn waits(label: &str, watcher: &Timer) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let watcher = |timer: &Timer| Watcher::clone(timer);
 

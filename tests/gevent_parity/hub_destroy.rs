@@ -2,9 +2,9 @@
 
 use gevent::{get_hub, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let first = get_hub();
     let loop_ = first.loop_().clone();
     sleep(0.001)?;

@@ -4,9 +4,9 @@ use gevent::hub::core::Loop;
 use gevent::hub::{Hub, set_hub};
 use gevent::{get_hub, sleep};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_().clone();
     sleep(0)?;

@@ -2,15 +2,15 @@
 
 use gevent::{get_hub, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn worker(name: &str, seconds: f64) -> Outcome {
+fn worker(name: &str, seconds: f64) -> TestResult {
     sleep(seconds)?;
     println!("{name} ends");
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
 

@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use gevent::{get_hub, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let stop = Rc::new(Cell::new(false));
     let stopped = stop.clone();

@@ -3,9 +3,9 @@
 use gevent::exceptions::NotMainGreenletError;
 use gevent::{get_hub, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn joins() -> Outcome {
+fn joins() -> TestResult {
     match get_hub().join(None) {
         Err(error) if error.is::<NotMainGreenletError>() => println!("refused"),
         joined => drop(joined?),
@@ -13,7 +13,7 @@ fn joins() -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     spawn(joins).join(None)?;
     println!("the hub goes on");
     sleep(0)

@@ -3,13 +3,13 @@
 use gevent::exceptions::SystemExit;
 use gevent::{Exception, Hub, get_hub, sleep, spawn};
 
-use super::common::{KeyError, Outcome, ValueError, name, report_errors};
+use super::common::{KeyError, TestResult, ValueError, name, report_errors};
 
-fn fails(error: Exception) -> Outcome {
+fn fails(error: Exception) -> TestResult {
     Err(error)
 }
 
-fn one(label: &str, error: impl Into<Exception>) -> Outcome {
+fn one(label: &str, error: impl Into<Exception>) -> TestResult {
     println!("-- {label}");
     let error = error.into();
     let g = spawn(move || fails(error));
@@ -20,7 +20,7 @@ fn one(label: &str, error: impl Into<Exception>) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let hub = get_hub();
     one("as it comes", ValueError("x"))?;

@@ -2,13 +2,13 @@
 
 use gevent::{RawGreenlet, Value, get_hub, getcurrent, joinall, sleep, spawn};
 
-use super::common::{Outcome, ValueError, name};
+use super::common::{TestResult, ValueError, name};
 
 fn text(value: Value) -> &'static str {
     value.downcast().unwrap_or("something else")
 }
 
-fn parks(label: &str) -> Outcome {
+fn parks(label: &str) -> TestResult {
     println!("{label} parks");
     for _ in 0..2 {
         match get_hub().switch() {
@@ -20,7 +20,7 @@ fn parks(label: &str) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
     let switch = |greenlet: &RawGreenlet, value: &'static str| {

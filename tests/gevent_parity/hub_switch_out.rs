@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use gevent::{Greenlet, idle, sleep, spawn};
 
-use super::common::{Outcome, ValueError, name};
+use super::common::{TestResult, ValueError, name};
 
-fn switch_out(refuses: &Cell<bool>) -> Outcome {
+fn switch_out(refuses: &Cell<bool>) -> TestResult {
     println!("switch_out");
     if refuses.get() {
         return Err(ValueError("stay").into());
@@ -15,13 +15,13 @@ fn switch_out(refuses: &Cell<bool>) -> Outcome {
     Ok(())
 }
 
-fn worker(refuses: &Cell<bool>) -> Outcome {
+fn worker(refuses: &Cell<bool>) -> TestResult {
     println!("worker begins");
     sleep(0)?;
     println!("worker goes on");
     sleep(0.001)?;
     refuses.set(true);
-    let waits: [fn() -> Outcome; 3] = [|| sleep(0), || sleep(0.001), || idle(0)];
+    let waits: [fn() -> TestResult; 3] = [|| sleep(0), || sleep(0.001), || idle(0)];
     for wait in waits {
         match wait() {
             Err(error) if error.is::<ValueError>() => println!("{}", name(&error)),
@@ -34,7 +34,7 @@ fn worker(refuses: &Cell<bool>) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let refuses = Rc::new(Cell::new(false));
     let hooks = refuses.clone();
     let g = Greenlet::<()>::builder()

@@ -5,9 +5,9 @@ use gevent::greenlet::spawn_later;
 use gevent::hub::get_hub_if_exists;
 use gevent::{get_hub, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn in_thread(main_hub: u64) -> Outcome {
+fn in_thread(main_hub: u64) -> TestResult {
     println!("before: {}", get_hub_if_exists().is_none());
     let hub = get_hub();
     let same = hub.minimal_ident() == main_hub;
@@ -30,7 +30,7 @@ fn in_thread(main_hub: u64) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let main_hub = get_hub();
     println!(
         "main: {} {}",

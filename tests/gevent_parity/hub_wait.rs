@@ -3,9 +3,9 @@
 use gevent::hub::core::Timer;
 use gevent::{get_hub, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn waits(watcher: &Timer) -> Outcome {
+fn waits(watcher: &Timer) -> TestResult {
     let waited = get_hub().wait(watcher);
     if waited.is_ok() {
         println!("fired");
@@ -14,7 +14,7 @@ fn waits(watcher: &Timer) -> Outcome {
     waited
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
 

@@ -5,9 +5,9 @@ use gevent::hub::core::Timer;
 use gevent::hub::{TimedOut, wait_on_watcher};
 use gevent::{get_hub, joinall, spawn};
 
-use super::common::{Outcome, name};
+use super::common::{TestResult, name};
 
-fn waits(label: &str, watcher: &Timer, timeout: Option<f64>) -> Outcome {
+fn waits(label: &str, watcher: &Timer, timeout: Option<f64>) -> TestResult {
     match wait_on_watcher(watcher, timeout) {
         Ok(()) => println!("{label}: fired"),
         Err(error) if error.is::<TimedOut>() => println!("{label}: timed out"),
@@ -20,7 +20,7 @@ fn waits(label: &str, watcher: &Timer, timeout: Option<f64>) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
 

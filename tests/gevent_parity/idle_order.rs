@@ -2,15 +2,15 @@
 
 use gevent::{get_hub, idle, joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn idler(name: &str, priority: i32) -> Outcome {
+fn idler(name: &str, priority: i32) -> TestResult {
     idle(priority)?;
     println!("{name} was idle");
     Ok(())
 }
 
-fn busy(name: &str) -> Outcome {
+fn busy(name: &str) -> TestResult {
     for i in 0..3 {
         println!("{name} {i}");
         sleep(0)?;
@@ -18,7 +18,7 @@ fn busy(name: &str) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let low = spawn(|| idler("low", -1));
     let normal = spawn(|| idler("normal", 0));
     let high = spawn(|| idler("high", 1));

@@ -3,11 +3,11 @@
 use gevent::exceptions::InvalidSwitchError;
 use gevent::{Value, get_hub, sleep, spawn};
 
-use super::common::{Outcome, name};
+use super::common::{TestResult, name};
 
-type Wait = Box<dyn FnOnce() -> Outcome>;
+type Wait = Box<dyn FnOnce() -> TestResult>;
 
-fn waits(what: &str, function: impl FnOnce() -> Outcome) -> Outcome {
+fn waits(what: &str, function: impl FnOnce() -> TestResult) -> TestResult {
     match function() {
         Ok(()) => println!("{what}: goes on"),
         Err(error) if error.is::<InvalidSwitchError>() => println!("{what}: {}", name(&error)),
@@ -16,7 +16,7 @@ fn waits(what: &str, function: impl FnOnce() -> Outcome) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let worker = spawn(|| sleep(100));
     let timer = hub.loop_().timer(100.0, 0.0)?;

@@ -8,11 +8,11 @@ use std::rc::Rc;
 use gevent::hub::wait_read;
 use gevent::{joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 type Data = RefCell<Vec<u8>>;
 
-fn reads(mut reader: PipeReader, data: &Data) -> Outcome {
+fn reads(mut reader: PipeReader, data: &Data) -> TestResult {
     wait_read(reader.as_raw_fd(), None)?;
     let mut byte = [0];
     reader.read_exact(&mut byte)?;
@@ -21,7 +21,7 @@ fn reads(mut reader: PipeReader, data: &Data) -> Outcome {
     Ok(())
 }
 
-fn yields(data: &Data) -> Outcome {
+fn yields(data: &Data) -> TestResult {
     while data.borrow().is_empty() {
         sleep(0)?;
     }
@@ -29,7 +29,7 @@ fn yields(data: &Data) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let (reader, mut writer) = pipe()?;
     let data: Rc<Data> = Rc::default();
     writer.write_all(b"x")?;

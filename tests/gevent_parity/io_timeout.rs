@@ -8,9 +8,9 @@ use std::time::Duration;
 use gevent::hub::{TimedOut, wait_read};
 use gevent::{sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn waits(reader: RawFd, what: &str, timeout: f64) -> Outcome {
+fn waits(reader: RawFd, what: &str, timeout: f64) -> TestResult {
     match wait_read(reader, timeout) {
         Ok(()) => println!("{what}: readable"),
         Err(error) if error.is::<TimedOut>() => println!("{what}: timed out"),
@@ -19,7 +19,7 @@ fn waits(reader: RawFd, what: &str, timeout: f64) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let (reader, mut writer) = pipe()?;
     let fd = reader.as_raw_fd();
 

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use gevent::hub::{TimedOut, wait_read, wait_write};
 use gevent::{Exception, joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn read(reader: &mut PipeReader) -> Result<String, Exception> {
     let mut data = [0; 100];
@@ -14,7 +14,7 @@ fn read(reader: &mut PipeReader) -> Result<String, Exception> {
     Ok(String::from_utf8_lossy(&data[..length]).into_owned())
 }
 
-fn reads(mut reader: PipeReader) -> Outcome {
+fn reads(mut reader: PipeReader) -> TestResult {
     loop {
         wait_read(reader.as_raw_fd(), None)?;
         let data = read(&mut reader)?;
@@ -26,7 +26,7 @@ fn reads(mut reader: PipeReader) -> Outcome {
     }
 }
 
-fn writes(mut writer: PipeWriter) -> Outcome {
+fn writes(mut writer: PipeWriter) -> TestResult {
     for text in ["one", "two"] {
         wait_write(writer.as_raw_fd(), None)?;
         println!("writes");
@@ -36,7 +36,7 @@ fn writes(mut writer: PipeWriter) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let (reader, writer) = pipe()?;
     joinall([spawn(|| reads(reader)), spawn(|| writes(writer))], None)?;
 

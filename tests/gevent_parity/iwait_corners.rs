@@ -5,7 +5,7 @@ use std::rc::Rc;
 use gevent::event::Event;
 use gevent::{Exception, Greenlet, Linkable, get_hub, iwait, sleep, spawn, wait};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 /// Something to wait for, with a name.
 type Named = (&'static str, Rc<dyn Linkable>);
@@ -61,7 +61,7 @@ fn spawned(label: &'static str) -> Object {
     Object((label, Rc::new(g)))
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     println!(
         "{} {}",
         names(all(&[], None, None)?),

@@ -2,7 +2,7 @@
 
 use gevent::{Exception, Greenlet, iwait, sleep, spawn, wait};
 
-use super::common::{Outcome, show};
+use super::common::{TestResult, show};
 
 type Named = Greenlet<&'static str>;
 
@@ -11,7 +11,7 @@ fn worker(name: &'static str, seconds: f64) -> Result<&'static str, Exception> {
     Ok(name)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let greenlets = [("a", 100.0), ("b", 0.05), ("c", 0.001)]
         .map(|(name, seconds)| spawn(move || worker(name, seconds)));
     let show = |what: &str, ready: Vec<&Named>| {

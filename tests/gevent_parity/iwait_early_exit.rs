@@ -2,7 +2,7 @@
 
 use gevent::{Exception, iwait, sleep, spawn};
 
-use super::common::{Outcome, show};
+use super::common::{TestResult, show};
 
 fn worker(name: &'static str, rounds: usize) -> Result<&'static str, Exception> {
     for _ in 0..rounds {
@@ -11,7 +11,7 @@ fn worker(name: &'static str, rounds: usize) -> Result<&'static str, Exception> 
     Ok(name)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let greenlets =
         [("a", 9), ("b", 1), ("c", 5)].map(|(name, rounds)| spawn(move || worker(name, rounds)));
     let links = || {

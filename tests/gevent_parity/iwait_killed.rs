@@ -2,9 +2,9 @@
 
 use gevent::{Greenlet, Timeout, killall, sleep, spawn, wait};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn waits(greenlets: &[Greenlet<()>]) -> Outcome {
+fn waits(greenlets: &[Greenlet<()>]) -> TestResult {
     let waited = wait(greenlets, None, None);
     println!("the wait is over");
     waited.map(drop)
@@ -18,7 +18,7 @@ fn show(greenlets: &[Greenlet<()>]) {
     println!("{}", links.join(" "));
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let greenlets = [(); 2].map(|()| spawn(|| sleep(100)));
     let waited = greenlets.clone();
     let waiter = spawn(move || waits(&waited));

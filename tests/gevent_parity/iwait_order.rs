@@ -2,7 +2,7 @@
 
 use gevent::{Exception, iwait, sleep, spawn};
 
-use super::common::{Outcome, show};
+use super::common::{TestResult, show};
 
 fn worker(name: &'static str, rounds: usize) -> Result<&'static str, Exception> {
     for _ in 0..rounds {
@@ -12,7 +12,7 @@ fn worker(name: &'static str, rounds: usize) -> Result<&'static str, Exception> 
     Ok(name)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let greenlets = [("a", 30), ("b", 1), ("c", 20), ("d", 3)]
         .map(|(name, rounds)| spawn(move || worker(name, rounds)));
     for g in iwait(&greenlets, None, None)? {

@@ -2,7 +2,7 @@
 
 use gevent::{Exception, Timeout, TimeoutError, iwait, joinall, sleep, spawn};
 
-use super::common::{Outcome, name};
+use super::common::{TestResult, name};
 
 fn whose(outer: &Timeout, error: &Exception) -> &'static str {
     if outer.caused(error) {
@@ -12,7 +12,7 @@ fn whose(outer: &Timeout, error: &Exception) -> &'static str {
     }
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let g = spawn(|| sleep(100));
     g.join(0.001)?;
     println!("join: {}", g.ready());

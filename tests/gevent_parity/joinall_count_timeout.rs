@@ -2,14 +2,14 @@
 
 use gevent::{AnyGreenlet, Exception, JoinAll, joinall, joinall_with, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn worker(name: &'static str, seconds: f64) -> Result<&'static str, Exception> {
     sleep(seconds)?;
     Ok(name)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let greenlets = [("a", 100.0), ("b", 0.03), ("c", 0.001)]
         .map(|(name, seconds)| spawn(move || worker(name, seconds)));
     let show = |what: &str, done: Vec<AnyGreenlet>| {

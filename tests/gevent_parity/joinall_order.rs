@@ -6,15 +6,18 @@ use std::rc::Rc;
 use gevent::event::Event;
 use gevent::{AnyGreenlet, Exception, Greenlet, joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn worker(name: &'static str, wait: impl FnOnce() -> Outcome) -> Result<&'static str, Exception> {
+fn worker(
+    name: &'static str,
+    wait: impl FnOnce() -> TestResult,
+) -> Result<&'static str, Exception> {
     wait()?;
     println!("{name} ends");
     Ok(name)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let go_on = Event::new();
     let last: Rc<OnceCell<Greenlet<&str>>> = Rc::default();
     let (its, set) = (last.clone(), go_on.clone());

@@ -2,18 +2,18 @@
 
 use gevent::{JoinAll, joinall_with, sleep, spawn};
 
-use super::common::{Outcome, ValueError, report_errors};
+use super::common::{TestResult, ValueError, report_errors};
 
-fn fails(name: &'static str, seconds: f64) -> Outcome {
+fn fails(name: &'static str, seconds: f64) -> TestResult {
     sleep(seconds)?;
     Err(ValueError(name).into())
 }
 
-fn works(seconds: f64) -> Outcome {
+fn works(seconds: f64) -> TestResult {
     sleep(seconds)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let greenlets = [
         spawn(|| works(100.0)),

@@ -2,13 +2,13 @@
 
 use gevent::{Greenlet, GreenletExit, kill, sleep, spawn};
 
-use super::common::{Outcome, ValueError, name, report_errors};
+use super::common::{TestResult, ValueError, name, report_errors};
 
-fn sleeper() -> Outcome {
+fn sleeper() -> TestResult {
     sleep(100)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let (made, scheduled, sleeping) = (Greenlet::new(sleeper), spawn(sleeper), spawn(sleeper));
     let failing = Greenlet::new(sleeper);

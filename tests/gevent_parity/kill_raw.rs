@@ -2,20 +2,20 @@
 
 use gevent::{GreenletExit, RawGreenlet, get_hub, getcurrent, kill, sleep, spawn, spawn_raw};
 
-use super::common::{Outcome, ValueError, report_errors};
+use super::common::{TestResult, ValueError, report_errors};
 
-fn sleeper(name: &str) -> Outcome {
+fn sleeper(name: &str) -> TestResult {
     let slept = sleep(100);
     println!("{name} ends");
     slept
 }
 
-fn main_is_killed(main: &RawGreenlet) -> Outcome {
+fn main_is_killed(main: &RawGreenlet) -> TestResult {
     println!("kills main");
     kill(main, ValueError("main"))
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let hub = get_hub();
     let loop_ = hub.loop_();

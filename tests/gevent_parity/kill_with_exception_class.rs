@@ -3,7 +3,7 @@
 use gevent::greenlet::killall_with;
 use gevent::{Exception, Greenlet, Kill, sleep, spawn};
 
-use super::common::{Outcome, ValueError, report_errors, show};
+use super::common::{TestResult, ValueError, report_errors, show};
 
 fn catches() -> Result<&'static str, Exception> {
     match sleep(100) {
@@ -35,7 +35,7 @@ fn states(g: &Greenlet<&'static str>) {
     );
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let (a, b) = (spawn(catches), spawn(lets_go));
     sleep(0)?;

@@ -2,9 +2,9 @@
 
 use gevent::{Greenlet, Kill, killall, killall_with, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn worker(name: &str) -> Outcome {
+fn worker(name: &str) -> TestResult {
     let slept = sleep(100);
     println!("{name} ends");
     slept
@@ -15,7 +15,7 @@ fn dead(greenlets: &[Greenlet<()>]) -> String {
     dead.join(" ")
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let greenlets = ["a", "b", "c"].map(|name| spawn(move || worker(name)));
     sleep(0)?;
     killall_with(

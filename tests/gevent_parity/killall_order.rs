@@ -2,9 +2,9 @@
 
 use gevent::{GreenletExit, get_hub, killall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn worker(name: &str, seconds: f64) -> Outcome {
+fn worker(name: &str, seconds: f64) -> TestResult {
     match sleep(100) {
         Err(exception) if exception.is::<GreenletExit>() => {
             println!("{name} is killed");
@@ -16,7 +16,7 @@ fn worker(name: &str, seconds: f64) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let a = spawn(|| worker("a", 0.01));
     let b = spawn(|| worker("b", 0.0));
     let c = spawn(|| worker("c", 0.05));

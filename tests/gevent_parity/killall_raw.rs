@@ -3,9 +3,9 @@
 use gevent::greenlet::killall_with;
 use gevent::{GreenletExit, Kill, Killable, killall, sleep, spawn, spawn_raw};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn worker(name: &str) -> Outcome {
+fn worker(name: &str) -> TestResult {
     println!("{name} begins");
     match sleep(100) {
         Err(error) if error.is::<GreenletExit>() => {
@@ -18,7 +18,7 @@ fn worker(name: &str) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let raw = spawn_raw(|| worker("raw"))?;
     let cooked = spawn(|| worker("cooked"));
     sleep(0)?;

@@ -2,9 +2,9 @@
 
 use gevent::{GreenletExit, Kill, TimeoutError, joinall, killall_with, sleep, spawn};
 
-use super::common::{Outcome, ValueError, name, report_errors};
+use super::common::{TestResult, ValueError, name, report_errors};
 
-fn stubborn() -> Outcome {
+fn stubborn() -> TestResult {
     match sleep(100) {
         Err(exception) if exception.is::<GreenletExit>() => sleep(0.3)?,
         slept => slept?,
@@ -13,11 +13,11 @@ fn stubborn() -> Outcome {
     Ok(())
 }
 
-fn obedient() -> Outcome {
+fn obedient() -> TestResult {
     sleep(100)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let greenlets = [spawn(stubborn), spawn(obedient)];
     sleep(0)?;

@@ -2,9 +2,9 @@
 
 use gevent::{sleep, spawn};
 
-use super::common::{Outcome, report_errors};
+use super::common::{TestResult, report_errors};
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let other = spawn(|| sleep(100));
     let g = spawn(|| println!("runs"));

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use gevent::local::Local;
 use gevent::{joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 struct Noisy(&'static str);
 
@@ -20,7 +20,7 @@ struct Mine {
     noisy: RefCell<Option<Noisy>>,
 }
 
-fn run(mine: &Local<Mine>, name: &'static str, times: i32) -> Outcome {
+fn run(mine: &Local<Mine>, name: &'static str, times: i32) -> TestResult {
     mine.with(|mine| mine.noisy.replace(Some(Noisy(name))));
     for _ in 0..times {
         mine.with(|mine| mine.count.update(|count| count + 1));
@@ -30,7 +30,7 @@ fn run(mine: &Local<Mine>, name: &'static str, times: i32) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let mine = Local::new(|| {
         println!("init");
         Mine {

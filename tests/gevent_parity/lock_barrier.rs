@@ -4,9 +4,9 @@ use gevent::exceptions::BrokenBarrierError;
 use gevent::lock::Barrier;
 use gevent::{joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let barrier = Barrier::new(3).with_action(|| {
         println!("action");
         Ok(())

@@ -3,9 +3,9 @@
 use gevent::lock::Condition;
 use gevent::{joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let condition = Condition::new();
     let waiter = |name: i32| {
         let condition = condition.clone();

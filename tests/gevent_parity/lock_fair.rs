@@ -3,9 +3,9 @@
 use gevent::lock::Semaphore;
 use gevent::{joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let lock = Semaphore::default();
     let worker = |name: &'static str, rounds: i32| {
         let lock = lock.clone();

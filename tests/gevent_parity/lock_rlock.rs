@@ -3,7 +3,7 @@
 use gevent::lock::RLock;
 use gevent::{joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 /// The part of the message that names nobody.
 fn first(error: impl std::error::Error) -> String {
@@ -15,7 +15,7 @@ fn first(error: impl std::error::Error) -> String {
         .to_owned()
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let lock = RLock::new();
     let l = lock.clone();
     let tries = move |name: &'static str| {

@@ -4,9 +4,9 @@ use gevent::exceptions::LoopExit;
 use gevent::{Exception, get_hub, joinall, sleep, spawn};
 use waiter::Waiter;
 
-use super::common::{Outcome, name};
+use super::common::{TestResult, name};
 
-fn blocks_for_ever<T>(what: &str, function: impl FnOnce() -> Result<T, Exception>) -> Outcome {
+fn blocks_for_ever<T>(what: &str, function: impl FnOnce() -> Result<T, Exception>) -> TestResult {
     match function() {
         Err(error) if error.is::<LoopExit>() => println!("{what}: {}", name(&error)),
         other => drop(other?),
@@ -14,13 +14,13 @@ fn blocks_for_ever<T>(what: &str, function: impl FnOnce() -> Result<T, Exception
     Ok(())
 }
 
-fn parks() -> Outcome {
+fn parks() -> TestResult {
     let got = Waiter::new(get_hub().as_wait_hub()).get();
     println!("the parked greenlet ends");
     got
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let parked = spawn(parks);
     let waiter = Waiter::<()>::new(hub.as_wait_hub());

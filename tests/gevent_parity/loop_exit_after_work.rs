@@ -3,15 +3,15 @@
 use gevent::exceptions::LoopExit;
 use gevent::{Greenlet, sleep, spawn, spawn_later};
 
-use super::common::{Outcome, name};
+use super::common::{TestResult, name};
 
-fn worker() -> Outcome {
+fn worker() -> TestResult {
     sleep(0.01)?;
     println!("worker ends");
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     spawn(worker);
     spawn_later(0.001, || println!("timed greenlet"))?;
     let never = Greenlet::new(|| println!("never printed"));

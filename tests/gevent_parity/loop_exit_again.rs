@@ -4,7 +4,7 @@ use gevent::event::Event;
 use gevent::exceptions::LoopExit;
 use gevent::{Exception, get_hub, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn waiter(event: &Event, label: &'static str) -> Result<&'static str, Exception> {
     event.wait(None)?;
@@ -12,7 +12,7 @@ fn waiter(event: &Event, label: &'static str) -> Result<&'static str, Exception>
     Ok(label)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let event = Event::new();
     let waits = event.clone();
     let g = spawn(move || waiter(&waits, "a"));

@@ -3,15 +3,15 @@
 use gevent::hub::core::{Loop, Watcher};
 use gevent::{get_hub, sleep};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn in_order(loop_: &Loop, label: &'static str) -> Outcome {
+fn in_order(loop_: &Loop, label: &'static str) -> TestResult {
     println!("{label}");
     loop_.run_callback(move || println!("callback queued by {label}"))?;
     Ok(())
 }
 
-fn stop(watchers: &[Watcher; 2]) -> Outcome {
+fn stop(watchers: &[Watcher; 2]) -> TestResult {
     for watcher in watchers {
         watcher.stop()?;
     }
@@ -19,7 +19,7 @@ fn stop(watchers: &[Watcher; 2]) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
     let in_order = |label| {

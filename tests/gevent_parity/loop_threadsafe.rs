@@ -5,16 +5,16 @@ use std::thread;
 use gevent::hub::core::{AsyncSender, ThreadsafeLoop};
 use gevent::{get_hub, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn thread(loop_: &ThreadsafeLoop, done: AsyncSender) -> Outcome {
+fn thread(loop_: &ThreadsafeLoop, done: AsyncSender) -> TestResult {
     loop_.run_callback_threadsafe(|| println!("first from the thread"))?;
     loop_.run_callback_threadsafe(|| println!("second from the thread"))?;
     loop_.run_callback_threadsafe(move || Ok(done.send()?))?;
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_().threadsafe();
     let done = hub.loop_().async_()?;

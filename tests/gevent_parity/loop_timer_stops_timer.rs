@@ -3,9 +3,9 @@
 use gevent::hub::core::{Loop, Timer};
 use gevent::{get_hub, sleep};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn fires(loop_: &Loop, second: &Timer) -> Outcome {
+fn fires(loop_: &Loop, second: &Timer) -> TestResult {
     println!("first fires, second pending: {}", second.pending());
     second.stop()?;
     println!("second pending: {}", second.pending());
@@ -13,7 +13,7 @@ fn fires(loop_: &Loop, second: &Timer) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_().clone();
     let timer = || loop_.timer(0.0, 0.0);

@@ -4,9 +4,9 @@ use gevent::{
     Timeout, TimeoutError, get_hub, joinall, sleep, spawn, spawn_later, wait, with_timeout,
 };
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let never = spawn(|| {
         sleep(100)?;

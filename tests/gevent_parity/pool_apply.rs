@@ -3,7 +3,7 @@
 use gevent::pool::Pool;
 use gevent::{Exception, sleep};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn task(name: &str) -> Result<String, Exception> {
     println!("{name} begins");
@@ -18,7 +18,7 @@ fn outer(pool: &Pool) -> Result<String, Exception> {
     Ok(format!("outer with {inner}"))
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let pool = Pool::new(1);
 
     println!("{}", pool.apply(|| task("a"))?);

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use gevent::pool::{Group, Pool};
 use gevent::{Exception, joinall, sleep};
 
-use super::common::{Outcome, ValueError, report_errors};
+use super::common::{TestResult, ValueError, report_errors};
 
 fn task(i: i32) -> Result<i32, Exception> {
     sleep(0)?;
@@ -30,7 +30,7 @@ fn each(what: &str, values: impl Iterator<Item = Result<i32, Exception>>) {
     println!("{what} is over");
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let pool = Pool::new(2);
     call("apply", pool.apply(|| task(0)));

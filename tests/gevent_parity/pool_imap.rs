@@ -3,7 +3,7 @@
 use gevent::pool::Pool;
 use gevent::{Exception, sleep};
 
-use super::common::{Outcome, ValueError, report_errors};
+use super::common::{TestResult, ValueError, report_errors};
 
 fn task(i: i32) -> Result<i32, Exception> {
     println!("{i} begins");
@@ -17,7 +17,7 @@ fn task(i: i32) -> Result<i32, Exception> {
     Ok(i)
 }
 
-fn values(iterator: impl Iterator<Item = Result<i32, Exception>>) -> Outcome {
+fn values(iterator: impl Iterator<Item = Result<i32, Exception>>) -> TestResult {
     for value in iterator {
         match value {
             Err(e) if e.is::<ValueError>() => println!("ValueError {e}"),
@@ -28,7 +28,7 @@ fn values(iterator: impl Iterator<Item = Result<i32, Exception>>) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
 
     values(Pool::new(3).imap(task, 0..4))?;

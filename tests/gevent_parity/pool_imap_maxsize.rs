@@ -3,14 +3,14 @@
 use gevent::pool::Pool;
 use gevent::{Exception, sleep};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn task(i: i32) -> i32 {
     println!("{i} runs");
     i
 }
 
-fn values(iterator: impl Iterator<Item = Result<i32, Exception>>) -> Outcome {
+fn values(iterator: impl Iterator<Item = Result<i32, Exception>>) -> TestResult {
     sleep(0)?;
     sleep(0)?;
     for value in iterator {
@@ -22,7 +22,7 @@ fn values(iterator: impl Iterator<Item = Result<i32, Exception>>) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     values(Pool::new(4).imap_maxsize(task, 0..5, 2))?;
     values(Pool::new(4).imap_unordered_maxsize(task, 0..5, 2))
 }

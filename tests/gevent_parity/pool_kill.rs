@@ -3,9 +3,9 @@
 use gevent::pool::Pool;
 use gevent::{GreenletExit, Kill, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn worker(name: &str) -> Outcome {
+fn worker(name: &str) -> TestResult {
     println!("{name} begins");
     let slept = sleep(100);
     if let Err(e) = &slept
@@ -18,7 +18,7 @@ fn worker(name: &str) -> Outcome {
     slept
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let pool = Pool::new(2);
 
     let a = pool.spawn(|| worker("a"))?;

@@ -3,7 +3,7 @@
 use gevent::pool::{Group, Pool};
 use gevent::{Exception, sleep};
 
-use super::common::{Outcome, ValueError, name, report_errors};
+use super::common::{TestResult, ValueError, name, report_errors};
 
 fn square(i: i32) -> Result<i32, Exception> {
     println!("{i} begins");
@@ -28,7 +28,7 @@ fn show(values: &[i32]) {
     println!("{}", values.join(" "));
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
 
     show(&Pool::new(2).map(square, 0..4)?);

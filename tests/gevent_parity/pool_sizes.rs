@@ -3,9 +3,9 @@
 use gevent::pool::{Group, Pool, PoolFull};
 use gevent::{Exception, Greenlet, Timeout, joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn show(pool: &Pool) -> Outcome {
+fn show(pool: &Pool) -> TestResult {
     let (len, full, free) = (pool.len(), pool.full(), pool.free_count());
     let available = pool.wait_available(0)?;
     println!("len {len}, full {full}, free {free}, {available} available");
@@ -25,19 +25,19 @@ fn add(
     Ok(greenlet)
 }
 
-fn not_blocking(pool: &Pool, greenlet: &Greenlet<()>) -> Outcome {
+fn not_blocking(pool: &Pool, greenlet: &Greenlet<()>) -> TestResult {
     Ok(pool.try_add(greenlet)?)
 }
 
-fn in_time(pool: &Pool, greenlet: &Greenlet<()>) -> Outcome {
+fn in_time(pool: &Pool, greenlet: &Greenlet<()>) -> TestResult {
     pool.add_timeout(greenlet, 0.01)
 }
 
-fn blocking(pool: &Pool, greenlet: &Greenlet<()>) -> Outcome {
+fn blocking(pool: &Pool, greenlet: &Greenlet<()>) -> TestResult {
     pool.add(greenlet)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     println!("0");
     let pool = Pool::new(0);
     show(&pool)?;

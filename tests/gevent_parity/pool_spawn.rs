@@ -3,22 +3,22 @@
 use gevent::pool::{Pool, PoolFull};
 use gevent::{Greenlet, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn worker(name: &str) -> Outcome {
+fn worker(name: &str) -> TestResult {
     println!("{name} begins");
     sleep(0)?;
     println!("{name} ends");
     Ok(())
 }
 
-fn spawner(name: &'static str, pool: &Pool) -> Outcome {
+fn spawner(name: &'static str, pool: &Pool) -> TestResult {
     pool.spawn(move || worker(name))?;
     println!("{name} is spawned, free {}", pool.free_count());
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let pool = Pool::new(2);
 
     println!(

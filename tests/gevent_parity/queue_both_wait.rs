@@ -3,20 +3,20 @@
 use gevent::queue::Queue;
 use gevent::{sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn putter(name: &str, queue: &Queue<String>) -> Outcome {
+fn putter(name: &str, queue: &Queue<String>) -> TestResult {
     queue.put(name.to_owned())?;
     println!("{name} is put");
     Ok(())
 }
 
-fn getter(name: &str, queue: &Queue<String>) -> Outcome {
+fn getter(name: &str, queue: &Queue<String>) -> TestResult {
     println!("{name} got {}", queue.get()?);
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let queue = Queue::with_maxsize(1);
     let spawn_getter = |i| {
         let queue = queue.clone();

@@ -3,16 +3,16 @@
 use gevent::queue::Queue;
 use gevent::{sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn getter(name: char, queue: &Queue<i32>) -> Outcome {
+fn getter(name: char, queue: &Queue<i32>) -> TestResult {
     for _ in 0..2 {
         println!("{name} got {}", queue.get()?);
     }
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let queue = Queue::new();
 
     for name in "abc".chars() {

@@ -3,9 +3,9 @@
 use gevent::queue::{Channel, Queue};
 use gevent::{Exception, joinall, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn consumer(name: char, items: impl Iterator<Item = Result<i32, Exception>>) -> Outcome {
+fn consumer(name: char, items: impl Iterator<Item = Result<i32, Exception>>) -> TestResult {
     for item in items {
         println!("{name} got {}", item?);
     }
@@ -13,7 +13,7 @@ fn consumer(name: char, items: impl Iterator<Item = Result<i32, Exception>>) -> 
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let queue = Queue::new();
     let gs = ['a', 'b'].map(|name| {
         let queue = queue.clone();

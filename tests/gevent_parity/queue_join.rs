@@ -3,7 +3,7 @@
 use gevent::queue::Queue;
 use gevent::{sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn joiner(name: &'static str, queue: &Queue<&'static str>) {
     let queue = queue.clone();
@@ -13,7 +13,7 @@ fn joiner(name: &'static str, queue: &Queue<&'static str>) {
     });
 }
 
-fn worker(queue: &Queue<&'static str>) -> Outcome {
+fn worker(queue: &Queue<&'static str>) -> TestResult {
     loop {
         let task = queue.get()?;
         sleep(0)?;
@@ -25,7 +25,7 @@ fn worker(queue: &Queue<&'static str>) -> Outcome {
     }
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let queue = Queue::with_items(None, ["a", "b"]);
 
     println!("nothing done: {}", queue.join(0)?);

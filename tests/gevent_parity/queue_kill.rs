@@ -3,9 +3,9 @@
 use gevent::queue::Queue;
 use gevent::{GreenletExit, Kill, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn getter(name: char, queue: &Queue<String>) -> Outcome {
+fn getter(name: char, queue: &Queue<String>) -> TestResult {
     match queue.get() {
         Err(e) if e.is::<GreenletExit>() => println!("{name} is killed"),
         got => println!("{name} got {}", got?),
@@ -13,7 +13,7 @@ fn getter(name: char, queue: &Queue<String>) -> Outcome {
     Ok(())
 }
 
-fn putter(name: char, queue: &Queue<String>) -> Outcome {
+fn putter(name: char, queue: &Queue<String>) -> TestResult {
     match queue.put(name.to_string()) {
         Err(e) if e.is::<GreenletExit>() => println!("{name} is killed"),
         put => {
@@ -24,7 +24,7 @@ fn putter(name: char, queue: &Queue<String>) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let queue = Queue::with_maxsize(1);
     let dont_block = Kill {
         block: false,

@@ -3,9 +3,9 @@
 use gevent::queue::Queue;
 use gevent::{sleep, spawn};
 
-use super::common::{Outcome, show};
+use super::common::{TestResult, show};
 
-fn putter(name: char, queue: &Queue<String>) -> Outcome {
+fn putter(name: char, queue: &Queue<String>) -> TestResult {
     for i in 0..2 {
         queue.put(format!("{name}{i}"))?;
         println!("{name} has put {i}, size {}", queue.qsize());
@@ -13,7 +13,7 @@ fn putter(name: char, queue: &Queue<String>) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let queue = Queue::with_maxsize(2);
 
     for name in "abc".chars() {

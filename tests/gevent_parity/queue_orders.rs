@@ -3,9 +3,9 @@
 use gevent::queue::{BaseJoinableQueue, LifoQueue, PriorityQueue, Storage};
 use gevent::{sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn scenario<S: Storage<Item = i32>>(queue: &BaseJoinableQueue<S>) -> Outcome {
+fn scenario<S: Storage<Item = i32>>(queue: &BaseJoinableQueue<S>) -> TestResult {
     println!("peek {}, size {}", queue.peek()?, queue.qsize());
     for item in [1, 6] {
         let queue = queue.clone();
@@ -33,7 +33,7 @@ fn scenario<S: Storage<Item = i32>>(queue: &BaseJoinableQueue<S>) -> Outcome {
     sleep(0)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     scenario(&LifoQueue::with_items(2, [5, 3, 4]))?;
     scenario(&PriorityQueue::with_items(2, [5, 3, 4]))
 }

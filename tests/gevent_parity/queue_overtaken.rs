@@ -3,15 +3,15 @@
 use gevent::queue::Queue;
 use gevent::{sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn getter(name: &str, queue: &Queue<&'static str>) -> Outcome {
+fn getter(name: &str, queue: &Queue<&'static str>) -> TestResult {
     println!("{name} waits");
     println!("{name} got {}", queue.get()?);
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let queue = Queue::new();
 
     let its = queue.clone();

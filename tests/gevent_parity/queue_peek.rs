@@ -3,7 +3,7 @@
 use gevent::queue::{Empty, Queue};
 use gevent::{Exception, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn run(name: &'static str, method: impl Fn() -> Result<&'static str, Exception> + 'static) {
     spawn(move || {
@@ -12,7 +12,7 @@ fn run(name: &'static str, method: impl Fn() -> Result<&'static str, Exception> 
     });
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let queue = Queue::new();
     let [q1, q2, q3] = [queue.clone(), queue.clone(), queue.clone()];
 

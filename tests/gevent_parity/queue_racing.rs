@@ -3,7 +3,7 @@
 use gevent::queue::Queue;
 use gevent::{Exception, Greenlet, Kill, joinall, sleep, spawn};
 
-use super::common::{Outcome, name};
+use super::common::{TestResult, name};
 
 /// What a method returns, as Python prints it with `or 'done'`.
 fn show_call(who: &str, returned: Result<&'static str, Exception>) {
@@ -33,7 +33,7 @@ fn show(queue: &Queue<&'static str>) {
     println!();
 }
 
-fn kill_soon(greenlet: &Greenlet<()>) -> Outcome {
+fn kill_soon(greenlet: &Greenlet<()>) -> TestResult {
     greenlet.kill_with(Kill {
         block: false,
         ..Kill::default()
@@ -41,7 +41,7 @@ fn kill_soon(greenlet: &Greenlet<()>) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     println!("putters of a full queue: one in time, one not, one killed");
     let queue = Queue::with_items(1, ["x"]);
     let spawn_put = |who, item, timeout| {

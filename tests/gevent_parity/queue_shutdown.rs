@@ -3,7 +3,7 @@
 use gevent::queue::{Queue, ShutDown};
 use gevent::{Exception, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 /// What a method returns, as Python prints it with `or 'done'`.
 trait Shown {
@@ -28,7 +28,7 @@ impl Shown for &str {
     }
 }
 
-fn call<T: Shown>(name: &str, method: impl FnOnce() -> Result<T, Exception>) -> Outcome {
+fn call<T: Shown>(name: &str, method: impl FnOnce() -> Result<T, Exception>) -> TestResult {
     match method() {
         Err(e) if e.is::<ShutDown>() => println!("{name}: ShutDown"),
         returned => println!("{name}: {}", returned?.shown()),
@@ -36,7 +36,7 @@ fn call<T: Shown>(name: &str, method: impl FnOnce() -> Result<T, Exception>) -> 
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     for immediate in [false, true] {
         println!("immediate {immediate}");
         let queue: Queue<&str> = Queue::with_maxsize(1);

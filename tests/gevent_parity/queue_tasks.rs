@@ -3,9 +3,9 @@
 use gevent::queue::{BaseJoinableQueue, JoinableQueue, LifoQueue, PriorityQueue, Queue, Storage};
 use gevent::{Exception, Greenlet, joinall, sleep, spawn};
 
-use super::common::{Outcome, show};
+use super::common::{TestResult, show};
 
-fn join(who: &str, queue: &Queue<&'static str>, timeout: Option<f64>) -> Outcome {
+fn join(who: &str, queue: &Queue<&'static str>, timeout: Option<f64>) -> TestResult {
     println!("{who}: {}", queue.join(timeout)?);
     Ok(())
 }
@@ -24,7 +24,7 @@ fn get_three<S: Storage>(queue: &BaseJoinableQueue<S>) -> Result<Vec<S::Item>, E
 /// One of the other queues: with these items, for so many.
 fn orders<S: Storage<Item = i32> + Clone>(
     make: impl Fn(Option<usize>, &[i32]) -> BaseJoinableQueue<S>,
-) -> Outcome {
+) -> TestResult {
     let queue = make(None, &[3, 1, 2]);
     let (unfinished, first) = (queue.unfinished_tasks(), queue.peek()?);
     let got = get_three(&queue)?;
@@ -40,7 +40,7 @@ fn orders<S: Storage<Item = i32> + Clone>(
     Ok(())
 }
 
-fn bounded<S: Storage<Item = i32>>(queue: BaseJoinableQueue<S>) -> Outcome {
+fn bounded<S: Storage<Item = i32>>(queue: BaseJoinableQueue<S>) -> TestResult {
     let putters = [2, 3, 1].map(|i| {
         let queue = queue.clone();
         spawn(move || queue.put(i))
@@ -55,7 +55,7 @@ fn bounded<S: Storage<Item = i32>>(queue: BaseJoinableQueue<S>) -> Outcome {
     Ok(())
 }
 
-fn together<S: Storage<Item = i32>>(queue: BaseJoinableQueue<S>) -> Outcome {
+fn together<S: Storage<Item = i32>>(queue: BaseJoinableQueue<S>) -> TestResult {
     let getters = [0, 1].map(|_| {
         let queue = queue.clone();
         spawn(move || queue.get())
@@ -70,7 +70,7 @@ fn together<S: Storage<Item = i32>>(queue: BaseJoinableQueue<S>) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let queue = Queue::new();
     join("empty", &queue, None)?;
     done(&queue);

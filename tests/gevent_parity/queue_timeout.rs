@@ -3,9 +3,9 @@
 use gevent::queue::{Empty, PutError, Queue};
 use gevent::{joinall, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn getter(queue: &Queue<String>, name: &str, timeout: Option<f64>) -> Outcome {
+fn getter(queue: &Queue<String>, name: &str, timeout: Option<f64>) -> TestResult {
     match queue.get_timeout(timeout) {
         Err(e) if e.is::<Empty>() => println!("{name}: Empty"),
         got => println!("{name} got {}", got?),
@@ -13,7 +13,7 @@ fn getter(queue: &Queue<String>, name: &str, timeout: Option<f64>) -> Outcome {
     Ok(())
 }
 
-fn putter(queue: &Queue<String>, name: &str, timeout: Option<f64>) -> Outcome {
+fn putter(queue: &Queue<String>, name: &str, timeout: Option<f64>) -> TestResult {
     match queue.put_timeout(name.to_owned(), timeout) {
         Err(PutError::Full(item)) => println!("{item}: Full"),
         put => {
@@ -24,7 +24,7 @@ fn putter(queue: &Queue<String>, name: &str, timeout: Option<f64>) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let queue = Queue::with_maxsize(1);
 
     let gs = [("a", Some(0.03)), ("b", None), ("c", Some(0.0))].map(|(name, timeout)| {

@@ -3,7 +3,7 @@
 use gevent::exceptions::LoopExit;
 use gevent::{Exception, GreenletExit, RawGreenlet, Value, get_hub, sleep, spawn};
 
-use super::common::{Outcome, name};
+use super::common::{TestResult, name};
 
 fn child() -> Result<Value, Exception> {
     println!("child begins");
@@ -16,7 +16,7 @@ fn parks() -> Result<Value, Exception> {
     get_hub().switch()
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     spawn(|| println!("spawned before"));
     let value = RawGreenlet::new(|_| child()).switch(())?;

@@ -3,7 +3,7 @@
 use gevent::exceptions::GreenletError;
 use gevent::{Exception, RawGreenlet, Value, getcurrent};
 
-use super::common::{Outcome, ValueError, name};
+use super::common::{TestResult, ValueError, name};
 
 fn middle() -> Result<Value, Exception> {
     let inner = RawGreenlet::new(|_| Ok(Value::new("inner's value")));
@@ -22,7 +22,7 @@ fn text(value: Value) -> &'static str {
     value.downcast().unwrap_or("something else")
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let main = getcurrent();
 
     let g = RawGreenlet::new(|_| middle());

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use gevent::{Exception, RawGreenlet, Value, getcurrent};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 type Pair = Rc<OnceCell<(RawGreenlet, RawGreenlet)>>;
 
@@ -38,7 +38,7 @@ fn pong(ping: &RawGreenlet, first: &str) -> Result<Value, Exception> {
     Ok(Value::new("pong's value"))
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let main = getcurrent();
     let pair = Pair::default();
     let both = |pair: &Pair| pair.get().cloned().expect("set before they run");

@@ -2,7 +2,7 @@
 
 use gevent::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
 
-use super::common::{Outcome, ValueError, name};
+use super::common::{TestResult, ValueError, name};
 
 type Run = fn(&RawGreenlet) -> Result<Value, Exception>;
 
@@ -38,7 +38,7 @@ fn parked(run: Run) -> Result<RawGreenlet, Exception> {
     Ok(g)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     throw("caught", &parked(catches)?, ValueError("1"));
     throw("not caught", &parked(passes)?, ValueError("2"));
     throw("never ran", &greenlet(passes), ValueError("3"));

@@ -2,9 +2,9 @@
 
 use gevent::lock::{BoundedSemaphore, DummySemaphore, Semaphore};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let bounded = BoundedSemaphore::new(2);
     bounded.acquire()?;
     println!("release: {}", bounded.release()?);

@@ -3,9 +3,9 @@
 use gevent::lock::Semaphore;
 use gevent::{get_hub, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
     let semaphore = Semaphore::new(0);

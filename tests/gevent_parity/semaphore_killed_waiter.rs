@@ -3,9 +3,9 @@
 use gevent::lock::Semaphore;
 use gevent::{Kill, joinall, sleep, spawn};
 
-use super::common::{Outcome, name};
+use super::common::{TestResult, name};
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let semaphore = Semaphore::new(0);
     let waiter = |who: String, timeout: Option<f64>| {
         let semaphore = semaphore.clone();

@@ -3,19 +3,19 @@
 use gevent::lock::Semaphore;
 use gevent::{get_hub, sleep};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn says(name: &'static str) -> impl Fn(&Semaphore) {
     move |source| println!("{name}, counter {}", source.counter())
 }
 
-fn takes(source: &Semaphore) -> Outcome {
+fn takes(source: &Semaphore) -> TestResult {
     source.acquire()?;
     println!("takes, counter {}", source.counter());
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     get_hub(); // without one, links are called at once
     let semaphore = Semaphore::new(1);
 

@@ -3,7 +3,7 @@
 use gevent::lock::Semaphore;
 use gevent::{Greenlet, Kill, joinall, sleep, spawn};
 
-use super::common::{Outcome, name};
+use super::common::{TestResult, name};
 
 fn acquire(who: &'static str, semaphore: &Semaphore, timeout: Option<f64>) {
     match semaphore.acquire_timeout(timeout) {
@@ -25,7 +25,7 @@ fn show(semaphore: &Semaphore) {
     );
 }
 
-fn kill(greenlet: &Greenlet<()>) -> Outcome {
+fn kill(greenlet: &Greenlet<()>) -> TestResult {
     greenlet.kill_with(Kill {
         block: false,
         ..Kill::default()
@@ -33,7 +33,7 @@ fn kill(greenlet: &Greenlet<()>) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     println!("two releases for the first two of three");
     let semaphore = Semaphore::new(0);
     let greenlets = ["a", "b", "c"].map(|who| spawn_acquire(who, &semaphore));

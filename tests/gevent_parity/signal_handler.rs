@@ -3,20 +3,20 @@
 use gevent::{get_hub, signal_handler, sleep};
 use rustix::process::{Signal, getpid, kill_process};
 
-use super::common::{Outcome, ValueError, name, report_errors};
+use super::common::{TestResult, ValueError, name, report_errors};
 
-fn handler(label: &str) -> Outcome {
+fn handler(label: &str) -> TestResult {
     println!("{label}: handles it");
     sleep(0.001)?;
     println!("{label}: ends");
     Ok(())
 }
 
-fn fails() -> Outcome {
+fn fails() -> TestResult {
     Err(ValueError("handler").into())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let user1 = signal_handler(libc::SIGUSR1, || handler("user 1"))?;
     let user2 = signal_handler(libc::SIGUSR2, fails)?;

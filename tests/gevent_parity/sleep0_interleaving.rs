@@ -2,9 +2,9 @@
 
 use gevent::{joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn worker(name: &str, rounds: usize) -> Outcome {
+fn worker(name: &str, rounds: usize) -> TestResult {
     for i in 0..rounds {
         println!("{name} {i}");
         sleep(0)?;
@@ -13,7 +13,7 @@ fn worker(name: &str, rounds: usize) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let mut greenlets = vec![
         spawn(|| worker("a", 3)),
         spawn(|| worker("b", 1)),

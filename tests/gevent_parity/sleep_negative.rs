@@ -2,16 +2,16 @@
 
 use gevent::{joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn worker(name: &str, seconds: f64) -> Outcome {
+fn worker(name: &str, seconds: f64) -> TestResult {
     println!("{name} begins");
     sleep(seconds)?;
     println!("{name} ends");
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let workers = [("a", 0.0), ("b", -1.0), ("c", -0.5), ("d", 0.0)];
     let greenlets = workers.map(|(name, seconds)| spawn(move || worker(name, seconds)));
     joinall(greenlets, None)?;

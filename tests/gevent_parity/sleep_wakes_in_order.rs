@@ -2,15 +2,15 @@
 
 use gevent::{joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn sleeper(name: &str, seconds: f64) -> Outcome {
+fn sleeper(name: &str, seconds: f64) -> TestResult {
     sleep(seconds)?;
     println!("{name}");
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let names = [
         ("d", 0.15),
         ("a", 0.001),

@@ -2,15 +2,15 @@
 
 use gevent::{get_hub, sleep, sleep_with_ref, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn sleeper() -> Outcome {
+fn sleeper() -> TestResult {
     sleep_with_ref(0.001, false)?;
     println!("slept");
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let g = spawn(sleeper);
     println!("joined: {}", hub.join(None)?);

@@ -2,16 +2,16 @@
 
 use gevent::{sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn helper() -> Outcome {
+fn helper() -> TestResult {
     println!("helper begins");
     sleep(0)?;
     println!("helper ends");
     Ok(())
 }
 
-fn worker() -> Outcome {
+fn worker() -> TestResult {
     let slept = sleep(100);
     println!("cleaning up");
     spawn(helper).join(None)?;
@@ -20,7 +20,7 @@ fn worker() -> Outcome {
     slept
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let g = spawn(worker);
     sleep(0)?;
     g.kill()?;

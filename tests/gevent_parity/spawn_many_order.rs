@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use gevent::{joinall, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn worker(order: &RefCell<Vec<(usize, usize)>>, i: usize) -> Outcome {
+fn worker(order: &RefCell<Vec<(usize, usize)>>, i: usize) -> TestResult {
     for r in 0..3 {
         order.borrow_mut().push((r, i));
         sleep(0)?;
@@ -15,7 +15,7 @@ fn worker(order: &RefCell<Vec<(usize, usize)>>, i: usize) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let order: Rc<RefCell<Vec<_>>> = Rc::default();
     let greenlets = (0..1000).map(|i| {
         let order = order.clone();

@@ -2,16 +2,16 @@
 
 use gevent::{Exception, joinall, sleep, spawn, spawn_raw};
 
-use super::common::{Outcome, ValueError, report_errors};
+use super::common::{TestResult, ValueError, report_errors};
 
-fn worker(name: &str, error: Option<Exception>) -> Outcome {
+fn worker(name: &str, error: Option<Exception>) -> TestResult {
     println!("{name} begins");
     sleep(0)?;
     println!("{name} ends");
     error.map_or(Ok(()), Err)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let a = spawn_raw(|| worker("raw a", None))?;
     let b = spawn(|| worker("b", None));

@@ -3,14 +3,14 @@
 use gevent::greenlet::SpawnTreeLocals;
 use gevent::{getcurrent, sleep, spawn, spawn_raw};
 
-use super::common::{Outcome, show};
+use super::common::{TestResult, show};
 
 fn leaf() {
     let locals = SpawnTreeLocals::of(&getcurrent());
     println!("leaf: {}", show(locals.get::<&str>("name")));
 }
 
-fn root(name: &'static str) -> Outcome {
+fn root(name: &'static str) -> TestResult {
     SpawnTreeLocals::of(&getcurrent()).set("name", name);
     spawn_raw(|| {
         spawn(leaf);
@@ -19,7 +19,7 @@ fn root(name: &'static str) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     spawn(|| root("one"));
     spawn(|| root("two"));
     spawn_raw(|| {

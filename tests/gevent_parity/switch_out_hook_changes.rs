@@ -7,7 +7,7 @@ use gevent::event::Event;
 use gevent::hub::Waiter;
 use gevent::{Greenlet, get_hub, sleep, spawn};
 
-use super::common::{Outcome, ValueError, name};
+use super::common::{TestResult, ValueError, name};
 
 #[derive(Default)]
 struct Counting {
@@ -16,7 +16,7 @@ struct Counting {
 }
 
 impl Counting {
-    fn switch_out(&self) -> Outcome {
+    fn switch_out(&self) -> TestResult {
         self.count.set(self.count.get() + 1);
         match self.refuse.get() {
             true => Err(ValueError("stay").into()),
@@ -24,7 +24,7 @@ impl Counting {
         }
     }
 
-    fn one(&self, label: &str, wait: impl FnOnce() -> Outcome) {
+    fn one(&self, label: &str, wait: impl FnOnce() -> TestResult) {
         let before = self.count.get();
         let waited = wait();
         let asked = self.count.get() - before;
@@ -35,7 +35,7 @@ impl Counting {
     }
 }
 
-fn run(g: &Counting) -> Outcome {
+fn run(g: &Counting) -> TestResult {
     let done = spawn(|| ());
     let stored = Waiter::new(get_hub());
     stored.switch(1)?;
@@ -55,7 +55,7 @@ fn run(g: &Counting) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let counting = Rc::<Counting>::default();
     let asked = counting.clone();
     let g = Greenlet::<()>::builder()

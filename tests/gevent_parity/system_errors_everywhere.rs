@@ -6,13 +6,13 @@ use gevent::exceptions::{KeyboardInterrupt, SystemError, SystemExit};
 use gevent::hub::Hub;
 use gevent::{Exception, get_hub, sleep, spawn, spawn_raw};
 
-use super::common::{Outcome, name, report_errors};
+use super::common::{TestResult, name, report_errors};
 
-fn raises(error: &Exception) -> Outcome {
+fn raises(error: &Exception) -> TestResult {
     Err(error.clone())
 }
 
-fn catch(location: &str) -> Outcome {
+fn catch(location: &str) -> TestResult {
     match sleep(0.01) {
         Ok(()) => println!("{location}: nothing"),
         Err(error) if Hub::SYSTEM_ERROR(&error) => println!("{location}: {}", name(&error)),
@@ -21,7 +21,7 @@ fn catch(location: &str) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let hub = get_hub();
     let loop_ = hub.loop_();

@@ -3,14 +3,14 @@
 use gevent::exceptions::SystemExit;
 use gevent::{joinall, sleep, spawn};
 
-use super::common::{Outcome, name, report_errors};
+use super::common::{TestResult, name, report_errors};
 
-fn exits(code: i32) -> Outcome {
+fn exits(code: i32) -> TestResult {
     println!("exits with {code}");
     Err(SystemExit(code).into())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let g = spawn(|| exits(3));
     let h = spawn(|| {

@@ -3,13 +3,13 @@
 use gevent::exceptions::SystemExit;
 use gevent::{Greenlet, joinall, sleep, spawn};
 
-use super::common::{Outcome, name, report_errors};
+use super::common::{TestResult, name, report_errors};
 
-fn exits(code: i32) -> Outcome {
+fn exits(code: i32) -> TestResult {
     Err(SystemExit(code).into())
 }
 
-fn prints(text: &str) -> Outcome {
+fn prints(text: &str) -> TestResult {
     println!("{text}");
     Ok(())
 }
@@ -19,7 +19,7 @@ fn dead(greenlets: &[Greenlet<()>]) -> String {
     dead.join(" ")
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let greenlets = [
         spawn(|| exits(1)),

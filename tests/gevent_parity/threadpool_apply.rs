@@ -4,7 +4,7 @@ use gevent::hub::ExceptionStream;
 use gevent::threadpool::ThreadPool;
 use gevent::{Exception, get_hub};
 
-use super::common::{Outcome, ValueError, name};
+use super::common::{TestResult, ValueError, name};
 
 fn fail() -> Result<(), Exception> {
     Err(ValueError("oh").into())
@@ -15,7 +15,7 @@ fn show(values: &[i32]) {
     println!("{}", values.join(" "));
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     // Whose errors they are is told differently.
     get_hub().set_exception_stream(ExceptionStream::Discard);
     let pool = ThreadPool::new(1);

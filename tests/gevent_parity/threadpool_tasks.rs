@@ -5,9 +5,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use gevent::threadpool::{HubExt, PoolSizeError, ThreadPool};
 use gevent::{Exception, get_hub, joinall, sleep, spawn, wait};
 
-use super::common::{Outcome, ValueError, report_errors};
+use super::common::{TestResult, ValueError, report_errors};
 
-fn fail(what: &'static str) -> Outcome {
+fn fail(what: &'static str) -> TestResult {
     Err(ValueError(what).into())
 }
 
@@ -23,7 +23,7 @@ fn sizes(pool: &ThreadPool) {
     println!("size {}, tasks {}", pool.size(), pool.len());
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let pool = ThreadPool::new(3);
     println!(

@@ -2,7 +2,7 @@
 
 use gevent::{Exception, Greenlet, get_hub, sleep, spawn};
 
-use super::common::{KeyError, Outcome, ValueError, name, report_errors, show};
+use super::common::{KeyError, TestResult, ValueError, name, report_errors, show};
 
 fn worker(label: &'static str) -> Result<&'static str, Exception> {
     loop {
@@ -17,7 +17,7 @@ fn worker(label: &'static str) -> Result<&'static str, Exception> {
     }
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let g = spawn(|| worker("g"));
     sleep(0)?;

@@ -2,9 +2,9 @@
 
 use gevent::{Exception, Timeout, sleep};
 
-use super::common::{KeyError, Outcome, ValueError, name};
+use super::common::{KeyError, TestResult, ValueError, name};
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let error = Exception::new(ValueError("late"));
     let timeout = Timeout::new(0.001).with_exception(error.clone());
     timeout.start()?;
@@ -17,7 +17,7 @@ pub(crate) fn main() -> Outcome {
     }
     println!("pending: {}", timeout.pending());
 
-    let slept: Outcome = (|| {
+    let slept: TestResult = (|| {
         let timeout = Timeout::new(0.001).with_exception(KeyError("key"));
         timeout.start()?;
         sleep(100)?;

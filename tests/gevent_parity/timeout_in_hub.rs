@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use gevent::{Timeout, get_hub, sleep, spawn};
 
-use super::common::{Outcome, report_errors};
+use super::common::{TestResult, report_errors};
 
 type Timeouts = RefCell<Vec<Timeout>>;
 
@@ -14,7 +14,7 @@ fn callback(timeouts: &Timeouts) {
     println!("pending: {}", timeouts.borrow()[0].pending());
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let timeouts: Rc<Timeouts> = Rc::default();
     let t = timeouts.clone();

@@ -2,7 +2,7 @@
 
 use gevent::{Exception, Timeout, sleep, spawn};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn worker() -> Result<&'static str, Exception> {
     sleep(0.3)?;
@@ -10,7 +10,7 @@ fn worker() -> Result<&'static str, Exception> {
     Ok("value")
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let g = spawn(worker);
     let timeout = Timeout::start_new(0.001);
     if let Err(error) = g.join(None) {

@@ -2,9 +2,9 @@
 
 use gevent::{Timeout, TimeoutError, sleep};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn nested(outer_seconds: f64, inner_seconds: f64) -> Outcome {
+fn nested(outer_seconds: f64, inner_seconds: f64) -> TestResult {
     let outer = Timeout::start_new(outer_seconds);
     let slept = (|| {
         let inner = Timeout::start_new(inner_seconds);
@@ -39,7 +39,7 @@ fn nested(outer_seconds: f64, inner_seconds: f64) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     println!("inner first");
     nested(0.3, 0.001)?;
     println!("outer first");

@@ -2,9 +2,9 @@
 
 use gevent::{Timeout, sleep, with_timeout};
 
-use super::common::{Outcome, show};
+use super::common::{TestResult, show};
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let timeout = Timeout::start_new(None);
     let seconds = show(timeout.seconds());
     println!("pending: {}, seconds: {seconds}", timeout.pending());

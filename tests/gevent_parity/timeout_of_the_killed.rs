@@ -2,9 +2,9 @@
 
 use gevent::{Exception, GreenletExit, Kill, Timeout, joinall, sleep, spawn};
 
-use super::common::{Outcome, ValueError, name};
+use super::common::{TestResult, ValueError, name};
 
-fn worker(label: &str) -> Outcome {
+fn worker(label: &str) -> TestResult {
     let timeout = Timeout::new(0.02);
     if let Err(error) = timeout.with(|| sleep(100)) {
         println!("{label}: {} pending={}", name(&error), timeout.pending());
@@ -22,7 +22,7 @@ fn soon(exception: impl Into<Exception>) -> Kill {
     }
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let [a, b, c] = ["a", "b", "c"].map(|label| spawn(move || worker(label)));
     sleep(0)?;
     a.kill_with(soon(GreenletExit))?;

@@ -4,9 +4,9 @@ use gevent::exceptions::LoopExit;
 use gevent::{Timeout, TimeoutError, get_hub};
 use waiter::Waiter;
 
-use super::common::{Outcome, name};
+use super::common::{TestResult, name};
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let timeout = Timeout::new(100).with_ref(false);
     timeout.start()?;

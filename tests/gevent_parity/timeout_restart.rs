@@ -3,9 +3,9 @@
 use gevent::exceptions::TimeoutStartedError;
 use gevent::{Timeout, TimeoutError, sleep};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn wait(timeout: &Timeout, seconds: f64) -> Outcome {
+fn wait(timeout: &Timeout, seconds: f64) -> TestResult {
     match sleep(seconds) {
         Ok(()) => println!("slept"),
         Err(error) if error.is::<TimeoutError>() => {
@@ -21,7 +21,7 @@ fn wait(timeout: &Timeout, seconds: f64) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let timeout = Timeout::new(0.09);
     println!("{}", timeout.pending());
     timeout.start()?;

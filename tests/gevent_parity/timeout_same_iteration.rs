@@ -3,9 +3,9 @@
 use gevent::{Timeout, TimeoutError, get_hub};
 use waiter::Waiter;
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-fn waits(start_first: bool) -> Outcome {
+fn waits(start_first: bool) -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
     let waiter = Waiter::new(hub.as_wait_hub());
@@ -34,7 +34,7 @@ fn waits(start_first: bool) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     waits(true)?;
     waits(false)
 }

@@ -2,9 +2,9 @@
 
 use gevent::{Exception, Timeout, TimeoutError, sleep};
 
-use super::common::{Outcome, ValueError};
+use super::common::{TestResult, ValueError};
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     Timeout::new(0.001).silent(|| {
         sleep(100)?;
         println!("never printed");
@@ -27,7 +27,7 @@ pub(crate) fn main() -> Outcome {
     }
 
     let failed = Timeout::new(100)
-        .silent(|| -> Outcome { Err(Exception::new(ValueError("its own error"))) });
+        .silent(|| -> TestResult { Err(Exception::new(ValueError("its own error"))) });
     if let Err(error) = failed {
         println!("{error}");
     }

@@ -3,9 +3,9 @@
 use gevent::exceptions::TimeoutStartedError;
 use gevent::{Timeout, sleep};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let timeout = Timeout::new(0.01);
     println!("made: {}", timeout.pending());
     timeout.cancel();

@@ -2,9 +2,9 @@
 
 use gevent::{Timeout, TimeoutError, sleep};
 
-use super::common::{Outcome, ValueError};
+use super::common::{TestResult, ValueError};
 
-fn said(timeout: &Timeout) -> Outcome {
+fn said(timeout: &Timeout) -> TestResult {
     timeout.start()?;
     match sleep(10) {
         Err(error) if error.is::<TimeoutError>() => println!("raised: {error}"),
@@ -15,7 +15,7 @@ fn said(timeout: &Timeout) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     println!(
         "[{}] [{}] [{}] [{}]",
         Timeout::new(None),

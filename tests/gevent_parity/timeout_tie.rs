@@ -3,7 +3,7 @@
 use gevent::hub::core::Loop;
 use gevent::{Exception, Greenlet, Timeout, get_hub, joinall, sleep, spawn, wait};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 /// A greenlet whose sleep will be over together with a timeout of 0.001 s that is started now.
 fn due() -> Result<Greenlet<()>, Exception> {
@@ -15,7 +15,7 @@ fn due() -> Result<Greenlet<()>, Exception> {
     Ok(g)
 }
 
-fn be_busy(loop_: &Loop) -> Outcome {
+fn be_busy(loop_: &Loop) -> TestResult {
     let busy_until = loop_.now()? + 0.02;
     while loop_.now()? < busy_until {
         loop_.update_now()?;
@@ -23,7 +23,7 @@ fn be_busy(loop_: &Loop) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let g = due()?;
     let ended = wait([&g], 0.001, None)?.len();
     println!("wait: {ended}, ready: {}", g.ready());

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use gevent::{Timeout, joinall, sleep, spawn};
 
-use super::common::{Outcome, report_errors};
+use super::common::{TestResult, report_errors};
 
 fn limited() {
     let timeout = Timeout::start_new(0.01);
@@ -14,7 +14,7 @@ fn limited() {
     }
 }
 
-fn unlimited() -> Outcome {
+fn unlimited() -> TestResult {
     sleep(0.3)?;
     println!("unlimited ends");
     Ok(())
@@ -25,7 +25,7 @@ fn careless(timeouts: &RefCell<Vec<Timeout>>) {
     println!("careless ends");
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let timeouts: Rc<RefCell<Vec<Timeout>>> = Rc::default();
     let t = timeouts.clone();

@@ -2,14 +2,14 @@
 
 use gevent::{Timeout, sleep, spawn};
 
-use super::common::{Outcome, name, report_errors};
+use super::common::{TestResult, name, report_errors};
 
-fn limited() -> Outcome {
+fn limited() -> TestResult {
     let _timeout = Timeout::start_new(0.001);
     sleep(100)
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let g = spawn(limited);
     g.join(None)?;

@@ -2,14 +2,14 @@
 
 use gevent::{Exception, Timeout, TimeoutError, sleep, with_timeout};
 
-use super::common::{Outcome, ValueError};
+use super::common::{TestResult, ValueError};
 
 /// Whose timeout it was.
 fn whose<'a>(timeout: &Timeout, error: &Exception, yes: &'a str, no: &'a str) -> &'a str {
     if timeout.caused(error) { yes } else { no }
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let timeout = Timeout::new(0.001);
     match timeout.with(|| sleep(10)) {
         Ok(()) => println!("not reached"),

@@ -2,7 +2,7 @@
 
 use gevent::{Exception, Timeout, TimeoutError, sleep, with_timeout};
 
-use super::common::{Outcome, ValueError};
+use super::common::{TestResult, ValueError};
 
 fn sleeper(seconds: f64) -> Result<&'static str, Exception> {
     sleep(seconds)?;
@@ -13,7 +13,7 @@ fn fails() -> Result<&'static str, Exception> {
     Err(ValueError("its own error").into())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     println!("{}", with_timeout(100, || sleeper(0.0), "timed out")?);
     println!("{}", with_timeout(0.001, || sleeper(100.0), "timed out")?);
     match with_timeout(100, fails, "timed out") {

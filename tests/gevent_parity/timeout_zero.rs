@@ -2,15 +2,15 @@
 
 use gevent::{Timeout, sleep};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let timeout = Timeout::start_new(0);
     println!("pending: {}", timeout.pending());
     timeout.close();
 
     let timeout = Timeout::start_new(0);
-    let slept: Outcome = (|| {
+    let slept: TestResult = (|| {
         for i in 0..3 {
             sleep(0)?;
             println!("sleep(0) {i}");

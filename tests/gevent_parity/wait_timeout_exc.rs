@@ -6,9 +6,9 @@ use std::os::fd::AsRawFd;
 use gevent::Exception;
 use gevent::hub::{TimedOut, wait_read, wait_readwrite, wait_write};
 
-use super::common::{Outcome, ValueError};
+use super::common::{TestResult, ValueError};
 
-fn one(label: &str, waited: Result<(), Exception>) -> Outcome {
+fn one(label: &str, waited: Result<(), Exception>) -> TestResult {
     match waited {
         Ok(()) => println!("{label}: ready"),
         Err(error) if error.is::<TimedOut>() => println!("{label}: TimeoutError {error}"),
@@ -18,7 +18,7 @@ fn one(label: &str, waited: Result<(), Exception>) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let (reading, mut writing) = std::io::pipe()?;
     let (reader, writer) = (reading.as_raw_fd(), writing.as_raw_fd());
 

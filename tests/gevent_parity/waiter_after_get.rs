@@ -3,7 +3,7 @@
 use gevent::{get_hub, sleep, spawn};
 use waiter::Waiter;
 
-use super::common::{Outcome, ValueError, name};
+use super::common::{TestResult, ValueError, name};
 
 type Strings = Waiter<&'static str>;
 
@@ -14,21 +14,21 @@ fn getter(waiter: &Strings, label: &str) {
     }
 }
 
-fn switch(waiter: &Strings) -> Outcome {
+fn switch(waiter: &Strings) -> TestResult {
     println!("before the switch");
     waiter.switch("value")?;
     println!("after the switch, ready={}", waiter.ready());
     Ok(())
 }
 
-fn throw(waiter: &Strings) -> Outcome {
+fn throw(waiter: &Strings) -> TestResult {
     println!("before the throw");
     waiter.throw(ValueError("thrown"))?;
     println!("after the throw, ready={}", waiter.ready());
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
     let waiter = Strings::new(hub.as_wait_hub());

@@ -3,7 +3,7 @@
 use gevent::get_hub;
 use waiter::Waiter;
 
-use super::common::{Outcome, ValueError, name};
+use super::common::{TestResult, ValueError, name};
 
 fn show(waiter: &Waiter<&str>) {
     println!(
@@ -13,7 +13,7 @@ fn show(waiter: &Waiter<&str>) {
     );
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let waiter = Waiter::new(get_hub().as_wait_hub());
     show(&waiter);
     waiter.switch("first")?;

@@ -3,20 +3,20 @@
 use gevent::{get_hub, sleep, spawn_raw};
 use waiter::Waiter;
 
-use super::common::{Outcome, ValueError, report_errors};
+use super::common::{TestResult, ValueError, report_errors};
 
-fn getter(waiter: &Waiter<&str>) -> Outcome {
+fn getter(waiter: &Waiter<&str>) -> TestResult {
     println!("gets {}", waiter.get()?);
     Err(ValueError("getter").into())
 }
 
-fn switch(waiter: &Waiter<&'static str>) -> Outcome {
+fn switch(waiter: &Waiter<&'static str>) -> TestResult {
     waiter.switch("value")?;
     println!("after the switch");
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let hub = get_hub();
     let waiter = Waiter::new(hub.as_wait_hub());

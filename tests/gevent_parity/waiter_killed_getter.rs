@@ -3,9 +3,9 @@
 use gevent::{Timeout, get_hub, sleep, spawn};
 use waiter::Waiter;
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let waiter = Waiter::new(hub.as_wait_hub());
     let w = waiter.clone();

@@ -3,13 +3,13 @@
 use gevent::{Exception, get_hub, spawn};
 use waiter::Waiter;
 
-use super::common::{Outcome, ValueError, name, report_errors};
+use super::common::{TestResult, ValueError, name, report_errors};
 
 fn fails() -> Result<&'static str, Exception> {
     Err(ValueError("greenlet").into())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let runs: [fn() -> Result<&'static str, Exception>; 2] = [|| Ok("value"), fails];
     for run in runs {

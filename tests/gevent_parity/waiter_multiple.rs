@@ -3,9 +3,9 @@
 use gevent::get_hub;
 use waiter::MultipleWaiter;
 
-use super::common::Outcome;
+use super::common::TestResult;
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
     let waiter = MultipleWaiter::new(hub.as_wait_hub());

@@ -4,9 +4,9 @@ use gevent::exceptions::NotInHubError;
 use gevent::{get_hub, sleep, spawn};
 use waiter::Waiter;
 
-use super::common::{Outcome, ValueError};
+use super::common::{TestResult, ValueError};
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let waiter = Waiter::new(hub.as_wait_hub());
     let w = waiter.clone();

@@ -4,9 +4,9 @@ use gevent::exceptions::ConcurrentObjectUseError;
 use gevent::{get_hub, joinall, sleep, spawn};
 use waiter::Waiter;
 
-use super::common::{Outcome, name};
+use super::common::{TestResult, name};
 
-fn getter(waiter: &Waiter<&str>, label: &str) -> Outcome {
+fn getter(waiter: &Waiter<&str>, label: &str) -> TestResult {
     match waiter.get() {
         Ok(value) => println!("{label} gets {value}"),
         Err(error) if error.is::<ConcurrentObjectUseError>() => {
@@ -17,7 +17,7 @@ fn getter(waiter: &Waiter<&str>, label: &str) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let waiter = Waiter::new(hub.as_wait_hub());
     let greenlets = ["a", "b", "c"].map(|label| {

@@ -3,7 +3,7 @@
 use gevent::get_hub;
 use gevent::hub::Waiter;
 
-use super::common::{Outcome, ValueError, show as none_or};
+use super::common::{TestResult, ValueError, show as none_or};
 
 fn show<T: Clone + std::fmt::Display>(label: &str, waiter: &Waiter<T>) {
     let held = match waiter.exc_info() {
@@ -18,7 +18,7 @@ fn show<T: Clone + std::fmt::Display>(label: &str, waiter: &Waiter<T>) {
     );
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let waiter = Waiter::<i32>::new(get_hub());
     show("new", &waiter);
     waiter.switch(1)?;

@@ -8,9 +8,9 @@ use std::rc::Rc;
 use gevent::hub::core::{Events, Timer};
 use gevent::{get_hub, sleep};
 
-use super::common::{Outcome, ValueError, report_errors};
+use super::common::{TestResult, ValueError, report_errors};
 
-fn fails(label: &'static str, count: &Cell<u32>, timer: &Timer) -> Outcome {
+fn fails(label: &'static str, count: &Cell<u32>, timer: &Timer) -> TestResult {
     count.set(count.get() + 1);
     println!("{label} {}", count.get());
     if count.get() == 4 {
@@ -19,7 +19,7 @@ fn fails(label: &'static str, count: &Cell<u32>, timer: &Timer) -> Outcome {
     Err(ValueError(label).into())
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     report_errors();
     let hub = get_hub();
     let loop_ = hub.loop_();

@@ -3,7 +3,7 @@
 use gevent::hub::core::{Events, Timer};
 use gevent::{get_hub, sleep};
 
-use super::common::Outcome;
+use super::common::TestResult;
 
 fn show(when: &str, timer: &Timer) {
     println!(
@@ -14,7 +14,7 @@ fn show(when: &str, timer: &Timer) {
     );
 }
 
-pub(crate) fn main() -> Outcome {
+pub(crate) fn main() -> TestResult {
     let timer = get_hub().loop_().timer(0.001, 0.0)?;
     show("made", &timer);
     timer.start(|| println!("replaced, never printed"))?;

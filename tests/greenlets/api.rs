@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
-use crate::support::{LONG, Outcome, bounded};
+use crate::support::{LONG, TestResult, bounded};
 use gevent::exceptions::InvalidSwitchError;
 use gevent::hub::wait_read;
 use gevent::{
@@ -22,7 +22,7 @@ fn test_nested_with_timeout() {
 }
 
 /// Switches to the greenlet from the hub, as nobody should; what it waited for fails.
-fn invalid_switch(g: &Greenlet<()>) -> Outcome {
+fn invalid_switch(g: &Greenlet<()>) -> TestResult {
     let raw = g.raw().clone();
     get_hub()
         .loop_()
@@ -35,7 +35,7 @@ fn is_invalid_switch(error: &Exception) -> bool {
 }
 
 #[test]
-fn test_sleep_invalid_switch() -> Outcome {
+fn test_sleep_invalid_switch() -> TestResult {
     let _bounded = bounded();
     crate::support::Reports::new();
     let p = spawn(|| sleep(LONG));
@@ -46,7 +46,7 @@ fn test_sleep_invalid_switch() -> Outcome {
     Ok(())
 }
 
-fn wait_read_invalid_switch(seconds: Option<f64>) -> Outcome {
+fn wait_read_invalid_switch(seconds: Option<f64>) -> TestResult {
     let _bounded = bounded();
     crate::support::Reports::new();
     let (sock1, _sock2) = UnixStream::pair()?;
@@ -62,17 +62,17 @@ fn wait_read_invalid_switch(seconds: Option<f64>) -> Outcome {
 }
 
 #[test]
-fn test_invalid_switch_none() -> Outcome {
+fn test_invalid_switch_none() -> TestResult {
     wait_read_invalid_switch(None)
 }
 
 #[test]
-fn test_invalid_switch_0() -> Outcome {
+fn test_invalid_switch_0() -> TestResult {
     wait_read_invalid_switch(Some(0.0))
 }
 
 #[test]
-fn test_invalid_switch_1() -> Outcome {
+fn test_invalid_switch_1() -> TestResult {
     wait_read_invalid_switch(Some(0.001))
 }
 
@@ -81,7 +81,7 @@ mod timers {
     use super::*;
 
     #[test]
-    fn test_timer_fired() -> Outcome {
+    fn test_timer_fired() -> TestResult {
         let _bounded = bounded();
         let fired = Rc::new(Cell::new(false));
         let seen = fired.clone();
@@ -100,7 +100,7 @@ mod timers {
     }
 
     #[test]
-    fn test_spawn_is_not_cancelled() -> Outcome {
+    fn test_spawn_is_not_cancelled() -> TestResult {
         let _bounded = bounded();
         let popped = Rc::new(Cell::new(false));
         let pop = popped.clone();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{ExpectedError, LONG, Outcome, bounded, fail};
+use crate::support::{ExpectedError, LONG, TestResult, bounded, fail};
 use gevent::exceptions::TimeoutStartedError;
 use gevent::hub::wait_read;
 use gevent::{
@@ -19,7 +19,7 @@ use gevent::{
 const SHORT: f64 = 0.001;
 
 /// Waits for what never comes but a timeout.
-fn wait_for_ever() -> Outcome {
+fn wait_for_ever() -> TestResult {
     get_hub().switch().map(drop)
 }
 
@@ -62,14 +62,14 @@ mod timeout {
     }
 
     #[test]
-    fn test_expires() -> Outcome {
+    fn test_expires() -> TestResult {
         let error = check_expires(Timeout::new(SHORT))?;
         assert!(error.is::<TimeoutError>());
         Ok(())
     }
 
     #[test]
-    fn test_expires_str() -> Outcome {
+    fn test_expires_str() -> TestResult {
         let error = check_expires(Timeout::new(SHORT).with_message("XXX"))?;
         assert!(error.is::<TimeoutError>());
         assert_eq!(error.to_string(), "0.001 seconds: XXX");
@@ -78,7 +78,7 @@ mod timeout {
 
     /// What gevent's test_expires_non_exception asks of objects and classes that are none.
     #[test]
-    fn test_expires_exception() -> Outcome {
+    fn test_expires_exception() -> TestResult {
         let timeout = Timeout::new(SHORT).with_exception(Exception::msg("XXX"));
         assert!(format!("{timeout:?}").contains("XXX"));
         assert_eq!(check_expires(timeout)?.to_string(), "XXX");
@@ -103,7 +103,7 @@ mod timeout {
     }
 
     #[test]
-    fn test_context_manager_false() -> Outcome {
+    fn test_context_manager_false() -> TestResult {
         let _bounded = bounded();
         assert_eq!(Timeout::new(SHORT).silent(wait_for_ever)?, None);
         let custom = Timeout::new(SHORT).with_exception(ExpectedError("custom"));
@@ -115,7 +115,7 @@ mod timeout {
     }
 
     #[test]
-    fn test_cancel() -> Outcome {
+    fn test_cancel() -> TestResult {
         let _bounded = bounded();
         let timeout = Timeout::start_new(SHORT);
         timeout.cancel();
@@ -126,7 +126,7 @@ mod timeout {
     }
 
     #[test]
-    fn test_with_timeout() -> Outcome {
+    fn test_with_timeout() -> TestResult {
         let _bounded = bounded();
         let timeout = Timeout::new(SHORT);
         let error = timeout.with(|| sleep(LONG)).unwrap_err();
@@ -145,7 +145,7 @@ mod test_api_timeout {
 
     /// gevent's test_timeout_calls_update_now and test_sleep_calls_update_now: time that was
     /// spent without looking at the clock is not taken for part of the wait.
-    fn is_counted_from_now(wait: impl FnOnce(f64) -> Outcome) -> Outcome {
+    fn is_counted_from_now(wait: impl FnOnce(f64) -> TestResult) -> TestResult {
         let _bounded = bounded();
         get_hub().loop_().update_now()?;
         let blocked = Duration::from_millis(30);
@@ -157,7 +157,7 @@ mod test_api_timeout {
     }
 
     #[test]
-    fn test_timeout_calls_update_now() -> Outcome {
+    fn test_timeout_calls_update_now() -> TestResult {
         is_counted_from_now(|seconds| {
             let timeout = Timeout::start_new(seconds);
             assert!(timeout.pending());
@@ -167,13 +167,13 @@ mod test_api_timeout {
     }
 
     #[test]
-    fn test_sleep_calls_update_now() -> Outcome {
+    fn test_sleep_calls_update_now() -> TestResult {
         is_counted_from_now(|seconds| sleep(seconds))
     }
 
     /// The same of every other wait with a time limit, also where gevent trusts the loop's clock.
     #[test]
-    fn every_time_limit_is_counted_from_now() -> Outcome {
+    fn every_time_limit_is_counted_from_now() -> TestResult {
         let never = spawn(|| sleep(LONG));
         is_counted_from_now(|seconds| never.join(seconds))?;
         is_counted_from_now(|seconds| never.get_timeout(seconds).or(Ok(())))?;
@@ -194,7 +194,7 @@ mod test_api_timeout {
     }
 
     #[test]
-    fn test_api() -> Outcome {
+    fn test_api() -> TestResult {
         let _bounded = bounded();
         // Nothing happens if the block ends before.
         let t = Timeout::new(LONG);
@@ -243,7 +243,7 @@ mod test_api_timeout {
     }
 
     #[test]
-    fn test_ref() -> Outcome {
+    fn test_ref() -> TestResult {
         #[derive(Debug, thiserror::Error)]
         #[error("{0:?}")]
         struct Error(Arc<()>);
@@ -262,7 +262,7 @@ mod test_api_timeout {
     }
 
     #[test]
-    fn test_nested_timeout() -> Outcome {
+    fn test_nested_timeout() -> TestResult {
         let _bounded = bounded();
         let ended = Timeout::new(SHORT).silent(|| {
             Timeout::new(LONG).silent(|| sleep(LONG))?;
@@ -285,7 +285,7 @@ mod test_api_timeout {
 }
 
 #[test]
-fn test_a_timeout_that_runs_cannot_be_started_again() -> Outcome {
+fn test_a_timeout_that_runs_cannot_be_started_again() -> TestResult {
     let _bounded = bounded();
     let timeout = Timeout::start_new(LONG);
     let error = timeout.start().unwrap_err();
@@ -297,7 +297,7 @@ fn test_a_timeout_that_runs_cannot_be_started_again() -> Outcome {
 
 /// A timeout is its greenlet's, wherever it is closed.
 #[test]
-fn test_a_timeout_closed_by_another_greenlet_does_not_come() -> Outcome {
+fn test_a_timeout_closed_by_another_greenlet_does_not_come() -> TestResult {
     let _bounded = bounded();
     let timeout = Timeout::start_new(SHORT);
     let closed = spawn(move || drop(timeout));
@@ -307,7 +307,7 @@ fn test_a_timeout_closed_by_another_greenlet_does_not_come() -> Outcome {
 }
 
 #[test]
-fn test_a_thousand_timeouts_leave_nothing() -> Outcome {
+fn test_a_thousand_timeouts_leave_nothing() -> TestResult {
     let _bounded = bounded();
     let (loop_, guest) = (get_hub().loop_().clone(), Rc::new(()));
     sleep(0)?;

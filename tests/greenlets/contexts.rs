@@ -14,7 +14,7 @@ use gevent::{
 };
 use waiter::{Failed, WaitHub, Waiter};
 
-use crate::support::{ExpectedError, Outcome, bounded, fail};
+use crate::support::{ExpectedError, TestResult, bounded, fail};
 
 /// What this thread's hub is left with, each looked at by `look`.
 fn contexts<T: 'static>(look: impl Fn(Context<'_>) -> T + 'static) -> Rc<RefCell<Vec<T>>> {
@@ -28,12 +28,12 @@ fn contexts<T: 'static>(look: impl Fn(Context<'_>) -> T + 'static) -> Rc<RefCell
     seen
 }
 
-fn settle() -> Outcome {
+fn settle() -> TestResult {
     (0..3).try_for_each(|_| sleep(0.001))
 }
 
 #[test]
-fn a_greenlet_is_found_again_by_the_one_underneath() -> Outcome {
+fn a_greenlet_is_found_again_by_the_one_underneath() -> TestResult {
     let _bounded = bounded();
     let failed = contexts(|context| match context {
         Context::Greenlet(greenlet) => AnyGreenlet::of(greenlet).expect("it is one"),
@@ -59,7 +59,7 @@ fn a_greenlet_is_found_again_by_the_one_underneath() -> Outcome {
 }
 
 #[test]
-fn contexts_are_shown_as_what_they_are() -> Outcome {
+fn contexts_are_shown_as_what_they_are() -> TestResult {
     let greenlet = Greenlet::<()>::builder().name("shown").build(|| ());
     let (raw, shown) = (greenlet.raw(), format!("{greenlet:?}"));
     assert!(shown.starts_with("<Greenlet \"shown\" at 0x"), "{shown}");
@@ -103,7 +103,7 @@ fn links_tell_how_they_were_added() {
 }
 
 #[test]
-fn a_link_is_the_very_link() -> Outcome {
+fn a_link_is_the_very_link() -> TestResult {
     let _bounded = bounded();
     let failed = contexts(|context| match context {
         Context::Link { link, source } => (link.clone(), source.is::<AnyGreenlet>()),
@@ -121,7 +121,7 @@ fn a_link_is_the_very_link() -> Outcome {
 
 /// Objects of a thread, and between threads, that are ready at once.
 #[test]
-fn the_object_that_a_link_was_added_to_has_its_public_type() -> Outcome {
+fn the_object_that_a_link_was_added_to_has_its_public_type() -> TestResult {
     let _bounded = bounded();
     let failed = contexts(|context| match context {
         Context::Link { link, source } => {
@@ -172,7 +172,7 @@ impl Waitable for Open {
 }
 
 #[test]
-fn who_waits_in_another_threads_object_is_its_switch() -> Outcome {
+fn who_waits_in_another_threads_object_is_its_switch() -> TestResult {
     let _bounded = bounded();
     let failed = contexts(|context| match context {
         Context::Switch(greenlet) => greenlet.clone(),
@@ -192,7 +192,7 @@ fn who_waits_in_another_threads_object_is_its_switch() -> Outcome {
 }
 
 #[test]
-fn a_panicking_destructor_of_a_local_is_its_greenlets() -> Outcome {
+fn a_panicking_destructor_of_a_local_is_its_greenlets() -> TestResult {
     let _bounded = bounded();
     struct Bomb;
     impl Drop for Bomb {
@@ -215,9 +215,9 @@ fn a_panicking_destructor_of_a_local_is_its_greenlets() -> Outcome {
 }
 
 #[test]
-fn a_thread_pools_task_knows_pool_and_function() -> Outcome {
+fn a_thread_pools_task_knows_pool_and_function() -> TestResult {
     let _bounded = bounded();
-    fn task() -> Outcome {
+    fn task() -> TestResult {
         fail("in the task")
     }
     let failed = contexts(|context| {
@@ -234,7 +234,7 @@ fn a_thread_pools_task_knows_pool_and_function() -> Outcome {
 }
 
 #[test]
-fn a_callback_of_a_future_that_was_done_is_the_futures() -> Outcome {
+fn a_callback_of_a_future_that_was_done_is_the_futures() -> TestResult {
     let _bounded = bounded();
     let failed = contexts(|context| match context {
         Context::Link { source, .. } => (None, source.is::<AsyncResult<u8>>()),
@@ -251,7 +251,7 @@ fn a_callback_of_a_future_that_was_done_is_the_futures() -> Outcome {
 }
 
 #[test]
-fn throwing_into_who_waits_is_its_throw() -> Outcome {
+fn throwing_into_who_waits_is_its_throw() -> TestResult {
     let _bounded = bounded();
     let failed = contexts(|context| match context {
         Context::Throw(greenlet) => greenlet.clone(),
@@ -297,7 +297,7 @@ fn throwing_into_who_waits_is_its_throw() -> Outcome {
 }
 
 #[test]
-fn the_hubs_callback_is_itself() -> Outcome {
+fn the_hubs_callback_is_itself() -> TestResult {
     let _bounded = bounded();
     let failed = contexts(|context| match context {
         Context::Callback(callback) => (callback.clone(), callback.scheduled()),

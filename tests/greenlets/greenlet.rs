@@ -10,14 +10,14 @@ use gevent::{
 };
 use hub::ExceptionStream;
 
-type Outcome = Result<(), Exception>;
+type TestResult = Result<(), Exception>;
 
 #[derive(Debug, thiserror::Error)]
 #[error("expected")]
 struct ExpectedError;
 
 #[test]
-fn test_spawn_runs_when_the_current_greenlet_blocks() -> Outcome {
+fn test_spawn_runs_when_the_current_greenlet_blocks() -> TestResult {
     let log = Rc::new(RefCell::new(Vec::new()));
     let l = log.clone();
     let g = spawn(move || l.borrow_mut().push("greenlet"));
@@ -30,7 +30,7 @@ fn test_spawn_runs_when_the_current_greenlet_blocks() -> Outcome {
 }
 
 #[test]
-fn test_value_and_get() -> Outcome {
+fn test_value_and_get() -> TestResult {
     let g = spawn(|| {
         sleep(0)?;
         Ok(String::from("value"))
@@ -44,7 +44,7 @@ fn test_value_and_get() -> Outcome {
 }
 
 #[test]
-fn test_an_error_is_reported_kept_and_returned_by_get() -> Outcome {
+fn test_an_error_is_reported_kept_and_returned_by_get() -> TestResult {
     #[derive(Clone, Default)]
     struct Sink(Rc<RefCell<Vec<u8>>>);
     impl std::io::Write for Sink {
@@ -71,7 +71,7 @@ fn test_an_error_is_reported_kept_and_returned_by_get() -> Outcome {
 }
 
 #[test]
-fn test_a_panic_ends_only_its_greenlet() -> Outcome {
+fn test_a_panic_ends_only_its_greenlet() -> TestResult {
     get_hub().set_exception_stream(ExceptionStream::Discard);
     let bad = spawn(|| -> i32 { panic!("on purpose") });
     let good = spawn(|| 5);
@@ -82,7 +82,7 @@ fn test_a_panic_ends_only_its_greenlet() -> Outcome {
 }
 
 #[test]
-fn test_kill_runs_destructors_and_counts_as_success() -> Outcome {
+fn test_kill_runs_destructors_and_counts_as_success() -> TestResult {
     struct SetOnDrop(Rc<Cell<bool>>);
     impl Drop for SetOnDrop {
         fn drop(&mut self) {
@@ -103,7 +103,7 @@ fn test_kill_runs_destructors_and_counts_as_success() -> Outcome {
 }
 
 #[test]
-fn test_kill_before_start_never_runs() -> Outcome {
+fn test_kill_before_start_never_runs() -> TestResult {
     let ran = Rc::new(Cell::new(false));
     let r = ran.clone();
     let g = spawn(move || r.set(true));
@@ -116,7 +116,7 @@ fn test_kill_before_start_never_runs() -> Outcome {
 }
 
 #[test]
-fn test_kill_with_an_exception_that_is_caught() -> Outcome {
+fn test_kill_with_an_exception_that_is_caught() -> TestResult {
     let g = spawn(|| match sleep(100) {
         Err(e) if e.is::<ExpectedError>() => Ok("caught"),
         other => other.map(|()| "slept"),
@@ -131,7 +131,7 @@ fn test_kill_with_an_exception_that_is_caught() -> Outcome {
 }
 
 #[test]
-fn test_kill_of_a_sleeping_greenlet_leaves_nothing_behind() -> Outcome {
+fn test_kill_of_a_sleeping_greenlet_leaves_nothing_behind() -> TestResult {
     let hub = get_hub();
     sleep(0.001)?;
     let before = hub.loop_().activecnt()?;
@@ -146,7 +146,7 @@ fn test_kill_of_a_sleeping_greenlet_leaves_nothing_behind() -> Outcome {
 }
 
 #[test]
-fn test_join_timeout() -> Outcome {
+fn test_join_timeout() -> TestResult {
     let g = spawn(|| sleep(100));
     g.join(0.001)?;
     assert!(!g.ready());
@@ -156,7 +156,7 @@ fn test_join_timeout() -> Outcome {
 }
 
 #[test]
-fn test_join_itself_is_an_error() -> Outcome {
+fn test_join_itself_is_an_error() -> TestResult {
     let slot: Rc<RefCell<Option<gevent::Greenlet<bool>>>> = Rc::default();
     let s = slot.clone();
     let g = spawn(move || {
@@ -171,7 +171,7 @@ fn test_join_itself_is_an_error() -> Outcome {
 }
 
 #[test]
-fn test_links_run_in_order_and_once_and_late_ones_soon() -> Outcome {
+fn test_links_run_in_order_and_once_and_late_ones_soon() -> TestResult {
     let log = Rc::new(RefCell::new(Vec::new()));
     let g = spawn(|| 1);
     let mut links = Vec::new();
@@ -197,7 +197,7 @@ fn test_links_run_in_order_and_once_and_late_ones_soon() -> Outcome {
 }
 
 #[test]
-fn test_joinall_returns_the_finished_in_their_order() -> Outcome {
+fn test_joinall_returns_the_finished_in_their_order() -> TestResult {
     let slow = spawn(|| sleep(0.02));
     let never = spawn(|| sleep(100));
     let quick = spawn(|| ());
@@ -211,7 +211,7 @@ fn test_joinall_returns_the_finished_in_their_order() -> Outcome {
 }
 
 #[test]
-fn test_a_started_greenlet_goes_on_without_handles() -> Outcome {
+fn test_a_started_greenlet_goes_on_without_handles() -> TestResult {
     let done = Rc::new(Cell::new(false));
     let d = done.clone();
     drop(spawn(move || {
@@ -225,7 +225,7 @@ fn test_a_started_greenlet_goes_on_without_handles() -> Outcome {
 }
 
 #[test]
-fn test_spawn_later_and_its_kill() -> Outcome {
+fn test_spawn_later_and_its_kill() -> TestResult {
     let g = gevent::spawn_later(0.001, || 3)?;
     assert_eq!(g.get()?, 3);
     let g = gevent::spawn_later(100, || 3)?;
@@ -238,7 +238,7 @@ fn test_spawn_later_and_its_kill() -> Outcome {
 }
 
 #[test]
-fn test_greenlets_that_wait_for_ever_give_loop_exit() -> Outcome {
+fn test_greenlets_that_wait_for_ever_give_loop_exit() -> TestResult {
     let hub = get_hub();
     let error = hub.switch().unwrap_err();
     assert!(error.is::<hub::exceptions::LoopExit>());
@@ -248,7 +248,7 @@ fn test_greenlets_that_wait_for_ever_give_loop_exit() -> Outcome {
 }
 
 #[test]
-fn test_order_of_ten_thousand() -> Outcome {
+fn test_order_of_ten_thousand() -> TestResult {
     let log = Rc::new(RefCell::new(Vec::new()));
     let all: Vec<_> = (0..10_000)
         .map(|i| {
@@ -266,7 +266,7 @@ fn test_order_of_ten_thousand() -> Outcome {
 }
 
 #[test]
-fn test_a_mask_holds_kills_back_until_the_next_wait() -> Outcome {
+fn test_a_mask_holds_kills_back_until_the_next_wait() -> TestResult {
     let log = Rc::new(RefCell::new(Vec::new()));
     let l = log.clone();
     let g = spawn(move || {
@@ -290,7 +290,7 @@ fn test_a_mask_holds_kills_back_until_the_next_wait() -> Outcome {
 }
 
 #[test]
-fn test_a_mask_holds_timeouts_back_but_not_cancelled_ones() -> Outcome {
+fn test_a_mask_holds_timeouts_back_but_not_cancelled_ones() -> TestResult {
     let timeout = Timeout::start_new(0.001);
     mask_kill(|| sleep(0.005))?;
     assert!(timeout.caused(&sleep(100).unwrap_err()));
@@ -301,7 +301,7 @@ fn test_a_mask_holds_timeouts_back_but_not_cancelled_ones() -> Outcome {
 }
 
 #[test]
-fn test_kill_tells_of_a_greenlet_that_ignores_it() -> Outcome {
+fn test_kill_tells_of_a_greenlet_that_ignores_it() -> TestResult {
     let g = spawn(|| {
         let _ = sleep(100);
         sleep(100)
@@ -317,7 +317,7 @@ fn test_kill_tells_of_a_greenlet_that_ignores_it() -> Outcome {
 }
 
 #[test]
-fn test_switch_out_is_called_before_each_wait() -> Outcome {
+fn test_switch_out_is_called_before_each_wait() -> TestResult {
     let calls = Rc::new(Cell::new(0));
     let c = calls.clone();
     let g = gevent::Greenlet::<()>::builder()
@@ -335,7 +335,7 @@ fn test_switch_out_is_called_before_each_wait() -> Outcome {
 }
 
 #[test]
-fn test_spawn_tree_locals_are_shared_by_descendants() -> Outcome {
+fn test_spawn_tree_locals_are_shared_by_descendants() -> TestResult {
     let g = spawn(|| {
         let child = spawn(|| sleep(0));
         child.spawn_tree_locals().set("name", 7);
@@ -357,7 +357,7 @@ fn test_spawn_tree_locals_are_shared_by_descendants() -> Outcome {
 }
 
 #[test]
-fn test_names_and_idents() -> Outcome {
+fn test_names_and_idents() -> TestResult {
     let g = spawn(|| ());
     let ident = g.minimal_ident();
     assert_eq!(*g.name(), format!("Greenlet-{ident}"));
@@ -380,7 +380,7 @@ fn test_names_and_idents() -> Outcome {
 }
 
 #[test]
-fn test_iwait_yields_in_order_of_readiness_and_unlinks() -> Outcome {
+fn test_iwait_yields_in_order_of_readiness_and_unlinks() -> TestResult {
     let slow = spawn(|| sleep(0.01));
     let quick = spawn(|| ());
     let never = spawn(|| sleep(100));

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use crate::support::{ExpectedError, LONG, Log, Outcome, Reports, bounded};
+use crate::support::{ExpectedError, LONG, Log, Reports, TestResult, bounded};
 use gevent::{
     Exception, Greenlet, GreenletExit, Kill, TimeoutError, get_hub, joinall, killall, killall_with,
     sleep, spawn, spawn_raw,
@@ -18,47 +18,47 @@ macro_rules! test_kill {
         mod $module {
             use super::*;
 
-            fn do_test(block: bool, killall: bool, exception: Exception) -> Outcome {
+            fn do_test(block: bool, killall: bool, exception: Exception) -> TestResult {
                 kill_twice($start, block, killall, exception)
             }
 
             #[test]
-            fn test_block() -> Outcome {
+            fn test_block() -> TestResult {
                 do_test(true, false, GreenletExit.into())
             }
 
             #[test]
-            fn test_non_block() -> Outcome {
+            fn test_non_block() -> TestResult {
                 do_test(false, false, GreenletExit.into())
             }
 
             #[test]
-            fn test_block_killall() -> Outcome {
+            fn test_block_killall() -> TestResult {
                 do_test(true, true, GreenletExit.into())
             }
 
             #[test]
-            fn test_non_block_killall() -> Outcome {
+            fn test_non_block_killall() -> TestResult {
                 do_test(false, true, GreenletExit.into())
             }
 
             #[test]
-            fn test_non_type_exception() -> Outcome {
+            fn test_non_type_exception() -> TestResult {
                 do_test(true, false, ExpectedError("killed").into())
             }
 
             #[test]
-            fn test_non_type_exception_non_block() -> Outcome {
+            fn test_non_type_exception_non_block() -> TestResult {
                 do_test(false, false, ExpectedError("killed").into())
             }
 
             #[test]
-            fn test_non_type_exception_killall() -> Outcome {
+            fn test_non_type_exception_killall() -> TestResult {
                 do_test(true, true, ExpectedError("killed").into())
             }
 
             #[test]
-            fn test_non_type_exception_killall_non_block() -> Outcome {
+            fn test_non_type_exception_killall_non_block() -> TestResult {
                 do_test(false, true, ExpectedError("killed").into())
             }
         }
@@ -76,11 +76,11 @@ test_kill! {
 }
 
 fn kill_twice(
-    start: impl FnOnce(&Greenlet<()>) -> Outcome,
+    start: impl FnOnce(&Greenlet<()>) -> TestResult,
     block: bool,
     by_killall: bool,
     exception: Exception,
-) -> Outcome {
+) -> TestResult {
     let _bounded = bounded();
     let reports = Reports::new();
     let idle = get_hub().loop_().activecnt()?;
@@ -94,7 +94,7 @@ fn kill_twice(
     let linked = link_test.clone();
     g.link(move |g| linked.add(g.clone()));
     start(&g)?;
-    let kill = || -> Outcome {
+    let kill = || -> TestResult {
         let kill = Kill {
             exception: exception.clone(),
             block,
@@ -134,7 +134,7 @@ fn kill_twice(
 
 /// gevent's TestKillallRawGreenlet: there is no list of both kinds here, but each can be killed.
 #[test]
-fn test_killall_raw() -> Outcome {
+fn test_killall_raw() -> TestResult {
     let _bounded = bounded();
     let ran = Rc::new(Cell::new(0));
     for started in [false, true] {
@@ -158,7 +158,7 @@ fn test_killall_raw() -> Outcome {
 
 /// gevent's TestRef: nothing is left behind.
 #[test]
-fn test_kill_scheduled_and_started() -> Outcome {
+fn test_kill_scheduled_and_started() -> TestResult {
     let _bounded = bounded();
     struct Guest(Rc<Cell<usize>>);
     impl Drop for Guest {
@@ -203,7 +203,7 @@ mod greenletset {
     }
 
     #[test]
-    fn test_basic() -> Outcome {
+    fn test_basic() -> TestResult {
         let _bounded = bounded();
         let (group, end) = (Group::new(), Event::new());
         let short = group.spawn(|| sleep(0.001))?;
@@ -221,7 +221,7 @@ mod greenletset {
     }
 
     #[test]
-    fn test_waitall() -> Outcome {
+    fn test_waitall() -> TestResult {
         let _bounded = bounded();
         let begin = std::time::Instant::now();
         let group = Group::new();
@@ -243,7 +243,7 @@ mod greenletset {
     }
 
     #[test]
-    fn test_kill_block() -> Outcome {
+    fn test_kill_block() -> TestResult {
         let _bounded = bounded();
         let group = two_long()?;
         group.kill()?;
@@ -252,7 +252,7 @@ mod greenletset {
     }
 
     #[test]
-    fn test_kill_noblock() -> Outcome {
+    fn test_kill_noblock() -> TestResult {
         let _bounded = bounded();
         let group = two_long()?;
         sleep(0)?;
@@ -267,7 +267,7 @@ mod greenletset {
     }
 
     #[test]
-    fn test_kill_fires_once_in_a_group() -> Outcome {
+    fn test_kill_fires_once_in_a_group() -> TestResult {
         let _bounded = bounded();
         let (shots1, shots2) = (Rc::default(), Rc::default());
         let (p1, p2) = (undead(&shots1), undead(&shots2));
@@ -314,7 +314,7 @@ mod greenletset {
     }
 
     #[test]
-    fn test_kill_fires_once() -> Outcome {
+    fn test_kill_fires_once() -> TestResult {
         let _bounded = bounded();
         let (shots1, shots2) = (Rc::default(), Rc::default());
         let (p1, p2) = (undead(&shots1), undead(&shots2));
@@ -353,7 +353,7 @@ mod greenletset {
     }
 
     #[test]
-    fn test_killall_subclass() -> Outcome {
+    fn test_killall_subclass() -> TestResult {
         let _bounded = bounded();
         Reports::new();
         let p1 = Greenlet::<()>::builder()
@@ -368,7 +368,7 @@ mod greenletset {
     }
 
     #[test]
-    fn test_killall_iterable_argument_non_block() -> Outcome {
+    fn test_killall_iterable_argument_non_block() -> TestResult {
         let _bounded = bounded();
         let s = [(); 2].map(|()| spawn(|| sleep(LONG)));
         killall_with(
@@ -394,7 +394,7 @@ mod greenletset {
     }
 
     #[test]
-    fn test_killall_iterable_argument_timeout_not_started() -> Outcome {
+    fn test_killall_iterable_argument_timeout_not_started() -> TestResult {
         let _bounded = bounded();
         let s = tenacious();
         killall_with(
@@ -409,7 +409,7 @@ mod greenletset {
     }
 
     #[test]
-    fn test_killall_iterable_argument_timeout_started() -> Outcome {
+    fn test_killall_iterable_argument_timeout_started() -> TestResult {
         let _bounded = bounded();
         let s = tenacious();
         sleep(0)?;
@@ -428,7 +428,7 @@ mod greenletset {
 mod issue_330 {
     use super::*;
 
-    fn check(kill: impl Fn(&Greenlet<()>) -> Outcome) -> Outcome {
+    fn check(kill: impl Fn(&Greenlet<()>) -> TestResult) -> TestResult {
         let _bounded = bounded();
         let reports = Reports::new();
         let switched_to = Log::<i32>::new();
@@ -448,22 +448,22 @@ mod issue_330 {
     }
 
     #[test]
-    fn test_gevent_kill() -> Outcome {
+    fn test_gevent_kill() -> TestResult {
         check(|g| gevent::kill(g, GreenletExit))
     }
 
     #[test]
-    fn test_greenlet_kill() -> Outcome {
+    fn test_greenlet_kill() -> TestResult {
         check(Greenlet::kill)
     }
 
     #[test]
-    fn test_throw() -> Outcome {
+    fn test_throw() -> TestResult {
         check(|g| g.throw(GreenletExit).map(drop))
     }
 
     #[test]
-    fn test_kill_exception() -> Outcome {
+    fn test_kill_exception() -> TestResult {
         let _bounded = bounded();
         let caught = Rc::new(RefCell::new(None));
         let kept = caught.clone();
@@ -492,7 +492,7 @@ mod issue_607 {
     use super::*;
 
     #[test]
-    fn test_kill_without_exception() -> Outcome {
+    fn test_kill_without_exception() -> TestResult {
         let _bounded = bounded();
         let g = spawn(|| sleep(LONG));
         g.kill()?;
@@ -501,7 +501,7 @@ mod issue_607 {
         Ok(())
     }
 
-    fn kill_with_exception(started: bool) -> Outcome {
+    fn kill_with_exception(started: bool) -> TestResult {
         let _bounded = bounded();
         Reports::new();
         let g = spawn(|| sleep(LONG));
@@ -519,19 +519,19 @@ mod issue_607 {
     }
 
     #[test]
-    fn test_kill_with_exception() -> Outcome {
+    fn test_kill_with_exception() -> TestResult {
         kill_with_exception(false)
     }
 
     #[test]
-    fn test_kill_with_exception_after_started() -> Outcome {
+    fn test_kill_with_exception_after_started() -> TestResult {
         kill_with_exception(true)
     }
 }
 
 /// gevent's test__api: what is thrown arrives, and runs to its end, before `kill` returns.
 #[test]
-fn test_killing_dormant() -> Outcome {
+fn test_killing_dormant() -> TestResult {
     let _bounded = bounded();
     let state = Log::<&str>::new();
     let s = state.clone();
@@ -551,7 +551,7 @@ fn test_killing_dormant() -> Outcome {
 
 /// As in gevent, where `killall` makes a list first.
 #[test]
-fn an_iterator_that_fails_has_killed_nobody() -> Outcome {
+fn an_iterator_that_fails_has_killed_nobody() -> TestResult {
     let _bounded = bounded();
     let g = spawn(|| 7);
     let greenlets = [Some(&g), None].into_iter().map(|g| g.expect("no more"));

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use crate::support::{ExpectedError, LONG, Log, Outcome, Reports, bounded, fail};
+use crate::support::{ExpectedError, LONG, Log, Reports, TestResult, bounded, fail};
 use gevent::hub::core::ErrorHandler;
 use gevent::{
     AnyGreenlet, Context, Exception, Greenlet, GreenletExit, RawGreenlet, Value, get_hub,
@@ -32,7 +32,7 @@ mod basic {
     use super::*;
 
     #[test]
-    fn test_simple_exit() -> Outcome {
+    fn test_simple_exit() -> TestResult {
         let _bounded = bounded();
         let link_test = Log::<Greenlet<i32>>::new();
         let goes_on = Rc::new(Cell::new(false));
@@ -63,7 +63,7 @@ mod basic {
     }
 
     #[test]
-    fn test_error_exit() -> Outcome {
+    fn test_error_exit() -> TestResult {
         let _bounded = bounded();
         let reports = Reports::new();
         let link_test = Log::<Greenlet<i32>>::new();
@@ -89,7 +89,7 @@ mod basic {
 
     /// gevent's `exc_info` is part of the [`Exception`] here: where it was raised.
     #[test]
-    fn test_exc_info_no_error() -> Outcome {
+    fn test_exc_info_no_error() -> TestResult {
         let _bounded = bounded();
         assert!(Greenlet::new(|| ()).exception().is_none());
         let g = spawn(|| sleep(0));
@@ -110,7 +110,7 @@ mod basic {
     /// gevent's test_recursion_error: what cannot run to its end is the hub's to know of, once,
     /// and disturbs nobody. (A stack that overflows ends the process, with a message.)
     #[test]
-    fn test_recursion_error() -> Outcome {
+    fn test_recursion_error() -> TestResult {
         let _bounded = bounded();
         fn recur(depth: usize) -> usize {
             assert!(depth < 100, "recursion depth exceeded");
@@ -140,7 +140,7 @@ mod basic {
     }
 
     #[test]
-    fn test_spawn_raw() -> Outcome {
+    fn test_spawn_raw() -> TestResult {
         let _bounded = bounded();
         let value = Log::<&str>::new();
         let v = value.clone();
@@ -153,7 +153,7 @@ mod basic {
     }
 
     #[test]
-    fn test_tree_locals() -> Outcome {
+    fn test_tree_locals() -> TestResult {
         let _bounded = bounded();
         let func = || {
             let child = Greenlet::new(|| ());
@@ -183,7 +183,7 @@ mod basic {
     }
 
     #[test]
-    fn test_add_spawn_callback() -> Outcome {
+    fn test_add_spawn_callback() -> TestResult {
         let _bounded = bounded();
         let called = Log::<AnyGreenlet>::new();
         let seen = called.clone();
@@ -207,7 +207,7 @@ mod basic {
 
     /// It may do with the greenlet what anybody may.
     #[test]
-    fn test_spawn_callback_that_starts_or_kills() -> Outcome {
+    fn test_spawn_callback_that_starts_or_kills() -> TestResult {
         let _bounded = bounded();
         let callback: Rc<dyn Fn(&AnyGreenlet)> = Rc::new(|g| {
             let done = match &*g.name() {
@@ -230,7 +230,7 @@ mod basic {
 
     /// What is not about the value can be asked without its type.
     #[test]
-    fn test_any_greenlet() -> Outcome {
+    fn test_any_greenlet() -> TestResult {
         let _bounded = bounded();
         let g = Greenlet::new(|| 7);
         let any = g.any();
@@ -258,7 +258,7 @@ mod basic {
 
     /// gevent's test_minimal_ident_parent_not_hub: there the number is the hub's to give.
     #[test]
-    fn test_minimal_ident_parent_not_hub() -> Outcome {
+    fn test_minimal_ident_parent_not_hub() -> TestResult {
         let _bounded = bounded();
         let g = spawn(|| 1);
         assert_eq!(g.raw().parent().as_ref(), Some(get_hub().greenlet()));
@@ -275,7 +275,7 @@ mod idents {
     use super::*;
 
     #[test]
-    fn test_minimal_id() -> Outcome {
+    fn test_minimal_id() -> TestResult {
         let _bounded = bounded();
         let (g, other) = (spawn(|| 1), spawn(|| 2));
         let ident = g.minimal_ident();
@@ -320,7 +320,7 @@ mod debug {
     use super::*;
 
     #[test]
-    fn test_function() -> Outcome {
+    fn test_function() -> TestResult {
         let _bounded = bounded();
         let g = spawn(|| ());
         let ending = format!(": spawned at {}:{}:17>", file!(), line!() - 1);
@@ -351,7 +351,7 @@ mod context_manager {
     use super::*;
 
     #[test]
-    fn test_simple() -> Outcome {
+    fn test_simple() -> TestResult {
         let _bounded = bounded();
         let g = spawn(|| sleep(0.001)).with(|g| {
             assert!(g.started() && !g.dead());
@@ -362,7 +362,7 @@ mod context_manager {
     }
 
     #[test]
-    fn test_wait_in_suite() -> Outcome {
+    fn test_wait_in_suite() -> TestResult {
         let _bounded = bounded();
         Reports::new();
         spawn(|| fail::<()>("raised")).with(|g| {
@@ -374,7 +374,7 @@ mod context_manager {
 
     /// The greenlet's error is its own affair.
     #[test]
-    fn test_greenlet_raises() -> Outcome {
+    fn test_greenlet_raises() -> TestResult {
         let _bounded = bounded();
         Reports::new();
         let g = spawn(|| fail::<()>("raised"));
@@ -386,7 +386,7 @@ mod context_manager {
 
     /// In gevent's test it is an overridden `join` that raises; here the join is interrupted.
     #[test]
-    fn test_join_raises() -> Outcome {
+    fn test_join_raises() -> TestResult {
         let _bounded = bounded();
         let g = spawn(|| sleep(LONG));
         let joining = g.clone();
@@ -405,7 +405,7 @@ mod context_manager {
         Reports::new();
         let error = Exception::new(ExpectedError("of the suite"));
         let g = spawn(|| sleep(LONG));
-        let outcome: Outcome = g.with(|_| {
+        let outcome: TestResult = g.with(|_| {
             delay.map_or(Ok(()), sleep)?;
             Err(error.clone())
         });
@@ -425,10 +425,10 @@ mod context_manager {
     }
 
     #[test]
-    fn a_suite_that_panics_kills_the_greenlet() -> Outcome {
+    fn a_suite_that_panics_kills_the_greenlet() -> TestResult {
         let _bounded = bounded();
         let g = spawn(|| sleep(LONG));
-        let suite = || g.with(|_| -> Outcome { panic!("of the suite") });
+        let suite = || g.with(|_| -> TestResult { panic!("of the suite") });
         assert!(catch_unwind(AssertUnwindSafe(suite)).is_err());
         g.join(None)?;
         assert_eq!(states(&g), [false, true, true, true]);
@@ -438,7 +438,7 @@ mod context_manager {
 
 /// gevent's TestStart.
 #[test]
-fn test_start() -> Outcome {
+fn test_start() -> TestResult {
     let _bounded = bounded();
     let count = Rc::new(Cell::new(0));
     let counted = count.clone();
@@ -475,7 +475,7 @@ fn test_init() {
 
 /// gevent's TestDeadPropertyDuringSwitch: the greenlet that is being switched to is not dead.
 #[test]
-fn test_dead_is_false_for_current_greenlet_during_switch() -> Outcome {
+fn test_dead_is_false_for_current_greenlet_during_switch() -> TestResult {
     let _bounded = bounded();
     let g = spawn(|| 42);
     let seen = Log::<(bool, bool)>::new();
@@ -494,7 +494,7 @@ fn test_dead_is_false_for_current_greenlet_during_switch() -> Outcome {
 
 /// A greenlet that somebody switches to by hand before its turn runs once.
 #[test]
-fn test_switching_to_a_scheduled_greenlet_uses_its_start_up() -> Outcome {
+fn test_switching_to_a_scheduled_greenlet_uses_its_start_up() -> TestResult {
     let _bounded = bounded();
     let count = Rc::new(Cell::new(0));
     let counted = count.clone();

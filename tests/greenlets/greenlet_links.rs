@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::support::{ExpectedError, LONG, Log, Outcome, Reports, bounded, fail};
+use crate::support::{ExpectedError, LONG, Log, Reports, TestResult, bounded, fail};
 use gevent::event::AsyncResult;
 use gevent::queue::{Channel, Queue};
 use gevent::{Exception, Greenlet, GreenletExit, Link, get_hub, sleep, spawn};
@@ -27,7 +27,7 @@ impl By {
     fn link<T: 'static>(
         self,
         greenlet: &Greenlet<T>,
-        callback: impl Fn(&Greenlet<T>) -> Outcome + 'static,
+        callback: impl Fn(&Greenlet<T>) -> TestResult + 'static,
     ) -> Link {
         match self {
             By::Link => greenlet.link(callback),
@@ -69,7 +69,7 @@ mod link {
     use super::*;
 
     #[test]
-    fn test_link_to_asyncresult() -> Outcome {
+    fn test_link_to_asyncresult() -> TestResult {
         let _bounded = bounded();
         let p = spawn(|| 100);
         // Somebody waits for the first when the greenlet ends; the others link when it has ended.
@@ -83,7 +83,7 @@ mod link {
     }
 
     #[test]
-    fn test_link_to_asyncresult_exception() -> Outcome {
+    fn test_link_to_asyncresult_exception() -> TestResult {
         let _bounded = bounded();
         Reports::new();
         let err = Exception::new(ExpectedError("test_link_to_asyncresult_exception"));
@@ -99,7 +99,7 @@ mod link {
     }
 
     #[test]
-    fn test_link_to_queue() -> Outcome {
+    fn test_link_to_queue() -> TestResult {
         let _bounded = bounded();
         let p = spawn(|| 100);
         let q = Queue::new();
@@ -112,7 +112,7 @@ mod link {
     }
 
     #[test]
-    fn test_link_to_channel() -> Outcome {
+    fn test_link_to_channel() -> TestResult {
         let _bounded = bounded();
         let q = Channel::new();
         for value in [101, 102, 103] {
@@ -131,7 +131,7 @@ mod link {
 mod unlink {
     use super::*;
 
-    fn test_func(by: By) -> Outcome {
+    fn test_func(by: By) -> TestResult {
         let _bounded = bounded();
         let p = spawn(|| ());
         let called = Rc::new(Cell::new(0));
@@ -154,27 +154,27 @@ mod unlink {
     }
 
     #[test]
-    fn test_func_link() -> Outcome {
+    fn test_func_link() -> TestResult {
         test_func(By::Link)
     }
 
     #[test]
-    fn test_func_link_value() -> Outcome {
+    fn test_func_link_value() -> TestResult {
         test_func(By::Value)
     }
 
     #[test]
-    fn test_func_link_exception() -> Outcome {
+    fn test_func_link_exception() -> TestResult {
         test_func(By::Exception)
     }
 
     #[test]
-    fn test_func_rawlink() -> Outcome {
+    fn test_func_rawlink() -> TestResult {
         test_func(By::Raw)
     }
 
     #[test]
-    fn test_unlink_all() -> Outcome {
+    fn test_unlink_all() -> TestResult {
         let _bounded = bounded();
         let p = spawn(|| ());
         let logs = By::ALL.map(|by| by.log(&p));
@@ -203,7 +203,7 @@ fn links_see<T: Clone + 'static>(by: By, p: &Greenlet<T>, end: impl Fn()) -> Vec
 mod return_link {
     use super::*;
 
-    fn test_return(by: By) -> Outcome {
+    fn test_return(by: By) -> TestResult {
         let _bounded = bounded();
         let p = spawn(|| 25);
         for _ in 0..3 {
@@ -217,7 +217,7 @@ mod return_link {
         p.kill()
     }
 
-    fn test_kill(by: By) -> Outcome {
+    fn test_kill(by: By) -> TestResult {
         let _bounded = bounded();
         let p = spawn(|| sleep(LONG));
         sleep(0)?;
@@ -234,32 +234,32 @@ mod return_link {
     }
 
     #[test]
-    fn test_return_link() -> Outcome {
+    fn test_return_link() -> TestResult {
         test_return(By::Link)
     }
 
     #[test]
-    fn test_return_link_value() -> Outcome {
+    fn test_return_link_value() -> TestResult {
         test_return(By::Value)
     }
 
     #[test]
-    fn test_return_rawlink() -> Outcome {
+    fn test_return_rawlink() -> TestResult {
         test_return(By::Raw)
     }
 
     #[test]
-    fn test_kill_link() -> Outcome {
+    fn test_kill_link() -> TestResult {
         test_kill(By::Link)
     }
 
     #[test]
-    fn test_kill_link_value() -> Outcome {
+    fn test_kill_link_value() -> TestResult {
         test_kill(By::Value)
     }
 
     #[test]
-    fn test_kill_rawlink() -> Outcome {
+    fn test_kill_rawlink() -> TestResult {
         test_kill(By::Raw)
     }
 }
@@ -268,7 +268,7 @@ mod return_link {
 mod raise_link {
     use super::*;
 
-    fn test_raise(by: By) -> Outcome {
+    fn test_raise(by: By) -> TestResult {
         let _bounded = bounded();
         Reports::new();
         let p = spawn(|| {
@@ -288,17 +288,17 @@ mod raise_link {
     }
 
     #[test]
-    fn test_raise_link() -> Outcome {
+    fn test_raise_link() -> TestResult {
         test_raise(By::Link)
     }
 
     #[test]
-    fn test_raise_link_exception() -> Outcome {
+    fn test_raise_link_exception() -> TestResult {
         test_raise(By::Exception)
     }
 
     #[test]
-    fn test_raise_rawlink() -> Outcome {
+    fn test_raise_rawlink() -> TestResult {
         test_raise(By::Raw)
     }
 }
@@ -352,7 +352,7 @@ mod listeners {
 
     /// The first that is called takes the other away, which then is not called although the
     /// calls have begun.
-    fn test_multiple_listeners_error_unlink(by: By) -> Outcome {
+    fn test_multiple_listeners_error_unlink(by: By) -> TestResult {
         let _bounded = bounded();
         let reports = Reports::new();
         let p = spawn(|| 5);
@@ -378,17 +378,17 @@ mod listeners {
     }
 
     #[test]
-    fn test_multiple_listeners_error_unlink_greenlet_link() -> Outcome {
+    fn test_multiple_listeners_error_unlink_greenlet_link() -> TestResult {
         test_multiple_listeners_error_unlink(By::Link)
     }
 
     #[test]
-    fn test_multiple_listeners_error_unlink_greenlet_rawlink() -> Outcome {
+    fn test_multiple_listeners_error_unlink_greenlet_rawlink() -> TestResult {
         test_multiple_listeners_error_unlink(By::Raw)
     }
 
     #[test]
-    fn test_multiple_listeners_error_unlink_async_result_rawlink() -> Outcome {
+    fn test_multiple_listeners_error_unlink_async_result_rawlink() -> TestResult {
         let _bounded = bounded();
         let reports = Reports::new();
         let e = AsyncResult::<i32>::new();
@@ -416,7 +416,7 @@ mod listeners {
     }
 
     #[test]
-    fn test_a_listener_that_panics_does_not_keep_the_others_from_being_called() -> Outcome {
+    fn test_a_listener_that_panics_does_not_keep_the_others_from_being_called() -> TestResult {
         let _bounded = bounded();
         let reports = Reports::new();
         for by in [By::Link, By::Raw] {
@@ -436,7 +436,7 @@ mod listeners {
 mod order {
     use super::*;
 
-    fn test_greenlet_link(count: usize) -> Outcome {
+    fn test_greenlet_link(count: usize) -> TestResult {
         let _bounded = bounded();
         for by in [By::Link, By::Raw] {
             let log = Log::<usize>::new();
@@ -456,22 +456,22 @@ mod order {
     }
 
     #[test]
-    fn test_greenlet_link_2() -> Outcome {
+    fn test_greenlet_link_2() -> TestResult {
         test_greenlet_link(2)
     }
 
     #[test]
-    fn test_greenlet_link_3() -> Outcome {
+    fn test_greenlet_link_3() -> TestResult {
         test_greenlet_link(3)
     }
 
     #[test]
-    fn test_greenlet_link_4() -> Outcome {
+    fn test_greenlet_link_4() -> TestResult {
         test_greenlet_link(4)
     }
 
     #[test]
-    fn test_greenlet_link_1000() -> Outcome {
+    fn test_greenlet_link_1000() -> TestResult {
         test_greenlet_link(1000)
     }
 }

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::support::{
-    ExpectedError, LONG, Log, Outcome, Reports, bounded, fail, near, outer_timeout_is_not_lost,
+    ExpectedError, LONG, Log, Reports, TestResult, bounded, fail, near, outer_timeout_is_not_lost,
     returns_after_timeout,
 };
 use gevent::exceptions::{InvalidSeconds, LoopExit};
@@ -29,12 +29,12 @@ struct Inner {
 }
 
 impl Flag {
-    fn raise(&self) -> Outcome {
+    fn raise(&self) -> TestResult {
         self.0.raised.set(true);
         self.notify()
     }
 
-    fn notify(&self) -> Outcome {
+    fn notify(&self) -> TestResult {
         let flag = self.clone();
         get_hub().loop_().run_callback(move || {
             while let Some(link) = flag.0.links.pop() {
@@ -78,7 +78,7 @@ mod iwait_ {
     use super::*;
 
     #[test]
-    fn test_noiter() -> Outcome {
+    fn test_noiter() -> TestResult {
         let _bounded = bounded();
         let flags = [Flag::default(), Flag::default()];
         let raised = flags[0].clone();
@@ -89,7 +89,7 @@ mod iwait_ {
     }
 
     #[test]
-    fn test_iwait_partial() -> Outcome {
+    fn test_iwait_partial() -> TestResult {
         let _bounded = bounded();
         let flag = Flag::default();
         let raised = flag.clone();
@@ -105,7 +105,7 @@ mod iwait_ {
     }
 
     #[test]
-    fn test_iwait_nogarbage() -> Outcome {
+    fn test_iwait_nogarbage() -> TestResult {
         let _bounded = bounded();
         let (flag1, flag2) = (Flag::default(), Flag::default());
         let raised = flag1.clone();
@@ -119,7 +119,7 @@ mod iwait_ {
     }
 
     #[test]
-    fn test_objects_that_are_ready_already_come_in_their_order() -> Outcome {
+    fn test_objects_that_are_ready_already_come_in_their_order() -> TestResult {
         let _bounded = bounded();
         let flags: [Flag; 3] = Default::default();
         flags[2].raise()?;
@@ -135,7 +135,7 @@ mod iwait_ {
 
     /// The one who waits is killed: nothing stays linked, and nobody wakes it later.
     #[test]
-    fn test_a_killed_wait_unlinks() -> Outcome {
+    fn test_a_killed_wait_unlinks() -> TestResult {
         let _bounded = bounded();
         let flags: [Flag; 2] = Default::default();
         let waits = {
@@ -151,7 +151,7 @@ mod iwait_ {
     }
 
     #[test]
-    fn test_nothing_to_wait_for() -> Outcome {
+    fn test_nothing_to_wait_for() -> TestResult {
         let _bounded = bounded();
         assert_eq!(wait::<Flag>([], None, None)?, []);
         assert_eq!(wait([Flag::default()], None, 0)?, []);
@@ -170,7 +170,7 @@ mod iwait_ {
 
 /// gevent's test__issue467: between two objects the caller may do what it likes.
 #[test]
-fn test_issue_467() -> Outcome {
+fn test_issue_467() -> TestResult {
     let _bounded = bounded();
     Reports::new();
     let worker = |i: i32| {
@@ -195,7 +195,7 @@ fn test_issue_467() -> Outcome {
 
 /// gevent's test__joinall.
 #[test]
-fn test_joinall_of_one_twice() -> Outcome {
+fn test_joinall_of_one_twice() -> TestResult {
     let _bounded = bounded();
     let (a, b) = (spawn(|| ()), spawn(|| ()));
     let never = sleeper();
@@ -230,7 +230,7 @@ mod joinall_ {
     }
 
     #[test]
-    fn test_wait_noerrors() -> Outcome {
+    fn test_wait_noerrors() -> TestResult {
         let _bounded = bounded();
         let all = [1, 2, 3].map(|value| spawn(move || value));
         joinall_with(&all, raising())?;
@@ -240,7 +240,7 @@ mod joinall_ {
     }
 
     #[test]
-    fn test_wait_error() -> Outcome {
+    fn test_wait_error() -> TestResult {
         let _bounded = bounded();
         Reports::new();
         let x = spawn(|| sleep(0.001).map(|()| 1));
@@ -254,7 +254,7 @@ mod joinall_ {
     }
 
     #[test]
-    fn test_joinall_exception_order() -> Outcome {
+    fn test_joinall_exception_order() -> TestResult {
         let _bounded = bounded();
         Reports::new();
         let a = spawn(|| {
@@ -272,7 +272,7 @@ mod joinall_ {
     }
 
     #[test]
-    fn test_joinall_count_raise_error() -> Outcome {
+    fn test_joinall_count_raise_error() -> TestResult {
         let _bounded = bounded();
         Reports::new();
         let sleeper = spawn(|| -> Result<i32, Exception> {
@@ -294,7 +294,7 @@ mod joinall_ {
 
     /// Greenlets of different types, and one that ends another while all are waited for.
     #[test]
-    fn test_different_greenlets_in_one_list() -> Outcome {
+    fn test_different_greenlets_in_one_list() -> TestResult {
         let _bounded = bounded();
         let never = sleeper();
         let killer = {
@@ -310,7 +310,7 @@ mod joinall_ {
 
     /// Whoever joins is killed in the midst; those it joined go on.
     #[test]
-    fn test_a_killed_joinall_leaves_the_others_alone() -> Outcome {
+    fn test_a_killed_joinall_leaves_the_others_alone() -> TestResult {
         let _bounded = bounded();
         let all: Vec<_> = [0.0, 0.001, 0.002]
             .map(|seconds| spawn(move || sleep(seconds)))
@@ -332,20 +332,20 @@ mod joinall_ {
 mod waits {
     use super::*;
 
-    fn join(seconds: f64) -> Outcome {
+    fn join(seconds: f64) -> TestResult {
         let g = sleeper();
         let joined = g.join(seconds);
         g.kill()?;
         joined
     }
 
-    fn joinall0(seconds: f64) -> Outcome {
+    fn joinall0(seconds: f64) -> TestResult {
         let never_started = Greenlet::new(|| ());
         assert_eq!(joinall([never_started], seconds)?, []);
         Ok(())
     }
 
-    fn joinall1(seconds: f64) -> Outcome {
+    fn joinall1(seconds: f64) -> TestResult {
         let g = sleeper();
         let joined = joinall([&g], seconds);
         g.kill()?;
@@ -353,7 +353,7 @@ mod waits {
         Ok(())
     }
 
-    fn get(seconds: f64) -> Outcome {
+    fn get(seconds: f64) -> TestResult {
         let g = sleeper();
         let got = g.get_timeout(seconds);
         g.kill()?;
@@ -361,7 +361,7 @@ mod waits {
     }
 
     #[test]
-    fn test_join_returns_none_after_timeout() -> Outcome {
+    fn test_join_returns_none_after_timeout() -> TestResult {
         let _bounded = bounded();
         returns_after_timeout(join)
     }
@@ -373,7 +373,7 @@ mod waits {
     }
 
     #[test]
-    fn test_joinall0_returns_none_after_timeout() -> Outcome {
+    fn test_joinall0_returns_none_after_timeout() -> TestResult {
         let _bounded = bounded();
         returns_after_timeout(joinall0)
     }
@@ -385,7 +385,7 @@ mod waits {
     }
 
     #[test]
-    fn test_joinall_returns_none_after_timeout() -> Outcome {
+    fn test_joinall_returns_none_after_timeout() -> TestResult {
         let _bounded = bounded();
         returns_after_timeout(joinall1)
     }
@@ -403,7 +403,7 @@ mod waits {
     }
 
     #[test]
-    fn test_raises_timeout_number() -> Outcome {
+    fn test_raises_timeout_number() -> TestResult {
         let _bounded = bounded();
         returns_after_timeout(|seconds| {
             let error = get(seconds).unwrap_err();
@@ -433,7 +433,7 @@ mod waits {
     }
 
     #[test]
-    fn test_get_nowait() -> Outcome {
+    fn test_get_nowait() -> TestResult {
         let _bounded = bounded();
         let g = spawn(|| 1);
         assert!(g.get_nowait().unwrap_err().is::<TimeoutError>());
@@ -462,10 +462,10 @@ mod waits {
 
     /// In the main greenlet, and in the hub: neither can wait for what it wants to.
     #[test]
-    fn test_who_cannot_wait_is_told() -> Outcome {
+    fn test_who_cannot_wait_is_told() -> TestResult {
         let _bounded = bounded();
         let g = sleeper();
-        let outcomes = Log::<Outcome>::new();
+        let outcomes = Log::<TestResult>::new();
         let (kept, joined) = (outcomes.clone(), g.clone());
         get_hub().loop_().run_callback(move || {
             kept.add(joined.join(None));
@@ -491,7 +491,7 @@ mod waits {
 
 /// One that joins a greenlet which never ends, ended by an exception from aside.
 #[test]
-fn test_an_error_thrown_into_a_joining_greenlet_leaves_no_link() -> Outcome {
+fn test_an_error_thrown_into_a_joining_greenlet_leaves_no_link() -> TestResult {
     let _bounded = bounded();
     let g = sleeper();
     let main = getcurrent();

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::support::{
-    ExpectedError, LONG, Log, Outcome, Reports, bounded, fail, outer_timeout_is_not_lost,
+    ExpectedError, LONG, Log, Reports, TestResult, bounded, fail, outer_timeout_is_not_lost,
     returns_after_timeout,
 };
 use gevent::exceptions::InvalidSwitchError;
@@ -16,7 +16,7 @@ use waiter::Waiter;
 
 /// gevent's TestExceptionInMainloop.
 #[test]
-fn test_sleep_after_an_error_in_the_mainloop() -> Outcome {
+fn test_sleep_after_an_error_in_the_mainloop() -> TestResult {
     let _bounded = bounded();
     let hub = get_hub();
     let reports = Reports::new();
@@ -33,7 +33,7 @@ mod sleeping {
     use super::*;
 
     #[test]
-    fn test_returns_none_after_timeout() -> Outcome {
+    fn test_returns_none_after_timeout() -> TestResult {
         let _bounded = bounded();
         returns_after_timeout(|seconds| sleep(seconds))
     }
@@ -45,7 +45,7 @@ mod sleeping {
     }
 
     #[test]
-    fn test_simple() -> Outcome {
+    fn test_simple() -> TestResult {
         let _bounded = bounded();
         let begun = get_hub().loop_().iteration()?;
         sleep(0)?;
@@ -59,7 +59,7 @@ mod sleeping {
 mod waiter_get {
     use super::*;
 
-    fn wait(seconds: f64) -> Outcome {
+    fn wait(seconds: f64) -> TestResult {
         let waiter = Waiter::new(get_hub().as_wait_hub());
         let timer = get_hub().loop_().timer(seconds, 0.0)?;
         get_hub().loop_().update_now()?;
@@ -71,7 +71,7 @@ mod waiter_get {
     }
 
     #[test]
-    fn test_returns_none_after_timeout() -> Outcome {
+    fn test_returns_none_after_timeout() -> TestResult {
         let _bounded = bounded();
         returns_after_timeout(wait)
     }
@@ -85,7 +85,7 @@ mod waiter_get {
 
 /// gevent's TestHandleError: the hub's handler fails itself.
 #[test]
-fn test_exception_in_custom_handle_error_does_not_crash() -> Outcome {
+fn test_exception_in_custom_handle_error_does_not_crash() -> TestResult {
     let _bounded = bounded();
     let calls = Rc::new(Cell::new(0));
     let counted = calls.clone();
@@ -104,7 +104,7 @@ fn test_exception_in_custom_handle_error_does_not_crash() -> Outcome {
 
 /// gevent's test__sleep0: greenlets that only yield do not keep timers from firing.
 #[test]
-fn test_sleep0_does_not_starve_timers() -> Outcome {
+fn test_sleep0_does_not_starve_timers() -> TestResult {
     let _bounded = bounded();
     let over: Option<()> = Timeout::new(0.01).silent(|| {
         loop {
@@ -117,7 +117,7 @@ fn test_sleep0_does_not_starve_timers() -> Outcome {
 
 /// gevent's test__order.TestSleep0.
 #[test]
-fn test_sleep0_yields_to_those_that_could_run_already() -> Outcome {
+fn test_sleep0_yields_to_those_that_could_run_already() -> TestResult {
     let _bounded = bounded();
     let log = Log::<String>::new();
     for name in [1, 2] {
@@ -136,7 +136,7 @@ fn test_sleep0_yields_to_those_that_could_run_already() -> Outcome {
 
 /// gevent's test__loop_callback: the hub's loop, run by hand.
 #[test]
-fn test_loop_callback() -> Outcome {
+fn test_loop_callback() -> TestResult {
     let _bounded = bounded();
     let (hub, count) = (get_hub(), Rc::new(Cell::new(0)));
     let incr = count.clone();
@@ -148,7 +148,7 @@ fn test_loop_callback() -> Outcome {
 
 /// gevent's test__nondefaultloop.
 #[test]
-fn test_nondefaultloop() -> Outcome {
+fn test_nondefaultloop() -> TestResult {
     let _bounded = bounded();
     let loop_ = Loop::new((), false)?;
     assert!(!loop_.default());
@@ -162,7 +162,7 @@ fn test_nondefaultloop() -> Outcome {
 
 /// gevent's TestDestroyedHubRepr in test__destroy: a hub that has used all it has can still be shown.
 #[test]
-fn test_repr_after_destroy() -> Outcome {
+fn test_repr_after_destroy() -> TestResult {
     let _bounded = bounded();
     let hub = get_hub();
     hub.set_name("mine");
@@ -179,7 +179,7 @@ fn test_repr_after_destroy() -> Outcome {
 
 /// gevent's test__issue639.
 #[test]
-fn test_issue_639_idle() -> Outcome {
+fn test_issue_639_idle() -> TestResult {
     let _bounded = bounded();
     sleep(0)?;
     let log = Log::<&str>::new();
@@ -199,7 +199,7 @@ fn test_issue_639_idle() -> Outcome {
 }
 
 #[test]
-fn test_idle_with_a_priority_comes_before_idle_without() -> Outcome {
+fn test_idle_with_a_priority_comes_before_idle_without() -> TestResult {
     let _bounded = bounded();
     let log = Log::<i32>::new();
     let waits = |priority: i32| {
@@ -217,7 +217,7 @@ fn test_idle_with_a_priority_comes_before_idle_without() -> Outcome {
 }
 
 #[test]
-fn test_negative_sleep_yields_as_zero_does() -> Outcome {
+fn test_negative_sleep_yields_as_zero_does() -> TestResult {
     let _bounded = bounded();
     let log = Log::<&str>::new();
     let other = log.clone();
@@ -229,7 +229,7 @@ fn test_negative_sleep_yields_as_zero_does() -> Outcome {
 }
 
 /// What a wait in a greenlet of its own ends with when somebody switches to it by hand.
-fn woken_by_hand(wait: fn() -> Outcome) -> Outcome {
+fn woken_by_hand(wait: fn() -> TestResult) -> TestResult {
     let before = get_hub().loop_().activecnt()?;
     let outcome = Rc::new(RefCell::new(None));
     let kept = outcome.clone();
@@ -251,7 +251,7 @@ fn woken_by_hand(wait: fn() -> Outcome) -> Outcome {
 #[test]
 fn test_a_wait_checks_who_woke_it() {
     let _bounded = bounded();
-    let waits: [fn() -> Outcome; 3] = [
+    let waits: [fn() -> TestResult; 3] = [
         || sleep(LONG),
         || idle(0),
         || {
@@ -268,7 +268,7 @@ fn test_a_wait_checks_who_woke_it() {
 
 /// As in gevent, whose `sleep(0)` takes any switch for its own.
 #[test]
-fn test_sleep0_does_not_check_who_woke_it() -> Outcome {
+fn test_sleep0_does_not_check_who_woke_it() -> TestResult {
     let _bounded = bounded();
     woken_by_hand(|| sleep(0))
 }

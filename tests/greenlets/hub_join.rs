@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use crate::support::{LONG, Outcome, bounded};
+use crate::support::{LONG, TestResult, bounded};
 use gevent::exceptions::NotMainGreenletError;
 use gevent::{get_hub, sleep, spawn, spawn_later};
 
@@ -26,7 +26,7 @@ impl Drop for Guest {
 }
 
 #[test]
-fn test_join_many_times() -> Outcome {
+fn test_join_many_times() -> TestResult {
     let _bounded = bounded();
     let hub = get_hub();
     assert!(hub.join(None)?);
@@ -50,7 +50,7 @@ fn test_join_in_new_thread_doesnt_leak_hub_or_greenlet() {
         for _ in 0..10 {
             let guests = alive.clone();
             let thread = thread::spawn(move || -> Result<(), String> {
-                let body = || -> Outcome {
+                let body = || -> TestResult {
                     let in_greenlet = Guest::new(&guests);
                     let g = spawn(move || drop(in_greenlet));
                     g.raw().set_local(Guest::new(&guests));
@@ -92,7 +92,7 @@ fn test_a_thread_that_ends_takes_its_waiting_greenlets_along() {
             });
         }
         let never_ran = Guest::new(&guests);
-        let body = || -> Outcome {
+        let body = || -> TestResult {
             sleep(0.001)?;
             get_hub().greenlet().set_local(Guest::new(&guests));
             spawn(move || drop(never_ran));
@@ -163,7 +163,7 @@ fn test_a_thread_that_ends_takes_greenlets_along_that_wait_for_ever() {
 }
 
 #[test]
-fn test_join_is_for_the_main_greenlet() -> Outcome {
+fn test_join_is_for_the_main_greenlet() -> TestResult {
     let _bounded = bounded();
     let error = spawn(|| get_hub().join(None)).get().unwrap_err();
     assert!(error.is::<NotMainGreenletError>(), "{error:?}");
@@ -176,7 +176,7 @@ fn test_join_is_for_the_main_greenlet() -> Outcome {
 mod join_timeout {
     use super::*;
 
-    fn twice(test: impl Fn() -> Outcome) -> Outcome {
+    fn twice(test: impl Fn() -> TestResult) -> TestResult {
         let _bounded = bounded();
         test()?;
         test()
@@ -199,7 +199,7 @@ mod join_timeout {
     }
 
     #[test]
-    fn test_callback() -> Outcome {
+    fn test_callback() -> TestResult {
         twice(|| {
             let x = spawn(|| 5);
             assert!(join_takes(0.0, Some(LONG))?);
@@ -210,7 +210,7 @@ mod join_timeout {
     }
 
     #[test]
-    fn test_later() -> Outcome {
+    fn test_later() -> TestResult {
         twice(|| {
             let begin = Instant::now();
             get_hub().loop_().update_now()?;
@@ -222,7 +222,7 @@ mod join_timeout {
     }
 
     #[test]
-    fn test_timeout() -> Outcome {
+    fn test_timeout() -> TestResult {
         twice(|| {
             let x = spawn_later(LONG, || 5)?;
             assert!(!join_takes(0.01, Some(0.01))?);
@@ -235,7 +235,7 @@ mod join_timeout {
 
     /// gevent waits for an `Event` here, which a greenlet sets at its end.
     #[test]
-    fn test_event() -> Outcome {
+    fn test_event() -> TestResult {
         twice(|| {
             let x = spawn_later(LONG, || 5)?;
             let event_set = spawn_later(0.001, || ())?;
@@ -248,7 +248,7 @@ mod join_timeout {
     }
 
     #[test]
-    fn test_ref_arg() -> Outcome {
+    fn test_ref_arg() -> TestResult {
         twice(|| {
             let timer = get_hub().loop_().timer(LONG, 0.0)?.with_ref(false)?;
             timer.start(|| ())?;
@@ -259,7 +259,7 @@ mod join_timeout {
     }
 
     #[test]
-    fn test_ref_attribute() -> Outcome {
+    fn test_ref_attribute() -> TestResult {
         twice(|| {
             let timer = get_hub().loop_().timer(LONG, 0.0)?;
             timer.start(|| ())?;
@@ -271,7 +271,7 @@ mod join_timeout {
     }
 
     #[test]
-    fn test_setting_up_signal_does_not_affect_join() -> Outcome {
+    fn test_setting_up_signal_does_not_affect_join() -> TestResult {
         twice(|| {
             let handler = gevent::signal_handler(libc::SIGHUP, || Ok(()))?;
             assert!(join_takes(0.0, None)?);

@@ -1,7 +1,7 @@
 //! The counterpart of gevent's test__systemerror, written anew: an exception that concerns the
 //! whole process is raised in the main greenlet, wherever it comes from; another is not.
 
-use crate::support::{ExpectedError, LONG, Outcome, Reports, bounded};
+use crate::support::{ExpectedError, LONG, Reports, TestResult, bounded};
 use gevent::exceptions::{KeyboardInterrupt, SystemError, SystemExit};
 use gevent::{Context, Exception, get_hub, sleep, spawn};
 
@@ -32,7 +32,7 @@ fn timer(exception: Exception) -> Result<Box<dyn FnOnce()>, Exception> {
     Ok(Box::new(move || assert!(!x.active(), "{x:?}")))
 }
 
-fn for_each_start(test: impl Fn(Start) -> Outcome) -> Outcome {
+fn for_each_start(test: impl Fn(Start) -> TestResult) -> TestResult {
     let _bounded = bounded();
     [callback as Start, greenlet, timer]
         .into_iter()
@@ -40,7 +40,7 @@ fn for_each_start(test: impl Fn(Start) -> Outcome) -> Outcome {
 }
 
 #[test]
-fn test_sys_exit() -> Outcome {
+fn test_sys_exit() -> TestResult {
     let reports = Reports::new();
     for_each_start(|start| {
         let clean = start(SystemExit(3).into())?;
@@ -53,7 +53,7 @@ fn test_sys_exit() -> Outcome {
 }
 
 #[test]
-fn test_keyboard_interrupt() -> Outcome {
+fn test_keyboard_interrupt() -> TestResult {
     let reports = Reports::new();
     for_each_start(|start| {
         let clean = start(KeyboardInterrupt.into())?;
@@ -67,7 +67,7 @@ fn test_keyboard_interrupt() -> Outcome {
 /// gevent's test_keyboard_interrupt_stderr_patched, whose standard error is a greenlet's: here
 /// the stream that the hub prints to calls back into the hub.
 #[test]
-fn test_keyboard_interrupt_stderr_patched() -> Outcome {
+fn test_keyboard_interrupt_stderr_patched() -> TestResult {
     struct Busy;
     impl std::io::Write for Busy {
         fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
@@ -94,7 +94,7 @@ fn test_keyboard_interrupt_stderr_patched() -> Outcome {
 }
 
 #[test]
-fn test_system_error() -> Outcome {
+fn test_system_error() -> TestResult {
     const MESSAGE: &str = "should be re-raised and caught";
     let reports = Reports::new();
     for_each_start(|start| {
@@ -114,7 +114,7 @@ fn test_system_error() -> Outcome {
 }
 
 #[test]
-fn test_exception() -> Outcome {
+fn test_exception() -> TestResult {
     let reports = Reports::new();
     for_each_start(|start| {
         let clean = start(ExpectedError("must not kill the program").into())?;

@@ -6,12 +6,12 @@ use gevent::hub::core::Loop;
 use gevent::hub::set_hub;
 use gevent::{Hub, get_hub, sleep, spawn};
 
-use crate::support::Outcome;
+use crate::support::TestResult;
 
 /// A thread may have several hubs, one after the other or in turn: each has a loop of its own.
 #[test]
-fn hubs_of_ones_own_take_turns() -> Outcome {
-    std::thread::spawn(|| -> Outcome {
+fn hubs_of_ones_own_take_turns() -> TestResult {
+    std::thread::spawn(|| -> TestResult {
         let first = get_hub();
         sleep(0.001)?;
         let second = Hub::new(Loop::new((), false)?)?;
@@ -35,7 +35,7 @@ fn hubs_of_ones_own_take_turns() -> Outcome {
 /// Hubs that were replaced, with greenlets that wait in them, are left behind when the thread ends:
 /// what is parked is unwound.
 #[test]
-fn replaced_hubs_end_with_their_thread() -> Outcome {
+fn replaced_hubs_end_with_their_thread() -> TestResult {
     static UNWOUND: AtomicUsize = AtomicUsize::new(0);
     struct Unwound;
     impl Drop for Unwound {
@@ -43,7 +43,7 @@ fn replaced_hubs_end_with_their_thread() -> Outcome {
             UNWOUND.fetch_add(1, Ordering::Relaxed);
         }
     }
-    gevent::run_in_thread(|| -> Outcome {
+    gevent::run_in_thread(|| -> TestResult {
         for hub in 0..3 {
             if hub > 0 {
                 set_hub(Some(Hub::new(Loop::new((), false)?)?));

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use crate::support::{Log, Outcome, Reports, fail};
+use crate::support::{Log, Reports, TestResult, fail};
 use gevent::local::Local;
 use gevent::{Context, get_hub, joinall, sleep, spawn, spawn_raw};
 
@@ -24,7 +24,7 @@ impl Drop for Sentinel {
 }
 
 #[test]
-fn statics_have_a_value_for_each_greenlet() -> Outcome {
+fn statics_have_a_value_for_each_greenlet() -> TestResult {
     COUNT.with(|count| count.set(5));
     NAME.with(|name| name.borrow_mut().push_str("main"));
     let g = spawn(|| {
@@ -43,7 +43,7 @@ fn statics_have_a_value_for_each_greenlet() -> Outcome {
 }
 
 #[test]
-fn test_locals_collected_when_greenlet_dead_but_still_referenced() -> Outcome {
+fn test_locals_collected_when_greenlet_dead_but_still_referenced() -> TestResult {
     let dropped: Log<&str> = Log::new();
     let local: Local<Option<Sentinel>> = Local::new(|| None);
     let (its, log) = (local.clone(), dropped.clone());
@@ -62,7 +62,7 @@ fn test_locals_collected_when_greenlet_dead_but_still_referenced() -> Outcome {
 }
 
 #[test]
-fn test_locals_collected_when_unreferenced_even_in_running_greenlet() -> Outcome {
+fn test_locals_collected_when_unreferenced_even_in_running_greenlet() -> TestResult {
     // The local is dropped, with the values of greenlets that are alive.
     let dropped: Log<&str> = Log::new();
     let log = dropped.clone();
@@ -83,7 +83,7 @@ fn test_locals_collected_when_unreferenced_even_in_running_greenlet() -> Outcome
 }
 
 #[test]
-fn values_are_dropped_whatever_the_end() -> Outcome {
+fn values_are_dropped_whatever_the_end() -> TestResult {
     let _reports = Reports::new();
     let dropped: Log<&str> = Log::new();
     let log = dropped.clone();
@@ -124,7 +124,7 @@ fn values_are_dropped_whatever_the_end() -> Outcome {
 }
 
 #[test]
-fn test_copy() -> Outcome {
+fn test_copy() -> TestResult {
     let local = Local::new(|| vec!["init"]);
     local.set(vec!["main"]);
     let copy = local.copy();
@@ -148,7 +148,7 @@ fn values_are_set_and_taken() {
 
 /// A value may use other locals when it is dropped, and wait.
 #[test]
-fn a_drop_may_use_locals_and_wait() -> Outcome {
+fn a_drop_may_use_locals_and_wait() -> TestResult {
     struct Waits(Local<Cell<i32>>, Rc<Cell<i32>>);
     impl Drop for Waits {
         fn drop(&mut self) {
@@ -172,7 +172,7 @@ fn a_drop_may_use_locals_and_wait() -> Outcome {
 
 /// Who waits for a greenlet that is unwound just then was never woken.
 #[test]
-fn one_that_is_unwound_while_a_drop_waits_has_ended_for_all() -> Outcome {
+fn one_that_is_unwound_while_a_drop_waits_has_ended_for_all() -> TestResult {
     struct Waits;
     impl Drop for Waits {
         fn drop(&mut self) {
@@ -196,7 +196,7 @@ fn one_that_is_unwound_while_a_drop_waits_has_ended_for_all() -> Outcome {
 }
 
 #[test]
-fn many_locals_come_and_go() -> Outcome {
+fn many_locals_come_and_go() -> TestResult {
     let keep = Local::new(|| 0);
     keep.set(1);
     for i in 0..10_000 {
@@ -218,7 +218,7 @@ impl Drop for Panics {
 }
 
 #[test]
-fn a_value_whose_drop_panics_keeps_no_other_from_its_turn() -> Outcome {
+fn a_value_whose_drop_panics_keeps_no_other_from_its_turn() -> TestResult {
     let dropped = Rc::new(Cell::new(0));
     let its = dropped.clone();
     let local = Local::new(move || Panics(its.clone()));
@@ -241,7 +241,7 @@ fn a_value_whose_drop_panics_keeps_no_other_from_its_turn() -> Outcome {
 
 /// It was never told that it has ended.
 #[test]
-fn one_that_is_unwound_while_a_drops_panic_is_reported_has_ended() -> Outcome {
+fn one_that_is_unwound_while_a_drops_panic_is_reported_has_ended() -> TestResult {
     get_hub().set_error_handler(Some(Rc::new(|_: Context<'_>, _| {
         assert!(sleep(1000).is_err(), "it is unwound here");
     })));

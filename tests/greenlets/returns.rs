@@ -11,7 +11,7 @@ use gevent::queue::Queue;
 use gevent::threadpool::ThreadPool;
 use gevent::{Context, Exception, Timeout, TimeoutError, get_hub, sleep, spawn, spawn_raw};
 
-use crate::support::Outcome;
+use crate::support::TestResult;
 
 /// The errors that reach this thread's hub from now on.
 fn errors_of_the_hub() -> Rc<RefCell<Vec<Exception>>> {
@@ -32,7 +32,7 @@ fn is_refused(exception: &Exception) -> bool {
 }
 
 #[test]
-fn test_io_errors_are_exceptions_in_greenlets() -> Outcome {
+fn test_io_errors_are_exceptions_in_greenlets() -> TestResult {
     assert_eq!(spawn(|| gevent::io(|| Ok(7))).get()?, 7);
     let failed = spawn(|| {
         gevent::io(|| {
@@ -45,7 +45,7 @@ fn test_io_errors_are_exceptions_in_greenlets() -> Outcome {
 }
 
 #[test]
-fn test_io_errors_are_exceptions_in_pools() -> Outcome {
+fn test_io_errors_are_exceptions_in_pools() -> TestResult {
     let odd = |n: i32| {
         gevent::io(|| match n % 2 {
             0 => Err(refused()),
@@ -71,7 +71,7 @@ fn test_io_errors_are_exceptions_under_timeouts() {
 }
 
 #[test]
-fn test_io_errors_are_exceptions_in_callbacks() -> Outcome {
+fn test_io_errors_are_exceptions_in_callbacks() -> TestResult {
     let errors = errors_of_the_hub();
     let timer = get_hub().loop_().timer(0.0, 0.0)?;
     timer.start(|| gevent::io(|| Err(refused())))?;
@@ -89,7 +89,7 @@ fn test_the_place_of_an_io_error_is_that_of_the_call() {
 
 /// Plain values, which every callback may return.
 #[test]
-fn test_callbacks_return_plain_values() -> Outcome {
+fn test_callbacks_return_plain_values() -> TestResult {
     let errors = errors_of_the_hub();
     let calls = Rc::new(RefCell::new(Vec::new()));
     let call = |name| {
@@ -136,7 +136,7 @@ struct Answer(i32);
 impl gevent::Plain for Answer {}
 
 #[test]
-fn test_types_of_ones_own() -> Outcome {
+fn test_types_of_ones_own() -> TestResult {
     let answer = spawn(|| Answer(42));
     answer.join(None)?;
     assert_eq!(answer.take().map(|answer| answer.0), Some(42));
@@ -148,7 +148,7 @@ fn test_types_of_ones_own() -> Outcome {
 
 /// All of these compile without a word about types: that is what it tests.
 #[test]
-fn test_nothing_needs_an_annotation() -> Outcome {
+fn test_nothing_needs_an_annotation() -> TestResult {
     let errors = errors_of_the_hub();
     let queue = Queue::new();
     let its = queue.clone();

@@ -10,7 +10,7 @@ use hub::ExceptionStream;
 
 use crate::support::fail;
 
-type Outcome = Result<(), Exception>;
+type TestResult = Result<(), Exception>;
 
 #[derive(Debug, thiserror::Error)]
 #[error("expected")]
@@ -33,7 +33,7 @@ impl Drop for Guest<'_> {
 }
 
 #[test]
-fn test_greenlets_borrow_and_are_joined() -> Outcome {
+fn test_greenlets_borrow_and_are_joined() -> TestResult {
     let words = [String::from("a"), String::from("b")];
     let seen = RefCell::new(Vec::new());
     let length = scope(|s| {
@@ -56,7 +56,7 @@ fn test_greenlets_borrow_and_are_joined() -> Outcome {
 }
 
 #[test]
-fn test_the_first_failure_cancels_the_rest() -> Outcome {
+fn test_the_first_failure_cancels_the_rest() -> TestResult {
     get_hub().set_exception_stream(ExceptionStream::Discard);
     let guests = Cell::new(0);
     let error = scope(|s| {
@@ -66,7 +66,7 @@ fn test_the_first_failure_cancels_the_rest() -> Outcome {
                 sleep(100)
             });
         }
-        s.spawn(|| -> Outcome {
+        s.spawn(|| -> TestResult {
             sleep(0.001)?;
             Err(ExpectedError.into())
         });
@@ -100,7 +100,7 @@ fn test_the_functions_own_error_ends_the_greenlets() {
 fn test_a_panic_ends_the_greenlets_and_goes_on() {
     let guests = Cell::new(0);
     let payload = catch_unwind(AssertUnwindSafe(|| {
-        scope(|s| -> Outcome {
+        scope(|s| -> TestResult {
             s.spawn(|| {
                 let _guest = Guest::new(&guests);
                 // Even one that needs time to end.
@@ -119,7 +119,7 @@ fn test_a_panic_ends_the_greenlets_and_goes_on() {
 }
 
 #[test]
-fn test_a_killed_caller_takes_its_greenlets_along() -> Outcome {
+fn test_a_killed_caller_takes_its_greenlets_along() -> TestResult {
     let caller = spawn(|| {
         let guests = Cell::new(0);
         let result = scope(|s| {
@@ -141,7 +141,7 @@ fn test_a_killed_caller_takes_its_greenlets_along() -> Outcome {
 
 /// What the function failed with is not told then: whoever is killed ends with that.
 #[test]
-fn test_a_kill_comes_before_the_failure_that_a_scope_was_to_report() -> Outcome {
+fn test_a_kill_comes_before_the_failure_that_a_scope_was_to_report() -> TestResult {
     let caller = spawn(|| {
         scope(|s| {
             s.spawn(|| {
@@ -160,7 +160,7 @@ fn test_a_kill_comes_before_the_failure_that_a_scope_was_to_report() -> Outcome 
 }
 
 #[test]
-fn test_a_timeout_of_the_caller_takes_its_greenlets_along() -> Outcome {
+fn test_a_timeout_of_the_caller_takes_its_greenlets_along() -> TestResult {
     let guests = Cell::new(0);
     let timeout = Timeout::start_new(0.001);
     let error = scope(|s| {
@@ -176,7 +176,7 @@ fn test_a_timeout_of_the_caller_takes_its_greenlets_along() -> Outcome {
 }
 
 #[test]
-fn test_a_dropped_caller_takes_its_greenlets_along() -> Outcome {
+fn test_a_dropped_caller_takes_its_greenlets_along() -> TestResult {
     thread_local! {
         static GUESTS: Cell<usize> = const { Cell::new(0) };
     }
@@ -223,7 +223,7 @@ fn test_greenlets_that_never_ran_are_dropped_unrun() {
 }
 
 #[test]
-fn test_scopes_nest_and_their_greenlets_spawn_more() -> Outcome {
+fn test_scopes_nest_and_their_greenlets_spawn_more() -> TestResult {
     let count = Cell::new(0);
     scope(|s| {
         s.spawn(|| {
@@ -247,7 +247,7 @@ fn test_scopes_nest_and_their_greenlets_spawn_more() -> Outcome {
 
 /// As a server's, which goes on and on.
 #[test]
-fn test_a_scope_keeps_no_greenlets_that_have_ended() -> Outcome {
+fn test_a_scope_keeps_no_greenlets_that_have_ended() -> TestResult {
     scope(|s| {
         let weak: Vec<_> = (0..10).map(|_| s.spawn(|| ()).raw().downgrade()).collect();
         let waits = s.spawn(|| sleep(100));
@@ -271,7 +271,7 @@ impl Drop for SlowToGo<'_> {
 }
 
 #[test]
-fn test_what_a_killed_greenlet_owns_is_dropped_before_the_scope_ends() -> Outcome {
+fn test_what_a_killed_greenlet_owns_is_dropped_before_the_scope_ends() -> TestResult {
     // Killed before it runs, it is dead at once; what it owns goes later, in the killer.
     let victim: Rc<RefCell<Option<gevent::Greenlet<()>>>> = Rc::default();
     let killer = spawn({
@@ -294,7 +294,7 @@ fn test_what_a_killed_greenlet_owns_is_dropped_before_the_scope_ends() -> Outcom
 
 /// It asked again and again, a thousand times a second.
 #[test]
-fn test_a_scope_does_not_poll_while_a_destructor_waits_elsewhere() -> Outcome {
+fn test_a_scope_does_not_poll_while_a_destructor_waits_elsewhere() -> TestResult {
     struct Waits<'a>(&'a Cell<bool>);
 
     impl Drop for Waits<'_> {
@@ -352,7 +352,7 @@ fn test_a_destructor_that_waits_elsewhere_for_ever_is_unwound() {
 fn test_a_failure_whose_link_is_gone() {
     get_hub().set_exception_stream(ExceptionStream::Discard);
     let error = scope(|s| {
-        let fails = s.spawn(|| -> Outcome { Err(ExpectedError.into()) });
+        let fails = s.spawn(|| -> TestResult { Err(ExpectedError.into()) });
         fails.unlink_all();
         Ok(())
     });
@@ -363,8 +363,8 @@ fn test_a_failure_whose_link_is_gone() {
 fn test_one_that_ignores_its_kill_and_waits_for_ever_is_unwound() {
     // In the main greenlet, which is told that nobody will be woken any more.
     let guests = Cell::new(0);
-    let error = scope(|s| -> Outcome {
-        s.spawn(|| -> Outcome {
+    let error = scope(|s| -> TestResult {
+        s.spawn(|| -> TestResult {
             let _guest = Guest::new(&guests);
             loop {
                 let _ = get_hub().switch();
@@ -377,7 +377,7 @@ fn test_one_that_ignores_its_kill_and_waits_for_ever_is_unwound() {
 }
 
 #[test]
-fn test_in_the_hub_nobody_can_be_waited_for() -> Outcome {
+fn test_in_the_hub_nobody_can_be_waited_for() -> TestResult {
     let (ran, result) = (Rc::new(Cell::new(false)), Rc::new(RefCell::new(None)));
     let (runs, results) = (ran.clone(), result.clone());
     get_hub().loop_().run_callback(move || {
@@ -400,7 +400,7 @@ fn test_in_the_hub_nobody_can_be_waited_for() -> Outcome {
 }
 
 #[test]
-fn test_a_caller_that_is_not_allowed_to_wait() -> Outcome {
+fn test_a_caller_that_is_not_allowed_to_wait() -> TestResult {
     let allowed = Rc::new(Cell::new(true));
     let asks = allowed.clone();
     let caller = gevent::Greenlet::<()>::builder()
@@ -468,7 +468,7 @@ fn test_a_thread_that_ends_ends_the_greenlets_first() {
 
 #[test]
 fn test_a_hub_that_is_destroyed_ends_the_greenlets_on_the_spot() {
-    std::thread::spawn(|| -> Outcome {
+    std::thread::spawn(|| -> TestResult {
         let guests = Cell::new(0);
         let error = scope(|s| {
             s.spawn(|| {
@@ -489,7 +489,7 @@ fn test_a_hub_that_is_destroyed_ends_the_greenlets_on_the_spot() {
 }
 
 #[test]
-fn test_unwinding_that_the_function_swallows_goes_on() -> Outcome {
+fn test_unwinding_that_the_function_swallows_goes_on() -> TestResult {
     thread_local! {
         static ENDED: Cell<usize> = const { Cell::new(0) };
     }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use gevent::{Exception, Timeout, TimeoutError, sleep, spawn, with_timeout};
 
-type Outcome = Result<(), Exception>;
+type TestResult = Result<(), Exception>;
 
 #[test]
-fn test_timeout_interrupts_the_greenlet_that_started_it() -> Outcome {
+fn test_timeout_interrupts_the_greenlet_that_started_it() -> TestResult {
     let timeout = Timeout::start_new(0.001);
     let error = sleep(100).unwrap_err();
     assert!(timeout.caused(&error) && error.is::<TimeoutError>());
@@ -18,7 +18,7 @@ fn test_timeout_interrupts_the_greenlet_that_started_it() -> Outcome {
 }
 
 #[test]
-fn test_closed_and_dropped_timeouts_do_not_come() -> Outcome {
+fn test_closed_and_dropped_timeouts_do_not_come() -> TestResult {
     let timeout = Timeout::start_new(0.001);
     assert!(timeout.pending());
     timeout.close();
@@ -28,7 +28,7 @@ fn test_closed_and_dropped_timeouts_do_not_come() -> Outcome {
 }
 
 #[test]
-fn test_nested_timeouts_are_told_apart() -> Outcome {
+fn test_nested_timeouts_are_told_apart() -> TestResult {
     let outer = Timeout::start_new(0.002);
     let inner = Timeout::start_new(100);
     let error = sleep(100).unwrap_err();
@@ -37,14 +37,14 @@ fn test_nested_timeouts_are_told_apart() -> Outcome {
 }
 
 #[test]
-fn test_none_never_comes() -> Outcome {
+fn test_none_never_comes() -> TestResult {
     let timeout = Timeout::start_new(None);
     assert!(!timeout.pending());
     sleep(0.001)
 }
 
 #[test]
-fn test_a_restarted_timeout_has_its_whole_time_again() -> Outcome {
+fn test_a_restarted_timeout_has_its_whole_time_again() -> TestResult {
     let begin = Instant::now();
     let timeout = Timeout::new(Duration::from_millis(30));
     timeout.start()?;
@@ -59,14 +59,14 @@ fn test_a_restarted_timeout_has_its_whole_time_again() -> Outcome {
 }
 
 #[test]
-fn test_with_timeout() -> Outcome {
+fn test_with_timeout() -> TestResult {
     assert_eq!(with_timeout(0.001, || sleep(100).map(|()| 1), 2)?, 2);
     assert_eq!(with_timeout(100, || Ok(1), 2)?, 1);
     Ok(())
 }
 
 #[test]
-fn test_timeout_for_a_greenlet_that_ended_hurts_nobody() -> Outcome {
+fn test_timeout_for_a_greenlet_that_ended_hurts_nobody() -> TestResult {
     let g = spawn(|| Rc::new(Timeout::start_new(0.001)));
     let timeout = g.get()?;
     sleep(0.005)?;
@@ -84,7 +84,7 @@ fn test_not_a_number_is_refused() {
 
 /// It needs no `mut`, and may be shared.
 #[test]
-fn test_another_greenlet_may_cancel_a_timeout() -> Outcome {
+fn test_another_greenlet_may_cancel_a_timeout() -> TestResult {
     let timeout = Rc::new(Timeout::start_new(100));
     let shared = timeout.clone();
     spawn(move || shared.cancel()).join(None)?;

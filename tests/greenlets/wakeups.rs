@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::support::{ExpectedError, Outcome, bounded};
+use crate::support::{ExpectedError, TestResult, bounded};
 use gevent::event::Event;
 use gevent::exceptions::{HubDestroyed, LoopExit, TimeoutError};
 use gevent::greenlet_core::{GreenletError, Value, getcurrent, pinned};
@@ -21,7 +21,7 @@ impl<F: FnMut()> Drop for OnDrop<F> {
 }
 
 /// A greenlet that sleeps for a moment, and one whose destructor does `what` as it is unwound.
-fn while_one_is_unwound(what: impl FnMut() + 'static) -> Outcome {
+fn while_one_is_unwound(what: impl FnMut() + 'static) -> TestResult {
     let unwound = spawn(move || {
         let _on_drop = OnDrop(what);
         sleep(1000)
@@ -33,7 +33,7 @@ fn while_one_is_unwound(what: impl FnMut() + 'static) -> Outcome {
 
 /// The refused throw had voided the sleeper's wake-up.
 #[test]
-fn a_throw_by_a_destructor_that_cannot_switch_changes_nothing() -> Outcome {
+fn a_throw_by_a_destructor_that_cannot_switch_changes_nothing() -> TestResult {
     let _bounded = bounded();
     let sleeper = spawn(|| sleep(0.01));
     let victim = sleeper.clone();
@@ -47,7 +47,7 @@ fn a_throw_by_a_destructor_that_cannot_switch_changes_nothing() -> Outcome {
 }
 
 #[test]
-fn a_throw_while_pinned_changes_nothing() -> Outcome {
+fn a_throw_while_pinned_changes_nothing() -> TestResult {
     let _bounded = bounded();
     let sleeper = spawn(|| sleep(0.01));
     sleep(0)?;
@@ -57,7 +57,7 @@ fn a_throw_while_pinned_changes_nothing() -> Outcome {
 }
 
 /// Does something where libev may not be interrupted, in the hub.
-fn in_a_reschedule_function(what: impl Fn() + 'static) -> Outcome {
+fn in_a_reschedule_function(what: impl Fn() + 'static) -> TestResult {
     let done = Rc::new(Cell::new(false));
     let (hub, its) = (get_hub(), done.clone());
     // Called by the start once, and again when it fires: that is in the hub.
@@ -76,7 +76,7 @@ fn in_a_reschedule_function(what: impl Fn() + 'static) -> Outcome {
 }
 
 #[test]
-fn a_waiter_that_is_switched_to_while_pinned_gets_its_value_soon() -> Outcome {
+fn a_waiter_that_is_switched_to_while_pinned_gets_its_value_soon() -> TestResult {
     let _bounded = bounded();
     let waiter = Waiter::new(get_hub());
     let its = waiter.clone();
@@ -101,7 +101,7 @@ fn a_waiter_that_is_switched_to_while_pinned_gets_its_value_soon() -> Outcome {
 
 /// The loop refused to queue the notifications: they were lost.
 #[test]
-fn what_is_set_put_and_ended_while_pinned_is_told() -> Outcome {
+fn what_is_set_put_and_ended_while_pinned_is_told() -> TestResult {
     let _bounded = bounded();
     let (event, queue, channel) = (Event::new(), Queue::new(), Channel::new());
     let waits = {
@@ -135,7 +135,7 @@ fn what_is_set_put_and_ended_while_pinned_is_told() -> Outcome {
 
 /// The hub would have delivered wake-ups that wake nobody.
 #[test]
-fn a_loop_does_not_run_where_nobody_can_be_switched_to() -> Outcome {
+fn a_loop_does_not_run_where_nobody_can_be_switched_to() -> TestResult {
     let _bounded = bounded();
     let sleeper = spawn(|| sleep(0));
     let refused = pinned(|| get_hub().loop_().run_nowait());
@@ -154,7 +154,7 @@ fn a_loop_does_not_run_where_nobody_can_be_switched_to() -> Outcome {
 
 /// What the wait's start replaces has a destructor that waits: the wake-up of the outer wait was void afterwards.
 #[test]
-fn a_callback_that_a_wait_replaces_may_wait_as_it_is_dropped() -> Outcome {
+fn a_callback_that_a_wait_replaces_may_wait_as_it_is_dropped() -> TestResult {
     let _bounded = bounded();
     // Longer than the timer: the outer wait is over meanwhile.
     for seconds in [0.001, 0.05] {
@@ -181,7 +181,7 @@ fn a_callback_that_a_wait_replaces_may_wait_as_it_is_dropped() -> Outcome {
 }
 
 #[test]
-fn a_hook_may_wait_before_the_wait_that_it_is_called_for() -> Outcome {
+fn a_hook_may_wait_before_the_wait_that_it_is_called_for() -> TestResult {
     let _bounded = bounded();
     let (event, queue) = (Event::new(), Queue::new());
     let (sets, puts) = (event.clone(), queue.clone());
@@ -204,7 +204,7 @@ fn a_hook_may_wait_before_the_wait_that_it_is_called_for() -> Outcome {
     let queue = Queue::new();
     let (puts, left) = (queue.clone(), Cell::new(true));
     let hooked = Greenlet::<i32>::builder()
-        .switch_out(move || -> Outcome {
+        .switch_out(move || -> TestResult {
             if left.replace(false) {
                 puts.put(8)?;
             }
@@ -216,13 +216,13 @@ fn a_hook_may_wait_before_the_wait_that_it_is_called_for() -> Outcome {
 }
 
 #[test]
-fn a_forged_token_is_not_a_wake_up() -> Outcome {
+fn a_forged_token_is_not_a_wake_up() -> TestResult {
     let _bounded = bounded();
     let waiter = Waiter::<i32>::new(get_hub());
     let getter = spawn(move || waiter.get());
     sleep(0)?;
     let raw = getter.raw().clone();
-    let forge = move || -> Outcome {
+    let forge = move || -> TestResult {
         for token in 0..1000 {
             raw.switch(Value::Token(token)).map(drop)?;
         }
@@ -235,7 +235,7 @@ fn a_forged_token_is_not_a_wake_up() -> Outcome {
 }
 
 /// In a thread of its own, whose first hub dies.
-fn in_a_thread(test: impl FnOnce() -> Outcome + Send + 'static) -> Outcome {
+fn in_a_thread(test: impl FnOnce() -> TestResult + Send + 'static) -> TestResult {
     let thread = std::thread::spawn(move || {
         get_hub().set_exception_stream(ExceptionStream::Discard);
         test()
@@ -247,7 +247,7 @@ fn in_a_thread(test: impl FnOnce() -> Outcome + Send + 'static) -> Outcome {
 }
 
 #[test]
-fn a_hub_that_was_unwound_is_replaced_and_nobody_waits_for_ever() -> Outcome {
+fn a_hub_that_was_unwound_is_replaced_and_nobody_waits_for_ever() -> TestResult {
     let _bounded = bounded();
     in_a_thread(|| {
         let old = get_hub();
@@ -278,7 +278,7 @@ fn a_hub_that_was_unwound_is_replaced_and_nobody_waits_for_ever() -> Outcome {
 }
 
 #[test]
-fn a_hub_that_ends_by_an_error_is_replaced() -> Outcome {
+fn a_hub_that_ends_by_an_error_is_replaced() -> TestResult {
     let _bounded = bounded();
     in_a_thread(|| {
         let old = get_hub();
@@ -301,7 +301,7 @@ fn a_hub_that_ends_by_an_error_is_replaced() -> Outcome {
 
 /// It tried again and again to wait for its greenlets.
 #[test]
-fn a_scope_whose_hub_dies_ends() -> Outcome {
+fn a_scope_whose_hub_dies_ends() -> TestResult {
     let _bounded = bounded();
     in_a_thread(|| {
         let ran = Cell::new(0);
@@ -324,7 +324,7 @@ fn a_scope_whose_hub_dies_ends() -> Outcome {
 }
 
 #[test]
-fn a_scope_while_pinned_or_in_an_unwinding_destructor_ends() -> Outcome {
+fn a_scope_while_pinned_or_in_an_unwinding_destructor_ends() -> TestResult {
     let _bounded = bounded();
     let ended = pinned(|| {
         gevent::scope(|s| {
@@ -347,7 +347,7 @@ fn a_scope_while_pinned_or_in_an_unwinding_destructor_ends() -> Outcome {
 }
 
 #[test]
-fn a_timeout_that_comes_while_an_inner_wait_is_on_ends_that() -> Outcome {
+fn a_timeout_that_comes_while_an_inner_wait_is_on_ends_that() -> TestResult {
     let _bounded = bounded();
     let told = Rc::new(RefCell::new(None::<Exception>));
     let its = told.clone();
@@ -369,7 +369,7 @@ fn a_timeout_that_comes_while_an_inner_wait_is_on_ends_that() -> Outcome {
 
 /// A raw greenlet that is parked in its own switch is not woken by the ticket of a wait that it is only preparing.
 #[test]
-fn a_wake_up_does_not_go_to_a_switch_inside_the_preparations() -> Outcome {
+fn a_wake_up_does_not_go_to_a_switch_inside_the_preparations() -> TestResult {
     let _bounded = bounded();
     let waits = spawn(move || {
         let timer = get_hub().loop_().timer(0.0, 0.0)?;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use gevent::{socket, spawn};
 use socket2::SockRef;
 
-use crate::support::{Outcome, bounded};
+use crate::support::{TestResult, bounded};
 
 /// What a program needs of an implementation.
 trait Net {
@@ -591,7 +591,7 @@ fn count() -> u64 {
 }
 
 #[test]
-fn random_programs_see_of_a_stream_what_they_see_of_stds() -> Outcome {
+fn random_programs_see_of_a_stream_what_they_see_of_stds() -> TestResult {
     for seed in 0..count() {
         let _bounded = bounded();
         let (theirs, ours) = (stream_program::<Std>(seed), stream_program::<Ours>(seed));
@@ -606,7 +606,7 @@ fn random_programs_see_of_a_stream_what_they_see_of_stds() -> Outcome {
 }
 
 #[test]
-fn random_programs_see_of_a_listener_what_they_see_of_stds() -> Outcome {
+fn random_programs_see_of_a_listener_what_they_see_of_stds() -> TestResult {
     for seed in 0..count() {
         let _bounded = bounded();
         let (theirs, ours) = (

@@ -13,7 +13,7 @@ use gevent::hub::set_switch_out;
 use gevent::socket::{AddressError, TcpListener, TcpStream};
 use gevent::{Exception, Greenlet, getcurrent, sleep, spawn};
 
-use crate::support::{LONG, Outcome, bounded, near};
+use crate::support::{LONG, TestResult, bounded, near};
 
 fn pair() -> Result<(TcpStream, TcpStream), Exception> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -31,7 +31,7 @@ type Pair = fn() -> Result<(TcpStream, TcpStream), Exception>;
 
 const PAIRS: [Pair; 2] = [pair, unix_pair];
 
-fn reset(stream: TcpStream) -> Outcome {
+fn reset(stream: TcpStream) -> TestResult {
     stream.with_options(|options| options.set_linger(Some(Duration::ZERO)))??;
     drop(stream);
     Ok(())
@@ -58,7 +58,7 @@ fn reader(stream: &TcpStream) -> Result<Greenlet<Result<usize, ErrorKind>>, Exce
 }
 
 #[test]
-fn empty_buffers_do_not_wait() -> Outcome {
+fn empty_buffers_do_not_wait() -> TestResult {
     let _bounded = bounded();
     for pair in PAIRS {
         let (mut a, mut b) = pair()?;
@@ -91,7 +91,7 @@ fn empty_buffers_do_not_wait() -> Outcome {
 }
 
 #[test]
-fn more_parts_than_the_system_takes() -> Outcome {
+fn more_parts_than_the_system_takes() -> TestResult {
     let _bounded = bounded();
     let (mut a, mut b) = pair()?;
     let parts = vec![IoSlice::new(b"x"); 3000];
@@ -114,7 +114,7 @@ fn more_parts_than_the_system_takes() -> Outcome {
 }
 
 #[test]
-fn shutting_down_wakes_who_waits() -> Outcome {
+fn shutting_down_wakes_who_waits() -> TestResult {
     let _bounded = bounded();
     for pair in PAIRS {
         for by_copy in [false, true] {
@@ -146,7 +146,7 @@ fn shutting_down_wakes_who_waits() -> Outcome {
 
 /// The writer finds its stream full, and before it is parked its hook lets the other greenlet run.
 #[test]
-fn shutting_down_before_the_wait_has_begun_wakes_it() -> Outcome {
+fn shutting_down_before_the_wait_has_begun_wakes_it() -> TestResult {
     let _bounded = bounded();
     for pair in PAIRS {
         let (a, _b) = pair()?;
@@ -168,7 +168,7 @@ fn shutting_down_before_the_wait_has_begun_wakes_it() -> Outcome {
 }
 
 #[test]
-fn closing_wakes_who_waits() -> Outcome {
+fn closing_wakes_who_waits() -> TestResult {
     let _bounded = bounded();
     for pair in PAIRS {
         let (a, b) = pair()?;
@@ -190,7 +190,7 @@ fn closing_wakes_who_waits() -> Outcome {
 }
 
 #[test]
-fn a_reset_or_the_end_of_the_other_side_wakes_who_waits() -> Outcome {
+fn a_reset_or_the_end_of_the_other_side_wakes_who_waits() -> TestResult {
     let _bounded = bounded();
     let (a, b) = pair()?;
     // It has read before, and so it waits first.
@@ -219,7 +219,7 @@ fn a_reset_or_the_end_of_the_other_side_wakes_who_waits() -> Outcome {
 }
 
 #[test]
-fn two_copies_wait_for_one_connection() -> Outcome {
+fn two_copies_wait_for_one_connection() -> TestResult {
     let _bounded = bounded();
     let (a, b) = pair()?;
     let copy = a.try_clone()?;
@@ -237,7 +237,7 @@ fn two_copies_wait_for_one_connection() -> Outcome {
 }
 
 #[test]
-fn a_copy_has_the_same_timeouts_at_first() -> Outcome {
+fn a_copy_has_the_same_timeouts_at_first() -> TestResult {
     let (a, _b) = pair()?;
     a.set_read_timeout(1)?;
     a.set_write_timeout(2)?;
@@ -250,7 +250,7 @@ fn a_copy_has_the_same_timeouts_at_first() -> Outcome {
 }
 
 #[test]
-fn no_time_to_connect() -> Outcome {
+fn no_time_to_connect() -> TestResult {
     let _bounded = bounded();
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
@@ -273,7 +273,7 @@ fn no_time_to_connect() -> Outcome {
 }
 
 #[test]
-fn huge_times_are_for_ever() -> Outcome {
+fn huge_times_are_for_ever() -> TestResult {
     let _bounded = bounded();
     for seconds in [
         f64::MAX,
@@ -300,7 +300,7 @@ fn huge_times_are_for_ever() -> Outcome {
 }
 
 #[test]
-fn what_does_not_wait_says_what_the_system_says() -> Outcome {
+fn what_does_not_wait_says_what_the_system_says() -> TestResult {
     let (mut a, _b) = pair()?;
     a.set_nonblocking(true)?;
     near(a.read_timeout().expect("it is set"), 0.0);
@@ -327,7 +327,7 @@ fn what_does_not_wait_says_what_the_system_says() -> Outcome {
 
 /// `SIGPIPE` is sent to the thread that writes. While that has it blocked it stays to be seen, even if it is ignored.
 #[test]
-fn writing_to_nobody_raises_no_signal() -> Outcome {
+fn writing_to_nobody_raises_no_signal() -> TestResult {
     let _bounded = bounded();
     // SAFETY: sets of signals that are ours, made empty before anything else is done with them.
     let (blocked, is_raised) = unsafe {
@@ -364,7 +364,7 @@ fn writing_to_nobody_raises_no_signal() -> Outcome {
 }
 
 #[test]
-fn a_unix_socket_has_no_internet_address() -> Outcome {
+fn a_unix_socket_has_no_internet_address() -> TestResult {
     let (a, _b) = unix_pair()?;
     for error in [a.local_addr().unwrap_err(), a.peer_addr().unwrap_err()] {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -373,7 +373,7 @@ fn a_unix_socket_has_no_internet_address() -> Outcome {
 }
 
 #[test]
-fn a_listener_takes_over_a_descriptor() -> Outcome {
+fn a_listener_takes_over_a_descriptor() -> TestResult {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let listener = TcpListener::try_from(OwnedFd::from(listener))?;

@@ -15,7 +15,7 @@ use gevent::{Exception, get_hub, getcurrent, joinall, sleep, spawn};
 
 use crate::support::Reports;
 
-type Outcome = Result<(), Exception>;
+type TestResult = Result<(), Exception>;
 
 /// Addresses for those who look whether nobody listens any more, or listen again: at 127.0.0.1 somebody else may have
 /// got the port meanwhile. (On Linux all of 127.0.0.0/8 is this machine.)
@@ -26,7 +26,7 @@ const OWN: [&str; 3] = if cfg!(target_os = "linux") {
 };
 
 #[test]
-fn test_server_serves_many_and_leaves_nothing() -> Outcome {
+fn test_server_serves_many_and_leaves_nothing() -> TestResult {
     let before = get_hub().loop_().activecnt()?;
     let server = StreamServer::new(OWN[0], |stream: TcpStream, _| {
         std::io::copy(&mut &stream, &mut &stream)?;
@@ -63,7 +63,7 @@ fn test_server_serves_many_and_leaves_nothing() -> Outcome {
 }
 
 #[test]
-fn test_serve_forever_ends_when_stopped() -> Outcome {
+fn test_serve_forever_ends_when_stopped() -> TestResult {
     let server = StreamServer::new("127.0.0.1:0", |_stream: TcpStream, _| ());
     let serving = spawn({
         let server = server.clone();
@@ -76,7 +76,7 @@ fn test_serve_forever_ends_when_stopped() -> Outcome {
 }
 
 #[test]
-fn test_port_in_use_is_an_error() -> Outcome {
+fn test_port_in_use_is_an_error() -> TestResult {
     let taken = TcpListener::bind("127.0.0.1:0")?;
     let server = StreamServer::new(taken.local_addr()?, |_stream: TcpStream, _| ());
     assert_eq!(server.start().unwrap_err().kind(), ErrorKind::AddrInUse);
@@ -85,7 +85,7 @@ fn test_port_in_use_is_an_error() -> Outcome {
 }
 
 #[test]
-fn test_handlers_are_named_after_server_and_peer() -> Outcome {
+fn test_handlers_are_named_after_server_and_peer() -> TestResult {
     for how in [Spawn::Default, Spawn::Raw, Spawn::Pool(2)] {
         let names = Channel::new();
         let its = names.clone();
@@ -108,7 +108,7 @@ fn test_handlers_are_named_after_server_and_peer() -> Outcome {
 }
 
 #[test]
-fn test_a_report_of_a_failed_handler_says_whose_and_what_kind() -> Outcome {
+fn test_a_report_of_a_failed_handler_says_whose_and_what_kind() -> TestResult {
     let reports = Reports::new();
     let server = StreamServer::new("127.0.0.1:0", |_stream, _| {
         gevent::io(|| Err(ErrorKind::PermissionDenied.into()))
@@ -125,7 +125,7 @@ fn test_a_report_of_a_failed_handler_says_whose_and_what_kind() -> Outcome {
 }
 
 #[test]
-fn test_pool_bounds_the_handlers() -> Outcome {
+fn test_pool_bounds_the_handlers() -> TestResult {
     let (now, most) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
     let (n, m) = (now.clone(), most.clone());
     let server = StreamServer::builder().spawn(Spawn::Pool(2)).build(
@@ -159,7 +159,7 @@ fn test_pool_bounds_the_handlers() -> Outcome {
 }
 
 #[test]
-fn test_stop_kills_the_handlers_of_a_pool_that_do_not_end() -> Outcome {
+fn test_stop_kills_the_handlers_of_a_pool_that_do_not_end() -> TestResult {
     let begun = Event::new();
     let its = begun.clone();
     let server = StreamServer::builder().spawn(Spawn::Pool(2)).build(
@@ -179,7 +179,7 @@ fn test_stop_kills_the_handlers_of_a_pool_that_do_not_end() -> Outcome {
 }
 
 #[test]
-fn test_a_server_starts_again_at_its_address() -> Outcome {
+fn test_a_server_starts_again_at_its_address() -> TestResult {
     let serve = |mut stream: TcpStream, _| Ok(stream.write_all(b"x")?);
     let at_listener = TcpListener::bind(OWN[1])?;
     for server in [
@@ -205,7 +205,7 @@ fn test_a_server_starts_again_at_its_address() -> Outcome {
 }
 
 #[test]
-fn test_servers_share_a_pool() -> Outcome {
+fn test_servers_share_a_pool() -> TestResult {
     let pool = Pool::new(1);
     let serve = |mut stream: TcpStream, _| {
         stream.read_exact(&mut [0])?;
@@ -237,7 +237,7 @@ fn test_servers_share_a_pool() -> Outcome {
 }
 
 #[test]
-fn test_max_accept_gives_others_their_turn() -> Outcome {
+fn test_max_accept_gives_others_their_turn() -> TestResult {
     const CONNECTIONS: usize = 6;
     let (log, connections) = (Rc::new(RefCell::new(String::new())), Rc::new(Cell::new(0)));
     let (l, c) = (log.clone(), connections.clone());
@@ -267,7 +267,7 @@ fn test_max_accept_gives_others_their_turn() -> Outcome {
 }
 
 #[test]
-fn test_a_server_can_be_stopped_by_its_handler() -> Outcome {
+fn test_a_server_can_be_stopped_by_its_handler() -> TestResult {
     for kind in [Spawn::Default, Spawn::Raw, Spawn::InHub] {
         let this: Rc<RefCell<Option<StreamServer>>> = Rc::default();
         let server = StreamServer::builder().spawn(kind).build("127.0.0.1:0", {
@@ -294,7 +294,7 @@ fn test_a_server_can_be_stopped_by_its_handler() -> Outcome {
 }
 
 #[test]
-fn test_a_handler_that_panics_harms_nobody() -> Outcome {
+fn test_a_handler_that_panics_harms_nobody() -> TestResult {
     get_hub().set_exception_stream(ExceptionStream::Discard);
     for spawn in [Spawn::Default, Spawn::Raw, Spawn::Pool(1)] {
         let server = StreamServer::builder().spawn(spawn).build(

@@ -12,7 +12,7 @@ use gevent::socket::{AddressError, TcpListener, TcpStream};
 use gevent::threadpool::HubExt;
 use gevent::{Exception, get_hub, sleep, spawn};
 
-use crate::support::{Outcome, bounded, near};
+use crate::support::{TestResult, bounded, near};
 
 /// Both ends of a connection.
 fn pair() -> Result<(TcpStream, TcpStream), Exception> {
@@ -22,7 +22,7 @@ fn pair() -> Result<(TcpStream, TcpStream), Exception> {
 }
 
 #[test]
-fn test_fullduplex_large_transfer() -> Outcome {
+fn test_fullduplex_large_transfer() -> TestResult {
     let (a, b) = pair()?;
     let data: Vec<u8> = (0..4 << 20).map(|i: u32| (i % 251) as u8).collect();
     let d = data.clone();
@@ -49,7 +49,7 @@ fn test_fullduplex_large_transfer() -> Outcome {
 }
 
 #[test]
-fn test_recv_timeout() -> Outcome {
+fn test_recv_timeout() -> TestResult {
     let (mut a, _b) = pair()?;
     a.set_timeout(0.001)?;
     assert_eq!(a.read(&mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
@@ -60,7 +60,7 @@ fn test_recv_timeout() -> Outcome {
 }
 
 #[test]
-fn test_send_timeout() -> Outcome {
+fn test_send_timeout() -> TestResult {
     let (mut a, _b) = pair()?;
     a.set_timeout(0.01)?;
     let chunk = vec![0; 1 << 20];
@@ -74,7 +74,7 @@ fn test_send_timeout() -> Outcome {
 }
 
 #[test]
-fn test_close_wakes_a_reader_with_ebadf() -> Outcome {
+fn test_close_wakes_a_reader_with_ebadf() -> TestResult {
     let (a, _b) = pair()?;
     let mut reading = a.clone();
     let reader = spawn(move || reading.read(&mut [0]).unwrap_err().raw_os_error());
@@ -90,7 +90,7 @@ fn test_close_wakes_a_reader_with_ebadf() -> Outcome {
 }
 
 #[test]
-fn test_a_lent_descriptor_outlives_close() -> Outcome {
+fn test_a_lent_descriptor_outlives_close() -> TestResult {
     let (a, mut b) = pair()?;
     let closer = a.clone();
     let before = a.as_raw_fd();
@@ -108,7 +108,7 @@ fn test_a_lent_descriptor_outlives_close() -> Outcome {
 }
 
 #[test]
-fn test_an_accepted_connection_does_not_block_and_closes_on_exec() -> Outcome {
+fn test_an_accepted_connection_does_not_block_and_closes_on_exec() -> TestResult {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let _client = TcpStream::connect(listener.local_addr()?)?;
     let (stream, _) = listener.accept()?;
@@ -126,7 +126,7 @@ fn test_an_accepted_connection_does_not_block_and_closes_on_exec() -> Outcome {
 }
 
 #[test]
-fn test_peek_then_read() -> Outcome {
+fn test_peek_then_read() -> TestResult {
     let (mut a, mut b) = pair()?;
     a.write_all(b"abc")?;
     let mut buf = [0; 8];
@@ -137,7 +137,7 @@ fn test_peek_then_read() -> Outcome {
 }
 
 #[test]
-fn test_connect_refused_and_unresolvable() -> Outcome {
+fn test_connect_refused_and_unresolvable() -> TestResult {
     // Bound but not listening: it refuses, and nobody else can take the port.
     let nobody = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
     nobody.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
@@ -160,7 +160,7 @@ fn test_connect_refused_and_unresolvable() -> Outcome {
 }
 
 #[test]
-fn test_bind_says_which_address_is_taken() -> Outcome {
+fn test_bind_says_which_address_is_taken() -> TestResult {
     let taken = TcpListener::bind("127.0.0.1:0")?;
     let address = taken.local_addr()?;
     // Of several the last one.
@@ -176,7 +176,7 @@ fn test_bind_says_which_address_is_taken() -> Outcome {
 }
 
 #[test]
-fn test_connect_that_takes_too_long_says_where() -> Outcome {
+fn test_connect_that_takes_too_long_says_where() -> TestResult {
     // A listener whose backlog is full answers nobody.
     let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
     full.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
@@ -202,7 +202,7 @@ fn test_connect_that_takes_too_long_says_where() -> Outcome {
 }
 
 #[test]
-fn names_are_looked_up_while_all_threads_of_the_hub_are_busy() -> Outcome {
+fn names_are_looked_up_while_all_threads_of_the_hub_are_busy() -> TestResult {
     let _bounded = bounded();
     let pool = get_hub().threadpool();
     let (release, released) = channel::<()>();
@@ -224,7 +224,7 @@ fn names_are_looked_up_while_all_threads_of_the_hub_are_busy() -> Outcome {
 }
 
 #[test]
-fn test_names_are_looked_up_while_others_run() -> Outcome {
+fn test_names_are_looked_up_while_others_run() -> TestResult {
     let listener = TcpListener::bind("localhost:0")?;
     let port = listener.local_addr()?.port();
     let ran = Rc::new(Cell::new(false));
@@ -236,7 +236,7 @@ fn test_names_are_looked_up_while_others_run() -> Outcome {
 }
 
 #[test]
-fn test_a_killed_reader_gets_its_exception_through_io_error() -> Outcome {
+fn test_a_killed_reader_gets_its_exception_through_io_error() -> TestResult {
     let (a, _b) = pair()?;
     let reader = spawn(move || {
         let mut text = String::new();
@@ -251,7 +251,7 @@ fn test_a_killed_reader_gets_its_exception_through_io_error() -> Outcome {
 }
 
 #[test]
-fn test_a_port_alone_means_every_interface() -> Outcome {
+fn test_a_port_alone_means_every_interface() -> TestResult {
     for address in [":0", "*:0"] {
         let listening = TcpListener::bind(address)?.local_addr()?;
         assert!(listening.is_ipv4() && listening.ip().is_unspecified());
@@ -275,7 +275,7 @@ fn test_a_port_alone_means_every_interface() -> Outcome {
 }
 
 #[test]
-fn test_accept_timeout() -> Outcome {
+fn test_accept_timeout() -> TestResult {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.set_timeout(0.001)?;
     near(listener.timeout().expect("it is set"), 0.001);
@@ -287,7 +287,7 @@ fn test_accept_timeout() -> Outcome {
 }
 
 #[test]
-fn test_reads_and_writes_may_have_their_own_timeouts() -> Outcome {
+fn test_reads_and_writes_may_have_their_own_timeouts() -> TestResult {
     let (mut a, mut b) = pair()?;
     a.set_read_timeout(0.001)?;
     near(a.read_timeout().expect("it is set"), 0.001);
@@ -312,7 +312,7 @@ fn test_reads_and_writes_may_have_their_own_timeouts() -> Outcome {
 }
 
 #[test]
-fn test_the_hub_reads_what_is_there() -> Outcome {
+fn test_the_hub_reads_what_is_there() -> TestResult {
     let (mut a, b) = pair()?;
     let got = Rc::new(RefCell::new(Vec::new()));
     for text in ["one", "two"] {

@@ -9,7 +9,7 @@ use std::thread;
 use gevent::socket::{TcpListener, TcpStream};
 use gevent::{GreenletExit, Timeout, sleep, spawn};
 
-use crate::support::{LONG, Outcome, bounded};
+use crate::support::{LONG, TestResult, bounded};
 
 /// A stream of ours, and a thread that does `work` with the other end until that fails.
 fn with_peer(
@@ -37,11 +37,11 @@ fn greedy(stream: &mut net::TcpStream) -> io::Result<()> {
 
 /// Whatever `work` does without an end is ended by a timeout, and by a kill, and meanwhile another
 /// greenlet has its turns.
-fn ends(work: impl Fn() -> Outcome + 'static) -> Outcome {
+fn ends(work: impl Fn() -> TestResult + 'static) -> TestResult {
     let beats = Rc::new(Cell::new(0));
     let heart = spawn({
         let beats = beats.clone();
-        move || -> Outcome {
+        move || -> TestResult {
             loop {
                 beats.set(beats.get() + 1);
                 sleep(0.001)?;
@@ -64,7 +64,7 @@ fn ends(work: impl Fn() -> Outcome + 'static) -> Outcome {
 }
 
 #[test]
-fn a_reader_of_a_chatty_peer() -> Outcome {
+fn a_reader_of_a_chatty_peer() -> TestResult {
     let _bounded = bounded();
     let (stream, peer) = with_peer(chatty)?;
     ends({
@@ -79,7 +79,7 @@ fn a_reader_of_a_chatty_peer() -> Outcome {
 }
 
 #[test]
-fn a_writer_to_a_greedy_peer() -> Outcome {
+fn a_writer_to_a_greedy_peer() -> TestResult {
     let _bounded = bounded();
     let (stream, peer) = with_peer(greedy)?;
     ends({
@@ -94,7 +94,7 @@ fn a_writer_to_a_greedy_peer() -> Outcome {
 }
 
 #[test]
-fn an_accept_loop_of_impatient_clients() -> Outcome {
+fn an_accept_loop_of_impatient_clients() -> TestResult {
     let _bounded = bounded();
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
@@ -116,7 +116,7 @@ fn an_accept_loop_of_impatient_clients() -> Outcome {
 
 /// Where nobody may wait, or wants to, nobody else runs.
 #[test]
-fn those_who_cannot_wait_have_no_turns() -> Outcome {
+fn those_who_cannot_wait_have_no_turns() -> TestResult {
     let _bounded = bounded();
     let (stream, peer) = with_peer(chatty)?;
     (&stream).read_exact(&mut [0])?;

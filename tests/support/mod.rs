@@ -13,7 +13,7 @@ use gevent::hub::ExceptionStream;
 use gevent::{Exception, Timeout, get_hub};
 
 /// What tests and their greenlets return.
-pub(crate) type Outcome = Result<(), Exception>;
+pub(crate) type TestResult = Result<(), Exception>;
 
 /// What greenlets fail with on purpose.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -126,7 +126,7 @@ pub(crate) const LONG: f64 = 100.0;
 /// gevent's `test_returns_none_after_timeout`: the wait ends when its own time is over, not
 /// before, and without an error.
 #[track_caller]
-pub(crate) fn returns_after_timeout(wait: impl FnOnce(f64) -> Outcome) -> Outcome {
+pub(crate) fn returns_after_timeout(wait: impl FnOnce(f64) -> TestResult) -> TestResult {
     let (seconds, begin) = (0.02, Instant::now());
     wait(seconds)?;
     let took = begin.elapsed().as_secs_f64();
@@ -137,7 +137,7 @@ pub(crate) fn returns_after_timeout(wait: impl FnOnce(f64) -> Outcome) -> Outcom
 /// gevent's `test_outer_timeout_is_not_lost`: a timeout around the wait ends it, and is told
 /// from the wait's own.
 #[track_caller]
-pub(crate) fn outer_timeout_is_not_lost(wait: impl FnOnce(f64) -> Outcome) {
+pub(crate) fn outer_timeout_is_not_lost(wait: impl FnOnce(f64) -> TestResult) {
     let timeout = Timeout::start_new(0.001);
     let error = wait(LONG).expect_err("the outer timeout comes first");
     assert!(timeout.caused(&error), "{error:?}");

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::thread;
 
-use crate::support::{LONG, Outcome, Reports, bounded};
+use crate::support::{LONG, Reports, TestResult, bounded};
 use gevent::event::{AsyncResult, Event};
 use gevent::greenlet_core::unwind::{Caught, catch};
 use gevent::lock::Semaphore;
@@ -39,7 +39,7 @@ fn panicked<R>(function: impl FnOnce() -> R) -> bool {
 }
 
 #[test]
-fn links_do_not_take_others_with_them() -> Outcome {
+fn links_do_not_take_others_with_them() -> TestResult {
     let (_bounded, _reports) = (bounded(), Reports::new());
     let (event, semaphore, result) = (Event::new(), Semaphore::new(0), AsyncResult::new());
     let ends = spawn(|| sleep(0));
@@ -88,7 +88,7 @@ fn links_without_a_hub_do_not_take_others_with_them() {
 }
 
 #[test]
-fn results_of_threads_do_not_take_others_with_them() -> Outcome {
+fn results_of_threads_do_not_take_others_with_them() -> TestResult {
     let (_bounded, _reports) = (bounded(), Reports::new());
     let pool = ThreadPool::new(2);
     let mut wanted = Vec::new();
@@ -105,7 +105,7 @@ fn results_of_threads_do_not_take_others_with_them() -> Outcome {
 }
 
 #[test]
-fn items_of_a_queue_do_not_hinder_its_shutdown() -> Outcome {
+fn items_of_a_queue_do_not_hinder_its_shutdown() -> TestResult {
     let (_bounded, _reports) = (bounded(), Reports::new());
     macro_rules! try_queue {
         ($queue:expr) => {
@@ -129,7 +129,7 @@ fn items_of_a_queue_do_not_hinder_its_shutdown() -> Outcome {
 }
 
 #[test]
-fn functions_and_values_do_not_hinder_killall() -> Outcome {
+fn functions_and_values_do_not_hinder_killall() -> TestResult {
     let (_bounded, _reports) = (bounded(), Reports::new());
     let captures = || {
         let bad = Bad;
@@ -174,7 +174,7 @@ fn functions_and_values_do_not_hinder_killall() -> Outcome {
 }
 
 #[test]
-fn objects_of_an_iwait_are_all_unlinked() -> Outcome {
+fn objects_of_an_iwait_are_all_unlinked() -> TestResult {
     /// An event that nobody may drop.
     #[derive(Debug)]
     struct Object(Event, Bad);

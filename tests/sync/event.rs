@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::support::{
-    ExpectedError, Log, Outcome, Reports, bounded, near, outer_timeout_is_not_lost,
+    ExpectedError, Log, Reports, TestResult, bounded, near, outer_timeout_is_not_lost,
     returns_after_timeout,
 };
 use gevent::event::{AsyncResult, Event};
@@ -17,7 +17,7 @@ mod event_wait {
     use super::*;
 
     #[test]
-    fn test_returns_none_after_timeout() -> Outcome {
+    fn test_returns_none_after_timeout() -> TestResult {
         returns_after_timeout(|seconds| {
             assert!(!Event::new().wait(seconds)?);
             Ok(())
@@ -43,7 +43,7 @@ mod gevent_wait_on_event {
     use super::*;
 
     #[test]
-    fn test_returns_none_after_timeout() -> Outcome {
+    fn test_returns_none_after_timeout() -> TestResult {
         returns_after_timeout(|seconds| {
             let event = Event::new();
             assert!(wait([&event], seconds, None)?.is_empty());
@@ -59,7 +59,7 @@ mod gevent_wait_on_event {
 
     /// gevent issue 771: a link added while links are called was called by the same round.
     #[test]
-    fn test_set_during_wait() -> Outcome {
+    fn test_set_during_wait() -> TestResult {
         let event = Event::new();
         let waiter = spawn(move || {
             let setter = spawn({
@@ -83,7 +83,7 @@ mod async_result_wait {
     use super::*;
 
     #[test]
-    fn test_returns_none_after_timeout() -> Outcome {
+    fn test_returns_none_after_timeout() -> TestResult {
         returns_after_timeout(|seconds| {
             assert_eq!(AsyncResult::<()>::new().wait(seconds)?, None);
             Ok(())
@@ -147,7 +147,7 @@ mod async_result {
     }
 
     #[test]
-    fn test_set_exc() -> Outcome {
+    fn test_set_exc() -> TestResult {
         let log = Log::<Exception>::new();
         let result = AsyncResult::<()>::new();
         assert!(result.exception().is_none());
@@ -166,7 +166,7 @@ mod async_result {
 
     /// An exception thrown in at once comes before a value that is set later.
     #[test]
-    fn test_set() -> Outcome {
+    fn test_set() -> TestResult {
         let result = AsyncResult::new();
         let setter = spawn_later(0.05, {
             let result = result.clone();
@@ -181,7 +181,7 @@ mod async_result {
     }
 
     #[test]
-    fn test_set_with_timeout() -> Outcome {
+    fn test_set_with_timeout() -> TestResult {
         let result = AsyncResult::new();
         assert_eq!(with_timeout(0.01, || result.get(), "nobody")?, "nobody");
         Ok(())
@@ -196,7 +196,7 @@ mod async_result {
 
     /// The value counts, whatever came first.
     #[test]
-    fn test_a_value_and_an_exception() -> Outcome {
+    fn test_a_value_and_an_exception() -> TestResult {
         let result = AsyncResult::new();
         result.set_exception(ExpectedError("first"));
         result.set(1);
@@ -207,7 +207,7 @@ mod async_result {
     }
 
     #[test]
-    fn test_future_methods() -> Outcome {
+    fn test_future_methods() -> TestResult {
         let result = AsyncResult::new();
         assert!(!result.done() && !result.cancel() && !result.cancelled());
         result.set_result(1);
@@ -221,7 +221,7 @@ mod async_result_as_link_target {
     use super::*;
 
     #[test]
-    fn test_set() -> Outcome {
+    fn test_set() -> TestResult {
         let g = spawn(|| 1);
         let (s1, s2, s3) = (AsyncResult::new(), AsyncResult::new(), AsyncResult::new());
         g.link(s1.as_link());
@@ -233,7 +233,7 @@ mod async_result_as_link_target {
     }
 
     #[test]
-    fn test_set_exception() -> Outcome {
+    fn test_set_exception() -> TestResult {
         let reports = Reports::new();
         let g = spawn(|| crate::support::fail::<i32>("on purpose"));
         let (s1, s2, s3) = (AsyncResult::new(), AsyncResult::new(), AsyncResult::new());
@@ -248,7 +248,7 @@ mod async_result_as_link_target {
     }
 
     #[test]
-    fn test_a_result_linked_to_a_result() -> Outcome {
+    fn test_a_result_linked_to_a_result() -> TestResult {
         let (first, second) = (AsyncResult::new(), AsyncResult::new());
         first.rawlink(second.as_link());
         first.set("passed on");
@@ -260,7 +260,7 @@ mod async_result_as_link_target {
 mod event_set_then_clear {
     use super::*;
 
-    fn test_n(n: usize) -> Outcome {
+    fn test_n(n: usize) -> TestResult {
         let _bounded = bounded();
         let event = Event::new();
         let waiters: Vec<_> = (0..n)
@@ -282,23 +282,23 @@ mod event_set_then_clear {
     }
 
     #[test]
-    fn test() -> Outcome {
+    fn test() -> TestResult {
         test_n(1)
     }
 
     #[test]
-    fn test_100() -> Outcome {
+    fn test_100() -> TestResult {
         test_n(100)
     }
 
     #[test]
-    fn test_1000() -> Outcome {
+    fn test_1000() -> TestResult {
         test_n(1000)
     }
 
     /// Those who come after it was cleared wait for the next time.
     #[test]
-    fn test_who_comes_after_the_clear_waits() -> Outcome {
+    fn test_who_comes_after_the_clear_waits() -> TestResult {
         let log = Log::<(&str, bool)>::new();
         let event = Event::new();
         let waiting = |name: &'static str, seconds: Option<f64>| {
@@ -323,7 +323,7 @@ mod event_set_then_clear {
 mod wait_for_many {
     use super::*;
 
-    fn test_with(count: Option<usize>, timeout: Option<f64>) -> Outcome {
+    fn test_with(count: Option<usize>, timeout: Option<f64>) -> TestResult {
         let _bounded = bounded();
         let events: Vec<_> = (0..5).map(|_| Event::new()).collect();
         let results: Vec<_> = (0..5).map(|_| AsyncResult::<()>::new()).collect();
@@ -354,22 +354,22 @@ mod wait_for_many {
     }
 
     #[test]
-    fn test() -> Outcome {
+    fn test() -> TestResult {
         test_with(None, Some(50.0))
     }
 
     #[test]
-    fn test_notimeout() -> Outcome {
+    fn test_notimeout() -> TestResult {
         test_with(None, None)
     }
 
     #[test]
-    fn test_count1() -> Outcome {
+    fn test_count1() -> TestResult {
         test_with(Some(1), None)
     }
 
     #[test]
-    fn test_count2() -> Outcome {
+    fn test_count2() -> TestResult {
         test_with(Some(2), None)
     }
 }
@@ -399,7 +399,7 @@ mod event_basics {
     /// gevent issue 1520: who waits for an event that is set does not overtake those who had to
     /// wait, and no trip around the loop is needed for that.
     #[test]
-    fn test_wait_while_notifying() -> Outcome {
+    fn test_wait_while_notifying() -> TestResult {
         let event = Event::new();
         let log = Log::<i32>::new();
         let wait_then_append = |n: i32| {
@@ -427,7 +427,7 @@ mod event_basics {
     }
 
     #[test]
-    fn test_gevent_wait_twice_when_already_set() -> Outcome {
+    fn test_gevent_wait_twice_when_already_set() -> TestResult {
         let event = Event::new();
         event.set();
         assert_eq!(wait([&event], None, None)?, [&event]);
@@ -454,7 +454,7 @@ mod lock_tests {
         assert!(!event.is_set());
     }
 
-    fn check_notify(event: &Event) -> Outcome {
+    fn check_notify(event: &Event) -> TestResult {
         let greenlets: Vec<_> = (0..5)
             .map(|_| {
                 let event = event.clone();
@@ -471,7 +471,7 @@ mod lock_tests {
     }
 
     #[test]
-    fn test_notify() -> Outcome {
+    fn test_notify() -> TestResult {
         let event = Event::new();
         check_notify(&event)?;
         event.set();
@@ -480,9 +480,9 @@ mod lock_tests {
     }
 
     #[test]
-    fn test_timeout() -> Outcome {
+    fn test_timeout() -> TestResult {
         let event = Event::new();
-        let run = |expected: bool| -> Outcome {
+        let run = |expected: bool| -> TestResult {
             let greenlets: Vec<_> = (0..5)
                 .map(|_| {
                     let event = event.clone();
@@ -505,7 +505,7 @@ mod links {
     use super::*;
 
     #[test]
-    fn test_an_error_of_a_link_does_not_stop_the_others() -> Outcome {
+    fn test_an_error_of_a_link_does_not_stop_the_others() -> TestResult {
         let reports = Reports::new();
         let log = Log::<&str>::new();
         let event = Event::new();
@@ -532,7 +532,7 @@ mod links {
     }
 
     #[test]
-    fn test_duplicates_are_merged() -> Outcome {
+    fn test_duplicates_are_merged() -> TestResult {
         let calls = Rc::new(Cell::new(0));
         let event = Event::new();
         let link = event.rawlink({
@@ -549,7 +549,7 @@ mod links {
     }
 
     #[test]
-    fn test_links_may_remove_and_add_links() -> Outcome {
+    fn test_links_may_remove_and_add_links() -> TestResult {
         let log = Log::<&str>::new();
         let event = Event::new();
         let removed = event.rawlink(|_| -> () { panic!("was removed") });
@@ -582,7 +582,7 @@ mod links {
 
     /// As in gevent: the round tells all who are in line when it begins.
     #[test]
-    fn test_who_comes_between_the_clear_and_the_round_is_told() -> Outcome {
+    fn test_who_comes_between_the_clear_and_the_round_is_told() -> TestResult {
         let event = Event::new();
         let waits = |seconds: f64| {
             let event = event.clone();
@@ -599,7 +599,7 @@ mod links {
 
     /// A difference from gevent, where a set during a round, and a clear before its end, is nobody's.
     #[test]
-    fn test_set_and_clear_during_a_round() -> Outcome {
+    fn test_set_and_clear_during_a_round() -> TestResult {
         let _bounded = bounded();
         get_hub();
         let event = Event::new();
@@ -628,7 +628,7 @@ mod links {
     /// Another one, where the round goes on with who came after it had begun when
     /// the last one of it is unlinked meanwhile: the late one would be told of a set event.
     #[test]
-    fn test_a_round_ends_where_it_ended_at_its_begin() -> Outcome {
+    fn test_a_round_ends_where_it_ended_at_its_begin() -> TestResult {
         get_hub();
         let event = Event::new();
         let late = Rc::new(Cell::new(None));
@@ -655,7 +655,7 @@ mod links {
     /// Another one: gevent calls the notifier off with the last link, and forgets who came to
     /// wait its turn behind it.
     #[test]
-    fn test_who_waits_its_turn_is_not_forgotten() -> Outcome {
+    fn test_who_waits_its_turn_is_not_forgotten() -> TestResult {
         let _bounded = bounded();
         let event = Event::new();
         let first = spawn({
@@ -676,7 +676,7 @@ mod links {
     }
 
     #[test]
-    fn test_iwait_left_early_leaves_no_links() -> Outcome {
+    fn test_iwait_left_early_leaves_no_links() -> TestResult {
         let events: Vec<_> = (0..3).map(|_| Event::new()).collect();
         events[1].set();
         let mut ready = iwait(&events, None, None)?;
@@ -703,7 +703,7 @@ mod links {
 /// Who waits for an object whose notification is not for all, comes while others are told, and is
 /// not told in that round, waits no longer than it wants to.
 #[test]
-fn a_late_waiter_gives_up_in_time() -> Outcome {
+fn a_late_waiter_gives_up_in_time() -> TestResult {
     use gevent::abstract_linkable::{AbstractLinkable, Waitable};
 
     #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Sizes at their limits: the largest number is a size like any other, and so is 0.
 
-use crate::support::{LONG, Outcome, bounded};
+use crate::support::{LONG, TestResult, bounded};
 use gevent::exceptions::StackError;
 use gevent::lock::{Barrier, BoundedSemaphore, Condition, DummySemaphore, Semaphore};
 use gevent::pool::Pool;
@@ -13,7 +13,7 @@ use gevent::{Greenlet, JoinAll, RawGreenlet, iwait, joinall_with, sleep, spawn, 
 const MOST: usize = usize::MAX;
 
 #[test]
-fn of_semaphores() -> Outcome {
+fn of_semaphores() -> TestResult {
     let _bounded = bounded();
     macro_rules! try_semaphore {
         ($($semaphore:expr),*) => {$(
@@ -41,7 +41,7 @@ fn of_semaphores() -> Outcome {
 }
 
 #[test]
-fn of_queues() -> Outcome {
+fn of_queues() -> TestResult {
     let _bounded = bounded();
     macro_rules! try_queue {
         ($($type:ident),*) => {$(
@@ -68,7 +68,7 @@ fn of_queues() -> Outcome {
 }
 
 #[test]
-fn of_pools() -> Outcome {
+fn of_pools() -> TestResult {
     let _bounded = bounded();
     let pool = Pool::new(MOST);
     assert_eq!(pool.map(|i: i32| i, [1, 2])?, [1, 2]);
@@ -83,7 +83,7 @@ fn of_pools() -> Outcome {
 }
 
 #[test]
-fn of_barriers_and_conditions() -> Outcome {
+fn of_barriers_and_conditions() -> TestResult {
     let _bounded = bounded();
     assert_eq!(Barrier::new(0).wait(LONG)?, 0);
     assert_eq!(Barrier::new(1).wait(LONG)?, 0);
@@ -106,7 +106,7 @@ fn of_barriers_and_conditions() -> Outcome {
 }
 
 #[test]
-fn of_counts() -> Outcome {
+fn of_counts() -> TestResult {
     let _bounded = bounded();
     let two = || [spawn(|| sleep(0)), spawn(|| sleep(0))];
     assert_eq!(wait(two(), LONG, MOST)?.len(), 2);
@@ -121,7 +121,7 @@ fn of_counts() -> Outcome {
 }
 
 #[test]
-fn of_thread_pools() -> Outcome {
+fn of_thread_pools() -> TestResult {
     let _bounded = bounded();
     for maxsize in [1, 2, MOST - 1, MOST] {
         let pool = ThreadPool::new(maxsize);
@@ -141,7 +141,7 @@ fn of_thread_pools() -> Outcome {
 }
 
 #[test]
-fn of_stacks() -> Outcome {
+fn of_stacks() -> TestResult {
     let _bounded = bounded();
     for bytes in [0, 1, 4095, 1 << 16] {
         if bytes < 1 << 16 && std::env::var_os("ASAN_OPTIONS").is_some() {
@@ -166,7 +166,7 @@ fn of_stacks() -> Outcome {
 }
 
 #[test]
-fn of_servers() -> Outcome {
+fn of_servers() -> TestResult {
     let _bounded = bounded();
     for (backlog, max_accept) in [(i32::MAX, MOST), (0, 0), (i32::MIN, 1)] {
         let server = StreamServer::builder()

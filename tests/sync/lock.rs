@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::support::{Log, Outcome, bounded, outer_timeout_is_not_lost};
+use crate::support::{Log, TestResult, bounded, outer_timeout_is_not_lost};
 use gevent::exceptions::{BrokenBarrierError, NotOwnedError};
 use gevent::lock::{Barrier, Condition, RLock, Semaphore};
 use gevent::{Exception, Greenlet, Kill, joinall, sleep, spawn};
@@ -47,7 +47,7 @@ macro_rules! base_lock_tests {
             }
 
             #[test]
-            fn test_acquire_destroy() -> Outcome {
+            fn test_acquire_destroy() -> TestResult {
                 let lock = $new;
                 lock.acquire()?;
                 drop(lock);
@@ -55,7 +55,7 @@ macro_rules! base_lock_tests {
             }
 
             #[test]
-            fn test_acquire_release() -> Outcome {
+            fn test_acquire_release() -> TestResult {
                 let lock = $new;
                 lock.acquire()?;
                 let _ = lock.release();
@@ -71,7 +71,7 @@ macro_rules! base_lock_tests {
             }
 
             #[test]
-            fn test_try_acquire_contended() -> Outcome {
+            fn test_try_acquire_contended() -> TestResult {
                 let lock = $new;
                 lock.acquire()?;
                 let tries = bunch(1, {
@@ -84,7 +84,7 @@ macro_rules! base_lock_tests {
             }
 
             #[test]
-            fn test_acquire_contended() -> Outcome {
+            fn test_acquire_contended() -> TestResult {
                 let lock = $new;
                 lock.acquire()?;
                 let greenlets = bunch(5, {
@@ -104,9 +104,9 @@ macro_rules! base_lock_tests {
             }
 
             #[test]
-            fn test_with() -> Outcome {
+            fn test_with() -> TestResult {
                 let lock = $new;
-                let with = |fails: bool| -> Outcome {
+                let with = |fails: bool| -> TestResult {
                     let _guard = lock.acquire_guard()?;
                     if fails {
                         crate::support::fail("inside")
@@ -123,7 +123,7 @@ macro_rules! base_lock_tests {
 
             /// What is thrown in ends the wait, and leaves nothing behind.
             #[test]
-            fn test_outer_timeout_is_not_lost() -> Outcome {
+            fn test_outer_timeout_is_not_lost() -> TestResult {
                 let lock = $new;
                 lock.acquire()?;
                 let waiter = spawn({
@@ -151,7 +151,7 @@ mod lock_only_tests {
     use super::*;
 
     #[test]
-    fn test_reacquire() -> Outcome {
+    fn test_reacquire() -> TestResult {
         let lock = Semaphore::new(1);
         let phase = Rc::new(Cell::new(0));
         let greenlets = bunch(1, {
@@ -174,7 +174,7 @@ mod lock_only_tests {
 
     /// A lock may be released by another greenlet than the one that acquired it.
     #[test]
-    fn test_different_thread() -> Outcome {
+    fn test_different_thread() -> TestResult {
         let lock = Semaphore::new(1);
         lock.acquire()?;
         finish(&bunch(1, {
@@ -190,7 +190,7 @@ mod rlock_tests {
     use super::*;
 
     #[test]
-    fn test_reacquire() -> Outcome {
+    fn test_reacquire() -> TestResult {
         let lock = RLock::new();
         lock.acquire()?;
         lock.acquire()?;
@@ -204,7 +204,7 @@ mod rlock_tests {
     }
 
     #[test]
-    fn test_release_unacquired() -> Outcome {
+    fn test_release_unacquired() -> TestResult {
         let lock = RLock::new();
         let me = gevent::getcurrent().id();
         let error = NotOwnedError {
@@ -228,7 +228,7 @@ mod rlock_tests {
     }
 
     #[test]
-    fn test_different_thread() -> Outcome {
+    fn test_different_thread() -> TestResult {
         let lock = RLock::new();
         let holder = spawn({
             let lock = lock.clone();
@@ -245,7 +245,7 @@ mod rlock_tests {
     }
 
     #[test]
-    fn test_is_owned() -> Outcome {
+    fn test_is_owned() -> TestResult {
         let lock = RLock::new();
         assert!(!lock.is_owned());
         lock.acquire()?;
@@ -264,7 +264,7 @@ mod rlock_tests {
     }
 
     #[test]
-    fn a_guard_releases_wherever_it_is_dropped() -> Outcome {
+    fn a_guard_releases_wherever_it_is_dropped() -> TestResult {
         let _bounded = bounded();
         let lock = RLock::new();
         let (first, second) = (lock.acquire_guard()?, lock.acquire_guard()?);
@@ -293,7 +293,7 @@ mod rlock_tests {
     }
 
     #[test]
-    fn a_guard_releases_nothing_of_somebody_else() -> Outcome {
+    fn a_guard_releases_nothing_of_somebody_else() -> TestResult {
         let _bounded = bounded();
         let lock = RLock::new();
         let guard = lock.acquire_guard()?;
@@ -312,7 +312,7 @@ mod rlock_tests {
     }
 
     #[test]
-    fn a_guard_is_dropped_while_its_owner_waits_for_a_condition() -> Outcome {
+    fn a_guard_is_dropped_while_its_owner_waits_for_a_condition() -> TestResult {
         let _bounded = bounded();
         for guards in 1..3 {
             let condition = Condition::new();
@@ -341,7 +341,7 @@ mod rlock_tests {
     }
 
     #[test]
-    fn test_guards() -> Outcome {
+    fn test_guards() -> TestResult {
         let lock = RLock::new();
         let outer = lock.acquire_guard()?;
         let inner = lock.try_acquire_guard().expect("is its owner");
@@ -357,7 +357,7 @@ mod rlock_tests {
 
     /// The lock does not keep its owner: one that nobody can wake is unwound, and releases it.
     #[test]
-    fn test_a_forgotten_owner_releases() -> Outcome {
+    fn test_a_forgotten_owner_releases() -> TestResult {
         let lock = RLock::new();
         let g = gevent::RawGreenlet::new({
             let (lock, main) = (lock.clone(), gevent::getcurrent());
@@ -379,7 +379,7 @@ mod condition_tests {
     use super::*;
 
     #[test]
-    fn test_acquire() -> Outcome {
+    fn test_acquire() -> TestResult {
         let condition = Condition::new();
         condition.acquire()?;
         condition.acquire()?;
@@ -408,7 +408,7 @@ mod condition_tests {
         assert!(Condition::new().notify_all().is_err());
     }
 
-    fn check_notify(condition: &Condition) -> Outcome {
+    fn check_notify(condition: &Condition) -> TestResult {
         let phase = Rc::new(Cell::new(0));
         let (results1, results2) = (Log::<i32>::new(), Log::<i32>::new());
         let greenlets = bunch(5, {
@@ -426,7 +426,7 @@ mod condition_tests {
         });
         sleep(0.001)?;
         assert!(results1.is_empty());
-        let notify = |n: usize| -> Outcome {
+        let notify = |n: usize| -> TestResult {
             let _held = condition.acquire_guard()?;
             condition.notify(n)?;
             sleep(0.001)?;
@@ -448,14 +448,14 @@ mod condition_tests {
     }
 
     #[test]
-    fn test_notify() -> Outcome {
+    fn test_notify() -> TestResult {
         let condition = Condition::new();
         check_notify(&condition)?;
         check_notify(&condition)
     }
 
     #[test]
-    fn test_timeout() -> Outcome {
+    fn test_timeout() -> TestResult {
         let condition = Condition::new();
         let greenlets = bunch(5, {
             let condition = condition.clone();
@@ -470,7 +470,7 @@ mod condition_tests {
     }
 
     #[test]
-    fn test_wait_for() -> Outcome {
+    fn test_wait_for() -> TestResult {
         let condition = Condition::new();
         let state = Rc::new(Cell::new(0));
         let waiter = spawn({
@@ -495,7 +495,7 @@ mod condition_tests {
 
     /// The lock is held as often as before, whatever ended the wait.
     #[test]
-    fn test_a_killed_waiter_has_the_lock_again() -> Outcome {
+    fn test_a_killed_waiter_has_the_lock_again() -> TestResult {
         let condition = Condition::new();
         let owned = Rc::new(Cell::new(false));
         let waiter = spawn({
@@ -525,7 +525,7 @@ mod condition_tests {
 
     /// Unlike in Python, a notification that came too late for its waiter is the next one's.
     #[test]
-    fn test_a_killed_waiter_passes_its_notification_on() -> Outcome {
+    fn test_a_killed_waiter_passes_its_notification_on() -> TestResult {
         let _bounded = bounded();
         let condition = Condition::new();
         let waiters = bunch(2, {
@@ -567,14 +567,14 @@ mod barrier_tests {
     const N: usize = 5;
 
     /// Runs the function in `N` greenlets, one of which is the current one.
-    fn run_threads(function: impl Fn() -> Outcome + Clone + 'static) -> Outcome {
+    fn run_threads(function: impl Fn() -> TestResult + Clone + 'static) -> TestResult {
         let _bounded = bounded();
         let greenlets = bunch(N - 1, function.clone());
         function()?;
         finish(&greenlets).map(drop)
     }
 
-    fn multipass(n: usize) -> Outcome {
+    fn multipass(n: usize) -> TestResult {
         let barrier = Barrier::new(N);
         let results = Rc::new((Cell::new(0), Cell::new(0)));
         let b = barrier.clone();
@@ -595,17 +595,17 @@ mod barrier_tests {
     }
 
     #[test]
-    fn test_barrier() -> Outcome {
+    fn test_barrier() -> TestResult {
         multipass(1)
     }
 
     #[test]
-    fn test_barrier_10() -> Outcome {
+    fn test_barrier_10() -> TestResult {
         multipass(10)
     }
 
     #[test]
-    fn test_wait_return() -> Outcome {
+    fn test_wait_return() -> TestResult {
         let barrier = Barrier::new(N);
         let results = Rc::new(RefCell::new(Vec::new()));
         let r = results.clone();
@@ -620,7 +620,7 @@ mod barrier_tests {
     }
 
     #[test]
-    fn test_action() -> Outcome {
+    fn test_action() -> TestResult {
         let calls = Rc::new(Cell::new(0));
         let barrier = Barrier::new(N).with_action({
             let calls = calls.clone();
@@ -638,7 +638,7 @@ mod barrier_tests {
 
     /// The others wait for an action that waits, also when their time is over meanwhile.
     #[test]
-    fn test_an_action_that_blocks() -> Outcome {
+    fn test_an_action_that_blocks() -> TestResult {
         let done = Rc::new(Cell::new(false));
         let barrier = Barrier::new(N).with_timeout(0.005).with_action({
             let done = done.clone();
@@ -656,7 +656,7 @@ mod barrier_tests {
     }
 
     #[test]
-    fn test_a_failing_action_breaks_it() -> Outcome {
+    fn test_a_failing_action_breaks_it() -> TestResult {
         let barrier = Barrier::new(2).with_action(|| crate::support::fail("in the action"));
         let other = spawn({
             let barrier = barrier.clone();
@@ -688,7 +688,7 @@ mod barrier_tests {
     }
 
     #[test]
-    fn test_abort() -> Outcome {
+    fn test_abort() -> TestResult {
         let barrier = Barrier::new(N);
         let results = Rc::new((Cell::new(0), Cell::new(0)));
         let (b, r) = (barrier.clone(), results.clone());
@@ -702,7 +702,7 @@ mod barrier_tests {
     }
 
     #[test]
-    fn test_reset() -> Outcome {
+    fn test_reset() -> TestResult {
         let barrier = Barrier::new(N);
         let results = Rc::new((Cell::new(0), Cell::new(0), Cell::new(0)));
         let (b, r) = (barrier.clone(), results.clone());
@@ -730,7 +730,7 @@ mod barrier_tests {
     }
 
     #[test]
-    fn test_abort_and_reset() -> Outcome {
+    fn test_abort_and_reset() -> TestResult {
         let (barrier, barrier2) = (Barrier::new(N), Barrier::new(N));
         let results = Rc::new((Cell::new(0), Cell::new(0), Cell::new(0)));
         let (b, b2, r) = (barrier, barrier2, results.clone());
@@ -752,7 +752,7 @@ mod barrier_tests {
     }
 
     /// Comes only when the time of those who wait at the barrier is over.
-    fn be_late(barrier: &Barrier) -> Outcome {
+    fn be_late(barrier: &Barrier) -> TestResult {
         while !barrier.broken() {
             sleep(0.001)?;
         }
@@ -760,7 +760,7 @@ mod barrier_tests {
     }
 
     #[test]
-    fn test_timeout() -> Outcome {
+    fn test_timeout() -> TestResult {
         let barrier = Barrier::new(N);
         run_threads(move || {
             if barrier.wait(None)? == N / 2 {
@@ -772,7 +772,7 @@ mod barrier_tests {
     }
 
     #[test]
-    fn test_default_timeout() -> Outcome {
+    fn test_default_timeout() -> TestResult {
         let barrier = Barrier::new(N).with_timeout(0.05);
         run_threads(move || {
             if barrier.wait(None)? == N / 2 {
@@ -784,7 +784,7 @@ mod barrier_tests {
     }
 
     #[test]
-    fn test_single_thread() -> Outcome {
+    fn test_single_thread() -> TestResult {
         let barrier = Barrier::new(1);
         assert_eq!((barrier.wait(None)?, barrier.wait(None)?), (0, 0));
         Ok(())
@@ -792,7 +792,7 @@ mod barrier_tests {
 
     /// As in Python, a killed greenlet is missing, but the barrier is whole.
     #[test]
-    fn test_a_killed_waiter() -> Outcome {
+    fn test_a_killed_waiter() -> TestResult {
         let barrier = Barrier::new(2);
         let waiters = bunch(1, {
             let barrier = barrier.clone();

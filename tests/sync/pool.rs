@@ -3,13 +3,13 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::support::{ExpectedError, LONG, Log, Outcome, Reports, bounded, fail};
+use crate::support::{ExpectedError, LONG, Log, Reports, TestResult, bounded, fail};
 use gevent::event::Event;
 use gevent::pool::{Group, Pool, PoolFull};
 use gevent::{Exception, Greenlet, GreenletExit, Kill, Timeout, getcurrent, joinall, sleep, spawn};
 
 #[test]
-fn test_apply_async() -> Outcome {
+fn test_apply_async() -> TestResult {
     let done = Event::new();
     let set = done.clone();
     Pool::new(2).apply_async(move || set.set())?;
@@ -18,7 +18,7 @@ fn test_apply_async() -> Outcome {
 }
 
 #[test]
-fn test_apply() -> Outcome {
+fn test_apply() -> TestResult {
     let value = Pool::new(2).apply(|| Ok((1, 2, 3)))?;
     assert_eq!(value, (1, 2, 3));
     let _reports = Reports::new();
@@ -28,7 +28,7 @@ fn test_apply() -> Outcome {
 }
 
 #[test]
-fn test_reentrant() -> Outcome {
+fn test_reentrant() -> TestResult {
     // Applying in a greenlet of a full pool calls the function there.
     let _bounded = bounded();
     let pool = Pool::new(1);
@@ -39,7 +39,7 @@ fn test_reentrant() -> Outcome {
 }
 
 #[test]
-fn a_greenlet_that_several_add_takes_one_place() -> Outcome {
+fn a_greenlet_that_several_add_takes_one_place() -> TestResult {
     let _bounded = bounded();
     for adders in 2..5 {
         let (pool, stop, stop_it) = (Pool::new(2), Event::new(), Event::new());
@@ -75,7 +75,7 @@ fn a_greenlet_that_several_add_takes_one_place() -> Outcome {
 }
 
 #[test]
-fn who_waits_for_a_place_of_a_greenlet_that_got_one_has_added_it() -> Outcome {
+fn who_waits_for_a_place_of_a_greenlet_that_got_one_has_added_it() -> TestResult {
     let _bounded = bounded();
     let pool = Pool::new(1);
     let first = pool.spawn(|| sleep(0))?;
@@ -99,7 +99,7 @@ fn who_waits_for_a_place_of_a_greenlet_that_got_one_has_added_it() -> Outcome {
 }
 
 #[test]
-fn test_multiple_coros() -> Outcome {
+fn test_multiple_coros() -> TestResult {
     let evt = Event::new();
     let results: Log<&str> = Log::new();
     let pool = Pool::new(2);
@@ -121,7 +121,7 @@ fn test_multiple_coros() -> Outcome {
 }
 
 #[test]
-fn a_cancelled_timeout_does_not_come() -> Outcome {
+fn a_cancelled_timeout_does_not_come() -> TestResult {
     // A timeout that was cancelled in a pool's greenlet does not come later.
     let pool = Pool::new(2);
     let value = pool.apply(|| {
@@ -135,7 +135,7 @@ fn a_cancelled_timeout_does_not_come() -> Outcome {
 }
 
 #[test]
-fn test_apply_raises() -> Outcome {
+fn test_apply_raises() -> TestResult {
     let _reports = Reports::new();
     let pool = Pool::new(1);
     for _ in 0..2 {
@@ -152,7 +152,7 @@ fn square(x: i32, wait: f64) -> Result<i32, Exception> {
 }
 
 #[test]
-fn test_map() -> Outcome {
+fn test_map() -> TestResult {
     for pool in [Pool::new(1), Pool::new(5), Pool::new(None)] {
         let squares: Vec<i32> = (0..10).map(|x| x * x).collect();
         assert_eq!(pool.map(|x| square(x, 0.0), 0..10)?, squares);
@@ -163,14 +163,14 @@ fn test_map() -> Outcome {
 }
 
 #[test]
-fn test_async() -> Outcome {
+fn test_async() -> TestResult {
     let res = Pool::new(3).apply_async(|| square(7, 0.01))?;
     assert_eq!(res.get()?, 49);
     Ok(())
 }
 
 #[test]
-fn test_async_callback() -> Outcome {
+fn test_async_callback() -> TestResult {
     let result = Rc::new(Cell::new(0));
     let its = result.clone();
     let pool = Pool::new(1);
@@ -182,7 +182,7 @@ fn test_async_callback() -> Outcome {
 }
 
 #[test]
-fn test_async_timeout() -> Outcome {
+fn test_async_timeout() -> TestResult {
     let res = Pool::new(1).apply_async(|| square(6, LONG))?;
     let error = res.get_timeout(0.01).unwrap_err();
     assert!(error.is::<gevent::TimeoutError>());
@@ -190,7 +190,7 @@ fn test_async_timeout() -> Outcome {
 }
 
 #[test]
-fn test_imap_list_small() -> Outcome {
+fn test_imap_list_small() -> TestResult {
     let it = Pool::new(3).imap(|x| square(x, 0.0), 0..10);
     let values: Vec<i32> = it.collect::<Result<_, _>>()?;
     assert_eq!(values, (0..10).map(|x| x * x).collect::<Vec<_>>());
@@ -198,7 +198,7 @@ fn test_imap_list_small() -> Outcome {
 }
 
 #[test]
-fn test_imap_it_small() -> Outcome {
+fn test_imap_it_small() -> TestResult {
     let mut it = Pool::new(3).imap(|x| square(x, 0.0), 0..10);
     for i in 0..10 {
         assert_eq!(it.next().unwrap()?, i * i);
@@ -208,7 +208,7 @@ fn test_imap_it_small() -> Outcome {
 }
 
 #[test]
-fn no_task_begins_after_an_imap_is_dropped() -> Outcome {
+fn no_task_begins_after_an_imap_is_dropped() -> TestResult {
     let _bounded = bounded();
     for (unordered, maxsize, taken) in [
         (false, None, 3),
@@ -247,7 +247,7 @@ fn no_task_begins_after_an_imap_is_dropped() -> Outcome {
 }
 
 #[test]
-fn test_imap_unordered_random() -> Outcome {
+fn test_imap_unordered_random() -> TestResult {
     let it = Pool::new(3).imap_unordered(|x| square(x, f64::from(x % 3) / 1000.0), 0..10);
     let mut values: Vec<i32> = it.collect::<Result<_, _>>()?;
     values.sort_unstable();
@@ -256,14 +256,14 @@ fn test_imap_unordered_random() -> Outcome {
 }
 
 #[test]
-fn test_empty_imap_unordered() -> Outcome {
+fn test_empty_imap_unordered() -> TestResult {
     let it = Pool::new(3).imap_unordered(|x: i32| x, []);
     assert_eq!(it.count(), 0);
     Ok(())
 }
 
 #[test]
-fn errors_of_tasks_come_in_their_places() -> Outcome {
+fn errors_of_tasks_come_in_their_places() -> TestResult {
     let _reports = Reports::new();
     let pool = Pool::new(2);
     let odd = |x: i32| if x % 2 == 0 { Ok(x) } else { fail("odd") };
@@ -277,7 +277,7 @@ fn errors_of_tasks_come_in_their_places() -> Outcome {
 }
 
 #[test]
-fn a_failing_iterable_ends_imap() -> Outcome {
+fn a_failing_iterable_ends_imap() -> TestResult {
     let _bounded = bounded();
     let _reports = Reports::new();
     let bad = || (0..3).inspect(|i| assert!(*i < 2, "no more"));
@@ -302,7 +302,7 @@ fn a_failing_iterable_ends_imap() -> Outcome {
 
 /// No more tasks are started than somebody has asked for.
 #[test]
-fn test_imap_unordered_bounded_queue() -> Outcome {
+fn test_imap_unordered_bounded_queue() -> TestResult {
     let _bounded = bounded();
     let started = Rc::new(Cell::new(0));
     for ordered in [true, false] {
@@ -332,7 +332,7 @@ fn test_imap_unordered_bounded_queue() -> Outcome {
 }
 
 #[test]
-fn test_terminate() -> Outcome {
+fn test_terminate() -> TestResult {
     let pool = Pool::new(3);
     let result = pool.map_async(|x| sleep(x), [0.1; 20]);
     let its = pool.clone();
@@ -344,7 +344,7 @@ fn test_terminate() -> Outcome {
 }
 
 #[test]
-fn spawn_and_wait() -> Outcome {
+fn spawn_and_wait() -> TestResult {
     let pool = Pool::new(1);
     for _ in 0..3 {
         pool.spawn(|| sleep(0.001))?;
@@ -355,7 +355,7 @@ fn spawn_and_wait() -> Outcome {
 }
 
 #[test]
-fn test_wait_full() -> Outcome {
+fn test_wait_full() -> TestResult {
     let pool = Pool::new(0);
     assert!(pool.full());
     let error = Timeout::new(0.001).silent(|| pool.spawn(|| ()))?;
@@ -368,7 +368,7 @@ fn test_wait_full() -> Outcome {
 
 /// A spawn that is killed while it waits for its place takes none with it.
 #[test]
-fn a_killed_spawn_leaves_no_trace() -> Outcome {
+fn a_killed_spawn_leaves_no_trace() -> TestResult {
     let _bounded = bounded();
     for moment in 0..3 {
         let pool = Pool::new(1);
@@ -402,7 +402,7 @@ fn a_killed_spawn_leaves_no_trace() -> Outcome {
 }
 
 #[test]
-fn test_stderr_raising() -> Outcome {
+fn test_stderr_raising() -> TestResult {
     // gevent: the hub's report fails; the pool must be in order all the same.
     let pool = Pool::new(1);
     let _reports = Reports::new();
@@ -415,7 +415,7 @@ fn test_stderr_raising() -> Outcome {
 }
 
 #[test]
-fn killone_kills_members_only() -> Outcome {
+fn killone_kills_members_only() -> TestResult {
     let group = Group::new();
     let g = group.spawn(|| sleep(LONG))?;
     sleep(0)?;
@@ -432,7 +432,7 @@ fn killone_kills_members_only() -> Outcome {
 
 /// Killing a group whose greenlets are not started, or end by themselves.
 #[test]
-fn kill_ends_also_who_never_began_or_kills_itself() -> Outcome {
+fn kill_ends_also_who_never_began_or_kills_itself() -> TestResult {
     let _bounded = bounded();
     let group = Group::new();
     let g = group.spawn(|| sleep(LONG))?;
@@ -467,7 +467,7 @@ fn kill_ends_also_who_never_began_or_kills_itself() -> Outcome {
 
 /// Greenlets that are added while others are killed are killed, too.
 #[test]
-fn kill_ends_also_those_added_meanwhile() -> Outcome {
+fn kill_ends_also_those_added_meanwhile() -> TestResult {
     let _bounded = bounded();
     let group = Group::new();
     let its = group.clone();
@@ -484,7 +484,7 @@ fn kill_ends_also_those_added_meanwhile() -> Outcome {
 
 /// A pool without a limit, and a timeout for nothing.
 #[test]
-fn a_pool_without_a_limit_is_joined_in_no_time() -> Outcome {
+fn a_pool_without_a_limit_is_joined_in_no_time() -> TestResult {
     let pool = Pool::new(None);
     pool.spawn(|| ())?;
     sleep(0)?;
@@ -493,7 +493,7 @@ fn a_pool_without_a_limit_is_joined_in_no_time() -> Outcome {
 }
 
 #[test]
-fn members_are_owned_until_they_end() -> Outcome {
+fn members_are_owned_until_they_end() -> TestResult {
     let group = Group::of([spawn(|| sleep(0.001)), spawn(|| sleep(0.002))]);
     assert_eq!(group.len(), 2);
     let members: Vec<_> = group.iter().collect();
@@ -509,7 +509,7 @@ fn members_are_owned_until_they_end() -> Outcome {
 
 /// imap has links at greenlets that nobody else has a handle of; they were not called.
 #[test]
-fn a_link_is_called_when_nobody_has_the_greenlet() -> Outcome {
+fn a_link_is_called_when_nobody_has_the_greenlet() -> TestResult {
     let called = Rc::new(Cell::new(false));
     let its = called.clone();
     spawn(|| sleep(0)).rawlink(move |_| its.set(true));
@@ -523,7 +523,7 @@ fn a_link_is_called_when_nobody_has_the_greenlet() -> Outcome {
 
 /// It looked for members again and again that would never leave, because their links had been taken away.
 #[test]
-fn kill_ends_though_the_members_links_are_gone() -> Outcome {
+fn kill_ends_though_the_members_links_are_gone() -> TestResult {
     let _bounded = bounded();
     let group = Group::new();
     let greenlets = [group.spawn(|| sleep(LONG))?, group.spawn(|| sleep(0))?];

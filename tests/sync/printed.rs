@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Debug, Write};
 
-use crate::support::{Outcome, bounded};
+use crate::support::{TestResult, bounded};
 use gevent::event::{AsyncResult, Event};
 use gevent::hub::{Link, Links, Waiter};
 use gevent::lock::{BoundedSemaphore, RLock, Semaphore};
@@ -32,7 +32,7 @@ fn print(printed: &dyn Debug, meanwhile: impl FnMut()) {
 }
 
 #[test]
-fn it_may_be_used_while_it_is_printed() -> Outcome {
+fn it_may_be_used_while_it_is_printed() -> TestResult {
     let _bounded = bounded();
     let hub = get_hub();
     print(&hub, || hub.set_name("other"));
@@ -74,7 +74,7 @@ fn it_may_be_used_while_it_is_printed() -> Outcome {
 }
 
 #[test]
-fn nor_are_the_others_in_its_way() -> Outcome {
+fn nor_are_the_others_in_its_way() -> TestResult {
     let _bounded = bounded();
     let event = Event::new();
     event.rawlink(|_| ());

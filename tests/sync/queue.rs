@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::support::{Log, Outcome, bounded};
+use crate::support::{Log, TestResult, bounded};
 use gevent::event::AsyncResult;
 use gevent::exceptions::{InvalidSeconds, LoopExit};
 use gevent::queue::{
@@ -14,7 +14,7 @@ use gevent::queue::{
 use gevent::{Timeout, get_hub, getcurrent, joinall, sleep, spawn};
 
 #[test]
-fn test_init_and_bottleneck_methods() -> Outcome {
+fn test_init_and_bottleneck_methods() -> TestResult {
     #[derive(Clone, Default)]
     struct Counting(Vec<&'static str>, Rc<Cell<(u32, u32)>>);
 
@@ -50,7 +50,7 @@ fn test_init_and_bottleneck_methods() -> Outcome {
 }
 
 #[test]
-fn test_get_nowait_simple() -> Outcome {
+fn test_get_nowait_simple() -> TestResult {
     let result: Log<Result<i32, bool>> = Log::new();
     let q = SimpleQueue::with_maxsize(1);
     q.put(4)?;
@@ -66,7 +66,7 @@ fn test_get_nowait_simple() -> Outcome {
 }
 
 #[test]
-fn test_get_nowait_unlock() -> Outcome {
+fn test_get_nowait_unlock() -> TestResult {
     let result: Log<i32> = Log::new();
     let q = SimpleQueue::with_maxsize(1);
     let its = q.clone();
@@ -85,7 +85,7 @@ fn test_get_nowait_unlock() -> Outcome {
 }
 
 #[test]
-fn test_get_nowait_unlock_channel() -> Outcome {
+fn test_get_nowait_unlock_channel() -> TestResult {
     let result: Log<i32> = Log::new();
     let q = Channel::new();
     let its = q.clone();
@@ -103,7 +103,7 @@ fn test_get_nowait_unlock_channel() -> Outcome {
 }
 
 #[test]
-fn test_send_first() -> Outcome {
+fn test_send_first() -> TestResult {
     let q = SimpleQueue::new();
     q.put("hi")?;
     assert_eq!(q.peek()?, "hi");
@@ -112,7 +112,7 @@ fn test_send_first() -> Outcome {
 }
 
 #[test]
-fn test_peek_empty() -> Outcome {
+fn test_peek_empty() -> TestResult {
     let _bounded = bounded();
     let q: Queue<i32> = Queue::new();
     // Nobody who could put anything.
@@ -123,7 +123,7 @@ fn test_peek_empty() -> Outcome {
 }
 
 #[test]
-fn test_peek_multi_greenlet() -> Outcome {
+fn test_peek_multi_greenlet() -> TestResult {
     let q = Queue::new();
     let its = q.clone();
     let g = spawn(move || its.peek());
@@ -135,7 +135,7 @@ fn test_peek_multi_greenlet() -> Outcome {
 }
 
 #[test]
-fn test_max_size() -> Outcome {
+fn test_max_size() -> TestResult {
     let q = Queue::with_maxsize(2);
     let results: Log<&str> = Log::new();
     let (its, log) = (q.clone(), results.clone());
@@ -157,7 +157,7 @@ fn test_max_size() -> Outcome {
 }
 
 #[test]
-fn test_multiple_waiters() -> Outcome {
+fn test_multiple_waiters() -> TestResult {
     let _bounded = bounded();
     let q = Queue::new();
     let results: Log<i32> = Log::new();
@@ -199,7 +199,7 @@ fn times_out(q: &Queue<&'static str>) -> AsyncResult<&'static str> {
 }
 
 #[test]
-fn test_waiters_that_cancel() -> Outcome {
+fn test_waiters_that_cancel() -> TestResult {
     let q = Queue::new();
     assert_eq!(times_out(&q).get()?, "timed out");
     q.put("hi")?;
@@ -208,7 +208,7 @@ fn test_waiters_that_cancel() -> Outcome {
 }
 
 #[test]
-fn test_senders_that_die() -> Outcome {
+fn test_senders_that_die() -> TestResult {
     let q = Queue::new();
     let its = q.clone();
     spawn(move || its.put("sent"));
@@ -217,7 +217,7 @@ fn test_senders_that_die() -> Outcome {
 }
 
 #[test]
-fn test_two_waiters_one_dies() -> Outcome {
+fn test_two_waiters_one_dies() -> TestResult {
     let q = Queue::new();
     let dying = times_out(&q);
     let its = q.clone();
@@ -230,7 +230,7 @@ fn test_two_waiters_one_dies() -> Outcome {
 }
 
 #[test]
-fn test_two_bogus_waiters() -> Outcome {
+fn test_two_bogus_waiters() -> TestResult {
     let q = Queue::new();
     let (e1, e2) = (times_out(&q), times_out(&q));
     sleep(0.01)?;
@@ -241,7 +241,7 @@ fn test_two_bogus_waiters() -> Outcome {
 }
 
 #[test]
-fn test_zero_max_size() -> Outcome {
+fn test_zero_max_size() -> TestResult {
     let q = Channel::new();
     let (sends, receives) = (q.clone(), q.clone());
     let p1 = spawn(move || {
@@ -257,7 +257,7 @@ fn test_zero_max_size() -> Outcome {
 }
 
 #[test]
-fn test_send() -> Outcome {
+fn test_send() -> TestResult {
     let channel = Channel::new();
     let events: Log<&str> = Log::new();
     let (its, log) = (channel.clone(), events.clone());
@@ -279,7 +279,7 @@ fn test_send() -> Outcome {
 }
 
 #[test]
-fn test_wait() -> Outcome {
+fn test_wait() -> TestResult {
     let channel = Channel::new();
     let events: Log<&str> = Log::new();
     let (its, log) = (channel.clone(), events.clone());
@@ -308,7 +308,7 @@ fn test_wait() -> Outcome {
 }
 
 #[test]
-fn test_iterable() -> Outcome {
+fn test_iterable() -> TestResult {
     let channel: Channel<Option<i32>> = Channel::new();
     let its = channel.clone();
     spawn(move || its.put(None));
@@ -317,7 +317,7 @@ fn test_iterable() -> Outcome {
 }
 
 #[test]
-fn test_task_done() -> Outcome {
+fn test_task_done() -> TestResult {
     let channel = Queue::new();
     let its = channel.clone();
     spawn(move || its.put("X"));
@@ -332,7 +332,7 @@ fn test_task_done() -> Outcome {
 fn shutdown_all_methods<S: Storage<Item = &'static str>>(
     q: &BaseJoinableQueue<S>,
     immediate: bool,
-) -> Outcome {
+) -> TestResult {
     q.put("L")?;
     q.put_nowait("O")?;
     q.shutdown(immediate);
@@ -355,21 +355,21 @@ fn shutdown_all_methods<S: Storage<Item = &'static str>>(
 }
 
 #[test]
-fn test_shutdown_all_methods_in_one_thread() -> Outcome {
+fn test_shutdown_all_methods_in_one_thread() -> TestResult {
     shutdown_all_methods(&Queue::new(), false)?;
     shutdown_all_methods(&LifoQueue::new(), false)?;
     shutdown_all_methods(&PriorityQueue::new(), false)
 }
 
 #[test]
-fn test_shutdown_immediate_all_methods_in_one_thread() -> Outcome {
+fn test_shutdown_immediate_all_methods_in_one_thread() -> TestResult {
     shutdown_all_methods(&Queue::new(), true)?;
     shutdown_all_methods(&LifoQueue::new(), true)?;
     shutdown_all_methods(&PriorityQueue::new(), true)
 }
 
 #[test]
-fn test_issue_45() -> Outcome {
+fn test_issue_45() -> TestResult {
     // Joining a queue that nothing was put into returns at once.
     assert!(Queue::<i32>::new().join(None)?);
     Ok(())
@@ -386,7 +386,7 @@ fn negative_timeouts_are_errors() {
 }
 
 #[test]
-fn more_maxsize_wakes_putters() -> Outcome {
+fn more_maxsize_wakes_putters() -> TestResult {
     let q = Queue::with_maxsize(1);
     let putters: Vec<_> = (0..4)
         .map(|i| {
@@ -426,7 +426,7 @@ impl Drop for Counted {
 }
 
 #[test]
-fn items_come_back_or_are_dropped_once() -> Outcome {
+fn items_come_back_or_are_dropped_once() -> TestResult {
     let _bounded = bounded();
     let alive = Rc::new(Cell::new(0));
     let q = Queue::with_maxsize(1);
@@ -458,7 +458,7 @@ fn items_come_back_or_are_dropped_once() -> Outcome {
 }
 
 #[test]
-fn a_panicking_order_is_the_putters_problem() -> Outcome {
+fn a_panicking_order_is_the_putters_problem() -> TestResult {
     #[derive(PartialEq, Eq)]
     struct Moody(i32);
     impl PartialOrd for Moody {
@@ -490,7 +490,7 @@ fn a_panicking_order_is_the_putters_problem() -> Outcome {
 }
 
 #[test]
-fn shutdown_gives_items_back() -> Outcome {
+fn shutdown_gives_items_back() -> TestResult {
     let q = Queue::with_maxsize(1);
     q.put("first")?;
     let back = Rc::new(RefCell::new(None));
@@ -509,7 +509,7 @@ fn shutdown_gives_items_back() -> Outcome {
 }
 
 #[test]
-fn waits_say_where_and_on_what() -> Outcome {
+fn waits_say_where_and_on_what() -> TestResult {
     let q: Queue<i32> = Queue::new();
     let its = q.clone();
     let line = line!() + 1;
@@ -528,7 +528,7 @@ fn waits_say_where_and_on_what() -> Outcome {
 
 /// In gevent the one that waits gets ShutDown, and the item is left.
 #[test]
-fn shutdown_leaves_no_item_behind() -> Outcome {
+fn shutdown_leaves_no_item_behind() -> TestResult {
     let q = Queue::new();
     let getters = [(), ()].map(|()| {
         let q = q.clone();

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::support::{
-    LONG, Log, Outcome, bounded, outer_timeout_is_not_lost, returns_after_timeout,
+    LONG, Log, TestResult, bounded, outer_timeout_is_not_lost, returns_after_timeout,
 };
 use gevent::queue::{
     BaseQueue, Channel, Empty, Full, LifoQueue, PriorityQueue, PutError, Queue, SimpleQueue,
@@ -14,7 +14,7 @@ use gevent::{Exception, Greenlet, GreenletExit, Kill, Timeout, get_hub, sleep, s
 
 /// What the tests use of queues and channels alike.
 trait AnyQueue: Clone + 'static {
-    fn put(&self, item: i32) -> Outcome;
+    fn put(&self, item: i32) -> TestResult;
     fn put_timeout(&self, item: i32, timeout: Option<f64>) -> Result<(), PutError<i32>>;
     fn put_nowait(&self, item: i32) -> Result<(), PutError<i32>>;
     fn get_timeout(&self, timeout: Option<f64>) -> Result<i32, Exception>;
@@ -30,7 +30,7 @@ trait AnyQueue: Clone + 'static {
 macro_rules! any_queue {
     ($($type:ty as $base:ident;)*) => {$(
         impl AnyQueue for $type {
-            fn put(&self, item: i32) -> Outcome {
+            fn put(&self, item: i32) -> TestResult {
                 $base::put(self, item)
             }
             fn put_timeout(&self, item: i32, timeout: Option<f64>) -> Result<(), PutError<i32>> {
@@ -80,8 +80,8 @@ fn is_full<T>(put: &Result<(), PutError<T>>) -> bool {
 }
 
 #[test]
-fn test_put_nowait_simple() -> Outcome {
-    fn test<Q: AnyQueue>(q: Q) -> Outcome {
+fn test_put_nowait_simple() -> TestResult {
+    fn test<Q: AnyQueue>(q: Q) -> TestResult {
         let result: Log<bool> = Log::new();
         let holds = !q.full();
         for item in [2, 3] {
@@ -98,8 +98,8 @@ fn test_put_nowait_simple() -> Outcome {
 }
 
 #[test]
-fn test_put_nowait_unlock() -> Outcome {
-    fn test<Q: AnyQueue>(q: Q) -> Outcome {
+fn test_put_nowait_unlock() -> TestResult {
+    fn test<Q: AnyQueue>(q: Q) -> TestResult {
         let result: Log<bool> = Log::new();
         let (its, log) = (q.clone(), result.clone());
         let p = spawn(move || its.get());
@@ -120,8 +120,8 @@ fn test_put_nowait_unlock() -> Outcome {
 }
 
 #[test]
-fn test_send_last() -> Outcome {
-    fn test<Q: AnyQueue>(q: Q) -> Outcome {
+fn test_send_last() -> TestResult {
+    fn test<Q: AnyQueue>(q: Q) -> TestResult {
         let its = q.clone();
         let p = spawn(move || {
             let _timeout = Timeout::start_new(LONG);
@@ -137,8 +137,8 @@ fn test_send_last() -> Outcome {
 
 /// gevent's TestGetInterrupt and TestPutInterrupt.
 #[test]
-fn test_returns_none_after_timeout() -> Outcome {
-    fn test<Q: AnyQueue>(q: Q) -> Outcome {
+fn test_returns_none_after_timeout() -> TestResult {
+    fn test<Q: AnyQueue>(q: Q) -> TestResult {
         returns_after_timeout(|seconds| match q.get_timeout(Some(seconds)) {
             Err(e) if e.is::<Empty>() => Ok(()),
             got => panic!("{got:?}"),
@@ -155,8 +155,8 @@ fn test_returns_none_after_timeout() -> Outcome {
 }
 
 #[test]
-fn test_outer_timeout_is_not_lost() -> Outcome {
-    fn test<Q: AnyQueue>(q: Q) -> Outcome {
+fn test_outer_timeout_is_not_lost() -> TestResult {
+    fn test<Q: AnyQueue>(q: Q) -> TestResult {
         outer_timeout_is_not_lost(|seconds| q.get_timeout(Some(seconds)).map(drop));
         if !q.full() {
             q.put(1)?;
@@ -169,8 +169,8 @@ fn test_outer_timeout_is_not_lost() -> Outcome {
 
 /// An item put in the hub arrives, in the greenlet that waits.
 #[test]
-fn an_item_put_in_the_hub_arrives() -> Outcome {
-    fn test<Q: AnyQueue>(q: Q) -> Outcome {
+fn an_item_put_in_the_hub_arrives() -> TestResult {
+    fn test<Q: AnyQueue>(q: Q) -> TestResult {
         let its = q.clone();
         get_hub()
             .loop_()
@@ -201,7 +201,7 @@ const MOMENTS: usize = 4;
 /// in the same turn as, and after what it waits for. Whatever happens, one of the two getters has
 /// the item, or it is still there, and nobody is left in line.
 #[test]
-fn every_wait_can_end_at_every_moment() -> Outcome {
+fn every_wait_can_end_at_every_moment() -> TestResult {
     let _bounded = bounded();
     for end in ENDS {
         for moment in 0..MOMENTS {
@@ -218,7 +218,7 @@ fn every_wait_can_end_at_every_moment() -> Outcome {
     Ok(())
 }
 
-fn cut_short<Q: AnyQueue>(q: Q, end: End, moment: usize, gets: bool, case: &str) -> Outcome {
+fn cut_short<Q: AnyQueue>(q: Q, end: End, moment: usize, gets: bool, case: &str) -> TestResult {
     let holds = !q.full();
     if !gets && holds {
         q.put(100)?;
@@ -249,7 +249,7 @@ fn cut_short<Q: AnyQueue>(q: Q, end: End, moment: usize, gets: bool, case: &str)
     };
     let victim = wait(1, seconds, (end == End::Timeout).then_some(0.0));
     let other = wait(2, None, None);
-    let cut = || -> Outcome {
+    let cut = || -> TestResult {
         match end {
             End::Killed => victim
                 .kill_with(Kill {

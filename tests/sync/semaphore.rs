@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::support::{Log, Outcome, bounded, outer_timeout_is_not_lost, returns_after_timeout};
+use crate::support::{Log, TestResult, bounded, outer_timeout_is_not_lost, returns_after_timeout};
 use gevent::exceptions::{LoopExit, OverReleaseError};
 use gevent::lock::{BoundedSemaphore, DummySemaphore, Semaphore};
 use gevent::{Exception, Greenlet, Kill, Linkable, idle, joinall, sleep, spawn, wait};
@@ -14,7 +14,7 @@ mod semaphore_tests {
 
     /// gevent issue 39
     #[test]
-    fn test_acquire_returns_false_after_timeout() -> Outcome {
+    fn test_acquire_returns_false_after_timeout() -> TestResult {
         returns_after_timeout(|seconds| {
             let semaphore = Semaphore::new(0);
             assert!(!semaphore.acquire_timeout(seconds)?);
@@ -30,7 +30,7 @@ mod semaphore_tests {
     }
 
     #[test]
-    fn test_release_twice() -> Outcome {
+    fn test_release_twice() -> TestResult {
         let log = Log::<&str>::new();
         let logs = |name: &'static str| {
             let log = log.clone();
@@ -73,14 +73,14 @@ mod semaphore_tests {
 
     /// gevent issue 1287
     #[test]
-    fn test_rawlink_on_unacquired_runs_notifiers() -> Outcome {
+    fn test_rawlink_on_unacquired_runs_notifiers() -> TestResult {
         let semaphore = Semaphore::default();
         assert_eq!(wait([semaphore.clone()], None, None)?, [semaphore]);
         Ok(())
     }
 
     #[test]
-    fn test_wait_acquires_nothing() -> Outcome {
+    fn test_wait_acquires_nothing() -> TestResult {
         let semaphore = Semaphore::new(0);
         let waiter = spawn({
             let semaphore = semaphore.clone();
@@ -97,7 +97,7 @@ mod semaphore_tests {
 
     /// Waiters of a release that somebody else takes keep their places.
     #[test]
-    fn test_who_is_overtaken_keeps_its_place() -> Outcome {
+    fn test_who_is_overtaken_keeps_its_place() -> TestResult {
         let log = Log::<i32>::new();
         let semaphore = Semaphore::new(0);
         let greenlets: Vec<_> = (0..3)
@@ -126,7 +126,7 @@ mod semaphore_tests {
 
     /// A permit is given to who is woken for it, when that runs: killed before, it leaves it.
     #[test]
-    fn test_a_waiter_killed_after_the_release_loses_no_permit() -> Outcome {
+    fn test_a_waiter_killed_after_the_release_loses_no_permit() -> TestResult {
         let _bounded = bounded();
         let semaphore = Semaphore::new(0);
         let acquire = || {
@@ -147,7 +147,7 @@ mod semaphore_tests {
     }
 
     #[test]
-    fn test_guards() -> Outcome {
+    fn test_guards() -> TestResult {
         let semaphore = Semaphore::new(2);
         let one = semaphore.acquire_guard()?;
         let two = semaphore.try_acquire_guard().expect("is free");
@@ -163,7 +163,7 @@ mod semaphore_tests {
     }
 
     #[test]
-    fn test_a_guard_releases_when_its_greenlet_is_killed_or_forgotten() -> Outcome {
+    fn test_a_guard_releases_when_its_greenlet_is_killed_or_forgotten() -> TestResult {
         let semaphore = Semaphore::new(1);
         let hold = || {
             let semaphore = semaphore.clone();
@@ -179,7 +179,7 @@ mod semaphore_tests {
         assert_eq!(semaphore.counter(), 1);
         let failed = spawn({
             let semaphore = semaphore.clone();
-            move || -> Outcome {
+            move || -> TestResult {
                 let _guard = semaphore.acquire_guard()?;
                 crate::support::fail("on purpose")
             }
@@ -210,7 +210,7 @@ mod semaphore_tests {
 mod semaphore_fair {
     use super::*;
 
-    fn acquire_then_spawn(semaphore: &Semaphore, should_quit: &Rc<Cell<bool>>) -> Outcome {
+    fn acquire_then_spawn(semaphore: &Semaphore, should_quit: &Rc<Cell<bool>>) -> TestResult {
         if should_quit.get() {
             return Ok(());
         }
@@ -219,7 +219,7 @@ mod semaphore_fair {
         spawn(move || release_then_spawn(&semaphore, &should_quit)).join(None)
     }
 
-    fn release_then_spawn(semaphore: &Semaphore, should_quit: &Rc<Cell<bool>>) -> Outcome {
+    fn release_then_spawn(semaphore: &Semaphore, should_quit: &Rc<Cell<bool>>) -> TestResult {
         semaphore.release();
         if should_quit.get() {
             return Ok(());
@@ -229,7 +229,7 @@ mod semaphore_fair {
     }
 
     #[test]
-    fn test_fair_or_hangs() -> Outcome {
+    fn test_fair_or_hangs() -> TestResult {
         let _bounded = bounded();
         let semaphore = Semaphore::default();
         let should_quit = Rc::new(Cell::new(false));
@@ -263,7 +263,7 @@ macro_rules! base_semaphore_tests {
             use super::*;
 
             #[test]
-            fn test_acquire() -> Outcome {
+            fn test_acquire() -> TestResult {
                 let semaphore = $semaphore::new(1);
                 semaphore.acquire()?;
                 let _ = semaphore.release();
@@ -277,7 +277,7 @@ macro_rules! base_semaphore_tests {
             }
 
             #[test]
-            fn test_acquire_destroy() -> Outcome {
+            fn test_acquire_destroy() -> TestResult {
                 let semaphore = $semaphore::default();
                 semaphore.acquire()?;
                 drop(semaphore);
@@ -285,7 +285,7 @@ macro_rules! base_semaphore_tests {
             }
 
             #[test]
-            fn test_acquire_contended() -> Outcome {
+            fn test_acquire_contended() -> TestResult {
                 let _bounded = bounded();
                 let semaphore = $semaphore::new(7);
                 semaphore.acquire()?;
@@ -335,7 +335,7 @@ macro_rules! base_semaphore_tests {
             }
 
             #[test]
-            fn test_try_acquire_contended() -> Outcome {
+            fn test_try_acquire_contended() -> TestResult {
                 let semaphore = $semaphore::new(4);
                 semaphore.acquire()?;
                 let results = Rc::new(RefCell::new(Vec::new()));
@@ -359,7 +359,7 @@ macro_rules! base_semaphore_tests {
             }
 
             #[test]
-            fn test_default_value() -> Outcome {
+            fn test_default_value() -> TestResult {
                 let semaphore = $semaphore::default();
                 semaphore.acquire()?;
                 let greenlet = spawn({
@@ -377,9 +377,9 @@ macro_rules! base_semaphore_tests {
             }
 
             #[test]
-            fn test_with() -> Outcome {
+            fn test_with() -> TestResult {
                 let semaphore = $semaphore::new(2);
-                let with = |fails: bool| -> Outcome {
+                let with = |fails: bool| -> TestResult {
                     let _outer = semaphore.acquire_guard()?;
                     assert!(semaphore.try_acquire());
                     let _ = semaphore.release();
@@ -406,7 +406,7 @@ base_semaphore_tests!(bounded_semaphore_lock_tests, BoundedSemaphore);
 
 /// lock_tests.SemaphoreTests
 #[test]
-fn test_release_unacquired() -> Outcome {
+fn test_release_unacquired() -> TestResult {
     let semaphore = Semaphore::new(1);
     assert_eq!(semaphore.release(), 2);
     semaphore.acquire()?;
@@ -417,7 +417,7 @@ fn test_release_unacquired() -> Outcome {
 
 /// lock_tests.BoundedSemaphoreTests
 #[test]
-fn test_bounded_release_unacquired() -> Outcome {
+fn test_bounded_release_unacquired() -> TestResult {
     let semaphore = BoundedSemaphore::default();
     assert_eq!(semaphore.release(), Err(OverReleaseError));
     semaphore.acquire()?;
@@ -427,7 +427,7 @@ fn test_bounded_release_unacquired() -> Outcome {
 }
 
 #[test]
-fn test_dummy_semaphore() -> Outcome {
+fn test_dummy_semaphore() -> TestResult {
     let semaphore = DummySemaphore::new();
     for _ in 0..3 {
         semaphore.acquire()?;
@@ -442,7 +442,7 @@ fn test_dummy_semaphore() -> Outcome {
 
 /// A semaphore that was acquired in the hub cannot be waited for there.
 #[test]
-fn test_acquire_in_the_hub() -> Outcome {
+fn test_acquire_in_the_hub() -> TestResult {
     let semaphore = Semaphore::new(0);
     let caught = Rc::new(RefCell::new(None::<Exception>));
     gevent::get_hub().loop_().run_callback({

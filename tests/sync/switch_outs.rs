@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
-use crate::support::{Outcome, bounded};
+use crate::support::{TestResult, bounded};
 use gevent::event::Event;
 use gevent::exceptions::ConcurrentObjectUseError;
 use gevent::lock::{Barrier, Condition, Semaphore};
@@ -33,7 +33,7 @@ fn meanwhile<T: Clone + 'static>(
 
 /// An event that is set, and about to tell who came before.
 #[test]
-fn those_before_are_told_meanwhile() -> Outcome {
+fn those_before_are_told_meanwhile() -> TestResult {
     let _bounded = bounded();
     let event = Event::new();
     let before = spawn({
@@ -84,14 +84,14 @@ fn those_before_are_told_meanwhile() -> Outcome {
 }
 
 #[test]
-fn a_condition_is_notified_meanwhile() -> Outcome {
+fn a_condition_is_notified_meanwhile() -> TestResult {
     let _bounded = bounded();
     for n in [1, usize::MAX] {
         let condition = Condition::new();
         let (waits, notifies) = (condition.clone(), condition);
         let notified = meanwhile(
             move || {
-                spawn(move || -> Outcome {
+                spawn(move || -> TestResult {
                     notifies.acquire()?;
                     notifies.notify(n)?;
                     Ok(notifies.release()?)
@@ -110,7 +110,7 @@ fn a_condition_is_notified_meanwhile() -> Outcome {
 }
 
 #[test]
-fn the_last_one_comes_to_a_barrier_meanwhile() -> Outcome {
+fn the_last_one_comes_to_a_barrier_meanwhile() -> TestResult {
     let _bounded = bounded();
     let barrier = Barrier::new(2);
     let last = barrier.clone();
@@ -125,7 +125,7 @@ fn the_last_one_comes_to_a_barrier_meanwhile() -> Outcome {
 }
 
 #[test]
-fn a_server_is_stopped_meanwhile() -> Outcome {
+fn a_server_is_stopped_meanwhile() -> TestResult {
     let _bounded = bounded();
     let server = StreamServer::new("127.0.0.1:0", |_, _| ());
     let stops = server.clone();
@@ -138,7 +138,7 @@ fn a_server_is_stopped_meanwhile() -> Outcome {
 }
 
 #[test]
-fn another_thread_gives_it_meanwhile() -> Outcome {
+fn another_thread_gives_it_meanwhile() -> TestResult {
     let _bounded = bounded();
     let semaphore = threadsafe::Semaphore::new(0);
     let releases = semaphore.clone();
@@ -165,7 +165,7 @@ fn pair() -> Result<(TcpStream, TcpStream), Exception> {
 
 /// Another greenlet begins to read meanwhile: it has the socket.
 #[test]
-fn another_reads_meanwhile() -> Outcome {
+fn another_reads_meanwhile() -> TestResult {
     let _bounded = bounded();
     let (stream, mut other) = pair()?;
     let stream = Rc::new(stream);
@@ -186,7 +186,7 @@ fn another_reads_meanwhile() -> Outcome {
 
 /// The socket is closed meanwhile, and its number is another file's.
 #[test]
-fn the_socket_is_closed_meanwhile() -> Outcome {
+fn the_socket_is_closed_meanwhile() -> TestResult {
     let _bounded = bounded();
     let (stream, _other) = pair()?;
     let (third, _fourth) = pair()?;

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use crate::support::{ExpectedError, Outcome, bounded};
+use crate::support::{ExpectedError, TestResult, bounded};
 use gevent::event::{AsyncResult, Event};
 use gevent::exceptions::LoopExit;
 use gevent::lock::{Barrier, BoundedSemaphore, Condition, RLock, Semaphore};
@@ -14,7 +14,7 @@ use gevent::{Exception, Greenlet, Kill, Timeout, get_hub, sleep, spawn, threadsa
 struct Place {
     name: &'static str,
     /// Makes it ready to be parked at: whatever is to be waited for is not there.
-    park: Rc<dyn Fn(Option<f64>) -> Outcome>,
+    park: Rc<dyn Fn(Option<f64>) -> TestResult>,
     /// Gives one of those who wait what it waits for.
     give: Rc<dyn Fn()>,
     /// Takes back what was given, if nobody has taken it.
@@ -25,7 +25,7 @@ struct Place {
 
 fn place(
     name: &'static str,
-    park: impl Fn(Option<f64>) -> Outcome + 'static,
+    park: impl Fn(Option<f64>) -> TestResult + 'static,
     give: impl Fn() + 'static,
     take_back: impl Fn() + 'static,
     waiting: impl Fn() -> usize + 'static,
@@ -238,7 +238,7 @@ fn parked(place: &Place, end: End) -> Greenlet<()> {
     greenlet
 }
 
-fn finish(greenlet: &Greenlet<()>, end: End) -> Outcome {
+fn finish(greenlet: &Greenlet<()>, end: End) -> TestResult {
     match end {
         End::OwnTimeout | End::OuterTimeout => {}
         End::Kill => {
@@ -259,7 +259,7 @@ fn finish(greenlet: &Greenlet<()>, end: End) -> Outcome {
 }
 
 #[test]
-fn test_nothing_is_left_behind() -> Outcome {
+fn test_nothing_is_left_behind() -> TestResult {
     let _bounded = bounded();
     get_hub().set_exception_stream(hub::ExceptionStream::Discard);
     for end in ENDS {
@@ -283,7 +283,7 @@ fn test_nothing_is_left_behind() -> Outcome {
 
 /// The wait ends after what was waited for was given, and before the greenlet could take it.
 #[test]
-fn test_what_was_given_goes_to_the_next() -> Outcome {
+fn test_what_was_given_goes_to_the_next() -> TestResult {
     let _bounded = bounded();
     get_hub().set_exception_stream(hub::ExceptionStream::Discard);
     for end in [End::Kill, End::Throw, End::Unwind] {
@@ -304,7 +304,7 @@ fn test_what_was_given_goes_to_the_next() -> Outcome {
 /// The same, and there is no next one: what was given is still there, or forgotten, as the case
 /// may be.
 #[test]
-fn test_what_was_given_to_nobody_is_still_there() -> Outcome {
+fn test_what_was_given_to_nobody_is_still_there() -> TestResult {
     let _bounded = bounded();
     get_hub().set_exception_stream(hub::ExceptionStream::Discard);
     for end in [End::Kill, End::Throw, End::Unwind] {
@@ -324,7 +324,7 @@ fn test_what_was_given_to_nobody_is_still_there() -> Outcome {
 
 /// RLock and the second half of Condition::wait park in a semaphore that is not seen.
 #[test]
-fn test_waiting_for_a_lock() -> Outcome {
+fn test_waiting_for_a_lock() -> TestResult {
     let _bounded = bounded();
     get_hub().set_exception_stream(hub::ExceptionStream::Discard);
     for end in ENDS {
@@ -357,7 +357,7 @@ fn test_waiting_for_a_lock() -> Outcome {
 }
 
 #[test]
-fn test_waiting_for_others_at_a_barrier() -> Outcome {
+fn test_waiting_for_others_at_a_barrier() -> TestResult {
     let _bounded = bounded();
     get_hub().set_exception_stream(hub::ExceptionStream::Discard);
     for end in ENDS {

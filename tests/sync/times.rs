@@ -15,10 +15,10 @@ use gevent::{
     Exception, Greenlet, GreenletExit, JoinAll, Kill, Timeout, get_hub, spawn, threadsafe,
 };
 
-use crate::support::{LONG, Outcome, Reports, bounded};
+use crate::support::{LONG, Reports, TestResult, bounded};
 
 /// A call with a time.
-type Call = fn(f64) -> Outcome;
+type Call = fn(f64) -> TestResult;
 
 /// Calls that wait for what does not come, until their time is over.
 macro_rules! calls {
@@ -124,7 +124,7 @@ const FOR_EVER: [f64; 6] = [
 ];
 
 #[test]
-fn a_time_that_is_over_ends_every_wait() -> Outcome {
+fn a_time_that_is_over_ends_every_wait() -> TestResult {
     let _bounded = bounded();
     let _reports = Reports::new();
     for (name, call) in calls() {
@@ -139,7 +139,7 @@ fn a_time_that_is_over_ends_every_wait() -> Outcome {
 }
 
 #[test]
-fn no_time_is_too_long_for_a_wait() -> Outcome {
+fn no_time_is_too_long_for_a_wait() -> TestResult {
     let _bounded = bounded();
     let _reports = Reports::new();
     for (name, call) in calls() {
@@ -170,7 +170,7 @@ fn no_time_is_too_long_for_a_wait() -> Outcome {
 }
 
 #[test]
-fn what_is_no_number_is_no_time() -> Outcome {
+fn what_is_no_number_is_no_time() -> TestResult {
     let _bounded = bounded();
     let _reports = Reports::new();
     for (name, call) in calls() {
@@ -196,7 +196,7 @@ fn is_refused(error: &Exception) -> bool {
 
 /// Times that are settings, or limits of what is done at once.
 #[test]
-fn of_settings() -> Outcome {
+fn of_settings() -> TestResult {
     let _bounded = bounded();
     let _reports = Reports::new();
     for time in OVER.into_iter().chain(FOR_EVER).chain([f64::NAN]) {

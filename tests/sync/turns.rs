@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use gevent::queue::{Channel, LifoQueue, PriorityQueue, Queue, SimpleQueue};
 use gevent::{GreenletExit, Timeout, sleep, spawn, threadsafe};
 
-use crate::support::{LONG, Outcome, Reports, bounded};
+use crate::support::{LONG, Reports, TestResult, bounded};
 
 /// Whatever `work` does without an end is ended by a timeout, and by a kill, and meanwhile another greenlet has its
 /// turns.
-fn ends(work: impl Fn() -> Outcome + 'static) -> Outcome {
+fn ends(work: impl Fn() -> TestResult + 'static) -> TestResult {
     let beats = Rc::new(Cell::new(0));
     let heart = spawn({
         let beats = beats.clone();
-        move || -> Outcome {
+        move || -> TestResult {
             loop {
                 beats.set(beats.get() + 1);
                 sleep(0.001)?;
@@ -48,7 +48,7 @@ macro_rules! each_queue {
 use threadsafe::Queue as SafeQueue;
 
 #[test]
-fn a_consumer_of_a_queue_that_is_never_empty() -> Outcome {
+fn a_consumer_of_a_queue_that_is_never_empty() -> TestResult {
     let _bounded = bounded();
     each_queue!([Queue, SimpleQueue, LifoQueue, PriorityQueue, SafeQueue], queue => {
         (0..10).try_for_each(|i| queue.put(i))?;
@@ -67,13 +67,13 @@ fn a_consumer_of_a_queue_that_is_never_empty() -> Outcome {
 }
 
 #[test]
-fn a_consumer_that_takes_its_time() -> Outcome {
+fn a_consumer_that_takes_its_time() -> TestResult {
     let _bounded = bounded();
     let queue = Queue::with_items(None, 0..1_000);
     let (its, beats) = (queue.clone(), Rc::new(Cell::new(0)));
     let heart = spawn({
         let beats = beats.clone();
-        move || -> Outcome {
+        move || -> TestResult {
             loop {
                 sleep(0.001)?;
                 beats.set(beats.get() + 1);
@@ -104,7 +104,7 @@ fn a_consumer_that_takes_its_time() -> Outcome {
 }
 
 #[test]
-fn two_that_hand_items_to_each_other() -> Outcome {
+fn two_that_hand_items_to_each_other() -> TestResult {
     let _bounded = bounded();
     let (queue, channel) = (Queue::with_maxsize(1), Channel::new());
     let (puts, sends) = (queue.clone(), channel.clone());
@@ -128,7 +128,7 @@ fn two_that_hand_items_to_each_other() -> Outcome {
 
 /// Whoever sees an item can have it, as in gevent: nobody else takes it meanwhile.
 #[test]
-fn an_item_that_was_seen_is_there() -> Outcome {
+fn an_item_that_was_seen_is_there() -> TestResult {
     let _bounded = bounded();
     each_queue!([Queue, SimpleQueue, LifoQueue, PriorityQueue], queue => {
         let total = 200_000;
@@ -136,7 +136,7 @@ fn an_item_that_was_seen_is_there() -> Outcome {
         let got = Rc::new(Cell::new(0));
         let consumers = [0, 1, 2].map(|_| {
             let (queue, got) = (queue.clone(), got.clone());
-            spawn(move || -> Outcome {
+            spawn(move || -> TestResult {
                 while !queue.is_empty() {
                     queue.get()?;
                     got.set(got.get() + 1);
@@ -153,13 +153,13 @@ fn an_item_that_was_seen_is_there() -> Outcome {
 
 /// A queue that is shut down while an item is promised.
 #[test]
-fn a_shutdown_meanwhile() -> Outcome {
+fn a_shutdown_meanwhile() -> TestResult {
     let _bounded = bounded();
     let _reports = Reports::new();
     for immediate in [false, true] {
         let queue = Queue::with_items(None, [0]);
         let its = queue.clone();
-        let consumer = spawn(move || -> Outcome {
+        let consumer = spawn(move || -> TestResult {
             loop {
                 let item = its.get()?;
                 its.put(item)?;

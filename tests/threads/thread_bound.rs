@@ -8,10 +8,10 @@ use std::thread;
 use gevent::exceptions::InvalidThreadUseError;
 use gevent::{Exception, Greenlet, ThreadBound, get_hub, sleep, spawn};
 
-type Outcome = Result<(), Exception>;
+type TestResult = Result<(), Exception>;
 
 #[test]
-fn test_greenlet_used_in_another_thread() -> Outcome {
+fn test_greenlet_used_in_another_thread() -> TestResult {
     let greenlet = spawn(|| sleep(0.001).map(|()| 7));
     let bound = Arc::new(ThreadBound::new(greenlet));
     let (here, away) = (thread::current().id(), bound.clone());
@@ -26,12 +26,12 @@ fn test_greenlet_used_in_another_thread() -> Outcome {
 }
 
 #[test]
-fn test_a_callback_brings_it_home() -> Outcome {
+fn test_a_callback_brings_it_home() -> TestResult {
     let count = Rc::new(());
     let bound = ThreadBound::new(count.clone());
     let home = get_hub().loop_().threadsafe();
     let thread = thread::spawn(move || {
-        home.run_callback_threadsafe(move || -> Outcome {
+        home.run_callback_threadsafe(move || -> TestResult {
             drop(bound.into_inner()?);
             Ok(())
         })
@@ -66,7 +66,7 @@ fn test_dropped_elsewhere_it_is_leaked() {
 }
 
 #[test]
-fn test_taken_apart_elsewhere_it_comes_back() -> Outcome {
+fn test_taken_apart_elsewhere_it_comes_back() -> TestResult {
     let value = Rc::new(7);
     let bound = ThreadBound::new(value.clone());
     let here = thread::current().id();

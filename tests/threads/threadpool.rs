@@ -9,7 +9,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::{ExpectedError, LONG, Outcome, Reports, bounded, fail};
+use crate::support::{ExpectedError, LONG, Reports, TestResult, bounded, fail};
 use gevent::socket::TcpListener;
 use gevent::threadpool::{
     ExecutorShutDownError, HubExt, PoolSizeError, ThreadPool, ThreadPoolExecutor,
@@ -17,7 +17,7 @@ use gevent::threadpool::{
 use gevent::{Exception, Timeout, get_hub, getcurrent, iwait, joinall, sleep, spawn, wait};
 
 #[test]
-fn test_greenlet_class() -> Outcome {
+fn test_greenlet_class() -> TestResult {
     // Threads have greenlets of their own.
     let here = thread::current().id();
     let (thread, main) = ThreadPool::new(1)
@@ -27,7 +27,7 @@ fn test_greenlet_class() -> Outcome {
 }
 
 #[test]
-fn test_apply() -> Outcome {
+fn test_apply() -> TestResult {
     let pool = ThreadPool::new(3);
     assert_eq!(pool.apply(|| 5 * 5)?, 25);
     let told = Cell::new(0);
@@ -37,7 +37,7 @@ fn test_apply() -> Outcome {
 }
 
 #[test]
-fn test_apply_raises() -> Outcome {
+fn test_apply_raises() -> TestResult {
     let reports = Reports::new();
     let pool = ThreadPool::new(1);
     // The same exception, not one like it.
@@ -55,7 +55,7 @@ fn test_apply_raises() -> Outcome {
 }
 
 #[test]
-fn test_map() -> Outcome {
+fn test_map() -> TestResult {
     let pool = ThreadPool::new(3);
     assert_eq!(
         pool.map(|x: i32| x * x, 0..10)?,
@@ -67,7 +67,7 @@ fn test_map() -> Outcome {
 }
 
 #[test]
-fn test_async() -> Outcome {
+fn test_async() -> TestResult {
     let pool = ThreadPool::new(1);
     let res = pool.apply_async(|| {
         thread::sleep(Duration::from_millis(5));
@@ -79,7 +79,7 @@ fn test_async() -> Outcome {
 }
 
 #[test]
-fn test_async_timeout() -> Outcome {
+fn test_async_timeout() -> TestResult {
     let _bounded = bounded();
     let pool = ThreadPool::new(1);
     let (release, released) = channel::<()>();
@@ -101,7 +101,7 @@ fn test_async_timeout() -> Outcome {
 }
 
 #[test]
-fn imap_keeps_orders_and_bounds() -> Outcome {
+fn imap_keeps_orders_and_bounds() -> TestResult {
     let pool = ThreadPool::new(3);
     let squares: Vec<i32> = pool.imap(|x: i32| x * x, 0..10).collect::<Result<_, _>>()?;
     assert_eq!(squares, (0..10).map(|x| x * x).collect::<Vec<_>>());
@@ -112,7 +112,7 @@ fn imap_keeps_orders_and_bounds() -> Outcome {
 }
 
 #[test]
-fn sizes_at_their_limits() -> Outcome {
+fn sizes_at_their_limits() -> TestResult {
     let _bounded = bounded();
     let pool = ThreadPool::new(usize::MAX);
     assert_eq!((pool.apply(|| 7)?, pool.maxsize()), (7, usize::MAX));
@@ -146,7 +146,7 @@ fn sizes_at_their_limits() -> Outcome {
 }
 
 #[test]
-fn no_task_begins_after_an_imap_is_dropped() -> Outcome {
+fn no_task_begins_after_an_imap_is_dropped() -> TestResult {
     let _bounded = bounded();
     for (unordered, maxsize) in [
         (false, None),
@@ -187,7 +187,7 @@ fn no_task_begins_after_an_imap_is_dropped() -> Outcome {
 }
 
 #[test]
-fn spawn_waits_when_all_are_busy() -> Outcome {
+fn spawn_waits_when_all_are_busy() -> TestResult {
     // One more task than threads, then spawn waits.
     let _bounded = bounded();
     let pool = ThreadPool::new(2);
@@ -213,7 +213,7 @@ fn spawn_waits_when_all_are_busy() -> Outcome {
 }
 
 #[test]
-fn sizes_grow_and_shrink() -> Outcome {
+fn sizes_grow_and_shrink() -> TestResult {
     // Threads end when there may be fewer, and places with them.
     let _bounded = bounded();
     let pool = ThreadPool::new(4);
@@ -234,7 +234,7 @@ fn sizes_grow_and_shrink() -> Outcome {
 }
 
 #[test]
-fn join_waits_for_all_tasks() -> Outcome {
+fn join_waits_for_all_tasks() -> TestResult {
     let pool = ThreadPool::new(1);
     pool.join()?;
     let done = Arc::new(AtomicUsize::new(0));
@@ -251,7 +251,7 @@ fn join_waits_for_all_tasks() -> Outcome {
 }
 
 #[test]
-fn kill_ends_threads_after_their_tasks() -> Outcome {
+fn kill_ends_threads_after_their_tasks() -> TestResult {
     let _bounded = bounded();
     let pool = ThreadPool::new(3);
     let results: Result<Vec<_>, _> = (0..3)
@@ -271,7 +271,7 @@ fn kill_ends_threads_after_their_tasks() -> Outcome {
 
 /// Numbers for "no limit" are none.
 #[test]
-fn the_largest_numbers() -> Outcome {
+fn the_largest_numbers() -> TestResult {
     let _bounded = bounded();
     // Longer than any clock goes.
     let pool = ThreadPool::with_idle_timeout(1, 1e19)?;
@@ -291,7 +291,7 @@ fn the_largest_numbers() -> Outcome {
 }
 
 #[test]
-fn idle_threads_end() -> Outcome {
+fn idle_threads_end() -> TestResult {
     let _bounded = bounded();
     let pool = ThreadPool::with_idle_timeout(3, 0.005)?;
     pool.map(|_: i32| thread::sleep(Duration::from_millis(1)), 0..6)?;
@@ -309,7 +309,7 @@ fn idle_threads_end() -> Outcome {
 
 /// A pool that is dropped delivers what it was given, and its threads end.
 #[test]
-fn a_dropped_pool_delivers() -> Outcome {
+fn a_dropped_pool_delivers() -> TestResult {
     let _bounded = bounded();
     let alive = Arc::new(());
     let result = {
@@ -327,7 +327,7 @@ fn a_dropped_pool_delivers() -> Outcome {
 }
 
 #[test]
-fn results_are_not_kept() -> Outcome {
+fn results_are_not_kept() -> TestResult {
     // What a task returns is dropped with its result, and not kept by the threads.
     let _bounded = bounded();
     let pool = ThreadPool::new(1);
@@ -344,7 +344,7 @@ fn results_are_not_kept() -> Outcome {
 }
 
 #[test]
-fn test_future_wait_gevent_function() -> Outcome {
+fn test_future_wait_gevent_function() -> TestResult {
     let pool = ThreadPool::new(2);
     let results: Result<Vec<_>, _> = (0..4).map(|i| pool.spawn(move || i)).collect();
     let mut values = Vec::new();
@@ -358,7 +358,7 @@ fn test_future_wait_gevent_function() -> Outcome {
 
 /// Tasks of a thread with a hub of its own, and of several hubs at once.
 #[test]
-fn threads_may_have_hubs() -> Outcome {
+fn threads_may_have_hubs() -> TestResult {
     let pool = ThreadPool::new(2);
     let value = pool.apply(|| {
         sleep(0.001)?; // a hub of the thread's own
@@ -376,7 +376,7 @@ fn threads_may_have_hubs() -> Outcome {
 
 /// What tasks leave parked in their threads is unwound when those end.
 #[test]
-fn threads_that_end_unwind_their_greenlets() -> Outcome {
+fn threads_that_end_unwind_their_greenlets() -> TestResult {
     let _bounded = bounded();
     let (held, dropped) = channel::<()>();
     let pool = ThreadPool::new(1);
@@ -394,7 +394,7 @@ fn threads_that_end_unwind_their_greenlets() -> Outcome {
 }
 
 #[test]
-fn the_hub_has_a_pool_and_names_do_not_use_it() -> Outcome {
+fn the_hub_has_a_pool_and_names_do_not_use_it() -> TestResult {
     let pool = get_hub().threadpool();
     assert_eq!((pool.maxsize(), &pool), (10, &get_hub().threadpool()));
     // Names are looked up elsewhere, and do not wait for it.
@@ -409,7 +409,7 @@ fn the_hub_has_a_pool_and_names_do_not_use_it() -> Outcome {
 }
 
 #[test]
-fn test_future() -> Outcome {
+fn test_future() -> TestResult {
     let _reports = Reports::new();
     let executor = ThreadPoolExecutor::new(2);
     let future = executor.submit(|| "value")?;
@@ -439,7 +439,7 @@ fn test_future() -> Outcome {
 
 /// A thread's end must not hurt the loop of another.
 #[test]
-fn threads_with_hubs_end_again_and_again() -> Outcome {
+fn threads_with_hubs_end_again_and_again() -> TestResult {
     let pool = ThreadPool::new(1);
     for _ in 0..20 {
         assert_eq!(pool.apply(|| sleep(0).map(|()| 1))?, 1);
@@ -449,7 +449,7 @@ fn threads_with_hubs_end_again_and_again() -> Outcome {
 }
 
 #[test]
-fn stress() -> Outcome {
+fn stress() -> TestResult {
     let _bounded = bounded();
     let _reports = Reports::new();
     let pool = ThreadPool::with_idle_timeout(4, 0.0005)?;

@@ -8,7 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::{
-    ExpectedError, Outcome, bounded, fail, near, outer_timeout_is_not_lost, returns_after_timeout,
+    ExpectedError, TestResult, bounded, fail, near, outer_timeout_is_not_lost,
+    returns_after_timeout,
 };
 use gevent::exceptions::OverReleaseError;
 use gevent::queue::{Empty, PutError, ShutDown};
@@ -97,7 +98,7 @@ mod cross_thread {
     const ALL: [Waits; 3] = [Waits::Main, Waits::InGreenlet, Waits::WithoutHub];
 
     #[test]
-    fn test_cross_thread_use() -> Outcome {
+    fn test_cross_thread_use() -> TestResult {
         for waits in ALL {
             let result = AsyncResult::new();
             let r = result.clone();
@@ -112,7 +113,7 @@ mod cross_thread {
     }
 
     #[test]
-    fn test_cross_thread_use_timed() -> Outcome {
+    fn test_cross_thread_use_timed() -> TestResult {
         for waits in ALL {
             let result = AsyncResult::new();
             let r = result.clone();
@@ -127,7 +128,7 @@ mod cross_thread {
 
     /// Whoever sets has no hub, and gets none.
     #[test]
-    fn test_cross_thread_use_set_in_bg() -> Outcome {
+    fn test_cross_thread_use_set_in_bg() -> TestResult {
         let _bounded = bounded();
         for _ in 0..2 {
             let (result, event) = (AsyncResult::new(), Event::new());
@@ -166,8 +167,8 @@ mod timeouts {
     use super::*;
 
     #[test]
-    fn test_returns_none_after_timeout() -> Outcome {
-        let all = || -> Outcome {
+    fn test_returns_none_after_timeout() -> TestResult {
+        let all = || -> TestResult {
             returns_after_timeout(|seconds| Event::new().wait(seconds).map(drop))?;
             returns_after_timeout(|seconds| AsyncResult::<()>::new().wait(seconds).map(drop))?;
             returns_after_timeout(|seconds| {
@@ -220,7 +221,7 @@ mod timeouts {
 mod semaphore_multi_thread {
     use super::*;
 
-    fn acquire_in_one_then_another(hub: bool, release: bool, timeout: Option<f64>) -> Outcome {
+    fn acquire_in_one_then_another(hub: bool, release: bool, timeout: Option<f64>) -> TestResult {
         let _bounded = bounded();
         let semaphore = Semaphore::new(1);
         semaphore.acquire()?;
@@ -246,19 +247,19 @@ mod semaphore_multi_thread {
     }
 
     #[test]
-    fn test_acquire_in_one_then_another() -> Outcome {
+    fn test_acquire_in_one_then_another() -> TestResult {
         acquire_in_one_then_another(false, true, None)?;
         acquire_in_one_then_another(true, true, None)
     }
 
     #[test]
-    fn test_acquire_in_one_then_another_timed() -> Outcome {
+    fn test_acquire_in_one_then_another_timed() -> TestResult {
         acquire_in_one_then_another(false, false, Some(0.005))?;
         acquire_in_one_then_another(true, false, Some(0.005))
     }
 
     #[test]
-    fn test_acquire_in_one_wait_greenlet_wait_thread_gives_up() -> Outcome {
+    fn test_acquire_in_one_wait_greenlet_wait_thread_gives_up() -> TestResult {
         let _bounded = bounded();
         let semaphore = Semaphore::new(1);
         semaphore.acquire()?;
@@ -280,7 +281,7 @@ mod semaphore_multi_thread {
         Ok(())
     }
 
-    fn dueling_threads(create_hub: bool, timeout: Option<f64>) -> Outcome {
+    fn dueling_threads(create_hub: bool, timeout: Option<f64>) -> TestResult {
         let _bounded = bounded();
         let count = if create_hub { 500 } else { 10_000 };
         let semaphore = BoundedSemaphore::new(1);
@@ -288,7 +289,7 @@ mod semaphore_multi_thread {
         let threads: Vec<_> = (0..2)
             .map(|_| {
                 let (semaphore, inside) = (semaphore.clone(), inside.clone());
-                thread::spawn(move || -> Outcome {
+                thread::spawn(move || -> TestResult {
                     if create_hub {
                         get_hub();
                     }
@@ -314,22 +315,22 @@ mod semaphore_multi_thread {
     }
 
     #[test]
-    fn test_dueling_threads() -> Outcome {
+    fn test_dueling_threads() -> TestResult {
         dueling_threads(false, None)
     }
 
     #[test]
-    fn test_dueling_threads_timeout() -> Outcome {
+    fn test_dueling_threads_timeout() -> TestResult {
         dueling_threads(false, Some(30.0))
     }
 
     #[test]
-    fn test_dueling_threads_with_hub() -> Outcome {
+    fn test_dueling_threads_with_hub() -> TestResult {
         dueling_threads(true, None)
     }
 
     #[test]
-    fn test_over_release() -> Outcome {
+    fn test_over_release() -> TestResult {
         let semaphore = BoundedSemaphore::default();
         assert_eq!(semaphore.release(), Err(OverReleaseError));
         let guard = semaphore.acquire_guard()?;
@@ -345,7 +346,7 @@ mod semaphore_multi_thread {
 
     /// gevent issue 2013: a release in a thread without a hub wakes a greenlet of another one.
     #[test]
-    fn test_release_from_thread_without_hub() -> Outcome {
+    fn test_release_from_thread_without_hub() -> TestResult {
         let _bounded = bounded();
         let semaphore = Semaphore::new(0);
         let waiter = spawn({
@@ -368,7 +369,7 @@ mod semaphore_multi_thread {
 
     /// The order in which they came is that in which they are served, whoever they are.
     #[test]
-    fn test_first_come_first_served() -> Outcome {
+    fn test_first_come_first_served() -> TestResult {
         let _bounded = bounded();
         let semaphore = Semaphore::new(0);
         let order = Queue::new();
@@ -376,7 +377,7 @@ mod semaphore_multi_thread {
         for i in 0..6 {
             let (semaphore, order) = (semaphore.clone(), order.clone());
             let came = semaphore.clone();
-            threads.push(thread::spawn(move || -> Outcome {
+            threads.push(thread::spawn(move || -> TestResult {
                 if i % 2 == 0 {
                     get_hub();
                 }
@@ -407,9 +408,9 @@ mod lost_waiters {
 
     /// Parks a greenlet, hands it what it waits for, and ends it before it runs.
     fn handed_then_killed(
-        wait: impl Fn() -> Outcome + Clone + 'static,
+        wait: impl Fn() -> TestResult + Clone + 'static,
         hand: impl Fn(),
-    ) -> Outcome {
+    ) -> TestResult {
         let _bounded = bounded();
         let (first, second) = (spawn(wait.clone()), spawn(wait));
         sleep(0)?;
@@ -422,7 +423,7 @@ mod lost_waiters {
     }
 
     #[test]
-    fn test_a_permit_goes_to_the_next() -> Outcome {
+    fn test_a_permit_goes_to_the_next() -> TestResult {
         let semaphore = Semaphore::new(0);
         let s = semaphore.clone();
         handed_then_killed(
@@ -436,7 +437,7 @@ mod lost_waiters {
     }
 
     #[test]
-    fn test_an_item_goes_to_the_next() -> Outcome {
+    fn test_an_item_goes_to_the_next() -> TestResult {
         let queue = Queue::new();
         let q = queue.clone();
         handed_then_killed(
@@ -448,7 +449,7 @@ mod lost_waiters {
     }
 
     #[test]
-    fn test_space_goes_to_the_next() -> Outcome {
+    fn test_space_goes_to_the_next() -> TestResult {
         let queue = Queue::with_maxsize(1);
         queue.put(0)?;
         let q = queue.clone();
@@ -459,7 +460,7 @@ mod lost_waiters {
     }
 
     #[test]
-    fn test_an_item_of_a_killed_putter_comes_back() -> Outcome {
+    fn test_an_item_of_a_killed_putter_comes_back() -> TestResult {
         let queue = Queue::with_maxsize(1);
         queue.put(0)?;
         let timeout = Timeout::start_new(0.001);
@@ -476,7 +477,7 @@ mod lost_waiters {
     }
 
     #[test]
-    fn test_a_forgotten_greenlet_leaves_the_line() -> Outcome {
+    fn test_a_forgotten_greenlet_leaves_the_line() -> TestResult {
         let (semaphore, event) = (Semaphore::new(0), Event::new());
         let hub = get_hub();
         let greenlets: Vec<_> = (0..2)
@@ -502,7 +503,7 @@ mod lost_waiters {
     }
 
     #[test]
-    fn test_set_and_clear_wakes_who_waited() -> Outcome {
+    fn test_set_and_clear_wakes_who_waited() -> TestResult {
         let _bounded = bounded();
         let event = Event::new();
         let waiters: Vec<_> = (0..100)
@@ -531,7 +532,7 @@ mod queue {
     use super::*;
 
     #[test]
-    fn test_put_and_get() -> Outcome {
+    fn test_put_and_get() -> TestResult {
         let queue = Queue::with_maxsize(2);
         assert!(queue.empty() && !queue.full() && queue.maxsize() == Some(2));
         queue.put(1)?;
@@ -545,7 +546,7 @@ mod queue {
     }
 
     #[test]
-    fn test_shutdown() -> Outcome {
+    fn test_shutdown() -> TestResult {
         let _bounded = bounded();
         for hub in [false, true] {
             if hub {
@@ -587,7 +588,7 @@ mod queue {
 
 /// Getters that come when all that is left is promised to others are told when that is taken.
 #[test]
-fn test_shutdown_with_promised_items() -> Outcome {
+fn test_shutdown_with_promised_items() -> TestResult {
     let _bounded = bounded();
     let queue = Queue::new();
     let getters: Vec<_> = (0..3)
@@ -616,12 +617,12 @@ mod stress {
     const ROUNDS: usize = 300;
 
     /// Runs the function in threads without hubs, and in greenlets of threads that have some.
-    fn run_everywhere(function: impl Fn(usize) -> Outcome + Clone + Send + 'static) {
+    fn run_everywhere(function: impl Fn(usize) -> TestResult + Clone + Send + 'static) {
         let _bounded = bounded();
         let threads: Vec<_> = (0..THREADS)
             .map(|i| {
                 let function = function.clone();
-                thread::spawn(move || -> Outcome {
+                thread::spawn(move || -> TestResult {
                     if i % 2 == 0 {
                         return function(i * GREENLETS);
                     }
@@ -685,7 +686,7 @@ mod stress {
         let threads: Vec<_> = (0..4)
             .map(|i| {
                 let semaphore = semaphore.clone();
-                thread::spawn(move || -> Outcome {
+                thread::spawn(move || -> TestResult {
                     for round in 0..60 {
                         let greenlets: Vec<_> = (0..8)
                             .map(|_| {
@@ -830,7 +831,7 @@ mod stress {
 
 /// Destructors of items that panic keep nobody from being woken.
 #[test]
-fn items_that_panic_when_they_are_dropped() -> Outcome {
+fn items_that_panic_when_they_are_dropped() -> TestResult {
     #[derive(Clone)]
     struct Panics;
     impl Drop for Panics {

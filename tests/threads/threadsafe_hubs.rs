@@ -4,7 +4,7 @@
 use std::sync::mpsc::channel;
 use std::thread;
 
-use crate::support::{Log, Outcome, bounded, fail};
+use crate::support::{Log, TestResult, bounded, fail};
 use gevent::exceptions::LoopExit;
 use gevent::queue::{Empty, ShutDown};
 use gevent::threadsafe::{AsyncResult, BoundedSemaphore, Event, Queue, Semaphore};
@@ -30,15 +30,15 @@ const ENDS: [End; 4] = [End::Forgotten, End::Thread, End::Hub, End::GivenThenHub
 fn parked_for_ever(
     end: End,
     greenlets: usize,
-    park: impl Fn() -> Outcome + Clone + Send + 'static,
+    park: impl Fn() -> TestResult + Clone + Send + 'static,
     give: impl Fn(),
-    then: impl FnOnce() -> Outcome,
-) -> Outcome {
+    then: impl FnOnce() -> TestResult,
+) -> TestResult {
     let _bounded = bounded();
     let (parked, is_parked) = channel();
     let (given, is_given) = channel::<()>();
     let (over, is_over) = channel::<()>();
-    let thread = thread::spawn(move || -> Outcome {
+    let thread = thread::spawn(move || -> TestResult {
         let parks: Vec<_> = (0..greenlets).map(|_| spawn(park.clone())).collect();
         while get_hub().blocked_greenlets().len() < greenlets {
             sleep(0)?;
@@ -76,7 +76,7 @@ fn parked_for_ever(
 }
 
 #[test]
-fn a_permit_is_not_lost_with_a_hub() -> Outcome {
+fn a_permit_is_not_lost_with_a_hub() -> TestResult {
     for end in ENDS {
         let semaphore = Semaphore::new(0);
         let (its, next) = (semaphore.clone(), semaphore.clone());
@@ -99,7 +99,7 @@ fn a_permit_is_not_lost_with_a_hub() -> Outcome {
 }
 
 #[test]
-fn an_item_is_not_lost_with_a_hub() -> Outcome {
+fn an_item_is_not_lost_with_a_hub() -> TestResult {
     for end in ENDS {
         let queue = Queue::new();
         let (its, next) = (queue.clone(), queue.clone());
@@ -120,7 +120,7 @@ fn an_item_is_not_lost_with_a_hub() -> Outcome {
 }
 
 #[test]
-fn space_is_not_lost_with_a_hub() -> Outcome {
+fn space_is_not_lost_with_a_hub() -> TestResult {
     for end in ENDS {
         let queue = Queue::with_maxsize(1);
         queue.put(0)?;
@@ -140,7 +140,7 @@ fn space_is_not_lost_with_a_hub() -> Outcome {
 
 /// However many there are, they are passed over without a deep recursion.
 #[test]
-fn a_permit_passes_a_long_line_of_the_lost() -> Outcome {
+fn a_permit_passes_a_long_line_of_the_lost() -> TestResult {
     let semaphore = Semaphore::new(0);
     let (its, next) = (semaphore.clone(), semaphore.clone());
     parked_for_ever(
@@ -168,7 +168,7 @@ fn a_permit_passes_a_long_line_of_the_lost() -> Outcome {
 /// Threads end whenever they like while permits are handed to their greenlets: each is used, or
 /// still there.
 #[test]
-fn threads_that_end_lose_no_permits() -> Outcome {
+fn threads_that_end_lose_no_permits() -> TestResult {
     let _bounded = bounded();
     for round in 0..60 {
         let semaphore = Semaphore::new(0);
@@ -205,7 +205,7 @@ mod links {
 
     /// gevent's `iwait`, over objects that another thread makes ready.
     #[test]
-    fn test_iwait_for_another_thread() -> Outcome {
+    fn test_iwait_for_another_thread() -> TestResult {
         let _bounded = bounded();
         let (result, semaphore, event) = (AsyncResult::new(), Semaphore::new(0), Event::new());
         let (first, second, third) = (result.clone(), semaphore.clone(), event.clone());
@@ -241,7 +241,7 @@ mod links {
     }
 
     #[test]
-    fn test_iwait_gives_up() -> Outcome {
+    fn test_iwait_gives_up() -> TestResult {
         let _bounded = bounded();
         let (event, semaphore) = (Event::new(), BoundedSemaphore::new(1));
         semaphore.acquire()?;
@@ -256,7 +256,7 @@ mod links {
 
     /// They are called by the hub of the thread that has added them, in their order, once.
     #[test]
-    fn test_links() -> Outcome {
+    fn test_links() -> TestResult {
         let _bounded = bounded();
         let (event, log) = (Event::new(), Log::<String>::new());
         let add = |name: &'static str| {
@@ -289,11 +289,11 @@ mod links {
     }
 
     #[test]
-    fn test_an_error_of_a_link_goes_to_the_hub() -> Outcome {
+    fn test_an_error_of_a_link_goes_to_the_hub() -> TestResult {
         let _bounded = bounded();
         let reports = crate::support::Reports::new();
         let (result, log) = (AsyncResult::new(), Log::<i32>::new());
-        result.rawlink(|_| -> Outcome { fail("a link") });
+        result.rawlink(|_| -> TestResult { fail("a link") });
         result.rawlink({
             let log = log.clone();
             move |result| log.add(result.value().unwrap_or(0))
@@ -307,7 +307,7 @@ mod links {
 
     /// A link holds the loop: another thread may still come.
     #[test]
-    fn test_the_hub_waits_for_links() -> Outcome {
+    fn test_the_hub_waits_for_links() -> TestResult {
         let _bounded = bounded();
         let (event, log) = (Event::new(), Log::<&str>::new());
         event.rawlink({
@@ -323,7 +323,7 @@ mod links {
 
     /// Those who only watch a semaphore take no permit from those who acquire it.
     #[test]
-    fn test_watching_a_semaphore() -> Outcome {
+    fn test_watching_a_semaphore() -> TestResult {
         let _bounded = bounded();
         let (semaphore, log) = (Semaphore::new(0), Log::<String>::new());
         let spawn_in_line = |name: &'static str, acquires: bool| {
@@ -366,13 +366,13 @@ mod tasks {
     use super::*;
 
     #[test]
-    fn test_join_and_task_done() -> Outcome {
+    fn test_join_and_task_done() -> TestResult {
         let _bounded = bounded();
         let queue = Queue::new();
         assert!(queue.join(None)?);
         let worker = thread::spawn({
             let queue = queue.clone();
-            move || -> Outcome {
+            move || -> TestResult {
                 for task in &queue {
                     let _: i32 = task?;
                     queue.task_done()?;
@@ -391,7 +391,7 @@ mod tasks {
     }
 
     #[test]
-    fn test_shutdown_immediate_with_join() -> Outcome {
+    fn test_shutdown_immediate_with_join() -> TestResult {
         let _bounded = bounded();
         let queue = Queue::new();
         for task in 0..3 {
@@ -414,7 +414,7 @@ mod tasks {
     }
 
     #[test]
-    fn test_peek() -> Outcome {
+    fn test_peek() -> TestResult {
         let _bounded = bounded();
         let queue = Queue::new();
         assert!(queue.peek_nowait().unwrap_err().is::<Empty>());

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::support::{LONG, Outcome, bounded};
+use crate::support::{LONG, TestResult, bounded};
 use gevent::event::Event;
 use gevent::greenlet_core::RawGreenlet;
 use gevent::hub::{ExceptionStream, get_hub_if_exists};
@@ -192,11 +192,11 @@ pub(crate) struct Case<O> {
     /// Makes the object.
     pub(crate) make: fn(Trap) -> O,
     /// Does with it what calls the trapped code; each is tried by itself.
-    pub(crate) calls: Vec<fn(&O, Trap) -> Outcome>,
+    pub(crate) calls: Vec<fn(&O, Trap) -> TestResult>,
     /// Uses it, without having to wait for long.
     pub(crate) others: fn(&O),
     /// Waits in it.
-    pub(crate) waits: Option<fn(&O) -> Outcome>,
+    pub(crate) waits: Option<fn(&O) -> TestResult>,
     /// Looks afterwards whether it works, and nothing is lost.
     pub(crate) after: fn(&O),
 }
@@ -294,7 +294,7 @@ impl<O: Clone + 'static> Case<O> {
         }
     }
 
-    fn run_once(&self, call: fn(&O, Trap) -> Outcome, action: Action) -> Outcome {
+    fn run_once(&self, call: fn(&O, Trap) -> TestResult, action: Action) -> TestResult {
         let _bounded = bounded();
         get_hub().set_exception_stream(ExceptionStream::Discard);
         let stage = Rc::new(Stage {
@@ -365,7 +365,7 @@ impl Drop for NameOnPanic {
 }
 
 /// What a call is to be without a trap.
-pub(crate) fn ok<T>(_: T) -> Outcome {
+pub(crate) fn ok<T>(_: T) -> TestResult {
     Ok(())
 }
 

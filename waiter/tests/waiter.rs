@@ -10,7 +10,7 @@ use waiter::{
     Resume, Source, WaitHub, Waiter,
 };
 
-type Outcome = Result<(), Exception>;
+type TestResult = Result<(), Exception>;
 
 #[derive(Debug, thiserror::Error)]
 #[error("division by zero")]
@@ -31,7 +31,7 @@ impl WaitHub for TestHub {
         &self.greenlet
     }
 
-    fn before_switch(&self) -> Outcome {
+    fn before_switch(&self) -> TestResult {
         if self.is_current() {
             return Err(Exception::msg("the hub cannot wait"));
         }
@@ -102,7 +102,7 @@ fn child<T: 'static>(
 }
 
 #[test]
-fn test() -> Outcome {
+fn test() -> TestResult {
     let hub = hub_that(|| ());
     let waiter = waiter_in(&hub);
     assert_eq!(format!("{waiter:?}"), "<Waiter greenlet=None>");
@@ -142,7 +142,7 @@ fn test() -> Outcome {
 }
 
 #[test]
-fn switch_wakes_the_getter_with_the_value_and_stores_nothing() -> Outcome {
+fn switch_wakes_the_getter_with_the_value_and_stores_nothing() -> TestResult {
     let (_hub, waiter) = waiter_in_hub(|waiter| waiter.switch("value").expect("in the hub"));
     assert_eq!(waiter.get()?, "value");
     assert!(!waiter.ready());
@@ -159,7 +159,7 @@ fn throw_wakes_the_getter_with_the_exception_and_stores_nothing() {
 }
 
 #[test]
-fn a_later_value_replaces_the_stored_one_and_clear_forgets_it() -> Outcome {
+fn a_later_value_replaces_the_stored_one_and_clear_forgets_it() -> TestResult {
     let waiter = waiter_in(&hub_that(|| ()));
     waiter.throw(ZeroDivisionError)?;
     waiter.switch(1)?;
@@ -171,7 +171,7 @@ fn a_later_value_replaces_the_stored_one_and_clear_forgets_it() -> Outcome {
 }
 
 #[test]
-fn only_the_hub_may_wake_a_getter() -> Outcome {
+fn only_the_hub_may_wake_a_getter() -> TestResult {
     let hub = hub_that(|| ());
     let waiter = waiter_in(&hub);
     let (greenlet, result) = child(&hub, {
@@ -190,7 +190,7 @@ fn only_the_hub_may_wake_a_getter() -> Outcome {
 }
 
 #[test]
-fn a_second_getter_is_refused_and_the_first_is_left_alone() -> Outcome {
+fn a_second_getter_is_refused_and_the_first_is_left_alone() -> TestResult {
     let hub = hub_that(|| ());
     let waiter = waiter_in::<i32>(&hub);
     let getter = || {
@@ -210,7 +210,7 @@ fn a_second_getter_is_refused_and_the_first_is_left_alone() -> Outcome {
 }
 
 #[test]
-fn a_getter_woken_by_somebody_else_gets_invalid_switch_error() -> Outcome {
+fn a_getter_woken_by_somebody_else_gets_invalid_switch_error() -> TestResult {
     let hub = hub_that(|| ());
     let waiter = waiter_in::<i32>(&hub);
     let (greenlet, result) = child(&hub, {
@@ -228,7 +228,7 @@ fn a_getter_woken_by_somebody_else_gets_invalid_switch_error() -> Outcome {
 }
 
 #[test]
-fn an_error_that_comes_back_is_the_hubs() -> Outcome {
+fn an_error_that_comes_back_is_the_hubs() -> TestResult {
     let slot: Rc<RefCell<Option<Waiter<i32>>>> = Rc::default();
     let hub = hub_that({
         let slot = slot.clone();
@@ -257,7 +257,7 @@ fn an_error_that_comes_back_is_the_hubs() -> Outcome {
 }
 
 #[test]
-fn what_comes_back_from_a_throw_is_the_getters_throw() -> Outcome {
+fn what_comes_back_from_a_throw_is_the_getters_throw() -> TestResult {
     let (hub, waiter) = waiter_in_hub(|waiter: &Waiter<i32>| {
         waiter.throw(ZeroDivisionError).expect("in the hub");
     });
@@ -274,7 +274,7 @@ fn what_comes_back_from_a_throw_is_the_getters_throw() -> Outcome {
 }
 
 #[test]
-fn a_getter_that_is_unwound_leaves_the_waiter_free() -> Outcome {
+fn a_getter_that_is_unwound_leaves_the_waiter_free() -> TestResult {
     let hub = hub_that(|| ());
     let waiter = waiter_in::<i32>(&hub);
     let (greenlet, _) = child(&hub, {
@@ -302,7 +302,7 @@ fn the_hub_cannot_get() {
 }
 
 #[test]
-fn a_waiter_takes_what_its_source_ended_with() -> Outcome {
+fn a_waiter_takes_what_its_source_ended_with() -> TestResult {
     struct Ended(Result<i32, Exception>);
     impl Source<i32> for Ended {
         fn exception(&self) -> Option<Exception> {
@@ -321,7 +321,7 @@ fn a_waiter_takes_what_its_source_ended_with() -> Outcome {
 }
 
 #[test]
-fn a_multiple_waiter_loses_no_value_and_keeps_their_order() -> Outcome {
+fn a_multiple_waiter_loses_no_value_and_keeps_their_order() -> TestResult {
     let slot: Rc<RefCell<Option<MultipleWaiter<i32>>>> = Rc::default();
     let hub = hub_that({
         let slot = slot.clone();
@@ -344,7 +344,7 @@ fn a_multiple_waiter_loses_no_value_and_keeps_their_order() -> Outcome {
 }
 
 #[test]
-fn a_resume_wakes_its_own_park_only() -> Outcome {
+fn a_resume_wakes_its_own_park_only() -> TestResult {
     let hub = hub_that(|| ());
     let resumes: Rc<RefCell<Vec<Resume>>> = Rc::default();
     let (greenlet, result) = child(&hub, {
@@ -376,7 +376,7 @@ fn a_resume_wakes_its_own_park_only() -> Outcome {
 
 /// The wake-up was used up by that, and the getter waited for ever.
 #[test]
-fn a_refused_switch_leaves_the_getter_waiting() -> Outcome {
+fn a_refused_switch_leaves_the_getter_waiting() -> TestResult {
     let (hub, waiter) = waiter_in_hub(|waiter: &Waiter<i32>| {
         greenlet_core::pinned(|| waiter.switch(1)).expect("in the hub");
         assert!(
@@ -400,7 +400,7 @@ fn a_refused_switch_leaves_the_getter_waiting() -> Outcome {
 }
 
 #[test]
-fn a_refused_throw_leaves_the_getter_waiting() -> Outcome {
+fn a_refused_throw_leaves_the_getter_waiting() -> TestResult {
     let (_hub, waiter) = waiter_in_hub(|waiter: &Waiter<i32>| {
         greenlet_core::pinned(|| waiter.throw(ZeroDivisionError)).expect("in the hub");
         waiter.switch(2).expect("in the hub");
@@ -411,7 +411,7 @@ fn a_refused_throw_leaves_the_getter_waiting() -> Outcome {
 
 /// What had been on its way to the getter was dropped.
 #[test]
-fn a_value_on_its_way_to_a_getter_that_is_thrown_into_is_for_the_next() -> Outcome {
+fn a_value_on_its_way_to_a_getter_that_is_thrown_into_is_for_the_next() -> TestResult {
     let (_hub, waiter) = waiter_in_hub(|waiter: &Waiter<i32>| {
         greenlet_core::pinned(|| waiter.switch(1)).expect("in the hub");
         waiter.throw(ZeroDivisionError).expect("in the hub");

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use greenlet_core::{Exception, RawGreenlet, getcurrent};
 
-pub(crate) type Outcome = Result<(), Exception>;
+pub(crate) type TestResult = Result<(), Exception>;
 
 #[derive(Debug, thiserror::Error)]
 #[error("some error")]

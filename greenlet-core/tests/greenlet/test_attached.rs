@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use crate::common::Outcome;
+use crate::common::TestResult;
 use greenlet_core::{
     Attached, Data, Exception, GreenletError, GreenletExit, Panic, RawGreenlet, Tracer, Value,
     WeakGreenlet, getcurrent, getmain, settrace,
@@ -67,7 +67,7 @@ fn assert_log(log: &Log, expected: &[&str]) {
 }
 
 #[test]
-fn test_data_outlive_the_function() -> Outcome {
+fn test_data_outlive_the_function() -> TestResult {
     let log = Log::default();
     let g = logged(&log);
     g.greenlet().switch(())?;
@@ -89,7 +89,7 @@ fn test_data_outlive_the_function() -> Outcome {
 }
 
 #[test]
-fn test_data_are_told_that_the_function_never_runs() -> Outcome {
+fn test_data_are_told_that_the_function_never_runs() -> TestResult {
     let log = Log::default();
     let g = logged(&log);
     assert!(g.greenlet().discard() && !g.greenlet().discard());
@@ -107,7 +107,7 @@ fn test_data_are_told_that_the_function_never_runs() -> Outcome {
 }
 
 #[test]
-fn test_data_outlive_the_unwinding_of_the_stack() -> Outcome {
+fn test_data_outlive_the_unwinding_of_the_stack() -> TestResult {
     let log = Log::default();
     let g = logged(&log);
     g.greenlet().switch(())?;
@@ -117,7 +117,7 @@ fn test_data_outlive_the_unwinding_of_the_stack() -> Outcome {
 }
 
 #[test]
-fn test_large_and_aligned_ones_find_their_place() -> Outcome {
+fn test_large_and_aligned_ones_find_their_place() -> TestResult {
     #[repr(align(64))]
     struct Aligned([u8; 64]);
     impl Data for Aligned {}
@@ -141,7 +141,7 @@ fn test_large_and_aligned_ones_find_their_place() -> Outcome {
 }
 
 #[test]
-fn test_a_panic_of_the_function_leaves_the_data() -> Outcome {
+fn test_a_panic_of_the_function_leaves_the_data() -> TestResult {
     let log = Log::default();
     let data = Logged {
         log: log.clone(),
@@ -242,7 +242,7 @@ fn test_an_unrun_that_panics_takes_the_function_along() {
 }
 
 #[test]
-fn test_data_that_switch_when_they_are_dropped() -> Outcome {
+fn test_data_that_switch_when_they_are_dropped() -> TestResult {
     struct Switches(Rc<RefCell<Option<RawGreenlet>>>);
     impl Data for Switches {}
     impl Drop for Switches {
@@ -279,7 +279,7 @@ fn test_data_that_switch_when_they_are_dropped() -> Outcome {
 }
 
 #[test]
-fn test_those_of_no_size_are_dropped_once() -> Outcome {
+fn test_those_of_no_size_are_dropped_once() -> TestResult {
     thread_local! {
         static DROPS: Cell<(u32, u32)> = const { Cell::new((0, 0)) };
     }
@@ -369,7 +369,7 @@ fn test_data_are_told_when_a_panic_comes_before_the_function() {
 
 /// The tracer switches away, and the greenlet is unwound there.
 #[test]
-fn test_data_are_told_when_the_greenlet_is_unwound_before_the_function() -> Outcome {
+fn test_data_are_told_when_the_greenlet_is_unwound_before_the_function() -> TestResult {
     let main = getcurrent();
     let g = must_not_run(&main);
     let old = settrace(Some(Tracer::new(move |_, _, _| main.switch(()).map(drop))));
@@ -386,7 +386,7 @@ fn test_data_are_told_when_the_greenlet_is_unwound_before_the_function() -> Outc
     feature = "asan",
     ignore = "what is on the stack leaks: that is the point"
 )]
-fn test_data_of_a_stack_that_is_given_up_cannot_switch() -> Outcome {
+fn test_data_of_a_stack_that_is_given_up_cannot_switch() -> TestResult {
     #[derive(Default)]
     struct Switches(Cell<Option<Exception>>);
     impl Data for Switches {
@@ -411,7 +411,7 @@ fn test_data_of_a_stack_that_is_given_up_cannot_switch() -> Outcome {
 
 /// Data that wait when they are told: whoever ends the greenlet again has the function dropped.
 #[test]
-fn test_a_function_goes_though_the_data_wait_when_they_are_told() -> Outcome {
+fn test_a_function_goes_though_the_data_wait_when_they_are_told() -> TestResult {
     struct Waits(RawGreenlet);
     impl Data for Waits {
         fn unrun(greenlet: &Attached<Self>) {
@@ -441,7 +441,7 @@ fn test_a_function_goes_though_the_data_wait_when_they_are_told() -> Outcome {
 
 /// A greenlet that is unwound in the tracer, before its function begins, kept it.
 #[test]
-fn test_a_function_goes_though_its_greenlet_is_unwound_in_the_tracer() -> Outcome {
+fn test_a_function_goes_though_its_greenlet_is_unwound_in_the_tracer() -> TestResult {
     struct Nothing;
     impl Data for Nothing {}
 

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::common::{Counted, Outcome};
+use crate::common::{Counted, TestResult};
 use greenlet_core::{RawGreenlet, Value, getcurrent};
 
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
@@ -15,7 +15,7 @@ fn current_id() -> Option<Id> {
 }
 
 #[test]
-fn test_context_not_propagated() -> Outcome {
+fn test_context_not_propagated() -> TestResult {
     getcurrent().set_local(Id(1));
     let g = RawGreenlet::new(|_| {
         assert_eq!(current_id(), None);
@@ -30,7 +30,7 @@ fn test_context_not_propagated() -> Outcome {
 }
 
 #[test]
-fn test_context_propagated_by_inheriting() -> Outcome {
+fn test_context_propagated_by_inheriting() -> TestResult {
     getcurrent().set_local(Id(1));
     let g = RawGreenlet::new(|_| {
         assert_eq!(current_id(), Some(Id(1)));
@@ -44,7 +44,7 @@ fn test_context_propagated_by_inheriting() -> Outcome {
 }
 
 #[test]
-fn test_context_shared() -> Outcome {
+fn test_context_shared() -> TestResult {
     // What is inherited is the same value, not a copy.
     getcurrent().set_local(Cell::new(0));
     for _ in 0..3 {
@@ -72,7 +72,7 @@ fn test_own_values_win_over_inherited_ones() {
 }
 
 #[test]
-fn test_context_assignment_while_running() -> Outcome {
+fn test_context_assignment_while_running() -> TestResult {
     let main = getcurrent();
     let g = RawGreenlet::new(move |_| {
         main.switch(())?;

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::common::Outcome;
+use crate::common::TestResult;
 use greenlet_core::{Exception, RawGreenlet, Value, getcurrent};
 
 /// A greenlet as an iterator. Its values go to whoever asks, which need not be the same one
@@ -114,7 +114,7 @@ fn test_permutations() {
 }
 
 #[test]
-fn test_nested_genlets() -> Outcome {
+fn test_nested_genlets() -> TestResult {
     // Values from several calls deep, without generators in between.
     fn give_deep(y: &Yielder, depth: u32) -> Result<(), Exception> {
         if depth == 0 {

@@ -3,14 +3,14 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::common::{Outcome, SomeError};
+use crate::common::{SomeError, TestResult};
 
 use greenlet_core::{
     Exception, GreenletError, GreenletExit, RawGreenlet, State, Value, getcurrent, greenlets,
 };
 
 #[test]
-fn test_simple() -> Outcome {
+fn test_simple() -> TestResult {
     let lst = Rc::new(RefCell::new(Vec::new()));
     let (l, main) = (lst.clone(), getcurrent());
     let g = RawGreenlet::new(move |_| {
@@ -30,7 +30,7 @@ fn test_simple() -> Outcome {
 }
 
 #[test]
-fn test_parent_is_the_creator_and_can_change() -> Outcome {
+fn test_parent_is_the_creator_and_can_change() -> TestResult {
     let main = getcurrent();
     assert!(main.parent().is_none());
     let a = RawGreenlet::new(|_| Ok(Value::None));
@@ -47,7 +47,7 @@ fn test_parent_is_the_creator_and_can_change() -> Outcome {
 }
 
 #[test]
-fn test_two_children_talk_to_each_other() -> Outcome {
+fn test_two_children_talk_to_each_other() -> TestResult {
     let seen = Rc::new(RefCell::new(Vec::new()));
     let s = seen.clone();
     let f = RawGreenlet::new(move |other: Value| {
@@ -84,7 +84,7 @@ fn test_exception_goes_to_the_parent() {
 }
 
 #[test]
-fn test_switch_and_throw_to_a_dead_greenlet_reach_its_parent() -> Outcome {
+fn test_switch_and_throw_to_a_dead_greenlet_reach_its_parent() -> TestResult {
     let g = RawGreenlet::new(|_| Ok(Value::new(1)));
     g.switch(())?;
     assert_eq!(g.switch(Value::new(7))?.downcast::<i32>().unwrap(), 7);
@@ -94,7 +94,7 @@ fn test_switch_and_throw_to_a_dead_greenlet_reach_its_parent() -> Outcome {
 }
 
 #[test]
-fn test_result_skips_dead_parents() -> Outcome {
+fn test_result_skips_dead_parents() -> TestResult {
     let main = getcurrent();
     let middle = RawGreenlet::new(|_| Ok(Value::None));
     let inner = RawGreenlet::new(move |_| {
@@ -110,7 +110,7 @@ fn test_result_skips_dead_parents() -> Outcome {
 }
 
 #[test]
-fn test_switch_to_self_returns_the_value() -> Outcome {
+fn test_switch_to_self_returns_the_value() -> TestResult {
     let v = getcurrent().switch(Value::new(5))?;
     assert_eq!(v.downcast::<i32>().unwrap(), 5);
     assert!(getcurrent().throw(SomeError).is_err());
@@ -118,7 +118,7 @@ fn test_switch_to_self_returns_the_value() -> Outcome {
 }
 
 #[test]
-fn test_threads_have_greenlets_of_their_own() -> Outcome {
+fn test_threads_have_greenlets_of_their_own() -> TestResult {
     let main = getcurrent();
     let address = main.address();
     std::thread::spawn(move || {
@@ -149,7 +149,7 @@ fn test_exception_survives_io_error() {
 }
 
 #[test]
-fn test_two_recursive_children() -> Outcome {
+fn test_two_recursive_children() -> TestResult {
     let seen = Rc::new(RefCell::new(Vec::new()));
     let main = getcurrent();
     let (s, m) = (seen.clone(), main.clone());
@@ -179,7 +179,7 @@ fn test_two_recursive_children() -> Outcome {
 }
 
 #[test]
-fn test_recursive_startup() -> Outcome {
+fn test_recursive_startup() -> TestResult {
     // Each greenlet starts the next one inside its own first switch.
     fn nest(depth: usize) -> Result<Value, Exception> {
         if depth == 0 {
@@ -195,7 +195,7 @@ fn test_recursive_startup() -> Outcome {
 }
 
 #[test]
-fn test_falling_off_end_switches_to_unstarted_parent_works() -> Outcome {
+fn test_falling_off_end_switches_to_unstarted_parent_works() -> TestResult {
     let parent = RawGreenlet::new(|got: Value| {
         assert_eq!(got.downcast::<i32>().unwrap(), 24);
         Ok(Value::new(42))
@@ -219,7 +219,7 @@ fn test_unstarted_parent_dies_of_its_childs_error() {
 }
 
 #[test]
-fn test_switch_to_dead_greenlet_reparent() -> Outcome {
+fn test_switch_to_dead_greenlet_reparent() -> TestResult {
     let main = getcurrent();
     let log = Rc::new(RefCell::new(Vec::new()));
     let l = log.clone();
@@ -246,7 +246,7 @@ fn test_dropping_a_long_chain_of_parents_does_not_recurse() {
 }
 
 #[test]
-fn test_running_greenlet_without_handles_goes_on() -> Outcome {
+fn test_running_greenlet_without_handles_goes_on() -> TestResult {
     let done = Rc::new(Cell::new(false));
     let d = done.clone();
     let g = RawGreenlet::new(move |own: Value| {
@@ -274,7 +274,7 @@ fn test_main_greenlet_parent_is_none() {
 }
 
 #[test]
-fn test_dead_started_active() -> Outcome {
+fn test_dead_started_active() -> TestResult {
     let main = getcurrent();
     let g = RawGreenlet::new(move |_| main.switch(()));
     assert_eq!((g.started(), g.active(), g.dead()), (false, false, false));
@@ -286,7 +286,7 @@ fn test_dead_started_active() -> Outcome {
 }
 
 #[test]
-fn test_formatting_names_state() -> Outcome {
+fn test_formatting_names_state() -> TestResult {
     let main = getcurrent();
     let g = RawGreenlet::new(move |_| main.switch(()));
     assert!(format!("{g:?}").ends_with(" pending>"));
@@ -303,7 +303,7 @@ fn test_formatting_names_state() -> Outcome {
 }
 
 #[test]
-fn test_greenlets_are_listed_with_where_they_are_parked() -> Outcome {
+fn test_greenlets_are_listed_with_where_they_are_parked() -> TestResult {
     let main = getcurrent();
     let pending = RawGreenlet::new(|_| Ok(Value::None));
     let m = main.clone();
@@ -326,7 +326,7 @@ fn test_greenlets_are_listed_with_where_they_are_parked() -> Outcome {
 }
 
 #[test]
-fn test_backtrace_ends_at_the_greenlets_root() -> Outcome {
+fn test_backtrace_ends_at_the_greenlets_root() -> TestResult {
     let g = RawGreenlet::new(|_| {
         let trace = std::backtrace::Backtrace::force_capture().to_string();
         Ok(Value::new(trace))
@@ -345,7 +345,7 @@ fn test_backtrace_ends_at_the_greenlets_root() -> Outcome {
 }
 
 #[test]
-fn test_registers_survive_a_switch() -> Outcome {
+fn test_registers_survive_a_switch() -> TestResult {
     // More values than registers, integers and floats, alive across switches on both sides.
     fn mix(seed: u64, other: &RawGreenlet) -> Result<(u64, f64), Exception> {
         let mut ints = [0_u64; 24];

@@ -6,13 +6,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::common::{Counted, Outcome, parked};
+use crate::common::{Counted, TestResult, parked};
 use greenlet_core::{
     GreenletExit, RawGreenlet, Value, getcurrent, greenlets, live_greenlets, unwind_all,
 };
 
 #[test]
-fn test_dropping_the_last_handle_unwinds() -> Outcome {
+fn test_dropping_the_last_handle_unwinds() -> TestResult {
     let before = live_greenlets();
     let drops = Rc::new(Cell::new(0));
     let g = parked(&drops)?;
@@ -25,7 +25,7 @@ fn test_dropping_the_last_handle_unwinds() -> Outcome {
 }
 
 #[test]
-fn test_greenlet_that_loses_its_last_handle_by_its_own_switch_is_unwound() -> Outcome {
+fn test_greenlet_that_loses_its_last_handle_by_its_own_switch_is_unwound() -> TestResult {
     let drops = Rc::new(Cell::new(0));
     let (main, counted) = (getcurrent(), Counted(drops.clone()));
     RawGreenlet::new(move |_| {
@@ -38,7 +38,7 @@ fn test_greenlet_that_loses_its_last_handle_by_its_own_switch_is_unwound() -> Ou
 }
 
 #[test]
-fn test_many_greenlets_at_once() -> Outcome {
+fn test_many_greenlets_at_once() -> TestResult {
     let drops = Rc::new(Cell::new(0));
     // valgrind cannot keep track of so many guards.
     let count = if cfg!(feature = "valgrind") {
@@ -139,7 +139,7 @@ fn test_handles_that_outlive_the_threads_greenlets_are_harmless() {
 }
 
 #[test]
-fn test_cycle_through_a_stack_is_not_freed_before_it_ends() -> Outcome {
+fn test_cycle_through_a_stack_is_not_freed_before_it_ends() -> TestResult {
     let drops = Rc::new(Cell::new(0));
     let (main, d) = (getcurrent(), Counted(drops.clone()));
     let g = RawGreenlet::new(move |_| {
@@ -158,7 +158,7 @@ fn test_cycle_through_a_stack_is_not_freed_before_it_ends() -> Outcome {
 }
 
 #[test]
-fn test_dropping_one_greenlet_drops_those_that_only_it_kept() -> Outcome {
+fn test_dropping_one_greenlet_drops_those_that_only_it_kept() -> TestResult {
     let drops = Rc::new(Cell::new(0));
     let inner = parked(&drops)?;
     let (main, d) = (getcurrent(), Counted(drops.clone()));
@@ -223,7 +223,7 @@ fn test_destructors_at_the_threads_end_can_ask_for_greenlets() {
 
 /// A greenlet that runs may drop its own last handle, and a weak reference finds it while it runs.
 #[test]
-fn test_greenlet_that_drops_its_own_last_handle() -> Outcome {
+fn test_greenlet_that_drops_its_own_last_handle() -> TestResult {
     let drops = Rc::new(Cell::new(0));
     let own: Rc<Cell<Option<RawGreenlet>>> = Rc::default();
     let (main, mine, d) = (getcurrent(), own.clone(), Counted(drops.clone()));
@@ -250,7 +250,7 @@ fn test_greenlet_that_drops_its_own_last_handle() -> Outcome {
 
 /// Values that greenlets were given drop others, make others and switch, while they are freed.
 #[test]
-fn test_attached_values_that_switch_when_they_are_dropped() -> Outcome {
+fn test_attached_values_that_switch_when_they_are_dropped() -> TestResult {
     struct Busy(Option<RawGreenlet>, Rc<Cell<usize>>);
     impl Drop for Busy {
         fn drop(&mut self) {

@@ -10,7 +10,7 @@ use greenlet_core::{
     getcurrent, pinned, settrace,
 };
 
-type Outcome = Result<(), Exception>;
+type TestResult = Result<(), Exception>;
 
 #[derive(Debug)]
 struct Deliberate;
@@ -48,12 +48,12 @@ fn assert_woken_by(ticket: Ticket, got: Result<Value, Exception>) {
     assert!(matches!(got, Ok(Value::Token(token)) if token == ticket.get()));
 }
 
-fn is<E: Error + 'static>(result: Outcome) -> bool {
+fn is<E: Error + 'static>(result: TestResult) -> bool {
     result.is_err_and(|exception| exception.is::<E>())
 }
 
 #[test]
-fn test_a_wake_up_ends_its_own_park_once() -> Outcome {
+fn test_a_wake_up_ends_its_own_park_once() -> TestResult {
     let (greenlet, ticket, ended) = parked()?;
     greenlet.wake(ticket)?;
     assert_woken_by(ticket, ended.take().expect("it was woken"));
@@ -63,7 +63,7 @@ fn test_a_wake_up_ends_its_own_park_once() -> Outcome {
 }
 
 #[test]
-fn test_any_switch_ends_the_park() -> Outcome {
+fn test_any_switch_ends_the_park() -> TestResult {
     let (greenlet, ticket, ended) = parked()?;
     greenlet.switch(Value::new("by hand"))?;
     assert!(!greenlet.is_parked(ticket));
@@ -73,7 +73,7 @@ fn test_any_switch_ends_the_park() -> Outcome {
 }
 
 #[test]
-fn test_what_is_refused_while_pinned_leaves_the_park_on() -> Outcome {
+fn test_what_is_refused_while_pinned_leaves_the_park_on() -> TestResult {
     let (greenlet, ticket, ended) = parked()?;
     assert!(is::<GreenletError>(pinned(|| greenlet.wake(ticket))));
     assert!(is::<GreenletError>(pinned(
@@ -92,7 +92,7 @@ fn test_what_is_refused_while_pinned_leaves_the_park_on() -> Outcome {
 }
 
 #[test]
-fn test_what_is_refused_in_a_greenlet_that_unwinds_leaves_the_park_on() -> Outcome {
+fn test_what_is_refused_in_a_greenlet_that_unwinds_leaves_the_park_on() -> TestResult {
     /// Wakes and throws as it is dropped.
     struct Meddles(RawGreenlet, Ticket, Rc<Cell<u32>>);
 
@@ -128,7 +128,7 @@ fn test_what_is_refused_in_a_greenlet_that_unwinds_leaves_the_park_on() -> Outco
 }
 
 #[test]
-fn test_a_park_that_is_woken_before_it_is_entered_is_over() -> Outcome {
+fn test_a_park_that_is_woken_before_it_is_entered_is_over() -> TestResult {
     let me = getcurrent();
     let nobody = RawGreenlet::new(|_| unreachable!("nobody switches here"));
     let park = Park::begin(None);
@@ -162,7 +162,7 @@ fn waker(of: &RawGreenlet, tickets: impl IntoIterator<Item = Ticket> + 'static) 
 }
 
 #[test]
-fn test_a_park_inside_the_preparations_of_another_leaves_that_on() -> Outcome {
+fn test_a_park_inside_the_preparations_of_another_leaves_that_on() -> TestResult {
     let me = getcurrent();
     let outer = Park::begin(None);
     let outer_ticket = outer.ticket();
@@ -184,7 +184,7 @@ fn test_a_park_inside_the_preparations_of_another_leaves_that_on() -> Outcome {
 }
 
 #[test]
-fn test_an_outer_park_can_be_woken_while_an_inner_one_is_on() -> Outcome {
+fn test_an_outer_park_can_be_woken_while_an_inner_one_is_on() -> TestResult {
     let me = getcurrent();
     let nobody = RawGreenlet::new(|_| unreachable!("nobody switches here"));
     for throws in [false, true] {
@@ -216,7 +216,7 @@ fn test_an_outer_park_can_be_woken_while_an_inner_one_is_on() -> Outcome {
 }
 
 #[test]
-fn test_parks_may_be_dropped_in_any_order_and_kept() -> Outcome {
+fn test_parks_may_be_dropped_in_any_order_and_kept() -> TestResult {
     let me = getcurrent();
     let [first, second, third] = [(); 3].map(|()| Park::begin(None));
     drop(second);
@@ -237,7 +237,7 @@ fn test_parks_may_be_dropped_in_any_order_and_kept() -> Outcome {
 }
 
 #[test]
-fn test_a_tracer_may_park_when_a_park_has_ended() -> Outcome {
+fn test_a_tracer_may_park_when_a_park_has_ended() -> TestResult {
     let (greenlet, ticket, ended) = parked()?;
     let parks = Rc::new(Cell::new(0));
     let (its, count) = (greenlet.clone(), parks.clone());
@@ -258,7 +258,7 @@ fn test_a_tracer_may_park_when_a_park_has_ended() -> Outcome {
 }
 
 #[test]
-fn test_a_start_ticket_is_used_up_by_any_start() -> Outcome {
+fn test_a_start_ticket_is_used_up_by_any_start() -> TestResult {
     let runs = Rc::new(Cell::new(0));
     let make = || {
         let runs = runs.clone();
@@ -296,7 +296,7 @@ fn test_a_start_ticket_is_used_up_by_any_start() -> Outcome {
 }
 
 #[test]
-fn test_a_switch_without_a_stack_loses_nothing_of_the_function() -> Outcome {
+fn test_a_switch_without_a_stack_loses_nothing_of_the_function() -> TestResult {
     let owned = Rc::new(());
     let kept = owned.clone();
     let greenlet = RawGreenlet::builder()

@@ -1,12 +1,12 @@
 //! Stacks: sizes, reuse, trimming, how deep they were used.
 
-use crate::common::Outcome;
+use crate::common::TestResult;
 use greenlet_core::{
     Exception, RawGreenlet, StackError, StackSize, Value, getcurrent, trim_stacks,
 };
 
 #[test]
-fn test_stacks_are_reused_and_keep_their_size() -> Outcome {
+fn test_stacks_are_reused_and_keep_their_size() -> TestResult {
     fn deep(n: usize) -> usize {
         let pad = std::hint::black_box([n; 64]);
         if n == 0 {
@@ -36,7 +36,7 @@ fn touch(kib: usize) -> u8 {
 }
 
 #[test]
-fn test_stack_usage_is_the_high_water_mark() -> Outcome {
+fn test_stack_usage_is_the_high_water_mark() -> TestResult {
     let main = getcurrent();
     let g = RawGreenlet::builder()
         .stack_size(StackSize::mib(2))
@@ -62,7 +62,7 @@ fn test_stack_usage_is_the_high_water_mark() -> Outcome {
 }
 
 #[test]
-fn test_trimmed_stacks_lose_their_pages_and_work_again() -> Outcome {
+fn test_trimmed_stacks_lose_their_pages_and_work_again() -> TestResult {
     let main = getcurrent();
     let size = StackSize::kib(1040);
     let g = RawGreenlet::builder().stack_size(size).build(|_| {
@@ -80,7 +80,7 @@ fn test_trimmed_stacks_lose_their_pages_and_work_again() -> Outcome {
 }
 
 #[test]
-fn test_deep_stacks_are_trimmed_in_the_long_run() -> Outcome {
+fn test_deep_stacks_are_trimmed_in_the_long_run() -> TestResult {
     let size = StackSize::kib(2080);
     let deep = RawGreenlet::builder().stack_size(size).build(|_| {
         std::hint::black_box(touch(400));
@@ -103,7 +103,7 @@ fn test_deep_stacks_are_trimmed_in_the_long_run() -> Outcome {
 }
 
 #[test]
-fn test_more_idle_stacks_than_are_kept_warm() -> Outcome {
+fn test_more_idle_stacks_than_are_kept_warm() -> TestResult {
     let main = getcurrent();
     for _ in 0..2 {
         let all: Vec<_> = (0..1500)
@@ -120,7 +120,7 @@ fn test_more_idle_stacks_than_are_kept_warm() -> Outcome {
 }
 
 #[test]
-fn test_smallest_stack_runs() -> Outcome {
+fn test_smallest_stack_runs() -> TestResult {
     let g = RawGreenlet::builder()
         .stack_size(1)
         .build(|_| Ok(Value::Token(1)));
@@ -129,7 +129,7 @@ fn test_smallest_stack_runs() -> Outcome {
 }
 
 #[test]
-fn test_every_size_is_a_stack_or_an_error() -> Outcome {
+fn test_every_size_is_a_stack_or_an_error() -> TestResult {
     for size in [0, 1, 4095, 4097, 12_345, 1 << 30] {
         let g = RawGreenlet::builder().stack_size(size).build(Ok);
         assert!(matches!(g.switch(Value::Token(1))?, Value::Token(1)));
@@ -147,7 +147,7 @@ fn test_every_size_is_a_stack_or_an_error() -> Outcome {
 /// Of large stacks few are kept with their pages: a deep recursion on one does not stay in memory.
 #[test]
 #[cfg(target_os = "linux")]
-fn test_large_stacks_are_trimmed_when_they_come_back() -> Outcome {
+fn test_large_stacks_are_trimmed_when_they_come_back() -> TestResult {
     let deep = |deep| {
         let (main, g) = (
             getcurrent(),
@@ -175,7 +175,7 @@ fn test_large_stacks_are_trimmed_when_they_come_back() -> Outcome {
 
 /// Its pages were counted one by one, which takes minutes.
 #[test]
-fn test_a_stack_of_terabytes_ends_as_any_other() -> Outcome {
+fn test_a_stack_of_terabytes_ends_as_any_other() -> TestResult {
     let main = getcurrent();
     for bits in [34, 38, 42, 45] {
         let main = main.clone();

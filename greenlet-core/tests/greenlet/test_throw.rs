@@ -3,11 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::common::{Outcome, SomeError, parked};
+use crate::common::{SomeError, TestResult, parked};
 use greenlet_core::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
 
 #[test]
-fn test_throw_is_what_switch_returns() -> Outcome {
+fn test_throw_is_what_switch_returns() -> TestResult {
     let main = getcurrent();
     let g = RawGreenlet::new(move |_| match main.switch(()) {
         Err(e) if e.is::<SomeError>() => Ok(Value::new("caught")),
@@ -27,7 +27,7 @@ fn test_throw_into_unstarted_kills_it_unrun() {
 }
 
 #[test]
-fn test_throw_greenlet_exit_becomes_the_value() -> Outcome {
+fn test_throw_greenlet_exit_becomes_the_value() -> TestResult {
     let drops = Rc::new(Cell::new(0));
     for g in [parked(&drops)?, RawGreenlet::new(|_| Ok(Value::None))] {
         let v = g.throw(GreenletExit)?;
@@ -42,7 +42,7 @@ fn test_throw_greenlet_exit_becomes_the_value() -> Outcome {
 }
 
 #[test]
-fn test_kill() -> Outcome {
+fn test_kill() -> TestResult {
     let main = getcurrent();
     let g = RawGreenlet::new(move |_| {
         main.switch(())?;
@@ -58,7 +58,7 @@ fn test_kill() -> Outcome {
 }
 
 #[test]
-fn test_throw_goes_to_original_parent() -> Outcome {
+fn test_throw_goes_to_original_parent() -> TestResult {
     let main = getcurrent();
     let f1 = RawGreenlet::new(move |_| match main.switch(Value::new("f1 ready")) {
         Err(e) if e.is::<SomeError>() => Ok(Value::new("caught")),
@@ -74,7 +74,7 @@ fn test_throw_goes_to_original_parent() -> Outcome {
 }
 
 #[test]
-fn test_throw_into_dead_reaches_the_living_parent() -> Outcome {
+fn test_throw_into_dead_reaches_the_living_parent() -> TestResult {
     let main = getcurrent();
     let caught = Rc::new(RefCell::new(None));
     let c = caught.clone();
@@ -98,7 +98,7 @@ fn test_throw_into_dead_reaches_the_living_parent() -> Outcome {
 }
 
 #[test]
-fn test_throw_passes_destructors_and_question_marks() -> Outcome {
+fn test_throw_passes_destructors_and_question_marks() -> TestResult {
     let drops = Rc::new(Cell::new(0));
     let g = parked(&drops)?;
     assert!(g.throw(SomeError).unwrap_err().is::<SomeError>());

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::common::{Outcome, SomeError};
+use crate::common::{SomeError, TestResult};
 use greenlet_core::{
     Event, Exception, GreenletExit, RawGreenlet, Tracer, Value, getcurrent, gettrace, settrace,
 };
@@ -37,7 +37,7 @@ impl Drop for Recorder {
 }
 
 #[test]
-fn test_a_greenlet_tracing() -> Outcome {
+fn test_a_greenlet_tracing() -> TestResult {
     let recorder = Recorder::start();
     let g1 = RawGreenlet::new(|_| Ok(Value::None));
     g1.switch(())?;
@@ -55,7 +55,7 @@ fn test_a_greenlet_tracing() -> Outcome {
 }
 
 #[test]
-fn test_throw_and_greenlet_exit() -> Outcome {
+fn test_throw_and_greenlet_exit() -> TestResult {
     let recorder = Recorder::start();
     let main = getcurrent();
     let g = RawGreenlet::new(move |_| main.switch(()));
@@ -70,7 +70,7 @@ fn test_throw_and_greenlet_exit() -> Outcome {
 }
 
 #[test]
-fn test_unwinding_of_a_dropped_greenlet_is_a_throw() -> Outcome {
+fn test_unwinding_of_a_dropped_greenlet_is_a_throw() -> TestResult {
     let main = getcurrent();
     let g = RawGreenlet::new(move |_| main.switch(()));
     g.switch(())?;
@@ -84,7 +84,7 @@ fn test_unwinding_of_a_dropped_greenlet_is_a_throw() -> Outcome {
 }
 
 #[test]
-fn test_b_exception_disables_tracing() -> Outcome {
+fn test_b_exception_disables_tracing() -> TestResult {
     let g = RawGreenlet::new(|got: Value| Ok(got));
     settrace(Some(Tracer::new(|_, _, _| Err(SomeError.into()))));
     // The tracer's error is raised in the greenlet that was switched to, before it begins.
@@ -109,7 +109,7 @@ fn test_panic_in_a_tracer_ends_the_greenlet_it_was_called_in() {
 }
 
 #[test]
-fn test_error_of_a_tracer_does_not_call_off_an_unwinding() -> Outcome {
+fn test_error_of_a_tracer_does_not_call_off_an_unwinding() -> TestResult {
     let drops = Rc::default();
     let g = crate::common::parked(&drops)?;
     settrace(Some(Tracer::new(|_, _, _| Err(SomeError.into()))));
@@ -120,7 +120,7 @@ fn test_error_of_a_tracer_does_not_call_off_an_unwinding() -> Outcome {
 
 /// The events are those of greenlet 3.
 #[test]
-fn test_switches_that_lead_back_or_nowhere_are_traced_too() -> Outcome {
+fn test_switches_that_lead_back_or_nowhere_are_traced_too() -> TestResult {
     let recorder = Recorder::start();
     getcurrent().switch(())?;
     assert_eq!(recorder.seen(), [(Event::Switch, 0, 0)]);
@@ -159,7 +159,7 @@ fn test_switches_that_lead_back_or_nowhere_are_traced_too() -> Outcome {
 }
 
 #[test]
-fn test_ends_that_start_or_kill_an_unstarted_parent_are_traced() -> Outcome {
+fn test_ends_that_start_or_kill_an_unstarted_parent_are_traced() -> TestResult {
     for fails in [false, true] {
         let parent = RawGreenlet::new(Ok);
         let child = RawGreenlet::builder().parent(&parent).build(move |_| {
@@ -190,7 +190,7 @@ fn test_set_same_tracer_twice() {
 }
 
 #[test]
-fn test_trace_events_multiple_greenlets_switching_siblings() -> Outcome {
+fn test_trace_events_multiple_greenlets_switching_siblings() -> TestResult {
     let main = getcurrent();
     let g2 = RawGreenlet::new(move |_| main.switch(()));
     let sibling = g2.clone();
@@ -214,7 +214,7 @@ fn test_trace_events_multiple_greenlets_switching_siblings() -> Outcome {
 }
 
 #[test]
-fn test_switches_of_the_tracer_itself_are_not_traced() -> Outcome {
+fn test_switches_of_the_tracer_itself_are_not_traced() -> TestResult {
     let helper = RawGreenlet::new(|_| {
         loop {
             getcurrent().parent().expect("a child").switch(())?;

@@ -3,14 +3,14 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::common::{Counted, Outcome, SomeError};
+use crate::common::{Counted, SomeError, TestResult};
 use greenlet_core::unwind::{Caught, catch, insist, is_told};
 use greenlet_core::{
     Exception, GreenletExit, Panic, RawGreenlet, Value, getcurrent, live_greenlets,
 };
 
 #[test]
-fn test_a_destructor_cannot_park_while_its_greenlet_is_unwound() -> Outcome {
+fn test_a_destructor_cannot_park_while_its_greenlet_is_unwound() -> TestResult {
     struct Parks(RawGreenlet, Rc<RefCell<Option<Exception>>>);
     impl Drop for Parks {
         fn drop(&mut self) {
@@ -34,7 +34,7 @@ fn test_a_destructor_cannot_park_while_its_greenlet_is_unwound() -> Outcome {
     feature = "asan",
     ignore = "what is on the stack leaks: that is the point"
 )]
-fn test_swallowed_unwinding_is_raised_again_and_then_the_stack_is_given_up() -> Outcome {
+fn test_swallowed_unwinding_is_raised_again_and_then_the_stack_is_given_up() -> TestResult {
     let drops = Rc::new(Cell::new(0));
     let swallowed = Rc::new(Cell::new(0));
     for times in 1..=2 {
@@ -70,7 +70,7 @@ fn test_panic_arrives_with_message_and_payload() {
 }
 
 #[test]
-fn test_panic_goes_to_the_parent_and_can_be_resumed_there() -> Outcome {
+fn test_panic_goes_to_the_parent_and_can_be_resumed_there() -> TestResult {
     let middle = RawGreenlet::new(|_| {
         let inner = RawGreenlet::new(|_| panic!("deep down"));
         match inner.switch(()) {
@@ -87,7 +87,7 @@ fn test_panic_goes_to_the_parent_and_can_be_resumed_there() -> Outcome {
 }
 
 #[test]
-fn test_switch_in_a_destructor_during_a_panic() -> Outcome {
+fn test_switch_in_a_destructor_during_a_panic() -> TestResult {
     // An ordinary panic may park on its way: others run meanwhile, and it goes on afterwards.
     struct Parks(RawGreenlet);
     impl Drop for Parks {
@@ -114,7 +114,7 @@ fn test_switch_in_a_destructor_during_a_panic() -> Outcome {
 }
 
 #[test]
-fn test_catch_tells_a_forced_unwinding_from_a_panic() -> Outcome {
+fn test_catch_tells_a_forced_unwinding_from_a_panic() -> TestResult {
     let seen = Rc::new(RefCell::new(Vec::new()));
     let (main, s) = (getcurrent(), seen.clone());
     let g = RawGreenlet::new(move |_| match catch(|| main.switch(())) {
@@ -135,7 +135,7 @@ fn test_catch_tells_a_forced_unwinding_from_a_panic() -> Outcome {
 }
 
 #[test]
-fn test_caught_payload_may_end_on_another_thread() -> Outcome {
+fn test_caught_payload_may_end_on_another_thread() -> TestResult {
     // The payload of a forced unwinding is `Send` like any other, so it must not touch its
     // greenlet when it is dropped.
     let sent = Rc::new(Cell::new(None));
@@ -157,7 +157,7 @@ fn test_caught_payload_may_end_on_another_thread() -> Outcome {
 
 /// It once ended the greenlet it was carried to without a word, and its parent with it.
 #[test]
-fn test_a_payload_that_is_carried_to_another_greenlet_is_a_panic_there() -> Outcome {
+fn test_a_payload_that_is_carried_to_another_greenlet_is_a_panic_there() -> TestResult {
     use greenlet_core::unwind::{ForcedUnwind, is_forced};
 
     let caught = Rc::new(Cell::new(None::<ForcedUnwind>));
@@ -208,7 +208,7 @@ fn test_a_payload_that_is_carried_to_another_greenlet_is_a_panic_there() -> Outc
 }
 
 #[test]
-fn test_ending_normally_after_swallowing_is_fine() -> Outcome {
+fn test_ending_normally_after_swallowing_is_fine() -> TestResult {
     let drops = Rc::new(Cell::new(0));
     let (main, d) = (getcurrent(), Counted(drops.clone()));
     let g = RawGreenlet::new(move |_| {
@@ -227,7 +227,7 @@ fn test_ending_normally_after_swallowing_is_fine() -> Outcome {
 }
 
 #[test]
-fn test_unwinding_nests() -> Outcome {
+fn test_unwinding_nests() -> TestResult {
     // A destructor on a stack that is being unwound drops another parked greenlet.
     let drops = Rc::new(Cell::new(0));
     let mut chain = crate::common::parked(&drops)?;
@@ -245,7 +245,7 @@ fn test_unwinding_nests() -> Outcome {
 }
 
 #[test]
-fn test_reparenting_in_a_destructor_does_not_lead_astray() -> Outcome {
+fn test_reparenting_in_a_destructor_does_not_lead_astray() -> TestResult {
     // The unwinding ends at the one who dropped the handle, whatever the parent is by then.
     struct Reparents(RawGreenlet);
     impl Drop for Reparents {
@@ -301,7 +301,7 @@ fn parked_in_a_panic(
 /// A panic in a destructor that a panic runs aborts the process, so these are told to end by an
 /// exception; their own panic unwinds their stacks.
 #[test]
-fn test_greenlets_dropped_in_a_destructor_during_a_panic_are_unwound_by_that_panic() -> Outcome {
+fn test_greenlets_dropped_in_a_destructor_during_a_panic_are_unwound_by_that_panic() -> TestResult {
     let (log, drops) = (Rc::default(), Rc::default());
     let one = parked_in_a_panic(&log, &drops, ())?;
     let other = parked_in_a_panic(&log, &drops, ())?;
@@ -330,7 +330,7 @@ fn test_a_thread_ends_well_with_a_greenlet_in_a_destructor_during_a_panic() {
 
 /// One that has caught its panic meanwhile, and waits again and again, is unwound as ever.
 #[test]
-fn test_a_greenlet_that_catches_its_own_panic_is_unwound_after_it() -> Outcome {
+fn test_a_greenlet_that_catches_its_own_panic_is_unwound_after_it() -> TestResult {
     let (log, drops) = (Rc::<RefCell<Vec<String>>>::default(), Rc::new(Cell::new(0)));
     let (main, l, d) = (getcurrent(), log.clone(), Counted(drops.clone()));
     let g = RawGreenlet::new(move |_| {
@@ -361,7 +361,7 @@ fn drop_in_a_panic(g: RawGreenlet) {
 
 /// While anybody panics, who is dropped is told by an error first, and made to end if it goes on.
 #[test]
-fn test_greenlets_dropped_by_a_panic_are_told_and_then_unwound() -> Outcome {
+fn test_greenlets_dropped_by_a_panic_are_told_and_then_unwound() -> TestResult {
     let (drops, told) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
     for ignores in [false, true] {
         let (main, d, t) = (getcurrent(), Counted(drops.clone()), told.clone());
@@ -385,7 +385,7 @@ fn test_greenlets_dropped_by_a_panic_are_told_and_then_unwound() -> Outcome {
 
 /// Who is told can be asked, and is made to end by who insists often enough.
 #[test]
-fn test_greenlets_that_are_told_know_it_and_can_be_made_to_end() -> Outcome {
+fn test_greenlets_that_are_told_know_it_and_can_be_made_to_end() -> TestResult {
     let (drops, told) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
     let (main, d, t) = (getcurrent(), Counted(drops.clone()), told.clone());
     let g = RawGreenlet::new(move |_| {
@@ -411,7 +411,7 @@ fn test_greenlets_that_are_told_know_it_and_can_be_made_to_end() -> Outcome {
 
 /// A panic's payload may itself panic when it is dropped: that is printed, and nobody else's.
 #[test]
-fn test_a_payload_that_panics_when_it_is_dropped() -> Outcome {
+fn test_a_payload_that_panics_when_it_is_dropped() -> TestResult {
     struct Bad;
     impl Drop for Bad {
         fn drop(&mut self) {
@@ -436,7 +436,7 @@ fn test_a_payload_that_panics_when_it_is_dropped() -> Outcome {
 /// What is dropped while a greenlet ends may switch: it is parked then like any other, and can be
 /// continued or dropped.
 #[test]
-fn test_a_greenlet_that_parks_while_it_looks_for_a_parent() -> Outcome {
+fn test_a_greenlet_that_parks_while_it_looks_for_a_parent() -> TestResult {
     for continued in [true, false] {
         let log = Rc::new(RefCell::new(Vec::new()));
         let owned = ParksInDrop(getcurrent(), log.clone());
@@ -463,7 +463,7 @@ fn test_a_greenlet_that_parks_while_it_looks_for_a_parent() -> Outcome {
 
 /// While it ends, a greenlet can become the parent of its own former ancestor.
 #[test]
-fn test_parents_that_turn_round_while_a_greenlet_ends() -> Outcome {
+fn test_parents_that_turn_round_while_a_greenlet_ends() -> TestResult {
     struct Reparents(Rc<RefCell<Vec<RawGreenlet>>>);
     impl Drop for Reparents {
         fn drop(&mut self) {

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
 use super::strike::{Case, Row, case, row};
-use crate::support::{LONG, Outcome};
+use crate::support::{LONG, TestResult};
 use gevent::core::Events;
 use gevent::event::Event;
 use gevent::hub::{self, MultipleWaiter, Park, Resume, Waiter};
@@ -31,7 +31,7 @@ fn other() -> (Greenlet<i32>, Event) {
 }
 
 /// The other greenlet is left as it is by whoever waits for it.
-fn joining(call: fn(&Greenlet<i32>) -> Outcome) -> Case {
+fn joining(call: fn(&Greenlet<i32>) -> TestResult) -> Case {
     let (greenlet, told) = other();
     let check = greenlet.clone();
     case(
@@ -45,7 +45,7 @@ fn joining(call: fn(&Greenlet<i32>) -> Outcome) -> Case {
 }
 
 /// A greenlet that takes its time to end after a kill, which has come when it was told.
-fn killing(call: fn(&Greenlet<()>) -> Outcome) -> Case {
+fn killing(call: fn(&Greenlet<()>) -> TestResult) -> Case {
     let (begun, told) = (Event::new(), Event::new());
     let (its, end) = (begun.clone(), told.clone());
     let greenlet = spawn(move || {
@@ -68,7 +68,7 @@ fn killing(call: fn(&Greenlet<()>) -> Outcome) -> Case {
 }
 
 /// A wait that a [`Resume`] ends, which is left in the cell.
-fn parking(call: fn(&RefCell<Option<Resume>>) -> Outcome) -> Case {
+fn parking(call: fn(&RefCell<Option<Resume>>) -> TestResult) -> Case {
     let resume = Rc::new(RefCell::new(None));
     let its = resume.clone();
     case(
@@ -84,7 +84,7 @@ fn parking(call: fn(&RefCell<Option<Resume>>) -> Outcome) -> Case {
 }
 
 /// A descriptor that can be read when it is told.
-fn reading(call: fn(&UnixStream) -> Outcome) -> Case {
+fn reading(call: fn(&UnixStream) -> TestResult) -> Case {
     let (mut near, far) = UnixStream::pair().expect("descriptors are left");
     let near_too = near.try_clone().expect("descriptors are left");
     case(
@@ -95,7 +95,7 @@ fn reading(call: fn(&UnixStream) -> Outcome) -> Case {
 }
 
 /// A descriptor that can be written when it is told.
-fn writing(call: fn(&UnixStream) -> Outcome) -> Case {
+fn writing(call: fn(&UnixStream) -> TestResult) -> Case {
     let (near, far) = UnixStream::pair().expect("descriptors are left");
     far.set_nonblocking(true).expect("it is open");
     while (&far).write(&[0; 4096]).is_ok() {}
@@ -109,7 +109,7 @@ fn writing(call: fn(&UnixStream) -> Outcome) -> Case {
     )
 }
 
-fn next<T>(mut items: impl Iterator<Item = Result<T, Exception>>) -> Outcome {
+fn next<T>(mut items: impl Iterator<Item = Result<T, Exception>>) -> TestResult {
     let item = items.next().expect("an item or an error");
     if item.is_err() {
         assert!(items.next().is_none() && items.next().is_none());
@@ -118,7 +118,7 @@ fn next<T>(mut items: impl Iterator<Item = Result<T, Exception>>) -> Outcome {
 }
 
 /// What ends by itself.
-fn alone(name: &'static str, call: fn() -> Outcome) -> Row {
+fn alone(name: &'static str, call: fn() -> TestResult) -> Row {
     row(name, move || case(call, || (), |_| ()))
 }
 
@@ -168,7 +168,7 @@ pub(super) fn rows() -> Vec<Row> {
         [
             (
                 "src/greenlet/join.rs Greenlet::join",
-                (|g| g.join(LIMIT)) as fn(&Greenlet<i32>) -> Outcome,
+                (|g| g.join(LIMIT)) as fn(&Greenlet<i32>) -> TestResult,
             ),
             ("src/greenlet/join.rs AnyGreenlet::join", |g| {
                 g.any().join(None)
@@ -206,7 +206,7 @@ pub(super) fn rows() -> Vec<Row> {
         [
             (
                 "src/greenlet/kill.rs Greenlet::kill",
-                (|g| g.kill()) as fn(&Greenlet<()>) -> Outcome,
+                (|g| g.kill()) as fn(&Greenlet<()>) -> TestResult,
             ),
             ("src/greenlet/kill.rs Greenlet::kill_with", |g| {
                 assert!(g.kill_with(Kill::default())?);
@@ -261,7 +261,7 @@ pub(super) fn rows() -> Vec<Row> {
                         .loop_()
                         .run_callback(move || greenlet.switch(()).map(drop))?;
                     get_hub().switch().map(drop)
-                }) as fn(&RefCell<Option<Resume>>) -> Outcome,
+                }) as fn(&RefCell<Option<Resume>>) -> TestResult,
             ),
             ("waiter/src/park.rs Park::wait", |cell| {
                 let park = Park::new(&get_hub())?;
@@ -316,7 +316,7 @@ pub(super) fn rows() -> Vec<Row> {
                     let waited = get_hub().wait_on_watcher(&watcher, LIMIT);
                     assert!(!watcher.active());
                     waited
-                }) as fn(&UnixStream) -> Outcome,
+                }) as fn(&UnixStream) -> TestResult,
             ),
             ("hub/src/wait_fd.rs Hub::wait_on_watcher_unless", |s| {
                 let watcher = get_hub().loop_().io(s.as_raw_fd(), Events::READ)?;
@@ -340,7 +340,7 @@ pub(super) fn rows() -> Vec<Row> {
         [
             (
                 "hub/src/wait_fd.rs wait_write",
-                (|s| hub::wait_write(s.as_raw_fd(), LIMIT)) as fn(&UnixStream) -> Outcome,
+                (|s| hub::wait_write(s.as_raw_fd(), LIMIT)) as fn(&UnixStream) -> TestResult,
             ),
             ("hub/src/wait_fd.rs wait_readwrite", |s| {
                 hub::wait_readwrite(s.as_raw_fd(), None)

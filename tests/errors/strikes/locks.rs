@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::strike::{Case, Row, case, row};
-use crate::support::Outcome;
+use crate::support::TestResult;
 use gevent::abstract_linkable::{AbstractLinkable, Waitable};
 use gevent::event::{AsyncResult, Event};
 use gevent::lock::{Barrier, BoundedSemaphore, Condition, RLock, Semaphore};
@@ -20,7 +20,7 @@ macro_rules! semaphore {
             let semaphore = $type $(:: $rest)*::new(1);
             assert!(semaphore.try_acquire());
             let (give, check) = (semaphore.clone(), semaphore.clone());
-            let call: fn(&$type $(:: $rest)*) -> Outcome = $call;
+            let call: fn(&$type $(:: $rest)*) -> TestResult = $call;
             case(
                 move || call(&semaphore),
                 move || {
@@ -78,7 +78,7 @@ macro_rules! settable {
 macro_rules! results {
     ($file:literal, $type:path) => {{
         type Result = $type;
-        let call = |name, call: fn(&Result) -> Outcome| {
+        let call = |name, call: fn(&Result) -> TestResult| {
             row(name, settable!(Result::new(), |r: &Result| r.set(7), call))
         };
         [
@@ -98,7 +98,7 @@ macro_rules! results {
 }
 
 /// A lock that another greenlet holds until it is told.
-fn held(call: fn(&RLock) -> Outcome, takes: bool) -> Case {
+fn held(call: fn(&RLock) -> TestResult, takes: bool) -> Case {
     let (lock, free) = (RLock::new(), Event::new());
     let (its, told) = (lock.clone(), free.clone());
     let holder = spawn(move || {
@@ -124,7 +124,7 @@ fn held(call: fn(&RLock) -> Outcome, takes: bool) -> Case {
 }
 
 /// A notification comes once: it goes to the call, or to who waits behind it.
-fn condition(call: fn(&Condition, &Cell<bool>) -> Outcome) -> Case {
+fn condition(call: fn(&Condition, &Cell<bool>) -> TestResult) -> Case {
     let (condition, changed) = (Condition::new(), Rc::new(Cell::new(false)));
     let (its, seen) = (condition.clone(), changed.clone());
     let (give, check) = (condition.clone(), condition.clone());
@@ -213,7 +213,7 @@ pub(super) fn rows() -> Vec<Row> {
             }
         ),
     ));
-    let locks: [(_, fn(&RLock) -> Outcome, _); 6] = [
+    let locks: [(_, fn(&RLock) -> TestResult, _); 6] = [
         ("src/lock/rlock.rs RLock::acquire", |l| l.acquire(), true),
         (
             "src/lock/rlock.rs RLock::acquire_timeout",

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use super::strike::{Case, Row, case, row};
-use crate::support::{LONG, Outcome};
+use crate::support::{LONG, TestResult};
 use gevent::event::Event;
 use gevent::pool::{Group, Pool};
 use gevent::threadpool::{ThreadPool, ThreadPoolExecutor};
@@ -14,7 +14,7 @@ use gevent::{Exception, Greenlet, Kill, sleep};
 const LIMIT: f64 = 1000.0;
 
 /// A full pool, of which the place is given back when it is told.
-fn full(call: fn(&Pool) -> Outcome) -> Case {
+fn full(call: fn(&Pool) -> TestResult) -> Case {
     let (pool, told) = (Pool::new(1), Event::new());
     let its = told.clone();
     pool.spawn(move || its.wait(None).map(drop))
@@ -32,7 +32,7 @@ fn full(call: fn(&Pool) -> Outcome) -> Case {
 }
 
 /// A pool with place for two, whose tasks end when they are told.
-fn busy(call: fn(&Pool, Event) -> Outcome) -> Case {
+fn busy(call: fn(&Pool, Event) -> TestResult) -> Case {
     let (pool, told) = (Pool::new(2), Event::new());
     let (check, its) = (pool.clone(), told.clone());
     case(
@@ -47,7 +47,7 @@ fn busy(call: fn(&Pool, Event) -> Outcome) -> Case {
 }
 
 /// A group of greenlets that take their time to end after a kill.
-fn killing(call: fn(&Group) -> Outcome) -> Case {
+fn killing(call: fn(&Group) -> TestResult) -> Case {
     let (group, told) = (Group::new(), Event::new());
     for _ in 0..2 {
         let its = told.clone();
@@ -77,7 +77,7 @@ fn killing(call: fn(&Group) -> Outcome) -> Case {
     )
 }
 
-fn next<T>(mut items: impl Iterator<Item = Result<T, Exception>>) -> Outcome {
+fn next<T>(mut items: impl Iterator<Item = Result<T, Exception>>) -> TestResult {
     let item = items.next().expect("an item or an error");
     if item.is_err() {
         assert!(items.next().is_none() && items.next().is_none());
@@ -86,7 +86,7 @@ fn next<T>(mut items: impl Iterator<Item = Result<T, Exception>>) -> Outcome {
 }
 
 /// All of them, or the first error.
-fn all<T>(mut items: impl Iterator<Item = Result<T, Exception>>, count: usize) -> Outcome {
+fn all<T>(mut items: impl Iterator<Item = Result<T, Exception>>, count: usize) -> TestResult {
     for left in (0..=count).rev() {
         match items.next() {
             Some(Ok(_)) => assert!(left > 0, "too many"),
@@ -110,7 +110,7 @@ fn wait_for(told: &Told) {
 }
 
 /// A pool of one thread whose tasks end when it is told.
-fn threads(call: fn(&ThreadPool, Told) -> Outcome, busy: usize) -> Case {
+fn threads(call: fn(&ThreadPool, Told) -> TestResult, busy: usize) -> Case {
     let pool = ThreadPool::new(1);
     let (tell, told) = channel::<()>();
     let told: Told = Arc::new(Mutex::new(told));
@@ -138,7 +138,7 @@ fn threads(call: fn(&ThreadPool, Told) -> Outcome, busy: usize) -> Case {
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
-    let on_full: [(_, fn(&Pool) -> Outcome); 9] = [
+    let on_full: [(_, fn(&Pool) -> TestResult); 9] = [
         ("src/pool/group.rs Group::wait_available", |p| {
             assert_eq!(p.wait_available(LIMIT)?, 1);
             Ok(())
@@ -177,7 +177,7 @@ pub(super) fn rows() -> Vec<Row> {
         }),
     ];
     rows.extend(on_full.map(|(name, call)| row(name, move || full(call))));
-    let on_busy: [(_, fn(&Pool, Event) -> Outcome); 6] = [
+    let on_busy: [(_, fn(&Pool, Event) -> TestResult); 6] = [
         ("src/pool/mapping.rs Group::map", |p, told| {
             let task = move |i: i32| told.wait(None).map(|_| i);
             assert_eq!(p.map(task, [1, 2, 3])?, [1, 2, 3]);
@@ -208,7 +208,7 @@ pub(super) fn rows() -> Vec<Row> {
         ),
     ];
     rows.extend(on_busy.map(|(name, call)| row(name, move || busy(call))));
-    let on_killed: [(_, fn(&Group) -> Outcome); 4] = [
+    let on_killed: [(_, fn(&Group) -> TestResult); 4] = [
         ("src/pool/group.rs Group::kill", |g| g.kill()),
         ("src/pool/group.rs Group::kill_with", |g| {
             g.kill_with(Kill {
@@ -230,7 +230,7 @@ pub(super) fn rows() -> Vec<Row> {
         }),
     ];
     rows.extend(on_killed.map(|(name, call)| row(name, move || killing(call))));
-    let in_threads: [(_, fn(&ThreadPool, Told) -> Outcome, _); 11] = [
+    let in_threads: [(_, fn(&ThreadPool, Told) -> TestResult, _); 11] = [
         (
             "src/threadpool/mapping.rs ThreadPool::apply",
             |p, told| p.apply(move || wait_for(&told)),
@@ -301,7 +301,7 @@ pub(super) fn rows() -> Vec<Row> {
 }
 
 fn executors() -> [Row; 4] {
-    let calls: [(_, fn(&ThreadPoolExecutor, Told) -> Outcome, usize); 4] = [
+    let calls: [(_, fn(&ThreadPoolExecutor, Told) -> TestResult, usize); 4] = [
         (
             "src/threadpool/executor.rs ThreadPoolExecutor::submit",
             |e, _| e.submit(|| ()).map(drop),

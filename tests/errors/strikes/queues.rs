@@ -1,7 +1,7 @@
 //! Waits for items and space.
 
 use super::strike::{Case, Row, case, row};
-use crate::support::Outcome;
+use crate::support::TestResult;
 use gevent::Exception;
 use gevent::queue::{Channel, PutError, Queue};
 use gevent::{spawn, threadsafe};
@@ -72,7 +72,7 @@ impl Any for Queue<Option<i32>> {
 any!(threadsafe::Queue<Option<i32>>);
 
 /// The item comes once: the call has it, or the queue does.
-fn getting<Q: Any>(call: fn(&Q) -> Outcome, takes: bool) -> Case {
+fn getting<Q: Any>(call: fn(&Q) -> TestResult, takes: bool) -> Case {
     let queue = Q::with_maxsize(1);
     let (give, check) = (queue.clone(), queue.clone());
     case(
@@ -86,7 +86,7 @@ fn getting<Q: Any>(call: fn(&Q) -> Outcome, takes: bool) -> Case {
 }
 
 /// The item is in the queue if the call came to its end, and with the caller if not.
-fn putting<Q: Any>(call: fn(&Q) -> Outcome) -> Case {
+fn putting<Q: Any>(call: fn(&Q) -> TestResult) -> Case {
     let queue = Q::with_maxsize(1);
     queue.put_nowait(Some(0)).expect("there is space");
     let (give, check) = (queue.clone(), queue.clone());
@@ -102,7 +102,7 @@ fn putting<Q: Any>(call: fn(&Q) -> Outcome) -> Case {
     )
 }
 
-fn joining<Q: Any>(call: fn(&Q) -> Outcome) -> Case {
+fn joining<Q: Any>(call: fn(&Q) -> TestResult) -> Case {
     let queue = Q::with_maxsize(0);
     queue.put_nowait(None).expect("there is space");
     let give = queue.clone();
@@ -110,7 +110,7 @@ fn joining<Q: Any>(call: fn(&Q) -> Outcome) -> Case {
 }
 
 /// What a put with a time limit that has failed gives back.
-fn given_back(put: Result<(), PutError<Option<i32>>>) -> Outcome {
+fn given_back(put: Result<(), PutError<Option<i32>>>) -> TestResult {
     match put {
         Err(PutError::Thrown(item, exception)) => {
             assert_eq!(item, Some(Some(ITEM)));
@@ -121,7 +121,7 @@ fn given_back(put: Result<(), PutError<Option<i32>>>) -> Outcome {
 }
 
 /// The iterator is over after an error, and was when it said so; a new one goes on.
-fn next<T>(mut items: impl Iterator<Item = Result<T, Exception>>) -> Outcome {
+fn next<T>(mut items: impl Iterator<Item = Result<T, Exception>>) -> TestResult {
     let item = items.next().expect("an item or an error");
     if item.is_err() {
         assert!(items.next().is_none() && items.next().is_none());
@@ -129,7 +129,7 @@ fn next<T>(mut items: impl Iterator<Item = Result<T, Exception>>) -> Outcome {
     item.map(drop)
 }
 
-fn gets(call: fn(&Channel<Option<i32>>) -> Outcome) -> Case {
+fn gets(call: fn(&Channel<Option<i32>>) -> TestResult) -> Case {
     let channel = Channel::new();
     let (give, check) = (channel.clone(), channel.clone());
     case(
@@ -146,7 +146,7 @@ fn gets(call: fn(&Channel<Option<i32>>) -> Outcome) -> Case {
     )
 }
 
-fn puts(call: fn(&Channel<Option<i32>>) -> Outcome) -> Case {
+fn puts(call: fn(&Channel<Option<i32>>) -> TestResult) -> Case {
     let channel = Channel::new();
     let (give, check) = (channel.clone(), channel.clone());
     case(
@@ -172,7 +172,7 @@ type Rendezvous = Channel<Option<i32>>;
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
-    let get: [(_, fn(&Local) -> Outcome, _); 6] = [
+    let get: [(_, fn(&Local) -> TestResult, _); 6] = [
         (
             "src/queue/base.rs BaseQueue::get",
             |q| q.get().map(drop),
@@ -201,7 +201,7 @@ pub(super) fn rows() -> Vec<Row> {
         ),
     ];
     rows.extend(get.map(|(name, call, takes)| row(name, move || getting(call, takes))));
-    let get: [(_, fn(&Shared) -> Outcome, _); 5] = [
+    let get: [(_, fn(&Shared) -> TestResult, _); 5] = [
         (
             "src/threadsafe/queue.rs Queue::get",
             |q| q.get().map(drop),
@@ -229,14 +229,14 @@ pub(super) fn rows() -> Vec<Row> {
         ),
     ];
     rows.extend(get.map(|(name, call, takes)| row(name, move || getting(call, takes))));
-    let put: [(_, fn(&Local) -> Outcome); 2] = [
+    let put: [(_, fn(&Local) -> TestResult); 2] = [
         ("src/queue/base.rs BaseQueue::put", |q| q.put(Some(ITEM))),
         ("src/queue/base.rs BaseQueue::put_timeout", |q| {
             given_back(q.put_timeout(Some(ITEM), LIMIT))
         }),
     ];
     rows.extend(put.map(|(name, call)| row(name, move || putting(call))));
-    let put: [(_, fn(&Shared) -> Outcome); 2] = [
+    let put: [(_, fn(&Shared) -> TestResult); 2] = [
         ("src/threadsafe/queue.rs Queue::put", |q| q.put(Some(ITEM))),
         ("src/threadsafe/queue.rs Queue::put_timeout", |q| {
             given_back(q.put_timeout(Some(ITEM), LIMIT))
@@ -249,7 +249,7 @@ pub(super) fn rows() -> Vec<Row> {
     rows.push(row("src/threadsafe/queue.rs Queue::join", || {
         joining::<Shared>(|q| q.join(LIMIT).map(|done| assert!(done)))
     }));
-    let get: [(_, fn(&Rendezvous) -> Outcome); 3] = [
+    let get: [(_, fn(&Rendezvous) -> TestResult); 3] = [
         ("src/queue/channel.rs Channel::get", |c| c.get().map(drop)),
         ("src/queue/channel.rs Channel::get_timeout", |c| {
             c.get_timeout(LIMIT).map(drop)
@@ -257,7 +257,7 @@ pub(super) fn rows() -> Vec<Row> {
         ("src/queue/channel.rs Channel::iter", |c| next(c.iter())),
     ];
     rows.extend(get.map(|(name, call)| row(name, move || gets(call))));
-    let put: [(_, fn(&Rendezvous) -> Outcome); 2] = [
+    let put: [(_, fn(&Rendezvous) -> TestResult); 2] = [
         ("src/queue/channel.rs Channel::put", |c| c.put(Some(ITEM))),
         ("src/queue/channel.rs Channel::put_timeout", |c| {
             given_back(c.put_timeout(Some(ITEM), LIMIT))

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::SocketAddr;
 
 use super::strike::{Case, Row, case, row};
-use crate::support::{LONG, Outcome};
+use crate::support::{LONG, TestResult};
 use gevent::event::Event;
 use gevent::server::StreamServer;
 use gevent::socket::{TcpListener, TcpStream};
@@ -75,7 +75,7 @@ fn writing(call: fn(&TcpStream) -> io::Result<usize>) -> Case {
 }
 
 /// Somebody connects when it is told; the call gets the connection, or the next one does.
-fn accepting(call: fn(&TcpListener) -> Outcome) -> Case {
+fn accepting(call: fn(&TcpListener) -> TestResult) -> Case {
     let listener = listener();
     let (address, check) = (address_of(&listener), listener.clone());
     case(
@@ -93,7 +93,7 @@ fn accepting(call: fn(&TcpListener) -> Outcome) -> Case {
 }
 
 /// Connects to the first of two addresses, whatever happens.
-fn connecting(call: fn([SocketAddr; 2]) -> Outcome) -> Case {
+fn connecting(call: fn([SocketAddr; 2]) -> TestResult) -> Case {
     let (first, second) = (listener(), listener());
     let addresses = [address_of(&first), address_of(&second)];
     case(
@@ -109,7 +109,7 @@ fn connecting(call: fn([SocketAddr; 2]) -> Outcome) -> Case {
 }
 
 /// A name is looked up in a pool of one thread, which is busy until it is told.
-fn looking_up(call: fn(u16) -> Outcome) -> Case {
+fn looking_up(call: fn(u16) -> TestResult) -> Case {
     let pool = ThreadPool::new(1);
     get_hub().set_threadpool(pool.clone());
     let (tell, told) = std::sync::mpsc::channel::<()>();
@@ -131,7 +131,7 @@ fn looking_up(call: fn(u16) -> Outcome) -> Case {
 }
 
 /// A server whose handler ends when it is told, with a connection.
-fn serving(call: fn(&StreamServer) -> Outcome, stops: bool) -> Case {
+fn serving(call: fn(&StreamServer) -> TestResult, stops: bool) -> Case {
     let told = Event::new();
     let its = told.clone();
     let server = StreamServer::builder()
@@ -163,7 +163,7 @@ fn serving(call: fn(&StreamServer) -> Outcome, stops: bool) -> Case {
 }
 
 /// What it yields; after an error it is over.
-fn next(listener: &TcpListener) -> Outcome {
+fn next(listener: &TcpListener) -> TestResult {
     let mut incoming = listener.incoming();
     let stream = incoming.next().expect("a connection or an error");
     if stream.is_err() {
@@ -227,14 +227,14 @@ pub(super) fn rows() -> Vec<Row> {
         ("std write_all", |mut s| s.write_all(&[0; 8]).map(|()| 8)),
     ];
     rows.extend(writes.map(|(name, call)| row(name, move || writing(call))));
-    let accepts: [(_, fn(&TcpListener) -> Outcome); 2] = [
+    let accepts: [(_, fn(&TcpListener) -> TestResult); 2] = [
         ("src/socket/listener.rs TcpListener::accept", |l| {
             Ok(l.accept().map(drop)?)
         }),
         ("src/socket/listener.rs Incoming::next", next),
     ];
     rows.extend(accepts.map(|(name, call)| row(name, move || accepting(call))));
-    let connects: [(_, fn([SocketAddr; 2]) -> Outcome); 2] = [
+    let connects: [(_, fn([SocketAddr; 2]) -> TestResult); 2] = [
         ("src/socket/stream.rs TcpStream::connect", |addresses| {
             Ok(TcpStream::connect(&addresses[..]).map(drop)?)
         }),
@@ -244,7 +244,7 @@ pub(super) fn rows() -> Vec<Row> {
         ),
     ];
     rows.extend(connects.map(|(name, call)| row(name, move || connecting(call))));
-    let looks: [(_, fn(u16) -> Outcome); 4] = [
+    let looks: [(_, fn(u16) -> TestResult); 4] = [
         ("a name to connect to", |port| {
             Ok(TcpStream::connect(("localhost", port)).map(drop)?)
         }),

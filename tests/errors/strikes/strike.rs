@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::support::{ExpectedError, LONG, Outcome, bounded};
+use crate::support::{ExpectedError, LONG, TestResult, bounded};
 use gevent::greenlet_core::greenlets;
 use gevent::hub::{ExceptionStream, set_switch_out};
 use gevent::{Exception, Greenlet, GreenletExit, Timeout, get_hub, getcurrent, kill, sleep, spawn};
@@ -21,7 +21,7 @@ pub(crate) struct Row {
 
 /// A situation in which it waits.
 pub(crate) struct Case {
-    call: Box<dyn FnOnce() -> Outcome>,
+    call: Box<dyn FnOnce() -> TestResult>,
     /// What lets it go on. Called in the hub.
     give: Rc<dyn Fn()>,
     /// Given whether the call has come to its end, says what is wrong.
@@ -29,7 +29,7 @@ pub(crate) struct Case {
 }
 
 pub(crate) fn case(
-    call: impl FnOnce() -> Outcome + 'static,
+    call: impl FnOnce() -> TestResult + 'static,
     give: impl Fn() + 'static,
     check: impl FnOnce(bool) + 'static,
 ) -> Case {
@@ -134,7 +134,7 @@ struct Strike {
 
 impl Strike {
     /// Called in the greenlet before each of its waits.
-    fn before_park(self: &Rc<Self>) -> Outcome {
+    fn before_park(self: &Rc<Self>) -> TestResult {
         let park = self.parks.get();
         self.parks.set(park + 1);
         if park != self.when.park {
@@ -174,7 +174,7 @@ impl Strike {
     }
 
     /// Has the function go on, once, soon.
-    fn give(self: &Rc<Self>) -> Outcome {
+    fn give(self: &Rc<Self>) -> TestResult {
         if !self.given.replace(true) {
             let give = self.give.clone();
             get_hub().loop_().run_callback(move || {
@@ -273,7 +273,7 @@ fn counts() -> Result<Counts, Exception> {
 
 /// Waits until all that was begun has ended. On a busy machine something of before may have ended only now: then
 /// there is less from now on.
-fn settle(what: &str, floor: &Floor) -> Outcome {
+fn settle(what: &str, floor: &Floor) -> TestResult {
     let bound = Instant::now() + Duration::from_secs(30);
     loop {
         let (now, start) = (counts()?, floor.0.get());
@@ -290,7 +290,7 @@ fn settle(what: &str, floor: &Floor) -> Outcome {
     }
 }
 
-fn strike_row(row: &Row) -> Outcome {
+fn strike_row(row: &Row) -> TestResult {
     get_hub().set_exception_stream(ExceptionStream::Discard);
     // What is made once and for all.
     run_once(

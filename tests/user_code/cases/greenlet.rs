@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::support::{LONG, Outcome};
+use crate::support::{LONG, TestResult};
 use crate::trap::{Case, Code, Trap, Value, any, ok};
 use gevent::event::Event;
 use gevent::greenlet::SpawnTreeLocals;
@@ -121,7 +121,7 @@ fn ends(_: Trap) -> Rc<Ends> {
     })
 }
 
-fn note<T: 'static>(ends: &Ends, greenlet: Greenlet<T>) -> Outcome {
+fn note<T: 'static>(ends: &Ends, greenlet: Greenlet<T>) -> TestResult {
     ends.greenlets.borrow_mut().push(greenlet.any());
     ends.end.set();
     greenlet.join(LONG)
@@ -237,7 +237,7 @@ fn linked(_: Trap) -> Linked {
 }
 
 /// After a link with a trap, and whatever becomes of that, another one is called.
-fn count((greenlet, end, count): &Linked) -> Outcome {
+fn count((greenlet, end, count): &Linked) -> TestResult {
     let its = count.clone();
     greenlet.rawlink(move |_| its.set(its.get() + 1));
     end.set();
@@ -423,7 +423,7 @@ fn values_of_a_tree() {
 
 /// A name whose making sets another value of the same tree.
 #[test]
-fn names_in_a_tree() -> Outcome {
+fn names_in_a_tree() -> TestResult {
     struct Name(SpawnTreeLocals);
     impl From<Name> for String {
         fn from(name: Name) -> String {
@@ -447,7 +447,7 @@ impl Plain for Keeps {}
 struct Keeps(#[allow(dead_code, reason = "it is there to be dropped")] AnyGreenlet);
 
 #[test]
-fn a_value_may_keep_its_own_greenlet() -> Outcome {
+fn a_value_may_keep_its_own_greenlet() -> TestResult {
     let greenlet = spawn(|| Keeps(AnyGreenlet::of(&gevent::getcurrent()).expect("it is one")));
     greenlet.join(None)?;
     assert!(Linkable::ready(&greenlet));

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::support::Outcome;
+use crate::support::TestResult;
 use crate::trap::{Case, Code, Trap, Value, ok};
 use gevent::queue::{Heap, Storage};
 
@@ -44,7 +44,7 @@ fn is_complete(heap: &Shared) {
 fn case(
     name: &'static [&'static str],
     make: fn(Trap) -> Shared,
-    calls: Vec<fn(&Shared, Trap) -> Outcome>,
+    calls: Vec<fn(&Shared, Trap) -> TestResult>,
     after: fn(&Shared),
 ) {
     let others = look;

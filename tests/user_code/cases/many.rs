@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::greenlet::use_it;
-use crate::support::{LONG, Outcome};
+use crate::support::{LONG, TestResult};
 use crate::trap::{Case, Code, Trap, Value};
 use gevent::event::Event;
 use gevent::greenlet::{AsGreenlet, Killable, Victim};
@@ -51,7 +51,7 @@ fn own(all: &Several) -> Vec<Own> {
 #[test]
 fn handles_of_users_and_iterators() {
     let others: fn(&Several) = |all| all.1.iter().for_each(use_it);
-    let waits: fn(&Several) -> Outcome = |all| joinall(&all.1, None).map(drop);
+    let waits: fn(&Several) -> TestResult = |all| joinall(&all.1, None).map(drop);
     let after: fn(&Several) = |all| {
         all.0.set();
         joinall(&all.1, None).expect("nobody kills the test");
@@ -171,7 +171,7 @@ fn what_the_killed_ones_own() {
 
 /// All are killed, whoever's destructor panics.
 #[test]
-fn killing_many_goes_on_after_a_panic() -> Outcome {
+fn killing_many_goes_on_after_a_panic() -> TestResult {
     struct Counted(Rc<Cell<u32>>);
     impl Drop for Counted {
         fn drop(&mut self) {

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::support::{LONG, Outcome};
+use crate::support::{LONG, TestResult};
 use crate::trap::{Case, Code, Trap, Value, any, ok};
 use gevent::event::Event;
 use gevent::greenlet::AsGreenlet;
@@ -23,7 +23,7 @@ fn others(pool: &Pool) {
     let _ = pool.try_add(spawn(|| ()));
 }
 
-fn waits(pool: &Pool) -> Outcome {
+fn waits(pool: &Pool) -> TestResult {
     pool.join(None).map(drop)
 }
 
@@ -41,7 +41,7 @@ fn after(pool: &Pool) {
     assert!(pool.join(LONG).expect("nobody kills the test"));
 }
 
-pub(super) fn run(names: &'static [&'static str], calls: Vec<fn(&Pool, Trap) -> Outcome>) {
+pub(super) fn run(names: &'static [&'static str], calls: Vec<fn(&Pool, Trap) -> TestResult>) {
     Case {
         names,
         make,
@@ -177,7 +177,7 @@ fn handles_of_users() {
 
 /// What is mapped for nobody is not begun.
 #[test]
-fn a_map_whose_caller_is_killed_starts_nothing_more() -> Outcome {
+fn a_map_whose_caller_is_killed_starts_nothing_more() -> TestResult {
     let _bounded = crate::support::bounded();
     for pool in [Pool::new(SIZE), Pool::new(None)] {
         let (begun, end) = (Rc::new(Cell::new(0)), Event::new());

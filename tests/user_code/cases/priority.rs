@@ -1,7 +1,7 @@
 //! Priority queues, whose items compare themselves.
 
 use super::queue::{all_done, drain, is_complete, use_it, waits_for_tasks};
-use crate::support::{LONG, Outcome};
+use crate::support::{LONG, TestResult};
 use crate::trap::{Case, Code, Trap, Value};
 use gevent::queue::PriorityQueue;
 
@@ -17,7 +17,7 @@ fn comparisons() {
         let items = [12, 10, 11].map(Value::plain);
         PriorityQueue::with_items(None, items)
     };
-    let calls: Vec<fn(&PriorityQueue<Value>, Trap) -> Outcome> = vec![
+    let calls: Vec<fn(&PriorityQueue<Value>, Trap) -> TestResult> = vec![
         |q, trap| q.put(Value::trapped(5, Code::Ord, trap)),
         |q, trap| Ok(q.put_nowait(Value::trapped(5, Code::Ord, trap))?),
         |q, trap| Ok(q.put_timeout(Value::trapped(5, Code::Ord, trap), LONG)?),
@@ -93,7 +93,7 @@ fn comparisons() {
 
 /// A comparison that waits for long: others come, and are served when it is over, in their turn.
 #[test]
-fn whoever_comes_during_a_comparison_has_its_turn_after_it() -> Outcome {
+fn whoever_comes_during_a_comparison_has_its_turn_after_it() -> TestResult {
     use gevent::event::Event;
     use std::cell::RefCell;
     use std::cmp::Ordering;

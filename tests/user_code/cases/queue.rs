@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::support::{LONG, Outcome};
+use crate::support::{LONG, TestResult};
 use crate::trap::{Case, Code, Trap, Value, any, ok};
 use gevent::queue::{
     BaseJoinableQueue, BaseQueue, Channel, LifoQueue, PriorityQueue, PutError, Queue, SimpleQueue,
@@ -47,7 +47,9 @@ pub(super) fn is_complete<S: Storage<Item = Value>>(
 }
 
 /// A queue in which somebody waits for an item that comes last of all.
-pub(super) fn waits_for_tasks<S: Storage<Item = Value>>(queue: &BaseJoinableQueue<S>) -> Outcome {
+pub(super) fn waits_for_tasks<S: Storage<Item = Value>>(
+    queue: &BaseJoinableQueue<S>,
+) -> TestResult {
     queue.join(None).map(drop)
 }
 
@@ -178,7 +180,7 @@ type OwnQueue = BaseJoinableQueue<Own>;
 
 #[test]
 fn storages_of_users() {
-    let calls: Vec<fn(&OwnQueue, Trap) -> Outcome> = vec![
+    let calls: Vec<fn(&OwnQueue, Trap) -> TestResult> = vec![
         |q, _| q.put(Value::plain(12)),
         |q, _| Ok(q.put_nowait(Value::plain(12))?),
         |q, _| Ok(q.put_timeout(Value::plain(12), LONG)?),

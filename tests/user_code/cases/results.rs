@@ -11,7 +11,7 @@ macro_rules! cases_of_results {
             use gevent::hub::Source;
             use $module::{AsyncResult, Event};
 
-            use crate::support::{ExpectedError, LONG, Outcome};
+            use crate::support::{ExpectedError, LONG, TestResult};
             use crate::trap::{Case, Code, Trap, Value, any, ok};
 
             fn others(result: &AsyncResult<Value>) {
@@ -32,13 +32,13 @@ macro_rules! cases_of_results {
                 assert_eq!(result.get().expect("it was set").number, 9);
             }
 
-            fn waits(result: &AsyncResult<Value>) -> Outcome {
+            fn waits(result: &AsyncResult<Value>) -> TestResult {
                 result.get().map(drop)
             }
 
             fn run(
                 names: &'static [&'static str],
-                calls: Vec<fn(&AsyncResult<Value>, Trap) -> Outcome>,
+                calls: Vec<fn(&AsyncResult<Value>, Trap) -> TestResult>,
                 others: fn(&AsyncResult<Value>),
                 after: fn(&AsyncResult<Value>),
             ) {

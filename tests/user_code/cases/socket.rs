@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::{Read, Write};
 use std::rc::Rc;
 
-use crate::support::Outcome;
+use crate::support::TestResult;
 use crate::trap::{Case, Trap, any};
 use gevent::server::{Spawn, StreamServer};
 use gevent::socket::{Address, Endpoint, TcpListener, TcpStream};
@@ -79,7 +79,7 @@ fn serve(spawn: Spawn, trap: Trap) -> Server {
 }
 
 /// Connects, and waits until the connection is over.
-fn ask(server: &StreamServer) -> Outcome {
+fn ask(server: &StreamServer) -> TestResult {
     let address = server.address().expect("it was started");
     let mut stream = TcpStream::connect(address)?;
     stream.set_timeout(30)?;

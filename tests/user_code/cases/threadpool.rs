@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::{LONG, Outcome};
+use crate::support::{LONG, TestResult};
 use crate::trap::{Case, Code, Trap, Value, ok};
 use gevent::event::Event;
 use gevent::threadpool::{Future, ThreadPool, ThreadPoolExecutor};
@@ -15,7 +15,7 @@ fn others(pool: &ThreadPool) {
     drop(pool.apply_async(|| 1));
 }
 
-fn waits(pool: &ThreadPool) -> Outcome {
+fn waits(pool: &ThreadPool) -> TestResult {
     pool.join()
 }
 
@@ -28,7 +28,7 @@ fn after(pool: &ThreadPool) {
     assert!(pool.is_empty() && pool.size() == 0);
 }
 
-pub(super) fn run(names: &'static [&'static str], calls: Vec<fn(&ThreadPool, Trap) -> Outcome>) {
+pub(super) fn run(names: &'static [&'static str], calls: Vec<fn(&ThreadPool, Trap) -> TestResult>) {
     Case {
         names,
         make: |_| ThreadPool::new(2),
@@ -160,14 +160,14 @@ fn results() {
 
 /// Whoever is told of a failure panics: the result arrives all the same.
 #[test]
-fn results_arrive_though_the_error_handler_panics() -> Outcome {
+fn results_arrive_though_the_error_handler_panics() -> TestResult {
     let _bounded = crate::support::bounded();
     let hub = get_hub();
     hub.set_error_handler(Some(std::rc::Rc::new(
         |_: gevent::Context<'_>, _: Exception| panic!("in the error handler"),
     )));
     let pool = ThreadPool::new(1);
-    let fails = pool.spawn(|| -> Outcome { Err(Exception::msg("on purpose")) })?;
+    let fails = pool.spawn(|| -> TestResult { Err(Exception::msg("on purpose")) })?;
     let good = pool.spawn(|| 7)?;
     assert_eq!(fails.get().expect_err("it fails").to_string(), "on purpose");
     assert_eq!(good.get()?, 7);
@@ -176,7 +176,7 @@ fn results_arrive_though_the_error_handler_panics() -> Outcome {
 }
 
 #[test]
-fn a_map_whose_caller_is_killed_starts_nothing_more() -> Outcome {
+fn a_map_whose_caller_is_killed_starts_nothing_more() -> TestResult {
     let _bounded = crate::support::bounded();
     let pool = ThreadPool::new(1);
     let begun = Arc::new(AtomicUsize::new(0));

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::support::{LONG, Outcome};
+use crate::support::{LONG, TestResult};
 use crate::trap::{Case, Code, Value, any};
 use gevent::threadsafe::{AsyncResult, Event, Queue};
 use gevent::{run_in_thread, sleep, spawn};
@@ -133,14 +133,16 @@ impl Clone for Slow {
 
 /// In a thread whose clone waits, and in another that wants one, others go on; both get theirs.
 #[test]
-fn one_thread_clones_at_a_time_and_nobody_stands_still() -> Outcome {
+fn one_thread_clones_at_a_time_and_nobody_stands_still() -> TestResult {
     let _bounded = crate::support::bounded();
     let (result, queue) = (AsyncResult::new(), Queue::new());
     result.set(Slow(Cell::new(0)));
     queue.put(Slow(Cell::new(0)))?;
-    let get: fn(&AsyncResult<Slow>, &Queue<Slow>) -> Outcome = |result, _| result.get().map(drop);
-    let peek: fn(&AsyncResult<Slow>, &Queue<Slow>) -> Outcome = |_, queue| queue.peek().map(drop);
-    let take: fn(&AsyncResult<Slow>, &Queue<Slow>) -> Outcome = |_, queue| queue.get().map(drop);
+    let get: fn(&AsyncResult<Slow>, &Queue<Slow>) -> TestResult =
+        |result, _| result.get().map(drop);
+    let peek: fn(&AsyncResult<Slow>, &Queue<Slow>) -> TestResult =
+        |_, queue| queue.peek().map(drop);
+    let take: fn(&AsyncResult<Slow>, &Queue<Slow>) -> TestResult = |_, queue| queue.get().map(drop);
     for (first, second) in [(get, get), (peek, peek), (peek, take)] {
         let (begun, end) = (Event::new(), Event::new());
         *CLONING.lock().expect("nobody panics") = Some((begun.clone(), end.clone()));

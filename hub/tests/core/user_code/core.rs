@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
-use super::trap::{Action, Case, Outcome, Place, Trap};
+use super::trap::{Action, Case, Place, TestResult, Trap};
 use greenlet_core::{Exception, GreenletError, RawGreenlet};
 use hub::core::{Events, Loop, Notify, Periodic, Timer, time};
 use hub::{Context, get_hub, sleep};
@@ -56,7 +56,7 @@ impl Timed {
     }
 
     /// Runs it to its end. Of the object only what the loop needs is kept.
-    fn run(self) -> Outcome {
+    fn run(self) -> TestResult {
         self.add_others();
         let Timed {
             loop_,
@@ -114,7 +114,7 @@ impl Timed {
     }
 }
 
-fn case(name: &'static str, calls: &'static [fn(Timed, Trap) -> Outcome]) -> Case<Timed> {
+fn case(name: &'static str, calls: &'static [fn(Timed, Trap) -> TestResult]) -> Case<Timed> {
     Case {
         name,
         place: Place::Greenlet,
@@ -273,7 +273,7 @@ fn destructors_of_callbacks_that_are_taken_off() {
 /// A loop that is destroyed drops everything, whatever one of the destructors does.
 #[test]
 fn destructors_of_all_that_a_loop_owns() {
-    fn add_all(timed: &Timed, trap: &Trap) -> Outcome {
+    fn add_all(timed: &Timed, trap: &Trap) -> TestResult {
         for _ in 0..2 {
             let (owned, counts) = (trap.on_drop(), CountsOnDrop(timed.others.clone()));
             timed.loop_.timer(60.0, 0.0)?.start(move || {
@@ -337,7 +337,7 @@ impl std::fmt::Debug for Sprung {
 }
 
 impl Notify for Notifier {
-    fn notify(self: Rc<Self>) -> Outcome {
+    fn notify(self: Rc<Self>) -> TestResult {
         let trap = self.0.take();
         trap.iter().for_each(|trap| trap.0.spring());
         Ok(())
@@ -349,7 +349,7 @@ thread_local! {
     static TRAP: RefCell<Option<Trap>> = const { RefCell::new(None) };
 }
 
-fn spring(_: &RawGreenlet) -> Outcome {
+fn spring(_: &RawGreenlet) -> TestResult {
     let trap = TRAP.take();
     trap.iter().for_each(Trap::spring);
     Ok(())
@@ -435,7 +435,7 @@ fn payloads_of_panics() {
             std::panic::resume_unwind(Box::new(Bomb));
         }
     }
-    let explode = || -> Outcome { std::panic::resume_unwind(Box::new(Bomb)) };
+    let explode = || -> TestResult { std::panic::resume_unwind(Box::new(Bomb)) };
     super::trap::in_thread("payloads", move || {
         for handled in [true, false] {
             let timed = Timed::new();
@@ -474,7 +474,7 @@ struct Rescheduled {
 }
 
 /// After a panic it never fires again, but is started.
-fn stops_later(loop_: &Loop, periodic: Periodic) -> Outcome {
+fn stops_later(loop_: &Loop, periodic: Periodic) -> TestResult {
     let timer = loop_.timer(0.01, 0.0)?;
     timer.start(move || Ok(periodic.stop()?))?;
     Ok(())

@@ -89,7 +89,7 @@ impl Prints {
 
 fn case(
     name: &'static str,
-    calls: &'static [fn(Prints, Trap) -> super::trap::Outcome],
+    calls: &'static [fn(Prints, Trap) -> super::trap::TestResult],
 ) -> Case<Prints> {
     Case {
         name,

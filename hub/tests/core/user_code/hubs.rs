@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::trap::{Action, Case, Outcome, Place, Trap, in_thread};
+use super::trap::{Action, Case, Place, TestResult, Trap, in_thread};
 use greenlet_core::{Exception, GreenletExit, Label, RawGreenlet, getcurrent};
 use hub::core::{Events, Io, Watcher};
 use hub::exceptions::NestedRunError;
@@ -64,7 +64,7 @@ impl Served {
         let _ = self.hub.end_wait(&self.watcher);
     }
 
-    fn wait(&self) -> Outcome {
+    fn wait(&self) -> TestResult {
         self.hub.wait_on_watcher(&self.watcher, None)
     }
 
@@ -82,7 +82,7 @@ impl Served {
 fn case(
     name: &'static str,
     place: Place,
-    calls: &'static [fn(Served, Trap) -> Outcome],
+    calls: &'static [fn(Served, Trap) -> TestResult],
 ) -> Case<Served> {
     Case {
         name,
@@ -96,7 +96,7 @@ fn case(
 }
 
 /// Waits until the trap was sprung in the hub.
-fn until_sprung(trap: &Trap) -> Outcome {
+fn until_sprung(trap: &Trap) -> TestResult {
     while !trap.is_sprung() {
         sleep(0.0001)?;
     }
@@ -190,7 +190,7 @@ fn cancelled_waits() {
         sleep(0)?;
         Ok((watcher, waiter))
     }
-    fn ends(waiter: &greenlet_core::RawGreenlet) -> Outcome {
+    fn ends(waiter: &greenlet_core::RawGreenlet) -> TestResult {
         while !waiter.dead() {
             sleep(0)?;
         }
@@ -374,7 +374,7 @@ fn masks() {
     in_thread("hub::mask::mask_kill | FnOnce", || {
         let inside = Rc::new(Cell::new(0));
         let counts = |inside: &Rc<Cell<u32>>| CountOnDrop(inside.clone());
-        let ends = |greenlet: greenlet_core::RawGreenlet| -> Outcome {
+        let ends = |greenlet: greenlet_core::RawGreenlet| -> TestResult {
             while !greenlet.dead() {
                 sleep(0)?;
             }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
-use super::trap::{Case, Outcome, Place, Trap};
+use super::trap::{Case, Place, TestResult, Trap};
 
 use greenlet_core::unwind::{Caught, catch};
 use hub::{Link, LinkKind, Linkable, Links, Row, Ticketed, get_hub, iwait, sleep, wait};
@@ -89,7 +89,7 @@ impl Linkable for Thing {
 /// Three of them.
 type Things = Rc<[Thing; 3]>;
 
-fn case(name: &'static str, calls: &'static [fn(Things, Trap) -> Outcome]) -> Case<Things> {
+fn case(name: &'static str, calls: &'static [fn(Things, Trap) -> TestResult]) -> Case<Things> {
     Case {
         name,
         place: Place::Greenlet,
@@ -450,7 +450,7 @@ fn rows() {
         row: Row<One>,
         f: impl FnOnce(&mut Row<One>),
         len: std::ops::RangeInclusive<usize>,
-    ) -> Outcome {
+    ) -> TestResult {
         let mut row = row;
         let panic = catch(|| f(&mut row));
         consistent(&mut row, len);

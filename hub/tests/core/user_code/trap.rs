@@ -8,11 +8,11 @@ use std::thread;
 use std::time::Duration;
 
 use greenlet_core::unwind::{Caught, catch};
-use greenlet_core::{Exception, GreenletError, GreenletExit, RawGreenlet, getcurrent};
+use greenlet_core::{GreenletError, GreenletExit, RawGreenlet, getcurrent};
 use hub::exceptions::BlockingSwitchOutError;
 use hub::{ExceptionStream, get_hub, kill, sleep, spawn_raw};
 
-pub(crate) type Outcome = Result<(), Exception>;
+pub(crate) use crate::core_support::TestResult;
 
 /// Longer than any case takes.
 pub(crate) const LONG: f64 = 60.0;
@@ -116,11 +116,11 @@ pub(crate) struct Case<O: 'static> {
     /// Makes the object.
     pub(crate) make: fn() -> O,
     /// Does with it what calls the trapped code; each is tried by itself.
-    pub(crate) calls: &'static [fn(O, Trap) -> Outcome],
+    pub(crate) calls: &'static [fn(O, Trap) -> TestResult],
     /// Uses it, without having to wait for long.
     pub(crate) uses: fn(&O),
     /// Waits in it.
-    pub(crate) waits: Option<fn(&O) -> Outcome>,
+    pub(crate) waits: Option<fn(&O) -> TestResult>,
     /// Looks afterwards whether it works, and nothing is lost.
     pub(crate) after: fn(O, Action),
 }
@@ -244,7 +244,7 @@ impl<O: Clone + 'static> Case<O> {
 }
 
 /// Runs it in a thread of its own, and fails if that takes too long.
-pub(crate) fn in_thread(name: &str, f: impl FnOnce() -> Outcome + Send + 'static) {
+pub(crate) fn in_thread(name: &str, f: impl FnOnce() -> TestResult + Send + 'static) {
     let (sender, receiver) = channel();
     let thread = thread::spawn(move || {
         let ended = catch_unwind(AssertUnwindSafe(|| f().expect("nobody kills the test")));
@@ -262,12 +262,12 @@ pub(crate) fn in_thread(name: &str, f: impl FnOnce() -> Outcome + Send + 'static
 fn run_once<O: Clone + 'static>(
     place: Place,
     make: fn() -> O,
-    call: fn(O, Trap) -> Outcome,
+    call: fn(O, Trap) -> TestResult,
     uses: fn(&O),
-    waits: Option<fn(&O) -> Outcome>,
+    waits: Option<fn(&O) -> TestResult>,
     after: fn(O, Action),
     action: Action,
-) -> Outcome {
+) -> TestResult {
     let stage = Rc::new(Stage {
         place,
         object: RefCell::new(None),
@@ -282,7 +282,7 @@ fn run_once<O: Clone + 'static>(
         sprung: Cell::new(false),
         act: Box::new(move || its.act(action)),
     }));
-    let run = || -> Outcome {
+    let run = || -> TestResult {
         get_hub().set_exception_stream(ExceptionStream::Discard);
         if place == Place::End {
             // What is to happen then.

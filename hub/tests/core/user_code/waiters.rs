@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-use super::trap::{Action, Case, Outcome, Place, Trap};
+use super::trap::{Action, Case, Place, TestResult, Trap};
 use greenlet_core::{Exception, GreenletExit, RawGreenlet};
 use hub::{Hub, MultipleWaiter, Park, Source, WaitHub, Waiter, get_hub, sleep};
 use waiter::{Failed, Wake};
@@ -82,7 +82,7 @@ fn works(waiter: Cell, _: Action) {
     }
 }
 
-fn case(name: &'static str, calls: &'static [fn(Cell, Trap) -> Outcome]) -> Case<Cell> {
+fn case(name: &'static str, calls: &'static [fn(Cell, Trap) -> TestResult]) -> Case<Cell> {
     Case {
         name,
         place: Place::Greenlet,
@@ -94,7 +94,7 @@ fn case(name: &'static str, calls: &'static [fn(Cell, Trap) -> Outcome]) -> Case
     }
 }
 
-fn store(waiter: &Cell, trap: &Trap) -> Outcome {
+fn store(waiter: &Cell, trap: &Trap) -> TestResult {
     let clone = Some(trap.clone());
     Ok(waiter.switch(Value {
         number: 1,
@@ -290,12 +290,12 @@ impl WaitHub for Their {
         self.hub.greenlet()
     }
 
-    fn before_switch(&self) -> Outcome {
+    fn before_switch(&self) -> TestResult {
         self.spring(1);
         WaitHub::before_switch(&self.hub)
     }
 
-    fn check_alive(&self) -> Outcome {
+    fn check_alive(&self) -> TestResult {
         self.spring(2);
         WaitHub::check_alive(&self.hub)
     }
@@ -319,12 +319,12 @@ impl WaitHub for Their {
 type OfTheirs = (Rc<Their>, Waiter<u32>, MultipleWaiter<u32>);
 
 /// A wake-up after a while, in the real hub.
-fn soon(f: impl FnOnce() -> Outcome + 'static) -> Outcome {
+fn soon(f: impl FnOnce() -> TestResult + 'static) -> TestResult {
     get_hub().loop_().run_callback(f)?;
     Ok(())
 }
 
-fn get(theirs: OfTheirs, at: u32, trap: Trap) -> Outcome {
+fn get(theirs: OfTheirs, at: u32, trap: Trap) -> TestResult {
     theirs.0.trap.replace(Some((at, trap)));
     let waiter = theirs.1.clone();
     // Others may come first.
@@ -332,14 +332,14 @@ fn get(theirs: OfTheirs, at: u32, trap: Trap) -> Outcome {
     Ok(())
 }
 
-fn get_multiple(theirs: OfTheirs, at: u32, trap: Trap) -> Outcome {
+fn get_multiple(theirs: OfTheirs, at: u32, trap: Trap) -> TestResult {
     theirs.0.trap.replace(Some((at, trap)));
     let waiter = theirs.2.clone();
     let _ = waiter.get();
     Ok(())
 }
 
-fn wakes(theirs: &OfTheirs) -> Outcome {
+fn wakes(theirs: &OfTheirs) -> TestResult {
     let (waiter, multiple) = (theirs.1.clone(), theirs.2.clone());
     let timer = get_hub().timer(0.001)?;
     let kept = RefCell::new(Some(()));
