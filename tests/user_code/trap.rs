@@ -8,44 +8,12 @@ use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::action::Action;
 use crate::support::{LONG, TestResult, bounded};
 use gevent::event::Event;
 use gevent::greenlet_core::RawGreenlet;
 use gevent::hub::{ExceptionStream, get_hub_if_exists};
 use gevent::{Exception, Greenlet, Kill, get_hub, getcurrent, kill, sleep, spawn};
-
-/// What user code does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
-    Panic,
-    Wait,
-    /// For somebody who uses the very object.
-    WaitForUser,
-    /// It is killed while it waits.
-    Die,
-    /// It is killed, and the kill comes with the next wait.
-    DieSoon,
-    /// Its greenlet is unwound while it waits.
-    Unwind,
-    /// Whoever waits in the object is killed.
-    KillWaiter,
-    /// It uses the very object.
-    Reenter,
-    /// It drops the last handles that others have of the object.
-    Drop,
-}
-
-const ACTIONS: [Action; 9] = [
-    Action::Panic,
-    Action::Wait,
-    Action::WaitForUser,
-    Action::Die,
-    Action::DieSoon,
-    Action::Unwind,
-    Action::KillWaiter,
-    Action::Reenter,
-    Action::Drop,
-];
 
 /// In which code of a value the trap is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -287,7 +255,7 @@ impl<O: Clone + 'static> Case<O> {
     /// Tries all actions in all calls.
     pub(crate) fn run(self) {
         for (index, call) in self.calls.iter().enumerate() {
-            for action in ACTIONS {
+            for action in Action::ALL {
                 let _named = NameOnPanic(format!("{:?}, call {index}: {action:?}", self.names));
                 self.run_once(*call, action).expect("nobody kills the test");
             }

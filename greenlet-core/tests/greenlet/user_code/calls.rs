@@ -12,9 +12,8 @@ use greenlet_core::{
     may_switch, pinned, settrace,
 };
 
-use super::trap::{
-    Action, COUNT, CountOnDrop, SpringOnDrop, TRAP, count, each, nothing, spring_in_thread,
-};
+use super::action::Action;
+use super::trap::{COUNT, CountOnDrop, SpringOnDrop, TRAP, count, each, nothing, spring_in_thread};
 
 #[test]
 fn test_tracers() {

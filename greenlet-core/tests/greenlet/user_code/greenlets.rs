@@ -8,7 +8,8 @@ use greenlet_core::{
     getmain, greenlets,
 };
 
-use super::trap::{Action, COUNT, CountOnDrop, SpringOnDrop, Trap, count, each, nothing};
+use super::action::Action;
+use super::trap::{COUNT, CountOnDrop, SpringOnDrop, Trap, count, each, nothing};
 
 fn use_greenlet(g: &RawGreenlet) {
     let _ = (

@@ -1,6 +1,7 @@
 //! Code of users inside ours: functions, destructors, tracers, errors may panic, wait, be killed or unwound, use the very
 //! object again, or drop it. Each case names the places and the code it is about, as docs/user-code.md does.
 
+mod action;
 mod calls;
 mod errors;
 mod greenlets;

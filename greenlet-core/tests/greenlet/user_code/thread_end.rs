@@ -6,7 +6,8 @@ use std::thread;
 
 use greenlet_core::{GreenletError, RawGreenlet, ThreadSlot, Value, at_thread_end};
 
-use super::trap::{Action, each};
+use super::action::Action;
+use super::trap::each;
 
 /// Hooks of the thread's end, and what its slots hold: nobody can wait there, and all have their turn.
 #[test]

@@ -10,32 +10,7 @@ use greenlet_core::{
     GreenletError, GreenletExit, RawGreenlet, Value, getmain, live_greenlets, unwind_all,
 };
 
-/// What user code does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
-    Panic,
-    Wait,
-    /// For somebody who uses the very object.
-    WaitForUser,
-    /// It is killed while it waits.
-    Die,
-    /// It is unwound while it waits.
-    Unwind,
-    /// It uses the very object.
-    Reenter,
-    /// It drops the last handles that others have of the object.
-    Drop,
-}
-
-const ACTIONS: [Action; 7] = [
-    Action::Panic,
-    Action::Wait,
-    Action::WaitForUser,
-    Action::Die,
-    Action::Unwind,
-    Action::Reenter,
-    Action::Drop,
-];
+use super::action::Action;
 
 /// A place in user code, which does what it is told once. To wait is to switch to the main greenlet, which comes back.
 #[derive(Clone)]
@@ -107,6 +82,7 @@ impl Trap {
                 self.0.user.replace(Some(user.clone()));
                 while self.wait() && !user.dead() {}
             }
+            Action::DieSoon | Action::KillWaiter => unreachable!("{:?}", self.0.action),
             Action::Die => {
                 self.0.asks.set(Ask::Kill);
                 self.wait();
@@ -141,7 +117,9 @@ impl Trap {
 
 /// Tries all actions: `f` runs in a greenlet, and `after` is called afterwards.
 pub(crate) fn each(name: &'static str, f: fn(Trap), after: fn(Action)) {
-    for action in ACTIONS {
+    // Nobody kills soon here, and nobody waits in an object: that is for those above.
+    let is_ours = |action: &Action| !matches!(action, Action::DieSoon | Action::KillWaiter);
+    for action in Action::ALL.into_iter().filter(is_ours) {
         let case = move || {
             let trap = Trap::new(action);
             let (its, panicked) = (trap.clone(), Rc::new(Cell::new(false)));

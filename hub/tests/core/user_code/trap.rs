@@ -12,43 +12,11 @@ use greenlet_core::{GreenletError, GreenletExit, RawGreenlet, getcurrent};
 use hub::exceptions::BlockingSwitchOutError;
 use hub::{ExceptionStream, get_hub, kill, sleep, spawn_raw};
 
+pub(crate) use super::action::Action;
 pub(crate) use crate::core_support::TestResult;
 
 /// Longer than any case takes.
 pub(crate) const LONG: f64 = 60.0;
-
-/// What user code does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
-    Panic,
-    Wait,
-    /// For somebody who uses the very object.
-    WaitForUser,
-    /// It is killed while it waits.
-    Die,
-    /// It is killed, and the kill comes with the next wait.
-    DieSoon,
-    /// Its greenlet is unwound while it waits.
-    Unwind,
-    /// Whoever waits in the object is killed.
-    KillWaiter,
-    /// It uses the very object.
-    Reenter,
-    /// It drops the last handles that others have of the object.
-    Drop,
-}
-
-const ACTIONS: [Action; 9] = [
-    Action::Panic,
-    Action::Wait,
-    Action::WaitForUser,
-    Action::Die,
-    Action::DieSoon,
-    Action::Unwind,
-    Action::KillWaiter,
-    Action::Reenter,
-    Action::Drop,
-];
 
 /// Where the code is called, which says what a wait in it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,7 +192,7 @@ impl<O: Clone + 'static> Case<O> {
     /// Tries all actions in all calls.
     pub(crate) fn run(self) {
         for (index, call) in self.calls.iter().enumerate() {
-            for action in ACTIONS {
+            for action in Action::ALL {
                 let Case {
                     place,
                     make,
