@@ -15,10 +15,16 @@ pub trait Slack {
     fn give_back(&mut self);
 }
 
-/// Whether so many of the places for such items are too many.
+/// Whether so many of the places for such items are too many. One comparison, as a rule.
 #[inline(always)]
 pub(crate) const fn is_idle<T>(len: usize, capacity: usize) -> bool {
-    capacity.saturating_mul(size_of::<T>()) > KEPT && len < capacity / 8
+    let kept = const {
+        match size_of::<T>() {
+            0 => usize::MAX,
+            size => KEPT / size,
+        }
+    };
+    capacity > kept && len < capacity / 8
 }
 
 macro_rules! slack {

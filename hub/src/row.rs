@@ -80,7 +80,8 @@ impl<W> Row<W> {
     /// The first.
     #[inline]
     pub fn front(&self) -> Option<&W> {
-        self.iter().next()
+        // It is not gone.
+        self.get(0)
     }
 
     /// The one that is next after so many others, unless it is gone.
@@ -101,6 +102,7 @@ impl<W> Row<W> {
     }
 
     /// Makes sure that neither the first nor the last is gone, and not most of them.
+    #[cold]
     fn tidy(&mut self) {
         while let Some(RowPlace::Gone(_)) = self.places.front() {
             self.places.pop_front();
@@ -172,7 +174,7 @@ impl<W: Ticketed> Row<W> {
     }
 
     /// Takes the first.
-    #[inline]
+    #[inline(always)]
     pub fn pop(&mut self) -> Option<W> {
         let first = self.places.pop_front()?;
         if self.index.is_some() {

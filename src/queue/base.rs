@@ -35,6 +35,22 @@ use super::storage::Storage;
 /// Source: gevent's `SimpleQueue`.
 pub struct BaseQueue<S: Storage>(pub(super) Rc<Core<S>>);
 
+/// Why there is no item for somebody whose wait is over.
+enum Nothing {
+    Empty,
+    ShutDown,
+}
+
+impl From<Nothing> for Exception {
+    #[cold]
+    fn from(nothing: Nothing) -> Exception {
+        match nothing {
+            Nothing::Empty => Exception::new(Empty),
+            Nothing::ShutDown => Exception::new(ShutDown),
+        }
+    }
+}
+
 impl<S: Storage> BaseQueue<S> {
     pub(super) fn named(name: &'static str, maxsize: Option<usize>, storage: S) -> Self {
         BaseQueue(Rc::new(Core::new(name, maxsize, storage)))
@@ -193,10 +209,9 @@ impl<S: Storage> BaseQueue<S> {
     #[track_caller]
     #[inline(always)]
     pub fn get(&self) -> Result<S::Item, Exception> {
-        self.0.give_turn()?;
-        match self.0.take() {
+        match self.0.take_in_turn()? {
             Some(item) => Ok(item),
-            None => self.wait_and(Some(None), Core::take),
+            None => self.wait_and_take(Some(None)),
         }
     }
 
@@ -207,12 +222,13 @@ impl<S: Storage> BaseQueue<S> {
     #[track_caller]
     pub fn get_timeout(&self, timeout: impl Seconds) -> Result<S::Item, Exception> {
         let timeout = checked_timeout(timeout)?;
-        if timeout != Some(0.0) {
-            self.0.give_turn()?;
-        }
-        match self.0.take() {
+        let item = match timeout {
+            Some(0.0) => self.0.take(),
+            _ => self.0.take_in_turn()?,
+        };
+        match item {
             Some(item) => Ok(item),
-            None => self.wait_and(Some(timeout), Core::take),
+            None => self.wait_and_take(Some(timeout)),
         }
     }
 
@@ -224,36 +240,29 @@ impl<S: Storage> BaseQueue<S> {
     pub fn get_nowait(&self) -> Result<S::Item, Exception> {
         match self.0.take() {
             Some(item) => Ok(item),
-            None => self.wait_and(None, Core::take),
+            None => self.wait_and_take(None),
         }
     }
 
-    /// Calls `found` when there is an item; `None` is not to wait.
     #[track_caller]
     #[inline(always)]
-    fn wait_and<R>(
-        &self,
-        timeout: Option<Option<f64>>,
-        found: impl Fn(&Rc<Core<S>>) -> Option<R>,
-    ) -> Result<R, Exception> {
+    fn wait_and_take(&self, timeout: Option<Option<f64>>) -> Result<S::Item, Exception> {
+        let nothing = self.wait_for_item(timeout)?;
+        self.0.take().ok_or_else(|| nothing.into())
+    }
+
+    /// Waits until there is an item; with `None`, it only has those put theirs who wait for that, if this is the hub.
+    /// Returns what it means if there is none nevertheless.
+    #[track_caller]
+    #[inline(always)]
+    fn wait_for_item(&self, timeout: Option<Option<f64>>) -> Result<Nothing, Exception> {
         let inner = &self.0;
         if inner.is_shutdown.get() {
             return Err(Exception::new(ShutDown));
         }
         if inner.in_hub() {
-            while !inner.in_use()
-                && let Some(putter) = inner.putters.pop()
-            {
-                // It puts its item at once.
-                if !inner.putters.wake(&inner.hub, &putter) {
-                    inner.putters.unpop(putter);
-                    break;
-                }
-                if let Some(found) = found(inner) {
-                    return Ok(found);
-                }
-            }
-            return Err(Exception::new(Empty));
+            inner.make_items();
+            return Ok(Nothing::Empty);
         }
         let Some(timeout) = timeout else {
             return Err(Exception::new(Empty));
@@ -272,15 +281,15 @@ impl<S: Storage> BaseQueue<S> {
         }
         let parked = wait(&park, &inner.hub, timeout, self);
         match waiting.take_turn() {
-            Ok(()) => found(inner).ok_or_else(|| Exception::new(Empty)),
+            Ok(()) => Ok(Nothing::Empty),
             Err(waiting) => {
                 drop(waiting);
                 parked?;
-                if !inner.is_shutdown.get() {
-                    return Err(Exception::new(Empty));
+                match inner.is_shutdown.get() {
+                    // Its turn would have come for an item put just before.
+                    true => Ok(Nothing::ShutDown),
+                    false => Err(Exception::new(Empty)),
                 }
-                // Its turn would have come for an item put just before.
-                found(inner).ok_or_else(|| Exception::new(ShutDown))
             }
         }
     }
@@ -316,7 +325,7 @@ impl<S: Storage<Item: Clone>> BaseQueue<S> {
         let timeout = checked_timeout(timeout)?;
         match self.0.peek() {
             Some(item) => Ok(item),
-            None => self.wait_and(Some(timeout), Core::peek),
+            None => self.wait_and_peek(Some(timeout)),
         }
     }
 
@@ -328,8 +337,14 @@ impl<S: Storage<Item: Clone>> BaseQueue<S> {
     pub fn peek_nowait(&self) -> Result<S::Item, Exception> {
         match self.0.peek() {
             Some(item) => Ok(item),
-            None => self.wait_and(None, Core::peek),
+            None => self.wait_and_peek(None),
         }
+    }
+
+    #[track_caller]
+    fn wait_and_peek(&self, timeout: Option<Option<f64>>) -> Result<S::Item, Exception> {
+        let nothing = self.wait_for_item(timeout)?;
+        self.0.peek().ok_or_else(|| nothing.into())
     }
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::thread;
 
 use greenlet_core::unwind::drop_each;
-use greenlet_core::{Exception, getcurrent};
+use greenlet_core::Exception;
 use hub::core::Notify;
 use hub::{Hub, Stint, get_hub};
 use waiter::Resume;
@@ -87,7 +87,7 @@ impl<S: Storage> Core<S> {
     }
 
     pub(super) fn in_hub(&self) -> bool {
-        getcurrent() == *self.hub.greenlet()
+        self.hub.greenlet().is_current()
     }
 
     /// Lets greenlets that wait for the items of a full queue take them at once. Runs in the hub.
@@ -99,6 +99,19 @@ impl<S: Storage> Core<S> {
         {
             if !self.getters.wake(&self.hub, &getter) {
                 return self.getters.unpop(getter);
+            }
+        }
+    }
+
+    /// Lets greenlets that wait for space in a queue without items put one at once. Runs in the hub.
+    #[cold]
+    pub(super) fn make_items(self: &Rc<Self>) {
+        while self.qsize() == 0
+            && !self.in_use()
+            && let Some(putter) = self.putters.pop()
+        {
+            if !self.putters.wake(&self.hub, &putter) {
+                return self.putters.unpop(putter);
             }
         }
     }

@@ -95,6 +95,11 @@ impl<W> Default for Line<W> {
     }
 }
 
+#[cold]
+fn first_parked<W: Ticket>(waiting: &mut Row<W>) -> Option<W> {
+    waiting.take_first(|w| w.resume().is_parked())
+}
+
 impl<W: Ticket> Line<W> {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
@@ -120,7 +125,7 @@ impl<W: Ticket> Line<W> {
             return waiting.pop();
         }
         // Those that are woken otherwise leave by themselves.
-        waiting.take_first(|w| w.resume().is_parked())
+        first_parked(&mut waiting)
     }
 
     /// Puts back whom [`pop`](Line::pop) has taken.

@@ -10,17 +10,21 @@ use super::core::Core;
 use super::storage::Storage;
 
 impl<S: Storage> Core<S> {
-    /// Lets the others run if [it is time](hub::Hub::turn_is_due), and the greenlet would not wait otherwise.
+    /// The next item, for somebody who would wait for it. If there is one, the others run before if
+    /// [it is time](hub::Hub::turn_is_due).
     ///
     /// # Errors
     /// What is thrown into the greenlet meanwhile.
     #[track_caller]
     #[inline(always)]
-    pub(super) fn give_turn(self: &Rc<Self>) -> Result<(), Exception> {
-        match self.qsize() > 0 && self.hub.turn_is_due() {
-            true => self.pass_turn(),
-            false => Ok(()),
+    pub(super) fn take_in_turn(self: &Rc<Self>) -> Result<Option<S::Item>, Exception> {
+        if self.qsize() == 0 {
+            return Ok(None);
         }
+        if self.hub.turn_is_due() {
+            self.pass_turn()?;
+        }
+        Ok(self.take())
     }
 
     #[cold]
