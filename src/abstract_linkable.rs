@@ -441,13 +441,22 @@ impl<S: Waitable> Drop for Round<'_, S> {
 /// are not forgotten.
 struct NextRound<'a, S: Waitable>(&'a Rc<Inner<S>>);
 
-impl<S: Waitable> Drop for NextRound<'_, S> {
-    fn drop(&mut self) {
-        let check = || self.0.check_and_notify();
-        if !std::thread::panicking() {
-            check();
-        } else if let Err(Caught::Forced(unwind)) = catch(check) {
+impl<S: Waitable> NextRound<'_, S> {
+    #[cold]
+    fn begin_in_panic(&self) {
+        if let Err(Caught::Forced(unwind)) = catch(|| self.0.check_and_notify()) {
             unwind.resume();
+        }
+    }
+}
+
+impl<S: Waitable> Drop for NextRound<'_, S> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.begin_in_panic();
+        } else {
+            self.0.check_and_notify();
         }
     }
 }

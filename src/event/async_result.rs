@@ -246,6 +246,7 @@ impl<T: Clone + 'static> AsyncResult<T> {
         Ok(self.value())
     }
 
+    #[inline(always)]
     fn held(&self) -> Option<Result<T, Exception>> {
         let value = self.0.state().value.look(Result::clone);
         value.or_else(|| self.exception().map(Err))

@@ -36,6 +36,7 @@ impl<T> Shown<T> {
     }
 
     /// Calls `look` with the value, if there is one.
+    #[inline(always)]
     pub(super) fn look<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
         let newer = self.newer.borrow().clone();
         if let Some(newer) = newer {
