@@ -122,6 +122,18 @@ impl<D: Data> Attached<D> {
             data,
         })
     }
+
+    /// Of a greenlet that was just made, without asking for the type of its data.
+    ///
+    /// # Safety
+    /// It was made with a `D`.
+    #[inline]
+    pub(crate) unsafe fn of_new(greenlet: RawGreenlet) -> Self {
+        // SAFETY: by this function's contract.
+        let data = unsafe { data_of::<D>(greenlet.core()) };
+        let data = NonNull::from(data);
+        Attached { greenlet, data }
+    }
 }
 
 impl RawGreenlet {
@@ -132,9 +144,8 @@ impl RawGreenlet {
         if (core.table.data_type)() != TypeId::of::<D>() {
             return None;
         }
-        // SAFETY: the table says that a `D` follows the core, where `Front` has it. It is dropped
-        // when the last handle is gone, and nobody borrows it mutably before.
-        Some(unsafe { &(*whole(core).cast::<Front<D>>()).data })
+        // SAFETY: the table says that a `D` follows the core.
+        Some(unsafe { data_of(core) })
     }
 
     /// The [part](Data::part) of what was attached to the greenlet that is meant for others, if it is a `P`.
@@ -280,16 +291,21 @@ pub(crate) fn place<D: Data, N: Label, F: Run<D>>(
     function: Option<F>,
     core: impl FnOnce(&'static TypeTable, bool) -> GreenletCore,
 ) -> NonNull<GreenletCore> {
+    // Nothing unwinds from here on: so none of them needs a place on the stack from which it could be dropped.
+    let (data, label) = (ManuallyDrop::new(data), ManuallyDrop::new(label));
+    let function = function.map(ManuallyDrop::new);
     let body = Box::into_raw(Box::<Body<D, N, F>>::new_uninit()).cast::<Body<D, N, F>>();
     // SAFETY: it is fresh memory for a `Body`, all of which is filled in; each part is written straight into
     // its place instead of being copied there.
     unsafe {
         let has_function = function.is_some();
         (&raw mut (*body).front.core).write(core(Body::<D, N, F>::TABLE, has_function));
-        (&raw mut (*body).front.data).write(ManuallyDrop::new(data));
-        (&raw mut (*body).label).write(ManuallyDrop::new(label));
+        (&raw mut (*body).front.data).write(data);
+        (&raw mut (*body).label).write(label);
         if let Some(function) = function {
-            (&raw mut (*body).function).cast::<F>().write(function);
+            (&raw mut (*body).function)
+                .cast::<ManuallyDrop<F>>()
+                .write(function);
         }
     }
     let core = body.cast::<GreenletCore>();
@@ -302,6 +318,16 @@ pub(crate) fn place<D: Data, N: Label, F: Run<D>>(
 /// A pointer to all of a greenlet's memory, of which a reference to its core is only a part.
 fn whole(core: &GreenletCore) -> *mut GreenletCore {
     ptr::with_exposed_provenance_mut((&raw const *core).addr())
+}
+
+/// The data that follow a core.
+///
+/// # Safety
+/// They are a `D`.
+#[inline]
+unsafe fn data_of<D>(core: &GreenletCore) -> &D {
+    // SAFETY: `Front` has it there. It is dropped when the last handle is gone, and nobody borrows it mutably before.
+    unsafe { &(*whole(core).cast::<Front<D>>()).data }
 }
 
 /// What the greenlet's label says.

@@ -110,7 +110,8 @@ impl<N: Label> Builder<N> {
         run: impl FnOnce(&D, Value) -> Result<Value, Exception> + 'static,
     ) -> Attached<D> {
         let greenlet = self.make(data, run);
-        Attached::of(&greenlet).expect("they were just attached")
+        // SAFETY: it was made with these data.
+        unsafe { Attached::of_new(greenlet) }
     }
 
     #[track_caller]

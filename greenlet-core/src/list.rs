@@ -76,6 +76,7 @@ impl List {
     ///
     /// # Safety
     /// The list is the one it was put into, if any.
+    #[inline]
     pub(crate) unsafe fn remove(&self, core: &GreenletCore) {
         let place = core.place.0.replace(NONE);
         if place != NONE {

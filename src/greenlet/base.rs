@@ -38,7 +38,10 @@ pub(super) struct Base {
 }
 
 impl Base {
+    #[inline(always)]
     pub(super) fn new(hub: Hub, spawner: &RawGreenlet) -> Base {
+        // What may panic comes first: then the rest is put straight into the greenlet's memory.
+        let (spawned_by, tree) = (spawner.downgrade(), tree::grown_from(spawner));
         Base {
             life: Cell::new(Life::New),
             hub,
@@ -46,8 +49,8 @@ impl Base {
             links: Links::default(),
             notifying: Cell::new(false),
             ident: Ident::default(),
-            spawned_by: spawner.downgrade(),
-            tree: tree::grown_from(spawner),
+            spawned_by,
+            tree,
         }
     }
 

@@ -60,6 +60,7 @@ impl SpawnTreeLocals {
 
 /// The tree of a new greenlet, its spawner's. A main greenlet is in none, so each greenlet that it spawns begins one, made
 /// when somebody asks for it.
+#[inline]
 pub(super) fn grown_from(spawner: &RawGreenlet) -> OnceCell<SpawnTreeLocals> {
     match spawner.parent() {
         Some(_) => OnceCell::from(SpawnTreeLocals::of(spawner)),
