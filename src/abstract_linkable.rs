@@ -43,10 +43,10 @@ use std::rc::{Rc, Weak};
 use greenlet_core::unwind::{Caught, call_each, catch, drop_each};
 use greenlet_core::{Exception, Object};
 use hub::core::{CallbackResult, Notify};
-use hub::{Context, Hub, Link, Linkable, Links, Seconds, get_hub_if_exists, try_get_hub};
+use hub::{
+    Context, Hub, Link, Linkable, Links, Seconds, TimeLimit, get_hub_if_exists, try_get_hub,
+};
 use waiter::Park;
-
-use crate::queue::timer;
 
 /// What an [`AbstractLinkable`] is about: the state whose changes are waited for.
 ///
@@ -251,14 +251,12 @@ impl<S: Waitable> AbstractLinkable<S> {
             return Ok(true);
         }
         // The same right to wake goes to both: whoever comes first uses it up.
-        let timer = match timeout {
-            Some(seconds) => Some(timer(&hub, &park, seconds)?),
-            None => None,
-        };
+        let limit = TimeLimit::start(&hub, &park, timeout)?;
         list.push(Link::from(park.resume()));
         let waiting = Waiting(&self.0, &park);
         let got = park.wait(&hub, self);
-        let in_time = timer.is_none_or(|timer| timer.active() || timer.pending());
+        let in_time = !limit.is_reached();
+        drop(limit);
         got?;
         if in_time {
             // The link was taken out when it was called.

@@ -25,6 +25,7 @@ use crate::exceptions::{
 use crate::local;
 use crate::seconds::Seconds;
 use crate::switch_out;
+use crate::time_limit::TimeLimit;
 use crate::timers::Timers;
 use crate::weak_list::WeakList;
 
@@ -366,18 +367,9 @@ impl Hub {
             return Ok(true);
         }
         let park = Park::new(self)?;
-        let timer = match timeout {
-            Some(seconds) => {
-                let timer = self.timer(seconds)?;
-                timer.set_ref(false)?;
-                self.loop_().update_now()?;
-                timer.start_resume(park.resume())?;
-                Some(timer)
-            }
-            None => None,
-        };
+        let limit = TimeLimit::start_without_ref(self, &park, timeout)?;
         let got = park.wait_for_any(self);
-        drop(timer);
+        drop(limit);
         match got {
             Ok(_) => Ok(false),
             Err(exception) if exception.error().is::<LoopExit>() => Ok(true),

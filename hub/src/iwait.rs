@@ -15,6 +15,7 @@ use crate::hub::Hub;
 use crate::linkable::{Link, Linkable};
 use crate::local::try_get_hub;
 use crate::seconds::Seconds;
+use crate::time_limit::limiting_timer;
 use crate::timers::HubTimer;
 
 /// Yields the objects as they become ready, until all are (or `count` of them), or until
@@ -151,11 +152,8 @@ impl<L: Linkable> WaitIterator<L> {
         }
         if let Some(seconds) = self.timeout {
             self.hub.check_alive()?;
-            let timer = self.hub.timer(seconds)?;
-            // Objects that are ready in the same iteration come first.
-            timer.set_priority(-1)?;
-            // Counted from now, not from when the loop last looked at the clock.
-            self.hub.loop_().update_now()?;
+            // It limits many parks, so it is another arrival.
+            let timer = limiting_timer(&self.hub, seconds)?;
             let arrivals = self.arrivals.clone();
             timer.start(move || arrivals.add(TIMEOUT))?;
             self.timer = Some(timer);

@@ -7,6 +7,7 @@ use waiter::Park;
 use crate::context::Context;
 use crate::core::Watcher;
 use crate::hub::Hub;
+use crate::time_limit::TimeLimit;
 
 impl Hub {
     /// Parks the current greenlet until `watcher`, which must not be started, fires. The
@@ -49,18 +50,15 @@ impl Hub {
         seconds: f64,
         park: Park,
     ) -> Result<bool, Exception> {
-        let timer = self.timer(seconds)?;
-        // What comes in the same iteration has come in time.
-        timer.set_priority(-1)?;
-        self.loop_().update_now()?;
-        // The same right to wake goes to both: whoever comes first uses it up.
-        timer.start_resume(park.resume())?;
+        // First, so that a watcher that is a timer counts from now, too. The same right to wake goes to both: whoever
+        // comes first uses it up.
+        let limit = TimeLimit::start(self, &park, Some(seconds))?;
         watcher.start_resume(park.resume())?;
         let stop = StopOnDrop(watcher);
         let got = park.wait(self, watcher);
         drop(stop);
         got?;
-        Ok(timer.active() || timer.pending())
+        Ok(!limit.is_reached())
     }
 
     /// Wakes the greenlet that is in [`wait`](Hub::wait) for this watcher, if any, soon and as if the watcher had

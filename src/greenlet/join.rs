@@ -1,7 +1,7 @@
 //! Waiting for the end of greenlets.
 
 use greenlet_core::{Exception, getcurrent};
-use hub::{Link, Linkable, Seconds, iwait, wait};
+use hub::{Link, Linkable, Seconds, TimeLimit, iwait, wait};
 use waiter::Park;
 
 use super::{AnyGreenlet, AsGreenlet, Greenlet};
@@ -36,18 +36,10 @@ impl AnyGreenlet {
         // The same right to wake goes to both: whoever comes first uses it up.
         self.base().links.push(Link::from(park.resume()));
         let joining = Joining(self, &park);
-        let timer = match timeout {
-            Some(seconds) => {
-                let timer = hub.timer(seconds)?;
-                timer.set_priority(-1)?;
-                hub.loop_().update_now()?;
-                timer.start_resume(park.resume())?;
-                Some(timer)
-            }
-            None => None,
-        };
+        let limit = TimeLimit::start(hub, &park, timeout)?;
         let got = park.wait(hub, self);
-        let in_time = timer.is_none_or(|timer| timer.active() || timer.pending());
+        let in_time = !limit.is_reached();
+        drop(limit);
         got?;
         if in_time {
             // The link was taken out when it was called.

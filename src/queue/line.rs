@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use greenlet_core::Exception;
 use hub::exceptions::InvalidSeconds;
-use hub::{Context, Hub, HubTimer, Row, Seconds, Ticketed};
+use hub::{Context, Hub, Row, Seconds, Ticketed, TimeLimit};
 use waiter::{Park, Resume};
 
 /// A timeout that may be none, but neither negative nor not a number.
@@ -27,26 +27,10 @@ pub(crate) fn wait(
     timeout: Option<f64>,
     waiting_on: &dyn Debug,
 ) -> Result<(), Exception> {
-    let timer = match timeout {
-        Some(seconds) => Some(timer(hub, park, seconds)?),
-        None => None,
-    };
+    let limit = TimeLimit::start(hub, park, timeout)?;
     let got = park.wait(hub, waiting_on);
-    drop(timer);
+    drop(limit);
     got
-}
-
-/// What ends the park after so many seconds.
-#[cold]
-pub(crate) fn timer(hub: &Hub, park: &Park, seconds: f64) -> Result<HubTimer, Exception> {
-    let timer = hub.timer(seconds)?;
-    // What comes in the same iteration has come in time.
-    timer.set_priority(-1)?;
-    if seconds > 0.0 {
-        hub.loop_().update_now()?;
-    }
-    timer.start_resume(park.resume())?;
-    Ok(timer)
 }
 
 /// Reports what came of waking a greenlet; says whether it was woken at all.

@@ -72,7 +72,6 @@ pub use joinable::BaseJoinableQueue;
 pub use storage::Storage;
 
 pub(crate) use iter::is_end;
-pub(crate) use line::timer;
 
 use std::collections::VecDeque;
 

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, Object, ThreadSlot};
 use hub::core::ThreadsafeLoop;
-use hub::{Context, Hub, Link, Linkable, Slack, get_hub, get_hub_if_exists};
+use hub::{Context, Hub, Link, Linkable, Slack, TimeLimit, get_hub, get_hub_if_exists};
 use parking_lot::{Condvar, Mutex};
 use waiter::{Park, Resume};
 
@@ -262,26 +262,14 @@ impl Waiter {
         timeout: Option<f64>,
     ) -> Result<(), Exception> {
         let park = Park::on(hub, what, address)?;
-        let timer = match timeout {
-            Some(seconds) => {
-                let timer = hub.timer(seconds)?;
-                // What comes in the same iteration has come in time.
-                timer.set_priority(-1)?;
-                if seconds > 0.0 {
-                    hub.loop_().update_now()?;
-                }
-                timer.start_resume(park.resume())?;
-                Some(timer)
-            }
-            None => None,
-        };
+        let limit = TimeLimit::start(hub, &park, timeout)?;
         let registered = Registered::new(hub, key, park.resume())?;
         // A hook that was just called may have waited itself: then the wake-up has come when nobody was here.
         if self.granted() {
             return Ok(());
         }
         let got = park.wait(hub, &format_args!("{what} at {address:#x}"));
-        drop((timer, registered));
+        drop((limit, registered));
         got
     }
 }
