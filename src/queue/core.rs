@@ -6,8 +6,8 @@ use std::iter;
 use std::rc::Rc;
 use std::thread;
 
-use greenlet_core::unwind::drop_each;
 use greenlet_core::Exception;
+use greenlet_core::unwind::drop_each;
 use hub::core::Notify;
 use hub::{Hub, Stint, get_hub};
 use waiter::Resume;

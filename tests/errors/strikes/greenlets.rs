@@ -250,7 +250,7 @@ pub(super) fn rows() -> Vec<Row> {
     rows.extend(
         [
             (
-                "hub/src/hub.rs Hub::switch",
+                "hub/src/hub/waits.rs Hub::switch",
                 (|cell| {
                     let park = Park::begin();
                     // Whoever switches back ends it.

@@ -175,7 +175,7 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "wakes a loop that waits",
     ),
     (
-        "hub/src/hub.rs",
+        "hub/src/hub/waits.rs",
         "Hub::join",
         "waits in the main greenlet only: tests/errors/swallowed.rs::joining_the_hub_ends_with_what_is_thrown",
     ),

@@ -1,31 +1,23 @@
-//! [`Hub`]: the greenlet that runs the loop. Source: gevent's `hub.py`.
+//! How a [`Hub`] begins and ends, and what its greenlet runs meanwhile.
 
 use std::cell::{Cell, RefCell};
-use std::fmt::{self, Debug};
 use std::rc::{Rc, Weak};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, ThreadId};
 
-use greenlet_core::unwind::{Caught, call_each, catch};
+use greenlet_core::unwind::call_each;
 use greenlet_core::{
-    Exception, GreenletError, RawGreenlet, State, Value, finish, getcurrent, greenlets,
-    is_first_thread,
+    Exception, GreenletError, RawGreenlet, Value, finish, getcurrent, greenlets, is_first_thread,
 };
-use waiter::{Failed, Park, WaitHub, Wake};
 
+use super::handle::{Hub, Inner};
 use crate::config;
 use crate::context::Context;
-use crate::core::{Error, ErrorHandler, HubDestroyed, Loop};
-use crate::errors::ErrorKind;
+use crate::core::{Error, HubDestroyed, Loop};
 use crate::exception_stream::{ExceptionStream, Printer};
-use crate::exceptions::{
-    BlockedGreenlet, BlockingSwitchOutError, HubError, LoopExit, NotMainGreenletError,
-};
+use crate::exceptions::{HubError, LoopExit, NotMainGreenletError};
 use crate::local;
-use crate::seconds::Seconds;
-use crate::switch_out;
-use crate::time_limit::TimeLimit;
 use crate::timers::Timers;
 use crate::weak_list::WeakList;
 
@@ -34,47 +26,9 @@ const HUB_STACK: usize = 1 << 20;
 
 static HUBS: AtomicU64 = AtomicU64::new(0);
 
-/// The greenlet that runs a thread's loop and wakes the others; made by
-/// [`get_hub`](crate::get_hub). Handles are cheap to clone and mean the same hub.
-///
-/// Source: gevent's `Hub`.
-#[derive(Clone)]
-pub struct Hub(Rc<Inner>);
-
-pub(crate) struct Inner {
-    loop_: Loop,
-    greenlet: RawGreenlet,
-    main: RawGreenlet,
-    destroyed: Cell<bool>,
-    minimal_ident: u64,
-    main_hub: bool,
-    thread_ident: ThreadId,
-    name: RefCell<String>,
-    pub(crate) printer: RefCell<Rc<Printer>>,
-    pub(crate) error_handler: RefCell<Option<Rc<dyn ErrorHandler>>>,
-    pub(crate) not_error: RefCell<ErrorKind>,
-    pub(crate) system_error: RefCell<ErrorKind>,
-    pub(crate) timers: Timers,
-    reinit_hooks: Hooks,
-    end_hooks: Hooks,
-}
-
-/// A hub, as long as somebody has it.
-pub(crate) struct WeakHub(Weak<Inner>);
-
-impl WeakHub {
-    pub(crate) fn upgrade(&self) -> Option<Hub> {
-        self.0.upgrade().map(Hub)
-    }
-
-    pub(crate) fn exists(&self) -> bool {
-        self.0.strong_count() > 0
-    }
-}
-
 /// What is called at some point, as long as it exists.
 #[derive(Default)]
-struct Hooks(RefCell<WeakList<dyn Fn()>>);
+pub(super) struct Hooks(RefCell<WeakList<dyn Fn()>>);
 
 impl Hooks {
     fn add(&self, hook: Weak<dyn Fn()>) {
@@ -168,72 +122,10 @@ impl Hub {
         }))
     }
 
-    pub(crate) fn downgrade(&self) -> WeakHub {
-        WeakHub(Rc::downgrade(&self.0))
-    }
-
-    pub(crate) fn inner(&self) -> &Inner {
-        &self.0
-    }
-
-    /// The loop that this hub runs.
-    #[inline]
-    pub fn loop_(&self) -> &Loop {
-        &self.0.loop_
-    }
-
-    /// The greenlet that runs the loop; it is the parent of the greenlets of this thread.
-    #[inline]
-    pub fn greenlet(&self) -> &RawGreenlet {
-        &self.0.greenlet
-    }
-
-    /// The thread's main greenlet, the hub's parent.
-    pub fn parent(&self) -> &RawGreenlet {
-        &self.0.main
-    }
-
-    /// A small number that tells this hub from the process's others.
-    pub fn minimal_ident(&self) -> u64 {
-        self.0.minimal_ident
-    }
-
-    /// The name given with [`set_name`](Hub::set_name), empty before.
-    pub fn name(&self) -> String {
-        self.0.name.borrow().clone()
-    }
-
-    /// Names the hub, for its `Debug` output.
-    pub fn set_name(&self, name: impl Into<String>) {
-        self.0.name.replace(name.into());
-    }
-
-    /// Whether [`destroy`](Hub::destroy) was called, or its greenlet has ended otherwise.
-    pub fn destroyed(&self) -> bool {
-        self.check_alive().is_err()
-    }
-
-    /// Refuses a wait that nobody would end.
-    ///
-    /// # Errors
-    /// After [`destroy`](Hub::destroy), and when its greenlet has ended otherwise.
-    #[inline]
-    pub fn check_alive(&self) -> Result<(), HubDestroyed> {
-        if self.0.destroyed.get() {
-            Err(HubDestroyed)
-        } else if self.0.greenlet.dead() {
-            // Without a word: its stack was given up.
-            self.died();
-            Err(HubDestroyed)
-        } else {
-            Ok(())
-        }
-    }
-
     /// Its greenlet has ended, though nobody has destroyed it: it was killed or unwound by hand, or an error was thrown
     /// into it. Nothing of the thread's greenlets is lost: the next hub runs the same loop.
     #[cold]
-    fn died(&self) {
+    pub(super) fn died(&self) {
         if self.0.destroyed.replace(true) {
             return;
         }
@@ -263,11 +155,6 @@ impl Hub {
         }
     }
 
-    /// This hub, as a waiter wants it.
-    pub fn as_wait_hub(&self) -> Rc<dyn WaitHub> {
-        Rc::new(self.clone())
-    }
-
     /// To be called in the child right after a `fork`, if the child is to go on using this hub:
     /// the kernel's half of the loop is made anew.
     ///
@@ -292,89 +179,6 @@ impl Hub {
     /// when the thread is over. For objects that have threads, which would wait for work for ever.
     pub fn on_end(&self, hook: Weak<dyn Fn()>) {
         self.0.end_hooks.add(hook);
-    }
-
-    /// Whether this is the hub of the process's first thread.
-    pub fn main_hub(&self) -> bool {
-        self.0.main_hub
-    }
-
-    /// The thread it was made in, in which it runs.
-    pub fn thread_ident(&self) -> ThreadId {
-        self.0.thread_ident
-    }
-
-    /// The greenlets of this thread that are parked, without the main greenlet and the hub
-    /// itself: when the loop has nothing left to do, those that wait for ever.
-    pub fn blocked_greenlets(&self) -> Vec<BlockedGreenlet> {
-        let parked = |greenlet: &RawGreenlet| {
-            greenlet.state() == State::Suspended
-                && *greenlet != self.0.main
-                && *greenlet != self.0.greenlet
-        };
-        let mut blocked: Vec<_> = greenlets()
-            .into_iter()
-            .filter(parked)
-            .map(|greenlet| BlockedGreenlet {
-                id: greenlet.id(),
-                name: name_of(&greenlet),
-                made_at: greenlet.made_at(),
-                parked_at: greenlet.parked_at(),
-                waiting_on: greenlet.waiting_on(),
-            })
-            .collect();
-        blocked.sort_by_key(|greenlet| greenlet.id);
-        blocked
-    }
-
-    /// Parks the current greenlet: control goes to the loop, until somebody switches back.
-    ///
-    /// # Errors
-    /// [`BlockingSwitchOutError`] in the hub itself, [`HubDestroyed`] after
-    /// [`destroy`](Hub::destroy), and what is thrown into the current greenlet meanwhile, in
-    /// the main greenlet [`LoopExit`] among it.
-    // Inlined for the reason that greenlet-core's `transfer` is: after a switch, the return from each
-    // frame that was entered before is mispredicted.
-    #[track_caller]
-    #[inline(always)]
-    pub fn switch(&self) -> Result<Value, Exception> {
-        self.before_switch()?;
-        self.0.greenlet.switch(())
-    }
-
-    #[inline(always)]
-    fn before_switch(&self) -> Result<(), Exception> {
-        if self.0.greenlet.is_current() {
-            return Err(Exception::new(BlockingSwitchOutError));
-        }
-        switch_out::call()?;
-        self.check_alive()?;
-        Ok(())
-    }
-
-    /// Waits until the loop has nothing left to do: no greenlets that wait for it, no servers,
-    /// no timers. Only in the main greenlet. Returns whether that was so before `timeout`
-    /// seconds were over.
-    ///
-    /// # Errors
-    /// [`NotMainGreenletError`] elsewhere; what is thrown into the main greenlet meanwhile.
-    pub fn join(&self, timeout: impl Seconds) -> Result<bool, Exception> {
-        if getcurrent() != self.0.main {
-            return Err(Exception::new(NotMainGreenletError));
-        }
-        let timeout = timeout.checked()?;
-        if self.destroyed() {
-            return Ok(true);
-        }
-        let park = Park::new(self)?;
-        let limit = TimeLimit::start_without_ref(self, &park, timeout)?;
-        let got = park.wait_for_any(self);
-        drop(limit);
-        match got {
-            Ok(_) => Ok(false),
-            Err(exception) if exception.error().is::<LoopExit>() => Ok(true),
-            Err(exception) => Err(exception),
-        }
     }
 
     /// Ends the hub: its greenlet ends, and its loop too if `destroy_loop`; a loop that is kept
@@ -424,9 +228,7 @@ impl Hub {
             }
         }
     }
-}
 
-impl Hub {
     /// Ends the hub of a thread that is over: its loop goes, and its greenlet too if there is still time.
     pub(crate) fn close(&self) {
         self.0.destroyed.set(true);
@@ -507,15 +309,6 @@ fn run(hub: Hub) -> Result<Value, Exception> {
     }
 }
 
-/// What it is called. The function that makes up a name is somebody's, and the hub must not fail with it.
-fn name_of(greenlet: &RawGreenlet) -> Option<String> {
-    match catch(|| greenlet.name()) {
-        Ok(name) => name.map(|name| name.to_string()),
-        Err(Caught::Panic(_)) => None,
-        Err(Caught::Forced(unwind)) => unwind.resume(),
-    }
-}
-
 /// Breaks the cycle between the hub and its loop after each run, also when the hub's greenlet is
 /// unwound: a hub that was replaced, at the end of its thread.
 struct NoErrorHandler<'a>(&'a Loop);
@@ -546,73 +339,5 @@ fn is_main_thread() -> bool {
     is_first_thread() && {
         let here = thread::current().id();
         *MAIN.get_or_init(|| here) == here
-    }
-}
-
-impl WaitHub for Hub {
-    #[inline(always)]
-    fn greenlet(&self) -> &RawGreenlet {
-        &self.0.greenlet
-    }
-
-    #[inline(always)]
-    fn before_switch(&self) -> Result<(), Exception> {
-        Hub::before_switch(self)
-    }
-
-    fn handle_error(&self, failed: Failed<'_>, exception: Exception) {
-        let context = match failed {
-            Failed::Switch(greenlet) => Context::Switch(greenlet),
-            Failed::Throw(greenlet) => Context::Throw(greenlet),
-        };
-        self.report_error(context, exception);
-    }
-
-    fn check_alive(&self) -> Result<(), Exception> {
-        Ok(Hub::check_alive(self)?)
-    }
-
-    fn run_soon(&self, wake: Wake) -> Result<(), Wake> {
-        self.0.loop_.run_soon(wake)
-    }
-}
-
-/// So that a waiter is made as in gevent: `Waiter::new(get_hub())`.
-impl From<Hub> for Rc<dyn WaitHub> {
-    fn from(hub: Hub) -> Self {
-        Rc::new(hub)
-    }
-}
-
-impl From<&Hub> for Rc<dyn WaitHub> {
-    fn from(hub: &Hub) -> Self {
-        hub.as_wait_hub()
-    }
-}
-
-impl ErrorHandler for Hub {
-    fn handle_error(&self, context: Context<'_>, exception: Exception) {
-        self.report_error(context, exception);
-    }
-}
-
-impl PartialEq for Hub {
-    fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Eq for Hub {}
-
-impl Debug for Hub {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = Rc::as_ptr(&self.0).addr();
-        write!(f, "<Hub {:?} at {address:#x} ", self.name())?;
-        if self.destroyed() {
-            f.write_str("destroyed>")
-        } else {
-            write!(f, "{:?}", self.0.loop_)?;
-            write!(f, " thread_ident={:?}>", self.0.thread_ident)
-        }
     }
 }

@@ -1,0 +1,154 @@
+//! [`Hub`]: the greenlet that runs the loop, and what it has.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::{self, Debug};
+use std::rc::{Rc, Weak};
+use std::thread::ThreadId;
+
+use greenlet_core::{Exception, RawGreenlet};
+
+use super::life::Hooks;
+use crate::context::Context;
+use crate::core::{ErrorHandler, HubDestroyed, Loop};
+use crate::errors::ErrorKind;
+use crate::exception_stream::Printer;
+use crate::timers::Timers;
+
+/// The greenlet that runs a thread's loop and wakes the others; made by
+/// [`get_hub`](crate::get_hub). Handles are cheap to clone and mean the same hub.
+///
+/// Source: gevent's `Hub`.
+#[derive(Clone)]
+pub struct Hub(pub(super) Rc<Inner>);
+
+pub(crate) struct Inner {
+    pub(super) loop_: Loop,
+    pub(super) greenlet: RawGreenlet,
+    pub(super) main: RawGreenlet,
+    pub(super) destroyed: Cell<bool>,
+    pub(super) minimal_ident: u64,
+    pub(super) main_hub: bool,
+    pub(super) thread_ident: ThreadId,
+    pub(super) name: RefCell<String>,
+    pub(crate) printer: RefCell<Rc<Printer>>,
+    pub(crate) error_handler: RefCell<Option<Rc<dyn ErrorHandler>>>,
+    pub(crate) not_error: RefCell<ErrorKind>,
+    pub(crate) system_error: RefCell<ErrorKind>,
+    pub(crate) timers: Timers,
+    pub(super) reinit_hooks: Hooks,
+    pub(super) end_hooks: Hooks,
+}
+
+/// A hub, as long as somebody has it.
+pub(crate) struct WeakHub(Weak<Inner>);
+
+impl WeakHub {
+    pub(crate) fn upgrade(&self) -> Option<Hub> {
+        self.0.upgrade().map(Hub)
+    }
+
+    pub(crate) fn exists(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
+
+impl Hub {
+    pub(crate) fn downgrade(&self) -> WeakHub {
+        WeakHub(Rc::downgrade(&self.0))
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    /// The loop that this hub runs.
+    #[inline]
+    pub fn loop_(&self) -> &Loop {
+        &self.0.loop_
+    }
+
+    /// The greenlet that runs the loop; it is the parent of the greenlets of this thread.
+    #[inline]
+    pub fn greenlet(&self) -> &RawGreenlet {
+        &self.0.greenlet
+    }
+
+    /// The thread's main greenlet, the hub's parent.
+    pub fn parent(&self) -> &RawGreenlet {
+        &self.0.main
+    }
+
+    /// A small number that tells this hub from the process's others.
+    pub fn minimal_ident(&self) -> u64 {
+        self.0.minimal_ident
+    }
+
+    /// The name given with [`set_name`](Hub::set_name), empty before.
+    pub fn name(&self) -> String {
+        self.0.name.borrow().clone()
+    }
+
+    /// Names the hub, for its `Debug` output.
+    pub fn set_name(&self, name: impl Into<String>) {
+        self.0.name.replace(name.into());
+    }
+
+    /// Whether [`destroy`](Hub::destroy) was called, or its greenlet has ended otherwise.
+    pub fn destroyed(&self) -> bool {
+        self.check_alive().is_err()
+    }
+
+    /// Refuses a wait that nobody would end.
+    ///
+    /// # Errors
+    /// After [`destroy`](Hub::destroy), and when its greenlet has ended otherwise.
+    #[inline]
+    pub fn check_alive(&self) -> Result<(), HubDestroyed> {
+        if self.0.destroyed.get() {
+            Err(HubDestroyed)
+        } else if self.0.greenlet.dead() {
+            // Without a word: its stack was given up.
+            self.died();
+            Err(HubDestroyed)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether this is the hub of the process's first thread.
+    pub fn main_hub(&self) -> bool {
+        self.0.main_hub
+    }
+
+    /// The thread it was made in, in which it runs.
+    pub fn thread_ident(&self) -> ThreadId {
+        self.0.thread_ident
+    }
+}
+
+impl ErrorHandler for Hub {
+    fn handle_error(&self, context: Context<'_>, exception: Exception) {
+        self.report_error(context, exception);
+    }
+}
+
+impl PartialEq for Hub {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Hub {}
+
+impl Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = Rc::as_ptr(&self.0).addr();
+        write!(f, "<Hub {:?} at {address:#x} ", self.name())?;
+        if self.destroyed() {
+            f.write_str("destroyed>")
+        } else {
+            write!(f, "{:?}", self.0.loop_)?;
+            write!(f, " thread_ident={:?}>", self.0.thread_ident)
+        }
+    }
+}
