@@ -10,11 +10,11 @@ use crate::greenlet::getcurrent;
 use crate::stack::StackSize;
 use crate::value::Value;
 
-/// A function with more to carry than so many bytes is kept apart: its room in the greenlet's memory is not
-/// given back before all of that is.
+/// A function that is larger than so many bytes gets a box of its own: room inside the greenlet's memory would
+/// not be given back when the function has run, but with all of that memory.
 const LARGE: usize = 256;
 
-/// Settings of a greenlet, for those that differ from the default.
+/// Settings for a greenlet that is to be made.
 #[must_use = "settings alone make no greenlet"]
 pub struct Builder<N = ()> {
     stack_size: Option<StackSize>,
@@ -45,20 +45,20 @@ impl<N> fmt::Debug for Builder<N> {
 }
 
 impl<N> Builder<N> {
-    /// The size of the stack; see [`StackSize`] for the default. A number means bytes.
+    /// Sets the size of the stack; see [`StackSize`] for the default. A number means bytes.
     pub fn stack_size(mut self, size: impl Into<StackSize>) -> Self {
         self.stack_size = Some(size.into());
         self
     }
 
-    /// The parent, instead of the greenlet that makes it.
+    /// Sets the parent; by default it is the greenlet that calls [`build`](Builder::build).
     pub fn parent(mut self, parent: &RawGreenlet) -> Self {
         self.parent = Some(parent.clone());
         self
     }
 
-    /// A greenlet that serves the others and is expected to be there still when its thread ends: it is not
-    /// mentioned among those that are [left behind](crate::unwind_all) then.
+    /// Marks a greenlet that serves others and is expected to be parked still when its thread ends: the message
+    /// about greenlets that a thread leaves behind does not count it.
     pub fn daemon(mut self) -> Self {
         self.daemon = true;
         self
@@ -66,7 +66,7 @@ impl<N> Builder<N> {
 }
 
 impl<N: Label> Builder<N> {
-    /// What it is called as long as nobody has named it. It needs no allocation of its own.
+    /// Sets a label, which names the greenlet as long as nobody has set a name. It needs no allocation of its own.
     ///
     /// ```
     /// use greenlet_core::{Label, RawGreenlet, Value};
@@ -150,7 +150,7 @@ impl RawGreenlet {
         RawGreenlet::builder().build(run)
     }
 
-    /// Settings first: stack size, parent.
+    /// Begins with the settings: stack size, parent and so on.
     ///
     /// ```
     /// use greenlet_core::{RawGreenlet, StackSize, Value};

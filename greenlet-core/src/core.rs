@@ -1,8 +1,8 @@
-//! What a greenlet consists of, and the counted handle that keeps it.
+//! The parts of a greenlet, and the counted handle that keeps it alive.
 //!
 //! Handles are counted by hand rather than by `Rc` for two reasons. Nothing is counted at a
-//! switch: the running greenlet is known to its thread by a plain pointer. And a count that
-//! reaches zero does not always free: a greenlet that is on its stack is unwound first.
+//! switch: the thread knows the running greenlet by a plain pointer. And a count that reaches zero
+//! does not always free the greenlet: one that is on its stack is unwound first.
 //!
 //! | count reaches zero while the greenlet | what happens |
 //! |---|---|
@@ -45,11 +45,11 @@ pub(crate) struct GreenletCore {
     pub(crate) thread: Rc<Thread>,
     pub(crate) parked_at: Cell<&'static Location<'static>>,
     handles: Cell<usize>,
-    /// The park that it is in, which a wake-up ends; 0 if it is in none. Zeroed by whoever switches to it.
+    /// The ticket of the park that it is in, or of its start; 0 if there is none. A switch to the greenlet zeroes it.
     pub(crate) parked: Cell<u64>,
-    /// The park that it has begun, and not entered yet; 0 if there is none.
+    /// The ticket of the park that it has begun and not entered yet; 0 if there is none.
     pub(crate) ticket: Cell<u64>,
-    /// Whether there is something to look for in `Extra::parks`.
+    /// Whether `Extra::parks` has something in it.
     pub(crate) parks_aside: Cell<bool>,
     pub(crate) waiting_on: Cell<Option<WaitingOn>>,
     pub(crate) life: Cell<Life>,
@@ -60,17 +60,17 @@ pub(crate) struct GreenletCore {
     pub(crate) stack_size: StackSize,
     /// None for the main greenlet only.
     pub(crate) parent: RefCell<Option<RawGreenlet>>,
-    /// The place in the thread's list of greenlets; in it until dead.
+    /// Its place in the thread's list of greenlets, where it is until it is dead.
     pub(crate) place: ListPlace,
-    /// Weak references, which keep the memory but nothing in it.
+    /// The count of weak references, which keep the memory but nothing in it.
     pub(crate) weaks: Cell<usize>,
-    /// The last handle is gone: nothing is left but what weak references look at.
+    /// Whether the last handle is gone: then only `weaks` and `gone` are used any more, by weak references.
     pub(crate) gone: Cell<bool>,
-    /// Nobody is told if it is still there at its thread's end.
+    /// Whether the message about greenlets left behind at the thread's end leaves it out.
     pub(crate) daemon: Cell<bool>,
     pub(crate) id: u64,
     pub(crate) made_at: &'static Location<'static>,
-    /// What was thrown into it last.
+    /// The exception that was thrown into it last.
     pub(crate) thrown: RefCell<Option<Thrown>>,
     pub(crate) extra: RefCell<Option<Box<Extra>>>,
 }
@@ -82,7 +82,7 @@ impl GreenletCore {
         ptr::eq(self.thread.current(), self)
     }
 
-    /// Whether it is on its stack, and does not run.
+    /// Whether it is on its stack and does not run.
     pub(crate) fn is_parked(&self) -> bool {
         let place = self.suspended.take();
         let parked = place.is_some();
@@ -90,17 +90,17 @@ impl GreenletCore {
         parked
     }
 
-    /// The parent.
+    /// The parent, for the greenlet itself at its end.
     #[inline]
     pub(crate) fn own_parent(&self) -> Option<&GreenletCore> {
-        // SAFETY: this is called by the greenlet itself when its function has ended, and it leaves
-        // at once: only whoever it leaves for can replace its parent.
+        // SAFETY: only the greenlet itself calls this, when its function has ended, and leaves at
+        // once. The parent can only be replaced by others, which run after that.
         unsafe { &*self.parent.as_ptr() }
             .as_ref()
             .map(RawGreenlet::core)
     }
 
-    /// Has the thread look after this greenlet, which runs, when it leaves, if it has no handle.
+    /// Has the next switch look after this greenlet, which is the running one, if it has no handle.
     pub(crate) fn attend_if_orphan(&self) {
         if self.handles.get() == 0 {
             self.thread.attend(Attention::ORPHAN);
@@ -178,7 +178,7 @@ impl RawGreenlet {
         unsafe { self.0.as_ref() }
     }
 
-    /// Gives up the handle of a greenlet that is about to run: one that runs needs none.
+    /// Gives up the handle of a greenlet that is about to run: a running greenlet needs none.
     pub(crate) fn into_running(self) -> NonNull<GreenletCore> {
         let core = self.core();
         core.handles.set(core.handles.get() - 1);
@@ -213,7 +213,8 @@ impl Drop for RawGreenlet {
     }
 }
 
-/// Counts a reference. Forgotten ones could make a count of 32 bits start again at zero.
+/// Counts one more reference, and aborts on overflow: references lost to `mem::forget` could make a count of 32 bits
+/// start again at zero.
 #[inline]
 pub(crate) fn count_one_more(count: &Cell<usize>) {
     match count.get().checked_add(1) {
@@ -222,14 +223,15 @@ pub(crate) fn count_one_more(count: &Cell<usize>) {
     }
 }
 
-/// Ends a greenlet that nobody has a handle of; see the table above. Parents that only it kept
-/// follow in a loop, for a chain of them may be longer than the stack is deep.
+/// Ends a greenlet that nobody has a handle of; see the table above. Parents that only this greenlet
+/// kept follow in a loop: recursion along a long chain of them would overflow the stack.
 ///
 /// # Safety
 /// The greenlet's count of handles is zero, and it is not freed.
 unsafe fn last_handle_gone(mut pointer: NonNull<GreenletCore>) {
     loop {
-        // SAFETY: alive, says the caller for the first and the count below for the others.
+        // SAFETY: the first greenlet is alive by this function's contract; each further one, a parent,
+        // was kept until here by the handle that is counted off below.
         let core = unsafe { pointer.as_ref() };
         if core.runs() {
             return core.attend_if_orphan();
@@ -238,7 +240,7 @@ unsafe fn last_handle_gone(mut pointer: NonNull<GreenletCore>) {
             // SAFETY: it is alive.
             return unwind::unwind_dropped(unsafe { RawGreenlet::from_core(pointer) });
         }
-        // SAFETY: off the list by now or in it since `create`.
+        // SAFETY: `create` put it into this list, and nobody else puts it into one.
         unsafe { core.thread.list.remove(core) };
         let parent = core.parent.take();
         // SAFETY: nobody has a handle, it is neither running nor parked, and no list names it.
@@ -259,16 +261,17 @@ unsafe fn last_handle_gone(mut pointer: NonNull<GreenletCore>) {
 /// # Safety
 /// Nobody has a handle, it is neither running nor parked, and no list names it.
 unsafe fn free(pointer: NonNull<GreenletCore>) {
-    // SAFETY: not freed before: its last handle is only now gone.
+    // SAFETY: by this function's contract the last handle has just gone, so the greenlet is not freed yet.
     let core = unsafe { pointer.as_ref() };
     core.thread.forget_left(core);
     if core.weaks.get() == 0 && attached::is_plain(core) {
         // SAFETY: nothing names it any more.
         return unsafe { attached::free(pointer) };
     }
-    // What it owns may drop weak references of its own: one more keeps the memory meanwhile. The order is
-    // the same if one of the destructors panics: data, then the memory.
-    // SAFETY: not freed before.
+    // The destructors below may drop weak references to this greenlet: one more keeps the memory until they
+    // are done. The drop order of the two locals frees the data first and then the memory, also if a
+    // destructor panics.
+    // SAFETY: as above, the greenlet is not freed yet.
     let _memory = unsafe { WeakGreenlet::from_core(pointer) };
     core.gone.set(true);
     let _data = DropData(core);
@@ -281,7 +284,7 @@ struct DropData<'a>(&'a GreenletCore);
 
 impl Drop for DropData<'_> {
     fn drop(&mut self) {
-        // SAFETY: `free` makes one of these for each greenlet, which nobody has a handle of.
+        // SAFETY: `free` makes exactly one `DropData` for each greenlet, when nobody has a handle of it.
         unsafe { attached::drop_data(self.0) }
     }
 }

@@ -21,9 +21,10 @@ impl RawGreenlet {
     /// A switch to a dead greenlet goes to its nearest living parent instead.
     ///
     /// # Errors
-    /// What somebody throws into the current greenlet; a child's error, if the child ended
-    /// with it; [`StackError`](crate::StackError) when a new greenlet gets no stack, and
-    /// [`GreenletError`] for a greenlet of another thread.
+    /// Returns the exception that somebody throws into the current greenlet, or the error that a
+    /// child has ended with. [`StackError`](crate::StackError) means that a new greenlet got no
+    /// stack, and [`GreenletError`] that the switch is not allowed, to a greenlet of another thread
+    /// for instance.
     #[track_caller]
     #[inline(always)]
     pub fn switch(&self, value: impl Into<Value>) -> Result<Value, Exception> {
@@ -32,9 +33,9 @@ impl RawGreenlet {
 
     /// Like [`switch`](Self::switch), but the target's own switch returns the exception.
     ///
-    /// A greenlet that never ran dies without running. If the target is dead (or dies of it),
-    /// the exception goes on to its parent; a [`GreenletExit`](struct@crate::GreenletExit) arrives
-    /// there as a value: the exception, boxed.
+    /// A greenlet that never ran dies without running. If the target is dead, or dies of the
+    /// exception, the exception goes on to its parent; a [`GreenletExit`](struct@crate::GreenletExit)
+    /// arrives there as a value: the exception, boxed.
     ///
     /// # Errors
     /// As for [`switch`](Self::switch).
@@ -43,47 +44,47 @@ impl RawGreenlet {
         switch::transfer(self, SwitchMessage::Throw(exception.into()))
     }
 
-    /// Has the processor fetch what every use of this greenlet begins with. Changes nothing; for
-    /// somebody who is about to switch to a long row of greenlets, and does this a few ahead.
+    /// Has the processor fetch the memory that every use of this greenlet begins with. It changes
+    /// nothing. A loop that switches to many greenlets calls it for one that comes a little later.
     #[inline(always)]
     pub fn prefetch(&self) {
         let address = self.pointer().as_ptr().cast();
         (0..2).for_each(|line| prefetch::line(address, line));
     }
 
-    /// The rest of what [`prefetch`](Self::prefetch) begins with: what a greenlet needs at its beginning and at its
-    /// end.
+    /// Like [`prefetch`](Self::prefetch) for the rest of the greenlet, which its beginning and its end need.
     #[inline(always)]
     pub fn prefetch_rest(&self) {
         let address = self.pointer().as_ptr().cast();
         (2..6).for_each(|line| prefetch::line(address, line));
     }
 
-    /// After [`prefetch`](Self::prefetch), one ahead: what a switch to this greenlet needs of its
-    /// stack, so many cache lines of it: more if it has a long way back to its function.
+    /// Has the processor fetch so many cache lines of the stack, for the switch to this greenlet
+    /// that comes after the current one. [`prefetch`](Self::prefetch) has to come earlier, as this
+    /// reads the greenlet. More lines help if it is parked many calls below its function.
     #[inline(always)]
     pub fn prefetch_stack(&self, lines: usize) {
         let slot = self.core().suspended.as_ptr().cast::<*const u8>();
         const { assert!(size_of::<Option<Suspended>>() == size_of::<*const u8>()) };
-        // SAFETY: the slot is one word on every machine; null if there is no place to continue.
+        // SAFETY: the slot is one word on every machine, null if there is no place to continue.
         let lowest = unsafe { slot.read() };
         if lowest.is_null() {
             return self.prefetch_rest();
         }
-        // It lies at the low end of what is in use.
+        // `lowest` is the low end of the part of the stack that is in use.
         (0..lines).for_each(|line| prefetch::line(lowest, line));
     }
 
-    /// Ends a greenlet that never ran, without a switch: its function is dropped unrun. Says
-    /// whether that was so; a greenlet that has begun is left alone.
+    /// Ends a greenlet that never ran, without a switch: its function is dropped and never called.
+    /// Returns false, and does nothing, if the greenlet has begun.
     pub fn discard(&self) -> bool {
         self.end_unrun(&mut None)
     }
 
-    /// [`discard`](Self::discard) for a reason, which its [data](crate::Data::failed) are told.
+    /// Like [`discard`](Self::discard), with a reason, which is passed to [`Data::failed`](crate::Data::failed).
     ///
     /// # Errors
-    /// The reason, if it never ran and they leave it to the caller.
+    /// Returns the reason if the greenlet never ran and its data leave the reason to the caller.
     pub fn fail(&self, reason: Exception) -> Result<(), Exception> {
         let mut reason = Some(reason);
         match (self.end_unrun(&mut reason), reason) {
@@ -101,9 +102,9 @@ impl RawGreenlet {
     }
 
     /// Ends a parked greenlet here and now, as dropping its last handle does: its stack is
-    /// unwound. One that never ran is [discarded](Self::discard). Says whether it is dead now: it
-    /// is not if it runs, if it is the main greenlet, if it waits for another's unwinding itself,
-    /// or with `panic = "abort"`.
+    /// unwound. A greenlet that never ran is [discarded](Self::discard). Returns whether it is dead
+    /// now. It is not if it runs, if it is the main greenlet, if it is itself waiting for another
+    /// greenlet to be unwound, or with `panic = "abort"`.
     ///
     /// ```
     /// use greenlet_core::{RawGreenlet, getcurrent};
@@ -143,16 +144,17 @@ impl RawGreenlet {
         }
     }
 
-    /// Where its result goes; none for a thread's main greenlet.
+    /// The greenlet that gets its result; none for a thread's main greenlet.
     pub fn parent(&self) -> Option<RawGreenlet> {
         self.core().parent.borrow().clone()
     }
 
-    /// Makes `parent` the one who gets the result.
+    /// Makes `parent` the greenlet that gets the result.
     ///
     /// # Errors
-    /// [`GreenletError`] when the parents would form a cycle, for another thread's greenlet,
-    /// and for a main greenlet.
+    /// [`GreenletError::CyclicParent`] when the parents would form a cycle,
+    /// [`GreenletError::WrongThread`] when the two belong to different threads, and
+    /// [`GreenletError::MainGreenlet`] when this is a main greenlet.
     pub fn set_parent(&self, parent: &RawGreenlet) -> Result<(), GreenletError> {
         if self.core().parent.borrow().is_none() {
             return Err(GreenletError::MainGreenlet);
@@ -173,7 +175,7 @@ impl RawGreenlet {
         Ok(())
     }
 
-    /// A word that tells this greenlet from all others alive: its address.
+    /// The greenlet's address, which tells it from all others that are alive.
     pub fn address(&self) -> usize {
         self.pointer().addr().get()
     }
@@ -216,8 +218,8 @@ pub fn getcurrent() -> RawGreenlet {
     Thread::with(Thread::current_greenlet)
 }
 
-/// The main greenlet of this thread: the one that runs on the thread's own stack, every other
-/// one's ancestor.
+/// The main greenlet of this thread: the one on the thread's own stack, and the ancestor of all
+/// others.
 pub fn getmain() -> RawGreenlet {
     Thread::with(|thread| thread.main().expect("it is made with the thread's state"))
 }

@@ -1,9 +1,9 @@
 //! Stackful greenlets: the counterpart of Python's `greenlet` module.
 //!
 //! A [`RawGreenlet`] runs a function on a stack of its own. [`RawGreenlet::switch`] suspends the
-//! greenlet that calls it and continues the other one, wherever it was; the value given is what
-//! the other side's own `switch` returns. Greenlets form a tree: when a function ends, its value
-//! (or its error) goes to the greenlet's parent.
+//! greenlet that calls it and continues the other one where it was suspended; there, `switch` returns
+//! the value given. Greenlets form a tree: when a function ends, its value (or its error) goes to the
+//! greenlet's parent.
 //!
 //! ```
 //! use greenlet_core::{Exception, RawGreenlet, Value, getcurrent};
@@ -30,24 +30,26 @@
 //! | `core.rs` | what a greenlet consists of, and [`RawGreenlet`], its counted handle |
 //! | `attached.rs` | [`Attached`]: data of a greenlet's own, and its function, beside the core |
 //! | `greenlet.rs`, `builder.rs` | what a handle can do; making greenlets |
-//! | `switch.rs` | who runs next, and what travels along |
+//! | `switch.rs` | which greenlet runs next, and the value or exception that goes along |
 //! | `root.rs` | the beginning and the end of a greenlet on its stack |
 //! | `arch/` | the machine's stack switch |
-//! | `thread.rs` | what one thread knows: current and main greenlet, its stacks |
-//! | `thread_end.rs` | what becomes of a thread's greenlets when it ends: [`unwind_all`], or nothing |
-//! | `sentinel.rs` | noticing that a thread ends before what its greenlets borrow goes |
+//! | `thread.rs` | the state of one thread: current and main greenlet, its stacks |
+//! | `thread_end.rs` | the end of a thread: its greenlets are unwound ([`unwind_all`]) or left as they are |
+//! | `sentinel.rs` | noticing the end of a thread before anything is destroyed that its greenlets may borrow |
 //! | `stack/` | slabs of guarded stacks, the pool they return to, overflow |
 //! | `exception/` | [`Exception`], [`GreenletExit`](struct@GreenletExit), [`Panic`] |
 //! | `value.rs` | [`Value`]: what a switch carries |
+//! | `object.rs` | [`Object`]: a value of any type |
 //! | `unwind.rs` | panics, and the private unwinding of dropped greenlets |
 //! | `trace.rs` | [`settrace`] |
 //! | `list.rs`, `introspect.rs` | every greenlet of the thread, listed |
 //! | `local.rs` | names, and values attached to greenlets |
-//! | `weak.rs` | [`WeakGreenlet`]: a reference that does not keep |
-//! | `park.rs` | [`Park`]: a wait that a wake-up ends, and no other's |
+//! | `weak.rs` | [`WeakGreenlet`]: a reference that does not keep its greenlet alive |
+//! | `park.rs` | [`Park`]: a wait that only its own wake-up ends |
 //! | `pinned.rs` | [`pinned`]: keeping the running greenlet from being left |
+//! | `slack.rs` | [`Slack`]: collections that give memory back after a backlog |
 //! | `prefetch.rs` | having memory fetched before it is needed |
-//! | `sanitizer.rs` | what AddressSanitizer must know |
+//! | `sanitizer.rs` | telling AddressSanitizer of switches |
 //!
 //! # Threads
 //!
@@ -63,9 +65,9 @@
 //! sync(greenlet_core::getcurrent());
 //! ```
 //!
-//! A thread that is to end unwinds its parked greenlets by [`unwind_all`], so that the destructors on their
-//! stacks run. One that just returns leaves them as they are, for ever, and says so on stderr: its
-//! thread-locals are being destroyed by then, and somebody may have borrowed from them.
+//! A thread unwinds its parked greenlets by [`unwind_all`] before it ends, so that the destructors on their
+//! stacks run. A thread that just returns leaves them as they are for ever, and says so on stderr: its
+//! thread-locals are being destroyed by then, and the greenlets may have borrowed from them.
 //!
 //! # Borrows
 //!
@@ -79,7 +81,7 @@
 //! ```
 //!
 //! ```compile_fail,E0597
-//! // What travels owns what it carries, too.
+//! // A value that is sent borrows nothing either.
 //! use greenlet_core::{Value, getcurrent};
 //! let local = String::from("gone at the end of the block");
 //! getcurrent().switch(Value::new(&local)).unwrap();
@@ -88,19 +90,23 @@
 //! # Panics
 //!
 //! A panic never leaves a greenlet's stack: it becomes a [`Panic`], an [`Exception`] like any
-//! other, and goes to the parent. [`std::thread::panicking`] counts per thread, not per greenlet:
-//! while one greenlet is parked in a destructor that a panic runs, it is true in the others too,
-//! and a `std::sync::Mutex` that they unlock is poisoned. In builds with `panic = "abort"`
-//! everything works but unwinding: the stack of a parked greenlet that is dropped is leaked, and
-//! the destructors on it do not run.
+//! other, and goes to the parent.
+//!
+//! [`std::thread::panicking`] is about the thread, not the greenlet: while one greenlet is parked in
+//! a destructor that a panic runs, it is true in the others too, and a `std::sync::Mutex` that they
+//! unlock is poisoned.
+//!
+//! In builds with `panic = "abort"` everything works but unwinding: the stack of a parked greenlet
+//! that is dropped is leaked, and the destructors on it do not run.
 //!
 //! # Features
 //!
 //! | feature | what it does |
 //! |---|---|
-//! | `context-switch` | switches stacks with the `context` crate everywhere, not only on machines without a switch of ours |
+//! | `context-switch` | switches stacks with the `context` crate, also on machines for which this crate has a switch |
 //! | `asan` | tells AddressSanitizer of switches, for builds with `-Zsanitizer=address` |
 //! | `valgrind` | tells valgrind of stacks |
+//! | `anyhow` | has `?` make an `anyhow::Error` of an [`Exception`] |
 
 mod arch;
 mod attached;

@@ -1,8 +1,8 @@
-//! The list of a thread's greenlets: always on, because it costs a store or two per greenlet, and an
-//! allocation only as it grows.
+//! The list of a thread's greenlets that are not dead. It is always kept, because it costs a store or two per
+//! greenlet, and an allocation only as it grows.
 //!
-//! Each greenlet knows its place. Chained to each other instead, they would have two others fetched from
-//! memory by each one's end.
+//! Each greenlet knows its place in the list. If the greenlets were linked to each other instead, the end of
+//! one would have to fetch two others from memory.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -11,7 +11,7 @@ use std::ptr::NonNull;
 use crate::core::GreenletCore;
 use crate::slack;
 
-/// A greenlet's place in the list, if it is in.
+/// A greenlet's place in the list, or [`NONE`] if it is not in it.
 pub(crate) struct ListPlace(Cell<u32>);
 
 const NONE: u32 = u32::MAX;
@@ -29,18 +29,18 @@ pub(crate) struct List(RefCell<Places>);
 #[derive(Default)]
 struct Places {
     all: Vec<Option<NonNull<GreenletCore>>>,
-    /// Those with nobody in them.
+    /// The places that are empty.
     free: Vec<u32>,
 }
 
 impl Places {
-    /// Gives back the memory of those who have left, when hardly any are left.
+    /// Closes the gaps, and gives back memory.
     #[cold]
     #[inline(never)]
     fn move_up(&mut self) {
         self.all.retain(Option::is_some);
         for (place, core) in self.all.iter().flatten().enumerate() {
-            // SAFETY: what is in the list is alive, by the contract of `insert`.
+            // SAFETY: every greenlet in the list is alive, by the contract of `insert`.
             let core = unsafe { core.as_ref() };
             core.place.0.set(place as u32);
         }
@@ -53,7 +53,7 @@ impl List {
     /// Puts a greenlet in.
     ///
     /// # Safety
-    /// It is in no list, does not move, and is removed before it is freed.
+    /// The greenlet is in no list, does not move, and is removed before it is freed.
     pub(crate) unsafe fn insert(&self, core: &GreenletCore) {
         let mut places = self.0.borrow_mut();
         let this = Some(NonNull::from(core));
@@ -75,7 +75,7 @@ impl List {
     /// Takes a greenlet out, if it is still in.
     ///
     /// # Safety
-    /// The list is the one it was put into, if any.
+    /// The list is the one that the greenlet was put into, if it was put into one.
     #[inline]
     pub(crate) unsafe fn remove(&self, core: &GreenletCore) {
         let place = core.place.0.replace(NONE);
@@ -90,14 +90,14 @@ impl List {
         }
     }
 
-    /// Those of which `wanted` is true, the newest first.
+    /// The greenlets for which `wanted` returns true, the newest first.
     pub(crate) fn newest_first(
         &self,
         wanted: impl Fn(&GreenletCore) -> bool,
     ) -> Vec<NonNull<GreenletCore>> {
         let places = self.0.borrow();
-        // SAFETY: what is in the list is alive, by the contract of `insert`; `wanted` gets no way to free
-        // it.
+        // SAFETY: every greenlet in the list is alive, by the contract of `insert`, and `wanted`, which is
+        // this crate's own, frees none.
         let look = |pointer: &NonNull<GreenletCore>| unsafe { pointer.as_ref() };
         let all = places.all.iter().copied().flatten();
         let mut found: Vec<_> = all.filter(|pointer| wanted(look(pointer))).collect();

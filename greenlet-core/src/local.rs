@@ -1,4 +1,4 @@
-//! What users attach to a greenlet: a name, and values by their type.
+//! Things that users attach to a greenlet: a name, and values by their type.
 
 use std::any::{Any, TypeId};
 use std::rc::Rc;
@@ -8,28 +8,28 @@ use crate::core::RawGreenlet;
 use crate::exception::Thrown;
 use crate::park::Aside;
 
-/// What a greenlet is called.
+/// The name of a greenlet.
 #[derive(Clone)]
 pub(crate) enum Name {
     Given(Rc<str>),
-    /// Put together each time that somebody asks.
+    /// The function is called each time that somebody asks for the name.
     Made(Rc<dyn Fn() -> String>),
 }
 
-/// What few greenlets have, so that the others do not pay for it.
+/// Fields that few greenlets need, allocated apart so that the others do not pay for them.
 #[derive(Default)]
 pub(crate) struct Extra {
     pub(crate) name: Option<Name>,
     locals: Vec<(TypeId, Rc<dyn Any>)>,
     pub(crate) parks: Vec<Aside>,
-    /// What was thrown into the greenlet before the latest.
+    /// The exceptions thrown into the greenlet, except the latest, which is `GreenletCore::thrown`.
     pub(crate) thrown: Vec<Thrown>,
 }
 
 impl RawGreenlet {
-    /// Attaches `value` to this greenlet and returns the one of the same type that was there.
-    /// The type is the key: wrap what you attach in a type of your own. Values stay until the
-    /// last handle is gone.
+    /// Attaches `value` to this greenlet and returns the value of the same type that was there.
+    /// The type is the key, so wrap the value in a type of your own. Values stay until the last
+    /// handle is gone.
     ///
     /// ```
     /// use greenlet_core::{RawGreenlet, Value, getcurrent};
@@ -82,8 +82,9 @@ impl RawGreenlet {
         value.downcast().ok()
     }
 
-    /// Attaches to this greenlet all that is attached to `other` and not to it: both share the
-    /// values then. A child that is to inherit its creator's context begins with this.
+    /// Attaches the values of `other` to this greenlet too, except those of a type that it has
+    /// already; both share the values then. A child that is to inherit its creator's context begins
+    /// with this.
     ///
     /// Source: `copy_context` as gevent uses it for new greenlets.
     pub fn inherit_locals(&self, other: &RawGreenlet) {
@@ -105,8 +106,8 @@ impl RawGreenlet {
         self.replace_name(Name::Given(name.into()));
     }
 
-    /// Names the greenlet by a function that is called when somebody asks: for many greenlets with names that
-    /// are rarely looked at. The message about a stack overflow leaves such a name out.
+    /// Names the greenlet by a function that is called when somebody asks for the name: for many greenlets whose
+    /// names are rarely needed. The message about a stack overflow leaves such a name out.
     ///
     /// ```
     /// use greenlet_core::{RawGreenlet, Value};
@@ -124,16 +125,16 @@ impl RawGreenlet {
         let mut extra = self.core().extra.borrow_mut();
         let old = extra.get_or_insert_default().name.replace(name);
         drop(extra);
-        // What it owns may come back here.
+        // Dropping a name may run user code, which may use the greenlet's name: nothing is borrowed here.
         drop(old);
     }
 
-    /// The name given with [`set_name`](Self::set_name) or [`set_name_with`](Self::set_name_with), or else the one that its
-    /// [`Label`](crate::Label) says.
+    /// The name set by [`set_name`](Self::set_name) or [`set_name_with`](Self::set_name_with), or else the one
+    /// that its [`Label`](crate::Label) returns.
     pub fn name(&self) -> Option<Rc<str>> {
         let extra = self.core().extra.borrow();
         let name = extra.as_ref().and_then(|extra| extra.name.clone());
-        // Others' code.
+        // The functions below may be user code: nothing is borrowed while they run.
         drop(extra);
         match name {
             Some(Name::Given(name)) => Some(name),

@@ -1,10 +1,9 @@
-//! [`Object`]: something of a type that only some know.
+//! [`Object`]: a value of any type, for code that may not know the type.
 
 use std::any::Any;
 use std::fmt::Debug;
 
-/// Anything that can be shown, and asked whether it is of a certain type: what an object of Python's is to those who
-/// are handed one.
+/// A value of any type that can be printed, and asked whether it is of a certain type, as objects in Python can.
 ///
 /// ```
 /// use greenlet_core::Object;
@@ -19,7 +18,7 @@ pub trait Object: Any + Debug {}
 impl<T: Any + Debug> Object for T {}
 
 impl dyn Object {
-    /// Whether it is a `T`.
+    /// Whether the object is a `T`.
     pub fn is<T: 'static>(&self) -> bool {
         (self as &dyn Any).is::<T>()
     }

@@ -14,8 +14,7 @@ use crate::trace;
 use crate::unwind::{self, Caught};
 use crate::value::Value;
 
-/// Gives a greenlet that never ran its stack, and a place to continue at its function's
-/// beginning.
+/// Gives a greenlet that never ran a stack, on which a jump will begin its function.
 pub(crate) fn start(core: &GreenletCore) -> Result<(), Exception> {
     let thread = &core.thread;
     let made_at = core.parked_at.get();
@@ -38,8 +37,8 @@ pub(crate) fn start(core: &GreenletCore) -> Result<(), Exception> {
     Ok(())
 }
 
-/// Starts a greenlet and takes its place to continue; none if it has begun before, or if it gets
-/// no stack.
+/// Starts a greenlet and takes its place to continue out of it; none if it has begun before, or
+/// gets no stack.
 #[inline(never)]
 pub(crate) fn begin(core: &GreenletCore) -> Option<Suspended> {
     if core.life.get() != Life::Unstarted {
@@ -52,9 +51,9 @@ pub(crate) fn begin(core: &GreenletCore) -> Option<Suspended> {
 /// Ends a greenlet that never ran.
 pub(crate) fn die_unrun(core: &GreenletCore, reason: &mut Option<Exception>) {
     core.life.set(Life::Dead);
-    // It is not to be started any more.
+    // Its start ticket is void.
     core.parked.set(0);
-    // SAFETY: it is in its own thread's list, since it was made.
+    // SAFETY: `create` put it into the list of its own thread.
     unsafe { core.thread.list.remove(core) };
     attached::abandon_function(core, reason);
 }
@@ -62,9 +61,9 @@ pub(crate) fn die_unrun(core: &GreenletCore, reason: &mut Option<Exception>) {
 /// Takes the stack from a greenlet that has just left for good.
 pub(crate) fn bury(thread: &Thread, dead: &GreenletCore) {
     thread.live.set(thread.live.get() - 1);
-    // SAFETY: it is in its own thread's list, since it was made.
+    // SAFETY: `create` put it into the list of its own thread.
     unsafe { thread.list.remove(dead) };
-    // A stack that was given up is gone from here already.
+    // `give_up_stack` has taken the stack out already if it was given up.
     if let Some(stack) = dead.stack.take() {
         sanitizer::wipe(&stack);
         thread.stacks.borrow_mut().give_back(stack);
@@ -77,7 +76,7 @@ struct Root;
 impl arch::Entry for Root {
     extern "C" fn enter(a: Word, b: Word, c: Word) -> ! {
         sanitizer::arrive_first();
-        // SAFETY: whoever jumps sends a message, and this is where it is read.
+        // SAFETY: every jump carries the words of a message, and these are read only here.
         let message = unsafe { SwitchMessage::from_words([a, b, c]) };
         match unwind::catch(|| run(message)) {
             Ok(Ok(value)) => end(SwitchMessage::Value(value)),
@@ -92,7 +91,7 @@ impl arch::Entry for Root {
     }
 }
 
-/// Runs the current greenlet's function. Everything that may panic is in here.
+/// Runs the current greenlet's function. All code of a greenlet that may panic before its end is called from here.
 #[inline(always)]
 fn run(message: SwitchMessage) -> Result<Value, Exception> {
     let (core, message) = Thread::with(|thread| {
@@ -109,16 +108,17 @@ fn run(message: SwitchMessage) -> Result<Value, Exception> {
             let ended = unsafe { attached::run(core, value) };
             return ended.unwrap_or(Ok(Value::None)).map_err(Exception::or_exit);
         }
-        // Before the function could begin, the tracer has thrown, or something has panicked,
+        // The tracer threw, or a panic came, before the function could begin.
         Ok(SwitchMessage::Throw(exception)) | Err(Caught::Panic(exception)) => Err(exception),
-        // or the greenlet was dropped while it was parked there.
+        // The greenlet was dropped before the function could begin.
         Ok(SwitchMessage::Unwind) | Err(Caught::Forced(_)) => Ok(Value::None),
     };
     attached::abandon_function(core, &mut None);
     ended
 }
 
-/// What others run on the greenlet's stack before its function: the tracer, and destructors of who has left.
+/// Does what comes before the function on the greenlet's stack: looks after the greenlet that left, and tells the
+/// tracer. Both may call user code, which may panic.
 #[inline(never)]
 fn arrive(thread: &Thread, message: SwitchMessage) -> Result<SwitchMessage, Caught> {
     unwind::catch(|| match switch::arrive(thread) {
@@ -141,7 +141,8 @@ pub(crate) fn end(message: SwitchMessage) -> ! {
             && let Some(to) = parent.suspended.take()
         {
             // SAFETY: the greenlet's function has returned or panicked, and all its locals are
-            // moved or dropped. `parent` keeps its handle in the dead greenlet until it runs.
+            // moved or dropped. The dead greenlet has a handle of `parent`, and is freed after
+            // `parent` runs.
             unsafe { switch::leave_for_good(thread, NonNull::from(parent), to, message) }
         }
         end_with_care(thread, message)
@@ -152,22 +153,24 @@ pub(crate) fn end(message: SwitchMessage) -> ! {
 #[cold]
 #[inline(never)]
 fn end_with_care(thread: &Thread, mut message: SwitchMessage) -> ! {
-    // Without a handle, which would keep it if it parks in here.
-    // SAFETY: the running greenlet is never freed, nor is one that is parked in here.
+    // This is no handle: one would keep the greenlet alive for ever if it parks in here.
+    // SAFETY: neither a running greenlet nor one that is parked in here is freed.
     let core = unsafe { &*thread.current() };
     let to = loop {
-        // Who unwinds it waits for it, and for nothing that it has to say.
+        // The greenlet that unwinds this one waits for its end, and is sent no result.
         if let Some(dropper) = unwind::finished(thread) {
             break JumpTarget::of(&dropper).expect("who unwinds a greenlet is parked");
         }
-        // Nobody runs any more but whoever had it end, whoever its parent is.
+        // At the thread's end only the main greenlet may run on, which has called `finish`,
+        // whatever the parent is.
         if thread.over()
             && let Some(main) = thread.main()
         {
             break JumpTarget::of(&main).expect("`finish` is called in the main greenlet");
         }
-        // Greenlets that die unrun on the way drop what their functions own: that may panic, and
-        // it may switch, so that this greenlet is dropped while it is parked in here.
+        // On the way to the heir, greenlets may die unrun, and their functions are dropped. That
+        // runs user code, which may panic; or it switches, and this greenlet is dropped while it is
+        // parked in here.
         message = match unwind::catch(|| heir(core, message)) {
             Ok((Some(to), last)) => {
                 message = last;
@@ -178,19 +181,20 @@ fn end_with_care(thread: &Thread, mut message: SwitchMessage) -> ! {
             Err(Caught::Forced(_)) => SwitchMessage::Value(Value::None),
         };
     };
-    // SAFETY: the greenlet's function has returned, unwound or been given up with all its stack;
+    // SAFETY: the greenlet's function has returned, was unwound, or is given up with all its stack;
     // the locals of this function are moved or dropped.
     unsafe { to.go_for_good(thread, message) }
 }
 
-/// Who gets the last message of a greenlet: its nearest living parent. A parent that cannot even be
-/// started dies of the reason, and that is the message then.
+/// Finds the greenlet that gets the last message of another one: its nearest living parent. A parent that
+/// gets no stack to start on dies of that error, which becomes the message. Without a target, the caller is
+/// to try again with the message returned.
 fn heir(ending: &GreenletCore, message: SwitchMessage) -> (Option<JumpTarget>, SwitchMessage) {
     let parent = ending.parent.borrow().clone();
     let parent = parent.expect("the main greenlet does not end");
     match switch::resolve(&parent, message) {
         Next::Jump(to, message) => (Some(to), message),
-        // What was dropped on the way has made it its own ancestor's child: it starts anew.
+        // The search has led back to `ending`: a destructor on the way has changed the parents.
         Next::Stay(message) => (None, message),
         Next::Failed(parent, exception) => {
             die_unrun(parent.core(), &mut Some(exception.clone()));

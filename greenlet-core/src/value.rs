@@ -32,7 +32,7 @@ impl Value {
     /// Takes the value out if it is a `T`.
     ///
     /// # Errors
-    /// Hands the value back when it is something else.
+    /// Returns the value itself when it is something else.
     pub fn downcast<T: 'static>(self) -> Result<T, Value> {
         match self {
             Value::Any(any) => any.downcast().map(|t| *t).map_err(Value::Any),

@@ -6,8 +6,8 @@ use std::ptr::NonNull;
 use crate::attached;
 use crate::core::{self, GreenletCore, RawGreenlet};
 
-/// A handle that does not count: Python's `weakref.ref(greenlet)`. It keeps a little memory, but
-/// nothing that belongs to the greenlet.
+/// A handle that does not keep its greenlet alive: Python's `weakref.ref(greenlet)`. When the greenlet
+/// is freed, everything in it is dropped, but its piece of memory stays until the last weak handle goes.
 pub struct WeakGreenlet(NonNull<GreenletCore>);
 
 impl RawGreenlet {
@@ -22,12 +22,14 @@ impl RawGreenlet {
     /// assert_eq!(weak.upgrade(), None);
     /// ```
     pub fn downgrade(&self) -> WeakGreenlet {
-        // SAFETY: this handle keeps it.
+        // SAFETY: this handle keeps the greenlet alive.
         unsafe { WeakGreenlet::from_core(self.pointer()) }
     }
 }
 
 impl WeakGreenlet {
+    /// One more weak handle.
+    ///
     /// # Safety
     /// `core` is a greenlet's that is not freed yet.
     pub(crate) unsafe fn from_core(core: NonNull<GreenletCore>) -> WeakGreenlet {
@@ -42,12 +44,12 @@ impl WeakGreenlet {
         unsafe { self.0.as_ref() }
     }
 
-    /// The greenlet, if anybody still has a handle of it, or it runs.
+    /// The greenlet, if somebody still has a handle of it or it runs.
     pub fn upgrade(&self) -> Option<RawGreenlet> {
         if self.core().gone.get() {
             return None;
         }
-        // SAFETY: not gone, so it is alive.
+        // SAFETY: `gone` is not set, so the greenlet is not freed.
         Some(unsafe { RawGreenlet::from_core(self.0) })
     }
 }
@@ -65,8 +67,8 @@ impl Drop for WeakGreenlet {
         let left = core.weaks.get() - 1;
         core.weaks.set(left);
         if left == 0 && core.gone.get() {
-            // SAFETY: it is gone, so that no handle, list or stack names it, and this was the last
-            // weak reference.
+            // SAFETY: `gone` is set, so no handle, list or stack refers to the greenlet, and this was the
+            // last weak reference.
             unsafe { attached::free(self.0) }
         }
     }
