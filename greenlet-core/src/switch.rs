@@ -1,9 +1,9 @@
-//! Who runs next, and what travels along.
+//! Switching: which greenlet runs next, and the message that goes along.
 //!
 //! The common switch is [`transfer`] with a parked target and nothing that wants attention: the
-//! thread notes who runs now, and [`arch::jump`] carries the [`SwitchMessage`] over in registers. All
-//! else is in functions marked cold: beginning and ending greenlets (`root.rs`), dead targets,
-//! tracing, unwinding.
+//! thread notes which greenlet runs now, and [`arch::jump`] carries the [`SwitchMessage`] over in
+//! registers. All else is in functions marked cold: beginning and ending greenlets (`root.rs`), dead
+//! targets, tracing, unwinding.
 
 use std::any::Any;
 use std::mem;
@@ -20,21 +20,21 @@ use crate::trace;
 use crate::unwind;
 use crate::value::Value;
 
-/// What arrives with a switch.
+/// The message that arrives with a switch.
 pub(crate) enum SwitchMessage {
     Value(Value),
     Throw(Exception),
-    /// The last handle is gone: unwind.
+    /// The greenlet that gets this is to unwind its stack.
     Unwind,
 }
 
 const _: () = assert!(size_of::<Box<dyn Any>>() == size_of::<[Word; 2]>());
 
 impl SwitchMessage {
-    /// The message as it travels: which kind it is, and what it holds. Whoever gets the words
-    /// owns the message.
+    /// Takes the message apart for a jump: its kind, and its contents. The words own the message.
     ///
-    /// Spelled out rather than transmuted whole, which would go through memory and wait for it.
+    /// Each kind is spelled out, because to transmute the message as a whole would go through memory
+    /// and wait for it.
     #[inline(always)]
     fn into_words(self) -> Words {
         const NOTHING: Word = Word::uninit();
@@ -47,12 +47,12 @@ impl SwitchMessage {
                 [kind(1), low, high]
             }
             SwitchMessage::Value(Value::Any(any)) => {
-                // SAFETY: of the same size, and two words may hold any bytes.
+                // SAFETY: both types have the same size, and words may hold any bytes.
                 let [data, meta] = unsafe { mem::transmute::<Box<dyn Any>, [Word; 2]>(any) };
                 [kind(2), data, meta]
             }
             SwitchMessage::Throw(exception) => {
-                // SAFETY: of the same size, and two words may hold any bytes.
+                // SAFETY: both types have the same size, and words may hold any bytes.
                 let [data, meta] =
                     unsafe { mem::transmute::<RawException, [Word; 2]>(exception.into_raw()) };
                 [kind(3), data, meta]
@@ -61,13 +61,13 @@ impl SwitchMessage {
         }
     }
 
-    /// Reads a message off its words.
+    /// Puts a message together again.
     ///
     /// # Safety
-    /// They came from [`into_words`](Self::into_words) and are read once.
+    /// The words came from [`into_words`](Self::into_words) and are read only once.
     #[inline(always)]
     pub(crate) unsafe fn from_words([kind, a, b]: Words) -> SwitchMessage {
-        // SAFETY: `into_words` sets the first always, and the others as each kind needs them.
+        // SAFETY: `into_words` always sets the first word, and the others as each kind needs them.
         unsafe {
             match kind.assume_init().addr() {
                 0 => SwitchMessage::Value(Value::None),
@@ -87,7 +87,7 @@ impl SwitchMessage {
         }
     }
 
-    /// Turns what arrived into what the current greenlet's switch returns.
+    /// Turns the message that has arrived into the result of the current greenlet's switch.
     fn receive(self, thread: &Thread) -> Result<Value, Exception> {
         match self {
             SwitchMessage::Value(value) => Ok(value),
@@ -101,7 +101,7 @@ impl SwitchMessage {
     }
 }
 
-/// [`SwitchMessage::receive`] straight from the words.
+/// Does [`SwitchMessage::receive`] straight from the words.
 ///
 /// # Safety
 /// As for [`SwitchMessage::from_words`].
@@ -118,7 +118,7 @@ unsafe fn receive(thread: &Thread, words: Words) -> Result<Value, Exception> {
         unsafe { SwitchMessage::from_words([kind, a, b]) }.receive(thread)
     }
     let [kind, a, b] = words;
-    // SAFETY: as in `from_words`.
+    // SAFETY: `into_words` has set the words that each kind needs.
     unsafe {
         match kind.assume_init().addr() {
             0 => Ok(Value::None),
@@ -140,14 +140,14 @@ pub(crate) fn transfer(target: &RawGreenlet, message: SwitchMessage) -> Result<V
     let core = target.core();
     let thread = Thread::peek();
     if ptr::eq(thread, &*core.thread) {
-        // SAFETY: it is the target's, and a thread's state is not freed before its greenlets.
+        // SAFETY: this is the target's thread, whose state is not freed before its greenlets.
         let thread = unsafe { &*thread };
         if thread.attention.get() == 0
             && thread.sentinels.up_to_date()
             && let Some(to) = place(core, &message)
         {
-            // SAFETY: the running greenlet is never freed. What is in `suspended` continues an
-            // intact stack of the greenlet's thread, which is this one, and taking it out
+            // SAFETY: the running greenlet is never freed. A place in `suspended` continues an
+            // intact stack of the target's thread, which is this one, and to have taken it out
             // entitles to one jump.
             return unsafe {
                 let current = &*thread.current();
@@ -159,7 +159,7 @@ pub(crate) fn transfer(target: &RawGreenlet, message: SwitchMessage) -> Result<V
     transfer_with_care(target, message, at)
 }
 
-/// Takes the place to continue out of a greenlet that is parked, or has yet to begin.
+/// Takes the place to continue out of a greenlet that is parked. One that has yet to begin is started for a value.
 #[inline(always)]
 fn place(core: &GreenletCore, message: &SwitchMessage) -> Option<Suspended> {
     match (core.suspended.take(), message) {
@@ -204,12 +204,12 @@ fn transfer_with_care(
     })
 }
 
-/// Jumps to `target` and returns with what whoever comes back brings. The target is a pointer, because it may be
-/// freed before that.
+/// Jumps to `target`, and returns with the message of the greenlet that switches back. The target is a pointer,
+/// because it may be freed before that.
 ///
 /// # Safety
-/// `current` runs on `thread`, which is this one and `target`'s; `to` was taken out of `target`'s
-/// `suspended`.
+/// `current` is the running greenlet of `thread`, which is the calling thread's and `target`'s; `to`
+/// was taken out of `target`'s `suspended`.
 #[inline(always)]
 unsafe fn leave(
     thread: &Thread,
@@ -218,18 +218,19 @@ unsafe fn leave(
     to: Suspended,
     message: SwitchMessage,
 ) -> Result<Value, Exception> {
-    // SAFETY: it runs from here on, and what runs is not freed.
+    // SAFETY: the target runs from here on, and a running greenlet is not freed.
     let target = unsafe { target.as_ref() };
     thread.set_current(current, target);
     let fiber = sanitizer::leave(target);
-    // SAFETY: the greenlet that ran until now is not freed before somebody arrives; the rest is
-    // the caller's, and a message is what everybody sends.
+    // SAFETY: the greenlet that ran until now is not freed before the other side has arrived; the
+    // rest is this function's contract, and all jumps carry the words of a message.
     let words = unsafe { arch::jump(to, &current.suspended, message.into_words()) };
     fiber.arrive();
-    // SAFETY: the words of a message, read once, in one of the branches.
+    // SAFETY: these are the words of a message, and only one of the branches reads them.
     unsafe {
         if thread.attention.get() != 0 {
-            // Destructors run there, which may panic: the message is somebody's by then.
+            // `arrive` runs destructors, which may panic: then the message is dropped, as it is put
+            // together already.
             let mut message = SwitchMessage::from_words(words);
             if let Some(origin) = arrive(thread) {
                 message = trace::switched(thread, origin, message);
@@ -247,7 +248,7 @@ pub(crate) struct JumpTarget {
 }
 
 impl JumpTarget {
-    /// Takes the place to continue out of a greenlet; there is none in one that runs.
+    /// Takes the place to continue out of a greenlet; none if the greenlet runs.
     pub(crate) fn of(greenlet: &RawGreenlet) -> Option<JumpTarget> {
         let suspended = greenlet.core().suspended.take()?;
         let greenlet = greenlet.clone();
@@ -257,11 +258,11 @@ impl JumpTarget {
         })
     }
 
-    /// Jumps there and returns with what whoever comes back brings.
+    /// Jumps there, and returns with the message of the greenlet that switches back.
     pub(crate) fn go(self, thread: &Thread, message: SwitchMessage) -> Result<Value, Exception> {
         let core = self.greenlet.into_running();
-        // SAFETY: what runs is not freed. `of` took the place to continue, from a greenlet of this
-        // thread: others' are refused before.
+        // SAFETY: a running greenlet is not freed. `of` took the place to continue out of a greenlet
+        // of this thread: the callers refuse greenlets of other threads.
         unsafe {
             let current = &*thread.current();
             leave(thread, current, core, self.suspended, message)
@@ -290,20 +291,20 @@ pub(crate) unsafe fn leave_for_good(
     to: Suspended,
     message: SwitchMessage,
 ) -> ! {
-    // SAFETY: the greenlet that ran until now is not freed before somebody arrives, nor the one that
-    // runs from here on.
+    // SAFETY: the greenlet that ran until now is not freed before the other side has arrived, and the
+    // one that runs from here on is not freed either.
     let (current, target) = unsafe { (&*thread.current(), target.as_ref()) };
     current.life.set(Life::Dead);
     thread.set_current(current, target);
     thread.attend(Attention::ENDED);
     sanitizer::leave_for_good(target);
-    // SAFETY: as in `leave`; nobody comes back here.
+    // SAFETY: as in `leave`. Nobody jumps back here, as nobody reads `nowhere`.
     unsafe { arch::jump(to, &thread.nowhere, message.into_words()) };
     unreachable!("a dead greenlet has no place to continue")
 }
 
-/// First thing on the arriving stack if something wants attention: puts the greenlet that left in
-/// order. Returns it if the tracer is to be told.
+/// Looks after the greenlet that has left: this is the first thing on the arriving stack, if something
+/// wants attention. Returns that greenlet if the tracer is to be told.
 #[inline(never)]
 pub(crate) fn arrive(thread: &Thread) -> Option<RawGreenlet> {
     // SAFETY: this is the first thing after a switch.
@@ -318,22 +319,22 @@ pub(crate) fn arrive(thread: &Thread) -> Option<RawGreenlet> {
     if bits & Attention::TRACED != 0 {
         return Some(left);
     }
-    // Possibly the last handle: then it is unwound or freed here.
+    // This may be the last handle: then the greenlet is unwound or freed here.
     drop(left);
     None
 }
 
-/// What [`resolve`] found.
+/// The result of [`resolve`].
 pub(crate) enum Next {
     Jump(JumpTarget, SwitchMessage),
-    /// The target is who runs already: the message is its own.
+    /// The target is the running greenlet, which gets its own message.
     Stay(SwitchMessage),
-    /// A greenlet that could be given no stack, and is as unstarted as before.
+    /// The greenlet got no stack, and is still unstarted.
     Failed(RawGreenlet, Exception),
 }
 
-/// Finds who gets `message` when `target` should: itself, or if it is dead its nearest living
-/// parent. A greenlet that has not begun is given a stack, or dies of an exception.
+/// Finds the greenlet that gets a `message` for `target`: `target` itself, or its nearest living
+/// parent if it is dead. A greenlet that has not begun is given a stack, or dies of an exception.
 pub(crate) fn resolve(target: &RawGreenlet, mut message: SwitchMessage) -> Next {
     let mut greenlet = target.clone();
     loop {
@@ -345,7 +346,7 @@ pub(crate) fn resolve(target: &RawGreenlet, mut message: SwitchMessage) -> Next 
                 };
             }
             Life::Unstarted => match message {
-                // Without a stack, an exception would have nothing to show to the tracer.
+                // The tracer is told of the exception by a switch to this greenlet, which takes a stack.
                 SwitchMessage::Throw(_) if greenlet.core().thread.traced() => {
                     if root::start(greenlet.core()).is_err() {
                         root::die_unrun(greenlet.core(), &mut None);
@@ -367,13 +368,13 @@ pub(crate) fn resolve(target: &RawGreenlet, mut message: SwitchMessage) -> Next 
         }
         // A GreenletExit that leaves its greenlet arrives at the parent as a value.
         message = exit_is_a_value(message);
-        // The main greenlet has no parent, but neither does it die.
+        // A dead greenlet has a parent: only the main one has none, and it does not die.
         let parent = greenlet.parent();
         greenlet = parent.expect("only the main greenlet has no parent");
     }
 }
 
-/// What a greenlet's end is to its parent: a GreenletExit becomes a value.
+/// Turns the last message of a greenlet into the one for its parent: a GreenletExit becomes a value.
 #[inline(always)]
 pub(crate) fn exit_is_a_value(message: SwitchMessage) -> SwitchMessage {
     #[inline(never)]

@@ -1,4 +1,4 @@
-//! What one thread knows of its greenlets.
+//! The state of one thread: its running greenlet, its main greenlet, its stacks and more.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -34,7 +34,7 @@ impl Attention {
     pub(crate) const UNWINDING: u32 = 8;
     /// The running greenlet may not be left.
     pub(crate) const PINNED: u32 = 16;
-    /// The thread-locals are being destroyed: nobody may run any more.
+    /// The thread-locals are being destroyed: no greenlet may be switched to any more.
     pub(crate) const OVER: u32 = 32;
 }
 
@@ -42,42 +42,43 @@ impl Attention {
 pub(crate) struct Thread {
     /// The running greenlet; null only after the thread's end.
     current: Cell<*const GreenletCore>,
-    /// The one that ran before it; null once it is freed.
+    /// The greenlet that ran before the running one; null once it is freed.
     left: Cell<*const GreenletCore>,
     pub(crate) attention: Cell<u32>,
     pub(crate) sentinels: Sentinels,
-    /// Where a dead greenlet "continues": nobody looks.
+    /// A dead greenlet's place to continue is written here, and nobody reads it.
     pub(crate) nowhere: Cell<Option<Suspended>>,
     pub(crate) list: List,
     pub(crate) stacks: RefCell<StackPool>,
     /// The greenlets being unwound, the innermost last.
     pub(crate) unwinding: RefCell<Vec<Unwinding>>,
     pub(crate) tracer: RefCell<Option<Rc<Tracer>>>,
-    /// Whether overflows on this thread are reported, and where, if that took a stack of ours.
+    /// Whether overflows on this thread are reported.
     pub(crate) watched: Cell<bool>,
+    /// The stack for the signal handler that reports them, if the thread had none before.
     pub(crate) alternate_stack: Cell<Option<AlternateStack>>,
-    /// Started and not dead, without the main greenlet.
+    /// The count of greenlets that are started and not dead, without the main greenlet.
     pub(crate) live: Cell<usize>,
     next_ticket: Cell<u64>,
     next_id: Cell<u64>,
     main: RefCell<Option<RawGreenlet>>,
-    /// Set while the thread ends and nothing is gone yet that a parked greenlet can have borrowed.
+    /// Whether the thread ends, and everything that a parked greenlet can have borrowed is still there.
     pub(crate) in_time: Cell<bool>,
-    /// Called at the thread's end, the last one first.
+    /// The functions to call at the thread's end, the last one first.
     pub(crate) end_hooks: RefCell<Vec<fn()>>,
-    /// Where its latest panics began.
+    /// Where the thread's latest panics began.
     pub(crate) panics: RefCell<PanicPlaces>,
 }
 
 thread_local! {
-    /// Borrowed from `GUARD`; apart from it because a plain pointer is read without a check for
-    /// lazy initialisation or destruction.
+    /// Points to the state that `GUARD` owns. It is apart from `GUARD` because a plain pointer is
+    /// read without a check for lazy initialisation or destruction.
     static THREAD: Cell<*const Thread> = const { Cell::new(ptr::null()) };
     static GUARD: Guard = const { Guard(Cell::new(None)) };
 }
 
 impl Thread {
-    /// The calling thread's state; null if it has none (yet, or any more).
+    /// The calling thread's state; null if it has none yet, or none any more.
     #[inline]
     pub(crate) fn peek() -> *const Thread {
         THREAD.get()
@@ -107,8 +108,8 @@ impl Thread {
         unsafe { RawGreenlet::from_core(current.expect("a thread has a current greenlet")) }
     }
 
-    /// Makes `next` the running greenlet and `current`, which was that, the one that left. Whatever park `next` was
-    /// in is over: here, and nowhere else, a wake-up is spent.
+    /// Makes `next` the running greenlet, instead of `current`, which leaves. The park that `next` was in is over:
+    /// here, and nowhere else, a wake-up is spent.
     #[inline(always)]
     pub(crate) fn set_current(&self, current: &GreenletCore, next: &GreenletCore) {
         next.parked.set(0);
@@ -119,7 +120,7 @@ impl Thread {
     /// A handle of the greenlet that left last.
     ///
     /// # Safety
-    /// Called first thing after a switch: it is still there then.
+    /// This is the first thing after a switch: the greenlet is not freed yet then.
     pub(crate) unsafe fn left(&self) -> RawGreenlet {
         let left = NonNull::new(self.left.get().cast_mut()).expect("somebody has left");
         // SAFETY: the greenlet that leaves is not freed before the arriving one looks after it.
@@ -142,7 +143,7 @@ impl Thread {
         ticket
     }
 
-    /// Nobody gets the next ones.
+    /// Passes over so many tickets, which nobody else gets.
     pub(crate) fn skip_tickets(&self, count: usize) {
         self.next_ticket.update(|ticket| ticket + count as u64);
     }
@@ -177,20 +178,20 @@ impl Thread {
         self.attention.get() & Attention::PINNED != 0
     }
 
-    /// Whether our thread-local has been destroyed, so that nobody may run any more.
+    /// Whether the thread is over: no greenlet may be switched to any more.
     pub(crate) fn over(&self) -> bool {
         self.attention.get() & Attention::OVER != 0
     }
 
-    /// Keeps this for ever.
+    /// Keeps this state for ever, where leak checkers find it.
     pub(crate) fn keep(&self) {
         if let Some(main) = self.main() {
             thread_end::keep(Rc::into_raw(main.core().thread.clone()).cast());
         }
     }
 
-    /// Ends the calling thread, if there is something to end, before anything is gone that a parked greenlet can
-    /// have borrowed.
+    /// Ends the state of the calling thread, if it has one, while everything that a parked greenlet can have
+    /// borrowed is still there.
     pub(crate) fn end_in_time() {
         // SAFETY: as in `with`.
         if let Some(thread) = unsafe { THREAD.get().as_ref() } {
@@ -198,22 +199,22 @@ impl Thread {
         }
     }
 
-    /// The same for a thread that has no state.
+    /// Whether the calling thread has no state because its state has ended already.
     pub(crate) fn guard_is_gone() -> bool {
         GUARD.try_with(|_| ()).is_err()
     }
 
-    /// The greenlet of the calling thread into whose guard `address` points, if it runs or is
-    /// just leaving: the last that a switch does on a stack is to push where to continue. For the
-    /// signal handler: takes no lock and allocates nothing.
+    /// The greenlet of the calling thread into whose guard `address` points, if it runs or is just
+    /// leaving: the last thing that a switch does on a stack is to push the place to continue. This is
+    /// for the signal handler, so it takes no lock and allocates nothing.
     pub(crate) fn overflown<'a>(address: usize) -> Option<&'a GreenletCore> {
-        // SAFETY: as in `with`, but nothing is made.
+        // SAFETY: the state outlives the thread's own code, as in `with`.
         let thread = unsafe { THREAD.get().as_ref() }?;
         // SAFETY: the running greenlet is not freed, and the one that left is forgotten when it is.
         let both = unsafe { [thread.current().as_ref(), thread.left.get().as_ref()] };
         both.into_iter().flatten().find(|core| {
-            // SAFETY: a stack's place is only written on another stack, by code that has no fault
-            // of this kind.
+            // SAFETY: `stack` is only written by code on another stack, which causes no fault of this
+            // kind, so the handler never interrupts it.
             let stack = unsafe { &*core.stack.as_ptr() };
             stack
                 .as_ref()
@@ -221,7 +222,7 @@ impl Thread {
         })
     }
 
-    /// Writes what is to be said of a greenlet's overflow. For the signal handler.
+    /// Writes the message about a greenlet's overflow. This is for the signal handler.
     pub(crate) fn describe_overflow(core: &GreenletCore, to: &mut dyn fmt::Write) -> fmt::Result {
         write!(to, "\ngreenlet-core: greenlet #{}", core.id)?;
         if let Ok(extra) = core.extra.try_borrow()
@@ -284,7 +285,8 @@ fn create() -> *const Thread {
     let mut thread = Some(thread);
     let _ = GUARD.try_with(|guard| guard.0.set(thread.take()));
     if let Some(thread) = thread {
-        // Asked for by a destructor that runs after ours: nothing is left to free it.
+        // A destructor of a thread-local has asked for the state after `GUARD` was destroyed: nothing
+        // would free it.
         thread.attend(Attention::OVER);
         thread.keep();
     }
@@ -299,19 +301,19 @@ impl Drop for Guard {
         let Some(thread) = self.0.take() else { return };
         let Some(main) = thread.main() else { return };
         thread_end::end(&thread, false);
-        // Handles in other thread-locals that end later keep the state alive; with none left
+        // Handles in thread-locals that are destroyed later keep the state alive. If there are none,
         // the last reference to it goes below.
         THREAD.set(ptr::null());
         if ptr::eq(thread.current(), main.core()) {
             thread.current.set(ptr::null());
             main.core().life.set(Life::Dead);
             drop(thread.alternate_stack.take());
-            // What is attached to the main greenlet may have handles of it.
+            // Values attached to the main greenlet may have handles of it.
             thread_end::quietly(|| drop(main.core().extra.take()));
             drop(thread.main.take());
             drop(main);
         } else {
-            // `exit` was called in a greenlet, whose frames are still there.
+            // `exit` was called in another greenlet than the main one, and its frames are still there.
             std::mem::forget((main, thread));
         }
     }

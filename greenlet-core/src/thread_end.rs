@@ -1,11 +1,11 @@
 //! The end of a thread, as its greenlets see it.
 //!
 //! A thread that just returns destroys its thread-locals one after the other, ours among them. From the
-//! moment ours is destroyed the thread is *over*: nobody is switched to, nobody starts, nobody is unwound,
-//! for whoever ran now could find what it has borrowed from a thread-local gone. What is parked then is
-//! left as it is for ever: its memory is never used again.
+//! moment ours is destroyed the thread is *over*: no greenlet is switched to, started or unwound, because it
+//! may have borrowed from a thread-local that is gone. Greenlets that are parked then are left as they are
+//! for ever, and their memory is never used again.
 //!
-//! Who wants destructors to run ends the thread while everything is there: [`unwind_all`].
+//! To have the destructors run, call [`unwind_all`] while everything is still there.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write};
@@ -21,9 +21,9 @@ use crate::switch::{JumpTarget, SwitchMessage};
 use crate::thread::{Attention, Thread};
 use crate::unwind;
 
-/// Unwinds all greenlets of this thread that are parked, the newest first, and those that are parked
-/// because of that, until none is left that can be: the thread's explicit end. The main greenlet and those
-/// that wait for a greenlet to be unwound stay.
+/// Unwinds all parked greenlets of this thread, the newest first, then those that have parked because of
+/// that, until none is left that can be unwound. It is called when the thread is about to end. The main
+/// greenlet stays, and so does a greenlet that waits for another one to be unwound.
 ///
 /// ```
 /// use greenlet_core::{RawGreenlet, getcurrent, live_greenlets, unwind_all};
@@ -40,20 +40,20 @@ pub fn unwind_all() {
     Thread::with(unwind::unwind_all);
 }
 
-/// Whether the thread-locals of this thread are being destroyed, as far as this crate can know: its own
-/// has been. Nothing is switched to any more.
+/// Whether this thread is over: no greenlet is switched to any more, as the thread-locals are being
+/// destroyed, this crate's own among them.
 pub fn thread_is_over() -> bool {
-    // Its state is marked when it ends; it is gone later, or was never there.
-    // SAFETY: as in `Thread::with`.
+    // A state is marked as over when it ends. Without a state, it is gone already or never was there.
+    // SAFETY: the state outlives the thread's own code, as in `Thread::with`.
     match unsafe { Thread::peek().as_ref() } {
         Some(thread) => thread.over(),
         None => Thread::guard_is_gone(),
     }
 }
 
-/// Calls `hook` when this thread [is over](thread_is_over), after those that are added later: to close
-/// what belongs to the thread. A panic in it is printed and goes no further. Does nothing when the thread
-/// is over already.
+/// Has `hook` called when this thread [is over](thread_is_over), to close things that belong to the thread. The
+/// hook that was added last is called first. A panic in a hook is printed and goes no further. When the thread
+/// is over already, this does nothing.
 pub fn at_thread_end(hook: fn()) {
     Thread::with(|thread| {
         if !thread.over() {
@@ -62,25 +62,24 @@ pub fn at_thread_end(hook: fn()) {
     });
 }
 
-/// Throws into a greenlet that serves the others, from a [hook](at_thread_end) of its thread's end, so that it
-/// ends and its stack is not lost. Whatever it switches to on its way is refused. Says whether it has ended; it
-/// is left alone when it is not parked, when the hook runs in another greenlet than the main one, and when
-/// something that it has borrowed may be gone already.
+/// Throws `exception` into a parked greenlet from a [hook](at_thread_end) of its thread's end, so that it ends
+/// and its stack is not lost: for greenlets that serve others. All its switches are refused. Returns whether it
+/// is dead. It is left alone when it is not parked, when the hook runs in another greenlet than the main one,
+/// and when something that it has borrowed may be gone already.
 pub fn finish(greenlet: &RawGreenlet, exception: impl Into<Exception>) -> bool {
     let thread = &*greenlet.core().thread;
     let may = thread.in_time.get()
         && ptr::eq(thread, Thread::peek())
         && thread.main().is_some_and(|main| main.is_current());
     if may && let Some(target) = JumpTarget::of(greenlet) {
-        // What it says is nobody's business any more.
+        // The greenlet's last message is of no use to anybody.
         let _ = target.go(thread, SwitchMessage::Throw(exception.into()));
     }
     greenlet.dead()
 }
 
-/// A thread-local of the runtime's own that other thread-locals' destructors may come by. It has no
-/// destructor itself: what it holds is dropped [at the thread's end](at_thread_end), and then it holds
-/// nothing any more.
+/// A value for a thread-local that destructors of other thread-locals may still ask for. The slot has no
+/// destructor: its value is dropped [at the thread's end](at_thread_end), and nobody gets at it after that.
 ///
 /// ```
 /// use greenlet_core::ThreadSlot;
@@ -98,7 +97,7 @@ pub struct ThreadSlot<T> {
 }
 
 impl<T> ThreadSlot<T> {
-    /// A slot that holds `value`. `clear` is to call [`clear`](ThreadSlot::clear) for it.
+    /// Makes a slot that holds `value`. The function `clear` has to call [`ThreadSlot::clear`] of this slot.
     pub const fn new(value: T, clear: fn()) -> Self {
         ThreadSlot {
             value: ManuallyDrop::new(RefCell::new(value)),
@@ -107,7 +106,7 @@ impl<T> ThreadSlot<T> {
         }
     }
 
-    /// Calls `f` with what is in the slot, unless the thread is over.
+    /// Calls `f` with the value, unless the thread is over.
     #[inline]
     pub fn with<R>(&self, f: impl FnOnce(&RefCell<T>) -> R) -> Option<R> {
         (self.registered.get() || self.register()).then(|| f(&self.value))
@@ -126,13 +125,13 @@ impl<T> ThreadSlot<T> {
 
 impl<T> fmt::Debug for ThreadSlot<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not what is in it: to show that is foreign code, and it would be borrowed.
+        // The value is left out: printing it may be user code, and would borrow it.
         f.debug_struct("ThreadSlot").finish_non_exhaustive()
     }
 }
 
 impl<T: Default> ThreadSlot<T> {
-    /// Drops what is in the slot.
+    /// Drops the value, and leaves the default in its place.
     pub fn clear(&self) {
         self.registered.set(false);
         let value = self.value.take();
@@ -140,8 +139,8 @@ impl<T: Default> ThreadSlot<T> {
     }
 }
 
-/// Ends a thread: marks it as over, has what belongs to it closed, and leaves what is parked behind. `in_time`:
-/// nothing is gone yet that a parked greenlet can have borrowed.
+/// Ends a thread: marks it as over, calls its hooks, and leaves its parked greenlets behind. `in_time` says that
+/// everything that a parked greenlet can have borrowed is still there.
 pub(crate) fn end(thread: &Thread, in_time: bool) {
     if thread.over() {
         return;
@@ -159,15 +158,15 @@ pub(crate) fn end(thread: &Thread, in_time: bool) {
     leave_behind(thread);
 }
 
-/// Calls `f`, whose panic would end the process here: it comes from a thread-local's destructor.
+/// Calls `f` and catches its panic, which would end the process in the destructor of a thread-local.
 pub(crate) fn quietly(f: impl FnOnce()) {
     // The panic's message has been printed.
     let _ = unwind::catch(f);
 }
 
-/// Keeps what is parked where leak checkers find it, and says so.
+/// Keeps the parked greenlets where leak checkers find them, and prints a warning.
 fn leave_behind(thread: &Thread) {
-    // SAFETY: what is in the list is alive.
+    // SAFETY: every greenlet in the list is alive.
     let look = |core: &ptr::NonNull<GreenletCore>| unsafe { core.as_ref() };
     let left = thread.list.newest_first(|core| {
         core.life.get() == Life::Started && !core.runs() && core.parent.borrow().is_some()
@@ -177,7 +176,7 @@ fn leave_behind(thread: &Thread) {
     }
     left.iter().map(look).for_each(sanitizer::keep);
     thread.keep();
-    // The process's first thread ends with the process, and nothing is lost that was not lost anyway.
+    // The process's first thread ends with the process, which gives all memory back anyway.
     if is_first_thread() {
         return;
     }
@@ -193,7 +192,7 @@ fn leave_behind(thread: &Thread) {
     }
 }
 
-/// Says in one piece what was left behind.
+/// Prints the warning about greenlets that were left behind, by a single write.
 fn tell(count: usize, first: &Location<'_>) {
     let (were, s) = if count == 1 {
         ("was", "")
@@ -207,19 +206,20 @@ fn tell(count: usize, first: &Location<'_>) {
          {first}: what is on their stacks is never dropped. A thread whose code runs in gevent::run (or calls \
          greenlet_core::unwind_all last) has them unwound.",
     );
-    // Not through `std::io`, whose thread-locals may be gone. A failure is nobody's business any more.
-    // SAFETY: the bytes are there.
+    // `std::io` is not used, because its thread-locals may be gone. A failure cannot be reported to anybody.
+    // SAFETY: the pointer and the length are those of `text`.
     unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
 }
 
-/// What threads have left behind. Nobody uses it again: it is here so that it can be reached.
+/// The things that threads have left behind. Nobody uses them again: they are here so that leak checkers can
+/// reach them.
 static LEFT_BEHIND: Mutex<Vec<LeftBehind>> = Mutex::new(Vec::new());
 
 struct LeftBehind {
     _pointer: *const (),
 }
 
-// SAFETY: nobody looks at what the pointer points to.
+// SAFETY: the pointer is never dereferenced.
 unsafe impl Send for LeftBehind {}
 
 /// Keeps something that is lost on purpose reachable, so that leak checkers do not report it.
@@ -228,7 +228,8 @@ pub(crate) fn keep(pointer: *const ()) {
     all.push(LeftBehind { _pointer: pointer });
 }
 
-/// Whether this is the process's first thread: the one that runs `main`, and in the child of a fork the one that forked.
+/// Whether this is the process's first thread: the one that runs `main`, or in the child of a fork the one that
+/// forked.
 ///
 /// ```
 /// let is_first = std::thread::spawn(greenlet_core::is_first_thread).join().expect("it does not panic");
@@ -237,7 +238,7 @@ pub(crate) fn keep(pointer: *const ()) {
 pub fn is_first_thread() -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     // The thread group's id is the first thread's.
-    // SAFETY: both only ask for an id.
+    // SAFETY: both calls only ask for an id.
     unsafe {
         libc::getpid() == libc::gettid()
     }

@@ -11,7 +11,7 @@ use crate::switch::SwitchMessage;
 use crate::thread::{Attention, Thread};
 use crate::unwind;
 
-/// What a tracer is told, in the greenlet that has just been switched to.
+/// The kind of switch that a tracer is told of, in the greenlet that has just been switched to.
 ///
 /// Source: the `event` of greenlet's trace function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +23,10 @@ pub enum Event {
     Throw,
 }
 
-/// A trace function: is told the event, the greenlet that left and the one that runs now.
+/// A trace function. It is told the event, the greenlet that left and the one that runs now.
 pub type TraceFn = dyn Fn(Event, &RawGreenlet, &RawGreenlet) -> Result<(), Exception>;
 
-/// What [`settrace`] gives back: the tracer that was set.
+/// A trace function as [`settrace`] takes it, and gives it back.
 pub struct Tracer {
     function: Box<TraceFn>,
     busy: Cell<bool>,
@@ -41,7 +41,7 @@ impl fmt::Debug for Tracer {
 impl Tracer {
     /// Makes a tracer of a function.
     ///
-    /// An error (or a panic) of it goes to the greenlet that has just been switched to, and
+    /// An error or a panic of the function goes to the greenlet that has just been switched to, and
     /// tracing ends.
     pub fn new(
         function: impl Fn(Event, &RawGreenlet, &RawGreenlet) -> Result<(), Exception> + 'static,
@@ -53,7 +53,7 @@ impl Tracer {
     }
 }
 
-/// Has `tracer` called after every switch on this thread; none ends that. Returns the tracer
+/// Has `tracer` called after every switch on this thread; `None` ends that. Returns the tracer
 /// that was set before.
 ///
 /// The tracer's own switches are not traced.
@@ -97,7 +97,8 @@ pub fn gettrace() -> Option<Rc<Tracer>> {
     Thread::with(|thread| thread.tracer.borrow().clone())
 }
 
-/// Tells the tracer that the current greenlet has been switched to.
+/// Tells the tracer that the current greenlet has been switched to from `origin`. Returns the message that
+/// the greenlet gets: `message`, or the tracer's error.
 #[cold]
 pub(crate) fn switched(
     thread: &Thread,
@@ -118,14 +119,14 @@ pub(crate) fn switched(
     let raised = match told {
         Ok(Ok(())) => return message,
         Ok(Err(exception)) => Ok(exception),
-        // The greenlet is dropped while it is parked in the tracer, whose fault that is not.
+        // The greenlet was dropped while it was parked in the tracer: that is no error of the tracer's.
         Err(payload) if unwind::is_forced(&*payload) => resume_unwind(payload),
         Err(panic) => Err(panic),
     };
     drop(settrace(None));
     match (raised, message) {
         (Err(panic), _) => resume_unwind(panic),
-        // Unwinding cannot be called off.
+        // An error of the tracer does not keep the greenlet from being unwound.
         (Ok(_), SwitchMessage::Unwind) => SwitchMessage::Unwind,
         (Ok(exception), _) => SwitchMessage::Throw(exception),
     }

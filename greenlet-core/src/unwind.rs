@@ -1,27 +1,26 @@
-//! Panics at the border, and the private unwinding of dropped greenlets.
+//! Catching panics, and the private panic that unwinds dropped greenlets.
 //!
 //! A parked greenlet whose last handle is dropped can never run again. Its stack is unwound, so
-//! that its destructors run, by a panic with a payload of this crate's own. Code that must not
-//! let a panic pass (a C frame below it, say) calls [`catch`] and, once those frames are left,
-//! [`ForcedUnwind::resume`].
+//! that its destructors run, by a panic with a payload of this crate's own: the *private panic*. Code
+//! that must not let a panic pass, because a C frame is below it for instance, calls [`catch`] and,
+//! once those frames are left, [`ForcedUnwind::resume`].
 //!
-//! # What a greenlet can do against it
+//! # Greenlets that do not end
 //!
 //! While its stack unwinds, a greenlet cannot park: in a destructor, `switch` and `throw` return
-//! a [`GreenletExit`](struct@GreenletExit) at once. A function that catches the panic and drops it is allowed to run
-//! on, but the next switch raises the panic again. After that the stack is given up: the
-//! greenlet ends at its next switch, its frames stay where they are for ever, a warning is
-//! printed.
+//! a [`GreenletExit`](struct@GreenletExit) at once. A function that catches the panic and drops it may run on, but
+//! its next switch raises the panic again. If that one is dropped as well, the stack is given up: the
+//! greenlet ends at its next switch, its frames stay where they are for ever, and a warning is printed.
 //!
 //! # During other panics
 //!
-//! A greenlet may be parked in a destructor that a panic of its own runs: a second panic there
-//! would abort the process. Nobody can tell whether it is, only whether some greenlet of the thread
-//! panics (other than by being unwound). So a greenlet that is dropped at such a time is first told
-//! by a [`GreenletExit`](struct@GreenletExit) from the switch it is parked in, and from further ones: a panic that is
-//! under way goes on to unwind its stack, and anybody else has an error to pass on. Only who ignores
-//! a thousand of them meets the private panic after all. Below a C frame that would go on for ever, such
-//! as an event loop's, somebody has to ask whether it [is told](is_told).
+//! A greenlet may be parked in a destructor that an ordinary panic runs, and a second panic there would
+//! abort the process. There is no way to know whether a parked greenlet panics, only whether some greenlet
+//! of the thread does. So a greenlet that is dropped while one panics is first *told* by a
+//! [`GreenletExit`](struct@GreenletExit), which the switch that it is parked in returns, and then each further
+//! one. If a panic is under way in it, that goes on to unwind its stack, and otherwise the function has an
+//! error to pass on. After a thousand switches, the private panic is raised after all. A C frame that would
+//! go on for ever, such as an event loop's, has to be made to return when the greenlet [is told](is_told).
 
 use std::any::Any;
 use std::cell::Cell;
@@ -42,16 +41,16 @@ use crate::thread::{Attention, Thread};
 use crate::value::Value;
 use crate::weak::WeakGreenlet;
 
-/// What [`catch`] caught.
+/// The panic that [`catch`] has caught.
 #[derive(Debug)]
 pub enum Caught {
     /// An ordinary panic.
     Panic(Exception),
-    /// The end of a dropped greenlet: to be resumed, never to be swallowed.
+    /// The unwinding of the current greenlet, which has been dropped: it has to be resumed.
     Forced(ForcedUnwind),
 }
 
-/// The unwinding of a dropped greenlet, caught on its way.
+/// The unwinding of a dropped greenlet, interrupted by [`catch`].
 #[must_use = "the greenlet's stack is only released if its unwinding is resumed"]
 pub struct ForcedUnwind(Box<dyn Any + Send>);
 
@@ -65,7 +64,7 @@ impl ForcedUnwind {
     /// Goes on unwinding.
     ///
     /// # Panics
-    /// Always: that is how a stack is unwound. The panic hook is not called.
+    /// Always panics: that is how a stack is unwound. The panic hook is not called.
     pub fn resume(self) -> ! {
         resume_unwind(self.0)
     }
@@ -80,8 +79,8 @@ impl ForcedUnwind {
 /// ```
 ///
 /// # Errors
-/// What left `f` other than by returning.
-// Inlined, as `f` may switch: see `transfer`.
+/// Returns the panic by which `f` has ended instead of returning.
+// It is inlined because `f` may switch: see `transfer`.
 #[inline(always)]
 pub fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Caught> {
     catch_unwind(AssertUnwindSafe(f)).map_err(Caught::new)
@@ -98,9 +97,9 @@ impl Caught {
     }
 }
 
-/// Calls functions of somebody else's, one after the other: one that panics keeps none of them from its turn. The first
-/// panic goes on afterwards; in the midst of another one it has been printed, and that is all. The unwinding of this
-/// greenlet goes on at once: those that are left are called on its way, and cannot wait.
+/// Calls functions that may be user code, one after the other. All are called, even if one panics. The first panic goes
+/// on afterwards; if another panic is under way already, it is only printed. The unwinding of this greenlet goes on at
+/// once: the rest of the functions are called while it does, and cannot wait.
 ///
 /// ```
 /// use greenlet_core::unwind::{Caught, call_each, catch};
@@ -131,14 +130,14 @@ pub fn call_each<F: FnOnce()>(functions: impl IntoIterator<Item = F>) {
     }
 }
 
-/// Those that are still to be called, and the first panic.
+/// The functions that are still to be called, and the first panic.
 struct Rest<F: FnOnce(), I: Iterator<Item = F>> {
     functions: Option<I>,
     panic: Option<Box<dyn Any + Send>>,
 }
 
 impl<F: FnOnce(), I: Iterator<Item = F>> Rest<F, I> {
-    /// Says whether there may be more.
+    /// Calls the next function. Returns whether there may be more.
     fn call_next(&mut self) -> bool {
         let Some(functions) = &mut self.functions else {
             return false;
@@ -162,7 +161,7 @@ impl<F: FnOnce(), I: Iterator<Item = F>> Rest<F, I> {
     #[cold]
     fn add(&mut self, payload: Box<dyn Any + Send>) {
         if is_forced(&*payload) && !std::thread::panicking() {
-            // The rest is called while this goes on: nobody can wait any more.
+            // `Drop` calls the rest while this goes on, and those functions cannot wait any more.
             resume_unwind(payload);
         } else if self.panic.is_none() {
             self.panic = Some(payload);
@@ -181,8 +180,8 @@ impl<F: FnOnce(), I: Iterator<Item = F>> Drop for Rest<F, I> {
     }
 }
 
-/// Drops the payload of a caught panic that goes no further. Should its destructor panic, that has been printed, and is
-/// all: what it panics with is dropped in turn, and is left undropped where that does not end.
+/// Drops the payload of a caught panic that goes no further. If its destructor panics, the new payload is dropped in turn,
+/// and so on; after ten of them the next one is leaked. The unwinding of this greenlet goes on.
 ///
 /// ```
 /// use greenlet_core::unwind::discard;
@@ -204,7 +203,8 @@ pub fn discard(payload: Box<dyn Any + Send>) {
     }
 }
 
-/// [`discard`]; returns the payload of the current greenlet's unwinding, if that struck in the destructor.
+/// Does what [`discard`] does, but returns the payload of the current greenlet's unwinding, if that begins in a
+/// destructor.
 fn try_discard(mut payload: Box<dyn Any + Send>) -> Option<Box<dyn Any + Send>> {
     for _ in 0..MOST_PAYLOADS {
         let next = catch_unwind(AssertUnwindSafe(|| drop(payload))).err()?;
@@ -217,24 +217,24 @@ fn try_discard(mut payload: Box<dyn Any + Send>) -> Option<Box<dyn Any + Send>> 
     None
 }
 
-/// A payload whose destructor panics with its like has no last one.
+/// So many payloads are dropped, as there is no last one if each destructor panics with the same again.
 const MOST_PAYLOADS: u32 = 10;
 
-/// Drops things of somebody else's, one after the other, as [`call_each`] calls.
+/// Drops things whose destructors may be user code, one after the other, as [`call_each`] calls functions.
 pub fn drop_each<T>(things: impl IntoIterator<Item = T>) {
     call_each(things.into_iter().map(|thing| || drop(thing)));
 }
 
-/// Whether the current greenlet has been told to end by an exception, during somebody's panic: then it
-/// cannot wait any more, and its frames are still to be left. C code that would go on for ever below them returns as
-/// soon as it can, and whoever has called it calls [`insist`] then.
+/// Whether the current greenlet is being unwound during another panic, and has been told so by an exception. It cannot
+/// wait any more, and its frames are still to be left. C code that would go on for ever in one of them has to return
+/// as soon as it can, and its caller calls [`insist`] then.
 ///
 /// ```
 /// assert!(!greenlet_core::unwind::is_told());
 /// ```
 #[inline]
 pub fn is_told() -> bool {
-    // SAFETY: as in `Thread::with`, but nothing is made.
+    // SAFETY: the state outlives the thread's own code, as in `Thread::with`.
     let thread = unsafe { Thread::peek().as_ref() };
     thread.is_some_and(|thread| {
         thread.attention.get() & Attention::UNWINDING != 0 && has_been_told(thread)
@@ -248,23 +248,24 @@ fn has_been_told(thread: &Thread) -> bool {
     last.is_some_and(|last| last.stage == UnwindStage::Told && last.greenlet.is_current())
 }
 
-/// Tells the current greenlet once more, if it [is told](is_told): the private panic is raised if nobody panics any
-/// more, or after a thousand times.
+/// Reminds the current greenlet, if it [is told](is_told): the private panic is raised if nothing panics any more, or at
+/// the thousandth time.
 pub fn insist() {
     if is_told() {
-        // The exception is what it has been told by before.
+        // The exception is not needed: the greenlet has got one like it before.
         let _ = Thread::with(|thread| switch_refused(thread, Location::caller()));
     }
 }
 
-/// Whether the payload of a caught panic is that of the current greenlet's own unwinding: then it must
-/// go on, by [`resume_unwind`], and nobody may wait meanwhile. In any other greenlet it is a panic like others.
+/// Whether the payload of a caught panic is that of the current greenlet's own unwinding. Then the panic has to
+/// go on by [`resume_unwind`], and the greenlet cannot wait before. In any other greenlet, the same payload is
+/// that of an ordinary panic.
 pub fn is_forced(payload: &(dyn Any + Send)) -> bool {
     let Some(Payload(raised)) = payload.downcast_ref() else {
         return false;
     };
-    // Not `with`: on another thread it is nobody's.
-    // SAFETY: as in `Thread::with`, but nothing is made.
+    // `Thread::with` would make a state, and a thread without one has no greenlet to unwind.
+    // SAFETY: the state outlives the thread's own code, as in `Thread::with`.
     let thread = unsafe { Thread::peek().as_ref() };
     thread.is_some_and(|thread| {
         in_progress(thread)
@@ -273,8 +274,8 @@ pub fn is_forced(payload: &(dyn Any + Send)) -> bool {
     })
 }
 
-/// The private payload. It may end up anywhere, on another thread even, if somebody catches it:
-/// all it does is to say when it is dropped.
+/// The payload of the private panic. Code that catches it may take it anywhere, even to another thread:
+/// it only notes that it is dropped.
 struct Payload(Arc<AtomicBool>);
 
 impl Drop for Payload {
@@ -286,34 +287,36 @@ impl Drop for Payload {
 /// The unwinding of one greenlet.
 pub(crate) struct Unwinding {
     greenlet: RawGreenlet,
-    /// Who waits for its end.
+    /// The greenlet that unwinds it, and waits for its end.
     dropper: RawGreenlet,
     stage: UnwindStage,
-    /// Nobody panicked when the first of those now being unwound was dropped. Nobody has parked
-    /// since, so no parked greenlet has a panic of its own.
+    /// Whether nothing panicked when the outermost of the current unwindings began. No greenlet has
+    /// parked since, so no parked greenlet has a panic of its own.
     calm: bool,
-    /// How many switches were refused since it was told.
+    /// How many switches were refused since the greenlet was told.
     refusals: u32,
     /// Whether the payload has been dropped.
     dropped: Arc<AtomicBool>,
 }
 
-/// So many switches that are refused mean that it was not a destructor that asked for them.
+/// After so many refused switches, the greenlet is taken to be in a loop and not in a destructor.
 const PATIENCE: u32 = 1000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum UnwindStage {
-    /// Switched to, but nothing raised yet.
+    /// The greenlet is switched to, and nothing is raised yet.
     Asked,
-    /// Told by an exception, because it may have a panic of its own under way.
+    /// It has been told by an exception, because it may have a panic of its own under way.
     Told,
+    /// The private panic has been raised.
     Raised,
+    /// It has been swallowed, and raised once more.
     RaisedAgain,
-    /// Swallowed again: it only says its last words.
+    /// The stack is given up: the greenlet only prints the warning and ends.
     GivenUp,
 }
 
-/// Whether the running greenlet is being unwound, or has been and swallowed it.
+/// Whether the running greenlet is being unwound, or has swallowed its unwinding.
 pub(crate) fn in_progress(thread: &Thread) -> bool {
     let unwinding = thread.unwinding.borrow();
     unwinding
@@ -321,7 +324,8 @@ pub(crate) fn in_progress(thread: &Thread) -> bool {
         .is_some_and(|last| ptr::eq(last.greenlet.core(), thread.current()))
 }
 
-/// What the switch does in which the current greenlet is asked to unwind.
+/// Has the current greenlet, which has just been switched to, unwind: raises the private panic, or returns the
+/// exception that tells it.
 #[cold]
 #[inline(never)]
 pub(crate) fn asked(thread: &Thread) -> Result<Value, Exception> {
@@ -341,7 +345,7 @@ pub(crate) fn asked(thread: &Thread) -> Result<Value, Exception> {
     Err(Exception::at(GreenletExit, current.parked_at.get()))
 }
 
-/// Starts (or starts again) to unwind the current greenlet.
+/// Raises the private panic in the current greenlet, for the first or the second time.
 fn raise(thread: &Thread) -> ! {
     let dropped = Arc::new(AtomicBool::new(false));
     {
@@ -356,8 +360,8 @@ fn raise(thread: &Thread) -> ! {
     resume_unwind(Box::new(Payload(dropped)))
 }
 
-/// Notes that the current greenlet, which ends, is not being unwound any more. Returns who waits
-/// for that, if it was.
+/// Notes that the current greenlet, which ends, is not being unwound any more. Returns the greenlet
+/// that waits for that, if it was being unwound.
 pub(crate) fn finished(thread: &Thread) -> Option<RawGreenlet> {
     if !in_progress(thread) {
         return None;
@@ -371,8 +375,8 @@ pub(crate) fn finished(thread: &Thread) -> Option<RawGreenlet> {
     last.map(|last| last.dropper)
 }
 
-/// What a switch does in a greenlet that is being unwound: it cannot park, for nobody could
-/// wake it.
+/// Refuses a switch in a greenlet that is being unwound: it cannot park, as nobody could wake it. The switch
+/// returns an exception, raises the private panic, or gives the stack up.
 #[cold]
 pub(crate) fn switch_refused(
     thread: &Thread,
@@ -391,7 +395,7 @@ pub(crate) fn switch_refused(
         (last.stage, going_on && std::thread::panicking())
     };
     if in_destructor {
-        // It wants to wait: it is told to be quick.
+        // A destructor wants to wait: the exception tells it to go on without.
         return Err(Exception::at(GreenletExit, at));
     }
     match stage {
@@ -402,9 +406,9 @@ pub(crate) fn switch_refused(
     }
 }
 
-/// Ends the current greenlet without unwinding it: its frames stay where they are for ever, whatever they own is never
-/// dropped, the memory of the stack is never reused. For those that must not leave a frame, because somebody borrows from
-/// it. Prints a warning that says `why`.
+/// Ends the current greenlet without unwinding it: its frames stay where they are for ever, the values in them are never
+/// dropped, and the memory of the stack is never reused. It is for code that must not leave a frame because something
+/// borrows from it. Prints a warning that says `why`.
 ///
 /// ```
 /// use greenlet_core::{GreenletError, RawGreenlet, unwind};
@@ -416,7 +420,8 @@ pub(crate) fn switch_refused(
 /// ```
 ///
 /// # Errors
-/// It returns only where it is impossible: [`GreenletError::MainGreenlet`], [`GreenletError::Pinned`].
+/// It returns only where it cannot end the greenlet: [`GreenletError::MainGreenlet`] in the main greenlet, and
+/// [`GreenletError::Pinned`] in a pinned one.
 pub fn give_up(why: &str) -> GreenletError {
     Thread::with(|thread| {
         if thread.pinned() {
@@ -429,7 +434,7 @@ pub fn give_up(why: &str) -> GreenletError {
     })
 }
 
-/// See [`give_up`].
+/// Does [`give_up`] in a greenlet where that is possible.
 fn give_up_stack(thread: &Thread, why: &str) -> ! {
     if let Some(last) = thread.unwinding.borrow_mut().last_mut()
         && last.greenlet.is_current()
@@ -437,7 +442,7 @@ fn give_up_stack(thread: &Thread, why: &str) -> ! {
         last.stage = UnwindStage::GivenUp;
     }
     let greenlet = thread.current_greenlet();
-    // Nothing may unwind here any more, nor wait; and a name may be made by a function of somebody's.
+    // The name may be made by user code, which must neither unwind any further nor wait.
     let who = catch(|| pinned(|| format!("{greenlet:?}")));
     let who = who.unwrap_or_else(|_| format!("<greenlet at {:#x}>", greenlet.address()));
     let _ = writeln!(
@@ -445,9 +450,9 @@ fn give_up_stack(thread: &Thread, why: &str) -> ! {
         "greenlet-core: {who} {why}: the stack is given up"
     );
     attached::given_up(&greenlet);
-    // A stack that is not given back is lost to the process, as it must be.
+    // A stack that is not given back to the pool is never reused.
     greenlet.core().stack.set(None);
-    // Nor may its data go: its frames may refer to them.
+    // The data stay as well: the frames may refer to them.
     std::mem::forget(greenlet);
     root::end(SwitchMessage::Value(Value::None))
 }
@@ -459,21 +464,22 @@ pub(crate) fn unwind_dropped(greenlet: RawGreenlet) {
     let core = greenlet.core();
     let here = ptr::eq(Thread::peek(), &*core.thread);
     if !here || core.thread.over() || cfg!(panic = "abort") {
-        // Nothing can run it any more. Its memory is never reused, so nothing dangles; but the
-        // destructors on its stack do not run.
+        // The greenlet cannot be run any more. Its memory is never reused, so nothing dangles, but
+        // the destructors on its stack do not run.
         std::mem::forget(greenlet);
         return;
     }
     force(&greenlet);
 }
 
-/// Unwinds a greenlet that others have handles of, or discards it. Says whether it is dead then.
+/// Unwinds a greenlet that others have handles of, or discards it. Returns whether it is dead then.
 pub(crate) fn unwind_now(greenlet: &RawGreenlet) -> bool {
     let core = greenlet.core();
     let thread = &*core.thread;
     if greenlet.discard() || core.life.get() == Life::Dead {
         if ptr::eq(thread, Thread::peek()) {
-            // Who ended it unrun may be still about to: its data are told first, and may take their time.
+            // If it has died unrun, its function may still be there: its data are told first, and may be
+            // waiting in that call.
             attached::drop_function(core);
         }
         return true;
@@ -493,7 +499,7 @@ pub(crate) fn unwind_now(greenlet: &RawGreenlet) -> bool {
     core.life.get() == Life::Dead
 }
 
-/// Unwinds a parked greenlet of this thread, and returns at its end.
+/// Unwinds a parked greenlet of this thread, and returns when it has ended.
 fn force(greenlet: &RawGreenlet) {
     let thread = &*greenlet.core().thread;
     let Some(target) = JumpTarget::of(greenlet) else {
@@ -514,7 +520,7 @@ fn force(greenlet: &RawGreenlet) {
         dropped: Arc::default(),
     });
     thread.attend(Attention::UNWINDING);
-    // Its last words; it has nobody to say them to.
+    // The last message of a greenlet that is unwound is for nobody.
     let message = target.go(thread, SwitchMessage::Unwind);
     drop(message);
 }
@@ -523,16 +529,16 @@ fn force(greenlet: &RawGreenlet) {
 pub(crate) fn unwind_all(thread: &Thread) {
     let unwound = Cell::new(true);
     let round = || unwind_round(thread, &unwound);
-    // Others may have come up meanwhile.
+    // Others may have parked meanwhile.
     call_each(iter::from_fn(|| unwound.replace(false).then_some(&round)));
 }
 
-/// Unwinds those that are parked now, and notes whether there was one.
+/// Unwinds the greenlets that are parked now, and notes in `unwound` whether one of them is dead then.
 fn unwind_round(thread: &Thread, unwound: &Cell<bool>) {
     let parked = |core: &GreenletCore| core.life.get() == Life::Started && !core.runs();
     let all = thread.list.newest_first(parked).into_iter();
-    // Handles would keep those that only the stacks of others still have handles of.
-    // SAFETY: what is in the list is alive.
+    // They are weak, as handles would keep a greenlet that only the stack of another one has a handle of.
+    // SAFETY: every greenlet in the list is alive.
     let all = all.map(|core| unsafe { WeakGreenlet::from_core(core) });
     let all: Vec<_> = all.collect();
     call_each(all.iter().map(|greenlet| {
