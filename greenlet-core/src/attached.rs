@@ -6,8 +6,8 @@
 //!   └──────────────┴──────────────┴─────────┴──────────────────────────┘
 //! ```
 //!
-//! Only a greenlet's [`TypeTable`] knows the types of the others. Data and label stay until the last handle is
-//! gone; the function is moved out when it is called, or dropped in place when it never will be.
+//! Only a greenlet's [`TypeTable`] knows the types of data, label and function. Data and label stay until the last
+//! handle is gone; the function is moved out when it is called, or dropped in place when it never will be.
 
 use std::any::{Any, TypeId};
 use std::cell::UnsafeCell;
@@ -26,8 +26,9 @@ use crate::value::Value;
 
 /// What can be attached to a greenlet when it is made, by [`Builder::build_with`](crate::Builder::build_with).
 pub trait Data: Sized + 'static {
-    /// The greenlet will never run its function, which is about to be dropped; or never end it, because its stack was
-    /// [given up](crate::unwind), and then it cannot switch. Not called if nobody has a handle of the greenlet any more.
+    /// Called when the greenlet will never run its function, which is about to be dropped, or never end it, because its
+    /// stack was [given up](crate::unwind); in the second case this cannot switch. It is not called if nobody has a
+    /// handle of the greenlet any more.
     fn unrun(greenlet: &Attached<Self>) {
         let _ = greenlet;
     }
@@ -35,43 +36,45 @@ pub trait Data: Sized + 'static {
     /// Called instead of [`unrun`](Data::unrun) when there is a reason, see [`RawGreenlet::fail`].
     ///
     /// # Errors
-    /// The reason, to leave it to the caller of `fail`.
+    /// Returns the reason to leave it to the caller of `fail`.
     fn failed(greenlet: &Attached<Self>, reason: Exception) -> Result<(), Exception> {
         Self::unrun(greenlet);
         Err(reason)
     }
 
-    /// What the greenlet is to those who know its data's type: a handle that can do more. Others get it from
+    /// Makes a handle that can do more than [`RawGreenlet`]. Code that does not know the type of the data gets it from
     /// [`RawGreenlet::object`].
     fn object(greenlet: &Attached<Self>) -> Option<Box<dyn Object>> {
         let _ = greenlet;
         None
     }
 
-    /// A part of the data for those who do not know their type: [`RawGreenlet::part`] finds it by its own.
+    /// A part of the data. Code that does not know the type of the data, but that of the part, gets it from
+    /// [`RawGreenlet::part`].
     fn part(&self) -> Option<&dyn Any> {
         None
     }
 }
 
-/// Nothing.
+/// No data.
 impl Data for () {}
 
-/// What a greenlet is called as long as nobody has named it, for many greenlets with names that are rarely looked at: it is
-/// in the greenlet's own memory, and asked only then. See [`Builder::label`](crate::Builder::label).
+/// The name of a greenlet as long as nobody has set one. It is kept in the greenlet's own memory, and asked only when
+/// somebody wants the name: for many greenlets whose names are rarely needed. See
+/// [`Builder::label`](crate::Builder::label).
 pub trait Label: 'static {
-    /// The name, if it has one.
+    /// The name, if there is one.
     fn label(&self) -> Option<String>;
 }
 
-/// It has no name.
+/// No name.
 impl Label for () {
     fn label(&self) -> Option<String> {
         None
     }
 }
 
-/// A handle of a greenlet, and a look at its data or a part of them.
+/// A handle of a greenlet that dereferences to its data, or to a part of them.
 ///
 /// ```
 /// use greenlet_core::{Data, RawGreenlet, Value};
@@ -88,7 +91,7 @@ impl Label for () {
 /// ```
 pub struct Attached<D: ?Sized> {
     greenlet: RawGreenlet,
-    /// In the greenlet's memory, or something that lives as long.
+    /// Points into the greenlet's memory, or to something that lives as long.
     data: NonNull<D>,
 }
 
@@ -99,11 +102,11 @@ impl<D: ?Sized> Attached<D> {
         &self.greenlet
     }
 
-    /// A handle that looks at a part of the data, or at them as something more general.
+    /// Makes a handle that dereferences to a part of the data, or to the data as a more general type.
     #[inline]
     pub fn map<U: ?Sized>(self, part: impl for<'a> FnOnce(&'a D) -> &'a U) -> Attached<U> {
-        // What a shared borrow of the data leads to is there as long as the borrow is, and this one
-        // lasts as long as there are handles: the data are neither moved nor borrowed otherwise.
+        // The part lives as long as a shared borrow of the data can last, which is as long as there are
+        // handles: until then, the data are neither moved nor borrowed mutably.
         let data = NonNull::from(part(&self));
         Attached {
             greenlet: self.greenlet,
@@ -137,7 +140,7 @@ impl<D: Data> Attached<D> {
 }
 
 impl RawGreenlet {
-    /// What was attached to the greenlet when it was made, if it is a `D`.
+    /// The data that were attached to the greenlet when it was made, if they are a `D`.
     #[inline]
     pub fn data<D: Data>(&self) -> Option<&D> {
         let core = self.core();
@@ -148,7 +151,7 @@ impl RawGreenlet {
         Some(unsafe { data_of(core) })
     }
 
-    /// The [part](Data::part) of what was attached to the greenlet that is meant for others, if it is a `P`.
+    /// The [part](Data::part) of the greenlet's data that is meant for others, if it is a `P`.
     pub fn part<P: 'static>(&self) -> Option<&P> {
         let core = self.core();
         // SAFETY: the table is the core's own, and its data are there as long as there are handles.
@@ -156,8 +159,8 @@ impl RawGreenlet {
         part?.downcast_ref()
     }
 
-    /// What the greenlet is to those who made it, if it is more than a greenlet: an object of a subclass, in Python.
-    /// See [`Data::object`].
+    /// The handle that can do more than this one, if the greenlet has one, see [`Data::object`]. In Python, it would be
+    /// an object of a subclass.
     pub fn object(&self) -> Option<Box<dyn Object>> {
         (self.core().table.object)(self)
     }
@@ -168,8 +171,8 @@ impl<D: ?Sized> Deref for Attached<D> {
 
     #[inline]
     fn deref(&self) -> &D {
-        // SAFETY: what it looks at lives as long as there are handles of the greenlet, and `greenlet` is
-        // one.
+        // SAFETY: `data` points to something that lives as long as there are handles of the greenlet, and
+        // `greenlet` is one.
         unsafe { self.data.as_ref() }
     }
 }
@@ -202,17 +205,17 @@ struct Front<D> {
 struct Body<D, N, F> {
     front: Front<D>,
     label: ManuallyDrop<N>,
-    /// There as long as the core says so.
+    /// Initialised as long as the core's `has_function` says so.
     function: UnsafeCell<MaybeUninit<F>>,
 }
 
-/// What a greenlet runs.
+/// The function of a greenlet.
 pub(crate) trait Run<D>: FnOnce(&D, Value) -> Result<Value, Exception> + 'static {}
 
 impl<D, F: FnOnce(&D, Value) -> Result<Value, Exception> + 'static> Run<D> for F {}
 
-/// What must know the types of a greenlet's data and function. All pointers are to the core of a greenlet
-/// made with this table, from [`whole`].
+/// The functions that must know the types of a greenlet's data, label and function. They are for greenlets made
+/// with this table only, and a pointer to the core is one from [`whole`]: the callers see to both.
 pub(crate) struct TypeTable {
     data_type: fn() -> TypeId,
     /// Takes the function out and calls it.
@@ -220,11 +223,11 @@ pub(crate) struct TypeTable {
     drop_function: unsafe fn(*mut GreenletCore),
     unrun: fn(&RawGreenlet, &mut Option<Exception>),
     object: fn(&RawGreenlet) -> Option<Box<dyn Object>>,
-    /// The greenlet's data are there.
+    /// The greenlet's data must not be dropped yet.
     part: unsafe fn(&GreenletCore) -> Option<&dyn Any>,
-    /// The greenlet's data are there.
+    /// The greenlet's label must not be dropped yet.
     label: unsafe fn(*mut GreenletCore) -> Option<String>,
-    /// The label's, too. None: there is nothing to do.
+    /// Drops data and label; none if neither needs to be dropped.
     drop_data: Option<unsafe fn(*mut GreenletCore)>,
     /// Gives the memory back.
     free: unsafe fn(*mut GreenletCore),
@@ -234,8 +237,8 @@ impl<D: Data, N: Label, F: Run<D>> Body<D, N, F> {
     const TABLE: &'static TypeTable = &TypeTable {
         data_type: TypeId::of::<D>,
         run: |core, value| {
-            // SAFETY: the table's; the caller has taken the function off the core's record, so this is
-            // the only read of it. The data stay while the greenlet is on its stack.
+            // SAFETY: by the contract of the table. The caller has cleared `has_function`, so this is the
+            // only read of the function. The data stay while the greenlet is on its stack.
             unsafe {
                 let body = core.cast::<Body<D, N, F>>();
                 let function = (*(*body).function.get()).assume_init_read();
@@ -243,7 +246,8 @@ impl<D: Data, N: Label, F: Run<D>> Body<D, N, F> {
             }
         },
         drop_function: |core| {
-            // SAFETY: as above.
+            // SAFETY: by the contract of the table. The caller has cleared `has_function`, so nobody else
+            // uses the function.
             unsafe { (*(*core.cast::<Body<D, N, F>>()).function.get()).assume_init_drop() }
         },
         unrun: |greenlet, reason| {
@@ -256,19 +260,20 @@ impl<D: Data, N: Label, F: Run<D>> Body<D, N, F> {
         },
         object: |greenlet| D::object(&Attached::of(greenlet)?),
         part: |core| {
-            // SAFETY: the table's; nobody borrows the data mutably before they are dropped.
+            // SAFETY: by the contract of the table. Nobody borrows the data mutably before they are dropped.
             unsafe { &(*whole(core).cast::<Front<D>>()).data }.part()
         },
         label: |core| {
-            // SAFETY: the table's; the label is there as long as the data are, and nobody changes it.
+            // SAFETY: by the contract of the table. Nobody changes the label before it is dropped.
             unsafe { (*core.cast::<Body<D, N, F>>()).label.label() }
         },
         drop_data: if std::mem::needs_drop::<(D, N)>() {
             Some(|core| {
-                // SAFETY: the table's; the caller sees to it that nobody borrows data or label any more.
+                // SAFETY: by the contract of the table. The caller sees to it that nobody borrows data or
+                // label any more.
                 unsafe {
                     let body = core.cast::<Body<D, N, F>>();
-                    // It goes even if the destructor of the data panics.
+                    // The label is dropped even if the destructor of the data panics.
                     let _label = ManuallyDrop::take(&mut (*body).label);
                     ManuallyDrop::drop(&mut (*body).front.data);
                 }
@@ -277,7 +282,7 @@ impl<D: Data, N: Label, F: Run<D>> Body<D, N, F> {
             None
         },
         free: |core| {
-            // SAFETY: the table's; it came out of such a box.
+            // SAFETY: by the contract of the table. `place` has taken the memory out of such a box.
             drop(unsafe { Box::from_raw(core.cast::<Body<D, N, F>>()) });
         },
     };
@@ -309,7 +314,7 @@ pub(crate) fn place<D: Data, N: Label, F: Run<D>>(
         }
     }
     let core = body.cast::<GreenletCore>();
-    // For `whole`.
+    // `whole` makes a pointer of this provenance.
     let _ = core.expose_provenance();
     // SAFETY: a box is never null.
     unsafe { NonNull::new_unchecked(core) }
@@ -323,14 +328,15 @@ fn whole(core: &GreenletCore) -> *mut GreenletCore {
 /// The data that follow a core.
 ///
 /// # Safety
-/// They are a `D`.
+/// The data are a `D`.
 #[inline]
 unsafe fn data_of<D>(core: &GreenletCore) -> &D {
-    // SAFETY: `Front` has it there. It is dropped when the last handle is gone, and nobody borrows it mutably before.
+    // SAFETY: `Front` has the data there. They are dropped when the last handle is gone, and nobody borrows them mutably
+    // before.
     unsafe { &(*whole(core).cast::<Front<D>>()).data }
 }
 
-/// What the greenlet's label says.
+/// The name that the greenlet's label returns.
 pub(crate) fn label(greenlet: &RawGreenlet) -> Option<String> {
     let core = greenlet.core();
     // SAFETY: the table is the core's own, and its data are there as long as there are handles.
@@ -340,7 +346,7 @@ pub(crate) fn label(greenlet: &RawGreenlet) -> Option<String> {
 /// Calls the function of a greenlet; none if it has none any more.
 ///
 /// # Safety
-/// It is the greenlet that runs.
+/// `core` is the running greenlet.
 #[inline(always)]
 pub(crate) unsafe fn run(core: &GreenletCore, value: Value) -> Option<Result<Value, Exception>> {
     if !core.has_function.replace(false) {
@@ -358,16 +364,16 @@ pub(crate) fn drop_function(core: &GreenletCore) {
     }
 }
 
-/// The same for a greenlet that somebody has a handle of: its data are told first. They may do anything, be unwound too;
-/// the function goes all the same.
+/// Drops the function as [`drop_function`] does, but tells the greenlet's data first, for somebody may have a handle of
+/// it. They may run any code, which may panic or be unwound: the function is dropped all the same.
 pub(crate) fn abandon_function(core: &GreenletCore, reason: &mut Option<Exception>) {
-    /// Drops the function, at last.
+    /// Drops the function when this is dropped.
     struct Abandoned<'a>(&'a GreenletCore);
 
     impl Drop for Abandoned<'_> {
         fn drop(&mut self) {
             if std::thread::panicking() {
-                // One panic is enough.
+                // A second panic would abort the process.
                 if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop_function(self.0))) {
                     unwind::discard(payload);
                 }
@@ -378,7 +384,7 @@ pub(crate) fn abandon_function(core: &GreenletCore, reason: &mut Option<Exceptio
     }
 
     if core.has_function.get() {
-        // SAFETY: it is not freed.
+        // SAFETY: the reference says that the greenlet is not freed.
         let greenlet = unsafe { RawGreenlet::from_core(NonNull::from(core)) };
         let abandoned = Abandoned(core);
         (core.table.unrun)(&greenlet, reason);
@@ -389,20 +395,20 @@ pub(crate) fn abandon_function(core: &GreenletCore, reason: &mut Option<Exceptio
 /// Tells the data of a greenlet whose stack was given up that its function will not end.
 pub(crate) fn given_up(greenlet: &RawGreenlet) {
     let tell = || pinned(|| (greenlet.core().table.unrun)(greenlet, &mut None));
-    // Nothing may unwind here any more.
+    // Nothing may unwind any further, so a panic is caught, and its payload leaked.
     std::mem::forget(catch_unwind(AssertUnwindSafe(tell)));
 }
 
-/// Whether dropping the greenlet's memory is all that there is to do.
+/// Whether a greenlet has nothing to be dropped: no function any more, and neither data nor label with a destructor.
 #[inline]
 pub(crate) fn is_plain(core: &GreenletCore) -> bool {
     !core.has_function.get() && core.table.drop_data.is_none()
 }
 
-/// Drops the data of a greenlet.
+/// Drops the data and the label of a greenlet.
 ///
 /// # Safety
-/// Once, when nobody has a handle of it any more and it is not on its stack.
+/// This is called once, when nobody has a handle of the greenlet any more and it is not on its stack.
 pub(crate) unsafe fn drop_data(core: &GreenletCore) {
     if let Some(drop_data) = core.table.drop_data {
         // SAFETY: the table is the core's own; the rest is the caller's.
@@ -413,7 +419,7 @@ pub(crate) unsafe fn drop_data(core: &GreenletCore) {
 /// Gives the memory back.
 ///
 /// # Safety
-/// No handle, list, stack or weak reference names the greenlet; function and data are dropped.
+/// No handle, list, stack or weak reference refers to the greenlet; function and data are dropped.
 pub(crate) unsafe fn free(pointer: NonNull<GreenletCore>) {
     // SAFETY: the table is the core's own; the rest is the caller's.
     unsafe {

@@ -1,4 +1,4 @@
-//! Looking at greenlets from outside: what there are, and what they are at.
+//! Looking at greenlets from outside: which there are, where they are in their lives, and what they wait for.
 
 use std::fmt;
 use std::panic::Location;
@@ -14,7 +14,7 @@ use crate::thread::Thread;
 pub enum State {
     /// Made, never switched to.
     Pending,
-    /// The one that runs.
+    /// Running.
     Current,
     /// Parked in a switch.
     Suspended,
@@ -34,7 +34,7 @@ impl fmt::Display for State {
 }
 
 impl RawGreenlet {
-    /// Where it is in its life.
+    /// Where the greenlet is in its life.
     pub fn state(&self) -> State {
         match self.core().life.get() {
             Life::Unstarted => State::Pending,
@@ -59,7 +59,7 @@ impl RawGreenlet {
         self.core().made_at
     }
 
-    /// What its present park is for, if it is parked and said so.
+    /// What the greenlet waits for, if it is parked and its park says so.
     pub fn waiting_on(&self) -> Option<WaitingOn> {
         match self.core().parked.get() {
             0 => None,
@@ -69,18 +69,18 @@ impl RawGreenlet {
 
     /// How many bytes of its stack have ever been touched, in whole pages, counted from the top:
     /// by this greenlet or by one that had the stack before. None if it has no stack of its own
-    /// (it has not begun, is dead, or is a main greenlet). Of a stack that is larger than 16 MiB, what was touched
-    /// below 16 MiB that were not is left out.
+    /// (it has not begun, is dead, or is a main greenlet). In a stack that is larger than 16 MiB, pages
+    /// below a gap of 16 MiB that was never touched do not count.
     ///
-    /// It takes a system call: this is for tuning stack sizes, not for every switch.
+    /// This takes a system call: it is for tuning stack sizes, not for every switch.
     pub fn stack_usage(&self) -> Option<usize> {
-        // SAFETY: the place is only written when the greenlet gets and loses its stack, and
-        // neither happens in here.
+        // SAFETY: the slot is only written when the greenlet gets or loses its stack, and neither
+        // happens in here.
         let stack = unsafe { &*self.core().stack.as_ptr() }.as_ref()?;
         Some(usage::touched(stack))
     }
 
-    /// What there is to say about it now.
+    /// All that a list of greenlets shows of it now.
     pub fn info(&self) -> Info {
         Info {
             id: self.id(),
@@ -119,7 +119,7 @@ pub struct Info {
 pub struct WaitingOn {
     /// The kind of thing: `"Greenlet"`, `"io"`, `"Event"`.
     pub kind: &'static str,
-    /// Which one: its address, as its `Debug` output shows it.
+    /// The address of the thing, as its `Debug` output shows it.
     pub address: usize,
 }
 
@@ -174,7 +174,7 @@ impl fmt::Display for Info {
 pub fn greenlets() -> Vec<RawGreenlet> {
     Thread::with(|thread| {
         let all = thread.list.newest_first(|_| true).into_iter();
-        // SAFETY: what is in the list is alive.
+        // SAFETY: every greenlet in the list is alive.
         all.map(|core| unsafe { RawGreenlet::from_core(core) })
             .collect()
     })
@@ -198,10 +198,12 @@ pub fn live_greenlets() -> usize {
     Thread::with(|thread| thread.live.get())
 }
 
-/// Gives the memory of this thread's idle stacks back to the system. Stacks of greenlets that have
-/// ended are kept for reuse, with their pages as long as they are no more than those in use, or fill no
-/// more than 32 MiB, or 128 MiB for a second or until the next one comes back; this is for a thread that has
-/// just ended many greenlets and will not start as many soon.
+/// Gives the memory of this thread's idle stacks back to the system: for a thread that has just ended
+/// many greenlets and will not start as many soon.
+///
+/// Stacks of greenlets that have ended are kept for reuse. They keep their pages as long as they are no
+/// more than the stacks in use, or fill no more than 32 MiB (128 MiB for a second, or until the next stack
+/// comes back after it).
 pub fn trim_stacks() {
     Thread::with(|thread| thread.stacks.borrow_mut().trim());
 }

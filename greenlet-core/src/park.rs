@@ -2,7 +2,7 @@
 //!
 //! A greenlet [begins](Park::begin) a park, leaves its ticket where it wants to be woken from, and
 //! [enters](Park::enter) it by switching away. A [wake-up](RawGreenlet::wake) is spent at one place only, the
-//! switch itself (`Thread::set_current`): one that is refused changes nothing.
+//! switch itself (`Thread::set_current`): if the switch is refused, nothing has changed.
 //!
 //! ```text
 //!             begin              enter              somebody switches to it
@@ -11,8 +11,8 @@
 //!                       └─────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Code of others may run between `begin` and `enter`, a destructor say, and park for something of its own. What
-//! was begun before is set aside meanwhile, and can be woken there.
+//! User code may run between `begin` and `enter`, in a destructor for instance, and park for something else. The
+//! park that was begun before is set aside meanwhile, and can still be woken.
 
 use std::fmt;
 
@@ -25,19 +25,19 @@ use crate::introspect::WaitingOn;
 use crate::switch::{self, SwitchMessage};
 use crate::value::Value;
 
-/// The number of a park, which no other on its thread has; later ones have larger numbers. Whoever has it may end the
-/// park, so there is no way to guess one.
+/// The number of a park, which no other park of its thread ever has; later parks have larger numbers. Code that has a
+/// ticket may end the park, so a ticket cannot be made of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(NonZeroU64);
 
 impl Ticket {
-    /// One that is for no park. Parks that have begun in this thread have smaller numbers, and those that will begin
-    /// larger ones.
+    /// A ticket that is for no park. Parks that have begun in this thread have smaller numbers, and those that will
+    /// begin larger ones.
     pub fn draw() -> Ticket {
         new_ticket(getcurrent().core())
     }
 
-    /// The first of so many, one after the other.
+    /// Draws `count` tickets with numbers one after the other, and returns the first.
     pub fn draw_many(count: usize) -> Ticket {
         let first = Ticket::draw();
         getcurrent().core().thread.skip_tickets(count);
@@ -51,8 +51,8 @@ impl Ticket {
     }
 }
 
-/// A park of the current greenlet, from its beginning to the return of [`enter`](Park::enter), or its drop. It belongs to the
-/// greenlet: nobody else can end it but by a wake-up.
+/// One wait of the current greenlet, from its preparation to the return of [`enter`](Park::enter), or to the drop of
+/// this. Other greenlets end it by a wake-up with its ticket.
 ///
 /// ```
 /// use greenlet_core::{Park, RawGreenlet, Value, getcurrent};
@@ -71,7 +71,7 @@ pub struct Park {
     ticket: Ticket,
 }
 
-/// A park that is not the innermost of its greenlet, or what was thrown into one that has not been entered.
+/// A park that is set aside for one inside it, or the exception thrown into a park that has not been entered.
 pub(crate) struct Aside {
     ticket: u64,
     is: Begun,
@@ -83,7 +83,7 @@ enum Begun {
 }
 
 impl Park {
-    /// Begins one; `waiting_on` is for lists of greenlets that wait.
+    /// Begins a park; `waiting_on` says what it is for, in lists of greenlets.
     #[inline(always)]
     pub fn begin(waiting_on: Option<WaitingOn>) -> Park {
         let greenlet = getcurrent();
@@ -97,29 +97,29 @@ impl Park {
         Park { greenlet, ticket }
     }
 
-    /// Whose it is.
+    /// The greenlet that the park belongs to.
     #[inline]
     pub fn greenlet(&self) -> &RawGreenlet {
         &self.greenlet
     }
 
-    /// The number to wake it by.
+    /// The ticket to wake it with.
     #[inline]
     pub fn ticket(&self) -> Ticket {
         self.ticket
     }
 
-    /// Switches to `to` until somebody wakes this park (then [`Value::Token`] of the ticket is what it returns) or
-    /// switches here otherwise; it holds a handle of the greenlet meanwhile. Returns at once if it has been woken
-    /// already, if it was entered before, and in another greenlet than its own.
+    /// Switches to `to`, and returns when somebody wakes this park, with [`Value::Token`] of the ticket, or switches
+    /// here otherwise. The park holds a handle of its greenlet meanwhile. Returns at once if the park has been woken
+    /// already or was entered before, and in another greenlet than its own.
     ///
     /// # Errors
-    /// As for [`RawGreenlet::switch`], and what was thrown by [`wake_throwing`](RawGreenlet::wake_throwing).
+    /// As for [`RawGreenlet::switch`], and the exception of [`wake_throwing`](RawGreenlet::wake_throwing).
     #[track_caller]
     #[inline(always)]
     pub fn enter(&self, to: &RawGreenlet) -> Result<Value, Exception> {
         let core = self.greenlet.core();
-        // Its greenlet runs: that is the current one. No other can enter it.
+        // If the park's greenlet is not parked it is the current one: no other greenlet can enter the park.
         if core.ticket.get() != self.ticket.get() || core.is_parked() {
             if let Some(woken) = self.woken() {
                 return woken;
@@ -129,19 +129,19 @@ impl Park {
         }
         core.parked.set(self.ticket.get());
         let got = to.switch(());
-        // It is already, unless the switch was refused.
+        // The switch back has zeroed it already, unless the switch to `to` was refused.
         core.parked.set(0);
         got
     }
 
-    /// What the wake-up brought that came before the greenlet had parked; none if it is yet to come.
+    /// The result of a wake-up that came before the greenlet had parked; none if the park can be entered.
     #[cold]
     #[inline(never)]
     fn woken(&self) -> Option<Result<Value, Exception>> {
         let core = self.greenlet.core();
         match take_aside(core, self.ticket.get()) {
             Some(Begun::Thrown(exception)) => Some(Err(exception)),
-            // Another park that was begun later lasts longer: it is forgotten, or kept somewhere.
+            // This park was set aside for a later one that is not dropped yet: leaked, or kept somewhere.
             Some(Begun::Waiting(waiting_on)) if core.runs() => {
                 core.waiting_on.set(waiting_on);
                 None
@@ -165,11 +165,12 @@ impl Drop for Park {
 }
 
 impl RawGreenlet {
-    /// Ends the park that has this ticket, if it is still on: switches there, with [`Value::Token`]. If the greenlet
-    /// has begun it but not parked yet, it will not; then the caller goes on.
+    /// Ends the park that has this ticket, if it is still on, by a switch to this greenlet with [`Value::Token`]. If
+    /// the greenlet has begun the park but not entered it yet, there is no switch: [`Park::enter`] will return at once.
     ///
     /// # Errors
-    /// What came back by throwing; why the switch was refused, which leaves the park as it was.
+    /// Returns the exception that somebody throws into the caller while the other greenlet runs, or the one that says
+    /// why the switch was refused; then the park is as it was.
     #[track_caller]
     #[inline(always)]
     pub fn wake(&self, ticket: Ticket) -> Result<(), Exception> {
@@ -181,10 +182,10 @@ impl RawGreenlet {
         Ok(())
     }
 
-    /// [`wake`](Self::wake) by an exception.
+    /// Ends a park as [`wake`](Self::wake) does, by an exception, which [`Park::enter`] returns.
     ///
     /// # Errors
-    /// As there.
+    /// As for [`wake`](Self::wake).
     #[track_caller]
     pub fn wake_throwing(
         &self,
@@ -198,7 +199,7 @@ impl RawGreenlet {
         Ok(())
     }
 
-    /// Whether the park that has this ticket is still on: a wake-up ends it.
+    /// Whether the park that has this ticket is still on, so that a wake-up would end it.
     #[inline]
     pub fn is_parked(&self, ticket: Ticket) -> bool {
         let (core, ticket) = (self.core(), ticket.get());
@@ -207,14 +208,15 @@ impl RawGreenlet {
             || core.parks_aside.get() && is_aside(core, ticket)
     }
 
-    /// [`is_parked`](Self::is_parked) for a [`start_ticket`](Self::start_ticket).
+    /// Whether the greenlet is still to be started: [`is_parked`](Self::is_parked) for a
+    /// [`start_ticket`](Self::start_ticket).
     #[inline(always)]
     pub fn is_to_start(&self, ticket: Ticket) -> bool {
         self.core().parked.get() == ticket.get()
     }
 
-    /// The ticket to start a greenlet with that never ran: the first switch to it is as good. All that ask get the
-    /// same one. For any other greenlet it is a number that wakes nobody.
+    /// The ticket by which a wake-up starts a greenlet that never ran. Every call returns the same one, and the first
+    /// switch to the greenlet makes it void. For any other greenlet, this is a ticket that wakes nobody.
     #[inline]
     pub fn start_ticket(&self) -> Ticket {
         let core = self.core();
@@ -238,7 +240,7 @@ fn new_ticket(core: &GreenletCore) -> Ticket {
     Ticket(ticket.expect("a thread does not park so often"))
 }
 
-/// Makes room for a park inside the one that was begun.
+/// Sets the park that was begun aside, for another one inside it.
 #[cold]
 fn set_aside(core: &GreenletCore) {
     let ticket = core.ticket.replace(0);
@@ -301,7 +303,7 @@ fn end_nested(core: &GreenletCore, ticket: u64) {
             core.parks_aside.set(!parks.is_empty());
         }
     }
-    // Foreign code, as all destructors of exceptions.
+    // The destructor of an exception may be user code: nothing is borrowed here.
     drop(ended);
 }
 

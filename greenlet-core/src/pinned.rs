@@ -4,9 +4,9 @@ use crate::exception::GreenletError;
 use crate::thread::{Attention, Thread};
 use crate::unwind;
 
-/// Calls `f`. Until it returns, every switch and throw on this thread is refused with
-/// [`GreenletError::Pinned`](crate::GreenletError::Pinned): for a callback that must have returned
-/// before anything else happens, because C code below it is half-way through a change, say.
+/// Calls `f`, and refuses every switch and throw on this thread until it returns, with
+/// [`GreenletError::Pinned`](crate::GreenletError::Pinned): for a callback that must return before
+/// anything else happens, for example because C code below it is half-way through a change.
 /// Greenlets that are dropped meanwhile are unwound as always.
 ///
 /// ```
@@ -17,7 +17,7 @@ use crate::unwind;
 /// # Ok::<(), greenlet_core::Exception>(())
 /// ```
 pub fn pinned<R>(f: impl FnOnce() -> R) -> R {
-    /// Ends it, also when `f` panics.
+    /// Unpins the greenlet, also when `f` panics.
     struct Unpin;
 
     impl Drop for Unpin {
@@ -31,12 +31,12 @@ pub fn pinned<R>(f: impl FnOnce() -> R) -> R {
         thread.attend(Attention::PINNED);
         outermost
     });
-    // Not `then_some`, which would make one, and drop it, in any case.
+    // `then_some` would make an `Unpin`, and drop it, in any case.
     let _unpin = outermost.then(|| Unpin);
     f()
 }
 
-/// Whether the running greenlet may be left at all, now.
+/// Whether the running greenlet may be left now.
 ///
 /// ```
 /// use greenlet_core::{GreenletError, may_switch, pinned};
@@ -45,8 +45,8 @@ pub fn pinned<R>(f: impl FnOnce() -> R) -> R {
 /// ```
 ///
 /// # Errors
-/// [`GreenletError::Pinned`], [`GreenletError::Unwinding`] in a greenlet whose last handle is gone,
-/// [`GreenletError::ThreadEnding`] when the thread is over.
+/// [`GreenletError::Pinned`] inside [`pinned`], [`GreenletError::Unwinding`] in a greenlet that is
+/// being unwound, and [`GreenletError::ThreadEnding`] when the thread is over.
 pub fn may_switch() -> Result<(), GreenletError> {
     Thread::with(|thread| {
         if thread.over() {

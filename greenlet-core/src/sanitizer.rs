@@ -62,13 +62,13 @@ mod on {
         fn __asan_get_shadow_mapping(scale: *mut usize, offset: *mut usize);
     }
 
-    /// The fake stack of a greenlet that is away.
+    /// The fake stack of a greenlet that has been left.
     pub(crate) struct Departure(*mut c_void);
 
     impl Departure {
         pub(crate) fn arrive(self) {
-            // SAFETY: this is the first thing on the arriving stack, with what `leave` on the
-            // same stack got.
+            // SAFETY: this is the first thing on the arriving stack, with the fake stack that `leave`
+            // got on that stack.
             unsafe {
                 __sanitizer_finish_switch_fiber(self.0, ptr::null_mut(), ptr::null_mut());
             }
@@ -88,7 +88,8 @@ mod on {
         static DEAD: Cell<*mut c_void> = const { Cell::new(ptr::null_mut()) };
     }
 
-    /// The fake stack is not freed yet: the frames that do the last jump are still on it.
+    /// Tells of the last jump away from a stack. Its fake stack is not freed yet: the frames that do the jump are
+    /// still on it.
     pub(crate) fn leave_for_good(target: &GreenletCore) {
         DEAD.set(leave(target).0);
     }
@@ -99,7 +100,7 @@ mod on {
 
     /// Forgets the frames that a dead greenlet has left on its stack and on its fake stack.
     ///
-    /// The latter can only be freed by who leaves it for good, so that is what we pretend to do.
+    /// A fake stack is only freed by a switch that leaves it for good, so this pretends to make one.
     pub(crate) fn wipe(stack: &Stack) {
         let low: *const c_void = stack.low().as_ptr().cast();
         let (mut fake, mut own_low, mut own_size) = (ptr::null_mut(), ptr::null(), 0);
@@ -114,33 +115,33 @@ mod on {
         }
     }
 
-    /// Has the leak checker find what the frames of a parked greenlet own: they stay for ever.
+    /// Has the leak checker find the memory that the frames of a parked greenlet own: they stay for ever.
     pub(crate) fn keep(core: &GreenletCore) {
         let (low, size) = bounds(core);
-        // The checker reads all of it, so it is given no more than was touched.
-        // SAFETY: as in `bounds`.
+        // The checker reads the whole region, so it is given only the part that was touched.
+        // SAFETY: nothing in here replaces the stack in its slot.
         let stack = unsafe { &*core.stack.as_ptr() }.as_ref();
         let len = stack.map_or(size, stack::usage::touched);
         // SAFETY: the stack is never used again, nor given back.
         unsafe { __lsan_register_root_region(low.byte_add(size - len), len) };
     }
 
-    /// Forgets what the sanitizer knows of these addresses. It keeps that in a shadow of its own, whose whole
-    /// pages are given back to the system: writing zeros to it would take minutes and all memory for a stack of
+    /// Has the sanitizer forget what it knows of these addresses. It keeps that in a shadow, whose whole pages are
+    /// given back to the system here: to write zeros to it would take minutes and all memory for a stack of
     /// terabytes.
     ///
     /// # Safety
-    /// They are a stack's on which nothing runs.
+    /// The addresses are those of a stack on which nothing runs.
     unsafe fn unpoison(stack: Range<usize>) {
         let (mut scale, mut offset) = (0, 0);
-        // SAFETY: writes to both.
+        // SAFETY: the call writes to both variables.
         unsafe { __asan_get_shadow_mapping(&raw mut scale, &raw mut offset) };
         // So many bytes have one page of shadow.
         let unit = stack::page_size() << scale;
         let first = stack.start.next_multiple_of(unit).min(stack.end);
         let last = (stack.end / unit * unit).max(first);
         for edge in [stack.start..first, last..stack.end] {
-            // SAFETY: the memory is ours.
+            // SAFETY: the memory is a part of the stack.
             unsafe {
                 __asan_unpoison_memory_region(ptr::without_provenance(edge.start), edge.len());
             }
@@ -160,7 +161,7 @@ mod on {
     }
 
     fn bounds(core: &GreenletCore) -> (*const c_void, usize) {
-        // SAFETY: the slot is only replaced while the greenlet does not run.
+        // SAFETY: nothing in here replaces the stack in its slot.
         match unsafe { &*core.stack.as_ptr() } {
             Some(stack) => (stack.low().as_ptr().cast(), stack.size()),
             None => {

@@ -1,9 +1,9 @@
-//! Notices that the thread-locals of a thread are about to be destroyed, in time.
+//! Noticing in time that the thread-locals of a thread are about to be destroyed.
 //!
-//! They are destroyed one after the other, the last one used first. A destructor that waits in the midst of
-//! that looks like any other code, but the greenlets that would run meanwhile may have borrowed from those
-//! that are gone. So whenever a greenlet parks, a *sentinel* lies above all thread-locals that were used so
-//! far: an entry in the C library's list of destructors that [ends](crate::thread_end) the thread.
+//! Thread-locals are destroyed one after the other, the last one used first. One of their destructors may wait,
+//! like any other code, but the greenlets that would run meanwhile may have borrowed from thread-locals that are
+//! gone. So whenever a greenlet parks, a *sentinel* lies above all thread-locals that were used so far: an entry
+//! in the C library's list of destructors that [ends](crate::thread_end) the thread.
 //!
 //! ```text
 //!   destroyed first                                            destroyed last
@@ -12,9 +12,9 @@
 //!    has seen them)                         └ borrowed by a greenlet that is parked
 //! ```
 //!
-//! To put one there only when there is something new, the head of that list is looked at: a word among the
-//! C library's own thread-locals. It has no name, so it is found by watching what an entry changes. Where
-//! that does not succeed (another C library), only our own thread-local tells of the end.
+//! A new sentinel is needed only if the list has changed, which its head shows: a word among the C library's own
+//! thread-locals. The word has no name, so it is found by watching what a new entry changes. Where that does not
+//! succeed (another C library), the end is noticed only when our own thread-local is destroyed.
 
 use std::cell::Cell;
 
@@ -24,11 +24,11 @@ use crate::thread::Thread;
 pub(crate) struct Sentinels {
     /// The head of the list of destructors.
     head: *const usize,
-    /// What it was when the youngest sentinel had been put there.
+    /// The value of the head after the latest sentinel was added.
     known: Cell<usize>,
 }
 
-/// The head where there is none to be looked at.
+/// Stands for the head where it was not found.
 static NO_HEAD: usize = 0;
 
 impl Sentinels {
@@ -43,8 +43,9 @@ impl Sentinels {
     /// Whether a sentinel lies above everything.
     #[inline(always)]
     pub(crate) fn up_to_date(&self) -> bool {
-        // SAFETY: `NO_HEAD`, or a word of the C library's in this thread's block of thread-locals, which stays
-        // until the thread is gone. Only this thread has the sentinels, and only the C library writes there.
+        // SAFETY: `head` points to `NO_HEAD`, or to a word of the C library's in this thread's block of
+        // thread-locals, which stays until the thread is gone. Only this thread has these sentinels, and only
+        // the C library writes there.
         unsafe { self.head.read_volatile() == self.known.get() }
     }
 
@@ -64,7 +65,7 @@ impl Sentinels {
     }
 }
 
-/// A sentinel's turn has come.
+/// The destructor of a sentinel.
 unsafe extern "C" fn destroyed(_: *mut libc::c_void) {
     Thread::end_in_time();
 }
@@ -83,7 +84,7 @@ mod sys {
         static __dso_handle: u8;
     }
 
-    /// How to add to the list, and where in the C library's block of thread-locals its head is.
+    /// The function that adds to the list, and where in the C library's block of thread-locals its head is.
     struct Found {
         add: Add,
         offset: usize,
@@ -120,7 +121,7 @@ mod sys {
         };
     }
 
-    /// Watches which word two more entries change.
+    /// Finds the head by watching which word each of two more entries changes.
     fn find() -> Option<Found> {
         // SAFETY: the name is a C string.
         let symbol =
@@ -141,7 +142,7 @@ mod sys {
         };
         let mut changed = (0..before.len()).filter(changed);
         let at = changed.next()?;
-        // More than one: who knows which it is.
+        // If more words have changed, there is no telling which is the head.
         changed.next().is_none().then_some(Found {
             add,
             offset: at * size_of::<usize>(),
@@ -157,7 +158,7 @@ mod sys {
     }
 
     impl Block {
-        /// That of the library that `function` is in.
+        /// The block of the library that `function` is in.
         fn of(function: Add) -> Option<Block> {
             let mut search = Search {
                 function: function as usize,
@@ -183,15 +184,15 @@ mod sys {
         block: Option<Block>,
     }
 
-    /// Looks at one library. Not 0: the search is over.
+    /// Looks at one library. Returns 0 to go on with the next one.
     unsafe extern "C" fn look(
         info: *mut libc::dl_phdr_info,
         _: usize,
         search: *mut c_void,
     ) -> c_int {
-        // SAFETY: `of` passes its `Search`, and the dynamic linker what it says it does.
+        // SAFETY: `of` passes its `Search`, and the dynamic linker a complete `info`.
         let (info, search) = unsafe { (&*info, &mut *search.cast::<Search>()) };
-        // SAFETY: so many headers are there.
+        // SAFETY: the library has so many headers.
         let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
         let start = |header: &libc::Elf64_Phdr| (info.dlpi_addr + header.p_vaddr) as usize;
         let is_in = headers.iter().any(|header| {

@@ -1,21 +1,21 @@
-//! Queues give memory back after a backlog.
+//! [`Slack`]: collections that give memory back after a backlog.
 
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash};
 
-/// So many bytes are kept, however few are in use: what comes and goes all the time allocates nothing.
+/// So many bytes are kept, however few are in use, so that items that come and go all the time allocate nothing.
 const KEPT: usize = 1024 * 1024;
 
 /// A collection that keeps its memory when items are taken out, as those of the standard library do.
 pub trait Slack {
     /// Gives memory back if hardly any of it is in use; called after an item was taken.
     ///
-    /// With less than an eighth of the places in use, a quarter remains: so it takes as many further steps again before
-    /// this, or an addition, moves anything.
+    /// If less than an eighth of the places is in use, a quarter of them is kept. So many more items have to come or go
+    /// before the items are moved again.
     fn give_back(&mut self);
 }
 
-/// Whether so many of the places for such items are too many. One comparison, as a rule.
+/// Whether so many places are too many for so few items.
 #[inline(always)]
 pub(crate) const fn is_idle<T>(len: usize, capacity: usize) -> bool {
     let kept = const {

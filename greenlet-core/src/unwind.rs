@@ -180,8 +180,8 @@ impl<F: FnOnce(), I: Iterator<Item = F>> Drop for Rest<F, I> {
     }
 }
 
-/// Drops the payload of a caught panic that goes no further. If its destructor panics, the new payload is dropped in turn,
-/// and so on; after ten of them the next one is leaked. The unwinding of this greenlet goes on.
+/// Drops the payload of a caught panic that goes no further. If its destructor panics, the new payload is dropped in
+/// turn, and so on; after ten of them the next one is leaked. The unwinding of this greenlet goes on.
 ///
 /// ```
 /// use greenlet_core::unwind::discard;
@@ -248,8 +248,8 @@ fn has_been_told(thread: &Thread) -> bool {
     last.is_some_and(|last| last.stage == UnwindStage::Told && last.greenlet.is_current())
 }
 
-/// Reminds the current greenlet, if it [is told](is_told): the private panic is raised if nothing panics any more, or at
-/// the thousandth time.
+/// Reminds the current greenlet, if it [is told](is_told): the private panic is raised if nothing panics any more, or
+/// at the thousandth time.
 pub fn insist() {
     if is_told() {
         // The exception is not needed: the greenlet has got one like it before.
@@ -406,9 +406,9 @@ pub(crate) fn switch_refused(
     }
 }
 
-/// Ends the current greenlet without unwinding it: its frames stay where they are for ever, the values in them are never
-/// dropped, and the memory of the stack is never reused. It is for code that must not leave a frame because something
-/// borrows from it. Prints a warning that says `why`.
+/// Ends the current greenlet without unwinding it: its frames stay where they are for ever, the values in them are
+/// never dropped, and the memory of the stack is never reused. It is for code that must not leave a frame because
+/// something borrows from it. Prints a warning that says `why`.
 ///
 /// ```
 /// use greenlet_core::{GreenletError, RawGreenlet, unwind};
