@@ -20,8 +20,8 @@
 //!
 //! # A stack that was switched away from
 //!
-//! What [`jump`] has stored lies below the frame of the function it is inlined in. All other
-//! registers that the function still needs, the compiler has stored in that frame itself:
+//! The words that [`jump`] has stored lie below the frame of the function it is inlined in. The
+//! compiler itself has stored all other registers that the function still needs in that frame:
 //!
 //! ```text
 //!        │ frames               │
@@ -53,7 +53,7 @@
 //!
 //! # What an unwinder sees
 //!
-//! It goes up the frames to `E::enter`, which is `extern "C"` and lets nothing out, and from there by
+//! An unwinder goes up the frames to `E::enter`, which is `extern "C"` and lets no panic out, and from there by
 //! the return address to `root`. The unwind table of `root` says that its own return address is
 //! undefined: that is the end, and nothing above the top is ever read. Inside of `jump` nothing
 //! unwinds: the stack pointer is off by what was stored, but none of those instructions can fail.
@@ -99,8 +99,8 @@ extern "C" fn root() {
     )
 }
 
-/// Leaves the current stack for `to`, with where to continue the left one in `slot`. Returns,
-/// with the words they passed, when somebody jumps back.
+/// Leaves the current stack for `to`, and puts the place to continue the current one into `slot`.
+/// Returns when somebody jumps back, with the words of that jump.
 ///
 /// # Safety
 /// `to` came from [`prepare`] or a `slot`, its stack is untouched since and belongs to this
@@ -110,8 +110,8 @@ pub(crate) unsafe fn jump(to: Suspended, slot: &Cell<Option<Suspended>>, words: 
     let [mut a, mut b, mut c] = words;
     // SAFETY: every register that the ABI lets a callee change is declared as changed, and so are
     // the callee-saved ones but x19 and x29, which LLVM keeps for itself: those lie on the stack
-    // meanwhile. The stack pointer is back where it was when the asm ends, and the other stack's
-    // owner vouches for it.
+    // meanwhile. The stack pointer is back where it was when the asm ends, and the other stack is
+    // intact by this function's contract.
     unsafe {
         asm!(
             "adr x9, 2f",

@@ -1,7 +1,8 @@
 //! The portable switch: the `context` crate's, which is used nowhere else.
 //!
-//! `context` carries one word and says where the other side left only on arrival. So the word is
-//! the address of a [`Parcel`] on the leaving stack, and the arriving side files the rest:
+//! `context` carries one word, and tells only the arriving side where the stack that was left
+//! continues. So the word is the address of a [`Parcel`] on the stack that is left, and the arriving
+//! side puts the place to continue where the parcel says:
 //!
 //! ```text
 //!        │ frames               │
@@ -22,7 +23,7 @@ use super::{Entry, Words};
 /// A stack that is not running.
 pub(crate) struct Suspended(Context);
 
-/// What lies on the leaving stack for the arriving side.
+/// The message of the side that leaves, on its stack, for the arriving side.
 struct Parcel<'a> {
     slot: &'a Cell<Option<Suspended>>,
     words: Words,
@@ -49,8 +50,8 @@ extern "C" fn root<E: Entry>(transfer: Transfer) -> ! {
     E::enter(a, b, c)
 }
 
-/// Leaves the current stack for `to`, with where to continue the left one in `slot`. Returns,
-/// with the words they passed, when somebody jumps back.
+/// Leaves the current stack for `to`, and puts the place to continue the current one into `slot`.
+/// Returns when somebody jumps back, with the words of that jump.
 ///
 /// # Safety
 /// `to` came from [`prepare`] or a `slot`, its stack is untouched since and belongs to this
@@ -58,11 +59,11 @@ extern "C" fn root<E: Entry>(transfer: Transfer) -> ! {
 #[inline(always)]
 pub(crate) unsafe fn jump(to: Suspended, slot: &Cell<Option<Suspended>>, words: Words) -> Words {
     let parcel = Parcel { slot, words };
-    // SAFETY: as the caller says; and what comes back was sent by `jump`.
+    // SAFETY: by this function's contract, and the transfer that comes back was sent by `jump`.
     unsafe { open(to.0.resume((&raw const parcel).expose_provenance())) }
 }
 
-/// Files where the other side continues, and takes out its words.
+/// Puts the place where the other side continues into its slot, and takes out its words.
 ///
 /// # Safety
 /// The transfer was sent by [`jump`] and not opened yet.

@@ -22,18 +22,19 @@
 //!        ├──────────────────────┤
 //!        │ free                 │ no memory where it was never touched
 //!        ├──────────────────────┤ the low end
-//!        │ guard                │ at least 64 KiB that fault: stack/overflow.rs says whose stack it was
+//!        │ guard                │ at least 64 KiB that fault: stack/overflow.rs reports whose stack it was
 //!   low  └──────────────────────┘
 //! ```
 //!
 //! On x86-64 and aarch64 Unix the switch is ours. Elsewhere, and with the feature
 //! `context-switch`, it is the `context` crate's: Boost.Context, assembly files of their own.
 //!
-//! What all of them promise, and `switch.rs` relies on:
+//! All of them keep these promises, on which `switch.rs` relies:
 //!
 //! * A jump keeps what the platform's C ABI calls callee-saved registers. Floating-point control
 //!   words are kept by `context` on x86 only; Rust code may not change them anyway.
-//! * Where the left stack continues is in its slot before anything else runs on the other one.
+//! * The place where the left stack continues is in its slot before anything else runs on the other
+//!   one.
 //! * The three words arrive unchanged.
 //! * A backtrace on a prepared stack ends below its entry.
 
@@ -59,15 +60,15 @@ pub(crate) use context::{Suspended, jump, prepare};
 #[cfg(all(unix, target_arch = "x86_64", not(feature = "context-switch")))]
 pub(crate) use x86_64::{Suspended, jump, prepare};
 
-/// What a jump carries: a pointer, an integer, or nothing at all.
+/// One word that a jump carries: a pointer, an integer, or nothing at all.
 pub(crate) type Word = MaybeUninit<*mut ()>;
 
-/// As much as fits into argument registers everywhere.
+/// All words that a jump carries: as many as fit into argument registers everywhere.
 pub(crate) type Words = [Word; 3];
 
-/// What runs first on a prepared stack, with the words of the first jump to it. Named at compile
-/// time because `context` has no room for a pointer.
+/// The function that runs first on a prepared stack. It is a type, known at compile time, because
+/// `context` has no room for a pointer to it.
 pub(crate) trait Entry {
-    /// Neither returns nor unwinds.
+    /// Gets the words of the first jump to the stack. Neither returns nor unwinds.
     extern "C" fn enter(a: Word, b: Word, c: Word) -> !;
 }

@@ -21,7 +21,7 @@
 //! # A stack that was switched away from
 //!
 //! The three words that [`jump`] has pushed lie below the frame of the function it is inlined in.
-//! All other registers that the function still needs, the compiler has stored in that frame itself:
+//! The compiler itself has stored all other registers that the function still needs in that frame:
 //!
 //! ```text
 //!        │ frames               │
@@ -57,7 +57,7 @@
 //!
 //! # What an unwinder sees
 //!
-//! It goes up the frames to `E::enter`, which is `extern "C"` and lets nothing out, and from there by
+//! An unwinder goes up the frames to `E::enter`, which is `extern "C"` and lets no panic out, and from there by
 //! the return address to `root`. The unwind table of `root` says that its own return address is
 //! undefined: that is the end, and the words above are never read. Inside of `jump` nothing unwinds:
 //! the stack pointer is off by what was pushed, but none of those instructions can fail.
@@ -102,8 +102,8 @@ extern "C" fn root() {
     )
 }
 
-/// Leaves the current stack for `to`, with where to continue the left one in `slot`. Returns,
-/// with the words they passed, when somebody jumps back.
+/// Leaves the current stack for `to`, and puts the place to continue the current one into `slot`.
+/// Returns when somebody jumps back, with the words of that jump.
 ///
 /// The address to continue at is popped into a register rather than returned to: a `ret` with
 /// another address than its `call`'s would be mispredicted every time.
@@ -116,8 +116,8 @@ pub(crate) unsafe fn jump(to: Suspended, slot: &Cell<Option<Suspended>>, words: 
     let [mut a, mut b, mut c] = words;
     // SAFETY: every register that the ABI lets a callee change is declared as changed, and so are
     // the callee-saved ones but rbx and rbp, which LLVM keeps for itself: those lie on the stack
-    // meanwhile. The stack pointer is back where it was when the asm ends, and the other stack's
-    // owner vouches for it.
+    // meanwhile. The stack pointer is back where it was when the asm ends, and the other stack is
+    // intact by this function's contract.
     unsafe {
         asm!(
             "lea rax, [rip + 2f]",

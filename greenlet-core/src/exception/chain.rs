@@ -1,4 +1,4 @@
-//! What an error was made of.
+//! [`Chain`]: an error and its sources.
 
 use std::error::Error;
 use std::io;
@@ -14,12 +14,12 @@ pub struct Chain<'a> {
     left: usize,
 }
 
-/// An error that names itself as its source has a chain without an end: it is cut here.
+/// A chain is cut after so many errors: one that names itself as its source would have no end.
 const LONGEST: usize = 1000;
 
 impl<'a> Chain<'a> {
-    /// The chain that begins with `error`. It goes through the containers whose `source` leaves out what
-    /// is in them: an [`io::Error`] of another error, and errors in an [`Arc`] or a [`Box`].
+    /// The chain that begins with `error`. It goes through containers whose `source` leaves out the error in
+    /// them: an [`io::Error`] of another error, and errors in an [`Arc`] or a [`Box`].
     ///
     /// ```
     /// use std::io::{Error, ErrorKind};
@@ -47,7 +47,7 @@ impl<'a> Iterator for Chain<'a> {
     }
 }
 
-/// What a container has in it and does not name as its source.
+/// The error in a container that does not name it as its source.
 fn inside<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     if let Some(error) = error.downcast_ref::<io::Error>() {
         return error.get_ref().map(|error| error as _);
@@ -71,8 +71,8 @@ impl Exception {
         Chain::of(self.error())
     }
 
-    /// Whether this is `other`, or was made of it: whether that very exception is found along the
-    /// sources, whatever it was put into on the way.
+    /// Whether this is `other`, or was made of it: that very exception is looked for along the
+    /// sources, whatever it was put into.
     ///
     /// ```
     /// use greenlet_core::{Exception, Message};
@@ -88,7 +88,7 @@ impl Exception {
     }
 }
 
-/// Whether the link of a chain stands for that exception.
+/// Whether this error of a chain stands for that exception.
 pub(super) fn is_of(error: &(dyn Error + 'static), exception: &Exception) -> bool {
     match error.downcast_ref::<AsError>() {
         Some(as_error) => as_error.exception().same(exception),

@@ -1,4 +1,4 @@
-//! From and to other people's errors.
+//! Conversions from and to the errors of other crates.
 
 use std::any::Any;
 use std::error::Error;
@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use super::{Boxed, Exception};
 
-/// An [`Exception`] as an [`Error`], which it cannot be itself: it converts from every error, and so from
-/// itself in two ways.
+/// An [`Exception`] as an [`Error`]. An exception cannot implement `Error` itself, because it converts from every
+/// error, and would then convert from itself in two ways.
 ///
-/// This is what [`Exception`] becomes by `?` in a function that fails with a `Box<dyn Error>`, and what is
-/// in the [`io::Error`] that it becomes. Its source is the error inside the exception.
+/// `?` makes this of an exception in a function that fails with a `Box<dyn Error>`, and puts this into the
+/// [`io::Error`] in a function that fails with one. Its source is the error inside the exception.
 ///
 /// ```
 /// use greenlet_core::{AsError, Exception};
@@ -33,7 +33,7 @@ impl AsError {
     }
 }
 
-/// For whoever asks for a std error, as anyhow's `context` does: `map_err(AsError::from)`.
+/// For functions that ask for a std error, as anyhow's `context` does: `map_err(AsError::from)`.
 impl From<Exception> for AsError {
     fn from(exception: Exception) -> Self {
         AsError(exception)
@@ -58,7 +58,7 @@ impl Error for AsError {
     }
 }
 
-/// The exception that an error was made of, and has added nothing to.
+/// The exception that an error was made of, if the error adds nothing to it.
 pub(super) fn made_of(error: &(dyn Error + Send + Sync + 'static)) -> Option<Exception> {
     let as_error = match error.downcast_ref::<io::Error>() {
         Some(io) => io.get_ref()?.downcast_ref::<AsError>(),
@@ -68,8 +68,8 @@ pub(super) fn made_of(error: &(dyn Error + Send + Sync + 'static)) -> Option<Exc
 }
 
 impl Exception {
-    /// Wraps a boxed error, of which [`new`](Exception::new) can make nothing because a box is no
-    /// [`Error`] to Rust. One that was made from an exception becomes that exception again.
+    /// Wraps a boxed error, which [`new`](Exception::new) does not take because a box does not implement
+    /// [`Error`]. An error that was made from an exception becomes that exception again.
     ///
     /// ```
     /// use greenlet_core::Exception;
@@ -83,8 +83,8 @@ impl Exception {
         made_of(&*error).unwrap_or_else(|| Exception(Arc::new(Boxed { error, location })))
     }
 
-    /// Wraps a boxed error that may not leave its thread, as an exception may: its text is kept, and the
-    /// texts of its sources; of the errors themselves only the exceptions that it was made of.
+    /// Wraps a boxed error that may not leave its thread. As an exception may, it keeps only the text of the
+    /// error and those of its sources, and the exceptions among the sources.
     ///
     /// ```
     /// use greenlet_core::{Exception, Message};
@@ -108,7 +108,7 @@ impl Exception {
     }
 }
 
-/// What is kept of an error that may not leave its thread, and of its sources.
+/// The text of an error that may not leave its thread, and of its sources.
 #[derive(Debug)]
 struct LocalError {
     text: String,
@@ -145,10 +145,10 @@ impl Error for LocalError {
     }
 }
 
-/// `?` for the errors that are none to Rust: boxed ones, `anyhow::Error`, plain texts.
+/// Makes `?` work for errors that do not implement [`Error`]: boxed ones, `anyhow::Error`, plain texts.
 ///
 /// `?` alone converts every [`Error`] to an [`Exception`]. It cannot do so for these: Rust would have to
-/// know that they will never be errors themselves, and only their own crates may say that.
+/// know that their types will never implement `Error`, and only their own crates may say that.
 ///
 /// ```
 /// use greenlet_core::{Exception, Raised};
@@ -162,13 +162,13 @@ impl Error for LocalError {
 /// assert!(ours().unwrap_err().is::<std::num::ParseIntError>());
 /// ```
 ///
-/// A `Box<dyn Error>` without `Send + Sync` goes by
+/// A `Box<dyn Error>` without `Send + Sync` is converted by
 /// [`map_err(Exception::from_local)`](Exception::from_local).
 pub trait Raised<T> {
-    /// The same with an [`Exception`] as the error; it was raised here.
+    /// The same result with an [`Exception`] as its error, whose place is that of this call.
     ///
     /// # Errors
-    /// Its own.
+    /// Returns the error as an exception, if the result is one.
     fn raised(self) -> Result<T, Exception>;
 }
 
@@ -222,13 +222,13 @@ impl From<Exception> for anyhow::Error {
 
 impl From<Exception> for io::Error {
     /// An exception that wraps an `io::Error` becomes that error again if it is a plain one, of an OS error
-    /// code or a kind alone. Any other, and one that was thrown into the running greenlet, keeps its
-    /// identity inside the `io::Error`, has the kind of the one that it wraps (or `Other`), and is found
-    /// again by [`Exception::new`].
+    /// code or a kind alone. Any other exception, and one that was thrown into the running greenlet, is put
+    /// into an `io::Error` with the kind of the error that it wraps (or `Other`), and [`Exception::new`]
+    /// finds it there again.
     ///
-    /// What was thrown is not to be tried again, as std's own `read_exact`, `write_all` and `io::copy` do
-    /// after [`Interrupted`](io::ErrorKind::Interrupted), and others after
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock): instead of these it has the kind `Other`.
+    /// A thrown exception gets the kind `Other` instead of [`Interrupted`](io::ErrorKind::Interrupted), after
+    /// which std's own `read_exact`, `write_all` and `io::copy` would try again, and instead of
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock), after which other code would.
     fn from(exception: Exception) -> Self {
         let Some(error) = exception.error().downcast_ref::<io::Error>() else {
             return io::Error::other(AsError(exception));

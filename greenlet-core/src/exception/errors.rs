@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Ends a greenlet quietly: it is not an error, but the value of the greenlet that it killed. It may say
-/// why.
+/// The exception that ends a greenlet quietly: for others it is the value of the greenlet that it has ended, and
+/// not an error. It may say why.
 ///
 /// ```
 /// use greenlet_core::GreenletExit;
@@ -28,13 +28,13 @@ pub struct GreenletExit {
 pub const GreenletExit: GreenletExit = GreenletExit { message: None };
 
 impl GreenletExit {
-    /// One that says why: Python's `GreenletExit(message)`.
+    /// A `GreenletExit` that says why: Python's `GreenletExit(message)`.
     pub fn because(message: impl Into<Arc<str>>) -> Self {
         let message = Some(message.into());
         GreenletExit { message }
     }
 
-    /// What it says.
+    /// The message that says why, if there is one.
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
@@ -75,7 +75,7 @@ pub enum GreenletError {
     /// The thread's main greenlet has no parent and never gets one.
     #[error("cannot set the parent of a main greenlet")]
     MainGreenlet,
-    /// The thread is going away: nothing can be started on it any more.
+    /// The thread is over: no greenlet of it can be started or switched to any more.
     #[error("the thread of this greenlet is ending")]
     ThreadEnding,
     /// The running greenlet is [pinned](crate::pinned): it may not be left.

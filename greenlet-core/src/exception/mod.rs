@@ -2,12 +2,12 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `chain.rs` | what an error was made of: [`Exception::chain`] |
-//! | `convert.rs` | from and to other people's errors |
+//! | `chain.rs` | an error and its sources: [`Exception::chain`] |
+//! | `convert.rs` | conversions from and to the errors of other crates |
 //! | `errors.rs` | the few errors of this crate |
 //! | `panic.rs` | panics as errors, and where they began |
 //! | `place.rs` | where an exception was raised |
-//! | `thrown.rs` | which exceptions were thrown into the running greenlet |
+//! | `thrown.rs` | the exceptions that were thrown into a greenlet |
 
 mod chain;
 mod convert;
@@ -31,7 +31,7 @@ pub(crate) use panic::{PanicPlaces, watch_panics};
 pub use place::Place;
 pub(crate) use thrown::Thrown;
 
-/// An error on its way through greenlets: what Python raises.
+/// An error that travels through greenlets: the counterpart of an exception that Python raises.
 ///
 /// It wraps any [`Error`] (and so `?` converts from all of them), is cheap to clone because
 /// many waiters may get the same one, and remembers where it was raised. Clones are the same
@@ -48,31 +48,31 @@ pub(crate) use thrown::Thrown;
 /// # }
 /// ```
 ///
-/// It passes through other people's errors and back. `?` makes a `Box<dyn Error + Send + Sync>` of it,
-/// or an [`io::Error`](std::io::Error); thiserror's `#[from] Exception` works, for it dereferences to an error;
-/// with the feature `anyhow`, `?` makes an `anyhow::Error` of it. On the way back the very exception is
-/// found in whatever it was put into: [`is`](Exception::is), [`holds`](Exception::holds),
-/// [`thrown_here`](Exception::thrown_here) look along the sources. Boxed errors, which are no errors
-/// themselves to Rust, come in by [`Raised::raised`].
+/// It can become an error of another crate, and be found in that again. `?` makes a
+/// `Box<dyn Error + Send + Sync>` of it, or an [`io::Error`](std::io::Error); thiserror's
+/// `#[from] Exception` works, for it dereferences to an error; with the feature `anyhow`, `?` makes an
+/// `anyhow::Error` of it. Whatever it was put into, the very exception is found again:
+/// [`is`](Exception::is), [`holds`](Exception::holds), [`thrown_here`](Exception::thrown_here) look along
+/// the sources. Boxed errors, which do not implement `Error` themselves, are converted by
+/// [`Raised::raised`].
 #[derive(Clone)]
 pub struct Exception(Arc<dyn AnyLocated>);
 
 /// See [`Exception::exc_info`].
 pub type ExcInfo = (&'static str, Exception, Option<Place>);
 
-/// An error with where it was raised, whatever its type. It is what an exception shows to those who ask for
-/// an [`Error`] by reference: it says what the error inside says, and has that as its source. So the
-/// exception is found again also by those who leave out the first of a chain, as thiserror's `transparent`
-/// does.
+/// An error of any type, with the place where it was raised. An exception dereferences to this as an
+/// [`Error`], which has the text of the error inside, and that error as its source. So the exception is
+/// found again also where the first error of a chain is left out, as thiserror's `transparent` does.
 trait AnyLocated: Error + Send + Sync {
     fn error(&self) -> &(dyn Error + Send + Sync + 'static);
-    /// With its path.
+    /// The name of the error's type, with its path.
     fn type_name(&self) -> &'static str;
     fn location(&self) -> &'static Location<'static>;
 }
 
-/// The error comes first, for then it has an address of its own even if it has no size: that is how
-/// [`Exception::holds`] knows it again.
+/// An error of a known type. The error comes first, for then it has an address of its own even if it has no
+/// size: [`Exception::holds`] compares addresses.
 #[repr(C)]
 struct Located<E> {
     error: E,
@@ -214,14 +214,14 @@ impl Exception {
         &name[path.rfind("::").map_or(0, |colons| colons + 2)..]
     }
 
-    /// The name of its type, itself, and the place where it was raised: what Python's
-    /// `sys.exc_info()` has, with a place for the traceback.
+    /// The name of the exception's type, the exception, and the place where it was raised: the
+    /// counterpart of Python's `sys.exc_info()`, with a place instead of the traceback.
     pub fn exc_info(&self) -> ExcInfo {
         (self.type_name(), self.clone(), self.place())
     }
 
-    /// Where the exception was raised: for a panic where it began. None if that is not known, as when
-    /// `map_err(Into::into)` made the exception, for then it is the standard library that did.
+    /// Where the exception was raised, or for a panic where it began. None if that is not known: when
+    /// `map_err(Into::into)` has made the exception, for example, its place is in the standard library.
     ///
     /// ```
     /// let (exception, line) = (greenlet_core::Exception::msg("oh"), line!());
@@ -251,7 +251,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for Exception {
     }
 }
 
-/// An [`Error`] that says what the error inside says, and has that as its source.
+/// An [`Error`] that has the text of the error inside, and that error as its source.
 impl Deref for Exception {
     type Target = dyn Error + Send + Sync;
 

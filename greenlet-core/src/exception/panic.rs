@@ -30,7 +30,7 @@ impl Exception {
     }
 }
 
-/// What a panic says.
+/// The message of a panic.
 fn message(payload: &dyn Any) -> &str {
     if let Some(message) = payload.downcast_ref::<&str>() {
         message
@@ -47,17 +47,18 @@ impl Panic {
         &self.message
     }
 
-    /// Where it began. None for one that no panic hook was told of ([`resume_unwind`]), or not ours: it
-    /// is installed when a thread first runs a greenlet, calls the one that was there before, and is
-    /// gone if somebody installs one that does not.
+    /// Where the panic began; none if this crate's panic hook was not told of it. The hook is installed
+    /// when a thread first runs a greenlet, and calls the one that was there before. It is not told of a
+    /// panic that [`resume_unwind`] has started, nor of any after somebody has installed a hook that does
+    /// not call it.
     ///
     /// [`resume_unwind`]: std::panic::resume_unwind
     pub fn place(&self) -> Option<&Place> {
         self.place.as_ref()
     }
 
-    /// Takes the payload, for `downcast` or [`std::panic::resume_unwind`]; the exception is
-    /// shared by all who got it, so only the first call has it.
+    /// Takes the payload, for `downcast` or [`std::panic::resume_unwind`]. All clones of the
+    /// exception share it, so only the first call returns it.
     pub fn take_payload(&self) -> Option<Box<dyn Any + Send>> {
         self.payload
             .lock()
@@ -67,8 +68,8 @@ impl Panic {
 }
 
 impl Drop for Panic {
-    /// The payload's destructor must not panic again where the exception is let go of: in the midst of a callback that C
-    /// called, perhaps.
+    /// Drops the payload so that a panic of its destructor goes no further: the exception may be dropped in a callback
+    /// that C has called, for instance.
     fn drop(&mut self) {
         if let Some(payload) = self.take_payload() {
             unwind::discard(payload);
@@ -90,17 +91,17 @@ impl fmt::Display for Panic {
 
 impl Error for Panic {}
 
-/// Where the latest panics of a thread began, with their messages: more than one may be under way, in
-/// destructors and in other greenlets, and it is by the message that one that is caught is known again.
+/// Where the latest panics of a thread began, with their messages. More than one may be under way, in
+/// destructors and in other greenlets, so a caught one is recognised by its message.
 pub(crate) type PanicPlaces = VecDeque<(String, Place)>;
 
-/// So many places are kept: panics that somebody else catches leave theirs behind.
+/// So many places are kept at most: a panic that other code catches leaves its place behind.
 const PLACES: usize = 8;
 
-/// Has the panics of threads that run greenlets noted, by a hook that calls the one that was there.
+/// Installs a hook that notes the panics of threads that run greenlets, and calls the hook that was there before.
 pub(crate) fn watch_panics() {
     static WATCHED: Once = Once::new();
-    // A hook cannot be changed while this thread panics; another greenlet comes.
+    // The hook cannot be changed while this thread panics: a later greenlet installs it.
     if WATCHED.is_completed() || std::thread::panicking() {
         return;
     }
@@ -114,7 +115,7 @@ pub(crate) fn watch_panics() {
 }
 
 fn note(info: &PanicHookInfo<'_>) {
-    // SAFETY: the calling thread's, as in `Thread::with`, but nothing is made.
+    // SAFETY: the state outlives the thread's own code, as in `Thread::with`.
     let (Some(thread), Some(location)) = (unsafe { Thread::peek().as_ref() }, info.location())
     else {
         return;
@@ -125,7 +126,7 @@ fn note(info: &PanicHookInfo<'_>) {
     places.push_front(noted);
 }
 
-/// Where the latest panic with this message began.
+/// Where the latest panic with this message began. The place is forgotten then.
 fn place_of(message: &str) -> Option<Place> {
     // SAFETY: as in `note`.
     let thread = unsafe { Thread::peek().as_ref() }?;

@@ -4,21 +4,21 @@ use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 
-/// A place in a source file: what a [`Location`] is, but possible to make.
+/// A place in a source file: a [`Location`] that may be a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Place {
     /// The path that the compiler was given.
     pub file: Cow<'static, str>,
-    /// From 1.
+    /// The line, from 1.
     pub line: u32,
-    /// From 1.
+    /// The column, from 1.
     pub column: u32,
 }
 
 impl Place {
-    /// None for a place in the standard library, which is where something was called from that had to be
-    /// called: it says nothing.
+    /// The place that `location` says. None if that is in the standard library, and so says nothing of the
+    /// program.
     pub(super) fn of(location: &'static Location<'static>) -> Option<Place> {
         let file = location.file();
         let in_std = file.starts_with("/rustc/") || file.contains("/rustlib/src/rust/library/");
@@ -29,7 +29,7 @@ impl Place {
         })
     }
 
-    /// A copy, for a location may be borrowed.
+    /// A copy of a location that is only borrowed.
     pub(super) fn copy(location: &Location<'_>) -> Place {
         Place {
             file: Cow::Owned(location.file().to_owned()),

@@ -1,8 +1,8 @@
-//! Which exceptions were thrown into the running greenlet.
+//! The exceptions that were thrown into a greenlet.
 //!
-//! A kill or a timeout is not an error to be handled: whoever gets one has to end. A library that knows
-//! nothing of this puts it into an error of its own. So each greenlet remembers what was thrown into it,
-//! as long as that is anywhere, and finds it in whatever comes out of the library.
+//! A kill or a timeout is not an error to be handled: the code that gets it has to end. A library that knows
+//! nothing of this puts it into an error of its own. So each greenlet remembers the exceptions that were thrown
+//! into it, as long as they exist, and finds them in the errors that come out of the library.
 
 use std::sync::{Arc, Weak};
 
@@ -10,8 +10,8 @@ use super::{AnyLocated, Exception, GreenletExit, chain};
 use crate::core::GreenletCore;
 use crate::thread::Thread;
 
-/// Something that was thrown into a greenlet, and may not exist any more. The latest is with the greenlet itself,
-/// for most have one thrown into them, if any; earlier ones are in its `Extra`, some of them twice.
+/// An exception that was thrown into a greenlet, and may not exist any more. The latest is in the greenlet itself,
+/// for few get more than one; earlier ones are in its `Extra`, some of them twice.
 pub(crate) struct Thrown(Weak<dyn AnyLocated>);
 
 impl Thrown {
@@ -30,7 +30,7 @@ impl Thrown {
                 earlier.retain(Thrown::exists);
                 earlier.sort_unstable_by_key(Thrown::address);
                 earlier.dedup_by_key(|earlier| earlier.address());
-                // So that this is seldom done, however many there are.
+                // The room grows with the entries, so that this is seldom done.
                 earlier.reserve(earlier.len().max(4));
             }
             earlier.push(before);
@@ -56,8 +56,8 @@ impl Thrown {
 
 impl Exception {
     /// The exception that was thrown into the running greenlet (by a kill, a timeout, or whatever else
-    /// ends a wait early) and that this one is, or was made of. Whoever retries, or goes on to the next
-    /// of several, does not do so after such an error.
+    /// ends a wait early) and that this one is, or was made of. Code that retries, or goes on to the next
+    /// of several, must not do so after such an error.
     ///
     /// ```
     /// use greenlet_core::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
@@ -76,7 +76,7 @@ impl Exception {
     /// # Ok::<(), Exception>(())
     /// ```
     pub fn thrown_here(&self) -> Option<Exception> {
-        // SAFETY: the calling thread's, as in `Thread::with`, but nothing is made.
+        // SAFETY: the state outlives the thread's own code, as in `Thread::with`.
         let thread = unsafe { Thread::peek().as_ref() }?;
         // SAFETY: the running greenlet is never freed; after the thread's end there is none.
         let greenlet = unsafe { thread.current().as_ref() }?;
@@ -89,7 +89,7 @@ impl Exception {
             }
             all.filter_map(Thrown::get).collect()
         };
-        // Nothing is borrowed: sources are others' code.
+        // Errors' `source` may be user code: nothing is borrowed here.
         let stands_for = |error| thrown.iter().find(|thrown| chain::is_of(error, thrown));
         self.chain().find_map(stands_for).cloned()
     }
@@ -99,9 +99,9 @@ impl Exception {
         self.error().is::<GreenletExit>()
     }
 
-    /// What the running greenlet ends with if its function fails with this: the
-    /// [`GreenletExit`](struct@super::GreenletExit) that was thrown into it, if this was made of that, or else
-    /// this.
+    /// The exception that the running greenlet ends with if its function fails with this one: the
+    /// [`GreenletExit`](struct@super::GreenletExit) that was thrown into it, if this one was made of that, or
+    /// else this one.
     #[must_use]
     pub fn or_exit(self) -> Exception {
         if self.is_exit() {

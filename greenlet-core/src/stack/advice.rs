@@ -1,8 +1,8 @@
 //! Advice to the kernel about many pieces of our memory in one call: half the price of a call for
 //! each.
 //!
-//! `process_madvise` gives a process advice about itself since Linux 6.13, and needs no file
-//! descriptor for that since 6.15. Where it does not, where a sandbox forbids it, or once it has
+//! By `process_madvise`, a process can give advice about itself since Linux 6.13, and needs no file
+//! descriptor for that since 6.15. On older kernels, where a sandbox forbids it, or once it has
 //! failed, each piece takes a call of its own.
 
 use std::ptr::NonNull;
@@ -22,8 +22,8 @@ const PIDFD_SELF: libc::c_int = -10_000;
 #[cfg(target_os = "linux")]
 static REFUSED: AtomicBool = AtomicBool::new(false);
 
-/// Gives advice about the first [`MOST`] pieces, or some of them, by one call. Says about how many bytes
-/// in all; none if there is no such call.
+/// Gives advice about the first [`MOST`] pieces, or some of them, by one call. Returns how many bytes the
+/// kernel has applied it to; none if there is no such call.
 ///
 /// # Safety
 /// As for `madvise` with each piece.
@@ -40,7 +40,7 @@ pub(super) unsafe fn give(pieces: &[Piece], advice: libc::c_int) -> Option<usize
         place.iov_base = low.as_ptr().cast();
         place.iov_len = *len;
     }
-    // SAFETY: so many are filled in; the rest is the caller's.
+    // SAFETY: `count` entries of the vector are filled in; the rest is this function's contract.
     let done = unsafe {
         let call = libc::SYS_process_madvise;
         let count = pieces.len().min(MOST);
@@ -65,7 +65,7 @@ pub(super) fn refuse() {
 /// Failing means that the memory stays.
 ///
 /// # Safety
-/// They are in mappings of ours, and nobody misses what is there.
+/// The pieces are in mappings of ours, and nobody needs their contents.
 pub(super) unsafe fn give_pages_back(mut pieces: impl Iterator<Item = Piece>) {
     let mut batch = [(NonNull::dangling(), 0); MOST];
     loop {
@@ -82,6 +82,8 @@ pub(super) unsafe fn give_pages_back(mut pieces: impl Iterator<Item = Piece>) {
     }
 }
 
+/// Gives the pages of at most [`MOST`] pieces to the system.
+///
 /// # Safety
 /// As for [`give_pages_back`].
 unsafe fn give_batch_back(batch: &[Piece]) {

@@ -14,12 +14,12 @@ use super::{StackError, page_size, room, valgrind};
 #[cfg(target_os = "linux")]
 const MADV_GUARD_INSTALL: libc::c_int = 102;
 
-/// For tests: `mprotect` here makes greenlets do without `MADV_GUARD_INSTALL`, and `madvise` without
-/// advice about many guards at once.
+/// The environment variable for tests: `mprotect` has greenlets do without `MADV_GUARD_INSTALL`, and
+/// `madvise` without advice about many guards at once.
 #[cfg(target_os = "linux")]
 const VARIABLE: &str = "GREENLET_GUARD";
 
-/// How guards are made: found out at the first one.
+/// How guards are made, which is found out at the first one.
 static KIND: AtomicU8 = AtomicU8::new(UNKNOWN);
 const UNKNOWN: u8 = 0;
 #[cfg(target_os = "linux")]
@@ -33,9 +33,9 @@ const LEAST: usize = 64 * 1024;
 
 /// How large the guard below a stack of `size` bytes is. Both are whole numbers of pages.
 ///
-/// Stack and guard together are an odd number of pages. Were it a multiple of 16, all stacks would begin
-/// at the same few places of the processor's caches for addresses, and the [distances] from their ends
-/// would all be the same.
+/// Stack and guard together are an odd number of pages. With a multiple of 16, all stacks would begin at
+/// the same few places of the processor's caches for addresses, and the [distances] from their ends would
+/// all be the same.
 ///
 /// [distances]: super::Stack::top
 pub(super) fn len(size: usize) -> usize {
@@ -48,12 +48,12 @@ pub(super) fn len(size: usize) -> usize {
     }
 }
 
-/// Makes every access to these guards fault, or to the first few of them: says to how many, at least
+/// Makes every access to these guards fault, or to the first few of them. Returns to how many, at least
 /// one.
 ///
 /// # Safety
-/// There is one at least, all are equally long, and each is whole pages inside a private anonymous mapping
-/// of ours that nobody reads or writes.
+/// There is at least one guard, all are equally long, and each is whole pages inside a private anonymous
+/// mapping of ours that nobody reads or writes.
 pub(super) unsafe fn install(guards: &[Piece]) -> Result<usize, StackError> {
     let (low, len) = guards[0];
     // SAFETY: by this function's contract.
@@ -77,19 +77,19 @@ pub(super) unsafe fn install(guards: &[Piece]) -> Result<usize, StackError> {
     Ok(1)
 }
 
-/// [`install`] by a single call, where the kernel has one for many pieces.
+/// Does [`install`] by a single call, where the kernel has one for many pieces.
 ///
 /// # Safety
-/// As there.
+/// As for [`install`].
 #[cfg(target_os = "linux")]
 unsafe fn install_many(guards: &[Piece]) -> Option<usize> {
     // SAFETY: a guard changes nothing but pages that nobody reads or writes.
     let done = unsafe { advice::give(guards, MADV_GUARD_INSTALL)? } / guards[0].1;
-    // It is believed as little as the call for one guard.
+    // The last guard is checked, as after the call for a single one: an emulator may have ignored the advice.
     (done > 0 && faults(guards[done - 1])).then_some(done)
 }
 
-/// Finds out what the kernel can do.
+/// Makes the process's first guard, and finds out how that is done here.
 ///
 /// # Safety
 /// As for [`install`].
@@ -110,7 +110,7 @@ unsafe fn install_first(low: NonNull<u8>, len: usize) -> Result<(), StackError> 
                 KIND.store(MADVISE, Ordering::Relaxed);
                 return Ok(());
             }
-            // An emulator that takes any advice and does nothing about it: qemu does.
+            // This is an emulator, such as qemu, that accepts any advice and does nothing about it.
             Ok(()) => {}
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
             Err(source) => return Err(StackError::Guard { source }),
@@ -125,19 +125,19 @@ unsafe fn install_first(low: NonNull<u8>, len: usize) -> Result<(), StackError> 
 /// As for [`install`].
 #[cfg(target_os = "linux")]
 unsafe fn madvise(low: NonNull<u8>, len: usize) -> io::Result<()> {
-    // SAFETY: the range is ours and unused, says the caller.
+    // SAFETY: the range is ours and unused, by this function's contract.
     match unsafe { libc::madvise(low.as_ptr().cast(), len, MADV_GUARD_INSTALL) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-/// Whether a guard's last page, which was made last and is met first, cannot be read: the kernel is asked,
-/// by a call that reads there.
+/// Whether a guard's last page, which is made last and which an overflow meets first, cannot be read. The
+/// kernel is asked by a system call that reads a path there.
 #[cfg(target_os = "linux")]
 fn faults((low, len): Piece) -> bool {
-    // SAFETY: the page is inside the guard. It is readable or not; if it is, it is all zero, which is an
-    // empty path.
+    // SAFETY: the page is inside the guard. If it can be read it is all zero, which is an empty path, and
+    // otherwise the call fails.
     let accessible = unsafe {
         let last = low.add(len - page_size());
         libc::access(last.as_ptr().cast(), libc::F_OK)
@@ -149,7 +149,7 @@ fn faults((low, len): Piece) -> bool {
 /// As for [`install`].
 unsafe fn mprotect(low: NonNull<u8>, len: usize) -> Result<(), StackError> {
     room::hold_mappings().map_err(|source| StackError::Guard { source })?;
-    // SAFETY: the range is ours and unused, says the caller.
+    // SAFETY: the range is ours and unused, by this function's contract.
     match unsafe { libc::mprotect(low.as_ptr().cast(), len, libc::PROT_NONE) } {
         0 => Ok(()),
         _ => {

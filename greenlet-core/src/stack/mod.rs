@@ -19,16 +19,16 @@ pub(crate) use thread_stack::thread_stack;
 
 use std::io;
 
-/// Why a greenlet got no stack.
+/// The reason why a greenlet got no stack.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StackError {
     /// The kernel gave no address space for more stacks.
     #[error("cannot reserve {bytes} bytes for greenlet stacks: {source}")]
     Reserve {
-        /// How much was asked for.
+        /// How many bytes were asked for.
         bytes: usize,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
     /// The guard could not be protected. On a kernel before 6.13 every guard takes two
@@ -39,7 +39,7 @@ pub enum StackError {
          `sysctl vm.max_map_count=...`"
     )]
     Guard {
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
 }

@@ -1,10 +1,10 @@
 //! Tells a stack overflow from other crashes: a handler for SIGSEGV and SIGBUS that knows our
 //! guards.
 //!
-//! A fault in the guard below the stack of the running greenlet (or of one that is just leaving) prints which
-//! greenlet it was, how large its stack is and how to get a larger one, and aborts. Every other
-//! fault is passed on to the handler that was there before, the standard library's for instance,
-//! which does the same for threads.
+//! After a fault in the guard below the stack of the running greenlet (or of one that is just leaving),
+//! the handler prints which greenlet it was, how large its stack is and how to get a larger one, and
+//! aborts. Every other fault is passed on to the handler that was there before, the standard library's
+//! for instance, which does the same for threads.
 //!
 //! The handler is installed once, when the process's first greenlet gets its stack, and runs on
 //! the thread's alternate signal stack, since the one that overflowed has no room. The standard
@@ -20,7 +20,7 @@ use std::sync::Once;
 use crate::core::GreenletCore;
 use crate::thread::Thread;
 
-/// Enough for the handler, and for what handlers before us do.
+/// The size of the stack for signal handlers, in bytes: enough for ours, and for those that were there before.
 const ALTERNATE_STACK: usize = 64 * 1024;
 
 /// The handlers that were there before ours.
@@ -36,7 +36,7 @@ unsafe impl Sync for Old {}
 const SIGNALS: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
 
 /// Makes sure that overflows on this thread are reported. Failing means that they are not.
-/// Returns what must be kept until the thread ends, if the thread had no alternate stack.
+/// Returns the alternate stack if the thread had none before; it must be kept until the thread ends.
 pub(crate) fn prepare_thread() -> Option<AlternateStack> {
     INSTALLED.call_once(|| {
         for (index, signal) in SIGNALS.into_iter().enumerate() {
@@ -87,7 +87,7 @@ impl AlternateStack {
 }
 
 impl Drop for AlternateStack {
-    /// By the thread that installed it, on another stack.
+    /// Takes the stack out of use. This is called by the thread that installed it, on another stack.
     fn drop(&mut self) {
         let Some(mut alternate) = current_alternate_stack() else {
             return;
@@ -97,7 +97,7 @@ impl Drop for AlternateStack {
             return;
         }
         alternate.ss_flags = libc::SS_DISABLE;
-        // SAFETY: it is unmapped only if it is out of use.
+        // SAFETY: the stack is unmapped only if it is out of use.
         unsafe {
             if libc::sigaltstack(&raw const alternate, ptr::null_mut()) == 0 {
                 libc::munmap(self.0, ALTERNATE_STACK);
@@ -108,7 +108,7 @@ impl Drop for AlternateStack {
 
 fn current_alternate_stack() -> Option<libc::stack_t> {
     let mut alternate = MaybeUninit::uninit();
-    // SAFETY: only asks; filled in if it returns 0.
+    // SAFETY: the call only asks, and fills `alternate` in if it returns 0.
     unsafe {
         (libc::sigaltstack(ptr::null(), alternate.as_mut_ptr()) == 0)
             .then(|| alternate.assume_init())
@@ -117,9 +117,9 @@ fn current_alternate_stack() -> Option<libc::stack_t> {
 
 /// The signal handler. Everything in it is safe in a signal handler: no allocation, no lock.
 extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: the kernel passes what it knows of the fault.
+    // SAFETY: the kernel passes a complete `info`.
     let (sent, address) = unsafe { ((*info).si_code <= 0, (*info).si_addr().addr()) };
-    // One that a process sent tells no address.
+    // A signal that a process has sent has no address.
     if !sent && let Some(core) = Thread::overflown(address) {
         report(core);
     }
@@ -133,9 +133,9 @@ fn report(core: &GreenletCore) -> ! {
         len: 0,
     };
     let _ = Thread::describe_overflow(core, &mut text);
-    // SAFETY: writes initialised bytes.
+    // SAFETY: the first `len` bytes of the text are initialised.
     unsafe { libc::write(2, text.bytes.as_ptr().cast(), text.len) };
-    // SAFETY: it has no preconditions.
+    // SAFETY: `abort` has no preconditions.
     unsafe { libc::abort() }
 }
 
@@ -156,8 +156,8 @@ impl std::fmt::Write for Text {
 /// Gives the signal to the handler that was there before.
 fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void, sent: bool) {
     let index = usize::from(signal != libc::SIGSEGV);
-    // SAFETY: written before this handler was installed, see `Old`; and a handler is called the
-    // way its flags say.
+    // SAFETY: the old action was written before this handler was installed, see `Old`, and its
+    // handler is called the way its flags say.
     unsafe {
         let old = (*OLD.0.get())[index].assume_init();
         match old.sa_sigaction {
@@ -168,7 +168,8 @@ fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void, sent
                 action.sa_sigaction = libc::SIG_DFL;
                 libc::sigaction(signal, &raw const action, ptr::null_mut());
                 if sent {
-                    // No instruction is to blame; it arrives when this handler returns.
+                    // No instruction causes this signal again, so it is raised, and arrives when this
+                    // handler returns.
                     libc::raise(signal);
                 }
             }

@@ -1,14 +1,16 @@
-//! The pool of one thread: stacks by size, the last one given back is the first to be reused,
-//! because its pages are warm.
+//! The pool of one thread: its stacks by size. The stack that was given back last is reused first, because
+//! its pages are warm.
 //!
-//! Idle stacks keep their pages, for the next greenlets: to take memory from the system and to give it
-//! back takes longer than all the rest of a greenlet's life. But what they keep is bounded: by what is in
-//! use, or [`KEPT`], or in the second after a burst, for the next one, four times that; whatever is more.
-//! When there are more, those that have been idle for longest give all their pages back, many of them by
-//! one call. The second may be longer: nobody looks before another stack comes back. How many pages stacks have is found out by looking at one now and then; if it is more than
+//! Idle stacks keep their pages for the next greenlets: to take memory from the system and to give it
+//! back takes longer than all the rest of a greenlet's life. But their number is bounded: by the number of
+//! stacks in use, or by [`KEPT`], whichever is more, and in the second after a burst by four times `KEPT`.
+//! If there are more, those that have been idle for longest give all their pages back, many of them by
+//! one call. The second may be longer, as the clock is only read when a stack comes back.
+//!
+//! How many pages stacks have is found out by looking at one now and then. If it has more than
 //! [`TRIM_TO`], it is [trimmed](Stack::trim) to that, so that a single deep recursion does not stay in
-//! memory for ever. All this is for stacks of the default size: of larger ones more are looked at, in
-//! proportion.
+//! memory for ever. All numbers are for stacks of the default size: of larger ones fewer are kept, and
+//! more are looked at, in proportion.
 
 use std::io;
 use std::ops::Range;
@@ -20,34 +22,34 @@ use super::{
     DEFAULT_STACK_SIZE, StackError, StackSize, advice, guard, page_size, room, usage, valgrind,
 };
 
-/// The smallest slab holds this many stacks, and each further one twice as many as the last,
+/// The number of stacks in the first slab. Each further slab holds twice as many as the one before.
 const FIRST_SLAB: usize = 16;
-/// up to this many: few mappings for a million stacks, little waste for a dozen. Fewer of stacks
-/// that are larger than the default, and fewer when the system has no room for so many.
+/// The number of stacks in the largest slab: few mappings for a million stacks, little waste for a dozen.
+/// It is smaller for stacks that are larger than the default, and when the system has no room for so many.
 const LARGEST_SLAB: usize = 1024;
 
-/// What idle stacks of each size may keep in memory always: so many bytes,
+/// The number of bytes that the idle stacks of each size may always keep in memory.
 const KEPT: usize = 32 << 20;
-/// or so many stacks.
+/// The number of idle stacks of each size that may always keep their pages, even if these are more than [`KEPT`].
 const KEPT_STACKS: usize = 1024;
-/// For so long they may keep so many times as much.
+/// The time after a burst for which idle stacks may keep [`LINGERING`] times as much.
 const LINGER: Duration = Duration::from_secs(1);
+/// How many times as much idle stacks may keep for the time of [`LINGER`].
 const LINGERING: usize = 4;
-/// One in so many stacks that come back is looked at, and trimmed
+/// One in so many stacks that come back is looked at, and trimmed if it has too many pages.
 const LOOK_EVERY: usize = 256;
-/// to so many bytes below its top.
+/// The number of bytes below its top that a stack keeps when it is trimmed.
 const TRIM_TO: usize = 32 * 1024;
 
-/// In so many distances from the end,
+/// The number of different distances between a first frame and the end of its stack, see [`Stack::top`].
 const COLOURS: usize = 16;
-/// so many bytes apart, first frames are placed: by the number of the
+/// The difference between these distances, in bytes.
 const COLOUR: usize = 128;
-/// smallest page there is.
+/// The size of the smallest page there is: the number of a stack's page selects its distance.
 const SMALLEST_PAGE: usize = 4096;
 
-/// The stack of one greenlet, on loan from the pool. Must go back by [`StackPool::give_back`]; a
-/// stack that is dropped instead is lost to the process, which is what becomes of one that
-/// still has frames on it.
+/// The stack of one greenlet, on loan from the pool, to which it goes back by [`StackPool::give_back`]. A
+/// stack that is dropped instead is never used again: that is done with one that still has frames on it.
 #[derive(Debug)]
 pub(crate) struct Stack {
     /// The lowest usable byte; the guard is below it.
@@ -105,8 +107,8 @@ impl Stack {
     fn trim(&mut self, keep: usize) {
         let len = self.size.saturating_sub(keep);
         if len > 0 {
-            // SAFETY: nobody runs on this stack, so nobody misses what is on it. Failing means
-            // that the memory stays.
+            // Failing means that the memory stays.
+            // SAFETY: nothing runs on this stack, so nobody needs its contents.
             unsafe { libc::madvise(self.low.as_ptr().cast(), len, libc::MADV_DONTNEED) };
         }
     }
@@ -122,25 +124,27 @@ struct Class {
     size: usize,
     /// The size of the guard below each.
     guard: usize,
-    /// How many of the default size are as large as one of these: at least 1.
+    /// How many stacks of the default size are as large as one of these: at least 1.
     weight: usize,
     slabs: Vec<Slab>,
-    /// Slots of the last slab that were handed out already, of so many,
+    /// How many slots of the last slab were handed out already.
     carved: usize,
+    /// How many slots the last slab has.
     slots: usize,
-    /// and those that have their guards.
+    /// How many slots of the last slab have their guards.
     guarded: usize,
-    /// Idle, with pages. The last one came back last.
+    /// The idle stacks that have pages; the last of them came back last.
     warm: Vec<Stack>,
-    /// Idle, without.
+    /// The idle stacks that have no pages.
     cold: Vec<Stack>,
-    /// So many may be warm whatever is in use.
+    /// So many stacks may be warm, however few are in use.
     kept: usize,
-    /// Since when more than that are, and more than are in use.
+    /// The time since which more stacks are warm than that, and than are in use.
     excess: Option<Instant>,
     on_loan: usize,
+    /// How many more stacks come back until one is looked at.
     until_look: usize,
-    /// How many bytes stacks have touched, about.
+    /// About how many bytes a stack has touched.
     touched: usize,
     valgrind: Vec<valgrind::Id>,
 }
@@ -160,11 +164,11 @@ impl StackPool {
             source: io::ErrorKind::OutOfMemory.into(),
         };
         let size = size.get().max(2 * page);
-        // No mapping is so large. Less leaves room for rounding, and for the guard.
+        // No mapping is larger than this. Rounding and adding the guard cannot overflow below it.
         if size > isize::MAX as usize {
             return Err(too_large());
         }
-        // Pages come in powers of two.
+        // The size of a page is a power of two.
         let size = (size + page - 1) & !(page - 1);
         let class = match self.classes.iter().position(|class| class.size == size) {
             Some(index) => &mut self.classes[index],
@@ -175,7 +179,7 @@ impl StackPool {
         };
         let taken = class.take();
         if taken.is_err() {
-            // Whoever tries sizes until one is possible leaves nothing behind.
+            // A program that tries sizes until one is possible leaves no classes behind.
             self.classes.retain(|class| !class.slabs.is_empty());
         }
         taken
@@ -255,7 +259,7 @@ impl Class {
     #[cold]
     fn is_excess(&mut self, idle: usize) -> bool {
         let since = *self.excess.get_or_insert_with(Instant::now);
-        // The clock is looked at as often as the stacks are.
+        // The clock is read as seldom as stacks are looked at.
         let looked = self.until_look == (LOOK_EVERY / self.weight).max(1);
         idle > LINGERING * self.kept || looked && since.elapsed() > LINGER
     }
@@ -265,11 +269,11 @@ impl Class {
     fn look(&mut self, stack: &mut Stack) {
         self.until_look = (LOOK_EVERY / self.weight).max(1);
         let touched = usage::touched(stack);
-        // Of a huge one not everything was looked at, and that it has no pages is said in no time.
+        // A huge stack was not looked at as a whole. To trim it takes no time where it has no pages.
         if touched > TRIM_TO || stack.size > usage::SURE {
             stack.trim(TRIM_TO);
         }
-        // A mean of the last few.
+        // This is a mean of the last few.
         self.touched = match self.touched {
             0 => touched,
             mean => (3 * mean + touched) / 4,
@@ -288,14 +292,14 @@ impl Class {
         let first = self.cold.len();
         self.cold.extend(self.warm.drain(..count));
         let cooling = &mut self.cold[first..];
-        // Stacks that were started together end together often enough, and then lie side by side: one
-        // piece for all of them, guards included, which stay in force.
+        // Stacks that lie side by side are often idle together, as their greenlets were started together:
+        // they become one piece, with the guards between them, which stay in force.
         cooling.sort_unstable_by_key(|stack| stack.low);
         let pieces = cooling
             .chunk_by(|one, next| next.low.addr().get() - one.low.addr().get() == slot)
             .map(|run| (run[0].low, (run.len() - 1) * slot + size));
-        // SAFETY: nobody runs on these stacks, so nobody misses what is on them, and between them are
-        // only their guards.
+        // SAFETY: nothing runs on these stacks, so nobody needs their contents, and between them are only
+        // their guards.
         unsafe { advice::give_pages_back(pieces) };
     }
 
@@ -322,13 +326,13 @@ impl Class {
             for (index, (low, _)) in guards[..count].iter_mut().enumerate() {
                 *low = slab.slot(slot, self.carved + index);
             }
-            // SAFETY: the slots are fresh: nobody uses their lowest pages, inside our own mapping.
+            // SAFETY: the guards are the lowest pages of fresh slots in our own mapping, so nobody uses them.
             self.guarded += unsafe { guard::install(&guards[..count])? };
         }
         let low = slab.slot(slot, self.carved);
         self.carved += 1;
         let stack = Stack {
-            // SAFETY: the slot is so much larger than the stack.
+            // SAFETY: the slot is larger than the guard.
             low: unsafe { low.add(guard) },
             size: self.size,
         };
@@ -340,13 +344,13 @@ impl Class {
     }
 }
 
-/// A slab of so many slots, or as many as there is room for. Says how many they are.
+/// Reserves a slab of `wanted` slots, or of as many as there is room for. Returns how many it has.
 fn reserve(slot: usize, wanted: usize) -> Result<(Slab, usize), StackError> {
     let mut slots = wanted;
     loop {
         match Slab::reserve(slot, slots) {
             Ok(slab) if room::is_left() => return Ok((slab, slots)),
-            // SAFETY: it has just been made.
+            // SAFETY: the slab has just been made, and no stack was cut from it.
             Ok(slab) => unsafe { slab.unmap() },
             Err(error) if slots == 1 => return Err(error),
             Err(_) => {}
@@ -365,7 +369,7 @@ impl Drop for StackPool {
     fn drop(&mut self) {
         for class in &mut self.classes {
             if class.on_loan > 0 {
-                // Somebody's frames are still there, and may be referred to: leave them be.
+                // A stack still has frames, which may be referred to: the slabs stay.
                 continue;
             }
             class.valgrind.drain(..).for_each(valgrind::deregister);
@@ -382,7 +386,7 @@ mod tests {
     use super::super::{StackSize, usage};
     use super::{KEPT, KEPT_STACKS, LINGER, LINGERING, LOOK_EVERY, Stack, StackPool, page_size};
 
-    /// More than may be idle if each has touched four pages, and a quarter of it may be for a while.
+    /// More stacks than may be idle if each has touched four pages; a quarter of them may be idle for a while.
     const COUNT: usize = 12_000;
 
     /// Uses the topmost bytes, as a greenlet would.

@@ -1,5 +1,5 @@
-//! Room for everything else. Stacks do not take the last of the address space or of the memory mappings: a heap
-//! that cannot grow ends the process, and whoever got no stack has an error to tell of, which takes memory.
+//! The room that stacks leave to everything else: they do not take the last of the address space or of the memory
+//! mappings. A heap that cannot grow ends the process, and to report that a greenlet got no stack takes memory.
 
 use std::io;
 use std::ptr;
@@ -7,17 +7,17 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::page_size;
 
-/// So many bytes of address space are left.
+/// So many bytes of address space are left free.
 const BYTES: usize = 4 << 20;
 
-/// So many memory mappings are left, on kernels where guards take some.
+/// So many memory mappings are left free, on kernels where guards take some.
 const MAPPINGS: usize = 128;
 
 /// Whether there is still so much address space after the slab that has just been made.
 pub(super) fn is_left() -> bool {
     match map(BYTES) {
         Ok(base) => {
-            // SAFETY: it was just made, and nobody else knows of it.
+            // SAFETY: the mapping was just made, and nobody else knows of it.
             unsafe { libc::munmap(base.cast(), BYTES) };
             true
         }
@@ -25,7 +25,7 @@ pub(super) fn is_left() -> bool {
     }
 }
 
-/// A piece of memory that takes all the mappings; null while others may have them.
+/// A piece of memory that takes all these mappings; null while others may have them.
 static HELD: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 
 /// Sees to it that mappings are held back, before a guard takes others.
@@ -46,7 +46,7 @@ fn hold() -> io::Result<()> {
         // SAFETY: the page is inside the mapping that was just made, and nobody else knows of it.
         if unsafe { libc::mprotect(base.add(index * page).cast(), page, libc::PROT_READ) } != 0 {
             let error = io::Error::last_os_error();
-            // SAFETY: as above.
+            // SAFETY: the mapping was just made, and nobody else knows of it.
             unsafe { libc::munmap(base.cast(), len) };
             return Err(error);
         }
@@ -55,7 +55,7 @@ fn hold() -> io::Result<()> {
     Ok(())
 }
 
-/// Lets others have the mappings that were held back: a guard could not get any.
+/// Lets others have the mappings that were held back, when a guard could not get any.
 #[cold]
 pub(super) fn release_mappings() {
     give_back(HELD.swap(ptr::null_mut(), Ordering::AcqRel));
@@ -63,7 +63,7 @@ pub(super) fn release_mappings() {
 
 fn give_back(held: *mut u8) {
     if !held.is_null() {
-        // SAFETY: `hold` has made it, and whoever takes it out of `HELD` has it alone.
+        // SAFETY: `hold` has made the mapping, and only the caller has it, who has taken it out of `HELD`.
         unsafe { libc::munmap(held.cast(), held_len()) };
     }
 }

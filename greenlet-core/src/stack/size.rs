@@ -1,4 +1,4 @@
-//! How large stacks are: typed sizes, and where the default comes from.
+//! [`StackSize`]: how large stacks are, and where the default comes from.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// space, of which only the touched pages take memory.
 pub const DEFAULT_STACK_SIZE: usize = 256 * 1024;
 
-/// Sets the default for the whole process: bytes, or a number followed by `K` or `M`.
+/// The environment variable that sets the default: bytes, or a number followed by `K` or `M`.
 const VARIABLE: &str = "GREENLET_STACK_SIZE";
 
 /// The size of a stack, rounded up to whole pages, at least two.
@@ -26,20 +26,20 @@ const VARIABLE: &str = "GREENLET_STACK_SIZE";
 pub struct StackSize(usize);
 
 impl StackSize {
-    /// A main greenlet's: whatever the system gave the thread.
+    /// Stands for the size of a main greenlet's stack, which the system gave to the thread.
     pub(crate) const THREAD: StackSize = StackSize(0);
 
-    /// So many bytes.
+    /// A size of so many bytes.
     pub const fn bytes(bytes: usize) -> Self {
         StackSize(bytes)
     }
 
-    /// So many units of 1024 bytes.
+    /// A size of so many units of 1024 bytes.
     pub const fn kib(kib: usize) -> Self {
         StackSize(kib.saturating_mul(1024))
     }
 
-    /// So many units of 1024 * 1024 bytes.
+    /// A size of so many units of 1024 * 1024 bytes.
     pub const fn mib(mib: usize) -> Self {
         StackSize(mib.saturating_mul(1024 * 1024))
     }
@@ -49,14 +49,13 @@ impl StackSize {
         self.0
     }
 
-    /// Makes this the size of all stacks, in the whole process, that greenlets made from now on
-    /// get unless they ask for another one.
+    /// Makes this the default for all greenlets that are made from now on, in the whole process.
     pub fn set_default(self) {
         DEFAULT.store(self.0.max(1), Ordering::Relaxed);
     }
 }
 
-/// 0 before anybody asked.
+/// The default in bytes; 0 before anybody has asked for it.
 static DEFAULT: AtomicUsize = AtomicUsize::new(0);
 
 impl Default for StackSize {
@@ -78,7 +77,7 @@ fn first_default() -> StackSize {
             StackSize(DEFAULT_STACK_SIZE)
         }),
     };
-    // Unless somebody has just set it.
+    // If another thread has just set it, that value stays.
     let bytes = size.0.max(1);
     match DEFAULT.compare_exchange(0, bytes, Ordering::Relaxed, Ordering::Relaxed) {
         Ok(_) => StackSize(bytes),
@@ -92,7 +91,7 @@ impl From<usize> for StackSize {
     }
 }
 
-/// The text is no stack size.
+/// The error of parsing a text that is no stack size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a stack size: expected bytes, or a number followed by K or M")]
 pub struct ParseStackSizeError;

@@ -23,7 +23,7 @@ impl Slab {
     /// Reserves room for `count` slots of `slot` bytes (a whole number of pages).
     pub(super) fn reserve(slot: usize, count: usize) -> Result<Slab, StackError> {
         debug_assert_eq!(slot % page_size(), 0);
-        // No object may be larger than pointers can span.
+        // No mapping may be larger than the offsets of pointers can span.
         let failed = |source| StackError::Reserve {
             bytes: slot.saturating_mul(count),
             source,
@@ -64,7 +64,7 @@ impl Slab {
     /// The low end of slot `index` of `slot` bytes.
     pub(super) fn slot(&self, slot: usize, index: usize) -> NonNull<u8> {
         assert!((index + 1) * slot <= self.len);
-        // SAFETY: inside the mapping, by the assertion.
+        // SAFETY: the slot is inside the mapping, by the assertion.
         unsafe { self.base.add(index * slot) }
     }
 
@@ -73,7 +73,7 @@ impl Slab {
     /// # Safety
     /// No stack of this slab is in use, nor will be.
     pub(super) unsafe fn unmap(self) {
-        // SAFETY: the mapping is ours and, says the caller, unused.
+        // SAFETY: the mapping is ours, and unused by this function's contract.
         unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
     }
 }

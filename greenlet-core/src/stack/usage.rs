@@ -4,15 +4,15 @@ use std::ops::Range;
 
 use super::{Stack, page_size};
 
-/// So many pages are asked for at once.
+/// So many pages are asked about at once.
 const BATCH: usize = 256;
 
-/// Below so many bytes that nobody has touched nothing more is looked for: a stack of terabytes is looked
-/// at as quickly as what is used of it. Smaller stacks are looked at as a whole.
+/// A gap of so many bytes that nobody has touched ends the search: to look at a stack of terabytes takes only as
+/// long as the part of it in use. Smaller stacks are looked at as a whole.
 pub(super) const SURE: usize = 16 << 20;
 
-/// How many bytes of a stack, counted from its top, have been touched: whole pages. What lies below
-/// [`SURE`] bytes that were left out is not seen.
+/// How many bytes of a stack, counted from its top, have been touched: whole pages. Pages below a gap of
+/// [`SURE`] bytes are not seen.
 pub(crate) fn touched(stack: &Stack) -> usize {
     let page = page_size();
     let depth = deepest(stack.size() / page, SURE / page, |depths, resident| {
@@ -30,9 +30,9 @@ pub(crate) fn touched(stack: &Stack) -> usize {
     depth.unwrap_or(0) * page
 }
 
-/// How many pages the lowest one in use is below the top of a stack of so many, if those are left out that
-/// are below a gap. Asks for ranges of pages, counted from the top, with a place for each, the deepest
-/// first: a 1 says that it is in use. None if there is no answer.
+/// How many of a stack's `pages` there are from the top down to the lowest one in use. Pages below a gap of
+/// `gap` unused ones do not count. `ask` gets a range of pages, counted from the top, and a byte for each of
+/// them, the deepest first, which it sets to 1 if the page is in use. None if `ask` has no answer.
 fn deepest(
     pages: usize,
     gap: usize,
@@ -59,7 +59,7 @@ mod tests {
     use super::super::{StackPool, StackSize};
     use super::{BATCH, SURE, deepest, page_size, touched};
 
-    /// What is found if these are in use, and in how many questions.
+    /// The result of the search if the pages `used` are in use, and how often it has asked.
     fn look(pages: usize, gap: usize, used: &[usize]) -> (Option<usize>, usize) {
         let mut asked = 0;
         let found = deepest(pages, gap, |depths, resident| {
@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(look(usize::MAX >> 12, gap, &[]), (Some(0), 4));
         let (found, asked) = look(usize::MAX >> 12, gap, &[0, gap - 1, 2 * gap - 2]);
         assert_eq!((found, asked), (Some(2 * gap - 1), 12));
-        // What is beyond the gap is not seen.
+        // A page beyond the gap is not seen.
         assert_eq!(look(usize::MAX >> 12, gap, &[0, 2 * gap]).0, Some(1));
     }
 

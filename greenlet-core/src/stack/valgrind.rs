@@ -1,8 +1,8 @@
 //! Tells valgrind where stacks are; nothing at all without the feature `valgrind`.
 //!
-//! Without it valgrind takes a switch for a huge change of the one stack it knows, and warns.
-//! Its requests are a sequence of instructions that does nothing on a real processor, see
-//! "client requests" in valgrind's manual.
+//! Without this, valgrind takes a switch for a huge change of the one stack it knows, and warns.
+//! A request to valgrind is a sequence of instructions that does nothing on a real processor, see
+//! "client requests" in its manual.
 
 use std::ptr::NonNull;
 
@@ -16,7 +16,7 @@ pub(super) struct Id(usize);
 const STACK_REGISTER: usize = 0x1501;
 const STACK_DEREGISTER: usize = 0x1502;
 
-/// A stack begins to exist.
+/// Tells valgrind of a new stack.
 pub(super) fn register(low: NonNull<u8>, top: NonNull<u8>) -> Id {
     Id(request([
         STACK_REGISTER,
@@ -28,7 +28,7 @@ pub(super) fn register(low: NonNull<u8>, top: NonNull<u8>) -> Id {
     ]))
 }
 
-/// A stack is about to go.
+/// Tells valgrind that a stack is about to go.
 pub(super) fn deregister(id: Id) {
     request([STACK_DEREGISTER, id.0, 0, 0, 0, 0]);
 }
