@@ -1,4 +1,4 @@
-//! What can go wrong with a wait. Source: gevent's `exceptions.py`.
+//! The errors of a wait. Source: gevent's `exceptions.py`.
 
 /// A second greenlet wants to wait where one waits already.
 ///
@@ -6,13 +6,13 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("This {object} is already used by {user}")]
 pub struct ConcurrentObjectUseError {
-    /// What is in use.
+    /// The kind of object that is in use.
     pub object: &'static str,
     /// The greenlet that waits there.
     pub user: String,
 }
 
-/// A parked greenlet was woken by somebody it did not wait for.
+/// A parked greenlet was woken by a switch that it did not wait for.
 ///
 /// Source: gevent's `InvalidSwitchError`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,13 +20,13 @@ pub struct ConcurrentObjectUseError {
 pub struct InvalidSwitchError {
     /// The greenlet that was woken.
     pub greenlet: String,
-    /// What the wrong switch carried.
+    /// The value that the wrong switch carried.
     pub got: String,
-    /// What it was waiting for.
+    /// The object that the greenlet was waiting for.
     pub waiting_on: String,
 }
 
-/// Waking a waiter is the hub's business: only the hub greenlet may do it.
+/// A greenlet other than the hub wanted to wake a waiter: only the hub may do that.
 ///
 /// Source: the `AssertionError` of gevent's `Waiter.switch` and `Waiter.throw`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! What a waiter needs of a hub.
+//! [`WaitHub`]: what a waiter needs of a hub.
 
 use std::fmt::Debug;
 
@@ -7,7 +7,7 @@ use greenlet_core::{Exception, RawGreenlet, getcurrent};
 /// A wake-up that is put off.
 pub type Wake = Box<dyn FnOnce() -> Result<(), Exception>>;
 
-/// What an error came back from: the `context` of gevent's `handle_error`, as far as waiters pass one.
+/// The action from which an error came back: the `context` of gevent's `handle_error`, as far as waiters pass one.
 #[derive(Debug, Clone, Copy)]
 pub enum Failed<'a> {
     /// Switching to this greenlet.
@@ -16,7 +16,7 @@ pub enum Failed<'a> {
     Throw(&'a RawGreenlet),
 }
 
-/// A hub, as seen by those who wait in it.
+/// A hub, as far as the greenlets that wait in it need one.
 pub trait WaitHub: Debug {
     /// The greenlet that runs the loop.
     fn greenlet(&self) -> &RawGreenlet;
@@ -24,25 +24,25 @@ pub trait WaitHub: Debug {
     /// Called before the current greenlet prepares to park by a switch to [`greenlet`](Self::greenlet).
     ///
     /// # Errors
-    /// Why it may not park: it is the hub itself, the hub is destroyed, its own hook says no.
+    /// Returns the reason if the greenlet may not park: it is the hub's own, the hub is destroyed, or the greenlet's
+    /// hook refuses.
     fn before_switch(&self) -> Result<(), Exception>;
 
-    /// Whether its greenlet can still wake anybody.
+    /// Checks that the hub's greenlet can still wake others.
     ///
     /// # Errors
-    /// Why not.
+    /// Returns the reason if it cannot.
     fn check_alive(&self) -> Result<(), Exception> {
         Ok(())
     }
 
-    /// Takes an error that nobody else can.
+    /// Deals with an error that no other code can be given.
     fn handle_error(&self, failed: Failed<'_>, exception: Exception);
 
-    /// Has the hub call `wake` as soon as it can. Called where nobody can be switched to. A hub that has no queue of
-    /// callbacks hands it back.
+    /// Has the hub call `wake` as soon as it can. This is called where no greenlet can be switched to.
     ///
     /// # Errors
-    /// `wake`.
+    /// Returns `wake` if the hub has no queue of callbacks.
     fn run_soon(&self, wake: Wake) -> Result<(), Wake> {
         Err(wake)
     }

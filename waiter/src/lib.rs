@@ -1,8 +1,8 @@
 //! gevent's low-level waiting: the cells through which a hub wakes a greenlet.
 //!
-//! [`Waiter`] and [`MultipleWaiter`] are the counterparts of gevent's `_waiter.py`. [`Park`]
-//! is what the runtime's own waits use, with [`Resume`], the right to wake one park of one greenlet: without an
-//! allocation. All of them work with any hub that implements [`WaitHub`].
+//! [`Waiter`] and [`MultipleWaiter`] are the counterparts of gevent's `_waiter.py`. The runtime's own waits use
+//! [`Park`], and [`Resume`], the right to wake one park of one greenlet: these allocate nothing. All of them work
+//! with any hub that implements [`WaitHub`].
 
 #![forbid(unsafe_code)]
 

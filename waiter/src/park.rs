@@ -8,11 +8,12 @@ use crate::error::InvalidSwitchError;
 use crate::hub::WaitHub;
 use crate::resume::Resume;
 
-/// A wait of the current greenlet in a hub, from the preparations on: it makes a `Park`, leaves a [`Resume`] of it
-/// wherever it may be woken from (a watcher, a queue of callbacks, a list of waiters), and [waits](Park::wait). The
-/// first `Resume` used ends the wait; whenever the wait is over, for whatever reason, all that are left are void.
+/// One wait of the current greenlet in a hub, from its preparation on. The greenlet makes a `Park`, leaves a
+/// [`Resume`] of it wherever it may be woken from (a watcher, a queue of callbacks, a list of waiters), and
+/// [waits](Park::wait). The first `Resume` that is used ends the wait. When the wait is over, for whatever reason, all
+/// others are void.
 ///
-/// A destructor that runs meanwhile may wait for something of its own: the outer park stays as it is.
+/// A destructor that runs during the preparation may wait for something else: the outer park stays as it is.
 #[derive(Debug)]
 #[must_use = "it is over when it is dropped"]
 pub struct Park(core::Park);
@@ -21,18 +22,18 @@ impl Park {
     /// Begins a park of the current greenlet.
     ///
     /// # Errors
-    /// Why it may not wait in that hub: see [`WaitHub::before_switch`].
+    /// Returns the error of [`WaitHub::before_switch`] if the greenlet may not wait in that hub.
     #[inline(always)]
     pub fn new<H: WaitHub + ?Sized>(hub: &H) -> Result<Park, Exception> {
         hub.before_switch()?;
         Ok(Park(core::Park::begin(None)))
     }
 
-    /// [`new`](Park::new), and says what the park is for: the kind of thing and its address,
-    /// for lists of greenlets that wait.
+    /// Begins a park as [`new`](Park::new) does, and says what it is for: the kind of thing and its
+    /// address, for lists of greenlets that wait.
     ///
     /// # Errors
-    /// As there.
+    /// As for [`new`](Park::new).
     #[inline(always)]
     pub fn on<H: WaitHub + ?Sized>(
         hub: &H,
@@ -43,20 +44,20 @@ impl Park {
         Ok(Park(core::Park::begin(Some(WaitingOn { kind, address }))))
     }
 
-    /// Begins a park of the current greenlet, to be [entered](Park::enter): without a hub, for those who run a loop by
+    /// Begins a park of the current greenlet without a hub, to be [entered](Park::enter): for code that runs a loop by
     /// hand.
     #[inline(always)]
     pub fn begin() -> Park {
         Park(core::Park::begin(None))
     }
 
-    /// The number of the park, as of its [`Resume`]s.
+    /// The number of the park, which its [`Resume`]s have, too.
     #[inline]
     pub fn ticket(&self) -> u64 {
         self.0.ticket().get()
     }
 
-    /// The right to end it.
+    /// The right to end the park.
     #[inline]
     pub fn resume(&self) -> Resume {
         Resume::of(self.0.greenlet(), self.0.ticket())
@@ -65,9 +66,9 @@ impl Park {
     /// Parks the greenlet until a [`resume`](Park::resume) is used.
     ///
     /// # Errors
-    /// What is thrown into the greenlet; [`InvalidSwitchError`] when somebody wakes it that it does
-    /// not wait for; why it could not be left.
-    // Inlined for the reason that greenlet-core's `transfer` is.
+    /// Returns the exception that is thrown into the greenlet, [`InvalidSwitchError`] when it is woken
+    /// by a switch that it does not wait for, or the reason why it could not be left.
+    // It is inlined for the same reason as greenlet-core's `transfer`.
     #[track_caller]
     #[inline(always)]
     pub fn wait<H: WaitHub + ?Sized>(
@@ -83,8 +84,8 @@ impl Park {
         }
     }
 
-    /// Parks the greenlet by a switch to `to`, and returns what the switch back brings: see
-    /// [`is_mine`](Resume::is_mine).
+    /// Parks the greenlet by a switch to `to`, and returns the value that the switch back brings:
+    /// [`Resume::is_mine`] tells whether a `Resume` of this park has sent it.
     ///
     /// # Errors
     /// As for [`RawGreenlet::switch`](greenlet_core::RawGreenlet::switch).
@@ -94,10 +95,10 @@ impl Park {
         self.0.enter(to)
     }
 
-    /// Parks the greenlet until somebody switches to it, whoever that is.
+    /// Parks the greenlet until any switch to it, and returns the value of that.
     ///
     /// # Errors
-    /// As for [`wait`](Park::wait), without the second.
+    /// As for [`wait`](Park::wait), except that no switch is an [`InvalidSwitchError`].
     #[track_caller]
     #[inline(always)]
     pub fn wait_for_any<H: WaitHub + ?Sized>(&self, hub: &H) -> Result<Value, Exception> {
@@ -112,7 +113,7 @@ fn invalid_switch(
     got: &Value,
     waiting_on: &dyn fmt::Debug,
 ) -> Exception {
-    // What comes to a dead hub goes to the main greenlet.
+    // A switch to a hub that is dead, or its end, arrives in the main greenlet: then that is the error.
     if let Err(dead) = hub {
         return dead;
     }

@@ -1,11 +1,11 @@
-//! The right to wake one park of one greenlet.
+//! [`Resume`]: the right to wake one park of one greenlet.
 
 use std::fmt;
 
 use greenlet_core::{Exception, RawGreenlet, Ticket, Value};
 
-/// Wakes a greenlet out of the [`Park`](crate::Park) that this was made of, and no other. Clones are the same right,
-/// which is used up by whoever is the first to wake the greenlet with it: what is refused has used nothing.
+/// The right to wake a greenlet from the [`Park`](crate::Park) that this was made of, and from no other. Clones share
+/// the right, which is used up when one of them wakes the greenlet: a switch that is refused does not use it.
 #[derive(Clone)]
 pub struct Resume {
     greenlet: RawGreenlet,
@@ -21,8 +21,7 @@ impl Resume {
         }
     }
 
-    /// The right to start a greenlet that never ran; void as soon as somebody has. Of one that has begun it is void
-    /// at once.
+    /// The right to start a greenlet that never ran. It is void as soon as the greenlet has begun, by whatever switch.
     #[inline]
     #[must_use]
     pub fn start(greenlet: &RawGreenlet) -> Resume {
@@ -46,7 +45,7 @@ impl Resume {
         self.greenlet.is_parked(self.ticket)
     }
 
-    /// Whether `value` is what [`Resume::switch`] of this very park sends.
+    /// Whether `value` is the one that [`Resume::switch`] sends for this very park.
     #[inline]
     pub fn is_mine(&self, value: &Value) -> bool {
         matches!(value, Value::Token(ticket) if *ticket == self.ticket.get())
@@ -56,9 +55,9 @@ impl Resume {
     /// the greenlet parks again or ends.
     ///
     /// # Errors
-    /// What came back by throwing; why nobody can be switched to now, and then [the park is
-    /// on](Self::is_parked) as before.
-    // Inlined for the reason that greenlet-core's `transfer` is.
+    /// Returns the exception that somebody throws into the caller meanwhile, or the one that says why
+    /// no greenlet can be switched to now; then [the park is on](Self::is_parked) as before.
+    // It is inlined for the same reason as greenlet-core's `transfer`.
     #[inline(always)]
     pub fn switch(&self) -> Result<(), Exception> {
         self.greenlet.wake(self.ticket)

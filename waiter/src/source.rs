@@ -1,4 +1,4 @@
-//! Where a waiter can get its value from.
+//! [`Source`]: an object that a waiter can get its value from.
 
 use greenlet_core::Exception;
 
@@ -21,9 +21,9 @@ pub trait Source<T> {
 }
 
 impl<T> Waiter<T> {
-    /// Gives the getter what the source ended with, or stores it: what a waiter does that is
-    /// linked to a source. Of a greenlet that was killed it gets the `GreenletExit`. A source that has
-    /// nothing changes nothing.
+    /// Gives the getter the value or the exception that the source ended with, or stores it. A link to
+    /// a source calls this. From a greenlet that was killed, the getter gets the `GreenletExit` as its
+    /// exception. A source that has neither changes nothing.
     ///
     /// Source: `Waiter.__call__` in gevent's `_waiter.py`.
     ///

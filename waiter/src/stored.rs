@@ -1,20 +1,20 @@
-//! What a waiter keeps for the next `get`.
+//! [`Stored`]: the value or the exception that a waiter keeps for the next `get`.
 
 use std::rc::Rc;
 
 use greenlet_core::Exception;
 
-/// A value that others may clone, several at once, while it is replaced: it stays as long as that takes. Nothing is
-/// borrowed meanwhile, for cloning is foreign code; so is dropping what [`put`](Stored::put) and [`take`](Stored::take)
-/// give back.
+/// A value or an exception. The value may be replaced while others, several at once, clone it: it stays until they are
+/// done. Cloning may be user code, so nothing is borrowed meanwhile. Dropping what [`put`](Stored::put) and
+/// [`take`](Stored::take) return may be user code, too.
 pub(crate) struct Stored<T> {
     outcome: Option<Result<StoredValue<T>, Exception>>,
-    /// Where the value before was, for the next one that is cloned: that allocates nothing.
+    /// The allocation that an earlier value was in, for the next value that is cloned.
     room: Option<Rc<Option<T>>>,
 }
 
 pub(crate) enum StoredValue<T> {
-    /// Nobody has asked for it yet.
+    /// A value that nobody has cloned yet.
     Own(T),
     Shared(Rc<Option<T>>),
 }
@@ -44,7 +44,7 @@ impl<T> Stored<T> {
         }
     }
 
-    /// Keeps this instead of what it returns.
+    /// Keeps `outcome`, and returns what was kept before.
     pub(crate) fn put(
         &mut self,
         outcome: Result<T, Exception>,
@@ -65,7 +65,7 @@ impl<T> Stored<T> {
         taken
     }
 
-    /// What to clone the value of.
+    /// The value to clone, which stays until the last user is done, or the exception.
     pub(crate) fn share(&mut self) -> Option<Result<Rc<Option<T>>, Exception>> {
         let shared = match self.outcome.take()? {
             Ok(StoredValue::Own(value)) => Ok(self.make_room(value)),

@@ -25,11 +25,11 @@ pub struct Waiter<T>(Rc<WaiterBody<T>>);
 
 struct WaiterBody<T> {
     hub: Rc<dyn WaitHub>,
-    /// Who is in `get`.
+    /// The right to wake the greenlet that is in `get`.
     getter: RefCell<Option<Resume>>,
-    /// On its way to the getter.
+    /// A value for that greenlet, which it has not taken yet.
     handed: RefCell<Option<T>>,
-    /// Stored for the next `get`.
+    /// The value or exception for the next `get`.
     stored: RefCell<Stored<T>>,
 }
 
@@ -50,7 +50,7 @@ impl<T> Waiter<T> {
         }))
     }
 
-    /// The hub it waits in.
+    /// The hub in which [`get`](Waiter::get) waits.
     pub fn hub(&self) -> &Rc<dyn WaitHub> {
         &self.0.hub
     }
@@ -61,22 +61,22 @@ impl<T> Waiter<T> {
         drop(stored);
     }
 
-    /// Whether it holds a value or an exception.
+    /// Whether the waiter holds a value or an exception.
     pub fn ready(&self) -> bool {
         self.0.stored.borrow().is_there()
     }
 
-    /// Whether it holds a value.
+    /// Whether the waiter holds a value.
     pub fn successful(&self) -> bool {
         self.0.stored.borrow().is_value()
     }
 
-    /// The exception it holds.
+    /// The exception that the waiter holds.
     pub fn exception(&self) -> Option<Exception> {
         self.0.stored.borrow().exception()
     }
 
-    /// The type, itself and the place of the exception it holds.
+    /// The [`exc_info`](Exception::exc_info) of the exception that the waiter holds.
     pub fn exc_info(&self) -> Option<ExcInfo> {
         self.exception().map(|exception| exception.exc_info())
     }
@@ -103,7 +103,7 @@ impl<T> Waiter<T> {
     /// # Errors
     /// [`NotInHubError`] when there is a getter and the caller is not the hub.
     pub fn throw(&self, exception: impl Into<Exception>) -> Result<(), NotInHubError> {
-        // First: it is foreign code.
+        // `into` may be user code, so it runs before anything is looked at.
         let exception = exception.into();
         match self.getter("throw")? {
             None => self.store(Err(exception)),
@@ -120,7 +120,7 @@ impl<T> Waiter<T> {
         Ok(())
     }
 
-    /// Who is in `get`; an error if there is somebody and this is not the hub.
+    /// The right to wake the greenlet that is in `get`; an error if there is one and the caller is not the hub.
     fn getter(&self, method: &'static str) -> Result<Option<Resume>, NotInHubError> {
         let getter = self.0.getter.borrow().clone();
         if getter.is_some() && !self.0.hub.is_current() {
@@ -129,13 +129,14 @@ impl<T> Waiter<T> {
         Ok(getter)
     }
 
-    /// Keeps what the next `get` is to have. Dropping what was there before is foreign code.
+    /// Keeps a value or an exception for the next `get`. Dropping the one before may be user code, so nothing is
+    /// borrowed then.
     fn store(&self, outcome: Result<T, Exception>) {
         let before = self.0.stored.borrow_mut().put(outcome);
         drop(before);
     }
 
-    /// Hands a value to the getter; if one that was handed before is still on its way, it is for the `get` after that.
+    /// Hands a value to the getter. If it has not taken an earlier one yet, the value is kept for the next `get`.
     fn hand(&self, value: T) {
         let mut handed = self.0.handed.borrow_mut();
         if handed.is_none() {
@@ -146,8 +147,8 @@ impl<T> Waiter<T> {
         self.store(Ok(value));
     }
 
-    /// Deals with what came of waking the getter: if it was refused, because nobody can be switched to just now, it is
-    /// done `again` as soon as the hub can.
+    /// Deals with the result of waking the getter. If the switch was refused because no greenlet can be switched to
+    /// now, the hub is to wake the getter `again` as soon as it can. Other errors are given to `handle_error`.
     fn check(
         &self,
         woken: Result<(), Exception>,
@@ -174,7 +175,7 @@ impl<T> Waiter<T> {
 }
 
 impl<T: Clone> Waiter<T> {
-    /// A clone of the value it holds. What others do with the waiter meanwhile does not change which.
+    /// A clone of the value that the waiter holds, even if the value is replaced while it is cloned.
     pub fn value(&self) -> Option<T> {
         self.stored()?.ok()
     }
@@ -187,13 +188,13 @@ impl<T: Clone> Waiter<T> {
         }
     }
 
-    /// What is stored, or what the next `switch` or `throw` brings: the current greenlet parks
-    /// in the hub until then.
+    /// Returns the value that is stored. If there is none, parks the current greenlet in the hub until
+    /// the next `switch` or `throw`, and returns the value of that.
     ///
     /// # Errors
-    /// The exception stored or thrown; [`ConcurrentObjectUseError`] when another greenlet waits
-    /// here; [`InvalidSwitchError`](crate::InvalidSwitchError) when somebody else woke the greenlet; whatever keeps the
-    /// greenlet from parking.
+    /// Returns the exception that is stored or thrown, [`ConcurrentObjectUseError`] when another greenlet
+    /// waits here, [`InvalidSwitchError`](crate::InvalidSwitchError) when another switch woke the greenlet,
+    /// or the error of [`WaitHub::before_switch`].
     #[track_caller]
     pub fn get(&self) -> Result<T, Exception> {
         if let Some(stored) = self.stored() {
@@ -207,7 +208,7 @@ impl<T: Clone> Waiter<T> {
             }));
         }
         let park = Park::on(&*self.0.hub, "Waiter", Rc::as_ptr(&self.0).addr())?;
-        // The hook that was just called may have waited here itself.
+        // The hook that `Park::on` calls may have waited here itself.
         if self.0.getter.borrow().is_some() || self.ready() {
             drop(park);
             return self.get();
@@ -229,7 +230,7 @@ impl<T> Drop for Getting<'_, T> {
         let WaiterBody { getter, handed, .. } = &*self.0.0;
         let (getter, handed) = (getter.take(), handed.take());
         if let Some(value) = handed {
-            // It was on its way when something else woke this greenlet: it is for the next `get`.
+            // Something else woke this greenlet before it took the value, which is for the next `get`.
             self.0.store(Ok(value));
         }
         drop(getter);
@@ -238,7 +239,7 @@ impl<T> Drop for Getting<'_, T> {
 
 impl<T> fmt::Debug for Waiter<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Writing is foreign code.
+        // Writing may be user code, so nothing is borrowed then.
         let getter = self.0.getter.borrow().clone();
         let (value, exception) = (self.successful(), self.exception());
         write!(f, "<Waiter greenlet=")?;

@@ -16,10 +16,10 @@ type TestResult = Result<(), Exception>;
 #[error("division by zero")]
 struct ZeroDivisionError;
 
-/// Whether it was a throw, into whom, and the error.
+/// Whether it was a throw, the greenlet that was woken, and the error.
 type Report = (bool, RawGreenlet, Exception);
 
-/// A hub that does what it is told, in a greenlet of its own.
+/// A hub that runs a function of the test in a greenlet of its own, and keeps the errors it is given.
 #[derive(Debug)]
 struct TestHub {
     greenlet: RawGreenlet,
@@ -82,7 +82,7 @@ fn waiter_in_hub<T: 'static>(work: impl FnOnce(&Waiter<T>) + 'static) -> (Rc<Tes
     (hub, waiter)
 }
 
-/// What a greenlet's function has returned, if it has.
+/// The result of a greenlet's function, if it has returned.
 type Kept<T> = Rc<RefCell<Option<Result<T, Exception>>>>;
 
 /// A greenlet of the hub's that runs `function`, and keeps what it returns.
@@ -221,7 +221,7 @@ fn a_getter_woken_by_somebody_else_gets_invalid_switch_error() -> TestResult {
     greenlet.switch(Value::new("from elsewhere"))?;
     let error = result.take().expect("it was woken").unwrap_err();
     assert!(error.is::<InvalidSwitchError>(), "{error:?}");
-    // What it was waiting for works on.
+    // The waiter still works.
     waiter.switch(1)?;
     assert_eq!(waiter.get()?, 1);
     Ok(())
@@ -239,7 +239,7 @@ fn an_error_that_comes_back_is_the_hubs() -> TestResult {
     });
     let waiter = waiter_in(&hub);
     slot.replace(Some(waiter.clone()));
-    // It fails once it is woken, and its parent is who woke it.
+    // It fails once it is woken, and its parent is the hub, which woke it.
     let greenlet = RawGreenlet::builder()
         .parent(&hub.greenlet)
         .build(move |_| {
@@ -374,7 +374,7 @@ fn a_resume_wakes_its_own_park_only() -> TestResult {
     result.take().expect("it has ended")
 }
 
-/// The wake-up was used up by that, and the getter waited for ever.
+/// If a refused switch used the wake-up up, the getter would wait for ever.
 #[test]
 fn a_refused_switch_leaves_the_getter_waiting() -> TestResult {
     let (hub, waiter) = waiter_in_hub(|waiter: &Waiter<i32>| {
@@ -385,7 +385,7 @@ fn a_refused_switch_leaves_the_getter_waiting() -> TestResult {
         );
         waiter.switch(2).expect("in the hub");
     });
-    // The first is what it gets, the second is for the next time.
+    // The getter gets the first value, and the second one is for the next `get`.
     assert_eq!((waiter.get()?, waiter.get()?), (1, 2));
     let errors = hub.errors.take();
     let [(false, getter, exception)] = &errors[..] else {
@@ -409,7 +409,7 @@ fn a_refused_throw_leaves_the_getter_waiting() -> TestResult {
     Ok(())
 }
 
-/// What had been on its way to the getter was dropped.
+/// The value that was handed to the getter must not be lost.
 #[test]
 fn a_value_on_its_way_to_a_getter_that_is_thrown_into_is_for_the_next() -> TestResult {
     let (_hub, waiter) = waiter_in_hub(|waiter: &Waiter<i32>| {
