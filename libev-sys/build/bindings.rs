@@ -10,7 +10,7 @@ use bindgen::callbacks::{DeriveTrait, ImplementsTrait, IntKind, ParseCallbacks};
 use crate::libev::Libev;
 use crate::{env_var, fail, out_dir};
 
-/// What bindgen cannot know, or knows differently on each platform.
+/// Decisions that bindgen cannot make, or would make differently on each platform.
 #[derive(Debug)]
 struct Rules;
 
@@ -45,15 +45,15 @@ fn builder(libev: &Libev) -> bindgen::Builder {
         .header("csrc/bindings.h")
         .clang_args(libev.include.iter().map(|dir| format!("-I{}", dir.display())))
         .allowlist_item("ev_.*|EV_.*|EVFLAG_.*|EVBACKEND_.*|EVRUN_.*|EVBREAK_.*")
-        // how libev was configured, of no use from Rust
+        // These say how libev was configured, and are of no use from Rust.
         .blocklist_item("EV_FEATURE.*|EV_.*_ENABLE|EV_PROTOTYPES|EV_COMPAT3|EV_MULTIPLICITY")
-        // differ between platforms: src/lib.rs has them
+        // These differ between platforms: src/lib.rs has them.
         .blocklist_type("stat|timespec|sig_atomic_t|__.*")
         .default_enum_style(bindgen::EnumVariation::Consts)
         .prepend_enum_name(false)
         .parse_callbacks(Box::new(Rules))
         .layout_tests(false) // tests/libev/layout.rs does more
-        // Comments that begin with `/**` go along: shim.h's do, libev's stay in its header.
+        // Only comments that begin with `/**` are taken over: those of shim.h, and none of libev's.
         .generate_comments(true)
         .use_core()
         .ctypes_prefix("core::ffi")

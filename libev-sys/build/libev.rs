@@ -1,4 +1,4 @@
-//! Where libev is: vendored or the system's; and what it turned out to be.
+//! Finds libev, the vendored one or the system's, and its version and backends.
 
 use std::env;
 use std::fs;
@@ -16,11 +16,11 @@ pub(crate) struct Libev {
     pub(crate) include: Vec<PathBuf>,
     /// Where the library is, if not in the linker's usual places.
     lib_dir: Option<String>,
-    /// pkg-config has told cargo what to link.
+    /// Whether pkg-config has told cargo what to link.
     linked: bool,
 }
 
-/// What preprocessing `csrc/probe.c` tells.
+/// The facts about libev that preprocessing `csrc/probe.c` tells.
 pub(crate) struct Probe {
     pub(crate) version: String,
     pub(crate) backends: Vec<String>,
@@ -35,15 +35,15 @@ impl Libev {
             }
             println!("cargo::rustc-link-lib=ev");
         }
-        // floor() is in libm. With musl it is in the C library, which Rust brings along; the libm that the linker would
-        // find is another C library's.
+        // libev calls floor(), which is in libm. With musl it is in the C library, which Rust brings along, and the
+        // libm that the linker would find is another C library's.
         if env::var("CARGO_CFG_TARGET_ENV").as_deref() != Ok("musl") {
             println!("cargo::rustc-link-lib=m");
         }
     }
 
-    /// A folder with `ev.h` and nothing else of libev's, so that its libevent emulation (`event.h`) cannot get
-    /// in anybody's way.
+    /// A folder with `ev.h` and no more of libev than that, so that no program includes its libevent emulation
+    /// (`event.h`) by mistake.
     pub(crate) fn include_for_dependants(&self, probe: &Probe) -> String {
         let dir = if self.is_system {
             let found = probe
@@ -115,7 +115,7 @@ fn vendor_folder() -> PathBuf {
 }
 
 fn fetch(vendor: &Path) {
-    env_var("LIBEV_TARBALL"); // read by the script
+    env_var("LIBEV_TARBALL"); // The script reads it.
     let script = vendor.join("fetch");
     match Command::new("sh").arg(&script).status() {
         Ok(status) if status.success() => {}
@@ -183,7 +183,7 @@ fn parse_probe(text: &str) -> Probe {
     let version = records("@version")
         .map(|record| format!("{}.{}", record[1], record[2]))
         .next();
-    // Where libev's own default decides, it stays an expression such as `((0x7f) & 32)`: on.
+    // If libev's own default decides, the value is an expression such as `((0x7f) & 32)`, which means on.
     let backends = records("@backend").filter(|record| record[2] != "0");
     Probe {
         version: version.unwrap_or_else(|| fail("csrc/probe.c does not tell libev's version")),

@@ -31,7 +31,7 @@ fn main() {
 /// A compiler set up as libev, the shim and the probe need it.
 fn compiler(libev: &Libev) -> cc::Build {
     let mut build = cc::Build::new();
-    // libev's and our own warnings are for whoever changes that C, not for whoever builds this crate.
+    // Warnings are for developers of this C code, not for users who build this crate.
     build
         .warnings(false)
         .extra_warnings(false)
@@ -40,8 +40,8 @@ fn compiler(libev: &Libev) -> cc::Build {
     build.opt_level(2);
     // A watcher is accessed both by its own type and as an `ev_watcher`.
     build.flag_if_supported("-fno-strict-aliasing");
-    // Greenlets call libev on small stacks. No frame of it may step over the guard below one, and so into
-    // another greenlet's.
+    // Greenlets call libev on small stacks. No frame of libev's may step over the guard below a stack, and so
+    // into another greenlet's.
     build.flag_if_supported("-fstack-clash-protection");
     build.include("csrc").includes(&libev.include);
     if libev.is_system {
@@ -56,8 +56,8 @@ fn compiler(libev: &Libev) -> cc::Build {
     build
 }
 
-/// libev's assertions are for who debugs libev or the use of the raw functions. One of them fires
-/// when a watched descriptor is closed elsewhere, which no wrapper can prevent; without it libev
+/// Whether libev's assertions are on. They are for debugging libev, or the use of the raw functions. One of
+/// them fires when a watched descriptor is closed elsewhere, which no wrapper can prevent; without it libev
 /// reports that as an event. So they are off, in debug builds too, as in distributions' builds.
 fn assertions_wanted() -> bool {
     match env_var("LIBEV_SYS_ASSERTIONS").as_deref() {
@@ -101,7 +101,8 @@ fn compile_shim(libev: &Libev) {
     }
 }
 
-/// Dependants with `libev-sys` in their dependencies see these as `DEP_EV_<KEY>` in their build script.
+/// Tells dependants about libev: crates that depend on `libev-sys` see these values as `DEP_EV_<KEY>` in their build
+/// script.
 fn publish_metadata(libev: &Libev) {
     let probe = libev::probe(libev);
     let metadata = |key: &str, value: &str| println!("cargo::metadata={key}={value}");
@@ -123,7 +124,7 @@ fn out_dir() -> PathBuf {
     PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"))
 }
 
-/// An environment variable that, when it changes, has this crate built again.
+/// The value of an environment variable; this crate is built again when it changes.
 fn env_var(name: &str) -> Option<String> {
     println!("cargo::rerun-if-env-changed={name}");
     env::var(name).ok().filter(|value| !value.is_empty())

@@ -1,3 +1,3 @@
-/* What bindgen reads. */
+/* The headers that bindgen reads. */
 #include "ev.h"
 #include "shim.h"

@@ -5,9 +5,10 @@
 #undef epoll_ctl
 #undef epoll_wait
 
-/* How many waits ago an epoll_ctl failed: 2 before the first of them, 1 until the second, while EV_ERROR is delivered. */
+/* Counts waits after an epoll_ctl that failed: 2 until the next wait, 1 from there until the one after it, while
+ * EV_ERROR is delivered, and 0 otherwise. */
 static __thread int ev_shim_epoll_failed;
-/* Why it did, until then. */
+/* The errno of that failure, until the count is 0. */
 static __thread int ev_shim_epoll_errno;
 
 /* libev's own watchers; each waits to read. */
@@ -40,19 +41,19 @@ ev_shim_epoll_ctl (struct ev_loop *loop, int epoll, int operation, int fd, struc
 {
   int result = epoll_ctl (epoll, operation, fd, event);
 
-  /* libev has answers to these. */
+  /* libev deals with these errors itself. */
   if (ecb_expect_true (!result) || errno == ENOENT || errno == EEXIST || errno == EPERM)
     return result;
 
   if (ev_shim_is_own (loop, fd))
-    errno = EPERM; /* looked at without epoll */
+    errno = EPERM; /* On this error, libev looks at the descriptor without epoll. */
   else
     ev_shim_epoll_errno = errno;
   ev_shim_epoll_failed = 2;
   return result;
 }
 
-/* Tries again with libev's own descriptors. Returns whether one still fails. */
+/* Tries again to give libev's own descriptors to epoll. Returns whether that still fails for one of them. */
 ecb_cold
 static int
 ev_shim_epoll_retry (struct ev_loop *loop, int epoll)
@@ -72,7 +73,7 @@ ev_shim_epoll_retry (struct ev_loop *loop, int epoll)
       event.events = EPOLLIN;
       event.data.u64 = (uint64_t)(uint32_t)fd | ((uint64_t)(uint32_t)loop->anfds [fd].egen << 32);
       if (!epoll_ctl (epoll, EPOLL_CTL_ADD, fd, &event) || errno == EEXIST)
-        loop->anfds [fd].emask = EV_READ; /* libev forgets it in the next iteration */
+        loop->anfds [fd].emask = EV_READ; /* libev stops looking at it without epoll in the next iteration. */
       else
         failing = 1;
     }
@@ -90,7 +91,7 @@ ev_shim_epoll_wait (struct ev_loop *loop, int epoll, struct epoll_event *events,
         ev_shim_epoll_errno = 0;
     }
   else if (ecb_expect_false (loop->epoll_epermcnt) && ev_shim_epoll_retry (loop, epoll) && !timeout)
-    timeout = 1; /* instead of trying all the time */
+    timeout = 1; /* Without a pause, it would try again all the time. */
   return epoll_wait (epoll, events, most, timeout);
 }
 

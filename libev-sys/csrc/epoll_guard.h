@@ -1,15 +1,15 @@
-/* What libev does when epoll_ctl fails, put right.
+/* Corrects what libev does when epoll_ctl fails.
  *
- * libev stops all watchers of the descriptor and feeds them EV_ERROR. Two things are amiss with that:
+ * libev stops all watchers of the descriptor and feeds them EV_ERROR. This has two faults:
  *
- * - It waits for other events first, for a minute if there are none.
- * - It does so with its own watchers, too (other threads' wake-ups, signals, inotify): none of them starts again, so
- *   what they would bring is lost, and each has given up a reference to the loop that it never had.
+ * - libev waits for other events first, for a minute if there are none.
+ * - It stops its own watchers as well (for other threads' wake-ups, signals, inotify). None of them starts again, so
+ *   their events are lost, and each gives up a reference to the loop that it never had.
  *
- * Here the loop does not wait when somebody is to be told of an error. Its own descriptors are looked at in each
- * iteration until epoll takes them; libev has that for files, with which epoll cannot be used.
+ * With these functions, the loop does not wait while an error is to be delivered. Its own descriptors are looked at in
+ * each iteration until epoll takes them, as libev does it for files, with which epoll cannot be used.
  *
- * Only ev.c sees this. What needs its types is in epoll_guard.c, which comes after it. */
+ * Only ev.c sees this. The code that needs its types is in epoll_guard.c, which comes after it. */
 #ifndef LIBEV_SYS_EPOLL_GUARD_H
 #define LIBEV_SYS_EPOLL_GUARD_H
 

@@ -1,8 +1,8 @@
-/* A cheap getpid() for libev, which with EVFLAG_FORKCHECK compares process numbers in every iteration of the loop:
- * a system call each time, only to notice a fork now and then.
+/* A cheap getpid() for libev, which with EVFLAG_FORKCHECK compares process numbers in every iteration of the loop.
+ * That would be a system call each time, only to notice a fork now and then.
  *
- * The number is kept in a page that the kernel empties in the child of every fork, however that was made. Only ev.c
- * sees this. */
+ * The number is kept in a page that the kernel empties in the child of every fork, even of one that the C library does
+ * not know of. Only ev.c sees this. */
 #ifndef LIBEV_SYS_FORK_CHECK_H
 #define LIBEV_SYS_FORK_CHECK_H
 
@@ -15,7 +15,7 @@
 #  define MADV_WIPEONFORK 18
 # endif
 
-/* A page that is empty after a fork, or NULL where there is no such thing. */
+/* A page that is empty after a fork, or NULL where the kernel has no such pages. */
 static pid_t *
 ev_shim_new_page (void)
 {

@@ -1,11 +1,11 @@
-/* The layout of every struct as C sees it, for tests/libev/layout.rs. A file of its own, so that linkers leave it out
- * of programs that do not ask. */
+/* The layout of every struct as C sees it, for tests/libev/layout.rs. It is a file of its own, so that linkers leave it
+ * out of programs that do not use it. */
 #include <stddef.h>
 #include "shim.h"
 
 struct layout
 {
-  const char *type, *field; /* a null field: the type itself */
+  const char *type, *field; /* The field is null in the row of the type itself. */
   size_t offset, size, align;
 };
 

@@ -1,5 +1,5 @@
-/* How the vendored libev is compiled. Only ev.c reads these: none of them changes what ev.h declares, so a
- * C program that shares our loop includes ev.h with no definitions at all. */
+/* The configuration of the vendored libev. Only ev.c reads these definitions. None of them changes what ev.h declares,
+ * so a C program that shares our loop includes ev.h with no definitions at all. */
 #ifndef LIBEV_SYS_CONFIG_H
 #define LIBEV_SYS_CONFIG_H
 
@@ -9,7 +9,7 @@
 # define __has_include(header) 1
 #endif
 
-/* Backends: all that the platform has. libev itself never picks linuxaio or io_uring unless asked to. */
+/* All backends that the platform has. libev itself never picks linuxaio or io_uring unless asked to. */
 #define EV_USE_SELECT 1
 #define EV_USE_POLL 1
 #if defined __linux__
@@ -30,7 +30,7 @@
 # define EV_USE_PORT 1
 #endif
 
-/* What libev detects by glibc's version, stated, so that musl has it too. */
+/* libev detects these by glibc's version. They are stated here so that musl has them too. */
 #if defined __linux__
 # define EV_USE_EVENTFD 1
 # define EV_USE_SIGNALFD 1 /* compiled in, used only with EVFLAG_SIGNALFD */
@@ -38,14 +38,14 @@
 # define EV_USE_TIMERFD 1 /* created by the first periodic watcher, to notice jumps of the clock at once */
 #endif
 
-/* Clocks: both, through libc and so through the vdso; the bare system call would be slower. */
+/* Both clocks, through libc and so through the vdso: the bare system call would be slower. */
 #define EV_USE_MONOTONIC 1
 #define EV_USE_REALTIME 1
 #define EV_USE_CLOCK_SYSCALL 0
 #define EV_USE_NANOSLEEP 1
 #define EV_USE_FLOOR 1
 
-/* Timers in a 4-heap with the times beside the pointers: fewer cache misses with many timers. */
+/* Timers are in a 4-heap with the times beside the pointers, which means fewer cache misses with many timers. */
 #define EV_USE_4HEAP 1
 #define EV_HEAP_CACHE_AT 1
 

@@ -1,5 +1,5 @@
-/* Preprocessed by the build script, never compiled: tells it which backends ev.c ended up with, after its own
- * checks of the headers, and by the line markers where ev.h is. */
+/* The build script preprocesses this file, and never compiles it. The output tells which backends ev.c has after its
+ * own checks of the headers, and by the line markers where ev.h is. */
 #ifdef LIBEV_SYS_SYSTEM
 # include "ev.h"
 #else

@@ -1,7 +1,7 @@
 /* libev's macros and internals as functions: see shim.h.
  *
- * The vendored libev is part of this file, so that its internals can be read. With LIBEV_SYS_SYSTEM defined,
- * only the header is, and functions that would need the internals return EV_SHIM_UNAVAILABLE. */
+ * The vendored libev is part of this file, so that its internals can be read. With LIBEV_SYS_SYSTEM defined, only
+ * libev's header is, and functions that would need the internals return EV_SHIM_UNAVAILABLE. */
 
 #ifdef LIBEV_SYS_SYSTEM
 # include "shim.h"
@@ -163,7 +163,7 @@ ev_shim_loop_pendings (struct ev_loop *loop, int *count)
 #else
   typedef char same_size [sizeof (ev_shim_pending) == sizeof (ANPENDING) ? 1 : -1];
   typedef char same_place [offsetof (ev_shim_pending, w) == offsetof (ANPENDING, w) ? 1 : -1];
-  /* Beyond the last priority when nothing is being delivered. */
+  /* The priority is beyond the last one when nothing is being delivered. */
   int pri = loop->pendingpri;
   if (pri >= 0 && pri < NUMPRI)
     {
@@ -222,7 +222,7 @@ ev_shim_make_wakeup (struct ev_loop *loop)
   evpipe_init (loop);
   return 0;
 #else
-  /* libev makes it later, but now is when failing can be told. */
+  /* The system's libev makes its own later. This tries whether it could, as a failure can only be reported now. */
   int fds [2];
   (void)loop;
   if (pipe (fds) != 0)
@@ -251,15 +251,15 @@ ev_shim_loop_new (unsigned int flags)
 /* ------------------------------------------------------------------------- the default loop and SIGCHLD */
 
 static int sigchld_state;                 /* see ev_shim_sigchld_state */
-static struct sigaction sigchld_of_libev; /* what to install; valid unless the state is 0 */
+static struct sigaction sigchld_of_libev; /* the action to install; valid unless the state is 0 */
 
 struct ev_loop *ev_shim_default_loop_ptr (void) { return ev_default_loop_uc_ (); }
 int ev_shim_is_default_loop (struct ev_loop *loop) { return ev_is_default_loop (loop); }
 int ev_shim_is_default_with_userdata (struct ev_loop *loop) { return ev_is_default_loop (loop) && ev_userdata (loop); }
 int ev_shim_sigchld_state (void) { return sigchld_state; }
 
-/* With EVFLAG_SIGNALFD libev takes SIGCHLD by blocking it and reading a descriptor, not by a handler. This
- * turns that off and on. Returns 0 when the loop has no signalfd. */
+/* With EVFLAG_SIGNALFD, libev takes SIGCHLD by blocking it and reading a descriptor, not by a handler. This function
+ * turns that off and on. It returns 0 when the loop has no signalfd. */
 static int
 sigchld_by_signalfd (struct ev_loop *loop, int on)
 {
@@ -284,7 +284,7 @@ sigchld_by_signalfd (struct ev_loop *loop, int on)
 #endif
 }
 
-/* A SIGCHLD that came while libev's handler was in place for a moment goes to the handler it was meant for. */
+/* Raises a SIGCHLD again that came while libev's handler was in place for a moment: it was meant for another one. */
 static void
 sigchld_hand_on (void)
 {
@@ -328,11 +328,11 @@ ev_shim_default_loop (unsigned int flags)
     return ev_default_loop (flags);
 
 #ifdef LIBEV_SYS_SYSTEM
-  flags |= EVFLAG_NOTIMERFD; /* see below, where only the vendored libev can be put right */
+  flags |= EVFLAG_NOTIMERFD; /* The fault described below can only be corrected in the vendored libev. */
 #endif
   sigaction (SIGCHLD, 0, &before);
 #ifndef LIBEV_SYS_SYSTEM
-  /* libev needs it at once, for SIGCHLD. */
+  /* libev needs the descriptor for wake-ups at once, for SIGCHLD. */
   if (ev_shim_reserve () != 0)
     return 0;
 #endif
@@ -348,7 +348,7 @@ ev_shim_default_loop (unsigned int flags)
 #endif
 #if !defined LIBEV_SYS_SYSTEM && EV_USE_TIMERFD
   /* A default loop that was destroyed leaves its timerfd's watcher marked as active in the static memory that the
-   * next one gets. That would have no timerfd, and after a fork stop a watcher that was never started. */
+   * next one gets. The next loop would have no timerfd, and after a fork stop a watcher that was never started. */
   loop->timerfd_w.active = 0;
 #endif
 

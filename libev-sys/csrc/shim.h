@@ -1,5 +1,5 @@
-/* The functions that shim.c adds to libev: its macros, so that Rust can call them, and a look at what a loop
- * keeps to itself. Each comment becomes the documentation of the Rust declaration. */
+/* The functions that shim.c adds to libev: its macros, so that Rust can call them, and access to the inside of a
+ * loop. Each comment becomes the documentation of the Rust declaration. */
 #ifndef LIBEV_SYS_SHIM_H
 #define LIBEV_SYS_SHIM_H
 

@@ -1,7 +1,8 @@
-/* The descriptor by which other threads wake a loop, had before the loop is made.
+/* Makes the descriptor by which other threads wake a loop, before libev asks for one.
  *
- * libev makes an eventfd, or else a pipe, with the first async or signal watcher, and when it cannot, it tries again for
- * ever. Here it is made first, where failing can be told, and libev is given that one. Only ev.c sees this. */
+ * libev makes an eventfd, or else a pipe, with the first async or signal watcher, and when it cannot, it tries again
+ * for ever. Here the descriptor is made first, where a failure can be reported, and is then given to libev. Only ev.c
+ * sees this. */
 #ifndef LIBEV_SYS_WAKEUP_GUARD_H
 #define LIBEV_SYS_WAKEUP_GUARD_H
 
@@ -12,7 +13,7 @@
 # include <sys/eventfd.h>
 #endif
 
-/* An eventfd in the second place alone, or a pipe; -1 where there is none. */
+/* The two ends of a pipe, or -1 and an eventfd; -1 twice when nothing is reserved. */
 static __thread int ev_shim_reserved [2] = { -1, -1 };
 
 static int
@@ -29,7 +30,7 @@ ev_shim_reserve (void)
   return -1;
 }
 
-/* Closes what libev had no use for. */
+/* Closes the descriptors that libev has not taken. */
 static void
 ev_shim_unreserve (void)
 {
@@ -53,7 +54,7 @@ ev_shim_eventfd (unsigned int value, int flags)
     return eventfd (value, flags);
   if (ev_shim_reserved [0] >= 0)
     {
-      /* There is a pipe, because there was no eventfd. */
+      /* A pipe is reserved, because there was no eventfd: on this error, libev asks for a pipe. */
       errno = EMFILE;
       return -1;
     }

@@ -1,10 +1,10 @@
 //! Raw bindings to [libev] 4.33.
 //!
-//! Everything libev's `ev.h` declares is here under its own name, with C's rules: nothing is checked, and what
-//! the manual (`ev.pod`) forbids is undefined behaviour or a failed assertion. libev's macros (`ev_io_init`,
-//! `ev_is_active`, ...) and a look at what a loop keeps to itself are functions, prefixed `ev_shim_`.
+//! Everything that libev's `ev.h` declares is here under its own name, with C's rules: nothing is checked, and
+//! a use that the manual (`ev.pod`) forbids is undefined behaviour or a failed assertion. libev's macros
+//! (`ev_io_init`, `ev_is_active`, ...), and access to the inside of a loop, are functions prefixed `ev_shim_`.
 //!
-//! Which libev that is, and how to choose another, is in the README.
+//! The README says which libev this is, and how to choose another one.
 //!
 //! ```
 //! use core::ffi::c_int;

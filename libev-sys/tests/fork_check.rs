@@ -1,4 +1,4 @@
-//! A loop with EVFLAG_FORKCHECK notices every fork, also one that the C library knows nothing of, and only forks.
+//! A loop with EVFLAG_FORKCHECK notices every fork, also one that the C library knows nothing of, and nothing else.
 //!
 //! Runs in a process with no other thread (`harness = false`): its children allocate.
 
@@ -18,7 +18,7 @@ extern "C" fn on_fork(_: *mut ev_loop, _: *mut ev_fork, _: c_int) {
 /// How many forks two iterations of the loop notice.
 fn noticed(loop_: *mut ev_loop) -> i32 {
     let before = FORKS.load(Ordering::Relaxed);
-    // SAFETY: the callers': the loop and its watcher are alive.
+    // SAFETY: the callers see to it that the loop and its watcher are alive.
     unsafe {
         ev_run(loop_, EVRUN_NOWAIT);
         ev_run(loop_, EVRUN_NOWAIT);
@@ -28,7 +28,7 @@ fn noticed(loop_: *mut ev_loop) -> i32 {
 
 /// Forks without the C library's `fork` and its hooks.
 fn raw_fork() -> libc::pid_t {
-    // SAFETY: with no flags but the signal, and a stack of 0, that is a fork.
+    // SAFETY: with no flags but the signal, and a stack of 0, this call is a fork.
     let pid = unsafe {
         libc::syscall(
             libc::SYS_clone,

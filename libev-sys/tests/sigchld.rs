@@ -1,4 +1,4 @@
-//! SIGCHLD and the default loop, by themselves in a process: both belong to the whole of it.
+//! SIGCHLD and the default loop, in a process of their own: both belong to the whole process.
 
 use std::ffi::c_int;
 use std::mem::zeroed;
@@ -41,7 +41,7 @@ fn sigchld_is_blocked() -> bool {
     }
 }
 
-/// Waits for a child with a child watcher; its exit code.
+/// Waits for a child with a child watcher, and returns its exit code.
 #[expect(clippy::zombie_processes, reason = "libev waits for it")]
 fn reap_with_a_watcher(loop_: *mut ev_loop) -> c_int {
     let child = Command::new("sh")
@@ -72,7 +72,7 @@ fn sigchld_is_libev_s_only_between_install_and_destroy() {
     for flags in [EVFLAG_AUTO, EVFLAG_SIGNALFD] {
         let by_signalfd = flags == EVFLAG_SIGNALFD;
         if by_signalfd && cfg!(any(feature = "system", not(target_os = "linux"))) {
-            continue; // what the system's libev does with a signalfd cannot be undone
+            continue; // The system's libev cannot be kept from taking SIGCHLD by its signalfd.
         }
         // SAFETY: this is the only thread that uses the default loop.
         unsafe {
@@ -96,7 +96,7 @@ fn sigchld_is_libev_s_only_between_install_and_destroy() {
             assert_eq!((ev_shim_sigchld_state(), handler()), (1, foreign));
             assert!(!sigchld_is_blocked());
 
-            // A child that somebody else waits for is not taken away.
+            // A child that other code waits for is left to that.
             let mut child = Command::new("true").spawn().expect("there is `true`");
             let mut info: libc::siginfo_t = zeroed();
             libc::waitid(
@@ -133,7 +133,7 @@ fn sigchld_is_libev_s_only_between_install_and_destroy() {
         }
     }
 
-    // SAFETY: as above.
+    // SAFETY: this is the only thread that uses the default loop.
     unsafe {
         let loop_ = ev_shim_default_loop(EVFLAG_AUTO);
         ev_shim_install_sigchld();

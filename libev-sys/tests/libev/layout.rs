@@ -27,12 +27,12 @@ struct Place {
     align: usize,
 }
 
-/// By `type` or `type.field`.
+/// Every struct and field, by `type` or `type.field`.
 type Layout = BTreeMap<String, Place>;
 
 fn layout_in_c() -> Layout {
     let text = |pointer: *const c_char| {
-        // SAFETY: the table's strings are literals, and whoever calls has seen that this one is not null.
+        // SAFETY: the table's strings are literals, and the callers make sure that this one is not null.
         let text = unsafe { CStr::from_ptr(pointer) };
         text.to_str().expect("C identifiers are ASCII")
     };

@@ -1,4 +1,4 @@
-//! What is linked is what the header, the package and the pin say.
+//! The linked libev is the one that the header, the package and the pin say.
 
 use libev_sys::*;
 

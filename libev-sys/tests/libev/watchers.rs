@@ -1,4 +1,4 @@
-//! Watchers made by the shim work with the linked libev, and the shim's look inside agrees with it.
+//! Watchers made by the shim work with the linked libev, and the shim reads the right values from the inside of a loop.
 
 use std::ffi::{c_int, c_void};
 use std::io::{self, Read, Write};
@@ -50,7 +50,7 @@ record!(on_timer, ev_timer);
 record!(on_async, ev_async);
 record!(on_signal, ev_signal);
 
-/// Fails unless they are the same but for rounding.
+/// Fails unless the two are the same but for rounding.
 #[track_caller]
 fn near<const N: usize>(found: [f64; N], expected: [f64; N]) {
     for (found, expected) in found.into_iter().zip(expected) {
@@ -82,7 +82,7 @@ fn io_is_seen_on_a_pipe_by_every_backend() -> io::Result<()> {
     // SAFETY: only returns a constant.
     let mut supported = unsafe { ev_supported_backends() };
     if matches!(option_env!("LIBEV_SYS_VERIFY"), Some("2" | "3")) {
-        // libev fails its own check there: it closes the backend's timerfd before it stops the watcher.
+        // io_uring fails libev's own check: it closes the backend's timerfd before it stops the watcher.
         supported &= !EVBACKEND_IOURING;
     }
     let mut worked = 0;
@@ -281,10 +281,10 @@ fn internals_are_told_or_said_to_be_unavailable() -> io::Result<()> {
 
 #[test]
 fn what_comes_next_is_told_while_an_event_is_delivered() -> io::Result<()> {
-    /// What will be delivered after `n` others; null: nothing.
+    /// The watcher whose event will be delivered after `n` others; null if there is none.
     unsafe fn next(loop_: *mut ev_loop, n: usize) -> *mut ev_watcher {
         let mut count = -1;
-        // SAFETY: by this function's contract; there are `count` events.
+        // SAFETY: the callers pass a loop that is alive, and there are `count` events.
         unsafe {
             let events = ev_shim_loop_pendings(loop_, &mut count);
             let count = usize::try_from(count).unwrap();
@@ -325,7 +325,7 @@ fn what_comes_next_is_told_while_an_event_is_delivered() -> io::Result<()> {
     if cfg!(feature = "system") {
         assert_eq!(seen, [[none; 3]; 3]);
     } else {
-        // What was fed last is delivered first.
+        // The event that was fed last is delivered first.
         assert_eq!(
             seen,
             [[second, first, none], [first, none, none], [none; 3]]
