@@ -1,9 +1,9 @@
 //! The end of a thread, as its greenlets see it.
 //!
-//! A thread that just returns destroys its thread-locals one after the other, ours among them. From the
-//! moment ours is destroyed the thread is *over*: no greenlet is switched to, started or unwound, because it
-//! may have borrowed from a thread-local that is gone. Greenlets that are parked then are left as they are
-//! for ever, and their memory is never used again.
+//! A thread that just returns destroys its thread-locals one after the other. Before the first one is destroyed
+//! that a parked greenlet can have borrowed from (see `sentinel.rs`), the thread is *over*: no greenlet is
+//! switched to, started or unwound any more. Greenlets that are parked then are left as they are for ever, and
+//! their memory is never used again.
 //!
 //! To have the destructors run, call [`unwind_all`] while everything is still there.
 
@@ -40,8 +40,8 @@ pub fn unwind_all() {
     Thread::with(unwind::unwind_all);
 }
 
-/// Whether this thread is over: no greenlet is switched to any more, as the thread-locals are being
-/// destroyed, this crate's own among them.
+/// Whether this thread is over: no greenlet is switched to any more, as the thread-locals that greenlets can have
+/// borrowed from are being destroyed.
 pub fn thread_is_over() -> bool {
     // A state is marked as over when it ends. Without a state, it is gone already or never was there.
     // SAFETY: the state outlives the thread's own code, as in `Thread::with`.
