@@ -1,4 +1,4 @@
-//! What can go wrong with a loop or a watcher: one small type per outcome, and [`Error`] for any of them.
+//! The errors of a loop or a watcher: one small type per error, and [`Error`] for any of them.
 //!
 //! gevent raises `ValueError`, `TypeError`, `AttributeError` or `OSError` for these; each type says which.
 
@@ -7,8 +7,8 @@ use std::os::fd::RawFd;
 
 use greenlet_core::GreenletError;
 
-/// Any error of this module. The outcome itself is its source, so that an [`Exception`] of it is, say,
-/// `is::<BadFd>()`.
+/// Any error of this module. Each variant's source is the small error in it, so that for an [`Exception`] made of an
+/// `Error`, say, `is::<BadFd>()` holds.
 ///
 /// [`Exception`]: greenlet_core::Exception
 ///
@@ -68,7 +68,7 @@ pub enum Error {
     /// See [`Uninterruptible`].
     #[error("{0}")]
     Uninterruptible(#[from] Uninterruptible),
-    /// Running the loop where no greenlet can be switched to, and so none woken.
+    /// The loop was to be run where no switch is possible, so that it could wake no greenlet.
     #[error("{0}")]
     CannotSwitch(#[from] GreenletError),
     /// See [`RefUnderflow`].
@@ -113,7 +113,7 @@ pub struct CannotCreateLoop {
 
 /// Another thread uses libev's default loop, of which there is one per process.
 ///
-/// gevent leaves that to the user; here it is an error, because two threads in one loop are a data race.
+/// gevent does not check this; here it is an error, because two threads in one loop are a data race.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the default loop is in use by another thread")]
 pub struct DefaultLoopInUse;
@@ -124,11 +124,11 @@ pub struct DefaultLoopInUse;
 pub struct BadFd {
     /// The descriptor that was given.
     pub fd: RawFd,
-    /// What the kernel said about it, `EBADF`; or `EOVERFLOW`.
+    /// `EBADF` from the kernel; `EOVERFLOW` if libev cannot take so large a number.
     pub source: io::Error,
 }
 
-/// The kernel's own words for it, so that one arm catches this and a system call's `EBADF`.
+/// The kernel's error, so that one `match` arm catches this and the `EBADF` of a system call.
 impl From<BadFd> for io::Error {
     fn from(bad: BadFd) -> Self {
         bad.source
@@ -182,15 +182,15 @@ pub struct IllegalPath(
 #[error("child watchers are only available on the default loop")]
 pub struct NotDefaultLoop;
 
-/// The loop cannot be embedded there.
+/// The loop cannot be embedded in that other loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotEmbeddable {
-    /// Its backend has no file descriptor that another loop could wait for, see
+    /// The loop's backend has no file descriptor that another loop could wait for, see
     /// [`embeddable_backends`](crate::core::embeddable_backends).
     #[error("loops with backend {0} cannot be embedded")]
     Backend(crate::core::LoopFlags),
-    /// It would embed itself, directly or through other loops.
+    /// The loop would embed itself, directly or through other loops.
     #[error("a loop cannot be embedded into itself")]
     Cycle,
 }
@@ -207,8 +207,8 @@ pub struct WatcherInUse {
     pub attribute: &'static str,
 }
 
-/// Called from a place where libev cannot be called: a [`Periodic`](crate::core::Periodic)'s reschedule function or
-/// a [`set_syserr_cb`](crate::core::set_syserr_cb) callback.
+/// A method was called from a place where libev cannot be called: a [`Periodic`](crate::core::Periodic)'s reschedule
+/// function or a [`set_syserr_cb`](crate::core::set_syserr_cb) callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the loop cannot be used from a reschedule or system error callback")]
 pub struct Uninterruptible;
@@ -218,16 +218,16 @@ pub struct Uninterruptible;
 #[error("the loop has been unref'd more often than ref'd")]
 pub struct RefUnderflow;
 
-/// The linked libev does not let us look inside its loops (it is the system's, not ours). `AttributeError` in
-/// gevent.
+/// The linked libev does not show the inside of its loops: it is the system's, not the one that is built with this
+/// crate. `AttributeError` in gevent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the linked libev does not expose its internals")]
 pub struct NoInternals;
 
-/// Thrown through a hub that is being destroyed: the loop forgets its callbacks and breaks.
+/// Ends the run of a hub's loop, because the hub is being destroyed: the loop forgets its queued callbacks and breaks.
 ///
-/// Returned by a callback (or given to [`Loop::handle_error`](crate::core::Loop::handle_error)), it is never printed.
-/// Source: `gevent.exceptions.HubDestroyed`.
+/// A callback may return it, too, and [`Loop::handle_error`](crate::core::Loop::handle_error) take it: it is never
+/// printed. Source: `gevent.exceptions.HubDestroyed`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
 #[error("HubDestroyed")]
 pub struct HubDestroyed;

@@ -1,6 +1,6 @@
 //! gevent's `core` module: libev's event loop and its watchers, safe to use.
 //!
-//! A [`Loop`] waits for events; a [`Watcher`] says which, and what to call. Everything has gevent's name and
+//! A [`Loop`] waits for events; a [`Watcher`] says for which, and what to call. Everything has gevent's name and
 //! meaning (corecext.pyx, callbacks.c), and libev's where gevent has none ([`Periodic`], [`Embed`], [`Cleanup`]).
 //!
 //! ```
@@ -19,24 +19,24 @@
 //! - Keyword arguments are methods: `timer(0.1, ref=False)` is `timer(0.1, 0.0)?.with_ref(false)?`.
 //! - Watchers are not subclasses but dereference to [`Watcher`].
 //! - Callbacks take no arguments: they are closures.
-//! - Nothing asserts or aborts in libev: what would is an [`Error`].
+//! - No call reaches an assertion or an abort in libev: it returns an [`Error`] instead.
 //! - A loop may be destroyed from inside a callback, and other threads may hold handles to it that outlive it.
 //!
 //! # What a callback may do
 //!
-//! Anything: see [`Watcher`]. In particular it may switch to another greenlet, which is how a hub resumes a
-//! waiter; the run stays suspended until somebody switches back. Only the functions given to
+//! A callback may do anything: see [`Watcher`]. In particular it may switch to another greenlet, which is how a hub
+//! wakes a waiter; the run stays suspended until somebody switches back. Only the functions given to
 //! [`Loop::periodic_reschedule`] and [`set_syserr_cb`] are restricted.
 //!
 //! # Rooms
 //!
 //! | folder | what lives there |
 //! |---|---|
-//! | `event_loop/` | [`Loop`]: making, running, ending, and libev's loop below it |
-//! | `callbacks/` | what the loop calls once: `run_callback`, its queue, the rounds, other threads' |
-//! | `watchers/` | what all watchers have in common, then a file per type |
+//! | `event_loop/` | [`Loop`]: making, running and ending it, and libev's loop below it |
+//! | `callbacks/` | `run_callback`: the queue of callbacks, the rounds that run it, callbacks of other threads |
+//! | `watchers/` | the parts that all watchers have in common, then a file per type |
 //!
-//! `error.rs` has what can go wrong in any of them. Each room's `mod.rs` says who may touch what.
+//! `error.rs` has the errors of all three. Each room's `mod.rs` says which of its files may call libev.
 
 mod callbacks;
 mod error;

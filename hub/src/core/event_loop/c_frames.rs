@@ -1,12 +1,12 @@
-//! What may not cross libev's C frames, and when libev may not be entered.
+//! Keeps panics and unwinding off libev's C frames, and knows when libev may not be entered.
 //!
-//! A callback that libev calls is Rust code with C frames below it. Two ways out of it would jump over them: a
-//! panic, and the [`ForcedUnwind`] of a greenlet whose last handle was dropped. Every `extern "C"` function of
-//! this module therefore runs its body in [`enter`]. A panic is reported. A forced unwinding is *stashed*: the
-//! loops whose runs are on this stack are told to break, callbacks that libev still delivers on the way out are
-//! put aside ([`defer`]), and whoever called into libev from Rust goes on unwinding ([`leave`]) once C's frames
-//! are gone. Nobody switches greenlets between the two, so one stash per thread is enough. A greenlet that is only
-//! [told](is_told) to end leaves libev in the same way, with nothing stashed.
+//! A callback that libev calls is Rust code with C frames below it. A panic would jump over those frames, and so would
+//! the [`ForcedUnwind`] of a greenlet whose last handle was dropped. Every `extern "C"` function of this module
+//! therefore runs its body in [`enter`]. A panic is reported. A forced unwinding is *stashed*: the loops whose runs
+//! are on this stack are told to break, events that libev still delivers meanwhile are put aside ([`defer`]), and the
+//! Rust code that called libev goes on unwinding ([`leave`]) once C's frames are gone. No greenlet is switched to
+//! between the two, so one stash per thread is enough. A greenlet that is only [told](is_told) to end leaves libev in
+//! the same way, with nothing stashed.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
@@ -23,8 +23,8 @@ use crate::core::event_loop::shared_loop::{self as shared_loop, SharedLoop};
 use crate::core::watchers::body::feed_again;
 use crate::core::watchers::body_ref::BodyRef;
 
-// None of these needs a destructor, so they can be used while the thread ends, too: hubs are destroyed then. The
-// stash and the deferred events are empty whenever no unwinding is on its way.
+// None of these variables needs a destructor, so they can be used while the thread ends, too: hubs are destroyed then.
+// The stash and the deferred events are empty whenever no unwinding is under way.
 thread_local! {
     static UNWINDING: Cell<bool> = const { Cell::new(false) };
     static UNINTERRUPTIBLE: Cell<bool> = const { Cell::new(false) };
@@ -41,8 +41,8 @@ pub(in crate::core) fn is_uninterruptible() -> bool {
     UNINTERRUPTIBLE.get()
 }
 
-/// Runs `f`, which libev calls at a moment when its state is not to be touched. Nothing leaves it, nor does a
-/// switch to another greenlet, which could touch that state or never come back.
+/// Runs `f`, a callback that libev calls at a moment when its state is not to be touched. No panic leaves `f`, and no
+/// switch: another greenlet could touch that state, or never come back.
 pub(in crate::core) fn uninterruptible<R>(f: impl FnOnce() -> R) -> Result<R, Caught> {
     let before = UNINTERRUPTIBLE.replace(true);
     let result = catch(|| pinned(f));
@@ -56,14 +56,14 @@ pub(in crate::core) fn is_unwinding() -> bool {
     UNWINDING.get()
 }
 
-/// The body of every function that libev calls: nothing leaves it, and `loop_` lives until it is over.
+/// The body of every function that libev calls: runs `f`, out of which no panic comes, and keeps `loop_` until then.
 #[inline]
 pub(in crate::core) fn enter(loop_: Loop, f: impl FnOnce(&Loop)) {
     guard(&loop_, || f(&loop_));
     exit(loop_);
 }
 
-/// Nothing leaves `f`.
+/// Runs `f`, and lets no panic and no forced unwinding out of it.
 #[inline]
 pub(in crate::core) fn guard(loop_: &Loop, f: impl FnOnce()) {
     if let Err(caught) = catch(f) {
@@ -71,7 +71,7 @@ pub(in crate::core) fn guard(loop_: &Loop, f: impl FnOnce()) {
     }
 }
 
-/// The end of every function that libev calls.
+/// The end of every function that libev calls: drops its handle of the loop.
 #[inline]
 pub(in crate::core) fn exit(loop_: Loop) {
     if Rc::strong_count(loop_.state()) == 1 {
@@ -81,8 +81,8 @@ pub(in crate::core) fn exit(loop_: Loop) {
     }
 }
 
-/// The runs on this stack end if this greenlet has been told to, and has not been made to: a panic of its own may be
-/// under way outside of them, which another one must not meet.
+/// Ends the runs on this stack if this greenlet has been told to end. No panic is started for it: a panic of the
+/// greenlet's own may be under way outside of these runs, and two panics at once abort.
 #[inline]
 pub(in crate::core) fn obey(shared: &SharedLoop) {
     if is_told() {
@@ -90,7 +90,7 @@ pub(in crate::core) fn obey(shared: &SharedLoop) {
     }
 }
 
-/// The last handle was dropped meanwhile; now this one takes the loop down.
+/// Drops the last handle of a loop, which takes the loop down.
 #[cold]
 fn take_down(loop_: Loop) {
     let shared = loop_.state().shared.clone();
@@ -104,7 +104,7 @@ fn take_down(loop_: Loop) {
     obey(&shared);
 }
 
-/// Deals with what an outermost `catch` caught.
+/// Deals with what an outermost `catch` caught: reports a panic, stashes a forced unwinding.
 #[cold]
 pub(in crate::core) fn absorb(loop_: &Loop, caught: Caught) {
     match caught {
@@ -128,7 +128,7 @@ fn end_runs(shared: &SharedLoop) {
     shared.break_run(ev::EVBREAK_ALL);
 }
 
-/// Puts an event aside that libev delivers while a forced unwinding waits; [`leave`] feeds it again.
+/// Puts aside an event that libev delivers while a forced unwinding waits; [`leave`] feeds it again.
 #[cold]
 pub(in crate::core) fn defer(body: BodyRef, revents: i32) {
     DEFERRED.with_borrow_mut(|deferred| deferred.push((body, revents)));
@@ -151,8 +151,7 @@ fn leave_with_care(loop_: &Loop) {
     }
 }
 
-/// [`leave`] for a destructor, which must not unwind if a panic is on its way already: then the greenlet's own is
-/// given up.
+/// [`leave`] for a destructor, which must not unwind during a panic: the stashed unwinding is then given up.
 #[cold]
 pub(in crate::core) fn leave_in_drop(loop_: &Loop) {
     if thread::panicking() {
@@ -162,19 +161,21 @@ pub(in crate::core) fn leave_in_drop(loop_: &Loop) {
     }
 }
 
-/// Frees what is doomed. Returns the unwinding that this greenlet has to go on with.
+/// Frees the doomed loops. Returns the unwinding that this greenlet has to go on with.
 fn settle(loop_: &Loop) -> Option<ForcedUnwind> {
     let mut unwind = None;
     loop {
         if UNWINDING.replace(false) {
-            // The break was meant for the runs on this stack; others of this loop, parked on theirs, shall go on.
+            // The break was meant for the runs on this stack; runs of this loop on the stacks of parked greenlets shall
+            // go on.
             loop_.state().shared.cancel_break();
-            // An older one is over: it is the newest by which the greenlet is known to unwind.
+            // A newer unwinding replaces an older one: greenlet-core expects the newest to go on.
             let newer = STASH.with_borrow_mut(|stash| stash.take());
             unwind = newer.or(unwind);
             feed_deferred();
         }
-        // Not earlier: cleanup watchers are called, and one of them may park this greenlet, to be dropped there.
+        // This comes after the stash is taken: it calls cleanup watchers, one of which may park this greenlet, and a
+        // greenlet that is dropped while it is parked has to be unwound again.
         shared_loop::free_doomed();
         if !UNWINDING.get() {
             return unwind;
@@ -189,8 +190,8 @@ fn feed_deferred() {
     }
 }
 
-/// Prints to stderr, and does not mind when there is none. stderr is not locked while foreign code puts its part of the
-/// message together, which may wait.
+/// Prints a line to stderr; errors of stderr are ignored. The message is put together before stderr is locked, because
+/// that may run user code (`Debug`), which may wait.
 pub(crate) fn complain(message: std::fmt::Arguments<'_>) {
     let line = format!("{message}\n");
     let _ = io::stderr().write_all(line.as_bytes());

@@ -69,7 +69,7 @@ pub(crate) fn names() -> Vec<&'static str> {
 }
 
 impl LoopFlags {
-    /// libev's choice.
+    /// No backend and no flag: libev chooses the backend.
     pub const AUTO: LoopFlags = LoopFlags(ev::EVFLAG_AUTO);
 
     /// The set with libev's own bits.
@@ -113,7 +113,7 @@ impl LoopFlags {
         list
     }
 
-    /// The name, if it is exactly one flag that has one.
+    /// The name, if the set is exactly one flag and that has a name.
     pub(crate) fn name(self) -> Option<&'static str> {
         NAMES
             .iter()
@@ -121,7 +121,7 @@ impl LoopFlags {
             .map(|(_, name)| *name)
     }
 
-    /// Refuses backends that cannot work here; no backend at all means libev's choice.
+    /// Refuses a set none of whose backends is supported here. A set without backends is fine: libev chooses.
     pub(crate) fn check(self) -> Result<LoopFlags, UnsupportedBackend> {
         let backends = self.backends();
         // SAFETY: ev_supported_backends has no preconditions.
@@ -177,13 +177,13 @@ impl fmt::Debug for LoopFlags {
     }
 }
 
-/// What [`Loop::new`](crate::core::Loop::new) takes for flags: a set, a number, names in one string separated by
-/// commas, or a list of names. Upper and lower case are the same; an empty string or `()` means libev's choice.
+/// A value that [`Loop::new`](crate::core::Loop::new) takes for flags: a set, a number, names in one string separated
+/// by commas, or a list of names. Upper and lower case are the same; an empty string or `()` means libev's choice.
 pub trait IntoFlags {
-    /// The flags meant.
+    /// The set of flags.
     ///
     /// # Errors
-    /// A name that means nothing.
+    /// [`InvalidFlag`] if a name is neither a backend's nor a flag's.
     fn into_flags(self) -> Result<LoopFlags, InvalidFlag>;
 }
 

@@ -1,8 +1,8 @@
-//! [`ForkMutex`]: what is not to be cut in two by a fork.
+//! [`ForkMutex`]: a mutex that no thread holds while another one forks.
 //!
 //! The child of a fork has only the thread that forked. A lock that another thread held just then would be locked
-//! there for ever, and what it guards half changed. So a fork waits until nobody is inside, and who wants to enter
-//! waits until it is over.
+//! there for ever, and the data in it half changed. So a fork waits until no other thread holds such a lock, and a
+//! thread that wants to lock one waits until the fork is over.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -12,7 +12,7 @@ use std::thread::yield_now;
 
 use parking_lot::{Mutex, MutexGuard};
 
-/// A mutex that no thread has locked, or waits for, when another one forks. To be held for a short time.
+/// A mutex that no thread has locked, or waits for, when another one forks. It is to be held for a short time only.
 pub(crate) struct ForkMutex<T>(Mutex<T>);
 
 impl<T> ForkMutex<T> {
@@ -30,7 +30,7 @@ impl<T> ForkMutex<T> {
     }
 }
 
-/// What is locked, until this is dropped: first the lock, then the leave to have it.
+/// The lock of a [`ForkMutex`]. Dropping it unlocks the mutex first, and lets forks happen then.
 pub(crate) struct ForkGuard<'a, T> {
     value: MutexGuard<'a, T>,
     _inside: Inside,
@@ -50,16 +50,17 @@ impl<T> DerefMut for ForkGuard<'_, T> {
     }
 }
 
-/// How many threads are inside.
+/// How many threads have locked a [`ForkMutex`], or wait for one.
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
+/// How many threads fork.
 static FORKING: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// How many times this one is.
+    /// How many locks this thread has, or waits for.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
-/// While it exists, no other thread than its own forks.
+/// While it exists, no thread but its own forks.
 struct Inside(PhantomData<*const ()>);
 
 impl Inside {
@@ -69,7 +70,8 @@ impl Inside {
         if depth == 0 {
             watch();
             loop {
-                // In this order, and the other way round in `prepare`: one of the two sees the other.
+                // This thread adds to INSIDE, then reads FORKING; `prepare` adds to FORKING, then reads INSIDE. So one
+                // of the two sees the other.
                 INSIDE.fetch_add(1, Ordering::SeqCst);
                 if FORKING.load(Ordering::SeqCst) == 0 {
                     break;
@@ -94,19 +96,20 @@ impl Drop for Inside {
     }
 }
 
-/// How many of those inside are the calling thread.
+/// The calling thread's share of `INSIDE`: 0 or 1.
 fn own() -> usize {
     usize::from(DEPTH.get() > 0)
 }
 
-/// Has every fork call the three functions below. Threads that come here at the same time may each see to it: they
-/// count, so that twice is fine. (A `Once` could be left locked in the child of a fork just then.)
+/// Has every fork call the three functions below. If threads come here at the same time, each of them may register the
+/// functions; these only count, so running them twice does no harm. (A `Once` would be left locked in the child, if the
+/// fork came just then.)
 #[inline]
 fn watch() {
     static WATCHED: AtomicBool = AtomicBool::new(false);
     if !WATCHED.load(Ordering::Acquire) {
-        // SAFETY: the three use nothing but the statics, and call nothing that a fork could hold up. Failing means
-        // that there is no memory, and a fork less safe.
+        // SAFETY: the three functions use nothing but the statics and this thread's counter, and call nothing that a
+        // fork could hold up. The call fails only without memory; then forks are not waited for.
         unsafe { libc::pthread_atfork(Some(prepare), Some(in_parent), Some(in_child)) };
         WATCHED.store(true, Ordering::Release);
     }
@@ -124,7 +127,7 @@ extern "C" fn in_parent() {
 }
 
 extern "C" fn in_child() {
-    // Others may have been about to enter, or to fork as well: here they do not exist.
+    // Other threads may have been about to enter or to fork, too: in the child they do not exist.
     INSIDE.store(own(), Ordering::SeqCst);
     FORKING.store(0, Ordering::SeqCst);
 }

@@ -1,4 +1,4 @@
-//! What a [`Loop`] tells about itself, its clock, and what libev tells about itself.
+//! The state and the clock of a [`Loop`], and the versions and backends of libev.
 
 use std::fmt;
 use std::os::fd::RawFd;
@@ -11,19 +11,19 @@ use crate::core::event_loop::flags::LoopFlags;
 use crate::core::event_loop::loop_::Loop;
 
 impl Loop {
-    /// The loop's clock, in seconds since the epoch: the time at which it last looked. Source: ev.pod, `ev_now`.
+    /// The loop's clock, in seconds since the epoch: the time at which the loop last looked. Source: ev.pod, `ev_now`.
     ///
     /// # Errors
-    /// The loop is destroyed. So it is with all methods here that return a `Result`.
+    /// Fails if the loop is destroyed.
     pub fn now(&self) -> Result<f64, Error> {
-        // SAFETY: `look` says that the loop is alive. So it is in all functions of this file.
+        // SAFETY: `look` says that the loop is alive. The same holds in all functions of this file.
         Ok(unsafe { ev::ev_now(self.look()?) })
     }
 
     /// Brings the loop's clock up to date.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn update_now(&self) -> Result<(), Error> {
         // SAFETY: as in `now`.
         unsafe { ev::ev_now_update(self.modify()?) };
@@ -33,50 +33,51 @@ impl Loop {
     /// The old name of [`update_now`](Self::update_now).
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn update(&self) -> Result<(), Error> {
         self.update_now()
     }
 
-    /// Stops the loop's clock from counting for timers, until [`resume`](Self::resume): for long computations.
-    /// Source: ev.pod, `ev_suspend`.
+    /// Stops the loop's clock, as timers see it, until [`resume`](Self::resume). Meant for long computations. Source:
+    /// ev.pod, `ev_suspend`.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn suspend(&self) -> Result<(), Error> {
         // SAFETY: as in `now`.
         unsafe { ev::ev_suspend(self.modify()?) };
         Ok(())
     }
 
-    /// Ends [`suspend`](Self::suspend): timers are put off by the time in between.
+    /// Ends [`suspend`](Self::suspend), and puts all timers off by the time in between.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn resume(&self) -> Result<(), Error> {
         // SAFETY: as in `now`.
         unsafe { ev::ev_resume(self.modify()?) };
         Ok(())
     }
 
-    /// How exact a timer is, in seconds. gevent has the same number for libev.
+    /// The resolution of a timer, in seconds. gevent has the same number for libev.
     pub fn approx_timer_resolution(&self) -> f64 {
         0.00001
     }
 
-    /// Whether timers that are started now update the loop's clock first: while queued callbacks run.
+    /// Whether a timer that is started at this moment updates the loop's clock first. It does while queued callbacks
+    /// run.
     pub fn starting_timer_may_update_loop_time(&self) -> bool {
         self.state().is_running_callbacks()
     }
 
-    /// Has libev check its own data, and aborts if it is not consistent. Does nothing if libev was compiled without
+    /// Has libev check its own data, and abort if they are not consistent. Does nothing if libev was compiled without
     /// assertions.
     ///
     /// # Errors
-    /// The loop is destroyed, or has been [`unref`](Self::unref)d too often.
+    /// Fails if the loop is destroyed, or has been [`unref`](Self::unref)d too often.
     pub fn verify(&self) -> Result<(), Error> {
         let raw_loop = self.modify()?;
-        // SAFETY: as in `now`. libev asserts that the count of references is not below -1.
+        // SAFETY: as in `now`. libev asserts that the count of references is not below -1, which is checked first.
         unsafe {
             let count = ev::ev_shim_loop_activecnt(raw_loop);
             if count != ev::EV_SHIM_UNAVAILABLE && count < -1 {
@@ -100,34 +101,34 @@ impl Loop {
     /// How many times the loop has waited.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn iteration(&self) -> Result<u32, Error> {
         // SAFETY: as in `now`.
         Ok(unsafe { ev::ev_iteration(self.look()?) })
     }
 
-    /// How many runs are on some stack.
+    /// How many runs of the loop are on some stack.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn depth(&self) -> Result<u32, Error> {
         // SAFETY: as in `now`.
         Ok(unsafe { ev::ev_depth(self.look()?) })
     }
 
-    /// The backend's bit.
+    /// The backend, as libev's bit.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn backend_int(&self) -> Result<u32, Error> {
         // SAFETY: as in `now`.
         Ok(unsafe { ev::ev_backend(self.look()?) })
     }
 
-    /// The backend's name; its number if it has none.
+    /// The backend's name, or its number if it has no name.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn backend(&self) -> Result<String, Error> {
         let backend = LoopFlags::from_bits(self.backend_int()?);
         Ok(backend
@@ -138,16 +139,17 @@ impl Loop {
     /// How many events have happened and were not delivered yet.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn pendingcnt(&self) -> Result<u32, Error> {
         // SAFETY: as in `now`.
         Ok(unsafe { ev::ev_pending_count(self.look()?) })
     }
 
-    /// The count of references: as long as it is not 0, the loop runs.
+    /// The count of references, by active watchers, queued callbacks and [`ref_`](Self::ref_). The loop runs until the
+    /// count is 0.
     ///
     /// # Errors
-    /// The loop is destroyed; [`NoInternals`].
+    /// Fails if the loop is destroyed, or with [`NoInternals`].
     pub fn activecnt(&self) -> Result<i32, Error> {
         self.internal(ev::ev_shim_loop_activecnt)
     }
@@ -155,7 +157,7 @@ impl Loop {
     /// Not 0 when a signal has arrived that the loop has not looked at yet.
     ///
     /// # Errors
-    /// The loop is destroyed; [`NoInternals`].
+    /// Fails if the loop is destroyed, or with [`NoInternals`].
     pub fn sig_pending(&self) -> Result<i32, Error> {
         self.internal(ev::ev_shim_loop_sig_pending)
     }
@@ -163,7 +165,7 @@ impl Loop {
     /// The names of the flags that the loop was made with.
     ///
     /// # Errors
-    /// The loop is destroyed; [`NoInternals`].
+    /// Fails if the loop is destroyed, or with [`NoInternals`].
     pub fn origflags(&self) -> Result<Vec<String>, Error> {
         Ok(LoopFlags::from_bits(self.origflags_int()?).to_list())
     }
@@ -171,7 +173,7 @@ impl Loop {
     /// The flags that the loop was made with.
     ///
     /// # Errors
-    /// The loop is destroyed; [`NoInternals`].
+    /// Fails if the loop is destroyed, or with [`NoInternals`].
     pub fn origflags_int(&self) -> Result<u32, Error> {
         let raw_loop = self.look()?;
         has_internals()?;
@@ -179,10 +181,10 @@ impl Loop {
         Ok(unsafe { ev::ev_shim_loop_origflags(raw_loop) })
     }
 
-    /// The descriptor by which the loop receives signals, if it does it that way. (gevent: `AttributeError` if not.)
+    /// The signalfd by which the loop receives signals, if it uses one. (If not, gevent raises `AttributeError`.)
     ///
     /// # Errors
-    /// The loop is destroyed; [`NoInternals`].
+    /// Fails if the loop is destroyed, or with [`NoInternals`].
     pub fn sigfd(&self) -> Result<Option<RawFd>, Error> {
         Ok(Some(self.internal(ev::ev_shim_loop_sigfd)?).filter(|fd| *fd >= 0))
     }
@@ -194,7 +196,7 @@ impl Loop {
             .filter(|fd| *fd >= 0)
     }
 
-    /// How many watchers are started or fed, and so kept alive by this object. Looks at each watcher there is.
+    /// How many watchers are started or fed, and so kept alive by this object. The call looks at every watcher.
     pub fn started_watchers(&self) -> usize {
         self.state().started_count()
     }
@@ -207,7 +209,7 @@ impl Loop {
     fn internal(&self, get: unsafe extern "C" fn(*mut ev_loop) -> i32) -> Result<i32, Error> {
         let raw_loop = self.look()?;
         has_internals()?;
-        // SAFETY: as in `now`; the callers pass functions of the shim that only look.
+        // SAFETY: as in `now`; the callers pass functions of the shim that only read.
         Ok(unsafe { get(raw_loop) })
     }
 }
@@ -262,7 +264,7 @@ pub fn get_header_version() -> String {
     format!("libev-{major}.{minor:02}")
 }
 
-/// The names of the backends that libev was compiled with (and that this kernel may have).
+/// The names of the backends that libev was compiled with. The kernel may lack some of them.
 pub fn supported_backends() -> Vec<String> {
     // SAFETY: no preconditions.
     LoopFlags::from_bits(unsafe { ev::ev_supported_backends() }).to_list()
@@ -274,8 +276,8 @@ pub fn recommended_backends() -> Vec<String> {
     LoopFlags::from_bits(unsafe { ev::ev_recommended_backends() }).to_list()
 }
 
-/// The names of the backends whose loops can be [embedded](crate::core::Embed), as libev says. (With `linux_iouring` it
-/// is mistaken: that is refused all the same.)
+/// The names of the backends whose loops can be [embedded](crate::core::Embed), according to libev. (It is mistaken
+/// about `linux_iouring`: embedding such a loop is refused all the same.)
 pub fn embeddable_backends() -> Vec<String> {
     // SAFETY: no preconditions.
     LoopFlags::from_bits(unsafe { ev::ev_embeddable_backends() }).to_list()

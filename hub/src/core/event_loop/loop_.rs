@@ -1,4 +1,4 @@
-//! [`Loop`]: making, running, ending. Source: gevent's `loop` class in corecext.pyx.
+//! [`Loop`]: making, running and ending it. Source: gevent's `loop` class in corecext.pyx.
 
 use std::rc::Rc;
 
@@ -23,22 +23,23 @@ use crate::pace::Pace;
 
 /// An event loop: libev's `ev_loop` with gevent's queue of callbacks.
 ///
-/// A handle: clones are the same loop, and equal. It belongs to one thread. When the last handle is dropped (a
-/// watcher handle holds one too) its watchers are stopped, and the loop is destroyed, unless it is libev's default
-/// loop or was made elsewhere ([`from_ptr`](Self::from_ptr)). A started watcher does not keep the loop alive, but
-/// a handle inside of its callback does, until the watcher is stopped or the loop destroyed.
+/// This is a handle: clones are the same loop, and equal. A loop belongs to one thread. When the last handle is dropped
+/// (a watcher handle holds one too) the loop's watchers are stopped, and the loop is destroyed, unless it is libev's
+/// default loop or was made elsewhere ([`from_ptr`](Self::from_ptr)). A started watcher does not keep the loop alive,
+/// but a handle inside of its callback does, until the watcher is stopped or the loop destroyed.
 ///
 /// # The default loop
 ///
-/// libev has one per process, and child watchers work on no other. `Loop::new(flags, true)` is that one, made by
-/// the first call (later flags are ignored). Several `Loop`s on it may exist in one thread: each has its own queue
-/// of callbacks, and destroying one destroys the loop for all. While one exists, no other thread gets any.
+/// libev has one default loop per process, and child watchers work on no other. `Loop::new(flags, true)` returns it;
+/// the first call makes it, and the flags of later calls are ignored. Several `Loop`s on it may exist in one thread:
+/// each has its own queue of callbacks, and destroying one destroys the loop for all. While one exists, no other thread
+/// gets any.
 ///
 /// # Errors
 ///
-/// Once the loop is destroyed, nearly all methods fail with [`LoopDestroyed`]. From a
-/// [reschedule](crate::core::Periodic) or [system error](crate::core::set_syserr_cb) callback, all that would change
-/// the loop fail with [`Uninterruptible`].
+/// Once the loop is destroyed, nearly all methods fail with [`LoopDestroyed`]. In a
+/// [reschedule](crate::core::Periodic) or [system error](crate::core::set_syserr_cb) callback, all methods that would
+/// change the loop fail with [`Uninterruptible`].
 ///
 /// ```
 /// use hub::core::Loop;
@@ -59,7 +60,7 @@ use crate::pace::Pace;
 /// ```
 pub struct Loop(Rc<LoopParts>);
 
-/// How far [`Loop::break_`] goes.
+/// Tells [`Loop::break_`] which runs to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(i32)]
 pub enum Break {
@@ -72,12 +73,12 @@ pub enum Break {
     All = ev::EVBREAK_ALL,
 }
 
-/// Takes the errors of callbacks. A closure is one, too.
+/// Takes the errors of callbacks. A closure can be an error handler, too.
 pub trait ErrorHandler {
     /// Called with the error that a callback returned (or panicked with), and with the watcher or callback as
-    /// context; [`Context::None`] means that it concerns the loop as a whole.
+    /// context; [`Context::None`] means that the error concerns the loop as a whole.
     ///
-    /// It may switch greenlets. A panic in it is printed.
+    /// The handler may switch greenlets. A panic in it is printed.
     fn handle_error(&self, context: Context<'_>, error: Exception);
 }
 
@@ -88,12 +89,15 @@ impl<F: Fn(Context<'_>, Exception)> ErrorHandler for F {
 }
 
 impl Loop {
-    /// A loop; see [`IntoFlags`] for what `flags` may be. [`NOENV`](LoopFlags::NOENV) and
-    /// [`FORKCHECK`](LoopFlags::FORKCHECK) are always added. `default`: libev's default loop.
+    /// A new loop, or with `default` libev's default loop. See [`IntoFlags`] for what `flags` may be;
+    /// [`NOENV`](LoopFlags::NOENV) and [`FORKCHECK`](LoopFlags::FORKCHECK) are always added.
     ///
     /// # Errors
-    /// An unknown flag; a backend that is not supported here, or that the kernel refuses; no descriptors left; for
-    /// the default loop, when another thread uses it or another loop watches `SIGCHLD`.
+    /// [`InvalidFlag`](crate::core::InvalidFlag) for an unknown name;
+    /// [`UnsupportedBackend`](crate::core::UnsupportedBackend);
+    /// [`CannotCreateLoop`](crate::core::CannotCreateLoop) if the kernel refuses the backend or has no descriptors
+    /// left. For the default loop also [`DefaultLoopInUse`](crate::core::DefaultLoopInUse) if another thread uses it,
+    /// and [`SignalInUse`](crate::core::SignalInUse) if another loop watches `SIGCHLD`.
     pub fn new(flags: impl IntoFlags, default: bool) -> Result<Loop, Error> {
         interruptible()?;
         let flags = flags.into_flags()?.check()? | LoopFlags::NOENV | LoopFlags::FORKCHECK;
@@ -105,16 +109,16 @@ impl Loop {
         Ok(Loop(LoopParts::new(shared)))
     }
 
-    /// A `Loop` for an `ev_loop` that somebody else made, in C perhaps. Dropping it stops the watchers that were
-    /// started through it and leaves the loop alone; [`destroy`](Self::destroy) destroys it.
+    /// A `Loop` for an `ev_loop` that other code made, perhaps in C. Dropping the `Loop` stops the watchers that were
+    /// started through it and leaves the `ev_loop` alone; [`destroy`](Self::destroy) destroys the `ev_loop`.
     ///
     /// # Errors
-    /// It is the default loop, and another thread uses it.
+    /// [`DefaultLoopInUse`](crate::core::DefaultLoopInUse) if it is the default loop, and another thread uses it.
     ///
     /// # Safety
-    /// `raw` is a living loop that no other thread uses. It is not destroyed as long as this `Loop` (or a clone, or a
-    /// watcher of it) exists, except by `destroy`. The default loop may be, outside of callbacks and without active
-    /// watchers of ours; whoever then makes it anew sets its userdata to null first.
+    /// `raw` must be a living loop that no other thread uses. It must not be destroyed as long as this `Loop` (or a
+    /// clone, or a watcher of it) exists, except by `destroy`. The default loop may be destroyed outside of callbacks,
+    /// if no watcher of ours is active; code that then makes it anew must set its userdata to null first.
     pub unsafe fn from_ptr(raw: *mut ev_loop) -> Result<Loop, Error> {
         interruptible()?;
         // SAFETY: by this function's contract.
@@ -126,7 +130,7 @@ impl Loop {
     /// watchers are active or a callback runs, change watchers that are ours, or set its userdata to null.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn as_ptr(&self) -> Result<*mut ev_loop, Error> {
         Ok(self.look()?)
     }
@@ -137,7 +141,7 @@ impl Loop {
     /// May be called from a callback.
     ///
     /// # Errors
-    /// The loop is destroyed. That a callback destroys it ends the run, without an error.
+    /// Fails if the loop is destroyed before. A callback that destroys it ends the run, without an error.
     pub fn run(&self) -> Result<bool, Error> {
         self.run_flags(0)
     }
@@ -145,30 +149,30 @@ impl Loop {
     /// Handles what is ready, without waiting: gevent's `run(nowait=True)`.
     ///
     /// # Errors
-    /// As for [`run`](Self::run).
+    /// The same as those of [`run`](Self::run).
     pub fn run_nowait(&self) -> Result<bool, Error> {
         self.run_flags(ev::EVRUN_NOWAIT)
     }
 
-    /// Waits once and handles what that brings: gevent's `run(once=True)`.
+    /// Waits once, and handles the events that have come then: gevent's `run(once=True)`.
     ///
     /// # Errors
-    /// As for [`run`](Self::run).
+    /// The same as those of [`run`](Self::run).
     pub fn run_once(&self) -> Result<bool, Error> {
         self.run_flags(ev::EVRUN_ONCE)
     }
 
     fn run_flags(&self, flags: i32) -> Result<bool, Error> {
         let raw_loop = self.modify()?;
-        // Or it would deliver wake-ups that wake nobody.
+        // A run where no switch is possible would deliver wake-ups that wake nobody.
         may_wait()?;
         // A callback may drop the handle that `self` is.
         let this = self.clone();
         let state = this.state();
         state.broken.set(false);
         loop {
-            // SAFETY: the loop is alive, and libev allows to run it (from a callback, too; `modify` has excluded
-            // the moments when not). `this` keeps it until the run is over.
+            // SAFETY: the loop is alive, and libev allows running it, also in a callback; `modify` has excluded the
+            // callbacks where it does not. `this` keeps the loop until the run is over.
             let active = unsafe { ev::ev_run(raw_loop, flags) } != 0;
             c_frames::leave(&this);
             if this.look().is_err() {
@@ -180,7 +184,7 @@ impl Loop {
             if active || flags != 0 || state.broken.get() {
                 return Ok(active);
             }
-            // What another thread queued counts as active, but it can only be counted on this thread.
+            // A callback that another thread queued keeps the loop running, too, but only this thread can count it.
             // SAFETY: `look` has just said that the loop is alive.
             if !unsafe { state.collect_mail(raw_loop) } {
                 return Ok(false);
@@ -188,10 +192,10 @@ impl Loop {
         }
     }
 
-    /// Makes [`run`](Self::run) return, when the callbacks that are already pending have run.
+    /// Makes [`run`](Self::run) return after the callbacks that are already pending have run.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn break_(&self, how: Break) -> Result<(), Error> {
         let raw_loop = self.modify()?;
         self.0.broken.set(how != Break::Cancel);
@@ -200,10 +204,10 @@ impl Loop {
         Ok(())
     }
 
-    /// Adds a reference: the loop runs on even without active watchers.
+    /// Adds a reference, which keeps the loop running even without active watchers.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn ref_(&self) -> Result<(), Error> {
         let raw_loop = self.modify()?;
         // SAFETY: `modify` says that the loop is alive.
@@ -211,11 +215,11 @@ impl Loop {
         Ok(())
     }
 
-    /// Takes a reference away, one that [`ref_`](Self::ref_) added or that of an active watcher. Unbalanced calls
-    /// make the loop end too early or never; memory is safe all the same.
+    /// Takes away a reference, either one that [`ref_`](Self::ref_) added or that of an active watcher. Unbalanced
+    /// calls make the loop end too early or never; memory is safe all the same.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn unref(&self) -> Result<(), Error> {
         let raw_loop = self.modify()?;
         // SAFETY: `modify` says that the loop is alive.
@@ -223,12 +227,12 @@ impl Loop {
         Ok(())
     }
 
-    /// To be called in the child after a `fork` if the loop is to be used there. (With
-    /// [`FORKCHECK`](LoopFlags::FORKCHECK), always on, the loop also notices by itself when it next runs.) Source:
+    /// Prepares the loop for use in the child of a `fork`. (By [`FORKCHECK`](LoopFlags::FORKCHECK), which is always
+    /// set, the loop also notices a fork by itself when it next runs.) Does nothing to a destroyed loop. Source:
     /// ev.pod, `ev_loop_fork`.
     ///
     /// # Errors
-    /// Only when called from where libev cannot be called; on a destroyed loop it does nothing.
+    /// Only [`Uninterruptible`].
     pub fn reinit(&self) -> Result<(), Error> {
         match self.modify() {
             Ok(raw_loop) => {
@@ -242,15 +246,15 @@ impl Loop {
     }
 
     /// Stops all watchers, forgets all callbacks and destroys libev's loop. If it is running, its runs end first.
-    /// [`Cleanup`](crate::core::Cleanup) watchers are called. Twice is fine.
+    /// [`Cleanup`](crate::core::Cleanup) watchers are called. A second call does nothing.
     ///
     /// # Errors
-    /// Only when called from where libev cannot be called.
+    /// Only [`Uninterruptible`].
     pub fn destroy(&self) -> Result<(), Error> {
         self.destroy_after(|| ())
     }
 
-    /// [`destroy`](Self::destroy) that calls `end_runs` in between: nothing is left that the runs could call.
+    /// [`destroy`](Self::destroy) that calls `end_runs` when nothing is left that the loop's runs could call.
     pub(crate) fn destroy_after(&self, end_runs: impl FnOnce()) -> Result<(), Error> {
         interruptible()?;
         let this = self.clone();
@@ -260,7 +264,7 @@ impl Loop {
     }
 
     /// Queues `callback`: the loop calls it once, before it next waits. Callbacks run in the order in which they
-    /// were queued, and keep the loop running until they have.
+    /// were queued, and keep the loop running until they have been called.
     ///
     /// ```
     /// # let loop_ = hub::core::Loop::new("", false)?;
@@ -272,7 +276,7 @@ impl Loop {
     /// ```
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn run_callback<F, R>(&self, callback: F) -> Result<Callback, Error>
     where
         F: FnOnce() -> R + 'static,
@@ -285,24 +289,24 @@ impl Loop {
         Ok(callback)
     }
 
-    /// Queues the waking of a greenlet, in one line with the callbacks. Allocates nothing (once the queue has
-    /// grown to its usual size).
+    /// Queues the waking of a greenlet, in order with the callbacks. Allocates nothing (once the queue has grown to its
+    /// usual size).
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     #[inline]
     pub fn run_callback_resume(&self, resume: Resume) -> Result<(), Error> {
         self.queue(resume)
     }
 
-    /// Queues the first switch to a greenlet that never ran, in one line with the callbacks. Allocates nothing (once
-    /// the queue has grown to its usual size).
+    /// Queues the first switch to a greenlet that never ran, in order with the callbacks. Allocates nothing (once the
+    /// queue has grown to its usual size).
     ///
-    /// If it cannot begin in its turn, because there is no memory for its stack or the loop is destroyed before, it
-    /// has [failed](RawGreenlet::fail).
+    /// If the greenlet cannot begin when its turn comes, because there is no memory for its stack or the loop was
+    /// destroyed before, it [fails](RawGreenlet::fail).
     ///
     /// # Errors
-    /// The loop is destroyed. The greenlet is as before.
+    /// Fails if the loop is destroyed. The greenlet is unchanged then.
     #[inline]
     pub fn run_callback_start(&self, greenlet: RawGreenlet) -> Result<(), Error> {
         let raw_loop = self.look()?;
@@ -311,8 +315,9 @@ impl Loop {
         Ok(())
     }
 
-    /// Queues what wakes or tells somebody. That is possible at any time: it changes nothing but a counter, a flag
-    /// and a descriptor. (What becomes an entry is passed on in parts: a whole one would be copied on the way.)
+    /// Queues an entry. This is possible at any time, in a reschedule function too: it changes nothing but a counter, a
+    /// flag and a descriptor. (The entry is made of its parts only when it is pushed; a whole entry would be copied on
+    /// the way.)
     #[inline(always)]
     fn queue(&self, entry: impl Into<Entry>) -> Result<(), Error> {
         let raw_loop = self.look()?;
@@ -321,6 +326,8 @@ impl Loop {
         Ok(())
     }
 
+    /// [`queue`](Self::queue) for a loop that is known to be alive.
+    ///
     /// # Safety
     /// The loop is alive.
     #[inline(always)]
@@ -334,7 +341,7 @@ impl Loop {
         }
     }
 
-    /// Queues a wake-up that was refused where it should have happened.
+    /// Queues a wake-up that was refused where it should have happened. Gives it back if the loop is destroyed.
     pub(crate) fn run_soon(&self, wake: Wake) -> Result<(), Wake> {
         if self.look().is_err() {
             return Err(wake);
@@ -344,33 +351,34 @@ impl Loop {
         Ok(())
     }
 
-    /// Queues the call of an object's [`notify`](Notify::notify), in one line with the callbacks. Allocates
-    /// nothing (once the queue has grown to its usual size).
+    /// Queues the call of an object's [`notify`](Notify::notify), in order with the callbacks. Allocates nothing (once
+    /// the queue has grown to its usual size).
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     #[inline(never)]
     pub fn run_callback_notify(&self, object: Rc<dyn Notify>) -> Result<(), Error> {
         self.queue(object)
     }
 
-    /// Begins anew with each round.
+    /// The pace of turns, which begins anew with each round.
     #[inline]
     pub(crate) fn turns(&self) -> &Pace {
         &self.state().turns
     }
 
-    /// For a callback that has taken its time: the round of callbacks that runs looks at the clock after it, instead of
-    /// after 50, and ends if the [switch interval](crate::core::getswitchinterval) is over. gevent has no counterpart.
+    /// Has the current round of callbacks look at the clock right after the current callback, instead of after 50 of
+    /// them, and end if the [switch interval](crate::core::getswitchinterval) is over. Meant for a callback that has
+    /// taken long. gevent has no counterpart.
     pub fn end_round(&self) {
         self.state().look_soon.set(true);
     }
 
-    /// Queues a call of `function` with a greenlet, in one line with the callbacks. Allocates nothing (once the
-    /// queue has grown to its usual size).
+    /// Queues a call of `function` with a greenlet, in order with the callbacks. Allocates nothing (once the queue has
+    /// grown to its usual size).
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     #[inline]
     pub fn run_callback_greenlet(
         &self,
@@ -383,7 +391,7 @@ impl Loop {
     /// [`ThreadsafeLoop::run_callback_threadsafe`] for this loop.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn run_callback_threadsafe<F, R>(&self, callback: F) -> Result<ThreadsafeCallback, Error>
     where
         F: FnOnce() -> R + Send + 'static,
@@ -392,19 +400,19 @@ impl Loop {
         Ok(self.threadsafe().run_callback_threadsafe(callback)?)
     }
 
-    /// The loop for other threads.
+    /// A handle of the loop for other threads.
     pub fn threadsafe(&self) -> ThreadsafeLoop {
         ThreadsafeLoop::new(self.0.mailbox.clone())
     }
 
-    /// Who gets the errors of callbacks; `None`: they are printed and the run ends. The handler should hold
-    /// whatever holds the loop weakly, or neither is ever dropped.
+    /// Sets the handler that gets the errors of callbacks. With `None` they are printed, and the run ends. The loop
+    /// owns the handler, so the handler should refer to the loop weakly, or neither is ever dropped.
     pub fn set_error_handler(&self, handler: Option<Rc<dyn ErrorHandler>>) {
         let old = self.0.error_handler.replace(handler);
         drop(old);
     }
 
-    /// The handler that was set.
+    /// The handler that was set by [`set_error_handler`](Self::set_error_handler).
     pub fn error_handler(&self) -> Option<Rc<dyn ErrorHandler>> {
         self.0.error_handler.borrow().clone()
     }
@@ -426,7 +434,7 @@ impl Loop {
         }
     }
 
-    /// Prints the error to stderr and ends the innermost run: what happens without a handler.
+    /// Prints the error to stderr and ends the innermost run. This is called for errors if no handler is set.
     pub fn default_handle_error(&self, context: Context<'_>, error: Exception) {
         let _ends = EndsRun(self);
         match context {
@@ -435,11 +443,11 @@ impl Loop {
         }
     }
 
-    /// [`handle_error`](Self::handle_error) for callers that nothing may leave.
+    /// [`handle_error`](Self::handle_error) for callers out of which no panic may come.
     #[cold]
     pub(in crate::core) fn report(&self, context: Context<'_>, error: Exception) {
         if error.is_exit() && unwind::is_told() {
-            // That is how the greenlet that runs the loop was told to end.
+            // The greenlet that runs the loop was told to end by this error: nothing to report.
             return;
         }
         match catch(|| self.handle_error(context, error)) {
@@ -451,7 +459,8 @@ impl Loop {
         }
     }
 
-    /// Queues an error, of a watcher perhaps, from a place where nothing can be reported, and wakes the loop for it.
+    /// Queues an error, of the watcher `whose` if given, from a place where it cannot be reported, and wakes the loop
+    /// for it.
     #[cold]
     pub(in crate::core) fn report_later(&self, whose: Option<BodyRef>, error: Exception) {
         if let Ok(raw_loop) = self.look() {
@@ -464,7 +473,7 @@ impl Loop {
         }
     }
 
-    /// A loop that is destroyed from the beginning: for who must have one where none can be any more.
+    /// A loop that is destroyed from the beginning, for code that must have a loop where none can be made.
     pub(crate) fn dead() -> Loop {
         Loop(LoopParts::dead())
     }
@@ -478,7 +487,7 @@ impl Loop {
         &self.0
     }
 
-    /// libev's loop, to look at.
+    /// libev's loop, if it is alive, to be looked at.
     #[inline]
     pub(in crate::core) fn look(&self) -> Result<*mut ev_loop, LoopDestroyed> {
         if self.0.is_surely_alive() || self.is_alive() {
@@ -488,13 +497,14 @@ impl Loop {
         }
     }
 
-    /// For the default loop, which somebody else may have destroyed.
+    /// [`look`](Self::look)'s slower check, for the default loop: other code may have destroyed it.
     #[inline]
     fn is_alive(&self) -> bool {
         !self.0.is_dead() && self.0.shared.is_alive()
     }
 
-    /// libev's loop, to change, if it runs no queued callbacks. `None` says nothing.
+    /// libev's loop, to be changed, if it is alive and runs no queued callbacks. `None` may also mean that this is not
+    /// known.
     #[inline]
     pub(in crate::core) fn plain(&self) -> Option<*mut ev_loop> {
         if self.0.is_plain() && !c_frames::is_uninterruptible() {
@@ -510,7 +520,7 @@ impl Loop {
         (is_plain && self.0.shared.is_alive()).then_some(self.0.raw)
     }
 
-    /// libev's loop, to change.
+    /// libev's loop, if it is alive and libev may be called, to be changed.
     #[inline]
     pub(in crate::core) fn modify(&self) -> Result<*mut ev_loop, Error> {
         interruptible()?;
@@ -518,13 +528,12 @@ impl Loop {
     }
 }
 
-/// Refuses to run a loop where nobody can be switched to. A greenlet that asks again and again, and should end, is made
-/// to.
+/// Refuses to run a loop where no switch is possible. A doomed greenlet that keeps asking is unwound.
 fn may_wait() -> Result<(), GreenletError> {
     greenlet_core::may_switch().inspect_err(|_| unwind::insist())
 }
 
-/// Ends the innermost run when this is dropped, whatever foreign code does before.
+/// Ends the innermost run when it is dropped, so that a panic of user code does not prevent that.
 struct EndsRun<'a>(&'a Loop);
 
 impl Drop for EndsRun<'_> {
@@ -569,11 +578,11 @@ impl Drop for Loop {
 #[cold]
 fn last_handle_dropped(state: &Rc<LoopParts>) {
     if c_frames::is_uninterruptible() {
-        // A reschedule function dropped it.
+        // A reschedule function has dropped the handle, so libev cannot be called at the moment.
         shared_loop::drop_later(Loop(state.clone()));
     } else {
         state.shared.release(state);
-        // The cleanup watchers were called.
+        // Cleanup watchers may have run, and parked or unwound this greenlet.
         c_frames::leave_in_drop(&Loop(state.clone()));
     }
 }

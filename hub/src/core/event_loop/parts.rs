@@ -26,18 +26,18 @@ use crate::core::watchers::handler::OldHandler;
 use crate::pace::Pace;
 
 pub(in crate::core) struct LoopParts {
-    /// `shared`'s.
+    /// `shared`'s `raw`, here for one load less.
     pub(in crate::core) raw: *mut ev_loop,
-    /// [`DEAD`], [`IS_DEFAULT`], and how many `run_callbacks` are on some stack, times [`ROUND`]. 0: there is nothing
-    /// to mind.
+    /// [`DEAD`], [`IS_DEFAULT`], and how many `run_callbacks` are on some stack, times [`ROUND`]. 0 means that the loop
+    /// may be changed without a further look.
     word: Cell<u32>,
     pub(in crate::core) shared: Rc<SharedLoop>,
     pub(in crate::core) queue: RefCell<Queue>,
     /// `break_` was called during the current run.
     pub(in crate::core) broken: Cell<bool>,
-    /// How long the loop has not come back to its queue, as far as those know who never have to wait.
+    /// Measures how long the loop has not come back to its queue, for greenlets that never have to wait.
     pub(in crate::core) turns: Pace,
-    /// The round that runs is to look at the clock after the callback that runs.
+    /// Set when the current round is to look at the clock after the current callback.
     pub(in crate::core) look_soon: Cell<bool>,
     pub(in crate::core) error_handler: RefCell<Option<Rc<dyn ErrorHandler>>>,
     pub(in crate::core) mailbox: Arc<Mailbox>,
@@ -48,13 +48,14 @@ pub(in crate::core) struct LoopParts {
     bodies: RefCell<Vec<NonNull<BodyBase>>>,
 }
 
-/// Destroyed, by whatever way: nothing of libev's may be touched through this object any more.
+/// The loop is destroyed, by whatever way: nothing of libev's may be touched through this object any more.
 const DEAD: u32 = 1;
-/// libev's default loop: somebody else may destroy it, as only its [`SharedLoop`] notices.
+/// This is libev's default loop, which other code may destroy; only its [`SharedLoop`] notices that.
 const IS_DEFAULT: u32 = 2;
 const ROUND: u32 = 4;
 
-/// What a loop leaves behind. Dropping it runs foreign code (destructors of closures), so that comes last.
+/// Everything that a destroyed loop leaves behind. Dropping it runs user code (destructors of closures), so it is
+/// dropped last.
 #[derive(Default)]
 pub(in crate::core) struct Litter {
     handlers: Vec<OldHandler>,
@@ -70,8 +71,8 @@ impl LoopParts {
         let word = if shared.is_default() { IS_DEFAULT } else { 0 };
         let state = Rc::new(LoopParts::idle(shared, word));
         let data = Rc::as_ptr(&state).cast_mut().cast();
-        // SAFETY: the loop is alive; the watchers are inside of an `Rc`, so they stay where they are, and
-        // `detach` stops them before it goes: every way in which a `LoopParts` ends begins there.
+        // SAFETY: the loop is alive. The watchers are inside of an `Rc`, so they stay where they are, and `detach`
+        // stops them before the `Rc` is freed: every way in which a `LoopParts` ends begins with `detach`.
         unsafe {
             ev::ev_shim_prepare_init(state.prepare.get(), Some(on_prepare));
             ev::ev_shim_timer_init(state.timer0.get(), Some(on_timer0), 0.0, 0.0);
@@ -93,7 +94,7 @@ impl LoopParts {
         Rc::new(LoopParts::idle(SharedLoop::gone(), DEAD))
     }
 
-    /// Without internal watchers.
+    /// The parts, with the internal watchers not started.
     fn idle(shared: Rc<SharedLoop>, word: u32) -> LoopParts {
         LoopParts {
             raw: shared.raw,
@@ -125,21 +126,22 @@ impl LoopParts {
         self.word.set(self.word.get() | DEAD);
     }
 
-    /// Whether the loop is alive, which needs no further look. While it runs callbacks nobody may destroy the default
-    /// loop but through us.
+    /// Whether this object alone can tell that the loop is alive. For the default loop it can while callbacks run, as
+    /// then nobody may destroy that loop but through us.
     #[inline]
     pub(in crate::core) fn is_surely_alive(&self) -> bool {
         let word = self.word.get();
         word & DEAD == 0 && word != IS_DEFAULT
     }
 
-    /// Whether the loop is alive and runs no queued callbacks, which needs no further look.
+    /// Whether the loop is alive and runs no queued callbacks, so that nothing else need be checked. False for the
+    /// default loop.
     #[inline]
     pub(in crate::core) fn is_plain(&self) -> bool {
         self.word.get() == 0
     }
 
-    /// The same for the default loop, if it is alive.
+    /// Whether this is the default loop, and runs no queued callbacks. The caller checks that it is alive.
     #[inline]
     pub(in crate::core) fn is_plain_default(&self) -> bool {
         self.word.get() == IS_DEFAULT
@@ -150,12 +152,13 @@ impl LoopParts {
         self.word.get() >= ROUND
     }
 
-    /// A counter, not a flag: rounds of callbacks may nest, and those on different greenlets end in any order.
+    /// Counts a round of callbacks. A flag would not do: rounds may nest, and those on different greenlets end in any
+    /// order.
     #[inline]
     pub(in crate::core) fn begin_round(&self) {
         self.word.set(self.word.get() + ROUND);
         self.turns.begin();
-        // Asked for outside of any round, it would cut this one short.
+        // A flag that was set outside of any round would cut this round short.
         self.look_soon.set(false);
     }
 
@@ -172,7 +175,7 @@ impl LoopParts {
         bodies.push(body.as_ptr());
     }
 
-    /// Takes a body off the list that is about to be freed.
+    /// Takes a body that is about to be freed off the list.
     pub(in crate::core) fn unlist(&self, base: &BodyBase) {
         let slot = base.slot.get();
         let mut bodies = self.bodies.borrow_mut();
@@ -219,35 +222,36 @@ impl LoopParts {
         }
     }
 
-    /// Makes the loop's next (or current) wait end at once.
+    /// Makes the loop's next (or current) wait end at once. This is allowed even where libev may not be entered
+    /// otherwise: `ev_async_send` only sets a flag and writes to a descriptor.
     ///
     /// # Safety
-    /// The loop is alive. Allowed where libev may not be entered otherwise: `ev_async_send` only sets a flag
-    /// and writes to a descriptor.
+    /// The loop must be alive.
     pub(in crate::core) unsafe fn wake(&self, raw_loop: *mut ev_loop) {
         // SAFETY: by this function's contract; `wakeup` is started from `new` until `detach`.
         unsafe { ev::ev_async_send(raw_loop, self.wakeup.get()) }
     }
 
-    /// Queues an entry; it keeps the loop running.
+    /// Queues an entry, which keeps the loop running.
     ///
     /// # Safety
     /// The loop is alive.
     #[inline(always)]
     pub(in crate::core) unsafe fn enqueue(&self, raw_loop: *mut ev_loop, entry: impl Into<Entry>) {
         if self.mailbox.has_mail() {
-            // SAFETY: by this function's contract. What other threads queued before goes before.
+            // Callbacks that other threads queued earlier are called earlier.
+            // SAFETY: by this function's contract.
             unsafe { self.collect_mail(raw_loop) };
         }
         let mut queue = self.queue.borrow_mut();
-        // Made an entry only here, where it is written straight into its place.
+        // The entry is made only here, so that it is written straight into its place.
         queue.push(entry.into());
         drop(queue);
         // SAFETY: by this function's contract.
         unsafe { ev::ev_ref(raw_loop) };
     }
 
-    /// Moves what other threads have queued into our own queue. Says whether there was anything.
+    /// Moves the callbacks of other threads from the mailbox into the queue. Says whether there were any.
     ///
     /// # Safety
     /// The loop is alive.
@@ -278,8 +282,8 @@ impl LoopParts {
         drop(queue);
     }
 
-    /// Takes this object off the loop, which lives: stops all its watchers and empties its queue. With
-    /// `keep_cleanups` the cleanup watchers stay, for `ev_loop_destroy` to call.
+    /// Takes this object off the living loop: stops all its watchers and empties its queue. With `keep_cleanups` the
+    /// cleanup watchers stay started, so that `ev_loop_destroy` calls them.
     ///
     /// # Safety
     /// The loop is alive.
@@ -292,8 +296,7 @@ impl LoopParts {
         self.die();
         litter.remote.push(self.mailbox.close());
         let queue = self.queue.take();
-        // SAFETY: by this function's contract; the three watchers were initialised by `new`, and two were unref'd
-        // there.
+        // SAFETY: by this function's contract. `new` has initialised the three watchers, and has unref'd two of them.
         unsafe {
             for _ in 0..queue.len() {
                 ev::ev_unref(raw_loop);
@@ -314,7 +317,7 @@ impl LoopParts {
         }
     }
 
-    /// Forgets everything without touching libev: the loop is gone.
+    /// Forgets everything without touching libev, for a loop that has been freed.
     pub(in crate::core) fn abandon(&self, litter: &mut Litter) {
         self.die();
         litter.remote.push(self.mailbox.close());
@@ -326,14 +329,15 @@ impl LoopParts {
     }
 }
 
-/// For one that is on a list.
+/// Whether a body on the list is kept.
 fn is_kept(body: &NonNull<BodyBase>) -> bool {
     // SAFETY: bodies are on the list while they are alive.
     unsafe { body.as_ref() }.is_kept()
 }
 
 impl Drop for LoopParts {
-    /// Usually nothing is left to do. What is left: the cleanup watchers of a doomed loop that nobody has freed.
+    /// Unlinks the bodies that are still kept. Usually there are none; the cleanup watchers of a doomed loop that was
+    /// never freed are.
     fn drop(&mut self) {
         debug_assert!(
             self.is_dead() || !self.shared.exists(),
@@ -363,6 +367,8 @@ impl Drop for Litter {
 }
 
 impl Litter {
+    /// Stops a kept body, and takes it.
+    ///
     /// # Safety
     /// `raw_loop` is the body's loop, and alive.
     unsafe fn stop(&mut self, body: BodyRef, raw_loop: *mut ev_loop) {
@@ -371,7 +377,7 @@ impl Litter {
         self.release(body);
     }
 
-    /// Takes what keeps a stopped body.
+    /// Takes a stopped body: its handler, and the reference that kept it.
     fn release(&mut self, body: BodyRef) {
         body.unkeep();
         self.handlers.push(body.handler.set(None));
@@ -385,7 +391,8 @@ impl Litter {
 /// `data` was set by [`LoopParts::new`], and the watcher is started.
 unsafe fn loop_of(data: *mut std::os::raw::c_void) -> Loop {
     let state = data.cast_const().cast::<LoopParts>();
-    // SAFETY: a state stops its watchers before it goes, so it is alive: its strong count is at least one.
+    // SAFETY: a `LoopParts` stops its watchers before it is freed. This watcher is started, so the `LoopParts` is
+    // alive: its strong count is at least one.
     Loop::from_state(unsafe {
         Rc::increment_strong_count(state);
         Rc::from_raw(state)
@@ -403,7 +410,8 @@ unsafe extern "C" fn on_wakeup(_: *mut ev_loop, wakeup: *mut ev_async, _: c_int)
     let loop_ = unsafe { loop_of((*wakeup).data) };
     c_frames::enter(loop_, |loop_| {
         if let Ok(raw_loop) = loop_.look() {
-            // SAFETY: `look` says that the loop is alive. The references taken keep it running.
+            // The references that this takes keep the loop running.
+            // SAFETY: `look` says that the loop is alive.
             unsafe { loop_.state().collect_mail(raw_loop) };
         }
     });

@@ -1,12 +1,12 @@
-//! The `ev_loop` behind one or more [`Loop`](crate::core::Loop) objects: whose it is, and how it ends.
+//! [`SharedLoop`]: the `ev_loop` behind one or more [`Loop`](crate::core::Loop) objects, its owner and its end.
 //!
-//! A thread's `Loop`s for one `ev_loop` share a [`SharedLoop`], found in the thread's registry. So when it is
-//! destroyed through one of them, all of them know, even if libev later makes a new default loop at the same
+//! A thread's `Loop`s for one `ev_loop` share a [`SharedLoop`], found in the thread's registry. So when the `ev_loop`
+//! is destroyed through one of them, all of them know, even if libev later makes a new default loop at the same
 //! address.
 //!
-//! A loop is never freed while a run of it is on some stack (a callback may destroy it, and a greenlet may be
-//! parked inside a callback): it is marked [`Phase::Doomed`], all its watchers are stopped, all its runs are told
-//! to end, and after the last of them it is freed.
+//! A loop is never freed while a run of it is on some stack (a callback may destroy the loop, and a greenlet may be
+//! parked inside a callback). The loop is marked [`Phase::Doomed`] instead, all its watchers are stopped, all its runs
+//! are told to end, and it is freed after the last of them.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -36,7 +36,7 @@ enum Phase {
     Alive,
     /// Destroyed, and to be freed when its last run has ended.
     Doomed,
-    /// Freed, by us or behind our back.
+    /// Freed, by us or by other code.
     Gone,
 }
 
@@ -46,7 +46,7 @@ enum Owner {
     Us,
     /// libev's own: one per process, left in place.
     Default,
-    /// Made elsewhere: only an explicit `destroy` destroys it.
+    /// Somebody else's, as in [`Loop::from_ptr`]: only an explicit `destroy` destroys it.
     Other,
 }
 
@@ -60,22 +60,23 @@ pub(in crate::core) struct SharedLoop {
     lease: Cell<Option<Lease>>,
 }
 
-/// A loop, with those of its `Loop`s that are kept for it.
+/// A loop, with the `Loop`s that are kept until it can be freed.
 type KeptLoop = (Rc<SharedLoop>, Vec<Loop>);
 
-// They need no destructor, so they can be used while the thread ends, too.
+// These variables need no destructor, so they can be used while the thread ends, too.
 thread_local! {
-    /// The loops there are, not yet freed ones too.
+    /// All loops of this thread that are not freed.
     static REGISTRY: RefCell<ManuallyDrop<Vec<Weak<SharedLoop>>>> =
         const { RefCell::new(ManuallyDrop::new(Vec::new())) };
-    /// What is to be done when a run has ended: the doomed loops that still run, with their `Loop`s, kept for their
+    /// Work to be done when a run has ended: the doomed loops that still run, with their `Loop`s, kept for their
     /// cleanup watchers; and `Loop`s that were dropped when libev could not be called.
     static DOOMED: RefCell<ManuallyDrop<Vec<KeptLoop>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
     /// Whether [`end_of_thread`] will be called.
     static ENDS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Closes the loops whose runs will never go on, because the greenlets they are on are left behind.
+/// Destroys, at the end of the thread, the loops whose runs will never go on, because the greenlets that run them are
+/// left behind.
 fn end_of_thread() {
     let destroy = |shared: Rc<SharedLoop>| {
         move || {
@@ -85,7 +86,7 @@ fn end_of_thread() {
         }
     };
     let forget = || {
-        // Those of loops that are left behind, too.
+        // Loops that are left behind may still be in the registry.
         let registry = REGISTRY.with_borrow_mut(|registry| std::mem::take(&mut **registry));
         drop(registry);
     };
@@ -97,7 +98,7 @@ fn end_of_thread() {
 /// The thread that may use the default loop.
 static DEFAULT_LOOP: ForkMutex<Option<ThreadId>> = ForkMutex::new(None);
 
-/// The right to use the default loop.
+/// The right of this thread to use the default loop.
 struct Lease;
 
 impl Lease {
@@ -120,7 +121,7 @@ impl Drop for Lease {
 }
 
 impl SharedLoop {
-    /// libev's default loop, made if need be.
+    /// libev's default loop, which is made if there is none.
     pub(in crate::core) fn default(flags: LoopFlags) -> Result<Rc<SharedLoop>, Error> {
         if let Some(shared) = registered(|shared| shared.owner == Owner::Default) {
             return Ok(shared);
@@ -139,7 +140,7 @@ impl SharedLoop {
             if !taken.is_null() && taken != existing {
                 return Err(SignalInUse(libc::SIGCHLD).into());
             }
-            // SAFETY: we hold the lease and the table of signals; the assertion was just ruled out.
+            // SAFETY: we hold the lease and the table of signals, and no other loop has SIGCHLD, as just checked.
             unsafe { ev::ev_shim_default_loop(flags.bits()) }
         };
         let shared = SharedLoop::new(raw, flags, Owner::Default)?;
@@ -147,14 +148,14 @@ impl SharedLoop {
         Ok(shared)
     }
 
-    /// A loop of its own.
+    /// A new loop.
     pub(in crate::core) fn create(flags: LoopFlags) -> Result<Rc<SharedLoop>, Error> {
         // SAFETY: no preconditions.
         let raw = unsafe { ev::ev_shim_loop_new(flags.bits()) };
         SharedLoop::new(raw, flags, Owner::Us)
     }
 
-    /// A loop that somebody else made.
+    /// The `SharedLoop` of a loop that other code made.
     ///
     /// # Safety
     /// See [`Loop::from_ptr`].
@@ -189,7 +190,8 @@ impl SharedLoop {
         if raw.is_null() {
             return Err(last_os_error(flags));
         }
-        // SAFETY: the loop is alive. Userdata is our sign of life: not null. Somebody else's is as good.
+        // The userdata of a living loop is not null: that is how `is_still_default` knows it. Any value will do.
+        // SAFETY: the loop is alive.
         unsafe {
             if ev::ev_userdata(raw).is_null() {
                 ev::ev_set_userdata(raw, raw.cast());
@@ -211,7 +213,7 @@ impl SharedLoop {
         Ok(shared)
     }
 
-    /// Of a loop that never was.
+    /// A `SharedLoop` without a loop.
     pub(in crate::core) fn gone() -> Rc<SharedLoop> {
         Rc::new(SharedLoop {
             raw: std::ptr::null_mut(),
@@ -246,7 +248,7 @@ impl SharedLoop {
         self.phase.get() != Phase::Gone
     }
 
-    /// Whether the loop is there; notices when somebody else has destroyed the default loop.
+    /// Whether the loop is alive; notices when other code has destroyed the default loop.
     #[inline(always)]
     pub(in crate::core) fn is_alive(&self) -> bool {
         if self.phase.get() != Phase::Alive {
@@ -276,8 +278,8 @@ impl SharedLoop {
         drop(litter);
     }
 
-    /// Whether a run of the loop is on some stack, and will go on. When the thread is over, none does: nobody is
-    /// switched to any more, and what called `exit` does not return.
+    /// Whether a run of the loop is on some stack, and will go on. None will when the thread is over: no greenlet is
+    /// switched to any more, and a callback that called `exit` does not return.
     fn is_running(&self) -> bool {
         self.has_runs() && !thread_is_over()
     }
@@ -299,7 +301,7 @@ impl SharedLoop {
         }
     }
 
-    /// Takes a break back that was meant for runs which have ended by now.
+    /// Takes back a break that was meant for runs which have ended since.
     pub(in crate::core) fn cancel_break(&self) {
         if self.phase.get() == Phase::Alive {
             self.break_run(ev::EVBREAK_CANCEL);
@@ -323,7 +325,8 @@ impl SharedLoop {
         self.embedded_by.borrow_mut().retain(|body| body != by);
     }
 
-    /// One of its objects goes: the last one of a loop that is ours destroys it.
+    /// Takes down the `Loop` of `state`, whose last handle is being dropped: destroys the loop if we own it, else takes
+    /// that `Loop` off it.
     pub(in crate::core) fn release(self: &Rc<Self>, state: &LoopParts) {
         if self.owner == Owner::Us {
             self.destroy(|| ());
@@ -335,7 +338,8 @@ impl SharedLoop {
         }
     }
 
-    /// Calls `end_runs` when nothing is left that libev could call, and frees the loop if no run is left then.
+    /// Destroys the loop: stops all that libev could call, then calls `end_runs`, and frees the loop unless it still
+    /// runs; then it is freed when its last run has ended.
     pub(in crate::core) fn destroy(self: &Rc<Self>, end_runs: impl FnOnce()) {
         if !self.is_alive() {
             return;
@@ -354,7 +358,7 @@ impl SharedLoop {
             .collect();
         let loops = self.loops();
         for loop_ in &loops {
-            // SAFETY: the loop is freed by `free` only, below.
+            // SAFETY: the loop is alive, as checked above; only `free`, called below, frees it.
             unsafe { loop_.state().detach(self.raw, true, &mut litter) };
         }
         self.break_run(ev::EVBREAK_ALL);
@@ -378,13 +382,14 @@ impl SharedLoop {
     fn free(&self) {
         self.phase.set(Phase::Gone);
         if self.is_default() {
-            // Not for longer: cleanup watchers may want to start a signal watcher of another loop.
+            // The table is unlocked again before the loop is destroyed: cleanup watchers may start a signal watcher of
+            // another loop.
             let _table = SIGNAL_TABLE.lock();
             // SAFETY: the loop has not been freed, and the table of signals is ours.
             unsafe { ev::ev_shim_release_sigchld(self.raw) };
         }
         // SAFETY: nobody has freed the loop, no run of it is left, and all our watchers but the cleanup ones are
-        // stopped. Those are on their loops' lists and so alive until they are abandoned below.
+        // stopped. The cleanup watchers are on their loops' lists, and so alive until they are abandoned below.
         unsafe {
             ev::ev_set_userdata(self.raw, std::ptr::null_mut());
             ev::ev_shim_loop_destroy(self.raw);
@@ -409,7 +414,7 @@ impl Drop for SharedLoop {
     }
 }
 
-/// Why libev has made no loop.
+/// The reason why libev has made no loop.
 fn last_os_error(flags: LoopFlags) -> Error {
     let source = io::Error::last_os_error();
     CannotCreateLoop { flags, source }.into()
@@ -420,7 +425,7 @@ pub(in crate::core) fn drop_later(loop_: Loop) {
     postpone((loop_.state().shared.clone(), vec![loop_]));
 }
 
-/// At the latest, it becomes ready when the thread ends.
+/// Keeps a loop for [`free_doomed`], until it no longer runs: at the latest, until the thread ends.
 fn postpone(kept: KeptLoop) {
     DOOMED.with_borrow_mut(|doomed| doomed.push(kept));
 }
@@ -431,8 +436,8 @@ pub(in crate::core) fn any_doomed() -> bool {
     DOOMED.with_borrow(|doomed| !doomed.is_empty())
 }
 
-/// Frees the doomed loops of this thread that have stopped running, until a forced unwinding is stashed. Called
-/// whenever a run has ended.
+/// Frees the doomed loops of this thread that have stopped running, and stops early when a forced unwinding is
+/// stashed. Called whenever a run has ended.
 #[cold]
 pub(in crate::core) fn free_doomed() {
     let next = || (!c_frames::is_unwinding()).then(take_ready).flatten();

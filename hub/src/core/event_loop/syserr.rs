@@ -1,5 +1,5 @@
-//! When a system call fails inside libev. Source: gevent's `set_syserr_cb` and `loop._handle_syserr`; ev.pod,
-//! `ev_set_syserr_cb`.
+//! [`set_syserr_cb`]: reports system calls that fail inside libev. Source: gevent's `set_syserr_cb` and
+//! `loop._handle_syserr`; ev.pod, `ev_set_syserr_cb`.
 
 use std::ffi::CStr;
 use std::io;
@@ -15,39 +15,39 @@ use crate::core::event_loop::c_frames;
 use crate::core::event_loop::forking::ForkMutex;
 use crate::core::event_loop::shared_loop;
 
-/// What [`set_syserr_cb`] takes.
+/// A function that [`set_syserr_cb`] takes.
 pub type SyserrCallback = Arc<dyn Fn(&str, io::Error) + Send + Sync>;
 
-/// A system call failed inside libev: what the loop's error handler gets, without a context. gevent's is a
+/// A system call failed inside libev. The loop's error handler gets this error, without a context. gevent raises
 /// `SystemError`.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}: {source}")]
 pub struct SystemError {
-    /// libev's words.
+    /// libev's message.
     pub message: String,
-    /// The kernel's.
+    /// The kernel's error.
     pub source: io::Error,
 }
 
 static CALLBACK: ForkMutex<Option<SyserrCallback>> = ForkMutex::new(None);
 
-/// Sets what to do, in the whole process, when a system call fails inside libev (`epoll_wait`, say). `None`, as in
-/// the beginning: the error goes, as a [`SystemError`], to the error handler of the loop. (In gevent, `None` means
-/// libev's own way, which is to abort. It has a loop's `handle_error` called in the midst of libev, too; here it is
-/// called in the loop's next iteration.)
+/// Sets the function that is called, in the whole process, when a system call fails inside libev (`epoll_wait`, say).
+/// With `None`, the default, the error goes to the error handler of the loop, as a [`SystemError`], in the loop's next
+/// iteration. (In gevent, `None` means that libev aborts; and gevent calls a loop's `handle_error` in the midst of
+/// libev.)
 ///
 /// The callback gets libev's message and the error. When it returns, libev tries again or goes on. It may run in
 /// any thread that has a loop, and must neither use a loop (attempts to change one fail with
 /// [`Uninterruptible`](crate::core::Uninterruptible)) nor switch greenlets. A panic in it is printed.
 ///
-/// One case is beyond an error handler: when, after a fork, libev cannot make its descriptors anew, it tries for
-/// ever. Without a callback the process is aborted then, which is libev's way.
+/// One case is not left to the error handler: libev tries for ever if, after a fork, it cannot make its descriptors
+/// anew. Without a callback the process is aborted then, as libev does by default.
 pub fn set_syserr_cb(callback: Option<SyserrCallback>) {
     let old = std::mem::replace(&mut *CALLBACK.lock(), callback);
     drop(old);
 }
 
-/// Routes libev's errors to us. Called before the process's first loop is used.
+/// Has libev call [`on_syserr`]. Called before the process's first loop is used.
 pub(in crate::core) fn install() {
     static INSTALLED: ForkMutex<bool> = ForkMutex::new(false);
     let mut installed = INSTALLED.lock();
@@ -58,7 +58,7 @@ pub(in crate::core) fn install() {
     }
 }
 
-/// libev's messages where it tries again until it succeeds.
+/// Whether this is the message of a call that libev tries again until it succeeds.
 fn is_retried_for_ever(message: &str) -> bool {
     [
         "creating signal/async pipe",
