@@ -14,21 +14,21 @@ use crate::core::callbacks::start::Start;
 use crate::core::event_loop::forking::ForkMutex;
 use crate::core::watchers::body_ref::BodyRef;
 
-/// What is in the queue.
+/// An entry of the queue.
 pub(in crate::core) enum Entry {
     /// Queued by the user; the handle is shared.
     Call(Rc<dyn Task>),
-    /// Wakes one park of one greenlet. Costs no allocation.
+    /// Ends one park of one greenlet. Costs no allocation.
     Resume(Resume),
     /// Begins a greenlet. Costs no allocation.
     Start(Start),
-    /// An object that tells those who wait for it. Costs no allocation.
+    /// An object that is to notify its waiters. Costs no allocation.
     Notify(Rc<dyn Notify>),
-    /// Something to be done with a greenlet. Costs no allocation.
+    /// A function that is to be called with a greenlet. Costs no allocation.
     Greenlet(RawGreenlet, GreenletFn),
     /// Queued by another thread.
     Remote(Arc<RemoteTask>),
-    /// An error, of a watcher perhaps, from a place where nothing could be reported.
+    /// An error, perhaps of a watcher, from a place where it could not be reported.
     Report(Option<BodyRef>, Exception),
 }
 
@@ -60,19 +60,19 @@ impl From<Start> for Entry {
     }
 }
 
-/// An object whose `notify` the loop calls once, soon: the notifier of gevent's linkable objects, without a
-/// closure made for each time. Queued by [`Loop::run_callback_notify`].
+/// An object whose `notify` the loop calls once, soon: the notifier of gevent's linkable objects, without a new closure
+/// for each call. Queued by [`Loop::run_callback_notify`].
 ///
 /// [`Loop::run_callback_notify`]: crate::core::Loop::run_callback_notify
 pub trait Notify: Object {
     /// Called in the greenlet that runs the loop.
     ///
     /// # Errors
-    /// Given to the loop's error handler, with a callback for [the object](Callback::object) as context.
+    /// An error goes to the loop's error handler, with a callback for [the object](Callback::object) as context.
     fn notify(self: Rc<Self>) -> Result<(), Exception>;
 }
 
-/// What [`Loop::run_callback_greenlet`](crate::core::Loop::run_callback_greenlet) calls.
+/// The function that [`Loop::run_callback_greenlet`](crate::core::Loop::run_callback_greenlet) queues.
 pub type GreenletFn = fn(&RawGreenlet) -> Result<(), Exception>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,9 +99,9 @@ pub(in crate::core) trait Task {
     fn run(&self) -> Result<(), Exception>;
     /// Drops the function.
     fn clear(&self);
-    /// Writes what is called.
+    /// Writes the name of the function, or the subject.
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
-    /// What it is about, if there is no function.
+    /// The greenlet or object that the callback is about, if it has no function.
     fn subject(&self) -> Option<&Subject> {
         None
     }
@@ -137,13 +137,13 @@ where
     }
 }
 
-/// A callback that was queued without a function, and has failed.
+/// An entry without a function that has failed, as a callback for the error handler.
 struct Entered {
     state: Cell<u8>,
     subject: Subject,
 }
 
-/// What it was about.
+/// The greenlet or object that an [`Entered`] callback is about.
 pub(in crate::core) enum Subject {
     Greenlet(RawGreenlet),
     Object(Rc<dyn Notify>),
@@ -203,7 +203,7 @@ impl Callback {
         Callback(task)
     }
 
-    /// For one that has failed, and had no handle.
+    /// The callback for an entry that has failed, and had no handle.
     #[cold]
     pub(in crate::core) fn entered(subject: impl Into<Subject>) -> Callback {
         Callback(Rc::new(Entered {
@@ -238,8 +238,8 @@ impl Callback {
         self.stop();
     }
 
-    /// The greenlet that it begins, of [`spawn_raw`](crate::spawn_raw), or is to do something with; none for a callback
-    /// with a function.
+    /// The greenlet that the callback begins (one of [`spawn_raw`](crate::spawn_raw)) or is queued for by
+    /// [`run_callback_greenlet`](crate::core::Loop::run_callback_greenlet); none for a callback with a function.
     pub fn greenlet(&self) -> Option<&RawGreenlet> {
         match self.0.subject()? {
             Subject::Greenlet(greenlet) => Some(greenlet),
@@ -247,7 +247,7 @@ impl Callback {
         }
     }
 
-    /// The object that it [notifies](crate::core::Loop::run_callback_notify); none for any other callback.
+    /// The object that the callback [notifies](crate::core::Loop::run_callback_notify); none for any other callback.
     pub fn object(&self) -> Option<&dyn Object> {
         match self.0.subject()? {
             Subject::Object(object) => Some(&**object),
@@ -372,8 +372,8 @@ impl ThreadsafeCallback {
         self.0.state.load(Ordering::Acquire) != CallbackStage::Over as u8
     }
 
-    /// Drops the function (in the calling thread), unless it has been entered. Says whether it was dropped:
-    /// then it is certain that it never runs.
+    /// Drops the function (in the calling thread), unless it has been entered. Returns true if it was dropped: then
+    /// it never runs.
     pub fn stop(&self) -> bool {
         let function = self.0.function.lock().take();
         let stopped = function.is_some();

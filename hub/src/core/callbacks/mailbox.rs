@@ -1,10 +1,11 @@
-//! A loop as other threads see it: an inbox for callbacks, and the leave to call `ev_async_send`.
+//! [`Mailbox`]: the part of a loop that other threads use: an inbox for callbacks, and the pointers for
+//! `ev_async_send`.
 //!
 //! One mutex guards both. It is held while `ev_async_send` runs (a flag and at most one `write` to a descriptor)
-//! and never while foreign code does. The loop's thread closes the link before it stops the async watchers or
+//! and never while user code runs. The loop's thread closes the mailbox before it stops the async watchers or
 //! destroys the loop; from then on other threads get an error and touch nothing.
 //!
-//! No thread has it locked when another one forks: see [`ForkMutex`].
+//! No thread has the mutex locked when another one forks: see [`ForkMutex`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
@@ -27,14 +28,15 @@ pub(in crate::core) struct Mailbox {
 }
 
 struct MailboxParts {
-    /// Null when the loop cannot be reached: not yet, or no longer.
+    /// Null while the mailbox is closed: before `open` and after `close`.
     loop_: *mut ev_loop,
     wakeup: *mut ev_async,
     inbox: Inbox,
 }
 
 // SAFETY: other threads use the pointers for nothing but `ev_async_send`, which libev allows from any thread while
-// the loop and the watcher live; `open` and `close` see to that under the mutex.
+// the loop and the watcher live. The pointers are only there between `open` and `close`, when both live; the mutex
+// guards them.
 unsafe impl Send for MailboxParts {}
 
 impl Mailbox {
@@ -50,14 +52,14 @@ impl Mailbox {
         }
     }
 
-    /// From now on other threads reach `loop_`, through `wakeup`, which is started on it.
+    /// Lets other threads reach `loop_`, through `wakeup`, which is started on it.
     pub(in crate::core) fn open(&self, loop_: *mut ev_loop, wakeup: *mut ev_async) {
         let mut shared = self.shared.lock();
         shared.loop_ = loop_;
         shared.wakeup = wakeup;
     }
 
-    /// No other thread reaches the loop any more; returns what they had left there.
+    /// Cuts other threads off from the loop. Returns the callbacks that they had left.
     pub(in crate::core) fn close(&self) -> Inbox {
         let mut shared = self.shared.lock();
         shared.loop_ = ptr::null_mut();
@@ -66,7 +68,7 @@ impl Mailbox {
         std::mem::take(&mut shared.inbox)
     }
 
-    /// Whether [`take_mail`](Self::take_mail) would find something: one load, for the fast path.
+    /// Whether [`take_mail`](Self::take_mail) would find something. It is a single load, for the fast path.
     #[inline]
     pub(in crate::core) fn has_mail(&self) -> bool {
         self.has_mail.load(Ordering::Acquire)
@@ -90,12 +92,13 @@ impl Mailbox {
         }
         shared.inbox.push_back(task);
         self.has_mail.store(true, Ordering::Release);
-        // SAFETY: the loop and its wake-up watcher live while the link is open, and it is: we hold its mutex.
+        // SAFETY: the loop and its wake-up watcher live while the mailbox is open. It is, and stays so while we hold
+        // its mutex.
         unsafe { ev::ev_async_send(shared.loop_, shared.wakeup) };
         Ok(())
     }
 
-    /// `ev_async_send` to another watcher of the same loop, unless `watcher` is null.
+    /// Calls `ev_async_send` for another watcher of the same loop. Returns false if `watcher` is null.
     pub(in crate::core) fn send(
         &self,
         watcher: &AtomicPtr<ev_async>,
@@ -108,13 +111,13 @@ impl Mailbox {
         if watcher.is_null() {
             return Ok(false);
         }
-        // SAFETY: the loop lives while the link is open; the watcher while its pointer is there, because its
-        // owner clears it under this mutex (`set_watcher`) before it goes.
+        // SAFETY: the loop lives while the mailbox is open. The watcher lives while its pointer is there, because its
+        // owner clears the pointer under this mutex (`set_watcher`) before the watcher is freed.
         unsafe { ev::ev_async_send(shared.loop_, watcher) };
         Ok(true)
     }
 
-    /// Changes the watcher that [`send`](Self::send) reaches, when nobody is sending to it.
+    /// Changes the watcher that [`send`](Self::send) reaches, while no thread is sending.
     pub(in crate::core) fn set_watcher(&self, watcher: &AtomicPtr<ev_async>, to: *mut ev_async) {
         let _shared = self.shared.lock();
         watcher.store(to, Ordering::Relaxed);

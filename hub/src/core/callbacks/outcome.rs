@@ -1,12 +1,12 @@
-//! What the function of a greenlet, and a callback of a loop, may return.
+//! [`Outcome`] and [`CallbackResult`]: the types that a greenlet's function, and a callback of a loop, may return.
 
 use greenlet_core::Exception;
 
-/// What a greenlet's function may return, the way [`std::process::Termination`] says it of
-/// `main`: a `Result` whose error is an [`Exception`], or any [`Plain`] value.
+/// A type that a greenlet's function may return, as [`std::process::Termination`] is one that `main` may: a `Result`
+/// whose error is an [`Exception`], or any [`Plain`] value.
 ///
-/// It is for `Result`s with that one error only, so that closures which use `?` and end with
-/// `Ok(x)` need no annotation.
+/// Only `Result`s with that one error are an outcome, so that closures which use `?` and end with `Ok(x)` need no type
+/// annotation.
 #[diagnostic::on_unimplemented(
     message = "a greenlet cannot return `{Self}`",
     label = "it returns a plain value, or a `Result` with `gevent::Exception` as its error",
@@ -17,19 +17,19 @@ use greenlet_core::Exception;
     note = "if it is an endless loop: `|| -> Result<(), gevent::Exception> {{ loop {{ .. }} }}`"
 )]
 pub trait Outcome: 'static {
-    /// The value of a function that ends well.
+    /// The value of a function that succeeds.
     type Value: 'static;
 
-    /// The value, or why there is none.
+    /// The value, or the error of the function.
     ///
     /// # Errors
-    /// The exception that the function ended with.
+    /// Returns the exception that the function ended with.
     fn into_result(self) -> Result<Self::Value, Exception>;
 }
 
-/// What a callback may return: what a greenlet's function may, but that its value goes nowhere.
-/// Of a `Result` it is `()`, so that a closure which ends with `Err(..)` needs no annotation; its error
-/// goes to the loop's error handler.
+/// A type that a callback may return: the same as a greenlet's function, except that a `Result` must have the value
+/// `()`, so that a closure which ends with `Err(..)` needs no type annotation. Values are dropped; errors go to the
+/// loop's error handler.
 #[diagnostic::on_unimplemented(
     message = "a callback or handler cannot return `{Self}`",
     label = "it returns a plain value, or `Result<(), gevent::Exception>`",
@@ -44,7 +44,7 @@ pub trait CallbackResult: 'static {
     /// The error, if any.
     ///
     /// # Errors
-    /// The callback's own.
+    /// Returns the error that the callback returned.
     fn into_result(self) -> Result<(), Exception>;
 }
 
@@ -60,7 +60,7 @@ impl<T: 'static> Outcome for Result<T, Exception> {
     }
 }
 
-// The compiler says what is no `Outcome`, not that it is not `Plain`.
+// With this, the compiler complains that a type is no `Outcome`, not that it is not `Plain`.
 #[diagnostic::do_not_recommend]
 impl<T: Plain> Outcome for T {
     type Value = T;

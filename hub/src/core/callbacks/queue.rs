@@ -9,8 +9,8 @@ use greenlet_core::unwind::drop_each;
 
 use crate::core::callbacks::callback::Entry;
 
-/// A `VecDeque` of entries whose `push` needs no landing pad: an entry is written straight into its
-/// place instead of being put together elsewhere and copied, which costs as much as a switch.
+/// A `VecDeque` of entries whose `push` needs no code for unwinding (the entries are `ManuallyDrop`). So an entry is
+/// written straight into its place, instead of being made elsewhere and copied, which costs as much as a switch.
 #[derive(Default)]
 pub(in crate::core) struct Queue(VecDeque<ManuallyDrop<Entry>>);
 
@@ -21,7 +21,7 @@ impl Queue {
         self.0.push_back(ManuallyDrop::new(entry));
     }
 
-    /// Takes the first one.
+    /// Takes the first entry.
     #[inline(always)]
     pub(in crate::core) fn pop(&mut self) -> Option<Entry> {
         let first = self.0.pop_front();
@@ -29,7 +29,7 @@ impl Queue {
         first.map(ManuallyDrop::into_inner)
     }
 
-    /// The one that is next after so many others.
+    /// The entry that comes after that many others.
     #[inline(always)]
     pub(in crate::core) fn get(&self, others: usize) -> Option<&Entry> {
         self.0.get(others).map(|entry| &**entry)

@@ -1,4 +1,4 @@
-//! The loop's queue of callbacks, run by the prepare watcher before each wait. Source: gevent's
+//! A round: runs the loop's queue of callbacks, called by the prepare watcher before each wait. Source: gevent's
 //! `loop._run_callbacks` and `gevent_call`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,13 +15,13 @@ use crate::core::event_loop::loop_::Loop;
 use crate::core::event_loop::parts::LoopParts;
 use crate::core::watchers::watcher::Watcher;
 
-/// After so many callbacks the clock is looked at.
+/// The clock is looked at after this many callbacks.
 const CHECK_COUNT: u32 = 50;
 
 /// 5 ms.
 static SWITCH_INTERVAL: AtomicU64 = AtomicU64::new(0.005_f64.to_bits());
 
-/// For how many seconds a loop runs queued callbacks before it looks at its watchers again. 0.005 unless
+/// The time, in seconds, for which a loop runs queued callbacks before it looks at its watchers again. 0.005 unless
 /// [`setswitchinterval`] was called. Source: `gevent.getswitchinterval`.
 pub fn getswitchinterval() -> f64 {
     f64::from_bits(SWITCH_INTERVAL.load(Ordering::Relaxed))
@@ -30,7 +30,7 @@ pub fn getswitchinterval() -> f64 {
 /// Sets [`getswitchinterval`], for all loops of the process. Source: `sys.setswitchinterval`.
 ///
 /// # Errors
-/// `seconds` is not a number or not positive.
+/// [`IllegalTime`] if `seconds` is NaN or not positive.
 pub fn setswitchinterval(seconds: f64) -> Result<(), IllegalTime> {
     if seconds > 0.0 {
         SWITCH_INTERVAL.store(seconds.to_bits(), Ordering::Relaxed);
@@ -60,7 +60,7 @@ pub(in crate::core) fn run_callbacks(loop_: &Loop) {
 fn run_queue(loop_: &Loop) {
     let state = loop_.state();
     let Ok(raw_loop) = loop_.look() else { return };
-    // SAFETY: `look` says that the loop is alive; so is all that follows up to the first callback.
+    // SAFETY: `look` says that the loop is alive, and it stays so up to the first callback.
     let start = unsafe {
         state.stop_timer0(raw_loop);
         if state.mailbox.has_mail() {
@@ -75,10 +75,10 @@ fn run_queue(loop_: &Loop) {
         let Some(entry) = next_entry(state) else {
             break;
         };
-        // SAFETY: the loop is alive: checked above, or below after the last callback.
+        // SAFETY: the loop is alive, as checked above, or below after the last callback.
         unsafe { ev::ev_unref(raw_loop) };
         if let Err(caught) = catch(|| run_entry(loop_, entry)) {
-            // A destructor panicked, or the error handler's greenlet was dropped.
+            // A destructor panicked, or this greenlet was dropped while the error handler had parked it.
             c_frames::absorb(loop_, caught);
         }
         if loop_.look().is_err() {
@@ -106,7 +106,7 @@ fn run_queue(loop_: &Loop) {
             }
         }
     }
-    // SAFETY: the loop is alive: checked before the first callback and after each.
+    // SAFETY: the loop is alive, as checked before the first callback and after each.
     unsafe {
         if !expired {
             ev::ev_now_update(raw_loop);
@@ -117,8 +117,8 @@ fn run_queue(loop_: &Loop) {
     }
 }
 
-/// Takes the first entry. What the next ones will need is fetched meanwhile: with many greenlets,
-/// none of it is in the cache.
+/// Takes the first entry, and prefetches the memory that the next entries will need: with many greenlets, none of it
+/// is in the cache.
 #[inline(always)]
 fn next_entry(state: &LoopParts) -> Option<Entry> {
     let mut queue = state.queue.borrow_mut();
@@ -154,7 +154,7 @@ fn run_entry(loop_: &Loop, entry: Entry) {
         ),
         Entry::Call(task) => {
             let callback = Callback::from_task(task);
-            // Until its error is handled.
+            // The callback counts as running until its error is handled.
             let _running = callback.begin();
             call(loop_, || callback.run(), |e| failed(loop_, &callback, e));
         }
@@ -190,7 +190,7 @@ fn failed(loop_: &Loop, callback: &Callback, exception: Exception) {
     loop_.report(Context::Callback(callback), exception);
 }
 
-/// Calls `f`; what it fails with goes to `report`.
+/// Calls `f`, and passes its error or panic to `report`.
 fn call(loop_: &Loop, f: impl FnOnce() -> Result<(), Exception>, report: impl FnOnce(Exception)) {
     match catch(f) {
         Ok(Ok(())) => {}

@@ -1,4 +1,4 @@
-//! [`Start`]: a greenlet's turn to begin.
+//! [`Start`]: the queued beginning of a greenlet.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use greenlet_core::{Exception, RawGreenlet, Ticket};
 
 use crate::core::error::HubDestroyed;
 
-/// Begins a greenlet, once; or sees to it that it ends. Whoever waits for its end shall not wait for ever because its
-/// turn never came: if it gets no stack, if nobody can be switched to, if this is dropped because its loop or its
-/// watcher goes, the greenlet ends unrun, by that error.
+/// Begins a greenlet once, or ends it if that is not possible. If there is no memory for its stack, if no switch is
+/// possible, or if this is dropped because its loop or its watcher ends, the greenlet ends with that error and never
+/// runs. So a greenlet that joins it does not wait for ever.
 pub(in crate::core) struct Start {
     greenlet: RawGreenlet,
     ticket: Ticket,
@@ -27,7 +27,7 @@ impl Start {
         &self.greenlet
     }
 
-    /// Switches to the greenlet, unless somebody has before.
+    /// Switches to the greenlet, unless it has begun or ended before.
     // Inlined for the reason that greenlet-core's `transfer` is.
     #[inline(always)]
     pub(in crate::core) fn run(&self) -> Result<(), Exception> {
@@ -55,9 +55,9 @@ impl Drop for Start {
 impl Start {
     #[cold]
     fn fail(&self) {
-        // There is no hub to report to.
+        // The result is ignored: there is no hub to report an error to.
         let fail = || _ = self.greenlet.fail(Exception::new(HubDestroyed));
-        // In the midst of a panic another one must not leave this.
+        // `call_each` lets no panic out of a drop that is part of another panic.
         call_each([fail]);
     }
 }

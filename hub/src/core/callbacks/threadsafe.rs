@@ -1,4 +1,4 @@
-//! The loop as other threads may use it. Source: gevent's `loop.run_callback_threadsafe`.
+//! [`ThreadsafeLoop`]: a loop for other threads. Source: gevent's `loop.run_callback_threadsafe`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -39,13 +39,13 @@ impl ThreadsafeLoop {
     /// loop's own thread, and wakes the loop.
     ///
     /// Callbacks of one thread run in the order in which it queued them. A queued callback keeps the loop running,
-    /// as a local one does: if a run would end just then, it looks here first. If the loop is not running, the
+    /// as one of the loop's own thread does: a run that would end collects them first. If the loop is not running, the
     /// callback waits for its next run.
     ///
-    /// Not to be called from a signal handler: it allocates and takes a lock.
+    /// This allocates and takes a lock, so it is not to be called from a signal handler.
     ///
     /// # Errors
-    /// The loop is destroyed; `callback` was dropped.
+    /// [`LoopDestroyed`]; `callback` was dropped then.
     pub fn run_callback_threadsafe<F, R>(
         &self,
         callback: F,
