@@ -1,4 +1,4 @@
-//! [`Async`]: another thread calls. Source: gevent's `async_`; ev.pod, `ev_async`.
+//! [`Async`]: a watcher that other threads can wake. Source: gevent's `async_`; ev.pod, `ev_async`.
 
 use std::fmt;
 use std::ptr;
@@ -14,10 +14,10 @@ use crate::core::event_loop::loop_::Loop;
 use crate::core::watchers::body::Kind;
 use crate::core::watchers::watcher::watcher_type;
 
-/// What senders share with the watcher.
+/// The part that senders share with the watcher.
 struct SendTarget {
     mailbox: Arc<Mailbox>,
-    /// Null when the watcher is closed or gone. Changed under the link's mutex.
+    /// Null when the watcher is closed or gone. Changed under the mailbox's mutex.
     watcher: AtomicPtr<ev_async>,
 }
 
@@ -32,13 +32,13 @@ unsafe impl Kind for AsyncKind {
 
     unsafe fn start(&self, loop_: *mut ev_loop, raw: *mut ev_async) -> Result<(), Error> {
         self.target.mailbox.set_watcher(&self.target.watcher, raw);
-        // SAFETY: by this function's contract, by the trait's contract.
+        // SAFETY: by the contract of this function and of the trait.
         unsafe { ev::ev_async_start(loop_, raw) };
         Ok(())
     }
 
     unsafe fn stop(&self, loop_: *mut ev_loop, raw: *mut ev_async) {
-        // SAFETY: by this function's contract, by the trait's contract.
+        // SAFETY: by the contract of this function and of the trait.
         unsafe { ev::ev_async_stop(loop_, raw) };
     }
 
@@ -55,17 +55,17 @@ unsafe impl Kind for AsyncKind {
 }
 
 impl Drop for AsyncKind {
-    /// The watcher is about to go: from here on senders do not touch it.
+    /// Keeps senders from the watcher, which is about to be freed.
     fn drop(&mut self) {
         self.closed();
     }
 }
 
 watcher_type! {
-    /// Calls back after somebody, in whatever thread, has [`sent`](AsyncSender::send). Made by [`Loop::async_`].
+    /// Calls back after any thread has [sent](AsyncSender::send) to it. Made by [`Loop::async_`].
     ///
-    /// Several sends that come before the loop looks are one: it carries no data. Sending to a watcher that is
-    /// not started is lost.
+    /// Several sends that come before the loop looks count as one; they carry no data. A send to a watcher that is not
+    /// started is lost.
     ///
     /// ```
     /// use hub::core::Loop;
@@ -88,7 +88,7 @@ impl Loop {
     /// A watcher that other threads can wake.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn async_(&self) -> Result<Async, Error> {
         let target = SendTarget {
             mailbox: self.state().mailbox.clone(),
@@ -106,10 +106,10 @@ impl Loop {
 }
 
 impl Async {
-    /// Makes the watcher fire; from the loop's own thread. Others take a [`sender`](Self::sender).
+    /// Makes the watcher fire, from the loop's own thread. Other threads use a [`sender`](Self::sender).
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn send(&self) -> Result<(), Error> {
         let raw_loop = self.loop_().modify()?;
         // SAFETY: the loop is alive, and the watcher is the body's own.
@@ -117,7 +117,7 @@ impl Async {
         Ok(())
     }
 
-    /// A handle to send with, for any thread. It does not keep the watcher alive.
+    /// A handle by which any thread can send. It does not keep the watcher alive.
     pub fn sender(&self) -> AsyncSender {
         AsyncSender(self.kind().target.clone())
     }
@@ -138,7 +138,7 @@ impl AsyncSender {
     /// Takes a lock, so it is not to be called from a signal handler.
     ///
     /// # Errors
-    /// The watcher is closed (and not started since) or dropped, or the loop is destroyed.
+    /// Fails if the watcher is closed (and not started since) or dropped, or its loop destroyed.
     pub fn send(&self) -> Result<(), AsyncClosed> {
         match self.0.mailbox.send(&self.0.watcher) {
             Ok(true) => Ok(()),

@@ -1,15 +1,15 @@
-//! The body behind every watcher: libev's struct, pinned, and what we know about it.
+//! The body behind every watcher: libev's struct, at a fixed address, and our own data about it.
 //!
 //! # What keeps a body sound
 //!
 //! 1. libev knows a body's address only while the watcher is active or pending.
-//! 2. While it is, the body is *kept*: the flag stands for a reference of the loop's.
-//! 3. Whoever takes the flag away has stopped the body first ([`BodyRef::unkeep`] is only called by stops and by the
-//!    teardown of the loop), and holds a [`BodyRef`] of its own.
-//! 4. Every body is on its loop's list from its making to its end, and a loop stops all its kept bodies before it goes.
+//! 2. While the watcher is either, the body is *kept*: a flag, which stands for a reference that the loop holds.
+//! 3. The flag is taken away only after the watcher was stopped ([`BodyRef::unkeep`] is only called by stops and by the
+//!    teardown of the loop), by code that holds a [`BodyRef`] of its own.
+//! 4. Every body is on its loop's list from its making to its end, and a loop stops all its kept bodies before it ends.
 //!
 //! So a pointer that libev passes back always points to a live body, and the body's loop is alive too. libev's
-//! `data` field belongs to us: it is the body's [`KindTable`].
+//! `data` field belongs to us: it points to the body's [`KindTable`].
 
 use std::any::TypeId;
 use std::cell::{Cell, UnsafeCell};
@@ -41,13 +41,13 @@ pub(in crate::core) unsafe trait Kind: Sized + 'static {
     type Raw;
     /// gevent's name of the type.
     const NAME: &'static str;
-    /// Cleanup watchers stay started until the C loop has gone: that is what they are for.
+    /// True for cleanup watchers, which stay started until `ev_loop_destroy` has called them.
     const IS_CLEANUP: bool = false;
-    /// libev's own functions, if start and stop are nothing else. Then `before_start` is only called while queued
+    /// libev's own functions, if `start` and `stop` only call these. `before_start` is then called only while queued
     /// callbacks run.
     const PLAIN: Option<[RawChange<Self::Raw>; 2]> = None;
 
-    /// `ev_xxx_start`. Refuses what libev would assert.
+    /// `ev_xxx_start`. Returns an error where libev would fail an assertion.
     ///
     /// # Safety
     /// `loop_` is alive, and `raw` is an initialised watcher that stays where it is until it is stopped.
@@ -67,15 +67,15 @@ pub(in crate::core) unsafe trait Kind: Sized + 'static {
     /// Called when the user is done with the watcher.
     fn closed(&self) {}
 
-    /// The priority of an event that is fed, for a watcher that is given the priority `given`. libev brings that into
-    /// range when it starts a watcher, but uses that of a fed one as an index.
+    /// The priority of an event that is fed, for a watcher whose user has set the priority `given`. libev brings the
+    /// priority into range when it starts a watcher, but uses that of a fed watcher as an index, unchecked.
     fn feed_priority(given: c_int) -> c_int {
         given.clamp(ev::EV_MINPRI, ev::EV_MAXPRI)
     }
 
-    /// What the user sees as "pending".
+    /// What [`Watcher::pending`](crate::core::Watcher::pending) tells the user.
     fn pending(&self, raw: *mut Self::Raw) -> bool {
-        // SAFETY: the trait's contract: an ev_watcher's fields come first; `raw` is the body's own.
+        // SAFETY: by the trait's contract an ev_watcher's fields come first; `raw` is the body's own.
         unsafe { (*raw.cast::<ev_watcher>()).pending != 0 }
     }
 
@@ -88,10 +88,10 @@ pub(in crate::core) unsafe trait Kind: Sized + 'static {
 /// `ev_xxx_start` or `ev_xxx_stop`.
 pub(in crate::core) type RawChange<R> = unsafe extern "C" fn(*mut ev_loop, *mut R);
 
-/// What libev calls, as a type of watcher declares it.
+/// The callback in a watcher's struct, with the type that the struct declares.
 pub(in crate::core) type RawCallback<R> = unsafe extern "C" fn(*mut ev_loop, *mut R, c_int);
 
-/// What is the same for all types.
+/// The part of a body that is the same for all types of watcher.
 #[repr(C)]
 pub(in crate::core) struct BodyBase {
     /// How many [`BodyRef`]s there are.
@@ -99,29 +99,33 @@ pub(in crate::core) struct BodyBase {
     /// The body's place in its loop's list.
     pub(in crate::core) slot: Cell<u32>,
     pub(in crate::core) owner: Weak<LoopParts>,
-    /// What the watcher calls.
+    /// The handler that the watcher calls.
     pub(in crate::core) handler: HandlerSlot,
 }
 
-/// A watcher of one type.
-#[repr(C)] // The base comes first, and next to it libev's struct, whatever the type.
+/// The body of a watcher of one type.
+#[repr(C)] // The base comes first and libev's struct right after it, whatever the type.
 pub(in crate::core) struct Body<K: Kind> {
     pub(in crate::core) base: BodyBase,
     raw: UnsafeCell<K::Raw>,
     pub(in crate::core) kind: K,
 }
 
-/// What is the same for all bodies of a type.
+/// The data and functions that all bodies of one type have in common.
 pub(in crate::core) struct KindTable {
     pub(in crate::core) name: &'static str,
     pub(in crate::core) is_cleanup: bool,
     pub(in crate::core) plain: Option<[RawChange<ev_watcher>; 2]>,
     pub(in crate::core) type_id: fn() -> TypeId,
+    /// The body as a trait object.
+    ///
     /// # Safety
-    /// It points to a body of the table's type, and that lives as long as the result is used.
+    /// The pointer is to a body of the table's type, which lives as long as the result is used.
     pub(in crate::core) any: unsafe fn(NonNull<BodyBase>) -> *const dyn AnyBody,
+    /// Frees the body.
+    ///
     /// # Safety
-    /// It points to a body of the table's type, which nobody uses again.
+    /// The pointer is to a body of the table's type, which is not used again.
     pub(in crate::core) free: unsafe fn(NonNull<BodyBase>),
 }
 
@@ -135,8 +139,8 @@ impl<K: Kind> HasKindTable for Body<K> {
         name: K::NAME,
         is_cleanup: K::IS_CLEANUP,
         plain: match K::PLAIN {
-            // SAFETY: the functions differ in what their argument points to, and `Kind` says that a pointer to the
-            // one is one to the other.
+            // SAFETY: the function types differ only in the type that their argument points to, and `Kind` says that a
+            // pointer to a `Raw` is one to an `ev_watcher`.
             Some([start, stop]) => unsafe {
                 Some([
                     std::mem::transmute::<RawChange<K::Raw>, RawChange<ev_watcher>>(start),
@@ -150,14 +154,14 @@ impl<K: Kind> HasKindTable for Body<K> {
             let body: *const Body<K> = body.cast().as_ptr();
             body
         },
-        // SAFETY: by this function's contract; `Body::make` boxed it.
+        // SAFETY: by this function's contract; `Body::make` has boxed the body.
         free: |body| unsafe { drop(Box::from_raw(body.cast::<Body<K>>().as_ptr())) },
     };
 }
 
-/// A watcher of any type.
+/// The body of a watcher of any type.
 pub(in crate::core) trait AnyBody {
-    /// [`Kind::start`], after [`Kind::before_start`] if that is not `prepared`.
+    /// [`Kind::start`], after [`Kind::before_start`] unless `prepared` says that this is done.
     ///
     /// # Safety
     /// As for [`Kind::start`]; the caller sees to it that the body lives until it is stopped.
@@ -167,7 +171,7 @@ pub(in crate::core) trait AnyBody {
         raw_loop: *mut ev_loop,
         prepared: bool,
     ) -> Result<(), Error>;
-    /// `ev_xxx_stop`, no more.
+    /// `ev_xxx_stop`, and nothing more.
     ///
     /// # Safety
     /// As for [`Kind::stop`].
@@ -188,7 +192,7 @@ impl<K: Kind> AnyBody for Body<K> {
         if !prepared {
             self.kind.before_start(loop_)?;
         }
-        // SAFETY: by this function's contract; `raw` was initialised by `new`, and a body never moves (it is in a box).
+        // SAFETY: by this function's contract. `make` has initialised `raw`, and a body never moves (it is in a box).
         unsafe { self.kind.start(raw_loop, self.raw.get()) }
     }
 
@@ -231,9 +235,9 @@ impl<K: Kind> Body<K> {
             owner: Rc::downgrade(loop_.state()),
             handler: HandlerSlot::default(),
         };
-        // SAFETY: the box was leaked just now; from here on the references own it. It is filled in its place, as moving
-        // it there takes time. `Kind`'s contract: `Raw` is valid when zeroed. The callback takes a pointer to any
-        // watcher's struct, and `Kind` says that `Raw` is one.
+        // The body is filled in its place, because moving it there would take time.
+        // SAFETY: the box was leaked just now; from here on the references own it. By `Kind`'s contract `Raw` is valid
+        // when zeroed, and is a watcher's struct, to which `fire` takes a pointer.
         unsafe {
             let place = body.as_ptr();
             (&raw mut (*place).base).write(base);
@@ -256,25 +260,26 @@ impl<K: Kind> Body<K> {
 /// The body around a watcher of libev's.
 ///
 /// # Safety
-/// One of our bodies holds the watcher, and the pointer comes from there.
+/// The watcher is in one of our bodies, and the pointer was made from a pointer to that body.
 #[inline]
 pub(in crate::core) unsafe fn body_of(raw: *mut ev_watcher) -> NonNull<BodyBase> {
-    // SAFETY: by this function's contract; the base lies before the watcher.
+    // SAFETY: by this function's contract; the base lies right before the watcher.
     unsafe { NonNull::new_unchecked(raw.cast::<BodyBase>().sub(1)) }
 }
 
 /// The callback of every watcher.
 ///
 /// # Safety
-/// Only for libev: `raw` is a watcher that one of our bodies holds, on the loop's thread.
+/// Only libev calls this: `raw` is a watcher in one of our bodies, and the thread is the loop's.
 pub(in crate::core) unsafe extern "C" fn fire(
     raw_loop: *mut ev_loop,
     raw: *mut ev_watcher,
     revents: c_int,
 ) {
-    // SAFETY: libev calls on a living loop. Only `Body::make` uses this function, for watchers of bodies.
+    // SAFETY: libev calls this on a living loop.
     unsafe { look_ahead(raw_loop) };
-    // SAFETY: invariants 1 and 2 of this module: the body is alive.
+    // SAFETY: only `Body::make` installs this function, so a body is around `raw`. It is alive by invariants 1 and 2 of
+    // this module.
     let body = unsafe { BodyRef::new(body_of(raw)) };
     let Some(state) = body.owner.upgrade() else {
         return;
@@ -282,7 +287,7 @@ pub(in crate::core) unsafe extern "C" fn fire(
     dispatch(Loop::from_state(state), body, revents);
 }
 
-/// Delivers an event again that [`defer`](crate::core::event_loop::c_frames::defer) put aside.
+/// Feeds libev an event that [`defer`](crate::core::event_loop::c_frames::defer) has put aside.
 pub(in crate::core) fn feed_again(body: &BodyRef, revents: c_int) {
     let loop_ = body.owner.upgrade().map(Loop::from_state);
     if let Some(Ok(raw_loop)) = loop_.as_ref().map(Loop::look)

@@ -1,6 +1,6 @@
 //! [`BodyRef`]: a counted reference to a body, of whatever type.
 //!
-//! As thin as a pointer, with the count in the body, for the sake of programs with a million watchers.
+//! It is a thin pointer, with the count in the body, so that programs with a million watchers need less memory.
 
 use std::any::TypeId;
 use std::fmt;
@@ -16,39 +16,39 @@ use crate::core::event_loop::loop_::Loop;
 use crate::core::watchers::body::{AnyBody, Body, BodyBase, Kind, KindTable};
 use crate::core::watchers::handler::{Handler, Marks, OldHandler};
 
-/// Points to a living body, whose count it is part of.
+/// A pointer to a living body, which counts it.
 pub(in crate::core) struct BodyRef(NonNull<BodyBase>);
 
 impl BodyRef {
-    /// The first one.
+    /// The first reference to a new body.
     ///
     /// # Safety
-    /// It points to a whole, leaked `Body`.
+    /// `body` points to a whole, leaked `Body`.
     pub(in crate::core) unsafe fn first(body: NonNull<BodyBase>) -> BodyRef {
         // SAFETY: by this function's contract.
         unsafe { BodyRef::new(body) }
     }
 
-    /// One more.
+    /// One more reference.
     ///
     /// # Safety
-    /// It points to a body that is alive, from a pointer to the whole of it.
+    /// `body` points to a body that is alive, and was made from a pointer to the whole of it.
     #[inline]
     pub(in crate::core) unsafe fn new(body: NonNull<BodyBase>) -> BodyRef {
         // SAFETY: by this function's contract.
         let refs = unsafe { &body.as_ref().refs };
         match refs.get().checked_add(1) {
             Some(more) => refs.set(more),
-            // As `Rc` does it: somebody forgets references, and would get a body freed that is in use.
+            // An overflow, by references that are forgotten, would free a body in use. `Rc` aborts then, too.
             None => abort(),
         }
         BodyRef(body)
     }
 
-    /// One more, unless the body is being freed.
+    /// One more reference, unless the body is being freed.
     ///
     /// # Safety
-    /// It points to the whole of a body whose memory has not been freed.
+    /// `body` points to the whole of a body whose memory has not been freed.
     pub(in crate::core) unsafe fn revive(body: NonNull<BodyBase>) -> Option<BodyRef> {
         // SAFETY: by this function's contract; while a body is being freed, it is not in use.
         unsafe { body.as_ref().is_in_use().then(|| BodyRef::new(body)) }
@@ -62,13 +62,13 @@ impl BodyRef {
     /// libev's struct.
     #[inline]
     pub(in crate::core) fn raw(&self) -> *mut ev_watcher {
-        // SAFETY: it lies behind the base.
+        // SAFETY: libev's struct lies right behind the base.
         unsafe { self.0.add(1).cast().as_ptr() }
     }
 
     #[inline]
     pub(in crate::core) fn table(&self) -> &'static KindTable {
-        // SAFETY: `Body::make` has put it there.
+        // SAFETY: `Body::make` has put the table's address into `data`, and nobody changes it.
         unsafe { &*(*self.raw()).data.cast_const().cast() }
     }
 
@@ -78,7 +78,7 @@ impl BodyRef {
         unsafe { &*(self.table().any)(self.0) }
     }
 
-    /// The type's own part, if it is this type.
+    /// The part of the body that is the type's own, if the body is of this type.
     pub(in crate::core) fn kind<K: Kind>(&self) -> Option<&K> {
         // SAFETY: the body is of the type that its table says, and `self` keeps it.
         ((self.table().type_id)() == TypeId::of::<K>())
@@ -128,7 +128,7 @@ impl BodyRef {
         unsafe { self.any().ev_start(loop_, raw_loop, prepared) }
     }
 
-    /// Starts the watcher if that is a matter of nothing but a call of libev's. Gives the handler back otherwise.
+    /// Starts the watcher if that takes no more than a call of libev's. Gives the handler back otherwise.
     ///
     /// # Safety
     /// `raw_loop` is the body's loop, and alive. No queued callbacks run.
@@ -149,7 +149,7 @@ impl BodyRef {
         }
     }
 
-    /// Stops the watcher if that is a matter of nothing but a call of libev's. Says whether it was.
+    /// Stops the watcher if that takes no more than a call of libev's. Returns whether it did.
     ///
     /// # Safety
     /// `raw_loop` is the body's loop, and alive.
@@ -166,7 +166,7 @@ impl BodyRef {
         }
     }
 
-    /// Stops the watcher, and gives back all that its start took but the handler.
+    /// Stops the watcher, and undoes all that its start did, except that the handler stays.
     ///
     /// # Safety
     /// `raw_loop` is the body's loop, and alive.
@@ -183,7 +183,7 @@ impl BodyRef {
         self.unkeep();
     }
 
-    /// Stops the watcher, gives back all that its start took, and drops its handler, which runs foreign code.
+    /// Stops the watcher, undoes all that its start did, and drops its handler, which runs user code.
     ///
     /// # Safety
     /// `raw_loop` is the body's loop, and alive.
@@ -194,7 +194,8 @@ impl BodyRef {
         self.handler.clear();
     }
 
-    /// [`stop`](Self::stop) for who has still something to do before foreign code runs.
+    /// [`stop`](Self::stop) for callers with more to do before user code may run: they drop the result when they are
+    /// done.
     ///
     /// # Safety
     /// `raw_loop` is the body's loop, and alive.
@@ -208,7 +209,7 @@ impl BodyRef {
         }
     }
 
-    /// For a loop that is gone: libev has forgotten the watcher without being asked.
+    /// Marks the watcher of a loop that was freed as stopped.
     pub(in crate::core) fn mark_stopped(&self) {
         // SAFETY: as in `is_active`; nothing refers to the watcher any more.
         unsafe {
@@ -219,7 +220,7 @@ impl BodyRef {
 }
 
 impl BodyBase {
-    /// Whether anybody refers to the body, or libev does.
+    /// Whether the body is referred to, by a `BodyRef` or by libev.
     #[inline]
     fn is_in_use(&self) -> bool {
         self.refs.get() > 0 || self.is_kept()
@@ -235,7 +236,7 @@ impl BodyBase {
         self.handler.word.add(Marks::KEPT);
     }
 
-    /// The caller has stopped the watcher, and holds a reference.
+    /// Takes the mark away. The caller has stopped the watcher, and holds a reference.
     #[inline]
     pub(in crate::core) fn unkeep(&self) {
         self.handler.word.remove(Marks::KEPT);
@@ -245,7 +246,8 @@ impl BodyBase {
         !self.handler.word.has(Marks::UNREF_BEFORE_START)
     }
 
-    /// gevent's `_libev_unref`: before a start or a feed.
+    /// Takes the loop's reference by the watcher away, if the user wants that. Called at every start and feed; gevent's
+    /// `_libev_unref`.
     ///
     /// # Safety
     /// `loop_` is alive.
@@ -260,7 +262,8 @@ impl BodyBase {
         }
     }
 
-    /// gevent's `_libev_ref`: before a stop.
+    /// Gives back the reference that [`take_ref`](Self::take_ref) took. Called before every stop; gevent's
+    /// `_libev_ref`.
     ///
     /// # Safety
     /// `loop_` is alive.
@@ -273,6 +276,8 @@ impl BodyBase {
         }
     }
 
+    /// Sets whether the watcher, while active, keeps the loop running.
+    ///
     /// # Safety
     /// `loop_` is alive.
     pub(in crate::core) unsafe fn set_ref(&self, loop_: *mut ev_loop, ref_: bool, active: bool) {
@@ -319,6 +324,8 @@ impl Drop for BodyRef {
     }
 }
 
+/// Frees a body.
+///
 /// # Safety
 /// The body is neither referred to nor kept.
 #[inline(never)]
@@ -365,7 +372,7 @@ impl fmt::Debug for BodyRef {
     }
 }
 
-/// What is left of a stopped body. Dropping it runs foreign code, so that comes last.
+/// The handler and the reference of a stopped body. Dropping them runs user code, so they are dropped last.
 #[must_use = "to be dropped when nothing is half-done"]
 pub(in crate::core) struct Remains {
     _handler: OldHandler,

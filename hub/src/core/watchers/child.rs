@@ -1,4 +1,4 @@
-//! [`Child`]: a child process changes its state. Source: gevent's `child`; ev.pod, `ev_child`.
+//! [`Child`]: a watcher for child processes. Source: gevent's `child`; ev.pod, `ev_child`.
 
 use std::fmt;
 use std::os::raw::c_int;
@@ -13,16 +13,16 @@ use crate::core::watchers::watcher::{plain_start_stop, watcher_type};
 
 pub(in crate::core) struct ChildKind;
 
-// SAFETY: ev_child begins with EV_WATCHER and is plain data. `start` is only reached through a `Child`, which
-// `Loop::child` makes on the default loop only: that is what libev asserts.
+// SAFETY: ev_child begins with EV_WATCHER and is plain data. libev asserts that the loop is the default loop; `start`
+// is only reached through a `Child`, which `Loop::child` makes on no other loop.
 unsafe impl Kind for ChildKind {
     type Raw = ev_child;
     const NAME: &'static str = "child";
 
     plain_start_stop!(ev_child_start, ev_child_stop);
 
-    /// libev raises a child watcher to this when the child is reaped, also if it is pending already: then with
-    /// another priority it would look for the event in the wrong place.
+    /// The highest priority, to which libev raises a child watcher when the child is reaped, even if the watcher is
+    /// pending. With an event pending at another priority, libev would look for that event in the wrong place.
     fn feed_priority(_: c_int) -> c_int {
         ev::EV_MAXPRI
     }
@@ -38,13 +38,13 @@ watcher_type! {
     /// Calls back when a child process has ended (or, if asked for, was stopped or continued). Made by
     /// [`Loop::child`].
     ///
-    /// While any child watcher is started, libev reaps *every* child of the process, by `waitpid(-1)`: who waits
-    /// for a child in another way, [`std::process::Command`] in a thread too, gets an `ECHILD` error then, and the
-    /// status is lost. While none is started, nobody is reaped. (With the system's libev, the feature `system`, all are
-    /// from the first child watcher on.) A child may have ended before the watcher is made, and before it starts
-    /// if the loop has not run since.
+    /// While any child watcher is started, libev reaps *every* child of the process, by `waitpid(-1)`. Code that waits
+    /// for a child in another way, such as [`std::process::Command`] in a thread, then gets an `ECHILD` error, and the
+    /// status is lost. While no child watcher is started, libev reaps no child. (The system's libev, which the feature
+    /// `system` selects, reaps every child from the first child watcher on.) A child that ended before the watcher was
+    /// made is noticed, too; so is one that ended before the watcher was started, if the loop has not run in between.
     ///
-    /// Its events have the highest priority, which becomes the watcher's when there is one.
+    /// The events of a child watcher have the highest priority; the first event sets the watcher's priority to that.
     Child(ChildKind)
 }
 
@@ -53,18 +53,18 @@ impl Loop {
     /// continued. Installs libev's `SIGCHLD` handler if it is not in place.
     ///
     /// # Errors
-    /// This is not the default loop; the loop is destroyed.
+    /// [`NotDefaultLoop`] if this is not the default loop. Fails also if the loop is destroyed.
     pub fn child(&self, pid: i32, trace: bool) -> Result<Child, Error> {
         self.modify()?;
         if !self.default() {
             return Err(NotDefaultLoop.into());
         }
-        // SAFETY: this thread has the default loop, so no other one is in here.
+        // SAFETY: this thread has the default loop, so no other thread uses this state.
         let is_late = matches!(unsafe { ev::ev_shim_sigchld_state() }, 1 | 3);
         self.install_sigchld()?;
         if is_late {
-            // The child may have ended before the handler was in place, or when nobody watched one. (gevent would
-            // wait for ever.)
+            // The child may have ended before the handler was in place, or while no child was watched; so libev is made
+            // to look. (gevent would wait for ever.)
             // SAFETY: SIGCHLD is a signal.
             unsafe { ev::ev_feed_signal(libc::SIGCHLD) };
         }
@@ -78,21 +78,21 @@ impl Loop {
     /// default loop.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn install_sigchld(&self) -> Result<(), Error> {
         self.modify()?;
         if self.default() {
-            // SAFETY: this thread has the default loop, so no other one is in here.
+            // SAFETY: this thread has the default loop, so no other thread uses this state.
             unsafe { ev::ev_shim_install_sigchld() };
         }
         Ok(())
     }
 
-    /// To be called after somebody has replaced libev's `SIGCHLD` handler: the next child watcher puts it back.
-    /// Does nothing if this is not the default loop.
+    /// Tells libev that other code has replaced its `SIGCHLD` handler: the next child watcher puts it back. Does
+    /// nothing if this is not the default loop.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn reset_sigchld(&self) -> Result<(), Error> {
         self.modify()?;
         if self.default() {
@@ -104,7 +104,7 @@ impl Loop {
 }
 
 impl Child {
-    /// The process that is watched; 0: any child.
+    /// The process that is watched; 0 means any child.
     pub fn pid(&self) -> i32 {
         // SAFETY: the body's own watcher, which was initialised when it was made.
         unsafe { (*self.raw()).pid }
@@ -122,8 +122,8 @@ impl Child {
         unsafe { (*self.raw()).rpid = rpid };
     }
 
-    /// Its status, as `waitpid` reports it: to be looked at with [`ExitStatus::from_raw`] or `libc::WIFEXITED`
-    /// and the like.
+    /// The status of that process, as `waitpid` reports it. [`ExitStatus::from_raw`] or `libc::WIFEXITED` and the like
+    /// tell what it means.
     ///
     /// [`ExitStatus::from_raw`]: std::os::unix::process::ExitStatusExt::from_raw
     pub fn rstatus(&self) -> i32 {

@@ -1,4 +1,4 @@
-//! [`Cleanup`]: the loop is destroyed. Source: ev.pod, `ev_cleanup`; gevent has no such watcher.
+//! [`Cleanup`]: a watcher for the end of the loop. Source: ev.pod, `ev_cleanup`; gevent has no such watcher.
 
 use libev_sys as ev;
 use libev_sys::ev_cleanup;
@@ -23,8 +23,8 @@ watcher_type! {
     /// Calls back when the loop is being destroyed. Made by [`Loop::cleanup`].
     ///
     /// By then all other watchers are stopped, and every method of the loop fails as on a destroyed one. A cleanup
-    /// watcher never keeps a loop running. Dropping the last handle of the default loop destroys nothing, so there
-    /// it stops without a call.
+    /// watcher never keeps a loop running. Dropping the last handle of the default loop does not destroy that loop: its
+    /// cleanup watchers are stopped without being called.
     ///
     /// ```
     /// use hub::core::Loop;
@@ -41,7 +41,7 @@ impl Loop {
     /// A watcher for the end of the loop.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn cleanup(&self) -> Result<Cleanup, Error> {
         Cleanup::make(self, CleanupKind, |_, raw, callback| {
             // SAFETY: `raw` is the new body's own.

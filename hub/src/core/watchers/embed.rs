@@ -19,13 +19,15 @@ use crate::core::watchers::body_ref::{BodyRef, Remains};
 use crate::core::watchers::watcher::watcher_type;
 
 pub(in crate::core) struct EmbedKind {
-    /// Alive as long as the watcher, and so as long as libev has a pointer to it.
+    /// The embedded loop. This handle keeps it alive as long as the watcher, and so as long as libev has a pointer to
+    /// it.
     other: Loop,
     host: Weak<crate::core::event_loop::parts::LoopParts>,
     me: Rc<Me>,
-    /// Started by the user, and not stopped since; libev stops the watcher for a moment after a fork.
+    /// Whether the user has started the watcher, and not stopped it since. It may be inactive all the same for a moment
+    /// after a fork.
     wanted: Cell<bool>,
-    /// Active on the other loop while wanted.
+    /// A fork watcher on the other loop, active while this watcher is wanted.
     other_forks: UnsafeCell<ev_fork>,
 }
 
@@ -43,16 +45,21 @@ impl EmbedKind {
         WeakEmbed(Rc::downgrade(&self.me))
     }
 
+    /// Starts libev's watcher, with our callback for forks.
+    ///
     /// # Safety
-    /// Those of [`Kind::start`], and the other loop is alive and embeddable.
+    /// The same as for [`Kind::start`]; and the other loop is alive and embeddable.
     unsafe fn start_now(&self, loop_: *mut ev_loop, raw: *mut ev_embed) {
-        // SAFETY: by this function's contract; libev has just started `fork`, which does not care what its callback is.
+        // SAFETY: by this function's contract. libev has just started the watcher `fork`, whose callback may be changed
+        // at any time.
         unsafe {
             ev::ev_embed_start(loop_, raw);
             (*raw).fork.cb = Some(on_fork);
         }
     }
 
+    /// Starts the fork watcher on the other loop.
+    ///
     /// # Safety
     /// The other loop is alive. The body lives until [`no_longer_follow`](Self::no_longer_follow).
     unsafe fn follow(&self) {
@@ -74,10 +81,11 @@ impl EmbedKind {
         }
     }
 
+    /// Stops the fork watcher on the other loop.
     fn no_longer_follow(&self) {
         let shared = &self.other.state().shared;
         let fork = self.other_forks.get();
-        // SAFETY: the watcher is the body's own; if it is active, then on the other loop, which has not been freed.
+        // SAFETY: the watcher is the body's own, and can only be active on the other loop, which has not been freed.
         unsafe {
             if shared.exists() && (*fork).active != 0 {
                 ev::ev_ref(shared.raw);
@@ -88,7 +96,7 @@ impl EmbedKind {
 }
 
 impl Drop for EmbedKind {
-    /// Usually nothing is left to do. But a loop may vanish without stopping its watchers.
+    /// Usually nothing is left to do, except if the loop was destroyed by other code, without stopping its watchers.
     fn drop(&mut self) {
         self.no_longer_follow();
     }
@@ -100,12 +108,12 @@ unsafe impl Kind for EmbedKind {
     const NAME: &'static str = "embed";
 
     unsafe fn start(&self, loop_: *mut ev_loop, raw: *mut ev_embed) -> Result<(), Error> {
-        // SAFETY: by this function's contract, by the trait's contract.
+        // SAFETY: by the contract of this function and of the trait.
         if unsafe { (*raw.cast::<ev_watcher>()).active } != 0 {
             return Ok(());
         }
         self.check()?;
-        // If the other loop is destroyed, it stops this watcher first.
+        // The other loop is told, so that its destruction stops this watcher first.
         self.other.state().shared.embedded(self.me());
         self.wanted.set(true);
         // SAFETY: by this function's contract; the other loop is alive and embeddable, as checked.
@@ -118,7 +126,7 @@ unsafe impl Kind for EmbedKind {
 
     unsafe fn stop(&self, loop_: *mut ev_loop, raw: *mut ev_embed) {
         self.wanted.set(false);
-        // SAFETY: by this function's contract, by the trait's contract.
+        // SAFETY: by the contract of this function and of the trait.
         unsafe { ev::ev_embed_stop(loop_, raw) };
         self.no_longer_follow();
         self.other.state().shared.no_longer_embedded(&self.me());
@@ -137,7 +145,8 @@ pub(in crate::core) struct WeakEmbed(Weak<Me>);
 
 impl WeakEmbed {
     pub(in crate::core) fn upgrade(&self) -> Option<EmbedBody> {
-        // SAFETY: the kind is there, and so the memory of the body that it is part of.
+        // SAFETY: the `Me` is alive, so its owner, the `EmbedKind`, was not dropped, and the memory of the body around
+        // that was not freed.
         let body = unsafe { BodyRef::revive(self.0.upgrade()?.get()?) }?;
         Some(EmbedBody(body))
     }
@@ -158,7 +167,7 @@ impl EmbedBody {
         self.0.owner.upgrade().map(Loop::from_state)
     }
 
-    /// The other loop is about to go.
+    /// Stops the watcher, because the other loop is being destroyed.
     #[must_use]
     pub(in crate::core) fn stop_embedding(self) -> Option<Remains> {
         let host = self.host()?;
@@ -168,11 +177,12 @@ impl EmbedBody {
     }
 }
 
-/// libev's `embed_fork_cb`, which stops the watcher, runs the other loop and starts the watcher again, whatever the
-/// other loop's callbacks have done: also if they have stopped it, or destroyed a loop.
+/// Called in the child after a fork, in the place of libev's `embed_fork_cb`. Both stop the watcher, run the other loop
+/// and start the watcher again; libev's does so even if the other loop's callbacks have stopped the watcher or
+/// destroyed a loop.
 ///
 /// # Safety
-/// Only for libev: `fork` is inside of the `ev_embed` of an active body, whose loop is `raw_host`.
+/// Only libev calls this: `fork` is inside of the `ev_embed` of an active body, whose loop is `raw_host`.
 unsafe extern "C" fn on_fork(raw_host: *mut ev_loop, fork: *mut ev_fork, _: c_int) {
     // SAFETY: by this function's contract; the body is active, and so alive, as in `body::fire`.
     let (raw, body) = unsafe {
@@ -188,12 +198,12 @@ unsafe extern "C" fn on_fork(raw_host: *mut ev_loop, fork: *mut ev_fork, _: c_in
             return;
         };
         if c_frames::is_unwinding() {
-            // Nothing may run now: ask for another turn.
+            // No callback may run now, so have libev call this again.
             // SAFETY: libev calls this from a run of the loop, so it has not been freed.
             unsafe { ev::ev_loop_fork(raw_host) };
             return;
         }
-        // SAFETY: both loops are alive; what is destroyed during the run is freed later, because it runs.
+        // SAFETY: both loops are alive. A loop that is destroyed during the run is freed later, because it runs.
         unsafe {
             ev::ev_embed_stop(raw_host, raw);
             ev::ev_loop_fork(raw_other);
@@ -210,14 +220,15 @@ unsafe extern "C" fn on_fork(raw_host: *mut ev_loop, fork: *mut ev_fork, _: c_in
     });
 }
 
-/// The other loop is about to make its descriptors anew, by which it is embedded. libev does not follow that: unless
-/// the outer loop follows the same fork, it would go on watching a number that is closed, or some other file's.
+/// Called when the other loop notices a fork and is about to make its descriptors anew. The outer loop watches one of
+/// these descriptors. libev does not follow the change: unless the outer loop notices the same fork, it would go on
+/// watching a number that is closed, or is another file's.
 ///
 /// # Safety
-/// Only for libev: `fork` is the `other_forks` of a wanted body, to which its `data` points, and whose other loop is
-/// `raw_other`.
+/// Only libev calls this: `fork` is the `other_forks` of a wanted body, to which its `data` points, and whose other
+/// loop is `raw_other`.
 unsafe extern "C" fn on_other_fork(raw_other: *mut ev_loop, fork: *mut ev_fork, _: c_int) {
-    // SAFETY: by this function's contract; a wanted body is kept, and so alive. Nothing here runs foreign code.
+    // SAFETY: by this function's contract; a wanted body is kept, and so alive. Nothing here runs user code.
     unsafe {
         let Some(body) = NonNull::new((*fork).data.cast::<BodyBase>()) else {
             return;
@@ -229,7 +240,7 @@ unsafe extern "C" fn on_other_fork(raw_other: *mut ev_loop, fork: *mut ev_fork, 
         ) else {
             return;
         };
-        // If it is not, `on_fork` is at work.
+        // If the watcher is not active, `on_fork` is running and will start it.
         if body.0.is_active() && ev::ev_shim_has_internals() != 0 {
             let raw = body.0.raw().cast();
             ev::ev_embed_stop(raw_host, raw);
@@ -242,10 +253,10 @@ unsafe extern "C" fn on_other_fork(raw_other: *mut ev_loop, fork: *mut ev_fork, 
 watcher_type! {
     /// Runs another loop from within this one. Made by [`Loop::embed`].
     ///
-    /// Calls back when the other loop has something to do; the callback then calls [`sweep`](Embed::sweep).
-    /// [`start_sweep`](Embed::start_sweep) does that by itself.
+    /// Calls back when the other loop has something to do; the callback should then call [`sweep`](Embed::sweep).
+    /// [`start_sweep`](Embed::start_sweep) sets such a callback.
     ///
-    /// While started, it keeps the other loop alive; destroying the other loop stops it.
+    /// While started, the watcher keeps the other loop alive; destroying the other loop stops the watcher.
     ///
     /// ```
     /// use hub::core::{Loop, NotEmbeddable};
@@ -266,8 +277,9 @@ impl Loop {
     /// A watcher that embeds `other` into this loop.
     ///
     /// # Errors
-    /// The backend of `other` cannot be embedded (see [`embeddable_backends`](crate::core::embeddable_backends)); it is
-    /// this very loop, or has it embedded already (also found by start); either is destroyed.
+    /// [`NotEmbeddable`] if the backend of `other` cannot be embedded (see
+    /// [`embeddable_backends`](crate::core::embeddable_backends)), or if `other` is this loop or one in which this loop
+    /// is embedded; the start of the watcher checks this again. Fails also if either loop is destroyed.
     pub fn embed(&self, other: &Loop) -> Result<Embed, Error> {
         let raw_other = other.look()?;
         let kind = EmbedKind {
@@ -275,7 +287,7 @@ impl Loop {
             host: Rc::downgrade(self.state()),
             me: Rc::default(),
             wanted: Cell::new(false),
-            // SAFETY: plain data, valid when zeroed; `follow` fills it.
+            // SAFETY: an `ev_fork` is plain data, valid when zeroed; `follow` initialises it before it is started.
             other_forks: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
         };
         kind.check()?;
@@ -302,16 +314,16 @@ impl Embed {
     /// Runs the other loop, without waiting.
     ///
     /// # Errors
-    /// The other loop is destroyed.
+    /// Fails if the other loop is destroyed.
     pub fn sweep(&self) -> Result<(), Error> {
         self.other().run_nowait()?;
         Ok(())
     }
 
-    /// Starts with a callback that sweeps.
+    /// [`start`](crate::core::Watcher::start) with a callback that [sweeps](Self::sweep).
     ///
     /// # Errors
-    /// As for [`start`](crate::core::Watcher::start).
+    /// The same as those of [`start`](crate::core::Watcher::start).
     pub fn start_sweep(&self) -> Result<(), Error> {
         let other = self.other().clone();
         self.start(move || {
@@ -325,7 +337,7 @@ fn check_backend(other: &Loop) -> Result<(), Error> {
     let backend = other.backend_int()?;
     // SAFETY: no preconditions.
     let embeddable = unsafe { ev::ev_embeddable_backends() };
-    // libev counts io_uring among them, but looks for the descriptor in the wrong place: there is -1.
+    // libev says that io_uring is embeddable, but would watch the descriptor in a field that is -1 there.
     if backend & embeddable & !ev::EVBACKEND_IOURING != 0 {
         Ok(())
     } else {

@@ -1,4 +1,4 @@
-//! What a watcher waits for, and what it received.
+//! [`Events`]: the events that a watcher waits for, or that it has received.
 
 use std::fmt;
 use std::ops::{BitAnd, BitOr, BitOrAssign};
@@ -33,9 +33,9 @@ events! {
     READ = EV_READ;
     /// The descriptor can be written without blocking.
     WRITE = EV_WRITE;
-    /// The time is over.
+    /// The timer's time has passed.
     TIMER = EV_TIMER;
-    /// The time has come.
+    /// The time of a periodic watcher has come.
     PERIODIC = EV_PERIODIC;
     /// The signal came.
     SIGNAL = EV_SIGNAL;
@@ -43,7 +43,7 @@ events! {
     CHILD = EV_CHILD;
     /// The path's attributes changed.
     STAT = EV_STAT;
-    /// Nothing else is to be done.
+    /// The loop has nothing else to do.
     IDLE = EV_IDLE;
     /// The loop is about to wait.
     PREPARE = EV_PREPARE;
@@ -55,17 +55,17 @@ events! {
     FORK = EV_FORK;
     /// The loop is about to be destroyed.
     CLEANUP = EV_CLEANUP;
-    /// Somebody sent.
+    /// An [`Async`](crate::core::Async) watcher was sent to.
     ASYNC = EV_ASYNC;
     /// Never sent by libev; free for [`feed`](crate::core::Watcher::feed).
     CUSTOM = EV_CUSTOM;
-    /// Something is wrong with what the watcher waits for, and libev has stopped it.
+    /// libev has stopped the watcher because of an error, such as a closed descriptor.
     ERROR = EV_ERROR;
     /// Internal to libev: the descriptor of an io watcher was set and not started since.
     IOFDSET = EV__IOFDSET;
 }
 
-/// In the order of gevent's `_events_to_str`. gevent's own list lacks `TIMER`.
+/// The names, in the order of gevent's `_events_to_str`. gevent's own list lacks `TIMER`.
 const NAMES: [(Events, &str); 17] = [
     (Events::READ, "READ"),
     (Events::WRITE, "WRITE"),
@@ -136,7 +136,7 @@ impl BitAnd for Events {
     }
 }
 
-/// `READ|WRITE`, gevent's `_events_to_str`; bits without a name come last, in hexadecimal.
+/// Writes the names, as in `READ|WRITE`: gevent's `_events_to_str`. Bits without a name come last, in hexadecimal.
 impl fmt::Display for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut left = self.0;

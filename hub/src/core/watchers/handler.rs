@@ -1,4 +1,4 @@
-//! What a watcher does when it fires.
+//! The handler of a watcher: the function that it calls, or the greenlet that it wakes, when it fires.
 
 mod word;
 
@@ -37,7 +37,7 @@ unsafe impl<F: Fn(Events) -> R + 'static, R: CallbackResult> Act for WithEvents<
     }
 }
 
-// SAFETY: it is the only one, and as small as a closure may be.
+// SAFETY: this is the only type whose `IS_WAKE` is true, and it fits into a `SmallFn` (checked by `SmallFn::wake`).
 unsafe impl Act for WakePark {
     const IS_WAKE: bool = true;
 
@@ -46,7 +46,7 @@ unsafe impl Act for WakePark {
     }
 }
 
-/// Ends the park; with an error if the kernel had no room for what it waits for.
+/// Ends the park. Throws an error into the greenlet if the kernel had no room for its descriptor.
 #[inline]
 fn wake(resume: &Resume, events: Events) -> Result<(), Exception> {
     if events.contains(Events::ERROR) {
@@ -58,7 +58,7 @@ fn wake(resume: &Resume, events: Events) -> Result<(), Exception> {
 #[cold]
 fn wake_after_error(resume: &Resume, events: Events) -> Result<(), Exception> {
     match Io::refused(events) {
-        // As in gevent, whoever uses the descriptor finds out.
+        // The descriptor is closed. As in gevent, the greenlet finds out when it uses the descriptor.
         None => resume.switch(),
         Some(error) => resume.throw(error),
     }
@@ -77,7 +77,7 @@ impl Handler {
         Handler(SmallFn::new(WithEvents(callback)))
     }
 
-    /// Costs no allocation.
+    /// A handler that ends one park. Costs no allocation.
     #[inline]
     pub(in crate::core) fn wake(resume: Resume) -> Handler {
         Handler(SmallFn::new(WakePark(resume)))
@@ -89,22 +89,22 @@ impl Handler {
     }
 }
 
-/// A watcher's handler, which may be replaced while it runs, by itself for one.
+/// The place of a watcher's handler, which may be replaced while it runs, even by itself.
 ///
-/// A closure is called in place, so it must stay there until its last call has returned. What replaces it before
-/// then is `later`, shared with its own calls.
+/// A closure is called in its place, so it must stay there until its last call has returned. A handler that replaces
+/// it before then is put into `later`, in an `Rc` that it shares with its own calls.
 #[derive(Default)]
 pub(in crate::core) struct HandlerSlot {
-    /// Neither moved nor dropped while it is called.
+    /// The handler, which is neither moved nor dropped while it is called.
     own: UnsafeCell<Option<Handler>>,
     later: UnsafeCell<Option<Rc<Handler>>>,
-    /// What is in place, and whether it is called or replaced; beside it what the body notes. If it is
-    /// [quiet](Word::is_quiet), `own` is the handler, and may simply be overwritten.
+    /// Notes about the handler in place and whether it is called or replaced, together with the marks of the body. If
+    /// the word is [quiet](Word::is_quiet), `own` is the handler, and may simply be overwritten.
     pub(in crate::core) word: Word,
 }
 
-// Each of the unsafe blocks below ends its borrow before it returns and runs no foreign code meanwhile (no closure,
-// no destructor), so that none of them overlaps another; only `OwnCall` lends `own` out, and counts that in `word`.
+// Each of the unsafe blocks below ends its borrow before it returns and runs no user code meanwhile (no closure, no
+// destructor), so that no two of them overlap. Only `OwnCall` lends `own` out for longer, and counts that in `word`.
 impl HandlerSlot {
     /// Sets the body's marks, and the handler of a slot that is quiet.
     #[inline]
@@ -115,12 +115,12 @@ impl HandlerSlot {
 
     #[inline]
     fn write(&self, handler: Option<Handler>) {
-        // SAFETY: see above; no call of `own` is on any stack, and nothing is lost by not dropping it. (Moving it out
-        // to drop it is what takes time.)
+        // The old handler needs no drop, so it is overwritten: moving it out to drop it would take time.
+        // SAFETY: see above; no call of `own` is on any stack.
         unsafe { self.own.get().write(handler) };
     }
 
-    /// Puts the handler into place, and returns what was there. No call of it is on any stack.
+    /// Puts the handler into `own`, and returns the old one, of which no call is on any stack.
     #[inline]
     fn put(&self, handler: Option<Handler>) -> Option<Handler> {
         self.word.put(said_of(handler.as_ref()));
@@ -139,10 +139,10 @@ impl HandlerSlot {
         }
     }
 
-    /// Looks at the handler; `f` must not run foreign code.
+    /// Shows the handler to `f`, which must not run user code.
     #[inline]
     fn look<R>(&self, f: impl FnOnce(&Handler) -> R) -> Option<R> {
-        // SAFETY: see above; `f` obeys that.
+        // SAFETY: see above; `f` runs no user code.
         unsafe {
             if self.word.is_replaced() {
                 (*self.later.get()).as_deref().map(f)
@@ -160,7 +160,7 @@ impl HandlerSlot {
         self.look(|handler| handler.resume().cloned()).flatten()
     }
 
-    /// Shows the greenlet that the handler wakes, if that is what it does; `f` must not run foreign code.
+    /// Shows the greenlet that the handler wakes, if it wakes one, to `f`, which must not run user code.
     #[inline]
     pub(in crate::core) fn with_greenlet(&self, f: impl FnOnce(&RawGreenlet)) {
         if self.word.wakes() {
@@ -172,7 +172,7 @@ impl HandlerSlot {
         }
     }
 
-    /// Sets the handler and returns what was there: dropping it runs foreign code, so the caller does that last.
+    /// Sets the handler and returns the old one. Dropping that runs user code, so the caller does it last.
     #[inline]
     pub(in crate::core) fn set(&self, handler: Option<Handler>) -> OldHandler {
         if self.word.is_called() {
@@ -190,7 +190,7 @@ impl HandlerSlot {
         }
     }
 
-    /// Sets the handler and drops what was there.
+    /// Sets the handler and drops the old one.
     #[inline]
     pub(in crate::core) fn replace(&self, handler: Handler) {
         if self.word.is_quiet() {
@@ -227,7 +227,7 @@ impl HandlerSlot {
         }
     }
 
-    /// Borrows the handler for a call, if it is a closure in its place: nearly always.
+    /// Borrows the handler for a call, if it is a closure in its place, as it nearly always is.
     #[inline]
     pub(in crate::core) fn begin_own(&self) -> Option<OwnCall<'_>> {
         if !self.word.is_closure_in_place() {
@@ -237,7 +237,7 @@ impl HandlerSlot {
         Some(OwnCall(self))
     }
 
-    /// Takes the handler for a call that is not `begin_own`'s.
+    /// Takes the handler for a call, if `begin_own` has returned none.
     #[inline]
     pub(in crate::core) fn begin_other(&self) -> OtherCall {
         if let Some(resume) = self.resume() {
@@ -247,7 +247,8 @@ impl HandlerSlot {
         OtherCall::Later(unsafe { (*self.later.get()).clone() })
     }
 
-    /// The last call of a handler that was replaced meanwhile has returned.
+    /// Moves `later` into place after the last call of the handler that it replaced, unless `later` is being called
+    /// itself; then it stays where it is.
     #[cold]
     fn settle(&self) {
         // SAFETY: see above.
@@ -255,7 +256,7 @@ impl HandlerSlot {
             Some(Err(shared)) => {
                 let over = self.put(None);
                 self.word.set_replaced();
-                // SAFETY: see above; it is empty.
+                // SAFETY: see above; `later` is empty, so nothing is dropped.
                 unsafe { *self.later.get() = Some(shared) };
                 over
             }
@@ -265,7 +266,7 @@ impl HandlerSlot {
     }
 }
 
-/// What the word says of such an `own`.
+/// The word's notes about a handler in place.
 #[inline]
 fn said_of(own: Option<&Handler>) -> Own {
     own.map_or(Own::NOTHING, |handler| {
@@ -275,7 +276,7 @@ fn said_of(own: Option<&Handler>) -> Own {
 
 impl fmt::Debug for HandlerSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Writing is foreign code.
+        // Writing may run user code, so nothing of the slot is borrowed meanwhile.
         match (self.is_set(), self.resume()) {
             (false, _) => f.write_str("None"),
             (true, Some(resume)) => resume.fmt(f),
@@ -287,7 +288,7 @@ impl fmt::Debug for HandlerSlot {
     }
 }
 
-/// What was replaced.
+/// A handler that was replaced.
 #[must_use = "to be dropped when nothing is half-done"]
 pub(in crate::core) struct OldHandler {
     _own: Option<Handler>,
@@ -296,21 +297,22 @@ pub(in crate::core) struct OldHandler {
 
 /// A handler that is about to be called.
 pub(in crate::core) trait Call {
-    /// Whether dropping this runs no foreign code. It does if the handler was replaced.
+    /// Whether dropping this call runs no user code. It does if the handler was replaced meanwhile.
     fn ends_quietly(&self) -> bool;
     fn run(&self, events: Events) -> Result<(), Exception>;
-    /// The greenlet to wake, if it does nothing else.
+    /// The greenlet that the handler wakes, if it is no closure.
     fn woken(&self) -> Option<&RawGreenlet> {
         None
     }
 }
 
-/// One that is called in its place.
+/// A call of the handler in its place.
 pub(in crate::core) struct OwnCall<'a>(&'a HandlerSlot);
 
+/// A call of a handler that is shared or cloned, so that the slot is free meanwhile.
 pub(in crate::core) enum OtherCall {
     Later(Option<Rc<Handler>>),
-    /// The greenlet waits with the same watcher again before this call is over: nothing shall be in its way.
+    /// A resume, which is cloned because the greenlet usually sets the next one before this call is over.
     Wake(Resume),
 }
 
@@ -322,8 +324,8 @@ impl Call for OwnCall<'_> {
 
     #[inline]
     fn run(&self, events: Events) -> Result<(), Exception> {
-        // SAFETY: `own` is neither moved nor dropped before this call is (the slot counts it), and shared borrows of
-        // it may overlap.
+        // SAFETY: the slot counts this call, and neither moves nor drops `own` until this is dropped. Shared borrows of
+        // `own` may overlap.
         match unsafe { (*self.0.own.get()).as_ref() } {
             Some(handler) => handler.0.act(events),
             None => Ok(()),

@@ -1,4 +1,4 @@
-//! [`Io`]: a descriptor becomes readable or writable. Source: gevent's `io`; ev.pod, `ev_io`.
+//! [`Io`]: a watcher for file descriptors. Source: gevent's `io`; ev.pod, `ev_io`.
 
 use std::fmt;
 use std::io;
@@ -32,18 +32,18 @@ unsafe impl Kind for IoKind {
 watcher_type! {
     /// Calls back when a file descriptor can be read or written without blocking. Made by [`Loop::io`].
     ///
-    /// It fires for as long as that is so (level-triggered). The watcher does not own the descriptor: stop it
-    /// before closing the descriptor. Otherwise libev, when it notices, stops the watcher and delivers
-    /// `ERROR|READ|WRITE`. If the number is in use again by then, it watches the new file. For a new file under
-    /// the same number always call [`set_fd`](Io::set_fd).
+    /// The watcher fires for as long as that is so (level-triggered). It does not own the descriptor: stop the watcher
+    /// before you close the descriptor. Otherwise libev, when it notices, stops the watcher and delivers
+    /// `ERROR|READ|WRITE`; or, if the number is in use again by then, the watcher watches the new file. For a new file
+    /// under the same number always call [`set_fd`](Io::set_fd).
     ///
-    /// Other threads may close descriptors at any time; that is never worse than described here.
+    /// Other threads may close descriptors at any time, with the same consequences.
     ///
-    /// When the kernel has no room for the descriptor (`ENOMEM`; `ENOSPC`, see `max_user_watches` in epoll(7)), the
-    /// watcher is stopped, too, with `ERROR|READ|WRITE` and a [reason](Io::refused); a greenlet that waits with it gets
-    /// that as an error.
+    /// When the kernel has no room for the descriptor (`ENOMEM`; `ENOSPC`, see `max_user_watches` in epoll(7)), libev
+    /// stops the watcher and delivers `ERROR|READ|WRITE`, too. [`refused`](Io::refused) then tells the reason; a
+    /// greenlet that waits with the watcher gets that reason as an error.
     ///
-    /// A watcher whose callback fails (returns an error, or panics) is stopped, or it would fail for ever.
+    /// A watcher whose callback fails (returns an error, or panics) is stopped: otherwise it would fail for ever.
     ///
     /// ```
     /// use std::io::Write;
@@ -73,7 +73,8 @@ impl Loop {
     /// A watcher for `fd`; `events` may be [`READ`](Events::READ), [`WRITE`](Events::WRITE) or both.
     ///
     /// # Errors
-    /// `fd` is negative or not open, or 2^25 or more; other events; the loop is destroyed.
+    /// [`BadFd`] if `fd` is negative, not open, or 2^25 or more; [`IllegalEvents`] for other events. Fails also if the
+    /// loop is destroyed.
     pub fn io(&self, fd: RawFd, events: Events) -> Result<Io, Error> {
         check_events(events)?;
         check_fd(fd)?;
@@ -83,11 +84,11 @@ impl Loop {
         })
     }
 
-    /// Says that `fd` is about to be closed: every watcher of it gets the events it waits for. Says whether there
-    /// was any.
+    /// Tells the loop that `fd` is about to be closed: every watcher of `fd` fires with the events that it waits for.
+    /// Returns whether there was any.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn closing_fd(&self, fd: RawFd) -> Result<bool, Error> {
         let raw_loop = self.modify()?;
         // SAFETY: the loop is alive; libev ignores descriptors that it does not know.
@@ -100,13 +101,14 @@ impl Loop {
 }
 
 impl Io {
-    /// Why the kernel has refused to watch the descriptor, in a callback that was passed these events: none if it has
-    /// not, nor for a descriptor that was closed, which is found out by its next use.
+    /// The reason why the kernel has refused to watch the descriptor. To be called in the callback, with the events
+    /// that were passed to it. `None` if the kernel has not refused, and for a closed descriptor, whose next use tells
+    /// that.
     pub fn refused(events: Events) -> Option<io::Error> {
         if !events.contains(Events::ERROR) {
             return None;
         }
-        // SAFETY: it only looks at a number of this thread's.
+        // SAFETY: no preconditions; the function only reads a number of this thread's.
         match unsafe { ev::ev_shim_fd_error() } {
             0 | libc::EBADF => None,
             errno => Some(io::Error::from_raw_os_error(errno)),
@@ -122,7 +124,8 @@ impl Io {
     /// Watches another descriptor, or a new file under the same number.
     ///
     /// # Errors
-    /// The watcher is active or pending; `fd` is negative or not open, or 2^25 or more.
+    /// [`WatcherInUse`](crate::core::WatcherInUse) if the watcher is active or pending; [`BadFd`] if `fd` is negative,
+    /// not open, or 2^25 or more.
     pub fn set_fd(&self, fd: RawFd) -> Result<(), Error> {
         self.check_idle("fd")?;
         check_fd(fd)?;
@@ -131,21 +134,23 @@ impl Io {
         Ok(())
     }
 
-    /// What the watcher waits for. [`IOFDSET`](Events::IOFDSET) is among it until the first start, as in gevent.
+    /// The events that the watcher waits for. [`IOFDSET`](Events::IOFDSET) is among them until the first start, as in
+    /// gevent.
     pub fn events(&self) -> Events {
         // SAFETY: as in `fd`.
         Events::from_bits(unsafe { (*self.raw()).events })
     }
 
-    /// The events in words, `"READ|WRITE"`: gevent's name for what `events().to_string()` says.
+    /// The names of the events, as in `"READ|WRITE"`: the same as `events().to_string()`, under gevent's name.
     pub fn events_str(&self) -> String {
         self.events().to_string()
     }
 
-    /// Waits for other events.
+    /// Sets the events that the watcher waits for.
     ///
     /// # Errors
-    /// The watcher is active or pending; events other than read and write.
+    /// [`WatcherInUse`](crate::core::WatcherInUse) if the watcher is active or pending; [`IllegalEvents`] for events
+    /// other than read and write.
     pub fn set_events(&self, events: Events) -> Result<(), Error> {
         self.check_idle("events")?;
         check_events(events)?;
@@ -163,8 +168,8 @@ fn check_events(events: Events) -> Result<(), IllegalEvents> {
     }
 }
 
-/// Descriptors from here on are refused. libev has an array with a place for each, of 16 bytes or a few more, whose
-/// size it counts in an `int`, after doubling it; the kernel may allow a billion.
+/// Descriptors from this number on are refused. libev has an array with some 16 bytes for each number, and counts its
+/// size, after doubling it, in an `int`; the kernel may allow a billion descriptors.
 const MAX_FD: RawFd = 1 << 25;
 
 fn check_fd(fd: RawFd) -> Result<(), BadFd> {
@@ -172,7 +177,7 @@ fn check_fd(fd: RawFd) -> Result<(), BadFd> {
         let source = io::Error::from_raw_os_error(libc::EOVERFLOW);
         return Err(BadFd { fd, source });
     }
-    // SAFETY: F_GETFD only looks, and any number may be asked for.
+    // SAFETY: F_GETFD changes nothing, and takes any number.
     if unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1 {
         return Err(BadFd {
             fd,

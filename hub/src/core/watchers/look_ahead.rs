@@ -1,9 +1,9 @@
-//! Fetching ahead what the next events will need.
+//! Prefetches the memory that the next events will need.
 //!
-//! One iteration may bring thousands of events, each for another greenlet, and nothing of all these is in the
-//! processor's caches. The way to a greenlet has three steps, each of which waits for the one before: to the body, to
-//! the greenlet, to its stack. So while one event is delivered, the third step of an event soon to come is taken, the
-//! second step of a later one, and the first of one still later.
+//! One iteration may bring thousands of events, each for another greenlet, whose memory is not in the processor's
+//! caches. The way to that memory has three steps, each of which needs the one before: to the body, from there to the
+//! greenlet, from there to its stack. So while one event is delivered, this takes the third step for an event that
+//! comes soon, the second step for a later one, and the first step for one that is still later.
 
 use greenlet_core::prefetch;
 use libev_sys as ev;
@@ -11,18 +11,19 @@ use libev_sys::{ev_loop, ev_watcher};
 
 use crate::core::watchers::body::{BodyBase, RawCallback, body_of, fire};
 
-/// The steps are taken so many events before the one that needs them.
+/// How many events ahead each step is taken.
 const NODE: usize = 6;
 const GREENLET: usize = 3;
 const STACK: usize = 1;
 
-/// A body with its watcher takes so many cache lines, about.
+/// How many cache lines a body with its watcher takes, about.
 const NODE_LINES: usize = 3;
 
-/// From a wait for a watcher up to the function that reads from a socket, say, it is so many.
+/// How many cache lines the stack of a waiting greenlet has, from the wait up to a function that reads from a socket,
+/// for example.
 const STACK_LINES: usize = 12;
 
-/// Looks at the events after the one that is being delivered, as far as they are for watchers of ours.
+/// Prefetches for the events after the one that is being delivered, as far as they are for our watchers.
 ///
 /// # Safety
 /// `raw_loop` is alive.
@@ -39,7 +40,7 @@ pub(in crate::core) unsafe fn look_ahead(raw_loop: *mut ev_loop) {
         // SAFETY: the watchers that libev is about to call are alive.
         let callback = unsafe { (*watcher).cb };
         let is_ours = callback.is_some_and(|callback| callback as usize == ours as usize);
-        // SAFETY: so it is a body's; a pending watcher's body is alive.
+        // SAFETY: only bodies have this callback, so the watcher is in a body. A pending watcher's body is alive.
         is_ours.then(|| unsafe { body_of(watcher).as_ref() })
     };
     if count <= STACK {
@@ -60,7 +61,7 @@ pub(in crate::core) unsafe fn look_ahead(raw_loop: *mut ev_loop) {
     if count <= NODE {
         return;
     }
-    // The base comes before it.
+    // The body begins with its base, right before the watcher.
     let body = watcher(NODE)
         .cast::<BodyBase>()
         .cast_const()

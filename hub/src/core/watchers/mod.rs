@@ -1,14 +1,14 @@
-//! The room of the watchers: what all have in common, then a file for each type.
+//! The room of the watchers: the parts that all watchers have in common, then a file for each type.
 //!
 //! A [`Watcher`](watcher::Watcher), to which the types dereference, is a handle of a [`Body`](body::Body): libev's
-//! struct, at an address that does not change, with what we know about it. [`BodyRef`](body_ref::BodyRef) counts
-//! handles, and starts and stops. What it calls is a [`Handler`](handler::Handler), kept in place by
-//! [`SmallFn`](small_fn::SmallFn); [`Word`](handler::Word) says in one load whether a start or a stop is all there is
-//! to do.
+//! struct, at an address that does not change, with our own data about it. [`BodyRef`](body_ref::BodyRef) counts the
+//! handles, and starts and stops the watcher. A watcher calls its [`Handler`](handler::Handler), which
+//! [`SmallFn`](small_fn::SmallFn) keeps without a box; [`Word`](handler::Word) tells in one load whether a start or a
+//! stop is no more than a call of libev's.
 //!
-//! libev calls `trampoline.rs`, which borrows nothing while the handler runs: the handler may stop, change and drop its
-//! own watcher. Only `body.rs`, `body_ref.rs` and the types' own files call libev, each for its own kind of watcher,
-//! and only on a loop that has said that it is alive.
+//! libev calls `trampoline.rs`, which holds no borrow while the handler runs: the handler may stop, change and drop its
+//! own watcher. Only `body.rs`, `body_ref.rs`, `watcher.rs` and the types' own files call libev, and only on a loop
+//! that [`Loop`](crate::core::Loop) has just found alive.
 
 pub(in crate::core) mod async_;
 pub(in crate::core) mod body;

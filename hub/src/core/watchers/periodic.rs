@@ -1,4 +1,4 @@
-//! [`Periodic`]: a time of day comes. Source: ev.pod, `ev_periodic`; gevent has no such watcher.
+//! [`Periodic`]: a watcher for times of the real-time clock. Source: ev.pod, `ev_periodic`; gevent has no such watcher.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -36,15 +36,15 @@ unsafe impl Kind for PeriodicKind {
 }
 
 watcher_type! {
-    /// Calls back at times of the real-time clock (seconds since the epoch): they move with it when it is set.
-    /// Made by [`Loop::periodic`] and [`Loop::periodic_reschedule`].
+    /// Calls back at times of the real-time clock (seconds since the epoch), also if that clock is set meanwhile. Made
+    /// by [`Loop::periodic`] and [`Loop::periodic_reschedule`].
     ///
     /// # Reschedule functions
     ///
-    /// libev calls them in the midst of its work. They compute the next time from the one given and do nothing
-    /// else: methods that would change a loop fail with [`Uninterruptible`](crate::core::Uninterruptible) meanwhile,
-    /// and they must not switch greenlets. A time in the past counts as now; after something that is not a number, or a
-    /// panic (which is reported), the watcher never fires again.
+    /// libev calls a reschedule function in the midst of its work. The function computes the next time from the one
+    /// that it is given, and should do nothing else: methods that would change a loop fail with
+    /// [`Uninterruptible`](crate::core::Uninterruptible) meanwhile, and greenlets cannot be switched. A time in the
+    /// past counts as now; after NaN, or a panic (which is reported), the watcher never fires again.
     ///
     /// ```
     /// use hub::core::{Loop, time};
@@ -62,22 +62,22 @@ impl Loop {
     /// A watcher that fires once at the time `offset` (`interval` 0), or at every time `offset + n * interval`.
     ///
     /// # Errors
-    /// Either is not finite; `interval` is negative; `offset` is beyond 10^12 with an interval; the loop is
-    /// destroyed.
+    /// [`IllegalTime`] if either is not finite, if `interval` is negative, or if there is an interval and `offset` is
+    /// beyond 10^12. Fails also if the loop is destroyed.
     pub fn periodic(&self, offset: f64, interval: f64) -> Result<Periodic, Error> {
         check(offset, interval)?;
         self.new_periodic(None, offset, interval)
     }
 
-    /// A watcher that fires at times a function computes: the first after the one given to it (now, or the time
-    /// at which it has just fired).
+    /// A watcher that fires at times that the function `next` computes. `next` is given a time (now, or the time at
+    /// which the watcher has just fired), and returns the first time after that at which the watcher is to fire.
     ///
-    /// libev is half-way through a change when it asks: until the function returns, it can change no loop
+    /// libev is half-way through a change when it calls `next`. Until `next` returns, it can change no loop
     /// ([`Uninterruptible`](crate::core::Uninterruptible)), nor switch to another greenlet
     /// ([`Pinned`](greenlet_core::GreenletError::Pinned)).
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn periodic_reschedule(
         &self,
         next: impl Fn(f64) -> f64 + 'static,
@@ -105,20 +105,21 @@ impl Loop {
 }
 
 impl Periodic {
-    /// Sets offset and interval, in the place of a reschedule function if there was one.
+    /// Sets offset and interval, which replace the reschedule function if there was one.
     ///
     /// # Errors
-    /// The watcher is active or pending; as for [`Loop::periodic`].
+    /// [`WatcherInUse`](crate::core::WatcherInUse) if the watcher is active or pending; otherwise the same as those of
+    /// [`Loop::periodic`].
     pub fn set(&self, offset: f64, interval: f64) -> Result<(), Error> {
         self.check_idle("offset")?;
         check(offset, interval)?;
         self.replace(None, offset, interval)
     }
 
-    /// Sets a reschedule function, in the place of offset and interval.
+    /// Sets a reschedule function, which replaces offset and interval.
     ///
     /// # Errors
-    /// The watcher is active or pending.
+    /// Fails if the watcher is active or pending.
     pub fn set_reschedule(&self, next: impl Fn(f64) -> f64 + 'static) -> Result<(), Error> {
         self.check_idle("reschedule")?;
         self.replace(Some(Rc::new(next)), 0.0, 0.0)
@@ -146,13 +147,13 @@ impl Periodic {
         unsafe { (*self.raw()).offset }
     }
 
-    /// The interval in seconds; 0: once, or a reschedule function decides.
+    /// The interval in seconds; 0 if the watcher fires once, or has a reschedule function.
     pub fn interval(&self) -> f64 {
         // SAFETY: as in `offset`.
         unsafe { (*self.raw()).interval }
     }
 
-    /// When it fires next; of an active watcher.
+    /// The time at which the watcher fires next, if it is active.
     pub fn at(&self) -> f64 {
         // SAFETY: as in `offset`.
         unsafe { (*self.raw()).at }
@@ -161,7 +162,7 @@ impl Periodic {
     /// Computes the next time anew, as a stop and a start would.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn again(&self) -> Result<(), Error> {
         let raw_loop = self.loop_().modify()?;
         if self.active() {
@@ -172,12 +173,13 @@ impl Periodic {
     }
 }
 
-/// An offset this far from now (30,000 years) is still exact to a fraction of a millisecond. libev steps from
-/// where rounding has left it to now in steps of the interval, so a larger one could keep it busy for ever.
+/// The largest offset with an interval. An offset that far from now (30,000 years) is still exact to a fraction of a
+/// millisecond. libev computes a time near now, which rounding may falsify, and goes on from there in steps of the
+/// interval, so a larger offset could keep it busy for ever.
 const MAX_OFFSET: f64 = 1e12;
 
 fn check(offset: f64, interval: f64) -> Result<(), IllegalTime> {
-    // Written so that NaN fits nowhere.
+    // NaN is in no range, so it is refused here and below.
     if !(0.0..f64::INFINITY).contains(&interval) {
         return Err(IllegalTime {
             what: "interval",
@@ -208,10 +210,10 @@ fn raw_reschedule(next: Option<&Rc<Reschedule>>) -> Option<RawReschedule> {
 /// The reschedule function of all bodies that have one.
 ///
 /// # Safety
-/// Only for libev: `raw` is the watcher of one of our bodies, being started or active.
+/// Only libev calls this: `raw` is the watcher of one of our bodies, and is being started or active.
 unsafe extern "C" fn reschedule(raw: *mut ev_periodic, now: f64) -> f64 {
-    // SAFETY: whoever starts the watcher has the body in hand, and an active one is kept. The reference is given up
-    // before `next` is called, while others keep the body.
+    // SAFETY: the code that starts the watcher holds a reference to the body, and an active body is kept. This
+    // reference is dropped before `next` is called; the other one still keeps the body then.
     let body = unsafe { BodyRef::new(body_of(raw.cast())) };
     let owner = body.owner.clone();
     let next = body
@@ -226,7 +228,7 @@ unsafe extern "C" fn reschedule(raw: *mut ev_periodic, now: f64) -> f64 {
             if let Some(loop_) = owner.upgrade().map(Loop::from_state) {
                 match caught {
                     Caught::Panic(panic) => {
-                        // SAFETY: as above; nobody can have stopped or dropped the watcher meanwhile.
+                        // SAFETY: as above; `next` could neither stop nor free the watcher.
                         let body = unsafe { BodyRef::new(body_of(raw.cast())) };
                         loop_.report_later(Some(body), panic);
                     }

@@ -1,5 +1,5 @@
-//! [`Idle`], [`Prepare`], [`Check`] and [`Fork`]: places in the loop's course. Source: gevent's classes of the
-//! same names; ev.pod, `ev_idle`, `ev_prepare` and `ev_check`, `ev_fork`.
+//! [`Idle`], [`Prepare`], [`Check`] and [`Fork`]: watchers for certain moments of the loop's iteration. Source:
+//! gevent's classes of the same names; ev.pod, `ev_idle`, `ev_prepare` and `ev_check`, `ev_fork`.
 
 use libev_sys as ev;
 use libev_sys::{ev_check, ev_fork, ev_idle, ev_prepare};
@@ -33,7 +33,7 @@ macro_rules! plain {
             $(#[$make_doc])*
             ///
             /// # Errors
-            /// The loop is destroyed.
+            /// Fails if the loop is destroyed.
             pub fn $make(&self) -> Result<$name, Error> {
                 $name::make(self, $kind, |_, raw, callback| {
                     // SAFETY: `raw` is the new body's own.
@@ -45,13 +45,13 @@ macro_rules! plain {
 }
 
 plain! {
-    /// Calls back in every iteration that has nothing else of the same or a higher priority to do. Made by
+    /// Calls back in every iteration that has no other event of the same or a higher priority. Made by
     /// [`Loop::idle`].
     ///
     /// An active idle watcher keeps the loop from sleeping, and keeps idle watchers of lower priority from being
     /// called.
     Idle, IdleKind, ev_idle, "idle", ev_idle_start, ev_idle_stop, ev_shim_idle_init;
-    /// A watcher for when there is nothing else to do.
+    /// A watcher for iterations with nothing else to do.
     idle
 }
 
@@ -63,7 +63,7 @@ plain! {
 }
 
 plain! {
-    /// Calls back in every iteration, after the loop has waited; first of all callbacks of its priority. Made by
+    /// Calls back in every iteration, after the loop has waited and before all other callbacks of its priority. Made by
     /// [`Loop::check`].
     Check, CheckKind, ev_check, "check", ev_check_start, ev_check_stop, ev_shim_check_init;
     /// A watcher for the moment after each wait.

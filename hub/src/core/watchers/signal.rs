@@ -1,4 +1,4 @@
-//! [`Signal`]: the process receives a signal. Source: gevent's `signal`; ev.pod, `ev_signal`.
+//! [`Signal`]: a watcher for signals. Source: gevent's `signal`; ev.pod, `ev_signal`.
 
 use libev_sys as ev;
 use libev_sys::{ev_loop, ev_signal};
@@ -9,7 +9,7 @@ use crate::core::event_loop::loop_::Loop;
 use crate::core::watchers::body::Kind;
 use crate::core::watchers::watcher::watcher_type;
 
-/// libev has one table of signals for the whole process and does not lock it.
+/// The lock of libev's table of signals, which is one for the whole process, and which libev does not lock.
 pub(in crate::core) static SIGNAL_TABLE: ForkMutex<()> = ForkMutex::new(());
 
 pub(in crate::core) struct SignalKind {
@@ -23,8 +23,8 @@ unsafe impl Kind for SignalKind {
 
     unsafe fn start(&self, loop_: *mut ev_loop, raw: *mut ev_signal) -> Result<(), Error> {
         let _table = SIGNAL_TABLE.lock();
-        // SAFETY: by this function's contract, by the trait's contract; the table is ours. libev asserts that a signal
-        // has one loop only.
+        // SAFETY: by the contract of this function and of the trait; the table is locked. libev asserts that a signal
+        // has one loop only, which is checked first.
         unsafe {
             let owner = ev::ev_shim_signal_loop(self.signum);
             if !owner.is_null() && owner != loop_ {
@@ -32,7 +32,7 @@ unsafe impl Kind for SignalKind {
             }
             ev::ev_signal_start(loop_, raw);
             if self.signum == libc::SIGCHLD && ev::ev_shim_default_loop_ptr() == loop_ {
-                // libev takes its handler for in place, as it once was.
+                // `ev_signal_start` does not install the handler if libev believes that its own is still in place.
                 ev::ev_shim_install_sigchld();
             }
         }
@@ -41,7 +41,7 @@ unsafe impl Kind for SignalKind {
 
     unsafe fn stop(&self, loop_: *mut ev_loop, raw: *mut ev_signal) {
         let _table = SIGNAL_TABLE.lock();
-        // SAFETY: by this function's contract, by the trait's contract; the table is ours.
+        // SAFETY: by the contract of this function and of the trait; the table is locked.
         unsafe { ev::ev_signal_stop(loop_, raw) };
     }
 }
@@ -49,14 +49,15 @@ unsafe impl Kind for SignalKind {
 watcher_type! {
     /// Calls back, from the loop, after the process has received a signal. Made by [`Loop::signal`].
     ///
-    /// Several signals that arrive before the loop looks are one. Any number of watchers may watch one signal,
-    /// but all on the same loop. While one is started, the signal's own action is replaced by libev's handler;
-    /// when the last one stops, it becomes the default action (not the one there was before).
+    /// Several signals that arrive before the loop looks count as one. Any number of watchers may watch one signal,
+    /// but all on the same loop. While one is started, libev's handler replaces the signal's action; when the last one
+    /// stops, the signal gets the default action (not the one that it had before).
     ///
-    /// Watching `SIGCHLD` reaps nobody: whose child it is waits for it. Only while a [`Child`](crate::core::Child)
-    /// watcher is started, libev reaps every child of the process. (With the system's libev, the feature `system`, it
-    /// does from here on. In gevent, such a watcher never fires before something else has called
-    /// [`install_sigchld`](Loop::install_sigchld), and then libev reaps.)
+    /// Watching `SIGCHLD` reaps no child: the program waits for its children by itself. Only while a
+    /// [`Child`](crate::core::Child) watcher is started, libev reaps every child of the process. (The system's libev,
+    /// which the feature `system` selects, reaps every child from the start of such a watcher on. In gevent, such a
+    /// watcher never fires before something else has called [`install_sigchld`](Loop::install_sigchld), and then libev
+    /// reaps.)
     Signal(SignalKind)
 }
 
@@ -66,7 +67,8 @@ impl Loop {
     /// Its [`start`](crate::core::Watcher::start) fails with [`SignalInUse`] when another loop watches the signal.
     ///
     /// # Errors
-    /// `signum` is not a signal, or one that cannot be caught; the loop is destroyed.
+    /// [`IllegalSignal`] if `signum` is not a signal, or one that cannot be caught. Fails also if the loop is
+    /// destroyed.
     pub fn signal(&self, signum: i32) -> Result<Signal, Error> {
         // SAFETY: no preconditions.
         let signals = unsafe { ev::ev_shim_nsig() };

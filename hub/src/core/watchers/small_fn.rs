@@ -1,4 +1,4 @@
-//! [`SmallFn`]: a closure kept in place.
+//! [`SmallFn`]: a closure that is kept without a box if it is small.
 
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -7,18 +7,18 @@ use greenlet_core::Exception;
 
 use crate::core::Events;
 
-/// What can be made a [`SmallFn`].
+/// An action that can be kept in a [`SmallFn`].
 ///
 /// # Safety
-/// `IS_WAKE` is true for one type only, and that is small.
+/// `IS_WAKE` is true for one type only, and that type is small enough to need no box.
 pub(in crate::core) unsafe trait Act: 'static {
-    /// For [`SmallFn::wake`].
+    /// Whether this is the type that [`SmallFn::wake`] returns.
     const IS_WAKE: bool = false;
 
     fn act(&self, events: Events) -> Result<(), Exception>;
 }
 
-/// One that does not fit goes into a box, which does.
+/// An action that does not fit is put into a box, which does.
 // SAFETY: `IS_WAKE` is false.
 unsafe impl<A: Act> Act for Box<A> {
     fn act(&self, events: Events) -> Result<(), Exception> {
@@ -26,22 +26,22 @@ unsafe impl<A: Act> Act for Box<A> {
     }
 }
 
-/// Room for what most callbacks capture: two words.
+/// Room for two words, which is enough for most callbacks.
 type Space = MaybeUninit<[*mut (); 2]>;
 
-/// A `Box<dyn Act>` that needs no box for something small.
+/// Like a `Box<dyn Act>`, but without the box for a small action.
 ///
-/// `space` holds a valid value of the type that `table` was made for, from [`SmallFn::new`] until it is dropped.
+/// From [`SmallFn::new`] until the drop, `space` holds a valid value of the type that `table` was made for.
 pub(in crate::core) struct SmallFn {
-    /// In an `UnsafeCell`, because a closure may capture one.
+    /// The action, in an `UnsafeCell` because a closure may capture a `Cell`.
     space: UnsafeCell<Space>,
     table: &'static Acts,
 }
 
 struct Acts {
-    /// Its argument points to a living value of the table's type.
+    /// Runs the action. The argument must point to a living value of the table's type.
     act: unsafe fn(*const (), Events) -> Result<(), Exception>,
-    /// As for `act`; the value is gone afterwards. None: there is nothing to do.
+    /// Drops the action, which the argument must point to in the same way. None if the type needs no drop.
     drop: Option<unsafe fn(*mut ())>,
     is_wake: bool,
 }
@@ -71,7 +71,7 @@ unsafe fn act<A: Act>(value: *const (), events: Events) -> Result<(), Exception>
 }
 
 /// # Safety
-/// `value` points to a living `A`, which nobody uses again.
+/// `value` points to a living `A`, which is not used again.
 unsafe fn drop_in_place<A>(value: *mut ()) {
     // SAFETY: by this function's contract.
     unsafe { value.cast::<A>().drop_in_place() }
@@ -95,7 +95,7 @@ impl SmallFn {
     fn in_place<A: Act>(action: A) -> SmallFn {
         assert!(fits::<A>());
         let mut space = Space::uninit();
-        // SAFETY: `fits` says that there is room for it.
+        // SAFETY: `fits` says that there is room for the action, and that it is aligned there.
         unsafe { space.as_mut_ptr().cast::<A>().write(action) };
         SmallFn {
             space: UnsafeCell::new(space),
@@ -109,17 +109,17 @@ impl SmallFn {
         unsafe { (self.table.act)(self.space.get().cast(), events) }
     }
 
-    /// Whether dropping it does anything.
+    /// Whether dropping the action does anything.
     #[inline]
     pub(in crate::core) fn needs_drop(&self) -> bool {
         self.table.drop.is_some()
     }
 
-    /// What was given to [`new`](Self::new), if it is of the type that `IS_WAKE`.
+    /// The action that was given to [`new`](Self::new), if it is of the one type whose `IS_WAKE` is true.
     #[inline]
     pub(in crate::core) fn wake<A: Act>(&self) -> Option<&A> {
         const { assert!(A::IS_WAKE && fits::<A>()) };
-        // SAFETY: the type's invariant, and `Act`'s: the table can only be `A`'s.
+        // SAFETY: by the type's invariant `space` holds a value of the table's type, which by `Act`'s contract is `A`.
         (self.table.is_wake).then(|| unsafe { &*self.space.get().cast::<A>() })
     }
 }
@@ -157,7 +157,7 @@ mod tests {
 
     struct Wakes(Cell<i32>);
 
-    // SAFETY: within this module, it is the only one.
+    // SAFETY: in these tests no other type has `IS_WAKE`, and this one is small.
     unsafe impl Act for Wakes {
         const IS_WAKE: bool = true;
 

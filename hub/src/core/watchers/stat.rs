@@ -1,4 +1,4 @@
-//! [`Stat`]: a path changes. Source: gevent's `stat`; ev.pod, `ev_stat`.
+//! [`Stat`]: a watcher for a path. Source: gevent's `stat`; ev.pod, `ev_stat`.
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
@@ -14,7 +14,7 @@ use crate::core::watchers::watcher::{plain_start_stop, watcher_type};
 
 pub(in crate::core) struct StatKind {
     path: PathBuf,
-    /// libev keeps a pointer to it.
+    /// The same path for libev, which keeps a pointer to it.
     c_path: CString,
 }
 
@@ -27,19 +27,20 @@ unsafe impl Kind for StatKind {
 }
 
 watcher_type! {
-    /// Calls back when what `lstat` says about a path has changed; the path need not exist. Made by
-    /// [`Loop::stat`].
+    /// Calls back when the attributes of a path, as `lstat` reports them, have changed; the path need not exist. Made
+    /// by [`Loop::stat`].
     ///
-    /// Changes are noticed by inotify where libev trusts it, and by looking again every so often.
+    /// libev notices changes by inotify where it trusts that, and by calling `lstat` at intervals.
     Stat(StatKind)
 }
 
 impl Loop {
-    /// A watcher for `path`. `interval` says how often to look, in seconds: 0 leaves it to libev (about 5), and
-    /// libev raises what is too small (below 0.1, or negative) when the watcher starts.
+    /// A watcher for `path`, which looks every `interval` seconds. 0 leaves the interval to libev (about 5 seconds);
+    /// libev raises one that is too small (below 0.1, or negative) when the watcher starts.
     ///
     /// # Errors
-    /// `path` has a NUL byte inside; `interval` is not a number; the loop is destroyed.
+    /// [`IllegalPath`] if `path` has a NUL byte inside; [`IllegalTime`] if `interval` is NaN. Fails also if the loop is
+    /// destroyed.
     pub fn stat(&self, path: impl AsRef<Path>, interval: f64) -> Result<Stat, Error> {
         let path = path.as_ref().to_owned();
         if interval.is_nan() {
@@ -53,7 +54,7 @@ impl Loop {
             return Err(IllegalPath(path).into());
         };
         Stat::make(self, StatKind { path, c_path }, |kind, raw, callback| {
-            // SAFETY: `raw` is the new body's own; the path is the same body's, never changed, and so lives as long.
+            // SAFETY: `raw` is the new body's own. The path is in the same body and never changed, so it lives as long.
             unsafe { ev::ev_shim_stat_init(raw, Some(callback), kind.c_path.as_ptr(), interval) }
         })
     }
@@ -65,7 +66,7 @@ impl Stat {
         &self.kind().path
     }
 
-    /// The interval in seconds, as libev has it.
+    /// The interval in seconds, as libev uses it.
     pub fn interval(&self) -> f64 {
         // SAFETY: the body's own watcher, which was initialised when it was made.
         unsafe { (*self.raw()).interval }

@@ -1,4 +1,4 @@
-//! [`Timer`]: a time passes. Source: gevent's `timer`; ev.pod, `ev_timer`.
+//! [`Timer`]: a watcher for the time that passes. Source: gevent's `timer`; ev.pod, `ev_timer`.
 
 use libev_sys as ev;
 use libev_sys::ev_timer;
@@ -19,7 +19,7 @@ unsafe impl Kind for TimerKind {
 
     plain_start_stop!(ev_timer_start, ev_timer_stop);
 
-    /// While queued callbacks run, the loop's clock may be far behind.
+    /// Updates the loop's clock while queued callbacks run: it may be far behind then.
     fn before_start(&self, loop_: &Loop) -> Result<(), Error> {
         if loop_.starting_timer_may_update_loop_time() {
             loop_.update_now()?;
@@ -31,12 +31,12 @@ unsafe impl Kind for TimerKind {
 watcher_type! {
     /// Calls back after a time, once or repeatedly. Made by [`Loop::timer`].
     ///
-    /// Time is counted from the loop's clock ([`Loop::now`]), which stands still while callbacks run. A start
-    /// from a queued callback ([`Loop::run_callback`]) updates it first.
+    /// The time counts from the loop's clock ([`Loop::now`]), which stands still while callbacks run. A start
+    /// in a queued callback ([`Loop::run_callback`]) updates the clock first.
     ///
-    /// libev keeps what is left of the time over [`stop`](crate::core::Watcher::stop) and a new start: a timer that was
-    /// stopped half-way fires after the other half, and one that has fired fires at once.
-    /// [`set`](Timer::set) before the start makes it fresh.
+    /// libev keeps the rest of the time over [`stop`](crate::core::Watcher::stop) and a new start: a timer that was
+    /// stopped half-way fires after the other half, and one that has fired fires at once. Call [`set`](Timer::set)
+    /// before the start to begin with the whole time.
     ///
     /// ```
     /// use std::{cell::Cell, rc::Rc};
@@ -62,11 +62,11 @@ watcher_type! {
 }
 
 impl Loop {
-    /// A timer that fires after `after` seconds and then, unless `repeat` is 0, every `repeat` seconds. A negative
-    /// `after` is in the past; infinity never comes.
+    /// A timer that fires after `after` seconds and then, unless `repeat` is 0, every `repeat` seconds. With a negative
+    /// `after` it fires at once, with infinity never.
     ///
     /// # Errors
-    /// `repeat` is negative; either is not a number; the loop is destroyed.
+    /// [`IllegalTime`] if `repeat` is negative, or either is NaN. Fails also if the loop is destroyed.
     pub fn timer(&self, after: f64, repeat: f64) -> Result<Timer, Error> {
         let after = check(after, repeat)?;
         Timer::make(self, TimerKind, |_, raw, callback| {
@@ -77,11 +77,11 @@ impl Loop {
 }
 
 impl Timer {
-    /// [`start`](crate::core::Watcher::start), and decides whether to update the loop's clock first: gevent's
-    /// `start(.., update=..)`.
+    /// Like [`start`](crate::core::Watcher::start), but `update` says whether to update the loop's clock first:
+    /// gevent's `start(.., update=..)`.
     ///
     /// # Errors
-    /// As for `start`.
+    /// The same as those of `start`.
     pub fn start_update<F, R>(&self, update: bool, callback: F) -> Result<(), Error>
     where
         F: Fn() -> R + 'static,
@@ -93,11 +93,11 @@ impl Timer {
         self.start_prepared(Handler::plain(callback))
     }
 
-    /// Begins anew with the repeat time: an active timer is put off to `repeat` seconds from now, one that is not
-    /// active is started with that; if `repeat` is 0, it is stopped. Updates the loop's clock first.
+    /// Begins anew with the repeat time: the timer, active or not, fires `repeat` seconds from now. If `repeat` is 0,
+    /// the timer is stopped. Updates the loop's clock first.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn again<F, R>(&self, callback: F) -> Result<(), Error>
     where
         F: Fn() -> R + 'static,
@@ -106,11 +106,11 @@ impl Timer {
         self.again_update(true, callback)
     }
 
-    /// [`again`](Self::again), and decides whether to update the loop's clock first: gevent's
+    /// Like [`again`](Self::again), but `update` says whether to update the loop's clock first: gevent's
     /// `again(.., update=..)`.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn again_update<F, R>(&self, update: bool, callback: F) -> Result<(), Error>
     where
         F: Fn() -> R + 'static,
@@ -134,7 +134,8 @@ impl Timer {
     /// Sets both times anew; counting begins with the next start.
     ///
     /// # Errors
-    /// The watcher is active or pending; as for [`Loop::timer`].
+    /// [`WatcherInUse`](crate::core::WatcherInUse) if the watcher is active or pending; [`IllegalTime`] as for
+    /// [`Loop::timer`].
     pub fn set(&self, after: f64, repeat: f64) -> Result<(), Error> {
         self.check_idle("after")?;
         let after = check(after, repeat)?;
@@ -147,7 +148,7 @@ impl Timer {
     /// [`again`](Self::again)).
     ///
     /// # Errors
-    /// `repeat` is negative or not a number.
+    /// Fails if `repeat` is negative or NaN.
     pub fn set_repeat(&self, repeat: f64) -> Result<(), Error> {
         check(0.0, repeat)?;
         // SAFETY: the body's own watcher; libev documents the field as writable.
@@ -155,23 +156,23 @@ impl Timer {
         Ok(())
     }
 
-    /// The repeat time in seconds; 0: once.
+    /// The repeat time in seconds; 0 if the timer fires once.
     pub fn repeat(&self) -> f64 {
         // SAFETY: the body's own watcher, which was initialised when it was made.
         unsafe { (*self.raw()).repeat }
     }
 
-    /// libev's `at`: when active, the time of the loop's monotonic clock at which the timer fires; else, the
+    /// libev's `at`: for an active timer, the time of the loop's monotonic clock at which it fires; for any other, the
     /// seconds that a start would count down.
     pub fn at(&self) -> f64 {
         // SAFETY: as in `repeat`.
         unsafe { (*self.raw()).at }
     }
 
-    /// The seconds left; when not active, those that a start would count down.
+    /// The seconds until the timer fires, or, if it is not active, the seconds that a start would count down.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn remaining(&self) -> Result<f64, Error> {
         let raw_loop = self.loop_().look()?;
         // SAFETY: the loop is alive, and the watcher is the body's own.
@@ -179,8 +180,8 @@ impl Timer {
     }
 }
 
-/// Returns `after`, but finite if it is in the past: repeated for ever later, minus infinity would be no number, and
-/// libev's heap of timers no heap.
+/// Returns `after`, with minus infinity made finite. With an infinite `repeat` added, minus infinity would become NaN,
+/// which libev's heap of timers cannot order.
 fn check(after: f64, repeat: f64) -> Result<f64, IllegalTime> {
     if after.is_nan() {
         return Err(IllegalTime {

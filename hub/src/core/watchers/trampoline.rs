@@ -1,4 +1,4 @@
-//! From libev's callback to the user's. Source: gevent's `gevent_callback` in callbacks.c.
+//! The way from libev's callback to the watcher's handler. Source: gevent's `gevent_callback` in callbacks.c.
 
 use greenlet_core::Exception;
 use greenlet_core::unwind::{Caught, catch};
@@ -11,10 +11,10 @@ use crate::core::watchers::handler::Call;
 use crate::core::watchers::watcher::Watcher;
 use crate::core::{Events, Io};
 
-/// Runs the body's handler, reports its error, and stops the watcher if it is over. Nothing leaves it.
+/// Runs the body's handler, reports its error, and stops the watcher if it is over. No panic leaves this function.
 ///
-/// The handler may switch greenlets, run the loop, stop or close the watcher, drop its last handle, and destroy
-/// the loop.
+/// The handler may switch greenlets, run the loop, stop or close the watcher, drop the watcher's last handle, and
+/// destroy the loop.
 #[inline]
 pub(in crate::core) fn dispatch(loop_: Loop, body: BodyRef, revents: i32) {
     if c_frames::is_unwinding() {
@@ -37,13 +37,13 @@ pub(in crate::core) fn dispatch(loop_: Loop, body: BodyRef, revents: i32) {
 #[inline(always)]
 fn call(loop_: &Loop, body: &BodyRef, call: impl Call, events: Events) {
     match catch(|| call.run(events)) {
-        // So it goes on.
+        // The watcher goes on.
         Ok(Ok(())) if body.is_known_to_libev() && call.ends_quietly() => {}
         result => c_frames::guard(loop_, || end(loop_, body, call, result, events)),
     }
 }
 
-/// What is to be done after a call, if anything is.
+/// Deals with the result of a call, unless the watcher simply goes on.
 fn end(
     loop_: &Loop,
     body: &BodyRef,
@@ -64,9 +64,9 @@ fn end(
     };
     // A failing io watcher would fire and fail for ever.
     let runaway = failed && events.intersects(Events::READWRITE);
-    // libev has stopped a one-shot timer by itself, and what was fed was never started: now it is over. If the
-    // callback started or fed the watcher again, it is not. (gevent asks only whether it is active, and so loses
-    // an event that a watcher feeds to itself.)
+    // libev has stopped a one-shot timer by itself, and a watcher that was fed may never have been started: such a
+    // watcher is over now, unless the callback has started or fed it again. (gevent asks only whether it is active, and
+    // so loses an event that a watcher feeds to itself.)
     if (runaway || !body.is_known_to_libev())
         && let Ok(raw_loop) = loop_.look()
     {
@@ -76,12 +76,12 @@ fn end(
     drop(call);
 }
 
-/// Reports what a call has failed with. As in gevent, it is the greenlet's if all that the watcher did was to wake one.
+/// Reports the error of a call. As in gevent, the context is the greenlet if the watcher only had to wake one.
 #[cold]
 fn report(loop_: &Loop, body: &BodyRef, call: &impl Call, events: Events, exception: Exception) {
     let watcher;
     let context = match call.woken() {
-        // See `wake`.
+        // `handler::wake` has thrown this reason into the greenlet.
         Some(greenlet) if Io::refused(events).is_some() => Context::Throw(greenlet),
         Some(greenlet) => Context::Switch(greenlet),
         None => {

@@ -1,4 +1,4 @@
-//! What all watchers have in common. Source: gevent's `watcher` class in corecext.pyx.
+//! [`Watcher`]: the part that all watchers have in common. Source: gevent's `watcher` class in corecext.pyx.
 
 use std::cell::Cell;
 use std::fmt;
@@ -18,14 +18,14 @@ use crate::core::watchers::handler::Handler;
 /// Any watcher: the base class of [`Io`](crate::core::Io), [`Timer`](crate::core::Timer) and the others, which
 /// dereference to it.
 ///
-/// A handle: clones are the same watcher, and equal. A started watcher keeps itself alive; dropping all its
+/// This is a handle: clones are the same watcher, and equal. A started watcher keeps itself alive; dropping all its
 /// handles does not stop it.
 ///
 /// # Starting and stopping
 ///
 /// `start` makes the loop call the callback when the event happens; starting again only replaces the callback.
 /// `stop` ends that, also for an event that has happened but was not delivered yet. A watcher that is over by
-/// itself (a timer that does not repeat) is stopped, its callback dropped, after the callback has returned.
+/// itself (a timer that does not repeat) is stopped, and its callback dropped, after the callback has returned.
 ///
 /// A callback may do anything: start, stop and drop watchers, its own too, switch greenlets, run the loop or
 /// destroy it. Its error or panic goes to [`Loop::handle_error`] with the watcher as context.
@@ -37,8 +37,8 @@ use crate::core::watchers::handler::Handler;
 ///
 /// # Priorities
 ///
-/// From -2 to 2, with 0 the default: of the events that one iteration brings, those of higher priority are
-/// delivered first. A value beyond that is kept as it is until the watcher starts, and then brought into range.
+/// A priority is a number from -2 to 2; 0 is the default. Of the events of one iteration, those of higher priority are
+/// delivered first. A value beyond that range is kept until the watcher starts, and then brought into range.
 #[derive(Clone)]
 pub struct Watcher {
     body: BodyRef,
@@ -58,7 +58,7 @@ impl Watcher {
         self.body.table().name
     }
 
-    /// A word that tells this watcher from all others alive: the address of libev's struct.
+    /// A number that no other living watcher has: the address of libev's struct.
     pub fn address(&self) -> usize {
         self.body.raw().addr()
     }
@@ -72,7 +72,7 @@ impl Watcher {
     /// `Result<(), Exception>`.
     ///
     /// # Errors
-    /// The loop is destroyed; the watcher's type has more reasons.
+    /// Fails if the loop is destroyed. Some types of watcher have more errors, which their documentation names.
     #[inline]
     pub fn start<F, R>(&self, callback: F) -> Result<(), Error>
     where
@@ -82,10 +82,10 @@ impl Watcher {
         self.start_handler(Handler::plain(callback))
     }
 
-    /// Like [`start`](Self::start), and the callback gets the events: gevent's `start(.., pass_events=True)`.
+    /// Like [`start`](Self::start), but the callback gets the events: gevent's `start(.., pass_events=True)`.
     ///
     /// # Errors
-    /// As for [`start`](Self::start).
+    /// The same as those of [`start`](Self::start).
     #[inline]
     pub fn start_pass_events<F, R>(&self, callback: F) -> Result<(), Error>
     where
@@ -95,21 +95,21 @@ impl Watcher {
         self.start_handler(Handler::with_events(callback))
     }
 
-    /// Like [`start`](Self::start), with the waking of a greenlet for a callback. Allocates nothing.
+    /// Like [`start`](Self::start), but wakes a greenlet instead of calling a function. Allocates nothing.
     ///
     /// # Errors
-    /// As for [`start`](Self::start).
+    /// The same as those of [`start`](Self::start).
     #[inline]
     pub fn start_resume(&self, resume: Resume) -> Result<(), Error> {
         self.start_handler(Handler::wake(resume))
     }
 
-    /// Like [`start`](Self::start), with the first switch to a greenlet for a callback. If the watcher is stopped
-    /// before, or its loop destroyed, or if there is no stack for the greenlet by then, it has
-    /// [failed](RawGreenlet::fail).
+    /// Like [`start`](Self::start), but begins a greenlet instead of calling a function. If the watcher is stopped
+    /// before, or its loop destroyed, or if there is no memory for the greenlet's stack by then, the greenlet
+    /// [fails](RawGreenlet::fail).
     ///
     /// # Errors
-    /// As for [`start`](Self::start); the greenlet has failed.
+    /// The same as those of [`start`](Self::start); the greenlet fails then, too.
     pub fn start_greenlet(&self, greenlet: RawGreenlet) -> Result<(), Error> {
         let start = Cell::new(Some(Start::new(greenlet)));
         self.start(move || start.take().map_or(Ok(()), |start| start.run()))
@@ -118,7 +118,7 @@ impl Watcher {
     #[inline(always)]
     fn start_handler(&self, mut handler: Handler) -> Result<(), Error> {
         if let Some(raw_loop) = self.loop_.plain() {
-            // SAFETY: `plain` says that the loop is alive and runs no callbacks; it is the body's.
+            // SAFETY: `plain` says that the loop, which is the body's, is alive and runs no callbacks.
             match unsafe { self.body.start_if_plain(raw_loop, handler) } {
                 Ok(()) => return Ok(()),
                 Err(back) => handler = back,
@@ -132,7 +132,7 @@ impl Watcher {
         self.start_carefully(handler, true)
     }
 
-    /// Not generic, so that there is one of it.
+    /// The slow path of every start. It is not generic, so that it is compiled only once.
     #[inline(never)]
     fn start_carefully(&self, handler: Handler, prepared: bool) -> Result<(), Error> {
         self.start_with(handler, |raw_loop| {
@@ -141,7 +141,7 @@ impl Watcher {
         })
     }
 
-    /// Sets the handler after `start`, which makes libev know the watcher.
+    /// Calls `start`, which tells libev of the watcher, and then sets the handler.
     pub(in crate::core) fn start_with(
         &self,
         handler: Handler,
@@ -159,11 +159,11 @@ impl Watcher {
     /// Stops the watcher and drops its callback. Does nothing to one that is not started.
     ///
     /// # Errors
-    /// The loop is destroyed (and the watcher was stopped by that).
+    /// Fails if the loop is destroyed; that has stopped the watcher already.
     #[inline]
     pub fn stop(&self) -> Result<(), Error> {
         if let Some(raw_loop) = self.loop_.plain()
-            // SAFETY: `plain` says that the loop is alive; it is the body's.
+            // SAFETY: `plain` says that the loop, which is the body's, is alive.
             && unsafe { self.body.stop_if_plain(raw_loop) }
         {
             return Ok(());
@@ -174,16 +174,15 @@ impl Watcher {
     #[inline(never)]
     fn stop_carefully(&self) -> Result<(), Error> {
         let raw_loop = self.loop_.modify()?;
-        // SAFETY: `modify` says that the loop is alive; it is the body's.
+        // SAFETY: `modify` says that the loop, which is the body's, is alive.
         unsafe { self.body.stop(raw_loop) };
         Ok(())
     }
 
-    /// [`stop`](Self::stop), and says that the watcher is not needed any more. It can be started again all the
-    /// same.
+    /// Like [`stop`](Self::stop), for a watcher that is not needed any more. It can be started again all the same.
     ///
     /// # Errors
-    /// As for [`stop`](Self::stop).
+    /// The same as those of [`stop`](Self::stop).
     pub fn close(&self) -> Result<(), Error> {
         self.body.closed();
         self.stop()
@@ -192,7 +191,7 @@ impl Watcher {
     /// Delivers `events` to `callback` as if they had happened; the watcher need not be started.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn feed<F, R>(&self, events: Events, callback: F) -> Result<(), Error>
     where
         F: Fn() -> R + 'static,
@@ -201,10 +200,10 @@ impl Watcher {
         self.feed_handler(events, Handler::plain(callback))
     }
 
-    /// Like [`feed`](Self::feed), and the callback gets the events.
+    /// Like [`feed`](Self::feed), but the callback gets the events.
     ///
     /// # Errors
-    /// As for [`feed`](Self::feed).
+    /// The same as those of [`feed`](Self::feed).
     pub fn feed_pass_events<F, R>(&self, events: Events, callback: F) -> Result<(), Error>
     where
         F: Fn(Events) -> R + 'static,
@@ -229,14 +228,14 @@ impl Watcher {
         self.body.is_active()
     }
 
-    /// Whether an event has happened and was not delivered yet. (An [`Async`](crate::core::Async) watcher is pending
+    /// Whether an event has happened but was not delivered yet. (An [`Async`](crate::core::Async) watcher is pending
     /// from the moment of sending.)
     pub fn pending(&self) -> bool {
         self.body.shown_pending()
     }
 
-    /// Whether the watcher, while active, keeps the loop running. True unless [`set_ref`](Self::set_ref) said
-    /// otherwise.
+    /// Whether the watcher, while active, keeps the loop running. True unless [`set_ref`](Self::set_ref) has set it to
+    /// false.
     pub fn ref_(&self) -> bool {
         self.body.is_ref()
     }
@@ -244,7 +243,7 @@ impl Watcher {
     /// Sets [`ref_`](Self::ref_); for an active watcher it takes effect at once.
     ///
     /// # Errors
-    /// The loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn set_ref(&self, ref_: bool) -> Result<(), Error> {
         let raw_loop = self.loop_.modify()?;
         // SAFETY: `modify` says that the loop is alive.
@@ -261,7 +260,7 @@ impl Watcher {
     /// Sets the priority.
     ///
     /// # Errors
-    /// The watcher is active or pending.
+    /// Fails if the watcher is active or pending.
     pub fn set_priority(&self, priority: i32) -> Result<(), Error> {
         self.check_idle("priority")?;
         self.put_priority(priority);
@@ -269,8 +268,8 @@ impl Watcher {
     }
 
     fn put_priority(&self, priority: i32) {
-        // SAFETY: as in `priority`; the callers have made sure that the watcher is not pending, and that an active
-        // one is no idle watcher, or its priority the same as before.
+        // SAFETY: as in `priority`. The callers make sure that the watcher is not pending, and that the priority of an
+        // active idle watcher stays the same: libev relies on both.
         unsafe { ev::ev_shim_set_priority(self.body.raw().cast(), priority) };
     }
 
@@ -283,12 +282,12 @@ impl Watcher {
         self.body.handler.replace(Handler::plain(callback));
     }
 
-    /// Whether a callback is set: true from start (or feed) to stop.
+    /// Whether a callback is set. It is from the start (or feed) to the stop.
     pub fn has_callback(&self) -> bool {
         self.body.handler.is_set()
     }
 
-    /// The greenlet's waking that [`start_resume`](Self::start_resume) set.
+    /// The resume that [`start_resume`](Self::start_resume) has set, if any.
     pub fn resume(&self) -> Option<Resume> {
         self.body.handler.resume()
     }
@@ -297,7 +296,7 @@ impl Watcher {
         &self.body
     }
 
-    /// Refuses to change what libev relies on.
+    /// Returns an error if libev knows the watcher, so that it relies on the attribute.
     pub(in crate::core) fn check_idle(&self, attribute: &'static str) -> Result<(), WatcherInUse> {
         if self.body.is_known_to_libev() {
             Err(WatcherInUse {
@@ -333,19 +332,20 @@ macro_rules! watcher_type {
         pub struct $name($crate::core::watchers::watcher::Watcher);
 
         impl $name {
-            /// Sets [`ref_`](crate::core::Watcher::ref_): a constructor's keyword argument in gevent.
+            /// Sets [`ref_`](crate::core::Watcher::ref_), which is a keyword argument of the constructor in gevent.
             ///
             /// # Errors
-            /// The loop is destroyed.
+            /// Fails if the loop is destroyed.
             pub fn with_ref(self, ref_: bool) -> Result<Self, $crate::core::Error> {
                 self.set_ref(ref_)?;
                 Ok(self)
             }
 
-            /// Sets the [`priority`](crate::core::Watcher::priority): a constructor's keyword argument in gevent.
+            /// Sets the [`priority`](crate::core::Watcher::priority), which is a keyword argument of the constructor in
+            /// gevent.
             ///
             /// # Errors
-            /// The watcher is active or pending.
+            /// Fails if the watcher is active or pending.
             pub fn with_priority(self, priority: i32) -> Result<Self, $crate::core::Error> {
                 self.set_priority(priority)?;
                 Ok(self)
@@ -408,7 +408,7 @@ macro_rules! watcher_type {
 }
 pub(in crate::core) use watcher_type;
 
-/// Implements `Kind`'s start and stop by libev's functions, which always succeed.
+/// Implements `Kind`'s start and stop by libev's functions, for types whose start always succeeds.
 macro_rules! plain_start_stop {
     ($start:ident, $stop:ident) => {
         const PLAIN: Option<[$crate::core::watchers::body::RawChange<Self::Raw>; 2]> =
@@ -419,13 +419,13 @@ macro_rules! plain_start_stop {
             loop_: *mut libev_sys::ev_loop,
             raw: *mut Self::Raw,
         ) -> Result<(), $crate::core::Error> {
-            // SAFETY: by this function's contract, by the trait's contract.
+            // SAFETY: by the contract of this function and of the trait.
             unsafe { libev_sys::$start(loop_, raw) };
             Ok(())
         }
 
         unsafe fn stop(&self, loop_: *mut libev_sys::ev_loop, raw: *mut Self::Raw) {
-            // SAFETY: by this function's contract, by the trait's contract.
+            // SAFETY: by the contract of this function and of the trait.
             unsafe { libev_sys::$stop(loop_, raw) };
         }
     };

@@ -1,8 +1,8 @@
-//! [`Word`]: what a start or a stop must know first, in one load.
+//! [`Word`]: the flags that every start and stop looks at first, in one load.
 
 use std::cell::Cell;
 
-/// What a watcher's body notes about itself.
+/// The flags of a watcher's body.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::core) struct Marks(u32);
 
@@ -12,12 +12,12 @@ impl Marks {
     pub(in crate::core) const UNREF_BEFORE_START: Marks = Marks(1);
     /// `ev_unref` was called for the watcher; `ev_ref` is owed.
     pub(in crate::core) const NEEDS_REF: Marks = Marks(2);
-    /// libev knows the watcher, or may. Stands for a reference.
+    /// libev knows the watcher, or may know it. The mark stands for a reference to the body.
     pub(in crate::core) const KEPT: Marks = Marks(4);
     const ALL: u32 = 7;
 }
 
-/// What the slot says of the handler that is in its place.
+/// The flags of the handler that is in its place.
 #[derive(Clone, Copy)]
 pub(super) struct Own(u32);
 
@@ -30,21 +30,21 @@ impl Own {
     }
 }
 
-/// What replaced the handler is kept beside it.
+/// The handler in place was replaced; the new one is in `later`.
 const REPLACED: u32 = 8;
 /// The handler in place needs to be dropped.
 const DROPS: u32 = 16;
 /// The handler in place wakes a greenlet.
 const WAKES: u32 = 32;
-/// A call of the handler in place is on some stack; the bits from here on count them.
+/// One call of the handler in place that is on some stack. The bits from here on count these calls.
 const CALL: u32 = 64;
 
-/// The [`Marks`] of a body, and what the slot of its handler notes: two owners, each with bits and methods of its own.
-/// They share a word so that one look tells whether a start or a stop is nothing but a call of libev's.
+/// The [`Marks`] of a body, and the flags of its handler's slot. The two owners have bits and methods of their own.
+/// They share a word so that one load tells whether a start or a stop is no more than a call of libev's.
 #[derive(Default)]
 pub(in crate::core) struct Word(Cell<u32>);
 
-/// For the body.
+/// The methods for the body.
 impl Word {
     #[inline]
     pub(in crate::core) fn has(&self, mark: Marks) -> bool {
@@ -61,28 +61,28 @@ impl Word {
         self.0.set(self.0.get() & !mark.0);
     }
 
-    /// Whether these are the body's marks, and nothing has to be done for the handler that was.
+    /// Whether these are all the body's marks, and the slot [is quiet](Self::is_quiet).
     #[inline]
     pub(in crate::core) fn is_only(&self, marks: Marks) -> bool {
         self.0.get() == marks.0
     }
 }
 
-/// For the handler's slot.
+/// The methods for the handler's slot.
 impl Word {
-    /// Whether nothing has to be done for the handler that was: it is not called, not replaced, and owns nothing.
+    /// Whether the handler in place can be overwritten: it is not called, not replaced, needs no drop and wakes nobody.
     #[inline]
     pub(super) fn is_quiet(&self) -> bool {
         self.0.get() & !Marks::ALL == 0
     }
 
-    /// Another handler is in place, of which no call is on any stack. The marks stay.
+    /// Notes that another handler is in place, of which no call is on any stack. The marks stay.
     #[inline]
     pub(super) fn put(&self, own: Own) {
         self.0.set(self.0.get() & Marks::ALL | own.0);
     }
 
-    /// The same, with other marks.
+    /// [`put`](Self::put), and sets the marks, too.
     #[inline]
     pub(super) fn overwrite(&self, marks: Marks, own: Own) {
         self.0.set(marks.0 | own.0);
@@ -103,7 +103,7 @@ impl Word {
         self.0.get() & WAKES != 0
     }
 
-    /// Whether it is a closure, and the one in place.
+    /// Whether the handler is in place, and a closure (or none).
     #[inline]
     pub(super) fn is_closure_in_place(&self) -> bool {
         self.0.get() & (REPLACED | WAKES) == 0
