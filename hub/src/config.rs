@@ -5,10 +5,9 @@
 //! | [`libev_backend`] | `GEVENT_BACKEND` | libev's choice |
 //! | [`threadpool_idle_task_timeout`] | `GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT` | 5 seconds |
 //!
-//! The environment is looked at when a setting is first asked for. What else gevent has there is not
-//! here: there is one kind of loop, resolver and thread pool, no thread that monitors the hub, and the
-//! spawn tree costs too little to be switched off. (The size of stacks is set by
-//! `greenlet_core::StackSize`, or `GREENLET_STACK_SIZE`.)
+//! The environment is looked at when a setting is first asked for. gevent's other settings are not here: there is only
+//! one kind of loop, resolver and thread pool, there is no thread that monitors the hub, and the spawn tree costs too
+//! little to be switched off. (The size of stacks is set by `greenlet_core::StackSize`, or `GREENLET_STACK_SIZE`.)
 
 use std::env;
 use std::io::{self, Write};
@@ -25,7 +24,7 @@ static LIBEV_BACKEND: ForkMutex<Option<LoopFlags>> = ForkMutex::new(None);
 /// The flags that hubs make their loops with; see [`set_libev_backend`].
 ///
 /// # Errors
-/// For a name in the environment that means nothing.
+/// [`InvalidFlag`] if the environment has a name that is neither a backend's nor a flag's.
 pub fn libev_backend() -> Result<LoopFlags, InvalidFlag> {
     let mut known = LIBEV_BACKEND.lock();
     match *known {
@@ -37,7 +36,7 @@ pub fn libev_backend() -> Result<LoopFlags, InvalidFlag> {
     }
 }
 
-/// Has hubs that are made from now on run loops with these flags: a backend, mostly.
+/// Sets the flags of the loops of hubs that are made from now on: usually a backend.
 ///
 /// ```
 /// hub::config::set_libev_backend("poll")?;
@@ -46,21 +45,22 @@ pub fn libev_backend() -> Result<LoopFlags, InvalidFlag> {
 /// ```
 ///
 /// # Errors
-/// For a name that means nothing, and for a backend that is not supported here.
+/// [`InvalidFlag`] if a name is neither a backend's nor a flag's;
+/// [`UnsupportedBackend`](crate::core::UnsupportedBackend) if the backend is not supported here.
 pub fn set_libev_backend(flags: impl IntoFlags) -> Result<(), Error> {
     let flags = flags.into_flags()?.check()?;
     *LIBEV_BACKEND.lock() = Some(flags);
     Ok(())
 }
 
-/// None before anybody asked; without end is none, too.
+/// The outer option is `None` until the setting is asked for or set; the inner one is `None` for no limit.
 static THREADPOOL_IDLE_TASK_TIMEOUT: ForkMutex<Option<Option<f64>>> = ForkMutex::new(None);
 
-/// After how many seconds without a task a thread of a hub's own pool ends; none is never.
+/// The number of seconds without a task after which a thread of a hub's own pool ends; `None` means never.
 pub fn threadpool_idle_task_timeout() -> Option<f64> {
     let known = *THREADPOOL_IDLE_TASK_TIMEOUT.lock();
     known.unwrap_or_else(|| {
-        // Not while it is locked: stderr may keep this thread waiting.
+        // This is done without the lock, because it may print to stderr, which may keep this thread waiting.
         let timeout = idle_timeout_of_environment();
         *THREADPOOL_IDLE_TASK_TIMEOUT.lock().get_or_insert(timeout)
     })
@@ -80,11 +80,10 @@ fn idle_timeout_of_environment() -> Option<f64> {
     }
 }
 
-/// Sets the [`threadpool_idle_task_timeout`] of pools that are made from now on: -1 and `None` are
-/// never.
+/// Sets the [`threadpool_idle_task_timeout`] of pools that are made from now on. A negative time and `None` mean never.
 ///
 /// # Errors
-/// For a time that is no number.
+/// [`InvalidSeconds`] if the time is NaN.
 pub fn set_threadpool_idle_task_timeout(seconds: impl Seconds) -> Result<(), InvalidSeconds> {
     let seconds = seconds.checked()?.and_then(unless_negative);
     *THREADPOOL_IDLE_TASK_TIMEOUT.lock() = Some(seconds);

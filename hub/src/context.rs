@@ -1,4 +1,5 @@
-//! [`Context`]: whose error it is that nobody else takes. Source: the argument `context` of gevent's `handle_error`.
+//! [`Context`]: the thing that has failed, for error handlers. Source: the argument `context` of gevent's
+//! `handle_error`.
 
 use std::fmt::{self, Debug};
 
@@ -7,9 +8,9 @@ use greenlet_core::{Object, RawGreenlet};
 use crate::core::{Callback, ThreadsafeCallback, Watcher};
 use crate::linkable::Link;
 
-/// The thing that failed: given to those who handle errors, with the error.
+/// The thing that has failed, which error handlers get with the error.
 ///
-/// Printed with `{:?}`, it is the repr of gevent's context. Whatever has no variant of its own is an
+/// Its `{:?}` output is the repr of gevent's context. A thing without a variant of its own is an
 /// [`Object`](Context::Object).
 ///
 /// ```
@@ -35,41 +36,44 @@ use crate::linkable::Link;
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Context<'a> {
-    /// Nobody in particular, or the process as a whole: the error is raised in the main greenlet.
+    /// Nothing in particular, or the process as a whole: the error is raised in the main greenlet.
     None,
-    /// A greenlet that ended with the error, or that gave it back when it was killed. `AnyGreenlet::of` makes more of it.
+    /// A greenlet that ended with the error, or that gave it back when it was killed. `AnyGreenlet::of` returns its
+    /// public handle.
     Greenlet(&'a RawGreenlet),
-    /// A watcher, by its callback: timers, signals and all others.
+    /// A watcher whose callback has failed: a timer, a signal watcher or any other.
     Watcher(&'a Watcher),
     /// A callback of the loop's queue. It is still [scheduled](Callback::scheduled), and not pending.
     Callback(&'a Callback),
-    /// A callback that another thread has queued; as above.
+    /// A callback that another thread has queued. It is still scheduled, and not pending.
     ThreadsafeCallback(&'a ThreadsafeCallback),
-    /// A link, called because `source` is ready: a greenlet, an event, a semaphore. gevent's tuple of the two.
+    /// A link, called because `source` (a greenlet, an event, a semaphore) is ready. gevent passes a tuple of the two.
     Link {
-        /// It tells whether it was [`link`](crate::LinkKind::Spawned) or [`rawlink`](crate::LinkKind::Raw).
+        /// The link, which tells whether it was added by [`link`](crate::LinkKind::Spawned) or
+        /// [`rawlink`](crate::LinkKind::Raw).
         link: &'a Link,
-        /// A handle of the public type: `AnyGreenlet`, `Event`.
+        /// The object, as a handle of its public type: `AnyGreenlet`, `Event`.
         source: &'a dyn Object,
     },
-    /// A greenlet that waited, and was switched to by what it waited for: that is what came back. gevent's bound method
-    /// `switch`.
+    /// A greenlet that waited and was woken by a switch, when that switch returned the error. gevent passes the bound
+    /// method `switch`.
     Switch(&'a RawGreenlet),
-    /// A greenlet that waited, and into which an exception was thrown: gevent's bound method `throw`.
+    /// A greenlet that waited and was woken by a throw, when that throw returned the error. gevent passes the bound
+    /// method `throw`.
     Throw(&'a RawGreenlet),
-    /// Something else: a server, a task of a thread pool, whatever the caller of
+    /// Something else: a server, a task of a thread pool, or any object that the caller of
     /// [`report_error`](crate::Hub::report_error) has passed.
     Object(&'a dyn Object),
 }
 
 impl<'a> Context<'a> {
-    /// Whether it is nobody's.
+    /// Whether this is [`Context::None`].
     pub fn is_none(&self) -> bool {
         matches!(self, Context::None)
     }
 
-    /// The greenlet that failed, as far as that is known: for a callback or a link it is the one that was begun or
-    /// switched to.
+    /// The greenlet that failed, as far as that is known. For a callback or a link this is the greenlet that was to be
+    /// begun or switched to.
     pub fn greenlet(&self) -> Option<&'a RawGreenlet> {
         match *self {
             Context::Greenlet(greenlet) | Context::Switch(greenlet) | Context::Throw(greenlet) => {
@@ -81,7 +85,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The object, if that is what it is, and a `T`.
+    /// The object of [`Context::Object`], if it is a `T`.
     pub fn object<T: 'static>(&self) -> Option<&'a T> {
         match *self {
             Context::Object(object) => object.downcast_ref(),
@@ -107,7 +111,7 @@ impl fmt::Debug for Context<'_> {
     }
 }
 
-/// A greenlet as those know it who made it.
+/// Writes a greenlet as its public type shows it.
 fn show(greenlet: &RawGreenlet, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match greenlet.object() {
         Some(object) => (*object).fmt(f),

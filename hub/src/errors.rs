@@ -1,5 +1,5 @@
-//! What the hub does with errors that nobody else takes. Source: gevent's `hub.py`,
-//! `handle_error` and its neighbours.
+//! The hub's handling of errors that nothing else handles. Source: gevent's `hub.py`, `handle_error` and the functions
+//! around it.
 
 use std::borrow::Cow;
 use std::io;
@@ -14,11 +14,11 @@ use crate::exception_stream::{ExceptionStream, Printer};
 use crate::exceptions::{KeyboardInterrupt, SystemError, SystemExit};
 use crate::hub::Hub;
 
-/// Which exceptions are of a kind.
+/// Tells which exceptions are of a kind.
 pub(crate) type ErrorKind = Rc<dyn Fn(&Exception) -> bool>;
 
 impl Hub {
-    /// Has `handler` called with the errors that nobody else takes, instead of
+    /// Has `handler` called with the errors that nothing else handles, instead of
     /// [`handle_error`](Hub::handle_error), which it may call; `None` undoes that.
     ///
     /// Source: setting `handle_error` on a gevent hub.
@@ -27,9 +27,9 @@ impl Hub {
         drop(old);
     }
 
-    /// Gives an error that nobody else takes to the [handler](Hub::set_error_handler), or to
-    /// [`handle_error`](Hub::handle_error) if there is none. Should they panic, that is an error which they get, too; and if
-    /// they panic again, it is printed. Nothing leaves this: the caller has others to serve.
+    /// Gives an error that nothing else handles to the [handler](Hub::set_error_handler), or to
+    /// [`handle_error`](Hub::handle_error) if there is none. If that panics, the panic is given to it as an error, too;
+    /// if it panics again, that panic is printed. No panic leaves this function, so the caller can go on.
     pub fn report_error(&self, context: Context<'_>, exception: Exception) {
         if let Some(panic) = self.try_to_report(context, exception)
             && let Some(panic) = self.try_to_report(context, panic)
@@ -38,7 +38,7 @@ impl Hub {
         }
     }
 
-    /// Returns the handler's own panic.
+    /// Gives the error to the handler, and returns the handler's panic, if any.
     fn try_to_report(&self, context: Context<'_>, exception: Exception) -> Option<Exception> {
         match catch(|| self.report_to_handler(context, exception)) {
             Ok(()) => None,
@@ -49,7 +49,7 @@ impl Hub {
 
     fn report_to_handler(&self, context: Context<'_>, exception: Exception) {
         if let Some(GreenletError::ThreadEnding) = exception.error().downcast_ref() {
-            // Somebody was to be woken whose thread is over: nobody failed.
+            // A greenlet was to be woken whose thread is over: that is no failure.
             return;
         }
         let handler = self.inner().error_handler.borrow().clone();
@@ -61,12 +61,11 @@ impl Hub {
         }
     }
 
-    /// Takes an error that nobody else could: prints it unless it is
-    /// [not an error](Hub::is_not_error), and raises it in the main greenlet if it is a
-    /// [system error](Hub::is_system_error) or nobody's: [`Context::None`].
+    /// Handles an error that nothing else handles: prints it unless it is [not an error](Hub::is_not_error), and raises
+    /// it in the main greenlet if it is a [system error](Hub::is_system_error) or its context is [`Context::None`].
     pub fn handle_error(&self, context: Context<'_>, exception: Exception) {
         if exception.error().is::<HubDestroyed>() {
-            // The loop knows what to do: it forgets its callbacks and ends its run.
+            // The loop handles this: it forgets its callbacks and ends its run.
             return self.loop_().handle_error(context, exception);
         }
         if !self.is_not_error(&exception) {
@@ -77,31 +76,31 @@ impl Hub {
         }
     }
 
-    /// What is no error unless the hub is [told otherwise](Hub::set_not_error): `GreenletExit` and
-    /// `SystemExit`.
+    /// The exceptions that are no errors unless [`set_not_error`](Hub::set_not_error) says otherwise: `GreenletExit`
+    /// and `SystemExit`.
     pub const NOT_ERROR: fn(&Exception) -> bool =
         |exception| exception.is_exit() || exception.error().is::<SystemExit>();
 
-    /// What concerns the whole process unless the hub is
-    /// [told otherwise](Hub::set_system_error): `KeyboardInterrupt`, `SystemExit`, `SystemError`.
+    /// The exceptions that concern the whole process unless [`set_system_error`](Hub::set_system_error) says otherwise:
+    /// `KeyboardInterrupt`, `SystemExit`, `SystemError`.
     pub const SYSTEM_ERROR: fn(&Exception) -> bool = |exception| {
         let error = exception.error();
         error.is::<KeyboardInterrupt>() || error.is::<SystemExit>() || error.is::<SystemError>()
     };
 
-    /// Whether ending with this exception is a normal end, which is not printed.
+    /// Whether a greenlet that ends with this exception ends normally, so that nothing is printed.
     pub fn is_not_error(&self, exception: &Exception) -> bool {
         let kind = self.inner().not_error.borrow().clone();
         kind(exception)
     }
 
-    /// Whether the exception is raised in the main greenlet, whoever ended with it.
+    /// Whether the exception is raised in the main greenlet, whatever greenlet or callback has ended with it.
     pub fn is_system_error(&self, exception: &Exception) -> bool {
         let kind = self.inner().system_error.borrow().clone();
         kind(exception)
     }
 
-    /// Says which exceptions are no errors: a program's own way to end a greenlet, say.
+    /// Sets which exceptions are no errors, for example a program's own way to end a greenlet.
     ///
     /// ```
     /// #[derive(Debug, thiserror::Error)]
@@ -119,7 +118,7 @@ impl Hub {
         drop(old);
     }
 
-    /// Says which exceptions concern the whole process.
+    /// Sets which exceptions concern the whole process, so that they are raised in the main greenlet.
     ///
     /// Source: assigning to `SYSTEM_ERROR` of a gevent hub.
     pub fn set_system_error(&self, kind: impl Fn(&Exception) -> bool + 'static) {
@@ -127,7 +126,7 @@ impl Hub {
         drop(old);
     }
 
-    /// Lets go of what it was told to call or to print to, which may own the hub in turn.
+    /// Drops the handlers, the kinds of errors and the stream that were set: they may own the hub.
     pub(crate) fn forget_handlers(&self) {
         self.set_error_handler(None);
         self.set_not_error(Hub::NOT_ERROR);
@@ -135,9 +134,9 @@ impl Hub {
         self.set_exception_stream(ExceptionStream::Stderr);
     }
 
-    /// Raises the exception in the main greenlet; the current one goes on afterwards.
+    /// Raises the exception in the main greenlet; the current greenlet goes on afterwards.
     pub fn handle_system_error(&self, exception: Exception) {
-        /// Whoever is back, by a panic perhaps, is not to be switched to again.
+        /// Stops the callback that switches back, as soon as the greenlet is back, even by a panic.
         struct Back(Callback);
 
         impl Drop for Back {
@@ -156,20 +155,19 @@ impl Hub {
         let thrown = self.parent().throw(exception);
         drop(back);
         if let Err(exception) = thrown {
-            // Thrown into the hub while it waited here: `HubDestroyed`, say.
+            // The exception was thrown into the hub while it waited here, as `HubDestroyed` is.
             self.handle_error(Context::Object(self), exception);
         }
     }
 
-    /// Where [`print_exception`](Hub::print_exception) prints: standard error at first.
+    /// Sets where [`print_exception`](Hub::print_exception) prints; the default is standard error.
     pub fn set_exception_stream(&self, stream: ExceptionStream) {
         let old = self.inner().printer.replace(Printer::new(stream));
         drop(old);
     }
 
-    /// Prints an exception, where it was raised, and whose it was to the exception stream; of an
-    /// [`io::Error`] the kind, too, as in `io::Error(ConnectionRefused)`. An error
-    /// of the stream is ignored: there is nobody left to tell.
+    /// Prints an exception to the exception stream, with the place where it was raised and the context. The type of an
+    /// [`io::Error`] is printed with its kind, as in `io::Error(ConnectionRefused)`. Errors of the stream are ignored.
     pub fn print_exception(&self, context: Context<'_>, exception: &Exception) {
         let name = describe_type(exception);
         let raised = match exception.place() {
@@ -186,7 +184,7 @@ impl Hub {
     }
 }
 
-/// The name of its type. That of an `io::Error` says little without its kind.
+/// The name of the exception's type; for an `io::Error`, which says little without its kind, with the kind.
 fn describe_type(exception: &Exception) -> Cow<'static, str> {
     match exception.error().downcast_ref::<io::Error>() {
         Some(error) => format!("io::Error({:?})", error.kind()).into(),

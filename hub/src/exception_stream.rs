@@ -1,4 +1,4 @@
-//! Where exceptions are printed that nobody takes. Source: the `exception_stream` of gevent's hub.
+//! [`ExceptionStream`]: where the hub prints exceptions. Source: the `exception_stream` of gevent's hub.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -17,18 +17,18 @@ pub enum ExceptionStream {
     Stderr,
     /// Nowhere.
     Discard,
-    /// Here. What others print while it waits is written afterwards; what it prints itself while it writes goes to
-    /// standard error.
+    /// This writer. If it waits in a write, texts of other greenlets are written after that write; a text that the
+    /// writer itself causes during a write goes to standard error.
     Write(Box<dyn Write>),
 }
 
-/// An [`ExceptionStream`] as the hub has it.
+/// The hub's [`ExceptionStream`], with the texts that wait to be written.
 pub(crate) struct Printer(RefCell<Printing>);
 
 struct Printing {
-    /// None while it writes.
+    /// None while the stream writes.
     stream: Option<ExceptionStream>,
-    /// The id of the greenlet in which it writes, or wrote last.
+    /// The id of the greenlet in which the stream writes, or wrote last.
     writer: u64,
     texts: VecDeque<String>,
 }
@@ -42,13 +42,14 @@ impl Printer {
         })))
     }
 
-    /// Prints a text, and all that others want printed meanwhile; or leaves that to whoever prints just now. An error of
-    /// the stream is ignored.
+    /// Prints a text, and then the texts that other greenlets have added meanwhile. If another greenlet is printing, it
+    /// will print this text, too. Errors of the stream are ignored.
     pub(crate) fn print(&self, text: String) {
         let current = getcurrent().id();
         let mut printing = self.0.borrow_mut();
         if printing.stream.is_none() && printing.writer == current {
-            // Or a stream whose every write prints something would never end.
+            // The stream itself prints something. If that were queued, a stream whose every write does so would never
+            // end.
             drop(printing);
             let _ = ExceptionStream::Stderr.write(text.as_bytes());
             return;
@@ -67,7 +68,7 @@ impl Printer {
     /// Takes the stream and the first text, unless the stream is at work or there is none.
     fn begin(&self) -> Option<(Busy<'_>, String)> {
         let mut printing = self.0.borrow_mut();
-        // Else it is at work.
+        // Without a stream here, it is at work.
         printing.stream.as_ref()?;
         let text = printing.texts.pop_front()?;
         printing.texts.give_back();
@@ -82,7 +83,7 @@ impl Printer {
     }
 }
 
-/// A stream that writes. It is put back afterwards, however that ends.
+/// A stream that is writing. Dropping this puts the stream back, also after a panic.
 struct Busy<'a> {
     printer: &'a Printer,
     stream: Option<ExceptionStream>,

@@ -7,17 +7,17 @@ use greenlet_core::WaitingOn;
 
 use crate::core::Error;
 
-/// The loop has nothing left that could wake anybody: whoever waits would wait for ever.
-/// Raised in the main greenlet.
+/// The loop has nothing left that could wake a greenlet: all that wait would wait for ever. Raised in the main
+/// greenlet.
 ///
-/// It names the greenlets that wait for ever, with the place where each was made, where it
-/// waits, and on what.
+/// The error names the greenlets that wait for ever, with the place where each was made, the place where it waits, and
+/// the thing that it waits for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("This operation would block forever\n\tHub: {hub}{}", list(.blocked))]
 pub struct LoopExit {
     /// The hub that ran out of work.
     pub hub: String,
-    /// The greenlets that wait for ever; the main greenlet, which gets this, is not among them.
+    /// The greenlets that wait for ever. The main greenlet, which gets this error, is not among them.
     pub blocked: Vec<BlockedGreenlet>,
 }
 
@@ -25,15 +25,15 @@ pub struct LoopExit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BlockedGreenlet {
-    /// The number that no other greenlet of its thread ever had.
+    /// The greenlet's number, which no other greenlet of its thread ever had.
     pub id: u64,
-    /// The name it was given.
+    /// The greenlet's name, if it was given one.
     pub name: Option<String>,
-    /// Where it was made.
+    /// The place where it was made.
     pub made_at: &'static Location<'static>,
-    /// Where it waits.
+    /// The place where it waits.
     pub parked_at: &'static Location<'static>,
-    /// What it waits for: the kind of thing and its address.
+    /// The thing that it waits for, if known: its kind and address.
     pub waiting_on: Option<WaitingOn>,
 }
 
@@ -63,7 +63,7 @@ fn list(blocked: &[BlockedGreenlet]) -> String {
 #[error("Impossible to call blocking function in the event loop callback")]
 pub struct BlockingSwitchOutError;
 
-/// Something was asked of the hub that only the main greenlet may ask.
+/// A function was called that only the main greenlet may call.
 ///
 /// Source: the `AssertionError` of gevent's `Hub.join`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -75,18 +75,18 @@ pub struct NotMainGreenletError;
 #[error("the thread is in a run already")]
 pub struct NestedRunError;
 
-/// A number of seconds that is not a number, or none where one is needed.
+/// The number of seconds is NaN, or `None` where a number is needed.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("invalid number of seconds: {0}")]
 pub struct InvalidSeconds(pub f64);
 
-/// The process should end: raised in the main greenlet when a greenlet or a callback ends with
-/// it, and not printed.
+/// The process should end. Raised in the main greenlet when a greenlet or a callback ends with this error, which is not
+/// printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("SystemExit: {0}")]
 pub struct SystemExit(pub i32);
 
-/// The user wants the process to end: raised in the main greenlet.
+/// The user wants the process to end. Raised in the main greenlet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("KeyboardInterrupt")]
 pub struct KeyboardInterrupt;

@@ -1,4 +1,4 @@
-//! Waiting for several objects. Source: `iwait_on_objects` and `wait_on_objects` in gevent's
+//! [`iwait`] and [`wait`]: waiting for several objects. Source: `iwait_on_objects` and `wait_on_objects` in gevent's
 //! `_hub_primitives.py`.
 
 use std::cell::{Cell, RefCell};
@@ -18,14 +18,15 @@ use crate::seconds::Seconds;
 use crate::time_limit::limiting_timer;
 use crate::timers::HubTimer;
 
-/// Yields the objects as they become ready, until all are (or `count` of them), or until
-/// `timeout` seconds have passed since the first was asked for.
+/// Yields the objects as they become ready. Ends after all objects (or `count` of them), or when `timeout` seconds have
+/// passed since the first call of `next`.
 ///
 /// All objects are linked before the first wait, and unlinked when the iterator is dropped.
 ///
 /// # Errors
-/// For a time that is no number. The iterator yields what is thrown into the greenlet that asks
-/// for the next object, and ends then.
+/// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN;
+/// [`HubError`](crate::exceptions::HubError) if a hub is needed and cannot be made. If an exception is thrown into the
+/// greenlet while it waits for the next object, the iterator yields that exception, and ends.
 pub fn iwait<L: Linkable>(
     objects: impl IntoIterator<Item = L>,
     timeout: impl Seconds,
@@ -50,11 +51,11 @@ pub fn iwait<L: Linkable>(
     })
 }
 
-/// Waits until all objects are ready (or `count` of them), at most `timeout` seconds. Returns
-/// the ready ones, in the order in which they became so.
+/// Waits until all objects are ready (or `count` of them), at most `timeout` seconds. Returns the ready objects, in the
+/// order in which they became ready.
 ///
 /// # Errors
-/// As for [`iwait`].
+/// The same as those of [`iwait`], and any exception that is thrown into the greenlet while it waits.
 #[track_caller]
 pub fn wait<L: Linkable>(
     objects: impl IntoIterator<Item = L>,
@@ -63,33 +64,34 @@ pub fn wait<L: Linkable>(
 ) -> Result<Vec<L>, Exception> {
     let mut iterator = iwait(objects, timeout, count)?;
     let mut ready = Vec::with_capacity(iterator.left);
-    // Nobody looks at them one by one, so nobody has to be woken for each.
+    // The objects are returned all at once, so the greenlet need not be woken for each of them.
     while let Some(object) = iterator.next_of(iterator.left)? {
         ready.push(object);
     }
     Ok(ready)
 }
 
-/// The objects that have become ready, given by their places, until somebody asks for them.
+/// The objects that have become ready and were not asked for yet, by their places in the iterator.
 pub(crate) struct Arrivals {
     waiter: Waiter<()>,
-    /// The first of its links', see [`Row`](crate::Row).
+    /// The ticket of the first object's link, by which a [`Row`](crate::Row) finds that link. The other objects have
+    /// the tickets after it.
     tickets: Cell<u64>,
     queue: RefCell<VecDeque<usize>>,
-    /// How many there must be for the waiter to be woken.
+    /// How many objects must be in the queue for the waiter to be woken.
     wanted: Cell<usize>,
 }
 
-/// Stands in the queue for the end of the time.
+/// The entry of the queue that means that the time is over.
 const TIMEOUT: usize = usize::MAX;
 
 impl Arrivals {
-    /// That of the link of the object at this place.
+    /// The ticket of the link of the object at this place.
     pub(crate) fn ticket(&self, place: usize) -> u64 {
         self.tickets.get() + place as u64
     }
 
-    /// Notes the next one. Called in the hub.
+    /// Notes that the object at this place is ready. Called in the hub.
     pub(crate) fn add(&self, place: usize) -> Result<(), Exception> {
         let mut queue = self.queue.borrow_mut();
         queue.push_back(place);
@@ -101,7 +103,7 @@ impl Arrivals {
         Ok(())
     }
 
-    /// The next one; parks the current greenlet until there are `wanted`, or the time is over.
+    /// Takes the next entry. Parks the current greenlet until there are `wanted` entries, or the time is over.
     #[track_caller]
     fn next(&self, wanted: usize) -> Result<usize, Exception> {
         self.wanted.set(wanted);
@@ -130,7 +132,7 @@ impl fmt::Debug for Arrivals {
 pub struct WaitIterator<L: Linkable> {
     hub: Hub,
     arrivals: Rc<Arrivals>,
-    /// Those that are not ready yet.
+    /// The objects that are not ready yet; `None` in the places of the others.
     objects: Vec<Option<L>>,
     timeout: Option<f64>,
     timer: Option<HubTimer>,
@@ -152,7 +154,7 @@ impl<L: Linkable> WaitIterator<L> {
         }
         if let Some(seconds) = self.timeout {
             self.hub.check_alive()?;
-            // It limits many parks, so it is another arrival.
+            // The timer limits many parks, so its end is one more arrival.
             let timer = limiting_timer(&self.hub, seconds)?;
             let arrivals = self.arrivals.clone();
             timer.start(move || arrivals.add(TIMEOUT))?;
@@ -161,8 +163,8 @@ impl<L: Linkable> WaitIterator<L> {
         Ok(())
     }
 
-    /// The next object; whoever asks is woken when there are `wanted`, the time is over, or an
-    /// exception is thrown.
+    /// The next object. If it has to wait, the greenlet is woken when there are `wanted` objects, the time is over, or
+    /// an exception is thrown.
     #[track_caller]
     fn next_of(&mut self, wanted: usize) -> Result<Option<L>, Exception> {
         let arrival = self.arrival(wanted);
@@ -180,7 +182,7 @@ impl<L: Linkable> WaitIterator<L> {
             if place == TIMEOUT {
                 return Ok(None);
             }
-            // An object may tell more than once; it is ready only once.
+            // An object may notify more than once, but is yielded only once.
             if let Some(object) = self.objects[place].take() {
                 self.left -= 1;
                 return Ok(Some(object));

@@ -4,16 +4,16 @@
 //! |---|---|---|
 //! | [`core`] | `gevent.core`, `libev/corecext.pyx` | the loop and its watchers |
 //! | `hub.rs` | `hub.py` | [`Hub`]: runs the loop, switch, join, destroy |
-//! | `errors.rs` | `hub.py` | errors that nobody else takes |
-//! | `exception_stream.rs` | `hub.py` | where such errors are printed |
-//! | `context.rs` | `hub.py` | [`Context`]: whose they are |
+//! | `errors.rs` | `hub.py` | [`Hub::handle_error`]: errors that nothing else handles |
+//! | `exception_stream.rs` | `hub.py` | [`ExceptionStream`]: where such errors are printed |
+//! | `context.rs` | `hub.py` | [`Context`]: the thing that has failed |
 //! | `wait.rs` | `_hub_primitives.py` | waiting for watchers |
 //! | `sleep.rs` | `hub.py` | [`sleep`], [`idle`], [`kill`], [`spawn_raw`] |
 //! | `local.rs` | `_hub_local.py` | the hub of this thread |
-//! | `run.rs` | | [`run`]: a thread's greenlets have an end |
+//! | `run.rs` | | [`run`]: ends a thread's greenlets |
 //! | [`config`] | `_config.py` | settings of the process |
 //! | `exceptions.rs` | `exceptions.py` | the hub's exceptions |
-//! | `row.rs` | | who waits, in order, each found at once when it leaves |
+//! | `row.rs` | | [`Row`]: the waiters of an object, in order, from which any can leave in few steps |
 //! | `seconds.rs`, `timers.rs` | | arguments that are times; timers to sleep with |
 
 pub mod config;

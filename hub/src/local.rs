@@ -14,16 +14,17 @@ use crate::hub::{Hub, WeakHub};
 #[derive(Default)]
 struct ThreadHubs {
     hub: Option<Hub>,
-    /// Kept by a hub that was destroyed without its loop, for the next one.
+    /// The loop of a hub that was destroyed without its loop, for the next hub.
     kept_loop: Option<Loop>,
-    /// All hubs of this thread that there are, the thread's own and others.
+    /// All hubs of this thread that exist, the current one and others.
     all: Vec<WeakHub>,
     /// Whether [`end_of_thread`] will be called.
     ends: bool,
 }
 
 thread_local! {
-    /// Without a destructor, so that it can be used in those of others; [`end_of_thread`] empties it.
+    /// This variable has no destructor, so that the destructors of other thread-locals can use it; [`end_of_thread`]
+    /// empties it.
     static HUBS: ManuallyDrop<RefCell<ThreadHubs>> = const {
         ManuallyDrop::new(RefCell::new(ThreadHubs {
             hub: None,
@@ -34,7 +35,7 @@ thread_local! {
     };
 }
 
-/// Closes the hubs of a thread that just returns. Their greenlets run no more.
+/// Closes the hubs of a thread that returns without [`run`](crate::run). Their greenlets run no more.
 fn end_of_thread() {
     let forget = || drop(HUBS.with(|hubs| hubs.take()));
     let close_all = || call_each(all_hubs().into_iter().map(|hub| move || hub.close()));
@@ -42,12 +43,12 @@ fn end_of_thread() {
     call_each(steps);
 }
 
-/// The hub of this thread, made on first use. When the thread [is over](thread_is_over), it is one that is
-/// [destroyed](Hub::destroyed).
+/// The hub of this thread, made on first use. When the thread [is over](thread_is_over), this returns a
+/// [destroyed](Hub::destroyed) hub.
 ///
 /// # Panics
-/// When it must be made and libev cannot make a loop (no file descriptors left, say); see
-/// [`try_get_hub`].
+/// Panics if the hub must be made and libev cannot make a loop, for example because there are no file descriptors left;
+/// see [`try_get_hub`].
 #[track_caller]
 #[inline]
 pub fn get_hub() -> Hub {
@@ -66,10 +67,11 @@ fn make_hub() -> Hub {
     }
 }
 
-/// The hub of this thread, made on first use.
+/// The hub of this thread, made on first use. When the thread [is over](thread_is_over), this returns a
+/// [destroyed](Hub::destroyed) hub.
 ///
 /// # Errors
-/// [`HubError`] when libev cannot make a loop.
+/// [`HubError`] if libev cannot make a loop.
 #[inline]
 pub fn try_get_hub() -> Result<Hub, HubError> {
     match get_hub_if_exists() {
@@ -78,11 +80,11 @@ pub fn try_get_hub() -> Result<Hub, HubError> {
     }
 }
 
-/// The hub of this thread, made on first use, for whoever is about to wait in it.
+/// The hub of this thread, made on first use, for a caller that is about to wait in it.
 ///
 /// # Errors
-/// [`HubDestroyed`](crate::core::HubDestroyed) when the thread is over; [`HubError`] when libev cannot
-/// make a loop.
+/// [`HubDestroyed`](crate::core::HubDestroyed) if the hub is destroyed or the thread is over; [`HubError`] if libev
+/// cannot make a loop.
 #[track_caller]
 #[inline]
 pub fn hub_to_wait_in() -> Result<Hub, Exception> {
@@ -105,7 +107,7 @@ fn try_make_hub() -> Result<Hub, HubError> {
     Ok(hub)
 }
 
-/// What a destructor gets that asks for the hub when the thread is over: a hub that is destroyed already.
+/// A hub that is destroyed from the beginning, for destructors that ask for the hub when the thread is over.
 fn dead_hub() -> Hub {
     struct Dead(Hub);
     let main = getcurrent();
@@ -117,13 +119,13 @@ fn dead_hub() -> Hub {
     })
 }
 
-/// What is called with each new hub.
+/// A function that is called with each new hub; see [`set_new_hub_hook`].
 pub type NewHubHook = Arc<dyn Fn(&Hub) + Send + Sync>;
 
 static NEW_HUB: ForkMutex<Option<NewHubHook>> = ForkMutex::new(None);
 
-/// Has `hook` called with each hub that is made from now on, in any thread: to name it, or to give
-/// it an [error handler](Hub::set_error_handler) of the program's own. `None` undoes that.
+/// Has `hook` called with each hub that is made from now on, in any thread, for example to name the hub, or to give it
+/// an [error handler](Hub::set_error_handler). `None` undoes that.
 ///
 /// Source: `set_default_hub_class` in gevent's `_hub_local.py`.
 pub fn set_new_hub_hook(hook: Option<NewHubHook>) {
@@ -131,7 +133,7 @@ pub fn set_new_hub_hook(hook: Option<NewHubHook>) {
     drop(old);
 }
 
-/// Notes a new hub, which ends with the thread at the latest.
+/// Adds a new hub to the thread's, so that it is closed when the thread ends, if not before.
 pub(crate) fn add_hub(hub: &Hub) {
     let first = HUBS.with(|hubs| {
         let mut hubs = hubs.borrow_mut();
@@ -144,7 +146,7 @@ pub(crate) fn add_hub(hub: &Hub) {
     }
 }
 
-/// The hubs of this thread, those that were replaced or destroyed too as long as somebody has them.
+/// The hubs of this thread, including those that were replaced or destroyed, as long as a handle of them exists.
 pub(crate) fn all_hubs() -> Vec<Hub> {
     HUBS.with(|hubs| {
         let hubs = hubs.borrow();
@@ -152,19 +154,19 @@ pub(crate) fn all_hubs() -> Vec<Hub> {
     })
 }
 
-/// The hub of this thread if there is one already.
+/// The hub of this thread, if it was made already.
 #[inline]
 pub fn get_hub_if_exists() -> Option<Hub> {
     HUBS.with(|hubs| hubs.borrow().hub.clone())
 }
 
-/// To be called in the child right after a `fork`, if it is to go on using this thread's hub; does
-/// nothing if there is none. See [`Hub::reinit`].
+/// Prepares this thread's hub for use in the child of a `fork`; see [`Hub::reinit`]. To be called in the child right
+/// after the fork. Does nothing if there is no hub.
 ///
 /// Source: `reinit` in gevent's `hub.py`.
 ///
 /// # Errors
-/// As there.
+/// The same as those of [`Hub::reinit`].
 pub fn reinit() -> Result<(), Exception> {
     get_hub_if_exists().map_or(Ok(()), |hub| hub.reinit())
 }
@@ -183,7 +185,7 @@ pub(crate) fn take_loop() -> Option<Loop> {
     HUBS.with(|hubs| hubs.borrow_mut().kept_loop.take())
 }
 
-/// The loop that the next hub of this thread will run, if one was kept.
+/// Keeps a loop, which the next hub of this thread will run.
 pub(crate) fn set_loop(kept: Option<Loop>) {
     let old = HUBS.with(|hubs| std::mem::replace(&mut hubs.borrow_mut().kept_loop, kept));
     drop(old);

@@ -1,4 +1,4 @@
-//! Holding kills and timeouts back. gevent has no counterpart: its users ask for it.
+//! [`mask_kill`]: holds kills and timeouts back. gevent has no counterpart, though its users ask for one.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use greenlet_core::{Exception, RawGreenlet, getcurrent};
 
 use crate::local::get_hub_if_exists;
 
-/// What one greenlet holds back.
+/// The mask of one greenlet: how deep it is nested, and the throws that it holds back.
 #[derive(Default)]
 struct Mask {
     depth: Cell<usize>,
@@ -16,12 +16,11 @@ struct Mask {
 
 type HeldBack = Box<dyn FnOnce() -> Result<(), Exception>>;
 
-/// Runs `function` with kills and timeouts of the current greenlet held back: whatever it waits
-/// for, no other greenlet and no [`Timeout`] ends the wait. They arrive afterwards, at the next
-/// place where the greenlet waits (a timeout only if it has not been cancelled by then). Masks
-/// may be nested; the outermost counts.
+/// Runs `function` with kills and timeouts of the current greenlet held back: while it waits in `function`, no kill by
+/// another greenlet and no [`Timeout`] ends the wait. They arrive afterwards, at the next place where the greenlet
+/// waits (a timeout only if it has not been cancelled by then). Masks may be nested; the outermost counts.
 ///
-/// What is thrown by hand, with [`RawGreenlet::throw`], is not held back.
+/// An exception that is thrown by hand, with [`RawGreenlet::throw`], is not held back.
 ///
 /// ```
 /// use greenlet_core::GreenletExit;
@@ -51,7 +50,7 @@ pub fn mask_kill<T>(function: impl FnOnce() -> T) -> T {
     function()
 }
 
-/// Ends the mask, however its function ends.
+/// Ends the mask when it is dropped, so also after a panic of the function.
 struct Unmask(Rc<Mask>);
 
 impl Drop for Unmask {
@@ -62,7 +61,7 @@ impl Drop for Unmask {
             return;
         }
         let held = self.0.held.take();
-        // Without a hub, or a loop, nobody is woken any more, by kills neither.
+        // Without a hub or a loop no greenlet is woken any more, so the kills are dropped.
         if let Some(hub) = get_hub_if_exists() {
             for held in held {
                 let _ = hub.loop_().run_soon(held);
@@ -71,11 +70,11 @@ impl Drop for Unmask {
     }
 }
 
-/// Throws into a greenlet that is parked somewhere, now or when its mask ends; `wanted` is asked
-/// just before. Called in the hub.
+/// Throws into a parked greenlet, at once or when its mask ends, but only if `wanted` returns true just before. Called
+/// in the hub.
 ///
 /// # Errors
-/// What came back by throwing.
+/// Returns the error of [`RawGreenlet::throw`].
 pub fn throw_unless_masked(
     greenlet: &RawGreenlet,
     wanted: impl Fn() -> bool + 'static,

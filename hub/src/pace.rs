@@ -1,25 +1,27 @@
-//! [`Pace`]: how long many small steps take in all. The clock is looked at seldom, as that may take longer than a step.
+//! [`Pace`]: measures how long many small steps take in all. It looks at the clock seldom, because a look may take
+//! longer than a step.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use crate::core::getswitchinterval;
 
-/// So many steps are taken before the first look at the clock.
+/// The number of steps before the first look at the clock.
 const FIRST: u32 = 4;
 
-/// So many steps are taken at most between two looks.
+/// The largest number of steps between two looks.
 const MOST: u32 = 32;
 
-/// Asked after each step whether all have taken longer than the [switch interval](getswitchinterval) in all. Between looks
-/// at the clock there are more and more steps while they are quick, and only one when they are slow.
+/// Tells, after each step, whether all steps since the beginning have taken longer than the
+/// [switch interval](getswitchinterval). The number of steps between two looks at the clock grows while the steps are
+/// quick, and is one when they are slow.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    /// How many steps there are until the next look.
+    /// The number of steps until the next look.
     left: Cell<u32>,
-    /// How many steps there were between the last look and the one before.
+    /// The number of steps from the last look to the next.
     apart: Cell<u32>,
-    /// When the first and the last look were.
+    /// The times of the first and the last look.
     looks: Cell<Option<(Instant, Instant)>>,
 }
 
@@ -34,14 +36,14 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// From here on, the steps of something new are counted.
+    /// Begins anew: the steps up to now do not count.
     #[inline]
     pub(crate) fn begin(&self) {
         self.left.set(FIRST);
         self.looks.set(None);
     }
 
-    /// A step was taken. Says whether it is known that all since the beginning have taken too long.
+    /// Counts a step. Returns true if a look at the clock shows that the steps since the beginning have taken too long.
     #[inline]
     pub(crate) fn step(&self) -> bool {
         let left = self.left.get() - 1;
@@ -75,7 +77,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// How many looks, and after how many steps of so many microseconds it was over.
+    /// The number of looks, and of steps of `micros` microseconds, until the pace says that they have taken too long.
     fn steps(micros: u64) -> (u32, u32) {
         let pace = Pace::default();
         let (mut now, mut looks) = (Instant::now(), 0);
@@ -97,7 +99,7 @@ mod tests {
     fn quick_steps_are_seldom_timed_and_slow_ones_soon_over() {
         for micros in [1, 10, 100, 500, 1_000, 5_000, 10_000, 1_000_000] {
             let (looks, steps) = steps(micros);
-            // Those before the first look, and those that were thought to be quick, are too many.
+            // The steps before the first look, and those between two looks, may be too many.
             let enough = 5_000_u64.div_ceil(micros) as u32;
             assert!(
                 steps <= enough + FIRST + MOST.min(2 * enough),

@@ -1,4 +1,4 @@
-//! [`Row`]: who waits for something, first come, first served, and whoever leaves is found at once.
+//! [`Row`]: the waiters of an object, in the order in which they came. Any of them can leave in few steps.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -8,10 +8,10 @@ use waiter::Resume;
 
 use crate::index::Index;
 
-/// Something that stands in a [`Row`].
+/// A waiter that can stand in a [`Row`].
 pub trait Ticketed {
-    /// A number by which it is found, always the same. Who comes later has, as a rule, a larger one: that of its park,
-    /// or one that was [drawn](greenlet_core::Ticket::draw) when it came.
+    /// The number by which the waiter is found, always the same. A waiter that comes later has, as a rule, a larger
+    /// number: that of its park, or one that was [drawn](greenlet_core::Ticket::draw) when it came.
     fn ticket(&self) -> u64;
 }
 
@@ -21,30 +21,32 @@ impl Ticketed for Resume {
     }
 }
 
-/// With what it brings.
+/// A waiter with a value that it brings along.
 impl<T> Ticketed for (Resume, T) {
     fn ticket(&self) -> u64 {
         Ticketed::ticket(&self.0)
     }
 }
 
-/// A queue from which any may leave, in few steps among many.
+/// A queue of waiters, any of which can leave in few steps, however long the queue is.
 ///
-/// Usually all come in the order of their tickets, and then one is found by halving. Any order will do, and one may be
-/// there several times: the first who leaves such a row pays for an index of it, which lasts until it is empty.
+/// Usually all waiters come in the order of their tickets, and one is found by binary search. Waiters in any other
+/// order, and several with one ticket, are allowed: the first that leaves such a row builds an index, which lasts until
+/// the row is empty.
 pub struct Row<W> {
-    /// Neither the first nor the last is gone.
+    /// The places of the waiters. Neither the first nor the last place is `Gone`.
     places: VecDeque<RowPlace<W>>,
+    /// The number of places that are `Gone`.
     gone: usize,
-    /// Somebody came out of turn.
+    /// Whether a waiter has come whose ticket is out of order.
     in_disorder: bool,
-    /// Where each is, since somebody has left in disorder.
+    /// The index of the places, built when a waiter leaves a row in disorder.
     index: Option<Box<Index>>,
 }
 
 enum RowPlace<W> {
     Here(W),
-    /// Who had this ticket has left. Others need not move up.
+    /// The place of a waiter with this ticket that has left. So the others need not move up.
     Gone(u64),
 }
 
@@ -60,31 +62,31 @@ impl<W> Default for Row<W> {
 }
 
 impl<W> Row<W> {
-    /// Whether nobody is in it.
+    /// Whether no waiter is in the row.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
 
-    /// How many are in it.
+    /// The number of waiters in the row.
     #[inline]
     pub fn len(&self) -> usize {
         self.places.len() - self.gone
     }
 
-    /// Whether all came in the order of their tickets.
+    /// Whether all waiters came in the order of their tickets.
     pub fn is_in_order(&self) -> bool {
         !self.in_disorder
     }
 
-    /// The first.
+    /// The first waiter.
     #[inline]
     pub fn front(&self) -> Option<&W> {
-        // It is not gone.
+        // The first place is never `Gone`.
         self.get(0)
     }
 
-    /// The one that is next after so many others, unless it is gone.
+    /// The waiter that comes after that many other places, unless it has left.
     #[inline]
     pub fn get(&self, others: usize) -> Option<&W> {
         match self.places.get(others)? {
@@ -93,7 +95,7 @@ impl<W> Row<W> {
         }
     }
 
-    /// All that are in it, in their order.
+    /// All waiters, in their order.
     pub fn iter(&self) -> impl Iterator<Item = &W> {
         self.places.iter().filter_map(|place| match place {
             RowPlace::Here(one) => Some(one),
@@ -101,7 +103,7 @@ impl<W> Row<W> {
         })
     }
 
-    /// Makes sure that neither the first nor the last is gone, and not most of them.
+    /// Removes `Gone` places at both ends, and all of them if they are more than half of the places.
     #[cold]
     fn tidy(&mut self) {
         while let Some(RowPlace::Gone(_)) = self.places.front() {
@@ -116,18 +118,18 @@ impl<W> Row<W> {
             self.gone -= 1;
         }
         if self.gone > self.places.len() / 2 {
-            // Each who left pays for one step of this.
+            // Each waiter that left has paid for a constant part of this.
             self.places
                 .retain(|place| matches!(place, RowPlace::Here(_)));
             self.gone = 0;
-            // Made anew by the next who leaves in disorder.
+            // The next waiter that leaves a row in disorder builds a new index.
             self.index = None;
         }
     }
 }
 
 impl<W: Ticketed> Row<W> {
-    /// Adds one at the end.
+    /// Adds a waiter at the end.
     #[inline]
     pub fn push(&mut self, one: W) {
         let one = RowPlace::Here(one);
@@ -141,7 +143,7 @@ impl<W: Ticketed> Row<W> {
         self.places.push_back(one);
     }
 
-    /// Adds one at the front.
+    /// Adds a waiter at the front.
     pub fn push_front(&mut self, one: W) {
         let one = RowPlace::Here(one);
         self.in_disorder = match self.places.front() {
@@ -155,7 +157,7 @@ impl<W: Ticketed> Row<W> {
         self.places.push_front(one);
     }
 
-    /// Moves all of `others` to the end.
+    /// Moves all waiters of `others` to the end of this row.
     pub fn append(&mut self, others: &mut Row<W>) {
         self.in_disorder = match (self.places.back(), others.places.front()) {
             (Some(last), Some(first)) => {
@@ -173,7 +175,7 @@ impl<W: Ticketed> Row<W> {
         self.gone += std::mem::take(&mut others.gone);
     }
 
-    /// Takes the first.
+    /// Takes the first waiter.
     #[inline(always)]
     pub fn pop(&mut self) -> Option<W> {
         let first = self.places.pop_front()?;
@@ -187,7 +189,7 @@ impl<W: Ticketed> Row<W> {
         first.into_inner()
     }
 
-    /// Takes out the first with this ticket that is `wanted`.
+    /// Takes out the first waiter with this ticket that is `wanted`.
     pub fn remove(&mut self, ticket: u64, wanted: impl Fn(&W) -> bool) -> Option<W> {
         if self.in_disorder {
             let index =
@@ -203,7 +205,7 @@ impl<W: Ticketed> Row<W> {
         self.remove_at(at)
     }
 
-    /// Takes out the first that is `wanted`, whatever its ticket.
+    /// Takes out the first waiter that is `wanted`, whatever its ticket. This looks at each in turn.
     pub fn take_first(&mut self, wanted: impl Fn(&W) -> bool) -> Option<W> {
         let at = self.places.iter().position(|place| place.is(&wanted))?;
         self.remove_at(at)
@@ -224,7 +226,7 @@ impl<W: Ticketed> Row<W> {
         taken.into_inner()
     }
 
-    /// The first, who had this ticket, has left.
+    /// Tells the index that the first waiter, with this ticket, has left.
     #[cold]
     fn unlist_first(&mut self, ticket: u64) {
         if self.places.is_empty() {
@@ -236,7 +238,7 @@ impl<W: Ticketed> Row<W> {
     }
 }
 
-/// Those of the places, if they are not gone.
+/// The tickets of the places; `None` for a place that is `Gone`.
 fn tickets<W: Ticketed>(places: &VecDeque<RowPlace<W>>) -> impl Iterator<Item = Option<u64>> {
     places.iter().map(|place| match place {
         RowPlace::Here(one) => Some(one.ticket()),
@@ -287,7 +289,7 @@ mod tests {
     struct One(u32, u64);
 
     thread_local! {
-        /// How often a ticket was looked at.
+        /// How often a ticket or a waiter was looked at.
         static STEPS: Cell<u64> = const { Cell::new(0) };
     }
 
@@ -298,7 +300,7 @@ mod tests {
         }
     }
 
-    /// Anyone will do.
+    /// Wants any waiter, and counts the step.
     fn step(_: &One) -> bool {
         STEPS.set(STEPS.get() + 1);
         true
@@ -308,7 +310,7 @@ mod tests {
         row.remove(one.1, |other| *other == one) == Some(one)
     }
 
-    /// A row and a plain list, from which the same ones leave in some order.
+    /// Compares a row and a plain list, from which the same waiters leave in some order.
     fn compare(ones: &[One], order: impl Iterator<Item = usize>) {
         let (mut row, mut list) = (Row::default(), ones.to_vec());
         ones.iter().for_each(|one| row.push(*one));
@@ -358,9 +360,9 @@ mod tests {
         assert_eq!(row.iter().collect::<Vec<_>>(), [&one(0), &one(999)]);
     }
 
-    /// All leave a row of `n` with these tickets: in few steps each, in whatever order.
+    /// Checks that all of `n` waiters with these tickets leave a row in few steps each, in several orders.
     fn leave_in_all_orders(n: u32, kind: &str, ticket: impl Fn(u32) -> u64) {
-        // A number that divides none of them: all are reached, far from each other.
+        // `mix` multiplies by a prime that divides no `n`: it reaches all places, each far from the one before.
         let mixed = |i| mix(i, n);
         let every_second = |i| 2 * (i % (n / 2)) + i / (n / 2);
         let from_the_middle = |i| match i % 2 {
@@ -382,7 +384,7 @@ mod tests {
             (0..n).for_each(|i| assert!(row.remove(ticket(order(i)), step).is_some()));
             assert!(row.is_empty());
             let steps = STEPS.get() / u64::from(n);
-            // A search by halving, and who is left behind.
+            // The steps of a binary search, and a few for tidying up.
             let few = u64::from(n.ilog2()) + 6;
             assert!(steps <= few, "{n} {kind}, {name}: {steps}");
         }
@@ -404,7 +406,7 @@ mod tests {
                 0 => u64::MAX,
                 _ => i.into(),
             });
-            // The same link may be added to an object many times.
+            // A link may be added to an object many times.
             leave_in_all_orders(n, "all the same", |_| 7);
             leave_in_all_orders(n, "pairs", |i| (i / 2).into());
         }

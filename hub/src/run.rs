@@ -1,4 +1,4 @@
-//! [`run`]: the part of a thread in which there are greenlets, with a beginning and an end.
+//! [`run`]: calls a function, and then ends the thread's greenlets.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -15,10 +15,12 @@ thread_local! {
     static RUNNING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Calls `f`, and ends this thread's greenlets while everything that they use is there: gives back what
-/// `f` returned, after the thread's hubs and their loops are destroyed and the greenlets that are left are
-/// unwound, so that the destructors on their stacks have run. Who wants them finished instead joins them in `f`. Afterwards the
-/// hub's handles give [`HubDestroyed`], and [`get_hub`](crate::get_hub) makes a new hub.
+/// Calls `f`, and then ends this thread's greenlets. Returns the value of `f`.
+///
+/// After `f` the thread's hubs and their loops are destroyed and the remaining greenlets are unwound, so that the
+/// destructors on their stacks run while everything that they use still exists. (To let greenlets finish instead, join
+/// them in `f`.) Afterwards the old hub's handles give [`HubDestroyed`], and [`get_hub`](crate::get_hub) makes a new
+/// hub.
 ///
 /// A thread that uses greenlets outside of `run` and just returns runs none of those destructors.
 ///
@@ -33,11 +35,12 @@ thread_local! {
 /// ```
 ///
 /// # Errors
-/// Without calling `f`: [`NotMainGreenletError`] in another than the thread's main greenlet,
-/// [`NestedRunError`] inside of another `run`, [`HubDestroyed`] when the thread is over.
+/// [`NotMainGreenletError`] in another greenlet than the main one, [`NestedRunError`] inside of another `run`,
+/// [`HubDestroyed`] when the thread is over. `f` is not called then.
 ///
 /// # Panics
-/// If `f` does, after the same end; else if a destructor does that is run by the end.
+/// Passes on a panic of `f`, after it has ended the greenlets all the same; else a panic of a destructor that this end
+/// runs.
 pub fn run<R>(f: impl FnOnce() -> R) -> Result<R, Exception> {
     if thread_is_over() {
         return Err(HubDestroyed.into());
@@ -50,11 +53,11 @@ pub fn run<R>(f: impl FnOnce() -> R) -> Result<R, Exception> {
     }
     let _running = InsideRun;
     let mut outcome = catch_unwind(AssertUnwindSafe(f));
-    // What panics is a destructor, which runs once: the rest has its turn then.
+    // Only a destructor panics in `end`. It runs only once, so the next call of `end` gets further.
     while let Err(panic) = catch_unwind(end) {
         outcome = match outcome {
             Ok(value) => {
-                // It may own what panics again.
+                // The value may own something whose destructor panics, too.
                 if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
                     discard(another);
                 }
@@ -77,14 +80,15 @@ impl Drop for InsideRun {
     }
 }
 
-/// Destroys the thread's hubs with their loops, and unwinds the greenlets while a destroyed one is still the
-/// thread's: what their destructors want of it is an error.
+/// Destroys the thread's hubs with their loops, and unwinds the greenlets. Meanwhile a destroyed hub is the thread's,
+/// so that destructors which use the hub get an error.
 fn end() {
     let mut hubs = Vec::new();
     loop {
         let known = hubs.len();
         for hub in all_hubs() {
-            // Refused in other greenlets than the main one only; a hub that is destroyed may have left its loop.
+            // The first call fails only outside of the main greenlet, where this is not called. The loop is destroyed
+            // apart, because a hub that was destroyed before may have left its loop alone.
             let _ = hub.destroy(true);
             let _ = hub.loop_().destroy();
             if !hubs.contains(&hub) {
@@ -93,7 +97,7 @@ fn end() {
         }
         set_hub(hubs.last().cloned());
         unwind_all();
-        // A destructor may have made another one.
+        // A destructor may have made another hub.
         if all_hubs().iter().all(|hub| hubs.contains(hub)) && hubs.len() == known {
             break;
         }

@@ -1,10 +1,10 @@
-//! One trait for every argument that is a time.
+//! [`Seconds`]: the trait of every argument that is a time.
 
 use std::time::Duration;
 
 use crate::exceptions::InvalidSeconds;
 
-/// A number of seconds, or none for ever: what every `seconds` and `timeout` argument takes.
+/// A number of seconds, or none for no limit. Every `seconds` and `timeout` argument takes it.
 ///
 /// Floats and integers are seconds, a [`Duration`] is itself, and `None` means no limit.
 #[diagnostic::on_unimplemented(
@@ -13,13 +13,13 @@ use crate::exceptions::InvalidSeconds;
     note = "if it may be none, it is an `Option<f64>`: `Some(5.0)`; a `Duration`: `.map(|duration| duration.as_secs_f64())`"
 )]
 pub trait Seconds {
-    /// The time in seconds; `None` is no limit.
+    /// The time in seconds; `None` means no limit.
     fn seconds(self) -> Option<f64>;
 
     /// The time in seconds, checked.
     ///
     /// # Errors
-    /// [`InvalidSeconds`] for NaN.
+    /// [`InvalidSeconds`] if the time is NaN.
     fn checked(self) -> Result<Option<f64>, InvalidSeconds>
     where
         Self: Sized,
@@ -37,7 +37,7 @@ impl Seconds for Duration {
     }
 }
 
-/// `None` needs no annotation, because this is the only `Option` that is a time.
+/// `None` needs no type annotation, because this is the only `Option` that is a time.
 impl Seconds for Option<f64> {
     fn seconds(self) -> Option<f64> {
         self

@@ -1,4 +1,4 @@
-//! Signal handlers that run in a greenlet. Source: `signal` in gevent's `hub.py`.
+//! [`signal`]: signal handlers that run in a greenlet. Source: `signal` in gevent's `hub.py`.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::core::{CallbackResult, Signal};
 use crate::local::{get_hub, hub_to_wait_in};
 
-/// A signal handler that is in place; dropping it leaves it there.
+/// The handle of a signal handler that is in place. Dropping it changes nothing.
 #[derive(Debug, Clone)]
 pub struct SignalHandler {
     watcher: Signal,
@@ -17,7 +17,7 @@ pub struct SignalHandler {
 impl SignalHandler {
     /// Takes the handler away.
     pub fn cancel(&self) {
-        // A destroyed loop has stopped it already.
+        // An error means that the loop is destroyed, which has stopped the watcher already.
         let _ = self.watcher.stop();
     }
 
@@ -29,17 +29,18 @@ impl SignalHandler {
     /// Changes [`ref_`](SignalHandler::ref_).
     ///
     /// # Errors
-    /// When the loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn set_ref(&self, ref_: bool) -> Result<(), Exception> {
         Ok(self.watcher.set_ref(ref_)?)
     }
 }
 
-/// Calls `handler`, in a new greenlet each time, when the process gets the signal. Errors of it
-/// are raised in the main greenlet; that somebody kills the greenlet is none.
+/// Has `handler` called, in a new greenlet each time, when the process gets the signal. An error of the handler is
+/// raised in the main greenlet, except if its greenlet was killed.
 ///
 /// # Errors
-/// For a signal that does not exist, or that another loop handles.
+/// [`IllegalSignal`](crate::core::IllegalSignal) if the signal does not exist or cannot be caught;
+/// [`SignalInUse`](crate::core::SignalInUse) if another loop watches it.
 pub fn signal<R: CallbackResult>(
     signum: i32,
     handler: impl Fn() -> R + 'static,

@@ -1,4 +1,4 @@
-//! The hook that a greenlet runs before it waits. Source: `switch_out` in gevent's
+//! The hook that a greenlet runs each time before it waits. Source: `switch_out` in gevent's
 //! `_greenlet_primitives.py`.
 
 use std::cell::Cell;
@@ -9,13 +9,13 @@ use greenlet_core::{Exception, RawGreenlet, getcurrent};
 struct SwitchOut(Rc<dyn Fn() -> Result<(), Exception>>);
 
 thread_local! {
-    /// Whether any greenlet of this thread ever had a hook: most programs have none, and should
-    /// not look for it at each wait.
+    /// Whether any greenlet of this thread ever had a hook. Most programs have none, and need not look for one at each
+    /// wait.
     static ANY: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Calls `hook` in the greenlet each time before it waits in the hub. The hook must not wait
-/// itself; an error of it keeps the greenlet from waiting.
+/// Has `hook` called in `greenlet` each time before it waits in the hub. The hook should not wait itself; an error of
+/// the hook keeps the greenlet from waiting, and is returned by the call that was to wait.
 pub fn set_switch_out(greenlet: &RawGreenlet, hook: Rc<dyn Fn() -> Result<(), Exception>>) {
     ANY.set(true);
     greenlet.set_local(SwitchOut(hook));

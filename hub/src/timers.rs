@@ -1,4 +1,4 @@
-//! Timers to sleep with, kept for the next sleeper: a sleep allocates nothing once warm.
+//! The hub's stock of timers: a sleep takes one and gives it back, so that it usually allocates nothing.
 
 use std::cell::RefCell;
 use std::ops::Deref;
@@ -6,7 +6,7 @@ use std::ops::Deref;
 use crate::core::{Error, Timer};
 use crate::hub::Hub;
 
-/// So many idle timers are kept.
+/// How many idle timers are kept at most.
 const KEPT: usize = 1024;
 
 /// The idle timers of one hub.
@@ -20,7 +20,7 @@ impl Timers {
     }
 }
 
-/// A one-shot timer on loan from the hub; it is stopped and goes back when it is dropped.
+/// A one-shot timer on loan from the hub. Dropping it stops the timer and gives it back.
 #[derive(Debug)]
 pub struct HubTimer {
     hub: Hub,
@@ -31,7 +31,7 @@ impl Hub {
     /// A stopped timer that will fire once, `after` seconds after its start.
     ///
     /// # Errors
-    /// As for [`Loop::timer`](crate::core::Loop::timer).
+    /// The same as those of [`Loop::timer`](crate::core::Loop::timer).
     pub fn timer(&self, after: f64) -> Result<HubTimer, Error> {
         let kept = self.inner().timers.0.borrow_mut().pop();
         let timer = match kept {
@@ -63,14 +63,14 @@ impl Drop for HubTimer {
         let Some(timer) = self.timer.take() else {
             return;
         };
-        // A destroyed loop has stopped it already, and has no use for it.
+        // An error means that the loop is destroyed: the timer is stopped already, and of no more use.
         let reset = || {
             timer
                 .stop()
                 .and_then(|()| timer.set_ref(true))
                 .and_then(|()| timer.set_priority(0))
         };
-        // Asking whether the hub is destroyed may find out that it has died, which takes the timers.
+        // This is not asked while `kept` is borrowed: it may find out that the hub has died, and clear the timers.
         if reset().is_err() || self.hub.destroyed() {
             return;
         }

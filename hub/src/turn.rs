@@ -1,11 +1,12 @@
-//! Turns for others. gevent has no counterpart: who never has to wait starves everybody there.
+//! Turns: a greenlet that never has to wait lets others run from time to time. gevent has no counterpart: such a
+//! greenlet starves all others there.
 //!
 //! A greenlet whose every call returns at once (a reader of a chatty peer, an accept loop that goes on after each
-//! error, a consumer of a queue that is never empty) never waits, and so nobody else runs, not even its own timeout. So
-//! whoever is about to make such a call asks first whether the hub has run lately.
+//! error, a consumer of a queue that is never empty) never waits, so that no other greenlet runs, and no timeout fires.
+//! Therefore such calls first check whether the hub has run lately, with [`Hub::give_turn`].
 //!
-//! Two greenlets that have the hub wake one of them for the other, again and again, keep it in one callback. So what
-//! wakes many [asks](Stint), too, and does the rest in another callback, of another round.
+//! A callback that wakes many greenlets can be kept busy in the same way, if those greenlets add others to be woken. So
+//! such a callback checks a [`Stint`] after each step, and leaves the rest to another callback, in another round.
 
 use greenlet_core::{Exception, may_switch};
 use waiter::{Park, WaitHub};
@@ -14,11 +15,11 @@ use crate::hub::Hub;
 use crate::pace::Pace;
 
 impl Hub {
-    /// Lets the others run, as [`sleep(0)`](crate::sleep()) does, if [a turn of theirs is due](Hub::turn_is_due). To be
-    /// called before a system call on a descriptor for which the greenlet would wait.
+    /// Lets other greenlets run, as [`sleep(0)`](crate::sleep()) does, if [a turn is due](Hub::turn_is_due). To be
+    /// called before a system call on a descriptor that the greenlet would wait for if the call could not go on.
     ///
     /// # Errors
-    /// What is thrown into the greenlet meanwhile.
+    /// Returns an exception that is thrown into the greenlet meanwhile.
     #[track_caller]
     #[inline]
     pub fn give_turn(&self) -> Result<(), Exception> {
@@ -28,18 +29,18 @@ impl Hub {
         }
     }
 
-    /// Whether the hub has had no turn for longer than the [switch interval](crate::core::getswitchinterval); most calls
-    /// only count. Never where nobody can wait: in the hub, in a greenlet that is pinned or being unwound, after the
-    /// loop's end.
+    /// Whether the hub has not run for longer than the [switch interval](crate::core::getswitchinterval). Most calls
+    /// only count; few look at the clock. False where the caller cannot wait: in the hub, in a greenlet that is pinned
+    /// or being unwound, and when the thread is over.
     #[inline]
     pub fn turn_is_due(&self) -> bool {
         self.loop_().turns().step() && !self.is_current() && may_switch().is_ok()
     }
 
-    /// Lets the others run. Returns at once if nobody can wait here.
+    /// Lets other greenlets run. Returns at once if the caller cannot wait.
     ///
     /// # Errors
-    /// What is thrown into the greenlet meanwhile.
+    /// Returns an exception that is thrown into the greenlet meanwhile.
     #[cold]
     #[track_caller]
     pub fn pass_turn(&self) -> Result<(), Exception> {
@@ -49,24 +50,24 @@ impl Hub {
         if self.loop_().run_callback_resume(park.resume()).is_err() {
             return Ok(());
         }
-        // The others are those who wait for descriptors and times, too.
+        // The round ends, so that greenlets that wait for descriptors and times have their turn, too.
         self.loop_().end_round();
         match park.wait_for_any(self) {
-            // That nobody can wait is no reason not to go on.
+            // The error says that the caller cannot wait, so it goes on without.
             Err(exception) if exception.thrown_here().is_none() => Ok(()),
             waited => waited.map(drop),
         }
     }
 }
 
-/// What a callback does step by step, while there is something to do: it asks after each step whether that is enough.
+/// Measures the time of a callback that works in many steps, and tells when it should leave the rest to another one.
 #[derive(Debug, Default)]
 pub struct Stint(Pace);
 
 impl Stint {
-    /// Whether it has gone on for longer than the [switch interval](crate::core::getswitchinterval); most steps only
-    /// count. If so, the loop [ends the round](crate::core::Loop::end_round) with this callback, which is to queue another
-    /// one for the rest.
+    /// Whether the stint has lasted longer than the [switch interval](crate::core::getswitchinterval). To be called
+    /// after each step; most calls only count. If it returns true, the loop [ends the
+    /// round](crate::core::Loop::end_round) after this callback, which should queue another one for the rest.
     #[inline]
     pub fn is_over(&self, hub: &Hub) -> bool {
         let over = self.0.step();

@@ -1,20 +1,22 @@
-//! [`WeakList`]: things that belong to others, as long as they exist.
+//! [`WeakList`]: a list of weak references.
 
 use std::rc::Weak;
 
-/// A list of things that somebody else keeps. What is gone is taken out by and by: when the list has become twice as
-/// long as what there was in it at the last look. So an addition takes as many steps in a long list as in a short one.
+/// A list of weak references, which loses those whose values are gone.
+///
+/// They are removed when the list has become twice as long as it was after the last removal. So an addition takes, on
+/// average, as many steps in a long list as in a short one.
 pub struct WeakList<T: ?Sized> {
     all: Vec<Weak<T>>,
-    /// With so many in it, the next addition looks which are gone.
+    /// At this length, the next addition first removes the references whose values are gone.
     full: usize,
 }
 
-/// So many may be in it without a look.
+/// The smallest value of `full`.
 const FEW: usize = 4;
 
 impl<T: ?Sized> WeakList<T> {
-    /// Adds one at the end.
+    /// Adds a reference at the end.
     pub fn push(&mut self, one: Weak<T>) {
         if self.all.len() >= self.full {
             self.all.retain(|one| one.strong_count() > 0);
@@ -24,7 +26,7 @@ impl<T: ?Sized> WeakList<T> {
         self.all.push(one);
     }
 
-    /// All, in the order in which they were added; some may be gone.
+    /// All references, in the order in which they were added. The values of some may be gone.
     pub fn iter(&self) -> std::slice::Iter<'_, Weak<T>> {
         self.all.iter()
     }
@@ -90,7 +92,7 @@ mod tests {
         let (mut list, mut looks) = (WeakList::default(), 0);
         let mut kept: Vec<_> = (0..1_000).map(Rc::new).collect();
         kept.iter().for_each(|one| list.push(Rc::downgrade(one)));
-        // One goes, and another comes: at a length that was the list's capacity, perhaps.
+        // One value goes, and another comes, at about the length at which the list is full.
         for i in 0..10_000 {
             let (full, len) = (list.full, list.all.len());
             let one = Rc::new(i);
