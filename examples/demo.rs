@@ -1,4 +1,4 @@
-//! What to run first: a server and ten thousand clients that talk to it, all in one thread.
+//! The first example to run: a server and ten thousand clients that talk to it, all in one thread.
 //!
 //! ```sh
 //! cargo run --release --example demo
@@ -22,14 +22,14 @@ use gevent::{Exception, Greenlet, Timeout};
 use greenlet_core::live_greenlets;
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Prints a line; that nobody reads it is no reason to fail.
+/// Prints a line, and ignores errors: the demo goes on if its output is not read.
 macro_rules! say {
     ($($line:tt)*) => {{
         let _ = writeln!(io::stdout(), $($line)*);
     }};
 }
 
-/// How much is to be done.
+/// The number of clients, and of requests that each of them sends.
 #[derive(Clone, Copy)]
 struct Plan {
     clients: usize,
@@ -45,10 +45,10 @@ const QUICK: Plan = Plan {
     requests_each: 20,
 };
 
-/// Whoever is not done by then has failed.
+/// A client that takes longer has failed.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What has been done so far.
+/// The numbers of things that have been done so far.
 #[derive(Default)]
 struct Counts {
     connected: Cell<usize>,
@@ -67,7 +67,7 @@ fn echo(mut stream: TcpStream) -> Result<(), Exception> {
     Ok(())
 }
 
-/// A client: connects, waits until all have, and has a conversation, with a nap in the middle.
+/// A client: connects, waits until all clients have connected, and sends its requests, with a sleep in the middle.
 fn client(
     id: usize,
     server: SocketAddr,
@@ -94,7 +94,8 @@ fn client(
     Ok(())
 }
 
-/// Two exceptions on purpose: one a greenlet ends with, one a timeout throws into this one.
+/// Causes two exceptions on purpose, and returns whether both were caught: a greenlet ends with the first, and a
+/// timeout throws the second into this greenlet.
 fn exceptions_arrive() -> Result<bool, Exception> {
     let hub = gevent::get_hub();
     hub.set_exception_stream(ExceptionStream::Discard); // expected, so not printed
@@ -109,7 +110,7 @@ fn exceptions_arrive() -> Result<bool, Exception> {
     Ok(failed && timed_out)
 }
 
-/// Shows how far it is, until it is killed.
+/// Shows the progress, until its greenlet is killed.
 fn show_progress(plan: Plan, counts: &Counts) -> Result<(), Exception> {
     let total = plan.clients * (1 + plan.requests_each);
     let style = "{msg:<10} [{bar:50}] {percent:>3}%  {elapsed}";
@@ -122,7 +123,7 @@ fn show_progress(plan: Plan, counts: &Counts) -> Result<(), Exception> {
         let (connected, requests) = (counts.connected.get(), counts.requests.get());
         let done = connected + requests;
         if bar.is_hidden() && (done >= next_line || killed) {
-            // Not a terminal: a line now and then.
+            // The output is no terminal: print a line now and then instead of the bar.
             say!("{connected} connected, {requests} requests answered");
             next_line = done + total / 5;
         }
@@ -138,7 +139,7 @@ fn show_progress(plan: Plan, counts: &Counts) -> Result<(), Exception> {
     Ok(())
 }
 
-/// The resident memory of this process in bytes, where it can be had.
+/// The resident memory of this process in bytes, where the system tells.
 fn resident_memory() -> Option<usize> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
@@ -147,8 +148,8 @@ fn resident_memory() -> Option<usize> {
     Some(line.trim().strip_suffix(" kB")?.parse::<usize>().ok()? * 1024)
 }
 
-/// Raises the limit of open files as far as it goes, and plans no more clients than it allows:
-/// both ends of a connection are ours.
+/// Raises the limit of open files as far as possible, and plans no more clients than it allows. Both ends of each
+/// connection are files of this process.
 fn fit_to_fd_limit(mut plan: Plan) -> Plan {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     const RESERVE: u64 = 64;
@@ -171,13 +172,13 @@ fn fit_to_fd_limit(mut plan: Plan) -> Plan {
     plan
 }
 
-/// Starts the clients; each counts its own failure.
+/// Starts the clients, and returns when all are connected. Each client counts its own failure.
 fn spawn_clients(
     plan: Plan,
     server: SocketAddr,
     counts: &Rc<Counts>,
 ) -> Result<Vec<Greenlet<()>>, Exception> {
-    // Ends when both ends of every connection are there. That is what the clients wait for.
+    // This greenlet, which the clients join, ends when both ends of every connection are there.
     let all_connected = gevent::spawn({
         let counts = counts.clone();
         move || {
@@ -189,7 +190,7 @@ fn spawn_clients(
     });
     let spawn_client = |id| {
         let (counts, all_connected) = (counts.clone(), all_connected.clone());
-        // Not all at the same moment: a new client every 100 microseconds.
+        // A client begins every 100 microseconds, so that not all connect at the same moment.
         gevent::spawn_later(id as f64 / 10_000.0, move || {
             if let Err(error) = client(id, server, plan, &counts, &all_connected) {
                 add_one(&counts.errors);

@@ -13,11 +13,11 @@ use gevent::Exception;
 use gevent::server::StreamServer;
 use gevent::socket::TcpStream;
 
-/// A longer line is echoed in parts of this many bytes.
+/// A line that is longer is echoed in parts of this many bytes.
 const LONGEST_LINE: u64 = 64 * 1024;
 
-/// Serves one connection, in a greenlet of its own: reading and writing look as if they blocked, and
-/// meanwhile everybody else is served.
+/// Serves one connection, in a greenlet of its own: reading and writing look as if they blocked, but meanwhile the
+/// other connections are served.
 fn echo(stream: TcpStream, address: SocketAddr) {
     println!("New connection from {address}");
     match converse(&stream) {

@@ -1,15 +1,15 @@
 //! One million greenlets alive at once, each with a guarded stack of its own.
 //!
-//! Every greenlet parks in the middle of its function, holding a value with a destructor. Then each is resumed once,
-//! and then all end: a third finish, a third are thrown into, a third are dropped. At the end, exactly one million
-//! destructors have run.
+//! Every greenlet waits in the middle of its function, holding a value with a destructor. Then each is switched to
+//! once, and then all end: a third of them return, a third end by an exception that is thrown into them, and a third
+//! are dropped. At the end, exactly one million destructors have run.
 //!
 //! ```sh
 //! cargo run --release --example million [COUNT]
 //! ```
 //!
-//! Needs Linux 6.13 for so many guards; before that `vm.max_map_count` stops it at some 32,000, with an error that
-//! says so.
+//! So many guards need Linux 6.13; before that, `vm.max_map_count` allows some 32,000 greenlets, and the next one fails
+//! with an error that says so.
 
 use std::cell::Cell;
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use gevent::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Between two updates of the progress bar.
+/// The number of items between two updates of the progress bar.
 const STEP: usize = 10_000;
 
 /// A value with a destructor.
@@ -128,7 +128,7 @@ fn phase<T>(
     Ok(took)
 }
 
-/// The memory that this process has in RAM, in bytes; 0 where the system does not tell.
+/// The resident memory of this process in bytes; 0 where the system does not tell.
 fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = statm

@@ -6,8 +6,9 @@
 //!
 //! Then `redis-cli -p 6380` talks to the Redis on port 6379.
 //!
-//! SIGINT (Ctrl-C) or SIGTERM stops it: it takes no more connections and no more requests, lets the
-//! replies in flight finish, and exits. A second signal aborts. SIGUSR1 prints what it holds.
+//! SIGINT (Ctrl-C) or SIGTERM stops the forwarder: it takes no more connections and no more requests, lets the replies
+//! in flight finish, and exits. A second signal aborts. SIGUSR1 prints the numbers of its connections, greenlets and
+//! watchers.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -25,24 +26,24 @@ use gevent::socket::TcpStream;
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long the client may take to close its side after the target has closed.
 const LINGER: Duration = Duration::from_secs(2);
-/// A forwarder that stops closes a connection as soon as its replies have been silent for so long: then none is in
-/// flight.
+/// A connection without a reply for this long has none in flight. A forwarder that stops closes it.
 const QUIET: Duration = Duration::from_millis(200);
-/// A forwarder that stops closes the other connections after so long.
+/// A forwarder that stops closes the other connections after this time.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Prints a line to stderr; that nobody reads it is no reason to fail.
+/// Prints a line to stderr, and ignores errors: the forwarder goes on if its output is not read.
 macro_rules! log {
     ($($line:tt)*) => {{
         let _ = writeln!(io::stderr(), $($line)*);
     }};
 }
 
-/// What all connections share.
+/// The state that all connections share.
 struct Forwarder {
     name: String,
     target: Vec<SocketAddr>,
-    /// By number: an address may come back while its old connection is not quite over.
+    /// The open connections, by number. The client's address would not do: it may be in use again before the old
+    /// connection is quite over.
     connections: RefCell<HashMap<u64, Rc<Connection>>>,
     accepted: Cell<u64>,
     stopping: Cell<bool>,
@@ -52,7 +53,7 @@ struct Forwarder {
 struct Connection {
     client: TcpStream,
     target: TcpStream,
-    /// The client has asked for something that is not answered yet, or an answer is being sent.
+    /// Whether a request is not answered yet, or an answer is being sent.
     busy: Cell<bool>,
     asked: Cell<Instant>,
     answered: Cell<Instant>,
@@ -79,13 +80,14 @@ impl Forwarder {
             .borrow_mut()
             .insert(number, connection.clone());
 
-        // One greenlet for each direction: another one for the requests, this one for the replies.
+        // Each direction has a greenlet: a new one for the requests, this one for the replies.
         let requests = gevent::spawn({
             let (forwarder, connection) = (self.clone(), connection.clone());
             move || connection.forward_requests(&forwarder.stopping)
         });
         if connection.forward_replies().is_ok() {
-            // The target may still listen; who sends it nothing any more is not waited for.
+            // The target has sent its last reply, but may still read: wait until the client has sent nothing for a
+            // while.
             while requests.join(LINGER).is_ok()
                 && !requests.ready()
                 && connection.asked.get().elapsed() < LINGER
@@ -111,7 +113,7 @@ impl Forwarder {
         while !self.connections.borrow().is_empty() {
             for connection in self.connections.borrow().values() {
                 if !connection.busy.get() && connection.answered.get().elapsed() > QUIET {
-                    // The replies end here, and with them all the rest. It may be closed already.
+                    // This ends `forward_replies`, and so the connection. An error means that it is closed already.
                     let _ = connection.target.shutdown(Shutdown::Both);
                 }
             }
@@ -124,7 +126,7 @@ impl Forwarder {
 impl Connection {
     fn new(client: TcpStream, target: TcpStream) -> Connection {
         for stream in [&client, &target] {
-            // What has been received is passed on at once, and a vanished host is noticed some day.
+            // Data are passed on at once, and a host that has vanished is noticed in the end. Errors do no harm.
             let _ = stream.set_nodelay(true);
             let _ = stream.with_options(|socket| socket.set_keepalive(true));
         }
@@ -142,11 +144,11 @@ impl Connection {
         loop {
             let n = match (&self.client).read(&mut buffer) {
                 Ok(n) => n,
-                // It was reset, and so is the target. That ends the replies, too.
+                // The client's connection was reset, so the target's is reset, too. That also ends the replies.
                 Err(_) => return reset(&self.target),
             };
             self.asked.set(Instant::now());
-            // When stopping, a request that has begun may end, but no new one begins.
+            // While stopping, a request that has begun is passed on to its end, but no new one.
             let done = if n == 0 {
                 self.target.shutdown(Shutdown::Write)
             } else if self.busy.get() || !stopping.get() {
@@ -156,7 +158,8 @@ impl Connection {
                 Ok(())
             };
             if done.is_err() {
-                // Nobody is there to ask. What has been answered is passed on, and then the replies end.
+                // The target takes no more requests, or shall get none. Replies that have come are passed on; then
+                // `forward_replies` ends.
                 let _ = self.target.shutdown(Shutdown::Both);
             }
             if n == 0 || done.is_err() {
@@ -171,7 +174,7 @@ impl Connection {
             let n = match (&self.target).read(&mut buffer) {
                 Ok(n) => n,
                 Err(error) => {
-                    // Half a reply must not look like a whole one.
+                    // The client is reset, so that half a reply does not look like a whole one.
                     reset(&self.client);
                     return Err(error);
                 }
@@ -187,7 +190,7 @@ impl Connection {
     }
 }
 
-/// Closes a connection so that the other side learns of it as an error, not as an orderly end.
+/// Closes a connection in such a way that the other side gets an error instead of an orderly end.
 fn reset(stream: &TcpStream) {
     let _ = stream.with_options(|socket| socket.set_linger(Some(Duration::ZERO)));
     stream.close();
@@ -233,7 +236,7 @@ fn run(listen: &str, target: &str) -> Result<(), Exception> {
     log!("stopping: {} connections to finish", count());
     let finishing = forwarder.clone();
     gevent::spawn(move || finishing.end_quiet_connections());
-    // Until nothing is left to do; signal handlers do not count.
+    // The join returns when nothing is left to do; signal handlers do not count.
     let finished = gevent::get_hub().join(GRACE)?;
     if !finished {
         log!("given up: {} connections", count());
@@ -241,7 +244,7 @@ fn run(listen: &str, target: &str) -> Result<(), Exception> {
     Ok(())
 }
 
-/// The addresses of `HOST:PORT`; of `:PORT`, that of every interface.
+/// The addresses of `HOST:PORT`. `:PORT` means every interface.
 fn resolve(address: &str) -> Result<Vec<SocketAddr>, Exception> {
     let full = if address.starts_with(':') {
         format!("0.0.0.0{address}")
@@ -254,7 +257,7 @@ fn resolve(address: &str) -> Result<Vec<SocketAddr>, Exception> {
     Ok(found.collect())
 }
 
-/// Raises the limit of open files as far as it goes: each connection takes two.
+/// Raises the limit of open files as far as possible: each connection takes two.
 fn raise_fd_limit() -> io::Result<()> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
