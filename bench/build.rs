@@ -1,4 +1,4 @@
-//! Compiles the C programs that we are measured beside, against the libev that we use.
+//! Compiles the C programs that gevent for Rust is compared with, against the same libev.
 
 use std::env;
 
@@ -7,7 +7,7 @@ fn main() {
     println!("cargo::rerun-if-changed=c");
     cc::Build::new()
         .std("gnu11")
-        // In a debug build, too: there only one side would be slow.
+        // The C programs are optimised in a debug build, too.
         .opt_level(2)
         .flag_if_supported("-fno-strict-aliasing")
         .include(env::var("DEP_EV_INCLUDE").expect("libev-sys sets it"))

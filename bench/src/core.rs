@@ -1,6 +1,7 @@
-//! `hub::core` beside the same program in C on the same libev: what safety, closures and gevent's rules cost.
+//! `core`: compares `hub::core` with the same program in C on the same libev, to see what safety, closures and gevent's
+//! rules cost.
 //!
-//! Rounds of C and of ours take turns, so that a slow moment of the machine meets both. Figures are medians of CPU
+//! Rounds of C and of ours take turns, so that a slow moment of the machine affects both. Figures are medians of CPU
 //! time; the ratio is the median of the rounds' ratios.
 
 use std::cell::Cell;
@@ -10,7 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use gevent::hub::core::{Events, Loop, LoopFlags};
-// The C programs need it.
+// The C programs need libev to be linked.
 use libev_sys as _;
 
 use crate::Result;
@@ -30,13 +31,13 @@ mod c {
     }
 }
 
-/// One thing to measure, on both sides: how long it takes so many times.
+/// One thing to measure on both sides, which is done `times` times.
 struct Case {
     name: &'static str,
-    /// What one of the `times` is.
+    /// The name of a single one of the `times`.
     unit: &'static str,
     times: i64,
-    /// The largest ratio that is good; none: it is only reported.
+    /// The largest ratio that is good enough; without one, the ratio is only reported.
     target: Option<f64>,
     c: fn(i64) -> f64,
     ours: fn(i64) -> Result<Duration>,
@@ -127,7 +128,7 @@ pub(crate) fn run(options: &[String]) -> Result {
     for case in CASES.iter().filter(|case| case.name.contains(wanted)) {
         let (mut in_c, mut ours) = (Vec::new(), Vec::new());
         for round in 0..rounds {
-            // Who is first changes, too.
+            // The sides take turns in being first, too.
             if round % 2 == 0 {
                 in_c.push(case.time_c()?);
                 ours.push(case.time_ours()?);
@@ -153,7 +154,7 @@ pub(crate) fn run(options: &[String]) -> Result {
 }
 
 impl Case {
-    /// Nanoseconds for one.
+    /// Runs the C side, and returns the nanoseconds for one.
     fn time_c(&self) -> Result<f64> {
         match (self.c)(self.times) {
             seconds if seconds > 0.0 => Ok(seconds * 1e9 / self.times as f64),
@@ -166,7 +167,8 @@ impl Case {
     }
 }
 
-/// A moment of this thread's CPU time: nothing here waits, and what else the machine does shall not count.
+/// A moment of this thread's CPU time. That is measured because nothing here waits, and other work of the machine shall
+/// not count.
 struct CpuTime(f64);
 
 impl CpuTime {
@@ -228,7 +230,7 @@ fn callbacks(n: i64, batch: i64) -> Result<Duration> {
     Ok(elapsed)
 }
 
-/// So many times in the past, in no order; the same ones for both sides.
+/// `n` delays in no order, the same for both sides. All are in the past.
 fn delays(n: i64) -> Vec<f64> {
     let mut seed = 1_u64;
     let next = |_| {
@@ -246,7 +248,7 @@ fn c_timers(n: i64, measure: unsafe extern "C" fn(i64, *const f64) -> f64) -> f6
     unsafe { measure(n, delays.as_ptr()) }
 }
 
-/// The times of making and starting them, and of their firing.
+/// Makes and starts `n` timers and lets them fire. Returns the time of the first two, and that of the firing.
 fn timers(n: i64) -> Result<(Duration, Duration)> {
     let delays = delays(n);
     let loop_ = new_loop()?;
@@ -278,7 +280,7 @@ fn ready_pipes(n: i64) -> Result<Duration> {
         io.start(move || fired.set(fired.get() + 1))?;
         pipes.push((reader, writer, io));
     }
-    // libev makes room for more events when it sees that it has too little.
+    // libev enlarges its buffer for events when it turns out too small, so a few runs come before the measurement.
     for _ in 0..10 {
         loop_.run_nowait()?;
     }

@@ -1,5 +1,5 @@
-//! `echo`: a TCP echo server of ours beside libev's callbacks in C, tokio (its current-thread runtime), may (one
-//! worker), Go (one processor) and Python's gevent.
+//! `echo`: compares a TCP echo server of gevent for Rust with libev's callbacks in C, tokio (its current-thread
+//! runtime), may (one worker), Go (one processor) and Python's gevent.
 //!
 //! Each server is a process of its own; all take turns, round by round. Where there are two processors, the
 //! server has one and the load the other.
@@ -28,16 +28,16 @@ usage: echo [--rounds N] [--seconds S] [--bytes N] [--connections N] [PEER]...
   --connections N   at the same time; 1, 100 and 2000 in turn if not given
   PEER              c, tokio, may, go, python; all if none is given";
 
-/// Has this program be one of the servers.
+/// The argument that makes this program one of the servers.
 const SERVE: &str = "--serve";
 
 struct Peer {
-    /// What it is called on the command line; ours has no such name, as it always takes part.
+    /// The peer's name on the command line. Our own server has none, as it always takes part.
     short: &'static str,
     name: &'static str,
-    /// The largest share of its CPU time that we may take.
+    /// How large our CPU time may be at most, as a share of the peer's.
     budget: Option<f64>,
-    /// What runs the server; the address is added to it.
+    /// The command that runs the server; the address is added to it.
     command: Vec<String>,
 }
 
@@ -121,7 +121,7 @@ fn peers(names: &[&str]) -> Result<Vec<Peer>> {
     Ok(peers)
 }
 
-/// Prints a table of what everybody does with this load.
+/// Measures all servers with this load, and prints a table.
 fn compare(peers: &[Peer], load: &Load, rounds: usize) -> Result {
     let mut measured: Vec<Vec<Figures>> = peers.iter().map(|_| Vec::new()).collect();
     let mut memory = vec![0.0; peers.len()];
@@ -167,7 +167,7 @@ fn compare(peers: &[Peer], load: &Load, rounds: usize) -> Result {
     Ok(())
 }
 
-/// Runs the server and puts the load on it; returns its peak memory, too, in MiB.
+/// Runs the server and puts the load on it. Returns the figures and the server's peak memory in MiB.
 fn measure(peer: &Peer, load: &Load) -> Result<(Figures, f64)> {
     let address = free_address()?;
     let mut command = Command::new(&peer.command[0]);
@@ -175,7 +175,7 @@ fn measure(peer: &Peer, load: &Load) -> Result<(Figures, f64)> {
         .args(&peer.command[1..])
         .arg(SocketAddr::to_string(&address));
     let processors = processors()?;
-    // It inherits the processor.
+    // The server inherits the processor.
     run_on(&processors[..1])?;
     let server = Server::start(&mut command, address);
     run_on(processors.get(1..2).unwrap_or(&processors[..1]))?;
@@ -202,9 +202,10 @@ fn processors() -> io::Result<Vec<usize>> {
     Ok((0..libc::CPU_SETSIZE as usize).filter(allowed).collect())
 }
 
-/// Keeps this thread, and what it starts, on these processors.
+/// Keeps this thread, and the processes and threads that it starts, on these processors.
 fn run_on(processors: &[usize]) -> io::Result<()> {
-    // SAFETY: all bits zero is the empty set; the numbers come from such a set; the kernel only reads it.
+    // SAFETY: all bits zero is the empty set. The numbers come from a set, so they are in range. The kernel only reads
+    // it.
     let failed = unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
         for cpu in processors {
@@ -218,7 +219,7 @@ fn run_on(processors: &[usize]) -> io::Result<()> {
     Ok(())
 }
 
-/// Raises the limit of open files as far as it goes; the servers inherit it.
+/// Raises the limit of open files as far as possible; the servers inherit it.
 fn raise_fd_limit() -> io::Result<()> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,

@@ -1,5 +1,5 @@
-//! `forward`: redis-benchmark against Redis itself, and through forwarders: our portforwarder example,
-//! socat (a process for each connection) and haproxy (one thread, as we have).
+//! `forward`: runs redis-benchmark against Redis itself, and through forwarders: our portforwarder example, socat (a
+//! process for each connection) and haproxy (one thread, like ours).
 //!
 //! All of them get each workload in turns, round after round; the figure is the median of the rounds.
 
@@ -20,7 +20,7 @@ usage: forward [--rounds N] [--requests N] [--clients N]
   --requests N   requests in each run of redis-benchmark (default 50000, ten times that with -P 16)
   --clients N    connections (default 50)";
 
-/// What to measure: a command of redis-benchmark, and how many requests a client sends at a time.
+/// The workloads: a command of redis-benchmark, and the number of requests that a client sends at a time.
 const WORKLOADS: [(&str, u32); 4] = [("GET", 1), ("SET", 1), ("GET", 16), ("SET", 16)];
 
 struct Options {
@@ -29,7 +29,7 @@ struct Options {
     clients: u32,
 }
 
-/// One way to Redis, and what was measured on it, by workload.
+/// One way to Redis, and its figures for each workload.
 struct Way {
     name: &'static str,
     server: Server,
@@ -220,7 +220,7 @@ impl Way {
     }
 }
 
-/// From the line `"GET","123456.78",...`.
+/// Reads the figure from the line `"GET","123456.78",...` of redis-benchmark's output.
 fn requests_per_second(csv: &str, command: &str) -> Option<f64> {
     let name = format!("\"{command}\",\"");
     let row = csv.lines().find_map(|line| line.strip_prefix(&name))?;

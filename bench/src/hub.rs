@@ -1,10 +1,9 @@
-//! `hub`: greenlets' lives and waits beside tokio (its current-thread runtime), may (one worker),
-//! Go (one processor) and Python's gevent.
+//! `hub`: compares greenlets' lives and waits with tokio (its current-thread runtime), may (one worker), Go (one
+//! processor) and Python's gevent.
 //!
-//! Each measurement is a process of its own, and all take turns, round by round: nobody profits
-//! from another's warm pools, and a slow moment of the machine meets everybody. Every peer does
-//! the same, in the plainest form that its users would write; the programs are below, and in the
-//! folder `peers`.
+//! Each measurement is a process of its own, and all take turns, round by round: none profits from another's warm
+//! pools, and a slow moment of the machine affects all. Every peer does the same, in the plainest form that its users
+//! would write; the programs are below, and in the folder `peers`.
 
 mod may;
 mod ours;
@@ -25,10 +24,10 @@ usage: hub [--rounds N] [--scale PERCENT] [CASE]...
   --scale PERCENT    of the usual number of greenlets (default 100)
   CASE               spawn, spawn-many, yield, timers, kill; all if none is given";
 
-/// Has this program measure once and nothing else.
+/// The argument that makes this program measure only once.
 const ONE: &str = "--one";
 
-/// Does something so many times, in a process of its own.
+/// Does a thing this many times, in a process of its own.
 type Measure = fn(u32, &mut Stopwatch) -> Result;
 
 struct Case {
@@ -75,18 +74,18 @@ const CASES: [Case; 5] = [
 enum Program {
     /// A part of this program.
     Here(fn(&str) -> Option<Measure>),
-    /// Another one, which gets the case and the count.
+    /// Another program, which gets the case and the count.
     Other(Vec<String>),
 }
 
 struct Peer {
     name: &'static str,
     program: Program,
-    /// Of so many greenlets it does only one, as it would take too long, or cannot do more.
+    /// The count of a case is divided by this number, for a peer that would take too long or cannot do more.
     divisor: fn(&str) -> u32,
 }
 
-/// When the measured part began.
+/// The times at which the measured part began.
 struct Stopwatch {
     wall: Instant,
     cpu: Duration,
@@ -100,7 +99,7 @@ impl Stopwatch {
         }
     }
 
-    /// Begins anew: what was before was preparation.
+    /// Begins anew, so that the preparation up to now does not count.
     fn restart(&mut self) {
         *self = Stopwatch::new();
     }
@@ -174,7 +173,7 @@ fn peers() -> Result<Vec<Peer>> {
         Peer {
             name: "may",
             program: Program::Here(may::measure),
-            // The kernel allows so many mappings; its stacks take two each.
+            // Each of may's stacks takes two mappings, of which the kernel allows only so many.
             divisor: |case| match case {
                 "spawn-many" | "timers" => 5,
                 _ => 1,
@@ -212,7 +211,7 @@ impl Peer {
         }
     }
 
-    /// Nanoseconds for each.
+    /// Runs the case in a process, and returns the nanoseconds for one of `count`.
     fn measure(&self, case: &Case, count: u32) -> Result<f64> {
         let count = (count / (self.divisor)(case.name)).max(1000).to_string();
         let mut command = match &self.program {
@@ -247,7 +246,7 @@ impl Peer {
     }
 }
 
-/// A table of what everybody takes, and of our share of it.
+/// Prints a table of the times of all peers, and of ours as a share of each.
 fn compare(case: &Case, peers: &[Peer], rounds: usize, scale: u32) -> Result<String> {
     let count = u32::try_from(u64::from(case.count) * u64::from(scale) / 100)?;
     let peers: Vec<_> = peers.iter().filter(|peer| peer.can(case)).collect();

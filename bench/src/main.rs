@@ -1,4 +1,4 @@
-//! gevent for Rust beside its peers.
+//! Compares the speed of gevent for Rust with that of its peers.
 //!
 //! ```sh
 //! cargo run --release -p gevent-bench -- forward
@@ -19,7 +19,7 @@ mod sync;
 
 use std::process::ExitCode;
 
-/// What subcommands return.
+/// The result of subcommands.
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// A subcommand gets the arguments after its name.

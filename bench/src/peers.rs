@@ -1,4 +1,4 @@
-//! Peers that are not Rust: where they are installed, their programs in the folder `peers` take part.
+//! Peers that are not Rust. Their programs are in the folder `peers`, and take part where Go or gevent is installed.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,7 +10,7 @@ fn source(file: &str) -> String {
     format!("{}/peers/{file}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Builds `peers/NAME.go` and says where the program is.
+/// Builds `peers/NAME.go`, and returns the path of the program.
 pub(crate) fn go(name: &str) -> Result<PathBuf> {
     if !installed("go", "version") {
         return Err("no program go (Debian: apt install golang-go)".into());

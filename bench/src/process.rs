@@ -1,4 +1,4 @@
-//! The programs that take part, as child processes that end with us.
+//! The programs that take part, as child processes that end with this one.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -38,14 +38,14 @@ impl Server {
         Ok(server)
     }
 
-    /// The CPU seconds that it and its children have used, where the system tells. Children count
-    /// when they have ended, so this gives them a moment to do so.
+    /// The CPU seconds that the server and its children have used, where the system tells. Children count only after
+    /// they have ended, so this waits a moment for that.
     pub(crate) fn cpu_seconds(&self) -> Option<f64> {
         let deadline = Instant::now() + Duration::from_secs(2);
         while self.has_children() && Instant::now() < deadline {
             sleep(Duration::from_millis(5));
         }
-        // Linux counts in these, whatever the kernel's own tick is.
+        // Linux reports times in this unit, whatever the kernel's own tick is.
         const TICKS_PER_SECOND: f64 = 100.0;
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
         let (_, fields) = stat.rsplit_once(')')?;
@@ -55,7 +55,7 @@ impl Server {
         (ticks.len() == 4).then(|| ticks.iter().sum::<f64>() / TICKS_PER_SECOND)
     }
 
-    /// The CPU time that it has used itself, to the nanosecond; children do not count.
+    /// The CPU time that the server itself has used, to the nanosecond; children do not count.
     pub(crate) fn cpu_time(&self) -> std::io::Result<Duration> {
         let pid = libc::pid_t::try_from(self.child.id()).map_err(std::io::Error::other)?;
         let (mut clock, mut time) = (
@@ -79,7 +79,7 @@ impl Server {
         ))
     }
 
-    /// The most memory that was resident at a time, in MiB, where the system tells.
+    /// The server's peak resident memory in MiB, where the system tells.
     pub(crate) fn peak_memory(&self) -> Option<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
@@ -96,7 +96,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already.
+        // An error means that the server has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,6 +1,6 @@
 //! Figures from repeated measurements.
 
-/// The middle one; of an even number, the mean of the middle two; of none, NaN.
+/// The median of the values; NaN if there are none.
 pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -11,8 +11,8 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// The median of the ratios, pair by pair: what was measured right after one another is compared, so
-/// that a slow moment of the machine counts for both.
+/// The median of the ratios of the values, pair by pair. The two values of a pair were measured right after one
+/// another, so that a slow moment of the machine counts for both.
 pub(crate) fn median_ratio(values: &[f64], beside: &[f64]) -> f64 {
     let ratios = values
         .iter()

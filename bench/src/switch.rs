@@ -1,7 +1,7 @@
-//! What a switch costs, and a greenlet's life, beside `context` (raw), corosensei and generator.
+//! `switch`: compares the cost of a switch, and of a greenlet's life, with `context` (raw), corosensei and generator.
 //!
-//! All take turns, round by round, so that a slow moment of the machine meets everybody. Figures are medians in
-//! nanoseconds; the ratio, our first line to that one, is the median of the rounds' ratios.
+//! All take turns, round by round, so that a slow moment of the machine affects all. Figures are medians in
+//! nanoseconds; a ratio compares our first line with the other one, and is the median of the rounds' ratios.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -17,13 +17,13 @@ use crate::stats::{median, median_ratio};
 
 const ROUNDS: usize = 15;
 
-/// Measures something: the nanoseconds that one of so many takes.
+/// Does a thing this many times, and returns the nanoseconds for one.
 type Measure = fn(u32) -> Result<f64>;
 
 struct Case {
     name: &'static str,
     times: u32,
-    /// Ours first.
+    /// The names and functions of the sides; ours comes first.
     sides: &'static [(&'static str, Measure)],
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn run(_: &[String]) -> Result {
     Ok(())
 }
 
-/// How long `f` takes, for each of so many, in nanoseconds.
+/// The time that `f` takes, divided by `times`, in nanoseconds.
 fn timed(times: u32, f: impl FnOnce() -> Result) -> Result<f64> {
     let start = Instant::now();
     f()?;
@@ -206,7 +206,8 @@ fn corosensei_create_pooled(times: u32) -> Result<f64> {
     })
 }
 
-/// In a thread of its own, whose pool is empty; all of them alive at once, so that no stack is used twice.
+/// Makes greenlets in a new thread, whose pool of stacks is empty. All are alive at once, so that no stack is used
+/// twice.
 fn create_cold(times: u32) -> Result<f64> {
     let figure = std::thread::spawn(move || {
         let mut all = Vec::with_capacity(times as usize);
@@ -265,7 +266,7 @@ fn throw(times: u32) -> Result<f64> {
     let main = getcurrent();
     let greenlet = RawGreenlet::new(move |_| {
         loop {
-            // What is thrown is caught here.
+            // The exception that is thrown is caught here.
             let _ = main.switch(());
         }
     });
@@ -277,7 +278,7 @@ fn throw(times: u32) -> Result<f64> {
         }
         Ok(())
     })?;
-    // It catches everything, and so can only be left behind.
+    // The greenlet catches everything, so it cannot be unwound, and is left behind.
     std::mem::forget(greenlet);
     Ok(figure)
 }
@@ -285,7 +286,7 @@ fn throw(times: u32) -> Result<f64> {
 fn panic_capture(times: u32) -> Result<f64> {
     timed(times, || {
         for _ in 0..times {
-            // Without the hook, whose printing would be measured.
+            // `resume_unwind` does not call the panic hook, whose printing would be measured, too.
             let greenlet = RawGreenlet::new(|_| std::panic::resume_unwind(Box::new(1)));
             if greenlet.switch(()).is_ok() {
                 return Err("the panic is lost".into());

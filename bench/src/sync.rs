@@ -1,9 +1,8 @@
-//! `sync`: events, results, semaphores, queues and pools beside tokio (its current-thread runtime),
-//! may (one worker), Go (one processor) and Python's gevent.
+//! `sync`: compares events, results, semaphores, queues and pools with tokio (its current-thread runtime), may (one
+//! worker), Go (one processor) and Python's gevent.
 //!
-//! Each measurement is a process of its own, and all take turns, round by round. Every peer does
-//! the same in the plainest form that its users would write; where it has no such thing, it is
-//! left out.
+//! Each measurement is a process of its own, and all take turns, round by round. Every peer does the same in the
+//! plainest form that its users would write; a peer that lacks a thing is left out for that thing.
 
 mod may;
 mod ours;
@@ -24,10 +23,10 @@ usage: sync [--rounds N] [--scale PERCENT] [CASE]...
   CASE               channel, queue, event, event-many, semaphore, result, pool-map,
                      threadpool; all if none is given";
 
-/// Has this program measure once and nothing else.
+/// The argument that makes this program measure only once.
 const ONE: &str = "--one";
 
-/// Does something so many times.
+/// Does a thing this many times.
 type Measure = fn(u32) -> Result;
 
 struct Case {
@@ -82,7 +81,7 @@ const CASES: [Case; 8] = [
 enum Peer {
     /// A part of this program.
     Here(&'static str, fn(&str) -> Option<Measure>),
-    /// Another one, which gets the case and the count, and of the counts does a part only.
+    /// Another program, which gets the case and the count. The count is divided by the number.
     Other(&'static str, Vec<String>, u32),
 }
 
@@ -155,13 +154,13 @@ impl Peer {
     fn can(&self, case: &str) -> bool {
         match self {
             Peer::Here(_, measure) => measure(case).is_some(),
-            // Its permits are channels.
+            // Go has no semaphore; its users take a channel instead.
             Peer::Other("Go", ..) => case != "semaphore",
             Peer::Other(..) => true,
         }
     }
 
-    /// Nanoseconds for each.
+    /// Runs the case in a process, and returns the nanoseconds for one of `count`.
     fn measure(&self, case: &str, count: u32) -> Result<f64> {
         let (mut command, count) = match self {
             Peer::Here(name, _) => {
@@ -188,7 +187,7 @@ impl Peer {
     }
 }
 
-/// Prints a table of what everybody takes, and of our share of it.
+/// Measures all peers, and prints a table of their times and of ours as a share of each.
 fn compare(case: &Case, peers: &[Peer], rounds: usize, scale: u32) -> Result {
     let count = u32::try_from(u64::from(case.count) * u64::from(scale) / 100)?;
     let peers: Vec<_> = peers.iter().filter(|peer| peer.can(case.name)).collect();

@@ -1,4 +1,4 @@
-//! The load: so many connections, each of which sends a message, waits until it has come back, and goes on.
+//! The load: a number of connections, each of which sends a message, waits until it has come back, and repeats that.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -9,22 +9,23 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::Result;
 
-/// What is asked for.
+/// The settings of a load.
 #[derive(Clone, Copy)]
 pub(super) struct Load {
     pub(super) connections: usize,
     pub(super) bytes: usize,
-    /// How long it is measured.
+    /// For how long it is measured.
     pub(super) time: Duration,
 }
 
-/// What was measured.
+/// The figures that were measured.
 pub(super) struct Figures {
     pub(super) requests_per_second: f64,
     /// The server's CPU time for each request, in microseconds.
     pub(super) cpu: f64,
-    /// How long an answer took in the middle, and what only one in a hundred exceeded, in microseconds.
+    /// The median of the times until an answer came, in microseconds.
     pub(super) latency: f64,
+    /// The time that only one answer in a hundred exceeded, in microseconds.
     pub(super) latency_99: f64,
 }
 
@@ -49,7 +50,7 @@ impl Load {
         }
         let mut buffer = vec![0; 64 * 1024];
         let mut events = Events::with_capacity(1024);
-        // All are warm by the time the clock starts.
+        // The measurement starts a while after the load, when all connections are busy.
         let mut start = Instant::now() + self.time / 5;
         let mut cpu_before = None;
         let mut latencies = Vec::with_capacity(1 << 20);
@@ -103,14 +104,14 @@ impl Load {
 }
 
 impl Connection {
-    /// The message is small, and the one before has come back: there is room for it.
+    /// Sends a message. The socket has room for it, as the message is small, and the one before has come back.
     fn send(&mut self, message: &[u8]) -> Result {
         self.received = 0;
         self.sent_at = Instant::now();
         Ok(self.stream.write_all(message)?)
     }
 
-    /// Whether all of the message is back.
+    /// Reads what has come. Returns whether the whole message is back.
     fn receive(&mut self, buffer: &mut [u8], bytes: usize) -> Result<bool> {
         while self.received < bytes {
             match self.stream.read(buffer) {

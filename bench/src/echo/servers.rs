@@ -1,4 +1,4 @@
-//! The echo servers, each in the plainest form that its users would write. They end by being killed.
+//! The echo servers, each in the plainest form that its users would write. They run until they are killed.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::Result;
 
-/// What is read at a time.
+/// The number of bytes that are read at a time, at most.
 const BUFFER: usize = 4096;
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 4096;

@@ -19,7 +19,7 @@ pub(super) fn measure(case: &str) -> Option<Measure> {
     })
 }
 
-/// There, so that a join is a coroutine's and not a thread's.
+/// Runs the case in a coroutine, so that a join parks a coroutine and not a thread.
 fn in_coroutine(case: impl FnOnce() + Send + 'static) -> Result {
     config().set_workers(1);
     go!(case).join().map_err(|_| "may's case failed".into())
@@ -61,7 +61,7 @@ fn kill(count: u32, watch: &mut Stopwatch) -> Result {
     std::thread::sleep(Duration::from_millis(100));
     watch.restart();
     for coroutine in coroutines {
-        // SAFETY: nothing on its stack suffers from being unwound.
+        // SAFETY: nothing on the coroutine's stack suffers from being unwound.
         unsafe { coroutine.coroutine().cancel() };
         let _ = coroutine.join();
     }

@@ -1,4 +1,4 @@
-//! The cases with may, on one worker. Its channels have no limit.
+//! The cases with may, on one worker. may's channels have no limit.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(super) fn measure(case: &str) -> Option<Measure> {
     })
 }
 
-/// There, so that a wait is a coroutine's and not a thread's.
+/// Runs the case in a coroutine, so that a wait parks a coroutine and not a thread.
 fn in_coroutine(case: impl FnOnce() + Send + 'static) -> Result {
     config().set_workers(1);
     go!(case).join().map_err(|_| "may's case failed".into())
@@ -64,7 +64,7 @@ fn result(count: u32) {
     }
 }
 
-/// A coroutine for each, of which a hundred run at a time.
+/// Runs a coroutine for each of `count`, a hundred at a time.
 fn pool_map(count: u32) {
     let places = Arc::new(Semphore::new(100));
     let tasks: Vec<_> = (0..count)

@@ -1,4 +1,4 @@
-//! The cases with tokio's current-thread runtime. It has no channel that holds nothing.
+//! The cases with tokio's current-thread runtime. tokio has no channel without a buffer.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(super) fn measure(case: &str) -> Option<Measure> {
 
 fn block_on(case: impl Future<Output = Result> + Send + 'static) -> Result {
     let runtime = Builder::new_current_thread().build()?;
-    // In a task, as ours is in greenlets.
+    // The case runs in a task, as ours runs in a greenlet.
     runtime.block_on(async { spawn(async { case.await.map_err(|e| e.to_string()) }).await })??;
     Ok(())
 }
@@ -106,7 +106,7 @@ async fn result(count: u32) -> Result {
     Ok(())
 }
 
-/// A task for each, of which a hundred run at a time.
+/// Runs a task for each of `count`, a hundred at a time.
 async fn pool_map(count: u32) -> Result {
     let places = Arc::new(Semaphore::new(100));
     let mut tasks = Vec::with_capacity(count as usize);
