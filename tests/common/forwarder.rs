@@ -42,7 +42,8 @@ impl Forwarder {
         Client::connect(self.address)
     }
 
-    /// What it says it holds: `connections`, `greenlets`, `watchers`; and the kernel's count of `fds`.
+    /// The numbers of `connections`, `greenlets` and `watchers` that the forwarder reports, and the kernel's count of
+    /// its `fds`.
     pub(crate) fn holds(&self) -> Result<Holds> {
         let seen = self.process.stderr().len();
         self.process.signal(Signal::USR1)?;

@@ -1,5 +1,5 @@
-//! What tests that run real programs share: processes that cannot outlive a test or hang it, a Redis
-//! server, and the portforwarder example.
+//! Helpers of the tests that run real programs: processes that can neither outlive a test nor hang it, a Redis server,
+//! and the portforwarder example.
 
 pub(crate) mod forwarder;
 pub(crate) mod process;
@@ -8,13 +8,14 @@ pub(crate) mod this_program;
 
 use std::time::{Duration, Instant};
 
-/// What these tests return.
+/// The result of these tests.
 pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// The bound of every wait that takes no time unless something is broken.
+/// The limit of waits that take next to no time unless something is broken.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
-/// Asks `condition` until it has an answer; an error names `what` was waited for.
+/// Calls `condition` until it returns an answer. If that takes longer than `limit`, the error names `what` was waited
+/// for.
 pub(crate) fn eventually<T>(
     what: &str,
     limit: Duration,

@@ -1,4 +1,4 @@
-//! Child processes that are killed when the test ends, and whose every wait has a bound.
+//! Child processes that are killed when the test ends. Every wait for them has a limit.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -20,7 +20,7 @@ pub(crate) struct Process {
     stderr: Output,
 }
 
-/// What a program that has ended left.
+/// The status and the output of a program that has ended.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: String,
@@ -58,7 +58,7 @@ impl Process {
         Ok(self.child.try_wait()?.is_some())
     }
 
-    /// Waits for the end, at most so long.
+    /// Waits for the end of the program. Fails if that takes longer than `limit`.
     pub(crate) fn wait(mut self, limit: Duration) -> Result<Ended> {
         let what = format!("the end of {}", self.name);
         let status = eventually(&what, limit, || Ok(self.child.try_wait()?))
@@ -75,12 +75,12 @@ impl Process {
         Ok(kill_process(Pid::from_child(&self.child), signal)?)
     }
 
-    /// How many file descriptors it has open.
+    /// The number of file descriptors that the program has open.
     pub(crate) fn fds(&self) -> Result<usize> {
         Ok(fs::read_dir(self.proc("fd"))?.count())
     }
 
-    /// The CPU time it has used, in clock ticks.
+    /// The CPU time that the program has used, in clock ticks.
     pub(crate) fn cpu_ticks(&self) -> Result<u64> {
         let stat = fs::read_to_string(self.proc("stat"))?;
         // The second field, the name in parentheses, may hold spaces; utime and stime are the 14th and 15th.
@@ -90,7 +90,7 @@ impl Process {
         Ok(next()? + next()?)
     }
 
-    /// How often it has gone to sleep, and so been woken, so far.
+    /// How often the program has gone to sleep, and so been woken, so far.
     pub(crate) fn voluntary_switches(&self) -> Result<u64> {
         let status = fs::read_to_string(self.proc("status"))?;
         let count = status
@@ -109,8 +109,8 @@ impl Process {
     }
 }
 
-/// The command for an example. Plain `cargo test` builds it beside the tests: they are in `target/debug/deps`, it
-/// is in `target/debug/examples`. If only some tests were built, it is built here.
+/// The command for an example. Plain `cargo test` builds examples into `target/debug/examples`, beside the tests in
+/// `target/debug/deps`. If only some tests were built, the example is built here.
 pub(crate) fn example(name: &str) -> Result<Command> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -134,7 +134,7 @@ pub(crate) fn example(name: &str) -> Result<Command> {
     Ok(Command::new(program))
 }
 
-/// Whether it is there, and not older than its source.
+/// Whether the program exists, and is not older than its source.
 fn is_current(program: &Path, name: &str) -> Result<bool> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let source = root.join("examples").join(name).with_extension("rs");
@@ -146,13 +146,14 @@ fn is_current(program: &Path, name: &str) -> Result<bool> {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended, and been waited for, already.
+        // Errors mean that the program has ended, and been waited for, already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The lines a program has printed so far; a thread collects them, so that the program never blocks on us.
+/// The lines that a program has printed so far. A thread collects them, so that the program never blocks on a full
+/// pipe.
 pub(crate) struct Output(Arc<(Mutex<Lines>, Condvar)>);
 
 #[derive(Default)]
@@ -185,7 +186,7 @@ impl Output {
         output
     }
 
-    /// How many lines there are: to look only at what comes after them.
+    /// The number of lines so far, by which a test can look only at lines that come later.
     pub(crate) fn len(&self) -> usize {
         self.with(|state| state.lines.len())
     }

@@ -23,7 +23,7 @@ pub(crate) fn installed() -> bool {
         missing.join(" and ")
     );
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{message}");
-    // Once, and past the test harness, which would keep it to itself.
+    // This is said once, and written past the test harness, which would capture it.
     static SAY: Once = Once::new();
     SAY.call_once(|| drop(writeln!(io::stderr(), "SKIPPED: {message}")));
     false
@@ -37,7 +37,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Result<Server> {
-        // Somebody may take the port before Redis does; Redis then ends, and another port will do.
+        // Another program may take the port before Redis does. Redis ends then, and another port is tried.
         (0..5)
             .find_map(|_| Server::try_start().transpose())
             .ok_or("redis-server does not stay up")?
@@ -64,7 +64,7 @@ impl Server {
             if process.has_ended()? {
                 return Ok(Some(false));
             }
-            // At that port there may be the server of another test, while this one has yet to find that out.
+            // The server of another test may be listening at that port, which our own Redis has yet to find out.
             let answers = info(address, "server").is_ok_and(|pairs| {
                 let is_ours = |(name, value): &(String, String)| {
                     name == "process_id" && *value == process.id().to_string()
@@ -100,7 +100,7 @@ impl Server {
     }
 }
 
-/// The same of the server at this address.
+/// The lines `name:value` of one section of INFO, from the server at this address.
 fn info(address: SocketAddr, section: &str) -> Result<Vec<(String, String)>> {
     let mut client = Client::connect(address)?;
     let text = client.command(&[b"INFO", section.as_bytes()])?;
@@ -111,14 +111,14 @@ fn info(address: SocketAddr, section: &str) -> Result<Vec<(String, String)>> {
         .collect())
 }
 
-/// A loopback address of this process's own. Whoever asks at a port whether the server is up yet does not come to a
-/// listener of another program.
+/// A loopback address that only this process uses, so that a connection to it never meets a listener of another
+/// program.
 fn loopback_address() -> Ipv4Addr {
     let [_, high, middle, low] = std::process::id().to_be_bytes();
     Ipv4Addr::new(127, high | 64, middle, low)
 }
 
-/// What Redis answers.
+/// An answer of Redis.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
     Simple(String),
@@ -184,7 +184,7 @@ impl Client {
         })
     }
 
-    /// Waits for the other side to close the connection; a reset is one way to do it.
+    /// Waits until the other side closes the connection. A reset counts, too.
     pub(crate) fn expect_closed(&mut self) -> Result {
         match self.stream.read(&mut [0]) {
             Ok(0) => Ok(()),
@@ -194,7 +194,7 @@ impl Client {
         }
     }
 
-    /// Has the connection end with a reset instead of an orderly close when it is dropped.
+    /// Makes the drop of this client reset the connection instead of closing it in an orderly way.
     pub(crate) fn reset_on_drop(&self) -> io::Result<()> {
         socket2::SockRef::from(self.stream.get_ref()).set_linger(Some(Duration::ZERO))
     }

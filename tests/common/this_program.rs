@@ -1,14 +1,14 @@
-//! A test's own program once more, as a process of its own.
+//! Runs a test's own program once more, as another process.
 
 use std::process::Command;
 
-/// On a foreign machine: the emulator and its options that such a process is to be run by.
+/// The variable that names, when another architecture is emulated, the emulator and its options for such a process.
 pub(crate) const RUNNER: &str = "CHILD_RUNNER";
 
 /// The command that runs the program that calls this.
 ///
 /// # Panics
-/// When the system does not say where that program is.
+/// Panics if the system does not tell where that program is.
 pub(crate) fn command() -> Command {
     let this = std::env::current_exe().expect("this program is somewhere");
     let runner = std::env::var(RUNNER).unwrap_or_default();
