@@ -1,9 +1,9 @@
-//! Random programs of safe code that treats loops and watchers as badly as it can: nothing may reach an assertion of
-//! libev's or touch what is gone. What they find out is for AddressSanitizer and libev's own checks to say
-//! (`LIBEV_SYS_ASSERTIONS=1`, `LIBEV_SYS_VERIFY=3`); without them only crashes fail here.
+//! Random programs of safe code that treats loops and watchers as badly as it can. None may reach an assertion of
+//! libev's or touch freed memory. AddressSanitizer and libev's own checks (`LIBEV_SYS_ASSERTIONS=1`,
+//! `LIBEV_SYS_VERIFY=3`) report such faults; without them only crashes are noticed.
 //!
-//! `ABUSE_SEED=5 ABUSE_PROGRAMS=1` runs the fifth program, `ABUSE_SECONDS=600` ten minutes of them; `ABUSE_SAYS=1` says
-//! which one runs.
+//! `ABUSE_SEED=5 ABUSE_PROGRAMS=1` runs only the program with the seed 5, `ABUSE_SECONDS=600` runs programs for ten
+//! minutes; `ABUSE_SAYS=1` prints which program runs.
 
 mod core_support;
 mod fuzz;
@@ -56,20 +56,20 @@ impl Any {
     }
 }
 
-/// All that the program has in hand. Whatever may run foreign code is done outside of borrows of it.
+/// All objects of the program. Code that may run callbacks or destructors runs outside of borrows of these fields.
 #[derive(Default)]
 struct World {
     random: Random,
-    /// How many more things the program does.
+    /// How many more steps the program does.
     left: Cell<u32>,
     loops: RefCell<Vec<Loop>>,
     watchers: RefCell<Vec<Any>>,
     callbacks: RefCell<Vec<Callback>>,
     greenlets: RefCell<Vec<RawGreenlet>>,
-    /// Whether descriptors are closed while they are watched, which libev takes, but asserts against.
+    /// Whether descriptors are closed while they are watched. libev can deal with that, but its assertions forbid it.
     closes: bool,
     shared: Arc<Mutex<Shared>>,
-    /// The child of a fork: there is no other thread.
+    /// True in the child of a fork, where there is no other thread.
     alone: Cell<bool>,
 }
 
@@ -81,19 +81,20 @@ impl World {
     }
 }
 
-/// What the other thread sends to.
+/// The senders and loops that the other thread uses.
 #[derive(Default)]
 struct Shared {
     senders: Vec<AsyncSender>,
     loops: Vec<ThreadsafeLoop>,
 }
 
-/// Those that are not closed must not be by the thread's end either: it unwinds greenlets that may watch them still.
+/// The descriptors, if they are never closed. They must outlive the thread, whose end unwinds greenlets that may still
+/// watch them.
 static DESCRIPTORS: Mutex<Vec<OwnedFd>> = Mutex::new(Vec::new());
 
 thread_local! {
     static WORLD: Rc<World> = Rc::new(World {
-        // SAFETY: it only looks.
+        // SAFETY: no preconditions.
         closes: unsafe { libev_sys::ev_shim_has_assertions() } == 0,
         ..World::default()
     });
@@ -103,7 +104,7 @@ fn world() -> Rc<World> {
     WORLD.with(Rc::clone)
 }
 
-/// libev checks itself all the time.
+/// Whether libev was built to check its data all the time.
 fn verifies() -> bool {
     matches!(option_env!("LIBEV_SYS_VERIFY"), Some("2" | "3"))
 }
@@ -147,7 +148,7 @@ fn seconds() -> f64 {
 fn descriptor() -> i32 {
     match below(10) {
         0 => one_of(&[-1, i32::MIN, i32::MAX, 1 << 20, 900]),
-        // libev takes that, too, but asserts against one that watches itself.
+        // A loop's own descriptor: libev can deal with it, but its assertions forbid a loop that watches itself.
         1 if world().closes => pick(&world().loops)
             .and_then(|loop_| loop_.fileno())
             .unwrap_or(-1),
@@ -162,7 +163,7 @@ fn events() -> Events {
     Events::from_bits(one_of(&[0, 1, 2, 3, 0x80, 0x81, 0x100, -1, i32::MIN]))
 }
 
-/// What captured it was dropped: a destructor of the program's.
+/// A destructor of the program's: a callback that has captured a bomb runs code when it is dropped.
 struct Bomb;
 
 impl Drop for Bomb {
@@ -173,7 +174,7 @@ impl Drop for Bomb {
     }
 }
 
-/// A callback that does something.
+/// A callback that does random things.
 fn callback() -> impl Fn(Events) -> Result<(), Exception> + 'static {
     let bomb = (below(6) == 0).then_some(Bomb);
     move |_| {
@@ -190,7 +191,7 @@ fn act() -> Result<(), Exception> {
         0 => panic!("deliberate"),
         1 => Err(Exception::new(Deliberate)),
         2 => {
-            // Parks the run that is below, if it has a greenlet of its own.
+            // This suspends the run that calls back, if it has a greenlet of its own.
             if let Some(parent) = getcurrent().parent() {
                 parent.switch(())?;
             }
@@ -204,9 +205,9 @@ fn new_loop() {
     let backends = supported_backends();
     let backend = &backends[below(backends.len() as u64) as usize];
     match backend.as_str() {
-        // The kernel takes its time to destroy one.
+        // The kernel takes long to destroy such a loop, so there are few of them.
         "linux_aio" if below(8) != 0 => return,
-        // libev fails its own checks there: it closes a descriptor before it stops the watcher.
+        // libev fails its own checks with these: it closes a descriptor before it stops the watcher.
         "linux_aio" | "linux_iouring" if verifies() => return,
         _ => {}
     }
@@ -216,8 +217,8 @@ fn new_loop() {
         _ => backend.clone(),
     };
     let made = match pick(&world().loops).map(|loop_| loop_.as_ptr()) {
-        // One more object for it.
-        // SAFETY: it is one of ours, so that all its objects know when it is destroyed.
+        // One more `Loop` for the same `ev_loop`.
+        // SAFETY: the `ev_loop` is one of ours, so all its `Loop`s know when it is destroyed.
         Some(Ok(raw)) if below(8) == 0 => unsafe { Loop::from_ptr(raw) },
         _ => Loop::new(flags, below(6) == 0),
     };
@@ -268,7 +269,7 @@ fn new_watcher(loop_: &Loop) {
         _ => match below(2) {
             0 => loop_.cleanup().map(|w| Any::Other(w.into())),
             _ => {
-                // Only a younger one: else two could keep each other alive.
+                // Only a younger loop may be embedded: else two could keep each other alive.
                 let loops = world().loops.borrow().clone();
                 if loops.is_empty() {
                     return;
@@ -306,7 +307,7 @@ fn reschedule() -> impl Fn(f64) -> f64 + 'static {
     }
 }
 
-/// One thing of one watcher's.
+/// Calls a random method of a watcher.
 fn use_watcher(any: &Any) {
     let watcher = any.watcher();
     let _ = match below(18) {
@@ -314,7 +315,7 @@ fn use_watcher(any: &Any) {
         5 | 6 => watcher.stop(),
         7 => watcher.close(),
         8 => watcher.feed_pass_events(events(), callback()),
-        // libev's check says that there are not that many references; nothing depends on it.
+        // Without references the count may get below zero, which libev's checks forbid; nothing depends on it.
         9 => watcher.set_ref(verifies() || below(2) == 0),
         10 => watcher.set_priority(one_of(&[-2, -1, 0, 1, 2, 100, i32::MIN, i32::MAX])),
         11 => {
@@ -331,7 +332,7 @@ fn use_watcher(any: &Any) {
     };
 }
 
-/// An object that tells others.
+/// An object that the loop notifies.
 #[derive(Debug)]
 struct Teller;
 
@@ -341,15 +342,16 @@ impl Notify for Teller {
     }
 }
 
-/// Goes on in a child process as well, to its end.
+/// Forks. The program goes on in the child, too, to its end.
 fn fork() {
     let world = world();
-    // SAFETY: what other threads may have locked in the child is for the library to see to.
+    // SAFETY: the library takes care of locks of its own that other threads hold; the program has none.
     let pid = unsafe { libc::fork() };
     match pid {
         -1 => {}
         0 => {
-            // SAFETY: a child that hangs is killed.
+            // A child that hangs is killed.
+            // SAFETY: no preconditions.
             unsafe { libc::alarm(60) };
             world.alone.set(true);
             world.left.set(world.left.get().min(60));
@@ -360,7 +362,7 @@ fn fork() {
             // SAFETY: a plain system call.
             let ended = unsafe { libc::waitpid(child, &raw mut status, 0) };
             if (ended, status) != (child, 0) {
-                // A panic would be caught.
+                // The process aborts, because a panic would be caught.
                 eprintln!("the child of a fork has failed: {ended} {status:#x}");
                 std::process::abort();
             }
@@ -407,15 +409,16 @@ fn use_type(any: &Any) -> Result<(), hub::core::Error> {
     }
 }
 
-/// Leaves the right to wake the current greenlet somewhere, and parks it for that, or not.
+/// Makes a park of the current greenlet, passes its resume to `leave`, and parks the greenlet or not.
 fn with_resume<E>(leave: impl FnOnce(Resume) -> Result<(), E>) -> Result<(), E> {
     let park = Park::begin();
     let left = leave(park.resume());
     if below(4) == 0 {
-        // Something else comes in between.
+        // Another step comes in between.
         step();
     }
-    // While it is parked, it has a handle of itself: one of those that are dropped would stay for ever.
+    // This stack holds a handle of the current greenlet while it is parked. So only the main greenlet parks here: any
+    // other could not be dropped, and would stay for ever.
     let stays = getcurrent().parent().is_none();
     if stays && let Some(greenlet) = pick(&world().greenlets) {
         drop(park.enter(&greenlet));
@@ -423,7 +426,7 @@ fn with_resume<E>(leave: impl FnOnce(Resume) -> Result<(), E>) -> Result<(), E> 
     left
 }
 
-/// Does one thing, anything.
+/// Does one random step.
 fn step() {
     let world = world();
     match world.left.get().checked_sub(1) {
@@ -431,7 +434,7 @@ fn step() {
         Some(left) => world.left.set(left),
     }
     if world.greenlets.borrow().len() < 6 && below(12) == 0 {
-        // A run with a stack of its own, which may be parked in it and dropped there.
+        // A run in a greenlet of its own, which may be parked in the run and dropped there.
         if let Some(loop_) = pick(&world.loops) {
             let greenlet = RawGreenlet::new(move |_| {
                 let _ = loop_.run_nowait();
@@ -491,7 +494,7 @@ fn step() {
         }
         21 => drop(take(&world.greenlets)),
         22 => {
-            // Both are ignored, unless a watcher is started.
+            // Both signals are ignored unless a watcher is started.
             // SAFETY: a plain system call.
             unsafe { libc::raise(one_of(&[libc::SIGURG, libc::SIGWINCH])) };
         }
@@ -512,7 +515,7 @@ fn pair() -> [OwnedFd; 2] {
     [near.into(), far.into()]
 }
 
-/// Drops all there is, in any order.
+/// Drops all objects, in random order.
 fn finish() {
     let world = world();
     loop {
@@ -539,14 +542,14 @@ fn program_to_its_end() {
     let world = world();
     while world.left.get() > 0 {
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(step));
-        // In the midst of a run, perhaps.
+        // This may be in the midst of a run.
         let loops = world.loops.borrow().clone();
         loops.iter().for_each(|loop_| drop(loop_.verify()));
     }
     finish();
     if world.alone.get() {
-        // In whatever greenlet it has ended up. Not by `_exit`, where LeakSanitizer would look for what the other
-        // threads hold.
+        // The child ends here, in whatever greenlet the program has ended up. It does not call `_exit`, where
+        // LeakSanitizer would report the memory of threads that do not exist in the child.
         #[cfg(target_os = "linux")]
         // SAFETY: a child does not end as its parent would.
         unsafe {
@@ -564,7 +567,7 @@ fn program(seed: u64) {
     let mut open = DESCRIPTORS.lock();
     if open.is_empty() {
         open.extend(pair().into_iter().chain(pair()));
-        // One that some backends cannot watch.
+        // A file that some backends cannot watch.
         open.push(File::open("/proc/self/stat").expect("it is there").into());
     }
     drop(open);
@@ -576,7 +579,8 @@ fn program(seed: u64) {
 #[test]
 fn nothing_that_safe_code_does_reaches_an_assertion_or_what_is_gone() {
     let _one = one_at_a_time();
-    // What is deliberate is not to be printed. Nothing else may panic: the loop would catch that, and say so, and go on.
+    // Panics on purpose are not printed. Any other panic is a fault; it is noted here, because the loop catches panics
+    // and goes on.
     let panicked = Arc::new(AtomicBool::new(false));
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new({

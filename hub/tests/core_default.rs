@@ -1,5 +1,5 @@
-//! What a process has only once: libev's default loop, signals, children, forks. One test at a time.
-//! gevent's test__destroy_default_loop.py, test__core_fork.py, test__nondefaultloop.py, test__core_loop_run.py.
+//! Things that a process has only once: libev's default loop, signals, children, forks. One test runs at a time.
+//! Source: gevent's test__destroy_default_loop.py, test__core_fork.py, test__nondefaultloop.py, test__core_loop_run.py.
 
 mod core_support;
 
@@ -29,7 +29,7 @@ fn test_destroy_gc() -> TestResult {
         "{loop_:?}"
     );
     drop(loop_);
-    // Dropping leaves libev's loop in place, with nothing of ours on it.
+    // The drop has left libev's loop in place, with no watcher of ours on it.
     // SAFETY: no preconditions.
     let raw = unsafe { libev_sys::ev_shim_default_loop_ptr() };
     assert!(!raw.is_null());
@@ -74,7 +74,7 @@ fn a_default_loop_made_anew_knows_nothing_of_the_last_ones_timerfd() -> TestResu
     default_loop()?.destroy()?;
     for _ in 0..2 {
         let loop_ = default_loop()?;
-        // libev forgot to mark its timerfd's watcher as stopped, and in a fork stopped it again.
+        // libev alone would not mark its timerfd's watcher as stopped, and would stop it again in `reinit`.
         loop_.reinit()?;
         loop_.run_nowait()?;
         let periodic = loop_.periodic(0.0, 1000.0)?;
@@ -256,10 +256,10 @@ fn threads_that_want_one_signal_get_it_one_after_the_other() {
     assert!(got > 0);
 }
 
-/// AddressSanitizer tells if libev's handler looks at a loop that was freed.
+/// AddressSanitizer reports if libev's handler reads a loop that was freed.
 #[test]
 fn a_loop_is_freed_when_no_other_thread_is_in_the_handler_of_its_signal() -> TestResult {
-    /// More than there are processors: some are interrupted in the handler, then.
+    /// More threads than processors, so that some are interrupted in the handler.
     const THREADS: usize = 16;
     const LOOPS: usize = 2000;
     let _one = one_at_a_time();
@@ -267,7 +267,7 @@ fn a_loop_is_freed_when_no_other_thread_is_in_the_handler_of_its_signal() -> Tes
     let raised = AtomicUsize::new(0);
     let signals = || {
         while !over.load(Ordering::Relaxed) {
-            // SAFETY: no preconditions; a watcher handles the signal, or nobody, and then it is ignored.
+            // SAFETY: no preconditions. A watcher handles the signal, or it is ignored, which is its default action.
             unsafe { libc::raise(libc::SIGURG) };
             raised.fetch_add(1, Ordering::Relaxed);
         }
@@ -307,7 +307,7 @@ fn a_default_loop_is_refused_while_another_loop_has_sigchld() -> TestResult {
     Ok(())
 }
 
-/// The end of the default loop took the handler away that another loop had just put in place.
+/// The end of the default loop must not take away a handler that another loop has just put in place.
 #[test]
 fn sigchld_is_handed_from_the_default_loop_to_another_threads() -> TestResult {
     let _one = one_at_a_time();
@@ -348,7 +348,7 @@ fn sigchld_is_handed_from_the_default_loop_to_another_threads() -> TestResult {
 }
 
 fn handler_of_sigchld() -> libc::sighandler_t {
-    // SAFETY: it only looks, into a struct that lives here.
+    // SAFETY: the call changes no handler, and writes into a struct that lives here.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         libc::sigaction(libc::SIGCHLD, std::ptr::null(), &raw mut action);
@@ -356,13 +356,13 @@ fn handler_of_sigchld() -> libc::sighandler_t {
     }
 }
 
-/// libev would reap every child as soon as its handler is in place.
+/// Without our changes, libev reaps every child as soon as its handler is in place.
 #[test]
 fn whoever_watches_sigchld_alone_reaps_nobody() -> TestResult {
     let _one = one_at_a_time();
     let loop_ = default_loop()?;
     let signal = loop_.signal(libc::SIGCHLD)?;
-    // A child that ends, and a loop that has been told.
+    // Starts a child, and returns when it has ended and the loop has got the signal.
     let ended = || -> Result<std::process::Child, Exception> {
         signal.start({
             let signal = signal.clone();
@@ -370,7 +370,7 @@ fn whoever_watches_sigchld_alone_reaps_nobody() -> TestResult {
         })?;
         let child = Command::new("sh").args(["-c", "exit 7"]).spawn()?;
         run(&loop_)?;
-        // Whatever was fed to the loop, too.
+        // This delivers events that were fed to the loop, too.
         loop_.run_nowait()?;
         Ok(child)
     };
@@ -378,7 +378,7 @@ fn whoever_watches_sigchld_alone_reaps_nobody() -> TestResult {
         Ok(child.wait()?.code())
     };
     assert_eq!(code(ended()?)?, Some(7));
-    // Nor does who has watched a child before.
+    // No child is reaped after a child watcher was stopped either.
     let mut other = Command::new("sleep").arg("100").spawn()?;
     let watcher = loop_.child(other.id() as i32, false)?;
     watcher.start(|| ())?;
@@ -386,7 +386,7 @@ fn whoever_watches_sigchld_alone_reaps_nobody() -> TestResult {
     assert_eq!(code(ended()?)?, Some(7));
     other.kill()?;
     other.wait()?;
-    // Who watches one that ended meanwhile is told.
+    // A child watcher for a child that has ended meanwhile fires.
     let child = ended()?;
     let watcher = loop_.child(child.id() as i32, false)?;
     watcher.start({
@@ -448,7 +448,7 @@ fn a_child_is_reaped() -> TestResult {
     Ok(())
 }
 
-/// Returns when the child has ended; it is left to be reaped.
+/// Returns when the child has ended, without reaping it.
 fn wait_for_end(pid: u32) {
     // SAFETY: the information is not looked at.
     let ended = unsafe {
@@ -481,7 +481,8 @@ fn a_child_that_ended_before_the_handler_was_in_place_is_reaped() -> TestResult 
     Ok(())
 }
 
-/// libev looked for the first event among those of the highest priority, beyond their end, and overwrote what was there.
+/// If the fed event had the watcher's own priority, libev would look for it among those of the highest priority, beyond
+/// their end, and overwrite the memory there.
 #[test]
 fn a_child_watcher_that_is_fed_may_be_reaped() -> TestResult {
     let _one = one_at_a_time();
@@ -490,11 +491,11 @@ fn a_child_watcher_that_is_fed_may_be_reaped() -> TestResult {
     let process = Command::new("/bin/true").spawn()?;
     let child = loop_.child(i32::try_from(process.id())?, false)?;
     child.start(|| ())?;
-    // The events before it: more than have room where there never were as many.
+    // There are many events before the fed one, more than the array for the highest priority has room for.
     let others: Vec<_> = (0..500)
         .map(|_| loop_.prepare())
         .collect::<Result<_, _>>()?;
-    // When the loop has seen the signal, and libev has not looked yet which child it is.
+    // This runs when the loop has seen the signal, but libev has not yet looked which child has ended.
     let between = loop_.check()?.with_priority(MAXPRI)?;
     between.start({
         let (between, child, trace) = (between.clone(), child.clone(), trace.clone());
@@ -546,9 +547,9 @@ fn a_watcher_for_pid_0_gets_every_child() -> TestResult {
     Ok(())
 }
 
-/// Runs `in_child` in a fork, and returns its status. `in_child` says whether all was well.
+/// Runs `in_child` in the child of a fork, and returns the child's exit status: 0 if `in_child` returned true.
 fn fork(in_child: impl FnOnce() -> bool) -> std::io::Result<ExitStatus> {
-    // SAFETY: the child has this thread only, uses what belongs to it, and ends by `_exit`.
+    // SAFETY: the child has only this thread, uses only things of this thread, and ends by `_exit`.
     let pid = unsafe { libc::fork() };
     if pid == -1 {
         return Err(std::io::Error::last_os_error());

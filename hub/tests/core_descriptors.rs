@@ -1,5 +1,5 @@
-//! The numbers of descriptors and how many there may be belong to the whole process: here nobody else makes any. One
-//! test at a time.
+//! Tests that depend on the numbers of descriptors, or on the limit of them. Both belong to the whole process, so these
+//! tests are a program of their own, and one runs at a time.
 
 mod core_support;
 
@@ -17,7 +17,7 @@ fn every_backend_takes_descriptors_beyond_an_fd_set() -> TestResult {
     allow_descriptors(far + 1000)?;
     for backend in supported_backends() {
         let Ok(loop_) = Loop::new(backend.as_str(), false) else {
-            // Not in a container, perhaps.
+            // These may be forbidden in a container.
             assert!(backend.starts_with("linux_"), "{backend}");
             continue;
         };

@@ -1,7 +1,8 @@
-//! libev's C near the end of a greenlet's stack: it runs into the guard, and never over it into a neighbour's
-//! stack. `infy_add`, which starts stat watchers, has the one frame that is larger than a page.
+//! libev's C code near the end of a greenlet's stack: it runs into the guard, and never over it into another stack.
+//! `infy_add`, which starts stat watchers, has the only frame that is larger than a page.
 //!
-//! This binary runs itself, with `STACK_LEFT` set to how much of the stack libev and what calls it are left.
+//! This binary runs itself, with `STACK_LEFT` set to the number of bytes of the stack that are left for libev and its
+//! caller.
 
 #![cfg(all(
     target_os = "linux",
@@ -22,14 +23,14 @@ use libev_sys::{ev_loop, ev_loop_new, ev_shim_stat_init, ev_stat, ev_stat_start,
 const SIZE: usize = 256 * 1024;
 const PAGE: usize = 4096;
 
-/// To start a stat watcher takes less, in all.
+/// More stack, in bytes, than the start of a stat watcher takes in all.
 const ENOUGH: usize = 6 * 1024;
 
-/// What is found below a stack that should not have been touched.
+/// The exit code of a child that has found memory below the stack changed.
 const WRITTEN: i32 = 3;
 
-/// A stat watcher and its loop. libev itself is called: what is above it in a program would need more stack before
-/// `infy_add` is reached, or less, from build to build.
+/// A stat watcher and its loop. libev is called directly: the frames of `hub` would need more or less stack before
+/// `infy_add` is reached, from build to build.
 struct Stat {
     loop_: *mut ev_loop,
     watcher: ev_stat,
@@ -38,7 +39,7 @@ struct Stat {
 impl Stat {
     fn new() -> Stat {
         extern "C" fn called(_: *mut ev_loop, _: *mut ev_stat, _: c_int) {}
-        // SAFETY: a watcher is plain data; the path is there for ever.
+        // SAFETY: a watcher is plain data; the path is static.
         unsafe {
             let mut watcher = std::mem::zeroed();
             ev_shim_stat_init(&raw mut watcher, Some(called), c"/".as_ptr(), 0.0);
@@ -88,7 +89,7 @@ fn at_depth(sp: usize, stat: *mut Stat) {
     }
 }
 
-/// The contents of the page at `address`; none if it cannot be read. The system reads it, without a fault.
+/// The contents of the page at `address`; none if it cannot be read. The system reads the page, so there is no fault.
 fn read_page(address: usize) -> Option<Vec<u8>> {
     let mut page = vec![0; PAGE];
     let to = libc::iovec {
@@ -105,7 +106,7 @@ fn read_page(address: usize) -> Option<Vec<u8>> {
     (read > 0).then_some(page)
 }
 
-/// The lowest address of the running greenlet's stack: below it is what cannot be read.
+/// The lowest address of the running greenlet's stack. The guard below it cannot be read.
 fn end_of_stack() -> usize {
     let here = black_box(0_u8);
     let mut low = (&raw const here).addr() / PAGE * PAGE;
@@ -115,17 +116,18 @@ fn end_of_stack() -> usize {
     low
 }
 
-/// What can be read below the stack that ends at `low`: the upper end of another one, behind the guard.
+/// The pages below the stack that ends at `low`: the guard, which cannot be read, and then the upper end of another
+/// stack.
 fn below(low: usize) -> Vec<Option<Vec<u8>>> {
     (1..=64)
         .map(|pages| read_page(low - pages * PAGE))
         .collect()
 }
 
-/// Starts a watcher where so many bytes are left of the stack. Ends this process if that changes anything below.
+/// Starts a watcher where `left` bytes of the stack are left. Ends this process if that changes memory below the stack.
 fn child(left: usize) -> Result<(), Exception> {
     let stat = Box::into_raw(Box::new(Stat::new()));
-    // Now there is an inotify descriptor.
+    // After this start libev has its inotify descriptor.
     start(stat);
     // SAFETY: as in `start`.
     unsafe { ev_stat_stop((*stat).loop_, &raw mut (*stat).watcher) };
@@ -172,8 +174,8 @@ fn a_watcher_starts_or_the_guard_catches_it_at_every_depth() {
         !caught
     };
     assert!(starts_with(ENOUGH));
-    // One frame after the other begins above the end, and ends below it; that of `infy_add` begins within the last
-    // few hundred bytes when it goes furthest.
+    // At these depths one frame after the other crosses the end of the stack. The frame of `infy_add` goes furthest
+    // below it when it begins within the last few hundred bytes, so the steps are smaller there.
     let depths = (0..1024).step_by(16).chain((1024..ENOUGH).step_by(256));
     let started: Vec<_> = depths.map(starts_with).collect();
     assert!(!started[0] && started.contains(&true));

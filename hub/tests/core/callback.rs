@@ -152,7 +152,7 @@ fn a_round_is_cut_only_at_a_multiple_of_fifty() -> TestResult {
 
 #[test]
 fn the_switch_interval_can_be_set() -> TestResult {
-    // Sets it to what it is, so that other tests do not notice.
+    // The interval is set to the value that it has, so that other tests are not affected.
     near(getswitchinterval(), 0.005);
     setswitchinterval(0.005)?;
     near(getswitchinterval(), 0.005);
@@ -174,7 +174,7 @@ fn while_callbacks_run_starting_a_timer_updates_the_clock() -> TestResult {
             assert!(loop_.starting_timer_may_update_loop_time());
             busy_for(0.03);
             let start = Instant::now();
-            // Counted from the stale clock it would fire at once.
+            // Counted from the stale clock, the timer would fire at once.
             loop_
                 .timer(0.02, 0.0)
                 .unwrap()

@@ -1,4 +1,5 @@
-//! The error handler gets the very thing that failed: gevent's test__hub.py, and what its `handle_error` is passed.
+//! The error handler gets the very thing that has failed. Source: gevent's test__hub.py, and the contexts that gevent
+//! passes to `handle_error`.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,12 +12,12 @@ use hub::core::{
 use hub::{Context, Object};
 use waiter::Park;
 
-/// A context that outlives its handling.
+/// A context that is kept after the handler has returned.
 #[derive(Debug, Clone, PartialEq)]
 enum Kept {
     Nobody,
     Watcher(Watcher),
-    /// With whether it was pending, and scheduled.
+    /// The callback, and whether it was pending and scheduled.
     Callback(Callback, bool, bool),
     Remote(ThreadsafeCallback, bool, bool),
     Switch(RawGreenlet),
@@ -63,7 +64,7 @@ fn fails() -> TestResult {
 fn a_watcher_of_any_type_is_that_very_watcher() -> TestResult {
     let _one = one_at_a_time();
     let (loop_, contexts) = watched_loop()?;
-    // All but child watchers, which are for the default loop.
+    // These are all types but child watchers, which need the default loop.
     let other = Loop::new("epoll", false)?;
     let watchers: Vec<Watcher> = vec![
         loop_.io(0, Events::READ)?.into(),
@@ -83,7 +84,7 @@ fn a_watcher_of_any_type_is_that_very_watcher() -> TestResult {
         watcher.feed(Events::CUSTOM, fails)?;
         run(&loop_)?;
         assert_eq!(contexts.take(), [Kept::Watcher(watcher.clone())]);
-        // A panic is an error like any other; nor does it matter that no handle is left.
+        // A panic is an error like any other. It does not matter that no handle of the watcher is left.
         let text = watcher.address();
         watcher.feed(Events::CUSTOM, panics("on purpose"))?;
         drop(watcher);
@@ -123,7 +124,7 @@ fn a_callback_is_itself_and_scheduled_until_its_error_is_handled() -> TestResult
     assert!(!callback.scheduled());
     assert!(callback.greenlet().is_none() && callback.object().is_none());
 
-    // It is shown with its function, though that is gone.
+    // The callback is shown with the name of its function, though the function was dropped.
     let shown = Trace::new();
     let its = shown.clone();
     loop_.set_error_handler(Some(Rc::new(move |context: Context<'_>, _: Exception| {
@@ -161,7 +162,7 @@ fn so_is_a_callback_of_another_thread() -> TestResult {
     Ok(())
 }
 
-/// The one callback that has failed.
+/// The only callback that has failed.
 #[track_caller]
 fn one_callback(contexts: &Contexts) -> Callback {
     match &contexts.take()[..] {
@@ -213,7 +214,8 @@ fn a_callback_without_a_function_knows_its_object() -> TestResult {
     Ok(())
 }
 
-/// As in gevent, where the callback is `Waiter.switch`, which reports what comes back from the greenlet's.
+/// The context of a watcher that only wakes a greenlet is that greenlet's switch. In gevent the watcher's callback is
+/// `Waiter.switch`, which reports an error of the greenlet's `switch`.
 #[test]
 fn a_greenlet_that_is_only_woken_is_its_switch() -> TestResult {
     let (loop_, contexts) = watched_loop()?;
@@ -232,7 +234,7 @@ fn a_greenlet_that_is_only_woken_is_its_switch() -> TestResult {
         });
         greenlet.switch(())?;
         let runs = runner(&loop_);
-        // What it ends with goes to who runs the loop.
+        // The error that the greenlet ends with goes to its parent, which runs the loop.
         greenlet.set_parent(&runs)?;
         runs.switch(())?;
         assert_eq!(contexts.take(), [Kept::Switch(greenlet)]);
@@ -247,7 +249,7 @@ fn a_reschedule_function_is_its_watchers() -> TestResult {
     periodic.start(|| ())?;
     loop_.run_nowait()?;
     assert_eq!(contexts.take(), [Kept::Watcher(periodic.clone().into())]);
-    // It waits in the queue without a handle of the watcher, too.
+    // The error waits in the queue, even without a handle of the watcher.
     periodic.stop()?;
     periodic.start(|| ())?;
     periodic.stop()?;

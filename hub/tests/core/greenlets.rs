@@ -1,4 +1,4 @@
-//! Greenlets and the loop: callbacks that switch, waits without a closure, and hubs that go while they run.
+//! Greenlets and the loop: callbacks that switch, waits without a closure, and hubs that are dropped while they run.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use hub::Context;
 use hub::core::{Events, Loop};
 use waiter::{Park, Resume};
 
-/// A greenlet that runs the loop; when that ends it goes to its parent, the creator.
+/// A greenlet that runs the loop. When the run ends, it returns to its parent, which is its creator.
 fn hub_for(loop_: &Loop) -> RawGreenlet {
     let loop_ = loop_.clone();
     RawGreenlet::builder().stack_size(1 << 18).build(move |_| {
@@ -37,7 +37,7 @@ fn start_resume_wakes_the_greenlet_that_waits() -> TestResult {
     );
     let value = park.enter(&hub)?;
     assert!(resume.is_mine(&value));
-    // The hub is still inside of the timer's callback.
+    // The hub is still inside the timer's callback.
     assert_eq!(loop_.depth()?, 1);
     assert!(timer.resume().is_some());
     hub.switch(())?;
@@ -114,7 +114,7 @@ fn a_greenlet_may_run_the_loop_while_the_hub_is_in_a_callback() -> TestResult {
     loop_.run_callback_resume(park.resume())?;
     loop_.run_callback(trace.adds("second"))?;
     park.enter(&hub)?;
-    // The hub's round of callbacks is suspended in its first; the nested run does the second.
+    // The hub's round is suspended in its first callback; the nested run calls the second.
     assert_eq!(loop_.depth()?, 1);
     loop_.timer(0.001, 0.0)?.start(trace.adds("timer"))?;
     run(&loop_)?;
@@ -160,7 +160,7 @@ fn a_hub_dropped_inside_a_watchers_callback_leaves_the_loop_usable() -> TestResu
             .timer(0.0, 0.0)?
             .with_priority(1)?
             .start_resume(resume)?;
-        // Fires in the same iteration, when the hub is on its way out already.
+        // This timer fires in the same iteration, when the hub is leaving the loop already.
         loop_.timer(0.0, 0.0)?.start(trace.adds("one-shot timer"))?;
         Ok(())
     })?;
@@ -229,7 +229,7 @@ fn a_hub_dropped_inside_an_embedded_loop_leaves_both_usable() -> TestResult {
     let (outer, _) = drop_hub_in(|outer, resume| {
         let embed = outer.embed(&inner)?;
         embed.start_sweep()?;
-        // Run by libev's own embedding, which no Rust frame knows of.
+        // The inner loop is run by libev's own embedding, with no Rust frame in between.
         let prepare = inner.prepare()?;
         prepare.start_resume(resume)?;
         outer.timer(0.001, 0.0)?.start(trace.adds("outer"))?;
@@ -259,7 +259,7 @@ fn a_hub_dropped_after_its_loop_was_destroyed_frees_the_loop() -> TestResult {
     Ok(())
 }
 
-/// It went on unharmed, and the unwinding waited for whoever next ran a loop.
+/// The greenlet must not go on, with its unwinding left to the next run of a loop.
 #[test]
 fn a_greenlet_dropped_inside_a_cleanup_callback_is_unwound() -> TestResult {
     let (trace, drops) = (Trace::new(), Drops::default());
@@ -277,7 +277,7 @@ fn a_greenlet_dropped_inside_a_cleanup_callback_is_unwound() -> TestResult {
         let witness = drops.witness();
         move |_| {
             witness.touch();
-            // Both are freed when the runs are over.
+            // Both loops are freed when their runs are over.
             let [outer, inner] = &loops;
             outer.run_callback({
                 let (outer, inner) = (outer.clone(), inner.clone());
@@ -287,13 +287,13 @@ fn a_greenlet_dropped_inside_a_cleanup_callback_is_unwound() -> TestResult {
                         move || -> TestResult {
                             outer.destroy()?;
                             inner.destroy()?;
-                            // Not yet: this is inside of both.
+                            // This does not free them yet, because it is inside both runs.
                             new_loop()?.run()?;
                             Ok(())
                         }
                     })?;
-                    // By libev alone, which frees nothing.
-                    // SAFETY: the loop is alive, and freed later if it runs.
+                    // libev runs the loop directly, so the end of this run frees nothing.
+                    // SAFETY: the loop is alive, and is not freed while it runs.
                     unsafe { libev_sys::ev_run(inner.as_ptr()?, 0) };
                     Ok(())
                 }
@@ -306,7 +306,7 @@ fn a_greenlet_dropped_inside_a_cleanup_callback_is_unwound() -> TestResult {
     assert_eq!(trace.take(), ["first"]);
     drop(greenlet);
     assert_eq!(drops.count(), 1);
-    // Nothing is left that would trouble others.
+    // Nothing is left that would affect other loops.
     let other = new_loop()?;
     other.timer(0.0, 0.0)?.start(trace.adds("timer"))?;
     run(&other)?;
@@ -314,7 +314,7 @@ fn a_greenlet_dropped_inside_a_cleanup_callback_is_unwound() -> TestResult {
     Ok(())
 }
 
-/// The list of such loops was destroyed before the greenlets were unwound.
+/// The list of such loops must still exist when the greenlets are unwound.
 #[test]
 fn a_destroyed_loop_that_runs_until_its_thread_ends_is_freed_then() -> TestResult {
     // Thread-locals end in the reverse order of their first use.
@@ -332,7 +332,7 @@ fn a_destroyed_loop_that_runs_until_its_thread_ends_is_freed_then() -> TestResul
                     .start(move || freed.store(true, Ordering::Relaxed))?;
                 let main = getcurrent();
                 loop_.run_callback(move || {
-                    // On its stack is a handle of itself: nothing but the thread's end unwinds it.
+                    // The greenlet's stack holds a handle of itself, so only the thread's end unwinds it.
                     let _keeps_itself = getcurrent();
                     main.switch(()).map(drop)
                 })?;
@@ -381,7 +381,7 @@ fn two_hubs_on_two_loops_interleave() -> TestResult {
 
 #[test]
 fn dropping_a_handler_may_unwind_a_greenlet() -> TestResult {
-    // The last handle of a parked greenlet is inside of a watcher's resume.
+    // The last handle of a parked greenlet is in a watcher's resume.
     let loop_ = new_loop()?;
     let drops = Drops::default();
     let timer = loop_.timer(10.0, 0.0)?;
@@ -403,7 +403,7 @@ fn dropping_a_handler_may_unwind_a_greenlet() -> TestResult {
     Ok(())
 }
 
-/// Two of them that were over in another order than they began left libev forbidden for ever.
+/// If two of them could end in another order than they began, libev would stay forbidden for ever.
 #[test]
 fn a_reschedule_function_cannot_switch() -> TestResult {
     let loop_ = new_loop()?;
@@ -429,12 +429,12 @@ fn a_reschedule_function_cannot_switch() -> TestResult {
     });
     starter.switch(())?;
     assert_eq!(trace.take(), ["true"; 2]);
-    // It is over: switching is allowed again.
+    // After the reschedule function, switching is allowed again.
     RawGreenlet::new(|_| Ok(Value::None)).switch(())?;
     Ok(())
 }
 
-/// Two greenlets run the loop, each parked in a callback, and the first to begin is the first to end.
+/// Two greenlets run the loop, each parked in a callback, and the one that began first ends first.
 #[test]
 fn rounds_in_two_greenlets_end_in_any_order() -> TestResult {
     let loop_ = new_loop()?;
@@ -462,7 +462,7 @@ fn rounds_in_two_greenlets_end_in_any_order() -> TestResult {
         let called = called.clone();
         loop_.run_callback(move || called.set(called.get() + 1))?;
     }
-    // A loop that forgets that there is something to call sleeps for a minute.
+    // A loop that forgets its queued callbacks would sleep until this alarm.
     let overslept = Rc::new(Cell::new(false));
     let alarm = loop_.timer(50.0, 0.0)?.with_ref(false)?;
     alarm.start({

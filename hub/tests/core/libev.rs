@@ -102,7 +102,7 @@ fn a_reschedule_function_that_returns_nonsense_does_no_harm() -> TestResult {
         loop_.verify()?;
         periodic.stop()?;
     }
-    // The past counts as now: it fires in each iteration.
+    // A time in the past counts as now, so the watcher fires in each iteration.
     let count = Rc::new(Cell::new(0));
     let periodic = loop_.periodic_reschedule(|now| now - 100.0)?;
     periodic.start({
@@ -143,7 +143,7 @@ fn a_reschedule_function_cannot_touch_a_loop() -> TestResult {
     })?;
     periodic.start(|| ())?;
     assert_eq!(results.take(), ["true"; 7]);
-    // It is over, and everything works again.
+    // The reschedule function has returned, and everything works again.
     loop_.update_now()?;
     periodic.stop()?;
     Ok(())
@@ -213,7 +213,7 @@ fn times_that_are_no_times_are_refused() -> TestResult {
         loop_.periodic(0.0, -1.0),
         Err(Error::IllegalTime(_))
     ));
-    // libev would step from 0 to now, in steps of one second.
+    // libev would go from 0 to now, in steps of one second.
     assert!(matches!(
         loop_.periodic(1e300, 1.0),
         Err(Error::IllegalTime(_))
@@ -289,7 +289,7 @@ fn a_loop_cannot_be_embedded_where_it_cannot() -> TestResult {
         a.embed(&poll),
         Err(Error::NotEmbeddable(NotEmbeddable::Backend(_)))
     ));
-    // libev says it can, and then watches descriptor -1.
+    // libev says that such a loop can be embedded, but would watch descriptor -1.
     if let Ok(uring) = Loop::new("linux_iouring", false) {
         assert!(matches!(
             a.embed(&uring),
@@ -329,7 +329,7 @@ fn an_embedded_loop_may_be_destroyed_by_its_own_callback() -> TestResult {
     inner.cleanup()?.start(trace.adds("cleanup"))?;
     let embed = outer.embed(&inner)?;
     embed.start_sweep()?;
-    // Not by a sweep: libev runs the embedded loop by itself when its descriptors have changed.
+    // No sweep runs the embedded loop here: libev runs it by itself when its descriptors have changed.
     inner.prepare()?.start({
         let (inner, trace) = (inner.clone(), trace.clone());
         move || {
@@ -348,7 +348,8 @@ fn an_embedded_loop_may_be_destroyed_by_its_own_callback() -> TestResult {
 
 #[test]
 fn an_embed_may_be_stopped_while_it_follows_a_fork() -> TestResult {
-    // libev stops it, runs the embedded loop and starts it again, without asking what happened meanwhile.
+    // libev alone would stop the watcher, run the embedded loop and start the watcher again, whatever has happened
+    // meanwhile.
     let ends: [fn(&Loop, &Embed); 6] = [
         |_, _| (),
         |_, embed| embed.stop().unwrap(),
@@ -358,7 +359,7 @@ fn an_embed_may_be_stopped_while_it_follows_a_fork() -> TestResult {
             embed.stop().unwrap();
             embed.start_sweep().unwrap();
         },
-        // Its memory was freed while the inner loop still knew of it.
+        // The watcher must not be freed while the inner loop still knows it.
         |_, embed| embed.start_sweep().unwrap(),
     ];
     let goes_on = [true, false, false, false, true, true];
@@ -397,7 +398,7 @@ fn an_embed_may_be_stopped_while_it_follows_a_fork() -> TestResult {
     Ok(())
 }
 
-/// The outer loop went on watching a descriptor that was closed.
+/// The outer loop must not go on watching the descriptor that the embedded loop has closed.
 #[test]
 fn an_embedded_loop_may_follow_a_fork_by_itself() -> TestResult {
     let (outer, trace) = (new_loop()?, Trace::new());
@@ -417,7 +418,7 @@ fn an_embedded_loop_may_follow_a_fork_by_itself() -> TestResult {
         }
     })?;
     outer.run_nowait()?;
-    // Its descriptor, which is made anew, may have another number.
+    // A lower number is free now, so the descriptor that is made anew may have another number.
     drop(lower);
     inner.reinit()?;
     inner.run_nowait()?;

@@ -1,4 +1,4 @@
-//! The loop itself: gevent's test__core.py, test__core_loop_run.py, test__nondefaultloop.py.
+//! The loop itself. Source: gevent's test__core.py, test__core_loop_run.py, test__nondefaultloop.py.
 
 use std::cell::{Cell, RefCell};
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -218,7 +218,7 @@ fn every_call_on_a_destroyed_loop_is_an_error() -> TestResult {
     refused(async_.send());
     assert!(async_.sender().send().is_err());
     assert_eq!(LoopDestroyed.to_string(), "operation on destroyed loop");
-    // gevent's reinit does nothing then.
+    // As in gevent, reinit does nothing to a destroyed loop.
     loop_.reinit()?;
     Ok(())
 }
@@ -241,9 +241,9 @@ fn dropping_the_last_handle_stops_and_releases_everything() -> TestResult {
     assert_eq!(drops.count(), 0);
     drop(loop_);
     assert_eq!(drops.count(), 5);
-    // SAFETY: F_GETFD only looks.
+    // SAFETY: F_GETFD changes nothing, and takes any number.
     let open = unsafe { libc::fcntl(fd, libc::F_GETFD) } != -1;
-    // Another test may have got the number meanwhile, so this is only a hint when it is open.
+    // Another test may have got the number meanwhile, so an open descriptor is only a hint.
     if open {
         eprintln!("descriptor {fd} is in use again");
     }
@@ -346,12 +346,12 @@ fn a_callback_may_drop_the_last_handle() -> TestResult {
     })?;
     let raw = loop_.as_ptr()?;
     handle.replace(Some(loop_));
-    // Run by C, so that nothing but the callback's own handle is left.
-    // SAFETY: the loop is alive: the handle is in `handle`.
+    // C runs the loop, so that no handle but the callback's own is left.
+    // SAFETY: the loop is alive, because a handle is in `handle`.
     unsafe { libev_sys::ev_run(raw, 0) };
     assert_eq!(trace.take(), ["timer"]);
     assert_eq!(drops.count(), 1);
-    // Whoever runs a loop next in this thread frees it.
+    // The next run of any loop in this thread frees it.
     new_loop()?.run()?;
     assert_eq!(trace.take(), ["cleanup"]);
     Ok(())
@@ -472,7 +472,7 @@ fn without_a_handler_an_error_ends_the_run() -> TestResult {
     loop_
         .timer(0.0, 0.0)?
         .start(|| Err::<(), _>(Exception::new(Deliberate)))?;
-    // Called when an iteration has nothing else to do, and so not in that of the timer.
+    // This is called in an iteration that has nothing else to do, so not in that of the timer.
     let later = loop_.idle()?;
     later.start({
         let (later, add) = (later.clone(), trace.adds("later"));
@@ -571,11 +571,11 @@ fn a_failing_system_call_reaches_the_error_handler() -> TestResult {
             weak.break_(Break::All).unwrap();
         }
     })));
-    // The loop's own descriptors are registered now.
+    // This run registers the loop's own descriptors.
     loop_.run_nowait()?;
-    // A pipe's end in the place of the epoll descriptor: epoll_wait fails with EINVAL.
+    // A pipe's end takes the place of the epoll descriptor, so that epoll_wait fails with EINVAL.
     let mut pipe = [0; 2];
-    // SAFETY: `pipe` has room for two; the loop's descriptor is replaced, which no other thread knows of.
+    // SAFETY: `pipe` has room for two. The descriptor that is replaced is the loop's, and no other thread uses it.
     unsafe {
         assert_eq!(libc::pipe(pipe.as_mut_ptr()), 0);
         libc::dup2(pipe[0], loop_.fileno().expect("epoll"));
@@ -604,7 +604,7 @@ fn a_loop_made_in_c_is_left_alone() -> TestResult {
         other.run_callback(trace.adds("other"))?;
         other.timer(10.0, 0.0)?.start(trace.adds("never"))?;
         drop(other);
-        // One's drop took its watchers and callbacks along.
+        // The drop of the other `Loop` took its watchers and callbacks along.
         run(&loop_)?;
         assert_eq!(trace.take(), ["one"]);
     }

@@ -1,6 +1,7 @@
-//! `hub::core`: the loop and its watchers. Named as gevent's tests: `timer.rs` is the counterpart of test__core_timer.py.
+//! Tests of `hub::core`: the loop and its watchers. The files are named like gevent's tests: `timer.rs` is the
+//! counterpart of test__core_timer.py.
 //!
-//! Tests that switch greenlets are in `contexts`, `greenlets`, `told` and `user_code`: valgrind runs the others.
+//! Tests that switch greenlets are in `contexts`, `greenlets`, `told` and `user_code`; valgrind runs only the others.
 
 mod callback;
 mod contexts;

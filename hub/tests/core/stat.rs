@@ -1,4 +1,4 @@
-//! Paths: gevent's test__core_stat.py.
+//! Stat watchers. Source: gevent's test__core_stat.py.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use crate::core_support::*;
 use hub::core::{Error, Loop, Stat};
 
-/// A path of its own, removed in the end.
+/// A path that only this test uses, and that is removed in the end.
 struct TempPath(PathBuf);
 
 impl TempPath {

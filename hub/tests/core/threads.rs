@@ -1,4 +1,4 @@
-//! Other threads: gevent's test__core_async.py, and run_callback_threadsafe.
+//! Loops and other threads. Source: gevent's test__core_async.py, and run_callback_threadsafe.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -144,7 +144,7 @@ fn it_wakes_a_waiting_loop() -> TestResult {
     loop_.ref_()?;
     let remote = loop_.threadsafe();
     let (ready, go) = mpsc::channel();
-    // Says so when the loop is about to wait.
+    // This tells the other thread that the loop is about to wait.
     loop_.prepare()?.with_ref(false)?.start(move || {
         let _ = ready.send(());
     })?;
@@ -158,7 +158,7 @@ fn it_wakes_a_waiting_loop() -> TestResult {
                 .map(drop)
         }
     });
-    // Comes after the queued callbacks. Nothing else would end the wait.
+    // This runs after the queued callbacks, and ends the run. Without the wake-up the loop would wait for ever.
     loop_
         .prepare()?
         .with_ref(false)?
@@ -174,7 +174,7 @@ fn it_wakes_a_waiting_loop() -> TestResult {
     run(&loop_)?;
     assert_eq!(done.load(Ordering::Relaxed), 1);
     thread.join().expect("no panic")?;
-    // The watchers' closures hold the loop.
+    // The watchers' closures own handles of the loop, so it is destroyed explicitly.
     loop_.destroy()?;
     Ok(())
 }
@@ -184,7 +184,7 @@ fn the_loop_does_not_end_before_what_was_queued_for_it() -> TestResult {
     let loop_ = new_loop()?;
     let remote = loop_.threadsafe();
     let ran = Arc::new(AtomicUsize::new(0));
-    // A timer's callback is the last thing in its iteration: then nothing is active any more.
+    // A timer's callback is the last thing in its iteration, and nothing is active after it.
     loop_.timer(0.0, 0.0)?.start({
         let ran = ran.clone();
         move || {
@@ -250,7 +250,7 @@ fn callbacks_of_many_threads_keep_each_threads_order() -> TestResult {
         .collect();
     let seen = Rc::new(Cell::new(0));
     let next = Rc::new(std::cell::RefCell::new([0; THREADS]));
-    // Comes after the queued callbacks.
+    // This runs after the queued callbacks.
     loop_.prepare()?.with_priority(-1)?.start({
         let (loop_, seen, next) = (loop_.clone(), seen.clone(), next.clone());
         move || {
@@ -303,7 +303,7 @@ fn posting_to_a_dropped_loop_is_an_error_and_drops_the_callback() -> TestResult 
     let result = remote.run_callback_threadsafe(move || drop(captured));
     assert_eq!(result.unwrap_err(), LoopDestroyed);
     assert_eq!(Arc::strong_count(&counted), 1);
-    // What is queued already is dropped with the loop.
+    // A callback that is queued already is dropped with the loop.
     let loop_ = new_loop()?;
     let captured = counted.clone();
     loop_

@@ -136,7 +136,7 @@ fn timers_of_the_same_time_fire_in_the_order_of_their_start() -> TestResult {
     }
     run(&loop_)?;
     let mut events = trace.take();
-    // libev's heap does not promise it; all of them, in one iteration, is what it does.
+    // libev's heap promises no order for these, only that all of them fire in one iteration.
     events.sort();
     assert_eq!(events, ["0", "1", "2", "3"]);
     assert_eq!(loop_.activecnt()?, 0);
@@ -183,7 +183,7 @@ fn infinity_never_comes() -> TestResult {
     loop_.verify()?;
     never.stop()?;
     rarely.stop()?;
-    // The sum of both infinities is no number: such a timer stayed ahead of all others, and none fired any more.
+    // The sum of both infinities is NaN: such a timer would stay ahead of all others in the heap, so that none fires.
     let both = loop_
         .timer(f64::NEG_INFINITY, f64::INFINITY)?
         .with_ref(false)?;

@@ -1,5 +1,5 @@
-//! Greenlets that run a loop, and are dropped where they wait in a destructor that a panic runs: they are told to end,
-//! since another panic there would end the process, and leave the loop as soon as the destructor lets them.
+//! Greenlets that run a loop and are dropped while they wait in a destructor that a panic runs. A second panic there
+//! would abort the process, so they are only told to end, and leave the loop after the destructor has returned.
 
 use std::cell::Cell;
 use std::panic::resume_unwind;
@@ -11,7 +11,7 @@ use greenlet_core::{Exception, GreenletExit, RawGreenlet, Value, getcurrent, liv
 use hub::Context;
 use hub::core::{Events, Loop};
 
-/// Waits for somebody in its destructor, in the midst of a panic; then does something else.
+/// A value whose destructor, run by a panic, switches to the greenlet `whom`, and then calls `then`.
 struct Waits {
     whom: RawGreenlet,
     told: Rc<Cell<usize>>,
@@ -29,7 +29,7 @@ impl Drop for Waits {
     }
 }
 
-/// What is observed.
+/// A loop with its errors, the number of times that a destructor was told, and a trace of its callbacks.
 struct Told {
     loop_: Loop,
     told: Rc<Cell<usize>>,
@@ -50,7 +50,7 @@ impl Told {
         })
     }
 
-    /// A callback that panics and waits meanwhile.
+    /// A callback that panics, and whose greenlet waits in a destructor meanwhile.
     fn callback(&self, then: Then) -> impl Fn() + 'static {
         let (whom, told, loop_) = (getcurrent(), self.told.clone(), self.loop_.clone());
         move || {
@@ -65,7 +65,7 @@ impl Told {
         }
     }
 
-    /// A greenlet that runs the loop, parked in that destructor.
+    /// A greenlet that runs the loop, and is parked in that destructor.
     fn start(&self) -> Result<RawGreenlet, Exception> {
         let (inside, trace) = (self.loop_.clone(), self.trace.clone());
         let hub = RawGreenlet::new(move |_| {
@@ -80,7 +80,7 @@ impl Told {
         Ok(hub)
     }
 
-    /// After the greenlet is gone: the loop is as usable as before, and what was not delivered is.
+    /// Checks, after the greenlet has ended, that the loop is as usable as before, and delivers what was left.
     fn check(&self) -> TestResult {
         assert!(!std::thread::panicking());
         assert_eq!((self.loop_.depth()?, live_greenlets()), (0, 0));
@@ -103,10 +103,10 @@ impl<F: Fn()> Drop for CallOnDrop<F> {
     }
 }
 
-/// What is done with the loop.
+/// A function that does something with the loop.
 type Then = fn(&Loop);
 
-/// What a destructor may do once it is told.
+/// Things that a destructor may do after its greenlet was told to end.
 const AFTERWARDS: [(&str, Then); 5] = [
     ("nothing", |_| ()),
     ("waits again", |_| {
@@ -127,7 +127,7 @@ const AFTERWARDS: [(&str, Then); 5] = [
             let _ = &loop_;
             main.switch(())
         });
-        // Only the current greenlet cannot wait; the other never begins.
+        // Only the current greenlet cannot wait. The other one never begins.
         assert!(other.unwind());
     }),
 ];
@@ -139,7 +139,7 @@ fn in_a_watchers_callback() -> TestResult {
         let loop_ = &told.loop_;
         let panics = told.callback(then);
         loop_.timer(0.0, 0.0)?.with_priority(1)?.start(panics)?;
-        // In the same iteration, when the greenlet is on its way out already.
+        // This timer fires in the same iteration, when the greenlet is leaving the loop already.
         loop_.timer(0.0, 0.0)?.start(told.trace.adds("delivered"))?;
         drop(told.start()?);
         assert_eq!(told.told.get(), 1, "{name}");
@@ -169,7 +169,7 @@ fn in_a_queued_callback() -> TestResult {
     Ok(())
 }
 
-/// Told by an error alone, it would have gone on in the loop for ever.
+/// Without the check in the loop, a greenlet that is only told by an error would stay in the loop for ever.
 #[test]
 fn a_callback_without_a_panic_of_its_own_that_is_told_ends_the_run() -> TestResult {
     for ignores in [true, false] {
@@ -190,7 +190,7 @@ fn a_callback_without_a_panic_of_its_own_that_is_told_ends_the_run() -> TestResu
             Ok(Value::None)
         });
         hub.switch(())?;
-        // Somebody else panics.
+        // Another greenlet panics.
         let panicked = catch(move || {
             let _hub = hub;
             resume_unwind(Box::new("drops it"))
@@ -276,7 +276,7 @@ fn in_an_embedded_loop() -> TestResult {
     idle.feed(Events::IDLE, told.callback(|_| ()))?;
     told.loop_.run_callback(told.trace.adds("delivered"))?;
     let outer_runs = outer.clone();
-    // What is fed makes the embedded loop's descriptor ready only by a wake-up.
+    // The wake-up makes the embedded loop's descriptor ready; the events that were fed do not.
     told.loop_.threadsafe().run_callback_threadsafe(|| ())?;
     let hub = RawGreenlet::new(move |_| {
         outer_runs.run_once()?;
@@ -296,7 +296,7 @@ fn in_an_embedded_loop() -> TestResult {
     Ok(())
 }
 
-/// Whose own error handler waits in the midst of a panic.
+/// The loop's own error handler waits in the midst of a panic.
 #[test]
 fn in_the_error_handler() -> TestResult {
     let told = Told::new()?;

@@ -1,4 +1,5 @@
-//! What all watchers have in common: gevent's test__core_watcher.py, test__core.py, test__refcount_core.py.
+//! Things that all watchers have in common. Source: gevent's test__core_watcher.py, test__core.py,
+//! test__refcount_core.py.
 
 use std::cell::{Cell, RefCell};
 use std::os::fd::AsRawFd;
@@ -40,7 +41,7 @@ fn a_callback_may_replace_and_close_itself() -> TestResult {
             timer.set_callback(|| ());
             timer.close().unwrap();
             assert!(!timer.has_callback());
-            // What runs is not dropped.
+            // A callback that runs is not dropped.
             assert_eq!(drops.count(), 0);
             trace.add(25);
         }
@@ -55,7 +56,7 @@ fn a_callback_may_replace_and_close_itself() -> TestResult {
 fn test_invalid_fd() -> TestResult {
     let loop_ = new_loop()?;
     assert!(matches!(loop_.io(-1, Events::READ), Err(Error::BadFd(error)) if error.fd == -1));
-    // Where the kernel allows it, such descriptors may be open; libev has no array of so many.
+    // Such descriptors may be open where the kernel allows it, but libev's array cannot have so many entries.
     for fd in [1 << 25, i32::MAX] {
         let too_large = loop_.io(fd, Events::READ);
         assert!(
@@ -302,7 +303,7 @@ fn priority_is_read_back_as_given_and_brought_into_range_by_start() -> TestResul
 
 #[test]
 fn feeding_a_watcher_with_a_wild_priority_is_safe() -> TestResult {
-    // libev uses the priority as an index here; in gevent this corrupts memory.
+    // libev uses the priority as an index here, so an illegal one corrupts memory in gevent.
     let loop_ = new_loop()?;
     let trace = Trace::new();
     for priority in [i32::MAX, i32::MIN, 1000] {
@@ -536,7 +537,7 @@ fn many_watchers_start_and_stop_in_any_order() -> TestResult {
     let timers: Vec<_> = (0..100)
         .map(|i| loop_.timer(10.0 + f64::from(i), 0.0))
         .collect::<Result<_, _>>()?;
-    // A small linear congruential sequence: any order will do, as long as it is the same each time.
+    // A linear congruential generator: any order will do, as long as it is the same each time.
     let mut x = 12345_usize;
     for _ in 0..2000 {
         x = (x * 1_103_515_245 + 12345) % (1 << 31);
@@ -580,8 +581,8 @@ fn destructors_of_callbacks_may_use_the_loop() -> TestResult {
     Ok(())
 }
 
-/// Whatever the destructor of a callback does to its own watcher, in whatever state that is: each callback is
-/// dropped once, none while it is called, and the watcher is as the last word has it.
+/// The destructor of a callback may do anything to its own watcher, in any state. Each callback is dropped once, and
+/// none while it is called; the watcher is left as the last call has set it.
 #[test]
 fn destructors_of_callbacks_may_use_their_own_watcher() -> TestResult {
     #[derive(Clone)]
@@ -594,7 +595,7 @@ fn destructors_of_callbacks_may_use_their_own_watcher() -> TestResult {
         dropped: Rc<Cell<u32>>,
     }
 
-    /// A closure that owns it has a destructor, and is large if `N` is.
+    /// A value that gives the closure which owns it a destructor, and makes the closure large if `N` is.
     struct Owned<const N: usize>(World, Cell<u32>, [u8; N]);
 
     impl World {

@@ -1,4 +1,4 @@
-//! What the tests of `hub::core` share.
+//! Helpers of the tests of `hub::core`.
 
 #![allow(dead_code, reason = "not every test uses all of it")]
 
@@ -13,12 +13,12 @@ use hub::core::{Break, Loop};
 
 pub(crate) type TestResult = Result<(), Exception>;
 
-/// A loop of its own, not libev's default one.
+/// A new loop, not libev's default loop.
 pub(crate) fn new_loop() -> Result<Loop, Exception> {
     Ok(Loop::new((), false)?)
 }
 
-/// No test takes longer, in seconds, unless it hangs.
+/// The limit for a run of the loop, in seconds. A test that takes longer hangs.
 const BOUND: f64 = 60.0;
 
 /// Runs the loop, and fails if that takes too long.
@@ -44,7 +44,7 @@ pub(crate) fn run(loop_: &Loop) -> TestResult {
     Ok(())
 }
 
-/// What happened, in order.
+/// The list of things that have happened, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Trace(Rc<RefCell<Vec<String>>>);
 
@@ -68,7 +68,7 @@ impl Trace {
     }
 }
 
-/// Collects the errors that reach the loop's error handler, as `whose: error`.
+/// Collects the errors that reach the loop's error handler, as `context: error`.
 pub(crate) fn collect_errors(loop_: &Loop) -> Trace {
     let trace = Trace::new();
     let errors = trace.clone();
@@ -88,19 +88,19 @@ pub(crate) fn collect_errors(loop_: &Loop) -> Trace {
     trace
 }
 
-/// Fails unless they are the same but for rounding.
+/// Fails unless the numbers are equal except for rounding.
 #[track_caller]
 pub(crate) fn near(found: f64, expected: f64) {
     assert!((found - expected).abs() < 1e-6, "{found}, not {expected}");
 }
 
-/// Busy for so many seconds, by a clock that nobody sets.
+/// Keeps the processor busy for this many seconds of the monotonic clock.
 pub(crate) fn busy_for(seconds: f64) {
     let start = Instant::now();
     while start.elapsed().as_secs_f64() < seconds {}
 }
 
-/// Held by tests that use what a process has only once: the default loop, signals, children.
+/// The lock of tests that use something that a process has only once: the default loop, signals, children.
 pub(crate) fn one_at_a_time() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -115,7 +115,7 @@ impl Drops {
         self.0.get()
     }
 
-    /// Something to capture, that counts when it is dropped.
+    /// A value that is counted when it is dropped, for a closure to capture.
     pub(crate) fn witness(&self) -> Witness {
         Witness(self.0.clone())
     }
@@ -124,7 +124,7 @@ impl Drops {
 pub(crate) struct Witness(Rc<Cell<usize>>);
 
 impl Witness {
-    /// Makes a closure capture it.
+    /// Makes a closure capture the witness.
     pub(crate) fn touch(&self) {}
 }
 

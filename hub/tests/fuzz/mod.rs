@@ -1,7 +1,7 @@
-//! What the fuzzers share: random choices, and which programs to run.
+//! Helpers of the fuzzers: random choices, and the seeds of the programs to run.
 //!
-//! For a fuzzer named `NAME`: `NAME_SEED` is the first program, `NAME_PROGRAMS` how many there are; `NAME_SECONDS`, if
-//! it is set, how long to go on instead.
+//! For a fuzzer named `NAME`, the variable `NAME_SEED` is the first seed and `NAME_PROGRAMS` the number of programs. If
+//! `NAME_SECONDS` is set, programs run for that time instead.
 
 #![allow(dead_code, reason = "not every fuzzer uses all of it")]
 
@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-/// Random choices, which a seed decides.
+/// Random choices, which depend only on a seed.
 #[derive(Default)]
 pub(crate) struct Random(Cell<u64>);
 
@@ -32,7 +32,7 @@ impl Random {
         (self.0.get() >> 33) % n
     }
 
-    /// True once in `n` times.
+    /// True once in `n` times, on average.
     pub(crate) fn once_in(&self, n: u64) -> bool {
         self.below(n) == 0
     }
@@ -42,7 +42,7 @@ impl Random {
     }
 }
 
-/// What a variable says, if it is set.
+/// The value of a variable, if it is set.
 pub(crate) fn variable<T: FromStr>(fuzzer: &str, name: &str) -> Option<T> {
     let value = std::env::var(format!("{fuzzer}_{name}")).ok()?;
     match value.parse() {
@@ -51,7 +51,7 @@ pub(crate) fn variable<T: FromStr>(fuzzer: &str, name: &str) -> Option<T> {
     }
 }
 
-/// The seeds of the programs that are to run, one after the other.
+/// The seeds of the programs to run, one after the other.
 pub(crate) struct Seeds {
     next: u64,
     left: u64,
@@ -59,7 +59,7 @@ pub(crate) struct Seeds {
 }
 
 impl Seeds {
-    /// As the variables say; else so many programs.
+    /// The seeds that the variables tell; without variables, those of `programs` programs.
     pub(crate) fn of(fuzzer: &str, programs: u64) -> Seeds {
         let until = variable(fuzzer, "SECONDS")
             .map(|seconds| Instant::now() + Duration::from_secs(seconds));
@@ -73,7 +73,7 @@ impl Seeds {
         }
     }
 
-    /// At most `n` of those that are left: the first one, and how many.
+    /// Takes at most `n` of the seeds that are left. Returns the first and the number of them.
     pub(crate) fn batch(&mut self, n: u64) -> Option<(u64, u64)> {
         let count = n.min(self.left);
         if count == 0 || self.until.is_some_and(|until| Instant::now() >= until) {

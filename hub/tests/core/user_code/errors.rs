@@ -1,4 +1,4 @@
-//! Errors that nobody takes: handlers, the stream that they are printed to, and what is printed.
+//! Errors that nothing handles: the error handlers, the stream that errors are printed to, and the errors' own code.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -10,13 +10,13 @@ use super::trap::{Action, Case, Place, Trap};
 use greenlet_core::Exception;
 use hub::{Context, ExceptionStream, Hub, get_hub};
 
-/// A hub, and what it has printed.
+/// A hub, and the text that it has printed.
 #[derive(Clone)]
 struct Prints {
     hub: Hub,
     printed: Rc<RefCell<String>>,
     trap: Rc<RefCell<Option<Trap>>>,
-    /// How often something else was called.
+    /// How often the handler was called.
     called: Rc<Cell<u32>>,
 }
 
@@ -77,7 +77,7 @@ impl Prints {
         assert!(!self.hub.is_not_error(&Exception::msg("used")));
     }
 
-    /// It prints what it is to print, where it is to be printed.
+    /// Checks that the hub still prints to the stream.
     fn check(self, action: Action) {
         self.print("last");
         assert_eq!(self.has("last"), 1);
@@ -113,7 +113,7 @@ fn the_stream() {
                 assert_eq!(prints.has("first"), 1);
                 Ok(())
             },
-            // It is replaced meanwhile.
+            // The stream is replaced meanwhile.
             |prints, trap| {
                 let hub = prints.hub.clone();
                 prints.trap.replace(Some(trap));
@@ -130,7 +130,7 @@ fn the_stream() {
             },
         ],
     );
-    // A write that is retried says so by itself.
+    // A text is printed once, unless its write has panicked or was unwound.
     case.after = |prints, action| {
         if action != Action::Panic && action != Action::Unwind {
             assert_eq!(prints.has("first"), 1);
@@ -152,7 +152,7 @@ fn handlers() {
                     called.set(called.get() + 1);
                     call();
                 })));
-            // A panic goes no further: whoever reports has others to serve.
+            // A panic of the handler does not get to the caller of `report_error`.
             prints.report("first");
             prints.report("second");
             Ok(())
@@ -161,7 +161,7 @@ fn handlers() {
     case.after = |prints, action| {
         let reports = match action {
             Action::Unwind => 1,
-            // It gets its own panic, too.
+            // The handler gets its own panic, too.
             Action::Panic => 3,
             _ => 2,
         };
@@ -203,7 +203,7 @@ fn kinds_of_errors() {
     .run();
 }
 
-/// Its destructor springs.
+/// The destructors of replaced handlers and streams spring the trap.
 #[test]
 fn what_is_replaced() {
     case(
@@ -239,7 +239,7 @@ fn what_is_replaced() {
     .run();
 }
 
-/// Springs when it is shown, asked for its source, or dropped.
+/// An error that springs the trap when it is shown, asked for its source, or dropped.
 struct Shown {
     trap: Trap,
     code: Code,
@@ -282,7 +282,7 @@ impl Drop for Shown {
 }
 
 thread_local! {
-    /// An error must be `Send`; this one looks here.
+    /// The state of the error. The error itself must be `Send`, so it finds its state here.
     static SHOWN: RefCell<Option<Shown>> = const { RefCell::new(None) };
 }
 

@@ -1,4 +1,4 @@
-//! Hubs: hooks, callbacks, the functions of greenlets, the beginning and the end.
+//! User code that a hub calls: hooks, callbacks, the functions of greenlets, and code at the hub's beginning and end.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -19,12 +19,12 @@ struct Cancelled;
 
 type Hook = Rc<dyn Fn()>;
 
-/// A hub, a watcher for which somebody may wait, and what was called.
+/// A hub, a watcher that a greenlet may wait for, and the number of calls.
 #[derive(Clone)]
 struct Served {
     hub: Hub,
     watcher: Io,
-    /// Its other end says nothing.
+    /// The pipe of the watcher. Nothing is ever written to it.
     _pipe: Rc<(
         std::os::unix::net::UnixStream,
         std::os::unix::net::UnixStream,
@@ -69,7 +69,7 @@ impl Served {
     }
 
     fn check(self, _: Action) {
-        // Whoever waits is told.
+        // Greenlets that wait for the watcher are woken.
         let cancelled = self.hub.cancel_wait(&self.watcher, Cancelled, false);
         cancelled.expect("the loop is alive");
         (0..3).for_each(|_| sleep(0.0).expect("nobody kills the test"));
@@ -103,7 +103,7 @@ fn until_sprung(trap: &Trap) -> TestResult {
     Ok(())
 }
 
-/// It says what a greenlet is called, in a trap.
+/// The label of a greenlet, which springs the trap when it is asked for the name.
 struct Labelled(Trap);
 
 impl Label for Labelled {
@@ -127,7 +127,7 @@ fn greenlets() {
         }],
     )
     .run();
-    // So is its label.
+    // The label is user code, too.
     case(
         "hub::sleep::spawn_raw_with | Label",
         Place::Greenlet,
@@ -139,7 +139,7 @@ fn greenlets() {
         }],
     )
     .run();
-    // What the function owns is dropped unrun.
+    // The values that the function owns are dropped when it never runs.
     case(
         "hub::sleep::{spawn_raw, spawn_raw_with} | Drop",
         Place::Greenlet,
@@ -176,7 +176,7 @@ fn wake_ups_of_hubs() {
 
 #[test]
 fn cancelled_waits() {
-    /// Waits for a watcher that is to be closed.
+    /// Starts a greenlet that waits for a watcher which is to be closed.
     fn waiter(served: &Served) -> Result<(Watcher, greenlet_core::RawGreenlet), Exception> {
         let watcher: Watcher = served.hub.loop_().timer(60.0, 0.0)?.into();
         let (its, hub) = (watcher.clone(), served.hub.clone());
@@ -246,7 +246,7 @@ fn cancelled_waits() {
     );
     cancel.waits = None;
     cancel.run();
-    // Others are told, whatever one of those who are woken does.
+    // All waiters are woken, whatever one of them does.
     let mut cancel = case(
         "hub::hub::Hub::cancel_waits_close_and_then | Drop",
         Place::Hub,
@@ -269,7 +269,7 @@ fn cancelled_waits() {
     cancel.run();
 }
 
-/// Ends a greenlet that nobody else ends.
+/// Ends a greenlet when it is dropped.
 struct Ends(greenlet_core::RawGreenlet);
 
 impl Drop for Ends {
@@ -304,7 +304,7 @@ fn hooks_before_a_wait() {
             set_switch_out(
                 &getcurrent(),
                 Rc::new(move || {
-                    // It is called before its own waits, too.
+                    // The hook is called before its own waits, too.
                     if !inside.replace(true) {
                         trap.spring();
                     }
@@ -370,7 +370,7 @@ fn hooks_of_the_end() {
 
 #[test]
 fn masks() {
-    // Kills are held back in there, so each action has its own end.
+    // Kills are held back in the masked function, so each action is tested by itself.
     in_thread("hub::mask::mask_kill | FnOnce", || {
         let inside = Rc::new(Cell::new(0));
         let counts = |inside: &Rc<Cell<u32>>| CountOnDrop(inside.clone());
@@ -380,7 +380,7 @@ fn masks() {
             }
             Ok(())
         };
-        // It waits, and is entered once more meanwhile.
+        // The function waits, and enters a mask of its own meanwhile.
         let its = counts(&inside);
         ends(spawn_raw(move || {
             mask_kill(|| {
@@ -388,7 +388,7 @@ fn masks() {
                 mask_kill(|| sleep(0)).and_then(|()| sleep(0))
             })
         })?)?;
-        // It is killed, which arrives when it is over.
+        // The greenlet is killed; the kill arrives when the function is over.
         let its = counts(&inside);
         let killed = spawn_raw(move || {
             mask_kill(|| sleep(0.001)).expect("it is held back");
@@ -398,7 +398,7 @@ fn masks() {
         sleep(0)?;
         kill(&killed, GreenletExit)?;
         ends(killed)?;
-        // It is unwound: nobody can be killed any more.
+        // The greenlet is unwound in the function, and kills do not matter any more.
         let its = counts(&inside);
         let unwound = spawn_raw(move || {
             mask_kill(|| {
@@ -460,18 +460,18 @@ fn masks() {
 #[test]
 fn runs() {
     in_thread("hub::run::run | FnOnce", || {
-        // A wait.
+        // The function waits.
         run(|| sleep(0))??;
-        // A panic: the end comes all the same.
+        // The function panics. The greenlets are ended all the same.
         let panicked = std::panic::catch_unwind(|| {
             let _ = run(|| -> () { std::panic::resume_unwind(Box::new("a trap")) });
         });
         assert!(panicked.is_err() && hub::get_hub_if_exists().is_none());
-        // Re-entry.
+        // The function calls `run` again.
         run(|| assert!(run(|| ()).expect_err("nested").is::<NestedRunError>()))?;
-        // It drops the very hub.
+        // The function drops the hub.
         run(|| set_hub(None))?;
-        // A value whose destructor panics, in an end that panics.
+        // The function returns a value whose destructor panics, and the end of the greenlets panics, too.
         let panicked = std::panic::catch_unwind(|| {
             let _ = run(|| {
                 let hook: Hook = Rc::new(|| std::panic::resume_unwind(Box::new("a hook")));
@@ -488,7 +488,7 @@ fn runs() {
     });
 }
 
-/// A hub that is destroyed is destroyed, whatever the destructors of its callbacks do.
+/// The destruction of a hub is completed, whatever the destructors of its callbacks do.
 #[test]
 fn ends() {
     struct Acts(Action, Hub);
@@ -527,7 +527,7 @@ fn ends() {
                 assert!(hub.destroyed() && hub.loop_().destroyed());
                 assert!(hub::get_hub_if_exists().is_none());
                 drop((timer, hub));
-                // The next one serves the thread.
+                // The next hub serves the thread.
                 run(|| sleep(0.0001))??;
                 assert_eq!(waits.get(), 1);
                 Ok(())
@@ -591,7 +591,7 @@ fn signals() {
         Place::Greenlet,
         &[|_, trap| {
             let call = trap.call();
-            // One that no other test beside this one watches: a signal is one loop's.
+            // No other test watches this signal, which belongs to one loop.
             let handler = hub::signal(libc::SIGURG, call)?;
             let cancels = CancelOnDrop(handler);
             // SAFETY: the signal has a handler.

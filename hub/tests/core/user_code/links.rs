@@ -1,4 +1,4 @@
-//! Things that can be waited for, links, and rows.
+//! User code that is called through objects that can be waited for, links, and rows.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -10,7 +10,7 @@ use super::trap::{Case, Place, TestResult, Trap};
 use greenlet_core::unwind::{Caught, catch};
 use hub::{Link, LinkKind, Linkable, Links, Row, Ticketed, get_hub, iwait, sleep, wait};
 
-/// Something of somebody's that can be waited for, and springs in one of its methods.
+/// A user's object that can be waited for, and springs the trap in one of its methods.
 #[derive(Clone)]
 struct Thing(Rc<Inner>);
 
@@ -44,7 +44,7 @@ impl Thing {
         self.0.trap.replace(Some((at, trap.clone())));
     }
 
-    /// Calls its links soon, in the hub.
+    /// Makes the thing ready, so that the hub calls its links soon.
     fn set(&self) {
         self.0.ready.set(true);
         let its = self.clone();
@@ -86,7 +86,7 @@ impl Linkable for Thing {
     }
 }
 
-/// Three of them.
+/// Three things.
 type Things = Rc<[Thing; 3]>;
 
 fn case(name: &'static str, calls: &'static [fn(Things, Trap) -> TestResult]) -> Case<Things> {
@@ -109,7 +109,7 @@ fn case(name: &'static str, calls: &'static [fn(Things, Trap) -> TestResult]) ->
             things.iter().for_each(Thing::set);
             let ready = wait(&things[..], 1, None).expect("nobody kills the test");
             assert_eq!(ready.len(), 3);
-            // Nobody is left who would have to be told.
+            // No link is left.
             assert!(
                 things.iter().all(|thing| thing.0.links.is_empty()),
                 "links are left"
@@ -140,7 +140,7 @@ fn things_to_wait_for() {
                 }
                 Ok(())
             },
-            // Dropped half-way.
+            // The iterator is dropped half-way.
             |things, trap| {
                 things[1].set_trap(At::Unlink, &trap);
                 things[0].set();
@@ -283,7 +283,7 @@ fn links() {
                     let call = trap.call();
                     things[0].rawlink(Link::new(move |_| call()));
                     let others = things[2].clone();
-                    // What comes next, if the first has panicked.
+                    // This link comes next, if the first has panicked.
                     things[1].rawlink(Link::new(move |_| others.0.ready.set(true)));
                     things[0].set();
                     things[1].set();
@@ -309,7 +309,7 @@ fn links() {
     case.run();
 }
 
-/// What a link owns is dropped with it.
+/// The values that a link owns are dropped with it.
 #[test]
 fn links_are_dropped() {
     case(
@@ -358,7 +358,7 @@ impl Drop for CountsOnDrop {
     }
 }
 
-/// A hasher that springs.
+/// A hasher that springs the trap.
 struct Springs(Trap);
 
 impl Hasher for Springs {
@@ -389,7 +389,7 @@ fn hashers() {
     .run();
 }
 
-/// One in a row, which springs when it is looked at.
+/// A waiter in a row, which springs the trap when its ticket is asked for.
 struct One {
     ticket: u64,
     looked_at: Option<Trap>,
@@ -432,8 +432,8 @@ impl Drop for One {
     }
 }
 
-/// A row is borrowed for each of its methods: nobody else can come into it. What is left is that panics leave it as it was,
-/// or as it was to be.
+/// Each method of a row borrows it, so other greenlets cannot change it meanwhile. It remains to test that a panic
+/// leaves the row as it was before the call, or as it is after it.
 #[test]
 fn rows() {
     fn consistent(row: &mut Row<One>, len: std::ops::RangeInclusive<usize>) {
@@ -488,7 +488,7 @@ fn rows() {
             |_, trap| {
                 let mut row = row();
                 row.push(One::trapped(11, &trap));
-                // It is in the midst, and asked for its ticket when it leaves.
+                // The waiter is in the middle of the row, and is asked for its ticket when it leaves.
                 row.push(One::plain(12));
                 tried(row, |row| drop(row.take_first(|one| one.ticket == 11)), 11..=12)
             },
