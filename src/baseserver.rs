@@ -23,6 +23,7 @@ use crate::socket::{TcpListener, TcpStream, is_of_listener};
 ///
 /// A number of greenlets and a [`Pool`](crate::pool::Pool) are converted into it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Spawn {
     /// A greenlet for each, as many as come.
     #[default]

@@ -11,6 +11,7 @@ use std::thread::{self, ThreadId};
 /// for those in a [`ThreadBound`]. Source: gevent's `InvalidThreadUseError`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("bound to {bound_to:?}, but used in {used_in:?}")]
+#[non_exhaustive]
 pub struct InvalidThreadUseError {
     /// The thread it belongs to.
     pub bound_to: ThreadId,
@@ -117,6 +118,7 @@ impl<T> ThreadBound<T> {
 /// assert_eq!(back.join().unwrap().into_inner()?, "at home");
 /// # Ok::<(), gevent::Exception>(())
 /// ```
+#[non_exhaustive]
 pub struct IntoInnerError<T> {
     /// What was to be taken apart.
     pub bound: ThreadBound<T>,

@@ -15,6 +15,7 @@ use crate::unwind;
 ///
 /// Source: the `event` of greenlet's trace function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Event {
     /// A switch with a value; also the end of a greenlet with a value.
     Switch,

@@ -11,6 +11,7 @@ use greenlet_core::{Slack, getcurrent};
 
 /// Where uncaught exceptions are printed.
 #[derive(Default)]
+#[non_exhaustive]
 pub enum ExceptionStream {
     /// The process's standard error.
     #[default]

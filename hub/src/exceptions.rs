@@ -24,6 +24,7 @@ pub struct LoopExit {
 /// A greenlet that waits: see [`Hub::blocked_greenlets`](crate::Hub::blocked_greenlets).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[non_exhaustive]
 pub struct BlockedGreenlet {
     /// The greenlet's number, which no other greenlet of its thread ever had.
     pub id: u64,

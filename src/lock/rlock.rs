@@ -15,6 +15,7 @@ use super::{RLockGuard, Semaphore};
 /// Source: the `RuntimeError` of gevent's `RLock.release`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("cannot release un-acquired lock. Owner: {}, current: greenlet #{current}", show(.owner))]
+#[non_exhaustive]
 pub struct NotOwnedError {
     /// The id of the greenlet that holds it, if one does.
     pub owner: Option<u64>,

@@ -41,6 +41,7 @@ pub struct TaskDoneError;
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 #[derive(Clone)]
+#[non_exhaustive]
 pub enum PutError<T> {
     /// There was no space, in time.
     Full(T),

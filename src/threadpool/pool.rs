@@ -36,6 +36,7 @@ pub struct LostInForkError;
 /// Source: the `ValueError` of gevent's `ThreadPool.size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Size of the pool cannot be bigger than maxsize: {size} > {maxsize}")]
+#[non_exhaustive]
 pub struct PoolSizeError {
     /// What was asked for.
     pub size: usize,

@@ -17,6 +17,7 @@ pub struct ConcurrentObjectUseError {
 /// Source: gevent's `InvalidSwitchError`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("Invalid switch into {greenlet}: got {got} while waiting on {waiting_on}")]
+#[non_exhaustive]
 pub struct InvalidSwitchError {
     /// The greenlet that was woken.
     pub greenlet: String,
@@ -31,6 +32,7 @@ pub struct InvalidSwitchError {
 /// Source: the `AssertionError` of gevent's `Waiter.switch` and `Waiter.throw`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Can only use Waiter.{method} method from the Hub greenlet")]
+#[non_exhaustive]
 pub struct NotInHubError {
     /// The method that was called elsewhere.
     pub method: &'static str,

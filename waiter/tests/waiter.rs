@@ -179,11 +179,9 @@ fn only_the_hub_may_wake_a_getter() -> TestResult {
         move || waiter.get()
     });
     greenlet.switch(())?;
-    assert_eq!(waiter.switch(1), Err(NotInHubError { method: "switch" }));
-    assert_eq!(
-        waiter.throw(ZeroDivisionError),
-        Err(NotInHubError { method: "throw" })
-    );
+    let refused = |result: Result<(), NotInHubError>| result.map_err(|error| error.method);
+    assert_eq!(refused(waiter.switch(1)), Err("switch"));
+    assert_eq!(refused(waiter.throw(ZeroDivisionError)), Err("throw"));
     assert!(!waiter.ready() && result.borrow().is_none());
     greenlet.throw(GreenletExit)?;
     Ok(())

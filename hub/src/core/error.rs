@@ -87,6 +87,7 @@ pub struct LoopDestroyed;
 /// A name that is neither a backend nor a flag. `ValueError` in gevent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("Invalid backend or flag: {name:?}\nPossible values: {}", crate::core::event_loop::flags::names().join(", "))]
+#[non_exhaustive]
 pub struct InvalidFlag {
     /// The name that was given.
     pub name: String,
@@ -95,6 +96,7 @@ pub struct InvalidFlag {
 /// A backend that libev does not know, or that this platform does not have. `ValueError` in gevent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Unsupported backend: {backends}")]
+#[non_exhaustive]
 pub struct UnsupportedBackend {
     /// The backends that were asked for.
     pub backends: crate::core::LoopFlags,
@@ -104,6 +106,7 @@ pub struct UnsupportedBackend {
 /// left. `SystemError` in gevent.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot create a loop with flags {flags:?}: {source}")]
+#[non_exhaustive]
 pub struct CannotCreateLoop {
     /// The flags that were asked for.
     pub flags: crate::core::LoopFlags,
@@ -121,6 +124,7 @@ pub struct DefaultLoopInUse;
 /// A file descriptor that is negative, not open, or too large for libev. `ValueError` or `OSError` in gevent.
 #[derive(Debug, thiserror::Error)]
 #[error("bad file descriptor {fd}: {source}")]
+#[non_exhaustive]
 pub struct BadFd {
     /// The descriptor that was given.
     pub fd: RawFd,
@@ -146,6 +150,7 @@ pub struct IllegalEvents(
 /// A number of seconds that makes no sense where it was given. `ValueError` in gevent.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("illegal value for {what}: {value}")]
+#[non_exhaustive]
 pub struct IllegalTime {
     /// The parameter.
     pub what: &'static str,
@@ -200,6 +205,7 @@ pub enum NotEmbeddable {
 #[error(
     "{watcher:?} watcher attribute {attribute:?} is read-only while watcher is active or pending"
 )]
+#[non_exhaustive]
 pub struct WatcherInUse {
     /// The type of the watcher.
     pub watcher: &'static str,
