@@ -1,16 +1,16 @@
-//! The pages in docs/ name functions: the tables of gevent's and of greenlet's tests those that test the same, the
-//! architecture those that one comes by. They exist.
+//! What the pages name exists: the functions in the tables of gevent's and of greenlet's tests and in the architecture,
+//! the packages, tests, examples, features and scripts in every command, and the crates whose types the interface has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 #[test]
-fn every_function_that_the_pages_name_exists() -> std::io::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+fn every_function_that_the_pages_name_exists() -> io::Result<()> {
     let mut pages = String::new();
     for page in ["architecture", "gevent-tests", "greenlet-tests"] {
-        pages.push_str(&fs::read_to_string(root.join(format!("docs/{page}.md")))?);
+        pages.push_str(&fs::read_to_string(root().join(format!("docs/{page}.md")))?);
     }
     let mut sources: BTreeMap<&str, String> = BTreeMap::new();
     let mut missing = Vec::new();
@@ -21,7 +21,7 @@ fn every_function_that_the_pages_name_exists() -> std::io::Result<()> {
         }
         count += 1;
         if !sources.contains_key(file) {
-            sources.insert(file, fs::read_to_string(root.join(file))?);
+            sources.insert(file, fs::read_to_string(root().join(file))?);
         }
         let is_there = |end| sources[file].contains(&format!("fn {name}{end}"));
         if !is_there('(') && !is_there('<') {
@@ -30,5 +30,166 @@ fn every_function_that_the_pages_name_exists() -> std::io::Result<()> {
     }
     assert!(count > 100, "{count}");
     assert_eq!(missing, [] as [String; 0]);
+    Ok(())
+}
+
+#[test]
+fn every_command_in_the_pages_names_what_exists() -> io::Result<()> {
+    let packages = packages()?;
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for page in pages()? {
+        for command in commands(&fs::read_to_string(&page)?) {
+            count += 1;
+            if let Err(what) = check(&command, &packages) {
+                wrong.push(format!("{}: {command}: no {what}", page.display()));
+            }
+        }
+    }
+    assert!(count > 50, "{count}");
+    assert_eq!(wrong, [] as [String; 0]);
+    Ok(())
+}
+
+#[test]
+fn the_architecture_page_names_every_crate_whose_types_the_interface_has() -> io::Result<()> {
+    let page = fs::read_to_string(root().join("docs/architecture.md"))?;
+    let mut found = BTreeSet::new();
+    for listing in fs::read_dir(root().join("docs/api"))? {
+        let listing = fs::read_to_string(listing?.path())?;
+        let paths = listing.lines().skip(1).take_while(|line| !line.is_empty());
+        found.extend(paths.filter_map(|path| Some(path.split_once("::")?.0.to_owned())));
+    }
+    assert!(found.contains("socket2"), "{found:?}");
+    found.retain(|name| !page.contains(&format!("| `{name}::")));
+    assert_eq!(found, BTreeSet::new());
+    Ok(())
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where commands are written: all pages, and the heads of the examples.
+fn pages() -> io::Result<Vec<PathBuf>> {
+    let mut pages = Vec::new();
+    let folders = [
+        "",
+        "docs",
+        "examples",
+        "bench/src",
+        "vendor",
+        "libev-sys",
+        "greenlet-core",
+        "waiter",
+        "hub",
+        "tests",
+        "tests/c_parity",
+        "tests/gevent_parity",
+        "tests/gevent_programs",
+        "greenlet-core/examples",
+    ];
+    for folder in folders {
+        let is_page = |path: &PathBuf| {
+            let name = path.to_string_lossy();
+            name.ends_with(".md")
+                || (name.ends_with(".rs") && !folder.is_empty() && !folder.starts_with("tests"))
+        };
+        for entry in fs::read_dir(root().join(folder))? {
+            pages.extend(Some(entry?.path()).filter(is_page));
+        }
+    }
+    Ok(pages)
+}
+
+/// What is in backticks, or a line of its own, and begins like a command after variables that it sets.
+fn commands(page: &str) -> Vec<String> {
+    let in_line = page
+        .lines()
+        .flat_map(|line| line.split('`').skip(1).step_by(2));
+    let alone = page.lines().map(|line| line.trim_start_matches("//!"));
+    let is_variable = |word: &str| {
+        word.split_once('=')
+            .is_some_and(|(name, _)| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+    };
+    in_line
+        .chain(alone)
+        .map(|text| text.split('#').next().unwrap_or_default())
+        .map(|text| text.split_whitespace().skip_while(|word| is_variable(word)))
+        .map(|words| words.collect::<Vec<_>>().join(" "))
+        .filter(|command| command.starts_with("cargo ") || is_script(command))
+        .collect()
+}
+
+fn is_script(command: &str) -> bool {
+    let program = command.split(' ').next().unwrap_or_default();
+    program.starts_with(".ci/") || program == "vendor/fetch" || program.ends_with("/record")
+}
+
+/// The folder of each package of ours.
+fn packages() -> io::Result<BTreeMap<String, PathBuf>> {
+    let mut packages = BTreeMap::new();
+    for folder in [
+        "",
+        "libev-sys",
+        "greenlet-core",
+        "waiter",
+        "hub",
+        "bench",
+        "tests/ui",
+        "tests/api",
+    ] {
+        let folder = root().join(folder);
+        let manifest = fs::read_to_string(folder.join("Cargo.toml"))?;
+        let name = manifest
+            .lines()
+            .find_map(|line| line.strip_prefix("name = \""));
+        let name = name
+            .and_then(|rest| rest.strip_suffix('"'))
+            .expect("a package has a name");
+        packages.insert(name.to_owned(), folder);
+    }
+    Ok(packages)
+}
+
+/// Says what is missing.
+fn check(command: &str, packages: &BTreeMap<String, PathBuf>) -> Result<(), String> {
+    let (words, _) = command.split_once(" -- ").unwrap_or((command, ""));
+    let mut words = words.split(' ').peekable();
+    if is_script(command) {
+        let script = words.next().unwrap_or_default();
+        return root()
+            .join(script)
+            .is_file()
+            .then_some(())
+            .ok_or_else(|| script.to_owned());
+    }
+    let mut options = Vec::new();
+    while let Some(word) = words.next() {
+        if matches!(word, "-p" | "--test" | "--example" | "--features") && words.peek().is_some() {
+            options.push((word, words.next().unwrap_or_default()));
+        }
+    }
+    let package = options
+        .iter()
+        .find(|(option, _)| *option == "-p")
+        .map_or("gevent", |(_, name)| name);
+    let folder = packages
+        .get(package)
+        .ok_or_else(|| format!("package {package}"))?;
+    let manifest =
+        fs::read_to_string(folder.join("Cargo.toml")).map_err(|error| error.to_string())?;
+    for (option, name) in options {
+        let there = |file: String| folder.join(file).is_file();
+        let found = match option {
+            "--test" => there(format!("tests/{name}.rs")) || there(format!("tests/{name}/main.rs")),
+            "--example" => there(format!("examples/{name}.rs")),
+            "--features" => manifest.contains(&format!("\n{name} = [")),
+            _ => true,
+        };
+        if !found {
+            return Err(format!("{option} {name} in {package}"));
+        }
+    }
     Ok(())
 }
