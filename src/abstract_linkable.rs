@@ -1,5 +1,33 @@
 //! [`AbstractLinkable`]: the links, the notifier and the wait that events, results and locks share.
 //!
+//! Objects of your own that greenlets wait for are made of it, too:
+//!
+//! ```
+//! use std::cell::Cell;
+//! use gevent::abstract_linkable::{AbstractLinkable, Waitable};
+//! use gevent::prelude::*;
+//!
+//! #[derive(Debug)]
+//! struct Door(Cell<bool>);
+//!
+//! impl Waitable for Door {
+//!     const KIND: &'static str = "Door";
+//!     fn ready(&self) -> bool {
+//!         self.0.get()
+//!     }
+//! }
+//!
+//! let door = AbstractLinkable::new(Door(Cell::new(false)));
+//! let waiting = spawn({
+//!     let door = door.clone();
+//!     move || door.wait(None)
+//! });
+//! door.state().0.set(true);
+//! door.check_and_notify();
+//! assert!(waiting.get()?);
+//! # Ok::<(), Exception>(())
+//! ```
+//!
 //! Source: gevent's `_abstract_linkable.py`. How it works:
 //!
 //! ```text

@@ -291,7 +291,7 @@ impl BaseServer {
         }
     }
 
-    /// A handler of the pool is done, or the delay is over. What fails is tried again later.
+    /// Accepts connections again, as a handler of the pool is done or the delay is over. After an error it is tried later.
     fn accept_again(self: &Rc<Self>) {
         if self.delay_timer.borrow().is_some() {
             return;
@@ -392,8 +392,8 @@ impl BaseServer {
     }
 }
 
-/// Who looks at a report or a list sees which server's greenlet it is, and whose connection. To write an address takes
-/// time, so that is done only then.
+/// The name of a connection's greenlet, for reports and lists: the server and the peer. Writing an address takes time,
+/// so it is written only when somebody looks.
 struct HandlerName {
     server: Option<SocketAddr>,
     peer: SocketAddr,

@@ -1,4 +1,22 @@
 //! All exceptions in one place. Source: gevent's `exceptions.py`.
+//!
+//! ```
+//! use gevent::exceptions::{Empty, Full};
+//! use gevent::prelude::*;
+//! use gevent::queue::Queue;
+//!
+//! fn pass_on(queue: &Queue<i32>) -> Result<(), Exception> {
+//!     let item = queue.get_timeout(0.001)?;
+//!     Ok(queue.put(item)?)
+//! }
+//!
+//! match pass_on(&Queue::new()) {
+//!     Err(ex) if ex.is::<Empty>() => println!("nothing there"),
+//!     Err(ex) if ex.is::<Full>() => println!("no space"),
+//!     other => other?,
+//! }
+//! # Ok::<(), Exception>(())
+//! ```
 
 pub use greenlet_core::{AsError, GreenletError, GreenletExit, Message, Panic, Place, StackError};
 pub use hub::core::HubDestroyed;

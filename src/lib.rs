@@ -1,23 +1,86 @@
 //! gevent for Rust: plain blocking code, a million greenlets of it on one thread, on libev.
 //!
-//! A greenlet is a function with a stack of its own. Whenever it would block, it is parked, and
-//! the [hub], a greenlet that runs a libev loop, continues the others. Names and meaning are
-//! those of Python's gevent; every module is the counterpart of the gevent module of its name.
+//! 1. A *greenlet* is a function with a stack of its own; [`spawn`] makes one.
+//! 2. Whenever it would block (in [`sleep`], in a socket's `read`, in a queue's `get`), it is *parked*, and its thread goes
+//!    on with another.
+//! 3. The thread's [`Hub`], itself a greenlet, runs a libev loop and switches back to whoever can go on.
+//! 4. Nothing is preempted: between two calls that block, a greenlet has the thread for itself, so `Cell`, `RefCell` and
+//!    `Rc` are enough to share data.
+//! 5. Names and meaning are those of Python's gevent: every module is the counterpart of gevent's module of that name.
 //!
 //! ```
+//! use gevent::prelude::*;
+//!
 //! let greenlets: Vec<_> = (0..3)
 //!     .map(|i| {
-//!         gevent::spawn(move || {
-//!             gevent::sleep(0.01 * f64::from(3 - i))?;
+//!         spawn(move || {
+//!             sleep(0.01 * f64::from(3 - i))?;
 //!             Ok(i * i)
 //!         })
 //!     })
 //!     .collect();
-//! gevent::joinall(&greenlets, None)?;
+//! joinall(&greenlets, None)?;
 //! let squares: Result<Vec<_>, _> = greenlets.iter().map(|g| g.get()).collect();
 //! assert_eq!(squares?, [0, 1, 4]);
-//! # Ok::<(), gevent::Exception>(())
+//! # Ok::<(), Exception>(())
 //! ```
+//!
+//! # `Exception` and `?`
+//!
+//! Every call that may wait returns a `Result` whose error is an [`Exception`]. A [kill](Greenlet::kill) or a [`Timeout`]
+//! *throws*: the call that waits returns it as its error, and `?` carries it out. Every std error becomes an `Exception`
+//! by `?` as well, and [`is`](Exception::is) and [`downcast_ref`](Exception::downcast_ref) find it again. A greenlet's
+//! function returns a plain value or a `Result`; [`get`](Greenlet::get) has what came of it.
+//!
+//! ```
+//! use gevent::prelude::*;
+//!
+//! // A std error: it is reported on stderr, and is what `get` returns.
+//! let parsing = spawn(|| Ok("forty-two".parse::<i32>()?));
+//! assert!(parsing.get().unwrap_err().is::<std::num::ParseIntError>());
+//!
+//! // A kill: the greenlet ends in its `sleep`, and its destructors run.
+//! let patient = spawn(|| sleep(100));
+//! sleep(0)?;
+//! patient.kill()?;
+//! assert!(patient.get().unwrap_err().is::<GreenletExit>());
+//!
+//! // A timeout of this greenlet's own.
+//! let timeout = Timeout::start_new(0.01);
+//! let error = sleep(100).unwrap_err();
+//! assert!(timeout.caused(&error));
+//! # Ok::<(), Exception>(())
+//! ```
+//!
+//! # Modules
+//!
+//! | here | gevent | what it has |
+//! |---|---|---|
+//! | the root, [`prelude`] | `gevent` | [`spawn`], [`sleep`], [`joinall`], [`wait()`], [`get_hub`] |
+//! | [`greenlet`](mod@greenlet) | `gevent.greenlet` | [`Greenlet`]: joined, killed, linked to |
+//! | [`timeout`] | `gevent.timeout` | [`Timeout`], [`with_timeout`] |
+//! | [`event`] | `gevent.event` | `Event`, `AsyncResult` |
+//! | [`lock`] | `gevent.lock` | `Semaphore`, `BoundedSemaphore`, `RLock`; threading's `Condition`, `Barrier` |
+//! | [`queue`] | `gevent.queue` | `Queue`, `PriorityQueue`, `Channel` and others |
+//! | [`pool`] | `gevent.pool` | `Group`, `Pool`, and `map` of both |
+//! | [`local`](mod@local) | `gevent.local` | `Local`, [`local!`](crate::local!) |
+//! | [`socket`] | `gevent.socket` | `TcpStream`, `TcpListener` |
+//! | [`server`] | `gevent.server` | `StreamServer` |
+//! | [`threadpool`] | `gevent.threadpool` | `ThreadPool`, `ThreadPoolExecutor` |
+//! | [`threadsafe`] | | events, results, semaphores and queues that any thread may use |
+//! | [`abstract_linkable`] | `gevent._abstract_linkable` | what one's own events are made of |
+//! | [`exceptions`] | `gevent.exceptions` | all errors in one place |
+//! | [`config`] | `gevent.config` | settings of the process |
+//! | [`hub`], [`core`] | `gevent.hub`, `gevent.core` | the hub; libev's loop and its watchers |
+//! | [`greenlet_core`] | the package `greenlet` | switch, throw, parents |
+//!
+//! Beyond gevent: [`run`] ends a thread's greenlets in time, [`scope`] has greenlets that borrow, and [`mask_kill`] holds
+//! kills and timeouts back.
+//!
+//! # To read
+//!
+//! [`guide`] has the pages: [porting code from gevent](guide::porting), [what becomes of a thrown
+//! exception](guide::errors), and a [glossary](guide::glossary).
 
 #![deny(unsafe_code)]
 

@@ -1,7 +1,21 @@
 //! [`Local`]: a value that each greenlet has its own of. Source: gevent's `local.py`.
 //!
-//! The values are in the [`Local`], by greenlet; what is attached to the greenlet only says which
-//! ones to drop at its end. So they are dropped as soon as either is gone.
+//! ```
+//! use std::cell::Cell;
+//! use gevent::prelude::*;
+//!
+//! gevent::local! {
+//!     static REQUEST: Cell<u32> = Cell::new(0);
+//! }
+//!
+//! let other = spawn(|| REQUEST.with(|request| request.replace(7)));
+//! assert_eq!(other.get()?, 0);
+//! assert_eq!(REQUEST.with(Cell::get), 0); // this greenlet's own
+//! # Ok::<(), Exception>(())
+//! ```
+//!
+//! The [`Local`] holds the values, by greenlet. The greenlet only has a list of those to drop at its end. So a value is
+//! dropped as soon as either is gone.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -219,7 +233,7 @@ fn drop_values() -> Option<ForcedUnwind> {
     if owned.greenlet != greenlet.id() {
         return None;
     }
-    // What is told of a panic may wait, too, and be unwound there.
+    // Reporting a panic may wait, too, and be unwound there.
     let dropped = catch(|| match catch(|| owned.forget_all()) {
         Ok(()) => {}
         Err(Caught::Panic(exception)) => match get_hub_if_exists() {

@@ -112,7 +112,7 @@ impl Plain for crate::socket::TcpStream {}
 /// ```
 ///
 /// # Errors
-/// The function's own. What was an exception before it was an `io::Error` is that exception again.
+/// The function's own. An `io::Error` that was made of an exception becomes that exception again.
 #[track_caller]
 pub fn io<T>(function: impl FnOnce() -> io::Result<T>) -> Result<T, Exception> {
     // Not `map_err`, whose closure would be the place where it was raised.

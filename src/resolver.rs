@@ -1,5 +1,5 @@
-//! Names to addresses, without blocking the loop. Source: gevent's `resolver/thread.py`, which uses the hub's thread
-//! pool; here ten long tasks there do not stop all look-ups.
+//! Looks names up without blocking the loop. Source: gevent's `resolver/thread.py`. That uses the hub's thread pool; here
+//! the look-ups have a pool of their own, which ten long tasks of other kinds cannot fill.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -8,9 +8,8 @@ use hub::hub_to_wait_in;
 
 use crate::threadpool::{HubExt, apply_io};
 
-/// Where to connect or to listen: what [`ToSocketAddrs`] takes, but a name is looked up in
-/// another thread while this one's greenlets go on. What gevent's servers take is among it, too:
-/// a port alone, `":8080"`.
+/// Where to connect or to listen: anything that is [`ToSocketAddrs`], but a name is looked up in another thread while this
+/// one's greenlets go on. A port alone, `":8080"`, is an address too, as for gevent's servers.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an address",
     label = "an address is `\"host:port\"`, `(\"host\", 80)`, a `SocketAddr`, or a port alone",
@@ -50,7 +49,7 @@ impl Endpoint {
     }
 }
 
-/// Asks the system's resolver, in a thread of the hub's pool for that.
+/// Asks the system's resolver, in a thread of the hub's pool for look-ups.
 fn look_up(name: String) -> io::Result<Vec<SocketAddr>> {
     let hub = hub_to_wait_in()?;
     apply_io(&hub.resolver_threadpool(), move || {

@@ -1,4 +1,21 @@
 //! [`StreamServer`]: a greenlet for each connection. Source: gevent's `server.py`.
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use gevent::server::StreamServer;
+//! use gevent::socket::TcpStream;
+//!
+//! let server = StreamServer::new("127.0.0.1:0", |mut stream: TcpStream, _peer| {
+//!     stream.write_all(b"welcome")?;
+//!     Ok(())
+//! });
+//! server.start()?;
+//! let mut text = String::new();
+//! TcpStream::connect(server.address().unwrap())?.read_to_string(&mut text)?;
+//! assert_eq!(text, "welcome");
+//! server.stop(None)?;
+//! # Ok::<(), gevent::Exception>(())
+//! ```
 
 use std::fmt;
 use std::io;
@@ -86,7 +103,7 @@ impl Builder {
     /// does when no descriptors are left: 0.01 by default, and twice as long after each further
     /// failure.
     pub fn min_delay(mut self, seconds: f64) -> Self {
-        // What is no time is none.
+        // Not a number, or less than nothing, is no delay.
         self.0.min_delay = seconds.max(0.0);
         self
     }

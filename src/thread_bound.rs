@@ -1,5 +1,5 @@
-//! [`ThreadBound`]: what belongs to one thread, carried through others. gevent's objects can be taken anywhere
-//! and refuse to be used there; ours cannot be taken, unless they are wrapped in this.
+//! [`ThreadBound`] carries a value of one thread through others. gevent's objects can be taken anywhere, and refuse to be
+//! used there. Ours cannot be taken at all, unless they are wrapped in this.
 
 use std::fmt;
 use std::mem::ManuallyDrop;

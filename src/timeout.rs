@@ -1,4 +1,15 @@
 //! [`Timeout`]: an exception that comes after some seconds. Source: gevent's `timeout.py`.
+//!
+//! ```
+//! use gevent::prelude::*;
+//!
+//! // A time for some code; None when it is over.
+//! assert_eq!(Timeout::new(0.01).silent(|| sleep(10))?, None);
+//! // A time for one call, and what to return when it is over.
+//! let answer = with_timeout(0.01, || sleep(10).map(|()| "done"), "too late")?;
+//! assert_eq!(answer, "too late");
+//! # Ok::<(), Exception>(())
+//! ```
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -172,7 +183,7 @@ impl Timeout {
     }
 
     /// The priority of its timer, -1 unless told otherwise: after everything else that happens
-    /// in the same iteration, so that who is in time is in time.
+    /// in the same iteration, which so is still in time.
     #[must_use]
     pub fn with_priority(mut self, priority: i32) -> Self {
         self.priority = priority;
@@ -229,7 +240,7 @@ impl Timeout {
             .is_some_and(|(timer, _)| timer.active() || timer.pending())
     }
 
-    /// What it throws when its time has come: to be raised without waiting for that, Python's `raise
+    /// The exception that it throws when its time has come, to be raised without waiting for that: Python's `raise
     /// timeout`.
     ///
     /// ```

@@ -1,4 +1,18 @@
 //! Having memory fetched before it is needed, for loops over a great many things.
+//!
+//! ```
+//! use greenlet_core::prefetch;
+//!
+//! let boxes: Vec<Box<u64>> = (0..100).map(Box::new).collect();
+//! let mut sum = 0;
+//! for (index, number) in boxes.iter().enumerate() {
+//!     if let Some(later) = boxes.get(index + 8) {
+//!         prefetch::line((&raw const **later).cast(), 0);
+//!     }
+//!     sum += **number;
+//! }
+//! assert_eq!(sum, 4950);
+//! ```
 
 /// Has the processor fetch one cache line: the one at `address`, or the one `line` lines above it. Any address will do,
 /// and nothing changes.

@@ -5,6 +5,23 @@
 //! that must not let a panic pass, because a C frame is below it for instance, calls [`catch`] and,
 //! once those frames are left, [`ForcedUnwind::resume`].
 //!
+//! ```
+//! use greenlet_core::unwind::{Caught, catch};
+//!
+//! extern "C" fn called_by_c() -> i32 {
+//!     match catch(|| "12".parse::<i32>().unwrap()) {
+//!         Ok(number) => number,
+//!         Err(Caught::Panic(exception)) => {
+//!             eprintln!("{exception}");
+//!             -1
+//!         }
+//!         // A real program stores it, and resumes it when C has returned.
+//!         Err(Caught::Forced(_unwinding)) => std::process::abort(),
+//!     }
+//! }
+//! assert_eq!(called_by_c(), 12);
+//! ```
+//!
 //! # Greenlets that do not end
 //!
 //! While its stack unwinds, a greenlet cannot park: in a destructor, `switch` and `throw` return

@@ -1,5 +1,12 @@
 //! Settings of the whole process. Source: gevent's `_config.py`.
 //!
+//! ```
+//! hub::config::set_libev_backend("poll")?;
+//! hub::config::set_threadpool_idle_task_timeout(30)?;
+//! assert_eq!(hub::get_hub().loop_().backend()?, "poll");
+//! # Ok::<(), greenlet_core::Exception>(())
+//! ```
+//!
 //! | setting | environment | if neither is set |
 //! |---|---|---|
 //! | [`libev_backend`] | `GEVENT_BACKEND` | libev's choice |

@@ -1,4 +1,13 @@
 //! The hub's own exceptions. Source: gevent's `exceptions.py`.
+//!
+//! ```
+//! use hub::exceptions::LoopExit;
+//! use hub::{Waiter, get_hub};
+//!
+//! // Nobody is left who could switch to this waiter.
+//! let error = Waiter::<()>::new(get_hub()).get().unwrap_err();
+//! assert!(error.is::<LoopExit>());
+//! ```
 
 use std::fmt;
 use std::panic::Location;
@@ -14,6 +23,7 @@ use crate::core::Error;
 /// the thing that it waits for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("This operation would block forever\n\tHub: {hub}{}", list(.blocked))]
+#[non_exhaustive]
 pub struct LoopExit {
     /// The hub that ran out of work.
     pub hub: String,
@@ -23,7 +33,6 @@ pub struct LoopExit {
 
 /// A greenlet that waits: see [`Hub::blocked_greenlets`](crate::Hub::blocked_greenlets).
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 #[non_exhaustive]
 pub struct BlockedGreenlet {
     /// The greenlet's number, which no other greenlet of its thread ever had.

@@ -1,5 +1,24 @@
 //! gevent.core and gevent.hub: a libev loop, and the greenlet that runs it.
 //!
+//! A [`Hub`] runs a [`Loop`](core::Loop) in a greenlet of its own. Whoever waits switches to it, and it switches to whoever
+//! can go on.
+//!
+//! ```
+//! use hub::{get_hub, sleep, spawn_raw};
+//!
+//! let hub = get_hub();
+//! spawn_raw(|| {
+//!     sleep(0.001)?; // parks this greenlet; the hub runs whatever else there is
+//!     println!("second");
+//!     Ok(())
+//! })?;
+//! println!("first");
+//! hub.join(None)?; // until nothing is left to wait for
+//! # Ok::<(), greenlet_core::Exception>(())
+//! ```
+//!
+//! # Rooms
+//!
 //! | here | gevent | job |
 //! |---|---|---|
 //! | [`core`] | `gevent.core`, `libev/corecext.pyx` | the loop and its watchers |

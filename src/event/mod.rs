@@ -1,6 +1,20 @@
 //! [`Event`] and [`AsyncResult`]: something happened, and what came of it. Source: gevent's
 //! `event.py`.
 //!
+//! ```
+//! use gevent::event::AsyncResult;
+//! use gevent::prelude::*;
+//!
+//! let answer = AsyncResult::new();
+//! let waiting = spawn({
+//!     let answer = answer.clone();
+//!     move || answer.get()
+//! });
+//! answer.set(42);
+//! assert_eq!(waiting.get()?, 42);
+//! # Ok::<(), Exception>(())
+//! ```
+//!
 //! For other threads there are [`threadsafe::Event`](crate::threadsafe::Event) and
 //! [`threadsafe::AsyncResult`](crate::threadsafe::AsyncResult).
 

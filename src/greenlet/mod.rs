@@ -1,5 +1,17 @@
 //! [`Greenlet`]: a greenlet that is scheduled by the hub, can be joined, killed and linked to.
 //!
+//! ```
+//! use gevent::prelude::*;
+//!
+//! let worker = Greenlet::<()>::builder().name("worker").spawn(|| {
+//!     sleep(0.001)?;
+//!     Ok(42)
+//! });
+//! worker.link(|ended| println!("{} has ended", ended.name()));
+//! assert_eq!(worker.get()?, 42);
+//! # Ok::<(), Exception>(())
+//! ```
+//!
 //! Source: gevent's `greenlet.py`.
 
 mod any;

@@ -10,6 +10,24 @@
 //!
 //! Each has gevent's `acquire` and `release`, and guards that release when they are dropped. All
 //! belong to one thread; see [`threadsafe`](crate::threadsafe) for others.
+//!
+//! ```
+//! use gevent::lock::Semaphore;
+//! use gevent::prelude::*;
+//!
+//! let two_at_a_time = Semaphore::new(2);
+//! let greenlets: Vec<_> = (0..4)
+//!     .map(|_| {
+//!         let two_at_a_time = two_at_a_time.clone();
+//!         spawn(move || {
+//!             let _guard = two_at_a_time.acquire_guard()?; // waits while there are two
+//!             sleep(0.001)
+//!         })
+//!     })
+//!     .collect();
+//! assert_eq!(joinall(&greenlets, 10)?.len(), 4);
+//! # Ok::<(), Exception>(())
+//! ```
 
 mod barrier;
 mod bounded;

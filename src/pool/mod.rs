@@ -21,11 +21,11 @@
 //!   groups that never are full.
 //! - A greenlet that is a member already is not added again, and one that is not cannot be
 //!   discarded: the places of a pool are always right.
-//! - What several iterables are zipped to is given to one function of one argument.
+//! - Several iterables are zipped first, and the function gets the tuple as its one argument.
 //! - After an error of the iterable itself, or of starting its task, `imap` yields what was started
 //!   before, then the error, and ends. gevent's waits for ever.
-//! - Who drops what `imap` has returned does not want the rest, nor does who is killed in `map`: tasks that
-//!   run go on, but no others begin. gevent's goes on to the end of the iterable.
+//! - After a kill in `map`, or when the iterator of `imap` is dropped, nobody wants the rest: tasks that run go on, but no
+//!   others begin. gevent's goes on to the end of the iterable.
 
 mod group;
 mod imap;

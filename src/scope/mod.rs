@@ -4,9 +4,9 @@
 //! # Why it is sound
 //!
 //! A greenlet of a scope borrows for `'scope`. So the scope's frame must not go while the
-//! greenlet's function, or anything that it owns, is still there. That a greenlet is dead does not
-//! say so: what a killed one owned may still be in the midst of its destructor, in the greenlet
-//! that killed it. So each function carries a loan that is dropped after it, and the scope
+//! greenlet's function, or anything that it owns, is still there. A dead greenlet is
+//! not enough: the destructor of something that it owned may still run, in the greenlet that
+//! killed it. So each function carries a loan that is dropped after it, and the scope
 //! ends when all loans are returned. It is left in three ways, and each ends the greenlets before:
 //!
 //! * by returning or by an exception: they are joined, after a kill if something failed;
@@ -22,13 +22,14 @@
 //! not all loans, the frame can never be left:
 //!
 //! * a greenlet of the scope, directly or not, is the one that unwinds the scope's own;
-//! * a stack that holds a loan was given up: its greenlet swallowed its unwinding. Whoever is on it may have lent to
+//! * a stack that holds a loan was given up: its greenlet swallowed its unwinding. The code on it may have lent to
 //!   others in turn (an inner scope's greenlets, threads) that still run;
 //! * the main greenlet, which cannot be unwound, waits in the destructor of what a greenlet owned.
 //!
 //! Then the scope's own stack is given up, as if its greenlet had swallowed its unwinding ([`unwind::give_up`]): it has
-//! ended, but all that it lends stays in memory for ever, and the others may go on. Only where there is no such stack
-//! to give up, in a main greenlet and in callbacks that libev waits for, the process aborts, as there is no sound way on. A main
+//! ended, but all that it lends stays in memory for ever, and the others may go on. Main
+//! greenlets, and callbacks that libev waits for, have no such stack to give up. There the process aborts, as there is no
+//! sound way on. A main
 //! greenlet gets there only when the hub has nothing left to run, or is destroyed, and a stack was given up that holds a loan.
 
 mod refused;

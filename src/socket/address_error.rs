@@ -37,7 +37,7 @@ pub struct AddressError {
 }
 
 impl AddressError {
-    /// Adds the address to an error. What was thrown into the greenlet meanwhile stays as it is.
+    /// Adds the address to an error. An exception that was thrown into the greenlet stays as it is.
     #[cold]
     pub(super) fn with(doing: &'static str, address: SocketAddr, source: io::Error) -> io::Error {
         let timed_out = source.get_ref().is_some_and(|error| error.is::<TimedOut>());

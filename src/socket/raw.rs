@@ -196,8 +196,8 @@ impl RawSocket {
         Ok(n)
     }
 
-    /// The error of a wait. What was thrown into the greenlet keeps its identity, unless it was thrown
-    /// by this socket.
+    /// The error of a wait. An exception that was thrown into the greenlet keeps its identity, unless this socket has
+    /// thrown it.
     #[cold]
     fn io_error(&self, exception: Exception) -> io::Error {
         let error = exception.error();
@@ -262,8 +262,8 @@ impl RawSocket {
     }
 }
 
-/// What is thrown into those who wait for a socket that is closed. Nobody else can throw it, so it is known from a
-/// kill; they get [`closed`] instead.
+/// Thrown into those who wait for a socket that is closed; their calls fail with [`closed`]. Nobody else can throw it, so
+/// it is told from a kill.
 #[derive(Debug, thiserror::Error)]
 #[error("the socket was closed by another greenlet")]
 struct Closed;
@@ -275,7 +275,7 @@ fn hub_cannot_wait(exception: &Exception) -> bool {
 }
 
 /// Whether the error is one of the wait, and not of a connection or an address: something was thrown into the greenlet,
-/// or it cannot wait at all. Whoever goes on after errors does not after this one.
+/// or it cannot wait at all. A loop that goes on after other errors ends with this one.
 pub(super) fn ends_all(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<AsError>())
 }

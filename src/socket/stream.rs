@@ -325,8 +325,8 @@ fn as_uninit(buf: &mut [u8]) -> &mut [MaybeUninit<u8>] {
     unsafe { &mut *(std::ptr::from_mut(buf) as *mut [MaybeUninit<u8>]) }
 }
 
-/// What goes with everything that is sent: that the other side has gone is an error, and not also a `SIGPIPE`, which
-/// ends the process unless somebody has seen to it. (Apple's systems have an option of the socket, which `socket2` sets.)
+/// The flag of every call that sends. When the other side has gone, the call fails, and raises no `SIGPIPE`, which would
+/// end the process unless somebody has seen to it. (Apple's systems have an option of the socket, which `socket2` sets.)
 #[cfg(not(target_vendor = "apple"))]
 const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
 #[cfg(target_vendor = "apple")]

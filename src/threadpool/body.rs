@@ -1,5 +1,5 @@
-//! What is behind the handles of a pool: what is under way in this process, who gets the results, and what is made
-//! anew after a fork.
+//! A pool behind its handles: the tasks that are under way in this process, the receivers of their results, and all that
+//! is made anew after a fork.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -151,7 +151,7 @@ impl ThreadPoolBody {
             let pool = &pool;
             move || self.call(receiver, false, Context::Object(pool))
         };
-        // Whoever waits runs later, when all are told.
+        // Those who wait run later, when all have been told.
         self.idle.set();
         self.told.set();
         call_each(lost.into_iter().map(fail));

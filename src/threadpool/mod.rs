@@ -21,15 +21,15 @@
 //! ```
 //!
 //! A pool belongs to the thread of its hub; the functions it runs are sent to others, so they and
-//! what they return are `Send`. What they fail with, panics too, comes back as the exception it
-//! is, and is reported to the hub besides, as in gevent.
+//! what they return are `Send`. Their errors, panics too, come back as the exceptions they
+//! are, and are reported to the hub besides, as in gevent.
 //!
 //! # After a fork
 //!
 //! The child has only the thread that forked. When its [loop is reinitialised](hub::Hub::reinit),
 //! or the pool is used there, the pool begins anew, with threads of its own. Tasks that were not
-//! done yet are lost in the child (they go on in the parent): who waits for them there gets a
-//! [`LostInForkError`].
+//! done yet are lost in the child (they go on in the parent): a greenlet that waits for one
+//! there gets a [`LostInForkError`].
 //!
 //! # Differences from gevent
 //!
