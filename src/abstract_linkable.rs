@@ -45,19 +45,19 @@
 //! - A burst of changes is one callback. Links are called in the order in which they were added,
 //!   and are taken out before they are called; those that are added meanwhile are not called by
 //!   the same round, but by another one if the object is still ready when it is over.
-//! - Who waits for an object that is ready, while others that had to wait are still to be told,
-//!   does not overtake them: it waits its turn (gevent issue 1520).
+//! - A greenlet that comes to wait for a ready object, while others that had to wait are still to be
+//!   told, does not overtake them: it waits its turn (gevent issue 1520).
 //! - A function that was added several times is called once in a round.
 //! - An error or a panic of one link goes to the hub and does not stop the others.
 //!
-//! As in gevent, whoever is in line when a round begins is told by it. So who comes after an event
-//! was set and cleared again, and before those who saw it set were woken for that, is woken too.
+//! As in gevent, a round tells all that are in line when it begins. So a greenlet is woken, too, that
+//! comes after an event was set and cleared again, but before those that saw it set were woken.
 //!
-//! Differences from gevent, which all are cases in which it would forget a waiter, or wake one that
-//! has to wait:
+//! There are differences from gevent. In each of these cases gevent would forget a waiter, or wake one
+//! that has to wait:
 //!
-//! - Who waits when an event is set during a round is woken, even if it is cleared before the round
-//!   is over.
+//! - A greenlet that waits when an event is set during a round is woken, even if the event is cleared
+//!   before the round is over.
 //! - A round ends with the links that were there when it began, also when the last of them was
 //!   unlinked meanwhile, or is in the list twice.
 //! - The notifier is not called off by the last unlinking as long as somebody is in `arrived`.

@@ -150,8 +150,9 @@ impl Builder {
     }
 }
 
-/// A connection that could not be handed to its handler, or whose handler has failed in the [hub](Spawn::InHub): what
-/// the hub's [error handler](crate::Hub::set_error_handler) gets as the object, of errors that make the server pause.
+/// A connection that could not be handed to its handler, or whose handler has failed in the [hub](Spawn::InHub). The
+/// hub's [error handler](crate::Hub::set_error_handler) gets it as the object of such an error, after which the server
+/// pauses.
 ///
 /// Source: the pair that gevent's `baseserver.py` passes as the context.
 #[non_exhaustive]

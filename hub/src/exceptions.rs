@@ -82,7 +82,7 @@ pub struct NotMainGreenletError;
 
 /// [`run`](crate::run) was called inside of another [`run`](crate::run).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the thread is in a run already")]
+#[error("this thread is inside of `run` already")]
 pub struct NestedRunError;
 
 /// The number of seconds is NaN, or `None` where a number is needed.

@@ -1,7 +1,7 @@
 //! gevent.core and gevent.hub: a libev loop, and the greenlet that runs it.
 //!
-//! A [`Hub`] runs a [`Loop`](core::Loop) in a greenlet of its own. Whoever waits switches to it, and it switches to whoever
-//! can go on.
+//! A [`Hub`] runs a [`Loop`](core::Loop) in a greenlet of its own. A greenlet that waits switches to it, and it
+//! switches to those that can go on.
 //!
 //! ```
 //! use hub::{get_hub, sleep, spawn_raw};

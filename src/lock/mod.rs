@@ -4,7 +4,7 @@
 //!
 //! | here | acquired by | released |
 //! |---|---|---|
-//! | [`Semaphore`], [`BoundedSemaphore`] | whoever is first, so many at a time | by anybody |
+//! | [`Semaphore`], [`BoundedSemaphore`] | any greenlet, so many at a time | by anybody |
 //! | [`RLock`] | one greenlet, as often as it likes | by that greenlet, as often, or by its guards |
 //! | [`DummySemaphore`] | everybody | |
 //!

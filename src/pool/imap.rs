@@ -229,7 +229,7 @@ impl<T: 'static> fmt::Debug for IMapUnordered<T> {
 
 /// The values of [`imap`](super::Group::imap), in the order of the items they were made of.
 ///
-/// What is said of [`IMapUnordered`] holds here, too.
+/// It starts its tasks, and ends, as [`IMapUnordered`] does.
 pub struct IMap<T: 'static> {
     values: IMapUnordered<T>,
     /// Those whose turn has not come.

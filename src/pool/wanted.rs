@@ -38,7 +38,7 @@ impl Wanted {
     }
 }
 
-/// A greenlet that starts tasks. When this is dropped, nothing more is started: for nobody.
+/// A greenlet that starts tasks. When this is dropped, nobody wants more, and nothing more is started.
 pub(crate) struct Starting<T: 'static> {
     pub(crate) starter: Greenlet<T>,
     wanted: Wanted,

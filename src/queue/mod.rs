@@ -28,8 +28,8 @@
 //! ```
 //!
 //! Greenlets that wait are served in the order in which they came. They are woken by the hub, soon
-//! after what they wait for is there; who comes in between may take it before them, and they go on
-//! waiting. A greenlet that is killed or times out while it waits takes nothing with it: its item
+//! after what they wait for is there; a greenlet that comes in between may take it before them, and
+//! they go on waiting. A greenlet that is killed or times out while it waits takes nothing with it: its item
 //! comes back to it, or stays in the queue for the next.
 //!
 //! Queues belong to one thread. They work in callbacks of its hub, too, where nothing can wait:
@@ -46,10 +46,10 @@
 //!   `Option`s is iterated [until `None`](BaseQueue::until_none), any queue until it is
 //!   [shut down](BaseJoinableQueue::shutdown).
 //! - A negative timeout is always an error, as it is for the queues of Python's library.
-//! - Raising [`maxsize`](BaseQueue::set_maxsize) wakes who waits for space.
-//! - Who waits in a get when the queue is shut down still gets what was put just before; in gevent it
-//!   fails although there is an item.
-//! - What subclasses are for is in [`Storage`].
+//! - Raising [`maxsize`](BaseQueue::set_maxsize) wakes the greenlets that wait for space.
+//! - A get that waits when the queue is shut down still returns an item that was put just before; in
+//!   gevent it fails although there is one.
+//! - Orders of your own are made by [`Storage`], and not by a subclass.
 
 mod base;
 mod channel;

@@ -1,4 +1,4 @@
-//! What the compiler refuses, by which error.
+//! Programs that the compiler refuses, each with the error that it gives.
 
 /// A greenlet that borrows what its own scope's function owns:
 /// ```compile_fail,E0373

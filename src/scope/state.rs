@@ -1,4 +1,4 @@
-//! What a scope has lent, to whom, and how it gets it back. See [the folder's head](super).
+//! The loans of a scope: to whom, and how it gets them back. See [the folder's head](super).
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -6,10 +6,12 @@ use std::net::SocketAddr;
 
 use hub::TimedOut;
 
-/// Why an address could not be connected to, or listened at: what is inside the [`io::Error`] of
-/// [`TcpStream::connect`](super::TcpStream::connect), [`TcpListener::bind`](super::TcpListener::bind) and
-/// what uses them. That has this text and the kind of the system's error. Its number, which
-/// [`io::Error::raw_os_error`] has of errors without any text only, is the `source`'s:
+/// Why an address could not be connected to, or listened at.
+///
+/// It is inside the [`io::Error`] of [`TcpStream::connect`](super::TcpStream::connect),
+/// [`TcpListener::bind`](super::TcpListener::bind) and all that uses them, whose text is this one's, and whose kind is
+/// that of the system's error. The system's number is the `source`'s, as [`io::Error::raw_os_error`] has none for
+/// errors with a text:
 ///
 /// ```
 /// use gevent::{Exception, socket::{AddressError, TcpListener}};

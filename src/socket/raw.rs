@@ -163,7 +163,8 @@ impl RawSocket {
         }
     }
 
-    /// A read into an empty buffer, which never waits: an error is told, but that nothing is there yet is none.
+    /// A read into an empty buffer, which never waits. It returns the errors of the connection; it is no error that
+    /// nothing is there yet.
     #[track_caller]
     pub(super) fn read_nothing(
         &self,
@@ -268,7 +269,8 @@ impl RawSocket {
 #[error("the socket was closed by another greenlet")]
 struct Closed;
 
-/// Whether it is the hub that wanted to wait; not if somebody throws what it would be told then.
+/// Whether a wait has failed because the hub wanted to wait. An exception of that type may also have been thrown by
+/// somebody: that does not count.
 #[cold]
 fn hub_cannot_wait(exception: &Exception) -> bool {
     exception.error().is::<BlockingSwitchOutError>() && exception.thrown_here().is_none()

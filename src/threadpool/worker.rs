@@ -127,8 +127,8 @@ impl JobQueue {
         std::mem::take(&mut *self.done.lock())
     }
 
-    /// Looks for a job for a short time without sleeping: who waits for one result after the other
-    /// has the next job soon, and waking a thread takes longer than that. One thread does so at a
+    /// Looks for a job for a short time without sleeping: a greenlet that waits for one result after
+    /// the other brings the next job soon, and waking a thread takes longer than that. One thread does so at a
     /// time, and none where there is one processor.
     fn linger(&self) {
         if !self.may_linger || self.lingers.swap(true, Ordering::Relaxed) {
@@ -136,7 +136,7 @@ impl JobQueue {
         }
         let until = Instant::now() + LINGER;
         while self.queued.load(Ordering::Relaxed) == 0 && Instant::now() < until {
-            // The one who waits may need this very processor.
+            // The greenlet that waits may need this very processor.
             thread::yield_now();
         }
         self.lingers.store(false, Ordering::Relaxed);

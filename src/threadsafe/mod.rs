@@ -14,8 +14,8 @@
 //!
 //! # Who waits, and how
 //!
-//! - In a thread with a hub the greenlet parks, and the others of its thread go on. Whoever wakes
-//!   it, from whatever thread, has its hub do so. The wait counts for the loop: the hub does not
+//! - In a thread with a hub the greenlet parks, and the others of its thread go on. Another
+//!   thread wakes it by its hub. The wait counts for the loop: the hub does not
 //!   end with [`LoopExit`](crate::exceptions::LoopExit) meanwhile, as another thread may come.
 //! - In a thread without a hub the thread itself waits. It gets no hub by that.
 //! - Setting and releasing wait for nobody and need no hub (in gevent a waiter could be forgotten
