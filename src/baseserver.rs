@@ -264,7 +264,7 @@ impl BaseServer {
         }
     }
 
-    /// The hub's, as the server's error. Whoever is told lets nothing out.
+    /// Gives an error to the hub, as the server's. Reporting lets no panic out.
     fn report(self: &Rc<Self>, exception: Exception) {
         let server = StreamServer::of(self);
         self.hub.report_error(Context::Object(&server), exception);

@@ -368,7 +368,7 @@ impl Drop for Waits<'_> {
     }
 }
 
-/// Whatever leaves the scope's function, its greenlets end.
+/// Ends the scope's greenlets, however its function is left.
 struct EndOnDrop<'a>(&'a ScopeState);
 
 impl Drop for EndOnDrop<'_> {
