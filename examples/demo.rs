@@ -16,9 +16,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use gevent::hub::ExceptionStream;
+use gevent::prelude::*;
 use gevent::server::StreamServer;
 use gevent::socket::TcpStream;
-use gevent::{Exception, Greenlet, Timeout};
 use greenlet_core::live_greenlets;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -80,7 +80,7 @@ fn client(
     all.join(None)?;
     for request in 0..plan.requests_each {
         if request == plan.requests_each / 2 {
-            gevent::sleep(Duration::from_millis(id as u64 % 100))?;
+            sleep(Duration::from_millis(id as u64 % 100))?;
         }
         let question = format!("client {id:5}, request {request:3}\n");
         stream.write_all(question.as_bytes())?;
@@ -97,16 +97,16 @@ fn client(
 /// Causes two exceptions on purpose, and returns whether both were caught: a greenlet ends with the first, and a
 /// timeout throws the second into this greenlet.
 fn exceptions_arrive() -> Result<bool, Exception> {
-    let hub = gevent::get_hub();
+    let hub = get_hub();
     hub.set_exception_stream(ExceptionStream::Discard); // expected, so not printed
-    let failing = gevent::spawn(|| Ok("forty-two".parse::<u32>()?));
+    let failing = spawn(|| Ok("forty-two".parse::<u32>()?));
     let failed = failing
         .get()
         .is_err_and(|error| error.is::<std::num::ParseIntError>());
     hub.set_exception_stream(ExceptionStream::Stderr);
 
     let timeout = Timeout::start_new(0.05);
-    let timed_out = gevent::sleep(LIMIT).is_err_and(|error| timeout.caused(&error));
+    let timed_out = sleep(LIMIT).is_err_and(|error| timeout.caused(&error));
     Ok(failed && timed_out)
 }
 
@@ -119,7 +119,7 @@ fn show_progress(plan: Plan, counts: &Counts) -> Result<(), Exception> {
     let mut next_line = 0;
     let mut killed = false;
     while !killed {
-        killed = gevent::sleep(0.05).is_err();
+        killed = sleep(0.05).is_err();
         let (connected, requests) = (counts.connected.get(), counts.requests.get());
         let done = connected + requests;
         if bar.is_hidden() && (done >= next_line || killed) {
@@ -179,11 +179,11 @@ fn spawn_clients(
     counts: &Rc<Counts>,
 ) -> Result<Vec<Greenlet<()>>, Exception> {
     // This greenlet, which the clients join, ends when both ends of every connection are there.
-    let all_connected = gevent::spawn({
+    let all_connected = spawn({
         let counts = counts.clone();
         move || {
             while counts.served.get() + counts.errors.get() < plan.clients {
-                gevent::sleep(0.01)?;
+                sleep(0.01)?;
             }
             Ok(())
         }
@@ -191,7 +191,7 @@ fn spawn_clients(
     let spawn_client = |id| {
         let (counts, all_connected) = (counts.clone(), all_connected.clone());
         // A client begins every 100 microseconds, so that not all connect at the same moment.
-        gevent::spawn_later(id as f64 / 10_000.0, move || {
+        spawn_later(id as f64 / 10_000.0, move || {
             if let Err(error) = client(id, server, plan, &counts, &all_connected) {
                 add_one(&counts.errors);
                 eprintln!("client {id}: {error}");
@@ -217,7 +217,7 @@ fn run(plan: Plan) -> Result<bool, Exception> {
     });
     server.start()?;
     let address = server.address().expect("a started server has an address");
-    let progress = gevent::spawn({
+    let progress = spawn({
         let counts = counts.clone();
         move || show_progress(plan, &counts)
     });
@@ -227,7 +227,7 @@ fn run(plan: Plan) -> Result<bool, Exception> {
     let memory = resident_memory().zip(memory_before);
     let conversation = Instant::now();
     let caught = exceptions_arrive()?;
-    let ended = gevent::joinall(&clients, LIMIT)?.len();
+    let ended = joinall(&clients, LIMIT)?.len();
     let seconds = conversation.elapsed().as_secs_f64();
     progress.kill()?;
     server.stop(None)?;
@@ -238,7 +238,7 @@ fn run(plan: Plan) -> Result<bool, Exception> {
         let each = now.saturating_sub(before) as f64 / greenlets as f64;
         format!("{:.1} KiB, its socket included", each / 1024.0)
     });
-    let backend = gevent::get_hub().loop_().backend()?;
+    let backend = get_hub().loop_().backend()?;
     let rate = format!("{:.0}", requests as f64 / seconds);
     let caught_text = if caught { "2, both caught" } else { "LOST" };
     let total = start.elapsed().as_secs_f64();

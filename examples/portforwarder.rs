@@ -18,7 +18,7 @@ use std::process::{self, ExitCode};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use gevent::Exception;
+use gevent::prelude::*;
 use gevent::server::StreamServer;
 use gevent::socket::TcpStream;
 
@@ -81,7 +81,7 @@ impl Forwarder {
             .insert(number, connection.clone());
 
         // Each direction has a greenlet: a new one for the requests, this one for the replies.
-        let requests = gevent::spawn({
+        let requests = spawn({
             let (forwarder, connection) = (self.clone(), connection.clone());
             move || connection.forward_requests(&forwarder.stopping)
         });
@@ -103,7 +103,7 @@ impl Forwarder {
             "status: connections={} greenlets={} watchers={}",
             self.connections.borrow().len(),
             greenlet_core::live_greenlets(),
-            gevent::get_hub().loop_().activecnt()?,
+            get_hub().loop_().activecnt()?,
         );
         Ok(())
     }
@@ -117,7 +117,7 @@ impl Forwarder {
                     let _ = connection.target.shutdown(Shutdown::Both);
                 }
             }
-            gevent::sleep(0.02)?;
+            sleep(0.02)?;
         }
         Ok(())
     }
@@ -235,9 +235,9 @@ fn run(listen: &str, target: &str) -> Result<(), Exception> {
     let count = || forwarder.connections.borrow().len();
     log!("stopping: {} connections to finish", count());
     let finishing = forwarder.clone();
-    gevent::spawn(move || finishing.end_quiet_connections());
+    spawn(move || finishing.end_quiet_connections());
     // The join returns when nothing is left to do; signal handlers do not count.
-    let finished = gevent::get_hub().join(GRACE)?;
+    let finished = get_hub().join(GRACE)?;
     if !finished {
         log!("given up: {} connections", count());
     }
