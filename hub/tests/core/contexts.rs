@@ -214,8 +214,8 @@ fn a_callback_without_a_function_knows_its_object() -> TestResult {
     Ok(())
 }
 
-/// The context of a watcher that only wakes a greenlet is that greenlet's switch. In gevent the watcher's callback is
-/// `Waiter.switch`, which reports an error of the greenlet's `switch`.
+/// If a watcher or the queue only wakes a greenlet, the context of its error is that greenlet's switch. In gevent the
+/// callback is `Waiter.switch`, which reports an error of the greenlet's `switch`.
 #[test]
 fn a_greenlet_that_is_only_woken_is_its_switch() -> TestResult {
     let (loop_, contexts) = watched_loop()?;

@@ -354,7 +354,7 @@ impl ThreadsafeCallback {
             }
         }
         let (pending, running) = (CallbackStage::Pending as u8, CallbackStage::Running as u8);
-        // Fails if somebody has stopped it.
+        // This changes nothing if the callback was stopped.
         let _ =
             self.0
                 .state

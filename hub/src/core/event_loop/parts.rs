@@ -1,5 +1,5 @@
-//! What one [`Loop`](crate::core::Loop) owns: its three internal watchers, its queue of callbacks, and the list of
-//! its watchers.
+//! [`LoopParts`]: all that one [`Loop`](crate::core::Loop) owns: its three internal watchers, its queue of callbacks,
+//! and the list of its watchers.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::mem::MaybeUninit;

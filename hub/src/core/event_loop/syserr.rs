@@ -72,7 +72,7 @@ fn is_retried_for_ever(message: &str) -> bool {
 }
 
 /// # Safety
-/// Only for libev: `message` is a C string.
+/// Only libev calls this: `message` is a C string.
 unsafe extern "C" fn on_syserr(message: *const c_char) {
     let error = io::Error::last_os_error();
     // SAFETY: libev passes a string literal.

@@ -56,7 +56,7 @@ pub(in crate::core) unsafe trait Kind: Sized + 'static {
     /// `ev_xxx_stop`
     ///
     /// # Safety
-    /// As for `start`, with the same loop.
+    /// The same as for `start`, with the same loop.
     unsafe fn stop(&self, loop_: *mut ev_loop, raw: *mut Self::Raw);
 
     /// Called before `start`, also when the watcher is active already.
@@ -164,7 +164,7 @@ pub(in crate::core) trait AnyBody {
     /// [`Kind::start`], after [`Kind::before_start`] unless `prepared` says that this is done.
     ///
     /// # Safety
-    /// As for [`Kind::start`]; the caller sees to it that the body lives until it is stopped.
+    /// The same as for [`Kind::start`]; and the caller keeps the body alive until the watcher is stopped.
     unsafe fn ev_start(
         &self,
         loop_: &Loop,
@@ -174,7 +174,7 @@ pub(in crate::core) trait AnyBody {
     /// `ev_xxx_stop`, and nothing more.
     ///
     /// # Safety
-    /// As for [`Kind::stop`].
+    /// The same as for [`Kind::stop`].
     unsafe fn ev_stop(&self, loop_: *mut ev_loop);
     fn closed(&self);
     fn feed_priority(&self, given: c_int) -> c_int;
