@@ -154,7 +154,7 @@ impl<L: Linkable> WaitIterator<L> {
         }
         if let Some(seconds) = self.timeout {
             self.hub.check_alive()?;
-            // The timer limits many parks, so its end is one more arrival.
+            // The timer limits many parks, so it ends none of them, but adds one more arrival.
             let timer = limiting_timer(&self.hub, seconds)?;
             let arrivals = self.arrivals.clone();
             timer.start(move || arrivals.add(TIMEOUT))?;

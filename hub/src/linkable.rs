@@ -1,5 +1,5 @@
-//! The protocol of objects that can be waited for. Source: `rawlink` and `unlink` of gevent's
-//! linkable objects.
+//! [`Linkable`]: objects that can be waited for, and their links. Source: `rawlink` and `unlink` of gevent's linkable
+//! objects.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -13,8 +13,8 @@ use crate::core::CallbackResult;
 use crate::iwait::Arrivals;
 use crate::row::{Row, Ticketed};
 
-/// An object that becomes ready at some time, and then tells those who are linked to it:
-/// greenlets, events, semaphores, and whatever implements this.
+/// An object that becomes ready at some time, and then calls the links that were added to it. Greenlets, events and
+/// semaphores are linkable, and any type that implements this trait.
 ///
 /// [`wait`](crate::wait) and [`iwait`](crate::iwait) take any of them.
 #[diagnostic::on_unimplemented(
@@ -23,16 +23,16 @@ use crate::row::{Row, Ticketed};
     note = "a list of different ones holds `&dyn Linkable`"
 )]
 pub trait Linkable: fmt::Debug {
-    /// Whether there is nothing (more) to wait for.
+    /// Whether the object is ready, so that a wait for it returns at once.
     fn ready(&self) -> bool;
 
-    /// Adds a link, to be called in the hub when the object is ready; if it is already, soon.
+    /// Adds a link, which is called in the hub when the object becomes ready, or soon if it is ready already.
     fn rawlink(&self, link: Link);
 
     /// Removes a link, if it is there.
     fn unlink(&self, link: &Link);
 
-    /// The exception that the object ended with, for those that can.
+    /// The exception that the object ended with; always `None` for objects that cannot end with one.
     fn exception(&self) -> Option<Exception> {
         None
     }
@@ -74,23 +74,25 @@ impl<L: Linkable + ?Sized> Linkable for Rc<L> {
     }
 }
 
-/// What becomes of a [`Link`] when it is called.
+/// The kind of a [`Link`], which says what its call does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LinkKind {
-    /// Its function is called in the hub: of `rawlink`.
+    /// A link of `rawlink`: its function is called in the hub.
     Raw,
-    /// Its function is called in a new greenlet: of a greenlet's `link`. gevent's `SpawnedLink`.
+    /// A link of a greenlet's `link`: its function is called in a new greenlet. gevent's `SpawnedLink`.
     Spawned,
-    /// The same, unless the greenlet has failed: of `link_value`. gevent's `SuccessSpawnedLink`.
+    /// A link of `link_value`: its function is called in a new greenlet, unless the linked greenlet has failed.
+    /// gevent's `SuccessSpawnedLink`.
     SuccessSpawned,
-    /// The same, if the greenlet has failed: of `link_exception`. gevent's `FailureSpawnedLink`.
+    /// A link of `link_exception`: its function is called in a new greenlet, if the linked greenlet has failed.
+    /// gevent's `FailureSpawnedLink`.
     FailureSpawned,
-    /// It wakes a greenlet that waits: a waiter's `switch`, in gevent.
+    /// A link that wakes a greenlet which waits. In gevent it is the `switch` of a waiter.
     Switch,
 }
 
-/// What a [`Linkable`] calls: a function, or a greenlet to wake. Clones are the same link, and
+/// A function that a [`Linkable`] calls, or a greenlet that it wakes, when it is ready. Clones are the same link, and
 /// equal.
 #[derive(Clone)]
 pub struct Link(Kind);
@@ -103,10 +105,11 @@ enum Kind {
     Arrival(Rc<Arrivals>, usize),
 }
 
-/// From a wait up to where the greenlet waits again, it is so many cache lines, about.
+/// How many cache lines of its stack a greenlet uses, about, from the end of a wait to the next wait.
 const STACK_LINES: usize = 8;
 
-/// A function, and what [finds](Row) it among others: drawn when it is first added to an object.
+/// A function, and the ticket by which a [`Row`] finds it. The ticket is drawn when the link is first added to an
+/// object.
 struct Called<F: ?Sized> {
     ticket: Cell<u64>,
     callback: F,
@@ -115,12 +118,12 @@ struct Called<F: ?Sized> {
 type Callback = dyn Fn(&dyn Linkable) -> Result<(), Exception>;
 
 impl Link {
-    /// Calls `callback` with the object. It runs in the hub, so it must not block.
+    /// A link that calls `callback` with the object. The callback runs in the hub, so it must not wait.
     pub fn new<R: CallbackResult>(callback: impl Fn(&dyn Linkable) -> R + 'static) -> Link {
         Link::with_kind(LinkKind::Raw, callback)
     }
 
-    /// [`new`](Link::new) for a callback that does what the kind says.
+    /// [`new`](Link::new) with another kind. `callback` has to do what the kind says.
     pub fn with_kind<R: CallbackResult>(
         kind: LinkKind,
         callback: impl Fn(&dyn Linkable) -> R + 'static,
@@ -130,15 +133,15 @@ impl Link {
         Link(Kind::Call(kind, Rc::new(Called { ticket, callback })))
     }
 
-    /// Adds the object's place to the arrivals; allocates nothing.
+    /// A link that adds the object's place to the arrivals. Allocates nothing.
     pub(crate) fn arrival(arrivals: Rc<Arrivals>, place: usize) -> Link {
         Link(Kind::Arrival(arrivals, place))
     }
 
-    /// Tells the one who made the link.
+    /// Calls the link's function, or wakes its greenlet.
     ///
     /// # Errors
-    /// The callback's own.
+    /// Returns the callback's error, or the error of the switch to the greenlet.
     // Inlined, as everything around a switch: see `Hub::switch`.
     #[inline(always)]
     pub fn call(&self, source: &dyn Linkable) -> Result<(), Exception> {
@@ -151,13 +154,13 @@ impl Link {
 }
 
 impl Link {
-    /// Whether this wakes a greenlet: at most once, however often it is called.
+    /// Whether this link wakes a greenlet, which it does at most once, however often it is called.
     #[inline]
     pub fn is_resume(&self) -> bool {
         matches!(self.0, Kind::Resume(_))
     }
 
-    /// What becomes of it when it is called.
+    /// The kind of the link.
     pub fn kind(&self) -> LinkKind {
         match self.0 {
             Kind::Call(kind, _) => kind,
@@ -165,7 +168,7 @@ impl Link {
         }
     }
 
-    /// The greenlet that it wakes, if it [does nothing else](Link::is_resume).
+    /// The greenlet that the link wakes, if that is [all that it does](Link::is_resume).
     pub fn greenlet(&self) -> Option<&RawGreenlet> {
         match &self.0 {
             Kind::Resume(resume) => Some(resume.greenlet()),
@@ -175,7 +178,7 @@ impl Link {
 }
 
 impl From<Resume> for Link {
-    /// Wakes a parked greenlet; allocates nothing.
+    /// A link that wakes a parked greenlet. Allocates nothing.
     fn from(resume: Resume) -> Link {
         Link(Kind::Resume(resume))
     }
@@ -223,12 +226,12 @@ impl fmt::Debug for Link {
 #[derive(Default)]
 pub struct Links(RefCell<Fifo>);
 
-/// Most objects have one link at a time: it has its place here, without an allocation.
+/// A queue of links. Most objects have one link at a time, which is kept here without an allocation.
 #[derive(Default)]
 struct Fifo {
-    /// Before all of the rest.
+    /// A link that comes before all of `rest`.
     first: Option<Link>,
-    /// Boxed, because most objects never have it.
+    /// The other links. The row is boxed because most objects never have one.
     rest: Option<Box<Row<Link>>>,
 }
 
@@ -281,7 +284,7 @@ impl Fifo {
         let first = self.first.take();
         let rest = self.rest.as_mut()?;
         let first = first.or_else(|| rest.pop());
-        // With many who wait, nothing of the next ones is in the cache.
+        // The next greenlets are prefetched: with many of them, their memory is not in the cache.
         let greenlet = |others| match &rest.get(others)?.0 {
             Kind::Resume(resume) => Some(resume.greenlet()),
             _ => None,
@@ -304,11 +307,11 @@ impl Fifo {
             .remove(link.ticket(), |other| other == link)
     }
 
-    /// Moves all of `others` to the end. Both keep the memory that they, or the other, had.
+    /// Moves all links of `others` to the end of this queue. The memory of both is kept, or exchanged.
     #[inline]
     fn append(&mut self, others: &mut Fifo) {
         if others.has_no_rest() {
-            // As nearly always.
+            // This is nearly always the case.
             if self.is_empty() {
                 std::mem::swap(&mut self.first, &mut others.first);
             } else if let Some(link) = others.first.take() {
@@ -357,7 +360,7 @@ impl Links {
         self.0.borrow_mut().pop()
     }
 
-    /// Removes the first link that equals `link`; says whether there was one.
+    /// Removes the first link that equals `link`. Returns whether there was one.
     pub fn remove(&self, link: &Link) -> bool {
         let removed = self.0.borrow_mut().remove(link);
         removed.is_some()
@@ -391,13 +394,13 @@ impl Links {
         drop(links);
     }
 
-    /// How many there are.
+    /// The number of links.
     pub fn len(&self) -> usize {
         let links = self.0.borrow();
         usize::from(links.first.is_some()) + links.rest.as_ref().map_or(0, |rest| rest.len())
     }
 
-    /// Whether there are none.
+    /// Whether there are no links.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.borrow().is_empty()
@@ -406,7 +409,7 @@ impl Links {
 
 impl fmt::Debug for Links {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Writing is foreign code.
+        // Writing may run user code, so the links are cloned first, and none is borrowed meanwhile.
         let links: Vec<_> = self.0.borrow().iter().cloned().collect();
         f.debug_list().entries(links).finish()
     }
@@ -419,12 +422,12 @@ mod tests {
     #[test]
     fn links_stand_in_order_wherever_they_are_moved() {
         let n = 1_000;
-        // They are not added in the order in which they were made.
+        // The links are not added in the order in which they were made.
         let all: Vec<_> = (0..n).map(|_| Link::new(|_| Ok(()))).rev().collect();
         let (links, others) = (Links::default(), Links::default());
         for link in &all {
             links.push(link.clone());
-            // The same ones at another object.
+            // The same link is added to another object, too.
             others.push(link.clone());
         }
         let in_order = |links: &Links| {

@@ -1,4 +1,4 @@
-//! [`TimeLimit`]: how long a park lasts at most. Source: what gevent's waits have `Timeout._start_new_or_dummy` for.
+//! [`TimeLimit`]: the time that a park lasts at most. Source: `Timeout._start_new_or_dummy`, which gevent's waits use.
 
 use greenlet_core::Exception;
 use waiter::Park;
@@ -6,15 +6,15 @@ use waiter::Park;
 use crate::hub::Hub;
 use crate::timers::HubTimer;
 
-/// Ends a [`Park`] after some time, unless it is dropped before: for waits with a timeout. It allocates nothing once the
-/// hub has a timer to lend.
+/// Ends a [`Park`] after some time, unless it is dropped before. Waits with a timeout use it. It allocates nothing if
+/// the hub has an idle timer.
 ///
 /// ```
 /// use hub::{Park, TimeLimit, get_hub};
 ///
 /// let hub = get_hub();
 /// let park = Park::new(&hub)?;
-/// // What is waited for gets a `park.resume()`, too; whoever comes first uses the right up.
+/// // The thing that is waited for gets a `park.resume()`, too; the first of the two ends the park.
 /// let limit = TimeLimit::start(&hub, &park, Some(0.001))?;
 /// park.wait(&hub, &"nothing")?;
 /// assert!(limit.is_reached());
@@ -25,10 +25,10 @@ use crate::timers::HubTimer;
 pub struct TimeLimit(Option<HubTimer>);
 
 impl TimeLimit {
-    /// Ends the park so many seconds from now; none is never. What comes in the same iteration has come in time.
+    /// Ends the park `seconds` from now, or never for `None`. A wake-up in the same iteration of the loop comes first.
     ///
     /// # Errors
-    /// When the loop is destroyed; [`InvalidSeconds`](crate::exceptions::InvalidSeconds) for NaN.
+    /// Fails if the loop is destroyed, or if `seconds` is NaN.
     #[inline(always)]
     pub fn start(hub: &Hub, park: &Park, seconds: Option<f64>) -> Result<TimeLimit, Exception> {
         match seconds {
@@ -37,7 +37,7 @@ impl TimeLimit {
         }
     }
 
-    /// [`start`](TimeLimit::start) without keeping the loop from ending: for who waits for just that.
+    /// Like [`start`](TimeLimit::start), but the limit does not keep the loop from ending. For waits for that end.
     pub(crate) fn start_without_ref(
         hub: &Hub,
         park: &Park,
@@ -57,7 +57,8 @@ impl TimeLimit {
         Ok(TimeLimit(Some(timer)))
     }
 
-    /// Whether the time is over, by the loop's clock: that has ended the park, or it was to be ended just then.
+    /// Whether the time is over by the loop's clock, so that the limit has ended the park, or would have ended it just
+    /// then.
     #[inline(always)]
     pub fn is_reached(&self) -> bool {
         match &self.0 {
@@ -67,13 +68,13 @@ impl TimeLimit {
     }
 }
 
-/// A timer for the end of a wait, which is to be started at once.
+/// A timer that limits a wait, and is to be started at once.
 pub(crate) fn limiting_timer(hub: &Hub, seconds: f64) -> Result<HubTimer, Exception> {
     let timer = hub.timer(seconds)?;
-    // After all else that comes in the same iteration.
+    // Its priority is lower, so all other events of the same iteration come first.
     timer.set_priority(-1)?;
     if seconds > 0.0 {
-        // Counted from now, not from when the loop last looked at the clock.
+        // The time counts from now, not from when the loop last looked at the clock.
         hub.loop_().update_now()?;
     }
     Ok(timer)

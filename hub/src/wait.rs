@@ -1,4 +1,4 @@
-//! Waiting for a watcher. Source: gevent's `_hub_primitives.py`.
+//! [`Hub::wait`]: waiting for a watcher. Source: gevent's `_hub_primitives.py`.
 
 use greenlet_core::Exception;
 use greenlet_core::unwind::call_each;
@@ -10,19 +10,20 @@ use crate::hub::Hub;
 use crate::time_limit::TimeLimit;
 
 impl Hub {
-    /// Parks the current greenlet until `watcher`, which must not be started, fires. The
-    /// watcher is stopped afterwards, whatever happened.
+    /// Parks the current greenlet until `watcher` fires. The watcher must not be started before; it is stopped
+    /// afterwards in any case.
     ///
     /// # Errors
-    /// What was thrown into the greenlet; [`InvalidSwitchError`](waiter::InvalidSwitchError) when somebody else woke it;
-    /// the watcher's own errors at its start.
+    /// Any exception that is thrown into the greenlet meanwhile;
+    /// [`InvalidSwitchError`](waiter::InvalidSwitchError) if anything else switches to the greenlet; the errors of the
+    /// watcher's [`start`](Watcher::start).
     #[track_caller]
     pub fn wait(&self, watcher: &Watcher) -> Result<(), Exception> {
         let park = Park::on(self, watcher.type_name(), watcher.address())?;
         self.wait_with(watcher, park)
     }
 
-    /// [`wait`](Hub::wait) in a park that is ready.
+    /// [`wait`](Hub::wait) in a park that was prepared by the caller.
     #[track_caller]
     pub(crate) fn wait_with(&self, watcher: &Watcher, park: Park) -> Result<(), Exception> {
         watcher.start_resume(park.resume())?;
@@ -35,14 +36,14 @@ impl Hub {
     /// [`wait`](Hub::wait) for at most `seconds`. Returns whether the watcher fired in time.
     ///
     /// # Errors
-    /// As for [`wait`](Hub::wait).
+    /// The same as those of [`wait`](Hub::wait).
     #[track_caller]
     pub fn wait_timeout(&self, watcher: &Watcher, seconds: f64) -> Result<bool, Exception> {
         let park = Park::on(self, watcher.type_name(), watcher.address())?;
         self.wait_timeout_with(watcher, seconds, park)
     }
 
-    /// [`wait_timeout`](Hub::wait_timeout) in a park that is ready.
+    /// [`wait_timeout`](Hub::wait_timeout) in a park that was prepared by the caller.
     #[track_caller]
     pub(crate) fn wait_timeout_with(
         &self,
@@ -50,8 +51,8 @@ impl Hub {
         seconds: f64,
         park: Park,
     ) -> Result<bool, Exception> {
-        // First, so that a watcher that is a timer counts from now, too. The same right to wake goes to both: whoever
-        // comes first uses it up.
+        // The limit is started first, which updates the clock, so that a watcher that is a timer counts from now, too.
+        // Both get a resume of the same park: the first to fire ends the park, and the other one is void then.
         let limit = TimeLimit::start(self, &park, Some(seconds))?;
         watcher.start_resume(park.resume())?;
         let stop = StopOnDrop(watcher);
@@ -61,8 +62,8 @@ impl Hub {
         Ok(!limit.is_reached())
     }
 
-    /// Wakes the greenlet that is in [`wait`](Hub::wait) for this watcher, if any, soon and as if the watcher had
-    /// fired.
+    /// Wakes the greenlet that is in [`wait`](Hub::wait) for this watcher, if any, as if the watcher had fired. The
+    /// greenlet goes on soon.
     ///
     /// # Errors
     /// When the loop is destroyed.
@@ -73,9 +74,8 @@ impl Hub {
         Ok(())
     }
 
-    /// Throws `error` into the greenlet that is in [`wait`](Hub::wait) for this watcher, soon
-    /// and if it still is by then. With `close_watcher` the watcher is closed, before that or, if
-    /// nobody waits, at once.
+    /// Throws `error` soon into the greenlet that is in [`wait`](Hub::wait) for this watcher, if it still waits by
+    /// then. With `close_watcher` the watcher is closed just before that, or at once if no greenlet waits.
     ///
     /// # Errors
     /// When the loop is destroyed.
@@ -90,31 +90,31 @@ impl Hub {
             self.loop_()
                 .run_callback(move || throw_into_waiter(&hub, &watcher, error, close_watcher))?;
         } else if close_watcher {
-            // A destroyed loop has closed it already.
+            // An error means that the loop is destroyed, which has stopped the watcher already.
             let _ = watcher.close();
         }
         Ok(())
     }
 
-    /// Closes the watchers, after throwing `error` into the greenlets that wait for them, and
-    /// calls `then`: at once if nobody waits, else soon, in the hub.
+    /// Closes the watchers, throws `error` into the greenlets that wait for them, and calls `then`. This is done at
+    /// once if no greenlet waits, else soon, in the hub.
     ///
     /// # Errors
-    /// When the loop is destroyed; `then` is called then too, as nobody waits any more.
+    /// Fails if the loop is destroyed; `then` is called all the same, as no greenlet waits any more.
     pub fn cancel_waits_close_and_then(
         &self,
         watchers: impl IntoIterator<Item = Watcher>,
         error: impl Into<Exception>,
         then: impl FnOnce() + 'static,
     ) -> Result<(), Exception> {
-        // What is foreign code comes before anything is closed.
+        // The iterator and `into` may be user code, so they run before anything is closed.
         let watchers: Vec<_> = watchers.into_iter().collect();
         let error = watchers
             .iter()
             .any(|watcher| watcher.has_callback())
             .then(|| error.into());
         let (waited, idle): (Vec<_>, _) = watchers.into_iter().partition(|w| w.has_callback());
-        // A destroyed loop has closed them already.
+        // An error means that the loop is destroyed, which has stopped the watchers already.
         idle.iter().for_each(|watcher| _ = watcher.close());
         let Some(error) = error else {
             then();
@@ -134,8 +134,8 @@ impl Hub {
     }
 }
 
-/// Throws into the greenlet that waits for the watcher, if there still is one. The watcher is
-/// closed first, so that nobody who is woken can go on with it. Runs in the hub.
+/// Throws into the greenlet that waits for the watcher, if one still does. With `close` the watcher is closed first, so
+/// that no greenlet that is woken finds it open. Runs in the hub.
 fn throw_into_waiter(hub: &Hub, watcher: &Watcher, error: Exception, close: bool) {
     let waits = watcher.resume().filter(|_| watcher.active());
     if close {
@@ -148,22 +148,22 @@ fn throw_into_waiter(hub: &Hub, watcher: &Watcher, error: Exception, close: bool
     }
 }
 
-/// Calls its function when it is dropped, whether its turn came or not.
+/// Calls its function when it is dropped, so also if the callback that owns it is never called.
 struct CallOnDrop<F: FnOnce()>(Option<F>);
 
 impl<F: FnOnce()> Drop for CallOnDrop<F> {
     fn drop(&mut self) {
-        // In the midst of a panic another one must not leave this.
+        // `call_each` lets no panic out of a drop that is part of another panic.
         call_each(self.0.take());
     }
 }
 
-/// Stops the watcher when the wait is over, also when the waiting greenlet is unwound.
+/// Stops the watcher when it is dropped, so also when the waiting greenlet is unwound.
 struct StopOnDrop<'a>(&'a Watcher);
 
 impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
-        // A destroyed loop has stopped it already.
+        // An error means that the loop is destroyed, which has stopped the watcher already.
         let _ = self.0.stop();
     }
 }

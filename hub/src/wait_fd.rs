@@ -1,4 +1,4 @@
-//! Waiting for a descriptor. Source: `wait_on_watcher`, `wait_read` and their like in gevent's
+//! [`wait_read`] and its like: waiting for a descriptor. Source: `wait_on_watcher`, `wait_read` and others in gevent's
 //! `_hub_primitives.py`.
 
 use std::io;
@@ -12,10 +12,10 @@ use crate::hub::Hub;
 use crate::local::hub_to_wait_in;
 use crate::seconds::Seconds;
 
-/// The wait took longer than it might.
+/// The wait took longer than its timeout.
 ///
-/// Whatever says that a time is over has this along its sources, so that one arm catches them all: what the
-/// waits for a descriptor end with, an [`io::Error`] of a socket's own timeout, and what a `Timeout` throws.
+/// All errors that say so have this error among their sources, so that one `match` arm catches them all: the error of a
+/// wait for a descriptor, the [`io::Error`] of a socket's own timeout, and the exception that a `Timeout` throws.
 ///
 /// ```
 /// use greenlet_core::Exception;
@@ -37,8 +37,8 @@ impl From<TimedOut> for io::Error {
     }
 }
 
-/// How long to wait, and the exception when that is over: a number of [`Seconds`] for
-/// [`TimedOut`], or a pair of them and an exception of one's own.
+/// The time to wait at most, and the exception when it is over: a number of [`Seconds`], for [`TimedOut`], or a pair of
+/// a number of seconds and another exception.
 ///
 /// ```
 /// use std::os::fd::AsRawFd;
@@ -57,10 +57,10 @@ impl From<TimedOut> for io::Error {
 ///
 /// Source: `timeout` and `timeout_exc` of gevent's `wait_on_watcher`.
 pub trait WaitTimeout {
-    /// The time.
+    /// The time to wait at most.
     fn limit(&self) -> impl Seconds;
 
-    /// The exception.
+    /// The exception when the time is over.
     fn timeout_exc(self) -> Exception;
 }
 
@@ -87,12 +87,11 @@ impl<S: Seconds + Copy, E: Into<Exception>> WaitTimeout for (S, E) {
 }
 
 impl Hub {
-    /// [`wait`](Hub::wait) for a watcher that only one greenlet may wait for, at most `timeout`
-    /// seconds.
+    /// [`wait`](Hub::wait) for a watcher that only one greenlet may wait for, at most `timeout` seconds.
     ///
     /// # Errors
-    /// [`ConcurrentObjectUseError`] when another greenlet waits for it; [`TimedOut`], or the
-    /// exception given with the time; as for [`wait`](Hub::wait).
+    /// [`ConcurrentObjectUseError`] if another greenlet waits for the watcher; [`TimedOut`], or the exception that was
+    /// given with the time, when the time is over; the errors of [`wait`](Hub::wait).
     #[track_caller]
     pub fn wait_on_watcher(
         &self,
@@ -102,12 +101,13 @@ impl Hub {
         self.wait_on_watcher_unless(watcher, timeout, || Ok(false))
     }
 
-    /// [`wait_on_watcher`](Hub::wait_on_watcher), but `check` is asked last, after the greenlet's hook (see
-    /// [`set_switch_out`](crate::set_switch_out)): what the watcher is for may be gone by then, which is an error, or
-    /// may have happened; then the greenlet is woken as soon as others have had their turn.
+    /// [`wait_on_watcher`](Hub::wait_on_watcher) that calls `check` just before it waits, after the greenlet's hook
+    /// (see [`set_switch_out`](crate::set_switch_out)), which may have waited. `check` returns an error if there is
+    /// nothing to wait for any more, such as a closed socket. It returns true if the awaited thing has happened
+    /// already; then the greenlet goes on as soon as others have had their turn.
     ///
     /// # Errors
-    /// As for `wait_on_watcher`; that of `check`.
+    /// The errors of `wait_on_watcher`, and that of `check`.
     #[track_caller]
     pub fn wait_on_watcher_unless(
         &self,
@@ -121,7 +121,7 @@ impl Hub {
         let limit = timeout.limit().checked()?;
         let park = Park::on(self, watcher.type_name(), watcher.address())?;
         if watcher.has_callback() {
-            // The hook that was just called has waited.
+            // The greenlet's hook was called by `Park::on`, and has waited.
             return Err(in_use(watcher));
         }
         if check()? {
@@ -149,7 +149,7 @@ fn in_use(watcher: &Watcher) -> Exception {
 /// [`Hub::wait_on_watcher`] in this thread's hub.
 ///
 /// # Errors
-/// As there.
+/// The same as those of [`Hub::wait_on_watcher`]; an error if there is no hub to wait in.
 #[track_caller]
 pub fn wait_on_watcher(watcher: &Watcher, timeout: impl WaitTimeout) -> Result<(), Exception> {
     hub_to_wait_in()?.wait_on_watcher(watcher, timeout)
@@ -165,7 +165,8 @@ fn wait_fd(fd: RawFd, events: Events, timeout: impl WaitTimeout) -> Result<(), E
 /// Parks the greenlet until `fd` can be read, at most `timeout` seconds.
 ///
 /// # Errors
-/// For a descriptor that is not open; [`TimedOut`]; what is thrown into the greenlet meanwhile.
+/// [`BadFd`](crate::core::BadFd) for a descriptor that is not open; [`TimedOut`], or the exception that was given with
+/// the time; any exception that is thrown into the greenlet meanwhile.
 #[track_caller]
 pub fn wait_read(fd: RawFd, timeout: impl WaitTimeout) -> Result<(), Exception> {
     wait_fd(fd, Events::READ, timeout)

@@ -1,4 +1,4 @@
-//! [`Hub`]: the greenlet that runs the loop, and what it has.
+//! [`Hub`]: the handle of the greenlet that runs the loop, and its fields.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Debug};
@@ -14,8 +14,8 @@ use crate::errors::ErrorKind;
 use crate::exception_stream::Printer;
 use crate::timers::Timers;
 
-/// The greenlet that runs a thread's loop and wakes the others; made by
-/// [`get_hub`](crate::get_hub). Handles are cheap to clone and mean the same hub.
+/// The greenlet that runs a thread's loop and wakes the others; made by [`get_hub`](crate::get_hub). This is a handle:
+/// clones are cheap, and are the same hub.
 ///
 /// Source: gevent's `Hub`.
 #[derive(Clone)]
@@ -39,7 +39,7 @@ pub(crate) struct Inner {
     pub(super) end_hooks: Hooks,
 }
 
-/// A hub, as long as somebody has it.
+/// A weak reference to a hub.
 pub(crate) struct WeakHub(Weak<Inner>);
 
 impl WeakHub {
@@ -67,7 +67,7 @@ impl Hub {
         &self.0.loop_
     }
 
-    /// The greenlet that runs the loop; it is the parent of the greenlets of this thread.
+    /// The greenlet that runs the loop. It is the parent of the thread's greenlets.
     #[inline]
     pub fn greenlet(&self) -> &RawGreenlet {
         &self.0.greenlet
@@ -78,12 +78,12 @@ impl Hub {
         &self.0.main
     }
 
-    /// A small number that tells this hub from the process's others.
+    /// A small number that no other hub of the process has.
     pub fn minimal_ident(&self) -> u64 {
         self.0.minimal_ident
     }
 
-    /// The name given with [`set_name`](Hub::set_name), empty before.
+    /// The name that was given by [`set_name`](Hub::set_name), or an empty string.
     pub fn name(&self) -> String {
         self.0.name.borrow().clone()
     }
@@ -93,21 +93,21 @@ impl Hub {
         self.0.name.replace(name.into());
     }
 
-    /// Whether [`destroy`](Hub::destroy) was called, or its greenlet has ended otherwise.
+    /// Whether [`destroy`](Hub::destroy) was called, or the hub's greenlet has ended otherwise.
     pub fn destroyed(&self) -> bool {
         self.check_alive().is_err()
     }
 
-    /// Refuses a wait that nobody would end.
+    /// Checks that the hub still runs, so that it can end a wait.
     ///
     /// # Errors
-    /// After [`destroy`](Hub::destroy), and when its greenlet has ended otherwise.
+    /// [`HubDestroyed`] after [`destroy`](Hub::destroy), or if the hub's greenlet has ended otherwise.
     #[inline]
     pub fn check_alive(&self) -> Result<(), HubDestroyed> {
         if self.0.destroyed.get() {
             Err(HubDestroyed)
         } else if self.0.greenlet.dead() {
-            // Without a word: its stack was given up.
+            // `Life` was not dropped, because the greenlet's stack was given up.
             self.died();
             Err(HubDestroyed)
         } else {
@@ -120,7 +120,7 @@ impl Hub {
         self.0.main_hub
     }
 
-    /// The thread it was made in, in which it runs.
+    /// The thread in which the hub was made and runs.
     pub fn thread_ident(&self) -> ThreadId {
         self.0.thread_ident
     }

@@ -1,4 +1,4 @@
-//! How a [`Hub`] begins and ends, and what its greenlet runs meanwhile.
+//! The life of a [`Hub`]: its beginning, the function of its greenlet, and its end.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -21,12 +21,12 @@ use crate::local;
 use crate::timers::Timers;
 use crate::weak_list::WeakList;
 
-/// Address space for the hub's own stack, in bytes: every loop callback runs on it.
+/// The size of the hub's stack in bytes (of address space). Every callback of the loop runs on it.
 const HUB_STACK: usize = 1 << 20;
 
 static HUBS: AtomicU64 = AtomicU64::new(0);
 
-/// What is called at some point, as long as it exists.
+/// Functions that are called at some point, as long as they exist.
 #[derive(Default)]
 pub(super) struct Hooks(RefCell<WeakList<dyn Fn()>>);
 
@@ -40,12 +40,13 @@ impl Hooks {
         Hooks::call_all(hooks);
     }
 
-    /// [`call`](Hooks::call) for the last time: one that panics shall not do so again.
+    /// [`call`](Hooks::call) for the last time. The hooks are removed first, so that none is called again after a
+    /// panic.
     fn call_last(&self) {
         Hooks::call_all(self.0.take());
     }
 
-    /// Those that are added by one of them come with the next time.
+    /// Calls these hooks. A hook that one of them adds is called the next time.
     fn call_all(hooks: WeakList<dyn Fn()>) {
         call_each(hooks.iter().filter_map(|hook| {
             let hook = hook.upgrade()?;
@@ -55,11 +56,11 @@ impl Hooks {
 }
 
 impl Hub {
-    /// A hub that runs this loop; with `None` the one that the thread's last hub
-    /// [kept](Hub::destroy), else a new one (libev's default loop in the process's first thread) with
-    /// the [backend](config::libev_backend) that is set.
-    /// It becomes the thread's by [`set_hub`](crate::set_hub); most programs just take
-    /// [`get_hub`](crate::get_hub)'s.
+    /// A hub that runs `loop_`. With `None` it runs the loop that the thread's last hub [kept](Hub::destroy); if there
+    /// is none, a new loop (libev's default loop in the process's first thread) with the
+    /// [backend](config::libev_backend) that is set.
+    ///
+    /// [`set_hub`](crate::set_hub) makes it the thread's hub. Most programs just use [`get_hub`](crate::get_hub).
     ///
     /// ```
     /// use hub::{Hub, core::Loop, get_hub, set_hub};
@@ -71,7 +72,7 @@ impl Hub {
     /// ```
     ///
     /// # Errors
-    /// [`HubError`] when libev cannot make a loop.
+    /// [`HubError`] if libev cannot make a loop.
     pub fn new(loop_: impl Into<Option<Loop>>) -> Result<Hub, HubError> {
         let loop_ = match loop_.into().or_else(local::take_loop) {
             Some(loop_) => loop_,
@@ -86,7 +87,7 @@ impl Hub {
         Ok(hub)
     }
 
-    /// A hub that is destroyed from the beginning: for who must have one where none can be any more.
+    /// A hub that is destroyed from the beginning, for code that must have a hub where none can be made.
     pub(crate) fn dead() -> Hub {
         let hub = Hub::of(Loop::dead());
         hub.0.destroyed.set(true);
@@ -122,8 +123,8 @@ impl Hub {
         }))
     }
 
-    /// Its greenlet has ended, though nobody has destroyed it: it was killed or unwound by hand, or an error was thrown
-    /// into it. Nothing of the thread's greenlets is lost: the next hub runs the same loop.
+    /// Destroys a hub whose greenlet has ended by itself: it was killed or unwound by hand, or an error was thrown into
+    /// it. The thread's other greenlets go on, because the next hub runs the same loop.
     #[cold]
     pub(super) fn died(&self) {
         if self.0.destroyed.replace(true) {
@@ -148,15 +149,15 @@ impl Hub {
         local::get_hub_if_exists().as_ref() == Some(self)
     }
 
-    /// The thread is without a hub, if it is this one's.
+    /// Leaves the thread without a hub, if this is its hub.
     fn leave_thread(&self) {
         if self.is_the_threads() {
             local::set_hub(None);
         }
     }
 
-    /// To be called in the child right after a `fork`, if the child is to go on using this hub:
-    /// the kernel's half of the loop is made anew.
+    /// Prepares the hub for use in the child of a `fork`, by making the kernel's part of the loop anew. To be called in
+    /// the child right after the fork.
     ///
     /// # Errors
     /// When the loop is destroyed.
@@ -166,27 +167,26 @@ impl Hub {
         Ok(())
     }
 
-    /// Calls `hook` at the end of each [`reinit`](Hub::reinit), for as long as it exists: for objects
-    /// that have threads. The loop's own fork watchers are called when it begins an iteration,
-    /// which may be too late.
+    /// Has `hook` called at the end of each [`reinit`](Hub::reinit), as long as `hook` exists. Meant for objects that
+    /// have threads. (The loop's fork watchers are called when the loop begins an iteration, which may be too late.)
     ///
-    /// Source: what gevent's `hub.reinit` does for its thread pool.
+    /// Source: gevent's `hub.reinit`, which makes its thread pool anew.
     pub fn on_reinit(&self, hook: Weak<dyn Fn()>) {
         self.0.reinit_hooks.add(hook);
     }
 
-    /// Calls `hook` when this hub ends for good, for as long as it exists: at the end of [`run`](crate::run), or
-    /// when the thread is over. For objects that have threads, which would wait for work for ever.
+    /// Has `hook` called when this hub ends for good, at the end of [`run`](crate::run) or of the thread, as long as
+    /// `hook` exists. Meant for objects that have threads, which would wait for work for ever.
     pub fn on_end(&self, hook: Weak<dyn Fn()>) {
         self.0.end_hooks.add(hook);
     }
 
-    /// Ends the hub: its greenlet ends, and its loop too if `destroy_loop`; a loop that is kept
-    /// is taken over by the thread's next hub. With `None`, libev's default loop is kept and any
-    /// other is destroyed. Only in the main greenlet. Destroying twice is fine.
+    /// Ends the hub: its greenlet ends, and with `destroy_loop` its loop is destroyed, too. A loop that is kept is
+    /// taken over by the thread's next hub. With `None`, libev's default loop is kept and any other is destroyed. To be
+    /// called in the main greenlet; a second call does nothing.
     ///
     /// # Errors
-    /// [`NotMainGreenletError`] elsewhere.
+    /// [`NotMainGreenletError`] in any other greenlet.
     pub fn destroy(&self, destroy_loop: impl Into<Option<bool>>) -> Result<(), Exception> {
         if getcurrent() != self.0.main {
             return Err(Exception::new(NotMainGreenletError));
@@ -212,12 +212,12 @@ impl Hub {
         Ok(destroyed?)
     }
 
-    /// Has its greenlet end, if it has begun.
+    /// Ends the hub's greenlet, if it has begun.
     fn end_greenlet(&self) {
         if !self.0.greenlet.active() {
             return;
         }
-        // It comes back with the LoopExit or the HubDestroyed that it ends with.
+        // The throw returns the LoopExit or the HubDestroyed that the greenlet ends with.
         if let Err(exception) = self.0.greenlet.throw(HubDestroyed) {
             let error = exception.error();
             if !(error.is::<LoopExit>()
@@ -229,20 +229,20 @@ impl Hub {
         }
     }
 
-    /// Ends the hub of a thread that is over: its loop goes, and its greenlet too if there is still time.
+    /// Ends the hub of a thread that is over: destroys its loop, and ends its greenlet if that is still possible.
     pub(crate) fn close(&self) {
         self.0.destroyed.set(true);
         self.0.timers.clear();
         let end_runs = || _ = finish(&self.0.greenlet, HubDestroyed);
-        // Refused only in the midst of something that will never go on.
+        // This fails only in the midst of a callback that will never go on.
         let destroy = || _ = self.0.loop_.destroy_after(end_runs);
         let steps: [&dyn Fn(); 2] = [&destroy, &|| self.let_go()];
         call_each(steps);
     }
 
-    /// The last of a hub that is destroyed: whoever serves it ends, and what it owns goes.
+    /// Calls the end hooks of a destroyed hub for the last time, and drops all that the hub owns.
     pub(crate) fn let_go(&self) {
-        // Another parent that somebody gave its greenlet may be one that owns the hub.
+        // A parent that was set by the user may own the hub.
         let has_own_parent = || _ = self.0.greenlet.set_parent(&self.0.main);
         let steps: [&dyn Fn(); 3] = [
             &|| self.0.end_hooks.call_last(),
@@ -253,7 +253,7 @@ impl Hub {
     }
 }
 
-/// What the hub's greenlet runs; whichever way it ends, if it begins at all, the hub has ended.
+/// The function of the hub's greenlet. Its drop, in whatever way the greenlet ends, ends the hub.
 struct Life(Weak<Inner>);
 
 impl Life {
@@ -273,24 +273,24 @@ impl Drop for Life {
     }
 }
 
-/// Attached to the greenlet of a hub that was not destroyed, but died.
+/// Marks the greenlet of a hub that was not destroyed, but whose greenlet has ended by itself.
 struct DiedByItself;
 
-/// Makes a new hub the parent of those whose hub has died: they go on, and when they end, the main greenlet must not
-/// get what they end with instead of what it waits for.
+/// Makes a new hub the parent of the greenlets whose hub has died. They go on; without this, the main greenlet would be
+/// switched to, in the midst of its own wait, when one of them ends.
 fn adopt_orphans(hub: &RawGreenlet) {
     let is_orphan = |greenlet: &RawGreenlet| {
         let parent = greenlet.parent();
         parent.is_some_and(|parent| parent.dead() && parent.local::<DiedByItself>().is_some())
     };
     for orphan in greenlets().iter().filter(|greenlet| is_orphan(greenlet)) {
-        // Fails for nobody who waits: the hub's own parent is the main greenlet.
+        // This cannot make a cycle, which would be an error: the hub's own parent is the main greenlet.
         let _ = orphan.set_parent(hub);
     }
 }
 
-/// Runs the loop; when that has nothing left to do, says so to the parent, and runs it again if
-/// somebody switches back.
+/// Runs the loop. When the loop has nothing left to do, throws [`LoopExit`] into the main greenlet, and runs the loop
+/// again when the hub is switched to.
 fn run(hub: Hub) -> Result<Value, Exception> {
     let inner = &hub.0;
     loop {
@@ -309,8 +309,8 @@ fn run(hub: Hub) -> Result<Value, Exception> {
     }
 }
 
-/// Breaks the cycle between the hub and its loop after each run, also when the hub's greenlet is
-/// unwound: a hub that was replaced, at the end of its thread.
+/// Breaks the cycle between the hub and its loop after each run. It is dropped also when the hub's greenlet is unwound,
+/// as that of a hub which was replaced is at the end of its thread.
 struct NoErrorHandler<'a>(&'a Loop);
 
 impl Drop for NoErrorHandler<'_> {
@@ -319,7 +319,7 @@ impl Drop for NoErrorHandler<'_> {
     }
 }
 
-/// The main greenlet of `greenlet`'s thread: the one without a parent.
+/// The main greenlet of `greenlet`'s thread, which has no parent.
 fn main_of(greenlet: &RawGreenlet) -> RawGreenlet {
     let mut greenlet = greenlet.clone();
     while let Some(parent) = greenlet.parent() {
@@ -330,11 +330,11 @@ fn main_of(greenlet: &RawGreenlet) -> RawGreenlet {
 
 /// Whether this is the process's first thread, whose hub runs libev's default loop.
 ///
-/// In the child of a fork, the thread that forked is the first one. But if that was another one in the parent, the
-/// default loop may be still what the parent's first thread has made of it. Source: `main_thread_ident` in gevent's
-/// `hub.py`.
+/// In the child of a fork, the thread that forked is the first one. But if it was not the first in the parent, this
+/// returns false: the default loop may still be in the state in which the parent's first thread had it. Source:
+/// `main_thread_ident` in gevent's `hub.py`.
 fn is_main_thread() -> bool {
-    // Written by no thread but the first, so that no fork finds it half-written.
+    // Only the first thread writes this, so no other thread can fork while it is half-written.
     static MAIN: OnceLock<ThreadId> = OnceLock::new();
     is_first_thread() && {
         let here = thread::current().id();

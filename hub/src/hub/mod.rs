@@ -2,11 +2,12 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `handle.rs` | [`Hub`] itself: what it has |
-//! | `life.rs` | how it begins and ends, and what its greenlet runs |
-//! | `waits.rs` | how greenlets wait in it, and it for the end of all of them |
+//! | `handle.rs` | [`Hub`] itself, and its fields |
+//! | `life.rs` | its beginning, the function of its greenlet, and its end |
+//! | `waits.rs` | the switch to it, by which greenlets wait, and `join`, which waits for all of them |
 //!
-//! What is waited for are the files around: watchers in `wait.rs` and `wait_fd.rs`, times in `sleep.rs`, objects in `iwait.rs`.
+//! The waits for certain things are in the files around this folder: for watchers in `wait.rs` and `wait_fd.rs`, for
+//! times in `sleep.rs`, for objects in `iwait.rs`.
 
 mod handle;
 mod life;

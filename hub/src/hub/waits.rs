@@ -1,4 +1,4 @@
-//! How greenlets wait in a [`Hub`].
+//! The waits in a [`Hub`]: the switch to it, [`Hub::join`], and the hub as a [`WaitHub`].
 
 use std::rc::Rc;
 
@@ -14,14 +14,14 @@ use crate::switch_out;
 use crate::time_limit::TimeLimit;
 
 impl Hub {
-    /// Parks the current greenlet: control goes to the loop, until somebody switches back.
+    /// Switches to the hub, which runs the loop. Returns when the current greenlet is switched to again.
     ///
     /// # Errors
-    /// [`BlockingSwitchOutError`] in the hub itself, [`HubDestroyed`] after
-    /// [`destroy`](Hub::destroy), and what is thrown into the current greenlet meanwhile, in
-    /// the main greenlet [`LoopExit`] among it.
-    // Inlined for the reason that greenlet-core's `transfer` is: after a switch, the return from each
-    // frame that was entered before is mispredicted.
+    /// [`BlockingSwitchOutError`] in the hub itself; [`HubDestroyed`](crate::core::HubDestroyed) after
+    /// [`destroy`](Hub::destroy); any exception that is thrown into the current greenlet meanwhile, such as
+    /// [`LoopExit`] in the main greenlet.
+    // Inlined for the reason that greenlet-core's `transfer` is: after a switch, the processor mispredicts the return
+    // from each frame that was entered before it.
     #[track_caller]
     #[inline(always)]
     pub fn switch(&self) -> Result<Value, Exception> {
@@ -39,12 +39,11 @@ impl Hub {
         Ok(())
     }
 
-    /// Waits until the loop has nothing left to do: no greenlets that wait for it, no servers,
-    /// no timers. Only in the main greenlet. Returns whether that was so before `timeout`
-    /// seconds were over.
+    /// Waits until the loop has nothing left to do: no greenlets wait for it, and no servers and timers are active.
+    /// Returns true if that was so before `timeout` seconds were over. To be called in the main greenlet.
     ///
     /// # Errors
-    /// [`NotMainGreenletError`] elsewhere; what is thrown into the main greenlet meanwhile.
+    /// [`NotMainGreenletError`] in any other greenlet; any exception that is thrown into the main greenlet meanwhile.
     pub fn join(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         if getcurrent() != self.0.main {
             return Err(Exception::new(NotMainGreenletError));
@@ -64,8 +63,8 @@ impl Hub {
         }
     }
 
-    /// The greenlets of this thread that are parked, without the main greenlet and the hub
-    /// itself: when the loop has nothing left to do, those that wait for ever.
+    /// The greenlets of this thread that are parked, without the main greenlet and the hub itself. When the loop has
+    /// nothing left to do, they wait for ever.
     pub fn blocked_greenlets(&self) -> Vec<BlockedGreenlet> {
         let parked = |greenlet: &RawGreenlet| {
             greenlet.state() == State::Suspended
@@ -87,7 +86,7 @@ impl Hub {
         blocked
     }
 
-    /// This hub, as a waiter wants it.
+    /// This hub as a [`WaitHub`], which waiters take.
     pub fn as_wait_hub(&self) -> Rc<dyn WaitHub> {
         Rc::new(self.clone())
     }
@@ -121,7 +120,7 @@ impl WaitHub for Hub {
     }
 }
 
-/// So that a waiter is made as in gevent: `Waiter::new(get_hub())`.
+/// Lets a waiter be made as in gevent: `Waiter::new(get_hub())`.
 impl From<Hub> for Rc<dyn WaitHub> {
     fn from(hub: Hub) -> Self {
         Rc::new(hub)
@@ -134,7 +133,7 @@ impl From<&Hub> for Rc<dyn WaitHub> {
     }
 }
 
-/// What it is called. The function that makes up a name is somebody's, and the hub must not fail with it.
+/// The name of a greenlet, or none if the user's function that makes it panics: the hub must not fail with it.
 fn name_of(greenlet: &RawGreenlet) -> Option<String> {
     match catch(|| greenlet.name()) {
         Ok(name) => name.map(|name| name.to_string()),

@@ -1,4 +1,5 @@
-//! `hub::core`: what a loop calls. The loop is one of its own, run by a greenlet, so that its callbacks may wait.
+//! User code that a loop of `hub::core` calls. A greenlet runs the loop, which is not the hub's, so that its callbacks
+//! may wait.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -9,7 +10,7 @@ use greenlet_core::{Exception, GreenletError, RawGreenlet};
 use hub::core::{Events, Loop, Notify, Periodic, Timer, time};
 use hub::{Context, get_hub, sleep};
 
-/// A loop, a timer of it, and how many others it has served.
+/// A loop, a timer of it, and the number of other callbacks that it has called.
 #[derive(Clone)]
 struct Timed {
     loop_: Loop,
@@ -35,7 +36,7 @@ impl Timed {
         }
     }
 
-    /// Others that the same run has to serve: a watcher of a lower priority and a callback.
+    /// Adds other things that the same run has to call: three timers, of different priorities, and a callback.
     fn add_others(&self) {
         for priority in [-1, 0, 1] {
             let timer = self
@@ -55,7 +56,7 @@ impl Timed {
         move || others.set(others.get() + 1)
     }
 
-    /// Runs it to its end. Of the object only what the loop needs is kept.
+    /// Runs the loop to its end. Only the loop of this object is kept meanwhile.
     fn run(self) -> TestResult {
         self.add_others();
         let Timed {
@@ -76,7 +77,7 @@ impl Timed {
             timer.pending(),
         );
         let _ = (timer.priority(), timer.has_callback(), loop_.iteration());
-        // Refused where libev is half-way through something.
+        // These are refused where libev is half-way through something.
         let _ = timer.start(|| ());
         let _ = timer.set_ref(true);
         let _ = timer.stop();
@@ -85,13 +86,13 @@ impl Timed {
         loop_.set_error_handler(loop_.error_handler());
     }
 
-    /// [`check`](Self::check) of a callback, whose panic is an error of its watcher.
+    /// [`check`](Self::check) after a callback, whose panic is reported as an error of its watcher.
     fn check_reported(self, action: Action) {
         assert_eq!(self.errors.get() > 0, action == Action::Panic);
         self.check(action);
     }
 
-    /// It works, and all others are served.
+    /// Checks that the loop works, and that all other callbacks were called.
     fn check(self, action: Action) {
         let Timed {
             loop_,
@@ -122,7 +123,7 @@ fn case(name: &'static str, calls: &'static [fn(Timed, Trap) -> TestResult]) -> 
         calls,
         uses: Timed::use_it,
         waits: Some(|timed| {
-            // The loop does not wait for it.
+            // The timer does not keep the loop running.
             let timer = timed.loop_.timer(60.0, 0.0)?.with_ref(false)?;
             let _kept = timer;
             sleep(0)?;
@@ -201,7 +202,7 @@ fn callbacks_of_timers() {
     .run();
 }
 
-/// What a callback owns is dropped when it is over, or replaced, or taken off.
+/// The values that a callback owns are dropped when it is over, or replaced, or stopped.
 #[test]
 fn destructors_of_callbacks() {
     let mut case = case(
@@ -230,12 +231,12 @@ fn destructors_of_callbacks() {
             },
         ],
     );
-    // A panic is reported or printed.
+    // A panic may be reported or printed, so `check_reported` would be too strict.
     case.after = Timed::check;
     case.run();
 }
 
-/// The same for those that are never called: here whoever takes them off meets what they do.
+/// The destructors of callbacks that are stopped or replaced without being called run in the caller of that function.
 #[test]
 fn destructors_of_callbacks_that_are_taken_off() {
     let mut case = case(
@@ -264,13 +265,13 @@ fn destructors_of_callbacks_that_are_taken_off() {
         ],
     );
     case.after = |timed, _| {
-        // The panic is that of whoever took it off.
+        // A panic goes to the caller that took the callback off, and is no error of the loop.
         timed.check(Action::Wait);
     };
     case.run();
 }
 
-/// A loop that is destroyed drops everything, whatever one of the destructors does.
+/// A loop that is destroyed drops all that it owns, whatever one of the destructors does.
 #[test]
 fn destructors_of_all_that_a_loop_owns() {
     fn add_all(timed: &Timed, trap: &Trap) -> TestResult {
@@ -294,7 +295,7 @@ fn destructors_of_all_that_a_loop_owns() {
             },
             |timed, trap| {
                 add_all(&timed, &trap)?;
-                // In the midst of its own run.
+                // This destroys the loop in the midst of its own run.
                 let loop_ = timed.loop_.clone();
                 timed
                     .loop_
@@ -324,7 +325,7 @@ impl Drop for CountsOnDrop {
     }
 }
 
-/// Notifies by springing.
+/// An object whose notification springs the trap.
 #[derive(Debug)]
 struct Notifier(RefCell<Option<Sprung>>);
 
@@ -345,7 +346,7 @@ impl Notify for Notifier {
 }
 
 thread_local! {
-    /// For what is no closure.
+    /// The trap of functions that are no closures, and so can own none.
     static TRAP: RefCell<Option<Trap>> = const { RefCell::new(None) };
 }
 
@@ -405,7 +406,7 @@ fn queued_callbacks() {
     .run();
 }
 
-/// The handler of the loop's errors, and those errors' own code.
+/// The loop's error handler, and the code of the errors themselves.
 #[test]
 fn error_handlers() {
     let mut case = case(
@@ -420,15 +421,15 @@ fn error_handlers() {
             timed.run()
         }],
     );
-    // Its panic is printed.
+    // A panic of the handler is printed.
     case.after = |timed, _| timed.check(Action::Wait);
     case.run();
 }
 
-/// A panic whose payload panics when it is dropped, in a loop whose errors nobody takes.
+/// A panic whose payload panics when it is dropped, in a loop with and without an error handler.
 #[test]
 fn payloads_of_panics() {
-    // Without a size: the last of them is never dropped.
+    // The type has no size, because the last payload is never dropped and would be a leak.
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -473,7 +474,7 @@ struct Rescheduled {
     periodic: Periodic,
 }
 
-/// After a panic it never fires again, but is started.
+/// Runs the loop, and stops the watcher after a while: after a panic it never fires again, but stays started.
 fn stops_later(loop_: &Loop, periodic: Periodic) -> TestResult {
     let timer = loop_.timer(0.01, 0.0)?;
     timer.start(move || Ok(periodic.stop()?))?;
@@ -539,7 +540,8 @@ fn reschedule_functions() {
     .run();
 }
 
-/// In the whole process, so nobody else may meet it. What it finds is looked at afterwards: its panics go nowhere.
+/// The callback is set for the whole process, so no other test may reach it. The test checks its results afterwards,
+/// because a panic in the callback goes nowhere.
 #[test]
 fn the_system_error_callback() {
     use hub::core::{Error, set_syserr_cb};
@@ -577,9 +579,9 @@ fn the_system_error_callback() {
             })));
             let loop_ = Loop::new("epoll", false)?;
             loop_.set_error_handler(Some(Rc::new(|_: Context<'_>, _: Exception| ())));
-            // `epoll_wait` fails for a descriptor that is something else.
+            // `epoll_wait` fails for a descriptor that is no epoll descriptor.
             let fd = loop_.fileno().expect("it has one");
-            // SAFETY: both are open; the loop's own is replaced by a copy of another file.
+            // SAFETY: both descriptors are open. The loop's own is replaced by a copy of another file.
             unsafe {
                 let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY);
                 assert!(null >= 0 && libc::dup2(null, fd) == fd);

@@ -1,4 +1,4 @@
-//! [`Trap`]: what user code does, once. [`Case`]: where it is set.
+//! [`Trap`]: user code that does one of several actions, once. [`Case`]: the situation in which it is called.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -15,23 +15,23 @@ use hub::{ExceptionStream, get_hub, kill, sleep, spawn_raw};
 pub(crate) use super::action::Action;
 pub(crate) use crate::core_support::TestResult;
 
-/// Longer than any case takes.
+/// A time that is longer than any case takes, in seconds.
 pub(crate) const LONG: f64 = 60.0;
 
-/// Where the code is called, which says what a wait in it is.
+/// The kind of place where the user code is called, which decides the outcome of a wait in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// It may wait.
+    /// The user code may wait.
     Greenlet,
-    /// It may not, as in gevent.
+    /// The user code runs in the hub, and may not wait, as in gevent.
     Hub,
-    /// It may not, nor switch by hand: libev is half-way through something.
+    /// The user code may neither wait nor switch by hand: libev is half-way through something.
     Pinned,
-    /// In the main greenlet, at the end of everything: there is no hub any more.
+    /// The user code runs in the main greenlet, at the end of `run`, when the hub is destroyed.
     End,
 }
 
-/// A place in user code. It does what it is told once.
+/// A piece of user code, which does its action the first time it is called.
 #[derive(Clone)]
 pub(crate) struct Trap(Rc<Inner>);
 
@@ -51,13 +51,13 @@ impl Trap {
         self.0.sprung.get()
     }
 
-    /// A function that springs it.
+    /// A function that springs the trap.
     pub(crate) fn call(&self) -> impl Fn() + 'static {
         let trap = self.clone();
         move || trap.spring()
     }
 
-    /// Something that springs it when it is dropped.
+    /// A value that springs the trap when it is dropped.
     pub(crate) fn on_drop(&self) -> SpringOnDrop {
         SpringOnDrop(self.clone())
     }
@@ -66,7 +66,7 @@ impl Trap {
 pub(crate) struct SpringOnDrop(Trap);
 
 impl SpringOnDrop {
-    /// Makes a closure capture it.
+    /// Makes a closure capture the value.
     pub(crate) fn touch(&self) {}
 }
 
@@ -76,34 +76,34 @@ impl Drop for SpringOnDrop {
     }
 }
 
-/// A situation in which user code runs inside ours.
+/// A situation in which our code calls user code.
 pub(crate) struct Case<O: 'static> {
-    /// The places and the code, as in the table.
+    /// The functions and the kinds of user code, as in the table of docs/user-code.md.
     pub(crate) name: &'static str,
     pub(crate) place: Place,
     /// Makes the object.
     pub(crate) make: fn() -> O,
-    /// Does with it what calls the trapped code; each is tried by itself.
+    /// Functions that use the object so that it calls the trap. Each is tried by itself.
     pub(crate) calls: &'static [fn(O, Trap) -> TestResult],
-    /// Uses it, without having to wait for long.
+    /// Uses the object, without waiting for long.
     pub(crate) uses: fn(&O),
-    /// Waits in it.
+    /// Waits in the object.
     pub(crate) waits: Option<fn(&O) -> TestResult>,
-    /// Looks afterwards whether it works, and nothing is lost.
+    /// Checks afterwards that the object works, and nothing is lost.
     pub(crate) after: fn(O, Action),
 }
 
-/// What the trap gets at.
+/// The things that the actions of a trap need.
 struct Stage<O> {
     place: Place,
     object: RefCell<Option<O>>,
     waiter: RefCell<Option<RawGreenlet>>,
     uses: fn(&O),
-    /// Who uses the object on behalf of the trap.
+    /// The greenlet that uses the object for the trap.
     user: RefCell<Option<RawGreenlet>>,
     /// The greenlet that is to be unwound.
     parked: RefCell<Option<RawGreenlet>>,
-    /// What is not as it should be. A panic may go nowhere, where the trap is.
+    /// A failure that was found, which is checked at the end: where the trap is called, a panic may be caught.
     wrong: RefCell<Option<String>>,
 }
 
@@ -119,7 +119,7 @@ impl<O: Clone + 'static> Stage<O> {
             Action::WaitForUser => {
                 let its = self.clone();
                 let user = spawn_raw(move || its.use_it());
-                // At the end there is nobody to spawn.
+                // At `Place::End` no greenlet can be spawned.
                 let Ok(user) = user else { return };
                 self.user.replace(Some(user.clone()));
                 while !user.dead() && self.wait() {}
@@ -169,7 +169,7 @@ impl<O: Clone + 'static> Stage<O> {
         self.wrong.replace(Some(what));
     }
 
-    /// Says whether that is possible here.
+    /// Waits, checks that the outcome is the right one for the place, and returns whether it could wait.
     fn wait(&self) -> bool {
         let waited = sleep(0);
         let is_as_it_should_be = match (self.place, &waited) {
@@ -211,7 +211,7 @@ impl<O: Clone + 'static> Case<O> {
     }
 }
 
-/// Runs it in a thread of its own, and fails if that takes too long.
+/// Runs `f` in a thread of its own, and fails if that takes too long.
 pub(crate) fn in_thread(name: &str, f: impl FnOnce() -> TestResult + Send + 'static) {
     let (sender, receiver) = channel();
     let thread = thread::spawn(move || {
@@ -253,12 +253,12 @@ fn run_once<O: Clone + 'static>(
     let run = || -> TestResult {
         get_hub().set_exception_stream(ExceptionStream::Discard);
         if place == Place::End {
-            // What is to happen then.
+            // The call only prepares the trap; the end of `run` springs it.
             return call(make(), trap.clone());
         }
         let object = make();
         stage.object.replace(Some(object.clone()));
-        // A waiter would have a handle.
+        // With `Drop` there is no waiter, which would own a handle.
         if let Some(waits) = waits.filter(|_| action != Action::Drop) {
             let object = object.clone();
             let waiter = spawn_raw(move || waits(&object))?;
@@ -278,7 +278,7 @@ fn run_once<O: Clone + 'static>(
                 Err(Caught::Forced(unwind)) => unwind.resume(),
             }
         })?;
-        // With `Drop` nobody but the victim has one.
+        // With `Drop` only the victim has a handle.
         let kept = (action != Action::Drop).then_some(object);
         while !(trap.is_sprung() && victim.dead()) {
             sleep(0.0001)?;
@@ -309,7 +309,7 @@ fn run_once<O: Clone + 'static>(
     assert!(trap.is_sprung(), "nobody has called it");
     assert_eq!(stage.wrong.take(), None);
     if place == Place::End {
-        // The end is the place of the call.
+        // The trap was sprung at the end of `run`, which has passed on its panic.
         assert_eq!(ran.is_err(), action == Action::Panic);
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Waiters and parks: the values that they carry, and hubs of others.
+//! User code that waiters and parks call: the code of the values that they carry, and of hubs that users implement.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -9,7 +9,7 @@ use greenlet_core::{Exception, GreenletExit, RawGreenlet};
 use hub::{Hub, MultipleWaiter, Park, Source, WaitHub, Waiter, get_hub, sleep};
 use waiter::{Failed, Wake};
 
-/// A value whose code springs.
+/// A value whose methods spring the trap.
 struct Value {
     number: u32,
     clone: Option<Trap>,
@@ -44,14 +44,14 @@ type Cell = Waiter<Value>;
 fn use_it(waiter: &Cell) {
     let _ = (waiter.ready(), waiter.successful(), format!("{waiter:?}"));
     let _ = (waiter.exception().is_some(), waiter.exc_info().is_some());
-    // For the next: whoever has the value already keeps it.
+    // This value is for the next getter: one that has a value already keeps that.
     let _ = waiter.switch(Value::plain(2));
     let _ = waiter.value().map(|value| value.number);
     waiter.clear();
     let _ = waiter.switch(Value::plain(3));
 }
 
-/// Whatever is in it, it stores and gives.
+/// Checks that the waiter stores and returns values, whatever it holds.
 fn works(waiter: Cell, _: Action) {
     waiter.clear();
     assert!(!waiter.ready() && waiter.value().is_none());
@@ -64,7 +64,7 @@ fn works(waiter: Cell, _: Action) {
         7
     );
     waiter.clear();
-    // And it wakes.
+    // The waiter also wakes a getter.
     let its = waiter.clone();
     let getter = hub::spawn_raw(move || {
         assert_eq!(its.get()?.number, 8);
@@ -118,7 +118,7 @@ fn values_are_cloned() {
                 assert_eq!(waiter.value().map(|value| value.number), Some(1));
                 Ok(())
             },
-            // By two at once.
+            // Two greenlets do it at once.
             |waiter, trap| {
                 store(&waiter, &trap)?;
                 let its = waiter.clone();
@@ -155,7 +155,7 @@ fn values_are_dropped() {
                 waiter.clear();
                 Ok(())
             },
-            // Replaced.
+            // The value is replaced.
             |waiter, trap| {
                 waiter.switch(trapped(&trap))?;
                 Ok(waiter.switch(Value::plain(2))?)
@@ -164,7 +164,7 @@ fn values_are_dropped() {
                 waiter.switch(trapped(&trap))?;
                 Ok(waiter.throw(GreenletExit)?)
             },
-            // With the last handle.
+            // The value is dropped with the last handle of the waiter.
             |_, trap| {
                 let waiter = Waiter::new(get_hub());
                 waiter.switch(trapped(&trap))?;
@@ -176,7 +176,7 @@ fn values_are_dropped() {
     .run();
 }
 
-/// Springs in one of its methods.
+/// An object that springs the trap in one of its methods.
 struct Springs {
     trap: Trap,
     at: u32,
@@ -220,7 +220,7 @@ fn sources() {
     .run();
 }
 
-/// The name of the greenlet that is in the way is made up by a function of somebody's.
+/// The error of a second getter has the name of the first getter's greenlet, which a function of a user's makes.
 #[test]
 fn names() {
     let mut case = case(
@@ -256,7 +256,7 @@ fn names() {
     case.run();
 }
 
-/// A hub of somebody's.
+/// A hub that a user implements.
 struct Their {
     hub: Hub,
     trap: RefCell<Option<(u32, Trap)>>,
@@ -318,7 +318,7 @@ impl WaitHub for Their {
 
 type OfTheirs = (Rc<Their>, Waiter<u32>, MultipleWaiter<u32>);
 
-/// A wake-up after a while, in the real hub.
+/// Calls `f` soon, in the real hub.
 fn soon(f: impl FnOnce() -> TestResult + 'static) -> TestResult {
     get_hub().loop_().run_callback(f)?;
     Ok(())
@@ -327,7 +327,7 @@ fn soon(f: impl FnOnce() -> TestResult + 'static) -> TestResult {
 fn get(theirs: OfTheirs, at: u32, trap: Trap) -> TestResult {
     theirs.0.trap.replace(Some((at, trap)));
     let waiter = theirs.1.clone();
-    // Others may come first.
+    // Another wake-up may come first, so the result is ignored.
     let _ = waiter.get();
     Ok(())
 }
@@ -349,7 +349,7 @@ fn wakes(theirs: &OfTheirs) -> TestResult {
         multiple.switch(6)?;
         Ok(())
     })?;
-    // It is kept until it has fired.
+    // The timer is kept until it has fired.
     while timer.active() {
         sleep(0.001)?;
     }
@@ -403,7 +403,7 @@ fn hubs_of_others() {
                 soon(move || resume.switch())?;
                 park.wait_for_any(&*theirs.0).map(drop)
             },
-            // Woken by somebody else: it is asked why.
+            // The greenlet is switched to by hand: the park asks the hub whether that means that the hub has ended.
             |theirs, trap| {
                 let park = Park::on(&*theirs.0, "test", 0)?;
                 theirs.0.trap.replace(Some((2, trap)));
@@ -424,7 +424,7 @@ fn hubs_of_others() {
             theirs.1.clear();
             theirs.1.switch(1).expect("nobody waits");
             assert_eq!(theirs.1.get().expect("it is stored"), 1);
-            // After those that came before.
+            // The value comes after those that came before.
             theirs.2.switch(2).expect("nobody waits");
             while theirs.2.get().expect("it is queued") != 2 {}
         },
@@ -432,7 +432,7 @@ fn hubs_of_others() {
     .run();
 }
 
-/// What it waits on is shown to whoever wakes it wrongly.
+/// The thing that a park waits for, which the error of a wrong switch shows.
 struct WaitsOn(Trap);
 
 impl fmt::Debug for WaitsOn {
@@ -459,7 +459,7 @@ fn what_is_waited_on_is_shown() {
     .run();
 }
 
-/// All of many are dropped, whatever one of them does.
+/// All values are dropped, whatever the destructor of one of them does.
 #[test]
 fn values_of_a_multiple_waiter_are_dropped() {
     struct Counts(Rc<std::cell::Cell<u32>>, Trap);
@@ -489,7 +489,7 @@ fn values_of_a_multiple_waiter_are_dropped() {
     .run();
 }
 
-/// An exception into which something is made, and which lets the getter go meanwhile.
+/// The conversion of a value into an exception is user code.
 #[test]
 fn exceptions_that_are_made() {
     struct Made(Trap);
