@@ -22,18 +22,20 @@
 //! | here | gevent | job |
 //! |---|---|---|
 //! | [`core`] | `gevent.core`, `libev/corecext.pyx` | the loop and its watchers |
-//! | `hub.rs` | `hub.py` | [`Hub`]: runs the loop, switch, join, destroy |
+//! | `hub/` | `hub.py` | [`Hub`]: runs the loop, switch, join, destroy |
 //! | `errors.rs` | `hub.py` | [`Hub::handle_error`]: errors that nothing else handles |
 //! | `exception_stream.rs` | `hub.py` | [`ExceptionStream`]: where such errors are printed |
 //! | `context.rs` | `hub.py` | [`Context`]: the thing that has failed |
-//! | `wait.rs` | `_hub_primitives.py` | waiting for watchers |
+//! | `wait.rs`, `wait_fd.rs` | `_hub_primitives.py` | waiting for watchers and descriptors |
+//! | `linkable.rs`, `iwait.rs` | `_hub_primitives.py` | [`Linkable`] objects, their links, and waiting for several |
 //! | `sleep.rs` | `hub.py` | [`sleep`], [`idle`], [`kill`], [`spawn_raw`] |
 //! | `local.rs` | `_hub_local.py` | the hub of this thread |
 //! | `run.rs` | | [`run`]: ends a thread's greenlets |
 //! | [`config`] | `_config.py` | settings of the process |
 //! | `exceptions.rs` | `exceptions.py` | the hub's exceptions |
 //! | `row.rs` | | [`Row`]: the waiters of an object, in order, from which any can leave in few steps |
-//! | `seconds.rs`, `timers.rs` | | arguments that are times; timers to sleep with |
+//! | `seconds.rs`, `timers.rs`, `time_limit.rs` | | arguments that are times; timers to sleep with; limits of waits |
+//! | `turn.rs`, `mask.rs` | | turns for other greenlets; kills that are held back |
 
 pub mod config;
 mod context;
