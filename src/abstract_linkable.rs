@@ -140,9 +140,9 @@ pub trait Waitable: fmt::Debug + 'static {
 /// [`Event`]: crate::event::Event
 /// [`AsyncResult`]: crate::event::AsyncResult
 /// [`Semaphore`]: crate::lock::Semaphore
-pub struct AbstractLinkable<S>(Rc<Inner<S>>);
+pub struct AbstractLinkable<S>(Rc<LinkableBody<S>>);
 
-struct Inner<S> {
+struct LinkableBody<S> {
     /// The hub of this thread, kept since it was first needed.
     hub: RefCell<Option<Hub>>,
     links: Links,
@@ -169,7 +169,7 @@ enum Notifier {
 impl<S: Waitable> AbstractLinkable<S> {
     /// An object with this state.
     pub fn new(state: S) -> Self {
-        AbstractLinkable(Rc::new(Inner {
+        AbstractLinkable(Rc::new(LinkableBody {
             hub: RefCell::default(),
             links: Links::default(),
             due: Links::default(),
@@ -267,7 +267,7 @@ impl<S: Waitable> AbstractLinkable<S> {
         &self,
         list: &Links,
         timeout: Option<f64>,
-        is_over: impl Fn(&Inner<S>) -> bool,
+        is_over: impl Fn(&LinkableBody<S>) -> bool,
     ) -> Result<bool, Exception> {
         let hub = match self.0.capture_hub() {
             Some(hub) => hub,
@@ -281,7 +281,7 @@ impl<S: Waitable> AbstractLinkable<S> {
         // The same right to wake goes to both: whoever comes first uses it up.
         let limit = TimeLimit::start(&hub, &park, timeout)?;
         list.push(Link::from(park.resume()));
-        let waiting = Waiting(&self.0, &park);
+        let waiting = UnlinkOnDrop(&self.0, &park);
         let got = park.wait(&hub, self);
         let in_time = !limit.is_reached();
         drop(limit);
@@ -296,15 +296,15 @@ impl<S: Waitable> AbstractLinkable<S> {
 
 /// Leaves no link behind when a wait ends otherwise than by it, also when the waiting greenlet
 /// is unwound.
-struct Waiting<'a, S: Waitable>(&'a Inner<S>, &'a Park);
+struct UnlinkOnDrop<'a, S: Waitable>(&'a LinkableBody<S>, &'a Park);
 
-impl<S: Waitable> Drop for Waiting<'_, S> {
+impl<S: Waitable> Drop for UnlinkOnDrop<'_, S> {
     fn drop(&mut self) {
         self.0.unlink(&Link::from(self.1.resume()));
     }
 }
 
-impl<S: Waitable> Inner<S> {
+impl<S: Waitable> LinkableBody<S> {
     /// The hub of this thread, if there is one; a destroyed one is forgotten, and with it the
     /// notifier that was to run there.
     fn capture_hub(&self) -> Option<Hub> {
@@ -443,10 +443,10 @@ impl<S: Waitable> Inner<S> {
 }
 
 /// Ends the round, however it ends: who was not called goes back to the list.
-struct Round<'a, S: Waitable>(&'a Inner<S>);
+struct Round<'a, S: Waitable>(&'a LinkableBody<S>);
 
 impl<'a, S: Waitable> Round<'a, S> {
-    fn begin(inner: &'a Inner<S>) -> Self {
+    fn begin(inner: &'a LinkableBody<S>) -> Self {
         inner.notifier.set(Notifier::Running);
         Round(inner)
     }
@@ -454,7 +454,7 @@ impl<'a, S: Waitable> Round<'a, S> {
 
 impl<S: Waitable> Drop for Round<'_, S> {
     fn drop(&mut self) {
-        let Inner { links, due, .. } = self.0;
+        let LinkableBody { links, due, .. } = self.0;
         // Who is left over of those that all are to be told saw the object ready.
         let left = if S::NOTIFY_ALL { due } else { links };
         left.prepend(&self.0.current);
@@ -465,7 +465,7 @@ impl<S: Waitable> Drop for Round<'_, S> {
 
 /// After a round, however it ends (the destructor of a link may have panicked), those who are still, or again, to be told
 /// are not forgotten.
-struct NextRound<'a, S: Waitable>(&'a Rc<Inner<S>>);
+struct NextRound<'a, S: Waitable>(&'a Rc<LinkableBody<S>>);
 
 impl<S: Waitable> NextRound<'_, S> {
     #[cold]
@@ -487,7 +487,7 @@ impl<S: Waitable> Drop for NextRound<'_, S> {
     }
 }
 
-impl<S: Waitable> Notify for Inner<S> {
+impl<S: Waitable> Notify for LinkableBody<S> {
     fn notify(self: Rc<Self>) -> Result<(), Exception> {
         match self.stopped.get() {
             0 if self.notifier.get() == Notifier::Pending => {
@@ -529,7 +529,7 @@ impl<S> Clone for AbstractLinkable<S> {
     }
 }
 
-impl<S: Waitable> fmt::Debug for Inner<S> {
+impl<S: Waitable> fmt::Debug for LinkableBody<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = (&raw const *self).addr();
         let links = self.linkcount();

@@ -23,7 +23,7 @@ impl Hub {
     ///
     /// Source: setting `handle_error` on a gevent hub.
     pub fn set_error_handler(&self, handler: Option<Rc<dyn ErrorHandler>>) {
-        let old = self.inner().error_handler.replace(handler);
+        let old = self.body().error_handler.replace(handler);
         drop(old);
     }
 
@@ -52,7 +52,7 @@ impl Hub {
             // A greenlet was to be woken whose thread is over: that is no failure.
             return;
         }
-        let handler = self.inner().error_handler.borrow().clone();
+        let handler = self.body().error_handler.borrow().clone();
         match handler {
             Some(handler) if !exception.error().is::<HubDestroyed>() => {
                 handler.handle_error(context, exception);
@@ -90,13 +90,13 @@ impl Hub {
 
     /// Whether a greenlet that ends with this exception ends normally, so that nothing is printed.
     pub fn is_not_error(&self, exception: &Exception) -> bool {
-        let kind = self.inner().not_error.borrow().clone();
+        let kind = self.body().not_error.borrow().clone();
         kind(exception)
     }
 
     /// Whether the exception is raised in the main greenlet, whatever greenlet or callback has ended with it.
     pub fn is_system_error(&self, exception: &Exception) -> bool {
-        let kind = self.inner().system_error.borrow().clone();
+        let kind = self.body().system_error.borrow().clone();
         kind(exception)
     }
 
@@ -114,7 +114,7 @@ impl Hub {
     ///
     /// Source: assigning to `NOT_ERROR` of a gevent hub.
     pub fn set_not_error(&self, kind: impl Fn(&Exception) -> bool + 'static) {
-        let old = self.inner().not_error.replace(Rc::new(kind));
+        let old = self.body().not_error.replace(Rc::new(kind));
         drop(old);
     }
 
@@ -122,7 +122,7 @@ impl Hub {
     ///
     /// Source: assigning to `SYSTEM_ERROR` of a gevent hub.
     pub fn set_system_error(&self, kind: impl Fn(&Exception) -> bool + 'static) {
-        let old = self.inner().system_error.replace(Rc::new(kind));
+        let old = self.body().system_error.replace(Rc::new(kind));
         drop(old);
     }
 
@@ -162,7 +162,7 @@ impl Hub {
 
     /// Sets where [`print_exception`](Hub::print_exception) prints; the default is standard error.
     pub fn set_exception_stream(&self, stream: ExceptionStream) {
-        let old = self.inner().printer.replace(Printer::new(stream));
+        let old = self.body().printer.replace(Printer::new(stream));
         drop(old);
     }
 
@@ -179,7 +179,7 @@ impl Hub {
             context => format!("{context:?} failed with {name}\n"),
         };
         let text = format!("{raised}{name}: {exception:#}\n{whose}\n");
-        let printer = self.inner().printer.borrow().clone();
+        let printer = self.body().printer.borrow().clone();
         printer.print(text);
     }
 }

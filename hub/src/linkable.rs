@@ -95,12 +95,12 @@ pub enum LinkKind {
 /// A function that a [`Linkable`] calls, or a greenlet that it wakes, when it is ready. Clones are the same link, and
 /// equal.
 #[derive(Clone)]
-pub struct Link(Kind);
+pub struct Link(LinkTarget);
 
 #[derive(Clone)]
-enum Kind {
+enum LinkTarget {
     Resume(Resume),
-    Call(LinkKind, Rc<Called<Callback>>),
+    Call(LinkKind, Rc<Called<LinkFn>>),
     /// One of several objects that are waited for at once, and its place among them.
     Arrival(Rc<Arrivals>, usize),
 }
@@ -115,7 +115,7 @@ struct Called<F: ?Sized> {
     callback: F,
 }
 
-type Callback = dyn Fn(&dyn Linkable) -> Result<(), Exception>;
+type LinkFn = dyn Fn(&dyn Linkable) -> Result<(), Exception>;
 
 impl Link {
     /// A link that calls `callback` with the object. The callback runs in the hub, so it must not wait.
@@ -130,12 +130,12 @@ impl Link {
     ) -> Link {
         let callback = move |object: &dyn Linkable| callback(object).into_result();
         let ticket = Cell::new(0);
-        Link(Kind::Call(kind, Rc::new(Called { ticket, callback })))
+        Link(LinkTarget::Call(kind, Rc::new(Called { ticket, callback })))
     }
 
     /// A link that adds the object's place to the arrivals. Allocates nothing.
     pub(crate) fn arrival(arrivals: Rc<Arrivals>, place: usize) -> Link {
-        Link(Kind::Arrival(arrivals, place))
+        Link(LinkTarget::Arrival(arrivals, place))
     }
 
     /// Calls the link's function, or wakes its greenlet.
@@ -146,9 +146,9 @@ impl Link {
     #[inline(always)]
     pub fn call(&self, source: &dyn Linkable) -> Result<(), Exception> {
         match &self.0 {
-            Kind::Resume(resume) => resume.switch(),
-            Kind::Call(_, called) => (called.callback)(source),
-            Kind::Arrival(arrivals, place) => arrivals.add(*place),
+            LinkTarget::Resume(resume) => resume.switch(),
+            LinkTarget::Call(_, called) => (called.callback)(source),
+            LinkTarget::Arrival(arrivals, place) => arrivals.add(*place),
         }
     }
 }
@@ -157,21 +157,21 @@ impl Link {
     /// Whether this link wakes a greenlet, which it does at most once, however often it is called.
     #[inline]
     pub fn is_resume(&self) -> bool {
-        matches!(self.0, Kind::Resume(_))
+        matches!(self.0, LinkTarget::Resume(_))
     }
 
     /// The kind of the link.
     pub fn kind(&self) -> LinkKind {
         match self.0 {
-            Kind::Call(kind, _) => kind,
-            Kind::Resume(_) | Kind::Arrival(..) => LinkKind::Switch,
+            LinkTarget::Call(kind, _) => kind,
+            LinkTarget::Resume(_) | LinkTarget::Arrival(..) => LinkKind::Switch,
         }
     }
 
     /// The greenlet that the link wakes, if that is [all that it does](Link::is_resume).
     pub fn greenlet(&self) -> Option<&RawGreenlet> {
         match &self.0 {
-            Kind::Resume(resume) => Some(resume.greenlet()),
+            LinkTarget::Resume(resume) => Some(resume.greenlet()),
             _ => None,
         }
     }
@@ -180,16 +180,16 @@ impl Link {
 impl From<Resume> for Link {
     /// A link that wakes a parked greenlet. Allocates nothing.
     fn from(resume: Resume) -> Link {
-        Link(Kind::Resume(resume))
+        Link(LinkTarget::Resume(resume))
     }
 }
 
 impl PartialEq for Link {
     fn eq(&self, other: &Link) -> bool {
         match (&self.0, &other.0) {
-            (Kind::Resume(a), Kind::Resume(b)) => a == b,
-            (Kind::Call(_, a), Kind::Call(_, b)) => Rc::ptr_eq(a, b),
-            (Kind::Arrival(a, place), Kind::Arrival(b, other)) => {
+            (LinkTarget::Resume(a), LinkTarget::Resume(b)) => a == b,
+            (LinkTarget::Call(_, a), LinkTarget::Call(_, b)) => Rc::ptr_eq(a, b),
+            (LinkTarget::Arrival(a, place), LinkTarget::Arrival(b, other)) => {
                 place == other && Rc::ptr_eq(a, b)
             }
             _ => false,
@@ -202,9 +202,9 @@ impl Eq for Link {}
 impl Hash for Link {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match &self.0 {
-            Kind::Resume(resume) => resume.greenlet().address().hash(state),
-            Kind::Call(_, callback) => Rc::as_ptr(callback).cast::<()>().hash(state),
-            Kind::Arrival(arrivals, place) => (Rc::as_ptr(arrivals), place).hash(state),
+            LinkTarget::Resume(resume) => resume.greenlet().address().hash(state),
+            LinkTarget::Call(_, callback) => Rc::as_ptr(callback).cast::<()>().hash(state),
+            LinkTarget::Arrival(arrivals, place) => (Rc::as_ptr(arrivals), place).hash(state),
         }
     }
 }
@@ -212,11 +212,11 @@ impl Hash for Link {
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Resume(resume) => resume.fmt(f),
-            Kind::Call(_, callback) => {
+            LinkTarget::Resume(resume) => resume.fmt(f),
+            LinkTarget::Call(_, callback) => {
                 write!(f, "<link at {:p}>", Rc::as_ptr(callback).cast::<()>())
             }
-            Kind::Arrival(arrivals, _) => arrivals.fmt(f),
+            LinkTarget::Arrival(arrivals, _) => arrivals.fmt(f),
         }
     }
 }
@@ -239,9 +239,9 @@ impl Ticketed for Link {
     #[inline]
     fn ticket(&self) -> u64 {
         match &self.0 {
-            Kind::Resume(resume) => resume.ticket(),
-            Kind::Call(_, called) => called.ticket.get(),
-            Kind::Arrival(arrivals, place) => arrivals.ticket(*place),
+            LinkTarget::Resume(resume) => resume.ticket(),
+            LinkTarget::Call(_, called) => called.ticket.get(),
+            LinkTarget::Arrival(arrivals, place) => arrivals.ticket(*place),
         }
     }
 }
@@ -286,7 +286,7 @@ impl Fifo {
         let first = first.or_else(|| rest.pop());
         // The next greenlets are prefetched: with many of them, their memory is not in the cache.
         let greenlet = |others| match &rest.get(others)?.0 {
-            Kind::Resume(resume) => Some(resume.greenlet()),
+            LinkTarget::Resume(resume) => Some(resume.greenlet()),
             _ => None,
         };
         if let Some(next) = greenlet(0) {
@@ -346,7 +346,7 @@ impl Links {
     /// Adds a link at the end.
     #[inline]
     pub fn push(&self, link: Link) {
-        if let Kind::Call(_, called) = &link.0
+        if let LinkTarget::Call(_, called) = &link.0
             && called.ticket.get() == 0
         {
             called.ticket.set(Ticket::draw().get());

@@ -33,7 +33,7 @@ impl Hub {
     /// # Errors
     /// The same as those of [`Loop::timer`](crate::core::Loop::timer).
     pub fn timer(&self, after: f64) -> Result<HubTimer, Error> {
-        let kept = self.inner().timers.0.borrow_mut().pop();
+        let kept = self.body().timers.0.borrow_mut().pop();
         let timer = match kept {
             Some(timer) => {
                 timer.set(after, 0.0)?;
@@ -74,7 +74,7 @@ impl Drop for HubTimer {
         if reset().is_err() || self.hub.destroyed() {
             return;
         }
-        let mut kept = self.hub.inner().timers.0.borrow_mut();
+        let mut kept = self.hub.body().timers.0.borrow_mut();
         if kept.len() < KEPT {
             kept.push(timer);
         }

@@ -40,16 +40,16 @@ use crate::abstract_linkable::{AbstractLinkable, Waitable};
 /// ```
 ///
 /// Source: gevent's `AsyncResult`.
-pub struct AsyncResult<T>(AbstractLinkable<Slot<T>>);
+pub struct AsyncResult<T>(AbstractLinkable<ResultSlot<T>>);
 
 /// As in gevent both may be set, one after the other; the value counts then.
-struct Slot<T> {
+struct ResultSlot<T> {
     /// An error is the `GreenletExit` that stands for the value of a greenlet that was killed.
     value: Shown<Result<T, Exception>>,
     exception: RefCell<Option<Exception>>,
 }
 
-impl<T: 'static> Waitable for Slot<T> {
+impl<T: 'static> Waitable for ResultSlot<T> {
     const KIND: &'static str = "AsyncResult";
 
     fn ready(&self) -> bool {
@@ -65,7 +65,7 @@ impl<T: 'static> Waitable for Slot<T> {
     }
 }
 
-impl<T> fmt::Debug for Slot<T> {
+impl<T> fmt::Debug for ResultSlot<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Writing is foreign code.
         let (value, exception) = (self.value.is_some(), self.exception.borrow().clone());
@@ -81,7 +81,7 @@ impl<T> fmt::Debug for Slot<T> {
 impl<T: 'static> AsyncResult<T> {
     /// A result that is not there yet.
     pub fn new() -> Self {
-        AsyncResult(AbstractLinkable::new(Slot {
+        AsyncResult(AbstractLinkable::new(ResultSlot {
             value: Shown::default(),
             exception: RefCell::new(None),
         }))

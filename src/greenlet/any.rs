@@ -11,13 +11,13 @@ use hub::core::GreenletFn;
 use hub::{Context, Hub, Link, Linkable, Seconds};
 
 use super::Greenlet;
-use super::base::{self, Base, Life};
+use super::base::{self, GreenletBase, Phase};
 use super::builder::FormatInfo;
 use super::tree::SpawnTreeLocals;
 
 /// What can be said of a greenlet without its value's type.
 pub(super) trait Erased {
-    fn base(&self) -> &Base;
+    fn base(&self) -> &GreenletBase;
     fn exception(&self) -> Option<Exception>;
     fn successful(&self) -> bool;
     /// Stores an exception as what the greenlet ended with.
@@ -55,7 +55,7 @@ impl AnyGreenlet {
         &*self.0
     }
 
-    pub(super) fn base(&self) -> &Base {
+    pub(super) fn base(&self) -> &GreenletBase {
         self.0.base()
     }
 
@@ -89,7 +89,7 @@ impl AnyGreenlet {
 
     /// Whether it was started and has not ended.
     pub fn started(&self) -> bool {
-        matches!(self.base().life.get(), Life::Scheduled | Life::Running)
+        matches!(self.base().phase.get(), Phase::Scheduled | Phase::Running)
     }
 
     /// Whether it has ended: its value or exception is there.
@@ -164,7 +164,7 @@ impl AnyGreenlet {
 
     /// Ends a greenlet whose function has not begun; says whether that was so.
     pub(super) fn end_unrun(&self, exception: &Exception) -> bool {
-        if !matches!(self.base().life.get(), Life::New | Life::Scheduled) {
+        if !matches!(self.base().phase.get(), Phase::New | Phase::Scheduled) {
             return false;
         }
         // It has no turn any more, and drops its function; who kills others, too, goes on.
@@ -176,7 +176,7 @@ impl AnyGreenlet {
             }
             Err(Caught::Forced(unwind)) => unwind.resume(),
         };
-        // Whoever is told of the failure may panic.
+        // The greenlet that kills may be unwound while whoever is told of the failure waits.
         let steps: [&dyn Fn(); 2] = [&|| base::fail(self, exception.clone()), &discard];
         call_each(steps);
         true

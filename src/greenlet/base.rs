@@ -12,7 +12,7 @@ use super::tree::{self, SpawnTreeLocals};
 
 /// Where a greenlet is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Life {
+pub(super) enum Phase {
     /// Made, not scheduled.
     New,
     /// `start` or `start_later` was called; its turn has not come.
@@ -24,8 +24,8 @@ pub(super) enum Life {
 }
 
 /// The part of a greenlet that does not depend on its value's type.
-pub(super) struct Base {
-    pub(super) life: Cell<Life>,
+pub(super) struct GreenletBase {
+    pub(super) phase: Cell<Phase>,
     pub(super) hub: Hub,
     /// The timer of `start_later`.
     pub(super) start_timer: Cell<Option<Box<HubTimer>>>,
@@ -37,13 +37,13 @@ pub(super) struct Base {
     pub(super) tree: OnceCell<SpawnTreeLocals>,
 }
 
-impl Base {
+impl GreenletBase {
     #[inline(always)]
-    pub(super) fn new(hub: Hub, spawner: &RawGreenlet) -> Base {
+    pub(super) fn new(hub: Hub, spawner: &RawGreenlet) -> GreenletBase {
         // What may panic comes first: then the rest is put straight into the greenlet's memory.
         let (spawned_by, tree) = (spawner.downgrade(), tree::grown_from(spawner));
-        Base {
-            life: Cell::new(Life::New),
+        GreenletBase {
+            phase: Cell::new(Phase::New),
             hub,
             start_timer: Cell::new(None),
             links: Links::default(),
@@ -63,7 +63,7 @@ impl Base {
         if self.begins(greenlet) {
             self.hub.check_alive()?;
             self.hub.loop_().run_callback_start(raw.clone())?;
-            self.life.set(Life::Scheduled);
+            self.phase.set(Phase::Scheduled);
         }
         Ok(())
     }
@@ -83,17 +83,17 @@ impl Base {
             let timer = self.hub.timer(seconds)?;
             // Counted from now, not from when the loop last looked at the clock.
             self.hub.loop_().update_now()?;
-            self.life.set(Life::Scheduled);
+            self.phase.set(Phase::Scheduled);
             timer.start_greenlet(raw.clone())?;
             self.start_timer.set(Some(Box::new(timer)));
         }
-        self.life.set(Life::Scheduled);
+        self.phase.set(Phase::Scheduled);
         Ok(())
     }
 
     /// Whether it is to be started now. A spawn callback may have started or killed it itself.
     fn begins(&self, greenlet: impl FnOnce() -> AnyGreenlet) -> bool {
-        let is_new = || self.life.get() == Life::New;
+        let is_new = || self.phase.get() == Phase::New;
         if is_new() {
             tree::call_spawn_callbacks(greenlet);
         }
@@ -101,14 +101,14 @@ impl Base {
     }
 
     pub(super) fn ended(&self) -> bool {
-        self.life.get() == Life::Ended
+        self.phase.get() == Phase::Ended
     }
 }
 
 /// Marks the end of a greenlet and has its links called. What it ended with is stored already.
 pub(super) fn end(shared: &dyn Erased, raw: &RawGreenlet) {
     let base = shared.base();
-    base.life.set(Life::Ended);
+    base.phase.set(Phase::Ended);
     drop(base.start_timer.take());
     notify_soon(shared, raw);
 }

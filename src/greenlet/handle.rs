@@ -16,7 +16,7 @@ use hub::{Seconds, get_hub};
 use waiter::Source;
 
 use super::any::{AnyGreenlet, Erased};
-use super::base::{self, Base, Life};
+use super::base::{self, GreenletBase, Phase};
 use super::tree::SpawnTreeLocals;
 use crate::outcome::Outcome;
 
@@ -38,8 +38,8 @@ impl<T> From<Exception> for Ending<T> {
     }
 }
 
-pub(super) struct Shared<T> {
-    pub(super) base: Base,
+pub(super) struct GreenletData<T> {
+    pub(super) base: GreenletBase,
     /// Put here once. Borrowed while the value is cloned, which may take its time: then nobody takes it away.
     pub(super) ending: RefCell<Option<Ending<T>>>,
 }
@@ -58,7 +58,7 @@ pub(super) struct Shared<T> {
 /// ```
 ///
 /// Source: gevent's `Greenlet`.
-pub struct Greenlet<T>(Attached<Shared<T>>);
+pub struct Greenlet<T>(Attached<GreenletData<T>>);
 
 impl<T> Clone for Greenlet<T> {
     fn clone(&self) -> Self {
@@ -84,8 +84,8 @@ impl<T: 'static> Greenlet<T> {
     ) -> Self {
         let (hub, spawner) = (get_hub(), getcurrent());
         let builder = settings.parent(hub.greenlet());
-        let shared = Shared {
-            base: Base::new(hub, &spawner),
+        let shared = GreenletData {
+            base: GreenletBase::new(hub, &spawner),
             ending: RefCell::new(None),
         };
         Greenlet(builder.build_with(shared, |shared, _| run(shared, function)))
@@ -155,7 +155,7 @@ impl<T: 'static> Greenlet<T> {
         self.any().start_later(seconds)
     }
 
-    pub(super) fn base(&self) -> &Base {
+    pub(super) fn base(&self) -> &GreenletBase {
         &self.0.base
     }
 
@@ -329,7 +329,7 @@ impl<T: Clone + 'static> Greenlet<T> {
     }
 }
 
-impl<T: 'static> Data for Shared<T> {
+impl<T: 'static> Data for GreenletData<T> {
     fn unrun(greenlet: &Attached<Self>) {
         if !greenlet.base.ended() {
             greenlet.set_exception(Exception::new(GreenletExit));
@@ -355,10 +355,10 @@ impl<T: 'static> Data for Shared<T> {
 
 /// The body of every greenlet.
 fn run<T: 'static, R: Outcome<Value = T>>(
-    shared: &Shared<T>,
+    shared: &GreenletData<T>,
     function: impl FnOnce() -> R,
 ) -> Result<Value, Exception> {
-    shared.base.life.set(Life::Running);
+    shared.base.phase.set(Phase::Running);
     // Somebody may have switched here before the greenlet's turn: it has none any more.
     drop(shared.base.start_timer.take());
     let ended = catch(|| function().into_result());
@@ -378,7 +378,7 @@ fn run<T: 'static, R: Outcome<Value = T>>(
 }
 
 /// Stores how the current greenlet ended and tells everybody.
-fn finish<T: 'static>(shared: &Shared<T>, result: Result<T, Exception>) {
+fn finish<T: 'static>(shared: &GreenletData<T>, result: Result<T, Exception>) {
     let raw = getcurrent();
     match result {
         Ok(value) => {
@@ -392,8 +392,8 @@ fn finish<T: 'static>(shared: &Shared<T>, result: Result<T, Exception>) {
     }
 }
 
-impl<T: 'static> Erased for Shared<T> {
-    fn base(&self) -> &Base {
+impl<T: 'static> Erased for GreenletData<T> {
+    fn base(&self) -> &GreenletBase {
         &self.base
     }
 

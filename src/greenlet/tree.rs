@@ -10,7 +10,7 @@ use greenlet_core::unwind::{call_each, drop_each};
 use greenlet_core::{RawGreenlet, ThreadSlot};
 
 use super::AnyGreenlet;
-use super::base::Base;
+use super::base::GreenletBase;
 
 /// Named values shared by all the greenlets of a tree: those that the same greenlet of the main
 /// greenlet spawned, and the ones they spawned in turn. Clones are the same.
@@ -46,7 +46,7 @@ impl SpawnTreeLocals {
 
     /// Those of a greenlet's tree, which begins with it if it is in none yet.
     pub fn of(greenlet: &RawGreenlet) -> SpawnTreeLocals {
-        if let Some(base) = greenlet.part::<Base>() {
+        if let Some(base) = greenlet.part::<GreenletBase>() {
             return base.tree.get_or_init(SpawnTreeLocals::default).clone();
         }
         if let Some(tree) = greenlet.local::<SpawnTreeLocals>() {

@@ -8,7 +8,7 @@ use greenlet_core::Exception;
 use hub::Seconds;
 use hub::core::CallbackResult;
 
-use super::line::{Deadline, Line, Whose};
+use super::line::{Deadline, LockLine, Whose};
 
 /// The barrier is broken: it was [aborted](Barrier::abort), or [reset](Barrier::reset) while
 /// greenlets waited, or one of them waited too long, or its action failed.
@@ -39,22 +39,22 @@ pub struct BrokenBarrierError;
 ///
 /// Source: `threading.Barrier`.
 #[derive(Clone)]
-pub struct Barrier(Rc<Inner>);
+pub struct Barrier(Rc<BarrierBody>);
 
-struct Inner {
+struct BarrierBody {
     parties: usize,
-    action: RefCell<Option<Rc<Action>>>,
+    action: RefCell<Option<Rc<BarrierAction>>>,
     timeout: Cell<Option<f64>>,
-    state: Cell<State>,
+    state: Cell<BarrierState>,
     /// How many are inside: wait, or have not left yet.
     count: Cell<usize>,
-    line: Line<Barrier>,
+    line: LockLine<Barrier>,
 }
 
-type Action = dyn Fn() -> Result<(), Exception>;
+type BarrierAction = dyn Fn() -> Result<(), Exception>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum BarrierState {
     /// Greenlets come and wait.
     Filling,
     /// All have come; the action runs.
@@ -73,13 +73,13 @@ impl Whose for Barrier {
 impl Barrier {
     /// A barrier for so many greenlets; with 0, as with 1, everybody passes at once.
     pub fn new(parties: usize) -> Barrier {
-        Barrier(Rc::new(Inner {
+        Barrier(Rc::new(BarrierBody {
             parties,
             action: RefCell::default(),
             timeout: Cell::default(),
-            state: Cell::new(State::Filling),
+            state: Cell::new(BarrierState::Filling),
             count: Cell::new(0),
-            line: Line::new(),
+            line: LockLine::new(),
         }))
     }
 
@@ -107,7 +107,7 @@ impl Barrier {
     /// How many wait.
     pub fn n_waiting(&self) -> usize {
         match self.0.state.get() {
-            State::Filling => self.0.count.get(),
+            BarrierState::Filling => self.0.count.get(),
             _ => 0,
         }
     }
@@ -115,7 +115,7 @@ impl Barrier {
     /// Whether it is broken: everybody who comes gets an error, until it is
     /// [reset](Barrier::reset).
     pub fn broken(&self) -> bool {
-        self.0.state.get() == State::Broken
+        self.0.state.get() == BarrierState::Broken
     }
 
     /// Waits until as many have come as it is for, at most `timeout` seconds (`None` is the
@@ -132,7 +132,7 @@ impl Barrier {
         self.enter()?;
         let index = inner.count.get();
         inner.count.set(index + 1);
-        let _inside = Inside(inner);
+        let _inside = InsideBarrier(inner);
         if index + 1 >= inner.parties {
             self.act()?;
         } else {
@@ -146,9 +146,9 @@ impl Barrier {
     fn enter(&self) -> Result<(), Exception> {
         loop {
             match self.0.state.get() {
-                State::Filling => return Ok(()),
-                State::Broken => return Err(BrokenBarrierError.into()),
-                State::Acting | State::Draining | State::Resetting => {
+                BarrierState::Filling => return Ok(()),
+                BarrierState::Broken => return Err(BrokenBarrierError.into()),
+                BarrierState::Acting | BarrierState::Draining | BarrierState::Resetting => {
                     self.0.line.wait(None)?;
                 }
             }
@@ -157,15 +157,18 @@ impl Barrier {
 
     fn act(&self) -> Result<(), Exception> {
         // Broken unless the action comes to a good end.
-        let break_ = Break(self);
+        let break_ = BreakOnDrop(self);
         let action = self.0.action.borrow().clone();
         if let Some(action) = action {
-            self.0.state.set(State::Acting);
+            self.0.state.set(BarrierState::Acting);
             action()?;
         }
         std::mem::forget(break_);
-        if matches!(self.0.state.get(), State::Filling | State::Acting) {
-            self.change(State::Draining);
+        if matches!(
+            self.0.state.get(),
+            BarrierState::Filling | BarrierState::Acting
+        ) {
+            self.change(BarrierState::Draining);
         }
         Ok(())
     }
@@ -174,7 +177,7 @@ impl Barrier {
     fn wait_inside(&self, deadline: Deadline) -> Result<(), Exception> {
         loop {
             match self.0.state.get() {
-                State::Filling => {
+                BarrierState::Filling => {
                     let left = deadline.left();
                     if left.is_some_and(|seconds| seconds <= 0.0) {
                         self.abort();
@@ -183,9 +186,11 @@ impl Barrier {
                     }
                 }
                 // In time; what remains is to be waited for.
-                State::Acting => drop(self.0.line.wait(None)?),
-                State::Draining => return Ok(()),
-                State::Resetting | State::Broken => return Err(BrokenBarrierError.into()),
+                BarrierState::Acting => drop(self.0.line.wait(None)?),
+                BarrierState::Draining => return Ok(()),
+                BarrierState::Resetting | BarrierState::Broken => {
+                    return Err(BrokenBarrierError.into());
+                }
             }
         }
     }
@@ -193,43 +198,48 @@ impl Barrier {
     /// Makes it as new. Those who wait get [`BrokenBarrierError`].
     pub fn reset(&self) {
         let state = match (self.0.count.get(), self.0.state.get()) {
-            (0, _) => State::Filling,
+            (0, _) => BarrierState::Filling,
             // They are about to leave anyway.
-            (_, State::Draining) => return,
-            _ => State::Resetting,
+            (_, BarrierState::Draining) => return,
+            _ => BarrierState::Resetting,
         };
         self.change(state);
     }
 
     /// Breaks it: those who wait, and come, get [`BrokenBarrierError`].
     pub fn abort(&self) {
-        self.change(State::Broken);
+        self.change(BarrierState::Broken);
     }
 
-    fn change(&self, state: State) {
+    fn change(&self, state: BarrierState) {
         self.0.state.set(state);
         self.0.line.notify(usize::MAX);
     }
 }
 
 /// Breaks the barrier, unless it is forgotten.
-struct Break<'a>(&'a Barrier);
+struct BreakOnDrop<'a>(&'a Barrier);
 
-impl Drop for Break<'_> {
+impl Drop for BreakOnDrop<'_> {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
 /// A greenlet is inside; the last one that leaves opens the barrier for the next.
-struct Inside<'a>(&'a Inner);
+struct InsideBarrier<'a>(&'a BarrierBody);
 
-impl Drop for Inside<'_> {
+impl Drop for InsideBarrier<'_> {
     fn drop(&mut self) {
         let count = self.0.count.get() - 1;
         self.0.count.set(count);
-        if count == 0 && matches!(self.0.state.get(), State::Draining | State::Resetting) {
-            self.0.state.set(State::Filling);
+        if count == 0
+            && matches!(
+                self.0.state.get(),
+                BarrierState::Draining | BarrierState::Resetting
+            )
+        {
+            self.0.state.set(BarrierState::Filling);
             self.0.line.notify(usize::MAX);
         }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use greenlet_core::Exception;
 use hub::{Seconds, mask_kill};
 
-use super::line::{Deadline, Line, Whose};
+use super::line::{Deadline, LockLine, Whose};
 use super::{NotOwnedError, RLock, RLockGuard};
 
 /// A lock, and a line of greenlets that wait until another one that holds the lock says that
@@ -40,7 +40,7 @@ use super::{NotOwnedError, RLock, RLockGuard};
 #[derive(Clone)]
 pub struct Condition {
     lock: RLock,
-    waiters: Line<Condition>,
+    waiters: LockLine<Condition>,
 }
 
 impl Whose for Condition {
@@ -57,7 +57,7 @@ impl Condition {
     pub fn with_lock(lock: &RLock) -> Condition {
         Condition {
             lock: lock.clone(),
-            waiters: Line::new(),
+            waiters: LockLine::new(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! [`Line`]: greenlets that wait until so many of them are told to go on; what [`Condition`] and
+//! [`LockLine`]: greenlets that wait until so many of them are told to go on; what [`Condition`] and
 //! [`Barrier`] have in common.
 //!
 //! [`Condition`]: super::Condition
@@ -15,7 +15,7 @@ use crate::abstract_linkable::{AbstractLinkable, Waitable};
 
 /// A line of waiting greenlets. A notification that was meant for a greenlet which is killed, or
 /// whose time is over, before it runs goes to the next one.
-pub(super) struct Line<W: Whose>(AbstractLinkable<Notified<W>>);
+pub(super) struct LockLine<W: Whose>(AbstractLinkable<Notified<W>>);
 
 /// Whose line it is.
 pub(super) trait Whose: 'static {
@@ -45,9 +45,9 @@ impl<W> fmt::Debug for Notified<W> {
     }
 }
 
-impl<W: Whose> Line<W> {
+impl<W: Whose> LockLine<W> {
     pub(super) fn new() -> Self {
-        Line(AbstractLinkable::new(Notified {
+        LockLine(AbstractLinkable::new(Notified {
             due: Cell::new(0),
             times: Cell::new(0),
             whose: PhantomData,
@@ -97,14 +97,14 @@ impl<W: Whose> Line<W> {
     }
 }
 
-impl<W: Whose> Clone for Line<W> {
+impl<W: Whose> Clone for LockLine<W> {
     fn clone(&self) -> Self {
-        Line(self.0.clone())
+        LockLine(self.0.clone())
     }
 }
 
 /// A greenlet has left the line: the notifications of the last ones are nobody's any more.
-struct Left<'a, W: Whose>(&'a Line<W>);
+struct Left<'a, W: Whose>(&'a LockLine<W>);
 
 impl<W: Whose> Drop for Left<'_, W> {
     fn drop(&mut self) {

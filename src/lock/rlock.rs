@@ -49,9 +49,9 @@ fn show(owner: &Option<u64>) -> String {
 ///
 /// Source: gevent's `RLock`.
 #[derive(Clone)]
-pub struct RLock(Rc<Inner>);
+pub struct RLock(Rc<RLockBody>);
 
-struct Inner {
+struct RLockBody {
     block: Semaphore,
     /// The owner's id. Not its handle, which would keep a forgotten owner parked for ever.
     owner: Cell<Option<u64>>,
@@ -102,7 +102,7 @@ impl Drop for Saved<'_> {
 impl RLock {
     /// A lock that nobody holds.
     pub fn new() -> RLock {
-        RLock(Rc::new(Inner {
+        RLock(Rc::new(RLockBody {
             block: Semaphore::new(1),
             owner: Cell::new(None),
             count: Cell::new(0),

@@ -8,7 +8,7 @@ use greenlet_core::{Exception, getcurrent};
 use hub::Seconds;
 use waiter::{ConcurrentObjectUseError, Park};
 
-use super::core::Core;
+use super::core::QueueCore;
 use super::errors::{Empty, PutError, ShutDown};
 use super::iter::{Iter, UntilNone};
 use super::line::{checked_timeout, wait};
@@ -33,7 +33,7 @@ use super::storage::Storage;
 /// ```
 ///
 /// Source: gevent's `SimpleQueue`.
-pub struct BaseQueue<S: Storage>(pub(super) Rc<Core<S>>);
+pub struct BaseQueue<S: Storage>(pub(super) Rc<QueueCore<S>>);
 
 /// Why there is no item for somebody whose wait is over.
 enum Nothing {
@@ -53,7 +53,7 @@ impl From<Nothing> for Exception {
 
 impl<S: Storage> BaseQueue<S> {
     pub(super) fn named(name: &'static str, maxsize: Option<usize>, storage: S) -> Self {
-        BaseQueue(Rc::new(Core::new(name, maxsize, storage)))
+        BaseQueue(Rc::new(QueueCore::new(name, maxsize, storage)))
     }
 
     /// How many items there are.

@@ -18,7 +18,7 @@ use waiter::{Park, Resume};
 
 use super::errors::{Empty, PutError};
 use super::iter::{Iter, UntilNone};
-use super::line::{Line, checked_timeout, wait};
+use super::line::{QueueLine, checked_timeout, wait};
 
 /// A queue that holds nothing: a put waits for a get, and a get for a put. Handles are cheap to
 /// clone and mean the same channel.
@@ -39,13 +39,13 @@ use super::line::{Line, checked_timeout, wait};
 /// ```
 ///
 /// Source: gevent's `Channel`.
-pub struct Channel<T: 'static>(Rc<Inner<T>>);
+pub struct Channel<T: 'static>(Rc<ChannelBody<T>>);
 
-struct Inner<T> {
+struct ChannelBody<T> {
     hub: Hub,
-    getters: Line<Resume>,
+    getters: QueueLine<Resume>,
     /// Those who wait, with what they bring.
-    putters: Line<(Resume, T)>,
+    putters: QueueLine<(Resume, T)>,
     /// On its way to the getter whose turn it is.
     handed: RefCell<Option<T>>,
     /// Whether the hub is going to bring putters and getters together, or doing it.
@@ -55,10 +55,10 @@ struct Inner<T> {
 impl<T: 'static> Channel<T> {
     /// A channel that nobody uses yet.
     pub fn new() -> Self {
-        Channel(Rc::new(Inner {
+        Channel(Rc::new(ChannelBody {
             hub: get_hub(),
-            getters: Line::default(),
-            putters: Line::default(),
+            getters: QueueLine::default(),
+            putters: QueueLine::default(),
             handed: RefCell::new(None),
             unlocking: Cell::new(false),
         }))
@@ -244,7 +244,7 @@ impl<T: 'static> Channel<Option<T>> {
     }
 }
 
-impl<T: 'static> Inner<T> {
+impl<T: 'static> ChannelBody<T> {
     /// Gives the item to a greenlet that was taken from the line. Runs in the hub.
     #[inline(always)]
     fn hand(&self, getter: Resume, item: T) -> Result<(), T> {
@@ -267,10 +267,10 @@ impl<T: 'static> Inner<T> {
 }
 
 /// Brings putters and getters together while there are both.
-impl<T: 'static> Notify for Inner<T> {
+impl<T: 'static> Notify for ChannelBody<T> {
     fn notify(self: Rc<Self>) -> Result<(), Exception> {
         struct Over<'a, T: 'static> {
-            channel: &'a Rc<Inner<T>>,
+            channel: &'a Rc<ChannelBody<T>>,
             goes_on: bool,
         }
         impl<T: 'static> Drop for Over<'_, T> {
@@ -327,7 +327,7 @@ impl<T: 'static> Default for Channel<T> {
     }
 }
 
-impl<T> fmt::Debug for Inner<T> {
+impl<T> fmt::Debug for ChannelBody<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<Channel at {:#x}", (&raw const *self).addr())?;
         if !self.getters.is_empty() {

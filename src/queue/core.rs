@@ -12,19 +12,19 @@ use hub::core::Notify;
 use hub::{Hub, Stint, get_hub};
 use waiter::Resume;
 
-use super::line::Line;
+use super::line::QueueLine;
 use super::storage::Storage;
-use super::turn::Inside;
+use super::turn::GuardedStorage;
 use crate::event::Event;
 
-pub(super) struct Core<S: Storage> {
+pub(super) struct QueueCore<S: Storage> {
     pub(super) hub: Hub,
     pub(super) name: &'static str,
     /// 0 is no limit.
     pub(super) maxsize: Cell<usize>,
-    inside: Inside<S>,
-    pub(super) getters: Line<Resume>,
-    pub(super) putters: Line<Resume>,
+    inside: GuardedStorage<S>,
+    pub(super) getters: QueueLine<Resume>,
+    pub(super) putters: QueueLine<Resume>,
     /// Whether what is in it is to be dropped, as soon as nobody is inside any more.
     discarding: Cell<bool>,
     /// So many of the items are [promised](super::promise).
@@ -37,16 +37,16 @@ pub(super) struct Core<S: Storage> {
     pub(super) all_done: OnceCell<Event>,
 }
 
-impl<S: Storage> Core<S> {
+impl<S: Storage> QueueCore<S> {
     pub(super) fn new(name: &'static str, maxsize: Option<usize>, storage: S) -> Self {
         let unfinished = storage.qsize();
-        Core {
+        QueueCore {
             hub: get_hub(),
             name,
             maxsize: Cell::new(maxsize.unwrap_or(0)),
-            inside: Inside::new(storage),
-            getters: Line::default(),
-            putters: Line::default(),
+            inside: GuardedStorage::new(storage),
+            getters: QueueLine::default(),
+            putters: QueueLine::default(),
             discarding: Cell::new(false),
             promised: Cell::new(0),
             unlocking: Cell::new(false),
@@ -191,10 +191,10 @@ impl<S: Storage> Core<S> {
 }
 
 /// Lets everybody go on who can: putters while there is space, getters while there are items.
-impl<S: Storage> Notify for Core<S> {
+impl<S: Storage> Notify for QueueCore<S> {
     fn notify(self: Rc<Self>) -> Result<(), Exception> {
         struct Over<'a, S: Storage> {
-            core: &'a Rc<Core<S>>,
+            core: &'a Rc<QueueCore<S>>,
             goes_on: bool,
         }
         impl<S: Storage> Drop for Over<'_, S> {
@@ -250,7 +250,7 @@ impl<S: Storage> Notify for Core<S> {
     }
 }
 
-impl<S: Storage> fmt::Debug for Core<S> {
+impl<S: Storage> fmt::Debug for QueueCore<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<{} at {:#x}", self.name, (&raw const *self).addr())?;
         if self.maxsize.get() > 0 {

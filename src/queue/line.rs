@@ -43,11 +43,11 @@ fn failed(hub: &Hub, resume: &Resume, exception: Exception) -> bool {
 }
 
 /// Something a greenlet leaves in line while it waits.
-pub(super) trait Ticket: Ticketed {
+pub(super) trait HasResume: Ticketed {
     fn resume(&self) -> &Resume;
 }
 
-impl Ticket for Resume {
+impl HasResume for Resume {
     #[inline]
     fn resume(&self) -> &Resume {
         self
@@ -55,7 +55,7 @@ impl Ticket for Resume {
 }
 
 /// With what it brings.
-impl<T> Ticket for (Resume, T) {
+impl<T> HasResume for (Resume, T) {
     #[inline]
     fn resume(&self) -> &Resume {
         &self.0
@@ -63,16 +63,16 @@ impl<T> Ticket for (Resume, T) {
 }
 
 /// A line of greenlets: first come, first served.
-pub(super) struct Line<W> {
+pub(super) struct QueueLine<W> {
     waiting: RefCell<Row<W>>,
     /// True while the greenlet is switched to that was taken from the line: how it sees that it is
     /// its turn, and not somebody else who woke it.
     turn: Cell<bool>,
 }
 
-impl<W> Default for Line<W> {
+impl<W> Default for QueueLine<W> {
     fn default() -> Self {
-        Line {
+        QueueLine {
             waiting: RefCell::default(),
             turn: Cell::new(false),
         }
@@ -80,11 +80,11 @@ impl<W> Default for Line<W> {
 }
 
 #[cold]
-fn first_parked<W: Ticket>(waiting: &mut Row<W>) -> Option<W> {
+fn first_parked<W: HasResume>(waiting: &mut Row<W>) -> Option<W> {
     waiting.take_first(|w| w.resume().is_parked())
 }
 
-impl<W: Ticket> Line<W> {
+impl<W: HasResume> QueueLine<W> {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.borrow().is_empty()
@@ -112,7 +112,7 @@ impl<W: Ticket> Line<W> {
         first_parked(&mut waiting)
     }
 
-    /// Puts back whom [`pop`](Line::pop) has taken.
+    /// Puts back whom [`pop`](QueueLine::pop) has taken.
     pub(super) fn unpop(&self, ticket: W) {
         self.waiting.borrow_mut().push_front(ticket);
     }
@@ -147,12 +147,12 @@ impl<W: Ticket> Line<W> {
 }
 
 /// A place in line, left when this is dropped: also when the greenlet is unwound.
-pub(super) struct InLine<'a, W: Ticket> {
-    line: &'a Line<W>,
+pub(super) struct InLine<'a, W: HasResume> {
+    line: &'a QueueLine<W>,
     park: &'a Park,
 }
 
-impl<W: Ticket> InLine<'_, W> {
+impl<W: HasResume> InLine<'_, W> {
     /// Asked by the greenlet when it runs again: whether it is its turn.
     #[inline]
     pub(super) fn take_turn(self) -> Result<(), Self> {
@@ -172,7 +172,7 @@ impl<W: Ticket> InLine<'_, W> {
     }
 }
 
-impl<W: Ticket> Drop for InLine<'_, W> {
+impl<W: HasResume> Drop for InLine<'_, W> {
     fn drop(&mut self) {
         let ticket = self.line.leave(self.park);
         drop(ticket);

@@ -6,10 +6,10 @@ use std::rc::Rc;
 
 use greenlet_core::Exception;
 
-use super::core::Core;
+use super::core::QueueCore;
 use super::storage::Storage;
 
-impl<S: Storage> Core<S> {
+impl<S: Storage> QueueCore<S> {
     /// The next item, for somebody who would wait for it. If there is one, the others run before if
     /// [it is time](hub::Hub::turn_is_due).
     ///
@@ -37,10 +37,10 @@ impl<S: Storage> Core<S> {
 }
 
 /// An item that is there is meant for somebody, as long as this exists.
-struct Promise<'a, S: Storage>(&'a Rc<Core<S>>);
+struct Promise<'a, S: Storage>(&'a Rc<QueueCore<S>>);
 
 impl<'a, S: Storage> Promise<'a, S> {
-    fn of(core: &'a Rc<Core<S>>) -> Self {
+    fn of(core: &'a Rc<QueueCore<S>>) -> Self {
         core.promised.update(|promised| promised + 1);
         Promise(core)
     }

@@ -1,5 +1,5 @@
-//! [`Inside`]: the inside of a queue, and whose turn it is in there. Its methods, and the clones of what is in there,
-//! may be anybody's code: it may wait, panic, or use the queue.
+//! [`GuardedStorage`]: the inside of a queue, and whose turn it is in there. Its methods, and the clones of what is in
+//! there, may be anybody's code: it may wait, panic, or use the queue.
 //!
 //! ```text
 //!   put ──> nobody is inside: stored ──────────────> storage
@@ -19,7 +19,7 @@ use hub::Slack;
 
 use super::storage::Storage;
 
-pub(super) struct Inside<S: Storage> {
+pub(super) struct GuardedStorage<S: Storage> {
     /// Borrowed by those whose turn it is: by one that changes it, or by any number that only look.
     storage: RefCell<S>,
     /// How many items there were when somebody began to change it.
@@ -32,9 +32,9 @@ pub(super) struct Inside<S: Storage> {
     wanted: Cell<bool>,
 }
 
-impl<S: Storage> Inside<S> {
+impl<S: Storage> GuardedStorage<S> {
     pub(super) fn new(storage: S) -> Self {
-        Inside {
+        GuardedStorage {
             storage: RefCell::new(storage),
             size: Cell::new(0),
             arrived: RefCell::default(),
@@ -202,7 +202,7 @@ impl<S: Storage> Inside<S> {
 /// A stay inside. It ends when this is dropped, also by a panic or the unwinding of its greenlet; then those who want
 /// to come in are told by `over`.
 struct Turn<'a, S: Storage, B, F: Fn()> {
-    inside: &'a Inside<S>,
+    inside: &'a GuardedStorage<S>,
     storage: Option<B>,
     user: Option<u64>,
     over: F,
@@ -258,7 +258,7 @@ impl<S: Storage, B, F: Fn()> Drop for Turn<'_, S, B, F> {
 }
 
 /// Each item is dropped, though the destructor of another one panics.
-impl<S: Storage> Drop for Inside<S> {
+impl<S: Storage> Drop for GuardedStorage<S> {
     fn drop(&mut self) {
         if needs_drop::<S::Item>() {
             let (storage, arrived) = (self.storage.get_mut(), self.arrived.get_mut());

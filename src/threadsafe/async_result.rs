@@ -10,7 +10,7 @@ use hub::{Link, Linkable, Seconds};
 use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
 use waiter::Source;
 
-use super::line::{Given, Line, Lined, rawlink, unlink, wait};
+use super::line::{Given, Lined, ThreadsafeLine, rawlink, unlink, wait};
 use crate::lock::Deadline;
 
 /// A value, or an exception, that somebody sets and any number of greenlets and threads get.
@@ -29,22 +29,22 @@ use crate::lock::Deadline;
 /// assert_eq!(thread.join().unwrap()?, 7);
 /// # Ok::<(), gevent::Exception>(())
 /// ```
-pub struct AsyncResult<T>(Arc<Mutex<State<T>>>);
+pub struct AsyncResult<T>(Arc<Mutex<AsyncResultState<T>>>);
 
 /// As in gevent both may be set, one after the other; the value counts then.
-struct State<T> {
-    value: Option<Value<T>>,
+struct AsyncResultState<T> {
+    value: Option<SharedValue<T>>,
     exception: Option<Exception>,
-    line: Line,
+    line: ThreadsafeLine,
     /// Those who wait for another thread to have its copy of the value.
-    copiers: Line,
+    copiers: ThreadsafeLine,
 }
 
 /// An error is the `GreenletExit` that stands for the value of a greenlet that was killed.
 ///
 /// It is cloned with its own lock held, not the result's: by one thread at a time, since it need not be `Sync`, but by any
 /// number of that thread's greenlets.
-type Value<T> = Arc<ReentrantMutex<Result<T, Exception>>>;
+type SharedValue<T> = Arc<ReentrantMutex<Result<T, Exception>>>;
 
 /// Where one waits.
 #[derive(Debug, Clone, Copy)]
@@ -53,17 +53,17 @@ enum For {
     Copy,
 }
 
-impl<T> State<T> {
+impl<T> AsyncResultState<T> {
     fn ready(&self) -> bool {
         self.value.is_some() || self.exception.is_some()
     }
 }
 
-impl<T: Send + 'static> Lined for State<T> {
+impl<T: Send + 'static> Lined for AsyncResultState<T> {
     const KIND: &'static str = "threadsafe::AsyncResult";
     type Which = For;
 
-    fn line(&mut self, which: For) -> &mut Line {
+    fn line(&mut self, which: For) -> &mut ThreadsafeLine {
         match which {
             For::Result => &mut self.line,
             For::Copy => &mut self.copiers,
@@ -79,11 +79,11 @@ impl<T: Send + 'static> Lined for State<T> {
 impl<T> AsyncResult<T> {
     /// A result that is not there yet.
     pub fn new() -> Self {
-        AsyncResult(Arc::new(Mutex::new(State {
+        AsyncResult(Arc::new(Mutex::new(AsyncResultState {
             value: None,
             exception: None,
-            line: Line::default(),
-            copiers: Line::default(),
+            line: ThreadsafeLine::default(),
+            copiers: ThreadsafeLine::default(),
         })))
     }
 
@@ -282,7 +282,7 @@ impl<T: Clone + Send + 'static> AsyncResult<T> {
                 return Ok(Some(Copying::of(self, locked).value().clone()));
             }
             // Whoever has it locked tells those in line afterwards.
-            let free = |_: &mut State<T>| !value.is_locked();
+            let free = |_: &mut AsyncResultState<T>| !value.is_locked();
             if !wait(&self.0, For::Copy, free, deadline.left())? {
                 return Ok(None);
             }
@@ -290,7 +290,7 @@ impl<T: Clone + Send + 'static> AsyncResult<T> {
     }
 
     /// The value, or else the exception, if there is one.
-    fn state(&self) -> Result<Value<T>, Option<Exception>> {
+    fn state(&self) -> Result<SharedValue<T>, Option<Exception>> {
         let state = self.0.lock();
         state.value.clone().ok_or_else(|| state.exception.clone())
     }

@@ -8,7 +8,7 @@ use hub::core::CallbackResult;
 use hub::{Link, Linkable, Seconds};
 use parking_lot::Mutex;
 
-use super::line::{Given, Line, Lined, rawlink, unlink, wait};
+use super::line::{Given, Lined, ThreadsafeLine, rawlink, unlink, wait};
 
 /// A flag that greenlets and threads wait for. Handles are cheap to clone and mean the same
 /// event.
@@ -29,19 +29,19 @@ use super::line::{Given, Line, Lined, rawlink, unlink, wait};
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 #[derive(Clone)]
-pub struct Event(Arc<Mutex<State>>);
+pub struct Event(Arc<Mutex<EventState>>);
 
 #[derive(Default)]
-struct State {
+struct EventState {
     flag: bool,
-    line: Line,
+    line: ThreadsafeLine,
 }
 
-impl Lined for State {
+impl Lined for EventState {
     const KIND: &'static str = "threadsafe::Event";
     type Which = ();
 
-    fn line(&mut self, (): ()) -> &mut Line {
+    fn line(&mut self, (): ()) -> &mut ThreadsafeLine {
         &mut self.line
     }
 

@@ -1,4 +1,4 @@
-//! [`Line`]: who waits for an object, first in, first out; [`Permits`]: a counter with a line.
+//! [`ThreadsafeLine`]: who waits for an object, first in, first out; [`Permits`]: a counter with a line.
 
 use std::sync::Arc;
 
@@ -7,21 +7,21 @@ use hub::core::HubDestroyed;
 use hub::{Link, Row, Ticketed};
 use parking_lot::Mutex;
 
-use super::waiter::{self, Handle, Waiter};
+use super::waiter::{self, LinkedObject, ThreadsafeWaiter};
 
 /// Who waits. A part of what the object's mutex guards.
 #[derive(Debug, Default)]
-pub(super) struct Line {
-    row: Row<Place>,
+pub(super) struct ThreadsafeLine {
+    row: Row<LinePlace>,
     /// How many have come.
     tickets: u64,
 }
 
 /// A place in a line, with the waiter's ticket beside it: who looks for one does not go from waiter to waiter.
 #[derive(Debug)]
-struct Place(Arc<Waiter>, u64);
+struct LinePlace(Arc<ThreadsafeWaiter>, u64);
 
-impl Ticketed for Place {
+impl Ticketed for LinePlace {
     fn ticket(&self) -> u64 {
         self.1
     }
@@ -30,38 +30,38 @@ impl Ticketed for Place {
 /// Who is to be woken once the object's mutex is free, and takes nothing with it.
 #[must_use]
 #[derive(Debug, Default)]
-pub(super) struct Told(Row<Place>);
+pub(super) struct Told(Row<LinePlace>);
 
 impl Told {
     pub(super) fn wake(mut self) {
-        while let Some(Place(waiter, _)) = self.0.pop() {
+        while let Some(LinePlace(waiter, _)) = self.0.pop() {
             // Whoever cannot be woken any more misses nothing.
             waiter.wake(|| ());
         }
     }
 }
 
-impl Line {
+impl ThreadsafeLine {
     pub(super) fn len(&self) -> usize {
         self.row.len()
     }
 
-    fn push(&mut self, waiter: Arc<Waiter>) {
+    fn push(&mut self, waiter: Arc<ThreadsafeWaiter>) {
         self.tickets += 1;
         waiter.set_ticket(self.tickets);
-        self.row.push(Place(waiter, self.tickets));
+        self.row.push(LinePlace(waiter, self.tickets));
     }
 
     /// Takes out all who wait, granting each of them.
     pub(super) fn grant_all(&mut self) -> Told {
-        for Place(waiter, _) in self.row.iter() {
+        for LinePlace(waiter, _) in self.row.iter() {
             waiter.grant();
         }
         Told(std::mem::take(&mut self.row))
     }
 
-    fn remove(&mut self, waiter: &Arc<Waiter>) {
-        self.row.remove(waiter.ticket(), |Place(other, _)| {
+    fn remove(&mut self, waiter: &Arc<ThreadsafeWaiter>) {
+        self.row.remove(waiter.ticket(), |LinePlace(other, _)| {
             Arc::ptr_eq(other, waiter)
         });
     }
@@ -71,7 +71,7 @@ impl Line {
 #[derive(Debug)]
 pub(super) struct Permits {
     pub(super) counter: usize,
-    pub(super) line: Line,
+    pub(super) line: ThreadsafeLine,
 }
 
 /// Whom a permit has come to: those who only watch for one, and the one who has it.
@@ -79,14 +79,14 @@ pub(super) struct Permits {
 #[derive(Debug, Default)]
 pub(super) struct Given {
     told: Told,
-    taker: Option<Arc<Waiter>>,
+    taker: Option<Arc<ThreadsafeWaiter>>,
 }
 
 impl Permits {
     pub(super) fn new(counter: usize) -> Permits {
         Permits {
             counter,
-            line: Line::default(),
+            line: ThreadsafeLine::default(),
         }
     }
 
@@ -102,13 +102,13 @@ impl Permits {
     /// who only watch are told.
     pub(super) fn give(&mut self) -> Given {
         let mut given = Given::default();
-        while let Some(Place(waiter, ticket)) = self.line.row.pop() {
+        while let Some(LinePlace(waiter, ticket)) = self.line.row.pop() {
             waiter.grant();
             if !waiter.watches() {
                 given.taker = Some(waiter);
                 return given;
             }
-            given.told.0.push(Place(waiter, ticket));
+            given.told.0.push(LinePlace(waiter, ticket));
         }
         self.counter =
             (self.counter.checked_add(1)).expect("a semaphore cannot be released so often");
@@ -123,7 +123,7 @@ pub(super) trait Lined: Sized + Send + 'static {
     /// Which of its lines.
     type Which: Copy + Send + 'static;
 
-    fn line(&mut self, which: Self::Which) -> &mut Line;
+    fn line(&mut self, which: Self::Which) -> &mut ThreadsafeLine;
 
     /// What was granted to a waiter cannot be used by it: passes it on.
     fn give_back(&mut self, which: Self::Which) -> Given;
@@ -152,7 +152,7 @@ pub(super) fn hand<S: Lined>(object: &Arc<Mutex<S>>, which: S::Which, given: Giv
     }
 }
 
-fn take_back<S: Lined>(object: &Arc<Mutex<S>>, which: S::Which, taker: &Waiter) -> Given {
+fn take_back<S: Lined>(object: &Arc<Mutex<S>>, which: S::Which, taker: &ThreadsafeWaiter) -> Given {
     let mut state = object.lock();
     match taker.revoke() {
         true => state.give_back(which),
@@ -196,10 +196,10 @@ fn wait_as<S: Lined>(
     if enter(&mut state) {
         return Ok(true);
     }
-    let waiter = Waiter::new(watches);
+    let waiter = ThreadsafeWaiter::new(watches);
     state.line(which).push(waiter.clone());
     drop(state);
-    let waiting = Waiting {
+    let waiting = LeaveOnDrop {
         object,
         which,
         waiter: &waiter,
@@ -224,13 +224,13 @@ fn wait_as<S: Lined>(
 
 /// Leaves the line when the wait is over, also when the waiting greenlet is unwound; what was
 /// granted and not used goes to the next one then.
-struct Waiting<'a, S: Lined> {
+struct LeaveOnDrop<'a, S: Lined> {
     object: &'a Arc<Mutex<S>>,
     which: S::Which,
-    waiter: &'a Arc<Waiter>,
+    waiter: &'a Arc<ThreadsafeWaiter>,
 }
 
-impl<S: Lined> Drop for Waiting<'_, S> {
+impl<S: Lined> Drop for LeaveOnDrop<'_, S> {
     fn drop(&mut self) {
         let mut state = self.object.lock();
         let given = if self.waiter.revoke() && !self.waiter.watches() {
@@ -251,7 +251,7 @@ pub(super) fn rawlink<S: Lined>(
     which: S::Which,
     ready: impl FnOnce(&mut S) -> bool,
     link: Link,
-    handle: Box<dyn Handle>,
+    handle: Box<dyn LinkedObject>,
 ) {
     let waiter = waiter::link(link, handle, Arc::as_ptr(object).addr());
     let mut state = object.lock();
@@ -272,14 +272,17 @@ pub(super) fn unlink<S: Lined>(object: &Arc<Mutex<S>>, which: S::Which, link: &L
 
 #[cfg(test)]
 mod tests {
-    use super::{Line, Place};
-    use crate::threadsafe::waiter::Waiter;
+    use super::{LinePlace, ThreadsafeLine};
+    use crate::threadsafe::waiter::ThreadsafeWaiter;
 
     #[test]
     fn a_line_is_in_order_and_whoever_leaves_is_found() {
-        let mut line = Line::default();
+        let mut line = ThreadsafeLine::default();
         // They are not made in the order in which they come.
-        let all: Vec<_> = (0..1_000).map(|_| Waiter::new(false)).rev().collect();
+        let all: Vec<_> = (0..1_000)
+            .map(|_| ThreadsafeWaiter::new(false))
+            .rev()
+            .collect();
         all.iter().for_each(|waiter| line.push(waiter.clone()));
         assert!(line.row.is_in_order());
         for waiter in all.iter().rev().step_by(2) {
@@ -288,11 +291,11 @@ mod tests {
             line.remove(waiter);
         }
         assert_eq!(line.len(), 500);
-        line.push(Waiter::new(false));
+        line.push(ThreadsafeWaiter::new(false));
         assert!(line.row.is_in_order());
         let told = line.grant_all();
         assert_eq!((line.len(), told.0.len()), (0, 501));
-        assert!(told.0.iter().all(|Place(waiter, _)| waiter.granted()));
+        assert!(told.0.iter().all(|LinePlace(waiter, _)| waiter.granted()));
         told.wake();
     }
 }

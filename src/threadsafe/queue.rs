@@ -12,7 +12,7 @@ use hub::{Seconds, Slack, get_hub_if_exists};
 use parking_lot::{Mutex, MutexGuard};
 use waiter::ConcurrentObjectUseError;
 
-use super::line::{Given, Line, Lined, Permits, Told, hand, wait, watch};
+use super::line::{Given, Lined, Permits, ThreadsafeLine, Told, hand, wait, watch};
 use super::peek::Lent;
 use crate::lock::Deadline;
 use crate::queue::{Empty, PutError, ShutDown, TaskDoneError, is_end};
@@ -43,14 +43,14 @@ use crate::queue::{Empty, PutError, ShutDown, TaskDoneError, is_end};
 /// producer.join().unwrap()?;
 /// # Ok::<(), gevent::Exception>(())
 /// ```
-pub struct Queue<T>(pub(super) Arc<Mutex<State<T>>>);
+pub struct Queue<T>(pub(super) Arc<Mutex<QueueState<T>>>);
 
-pub(super) struct State<T> {
+pub(super) struct QueueState<T> {
     pub(super) items: VecDeque<T>,
     /// The first item, while somebody peeks at it: it comes before all others.
     pub(super) lent: Option<Lent<T>>,
     /// Those who wait for it to come back.
-    pub(super) lent_line: Line,
+    pub(super) lent_line: ThreadsafeLine,
     maxsize: Option<usize>,
     /// How many items are there and not promised to a getter.
     gettable: Permits,
@@ -58,7 +58,7 @@ pub(super) struct State<T> {
     space: Permits,
     shut: bool,
     unfinished_tasks: usize,
-    joiners: Line,
+    joiners: ThreadsafeLine,
 }
 
 /// Where one waits.
@@ -72,11 +72,11 @@ pub(super) enum End {
     Lent,
 }
 
-impl<T: Send + 'static> Lined for State<T> {
+impl<T: Send + 'static> Lined for QueueState<T> {
     const KIND: &'static str = "threadsafe::Queue";
     type Which = End;
 
-    fn line(&mut self, end: End) -> &mut Line {
+    fn line(&mut self, end: End) -> &mut ThreadsafeLine {
         match end {
             End::Get => &mut self.gettable.line,
             End::Put => &mut self.space.line,
@@ -94,7 +94,7 @@ impl<T: Send + 'static> Lined for State<T> {
     }
 }
 
-impl<T> State<T> {
+impl<T> QueueState<T> {
     fn take_space(&mut self) -> bool {
         self.maxsize.is_none() || self.space.try_take()
     }
@@ -132,16 +132,16 @@ impl<T> Queue<T> {
     /// An empty queue for so many items; 0 and `None` are no limit.
     pub fn with_maxsize(maxsize: impl Into<Option<usize>>) -> Self {
         let maxsize = maxsize.into().filter(|&maxsize| maxsize > 0);
-        Queue(Arc::new(Mutex::new(State {
+        Queue(Arc::new(Mutex::new(QueueState {
             items: VecDeque::new(),
             lent: None,
-            lent_line: Line::default(),
+            lent_line: ThreadsafeLine::default(),
             maxsize,
             gettable: Permits::new(0),
             space: Permits::new(maxsize.unwrap_or(0)),
             shut: false,
             unfinished_tasks: 0,
-            joiners: Line::default(),
+            joiners: ThreadsafeLine::default(),
         })))
     }
 
@@ -199,7 +199,7 @@ impl<T> Queue<T> {
 
 /// An item is promised to the current greenlet, which lets the others run before it takes it; if it does not, the next one
 /// gets it.
-struct Taken<'a, T: Send + 'static>(&'a Arc<Mutex<State<T>>>);
+struct Taken<'a, T: Send + 'static>(&'a Arc<Mutex<QueueState<T>>>);
 
 impl<T: Send + 'static> Drop for Taken<'_, T> {
     fn drop(&mut self) {
@@ -210,7 +210,7 @@ impl<T: Send + 'static> Drop for Taken<'_, T> {
 
 impl<T: Send + 'static> Queue<T> {
     /// Puts an item, for which there is space.
-    fn push(&self, mut state: MutexGuard<'_, State<T>>, item: T) -> Result<(), PutError<T>> {
+    fn push(&self, mut state: MutexGuard<'_, QueueState<T>>, item: T) -> Result<(), PutError<T>> {
         if state.shut {
             return Err(PutError::ShutDown(item));
         }
@@ -226,7 +226,7 @@ impl<T: Send + 'static> Queue<T> {
     #[track_caller]
     fn pop<'a>(
         &'a self,
-        mut state: MutexGuard<'a, State<T>>,
+        mut state: MutexGuard<'a, QueueState<T>>,
         deadline: Deadline,
     ) -> Result<T, Exception> {
         while let Some(lent) = &state.lent {
@@ -236,7 +236,7 @@ impl<T: Send + 'static> Queue<T> {
                 return Err(self.used_here());
             }
             drop(state);
-            let is_back = |state: &mut State<T>| state.lent.is_none();
+            let is_back = |state: &mut QueueState<T>| state.lent.is_none();
             if !wait(&self.0, End::Lent, is_back, deadline.left())? {
                 return Err(Exception::new(Empty));
             }
@@ -266,7 +266,7 @@ impl<T: Send + 'static> Queue<T> {
     #[track_caller]
     fn used_here(&self) -> Exception {
         Exception::new(ConcurrentObjectUseError {
-            object: State::<T>::KIND,
+            object: QueueState::<T>::KIND,
             user: format!("{:?}", getcurrent()),
         })
     }
@@ -295,7 +295,7 @@ impl<T: Send + 'static> Queue<T> {
             Err(PutError::Full(item)) => item,
             done => return done,
         };
-        let enter = |state: &mut State<T>| state.shut || state.take_space();
+        let enter = |state: &mut QueueState<T>| state.shut || state.take_space();
         match wait(&self.0, End::Put, enter, timeout) {
             Ok(true) => self.push(self.0.lock(), item),
             Ok(false) => Err(PutError::Full(item)),
@@ -337,7 +337,7 @@ impl<T: Send + 'static> Queue<T> {
         let mut state = self.0.lock();
         if !state.gettable.try_take() {
             drop(state);
-            let enter = |state: &mut State<T>| state.over() || state.gettable.try_take();
+            let enter = |state: &mut QueueState<T>| state.over() || state.gettable.try_take();
             if !wait(&self.0, End::Get, enter, deadline.left())? {
                 return Err(Exception::new(Empty));
             }
@@ -403,7 +403,7 @@ impl<T: Send + 'static> Queue<T> {
             let told = match end {
                 End::Lent => wait(&self.0, end, |state| state.lent.is_none(), deadline.left())?,
                 _ => {
-                    let enter = |state: &mut State<T>| state.over() || !state.is_empty();
+                    let enter = |state: &mut QueueState<T>| state.over() || !state.is_empty();
                     watch(&self.0, end, enter, deadline.left())?
                 }
             };
@@ -503,7 +503,7 @@ impl<T: Send + 'static> Queue<T> {
     /// What is thrown into the current greenlet meanwhile; for a time that is no number.
     #[track_caller]
     pub fn join(&self, timeout: impl Seconds) -> Result<bool, Exception> {
-        let enter = |state: &mut State<T>| state.unfinished_tasks == 0;
+        let enter = |state: &mut QueueState<T>| state.unfinished_tasks == 0;
         wait(&self.0, End::Join, enter, timeout.checked()?)
     }
 
@@ -530,7 +530,7 @@ impl<T: Send + 'static> Drop for Permit<'_, T> {
 }
 
 /// Each item is dropped, though the destructor of another one panics.
-impl<T> Drop for State<T> {
+impl<T> Drop for QueueState<T> {
     fn drop(&mut self) {
         if needs_drop::<T>() {
             drop_each(std::mem::take(&mut self.items));

@@ -9,8 +9,8 @@ use hub::core::CallbackResult;
 use hub::{Link, Linkable, Seconds};
 use parking_lot::Mutex;
 
-use super::line::{Given, Line, Lined, Permits, hand, rawlink, unlink, wait, watch};
-use super::waiter::Handle;
+use super::line::{Given, Lined, Permits, ThreadsafeLine, hand, rawlink, unlink, wait, watch};
+use super::waiter::LinkedObject;
 use crate::lock::OverReleaseError;
 
 /// A counter that [`acquire`](Semaphore::acquire) takes one from, waiting while it is 0, and that
@@ -38,7 +38,7 @@ impl Lined for Permits {
     const KIND: &'static str = "threadsafe::Semaphore";
     type Which = ();
 
-    fn line(&mut self, (): ()) -> &mut Line {
+    fn line(&mut self, (): ()) -> &mut ThreadsafeLine {
         &mut self.line
     }
 
@@ -165,7 +165,7 @@ impl Semaphore {
     }
 
     /// Adds a link to a semaphore that its users know by this handle.
-    fn link_to(&self, link: Link, handle: Box<dyn Handle>) {
+    fn link_to(&self, link: Link, handle: Box<dyn LinkedObject>) {
         rawlink(&self.0, (), |permits| permits.counter > 0, link, handle);
     }
 

@@ -1,8 +1,8 @@
-//! [`Waiter`]: one wait of one greenlet, or of a whole thread, or a link, as other threads see it.
+//! [`ThreadsafeWaiter`]: one wait of one greenlet, or of a whole thread, or a link, as other threads see it.
 //!
 //! ```text
 //!   thread A, with a hub               thread B
-//!   Waiter::new  (resume -> here)
+//!   new: resume -> here
 //!   park: switch to the hub            wake: queue "key" at A's loop
 //!   hub: look up "key" -> resume  <────┘
 //! ```
@@ -31,25 +31,25 @@ thread_local! {
 
 #[derive(Default)]
 struct Here {
-    targets: HashMap<u64, Target>,
+    targets: HashMap<u64, WakeTarget>,
     /// The links among them, by their objects' addresses. A link has several numbers if it was added several times.
     links: HashMap<(usize, Link), BTreeSet<u64>>,
 }
 
 impl Here {
-    fn add(&mut self, key: u64, target: Target) {
-        if let Target::Link(linked) = &target {
+    fn add(&mut self, key: u64, target: WakeTarget) {
+        if let WakeTarget::Link(linked) = &target {
             let keys = self.links.entry((linked.address, linked.link.clone()));
             keys.or_default().insert(key);
         }
         self.targets.insert(key, target);
     }
 
-    fn remove(&mut self, key: u64) -> Option<Target> {
+    fn remove(&mut self, key: u64) -> Option<WakeTarget> {
         let target = self.targets.remove(&key)?;
         self.targets.give_back();
         // The link is dropped by whoever gets it, not here.
-        if let Target::Link(linked) = &target
+        if let WakeTarget::Link(linked) = &target
             && let Entry::Occupied(mut keys) =
                 self.links.entry((linked.address, linked.link.clone()))
         {
@@ -63,15 +63,15 @@ impl Here {
     }
 
     /// What a wake-up is for: a link is called once, a park is left to end by itself.
-    fn woken(&mut self, key: u64) -> Option<Target> {
+    fn woken(&mut self, key: u64) -> Option<WakeTarget> {
         match self.targets.get(&key)? {
-            Target::Park(resume) => Some(Target::Park(resume.clone())),
-            Target::Link(_) => self.remove(key),
+            WakeTarget::Park(resume) => Some(WakeTarget::Park(resume.clone())),
+            WakeTarget::Link(_) => self.remove(key),
         }
     }
 
     /// The one that was added first.
-    fn unlink(&mut self, link: &Link, address: usize) -> Option<Target> {
+    fn unlink(&mut self, link: &Link, address: usize) -> Option<WakeTarget> {
         let keys = self.links.get(&(address, link.clone()))?;
         let first = *keys.first()?;
         self.remove(first)
@@ -84,7 +84,7 @@ fn here<R>(f: impl FnOnce(&mut Here) -> R) -> Option<R> {
 }
 
 /// What is woken.
-enum Target {
+enum WakeTarget {
     /// A park of a greenlet of this thread.
     Park(Resume),
     /// A link that was added in this thread.
@@ -92,22 +92,22 @@ enum Target {
 }
 
 /// A handle of an object that links are added to.
-pub(super) trait Handle: Linkable + Object {}
+pub(super) trait LinkedObject: Linkable + Object {}
 
-impl<T: Linkable + Object> Handle for T {}
+impl<T: Linkable + Object> LinkedObject for T {}
 
 /// A link, the object it was added to, and what stands for it in the object's line.
 struct Linked {
     hub: Hub,
     link: Link,
-    object: Box<dyn Handle>,
+    object: Box<dyn LinkedObject>,
     address: usize,
-    waiter: Arc<Waiter>,
+    waiter: Arc<ThreadsafeWaiter>,
 }
 
 /// Who waits. It is granted what it waits for, once, by whoever holds the lock of the object.
 #[derive(Debug)]
-pub(super) struct Waiter {
+pub(super) struct ThreadsafeWaiter {
     /// Changed under the lock of the object.
     state: AtomicU8,
     /// Whether it only watches: is told, and takes nothing.
@@ -117,7 +117,7 @@ pub(super) struct Waiter {
     /// Set by whoever has queued a wake-up, and by the wake-up if it is dropped: the second of
     /// them knows that it will never come.
     queued: AtomicBool,
-    kind: Kind,
+    kind: WaiterKind,
 }
 
 /// In a line (or no more, and nothing was granted); what was granted has not been used; it has.
@@ -126,31 +126,31 @@ const GRANTED: u8 = 1;
 const USED: u8 = 2;
 
 #[derive(Debug)]
-enum Kind {
+enum WaiterKind {
     /// A greenlet, or a link, of a thread that has a hub.
     Hub { loop_: ThreadsafeLoop, key: u64 },
     /// A thread without a hub.
     Thread { woken: Mutex<bool>, wake: Condvar },
 }
 
-impl Waiter {
+impl ThreadsafeWaiter {
     /// For the wait that the current greenlet is about to begin.
-    pub(super) fn new(watches: bool) -> Arc<Waiter> {
-        Waiter::of(watches, get_hub_if_exists())
+    pub(super) fn new(watches: bool) -> Arc<ThreadsafeWaiter> {
+        ThreadsafeWaiter::of(watches, get_hub_if_exists())
     }
 
-    fn of(watches: bool, hub: Option<Hub>) -> Arc<Waiter> {
+    fn of(watches: bool, hub: Option<Hub>) -> Arc<ThreadsafeWaiter> {
         let kind = match hub {
-            Some(hub) => Kind::Hub {
+            Some(hub) => WaiterKind::Hub {
                 loop_: hub.loop_().threadsafe(),
                 key: KEYS.fetch_add(1, Ordering::Relaxed),
             },
-            None => Kind::Thread {
+            None => WaiterKind::Thread {
                 woken: Mutex::new(false),
                 wake: Condvar::new(),
             },
         };
-        Arc::new(Waiter {
+        Arc::new(ThreadsafeWaiter {
             state: AtomicU8::new(WAITING),
             watches,
             ticket: AtomicU64::new(0),
@@ -173,7 +173,7 @@ impl Waiter {
         self.watches
     }
 
-    /// Grants what is waited for. The caller holds the object's lock, and [wakes](Waiter::wake)
+    /// Grants what is waited for. The caller holds the object's lock, and [wakes](ThreadsafeWaiter::wake)
     /// the waiter once it has let go of it.
     pub(super) fn grant(&self) {
         self.state.store(GRANTED, Ordering::Relaxed);
@@ -207,12 +207,12 @@ impl Waiter {
     /// `lost` is called.
     pub(super) fn wake(self: &Arc<Self>, lost: impl FnOnce() + Send + 'static) -> bool {
         let (loop_, key) = match &self.kind {
-            Kind::Thread { woken, wake } => {
+            WaiterKind::Thread { woken, wake } => {
                 *woken.lock() = true;
                 wake.notify_one();
                 return true;
             }
-            Kind::Hub { loop_, key } => (loop_, *key),
+            WaiterKind::Hub { loop_, key } => (loop_, *key),
         };
         let wakeup = WakeUp {
             waiter: self.clone(),
@@ -222,8 +222,8 @@ impl Waiter {
         let _ = loop_.run_callback_threadsafe(move || {
             wakeup.arrived();
             match here(|here| here.woken(key)).flatten() {
-                Some(Target::Park(resume)) => wake_here(&resume),
-                Some(Target::Link(linked)) => linked.call(),
+                Some(WakeTarget::Park(resume)) => wake_here(&resume),
+                Some(WakeTarget::Link(linked)) => linked.call(),
                 None => {}
             }
         });
@@ -231,7 +231,7 @@ impl Waiter {
     }
 
     /// Waits to be woken, at most `timeout` seconds: called once, by the one who made it. Which
-    /// of the two it was says [`take`](Waiter::take).
+    /// of the two it was says [`take`](ThreadsafeWaiter::take).
     #[track_caller]
     pub(super) fn park(
         &self,
@@ -240,15 +240,15 @@ impl Waiter {
         timeout: Option<f64>,
     ) -> Result<(), Exception> {
         match (&self.kind, get_hub_if_exists()) {
-            (Kind::Hub { key, .. }, Some(hub)) => {
+            (WaiterKind::Hub { key, .. }, Some(hub)) => {
                 self.park_greenlet(&hub, *key, what, address, timeout)
             }
-            (Kind::Thread { woken, wake }, _) => {
+            (WaiterKind::Thread { woken, wake }, _) => {
                 park_thread(woken, wake, timeout);
                 Ok(())
             }
             // It was there a moment ago.
-            (Kind::Hub { .. }, None) => Err(Exception::new(hub::core::HubDestroyed)),
+            (WaiterKind::Hub { .. }, None) => Err(Exception::new(hub::core::HubDestroyed)),
         }
     }
 
@@ -283,7 +283,7 @@ fn wake_here(resume: &Resume) {
 
 /// On its way to the waiter's loop; notices if it is dropped there.
 struct WakeUp<L: FnOnce()> {
-    waiter: Arc<Waiter>,
+    waiter: Arc<ThreadsafeWaiter>,
     lost: Option<L>,
 }
 
@@ -310,7 +310,7 @@ impl<'a> Registered<'a> {
     fn new(hub: &'a Hub, key: u64, resume: Resume) -> Result<Self, Exception> {
         hub.loop_().ref_()?;
         // Fails in a thread that is ending, whose loop is destroyed.
-        let _ = here(|here| here.add(key, Target::Park(resume)));
+        let _ = here(|here| here.add(key, WakeTarget::Park(resume)));
         Ok(Registered(hub, key))
     }
 }
@@ -327,15 +327,19 @@ impl Drop for Registered<'_> {
 /// Has the link called, by this thread's hub, once the waiter that is returned is woken: it is to
 /// be put in the line of `object`, which is at `address`. It counts for the loop until it is
 /// called, or [unlinked](unlink).
-pub(super) fn link(link: Link, object: Box<dyn Handle>, address: usize) -> Arc<Waiter> {
+pub(super) fn link(
+    link: Link,
+    object: Box<dyn LinkedObject>,
+    address: usize,
+) -> Arc<ThreadsafeWaiter> {
     let hub = get_hub();
-    let waiter = Waiter::of(true, Some(hub.clone()));
-    let Kind::Hub { key, .. } = waiter.kind else {
+    let waiter = ThreadsafeWaiter::of(true, Some(hub.clone()));
+    let WaiterKind::Hub { key, .. } = waiter.kind else {
         unreachable!("made for a hub");
     };
     // Fails if the loop is destroyed: then the link is never called.
     if hub.loop_().ref_().is_ok() {
-        let linked = Target::Link(Rc::new(Linked {
+        let linked = WakeTarget::Link(Rc::new(Linked {
             hub,
             link,
             object,
@@ -348,11 +352,11 @@ pub(super) fn link(link: Link, object: Box<dyn Handle>, address: usize) -> Arc<W
 }
 
 /// Forgets a link that was added here to the object at `address`; returns what has stood for it.
-pub(super) fn unlink(link: &Link, address: usize) -> Option<Arc<Waiter>> {
+pub(super) fn unlink(link: &Link, address: usize) -> Option<Arc<ThreadsafeWaiter>> {
     let forgotten = here(|here| here.unlink(link, address));
     match forgotten?? {
-        Target::Link(linked) => Some(linked.waiter.clone()),
-        Target::Park(_) => None,
+        WakeTarget::Link(linked) => Some(linked.waiter.clone()),
+        WakeTarget::Park(_) => None,
     }
 }
 

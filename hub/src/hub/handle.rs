@@ -19,9 +19,9 @@ use crate::timers::Timers;
 ///
 /// Source: gevent's `Hub`.
 #[derive(Clone)]
-pub struct Hub(pub(super) Rc<Inner>);
+pub struct Hub(pub(super) Rc<HubBody>);
 
-pub(crate) struct Inner {
+pub(crate) struct HubBody {
     pub(super) loop_: Loop,
     pub(super) greenlet: RawGreenlet,
     pub(super) main: RawGreenlet,
@@ -40,7 +40,7 @@ pub(crate) struct Inner {
 }
 
 /// A weak reference to a hub.
-pub(crate) struct WeakHub(Weak<Inner>);
+pub(crate) struct WeakHub(Weak<HubBody>);
 
 impl WeakHub {
     pub(crate) fn upgrade(&self) -> Option<Hub> {
@@ -57,7 +57,7 @@ impl Hub {
         WeakHub(Rc::downgrade(&self.0))
     }
 
-    pub(crate) fn inner(&self) -> &Inner {
+    pub(crate) fn body(&self) -> &HubBody {
         &self.0
     }
 

@@ -11,7 +11,7 @@ use greenlet_core::{
     Exception, GreenletError, RawGreenlet, Value, finish, getcurrent, greenlets, is_first_thread,
 };
 
-use super::handle::{Hub, Inner};
+use super::handle::{Hub, HubBody};
 use crate::config;
 use crate::context::Context;
 use crate::core::{Error, HubDestroyed, Loop};
@@ -96,14 +96,14 @@ impl Hub {
 
     fn of(loop_: Loop) -> Hub {
         let main = main_of(&getcurrent());
-        Hub(Rc::new_cyclic(|weak: &Weak<Inner>| {
-            let life = Life(weak.clone());
+        Hub(Rc::new_cyclic(|weak: &Weak<HubBody>| {
+            let life = HubRun(weak.clone());
             let greenlet = RawGreenlet::builder()
                 .parent(&main)
                 .stack_size(HUB_STACK)
                 .daemon()
                 .build(move |_| life.run());
-            Inner {
+            HubBody {
                 loop_,
                 greenlet,
                 main,
@@ -254,9 +254,9 @@ impl Hub {
 }
 
 /// The function of the hub's greenlet. Its drop, in whatever way the greenlet ends, ends the hub.
-struct Life(Weak<Inner>);
+struct HubRun(Weak<HubBody>);
 
-impl Life {
+impl HubRun {
     fn run(self) -> Result<Value, Exception> {
         match self.0.upgrade() {
             Some(inner) => run(Hub(inner)),
@@ -265,7 +265,7 @@ impl Life {
     }
 }
 
-impl Drop for Life {
+impl Drop for HubRun {
     fn drop(&mut self) {
         if let Some(inner) = self.0.upgrade() {
             Hub(inner).died();
