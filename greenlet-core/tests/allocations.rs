@@ -1,6 +1,6 @@
 //! A round trip between greenlets allocates nothing, whatever the runtime sends.
 //!
-//! A binary of its own, because it replaces the global allocator.
+//! This is a binary of its own, because it replaces the global allocator.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -43,7 +43,7 @@ fn test_a_round_trip_allocates_nothing() -> Result<(), Exception> {
     let main = getcurrent();
     let ticket = Rc::new(Cell::new(None));
     let its = ticket.clone();
-    // As a hub does it: a token there, nothing back; handles are cloned on the way.
+    // This is done as a hub does it: a token goes there, nothing comes back, and handles are cloned on the way.
     let g = RawGreenlet::new(move |_| {
         loop {
             let park = Park::begin(None);
@@ -75,7 +75,7 @@ fn test_a_pooled_greenlet_allocates_once() -> Result<(), Exception> {
         RawGreenlet::new(function).switch(()).map(drop)
     }
     one()?;
-    // The greenlet, and its function if that captures a lot.
+    // The greenlet is one allocation, and its function another one if it captures a lot.
     assert_eq!(allocations(one)?, 1);
     assert_eq!(allocations(capturing::<200>)?, 1);
     assert_eq!(allocations(capturing::<1000>)?, 2);

@@ -1,6 +1,6 @@
-//! What ends a process, in processes of their own: this binary runs itself with `CRASH_CASE` set.
+//! Crashes, each in a process of its own: this binary runs itself with `CRASH_CASE` set.
 
-// AddressSanitizer reports crashes in its own words.
+// AddressSanitizer would report these crashes in its own words.
 #![cfg(not(feature = "asan"))]
 
 #[path = "../../tests/common/this_program.rs"]
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use greenlet_core::{Exception, RawGreenlet, StackError, StackSize, Value, getcurrent};
 
-/// How a child ended, and what it said.
+/// How a child ended, and what it printed.
 struct Ended {
     status: ExitStatus,
     stderr: String,
@@ -65,13 +65,13 @@ fn run_case(case: &str, variables: &[(&str, &str)]) -> Ended {
     }
 }
 
-/// The children's side.
+/// The case that a child is to run; without one, this does nothing.
 #[test]
 fn child() {
     let Ok(case) = std::env::var("CRASH_CASE") else {
         return;
     };
-    // A child that hangs ends all the same.
+    // A child that hangs is ended.
     std::thread::spawn(|| {
         std::thread::sleep(Duration::from_secs(60));
         std::process::exit(99);
@@ -125,7 +125,7 @@ fn child() {
     std::process::exit(98);
 }
 
-/// Needs at least a few dozen bytes of stack per level.
+/// Overflows the stack; every level takes at least a few dozen bytes of it.
 #[expect(unconditional_recursion, reason = "the overflow is the point")]
 fn recurse(n: u64) -> u64 {
     black_box(recurse(black_box(n - 1))) + n
@@ -140,8 +140,8 @@ fn nested() -> Result<Value, Exception> {
     .switch(())
 }
 
-/// Parks with less than 4 KiB of stack left, which is enough for that, and overflows afterwards. Without optimisation
-/// the switch by `context` may take a little more.
+/// Parks with less than 4 KiB of stack left, which is enough for parking, and overflows afterwards. Without
+/// optimisation, the switch by `context` may take a little more.
 fn with_4_kib_left() -> Result<Value, Exception> {
     const LEFT: usize = if cfg!(feature = "context-switch") {
         8192
@@ -185,18 +185,18 @@ fn after_trimming() -> Result<Value, Exception> {
     RawGreenlet::new(|_| Ok(Value::Token(recurse(u64::MAX)))).switch(())
 }
 
-/// What the child ends with if it may not lock memory.
+/// The exit status of the child if it may not lock memory.
 const MAY_NOT_LOCK: i32 = 77;
 
-/// Memory that is locked takes no guard by advice (not from every kernel), which was found to work before.
+/// Overflows in locked memory, where not every kernel makes a guard by advice, although advice has worked before.
 fn in_locked_memory() -> Result<Value, Exception> {
     RawGreenlet::new(|_| Ok(Value::None)).switch(())?;
-    // SAFETY: it changes only when pages are there.
+    // SAFETY: the call changes only when pages are in memory.
     if unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE | libc::MCL_ONFAULT) } != 0 {
         eprintln!("mlockall: {}", std::io::Error::last_os_error());
         std::process::exit(MAY_NOT_LOCK);
     }
-    // Stacks of another size, so new ones.
+    // Stacks of another size are new ones.
     let locked = || RawGreenlet::builder().stack_size(StackSize::kib(512));
     for _ in 0..50 {
         locked().build(|_| Ok(Value::None)).switch(())?;
@@ -206,10 +206,10 @@ fn in_locked_memory() -> Result<Value, Exception> {
         .switch(())
 }
 
-/// A frame of C that was compiled without stack probes: nothing of it is touched but its far end.
+/// Acts like a frame of C that was compiled without stack probes: touches nothing of it but its far end.
 ///
 /// # Safety
-/// None, unless the byte at `end` faults.
+/// The byte at `end` faults.
 unsafe fn touch_far_end(end: usize) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the stack pointer is put back.
@@ -246,9 +246,9 @@ unsafe fn touch_far_end(end: usize) {
 fn end_of_stack() -> usize {
     let here = black_box(0_u8);
     let mut page = (&raw const here).addr() / 4096 * 4096;
-    // The system is asked to read there, and fails if it cannot.
+    // The system is asked to read there, and the call fails if it cannot.
     let readable = |page: usize| {
-        // SAFETY: whatever is there is taken for a path, if it can be read.
+        // SAFETY: the system takes the bytes there for a path, if they can be read.
         let found = unsafe { libc::access(std::ptr::without_provenance(page), libc::F_OK) };
         found == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::EFAULT)
     };
@@ -258,8 +258,8 @@ fn end_of_stack() -> usize {
     page
 }
 
-/// The frame begins `LEFT` bytes above the end of the stack and has `FRAME` bytes. Below is another
-/// greenlet's stack; both were used and trimmed before.
+/// Overflows by a frame without stack probes, of `FRAME` bytes, that begins `LEFT` bytes above the end of
+/// the stack. Another greenlet's stack is below; both stacks were used and trimmed before.
 fn without_probes() -> Result<Value, Exception> {
     let number = |name| std::env::var(name).expect("a number").parse::<usize>();
     let (left, frame) = (number("LEFT")?, number("FRAME")?);
@@ -269,7 +269,7 @@ fn without_probes() -> Result<Value, Exception> {
         let g = RawGreenlet::builder().stack_size(size).build(move |_| {
             if fails {
                 let low = end_of_stack();
-                // SAFETY: none: this is the overflow that is asked for.
+                // SAFETY: the byte is in the guard and faults: this is the overflow that the test wants.
                 unsafe { touch_far_end(low + left - frame) };
             }
             main.switch(())
@@ -284,7 +284,7 @@ fn without_probes() -> Result<Value, Exception> {
     Ok(Value::None)
 }
 
-/// As large as the system makes them, up to what 47 bits can address.
+/// Uses stacks as large as the system allows, up to those that 47 bits can address.
 fn huge_stacks() -> Result<Value, Exception> {
     for bits in 28..47 {
         let main = getcurrent();
@@ -304,25 +304,25 @@ fn huge_stacks() -> Result<Value, Exception> {
 }
 
 fn wild_read() -> u64 {
-    // SAFETY: none: this is the crash that is asked for.
+    // SAFETY: nothing is mapped there, so the read faults: this is the crash that the test wants.
     unsafe { std::ptr::read_volatile(std::ptr::without_provenance(0x10)) }
 }
 
 fn with_a_handler() -> Result<Value, Exception> {
     extern "C" fn handler(_: libc::c_int) {
         let text = b"the handler before\n";
-        // SAFETY: both may be called in a signal handler.
+        // SAFETY: both functions may be called in a signal handler.
         unsafe {
             libc::write(2, text.as_ptr().cast(), text.len());
             libc::_exit(7)
         }
     }
-    // SAFETY: the handler is one.
+    // SAFETY: `handler` is a signal handler.
     unsafe { libc::signal(libc::SIGSEGV, handler as *const () as usize) };
     RawGreenlet::new(|_| Ok(Value::Token(wild_read()))).switch(())
 }
 
-/// A handler that is put in front of ours, and passes on what it does not know.
+/// Installs a handler after ours, which passes signals on to ours.
 fn with_a_later_handler() -> Result<Value, Exception> {
     static mut OURS: std::mem::MaybeUninit<libc::sigaction> = std::mem::MaybeUninit::uninit();
     extern "C" fn handler(
@@ -351,17 +351,17 @@ fn with_a_later_handler() -> Result<Value, Exception> {
     RawGreenlet::new(|_| Ok(Value::Token(recurse(u64::MAX)))).switch(())
 }
 
-/// Signals that are no faults: some process sends them.
+/// Raises signals that are no faults, as another process might send them.
 fn sent(case: &str) -> Result<Value, Exception> {
     let (signal, before) = match case {
         "segv sent" => (libc::SIGSEGV, libc::SIG_DFL),
         "segv sent and ignored" => (libc::SIGSEGV, libc::SIG_IGN),
         _ => (libc::SIGBUS, libc::SIG_DFL),
     };
-    // SAFETY: neither is a handler.
+    // SAFETY: `before` is `SIG_DFL` or `SIG_IGN`, and no handler.
     unsafe { libc::signal(signal, before) };
     RawGreenlet::new(move |_| {
-        // SAFETY: it has no preconditions.
+        // SAFETY: `raise` has no preconditions.
         unsafe { libc::raise(signal) };
         eprintln!("not impressed");
         std::process::exit(6)
@@ -377,7 +377,7 @@ fn in_a_thread_of_c() -> Result<Value, Exception> {
             true => Ok(Value::Token(recurse(u64::MAX))),
             false => Ok(Value::None),
         });
-        // SAFETY: asks.
+        // SAFETY: the call only asks, and fills `alternate` in.
         let alternate = unsafe {
             let mut alternate = std::mem::zeroed();
             let before = libc::sigaltstack(std::ptr::null(), &raw mut alternate);
@@ -400,8 +400,8 @@ fn in_a_thread_of_c() -> Result<Value, Exception> {
     Ok(Value::None)
 }
 
-/// A recursion that switches at every level, so that now the call meets the guard first and now
-/// the switch.
+/// Recurses with a switch at every level, so that in some runs a call meets the guard first, and in others
+/// a switch.
 fn while_switching() -> Result<Value, Exception> {
     fn down(main: &RawGreenlet) -> Result<Value, Exception> {
         main.switch(())?;
@@ -425,7 +425,7 @@ fn while_switching() -> Result<Value, Exception> {
     }
 }
 
-/// What `ulimit -v` does.
+/// Limits the address space, as `ulimit -v` does.
 fn no_address_space() -> Result<Value, Exception> {
     let large = || {
         RawGreenlet::builder()
@@ -437,7 +437,7 @@ fn no_address_space() -> Result<Value, Exception> {
         rlim_cur: 2 << 30,
         rlim_max: libc::RLIM_INFINITY,
     };
-    // SAFETY: asks for nothing but a limit.
+    // SAFETY: the calls only read and set a limit.
     unsafe {
         libc::getrlimit(libc::RLIMIT_AS, &raw mut limit);
         limit.rlim_cur = 2 << 30;
@@ -447,7 +447,7 @@ fn no_address_space() -> Result<Value, Exception> {
     let error = g.switch(()).expect_err("there is no room");
     assert!(error.is::<StackError>() && !g.started());
     eprintln!("{error}");
-    // Others have room: one of these fits, if not sixteen of them.
+    // Smaller stacks have room: one of these fits, if not sixteen of them.
     let fits = RawGreenlet::builder()
         .stack_size(StackSize::mib(512))
         .build(Ok);
@@ -544,7 +544,7 @@ fn test_overflow_after_a_switch_with_4_kib_left() {
         .saying("its stack of 65536 bytes");
 }
 
-/// All the ways in which guards are made.
+/// The environment variables for all the ways in which guards are made.
 const GUARDS: [&[(&str, &str)]; 3] = [
     &[],
     &[("GREENLET_GUARD", "madvise")],
@@ -589,7 +589,7 @@ fn test_overflow_in_a_thread_that_is_not_of_the_standard_library() {
         .saying("greenlet #1 has overflowed");
 }
 
-/// What a switch pushes last may be what does not fit: it is the leaving greenlet's overflow.
+/// The words that a switch pushes last may not fit on the stack: then the leaving greenlet has overflowed it.
 #[test]
 fn test_overflow_in_the_midst_of_a_switch() {
     for by in ["0", "1", "2", "3", "4", "5", "6", "7"] {
@@ -606,7 +606,7 @@ fn test_overflow_by_one_large_frame() {
         .saying("greenlet #1 has overflowed");
 }
 
-/// C steps over a small guard.
+/// A C frame without stack probes would step over a small guard.
 #[test]
 fn test_overflow_by_a_frame_without_stack_probes() {
     for (left, frame) in [(16, 32), (4096, 32), (30 * 1024, 32), (16, 64)] {
@@ -625,7 +625,7 @@ fn test_overflow_by_a_frame_without_stack_probes() {
     }
 }
 
-/// Their ends were looked at page by page, for minutes: the child ends itself before.
+/// To look at the stacks page by page would take minutes: the child ends itself before.
 #[test]
 fn test_huge_stacks_are_given_back_in_no_time() {
     run_case("huge stacks", &[]).with_code(0);
@@ -676,7 +676,7 @@ fn test_signals_that_somebody_sends_do_what_they_did_before() {
 #[test]
 fn test_no_address_space_is_an_error() {
     if std::env::var_os(this_program::RUNNER).is_some() {
-        // An emulator's memory is not what the limit is for.
+        // In an emulator, the limit is on the emulator's memory, too.
         return;
     }
     let reason = std::io::Error::from_raw_os_error(libc::ENOMEM);
@@ -690,7 +690,7 @@ fn test_no_address_space_is_an_error() {
 #[test]
 fn test_too_many_guards_name_the_limit() {
     if std::fs::read_to_string("/proc/sys/vm/max_map_count").is_ok_and(|n| n.trim() != "65530") {
-        // Elsewhere than on a default Linux the number at which it fails is another one.
+        // With another limit than Linux's default, it fails at another number of greenlets.
         return;
     }
     run_case("too many guards", &[("GREENLET_GUARD", "mprotect")])

@@ -1,7 +1,8 @@
 //! Random trees of greenlets against a simple model of greenlet's rules.
 //!
 //! The greenlets run a little interpreter: each takes the next command off a common list and
-//! does it, wherever it is. The model knows who must run after each command and with what.
+//! does it, wherever it is. The model knows which greenlet must run after each command, and the
+//! value or error that must arrive there.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,15 +13,15 @@ use greenlet_core::{
 };
 use proptest::prelude::*;
 
-/// What a greenlet does next. Numbers choose among the greenlets made so far, modulo their
-/// count; 0 is the main greenlet.
+/// The next thing that a greenlet does. Numbers choose among the greenlets made so far, modulo
+/// their count; 0 is the main greenlet.
 #[derive(Debug, Clone)]
 enum Command {
     Make,
     Switch(usize, u64),
     Throw(usize, u64),
     SetParent(usize, usize),
-    /// Our handle goes; whoever else has one keeps the greenlet, and else it is unwound.
+    /// The test's handle is dropped: another handle keeps the greenlet, and without one it is unwound.
     Drop(usize),
     Unwind(usize),
     /// The running greenlet ends with a value; ignored in the main greenlet.
@@ -49,7 +50,7 @@ fn command() -> impl Strategy<Value = Command> {
 #[error("number {0}")]
 struct Number(u64);
 
-/// What arrived somewhere.
+/// The message that arrives in a greenlet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Got {
     Value(u64),
@@ -63,7 +64,7 @@ enum Life {
     Dead,
 }
 
-/// The model: what greenlet's documentation says, in twenty lines.
+/// The model: the rules of greenlet's documentation, in twenty lines.
 #[derive(Debug)]
 struct Model {
     life: Vec<Life>,
@@ -72,7 +73,7 @@ struct Model {
 }
 
 impl Model {
-    /// Gives something to a greenlet, or to who stands in for it.
+    /// Gives a message to a greenlet, or to the parent that gets it instead.
     fn give(&mut self, mut to: usize, got: Got) {
         loop {
             match (self.life[to], got) {
@@ -109,14 +110,14 @@ impl Model {
 struct World {
     commands: RefCell<std::vec::IntoIter<Command>>,
     model: RefCell<Model>,
-    /// What must arrive at whoever runs next.
+    /// The message that must arrive in the greenlet that runs next.
     expected: Cell<Option<Got>>,
-    /// None: dropped.
+    /// The handles of all greenlets; none where it was dropped.
     handles: RefCell<Vec<Option<RawGreenlet>>>,
     weak: RefCell<Vec<WeakGreenlet>>,
-    /// Values with destructors on greenlets' stacks.
+    /// The count of values with destructors on greenlets' stacks.
     frames: Rc<Cell<usize>>,
-    /// All commands are done: everybody ends as fast as possible.
+    /// Whether all commands are done: then every greenlet ends as fast as possible.
     over: Cell<bool>,
 }
 
@@ -157,13 +158,13 @@ fn got(result: &Result<Value, Exception>) -> Got {
 }
 
 impl World {
-    /// Checks that the right one runs and has got the right thing.
+    /// Checks that the right greenlet runs and has got the right message.
     fn arrived(&self, me: usize, what: Got) {
         assert_eq!(self.model.borrow().current, me, "the wrong one runs");
         assert_eq!(self.expected.take(), Some(what), "it got the wrong thing");
     }
 
-    /// The life of a greenlet, the main one among them.
+    /// The function of every greenlet, the main one among them.
     fn live(self: &Rc<Self>, me: usize) -> Result<Value, Exception> {
         let _frame = Frame::new(&self.frames);
         loop {
@@ -253,7 +254,7 @@ impl World {
         command
     }
 
-    /// A greenlet that we have a handle of.
+    /// A greenlet that the test has a handle of.
     fn choose(&self, number: usize) -> Option<usize> {
         let handles = self.handles.borrow();
         let index = number % handles.len();
@@ -281,7 +282,8 @@ impl World {
         model.parent.push(parent);
     }
 
-    /// When one that we dropped goes is up to the others that have handles of it.
+    /// Notes in the model which greenlets have ended whose handle was dropped: the model does not know which other
+    /// greenlets have handles of them.
     fn notice_the_dropped(&self) {
         let (handles, weak) = (self.handles.borrow(), self.weak.borrow());
         for (index, weak) in weak.iter().enumerate() {
@@ -291,7 +293,7 @@ impl World {
         }
     }
 
-    /// The real greenlets are in the states that the model says.
+    /// Checks that the real greenlets are in the states that the model says.
     fn compare(&self) {
         self.notice_the_dropped();
         let (model, handles) = (self.model.borrow(), self.handles.borrow());
@@ -308,8 +310,8 @@ impl World {
     }
 }
 
-/// Runs the commands; then drops everything, in an order that the seed chooses, and looks for
-/// what is left.
+/// Runs the commands, drops everything in an order that the seed chooses, and checks that nothing
+/// is left.
 fn run(commands: Vec<Command>, seed: u64) {
     let frames = Rc::new(Cell::new(0));
     let world = Rc::new(World {
@@ -327,8 +329,8 @@ fn run(commands: Vec<Command>, seed: u64) {
     });
     world.live(0).expect("the main greenlet only returns");
     assert!(world.over.get());
-    // Greenlets end in whatever order the last command found them in; from here on only the
-    // main greenlet's view counts.
+    // The greenlets have ended in an order that the model does not know: from here on, nothing is
+    // compared with it.
     let mut handles = world.handles.take();
     drop(world);
     let mut seed = seed;
@@ -343,7 +345,7 @@ fn run(commands: Vec<Command>, seed: u64) {
             assert!(ended.is_ok() && greenlet.dead());
         }
     }
-    // Those parked in switches to one another keep one another.
+    // Greenlets that are parked in switches to one another keep one another.
     while let Some(greenlet) = greenlets()
         .into_iter()
         .find(|g| g.state() == State::Suspended)
@@ -367,7 +369,7 @@ proptest! {
         commands in prop::collection::vec(command(), 0..120),
         seed in any::<u64>(),
     ) {
-        // In a thread of its own: a run that fails leaves its greenlets behind.
+        // Each run has a thread of its own, because a run that fails leaves its greenlets behind.
         if let Err(payload) = std::thread::spawn(move || run(commands, seed)).join() {
             std::panic::resume_unwind(payload);
         }

@@ -1,4 +1,4 @@
-//! The hook that notes where panics begin: it calls the one that was there before it, and a later one stays.
+//! The hook that notes where panics begin calls the hook that was there before it, and leaves a later one in place.
 
 use std::panic;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -36,7 +36,7 @@ fn test_hooks_are_chained_and_never_replaced() {
     assert!(panicked().place().is_some());
     assert_eq!(counts(), (2, 1));
 
-    // Whoever does not call ours has no places.
+    // A hook that does not call ours has no places noted.
     panic::set_hook(Box::new(|_| {
         LATER.fetch_add(1, Ordering::Relaxed);
     }));

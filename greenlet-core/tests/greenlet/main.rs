@@ -1,4 +1,4 @@
-//! Greenlets, in files named as greenlet's own tests.
+//! The tests of greenlets, in files named as greenlet's own tests.
 
 mod common;
 mod test_attached;

@@ -1,4 +1,4 @@
-//! Data of a greenlet's own: seen by its function, told when that never runs, dropped at the end.
+//! Data of a greenlet's own: its function sees them, they are told when it never runs, and they are dropped at the end.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,7 @@ use greenlet_core::{
 
 type Log = Rc<RefCell<Vec<&'static str>>>;
 
-/// Logs what becomes of it, and of the function that it came with.
+/// Data that log what happens to them, and to the function that they came with.
 struct Logged {
     log: Log,
     own: RefCell<Option<WeakGreenlet>>,
@@ -56,7 +56,7 @@ fn logged(log: &Log) -> Attached<Logged> {
         data.number.set(data.number.get() + 1);
         got
     });
-    // Its data keep its memory, but not itself.
+    // The data keep the greenlet's memory, but not the greenlet.
     greenlet.own.replace(Some(greenlet.greenlet().downgrade()));
     greenlet
 }
@@ -100,7 +100,7 @@ fn test_data_are_told_that_the_function_never_runs() -> TestResult {
     g.greenlet().throw(GreenletExit)?;
     assert_log(&log, &["unrun", "function"]);
     drop(g);
-    // Nobody is left who could be told.
+    // Data are not told when nobody has a handle any more.
     drop(logged(&log));
     assert_log(&log, &["data", "function", "data"]);
     Ok(())
@@ -158,7 +158,7 @@ fn test_a_panic_of_the_function_leaves_the_data() -> TestResult {
     Ok(())
 }
 
-/// Panics when it is dropped, and says so first.
+/// Panics when it is dropped, and logs that first.
 struct Panics(Log, &'static str);
 
 impl Data for Panics {}
@@ -170,7 +170,7 @@ impl Drop for Panics {
     }
 }
 
-/// That nothing is leaked either is for AddressSanitizer to say.
+/// AddressSanitizer checks that nothing is leaked, either.
 #[test]
 fn test_a_destructor_that_panics_keeps_no_other_from_being_called() {
     let log = Log::default();
@@ -180,7 +180,7 @@ fn test_a_destructor_that_panics_keeps_no_other_from_being_called() {
         assert!(weak.upgrade().is_none());
         *panic.downcast::<&str>().unwrap()
     };
-    // The data's.
+    // The destructor of the data panics.
     let (in_function, data) = (InFunction(log.clone()), Panics(log.clone(), "data"));
     let g = RawGreenlet::builder().build_with(data, move |_, _| {
         let _function = in_function;
@@ -188,7 +188,7 @@ fn test_a_destructor_that_panics_keeps_no_other_from_being_called() {
     });
     assert_eq!(drop_caught(g), "data");
     assert_log(&log, &["function", "data"]);
-    // The function's, and its greenlet was a parent.
+    // The destructor of a function panics, whose greenlet was a parent.
     let (in_function, data) = (Panics(log.clone(), "function"), Number(log.clone()));
     let parent = RawGreenlet::new(|_| Ok(Value::None));
     let weak = parent.downgrade();
@@ -206,7 +206,7 @@ fn test_a_destructor_that_panics_keeps_no_other_from_being_called() {
     assert!(weak.upgrade().is_none());
 }
 
-/// Logs its end, no more.
+/// Data that log only their drop.
 struct Number(Log);
 
 impl Data for Number {}
@@ -235,7 +235,7 @@ fn test_an_unrun_that_panics_takes_the_function_along() {
     let raw = g.greenlet().clone();
     assert!(catch_unwind(AssertUnwindSafe(|| raw.discard())).is_err());
     assert!(raw.dead() && !raw.discard() && raw.switch(()).is_ok());
-    // It was there as long as somebody had a handle, which the function itself may have.
+    // The function is dropped although the data panic when they are told.
     assert_log(&log, &["unrun", "function"]);
     drop((raw, g));
     assert_log(&log, &[]);
@@ -249,7 +249,7 @@ fn test_data_that_switch_when_they_are_dropped() -> TestResult {
         fn drop(&mut self) {
             let other = self.0.borrow().clone();
             if let Some(other) = other {
-                // Where it ends.
+                // The other greenlet ends here, as this one is its parent.
                 other.set_parent(&getcurrent()).expect("no cycle");
                 other.switch(()).expect("it does not fail");
             }
@@ -260,13 +260,13 @@ fn test_data_that_switch_when_they_are_dropped() -> TestResult {
     let (again, seen) = (g.greenlet().downgrade(), Rc::new(Cell::new(0)));
     let count = seen.clone();
     other.replace(Some(RawGreenlet::new(move |_| {
-        // Neither it nor its memory is there for anybody else meanwhile.
+        // Meanwhile, the greenlet that is being freed cannot be found, and its memory is not used for another one.
         assert!(again.upgrade().is_none());
         drop(again);
         count.set(count.get() + 1);
         Ok(Value::None)
     })));
-    // Dropped on the stack of a greenlet that ends with it.
+    // The last handle is dropped on the stack of a greenlet that ends.
     RawGreenlet::new(move |_| {
         g.greenlet().set_parent(&getcurrent())?;
         g.greenlet().switch(())?;
@@ -315,7 +315,7 @@ fn test_those_of_no_size_are_dropped_once() -> TestResult {
     Ok(())
 }
 
-/// Counts how often it is told.
+/// Data that count how often they are told.
 #[derive(Default)]
 struct Told(Cell<u32>);
 
@@ -331,18 +331,18 @@ fn must_not_run(parent: &RawGreenlet) -> Attached<Told> {
     builder.build_with(Told::default(), |_, _| unreachable!())
 }
 
-/// They were not, and whoever waited for the greenlet waited for ever.
+/// If they were not told, a wait for the greenlet would never end.
 #[test]
 fn test_data_are_told_when_a_panic_comes_before_the_function() {
     let main = getcurrent();
-    // The tracer's.
+    // The tracer panics.
     let g = must_not_run(&main);
     let old = settrace(Some(Tracer::new(|_, _, _| panic!("traced"))));
     let error = g.greenlet().switch(()).unwrap_err();
     assert!(settrace(old).is_none());
     assert!(error.is::<Panic>() && g.greenlet().dead());
     assert_eq!(g.0.get(), 1);
-    // A destructor's: of the data of the greenlet that has just ended.
+    // A destructor panics, of the data of the greenlet that has just ended.
     struct Panics;
     impl Data for Panics {}
     impl Drop for Panics {
@@ -356,7 +356,7 @@ fn test_data_are_told_when_a_panic_comes_before_the_function() {
     let ends = RawGreenlet::builder()
         .parent(g.greenlet())
         .build_with(Panics, move |_, _| {
-            // With its stack goes the only handle of this one.
+            // The only handle of this greenlet is on the stack that is unwound here.
             assert!(its.take().is_some_and(|starter| starter.unwind()));
             Ok(Value::None)
         });
@@ -380,7 +380,7 @@ fn test_data_are_told_when_the_greenlet_is_unwound_before_the_function() -> Test
     Ok(())
 }
 
-/// Each refused switch gave the stack up anew, until it had overflowed.
+/// If each refused switch gave the stack up anew, it would overflow.
 #[test]
 #[cfg_attr(
     feature = "asan",
@@ -409,7 +409,7 @@ fn test_data_of_a_stack_that_is_given_up_cannot_switch() -> TestResult {
     Ok(())
 }
 
-/// Data that wait when they are told: whoever ends the greenlet again has the function dropped.
+/// Data wait when they are told: if the greenlet is ended again, the function is dropped.
 #[test]
 fn test_a_function_goes_though_the_data_wait_when_they_are_told() -> TestResult {
     struct Waits(RawGreenlet);
@@ -435,11 +435,11 @@ fn test_a_function_goes_though_the_data_wait_when_they_are_told() -> TestResult 
     assert_eq!(Rc::strong_count(&owned), 2);
     assert!(g.greenlet().unwind());
     assert_eq!(Rc::strong_count(&owned), 1);
-    // What is left to do for who waited.
+    // The call in which the data wait is still to return.
     ends.switch(()).map(drop)
 }
 
-/// A greenlet that is unwound in the tracer, before its function begins, kept it.
+/// A greenlet that is unwound in the tracer, before its function begins, must not keep the function.
 #[test]
 fn test_a_function_goes_though_its_greenlet_is_unwound_in_the_tracer() -> TestResult {
     struct Nothing;

@@ -24,7 +24,7 @@ fn test_context_not_propagated() -> TestResult {
     });
     g.switch(())?;
     assert_eq!(current_id(), Some(Id(1)));
-    // It stays with the greenlet, dead or not.
+    // The value stays with the greenlet, dead or not.
     assert_eq!(g.local::<Id>().as_deref(), Some(&Id(2)));
     Ok(())
 }
@@ -45,7 +45,7 @@ fn test_context_propagated_by_inheriting() -> TestResult {
 
 #[test]
 fn test_context_shared() -> TestResult {
-    // What is inherited is the same value, not a copy.
+    // An inherited value is the same value, not a copy.
     getcurrent().set_local(Cell::new(0));
     for _ in 0..3 {
         let g = RawGreenlet::new(|_| {
@@ -100,7 +100,7 @@ fn test_values_are_dropped_with_the_greenlet() {
 
 #[test]
 fn test_a_value_that_names_its_greenlet_when_dropped() {
-    // The destructor runs while the greenlet's other parts go; it may look around.
+    // The destructor runs while the greenlet is being freed, and may use the greenlets of the thread.
     struct Looks;
     impl Drop for Looks {
         fn drop(&mut self) {

@@ -1,4 +1,4 @@
-//! Exceptions: what they are made of, what they pass through, where they were raised.
+//! Exceptions: their sources, conversions to other errors and back, and the places where they were raised.
 
 use std::error::Error;
 use std::fmt;
@@ -9,12 +9,12 @@ use greenlet_core::{
     AsError, Chain, Exception, GreenletExit, Message, Panic, Raised, RawGreenlet, Value, getcurrent,
 };
 
-/// Without a size: only its place tells one from another.
+/// An error without a size: only its address tells one from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("stop")]
 struct Stop;
 
-/// What a library makes of an exception, in the ways that there are.
+/// An error that a library makes of an exception, in all the ways that there are.
 #[derive(Debug, thiserror::Error)]
 enum LibraryError {
     #[error("the library failed")]
@@ -29,7 +29,7 @@ enum LibraryError {
     Transparent(Exception),
 }
 
-/// Every way through other people's errors.
+/// Every conversion of an exception to another error and back.
 fn wrappings() -> Vec<fn(Exception) -> Exception> {
     vec![
         |e| e,
@@ -61,8 +61,8 @@ fn wrappings() -> Vec<fn(Exception) -> Exception> {
     ]
 }
 
-/// Throws `exception` into a greenlet, which fails with what `wrap` makes of it; returns what the parent
-/// gets.
+/// Throws `exception` into a greenlet, which fails with the exception that `wrap` makes of it. Returns the
+/// result that the parent gets.
 fn thrown_and_wrapped(
     exception: Exception,
     wrap: impl Fn(Exception) -> Exception + 'static,
@@ -102,7 +102,7 @@ fn test_a_thrown_exception_is_found_again_in_its_greenlet_only() {
         });
         let ended = ended.unwrap_err();
         assert!(ended.holds(&thrown), "{n}: {ended:?}");
-        // It arrived here as the end of another.
+        // It was thrown into another greenlet, and arrived here as the end of that one.
         let other = RawGreenlet::new(move |_| {
             assert!(ended.thrown_here().is_none());
             Ok(Value::None)
@@ -119,7 +119,7 @@ fn test_a_wrapped_exit_ends_the_greenlet_that_it_was_thrown_into_well() {
         let value = value.downcast::<Exception>().expect("the exit itself");
         assert!(value.same(&exit), "{n}");
 
-        // Somebody else's is a failure, unless it is passed on as it is.
+        // A GreenletExit that was not thrown into the greenlet is a failure, unless it is passed on as it is.
         let other = thrown_and_wrapped(Exception::new(Stop), move |_| {
             let error = wrap(Exception::new(GreenletExit));
             assert!(error.is::<GreenletExit>());
@@ -223,7 +223,7 @@ fn test_a_thrown_io_error_keeps_its_identity() {
     assert!(ended.is_err());
 }
 
-/// An error whose source is itself has a chain without an end.
+/// The chain of an error that is its own source has no end of its own.
 #[test]
 fn test_a_chain_ends() {
     #[derive(Debug)]
@@ -264,7 +264,7 @@ fn test_a_panic_has_its_own_place() {
     let place = ended.place().expect("the hook was told");
     assert_eq!((&*place.file, place.line), (file!(), line));
 
-    // One that is caught on the way does not take the other's place.
+    // A panic that is caught on the way does not take the place of the other.
     let nested = RawGreenlet::new(|_| {
         struct Panics;
         impl Drop for Panics {
@@ -280,7 +280,7 @@ fn test_a_panic_has_its_own_place() {
     let place = ended.place().expect("the hook was told");
     assert_eq!((&*place.file, place.line), (file!(), line!() - 4));
 
-    // No hook is told of this one.
+    // No hook is told of this panic.
     let resumed = RawGreenlet::new(|_| std::panic::resume_unwind(Box::new("resumed")));
     let ended = resumed.switch(()).unwrap_err();
     assert!(ended.is::<Panic>() && ended.place().is_none());

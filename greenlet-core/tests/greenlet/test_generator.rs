@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::common::TestResult;
 use greenlet_core::{Exception, RawGreenlet, Value, getcurrent};
 
-/// A greenlet as an iterator. Its values go to whoever asks, which need not be the same one
+/// A greenlet as an iterator. Its values go to the greenlet that asks, which need not be the same one
 /// every time.
 struct Genlet<T> {
     greenlet: RawGreenlet,
@@ -15,7 +15,7 @@ struct Genlet<T> {
     end: std::marker::PhantomData<T>,
 }
 
-/// The generator's side: gives values away.
+/// The generator's side, which yields values.
 struct Yielder(Rc<RefCell<RawGreenlet>>);
 
 struct Item<T>(T);
@@ -115,7 +115,7 @@ fn test_permutations() {
 
 #[test]
 fn test_nested_genlets() -> TestResult {
-    // Values from several calls deep, without generators in between.
+    // The values come from several calls deep, without generators in between.
     fn give_deep(y: &Yielder, depth: u32) -> Result<(), Exception> {
         if depth == 0 {
             return y.give(depth);

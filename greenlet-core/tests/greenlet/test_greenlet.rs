@@ -40,7 +40,7 @@ fn test_parent_is_the_creator_and_can_change() -> TestResult {
     assert_eq!(b.set_parent(&a), Err(GreenletError::CyclicParent));
     assert_eq!(b.set_parent(&b), Err(GreenletError::CyclicParent));
     assert_eq!(main.set_parent(&a), Err(GreenletError::MainGreenlet));
-    // a's result starts b, whose result comes here.
+    // The result of `a` starts `b`, whose result comes here.
     a.switch(())?;
     assert!(a.dead() && b.dead());
     Ok(())
@@ -125,7 +125,7 @@ fn test_threads_have_greenlets_of_their_own() -> TestResult {
         assert_ne!(getcurrent().address(), address);
         let g = RawGreenlet::new(|_| Ok(Value::Token(9)));
         assert!(matches!(g.switch(()), Ok(Value::Token(9))));
-        // Left parked at the thread's end, with a handle in its own stack.
+        // This greenlet is left parked at the thread's end, with a handle on its own stack.
         let main = getcurrent();
         let forever = RawGreenlet::new(move |_| {
             let _own = getcurrent();
@@ -158,7 +158,7 @@ fn test_two_recursive_children() -> TestResult {
         let parent = m.clone();
         let f = RawGreenlet::new(move |_| {
             s2.borrow_mut().push("f");
-            // Past its parent, which waits in the switch to it.
+            // This switches past its parent, which waits in the switch to it.
             parent.switch(())?;
             s2.borrow_mut().push("f ends");
             Ok(Value::None)
@@ -251,7 +251,7 @@ fn test_running_greenlet_without_handles_goes_on() -> TestResult {
     let d = done.clone();
     let g = RawGreenlet::new(move |own: Value| {
         drop(own);
-        // Nobody has a handle of this greenlet now; asking for one is fine.
+        // Nobody has a handle of this greenlet any more, but it can ask for one.
         let me = getcurrent();
         assert!(me.active());
         drop(me);
@@ -335,7 +335,7 @@ fn test_backtrace_ends_at_the_greenlets_root() -> TestResult {
         panic!("the greenlet returns a string")
     };
     assert!(trace.contains("test_backtrace_ends_at_the_greenlets_root"));
-    // It has ended there, and not run on into whatever lies above the stack.
+    // The backtrace ends there, and does not run on into the memory above the stack.
     let frames = trace
         .lines()
         .filter(|line| !line.trim_start().starts_with("at "))
@@ -374,12 +374,12 @@ fn test_registers_survive_a_switch() -> TestResult {
     Ok(())
 }
 
-/// greenlet's test_switch_to_another_thread and test_threaded_reparent. The compiler refuses both; this is
-/// what unsafe code that breaks its promise gets.
+/// greenlet's test_switch_to_another_thread and test_threaded_reparent. The compiler refuses both; unsafe code
+/// that breaks its promise gets these errors.
 #[test]
 fn test_switch_to_another_thread() {
     struct Smuggled<'a>(&'a RawGreenlet);
-    // SAFETY: the other thread makes no handle of it, and this one waits meanwhile.
+    // SAFETY: the other thread makes no handle of the greenlet, and this one waits meanwhile.
     unsafe impl Send for Smuggled<'_> {}
 
     let greenlet = RawGreenlet::new(Ok);

@@ -1,5 +1,5 @@
-//! The counterpart of greenlet's test_leaks.py and test_gc.py, written anew: what is on a
-//! greenlet's stack is dropped once and only once, and stacks come back.
+//! The counterpart of greenlet's test_leaks.py and test_gc.py, written anew: every value on a
+//! greenlet's stack is dropped exactly once, and stacks come back.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -60,7 +60,7 @@ fn test_many_greenlets_at_once() -> TestResult {
     Ok(())
 }
 
-/// Counts across threads.
+/// Counts its drops, across threads.
 struct Shared(Arc<AtomicUsize>);
 
 impl Drop for Shared {
@@ -103,8 +103,8 @@ fn test_a_thread_that_just_returns_leaves_its_parked_greenlets_as_they_are() {
             main.switch(())
         });
         g.switch(()).expect("parks");
-        // Neither the end nor whoever drops the last handle then may run what is on the stack. Where it is not noticed that a
-        // younger thread-local goes, that is not the end yet.
+        // Neither the thread's end nor the drop of the last handle after it may unwind the stack. Without sentinels,
+        // the drop of this thread-local comes before the end.
         if cfg!(all(target_os = "linux", target_env = "gnu")) {
             HELD.set(Some(g));
         } else {
@@ -127,7 +127,7 @@ fn test_handles_that_outlive_the_threads_greenlets_are_harmless() {
         static LATE: Cell<Option<RawGreenlet>> = const { Cell::new(None) };
     }
     std::thread::spawn(|| {
-        // Made before the greenlets' own thread-local, and so dropped after it.
+        // `LATE` is made before the greenlets' own thread-local, and so dropped after it.
         LATE.set(None);
         let main = getcurrent();
         let g = RawGreenlet::new(move |_| main.switch(()));
@@ -150,7 +150,7 @@ fn test_cycle_through_a_stack_is_not_freed_before_it_ends() -> TestResult {
     g.switch(())?;
     drop(g);
     assert_eq!(drops.get(), 0);
-    // It can still be found, and ended.
+    // The greenlet can still be found, and ended.
     let g = greenlets().into_iter().next().expect("it is listed");
     g.throw(GreenletExit)?;
     assert_eq!(drops.get(), 1);
@@ -188,7 +188,7 @@ fn test_values_on_their_way_are_dropped_with_the_greenlet_that_never_took_them()
     assert_eq!(drops.get(), 2);
 }
 
-/// What is on a stack may use greenlets when it is unwound at the thread's end.
+/// Destructors on a stack that is unwound at the thread's end may use greenlets.
 #[test]
 fn test_destructors_at_the_threads_end_can_ask_for_greenlets() {
     struct Asks(RawGreenlet, Arc<AtomicUsize>);
@@ -196,7 +196,7 @@ fn test_destructors_at_the_threads_end_can_ask_for_greenlets() {
         fn drop(&mut self) {
             assert_eq!(greenlet_core::getmain(), self.0);
             assert_ne!(getcurrent(), self.0);
-            // It cannot wait any more, but it can make, drop and end others.
+            // The destructor cannot wait any more, but it can make, drop and end other greenlets.
             let g = RawGreenlet::new(Ok);
             assert!(g.switch(()).is_err() && g.discard());
             assert_eq!(greenlets().len(), 2);
@@ -248,7 +248,7 @@ fn test_greenlet_that_drops_its_own_last_handle() -> TestResult {
     Ok(())
 }
 
-/// Values that greenlets were given drop others, make others and switch, while they are freed.
+/// Values attached to greenlets drop other greenlets, make others and switch, while they are freed.
 #[test]
 fn test_attached_values_that_switch_when_they_are_dropped() -> TestResult {
     struct Busy(Option<RawGreenlet>, Rc<Cell<usize>>);

@@ -23,10 +23,10 @@ impl fmt::Display for Deliberate {
 
 impl Error for Deliberate {}
 
-/// What a greenlet's wait has returned, if it has.
+/// The result of a greenlet's wait, if it has returned.
 type Ended = Rc<RefCell<Option<Result<Value, Exception>>>>;
 
-/// A greenlet that is in a park, whose result it keeps; its ticket.
+/// A greenlet that is in a park, the ticket, and the result when there is one.
 fn parked() -> Result<(RawGreenlet, Ticket, Ended), Exception> {
     let (main, ended) = (getcurrent(), Ended::default());
     let ticket = Rc::new(Cell::new(None));
@@ -93,7 +93,7 @@ fn test_what_is_refused_while_pinned_leaves_the_park_on() -> TestResult {
 
 #[test]
 fn test_what_is_refused_in_a_greenlet_that_unwinds_leaves_the_park_on() -> TestResult {
-    /// Wakes and throws as it is dropped.
+    /// Wakes the greenlet, and throws into it, when it is dropped.
     struct Meddles(RawGreenlet, Ticket, Rc<Cell<u32>>);
 
     impl Drop for Meddles {
@@ -141,7 +141,7 @@ fn test_a_park_that_is_woken_before_it_is_entered_is_over() -> TestResult {
     me.wake_throwing(park.ticket(), Deliberate)?;
     assert!(park.enter(&nobody).unwrap_err().is::<Deliberate>());
     assert!(!nobody.started());
-    // One that is given up is forgotten, with what was thrown into it.
+    // A park that is dropped without being entered is over, and the exception thrown into it is forgotten.
     let park = Park::begin(None);
     let ticket = park.ticket();
     me.wake_throwing(ticket, Deliberate)?;
@@ -150,7 +150,7 @@ fn test_a_park_that_is_woken_before_it_is_entered_is_over() -> TestResult {
     Ok(())
 }
 
-/// Wakes whoever it is told to, when it is switched to.
+/// A greenlet that wakes the parks of another one with these tickets, when it is switched to.
 fn waker(of: &RawGreenlet, tickets: impl IntoIterator<Item = Ticket> + 'static) -> RawGreenlet {
     let of = of.clone();
     RawGreenlet::new(move |_| {
@@ -173,7 +173,7 @@ fn test_a_park_inside_the_preparations_of_another_leaves_that_on() -> TestResult
         assert_woken_by(ticket, inner.enter(&waker(&me, [ticket])));
     }
     {
-        // Refused: as good as any.
+        // An inner park whose switch was refused works like any other.
         let inner = Park::begin(None);
         assert!(pinned(|| inner.enter(&me)).is_err());
     }
@@ -229,7 +229,7 @@ fn test_parks_may_be_dropped_in_any_order_and_kept() -> TestResult {
     me.wake(ticket)?;
     assert!(!me.is_parked(ticket));
     drop(kept);
-    // All is as it was.
+    // A new park works as ever.
     let park = Park::begin(None);
     let ticket = park.ticket();
     assert_woken_by(ticket, park.enter(&waker(&me, [ticket])));
@@ -281,7 +281,7 @@ fn test_a_start_ticket_is_used_up_by_any_start() -> TestResult {
     assert_eq!(runs.get(), 1);
     let other = greenlet.start_ticket();
     assert!(other != ticket && !greenlet.is_parked(other));
-    // Started by hand, or never to be.
+    // The greenlet is started by hand, or will never be started.
     let greenlet = make();
     let ticket = greenlet.start_ticket();
     greenlet.switch(())?;

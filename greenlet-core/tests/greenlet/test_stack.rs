@@ -1,4 +1,4 @@
-//! Stacks: sizes, reuse, trimming, how deep they were used.
+//! Stacks: sizes, reuse, trimming, and how deep they were used.
 
 use crate::common::TestResult;
 use greenlet_core::{
@@ -24,7 +24,7 @@ fn test_stacks_are_reused_and_keep_their_size() -> TestResult {
     Ok(())
 }
 
-/// Touches at least `kib` KiB of stack, without optimisation up to four times as much.
+/// Touches at least `kib` KiB of stack; without optimisation, up to four times as much.
 #[inline(never)]
 fn touch(kib: usize) -> u8 {
     let frame = std::hint::black_box([1_u8; 1024]);
@@ -52,7 +52,7 @@ fn test_stack_usage_is_the_high_water_mark() -> TestResult {
     g.switch(())?;
     let after = g.stack_usage().expect("it has a stack");
     if cfg!(feature = "asan") {
-        // Frames live elsewhere then.
+        // AddressSanitizer keeps the variables of frames elsewhere.
         return Ok(());
     }
     assert!((300 * 1024..=2048 * 1024).contains(&after), "{after}");
@@ -144,7 +144,7 @@ fn test_every_size_is_a_stack_or_an_error() -> TestResult {
     Ok(())
 }
 
-/// Of large stacks few are kept with their pages: a deep recursion on one does not stay in memory.
+/// Only a few large stacks are kept with their pages: a deep recursion on one does not stay in memory.
 #[test]
 #[cfg(target_os = "linux")]
 fn test_large_stacks_are_trimmed_when_they_come_back() -> TestResult {
@@ -165,7 +165,7 @@ fn test_large_stacks_are_trimmed_when_they_come_back() -> TestResult {
         Ok::<_, Exception>(usage.expect("it had a stack"))
     };
     if cfg!(feature = "asan") {
-        // Frames live elsewhere then.
+        // AddressSanitizer keeps the variables of frames elsewhere.
         return Ok(());
     }
     assert!(deep(true)? > 2_000 * 1024);
@@ -173,7 +173,7 @@ fn test_large_stacks_are_trimmed_when_they_come_back() -> TestResult {
     Ok(())
 }
 
-/// Its pages were counted one by one, which takes minutes.
+/// Counting its pages one by one would take minutes.
 #[test]
 fn test_a_stack_of_terabytes_ends_as_any_other() -> TestResult {
     let main = getcurrent();
@@ -186,7 +186,7 @@ fn test_a_stack_of_terabytes_ends_as_any_other() -> TestResult {
                 main.switch(())
             });
         if let Err(error) = g.switch(()) {
-            // The system may give less.
+            // The system may refuse a stack of that size.
             assert!(error.is::<StackError>(), "{error}");
             continue;
         }

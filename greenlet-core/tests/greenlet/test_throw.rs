@@ -52,7 +52,7 @@ fn test_kill() -> TestResult {
     let v = g.throw(GreenletExit)?;
     assert!(v.downcast::<Exception>().unwrap().is::<GreenletExit>());
     assert!(g.dead());
-    // Killing the dead changes nothing.
+    // Killing a dead greenlet changes nothing.
     assert!(g.throw(GreenletExit)?.downcast::<Exception>().is_ok());
     Ok(())
 }
@@ -67,7 +67,7 @@ fn test_throw_goes_to_original_parent() -> TestResult {
     let f2 = RawGreenlet::builder()
         .parent(&f1)
         .build(|_| Ok(Value::new("from f2")));
-    // f2 never ran: what is thrown into it goes to its parent, f1, which dies of it unrun.
+    // f2 never ran: the exception thrown into it goes to its parent, f1, which dies of it unrun.
     assert!(f2.throw(SomeError).unwrap_err().is::<SomeError>());
     assert!(f1.dead() && f2.dead());
     Ok(())

@@ -127,7 +127,7 @@ fn test_switches_that_lead_back_or_nowhere_are_traced_too() -> TestResult {
     getcurrent().throw(SomeError).unwrap_err();
     assert_eq!(recorder.seen(), [(Event::Throw, 0, 0)]);
 
-    // One that never ran is switched to all the same, to die there.
+    // A greenlet that never ran is switched to all the same, and dies there.
     let unstarted = RawGreenlet::new(|_| panic!("must not run"));
     unstarted.throw(SomeError).unwrap_err();
     let id = unstarted.id();
@@ -143,7 +143,7 @@ fn test_switches_that_lead_back_or_nowhere_are_traced_too() -> TestResult {
         [(Event::Throw, 0, id), (Event::Switch, id, 0)]
     );
 
-    // A dead one passes on to its parent, who runs already.
+    // A dead greenlet passes the message on to its parent, which runs already.
     unstarted.switch(())?;
     unstarted.throw(GreenletExit)?;
     unstarted.throw(SomeError).unwrap_err();

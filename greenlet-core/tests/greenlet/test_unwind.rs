@@ -53,7 +53,7 @@ fn test_swallowed_unwinding_is_raised_again_and_then_the_stack_is_given_up() -> 
         drop(g);
     }
     assert_eq!(swallowed.get(), 3);
-    // The second one was given up: its destructor never runs.
+    // The stack of the second greenlet was given up: the destructor on it never runs.
     assert_eq!(drops.get(), 1);
     Ok(())
 }
@@ -88,7 +88,7 @@ fn test_panic_goes_to_the_parent_and_can_be_resumed_there() -> TestResult {
 
 #[test]
 fn test_switch_in_a_destructor_during_a_panic() -> TestResult {
-    // An ordinary panic may park on its way: others run meanwhile, and it goes on afterwards.
+    // A destructor that an ordinary panic runs may park: others run meanwhile, and the panic goes on afterwards.
     struct Parks(RawGreenlet);
     impl Drop for Parks {
         fn drop(&mut self) {
@@ -155,7 +155,7 @@ fn test_caught_payload_may_end_on_another_thread() -> TestResult {
     Ok(())
 }
 
-/// It once ended the greenlet it was carried to without a word, and its parent with it.
+/// It must not end the greenlet it was carried to silently, and its parent with it.
 #[test]
 fn test_a_payload_that_is_carried_to_another_greenlet_is_a_panic_there() -> TestResult {
     use greenlet_core::unwind::{ForcedUnwind, is_forced};
@@ -181,7 +181,7 @@ fn test_a_payload_that_is_carried_to_another_greenlet_is_a_panic_there() -> Test
         std::panic::resume_unwind(payload)
     });
     assert!(other.switch(()).unwrap_err().is::<Panic>());
-    // So does one that is being unwound itself, by another payload.
+    // So does a greenlet that is being unwound itself, by another payload.
     let g = RawGreenlet::new(move |_| {
         let Err(Caught::Forced(unwind)) = catch(|| main.switch(())) else {
             panic!("should have been unwound");
@@ -220,7 +220,7 @@ fn test_ending_normally_after_swallowing_is_fine() -> TestResult {
     g.switch(())?;
     drop(g);
     assert_eq!((drops.get(), live_greenlets()), (1, 0));
-    // And the thread's greenlets work as before.
+    // The thread's greenlets work as before.
     let g = RawGreenlet::new(|_| Ok(Value::Token(3)));
     assert!(matches!(g.switch(())?, Value::Token(3)));
     Ok(())
@@ -246,7 +246,7 @@ fn test_unwinding_nests() -> TestResult {
 
 #[test]
 fn test_reparenting_in_a_destructor_does_not_lead_astray() -> TestResult {
-    // The unwinding ends at the one who dropped the handle, whatever the parent is by then.
+    // After the unwinding, the greenlet that dropped the handle goes on, whatever the parent is by then.
     struct Reparents(RawGreenlet);
     impl Drop for Reparents {
         fn drop(&mut self) {
@@ -267,7 +267,7 @@ fn test_reparenting_in_a_destructor_does_not_lead_astray() -> TestResult {
     Ok(())
 }
 
-/// Switches to another greenlet when it is dropped, and notes what came of it.
+/// Switches to another greenlet when it is dropped, and notes the result.
 struct ParksInDrop(RawGreenlet, Rc<RefCell<Vec<String>>>);
 
 impl Drop for ParksInDrop {
@@ -298,8 +298,8 @@ fn parked_in_a_panic(
     Ok(g)
 }
 
-/// A panic in a destructor that a panic runs aborts the process, so these are told to end by an
-/// exception; their own panic unwinds their stacks.
+/// A panic in a destructor that a panic runs would abort the process, so these greenlets are told to
+/// end by an exception; their own panic unwinds their stacks.
 #[test]
 fn test_greenlets_dropped_in_a_destructor_during_a_panic_are_unwound_by_that_panic() -> TestResult {
     let (log, drops) = (Rc::default(), Rc::default());
@@ -319,7 +319,7 @@ fn test_greenlets_dropped_in_a_destructor_during_a_panic_are_unwound_by_that_pan
 fn test_a_thread_ends_well_with_a_greenlet_in_a_destructor_during_a_panic() {
     std::thread::spawn(|| {
         let handle = Rc::new(Cell::new(None));
-        // One that its own stack keeps.
+        // This greenlet is kept by its own stack.
         let keeps = handle.clone();
         let g = parked_in_a_panic(&Rc::default(), &Rc::default(), keeps).expect("it parks");
         handle.set(Some(g));
@@ -328,7 +328,7 @@ fn test_a_thread_ends_well_with_a_greenlet_in_a_destructor_during_a_panic() {
     .expect("the thread ends well");
 }
 
-/// One that has caught its panic meanwhile, and waits again and again, is unwound as ever.
+/// A greenlet that has caught its panic meanwhile, and waits again and again, is unwound as usual.
 #[test]
 fn test_a_greenlet_that_catches_its_own_panic_is_unwound_after_it() -> TestResult {
     let (log, drops) = (Rc::<RefCell<Vec<String>>>::default(), Rc::new(Cell::new(0)));
@@ -359,7 +359,7 @@ fn drop_in_a_panic(g: RawGreenlet) {
     assert!(matches!(panicked, Err::<(), _>(Caught::Panic(_))));
 }
 
-/// While anybody panics, who is dropped is told by an error first, and made to end if it goes on.
+/// A greenlet that is dropped during a panic is told by an error first, and made to end if it goes on.
 #[test]
 fn test_greenlets_dropped_by_a_panic_are_told_and_then_unwound() -> TestResult {
     let (drops, told) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
@@ -383,7 +383,7 @@ fn test_greenlets_dropped_by_a_panic_are_told_and_then_unwound() -> TestResult {
     Ok(())
 }
 
-/// Who is told can be asked, and is made to end by who insists often enough.
+/// `is_told` says whether a greenlet is told, and `insist` makes it end when it is called often enough.
 #[test]
 fn test_greenlets_that_are_told_know_it_and_can_be_made_to_end() -> TestResult {
     let (drops, told) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
@@ -403,13 +403,13 @@ fn test_greenlets_that_are_told_know_it_and_can_be_made_to_end() -> TestResult {
     drop_in_a_panic(g);
     assert_eq!((drops.get(), live_greenlets()), (1, 0));
     assert!(told.get() > 100, "{told:?}");
-    // Nobody insists in vain.
+    // Without a greenlet that is told, `insist` does nothing.
     insist();
     assert!(!is_told());
     Ok(())
 }
 
-/// A panic's payload may itself panic when it is dropped: that is printed, and nobody else's.
+/// A panic's payload may itself panic when it is dropped: this panic is printed, and goes no further.
 #[test]
 fn test_a_payload_that_panics_when_it_is_dropped() -> TestResult {
     struct Bad;
@@ -421,7 +421,7 @@ fn test_a_payload_that_panics_when_it_is_dropped() -> TestResult {
     let fails = |_| std::panic::resume_unwind(Box::new(Bad));
     let got = RawGreenlet::new(fails).switch(());
     assert!(catch(|| drop(got)).is_ok());
-    // The last words of a greenlet that is unwound are dropped by who dropped the handle.
+    // The last message of a greenlet that is unwound is dropped where its handle was dropped.
     let main = getcurrent();
     let g = RawGreenlet::new(move |_| {
         let _ = catch(|| main.switch(()));
@@ -433,8 +433,8 @@ fn test_a_payload_that_panics_when_it_is_dropped() -> TestResult {
     Ok(())
 }
 
-/// What is dropped while a greenlet ends may switch: it is parked then like any other, and can be
-/// continued or dropped.
+/// A destructor that runs while a greenlet ends may switch: the greenlet is parked then like any
+/// other, and can be continued or dropped.
 #[test]
 fn test_a_greenlet_that_parks_while_it_looks_for_a_parent() -> TestResult {
     for continued in [true, false] {

@@ -1,4 +1,4 @@
-//! What calls functions of users: tracers, pinned functions, many calls in a row, maps that hash their keys anew.
+//! Calls of users' functions: tracers, pinned functions, many calls in a row, maps that hash their keys anew.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ fn test_tracers() {
         "greenlet_core::trace::Tracer::new | Fn",
         |trap| {
             let its = trap.clone();
-            // Both are told, and the tracer may be replaced meanwhile.
+            // The tracer is told of a switch and of the switch back, and may be replaced meanwhile.
             trap.is_about(
                 || {
                     let other = Tracer::new(|_: Event, _: &RawGreenlet, _: &RawGreenlet| Ok(()));
@@ -93,7 +93,7 @@ fn test_many_calls() {
             drop_each(all);
         },
         |action| match action {
-            // What the iterator has not given yet is nobody's.
+            // Items that the iterator has not returned yet are not dropped.
             Action::Panic | Action::Unwind => assert_eq!(COUNT.get(), 2),
             _ => assert_eq!(COUNT.get(), 5),
         },
@@ -108,8 +108,8 @@ fn test_many_calls() {
     );
 }
 
-/// Who is unwound in one of many calls cannot wait in the others, and needs not swallow anything for that: its stack was given
-/// up.
+/// A greenlet that is unwound in one of many calls cannot wait in the others. It need not swallow its unwinding for
+/// them, so its stack is not given up.
 #[test]
 fn test_the_rest_of_many_calls_cannot_wait_once_one_is_unwound() {
     let told = Rc::new(Cell::new(0));
@@ -128,10 +128,10 @@ fn test_the_rest_of_many_calls_cannot_wait_once_one_is_unwound() {
     assert_eq!((told.get(), COUNT.get()), (3, 1));
 }
 
-/// Payloads that panic when they are dropped keep nobody from his turn.
+/// Payloads that panic when they are dropped do not keep the other calls from being made.
 #[test]
 fn test_payloads_that_panic() {
-    // Without a size: the last of them is never dropped.
+    // It has no size, as the last of them is never dropped, which would be a leak.
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -150,7 +150,7 @@ fn test_payloads_that_panic() {
     assert!(catch(|| drop(first)).is_ok());
 }
 
-/// Keys are hashed anew when a map gives memory back. It is lent for that: nobody can come into it.
+/// Keys are hashed anew when a map gives memory back. The map is borrowed mutably then, so no other code can use it.
 #[test]
 fn test_keys_that_are_hashed_anew() {
     #[derive(PartialEq, Eq)]
@@ -164,7 +164,7 @@ fn test_keys_that_are_hashed_anew() {
     each(
         "greenlet_core::slack::Slack::give_back | Hash",
         |trap| {
-            // Enough: places of keys that were taken out do not always count as free.
+            // So many are enough, although the places of keys that were taken out do not always count as free.
             let mut map: HashMap<Key, u64> = (0..400_000).map(|i| (Key(i), i)).collect();
             map.retain(|key, _| key.0 < 100);
             TRAP.set(Some(trap));

@@ -1,4 +1,4 @@
-//! Errors of users, as exceptions look at them and show them.
+//! Users' errors, whose code runs when exceptions are looked at and shown.
 
 use std::error::Error;
 use std::fmt;
@@ -14,7 +14,7 @@ enum Code {
     Debug,
 }
 
-/// An error may leave its thread, so its trap is elsewhere.
+/// An error whose code springs a trap. An error may leave its thread, so the trap is kept elsewhere.
 struct Failure(Code);
 
 impl Failure {
@@ -73,7 +73,7 @@ fn test_errors() {
             let local = Exception::from_local(Box::new(Failure::new(Code::Source, trap)));
             assert_eq!(local.to_string(), "failure");
         },
-        // What is asked at the end of a greenlet: whether it was killed.
+        // At the end of a greenlet, its error is asked whether the greenlet was killed.
         |trap| {
             let ended = Exception::new(Failure::new(Code::Source, trap)).or_exit();
             assert!(ended.error().is::<Failure>());

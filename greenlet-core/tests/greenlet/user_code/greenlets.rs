@@ -1,4 +1,4 @@
-//! What a greenlet has of its user's: its function, data, names and labels.
+//! The user code that belongs to a greenlet: its function, data, names and labels.
 
 use std::cell::Cell;
 
@@ -43,7 +43,7 @@ fn test_functions_of_greenlets() {
                 },
                 g.clone(),
             );
-            // Its parent is this one, which gets its panic.
+            // This greenlet is its parent, and gets its panic.
             let _ = g.switch(());
             count();
         },
@@ -54,7 +54,7 @@ fn test_functions_of_greenlets() {
     );
 }
 
-/// Data whose code springs.
+/// Data whose code springs a trap.
 #[derive(Default)]
 struct Springs(Cell<Option<(At, Trap)>>);
 
@@ -113,7 +113,7 @@ fn unrun(at: At, trap: &Trap) -> Attached<Springs> {
 #[test]
 fn test_data_of_greenlets() {
     const NAME: &str = "greenlet_core::builder::Builder::build_with | Data";
-    // Whatever it does, the function is dropped.
+    // Whatever the data do, the function is dropped.
     let dropped = |_| assert_eq!(COUNT.get(), 1);
     each(
         NAME,
@@ -205,7 +205,7 @@ fn test_names() {
                 its.spring();
                 "a name".into()
             });
-            // Named anew meanwhile, perhaps.
+            // The trap may have given it another name meanwhile.
             let _ = (g.name(), g.set_name("another"));
             assert_eq!(g.name().as_deref(), Some("another"));
         },
@@ -213,7 +213,7 @@ fn test_names() {
     );
 }
 
-/// It says what a greenlet is called, or is dropped, in a trap.
+/// A label that springs one trap when it is asked for the name, and another one when it is dropped.
 struct Labelled(Option<Trap>, Option<Trap>);
 
 impl Label for Labelled {
@@ -255,7 +255,7 @@ fn test_labels() {
     );
 }
 
-/// Whose stack is given up has ended, whatever its name's function does.
+/// A greenlet whose stack is given up has ended, whatever the function that makes its name does.
 #[test]
 #[cfg_attr(
     any(feature = "asan", feature = "valgrind"),

@@ -1,4 +1,4 @@
-//! The end of a thread, and what a thread's slots lend.
+//! User code at the end of a thread, and in the values of thread slots.
 
 use std::cell::Cell;
 use std::panic::resume_unwind;
@@ -9,7 +9,7 @@ use greenlet_core::{GreenletError, RawGreenlet, ThreadSlot, Value, at_thread_end
 use super::action::Action;
 use super::trap::each;
 
-/// Hooks of the thread's end, and what its slots hold: nobody can wait there, and all have their turn.
+/// Hooks of the thread's end, and values in its slots, cannot wait there, and all are called or dropped.
 #[test]
 fn test_the_end_of_a_thread() {
     thread_local! {
@@ -82,7 +82,7 @@ fn test_what_a_slot_lends() {
                 },
                 (),
             );
-            // Lent by a `RefCell`, which is the function's own to borrow.
+            // The slot gives out a `RefCell`, which the user's function itself borrows.
             SLOT.with(|slot| {
                 slot.with(|slot| {
                     slot.borrow_mut().push(1);

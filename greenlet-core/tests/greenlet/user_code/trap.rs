@@ -1,4 +1,4 @@
-//! [`Trap`]: what user code does, once. [`each`] tries all that it can do.
+//! [`Trap`]: user code that does one thing, once. [`each`] tries all things that it can do.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -12,25 +12,26 @@ use greenlet_core::{
 
 use super::action::Action;
 
-/// A place in user code, which does what it is told once. To wait is to switch to the main greenlet, which comes back.
+/// A place in user code that does its [`Action`] once. It waits by a switch to the main greenlet, which switches back.
 #[derive(Clone)]
 pub(crate) struct Trap(Rc<TrapBody>);
 
 struct TrapBody {
     action: Action,
     sprung: Cell<bool>,
-    /// How to use the object, and the handles of it that can be dropped.
+    /// Uses the object.
     uses: RefCell<Option<Rc<dyn Fn()>>>,
+    /// The handles of the object that can be dropped.
     handles: RefCell<Option<Box<dyn std::any::Any>>>,
     asks: Cell<Ask>,
     user: RefCell<Option<RawGreenlet>>,
-    /// A wait is refused there.
+    /// The error with which a wait is refused there.
     refuses: Cell<Option<GreenletError>>,
-    /// A wait was something else. (A panic may go nowhere, where the trap is.)
+    /// Another result of a wait. It is kept, because a panic may go nowhere from where the trap is.
     wrong: RefCell<Option<String>>,
 }
 
-/// What the main greenlet is to do when it is switched to.
+/// The thing that the main greenlet is to do when it is switched to.
 #[derive(Clone, Copy, PartialEq)]
 enum Ask {
     Nothing,
@@ -52,7 +53,7 @@ impl Trap {
         }))
     }
 
-    /// Says how to use the object, and which handles there are besides the caller's.
+    /// Sets the function that uses the object, and its handles besides the caller's.
     pub(crate) fn is_about(&self, uses: impl Fn() + 'static, handles: impl Sized + 'static) {
         self.0.uses.replace(Some(Rc::new(uses)));
         self.0.handles.replace(Some(Box::new(handles)));
@@ -115,7 +116,7 @@ impl Trap {
     }
 }
 
-/// Tries all actions: `f` runs in a greenlet, and `after` is called afterwards.
+/// Tries all actions: for each, `f` runs in a greenlet, and `after` is called afterwards.
 pub(crate) fn each(name: &'static str, f: fn(Trap), after: fn(Action)) {
     // Nobody kills soon here, and nobody waits in an object: that is for those above.
     let is_ours = |action: &Action| !matches!(action, Action::DieSoon | Action::KillWaiter);
@@ -179,7 +180,7 @@ impl Drop for SpringOnDrop {
 
 thread_local! {
     pub(crate) static COUNT: Cell<u32> = const { Cell::new(0) };
-    /// For what owns nothing.
+    /// The trap of user code that cannot own it.
     pub(crate) static TRAP: RefCell<Option<Trap>> = const { RefCell::new(None) };
 }
 
