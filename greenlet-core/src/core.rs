@@ -167,7 +167,7 @@ impl RawGreenlet {
     /// `core` is a greenlet's that is not freed yet.
     #[inline]
     pub(crate) unsafe fn from_core(core: NonNull<GreenletCore>) -> RawGreenlet {
-        // SAFETY: alive, says the caller.
+        // SAFETY: the greenlet is not freed, by this function's contract.
         count_one_more(unsafe { &core.as_ref().handles });
         RawGreenlet(core)
     }
@@ -237,7 +237,7 @@ unsafe fn last_handle_gone(mut pointer: NonNull<GreenletCore>) {
             return core.attend_if_orphan();
         }
         if core.life.get() == Life::Started {
-            // SAFETY: it is alive.
+            // SAFETY: the greenlet is alive, as above.
             return unwind::unwind_dropped(unsafe { RawGreenlet::from_core(pointer) });
         }
         // SAFETY: `create` put it into this list, and nobody else puts it into one.

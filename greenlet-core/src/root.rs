@@ -104,7 +104,7 @@ fn run(message: SwitchMessage) -> Result<Value, Exception> {
     });
     let ended = match message {
         Ok(SwitchMessage::Value(value)) => {
-            // SAFETY: it is the one that runs.
+            // SAFETY: `core` is the running greenlet.
             let ended = unsafe { attached::run(core, value) };
             return ended.unwrap_or(Ok(Value::None)).map_err(Exception::or_exit);
         }

@@ -31,7 +31,7 @@
 //!        │ address of label 2   │ where to continue: the end of the `asm!`
 //!        │ x29                  │
 //!        │ x19                  │
-//!        └──────────────────────┘ <- Suspended, in the slot of who left
+//!        └──────────────────────┘ <- Suspended, in the slot of the greenlet that left
 //!        │ free                 │
 //! ```
 //!

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!        │ frames               │
-//!        │ frame of `jump`      │ with the Parcel: the slot of who leaves, and the three words
+//!        │ frame of `jump`      │ with the Parcel: the slot of the side that leaves, and the three words
 //!        ├──────────────────────┤
 //!        │ registers            │ stored by `context`, in an order of its own
 //!        └──────────────────────┘ <- Suspended, which only the arriving side is told

@@ -30,7 +30,7 @@
 //!        │ address of label 2   │ where to continue: the end of the `asm!`
 //!        │ rbp                  │
 //!        │ rbx                  │
-//!        └──────────────────────┘ <- Suspended, in the slot of who left
+//!        └──────────────────────┘ <- Suspended, in the slot of the greenlet that left
 //!        │ free                 │
 //! ```
 //!

@@ -128,7 +128,7 @@ fn note(info: &PanicHookInfo<'_>) {
 
 /// Where the latest panic with this message began. The place is forgotten then.
 fn place_of(message: &str) -> Option<Place> {
-    // SAFETY: as in `note`.
+    // SAFETY: the state outlives the thread's own code, as in `Thread::with`.
     let thread = unsafe { Thread::peek().as_ref() }?;
     let mut places = thread.panics.borrow_mut();
     let index = places.iter().position(|(noted, _)| noted == message)?;

@@ -63,7 +63,7 @@ pub(super) fn release_mappings() {
 
 fn give_back(held: *mut u8) {
     if !held.is_null() {
-        // SAFETY: `hold` has made the mapping, and only the caller has it, who has taken it out of `HELD`.
+        // SAFETY: `hold` has made the mapping, and the caller has taken it out of `HELD`, so nobody else has it.
         unsafe { libc::munmap(held.cast(), held_len()) };
     }
 }
