@@ -126,13 +126,13 @@ impl<D: Data> Attached<D> {
         })
     }
 
-    /// Of a greenlet that was just made, without asking for the type of its data.
+    /// Makes the handle of a greenlet that was just made, without a check of the type of its data.
     ///
     /// # Safety
-    /// It was made with a `D`.
+    /// The greenlet was made with a `D`.
     #[inline]
     pub(crate) unsafe fn of_new(greenlet: RawGreenlet) -> Self {
-        // SAFETY: by this function's contract.
+        // SAFETY: by this function's contract, the data are a `D`.
         let data = unsafe { data_of::<D>(greenlet.core()) };
         let data = NonNull::from(data);
         Attached { greenlet, data }
@@ -296,7 +296,7 @@ pub(crate) fn place<D: Data, N: Label, F: Run<D>>(
     function: Option<F>,
     core: impl FnOnce(&'static TypeTable, bool) -> GreenletCore,
 ) -> NonNull<GreenletCore> {
-    // Nothing unwinds from here on: so none of them needs a place on the stack from which it could be dropped.
+    // Nothing unwinds from here on, so the parts need no place on the stack from which they could be dropped.
     let (data, label) = (ManuallyDrop::new(data), ManuallyDrop::new(label));
     let function = function.map(ManuallyDrop::new);
     let body = Box::into_raw(Box::<Body<D, N, F>>::new_uninit()).cast::<Body<D, N, F>>();
@@ -331,8 +331,8 @@ fn whole(core: &GreenletCore) -> *mut GreenletCore {
 /// The data are a `D`.
 #[inline]
 unsafe fn data_of<D>(core: &GreenletCore) -> &D {
-    // SAFETY: `Front` has the data there. They are dropped when the last handle is gone, and nobody borrows them mutably
-    // before.
+    // SAFETY: `Front` has the data there. They are dropped when the last handle is gone, and nobody borrows them
+    // mutably before.
     unsafe { &(*whole(core).cast::<Front<D>>()).data }
 }
 

@@ -110,7 +110,7 @@ impl<N: Label> Builder<N> {
         run: impl FnOnce(&D, Value) -> Result<Value, Exception> + 'static,
     ) -> Attached<D> {
         let greenlet = self.make(data, run);
-        // SAFETY: it was made with these data.
+        // SAFETY: the greenlet was made with these data.
         unsafe { Attached::of_new(greenlet) }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! [`Waiter`] and [`MultipleWaiter`] are the counterparts of gevent's `_waiter.py`. The runtime's own waits use
 //! [`Park`], and [`Resume`], the right to wake one park of one greenlet: these allocate nothing. All of them work
-//! with any hub that implements [`WaitHub`]. The crate `hub` has the
-//! hub that runs libev's loop. Here is a small one, without a loop:
+//! with any hub that implements [`WaitHub`]. The crate `hub` has the hub that runs libev's loop. Here is a small one,
+//! without a loop:
 //!
 //! ```
 //! use std::rc::Rc;

@@ -1,11 +1,11 @@
-//! [`Action`]: what user code does. The tests of the crates above use this very file.
+//! [`Action`]: the thing that user code does. The tests of the crates above use this very file.
 
-/// What user code does.
+/// The thing that user code does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     Panic,
     Wait,
-    /// For somebody who uses the very object.
+    /// It waits for another greenlet, which uses the very object.
     WaitForUser,
     /// It is killed while it waits.
     Die,
@@ -13,7 +13,7 @@ pub(crate) enum Action {
     DieSoon,
     /// Its greenlet is unwound while it waits.
     Unwind,
-    /// Whoever waits in the object is killed.
+    /// It kills the greenlet that waits in the object.
     KillWaiter,
     /// It uses the very object.
     Reenter,

@@ -118,7 +118,7 @@ impl Trap {
 
 /// Tries all actions: for each, `f` runs in a greenlet, and `after` is called afterwards.
 pub(crate) fn each(name: &'static str, f: fn(Trap), after: fn(Action)) {
-    // Nobody kills soon here, and nobody waits in an object: that is for those above.
+    // The other two actions are for the crates above, which have kills that come later and objects to wait in.
     let is_ours = |action: &Action| !matches!(action, Action::DieSoon | Action::KillWaiter);
     for action in Action::ALL.into_iter().filter(is_ours) {
         let case = move || {
