@@ -107,7 +107,7 @@ impl Hub {
         if self.0.destroyed.get() {
             Err(HubDestroyed)
         } else if self.0.greenlet.dead() {
-            // `Life` was not dropped, because the greenlet's stack was given up.
+            // `HubRun` was not dropped, because the greenlet's stack was given up.
             self.died();
             Err(HubDestroyed)
         } else {
