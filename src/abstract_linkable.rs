@@ -1,6 +1,6 @@
 //! [`AbstractLinkable`]: the links, the notifier and the wait that events, results and locks share.
 //!
-//! Objects of your own that greenlets wait for are made of it, too:
+//! It is also the base for objects of your own that greenlets wait for:
 //!
 //! ```
 //! use std::cell::Cell;
@@ -28,30 +28,35 @@
 //! # Ok::<(), Exception>(())
 //! ```
 //!
-//! Source: gevent's `_abstract_linkable.py`. How it works:
+//! Source: gevent's `_abstract_linkable.py`.
+//!
+//! A link passes through these lists, whose names are those of the fields:
 //!
 //! ```text
 //!   wait(), rawlink() ──> links
-//!                           │ the object is ready, and somebody says so:
+//!                           │ check_and_notify(), with the object ready:
 //!                           │ one callback is queued, the notifier
 //!                           v
 //!                          due ──> current ──> called one by one, in the hub
-//!                                     ^  └── left over if it is no longer ready:
-//!                                     │      back to the head of links
-//!   wait() while it is ready and  ──> arrived, called after those that were due
-//!   the notifier is under way
+//!                                     │  ^
+//!                                     │  └─── arrived, after those that were due
+//!                                     │         ^
+//!                                     │       wait() while the object is ready and
+//!                                     │       the notifier is under way
+//!                                     └─> back to the head of links, if the object
+//!                                         stops being ready during the round
 //! ```
 //!
-//! - A burst of changes is one callback. Links are called in the order in which they were added,
-//!   and are taken out before they are called; those that are added meanwhile are not called by
-//!   the same round, but by another one if the object is still ready when it is over.
-//! - A greenlet that comes to wait for a ready object, while others that had to wait are still to be
-//!   told, does not overtake them: it waits its turn (gevent issue 1520).
+//! - Several changes in a row queue one callback. Links are called in the order in which they were added, and each is
+//!   taken out before it is called. A link that is added during a round is not called by that round; a new round
+//!   follows if the object is still ready.
+//! - Waiting for a ready object returns at once, unless other greenlets that had to wait are still to be told: the
+//!   newcomer then waits until they were (gevent issue 1520).
 //! - A function that was added several times is called once in a round.
 //! - An error or a panic of one link goes to the hub and does not stop the others.
 //!
-//! As in gevent, a round tells all that are in line when it begins. So a greenlet is woken, too, that
-//! comes after an event was set and cleared again, but before those that saw it set were woken.
+//! As in gevent, a round tells all waiters that are in line when it begins. So a greenlet may be woken although it came
+//! after an event was set and cleared again, if the waiters that saw the event set had not been woken by then.
 //!
 //! There are differences from gevent. In each of these cases gevent would forget a waiter, or wake one
 //! that has to wait:
@@ -60,7 +65,7 @@
 //!   before the round is over.
 //! - A round ends with the links that were there when it began, also when the last of them was
 //!   unlinked meanwhile, or is in the list twice.
-//! - The notifier is not called off by the last unlinking as long as somebody is in `arrived`.
+//! - Removing the last link does not call the notifier off as long as a greenlet is in `arrived`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -76,27 +81,27 @@ use hub::{
 };
 use waiter::Park;
 
-/// What an [`AbstractLinkable`] is about: the state whose changes are waited for.
+/// The state of an [`AbstractLinkable`], whose changes greenlets wait for.
 ///
-/// Its `Debug` output is the part of the object's own that tells the state, such as `counter=1`.
+/// The state's `Debug` output becomes a part of the object's, such as `counter=1`.
 pub trait Waitable: fmt::Debug + 'static {
     /// The name of the object's type, for its `Debug` output and for lists of waiting greenlets.
     const KIND: &'static str;
 
-    /// Whether all who waited when the object became ready are told so, even if it is not ready
-    /// any more by then; otherwise it is asked anew before each of them.
+    /// Whether every waiter that was there when the object became ready is told so, even if the object has stopped
+    /// being ready by then. If false, [`ready`](Waitable::ready) is asked again before each of them.
     const NOTIFY_ALL: bool = true;
 
-    /// Whether there is nothing to wait for.
+    /// Whether the object is ready: there is nothing to wait for.
     fn ready(&self) -> bool;
 
-    /// The exception that the object ended with, for those that can.
+    /// The exception that the object ended with, if it is of a kind that can end with one.
     fn exception(&self) -> Option<Exception> {
         None
     }
 
-    /// The object as its users know it, if that is more than a handle of this type: what the
-    /// [error handler](Context::Link) gets when a link fails.
+    /// Makes the handle that the [error handler](Context::Link) gets when a link fails. A type that wraps this one
+    /// returns its own handle here, the one that its users know.
     fn handle(object: AbstractLinkable<Self>) -> Box<dyn Object>
     where
         Self: Sized,
@@ -105,11 +110,12 @@ pub trait Waitable: fmt::Debug + 'static {
     }
 }
 
-/// An object that greenlets wait for and links are added to: what [`Event`], [`AsyncResult`] and
-/// [`Semaphore`] are made of, and your own objects may be. Handles are cheap to clone and mean
-/// the same object.
+/// An object that greenlets wait for and links are added to.
 ///
-/// Whoever changes the state calls [`check_and_notify`](AbstractLinkable::check_and_notify).
+/// [`Event`], [`AsyncResult`] and [`Semaphore`] are made of it, and your own objects may be. Handles are cheap to
+/// clone and mean the same object.
+///
+/// Code that changes the state calls [`check_and_notify`](AbstractLinkable::check_and_notify) afterwards.
 ///
 /// ```
 /// use std::cell::Cell;
@@ -143,18 +149,18 @@ pub trait Waitable: fmt::Debug + 'static {
 pub struct AbstractLinkable<S>(Rc<LinkableBody<S>>);
 
 struct LinkableBody<S> {
-    /// The hub of this thread, kept since it was first needed.
+    /// The hub of this thread, kept from its first use on.
     hub: RefCell<Option<Hub>>,
     links: Links,
-    /// Those before `links` that a round is to call, whether the object is ready by then or not;
-    /// used if all are to be notified.
+    /// The links that a round is to call, whether the object is ready by then or not. They come before `links`. Used
+    /// only with [`Waitable::NOTIFY_ALL`].
     due: Links,
-    /// Those that the running round will call.
+    /// The links that the running round will call.
     current: Links,
-    /// Greenlets that came to wait while the notifier was under way.
+    /// The links of greenlets that came to wait for the ready object while the notifier was under way.
     arrived: Links,
     notifier: Cell<Notifier>,
-    /// How many notifiers in the loop's queue were called off; they come before a pending one.
+    /// How many notifiers in the loop's queue were called off. They come before a pending one.
     stopped: Cell<usize>,
     state: S,
 }
@@ -181,18 +187,18 @@ impl<S: Waitable> AbstractLinkable<S> {
         }))
     }
 
-    /// The state. Who changes it calls [`check_and_notify`](Self::check_and_notify).
+    /// The state. Call [`check_and_notify`](Self::check_and_notify) after changing it.
     #[inline]
     pub fn state(&self) -> &S {
         &self.0.state
     }
 
-    /// How many links and waiting greenlets are to be told.
+    /// How many links and waiting greenlets are in line.
     pub fn linkcount(&self) -> usize {
         self.0.linkcount()
     }
 
-    /// Where the object is in memory: what tells it from others.
+    /// The object's address in memory, which tells it from other objects.
     pub fn address(&self) -> usize {
         Rc::as_ptr(&self.0).addr()
     }
@@ -202,8 +208,8 @@ impl<S: Waitable> AbstractLinkable<S> {
         Rc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Begins to tell those who wait, if the object is ready, somebody waits, and it has not
-    /// begun already. They are called in the hub, soon; in a thread without a hub at once.
+    /// Has the links called and the waiting greenlets woken, if the object is ready. That takes place in the hub, soon;
+    /// in a thread without a hub at once. No second callback is queued while one is under way.
     pub fn check_and_notify(&self) {
         self.0.check_and_notify();
     }
@@ -214,7 +220,7 @@ impl<S: Waitable> AbstractLinkable<S> {
         wrap: fn(Self) -> H,
         callback: impl Fn(&H) -> R + 'static,
     ) -> Link {
-        // Weak, for the object owns its links.
+        // The reference is weak, because the object owns its links.
         let object = Rc::downgrade(&self.0);
         let link = Link::new(move |_| match Weak::upgrade(&object) {
             Some(object) => callback(&wrap(AbstractLinkable(object))).into_result(),
@@ -224,14 +230,15 @@ impl<S: Waitable> AbstractLinkable<S> {
         link
     }
 
-    /// Parks the current greenlet until it is told that the object is ready, at most `timeout`
-    /// seconds; says whether it was told. Returns at once if the object is ready, unless others
-    /// that had to wait are just being told: then it waits its turn.
+    /// Parks the current greenlet until it is told that the object is ready, for at most `timeout` seconds. Returns
+    /// whether it was told.
     ///
-    /// Allocates nothing once the lists have grown to their usual size.
+    /// Returns at once if the object is ready, unless greenlets that had to wait are just being told: the current one
+    /// then waits until they were. Allocates nothing once the lists have grown to their usual size.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile; for a time that is no number.
+    /// Returns any exception that is thrown into the current greenlet meanwhile, and
+    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
     #[track_caller]
     pub fn wait(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         let timeout = timeout.checked()?;
@@ -241,7 +248,7 @@ impl<S: Waitable> AbstractLinkable<S> {
         } else if inner.notifier() == Notifier::None {
             Ok(true)
         } else {
-            // Its turn comes for certain if all are to be notified.
+            // With `NOTIFY_ALL` the round under way tells this greenlet for certain, so no limit is needed.
             let timeout = timeout.filter(|_| !S::NOTIFY_ALL);
             self.park(&inner.arrived, timeout, |inner| {
                 inner.notifier() == Notifier::None
@@ -249,8 +256,8 @@ impl<S: Waitable> AbstractLinkable<S> {
         }
     }
 
-    /// [`wait`](Self::wait) for the next time, whether the object is ready or not, unless `is_over` says, when the hook was
-    /// called, that it has come already.
+    /// [`wait`](Self::wait) for the object to become ready the next time, whether it is ready now or not. Returns at
+    /// once if `is_over` says, after the wait was prepared, that this has happened: the preparation may run user code.
     #[track_caller]
     pub(crate) fn wait_for_next(
         &self,
@@ -275,10 +282,10 @@ impl<S: Waitable> AbstractLinkable<S> {
         };
         let park = Park::on(&hub, S::KIND, self.address())?;
         if is_over(&self.0) {
-            // The hook that was just called has seen to that.
+            // The hook that `Park::on` has called may have made the object ready.
             return Ok(true);
         }
-        // The same right to wake goes to both: whoever comes first uses it up.
+        // The time limit and the link get the same right to end the park; the first of them uses it up.
         let limit = TimeLimit::start(&hub, &park, timeout)?;
         list.push(Link::from(park.resume()));
         let waiting = UnlinkOnDrop(&self.0, &park);
@@ -287,15 +294,14 @@ impl<S: Waitable> AbstractLinkable<S> {
         drop(limit);
         got?;
         if in_time {
-            // The link was taken out when it was called.
+            // The link was taken out when it was called, so there is nothing to unlink.
             std::mem::forget(waiting);
         }
         Ok(in_time)
     }
 }
 
-/// Leaves no link behind when a wait ends otherwise than by it, also when the waiting greenlet
-/// is unwound.
+/// Removes the link of a wait that ends otherwise than by that link, also when the waiting greenlet is unwound.
 struct UnlinkOnDrop<'a, S: Waitable>(&'a LinkableBody<S>, &'a Park);
 
 impl<S: Waitable> Drop for UnlinkOnDrop<'_, S> {
@@ -305,11 +311,11 @@ impl<S: Waitable> Drop for UnlinkOnDrop<'_, S> {
 }
 
 impl<S: Waitable> LinkableBody<S> {
-    /// The hub of this thread, if there is one; a destroyed one is forgotten, and with it the
-    /// notifier that was to run there.
+    /// The hub of this thread, if there is one. A destroyed hub is forgotten, along with the notifier that was to run
+    /// in it.
     fn capture_hub(&self) -> Option<Hub> {
         let known = self.hub.borrow().clone();
-        // Asking that may call hooks.
+        // `destroyed` may call hooks, so nothing is borrowed here.
         if let Some(hub) = known
             && !hub.destroyed()
         {
@@ -341,7 +347,7 @@ impl<S: Waitable> LinkableBody<S> {
         self.links.len() + self.due.len() + self.current.len()
     }
 
-    /// Whether a round is to be begun. From here on it is settled who is to be told.
+    /// Whether a round is to be begun. With `NOTIFY_ALL`, moves the links to `due`, which settles that they are called.
     fn to_notify(&self) -> bool {
         if self.state.ready() {
             if S::NOTIFY_ALL {
@@ -361,13 +367,13 @@ impl<S: Waitable> LinkableBody<S> {
             self.notify_here();
             return;
         };
-        // With the loop destroyed there is no hub left in which anybody could wait.
+        // This fails if the loop is destroyed; no greenlet can wait in the hub then.
         if hub.loop_().run_callback_notify(self.clone()).is_ok() {
             self.notifier.set(Notifier::Pending);
         }
     }
 
-    /// Without a hub nobody can wait, so the links may as well be called here.
+    /// Calls the links at once, in a thread without a hub, where no greenlet can wait.
     #[cold]
     fn notify_here(self: &Rc<Self>) {
         call_each(iter::from_fn(|| {
@@ -389,8 +395,8 @@ impl<S: Waitable> LinkableBody<S> {
         }
     }
 
-    /// One round: calls those that are in line, then those that arrived meanwhile.
-    // Inlined, with what it calls, as everything around a switch: see `Hub::switch`.
+    /// Runs one round: calls the links that are in line, then those that have arrived meanwhile.
+    // Inlined, with the functions that it calls, as everything around a switch: see `Hub::switch`.
     #[inline(always)]
     fn notify_links(self: &Rc<Self>) {
         let _round = Round::begin(self);
@@ -428,7 +434,7 @@ impl<S: Waitable> LinkableBody<S> {
                         hub.report_error(Context::Link { link, source }, exception);
                     }
                     None => {
-                        // Writing is foreign code: nothing is locked meanwhile.
+                        // `Debug` may be user code, so it runs before stderr is locked.
                         let text = format!("{exception:?}\n{link:?} of {object:?} failed");
                         eprintln!("{text}");
                     }
@@ -442,7 +448,7 @@ impl<S: Waitable> LinkableBody<S> {
     }
 }
 
-/// Ends the round, however it ends: who was not called goes back to the list.
+/// A running round. Its drop, which a panic runs too, puts the links that were not called back into their list.
 struct Round<'a, S: Waitable>(&'a LinkableBody<S>);
 
 impl<'a, S: Waitable> Round<'a, S> {
@@ -455,7 +461,7 @@ impl<'a, S: Waitable> Round<'a, S> {
 impl<S: Waitable> Drop for Round<'_, S> {
     fn drop(&mut self) {
         let LinkableBody { links, due, .. } = self.0;
-        // Who is left over of those that all are to be told saw the object ready.
+        // With `NOTIFY_ALL` the links that are left have seen the object ready, so they stay due.
         let left = if S::NOTIFY_ALL { due } else { links };
         left.prepend(&self.0.current);
         left.append(&self.0.arrived);
@@ -463,8 +469,8 @@ impl<S: Waitable> Drop for Round<'_, S> {
     }
 }
 
-/// After a round, however it ends (the destructor of a link may have panicked), those who are still, or again, to be told
-/// are not forgotten.
+/// Its drop begins another round after this one if there are links to call, however this one ends: the destructor of a
+/// link may have panicked.
 struct NextRound<'a, S: Waitable>(&'a Rc<LinkableBody<S>>);
 
 impl<S: Waitable> NextRound<'_, S> {
@@ -508,7 +514,7 @@ impl<S: Waitable> Linkable for AbstractLinkable<S> {
 
     fn rawlink(&self, link: Link) {
         self.0.links.push(link);
-        // After a round it is asked anew whether the object is ready: it may not be any more.
+        // A running round checks this itself when it is over, as the object may have changed by then.
         if self.0.notifier.get() != Notifier::Running {
             self.0.check_and_notify();
         }

@@ -14,8 +14,8 @@
 //! # Ok::<(), Exception>(())
 //! ```
 //!
-//! The [`Local`] holds the values, by greenlet. The greenlet only has a list of those to drop at its end. So a value is
-//! dropped as soon as either is gone.
+//! The [`Local`] holds the values, by greenlet. A greenlet only has a list of the locals in which it has a value. So a
+//! value is dropped as soon as its local or its greenlet ends.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -26,12 +26,12 @@ use greenlet_core::unwind::{Caught, ForcedUnwind, call_each, catch, drop_each};
 use greenlet_core::{RawGreenlet, ThreadSlot, getcurrent};
 use hub::{Context, WeakList, get_hub_if_exists};
 
-/// A value that each greenlet has its own of, made when the greenlet first asks for it. Handles
-/// are cheap to clone and mean the same local; for one that is a `static` see
-/// [`local!`](crate::local!).
+/// A value that each greenlet has its own of, made when the greenlet first asks for it.
 ///
-/// A greenlet's value is dropped at its end, in the greenlet itself; that of a
-/// [raw](crate::spawn_raw) greenlet with the greenlet's last handle; all are dropped with the last
+/// Handles are cheap to clone and mean the same local. [`local!`](crate::local!) makes one that is a `static`.
+///
+/// A greenlet's value is dropped when the greenlet ends, in the greenlet itself. The value of a
+/// [raw](crate::spawn_raw) greenlet is dropped with the greenlet's last handle. All values are dropped with the last
 /// handle of the local.
 ///
 /// ```
@@ -55,18 +55,18 @@ use hub::{Context, WeakList, get_hub_if_exists};
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 ///
-/// Source: gevent's `local`; its attributes are the fields of the value, what its subclasses do in
-/// `__init__` is the function given to [`new`](Local::new).
+/// Source: gevent's `local`. Its attributes are the fields of the value here, and the `__init__` of its subclasses is
+/// the function given to [`new`](Local::new).
 pub struct Local<T: 'static>(Rc<Values<T>>);
 
 struct Values<T> {
     init: Rc<dyn Fn() -> T>,
-    /// By the greenlet's number, which no other greenlet of the thread ever has.
+    /// The values by their greenlets' numbers. No other greenlet of the thread ever has the same number.
     by_greenlet: RefCell<HashMap<u64, Rc<T>>>,
 }
 
 impl<T: 'static> Local<T> {
-    /// A local whose value, in each greenlet, is what `init` returns there.
+    /// A local whose value in each greenlet is made by `init`, called there.
     pub fn new(init: impl Fn() -> T + 'static) -> Self {
         Local::with_init(Rc::new(init))
     }
@@ -83,7 +83,7 @@ impl<T: 'static> Local<T> {
         function(&self.value())
     }
 
-    /// The current greenlet's value, to be kept while the greenlet waits, say.
+    /// The current greenlet's value, as a handle that can be kept, for example while the greenlet waits.
     pub fn value(&self) -> Rc<T> {
         let greenlet = getcurrent();
         let value = self.0.by_greenlet.borrow().get(&greenlet.id()).cloned();
@@ -107,14 +107,13 @@ impl<T: 'static> Local<T> {
         drop(self.store(&getcurrent(), Rc::new(value)));
     }
 
-    /// Takes the current greenlet's value away, if it has one. It is made anew when it is next
-    /// asked for.
+    /// Removes the current greenlet's value and returns it, if there is one. The next access makes a new value.
     pub fn take(&self) -> Option<Rc<T>> {
         let id = getcurrent().id();
         self.0.by_greenlet.borrow_mut().remove(&id)
     }
 
-    /// Whether the current greenlet has a value already.
+    /// Whether the current greenlet has a value.
     pub fn is_set(&self) -> bool {
         let id = getcurrent().id();
         self.0.by_greenlet.borrow().contains_key(&id)
@@ -125,8 +124,8 @@ impl<T: 'static> Local<T> {
         self.0.by_greenlet.borrow().len()
     }
 
-    /// Another local, in which the current greenlet has a copy of its value here; others begin
-    /// anew.
+    /// Another local, in which the current greenlet has a copy of its value in this one. Other greenlets have no value
+    /// there yet.
     ///
     /// Source: copying a gevent `local`.
     #[must_use]
@@ -151,41 +150,41 @@ impl<T: 'static> Local<T> {
 }
 
 impl<T> Drop for Values<T> {
-    /// The map would forget those that are left when one panics.
+    /// Drops every value, even if the destructor of one panics; the map would leak the rest.
     fn drop(&mut self) {
         drop_each(self.by_greenlet.take().into_values());
     }
 }
 
-/// A [`Local`], without the type of its values.
+/// The inside of a [`Local`], without the type of its values.
 trait Forget {
     fn forget(&self, greenlet: u64);
 }
 
 impl<T> Forget for Values<T> {
     fn forget(&self, greenlet: u64) {
-        // Dropped after the borrow: the value may ask for others.
+        // The value is dropped after the borrow, because its destructor may use this local.
         let value = self.by_greenlet.borrow_mut().remove(&greenlet);
         drop(value);
     }
 }
 
-/// Attached to a greenlet that has values: where they are.
+/// The list of the locals in which a greenlet has values, attached to that greenlet.
 struct Owned {
     greenlet: u64,
     values: RefCell<WeakList<dyn Forget>>,
 }
 
 thread_local! {
-    /// Whether any greenlet of this thread ever had a value: those of most programs have none, and
-    /// should not look for them at their ends.
+    /// Whether any greenlet of this thread ever had a value. In most programs none has, and greenlets then end without
+    /// looking for values.
     static ANY: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Owned {
     fn of(greenlet: &RawGreenlet) -> Rc<Owned> {
         if let Some(owned) = greenlet.local::<Owned>()
-            // It may be one that the greenlet has inherited.
+            // The list may be another greenlet's, from which this one has inherited.
             && owned.greenlet == greenlet.id()
         {
             return owned;
@@ -219,8 +218,8 @@ impl Drop for Owned {
     }
 }
 
-/// Drops the current greenlet's values: called at its end. Returns the unwinding of a greenlet that is
-/// dropped while one of their destructors waits.
+/// Drops the current greenlet's values; called when it ends. If the greenlet is dropped while a destructor of theirs
+/// waits, its unwinding is returned.
 #[inline]
 pub(crate) fn end_of_greenlet() -> Option<ForcedUnwind> {
     if ANY.get() { drop_values() } else { None }
@@ -233,13 +232,13 @@ fn drop_values() -> Option<ForcedUnwind> {
     if owned.greenlet != greenlet.id() {
         return None;
     }
-    // Reporting a panic may wait, too, and be unwound there.
+    // Reporting a panic may wait, too, and the greenlet may be unwound there.
     let dropped = catch(|| match catch(|| owned.forget_all()) {
         Ok(()) => {}
         Err(Caught::Panic(exception)) => match get_hub_if_exists() {
             Some(hub) => hub.report_error(Context::Greenlet(&greenlet), exception),
             None => {
-                // Writing is foreign code: nothing is locked meanwhile.
+                // `Debug` may be user code, so it runs before stderr is locked.
                 let text = format!("{exception:?}");
                 eprintln!("{text}");
             }
@@ -273,8 +272,8 @@ impl<T: 'static> fmt::Debug for Local<T> {
 
 /// A `static` made by [`local!`](crate::local!): one [`Local`] for each thread.
 ///
-/// In destructors of thread-locals that run when the thread [is over](greenlet_core::thread_is_over) nothing
-/// is kept any more: each access makes a value anew.
+/// Destructors of thread-locals may run when the thread [is over](greenlet_core::thread_is_over). There no value is
+/// kept: each access makes a new one.
 pub struct LocalKey<T: 'static> {
     slot: &'static std::thread::LocalKey<Slot<T>>,
     init: fn() -> T,
@@ -300,7 +299,7 @@ impl<T: 'static> LocalKey<T> {
 
     /// Calls `function` with the current greenlet's value.
     pub fn with<R>(&self, function: impl FnOnce(&T) -> R) -> R {
-        // Not within the thread-local's own `with`: the greenlet may be switched away.
+        // `function` does not run within the thread-local's own `with`, because it may switch to another greenlet.
         self.local().with(function)
     }
 
@@ -317,7 +316,7 @@ impl<T: 'static> LocalKey<T> {
         self.local().set(value);
     }
 
-    /// Takes the current greenlet's value away, if it has one.
+    /// Removes the current greenlet's value and returns it, if there is one.
     pub fn take(&self) -> Option<Rc<T>> {
         self.local().take()
     }

@@ -1,5 +1,7 @@
-//! [`ThreadBound`] carries a value of one thread through others. gevent's objects can be taken anywhere, and refuse to be
-//! used there. Ours cannot be taken at all, unless they are wrapped in this.
+//! [`ThreadBound`]: carries a value of one thread through others.
+//!
+//! In gevent any thread can hold an object, which refuses to be used there. Here the compiler keeps such objects in
+//! their thread, unless they are wrapped in a `ThreadBound`.
 
 use std::fmt;
 use std::mem::ManuallyDrop;
@@ -7,21 +9,21 @@ use std::thread::{self, ThreadId};
 
 /// An object was used in another thread than the one it is bound to.
 ///
-/// Almost always it is the compiler that says so, as handles of greenlets, hubs and watchers are not `Send`; this is
-/// for those in a [`ThreadBound`]. Source: gevent's `InvalidThreadUseError`.
+/// This error is only for values in a [`ThreadBound`]: elsewhere the compiler refuses such a use, as handles of
+/// greenlets, hubs and watchers are not `Send`. Source: gevent's `InvalidThreadUseError`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("bound to {bound_to:?}, but used in {used_in:?}")]
 #[non_exhaustive]
 pub struct InvalidThreadUseError {
-    /// The thread it belongs to.
+    /// The thread that the object is bound to.
     pub bound_to: ThreadId,
-    /// The thread that wanted to use it.
+    /// The thread that tried to use it.
     pub used_in: ThreadId,
 }
 
 /// A value that can be sent to and shared with other threads, but used only in the one it was made in.
 ///
-/// A job for another thread may so carry along what is to be done with its result at home:
+/// A job for another thread can carry along an object of its own thread, which is used when the job is back:
 ///
 /// ```
 /// use gevent::exceptions::InvalidThreadUseError;
@@ -41,19 +43,19 @@ pub struct InvalidThreadUseError {
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 ///
-/// Dropped in another thread, the value is leaked: its destructor could not run there.
+/// If the `ThreadBound` is dropped in another thread, the value is leaked, because its destructor may not run there.
 pub struct ThreadBound<T> {
     value: ManuallyDrop<T>,
     thread: ThreadId,
 }
 
 #[allow(unsafe_code)]
-// SAFETY: nothing reaches the value but in its own thread: `check` guards `get`, `get_mut`, `into_inner` and the
-// destructor, and ids of threads are never used twice.
+// SAFETY: the value is only reached in its own thread. `get`, `get_mut`, `into_inner` and the destructor call `check`
+// first, and the id of a thread is never used again.
 unsafe impl<T> Send for ThreadBound<T> {}
 
 #[allow(unsafe_code)]
-// SAFETY: as above.
+// SAFETY: as for `Send`.
 unsafe impl<T> Sync for ThreadBound<T> {}
 
 impl<T> ThreadBound<T> {
@@ -79,12 +81,12 @@ impl<T> ThreadBound<T> {
     /// The value.
     ///
     /// # Errors
-    /// [`InvalidThreadUseError`] in any other thread than its own.
+    /// Returns [`InvalidThreadUseError`] in any other thread than the value's own.
     pub fn get(&self) -> Result<&T, InvalidThreadUseError> {
         self.check().map(|()| &*self.value)
     }
 
-    /// The value, to change.
+    /// The value, to be changed.
     ///
     /// # Errors
     /// As for [`get`](ThreadBound::get).
@@ -95,20 +97,21 @@ impl<T> ThreadBound<T> {
     /// Takes the value out again.
     ///
     /// # Errors
-    /// As for [`get`](ThreadBound::get); the error hands back what was given, for its own thread.
+    /// Fails as [`get`](ThreadBound::get) does. The error gives the `ThreadBound` back, so that its own thread can use
+    /// it.
     pub fn into_inner(self) -> Result<T, IntoInnerError<T>> {
         if let Err(error) = self.check() {
             return Err(IntoInnerError { bound: self, error });
         }
         let mut bound = ManuallyDrop::new(self);
         #[allow(unsafe_code)]
-        // SAFETY: it is not used again: `bound` is not dropped.
+        // SAFETY: the value is taken once: `bound` is neither used again nor dropped.
         let value = unsafe { ManuallyDrop::take(&mut bound.value) };
         Ok(value)
     }
 }
 
-/// A [`ThreadBound`] that was to be taken apart in another thread than its own.
+/// The error of [`ThreadBound::into_inner`] in another thread than the value's own.
 ///
 /// ```
 /// use gevent::ThreadBound;
@@ -120,9 +123,9 @@ impl<T> ThreadBound<T> {
 /// ```
 #[non_exhaustive]
 pub struct IntoInnerError<T> {
-    /// What was to be taken apart.
+    /// The `ThreadBound`, unchanged.
     pub bound: ThreadBound<T>,
-    /// Why it was not.
+    /// The two threads.
     pub error: InvalidThreadUseError,
 }
 
@@ -148,7 +151,7 @@ impl<T> Drop for ThreadBound<T> {
     fn drop(&mut self) {
         if self.check().is_ok() {
             #[allow(unsafe_code)]
-            // SAFETY: it is dropped once, and not used again.
+            // SAFETY: the value is dropped once, here, and not used again.
             unsafe {
                 ManuallyDrop::drop(&mut self.value);
             }
