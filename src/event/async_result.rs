@@ -1,5 +1,4 @@
-//! [`AsyncResult`]: a value, or an exception, that is still to come. Source: `AsyncResult` in
-//! gevent's `event.py`.
+//! [`AsyncResult`]: a value, or an exception, that is set later. Source: `AsyncResult` in gevent's `event.py`.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -29,7 +28,7 @@ use crate::abstract_linkable::{AbstractLinkable, Waitable};
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 ///
-/// It can be linked to a greenlet, or to whatever else ends with a value:
+/// It can be linked to a greenlet, or to any other [source](waiter::Source) of a value:
 ///
 /// ```
 /// # use gevent::event::AsyncResult;
@@ -42,9 +41,10 @@ use crate::abstract_linkable::{AbstractLinkable, Waitable};
 /// Source: gevent's `AsyncResult`.
 pub struct AsyncResult<T>(AbstractLinkable<ResultSlot<T>>);
 
-/// As in gevent both may be set, one after the other; the value counts then.
+/// The value and the exception of an `AsyncResult`. As in gevent both may be set, one after the other; the value then
+/// takes precedence.
 struct ResultSlot<T> {
-    /// An error is the `GreenletExit` that stands for the value of a greenlet that was killed.
+    /// `Err` holds the `GreenletExit` that stands for the value of a greenlet that was killed.
     value: Shown<Result<T, Exception>>,
     exception: RefCell<Option<Exception>>,
 }
@@ -67,7 +67,7 @@ impl<T: 'static> Waitable for ResultSlot<T> {
 
 impl<T> fmt::Debug for ResultSlot<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Writing is foreign code.
+        // The exception's `Debug` may be user code, so nothing is borrowed while it runs.
         let (value, exception) = (self.value.is_some(), self.exception.borrow().clone());
         match (value, exception) {
             (true, None) => f.write_str("value=.."),
@@ -79,7 +79,7 @@ impl<T> fmt::Debug for ResultSlot<T> {
 }
 
 impl<T: 'static> AsyncResult<T> {
-    /// A result that is not there yet.
+    /// A result that is not set.
     pub fn new() -> Self {
         AsyncResult(AbstractLinkable::new(ResultSlot {
             value: Shown::default(),
@@ -87,22 +87,22 @@ impl<T: 'static> AsyncResult<T> {
         }))
     }
 
-    /// Whether it holds a value or an exception.
+    /// Whether the result is set: it holds a value or an exception.
     pub fn ready(&self) -> bool {
         self.0.state().ready()
     }
 
-    /// Whether it holds a value, or was linked to a greenlet that was killed.
+    /// Whether the result holds a value. The `GreenletExit` of a greenlet that was killed counts as one.
     pub fn successful(&self) -> bool {
         self.0.state().value.is_some()
     }
 
-    /// The exception it holds.
+    /// The exception that the result holds, if any.
     pub fn exception(&self) -> Option<Exception> {
         self.0.state().exception()
     }
 
-    /// Stores the value and wakes all who wait. A value that was set before is replaced.
+    /// Stores the value and wakes all greenlets that wait. A value that was set before is replaced.
     pub fn set(&self, value: T) {
         self.hold(Ok(value));
     }
@@ -113,8 +113,8 @@ impl<T: 'static> AsyncResult<T> {
         drop(old);
     }
 
-    /// Stores the exception and wakes all who wait. A value that was set before remains, and is
-    /// what [`get`](AsyncResult::get) returns.
+    /// Stores the exception and wakes all greenlets that wait. A value that was set before remains, and
+    /// [`get`](AsyncResult::get) still returns that value.
     #[track_caller]
     pub fn set_exception(&self, exception: impl Into<Exception>) {
         let old = self.0.state().exception.replace(Some(exception.into()));
@@ -132,18 +132,19 @@ impl<T: 'static> AsyncResult<T> {
         self.ready()
     }
 
-    /// Does nothing, and says so: there is nobody who could be told not to set it.
+    /// Does nothing and returns false: no computation is tied to the result that could be cancelled. Futures have this
+    /// method.
     pub fn cancel(&self) -> bool {
         false
     }
 
-    /// Never.
+    /// Always false. Futures have this method.
     pub fn cancelled(&self) -> bool {
         false
     }
 
-    /// Calls `callback` with this result once it is there, in the hub: it must not block. If it
-    /// is there already, soon.
+    /// Has the hub call `callback` with this result when the result is set, or soon if it is set already. `callback`
+    /// must not block.
     pub fn rawlink<R: CallbackResult>(
         &self,
         callback: impl Fn(&AsyncResult<T>) -> R + 'static,
@@ -151,19 +152,21 @@ impl<T: 'static> AsyncResult<T> {
         self.0.link_calling(AsyncResult, callback)
     }
 
-    /// Takes a link away, if it was not called yet.
+    /// Removes a link, if it was not called yet.
     pub fn unlink(&self, link: &Link) {
         self.0.unlink(link);
     }
 
-    /// How many links and waiting greenlets are to be told.
+    /// How many links and waiting greenlets are in line.
     pub fn linkcount(&self) -> usize {
         self.0.linkcount()
     }
 
-    /// Takes over what the source ended with. A greenlet that was killed ended well: then so has this,
-    /// but [`get`](AsyncResult::get) gives the `GreenletExit`. A source that has nothing changes nothing; one that
-    /// panics (its value's `clone`, say) ends this with the panic.
+    /// Takes over the value or the exception of `source`, if it has one.
+    ///
+    /// A greenlet that was killed has ended well: this result is [successful](AsyncResult::successful) then, and
+    /// [`get`](AsyncResult::get) returns the `GreenletExit` as its error. If `source` panics, for example in its
+    /// value's `clone`, the panic becomes the exception.
     ///
     /// Source: `AsyncResult.__call__` in gevent.
     pub fn call(&self, source: &(impl Source<T> + ?Sized)) {
@@ -178,7 +181,7 @@ impl<T: 'static> AsyncResult<T> {
         }
     }
 
-    /// A function that [calls](AsyncResult::call) this with a source: what to link to one.
+    /// A function that passes a source to [`call`](AsyncResult::call), to be linked to that source.
     pub fn as_link<S: Source<T>>(&self) -> impl Fn(&S) + 'static {
         let result = self.clone();
         move |source| result.call(source)
@@ -186,16 +189,16 @@ impl<T: 'static> AsyncResult<T> {
 }
 
 impl<T: Clone + 'static> AsyncResult<T> {
-    /// The value it holds. Its `clone` may do anything, also wait, or set another value here.
+    /// The value that the result holds, if any. The value's `clone` may wait, or set another value here.
     pub fn value(&self) -> Option<T> {
         let copy = |held: &Result<T, Exception>| held.as_ref().ok().cloned();
         self.0.state().value.look(copy).flatten()
     }
 
-    /// Waits until it is there and returns the value.
+    /// Waits until the result is set, and returns its value.
     ///
     /// # Errors
-    /// The exception that was set; what is thrown into the current greenlet meanwhile.
+    /// Returns the exception that was set, or one that is thrown into the current greenlet meanwhile.
     #[track_caller]
     pub fn get(&self) -> Result<T, Exception> {
         self.get_timeout(None)
@@ -204,7 +207,8 @@ impl<T: Clone + 'static> AsyncResult<T> {
     /// [`get`](AsyncResult::get), for at most `timeout` seconds.
     ///
     /// # Errors
-    /// As for `get`; [`TimeoutError`](crate::TimeoutError) when the time is over.
+    /// Fails as `get` does; with [`TimeoutError`](crate::TimeoutError) when the time is over; and with
+    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
     #[track_caller]
     pub fn get_timeout(&self, timeout: impl Seconds) -> Result<T, Exception> {
         let timeout = timeout.checked()?;
@@ -219,7 +223,7 @@ impl<T: Clone + 'static> AsyncResult<T> {
     /// [`get`](AsyncResult::get) without waiting.
     ///
     /// # Errors
-    /// As for `get`; [`TimeoutError`](crate::TimeoutError) when it is not there.
+    /// Returns the exception that was set, or [`TimeoutError`](crate::TimeoutError) if the result is not set.
     #[track_caller]
     pub fn get_nowait(&self) -> Result<T, Exception> {
         self.held()
@@ -229,17 +233,18 @@ impl<T: Clone + 'static> AsyncResult<T> {
     /// The same as [`get_timeout`](AsyncResult::get_timeout): the name that futures have for it.
     ///
     /// # Errors
-    /// As there.
+    /// Fails as `get_timeout` does.
     #[track_caller]
     pub fn result(&self, timeout: impl Seconds) -> Result<T, Exception> {
         self.get_timeout(timeout)
     }
 
-    /// Waits until it is there, at most `timeout` seconds, and returns the value: none if there
-    /// is an exception instead, or nothing yet.
+    /// Waits until the result is set, for at most `timeout` seconds, and returns its value. Returns `None` if the
+    /// result holds an exception, or is still not set.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile; for a time that is no number.
+    /// Returns any exception that is thrown into the current greenlet meanwhile, and
+    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
     #[track_caller]
     pub fn wait(&self, timeout: impl Seconds) -> Result<Option<T>, Exception> {
         self.0.wait(timeout)?;

@@ -11,10 +11,11 @@ use crate::abstract_linkable::{AbstractLinkable, Waitable};
 
 /// A flag that greenlets wait for. Handles are cheap to clone and mean the same event.
 ///
-/// [`set`](Event::set) wakes all who wait at that time, in the order in which they came, even if
-/// the flag is [cleared](Event::clear) again before they run; who comes in between is woken with
-/// them. Who comes to a set event does not wait, except for those who had to and are still to be
-/// woken.
+/// [`set`](Event::set) wakes all greenlets that wait at that time, in the order in which they came, even if the flag is
+/// [cleared](Event::clear) again before they run. A greenlet that comes to wait in between is woken with them.
+///
+/// Waiting for a set event returns at once, unless greenlets that had to wait are still to be woken: the newcomer then
+/// waits until they were.
 ///
 /// ```
 /// use gevent::event::Event;
@@ -67,44 +68,45 @@ impl Event {
         self.0.state().0.get()
     }
 
-    /// The same as [`is_set`](Event::is_set), as other objects that can be waited for have it.
+    /// The same as [`is_set`](Event::is_set), under the name that it has in all objects that can be waited for.
     pub fn ready(&self) -> bool {
         self.is_set()
     }
 
-    /// Sets the flag and wakes all who wait.
+    /// Sets the flag and wakes all greenlets that wait.
     pub fn set(&self) {
         self.0.state().0.set(true);
         self.0.check_and_notify();
     }
 
-    /// Takes the flag back: who comes from now on waits.
+    /// Clears the flag, so that greenlets that come from now on have to wait.
     pub fn clear(&self) {
         self.0.state().0.set(false);
     }
 
-    /// Waits until the flag is set, at most `timeout` seconds. Returns whether it was set, now or
+    /// Waits until the flag is set, for at most `timeout` seconds. Returns whether the flag was set at the call or
     /// during the wait; it may have been cleared again since.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile; for a time that is no number.
+    /// Returns any exception that is thrown into the current greenlet meanwhile, and
+    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
     #[track_caller]
     pub fn wait(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         self.0.wait(timeout)
     }
 
-    /// Calls `callback` with this event once it is set, in the hub: it must not block. If it is
-    /// set already, soon.
+    /// Has the hub call `callback` with this event when the event is set, or soon if it is set already. `callback` must
+    /// not block.
     pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&Event) -> R + 'static) -> Link {
         self.0.link_calling(Event, callback)
     }
 
-    /// Takes a link away, if it was not called yet.
+    /// Removes a link, if it was not called yet.
     pub fn unlink(&self, link: &Link) {
         self.0.unlink(link);
     }
 
-    /// How many links and waiting greenlets are to be told.
+    /// How many links and waiting greenlets are in line.
     pub fn linkcount(&self) -> usize {
         self.0.linkcount()
     }

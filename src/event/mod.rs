@@ -1,4 +1,4 @@
-//! [`Event`] and [`AsyncResult`]: something happened, and what came of it. Source: gevent's
+//! [`Event`], a flag that greenlets wait for, and [`AsyncResult`], a value that they wait for. Source: gevent's
 //! `event.py`.
 //!
 //! ```
@@ -15,8 +15,8 @@
 //! # Ok::<(), Exception>(())
 //! ```
 //!
-//! For other threads there are [`threadsafe::Event`](crate::threadsafe::Event) and
-//! [`threadsafe::AsyncResult`](crate::threadsafe::AsyncResult).
+//! Both belong to one thread. [`threadsafe::Event`](crate::threadsafe::Event) and
+//! [`threadsafe::AsyncResult`](crate::threadsafe::AsyncResult) are for several threads.
 
 mod async_result;
 #[allow(clippy::module_inception, reason = "the file of the type of that name")]

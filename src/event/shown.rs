@@ -1,14 +1,14 @@
-//! [`Shown`]: a value that others look at in its place, with code that may put another one there meanwhile.
+//! [`Shown`]: a value that user code reads without a copy, and may replace meanwhile.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// A value that may be looked at with anybody's code (its own `Clone`), which may wait, put another value here, or
-/// look again. It costs no allocation unless a value is replaced while somebody looks.
+/// A value that may be looked at with user code, such as its own `Clone`. That code may wait, put another value here,
+/// or look again. An allocation is made only if the value is replaced while it is looked at.
 pub(super) struct Shown<T> {
-    /// Borrowed by those who look: it stays where it is then.
+    /// The value, borrowed while it is looked at: it then stays where it is.
     value: RefCell<Option<T>>,
-    /// What was put here while `value` was looked at: it counts.
+    /// The value that was put here while `value` was looked at. It is the current one then.
     newer: RefCell<Option<Rc<T>>>,
 }
 
@@ -26,7 +26,8 @@ impl<T> Shown<T> {
         self.newer.borrow().is_some() || self.value.borrow().is_some()
     }
 
-    /// Puts another value here. Returns what is no longer needed, for the caller to drop when all else is done.
+    /// Puts another value here. Returns the replaced values, which the caller drops when all else is done, because
+    /// their destructors are user code.
     #[must_use = "what it returns may be dropped only when all else is done"]
     pub(super) fn put(&self, value: T) -> impl Sized + use<T> {
         match self.value.try_borrow_mut() {
@@ -35,7 +36,7 @@ impl<T> Shown<T> {
         }
     }
 
-    /// Calls `look` with the value, if there is one.
+    /// Calls `look` with the current value, if there is one.
     #[inline(always)]
     pub(super) fn look<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
         let newer = self.newer.borrow().clone();
@@ -47,7 +48,7 @@ impl<T> Shown<T> {
     }
 }
 
-/// Drops a value that was replaced while somebody looked at it, when the last one has.
+/// Its drop ends a look. The last one that ends drops a value that was replaced meanwhile.
 struct ForgetOutdated<'a, T>(&'a Shown<T>);
 
 impl<T> Drop for ForgetOutdated<'_, T> {
