@@ -1,4 +1,4 @@
-//! [`BaseQueue`]: putting, getting and waiting for it. Source: `SimpleQueue` in gevent's `queue.py`.
+//! [`BaseQueue`]: putting and getting items, with and without waiting. Source: `SimpleQueue` in gevent's `queue.py`.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,10 +14,12 @@ use super::iter::{Iter, UntilNone};
 use super::line::{checked_timeout, wait};
 use super::storage::Storage;
 
-/// A queue: what all of them have in common. Used as [`SimpleQueue`](super::SimpleQueue), and
-/// through the others. Handles are cheap to clone and mean the same queue.
+/// The part that all queues except [`Channel`](super::Channel) have in common.
 ///
-/// A queue may have a largest size, its `maxsize`. `None` is no limit, and so is 0.
+/// It is used by itself as [`SimpleQueue`](super::SimpleQueue); the other queues dereference to it. Handles are cheap
+/// to clone and mean the same queue.
+///
+/// A queue may have a largest size, its `maxsize`. `None` and 0 mean that there is no limit.
 ///
 /// ```
 /// use gevent::queue::SimpleQueue;
@@ -35,7 +37,7 @@ use super::storage::Storage;
 /// Source: gevent's `SimpleQueue`.
 pub struct BaseQueue<S: Storage>(pub(super) Rc<QueueCore<S>>);
 
-/// Why there is no item for somebody whose wait is over.
+/// The reason why there is no item although the wait for one is over.
 enum Nothing {
     Empty,
     ShutDown,
@@ -76,18 +78,17 @@ impl<S: Storage> BaseQueue<S> {
         self.empty()
     }
 
-    /// Whether there is no space. A queue without a limit is never full.
+    /// Whether there is no space for another item. A queue without a limit is never full.
     pub fn full(&self) -> bool {
         !self.0.has_space()
     }
 
-    /// How many items it may hold; none if there is no limit.
+    /// How many items the queue may hold; `None` if there is no limit.
     pub fn maxsize(&self) -> Option<usize> {
         Some(self.0.maxsize.get()).filter(|limit| *limit > 0)
     }
 
-    /// Changes how many items it may hold; none, and 0, is no limit. Items that are there already
-    /// stay.
+    /// Changes how many items the queue may hold; `None` and 0 mean no limit. Items that are there already stay.
     pub fn set_maxsize(&self, maxsize: impl Into<Option<usize>>) {
         self.0.maxsize.set(maxsize.into().unwrap_or(0));
         if !self.0.putters.is_empty() {
@@ -112,12 +113,11 @@ impl<S: Storage> BaseQueue<S> {
 
     /// Adds an item; waits while there is no space.
     ///
-    /// If it fails, the item is dropped; [`put_timeout`](BaseQueue::put_timeout) with `None` gives
-    /// it back.
+    /// The item is dropped if the put fails. [`put_timeout`](BaseQueue::put_timeout) with `None` gives it back instead.
     ///
     /// # Errors
-    /// [`ShutDown`]; what is thrown into the current greenlet while it waits;
-    /// [`Full`](super::Full) in the hub.
+    /// [`ShutDown`] if the queue is shut down; [`Full`](super::Full) in the hub if there is no space; any exception
+    /// that is thrown into the current greenlet while it waits.
     #[track_caller]
     pub fn put(&self, item: S::Item) -> Result<(), Exception> {
         self.put_within(item, None).map_err(Exception::from)
@@ -126,8 +126,8 @@ impl<S: Storage> BaseQueue<S> {
     /// [`put`](BaseQueue::put), for at most `timeout` seconds.
     ///
     /// # Errors
-    /// As for `put`, and [`PutError::Full`] when the time is over, all with the item. A timeout
-    /// that is negative or no number is [`PutError::Thrown`].
+    /// [`PutError::Full`] when the time is over, and otherwise the errors of `put`, all with the item.
+    /// [`PutError::Thrown`] also if `timeout` is negative or NaN.
     #[track_caller]
     pub fn put_timeout(
         &self,
@@ -143,7 +143,8 @@ impl<S: Storage> BaseQueue<S> {
     /// [`put`](BaseQueue::put) without waiting.
     ///
     /// # Errors
-    /// [`PutError::Full`] and [`PutError::ShutDown`], with the item.
+    /// [`PutError::Full`] if there is no space, and [`PutError::ShutDown`] if the queue is shut down, both with the
+    /// item.
     #[inline]
     pub fn put_nowait(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
         let inner = &self.0;
@@ -177,7 +178,7 @@ impl<S: Storage> BaseQueue<S> {
             Err(exception) => return Err(PutError::Thrown(Some(item), exception)),
         };
         let waiting = inner.putters.stand(&park, park.resume());
-        // A hook that was just called may have made space.
+        // The hook that `Park::on` has called may have made space.
         if !inner.getters.is_empty() || inner.has_space() {
             inner.schedule_unlock();
         }
@@ -201,10 +202,10 @@ impl<S: Storage> BaseQueue<S> {
     /// Takes the next item; waits while there is none.
     ///
     /// # Errors
-    /// [`ShutDown`] if there is none and there will be none; what is thrown into the current
-    /// greenlet while it waits; [`Empty`] in the hub;
-    /// [`ConcurrentObjectUseError`](crate::exceptions::ConcurrentObjectUseError) in what the queue itself calls, see
-    /// [`Storage`].
+    /// [`ShutDown`] if the queue is shut down and empty; [`Empty`] in the hub if there is no item; any exception that
+    /// is thrown into the current greenlet while it waits;
+    /// [`ConcurrentObjectUseError`](crate::exceptions::ConcurrentObjectUseError) in code that the queue itself has
+    /// called, see [`Storage`].
     // Inlined, as everything around a switch: see `Hub::switch`.
     #[track_caller]
     #[inline(always)]
@@ -218,7 +219,8 @@ impl<S: Storage> BaseQueue<S> {
     /// [`get`](BaseQueue::get), for at most `timeout` seconds.
     ///
     /// # Errors
-    /// As for `get`; [`Empty`] when the time is over; for a timeout that is negative or no number.
+    /// The errors of `get`; [`Empty`] when the time is over;
+    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is negative or NaN.
     #[track_caller]
     pub fn get_timeout(&self, timeout: impl Seconds) -> Result<S::Item, Exception> {
         let timeout = checked_timeout(timeout)?;
@@ -235,7 +237,7 @@ impl<S: Storage> BaseQueue<S> {
     /// [`get`](BaseQueue::get) without waiting.
     ///
     /// # Errors
-    /// [`Empty`] or [`ShutDown`].
+    /// [`Empty`] if there is no item, or [`ShutDown`] if the queue is shut down, too.
     #[track_caller]
     pub fn get_nowait(&self) -> Result<S::Item, Exception> {
         match self.0.take() {
@@ -251,8 +253,9 @@ impl<S: Storage> BaseQueue<S> {
         self.0.take().ok_or_else(|| nothing.into())
     }
 
-    /// Waits until there is an item; with `None`, it only has those put theirs who wait for that, if this is the hub.
-    /// Returns what it means if there is none nevertheless.
+    /// Waits until there is an item, at most for the inner timeout. Does not wait if the outer one is `None`, or in the
+    /// hub; there it lets greenlets that wait for space put their items. Returns the error for the case that there is
+    /// no item nevertheless.
     #[track_caller]
     #[inline(always)]
     fn wait_for_item(&self, timeout: Option<Option<f64>>) -> Result<Nothing, Exception> {
@@ -275,7 +278,7 @@ impl<S: Storage> BaseQueue<S> {
         }
         let park = Park::on(&inner.hub, inner.name, self.address())?;
         let waiting = inner.getters.stand(&park, park.resume());
-        // A hook that was just called may have put something.
+        // The hook that `Park::on` has called may have put an item.
         if !inner.putters.is_empty() || inner.qsize() > 0 {
             inner.schedule_unlock();
         }
@@ -286,7 +289,7 @@ impl<S: Storage> BaseQueue<S> {
                 drop(waiting);
                 parked?;
                 match inner.is_shutdown.get() {
-                    // Its turn would have come for an item put just before.
+                    // An item may have been put just before the shutdown; the caller tries to take it before it fails.
                     true => Ok(Nothing::ShutDown),
                     false => Err(Exception::new(Empty)),
                 }
@@ -294,9 +297,9 @@ impl<S: Storage> BaseQueue<S> {
         }
     }
 
-    /// Yields items as they come: for as long as it takes, until the queue is
-    /// [shut down](super::BaseJoinableQueue::shutdown) and empty, or something is thrown into the
-    /// greenlet that waits.
+    /// Yields items as they come, and waits for them without a limit. Ends when the queue is
+    /// [shut down](super::BaseJoinableQueue::shutdown) and empty. Any other error of [`get`](BaseQueue::get) is yielded
+    /// as the last element.
     pub fn iter(&self) -> Iter<'_, Self> {
         Iter::new(self)
     }
@@ -352,7 +355,8 @@ impl<S: Storage + Clone> BaseQueue<S> {
     /// Another queue of the same size with the same items.
     ///
     /// # Panics
-    /// While the items are in the midst of being compared: in their own `Ord`, and when that waits.
+    /// Panics while a method of [`Storage`] changes the queue: in that method (which includes the `Ord` of the items
+    /// that it compares), and in other greenlets while it waits.
     #[must_use]
     pub fn copy(&self) -> Self {
         let copied = self.0.look(S::clone);
@@ -362,7 +366,8 @@ impl<S: Storage + Clone> BaseQueue<S> {
 }
 
 impl<T: 'static, S: Storage<Item = Option<T>>> BaseQueue<S> {
-    /// [`iter`](BaseQueue::iter) that ends with the first `None` it gets, gevent's `StopIteration`.
+    /// Yields items as [`iter`](BaseQueue::iter) does, but ends at the first `None`, as gevent's queues do at
+    /// `StopIteration`.
     ///
     /// ```
     /// let queue = gevent::queue::Queue::with_items(None, [Some(1), Some(2), None]);
@@ -381,13 +386,13 @@ impl<T: 'static> BaseQueue<VecDeque<T>> {
         Self::with_maxsize(None)
     }
 
-    /// A queue for at most `maxsize` items; none, and 0, is no limit.
+    /// A queue for at most `maxsize` items; `None` and 0 mean no limit.
     pub fn with_maxsize(maxsize: impl Into<Option<usize>>) -> Self {
         Self::with_items(maxsize, [])
     }
 
-    /// A queue for at most `maxsize` items (none, and 0, is no limit), with some to begin with,
-    /// however many.
+    /// A queue for at most `maxsize` items (`None` and 0 mean no limit) that begins with `items`. They may be more than
+    /// `maxsize`.
     pub fn with_items(
         maxsize: impl Into<Option<usize>>,
         items: impl IntoIterator<Item = T>,

@@ -1,4 +1,4 @@
-//! [`Channel`]: each put meets a get. Source: `Channel` in gevent's `queue.py`.
+//! [`Channel`]: a queue without space, in which each put meets a get. Source: `Channel` in gevent's `queue.py`.
 //!
 //! ```text
 //!   put ──> putters ──┐                     ┌──> getter runs, with the item
@@ -44,16 +44,16 @@ pub struct Channel<T: 'static>(Rc<ChannelBody<T>>);
 struct ChannelBody<T> {
     hub: Hub,
     getters: QueueLine<Resume>,
-    /// Those who wait, with what they bring.
+    /// The waiting putters, with their items.
     putters: QueueLine<(Resume, T)>,
-    /// On its way to the getter whose turn it is.
+    /// The item for the getter that is being woken, until the getter takes it.
     handed: RefCell<Option<T>>,
-    /// Whether the hub is going to bring putters and getters together, or doing it.
+    /// Whether the callback that brings putters and getters together is queued or running.
     unlocking: Cell<bool>,
 }
 
 impl<T: 'static> Channel<T> {
-    /// A channel that nobody uses yet.
+    /// A channel without putters and getters.
     pub fn new() -> Self {
         Channel(Rc::new(ChannelBody {
             hub: get_hub(),
@@ -64,7 +64,7 @@ impl<T: 'static> Channel<T> {
         }))
     }
 
-    /// How many wait in a put, less those that wait in a get.
+    /// The number of greenlets that wait in a put, less the number of those that wait in a get.
     pub fn balance(&self) -> isize {
         self.putters().cast_signed() - self.getters().cast_signed()
     }
@@ -79,17 +79,17 @@ impl<T: 'static> Channel<T> {
         self.0.putters.len()
     }
 
-    /// Always 0.
+    /// Always 0: a channel holds nothing.
     pub fn qsize(&self) -> usize {
         0
     }
 
-    /// Always: it holds nothing.
+    /// Always true: a channel holds nothing.
     pub fn empty(&self) -> bool {
         true
     }
 
-    /// Always: it holds nothing.
+    /// Always true: a channel has no space.
     pub fn full(&self) -> bool {
         true
     }
@@ -99,14 +99,13 @@ impl<T: 'static> Channel<T> {
         Rc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Gives `item` to a greenlet that gets; waits until there is one, and it has it.
+    /// Gives `item` to a greenlet that gets; waits until such a greenlet has it.
     ///
-    /// If it fails, the item is dropped; [`put_timeout`](Channel::put_timeout) with `None` gives it
-    /// back.
+    /// The item is dropped if the put fails. [`put_timeout`](Channel::put_timeout) with `None` gives it back instead.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet while it waits; [`Full`](super::Full) in the hub,
-    /// if nobody waits for an item.
+    /// Any exception that is thrown into the current greenlet while it waits; [`Full`](super::Full) in the hub, if no
+    /// greenlet waits in a get.
     #[track_caller]
     pub fn put(&self, item: T) -> Result<(), Exception> {
         self.put_within(item, None).map_err(Exception::from)
@@ -115,8 +114,8 @@ impl<T: 'static> Channel<T> {
     /// [`put`](Channel::put), for at most `timeout` seconds.
     ///
     /// # Errors
-    /// As for `put`, and [`PutError::Full`] when the time is over, all with the item. A timeout
-    /// that is negative or no number is [`PutError::Thrown`].
+    /// [`PutError::Full`] when the time is over, and otherwise the errors of `put`, all with the item.
+    /// [`PutError::Thrown`] also if `timeout` is negative or NaN.
     #[track_caller]
     pub fn put_timeout(&self, item: T, timeout: impl Seconds) -> Result<(), PutError<T>> {
         match checked_timeout(timeout) {
@@ -125,11 +124,11 @@ impl<T: 'static> Channel<T> {
         }
     }
 
-    /// [`put_timeout`](Channel::put_timeout) for no time: greenlets that could run already may run
-    /// before it gives up, and get the item.
+    /// [`put_timeout`](Channel::put_timeout) with a timeout of 0. Greenlets that can run already may run before the put
+    /// gives up, and may get the item.
     ///
     /// # Errors
-    /// As there.
+    /// The errors of `put_timeout`.
     #[track_caller]
     pub fn put_nowait(&self, item: T) -> Result<(), PutError<T>> {
         self.put_within(item, Some(0.0))
@@ -162,7 +161,7 @@ impl<T: 'static> Channel<T> {
                     Err(PutError::Thrown(item.map(|(_, item)| item), exception))
                 }
                 (Ok(()), Some((_, item))) => Err(PutError::Full(item)),
-                // Taken by a get in the hub.
+                // A get in the hub has taken the item.
                 (Ok(()), None) => Ok(()),
             },
         }
@@ -171,8 +170,8 @@ impl<T: 'static> Channel<T> {
     /// Takes the item of a greenlet that puts; waits until there is one.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet while it waits; [`Empty`] in the hub, if nobody
-    /// waits with an item.
+    /// Any exception that is thrown into the current greenlet while it waits; [`Empty`] in the hub, if no greenlet
+    /// waits in a put.
     #[track_caller]
     pub fn get(&self) -> Result<T, Exception> {
         self.get_within(None)
@@ -181,23 +180,24 @@ impl<T: 'static> Channel<T> {
     /// [`get`](Channel::get), for at most `timeout` seconds.
     ///
     /// # Errors
-    /// As for `get`; [`Empty`] when the time is over; for a timeout that is negative or no number.
+    /// The errors of `get`; [`Empty`] when the time is over;
+    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is negative or NaN.
     #[track_caller]
     pub fn get_timeout(&self, timeout: impl Seconds) -> Result<T, Exception> {
         self.get_within(checked_timeout(timeout)?)
     }
 
-    /// [`get_timeout`](Channel::get_timeout) for no time: greenlets that could run already may run
-    /// before it gives up, and put an item.
+    /// [`get_timeout`](Channel::get_timeout) with a timeout of 0. Greenlets that can run already may run before the get
+    /// gives up, and may put an item.
     ///
     /// # Errors
-    /// As there.
+    /// The errors of `get_timeout`.
     #[track_caller]
     pub fn get_nowait(&self) -> Result<T, Exception> {
         self.get_within(Some(0.0))
     }
 
-    // As `put_within`.
+    // Inlined, as `put_within`.
     #[track_caller]
     #[inline(always)]
     fn get_within(&self, timeout: Option<f64>) -> Result<T, Exception> {
@@ -226,8 +226,8 @@ impl<T: 'static> Channel<T> {
         }
     }
 
-    /// Yields items as they come, for as long as it takes, until something is thrown into the
-    /// greenlet that waits.
+    /// Yields items as they come, and waits for them without a limit. Any error of [`get`](Channel::get) is yielded as
+    /// the last element.
     pub fn iter(&self) -> Iter<'_, Self> {
         Iter::new(self)
     }
@@ -238,21 +238,23 @@ impl<T: 'static> Channel<T> {
 }
 
 impl<T: 'static> Channel<Option<T>> {
-    /// [`iter`](Channel::iter) that ends with the first `None` it gets, gevent's `StopIteration`.
+    /// Yields items as [`iter`](Channel::iter) does, but ends at the first `None`, as gevent's channels do at
+    /// `StopIteration`.
     pub fn until_none(&self) -> UntilNone<'_, Self> {
         UntilNone::new(self)
     }
 }
 
 impl<T: 'static> ChannelBody<T> {
-    /// Gives the item to a greenlet that was taken from the line. Runs in the hub.
+    /// Wakes a getter that was taken from the line, and gives it the item. Returns the item if the getter has not taken
+    /// it. Runs in the hub.
     #[inline(always)]
     fn hand(&self, getter: Resume, item: T) -> Result<(), T> {
         drop(self.handed.replace(Some(item)));
         if !self.getters.wake(&self.hub, &getter) {
             self.getters.unpop(getter);
         }
-        // Whoever it woke has taken it.
+        // A getter that was woken has taken the item.
         self.handed.take().map_or(Ok(()), Err)
     }
 
@@ -260,7 +262,7 @@ impl<T: 'static> ChannelBody<T> {
     fn schedule_unlock(self: &Rc<Self>) {
         if !self.unlocking.replace(true) {
             let queued = self.hub.loop_().run_callback_notify(self.clone());
-            // With the loop destroyed nobody waits any more.
+            // This fails if the loop is destroyed; no greenlet waits then.
             self.unlocking.set(queued.is_ok());
         }
     }
@@ -276,7 +278,7 @@ impl<T: 'static> Notify for ChannelBody<T> {
         impl<T: 'static> Drop for Over<'_, T> {
             fn drop(&mut self) {
                 self.channel.unlocking.set(false);
-                // A destructor may have panicked: the others have their turn later.
+                // After a panic in a destructor the other greenlets are served by another callback.
                 if self.goes_on || thread::panicking() {
                     self.channel.schedule_unlock();
                 }
@@ -295,7 +297,7 @@ impl<T: 'static> Notify for ChannelBody<T> {
                 None => Err(item),
             };
             match left {
-                // Its item is gone: if it cannot be switched to now, it goes on soon.
+                // The putter's item is taken. If the putter cannot be switched to now, it is woken soon.
                 Ok(()) => {
                     if !self.putters.wake(&self.hub, &putter) {
                         let _ = self.hub.loop_().run_callback_resume(putter);

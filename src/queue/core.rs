@@ -1,4 +1,5 @@
-//! What is behind the handles of a queue: its items, who waits, and the hub's part: to let them go on.
+//! [`QueueCore`]: the state behind the handles of a queue, and the callback by which the hub lets waiting greenlets go
+//! on.
 
 use std::cell::{Cell, OnceCell};
 use std::fmt;
@@ -20,20 +21,20 @@ use crate::event::Event;
 pub(super) struct QueueCore<S: Storage> {
     pub(super) hub: Hub,
     pub(super) name: &'static str,
-    /// 0 is no limit.
+    /// The largest size; 0 means no limit.
     pub(super) maxsize: Cell<usize>,
     inside: GuardedStorage<S>,
     pub(super) getters: QueueLine<Resume>,
     pub(super) putters: QueueLine<Resume>,
-    /// Whether what is in it is to be dropped, as soon as nobody is inside any more.
+    /// Whether the items that are left are to be dropped as soon as no greenlet is inside the storage.
     discarding: Cell<bool>,
-    /// So many of the items are [promised](super::promise).
+    /// How many of the items are [promised](super::promise).
     pub(super) promised: Cell<usize>,
-    /// Whether the hub is going to see, or seeing, who can go on.
+    /// Whether the callback that lets waiting greenlets go on is queued or running.
     unlocking: Cell<bool>,
     pub(super) is_shutdown: Cell<bool>,
     pub(super) unfinished_tasks: Cell<usize>,
-    /// Set while no tasks are unfinished; made by the first `join`.
+    /// An event that is set while no tasks are unfinished. The first `join` makes it.
     pub(super) all_done: OnceCell<Event>,
 }
 
@@ -62,25 +63,26 @@ impl<S: Storage> QueueCore<S> {
         limit == 0 || self.held() < limit
     }
 
-    /// How many items there are, those that are promised among them.
+    /// How many items there are, including those that are promised.
     #[inline(always)]
     fn held(self: &Rc<Self>) -> usize {
         self.inside.qsize(|| self.schedule_unlock())
     }
 
-    /// How many items there are for whoever comes.
+    /// How many items there are that are not promised.
     #[inline(always)]
     pub(super) fn qsize(self: &Rc<Self>) -> usize {
         self.held().saturating_sub(self.promised.get())
     }
 
-    /// Whether the current greenlet is in the midst of what it calls: it would wait for itself.
+    /// Whether the current greenlet is inside the storage, so that a wait for an item would be a wait for itself.
     #[inline(always)]
     pub(super) fn is_used_here(&self) -> bool {
         self.inside.is_used_here()
     }
 
-    /// Whether nobody can get anything now. Whoever waits for that is told when it is over.
+    /// Whether a greenlet is inside the storage, so that no item can be got now. Waiting greenlets are told when it has
+    /// left.
     #[inline]
     pub(super) fn in_use(&self) -> bool {
         self.inside.in_use()
@@ -132,7 +134,7 @@ impl<S: Storage> QueueCore<S> {
         self.inside.put(item, || self.schedule_unlock());
     }
 
-    /// The next item; somebody may have space for another then.
+    /// Takes the next item, and lets a putter have the space.
     #[inline(always)]
     pub(super) fn take(self: &Rc<Self>) -> Option<S::Item> {
         if self.promised.get() > 0 && self.qsize() == 0 {
@@ -155,7 +157,7 @@ impl<S: Storage> QueueCore<S> {
         self.look(|storage| storage.peek_item().cloned()).flatten()
     }
 
-    /// Calls `look` with the storage; not while somebody changes it.
+    /// Calls `look` with the storage. Returns `None` without a call while the storage is being changed.
     pub(super) fn look<R>(self: &Rc<Self>, look: impl FnOnce(&S) -> R) -> Option<R> {
         self.inside.look(look, || self.schedule_unlock())
     }
@@ -170,7 +172,7 @@ impl<S: Storage> QueueCore<S> {
         }
     }
 
-    /// Drops all items; they count as done. Those that somebody is looking at, or comparing, go when that is over.
+    /// Drops all items, which count as done. Items that are being cloned or compared are dropped when that is over.
     pub(super) fn discard_all(self: &Rc<Self>) {
         self.discarding.set(true);
         drop_each(iter::from_fn(|| {
@@ -184,13 +186,13 @@ impl<S: Storage> QueueCore<S> {
     pub(super) fn schedule_unlock(self: &Rc<Self>) {
         if !self.unlocking.replace(true) {
             let queued = self.hub.loop_().run_callback_notify(self.clone());
-            // With the loop destroyed nobody waits any more.
+            // This fails if the loop is destroyed; no greenlet waits then.
             self.unlocking.set(queued.is_ok());
         }
     }
 }
 
-/// Lets everybody go on who can: putters while there is space, getters while there are items.
+/// Lets waiting greenlets go on: putters while there is space, getters while there are items.
 impl<S: Storage> Notify for QueueCore<S> {
     fn notify(self: Rc<Self>) -> Result<(), Exception> {
         struct Over<'a, S: Storage> {
@@ -200,7 +202,7 @@ impl<S: Storage> Notify for QueueCore<S> {
         impl<S: Storage> Drop for Over<'_, S> {
             fn drop(&mut self) {
                 self.core.unlocking.set(false);
-                // A destructor may have panicked: the others have their turn later.
+                // After a panic in a destructor the other greenlets are served by another callback.
                 if self.goes_on || thread::panicking() {
                     self.core.schedule_unlock();
                 }
@@ -217,7 +219,7 @@ impl<S: Storage> Notify for QueueCore<S> {
                 self.discard_all();
             }
             if self.is_shutdown.get() {
-                // All who waited are on their way out.
+                // The shutdown has woken all greenlets that waited.
                 return Ok(());
             }
             if self.has_space()

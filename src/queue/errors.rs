@@ -1,35 +1,34 @@
-//! What putting and getting may end with. Source: the exceptions of Python's `queue`.
+//! The errors of putting and getting. Source: the exceptions of Python's `queue`.
 
 use std::fmt;
 
 use greenlet_core::Exception;
 
-/// There was no space in the queue, in time.
+/// There was no space in the queue within the time allowed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
 #[error("the queue is full")]
 pub struct Full;
 
-/// There was no item in the queue, in time.
+/// There was no item in the queue within the time allowed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
 #[error("the queue is empty")]
 pub struct Empty;
 
-/// The queue is shut down: nothing can be put into it, and there is nothing (more) to get.
+/// The queue is shut down: no item can be put into it, and none is left to get.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
 #[error("the queue is shut down")]
 pub struct ShutDown;
 
-/// A task was done that nobody had put into the queue.
+/// `task_done` was called more often than items were put into the queue.
 ///
 /// Source: the `ValueError` of gevent's `task_done`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
 #[error("task_done() called too many times")]
 pub struct TaskDoneError;
 
-/// Why an item was not put into a queue, and the item.
+/// The reason why an item was not put into a queue, together with the item.
 ///
-/// `?` makes an [`Exception`] of it: [`Full`], [`ShutDown`], or the one that was thrown; the item
-/// is dropped then.
+/// `?` turns it into an [`Exception`], that is [`Full`], [`ShutDown`] or the one that was thrown, and drops the item.
 ///
 /// ```
 /// use gevent::queue::{Full, PutError, Queue};
@@ -43,17 +42,17 @@ pub struct TaskDoneError;
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum PutError<T> {
-    /// There was no space, in time.
+    /// There was no space within the time allowed.
     Full(T),
     /// The queue is shut down.
     ShutDown(T),
-    /// The greenlet was thrown into while it waited (killed, say), or could not wait at all. The
-    /// item is none if somebody had already taken it from a [`Channel`](super::Channel).
+    /// An exception was thrown into the greenlet while it waited, for example by a kill, or the greenlet could not wait
+    /// at all. The item is `None` if it had already been taken from a [`Channel`](super::Channel).
     Thrown(Option<T>, Exception),
 }
 
 impl<T> PutError<T> {
-    /// The item, unless it was taken all the same.
+    /// The item, unless it was taken although the put failed.
     pub fn into_item(self) -> Option<T> {
         match self {
             PutError::Full(item) | PutError::ShutDown(item) => Some(item),
@@ -82,7 +81,8 @@ impl<T> fmt::Display for PutError<T> {
     }
 }
 
-/// Not by `std::error::Error`, as exceptions can be sent to other threads and items need not.
+/// `PutError` does not implement `std::error::Error`, because an exception can be sent to other threads, and the item
+/// in a `PutError` need not be `Send`.
 impl<T> From<PutError<T>> for Exception {
     #[track_caller]
     fn from(error: PutError<T>) -> Exception {

@@ -1,23 +1,24 @@
-//! [`Heap`]: the inside of a priority queue.
+//! [`Heap`]: the storage of a priority queue.
 
 use hub::Slack;
 
 use super::storage::Storage;
 
-/// Items of which the smallest comes first: the inside of a [`PriorityQueue`](super::PriorityQueue).
+/// The storage of a [`PriorityQueue`](super::PriorityQueue), from which the smallest item comes first.
 ///
-/// Items are compared by their own `Ord`, which may panic. None is lost by that: all stay where they are, and are
-/// ordered anew before the next one is taken.
+/// Items are compared by their own `Ord`, which may panic. No item is lost by that: all items stay in the heap, and are
+/// put in order again before the next one is taken.
 #[derive(Debug, Clone)]
 pub struct Heap<T> {
-    /// No item is smaller than its parent, which is at half of its place.
+    /// The items as a binary heap, unless `in_disorder`: no item is smaller than its parent, and the parent of the item
+    /// at place `n` is at `(n - 1) / 2`.
     items: Vec<T>,
-    /// A comparison has panicked, or still runs: the above may not be so.
+    /// Set while items are compared, and after a comparison has panicked: the items may be in any order.
     in_disorder: bool,
 }
 
 impl<T: Ord> Heap<T> {
-    /// Calls `change`, which compares items, with all of them in order.
+    /// Puts the items in order if necessary, and calls `change`, which compares items.
     fn in_order<R>(&mut self, change: impl FnOnce(&mut Self) -> R) -> R {
         if self.in_disorder {
             let end = self.items.len();
@@ -29,7 +30,7 @@ impl<T: Ord> Heap<T> {
         result
     }
 
-    /// Moves an item up to where it belongs; not above `top`.
+    /// Moves the item at `place` up to where it belongs, but not above `top`.
     fn rise(&mut self, mut place: usize, top: usize) {
         while place > top {
             let parent = (place - 1) / 2;
@@ -41,8 +42,8 @@ impl<T: Ord> Heap<T> {
         }
     }
 
-    /// Moves an item down to where it belongs, among those before `end`. Most belong far down, so it goes all the way,
-    /// and rises again: that takes fewer comparisons.
+    /// Moves the item at `top` down to where it belongs among the items before `end`. Most items belong far down, so
+    /// the item first sinks all the way and then rises to its place: that takes fewer comparisons.
     fn sink(&mut self, top: usize, end: usize) {
         let mut place = top;
         while 2 * place + 1 < end {
@@ -121,7 +122,7 @@ mod tests {
     use super::{Heap, Storage};
 
     thread_local! {
-        /// How many more comparisons there are until one panics.
+        /// How many more comparisons succeed until one panics.
         static LEFT: Cell<u32> = const { Cell::new(u32::MAX) };
     }
 

@@ -10,23 +10,23 @@ use super::channel::Channel;
 use super::errors::ShutDown;
 use super::storage::Storage;
 
-/// The items of a queue as they come; see [`BaseQueue::iter`].
+/// Yields the items of a queue as they come; see [`BaseQueue::iter`].
 #[derive(Debug)]
 pub struct Iter<'a, Q: ?Sized>(Option<&'a Q>);
 
-/// The items of a queue until the first `None`; see [`BaseQueue::until_none`].
+/// Yields the items of a queue until the first `None`; see [`BaseQueue::until_none`].
 #[derive(Debug)]
 pub struct UntilNone<'a, Q: ?Sized>(Iter<'a, Q>);
 
-/// What [`Iter`] asks for the next item.
+/// A queue or channel that [`Iter`] gets items from.
 pub trait Gets: fmt::Debug {
-    /// What it gets.
+    /// The type of the items.
     type Item;
 
-    /// The next item; waits while there is none.
+    /// Gets the next item; waits while there is none.
     ///
     /// # Errors
-    /// Why there is none.
+    /// The errors of the queue's `get`.
     fn next_item(&self) -> Result<Self::Item, Exception>;
 }
 
@@ -78,7 +78,8 @@ impl<Q: Gets + ?Sized> Iterator for Iter<'_, Q> {
 
 impl<Q: Gets + ?Sized> FusedIterator for Iter<'_, Q> {}
 
-/// Whether a get has failed because there will be no more items. Somebody may throw a [`ShutDown`], too.
+/// Whether a get has failed because the queue is shut down and empty. A [`ShutDown`] that was thrown into the waiting
+/// greenlet does not count.
 pub(crate) fn is_end(exception: &Exception) -> bool {
     exception.error().is::<ShutDown>() && exception.thrown_here().is_none()
 }

@@ -16,12 +16,13 @@ use super::iter::Iter;
 use super::storage::Storage;
 use crate::event::Event;
 
-/// A queue whose items are tasks: whoever got one says when it is [done](Self::task_done), and
-/// others [wait](Self::join) until all are. It can be [shut down](Self::shutdown).
+/// A queue whose items are tasks, and which can be [shut down](Self::shutdown).
 ///
-/// Used as [`Queue`](super::Queue), [`LifoQueue`](super::LifoQueue) and
-/// [`PriorityQueue`](super::PriorityQueue); for orders of your own see [`Storage`]. Putting and
-/// getting are those of [`BaseQueue`], to which it dereferences.
+/// A greenlet that has got a task calls [`task_done`](Self::task_done) when the task is done. Other greenlets can
+/// [wait](Self::join) until all tasks are done.
+///
+/// It is used as [`Queue`](super::Queue), [`LifoQueue`](super::LifoQueue) and [`PriorityQueue`](super::PriorityQueue);
+/// for orders of your own see [`Storage`]. Putting and getting are methods of [`BaseQueue`], to which it dereferences.
 ///
 /// ```
 /// use gevent::queue::Queue;
@@ -45,18 +46,17 @@ use crate::event::Event;
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 ///
-/// Source: gevent's `Queue`, which was `JoinableQueue`.
+/// Source: gevent's `Queue`, which is also called `JoinableQueue`.
 pub struct BaseJoinableQueue<S: Storage>(BaseQueue<S>);
 
 impl<S: Storage> BaseJoinableQueue<S> {
-    /// A queue for at most `maxsize` items (none, and 0, is no limit) that holds them in
-    /// `storage`. Those in it already are tasks that are not done.
+    /// A queue for at most `maxsize` items (`None` and 0 mean no limit) that holds them in `storage`. Items that are in
+    /// it already are unfinished tasks.
     pub fn with_storage(maxsize: impl Into<Option<usize>>, storage: S) -> Self {
         BaseJoinableQueue(BaseQueue::named(S::NAME, maxsize.into(), storage))
     }
 
-    /// The queue with so many tasks that are not done, instead of as many as it has items; 0 leaves it
-    /// as it is.
+    /// Makes `tasks` the number of unfinished tasks, instead of the number of items; 0 changes nothing.
     ///
     /// Source: the `unfinished_tasks` that gevent's queues are made with.
     #[must_use]
@@ -70,15 +70,15 @@ impl<S: Storage> BaseJoinableQueue<S> {
         self
     }
 
-    /// How many items were put into the queue and are not done.
+    /// How many tasks are unfinished: items that were put into the queue and are not [done](Self::task_done).
     pub fn unfinished_tasks(&self) -> usize {
         self.0.0.unfinished_tasks.get()
     }
 
-    /// Says that a task is done: to be called once for each item that was got.
+    /// Reports that a task is done. To be called once for each item that was got.
     ///
     /// # Errors
-    /// [`TaskDoneError`] if it was called for all items already.
+    /// [`TaskDoneError`] if no task is unfinished.
     #[track_caller]
     pub fn task_done(&self) -> Result<(), TaskDoneError> {
         match self.unfinished_tasks() {
@@ -90,11 +90,12 @@ impl<S: Storage> BaseJoinableQueue<S> {
         }
     }
 
-    /// Waits until all tasks are done, at most `timeout` seconds; says whether they are (or were at
-    /// some time while it waited).
+    /// Waits until all tasks are done, for at most `timeout` seconds. Returns whether they were, at the call or at some
+    /// time during the wait.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile; for a time that is no number.
+    /// Returns any exception that is thrown into the current greenlet meanwhile, and
+    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
     #[track_caller]
     pub fn join(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         let all_done = self.0.0.all_done.get_or_init(|| {
@@ -107,10 +108,10 @@ impl<S: Storage> BaseJoinableQueue<S> {
         all_done.wait(timeout)
     }
 
-    /// Shuts the queue down: puts fail from now on, gets do when it is empty. Who waits now is
-    /// woken, and fails.
+    /// Shuts the queue down: puts fail from now on, and gets fail when the queue is empty. Greenlets that wait are
+    /// woken: their puts fail, and so do their gets if there is no item.
     ///
-    /// With `immediate` the queue is emptied, its items count as done, and so gets fail at once.
+    /// With `immediate` the items are dropped and count as done, so gets fail at once.
     pub fn shutdown(&self, immediate: bool) {
         let inner = &self.0.0;
         let discard = || {
@@ -124,12 +125,12 @@ impl<S: Storage> BaseJoinableQueue<S> {
                 inner.putters.dismiss(&inner.hub);
             }
         };
-        // The destructor of an item may panic.
+        // The destructor of an item may panic; the second step is then taken all the same.
         let steps: [&dyn Fn(); 2] = [&discard, &end];
         call_each(steps);
     }
 
-    /// Whether it is shut down.
+    /// Whether the queue is shut down.
     pub fn is_shutdown(&self) -> bool {
         self.0.0.is_shutdown.get()
     }
@@ -158,13 +159,13 @@ macro_rules! constructors {
                 Self::with_maxsize(None)
             }
 
-            /// A queue for at most `maxsize` items; none, and 0, is no limit.
+            /// A queue for at most `maxsize` items; `None` and 0 mean no limit.
             pub fn with_maxsize(maxsize: impl Into<Option<usize>>) -> Self {
                 Self::with_items(maxsize, [])
             }
 
-            /// A queue for at most `maxsize` items (none, and 0, is no limit), with some to begin
-            /// with, however many; they are tasks that are not done.
+            /// A queue for at most `maxsize` items (`None` and 0 mean no limit) that begins with `items`. They may be
+            /// more than `maxsize`, and are unfinished tasks.
             pub fn with_items(
                 maxsize: impl Into<Option<usize>>,
                 items: impl IntoIterator<Item = T>,

@@ -1,4 +1,4 @@
-//! Greenlets that stand in line, and how they wait. Source: `getters` and `putters` of gevent's queues.
+//! [`QueueLine`]: the greenlets that wait at one end of a queue. Source: `getters` and `putters` of gevent's queues.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
@@ -8,7 +8,7 @@ use hub::exceptions::InvalidSeconds;
 use hub::{Context, Hub, Row, Seconds, Ticketed, TimeLimit};
 use waiter::{Park, Resume};
 
-/// A timeout that may be none, but neither negative nor not a number.
+/// Returns the timeout in seconds, which may be `None`. A negative one and NaN are errors.
 pub(crate) fn checked_timeout(timeout: impl Seconds) -> Result<Option<f64>, InvalidSeconds> {
     match timeout.checked()? {
         Some(seconds) if seconds < 0.0 => Err(InvalidSeconds(seconds)),
@@ -16,8 +16,8 @@ pub(crate) fn checked_timeout(timeout: impl Seconds) -> Result<Option<f64>, Inva
     }
 }
 
-/// Parks the current greenlet until it is woken, or `timeout` seconds are over. It does not tell which of the two
-/// happened: whoever wakes the greenlet takes a note of that.
+/// Parks the current greenlet until it is woken or `timeout` seconds are over. The result does not tell which of the
+/// two has happened; code that wakes the greenlet takes a note of it elsewhere.
 // Inlined, as everything around a switch: see `Hub::switch`.
 #[track_caller]
 #[inline(always)]
@@ -33,7 +33,7 @@ pub(crate) fn wait(
     got
 }
 
-/// Reports what came of waking a greenlet; says whether it was woken at all.
+/// Reports the error of a switch to a waiting greenlet. Returns whether the greenlet was woken nevertheless.
 #[cold]
 #[inline(never)]
 fn failed(hub: &Hub, resume: &Resume, exception: Exception) -> bool {
@@ -42,7 +42,7 @@ fn failed(hub: &Hub, resume: &Resume, exception: Exception) -> bool {
     !refused
 }
 
-/// Something a greenlet leaves in line while it waits.
+/// An entry that a greenlet has in a line while it waits.
 pub(super) trait HasResume: Ticketed {
     fn resume(&self) -> &Resume;
 }
@@ -54,7 +54,7 @@ impl HasResume for Resume {
     }
 }
 
-/// With what it brings.
+/// The entry of a greenlet that brings an item.
 impl<T> HasResume for (Resume, T) {
     #[inline]
     fn resume(&self) -> &Resume {
@@ -65,8 +65,8 @@ impl<T> HasResume for (Resume, T) {
 /// A line of greenlets: first come, first served.
 pub(super) struct QueueLine<W> {
     waiting: RefCell<Row<W>>,
-    /// True while the greenlet is switched to that was taken from the line: how it sees that it is
-    /// its turn, and not somebody else who woke it.
+    /// Set while a greenlet that was taken from the line is being switched to. It tells that greenlet that its turn has
+    /// come, and that it was not woken otherwise.
     turn: Cell<bool>,
 }
 
@@ -94,31 +94,32 @@ impl<W: HasResume> QueueLine<W> {
         self.waiting.borrow().len()
     }
 
-    /// Stands in line until the result is dropped, or it is its turn.
+    /// Puts an entry of the current greenlet in line. The entry stays until the result is dropped or the entry is
+    /// [taken](QueueLine::pop).
     #[inline]
     pub(super) fn stand<'a>(&'a self, park: &'a Park, ticket: W) -> InLine<'a, W> {
         self.waiting.borrow_mut().push(ticket);
         InLine { line: self, park }
     }
 
-    /// Takes the first who still waits.
+    /// Takes the first greenlet that is still parked out of the line.
     #[inline]
     pub(super) fn pop(&self) -> Option<W> {
         let mut waiting = self.waiting.borrow_mut();
         if waiting.front()?.resume().is_parked() {
             return waiting.pop();
         }
-        // Those that are woken otherwise leave by themselves.
+        // Greenlets that were woken otherwise leave the line by themselves.
         first_parked(&mut waiting)
     }
 
-    /// Puts back whom [`pop`](QueueLine::pop) has taken.
+    /// Puts back an entry that [`pop`](QueueLine::pop) has taken.
     pub(super) fn unpop(&self, ticket: W) {
         self.waiting.borrow_mut().push_front(ticket);
     }
 
-    /// Switches to a greenlet that was taken from the line: it is its turn. Runs in the hub. Says whether that was
-    /// possible: if not, the greenlet is as before, and to be put back.
+    /// Switches to a greenlet that was taken from the line, whose turn it is. Returns whether that was possible; if
+    /// not, the greenlet still waits and is to be put back. Runs in the hub.
     #[inline(always)]
     #[must_use]
     pub(super) fn wake(&self, hub: &Hub, resume: &Resume) -> bool {
@@ -131,10 +132,10 @@ impl<W: HasResume> QueueLine<W> {
         }
     }
 
-    /// Wakes all who wait, soon; they remain in line until they run, and then it is not their turn.
+    /// Wakes all waiting greenlets soon, without giving them a turn. They remain in line until they run.
     pub(super) fn dismiss(&self, hub: &Hub) {
         for waiting in self.waiting.borrow().iter() {
-            // Fails only if the loop is destroyed, and then nobody waits any more.
+            // This fails only if the loop is destroyed; no greenlet waits then.
             let _ = hub.loop_().run_callback_resume(waiting.resume().clone());
         }
     }
@@ -146,25 +147,25 @@ impl<W: HasResume> QueueLine<W> {
     }
 }
 
-/// A place in line, left when this is dropped: also when the greenlet is unwound.
+/// A greenlet's place in a line. Its drop leaves the line, also when the greenlet is unwound.
 pub(super) struct InLine<'a, W: HasResume> {
     line: &'a QueueLine<W>,
     park: &'a Park,
 }
 
 impl<W: HasResume> InLine<'_, W> {
-    /// Asked by the greenlet when it runs again: whether it is its turn.
+    /// Uses the turn of the current greenlet, which runs again. Returns the place if it was woken otherwise.
     #[inline]
     pub(super) fn take_turn(self) -> Result<(), Self> {
         if self.line.turn.take() {
-            // It was taken from the line.
+            // The entry was taken from the line.
             std::mem::forget(self);
             return Ok(());
         }
         Err(self)
     }
 
-    /// Leaves the line, with what was left there; none if that was taken.
+    /// Leaves the line and returns the entry; `None` if it was taken.
     pub(super) fn leave(self) -> Option<W> {
         let ticket = self.line.leave(self.park);
         std::mem::forget(self);

@@ -1,10 +1,11 @@
 //! Queues between greenlets. Source: gevent's `queue.py`.
 //!
-//! | here | what |
+//! | type | order and abilities |
 //! |---|---|
-//! | [`Queue`] (and [`JoinableQueue`], the same) | first in, first out; counts tasks, can be shut down |
-//! | [`LifoQueue`], [`PriorityQueue`] | the same, last in first out, and smallest first |
-//! | [`SimpleQueue`] | first in, first out, and nothing else |
+//! | [`Queue`] (also called [`JoinableQueue`]) | first in, first out; counts tasks, can be shut down |
+//! | [`LifoQueue`] | last in, first out; counts tasks, can be shut down |
+//! | [`PriorityQueue`] | smallest first; counts tasks, can be shut down |
+//! | [`SimpleQueue`] | first in, first out; counts no tasks, cannot be shut down |
 //! | [`Channel`] | holds nothing: each put meets a get |
 //!
 //! ```
@@ -27,14 +28,15 @@
 //! # Ok::<(), gevent::Exception>(())
 //! ```
 //!
-//! Greenlets that wait are served in the order in which they came. They are woken by the hub, soon
-//! after what they wait for is there; a greenlet that comes in between may take it before them, and
-//! they go on waiting. A greenlet that is killed or times out while it waits takes nothing with it: its item
-//! comes back to it, or stays in the queue for the next.
+//! Greenlets that wait are served in the order in which they came. The hub wakes them soon after an item or space is
+//! there. A greenlet that comes in between may take the item or the space before them; they then go on waiting.
 //!
-//! Queues belong to one thread. They work in callbacks of its hub, too, where nothing can wait:
-//! there a put into a full queue and a get from an empty one let greenlets that wait at the other
-//! end go first, and fail if that does not help.
+//! No item is lost if a greenlet is killed or times out while it waits: an item that was to be put comes back in a
+//! [`PutError`], and an item that was to be got stays in the queue.
+//!
+//! Queues belong to one thread. They work in callbacks of its hub, too, although a callback cannot wait: there a put
+//! into a full queue lets waiting getters run first, a get from an empty queue lets waiting putters run first, and
+//! either fails if that does not help.
 //!
 //! # Differences from gevent
 //!
@@ -47,9 +49,9 @@
 //!   [shut down](BaseJoinableQueue::shutdown).
 //! - A negative timeout is always an error, as it is for the queues of Python's library.
 //! - Raising [`maxsize`](BaseQueue::set_maxsize) wakes the greenlets that wait for space.
-//! - A get that waits when the queue is shut down still returns an item that was put just before; in
+//! - A get that waits when the queue is shut down still returns an item that was put just before. In
 //!   gevent it fails although there is one.
-//! - Orders of your own are made by [`Storage`], and not by a subclass.
+//! - Orders of your own are made by implementing [`Storage`], not by a subclass.
 
 mod base;
 mod channel;
@@ -75,11 +77,11 @@ pub(crate) use iter::is_end;
 
 use std::collections::VecDeque;
 
-/// A queue, first in, first out, whose tasks can be [joined](BaseJoinableQueue::join) and that can
-/// be [shut down](BaseJoinableQueue::shutdown).
+/// A queue, first in, first out. Its tasks can be [joined](BaseJoinableQueue::join), and it can be
+/// [shut down](BaseJoinableQueue::shutdown).
 pub type Queue<T> = BaseJoinableQueue<VecDeque<T>>;
 
-/// Another name of [`Queue`], which it had before all queues could be joined.
+/// Another name of [`Queue`], from the time when gevent's `Queue` could not be joined.
 pub type JoinableQueue<T> = Queue<T>;
 
 /// A queue, last in, first out.

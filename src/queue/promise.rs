@@ -1,6 +1,8 @@
-//! A consumer that always finds an item: it lets the others run all the same, now and then, and has the item promised
-//! meanwhile. To them it is not in the queue any more, as if it had been taken at once, which it is in gevent; but if
-//! the consumer is killed there, it is.
+//! Lets other greenlets run although a consumer always finds an item.
+//!
+//! Such a consumer never has to wait, so now and then it passes its turn before it takes the item. The item is promised
+//! to it meanwhile: other greenlets do not see the item, as if it had been taken already. If the consumer is killed
+//! meanwhile, the item is still in the queue. gevent takes the item at once.
 
 use std::rc::Rc;
 
@@ -10,11 +12,11 @@ use super::core::QueueCore;
 use super::storage::Storage;
 
 impl<S: Storage> QueueCore<S> {
-    /// The next item, for somebody who would wait for it. If there is one, the others run before if
-    /// [it is time](hub::Hub::turn_is_due).
+    /// Takes the next item, for a call that may wait. If there is an item, other greenlets run first if
+    /// [a turn is over](hub::Hub::turn_is_due).
     ///
     /// # Errors
-    /// What is thrown into the greenlet meanwhile.
+    /// Returns any exception that is thrown into the greenlet while the others run.
     #[track_caller]
     #[inline(always)]
     pub(super) fn take_in_turn(self: &Rc<Self>) -> Result<Option<S::Item>, Exception> {
@@ -36,7 +38,7 @@ impl<S: Storage> QueueCore<S> {
     }
 }
 
-/// An item that is there is meant for somebody, as long as this exists.
+/// The promise of one item of the queue to the current greenlet, as long as this value exists.
 struct Promise<'a, S: Storage>(&'a Rc<QueueCore<S>>);
 
 impl<'a, S: Storage> Promise<'a, S> {
@@ -49,7 +51,7 @@ impl<'a, S: Storage> Promise<'a, S> {
 impl<S: Storage> Drop for Promise<'_, S> {
     fn drop(&mut self) {
         self.0.promised.update(|promised| promised - 1);
-        // If it is not taken now, somebody else may have it.
+        // If the item is not taken now, another greenlet may have it.
         if !self.0.getters.is_empty() {
             self.0.schedule_unlock();
         }

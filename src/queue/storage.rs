@@ -1,19 +1,23 @@
-//! [`Storage`]: what is inside of a queue, and in which order it comes out.
+//! [`Storage`]: holds the items of a queue, and decides in which order they come out.
 
 use std::collections::VecDeque;
 
 use hub::Slack;
 
-/// The inside of a queue: what decides which item is next. It is implemented for the collections
-/// that the queues here are made of; with one of your own,
-/// [`BaseJoinableQueue::with_storage`](super::BaseJoinableQueue::with_storage) is a queue of your
-/// own.
+/// The inside of a queue, which holds the items and decides which of them is next.
 ///
-/// One greenlet at a time is in these methods (and in the `Ord` of what a [`PriorityQueue`](super::PriorityQueue)
-/// holds). Should it wait there, the others wait their turn to get; what they put is taken in later, as what it puts itself.
-/// It cannot get anything out of the very queue meanwhile: there it would wait for itself, so that is an
-/// [error](crate::exceptions::ConcurrentObjectUseError). The same holds while an item is cloned that is peeked at, except
-/// that any number may do so at a time.
+/// The collections behind the queues of this module implement it. Implement it for a type of your own, and
+/// [`BaseJoinableQueue::with_storage`](super::BaseJoinableQueue::with_storage) makes a queue of your own.
+///
+/// Only one greenlet at a time runs these methods (and the `Ord` of the items in a
+/// [`PriorityQueue`](super::PriorityQueue)). If such a method waits:
+///
+/// - Gets of other greenlets wait until the method has returned.
+/// - An item that any greenlet puts meanwhile is added to the storage afterwards.
+/// - A get from the same queue by the greenlet that is in the method would wait for itself, so it is an
+///   [error](crate::exceptions::ConcurrentObjectUseError).
+///
+/// All this also holds while a peek clones an item, except that any number of greenlets may peek at a time.
 ///
 /// ```
 /// use gevent::queue::{BaseJoinableQueue, Storage};
@@ -52,7 +56,7 @@ use hub::Slack;
     reason = "the queue has it, and asks for the size only"
 )]
 pub trait Storage: 'static {
-    /// What the queue holds.
+    /// The type of the items.
     type Item: 'static;
 
     /// The name of the queue's type, for its `Debug` output and for lists of waiting greenlets.
@@ -64,18 +68,18 @@ pub trait Storage: 'static {
     /// Adds an item.
     fn put_item(&mut self, item: Self::Item);
 
-    /// Takes the next item; none only if there is none.
+    /// Takes the next item out. Returns `None` only if there is no item.
     fn get_item(&mut self) -> Option<Self::Item>;
 
-    /// The next item; none only if there is none.
+    /// The next item, which stays. `None` only if there is no item.
     fn peek_item(&self) -> Option<&Self::Item>;
 
-    /// Takes any item, whichever is at hand: the queue is being emptied, and its items are dropped.
+    /// Takes any item out, the one that is easiest to take, to be dropped when the queue is emptied.
     fn discard_item(&mut self) -> Option<Self::Item> {
         self.get_item()
     }
 
-    /// Whether no method calls anybody else's code, so that nobody can come to wait in one.
+    /// Whether no method calls user code, so that no greenlet can come to wait in one.
     #[doc(hidden)]
     const PLAIN: bool = false;
 }

@@ -1,11 +1,14 @@
-//! [`GuardedStorage`]: the inside of a queue, and whose turn it is in there. Its methods, and the clones of what is in
-//! there, may be anybody's code: it may wait, panic, or use the queue.
+//! [`GuardedStorage`]: the storage of a queue, in which one greenlet at a time may change something.
+//!
+//! The methods of a storage, and the `Clone` of its items, may be user code, which may wait, panic, or use the queue.
+//! So a greenlet that is inside the storage has a *turn* there. Afterwards it calls `over` if other greenlets want to
+//! get in. A *plain* storage is one that calls no user code.
 //!
 //! ```text
 //!   put ──> nobody is inside: stored ──────────────> storage
 //!           else ──> arrived ──> at the next turn ──────┘
-//!   get ──> nobody is inside: taken
-//!           else ──> waits as if there were nothing; told when the turn is over
+//!   get ──> nobody is inside: taken from the storage
+//!           else ──> waits as if there were no items; woken when the turn is over
 //! ```
 
 use std::cell::{Cell, RefCell, RefMut};
@@ -20,15 +23,15 @@ use hub::Slack;
 use super::storage::Storage;
 
 pub(super) struct GuardedStorage<S: Storage> {
-    /// Borrowed by those whose turn it is: by one that changes it, or by any number that only look.
+    /// Borrowed during a turn: mutably by a greenlet that changes it, or shared by any number that only look.
     storage: RefCell<S>,
-    /// How many items there were when somebody began to change it.
+    /// How many items there were when the turn that changes the storage began, and those that it has put since.
     size: Cell<usize>,
-    /// What was put while somebody was inside; empty when nobody is, if the storage is plain.
+    /// The items that were put while a greenlet was inside. Empty when none is inside, if the storage is plain.
     arrived: RefCell<VecDeque<S::Item>>,
-    /// Those inside, by their numbers, as far as they may come to wait there.
+    /// The numbers of the greenlets inside, except those that cannot come to wait there.
     users: RefCell<Vec<u64>>,
-    /// Whether somebody found it in use, who is to be told when that is over.
+    /// Whether a greenlet has found the storage in use, so that `over` is to be called when it is free.
     wanted: Cell<bool>,
 }
 
@@ -43,7 +46,7 @@ impl<S: Storage> GuardedStorage<S> {
         }
     }
 
-    /// How many items there are, those that are on their way in or out among them.
+    /// How many items there are, including those that are being put or taken.
     #[inline(always)]
     pub(super) fn qsize(&self, over: impl Fn()) -> usize {
         match self.plain() {
@@ -58,12 +61,12 @@ impl<S: Storage> GuardedStorage<S> {
         size.unwrap_or(self.size.get()) + self.arrived.borrow().len()
     }
 
-    /// The same, for somebody who cannot tell the others when it is over: they are told with the next turn.
+    /// [`qsize`](Self::qsize) for `Debug`, which wakes no greenlets. They are woken after the next turn.
     pub(super) fn qsize_for_show(&self) -> usize {
         self.qsize(|| self.wanted.set(true))
     }
 
-    /// Whether there is an item that can be got now. If somebody is inside, `over` is called when that is so no more.
+    /// Whether there is an item that can be got now. If a greenlet is inside, it calls its `over` when it leaves.
     #[inline(always)]
     pub(super) fn has_next(&self, over: impl Fn()) -> bool {
         match self.plain() {
@@ -72,7 +75,7 @@ impl<S: Storage> GuardedStorage<S> {
         }
     }
 
-    /// Whether somebody is inside; then `over` is called when that is so no more.
+    /// Whether a greenlet is inside. If so, it calls its `over` when it leaves.
     #[inline(never)]
     pub(super) fn in_use(&self) -> bool {
         let in_use = self.storage.try_borrow_mut().is_err();
@@ -82,14 +85,14 @@ impl<S: Storage> GuardedStorage<S> {
         in_use
     }
 
-    /// Whether the current greenlet is inside: it would wait for itself.
+    /// Whether the current greenlet is inside, so that a wait for the storage would be a wait for itself.
     #[inline(always)]
     pub(super) fn is_used_here(&self) -> bool {
         let users = self.users.borrow();
         !users.is_empty() && users.contains(&getcurrent().id())
     }
 
-    /// The storage, if nobody can come to wait in it, and nobody is inside.
+    /// The storage, if it is plain and no greenlet is inside.
     #[inline(always)]
     fn plain(&self) -> Option<RefMut<'_, S>> {
         match S::PLAIN {
@@ -98,7 +101,7 @@ impl<S: Storage> GuardedStorage<S> {
         }
     }
 
-    /// Adds an item, now or at the next turn. Not lost even if the storage panics.
+    /// Adds an item, now or at the next turn. Items that have to wait for that turn are kept if the storage panics.
     #[inline(always)]
     pub(super) fn put(&self, item: S::Item, over: impl Fn()) {
         match self.plain() {
@@ -118,7 +121,7 @@ impl<S: Storage> GuardedStorage<S> {
         drop(self.turn(&over));
     }
 
-    /// The next item; none, too, while somebody is inside.
+    /// Takes the next item. Returns `None` also while a greenlet is inside.
     #[inline(always)]
     pub(super) fn get(&self, over: impl Fn()) -> Option<S::Item> {
         match self.plain() {
@@ -132,7 +135,7 @@ impl<S: Storage> GuardedStorage<S> {
         self.turn(&over)?.storage().get_item()
     }
 
-    /// Any item, to be dropped.
+    /// Takes any item, to be dropped. Returns `None` also while a greenlet is inside.
     pub(super) fn discard(&self, over: impl Fn()) -> Option<S::Item> {
         let mut turn = self.begin(&over)?;
         let item = turn.storage().discard_item();
@@ -140,7 +143,7 @@ impl<S: Storage> GuardedStorage<S> {
         item.or_else(|| self.arrived.borrow_mut().pop_front())
     }
 
-    /// Calls `look` with what is inside; not while somebody changes it.
+    /// Calls `look` with the storage. Returns `None` without a call while the storage is being changed.
     pub(super) fn look<R>(&self, look: impl FnOnce(&S) -> R, over: impl Fn()) -> Option<R> {
         if !self.arrived.borrow().is_empty() {
             drop(self.turn(&over));
@@ -164,7 +167,8 @@ impl<S: Storage> GuardedStorage<S> {
         looking.storage.as_deref().map(look)
     }
 
-    /// The right to change what is inside, which is complete; none while somebody else is there.
+    /// Begins a turn that may change the storage, which has all items that have arrived. `None` while a greenlet is
+    /// inside.
     #[inline]
     fn turn<'a, F: Fn()>(&'a self, over: &'a F) -> Option<Turn<'a, S, RefMut<'a, S>, &'a F>> {
         let mut turn = self.begin(over)?;
@@ -199,8 +203,8 @@ impl<S: Storage> GuardedStorage<S> {
     }
 }
 
-/// A stay inside. It ends when this is dropped, also by a panic or the unwinding of its greenlet; then those who want
-/// to come in are told by `over`.
+/// A turn: the stay of a greenlet inside the storage. Its drop ends the turn, also by a panic or the unwinding of the
+/// greenlet, and calls `over` if other greenlets want to get in.
 struct Turn<'a, S: Storage, B, F: Fn()> {
     inside: &'a GuardedStorage<S>,
     storage: Option<B>,
@@ -257,7 +261,7 @@ impl<S: Storage, B, F: Fn()> Drop for Turn<'_, S, B, F> {
     }
 }
 
-/// Each item is dropped, though the destructor of another one panics.
+/// Drops every item, even if the destructor of another one panics.
 impl<S: Storage> Drop for GuardedStorage<S> {
     fn drop(&mut self) {
         if needs_drop::<S::Item>() {
