@@ -15,14 +15,14 @@ use super::base::{self, GreenletBase, Phase};
 use super::builder::FormatInfo;
 use super::tree::SpawnTreeLocals;
 
-/// What can be said of a greenlet without its value's type.
+/// The data and functions of a greenlet for which the type of its value does not matter.
 pub(super) trait Erased {
     fn base(&self) -> &GreenletBase;
     fn exception(&self) -> Option<Exception>;
     fn successful(&self) -> bool;
-    /// Stores an exception as what the greenlet ended with.
+    /// Stores the exception that the greenlet has ended with.
     fn set_exception(&self, exception: Exception);
-    /// What calls the greenlet's links.
+    /// The function that calls the greenlet's links.
     fn notifier(&self) -> GreenletFn;
 }
 
@@ -35,8 +35,8 @@ impl AnyGreenlet {
         AnyGreenlet(attached)
     }
 
-    /// The handle of a greenlet of which only the one underneath is at hand; none for those that are
-    /// nothing more: of [`spawn_raw`](crate::spawn_raw), the main greenlet, the hub's.
+    /// The handle of the greenlet that is built on a raw one. `None` for greenlets that are only
+    /// raw: those of [`spawn_raw`](crate::spawn_raw), main, and the hub.
     ///
     /// ```
     /// use gevent::{AnyGreenlet, getcurrent, spawn};
@@ -59,12 +59,12 @@ impl AnyGreenlet {
         self.0.base()
     }
 
-    /// The hub it was made in.
+    /// The hub that the greenlet was made in.
     pub(crate) fn hub(&self) -> &Hub {
         &self.base().hub
     }
 
-    /// The greenlet underneath.
+    /// The raw greenlet underneath.
     pub fn raw(&self) -> &RawGreenlet {
         self.0.greenlet()
     }
@@ -72,7 +72,7 @@ impl AnyGreenlet {
     /// See [`Greenlet::start`].
     ///
     /// # Errors
-    /// As there.
+    /// As for [`Greenlet::start`].
     pub fn start(&self) -> Result<(), Exception> {
         self.base().start(self.raw(), || self.clone())
     }
@@ -80,40 +80,41 @@ impl AnyGreenlet {
     /// See [`Greenlet::start_later`].
     ///
     /// # Errors
-    /// As there.
+    /// As for [`Greenlet::start_later`].
     pub fn start_later(&self, seconds: impl Seconds) -> Result<(), Exception> {
         let seconds = seconds.checked()?;
         self.base()
             .start_later(self.raw(), seconds, || self.clone())
     }
 
-    /// Whether it was started and has not ended.
+    /// Whether the greenlet was started and has not ended.
     pub fn started(&self) -> bool {
         matches!(self.base().phase.get(), Phase::Scheduled | Phase::Running)
     }
 
-    /// Whether it has ended: its value or exception is there.
+    /// Whether the greenlet has ended: its value or exception is there.
     pub fn ready(&self) -> bool {
         self.base().ended()
     }
 
-    /// Whether it can never run again.
+    /// Whether the greenlet can never run again.
     pub fn dead(&self) -> bool {
         self.raw().dead()
     }
 
-    /// Whether it ended well; a `GreenletExit` counts as that.
+    /// Whether the greenlet has ended well. A `GreenletExit` counts as a good end.
     pub fn successful(&self) -> bool {
         self.0.successful()
     }
 
-    /// The exception it ended with; none if it has not ended, or ended well.
+    /// The exception that the greenlet has ended with. `None` if it has not ended, or has ended
+    /// well.
     pub fn exception(&self) -> Option<Exception> {
         self.0.exception()
     }
 
-    /// The type, itself and the place of the exception it ended with; gevent's three-tuple, with
-    /// a place for the traceback.
+    /// The [`exception`](AnyGreenlet::exception) with its type and the place where it was made:
+    /// gevent's three-tuple, in which the place stands for the traceback.
     pub fn exc_info(&self) -> Option<ExcInfo> {
         self.exception().map(|exception| exception.exc_info())
     }
@@ -152,7 +153,7 @@ impl AnyGreenlet {
     /// See [`Greenlet::throw`].
     ///
     /// # Errors
-    /// As there.
+    /// As for [`Greenlet::throw`].
     #[track_caller]
     pub fn throw(&self, exception: impl Into<Exception>) -> Result<Value, Exception> {
         let exception = exception.into();
@@ -162,12 +163,13 @@ impl AnyGreenlet {
         self.raw().throw(exception)
     }
 
-    /// Ends a greenlet whose function has not begun; says whether that was so.
+    /// Ends the greenlet if its function has not begun. Returns whether it had not.
     pub(super) fn end_unrun(&self, exception: &Exception) -> bool {
         if !matches!(self.base().phase.get(), Phase::New | Phase::Scheduled) {
             return false;
         }
-        // It has no turn any more, and drops its function; who kills others, too, goes on.
+        // Drops the function, and takes the greenlet's turn away. A panic of the function's
+        // destructor is reported and not passed on, for the caller may have others to kill.
         let discard = || match catch(|| self.raw().discard()) {
             Ok(_) => {}
             Err(Caught::Panic(exception)) => {
@@ -176,7 +178,8 @@ impl AnyGreenlet {
             }
             Err(Caught::Forced(unwind)) => unwind.resume(),
         };
-        // The greenlet that kills may be unwound while whoever is told of the failure waits.
+        // `fail` reports to user code, which may wait, and the current greenlet may be unwound
+        // there. The function is dropped all the same.
         let steps: [&dyn Fn(); 2] = [&|| base::fail(self, exception.clone()), &discard];
         call_each(steps);
         true
@@ -220,7 +223,7 @@ impl<T: 'static> Linkable for Greenlet<T> {
     }
 }
 
-/// Anything that is a greenlet: handles, with or without their type, and references to them.
+/// A handle of a greenlet, with or without the type of its value, or a reference to one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a greenlet",
     label = "a `Greenlet<T>` or an `AnyGreenlet` is one, or a reference to it",
@@ -228,7 +231,7 @@ impl<T: 'static> Linkable for Greenlet<T> {
     note = "greenlets with different values are a list by `any`: `[a.any(), b.any()]`"
 )]
 pub trait AsGreenlet {
-    /// A handle without the type.
+    /// A handle without the type of the value.
     fn as_greenlet(&self) -> AnyGreenlet;
 }
 

@@ -1,4 +1,5 @@
-//! What every greenlet has, whatever the type of its value: its life, its links, its place.
+//! [`GreenletBase`]: the part of a greenlet that does not depend on the type of its value, and the
+//! steps of its life.
 
 use std::cell::{Cell, OnceCell};
 
@@ -10,27 +11,27 @@ use super::any::{AnyGreenlet, Erased};
 use super::ident::Ident;
 use super::tree::{self, SpawnTreeLocals};
 
-/// Where a greenlet is in its life.
+/// The stage of its life that a greenlet has reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Made, not scheduled.
+    /// Made, and not scheduled yet.
     New,
     /// `start` or `start_later` was called; its turn has not come.
     Scheduled,
     /// Its function has begun.
     Running,
-    /// Over: it has a value or an exception.
+    /// Its value or exception is there.
     Ended,
 }
 
-/// The part of a greenlet that does not depend on its value's type.
+/// The part of a greenlet that does not depend on the type of its value.
 pub(super) struct GreenletBase {
     pub(super) phase: Cell<Phase>,
     pub(super) hub: Hub,
-    /// The timer of `start_later`.
+    /// The timer of `start_later`, until the greenlet begins or ends.
     pub(super) start_timer: Cell<Option<Box<HubTimer>>>,
     pub(super) links: Links,
-    /// Whether the links are queued to be called, or being called.
+    /// Whether the call of the links is queued, or under way.
     notifying: Cell<bool>,
     pub(super) ident: Ident,
     pub(super) spawned_by: WeakGreenlet,
@@ -40,7 +41,8 @@ pub(super) struct GreenletBase {
 impl GreenletBase {
     #[inline(always)]
     pub(super) fn new(hub: Hub, spawner: &RawGreenlet) -> GreenletBase {
-        // What may panic comes first: then the rest is put straight into the greenlet's memory.
+        // The calls that may panic come first, so that the compiler can write the struct straight
+        // into the greenlet's memory.
         let (spawned_by, tree) = (spawner.downgrade(), tree::grown_from(spawner));
         GreenletBase {
             phase: Cell::new(Phase::New),
@@ -54,7 +56,7 @@ impl GreenletBase {
         }
     }
 
-    /// Puts the greenlet on the list of those that are to start, unless it has been before.
+    /// Queues the start of the greenlet, unless it was started before.
     pub(super) fn start(
         &self,
         raw: &RawGreenlet,
@@ -68,7 +70,7 @@ impl GreenletBase {
         Ok(())
     }
 
-    /// The same for some seconds from now; none is never.
+    /// [`start`](Self::start) some seconds from now; `None` means never.
     pub(super) fn start_later(
         &self,
         raw: &RawGreenlet,
@@ -81,7 +83,7 @@ impl GreenletBase {
         if let Some(seconds) = seconds {
             self.hub.check_alive()?;
             let timer = self.hub.timer(seconds)?;
-            // Counted from now, not from when the loop last looked at the clock.
+            // The time counts from now, not from when the loop last looked at the clock.
             self.hub.loop_().update_now()?;
             self.phase.set(Phase::Scheduled);
             timer.start_greenlet(raw.clone())?;
@@ -91,7 +93,8 @@ impl GreenletBase {
         Ok(())
     }
 
-    /// Whether it is to be started now. A spawn callback may have started or killed it itself.
+    /// Calls the spawn callbacks, and says whether the greenlet is still to be started: a callback
+    /// may have started or killed it.
     fn begins(&self, greenlet: impl FnOnce() -> AnyGreenlet) -> bool {
         let is_new = || self.phase.get() == Phase::New;
         if is_new() {
@@ -105,7 +108,8 @@ impl GreenletBase {
     }
 }
 
-/// Marks the end of a greenlet and has its links called. What it ended with is stored already.
+/// Marks the end of a greenlet and has its links called. The caller has stored its value or
+/// exception.
 pub(super) fn end(shared: &dyn Erased, raw: &RawGreenlet) {
     let base = shared.base();
     base.phase.set(Phase::Ended);
@@ -132,16 +136,17 @@ pub(super) fn notify_soon(shared: &dyn Erased, raw: &RawGreenlet) {
     let base = shared.base();
     if base.ended() && !base.links.is_empty() && !base.notifying.replace(true) {
         let loop_ = base.hub.loop_();
-        // Nobody else may have a handle of it.
+        // The clone keeps the greenlet alive until the call: there may be no other handle.
         let queued = loop_.run_callback_greenlet(raw.clone(), shared.notifier());
         if queued.is_err() {
-            // With the loop destroyed there is no hub left in which they could be called.
+            // The loop is destroyed, so there is no hub in which the links could be called: they
+            // are called here.
             call_each([|| drop((shared.notifier())(raw))]);
         }
     }
 }
 
-/// Calls the links, in their order; those that are added meanwhile, too. Runs in the hub.
+/// Calls the links in their order, also those that are added meanwhile. Runs in the hub.
 pub(super) fn notify_links(greenlet: &AnyGreenlet) {
     let base = greenlet.base();
     let _over = Notifying(greenlet);
@@ -158,8 +163,8 @@ pub(super) fn notify_links(greenlet: &AnyGreenlet) {
     }
 }
 
-/// The links of a greenlet are being called. If that ends early (the destructor of a link may panic), the others have
-/// their turn later.
+/// Marks, while it lives, that the links of a greenlet are being called. If that ends early (the
+/// destructor of a link may panic), the other links are queued again.
 struct Notifying<'a>(&'a AnyGreenlet);
 
 impl Drop for Notifying<'_> {

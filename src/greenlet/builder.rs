@@ -1,4 +1,5 @@
-//! Settings of a greenlet: what one would override in a subclass of gevent's `Greenlet`.
+//! [`Builder`]: the settings of a greenlet, among them those for which gevent has methods to
+//! override in a subclass.
 
 use std::rc::Rc;
 
@@ -9,7 +10,7 @@ use hub::{Seconds, set_switch_out};
 use super::Greenlet;
 use crate::outcome::Outcome;
 
-/// Settings of a greenlet, for those that differ from the default; made by
+/// The settings of a greenlet that is to be made: name, stack size, hooks. Made by
 /// [`Greenlet::builder`].
 ///
 /// ```
@@ -32,7 +33,7 @@ pub struct Builder {
     formatinfo: Option<FormatInfo>,
 }
 
-/// What a greenlet says of itself in its `Debug` output.
+/// The function that describes a greenlet in its `Debug` output.
 pub(super) struct FormatInfo(pub(super) Box<dyn Fn() -> String>);
 
 impl std::fmt::Debug for Builder {
@@ -45,30 +46,32 @@ impl std::fmt::Debug for Builder {
 }
 
 impl Builder {
-    /// The name, for its `Debug` output and reports.
+    /// Sets the name, which the `Debug` output and reports show.
     #[must_use]
     pub fn name(mut self, name: impl Into<Rc<str>>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// The size of its stack in bytes of address space; memory is taken as it is touched.
+    /// Sets the size of the stack, in bytes of address space. Memory is used only for the parts
+    /// that are touched.
     #[must_use]
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self
     }
 
-    /// Called in the greenlet each time before it waits; must not wait itself. An error keeps it
-    /// from waiting and is what the wait ends with.
+    /// Has `hook` called in the greenlet each time before it waits. The hook should not wait
+    /// itself. An error of the hook keeps the greenlet from waiting, and is returned by the call
+    /// that was to wait.
     #[must_use]
     pub fn switch_out<R: CallbackResult>(mut self, hook: impl Fn() -> R + 'static) -> Self {
         self.switch_out = Some(Rc::new(move || hook().into_result()));
         self
     }
 
-    /// What follows the address in its `Debug` output and in reports, instead of the place where it was
-    /// spawned: gevent's `_formatinfo`.
+    /// Sets the text that follows the address in the `Debug` output and in reports, in place of
+    /// where the greenlet was spawned: gevent's `_formatinfo`.
     ///
     /// ```
     /// let greenlet = gevent::Greenlet::<()>::builder()
@@ -105,7 +108,7 @@ impl Builder {
     /// Makes the greenlet and starts it.
     ///
     /// # Panics
-    /// As [`Greenlet::spawn`].
+    /// As for [`Greenlet::spawn`].
     #[track_caller]
     pub fn spawn<R: Outcome>(self, function: impl FnOnce() -> R + 'static) -> Greenlet<R::Value> {
         let greenlet = self.build(function);
@@ -116,7 +119,7 @@ impl Builder {
     /// Makes the greenlet and starts it `seconds` from now.
     ///
     /// # Errors
-    /// As [`Greenlet::spawn_later`].
+    /// As for [`Greenlet::spawn_later`].
     #[track_caller]
     pub fn spawn_later<R: Outcome>(
         self,
@@ -131,7 +134,7 @@ impl Builder {
 }
 
 impl<T: 'static> Greenlet<T> {
-    /// Settings first: name, stack size, hooks.
+    /// Begins the settings of a new greenlet: name, stack size, hooks.
     pub fn builder() -> Builder {
         Builder::default()
     }

@@ -1,4 +1,4 @@
-//! [`Greenlet`] itself: spawn, start, and what became of it.
+//! [`Greenlet`]: the handle, by which a greenlet is spawned and started, and its value read.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -20,7 +20,7 @@ use super::base::{self, GreenletBase, Phase};
 use super::tree::SpawnTreeLocals;
 use crate::outcome::Outcome;
 
-/// What a greenlet ended with.
+/// The value or the exception that a greenlet has ended with.
 pub(super) enum Ending<T> {
     Value(T),
     /// A `GreenletExit`, which counts as success.
@@ -40,12 +40,13 @@ impl<T> From<Exception> for Ending<T> {
 
 pub(super) struct GreenletData<T> {
     pub(super) base: GreenletBase,
-    /// Put here once. Borrowed while the value is cloned, which may take its time: then nobody takes it away.
+    /// Stored once. Borrowed while the value is cloned: `clone` is user code and may wait, and the
+    /// value stays until it is done.
     pub(super) ending: RefCell<Option<Ending<T>>>,
 }
 
-/// A greenlet scheduled by the hub. Handles are cheap to clone and mean the same greenlet; one
-/// that has been started goes on when they are all dropped.
+/// A greenlet that the hub schedules. Handles are cheap to clone and mean the same greenlet. A
+/// started greenlet goes on when all its handles are dropped.
 ///
 /// ```
 /// let greenlet = gevent::spawn(|| {
@@ -67,16 +68,16 @@ impl<T> Clone for Greenlet<T> {
 }
 
 impl<T: 'static> Greenlet<T> {
-    /// A greenlet that will run `function` once it is [started](Greenlet::start).
+    /// Makes a greenlet that will run `function` once it is [started](Greenlet::start).
     ///
     /// # Panics
-    /// When this thread has no hub yet and none can be made, see [`hub::try_get_hub`].
+    /// Panics if this thread has no hub yet and none can be made, see [`hub::try_get_hub`].
     #[track_caller]
     pub fn new<R: Outcome<Value = T>>(function: impl FnOnce() -> R + 'static) -> Self {
         Greenlet::build(RawGreenlet::builder(), function)
     }
 
-    /// [`new`](Greenlet::new) with settings for what is underneath.
+    /// [`new`](Greenlet::new) with settings for the raw greenlet underneath.
     #[track_caller]
     pub(crate) fn build<R: Outcome<Value = T>, N: Label>(
         settings: Settings<N>,
@@ -91,7 +92,7 @@ impl<T: 'static> Greenlet<T> {
         Greenlet(builder.build_with(shared, |shared, _| run(shared, function)))
     }
 
-    /// A handle of the greenlet underneath, with more to it.
+    /// The handle of the greenlet that is built on `raw`, if its value has the type `T`.
     pub(super) fn of(raw: &RawGreenlet) -> Option<Self> {
         Attached::of(raw).map(Greenlet)
     }
@@ -99,7 +100,7 @@ impl<T: 'static> Greenlet<T> {
     /// Makes a greenlet and starts it.
     ///
     /// # Panics
-    /// As [`new`](Greenlet::new).
+    /// As for [`new`](Greenlet::new).
     #[track_caller]
     pub fn spawn<R: Outcome<Value = T>>(function: impl FnOnce() -> R + 'static) -> Self {
         let greenlet = Greenlet::new(function);
@@ -107,13 +108,13 @@ impl<T: 'static> Greenlet<T> {
         greenlet
     }
 
-    /// Starting fails only if the hub's loop is destroyed. Nothing runs there any more, so the
-    /// greenlet has ended, by that error.
+    /// Starts the greenlet, or ends it with the error. Starting fails only if the hub's loop is
+    /// destroyed, after which nothing runs there.
     pub(crate) fn start_or_end(&self) {
         let _ = self.start_or_fail();
     }
 
-    /// [`start_or_end`](Self::start_or_end), and says it.
+    /// [`start_or_end`](Self::start_or_end) that also returns the error.
     pub(crate) fn start_or_fail(&self) -> Result<(), Exception> {
         let started = self.start();
         if let Err(error) = &started {
@@ -125,7 +126,7 @@ impl<T: 'static> Greenlet<T> {
     /// Makes a greenlet and starts it `seconds` from now.
     ///
     /// # Errors
-    /// For a time that is no number; when this thread has no hub and none can be made, see
+    /// An error if the time is not a number, or if this thread has no hub and none can be made, see
     /// [`hub::try_get_hub`].
     #[track_caller]
     pub fn spawn_later<R: Outcome<Value = T>>(
@@ -138,19 +139,19 @@ impl<T: 'static> Greenlet<T> {
         Ok(greenlet)
     }
 
-    /// Lets the greenlet run, soon. One that was started before is left alone.
+    /// Has the greenlet run soon. Does nothing if it was started before.
     ///
     /// # Errors
-    /// When the loop is destroyed.
+    /// Fails if the loop is destroyed.
     pub fn start(&self) -> Result<(), Exception> {
         self.base().start(self.raw(), || self.any())
     }
 
-    /// Lets the greenlet run `seconds` from now; `None` is never. One that was started before
-    /// is left alone.
+    /// Has the greenlet run `seconds` from now; `None` means never. Does nothing if it was started
+    /// before.
     ///
     /// # Errors
-    /// For a time that is no number, and when the loop is destroyed.
+    /// An error if the time is not a number, or if the loop is destroyed.
     pub fn start_later(&self, seconds: impl Seconds) -> Result<(), Exception> {
         self.any().start_later(seconds)
     }
@@ -159,42 +160,44 @@ impl<T: 'static> Greenlet<T> {
         &self.0.base
     }
 
-    /// The greenlet underneath.
+    /// The raw greenlet underneath.
     pub fn raw(&self) -> &RawGreenlet {
         self.0.greenlet()
     }
 
-    /// The loop of its hub.
+    /// The loop of the greenlet's hub.
     pub fn loop_(&self) -> &Loop {
         self.base().hub.loop_()
     }
 
-    /// The same greenlet without its value's type, for lists of different ones.
+    /// A handle of the same greenlet without the type of its value, for lists of greenlets with
+    /// different types.
     pub fn any(&self) -> AnyGreenlet {
         AnyGreenlet::new(self.0.clone().map(|shared| shared as &dyn Erased))
     }
 
-    /// Whether it was started and has not ended: its truth value in gevent.
+    /// Whether the greenlet was started and has not ended. In gevent this is its truth value.
     pub fn started(&self) -> bool {
         self.any().started()
     }
 
-    /// Whether it has ended: its value or exception is there.
+    /// Whether the greenlet has ended: its value or exception is there.
     pub fn ready(&self) -> bool {
         self.base().ended()
     }
 
-    /// Whether it can never run again.
+    /// Whether the greenlet can never run again.
     pub fn dead(&self) -> bool {
         self.any().dead()
     }
 
-    /// Whether it ended well; a `GreenletExit` counts as that.
+    /// Whether the greenlet has ended well. A `GreenletExit` counts as a good end.
     pub fn successful(&self) -> bool {
         self.0.successful()
     }
 
-    /// The exception it ended with; none if it has not ended, or ended well.
+    /// The exception that the greenlet has ended with. `None` if it has not ended, or has ended
+    /// well.
     pub fn exception(&self) -> Option<Exception> {
         self.0.exception()
     }
@@ -204,8 +207,8 @@ impl<T: 'static> Greenlet<T> {
         self.any().exc_info()
     }
 
-    /// Takes its value away, once it has ended well: for values that cannot be cloned. None, too, while the value is
-    /// being cloned for somebody: then it stays.
+    /// Moves the value out of a greenlet that has ended well: for values that cannot be cloned.
+    /// `None` if there is no value, or while somebody else's call is cloning it.
     pub fn take(&self) -> Option<T> {
         let mut ending = self.0.ending.try_borrow_mut().ok()?;
         match ending.take() {
@@ -220,7 +223,7 @@ impl<T: 'static> Greenlet<T> {
         }
     }
 
-    /// What it ended with; the value is taken away.
+    /// Moves the value out, or returns the exception that the greenlet has ended with.
     pub(crate) fn take_outcome(&self) -> Result<T, Exception> {
         if let Some(value) = self.take() {
             return Ok(value);
@@ -231,49 +234,51 @@ impl<T: 'static> Greenlet<T> {
         }
     }
 
-    /// Waits for the end and takes the value away.
+    /// Waits for the end and moves the value out.
     #[track_caller]
     pub(crate) fn join_and_take(&self) -> Result<T, Exception> {
         self.join(None)?;
         self.take_outcome()
     }
 
-    /// A small number that tells it from the thread's other greenlets alive.
+    /// A small number that no other living greenlet of the thread has.
     pub fn minimal_ident(&self) -> usize {
         self.base().ident.get()
     }
 
-    /// Its name: `Greenlet-` and the [`minimal_ident`](Greenlet::minimal_ident), unless it was
-    /// given one.
+    /// The name: the one that was given or else `Greenlet-` and the
+    /// [`minimal_ident`](Greenlet::minimal_ident).
     pub fn name(&self) -> Rc<str> {
         self.any().name()
     }
 
-    /// Names it, for its `Debug` output.
+    /// Sets the name, which the `Debug` output and reports show.
     pub fn set_name(&self, name: impl Into<Rc<str>>) {
         self.raw().set_name(name);
     }
 
-    /// The greenlet that made it, if that still exists.
+    /// The greenlet that made this one, if it still exists.
     pub fn spawning_greenlet(&self) -> Option<RawGreenlet> {
         self.any().spawning_greenlet()
     }
 
-    /// Where it was made: the counterpart of gevent's `spawning_stack`.
+    /// The place in the source where the greenlet was made: the counterpart of gevent's
+    /// `spawning_stack`.
     pub fn spawning_location(&self) -> &'static Location<'static> {
         self.any().spawning_location()
     }
 
-    /// What it shares with all the greenlets that descend from the same one.
+    /// The named values that the greenlet shares with all greenlets of its tree.
     pub fn spawn_tree_locals(&self) -> SpawnTreeLocals {
         self.any().spawn_tree_locals()
     }
 
-    /// Throws into the greenlet at once; the current one goes on when that parks or ends. One
-    /// that has not begun never will.
+    /// Throws into the greenlet at once. The current greenlet goes on when something switches back
+    /// to it. A greenlet that waits or ends switches to the hub and not to another caller, so this
+    /// is for callbacks in the hub. A greenlet that has not begun never will.
     ///
     /// # Errors
-    /// What comes back: see [`RawGreenlet::throw`].
+    /// As for [`RawGreenlet::throw`].
     #[track_caller]
     pub fn throw(&self, exception: impl Into<Exception>) -> Result<Value, Exception> {
         self.any().throw(exception)
@@ -281,8 +286,8 @@ impl<T: 'static> Greenlet<T> {
 }
 
 impl<T: Clone + 'static> Greenlet<T> {
-    /// Its value, if it has ended well. Its `clone` may do anything, also wait; meanwhile nobody can
-    /// [take](Greenlet::take) the value away.
+    /// A clone of the value, if the greenlet has ended well. The value's `clone` may wait;
+    /// meanwhile nobody can [take](Greenlet::take) the value.
     pub fn value(&self) -> Option<T> {
         match &*self.0.ending.borrow() {
             Some(Ending::Value(value)) => Some(value.clone()),
@@ -293,8 +298,8 @@ impl<T: Clone + 'static> Greenlet<T> {
     /// Waits for the end and returns the value.
     ///
     /// # Errors
-    /// The exception it ended with; the `GreenletExit` if it was killed; whatever keeps the
-    /// current greenlet from [joining](Greenlet::join).
+    /// The exception that the greenlet has ended with, also the `GreenletExit` of a kill; the
+    /// errors of [`join`](Greenlet::join).
     #[track_caller]
     pub fn get(&self) -> Result<T, Exception> {
         self.get_timeout(None)
@@ -318,7 +323,7 @@ impl<T: Clone + 'static> Greenlet<T> {
     /// [`get`](Greenlet::get) without waiting: gevent's `get(block=False)`.
     ///
     /// # Errors
-    /// As for `get`; [`TimeoutError`](crate::TimeoutError) when it has not ended.
+    /// As for `get`; [`TimeoutError`](crate::TimeoutError) if the greenlet has not ended.
     #[track_caller]
     pub fn get_nowait(&self) -> Result<T, Exception> {
         if self.ready() {
@@ -353,13 +358,13 @@ impl<T: 'static> Data for GreenletData<T> {
     }
 }
 
-/// The body of every greenlet.
+/// The function that runs in every greenlet: calls the user's and stores how it ends.
 fn run<T: 'static, R: Outcome<Value = T>>(
     shared: &GreenletData<T>,
     function: impl FnOnce() -> R,
 ) -> Result<Value, Exception> {
     shared.base.phase.set(Phase::Running);
-    // Somebody may have switched here before the greenlet's turn: it has none any more.
+    // If somebody has switched here before the timer was due, the timer is not needed.
     drop(shared.base.start_timer.take());
     let ended = catch(|| function().into_result());
     let ended = match crate::local::end_of_greenlet() {
@@ -377,7 +382,8 @@ fn run<T: 'static, R: Outcome<Value = T>>(
     Ok(Value::None)
 }
 
-/// Stores how the current greenlet ended and tells everybody.
+/// Stores the value or exception that the current greenlet has ended with, and has its links
+/// called.
 fn finish<T: 'static>(shared: &GreenletData<T>, result: Result<T, Exception>) {
     let raw = getcurrent();
     match result {
@@ -456,11 +462,10 @@ impl<T: 'static> fmt::Debug for Greenlet<T> {
     }
 }
 
-/// Makes a greenlet that runs `function`, and starts it: it runs as soon as the current one
-/// blocks.
+/// Makes a greenlet that runs `function`, and starts it. It runs once the current greenlet waits.
 ///
 /// # Panics
-/// When this thread has no hub yet and none can be made, see [`hub::try_get_hub`].
+/// Panics if this thread has no hub yet and none can be made, see [`hub::try_get_hub`].
 #[track_caller]
 pub fn spawn<R: Outcome>(
     function: impl FnOnce() -> R + 'static, // to borrow, spawn in a `gevent::scope`
@@ -471,7 +476,7 @@ pub fn spawn<R: Outcome>(
 /// Makes a greenlet that runs `function`, and starts it `seconds` from now.
 ///
 /// # Errors
-/// For a time that is no number.
+/// An error if the time is not a number.
 #[track_caller]
 pub fn spawn_later<R: Outcome>(
     seconds: impl Seconds,

@@ -1,4 +1,5 @@
-//! Small numbers for greenlets. Source: gevent's `_ident.py`.
+//! [`Ident`]: a small number that tells a greenlet from the others of its thread. Source: gevent's
+//! `_ident.py`.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -6,12 +7,12 @@ use std::collections::BinaryHeap;
 
 use greenlet_core::ThreadSlot;
 
-/// The number of one greenlet: given when it is first asked for, free again when the greenlet
-/// is gone. The smallest free one is given.
+/// The number of one greenlet: the smallest that is free when somebody first asks for it. It is
+/// free again when the greenlet is dropped.
 #[derive(Debug)]
 pub(super) struct Ident(Cell<u32>);
 
-/// Not given.
+/// Stands for a number that was not given yet.
 const NONE: u32 = u32::MAX;
 
 impl Default for Ident {
@@ -50,7 +51,7 @@ impl Ident {
                 }
             })
         });
-        // When the thread is over there are no numbers any more.
+        // The thread is ending, and its registry is gone.
         let Some(ident) = given else {
             return usize::MAX;
         };
@@ -58,7 +59,7 @@ impl Ident {
         ident as usize
     }
 
-    /// The number, if it was ever asked for.
+    /// The number, if anybody has asked for it.
     pub(super) fn given(&self) -> Option<usize> {
         let ident = self.0.get();
         (ident != NONE).then_some(ident as usize)
@@ -69,7 +70,7 @@ impl Drop for Ident {
     fn drop(&mut self) {
         let ident = self.0.get();
         if ident != NONE {
-            // When the thread is over nobody asks for numbers any more.
+            // While the thread ends, the registry may be gone: then nobody needs the number.
             let free =
                 |registry: &RefCell<Registry>| registry.borrow_mut().free.push(Reverse(ident));
             REGISTRY.with(|slot| slot.with(free));

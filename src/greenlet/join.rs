@@ -6,18 +6,18 @@ use waiter::Park;
 
 use super::{AnyGreenlet, AsGreenlet, Greenlet};
 
-/// A greenlet cannot wait for its own end.
+/// The error of a greenlet that joins itself: it would wait for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a greenlet cannot join itself")]
 pub struct JoinSelfError;
 
 impl AnyGreenlet {
-    /// Waits for the end of the greenlet, at most `timeout` seconds; ask
-    /// [`ready`](AnyGreenlet::ready) which it was.
+    /// Waits for the end of the greenlet, at most `timeout` seconds. To tell an end from a timeout,
+    /// ask [`ready`](AnyGreenlet::ready).
     ///
     /// # Errors
-    /// [`JoinSelfError`] in the greenlet itself; what is thrown into the current greenlet
-    /// meanwhile.
+    /// [`JoinSelfError`] if the greenlet joins itself; any exception that is thrown into the
+    /// current greenlet meanwhile.
     #[track_caller]
     pub fn join(&self, timeout: impl Seconds) -> Result<(), Exception> {
         let timeout = timeout.checked()?;
@@ -30,10 +30,10 @@ impl AnyGreenlet {
         let hub = &self.base().hub;
         let park = Park::on(hub, "Greenlet", self.raw().address())?;
         if self.ready() {
-            // A hook that was just called has waited.
+            // `Park::on` has called a hook, which may have waited until the greenlet ended.
             return Ok(());
         }
-        // The same right to wake goes to both: whoever comes first uses it up.
+        // The link and the time limit hold the same right to wake, so only the first of them does.
         self.base().links.push(Link::from(park.resume()));
         let joining = Joining(self, &park);
         let limit = TimeLimit::start(hub, &park, timeout)?;
@@ -42,15 +42,14 @@ impl AnyGreenlet {
         drop(limit);
         got?;
         if in_time {
-            // The link was taken out when it was called.
+            // The list lost the link when the link was called.
             std::mem::forget(joining);
         }
         Ok(())
     }
 }
 
-/// Leaves no link behind when the wait ends otherwise than by it, also when the waiting greenlet
-/// is unwound.
+/// Takes the link away when the wait ends by anything else, such as a timeout or an unwinding.
 struct Joining<'a>(&'a AnyGreenlet, &'a Park);
 
 impl Drop for Joining<'_> {
@@ -60,34 +59,34 @@ impl Drop for Joining<'_> {
 }
 
 impl<T: 'static> Greenlet<T> {
-    /// Waits for the end of the greenlet, at most `timeout` seconds; ask
-    /// [`ready`](Greenlet::ready) which it was.
+    /// Waits for the end of the greenlet, at most `timeout` seconds. To tell an end from a timeout,
+    /// ask [`ready`](Greenlet::ready).
     ///
     /// # Errors
-    /// [`JoinSelfError`] in the greenlet itself; what is thrown into the current greenlet
-    /// meanwhile.
+    /// [`JoinSelfError`] if the greenlet joins itself; any exception that is thrown into the
+    /// current greenlet meanwhile.
     #[track_caller]
     pub fn join(&self, timeout: impl Seconds) -> Result<(), Exception> {
         self.any().join(timeout)
     }
 }
 
-/// How to join several: the keywords of gevent's `joinall`.
+/// Settings of [`joinall_with`]: the keywords of gevent's `joinall`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct JoinAll {
-    /// How many seconds to wait at most; for ever unless told otherwise.
+    /// How many seconds to wait at most. `None`, the default, is no limit.
     pub timeout: Option<f64>,
-    /// Whether to end with the exception of the first greenlet that fails.
+    /// Whether to return the exception of the first greenlet that fails, at once. False by default.
     pub raise_error: bool,
-    /// For how many greenlets to wait; for all unless told otherwise.
+    /// How many greenlets to wait for. `None`, the default, means all.
     pub count: Option<usize>,
 }
 
-/// Waits until all the greenlets have ended, at most `timeout` seconds. Returns those that
-/// have, in the order in which they did.
+/// Waits until all the greenlets have ended, at most `timeout` seconds. Returns the greenlets that
+/// have ended, in the order of their ends.
 ///
 /// # Errors
-/// What is thrown into the current greenlet meanwhile.
+/// Any exception that is thrown into the current greenlet meanwhile.
 #[track_caller]
 pub fn joinall<G: AsGreenlet>(
     greenlets: impl IntoIterator<Item = G>,

@@ -1,4 +1,4 @@
-//! Ending greenlets from outside.
+//! Killing greenlets: throwing into them and waiting for their ends.
 
 use std::cell::RefCell;
 use std::iter;
@@ -12,14 +12,14 @@ use waiter::{Park, Resume};
 use super::{AnyGreenlet, Greenlet, Killable, Victim, joinall};
 use crate::timeout::Timeout;
 
-/// How to kill: the keywords of gevent's `Greenlet.kill` and `killall`.
+/// Settings of a kill: the keywords of gevent's `Greenlet.kill` and `killall`.
 #[derive(Debug, Clone)]
 pub struct Kill {
-    /// What is thrown into the greenlet: `GreenletExit` unless told otherwise.
+    /// The exception that is thrown into the greenlet. `GreenletExit` by default.
     pub exception: Exception,
-    /// Whether to wait for its end; true unless told otherwise.
+    /// Whether to wait for the greenlet's end. True by default.
     pub block: bool,
-    /// How many seconds to wait at most; for ever unless told otherwise.
+    /// How many seconds to wait at most. `None`, the default, is no limit.
     pub timeout: Option<f64>,
 }
 
@@ -34,25 +34,27 @@ impl Default for Kill {
     }
 }
 
-/// So many cache lines there are from a place where a greenlet waits up to its end, about.
+/// About how many cache lines of the stack a greenlet reads between its wait and its end.
 const STACK_LINES: usize = 16;
 
-/// Has all that a greenlet runs into when it ends fetched at once: it may have been parked for long. One
-/// after the other would take longer than all the rest.
+/// Has the processor fetch all the memory that a greenlet needs for its end. It may have been
+/// parked for long, and then one cache miss after the other would take longer than the rest of the
+/// kill.
 fn prefetch(greenlet: &RawGreenlet) {
     greenlet.prefetch();
     greenlet.prefetch_rest();
     greenlet.prefetch_stack(STACK_LINES);
 }
 
-/// What wakes the one who kills. Where nobody can wait, the kill is as good.
+/// The right to wake the killer. `None` if the killer cannot wait: the greenlet is killed all the
+/// same.
 fn resume(park: &Result<Park, Exception>) -> Option<Resume> {
     park.as_ref().ok().map(Park::resume)
 }
 
 impl AnyGreenlet {
-    /// Throws `GreenletExit` into the greenlet and waits for its end. One that has not begun
-    /// never will; one that has ended is left alone.
+    /// Throws `GreenletExit` into the greenlet and waits for its end. A greenlet that has not begun
+    /// never will. Does nothing if the greenlet has ended.
     ///
     /// # Errors
     /// As for [`join`](AnyGreenlet::join).
@@ -61,8 +63,8 @@ impl AnyGreenlet {
         self.kill_with(Kill::default()).map(drop)
     }
 
-    /// [`kill`](AnyGreenlet::kill) with other settings. Says whether the greenlet has ended: one
-    /// that ignores what it is told, or holds it back, goes on.
+    /// [`kill`](AnyGreenlet::kill) with other settings. Returns whether the greenlet has ended: it
+    /// goes on if it catches the exception, or holds kills back.
     ///
     /// # Errors
     /// As for [`join`](AnyGreenlet::join).
@@ -88,7 +90,7 @@ impl AnyGreenlet {
     }
 }
 
-/// Kills a greenlet that has not ended, without waiting: for those who cannot wait.
+/// Kills a greenlet without waiting, as a destructor cannot wait, if it has not ended.
 struct KillOnDrop<'a, T: 'static>(&'a Greenlet<T>);
 
 impl<T> Drop for KillOnDrop<'_, T> {
@@ -97,14 +99,14 @@ impl<T> Drop for KillOnDrop<'_, T> {
             block: false,
             ..Kill::default()
         };
-        // Fails if the loop is destroyed, and nothing runs any more.
+        // This fails only if the loop is destroyed, after which nothing runs.
         let _ = self.0.kill_with(kill);
     }
 }
 
 impl<T: 'static> Greenlet<T> {
-    /// Calls `function` with this greenlet. When that returns, the greenlet is joined; when it fails,
-    /// the greenlet is killed with the very error: gevent's `with greenlet:`.
+    /// Calls `function` with this greenlet, then joins the greenlet; if the function fails, kills
+    /// the greenlet with that error instead: gevent's `with greenlet:`.
     ///
     /// ```
     /// let answer = gevent::spawn(|| gevent::sleep(0.001)).with(|greenlet| {
@@ -117,8 +119,9 @@ impl<T: 'static> Greenlet<T> {
     /// ```
     ///
     /// # Errors
-    /// The function's own; what is thrown into the current greenlet while it waits for this one, which
-    /// is killed then. How this one ends is not among them.
+    /// The error of `function`; any exception that is thrown into the current greenlet while it
+    /// waits for this one, which is killed then. An error that this greenlet ends with is not
+    /// returned.
     #[track_caller]
     pub fn with<R>(
         &self,
@@ -140,8 +143,8 @@ impl<T: 'static> Greenlet<T> {
         result
     }
 
-    /// Throws `GreenletExit` into the greenlet and waits for its end. One that has not begun
-    /// never will; one that has ended is left alone.
+    /// Throws `GreenletExit` into the greenlet and waits for its end. A greenlet that has not begun
+    /// never will. Does nothing if the greenlet has ended.
     ///
     /// # Errors
     /// As for [`join`](Greenlet::join).
@@ -150,8 +153,8 @@ impl<T: 'static> Greenlet<T> {
         self.any().kill()
     }
 
-    /// [`kill`](Greenlet::kill) with other settings. Says whether the greenlet has ended: one
-    /// that ignores what it is told, or holds it back, goes on.
+    /// [`kill`](Greenlet::kill) with other settings. Returns whether the greenlet has ended: it
+    /// goes on if it catches the exception, or holds kills back.
     ///
     /// # Errors
     /// As for [`join`](Greenlet::join).
@@ -161,11 +164,11 @@ impl<T: 'static> Greenlet<T> {
     }
 }
 
-/// Kills all the greenlets, all in one round of the loop, and waits for their end. Raw greenlets
-/// may be among them, but their end cannot be waited for: one that does not end at once goes on.
+/// Kills all the greenlets in one round of the loop, and waits for their ends. It does not wait for
+/// raw greenlets, which cannot be joined: one that does not end at once goes on.
 ///
 /// # Errors
-/// What is thrown into the current greenlet meanwhile.
+/// Any exception that is thrown into the current greenlet meanwhile.
 #[track_caller]
 pub fn killall<K: Killable>(greenlets: impl IntoIterator<Item = K>) -> Result<(), Exception> {
     killall_with(greenlets, Kill::default())
@@ -174,14 +177,14 @@ pub fn killall<K: Killable>(greenlets: impl IntoIterator<Item = K>) -> Result<()
 /// [`killall`] with other settings.
 ///
 /// # Errors
-/// As for `killall`; the [`TimeoutError`](crate::TimeoutError) when they take longer than
+/// As for `killall`; the [`TimeoutError`](crate::TimeoutError) if the greenlets take longer than
 /// `timeout` to end.
 #[track_caller]
 pub fn killall_with<K: Killable>(
     greenlets: impl IntoIterator<Item = K>,
     kill: Kill,
 ) -> Result<(), Exception> {
-    // All of them, before the first one ends by it.
+    // The list is complete before the first greenlet ends, as the iterator is user code.
     let greenlets: Vec<_> = greenlets.into_iter().map(|g| g.victim()).collect();
     let exception = kill.exception;
     let running: Vec<_> = greenlets
@@ -198,7 +201,7 @@ pub fn killall_with<K: Killable>(
     hub.loop_().run_callback(move || {
         let mut running = running.into_iter();
         let kill = |victim: Victim| {
-            // Another's end may have been its own.
+            // The end of another victim may have ended this one.
             if !victim.dead() {
                 victim.throw(&exception);
             }
@@ -215,7 +218,7 @@ pub fn killall_with<K: Killable>(
             }
             Some(move || kill(victim))
         };
-        // A destructor may panic, of the value of one that nobody else has a handle of.
+        // This may drop the last handle of a greenlet, and the destructor of its value may panic.
         let killed = catch(|| call_each(iter::from_fn(next)));
         let woken = woken.map_or(Ok(()), |waiter| waiter.switch());
         match killed {

@@ -1,4 +1,4 @@
-//! Callbacks for a greenlet's end.
+//! Links of a greenlet: callbacks for its end.
 
 use std::rc::Rc;
 
@@ -9,13 +9,14 @@ use hub::{Link, LinkKind, Linkable};
 use super::Greenlet;
 
 impl<T: 'static> Greenlet<T> {
-    /// Calls `callback` with this greenlet once it has ended, in a new greenlet. An error of it
-    /// goes to the hub's `handle_error`. A link added after the end is called soon.
+    /// Has `callback` called with this greenlet in a new one, once this one has ended. An error of
+    /// the callback goes to the hub's `handle_error`. A link that is added after the end is called
+    /// soon.
     pub fn link<R: CallbackResult>(&self, callback: impl Fn(&Greenlet<T>) -> R + 'static) -> Link {
         self.spawned_link(LinkKind::Spawned, callback)
     }
 
-    /// [`link`](Greenlet::link), for a good end only.
+    /// [`link`](Greenlet::link) that calls only after a good end.
     pub fn link_value<R: CallbackResult>(
         &self,
         callback: impl Fn(&Greenlet<T>) -> R + 'static,
@@ -23,7 +24,7 @@ impl<T: 'static> Greenlet<T> {
         self.spawned_link(LinkKind::SuccessSpawned, callback)
     }
 
-    /// [`link`](Greenlet::link), for the end by an exception only.
+    /// [`link`](Greenlet::link) that calls only after an end by an exception.
     pub fn link_exception<R: CallbackResult>(
         &self,
         callback: impl Fn(&Greenlet<T>) -> R + 'static,
@@ -54,7 +55,8 @@ impl<T: 'static> Greenlet<T> {
         })
     }
 
-    /// Calls `callback` with this greenlet once it has ended, in the hub: it must not block.
+    /// Has `callback` called with this greenlet, in the hub, once it has ended. The callback must
+    /// not wait.
     pub fn rawlink<R: CallbackResult>(
         &self,
         callback: impl Fn(&Greenlet<T>) -> R + 'static,
@@ -69,7 +71,7 @@ impl<T: 'static> Greenlet<T> {
         kind: LinkKind,
         callback: impl Fn(Greenlet<T>) -> Result<(), Exception> + 'static,
     ) -> Link {
-        // Weak, for the greenlet owns its links.
+        // The handle is weak, as the greenlet owns its links.
         let greenlet = self.raw().downgrade();
         let link = Link::with_kind(kind, move |_| {
             let greenlet = greenlet.upgrade().as_ref().and_then(Greenlet::of);
@@ -79,17 +81,17 @@ impl<T: 'static> Greenlet<T> {
         link
     }
 
-    /// Takes a link away, if it was not called yet.
+    /// Takes a link away, if the link was not called yet.
     pub fn unlink(&self, link: &Link) {
         self.base().links.remove(link);
     }
 
-    /// Takes all links away, those of greenlets that [join](Greenlet::join) it among them.
+    /// Takes all links away, also those of the greenlets that [join](Greenlet::join) this one.
     pub fn unlink_all(&self) {
         self.base().links.clear();
     }
 
-    /// How many links there are.
+    /// How many links there are, 0 if none.
     pub fn has_links(&self) -> usize {
         self.base().links.len()
     }

@@ -1,4 +1,4 @@
-//! [`Greenlet`]: a greenlet that is scheduled by the hub, can be joined, killed and linked to.
+//! [`Greenlet`]: a greenlet that the hub schedules, and that can be joined, killed and linked to.
 //!
 //! ```
 //! use gevent::prelude::*;

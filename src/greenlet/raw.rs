@@ -1,4 +1,5 @@
-//! Functions for any greenlet, those underneath among them. Source: gevent's `hub.py`, `kill` and `spawn_raw`.
+//! [`kill`] and [`spawn_raw`]: functions that work with raw greenlets, too. Source: gevent's
+//! `hub.py`, `kill` and `spawn_raw`.
 
 use greenlet_core::{Exception, RawGreenlet, getcurrent};
 use hub::core::CallbackResult;
@@ -6,24 +7,24 @@ use hub::{Context, get_hub, throw_unless_masked};
 
 use super::{AnyGreenlet, Greenlet, Kill, tree};
 
-/// Anything that [`kill`] and [`killall`](crate::killall) can throw into. A list of different ones
-/// holds `&dyn Killable`.
+/// A greenlet of any kind, which [`kill`] and [`killall`](crate::killall) can throw into. A list of
+/// different kinds holds `&dyn Killable`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be killed",
     label = "greenlets can, raw ones too, and references to them",
     note = "if it is a `Result`: `?` gives the greenlet"
 )]
 pub trait Killable {
-    /// What is to be killed.
+    /// The greenlet that is to be killed.
     fn victim(&self) -> Victim;
 }
 
-/// Whom a kill is for.
+/// The greenlet that a kill is for.
 #[derive(Debug, Clone)]
 pub enum Victim {
     /// A greenlet that can be joined.
     Greenlet(AnyGreenlet),
-    /// One that cannot: of [`spawn_raw`], or the main greenlet.
+    /// A raw greenlet, which cannot be joined: one of [`spawn_raw`], or main.
     Raw(RawGreenlet),
 }
 
@@ -39,8 +40,8 @@ impl Victim {
         self.raw().dead()
     }
 
-    /// Ends one whose function has not begun; says whether that was so. A raw greenlet has its
-    /// turn, in which it dies unrun.
+    /// Ends the greenlet if its function has not begun, and returns whether it had not. A raw
+    /// greenlet is left alone: it dies when the exception is thrown into it, without running.
     pub(super) fn end_unrun(&self, exception: &Exception) -> bool {
         match self {
             Victim::Greenlet(greenlet) => greenlet.end_unrun(exception),
@@ -48,7 +49,7 @@ impl Victim {
         }
     }
 
-    /// Throws into the greenlet; what comes back goes to the hub. Runs in the hub.
+    /// Throws into the greenlet, and reports an error that comes back to the hub. Runs in the hub.
     pub(super) fn throw(&self, exception: &Exception) {
         let thrown = throw_unless_masked(self.raw(), || true, exception.clone());
         if let Err(exception) = thrown {
@@ -91,11 +92,11 @@ impl<K: Killable + ?Sized> Killable for &K {
     }
 }
 
-/// Throws `exception` into a greenlet, soon; the caller goes on. A greenlet that has not begun
+/// Has `exception` thrown into a greenlet soon, without waiting. A greenlet that has not begun
 /// never will.
 ///
 /// # Errors
-/// When the loop is destroyed.
+/// Fails if the loop is destroyed.
 pub fn kill(
     greenlet: &(impl Killable + ?Sized),
     exception: impl Into<Exception>,
@@ -113,11 +114,11 @@ pub fn kill(
     }
 }
 
-/// Makes a greenlet that runs `function` soon, without what [`Greenlet`] adds: nobody can join
+/// Makes a raw greenlet that runs `function` soon. It has less than a [`Greenlet`]: nobody can join
 /// it, and its error goes to the hub.
 ///
 /// # Errors
-/// When the loop is destroyed.
+/// Fails if the loop is destroyed.
 #[track_caller]
 pub fn spawn_raw<R: CallbackResult>(
     function: impl FnOnce() -> R + 'static,

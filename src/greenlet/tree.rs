@@ -1,4 +1,4 @@
-//! Who spawned whom: what a tree of greenlets shares, and callbacks for each spawn.
+//! [`SpawnTreeLocals`], the values that a tree of greenlets shares, and callbacks for each spawn.
 
 use std::any::Any;
 use std::cell::{OnceCell, RefCell};
@@ -12,15 +12,16 @@ use greenlet_core::{RawGreenlet, ThreadSlot};
 use super::AnyGreenlet;
 use super::base::GreenletBase;
 
-/// Named values shared by all the greenlets of a tree: those that the same greenlet of the main
-/// greenlet spawned, and the ones they spawned in turn. Clones are the same.
+/// Named values that all the greenlets of a tree share. A greenlet that main spawns begins a tree,
+/// to which all greenlets that it spawns belong, and those that they spawn in turn. Clones mean the
+/// same values.
 ///
 /// Source: gevent's `Greenlet.spawn_tree_locals`.
 #[derive(Clone, Default)]
 pub struct SpawnTreeLocals(Rc<RefCell<HashMap<String, Rc<dyn Any>>>>);
 
 impl SpawnTreeLocals {
-    /// The value of that name, if there is one of that type.
+    /// The value of that name, if there is one and its type is `T`.
     pub fn get<T: 'static>(&self, name: &str) -> Option<Rc<T>> {
         let value = self.0.borrow().get(name).cloned()?;
         value.downcast().ok()
@@ -39,12 +40,12 @@ impl SpawnTreeLocals {
         drop(old);
     }
 
-    /// Whether both are the same tree's.
+    /// Whether both belong to the same tree.
     pub fn same(&self, other: &SpawnTreeLocals) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Those of a greenlet's tree, which begins with it if it is in none yet.
+    /// The values of the greenlet's tree. A greenlet that is in no tree yet begins one.
     pub fn of(greenlet: &RawGreenlet) -> SpawnTreeLocals {
         if let Some(base) = greenlet.part::<GreenletBase>() {
             return base.tree.get_or_init(SpawnTreeLocals::default).clone();
@@ -58,8 +59,8 @@ impl SpawnTreeLocals {
     }
 }
 
-/// The tree of a new greenlet, its spawner's. A main greenlet is in none, so each greenlet that it spawns begins one, made
-/// when somebody asks for it.
+/// The tree of a new greenlet: its spawner's. Main is in none, so each greenlet that it spawns
+/// begins a tree, which is made when somebody asks for it.
 #[inline]
 pub(super) fn grown_from(spawner: &RawGreenlet) -> OnceCell<SpawnTreeLocals> {
     match spawner.parent() {
@@ -68,7 +69,8 @@ pub(super) fn grown_from(spawner: &RawGreenlet) -> OnceCell<SpawnTreeLocals> {
     }
 }
 
-/// Makes a new raw greenlet, which has no room for it, part of its spawner's tree.
+/// Makes a new raw greenlet part of its spawner's tree. It has no field for the tree, so the tree
+/// is one of its locals.
 pub(super) fn grow(spawner: &RawGreenlet, greenlet: &RawGreenlet) {
     if let Some(tree) = grown_from(spawner).into_inner() {
         greenlet.set_local(tree);
@@ -77,7 +79,8 @@ pub(super) fn grow(spawner: &RawGreenlet, greenlet: &RawGreenlet) {
 
 impl fmt::Debug for SpawnTreeLocals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Writing is foreign code.
+        // The writer is user code, so the names are copied first: nothing is borrowed while it
+        // runs.
         let names: Vec<_> = self.0.borrow().keys().cloned().collect();
         f.debug_set().entries(names).finish()
     }
@@ -90,12 +93,13 @@ thread_local! {
         const { ThreadSlot::new(Vec::new(), || SPAWN_CALLBACKS.with(ThreadSlot::clear)) };
 }
 
-/// When the thread is over, there are none any more.
+/// Calls `f` with the thread's spawn callbacks; returns `None` if they are gone, as the thread
+/// ends.
 fn with_callbacks<R>(f: impl FnOnce(&RefCell<Vec<SpawnCallback>>) -> R) -> Option<R> {
     SPAWN_CALLBACKS.with(|slot| slot.with(f))
 }
 
-/// Calls the spawn callbacks, in the spawner, before the greenlet is scheduled.
+/// Calls the spawn callbacks in the current greenlet, before the new one is scheduled.
 pub(super) fn call_spawn_callbacks(greenlet: impl FnOnce() -> AnyGreenlet) {
     let callbacks = with_callbacks(|callbacks| {
         let callbacks = callbacks.borrow();
@@ -113,8 +117,8 @@ pub(super) fn call_spawn_callbacks(greenlet: impl FnOnce() -> AnyGreenlet) {
 }
 
 impl AnyGreenlet {
-    /// Calls `callback` with each greenlet of this thread that is started from now on. One that
-    /// was added before is not added again.
+    /// Has `callback` called with each greenlet of this thread that is started from now on. Does
+    /// nothing if the same callback was added before.
     ///
     /// Source: gevent's `Greenlet.add_spawn_callback`.
     pub fn add_spawn_callback(callback: Rc<dyn Fn(&AnyGreenlet)>) {
@@ -126,7 +130,8 @@ impl AnyGreenlet {
         });
     }
 
-    /// Takes a callback away that [`add_spawn_callback`](AnyGreenlet::add_spawn_callback) added.
+    /// Takes a callback away that was added by
+    /// [`add_spawn_callback`](AnyGreenlet::add_spawn_callback).
     pub fn remove_spawn_callback(callback: &Rc<dyn Fn(&AnyGreenlet)>) {
         let removed = with_callbacks(|callbacks| {
             let mut callbacks = callbacks.borrow_mut();
