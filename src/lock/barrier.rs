@@ -1,4 +1,4 @@
-//! [`Barrier`]: greenlets that wait for each other. Source: `Barrier` in Python's `threading`.
+//! [`Barrier`]: a point at which greenlets wait for each other. Source: `Barrier` in Python's `threading`.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -10,14 +10,15 @@ use hub::core::CallbackResult;
 
 use super::line::{Deadline, LockLine, Whose};
 
-/// The barrier is broken: it was [aborted](Barrier::abort), or [reset](Barrier::reset) while
-/// greenlets waited, or one of them waited too long, or its action failed.
+/// The error of a [`Barrier`] that is broken: it was [aborted](Barrier::abort), or
+/// [reset](Barrier::reset) while greenlets waited, or a greenlet waited too long, or the action
+/// failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the barrier is broken")]
 pub struct BrokenBarrierError;
 
-/// A line where greenlets wait until so many have come, again and again. Handles are cheap to
-/// clone and mean the same barrier.
+/// A point at which greenlets wait until a fixed number of them have come, again and again. Handles
+/// are cheap to clone and mean the same barrier.
 ///
 /// ```
 /// use gevent::lock::Barrier;
@@ -46,7 +47,7 @@ struct BarrierBody {
     action: RefCell<Option<Rc<BarrierAction>>>,
     timeout: Cell<Option<f64>>,
     state: Cell<BarrierState>,
-    /// How many are inside: wait, or have not left yet.
+    /// How many greenlets are inside: they wait, or have not left yet.
     count: Cell<usize>,
     line: LockLine<Barrier>,
 }
@@ -57,11 +58,11 @@ type BarrierAction = dyn Fn() -> Result<(), Exception>;
 enum BarrierState {
     /// Greenlets come and wait.
     Filling,
-    /// All have come; the action runs.
+    /// All have come, and the action runs.
     Acting,
-    /// They leave; others have to wait outside.
+    /// The greenlets inside leave, and others wait outside.
     Draining,
-    /// They leave with an error; others have to wait outside.
+    /// The greenlets inside leave with an error, and others wait outside.
     Resetting,
     Broken,
 }
@@ -71,7 +72,7 @@ impl Whose for Barrier {
 }
 
 impl Barrier {
-    /// A barrier for so many greenlets; with 0, as with 1, everybody passes at once.
+    /// Makes a barrier for `parties` greenlets. With 0, as with 1, every greenlet passes at once.
     pub fn new(parties: usize) -> Barrier {
         Barrier(Rc::new(BarrierBody {
             parties,
@@ -83,7 +84,7 @@ impl Barrier {
         }))
     }
 
-    /// Has the last greenlet that comes call `action` before all go on.
+    /// Sets the function that the last greenlet to come calls, before all go on.
     #[must_use]
     pub fn with_action<R: CallbackResult>(self, action: impl Fn() -> R + 'static) -> Barrier {
         self.0
@@ -92,19 +93,19 @@ impl Barrier {
         self
     }
 
-    /// How many seconds each waits at most, unless it says otherwise.
+    /// Sets how many seconds a greenlet waits at most, if it gives no timeout of its own.
     #[must_use]
     pub fn with_timeout(self, timeout: impl Seconds) -> Barrier {
         self.0.timeout.set(timeout.seconds());
         self
     }
 
-    /// For how many greenlets it is.
+    /// For how many greenlets the barrier is.
     pub fn parties(&self) -> usize {
         self.0.parties
     }
 
-    /// How many wait.
+    /// How many greenlets wait for the others to come.
     pub fn n_waiting(&self) -> usize {
         match self.0.state.get() {
             BarrierState::Filling => self.0.count.get(),
@@ -112,19 +113,21 @@ impl Barrier {
         }
     }
 
-    /// Whether it is broken: everybody who comes gets an error, until it is
+    /// Whether the barrier is broken: every greenlet that comes gets an error, until it is
     /// [reset](Barrier::reset).
     pub fn broken(&self) -> bool {
         self.0.state.get() == BarrierState::Broken
     }
 
-    /// Waits until as many have come as it is for, at most `timeout` seconds (`None` is the
-    /// barrier's [own](Barrier::with_timeout)); if that takes longer, the barrier is broken. Returns
-    /// as how many-th this greenlet came, from 0.
+    /// Waits until all parties have come, at most `timeout` seconds (`None` means the barrier's
+    /// [own](Barrier::with_timeout) timeout); if that takes longer, breaks the barrier. Returns how
+    /// many greenlets had come before this one.
     ///
     /// # Errors
-    /// [`BrokenBarrierError`]; the action's own, for the one who called it; what is thrown into
-    /// the current greenlet meanwhile, which leaves the barrier whole and one short.
+    /// [`BrokenBarrierError`] if the barrier is broken, or reset meanwhile; the error of the
+    /// action, in the greenlet that called it; any exception that is thrown into the current
+    /// greenlet meanwhile, which does not break the barrier: it waits for one more greenlet then;
+    /// an error if the time is not a number.
     #[track_caller]
     pub fn wait(&self, timeout: impl Seconds) -> Result<usize, Exception> {
         let timeout = timeout.checked()?.or(self.0.timeout.get()).checked()?;
@@ -141,7 +144,7 @@ impl Barrier {
         Ok(index)
     }
 
-    /// Waits outside until those who were here before have left.
+    /// Waits outside until the greenlets of the time before have left.
     #[track_caller]
     fn enter(&self) -> Result<(), Exception> {
         loop {
@@ -156,7 +159,7 @@ impl Barrier {
     }
 
     fn act(&self) -> Result<(), Exception> {
-        // Broken unless the action comes to a good end.
+        // Breaks the barrier, unless the action comes to a good end.
         let break_ = BreakOnDrop(self);
         let action = self.0.action.borrow().clone();
         if let Some(action) = action {
@@ -185,7 +188,7 @@ impl Barrier {
                         self.0.line.wait(left)?;
                     }
                 }
-                // In time; what remains is to be waited for.
+                // All came in time, so the rest of the wait has no limit.
                 BarrierState::Acting => drop(self.0.line.wait(None)?),
                 BarrierState::Draining => return Ok(()),
                 BarrierState::Resetting | BarrierState::Broken => {
@@ -195,18 +198,18 @@ impl Barrier {
         }
     }
 
-    /// Makes it as new. Those who wait get [`BrokenBarrierError`].
+    /// Makes the barrier as new. Greenlets that wait get [`BrokenBarrierError`].
     pub fn reset(&self) {
         let state = match (self.0.count.get(), self.0.state.get()) {
             (0, _) => BarrierState::Filling,
-            // They are about to leave anyway.
+            // The greenlets inside are about to leave, and with the last one it is as new.
             (_, BarrierState::Draining) => return,
             _ => BarrierState::Resetting,
         };
         self.change(state);
     }
 
-    /// Breaks it: those who wait, and come, get [`BrokenBarrierError`].
+    /// Breaks the barrier: greenlets that wait, or come later, get [`BrokenBarrierError`].
     pub fn abort(&self) {
         self.change(BarrierState::Broken);
     }
@@ -226,7 +229,8 @@ impl Drop for BreakOnDrop<'_> {
     }
 }
 
-/// A greenlet is inside; the last one that leaves opens the barrier for the next.
+/// Counts a greenlet as inside, while it lives. The last one that is dropped opens the barrier for
+/// those outside.
 struct InsideBarrier<'a>(&'a BarrierBody);
 
 impl Drop for InsideBarrier<'_> {

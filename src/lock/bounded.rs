@@ -9,15 +9,15 @@ use hub::{Link, Linkable, Seconds};
 
 use super::{Semaphore, SemaphoreGuard};
 
-/// A [`Semaphore`] was released more often than it had been acquired.
+/// The error of a [`BoundedSemaphore`] that is released more often than it was acquired.
 ///
 /// Source: the `ValueError` of gevent's `BoundedSemaphore.release`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Semaphore released too many times")]
 pub struct OverReleaseError;
 
-/// A [`Semaphore`] whose counter never exceeds its first value: releasing it more often than it
-/// was acquired is an error.
+/// A [`Semaphore`] whose counter never exceeds its first value. Releasing it more often than it was
+/// acquired is an error.
 ///
 /// ```
 /// use gevent::lock::BoundedSemaphore;
@@ -37,7 +37,7 @@ pub struct BoundedSemaphore {
 }
 
 impl BoundedSemaphore {
-    /// A semaphore that can be acquired `value` times.
+    /// Makes a semaphore that can be acquired `value` times.
     pub fn new(value: usize) -> BoundedSemaphore {
         BoundedSemaphore {
             semaphore: Semaphore::make(value, Some(value)),
@@ -45,22 +45,22 @@ impl BoundedSemaphore {
         }
     }
 
-    /// The handle of one that is bounded.
+    /// The bounded handle of a semaphore, whose first value was `initial`.
     pub(super) fn of(semaphore: Semaphore, initial: usize) -> BoundedSemaphore {
         BoundedSemaphore { semaphore, initial }
     }
 
-    /// How often it can be acquired now without waiting.
+    /// How often the semaphore can be acquired now without waiting.
     pub fn counter(&self) -> usize {
         self.semaphore.counter()
     }
 
-    /// Whether acquiring it would have to wait.
+    /// Whether acquiring the semaphore would have to wait.
     pub fn locked(&self) -> bool {
         self.semaphore.locked()
     }
 
-    /// Whether it can be acquired without waiting.
+    /// Whether the semaphore can be acquired without waiting.
     pub fn ready(&self) -> bool {
         self.semaphore.ready()
     }
@@ -68,7 +68,7 @@ impl BoundedSemaphore {
     /// See [`Semaphore::acquire`].
     ///
     /// # Errors
-    /// As there.
+    /// As for [`Semaphore::acquire`].
     #[track_caller]
     pub fn acquire(&self) -> Result<(), Exception> {
         self.semaphore.acquire()
@@ -77,7 +77,7 @@ impl BoundedSemaphore {
     /// See [`Semaphore::acquire_timeout`].
     ///
     /// # Errors
-    /// As there.
+    /// As for [`Semaphore::acquire_timeout`].
     #[track_caller]
     pub fn acquire_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         self.semaphore.acquire_timeout(timeout)
@@ -91,7 +91,7 @@ impl BoundedSemaphore {
     /// See [`Semaphore::acquire_guard`].
     ///
     /// # Errors
-    /// As there.
+    /// As for [`Semaphore::acquire_guard`].
     #[track_caller]
     pub fn acquire_guard(&self) -> Result<SemaphoreGuard, Exception> {
         self.acquire()?;
@@ -101,7 +101,7 @@ impl BoundedSemaphore {
     /// See [`Semaphore::acquire_guard_timeout`].
     ///
     /// # Errors
-    /// As there.
+    /// As for [`Semaphore::acquire_guard_timeout`].
     #[track_caller]
     pub fn acquire_guard_timeout(
         &self,
@@ -117,10 +117,10 @@ impl BoundedSemaphore {
             .then(|| SemaphoreGuard::of(&self.semaphore, self.initial))
     }
 
-    /// Adds one to the counter, which it returns, and wakes who waits.
+    /// Adds one to the counter, and wakes a greenlet that waits. Returns the counter.
     ///
     /// # Errors
-    /// [`OverReleaseError`] when the counter has its first value already.
+    /// [`OverReleaseError`] if the counter has its first value already.
     pub fn release(&self) -> Result<usize, OverReleaseError> {
         if self.counter() >= self.initial {
             return Err(OverReleaseError);
@@ -131,7 +131,7 @@ impl BoundedSemaphore {
     /// See [`Semaphore::wait`].
     ///
     /// # Errors
-    /// As there.
+    /// As for [`Semaphore::wait`].
     #[track_caller]
     pub fn wait(&self, timeout: impl Seconds) -> Result<usize, Exception> {
         self.semaphore.wait(timeout)
@@ -151,7 +151,7 @@ impl BoundedSemaphore {
         })
     }
 
-    /// Takes a link away, if it was not called yet.
+    /// Takes a link away, if the link was not called yet.
     pub fn unlink(&self, link: &Link) {
         self.semaphore.unlink(link);
     }

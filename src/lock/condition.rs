@@ -1,4 +1,4 @@
-//! [`Condition`]: to wait for something that a lock guards. Source: `Condition` in Python's
+//! [`Condition`]: waiting for a change of data that a lock guards. Source: `Condition` in Python's
 //! `threading`, which runs on gevent's locks in a patched program.
 
 use std::fmt;
@@ -9,8 +9,8 @@ use hub::{Seconds, mask_kill};
 use super::line::{Deadline, LockLine, Whose};
 use super::{NotOwnedError, RLock, RLockGuard};
 
-/// A lock, and a line of greenlets that wait until another one that holds the lock says that
-/// something has changed. Handles are cheap to clone and mean the same condition.
+/// A lock with a line of greenlets, which wait until another greenlet that holds the lock notifies
+/// them of a change. Handles are cheap to clone and mean the same condition.
 ///
 /// ```
 /// use std::{cell::RefCell, rc::Rc};
@@ -48,12 +48,12 @@ impl Whose for Condition {
 }
 
 impl Condition {
-    /// A condition with a lock of its own.
+    /// Makes a condition with a lock of its own.
     pub fn new() -> Condition {
         Condition::with_lock(&RLock::new())
     }
 
-    /// A condition of what `lock` guards; several may share one.
+    /// Makes a condition that uses `lock`. Several conditions may share a lock.
     pub fn with_lock(lock: &RLock) -> Condition {
         Condition {
             lock: lock.clone(),
@@ -61,7 +61,7 @@ impl Condition {
         }
     }
 
-    /// The lock.
+    /// The lock of the condition.
     pub fn lock(&self) -> &RLock {
         &self.lock
     }
@@ -69,7 +69,7 @@ impl Condition {
     /// Acquires the lock, see [`RLock::acquire`].
     ///
     /// # Errors
-    /// As there.
+    /// As for [`RLock::acquire`].
     #[track_caller]
     pub fn acquire(&self) -> Result<(), Exception> {
         self.lock.acquire()
@@ -78,7 +78,7 @@ impl Condition {
     /// Acquires the lock with a guard that releases it, see [`RLock::acquire_guard`].
     ///
     /// # Errors
-    /// As there.
+    /// As for [`RLock::acquire_guard`].
     #[track_caller]
     pub fn acquire_guard(&self) -> Result<RLockGuard, Exception> {
         self.lock.acquire_guard()
@@ -87,22 +87,23 @@ impl Condition {
     /// Releases the lock, see [`RLock::release`].
     ///
     /// # Errors
-    /// As there.
+    /// As for [`RLock::release`].
     pub fn release(&self) -> Result<(), NotOwnedError> {
         self.lock.release()
     }
 
     /// Releases the lock, waits for a notification, at most `timeout` seconds, and acquires the
-    /// lock again, as often as it was held. Returns whether the notification came.
+    /// lock again, as often as it was held. Returns whether a notification came.
     ///
-    /// What it was about may have changed again since, so most callers want
+    /// The data may have changed again before the lock is acquired, so most callers want
     /// [`wait_for`](Condition::wait_for). The lock is held again when this returns, also with an
-    /// error: kills and timeouts of the current greenlet are held back while it is being
-    /// acquired. (What is thrown by hand then is not; the error is returned without the lock.)
+    /// error: kills and timeouts of the current greenlet are held back while the lock is acquired.
+    /// The one exception is an error that is thrown by hand at that time: it is returned without
+    /// the lock.
     ///
     /// # Errors
-    /// [`NotOwnedError`] when the current greenlet does not hold the lock; what is thrown into it
-    /// while it waits; for a time that is no number.
+    /// [`NotOwnedError`] if the current greenlet does not hold the lock; any exception that is
+    /// thrown into the greenlet while it waits; an error if the time is not a number.
     #[track_caller]
     pub fn wait(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         let timeout = timeout.checked()?;
@@ -111,14 +112,14 @@ impl Condition {
         let notified = self.waiters.wait(timeout);
         let acquired = mask_kill(|| saved.restore());
         if acquired.is_err() && matches!(notified, Ok(true)) {
-            // It goes to somebody who can go on by it.
+            // This greenlet has failed, so another one gets its notification.
             self.waiters.notify(1);
         }
         acquired.and(notified)
     }
 
-    /// [Waits](Condition::wait) until `predicate` is true, at most `timeout` seconds in all.
-    /// Returns whether it is. It is called with the lock held.
+    /// [Waits](Condition::wait) until `predicate` returns true, at most `timeout` seconds in all.
+    /// Returns whether it did. The predicate is called with the lock held.
     ///
     /// # Errors
     /// As for `wait`.
@@ -141,17 +142,17 @@ impl Condition {
         }
     }
 
-    /// Wakes the first `n` of those who wait. They go on when the lock is free.
+    /// Wakes the first `n` greenlets that wait. They go on when the lock is free.
     ///
     /// # Errors
-    /// [`NotOwnedError`] when the current greenlet does not hold the lock.
+    /// [`NotOwnedError`] if the current greenlet does not hold the lock.
     pub fn notify(&self, n: usize) -> Result<(), NotOwnedError> {
         self.lock.check_owned()?;
         self.waiters.notify(n);
         Ok(())
     }
 
-    /// Wakes all who wait.
+    /// Wakes all greenlets that wait.
     ///
     /// # Errors
     /// As for [`notify`](Condition::notify).
@@ -159,7 +160,7 @@ impl Condition {
         self.notify(usize::MAX)
     }
 
-    /// How many wait for a notification.
+    /// How many greenlets wait for a notification.
     pub fn waiting(&self) -> usize {
         self.waiters.waiting()
     }

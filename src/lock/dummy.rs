@@ -1,10 +1,10 @@
-//! [`DummySemaphore`]: for where there is nothing to guard. Source: `DummySemaphore` in gevent's
-//! `lock.py`.
+//! [`DummySemaphore`]: a semaphore without a limit, for code that has nothing to guard. Source:
+//! `DummySemaphore` in gevent's `lock.py`.
 
 use greenlet_core::Exception;
 use hub::{Link, Linkable, Seconds};
 
-/// What looks like a [`Semaphore`](super::Semaphore) that nobody ever has to wait for.
+/// An object with the methods of a [`Semaphore`](super::Semaphore), for which nobody ever waits.
 ///
 /// ```
 /// use gevent::lock::DummySemaphore;
@@ -20,17 +20,17 @@ use hub::{Link, Linkable, Seconds};
 pub struct DummySemaphore;
 
 impl DummySemaphore {
-    /// A semaphore without a limit.
+    /// Makes a semaphore without a limit.
     pub fn new() -> DummySemaphore {
         DummySemaphore
     }
 
-    /// Never.
+    /// Always false: nobody ever has to wait.
     pub fn locked(&self) -> bool {
         false
     }
 
-    /// Always.
+    /// Always true: nobody ever has to wait.
     pub fn ready(&self) -> bool {
         true
     }
@@ -38,20 +38,20 @@ impl DummySemaphore {
     /// Does nothing.
     ///
     /// # Errors
-    /// None: the signature is that of the other semaphores.
+    /// Never fails; the signature is that of the other semaphores.
     pub fn acquire(&self) -> Result<(), Exception> {
         Ok(())
     }
 
-    /// Does nothing, and says that it is acquired.
+    /// Does nothing, and returns true: the semaphore counts as acquired.
     ///
     /// # Errors
-    /// None: the signature is that of the other semaphores.
+    /// Never fails; the signature is that of the other semaphores.
     pub fn acquire_timeout(&self, _timeout: impl Seconds) -> Result<bool, Exception> {
         Ok(true)
     }
 
-    /// Does nothing, and says that it is acquired.
+    /// Does nothing, and returns true: the semaphore counts as acquired.
     pub fn try_acquire(&self) -> bool {
         true
     }
@@ -59,10 +59,10 @@ impl DummySemaphore {
     /// Does nothing.
     pub fn release(&self) {}
 
-    /// Returns at once: 1.
+    /// Returns 1, at once.
     ///
     /// # Errors
-    /// None: the signature is that of the other semaphores.
+    /// Never fails; the signature is that of the other semaphores.
     pub fn wait(&self, _timeout: impl Seconds) -> Result<usize, Exception> {
         Ok(1)
     }

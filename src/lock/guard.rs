@@ -1,16 +1,16 @@
-//! Guards: they release what was acquired when they are dropped. The counterpart of Python's
-//! `with`.
+//! [`SemaphoreGuard`] and [`RLockGuard`]: guards that release a lock when they are dropped. The
+//! counterpart of Python's `with`.
 
 use greenlet_core::getcurrent;
 
 use super::{RLock, Semaphore};
 
-/// Releases a semaphore once, when it is dropped.
+/// A guard that releases its semaphore once, when it is dropped.
 #[must_use = "the semaphore is released when the guard is dropped"]
 #[derive(Debug)]
 pub struct SemaphoreGuard {
     semaphore: Semaphore,
-    /// What the counter may not exceed.
+    /// The release is left out if the counter has this value or more.
     limit: usize,
 }
 
@@ -22,34 +22,35 @@ impl SemaphoreGuard {
         }
     }
 
-    /// Does away with the guard: somebody else will release the semaphore, or nobody.
+    /// Drops the guard without releasing the semaphore: other code will release it, or none.
     pub fn forget(mut self) {
-        // A limit of 0 lets nothing be released.
+        // With a limit of 0 the drop does not release.
         self.limit = 0;
     }
 }
 
 impl Drop for SemaphoreGuard {
     fn drop(&mut self) {
-        // A bounded one may have been released too often by somebody else, who was not told.
+        // Other code may have released a bounded semaphore in place of this guard. A drop cannot
+        // return that error.
         if self.semaphore.counter() < self.limit {
             self.semaphore.release();
         }
     }
 }
 
-/// Releases an [`RLock`] once, when it is dropped, in whatever greenlet that is: who has the guard may release what was
-/// acquired with it.
+/// A guard that releases its [`RLock`] once, when it is dropped. Any greenlet may drop it, also one
+/// that does not hold the lock.
 #[must_use = "the lock is released when the guard is dropped"]
 #[derive(Debug)]
 pub struct RLockGuard {
     lock: RLock,
-    /// The id of the greenlet that has acquired it.
+    /// The id of the greenlet that has acquired the lock.
     owner: u64,
 }
 
 impl RLockGuard {
-    /// For what the current greenlet has just acquired.
+    /// The guard of a lock that the current greenlet has just acquired.
     pub(super) fn of(lock: &RLock) -> RLockGuard {
         RLockGuard {
             lock: lock.clone(),

@@ -1,5 +1,5 @@
-//! [`LockLine`]: greenlets that wait until so many of them are told to go on; what [`Condition`] and
-//! [`Barrier`] have in common.
+//! [`LockLine`]: the line of greenlets that [`Condition`] and [`Barrier`] have in common. A
+//! notification wakes a given number of them.
 //!
 //! [`Condition`]: super::Condition
 //! [`Barrier`]: super::Barrier
@@ -13,19 +13,19 @@ use greenlet_core::Exception;
 
 use crate::abstract_linkable::{AbstractLinkable, Waitable};
 
-/// A line of waiting greenlets. A notification that was meant for a greenlet which is killed, or
-/// whose time is over, before it runs goes to the next one.
+/// A line of waiting greenlets. If a notified greenlet is killed before it runs, or its time is
+/// over, its notification goes to the next one.
 pub(super) struct LockLine<W: Whose>(AbstractLinkable<Notified<W>>);
 
-/// Whose line it is.
+/// The type of lock that a line belongs to.
 pub(super) trait Whose: 'static {
     const KIND: &'static str;
 }
 
 struct Notified<W> {
-    /// How many of those in the line are to be woken; never more than there are.
+    /// How many greenlets of the line are still to be woken; never more than there are.
     due: Cell<usize>,
-    /// How often somebody was to be.
+    /// How many notifications there were, by which a greenlet sees that one came.
     times: Cell<u64>,
     whose: PhantomData<W>,
 }
@@ -54,27 +54,27 @@ impl<W: Whose> LockLine<W> {
         }))
     }
 
-    /// Waits for a notification, at most `timeout` seconds; says whether one came.
+    /// Waits for a notification, at most `timeout` seconds. Returns whether one came.
     #[track_caller]
     pub(super) fn wait(&self, timeout: Option<f64>) -> Result<bool, Exception> {
         let (left, times) = (Left(self), self.0.state().times.get());
-        // The hook that is called first may wait itself. What comes meanwhile finds nobody in the line, but is for this
-        // one, too.
+        // A hook, which may wait, is called before the greenlet joins the line. A notification that
+        // comes meanwhile finds no greenlet in the line, but counts for this one.
         let early = Cell::new(false);
         let notified = self.0.wait_for_next(timeout, |state| {
             early.set(state.times.get() != times);
             early.get()
         })?;
         if notified && !early.get() {
-            // While this greenlet was on its way (a tracer may wait), others that left may have taken its notification
-            // for nobody's.
+            // `due` may be 0 already: if a tracer waits while this greenlet is switched to, others
+            // that leave the line lower `due` to the number of those in it.
             self.0.state().due.update(|due| due.saturating_sub(1));
         }
         drop(left);
         Ok(notified)
     }
 
-    /// Wakes the first `n` of those who wait and were not notified before.
+    /// Wakes the first `n` greenlets that wait and were not notified before.
     pub(super) fn notify(&self, n: usize) {
         let state = self.0.state();
         let due = state.due.get().saturating_add(n);
@@ -83,7 +83,7 @@ impl<W: Whose> LockLine<W> {
         self.0.check_and_notify();
     }
 
-    /// How many wait.
+    /// How many greenlets wait.
     pub(super) fn waiting(&self) -> usize {
         self.0.linkcount()
     }
@@ -103,7 +103,8 @@ impl<W: Whose> Clone for LockLine<W> {
     }
 }
 
-/// A greenlet has left the line: the notifications of the last ones are nobody's any more.
+/// Marks a greenlet that waits. When it is dropped, the greenlet has left the line, and `due` is
+/// lowered to the number of those that are left.
 struct Left<'a, W: Whose>(&'a LockLine<W>);
 
 impl<W: Whose> Drop for Left<'_, W> {
@@ -113,7 +114,7 @@ impl<W: Whose> Drop for Left<'_, W> {
     }
 }
 
-/// When a wait that may take several turns is over.
+/// The time at which a wait ends that may consist of several waits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline(Option<(Instant, f64)>);
 
@@ -122,7 +123,7 @@ impl Deadline {
         Deadline(seconds.map(|seconds| (Instant::now(), seconds)))
     }
 
-    /// How many seconds are left; `None` is no limit.
+    /// How many seconds are left; `None` means no limit.
     pub(crate) fn left(self) -> Option<f64> {
         let (begin, seconds) = self.0?;
         Some(seconds - begin.elapsed().as_secs_f64())

@@ -1,15 +1,16 @@
-//! Locks: semaphores, a re-entrant lock, and threading's condition and barrier. Source: gevent's
-//! `lock.py` and `_semaphore.py`; for [`Condition`] and [`Barrier`] Python's `threading`, which a
-//! patched program uses on top of them.
+//! Locks: semaphores, a re-entrant lock, a condition and a barrier. Source: gevent's `lock.py` and
+//! `_semaphore.py`; for [`Condition`] and [`Barrier`] Python's `threading`, which a patched program
+//! runs on gevent's locks.
 //!
 //! | here | acquired by | released |
 //! |---|---|---|
-//! | [`Semaphore`], [`BoundedSemaphore`] | any greenlet, so many at a time | by anybody |
-//! | [`RLock`] | one greenlet, as often as it likes | by that greenlet, as often, or by its guards |
-//! | [`DummySemaphore`] | everybody | |
+//! | [`Semaphore`], [`BoundedSemaphore`] | a given number of greenlets at a time | by any greenlet |
+//! | [`RLock`] | one greenlet, any number of times | by that greenlet, as many times, or by its guards |
+//! | [`DummySemaphore`] | every greenlet, without a limit | does nothing |
 //!
-//! Each has gevent's `acquire` and `release`, and guards that release when they are dropped. All
-//! belong to one thread; see [`threadsafe`](crate::threadsafe) for others.
+//! Each has gevent's `acquire` and `release`, and all but [`DummySemaphore`] have guards that
+//! release when they are dropped. A lock belongs to one thread; see
+//! [`threadsafe`](crate::threadsafe) for others.
 //!
 //! ```
 //! use gevent::lock::Semaphore;

@@ -1,4 +1,4 @@
-//! [`RLock`]: a lock that its owner may acquire again. Source: `RLock` in gevent's `lock.py`.
+//! [`RLock`]: a re-entrant lock, which its owner may acquire again. Source: `RLock` in gevent's `lock.py`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -10,16 +10,16 @@ use hub::{Seconds, Slack};
 
 use super::{RLockGuard, Semaphore};
 
-/// A lock was released by a greenlet that does not hold it.
+/// The error of a greenlet that releases a lock which it does not hold.
 ///
 /// Source: the `RuntimeError` of gevent's `RLock.release`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("cannot release un-acquired lock. Owner: {}, current: greenlet #{current}", show(.owner))]
 #[non_exhaustive]
 pub struct NotOwnedError {
-    /// The id of the greenlet that holds it, if one does.
+    /// The id of the greenlet that holds the lock, if one does.
     pub owner: Option<u64>,
-    /// The id of the greenlet that wanted to release it.
+    /// The id of the greenlet that wanted to release the lock.
     pub current: u64,
 }
 
@@ -27,8 +27,8 @@ fn show(owner: &Option<u64>) -> String {
     owner.map_or("none".to_owned(), |id| format!("greenlet #{id}"))
 }
 
-/// A lock that one greenlet holds at a time, and may acquire several times over; it is free
-/// again after as many releases. Handles are cheap to clone and mean the same lock.
+/// A lock that one greenlet at a time holds, and may acquire several times. It is free after as
+/// many releases. Handles are cheap to clone and mean the same lock.
 ///
 /// ```
 /// use gevent::lock::RLock;
@@ -53,23 +53,27 @@ pub struct RLock(Rc<RLockBody>);
 
 struct RLockBody {
     block: Semaphore,
-    /// The owner's id. Not its handle, which would keep a forgotten owner parked for ever.
+    /// The owner's id. A handle would keep an owner that nobody else knows parked for ever.
     owner: Cell<Option<u64>>,
     count: Cell<usize>,
-    /// How often greenlets, by their ids, will hold it again that have [released it for a time](RLock::release_save).
+    /// For each greenlet that has [released the lock for a time](RLock::release_save), by its id:
+    /// how often it will hold the lock again.
     saved: RefCell<HashMap<u64, usize>>,
 }
 
-/// How often a greenlet will hold a lock again. It may become less, as its guards may be dropped by others meanwhile.
+/// The promise that a greenlet acquires again a lock that it has released for a time. The count is
+/// in [`RLockBody::saved`], where it may become less, as others may drop the greenlet's guards
+/// meanwhile.
 pub(super) struct Saved<'a> {
     lock: &'a RLock,
     owner: u64,
-    /// The same of its last release, if it is not back from that: what it waits with may call others' code.
+    /// The count of an outer release of the same greenlet, if there is one: user code that is
+    /// called while the greenlet waits may release the lock once more.
     outer: Option<usize>,
 }
 
 impl Saved<'_> {
-    /// Undoes [`release_save`](RLock::release_save).
+    /// Acquires the lock again, as often as the greenlet is still to hold it.
     #[track_caller]
     pub(super) fn restore(self) -> Result<(), Exception> {
         if self.count() > 0 {
@@ -100,7 +104,7 @@ impl Drop for Saved<'_> {
 }
 
 impl RLock {
-    /// A lock that nobody holds.
+    /// Makes a lock that nobody holds.
     pub fn new() -> RLock {
         RLock(Rc::new(RLockBody {
             block: Semaphore::new(1),
@@ -110,20 +114,21 @@ impl RLock {
         }))
     }
 
-    /// Acquires it, once more if the current greenlet holds it; waits as long as that takes.
+    /// Acquires the lock, once more if the current greenlet holds it. Waits as long as that takes.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile; it is not acquired then.
+    /// Any exception that is thrown into the current greenlet meanwhile; the lock is not acquired
+    /// then.
     #[track_caller]
     pub fn acquire(&self) -> Result<(), Exception> {
         self.acquire_timeout(None).map(drop)
     }
 
-    /// [`acquire`](RLock::acquire), for at most `timeout` seconds. Returns whether it was
+    /// [`acquire`](RLock::acquire), for at most `timeout` seconds. Returns whether the lock was
     /// acquired.
     ///
     /// # Errors
-    /// As for `acquire`; for a time that is no number.
+    /// As for `acquire`; an error if the time is not a number.
     #[track_caller]
     pub fn acquire_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         if self.acquire_again() {
@@ -136,8 +141,8 @@ impl RLock {
         Ok(acquired)
     }
 
-    /// Acquires it if that needs no waiting: gevent's `acquire(blocking=False)`. Returns whether
-    /// it did.
+    /// Acquires the lock if that needs no waiting: gevent's `acquire(blocking=False)`. Returns
+    /// whether it did.
     pub fn try_acquire(&self) -> bool {
         if self.acquire_again() {
             return true;
@@ -149,7 +154,7 @@ impl RLock {
         acquired
     }
 
-    /// [`acquire`](RLock::acquire) with a guard that releases it.
+    /// [`acquire`](RLock::acquire) with a guard that releases the lock.
     ///
     /// # Errors
     /// As for `acquire`.
@@ -159,7 +164,7 @@ impl RLock {
         Ok(RLockGuard::of(self))
     }
 
-    /// [`acquire_timeout`](RLock::acquire_timeout) with a guard that releases it.
+    /// [`acquire_timeout`](RLock::acquire_timeout) with a guard that releases the lock.
     ///
     /// # Errors
     /// As for `acquire_timeout`.
@@ -172,7 +177,7 @@ impl RLock {
         Ok(acquired.then(|| RLockGuard::of(self)))
     }
 
-    /// [`try_acquire`](RLock::try_acquire) with a guard that releases it.
+    /// [`try_acquire`](RLock::try_acquire) with a guard that releases the lock.
     pub fn try_acquire_guard(&self) -> Option<RLockGuard> {
         self.try_acquire().then(|| RLockGuard::of(self))
     }
@@ -180,14 +185,14 @@ impl RLock {
     /// Undoes one [`acquire`](RLock::acquire) of the current greenlet.
     ///
     /// # Errors
-    /// [`NotOwnedError`] when the current greenlet does not hold it.
+    /// [`NotOwnedError`] if the current greenlet does not hold the lock.
     pub fn release(&self) -> Result<(), NotOwnedError> {
         self.check_owned()?;
         self.release_once();
         Ok(())
     }
 
-    /// It is held.
+    /// Undoes one acquire of the owner. The caller has made sure that there is one.
     fn release_once(&self) {
         let count = self.0.count.get() - 1;
         self.0.count.set(count);
@@ -197,7 +202,8 @@ impl RLock {
         }
     }
 
-    /// Undoes one [`acquire`](RLock::acquire) of a greenlet, if it was not undone already; called in any.
+    /// Undoes one [`acquire`](RLock::acquire) of the greenlet with the id `owner`, if there is one
+    /// to undo. Any greenlet may call it.
     pub(super) fn release_of(&self, owner: u64) {
         if self.0.owner.get() == Some(owner) {
             return self.release_once();
@@ -208,12 +214,12 @@ impl RLock {
         }
     }
 
-    /// Whether a greenlet holds it.
+    /// Whether a greenlet holds the lock.
     pub fn locked(&self) -> bool {
         self.0.count.get() > 0
     }
 
-    /// Whether the current greenlet holds it.
+    /// Whether the current greenlet holds the lock.
     pub fn is_owned(&self) -> bool {
         self.0.owner.get() == Some(getcurrent().id())
     }
@@ -228,7 +234,8 @@ impl RLock {
         })
     }
 
-    /// Releases it as often as the owner, the current greenlet, has acquired it.
+    /// Releases the lock as often as the owner, the current greenlet, has acquired it, for a time:
+    /// until [`Saved::restore`].
     pub(super) fn release_save(&self) -> Saved<'_> {
         let (owner, count) = (getcurrent().id(), self.0.count.replace(0));
         self.0.owner.set(None);

@@ -1,4 +1,4 @@
-//! [`Semaphore`]: so many at a time. Source: `Semaphore` in gevent's `_semaphore.py`.
+//! [`Semaphore`]: a lock that a given number of greenlets can hold at a time. Source: `Semaphore` in gevent's `_semaphore.py`.
 
 use std::cell::Cell;
 use std::fmt;
@@ -15,9 +15,9 @@ use crate::abstract_linkable::{AbstractLinkable, Waitable};
 /// [`release`](Semaphore::release) adds one to. Handles are cheap to clone and mean the same
 /// semaphore.
 ///
-/// Greenlets that wait are woken in the order in which they came. It is nobody's property: any
-/// greenlet may release it. If releasing too often would be a mistake, take a
-/// [`BoundedSemaphore`](super::BoundedSemaphore).
+/// Greenlets that wait are woken in the order in which they came. A semaphore has no owner: any
+/// greenlet may release it. A [`BoundedSemaphore`](super::BoundedSemaphore) returns an error if it
+/// is released too often.
 ///
 /// ```
 /// use gevent::lock::Semaphore;
@@ -44,7 +44,7 @@ pub struct Semaphore(AbstractLinkable<Counter>);
 
 struct Counter {
     value: Cell<usize>,
-    /// The first value, which it may not exceed, if it is bounded.
+    /// The first value, if the semaphore is bounded: the value never exceeds it.
     limit: Option<usize>,
 }
 
@@ -73,7 +73,7 @@ impl fmt::Debug for Counter {
 }
 
 impl Semaphore {
-    /// A semaphore that can be acquired `value` times.
+    /// Makes a semaphore that can be acquired `value` times.
     pub fn new(value: usize) -> Semaphore {
         Semaphore::make(value, None)
     }
@@ -83,52 +83,55 @@ impl Semaphore {
         Semaphore(AbstractLinkable::new(Counter { value, limit }))
     }
 
-    /// How often it can be acquired now without waiting.
+    /// How often the semaphore can be acquired now without waiting.
     pub fn counter(&self) -> usize {
         self.0.state().value.get()
     }
 
-    /// Whether acquiring it would have to wait.
+    /// Whether acquiring the semaphore would have to wait.
     pub fn locked(&self) -> bool {
         self.counter() == 0
     }
 
-    /// Whether it can be acquired without waiting.
+    /// Whether the semaphore can be acquired without waiting.
     pub fn ready(&self) -> bool {
         self.counter() > 0
     }
 
-    /// Acquires it; waits as long as that takes: for ever if nobody releases it.
+    /// Acquires the semaphore. Waits as long as that takes: for ever if nobody releases it.
     ///
-    /// Whoever comes while the counter is not 0 takes from it at once, also when others were
-    /// woken for it and have not run yet; they keep their places.
+    /// A greenlet that comes while the counter is not 0 takes from it at once, even before others
+    /// that are to be woken for it and have not run yet. Those keep their places.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile; it is not acquired then.
+    /// Any exception that is thrown into the current greenlet meanwhile; the semaphore is not
+    /// acquired then.
     #[track_caller]
     pub fn acquire(&self) -> Result<(), Exception> {
-        // Nearly always the first time: only a tracer may let others run before who was woken.
+        // The first call nearly always succeeds. Only a tracer can let other greenlets run, which
+        // take from the counter, before the greenlet that was woken.
         while !self.acquire_timeout(None)? {}
         Ok(())
     }
 
-    /// [`acquire`](Semaphore::acquire), for at most `timeout` seconds. Returns whether it was
-    /// acquired.
+    /// [`acquire`](Semaphore::acquire), for at most `timeout` seconds. Returns whether the
+    /// semaphore was acquired.
     ///
     /// # Errors
-    /// As for `acquire`; for a time that is no number.
+    /// As for `acquire`; an error if the time is not a number.
     #[track_caller]
     pub fn acquire_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         if self.try_acquire() {
             return Ok(true);
         }
         let woken = self.0.wait(timeout)?;
-        // Links are called while the counter is not 0 only, and the greenlet runs at once.
+        // A link wakes the greenlet only while the counter is not 0, and the greenlet runs at once,
+        // so `try_acquire` fails only after a tracer has let others run.
         Ok(woken && self.try_acquire())
     }
 
-    /// Acquires it if that needs no waiting: gevent's `acquire(blocking=False)`. Returns whether
-    /// it did.
+    /// Acquires the semaphore if that needs no waiting: gevent's `acquire(blocking=False)`. Returns
+    /// whether it did.
     pub fn try_acquire(&self) -> bool {
         let counter = &self.0.state().value;
         match counter.get().checked_sub(1) {
@@ -140,7 +143,7 @@ impl Semaphore {
         }
     }
 
-    /// [`acquire`](Semaphore::acquire) with a guard that releases it.
+    /// [`acquire`](Semaphore::acquire) with a guard that releases the semaphore.
     ///
     /// # Errors
     /// As for `acquire`.
@@ -150,7 +153,7 @@ impl Semaphore {
         Ok(SemaphoreGuard::of(self, usize::MAX))
     }
 
-    /// [`acquire_timeout`](Semaphore::acquire_timeout) with a guard that releases it.
+    /// [`acquire_timeout`](Semaphore::acquire_timeout) with a guard that releases the semaphore.
     ///
     /// # Errors
     /// As for `acquire_timeout`.
@@ -163,16 +166,16 @@ impl Semaphore {
         Ok(acquired.then(|| SemaphoreGuard::of(self, usize::MAX)))
     }
 
-    /// [`try_acquire`](Semaphore::try_acquire) with a guard that releases it.
+    /// [`try_acquire`](Semaphore::try_acquire) with a guard that releases the semaphore.
     pub fn try_acquire_guard(&self) -> Option<SemaphoreGuard> {
         self.try_acquire()
             .then(|| SemaphoreGuard::of(self, usize::MAX))
     }
 
-    /// Adds one to the counter, which it returns, and wakes who waits.
+    /// Adds one to the counter, and wakes a greenlet that waits. Returns the counter.
     ///
     /// # Panics
-    /// When the counter is `usize::MAX`.
+    /// Panics if the counter is `usize::MAX`.
     #[track_caller]
     pub fn release(&self) -> usize {
         let counter = &self.0.state().value;
@@ -182,7 +185,7 @@ impl Semaphore {
         self.counter()
     }
 
-    /// [Releases](Semaphore::release) it so often.
+    /// [Releases](Semaphore::release) the semaphore `n` times.
     pub(crate) fn add(&self, n: usize) {
         if n > 0 {
             self.0
@@ -193,18 +196,20 @@ impl Semaphore {
         }
     }
 
-    /// [Acquires](Semaphore::try_acquire) it so often, if it can be; returns how often it was.
+    /// [Acquires](Semaphore::try_acquire) the semaphore up to `n` times, as often as the counter
+    /// allows. Returns how often.
     pub(crate) fn take_at_most(&self, n: usize) -> usize {
         let taken = self.counter().min(n);
         self.0.state().value.update(|counter| counter - taken);
         taken
     }
 
-    /// Waits until it could be acquired, at most `timeout` seconds, without acquiring it. Returns
-    /// the counter: 0 if the time was over, or somebody else was quicker.
+    /// Waits until the semaphore can be acquired, at most `timeout` seconds, without acquiring it.
+    /// Returns the counter: 0 if the time is over, or another greenlet was quicker.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile; for a time that is no number.
+    /// Any exception that is thrown into the current greenlet meanwhile; an error if the time is
+    /// not a number.
     #[track_caller]
     pub fn wait(&self, timeout: impl Seconds) -> Result<usize, Exception> {
         if self.counter() == 0 {
@@ -213,13 +218,13 @@ impl Semaphore {
         Ok(self.counter())
     }
 
-    /// Calls `callback` with this semaphore once it could be acquired, in the hub: it must not
-    /// block. If it can be already, soon.
+    /// Has `callback` called once with this semaphore, in the hub, when the semaphore can be
+    /// acquired; soon, if it can be now. The callback must not wait.
     pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&Semaphore) -> R + 'static) -> Link {
         self.0.link_calling(Semaphore, callback)
     }
 
-    /// Takes a link away, if it was not called yet.
+    /// Takes a link away, if the link was not called yet.
     pub fn unlink(&self, link: &Link) {
         self.0.unlink(link);
     }
@@ -231,7 +236,7 @@ impl Semaphore {
 }
 
 impl Default for Semaphore {
-    /// A semaphore that can be acquired once.
+    /// A semaphore that can be acquired once: a lock.
     fn default() -> Self {
         Semaphore::new(1)
     }
