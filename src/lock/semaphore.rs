@@ -1,4 +1,5 @@
-//! [`Semaphore`]: a lock that a given number of greenlets can hold at a time. Source: `Semaphore` in gevent's `_semaphore.py`.
+//! [`Semaphore`]: a lock that a given number of greenlets can hold at a time. Source: `Semaphore`
+//! in gevent's `_semaphore.py`.
 
 use std::cell::Cell;
 use std::fmt;

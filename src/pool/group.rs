@@ -1,4 +1,5 @@
-//! [`Group`]: greenlets that are kept track of. Source: `Group` in gevent's `pool.py`.
+//! [`Group`]: a collection of greenlets that it keeps until they end. Source: `Group` in gevent's
+//! `pool.py`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,8 +16,8 @@ use crate::lock::Semaphore;
 use crate::outcome::Outcome;
 use crate::timeout::Timeout;
 
-/// Greenlets that are kept track of until they end. Handles are cheap to clone and mean the same
-/// group; a greenlet that is dropped with all its handles elsewhere lives on in its group.
+/// A collection of greenlets, its members, which it keeps until they end. Handles are cheap to
+/// clone and mean the same group. A member stays alive when all other handles of it are dropped.
 ///
 /// ```
 /// use gevent::pool::Group;
@@ -37,18 +38,18 @@ use crate::timeout::Timeout;
 pub struct Group(Rc<GroupBody>);
 
 struct GroupBody {
-    /// By their numbers, so in the order in which they were made.
+    /// The members by their ids, which is the order in which they were made.
     members: RefCell<BTreeMap<u64, Member>>,
-    /// Set while there are no members.
+    /// An event that is set while there are no members.
     empty: Event,
     limit: Option<Limit>,
 }
 
 struct Member {
     greenlet: AnyGreenlet,
-    /// Takes it out at its end.
+    /// The link that takes the greenlet out of the group when it ends.
     link: Link,
-    /// Whether it was killed from here; once is enough.
+    /// Whether the group has killed the greenlet, which it does only once.
     dying: bool,
 }
 
@@ -58,12 +59,12 @@ struct Limit {
 }
 
 impl Group {
-    /// A group without members.
+    /// Makes a group without members.
     pub fn new() -> Group {
         Group::limited(None)
     }
 
-    /// A group of greenlets that are there already.
+    /// Makes a group of existing greenlets.
     pub fn of<G: AsGreenlet>(greenlets: impl IntoIterator<Item = G>) -> Group {
         let group = Group::new();
         for greenlet in greenlets {
@@ -115,18 +116,18 @@ impl Group {
         self.greenlets().into_iter()
     }
 
-    /// How many members there may be at most; none if there is no limit.
+    /// How many members there may be at most; `None` if there is no limit.
     pub fn size(&self) -> Option<usize> {
         self.0.limit.as_ref().map(|limit| limit.size)
     }
 
-    /// Whether there is no place: [`add`](Group::add) would wait. Never for a group without a
-    /// limit.
+    /// Whether there is no free place, so that [`add`](Group::add) would wait. Always false for a
+    /// group without a limit.
     pub fn full(&self) -> bool {
         self.free_count() == 0
     }
 
-    /// How many more members there is place for: 1 if there is no limit.
+    /// How many more members there is place for; 1 if there is no limit.
     pub fn free_count(&self) -> usize {
         match self.size() {
             Some(size) => size.saturating_sub(self.len()),
@@ -134,11 +135,13 @@ impl Group {
         }
     }
 
-    /// Waits until there is place, at most `timeout` seconds, without taking it. Returns for how
-    /// many greenlets: 1 if there is no limit, 0 if the time was over, or somebody was quicker.
+    /// Waits until there is a free place, at most `timeout` seconds, without taking it. Returns how
+    /// many there are: 1 if there is no limit, 0 if the time is over, or another greenlet was
+    /// quicker.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile; for a time that is no number.
+    /// Any exception that is thrown into the current greenlet meanwhile; an error if the time is
+    /// not a number.
     #[track_caller]
     pub fn wait_available(&self, timeout: impl Seconds) -> Result<usize, Exception> {
         match &self.0.limit {
@@ -147,11 +150,13 @@ impl Group {
         }
     }
 
-    /// Adds a greenlet, which should not be started yet, or it may end before there is place for
-    /// it; see [`start`](Group::start) and [`spawn`](Group::spawn). Waits while there is no place.
+    /// Adds a greenlet. Waits while there is no free place. A greenlet that is started already may
+    /// end before that, so add it first and start it then, as [`start`](Group::start) and
+    /// [`spawn`](Group::spawn) do.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet while it waits; the greenlet is not added then.
+    /// Any exception that is thrown into the current greenlet while it waits; the greenlet is not
+    /// added then.
     #[track_caller]
     pub fn add(&self, greenlet: impl AsGreenlet) -> Result<(), Exception> {
         self.add_timeout(greenlet, None)
@@ -160,7 +165,7 @@ impl Group {
     /// [`add`](Group::add), for at most `timeout` seconds.
     ///
     /// # Errors
-    /// As for `add`; [`PoolFull`] when the time is over; for a time that is no number.
+    /// As for `add`; [`PoolFull`] if the time is over; an error if the time is not a number.
     #[track_caller]
     pub fn add_timeout(
         &self,
@@ -175,7 +180,7 @@ impl Group {
         };
         let has_place = limit.semaphore.acquire_timeout(timeout)?;
         if self.contains(&greenlet) {
-            // Somebody else has added it meanwhile, and it has a place.
+            // Other code has added the greenlet meanwhile, so it has a place.
             if has_place {
                 limit.semaphore.release();
             }
@@ -188,7 +193,7 @@ impl Group {
         Ok(())
     }
 
-    /// The limit, if the greenlet needs a place of its own.
+    /// The limit, if there is one and the greenlet is not a member, so that it needs a place.
     fn limit_for(&self, greenlet: &AnyGreenlet) -> Option<&Limit> {
         let limit = self.0.limit.as_ref()?;
         (!self.contains(greenlet)).then_some(limit)
@@ -197,7 +202,7 @@ impl Group {
     /// [`add`](Group::add) without waiting: gevent's `add(blocking=False)`.
     ///
     /// # Errors
-    /// [`PoolFull`].
+    /// [`PoolFull`] if there is no free place.
     pub fn try_add(&self, greenlet: impl AsGreenlet) -> Result<(), PoolFull> {
         let greenlet = greenlet.as_greenlet();
         if let Some(limit) = self.limit_for(&greenlet)
@@ -209,13 +214,13 @@ impl Group {
         Ok(())
     }
 
-    /// Makes the greenlet a member; its place is taken.
+    /// Makes the greenlet a member. The caller has taken a place for it.
     fn insert(&self, greenlet: AnyGreenlet) {
         let id = greenlet.raw().id();
         if self.has(id) {
             return;
         }
-        // Weak, for the greenlet owns its links.
+        // The handle is weak, as the greenlet owns its links.
         let group = Rc::downgrade(&self.0);
         let link = Link::new(move |_| {
             if let Some(group) = Weak::upgrade(&group) {
@@ -233,7 +238,7 @@ impl Group {
         greenlet.rawlink(link);
     }
 
-    /// Forgets the greenlet; it goes on.
+    /// Takes the greenlet out of the group. It goes on.
     pub fn discard(&self, greenlet: impl AsGreenlet) {
         if let Some(member) = self.0.remove(greenlet.as_greenlet().raw().id()) {
             member.greenlet.unlink(&member.link);
@@ -243,20 +248,20 @@ impl Group {
     /// Adds a greenlet that is not started, and starts it.
     ///
     /// # Errors
-    /// As for [`add`](Group::add); when the loop is destroyed.
+    /// As for [`add`](Group::add); an error if the loop is destroyed.
     #[track_caller]
     pub fn start<T: 'static>(&self, greenlet: &Greenlet<T>) -> Result<(), Exception> {
         self.add(greenlet)?;
-        // Its place is given back if it cannot.
+        // If the start fails, the greenlet ends, and its place is given back.
         greenlet.start_or_fail()
     }
 
-    /// Makes a greenlet that runs `function`, adds it, and starts it. Waits while there is no
+    /// Makes a greenlet that runs `function`, adds it, and starts it. Waits while there is no free
     /// place.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet while it waits: the function will not run then. When this thread has
-    /// no hub and none can be made, see [`hub::try_get_hub`].
+    /// Any exception that is thrown into the current greenlet while it waits: the function does not
+    /// run then; an error if this thread has no hub and none can be made, see [`hub::try_get_hub`].
     #[track_caller]
     pub fn spawn<R: Outcome>(
         &self,
@@ -268,22 +273,23 @@ impl Group {
         Ok(greenlet)
     }
 
-    /// Waits until there are no members, at most `timeout` seconds; says whether that was so, at
-    /// some time while it waited.
+    /// Waits until there are no members, at most `timeout` seconds. Returns whether there were none
+    /// at any time meanwhile.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile; for a time that is no number.
+    /// Any exception that is thrown into the current greenlet meanwhile; an error if the time is
+    /// not a number.
     #[track_caller]
     pub fn join(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         self.0.empty.wait(timeout)
     }
 
-    /// [`join`](Group::join) that ends with the exception of a member that has failed: gevent's
-    /// `join(raise_error=True)`. It looks at those that are members now, in the order in which they
-    /// were made, when all have ended or the time is over.
+    /// [`join`](Group::join) that returns the exception of a member that has failed: gevent's
+    /// `join(raise_error=True)`. When the wait is over, it looks at the greenlets that were members
+    /// when it began, in the order in which they were made.
     ///
     /// # Errors
-    /// As for `join`, and that exception.
+    /// As for `join`; the exception of the first of these greenlets that has failed.
     #[track_caller]
     pub fn join_raise_error(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         let greenlets = self.greenlets();
@@ -297,14 +303,14 @@ impl Group {
     /// Kills all members, and those that are added meanwhile, and waits for their ends.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile.
+    /// Any exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
     pub fn kill(&self) -> Result<(), Exception> {
         self.kill_with(Kill::default())
     }
 
-    /// [`kill`](Group::kill) with other settings. When it takes longer than `timeout` it returns,
-    /// without an error.
+    /// [`kill`](Group::kill) with other settings. Returns without an error if the members take
+    /// longer than `timeout` to end.
     ///
     /// # Errors
     /// As for `kill`.
@@ -319,7 +325,7 @@ impl Group {
                     break;
                 }
                 for ended in joinall(self.greenlets(), None)? {
-                    // Somebody may have taken the link away by which it would be.
+                    // User code may have taken the link away that does this.
                     self.discard(ended);
                 }
             }
@@ -331,7 +337,7 @@ impl Group {
     /// Kills a greenlet if it is a member, and waits for its end.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile.
+    /// Any exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
     pub fn killone(&self, greenlet: impl AsGreenlet) -> Result<(), Exception> {
         self.killone_with(greenlet, Kill::default())
@@ -350,7 +356,8 @@ impl Group {
         Ok(())
     }
 
-    /// Says whether it was killed: it is a member, and was not killed before.
+    /// Kills the greenlet without waiting, if it is a member and was not killed before. Returns
+    /// whether it was killed.
     fn kill_member(&self, greenlet: &AnyGreenlet, kill: &Kill) -> Result<bool, Exception> {
         let id = greenlet.raw().id();
         match self.0.members.borrow_mut().get_mut(&id) {
@@ -364,7 +371,8 @@ impl Group {
         Ok(true)
     }
 
-    /// Calls `callback` in the hub when there is place; not at all without a limit.
+    /// Has `callback` called in the hub when there is a free place; not at all if there is no
+    /// limit.
     pub(crate) fn when_available(&self, callback: impl Fn() -> Result<(), Exception> + 'static) {
         if let Some(limit) = &self.0.limit {
             limit.semaphore.rawlink(move |_| callback());
@@ -382,11 +390,11 @@ impl Group {
     }
 }
 
-/// The members of a group: see [`Group::iter`].
+/// The iterator of [`Group::iter`].
 pub type Members = std::vec::IntoIter<AnyGreenlet>;
 
 impl GroupBody {
-    /// Takes a member out, and gives its place free.
+    /// Takes a member out, and frees its place.
     fn remove(&self, id: u64) -> Option<Member> {
         let member = self.members.borrow_mut().remove(&id)?;
         if self.members.borrow().is_empty() {

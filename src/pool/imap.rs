@@ -1,4 +1,5 @@
-//! Iterators over values that greenlets make. Source: gevent's `_imap.py`.
+//! [`IMap`] and [`IMapUnordered`]: iterators over the values of tasks, which are greenlets or
+//! threads. Source: gevent's `_imap.py`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -14,22 +15,23 @@ use crate::greenlet::Greenlet;
 use crate::lock::Semaphore;
 use crate::queue::SimpleQueue;
 
-/// The values of [`imap_unordered`](super::Group::imap_unordered), as they come.
+/// The iterator of [`imap_unordered`](super::Group::imap_unordered), which yields the values as
+/// they come.
 ///
-/// A greenlet of its own starts the tasks. When this is dropped it ends: tasks that run go on, but no others begin. The
-/// same becomes of them when something is thrown into the greenlet that waits for the next value: this is over then,
-/// after it has yielded the exception.
+/// A separate greenlet starts the tasks. When the iterator is dropped, that greenlet ends: tasks
+/// that run go on, but no others begin. The same happens when an exception is thrown into the
+/// greenlet that waits for the next value: the iterator yields the exception and is over.
 pub struct IMapUnordered<T: 'static> {
     state: Rc<ImapState<T>>,
-    /// Starts the tasks.
+    /// The greenlet that starts the tasks.
     starting: Starting<()>,
     over: bool,
 }
 
 struct ImapState<T: 'static> {
     arrivals: SimpleQueue<Arrival<T>>,
-    /// Acquired for each task, released for each value asked for; none without a `maxsize`, and
-    /// when all tasks are started.
+    /// Limits how many values are made ahead: acquired for each task, released for each value that
+    /// is asked for. `None` without a `maxsize`, and when all tasks are started.
     results: RefCell<Option<Semaphore>>,
     outstanding: Cell<usize>,
     started: Cell<usize>,
@@ -39,14 +41,15 @@ struct ImapState<T: 'static> {
 }
 
 enum Arrival<T> {
-    /// Of the task with this number.
+    /// The result of the task with this number.
     Value(usize, Result<T, Exception>),
-    /// After so many values there is nothing more, perhaps because of an error.
+    /// Nothing comes after this many values, and if there is an exception, because of it.
     End(usize, Option<Exception>),
 }
 
 impl<T: 'static> IMapUnordered<T> {
-    /// `start_task` starts a task for one item; the task reports its end.
+    /// Makes the iterator, and spawns the greenlet that calls `start_task` for each item. That
+    /// starts a task, which reports its end.
     #[track_caller]
     pub(crate) fn spawn<I>(
         iterable: I,
@@ -56,7 +59,7 @@ impl<T: 'static> IMapUnordered<T> {
     where
         I: IntoIterator<Item: 'static> + 'static,
     {
-        // So many are no limit, and one more could not be asked for.
+        // `usize::MAX` is as good as no limit, and the semaphore could not be released once more.
         let maxsize = maxsize.filter(|size| !matches!(*size, 0 | usize::MAX));
         let state = Rc::new(ImapState {
             arrivals: SimpleQueue::new(),
@@ -88,7 +91,8 @@ impl<T: 'static> IMapUnordered<T> {
             if let Some(state) = its.upgrade()
                 && !state.all_started.get()
             {
-                // It was killed, or could not even begin: nobody else says that nothing more comes.
+                // The starter was killed, or could not even begin, so it has not put the end into
+                // the queue.
                 let exit = || Exception::new(GreenletExit);
                 state.all_started(Some(starter.exception().unwrap_or_else(exit)));
             }
@@ -111,7 +115,7 @@ impl<T: 'static> IMapUnordered<T> {
         self.state.arrivals.get()
     }
 
-    /// Allows one more task, until the value of one is there.
+    /// Allows one more task. Returns the semaphore, for [`give_up`](Self::give_up).
     fn ask(&self) -> Option<Semaphore> {
         let results = self.state.results.borrow().clone();
         if let Some(results) = &results {
@@ -120,7 +124,8 @@ impl<T: 'static> IMapUnordered<T> {
         results
     }
 
-    /// The wait has failed, and what was asked for was not got: nobody asks any more.
+    /// Ends the iterator after its wait has failed: takes back what [`ask`](Self::ask) has allowed,
+    /// and has no more tasks started.
     fn give_up(&mut self, asked: Option<Semaphore>) {
         self.over = true;
         asked.map(|results| results.try_acquire());
@@ -153,7 +158,7 @@ impl<T: 'static> ImapState<T> {
 
     fn all_started(&self, exception: Option<Exception>) {
         self.all_started.set(true);
-        // An unlimited queue that is not shut down takes everything.
+        // This cannot fail: the queue has no limit and is not shut down.
         let _ = self.end_if_done(exception);
     }
 
@@ -167,19 +172,19 @@ impl<T: 'static> ImapState<T> {
     }
 }
 
-/// Told the end of one task.
+/// The way by which the end of one task is reported.
 pub(crate) struct Report<T: 'static> {
     state: Rc<ImapState<T>>,
     index: usize,
 }
 
 impl<T: 'static> Report<T> {
-    /// Whether the task is to begin at all.
+    /// The flag by which the task sees whether its value is still wanted.
     pub(crate) fn wanted(&self) -> Wanted {
         self.state.wanted.clone()
     }
 
-    /// Called once, in the hub.
+    /// Reports the end of the task. To be called once, in the hub.
     pub(crate) fn ended(&self, value: Result<T, Exception>) -> Result<(), Exception> {
         let state = &self.state;
         state.outstanding.set(state.outstanding.get() - 1);
@@ -227,14 +232,14 @@ impl<T: 'static> fmt::Debug for IMapUnordered<T> {
     }
 }
 
-/// The values of [`imap`](super::Group::imap), in the order of the items they were made of.
+/// The iterator of [`imap`](super::Group::imap), which yields the values in the order of the items.
 ///
-/// It starts its tasks, and ends, as [`IMapUnordered`] does.
+/// Its tasks are started and end in the same way as those of [`IMapUnordered`].
 pub struct IMap<T: 'static> {
     values: IMapUnordered<T>,
-    /// Those whose turn has not come.
+    /// The values that have come before their turn.
     early: BTreeMap<usize, Result<T, Exception>>,
-    /// What comes after so many values, if that is known.
+    /// How many values there are, and the exception that comes after them, once this is known.
     end: Option<(usize, Option<Exception>)>,
     index: usize,
 }

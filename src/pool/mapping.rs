@@ -1,4 +1,5 @@
-//! Functions applied by the greenlets of a group. Source: `GroupMappingMixin` in gevent's `pool.py`.
+//! The methods of [`Group`] that apply functions to items: `apply`, `map`, `imap` and their
+//! variants. Source: `GroupMappingMixin` in gevent's `pool.py`.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -12,11 +13,11 @@ use crate::greenlet::Greenlet;
 use crate::outcome::Outcome;
 
 impl Group {
-    /// Runs `function` in a greenlet of the group and returns its value. In a greenlet that is a
-    /// member already it is called as it is, so that a full pool does not wait for itself.
+    /// Runs `function` in a greenlet of the group and returns its value. If the current greenlet is
+    /// a member, it calls the function itself, so that a full pool does not wait for itself.
     ///
     /// # Errors
-    /// The function's own; what is thrown into the current greenlet meanwhile.
+    /// The error of `function`; any exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
     pub fn apply<R: Outcome>(
         &self,
@@ -28,8 +29,8 @@ impl Group {
         self.spawn(function)?.join_and_take()
     }
 
-    /// [`apply`](Group::apply), and calls `callback` with the value in a greenlet of its own, if
-    /// there is one.
+    /// [`apply`](Group::apply) that also calls `callback` with the value, in a greenlet of its own.
+    /// After an error it is not called.
     ///
     /// # Errors
     /// As for `apply`.
@@ -46,10 +47,11 @@ impl Group {
     }
 
     /// [`apply`](Group::apply) that does not wait, not even while the group is full: it returns a
-    /// greenlet that does. That is a member if there was place.
+    /// greenlet that does, and whose value is that of `function`. It is a member if there was a
+    /// free place.
     ///
     /// # Errors
-    /// When the loop is destroyed.
+    /// Fails if the loop is destroyed.
     #[track_caller]
     pub fn apply_async<R: Outcome>(
         &self,
@@ -62,8 +64,8 @@ impl Group {
         self.spawn(function)
     }
 
-    /// [`apply_async`](Group::apply_async), and calls `callback` with the value in a greenlet of its
-    /// own, if there is one.
+    /// [`apply_async`](Group::apply_async) that also has `callback` called with the value, in a
+    /// greenlet of its own. After an error it is not called.
     ///
     /// # Errors
     /// As for `apply_async`.
@@ -94,12 +96,13 @@ impl Group {
     /// Calls `function` with each item, in greenlets of the group, and returns the values in the
     /// order of the items.
     ///
-    /// A greenlet of its own starts them all, as far as there is place. If the current one is killed meanwhile, it ends:
-    /// functions that run go on, but no others begin.
+    /// A greenlet outside the group, the starter, spawns those of the group, as there is place for
+    /// them. If the current greenlet is killed meanwhile, the starter ends: functions that run go
+    /// on, but no others begin.
     ///
     /// # Errors
-    /// That of the first item whose function failed; what is thrown into the current greenlet
-    /// meanwhile.
+    /// The error of the first item whose function failed; any exception that is thrown into the
+    /// current greenlet meanwhile.
     #[track_caller]
     pub fn map<I, R>(
         &self,
@@ -116,10 +119,10 @@ impl Group {
         starting.starter.join_and_take()
     }
 
-    /// [`map`](Group::map), and calls `callback` with the values.
+    /// [`map`](Group::map) that also calls `callback` with the values.
     ///
     /// # Errors
-    /// As for `map`, and the callback's own.
+    /// As for `map`; the error of `callback`.
     #[track_caller]
     pub fn map_cb<I, R, C>(
         &self,
@@ -137,7 +140,8 @@ impl Group {
         Ok(values)
     }
 
-    /// [`map`](Group::map) that does not wait: it returns the greenlet that does.
+    /// [`map`](Group::map) that does not wait: it returns a greenlet that does, and whose value is
+    /// the list.
     #[track_caller]
     pub fn map_async<I, R>(
         &self,
@@ -171,7 +175,8 @@ impl Group {
                 let (function, wanted) = (function.clone(), wanted.clone());
                 let task = move || wanted.call(|| function(item));
                 under_way.push_back(group.spawn(task)?);
-                // Those that have ended are not kept until all are spawned.
+                // Takes the values of greenlets that have ended, so that they are not kept until
+                // all are spawned.
                 while let Some(ended) = under_way.front().filter(|first| first.ready()) {
                     add(&mut values, ended.take_outcome());
                     under_way.pop_front();
@@ -187,8 +192,8 @@ impl Group {
         })
     }
 
-    /// [`map_async`](Group::map_async) that calls `callback` with the values, in the greenlet that it
-    /// returns; an error of the callback is that of the greenlet.
+    /// [`map_async`](Group::map_async) that also calls `callback` with the values, in the greenlet
+    /// that it returns. If the callback fails, the greenlet ends with its error.
     #[track_caller]
     pub fn map_async_cb<I, R, C>(
         &self,
@@ -230,8 +235,9 @@ impl Group {
         self.imap_maxsize(function, iterable, None)
     }
 
-    /// [`imap`](Group::imap) of which at most `maxsize` values may be finished or under way before
-    /// they are asked for (and those that are kept for their order); none, and 0, is no limit.
+    /// [`imap`](Group::imap) that starts tasks for at most `maxsize` values before they are asked
+    /// for. Values that are there and wait for their turn in the order count, too. `None` and 0
+    /// mean no limit.
     #[track_caller]
     pub fn imap_maxsize<I, R>(
         &self,
@@ -260,8 +266,8 @@ impl Group {
         self.imap_unordered_maxsize(function, iterable, None)
     }
 
-    /// [`imap_unordered`](Group::imap_unordered) of which at most `maxsize` values may be finished
-    /// or under way before they are asked for; none, and 0, is no limit.
+    /// [`imap_unordered`](Group::imap_unordered) that starts tasks for at most `maxsize` values
+    /// before they are asked for. `None` and 0 mean no limit.
     #[track_caller]
     pub fn imap_unordered_maxsize<I, R>(
         &self,
@@ -284,7 +290,7 @@ impl Group {
     }
 }
 
-/// Adds a value, or the first error.
+/// Adds a value to the list, or replaces the list by the first error.
 fn add<T>(values: &mut Result<Vec<T>, Exception>, outcome: Result<T, Exception>) {
     let error = match (&mut *values, outcome) {
         (Ok(values), Ok(value)) => return values.push(value),

@@ -16,15 +16,16 @@
 //!
 //! # Differences from gevent
 //!
-//! - A pool is a group that has a limit, and dereferences to one; the methods are the group's, and
-//!   heed the limit. So [`spawn`](Group::spawn) and [`add`](Group::add) return a `Result` also for
-//!   groups that never are full.
-//! - A greenlet that is a member already is not added again, and one that is not cannot be
-//!   discarded: the places of a pool are always right.
-//! - Several iterables are zipped first, and the function gets the tuple as its one argument.
-//! - After an error of the iterable itself, or of starting its task, `imap` yields what was started
-//!   before, then the error, and ends. gevent's waits for ever.
-//! - After a kill in `map`, or when the iterator of `imap` is dropped, nobody wants the rest: tasks that run go on, but no
+//! - A pool is a group that has a limit: it dereferences to [`Group`], whose methods heed the
+//!   limit. So [`spawn`](Group::spawn) and [`add`](Group::add) return a `Result` also for groups
+//!   that are never full.
+//! - A greenlet that is a member is not added again, and a greenlet that is none cannot be
+//!   discarded, so the count of the free places is always right.
+//! - The caller zips several iterables into one, and the function gets the tuple as its one
+//!   argument.
+//! - After an error of the iterable itself, or of starting a task, `imap` yields the values of the
+//!   tasks that were started before, then the error, and ends. gevent's waits for ever.
+//! - After a kill in `map`, or when the iterator of `imap` is dropped, tasks that run go on, but no
 //!   others begin. gevent's goes on to the end of the iterable.
 
 mod group;

@@ -5,17 +5,17 @@ use std::ops::Deref;
 
 use super::group::Group;
 
-/// There was no place in the pool, in time.
+/// The error of adding a greenlet to a pool that has no free place, or gets none in time.
 ///
 /// Source: gevent's `PoolFull`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
 #[error("the pool is full")]
 pub struct PoolFull;
 
-/// A [`Group`] of at most so many greenlets: adding one to a full pool waits until another has
-/// ended. Handles are cheap to clone and mean the same pool.
+/// A [`Group`] with a limit for the number of its greenlets: adding one to a full pool waits until
+/// another one has ended. Handles are cheap to clone and mean the same pool.
 ///
-/// Everything it can do are the methods of [`Group`], to which it dereferences.
+/// Its methods are those of [`Group`], to which it dereferences.
 ///
 /// ```
 /// use gevent::pool::Pool;
@@ -34,7 +34,8 @@ pub struct PoolFull;
 pub struct Pool(Group);
 
 impl Pool {
-    /// A pool for at most `size` greenlets. `None` is no limit; 0 is a pool that is always full.
+    /// Makes a pool for at most `size` greenlets. `None` means no limit; a pool of size 0 is always
+    /// full.
     pub fn new(size: impl Into<Option<usize>>) -> Pool {
         Pool(Group::limited(size.into()))
     }

@@ -1,4 +1,5 @@
-//! [`Starting`]: a greenlet that starts tasks, for as long as somebody wants their values.
+//! [`Starting`]: a greenlet that starts tasks for as long as their values are wanted, and
+//! [`Wanted`], the flag that says so.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,8 @@ use greenlet_core::{Exception, GreenletExit};
 use crate::greenlet::{Greenlet, Kill};
 use crate::outcome::Outcome;
 
-/// Whether somebody wants the values. Its clones are for the tasks, which may be in other threads.
+/// A flag: whether the values of the tasks are still wanted. Each task has a clone, also in another
+/// thread.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted(Arc<AtomicBool>);
 
@@ -28,7 +30,7 @@ impl Wanted {
         }
     }
 
-    /// What a task does: calls `function`, if somebody wants its value when the task begins.
+    /// Calls `function`, if its value is still wanted. Each task does this.
     pub(crate) fn call<R: Outcome>(
         &self,
         function: impl FnOnce() -> R,
@@ -38,7 +40,7 @@ impl Wanted {
     }
 }
 
-/// A greenlet that starts tasks. When this is dropped, nobody wants more, and nothing more is started.
+/// A greenlet that starts tasks. Dropping it [stops](Self::stop) the start of more.
 pub(crate) struct Starting<T: 'static> {
     pub(crate) starter: Greenlet<T>,
     wanted: Wanted,
@@ -49,11 +51,11 @@ impl<T: 'static> Starting<T> {
         Starting { starter, wanted }
     }
 
-    /// Tasks that run go on, but no others begin.
+    /// Stops the start of tasks: those that run go on, but no others begin.
     pub(crate) fn stop(&self) {
         self.wanted.withdraw();
         if !self.starter.ready() {
-            // Fails only if the loop is destroyed.
+            // This fails only if the loop is destroyed.
             let _ = self.starter.kill_with(Kill {
                 block: false,
                 ..Kill::default()
