@@ -1,4 +1,4 @@
-//! [`BaseServer`]: the accept loop of every server. Source: gevent's `baseserver.py`.
+//! [`BaseServer`]: the loop of every server that accepts connections. Source: gevent's `baseserver.py`.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -19,22 +19,23 @@ use crate::resolver::Endpoint;
 use crate::server::{Accepted, StreamServer};
 use crate::socket::{TcpListener, TcpStream, is_of_listener};
 
-/// What runs the handler of a connection: the `spawn` argument of gevent's servers.
+/// Where a server runs the handler of each connection: the `spawn` argument of gevent's servers.
 ///
-/// A number of greenlets and a [`Pool`](crate::pool::Pool) are converted into it.
+/// A number converts into [`Spawn::Pool`], and a [`Pool`](crate::pool::Pool) into [`Spawn::In`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Spawn {
-    /// A greenlet for each, as many as come.
+    /// A new greenlet for each connection, without a limit.
     #[default]
     Default,
-    /// A [raw](crate::spawn_raw) greenlet for each: a little cheaper.
+    /// A new [raw](crate::spawn_raw) greenlet for each connection, which costs a little less.
     Raw,
-    /// At most so many greenlets at a time; while all are busy nothing is accepted.
+    /// At most so many greenlets at a time. While all of them are busy, no connection is accepted.
     Pool(usize),
-    /// The greenlets of a pool that others may use as well; while it is full nothing is accepted.
+    /// A greenlet of this pool, which may be used for other work as well. While the pool is full, no connection is
+    /// accepted.
     In(Pool),
-    /// The hub itself, at once: the handler must not block.
+    /// The hub itself, at once. The handler must not block.
     InHub,
 }
 
@@ -56,23 +57,23 @@ impl From<&Pool> for Spawn {
     }
 }
 
-/// What can be set, with gevent's names and defaults.
+/// The settings of a server, with gevent's names and defaults.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) spawn: Spawn,
     pub(crate) backlog: i32,
-    /// How many connections are accepted before the others get their turn.
+    /// How many connections are accepted in a row before other greenlets run.
     pub(crate) max_accept: usize,
     /// How many seconds the server waits after an error of `accept` (no descriptors left, say). Each further error in a
-    /// row doubles that.
+    /// row doubles the delay.
     pub(crate) min_delay: f64,
-    /// The longest such wait, in seconds.
+    /// The longest delay after an error of `accept`, in seconds.
     pub(crate) max_delay: f64,
-    /// How many seconds `stop` waits for the handlers of a pool, unless told otherwise.
+    /// How many seconds `stop` waits for the handlers of a pool if it is given `None`.
     pub(crate) stop_timeout: Option<f64>,
 }
 
-/// How many connections may wait to be accepted.
+/// How many connections may wait to be accepted, by default.
 const BACKLOG: i32 = 1024;
 
 impl Default for Settings {
@@ -88,10 +89,10 @@ impl Default for Settings {
     }
 }
 
-/// Handles one connection.
+/// The user's function that handles one connection.
 pub(crate) type ConnectionHandler = Rc<dyn Fn(TcpStream, SocketAddr) -> Result<(), Exception>>;
 
-/// What a server listens at: an address, or a listener that is there already.
+/// The place where a server listens: an address, or a listener that the user has made.
 pub(crate) enum Listen {
     At(Endpoint),
     On(TcpListener),
@@ -104,16 +105,16 @@ pub(crate) struct BaseServer {
     listen: RefCell<Listen>,
     settings: Settings,
     handle: ConnectionHandler,
-    /// Where it listens, or did.
+    /// The address at which the server listens, or has listened before it was stopped.
     address: Cell<Option<SocketAddr>>,
     listener: RefCell<Option<TcpListener>>,
     watcher: RefCell<Option<Io>>,
     delay: Cell<f64>,
     delay_timer: RefCell<Option<Rc<HubTimer>>>,
     started: Cell<bool>,
-    /// The handlers that run, if they are limited.
+    /// The pool of the handlers' greenlets, if their number is limited.
     pool: Option<Pool>,
-    /// Who waits in `serve_forever`.
+    /// The greenlets that wait in `serve_forever`.
     waiting: RefCell<Vec<Resume>>,
 }
 
@@ -162,13 +163,13 @@ impl BaseServer {
             Ok(listener) => listener,
             Err(endpoint) => TcpListener::bind_with_backlog(endpoint, self.settings.backlog)?,
         };
-        // Looking up a name takes time: another greenlet may have been faster.
+        // Another greenlet may have started the server while this one waited for the look-up of a name.
         if self.started.get() {
             return Ok(());
         }
         let address = listener.local_addr()?;
         self.address.set(Some(address));
-        // When it is started once more, then at the same place.
+        // A server that is stopped and started again listens at the same address.
         self.listen
             .replace(Listen::At(Endpoint::Known(vec![address])));
         self.listener.replace(Some(listener));
@@ -198,19 +199,19 @@ impl BaseServer {
 
     fn stop_accepting(&self) {
         if let Some(watcher) = self.watcher.take() {
-            // A destroyed loop has stopped it already.
+            // `stop` fails only if the loop is destroyed, which has stopped the watcher.
             let _ = watcher.stop();
         }
         drop(self.delay_timer.take());
     }
 
-    /// Called in the hub when connections wait, or when the listener cannot be watched any more.
+    /// Called in the hub when connections wait to be accepted, or when the listener cannot be watched any more.
     fn ready(self: &Rc<Self>, events: Events) {
         match Io::refused(events) {
             Some(error) => self.report(error.into()),
             None => self.accept_some(),
         }
-        // libev has stopped the watcher.
+        // libev stops a watcher whose descriptor it cannot watch.
         let stopped = |watcher: &Io| events.contains(Events::ERROR) && !watcher.active();
         if self.watcher.borrow().as_ref().is_some_and(stopped) {
             self.back_off();
@@ -250,7 +251,7 @@ impl BaseServer {
                     }
                 }
                 Ok(None) => return,
-                // The client has gone again.
+                // The client has closed the connection before it was accepted.
                 Err(error) if error.raw_os_error() == Some(libc::ECONNABORTED) => {}
                 Err(error) => {
                     let fatal = is_of_listener(&error);
@@ -264,13 +265,14 @@ impl BaseServer {
         }
     }
 
-    /// Gives an error to the hub, as the server's. Reporting lets no panic out.
+    /// Gives an error to the hub's error handler, with the server as its context. Does not panic, even if the handler
+    /// does.
     fn report(self: &Rc<Self>, exception: Exception) {
         let server = StreamServer::of(self);
         self.hub.report_error(Context::Object(&server), exception);
     }
 
-    /// Leaves the backlog alone for a while, instead of failing at it all the time.
+    /// Stops accepting for the delay, so that an error which lasts does not recur in every iteration of the loop.
     fn back_off(self: &Rc<Self>) {
         self.stop_accepting();
         let delay = self.delay.get();
@@ -291,7 +293,8 @@ impl BaseServer {
         }
     }
 
-    /// Accepts connections again, as a handler of the pool is done or the delay is over. After an error it is tried later.
+    /// Accepts connections again, when the pool has a free place or the delay is over. If that fails, the error is
+    /// reported, and it is tried again after the next delay.
     fn accept_again(self: &Rc<Self>) {
         if self.delay_timer.borrow().is_some() {
             return;
@@ -320,9 +323,9 @@ impl BaseServer {
                 let named = RawGreenlet::builder().label(self.name_of(address));
                 let serve = move || handle_and_close(&handle, stream, address);
                 let greenlet = Greenlet::build(named, serve);
-                // The hub cannot wait, and need not: it was not full.
+                // The hub cannot wait for a place, and need not, as `accept_some` has seen that the pool is not full.
                 pool.try_add(&greenlet)?;
-                // Its place is given back if it cannot.
+                // The place is given back if the greenlet cannot be started.
                 greenlet.start_or_fail()
             }
         }
@@ -333,7 +336,7 @@ impl BaseServer {
         HandlerName { server, peer }
     }
 
-    /// Stops to listen. Handlers go on.
+    /// Closes the listener and wakes the greenlets in `serve_forever`. Handlers go on.
     pub(crate) fn close(&self) {
         self.started.set(false);
         self.stop_accepting();
@@ -341,7 +344,7 @@ impl BaseServer {
             listener.close();
         }
         for waiting in self.waiting.take() {
-            // Fails only if the loop is destroyed, and then nobody waits any more.
+            // This fails only if the loop is destroyed, and then no greenlet waits any more.
             let _ = self.hub.loop_().run_callback_resume(waiting);
         }
     }
@@ -365,7 +368,7 @@ impl BaseServer {
         while self.started.get() {
             let park = Park::new(&self.hub)?;
             if !self.started.get() {
-                // The hook that was just called has waited.
+                // `Park::new` has called a hook of the user's, which may have waited while the server was stopped.
                 break;
             }
             self.waiting.borrow_mut().push(park.resume());
@@ -373,19 +376,20 @@ impl BaseServer {
             let waiting = self.waiting.take().into_iter();
             let (parked, gone): (Vec<_>, Vec<_>) = waiting.partition(Resume::is_parked);
             self.waiting.replace(parked);
-            // The last handles of greenlets, perhaps.
+            // Dropping the last handle of a greenlet runs user code, so it comes after the list is put back.
             drop(gone);
             if let Err(exception) = woken {
                 self.stop(None)?;
                 return Err(exception);
             }
         }
-        // In a greenlet of its own, as a kill of this one must not hurt the handlers.
+        // The server is stopped in a greenlet of its own, so that a kill of this one does not cut short the time that
+        // the handlers have to end.
         let server = self.clone();
         let stopping = crate::spawn(move || server.stop(None));
         stopping.join(None)?;
         match stopping.exception() {
-            // There was no stack for it.
+            // There was no stack for that greenlet.
             Some(exception) if exception.error().is::<StackError>() => self.stop(None),
             _ => Ok(()),
         }
@@ -393,7 +397,7 @@ impl BaseServer {
 }
 
 /// The name of a connection's greenlet, for reports and lists: the server and the peer. Writing an address takes time,
-/// so it is written only when somebody looks.
+/// so the name is written only when it is asked for.
 struct HandlerName {
     server: Option<SocketAddr>,
     peer: SocketAddr,
@@ -415,7 +419,7 @@ fn handle_and_close(
     handle(stream, address)
 }
 
-/// Closes the connection when its handler is done, however it ends.
+/// Closes the connection when its handler ends, also by a panic or a kill.
 struct CloseOnDrop(TcpStream);
 
 impl Drop for CloseOnDrop {

@@ -1,4 +1,4 @@
-//! All exceptions in one place. Source: gevent's `exceptions.py`.
+//! The error types of all modules in one place. Source: gevent's `exceptions.py`.
 //!
 //! ```
 //! use gevent::exceptions::{Empty, Full};

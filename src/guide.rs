@@ -1,10 +1,10 @@
-//! The guide: pages that tell more than one function's documentation can.
+//! The guide: pages about more than one function or module.
 //!
-//! * [`porting`]: Python code that uses gevent, line by line in Rust.
+//! * [`porting`]: how Python code that uses gevent is written in Rust.
 //! * [`errors`]: what becomes of a kill or a timeout, and what code of your own has to do about it.
-//! * [`glossary`]: the dozen words that these pages use.
+//! * [`glossary`]: the words that the documentation uses in a sense of its own.
 //!
-//! All their examples are compiled and run, as is this one:
+//! The examples on these pages are compiled and run, as is this one:
 //!
 //! ```
 //! use gevent::prelude::*;

@@ -1,11 +1,11 @@
-//! gevent for Rust: plain blocking code, a million greenlets of it on one thread, on libev.
+//! gevent for Rust: greenlets that run plain blocking code, up to a million on one thread, on libev.
 //!
 //! 1. A *greenlet* is a function with a stack of its own; [`spawn`] makes one.
-//! 2. Whenever it would block (in [`sleep`], in a socket's `read`, in a queue's `get`), it is *parked*, and its thread goes
-//!    on with another.
-//! 3. The thread's [`Hub`], itself a greenlet, runs a libev loop and switches back to whoever can go on.
-//! 4. Nothing is preempted: between two calls that block, a greenlet has the thread for itself, so `Cell`, `RefCell` and
-//!    `Rc` are enough to share data.
+//! 2. Whenever a greenlet would block (in [`sleep`], in a socket's `read`, in a queue's `get`), it is *parked*, and its
+//!    thread goes on with another one.
+//! 3. The thread's [`Hub`], itself a greenlet, runs a libev loop and switches back to the greenlets that can go on.
+//! 4. Nothing is preempted: between two calls that block, a greenlet has the thread for itself, so `Cell`, `RefCell`
+//!    and `Rc` are enough to share data.
 //! 5. Names and meaning are those of Python's gevent: every module is the counterpart of gevent's module of that name.
 //!
 //! ```
@@ -27,10 +27,11 @@
 //!
 //! # `Exception` and `?`
 //!
-//! Every call that may wait returns a `Result` whose error is an [`Exception`]. A [kill](Greenlet::kill) or a [`Timeout`]
-//! *throws*: the call that waits returns it as its error, and `?` carries it out. Every std error becomes an `Exception`
-//! by `?` as well, and [`is`](Exception::is) and [`downcast_ref`](Exception::downcast_ref) find it again. A greenlet's
-//! function returns a plain value or a `Result`; [`get`](Greenlet::get) has what came of it.
+//! Every call that may wait returns a `Result` whose error is an [`Exception`]. A [kill](Greenlet::kill) or a
+//! [`Timeout`] *throws*: the call in which the greenlet waits returns the exception as its error, and `?` passes it on.
+//! Every std error becomes an `Exception` by `?` as well, and [`is`](Exception::is) and
+//! [`downcast_ref`](Exception::downcast_ref) find it again. A greenlet's function returns a plain value or a `Result`;
+//! [`get`](Greenlet::get) returns that value or error.
 //!
 //! ```
 //! use gevent::prelude::*;
@@ -54,7 +55,7 @@
 //!
 //! # Modules
 //!
-//! | here | gevent | what it has |
+//! | here | gevent | contents |
 //! |---|---|---|
 //! | the root, [`prelude`] | `gevent` | [`spawn`], [`sleep`], [`joinall`], [`wait()`], [`get_hub`] |
 //! | [`greenlet`](mod@greenlet) | `gevent.greenlet` | [`Greenlet`]: joined, killed, linked to |
@@ -68,18 +69,18 @@
 //! | [`server`] | `gevent.server` | `StreamServer` |
 //! | [`threadpool`] | `gevent.threadpool` | `ThreadPool`, `ThreadPoolExecutor` |
 //! | [`threadsafe`] | | events, results, semaphores and queues that any thread may use |
-//! | [`abstract_linkable`] | `gevent._abstract_linkable` | what one's own events are made of |
-//! | [`exceptions`] | `gevent.exceptions` | all errors in one place |
+//! | [`abstract_linkable`] | `gevent._abstract_linkable` | links and waiters, from which to make events of your own |
+//! | [`exceptions`] | `gevent.exceptions` | all error types in one place |
 //! | [`config`] | `gevent.config` | settings of the process |
 //! | [`hub`], [`core`] | `gevent.hub`, `gevent.core` | the hub; libev's loop and its watchers |
 //! | [`greenlet_core`] | the package `greenlet` | switch, throw, parents |
 //!
-//! Beyond gevent: [`run`] ends a thread's greenlets in time, [`scope`] has greenlets that borrow, and [`mask_kill`] holds
-//! kills and timeouts back.
+//! Beyond gevent: [`run`] ends a thread's greenlets while everything that they use is there, [`scope`] has greenlets
+//! that borrow, and [`mask_kill`] holds kills and timeouts back.
 //!
-//! # To read
+//! # Further reading
 //!
-//! [`guide`] has the pages: [porting code from gevent](guide::porting), [what becomes of a thrown
+//! [`guide`] has three pages: [porting code from gevent](guide::porting), [what becomes of a thrown
 //! exception](guide::errors), and a [glossary](guide::glossary).
 
 #![deny(unsafe_code)]

@@ -1,12 +1,14 @@
-//! What the function of a greenlet may return, and functions whose errors are those of the system.
+//! [`Outcome`] and [`Plain`]: the types that a greenlet's function may return. [`io`]: functions that return
+//! [`io::Result`].
 
 use std::io;
 
 use greenlet_core::Exception;
 
-/// Any plain value, or a `Result` with [`Exception`] as its error: so closures that use `?` and end
-/// with `Ok(x)` need no annotation. A type of your own is returned as `Ok(value)`, or made [`Plain`];
-/// for functions with other errors see [`io`](crate::io()).
+/// The types that a greenlet's function may return: any plain value, or a `Result` with [`Exception`] as its error.
+///
+/// As there is only one such `Result`, closures that use `?` and end with `Ok(x)` need no annotation. A type of your
+/// own is returned as `Ok(value)`, or made [`Plain`]. For functions with `io::Error`s see [`io`](crate::io()).
 ///
 /// ```
 /// let a = gevent::spawn(|| println!("hi"));
@@ -20,8 +22,8 @@ use greenlet_core::Exception;
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 ///
-/// A function that ends with an endless `loop` has nothing from which the compiler could tell what it
-/// returns, so it says that:
+/// From a closure that ends with an endless `loop` the compiler cannot tell the type that it returns, so the closure
+/// names it:
 ///
 /// ```
 /// use gevent::{Exception, queue::Queue};
@@ -43,7 +45,7 @@ use greenlet_core::Exception;
 #[doc(inline)]
 pub use hub::core::Outcome;
 
-/// Implement it for your own:
+/// A type whose values a greenlet's function may return as they are, without `Ok`. Implement it for types of your own:
 ///
 /// ```
 /// struct Answer(i32);
@@ -61,12 +63,11 @@ impl<T: 'static> Plain for crate::Greenlet<T> {}
 impl Plain for crate::socket::TcpListener {}
 impl Plain for crate::socket::TcpStream {}
 
-/// Calls a function whose errors are [`io::Error`]s, and makes an exception of its error. In it, `?`
-/// and a bare `Ok(())` need no annotation.
+/// Calls a function that returns an [`io::Result`], and makes an [`Exception`] of its error. In this function, `?` and
+/// a bare `Ok(())` need no annotation.
 ///
-/// It stands in the closure, not around it, and so is the same for closures without arguments and
-/// with any number of them, for such as are called once and many times: `spawn`, pools, handlers of
-/// servers, callbacks of the loop.
+/// The call of `io` stands in a closure and not around it. So it serves all closures alike, with and without arguments,
+/// called once or many times: those for `spawn`, pools, handlers of servers, callbacks of the loop.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -96,7 +97,7 @@ impl Plain for crate::socket::TcpStream {}
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 ///
-/// A function that returns an [`io::Result`] is given to it as it is, or called with `?`:
+/// A named function that returns an [`io::Result`] can be called with `?` instead:
 ///
 /// ```
 /// # use gevent::{server::StreamServer, socket::TcpStream};
@@ -112,10 +113,11 @@ impl Plain for crate::socket::TcpStream {}
 /// ```
 ///
 /// # Errors
-/// The function's own. An `io::Error` that was made of an exception becomes that exception again.
+/// Returns the function's error as an exception. An `io::Error` that was made of an exception becomes that exception
+/// again.
 #[track_caller]
 pub fn io<T>(function: impl FnOnce() -> io::Result<T>) -> Result<T, Exception> {
-    // Not `map_err`, whose closure would be the place where it was raised.
+    // With `map_err` the closure here would be the place where the exception was raised, and not the caller.
     match function() {
         Ok(value) => Ok(value),
         Err(error) => Err(Exception::new(error)),

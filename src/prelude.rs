@@ -1,7 +1,7 @@
-//! What most programs use, for one line at their top.
+//! The functions and types that most programs use, to be imported in one line.
 //!
-//! It leaves out `gevent::core`, which would stand in the way of Rust's own `core`, and whatever a module's name makes
-//! plainer: `event::Event`, `queue::Queue`, `socket::TcpStream`.
+//! The prelude leaves out `gevent::core`, which would hide Rust's own `core`, and types that are clearer with the name
+//! of their module: `event::Event`, `queue::Queue`, `socket::TcpStream`.
 //!
 //! ```
 //! use gevent::prelude::*;

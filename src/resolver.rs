@@ -1,5 +1,8 @@
-//! Looks names up without blocking the loop. Source: gevent's `resolver/thread.py`. That uses the hub's thread pool; here
-//! the look-ups have a pool of their own, which ten long tasks of other kinds cannot fill.
+//! [`Address`] and [`Endpoint`]: addresses, whose names are looked up without blocking the loop. Source: gevent's
+//! `resolver/thread.py`.
+//!
+//! gevent looks names up in the hub's thread pool. Here the look-ups have a pool of their own, so that long tasks of
+//! other kinds cannot occupy all its threads.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -8,32 +11,34 @@ use hub::hub_to_wait_in;
 
 use crate::threadpool::{HubExt, apply_io};
 
-/// Where to connect or to listen: anything that is [`ToSocketAddrs`], but a name is looked up in another thread while this
-/// one's greenlets go on. A port alone, `":8080"`, is an address too, as for gevent's servers.
+/// An address to connect to or to listen at: the types that are [`ToSocketAddrs`], and a port alone.
+///
+/// A name is looked up in another thread, while the greenlets of this one go on. A port alone, `8080` or `":8080"`,
+/// means every interface, as for gevent's servers.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an address",
     label = "an address is `\"host:port\"`, `(\"host\", 80)`, a `SocketAddr`, or a port alone",
     note = "a port is a `u16`, a host `&str` or `String`"
 )]
 pub trait Address {
-    /// The address as it was given.
+    /// Converts the address without looking a name up.
     fn into_endpoint(self) -> Endpoint;
 }
 
-/// An [`Address`], looked up or still a name.
+/// An [`Address`] in one of two forms: known, or a name that is still to be looked up.
 #[derive(Debug, Clone)]
 pub enum Endpoint {
-    /// Known addresses, to be tried in this order.
+    /// Known addresses, which are tried in this order.
     Known(Vec<SocketAddr>),
-    /// A host and a port, `"host:port"`, to look up.
+    /// A host and a port as `"host:port"`, which is to be looked up.
     Name(String),
 }
 
 impl Endpoint {
-    /// The addresses, at least one.
+    /// The addresses, at least one, after looking the name up.
     ///
     /// # Errors
-    /// When the name cannot be looked up.
+    /// Fails if the name cannot be looked up, if there is no address, and with an exception that is thrown meanwhile.
     pub(crate) fn resolve(self) -> io::Result<Vec<SocketAddr>> {
         let addresses = match self {
             Endpoint::Known(addresses) => addresses,
@@ -49,7 +54,7 @@ impl Endpoint {
     }
 }
 
-/// Asks the system's resolver, in a thread of the hub's pool for look-ups.
+/// Asks the system's resolver, in a thread of the hub's pool for look-ups, and waits for the answer.
 fn look_up(name: String) -> io::Result<Vec<SocketAddr>> {
     let hub = hub_to_wait_in()?;
     apply_io(&hub.resolver_threadpool(), move || {
@@ -76,7 +81,8 @@ impl Address for &[SocketAddr] {
     }
 }
 
-/// `"host:port"`; with no host, or `*`, every IPv4 interface; the port alone, every interface.
+/// The text is `"host:port"`. Without a host (`":8080"`), or with `*` as the host, it means every IPv4 interface; a
+/// port alone (`"8080"`) means every interface.
 impl Address for &str {
     fn into_endpoint(self) -> Endpoint {
         if let Ok(address) = self.parse() {
@@ -93,7 +99,7 @@ impl Address for &str {
     }
 }
 
-/// With an empty host, every interface.
+/// A host and a port. An empty host means every interface.
 impl Address for (&str, u16) {
     fn into_endpoint(self) -> Endpoint {
         match self.0.parse::<IpAddr>() {
@@ -104,8 +110,8 @@ impl Address for (&str, u16) {
     }
 }
 
-/// A port of every interface: IPv6's address for that, which IPv4 can reach, too; where there is
-/// no IPv6, IPv4's.
+/// A port of every interface. IPv6's unspecified address comes first, at which IPv4 can connect, too; where there is no
+/// IPv6, IPv4's is used.
 impl Address for u16 {
     fn into_endpoint(self) -> Endpoint {
         Endpoint::Known(vec![

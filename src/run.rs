@@ -1,4 +1,4 @@
-//! [`run`] and [`run_in_thread`]: threads whose greenlets have an end.
+//! [`run`] and [`run_in_thread`]: end a thread's greenlets before the thread ends.
 
 use std::io;
 use std::thread::{Builder, JoinHandle};
@@ -7,11 +7,12 @@ use greenlet_core::Exception;
 
 use crate::outcome::Outcome;
 
-/// Calls `f`, and ends this thread's greenlets while everything that they use is there. What `f` returned is
-/// given back after the hub is destroyed and the greenlets that are left are unwound, so that the destructors
-/// on their stacks have run. To have them finish instead, join them in `f`.
+/// Calls `f`, and then ends this thread's greenlets while everything that they use is there.
 ///
-/// Wrap the code of every thread that uses greenlets in it, and `main`'s if destructors are to run there too.
+/// After `f` has returned, `run` destroys the hub and unwinds the greenlets that are left, so that the destructors on
+/// their stacks run; then it returns the value of `f`. To let greenlets finish instead, join them in `f`.
+///
+/// Wrap the code of every thread that uses greenlets in `run`, and that of `main` if destructors are to run there too.
 /// A thread that just returns leaves its parked greenlets as they are, for ever, and says so on stderr: its
 /// thread-locals are being destroyed by then, and a greenlet may have borrowed from them.
 ///
@@ -26,21 +27,24 @@ use crate::outcome::Outcome;
 /// }
 /// ```
 ///
-/// Afterwards the hub's handles give [`HubDestroyed`](crate::exceptions::HubDestroyed), and
+/// Afterwards calls on handles of the old hub fail with [`HubDestroyed`](crate::exceptions::HubDestroyed), and
 /// [`get_hub`](crate::get_hub) makes a new hub.
 ///
 /// # Errors
-/// What `f` returns; without calling it, [`NotMainGreenletError`](crate::exceptions::NotMainGreenletError) in
-/// another than the thread's main greenlet, [`NestedRunError`](crate::exceptions::NestedRunError) inside of
-/// another `run`, and `HubDestroyed` when the thread's thread-locals are being destroyed.
+/// Returns the error of `f`. Without calling `f`, fails with
+///
+/// * [`NotMainGreenletError`](crate::exceptions::NotMainGreenletError) in another greenlet than the thread's main,
+/// * [`NestedRunError`](crate::exceptions::NestedRunError) inside another `run`,
+/// * `HubDestroyed` when the thread's thread-locals are being destroyed.
 ///
 /// # Panics
-/// If `f` does, after the same end; else if a destructor does that is run by the end.
+/// A panic of `f` goes on after the greenlets are ended. If `f` has not panicked, a panic of a destructor on their
+/// stacks goes on.
 pub fn run<R: Outcome>(f: impl FnOnce() -> R) -> Result<R::Value, Exception> {
     hub::run(f)?.into_result()
 }
 
-/// Starts an OS thread that [runs](run) `f`.
+/// Starts an OS thread that calls `f` by [`run`].
 ///
 /// ```
 /// let thread = gevent::run_in_thread(|| {
@@ -52,7 +56,7 @@ pub fn run<R: Outcome>(f: impl FnOnce() -> R) -> Result<R::Value, Exception> {
 /// ```
 ///
 /// # Errors
-/// When the system has no more threads. The thread's own outcome is that of its `join`.
+/// Fails if the system cannot start a thread. The error of `f` is in the value that the thread's `join` returns.
 pub fn run_in_thread<R>(
     f: impl FnOnce() -> R + Send + 'static,
 ) -> io::Result<JoinHandle<Result<R::Value, Exception>>>

@@ -1,4 +1,4 @@
-//! [`StreamServer`]: a greenlet for each connection. Source: gevent's `server.py`.
+//! [`StreamServer`]: a TCP server with a greenlet for each connection. Source: gevent's `server.py`.
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -31,11 +31,10 @@ pub use crate::baseserver::Spawn;
 use crate::baseserver::{BaseServer, ConnectionHandler, Listen, Settings};
 use crate::socket::{Address, TcpListener, TcpStream};
 
-/// Listens at an address and calls a handler for each connection, in a greenlet of its own. The
-/// connection is closed when the handler returns. Handles are cheap to clone and mean the same
-/// server.
+/// A server that listens at an address and calls a handler for each connection, in a greenlet of its own. A connection
+/// is closed when its handler returns. Clones are handles of the same server, and cheap.
 ///
-/// The greenlet's name, in reports and lists, says which server and whose connection it is:
+/// The greenlet of a connection is named after server and peer, for reports and lists:
 /// `StreamServer 127.0.0.1:8080, peer 127.0.0.1:51234`.
 ///
 /// ```
@@ -59,8 +58,7 @@ use crate::socket::{Address, TcpListener, TcpStream};
 #[derive(Clone)]
 pub struct StreamServer(Rc<BaseServer>);
 
-/// Settings of a server, for those that differ from the default: the keyword arguments and
-/// attributes of gevent's.
+/// Makes a server with settings other than the defaults: the keyword arguments and attributes of gevent's servers.
 ///
 /// ```
 /// use gevent::pool::Pool;
@@ -80,48 +78,47 @@ pub struct StreamServer(Rc<BaseServer>);
 pub struct Builder(Settings);
 
 impl Builder {
-    /// What runs the handlers: a [`Spawn`], a number of greenlets, or a [`Pool`](crate::pool::Pool).
+    /// Sets where the handlers run: a [`Spawn`], a number of greenlets, or a [`Pool`](crate::pool::Pool).
     pub fn spawn(mut self, spawn: impl Into<Spawn>) -> Self {
         self.0.spawn = spawn.into();
         self
     }
 
-    /// How many connections may wait to be accepted; 1024 by default.
+    /// Sets how many connections may wait to be accepted; 1024 by default.
     pub fn backlog(mut self, backlog: i32) -> Self {
         self.0.backlog = backlog;
         self
     }
 
-    /// How many connections are accepted in a row before the others get their turn; 100 by
-    /// default, at least 1. Less is better where several processes accept at one listener.
+    /// Sets how many connections are accepted in a row before other greenlets run; 100 by default, at least 1. Fewer
+    /// are better where several processes accept at one listener.
     pub fn max_accept(mut self, max_accept: usize) -> Self {
         self.0.max_accept = max_accept.max(1);
         self
     }
 
-    /// How many seconds the server leaves the backlog alone after accepting has failed, as it
-    /// does when no descriptors are left: 0.01 by default, and twice as long after each further
-    /// failure.
+    /// Sets how many seconds the server does not accept after accepting has failed, as it does when no descriptors are
+    /// left: 0.01 by default. The delay doubles with each further failure in a row.
     pub fn min_delay(mut self, seconds: f64) -> Self {
-        // Not a number, or less than nothing, is no delay.
+        // `max` makes no delay of a negative number and of NaN.
         self.0.min_delay = seconds.max(0.0);
         self
     }
 
-    /// How many seconds that becomes at most; 1 by default.
+    /// Sets how many seconds the [delay](Builder::min_delay) becomes at most; 1 by default.
     pub fn max_delay(mut self, seconds: f64) -> Self {
         self.0.max_delay = seconds;
         self
     }
 
-    /// How many seconds [`stop`](StreamServer::stop) waits for the handlers of a pool if it is not
-    /// told; 1 by default.
+    /// Sets how many seconds [`stop`](StreamServer::stop) waits for the handlers of a pool if it is given `None`; 1 by
+    /// default.
     pub fn stop_timeout(mut self, timeout: impl Seconds) -> Self {
         self.0.stop_timeout = timeout.seconds();
         self
     }
 
-    /// A server at this address.
+    /// Makes a server that will listen at `address` once it is started.
     pub fn build<R: CallbackResult>(
         self,
         address: impl Address,
@@ -130,7 +127,7 @@ impl Builder {
         self.finish(Listen::At(address.into_endpoint()), handle)
     }
 
-    /// A server on a listener that is there already.
+    /// Makes a server that will accept from `listener` once it is started.
     pub fn build_on<R: CallbackResult>(
         self,
         listener: TcpListener,
@@ -151,15 +148,15 @@ impl Builder {
 }
 
 /// A connection that could not be handed to its handler, or whose handler has failed in the [hub](Spawn::InHub). The
-/// hub's [error handler](crate::Hub::set_error_handler) gets it as the object of such an error, after which the server
-/// pauses.
+/// hub's [error handler](crate::Hub::set_error_handler) gets the connection as the context of such an error. After it
+/// the server pauses.
 ///
 /// Source: the pair that gevent's `baseserver.py` passes as the context.
 #[non_exhaustive]
 pub struct Accepted {
-    /// Who has accepted it.
+    /// The server that has accepted the connection.
     pub server: StreamServer,
-    /// Where it came from.
+    /// The address of the peer.
     pub address: SocketAddr,
 }
 
@@ -174,7 +171,7 @@ impl StreamServer {
         StreamServer(server.clone())
     }
 
-    /// A server that will listen at `address` once it is started.
+    /// Makes a server with the default settings, which will listen at `address` once it is started.
     pub fn new<R: CallbackResult>(
         address: impl Address,
         handle: impl Fn(TcpStream, SocketAddr) -> R + 'static,
@@ -182,62 +179,63 @@ impl StreamServer {
         Builder::default().build(address, handle)
     }
 
-    /// Settings first: pool, backlog.
+    /// Begins a server with settings of its own: pool, backlog and so on.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// Starts to listen and to accept; returns at once. After a stop it listens again at the same
-    /// address, also if that was made up by the system (port 0) or came with a listener.
+    /// Starts to listen and to accept, and returns at once. A server that was stopped listens again at the same
+    /// address, also if the system has chosen it (port 0) or if it was that of a given listener.
     ///
     /// # Errors
-    /// When the address cannot be had, as for [`TcpListener::bind`].
+    /// Fails as [`TcpListener::bind`] does, when the server cannot listen at the address.
     pub fn start(&self) -> io::Result<()> {
         self.0.start()
     }
 
-    /// Starts, if need be, and waits until the server is stopped.
+    /// Starts the server unless it is started, and waits until it is stopped.
     ///
     /// # Errors
-    /// When the address cannot be had; what is thrown into the current greenlet meanwhile,
-    /// which also stops the server.
+    /// Fails as [`start`](StreamServer::start) does, and with an exception that is thrown into the current greenlet
+    /// meanwhile. Such an exception also stops the server.
     #[track_caller]
     pub fn serve_forever(&self) -> Result<(), Exception> {
         self.0.serve_forever()
     }
 
-    /// Stops to listen. Handlers that run go on, so that replies in flight are finished.
+    /// Stops listening. Handlers that run go on, so that they can finish their replies.
     pub fn close(&self) {
         self.0.close();
     }
 
-    /// Stops to listen. With a [pool](Spawn::Pool), waits `timeout` seconds (if `None` the
-    /// [builder's](Builder::stop_timeout)) for the handlers and kills those that still run; others
-    /// go on until they are done.
+    /// Stops listening. With a [pool](Spawn::Pool), also waits for the handlers and kills those that still run after
+    /// `timeout` seconds (if `None`, the [builder's](Builder::stop_timeout)). Without a pool, handlers go on until they
+    /// are done.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile.
+    /// Fails with an exception that is thrown into the current greenlet meanwhile, and for a time that is not a number.
     #[track_caller]
     pub fn stop(&self, timeout: impl Seconds) -> Result<(), Exception> {
         self.0.stop(timeout)
     }
 
-    /// Whether it listens.
+    /// Whether the server listens.
     pub fn started(&self) -> bool {
         self.0.started()
     }
 
-    /// The address it listens at, or did before it was stopped; none before the first start.
+    /// The address at which the server listens, or has listened before it was stopped. None before the first start,
+    /// unless the server was given a listener.
     pub fn address(&self) -> Option<SocketAddr> {
         self.0.address()
     }
 
-    /// The host of its [address](StreamServer::address).
+    /// The host of the server's [address](StreamServer::address).
     pub fn server_host(&self) -> Option<IpAddr> {
         Some(self.address()?.ip())
     }
 
-    /// The port of its [address](StreamServer::address).
+    /// The port of the server's [address](StreamServer::address).
     pub fn server_port(&self) -> Option<u16> {
         Some(self.address()?.port())
     }

@@ -1,11 +1,11 @@
-//! [`Timeout`]: an exception that comes after some seconds. Source: gevent's `timeout.py`.
+//! [`Timeout`]: throws an exception after some seconds. Source: gevent's `timeout.py`.
 //!
 //! ```
 //! use gevent::prelude::*;
 //!
-//! // A time for some code; None when it is over.
+//! // A time limit for some code, which gives None when the time is over.
 //! assert_eq!(Timeout::new(0.01).silent(|| sleep(10))?, None);
-//! // A time for one call, and what to return when it is over.
+//! // A time limit for some code, with the value to return when the time is over.
 //! let answer = with_timeout(0.01, || sleep(10).map(|()| "done"), "too late")?;
 //! assert_eq!(answer, "too late");
 //! # Ok::<(), Exception>(())
@@ -24,15 +24,15 @@ use hub::{HubTimer, Seconds, TimedOut, hub_to_wait_in, throw_unless_masked};
 
 static TIMEOUTS: AtomicU64 = AtomicU64::new(0);
 
-/// What a [`Timeout`] throws. [`Timeout::caused`] says whether an error is of that timeout. The default one is of no
-/// timeout: Python's `raise Timeout`.
+/// The error that a [`Timeout`] throws. [`Timeout::caused`] says whether an error comes from a certain timeout. The
+/// default error comes from none: Python's `raise Timeout`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TimeoutError {
-    /// None for a wait that was not to take any time.
+    /// The timeout's number. None if the error comes from no [`Timeout`].
     id: Option<u64>,
-    /// After how many seconds it came.
+    /// The seconds that were given to the timeout.
     pub seconds: Option<f64>,
-    /// What it was for.
+    /// The text that was given to the timeout.
     message: Option<Arc<str>>,
 }
 
@@ -45,14 +45,14 @@ impl fmt::Display for TimeoutError {
     }
 }
 
-/// Its source is [`TimedOut`], so that one arm catches whatever says that a time is over.
+/// Its source is [`TimedOut`], as that of all errors which say that a time is over, so that one match arm catches them.
 impl Error for TimeoutError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&TimedOut)
     }
 }
 
-/// For functions whose errors are those of sockets: the kind is that of a socket's own timeout.
+/// The kind is [`io::ErrorKind::TimedOut`], as for a socket's own timeout.
 impl From<TimeoutError> for io::Error {
     fn from(error: TimeoutError) -> Self {
         io::Error::new(io::ErrorKind::TimedOut, error)
@@ -65,7 +65,7 @@ impl From<TimedOut> for TimeoutError {
     }
 }
 
-/// The error of a wait with a time limit of its own.
+/// The error of a call whose own time limit is over.
 #[track_caller]
 pub(crate) fn expired(seconds: Option<f64>) -> Exception {
     Exception::new(TimeoutError {
@@ -75,7 +75,7 @@ pub(crate) fn expired(seconds: Option<f64>) -> Exception {
     })
 }
 
-/// `1 second`, or `0.5 seconds: message`.
+/// Writes `1 second`, or `0.5 seconds: message`.
 fn seconds_and(
     seconds: f64,
     message: Option<impl fmt::Display>,
@@ -87,15 +87,15 @@ fn seconds_and(
     message.map_or(Ok(()), |message| write!(f, ": {message}"))
 }
 
-/// A timeout that runs cannot be started again before it is cancelled.
+/// The error of [`Timeout::start`] for a timeout that runs. It must be cancelled before it is started again.
 ///
 /// Source: the `AssertionError` of gevent's `Timeout.start`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is already started; to restart it, cancel it first")]
 pub struct TimeoutStartedError(String);
 
-/// Throws a [`TimeoutError`] into the greenlet that started it, some seconds later, unless it
-/// is cancelled or dropped before.
+/// A time limit, which throws a [`TimeoutError`] into the greenlet that started it when some seconds have passed,
+/// unless it is cancelled or dropped before.
 ///
 /// ```
 /// use gevent::Timeout;
@@ -113,7 +113,8 @@ pub struct Timeout {
     running: RefCell<Option<(HubTimer, Running)>>,
 }
 
-/// True while the timeout may still come: also while it is held back by a mask.
+/// A flag that is true until the timeout is cancelled, dropped or started again. An exception that a mask holds back is
+/// thrown only if it is still true then.
 struct Running(Rc<Cell<bool>>);
 
 impl Default for Running {
@@ -129,7 +130,7 @@ impl Drop for Running {
 }
 
 impl Timeout {
-    /// A timeout that is not started. `None` seconds never come.
+    /// Makes a timeout that is not started. With `None` seconds it never throws.
     pub fn new(seconds: impl Seconds) -> Self {
         Timeout {
             id: TIMEOUTS.fetch_add(1, Ordering::Relaxed),
@@ -142,10 +143,10 @@ impl Timeout {
         }
     }
 
-    /// A timeout that is started.
+    /// Makes a timeout and starts it.
     ///
     /// # Panics
-    /// When it cannot be [started](Timeout::start).
+    /// Panics if [`start`](Timeout::start) fails.
     #[track_caller]
     pub fn start_new(seconds: impl Seconds) -> Self {
         let timeout = Timeout::new(seconds);
@@ -155,14 +156,14 @@ impl Timeout {
         timeout
     }
 
-    /// Throws this exception instead of a [`TimeoutError`].
+    /// Makes the timeout throw this exception instead of a [`TimeoutError`].
     #[must_use]
     pub fn with_exception(mut self, exception: impl Into<Exception>) -> Self {
         self.exception = Some(exception.into());
         self
     }
 
-    /// Says in its [`TimeoutError`] what it was for: gevent's `Timeout(seconds, "message")`.
+    /// Adds a text to the timeout's [`TimeoutError`]: gevent's `Timeout(seconds, "message")`.
     ///
     /// ```
     /// let timeout = gevent::Timeout::new(0.01).with_message("no answer");
@@ -175,15 +176,15 @@ impl Timeout {
         self
     }
 
-    /// Whether the running timeout keeps the loop from ending: true unless told otherwise.
+    /// Sets whether the running timeout keeps the loop from ending; true by default.
     #[must_use]
     pub fn with_ref(mut self, ref_: bool) -> Self {
         self.ref_ = ref_;
         self
     }
 
-    /// The priority of its timer, -1 unless told otherwise: after everything else that happens
-    /// in the same iteration, which so is still in time.
+    /// Sets the priority of the timeout's timer; -1 by default. So the timeout comes after the other events of the same
+    /// iteration, which are still in time.
     #[must_use]
     pub fn with_priority(mut self, priority: i32) -> Self {
         self.priority = priority;
@@ -193,8 +194,8 @@ impl Timeout {
     /// Starts the timeout for the current greenlet.
     ///
     /// # Errors
-    /// [`TimeoutStartedError`] when it runs already; for a time that is no number, and when the
-    /// hub's loop is destroyed.
+    /// Fails with [`TimeoutStartedError`] if the timeout runs already, and also for a time that is not a number, and if
+    /// the hub's loop is destroyed.
     pub fn start(&self) -> Result<(), Exception> {
         if self.pending() {
             return Err(Exception::new(TimeoutStartedError(format!("{self:?}"))));
@@ -222,17 +223,17 @@ impl Timeout {
         Ok(())
     }
 
-    /// Stops the timeout, if it runs. It may be started again, and has its whole time then.
+    /// Stops the timeout, if it runs. It may be started again, with its whole time.
     pub fn cancel(&self) {
         self.running.take();
     }
 
-    /// The same as [`cancel`](Timeout::cancel); there is nothing else to release.
+    /// The same as [`cancel`](Timeout::cancel), as there is nothing else to release.
     pub fn close(&self) {
         self.cancel();
     }
 
-    /// Whether it is started and has not come yet.
+    /// Whether the timeout is started and its time is not over.
     pub fn pending(&self) -> bool {
         self.running
             .borrow()
@@ -240,8 +241,7 @@ impl Timeout {
             .is_some_and(|(timer, _)| timer.active() || timer.pending())
     }
 
-    /// The exception that it throws when its time has come, to be raised without waiting for that: Python's `raise
-    /// timeout`.
+    /// The exception that the timeout throws when its time is over, to be returned earlier: Python's `raise timeout`.
     ///
     /// ```
     /// let timeout = gevent::Timeout::new(1);
@@ -256,16 +256,15 @@ impl Timeout {
         }
     }
 
-    /// Whether the exception is this timeout's [`TimeoutError`], or was made of it: identity, Python's
-    /// `ex is timeout`. It is not if the timeout was given another exception to throw, see
-    /// [`threw`](Timeout::threw).
+    /// Whether the exception is this timeout's own [`TimeoutError`], or was made of it: Python's `ex is timeout`. False
+    /// for an exception that was given to the timeout to throw, see [`threw`](Timeout::threw).
     pub fn caused(&self, exception: &Exception) -> bool {
         let errors = exception.chain();
         let mut timeouts = errors.filter_map(|error| error.downcast_ref::<TimeoutError>());
         timeouts.any(|error| error.id == Some(self.id))
     }
 
-    /// Whether the exception is what this timeout throws, whatever that is, or was made of it.
+    /// Whether the exception is the one that this timeout throws, its [`TimeoutError`] or another, or was made of it.
     ///
     /// ```
     /// use gevent::{Exception, Timeout};
@@ -279,16 +278,17 @@ impl Timeout {
         self.exception.as_ref().is_some_and(own) || self.caused(exception)
     }
 
-    /// The seconds given.
+    /// The seconds that were given to the timeout.
     pub fn seconds(&self) -> Option<f64> {
         self.seconds
     }
 
-    /// Calls `function` under this timeout, which is started if need be and closed afterwards:
-    /// gevent's `with Timeout(seconds)`, and its `with_timeout` without a `timeout_value`.
+    /// Calls `function` within this time limit: gevent's `with Timeout(seconds)`, and its `with_timeout` without a
+    /// `timeout_value`. The timeout is started before unless it runs, and closed afterwards.
     ///
     /// # Errors
-    /// The function's own, this timeout's among them: see [`caused`](Timeout::caused).
+    /// Fails as [`start`](Timeout::start) does, and returns the function's error. That may be this timeout's, see
+    /// [`caused`](Timeout::caused).
     pub fn with<T>(&self, function: impl FnOnce() -> Result<T, Exception>) -> Result<T, Exception> {
         if !self.pending() {
             self.start()?;
@@ -297,12 +297,11 @@ impl Timeout {
         function()
     }
 
-    /// Calls `function` under this timeout, which is started if need be and closed afterwards.
-    /// When it is the timeout that ends the function (see [`threw`](Timeout::threw)), there is no value:
-    /// gevent's `with Timeout(seconds, False)`.
+    /// Calls `function` within this time limit, as [`with`](Timeout::with) does, but returns `None` if the function
+    /// ends with this timeout's exception (see [`threw`](Timeout::threw)): gevent's `with Timeout(seconds, False)`.
     ///
     /// # Errors
-    /// The function's own, other timeouts' among them.
+    /// Returns the function's other errors, those of other timeouts among them.
     pub fn silent<T>(
         self,
         function: impl FnOnce() -> Result<T, Exception>,
@@ -314,7 +313,7 @@ impl Timeout {
     }
 }
 
-/// What the timeout with this id throws, if it was given nothing else to throw.
+/// The exception that the timeout with this id throws, if it was not given another.
 #[track_caller]
 fn own_exception(id: u64, seconds: Option<f64>, message: &Option<Arc<str>>) -> Exception {
     Exception::new(TimeoutError {
@@ -324,7 +323,7 @@ fn own_exception(id: u64, seconds: Option<f64>, message: &Option<Arc<str>>) -> E
     })
 }
 
-/// Closes the timeout however its function ends.
+/// Closes the timeout when its function ends, also by a panic.
 struct CloseOnDrop<'a>(&'a Timeout);
 
 impl Drop for CloseOnDrop<'_> {
@@ -333,7 +332,7 @@ impl Drop for CloseOnDrop<'_> {
     }
 }
 
-/// Its seconds, and what it was given to throw: Python's `str(timeout)`.
+/// Writes the seconds, and the exception or text that was given to the timeout: Python's `str(timeout)`.
 impl fmt::Display for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.seconds, &self.exception) {
@@ -358,11 +357,11 @@ impl fmt::Debug for Timeout {
     }
 }
 
-/// Calls `function`; if it takes longer than `seconds`, it gets the timeout's exception where
-/// it waits, and `timeout_value` is returned instead.
+/// Calls `function`, and returns its value, or `timeout_value` if the function takes longer than `seconds`. In that
+/// case a timeout throws into the function where it waits.
 ///
 /// # Errors
-/// The function's own, other timeouts' among them.
+/// Returns the function's other errors, those of other timeouts among them.
 pub fn with_timeout<T>(
     seconds: impl Seconds,
     function: impl FnOnce() -> Result<T, Exception>,
