@@ -1,4 +1,4 @@
-//! [`AddressError`]: which address it was.
+//! [`AddressError`]: an error of `connect` or `bind`, with the address.
 
 use std::fmt;
 use std::io;
@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use hub::TimedOut;
 
-/// Why an address could not be connected to, or listened at.
+/// The error of connecting to an address, or of listening at it.
 ///
 /// It is inside the [`io::Error`] of [`TcpStream::connect`](super::TcpStream::connect),
 /// [`TcpListener::bind`](super::TcpListener::bind) and all that uses them, whose text is this one's, and whose kind is
@@ -27,19 +27,20 @@ use hub::TimedOut;
 /// # Ok::<(), Exception>(())
 /// ```
 ///
-/// Errors that are not about the address are without one: no descriptors are left, say.
+/// Errors that are not about the address, for example that no descriptors are left, have no `AddressError` inside.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct AddressError {
     /// The address that was tried.
     pub address: SocketAddr,
-    /// What the system said, or that it took too long.
+    /// The system's error, or [`TimedOut`] if it took too long.
     pub source: io::Error,
     doing: &'static str,
 }
 
 impl AddressError {
-    /// Adds the address to an error. An exception that was thrown into the greenlet stays as it is.
+    /// Adds the address to an error of the system or a time that is over. Other errors, for example an exception that
+    /// was thrown into the greenlet, stay as they are.
     #[cold]
     pub(super) fn with(doing: &'static str, address: SocketAddr, source: io::Error) -> io::Error {
         let timed_out = source.get_ref().is_some_and(|error| error.is::<TimedOut>());

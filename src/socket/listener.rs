@@ -1,4 +1,4 @@
-//! [`TcpListener`].
+//! [`TcpListener`]: a socket that accepts connections.
 
 use std::fmt;
 use std::io;
@@ -14,25 +14,24 @@ use super::raw::{Direction, RawSocket, ends_all};
 use super::stream::as_inet;
 use super::{Address, AddressError, TcpStream};
 
-/// How many connections may wait to be accepted, unless told otherwise.
+/// How many connections may wait to be accepted, by default.
 const BACKLOG: i32 = 1024;
 
-/// A socket that accepts connections: [`std::net::TcpListener`]'s methods, but waiting parks
-/// the greenlet. Clones are the same listener.
+/// A socket that accepts connections. It has the methods of [`std::net::TcpListener`], but they park the greenlet
+/// instead of blocking the thread. Clones are handles of the same listener.
 #[derive(Clone)]
 pub struct TcpListener(Rc<RawSocket>);
 
 impl TcpListener {
-    /// Listens at an address, with `SO_REUSEADDR`; of several, at the first that can be had.
+    /// Listens at an address, with `SO_REUSEADDR`. If there are several, it listens at the first one that is free.
     ///
     /// # Errors
-    /// Why the last of them could not, with an [`AddressError`] inside that says which it was; or why the
-    /// name could not be looked up.
+    /// Returns the error of the last address, with an [`AddressError`] inside, or that of looking the name up.
     pub fn bind(address: impl Address) -> io::Result<Self> {
         Self::bind_with_backlog(address, BACKLOG)
     }
 
-    /// [`bind`](TcpListener::bind), with room for so many connections that nobody accepts yet.
+    /// [`bind`](TcpListener::bind), with the number of connections that may wait to be accepted.
     ///
     /// # Errors
     /// As for `bind`.
@@ -60,7 +59,7 @@ impl TcpListener {
     /// Takes over a standard listener.
     ///
     /// # Errors
-    /// When it cannot be made non-blocking.
+    /// Fails if the listener cannot be made non-blocking.
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
         Ok(TcpListener(Rc::new(RawSocket::new(listener.into())?)))
     }
@@ -68,15 +67,15 @@ impl TcpListener {
     /// Waits for a connection.
     ///
     /// # Errors
-    /// When no descriptor is left for it, when the listener is closed, when it takes longer than
-    /// [allowed](TcpListener::set_timeout).
+    /// Fails if no descriptor is left for the connection, if the listener is closed, if no connection comes within the
+    /// [timeout](TcpListener::set_timeout), and with an exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let accepted = self.0.retry(Direction::Read, accept);
         connection(accepted?)
     }
 
-    /// A connection if one waits already, `None` if not.
+    /// Accepts a connection if one waits already, and returns `None` if not.
     ///
     /// # Errors
     /// As for [`accept`](TcpListener::accept).
@@ -88,27 +87,29 @@ impl TcpListener {
         }
     }
 
-    /// How many seconds [`accept`](TcpListener::accept) may wait: `None` for ever, 0 not at all. After
-    /// that it ends with [`io::ErrorKind::TimedOut`], or with 0 [`io::ErrorKind::WouldBlock`].
+    /// Sets how many seconds [`accept`](TcpListener::accept) may wait: for ever with `None`, not at all with 0. When
+    /// the time is over, `accept` fails with [`io::ErrorKind::TimedOut`]; with 0 it fails with
+    /// [`io::ErrorKind::WouldBlock`].
     ///
     /// Source: Python's `settimeout`.
     ///
     /// # Errors
-    /// For a time that is negative or no number.
+    /// Fails for a time that is negative or not a number.
     pub fn set_timeout(&self, timeout: impl Seconds) -> io::Result<()> {
         self.0.set_timeout(&[Direction::Read], timeout)
     }
 
-    /// What [`set_timeout`](TcpListener::set_timeout) set.
+    /// The seconds that [`set_timeout`](TcpListener::set_timeout) has set.
     pub fn timeout(&self) -> Option<f64> {
         self.0.timeout(Direction::Read)
     }
 
-    /// The connections, as they come.
+    /// An iterator that waits for connections and yields them.
     ///
-    /// It goes on after errors of single connections, after its own [timeout](TcpListener::set_timeout), which
-    /// is one of each wait, and when no descriptor is left; others get their turn before it tries again. It ends, after
-    /// it has yielded the error, when the listener is closed, and when something is thrown into the greenlet that waits.
+    /// The iterator goes on after it has yielded an error of a single connection, of the
+    /// [timeout](TcpListener::set_timeout), which limits each wait, or of a lack of descriptors; after the last it lets
+    /// other greenlets run for a while before it tries again. It ends, after it has yielded the error, if the listener
+    /// is closed, and if an exception is thrown into the greenlet that waits.
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming {
             listener: Some(self),
@@ -116,68 +117,69 @@ impl TcpListener {
         }
     }
 
-    /// The address it listens at.
+    /// The address at which the socket listens.
     ///
     /// # Errors
-    /// When the listener is closed.
+    /// Fails if the listener is closed.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         as_inet(self.0.socket()?.local_addr()?)
     }
 
-    /// A second descriptor for the same listener. It has the same timeout at first, is closed on its own, and may be
-    /// waited for by another greenlet.
+    /// Makes a second descriptor for the same listener. It begins with the same timeout and is closed on its own, and
+    /// another greenlet may wait for it.
     ///
     /// # Errors
-    /// When no descriptor is left, or the listener is closed.
+    /// Fails if no descriptor is left, or the listener is closed.
     pub fn try_clone(&self) -> io::Result<Self> {
         self.0.try_clone().map(TcpListener)
     }
 
-    /// With `true`, [`accept`](TcpListener::accept) does not wait: [`set_timeout`](TcpListener::set_timeout) of 0. With
-    /// `false` it does, for ever: of `None`.
+    /// Sets whether [`accept`](TcpListener::accept) waits: `true` is a [timeout](TcpListener::set_timeout) of 0, and
+    /// `false` one of `None`.
     ///
     /// Source: Python's `setblocking`.
     ///
     /// # Errors
-    /// None; std's method of this name has some.
+    /// Never fails. The `Result` is that of std's method.
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         self.set_timeout(nonblocking.then_some(0.0))
     }
 
-    /// How long packets of its connections may travel: `IP_TTL`.
+    /// Sets how many hops the packets of the listener's connections may travel: `IP_TTL`.
     ///
     /// # Errors
-    /// When the listener is closed; for 0, or more than 255.
+    /// Fails if the listener is closed, and for 0 and for more than 255.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.0.socket()?.set_ttl_v4(ttl)
     }
 
-    /// What [`set_ttl`](TcpListener::set_ttl) sets.
+    /// The number that [`set_ttl`](TcpListener::set_ttl) sets.
     ///
     /// # Errors
-    /// When the listener is closed.
+    /// Fails if the listener is closed.
     pub fn ttl(&self) -> io::Result<u32> {
         self.0.socket()?.ttl_v4()
     }
 
-    /// The error that the listener has run into, if any; asking takes it away.
+    /// Returns the pending error of the listener (`SO_ERROR`), if any, and clears it.
     ///
     /// # Errors
-    /// When the listener is closed.
+    /// Fails if the listener is closed.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.0.socket()?.take_error()
     }
 
-    /// Lends the descriptor, for what takes [`AsFd`](std::os::fd::AsFd): it stays open until `f` has returned.
+    /// Lends the descriptor to `f`, for functions that take an [`AsFd`](std::os::fd::AsFd). It stays open until `f` has
+    /// returned.
     ///
     /// # Errors
-    /// When the listener is closed.
+    /// Fails if the listener is closed.
     pub fn with_fd<R>(&self, f: impl FnOnce(BorrowedFd<'_>) -> R) -> io::Result<R> {
         self.0.with_fd(f)
     }
 
-    /// Stops to listen, whoever else has a handle. Greenlets that wait in
-    /// [`accept`](TcpListener::accept) get an `EBADF` error. Closing twice is fine.
+    /// Closes the listener for all its handles. Greenlets that wait in [`accept`](TcpListener::accept) get an `EBADF`
+    /// error. Closing twice has no further effect.
     pub fn close(&self) {
         self.0.close();
     }
@@ -189,7 +191,7 @@ fn connection(
     Ok((TcpStream::of_nonblocking(socket)?, as_inet(address)?))
 }
 
-/// A connection that does not block, by one system call where that can be.
+/// Accepts a connection as a non-blocking socket, by one system call on Linux.
 fn accept(listener: &socket2::Socket) -> io::Result<(socket2::Socket, socket2::SockAddr)> {
     #[cfg(target_os = "linux")]
     return listener.accept4(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK);
@@ -201,16 +203,16 @@ fn accept(listener: &socket2::Socket) -> io::Result<(socket2::Socket, socket2::S
     }
 }
 
-/// The connections of a [`TcpListener`]: see [`incoming`](TcpListener::incoming).
+/// An iterator over the connections of a [`TcpListener`], made by [`incoming`](TcpListener::incoming).
 #[derive(Debug)]
 pub struct Incoming<'a> {
-    /// None when it is over.
+    /// None when the iterator is over.
     listener: Option<&'a TcpListener>,
-    /// Whether the next try would fail as the last one did unless others run before.
+    /// Whether the next try would fail as the last one did unless other greenlets run before.
     pause: bool,
 }
 
-/// So many seconds are left to others after a failure that they may mend.
+/// How many seconds other greenlets run after a failure that they may end, for example by closing descriptors.
 const PAUSE: f64 = 0.01;
 
 impl Incoming<'_> {
@@ -241,7 +243,7 @@ impl Iterator for Incoming<'_> {
 
 impl FusedIterator for Incoming<'_> {}
 
-/// Whether the listener will never accept anything any more.
+/// Whether the error says that the listener cannot accept any more connections.
 pub(crate) fn is_of_listener(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
@@ -249,7 +251,8 @@ pub(crate) fn is_of_listener(error: &io::Error) -> bool {
     )
 }
 
-/// Whether nothing has waited, and nothing will: no descriptor or no memory is left, or no time is allowed.
+/// Whether the call has failed without waiting, and would do so again at once: no descriptor or no memory is left, or
+/// the timeout is 0.
 fn is_for_now(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),

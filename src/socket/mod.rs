@@ -19,29 +19,34 @@
 //! # Ok::<(), Exception>(())
 //! ```
 //!
-//! [`TcpStream`] and [`TcpListener`] have the methods of those of [`std::net`], with the same results. These things differ:
+//! [`TcpStream`] and [`TcpListener`] have the methods of the types of these names in [`std::net`], with the same
+//! results. They differ in this:
 //!
 //! * Timeouts are Python's: they belong to the handle and not to the connection, and are any
-//!   [`Seconds`](crate::Seconds). A call that takes too long fails with [`TimedOut`](std::io::ErrorKind::TimedOut). With 0
-//!   nothing waits: a call that would have to fails with [`WouldBlock`](std::io::ErrorKind::WouldBlock), and so does
-//!   [`connect_timeout`](TcpStream::connect_timeout). [`set_nonblocking`](TcpStream::set_nonblocking) is a timeout of 0.
-//! * A read into an empty buffer returns 0 at once. std's asks the system, where it may wait for data.
-//! * Writing never raises `SIGPIPE`, whatever the process does about it.
-//! * A name is looked up while other greenlets run; [`Address`] tells what an address may be.
-//! * Errors of `connect` and `bind` say which address it was: [`AddressError`].
-//! * As in gevent, one greenlet at a time reads, and one writes; a second one gets a
-//!   [`ConcurrentObjectUseError`](crate::exceptions::ConcurrentObjectUseError). With a descriptor of its own
-//!   ([`try_clone`](TcpStream::try_clone)) it can wait, too.
-//! * As in gevent, a socket can be closed while others have handles of it, or wait for it. Then, and when something is
-//!   thrown into the greenlet that waits, [`incoming`](TcpListener::incoming) is over; std's never is.
+//!   [`Seconds`](crate::Seconds). A call that takes too long fails with [`TimedOut`](std::io::ErrorKind::TimedOut).
+//!   With a timeout of 0 no call waits: a call that would have to wait fails with
+//!   [`WouldBlock`](std::io::ErrorKind::WouldBlock), and so does [`connect_timeout`](TcpStream::connect_timeout).
+//!   [`set_nonblocking`](TcpStream::set_nonblocking) sets a timeout of 0.
+//! * A read into an empty buffer returns 0 at once. std passes such a read to the system, where it may wait for data.
+//! * A write never raises `SIGPIPE`, whatever the process has set for this signal.
+//! * A name is looked up while other greenlets run. [`Address`] lists the types that an address may have.
+//! * Errors of `connect` and `bind` have the address inside, in an [`AddressError`].
+//! * As in gevent, one greenlet at a time reads, and one writes. A second one gets a
+//!   [`ConcurrentObjectUseError`](crate::exceptions::ConcurrentObjectUseError), but can wait by a descriptor of its own
+//!   ([`try_clone`](TcpStream::try_clone)).
+//! * As in gevent, a socket can be closed while there are other handles of it, and while greenlets wait for it.
+//! * [`incoming`](TcpListener::incoming) ends when the listener is closed, and when an exception is thrown into the
+//!   greenlet that waits. std's never ends.
 //!
-//! A Unix socket can be taken over, by [`TryFrom<OwnedFd>`](TcpStream#impl-TryFrom<OwnedFd>-for-TcpStream). A greenlet that
-//! waits to write to it is not woken when the *other* side ends its reading only: Linux has no event for that. It is
-//! woken, with [`BrokenPipe`](std::io::ErrorKind::BrokenPipe), when that side reads what there is, or is closed.
+//! A `TcpStream` can also be made of a connected Unix socket, by
+//! [`TryFrom<OwnedFd>`](TcpStream#impl-TryFrom<OwnedFd>-for-TcpStream). Linux has no event that tells a greenlet which
+//! waits to write there that the *other* side ends only its reading. The greenlet is woken, with
+//! [`BrokenPipe`](std::io::ErrorKind::BrokenPipe), when the other side reads the data that are there, or is closed.
 //!
-//! They are not [`AsFd`](std::os::fd::AsFd): what that lends must stay open, but as in gevent any handle
-//! may [close](TcpStream::close) the socket for all. Instead [`TcpStream::with_fd`] and
-//! [`TcpListener::with_fd`] lend the descriptor to a closure, and closing waits for that.
+//! Neither type is [`AsFd`](std::os::fd::AsFd): a descriptor that is lent by that trait must stay open, but as in
+//! gevent any handle may [close](TcpStream::close) the socket for all. Instead [`TcpStream::with_fd`] and
+//! [`TcpListener::with_fd`] lend the descriptor to a closure, and the descriptor is not closed before the closure has
+//! returned.
 
 mod address_error;
 mod listener;

@@ -1,5 +1,5 @@
-//! What all sockets share: a non-blocking descriptor, its two watchers, and waiting for them.
-//! Source: gevent's `_socketcommon.py`.
+//! [`RawSocket`], the base of all sockets: a non-blocking descriptor, its two watchers, and waiting for them. Source:
+//! gevent's `_socketcommon.py`.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
@@ -13,27 +13,27 @@ use hub::{Hub, Seconds, TimedOut, WeakList, try_get_hub};
 
 use crate::exceptions::BlockingSwitchOutError;
 
-/// A socket of this thread.
+/// A non-blocking socket, which belongs to this thread's hub.
 pub(super) struct RawSocket {
-    // Before the descriptor: watchers go first.
+    // The watchers come before the descriptor, so that they are dropped first.
     read: OnceCell<Io>,
     write: OnceCell<Io>,
-    /// None once it is closed. Shared with operations that are under way, so that the number
-    /// of the descriptor is not reused under them.
+    /// None once the socket is closed. Shared with operations that are under way, so that the number of the descriptor
+    /// is not reused before they end.
     socket: RefCell<Option<Rc<socket2::Socket>>>,
     hub: Hub,
-    /// How long to wait, by [`Direction`].
+    /// How many seconds a call may wait, by [`Direction`].
     timeouts: [Cell<Option<f64>>; 2],
-    /// Whether the next read is worth a try before waiting: the last one filled its buffer, or
-    /// there was none.
+    /// Whether the next read is tried before it waits: true if the last read has filled its buffer, and before the
+    /// first read.
     more_to_read: Cell<bool>,
-    /// What [`shutdown`](RawSocket::shutdown) has ended, by [`Direction`].
+    /// Whether [`shutdown`](RawSocket::shutdown) has ended a direction, by [`Direction`].
     shut_down: [Cell<bool>; 2],
-    /// All descriptors of the connection that were [made](RawSocket::try_clone) of one another.
+    /// The sockets of this connection that were made of one another by [`try_clone`](RawSocket::try_clone).
     copies: OnceCell<Rc<RefCell<WeakList<RawSocket>>>>,
 }
 
-/// Which way to wait for.
+/// The two directions of a socket, in which greenlets wait independently.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Direction {
     Read,
@@ -46,7 +46,7 @@ impl RawSocket {
         RawSocket::of_nonblocking(socket)
     }
 
-    /// Of a socket that does not block already.
+    /// As `new`, for a socket that is non-blocking already.
     pub(super) fn of_nonblocking(socket: socket2::Socket) -> io::Result<RawSocket> {
         let hub = try_get_hub().map_err(Exception::from)?;
         Ok(RawSocket {
@@ -61,7 +61,7 @@ impl RawSocket {
         })
     }
 
-    /// A second descriptor for the same connection, with the same timeouts.
+    /// Makes a second descriptor for the same connection, with the same timeouts.
     pub(super) fn try_clone(self: &Rc<Self>) -> io::Result<Rc<RawSocket>> {
         let copies = self.copies.get_or_init(|| {
             let mut all = WeakList::default();
@@ -86,7 +86,7 @@ impl RawSocket {
         }
     }
 
-    /// Lends the descriptor, which stays open that long, even if the socket is closed meanwhile.
+    /// Lends the descriptor to `f`. It stays open until `f` has returned, even if the socket is closed meanwhile.
     pub(super) fn with_fd<R>(&self, f: impl FnOnce(BorrowedFd<'_>) -> R) -> io::Result<R> {
         let socket = self.socket()?;
         Ok(f(socket.as_fd()))
@@ -113,7 +113,7 @@ impl RawSocket {
         Ok(())
     }
 
-    /// Parks the greenlet until the socket is ready, so long at most.
+    /// Parks the greenlet until the socket is ready, for `timeout` seconds at most.
     #[track_caller]
     pub(super) fn wait(&self, direction: Direction, timeout: Option<f64>) -> io::Result<()> {
         self.park(direction, timeout).map_err(|e| self.io_error(e))
@@ -140,7 +140,7 @@ impl RawSocket {
             .wait_on_watcher_unless(watcher, timeout, is_shut_down)
     }
 
-    /// Does `operation` as soon as it does not block.
+    /// Calls `operation` until it does not fail with `WouldBlock`, and waits for the socket before each further call.
     #[track_caller]
     pub(super) fn retry<T>(
         &self,
@@ -163,8 +163,8 @@ impl RawSocket {
         }
     }
 
-    /// A read into an empty buffer, which never waits. It returns the errors of the connection; it is no error that
-    /// nothing is there yet.
+    /// Reads into an empty buffer, which never waits. Returns the errors of the connection, but 0 if there is nothing
+    /// to read yet.
     #[track_caller]
     pub(super) fn read_nothing(
         &self,
@@ -176,8 +176,9 @@ impl RawSocket {
         })
     }
 
-    /// A read into a buffer of `len` bytes, which is not 0. After a short read it waits first: the loop is
-    /// level-triggered, so nothing is missed, and the read that would only say EAGAIN is saved.
+    /// Reads into a buffer of `len` bytes, which is not 0. If the last read has not filled its buffer, it waits first:
+    /// this saves a call of the system that would most likely fail with `EAGAIN`, and misses nothing, as the loop is
+    /// level-triggered.
     #[track_caller]
     pub(super) fn read(
         &self,
@@ -187,7 +188,7 @@ impl RawSocket {
         let timeout = self.timeout(Direction::Read);
         if timeout != Some(0.0) && !self.more_to_read.get() {
             match self.park(Direction::Read, timeout) {
-                // The hub cannot wait, but what is there already it may read.
+                // The hub cannot wait, but it may read the data that are there already.
                 Err(e) if hub_cannot_wait(&e) => {}
                 waited => waited.map_err(|e| self.io_error(e))?,
             }
@@ -197,15 +198,15 @@ impl RawSocket {
         Ok(n)
     }
 
-    /// The error of a wait. An exception that was thrown into the greenlet keeps its identity, unless this socket has
-    /// thrown it.
+    /// Converts the exception of a wait. One that was thrown into the greenlet keeps its identity, unless this socket
+    /// has thrown it.
     #[cold]
     fn io_error(&self, exception: Exception) -> io::Error {
         let error = exception.error();
         if error.is::<Closed>() {
             return closed();
         }
-        // Somebody may throw one, too.
+        // A `TimedOut` that user code has thrown is not the end of this wait's own time.
         if let Some(timed_out) = error.downcast_ref::<TimedOut>()
             && exception.thrown_here().is_none()
         {
@@ -214,8 +215,9 @@ impl RawSocket {
         exception.into()
     }
 
-    /// Ends directions of the connection. Greenlets that wait for one, at this descriptor or a copy, are woken and
-    /// try again: a Unix socket that is shut down for writing while it is full has no event that would say so.
+    /// Ends one or both directions of the connection. Greenlets that wait for one of them, at this descriptor or a
+    /// copy, are woken and try again. They would not be woken by an event: a Unix socket that is shut down for writing
+    /// while it is full has none.
     pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.socket()?.shutdown(how)?;
         let directions: &[Direction] = match how {
@@ -242,47 +244,47 @@ impl RawSocket {
                 Direction::Write => self.write.get(),
             };
             if let Some(watcher) = watcher {
-                // Fails only if the loop is destroyed, and then nobody waits any more.
+                // This fails only if the loop is destroyed, and then no greenlet waits any more.
                 let _ = self.hub.end_wait(watcher);
             }
         }
     }
 
-    /// Closes the socket. Greenlets that wait for it are told so; the descriptor itself is
-    /// closed when they have been, so that its number cannot be reused under them.
+    /// Closes the socket. [`Closed`] is thrown into greenlets that wait for it. The descriptor itself is closed after
+    /// that, so that its number cannot be reused while the loop still watches it.
     pub(super) fn close(&self) {
         let Some(socket) = self.socket.take() else {
             return;
         };
         let watchers = [self.read.get(), self.write.get()];
         let watchers = watchers.into_iter().flatten().map(|io| (**io).clone());
-        // Fails only if the loop is destroyed, and then nobody waits any more.
+        // This fails only if the loop is destroyed, and then no greenlet waits any more.
         let _ = self
             .hub
             .cancel_waits_close_and_then(watchers, Closed, move || drop(socket));
     }
 }
 
-/// Thrown into those who wait for a socket that is closed; their calls fail with [`closed`]. Nobody else can throw it, so
-/// it is told from a kill.
+/// The exception that is thrown into greenlets which wait for a socket that is closed; their calls fail with
+/// [`closed`]. Only this module can throw it, so it cannot be taken for a kill.
 #[derive(Debug, thiserror::Error)]
 #[error("the socket was closed by another greenlet")]
 struct Closed;
 
-/// Whether a wait has failed because the hub wanted to wait. An exception of that type may also have been thrown by
-/// somebody: that does not count.
+/// Whether a wait has failed because it was called in the hub. An exception of the same type that was thrown into the
+/// greenlet does not count.
 #[cold]
 fn hub_cannot_wait(exception: &Exception) -> bool {
     exception.error().is::<BlockingSwitchOutError>() && exception.thrown_here().is_none()
 }
 
-/// Whether the error is one of the wait, and not of a connection or an address: something was thrown into the greenlet,
-/// or it cannot wait at all. A loop that goes on after other errors ends with this one.
+/// Whether the error is one of the wait, and not of a connection or an address: an exception was thrown into the
+/// greenlet, or the greenlet cannot wait at all. A loop that goes on after other errors ends with such an error.
 pub(super) fn ends_all(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<AsError>())
 }
 
-/// A time that Python's `settimeout` takes.
+/// Checks a timeout as Python's `settimeout` does: it may not be negative.
 pub(super) fn valid_timeout(timeout: impl Seconds) -> io::Result<Option<f64>> {
     let invalid = |why: Box<dyn std::error::Error + Send + Sync>| {
         io::Error::new(io::ErrorKind::InvalidInput, why)
@@ -294,7 +296,7 @@ pub(super) fn valid_timeout(timeout: impl Seconds) -> io::Result<Option<f64>> {
     }
 }
 
-/// What gevent calls `cancel_wait_ex`: the file descriptor was closed in another greenlet.
+/// The error of calls on a socket that is closed: gevent's `cancel_wait_ex`.
 fn closed() -> io::Error {
     io::Error::from_raw_os_error(libc::EBADF)
 }

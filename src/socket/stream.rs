@@ -1,4 +1,4 @@
-//! [`TcpStream`].
+//! [`TcpStream`]: a TCP connection.
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
@@ -13,8 +13,8 @@ use socket2::{Domain, Protocol, SockRef, Type};
 use super::raw::{Direction, RawSocket, ends_all, valid_timeout};
 use super::{Address, AddressError};
 
-/// A TCP connection: [`std::net::TcpStream`]'s methods, but what would block parks the
-/// greenlet. Clones are the same connection; it is closed when the last one is dropped.
+/// A TCP connection. It has the methods of [`std::net::TcpStream`], but they park the greenlet instead of blocking the
+/// thread. Clones are handles of the same connection, which is closed when the last one is dropped.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -36,7 +36,7 @@ use super::{Address, AddressError};
 pub struct TcpStream(Rc<RawSocket>);
 
 impl TcpStream {
-    /// Connects to an address; of several, to the first that answers.
+    /// Connects to an address. If there are several, it connects to the first one that answers.
     ///
     /// ```
     /// use std::io::ErrorKind;
@@ -52,20 +52,21 @@ impl TcpStream {
     /// ```
     ///
     /// # Errors
-    /// Why the last of them did not, with an [`AddressError`] inside that says which it was; or why the
-    /// name could not be looked up; at once, without the addresses that are left, what is thrown into the
-    /// current greenlet meanwhile.
+    /// Returns the error of the last address, with an [`AddressError`] inside, or that of looking the name up. An
+    /// exception that is thrown into the current greenlet meanwhile is returned at once; further addresses are not
+    /// tried.
     #[track_caller]
     pub fn connect(address: impl Address) -> io::Result<Self> {
         Self::connect_all(address, None)
     }
 
-    /// [`connect`](TcpStream::connect), for so many seconds at each address: `None` for as long as the system tries,
-    /// 0 not at all. (std's has one address, and takes no 0.)
+    /// [`connect`](TcpStream::connect) with a time limit in seconds for each address. With `None` it waits for as long
+    /// as the system tries, with 0 not at all. (std's method takes one address, and does not accept 0.)
     ///
     /// # Errors
-    /// As for `connect`; [`io::ErrorKind::TimedOut`] among them, with 0 [`io::ErrorKind::WouldBlock`] unless the
-    /// system is done at once; [`io::ErrorKind::InvalidInput`] for a time that is negative or no number.
+    /// Fails as `connect` does, and with [`io::ErrorKind::TimedOut`] when the time is over, or, if the time is 0 and
+    /// the system does not connect at once, with [`io::ErrorKind::WouldBlock`]. Fails with
+    /// [`io::ErrorKind::InvalidInput`] for a time that is negative or not a number.
     #[track_caller]
     pub fn connect_timeout(address: impl Address, timeout: impl Seconds) -> io::Result<Self> {
         Self::connect_all(address, valid_timeout(timeout)?)
@@ -124,55 +125,55 @@ impl TcpStream {
     /// Takes over a standard stream.
     ///
     /// # Errors
-    /// When it cannot be made non-blocking.
+    /// Fails if the stream cannot be made non-blocking.
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
         Self::from_socket(stream.into())
     }
 
-    /// A second descriptor for the same connection. It has the same timeouts at first, is closed on its own, and may
-    /// be waited for by another greenlet.
+    /// Makes a second descriptor for the same connection. It begins with the same timeouts and is closed on its own,
+    /// and another greenlet may wait for it.
     ///
     /// # Errors
-    /// When no descriptor is left, or the stream is closed.
+    /// Fails if no descriptor is left, or the stream is closed.
     pub fn try_clone(&self) -> io::Result<Self> {
         self.0.try_clone().map(TcpStream)
     }
 
-    /// The other side's address.
+    /// The address of the other side.
     ///
     /// # Errors
-    /// When the stream is closed or not connected any more.
+    /// Fails if the stream is closed or not connected any more.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         as_inet(self.0.socket()?.peer_addr()?)
     }
 
-    /// This side's address.
+    /// The address of this side.
     ///
     /// # Errors
-    /// When the stream is closed.
+    /// Fails if the stream is closed.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         as_inet(self.0.socket()?.local_addr()?)
     }
 
-    /// Ends one or both directions for good, for all descriptors of the connection. Greenlets that wait to read get
-    /// 0, those that wait to write [`io::ErrorKind::BrokenPipe`].
+    /// Ends one or both directions for good, for all descriptors of the connection. Greenlets that wait to read get 0;
+    /// those that wait to write fail with [`io::ErrorKind::BrokenPipe`].
     ///
     /// # Errors
-    /// When the stream is closed or not connected any more.
+    /// Fails if the stream is closed or not connected any more.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.0.shutdown(how)
     }
 
-    /// Closes the connection, whoever else has a handle. Greenlets that wait for it get an
-    /// `EBADF` error. Closing twice is fine.
+    /// Closes the connection for all its handles. Greenlets that wait for it get an `EBADF` error. Closing twice has no
+    /// further effect.
     pub fn close(&self) {
         self.0.close();
     }
 
-    /// Sends small writes at once.
+    /// Sets whether small writes are sent at once: `TCP_NODELAY`.
     ///
     /// # Errors
-    /// When the stream is closed.
+    /// Fails if the stream is closed.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         self.0.socket()?.set_tcp_nodelay(nodelay)
     }
@@ -180,45 +181,45 @@ impl TcpStream {
     /// Whether small writes are sent at once.
     ///
     /// # Errors
-    /// When the stream is closed.
+    /// Fails if the stream is closed.
     pub fn nodelay(&self) -> io::Result<bool> {
         self.0.socket()?.tcp_nodelay()
     }
 
-    /// How long packets may travel: `IP_TTL`.
+    /// Sets how many hops packets may travel: `IP_TTL`.
     ///
     /// # Errors
-    /// When the stream is closed; for 0, or more than 255.
+    /// Fails if the stream is closed, and for 0 and for more than 255.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.0.socket()?.set_ttl_v4(ttl)
     }
 
-    /// What [`set_ttl`](TcpStream::set_ttl) sets.
+    /// The number that [`set_ttl`](TcpStream::set_ttl) sets.
     ///
     /// # Errors
-    /// When the stream is closed.
+    /// Fails if the stream is closed.
     pub fn ttl(&self) -> io::Result<u32> {
         self.0.socket()?.ttl_v4()
     }
 
-    /// With `true`, reads and writes do not wait: [`set_timeout`](TcpStream::set_timeout) of 0. With `false` they wait
-    /// for ever: of `None`.
+    /// Sets whether reads and writes wait: `true` is a [timeout](TcpStream::set_timeout) of 0, and `false` one of
+    /// `None`.
     ///
     /// Source: Python's `setblocking`.
     ///
     /// # Errors
-    /// None; std's method of this name has some.
+    /// Never fails. The `Result` is that of std's method.
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         self.set_timeout(nonblocking.then_some(0.0))
     }
 
-    /// How many seconds a read or a write may wait: `None` for ever, 0 not at all. After that
-    /// they end with [`io::ErrorKind::TimedOut`], or with 0 [`io::ErrorKind::WouldBlock`].
+    /// Sets how many seconds a read or a write may wait: for ever with `None`, not at all with 0. When the time is
+    /// over, the call fails with [`io::ErrorKind::TimedOut`]; with 0 it fails with [`io::ErrorKind::WouldBlock`].
     ///
     /// Source: Python's `settimeout`.
     ///
     /// # Errors
-    /// For a time that is negative or no number.
+    /// Fails for a time that is negative or not a number.
     pub fn set_timeout(&self, timeout: impl Seconds) -> io::Result<()> {
         self.0
             .set_timeout(&[Direction::Read, Direction::Write], timeout)
@@ -227,7 +228,7 @@ impl TcpStream {
     /// [`set_timeout`](TcpStream::set_timeout) for reads only.
     ///
     /// # Errors
-    /// As there.
+    /// As for `set_timeout`.
     pub fn set_read_timeout(&self, timeout: impl Seconds) -> io::Result<()> {
         self.0.set_timeout(&[Direction::Read], timeout)
     }
@@ -235,7 +236,7 @@ impl TcpStream {
     /// [`set_timeout`](TcpStream::set_timeout) for writes only.
     ///
     /// # Errors
-    /// As there.
+    /// As for `set_timeout`.
     pub fn set_write_timeout(&self, timeout: impl Seconds) -> io::Result<()> {
         self.0.set_timeout(&[Direction::Write], timeout)
     }
@@ -250,20 +251,21 @@ impl TcpStream {
         self.0.timeout(Direction::Read)
     }
 
-    /// What [`set_timeout`](TcpStream::set_timeout) set: [`read_timeout`](TcpStream::read_timeout).
+    /// The seconds that [`set_timeout`](TcpStream::set_timeout) has set: the same as
+    /// [`read_timeout`](TcpStream::read_timeout).
     pub fn timeout(&self) -> Option<f64> {
         self.read_timeout()
     }
 
-    /// The error that the connection has run into, if any; asking takes it away.
+    /// Returns the pending error of the connection (`SO_ERROR`), if any, and clears it.
     ///
     /// # Errors
-    /// When the stream is closed.
+    /// Fails if the stream is closed.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.0.socket()?.take_error()
     }
 
-    /// Reads without taking what it read: the next read gets it again.
+    /// Reads without removing the data: the next read gets them again.
     ///
     /// # Errors
     /// As for [`Read::read`].
@@ -276,9 +278,10 @@ impl TcpStream {
             .retry(Direction::Read, |socket| socket.peek(as_uninit(buf)))
     }
 
-    /// Lends the descriptor, for what takes [`AsFd`](std::os::fd::AsFd): it stays open until `f` has returned.
+    /// Lends the descriptor to `f`, for functions that take an [`AsFd`](std::os::fd::AsFd). It stays open until `f` has
+    /// returned.
     ///
-    /// To keep one, [`try_clone_to_owned`](std::os::fd::BorrowedFd::try_clone_to_owned) it.
+    /// A descriptor to keep is made by [`try_clone_to_owned`](std::os::fd::BorrowedFd::try_clone_to_owned).
     ///
     /// ```
     /// use std::io::Read;
@@ -296,15 +299,15 @@ impl TcpStream {
     /// ```
     ///
     /// # Errors
-    /// When the stream is closed.
+    /// Fails if the stream is closed.
     pub fn with_fd<R>(&self, f: impl FnOnce(BorrowedFd<'_>) -> R) -> io::Result<R> {
         self.0.with_fd(f)
     }
 
-    /// All options of the socket.
+    /// Lends the socket to `f`, for the options that have no method here.
     ///
     /// # Errors
-    /// When the stream is closed.
+    /// Fails if the stream is closed.
     pub fn with_options<R>(&self, f: impl FnOnce(SockRef<'_>) -> R) -> io::Result<R> {
         let socket = self.0.socket()?;
         Ok(f(SockRef::from(&*socket)))
@@ -317,22 +320,23 @@ pub(super) fn as_inet(address: socket2::SockAddr) -> io::Result<SocketAddr> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not an internet address"))
 }
 
-/// The buffer as `socket2` wants it where it has no call for initialised ones.
+/// Converts a buffer for those functions of `socket2` that take only uninitialised ones.
 #[allow(unsafe_code)]
 fn as_uninit(buf: &mut [u8]) -> &mut [MaybeUninit<u8>] {
-    // SAFETY: `u8` and `MaybeUninit<u8>` have the same layout, and the kernel writes only whole
-    // bytes there, so that what was initialised remains so.
+    // SAFETY: `u8` and `MaybeUninit<u8>` have the same layout, and `socket2` only passes the buffer to the kernel,
+    // which writes whole bytes, so that all bytes remain initialised.
     unsafe { &mut *(std::ptr::from_mut(buf) as *mut [MaybeUninit<u8>]) }
 }
 
-/// The flag of every call that sends. When the other side has gone, the call fails, and raises no `SIGPIPE`, which would
-/// end the process unless somebody has seen to it. (Apple's systems have an option of the socket, which `socket2` sets.)
+/// The flag of every call that sends. With it a call fails without raising `SIGPIPE` if the other side is closed; that
+/// signal would end a process that does not ignore or handle it. (Apple's systems have an option of the socket for
+/// this, which `socket2` sets.)
 #[cfg(not(target_vendor = "apple"))]
 const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
 #[cfg(target_vendor = "apple")]
 const NO_SIGNAL: libc::c_int = 0;
 
-/// The system takes no more parts at once: its `IOV_MAX`.
+/// How many buffers the system takes in one call: its `IOV_MAX`.
 const MAX_PARTS: usize = 1024;
 
 impl Read for &TcpStream {
@@ -350,7 +354,7 @@ impl Read for &TcpStream {
         let bufs = &mut bufs[..count];
         let len = bufs.iter().map(|b| b.len()).sum();
         if len == 0 {
-            // `readv`, unlike `recv`, does not look at the socket then.
+            // Without a byte to read, `readv`, unlike `recv`, does not look at the socket.
             return self.0.read_nothing(|_| Ok(0));
         }
         self.0.read(len, |mut socket| socket.read_vectored(bufs))
@@ -369,7 +373,7 @@ impl Write for &TcpStream {
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let bufs = &bufs[..bufs.len().min(MAX_PARTS)];
         if bufs.iter().all(|buf| buf.is_empty()) {
-            // Nor does `writev`.
+            // Without a byte to write, `writev` does not look at the socket.
             return self.0.retry(Direction::Write, |_| Ok(0));
         }
         self.0.retry(Direction::Write, |socket| {
