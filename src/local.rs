@@ -80,7 +80,11 @@ impl<T: 'static> Local<T> {
 
     /// Calls `function` with the current greenlet's value.
     pub fn with<R>(&self, function: impl FnOnce(&T) -> R) -> R {
-        function(&self.value())
+        let value = self.value();
+        let done = function(&value);
+        // Its destructor may panic, and what is being returned would be forgotten.
+        drop(value);
+        done
     }
 
     /// The current greenlet's value, as a handle that can be kept, for example while the greenlet waits.
@@ -99,7 +103,7 @@ impl<T: 'static> Local<T> {
     where
         T: Clone,
     {
-        T::clone(&self.value())
+        self.with(T::clone)
     }
 
     /// Replaces the current greenlet's value.
@@ -300,7 +304,10 @@ impl<T: 'static> LocalKey<T> {
     /// Calls `function` with the current greenlet's value.
     pub fn with<R>(&self, function: impl FnOnce(&T) -> R) -> R {
         // `function` does not run within the thread-local's own `with`, because it may switch to another greenlet.
-        self.local().with(function)
+        let local = self.local();
+        let done = local.with(function);
+        drop(local);
+        done
     }
 
     /// A copy of the current greenlet's value.
@@ -308,7 +315,7 @@ impl<T: 'static> LocalKey<T> {
     where
         T: Clone,
     {
-        self.local().get()
+        self.with(T::clone)
     }
 
     /// Replaces the current greenlet's value.

@@ -367,7 +367,12 @@ pub fn with_timeout<T>(
     function: impl FnOnce() -> Result<T, Exception>,
     timeout_value: T,
 ) -> Result<T, Exception> {
-    Ok(Timeout::new(seconds)
-        .silent(function)?
-        .unwrap_or(timeout_value))
+    match Timeout::new(seconds).silent(function)? {
+        None => Ok(timeout_value),
+        Some(value) => {
+            // Its destructor may panic, and what is being returned would be forgotten.
+            drop(timeout_value);
+            Ok(value)
+        }
+    }
 }

@@ -107,14 +107,28 @@ pub(crate) fn switched(
     message: SwitchMessage,
 ) -> SwitchMessage {
     let tracer = thread.tracer.borrow().clone();
-    let Some(tracer) = tracer.filter(|tracer| !tracer.busy.replace(true)) else {
-        return message;
+    let message = match &tracer {
+        Some(tracer) if !tracer.busy.replace(true) => tell(thread, tracer, &origin, message),
+        _ => message,
     };
+    // Not dropped by the end of the block: the message would be forgotten if a destructor panicked then.
+    drop((tracer, origin));
+    message
+}
+
+/// Calls the tracer. Returns what [`switched`] does.
+fn tell(
+    thread: &Thread,
+    tracer: &Tracer,
+    origin: &RawGreenlet,
+    message: SwitchMessage,
+) -> SwitchMessage {
     let event = match message {
         SwitchMessage::Value(_) => Event::Switch,
         SwitchMessage::Throw(_) | SwitchMessage::Unwind => Event::Throw,
     };
-    let call = || (tracer.function)(event, &origin, &thread.current_greenlet());
+    let current = thread.current_greenlet();
+    let call = || (tracer.function)(event, origin, &current);
     let told = catch_unwind(AssertUnwindSafe(call));
     tracer.busy.set(false);
     let raised = match told {

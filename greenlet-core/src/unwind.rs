@@ -53,6 +53,7 @@ use crate::core::{GreenletCore, Life, RawGreenlet};
 use crate::exception::{Exception, GreenletError, GreenletExit};
 use crate::pinned::pinned;
 use crate::root;
+use crate::sanitizer;
 use crate::switch::{JumpTarget, SwitchMessage};
 use crate::thread::{Attention, Thread};
 use crate::value::Value;
@@ -459,6 +460,18 @@ fn give_up_stack(thread: &Thread, why: &str) -> ! {
         last.stage = UnwindStage::GivenUp;
     }
     let greenlet = thread.current_greenlet();
+    tell_given_up(&greenlet, why);
+    attached::given_up(&greenlet);
+    sanitizer::keep(greenlet.core());
+    // A stack that is not given back to the pool is never reused.
+    greenlet.core().stack.set(None);
+    // The data stay as well: the frames may refer to them.
+    std::mem::forget(greenlet);
+    root::end(SwitchMessage::Value(Value::None))
+}
+
+/// Says so on stderr, and owns nothing any more when it returns.
+fn tell_given_up(greenlet: &RawGreenlet, why: &str) {
     // The name may be made by user code, which must neither unwind any further nor wait.
     let who = catch(|| pinned(|| format!("{greenlet:?}")));
     let who = who.unwrap_or_else(|_| format!("<greenlet at {:#x}>", greenlet.address()));
@@ -466,12 +479,6 @@ fn give_up_stack(thread: &Thread, why: &str) -> ! {
         io::stderr(),
         "greenlet-core: {who} {why}: the stack is given up"
     );
-    attached::given_up(&greenlet);
-    // A stack that is not given back to the pool is never reused.
-    greenlet.core().stack.set(None);
-    // The data stay as well: the frames may refer to them.
-    std::mem::forget(greenlet);
-    root::end(SwitchMessage::Value(Value::None))
 }
 
 /// Unwinds a parked greenlet whose last handle is being dropped.

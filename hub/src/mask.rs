@@ -91,5 +91,8 @@ pub fn throw_unless_masked(
         mask.held.borrow_mut().push(Box::new(again));
         return Ok(());
     }
-    greenlet.throw(exception).map(drop)
+    let thrown = greenlet.throw(exception).map(drop);
+    // Its destructor may panic, and what is being returned would be forgotten.
+    drop(wanted);
+    thrown
 }

@@ -86,10 +86,13 @@ impl<T> fmt::Display for PutError<T> {
 impl<T> From<PutError<T>> for Exception {
     #[track_caller]
     fn from(error: PutError<T>) -> Exception {
-        match error {
-            PutError::Full(_) => Exception::new(Full),
-            PutError::ShutDown(_) => Exception::new(ShutDown),
-            PutError::Thrown(_, exception) => exception,
-        }
+        let (item, exception) = match error {
+            PutError::Full(item) => (Some(item), Exception::new(Full)),
+            PutError::ShutDown(item) => (Some(item), Exception::new(ShutDown)),
+            PutError::Thrown(item, exception) => (item, exception),
+        };
+        // Its destructor may panic, and what is being returned would be forgotten.
+        drop(item);
+        exception
     }
 }

@@ -216,10 +216,13 @@ impl<'scope> Scope<'scope, '_> {
                     return Ok(());
                 };
                 state.forget_if_over(id);
-                match ended.exception() {
+                let told = match ended.exception() {
                     Some(exception) => state.failed(exception),
                     None => Ok(()),
-                }
+                };
+                // It may be the last one, and what is being returned is forgotten if a destructor panics.
+                drop(state);
+                told
             }),
         );
         greenlet.start_or_end();

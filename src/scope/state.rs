@@ -199,7 +199,7 @@ impl ScopeState {
     }
 
     /// A greenlet has failed: the others, and the scope's function, are told. In the hub.
-    pub(super) fn failed(self: Rc<Self>, exception: Exception) -> Result<(), Exception> {
+    pub(super) fn failed(self: &Rc<Self>, exception: Exception) -> Result<(), Exception> {
         self.note_failure(exception);
         if self.cancelled.replace(true) {
             return Ok(());
@@ -208,8 +208,12 @@ impl ScopeState {
         let Some(owner) = self.owner.upgrade() else {
             return Ok(());
         };
-        let wanted = move || self.in_function.get();
-        throw_unless_masked(&owner, wanted, Exception::new(ScopeCancelled))
+        let its = self.clone();
+        let wanted = move || its.in_function.get();
+        let thrown = throw_unless_masked(&owner, wanted, Exception::new(ScopeCancelled));
+        // It may be unwound by that, and what is being returned is forgotten if a destructor panics.
+        drop(owner);
+        thrown
     }
 
     /// The first one counts.

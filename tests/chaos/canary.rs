@@ -1,13 +1,14 @@
 //! What programs own and lend, and the books that are kept about it.
 
 use std::collections::BTreeMap;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::process::abort;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use gevent::greenlet_core::unwind::is_forced;
 use gevent::{Plain, getcurrent};
 
 use crate::world::World;
@@ -29,6 +30,7 @@ pub(crate) struct Ledger {
     alive: Mutex<BTreeMap<u64, &'static Location<'static>>>,
     sockets: AtomicI64,
     loops: AtomicU64,
+    forgets: AtomicBool,
 }
 
 impl Ledger {
@@ -40,6 +42,17 @@ impl Ledger {
     fn books(&self) -> MutexGuard<'_, BTreeMap<u64, &'static Location<'static>>> {
         // Nothing panics while it is locked, but something may be panicking.
         self.alive.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a destructor panics, or is left by the unwinding of its greenlet: rustc never drops what the function
+    /// that has called it was returning (rust-lang/rust#47949).
+    pub(crate) fn forget(&self) {
+        self.forgets.store(true, SeqCst);
+    }
+
+    /// Whether something may be lost by that.
+    pub(crate) fn forgets(&self) -> bool {
+        self.forgets.load(SeqCst)
     }
 
     /// Notes that there is one more loop than the thread's.
@@ -197,13 +210,24 @@ impl Drop for Bomb {
     fn drop(&mut self) {
         let world = &self.world;
         self.canary.look();
-        for _ in 0..world.random.below(3) {
-            let _ = world.step();
-        }
+        let stepped = catch_unwind(AssertUnwindSafe(|| {
+            for _ in 0..world.random.below(3) {
+                let _ = world.step();
+            }
+        }));
         self.canary.look();
+        match stepped {
+            // The unwinding of a greenlet cannot be put off.
+            Err(payload) if world.kind.bombs || is_forced(&*payload) => {
+                world.ledger.forget();
+                resume_unwind(payload);
+            }
+            _ => {}
+        }
         // Never while something unwinds, and never into the C library, which calls thread-locals' destructors.
         let may_panic = world.kind.bombs && !world.over.get() && !std::thread::panicking();
         if may_panic && world.random.once_in(8) {
+            world.ledger.forget();
             world.raise();
         }
     }

@@ -5,7 +5,9 @@
 //! `CHAOS_SEED=5 CHAOS_PROGRAMS=1 cargo test --features chaos --test chaos` runs the fifth program, `CHAOS_SECONDS=600` ten minutes of
 //! them. The clock and other threads have a say in what happens, so a program that fails may have to be tried again.
 //!
-//! With `CHAOS_LEAKS=1` no destructor panics, so that a leak checker may look for what is lost.
+//! With `CHAOS_LEAKS=1` a leak checker may look for what is lost: no destructor panics, and each program has a process of
+//! its own. Only in a program in which the unwinding of a greenlet has come to a destructor that waits, leaks do not
+//! count: rustc forgets what is being returned then (rust-lang/rust#47949). How many those are is said at the end.
 //!
 //! What aborts by design is left out: panics while something unwinds, scopes whose greenlets swallow their
 //! unwinding. So are scopes whose greenlets unwind the scope's own caller, whose stack is given up then. A program that waits
@@ -17,6 +19,7 @@ mod canary;
 #[allow(dead_code, reason = "shared with other tests")]
 #[path = "../common/mod.rs"]
 mod common;
+mod forgets;
 #[path = "../../hub/tests/fuzz/mod.rs"]
 mod fuzz;
 mod program;
@@ -41,8 +44,9 @@ const CHILD: &str = "CHAOS_CHILD";
 #[test]
 fn whatever_safe_code_does_is_sound_and_ends() -> common::Result {
     let mut seeds = Seeds::of("CHAOS", 200);
-    let mut programs = 0;
-    while let Some((first, count)) = seeds.batch(BATCH) {
+    let (mut programs, mut not_judged) = (0, 0);
+    let batch = if program::looks_for_leaks() { 1 } else { BATCH };
+    while let Some((first, count)) = seeds.batch(batch) {
         let mut child = common::this_program::command();
         child
             .args(["--exact", "child", "--nocapture", "--test-threads=1"])
@@ -56,16 +60,20 @@ fn whatever_safe_code_does_is_sound_and_ends() -> common::Result {
             .lines()
             .filter_map(|line| line.strip_prefix("program "));
         let last = begun.next_back().unwrap_or("?");
+        let only_leaks = batch == 1
+            && ended.stdout.contains(program::FORGETS)
+            && ended.stdout.contains("test result: ok")
+            && ended.stderr.contains("ERROR: LeakSanitizer");
+        not_judged += u64::from(only_leaks);
         assert!(
-            ended.status.success() && last == (first + count - 1).to_string(),
-            "{}\n{}\nto run it again: CHAOS_SEED={last} CHAOS_PROGRAMS=1 cargo test --features chaos --test chaos\n\
-             (a leak may be of any that began with CHAOS_SEED={first} CHAOS_PROGRAMS={count})",
+            (ended.status.success() || only_leaks) && last == (first + count - 1).to_string(),
+            "{}\n{}\nto run it again: CHAOS_SEED={last} CHAOS_PROGRAMS=1 cargo test --features chaos --test chaos",
             ended.stderr,
             ended.status,
         );
         programs += count;
     }
-    println!("{programs} programs");
+    println!("{programs} programs, in {not_judged} of which rustc has forgotten something");
     Ok(())
 }
 

@@ -47,8 +47,7 @@ pub(crate) struct Kind {
     pub(crate) swallows: bool,
     /// There are threads besides.
     pub(crate) threads: bool,
-    /// Destructors panic, anywhere. What a function is about to return when a destructor of its own panics is never
-    /// dropped (rust-lang/rust#47949), so that nothing can be said of leaks.
+    /// Destructors panic, anywhere, so that nothing can be said of leaks: see [`Ledger::forget`].
     pub(crate) bombs: bool,
 }
 

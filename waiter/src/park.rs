@@ -79,7 +79,7 @@ impl Park {
         let mine = self.0.ticket().get();
         match self.0.enter(hub.greenlet()) {
             Ok(Value::Token(ticket)) if ticket == mine => Ok(()),
-            Ok(value) => Err(invalid_switch(hub.check_alive(), &value, waiting_on)),
+            Ok(value) => Err(invalid_switch(hub.check_alive(), value, waiting_on)),
             Err(exception) => Err(exception),
         }
     }
@@ -110,16 +110,19 @@ impl Park {
 #[track_caller]
 fn invalid_switch(
     hub: Result<(), Exception>,
-    got: &Value,
+    got: Value,
     waiting_on: &dyn fmt::Debug,
 ) -> Exception {
-    // A switch to a hub that is dead, or its end, arrives in the main greenlet: then that is the error.
-    if let Err(dead) = hub {
-        return dead;
-    }
-    Exception::new(InvalidSwitchError {
-        greenlet: format!("{:?}", getcurrent()),
-        got: format!("{got:?}"),
-        waiting_on: format!("{waiting_on:?}"),
-    })
+    let error = match hub {
+        // A switch to a hub that is dead, or its end, arrives in the main greenlet: then that is the error.
+        Err(dead) => dead,
+        Ok(()) => Exception::new(InvalidSwitchError {
+            greenlet: format!("{:?}", getcurrent()),
+            got: format!("{got:?}"),
+            waiting_on: format!("{waiting_on:?}"),
+        }),
+    };
+    // The destructor may panic, and a value that is being returned is forgotten then.
+    drop(got);
+    error
 }

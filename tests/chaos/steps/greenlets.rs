@@ -31,7 +31,7 @@ pub(super) fn function(world: &Rc<World>) -> impl FnOnce() -> Result<Canary, Exc
     let (world, bomb) = (world.clone(), Bomb::maybe(world));
     move || {
         let ended = body(&world);
-        // Not by the end of the block: rustc forgets a value that is being returned when a destructor panics then.
+        // Not by the end of the block: see `Ledger::forget`.
         drop(bomb);
         ended
     }

@@ -40,7 +40,7 @@ pub(super) fn step(world: &Rc<World>) -> Result<(), Exception> {
                 canary.look();
                 frame.look();
                 lent.set(lent.get() + 1);
-                // Before the value: rustc forgets one that is being returned when a destructor panics.
+                // Not by the end of the block: see `Ledger::forget`.
                 drop(bomb);
                 done?;
                 Ok(canary.clone())
