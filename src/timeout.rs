@@ -145,12 +145,17 @@ impl Timeout {
 
     /// Makes a timeout and starts it.
     ///
+    /// Where there is no hub to wait in (the thread is over, its hub is destroyed or cannot be made) the timeout is not
+    /// started: every wait that it could limit is an error there.
+    ///
     /// # Panics
-    /// Panics if [`start`](Timeout::start) fails.
+    /// Panics if [`start`](Timeout::start) fails otherwise, for example for NaN seconds.
     #[track_caller]
     pub fn start_new(seconds: impl Seconds) -> Self {
         let timeout = Timeout::new(seconds);
-        if let Err(error) = timeout.start() {
+        if let Err(error) = timeout.start()
+            && hub_to_wait_in().is_ok()
+        {
             panic!("cannot start the timeout: {error}");
         }
         timeout

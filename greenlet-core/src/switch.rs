@@ -177,11 +177,12 @@ fn transfer_with_care(
     at: &'static Location<'static>,
 ) -> Result<Value, Exception> {
     Thread::with(|thread| {
-        if !ptr::eq(thread, &raw const *target.core().thread) {
-            return Err(Exception::at(GreenletError::WrongThread, at));
-        }
+        // In the last destructors, its own greenlets seem to be another thread's.
         if thread.over() {
             return Err(Exception::at(GreenletError::ThreadEnding, at));
+        }
+        if !ptr::eq(thread, &raw const *target.core().thread) {
+            return Err(Exception::at(GreenletError::WrongThread, at));
         }
         thread.sentinels.update();
         if unwind::in_progress(thread) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use greenlet_core::unwind::call_each;
 use greenlet_core::{Exception, at_thread_end, getcurrent, thread_is_over};
 
-use crate::core::{ForkMutex, Loop};
+use crate::core::{ForkMutex, HubDestroyed, Loop};
 use crate::exceptions::HubError;
 use crate::hub::{Hub, WeakHub};
 
@@ -43,13 +43,10 @@ fn end_of_thread() {
     call_each(steps);
 }
 
-/// The hub of this thread, made on first use. When the thread [is over](thread_is_over), this returns a
-/// [destroyed](Hub::destroyed) hub.
-///
-/// # Panics
-/// Panics if the hub must be made and libev cannot make a loop, for example because there are no file descriptors left;
-/// see [`try_get_hub`].
-#[track_caller]
+/// The hub of this thread, made on first use. Where none can be made, this returns a hub that is
+/// [destroyed](Hub::destroyed) from the beginning, and whatever needs it ends with an error: with [`HubDestroyed`] if the
+/// thread [is over](thread_is_over); with [`HubError`] if libev cannot make a loop, for example because there are no file
+/// descriptors left. Then the next call tries again; [`try_get_hub`] returns that error at once.
 #[inline]
 pub fn get_hub() -> Hub {
     match get_hub_if_exists() {
@@ -59,12 +56,8 @@ pub fn get_hub() -> Hub {
 }
 
 #[cold]
-#[track_caller]
 fn make_hub() -> Hub {
-    match try_get_hub() {
-        Ok(hub) => hub,
-        Err(error) => panic!("{error}"),
-    }
+    try_make_hub().unwrap_or_else(Hub::failed)
 }
 
 /// The hub of this thread, made on first use. When the thread [is over](thread_is_over), this returns a
@@ -83,8 +76,7 @@ pub fn try_get_hub() -> Result<Hub, HubError> {
 /// The hub of this thread, made on first use, for a caller that is about to wait in it.
 ///
 /// # Errors
-/// [`HubDestroyed`](crate::core::HubDestroyed) if the hub is destroyed or the thread is over; [`HubError`] if libev
-/// cannot make a loop.
+/// [`HubDestroyed`] if the hub is destroyed or the thread is over; [`HubError`] if libev cannot make a loop.
 #[track_caller]
 #[inline]
 pub fn hub_to_wait_in() -> Result<Hub, Exception> {
@@ -113,7 +105,7 @@ fn dead_hub() -> Hub {
     let main = getcurrent();
     let known = main.local::<Dead>().map(|dead| dead.0.clone());
     known.unwrap_or_else(|| {
-        let hub = Hub::dead();
+        let hub = Hub::failed(HubDestroyed);
         main.set_local(Dead(hub.clone()));
         hub
     })

@@ -106,9 +106,6 @@ impl Builder {
     }
 
     /// Makes the greenlet and starts it.
-    ///
-    /// # Panics
-    /// As for [`Greenlet::spawn`].
     #[track_caller]
     pub fn spawn<R: Outcome>(self, function: impl FnOnce() -> R + 'static) -> Greenlet<R::Value> {
         let greenlet = self.build(function);

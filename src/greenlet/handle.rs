@@ -68,10 +68,8 @@ impl<T> Clone for Greenlet<T> {
 }
 
 impl<T: 'static> Greenlet<T> {
-    /// Makes a greenlet that will run `function` once it is [started](Greenlet::start).
-    ///
-    /// # Panics
-    /// Panics if this thread has no hub yet and none can be made, see [`hub::try_get_hub`].
+    /// A greenlet that will run `function` once it is [started](Greenlet::start); which is an error where there can be
+    /// no hub, see [`hub::get_hub`].
     #[track_caller]
     pub fn new<R: Outcome<Value = T>>(function: impl FnOnce() -> R + 'static) -> Self {
         Greenlet::build(RawGreenlet::builder(), function)
@@ -97,10 +95,7 @@ impl<T: 'static> Greenlet<T> {
         Attached::of(raw).map(Greenlet)
     }
 
-    /// Makes a greenlet and starts it.
-    ///
-    /// # Panics
-    /// As for [`new`](Greenlet::new).
+    /// Makes a greenlet and starts it. Where it cannot be started, it has failed with the reason.
     #[track_caller]
     pub fn spawn<R: Outcome<Value = T>>(function: impl FnOnce() -> R + 'static) -> Self {
         let greenlet = Greenlet::new(function);
@@ -462,10 +457,8 @@ impl<T: 'static> fmt::Debug for Greenlet<T> {
     }
 }
 
-/// Makes a greenlet that runs `function`, and starts it. It runs once the current greenlet waits.
-///
-/// # Panics
-/// Panics if this thread has no hub yet and none can be made, see [`hub::try_get_hub`].
+/// Makes a greenlet that runs `function`, and starts it: it runs as soon as the current one
+/// blocks.
 #[track_caller]
 pub fn spawn<R: Outcome>(
     function: impl FnOnce() -> R + 'static, // to borrow, spawn in a `gevent::scope`

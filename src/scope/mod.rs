@@ -186,9 +186,6 @@ fn is_thrown(exception: &Exception) -> bool {
 
 impl<'scope> Scope<'scope, '_> {
     /// Spawns a greenlet that ends before the scope does.
-    ///
-    /// # Panics
-    /// As [`gevent::spawn`](crate::spawn).
     #[track_caller]
     pub fn spawn<R: Outcome>(
         &'scope self,

@@ -22,8 +22,8 @@ pub(super) struct ThreadPoolBody {
     pub(super) hub: Hub,
     pub(super) maxsize: Cell<usize>,
     idle_timeout: Option<Duration>,
-    /// What is made anew after a fork.
-    generation: RefCell<Rc<Generation>>,
+    /// What is made anew after a fork; none as long as the hub can have none.
+    generation: RefCell<Option<Rc<Generation>>>,
     /// Who gets the results of the tasks that are under way.
     pub(super) receivers: RefCell<HashMap<u64, Receiver>>,
     pub(super) next_id: Cell<u64>,
@@ -60,7 +60,9 @@ pub(super) type Receiver = Box<dyn FnOnce(bool) -> Result<(), Exception>>;
 
 impl Generation {
     fn begin(hub: &Hub, maxsize: usize, idle: Option<Duration>) -> Result<Generation, Exception> {
-        let wake = hub.loop_().async_()?;
+        let wake = hub.loop_().async_();
+        // A hub that has failed knows better why.
+        let wake = wake.map_err(|error| hub.check_alive().err().unwrap_or_else(|| error.into()))?;
         Ok(Generation {
             pid: std::process::id(),
             shared: JobQueue::new(wake.sender(), idle),
@@ -103,45 +105,49 @@ impl Generation {
 }
 
 impl ThreadPoolBody {
-    pub(super) fn new(
-        hub: &Hub,
-        maxsize: usize,
-        idle_timeout: Option<Duration>,
-    ) -> Result<ThreadPoolBody, Exception> {
-        let generation = Generation::begin(hub, maxsize, idle_timeout)?;
+    pub(super) fn new(hub: &Hub, maxsize: usize, idle_timeout: Option<Duration>) -> ThreadPoolBody {
         let (idle, told) = (Event::new(), Event::new());
         idle.set();
-        Ok(ThreadPoolBody {
+        ThreadPoolBody {
             hub: hub.clone(),
             maxsize: Cell::new(maxsize),
             idle_timeout,
-            generation: RefCell::new(Rc::new(generation)),
+            generation: RefCell::default(),
             receivers: RefCell::default(),
             next_id: Cell::new(0),
             watching: Cell::new(0),
             idle,
             told,
             attendant: RefCell::new(None),
-        })
+        }
     }
 
-    /// The pool in this process.
-    pub(super) fn generation(self: &Rc<Self>) -> Rc<Generation> {
-        let generation = self.generation.borrow().clone();
-        if generation.pid == std::process::id() {
-            return generation;
+    /// The pool in this process, begun when it is first asked for.
+    ///
+    /// # Errors
+    /// When the hub's loop is destroyed.
+    pub(super) fn generation(self: &Rc<Self>) -> Result<Rc<Generation>, Exception> {
+        match self.begun() {
+            Some(generation) if generation.pid == std::process::id() => Ok(generation),
+            old => self.begin(old),
         }
-        self.begin_anew(generation)
+    }
+
+    fn begun(&self) -> Option<Rc<Generation>> {
+        self.generation.borrow().clone()
     }
 
     #[cold]
-    fn begin_anew(self: &Rc<Self>, old: Rc<Generation>) -> Rc<Generation> {
-        let new = match Generation::begin(&self.hub, self.maxsize.get(), self.idle_timeout) {
-            Ok(new) => Rc::new(new),
-            // The loop is destroyed, and this pool of no use.
-            Err(_) => return old,
+    fn begin(self: &Rc<Self>, old: Option<Rc<Generation>>) -> Result<Rc<Generation>, Exception> {
+        let new = Rc::new(Generation::begin(
+            &self.hub,
+            self.maxsize.get(),
+            self.idle_timeout,
+        )?);
+        self.generation.replace(Some(new.clone()));
+        let Some(old) = old else {
+            return Ok(new);
         };
-        self.generation.replace(new.clone());
         let _ = old.wake.stop();
         // A thread that is not here may have it locked for ever.
         std::mem::forget(old.shared.clone());
@@ -155,7 +161,7 @@ impl ThreadPoolBody {
         self.idle.set();
         self.told.set();
         call_each(lost.into_iter().map(fail));
-        new
+        Ok(new)
     }
 
     /// From now on a fork is noticed, if the loop is made anew after it; and the threads end with the hub.
@@ -188,15 +194,16 @@ impl ThreadPoolBody {
 
     /// Has the threads end when they have done what there is to do.
     fn end_threads(&self) {
-        let generation = self.generation.borrow().clone();
-        if generation.pid == std::process::id() {
+        if let Some(generation) = self.begun()
+            && generation.pid == std::process::id()
+        {
             generation.shared.shrink(0);
         }
     }
 
     /// Keeps the loop, and the pool, until [`stop_collecting`](ThreadPoolBody::stop_collecting).
     pub(super) fn start_collecting(self: &Rc<Self>) -> Result<(), Exception> {
-        let generation = self.generation.borrow().clone();
+        let generation = self.generation()?;
         if !generation.wake.active() {
             let pool = self.clone();
             generation.wake.start(move || pool.collect())?;
@@ -207,17 +214,20 @@ impl ThreadPoolBody {
     fn stop_collecting(&self) {
         if self.receivers.borrow().is_empty() {
             self.idle.set();
-            if self.watching.get() == 0 {
+            if self.watching.get() == 0
+                && let Some(generation) = self.begun()
+            {
                 // A destroyed loop has stopped it already.
-                let _ = self.generation.borrow().wake.stop();
+                let _ = generation.wake.stop();
             }
         }
     }
 
     /// Delivers results. Runs in the hub.
     fn collect(&self) {
-        let generation = self.generation.borrow().clone();
-        let generation = &generation;
+        let Some(generation) = &self.begun() else {
+            return;
+        };
         let deliver = |id| {
             move || {
                 let receiver = self.receivers.borrow_mut().remove(&id);

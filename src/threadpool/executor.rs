@@ -41,11 +41,7 @@ pub struct ExecutorShutDownError;
 pub struct ThreadPoolExecutor(Rc<RefCell<Option<ThreadPool>>>);
 
 impl ThreadPoolExecutor {
-    /// An executor of at most `max_workers` threads.
-    ///
-    /// # Panics
-    /// As [`ThreadPool::new`].
-    #[track_caller]
+    /// An executor of at most `max_workers` threads. See [`ThreadPool::new`] for where there can be none.
     pub fn new(max_workers: usize) -> ThreadPoolExecutor {
         let pool = ThreadPool::new(max_workers);
         ThreadPoolExecutor(Rc::new(RefCell::new(Some(pool))))

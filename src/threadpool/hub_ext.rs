@@ -19,7 +19,6 @@ thread_local! {
 }
 
 /// The pool that is kept for this hub; made now if there is none.
-#[track_caller]
 fn pool_of(hub: &Hub, kept: &'static LocalKey<PoolSlot>) -> ThreadPool {
     let known = kept.with(|slot| slot.with(|pool| pool.borrow().clone()));
     match known.flatten() {
@@ -44,9 +43,6 @@ pub trait HubExt {
     /// The hub's own pool, of at most 10 threads, for whatever blocks; made when it is first asked
     /// for. Its threads end when they have had nothing to do for
     /// [some time](config::threadpool_idle_task_timeout).
-    ///
-    /// # Panics
-    /// When the hub's loop is destroyed.
     fn threadpool(&self) -> ThreadPool;
 
     /// Replaces the hub's own pool.
@@ -54,9 +50,6 @@ pub trait HubExt {
 
     /// The pool in which names are looked up, of as many threads, and for nothing else: if it were the
     /// [other one](HubExt::threadpool), nobody could connect while all its threads have long tasks.
-    ///
-    /// # Panics
-    /// When the hub's loop is destroyed.
     fn resolver_threadpool(&self) -> ThreadPool;
 
     /// Replaces the pool in which names are looked up.
@@ -64,7 +57,6 @@ pub trait HubExt {
 }
 
 impl HubExt for Hub {
-    #[track_caller]
     fn threadpool(&self) -> ThreadPool {
         pool_of(self, &THREADPOOL)
     }
@@ -73,7 +65,6 @@ impl HubExt for Hub {
         keep(&THREADPOOL, pool);
     }
 
-    #[track_caller]
     fn resolver_threadpool(&self) -> ThreadPool {
         pool_of(self, &RESOLVER)
     }

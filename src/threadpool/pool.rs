@@ -68,9 +68,8 @@ impl ThreadPool {
     /// A pool of at most `maxsize` threads, for the hub of this thread. Threads that have nothing
     /// to do remain; see [`with_idle_timeout`](ThreadPool::with_idle_timeout).
     ///
-    /// # Panics
-    /// When the hub's loop is destroyed.
-    #[track_caller]
+    /// Where that cannot have one (the thread has ended, there are no file descriptors left), whatever needs its threads
+    /// is an error that says so.
     pub fn new(maxsize: usize) -> ThreadPool {
         ThreadPool::make(&get_hub(), maxsize, None)
     }
@@ -90,20 +89,17 @@ impl ThreadPool {
         // As in gevent: -1 is for ever.
         let idle = idle.filter(|seconds| *seconds >= 0.0);
         let idle = idle.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        let inner = ThreadPoolBody::new(&try_get_hub()?, maxsize, idle)?;
-        Ok(ThreadPool(Rc::new(inner)))
+        let pool = ThreadPool::make(&try_get_hub()?, maxsize, idle);
+        pool.0.generation()?;
+        Ok(pool)
     }
 
     pub(super) fn of(inner: &Rc<ThreadPoolBody>) -> ThreadPool {
         ThreadPool(inner.clone())
     }
 
-    #[track_caller]
     pub(super) fn make(hub: &Hub, maxsize: usize, idle_timeout: Option<Duration>) -> ThreadPool {
-        match ThreadPoolBody::new(hub, maxsize, idle_timeout) {
-            Ok(inner) => ThreadPool(Rc::new(inner)),
-            Err(error) => panic!("cannot make a thread pool: {error}"),
-        }
+        ThreadPool(Rc::new(ThreadPoolBody::new(hub, maxsize, idle_timeout)))
     }
 
     /// The hub it belongs to.
@@ -123,7 +119,9 @@ impl ThreadPool {
 
     /// How many threads there are.
     pub fn size(&self) -> usize {
-        self.0.generation().shared.workers()
+        self.0
+            .generation()
+            .map_or(0, |generation| generation.shared.workers())
     }
 
     /// Has exactly so many threads: starts what is missing; waits, if there are more, until they
@@ -140,7 +138,7 @@ impl ThreadPool {
             return Err(Exception::new(PoolSizeError { size, maxsize }));
         }
         let inner = &self.0;
-        let generation = inner.generation();
+        let generation = inner.generation()?;
         inner.attend()?;
         let before = generation.shared.workers();
         generation.shared.grow(size, size).inspect_err(|_| {
@@ -159,7 +157,7 @@ impl ThreadPool {
                 return Ok(());
             }
             inner.told.wait(None)?;
-            if !Rc::ptr_eq(&generation, &inner.generation()) {
+            if !Rc::ptr_eq(&generation, &inner.generation()?) {
                 return Ok(());
             }
         }
@@ -174,10 +172,11 @@ impl ThreadPool {
     /// do.
     ///
     /// # Errors
-    /// When no thread can be started.
+    /// When no thread can be started; when the hub's loop is destroyed.
     pub fn set_maxsize(&self, maxsize: usize) -> Result<(), Exception> {
         let generation = self.0.generation();
         let before = self.0.maxsize.replace(maxsize);
+        let generation = generation?;
         generation.set_maxsize(before, maxsize);
         if generation.shared.workers() > maxsize {
             generation.shared.shrink(maxsize);
@@ -222,10 +221,10 @@ impl ThreadPool {
     {
         let inner = &self.0;
         let generation = loop {
-            let generation = inner.generation();
+            let generation = inner.generation()?;
             generation.places.acquire()?;
             // It may have begun anew meanwhile.
-            if Rc::ptr_eq(&generation, &inner.generation()) {
+            if Rc::ptr_eq(&generation, &inner.generation()?) {
                 break generation;
             }
         };
@@ -294,7 +293,8 @@ impl ThreadPool {
     /// What is thrown into the current greenlet meanwhile.
     #[track_caller]
     pub fn join(&self) -> Result<(), Exception> {
-        self.0.generation();
+        // Whoever waits for what a fork has lost is told.
+        let _ = self.0.generation();
         self.0.idle.wait(None).map(drop)
     }
 

@@ -7,6 +7,7 @@
 //! Calls are counted, and fail, only in threads that are [armed]: what the standard library does at a thread's
 //! beginning and end is not ours.
 
+use std::arch::global_asm;
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -96,8 +97,11 @@ fn counts(kind: usize) -> bool {
     KIND.load(Relaxed) == kind && (FROM.load(Relaxed)..TO.load(Relaxed)).contains(&nth)
 }
 
-/// The C library's own.
-fn real(known: &AtomicUsize, name: &CStr) -> usize {
+/// The C library's own; with AddressSanitizer, the one that it has in front of that.
+fn real(known: &AtomicUsize, sanitizers: usize, name: &CStr) -> usize {
+    if sanitizers != 0 {
+        return sanitizers;
+    }
     if known.load(Relaxed) == 0 {
         // SAFETY: the name is a C string.
         let found = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
@@ -137,11 +141,26 @@ macro_rules! interpose {
         pub(crate) const KINDS: &[(&str, &[c_int])] =
             &[$((stringify!($name), &[$(libc::$errno),+])),*, ("descriptors", &[libc::EMFILE])];
 
+        // Where the sanitizer's function is; nowhere without one.
+        $(
+            global_asm!(
+                concat!(".weak __interceptor_", stringify!($name)),
+                ".pushsection .data.rel.ro, \"aw\"",
+                ".balign 8",
+                concat!("sanitizers_", stringify!($name), ": .dc.a __interceptor_", stringify!($name)),
+                ".popsection",
+            );
+        )*
+
         $(
             // SAFETY: it has the C library's name and signature, and does what that does, or fails as that may.
             #[unsafe(no_mangle)]
             unsafe extern "C" fn $name($($arg: $type),*) -> $result {
                 static REAL: AtomicUsize = AtomicUsize::new(0);
+                unsafe extern "C" {
+                    #[link_name = concat!("sanitizers_", stringify!($name))]
+                    safe static SANITIZERS: usize;
+                }
                 if true $(&& $counts)? && let Some(errno) = fails(Name::$name as usize) {
                     return $fail(errno);
                 }
@@ -151,7 +170,7 @@ macro_rules! interpose {
                 } };
                 // SAFETY: that is the C library's function of this name.
                 let real = unsafe {
-                    std::mem::transmute::<usize, unsafe extern "C" fn($($type),*) -> $result>(real(&REAL, name))
+                    std::mem::transmute::<usize, unsafe extern "C" fn($($type),*) -> $result>(real(&REAL, SANITIZERS, name))
                 };
                 // SAFETY: by this function's contract.
                 unsafe { real($($arg),*) }
@@ -168,7 +187,8 @@ interpose! {
     mprotect(address: *mut c_void, len: size_t, access: c_int) -> c_int, minus_one, [ENOMEM];
     syscall(number: c_long, a: c_long, b: c_long, c: c_long, d: c_long, e: c_long, f: c_long) -> c_long,
         long_minus_one, [EPERM], if number == libc::SYS_process_madvise;
-    sigaltstack(new: *const stack_t, old: *mut stack_t) -> c_int, minus_one, [ENOMEM];
+    // AddressSanitizer only asks.
+    sigaltstack(new: *const stack_t, old: *mut stack_t) -> c_int, minus_one, [ENOMEM], if !new.is_null();
     socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int, minus_one, [EMFILE, ENOBUFS];
     socketpair(domain: c_int, kind: c_int, protocol: c_int, pair: *mut c_int) -> c_int, minus_one, [EMFILE];
     bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int, minus_one, [EADDRINUSE];

@@ -1,4 +1,5 @@
-//! Whatever can tell of an error does, in threads that have no hub and get none.
+//! Whatever can tell of an error does, in threads that have no hub and get none; and what cannot, is made all the same,
+//! and has failed.
 
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
@@ -7,8 +8,10 @@ use std::thread;
 use gevent::event::Event;
 use gevent::lock::Semaphore;
 use gevent::pool::Pool;
-use gevent::threadpool::ThreadPool;
-use gevent::{Exception, Greenlet, Timeout, socket};
+use gevent::queue::{Channel, Queue};
+use gevent::server::StreamServer;
+use gevent::threadpool::{HubExt, ThreadPool, ThreadPoolExecutor};
+use gevent::{Exception, Greenlet, Timeout, get_hub, socket};
 
 use crate::inject::{self, DESCRIPTORS, Plan, armed};
 use crate::parent::FOR_EVER;
@@ -22,6 +25,29 @@ pub(crate) fn check() {
         ("spawn_later", |_| gevent::spawn_later(0.001, || 7).err()),
         ("spawn_later of a builder", |_| {
             Greenlet::<()>::builder().spawn_later(0.001, || 7).err()
+        }),
+        ("spawn", |_| gevent::spawn(|| ()).get().err()),
+        ("Greenlet", |_| Greenlet::new(|| ()).start().err()),
+        ("scope", |_| gevent::scope(|s| s.spawn(|| ()).get()).err()),
+        ("get_hub", |_| get_hub().switch().err()),
+        ("run", |_| gevent::run(|| gevent::sleep(0)).err()),
+        ("Queue", |_| Queue::<()>::new().get().err()),
+        ("Channel", |_| Channel::<()>::new().get().err()),
+        ("StreamServer", |_| {
+            let server = StreamServer::new("127.0.0.1:0", |_, _| ());
+            server.start().err().map(Exception::from)
+        }),
+        ("new ThreadPool", |_| ThreadPool::new(1).spawn(|| ()).err()),
+        ("ThreadPoolExecutor", |_| {
+            ThreadPoolExecutor::new(1).submit(|| ()).err()
+        }),
+        ("the hub's ThreadPool", |_| {
+            get_hub().threadpool().spawn(|| ()).err()
+        }),
+        ("started Timeout", |_| {
+            let timeout = Timeout::start_new(1);
+            assert!(!timeout.pending());
+            timeout.start().err()
         }),
         ("spawn_raw", |_| gevent::spawn_raw(|| ()).err()),
         ("spawn of a pool", |_| Pool::new(1).spawn(|| ()).err()),
@@ -57,7 +83,12 @@ pub(crate) fn check() {
             times: FOR_EVER,
             errno: libc::EMFILE,
         }));
-        let ended = thread::spawn(|| armed(|| call(listener).map(|error| error.to_string())));
+        let ended = thread::spawn(|| {
+            let error = armed(|| call(listener).map(|error| error.to_string()));
+            // What failed is forgotten: there is a hub as soon as there can be one.
+            gevent::sleep(0).expect("nothing fails any more");
+            error
+        });
         let error = ended.join().unwrap_or_else(|_| panic!("{name} panics"));
         assert!(error.is_some() && inject::fired(), "{name}: {error:?}");
     }

@@ -26,6 +26,8 @@ pub(crate) struct HubBody {
     pub(super) greenlet: RawGreenlet,
     pub(super) main: RawGreenlet,
     pub(super) destroyed: Cell<bool>,
+    /// Why the hub is destroyed from the beginning, if it is.
+    pub(super) failed: Option<Exception>,
     pub(super) minimal_ident: u64,
     pub(super) main_hub: bool,
     pub(super) thread_ident: ThreadId,
@@ -101,18 +103,25 @@ impl Hub {
     /// Checks that the hub still runs, so that it can end a wait.
     ///
     /// # Errors
-    /// [`HubDestroyed`] after [`destroy`](Hub::destroy), or if the hub's greenlet has ended otherwise.
+    /// [`HubDestroyed`] after [`destroy`](Hub::destroy), or if the hub's greenlet has ended otherwise; the
+    /// [`HubError`](crate::exceptions::HubError) for which [`get_hub`](crate::get_hub) has returned a destroyed hub.
     #[inline]
-    pub fn check_alive(&self) -> Result<(), HubDestroyed> {
+    pub fn check_alive(&self) -> Result<(), Exception> {
         if self.0.destroyed.get() {
-            Err(HubDestroyed)
+            Err(self.why_destroyed())
         } else if self.0.greenlet.dead() {
             // `HubRun` was not dropped, because the greenlet's stack was given up.
             self.died();
-            Err(HubDestroyed)
+            Err(self.why_destroyed())
         } else {
             Ok(())
         }
+    }
+
+    #[cold]
+    fn why_destroyed(&self) -> Exception {
+        let failed = self.0.failed.clone();
+        failed.unwrap_or_else(|| HubDestroyed.into())
     }
 
     /// Whether this is the hub of the process's first thread.

@@ -81,20 +81,20 @@ impl Hub {
                 is_main_thread(),
             )?,
         };
-        let hub = Hub::of(loop_);
+        let hub = Hub::of(loop_, None);
         local::add_hub(&hub);
         adopt_orphans(hub.greenlet());
         Ok(hub)
     }
 
-    /// A hub that is destroyed from the beginning, for code that must have a hub where none can be made.
-    pub(crate) fn dead() -> Hub {
-        let hub = Hub::of(Loop::dead());
+    /// A hub that is destroyed from the beginning for this reason, for code that must have a hub where none can be made.
+    pub(crate) fn failed(reason: impl Into<Exception>) -> Hub {
+        let hub = Hub::of(Loop::dead(), Some(reason.into()));
         hub.0.destroyed.set(true);
         hub
     }
 
-    fn of(loop_: Loop) -> Hub {
+    fn of(loop_: Loop, failed: Option<Exception>) -> Hub {
         let main = main_of(&getcurrent());
         Hub(Rc::new_cyclic(|weak: &Weak<HubBody>| {
             let life = HubRun(weak.clone());
@@ -108,6 +108,7 @@ impl Hub {
                 greenlet,
                 main,
                 destroyed: Cell::new(false),
+                failed,
                 minimal_ident: HUBS.fetch_add(1, Ordering::Relaxed) + 1,
                 main_hub: is_main_thread(),
                 thread_ident: thread::current().id(),

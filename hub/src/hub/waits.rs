@@ -112,7 +112,7 @@ impl WaitHub for Hub {
     }
 
     fn check_alive(&self) -> Result<(), Exception> {
-        Ok(Hub::check_alive(self)?)
+        Hub::check_alive(self)
     }
 
     fn run_soon(&self, wake: Wake) -> Result<(), Wake> {

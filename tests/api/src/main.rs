@@ -70,10 +70,16 @@ fn with_short_paths(item: &str, own: &str) -> String {
         let path = word.trim_end_matches(|c| !is_of_path(c));
         let segments: Vec<_> = path.split("::").collect();
         let keep = [own, "alloc", "core", "std"].contains(&segments[0]) || path.ends_with(':');
-        if keep || is_primitive(segments[0]) || segments.len() < 3 || !path.starts_with(char::is_lowercase) {
+        if keep
+            || is_primitive(segments[0])
+            || segments.len() < 3
+            || !path.starts_with(char::is_lowercase)
+        {
             short.push_str(path);
         } else {
-            let of_type = segments.iter().position(|name| name.starts_with(char::is_uppercase));
+            let of_type = segments
+                .iter()
+                .position(|name| name.starts_with(char::is_uppercase));
             short.push_str(segments[0]);
             for segment in &segments[of_type.unwrap_or(segments.len() - 1)..] {
                 short.push_str("::");
