@@ -13,8 +13,8 @@ use waiter::Source;
 use super::line::{Given, Lined, ThreadsafeLine, rawlink, unlink, wait};
 use crate::lock::Deadline;
 
-/// A value, or an exception, that somebody sets and any number of greenlets and threads get.
-/// Handles are cheap to clone and mean the same result.
+/// A value, or an exception, that one greenlet or thread sets and any number of others get. Handles are cheap to clone
+/// and mean the same result.
 ///
 /// ```
 /// use gevent::threadsafe::AsyncResult;
@@ -31,22 +31,24 @@ use crate::lock::Deadline;
 /// ```
 pub struct AsyncResult<T>(Arc<Mutex<AsyncResultState<T>>>);
 
-/// As in gevent both may be set, one after the other; the value counts then.
+/// The value, the exception and the waiters of an `AsyncResult`. As in gevent both the value and the exception may be
+/// set, one after the other; the value then takes precedence.
 struct AsyncResultState<T> {
     value: Option<SharedValue<T>>,
     exception: Option<Exception>,
     line: ThreadsafeLine,
-    /// Those who wait for another thread to have its copy of the value.
+    /// The waiters for another thread to finish its copy of the value.
     copiers: ThreadsafeLine,
 }
 
-/// An error is the `GreenletExit` that stands for the value of a greenlet that was killed.
+/// A value that several threads copy. `Err` holds the `GreenletExit` that stands for the value of a greenlet that was
+/// killed.
 ///
-/// It is cloned with its own lock held, not the result's: by one thread at a time, since it need not be `Sync`, but by any
-/// number of that thread's greenlets.
+/// The value is cloned with its own lock held, not the result's. So only one thread clones it at a time, as it need not
+/// be `Sync`, but any number of that thread's greenlets.
 type SharedValue<T> = Arc<ReentrantMutex<Result<T, Exception>>>;
 
-/// Where one waits.
+/// Names a line of the result.
 #[derive(Debug, Clone, Copy)]
 enum For {
     Result,
@@ -70,14 +72,14 @@ impl<T: Send + 'static> Lined for AsyncResultState<T> {
         }
     }
 
-    /// Everybody has been told; there is nothing to pass on.
+    /// Nothing is passed on, because all waiters have been told.
     fn give_back(&mut self, _: For) -> Given {
         Given::default()
     }
 }
 
 impl<T> AsyncResult<T> {
-    /// A result that is not there yet.
+    /// A result that is not set.
     pub fn new() -> Self {
         AsyncResult(Arc::new(Mutex::new(AsyncResultState {
             value: None,
@@ -87,22 +89,22 @@ impl<T> AsyncResult<T> {
         })))
     }
 
-    /// Whether it holds a value or an exception.
+    /// Whether the result is set: it holds a value or an exception.
     pub fn ready(&self) -> bool {
         self.0.lock().ready()
     }
 
-    /// Whether it holds a value, or was linked to a greenlet that was killed.
+    /// Whether the result holds a value. The `GreenletExit` of a greenlet that was killed counts as one.
     pub fn successful(&self) -> bool {
         self.0.lock().value.is_some()
     }
 
-    /// The exception it holds.
+    /// The exception that the result holds, if any.
     pub fn exception(&self) -> Option<Exception> {
         self.0.lock().exception.clone()
     }
 
-    /// Stores the value and wakes all who wait. A value that was set before is replaced.
+    /// Stores the value and wakes all greenlets and threads that wait. A value that was set before is replaced.
     pub fn set(&self, value: T) {
         self.hold(Ok(value));
     }
@@ -119,8 +121,8 @@ impl<T> AsyncResult<T> {
         drop(old);
     }
 
-    /// Stores the exception and wakes all who wait. A value that was set before remains, and is
-    /// what [`get`](AsyncResult::get) returns.
+    /// Stores the exception and wakes all greenlets and threads that wait. A value that was set before remains, and
+    /// [`get`](AsyncResult::get) still returns that value.
     #[track_caller]
     pub fn set_exception(&self, exception: impl Into<Exception>) {
         let exception = exception.into();
@@ -142,24 +144,27 @@ impl<T> AsyncResult<T> {
         self.ready()
     }
 
-    /// Does nothing, and says so: there is nobody who could be told not to set it.
+    /// Does nothing and returns false: no computation is tied to the result that could be cancelled. Futures have this
+    /// method.
     pub fn cancel(&self) -> bool {
         false
     }
 
-    /// Never.
+    /// Always false. Futures have this method.
     pub fn cancelled(&self) -> bool {
         false
     }
 
-    /// How many wait, and links there are.
+    /// How many links and waiting greenlets and threads are in line.
     pub fn linkcount(&self) -> usize {
         self.0.lock().line.len()
     }
 
-    /// Takes over what the source ended with. A greenlet that was killed ended well: then so has this,
-    /// but [`get`](AsyncResult::get) gives the `GreenletExit`. A source that has nothing changes nothing; one that
-    /// panics (its value's `clone`, say) ends this with the panic.
+    /// Takes over the value or the exception of `source`, if it has one.
+    ///
+    /// A greenlet that was killed has ended well: this result is [successful](AsyncResult::successful) then, and
+    /// [`get`](AsyncResult::get) returns the `GreenletExit` as its error. If `source` panics, for example in its
+    /// value's `clone`, the panic becomes the exception.
     pub fn call(&self, source: &(impl Source<T> + ?Sized)) {
         match catch(|| (source.value(), source.exit(), source.exception())) {
             Ok((Some(value), _, _)) => self.hold(Ok(value)),
@@ -172,7 +177,7 @@ impl<T> AsyncResult<T> {
         }
     }
 
-    /// A function that [calls](AsyncResult::call) this with a source: what to link to one.
+    /// A function that passes a source to [`call`](AsyncResult::call), to be linked to that source.
     pub fn as_link<S: Source<T>>(&self) -> impl Fn(&S) + 'static
     where
         T: 'static,
@@ -183,8 +188,8 @@ impl<T> AsyncResult<T> {
 }
 
 impl<T: Send + 'static> AsyncResult<T> {
-    /// Calls `callback` with this result once it is there, in the hub of the thread that adds it:
-    /// it must not block. If it is there already, soon.
+    /// Has the hub of the current thread call `callback` with this result when the result is set, or soon if it is set
+    /// already. `callback` must not block.
     pub fn rawlink<R: CallbackResult>(
         &self,
         callback: impl Fn(&AsyncResult<T>) -> R + 'static,
@@ -195,23 +200,25 @@ impl<T: Send + 'static> AsyncResult<T> {
         link
     }
 
-    /// Takes a link away that was added in this thread, if it was not called yet.
+    /// Removes a link that was added in this thread, if it was not called yet.
     pub fn unlink(&self, link: &Link) {
         unlink(&self.0, For::Result, link);
     }
 }
 
 impl<T: Clone + Send + 'static> AsyncResult<T> {
-    /// The value it holds. Its `clone` may do anything, also wait, or set another value here. Another thread that wants
-    /// a copy waits meanwhile (here it stands still); greenlets of the same one do not.
+    /// The value that the result holds, if any. The value's `clone` may wait, or set another value here.
+    ///
+    /// Only one thread clones the value at a time. While another one does, this method blocks the whole thread; `get`
+    /// and `wait` only park the greenlet.
     pub fn value(&self) -> Option<T> {
         self.held()?.ok()
     }
 
-    /// Waits until it is there and returns the value.
+    /// Waits until the result is set, and returns its value.
     ///
     /// # Errors
-    /// The exception that was set; what is thrown into the current greenlet meanwhile.
+    /// Returns the exception that was set, or one that is thrown into the current greenlet meanwhile.
     #[track_caller]
     pub fn get(&self) -> Result<T, Exception> {
         self.get_timeout(None)
@@ -220,7 +227,8 @@ impl<T: Clone + Send + 'static> AsyncResult<T> {
     /// [`get`](AsyncResult::get), for at most `timeout` seconds.
     ///
     /// # Errors
-    /// As for `get`; [`TimeoutError`](crate::TimeoutError) when the time is over.
+    /// Fails as `get` does; with [`TimeoutError`](crate::TimeoutError) when the time is over; and with
+    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
     #[track_caller]
     pub fn get_timeout(&self, timeout: impl Seconds) -> Result<T, Exception> {
         let timeout = timeout.checked()?;
@@ -233,7 +241,7 @@ impl<T: Clone + Send + 'static> AsyncResult<T> {
     /// [`get`](AsyncResult::get) without waiting.
     ///
     /// # Errors
-    /// As for `get`; [`TimeoutError`](crate::TimeoutError) when it is not there.
+    /// Returns the exception that was set, or [`TimeoutError`](crate::TimeoutError) if the result is not set.
     #[track_caller]
     pub fn get_nowait(&self) -> Result<T, Exception> {
         self.held()
@@ -243,17 +251,18 @@ impl<T: Clone + Send + 'static> AsyncResult<T> {
     /// The same as [`get_timeout`](AsyncResult::get_timeout): the name that futures have for it.
     ///
     /// # Errors
-    /// As there.
+    /// Fails as `get_timeout` does.
     #[track_caller]
     pub fn result(&self, timeout: impl Seconds) -> Result<T, Exception> {
         self.get_timeout(timeout)
     }
 
-    /// Waits until it is there, at most `timeout` seconds, and returns the value: none if there
-    /// is an exception instead, or nothing yet.
+    /// Waits until the result is set, for at most `timeout` seconds, and returns its value. Returns `None` if the
+    /// result holds an exception, or is still not set.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile; for a time that is no number.
+    /// Returns any exception that is thrown into the current greenlet meanwhile, and
+    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
     #[track_caller]
     pub fn wait(&self, timeout: impl Seconds) -> Result<Option<T>, Exception> {
         let timeout = timeout.checked()?;
@@ -262,7 +271,8 @@ impl<T: Clone + Send + 'static> AsyncResult<T> {
         Ok(self.copy_in_time(deadline)?.and_then(Result::ok))
     }
 
-    /// What it holds. Stands still while another thread clones the value.
+    /// A copy of the value, or else the exception, if the result is set. Blocks the thread while another one clones the
+    /// value.
     fn held(&self) -> Option<Result<T, Exception>> {
         match self.state() {
             Ok(value) => Some(Copying::of(self, value.lock()).value().clone()),
@@ -270,7 +280,8 @@ impl<T: Clone + Send + 'static> AsyncResult<T> {
         }
     }
 
-    /// What it holds. Waits while another thread clones the value; none if that takes too long.
+    /// A copy of the value, or else the exception, if the result is set. Waits while another thread clones the value;
+    /// `None` also if the deadline comes first.
     #[track_caller]
     fn copy_in_time(&self, deadline: Deadline) -> Result<Option<Result<T, Exception>>, Exception> {
         loop {
@@ -281,7 +292,7 @@ impl<T: Clone + Send + 'static> AsyncResult<T> {
             if let Some(locked) = value.try_lock() {
                 return Ok(Some(Copying::of(self, locked).value().clone()));
             }
-            // Whoever has it locked tells those in line afterwards.
+            // The thread that has the value locked wakes this line afterwards.
             let free = |_: &mut AsyncResultState<T>| !value.is_locked();
             if !wait(&self.0, For::Copy, free, deadline.left())? {
                 return Ok(None);
@@ -296,7 +307,8 @@ impl<T: Clone + Send + 'static> AsyncResult<T> {
     }
 }
 
-/// A thread has the value. When it is done, also by a panic or the unwinding of a greenlet, the others are told.
+/// A lock of the value by the current thread, for a copy. Its drop unlocks the value and wakes the threads that wait
+/// for it, also after a panic or the unwinding of a greenlet.
 struct Copying<'a, T: Send + 'static> {
     result: &'a AsyncResult<T>,
     value: Option<ReentrantMutexGuard<'a, Result<T, Exception>>>,
@@ -352,7 +364,7 @@ impl<T: Clone + Send + 'static> Source<T> for AsyncResult<T> {
     }
 }
 
-/// So that [`wait`](crate::wait) and [`iwait`](crate::iwait) take it.
+/// Lets [`wait`](crate::wait) and [`iwait`](crate::iwait) take a result.
 impl<T: Send + 'static> Linkable for AsyncResult<T> {
     fn ready(&self) -> bool {
         AsyncResult::ready(self)

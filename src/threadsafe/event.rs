@@ -13,7 +13,7 @@ use super::line::{Given, Lined, ThreadsafeLine, rawlink, unlink, wait};
 /// A flag that greenlets and threads wait for. Handles are cheap to clone and mean the same
 /// event.
 ///
-/// [`set`](Event::set) wakes all who wait at that time, even if the flag is
+/// [`set`](Event::set) wakes all greenlets and threads that wait at that time, even if the flag is
 /// [cleared](Event::clear) again before they run.
 ///
 /// ```
@@ -45,7 +45,7 @@ impl Lined for EventState {
         &mut self.line
     }
 
-    /// Everybody has been told; there is nothing to pass on.
+    /// Nothing is passed on, because all waiters have been told.
     fn give_back(&mut self, (): ()) -> Given {
         Given::default()
     }
@@ -67,7 +67,7 @@ impl Event {
         self.is_set()
     }
 
-    /// Sets the flag and wakes all who wait.
+    /// Sets the flag and wakes all greenlets and threads that wait.
     pub fn set(&self) {
         let mut state = self.0.lock();
         state.flag = true;
@@ -76,23 +76,24 @@ impl Event {
         told.wake();
     }
 
-    /// Takes the flag back: who comes from now on waits.
+    /// Clears the flag, so that greenlets and threads that come from now on have to wait.
     pub fn clear(&self) {
         self.0.lock().flag = false;
     }
 
-    /// Waits until the flag is set, at most `timeout` seconds. Returns whether it was set, now or
+    /// Waits until the flag is set, for at most `timeout` seconds. Returns whether the flag was set at the call or
     /// during the wait; it may have been cleared again since.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile; for a time that is no number.
+    /// Returns any exception that is thrown into the current greenlet meanwhile, and
+    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
     #[track_caller]
     pub fn wait(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         wait(&self.0, (), |state| state.flag, timeout.checked()?)
     }
 
-    /// Calls `callback` with this event once it is set, in the hub of the thread that adds it: it
-    /// must not block. If it is set already, soon.
+    /// Has the hub of the current thread call `callback` with this event when the event is set, or soon if it is set
+    /// already. `callback` must not block.
     pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&Event) -> R + 'static) -> Link {
         let event = self.clone();
         let link = Link::new(move |_| callback(&event).into_result());
@@ -100,12 +101,12 @@ impl Event {
         link
     }
 
-    /// Takes a link away that was added in this thread, if it was not called yet.
+    /// Removes a link that was added in this thread, if it was not called yet.
     pub fn unlink(&self, link: &Link) {
         unlink(&self.0, (), link);
     }
 
-    /// How many wait, and links there are.
+    /// How many links and waiting greenlets and threads are in line.
     pub fn linkcount(&self) -> usize {
         self.0.lock().line.len()
     }
@@ -117,7 +118,7 @@ impl Default for Event {
     }
 }
 
-/// So that [`wait`](crate::wait) and [`iwait`](crate::iwait) take it.
+/// Lets [`wait`](crate::wait) and [`iwait`](crate::iwait) take an event.
 impl Linkable for Event {
     fn ready(&self) -> bool {
         self.is_set()

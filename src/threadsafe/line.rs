@@ -1,4 +1,4 @@
-//! [`ThreadsafeLine`]: who waits for an object, first in, first out; [`Permits`]: a counter with a line.
+//! [`ThreadsafeLine`]: the waiters of an object, first in, first out. [`Permits`]: a counter with a line.
 
 use std::sync::Arc;
 
@@ -9,15 +9,15 @@ use parking_lot::Mutex;
 
 use super::waiter::{self, LinkedObject, ThreadsafeWaiter};
 
-/// Who waits. A part of what the object's mutex guards.
+/// The waiters of an object, in the order in which they came. It is in the object, guarded by the object's mutex.
 #[derive(Debug, Default)]
 pub(super) struct ThreadsafeLine {
     row: Row<LinePlace>,
-    /// How many have come.
+    /// How many waiters have come so far, which is the last one's ticket.
     tickets: u64,
 }
 
-/// A place in a line, with the waiter's ticket beside it: who looks for one does not go from waiter to waiter.
+/// A place in a line: a waiter and its ticket. The ticket is here so that a search need not visit the waiters.
 #[derive(Debug)]
 struct LinePlace(Arc<ThreadsafeWaiter>, u64);
 
@@ -27,7 +27,7 @@ impl Ticketed for LinePlace {
     }
 }
 
-/// Who is to be woken once the object's mutex is free, and takes nothing with it.
+/// Waiters that are to be woken once the object's mutex is free, and that take nothing out of the object.
 #[must_use]
 #[derive(Debug, Default)]
 pub(super) struct Told(Row<LinePlace>);
@@ -35,7 +35,7 @@ pub(super) struct Told(Row<LinePlace>);
 impl Told {
     pub(super) fn wake(mut self) {
         while let Some(LinePlace(waiter, _)) = self.0.pop() {
-            // Whoever cannot be woken any more misses nothing.
+            // If a waiter cannot be woken any more, nothing has to be given back.
             waiter.wake(|| ());
         }
     }
@@ -52,7 +52,7 @@ impl ThreadsafeLine {
         self.row.push(LinePlace(waiter, self.tickets));
     }
 
-    /// Takes out all who wait, granting each of them.
+    /// Takes all waiters out of the line and grants each of them what it waits for.
     pub(super) fn grant_all(&mut self) -> Told {
         for LinePlace(waiter, _) in self.row.iter() {
             waiter.grant();
@@ -67,14 +67,14 @@ impl ThreadsafeLine {
     }
 }
 
-/// A counter, and who waits for it to be more than 0: nobody, when it is.
+/// A counter, and the waiters for it to be more than 0. While it is more than 0, the line is empty.
 #[derive(Debug)]
 pub(super) struct Permits {
     pub(super) counter: usize,
     pub(super) line: ThreadsafeLine,
 }
 
-/// Whom a permit has come to: those who only watch for one, and the one who has it.
+/// The waiters to which a permit has come: those that only watch for one, and the one that takes it.
 #[must_use]
 #[derive(Debug, Default)]
 pub(super) struct Given {
@@ -98,8 +98,8 @@ impl Permits {
         taken
     }
 
-    /// Gives one permit to the first in line who takes it, or adds it to the counter; those before
-    /// who only watch are told.
+    /// Gives one permit to the first waiter in line that takes it, or adds it to the counter. Waiters before that one,
+    /// which only watch, are told.
     pub(super) fn give(&mut self) -> Given {
         let mut given = Given::default();
         while let Some(LinePlace(waiter, ticket)) = self.line.row.pop() {
@@ -118,19 +118,19 @@ impl Permits {
 
 /// An object with lines in it.
 pub(super) trait Lined: Sized + Send + 'static {
-    /// Its name, for lists of waiting greenlets.
+    /// The name of the object's type, for lists of waiting greenlets.
     const KIND: &'static str;
-    /// Which of its lines.
+    /// A type that names one of the lines.
     type Which: Copy + Send + 'static;
 
     fn line(&mut self, which: Self::Which) -> &mut ThreadsafeLine;
 
-    /// What was granted to a waiter cannot be used by it: passes it on.
+    /// Passes on what was granted to a waiter that cannot use it.
     fn give_back(&mut self, which: Self::Which) -> Given;
 }
 
-/// Wakes those whom a permit has come to. Who cannot be woken any more, as its hub is gone, does not
-/// keep it: it goes to the next one.
+/// Wakes the waiters to which a permit has come. If the one that has taken it cannot be woken, because its hub is gone,
+/// the permit goes to the next one.
 pub(super) fn hand<S: Lined>(object: &Arc<Mutex<S>>, which: S::Which, given: Given) {
     let mut given = given;
     loop {
@@ -156,13 +156,13 @@ fn take_back<S: Lined>(object: &Arc<Mutex<S>>, which: S::Which, taker: &Threadsa
     let mut state = object.lock();
     match taker.revoke() {
         true => state.give_back(which),
-        // It has left, and has given it back itself.
+        // The waiter has left the line meanwhile, and has given the permit back itself.
         false => Given::default(),
     }
 }
 
-/// Waits in a line unless `enter` says that there is no need to, at most `timeout` seconds.
-/// Returns whether it was granted what it waited for.
+/// Waits in a line for at most `timeout` seconds, or not at all if `enter` returns true. Returns whether `enter` did,
+/// or the wait was granted.
 #[track_caller]
 pub(super) fn wait<S: Lined>(
     object: &Arc<Mutex<S>>,
@@ -173,7 +173,7 @@ pub(super) fn wait<S: Lined>(
     wait_as(object, which, false, enter, timeout)
 }
 
-/// [`wait`] that takes nothing of what it waits for.
+/// Waits as [`wait`] does, but only watches: takes no permit.
 #[track_caller]
 pub(super) fn watch<S: Lined>(
     object: &Arc<Mutex<S>>,
@@ -210,20 +210,20 @@ fn wait_as<S: Lined>(
         waiter.take()
     };
     if granted {
-        // It is in no line.
+        // `grant` comes with the removal from the line, so there is nothing to leave.
         std::mem::forget(waiting);
         return Ok(true);
     }
     drop(waiting);
     if timeout.is_none() {
-        // Only its loop's end can have taken it back.
+        // A wait without a limit ends ungranted only if the grant was taken back, because the loop was destroyed.
         return Err(Exception::new(HubDestroyed));
     }
     Ok(false)
 }
 
-/// Leaves the line when the wait is over, also when the waiting greenlet is unwound; what was
-/// granted and not used goes to the next one then.
+/// Its drop leaves the line, also when the waiting greenlet is unwound. A permit that was granted and not used goes to
+/// the next waiter.
 struct LeaveOnDrop<'a, S: Lined> {
     object: &'a Arc<Mutex<S>>,
     which: S::Which,
@@ -244,8 +244,7 @@ impl<S: Lined> Drop for LeaveOnDrop<'_, S> {
     }
 }
 
-/// Adds a link of this thread to a line, unless `ready` says that it is to be called at once (which
-/// is: soon).
+/// Adds a link of this thread to a line. If `ready` returns true, the link is not added: the hub calls it soon.
 pub(super) fn rawlink<S: Lined>(
     object: &Arc<Mutex<S>>,
     which: S::Which,
@@ -263,7 +262,7 @@ pub(super) fn rawlink<S: Lined>(
     waiter.wake(|| ());
 }
 
-/// Takes a link away that was added in this thread, if it was not called yet.
+/// Removes a link that was added in this thread, if it was not called yet.
 pub(super) fn unlink<S: Lined>(object: &Arc<Mutex<S>>, which: S::Which, link: &Link) {
     if let Some(waiter) = waiter::unlink(link, Arc::as_ptr(object).addr()) {
         object.lock().line(which).remove(&waiter);
@@ -278,7 +277,7 @@ mod tests {
     #[test]
     fn a_line_is_in_order_and_whoever_leaves_is_found() {
         let mut line = ThreadsafeLine::default();
-        // They are not made in the order in which they come.
+        // The waiters are not made in the order in which they come into the line.
         let all: Vec<_> = (0..1_000)
             .map(|_| ThreadsafeWaiter::new(false))
             .rev()
@@ -287,7 +286,7 @@ mod tests {
         assert!(line.row.is_in_order());
         for waiter in all.iter().rev().step_by(2) {
             line.remove(waiter);
-            // It has left.
+            // A second removal changes nothing.
             line.remove(waiter);
         }
         assert_eq!(line.len(), 500);

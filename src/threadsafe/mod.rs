@@ -1,33 +1,33 @@
 //! Events, results, semaphores and queues that any thread may use.
 //!
-//! gevent makes its own objects safe for several threads as far as Python's interpreter lock lets
-//! it. Here they are types of their own, because those of [`event`](crate::event) and
-//! [`lock`](crate::lock) pay for no mutex, no atomic counter and no wake-up of another loop: they
-//! are not `Send`, and what takes place in one thread needs none of that.
+//! In gevent the ordinary events, locks and queues can be used by several threads, within limits, with the help of
+//! Python's interpreter lock. Here the objects for several threads are types of their own. So the ordinary ones, in
+//! [`event`](crate::event), [`lock`](crate::lock) and [`queue`](crate::queue), need no mutex, no atomic counter and no
+//! wake-up of another loop; they are not `Send`.
 //!
-//! | here | one thread |
+//! | for several threads | for one thread |
 //! |---|---|
 //! | [`threadsafe::Event`](Event) | [`event::Event`](crate::event::Event) |
 //! | [`threadsafe::AsyncResult`](AsyncResult) | [`event::AsyncResult`](crate::event::AsyncResult) |
 //! | [`threadsafe::Semaphore`](Semaphore), [`BoundedSemaphore`] | [`lock::Semaphore`](crate::lock::Semaphore), [`BoundedSemaphore`](crate::lock::BoundedSemaphore) |
-//! | [`threadsafe::Queue`](Queue) | `queue::Queue` |
+//! | [`threadsafe::Queue`](Queue) | [`queue::Queue`](crate::queue::Queue) |
 //!
-//! # Who waits, and how
+//! # How a wait works
 //!
-//! - In a thread with a hub the greenlet parks, and the others of its thread go on. Another
-//!   thread wakes it by its hub. The wait counts for the loop: the hub does not
-//!   end with [`LoopExit`](crate::exceptions::LoopExit) meanwhile, as another thread may come.
-//! - In a thread without a hub the thread itself waits. It gets no hub by that.
-//! - Setting and releasing wait for nobody and need no hub (in gevent a waiter could be forgotten
-//!   then: its issues 1739 and 2013).
+//! - In a thread with a hub the greenlet parks, and the other greenlets of its thread go on. Another thread wakes it
+//!   through its hub. The wait keeps the loop running: the hub does not end with
+//!   [`LoopExit`](crate::exceptions::LoopExit) meanwhile, because another thread may wake the greenlet.
+//! - In a thread without a hub the thread itself waits. No hub is made for it.
+//! - Setting and releasing never wait and need no hub. (In gevent a waiter could be forgotten without one: its issues
+//!   1739 and 2013.)
 //!
-//! Permits and items are handed over in the order in which the waiters came, whatever their
-//! threads. One that was handed to a waiter which is killed, or whose time is over, or whose hub is
-//! destroyed, before it runs goes to the next.
+//! Permits and items are handed over in the order in which the waiters came, whatever their threads. A waiter may be
+//! killed, reach its timeout or lose its hub after something was handed to it and before it runs; the permit or the
+//! item then goes to the next waiter.
 //!
-//! [`wait`](crate::wait) and [`iwait`](crate::iwait) take events, results and semaphores from here
-//! as well, and links can be added to them. A link is called by the hub of the thread that has
-//! added it, and until then holds that hub's loop, and the object.
+//! [`wait`](crate::wait) and [`iwait`](crate::iwait) take these events, results and semaphores as well, and links can
+//! be added to them. The hub of the thread that has added a link calls it. Until then the link keeps the object alive
+//! and that hub's loop running.
 //!
 //! ```
 //! use gevent::threadsafe::AsyncResult;

@@ -1,4 +1,4 @@
-//! [`Lent`]: the first item of a queue, while somebody peeks at it.
+//! [`Lent`]: the first item of a queue, while greenlets peek at it.
 
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
@@ -8,12 +8,12 @@ use parking_lot::ReentrantMutex;
 
 use super::queue::Queue;
 
-/// An item at which some greenlets of one thread look; it need not be `Sync`. Their code may wait, so the queue is not
-/// locked meanwhile.
+/// An item at which greenlets of one thread are looking. It is out of the queue meanwhile, so that the queue need not
+/// be locked while their code runs, which may wait. Only one thread looks at a time, so the item need not be `Sync`.
 pub(super) struct Lent<T> {
     item: Arc<ReentrantMutex<T>>,
     thread: ThreadId,
-    /// By their numbers.
+    /// The numbers of the greenlets that are looking.
     greenlets: Vec<u64>,
 }
 
@@ -26,12 +26,12 @@ impl<T> Lent<T> {
         }
     }
 
-    /// Whether the current greenlet looks at it.
+    /// Whether the current greenlet is looking at the item.
     pub(super) fn is_used_here(&self) -> bool {
         self.thread == thread::current().id() && self.greenlets.contains(&getcurrent().id())
     }
 
-    /// Lends it to the current greenlet, too, unless another thread has it.
+    /// Lends the item to the current greenlet, too. `None` if another thread has it.
     pub(super) fn lend(&mut self) -> Option<Borrowed<T>> {
         if self.thread != thread::current().id() {
             return None;
@@ -45,7 +45,7 @@ impl<T> Lent<T> {
     }
 }
 
-/// The item, for one who looks.
+/// The item in the hands of one greenlet.
 #[must_use]
 pub(super) struct Borrowed<T> {
     item: Arc<ReentrantMutex<T>>,
@@ -53,14 +53,14 @@ pub(super) struct Borrowed<T> {
 }
 
 impl<T: Send + 'static> Borrowed<T> {
-    /// Calls `look` with the item, and gives it back.
+    /// Calls `look` with the item, and gives the item back.
     pub(super) fn look<R>(self, queue: &Queue<T>, look: impl FnOnce(&T) -> R) -> R {
         let returned = Return {
             borrowed: Some(self),
             queue,
         };
         let borrowed = returned.borrowed.as_ref().expect("it is here");
-        // Nobody else has it locked but greenlets of this thread.
+        // The lock is free or held by this thread, as only greenlets of this thread have the item.
         let locked = borrowed.item.lock();
         let looked = look(&locked);
         drop(locked);
@@ -69,7 +69,8 @@ impl<T: Send + 'static> Borrowed<T> {
     }
 }
 
-/// Gives the item back, also after a panic, or if the greenlet is unwound.
+/// Its drop gives the item back, also after a panic, or if the greenlet is unwound. The last greenlet that looks puts
+/// the item back into the queue.
 struct Return<'a, T: Send + 'static> {
     borrowed: Option<Borrowed<T>>,
     queue: &'a Queue<T>,
@@ -82,7 +83,7 @@ impl<T: Send + 'static> Drop for Return<'_, T> {
         };
         let mut state = self.queue.0.lock();
         let Some(lent) = state.lent.as_mut().filter(|l| Arc::ptr_eq(&l.item, &item)) else {
-            // The queue was emptied meanwhile. The last one drops the item.
+            // The queue was emptied meanwhile. The last greenlet that looks drops the item.
             drop(state);
             return drop(item);
         };

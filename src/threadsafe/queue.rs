@@ -17,12 +17,12 @@ use super::peek::Lent;
 use crate::lock::Deadline;
 use crate::queue::{Empty, PutError, ShutDown, TaskDoneError, is_end};
 
-/// A queue, first in, first out, whose ends may be in different threads. Handles are cheap to
-/// clone and mean the same queue.
+/// A queue, first in, first out, whose ends may be in different threads. Handles are cheap to clone and mean the same
+/// queue.
 ///
-/// Items and space are handed over in the order in which the greenlets and threads that wait for
-/// them came. As those of [`queue`](crate::queue), it counts [tasks](Queue::task_done) that others
-/// may wait for, and can be [shut down](Queue::shutdown).
+/// Items and space are handed to waiting greenlets and threads in the order in which these came. Like a
+/// [`queue::Queue`](crate::queue::Queue), it counts [tasks](Queue::task_done) whose end can be [waited
+/// for](Queue::join), and can be [shut down](Queue::shutdown).
 ///
 /// ```
 /// use gevent::threadsafe::Queue;
@@ -47,28 +47,28 @@ pub struct Queue<T>(pub(super) Arc<Mutex<QueueState<T>>>);
 
 pub(super) struct QueueState<T> {
     pub(super) items: VecDeque<T>,
-    /// The first item, while somebody peeks at it: it comes before all others.
+    /// The first item, while greenlets peek at it. It comes before all `items`.
     pub(super) lent: Option<Lent<T>>,
-    /// Those who wait for it to come back.
+    /// The waiters for the lent item to come back.
     pub(super) lent_line: ThreadsafeLine,
     maxsize: Option<usize>,
-    /// How many items are there and not promised to a getter.
+    /// How many items there are that are not promised to a getter.
     gettable: Permits,
-    /// How many places are free and not promised to a putter; not used without a limit.
+    /// How many places are free and not promised to a putter. Not used without a limit.
     space: Permits,
     shut: bool,
     unfinished_tasks: usize,
     joiners: ThreadsafeLine,
 }
 
-/// Where one waits.
+/// Names a line of the queue.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum End {
     Get,
     Put,
-    /// For the tasks to be done.
+    /// The line for all tasks to be done.
     Join,
-    /// For the first item, at which somebody peeks.
+    /// The line for the first item, while greenlets peek at it.
     Lent,
 }
 
@@ -99,8 +99,8 @@ impl<T> QueueState<T> {
         self.maxsize.is_none() || self.space.try_take()
     }
 
-    /// Whether there is nothing to get any more. (As long as there are items that are promised,
-    /// one may come back from a getter that is killed: the others wait for that.)
+    /// Whether the queue is shut down and empty, so that gets fail. Promised items count as there: one may come back
+    /// from a getter that is killed, and other getters wait for that.
     pub(super) fn over(&self) -> bool {
         self.shut && self.is_empty()
     }
@@ -113,7 +113,7 @@ impl<T> QueueState<T> {
         self.len() == 0
     }
 
-    /// So many tasks are done; says who waited for it.
+    /// Counts `tasks` as done. Returns the waiters to be woken if no task is left.
     fn done(&mut self, tasks: usize) -> Told {
         self.unfinished_tasks -= tasks;
         match self.unfinished_tasks {
@@ -129,7 +129,7 @@ impl<T> Queue<T> {
         Queue::with_maxsize(None)
     }
 
-    /// An empty queue for so many items; 0 and `None` are no limit.
+    /// An empty queue for at most `maxsize` items; `None` and 0 mean no limit.
     pub fn with_maxsize(maxsize: impl Into<Option<usize>>) -> Self {
         let maxsize = maxsize.into().filter(|&maxsize| maxsize > 0);
         Queue(Arc::new(Mutex::new(QueueState {
@@ -165,40 +165,40 @@ impl<T> Queue<T> {
         self.empty()
     }
 
-    /// Whether there is no space in the queue.
+    /// Whether there is no space in the queue. A queue without a limit is never full.
     pub fn full(&self) -> bool {
         let state = self.0.lock();
         (state.maxsize).is_some_and(|maxsize| state.len() >= maxsize)
     }
 
-    /// For how many items there is space in all; none is no limit.
+    /// How many items the queue may hold; `None` if there is no limit.
     pub fn maxsize(&self) -> Option<usize> {
         self.0.lock().maxsize
     }
 
-    /// How many wait for an item.
+    /// How many greenlets and threads wait for an item.
     pub fn getters(&self) -> usize {
         self.0.lock().gettable.line.len()
     }
 
-    /// How many wait for space.
+    /// How many greenlets and threads wait for space.
     pub fn putters(&self) -> usize {
         self.0.lock().space.line.len()
     }
 
-    /// How many items were put and are not [done](Queue::task_done).
+    /// How many tasks are unfinished: items that were put into the queue and are not [done](Queue::task_done).
     pub fn unfinished_tasks(&self) -> usize {
         self.0.lock().unfinished_tasks
     }
 
-    /// Whether it was [shut down](Queue::shutdown).
+    /// Whether the queue is [shut down](Queue::shutdown).
     pub fn is_shutdown(&self) -> bool {
         self.0.lock().shut
     }
 }
 
-/// An item is promised to the current greenlet, which lets the others run before it takes it; if it does not, the next one
-/// gets it.
+/// The promise of an item to the current greenlet, which lets other greenlets run before it takes the item. Its drop
+/// passes the promise on, if the greenlet does not take the item.
 struct Taken<'a, T: Send + 'static>(&'a Arc<Mutex<QueueState<T>>>);
 
 impl<T: Send + 'static> Drop for Taken<'_, T> {
@@ -209,7 +209,7 @@ impl<T: Send + 'static> Drop for Taken<'_, T> {
 }
 
 impl<T: Send + 'static> Queue<T> {
-    /// Puts an item, for which there is space.
+    /// Puts an item for which space was taken, unless the queue is shut down.
     fn push(&self, mut state: MutexGuard<'_, QueueState<T>>, item: T) -> Result<(), PutError<T>> {
         if state.shut {
             return Err(PutError::ShutDown(item));
@@ -222,7 +222,7 @@ impl<T: Send + 'static> Queue<T> {
         Ok(())
     }
 
-    /// Takes the first item, which is there unless the queue is shut down; waits while somebody peeks at it.
+    /// Takes the first item, which is there unless the queue is shut down. Waits while greenlets peek at it.
     #[track_caller]
     fn pop<'a>(
         &'a self,
@@ -261,7 +261,7 @@ impl<T: Send + 'static> Queue<T> {
         Ok(item)
     }
 
-    /// Who peeks at an item cannot get it meanwhile.
+    /// The error of a greenlet that tries to get an item while it peeks at that item: it would wait for itself.
     #[cold]
     #[track_caller]
     fn used_here(&self) -> Exception {
@@ -274,7 +274,7 @@ impl<T: Send + 'static> Queue<T> {
     /// Puts an item at the end; waits while the queue is full.
     ///
     /// # Errors
-    /// [`ShutDown`]; what is thrown into the current greenlet meanwhile.
+    /// [`ShutDown`] if the queue is shut down; any exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
     pub fn put(&self, item: T) -> Result<(), Exception> {
         Ok(self.put_timeout(item, None)?)
@@ -283,8 +283,8 @@ impl<T: Send + 'static> Queue<T> {
     /// [`put`](Queue::put), for at most `timeout` seconds.
     ///
     /// # Errors
-    /// [`PutError`], which has the item: the time is over, the queue is shut down, something was
-    /// thrown into the current greenlet, or the time is no number.
+    /// [`PutError::Full`] when the time is over; [`PutError::ShutDown`] if the queue is shut down; [`PutError::Thrown`]
+    /// if an exception is thrown into the current greenlet, or `timeout` is NaN. All have the item.
     #[track_caller]
     pub fn put_timeout(&self, item: T, timeout: impl Seconds) -> Result<(), PutError<T>> {
         let timeout = match timeout.checked() {
@@ -306,7 +306,8 @@ impl<T: Send + 'static> Queue<T> {
     /// [`put`](Queue::put) without waiting.
     ///
     /// # Errors
-    /// [`PutError`], which has the item: the queue is full, or shut down.
+    /// [`PutError::Full`] if there is no space, and [`PutError::ShutDown`] if the queue is shut down, both with the
+    /// item.
     pub fn put_nowait(&self, item: T) -> Result<(), PutError<T>> {
         let mut state = self.0.lock();
         if !state.shut && !state.take_space() {
@@ -318,8 +319,9 @@ impl<T: Send + 'static> Queue<T> {
     /// Takes the first item; waits while the queue is empty.
     ///
     /// # Errors
-    /// [`ShutDown`] when it is shut down and empty; what is thrown into the current greenlet
-    /// meanwhile.
+    /// [`ShutDown`] if the queue is shut down and empty; any exception that is thrown into the current greenlet
+    /// meanwhile; [`ConcurrentObjectUseError`](crate::exceptions::ConcurrentObjectUseError) in an item's `clone` that a
+    /// [`peek`](Queue::peek) of the same greenlet has called.
     #[track_caller]
     pub fn get(&self) -> Result<T, Exception> {
         self.get_timeout(None)
@@ -328,7 +330,8 @@ impl<T: Send + 'static> Queue<T> {
     /// [`get`](Queue::get), for at most `timeout` seconds.
     ///
     /// # Errors
-    /// As for `get`; [`Empty`] when the time is over; for a time that is no number.
+    /// The errors of `get`; [`Empty`] when the time is over;
+    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
     #[track_caller]
     pub fn get_timeout(&self, timeout: impl Seconds) -> Result<T, Exception> {
         let timeout = timeout.checked()?;
@@ -343,7 +346,7 @@ impl<T: Send + 'static> Queue<T> {
             }
             state = self.0.lock();
         } else if let Some(hub) = hub {
-            // Who always finds an item lets the others run all the same.
+            // A greenlet that always finds an item never waits, so it lets others run now and then.
             drop(state);
             let taken = Taken(&self.0);
             hub.pass_turn()?;
@@ -356,7 +359,8 @@ impl<T: Send + 'static> Queue<T> {
     /// [`get`](Queue::get) without waiting.
     ///
     /// # Errors
-    /// [`Empty`], also while another peeks at the next item; [`ShutDown`] when it is shut down and empty.
+    /// [`Empty`] if there is no item, or while a greenlet peeks at the first one; [`ShutDown`] if the queue is shut
+    /// down and empty.
     #[track_caller]
     pub fn get_nowait(&self) -> Result<T, Exception> {
         let mut state = self.0.lock();
@@ -367,8 +371,9 @@ impl<T: Send + 'static> Queue<T> {
         self.pop(state, Deadline::after(Some(0.0)))
     }
 
-    /// The first item, which stays in the queue; waits while the queue is empty. Its `clone` may do anything, also wait:
-    /// then those wait who want to get the very item, and those who want to peek at it from another thread.
+    /// A copy of the first item, which stays in the queue; waits while the queue is empty.
+    ///
+    /// The item's `clone` may wait. Meanwhile a get of this item waits, and so does a peek in another thread.
     ///
     /// # Errors
     /// As for [`get`](Queue::get).
@@ -410,7 +415,7 @@ impl<T: Send + 'static> Queue<T> {
             if !told {
                 return Err(Exception::new(Empty));
             }
-            // Somebody else may have been quicker.
+            // The item may have been got by another greenlet or thread meanwhile; then it is tried again.
         }
     }
 
@@ -427,7 +432,7 @@ impl<T: Send + 'static> Queue<T> {
         peeked.unwrap_or_else(|| Err(Exception::new(Empty)))
     }
 
-    /// The first item; none if there is none yet, or another thread peeks at it.
+    /// A copy of the first item. `None` if there is no item yet, or another thread peeks at the first one.
     #[track_caller]
     fn try_peek(&self) -> Option<Result<T, Exception>>
     where
@@ -446,8 +451,9 @@ impl<T: Send + 'static> Queue<T> {
         Some(Ok(lent.look(self, T::clone)))
     }
 
-    /// Ends the queue: nothing can be put into it any more, and who waits to do so is told. What
-    /// is in it can be got, unless `immediate`: then it is dropped.
+    /// Shuts the queue down: puts fail from now on, also those that wait, and gets fail when the queue is empty.
+    ///
+    /// With `immediate` the items are dropped and count as done, so gets fail at once.
     pub fn shutdown(&self, immediate: bool) {
         let mut state = self.0.lock();
         state.shut = true;
@@ -456,7 +462,7 @@ impl<T: Send + 'static> Queue<T> {
         } else {
             VecDeque::new()
         };
-        // It is dropped by those who peek at it.
+        // An item that greenlets peek at is dropped by the last of them.
         let lent = state.lent.take_if(|_| immediate);
         let done = (dropped.len() + usize::from(lent.is_some())).min(state.unfinished_tasks);
         let joiners = match done {
@@ -481,10 +487,10 @@ impl<T: Send + 'static> Queue<T> {
         drop_each(dropped);
     }
 
-    /// Says that a task is done: to be called once for each item that was got.
+    /// Reports that a task is done. To be called once for each item that was got.
     ///
     /// # Errors
-    /// [`TaskDoneError`] if it was called for all items already.
+    /// [`TaskDoneError`] if no task is unfinished.
     pub fn task_done(&self) -> Result<(), TaskDoneError> {
         let mut state = self.0.lock();
         if state.unfinished_tasks == 0 {
@@ -496,30 +502,33 @@ impl<T: Send + 'static> Queue<T> {
         Ok(())
     }
 
-    /// Waits until all tasks are done, at most `timeout` seconds; says whether they are (or were at
-    /// some time while it waited).
+    /// Waits until all tasks are done, for at most `timeout` seconds. Returns whether they were, at the call or at some
+    /// time during the wait.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile; for a time that is no number.
+    /// Returns any exception that is thrown into the current greenlet meanwhile, and
+    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
     #[track_caller]
     pub fn join(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         let enter = |state: &mut QueueState<T>| state.unfinished_tasks == 0;
         wait(&self.0, End::Join, enter, timeout.checked()?)
     }
 
-    /// The items as they come, until the queue is shut down.
+    /// Yields items as they come, and waits for them without a limit. Ends when the queue is shut down and empty. Any
+    /// other error of [`get`](Queue::get) is yielded as the last element.
     pub fn iter(&self) -> Iter<'_, T> {
         Iter(Some(self))
     }
 }
 
-/// What a shutdown drops.
+/// An item that a shutdown drops.
 enum Dropped<T> {
     Item(#[allow(dead_code, reason = "it is there to be dropped")] T),
     Lent(#[allow(dead_code, reason = "it is there to be dropped")] Lent<T>),
 }
 
-/// The promise of an item, which goes to somebody else if it is not used.
+/// The promise of an item to the current greenlet, while it waits for the item to come back from a peek. Its drop
+/// passes the promise on, if the greenlet does not take the item.
 struct Permit<'a, T: Send + 'static>(&'a Queue<T>);
 
 impl<T: Send + 'static> Drop for Permit<'_, T> {
@@ -529,7 +538,7 @@ impl<T: Send + 'static> Drop for Permit<'_, T> {
     }
 }
 
-/// Each item is dropped, though the destructor of another one panics.
+/// Drops every item, even if the destructor of another one panics.
 impl<T> Drop for QueueState<T> {
     fn drop(&mut self) {
         if needs_drop::<T>() {
@@ -538,7 +547,7 @@ impl<T> Drop for QueueState<T> {
     }
 }
 
-/// The items of a [`Queue`] as they come, until it is shut down. Ends after an error.
+/// Yields the items of a [`Queue`] as they come; see [`Queue::iter`].
 #[derive(Debug)]
 pub struct Iter<'a, T>(Option<&'a Queue<T>>);
 

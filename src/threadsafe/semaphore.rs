@@ -13,11 +13,10 @@ use super::line::{Given, Lined, Permits, ThreadsafeLine, hand, rawlink, unlink, 
 use super::waiter::LinkedObject;
 use crate::lock::OverReleaseError;
 
-/// A counter that [`acquire`](Semaphore::acquire) takes one from, waiting while it is 0, and that
-/// [`release`](Semaphore::release) adds one to. Handles are cheap to clone and mean the same
-/// semaphore.
+/// A counter of permits, for greenlets and threads. Handles are cheap to clone and mean the same semaphore.
 ///
-/// A release while others wait hands the permit to the first of them: nobody overtakes it.
+/// [`acquire`](Semaphore::acquire) takes a permit, and waits while there is none; [`release`](Semaphore::release) gives
+/// one back. A release while others wait hands the permit to the first of them, so that no newcomer overtakes it.
 ///
 /// ```
 /// use gevent::threadsafe::Semaphore;
@@ -53,25 +52,25 @@ impl Semaphore {
         Semaphore(Arc::new(Mutex::new(Permits::new(value))))
     }
 
-    /// How often it can be acquired now without waiting.
+    /// How often the semaphore can be acquired now without waiting.
     pub fn counter(&self) -> usize {
         self.0.lock().counter
     }
 
-    /// Whether acquiring it would have to wait.
+    /// Whether acquiring the semaphore would have to wait.
     pub fn locked(&self) -> bool {
         self.counter() == 0
     }
 
-    /// Whether it can be acquired without waiting.
+    /// Whether the semaphore can be acquired without waiting.
     pub fn ready(&self) -> bool {
         self.counter() > 0
     }
 
-    /// Acquires it; waits as long as that takes.
+    /// Acquires the semaphore; waits as long as that takes.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile; it is not acquired then.
+    /// Returns any exception that is thrown into the current greenlet meanwhile. The semaphore is not acquired then.
     #[track_caller]
     pub fn acquire(&self) -> Result<(), Exception> {
         self.acquire_timeout(None).map(drop)
@@ -81,31 +80,31 @@ impl Semaphore {
     /// acquired.
     ///
     /// # Errors
-    /// As for `acquire`; for a time that is no number.
+    /// The errors of `acquire`, and [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
     #[track_caller]
     pub fn acquire_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         wait(&self.0, (), Permits::try_take, timeout.checked()?)
     }
 
-    /// Acquires it if that needs no waiting. Returns whether it did.
+    /// Acquires the semaphore if that needs no waiting. Returns whether it did.
     pub fn try_acquire(&self) -> bool {
         self.0.lock().try_take()
     }
 
-    /// [`acquire`](Semaphore::acquire) with a guard that releases it.
+    /// [`acquire`](Semaphore::acquire), with a guard that releases the semaphore.
     ///
     /// # Errors
-    /// As for `acquire`.
+    /// The errors of `acquire`.
     #[track_caller]
     pub fn acquire_guard(&self) -> Result<SemaphoreGuard, Exception> {
         self.acquire()?;
         Ok(SemaphoreGuard::of(self, usize::MAX))
     }
 
-    /// [`acquire_timeout`](Semaphore::acquire_timeout) with a guard that releases it.
+    /// [`acquire_timeout`](Semaphore::acquire_timeout), with a guard that releases the semaphore.
     ///
     /// # Errors
-    /// As for `acquire_timeout`.
+    /// The errors of `acquire_timeout`.
     #[track_caller]
     pub fn acquire_guard_timeout(
         &self,
@@ -115,22 +114,22 @@ impl Semaphore {
         Ok(acquired.then(|| SemaphoreGuard::of(self, usize::MAX)))
     }
 
-    /// [`try_acquire`](Semaphore::try_acquire) with a guard that releases it.
+    /// [`try_acquire`](Semaphore::try_acquire), with a guard that releases the semaphore.
     pub fn try_acquire_guard(&self) -> Option<SemaphoreGuard> {
         self.try_acquire()
             .then(|| SemaphoreGuard::of(self, usize::MAX))
     }
 
-    /// Gives a permit to the first who waits, or adds it to the counter, which it returns.
+    /// Gives a permit to the first waiter, or adds it to the counter. Returns the counter.
     ///
     /// # Panics
-    /// When the counter is `usize::MAX`.
+    /// Panics if the counter is `usize::MAX`.
     pub fn release(&self) -> usize {
         self.give(usize::MAX)
             .expect("a semaphore cannot be released so often")
     }
 
-    /// Releases unless the counter would become more than `limit`.
+    /// Releases the semaphore, unless the counter is `limit` or more. Returns the counter.
     fn give(&self, limit: usize) -> Option<usize> {
         let mut permits = self.0.lock();
         if permits.counter >= limit {
@@ -143,11 +142,12 @@ impl Semaphore {
         Some(counter)
     }
 
-    /// Waits until it could be acquired, at most `timeout` seconds, without acquiring it. Returns
-    /// the counter: 0 if the time was over, or somebody else was quicker.
+    /// Waits until the semaphore could be acquired, for at most `timeout` seconds, without acquiring it. Returns the
+    /// counter: it is 0 if the time was over, or if others have acquired the semaphore since.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile; for a time that is no number.
+    /// Returns any exception that is thrown into the current greenlet meanwhile, and
+    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
     #[track_caller]
     pub fn wait(&self, timeout: impl Seconds) -> Result<usize, Exception> {
         let enter = |permits: &mut Permits| permits.counter > 0;
@@ -155,8 +155,8 @@ impl Semaphore {
         Ok(self.counter())
     }
 
-    /// Calls `callback` with this semaphore once it could be acquired, in the hub of the thread that
-    /// adds it: it must not block. If it can be already, soon.
+    /// Has the hub of the current thread call `callback` with this semaphore when the semaphore can be acquired, or
+    /// soon if it can be already. `callback` must not block.
     pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&Semaphore) -> R + 'static) -> Link {
         let semaphore = self.clone();
         let link = Link::new(move |_| callback(&semaphore).into_result());
@@ -164,23 +164,23 @@ impl Semaphore {
         link
     }
 
-    /// Adds a link to a semaphore that its users know by this handle.
+    /// Adds a link that is called with `handle`, the handle that users have of this semaphore.
     fn link_to(&self, link: Link, handle: Box<dyn LinkedObject>) {
         rawlink(&self.0, (), |permits| permits.counter > 0, link, handle);
     }
 
-    /// Takes a link away that was added in this thread, if it was not called yet.
+    /// Removes a link that was added in this thread, if it was not called yet.
     pub fn unlink(&self, link: &Link) {
         unlink(&self.0, (), link);
     }
 
-    /// How many wait, and links there are.
+    /// How many links and waiting greenlets and threads are in line.
     pub fn linkcount(&self) -> usize {
         self.0.lock().line.len()
     }
 }
 
-/// So that [`wait`](crate::wait) and [`iwait`](crate::iwait) take it.
+/// Lets [`wait`](crate::wait) and [`iwait`](crate::iwait) take a semaphore.
 impl Linkable for Semaphore {
     fn ready(&self) -> bool {
         self.counter() > 0
@@ -247,58 +247,58 @@ impl BoundedSemaphore {
         }
     }
 
-    /// How often it can be acquired now without waiting.
+    /// How often the semaphore can be acquired now without waiting.
     pub fn counter(&self) -> usize {
         self.semaphore.counter()
     }
 
-    /// Whether acquiring it would have to wait.
+    /// Whether acquiring the semaphore would have to wait.
     pub fn locked(&self) -> bool {
         self.semaphore.locked()
     }
 
-    /// Whether it can be acquired without waiting.
+    /// Whether the semaphore can be acquired without waiting.
     pub fn ready(&self) -> bool {
         self.semaphore.ready()
     }
 
-    /// See [`Semaphore::acquire`].
+    /// Acquires the semaphore, as [`Semaphore::acquire`] does.
     ///
     /// # Errors
-    /// As there.
+    /// The errors of [`Semaphore::acquire`].
     #[track_caller]
     pub fn acquire(&self) -> Result<(), Exception> {
         self.semaphore.acquire()
     }
 
-    /// See [`Semaphore::acquire_timeout`].
+    /// Acquires the semaphore within `timeout` seconds, as [`Semaphore::acquire_timeout`] does.
     ///
     /// # Errors
-    /// As there.
+    /// The errors of [`Semaphore::acquire_timeout`].
     #[track_caller]
     pub fn acquire_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         self.semaphore.acquire_timeout(timeout)
     }
 
-    /// See [`Semaphore::try_acquire`].
+    /// Acquires the semaphore if that needs no waiting. Returns whether it did.
     pub fn try_acquire(&self) -> bool {
         self.semaphore.try_acquire()
     }
 
-    /// See [`Semaphore::acquire_guard`].
+    /// [`acquire`](Self::acquire), with a guard that releases the semaphore.
     ///
     /// # Errors
-    /// As there.
+    /// The errors of [`Semaphore::acquire`].
     #[track_caller]
     pub fn acquire_guard(&self) -> Result<SemaphoreGuard, Exception> {
         self.acquire()?;
         Ok(SemaphoreGuard::of(&self.semaphore, self.initial))
     }
 
-    /// See [`Semaphore::acquire_guard_timeout`].
+    /// [`acquire_timeout`](Self::acquire_timeout), with a guard that releases the semaphore.
     ///
     /// # Errors
-    /// As there.
+    /// The errors of [`Semaphore::acquire_timeout`].
     #[track_caller]
     pub fn acquire_guard_timeout(
         &self,
@@ -308,30 +308,30 @@ impl BoundedSemaphore {
         Ok(acquired.then(|| SemaphoreGuard::of(&self.semaphore, self.initial)))
     }
 
-    /// See [`Semaphore::try_acquire_guard`].
+    /// [`try_acquire`](Self::try_acquire), with a guard that releases the semaphore.
     pub fn try_acquire_guard(&self) -> Option<SemaphoreGuard> {
         self.try_acquire()
             .then(|| SemaphoreGuard::of(&self.semaphore, self.initial))
     }
 
-    /// See [`Semaphore::release`].
+    /// Gives a permit to the first waiter, or adds it to the counter. Returns the counter.
     ///
     /// # Errors
-    /// [`OverReleaseError`] when the counter has its first value already.
+    /// [`OverReleaseError`] if the counter has its first value already.
     pub fn release(&self) -> Result<usize, OverReleaseError> {
         self.semaphore.give(self.initial).ok_or(OverReleaseError)
     }
 
-    /// See [`Semaphore::wait`].
+    /// Waits until the semaphore could be acquired, as [`Semaphore::wait`] does.
     ///
     /// # Errors
-    /// As there.
+    /// The errors of [`Semaphore::wait`].
     #[track_caller]
     pub fn wait(&self, timeout: impl Seconds) -> Result<usize, Exception> {
         self.semaphore.wait(timeout)
     }
 
-    /// See [`Semaphore::rawlink`].
+    /// Has the hub of the current thread call `callback`, as [`Semaphore::rawlink`] does.
     pub fn rawlink<R: CallbackResult>(
         &self,
         callback: impl Fn(&BoundedSemaphore) -> R + 'static,
@@ -342,12 +342,12 @@ impl BoundedSemaphore {
         link
     }
 
-    /// Takes a link away that was added in this thread, if it was not called yet.
+    /// Removes a link that was added in this thread, if it was not called yet.
     pub fn unlink(&self, link: &Link) {
         self.semaphore.unlink(link);
     }
 
-    /// How many wait, and links there are.
+    /// How many links and waiting greenlets and threads are in line.
     pub fn linkcount(&self) -> usize {
         self.semaphore.linkcount()
     }
@@ -374,12 +374,12 @@ impl Default for BoundedSemaphore {
     }
 }
 
-/// Releases a semaphore once, when it is dropped, in whatever thread that is.
+/// A guard that releases a semaphore when it is dropped, in whatever thread that is.
 #[must_use = "the semaphore is released when the guard is dropped"]
 #[derive(Debug)]
 pub struct SemaphoreGuard {
     semaphore: Semaphore,
-    /// What the counter may not exceed.
+    /// The value that the counter may not exceed.
     limit: usize,
 }
 
@@ -391,16 +391,16 @@ impl SemaphoreGuard {
         }
     }
 
-    /// Does away with the guard: somebody else will release the semaphore, or nobody.
+    /// Drops the guard without a release, for example because other code releases the semaphore.
     pub fn forget(mut self) {
-        // A limit of 0 lets nothing be released.
+        // With a limit of 0 the drop releases nothing.
         self.limit = 0;
     }
 }
 
 impl Drop for SemaphoreGuard {
     fn drop(&mut self) {
-        // A bounded one may have been released too often by somebody else, who was not told.
+        // This fails if other code has released a bounded semaphore too often; a drop cannot report that.
         let _ = self.semaphore.give(self.limit);
     }
 }

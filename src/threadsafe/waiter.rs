@@ -1,4 +1,7 @@
-//! [`ThreadsafeWaiter`]: one wait of one greenlet, or of a whole thread, or a link, as other threads see it.
+//! [`ThreadsafeWaiter`]: a wait of a greenlet or of a whole thread, or a link, in the form that other threads can wake.
+//!
+//! What is to be woken belongs to one thread and cannot be sent to others. So it stays in a table of its thread,
+//! `HERE`, and other threads only send its number, the key:
 //!
 //! ```text
 //!   thread A, with a hub               thread B
@@ -24,15 +27,18 @@ use waiter::{Park, Resume};
 static KEYS: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    /// What other threads may wake here, by number.
+    /// The targets in this thread that other threads may wake.
     static HERE: ThreadSlot<Option<Here>> =
         const { ThreadSlot::new(None, || HERE.with(ThreadSlot::clear)) };
 }
 
+/// The targets of one thread.
 #[derive(Default)]
 struct Here {
+    /// All targets, by their keys.
     targets: HashMap<u64, WakeTarget>,
-    /// The links among them, by their objects' addresses. A link has several numbers if it was added several times.
+    /// The keys of the links among the targets, by the address of the object and the link. A link that was added
+    /// several times has several keys.
     links: HashMap<(usize, Link), BTreeSet<u64>>,
 }
 
@@ -48,7 +54,7 @@ impl Here {
     fn remove(&mut self, key: u64) -> Option<WakeTarget> {
         let target = self.targets.remove(&key)?;
         self.targets.give_back();
-        // The link is dropped by whoever gets it, not here.
+        // The caller drops the link, because its destructor is user code and must not run here.
         if let WakeTarget::Link(linked) = &target
             && let Entry::Occupied(mut keys) =
                 self.links.entry((linked.address, linked.link.clone()))
@@ -62,7 +68,7 @@ impl Here {
         Some(target)
     }
 
-    /// What a wake-up is for: a link is called once, a park is left to end by itself.
+    /// The target of a wake-up. A link is removed, as it is called only once; a park stays until it is over.
     fn woken(&mut self, key: u64) -> Option<WakeTarget> {
         match self.targets.get(&key)? {
             WakeTarget::Park(resume) => Some(WakeTarget::Park(resume.clone())),
@@ -70,7 +76,7 @@ impl Here {
         }
     }
 
-    /// The one that was added first.
+    /// Removes the link; if it was added several times, the one that was added first.
     fn unlink(&mut self, link: &Link, address: usize) -> Option<WakeTarget> {
         let keys = self.links.get(&(address, link.clone()))?;
         let first = *keys.first()?;
@@ -78,12 +84,12 @@ impl Here {
     }
 }
 
-/// When the thread is over, it has forgotten all.
+/// Calls `f` with the targets of this thread. Returns `None` when the thread is over, as there are no targets then.
 fn here<R>(f: impl FnOnce(&mut Here) -> R) -> Option<R> {
     HERE.with(|slot| slot.with(|here| f(here.borrow_mut().get_or_insert_default())))
 }
 
-/// What is woken.
+/// Something that a wake-up ends or calls.
 enum WakeTarget {
     /// A park of a greenlet of this thread.
     Park(Resume),
@@ -96,7 +102,7 @@ pub(super) trait LinkedObject: Linkable + Object {}
 
 impl<T: Linkable + Object> LinkedObject for T {}
 
-/// A link, the object it was added to, and what stands for it in the object's line.
+/// A link, the object that it was added to, and its waiter in the object's line.
 struct Linked {
     hub: Hub,
     link: Link,
@@ -105,24 +111,26 @@ struct Linked {
     waiter: Arc<ThreadsafeWaiter>,
 }
 
-/// Who waits. It is granted what it waits for, once, by whoever holds the lock of the object.
+/// A waiter in the line of an object. A thread that holds the object's lock grants it what it waits for, once.
 #[derive(Debug)]
 pub(super) struct ThreadsafeWaiter {
-    /// Changed under the lock of the object.
+    /// [`WAITING`], [`GRANTED`] or [`USED`]. Changed under the lock of the object.
     state: AtomicU8,
-    /// Whether it only watches: is told, and takes nothing.
+    /// Whether the waiter only watches: it is told, and takes nothing.
     watches: bool,
-    /// Its number in the line of the object. Written and read under the lock of the object.
+    /// The waiter's ticket in the line of the object. Written and read under the lock of the object.
     ticket: AtomicU64,
-    /// Set by whoever has queued a wake-up, and by the wake-up if it is dropped: the second of
-    /// them knows that it will never come.
+    /// Set by [`wake`](ThreadsafeWaiter::wake) when it is done, and by its wake-up if that is dropped before it has
+    /// arrived. The second of the two knows by this that the wake-up will never arrive.
     queued: AtomicBool,
     kind: WaiterKind,
 }
 
-/// In a line (or no more, and nothing was granted); what was granted has not been used; it has.
+/// Nothing is granted: the waiter is in line, or has left it.
 const WAITING: u8 = 0;
+/// Something is granted that was not used.
 const GRANTED: u8 = 1;
+/// What was granted is used.
 const USED: u8 = 2;
 
 #[derive(Debug)]
@@ -134,7 +142,7 @@ enum WaiterKind {
 }
 
 impl ThreadsafeWaiter {
-    /// For the wait that the current greenlet is about to begin.
+    /// A waiter for the wait that the current greenlet, or thread, is about to begin.
     pub(super) fn new(watches: bool) -> Arc<ThreadsafeWaiter> {
         ThreadsafeWaiter::of(watches, get_hub_if_exists())
     }
@@ -159,7 +167,8 @@ impl ThreadsafeWaiter {
         })
     }
 
-    /// What finds it in its line; 0 if it has never been in one. The caller holds the object's lock.
+    /// The ticket by which the waiter is found in its line; 0 if it has never been in one. The caller holds the
+    /// object's lock.
     pub(super) fn ticket(&self) -> u64 {
         self.ticket.load(Ordering::Relaxed)
     }
@@ -168,7 +177,7 @@ impl ThreadsafeWaiter {
         self.ticket.store(ticket, Ordering::Relaxed);
     }
 
-    /// Whether it takes nothing of what it waits for.
+    /// Whether the waiter only watches.
     pub(super) fn watches(&self) -> bool {
         self.watches
     }
@@ -179,12 +188,13 @@ impl ThreadsafeWaiter {
         self.state.store(GRANTED, Ordering::Relaxed);
     }
 
-    /// Whether something was granted that has not been used. The caller holds the object's lock, or looks again with it.
+    /// Whether something was granted that was not used. The caller holds the object's lock, or asks again with the
+    /// lock.
     pub(super) fn granted(&self) -> bool {
         self.state.load(Ordering::Relaxed) == GRANTED
     }
 
-    /// Uses what was granted; says whether there was something. The caller holds the object's lock.
+    /// Uses what was granted. Returns whether there was something. The caller holds the object's lock.
     pub(super) fn take(&self) -> bool {
         self.granted() && {
             self.state.store(USED, Ordering::Relaxed);
@@ -192,7 +202,7 @@ impl ThreadsafeWaiter {
         }
     }
 
-    /// Takes back what was granted, if it was not used; says so. The caller holds the object's lock.
+    /// Takes back what was granted, if it was not used. Returns whether it did. The caller holds the object's lock.
     pub(super) fn revoke(&self) -> bool {
         self.granted() && {
             self.state.store(WAITING, Ordering::Relaxed);
@@ -200,11 +210,11 @@ impl ThreadsafeWaiter {
         }
     }
 
-    /// Ends the park, or calls the link, soon; from any thread. An early call is not lost: the
-    /// waiter's thread runs its hub only once the waiter is parked.
+    /// Has the park ended, or the link called, soon. Any thread may call this. A call before the park is not lost: the
+    /// waiter's thread runs its hub, which looks for the target, only once the waiter is parked.
     ///
-    /// Says whether that was possible. If the waiter's loop is destroyed later, but before that,
-    /// `lost` is called.
+    /// Returns whether that was possible. If the waiter's loop is destroyed after this has returned true, and before
+    /// the wake-up has arrived, `lost` is called.
     pub(super) fn wake(self: &Arc<Self>, lost: impl FnOnce() + Send + 'static) -> bool {
         let (loop_, key) = match &self.kind {
             WaiterKind::Thread { woken, wake } => {
@@ -218,7 +228,7 @@ impl ThreadsafeWaiter {
             waiter: self.clone(),
             lost: Some(lost),
         };
-        // If it fails it has dropped the wake-up.
+        // If this fails, it has dropped the wake-up, which sets `queued`.
         let _ = loop_.run_callback_threadsafe(move || {
             wakeup.arrived();
             match here(|here| here.woken(key)).flatten() {
@@ -230,8 +240,8 @@ impl ThreadsafeWaiter {
         !self.queued.swap(true, Ordering::AcqRel)
     }
 
-    /// Waits to be woken, at most `timeout` seconds: called once, by the one who made it. Which
-    /// of the two it was says [`take`](ThreadsafeWaiter::take).
+    /// Waits until the waiter is woken or `timeout` seconds are over; [`take`](ThreadsafeWaiter::take) tells afterwards
+    /// which of the two has happened. Called once, by the greenlet or thread that has made the waiter.
     #[track_caller]
     pub(super) fn park(
         &self,
@@ -247,7 +257,7 @@ impl ThreadsafeWaiter {
                 park_thread(woken, wake, timeout);
                 Ok(())
             }
-            // It was there a moment ago.
+            // The hub has gone since the waiter was made.
             (WaiterKind::Hub { .. }, None) => Err(Exception::new(hub::core::HubDestroyed)),
         }
     }
@@ -264,7 +274,7 @@ impl ThreadsafeWaiter {
         let park = Park::on(hub, what, address)?;
         let limit = TimeLimit::start(hub, &park, timeout)?;
         let registered = Registered::new(hub, key, park.resume())?;
-        // A hook that was just called may have waited itself: then the wake-up has come when nobody was here.
+        // The hook that `Park::on` has called may have waited. A wake-up that came then did not find the park.
         if self.granted() {
             return Ok(());
         }
@@ -274,14 +284,15 @@ impl ThreadsafeWaiter {
     }
 }
 
-/// Runs in the hub.
+/// Ends a park of this thread. Runs in the hub.
 fn wake_here(resume: &Resume) {
     if let Err(exception) = resume.switch() {
         get_hub().report_error(Context::Switch(resume.greenlet()), exception);
     }
 }
 
-/// On its way to the waiter's loop; notices if it is dropped there.
+/// A wake-up that is queued at the waiter's loop. If it is dropped before it has [arrived](WakeUp::arrived), because
+/// the loop is destroyed, it calls `lost`.
 struct WakeUp<L: FnOnce()> {
     waiter: Arc<ThreadsafeWaiter>,
     lost: Option<L>,
@@ -303,13 +314,13 @@ impl<L: FnOnce()> Drop for WakeUp<L> {
     }
 }
 
-/// A park that other threads may end; it counts for the loop.
+/// A park in this thread's table, which other threads may end. It keeps the loop running.
 struct Registered<'a>(&'a Hub, u64);
 
 impl<'a> Registered<'a> {
     fn new(hub: &'a Hub, key: u64, resume: Resume) -> Result<Self, Exception> {
         hub.loop_().ref_()?;
-        // Fails in a thread that is ending, whose loop is destroyed.
+        // This does nothing in a thread that is over, whose loop is destroyed.
         let _ = here(|here| here.add(key, WakeTarget::Park(resume)));
         Ok(Registered(hub, key))
     }
@@ -319,14 +330,14 @@ impl Drop for Registered<'_> {
     fn drop(&mut self) {
         let target = here(|here| here.remove(self.1));
         drop(target);
-        // Fails if the loop is destroyed.
+        // This fails if the loop is destroyed, and nothing is to be undone then.
         let _ = self.0.loop_().unref();
     }
 }
 
-/// Has the link called, by this thread's hub, once the waiter that is returned is woken: it is to
-/// be put in the line of `object`, which is at `address`. It counts for the loop until it is
-/// called, or [unlinked](unlink).
+/// Registers a link to `object`, which is at `address`. Returns the waiter that stands for the link in the object's
+/// line: once it is woken, the hub of this thread calls the link. The link keeps the loop running until it is called or
+/// [unlinked](unlink).
 pub(super) fn link(
     link: Link,
     object: Box<dyn LinkedObject>,
@@ -337,7 +348,7 @@ pub(super) fn link(
     let WaiterKind::Hub { key, .. } = waiter.kind else {
         unreachable!("made for a hub");
     };
-    // Fails if the loop is destroyed: then the link is never called.
+    // This fails if the loop is destroyed; the link is never called then.
     if hub.loop_().ref_().is_ok() {
         let linked = WakeTarget::Link(Rc::new(Linked {
             hub,
@@ -351,7 +362,7 @@ pub(super) fn link(
     waiter
 }
 
-/// Forgets a link that was added here to the object at `address`; returns what has stood for it.
+/// Forgets a link that was added in this thread to the object at `address`. Returns the link's waiter.
 pub(super) fn unlink(link: &Link, address: usize) -> Option<Arc<ThreadsafeWaiter>> {
     let forgotten = here(|here| here.unlink(link, address));
     match forgotten?? {
@@ -361,7 +372,7 @@ pub(super) fn unlink(link: &Link, address: usize) -> Option<Arc<ThreadsafeWaiter
 }
 
 impl Linked {
-    /// Runs in the hub.
+    /// Calls the link and reports its error. Runs in the hub.
     fn call(&self) {
         match catch(|| self.link.call(&*self.object)) {
             Ok(Ok(())) => {}
@@ -377,13 +388,13 @@ impl Linked {
 
 impl Drop for Linked {
     fn drop(&mut self) {
-        // Fails if the loop is destroyed.
+        // This fails if the loop is destroyed, and nothing is to be undone then.
         let _ = self.hub.loop_().unref();
     }
 }
 
 fn park_thread(woken: &Mutex<bool>, wake: &Condvar, timeout: Option<f64>) {
-    // A time without an end in sight is no limit.
+    // A time that is too long for an `Instant` is no limit.
     let deadline = timeout
         .and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok())
         .and_then(|left| Instant::now().checked_add(left));
