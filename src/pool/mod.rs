@@ -3,7 +3,7 @@
 //! | here | what |
 //! |---|---|
 //! | [`Group`] | keeps track of greenlets until they end; waits for all of them, kills all of them |
-//! | [`Pool`] | a group of at most so many: [`spawn`](Group::spawn) waits while there are so many |
+//! | [`Pool`] | a group with a limit: [`spawn`](Group::spawn) waits while it is full |
 //!
 //! ```
 //! use gevent::pool::Pool;

@@ -1,5 +1,5 @@
-//! A pool behind its handles: the tasks that are under way in this process, the receivers of their results, and all that
-//! is made anew after a fork.
+//! [`ThreadPoolBody`]: a pool behind its handles, with the receivers for the results of its tasks;
+//! and [`Generation`], the part of it that is made anew after a fork.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -22,40 +22,42 @@ pub(super) struct ThreadPoolBody {
     pub(super) hub: Hub,
     pub(super) maxsize: Cell<usize>,
     idle_timeout: Option<Duration>,
-    /// What is made anew after a fork; none as long as the hub can have none.
+    /// The part that is made anew after a fork. None if it could not be made yet: the hub's loop is destroyed then.
     generation: RefCell<Option<Rc<Generation>>>,
-    /// Who gets the results of the tasks that are under way.
+    /// The receivers for the results of the tasks under way, by the tasks' numbers.
     pub(super) receivers: RefCell<HashMap<u64, Receiver>>,
     pub(super) next_id: Cell<u64>,
-    /// How many wait for threads to end.
+    /// How many greenlets wait for threads to end.
     watching: Cell<usize>,
-    /// Set while no tasks are under way.
+    /// An event that is set while no tasks are under way.
     pub(super) idle: Event,
-    /// Set whenever a thread has told something.
+    /// An event that is set whenever a thread has done a task or ended.
     pub(super) told: Event,
-    /// Notices a fork and the hub's end, while there may be threads.
+    /// Notices a fork and the end of the hub. Made when the first thread may be started.
     attendant: RefCell<Option<Attendant>>,
 }
 
-/// What the loop and the hub call. They have it as long as it exists.
+/// The watcher and the functions that the loop and the hub call. Both let go of them when this is
+/// dropped.
 struct Attendant {
     _fork_watcher: Fork,
     _forked: Rc<dyn Fn()>,
     _hub_ended: Rc<dyn Fn()>,
 }
 
-/// What a pool is in one process: a fork begins the next generation.
+/// The part of a pool that belongs to one process. A fork begins the next generation.
 pub(super) struct Generation {
     pid: u32,
     pub(super) shared: Arc<JobQueue>,
     wake: Async,
-    /// Counts the tasks that may still be queued.
+    /// The free places: how many tasks [`ThreadPool::spawn`] still takes without waiting.
     pub(super) places: Semaphore,
-    /// So many places are to be given up when they are free again, as `maxsize` was made smaller.
+    /// How many places are taken away when they become free, as `maxsize` was made smaller.
     pub(super) owed: Cell<usize>,
 }
 
-/// Called in the hub when the task is done: true, or lost: false.
+/// The function that is called in the hub at the end of a task: with true if it is done, with false
+/// if it is lost.
 pub(super) type Receiver = Box<dyn FnOnce(bool) -> Result<(), Exception>>;
 
 impl Generation {
@@ -72,12 +74,13 @@ impl Generation {
         })
     }
 
-    /// One more than there may be threads, so that the next task is there when one is done.
+    /// How many places there are: one more than there may be threads, so that the next task is
+    /// queued when one is done.
     fn places_of(maxsize: usize) -> usize {
         maxsize.saturating_add(1)
     }
 
-    /// There may be more threads, or fewer.
+    /// Changes the number of places to that for the new `maxsize`.
     pub(super) fn set_maxsize(&self, before: usize, maxsize: usize) {
         let (before, places) = (
             Generation::places_of(before),
@@ -97,7 +100,7 @@ impl Generation {
         self.places.add(places - owed);
     }
 
-    /// Those that are not free are owed.
+    /// Takes free places away. If there are not enough, the rest is owed.
     fn remove_places(&self, places: usize) {
         let owed = places - self.places.take_at_most(places);
         self.owed.update(|all| all + owed);
@@ -122,10 +125,10 @@ impl ThreadPoolBody {
         }
     }
 
-    /// The pool in this process, begun when it is first asked for.
+    /// The generation of this process. It is begun here if the process has none yet, as after a fork.
     ///
     /// # Errors
-    /// When the hub's loop is destroyed.
+    /// An error if the hub's loop is destroyed.
     pub(super) fn generation(self: &Rc<Self>) -> Result<Rc<Generation>, Exception> {
         match self.begun() {
             Some(generation) if generation.pid == std::process::id() => Ok(generation),
@@ -149,7 +152,8 @@ impl ThreadPoolBody {
             return Ok(new);
         };
         let _ = old.wake.stop();
-        // A thread that is not here may have it locked for ever.
+        // The old queue is never freed: a thread that this process does not have may have locked
+        // it, for ever.
         std::mem::forget(old.shared.clone());
         let lost = self.receivers.take();
         let pool = ThreadPool::of(self);
@@ -157,14 +161,15 @@ impl ThreadPoolBody {
             let pool = &pool;
             move || self.call(receiver, false, Context::Object(pool))
         };
-        // Those who wait run later, when all have been told.
+        // The greenlets that wait for these events run later, when all receivers have been called.
         self.idle.set();
         self.told.set();
         call_each(lost.into_iter().map(fail));
         Ok(new)
     }
 
-    /// From now on a fork is noticed, if the loop is made anew after it; and the threads end with the hub.
+    /// From now on, has the pool begin anew when the loop is reinitialised after a fork, and has
+    /// the threads end with the hub.
     pub(super) fn attend(self: &Rc<Self>) -> Result<(), Exception> {
         if self.attendant.borrow().is_some() {
             return Ok(());
@@ -192,7 +197,7 @@ impl ThreadPoolBody {
         Ok(())
     }
 
-    /// Has the threads end when they have done what there is to do.
+    /// Has the threads end when they have done all jobs.
     fn end_threads(&self) {
         if let Some(generation) = self.begun()
             && generation.pid == std::process::id()
@@ -201,7 +206,8 @@ impl ThreadPoolBody {
         }
     }
 
-    /// Keeps the loop, and the pool, until [`stop_collecting`](ThreadPoolBody::stop_collecting).
+    /// Starts the watcher that collects results. It keeps the loop running, and the pool alive,
+    /// until [`stop_collecting`](ThreadPoolBody::stop_collecting).
     pub(super) fn start_collecting(self: &Rc<Self>) -> Result<(), Exception> {
         let generation = self.generation()?;
         if !generation.wake.active() {
@@ -217,13 +223,13 @@ impl ThreadPoolBody {
             if self.watching.get() == 0
                 && let Some(generation) = self.begun()
             {
-                // A destroyed loop has stopped it already.
+                // This fails if the loop is destroyed, which has stopped the watcher.
                 let _ = generation.wake.stop();
             }
         }
     }
 
-    /// Delivers results. Runs in the hub.
+    /// Delivers the results that are there. Runs in the hub.
     fn collect(&self) {
         let Some(generation) = &self.begun() else {
             return;
@@ -247,7 +253,8 @@ impl ThreadPoolBody {
         call_each(steps);
     }
 
-    /// Hands over a result. Nobody may want it, and its destructor may panic.
+    /// Calls a receiver, and reports its error, or its panic: the destructor of a result that
+    /// nobody wants may panic.
     fn call(&self, receiver: Receiver, done: bool, context: Context<'_>) {
         match catch(|| receiver(done)) {
             Ok(Ok(())) => {}
@@ -259,7 +266,8 @@ impl ThreadPoolBody {
     }
 }
 
-/// A place among the tasks, given back unless the task is on its way.
+/// A place that was acquired for a task. Dropping it gives the place back, so it is forgotten when
+/// the task is started.
 pub(super) struct TaskPlace<'a>(pub(super) &'a Generation);
 
 impl Drop for TaskPlace<'_> {
@@ -268,7 +276,8 @@ impl Drop for TaskPlace<'_> {
     }
 }
 
-/// A task, taken back unless it is on its way.
+/// A task that is not started yet. Dropping it takes the task back, so it is forgotten when the
+/// task is started.
 pub(super) struct Unstarted<'a> {
     pub(super) inner: &'a ThreadPoolBody,
     pub(super) generation: &'a Generation,
@@ -284,7 +293,7 @@ impl Drop for Unstarted<'_> {
     }
 }
 
-/// Has the hub listen to the threads while somebody waits for one to end.
+/// Keeps the hub collecting, while a greenlet waits for threads to end.
 pub(super) struct Watching<'a>(&'a ThreadPoolBody);
 
 impl<'a> Watching<'a> {

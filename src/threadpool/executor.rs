@@ -15,15 +15,14 @@ use crate::event::AsyncResult;
 use crate::outcome::Outcome;
 use crate::pool::IMap;
 
-/// The executor is shut down: it takes no more tasks.
+/// The error of an executor that is shut down: it takes no more tasks.
 ///
 /// Source: the `RuntimeError` of `concurrent.futures`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
 #[error("cannot schedule new futures after shutdown")]
 pub struct ExecutorShutDownError;
 
-/// OS threads that run functions: a [`ThreadPool`] that can be shut down. Handles are cheap to clone
-/// and mean the same executor.
+/// A [`ThreadPool`] that can be shut down. Handles are cheap to clone and mean the same executor.
 ///
 /// ```
 /// use gevent::threadpool::ThreadPoolExecutor;
@@ -41,7 +40,8 @@ pub struct ExecutorShutDownError;
 pub struct ThreadPoolExecutor(Rc<RefCell<Option<ThreadPool>>>);
 
 impl ThreadPoolExecutor {
-    /// An executor of at most `max_workers` threads. See [`ThreadPool::new`] for where there can be none.
+    /// Makes an executor of at most `max_workers` threads. Where the hub can have none, it fails as a
+    /// [`ThreadPool`](ThreadPool::new) does.
     pub fn new(max_workers: usize) -> ThreadPoolExecutor {
         let pool = ThreadPool::new(max_workers);
         ThreadPoolExecutor(Rc::new(RefCell::new(Some(pool))))
@@ -54,7 +54,8 @@ impl ThreadPoolExecutor {
     /// Has a thread call `function`. Waits as [`ThreadPool::spawn`] does.
     ///
     /// # Errors
-    /// [`ExecutorShutDownError`]; as for `ThreadPool::spawn`.
+    /// [`ExecutorShutDownError`] after [`shutdown`](Self::shutdown); the errors of
+    /// [`ThreadPool::spawn`].
     #[track_caller]
     pub fn submit<R: Outcome<Value: Send>>(
         &self,
@@ -66,7 +67,7 @@ impl ThreadPoolExecutor {
     /// Has threads call `function` with each item, and yields the values in the order of the items.
     ///
     /// # Errors
-    /// [`ExecutorShutDownError`].
+    /// [`ExecutorShutDownError`] after [`shutdown`](Self::shutdown).
     #[track_caller]
     pub fn map<I, R>(
         &self,
@@ -80,11 +81,11 @@ impl ThreadPoolExecutor {
         Ok(self.pool()?.imap(function, iterable))
     }
 
-    /// Takes no more tasks; the threads end after those that they have. With `wait` it returns when
-    /// they have ended.
+    /// Shuts the executor down: it takes no more tasks, and the threads end after those that they
+    /// were given. With `wait`, returns when the threads have ended.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet while it waits.
+    /// Any exception that is thrown into the current greenlet while it waits.
     #[track_caller]
     pub fn shutdown(&self, wait: bool) -> Result<(), Exception> {
         let pool = self.0.take();
@@ -95,39 +96,40 @@ impl ThreadPoolExecutor {
     }
 }
 
-/// The result of a task of a [`ThreadPoolExecutor`], when it is there.
+/// The result of a task of a [`ThreadPoolExecutor`], which is there when the task is done.
 ///
 /// Source: `Future` of Python's `concurrent.futures`, as gevent makes it.
 pub struct Future<T: 'static>(AsyncResult<T>);
 
 impl<T: 'static> Future<T> {
-    /// Whether it is there.
+    /// Whether the task is done, and its result there.
     pub fn done(&self) -> bool {
         self.0.ready()
     }
 
-    /// Whether it is not.
+    /// Whether the task is not done.
     pub fn running(&self) -> bool {
         !self.done()
     }
 
-    /// Does nothing, and says so: a thread that runs cannot be stopped.
+    /// Always false: a task cannot be cancelled, as a thread that runs cannot be stopped.
     pub fn cancel(&self) -> bool {
         false
     }
 
-    /// Never.
+    /// Always false: a task is never cancelled.
     pub fn cancelled(&self) -> bool {
         false
     }
 
-    /// The same result, with gevent's names.
+    /// The result as an [`AsyncResult`], whose methods have gevent's names.
     pub fn async_result(&self) -> &AsyncResult<T> {
         &self.0
     }
 
-    /// Calls `callback` with this when it is there, in the hub: it must not block. If it is there
-    /// already, at once, and then an error or a panic of the callback is reported to the hub.
+    /// Has `callback` called with this future, in the hub, when the task is done. The callback must
+    /// not wait. If the task is done already, calls it at once, and reports its error or panic to
+    /// the hub.
     pub fn add_done_callback<R: CallbackResult>(
         &self,
         callback: impl Fn(&Future<T>) -> R + 'static,
@@ -148,22 +150,22 @@ impl<T: 'static> Future<T> {
 }
 
 impl<T: Clone + 'static> Future<T> {
-    /// Waits until it is there, at most `timeout` seconds, and returns the value.
+    /// Waits until the task is done, at most `timeout` seconds, and returns its value.
     ///
     /// # Errors
-    /// The task's own; [`TimeoutError`](crate::TimeoutError) when the time is over; what is thrown
-    /// into the current greenlet meanwhile.
+    /// The error of the task; [`TimeoutError`](crate::TimeoutError) if the time is over; any
+    /// exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
     pub fn result(&self, timeout: impl Seconds) -> Result<T, Exception> {
         self.0.get_timeout(timeout)
     }
 
-    /// Waits until it is there, at most `timeout` seconds, and returns the exception the task ended
-    /// with, if it did.
+    /// Waits until the task is done, at most `timeout` seconds, and returns the exception that it
+    /// has failed with, if it has.
     ///
     /// # Errors
-    /// [`TimeoutError`](crate::TimeoutError) when the time is over; what is thrown into the current
-    /// greenlet meanwhile.
+    /// [`TimeoutError`](crate::TimeoutError) if the time is over; any exception that is thrown into
+    /// the current greenlet meanwhile.
     #[track_caller]
     pub fn exception(&self, timeout: impl Seconds) -> Result<Option<Exception>, Exception> {
         let timeout = timeout.checked()?;
@@ -200,7 +202,7 @@ impl<T: 'static> Clone for Future<T> {
 }
 
 impl<T: 'static> PartialEq for Future<T> {
-    /// Whether both are of the same task.
+    /// Whether both are futures of the same task.
     fn eq(&self, other: &Self) -> bool {
         self.0 == other.0
     }

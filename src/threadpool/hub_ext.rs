@@ -1,4 +1,5 @@
-//! The pools of a hub: its users' and the resolver's. Source: `Hub.threadpool` in gevent's `hub.py`.
+//! [`HubExt`]: the two thread pools of a hub, one for users and one for the resolver. Source:
+//! `Hub.threadpool` in gevent's `hub.py`.
 
 use std::thread::LocalKey;
 use std::time::Duration;
@@ -18,7 +19,7 @@ thread_local! {
     static RESOLVER: PoolSlot = const { PoolSlot::new(None, || RESOLVER.with(PoolSlot::clear)) };
 }
 
-/// The pool that is kept for this hub; made now if there is none.
+/// The pool of the hub, which is made if there is none.
 fn pool_of(hub: &Hub, kept: &'static LocalKey<PoolSlot>) -> ThreadPool {
     let known = kept.with(|slot| slot.with(|pool| pool.borrow().clone()));
     match known.flatten() {
@@ -38,18 +39,25 @@ fn keep(kept: &'static LocalKey<PoolSlot>, pool: ThreadPool) {
     drop(old);
 }
 
-/// What a [`Hub`] has besides: `use gevent::threadpool::HubExt` and it has it.
+/// The methods of a [`Hub`] for its thread pools. `use gevent::threadpool::HubExt` adds them.
 pub trait HubExt {
-    /// The hub's own pool, of at most 10 threads, for whatever blocks; made when it is first asked
-    /// for. Its threads end when they have had nothing to do for
-    /// [some time](config::threadpool_idle_task_timeout).
+    /// The hub's own pool, for any functions that block. It is made, with at most 10 threads, when
+    /// it is first asked for. Its threads end when they have had nothing to do for [some
+    /// time](config::threadpool_idle_task_timeout).
+    ///
+    /// # Panics
+    /// Panics if the pool has to be made and the hub's loop is destroyed.
     fn threadpool(&self) -> ThreadPool;
 
     /// Replaces the hub's own pool.
     fn set_threadpool(&self, pool: ThreadPool);
 
-    /// The pool in which names are looked up, of as many threads, and for nothing else: if it were the
-    /// [other one](HubExt::threadpool), nobody could connect while all its threads have long tasks.
+    /// The pool in which names are looked up. It is separate from the [other
+    /// one](HubExt::threadpool), and as large, as otherwise nothing could connect while all threads
+    /// of that one have long tasks.
+    ///
+    /// # Panics
+    /// Panics if the pool has to be made and the hub's loop is destroyed.
     fn resolver_threadpool(&self) -> ThreadPool;
 
     /// Replaces the pool in which names are looked up.

@@ -1,5 +1,5 @@
-//! Functions applied by the threads of a pool. Source: `GroupMappingMixin` in gevent's `pool.py`, as
-//! its `ThreadPool` uses it.
+//! The methods of [`ThreadPool`] that apply functions to items: `apply`, `map`, `imap` and their
+//! variants. Source: `GroupMappingMixin` in gevent's `pool.py`, as its `ThreadPool` uses it.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use crate::greenlet::Greenlet;
 use crate::outcome::Outcome;
 use crate::pool::{IMap, IMapUnordered, Starting, Wanted};
 
-/// A result that one greenlet waits for and takes.
+/// The result of one task, which one greenlet waits for and takes.
 struct Delivery<T> {
     slot: Rc<RefCell<Option<Result<T, Exception>>>>,
     there: Event,
@@ -47,8 +47,8 @@ impl ThreadPool {
     /// Has a thread call `function` and returns its value.
     ///
     /// # Errors
-    /// The function's own; what is thrown into the current greenlet meanwhile: the thread goes on
-    /// then.
+    /// The error of `function`; any exception that is thrown into the current greenlet meanwhile:
+    /// the thread goes on then.
     #[track_caller]
     pub fn apply<R: Outcome<Value: Send>>(
         &self,
@@ -57,10 +57,11 @@ impl ThreadPool {
         Delivery::of(self, function)?.take()
     }
 
-    /// [`apply`](ThreadPool::apply), and calls `callback` with the value, in the current greenlet.
+    /// [`apply`](ThreadPool::apply) that also calls `callback` with the value, in the current
+    /// greenlet.
     ///
     /// # Errors
-    /// As for `apply`, and the callback's own.
+    /// As for `apply`; the error of `callback`.
     #[track_caller]
     pub fn apply_cb<R: Outcome<Value: Send>, C: Outcome>(
         &self,
@@ -72,7 +73,8 @@ impl ThreadPool {
         Ok(value)
     }
 
-    /// [`apply`](ThreadPool::apply) that does not wait: it returns a greenlet that does.
+    /// [`apply`](ThreadPool::apply) that does not wait: it returns a greenlet that does, and whose
+    /// value is that of `function`.
     #[track_caller]
     pub fn apply_async<R: Outcome<Value: Send>>(
         &self,
@@ -82,8 +84,8 @@ impl ThreadPool {
         crate::spawn(move || pool.apply(function))
     }
 
-    /// [`apply_async`](ThreadPool::apply_async) that calls `callback` with the value, in the greenlet
-    /// that it returns.
+    /// [`apply_async`](ThreadPool::apply_async) that also calls `callback` with the value, in the
+    /// greenlet that it returns.
     #[track_caller]
     pub fn apply_async_cb<R: Outcome<Value: Send>, C: Outcome>(
         &self,
@@ -96,12 +98,13 @@ impl ThreadPool {
 
     /// Has threads call `function` with each item, and returns the values in the order of the items.
     ///
-    /// A greenlet of its own starts them all, as far as there is place. If the current one is killed meanwhile, it ends:
-    /// functions that run go on, but no others begin.
+    /// A separate greenlet, the starter, hands the tasks to the pool, as there is place for them.
+    /// If the current greenlet is killed meanwhile, the starter ends: functions that run go on, but
+    /// no others begin.
     ///
     /// # Errors
-    /// That of the first item whose function failed; what is thrown into the current greenlet
-    /// meanwhile.
+    /// The error of the first item whose function failed; any exception that is thrown into the
+    /// current greenlet meanwhile.
     #[track_caller]
     pub fn map<I, R>(
         &self,
@@ -118,10 +121,11 @@ impl ThreadPool {
         starting.starter.join_and_take()
     }
 
-    /// [`map`](ThreadPool::map), and calls `callback` with the values, in the current greenlet.
+    /// [`map`](ThreadPool::map) that also calls `callback` with the values, in the current
+    /// greenlet.
     ///
     /// # Errors
-    /// As for `map`, and the callback's own.
+    /// As for `map`; the error of `callback`.
     #[track_caller]
     pub fn map_cb<I, R, C>(
         &self,
@@ -139,7 +143,8 @@ impl ThreadPool {
         Ok(values)
     }
 
-    /// [`map_cb`](ThreadPool::map_cb) that does not wait: it returns the greenlet that does.
+    /// [`map_cb`](ThreadPool::map_cb) that does not wait: it returns a greenlet that does, and
+    /// whose value is the list.
     #[track_caller]
     pub fn map_async_cb<I, R, C>(
         &self,
@@ -156,7 +161,8 @@ impl ThreadPool {
         crate::spawn(move || pool.map_cb(function, iterable, callback))
     }
 
-    /// [`map`](ThreadPool::map) that does not wait: it returns the greenlet that does.
+    /// [`map`](ThreadPool::map) that does not wait: it returns a greenlet that does, and whose
+    /// value is the list.
     #[track_caller]
     pub fn map_async<I, R>(
         &self,
@@ -212,8 +218,9 @@ impl ThreadPool {
         IMap::new(self.imap_unordered(function, iterable))
     }
 
-    /// [`imap`](ThreadPool::imap) of which at most `maxsize` values may be finished or under way
-    /// before they are asked for; none, and 0, is no limit.
+    /// [`imap`](ThreadPool::imap) that starts tasks for at most `maxsize` values before they are
+    /// asked for. Values that are there and wait for their turn in the order count, too. `None` and
+    /// 0 mean no limit.
     #[track_caller]
     pub fn imap_maxsize<I, R>(
         &self,
@@ -242,8 +249,8 @@ impl ThreadPool {
         self.imap_unordered_maxsize(function, iterable, None)
     }
 
-    /// [`imap_unordered`](ThreadPool::imap_unordered) of which at most `maxsize` values may be
-    /// finished or under way before they are asked for; none, and 0, is no limit.
+    /// [`imap_unordered`](ThreadPool::imap_unordered) that starts tasks for at most `maxsize`
+    /// values before they are asked for. `None` and 0 mean no limit.
     #[track_caller]
     pub fn imap_unordered_maxsize<I, R>(
         &self,

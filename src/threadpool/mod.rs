@@ -1,11 +1,11 @@
-//! Functions that block, run by OS threads while the greenlets go on. Source: gevent's
+//! Pools of OS threads, which run functions that block while the greenlets go on. Source: gevent's
 //! `threadpool.py`.
 //!
 //! | here | what |
 //! |---|---|
-//! | [`ThreadPool`] | at most so many threads, started when they are needed |
+//! | [`ThreadPool`] | a limited number of threads, started when they are needed |
 //! | [`HubExt::threadpool`] | the pool that each hub has |
-//! | [`HubExt::resolver_threadpool`] | another one, in which names are looked up |
+//! | [`HubExt::resolver_threadpool`] | the other pool of each hub, in which names are looked up |
 //! | [`ThreadPoolExecutor`] | a pool with the names of Python's `concurrent.futures` |
 //!
 //! ```
@@ -20,24 +20,25 @@
 //! # Ok::<(), gevent::Exception>(())
 //! ```
 //!
-//! A pool belongs to the thread of its hub; the functions it runs are sent to others, so they and
-//! what they return are `Send`. Their errors, panics too, come back as the exceptions they
-//! are, and are reported to the hub besides, as in gevent.
+//! A pool belongs to the thread of its hub. Its functions are sent to other threads, so they and
+//! their values are `Send`. Their errors and panics come back as exceptions, and are reported to
+//! the hub as well, as in gevent.
 //!
 //! # After a fork
 //!
-//! The child has only the thread that forked. When its [loop is reinitialised](hub::Hub::reinit),
-//! or the pool is used there, the pool begins anew, with threads of its own. Tasks that were not
-//! done yet are lost in the child (they go on in the parent): a greenlet that waits for one
-//! there gets a [`LostInForkError`].
+//! The child process has only the thread that forked. When its [loop is
+//! reinitialised](hub::Hub::reinit), or the pool is used in it, the pool begins anew, with new
+//! threads. Tasks that were not done yet are lost in the child, and go on in the parent: a greenlet
+//! of the child that waits for one gets a [`LostInForkError`].
 //!
 //! # Differences from gevent
 //!
-//! - [`kill`](ThreadPool::kill) and [`join`](ThreadPool::join) are woken instead of looking again
-//!   and again.
-//! - A task counts until its result is delivered, so the length of a pool is right whenever its
-//!   thread looks.
-//! - When the last handle is dropped, the threads end after what they have been given.
+//! - [`kill`](ThreadPool::kill) and [`join`](ThreadPool::join) are woken. gevent's look again and
+//!   again.
+//! - A task counts as under way until its result is delivered, so the length of a pool is always
+//!   right for the greenlets that ask.
+//! - When the last handle of a pool is dropped, its threads do the tasks that they were given, and
+//!   end.
 
 mod body;
 mod executor;

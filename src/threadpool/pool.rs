@@ -1,5 +1,5 @@
-//! [`ThreadPool`]: the pool, as its hub's thread sees it. Source: `ThreadPool` and `ThreadResult` in
-//! gevent's `threadpool.py`.
+//! [`ThreadPool`]: the handle of a pool, for the greenlets of its hub's thread. Source:
+//! `ThreadPool` and `ThreadResult` in gevent's `threadpool.py`.
 //!
 //! ```text
 //!   spawn ──> jobs ──> a thread runs it, leaves the result in its slot ──> done
@@ -26,28 +26,30 @@ use super::worker::Job;
 use crate::event::AsyncResult;
 use crate::outcome::Outcome;
 
-/// The task was not done when the process forked, and this is the child: it is done in the parent.
+/// The error of a task that was not done when the process forked, in the child. The parent does the
+/// task.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
 #[error("the thread that runs this task is in the parent process")]
 pub struct LostInForkError;
 
-/// A pool cannot have that many threads.
+/// The error of [`ThreadPool::set_size`] for a size above the pool's `maxsize`.
 ///
 /// Source: the `ValueError` of gevent's `ThreadPool.size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Size of the pool cannot be bigger than maxsize: {size} > {maxsize}")]
 #[non_exhaustive]
 pub struct PoolSizeError {
-    /// What was asked for.
+    /// The size that was asked for.
     pub size: usize,
-    /// What is allowed.
+    /// The largest size that is allowed.
     pub maxsize: usize,
 }
 
-/// OS threads that run functions for greenlets. Handles are cheap to clone and mean the same pool.
+/// A pool of OS threads that run functions for greenlets. Handles are cheap to clone and mean the
+/// same pool.
 ///
-/// There are no threads to begin with; one is started for each task that finds all others busy, up
-/// to `maxsize`. With that many tasks (and one) under way, [`spawn`](ThreadPool::spawn) waits.
+/// A pool begins without threads. A task for which all threads are busy starts another one, up to
+/// `maxsize`. With `maxsize` tasks and one more under way, [`spawn`](ThreadPool::spawn) waits.
 ///
 /// ```
 /// use gevent::threadpool::ThreadPool;
@@ -65,28 +67,28 @@ pub struct PoolSizeError {
 pub struct ThreadPool(Rc<ThreadPoolBody>);
 
 impl ThreadPool {
-    /// A pool of at most `maxsize` threads, for the hub of this thread. Threads that have nothing
-    /// to do remain; see [`with_idle_timeout`](ThreadPool::with_idle_timeout).
+    /// Makes a pool of at most `maxsize` threads, for the hub of this thread. Threads that have
+    /// nothing to do remain; see [`with_idle_timeout`](ThreadPool::with_idle_timeout).
     ///
-    /// Where that cannot have one (the thread has ended, there are no file descriptors left), whatever needs its threads
-    /// is an error that says so.
+    /// Where the hub can have no pool (the thread is over, or no file descriptors are left), every call that needs the
+    /// pool's threads returns an error that gives the reason.
     pub fn new(maxsize: usize) -> ThreadPool {
         ThreadPool::make(&get_hub(), maxsize, None)
     }
 
-    /// A pool whose threads end when they have had nothing to do for `idle_timeout` seconds; none is
-    /// for ever.
+    /// Makes a pool whose threads end when they have had nothing to do for `idle_timeout` seconds.
+    /// `None`, and a negative time, mean that they remain.
     ///
     /// # Errors
-    /// For a time that is no number; when this thread has no hub and none can be made, see
-    /// [`try_get_hub`]; when the hub's loop is destroyed.
+    /// An error if the time is not a number, if this thread has no hub and none can be made (see
+    /// [`try_get_hub`]), or if the hub's loop is destroyed.
     #[track_caller]
     pub fn with_idle_timeout(
         maxsize: usize,
         idle_timeout: impl Seconds,
     ) -> Result<ThreadPool, Exception> {
         let idle = idle_timeout.checked()?;
-        // As in gevent: -1 is for ever.
+        // A negative time, such as gevent's -1, means no limit.
         let idle = idle.filter(|seconds| *seconds >= 0.0);
         let idle = idle.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         let pool = ThreadPool::make(&try_get_hub()?, maxsize, idle);
@@ -102,7 +104,7 @@ impl ThreadPool {
         ThreadPool(Rc::new(ThreadPoolBody::new(hub, maxsize, idle_timeout)))
     }
 
-    /// The hub it belongs to.
+    /// The hub that the pool belongs to.
     pub fn hub(&self) -> &Hub {
         &self.0.hub
     }
@@ -124,13 +126,14 @@ impl ThreadPool {
             .map_or(0, |generation| generation.shared.workers())
     }
 
-    /// Has exactly so many threads: starts what is missing; waits, if there are more, until they
-    /// have done what there is to do, and ended (not in the hub). More may be started later, when
-    /// tasks need them.
+    /// Brings the number of threads to `size`. Starts the missing ones; if there are more, has
+    /// those end when there are no tasks to do, and waits for that (the hub, which cannot wait,
+    /// does not). More threads may be started later, when tasks need them.
     ///
     /// # Errors
-    /// [`PoolSizeError`] for more than `maxsize`; when so many threads cannot be started (those that could be end again);
-    /// what is thrown into the current greenlet while it waits.
+    /// [`PoolSizeError`] if `size` is above `maxsize`; an error if so many threads cannot be
+    /// started, after which those that were started end; any exception that is thrown into the
+    /// current greenlet while it waits.
     #[track_caller]
     pub fn set_size(&self, size: usize) -> Result<(), Exception> {
         let maxsize = self.maxsize();
@@ -142,7 +145,7 @@ impl ThreadPool {
         inner.attend()?;
         let before = generation.shared.workers();
         generation.shared.grow(size, size).inspect_err(|_| {
-            // Those that were started for this are of no use.
+            // The threads that were started by this call are not needed: they end.
             generation.shared.shrink(before);
         })?;
         generation.shared.shrink(size);
@@ -152,7 +155,8 @@ impl ThreadPool {
         let _watching = Watching::begin(inner)?;
         loop {
             inner.told.clear();
-            // A generation that is over has no threads in this process.
+            // If the process has forked meanwhile, the generation is another one, and the old one's
+            // threads are not in this process.
             if generation.shared.workers() <= size {
                 return Ok(());
             }
@@ -163,16 +167,16 @@ impl ThreadPool {
         }
     }
 
-    /// How many threads there may be.
+    /// How many threads there may be at most.
     pub fn maxsize(&self) -> usize {
         self.0.maxsize.get()
     }
 
-    /// Changes how many threads there may be. If there are more, some end when they have nothing to
-    /// do.
+    /// Sets how many threads there may be at most. If there are more, some end when they have
+    /// nothing to do.
     ///
     /// # Errors
-    /// When no thread can be started; when the hub's loop is destroyed.
+    /// An error if a queued task needs a thread and none can be started.
     pub fn set_maxsize(&self, maxsize: usize) -> Result<(), Exception> {
         let generation = self.0.generation();
         let before = self.0.maxsize.replace(maxsize);
@@ -185,12 +189,12 @@ impl ThreadPool {
         Ok(())
     }
 
-    /// Has a thread call `function`, and returns what will be its result. Waits while there are as
-    /// many tasks under way as there may be threads, and one more.
+    /// Has a thread call `function`, and returns the result, which will be set when that is done.
+    /// Waits while `maxsize` tasks and one more are under way.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet while it waits, and when no thread can be started:
-    /// the function is not called then.
+    /// Any exception that is thrown into the current greenlet while it waits; an error if there is
+    /// no thread and none can be started. The function is not called then.
     #[track_caller]
     pub fn spawn<R: Outcome<Value: Send>>(
         &self,
@@ -208,7 +212,7 @@ impl ThreadPool {
         Ok(result)
     }
 
-    /// Has a thread call `function`, and `receiver` called with the result, in the hub.
+    /// Has a thread call `function`, and then the hub call `receiver` with the result.
     #[track_caller]
     pub(super) fn spawn_for<F, R>(
         &self,
@@ -223,7 +227,7 @@ impl ThreadPool {
         let generation = loop {
             let generation = inner.generation()?;
             generation.places.acquire()?;
-            // It may have begun anew meanwhile.
+            // The process may have forked during the wait, and the pool begun anew.
             if Rc::ptr_eq(&generation, &inner.generation()?) {
                 break generation;
             }
@@ -237,7 +241,7 @@ impl ThreadPool {
             let ended = call(function);
             *its.lock() = Some((ended, thread::current().id()));
         });
-        // Weak, for the pool owns its receivers.
+        // The handle is weak, as the pool owns its receivers.
         let pool = Rc::downgrade(inner);
         let receive: Receiver = Box::new(move |done| {
             let ended = match done {
@@ -264,7 +268,8 @@ impl ThreadPool {
             };
             let mut received = Ok(());
             let receive = || received = receiver(ended);
-            // The greenlet may be unwound while whoever is told of the failure waits; somebody waits for the result.
+            // `report` calls user code, which may wait, and the current greenlet may be unwound
+            // there. The result is delivered all the same, as a greenlet waits for it.
             let steps: [Box<dyn FnOnce() + '_>; 2] = [Box::new(report), Box::new(receive)];
             call_each(steps);
             received
@@ -290,31 +295,33 @@ impl ThreadPool {
     /// Waits until no tasks are under way.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile.
+    /// Any exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
     pub fn join(&self) -> Result<(), Exception> {
-        // Whoever waits for what a fork has lost is told.
+        // After a fork, this tells those who wait for lost tasks.
         let _ = self.0.generation();
         self.0.idle.wait(None).map(drop)
     }
 
-    /// Ends all threads, after they have done all that they were given, and waits for it (not in
-    /// the hub). The pool can be used again.
+    /// Has all threads end when they have done the tasks that they were given, and waits for that
+    /// (the hub, which cannot wait, does not). The pool can be used again.
     ///
     /// # Errors
-    /// What is thrown into the current greenlet meanwhile; the threads end all the same.
+    /// Any exception that is thrown into the current greenlet meanwhile. The threads end all the
+    /// same.
     #[track_caller]
     pub fn kill(&self) -> Result<(), Exception> {
         self.set_size(0)
     }
 }
 
-/// Calls a task's function; in a thread of the pool.
+/// Calls the function of a task. Runs in a thread of the pool.
 fn call<R: Outcome>(function: impl FnOnce() -> R) -> Result<R::Value, Exception> {
     match catch(|| function().into_result()) {
         Ok(ended) => ended,
         Err(Caught::Panic(exception)) => Err(exception),
-        // Somebody has carried the end of a greenlet here.
+        // The unwinding of a greenlet has been carried into this function, where it counts as a
+        // kill.
         Err(Caught::Forced(_)) => Err(Exception::new(GreenletExit)),
     }
 }
@@ -334,7 +341,8 @@ impl PartialEq for ThreadPool {
 
 impl Eq for ThreadPool {}
 
-/// What a blocking call of the OS returns, kept apart from why it could not be made.
+/// Makes a blocking call of the OS in a thread of the pool, and returns its result. The error may
+/// also be that the call could not be made, or that the wait for it has failed.
 pub(crate) fn apply_io<T: Send + 'static>(
     pool: &ThreadPool,
     function: impl FnOnce() -> io::Result<T> + Send + 'static,

@@ -1,11 +1,12 @@
-//! [`Task`]: what has failed in a thread of a pool.
+//! [`Task`]: a function that has failed in a thread of a pool.
 
 use std::fmt;
 use std::thread::ThreadId;
 
 use super::ThreadPool;
 
-/// A function that has failed in a thread of a pool: what the hub's [error handler] gets as the object.
+/// A function that has failed in a thread of a pool. The hub's [error handler] gets it as the
+/// object of the error's context.
 ///
 /// ```
 /// use std::cell::Cell;
@@ -38,12 +39,13 @@ pub struct Task {
 }
 
 impl Task {
-    /// Whose thread it was.
+    /// The pool that has run the function.
     pub fn pool(&self) -> &ThreadPool {
         &self.pool
     }
 
-    /// Which thread it was; none for a task that was [lost in a fork](super::LostInForkError).
+    /// The thread that has run the function; `None` for a task that was [lost in a
+    /// fork](super::LostInForkError).
     pub fn thread(&self) -> Option<ThreadId> {
         self.thread
     }

@@ -1,5 +1,5 @@
-//! The threads of a pool, and what they share with it. Source: `_WorkerGreenlet` in gevent's
-//! `threadpool.py`, and `_threading.py`.
+//! The threads of a pool, and [`JobQueue`], which they share with the pool. Source:
+//! `_WorkerGreenlet` in gevent's `threadpool.py`, and `_threading.py`.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,41 +12,42 @@ use greenlet_core::unwind::catch;
 use hub::core::AsyncSender;
 use parking_lot::{Condvar, Mutex};
 
-/// So long a thread that has done a job does not sleep.
+/// For how long a thread that has done a job looks for the next one before it sleeps.
 const LINGER: Duration = Duration::from_micros(50);
 
-/// No system has so many threads (Linux numbers up to 4,194,304), and to try would leave none to anybody.
+/// More threads than this are not even tried: no system has so many (Linux numbers up to
+/// 4,194,304), and trying would leave none to other programs.
 const MOST: usize = 1 << 22;
 
-/// What a thread is to do: to be called once. It catches its panics.
+/// A function for a thread to call. It catches the panics of the user's function.
 pub(super) struct Job {
-    /// Told to the hub when the job is done.
+    /// The number by which the pool's receiver is found when the job is done.
     pub(super) id: u64,
     pub(super) run: Box<dyn FnOnce() + Send>,
 }
 
-/// What the threads share with the pool.
+/// The jobs and the numbers of those that are done, which the threads share with the pool.
 pub(super) struct JobQueue {
     state: Mutex<JobQueueState>,
-    /// How many jobs there are, for those who look without locking.
+    /// How many jobs there are, for threads that look without locking.
     queued: AtomicUsize,
     may_linger: bool,
     lingers: AtomicBool,
     work: Condvar,
     done: Mutex<Vec<u64>>,
-    /// Wakes the hub.
+    /// The sender that wakes the hub.
     wake: AsyncSender,
-    /// A thread that has had nothing to do for so long ends.
+    /// A thread ends when it has had nothing to do for this time.
     idle_timeout: Option<Duration>,
 }
 
 #[derive(Default)]
 struct JobQueueState {
     jobs: VecDeque<Job>,
-    /// Queued or running.
+    /// How many jobs are queued or running.
     unfinished: usize,
     workers: usize,
-    /// With more threads than this, those that have nothing to do end.
+    /// The number of threads above which those that have nothing to do end.
     limit: usize,
 }
 
@@ -78,20 +79,21 @@ impl JobQueue {
         self.work.notify_one();
     }
 
-    /// Takes back a job that no thread has taken.
+    /// Takes a job out of the queue, if no thread has taken it.
     pub(super) fn take_back(&self, id: u64) -> Option<Job> {
         let mut state = self.state.lock();
-        // Later ones have larger numbers.
+        // The queue is in the order of the numbers.
         let index = state.jobs.binary_search_by_key(&id, |job| job.id).ok()?;
         state.unfinished -= 1;
         self.queued.fetch_sub(1, Ordering::Relaxed);
         state.jobs.remove(index)
     }
 
-    /// Starts threads, at most up to `maxsize` of them, until there is one for each job, or `least`.
+    /// Starts threads until there is one for each job, and at least `least`, but not more than
+    /// `maxsize` in all.
     pub(super) fn grow(self: &Arc<Self>, maxsize: usize, least: usize) -> io::Result<()> {
         if least > MOST {
-            // What the system says when it has had enough.
+            // The error of a system that can start no more threads.
             return Err(io::Error::from_raw_os_error(libc::EAGAIN));
         }
         loop {
@@ -106,7 +108,8 @@ impl JobQueue {
             let started = thread::Builder::new()
                 .name("gevent threadpool worker".into())
                 .spawn(move || {
-                    // What a job leaves parked is unwound at the end.
+                    // `hub::run` unwinds the greenlets that jobs leave parked, when the thread
+                    // ends.
                     hub::run(|| work(&shared))
                 });
             if let Err(error) = started {
@@ -116,35 +119,36 @@ impl JobQueue {
         }
     }
 
-    /// Has threads end that are more than `limit`, as soon as there are no jobs.
+    /// Has the threads above `limit` end, as soon as there are no jobs.
     pub(super) fn shrink(&self, limit: usize) {
         self.state.lock().limit = limit;
         self.work.notify_all();
     }
 
-    /// The jobs that were done since this was last called.
+    /// The numbers of the jobs that were done since the last call.
     pub(super) fn take_done(&self) -> Vec<u64> {
         std::mem::take(&mut *self.done.lock())
     }
 
-    /// Looks for a job for a short time without sleeping: a greenlet that waits for one result after
-    /// the other brings the next job soon, and waking a thread takes longer than that. One thread does so at a
-    /// time, and none where there is one processor.
+    /// Looks for a job for a short time without sleeping. A greenlet that waits for one result
+    /// after the other brings the next job soon, and waking a thread takes longer. Only one thread
+    /// at a time does so, and none where there is one processor.
     fn linger(&self) {
         if !self.may_linger || self.lingers.swap(true, Ordering::Relaxed) {
             return;
         }
         let until = Instant::now() + LINGER;
         while self.queued.load(Ordering::Relaxed) == 0 && Instant::now() < until {
-            // The greenlet that waits may need this very processor.
+            // The thread of the greenlet that waits may need this processor.
             thread::yield_now();
         }
         self.lingers.store(false, Ordering::Relaxed);
     }
 
-    /// The next job; none when the thread is to end, and does not count any more.
+    /// Waits for the next job. Returns `None` when the thread is to end; it is not counted any more
+    /// then.
     fn next(&self) -> Option<Job> {
-        // A time without an end in sight is no limit.
+        // A time that is too long for an `Instant` is no limit.
         let idle_until = self
             .idle_timeout
             .and_then(|idle| Instant::now().checked_add(idle));
@@ -169,15 +173,15 @@ impl JobQueue {
     }
 
     fn tell_hub(&self) {
-        // The pool may be gone by now, and its loop with it.
+        // This fails if the pool or its loop is gone, and then nobody needs to know.
         let _ = self.wake.send();
     }
 }
 
-/// What a thread does.
+/// The function of a thread: does jobs until it is to end.
 fn work(shared: &JobQueue) {
     while let Some(job) = shared.next() {
-        // It may still drop something: what nobody wants any more.
+        // Dropping the job's function may panic, too.
         drop(catch(job.run));
         shared.state.lock().unfinished -= 1;
         shared.done.lock().push(job.id);
