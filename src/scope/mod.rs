@@ -1,36 +1,41 @@
 //! [`scope`]: greenlets that borrow from their caller's stack, in the manner of
-//! [`std::thread::scope`]. gevent has no counterpart: its users ask for nurseries.
+//! [`std::thread::scope`]. gevent has no counterpart, though its users ask for nurseries.
 //!
 //! # Why it is sound
 //!
-//! A greenlet of a scope borrows for `'scope`. So the scope's frame must not go while the
-//! greenlet's function, or anything that it owns, is still there. A dead greenlet is
-//! not enough: the destructor of something that it owned may still run, in the greenlet that
-//! killed it. So each function carries a loan that is dropped after it, and the scope
-//! ends when all loans are returned. It is left in three ways, and each ends the greenlets before:
+//! A greenlet of a scope borrows for `'scope`. So the scope's frame must not be left while the
+//! greenlet's function, or anything that the function owns, is still there. That the greenlet is
+//! dead is not enough: the destructor of something that it owned may still run, in the greenlet
+//! that killed it. So each function carries a *loan*, an object that is dropped after it (the loan
+//! is *returned*), and the scope ends when all loans are returned. The frame can be left in three
+//! ways, and before each the greenlets are ended:
 //!
-//! * by returning or by an exception: they are joined, after a kill if something failed;
-//! * by a panic, which is caught, and goes on after they were killed and joined;
-//! * by the unwinding of a dropped greenlet, in which nobody can wait: they are unwound on the
-//!   spot ([`RawGreenlet::unwind`](crate::RawGreenlet::unwind)).
+//! * The scope's function returns a value or an error. The greenlets are joined, after a kill if
+//!   one of them or the function has failed.
+//! * The scope's function panics. The panic is caught, the greenlets are killed and joined, and the
+//!   panic goes on.
+//! * The greenlet that is in the scope is dropped and unwound. It cannot wait then, so the scope's
+//!   greenlets are unwound on the spot ([`RawGreenlet::unwind`](crate::RawGreenlet::unwind)).
 //!
-//! To join is to be parked: whoever returns the last loan wakes the scope.
+//! While it joins, the owner of the scope (the greenlet that called [`scope`]) is parked, and the
+//! return of the loan that it waits for wakes it.
 //!
-//! The hub may be unable to let anybody wait (its loop was destroyed, the scope is entered in
-//! the hub itself), or nobody is left that could return a loan; then, too, they are unwound on the spot, and so is
-//! a greenlet that waits in the destructor of what another one owned. If even that returns
-//! not all loans, the frame can never be left:
+//! Joining may be impossible: the hub's loop is destroyed, the scope was entered in the hub itself,
+//! or nothing is left to run that could return a loan. Then, too, the scope's greenlets are unwound
+//! on the spot. So is a greenlet that waits in the destructor of something that one of them owned.
+//! If loans are left even after that, the frame can never be left. This happens in three cases:
 //!
-//! * a greenlet of the scope, directly or not, is the one that unwinds the scope's own;
-//! * a stack that holds a loan was given up: its greenlet swallowed its unwinding. The code on it may have lent to
-//!   others in turn (an inner scope's greenlets, threads) that still run;
-//! * the main greenlet, which cannot be unwound, waits in the destructor of what a greenlet owned.
+//! * A greenlet of the scope is the one that unwinds the owner, directly or through others.
+//! * A stack that holds a loan was given up, as its greenlet swallowed its unwinding. The code on it
+//!   may have lent in turn to others that still run: greenlets of an inner scope, threads.
+//! * Main, which cannot be unwound, waits in the destructor of something that a greenlet of the
+//!   scope owned.
 //!
-//! Then the scope's own stack is given up, as if its greenlet had swallowed its unwinding ([`unwind::give_up`]): it has
-//! ended, but all that it lends stays in memory for ever, and the others may go on. Main
-//! greenlets, and callbacks that libev waits for, have no such stack to give up. There the process aborts, as there is no
-//! sound way on. A main
-//! greenlet gets there only when the hub has nothing left to run, or is destroyed, and a stack was given up that holds a loan.
+//! Then the owner's stack is given up, as if the owner had swallowed its unwinding
+//! ([`unwind::give_up`]): the owner has ended, but all that it lends stays in memory for ever, so
+//! the others may go on. The stack of main cannot be given up, nor one on which libev waits for a
+//! callback to return. There the process aborts, as there is no sound way on. Main gets there only
+//! if a stack was given up that holds a loan, and the hub has nothing left to run, or is destroyed.
 
 mod refused;
 mod state;
@@ -47,17 +52,17 @@ use crate::greenlet::{AnyGreenlet, AsGreenlet, Greenlet, Killable, Victim};
 use crate::outcome::Outcome;
 use state::{LentFunction, ScopeState};
 
-/// The scope is ending because one of its greenlets failed: raised in the scope's own function
-/// where that waits. [`scope`] itself returns the failure.
+/// The exception that is thrown into a scope's function when one of the scope's greenlets has
+/// failed. The call in which the function waits returns it. [`scope`] itself returns the failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a greenlet of this scope has failed")]
 pub struct ScopeCancelled;
 
-/// Where greenlets are spawned that end before [`scope`] returns.
+/// A scope: the greenlets that are spawned in it end before [`scope`] returns.
 #[derive(Debug)]
 pub struct Scope<'scope, 'env: 'scope> {
     state: Rc<ScopeState>,
-    // Invariant in both, as in `std::thread::Scope`.
+    // The type is invariant in both lifetimes, as `std::thread::Scope` is.
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
 }
@@ -89,12 +94,12 @@ impl<T: 'static> Killable for ScopedGreenlet<'_, T> {
     }
 }
 
-/// Calls `function` with a [`Scope`], in which greenlets can be spawned that borrow what lives
-/// outside. It returns when they have all ended.
+/// Calls `function` with a [`Scope`], in which it can spawn greenlets that borrow variables from
+/// outside of the scope. Returns when all these greenlets have ended.
 ///
 /// The first failure, of a greenlet or of `function`, cancels the rest: the other greenlets are
-/// killed, and `function` gets [`ScopeCancelled`] where it waits. So they are when the caller is
-/// killed, or times out, while it waits here.
+/// killed, and [`ScopeCancelled`] is thrown into `function`. The greenlets are also killed when the
+/// caller is killed, or times out, while it waits for them.
 ///
 /// ```
 /// let mut left = vec![1, 2, 3];
@@ -112,7 +117,7 @@ impl<T: 'static> Killable for ScopedGreenlet<'_, T> {
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 ///
-/// A greenlet cannot borrow what ends before the scope does:
+/// A greenlet cannot borrow a variable that ends before the scope does:
 ///
 /// ```compile_fail,E0373
 /// gevent::scope(|s| {
@@ -123,10 +128,11 @@ impl<T: 'static> Killable for ScopedGreenlet<'_, T> {
 /// ```
 ///
 /// # Errors
-/// The first failure; what is thrown into the caller meanwhile.
+/// The first failure of a greenlet or of `function`; any exception that is thrown into the caller
+/// meanwhile.
 ///
 /// # Panics
-/// When `function` panics, after its greenlets were killed.
+/// Panics if `function` panics, after the greenlets were killed.
 #[track_caller]
 pub fn scope<'env, T>(
     function: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> Result<T, Exception>,
@@ -137,8 +143,9 @@ pub fn scope<'env, T>(
         scope: PhantomData,
         env: PhantomData,
     };
-    // Whatever it unwinds by ends here: nothing goes on before the loans are looked at. (Each destructor that may panic
-    // runs before a result is on its way out: it would be forgotten.)
+    // Every unwinding is caught here, so none leaves the frame before `let_go` has looked at the
+    // loans. The guard is dropped before the closure returns, because a result that is being
+    // returned is leaked if a destructor panics then.
     let result = catch_unwind(AssertUnwindSafe(|| {
         let ended = state.end_on_drop();
         let result = call(&state, || function(&scope));
@@ -155,7 +162,8 @@ fn call<T>(
     function: impl FnOnce() -> Result<T, Exception>,
 ) -> Result<T, Exception> {
     let result = match catch_unwind(AssertUnwindSafe(function)) {
-        // Nobody can wait now: `end_on_drop` does what is to be done.
+        // This greenlet is being unwound and cannot wait, so the greenlets are ended by the guard
+        // of `end_on_drop`.
         Err(payload) if unwind::is_forced(&*payload) => resume_unwind(payload),
         result => result,
     };
@@ -167,7 +175,8 @@ fn call<T>(
     let failure = state.failure();
     match (result, joined) {
         (Err(payload), _) => resume_unwind(payload),
-        // A kill or a timeout comes before what was to be reported; that nobody is left to wait for does not.
+        // A kill or a timeout that ended the join is returned in place of a greenlet's failure; a
+        // `LoopExit` is not.
         (Ok(_), Err(exception)) if is_thrown(&exception) => Err(exception),
         (Ok(Err(exception)), _) if !exception.is::<ScopeCancelled>() => Err(exception),
         (Ok(result), joined) => {
@@ -186,6 +195,9 @@ fn is_thrown(exception: &Exception) -> bool {
 
 impl<'scope> Scope<'scope, '_> {
     /// Spawns a greenlet that ends before the scope does.
+    ///
+    /// # Panics
+    /// As for [`gevent::spawn`](crate::spawn).
     #[track_caller]
     pub fn spawn<R: Outcome>(
         &'scope self,
@@ -193,9 +205,10 @@ impl<'scope> Scope<'scope, '_> {
     ) -> ScopedGreenlet<'scope, R::Value> {
         let function: Box<dyn FnOnce() -> R + 'scope> = Box::new(function);
         #[allow(unsafe_code)]
-        // SAFETY: only the lifetime changes. The function, and all it borrows, is used up or
-        // dropped before its loan is returned, and `scope` does not leave its frame, which
-        // `'scope` does not outlive, before that: see the head of this file.
+        // SAFETY: only the lifetime changes. `LentFunction` drops the function, and with it all its
+        // borrows, before the loan is returned, and `scope` does not leave its frame before all
+        // loans are returned. `'scope` does not end before the frame is left: see the head of this
+        // file.
         let function = unsafe {
             std::mem::transmute::<Box<dyn FnOnce() -> R + 'scope>, Box<dyn FnOnce() -> R + 'static>>(
                 function,

@@ -1,6 +1,6 @@
-//! Programs that the compiler refuses, each with the error that it gives.
+//! Uses of scopes that would be unsound. The compiler has to refuse each of them, with the error that is given.
 
-/// A greenlet that borrows what its own scope's function owns:
+/// A greenlet borrows a variable of its own scope's function:
 /// ```compile_fail,E0373
 /// gevent::scope(|s| {
 ///     let inside = 1;
@@ -8,7 +8,7 @@
 ///     Ok(())
 /// });
 /// ```
-/// The same by reference, moved:
+/// The same, by a reference that is moved into the greenlet:
 /// ```compile_fail,E0597
 /// gevent::scope(|s| {
 ///     let inside = String::new();
@@ -17,7 +17,7 @@
 ///     Ok(())
 /// });
 /// ```
-/// Or what a greenlet of it owns, in a greenlet that this one spawns beside itself:
+/// A greenlet spawns another one in its own scope, which borrows a variable of the first:
 /// ```compile_fail,E0373
 /// gevent::scope(|s| {
 ///     s.spawn(|| {
@@ -27,7 +27,7 @@
 ///     Ok(())
 /// });
 /// ```
-/// The scope, or a greenlet's handle with what it may borrow, carried out:
+/// The scope is carried out of its function:
 /// ```compile_fail,E0521
 /// let mut out = None;
 /// gevent::scope(|s| {
@@ -35,10 +35,11 @@
 ///     Ok(())
 /// });
 /// ```
+/// The handle of a greenlet, which has the lifetime of the scope, is returned from it:
 /// ```compile_fail
 /// let escaped = gevent::scope(|s| Ok(s.spawn(|| ())));
 /// ```
-/// What is lent, moved or dropped or changed meanwhile:
+/// A variable is dropped while it is lent:
 /// ```compile_fail,E0505
 /// let lent = String::new();
 /// gevent::scope(|s| {
@@ -47,6 +48,7 @@
 ///     Ok(())
 /// });
 /// ```
+/// Two greenlets borrow the same variable mutably:
 /// ```compile_fail,E0499
 /// let mut lent = 0;
 /// gevent::scope(|s| {
@@ -55,7 +57,7 @@
 ///     Ok(())
 /// });
 /// ```
-/// A value that borrows: handles may outlive the scope, so what they hold may not borrow.
+/// The value of a greenlet borrows. A handle, which holds the value, may outlive the scope:
 /// ```compile_fail,E0597
 /// let lent = String::new();
 /// gevent::scope(|s| {
@@ -63,18 +65,19 @@
 ///     Ok(())
 /// });
 /// ```
-/// A longer lifetime by variance: `'scope` and `'env` are both invariant.
+/// The lifetime `'env` of a scope is lengthened. It is invariant, as is `'scope`:
 /// ```compile_fail
 /// fn longer<'scope, 'env>(s: &'scope gevent::Scope<'scope, 'env>) -> &'scope gevent::Scope<'scope, 'static> {
 ///     s
 /// }
 /// ```
+/// The lifetime `'scope` is shortened:
 /// ```compile_fail
 /// fn shorter<'a, 'b: 'a, 'env: 'b>(s: &'b gevent::Scope<'b, 'env>) -> &'a gevent::Scope<'a, 'env> {
 ///     s
 /// }
 /// ```
-/// Another thread:
+/// Another thread spawns in the scope:
 /// ```compile_fail,E0277
 /// gevent::scope(|s| {
 ///     std::thread::scope(|t| {

@@ -1,4 +1,5 @@
-//! The loans of a scope: to whom, and how it gets them back. See [the folder's head](super).
+//! [`ScopeState`]: the loans of a scope, the greenlets that have them, and how the scope gets them
+//! back. See [the module above](super).
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -15,29 +16,31 @@ use super::ScopeCancelled;
 use crate::exceptions::{BlockingSwitchOutError, HubDestroyed, LoopExit};
 use crate::greenlet::{AnyGreenlet, Kill};
 
-/// A scope, as its greenlets know it too.
+/// The state of a scope, which the scope and its greenlets share.
 pub(super) struct ScopeState {
-    /// Weak: this lies on its stack, and would keep it alive.
+    /// The greenlet that called `scope`. The handle is weak, as it is on that greenlet's own stack
+    /// and would keep it alive.
     owner: WeakGreenlet,
-    /// Those that have not ended or not returned their loans; by the order of their making.
+    /// The greenlets that have not ended or not returned their loans, by their numbers, which are
+    /// in the order of the spawns.
     borrowers: RefCell<BTreeMap<u64, Borrower>>,
-    /// How many greenlets there have been.
+    /// How many greenlets were spawned. The next one has this number.
     made: Cell<u64>,
     /// How many loans are not returned yet.
     loans: Cell<usize>,
-    /// The owner, while it waits for a loan.
+    /// The loan that the owner waits for, while it waits.
     waits: RefCell<Option<Awaited>>,
     /// The first failure of a greenlet.
     failure: RefCell<Option<Exception>>,
-    /// Whether the others were told of it.
+    /// Whether the other greenlets, and the owner, were told of the failure.
     cancelled: Cell<bool>,
-    /// Whether the scope's own function runs.
+    /// Whether the scope's function has not ended.
     in_function: Cell<bool>,
 }
 
 impl fmt::Debug for ScopeState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the greenlets: what describes them may be anybody's function.
+        // The greenlets are left out, as their descriptions may call user code.
         write!(
             f,
             "<scope of {:?}, {} borrow>",
@@ -47,31 +50,32 @@ impl fmt::Debug for ScopeState {
     }
 }
 
-/// How to wake the owner that waits for this loan.
+/// The number of the loan that the owner waits for, and the right to wake the owner.
 struct Awaited {
     id: u64,
     loop_: Loop,
     resume: Resume,
 }
 
-/// Who has a loan, or had one and has not ended.
+/// A greenlet that has a loan, or had one and has not ended.
 struct Borrower {
     greenlet: AnyGreenlet,
-    /// Whether its function, or something that it owns, is still there.
+    /// Whether the loan is not returned: the function, or something that it owns, is still there.
     borrows: bool,
-    /// Who drops the function; weak, for it may lie on the stack of that greenlet.
+    /// The greenlet that drops the function, if that is dropped without a call. The handle is weak,
+    /// as it may be on the stack of that greenlet.
     dropper: Option<WeakGreenlet>,
 }
 
 impl Borrower {
-    /// Whose end is that of the loan.
+    /// The greenlet whose end returns the loan.
     fn holder(&self) -> RawGreenlet {
         let dropper = self.dropper.as_ref().and_then(WeakGreenlet::upgrade);
         dropper.unwrap_or_else(|| self.greenlet.raw().clone())
     }
 }
 
-/// A function of a scope. Its fields are dropped in their order: the loan last.
+/// The function of a greenlet of a scope. Its fields are dropped in their order, the loan last.
 pub(super) struct LentFunction<R> {
     going: Going,
     function: Box<dyn FnOnce() -> R>,
@@ -79,7 +83,7 @@ pub(super) struct LentFunction<R> {
 }
 
 impl<R> LentFunction<R> {
-    /// A loan with a number of its own.
+    /// Makes a loan for `function`, and returns the loan's number, too.
     pub(super) fn new(
         state: &Rc<ScopeState>,
         function: Box<dyn FnOnce() -> R>,
@@ -99,7 +103,8 @@ impl<R> LentFunction<R> {
             function,
             loan,
         } = self;
-        // Its own greenlet calls it, and drops what it owns.
+        // The function is called by its own greenlet, which also drops all that it owns, so no
+        // other greenlet is the dropper.
         drop(going);
         let result = function();
         drop(loan);
@@ -107,7 +112,7 @@ impl<R> LentFunction<R> {
     }
 }
 
-/// Says, by being dropped, in which greenlet a function is dropped.
+/// Notes, when it is dropped, in which greenlet the function is dropped.
 struct Going(Rc<ScopeState>, u64);
 
 impl Drop for Going {
@@ -118,7 +123,7 @@ impl Drop for Going {
     }
 }
 
-/// Says, by being dropped, that a function and all that it borrowed is gone.
+/// Returns the loan when it is dropped: then the function and all its borrows are gone.
 struct Loan(Rc<ScopeState>, u64);
 
 impl Loan {
@@ -135,7 +140,7 @@ impl Drop for Loan {
 }
 
 impl ScopeState {
-    /// That of a scope of the current greenlet.
+    /// Makes the state of a scope that the current greenlet owns.
     pub(super) fn new() -> Rc<ScopeState> {
         Rc::new(ScopeState {
             owner: getcurrent().downgrade(),
@@ -149,12 +154,13 @@ impl ScopeState {
         })
     }
 
-    /// Ends the greenlets when it is dropped, whatever leaves the scope's function.
+    /// A guard that ends the greenlets when it is dropped, in whatever way the scope's function is
+    /// left.
     pub(super) fn end_on_drop(&self) -> impl Drop + '_ {
         EndOnDrop(self)
     }
 
-    /// From here on the frame that lends may be left: all is returned. It does not return otherwise.
+    /// Returns only if all loans are returned, so that the caller may leave the frame that lends.
     pub(super) fn let_go(&self) {
         if self.loans.get() > 0 {
             cannot_end();
@@ -162,12 +168,12 @@ impl ScopeState {
         drop(self.borrowers.take());
     }
 
-    /// The scope's own function is not to be told of failures any more.
+    /// Notes that the scope's function has ended, so that no `ScopeCancelled` is thrown into it.
     pub(super) fn function_has_ended(&self) {
         self.in_function.set(false);
     }
 
-    /// Notes whose loan that is.
+    /// Notes the greenlet that has the loan.
     pub(super) fn lent_to(&self, id: u64, greenlet: AnyGreenlet) {
         let borrower = Borrower {
             greenlet,
@@ -177,14 +183,14 @@ impl ScopeState {
         self.borrowers.borrow_mut().insert(id, borrower);
     }
 
-    /// Takes the first failure of a greenlet.
+    /// Takes out the first failure of a greenlet.
     pub(super) fn failure(&self) -> Option<Exception> {
         self.forget_all_over();
         self.failure.take()
     }
 
-    /// A function is gone, and with it what it borrowed. The owner, if it waits for it, is woken by the hub: here may be
-    /// anywhere.
+    /// Notes that a loan is returned. If the owner waits for that loan, has the hub wake it: the
+    /// current greenlet may be any, so it cannot switch to the owner itself.
     fn returned(&self, id: u64) {
         self.loans.set(self.loans.get() - 1);
         if let Some(borrower) = self.borrowers.borrow_mut().get_mut(&id) {
@@ -192,13 +198,14 @@ impl ScopeState {
         }
         let awaited = self.waits.borrow_mut().take_if(|awaited| awaited.id == id);
         if let Some(Awaited { loop_, resume, .. }) = awaited {
-            // A destroyed loop wakes nobody any more.
+            // This fails if the loop is destroyed, and then it wakes no greenlet any more.
             let _ = loop_.run_callback_resume(resume);
         }
         self.forget_if_over(id);
     }
 
-    /// A greenlet has failed: the others, and the scope's function, are told. In the hub.
+    /// Handles the failure of a greenlet: kills the others, and throws [`ScopeCancelled`] into the
+    /// scope's function. Runs in the hub.
     pub(super) fn failed(self: &Rc<Self>, exception: Exception) -> Result<(), Exception> {
         self.note_failure(exception);
         if self.cancelled.replace(true) {
@@ -216,10 +223,11 @@ impl ScopeState {
         thrown
     }
 
-    /// The first one counts.
+    /// Stores the exception, if it is the first.
     fn note_failure(&self, exception: Exception) {
         let mut failure = self.failure.borrow_mut();
-        // A later one is dropped after the borrow: it may be anything.
+        // A later exception is dropped after the borrow has ended, as its destructor may be user
+        // code.
         let _later = match &*failure {
             Some(_) => Some(exception),
             None => failure.replace(exception),
@@ -234,15 +242,15 @@ impl ScopeState {
         greenlets.filter(|g| !g.ready()).cloned().collect()
     }
 
-    /// The last of them.
+    /// The greenlet that was spawned last of those that have not ended.
     fn last_running(&self) -> Option<AnyGreenlet> {
         let borrowers = self.borrowers.borrow();
         let last = borrowers.values().rfind(|who| !who.greenlet.ready())?;
         Some(last.greenlet.clone())
     }
 
-    /// Lets go of a greenlet that has ended and borrows nothing; says whether it has. A scope may go on for ever, and
-    /// keeps nothing of those that are over.
+    /// Forgets a greenlet if it has ended and its loan is returned. Returns whether it is
+    /// forgotten. A scope that spawns greenlets for ever does not grow thereby.
     pub(super) fn forget_if_over(&self, id: u64) -> bool {
         let mut borrowers = self.borrowers.borrow_mut();
         let is_over = |borrower: &Borrower| !borrower.borrows && borrower.greenlet.ready();
@@ -254,12 +262,13 @@ impl ScopeState {
         if let Some(exception) = over.as_ref().and_then(|over| over.greenlet.exception()) {
             self.note_failure(exception);
         }
-        // What it owns may come back here as it is dropped.
+        // The borrow has ended: the drop may run destructors that use this scope.
         drop(over);
         true
     }
 
-    /// [`forget_if_over`](Self::forget_if_over) for all: somebody may have taken the links away by which they would be.
+    /// [`forget_if_over`](Self::forget_if_over) for all greenlets: user code may have taken the
+    /// links away that do this.
     fn forget_all_over(&self) {
         let ids: Vec<_> = self.borrowers.borrow().keys().copied().collect();
         for id in ids {
@@ -274,26 +283,29 @@ impl ScopeState {
                 block: false,
                 ..Kill::default()
             };
-            // Fails if the loop is destroyed; then `join_all` ends them.
+            // This fails if the loop is destroyed, and then `join_all` ends the greenlets.
             let _ = greenlet.kill_with(kill);
         }
     }
 
-    /// Waits until all greenlets have ended, and all that they borrowed is returned. What is thrown
-    /// in meanwhile has them killed, and is returned at last.
+    /// Waits until all greenlets have ended and all loans are returned. If an exception is thrown
+    /// into the owner meanwhile, kills the greenlets, goes on waiting, and returns the first such
+    /// exception at the end.
     pub(super) fn join_all(&self) -> Result<(), Exception> {
         let (mut thrown, mut for_ever) = (Ok(()), false);
         loop {
             let waited = if let Some((id, hub)) = self.last_loan() {
                 self.wait(id, &hub)
             } else if let Some(greenlet) = self.last_running() {
-                // Its function has ended, but what it keeps for itself has not.
+                // The loan is returned, so the user's function is over, but the greenlet has not
+                // ended yet.
                 greenlet.join(None)
             } else {
                 return thrown;
             };
             let Err(exception) = waited else { continue };
-            // Nobody will wake those that have been killed and still wait.
+            // After a second `LoopExit`, nothing will wake the greenlets that were killed after the
+            // first and still wait.
             let stuck =
                 exception.error().is::<LoopExit>() && std::mem::replace(&mut for_ever, true);
             let hopeless = if stuck || cannot_wait(&exception) {
@@ -309,17 +321,17 @@ impl ScopeState {
         }
     }
 
-    /// The loan that was taken last, of those that are not returned, and the hub of who has it.
+    /// The loan that was taken last, of those that are not returned, and the hub of its greenlet.
     fn last_loan(&self) -> Option<(u64, Hub)> {
         let borrowers = self.borrowers.borrow();
         let (id, last) = borrowers.iter().rfind(|(_, who)| who.borrows)?;
         Some((*id, last.greenlet.hub().clone()))
     }
 
-    /// Parks the owner until a loan is returned, in the hub of who has it.
+    /// Parks the owner until a loan is returned, in the hub of the loan's greenlet.
     fn wait(&self, id: u64, hub: &Hub) -> Result<(), Exception> {
         let park = Park::on(hub, "scope", std::ptr::from_ref(self).addr())?;
-        // A hook that was just called may have waited.
+        // `Park::on` has called a hook, which may have waited until the loan was returned.
         if !self.lends_to(id) {
             return Ok(());
         }
@@ -340,8 +352,8 @@ impl ScopeState {
         borrowers.get(&id).is_some_and(|who| who.borrows)
     }
 
-    /// Ends all greenlets on the spot, also those that are spawned meanwhile. Says whether all that
-    /// they borrowed is returned.
+    /// Unwinds all greenlets on the spot, also those that are spawned meanwhile. Returns whether
+    /// all loans are returned.
     fn unwind_all(&self) -> bool {
         loop {
             let borrowers = self.borrowers.borrow();
@@ -350,7 +362,7 @@ impl ScopeState {
             drop(borrowers);
             let mut any_ended = false;
             for (id, holder) in holders {
-                // It may have gone with another.
+                // The end of another greenlet may have ended this one.
                 if !self.forget_if_over(id) {
                     holder.unwind();
                 }
@@ -363,7 +375,7 @@ impl ScopeState {
     }
 }
 
-/// Takes the right to wake the owner back, also when its greenlet is unwound.
+/// Takes the right to wake the owner back when it is dropped, also by the owner's unwinding.
 struct Waits<'a>(&'a ScopeState);
 
 impl Drop for Waits<'_> {
@@ -372,13 +384,14 @@ impl Drop for Waits<'_> {
     }
 }
 
-/// Ends the scope's greenlets, however its function is left.
+/// Unwinds the scope's greenlets when it is dropped, in whatever way the scope's function is left.
 struct EndOnDrop<'a>(&'a ScopeState);
 
 impl Drop for EndOnDrop<'_> {
     fn drop(&mut self) {
         self.0.in_function.set(false);
-        // Destructors of what greenlets own may panic; each runs once. The first panic goes on, unless one does already.
+        // A destructor of something that a greenlet owns may panic. Each runs only once, so the
+        // loop ends. The first panic goes on, unless another one is under way.
         let mut first = None;
         while let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.0.unwind_all())) {
             if first.is_none() && !std::thread::panicking() {
@@ -393,7 +406,8 @@ impl Drop for EndOnDrop<'_> {
     }
 }
 
-/// A loan will never be returned: the frame that lends stays.
+/// Gives the owner's stack up, so that the frame that lends stays in memory: there is a loan that
+/// will never be returned. If the stack cannot be given up, aborts the process.
 #[cold]
 fn cannot_end() -> ! {
     unwind::give_up("has lent to greenlets of a scope that cannot be ended");
@@ -401,14 +415,14 @@ fn cannot_end() -> ! {
     std::process::abort();
 }
 
-/// Whether waiting is impossible here, now and later: `exception` says so, or the hub does. It must not be tried
-/// again and again then, which would never end.
+/// Whether the owner cannot wait, neither now nor later, by `exception` or by the state of the hub.
+/// The caller must not try again then, which would never end.
 fn cannot_wait(exception: &Exception) -> bool {
     exception.error().is::<BlockingSwitchOutError>()
         || exception.error().is::<HubDestroyed>()
         || exception.error().is::<hub::core::Error>()
         || may_switch().is_err()
-        // Without a stack, it has never run yet.
+        // If the hub is not started even after that wait, it got no stack.
         || get_hub_if_exists()
             .is_none_or(|hub| !hub.greenlet().started() || hub.before_switch().is_err())
 }
