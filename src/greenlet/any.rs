@@ -11,7 +11,7 @@ use hub::core::GreenletFn;
 use hub::{Context, Hub, Link, Linkable, Seconds};
 
 use super::Greenlet;
-use super::base::{self, GreenletBase, Phase};
+use super::base::{self, GreenletBase, GreenletPhase};
 use super::builder::FormatInfo;
 use super::tree::SpawnTreeLocals;
 
@@ -89,7 +89,10 @@ impl AnyGreenlet {
 
     /// Whether the greenlet was started and has not ended.
     pub fn started(&self) -> bool {
-        matches!(self.base().phase.get(), Phase::Scheduled | Phase::Running)
+        matches!(
+            self.base().phase.get(),
+            GreenletPhase::Scheduled | GreenletPhase::Running
+        )
     }
 
     /// Whether the greenlet has ended: its value or exception is there.
@@ -165,7 +168,10 @@ impl AnyGreenlet {
 
     /// Ends the greenlet if its function has not begun. Returns whether it had not.
     pub(super) fn end_unrun(&self, exception: &Exception) -> bool {
-        if !matches!(self.base().phase.get(), Phase::New | Phase::Scheduled) {
+        if !matches!(
+            self.base().phase.get(),
+            GreenletPhase::New | GreenletPhase::Scheduled
+        ) {
             return false;
         }
         // Drops the function, and takes the greenlet's turn away. A panic of the function's

@@ -13,7 +13,7 @@ use super::tree::{self, SpawnTreeLocals};
 
 /// The stage of its life that a greenlet has reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum GreenletPhase {
     /// Made, and not scheduled yet.
     New,
     /// `start` or `start_later` was called; its turn has not come.
@@ -26,7 +26,7 @@ pub(super) enum Phase {
 
 /// The part of a greenlet that does not depend on the type of its value.
 pub(super) struct GreenletBase {
-    pub(super) phase: Cell<Phase>,
+    pub(super) phase: Cell<GreenletPhase>,
     pub(super) hub: Hub,
     /// The timer of `start_later`, until the greenlet begins or ends.
     pub(super) start_timer: Cell<Option<Box<HubTimer>>>,
@@ -45,7 +45,7 @@ impl GreenletBase {
         // into the greenlet's memory.
         let (spawned_by, tree) = (spawner.downgrade(), tree::grown_from(spawner));
         GreenletBase {
-            phase: Cell::new(Phase::New),
+            phase: Cell::new(GreenletPhase::New),
             hub,
             start_timer: Cell::new(None),
             links: Links::default(),
@@ -65,7 +65,7 @@ impl GreenletBase {
         if self.begins(greenlet) {
             self.hub.check_alive()?;
             self.hub.loop_().run_callback_start(raw.clone())?;
-            self.phase.set(Phase::Scheduled);
+            self.phase.set(GreenletPhase::Scheduled);
         }
         Ok(())
     }
@@ -85,18 +85,18 @@ impl GreenletBase {
             let timer = self.hub.timer(seconds)?;
             // The time counts from now, not from when the loop last looked at the clock.
             self.hub.loop_().update_now()?;
-            self.phase.set(Phase::Scheduled);
+            self.phase.set(GreenletPhase::Scheduled);
             timer.start_greenlet(raw.clone())?;
             self.start_timer.set(Some(Box::new(timer)));
         }
-        self.phase.set(Phase::Scheduled);
+        self.phase.set(GreenletPhase::Scheduled);
         Ok(())
     }
 
     /// Calls the spawn callbacks, and says whether the greenlet is still to be started: a callback
     /// may have started or killed it.
     fn begins(&self, greenlet: impl FnOnce() -> AnyGreenlet) -> bool {
-        let is_new = || self.phase.get() == Phase::New;
+        let is_new = || self.phase.get() == GreenletPhase::New;
         if is_new() {
             tree::call_spawn_callbacks(greenlet);
         }
@@ -104,7 +104,7 @@ impl GreenletBase {
     }
 
     pub(super) fn ended(&self) -> bool {
-        self.phase.get() == Phase::Ended
+        self.phase.get() == GreenletPhase::Ended
     }
 }
 
@@ -112,7 +112,7 @@ impl GreenletBase {
 /// exception.
 pub(super) fn end(shared: &dyn Erased, raw: &RawGreenlet) {
     let base = shared.base();
-    base.phase.set(Phase::Ended);
+    base.phase.set(GreenletPhase::Ended);
     drop(base.start_timer.take());
     notify_soon(shared, raw);
 }

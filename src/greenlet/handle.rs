@@ -16,7 +16,7 @@ use hub::{Seconds, get_hub};
 use waiter::Source;
 
 use super::any::{AnyGreenlet, Erased};
-use super::base::{self, GreenletBase, Phase};
+use super::base::{self, GreenletBase, GreenletPhase};
 use super::tree::SpawnTreeLocals;
 use crate::outcome::Outcome;
 
@@ -358,7 +358,7 @@ fn run<T: 'static, R: Outcome<Value = T>>(
     shared: &GreenletData<T>,
     function: impl FnOnce() -> R,
 ) -> Result<Value, Exception> {
-    shared.base.phase.set(Phase::Running);
+    shared.base.phase.set(GreenletPhase::Running);
     // If somebody has switched here before the timer was due, the timer is not needed.
     drop(shared.base.start_timer.take());
     let ended = catch(|| function().into_result());
