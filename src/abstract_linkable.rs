@@ -301,7 +301,8 @@ impl<S: Waitable> AbstractLinkable<S> {
     }
 }
 
-/// Removes the link of a wait that ends otherwise than by that link, also when the waiting greenlet is unwound.
+/// A guard that removes the link of a wait which ends otherwise than by that link, also when the waiting greenlet is
+/// unwound.
 struct UnlinkOnDrop<'a, S: Waitable>(&'a LinkableBody<S>, &'a Park);
 
 impl<S: Waitable> Drop for UnlinkOnDrop<'_, S> {
@@ -469,8 +470,8 @@ impl<S: Waitable> Drop for Round<'_, S> {
     }
 }
 
-/// Its drop begins another round after this one if there are links to call, however this one ends: the destructor of a
-/// link may have panicked.
+/// A guard that begins another round when it is dropped after this one, if there are links to call. A round may end by
+/// a panic, because the destructor of a link may panic.
 struct NextRound<'a, S: Waitable>(&'a Rc<LinkableBody<S>>);
 
 impl<S: Waitable> NextRound<'_, S> {

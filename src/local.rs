@@ -82,7 +82,7 @@ impl<T: 'static> Local<T> {
     pub fn with<R>(&self, function: impl FnOnce(&T) -> R) -> R {
         let value = self.value();
         let done = function(&value);
-        // Its destructor may panic, and what is being returned would be forgotten.
+        // The value's destructor may panic. If it ran while `done` is being returned, `done` would be leaked.
         drop(value);
         done
     }

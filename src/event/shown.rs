@@ -48,7 +48,7 @@ impl<T> Shown<T> {
     }
 }
 
-/// Its drop ends a look. The last one that ends drops a value that was replaced meanwhile.
+/// A guard that ends a look when it is dropped. The end of the last look drops a value that was replaced meanwhile.
 struct ForgetOutdated<'a, T>(&'a Shown<T>);
 
 impl<T> Drop for ForgetOutdated<'_, T> {

@@ -91,7 +91,8 @@ impl<T> From<PutError<T>> for Exception {
             PutError::ShutDown(item) => (Some(item), Exception::new(ShutDown)),
             PutError::Thrown(item, exception) => (item, exception),
         };
-        // Its destructor may panic, and what is being returned would be forgotten.
+        // The item's destructor may panic. If it ran while the exception is being returned, the exception would be
+        // leaked.
         drop(item);
         exception
     }

@@ -50,7 +50,7 @@
 //! - A negative timeout is always an error, as it is for the queues of Python's library.
 //! - Raising [`maxsize`](BaseQueue::set_maxsize) wakes the greenlets that wait for space.
 //! - A get that waits when the queue is shut down still returns an item that was put just before. In
-//!   gevent it fails although there is one.
+//!   gevent it fails although there is an item.
 //! - Orders of your own are made by implementing [`Storage`], not by a subclass.
 
 mod base;

@@ -167,7 +167,7 @@ impl<S: Storage> GuardedStorage<S> {
         looking.storage.as_deref().map(look)
     }
 
-    /// Begins a turn that may change the storage, which has all items that have arrived. `None` while a greenlet is
+    /// Begins a turn that may change the storage, after adding the items that have arrived. `None` while a greenlet is
     /// inside.
     #[inline]
     fn turn<'a, F: Fn()>(&'a self, over: &'a F) -> Option<Turn<'a, S, RefMut<'a, S>, &'a F>> {

@@ -209,8 +209,8 @@ impl<T: Send + 'static> AsyncResult<T> {
 impl<T: Clone + Send + 'static> AsyncResult<T> {
     /// The value that the result holds, if any. The value's `clone` may wait, or set another value here.
     ///
-    /// Only one thread clones the value at a time. While another one does, this method blocks the whole thread; `get`
-    /// and `wait` only park the greenlet.
+    /// Only one thread clones the value at a time. While another one does, this method and
+    /// [`get_nowait`](AsyncResult::get_nowait) block the whole thread; `get` and `wait` only park the greenlet.
     pub fn value(&self) -> Option<T> {
         self.held()?.ok()
     }

@@ -222,8 +222,8 @@ fn wait_as<S: Lined>(
     Ok(false)
 }
 
-/// Its drop leaves the line, also when the waiting greenlet is unwound. A permit that was granted and not used goes to
-/// the next waiter.
+/// A guard that leaves the line when it is dropped, also when the waiting greenlet is unwound. A permit that was
+/// granted and not used goes to the next waiter.
 struct LeaveOnDrop<'a, S: Lined> {
     object: &'a Arc<Mutex<S>>,
     which: S::Which,

@@ -1,9 +1,9 @@
 //! Events, results, semaphores and queues that any thread may use.
 //!
-//! In gevent the ordinary events, locks and queues can be used by several threads, within limits, with the help of
-//! Python's interpreter lock. Here the objects for several threads are types of their own. So the ordinary ones, in
-//! [`event`](crate::event), [`lock`](crate::lock) and [`queue`](crate::queue), need no mutex, no atomic counter and no
-//! wake-up of another loop; they are not `Send`.
+//! In gevent the ordinary objects may be used by several threads, as far as Python's interpreter lock makes that safe.
+//! Here the objects for several threads are types of their own. So the ordinary ones, in [`event`](crate::event),
+//! [`lock`](crate::lock) and [`queue`](crate::queue), need no mutex, no atomic counter and no wake-up of another loop;
+//! they are not `Send`.
 //!
 //! | for several threads | for one thread |
 //! |---|---|

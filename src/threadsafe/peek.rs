@@ -69,8 +69,8 @@ impl<T: Send + 'static> Borrowed<T> {
     }
 }
 
-/// Its drop gives the item back, also after a panic, or if the greenlet is unwound. The last greenlet that looks puts
-/// the item back into the queue.
+/// A guard that gives the item back when it is dropped, also after a panic, or if the greenlet is unwound. The last
+/// greenlet that looks puts the item back into the queue.
 struct Return<'a, T: Send + 'static> {
     borrowed: Option<Borrowed<T>>,
     queue: &'a Queue<T>,

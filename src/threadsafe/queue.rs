@@ -21,8 +21,8 @@ use crate::queue::{Empty, PutError, ShutDown, TaskDoneError, is_end};
 /// queue.
 ///
 /// Items and space are handed to waiting greenlets and threads in the order in which these came. Like a
-/// [`queue::Queue`](crate::queue::Queue), it counts [tasks](Queue::task_done) whose end can be [waited
-/// for](Queue::join), and can be [shut down](Queue::shutdown).
+/// [`queue::Queue`](crate::queue::Queue), it counts [tasks](Queue::task_done), which can be [joined](Queue::join), and
+/// can be [shut down](Queue::shutdown).
 ///
 /// ```
 /// use gevent::threadsafe::Queue;

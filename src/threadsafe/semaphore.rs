@@ -1,5 +1,4 @@
-//! [`Semaphore`] and [`BoundedSemaphore`]: those of gevent's `_semaphore.py`, for several
-//! threads.
+//! [`Semaphore`] and [`BoundedSemaphore`]: gevent's semaphores of `_semaphore.py`, for several threads.
 
 use std::fmt;
 use std::sync::Arc;
@@ -129,7 +128,7 @@ impl Semaphore {
             .expect("a semaphore cannot be released so often")
     }
 
-    /// Releases the semaphore, unless the counter is `limit` or more. Returns the counter.
+    /// Releases the semaphore and returns the counter; `None`, without a release, if the counter is `limit` or more.
     fn give(&self, limit: usize) -> Option<usize> {
         let mut permits = self.0.lock();
         if permits.counter >= limit {

@@ -1,6 +1,6 @@
 //! [`ThreadsafeWaiter`]: a wait of a greenlet or of a whole thread, or a link, in the form that other threads can wake.
 //!
-//! What is to be woken belongs to one thread and cannot be sent to others. So it stays in a table of its thread,
+//! A park and a link belong to one thread and cannot be sent to others. So they stay in a table of their thread,
 //! `HERE`, and other threads only send its number, the key:
 //!
 //! ```text
@@ -24,6 +24,7 @@ use hub::{Context, Hub, Link, Linkable, Slack, TimeLimit, get_hub, get_hub_if_ex
 use parking_lot::{Condvar, Mutex};
 use waiter::{Park, Resume};
 
+/// The next key. No two targets of the process have the same key.
 static KEYS: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
