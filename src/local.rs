@@ -188,7 +188,7 @@ thread_local! {
 impl Owned {
     fn of(greenlet: &RawGreenlet) -> Rc<Owned> {
         if let Some(owned) = greenlet.local::<Owned>()
-            // The list may be another greenlet's, from which this one has inherited.
+            // The list may be another greenlet's, inherited by this one.
             && owned.greenlet == greenlet.id()
         {
             return owned;

@@ -89,7 +89,7 @@ impl<T> ThreadBound<T> {
     /// The value, to be changed.
     ///
     /// # Errors
-    /// As for [`get`](ThreadBound::get).
+    /// Fails as [`get`](ThreadBound::get) does.
     pub fn get_mut(&mut self) -> Result<&mut T, InvalidThreadUseError> {
         self.check().map(|()| &mut *self.value)
     }

@@ -204,7 +204,7 @@ impl<T: Clone + 'static> AsyncResult<T> {
         self.get_timeout(None)
     }
 
-    /// [`get`](AsyncResult::get), for at most `timeout` seconds.
+    /// Returns the value as [`get`](AsyncResult::get) does, but waits for at most `timeout` seconds.
     ///
     /// # Errors
     /// Fails as `get` does; with [`TimeoutError`](crate::TimeoutError) when the time is over; and with
@@ -220,7 +220,7 @@ impl<T: Clone + 'static> AsyncResult<T> {
             .unwrap_or_else(|| Err(crate::timeout::expired(timeout)))
     }
 
-    /// [`get`](AsyncResult::get) without waiting.
+    /// Returns the value as [`get`](AsyncResult::get) does, but does not wait.
     ///
     /// # Errors
     /// Returns the exception that was set, or [`TimeoutError`](crate::TimeoutError) if the result is not set.

@@ -123,7 +123,7 @@ impl<S: Storage> BaseQueue<S> {
         self.put_within(item, None).map_err(Exception::from)
     }
 
-    /// [`put`](BaseQueue::put), for at most `timeout` seconds.
+    /// Puts an item as [`put`](BaseQueue::put) does, but waits for at most `timeout` seconds.
     ///
     /// # Errors
     /// [`PutError::Full`] when the time is over, and otherwise the errors of `put`, all with the item.
@@ -140,7 +140,7 @@ impl<S: Storage> BaseQueue<S> {
         }
     }
 
-    /// [`put`](BaseQueue::put) without waiting.
+    /// Puts an item as [`put`](BaseQueue::put) does, but does not wait.
     ///
     /// # Errors
     /// [`PutError::Full`] if there is no space, and [`PutError::ShutDown`] if the queue is shut down, both with the
@@ -216,10 +216,10 @@ impl<S: Storage> BaseQueue<S> {
         }
     }
 
-    /// [`get`](BaseQueue::get), for at most `timeout` seconds.
+    /// Takes an item as [`get`](BaseQueue::get) does, but waits for at most `timeout` seconds.
     ///
     /// # Errors
-    /// The errors of `get`; [`Empty`] when the time is over;
+    /// Fails as `get` does; with [`Empty`] when the time is over; and with
     /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is negative or NaN.
     #[track_caller]
     pub fn get_timeout(&self, timeout: impl Seconds) -> Result<S::Item, Exception> {
@@ -234,7 +234,7 @@ impl<S: Storage> BaseQueue<S> {
         }
     }
 
-    /// [`get`](BaseQueue::get) without waiting.
+    /// Takes an item as [`get`](BaseQueue::get) does, but does not wait.
     ///
     /// # Errors
     /// [`Empty`] if there is no item, or [`ShutDown`] if the queue is shut down, too.
@@ -310,19 +310,19 @@ impl<S: Storage> BaseQueue<S> {
 }
 
 impl<S: Storage<Item: Clone>> BaseQueue<S> {
-    /// The next item, which stays in the queue; waits while there is none.
+    /// Returns the next item, which stays in the queue; waits while there is none.
     ///
     /// # Errors
-    /// As for [`get`](BaseQueue::get).
+    /// Fails as [`get`](BaseQueue::get) does.
     #[track_caller]
     pub fn peek(&self) -> Result<S::Item, Exception> {
         self.peek_timeout(None)
     }
 
-    /// [`peek`](BaseQueue::peek), for at most `timeout` seconds.
+    /// Returns the next item as [`peek`](BaseQueue::peek) does, but waits for at most `timeout` seconds.
     ///
     /// # Errors
-    /// As for [`get_timeout`](BaseQueue::get_timeout).
+    /// Fails as [`get_timeout`](BaseQueue::get_timeout) does.
     #[track_caller]
     pub fn peek_timeout(&self, timeout: impl Seconds) -> Result<S::Item, Exception> {
         let timeout = checked_timeout(timeout)?;
@@ -332,10 +332,10 @@ impl<S: Storage<Item: Clone>> BaseQueue<S> {
         }
     }
 
-    /// [`peek`](BaseQueue::peek) without waiting.
+    /// Returns the next item as [`peek`](BaseQueue::peek) does, but does not wait.
     ///
     /// # Errors
-    /// As for [`get_nowait`](BaseQueue::get_nowait).
+    /// Fails as [`get_nowait`](BaseQueue::get_nowait) does.
     #[track_caller]
     pub fn peek_nowait(&self) -> Result<S::Item, Exception> {
         match self.0.peek() {

@@ -111,7 +111,7 @@ impl<T: 'static> Channel<T> {
         self.put_within(item, None).map_err(Exception::from)
     }
 
-    /// [`put`](Channel::put), for at most `timeout` seconds.
+    /// Puts an item as [`put`](Channel::put) does, but waits for at most `timeout` seconds.
     ///
     /// # Errors
     /// [`PutError::Full`] when the time is over, and otherwise the errors of `put`, all with the item.
@@ -124,11 +124,11 @@ impl<T: 'static> Channel<T> {
         }
     }
 
-    /// [`put_timeout`](Channel::put_timeout) with a timeout of 0. Greenlets that can run already may run before the put
-    /// gives up, and may get the item.
+    /// Puts an item as [`put_timeout`](Channel::put_timeout) does with a timeout of 0. Greenlets that can run already
+    /// may run before the put gives up, and may get the item.
     ///
     /// # Errors
-    /// The errors of `put_timeout`.
+    /// Fails as `put_timeout` does.
     #[track_caller]
     pub fn put_nowait(&self, item: T) -> Result<(), PutError<T>> {
         self.put_within(item, Some(0.0))
@@ -177,21 +177,21 @@ impl<T: 'static> Channel<T> {
         self.get_within(None)
     }
 
-    /// [`get`](Channel::get), for at most `timeout` seconds.
+    /// Takes an item as [`get`](Channel::get) does, but waits for at most `timeout` seconds.
     ///
     /// # Errors
-    /// The errors of `get`; [`Empty`] when the time is over;
+    /// Fails as `get` does; with [`Empty`] when the time is over; and with
     /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is negative or NaN.
     #[track_caller]
     pub fn get_timeout(&self, timeout: impl Seconds) -> Result<T, Exception> {
         self.get_within(checked_timeout(timeout)?)
     }
 
-    /// [`get_timeout`](Channel::get_timeout) with a timeout of 0. Greenlets that can run already may run before the get
-    /// gives up, and may put an item.
+    /// Takes an item as [`get_timeout`](Channel::get_timeout) does with a timeout of 0. Greenlets that can run already
+    /// may run before the get gives up, and may put an item.
     ///
     /// # Errors
-    /// The errors of `get_timeout`.
+    /// Fails as `get_timeout` does.
     #[track_caller]
     pub fn get_nowait(&self) -> Result<T, Exception> {
         self.get_within(Some(0.0))

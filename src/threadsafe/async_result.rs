@@ -224,7 +224,7 @@ impl<T: Clone + Send + 'static> AsyncResult<T> {
         self.get_timeout(None)
     }
 
-    /// [`get`](AsyncResult::get), for at most `timeout` seconds.
+    /// Returns the value as [`get`](AsyncResult::get) does, but waits for at most `timeout` seconds.
     ///
     /// # Errors
     /// Fails as `get` does; with [`TimeoutError`](crate::TimeoutError) when the time is over; and with
@@ -238,7 +238,7 @@ impl<T: Clone + Send + 'static> AsyncResult<T> {
         got.unwrap_or_else(|| Err(crate::timeout::expired(timeout)))
     }
 
-    /// [`get`](AsyncResult::get) without waiting.
+    /// Returns the value as [`get`](AsyncResult::get) does, but does not wait.
     ///
     /// # Errors
     /// Returns the exception that was set, or [`TimeoutError`](crate::TimeoutError) if the result is not set.

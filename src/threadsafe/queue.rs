@@ -280,7 +280,7 @@ impl<T: Send + 'static> Queue<T> {
         Ok(self.put_timeout(item, None)?)
     }
 
-    /// [`put`](Queue::put), for at most `timeout` seconds.
+    /// Puts an item as [`put`](Queue::put) does, but waits for at most `timeout` seconds.
     ///
     /// # Errors
     /// [`PutError::Full`] when the time is over; [`PutError::ShutDown`] if the queue is shut down; [`PutError::Thrown`]
@@ -303,7 +303,7 @@ impl<T: Send + 'static> Queue<T> {
         }
     }
 
-    /// [`put`](Queue::put) without waiting.
+    /// Puts an item as [`put`](Queue::put) does, but does not wait.
     ///
     /// # Errors
     /// [`PutError::Full`] if there is no space, and [`PutError::ShutDown`] if the queue is shut down, both with the
@@ -327,10 +327,10 @@ impl<T: Send + 'static> Queue<T> {
         self.get_timeout(None)
     }
 
-    /// [`get`](Queue::get), for at most `timeout` seconds.
+    /// Takes an item as [`get`](Queue::get) does, but waits for at most `timeout` seconds.
     ///
     /// # Errors
-    /// The errors of `get`; [`Empty`] when the time is over;
+    /// Fails as `get` does; with [`Empty`] when the time is over; and with
     /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
     #[track_caller]
     pub fn get_timeout(&self, timeout: impl Seconds) -> Result<T, Exception> {
@@ -356,7 +356,7 @@ impl<T: Send + 'static> Queue<T> {
         self.pop(state, deadline)
     }
 
-    /// [`get`](Queue::get) without waiting.
+    /// Takes an item as [`get`](Queue::get) does, but does not wait.
     ///
     /// # Errors
     /// [`Empty`] if there is no item, or while a greenlet peeks at the first one; [`ShutDown`] if the queue is shut
@@ -371,12 +371,12 @@ impl<T: Send + 'static> Queue<T> {
         self.pop(state, Deadline::after(Some(0.0)))
     }
 
-    /// A copy of the first item, which stays in the queue; waits while the queue is empty.
+    /// Returns a copy of the first item, which stays in the queue; waits while the queue is empty.
     ///
     /// The item's `clone` may wait. Meanwhile a get of this item waits, and so does a peek in another thread.
     ///
     /// # Errors
-    /// As for [`get`](Queue::get).
+    /// Fails as [`get`](Queue::get) does.
     #[track_caller]
     pub fn peek(&self) -> Result<T, Exception>
     where
@@ -385,10 +385,10 @@ impl<T: Send + 'static> Queue<T> {
         self.peek_timeout(None)
     }
 
-    /// [`peek`](Queue::peek), for at most `timeout` seconds.
+    /// Returns the first item as [`peek`](Queue::peek) does, but waits for at most `timeout` seconds.
     ///
     /// # Errors
-    /// As for [`get_timeout`](Queue::get_timeout).
+    /// Fails as [`get_timeout`](Queue::get_timeout) does.
     #[track_caller]
     pub fn peek_timeout(&self, timeout: impl Seconds) -> Result<T, Exception>
     where
@@ -419,10 +419,10 @@ impl<T: Send + 'static> Queue<T> {
         }
     }
 
-    /// [`peek`](Queue::peek) without waiting.
+    /// Returns the first item as [`peek`](Queue::peek) does, but does not wait.
     ///
     /// # Errors
-    /// As for [`get_nowait`](Queue::get_nowait).
+    /// Fails as [`get_nowait`](Queue::get_nowait) does.
     #[track_caller]
     pub fn peek_nowait(&self) -> Result<T, Exception>
     where

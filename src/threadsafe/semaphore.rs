@@ -79,7 +79,7 @@ impl Semaphore {
     /// acquired.
     ///
     /// # Errors
-    /// The errors of `acquire`, and [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
+    /// Fails as `acquire` does, and with [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
     #[track_caller]
     pub fn acquire_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         wait(&self.0, (), Permits::try_take, timeout.checked()?)
@@ -90,20 +90,21 @@ impl Semaphore {
         self.0.lock().try_take()
     }
 
-    /// [`acquire`](Semaphore::acquire), with a guard that releases the semaphore.
+    /// Acquires the semaphore as [`acquire`](Semaphore::acquire) does. Returns a guard that releases it.
     ///
     /// # Errors
-    /// The errors of `acquire`.
+    /// Fails as `acquire` does.
     #[track_caller]
     pub fn acquire_guard(&self) -> Result<SemaphoreGuard, Exception> {
         self.acquire()?;
         Ok(SemaphoreGuard::of(self, usize::MAX))
     }
 
-    /// [`acquire_timeout`](Semaphore::acquire_timeout), with a guard that releases the semaphore.
+    /// Acquires the semaphore as [`acquire_timeout`](Semaphore::acquire_timeout) does. Returns a guard that releases
+    /// it, or `None` if the semaphore was not acquired.
     ///
     /// # Errors
-    /// The errors of `acquire_timeout`.
+    /// Fails as `acquire_timeout` does.
     #[track_caller]
     pub fn acquire_guard_timeout(
         &self,
@@ -113,7 +114,8 @@ impl Semaphore {
         Ok(acquired.then(|| SemaphoreGuard::of(self, usize::MAX)))
     }
 
-    /// [`try_acquire`](Semaphore::try_acquire), with a guard that releases the semaphore.
+    /// Acquires the semaphore as [`try_acquire`](Semaphore::try_acquire) does. Returns a guard that releases it, or
+    /// `None` if the semaphore was not acquired.
     pub fn try_acquire_guard(&self) -> Option<SemaphoreGuard> {
         self.try_acquire()
             .then(|| SemaphoreGuard::of(self, usize::MAX))
@@ -264,7 +266,7 @@ impl BoundedSemaphore {
     /// Acquires the semaphore, as [`Semaphore::acquire`] does.
     ///
     /// # Errors
-    /// The errors of [`Semaphore::acquire`].
+    /// Fails as [`Semaphore::acquire`] does.
     #[track_caller]
     pub fn acquire(&self) -> Result<(), Exception> {
         self.semaphore.acquire()
@@ -273,7 +275,7 @@ impl BoundedSemaphore {
     /// Acquires the semaphore within `timeout` seconds, as [`Semaphore::acquire_timeout`] does.
     ///
     /// # Errors
-    /// The errors of [`Semaphore::acquire_timeout`].
+    /// Fails as [`Semaphore::acquire_timeout`] does.
     #[track_caller]
     pub fn acquire_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         self.semaphore.acquire_timeout(timeout)
@@ -284,20 +286,21 @@ impl BoundedSemaphore {
         self.semaphore.try_acquire()
     }
 
-    /// [`acquire`](Self::acquire), with a guard that releases the semaphore.
+    /// Acquires the semaphore as [`acquire`](Self::acquire) does. Returns a guard that releases it.
     ///
     /// # Errors
-    /// The errors of [`Semaphore::acquire`].
+    /// Fails as [`Semaphore::acquire`] does.
     #[track_caller]
     pub fn acquire_guard(&self) -> Result<SemaphoreGuard, Exception> {
         self.acquire()?;
         Ok(SemaphoreGuard::of(&self.semaphore, self.initial))
     }
 
-    /// [`acquire_timeout`](Self::acquire_timeout), with a guard that releases the semaphore.
+    /// Acquires the semaphore as [`acquire_timeout`](Self::acquire_timeout) does. Returns a guard that releases it, or
+    /// `None` if the semaphore was not acquired.
     ///
     /// # Errors
-    /// The errors of [`Semaphore::acquire_timeout`].
+    /// Fails as [`Semaphore::acquire_timeout`] does.
     #[track_caller]
     pub fn acquire_guard_timeout(
         &self,
@@ -307,7 +310,8 @@ impl BoundedSemaphore {
         Ok(acquired.then(|| SemaphoreGuard::of(&self.semaphore, self.initial)))
     }
 
-    /// [`try_acquire`](Self::try_acquire), with a guard that releases the semaphore.
+    /// Acquires the semaphore as [`try_acquire`](Self::try_acquire) does. Returns a guard that releases it, or `None`
+    /// if the semaphore was not acquired.
     pub fn try_acquire_guard(&self) -> Option<SemaphoreGuard> {
         self.try_acquire()
             .then(|| SemaphoreGuard::of(&self.semaphore, self.initial))
@@ -324,7 +328,7 @@ impl BoundedSemaphore {
     /// Waits until the semaphore could be acquired, as [`Semaphore::wait`] does.
     ///
     /// # Errors
-    /// The errors of [`Semaphore::wait`].
+    /// Fails as [`Semaphore::wait`] does.
     #[track_caller]
     pub fn wait(&self, timeout: impl Seconds) -> Result<usize, Exception> {
         self.semaphore.wait(timeout)
