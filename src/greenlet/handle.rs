@@ -68,8 +68,8 @@ impl<T> Clone for Greenlet<T> {
 }
 
 impl<T: 'static> Greenlet<T> {
-    /// A greenlet that will run `function` once it is [started](Greenlet::start); which is an error where there can be
-    /// no hub, see [`hub::get_hub`].
+    /// Makes a greenlet that will run `function` once it is [started](Greenlet::start). If this
+    /// thread can have no hub (see [`hub::get_hub`]), the start returns an error.
     #[track_caller]
     pub fn new<R: Outcome<Value = T>>(function: impl FnOnce() -> R + 'static) -> Self {
         Greenlet::build(RawGreenlet::builder(), function)
@@ -95,7 +95,8 @@ impl<T: 'static> Greenlet<T> {
         Attached::of(raw).map(Greenlet)
     }
 
-    /// Makes a greenlet and starts it. Where it cannot be started, it has failed with the reason.
+    /// Makes a greenlet and starts it. If this thread can have no hub, the greenlet has ended, with
+    /// that error.
     #[track_caller]
     pub fn spawn<R: Outcome<Value = T>>(function: impl FnOnce() -> R + 'static) -> Self {
         let greenlet = Greenlet::new(function);
@@ -457,8 +458,8 @@ impl<T: 'static> fmt::Debug for Greenlet<T> {
     }
 }
 
-/// Makes a greenlet that runs `function`, and starts it: it runs as soon as the current one
-/// blocks.
+/// Makes a greenlet that runs `function`, and starts it. It runs once the current greenlet waits.
+/// If this thread can have no hub (see [`hub::get_hub`]), it has ended, with that error.
 #[track_caller]
 pub fn spawn<R: Outcome>(
     function: impl FnOnce() -> R + 'static, // to borrow, spawn in a `gevent::scope`
@@ -469,7 +470,8 @@ pub fn spawn<R: Outcome>(
 /// Makes a greenlet that runs `function`, and starts it `seconds` from now.
 ///
 /// # Errors
-/// An error if the time is not a number.
+/// An error if the time is not a number, or if this thread has no hub and none can be made, see
+/// [`hub::try_get_hub`].
 #[track_caller]
 pub fn spawn_later<R: Outcome>(
     seconds: impl Seconds,

@@ -220,7 +220,7 @@ impl Barrier {
     }
 }
 
-/// Breaks the barrier, unless it is forgotten.
+/// A guard that breaks the barrier when it is dropped. It is forgotten after a good end.
 struct BreakOnDrop<'a>(&'a Barrier);
 
 impl Drop for BreakOnDrop<'_> {

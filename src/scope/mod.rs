@@ -230,7 +230,8 @@ impl<'scope> Scope<'scope, '_> {
                     Some(exception) => state.failed(exception),
                     None => Ok(()),
                 };
-                // It may be the last one, and what is being returned is forgotten if a destructor panics.
+                // This may be the last reference, and its drop may panic. It comes before the
+                // return, as a result that is being returned is leaked if a destructor panics.
                 drop(state);
                 told
             }),

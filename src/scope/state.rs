@@ -218,7 +218,8 @@ impl ScopeState {
         let its = self.clone();
         let wanted = move || its.in_function.get();
         let thrown = throw_unless_masked(&owner, wanted, Exception::new(ScopeCancelled));
-        // It may be unwound by that, and what is being returned is forgotten if a destructor panics.
+        // This may be the last handle, and its drop unwinds the owner, so it may panic. It comes
+        // before the return, as a result that is being returned is leaked if a destructor panics.
         drop(owner);
         thrown
     }

@@ -22,7 +22,8 @@ pub(super) struct ThreadPoolBody {
     pub(super) hub: Hub,
     pub(super) maxsize: Cell<usize>,
     idle_timeout: Option<Duration>,
-    /// The part that is made anew after a fork. None if it could not be made yet: the hub's loop is destroyed then.
+    /// The part that is made anew after a fork. `None` until it is first needed, and as long as it
+    /// cannot be made.
     generation: RefCell<Option<Rc<Generation>>>,
     /// The receivers for the results of the tasks under way, by the tasks' numbers.
     pub(super) receivers: RefCell<HashMap<u64, Receiver>>,
@@ -63,7 +64,7 @@ pub(super) type Receiver = Box<dyn FnOnce(bool) -> Result<(), Exception>>;
 impl Generation {
     fn begin(hub: &Hub, maxsize: usize, idle: Option<Duration>) -> Result<Generation, Exception> {
         let wake = hub.loop_().async_();
-        // A hub that has failed knows better why.
+        // If the hub has failed, its own error tells the reason better.
         let wake = wake.map_err(|error| hub.check_alive().err().unwrap_or_else(|| error.into()))?;
         Ok(Generation {
             pid: std::process::id(),
@@ -125,7 +126,8 @@ impl ThreadPoolBody {
         }
     }
 
-    /// The generation of this process. It is begun here if the process has none yet, as after a fork.
+    /// The generation of this process, which is begun here if there is none yet, or if the process
+    /// has forked.
     ///
     /// # Errors
     /// An error if the hub's loop is destroyed.

@@ -40,8 +40,8 @@ pub struct ExecutorShutDownError;
 pub struct ThreadPoolExecutor(Rc<RefCell<Option<ThreadPool>>>);
 
 impl ThreadPoolExecutor {
-    /// Makes an executor of at most `max_workers` threads. Where the hub can have none, it fails as a
-    /// [`ThreadPool`](ThreadPool::new) does.
+    /// Makes an executor of at most `max_workers` threads. If the hub can have no pool,
+    /// [`submit`](Self::submit) returns an error; see [`ThreadPool::new`].
     pub fn new(max_workers: usize) -> ThreadPoolExecutor {
         let pool = ThreadPool::new(max_workers);
         ThreadPoolExecutor(Rc::new(RefCell::new(Some(pool))))

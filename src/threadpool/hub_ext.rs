@@ -42,22 +42,16 @@ fn keep(kept: &'static LocalKey<PoolSlot>, pool: ThreadPool) {
 /// The methods of a [`Hub`] for its thread pools. `use gevent::threadpool::HubExt` adds them.
 pub trait HubExt {
     /// The hub's own pool, for any functions that block. It is made, with at most 10 threads, when
-    /// it is first asked for. Its threads end when they have had nothing to do for [some
-    /// time](config::threadpool_idle_task_timeout).
-    ///
-    /// # Panics
-    /// Panics if the pool has to be made and the hub's loop is destroyed.
+    /// it is first asked for. Its threads end when they have had nothing to do for
+    /// [some time](config::threadpool_idle_task_timeout).
     fn threadpool(&self) -> ThreadPool;
 
     /// Replaces the hub's own pool.
     fn set_threadpool(&self, pool: ThreadPool);
 
-    /// The pool in which names are looked up. It is separate from the [other
-    /// one](HubExt::threadpool), and as large, as otherwise nothing could connect while all threads
-    /// of that one have long tasks.
-    ///
-    /// # Panics
-    /// Panics if the pool has to be made and the hub's loop is destroyed.
+    /// The pool in which names are looked up. It is as large as the
+    /// [other one](HubExt::threadpool). The two are separate because otherwise nothing could
+    /// connect while all threads have long tasks.
     fn resolver_threadpool(&self) -> ThreadPool;
 
     /// Replaces the pool in which names are looked up.

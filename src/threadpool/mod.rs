@@ -26,10 +26,10 @@
 //!
 //! # After a fork
 //!
-//! The child process has only the thread that forked. When its [loop is
-//! reinitialised](hub::Hub::reinit), or the pool is used in it, the pool begins anew, with new
-//! threads. Tasks that were not done yet are lost in the child, and go on in the parent: a greenlet
-//! of the child that waits for one gets a [`LostInForkError`].
+//! The child process has only the thread that forked. When its
+//! [loop is reinitialised](hub::Hub::reinit), or the pool is used in it, the pool begins anew, with
+//! new threads. Tasks that were not done yet are lost in the child, and go on in the parent: a
+//! greenlet of the child that waits for one gets a [`LostInForkError`].
 //!
 //! # Differences from gevent
 //!

@@ -70,8 +70,8 @@ impl ThreadPool {
     /// Makes a pool of at most `maxsize` threads, for the hub of this thread. Threads that have
     /// nothing to do remain; see [`with_idle_timeout`](ThreadPool::with_idle_timeout).
     ///
-    /// Where the hub can have no pool (the thread is over, or no file descriptors are left), every call that needs the
-    /// pool's threads returns an error that gives the reason.
+    /// If the hub can have no pool (the thread is over, or no file descriptors are left), each call
+    /// that needs the pool's threads returns an error that gives the reason.
     pub fn new(maxsize: usize) -> ThreadPool {
         ThreadPool::make(&get_hub(), maxsize, None)
     }
@@ -176,7 +176,8 @@ impl ThreadPool {
     /// nothing to do.
     ///
     /// # Errors
-    /// An error if a queued task needs a thread and none can be started.
+    /// An error if a queued task needs a thread and none can be started, or if the hub's loop is
+    /// destroyed.
     pub fn set_maxsize(&self, maxsize: usize) -> Result<(), Exception> {
         let generation = self.0.generation();
         let before = self.0.maxsize.replace(maxsize);
@@ -298,7 +299,8 @@ impl ThreadPool {
     /// Any exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
     pub fn join(&self) -> Result<(), Exception> {
-        // After a fork, this tells those who wait for lost tasks.
+        // After a fork, this wakes the greenlets that wait for lost tasks. An error means that
+        // there is no pool to begin.
         let _ = self.0.generation();
         self.0.idle.wait(None).map(drop)
     }

@@ -44,8 +44,8 @@ impl Task {
         &self.pool
     }
 
-    /// The thread that has run the function; `None` for a task that was [lost in a
-    /// fork](super::LostInForkError).
+    /// The thread that has run the function; `None` for a task that was
+    /// [lost in a fork](super::LostInForkError).
     pub fn thread(&self) -> Option<ThreadId> {
         self.thread
     }
