@@ -228,8 +228,8 @@ fn test_a_thread_forks_and_its_child_gets_a_hub() -> TestResult {
     Ok(())
 }
 
-/// Other threads set what hubs are made with, and stop a callback, all the time. None of them is in the midst of it in the
-/// child, where there is nobody to end it.
+/// Other threads set what hubs are made with, and stop a callback, all the time. None of them is in the midst of it in
+/// the child, where there is nobody to end it.
 fn test_a_fork_leaves_no_lock_that_others_had() -> TestResult {
     let own = Loop::new((), false)?;
     let callback = own.run_callback_threadsafe(|| ())?;

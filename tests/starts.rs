@@ -416,8 +416,8 @@ fn a_hub_without_a_stack_lets_nobody_wait_for_ever() -> TestResult {
     })
 }
 
-/// Until this is dropped, there is no address space left but for what the heap may need. None where that cannot be: with
-/// AddressSanitizer, which has reserved terabytes.
+/// Until this is dropped, there is no address space left but for what the heap may need. None where that cannot be:
+/// with AddressSanitizer, which has reserved terabytes.
 #[cfg(target_os = "linux")]
 struct Limited(libc::rlimit);
 

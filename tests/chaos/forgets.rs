@@ -1,5 +1,6 @@
 //! Why leaks do not count in some programs: rustc never drops what a function is returning when a destructor of one of
-//! its locals panics (rust-lang/rust#47949). A compiler without that fault fails here, and needs no [`FORGETS`] any more.
+//! its locals panics (rust-lang/rust#47949). A compiler without that fault fails here, and needs no [`FORGETS`] any
+//! more.
 //!
 //! [`FORGETS`]: crate::program::FORGETS
 

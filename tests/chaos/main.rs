@@ -2,16 +2,18 @@
 //! is touched that is gone, nothing panics or aborts but what does so on purpose, and everything that was owned is
 //! dropped exactly once, or never where a thread has just returned. AddressSanitizer says more.
 //!
-//! `CHAOS_SEED=5 CHAOS_PROGRAMS=1 cargo test --features chaos --test chaos` runs the fifth program, `CHAOS_SECONDS=600` ten minutes of
-//! them. The clock and other threads have a say in what happens, so a program that fails may have to be tried again.
+//! `CHAOS_SEED=5 CHAOS_PROGRAMS=1 cargo test --features chaos --test chaos` runs the fifth program, `CHAOS_SECONDS=600`
+//! ten minutes of them. The clock and other threads have a say in what happens, so a program that fails may have to be
+//! tried again.
 //!
-//! With `CHAOS_LEAKS=1` a leak checker may look for what is lost: no destructor panics, and each program has a process of
-//! its own. Only in a program in which the unwinding of a greenlet has come to a destructor that waits, leaks do not
+//! With `CHAOS_LEAKS=1` a leak checker may look for what is lost: no destructor panics, and each program has a process
+//! of its own. Only in a program in which the unwinding of a greenlet has come to a destructor that waits, leaks do not
 //! count: rustc forgets what is being returned then (rust-lang/rust#47949). How many those are is said at the end.
 //!
 //! What aborts by design is left out: panics while something unwinds, scopes whose greenlets swallow their
-//! unwinding. So are scopes whose greenlets unwind the scope's own caller, whose stack is given up then. A program that waits
-//! for something that never comes, while something else keeps the loop going, has all its waits ended after a while.
+//! unwinding. So are scopes whose greenlets unwind the scope's own caller, whose stack is given up then. A program that
+//! waits for something that never comes, while something else keeps the loop going, has all its waits ended after a
+//! while.
 
 #![forbid(unsafe_code)]
 

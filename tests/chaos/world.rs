@@ -247,7 +247,8 @@ impl World {
         }
     }
 
-    /// Whether a panic is the program's own. The unwinding that a greenlet has swallowed is like any other panic elsewhere.
+    /// Whether a panic is the program's own. The unwinding that a greenlet has swallowed is like any other panic
+    /// elsewhere.
     pub(crate) fn knows(&self, payload: &(dyn Any + Send)) -> bool {
         payload.is::<Deliberate>() || self.swallowed.get()
     }

@@ -2,7 +2,8 @@
 //!
 //! This binary defines the functions itself, so what is linked into it calls these: our crates, libev, and what they
 //! use, the standard library and socket2. They forward to the C library's own. That one calls itself by other names, so
-//! what it does by itself (the memory of `malloc`, the stacks of threads, the sockets of the resolver) is never touched.
+//! what it does by itself (the memory of `malloc`, the stacks of threads, the sockets of the resolver) is never
+//! touched.
 //!
 //! Calls are counted, and fail, only in threads that are [armed]: what the standard library does at a thread's
 //! beginning and end is not ours.

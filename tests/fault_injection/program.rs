@@ -1,5 +1,5 @@
-//! The program whose calls fail: a little of everything. Each step ends, whatever fails, with an error or with all of its
-//! results right.
+//! The program whose calls fail: a little of everything. Each step ends, whatever fails, with an error or with all of
+//! its results right.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};

@@ -1,4 +1,5 @@
-//! Whose an error is, where that is this library's own to say: `tests/gevent_parity/error_contexts.rs` holds the rest against gevent.
+//! Whose an error is, where that is this library's own to say: `tests/gevent_parity/error_contexts.rs` holds the rest
+//! against gevent.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

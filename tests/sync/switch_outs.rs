@@ -1,5 +1,5 @@
-//! The hook that is called before a wait may wait itself, though it should not. What the wait is for may come meanwhile, or
-//! change, and nobody misses it.
+//! The hook that is called before a wait may wait itself, though it should not. What the wait is for may come
+//! meanwhile, or change, and nobody misses it.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};

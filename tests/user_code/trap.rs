@@ -1,4 +1,5 @@
-//! [`Trap`]: what user code does, once. [`Value`]: a value with one in its `Clone`, `Ord`, .. [`Case`]: where it is set.
+//! [`Trap`]: what user code does, once. [`Value`]: a value with one in its `Clone`, `Ord`, .. [`Case`]: where it is
+//! set.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;

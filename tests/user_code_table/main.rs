@@ -1,5 +1,5 @@
-//! docs/user-code.md is complete: whatever code of users the public signatures name is in its tables, and what is in its
-//! tables exists.
+//! docs/user-code.md is complete: whatever code of users the public signatures name is in its tables, and what is in
+//! its tables exists.
 //!
 //! Signatures are read from the sources: bounds, `impl Trait`, `dyn Trait` and functions in what public functions take,
 //! parameters of types (which are dropped), and traits that are derived for such types.

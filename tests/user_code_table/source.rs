@@ -144,8 +144,8 @@ impl Names {
         known.insert((module.to_owned(), name.to_string()));
     }
 
-    /// `module::Type` for the type that a file of this module calls so, if it is public; else nothing, or that it is none
-    /// of ours.
+    /// `module::Type` for the type that a file of this module calls so, if it is public; else nothing, or that it is
+    /// none of ours.
     pub(crate) fn type_(&self, module: &str, name: &str) -> Result<Option<String>, NotOurs> {
         let public = find(&self.types, module, name);
         let private = find(&self.private, module, name);

@@ -87,7 +87,8 @@ impl Hub {
         Ok(hub)
     }
 
-    /// A hub that is destroyed from the beginning for this reason, for code that must have a hub where none can be made.
+    /// A hub that is destroyed from the beginning for this reason, for code that must have a hub where none can be
+    /// made.
     pub(crate) fn failed(reason: impl Into<Exception>) -> Hub {
         let hub = Hub::of(Loop::dead(), Some(reason.into()));
         hub.0.destroyed.set(true);

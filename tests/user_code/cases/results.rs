@@ -1,6 +1,7 @@
 //! Results and events, of one thread and for several: the same cases for both.
 
-/// A module of cases for the results and events of one of gevent's modules. `$also` looks afterwards at what only they can.
+/// A module of cases for the results and events of one of gevent's modules. `$also` looks afterwards at what only they
+/// can.
 macro_rules! cases_of_results {
     ($name:ident, $module:path, $also:expr) => {
         mod $name {
