@@ -75,25 +75,20 @@ fn write_scenario_table(sources: &[std::path::PathBuf]) {
     let mut declarations = String::new();
     let mut table = String::new();
     for source in sources {
-        let text = std::fs::read_to_string(source)
-            .unwrap_or_else(|error| panic!("cannot read {}: {error}", source.display()));
+        let text =
+            std::fs::read_to_string(source).unwrap_or_else(|error| panic!("cannot read {}: {error}", source.display()));
         for line in text.lines() {
-            let arguments = line
-                .strip_prefix("SCENARIO (")
-                .and_then(|rest| rest.strip_suffix(')'));
+            let arguments = line.strip_prefix("SCENARIO (").and_then(|rest| rest.strip_suffix(')'));
             let Some((topic, name)) = arguments.and_then(|names| names.split_once(", ")) else {
                 continue;
             };
             let c = format!("parity_{topic}_{name}");
             declarations += &format!("    safe fn {c}();\n");
-            table += &format!(
-                "    Scenario {{ topic: \"{topic}\", name: \"{name}\", c: {c}, rust: {topic}::{name} }},\n"
-            );
+            table +=
+                &format!("    Scenario {{ topic: \"{topic}\", name: \"{name}\", c: {c}, rust: {topic}::{name} }},\n");
         }
     }
-    let code = format!(
-        "unsafe extern \"C\" {{\n{declarations}}}\nstatic SCENARIOS: &[Scenario] = &[\n{table}];\n"
-    );
+    let code = format!("unsafe extern \"C\" {{\n{declarations}}}\nstatic SCENARIOS: &[Scenario] = &[\n{table}];\n");
     let out_dir = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
     std::fs::write(std::path::Path::new(&out_dir).join("c_parity.rs"), code)
         .unwrap_or_else(|error| panic!("cannot write the table of scenarios: {error}"));

@@ -68,13 +68,7 @@ fn echo(mut stream: TcpStream) -> Result<(), Exception> {
 }
 
 /// A client: connects, waits until all clients have connected, and sends its requests, with a sleep in the middle.
-fn client(
-    id: usize,
-    server: SocketAddr,
-    plan: Plan,
-    counts: &Counts,
-    all: &Greenlet<()>,
-) -> Result<(), Exception> {
+fn client(id: usize, server: SocketAddr, plan: Plan, counts: &Counts, all: &Greenlet<()>) -> Result<(), Exception> {
     let mut stream = TcpStream::connect(server)?;
     add_one(&counts.connected);
     all.join(None)?;
@@ -100,9 +94,7 @@ fn exceptions_arrive() -> Result<bool, Exception> {
     let hub = get_hub();
     hub.set_exception_stream(ExceptionStream::Discard); // expected, so not printed
     let failing = spawn(|| Ok("forty-two".parse::<u32>()?));
-    let failed = failing
-        .get()
-        .is_err_and(|error| error.is::<std::num::ParseIntError>());
+    let failed = failing.get().is_err_and(|error| error.is::<std::num::ParseIntError>());
     hub.set_exception_stream(ExceptionStream::Stderr);
 
     let timeout = Timeout::start_new(0.05);
@@ -114,8 +106,7 @@ fn exceptions_arrive() -> Result<bool, Exception> {
 fn show_progress(plan: Plan, counts: &Counts) -> Result<(), Exception> {
     let total = plan.clients * (1 + plan.requests_each);
     let style = "{msg:<10} [{bar:50}] {percent:>3}%  {elapsed}";
-    let bar = ProgressBar::new(total as u64)
-        .with_style(ProgressStyle::with_template(style)?.progress_chars("=> "));
+    let bar = ProgressBar::new(total as u64).with_style(ProgressStyle::with_template(style)?.progress_chars("=> "));
     let mut next_line = 0;
     let mut killed = false;
     while !killed {
@@ -128,11 +119,7 @@ fn show_progress(plan: Plan, counts: &Counts) -> Result<(), Exception> {
             next_line = done + total / 5;
         }
         let everybody = connected == plan.clients;
-        bar.set_message(if everybody {
-            "conversing"
-        } else {
-            "connecting"
-        });
+        bar.set_message(if everybody { "conversing" } else { "connecting" });
         bar.set_position(done as u64);
     }
     bar.abandon(); // stays on the screen as it is
@@ -142,9 +129,7 @@ fn show_progress(plan: Plan, counts: &Counts) -> Result<(), Exception> {
 /// The resident memory of this process in bytes, where the system tells.
 fn resident_memory() -> Option<usize> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<usize>().ok()? * 1024)
 }
 
@@ -173,11 +158,7 @@ fn fit_to_fd_limit(mut plan: Plan) -> Plan {
 }
 
 /// Starts the clients, and returns when all are connected. Each client counts its own failure.
-fn spawn_clients(
-    plan: Plan,
-    server: SocketAddr,
-    counts: &Rc<Counts>,
-) -> Result<Vec<Greenlet<()>>, Exception> {
+fn spawn_clients(plan: Plan, server: SocketAddr, counts: &Rc<Counts>) -> Result<Vec<Greenlet<()>>, Exception> {
     // This greenlet, which the clients join, ends when both ends of every connection are there.
     let all_connected = spawn({
         let counts = counts.clone();
@@ -244,17 +225,11 @@ fn run(plan: Plan) -> Result<bool, Exception> {
     let total = start.elapsed().as_secs_f64();
     say!();
     for (what, value) in [
-        (
-            "libev",
-            format!("{} ({backend})", env!("GEVENT_LIBEV_VERSION")),
-        ),
+        ("libev", format!("{} ({backend})", env!("GEVENT_LIBEV_VERSION"))),
         ("clients", plan.clients.to_string()),
         ("greenlets alive at peak", greenlets.to_string()),
         ("memory per greenlet", memory),
-        (
-            "requests per second",
-            format!("{rate} ({requests} in {seconds:.1} s)"),
-        ),
+        ("requests per second", format!("{rate} ({requests} in {seconds:.1} s)")),
         ("exceptions on purpose", caught_text.to_owned()),
         ("errors", errors.to_string()),
         ("total time", format!("{total:.1} s, in one thread")),

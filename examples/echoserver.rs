@@ -32,10 +32,7 @@ fn converse(mut stream: &TcpStream) -> io::Result<&'static str> {
     let mut line = Vec::new();
     loop {
         line.clear();
-        lines
-            .by_ref()
-            .take(LONGEST_LINE)
-            .read_until(b'\n', &mut line)?;
+        lines.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)?;
         if line.is_empty() {
             return Ok("disconnected");
         }

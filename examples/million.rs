@@ -68,40 +68,25 @@ fn run(count: usize) -> Result<bool, Exception> {
         Ok(())
     })?;
     let memory = resident().saturating_sub(before);
-    let switching = phase("switching", &greenlets, |greenlet| {
-        greenlet.switch(()).map(drop)
+    let switching = phase("switching", &greenlets, |greenlet| greenlet.switch(()).map(drop))?;
+    let alive = greenlets.iter().filter(|greenlet| greenlet.active()).count();
+    let ending = phase("ending", greenlets.into_iter().enumerate(), |(index, greenlet)| {
+        match index % 3 {
+            0 => drop(greenlet.switch(Value::None)?),
+            1 => drop(greenlet.throw(GreenletExit)?),
+            _ => drop(greenlet),
+        }
+        Ok(())
     })?;
-    let alive = greenlets
-        .iter()
-        .filter(|greenlet| greenlet.active())
-        .count();
-    let ending = phase(
-        "ending",
-        greenlets.into_iter().enumerate(),
-        |(index, greenlet)| {
-            match index % 3 {
-                0 => drop(greenlet.switch(Value::None)?),
-                1 => drop(greenlet.throw(GreenletExit)?),
-                _ => drop(greenlet),
-            }
-            Ok(())
-        },
-    )?;
 
     let each = |duration: Duration| duration.as_nanos() as f64 / count.max(1) as f64;
     println!("greenlets alive at once  {alive:>12}");
     println!("making and first switch  {:>12.0} ns each", each(making));
-    println!(
-        "resident memory          {:>12} bytes each",
-        memory / count.max(1)
-    );
+    println!("resident memory          {:>12} bytes each", memory / count.max(1));
     println!("round trip               {:>12.0} ns each", each(switching));
     println!("ending, in three ways    {:>12.0} ns each", each(ending));
     println!("destructors run          {:>12}", destructors.get());
-    println!(
-        "all in all               {:>12.1} s",
-        start.elapsed().as_secs_f64()
-    );
+    println!("all in all               {:>12.1} s", start.elapsed().as_secs_f64());
     Ok(alive == count && destructors.get() == count)
 }
 
@@ -113,9 +98,7 @@ fn phase<T>(
 ) -> Result<Duration, Exception> {
     let items = items.into_iter();
     let bar = ProgressBar::new(items.len() as u64).with_message(name);
-    bar.set_style(ProgressStyle::with_template(
-        "{msg:9} {wide_bar} {pos}/{len}",
-    )?);
+    bar.set_style(ProgressStyle::with_template("{msg:9} {wide_bar} {pos}/{len}")?);
     let start = Instant::now();
     for (index, item) in items.enumerate() {
         each(item)?;

@@ -76,9 +76,7 @@ impl Forwarder {
             return;
         }
         let connection = Rc::new(Connection::new(client, target));
-        self.connections
-            .borrow_mut()
-            .insert(number, connection.clone());
+        self.connections.borrow_mut().insert(number, connection.clone());
 
         // Each direction has a greenlet: a new one for the requests, this one for the replies.
         let requests = spawn({

@@ -76,9 +76,7 @@ use std::rc::{Rc, Weak};
 use greenlet_core::unwind::{Caught, call_each, catch, drop_each};
 use greenlet_core::{Exception, Object};
 use hub::core::{CallbackResult, Notify};
-use hub::{
-    Context, Hub, Link, Linkable, Links, Seconds, TimeLimit, get_hub_if_exists, try_get_hub,
-};
+use hub::{Context, Hub, Link, Linkable, Links, Seconds, TimeLimit, get_hub_if_exists, try_get_hub};
 use waiter::Park;
 
 /// The state of an [`AbstractLinkable`], whose changes greenlets wait for.
@@ -250,20 +248,14 @@ impl<S: Waitable> AbstractLinkable<S> {
         } else {
             // With `NOTIFY_ALL` the round under way tells this greenlet for certain, so no limit is needed.
             let timeout = timeout.filter(|_| !S::NOTIFY_ALL);
-            self.park(&inner.arrived, timeout, |inner| {
-                inner.notifier() == Notifier::None
-            })
+            self.park(&inner.arrived, timeout, |inner| inner.notifier() == Notifier::None)
         }
     }
 
     /// [`wait`](Self::wait) for the object to become ready the next time, whether it is ready now or not. Returns at
     /// once if `is_over` says, after the wait was prepared, that this has happened: the preparation may run user code.
     #[track_caller]
-    pub(crate) fn wait_for_next(
-        &self,
-        timeout: Option<f64>,
-        is_over: impl Fn(&S) -> bool,
-    ) -> Result<bool, Exception> {
+    pub(crate) fn wait_for_next(&self, timeout: Option<f64>, is_over: impl Fn(&S) -> bool) -> Result<bool, Exception> {
         self.park(&self.0.links, timeout, |inner| is_over(&inner.state))
     }
 
@@ -377,9 +369,7 @@ impl<S: Waitable> LinkableBody<S> {
     /// Calls the links at once, in a thread without a hub, where no greenlet can wait.
     #[cold]
     fn notify_here(self: &Rc<Self>) {
-        call_each(iter::from_fn(|| {
-            self.to_notify().then_some(|| self.notify_links())
-        }));
+        call_each(iter::from_fn(|| self.to_notify().then_some(|| self.notify_links())));
     }
 
     fn unlink(&self, link: &Link) {
@@ -540,12 +530,7 @@ impl<S: Waitable> fmt::Debug for LinkableBody<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = (&raw const *self).addr();
         let links = self.linkcount();
-        write!(
-            f,
-            "<{} at {address:#x} {:?} _links[{links}]>",
-            S::KIND,
-            self.state
-        )
+        write!(f, "<{} at {address:#x} {:?} _links[{links}]>", S::KIND, self.state)
     }
 }
 

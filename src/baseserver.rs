@@ -170,8 +170,7 @@ impl BaseServer {
         let address = listener.local_addr()?;
         self.address.set(Some(address));
         // A server that is stopped and started again listens at the same address.
-        self.listen
-            .replace(Listen::At(Endpoint::Known(vec![address])));
+        self.listen.replace(Listen::At(Endpoint::Known(vec![address])));
         self.listener.replace(Some(listener));
         self.started.set(true);
         self.start_accepting().inspect_err(|_| self.close())
@@ -184,11 +183,7 @@ impl BaseServer {
         let Some(fd) = self.listener.borrow().as_ref().map(|l| l.as_raw_fd()) else {
             return Ok(());
         };
-        let watcher = self
-            .hub
-            .loop_()
-            .io(fd, Events::READ)
-            .map_err(Exception::from)?;
+        let watcher = self.hub.loop_().io(fd, Events::READ).map_err(Exception::from)?;
         let server = self.clone();
         watcher
             .start_pass_events(move |events| server.ready(events))
@@ -410,11 +405,7 @@ impl Label for HandlerName {
     }
 }
 
-fn handle_and_close(
-    handle: &ConnectionHandler,
-    stream: TcpStream,
-    address: SocketAddr,
-) -> Result<(), Exception> {
+fn handle_and_close(handle: &ConnectionHandler, stream: TcpStream, address: SocketAddr) -> Result<(), Exception> {
     let _close = CloseOnDrop(stream.clone());
     handle(stream, address)
 }

@@ -108,22 +108,20 @@ pub mod threadsafe;
 pub mod timeout;
 
 pub use greenlet_core;
-pub use greenlet_core::{
-    ExcInfo, Exception, GreenletExit, Object, Raised, RawGreenlet, Value, getcurrent,
-};
+pub use greenlet_core::{ExcInfo, Exception, GreenletExit, Object, Raised, RawGreenlet, Value, getcurrent};
 pub use hub;
 pub use hub::config;
 pub use hub::core;
 pub use hub::core::{getswitchinterval, setswitchinterval};
 pub use hub::signal as signal_handler;
 pub use hub::{
-    Context, Hub, Link, LinkKind, Linkable, Seconds, SignalHandler, get_hub, idle, iwait,
-    mask_kill, reinit, signal, sleep, sleep_with_ref, wait,
+    Context, Hub, Link, LinkKind, Linkable, Seconds, SignalHandler, get_hub, idle, iwait, mask_kill, reinit, signal,
+    sleep, sleep_with_ref, wait,
 };
 
 pub use greenlet::{
-    AnyGreenlet, AsGreenlet, Greenlet, JoinAll, Kill, Killable, joinall, joinall_with, kill,
-    killall, killall_with, spawn, spawn_later, spawn_raw,
+    AnyGreenlet, AsGreenlet, Greenlet, JoinAll, Kill, Killable, joinall, joinall_with, kill, killall, killall_with,
+    spawn, spawn_later, spawn_raw,
 };
 pub use outcome::{Outcome, Plain, io};
 pub use run::{run, run_in_thread};

@@ -14,7 +14,7 @@
 //! ```
 
 pub use crate::{
-    AnyGreenlet, Context, Exception, Greenlet, GreenletExit, Hub, Linkable, Raised, Seconds,
-    Timeout, TimeoutError, get_hub, getcurrent, idle, iwait, joinall, kill, killall, run, scope,
-    sleep, spawn, spawn_later, wait, with_timeout,
+    AnyGreenlet, Context, Exception, Greenlet, GreenletExit, Hub, Linkable, Raised, Seconds, Timeout, TimeoutError,
+    get_hub, getcurrent, idle, iwait, joinall, kill, killall, run, scope, sleep, spawn, spawn_later, wait,
+    with_timeout,
 };

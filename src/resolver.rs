@@ -45,10 +45,7 @@ impl Endpoint {
             Endpoint::Name(name) => look_up(name)?,
         };
         if addresses.is_empty() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "no addresses to use",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no addresses to use"));
         }
         Ok(addresses)
     }

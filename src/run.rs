@@ -57,9 +57,7 @@ pub fn run<R: Outcome>(f: impl FnOnce() -> R) -> Result<R::Value, Exception> {
 ///
 /// # Errors
 /// Fails if the system cannot start a thread. The error of `f` is in the value that the thread's `join` returns.
-pub fn run_in_thread<R>(
-    f: impl FnOnce() -> R + Send + 'static,
-) -> io::Result<JoinHandle<Result<R::Value, Exception>>>
+pub fn run_in_thread<R>(f: impl FnOnce() -> R + Send + 'static) -> io::Result<JoinHandle<Result<R::Value, Exception>>>
 where
     R: Outcome<Value: Send>,
 {

@@ -141,8 +141,7 @@ impl Builder {
         listen: Listen,
         handle: impl Fn(TcpStream, SocketAddr) -> R + 'static,
     ) -> StreamServer {
-        let handle: ConnectionHandler =
-            Rc::new(move |stream, address| handle(stream, address).into_result());
+        let handle: ConnectionHandler = Rc::new(move |stream, address| handle(stream, address).into_result());
         StreamServer(BaseServer::new(listen, self.0, handle))
     }
 }

@@ -76,11 +76,7 @@ pub(crate) fn expired(seconds: Option<f64>) -> Exception {
 }
 
 /// Writes `1 second`, or `0.5 seconds: message`.
-fn seconds_and(
-    seconds: f64,
-    message: Option<impl fmt::Display>,
-    f: &mut fmt::Formatter<'_>,
-) -> fmt::Result {
+fn seconds_and(seconds: f64, message: Option<impl fmt::Display>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     #[expect(clippy::float_cmp, reason = "it is what the user wrote")]
     let s = if seconds == 1.0 { "" } else { "s" };
     write!(f, "{seconds} second{s}")?;
@@ -307,10 +303,7 @@ impl Timeout {
     ///
     /// # Errors
     /// Returns the function's other errors, those of other timeouts among them.
-    pub fn silent<T>(
-        self,
-        function: impl FnOnce() -> Result<T, Exception>,
-    ) -> Result<Option<T>, Exception> {
+    pub fn silent<T>(self, function: impl FnOnce() -> Result<T, Exception>) -> Result<Option<T>, Exception> {
         match self.with(function) {
             Err(exception) if self.threw(&exception) => Ok(None),
             result => result.map(Some),

@@ -324,12 +324,10 @@ fn allocates_nothing_with(wait: impl Fn() -> TestResult, give: impl Fn()) -> Tes
         allocates_nothing(&wait)?;
         support::fail("over")
     })
-    .or_else(
-        |error: gevent::Exception| match error.is::<support::ExpectedError>() {
-            true => Ok(()),
-            false => Err(error),
-        },
-    )
+    .or_else(|error: gevent::Exception| match error.is::<support::ExpectedError>() {
+        true => Ok(()),
+        false => Err(error),
+    })
 }
 
 /// How many there are in a backlog.

@@ -139,16 +139,8 @@ fn main() -> ExitCode {
             .env(CASE, case.name)
             .status();
         let ok = status.is_ok_and(|status| status.success());
-        println!(
-            "test {} ... {}",
-            case.name,
-            if ok { "ok" } else { "FAILED" }
-        );
+        println!("test {} ... {}", case.name, if ok { "ok" } else { "FAILED" });
         failed |= !ok;
     }
-    if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -532,15 +532,14 @@ fn none_is_forgotten() -> Result {
 impl Scenario {
     fn compare(&self) -> Result {
         let trace = folder().join(self.name).with_extension("trace");
-        let recorded = fs::read_to_string(&trace)
-            .map_err(|error| format!("{}: {error}; see README.md", trace.display()))?;
+        let recorded =
+            fs::read_to_string(&trace).map_err(|error| format!("{}: {error}; see README.md", trace.display()))?;
         let port = Process::spawn(common::this_program::command().args([RUN, self.name]))?;
         let ended = port.wait(LIMIT)?;
         if !ended.status.success() || !ended.stderr.is_empty() {
             return Err(format!("{}\n{}\n{}", ended.status, ended.stdout, ended.stderr).into());
         }
-        let (gevent, rust): (Vec<_>, Vec<_>) =
-            (recorded.lines().collect(), ended.stdout.lines().collect());
+        let (gevent, rust): (Vec<_>, Vec<_>) = (recorded.lines().collect(), ended.stdout.lines().collect());
         if gevent != rust {
             return Err(difference(&gevent, &rust).into());
         }

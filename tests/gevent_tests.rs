@@ -92,8 +92,7 @@ fn pages() -> io::Result<Vec<PathBuf>> {
     for folder in folders {
         let is_page = |path: &PathBuf| {
             let name = path.to_string_lossy();
-            name.ends_with(".md")
-                || (name.ends_with(".rs") && !folder.is_empty() && !folder.starts_with("tests"))
+            name.ends_with(".md") || (name.ends_with(".rs") && !folder.is_empty() && !folder.starts_with("tests"))
         };
         for entry in fs::read_dir(root().join(folder))? {
             pages.extend(Some(entry?.path()).filter(is_page));
@@ -104,21 +103,22 @@ fn pages() -> io::Result<Vec<PathBuf>> {
 
 /// What is in backticks, or a line of its own, and begins like a command after variables that it sets.
 fn commands(page: &str) -> Vec<String> {
-    let in_line = page
-        .lines()
-        .flat_map(|line| line.split('`').skip(1).step_by(2));
+    let in_line = page.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
     let alone = page.lines().map(|line| line.trim_start_matches("//!"));
-    let is_variable = |word: &str| {
-        word.split_once('=')
-            .is_some_and(|(name, _)| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
-    };
     in_line
         .chain(alone)
-        .map(|text| text.split('#').next().unwrap_or_default())
-        .map(|text| text.split_whitespace().skip_while(|word| is_variable(word)))
-        .map(|words| words.collect::<Vec<_>>().join(" "))
+        .map(|text| without_variables(text.split('#').next().unwrap_or_default().trim()))
+        .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
         .filter(|command| command.starts_with("cargo ") || is_script(command))
         .collect()
+}
+
+fn without_variables(text: &str) -> &str {
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    match text.split_once('=') {
+        Some((name, _)) if is_name(name) => text.find(" cargo ").map_or("", |at| &text[at + 1..]),
+        _ => text,
+    }
 }
 
 fn is_script(command: &str) -> bool {
@@ -141,9 +141,7 @@ fn packages() -> io::Result<BTreeMap<String, PathBuf>> {
     ] {
         let folder = root().join(folder);
         let manifest = fs::read_to_string(folder.join("Cargo.toml"))?;
-        let name = manifest
-            .lines()
-            .find_map(|line| line.strip_prefix("name = \""));
+        let name = manifest.lines().find_map(|line| line.strip_prefix("name = \""));
         let name = name
             .and_then(|rest| rest.strip_suffix('"'))
             .expect("a package has a name");
@@ -174,11 +172,8 @@ fn check(command: &str, packages: &BTreeMap<String, PathBuf>) -> Result<(), Stri
         .iter()
         .find(|(option, _)| *option == "-p")
         .map_or("gevent", |(_, name)| name);
-    let folder = packages
-        .get(package)
-        .ok_or_else(|| format!("package {package}"))?;
-    let manifest =
-        fs::read_to_string(folder.join("Cargo.toml")).map_err(|error| error.to_string())?;
+    let folder = packages.get(package).ok_or_else(|| format!("package {package}"))?;
+    let manifest = fs::read_to_string(folder.join("Cargo.toml")).map_err(|error| error.to_string())?;
     for (option, name) in options {
         let there = |file: String| folder.join(file).is_file();
         let found = match option {
@@ -192,4 +187,53 @@ fn check(command: &str, packages: &BTreeMap<String, PathBuf>) -> Result<(), Stri
         }
     }
     Ok(())
+}
+
+#[test]
+fn comments_and_pages_are_no_wider_than_the_code() -> io::Result<()> {
+    let settings = fs::read_to_string(root().join("rustfmt.toml"))?;
+    let width = settings.lines().find_map(|line| line.strip_prefix("max_width = "));
+    let width: usize = width
+        .and_then(|width| width.parse().ok())
+        .expect("rustfmt.toml has a width");
+    let editors = fs::read_to_string(root().join(".editorconfig"))?;
+    assert!(editors.contains(&format!("max_line_length = {width}\n")));
+    let mut wide = Vec::new();
+    let mut count = 0;
+    let mut folders = vec![root().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let (path, kind) = entry.map(|entry| (entry.path(), entry.file_type()))?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if kind?.is_dir() {
+                if !name.starts_with('.') && !["target", "vendor"].contains(&&*name) {
+                    folders.push(path);
+                }
+            } else if name.ends_with(".md") || name.ends_with(".rs") && name != "bindings.rs" {
+                count += 1;
+                let text = fs::read_to_string(&path)?;
+                let lines = text
+                    .lines()
+                    .enumerate()
+                    .filter(|(_, line)| line.chars().count() > width);
+                let prose = lines.filter(|(_, line)| is_prose(line, name.ends_with(".md")));
+                wide.extend(prose.map(|(at, _)| format!("{}:{}", path.display(), at + 1)));
+            }
+        }
+    }
+    assert!(count > 400, "{count}");
+    assert_eq!(wide, [] as [String; 0]);
+    Ok(())
+}
+
+/// A comment or a paragraph that can be broken: no code, and no row of a table.
+fn is_prose(line: &str, page: bool) -> bool {
+    let text = line.trim_start();
+    let text = text
+        .strip_prefix("//")
+        .map(|text| text.trim_start_matches(['/', '!', ' ']));
+    match text {
+        Some(comment) => !comment.starts_with('|'),
+        None => page && !line.starts_with("    ") && !line.trim_start().starts_with('|'),
+    }
 }

@@ -55,14 +55,7 @@ impl Connection {
             }
         };
         // SAFETY: the connection holds the loop, and drops the client before it.
-        let client = unsafe {
-            Client::connect(
-                loop_.as_ptr()?,
-                &address.ip().to_string(),
-                address.port(),
-                report,
-            )
-        };
+        let client = unsafe { Client::connect(loop_.as_ptr()?, &address.ip().to_string(), address.port(), report) };
         Ok(Connection {
             client: Rc::new(client.ok_or("hiredis cannot begin to connect")?),
             loop_,
@@ -233,10 +226,7 @@ fn a_server_that_goes_away_ends_the_run() -> Result {
         [Event::Connected, reply("OK"), Event::NoReply],
         "{events:?}"
     );
-    assert!(
-        matches!(events[3..], [Event::Disconnected(Some(_))]),
-        "{events:?}"
-    );
+    assert!(matches!(events[3..], [Event::Disconnected(Some(_))]), "{events:?}");
     assert_eq!(connection.loop_.activecnt()?, 0);
     assert!(connection.client.set("key", "value").is_err());
     Ok(())
@@ -253,9 +243,6 @@ fn nobody_listens() -> Result {
     let address = nobody.local_addr()?.as_socket().ok_or("no address")?;
     let connection = Connection::connect(address)?;
     let events = connection.run()?;
-    assert!(
-        matches!(events[..], [Event::ConnectFailed(_)]),
-        "{events:?}"
-    );
+    assert!(matches!(events[..], [Event::ConnectFailed(_)]), "{events:?}");
     Ok(())
 }

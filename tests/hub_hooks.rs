@@ -45,8 +45,6 @@ fn test_each_new_hub_goes_through_the_hook() {
     .join()
     .unwrap();
     hub::set_new_hub_hook(None);
-    std::thread::spawn(|| assert_eq!(get_hub().name(), ""))
-        .join()
-        .unwrap();
+    std::thread::spawn(|| assert_eq!(get_hub().name(), "")).join().unwrap();
     assert_eq!(*notes.0.lock().unwrap(), ["a greenlet's: expected"]);
 }

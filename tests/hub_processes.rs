@@ -107,8 +107,7 @@ fn test_destroy_hub() -> TestResult {
 fn test_destroy_from_a_callback_of_the_hub() -> TestResult {
     let (main, ran) = (gevent::getcurrent(), Rc::new(Cell::new(false)));
     let hub = get_hub();
-    hub.loop_()
-        .run_callback(move || main.switch(()).map(drop))?;
+    hub.loop_().run_callback(move || main.switch(()).map(drop))?;
     let queued = ran.clone();
     hub.loop_().run_callback(move || queued.set(true))?;
     hub.switch()?;

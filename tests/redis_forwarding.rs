@@ -34,12 +34,7 @@ fn redis_behind_forwarder() -> Result<Option<(Server, Forwarder)>> {
 fn benchmark_command(forwarder: &Forwarder, arguments: &[&str]) -> Command {
     let mut command = Command::new("redis-benchmark");
     command
-        .args([
-            "-h",
-            "127.0.0.1",
-            "-p",
-            &forwarder.address.port().to_string(),
-        ])
+        .args(["-h", "127.0.0.1", "-p", &forwarder.address.port().to_string()])
         .args(arguments);
     command
 }
@@ -51,14 +46,7 @@ fn benchmark_has_no_error(connections: &str, pipeline: &str, requests: u64) -> R
         return Ok(());
     };
     let mut command = benchmark_command(&forwarder, &["-t", "get,set,lpush,mset", "--csv"]);
-    command.args([
-        "-c",
-        connections,
-        "-P",
-        pipeline,
-        "-n",
-        &requests.to_string(),
-    ]);
+    command.args(["-c", connections, "-P", pipeline, "-n", &requests.to_string()]);
     let ended = Process::spawn(&mut command)?.wait(BENCHMARK)?;
 
     let output = format!("{}\n{}", ended.stdout, ended.stderr);
@@ -66,10 +54,7 @@ fn benchmark_has_no_error(connections: &str, pipeline: &str, requests: u64) -> R
     assert!(!output.to_lowercase().contains("error"), "{output}");
     for test in ["GET", "SET", "LPUSH", "MSET (10 keys)"] {
         let name = format!("\"{test}\",\"");
-        let row = ended
-            .stdout
-            .lines()
-            .find_map(|line| line.strip_prefix(&name));
+        let row = ended.stdout.lines().find_map(|line| line.strip_prefix(&name));
         let rate = row
             .and_then(|row| row.split('"').next())
             .ok_or_else(|| format!("no {test} in {output}"))?;
@@ -93,9 +78,7 @@ fn every_command_was_executed(server: &Server, requests: u64) -> Result {
             let value = stats
                 .split(',')
                 .find_map(|pair| pair.strip_prefix(field)?.strip_prefix('='));
-            Ok(value
-                .ok_or_else(|| format!("no {field} in {stats}"))?
-                .parse()?)
+            Ok(value.ok_or_else(|| format!("no {field} in {stats}"))?.parse()?)
         };
         assert!(count("calls")? >= requests, "{command}: {stats}");
         assert_eq!(
@@ -157,15 +140,8 @@ fn value_of_64_mib_arrives_identical() -> Result {
 
     let direct = server.client()?.command(&[b"GET", b"big"])?.into_bulk()?;
     assert_eq!(Sha256::digest(&direct), sum, "set through the forwarder");
-    let forwarded = forwarder
-        .client()?
-        .command(&[b"GET", b"big"])?
-        .into_bulk()?;
-    assert_eq!(
-        Sha256::digest(&forwarded),
-        sum,
-        "read through the forwarder"
-    );
+    let forwarded = forwarder.client()?.command(&[b"GET", b"big"])?.into_bulk()?;
+    assert_eq!(Sha256::digest(&forwarded), sum, "read through the forwarder");
     Ok(())
 }
 
@@ -325,10 +301,7 @@ fn connections_dropped_within_a_request_leave_nothing_behind() -> Result {
     eventually("Redis to be left alone", SOON, || {
         Ok((server.info_number("clients", "connected_clients")? == 1).then_some(()))
     })?;
-    assert_eq!(
-        server.client()?.command(&[b"GET", b"key"])?,
-        Reply::Bulk(None)
-    );
+    assert_eq!(server.client()?.command(&[b"GET", b"key"])?, Reply::Bulk(None));
     Ok(())
 }
 
@@ -397,19 +370,11 @@ fn expect_clean_end(forwarder: Forwarder) -> Result {
 fn expect_end(forwarder: Forwarder) -> Result<String> {
     let address = forwarder.address;
     let ended = forwarder.process.wait(END)?;
-    assert!(
-        ended.status.success(),
-        "{:?}\n{}",
-        ended.status,
-        ended.stderr
-    );
+    assert!(ended.status.success(), "{:?}\n{}", ended.status, ended.stderr);
     for trouble in ["panicked", "failed with"] {
         assert!(!ended.stderr.contains(trouble), "{}", ended.stderr);
     }
-    assert!(
-        TcpStream::connect(address).is_err(),
-        "somebody listens at {address}"
-    );
+    assert!(TcpStream::connect(address).is_err(), "somebody listens at {address}");
     Ok(ended.stderr)
 }
 
@@ -488,10 +453,7 @@ fn request_that_has_begun_at_sigint_is_answered() -> Result {
     assert_eq!(client.reply()?, Reply::Simple("OK".into()));
     client.expect_closed()?;
     drop(client);
-    assert_eq!(
-        server.client()?.command(&[b"GET", b"key"])?.into_bulk()?,
-        b"first-last"
-    );
+    assert_eq!(server.client()?.command(&[b"GET", b"key"])?.into_bulk()?, b"first-last");
     expect_clean_end(forwarder)
 }
 
@@ -553,19 +515,10 @@ fn second_signal_aborts() -> Result {
 /// It says what is wrong in one line, and fails.
 fn expect_one_line_error(arguments: &[&str], status: i32, parts: &[&str]) -> Result {
     let ended = forwarder::run(arguments)?;
-    assert_eq!(
-        ended.status.code(),
-        Some(status),
-        "{arguments:?}: {}",
-        ended.stderr
-    );
+    assert_eq!(ended.status.code(), Some(status), "{arguments:?}: {}", ended.stderr);
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
     for part in parts {
-        assert!(
-            ended.stderr.contains(part),
-            "no {part:?} in {:?}",
-            ended.stderr
-        );
+        assert!(ended.stderr.contains(part), "no {part:?} in {:?}", ended.stderr);
     }
     Ok(())
 }
@@ -611,14 +564,8 @@ fn target_that_refuses_closes_the_connection() -> Result {
     for _ in 0..50 {
         forwarder.client()?.expect_closed()?;
     }
-    let log = forwarder
-        .process
-        .stderr()
-        .line_with("failed to connect", 0, SOON)?;
-    assert!(
-        log.contains(&target.to_string()) && log.contains("refused"),
-        "{log}"
-    );
+    let log = forwarder.process.stderr().line_with("failed to connect", 0, SOON)?;
+    assert!(log.contains(&target.to_string()) && log.contains("refused"), "{log}");
     expect_holding(&forwarder, &before)?;
     forwarder.interrupt()?;
     expect_clean_end(forwarder)
@@ -643,10 +590,7 @@ fn garbage_harms_nobody() -> Result {
         assert!(reply.is_err(), "{reply:?}");
     }
     expect_holding(&forwarder, &before)?;
-    assert_eq!(
-        forwarder.client()?.command(&[b"PING"])?,
-        Reply::Simple("PONG".into())
-    );
+    assert_eq!(forwarder.client()?.command(&[b"PING"])?, Reply::Simple("PONG".into()));
     Ok(())
 }
 

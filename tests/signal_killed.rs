@@ -4,9 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use gevent::exceptions::SystemExit;
-use gevent::{
-    Exception, GreenletExit, RawGreenlet, Timeout, get_hub, getcurrent, kill, signal, sleep,
-};
+use gevent::{Exception, GreenletExit, RawGreenlet, Timeout, get_hub, getcurrent, kill, signal, sleep};
 
 #[test]
 fn a_killed_signal_handler_is_no_error_of_the_main_greenlet() -> Result<(), Exception> {
@@ -16,8 +14,7 @@ fn a_killed_signal_handler_is_no_error_of_the_main_greenlet() -> Result<(), Exce
     let handler = signal(libc::SIGUSR1, move || {
         its.borrow_mut().push(getcurrent());
         // As a library that knows nothing of kills hands it on.
-        sleep(100)
-            .map_err(|error| Exception::from(std::io::Error::other(std::io::Error::from(error))))
+        sleep(100).map_err(|error| Exception::from(std::io::Error::other(std::io::Error::from(error))))
     })?;
     for exception in [GreenletExit, GreenletExit::because("enough")] {
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::USR1)
@@ -44,10 +41,7 @@ fn a_killed_signal_handler_is_no_error_of_the_main_greenlet() -> Result<(), Exce
     kill(&handling, SystemExit(3))?;
     let bound = Timeout::start_new(60);
     let error = sleep(100).unwrap_err();
-    assert!(
-        error.is::<SystemExit>() && !bound.caused(&error),
-        "{error:?}"
-    );
+    assert!(error.is::<SystemExit>() && !bound.caused(&error), "{error:?}");
     handler.cancel();
     // The handler is the one who has told this greenlet: it ends when it has its turn.
     sleep(0.001)?;

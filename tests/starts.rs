@@ -75,12 +75,10 @@ fn its_error_is_reported_once_with_the_greenlet() -> TestResult {
     let _bounded = bounded();
     let reports = Rc::new(RefCell::new(Vec::new()));
     let its = reports.clone();
-    get_hub().set_error_handler(Some(Rc::new(
-        move |context: Context<'_>, exception: Exception| {
-            let whose = context.greenlet().expect("nobody else fails");
-            its.borrow_mut().push((whose.clone(), exception));
-        },
-    )));
+    get_hub().set_error_handler(Some(Rc::new(move |context: Context<'_>, exception: Exception| {
+        let whose = context.greenlet().expect("nobody else fails");
+        its.borrow_mut().push((whose.clone(), exception));
+    })));
     let greenlet = impossible();
     greenlet.start()?;
     greenlet.join(None)?;
@@ -219,24 +217,21 @@ fn a_greenlet_whose_stack_is_given_up_has_ended() -> TestResult {
 /// The same of the hub: nobody is told, and what finds out first is the end of a loan.
 #[test]
 fn a_timer_comes_back_to_a_hub_whose_stack_is_given_up() -> TestResult {
-    alone(
-        "a_timer_comes_back_to_a_hub_whose_stack_is_given_up",
-        || {
-            let _bounded = bounded();
-            let (hub, main) = (get_hub(), gevent::getcurrent());
-            let timer = hub.timer(1000.0)?;
-            hub.loop_().run_callback(move || -> TestResult {
-                loop {
-                    let _ = std::panic::catch_unwind(AssertUnwindSafe(|| main.switch(())));
-                }
-            })?;
-            hub.switch()?;
-            assert!(hub.greenlet().unwind());
-            drop(timer);
-            assert!(hub.destroyed() && get_hub() != hub);
-            Ok(())
-        },
-    )
+    alone("a_timer_comes_back_to_a_hub_whose_stack_is_given_up", || {
+        let _bounded = bounded();
+        let (hub, main) = (get_hub(), gevent::getcurrent());
+        let timer = hub.timer(1000.0)?;
+        hub.loop_().run_callback(move || -> TestResult {
+            loop {
+                let _ = std::panic::catch_unwind(AssertUnwindSafe(|| main.switch(())));
+            }
+        })?;
+        hub.switch()?;
+        assert!(hub.greenlet().unwind());
+        drop(timer);
+        assert!(hub.destroyed() && get_hub() != hub);
+        Ok(())
+    })
 }
 
 #[test]
@@ -252,9 +247,7 @@ fn a_killed_start_is_no_failure() -> TestResult {
     let its = ran.clone();
     let later = gevent::spawn_later(0.001, move || its.set(its.get() + 1))?;
     let raw = later.raw().clone();
-    get_hub()
-        .loop_()
-        .run_callback(move || raw.switch(()).map(drop))?;
+    get_hub().loop_().run_callback(move || raw.switch(()).map(drop))?;
     later.get()?;
     sleep(0.005)?;
     assert_eq!(ran.get(), 1);
@@ -322,12 +315,7 @@ fn without_stacks_everything_ends_with_an_error() -> TestResult {
         assert!(values.next().expect("an error").is_err());
         assert!(values.next().is_none());
         assert!(pool.apply(|| 3).unwrap_err().is::<StackError>());
-        assert!(
-            pool.apply_async(|| 3)?
-                .get()
-                .unwrap_err()
-                .is::<StackError>()
-        );
+        assert!(pool.apply_async(|| 3)?.get().unwrap_err().is::<StackError>());
         assert_eq!((pool.free_count(), pool.join(None)?), (2, true));
         // It is as if nothing had happened.
         drop(no_stacks);
@@ -343,40 +331,37 @@ fn a_server_without_stacks_serves_again_when_there_are_some() -> TestResult {
     use gevent::server::StreamServer;
     use gevent::socket::TcpStream;
 
-    alone(
-        "a_server_without_stacks_serves_again_when_there_are_some",
-        || {
-            let _bounded = bounded();
-            quiet();
-            let handle = |mut stream: TcpStream, _| Ok(stream.write_all(b"pong")?);
-            for limit in [0, 2] {
-                let mut builder = StreamServer::builder();
-                if limit > 0 {
-                    builder = builder.spawn(limit);
-                }
-                let server = builder.build("127.0.0.1:0", handle);
-                server.start()?;
-                let address = server.address().expect("it listens");
-                let ask = || {
-                    Timeout::new(30).with(|| {
-                        let mut answer = String::new();
-                        // Cut off: an end, or an error.
-                        let _ = TcpStream::connect(address)?.read_to_string(&mut answer);
-                        Ok(answer)
-                    })
-                };
-                assert_eq!(ask()?, "pong");
-                let no_stacks = NoStacks::begin();
-                for _ in 0..5 {
-                    assert_eq!(ask()?, "");
-                }
-                drop(no_stacks);
-                assert_eq!(ask()?, "pong");
-                server.stop(1)?;
+    alone("a_server_without_stacks_serves_again_when_there_are_some", || {
+        let _bounded = bounded();
+        quiet();
+        let handle = |mut stream: TcpStream, _| Ok(stream.write_all(b"pong")?);
+        for limit in [0, 2] {
+            let mut builder = StreamServer::builder();
+            if limit > 0 {
+                builder = builder.spawn(limit);
             }
-            Ok(())
-        },
-    )
+            let server = builder.build("127.0.0.1:0", handle);
+            server.start()?;
+            let address = server.address().expect("it listens");
+            let ask = || {
+                Timeout::new(30).with(|| {
+                    let mut answer = String::new();
+                    // Cut off: an end, or an error.
+                    let _ = TcpStream::connect(address)?.read_to_string(&mut answer);
+                    Ok(answer)
+                })
+            };
+            assert_eq!(ask()?, "pong");
+            let no_stacks = NoStacks::begin();
+            for _ in 0..5 {
+                assert_eq!(ask()?, "");
+            }
+            drop(no_stacks);
+            assert_eq!(ask()?, "pong");
+            server.stop(1)?;
+        }
+        Ok(())
+    })
 }
 
 /// The hub's own stack.

@@ -1,10 +1,7 @@
 //! A kill or a timeout strikes wherever a socket waits, and no descriptor is left open. Descriptors are the whole
 //! process's: this one has no other test.
 
-#![allow(
-    clippy::type_complexity,
-    reason = "a table says once what its functions are"
-)]
+#![allow(clippy::type_complexity, reason = "a table says once what its functions are")]
 
 #[path = "errors/strikes/sockets.rs"]
 mod sockets;

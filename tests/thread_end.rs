@@ -17,9 +17,8 @@ use gevent::exceptions::{HubDestroyed, NestedRunError, NotMainGreenletError};
 use gevent::hub::core::{Loop, Timer};
 use gevent::hub::{ExceptionStream, Resume, set_hub, wait_read};
 use gevent::{
-    Context, Exception, Greenlet, GreenletExit, Hub, Kill, Timeout, event, get_hub, getcurrent,
-    joinall, kill, killall, lock, mask_kill, pool, queue, run, run_in_thread, scope, sleep, socket,
-    spawn, spawn_raw, threadsafe, wait,
+    Context, Exception, Greenlet, GreenletExit, Hub, Kill, Timeout, event, get_hub, getcurrent, joinall, kill, killall,
+    lock, mask_kill, pool, queue, run, run_in_thread, scope, sleep, socket, spawn, spawn_raw, threadsafe, wait,
 };
 use greenlet_core::WeakGreenlet;
 use support::bounded;
@@ -201,11 +200,7 @@ fn handles_in_thread_locals() {
     }
     impl Drop for Kept {
         fn drop(&mut self) {
-            let _ = (
-                self.timer.start(|| ()),
-                self.timer.stop(),
-                self.timer.active(),
-            );
+            let _ = (self.timer.start(|| ()), self.timer.stop(), self.timer.active());
             let _ = (self.resume.switch(), self.timeout.start());
             self.timeout.cancel();
             let _ = format!("{:?} {:?} {:?}", self.greenlets, self.timer, self.weak);
@@ -217,9 +212,7 @@ fn handles_in_thread_locals() {
             }
             let ended = self.greenlets.drain(..).filter(Greenlet::ready).count();
             let _ = self.weak.upgrade();
-            self.tell
-                .send((ended as u32, self.drops.get()))
-                .expect("it is awaited");
+            self.tell.send((ended as u32, self.drops.get())).expect("it is awaited");
         }
     }
     thread_local! {
@@ -355,16 +348,10 @@ fn handles_of_a_hub_that_was_run_are_of_no_use() -> Result<(), Exception> {
     assert!(hub.destroyed() && parked.dead());
     assert!(get_hub() != hub && !get_hub().destroyed());
     let destroyed = |error: Exception| assert!(error.is::<HubDestroyed>(), "{error:?}");
-    hub.switch()
-        .map(drop)
-        .map_err(destroyed)
-        .expect_err("nobody is there");
+    hub.switch().map(drop).map_err(destroyed).expect_err("nobody is there");
     // It belongs to no hub.
     assert!(!event.wait(0.001)?);
-    greenlet
-        .start()
-        .map_err(destroyed)
-        .expect_err("nobody would run it");
+    greenlet.start().map_err(destroyed).expect_err("nobody would run it");
     sleep(0.001)
 }
 

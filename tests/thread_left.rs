@@ -49,12 +49,7 @@ fn run(case: &str) -> common::Result<Ended> {
 
 fn passes(case: &str) -> common::Result<Ended> {
     let ended = run(case)?;
-    assert!(
-        ended.status.success(),
-        "{case}: {}\n{}",
-        ended.stdout,
-        ended.stderr
-    );
+    assert!(ended.status.success(), "{case}: {}\n{}", ended.stdout, ended.stderr);
     Ok(ended)
 }
 
@@ -94,14 +89,8 @@ fn told() {
 #[test]
 fn it_is_told_once_how_many_and_where_the_first_was_made() -> common::Result {
     let ended = passes("told")?;
-    let lines: Vec<_> = ended
-        .stderr
-        .lines()
-        .filter(|line| line.contains("greenlets"))
-        .collect();
-    let [line] = &lines[..] else {
-        panic!("{lines:?}")
-    };
+    let lines: Vec<_> = ended.stderr.lines().filter(|line| line.contains("greenlets")).collect();
+    let [line] = &lines[..] else { panic!("{lines:?}") };
     assert!(line.contains("3 greenlets"), "{line}");
     assert!(line.contains("tests/thread_left.rs:"), "{line}");
     assert!(line.contains("gevent::run"), "{line}");
@@ -110,9 +99,7 @@ fn it_is_told_once_how_many_and_where_the_first_was_made() -> common::Result {
 
 /// How many entries a folder of this process's in /proc has.
 fn count(folder: &str) -> usize {
-    fs::read_dir(format!("/proc/self/{folder}"))
-        .expect("Linux")
-        .count()
+    fs::read_dir(format!("/proc/self/{folder}")).expect("Linux").count()
 }
 
 /// The loop's descriptors, and those that watchers own, are closed; those on stacks are not.
@@ -120,9 +107,7 @@ fn descriptors() {
     let before = count("fd");
     in_thread(|| {
         let (one, other) = UnixStream::pair()?;
-        let watcher = get_hub()
-            .loop_()
-            .io(one.as_raw_fd(), gevent::core::Events::READ)?;
+        let watcher = get_hub().loop_().io(one.as_raw_fd(), gevent::core::Events::READ)?;
         watcher.start(move || _ = (&one, &other))?;
         park(())
     });
@@ -251,10 +236,7 @@ fn borrowed() {
         });
         sleep(0)
     });
-    assert_eq!(
-        told.try_iter().collect::<Vec<_>>(),
-        ["the destructor waited: false"]
-    );
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), ["the destructor waited: false"]);
 }
 
 #[test]
@@ -277,14 +259,10 @@ impl Drop for Asks {
         assert!(hub.switch().unwrap_err().is::<HubDestroyed>());
         assert!(gevent::run(|| ()).unwrap_err().is::<HubDestroyed>());
         assert!(hub.loop_().run().is_err() && hub.loop_().timer(1.0, 0.0).is_err());
-        let spawned: Greenlet<()> =
-            spawn(|| unreachable!("it does not run") as Result<(), Exception>);
+        let spawned: Greenlet<()> = spawn(|| unreachable!("it does not run") as Result<(), Exception>);
         assert!(spawned.ready() && spawned.get().unwrap_err().is::<HubDestroyed>());
         let refused = gevent::RawGreenlet::new(Ok).switch(()).unwrap_err();
-        assert!(matches!(
-            refused.downcast_ref(),
-            Some(GreenletError::ThreadEnding)
-        ));
+        assert!(matches!(refused.downcast_ref(), Some(GreenletError::ThreadEnding)));
         let current = getcurrent();
         assert!(current == getcurrent() && current == gevent::greenlet_core::getmain());
         MINE.with(|mine| mine.borrow_mut().push(1));
@@ -297,12 +275,7 @@ impl Drop for Asks {
         assert!(gevent::Timeout::new(1).start().is_err());
         assert!(gevent::socket::TcpStream::connect("localhost:1").is_err());
         assert!(gevent::scope(|s| s.spawn(|| ()).get()).is_err());
-        assert!(
-            gevent::pool::Pool::new(1)
-                .spawn(|| ())
-                .and_then(|g| g.get())
-                .is_err()
-        );
+        assert!(gevent::pool::Pool::new(1).spawn(|| ()).and_then(|g| g.get()).is_err());
         self.0.send(7).expect("somebody listens");
     }
 }
@@ -426,13 +399,7 @@ fn exit() {
 #[test]
 fn exit_in_a_greenlet_lets_nobody_go_on() -> common::Result {
     let ended = run("exit")?;
-    assert_eq!(
-        ended.status.code(),
-        Some(3),
-        "{}\n{}",
-        ended.stdout,
-        ended.stderr
-    );
+    assert_eq!(ended.status.code(), Some(3), "{}\n{}", ended.stdout, ended.stderr);
     Ok(())
 }
 

@@ -23,8 +23,8 @@ use gevent::server::StreamServer;
 use gevent::socket::{TcpListener, TcpStream};
 use gevent::threadpool::{HubExt, ThreadPool, ThreadPoolExecutor};
 use gevent::{
-    AnyGreenlet, Exception, Greenlet, GreenletExit, Hub, RawGreenlet, ThreadBound, Timeout,
-    get_hub, getcurrent, greenlet_core, spawn, threadsafe,
+    AnyGreenlet, Exception, Greenlet, GreenletExit, Hub, RawGreenlet, ThreadBound, Timeout, get_hub, getcurrent,
+    greenlet_core, spawn, threadsafe,
 };
 use support::bounded;
 
@@ -86,32 +86,20 @@ const WAITS: &[(&str, Wait)] = &[
     ("spawn", |_| spawn(|| ()).get()),
     ("spawn_later", |_| gevent::spawn_later(0.001, || ())?.get()),
     ("spawn_raw", |_| gevent::spawn_raw(|| ()).map(drop)),
-    ("spawn of a builder", |_| {
-        Greenlet::<()>::builder().spawn(|| ()).get()
-    }),
+    ("spawn of a builder", |_| Greenlet::<()>::builder().spawn(|| ()).get()),
     ("start", |_| Greenlet::new(|| ()).start()),
     ("start of a kept one", |kept| kept.unstarted.start()),
     ("start_later", |_| Greenlet::new(|| ()).start_later(0.001)),
     ("join", |kept| kept.parked.join(0.001)),
     ("kill", |kept| kept.parked.kill()),
-    ("kill by the way", |kept| {
-        gevent::kill(&kept.parked, GreenletExit)
-    }),
+    ("kill by the way", |kept| gevent::kill(&kept.parked, GreenletExit)),
     ("killall", |kept| gevent::killall([&kept.parked])),
-    ("joinall", |kept| {
-        gevent::joinall([&kept.parked], 0.001).map(drop)
-    }),
-    ("wait", |kept| {
-        gevent::wait([kept.event.clone()], 0.001, None).map(drop)
-    }),
-    ("with", |kept| {
-        kept.parked.with(|_| Err(GreenletExit.into()))
-    }),
+    ("joinall", |kept| gevent::joinall([&kept.parked], 0.001).map(drop)),
+    ("wait", |kept| gevent::wait([kept.event.clone()], 0.001, None).map(drop)),
+    ("with", |kept| kept.parked.with(|_| Err(GreenletExit.into()))),
     ("scope", |_| gevent::scope(|s| s.spawn(|| ()).get())),
     ("mask_kill", |_| gevent::mask_kill(|| gevent::sleep(0))),
-    ("with_timeout", |_| {
-        gevent::with_timeout(0.001, || gevent::sleep(1), ())
-    }),
+    ("with_timeout", |_| gevent::with_timeout(0.001, || gevent::sleep(1), ())),
     ("Timeout", |_| Timeout::new(0.001).start()),
     ("Timeout::start_new", |_| {
         let _timeout = Timeout::start_new(0.001);
@@ -120,12 +108,8 @@ const WAITS: &[(&str, Wait)] = &[
     ("a kept timeout", |kept| kept.timeout.start()),
     ("Event", |_| Event::new().wait(0.001).map(drop)),
     ("a kept event", |kept| kept.event.wait(0.001).map(drop)),
-    ("AsyncResult", |_| {
-        AsyncResult::<()>::new().get_timeout(0.001)
-    }),
-    ("Semaphore", |_| {
-        Semaphore::new(0).acquire_timeout(0.001).map(drop)
-    }),
+    ("AsyncResult", |_| AsyncResult::<()>::new().get_timeout(0.001)),
+    ("Semaphore", |_| Semaphore::new(0).acquire_timeout(0.001).map(drop)),
     ("a kept semaphore", |kept| {
         kept.semaphore.acquire_timeout(0.001).map(drop)
     }),
@@ -141,9 +125,7 @@ const WAITS: &[(&str, Wait)] = &[
     }),
     ("Barrier", |_| Barrier::new(2).wait(0.001).map(drop)),
     ("Queue", |_| Queue::<()>::new().get_timeout(0.001)),
-    ("a kept queue", |kept| {
-        kept.queue.get_timeout(0.001).map(drop)
-    }),
+    ("a kept queue", |kept| kept.queue.get_timeout(0.001).map(drop)),
     ("JoinableQueue", |_| {
         let queue = JoinableQueue::new();
         queue.put_nowait(1)?;
@@ -153,17 +135,11 @@ const WAITS: &[(&str, Wait)] = &[
     ("PriorityQueue", |_| {
         PriorityQueue::<u32>::new().get_timeout(0.001).map(drop)
     }),
-    ("SimpleQueue", |_| {
-        SimpleQueue::<()>::new().get_timeout(0.001)
-    }),
+    ("SimpleQueue", |_| SimpleQueue::<()>::new().get_timeout(0.001)),
     ("Channel", |_| Channel::<()>::new().get_timeout(0.001)),
-    ("a kept channel", |kept| {
-        Ok(kept.channel.put_timeout(1, 0.001)?)
-    }),
+    ("a kept channel", |kept| Ok(kept.channel.put_timeout(1, 0.001)?)),
     ("Pool", |_| Pool::new(1).spawn(|| ()).and_then(|g| g.get())),
-    ("a kept pool", |kept| {
-        kept.pool.spawn(|| ()).and_then(|g| g.get())
-    }),
+    ("a kept pool", |kept| kept.pool.spawn(|| ()).and_then(|g| g.get())),
     ("Pool::apply", |_| Pool::new(1).apply(|| ())),
     ("Pool::map", |_| Pool::new(1).map(|n| n, 0..3).map(drop)),
     ("Group", |_| Group::new().spawn(|| ()).and_then(|g| g.get())),
@@ -179,19 +155,13 @@ const WAITS: &[(&str, Wait)] = &[
     }),
     ("ThreadPool", |_| ThreadPool::new(1).spawn(|| ())?.get()),
     ("ThreadPool::apply", |_| ThreadPool::new(1).apply(|| ())),
-    ("ThreadPool::map", |_| {
-        ThreadPool::new(1).map(|n| n, 0..3).map(drop)
-    }),
+    ("ThreadPool::map", |_| ThreadPool::new(1).map(|n| n, 0..3).map(drop)),
     ("ThreadPool::set_size", |_| ThreadPool::new(1).set_size(1)),
     ("with_idle_timeout", |_| {
         ThreadPool::with_idle_timeout(1, None)?.spawn(|| ())?.get()
     }),
-    ("a kept pool of threads", |kept| {
-        kept.threads.spawn(|| ())?.get()
-    }),
-    ("the hub's pool", |_| {
-        get_hub().threadpool().spawn(|| ())?.get()
-    }),
+    ("a kept pool of threads", |kept| kept.threads.spawn(|| ())?.get()),
+    ("the hub's pool", |_| get_hub().threadpool().spawn(|| ())?.get()),
     ("the resolver's pool", |_| {
         get_hub().resolver_threadpool().spawn(|| ())?.get()
     }),
@@ -204,9 +174,7 @@ const WAITS: &[(&str, Wait)] = &[
         server.stop(None)
     }),
     ("a kept server", |kept| Ok(kept.server.start()?)),
-    ("connect", |_| {
-        Ok(TcpStream::connect("localhost:1").map(drop)?)
-    }),
+    ("connect", |_| Ok(TcpStream::connect("localhost:1").map(drop)?)),
     ("accept", |kept| Ok(kept.listener.accept().map(drop)?)),
     ("from_std", |_| {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -218,14 +186,10 @@ const WAITS: &[(&str, Wait)] = &[
         let (one, _other) = UnixStream::pair()?;
         hub::wait_read(one.as_raw_fd(), 0.001)
     }),
-    ("signal", |_| {
-        gevent::signal_handler(libc::SIGUSR2, || ()).map(drop)
-    }),
+    ("signal", |_| gevent::signal_handler(libc::SIGUSR2, || ()).map(drop)),
     ("Waiter", |_| Waiter::<()>::new(get_hub()).get()),
     ("switch of the hub", |_| get_hub().switch().map(drop)),
-    ("a timer", |_| {
-        Ok(get_hub().loop_().timer(0.001, 0.0).map(drop)?)
-    }),
+    ("a timer", |_| Ok(get_hub().loop_().timer(0.001, 0.0).map(drop)?)),
     ("run_callback", |_| {
         Ok(get_hub().loop_().run_callback(|| ()).map(drop)?)
     }),
@@ -259,20 +223,11 @@ fn use_the_rest(kept: &Kept) {
     kept.semaphore.release();
     let _ = (kept.queue.put_nowait(1), kept.queue.get_nowait());
     let _ = (kept.queue.qsize(), kept.queue.copy().qsize());
-    let _ = (
-        kept.pool.free_count(),
-        kept.pool.kill(),
-        kept.pool.join(0.001),
-    );
+    let _ = (kept.pool.free_count(), kept.pool.kill(), kept.pool.join(0.001));
     let _ = (kept.threads.size(), kept.threads.set_maxsize(2));
     let _ = (kept.threads.join(), kept.threads.kill());
     let unmade = ThreadPool::new(2);
-    let _ = (
-        unmade.size(),
-        unmade.len(),
-        unmade.set_maxsize(1),
-        unmade.maxsize(),
-    );
+    let _ = (unmade.size(), unmade.len(), unmade.set_maxsize(1), unmade.maxsize());
     let _ = (unmade.join(), unmade.kill(), format!("{unmade:?}"));
     hub.set_threadpool(unmade.clone());
     hub.set_resolver_threadpool(unmade);
@@ -282,10 +237,7 @@ fn use_the_rest(kept: &Kept) {
     kept.listener.close();
     kept.timeout.cancel();
     // A thread without greenlets waits for these by itself.
-    let _ = (
-        kept.shared.wait(0.001),
-        threadsafe::Event::new().wait(0.001),
-    );
+    let _ = (kept.shared.wait(0.001), threadsafe::Event::new().wait(0.001));
     let _ = threadsafe::Semaphore::new(0).acquire_timeout(0.001);
     let _ = threadsafe::Queue::<()>::new().get_timeout(0.001);
     let _ = threadsafe::AsyncResult::<()>::new().get_timeout(0.001);
@@ -313,9 +265,7 @@ fn use_the_rest(kept: &Kept) {
     greenlet_core::unwind_all();
     let _ = gevent::run(|| gevent::sleep(0));
     if let Ok(thread) = gevent::run_in_thread(|| gevent::sleep(0)) {
-        let _ = thread
-            .join()
-            .map(|ended| ended.expect("another thread is alive"));
+        let _ = thread.join().map(|ended| ended.expect("another thread is alive"));
     }
 }
 
@@ -358,10 +308,7 @@ fn used(explicit: bool, old: bool, parked: bool) -> Vec<&'static str> {
             kept.event.set();
             kept.parked.join(None)?;
         }
-        let uses = Uses {
-            kept: Some(kept),
-            tell,
-        };
+        let uses = Uses { kept: Some(kept), tell };
         if old { &OLD } else { &YOUNG }.set(Some(uses));
         // From now on it counts as something that is known to those who wait.
         gevent::sleep(0)
@@ -370,10 +317,7 @@ fn used(explicit: bool, old: bool, parked: bool) -> Vec<&'static str> {
         OLD.set(None);
         if explicit { gevent::run(code) } else { code() }
     });
-    thread
-        .join()
-        .expect("it does not panic")
-        .expect("nobody throws");
+    thread.join().expect("it does not panic").expect("nobody throws");
     told.recv().expect("the destructor has run")
 }
 
@@ -411,15 +355,9 @@ fn in_code_after_an_explicit_end_nothing_panics() {
     let (tell, told) = channel();
     let thread = thread::spawn(move || {
         let kept = gevent::run(Kept::new)?;
-        drop(Uses {
-            kept: Some(kept),
-            tell,
-        });
+        drop(Uses { kept: Some(kept), tell });
         Ok::<(), Exception>(())
     });
-    thread
-        .join()
-        .expect("it does not panic")
-        .expect("nobody throws");
+    thread.join().expect("it does not panic").expect("nobody throws");
     told.recv().expect("the destructor has run");
 }

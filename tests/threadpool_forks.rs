@@ -47,12 +47,7 @@ fn both_sides_of_a_fork_go_on() -> TestResult {
     // Noticed when the loop is made anew.
     let status = fork(|| {
         get_hub().reinit()?;
-        assert!(
-            waiter
-                .get_timeout(LONG)
-                .unwrap_err()
-                .is::<LostInForkError>()
-        );
+        assert!(waiter.get_timeout(LONG).unwrap_err().is::<LostInForkError>());
         assert_eq!((pool.len(), pool.size()), (0, 0));
         assert_eq!(pool.map(|x: i32| x + 1, 0..8)?.len(), 8);
         pool.kill()

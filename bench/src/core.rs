@@ -120,10 +120,7 @@ pub(crate) fn run(options: &[String]) -> Result {
         None => 11,
     };
     println!("medians of {rounds} rounds each, CPU time, C on libev and hub::core in turns\n");
-    println!(
-        "{:28} {:>12} {:>12} {:>8}  {:>7}",
-        "", "C", "ours", "ratio", "target"
-    );
+    println!("{:28} {:>12} {:>12} {:>8}  {:>7}", "", "C", "ours", "ratio", "target");
     let wanted = options.get(1).map_or("", String::as_str);
     for case in CASES.iter().filter(|case| case.name.contains(wanted)) {
         let (mut in_c, mut ours) = (Vec::new(), Vec::new());

@@ -132,9 +132,8 @@ fn compare(peers: &[Peer], load: &Load, rounds: usize) -> Result {
             memory[index] = peak;
         }
     }
-    let column = |index: usize, figure: fn(&Figures) -> f64| -> Vec<f64> {
-        measured[index].iter().map(figure).collect()
-    };
+    let column =
+        |index: usize, figure: fn(&Figures) -> f64| -> Vec<f64> { measured[index].iter().map(figure).collect() };
     println!(
         "{} connections, {} bytes, median of {rounds} rounds of {:?}",
         load.connections, load.bytes, load.time
@@ -171,9 +170,7 @@ fn compare(peers: &[Peer], load: &Load, rounds: usize) -> Result {
 fn measure(peer: &Peer, load: &Load) -> Result<(Figures, f64)> {
     let address = free_address()?;
     let mut command = Command::new(&peer.command[0]);
-    command
-        .args(&peer.command[1..])
-        .arg(SocketAddr::to_string(&address));
+    command.args(&peer.command[1..]).arg(SocketAddr::to_string(&address));
     let processors = processors()?;
     // The server inherits the processor.
     run_on(&processors[..1])?;

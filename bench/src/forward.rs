@@ -40,9 +40,7 @@ struct Way {
 pub(crate) fn run(arguments: &[String]) -> Result {
     let options = parse(arguments)?;
     if !installed("redis-benchmark", "--version") || !installed("redis-server", "--version") {
-        return Err(
-            "redis-server and redis-benchmark are needed (Debian: apt install redis)".into(),
-        );
+        return Err("redis-server and redis-benchmark are needed (Debian: apt install redis)".into());
     }
     let example = build_example()?;
     let scratch = Scratch::new()?;
@@ -81,19 +79,10 @@ fn parse(arguments: &[String]) -> Result<Options> {
 /// Builds the example, always optimised, into the target folder that this program runs from.
 fn build_example() -> Result<PathBuf> {
     let this = std::env::current_exe()?;
-    let target = this
-        .ancestors()
-        .nth(2)
-        .ok_or("where is the target folder?")?;
+    let target = this.ancestors().nth(2).ok_or("where is the target folder?")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args([
-            "build",
-            "--release",
-            "--quiet",
-            "--example",
-            "portforwarder",
-        ])
+        .args(["build", "--release", "--quiet", "--example", "portforwarder"])
         .arg("--manifest-path")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
         .arg("--target-dir")
@@ -116,11 +105,7 @@ fn start_ways(example: &Path, scratch: &Path) -> Result<Vec<Way>> {
     )?;
     ways.push(Way::new("gevent", gevent));
     for (name, version_option, start) in [
-        (
-            "socat",
-            "-V",
-            start_socat as fn(SocketAddr, &Path) -> Result<Server>,
-        ),
+        ("socat", "-V", start_socat as fn(SocketAddr, &Path) -> Result<Server>),
         ("haproxy", "-v", start_haproxy),
     ] {
         if installed(name, version_option) {
@@ -163,10 +148,7 @@ fn start_haproxy(target: SocketAddr, scratch: &Path) -> Result<Server> {
              listen forward\n  bind {address}\n  server redis {target}\n"
         ),
     )?;
-    Server::start(
-        Command::new("haproxy").arg("-db").arg("-f").arg(config),
-        address,
-    )
+    Server::start(Command::new("haproxy").arg("-db").arg("-f").arg(config), address)
 }
 
 impl Way {
@@ -188,29 +170,16 @@ impl Way {
         };
         let before = self.server.cpu_seconds();
         let output = Command::new("redis-benchmark")
-            .args([
-                "-h",
-                "127.0.0.1",
-                "-p",
-                &self.server.address.port().to_string(),
-            ])
+            .args(["-h", "127.0.0.1", "-p", &self.server.address.port().to_string()])
             .args(["-t", &command.to_lowercase(), "--csv"])
-            .args([
-                "-c",
-                &options.clients.to_string(),
-                "-n",
-                &requests.to_string(),
-            ])
+            .args(["-c", &options.clients.to_string(), "-n", &requests.to_string()])
             .args(["-P", &pipeline.to_string()])
             .output()?;
         let text = String::from_utf8_lossy(&output.stdout);
         let rate = requests_per_second(&text, command).filter(|_| output.status.success());
         let rate = rate.ok_or_else(|| {
             let errors = String::from_utf8_lossy(&output.stderr);
-            format!(
-                "redis-benchmark through {} failed:\n{text}{errors}",
-                self.name
-            )
+            format!("redis-benchmark through {} failed:\n{text}{errors}", self.name)
         })?;
         self.requests_per_second[workload].push(rate);
         if let Some((before, after)) = before.zip(self.server.cpu_seconds()) {
@@ -249,11 +218,7 @@ fn table(ways: &[Way], options: &Options) -> Result<String> {
         for way in ways {
             let rates = &way.requests_per_second[workload];
             let ratio = median_ratio(rates, &ways[0].requests_per_second[workload]);
-            write!(
-                out,
-                "{:>20}",
-                format!("{:.0}/s ({ratio:.2})", median(rates))
-            )?;
+            write!(out, "{:>20}", format!("{:.0}/s ({ratio:.2})", median(rates)))?;
         }
         write!(out, "\n{:12}", "")?;
         for way in ways {
@@ -265,10 +230,7 @@ fn table(ways: &[Way], options: &Options) -> Result<String> {
         }
     }
     writeln!(out, "\n\nThroughput of gevent beside the other forwarders:")?;
-    let (gevent, others) = ways
-        .get(1..)
-        .and_then(<[Way]>::split_first)
-        .ok_or("no forwarder")?;
+    let (gevent, others) = ways.get(1..).and_then(<[Way]>::split_first).ok_or("no forwarder")?;
     for (workload, (command, pipeline)) in WORKLOADS.iter().enumerate() {
         write!(out, "  {:12}", format!("{command} -P {pipeline}"))?;
         for other in others {

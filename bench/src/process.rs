@@ -58,25 +58,15 @@ impl Server {
     /// The CPU time that the server itself has used, to the nanosecond; children do not count.
     pub(crate) fn cpu_time(&self) -> std::io::Result<Duration> {
         let pid = libc::pid_t::try_from(self.child.id()).map_err(std::io::Error::other)?;
-        let (mut clock, mut time) = (
-            0,
-            libc::timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            },
-        );
+        let (mut clock, mut time) = (0, libc::timespec { tv_sec: 0, tv_nsec: 0 });
         // SAFETY: both are writable.
         let failed = unsafe {
-            libc::clock_getcpuclockid(pid, &raw mut clock) != 0
-                || libc::clock_gettime(clock, &raw mut time) != 0
+            libc::clock_getcpuclockid(pid, &raw mut clock) != 0 || libc::clock_gettime(clock, &raw mut time) != 0
         };
         if failed {
             return Err(std::io::Error::last_os_error());
         }
-        Ok(Duration::new(
-            time.tv_sec.unsigned_abs(),
-            time.tv_nsec as u32,
-        ))
+        Ok(Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32))
     }
 
     /// The server's peak resident memory in MiB, where the system tells.

@@ -14,10 +14,7 @@ pub(crate) fn median(values: &[f64]) -> f64 {
 /// The median of the ratios of the values, pair by pair. The two values of a pair were measured right after one
 /// another, so that a slow moment of the machine counts for both.
 pub(crate) fn median_ratio(values: &[f64], beside: &[f64]) -> f64 {
-    let ratios = values
-        .iter()
-        .zip(beside)
-        .map(|(value, other)| value / other);
+    let ratios = values.iter().zip(beside).map(|(value, other)| value / other);
     median(&ratios.collect::<Vec<_>>())
 }
 

@@ -43,11 +43,7 @@ fn run() -> Result<[usize; 3], Exception> {
 }
 
 fn main() -> ExitCode {
-    let expected = if cfg!(panic = "abort") {
-        [1, 2, 2]
-    } else {
-        [1, 2, 3]
-    };
+    let expected = if cfg!(panic = "abort") { [1, 2, 2] } else { [1, 2, 3] };
     // A thread's end leaves its parked greenlets alone as well.
     let in_thread = std::thread::spawn(|| run().ok()).join().ok().flatten();
     match run() {

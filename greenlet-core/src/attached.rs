@@ -308,9 +308,7 @@ pub(crate) fn place<D: Data, N: Label, F: Run<D>>(
         (&raw mut (*body).front.data).write(data);
         (&raw mut (*body).label).write(label);
         if let Some(function) = function {
-            (&raw mut (*body).function)
-                .cast::<ManuallyDrop<F>>()
-                .write(function);
+            (&raw mut (*body).function).cast::<ManuallyDrop<F>>().write(function);
         }
     }
     let core = body.cast::<GreenletCore>();

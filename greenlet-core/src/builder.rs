@@ -95,10 +95,7 @@ impl<N: Label> Builder<N> {
 
     /// Makes the greenlet. It takes its stack when it is first switched to.
     #[track_caller]
-    pub fn build(
-        self,
-        run: impl FnOnce(Value) -> Result<Value, Exception> + 'static,
-    ) -> RawGreenlet {
+    pub fn build(self, run: impl FnOnce(Value) -> Result<Value, Exception> + 'static) -> RawGreenlet {
         self.make((), move |(), value| run(value))
     }
 

@@ -95,9 +95,7 @@ impl GreenletCore {
     pub(crate) fn own_parent(&self) -> Option<&GreenletCore> {
         // SAFETY: only the greenlet itself calls this, when its function has ended, and leaves at
         // once. The parent can only be replaced by others, which run after that.
-        unsafe { &*self.parent.as_ptr() }
-            .as_ref()
-            .map(RawGreenlet::core)
+        unsafe { &*self.parent.as_ptr() }.as_ref().map(RawGreenlet::core)
     }
 
     /// Has the next switch look after this greenlet, which is the running one, if it has no handle.

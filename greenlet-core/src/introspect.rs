@@ -175,8 +175,7 @@ pub fn greenlets() -> Vec<RawGreenlet> {
     Thread::with(|thread| {
         let all = thread.list.newest_first(|_| true).into_iter();
         // SAFETY: every greenlet in the list is alive.
-        all.map(|core| unsafe { RawGreenlet::from_core(core) })
-            .collect()
+        all.map(|core| unsafe { RawGreenlet::from_core(core) }).collect()
     })
 }
 

@@ -137,9 +137,7 @@ mod weak;
 pub use self::core::RawGreenlet;
 pub use attached::{Attached, Data, Label};
 pub use builder::Builder;
-pub use exception::{
-    AsError, Chain, ExcInfo, Exception, GreenletError, GreenletExit, Message, Panic, Place, Raised,
-};
+pub use exception::{AsError, Chain, ExcInfo, Exception, GreenletError, GreenletExit, Message, Panic, Place, Raised};
 pub use greenlet::{getcurrent, getmain};
 pub use introspect::{Info, State, WaitingOn, greenlets, live_greenlets, trim_stacks};
 pub use object::Object;
@@ -147,9 +145,7 @@ pub use park::{Park, Ticket};
 pub use pinned::{may_switch, pinned};
 pub use slack::Slack;
 pub use stack::{DEFAULT_STACK_SIZE, ParseStackSizeError, StackError, StackSize};
-pub use thread_end::{
-    ThreadSlot, at_thread_end, finish, is_first_thread, thread_is_over, unwind_all,
-};
+pub use thread_end::{ThreadSlot, at_thread_end, finish, is_first_thread, thread_is_over, unwind_all};
 pub use trace::{Event, TraceFn, Tracer, gettrace, settrace};
 pub use value::Value;
 pub use weak::WeakGreenlet;

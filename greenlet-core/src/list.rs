@@ -91,10 +91,7 @@ impl List {
     }
 
     /// The greenlets for which `wanted` returns true, the newest first.
-    pub(crate) fn newest_first(
-        &self,
-        wanted: impl Fn(&GreenletCore) -> bool,
-    ) -> Vec<NonNull<GreenletCore>> {
+    pub(crate) fn newest_first(&self, wanted: impl Fn(&GreenletCore) -> bool) -> Vec<NonNull<GreenletCore>> {
         let places = self.0.borrow();
         // SAFETY: every greenlet in the list is alive, by the contract of `insert`, and `wanted`, which is
         // this crate's own, frees none.

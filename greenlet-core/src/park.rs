@@ -187,11 +187,7 @@ impl RawGreenlet {
     /// # Errors
     /// As for [`wake`](Self::wake).
     #[track_caller]
-    pub fn wake_throwing(
-        &self,
-        ticket: Ticket,
-        exception: impl Into<Exception>,
-    ) -> Result<(), Exception> {
+    pub fn wake_throwing(&self, ticket: Ticket, exception: impl Into<Exception>) -> Result<(), Exception> {
         if self.core().parked.get() == ticket.get() {
             return self.throw(exception).map(drop);
         }
@@ -203,9 +199,7 @@ impl RawGreenlet {
     #[inline]
     pub fn is_parked(&self, ticket: Ticket) -> bool {
         let (core, ticket) = (self.core(), ticket.get());
-        core.parked.get() == ticket
-            || core.ticket.get() == ticket
-            || core.parks_aside.get() && is_aside(core, ticket)
+        core.parked.get() == ticket || core.ticket.get() == ticket || core.parks_aside.get() && is_aside(core, ticket)
     }
 
     /// Whether the greenlet is still to be started: [`is_parked`](Self::is_parked) for a

@@ -80,9 +80,7 @@ impl arch::Entry for Root {
         let message = unsafe { SwitchMessage::from_words([a, b, c]) };
         match unwind::catch(|| run(message)) {
             Ok(Ok(value)) => end(SwitchMessage::Value(value)),
-            Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
-                end(SwitchMessage::Throw(exception))
-            }
+            Ok(Err(exception)) | Err(Caught::Panic(exception)) => end(SwitchMessage::Throw(exception)),
             Err(Caught::Forced(payload)) => {
                 drop(payload);
                 end(SwitchMessage::Value(Value::None))

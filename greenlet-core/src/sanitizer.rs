@@ -47,16 +47,8 @@ mod on {
     use crate::stack::{self, Stack};
 
     unsafe extern "C" {
-        fn __sanitizer_start_switch_fiber(
-            fake_stack: *mut *mut c_void,
-            low: *const c_void,
-            size: usize,
-        );
-        fn __sanitizer_finish_switch_fiber(
-            fake_stack: *mut c_void,
-            low: *mut *const c_void,
-            size: *mut usize,
-        );
+        fn __sanitizer_start_switch_fiber(fake_stack: *mut *mut c_void, low: *const c_void, size: usize);
+        fn __sanitizer_finish_switch_fiber(fake_stack: *mut c_void, low: *mut *const c_void, size: *mut usize);
         fn __asan_unpoison_memory_region(low: *const c_void, size: usize);
         fn __lsan_register_root_region(low: *const c_void, size: usize);
         fn __asan_get_shadow_mapping(scale: *mut usize, offset: *mut usize);
@@ -151,11 +143,7 @@ mod on {
             // SAFETY: these pages are a shadow of the stack alone, and they read as zero from now on, which says
             // that all of it may be used.
             unsafe {
-                libc::madvise(
-                    ptr::without_provenance_mut(from),
-                    to - from,
-                    libc::MADV_DONTNEED,
-                );
+                libc::madvise(ptr::without_provenance_mut(from), to - from, libc::MADV_DONTNEED);
             }
         }
     }

@@ -112,20 +112,13 @@ mod sys {
     fn call(add: Add, destructor: Destructor) {
         // SAFETY: the destructor takes any argument, and its library stays while it is on the list. When the C
         // library has no memory for an entry, it says so and ends the process.
-        unsafe {
-            add(
-                destructor,
-                ptr::null_mut(),
-                (&raw const __dso_handle).cast_mut().cast(),
-            )
-        };
+        unsafe { add(destructor, ptr::null_mut(), (&raw const __dso_handle).cast_mut().cast()) };
     }
 
     /// Finds the head by watching which word each of two more entries changes.
     fn find() -> Option<Found> {
         // SAFETY: the name is a C string.
-        let symbol =
-            unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__cxa_thread_atexit_impl".as_ptr()) };
+        let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__cxa_thread_atexit_impl".as_ptr()) };
         if symbol.is_null() {
             return None;
         }
@@ -137,9 +130,8 @@ mod sys {
         let between = block.words();
         call(add, nothing);
         let after = block.words();
-        let changed = |at: &usize| {
-            before[*at] != between[*at] && between[*at] != after[*at] && before[*at] != after[*at]
-        };
+        let changed =
+            |at: &usize| before[*at] != between[*at] && between[*at] != after[*at] && before[*at] != after[*at];
         let mut changed = (0..before.len()).filter(changed);
         let at = changed.next()?;
         // If more words have changed, there is no telling which is the head.
@@ -173,9 +165,7 @@ mod sys {
             let first = ptr::with_exposed_provenance::<usize>(self.start);
             let count = self.len / size_of::<usize>();
             // SAFETY: the block has so many words, for as long as this thread lives.
-            (0..count)
-                .map(|at| unsafe { first.add(at).read_volatile() })
-                .collect()
+            (0..count).map(|at| unsafe { first.add(at).read_volatile() }).collect()
         }
     }
 
@@ -185,11 +175,7 @@ mod sys {
     }
 
     /// Looks at one library. Returns 0 to go on with the next one.
-    unsafe extern "C" fn look(
-        info: *mut libc::dl_phdr_info,
-        _: usize,
-        search: *mut c_void,
-    ) -> c_int {
+    unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _: usize, search: *mut c_void) -> c_int {
         // SAFETY: `of` passes its `Search`, and the dynamic linker a complete `info`.
         let (info, search) = unsafe { (&*info, &mut *search.cast::<Search>()) };
         // SAFETY: the library has so many headers.
@@ -197,8 +183,7 @@ mod sys {
         let start = |header: &libc::Elf64_Phdr| (info.dlpi_addr + header.p_vaddr) as usize;
         let is_in = headers.iter().any(|header| {
             header.p_type == libc::PT_LOAD
-                && (start(header)..start(header) + header.p_memsz as usize)
-                    .contains(&search.function)
+                && (start(header)..start(header) + header.p_memsz as usize).contains(&search.function)
         });
         if !is_in {
             return 0;

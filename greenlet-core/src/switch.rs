@@ -53,8 +53,7 @@ impl SwitchMessage {
             }
             SwitchMessage::Throw(exception) => {
                 // SAFETY: both types have the same size, and words may hold any bytes.
-                let [data, meta] =
-                    unsafe { mem::transmute::<RawException, [Word; 2]>(exception.into_raw()) };
+                let [data, meta] = unsafe { mem::transmute::<RawException, [Word; 2]>(exception.into_raw()) };
                 [kind(3), data, meta]
             }
             SwitchMessage::Unwind => [kind(4), NOTHING, NOTHING],
@@ -75,13 +74,8 @@ impl SwitchMessage {
                     let [low, high] = [a, b].map(|half| half.assume_init().addr() as u128);
                     SwitchMessage::Value(Value::Token((low | high << usize::BITS) as u64))
                 }
-                2 => SwitchMessage::Value(Value::Any(mem::transmute::<[Word; 2], Box<dyn Any>>([
-                    a, b,
-                ]))),
-                3 => SwitchMessage::Throw(Exception::from_raw(mem::transmute::<
-                    [Word; 2],
-                    RawException,
-                >([a, b]))),
+                2 => SwitchMessage::Value(Value::Any(mem::transmute::<[Word; 2], Box<dyn Any>>([a, b]))),
+                3 => SwitchMessage::Throw(Exception::from_raw(mem::transmute::<[Word; 2], RawException>([a, b]))),
                 _ => SwitchMessage::Unwind,
             }
         }
@@ -108,12 +102,7 @@ impl SwitchMessage {
 #[inline(always)]
 unsafe fn receive(thread: &Thread, words: Words) -> Result<Value, Exception> {
     #[inline(never)]
-    unsafe fn receive_other(
-        thread: &Thread,
-        kind: Word,
-        a: Word,
-        b: Word,
-    ) -> Result<Value, Exception> {
+    unsafe fn receive_other(thread: &Thread, kind: Word, a: Word, b: Word) -> Result<Value, Exception> {
         // SAFETY: by this function's contract.
         unsafe { SwitchMessage::from_words([kind, a, b]) }.receive(thread)
     }
@@ -253,10 +242,7 @@ impl JumpTarget {
     pub(crate) fn of(greenlet: &RawGreenlet) -> Option<JumpTarget> {
         let suspended = greenlet.core().suspended.take()?;
         let greenlet = greenlet.clone();
-        Some(JumpTarget {
-            greenlet,
-            suspended,
-        })
+        Some(JumpTarget { greenlet, suspended })
     }
 
     /// Jumps there, and returns with the message of the greenlet that switches back.

@@ -216,9 +216,7 @@ impl Thread {
             // SAFETY: `stack` is only written by code on another stack, which causes no fault of this
             // kind, so the handler never interrupts it.
             let stack = unsafe { &*core.stack.as_ptr() };
-            stack
-                .as_ref()
-                .is_some_and(|stack| stack.guard().contains(&address))
+            stack.as_ref().is_some_and(|stack| stack.guard().contains(&address))
         })
     }
 
@@ -231,9 +229,7 @@ impl Thread {
             write!(to, " {name:?}")?;
         }
         // SAFETY: as in `overflown`.
-        let size = unsafe { &*core.stack.as_ptr() }
-            .as_ref()
-            .map_or(0, Stack::size);
+        let size = unsafe { &*core.stack.as_ptr() }.as_ref().map_or(0, Stack::size);
         write!(
             to,
             " has overflowed its stack of {size} bytes (made, or parked last, at {})\n\

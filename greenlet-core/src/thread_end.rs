@@ -68,9 +68,8 @@ pub fn at_thread_end(hook: fn()) {
 /// and when something that it has borrowed may be gone already.
 pub fn finish(greenlet: &RawGreenlet, exception: impl Into<Exception>) -> bool {
     let thread = &*greenlet.core().thread;
-    let may = thread.in_time.get()
-        && ptr::eq(thread, Thread::peek())
-        && thread.main().is_some_and(|main| main.is_current());
+    let may =
+        thread.in_time.get() && ptr::eq(thread, Thread::peek()) && thread.main().is_some_and(|main| main.is_current());
     if may && let Some(target) = JumpTarget::of(greenlet) {
         // The greenlet's last message is of no use to anybody.
         let _ = target.go(thread, SwitchMessage::Throw(exception.into()));
@@ -168,9 +167,9 @@ pub(crate) fn quietly(f: impl FnOnce()) {
 fn leave_behind(thread: &Thread) {
     // SAFETY: every greenlet in the list is alive.
     let look = |core: &ptr::NonNull<GreenletCore>| unsafe { core.as_ref() };
-    let left = thread.list.newest_first(|core| {
-        core.life.get() == Life::Started && !core.runs() && core.parent.borrow().is_some()
-    });
+    let left = thread
+        .list
+        .newest_first(|core| core.life.get() == Life::Started && !core.runs() && core.parent.borrow().is_some());
     if left.is_empty() {
         return;
     }
@@ -194,11 +193,7 @@ fn leave_behind(thread: &Thread) {
 
 /// Prints the warning about greenlets that were left behind, by a single write.
 fn tell(count: usize, first: &Location<'_>) {
-    let (were, s) = if count == 1 {
-        ("was", "")
-    } else {
-        ("were", "s")
-    };
+    let (were, s) = if count == 1 { ("was", "") } else { ("were", "s") };
     let mut text = String::new();
     let _ = writeln!(
         text,

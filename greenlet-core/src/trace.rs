@@ -44,9 +44,7 @@ impl Tracer {
     ///
     /// An error or a panic of the function goes to the greenlet that has just been switched to, and
     /// tracing ends.
-    pub fn new(
-        function: impl Fn(Event, &RawGreenlet, &RawGreenlet) -> Result<(), Exception> + 'static,
-    ) -> Rc<Tracer> {
+    pub fn new(function: impl Fn(Event, &RawGreenlet, &RawGreenlet) -> Result<(), Exception> + 'static) -> Rc<Tracer> {
         Rc::new(Tracer {
             function: Box::new(function),
             busy: Cell::new(false),
@@ -101,11 +99,7 @@ pub fn gettrace() -> Option<Rc<Tracer>> {
 /// Tells the tracer that the current greenlet has been switched to from `origin`. Returns the message that
 /// the greenlet gets: `message`, or the tracer's error.
 #[cold]
-pub(crate) fn switched(
-    thread: &Thread,
-    origin: RawGreenlet,
-    message: SwitchMessage,
-) -> SwitchMessage {
+pub(crate) fn switched(thread: &Thread, origin: RawGreenlet, message: SwitchMessage) -> SwitchMessage {
     let tracer = thread.tracer.borrow().clone();
     let message = match &tracer {
         Some(tracer) if !tracer.busy.replace(true) => tell(thread, tracer, &origin, message),
@@ -117,12 +111,7 @@ pub(crate) fn switched(
 }
 
 /// Calls the tracer. Returns what [`switched`] does.
-fn tell(
-    thread: &Thread,
-    tracer: &Tracer,
-    origin: &RawGreenlet,
-    message: SwitchMessage,
-) -> SwitchMessage {
+fn tell(thread: &Thread, tracer: &Tracer, origin: &RawGreenlet, message: SwitchMessage) -> SwitchMessage {
     let event = match message {
         SwitchMessage::Value(_) => Event::Switch,
         SwitchMessage::Throw(_) | SwitchMessage::Unwind => Event::Throw,

@@ -169,10 +169,7 @@ impl<F: FnOnce(), I: Iterator<Item = F>> Rest<F, I> {
         let over = if more { None } else { self.functions.take() };
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(over)));
         caught.into_iter().for_each(|payload| self.add(payload));
-        dropped
-            .err()
-            .into_iter()
-            .for_each(|payload| self.add(payload));
+        dropped.err().into_iter().for_each(|payload| self.add(payload));
         more
     }
 
@@ -254,9 +251,7 @@ pub fn drop_each<T>(things: impl IntoIterator<Item = T>) {
 pub fn is_told() -> bool {
     // SAFETY: the state outlives the thread's own code, as in `Thread::with`.
     let thread = unsafe { Thread::peek().as_ref() };
-    thread.is_some_and(|thread| {
-        thread.attention.get() & Attention::UNWINDING != 0 && has_been_told(thread)
-    })
+    thread.is_some_and(|thread| thread.attention.get() & Attention::UNWINDING != 0 && has_been_told(thread))
 }
 
 #[cold]
@@ -286,9 +281,7 @@ pub fn is_forced(payload: &(dyn Any + Send)) -> bool {
     // SAFETY: the state outlives the thread's own code, as in `Thread::with`.
     let thread = unsafe { Thread::peek().as_ref() };
     thread.is_some_and(|thread| {
-        in_progress(thread)
-            && (thread.unwinding.borrow().last())
-                .is_some_and(|last| Arc::ptr_eq(&last.dropped, raised))
+        in_progress(thread) && (thread.unwinding.borrow().last()).is_some_and(|last| Arc::ptr_eq(&last.dropped, raised))
     })
 }
 
@@ -396,10 +389,7 @@ pub(crate) fn finished(thread: &Thread) -> Option<RawGreenlet> {
 /// Refuses a switch in a greenlet that is being unwound: it cannot park, as nobody could wake it. The switch
 /// returns an exception, raises the private panic, or gives the stack up.
 #[cold]
-pub(crate) fn switch_refused(
-    thread: &Thread,
-    at: &'static Location<'static>,
-) -> Result<Value, Exception> {
+pub(crate) fn switch_refused(thread: &Thread, at: &'static Location<'static>) -> Result<Value, Exception> {
     let (stage, in_destructor) = {
         let mut unwinding = thread.unwinding.borrow_mut();
         let last = unwinding.last_mut().expect("it is in progress");
@@ -475,10 +465,7 @@ fn tell_given_up(greenlet: &RawGreenlet, why: &str) {
     // The name may be made by user code, which must neither unwind any further nor wait.
     let who = catch(|| pinned(|| format!("{greenlet:?}")));
     let who = who.unwrap_or_else(|_| format!("<greenlet at {:#x}>", greenlet.address()));
-    let _ = writeln!(
-        io::stderr(),
-        "greenlet-core: {who} {why}: the stack is given up"
-    );
+    let _ = writeln!(io::stderr(), "greenlet-core: {who} {why}: the stack is given up");
 }
 
 /// Unwinds a parked greenlet whose last handle is being dropped.

@@ -34,11 +34,7 @@ impl Ended {
 
     #[track_caller]
     fn saying(&self, text: &str) -> &Self {
-        assert!(
-            self.stderr.contains(text),
-            "no {text:?} in: {}",
-            self.stderr
-        );
+        assert!(self.stderr.contains(text), "no {text:?} in: {}", self.stderr);
         self
     }
 
@@ -143,11 +139,7 @@ fn nested() -> Result<Value, Exception> {
 /// Parks with less than 4 KiB of stack left, which is enough for parking, and overflows afterwards. Without
 /// optimisation, the switch by `context` may take a little more.
 fn with_4_kib_left() -> Result<Value, Exception> {
-    const LEFT: usize = if cfg!(feature = "context-switch") {
-        8192
-    } else {
-        4096
-    };
+    const LEFT: usize = if cfg!(feature = "context-switch") { 8192 } else { 4096 };
     fn down(main: &RawGreenlet, low: usize) -> Result<u64, Exception> {
         let frame = black_box([0_u8; 128]);
         if frame.as_ptr().addr() - low > LEFT {
@@ -157,13 +149,11 @@ fn with_4_kib_left() -> Result<Value, Exception> {
         Ok(recurse(u64::MAX))
     }
     let main = getcurrent();
-    let g = RawGreenlet::builder()
-        .stack_size(StackSize::kib(64))
-        .build(move |_| {
-            let top = black_box(0_u8);
-            let low = (&raw const top).addr().next_multiple_of(4096) - 64 * 1024;
-            down(&main, low).map(Value::Token)
-        });
+    let g = RawGreenlet::builder().stack_size(StackSize::kib(64)).build(move |_| {
+        let top = black_box(0_u8);
+        let low = (&raw const top).addr().next_multiple_of(4096) - 64 * 1024;
+        down(&main, low).map(Value::Token)
+    });
     g.switch(())?;
     eprintln!("parked with little left");
     g.switch(())
@@ -201,9 +191,7 @@ fn in_locked_memory() -> Result<Value, Exception> {
     for _ in 0..50 {
         locked().build(|_| Ok(Value::None)).switch(())?;
     }
-    locked()
-        .build(|_| Ok(Value::Token(recurse(u64::MAX))))
-        .switch(())
+    locked().build(|_| Ok(Value::Token(recurse(u64::MAX)))).switch(())
 }
 
 /// Acts like a frame of C that was compiled without stack probes: touches nothing of it but its far end.
@@ -325,11 +313,7 @@ fn with_a_handler() -> Result<Value, Exception> {
 /// Installs a handler after ours, which passes signals on to ours.
 fn with_a_later_handler() -> Result<Value, Exception> {
     static mut OURS: std::mem::MaybeUninit<libc::sigaction> = std::mem::MaybeUninit::uninit();
-    extern "C" fn handler(
-        signal: libc::c_int,
-        info: *mut libc::siginfo_t,
-        context: *mut libc::c_void,
-    ) {
+    extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
         let text = b"the handler in front\n";
         // SAFETY: `write` may be called in a signal handler, and the other handler is ours.
         unsafe {
@@ -448,9 +432,7 @@ fn no_address_space() -> Result<Value, Exception> {
     assert!(error.is::<StackError>() && !g.started());
     eprintln!("{error}");
     // Smaller stacks have room: one of these fits, if not sixteen of them.
-    let fits = RawGreenlet::builder()
-        .stack_size(StackSize::mib(512))
-        .build(Ok);
+    let fits = RawGreenlet::builder().stack_size(StackSize::mib(512)).build(Ok);
     fits.switch(())?;
     RawGreenlet::new(Ok).switch(())?;
     // SAFETY: as above.
@@ -545,11 +527,7 @@ fn test_overflow_after_a_switch_with_4_kib_left() {
 }
 
 /// The environment variables for all the ways in which guards are made.
-const GUARDS: [&[(&str, &str)]; 3] = [
-    &[],
-    &[("GREENLET_GUARD", "madvise")],
-    &[("GREENLET_GUARD", "mprotect")],
-];
+const GUARDS: [&[(&str, &str)]; 3] = [&[], &[("GREENLET_GUARD", "madvise")], &[("GREENLET_GUARD", "mprotect")]];
 
 #[test]
 fn test_overflow_after_trimming() {
@@ -568,9 +546,7 @@ fn test_overflow_in_locked_memory() {
             eprintln!("not tested: {}", ended.stderr);
             continue;
         }
-        ended
-            .by_signal(libc::SIGABRT)
-            .saying("greenlet #52 has overflowed");
+        ended.by_signal(libc::SIGABRT).saying("greenlet #52 has overflowed");
     }
 }
 
@@ -612,14 +588,11 @@ fn test_overflow_by_a_frame_without_stack_probes() {
     for (left, frame) in [(16, 32), (4096, 32), (30 * 1024, 32), (16, 64)] {
         for size in [8, 12, 256, 260] {
             for guard in GUARDS {
-                let [left, frame, bytes] =
-                    [left, frame * 1024, size * 1024].map(|number: usize| number.to_string());
+                let [left, frame, bytes] = [left, frame * 1024, size * 1024].map(|number: usize| number.to_string());
                 let numbers = [("LEFT", &*left), ("FRAME", &frame), ("SIZE", &bytes)];
                 run_case("overflow without probes", &[&numbers, guard].concat())
                     .by_signal(libc::SIGABRT)
-                    .saying(&format!(
-                        "greenlet #5 has overflowed its stack of {bytes} bytes"
-                    ));
+                    .saying(&format!("greenlet #5 has overflowed its stack of {bytes} bytes"));
             }
         }
     }
@@ -641,9 +614,7 @@ fn test_overflow_in_main_is_left_to_the_standard_library() {
 
 #[test]
 fn test_other_faults_kill_as_ever() {
-    run_case("segv", &[])
-        .by_signal(libc::SIGSEGV)
-        .not_saying("overflowed");
+    run_case("segv", &[]).by_signal(libc::SIGSEGV).not_saying("overflowed");
 }
 
 #[test]
@@ -680,11 +651,9 @@ fn test_no_address_space_is_an_error() {
         return;
     }
     let reason = std::io::Error::from_raw_os_error(libc::ENOMEM);
-    run_case("no address space", &[])
-        .with_code(0)
-        .saying(&format!(
-            "cannot reserve 4295036928 bytes for greenlet stacks: {reason}"
-        ));
+    run_case("no address space", &[]).with_code(0).saying(&format!(
+        "cannot reserve 4295036928 bytes for greenlet stacks: {reason}"
+    ));
 }
 
 #[test]

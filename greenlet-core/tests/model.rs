@@ -8,8 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use greenlet_core::{
-    Exception, GreenletExit, RawGreenlet, State, Value, WeakGreenlet, getcurrent, greenlets,
-    live_greenlets,
+    Exception, GreenletExit, RawGreenlet, State, Value, WeakGreenlet, getcurrent, greenlets, live_greenlets,
 };
 use proptest::prelude::*;
 
@@ -146,10 +145,7 @@ fn number(value: &Value) -> u64 {
 fn got(result: &Result<Value, Exception>) -> Got {
     match result {
         Ok(value) => Got::Value(number(value)),
-        Err(e) => match (
-            e.downcast_ref::<Number>(),
-            e.downcast_ref::<greenlet_core::Panic>(),
-        ) {
+        Err(e) => match (e.downcast_ref::<Number>(), e.downcast_ref::<greenlet_core::Panic>()) {
             (Some(number), _) => Got::Error(number.0),
             (_, Some(panic)) => Got::Error(panic.message().parse().expect("a number")),
             _ => panic!("nobody throws {e:?}"),
@@ -346,10 +342,7 @@ fn run(commands: Vec<Command>, seed: u64) {
         }
     }
     // Greenlets that are parked in switches to one another keep one another.
-    while let Some(greenlet) = greenlets()
-        .into_iter()
-        .find(|g| g.state() == State::Suspended)
-    {
+    while let Some(greenlet) = greenlets().into_iter().find(|g| g.state() == State::Suspended) {
         greenlet.throw(GreenletExit).expect("becomes a value");
     }
     assert_eq!(frames.get(), 0, "frames are left");

@@ -14,10 +14,7 @@ fn panicked() -> Exception {
 }
 
 fn counts() -> (u32, u32) {
-    (
-        BEFORE.load(Ordering::Relaxed),
-        LATER.load(Ordering::Relaxed),
-    )
+    (BEFORE.load(Ordering::Relaxed), LATER.load(Ordering::Relaxed))
 }
 
 #[test]

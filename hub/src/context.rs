@@ -76,9 +76,7 @@ impl<'a> Context<'a> {
     /// begun or switched to.
     pub fn greenlet(&self) -> Option<&'a RawGreenlet> {
         match *self {
-            Context::Greenlet(greenlet) | Context::Switch(greenlet) | Context::Throw(greenlet) => {
-                Some(greenlet)
-            }
+            Context::Greenlet(greenlet) | Context::Switch(greenlet) | Context::Throw(greenlet) => Some(greenlet),
             Context::Callback(callback) => callback.greenlet(),
             Context::Link { link, .. } => link.greenlet(),
             _ => None,

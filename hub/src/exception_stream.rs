@@ -74,13 +74,7 @@ impl Printer {
         let text = printing.texts.pop_front()?;
         printing.texts.give_back();
         let stream = printing.stream.take();
-        Some((
-            Busy {
-                printer: self,
-                stream,
-            },
-            text,
-        ))
+        Some((Busy { printer: self, stream }, text))
     }
 }
 

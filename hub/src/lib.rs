@@ -71,8 +71,7 @@ pub use hub::Hub;
 pub use iwait::{WaitIterator, iwait, wait};
 pub use linkable::{Link, LinkKind, Linkable, Links};
 pub use local::{
-    NewHubHook, get_hub, get_hub_if_exists, hub_to_wait_in, reinit, set_hub, set_new_hub_hook,
-    try_get_hub,
+    NewHubHook, get_hub, get_hub_if_exists, hub_to_wait_in, reinit, set_hub, set_new_hub_hook, try_get_hub,
 };
 pub use mask::{mask_kill, throw_unless_masked};
 pub use row::{Row, Ticketed};

@@ -124,10 +124,7 @@ impl Link {
     }
 
     /// [`new`](Link::new) with another kind. `callback` has to do what the kind says.
-    pub fn with_kind<R: CallbackResult>(
-        kind: LinkKind,
-        callback: impl Fn(&dyn Linkable) -> R + 'static,
-    ) -> Link {
+    pub fn with_kind<R: CallbackResult>(kind: LinkKind, callback: impl Fn(&dyn Linkable) -> R + 'static) -> Link {
         let callback = move |object: &dyn Linkable| callback(object).into_result();
         let ticket = Cell::new(0);
         Link(LinkTarget::Call(kind, Rc::new(Called { ticket, callback })))
@@ -189,9 +186,7 @@ impl PartialEq for Link {
         match (&self.0, &other.0) {
             (LinkTarget::Resume(a), LinkTarget::Resume(b)) => a == b,
             (LinkTarget::Call(_, a), LinkTarget::Call(_, b)) => Rc::ptr_eq(a, b),
-            (LinkTarget::Arrival(a, place), LinkTarget::Arrival(b, other)) => {
-                place == other && Rc::ptr_eq(a, b)
-            }
+            (LinkTarget::Arrival(a, place), LinkTarget::Arrival(b, other)) => place == other && Rc::ptr_eq(a, b),
             _ => false,
         }
     }
@@ -302,9 +297,7 @@ impl Fifo {
         if self.first.as_ref() == Some(link) {
             return self.first.take();
         }
-        self.rest
-            .as_mut()?
-            .remove(link.ticket(), |other| other == link)
+        self.rest.as_mut()?.remove(link.ticket(), |other| other == link)
     }
 
     /// Moves all links of `others` to the end of this queue. The memory of both is kept, or exchanged.

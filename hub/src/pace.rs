@@ -60,9 +60,7 @@ impl Pace {
     fn look_at(&self, now: Instant) -> bool {
         let interval = Duration::try_from_secs_f64(getswitchinterval()).unwrap_or(Duration::MAX);
         let (since, apart) = match self.looks.get() {
-            Some((since, last)) if now - last < interval / 8 => {
-                (since, (2 * self.apart.get()).min(MOST))
-            }
+            Some((since, last)) if now - last < interval / 8 => (since, (2 * self.apart.get()).min(MOST)),
             Some((since, _)) => (since, 1),
             None => (now, 1),
         };
@@ -101,18 +99,9 @@ mod tests {
             let (looks, steps) = steps(micros);
             // The steps before the first look, and those between two looks, may be too many.
             let enough = 5_000_u64.div_ceil(micros) as u32;
-            assert!(
-                steps <= enough + FIRST + MOST.min(2 * enough),
-                "{micros}: {steps}"
-            );
-            assert!(
-                looks <= 8 + steps / 4 || steps < 20,
-                "{micros}: {looks} of {steps}"
-            );
-            assert!(
-                micros > 10 || looks <= 8 + steps / MOST,
-                "{micros}: {looks} of {steps}"
-            );
+            assert!(steps <= enough + FIRST + MOST.min(2 * enough), "{micros}: {steps}");
+            assert!(looks <= 8 + steps / 4 || steps < 20, "{micros}: {looks} of {steps}");
+            assert!(micros > 10 || looks <= 8 + steps / MOST, "{micros}: {looks} of {steps}");
         }
         assert_eq!(steps(10_000), (2, 5));
     }

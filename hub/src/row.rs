@@ -119,8 +119,7 @@ impl<W> Row<W> {
         }
         if self.gone > self.places.len() / 2 {
             // Each waiter that left has paid for a constant part of this.
-            self.places
-                .retain(|place| matches!(place, RowPlace::Here(_)));
+            self.places.retain(|place| matches!(place, RowPlace::Here(_)));
             self.gone = 0;
             // The next waiter that leaves a row in disorder builds a new index.
             self.index = None;
@@ -160,9 +159,7 @@ impl<W: Ticketed> Row<W> {
     /// Moves all waiters of `others` to the end of this row.
     pub fn append(&mut self, others: &mut Row<W>) {
         self.in_disorder = match (self.places.back(), others.places.front()) {
-            (Some(last), Some(first)) => {
-                self.in_disorder || others.in_disorder || !last.is_before(first)
-            }
+            (Some(last), Some(first)) => self.in_disorder || others.in_disorder || !last.is_before(first),
             (None, _) => others.in_disorder,
             (_, None) => self.in_disorder,
         };
@@ -192,8 +189,7 @@ impl<W: Ticketed> Row<W> {
     /// Takes out the first waiter with this ticket that is `wanted`.
     pub fn remove(&mut self, ticket: u64, wanted: impl Fn(&W) -> bool) -> Option<W> {
         if self.in_disorder {
-            let index =
-                (self.index).get_or_insert_with(|| Box::new(Index::of(tickets(&self.places))));
+            let index = (self.index).get_or_insert_with(|| Box::new(Index::of(tickets(&self.places))));
             let at = index.find(ticket, |at| self.places[at].is(&wanted))?;
             return self.remove_at(at);
         }
@@ -337,9 +333,7 @@ mod tests {
 
     #[test]
     fn any_may_leave_in_any_order() {
-        let ones = |ticket: fn(u32) -> u32| -> Vec<_> {
-            (0..100).map(|i| One(i, ticket(i).into())).collect()
-        };
+        let ones = |ticket: fn(u32) -> u32| -> Vec<_> { (0..100).map(|i| One(i, ticket(i).into())).collect() };
         let twice: Vec<_> = (0..100).map(|i| One(i / 2, u64::from(i / 2))).collect();
         let pairs = ones(|i| i / 2);
         for ones in [ones(|i| i), pairs, ones(|i| i * 37 % 100), twice] {

@@ -41,28 +41,23 @@ impl SignalHandler {
 /// # Errors
 /// [`IllegalSignal`](crate::core::IllegalSignal) if the signal does not exist or cannot be caught;
 /// [`SignalInUse`](crate::core::SignalInUse) if another loop watches it.
-pub fn signal<R: CallbackResult>(
-    signum: i32,
-    handler: impl Fn() -> R + 'static,
-) -> Result<SignalHandler, Exception> {
+pub fn signal<R: CallbackResult>(signum: i32, handler: impl Fn() -> R + 'static) -> Result<SignalHandler, Exception> {
     let hub = hub_to_wait_in()?;
     let watcher = hub.loop_().signal(signum)?;
     watcher.set_ref(false)?;
     let handler = Rc::new(handler);
     watcher.start(move || {
         let (handler, hub) = (handler.clone(), get_hub());
-        let greenlet = RawGreenlet::builder()
-            .parent(hub.greenlet())
-            .build(move |_| {
-                let Err(exception) = handler().into_result() else {
-                    return Ok(Value::None);
-                };
-                match exception.thrown_here() {
-                    Some(kill) if kill.is_exit() => {}
-                    _ => get_hub().report_error(Context::None, exception),
-                }
-                Ok(Value::None)
-            });
+        let greenlet = RawGreenlet::builder().parent(hub.greenlet()).build(move |_| {
+            let Err(exception) = handler().into_result() else {
+                return Ok(Value::None);
+            };
+            match exception.thrown_here() {
+                Some(kill) if kill.is_exit() => {}
+                _ => get_hub().report_error(Context::None, exception),
+            }
+            Ok(Value::None)
+        });
         greenlet.switch(()).map(drop)
     })?;
     Ok(SignalHandler { watcher })

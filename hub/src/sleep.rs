@@ -94,9 +94,7 @@ pub fn kill(greenlet: &RawGreenlet, exception: impl Into<Exception>) -> Result<(
 /// # Errors
 /// Fails if the loop is destroyed.
 #[track_caller]
-pub fn spawn_raw<R: CallbackResult>(
-    function: impl FnOnce() -> R + 'static,
-) -> Result<RawGreenlet, Exception> {
+pub fn spawn_raw<R: CallbackResult>(function: impl FnOnce() -> R + 'static) -> Result<RawGreenlet, Exception> {
     spawn_raw_with(RawGreenlet::builder(), function)
 }
 

@@ -24,11 +24,7 @@ pub fn set_switch_out(greenlet: &RawGreenlet, hook: Rc<dyn Fn() -> Result<(), Ex
 /// Calls the current greenlet's hook, if it has one.
 #[inline]
 pub(crate) fn call() -> Result<(), Exception> {
-    if ANY.get() {
-        call_hook(&getcurrent())
-    } else {
-        Ok(())
-    }
+    if ANY.get() { call_hook(&getcurrent()) } else { Ok(()) }
 }
 
 #[cold]

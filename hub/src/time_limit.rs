@@ -38,11 +38,7 @@ impl TimeLimit {
     }
 
     /// Like [`start`](TimeLimit::start), but the limit does not keep the loop from ending. For waits for that end.
-    pub(crate) fn start_without_ref(
-        hub: &Hub,
-        park: &Park,
-        seconds: Option<f64>,
-    ) -> Result<TimeLimit, Exception> {
+    pub(crate) fn start_without_ref(hub: &Hub, park: &Park, seconds: Option<f64>) -> Result<TimeLimit, Exception> {
         match seconds {
             Some(seconds) => TimeLimit::ending(hub, park, seconds, false),
             None => Ok(TimeLimit(None)),

@@ -52,9 +52,7 @@ impl Deref for HubTimer {
     type Target = Timer;
 
     fn deref(&self) -> &Timer {
-        self.timer
-            .as_ref()
-            .expect("the timer is there until the drop")
+        self.timer.as_ref().expect("the timer is there until the drop")
     }
 }
 

@@ -45,12 +45,7 @@ impl Hub {
 
     /// [`wait_timeout`](Hub::wait_timeout) in a park that was prepared by the caller.
     #[track_caller]
-    pub(crate) fn wait_timeout_with(
-        &self,
-        watcher: &Watcher,
-        seconds: f64,
-        park: Park,
-    ) -> Result<bool, Exception> {
+    pub(crate) fn wait_timeout_with(&self, watcher: &Watcher, seconds: f64, park: Park) -> Result<bool, Exception> {
         // The limit is started first, which updates the clock, so that a watcher that is a timer counts from now, too.
         // Both get a resume of the same park: the first to fire ends the park, and the other one is void then.
         let limit = TimeLimit::start(self, &park, Some(seconds))?;

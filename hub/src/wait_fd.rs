@@ -93,11 +93,7 @@ impl Hub {
     /// [`ConcurrentObjectUseError`] if another greenlet waits for the watcher; [`TimedOut`], or the exception that was
     /// given with the time, when the time is over; the errors of [`wait`](Hub::wait).
     #[track_caller]
-    pub fn wait_on_watcher(
-        &self,
-        watcher: &Watcher,
-        timeout: impl WaitTimeout,
-    ) -> Result<(), Exception> {
+    pub fn wait_on_watcher(&self, watcher: &Watcher, timeout: impl WaitTimeout) -> Result<(), Exception> {
         self.wait_on_watcher_unless(watcher, timeout, || Ok(false))
     }
 

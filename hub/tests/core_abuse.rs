@@ -22,8 +22,8 @@ use fuzz::{Random, Seeds};
 use greenlet_core::{Exception, RawGreenlet, Value, getcurrent};
 use hub::Context;
 use hub::core::{
-    Async, AsyncSender, Break, Callback, Child, Embed, Events, Io, Loop, Notify, Periodic, Stat,
-    ThreadsafeLoop, Timer, Watcher, supported_backends,
+    Async, AsyncSender, Break, Callback, Child, Embed, Events, Io, Loop, Notify, Periodic, Stat, ThreadsafeLoop, Timer,
+    Watcher, supported_backends,
 };
 use parking_lot::Mutex;
 use waiter::{Park, Resume};
@@ -149,9 +149,7 @@ fn descriptor() -> i32 {
     match below(10) {
         0 => one_of(&[-1, i32::MIN, i32::MAX, 1 << 20, 900]),
         // A loop's own descriptor: libev can deal with it, but its assertions forbid a loop that watches itself.
-        1 if world().closes => pick(&world().loops)
-            .and_then(|loop_| loop_.fileno())
-            .unwrap_or(-1),
+        1 if world().closes => pick(&world().loops).and_then(|loop_| loop_.fileno()).unwrap_or(-1),
         _ => {
             let open = DESCRIPTORS.lock();
             open[below(open.len() as u64) as usize].as_raw_fd()

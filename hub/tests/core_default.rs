@@ -24,10 +24,7 @@ fn test_destroy_gc() -> TestResult {
     let _one = one_at_a_time();
     let loop_ = default_loop()?;
     assert!(loop_.default());
-    assert!(
-        format!("{loop_:?}").contains(" default pending=0 ref=0"),
-        "{loop_:?}"
-    );
+    assert!(format!("{loop_:?}").contains(" default pending=0 ref=0"), "{loop_:?}");
     drop(loop_);
     // The drop has left libev's loop in place, with no watcher of ours on it.
     // SAFETY: no preconditions.
@@ -104,10 +101,7 @@ fn the_default_loop_has_one_thread_at_a_time() -> TestResult {
     let _one = one_at_a_time();
     let loop_ = default_loop()?;
     let other = thread::spawn(|| default_loop().map(drop).unwrap_err().to_string());
-    assert_eq!(
-        other.join().expect("no panic"),
-        DefaultLoopInUse.to_string()
-    );
+    assert_eq!(other.join().expect("no panic"), DefaultLoopInUse.to_string());
     drop(loop_);
     thread::spawn(|| -> Result<(), Error> {
         let loop_ = default_loop()?;
@@ -374,9 +368,7 @@ fn whoever_watches_sigchld_alone_reaps_nobody() -> TestResult {
         loop_.run_nowait()?;
         Ok(child)
     };
-    let code = |mut child: std::process::Child| -> Result<Option<i32>, Exception> {
-        Ok(child.wait()?.code())
-    };
+    let code = |mut child: std::process::Child| -> Result<Option<i32>, Exception> { Ok(child.wait()?.code()) };
     assert_eq!(code(ended()?)?, Some(7));
     // No child is reaped after a child watcher was stopped either.
     let mut other = Command::new("sleep").arg("100").spawn()?;
@@ -402,10 +394,7 @@ fn whoever_watches_sigchld_alone_reaps_nobody() -> TestResult {
 #[test]
 fn child_watchers_need_the_default_loop() -> TestResult {
     let _one = one_at_a_time();
-    assert!(matches!(
-        new_loop()?.child(1, false),
-        Err(Error::NotDefaultLoop(_))
-    ));
+    assert!(matches!(new_loop()?.child(1, false), Err(Error::NotDefaultLoop(_))));
     Ok(())
 }
 
@@ -413,10 +402,7 @@ fn child_watchers_need_the_default_loop() -> TestResult {
 fn a_child_is_reaped() -> TestResult {
     let _one = one_at_a_time();
     let loop_ = default_loop()?;
-    for (script, code, signal) in [
-        ("exit 7", Some(7), None),
-        ("kill -TERM $$", None, Some(libc::SIGTERM)),
-    ] {
+    for (script, code, signal) in [("exit 7", Some(7), None), ("kill -TERM $$", None, Some(libc::SIGTERM))] {
         let process = Command::new("/bin/sh").args(["-c", script]).spawn()?;
         let pid = i32::try_from(process.id())?;
         let child = loop_.child(pid, false)?;
@@ -453,12 +439,7 @@ fn wait_for_end(pid: u32) {
     // SAFETY: the information is not looked at.
     let ended = unsafe {
         let mut info = std::mem::zeroed();
-        libc::waitid(
-            libc::P_PID,
-            pid,
-            &raw mut info,
-            libc::WEXITED | libc::WNOWAIT,
-        )
+        libc::waitid(libc::P_PID, pid, &raw mut info, libc::WEXITED | libc::WNOWAIT)
     };
     assert_eq!(ended, 0);
 }
@@ -492,9 +473,7 @@ fn a_child_watcher_that_is_fed_may_be_reaped() -> TestResult {
     let child = loop_.child(i32::try_from(process.id())?, false)?;
     child.start(|| ())?;
     // There are many events before the fed one, more than the array for the highest priority has room for.
-    let others: Vec<_> = (0..500)
-        .map(|_| loop_.prepare())
-        .collect::<Result<_, _>>()?;
+    let others: Vec<_> = (0..500).map(|_| loop_.prepare()).collect::<Result<_, _>>()?;
     // This runs when the loop has seen the signal, but libev has not yet looked which child has ended.
     let between = loop_.check()?.with_priority(MAXPRI)?;
     between.start({
@@ -555,8 +534,7 @@ fn fork(in_child: impl FnOnce() -> bool) -> std::io::Result<ExitStatus> {
         return Err(std::io::Error::last_os_error());
     }
     if pid == 0 {
-        let fine =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(in_child)).unwrap_or(false);
+        let fine = std::panic::catch_unwind(std::panic::AssertUnwindSafe(in_child)).unwrap_or(false);
         // SAFETY: no preconditions.
         unsafe { libc::_exit(if fine { 0 } else { 1 }) };
     }
@@ -587,11 +565,7 @@ fn a_fork_watcher_fires_in_the_child_only() -> TestResult {
             }
             // The loop works as before: timers, and its own wake-ups.
             let trace = Trace::new();
-            loop_
-                .timer(0.001, 0.0)
-                .unwrap()
-                .start(trace.adds("timer"))
-                .unwrap();
+            loop_.timer(0.001, 0.0).unwrap().start(trace.adds("timer")).unwrap();
             loop_.run_callback_threadsafe(|| ()).unwrap();
             loop_.run().unwrap();
             count.get() == 1 && trace.take() == ["timer"]

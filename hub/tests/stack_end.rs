@@ -4,10 +4,7 @@
 //! This binary runs itself, with `STACK_LEFT` set to the number of bytes of the stack that are left for libev and its
 //! caller.
 
-#![cfg(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
+#![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 
 #[allow(dead_code, reason = "shared with other tests")]
 #[path = "../../tests/common/this_program.rs"]
@@ -101,8 +98,7 @@ fn read_page(address: usize) -> Option<Vec<u8>> {
         iov_len: PAGE,
     };
     // SAFETY: `to` is a page of ours; the other address may be any.
-    let read =
-        unsafe { libc::process_vm_readv(libc::getpid(), &raw const to, 1, &raw const from, 1, 0) };
+    let read = unsafe { libc::process_vm_readv(libc::getpid(), &raw const to, 1, &raw const from, 1, 0) };
     (read > 0).then_some(page)
 }
 
@@ -119,9 +115,7 @@ fn end_of_stack() -> usize {
 /// The pages below the stack that ends at `low`: the guard, which cannot be read, and then the upper end of another
 /// stack.
 fn below(low: usize) -> Vec<Option<Vec<u8>>> {
-    (1..=64)
-        .map(|pages| read_page(low - pages * PAGE))
-        .collect()
+    (1..=64).map(|pages| read_page(low - pages * PAGE)).collect()
 }
 
 /// Starts a watcher where `left` bytes of the stack are left. Ends this process if that changes memory below the stack.

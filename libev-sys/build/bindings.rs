@@ -16,11 +16,7 @@ struct Rules;
 
 impl ParseCallbacks for Rules {
     /// `libc::stat` can be copied, and so can the watchers that hold one.
-    fn blocklisted_type_implements_trait(
-        &self,
-        _name: &str,
-        derive: DeriveTrait,
-    ) -> Option<ImplementsTrait> {
+    fn blocklisted_type_implements_trait(&self, _name: &str, derive: DeriveTrait) -> Option<ImplementsTrait> {
         matches!(derive, DeriveTrait::Copy).then_some(ImplementsTrait::Yes)
     }
 
@@ -94,6 +90,5 @@ fn type_constants(text: &str) -> String {
 }
 
 fn write(path: &Path, text: &str) {
-    fs::write(path, text)
-        .unwrap_or_else(|error| fail(&format!("cannot write {}: {error}", path.display())));
+    fs::write(path, text).unwrap_or_else(|error| fail(&format!("cannot write {}: {error}", path.display())));
 }

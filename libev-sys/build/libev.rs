@@ -46,23 +46,13 @@ impl Libev {
     /// (`event.h`) by mistake.
     pub(crate) fn include_for_dependants(&self, probe: &Probe) -> String {
         let dir = if self.is_system {
-            let found = probe
-                .header
-                .as_deref()
-                .and_then(Path::parent)
-                .map(Path::to_owned);
-            found
-                .or_else(|| self.include.first().cloned())
-                .unwrap_or_default()
+            let found = probe.header.as_deref().and_then(Path::parent).map(Path::to_owned);
+            found.or_else(|| self.include.first().cloned()).unwrap_or_default()
         } else {
             let dir = out_dir().join("include");
-            let source = self
-                .include
-                .first()
-                .expect("a vendored libev has its folder");
-            copy_headers(source, &dir).unwrap_or_else(|error| {
-                fail(&format!("cannot copy ev.h to {}: {error}", dir.display()))
-            });
+            let source = self.include.first().expect("a vendored libev has its folder");
+            copy_headers(source, &dir)
+                .unwrap_or_else(|error| fail(&format!("cannot copy ev.h to {}: {error}", dir.display())));
             dir
         };
         dir.display().to_string()
@@ -144,10 +134,7 @@ pub(crate) fn system() -> Libev {
 #[cfg(feature = "system")]
 fn ask_pkg_config(libev: &mut Libev) {
     for name in ["libev", "ev"] {
-        if let Ok(found) = pkg_config::Config::new()
-            .atleast_version(VERSION)
-            .probe(name)
-        {
+        if let Ok(found) = pkg_config::Config::new().atleast_version(VERSION).probe(name) {
             libev.include = found.include_paths;
             libev.linked = true;
             return;
@@ -168,8 +155,7 @@ pub(crate) fn probe(libev: &Libev) -> Probe {
 }
 
 fn parse_probe(text: &str) -> Probe {
-    let (markers, code): (Vec<&str>, Vec<&str>) =
-        text.lines().partition(|line| line.starts_with('#'));
+    let (markers, code): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with('#'));
     // `# 40 "/usr/include/ev.h" 1` is the preprocessor's way of saying where a line came from.
     let header = markers
         .iter()

@@ -32,10 +32,7 @@ fn main() {
 fn compiler(libev: &Libev) -> cc::Build {
     let mut build = cc::Build::new();
     // Warnings are for developers of this C code, not for users who build this crate.
-    build
-        .warnings(false)
-        .extra_warnings(false)
-        .flag_if_supported("-w");
+    build.warnings(false).extra_warnings(false).flag_if_supported("-w");
     // Nobody steps through libev, and a debug build of the program should not get a slow loop from it.
     build.opt_level(2);
     // A watcher is accessed both by its own type and as an `ev_watcher`.
@@ -109,14 +106,7 @@ fn publish_metadata(libev: &Libev) {
     metadata("include", &libev.include_for_dependants(&probe));
     metadata("version", &probe.version);
     metadata("backends", &probe.backends.join(","));
-    metadata(
-        "source",
-        if libev.is_system {
-            "system"
-        } else {
-            "vendored"
-        },
-    );
+    metadata("source", if libev.is_system { "system" } else { "vendored" });
     metadata("defines", "");
 }
 

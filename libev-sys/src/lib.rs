@@ -41,14 +41,8 @@ mod bindings {
         non_snake_case,
         reason = "the names are C's"
     )]
-    #![allow(
-        missing_docs,
-        reason = "libev's manual documents what its header declares"
-    )]
-    #![allow(
-        missing_debug_implementations,
-        reason = "unions and `libc::stat` have none"
-    )]
+    #![allow(missing_docs, reason = "libev's manual documents what its header declares")]
+    #![allow(missing_debug_implementations, reason = "unions and `libc::stat` have none")]
     #![allow(unreachable_pub, reason = "re-exported as a whole")]
     #![allow(clippy::all, clippy::pedantic, reason = "generated")]
 

@@ -29,16 +29,7 @@ fn noticed(loop_: *mut ev_loop) -> i32 {
 /// Forks without the C library's `fork` and its hooks.
 fn raw_fork() -> libc::pid_t {
     // SAFETY: with no flags but the signal, and a stack of 0, this call is a fork.
-    let pid = unsafe {
-        libc::syscall(
-            libc::SYS_clone,
-            libc::c_long::from(libc::SIGCHLD),
-            0,
-            0,
-            0,
-            0,
-        )
-    };
+    let pid = unsafe { libc::syscall(libc::SYS_clone, libc::c_long::from(libc::SIGCHLD), 0, 0, 0, 0) };
     pid as libc::pid_t
 }
 

@@ -89,22 +89,14 @@ fn sigchld_is_libev_s_only_between_install_and_destroy() {
             let loop_ = ev_shim_default_loop(flags | EVFLAG_NOENV);
             assert!(!loop_.is_null());
             assert_eq!(ev_shim_default_loop(0), loop_);
-            assert_eq!(
-                (ev_shim_default_loop_ptr(), ev_shim_is_default_loop(loop_)),
-                (loop_, 1)
-            );
+            assert_eq!((ev_shim_default_loop_ptr(), ev_shim_is_default_loop(loop_)), (loop_, 1));
             assert_eq!((ev_shim_sigchld_state(), handler()), (1, foreign));
             assert!(!sigchld_is_blocked());
 
             // A child that other code waits for is left to that.
             let mut child = Command::new("true").spawn().expect("there is `true`");
             let mut info: libc::siginfo_t = zeroed();
-            libc::waitid(
-                libc::P_PID,
-                child.id(),
-                &mut info,
-                libc::WEXITED | libc::WNOWAIT,
-            );
+            libc::waitid(libc::P_PID, child.id(), &mut info, libc::WEXITED | libc::WNOWAIT);
             ev_run(loop_, EVRUN_NOWAIT);
             assert!(child.wait().expect("still ours to wait for").success());
 
@@ -138,10 +130,6 @@ fn sigchld_is_libev_s_only_between_install_and_destroy() {
         let loop_ = ev_shim_default_loop(EVFLAG_AUTO);
         ev_shim_install_sigchld();
         ev_shim_loop_destroy(loop_);
-        assert_eq!(
-            handler(),
-            libc::SIG_DFL,
-            "libev's own handler goes with its loop"
-        );
+        assert_eq!(handler(), libc::SIG_DFL, "libev's own handler goes with its loop");
     }
 }

@@ -145,10 +145,7 @@ impl<T: 'static> AsyncResult<T> {
 
     /// Has the hub call `callback` with this result when the result is set, or soon if it is set already. `callback`
     /// must not block.
-    pub fn rawlink<R: CallbackResult>(
-        &self,
-        callback: impl Fn(&AsyncResult<T>) -> R + 'static,
-    ) -> Link {
+    pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&AsyncResult<T>) -> R + 'static) -> Link {
         self.0.link_calling(AsyncResult, callback)
     }
 
@@ -216,8 +213,7 @@ impl<T: Clone + 'static> AsyncResult<T> {
             return result;
         }
         self.0.wait(timeout)?;
-        self.held()
-            .unwrap_or_else(|| Err(crate::timeout::expired(timeout)))
+        self.held().unwrap_or_else(|| Err(crate::timeout::expired(timeout)))
     }
 
     /// Returns the value as [`get`](AsyncResult::get) does, but does not wait.
@@ -226,8 +222,7 @@ impl<T: Clone + 'static> AsyncResult<T> {
     /// Returns the exception that was set, or [`TimeoutError`](crate::TimeoutError) if the result is not set.
     #[track_caller]
     pub fn get_nowait(&self) -> Result<T, Exception> {
-        self.held()
-            .unwrap_or_else(|| Err(crate::timeout::expired(None)))
+        self.held().unwrap_or_else(|| Err(crate::timeout::expired(None)))
     }
 
     /// The same as [`get_timeout`](AsyncResult::get_timeout): the name that futures have for it.

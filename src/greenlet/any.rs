@@ -83,8 +83,7 @@ impl AnyGreenlet {
     /// As for [`Greenlet::start_later`].
     pub fn start_later(&self, seconds: impl Seconds) -> Result<(), Exception> {
         let seconds = seconds.checked()?;
-        self.base()
-            .start_later(self.raw(), seconds, || self.clone())
+        self.base().start_later(self.raw(), seconds, || self.clone())
     }
 
     /// Whether the greenlet was started and has not ended.
@@ -168,10 +167,7 @@ impl AnyGreenlet {
 
     /// Ends the greenlet if its function has not begun. Returns whether it had not.
     pub(super) fn end_unrun(&self, exception: &Exception) -> bool {
-        if !matches!(
-            self.base().phase.get(),
-            GreenletPhase::New | GreenletPhase::Scheduled
-        ) {
+        if !matches!(self.base().phase.get(), GreenletPhase::New | GreenletPhase::Scheduled) {
             return false;
         }
         // Drops the function, and takes the greenlet's turn away. A panic of the function's

@@ -57,11 +57,7 @@ impl GreenletBase {
     }
 
     /// Queues the start of the greenlet, unless it was started before.
-    pub(super) fn start(
-        &self,
-        raw: &RawGreenlet,
-        greenlet: impl FnOnce() -> AnyGreenlet,
-    ) -> Result<(), Exception> {
+    pub(super) fn start(&self, raw: &RawGreenlet, greenlet: impl FnOnce() -> AnyGreenlet) -> Result<(), Exception> {
         if self.begins(greenlet) {
             self.hub.check_alive()?;
             self.hub.loop_().run_callback_start(raw.clone())?;
@@ -155,8 +151,7 @@ pub(super) fn notify_links(greenlet: &AnyGreenlet) {
             Ok(Ok(())) => {}
             Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
                 let (link, source) = (&link, greenlet);
-                base.hub
-                    .report_error(Context::Link { link, source }, exception);
+                base.hub.report_error(Context::Link { link, source }, exception);
             }
             Err(Caught::Forced(unwind)) => unwind.resume(),
         }

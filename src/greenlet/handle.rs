@@ -8,8 +8,8 @@ use std::rc::Rc;
 
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{
-    Attached, Builder as Settings, Data, ExcInfo, Exception, GreenletExit, Label, Object,
-    RawGreenlet, Value, getcurrent,
+    Attached, Builder as Settings, Data, ExcInfo, Exception, GreenletExit, Label, Object, RawGreenlet, Value,
+    getcurrent,
 };
 use hub::core::{GreenletFn, Loop};
 use hub::{Seconds, get_hub};
@@ -407,10 +407,7 @@ impl<T: 'static> Erased for GreenletData<T> {
     }
 
     fn successful(&self) -> bool {
-        matches!(
-            *self.ending.borrow(),
-            Some(Ending::Value(_) | Ending::Exit(_))
-        )
+        matches!(*self.ending.borrow(), Some(Ending::Value(_) | Ending::Exit(_)))
     }
 
     fn set_exception(&self, exception: Exception) {

@@ -71,8 +71,7 @@ impl Drop for Ident {
         let ident = self.0.get();
         if ident != NONE {
             // While the thread ends, the registry may be gone: then nobody needs the number.
-            let free =
-                |registry: &RefCell<Registry>| registry.borrow_mut().free.push(Reverse(ident));
+            let free = |registry: &RefCell<Registry>| registry.borrow_mut().free.push(Reverse(ident));
             REGISTRY.with(|slot| slot.with(free));
         }
     }

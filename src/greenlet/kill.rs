@@ -123,10 +123,7 @@ impl<T: 'static> Greenlet<T> {
     /// waits for this one, which is killed then. An error that this greenlet ends with is not
     /// returned.
     #[track_caller]
-    pub fn with<R>(
-        &self,
-        function: impl FnOnce(&Self) -> Result<R, Exception>,
-    ) -> Result<R, Exception> {
+    pub fn with<R>(&self, function: impl FnOnce(&Self) -> Result<R, Exception>) -> Result<R, Exception> {
         let killed = KillOnDrop(self);
         let result = function(self);
         match &result {
@@ -180,10 +177,7 @@ pub fn killall<K: Killable>(greenlets: impl IntoIterator<Item = K>) -> Result<()
 /// As for `killall`; the [`TimeoutError`](crate::TimeoutError) if the greenlets take longer than
 /// `timeout` to end.
 #[track_caller]
-pub fn killall_with<K: Killable>(
-    greenlets: impl IntoIterator<Item = K>,
-    kill: Kill,
-) -> Result<(), Exception> {
+pub fn killall_with<K: Killable>(greenlets: impl IntoIterator<Item = K>, kill: Kill) -> Result<(), Exception> {
     // The list is complete before the first greenlet ends, as the iterator is user code.
     let greenlets: Vec<_> = greenlets.into_iter().map(|g| g.victim()).collect();
     let exception = kill.exception;

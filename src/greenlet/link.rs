@@ -17,26 +17,16 @@ impl<T: 'static> Greenlet<T> {
     }
 
     /// [`link`](Greenlet::link) that calls only after a good end.
-    pub fn link_value<R: CallbackResult>(
-        &self,
-        callback: impl Fn(&Greenlet<T>) -> R + 'static,
-    ) -> Link {
+    pub fn link_value<R: CallbackResult>(&self, callback: impl Fn(&Greenlet<T>) -> R + 'static) -> Link {
         self.spawned_link(LinkKind::SuccessSpawned, callback)
     }
 
     /// [`link`](Greenlet::link) that calls only after an end by an exception.
-    pub fn link_exception<R: CallbackResult>(
-        &self,
-        callback: impl Fn(&Greenlet<T>) -> R + 'static,
-    ) -> Link {
+    pub fn link_exception<R: CallbackResult>(&self, callback: impl Fn(&Greenlet<T>) -> R + 'static) -> Link {
         self.spawned_link(LinkKind::FailureSpawned, callback)
     }
 
-    fn spawned_link<R: CallbackResult>(
-        &self,
-        kind: LinkKind,
-        callback: impl Fn(&Greenlet<T>) -> R + 'static,
-    ) -> Link {
+    fn spawned_link<R: CallbackResult>(&self, kind: LinkKind, callback: impl Fn(&Greenlet<T>) -> R + 'static) -> Link {
         let callback = Rc::new(callback);
         self.call_when(kind, move |greenlet| {
             let wanted = match kind {
@@ -57,20 +47,11 @@ impl<T: 'static> Greenlet<T> {
 
     /// Has `callback` called with this greenlet, in the hub, once it has ended. The callback must
     /// not wait.
-    pub fn rawlink<R: CallbackResult>(
-        &self,
-        callback: impl Fn(&Greenlet<T>) -> R + 'static,
-    ) -> Link {
-        self.call_when(LinkKind::Raw, move |greenlet| {
-            callback(&greenlet).into_result()
-        })
+    pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&Greenlet<T>) -> R + 'static) -> Link {
+        self.call_when(LinkKind::Raw, move |greenlet| callback(&greenlet).into_result())
     }
 
-    fn call_when(
-        &self,
-        kind: LinkKind,
-        callback: impl Fn(Greenlet<T>) -> Result<(), Exception> + 'static,
-    ) -> Link {
+    fn call_when(&self, kind: LinkKind, callback: impl Fn(Greenlet<T>) -> Result<(), Exception> + 'static) -> Link {
         // The handle is weak, as the greenlet owns its links.
         let greenlet = self.raw().downgrade();
         let link = Link::with_kind(kind, move |_| {

@@ -97,10 +97,7 @@ impl<K: Killable + ?Sized> Killable for &K {
 ///
 /// # Errors
 /// Fails if the loop is destroyed.
-pub fn kill(
-    greenlet: &(impl Killable + ?Sized),
-    exception: impl Into<Exception>,
-) -> Result<(), Exception> {
+pub fn kill(greenlet: &(impl Killable + ?Sized), exception: impl Into<Exception>) -> Result<(), Exception> {
     match greenlet.victim() {
         Victim::Raw(raw) => hub::kill(&raw, exception),
         Victim::Greenlet(greenlet) => {
@@ -120,9 +117,7 @@ pub fn kill(
 /// # Errors
 /// Fails if the loop is destroyed.
 #[track_caller]
-pub fn spawn_raw<R: CallbackResult>(
-    function: impl FnOnce() -> R + 'static,
-) -> Result<RawGreenlet, Exception> {
+pub fn spawn_raw<R: CallbackResult>(function: impl FnOnce() -> R + 'static) -> Result<RawGreenlet, Exception> {
     let greenlet = hub::spawn_raw(function)?;
     tree::grow(&getcurrent(), &greenlet);
     Ok(greenlet)

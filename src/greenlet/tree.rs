@@ -135,9 +135,7 @@ impl AnyGreenlet {
     pub fn remove_spawn_callback(callback: &Rc<dyn Fn(&AnyGreenlet)>) {
         let removed = with_callbacks(|callbacks| {
             let mut callbacks = callbacks.borrow_mut();
-            let index = callbacks
-                .iter()
-                .position(|other| Rc::ptr_eq(other, callback));
+            let index = callbacks.iter().position(|other| Rc::ptr_eq(other, callback));
             index.map(|index| callbacks.remove(index))
         });
         drop(removed);

@@ -87,9 +87,7 @@ impl Barrier {
     /// Sets the function that the last greenlet to come calls, before all go on.
     #[must_use]
     pub fn with_action<R: CallbackResult>(self, action: impl Fn() -> R + 'static) -> Barrier {
-        self.0
-            .action
-            .replace(Some(Rc::new(move || action().into_result())));
+        self.0.action.replace(Some(Rc::new(move || action().into_result())));
         self
     }
 
@@ -167,10 +165,7 @@ impl Barrier {
             action()?;
         }
         std::mem::forget(break_);
-        if matches!(
-            self.0.state.get(),
-            BarrierState::Filling | BarrierState::Acting
-        ) {
+        if matches!(self.0.state.get(), BarrierState::Filling | BarrierState::Acting) {
             self.change(BarrierState::Draining);
         }
         Ok(())
@@ -237,12 +232,7 @@ impl Drop for InsideBarrier<'_> {
     fn drop(&mut self) {
         let count = self.0.count.get() - 1;
         self.0.count.set(count);
-        if count == 0
-            && matches!(
-                self.0.state.get(),
-                BarrierState::Draining | BarrierState::Resetting
-            )
-        {
+        if count == 0 && matches!(self.0.state.get(), BarrierState::Draining | BarrierState::Resetting) {
             self.0.state.set(BarrierState::Filling);
             self.0.line.notify(usize::MAX);
         }

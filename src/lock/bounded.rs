@@ -103,10 +103,7 @@ impl BoundedSemaphore {
     /// # Errors
     /// As for [`Semaphore::acquire_guard_timeout`].
     #[track_caller]
-    pub fn acquire_guard_timeout(
-        &self,
-        timeout: impl Seconds,
-    ) -> Result<Option<SemaphoreGuard>, Exception> {
+    pub fn acquire_guard_timeout(&self, timeout: impl Seconds) -> Result<Option<SemaphoreGuard>, Exception> {
         let acquired = self.acquire_timeout(timeout)?;
         Ok(acquired.then(|| SemaphoreGuard::of(&self.semaphore, self.initial)))
     }
@@ -138,10 +135,7 @@ impl BoundedSemaphore {
     }
 
     /// See [`Semaphore::rawlink`].
-    pub fn rawlink<R: CallbackResult>(
-        &self,
-        callback: impl Fn(&BoundedSemaphore) -> R + 'static,
-    ) -> Link {
+    pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&BoundedSemaphore) -> R + 'static) -> Link {
         let initial = self.initial;
         self.semaphore.rawlink(move |semaphore| {
             callback(&BoundedSemaphore {
@@ -185,10 +179,6 @@ impl Linkable for BoundedSemaphore {
 
 impl fmt::Debug for BoundedSemaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "<Bounded{}",
-            format!("{:?}", self.semaphore).trim_start_matches('<')
-        )
+        write!(f, "<Bounded{}", format!("{:?}", self.semaphore).trim_start_matches('<'))
     }
 }

@@ -124,11 +124,7 @@ impl Condition {
     /// # Errors
     /// As for `wait`.
     #[track_caller]
-    pub fn wait_for(
-        &self,
-        mut predicate: impl FnMut() -> bool,
-        timeout: impl Seconds,
-    ) -> Result<bool, Exception> {
+    pub fn wait_for(&self, mut predicate: impl FnMut() -> bool, timeout: impl Seconds) -> Result<bool, Exception> {
         let deadline = Deadline::after(timeout.checked()?);
         self.lock.check_owned()?;
         loop {
@@ -184,10 +180,6 @@ impl Eq for Condition {}
 impl fmt::Debug for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (address, waiting) = (self.waiters.address(), self.waiting());
-        write!(
-            f,
-            "<Condition at {address:#x} {:?} waiting={waiting}>",
-            self.lock
-        )
+        write!(f, "<Condition at {address:#x} {:?} waiting={waiting}>", self.lock)
     }
 }

@@ -169,10 +169,7 @@ impl RLock {
     /// # Errors
     /// As for `acquire_timeout`.
     #[track_caller]
-    pub fn acquire_guard_timeout(
-        &self,
-        timeout: impl Seconds,
-    ) -> Result<Option<RLockGuard>, Exception> {
+    pub fn acquire_guard_timeout(&self, timeout: impl Seconds) -> Result<Option<RLockGuard>, Exception> {
         let acquired = self.acquire_timeout(timeout)?;
         Ok(acquired.then(|| RLockGuard::of(self)))
     }
@@ -281,10 +278,7 @@ impl fmt::Debug for RLock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = Rc::as_ptr(&self.0).addr();
         let (block, count) = (&self.0.block, self.0.count.get());
-        write!(
-            f,
-            "<RLock at {address:#x} _block={block:?} _count={count} _owner="
-        )?;
+        write!(f, "<RLock at {address:#x} _block={block:?} _count={count} _owner=")?;
         f.write_str(&show(&self.0.owner.get()))?;
         f.write_str(">")
     }

@@ -159,18 +159,14 @@ impl Semaphore {
     /// # Errors
     /// As for `acquire_timeout`.
     #[track_caller]
-    pub fn acquire_guard_timeout(
-        &self,
-        timeout: impl Seconds,
-    ) -> Result<Option<SemaphoreGuard>, Exception> {
+    pub fn acquire_guard_timeout(&self, timeout: impl Seconds) -> Result<Option<SemaphoreGuard>, Exception> {
         let acquired = self.acquire_timeout(timeout)?;
         Ok(acquired.then(|| SemaphoreGuard::of(self, usize::MAX)))
     }
 
     /// [`try_acquire`](Semaphore::try_acquire) with a guard that releases the semaphore.
     pub fn try_acquire_guard(&self) -> Option<SemaphoreGuard> {
-        self.try_acquire()
-            .then(|| SemaphoreGuard::of(self, usize::MAX))
+        self.try_acquire().then(|| SemaphoreGuard::of(self, usize::MAX))
     }
 
     /// Adds one to the counter, and wakes a greenlet that waits. Returns the counter.
@@ -189,10 +185,7 @@ impl Semaphore {
     /// [Releases](Semaphore::release) the semaphore `n` times.
     pub(crate) fn add(&self, n: usize) {
         if n > 0 {
-            self.0
-                .state()
-                .value
-                .update(|counter| counter.saturating_add(n));
+            self.0.state().value.update(|counter| counter.saturating_add(n));
             self.0.check_and_notify();
         }
     }

@@ -167,11 +167,7 @@ impl Group {
     /// # Errors
     /// As for `add`; [`PoolFull`] if the time is over; an error if the time is not a number.
     #[track_caller]
-    pub fn add_timeout(
-        &self,
-        greenlet: impl AsGreenlet,
-        timeout: impl Seconds,
-    ) -> Result<(), Exception> {
+    pub fn add_timeout(&self, greenlet: impl AsGreenlet, timeout: impl Seconds) -> Result<(), Exception> {
         let greenlet = greenlet.as_greenlet();
         let timeout = timeout.checked()?;
         let Some(limit) = self.limit_for(&greenlet) else {
@@ -263,10 +259,7 @@ impl Group {
     /// Any exception that is thrown into the current greenlet while it waits: the function does not
     /// run then; an error if this thread has no hub and none can be made, see [`hub::try_get_hub`].
     #[track_caller]
-    pub fn spawn<R: Outcome>(
-        &self,
-        function: impl FnOnce() -> R + 'static,
-    ) -> Result<Greenlet<R::Value>, Exception> {
+    pub fn spawn<R: Outcome>(&self, function: impl FnOnce() -> R + 'static) -> Result<Greenlet<R::Value>, Exception> {
         hub::try_get_hub()?;
         let greenlet = Greenlet::new(function);
         self.start(&greenlet)?;

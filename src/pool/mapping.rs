@@ -19,10 +19,7 @@ impl Group {
     /// # Errors
     /// The error of `function`; any exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
-    pub fn apply<R: Outcome>(
-        &self,
-        function: impl FnOnce() -> R + 'static,
-    ) -> Result<R::Value, Exception> {
+    pub fn apply<R: Outcome>(&self, function: impl FnOnce() -> R + 'static) -> Result<R::Value, Exception> {
         if self.has_current() {
             return function().into_result();
         }
@@ -81,15 +78,13 @@ impl Group {
         }
         let greenlet = self.spawn(function)?;
         let callback = std::cell::Cell::new(Some(callback));
-        greenlet.link(
-            move |greenlet: &Greenlet<R::Value>| match greenlet.value() {
-                Some(value) => match callback.take() {
-                    Some(callback) => callback(value).into_result().map(drop),
-                    None => Ok(()),
-                },
+        greenlet.link(move |greenlet: &Greenlet<R::Value>| match greenlet.value() {
+            Some(value) => match callback.take() {
+                Some(callback) => callback(value).into_result().map(drop),
                 None => Ok(()),
             },
-        );
+            None => Ok(()),
+        });
         Ok(greenlet)
     }
 
@@ -104,11 +99,7 @@ impl Group {
     /// The error of the first item whose function failed; any exception that is thrown into the
     /// current greenlet meanwhile.
     #[track_caller]
-    pub fn map<I, R>(
-        &self,
-        function: impl Fn(I::Item) -> R + 'static,
-        iterable: I,
-    ) -> Result<Vec<R::Value>, Exception>
+    pub fn map<I, R>(&self, function: impl Fn(I::Item) -> R + 'static, iterable: I) -> Result<Vec<R::Value>, Exception>
     where
         I: IntoIterator<Item: 'static> + 'static,
         R: Outcome,
@@ -143,11 +134,7 @@ impl Group {
     /// [`map`](Group::map) that does not wait: it returns a greenlet that does, and whose value is
     /// the list.
     #[track_caller]
-    pub fn map_async<I, R>(
-        &self,
-        function: impl Fn(I::Item) -> R + 'static,
-        iterable: I,
-    ) -> Greenlet<Vec<R::Value>>
+    pub fn map_async<I, R>(&self, function: impl Fn(I::Item) -> R + 'static, iterable: I) -> Greenlet<Vec<R::Value>>
     where
         I: IntoIterator<Item: 'static> + 'static,
         R: Outcome,
@@ -223,11 +210,7 @@ impl Group {
     /// # Ok::<(), gevent::Exception>(())
     /// ```
     #[track_caller]
-    pub fn imap<I, R>(
-        &self,
-        function: impl Fn(I::Item) -> R + 'static,
-        iterable: I,
-    ) -> IMap<R::Value>
+    pub fn imap<I, R>(&self, function: impl Fn(I::Item) -> R + 'static, iterable: I) -> IMap<R::Value>
     where
         I: IntoIterator<Item: 'static> + 'static,
         R: Outcome,

@@ -31,10 +31,7 @@ impl Wanted {
     }
 
     /// Calls `function`, if its value is still wanted. Each task does this.
-    pub(crate) fn call<R: Outcome>(
-        &self,
-        function: impl FnOnce() -> R,
-    ) -> Result<R::Value, Exception> {
+    pub(crate) fn call<R: Outcome>(&self, function: impl FnOnce() -> R) -> Result<R::Value, Exception> {
         self.check()?;
         function().into_result()
     }

@@ -129,11 +129,7 @@ impl<S: Storage> BaseQueue<S> {
     /// [`PutError::Full`] when the time is over, and otherwise the errors of `put`, all with the item.
     /// [`PutError::Thrown`] also if `timeout` is negative or NaN.
     #[track_caller]
-    pub fn put_timeout(
-        &self,
-        item: S::Item,
-        timeout: impl Seconds,
-    ) -> Result<(), PutError<S::Item>> {
+    pub fn put_timeout(&self, item: S::Item, timeout: impl Seconds) -> Result<(), PutError<S::Item>> {
         match checked_timeout(timeout) {
             Ok(timeout) => self.put_within(item, timeout),
             Err(invalid) => Err(PutError::Thrown(Some(item), invalid.into())),
@@ -393,10 +389,7 @@ impl<T: 'static> BaseQueue<VecDeque<T>> {
 
     /// A queue for at most `maxsize` items (`None` and 0 mean no limit) that begins with `items`. They may be more than
     /// `maxsize`.
-    pub fn with_items(
-        maxsize: impl Into<Option<usize>>,
-        items: impl IntoIterator<Item = T>,
-    ) -> Self {
+    pub fn with_items(maxsize: impl Into<Option<usize>>, items: impl IntoIterator<Item = T>) -> Self {
         let items = items.into_iter().collect();
         BaseQueue::named("SimpleQueue", maxsize.into(), items)
     }

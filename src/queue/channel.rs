@@ -157,9 +157,7 @@ impl<T: 'static> Channel<T> {
         match waiting.take_turn() {
             Ok(()) => Ok(()),
             Err(waiting) => match (parked, waiting.leave()) {
-                (Err(exception), item) => {
-                    Err(PutError::Thrown(item.map(|(_, item)| item), exception))
-                }
+                (Err(exception), item) => Err(PutError::Thrown(item.map(|(_, item)| item), exception)),
                 (Ok(()), Some((_, item))) => Err(PutError::Full(item)),
                 // A get in the hub has taken the item.
                 (Ok(()), None) => Ok(()),

@@ -21,12 +21,7 @@ pub(crate) fn checked_timeout(timeout: impl Seconds) -> Result<Option<f64>, Inva
 // Inlined, as everything around a switch: see `Hub::switch`.
 #[track_caller]
 #[inline(always)]
-pub(crate) fn wait(
-    park: &Park,
-    hub: &Hub,
-    timeout: Option<f64>,
-    waiting_on: &dyn Debug,
-) -> Result<(), Exception> {
+pub(crate) fn wait(park: &Park, hub: &Hub, timeout: Option<f64>, waiting_on: &dyn Debug) -> Result<(), Exception> {
     let limit = TimeLimit::start(hub, park, timeout)?;
     let got = park.wait(hub, waiting_on);
     drop(limit);

@@ -157,10 +157,7 @@ pub fn scope<'env, T>(
 }
 
 /// Calls the scope's own function, and then joins the greenlets.
-fn call<T>(
-    state: &ScopeState,
-    function: impl FnOnce() -> Result<T, Exception>,
-) -> Result<T, Exception> {
+fn call<T>(state: &ScopeState, function: impl FnOnce() -> Result<T, Exception>) -> Result<T, Exception> {
     let result = match catch_unwind(AssertUnwindSafe(function)) {
         // This greenlet is being unwound and cannot wait, so the greenlets are ended by the guard
         // of `end_on_drop`.
@@ -199,10 +196,7 @@ impl<'scope> Scope<'scope, '_> {
     /// # Panics
     /// As for [`gevent::spawn`](crate::spawn).
     #[track_caller]
-    pub fn spawn<R: Outcome>(
-        &'scope self,
-        function: impl FnOnce() -> R + 'scope,
-    ) -> ScopedGreenlet<'scope, R::Value> {
+    pub fn spawn<R: Outcome>(&'scope self, function: impl FnOnce() -> R + 'scope) -> ScopedGreenlet<'scope, R::Value> {
         let function: Box<dyn FnOnce() -> R + 'scope> = Box::new(function);
         #[allow(unsafe_code)]
         // SAFETY: only the lifetime changes. `LentFunction` drops the function, and with it all its
@@ -210,9 +204,7 @@ impl<'scope> Scope<'scope, '_> {
         // loans are returned. `'scope` does not end before the frame is left: see the head of this
         // file.
         let function = unsafe {
-            std::mem::transmute::<Box<dyn FnOnce() -> R + 'scope>, Box<dyn FnOnce() -> R + 'static>>(
-                function,
-            )
+            std::mem::transmute::<Box<dyn FnOnce() -> R + 'scope>, Box<dyn FnOnce() -> R + 'static>>(function)
         };
         let state = &self.state;
         let (id, lent) = LentFunction::new(state, function);

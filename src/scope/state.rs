@@ -41,12 +41,7 @@ pub(super) struct ScopeState {
 impl fmt::Debug for ScopeState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The greenlets are left out, as their descriptions may call user code.
-        write!(
-            f,
-            "<scope of {:?}, {} borrow>",
-            self.owner,
-            self.loans.get()
-        )
+        write!(f, "<scope of {:?}, {} borrow>", self.owner, self.loans.get())
     }
 }
 
@@ -84,10 +79,7 @@ pub(super) struct LentFunction<R> {
 
 impl<R> LentFunction<R> {
     /// Makes a loan for `function`, and returns the loan's number, too.
-    pub(super) fn new(
-        state: &Rc<ScopeState>,
-        function: Box<dyn FnOnce() -> R>,
-    ) -> (u64, LentFunction<R>) {
+    pub(super) fn new(state: &Rc<ScopeState>, function: Box<dyn FnOnce() -> R>) -> (u64, LentFunction<R>) {
         let id = state.made.replace(state.made.get() + 1);
         let lent = LentFunction {
             going: Going(state.clone(), id),
@@ -98,11 +90,7 @@ impl<R> LentFunction<R> {
     }
 
     pub(super) fn call(self) -> R {
-        let LentFunction {
-            going,
-            function,
-            loan,
-        } = self;
+        let LentFunction { going, function, loan } = self;
         // The function is called by its own greenlet, which also drops all that it owns, so no
         // other greenlet is the dropper.
         drop(going);
@@ -307,8 +295,7 @@ impl ScopeState {
             let Err(exception) = waited else { continue };
             // After a second `LoopExit`, nothing will wake the greenlets that were killed after the
             // first and still wait.
-            let stuck =
-                exception.error().is::<LoopExit>() && std::mem::replace(&mut for_ever, true);
+            let stuck = exception.error().is::<LoopExit>() && std::mem::replace(&mut for_ever, true);
             let hopeless = if stuck || cannot_wait(&exception) {
                 !self.unwind_all()
             } else {

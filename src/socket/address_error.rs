@@ -47,22 +47,14 @@ impl AddressError {
         if source.raw_os_error().is_none() && !timed_out {
             return source;
         }
-        let error = AddressError {
-            address,
-            source,
-            doing,
-        };
+        let error = AddressError { address, source, doing };
         io::Error::new(error.source.kind(), error)
     }
 }
 
 impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let AddressError {
-            address,
-            source,
-            doing,
-        } = self;
+        let AddressError { address, source, doing } = self;
         write!(f, "cannot {doing} {address}: {source}")
     }
 }

@@ -185,9 +185,7 @@ impl TcpListener {
     }
 }
 
-fn connection(
-    (socket, address): (socket2::Socket, socket2::SockAddr),
-) -> io::Result<(TcpStream, SocketAddr)> {
+fn connection((socket, address): (socket2::Socket, socket2::SockAddr)) -> io::Result<(TcpStream, SocketAddr)> {
     Ok((TcpStream::of_nonblocking(socket)?, as_inet(address)?))
 }
 
@@ -245,10 +243,7 @@ impl FusedIterator for Incoming<'_> {}
 
 /// Whether the error says that the listener cannot accept any more connections.
 pub(crate) fn is_of_listener(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(libc::EBADF | libc::EINVAL | libc::ENOTSOCK)
-    )
+    matches!(error.raw_os_error(), Some(libc::EBADF | libc::EINVAL | libc::ENOTSOCK))
 }
 
 /// Whether the call has failed without waiting, and would do so again at once: no descriptor or no memory is left, or

@@ -101,11 +101,7 @@ impl RawSocket {
     }
 
     /// Python's `settimeout`, for these directions.
-    pub(super) fn set_timeout(
-        &self,
-        directions: &[Direction],
-        timeout: impl Seconds,
-    ) -> io::Result<()> {
+    pub(super) fn set_timeout(&self, directions: &[Direction], timeout: impl Seconds) -> io::Result<()> {
         let timeout = valid_timeout(timeout)?;
         for direction in directions {
             self.timeouts[*direction as usize].set(timeout);
@@ -136,8 +132,7 @@ impl RawSocket {
             Some(_) => Ok(self.shut_down[direction as usize].get()),
             None => Err(closed().into()),
         };
-        self.hub
-            .wait_on_watcher_unless(watcher, timeout, is_shut_down)
+        self.hub.wait_on_watcher_unless(watcher, timeout, is_shut_down)
     }
 
     /// Calls `operation` until it does not fail with `WouldBlock`, and waits for the socket before each further call.
@@ -286,9 +281,7 @@ pub(super) fn ends_all(error: &io::Error) -> bool {
 
 /// Checks a timeout as Python's `settimeout` does: it may not be negative.
 pub(super) fn valid_timeout(timeout: impl Seconds) -> io::Result<Option<f64>> {
-    let invalid = |why: Box<dyn std::error::Error + Send + Sync>| {
-        io::Error::new(io::ErrorKind::InvalidInput, why)
-    };
+    let invalid = |why: Box<dyn std::error::Error + Send + Sync>| io::Error::new(io::ErrorKind::InvalidInput, why);
     match timeout.checked() {
         Err(no_number) => Err(invalid(no_number.into())),
         Ok(Some(seconds)) if seconds < 0.0 => Err(invalid("Timeout value out of range".into())),

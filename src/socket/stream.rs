@@ -87,11 +87,7 @@ impl TcpStream {
 
     #[track_caller]
     fn connect_one(address: SocketAddr, timeout: Option<f64>) -> io::Result<Self> {
-        let socket = socket2::Socket::new(
-            Domain::for_address(address),
-            Type::STREAM,
-            Some(Protocol::TCP),
-        )?;
+        let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         let raw = RawSocket::new(socket)?;
         match Self::connect_raw(&raw, address, timeout) {
             Ok(()) => Ok(TcpStream(Rc::new(raw))),
@@ -221,8 +217,7 @@ impl TcpStream {
     /// # Errors
     /// Fails for a time that is negative or not a number.
     pub fn set_timeout(&self, timeout: impl Seconds) -> io::Result<()> {
-        self.0
-            .set_timeout(&[Direction::Read, Direction::Write], timeout)
+        self.0.set_timeout(&[Direction::Read, Direction::Write], timeout)
     }
 
     /// [`set_timeout`](TcpStream::set_timeout) for reads only.
@@ -274,8 +269,7 @@ impl TcpStream {
         if buf.is_empty() {
             return self.0.read_nothing(|socket| socket.peek(&mut []));
         }
-        self.0
-            .retry(Direction::Read, |socket| socket.peek(as_uninit(buf)))
+        self.0.retry(Direction::Read, |socket| socket.peek(as_uninit(buf)))
     }
 
     /// Lends the descriptor to `f`, for functions that take an [`AsFd`](std::os::fd::AsFd). It stays open until `f` has
@@ -364,9 +358,8 @@ impl Read for &TcpStream {
 impl Write for &TcpStream {
     #[track_caller]
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.0.retry(Direction::Write, |socket| {
-            socket.send_with_flags(buf, NO_SIGNAL)
-        })
+        self.0
+            .retry(Direction::Write, |socket| socket.send_with_flags(buf, NO_SIGNAL))
     }
 
     #[track_caller]

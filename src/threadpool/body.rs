@@ -83,10 +83,7 @@ impl Generation {
 
     /// Changes the number of places to that for the new `maxsize`.
     pub(super) fn set_maxsize(&self, before: usize, maxsize: usize) {
-        let (before, places) = (
-            Generation::places_of(before),
-            Generation::places_of(maxsize),
-        );
+        let (before, places) = (Generation::places_of(before), Generation::places_of(maxsize));
         self.add_places(places.saturating_sub(before));
         self.remove_places(before.saturating_sub(places));
     }
@@ -144,11 +141,7 @@ impl ThreadPoolBody {
 
     #[cold]
     fn begin(self: &Rc<Self>, old: Option<Rc<Generation>>) -> Result<Rc<Generation>, Exception> {
-        let new = Rc::new(Generation::begin(
-            &self.hub,
-            self.maxsize.get(),
-            self.idle_timeout,
-        )?);
+        let new = Rc::new(Generation::begin(&self.hub, self.maxsize.get(), self.idle_timeout)?);
         self.generation.replace(Some(new.clone()));
         let Some(old) = old else {
             return Ok(new);

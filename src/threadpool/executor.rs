@@ -130,10 +130,7 @@ impl<T: 'static> Future<T> {
     /// Has `callback` called with this future, in the hub, when the task is done. The callback must
     /// not wait. If the task is done already, calls it at once, and reports its error or panic to
     /// the hub.
-    pub fn add_done_callback<R: CallbackResult>(
-        &self,
-        callback: impl Fn(&Future<T>) -> R + 'static,
-    ) {
+    pub fn add_done_callback<R: CallbackResult>(&self, callback: impl Fn(&Future<T>) -> R + 'static) {
         if self.done() {
             match catch(|| callback(self).into_result()) {
                 Ok(Ok(())) => {}
@@ -144,8 +141,7 @@ impl<T: 'static> Future<T> {
             }
             return;
         }
-        self.0
-            .rawlink(move |result| callback(&Future(result.clone())));
+        self.0.rawlink(move |result| callback(&Future(result.clone())));
     }
 }
 

@@ -197,8 +197,7 @@ impl ThreadPool {
                     Delivery::of(&pool, move || wanted.call(|| function(item)))
                 })
                 .collect();
-            let values: Result<Vec<_>, Exception> =
-                tasks?.into_iter().map(Delivery::take).collect();
+            let values: Result<Vec<_>, Exception> = tasks?.into_iter().map(Delivery::take).collect();
             values
         })
     }
@@ -206,11 +205,7 @@ impl ThreadPool {
     /// Has threads call `function` with each item, and yields the values in the order of the items,
     /// as soon as they are there.
     #[track_caller]
-    pub fn imap<I, R>(
-        &self,
-        function: impl Fn(I::Item) -> R + Send + Sync + 'static,
-        iterable: I,
-    ) -> IMap<R::Value>
+    pub fn imap<I, R>(&self, function: impl Fn(I::Item) -> R + Send + Sync + 'static, iterable: I) -> IMap<R::Value>
     where
         I: IntoIterator<Item: Send + 'static> + 'static,
         R: Outcome<Value: Send>,

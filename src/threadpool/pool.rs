@@ -83,10 +83,7 @@ impl ThreadPool {
     /// An error if the time is not a number, if this thread has no hub and none can be made (see
     /// [`try_get_hub`]), or if the hub's loop is destroyed.
     #[track_caller]
-    pub fn with_idle_timeout(
-        maxsize: usize,
-        idle_timeout: impl Seconds,
-    ) -> Result<ThreadPool, Exception> {
+    pub fn with_idle_timeout(maxsize: usize, idle_timeout: impl Seconds) -> Result<ThreadPool, Exception> {
         let idle = idle_timeout.checked()?;
         // A negative time, such as gevent's -1, means no limit.
         let idle = idle.filter(|seconds| *seconds >= 0.0);
@@ -121,9 +118,7 @@ impl ThreadPool {
 
     /// How many threads there are.
     pub fn size(&self) -> usize {
-        self.0
-            .generation()
-            .map_or(0, |generation| generation.shared.workers())
+        self.0.generation().map_or(0, |generation| generation.shared.workers())
     }
 
     /// Brings the number of threads to `size`. Starts the missing ones; if there are more, has

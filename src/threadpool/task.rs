@@ -62,11 +62,6 @@ impl fmt::Debug for Task {
         if let Some(thread) = self.thread {
             write!(f, " thread_ident={thread:?}")?;
         }
-        write!(
-            f,
-            " threadpool-hub={:?}>, {})",
-            self.pool.hub(),
-            self.function
-        )
+        write!(f, " threadpool-hub={:?}>, {})", self.pool.hub(), self.function)
     }
 }

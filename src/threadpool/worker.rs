@@ -149,9 +149,7 @@ impl JobQueue {
     /// then.
     fn next(&self) -> Option<Job> {
         // A time that is too long for an `Instant` is no limit.
-        let idle_until = self
-            .idle_timeout
-            .and_then(|idle| Instant::now().checked_add(idle));
+        let idle_until = self.idle_timeout.and_then(|idle| Instant::now().checked_add(idle));
         let mut state = self.state.lock();
         loop {
             if let Some(job) = state.jobs.pop_front() {

@@ -190,10 +190,7 @@ impl<T> AsyncResult<T> {
 impl<T: Send + 'static> AsyncResult<T> {
     /// Has the hub of the current thread call `callback` with this result when the result is set, or soon if it is set
     /// already. `callback` must not block.
-    pub fn rawlink<R: CallbackResult>(
-        &self,
-        callback: impl Fn(&AsyncResult<T>) -> R + 'static,
-    ) -> Link {
+    pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&AsyncResult<T>) -> R + 'static) -> Link {
         let result = self.clone();
         let link = Link::new(move |_| callback(&result).into_result());
         Linkable::rawlink(self, link.clone());
@@ -244,8 +241,7 @@ impl<T: Clone + Send + 'static> AsyncResult<T> {
     /// Returns the exception that was set, or [`TimeoutError`](crate::TimeoutError) if the result is not set.
     #[track_caller]
     pub fn get_nowait(&self) -> Result<T, Exception> {
-        self.held()
-            .unwrap_or_else(|| Err(crate::timeout::expired(None)))
+        self.held().unwrap_or_else(|| Err(crate::timeout::expired(None)))
     }
 
     /// The same as [`get_timeout`](AsyncResult::get_timeout): the name that futures have for it.
@@ -315,10 +311,7 @@ struct Copying<'a, T: Send + 'static> {
 }
 
 impl<'a, T: Clone + Send + 'static> Copying<'a, T> {
-    fn of(
-        result: &'a AsyncResult<T>,
-        value: ReentrantMutexGuard<'a, Result<T, Exception>>,
-    ) -> Self {
+    fn of(result: &'a AsyncResult<T>, value: ReentrantMutexGuard<'a, Result<T, Exception>>) -> Self {
         let value = Some(value);
         Copying { result, value }
     }
@@ -398,11 +391,7 @@ impl<T> fmt::Debug for AsyncResult<T> {
         let address = Arc::as_ptr(&self.0).addr();
         let (value, exception, links) = {
             let state = self.0.lock();
-            (
-                state.value.is_some(),
-                state.exception.clone(),
-                state.line.len(),
-            )
+            (state.value.is_some(), state.exception.clone(), state.line.len())
         };
         write!(f, "<threadsafe::AsyncResult at {address:#x}")?;
         match (value, exception) {

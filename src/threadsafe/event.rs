@@ -148,9 +148,6 @@ impl fmt::Debug for Event {
         let address = Arc::as_ptr(&self.0).addr();
         let state = if self.is_set() { "set" } else { "clear" };
         let links = self.linkcount();
-        write!(
-            f,
-            "<threadsafe::Event at {address:#x} {state} _links[{links}]>"
-        )
+        write!(f, "<threadsafe::Event at {address:#x} {state} _links[{links}]>")
     }
 }

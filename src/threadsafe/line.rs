@@ -61,9 +61,8 @@ impl ThreadsafeLine {
     }
 
     fn remove(&mut self, waiter: &Arc<ThreadsafeWaiter>) {
-        self.row.remove(waiter.ticket(), |LinePlace(other, _)| {
-            Arc::ptr_eq(other, waiter)
-        });
+        self.row
+            .remove(waiter.ticket(), |LinePlace(other, _)| Arc::ptr_eq(other, waiter));
     }
 }
 
@@ -110,8 +109,7 @@ impl Permits {
             }
             given.told.0.push(LinePlace(waiter, ticket));
         }
-        self.counter =
-            (self.counter.checked_add(1)).expect("a semaphore cannot be released so often");
+        self.counter = (self.counter.checked_add(1)).expect("a semaphore cannot be released so often");
         given
     }
 }
@@ -278,10 +276,7 @@ mod tests {
     fn a_line_is_in_order_and_whoever_leaves_is_found() {
         let mut line = ThreadsafeLine::default();
         // The waiters are not made in the order in which they come into the line.
-        let all: Vec<_> = (0..1_000)
-            .map(|_| ThreadsafeWaiter::new(false))
-            .rev()
-            .collect();
+        let all: Vec<_> = (0..1_000).map(|_| ThreadsafeWaiter::new(false)).rev().collect();
         all.iter().for_each(|waiter| line.push(waiter.clone()));
         assert!(line.row.is_in_order());
         for waiter in all.iter().rev().step_by(2) {

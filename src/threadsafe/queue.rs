@@ -224,11 +224,7 @@ impl<T: Send + 'static> Queue<T> {
 
     /// Takes the first item, which is there unless the queue is shut down. Waits while greenlets peek at it.
     #[track_caller]
-    fn pop<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, QueueState<T>>,
-        deadline: Deadline,
-    ) -> Result<T, Exception> {
+    fn pop<'a>(&'a self, mut state: MutexGuard<'a, QueueState<T>>, deadline: Deadline) -> Result<T, Exception> {
         while let Some(lent) = &state.lent {
             let permit = Permit(self);
             if lent.is_used_here() {
@@ -602,9 +598,6 @@ impl<T> fmt::Debug for Queue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = Arc::as_ptr(&self.0).addr();
         let (size, maxsize) = (self.qsize(), self.maxsize());
-        write!(
-            f,
-            "<threadsafe::Queue at {address:#x} size={size} maxsize={maxsize:?}>"
-        )
+        write!(f, "<threadsafe::Queue at {address:#x} size={size} maxsize={maxsize:?}>")
     }
 }

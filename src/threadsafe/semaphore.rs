@@ -106,10 +106,7 @@ impl Semaphore {
     /// # Errors
     /// Fails as `acquire_timeout` does.
     #[track_caller]
-    pub fn acquire_guard_timeout(
-        &self,
-        timeout: impl Seconds,
-    ) -> Result<Option<SemaphoreGuard>, Exception> {
+    pub fn acquire_guard_timeout(&self, timeout: impl Seconds) -> Result<Option<SemaphoreGuard>, Exception> {
         let acquired = self.acquire_timeout(timeout)?;
         Ok(acquired.then(|| SemaphoreGuard::of(self, usize::MAX)))
     }
@@ -117,8 +114,7 @@ impl Semaphore {
     /// Acquires the semaphore as [`try_acquire`](Semaphore::try_acquire) does. Returns a guard that releases it, or
     /// `None` if the semaphore was not acquired.
     pub fn try_acquire_guard(&self) -> Option<SemaphoreGuard> {
-        self.try_acquire()
-            .then(|| SemaphoreGuard::of(self, usize::MAX))
+        self.try_acquire().then(|| SemaphoreGuard::of(self, usize::MAX))
     }
 
     /// Gives a permit to the first waiter, or adds it to the counter. Returns the counter.
@@ -126,8 +122,7 @@ impl Semaphore {
     /// # Panics
     /// Panics if the counter is `usize::MAX`.
     pub fn release(&self) -> usize {
-        self.give(usize::MAX)
-            .expect("a semaphore cannot be released so often")
+        self.give(usize::MAX).expect("a semaphore cannot be released so often")
     }
 
     /// Releases the semaphore and returns the counter; `None`, without a release, if the counter is `limit` or more.
@@ -302,10 +297,7 @@ impl BoundedSemaphore {
     /// # Errors
     /// Fails as [`Semaphore::acquire_timeout`] does.
     #[track_caller]
-    pub fn acquire_guard_timeout(
-        &self,
-        timeout: impl Seconds,
-    ) -> Result<Option<SemaphoreGuard>, Exception> {
+    pub fn acquire_guard_timeout(&self, timeout: impl Seconds) -> Result<Option<SemaphoreGuard>, Exception> {
         let acquired = self.acquire_timeout(timeout)?;
         Ok(acquired.then(|| SemaphoreGuard::of(&self.semaphore, self.initial)))
     }
@@ -335,10 +327,7 @@ impl BoundedSemaphore {
     }
 
     /// Has the hub of the current thread call `callback`, as [`Semaphore::rawlink`] does.
-    pub fn rawlink<R: CallbackResult>(
-        &self,
-        callback: impl Fn(&BoundedSemaphore) -> R + 'static,
-    ) -> Link {
+    pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&BoundedSemaphore) -> R + 'static) -> Link {
         let semaphore = self.clone();
         let link = Link::new(move |_| callback(&semaphore).into_result());
         Linkable::rawlink(self, link.clone());

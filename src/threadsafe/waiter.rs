@@ -57,8 +57,7 @@ impl Here {
         self.targets.give_back();
         // The caller drops the link, because its destructor is user code and must not run here.
         if let WakeTarget::Link(linked) = &target
-            && let Entry::Occupied(mut keys) =
-                self.links.entry((linked.address, linked.link.clone()))
+            && let Entry::Occupied(mut keys) = self.links.entry((linked.address, linked.link.clone()))
         {
             keys.get_mut().remove(&key);
             if keys.get().is_empty() {
@@ -244,16 +243,9 @@ impl ThreadsafeWaiter {
     /// Waits until the waiter is woken or `timeout` seconds are over; [`take`](ThreadsafeWaiter::take) tells afterwards
     /// which of the two has happened. Called once, by the greenlet or thread that has made the waiter.
     #[track_caller]
-    pub(super) fn park(
-        &self,
-        what: &'static str,
-        address: usize,
-        timeout: Option<f64>,
-    ) -> Result<(), Exception> {
+    pub(super) fn park(&self, what: &'static str, address: usize, timeout: Option<f64>) -> Result<(), Exception> {
         match (&self.kind, get_hub_if_exists()) {
-            (WaiterKind::Hub { key, .. }, Some(hub)) => {
-                self.park_greenlet(&hub, *key, what, address, timeout)
-            }
+            (WaiterKind::Hub { key, .. }, Some(hub)) => self.park_greenlet(&hub, *key, what, address, timeout),
             (WaiterKind::Thread { woken, wake }, _) => {
                 park_thread(woken, wake, timeout);
                 Ok(())
@@ -339,11 +331,7 @@ impl Drop for Registered<'_> {
 /// Registers a link to `object`, which is at `address`. Returns the waiter that stands for the link in the object's
 /// line: once it is woken, the hub of this thread calls the link. The link keeps the loop running until it is called or
 /// [unlinked](unlink).
-pub(super) fn link(
-    link: Link,
-    object: Box<dyn LinkedObject>,
-    address: usize,
-) -> Arc<ThreadsafeWaiter> {
+pub(super) fn link(link: Link, object: Box<dyn LinkedObject>, address: usize) -> Arc<ThreadsafeWaiter> {
     let hub = get_hub();
     let waiter = ThreadsafeWaiter::of(true, Some(hub.clone()));
     let WaiterKind::Hub { key, .. } = waiter.kind else {
@@ -379,8 +367,7 @@ impl Linked {
             Ok(Ok(())) => {}
             Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
                 let (link, source) = (&self.link, &*self.object);
-                self.hub
-                    .report_error(Context::Link { link, source }, exception);
+                self.hub.report_error(Context::Link { link, source }, exception);
             }
             Err(Caught::Forced(unwind)) => unwind.resume(),
         }

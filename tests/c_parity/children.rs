@@ -15,12 +15,7 @@ fn make_child(status: Option<i32>) -> TestResult<i32> {
 }
 
 /// The watcher of a child, and what the halves in C know as the global variable `a`: the process it watches.
-fn start_over(
-    t: &Trace,
-    child: &Child,
-    a: i32,
-    then: impl Fn() -> TestResult + 'static,
-) -> TestResult {
+fn start_over(t: &Trace, child: &Child, a: i32, then: impl Fn() -> TestResult + 'static) -> TestResult {
     t.start_then(child, {
         let (t, child) = (t.clone(), child.clone());
         move || {

@@ -126,8 +126,7 @@ pub(crate) fn priority_decides_between_descriptors(t: &Trace) -> TestResult {
 
 pub(crate) fn many_descriptors_at_once(t: &Trace) -> TestResult {
     const NAMES: [&str; 20] = [
-        "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16",
-        "17", "18", "19",
+        "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19",
     ];
     let loop_ = t.new_loop()?;
     let mut many = Vec::new();

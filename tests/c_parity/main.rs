@@ -70,9 +70,8 @@ const ASSERTED_AGAINST: &[&str] = &[
 ];
 
 fn main() -> ExitCode {
-    let (options, wanted): (Vec<String>, Vec<String>) = std::env::args()
-        .skip(1)
-        .partition(|argument| argument.starts_with('-'));
+    let (options, wanted): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
     let chosen: Vec<&Scenario> = SCENARIOS
         .iter()
         .filter(|scenario| {
@@ -103,11 +102,7 @@ fn main() -> ExitCode {
                 println!("{} on {backend}:\n{report}", scenario.full_name());
             }
         }
-        println!(
-            "{backend}: {} of {} equal",
-            chosen.len() - failed_here,
-            chosen.len()
-        );
+        println!("{backend}: {} of {} equal", chosen.len() - failed_here, chosen.len());
         failed += failed_here;
     }
     if failed > 0 || backends == 0 {
@@ -172,10 +167,7 @@ impl Scenario {
             }
             (Ok(c), Ok(rust)) => Err(diff::show(&c, &rust)),
             (Err(c), Err(rust)) if c == rust && self.may_abort(&c) => {
-                println!(
-                    "{} on {backend}: both ended by libev's assertion",
-                    self.full_name()
-                );
+                println!("{} on {backend}: both ended by libev's assertion", self.full_name());
                 Ok(())
             }
             (c, rust) => {

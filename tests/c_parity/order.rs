@@ -1,8 +1,6 @@
 //! The Rust halves of order.c.
 
-use hub::core::{
-    Async, Check, Events, Idle, Io, Loop, MAXPRI, MINPRI, Periodic, Prepare, Signal, Timer,
-};
+use hub::core::{Async, Check, Events, Idle, Io, Loop, MAXPRI, MINPRI, Periodic, Prepare, Signal, Timer};
 
 use crate::system::{make_pipe, put, raise};
 use crate::trace::{TestResult, Trace};

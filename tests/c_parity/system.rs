@@ -139,12 +139,7 @@ pub(crate) fn await_end(pid: i32) -> TestResult {
     // SAFETY: the struct is plain data, which `waitid` fills.
     let result = unsafe {
         let mut info: libc::siginfo_t = std::mem::zeroed();
-        libc::waitid(
-            libc::P_PID,
-            pid as libc::id_t,
-            &mut info,
-            libc::WEXITED | libc::WNOWAIT,
-        )
+        libc::waitid(libc::P_PID, pid as libc::id_t, &mut info, libc::WEXITED | libc::WNOWAIT)
     };
     check(result)?;
     Ok(())

@@ -34,10 +34,7 @@ pub(crate) fn the_more_overdue_fires_first(t: &Trace) -> TestResult {
 
 /// What is left, as the C halves round it.
 fn value_left(t: &Trace, timer: &Timer) -> TestResult {
-    t.value(
-        "hundreds left",
-        ((timer.remaining()? + 50.0) / 100.0) as i64,
-    )
+    t.value("hundreds left", ((timer.remaining()? + 50.0) / 100.0) as i64)
 }
 
 /// Traces, and stops the timer the third time.

@@ -51,10 +51,7 @@ impl Trace {
 
     /// Makes the watcher a part of the trace.
     pub(crate) fn watch<W: Clone + Into<Watcher>>(&self, name: &'static str, watcher: W) -> W {
-        self.0
-            .watched
-            .borrow_mut()
-            .push((name, watcher.clone().into()));
+        self.0.watched.borrow_mut().push((name, watcher.clone().into()));
         watcher
     }
 
@@ -79,11 +76,7 @@ impl Trace {
     }
 
     /// Starts the watcher with a callback that traces and then does `action`.
-    pub(crate) fn start_then(
-        &self,
-        watcher: &Watcher,
-        action: impl Fn() -> TestResult + 'static,
-    ) -> TestResult {
+    pub(crate) fn start_then(&self, watcher: &Watcher, action: impl Fn() -> TestResult + 'static) -> TestResult {
         Ok(watcher.start_pass_events(self.traced(watcher, action))?)
     }
 
@@ -164,14 +157,7 @@ impl Trace {
     }
 
     fn ran(&self, loop_: &Loop, more: bool) -> TestResult {
-        self.mark(
-            loop_,
-            if more {
-                "run: more to come"
-            } else {
-                "run: nothing left"
-            },
-        )
+        self.mark(loop_, if more { "run: more to come" } else { "run: nothing left" })
     }
 
     /// Something else worth saying.

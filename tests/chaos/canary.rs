@@ -130,10 +130,7 @@ impl Frame {
         Frame {
             canary: world.canary(),
             world: world.clone(),
-            is_hubs: getcurrent()
-                .made_at()
-                .file()
-                .ends_with("hub/src/hub/life.rs"),
+            is_hubs: getcurrent().made_at().file().ends_with("hub/src/hub/life.rs"),
         }
     }
 

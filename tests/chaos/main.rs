@@ -57,10 +57,7 @@ fn whatever_safe_code_does_is_sound_and_ends() -> common::Result {
             .env("CHAOS_SEED", first.to_string())
             .env("CHAOS_PROGRAMS", count.to_string());
         let ended = Process::spawn(&mut child)?.wait(BOUND)?;
-        let mut begun = ended
-            .stdout
-            .lines()
-            .filter_map(|line| line.strip_prefix("program "));
+        let mut begun = ended.stdout.lines().filter_map(|line| line.strip_prefix("program "));
         let last = begun.next_back().unwrap_or("?");
         let only_leaks = batch == 1
             && ended.stdout.contains(program::FORGETS)

@@ -71,8 +71,7 @@ pub(crate) fn new_hub(hub: &Hub) {
     if let Ok(timer) = watch() {
         let _ = WATCHES.try_with(|watches| {
             let mut watches = watches.borrow_mut();
-            let gone =
-                watches.extract_if(.., |(hub, _)| hub.upgrade().is_none_or(|hub| hub.dead()));
+            let gone = watches.extract_if(.., |(hub, _)| hub.upgrade().is_none_or(|hub| hub.dead()));
             let gone: Vec<_> = gone.collect();
             watches.push((hub.greenlet().downgrade(), timer));
             drop(watches);
@@ -86,10 +85,7 @@ const IDLE: f64 = 0.5;
 
 /// Ends all waits of a thread that does nothing any more. In the hub.
 fn wake_all() {
-    if LAST_STEP
-        .get()
-        .is_none_or(|last| last.elapsed().as_secs_f64() < IDLE)
-    {
+    if LAST_STEP.get().is_none_or(|last| last.elapsed().as_secs_f64() < IDLE) {
         return;
     }
     for greenlet in greenlets() {
@@ -120,9 +116,7 @@ pub(crate) fn looks_for_leaks() -> bool {
 
 /// How many entries a folder of this process's in /proc has.
 fn count(folder: &str) -> usize {
-    fs::read_dir(format!("/proc/self/{folder}"))
-        .expect("Linux")
-        .count()
+    fs::read_dir(format!("/proc/self/{folder}")).expect("Linux").count()
 }
 
 /// Waits for what other threads bring about.
@@ -196,8 +190,7 @@ pub(crate) fn run(seed: u64) {
     }
     drop(bounded);
     until_none("threads are left", || (threads..count("task")).collect());
-    let sockets =
-        usize::try_from(ledger.sockets()).unwrap_or_else(|_| fault("a socket is dropped twice"));
+    let sockets = usize::try_from(ledger.sockets()).unwrap_or_else(|_| fault("a socket is dropped twice"));
     let mut may_be_left = sockets;
     if !kind.explicit {
         // Those that only stacks own.

@@ -15,9 +15,7 @@ use gevent::pool::Pool;
 use gevent::queue::{Channel, JoinableQueue, Queue};
 use gevent::socket::{TcpListener, TcpStream};
 use gevent::threadpool::ThreadPool;
-use gevent::{
-    AnyGreenlet, Exception, Greenlet, Hub, Link, RawGreenlet, Timeout, getcurrent, threadsafe,
-};
+use gevent::{AnyGreenlet, Exception, Greenlet, Hub, Link, RawGreenlet, Timeout, getcurrent, threadsafe};
 use parking_lot::Mutex;
 
 use crate::canary::{Canary, Counted, Ledger};
@@ -145,12 +143,7 @@ macro_rules! each_kind {
 }
 
 impl World {
-    pub(crate) fn new(
-        seed: u64,
-        kind: Kind,
-        ledger: &Arc<Ledger>,
-        shared: &Arc<Shared>,
-    ) -> Rc<World> {
+    pub(crate) fn new(seed: u64, kind: Kind, ledger: &Arc<Ledger>, shared: &Arc<Shared>) -> Rc<World> {
         Rc::new(World {
             kind,
             random: Random::new(seed),

@@ -176,11 +176,7 @@ impl Output {
                 shared.1.notify_all();
                 line.clear();
             }
-            shared
-                .0
-                .lock()
-                .unwrap_or_else(|error| error.into_inner())
-                .ended = true;
+            shared.0.lock().unwrap_or_else(|error| error.into_inner()).ended = true;
             shared.1.notify_all();
         });
         output
@@ -197,19 +193,13 @@ impl Output {
         let (lock, changed) = &*self.0;
         let mut state = lock.lock().unwrap_or_else(|error| error.into_inner());
         loop {
-            let found = state
-                .lines
-                .iter()
-                .skip(seen)
-                .find(|line| line.contains(part));
+            let found = state.lines.iter().skip(seen).find(|line| line.contains(part));
             if let Some(line) = found {
                 return Ok(line.clone());
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if state.ended || left.is_zero() {
-                return Err(
-                    format!("no line with {part:?} in:\n{}", state.lines.join("\n")).into(),
-                );
+                return Err(format!("no line with {part:?} in:\n{}", state.lines.join("\n")).into());
             }
             state = changed
                 .wait_timeout(state, left)

@@ -18,10 +18,7 @@ pub(crate) fn installed() -> bool {
     if missing.is_empty() {
         return true;
     }
-    let message = format!(
-        "{} not found: install Debian's package `redis`",
-        missing.join(" and ")
-    );
+    let message = format!("{} not found: install Debian's package `redis`", missing.join(" and "));
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{message}");
     // This is said once, and written past the test harness, which would capture it.
     static SAY: Once = Once::new();
@@ -48,16 +45,7 @@ impl Server {
         let (ip, port) = (address.ip().to_string(), address.port().to_string());
         let mut process = Process::spawn(
             Command::new("redis-server")
-                .args([
-                    "--port",
-                    &port,
-                    "--bind",
-                    &ip,
-                    "--save",
-                    "",
-                    "--appendonly",
-                    "no",
-                ])
+                .args(["--port", &port, "--bind", &ip, "--save", "", "--appendonly", "no"])
                 .current_dir(std::env::temp_dir()),
         )?;
         let up = eventually("redis-server", SOON, || {
@@ -66,9 +54,8 @@ impl Server {
             }
             // The server of another test may be listening at that port, which our own Redis has yet to find out.
             let answers = info(address, "server").is_ok_and(|pairs| {
-                let is_ours = |(name, value): &(String, String)| {
-                    name == "process_id" && *value == process.id().to_string()
-                };
+                let is_ours =
+                    |(name, value): &(String, String)| name == "process_id" && *value == process.id().to_string();
                 pairs.iter().any(is_ours)
             });
             Ok(answers.then_some(true))
@@ -92,10 +79,7 @@ impl Server {
     /// One number of INFO.
     pub(crate) fn info_number(&self, section: &str, name: &str) -> Result<u64> {
         let pairs = self.info(section)?;
-        let (_, value) = pairs
-            .iter()
-            .find(|(key, _)| key == name)
-            .ok_or("no such INFO line")?;
+        let (_, value) = pairs.iter().find(|(key, _)| key == name).ok_or("no such INFO line")?;
         Ok(value.parse()?)
     }
 }
@@ -202,9 +186,7 @@ impl Client {
     fn line(&mut self) -> Result<String> {
         let mut line = String::new();
         self.stream.read_line(&mut line)?;
-        let line = line
-            .strip_suffix("\r\n")
-            .ok_or("the connection ended within a reply")?;
+        let line = line.strip_suffix("\r\n").ok_or("the connection ended within a reply")?;
         Ok(line.to_owned())
     }
 

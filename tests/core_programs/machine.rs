@@ -16,8 +16,8 @@ use crate::program::{After, Op, RawOp, Repeat, Slot};
 type TestResult<T = ()> = Result<T, Exception>;
 
 const NAMES: [&str; 13] = [
-    "alarm", "timer1", "timer2", "timer3", "timer4", "read", "write", "both", "other", "idle",
-    "prepare", "check", "async",
+    "alarm", "timer1", "timer2", "timer3", "timer4", "read", "write", "both", "other", "idle", "prepare", "check",
+    "async",
 ];
 const ALARM: Slot = 0;
 const FIRST_TIMER: Slot = 1;
@@ -218,12 +218,12 @@ impl State {
             Op::Start(slot) => self.start(slot)?,
             Op::Stop(slot) => self.watchers[slot].stop()?,
             Op::Close(slot) => self.watchers[slot].close()?,
-            Op::Feed(slot, revents) => self.watchers[slot]
-                .feed_pass_events(Events::from_bits(revents), self.callback(slot))?,
+            Op::Feed(slot, revents) => {
+                self.watchers[slot].feed_pass_events(Events::from_bits(revents), self.callback(slot))?
+            }
             Op::Again(slot) => {
                 let callback = self.callback(slot);
-                self.timer(slot)
-                    .again_update(false, move || callback(Events::TIMER))?;
+                self.timer(slot).again_update(false, move || callback(Events::TIMER))?;
             }
             Op::SetTimes(slot, after, repeat) => {
                 let (after, repeat) = times(slot, after, repeat);

@@ -31,9 +31,7 @@ fn random_programs_do_the_same_in_c_and_in_rust() {
     let cases = config.cases;
     let mut runner = TestRunner::new(config);
     let result = runner.run(&program::program(), |program| {
-        BACKENDS
-            .iter()
-            .try_for_each(|backend| compare(*backend, &program))
+        BACKENDS.iter().try_for_each(|backend| compare(*backend, &program))
     });
     match result {
         Ok(()) => {}
@@ -48,9 +46,7 @@ fn random_programs_do_the_same_in_c_and_in_rust() {
 /// One operation in each line.
 fn show(program: &[Op]) -> String {
     let lines = program.iter().enumerate();
-    lines
-        .map(|(number, op)| format!("{number:4} {op:?}\n"))
-        .collect()
+    lines.map(|(number, op)| format!("{number:4} {op:?}\n")).collect()
 }
 
 fn compare(backend: LoopFlags, program: &[Op]) -> Result<(), TestCaseError> {

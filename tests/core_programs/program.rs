@@ -107,11 +107,7 @@ const ALL: std::ops::RangeInclusive<Slot> = 1..=12;
 
 fn revents() -> impl Strategy<Value = Revents> {
     use hub::core::Events;
-    prop::sample::select(vec![
-        Events::READ.bits(),
-        Events::TIMER.bits(),
-        Events::CUSTOM.bits(),
-    ])
+    prop::sample::select(vec![Events::READ.bits(), Events::TIMER.bits(), Events::CUSTOM.bits()])
 }
 
 fn after() -> impl Strategy<Value = After> {

@@ -9,9 +9,7 @@ use gevent::{Exception, GreenletExit, Raised, Timeout, sleep, spawn};
 use crate::support::{LONG, bounded};
 
 fn parse(text: &str) -> anyhow::Result<i64> {
-    let number = text
-        .parse::<i64>()
-        .with_context(|| format!("{text:?} is no number"))?;
+    let number = text.parse::<i64>().with_context(|| format!("{text:?} is no number"))?;
     ensure!(number >= 0, "{number} is negative");
     Ok(number)
 }
@@ -48,14 +46,8 @@ fn it_works() -> anyhow::Result<()> {
 
     let error = sum(&["1", "x"]).unwrap_err();
     let chain: Vec<_> = error.chain().map(ToString::to_string).collect();
-    assert!(
-        chain.iter().any(|text| text == "\"x\" is no number"),
-        "{chain:?}"
-    );
-    assert!(
-        error.chain().any(|e| e.is::<std::num::ParseIntError>()),
-        "{chain:?}"
-    );
+    assert!(chain.iter().any(|text| text == "\"x\" is no number"), "{chain:?}");
+    assert!(error.chain().any(|e| e.is::<std::num::ParseIntError>()), "{chain:?}");
     // And in again, the very exception.
     let again = Err::<(), _>(error).raised().unwrap_err();
     assert!(again.is::<std::num::ParseIntError>());

@@ -34,9 +34,7 @@ fn it_works() -> Result<(), Box<dyn Error>> {
     let handle = |stream: TcpStream, _| {
         let mut line = String::new();
         BufReader::new(stream.clone()).read_line(&mut line)?;
-        let answer = answer(&line)
-            .raised()
-            .unwrap_or_else(|error| format!("{error}\n"));
+        let answer = answer(&line).raised().unwrap_or_else(|error| format!("{error}\n"));
         (&stream).write_all(answer.as_bytes())?;
         Ok(())
     };
@@ -45,19 +43,12 @@ fn it_works() -> Result<(), Box<dyn Error>> {
     let address = server.address().expect("it listens");
     assert_eq!(ask(address, "21")?, 42);
     let error = spawn(move || ask(address, "x").map_err(Exception::from_local)).get();
-    assert_eq!(
-        error.unwrap_err().to_string(),
-        "invalid digit found in string"
-    );
+    assert_eq!(error.unwrap_err().to_string(), "invalid digit found in string");
     assert_eq!(
         ask(address, "x").unwrap_err().to_string(),
         "invalid digit found in string"
     );
-    assert!(
-        answer("1001")
-            .raised()
-            .is_err_and(|e| e.to_string() == "too large")
-    );
+    assert!(answer("1001").raised().is_err_and(|e| e.to_string() == "too large"));
     server.stop(None)?;
     Ok(())
 }

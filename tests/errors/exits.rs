@@ -9,9 +9,7 @@ use gevent::exceptions::TimedOut;
 use gevent::greenlet::Kill;
 use gevent::socket::{TcpListener, TcpStream};
 use gevent::timeout::TimeoutError;
-use gevent::{
-    Exception, Greenlet, GreenletExit, Raised, Timeout, get_hub, sleep, spawn, threadsafe,
-};
+use gevent::{Exception, Greenlet, GreenletExit, Raised, Timeout, get_hub, sleep, spawn, threadsafe};
 
 use crate::support::{ExpectedError, LONG, Reports, TestResult, bounded};
 
@@ -100,10 +98,7 @@ fn a_timeout_in_a_library_is_that_timeout() -> TestResult {
         let (stream, _peer) = connected()?;
         let timeout = Timeout::new(0.001).with_exception(io::Error::from(io::ErrorKind::TimedOut));
         let error = timeout.with(|| read(stream)).unwrap_err();
-        assert!(
-            timeout.threw(&error) && !timeout.caused(&error),
-            "{error:?}"
-        );
+        assert!(timeout.threw(&error) && !timeout.caused(&error), "{error:?}");
     }
     Ok(())
 }
@@ -115,8 +110,7 @@ fn a_failure_that_tells_of_anothers_exit_is_reported() -> TestResult {
     let child = spawn(|| sleep(LONG));
     sleep(0)?;
     child.kill()?;
-    let parent =
-        spawn(move || -> Result<(), Exception> { Ok(child.get().map_err(LibraryError::Task)?) });
+    let parent = spawn(move || -> Result<(), Exception> { Ok(child.get().map_err(LibraryError::Task)?) });
     let error = parent.get().unwrap_err();
     assert!(!parent.successful() && error.is::<GreenletExit>() && !error.is_exit());
     reports.one_with("LibraryError: a task failed: GreenletExit");
@@ -163,11 +157,7 @@ fn a_result_linked_to_a_killed_greenlet_ended_well() -> TestResult {
         greenlet.kill()?;
         Ok(greenlet)
     };
-    let (here, anywhere, chained) = (
-        AsyncResult::new(),
-        threadsafe::AsyncResult::new(),
-        AsyncResult::new(),
-    );
+    let (here, anywhere, chained) = (AsyncResult::new(), threadsafe::AsyncResult::new(), AsyncResult::new());
     let greenlet = killed()?;
     greenlet.link(here.as_link());
     greenlet.rawlink(anywhere.as_link());
@@ -196,19 +186,12 @@ fn one_arm_catches_whatever_says_that_a_time_is_over() -> TestResult {
     let of_a_timeout = Timeout::new(0.001).with(|| sleep(LONG)).unwrap_err();
     let of_a_wait = AsyncResult::<()>::new().get_timeout(0.001).unwrap_err();
     let event = gevent::core::Events::READ;
-    let watcher = stream.with_fd(|fd| {
-        get_hub()
-            .loop_()
-            .io(std::os::fd::AsRawFd::as_raw_fd(&fd), event)
-    })??;
+    let watcher = stream.with_fd(|fd| get_hub().loop_().io(std::os::fd::AsRawFd::as_raw_fd(&fd), event))??;
     let of_a_descriptor = get_hub().wait_on_watcher(&watcher, 0.001).unwrap_err();
     for error in [of_a_socket, of_a_timeout, of_a_wait, of_a_descriptor] {
         assert!(error.is::<TimedOut>(), "{error:?}");
     }
-    assert_eq!(
-        io::Error::from(TimeoutError::default()).kind(),
-        io::ErrorKind::TimedOut
-    );
+    assert_eq!(io::Error::from(TimeoutError::default()).kind(), io::ErrorKind::TimedOut);
     assert_eq!(TimeoutError::from(TimedOut), TimeoutError::default());
     Ok(())
 }
@@ -217,16 +200,12 @@ fn one_arm_catches_whatever_says_that_a_time_is_over() -> TestResult {
 fn each_outcome_of_the_loop_is_told_by_its_type() -> TestResult {
     use gevent::core::{BadFd, Events, Loop, LoopDestroyed};
     let bad = Exception::from(get_hub().loop_().io(-1, Events::READ).unwrap_err());
-    let os = bad
-        .downcast_ref::<io::Error>()
-        .and_then(io::Error::raw_os_error);
+    let os = bad.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
     assert!(bad.is::<BadFd>() && os == Some(libc::EBADF));
     let (stream, _peer) = connected()?;
     stream.close();
     let closed = Exception::from(stream.local_addr().unwrap_err());
-    let os = closed
-        .downcast_ref::<io::Error>()
-        .and_then(io::Error::raw_os_error);
+    let os = closed.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
     assert_eq!(os, Some(libc::EBADF));
     let loop_ = Loop::new("", false)?;
     loop_.destroy()?;

@@ -68,11 +68,7 @@ fn std_does_not_try_again() -> TestResult {
     let its = stream.clone();
     each_ends(move || Ok(io::copy(&mut &its, &mut io::sink()).map(drop)?))?;
     let its = stream.clone();
-    each_ends(move || {
-        Ok(BufReader::new(&its)
-            .read_line(&mut String::new())
-            .map(drop)?)
-    })?;
+    each_ends(move || Ok(BufReader::new(&its).read_line(&mut String::new()).map(drop)?))?;
     let its = stream.clone();
     each_ends(move || {
         for line in BufReader::new(&its).lines() {
@@ -99,9 +95,7 @@ fn a_socket_knows_its_own_errors_from_thrown_ones() -> TestResult {
         Exception::new(io::Error::from_raw_os_error(libc::EAGAIN)),
     ] {
         let its = stream.clone();
-        ends_with(exception.clone(), move || {
-            Ok((&its).read(&mut [0; 8]).map(drop)?)
-        })?;
+        ends_with(exception.clone(), move || Ok((&its).read(&mut [0; 8]).map(drop)?))?;
         let its = stream.clone();
         ends_with(exception, move || Ok(its.peek(&mut [0; 8]).map(drop)?))?;
     }

@@ -14,14 +14,10 @@ use gevent::queue::{Channel, Queue, SimpleQueue};
 use gevent::server::StreamServer;
 use gevent::socket::{TcpListener, TcpStream};
 use gevent::threadpool::ThreadPool;
-use gevent::{
-    Exception, GreenletExit, Kill, Timeout, get_hub, iwait, sleep, spawn, threadsafe, with_timeout,
-};
+use gevent::{Exception, GreenletExit, Kill, Timeout, get_hub, iwait, sleep, spawn, threadsafe, with_timeout};
 
 /// A loop that ignores errors ends with the iterator; says which was the last one.
-fn ignores_errors<T>(
-    items: impl FusedIterator<Item = Result<T, impl Into<Exception>>>,
-) -> TestResult {
+fn ignores_errors<T>(items: impl FusedIterator<Item = Result<T, impl Into<Exception>>>) -> TestResult {
     let mut last = Ok(());
     for item in items {
         if let Err(error) = item {
@@ -107,10 +103,7 @@ fn incoming_goes_on_after_its_own_timeout() -> TestResult {
         listener.set_timeout(seconds)?;
         let mut incoming = listener.incoming();
         for _ in 0..3 {
-            incoming
-                .next()
-                .expect("it goes on")
-                .expect_err("nobody connects");
+            incoming.next().expect("it goes on").expect_err("nobody connects");
         }
         let client = spawn(move || Ok(TcpStream::connect(address).map(drop)?));
         // Also without any time, the client has its turn.
@@ -136,9 +129,7 @@ fn a_thrown_shut_down_is_not_the_queues() -> TestResult {
         let queue = Queue::<Option<i32>>::new();
         let its = queue.clone();
         ends_with(exception.clone(), move || ignores_errors(its.iter()))?;
-        ends_with(exception.clone(), move || {
-            ignores_errors(queue.until_none())
-        })?;
+        ends_with(exception.clone(), move || ignores_errors(queue.until_none()))?;
         let queue = threadsafe::Queue::<i32>::new();
         let its = queue.clone();
         ends_with(exception.clone(), move || ignores_errors(its.iter()))?;
@@ -217,14 +208,8 @@ fn map_ends_with_what_is_thrown_and_not_with_an_items_error() -> TestResult {
         assert!(mapping.get().unwrap_err().same(&kill));
         group.kill()?;
     }
-    let failed = group.map(
-        |i| -> TestResult { Err(ExpectedError(["a", "b"][i]).into()) },
-        [0, 1],
-    );
-    assert_eq!(
-        failed.unwrap_err().downcast_ref(),
-        Some(&ExpectedError("a"))
-    );
+    let failed = group.map(|i| -> TestResult { Err(ExpectedError(["a", "b"][i]).into()) }, [0, 1]);
+    assert_eq!(failed.unwrap_err().downcast_ref(), Some(&ExpectedError("a")));
     Ok(())
 }
 
@@ -301,21 +286,12 @@ fn a_notification_goes_on_if_the_lock_is_not_had_again() -> TestResult {
     sleep(0)?;
     assert_eq!(condition.waiting(), 1, "the first wants the lock");
     // By hand: a kill would be held back until it has the lock.
-    let (raw, exception) = (
-        first.raw().clone(),
-        Exception::new(ExpectedError("by hand")),
-    );
-    get_hub()
-        .loop_()
-        .run_callback(move || raw.throw(exception).map(drop))?;
+    let (raw, exception) = (first.raw().clone(), Exception::new(ExpectedError("by hand")));
+    get_hub().loop_().run_callback(move || raw.throw(exception).map(drop))?;
     sleep(0)?;
     condition.release()?;
     second.join(LONG)?;
-    assert!(
-        first
-            .exception()
-            .is_some_and(|error| error.is::<ExpectedError>())
-    );
+    assert!(first.exception().is_some_and(|error| error.is::<ExpectedError>()));
     assert_eq!((told.get(), condition.waiting()), (1, 0));
     assert!(!condition.lock().locked());
     Ok(())

@@ -45,10 +45,7 @@ pub(crate) fn each_ends(wait: impl Fn() -> TestResult + Clone + 'static) -> Test
 }
 
 /// Has `exception` end `wait`, in a greenlet that has begun to wait.
-pub(crate) fn ends_with(
-    exception: Exception,
-    wait: impl FnOnce() -> TestResult + 'static,
-) -> TestResult {
+pub(crate) fn ends_with(exception: Exception, wait: impl FnOnce() -> TestResult + 'static) -> TestResult {
     let ended = Rc::new(RefCell::new(None));
     let its = ended.clone();
     let greenlet = spawn(move || {
@@ -62,10 +59,7 @@ pub(crate) fn ends_with(
         exception: exception.clone(),
         ..Kill::default()
     })?;
-    let error = ended
-        .take()
-        .expect("it has begun")
-        .expect_err("it is killed");
+    let error = ended.take().expect("it has begun").expect_err("it is killed");
     assert!(error.same(&exception), "{exception:?} became {error:?}");
     Ok(())
 }

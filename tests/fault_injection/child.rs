@@ -44,10 +44,7 @@ pub(crate) fn main(job: &str) {
     }
     let start = Counts::now();
     if job == "count" {
-        println!(
-            "{CALLS}{}",
-            inject::calls().map(|n| n.to_string()).join(",")
-        );
+        println!("{CALLS}{}", inject::calls().map(|n| n.to_string()).join(","));
         return;
     }
     let [kind, errno, times, list] = job.split(':').collect::<Vec<_>>()[..] else {
@@ -175,7 +172,5 @@ impl Counts {
 }
 
 fn entries(folder: &str) -> usize {
-    fs::read_dir(format!("/proc/self/{folder}"))
-        .expect("Linux")
-        .count()
+    fs::read_dir(format!("/proc/self/{folder}")).expect("Linux").count()
 }

@@ -38,12 +38,8 @@ pub(crate) fn check() {
             server.start().err().map(Exception::from)
         }),
         ("new ThreadPool", |_| ThreadPool::new(1).spawn(|| ()).err()),
-        ("ThreadPoolExecutor", |_| {
-            ThreadPoolExecutor::new(1).submit(|| ()).err()
-        }),
-        ("the hub's ThreadPool", |_| {
-            get_hub().threadpool().spawn(|| ()).err()
-        }),
+        ("ThreadPoolExecutor", |_| ThreadPoolExecutor::new(1).submit(|| ()).err()),
+        ("the hub's ThreadPool", |_| get_hub().threadpool().spawn(|| ()).err()),
         ("started Timeout", |_| {
             let timeout = Timeout::start_new(1);
             assert!(!timeout.pending());
@@ -52,27 +48,17 @@ pub(crate) fn check() {
         ("spawn_raw", |_| gevent::spawn_raw(|| ()).err()),
         ("spawn of a pool", |_| Pool::new(1).spawn(|| ()).err()),
         ("from_std", |std| {
-            socket::TcpListener::from_std(std)
-                .err()
-                .map(Exception::from)
+            socket::TcpListener::from_std(std).err().map(Exception::from)
         }),
         ("connect", |_| {
-            socket::TcpStream::connect("localhost:1")
-                .err()
-                .map(Exception::from)
+            socket::TcpStream::connect("localhost:1").err().map(Exception::from)
         }),
-        ("wait_read", |std| {
-            gevent::hub::wait_read(std.as_raw_fd(), None).err()
-        }),
+        ("wait_read", |std| gevent::hub::wait_read(std.as_raw_fd(), None).err()),
         ("Event", |_| Event::new().wait(1).err()),
         ("Semaphore", |_| Semaphore::new(0).acquire().err()),
         ("Timeout", |_| Timeout::new(1).start().err()),
-        ("ThreadPool", |_| {
-            ThreadPool::with_idle_timeout(1, None).err()
-        }),
-        ("signal", |_| {
-            gevent::signal_handler(libc::SIGUSR1, || ()).err()
-        }),
+        ("ThreadPool", |_| ThreadPool::with_idle_timeout(1, None).err()),
+        ("signal", |_| gevent::signal_handler(libc::SIGUSR1, || ()).err()),
         ("iwait", |_| gevent::wait(&[Event::new()], None, None).err()),
     ];
     for (name, call) in CALLS {

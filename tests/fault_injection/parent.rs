@@ -39,10 +39,7 @@ fn process(job: &str) -> common::Result<Ended> {
 pub(crate) fn main() -> common::Result {
     let wanted = std::env::var("GEVENT_FAULTS").unwrap_or_default();
     let counted = process("count")?;
-    let calls = counted
-        .stdout
-        .lines()
-        .find_map(|line| line.strip_prefix(CALLS));
+    let calls = counted.stdout.lines().find_map(|line| line.strip_prefix(CALLS));
     let fine = counted.status.success() && !counted.stdout.contains(WRONG);
     let Some(calls) = calls.filter(|_| fine) else {
         return Err(format!("without faults: {}{}", counted.stdout, counted.stderr).into());
@@ -96,8 +93,7 @@ fn jobs(wanted: &str, calls: &[usize]) -> VecDeque<Job> {
             true => (1..=calls[kind] + calls[kind] / 10).collect(),
             false => {
                 let few = SAMPLE.iter().copied().filter(|n| *n < calls[kind]);
-                few.chain((calls[kind] > 0).then_some(calls[kind]))
-                    .collect()
+                few.chain((calls[kind] > 0).then_some(calls[kind])).collect()
             }
         };
         let mut add = |nths: &[usize], errno: i32, times: usize| {
@@ -112,11 +108,7 @@ fn jobs(wanted: &str, calls: &[usize]) -> VecDeque<Job> {
             // Of two ways to have a descriptor the second fails, too.
             add(&nths, *errno, if kind == DESCRIPTORS { 2 } else { 1 });
             if !ONLY_ONCE.contains(name) {
-                let few: Vec<_> = nths
-                    .iter()
-                    .copied()
-                    .step_by(nths.len().div_ceil(8).max(1))
-                    .collect();
+                let few: Vec<_> = nths.iter().copied().step_by(nths.len().div_ceil(8).max(1)).collect();
                 add(&few, *errno, FOR_EVER);
             }
         }
@@ -128,12 +120,7 @@ fn jobs(wanted: &str, calls: &[usize]) -> VecDeque<Job> {
 fn run(mut job: Job) -> Vec<String> {
     let mut wrong = Vec::new();
     while !job.nths.is_empty() {
-        let list = job
-            .nths
-            .iter()
-            .map(usize::to_string)
-            .collect::<Vec<_>>()
-            .join(",");
+        let list = job.nths.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
         let (kind, errno, times) = (job.kind, job.errno, job.times);
         let what = format!("{kind}:{errno}:{times}:");
         let place = |nth: &str| {
@@ -161,13 +148,7 @@ fn run(mut job: Job) -> Vec<String> {
         if ended.status.success() {
             break;
         }
-        let end = ended
-            .stderr
-            .lines()
-            .rev()
-            .take(5)
-            .collect::<Vec<_>>()
-            .join(" | ");
+        let end = ended.stderr.lines().rev().take(5).collect::<Vec<_>>().join(" | ");
         wrong.push(format!("{}{} {end}", place(nth), ended.status));
         let Ok(nth) = nth.parse::<usize>() else { break };
         job.nths.retain(|n| *n > nth);

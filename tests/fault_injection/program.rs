@@ -18,8 +18,8 @@ use gevent::server::{Spawn, StreamServer};
 use gevent::socket::{TcpListener, TcpStream};
 use gevent::threadpool::{HubExt, ThreadPool};
 use gevent::{
-    Exception, Greenlet, Timeout, TimeoutError, get_hub, greenlet_core, joinall, run_in_thread,
-    scope, sleep, spawn, spawn_later, spawn_raw, threadsafe,
+    Exception, Greenlet, Timeout, TimeoutError, get_hub, greenlet_core, joinall, run_in_thread, scope, sleep, spawn,
+    spawn_later, spawn_raw, threadsafe,
 };
 
 use crate::inject::{armed, fired, lasting};
@@ -82,10 +82,7 @@ pub(crate) fn program() -> Errors {
     };
     let reports = Reports::default();
     hub.set_exception_stream(ExceptionStream::Write(Box::new(reports.clone())));
-    let greenlets: Vec<_> = STEPS
-        .iter()
-        .map(|(name, step)| (name, spawn(step)))
-        .collect();
+    let greenlets: Vec<_> = STEPS.iter().map(|(name, step)| (name, spawn(step))).collect();
     for (name, greenlet) in greenlets {
         while let Err(exception) = greenlet.join(None) {
             errors.note(&format!("join {name}"), exception);
@@ -129,12 +126,10 @@ fn gather<T: Clone + 'static>(greenlets: Vec<Greenlet<T>>) -> Result<Vec<T>, Exc
 fn stacks() -> TestResult {
     let sizes = [16 << 10, 64 << 10, 256 << 10, 1 << 20, 5 << 20];
     let of_sizes = sizes.map(|size| {
-        Greenlet::<usize>::builder()
-            .stack_size(size)
-            .spawn(move || {
-                sleep(0.001)?;
-                Ok(size)
-            })
+        Greenlet::<usize>::builder().stack_size(size).spawn(move || {
+            sleep(0.001)?;
+            Ok(size)
+        })
     });
     expect("sizes", gather(of_sizes.into())?, sizes.into())?;
     let many: Vec<_> = (0..150)
@@ -304,11 +299,7 @@ fn threads() -> TestResult {
             spawn(|| sleep(0.001).map(|()| 7)).get()
         })
     };
-    let results = [
-        pool.spawn(in_thread)?,
-        pool.spawn(in_thread)?,
-        pool.spawn(in_thread)?,
-    ];
+    let results = [pool.spawn(in_thread)?, pool.spawn(in_thread)?, pool.spawn(in_thread)?];
     for result in &results {
         result.wait(None)?;
     }

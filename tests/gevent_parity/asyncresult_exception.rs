@@ -12,11 +12,7 @@ pub(crate) fn main() -> TestResult {
         let (result, exception) = (result.clone(), exception.clone());
         move || {
             if let Err(error) = result.get() {
-                println!(
-                    "{who}: {}, the same: {}",
-                    name(&error),
-                    error.same(&exception)
-                );
+                println!("{who}: {}, the same: {}", name(&error), error.same(&exception));
             }
         }
     };
@@ -31,9 +27,7 @@ pub(crate) fn main() -> TestResult {
     );
     println!(
         "exception: {}",
-        result
-            .exception()
-            .is_some_and(|error| error.same(&exception))
+        result.exception().is_some_and(|error| error.same(&exception))
     );
     println!("wait: {}", show(result.wait(None)?));
     getter("main".to_owned())();

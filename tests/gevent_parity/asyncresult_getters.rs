@@ -22,11 +22,7 @@ pub(crate) fn main() -> TestResult {
         }
     };
 
-    let greenlets = [
-        spawn(getter("get 0")),
-        spawn(waiter("wait 1")),
-        spawn(getter("get 2")),
-    ];
+    let greenlets = [spawn(getter("get 0")), spawn(waiter("wait 1")), spawn(getter("get 2"))];
     sleep(0)?;
     println!("linked: {}, ready: {}", result.linkcount(), result.ready());
     result.set("value");

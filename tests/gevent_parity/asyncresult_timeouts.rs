@@ -7,11 +7,10 @@ use super::common::{TestResult, show};
 
 pub(crate) fn main() -> TestResult {
     let result = AsyncResult::<&str>::new();
-    let gets: [&dyn Fn() -> Result<&'static str, Exception>; 3] = [
-        &|| result.get_timeout(0.001),
-        &|| result.get_nowait(),
-        &|| result.get_nowait(),
-    ];
+    let gets: [&dyn Fn() -> Result<&'static str, Exception>; 3] =
+        [&|| result.get_timeout(0.001), &|| result.get_nowait(), &|| {
+            result.get_nowait()
+        }];
     for get in gets {
         if let Err(error) = get()
             && let Some(timeout) = error.downcast_ref::<TimeoutError>()
@@ -20,10 +19,7 @@ pub(crate) fn main() -> TestResult {
         }
     }
     println!("wait: {}", show(result.wait(0.001)?));
-    println!(
-        "with_timeout: {}",
-        with_timeout(0.001, || result.get(), "instead")?
-    );
+    println!("with_timeout: {}", with_timeout(0.001, || result.get(), "instead")?);
     let outer = Timeout::start_new(0.001);
     if let Err(timeout) = result.get_timeout(100) {
         println!("outer: {}", outer.caused(&timeout));

@@ -9,11 +9,7 @@ use gevent::{get_hub, sleep};
 use super::common::TestResult;
 
 fn show(when: &str, callback: &Callback) {
-    println!(
-        "{when}: pending={} true={}",
-        callback.pending(),
-        callback.scheduled()
-    );
+    println!("{when}: pending={} true={}", callback.pending(), callback.scheduled());
 }
 
 fn runs([a, b, c]: &[Callback; 3]) {

@@ -13,10 +13,7 @@ fn get(name: &str, method: impl FnOnce() -> Result<&'static str, Exception>) -> 
     Ok(())
 }
 
-fn put(
-    name: &'static str,
-    method: impl FnOnce(&'static str) -> Result<(), PutError<&'static str>>,
-) -> TestResult {
+fn put(name: &'static str, method: impl FnOnce(&'static str) -> Result<(), PutError<&'static str>>) -> TestResult {
     match method(name) {
         Err(PutError::Full(item)) => println!("{item}: Full"),
         put => {

@@ -14,8 +14,8 @@ use gevent::server::{Accepted, Spawn, StreamServer};
 use gevent::socket::TcpStream;
 use gevent::threadpool::{Task, ThreadPool};
 use gevent::{
-    AnyGreenlet, Context, Exception, Greenlet, Kill, LinkKind, Object, RawGreenlet, get_hub,
-    killall_with, signal_handler, sleep, spawn, spawn_raw,
+    AnyGreenlet, Context, Exception, Greenlet, Kill, LinkKind, Object, RawGreenlet, get_hub, killall_with,
+    signal_handler, sleep, spawn, spawn_raw,
 };
 
 use super::common::{KeyError, TestResult, ValueError};
@@ -76,8 +76,7 @@ fn name_of(object: &dyn Object) -> &'static str {
 }
 
 fn text_of(context: Context<'_>) -> String {
-    let callback =
-        |pending, scheduled| format!("callback pending: {pending} scheduled: {scheduled}");
+    let callback = |pending, scheduled| format!("callback pending: {pending} scheduled: {scheduled}");
     match context {
         Context::None => "nobody".to_owned(),
         Context::Greenlet(greenlet) => match AnyGreenlet::of(greenlet) {
@@ -101,9 +100,7 @@ fn text_of(context: Context<'_>) -> String {
         Context::Switch(_) => "switch".to_owned(),
         Context::Throw(_) => "throw".to_owned(),
         Context::Object(object) if object.is::<Task>() => "a task".to_owned(),
-        Context::Object(object) if object.is::<Accepted>() => {
-            "connection of StreamServer".to_owned()
-        }
+        Context::Object(object) if object.is::<Accepted>() => "connection of StreamServer".to_owned(),
         _ => "something else".to_owned(),
     }
 }
@@ -142,9 +139,7 @@ fn settle() -> TestResult {
 }
 
 /// A raw greenlet that waits and fails.
-fn waits<T>(
-    wait: impl FnOnce() -> Result<T, Exception> + 'static,
-) -> Result<RawGreenlet, Exception> {
+fn waits<T>(wait: impl FnOnce() -> Result<T, Exception> + 'static) -> Result<RawGreenlet, Exception> {
     let greenlet = spawn_raw(move || {
         let _ = wait();
         fail()

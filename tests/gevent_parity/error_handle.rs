@@ -9,11 +9,7 @@ use super::common::{TestResult, ValueError, name, report_errors};
 #[derive(Debug)]
 struct Somebody;
 
-fn handle(
-    label: &'static str,
-    context: Option<Somebody>,
-    error: impl Into<Exception>,
-) -> TestResult {
+fn handle(label: &'static str, context: Option<Somebody>, error: impl Into<Exception>) -> TestResult {
     let hub = get_hub();
     let error = error.into();
     println!("-- {label}");

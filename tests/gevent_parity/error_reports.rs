@@ -14,10 +14,7 @@ pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
 
-    let errors = [
-        Exception::new(ValueError("printed")),
-        Exception::new(GreenletExit),
-    ];
+    let errors = [Exception::new(ValueError("printed")), Exception::new(GreenletExit)];
     for error in errors {
         let e = error.clone();
         loop_.run_callback(move || raises(&e))?;

@@ -7,12 +7,7 @@ use gevent::{Linkable, iwait, sleep, spawn, wait};
 use super::common::TestResult;
 
 pub(crate) fn main() -> TestResult {
-    let (event, result, semaphore, never) = (
-        Event::new(),
-        AsyncResult::new(),
-        Semaphore::new(0),
-        Event::new(),
-    );
+    let (event, result, semaphore, never) = (Event::new(), AsyncResult::new(), Semaphore::new(0), Event::new());
     let name = |object: &dyn Linkable| {
         let names = [
             (&event as &dyn Linkable, "event"),
@@ -20,9 +15,7 @@ pub(crate) fn main() -> TestResult {
             (&semaphore, "semaphore"),
             (&never, "never"),
         ];
-        let known = names
-            .into_iter()
-            .find(|(known, _)| std::ptr::addr_eq(*known, object));
+        let known = names.into_iter().find(|(known, _)| std::ptr::addr_eq(*known, object));
         known.map_or("unknown", |(_, name)| name)
     };
 
@@ -39,11 +32,7 @@ pub(crate) fn main() -> TestResult {
     for ready in iwait(objects, None, 3)? {
         println!("ready: {}", name(ready?));
     }
-    println!(
-        "never: {}, semaphore: {}",
-        never.linkcount(),
-        semaphore.counter()
-    );
+    println!("never: {}, semaphore: {}", never.linkcount(), semaphore.counter());
     println!("none in time: {}", wait([&never], 0.001, None)?.len());
     Ok(())
 }

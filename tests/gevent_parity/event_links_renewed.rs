@@ -56,10 +56,7 @@ pub(crate) fn main() -> TestResult {
     for (name, links) in [
         ("stays set", &[adds_another as fn(&Event)][..]),
         ("cleared by a later link", &[adds_another, clears]),
-        (
-            "cleared and set by a later link",
-            &[adds_another, clears_and_sets],
-        ),
+        ("cleared and set by a later link", &[adds_another, clears_and_sets]),
     ] {
         let event = Event::new();
         for link in links {

@@ -22,9 +22,7 @@ pub(crate) fn main() -> TestResult {
         }
     };
 
-    let greenlets: Vec<_> = (0..3)
-        .map(|i| spawn(waiter(format!("waiter {i}"), i == 1)))
-        .collect();
+    let greenlets: Vec<_> = (0..3).map(|i| spawn(waiter(format!("waiter {i}"), i == 1))).collect();
     let mut turns = 0;
     for i in 0..20 {
         turns = i;

@@ -16,9 +16,7 @@ pub(crate) fn main() -> TestResult {
         })
     };
 
-    let mut all: Vec<_> = (0..3)
-        .map(|i| waiter(format!("waiter {i}"), None))
-        .collect();
+    let mut all: Vec<_> = (0..3).map(|i| waiter(format!("waiter {i}"), None)).collect();
     sleep(0)?;
     event.set();
     event.clear();

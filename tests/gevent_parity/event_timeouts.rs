@@ -31,9 +31,7 @@ pub(crate) fn main() -> TestResult {
             Ok(())
         }
     };
-    let greenlets: Vec<_> = [0.0, 100.0, 0.001]
-        .map(|timeout| spawn(waits(timeout)))
-        .into();
+    let greenlets: Vec<_> = [0.0, 100.0, 0.001].map(|timeout| spawn(waits(timeout))).into();
     joinall(&greenlets, None)?;
     println!("linked: {}", event.linkcount());
     Ok(())

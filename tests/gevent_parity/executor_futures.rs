@@ -56,12 +56,7 @@ pub(crate) fn main() -> TestResult {
         result => result?,
     }
 
-    println!(
-        "{:?}",
-        executor
-            .map(|i| i * 2, 0..5)?
-            .collect::<Result<Vec<_>, _>>()?
-    );
+    println!("{:?}", executor.map(|i| i * 2, 0..5)?.collect::<Result<Vec<_>, _>>()?);
     executor.shutdown(true)?;
     match executor.submit(fail) {
         Err(error) if error.is::<ExecutorShutDownError>() => println!("{error}"),

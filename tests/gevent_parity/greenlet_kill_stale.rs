@@ -9,11 +9,7 @@ use super::common::TestResult;
 
 type Wait = fn() -> TestResult;
 
-fn worker(
-    name: &str,
-    first: impl FnOnce() -> TestResult,
-    second: fn() -> TestResult,
-) -> TestResult {
+fn worker(name: &str, first: impl FnOnce() -> TestResult, second: fn() -> TestResult) -> TestResult {
     match first() {
         Ok(()) => println!("{name}: was not killed there"),
         Err(exception) if exception.is::<GreenletExit>() => println!("{name} is killed"),
@@ -32,11 +28,7 @@ fn waits() -> TestResult {
 pub(crate) fn main() -> TestResult {
     let ended = spawn(|| ());
     ended.join(None)?;
-    let shorts: [(&str, Wait); 3] = [
-        ("sleep(0)", || sleep(0)),
-        ("idle", || idle(0)),
-        ("wait", waits),
-    ];
+    let shorts: [(&str, Wait); 3] = [("sleep(0)", || sleep(0)), ("idle", || idle(0)), ("wait", waits)];
     for (name, first) in shorts {
         let g = spawn(move || worker(name, first, || sleep(0.001)));
         let killed = g.clone();

@@ -35,11 +35,7 @@ pub(crate) fn main() -> TestResult {
         let g = g.clone();
         spawn(move || waits(&g, label))
     };
-    let waiters = [
-        waiter(getter, "a"),
-        waiter(joiner, "b"),
-        waiter(getter, "c"),
-    ];
+    let waiters = [waiter(getter, "a"), waiter(joiner, "b"), waiter(getter, "c")];
     g.link(|_| println!("link"));
     g.rawlink(|_| println!("rawlink"));
     joinall(&waiters, None)?;

@@ -6,13 +6,7 @@ use super::common::TestResult;
 
 pub(crate) fn main() -> TestResult {
     let [a, b, c] = [(); 3].map(|()| Greenlet::new(|| ()));
-    println!(
-        "{} {} {} {}",
-        b.name(),
-        a.minimal_ident(),
-        c.name(),
-        b.name()
-    );
+    println!("{} {} {} {}", b.name(), a.minimal_ident(), c.name(), b.name());
     a.set_name("Alice");
     println!("{} {}", a.name(), a.minimal_ident());
     drop(b);

@@ -6,12 +6,7 @@ use gevent::{Greenlet, Kill, joinall, sleep};
 use super::common::TestResult;
 
 fn states(label: &str, g: &Greenlet<()>) {
-    println!(
-        "{label}: started={} ready={} dead={}",
-        g.started(),
-        g.ready(),
-        g.dead()
-    );
+    println!("{label}: started={} ready={} dead={}", g.started(), g.ready(), g.dead());
 }
 
 pub(crate) fn main() -> TestResult {

@@ -15,8 +15,7 @@ pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let switch = |g: &Greenlet<()>, value: fn() -> Value| {
         let raw = g.raw().clone();
-        hub.loop_()
-            .run_callback(move || raw.switch(value()).map(drop))
+        hub.loop_().run_callback(move || raw.switch(value()).map(drop))
     };
 
     let a = Greenlet::new(|| worker("a"));

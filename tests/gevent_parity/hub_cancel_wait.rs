@@ -23,8 +23,7 @@ pub(crate) fn main() -> TestResult {
     hub.cancel_wait(&nobodys, ValueError("nobody gets it"), false)?;
 
     let (a, b) = (loop_.timer(100.0, 0.0)?, loop_.timer(100.0, 0.0)?);
-    let greenlets = [("a", a.clone()), ("b", b.clone())]
-        .map(|(label, watcher)| spawn(move || waits(label, &watcher)));
+    let greenlets = [("a", a.clone()), ("b", b.clone())].map(|(label, watcher)| spawn(move || waits(label, &watcher)));
     sleep(0)?;
     loop_.run_callback(|| println!("callback before"))?;
     hub.cancel_wait(&a, ValueError("cancelled"), false)?;

@@ -11,11 +11,7 @@ fn in_thread(main_hub: u64) -> TestResult {
     println!("before: {}", get_hub_if_exists().is_none());
     let hub = get_hub();
     let same = hub.minimal_ident() == main_hub;
-    println!(
-        "thread: {} {} {same}",
-        hub.main_hub(),
-        hub.loop_().default()
-    );
+    println!("thread: {} {} {same}", hub.main_hub(), hub.loop_().default());
     spawn_later(0.001, || println!("greenlet in the thread"))?;
     println!("joined: {}", hub.join(10)?);
     let g = spawn(|| 7);
@@ -32,11 +28,7 @@ fn in_thread(main_hub: u64) -> TestResult {
 
 pub(crate) fn main() -> TestResult {
     let main_hub = get_hub();
-    println!(
-        "main: {} {}",
-        main_hub.main_hub(),
-        main_hub.loop_().default()
-    );
+    println!("main: {} {}", main_hub.main_hub(), main_hub.loop_().default());
     // A hub cannot be sent to the thread, but its number can.
     let ident = main_hub.minimal_ident();
     let thread = std::thread::spawn(move || in_thread(ident));

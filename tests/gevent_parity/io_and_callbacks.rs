@@ -34,10 +34,7 @@ pub(crate) fn main() -> TestResult {
     let data: Rc<Data> = Rc::default();
     writer.write_all(b"x")?;
     let (seen, read) = (data.clone(), data.clone());
-    let greenlets = [
-        spawn(move || yields(&seen)),
-        spawn(move || reads(reader, &read)),
-    ];
+    let greenlets = [spawn(move || yields(&seen)), spawn(move || reads(reader, &read))];
     joinall(greenlets, None)?;
     println!("data: {}", !data.borrow().is_empty());
     Ok(())

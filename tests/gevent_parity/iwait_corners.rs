@@ -40,19 +40,11 @@ fn names(objects: impl IntoIterator<Item = Object>) -> String {
     }
 }
 
-fn all(
-    objects: &[&Object],
-    timeout: Option<f64>,
-    count: Option<usize>,
-) -> Result<Vec<Object>, Exception> {
+fn all(objects: &[&Object], timeout: Option<f64>, count: Option<usize>) -> Result<Vec<Object>, Exception> {
     iwait(objects.iter().map(|&object| object.clone()), timeout, count)?.collect()
 }
 
-fn waited(
-    objects: &[&Object],
-    timeout: Option<f64>,
-    count: Option<usize>,
-) -> Result<Vec<Object>, Exception> {
+fn waited(objects: &[&Object], timeout: Option<f64>, count: Option<usize>) -> Result<Vec<Object>, Exception> {
     wait(objects.iter().map(|&object| object.clone()), timeout, count)
 }
 
@@ -62,11 +54,7 @@ fn spawned(label: &'static str) -> Object {
 }
 
 pub(crate) fn main() -> TestResult {
-    println!(
-        "{} {}",
-        names(all(&[], None, None)?),
-        names(waited(&[], None, None)?)
-    );
+    println!("{} {}", names(all(&[], None, None)?), names(waited(&[], None, None)?));
     let (a, b) = (spawned("a"), spawned("b"));
     println!("{}", names(all(&[&a, &b], None, Some(0))?));
     println!("{}", names(all(&[&a, &b], None, Some(5))?));

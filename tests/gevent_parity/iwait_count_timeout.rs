@@ -12,8 +12,8 @@ fn worker(name: &'static str, seconds: f64) -> Result<&'static str, Exception> {
 }
 
 pub(crate) fn main() -> TestResult {
-    let greenlets = [("a", 100.0), ("b", 0.05), ("c", 0.001)]
-        .map(|(name, seconds)| spawn(move || worker(name, seconds)));
+    let greenlets =
+        [("a", 100.0), ("b", 0.05), ("c", 0.001)].map(|(name, seconds)| spawn(move || worker(name, seconds)));
     let show = |what: &str, ready: Vec<&Named>| {
         let values: Vec<_> = ready.iter().map(|g| show(g.value())).collect();
         let links = greenlets.iter().any(|g| g.has_links() > 0);

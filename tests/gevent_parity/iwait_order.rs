@@ -13,8 +13,8 @@ fn worker(name: &'static str, rounds: usize) -> Result<&'static str, Exception> 
 }
 
 pub(crate) fn main() -> TestResult {
-    let greenlets = [("a", 30), ("b", 1), ("c", 20), ("d", 3)]
-        .map(|(name, rounds)| spawn(move || worker(name, rounds)));
+    let greenlets =
+        [("a", 30), ("b", 1), ("c", 20), ("d", 3)].map(|(name, rounds)| spawn(move || worker(name, rounds)));
     for g in iwait(&greenlets, None, None)? {
         let g = g?;
         println!("{} is ready", show(g.value()));

@@ -5,11 +5,7 @@ use gevent::{Exception, Timeout, TimeoutError, iwait, joinall, sleep, spawn};
 use super::common::{TestResult, name};
 
 fn whose(outer: &Timeout, error: &Exception) -> &'static str {
-    if outer.caused(error) {
-        "outer"
-    } else {
-        "inner"
-    }
+    if outer.caused(error) { "outer" } else { "inner" }
 }
 
 pub(crate) fn main() -> TestResult {

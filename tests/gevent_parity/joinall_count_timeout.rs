@@ -10,8 +10,8 @@ fn worker(name: &'static str, seconds: f64) -> Result<&'static str, Exception> {
 }
 
 pub(crate) fn main() -> TestResult {
-    let greenlets = [("a", 100.0), ("b", 0.03), ("c", 0.001)]
-        .map(|(name, seconds)| spawn(move || worker(name, seconds)));
+    let greenlets =
+        [("a", 100.0), ("b", 0.03), ("c", 0.001)].map(|(name, seconds)| spawn(move || worker(name, seconds)));
     let show = |what: &str, done: Vec<AnyGreenlet>| {
         let name = |g: &AnyGreenlet| greenlets.iter().find(|w| w.any() == *g)?.value();
         let names: Vec<_> = done.iter().filter_map(name).collect();

@@ -8,10 +8,7 @@ use gevent::{AnyGreenlet, Exception, Greenlet, joinall, sleep, spawn};
 
 use super::common::TestResult;
 
-fn worker(
-    name: &'static str,
-    wait: impl FnOnce() -> TestResult,
-) -> Result<&'static str, Exception> {
+fn worker(name: &'static str, wait: impl FnOnce() -> TestResult) -> Result<&'static str, Exception> {
     wait()?;
     println!("{name} ends");
     Ok(name)

@@ -26,9 +26,7 @@ pub(crate) fn main() -> TestResult {
     sleep(0)?;
     for g in [made, scheduled, failing, sleeping, sleeping_too] {
         // gevent's `g.exception or g.value`: a GreenletExit is a value there.
-        let ended = g
-            .get()
-            .map_or_else(|error| name(&error), |()| "None".to_owned());
+        let ended = g.get().map_or_else(|error| name(&error), |()| "None".to_owned());
         println!("{} {} {ended}", g.dead(), g.successful());
     }
     Ok(())

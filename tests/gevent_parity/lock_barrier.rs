@@ -24,11 +24,7 @@ pub(crate) fn main() -> TestResult {
 
     let greenlets: Vec<_> = (0..3).map(|i| spawn(passes(i))).collect();
     joinall(&greenlets, None)?;
-    println!(
-        "waiting: {}, broken: {}",
-        barrier.n_waiting(),
-        barrier.broken()
-    );
+    println!("waiting: {}, broken: {}", barrier.n_waiting(), barrier.broken());
 
     let b = barrier.clone();
     let is_broken = move |name: &'static str, timeout: Option<f64>| match b.wait(timeout) {
@@ -52,10 +48,6 @@ pub(crate) fn main() -> TestResult {
     sleep(0)?;
     barrier.reset();
     waits.join(None)?;
-    println!(
-        "waiting: {}, broken: {}",
-        barrier.n_waiting(),
-        barrier.broken()
-    );
+    println!("waiting: {}, broken: {}", barrier.n_waiting(), barrier.broken());
     Ok(())
 }

@@ -7,12 +7,7 @@ use super::common::TestResult;
 
 /// The part of the message that names nobody.
 fn first(error: impl std::error::Error) -> String {
-    error
-        .to_string()
-        .split('.')
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    error.to_string().split('.').next().unwrap_or_default().to_owned()
 }
 
 pub(crate) fn main() -> TestResult {
@@ -32,11 +27,7 @@ pub(crate) fn main() -> TestResult {
     }
     {
         let _held = lock.acquire_guard()?;
-        println!(
-            "acquired: {}, locked: {}",
-            lock.acquire_timeout(None)?,
-            lock.locked()
-        );
+        println!("acquired: {}, locked: {}", lock.acquire_timeout(None)?, lock.locked());
         lock.release()?;
         spawn(move || tries("other")).join(None)?;
     }

@@ -23,9 +23,5 @@ pub(crate) fn main() -> TestResult {
     let other = spawn(move || Ok(thread::spawn(move || thread(&loop_, sender))));
     hub.wait(&done)?;
     println!("main is woken");
-    other
-        .take()
-        .expect("it was spawned")
-        .join()
-        .expect("no panic")
+    other.take().expect("it was spawned").join().expect("no panic")
 }

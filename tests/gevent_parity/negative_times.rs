@@ -1,8 +1,6 @@
 //! A time that is over already: everything takes it for 0.
 
-use gevent::{
-    Timeout, TimeoutError, get_hub, joinall, sleep, spawn, spawn_later, wait, with_timeout,
-};
+use gevent::{Timeout, TimeoutError, get_hub, joinall, sleep, spawn, spawn_later, wait, with_timeout};
 
 use super::common::TestResult;
 

@@ -30,9 +30,6 @@ pub(crate) fn main() -> TestResult {
     }
     println!("size {}", pool.len());
     println!("{} {} {}", gs[0].get()?, gs[1].get()?, gs[2].get()?);
-    println!(
-        "{}",
-        pool.apply_cb(|| task("e"), |v| println!("callback {v}"))?
-    );
+    println!("{}", pool.apply_cb(|| task("e"), |v| println!("callback {v}"))?);
     sleep(0)
 }

@@ -32,12 +32,7 @@ pub(crate) fn main() -> TestResult {
         spawn(move || spawner(name, &pool));
     }
     sleep(0)?;
-    println!(
-        "free {}, full {}, size {}",
-        pool.free_count(),
-        pool.full(),
-        pool.len()
-    );
+    println!("free {}, full {}, size {}", pool.free_count(), pool.full(), pool.len());
     if let Err(PoolFull) = pool.try_add(Greenlet::new(|| worker("x"))) {
         println!("PoolFull");
     }

@@ -17,10 +17,7 @@ fn worker(queue: &Queue<&'static str>) -> TestResult {
     loop {
         let task = queue.get()?;
         sleep(0)?;
-        println!(
-            "{task} is done, unfinished {}",
-            queue.unfinished_tasks() - 1
-        );
+        println!("{task} is done, unfinished {}", queue.unfinished_tasks() - 1);
         queue.task_done()?;
     }
 }

@@ -60,11 +60,7 @@ pub(crate) fn main() -> TestResult {
         spawn(move || call("join", || its.join(0.03)));
         sleep(0)?;
         queue.shutdown(immediate);
-        println!(
-            "size {}, unfinished {}",
-            queue.qsize(),
-            queue.unfinished_tasks()
-        );
+        println!("size {}, unfinished {}", queue.qsize(), queue.unfinished_tasks());
         sleep(0)?;
         call("put", || queue.put("y"))?;
         call("put_nowait", || Ok(queue.put_nowait("y")?))?;

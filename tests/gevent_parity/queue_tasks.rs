@@ -22,9 +22,7 @@ fn get_three<S: Storage>(queue: &BaseJoinableQueue<S>) -> Result<Vec<S::Item>, E
 }
 
 /// One of the other queues: with these items, for so many.
-fn orders<S: Storage<Item = i32> + Clone>(
-    make: impl Fn(Option<usize>, &[i32]) -> BaseJoinableQueue<S>,
-) -> TestResult {
+fn orders<S: Storage<Item = i32> + Clone>(make: impl Fn(Option<usize>, &[i32]) -> BaseJoinableQueue<S>) -> TestResult {
     let queue = make(None, &[3, 1, 2]);
     let (unfinished, first) = (queue.unfinished_tasks(), queue.peek()?);
     let got = get_three(&queue)?;

@@ -52,10 +52,7 @@ pub(crate) fn main() -> TestResult {
     ] {
         // It arrives as a value: the exception, boxed.
         let exit = g.throw(GreenletExit)?;
-        let exit = exit
-            .downcast_ref::<Exception>()
-            .map(name)
-            .unwrap_or_default();
+        let exit = exit.downcast_ref::<Exception>().map(name).unwrap_or_default();
         println!("{label}: returns {exit}, dead={}", g.dead());
     }
     Ok(())

@@ -11,16 +11,8 @@ pub(crate) fn main() -> TestResult {
     if let Err(error) = bounded.release() {
         println!("{error}");
     }
-    let acquired = (
-        bounded.acquire_timeout(None)?,
-        bounded.acquire_timeout(None)?,
-    );
-    println!(
-        "acquired: {} {} {}",
-        acquired.0,
-        acquired.1,
-        bounded.try_acquire()
-    );
+    let acquired = (bounded.acquire_timeout(None)?, bounded.acquire_timeout(None)?);
+    println!("acquired: {} {} {}", acquired.0, acquired.1, bounded.try_acquire());
     println!(
         "in time: {}, locked: {}",
         bounded.acquire_timeout(0.001)?,

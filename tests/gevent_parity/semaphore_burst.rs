@@ -32,16 +32,8 @@ pub(crate) fn main() -> TestResult {
     semaphore.release();
     loop_.run_callback(|| println!("callback after"))?;
     sleep(0)?;
-    println!(
-        "counter: {}, linked: {}",
-        semaphore.counter(),
-        semaphore.linkcount()
-    );
+    println!("counter: {}, linked: {}", semaphore.counter(), semaphore.linkcount());
     sleep(0)?;
-    println!(
-        "counter: {}, linked: {}",
-        semaphore.counter(),
-        semaphore.linkcount()
-    );
+    println!("counter: {}, linked: {}", semaphore.counter(), semaphore.linkcount());
     Ok(())
 }

@@ -28,11 +28,7 @@ pub(crate) fn main() -> TestResult {
     timed_out.join(None)?;
     semaphore.release();
     last.join(None)?;
-    println!(
-        "counter: {}, linked: {}",
-        semaphore.counter(),
-        semaphore.linkcount()
-    );
+    println!("counter: {}, linked: {}", semaphore.counter(), semaphore.linkcount());
 
     let greenlets: Vec<_> = (0..3).map(|i| waiter(i.to_string(), None)).collect();
     sleep(0)?;
@@ -40,10 +36,6 @@ pub(crate) fn main() -> TestResult {
     semaphore.release();
     greenlets[1].kill_with(soon())?;
     joinall(&greenlets, 0.01)?;
-    println!(
-        "counter: {}, linked: {}",
-        semaphore.counter(),
-        semaphore.linkcount()
-    );
+    println!("counter: {}, linked: {}", semaphore.counter(), semaphore.linkcount());
     Ok(())
 }

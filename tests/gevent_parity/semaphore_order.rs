@@ -19,16 +19,10 @@ pub(crate) fn main() -> TestResult {
         }
     };
 
-    let greenlets: Vec<_> = (0..6)
-        .map(|i| spawn(worker(format!("worker {i}"))))
-        .collect();
+    let greenlets: Vec<_> = (0..6).map(|i| spawn(worker(format!("worker {i}")))).collect();
     sleep(0)?;
     println!("linked: {}", semaphore.linkcount());
     joinall(&greenlets, None)?;
-    println!(
-        "counter: {}, linked: {}",
-        semaphore.counter(),
-        semaphore.linkcount()
-    );
+    println!("counter: {}, linked: {}", semaphore.counter(), semaphore.linkcount());
     Ok(())
 }

@@ -35,10 +35,6 @@ pub(crate) fn main() -> TestResult {
     println!("release: {}", semaphore.release());
     sleep(0)?;
     sleep(0)?;
-    println!(
-        "counter: {}, linked: {}",
-        semaphore.counter(),
-        semaphore.linkcount()
-    );
+    println!("counter: {}, linked: {}", semaphore.counter(), semaphore.linkcount());
     Ok(())
 }

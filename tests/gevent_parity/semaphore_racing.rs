@@ -18,11 +18,7 @@ fn spawn_acquire(who: &'static str, semaphore: &Semaphore) -> Greenlet<()> {
 }
 
 fn show(semaphore: &Semaphore) {
-    println!(
-        "counter {}, links {}",
-        semaphore.counter(),
-        semaphore.linkcount()
-    );
+    println!("counter {}, links {}", semaphore.counter(), semaphore.linkcount());
 }
 
 fn kill(greenlet: &Greenlet<()>) -> TestResult {

@@ -40,9 +40,7 @@ pub(crate) fn main() -> TestResult {
     }
     show(&pool.map(|i| i + 1, 0..4)?);
     show(&pool.imap(|i| i + 1, 0..4).collect::<Result<Vec<_>, _>>()?);
-    let mut values = pool
-        .imap_unordered(|i| i + 1, 0..4)
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut values = pool.imap_unordered(|i| i + 1, 0..4).collect::<Result<Vec<_>, _>>()?;
     values.sort_unstable();
     show(&values);
     pool.join()?;

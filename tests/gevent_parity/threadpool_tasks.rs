@@ -26,28 +26,16 @@ fn sizes(pool: &ThreadPool) {
 pub(crate) fn main() -> TestResult {
     report_errors();
     let pool = ThreadPool::new(3);
-    println!(
-        "size {}, maxsize {}, tasks {}",
-        pool.size(),
-        pool.maxsize(),
-        pool.len()
-    );
+    println!("size {}, maxsize {}, tasks {}", pool.size(), pool.maxsize(), pool.len());
     println!("{} {}", pool.apply(|| 6 * 7)?, pool.size());
     println!("{:?}", pool.map(|i| i * i, 0..6)?);
-    println!(
-        "{:?}",
-        pool.imap(|i: i32| -i, 0..4)
-            .collect::<Result<Vec<_>, _>>()?
-    );
-    let mut values = pool
-        .imap_unordered(|i: i32| -i, 0..4)
-        .collect::<Result<Vec<_>, _>>()?;
+    println!("{:?}", pool.imap(|i: i32| -i, 0..4).collect::<Result<Vec<_>, _>>()?);
+    let mut values = pool.imap_unordered(|i: i32| -i, 0..4).collect::<Result<Vec<_>, _>>()?;
     values.sort_unstable();
     println!("{values:?}");
     println!(
         "{:?}",
-        pool.imap_maxsize(|i: i32| i, 0..4, 1)
-            .collect::<Result<Vec<_>, _>>()?
+        pool.imap_maxsize(|i: i32| i, 0..4, 1).collect::<Result<Vec<_>, _>>()?
     );
 
     println!("tasks that fail");
@@ -71,8 +59,7 @@ pub(crate) fn main() -> TestResult {
     pool.map_cb(|i| i, [1, 2], |values| println!("{values:?}"))?;
     println!(
         "{}",
-        pool.apply_async_cb(|| "async", |value| println!("{value}"))
-            .get()?
+        pool.apply_async_cb(|| "async", |value| println!("{value}")).get()?
     );
     let map = pool.map_async_cb(|i| i, [3, 4], |values| println!("{values:?}"));
     println!("{:?}", map.get()?);
@@ -126,11 +113,7 @@ pub(crate) fn main() -> TestResult {
     let outer = get_hub().threadpool();
     let ident = get_hub().minimal_ident();
     let same = outer.apply(move || get_hub().minimal_ident() == ident)?;
-    println!(
-        "{} {}",
-        outer.maxsize(),
-        if same { "True" } else { "False" }
-    );
+    println!("{} {}", outer.maxsize(), if same { "True" } else { "False" });
     println!(
         "{}",
         if outer == get_hub().threadpool() {

@@ -22,11 +22,7 @@ fn nested(outer_seconds: f64, inner_seconds: f64) -> TestResult {
                 handled = Err(error);
             }
         }
-        println!(
-            "pending: inner {}, outer {}",
-            inner.pending(),
-            outer.pending()
-        );
+        println!("pending: inner {}, outer {}", inner.pending(), outer.pending());
         inner.close();
         handled?;
         sleep(100)

@@ -9,11 +9,7 @@ fn wait(timeout: &Timeout, seconds: f64) -> TestResult {
     match sleep(seconds) {
         Ok(()) => println!("slept"),
         Err(error) if error.is::<TimeoutError>() => {
-            let whose = if timeout.caused(&error) {
-                "own"
-            } else {
-                "other"
-            };
+            let whose = if timeout.caused(&error) { "own" } else { "other" };
             println!("{whose} {}", timeout.pending());
         }
         Err(other) => return Err(other),

@@ -26,8 +26,7 @@ pub(crate) fn main() -> TestResult {
         slept => drop(slept?),
     }
 
-    let failed = Timeout::new(100)
-        .silent(|| -> TestResult { Err(Exception::new(ValueError("its own error"))) });
+    let failed = Timeout::new(100).silent(|| -> TestResult { Err(Exception::new(ValueError("its own error"))) });
     if let Err(error) = failed {
         println!("{error}");
     }

@@ -29,11 +29,7 @@ pub(crate) fn main() -> TestResult {
     report_errors();
     let timeouts: Rc<RefCell<Vec<Timeout>>> = Rc::default();
     let t = timeouts.clone();
-    let greenlets = [
-        spawn(limited),
-        spawn(unlimited),
-        spawn(move || careless(&t)),
-    ];
+    let greenlets = [spawn(limited), spawn(unlimited), spawn(move || careless(&t))];
     joinall(greenlets, None)?;
     println!("pending: {}", timeouts.borrow()[0].pending());
     Ok(())

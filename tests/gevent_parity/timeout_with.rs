@@ -14,11 +14,7 @@ pub(crate) fn main() -> TestResult {
     match timeout.with(|| sleep(10)) {
         Ok(()) => println!("not reached"),
         Err(error) if error.is::<TimeoutError>() => {
-            println!(
-                "{} {}",
-                whose(&timeout, &error, "own", "other"),
-                timeout.pending()
-            );
+            println!("{} {}", whose(&timeout, &error, "own", "other"), timeout.pending());
         }
         Err(other) => return Err(other),
     }
@@ -58,10 +54,7 @@ pub(crate) fn main() -> TestResult {
     let started = Timeout::start_new(0.001);
     match started.with(|| sleep(10)) {
         Err(error) if error.is::<TimeoutError>() => {
-            println!(
-                "started before: {}",
-                whose(&started, &error, "own", "other")
-            );
+            println!("started before: {}", whose(&started, &error, "own", "other"));
         }
         other => return other,
     }

@@ -23,20 +23,11 @@ pub(crate) fn main() -> TestResult {
     let (reader, writer) = (reading.as_raw_fd(), writing.as_raw_fd());
 
     one("read", wait_read(reader, 0.001))?;
-    one(
-        "read",
-        wait_read(reader, (0.001, ValueError("nothing to read"))),
-    )?;
+    one("read", wait_read(reader, (0.001, ValueError("nothing to read"))))?;
     one("read", wait_read(reader, (0, ValueError("nothing at all"))))?;
     one("write", wait_write(writer, (0.001, ValueError("full"))))?;
     one("write", wait_write(writer, (None, ValueError("for ever"))))?;
     writing.write_all(b"x")?;
-    one(
-        "read",
-        wait_read(reader, (0, ValueError("nothing to read"))),
-    )?;
-    one(
-        "readwrite",
-        wait_readwrite(writer, (1, ValueError("neither"))),
-    )
+    one("read", wait_read(reader, (0, ValueError("nothing to read"))))?;
+    one("readwrite", wait_readwrite(writer, (1, ValueError("neither"))))
 }

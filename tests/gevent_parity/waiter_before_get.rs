@@ -6,11 +6,7 @@ use waiter::Waiter;
 use super::common::{TestResult, ValueError, name};
 
 fn show(waiter: &Waiter<&str>) {
-    println!(
-        "ready={} successful={}",
-        waiter.ready(),
-        waiter.successful()
-    );
+    println!("ready={} successful={}", waiter.ready(), waiter.successful());
 }
 
 pub(crate) fn main() -> TestResult {

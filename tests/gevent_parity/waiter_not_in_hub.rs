@@ -15,18 +15,14 @@ pub(crate) fn main() -> TestResult {
         Ok(())
     });
     sleep(0)?;
-    let attempts = [
-        waiter.switch("from main"),
-        waiter.throw(ValueError("from main")),
-    ];
+    let attempts = [waiter.switch("from main"), waiter.throw(ValueError("from main"))];
     for attempt in attempts {
         if let Err(NotInHubError { .. }) = attempt {
             println!("refused");
         }
     }
     let w = waiter.clone();
-    hub.loop_()
-        .run_callback(move || Ok(w.switch("from the hub")?))?;
+    hub.loop_().run_callback(move || Ok(w.switch("from the hub")?))?;
     g.join(None)?;
     waiter.switch("nobody waits, so main may")?;
     println!("{}", waiter.get()?);

@@ -25,8 +25,7 @@ pub(crate) fn main() -> TestResult {
         spawn(move || getter(&waiter, label))
     });
     sleep(0)?;
-    hub.loop_()
-        .run_callback(move || Ok(waiter.switch("value")?))?;
+    hub.loop_().run_callback(move || Ok(waiter.switch("value")?))?;
     joinall(greenlets, None)?;
     Ok(())
 }

@@ -38,12 +38,7 @@ fn run(program: &[&str]) -> Vec<String> {
     let functions: BTreeMap<String, Vec<String>> = program
         .iter()
         .filter_map(|line| line.split_once(": "))
-        .map(|(who, steps)| {
-            (
-                who.to_owned(),
-                steps.split("; ").map(String::from).collect(),
-            )
-        })
+        .map(|(who, steps)| (who.to_owned(), steps.split("; ").map(String::from).collect()))
         .collect();
     let (done, lines) = channel();
     let thread = thread::spawn(move || {

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use gevent::{
-    AnyGreenlet, Exception, Greenlet, GreenletExit, JoinAll, Kill, RawGreenlet, get_hub,
-    getcurrent, idle, iwait, joinall, joinall_with, kill, killall, killall_with, sleep, spawn_raw,
+    AnyGreenlet, Exception, Greenlet, GreenletExit, JoinAll, Kill, RawGreenlet, get_hub, getcurrent, idle, iwait,
+    joinall, joinall_with, kill, killall, killall_with, sleep, spawn_raw,
 };
 
 use crate::world::{DONE, Fail, World, state};
@@ -32,10 +32,7 @@ fn with_fail() -> Kill {
 
 impl World {
     /// The step's result; none if it is not one of these.
-    pub(crate) fn greenlet_step(
-        self: &Rc<Self>,
-        words: &[&str],
-    ) -> Result<Option<String>, Exception> {
+    pub(crate) fn greenlet_step(self: &Rc<Self>, words: &[&str]) -> Result<Option<String>, Exception> {
         let g = |number| self.greenlet(number);
         match words {
             ["sleep"] => sleep(0)?,
@@ -61,20 +58,12 @@ impl World {
             ["killwith", n] => drop(g(n).kill_with(with_fail())?),
             ["killwithsoon", n] => {
                 let exception = Fail.into();
-                g(n).kill_with(Kill {
-                    exception,
-                    ..soon()
-                })?;
+                g(n).kill_with(Kill { exception, ..soon() })?;
             }
             ["gkill", n] => kill(&g(n), GreenletExit)?,
             ["killself"] => {
                 let me = getcurrent();
-                let greenlet = self
-                    .greenlets
-                    .borrow()
-                    .values()
-                    .find(|g| *g.raw() == me)
-                    .cloned();
+                let greenlet = self.greenlets.borrow().values().find(|g| *g.raw() == me).cloned();
                 greenlet.map_or(Ok(()), |greenlet| greenlet.kill())?;
             }
             ["throw", n] => drop(g(n).throw(Fail)?),
@@ -190,12 +179,7 @@ impl World {
     }
 
     fn numbers(&self, greenlets: &[AnyGreenlet]) -> String {
-        let numbers = greenlets
-            .iter()
-            .filter_map(|greenlet| self.number(greenlet));
-        numbers
-            .map(|number| number.to_string())
-            .collect::<Vec<_>>()
-            .join(" ")
+        let numbers = greenlets.iter().filter_map(|greenlet| self.number(greenlet));
+        numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(" ")
     }
 }

@@ -33,11 +33,7 @@ impl Objects {
         let hub = get_hub();
         let watcher = || hub.loop_().async_()?.with_ref(false);
         Ok(Objects {
-            timeouts: [
-                Timeout::new(0),
-                Timeout::new(100).with_ref(false),
-                Timeout::new(None),
-            ],
+            timeouts: [Timeout::new(0), Timeout::new(100).with_ref(false), Timeout::new(None)],
             events: [Event::new(), Event::new()],
             semaphores: [Semaphore::new(1), Semaphore::new(0)],
             results: [AsyncResult::new(), AsyncResult::new()],
@@ -75,10 +71,7 @@ pub(crate) fn state(greenlet: &Greenlet<i32>, links: Option<bool>) -> String {
         greenlet.successful(),
     ];
     flags.extend(links);
-    let flags: String = flags
-        .iter()
-        .map(|flag| if *flag { '+' } else { '-' })
-        .collect();
+    let flags: String = flags.iter().map(|flag| if *flag { '+' } else { '-' }).collect();
     let error = greenlet.exception();
     format!("{flags} {}", error.as_ref().map_or("-", name))
 }
@@ -125,9 +118,7 @@ impl World {
         let begin = format!("{who}: {step}");
         self.log(begin.clone());
         let done = self.step(step);
-        let how = done
-            .as_ref()
-            .map_or_else(|error| name(error), String::as_str);
+        let how = done.as_ref().map_or_else(|error| name(error), String::as_str);
         // One line for what nothing comes between.
         if !self.over.get() && self.lines.borrow().last() == Some(&begin) {
             self.lines.borrow_mut().pop();

@@ -9,9 +9,7 @@ use std::rc::Rc;
 use crate::support::{LONG, TestResult, bounded};
 use gevent::exceptions::InvalidSwitchError;
 use gevent::hub::wait_read;
-use gevent::{
-    Exception, Greenlet, Timeout, Value, get_hub, sleep, spawn, spawn_later, with_timeout,
-};
+use gevent::{Exception, Greenlet, Timeout, Value, get_hub, sleep, spawn, spawn_later, with_timeout};
 
 #[test]
 fn test_nested_with_timeout() {

@@ -10,10 +10,7 @@ use std::time::{Duration, Instant};
 use crate::support::{ExpectedError, LONG, TestResult, bounded, fail};
 use gevent::exceptions::TimeoutStartedError;
 use gevent::hub::wait_read;
-use gevent::{
-    Exception, Timeout, TimeoutError, get_hub, iwait, joinall, sleep, spawn, spawn_later,
-    with_timeout,
-};
+use gevent::{Exception, Timeout, TimeoutError, get_hub, iwait, joinall, sleep, spawn, spawn_later, with_timeout};
 
 /// Comes soon.
 const SHORT: f64 = 0.001;

@@ -23,25 +23,13 @@ fn test_loop_exit_names_who_waits_where_and_for_what() -> Result<(), Exception> 
     assert_eq!(exit.blocked.len(), 2, "{exit}");
     let first = &exit.blocked[0];
     assert_eq!(first.name.as_deref(), Some("waits"));
-    assert_eq!(
-        (first.made_at.file(), first.made_at.line()),
-        (file!(), made_line)
-    );
-    assert_eq!(
-        (first.parked_at.file(), first.parked_at.line()),
-        (file!(), parked_line)
-    );
+    assert_eq!((first.made_at.file(), first.made_at.line()), (file!(), made_line));
+    assert_eq!((first.parked_at.file(), first.parked_at.line()), (file!(), parked_line));
     assert_eq!(first.waiting_on.expect("it said so").kind, "Waiter");
     let second = exit.blocked[1].waiting_on.expect("it said so");
-    assert_eq!(
-        (second.kind, second.address),
-        ("Greenlet", waits.raw().address())
-    );
+    assert_eq!((second.kind, second.address), ("Greenlet", waits.raw().address()));
     let text = exit.to_string();
-    assert!(
-        text.starts_with("This operation would block forever"),
-        "{text}"
-    );
+    assert!(text.starts_with("This operation would block forever"), "{text}");
     assert!(
         text.contains("\"waits\", made at tests/greenlets/blocked.rs:"),
         "{text}"

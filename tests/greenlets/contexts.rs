@@ -10,8 +10,8 @@ use gevent::hub::core::Callback;
 use gevent::local::Local;
 use gevent::threadpool::{Future, Task, ThreadPool, ThreadPoolExecutor};
 use gevent::{
-    AnyGreenlet, Context, Exception, Greenlet, Hub, LinkKind, RawGreenlet, Value, get_hub, sleep,
-    spawn, spawn_raw, threadsafe,
+    AnyGreenlet, Context, Exception, Greenlet, Hub, LinkKind, RawGreenlet, Value, get_hub, sleep, spawn, spawn_raw,
+    threadsafe,
 };
 use waiter::{Failed, WaitHub, Waiter};
 
@@ -40,9 +40,7 @@ fn a_greenlet_is_found_again_by_the_one_underneath() -> TestResult {
         Context::Greenlet(greenlet) => AnyGreenlet::of(greenlet).expect("it is one"),
         other => panic!("{other:?}"),
     });
-    let named = Greenlet::<()>::builder()
-        .name("named")
-        .spawn(|| fail::<()>("named"));
+    let named = Greenlet::<()>::builder().name("named").spawn(|| fail::<()>("named"));
     named.join(None)?;
     assert_eq!(failed.take(), [named.any()]);
     let panics = spawn(|| -> i32 { std::panic::panic_any(()) });
@@ -70,10 +68,7 @@ fn contexts_are_shown_as_what_they_are() -> TestResult {
         text(Context::Switch(raw)),
         format!("<built-in method switch of {shown}>")
     );
-    assert_eq!(
-        text(Context::Throw(raw)),
-        format!("<built-in method throw of {shown}>")
-    );
+    assert_eq!(text(Context::Throw(raw)), format!("<built-in method throw of {shown}>"));
     let link = greenlet.link(|_| ());
     let source = greenlet.any();
     let context = Context::Link {
@@ -82,10 +77,7 @@ fn contexts_are_shown_as_what_they_are() -> TestResult {
     };
     assert_eq!(text(context), format!("({link:?}, {shown})"));
     assert_eq!(text(Context::None), "None");
-    assert_eq!(
-        text(Context::Object(&get_hub())),
-        format!("{:?}", get_hub())
-    );
+    assert_eq!(text(Context::Object(&get_hub())), format!("{:?}", get_hub()));
     let plain = RawGreenlet::new(|_| Ok(Value::None));
     assert_eq!(text(Context::Greenlet(&plain)), format!("{plain:?}"));
     Ok(())
@@ -96,10 +88,7 @@ fn links_tell_how_they_were_added() {
     let greenlet = Greenlet::new(|| 0);
     assert_eq!(greenlet.link(|_| ()).kind(), LinkKind::Spawned);
     assert_eq!(greenlet.link_value(|_| ()).kind(), LinkKind::SuccessSpawned);
-    assert_eq!(
-        greenlet.link_exception(|_| ()).kind(),
-        LinkKind::FailureSpawned
-    );
+    assert_eq!(greenlet.link_exception(|_| ()).kind(), LinkKind::FailureSpawned);
     assert_eq!(greenlet.rawlink(|_| ()).kind(), LinkKind::Raw);
 }
 
@@ -281,17 +270,10 @@ fn throwing_into_who_waits_is_its_throw() -> TestResult {
     let its = waiter.clone();
     let thrown = spawn_raw(move || its.get())?;
     sleep(0)?;
-    hub.loop_().run_callback(move || {
-        waiter
-            .throw(ExpectedError("thrown"))
-            .map_err(Exception::new)
-    })?;
+    hub.loop_()
+        .run_callback(move || waiter.throw(ExpectedError("thrown")).map_err(Exception::new))?;
     settle()?;
-    WaitHub::handle_error(
-        &hub,
-        Failed::Throw(&thrown),
-        ExpectedError("by hand").into(),
-    );
+    WaitHub::handle_error(&hub, Failed::Throw(&thrown), ExpectedError("by hand").into());
     let thrown_again = thrown.clone();
     assert_eq!(failed.take(), [cancelled, closed, thrown, thrown_again]);
     Ok(())

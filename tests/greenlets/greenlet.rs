@@ -5,8 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gevent::{
-    Exception, GreenletExit, JoinAll, Kill, Timeout, get_hub, joinall, joinall_with, mask_kill,
-    sleep, spawn,
+    Exception, GreenletExit, JoinAll, Kill, Timeout, get_hub, joinall, joinall_with, mask_kill, sleep, spawn,
 };
 use hub::ExceptionStream;
 
@@ -161,9 +160,7 @@ fn test_join_itself_is_an_error() -> TestResult {
     let s = slot.clone();
     let g = spawn(move || {
         let me = s.take().expect("stored before it runs");
-        me.join(None)
-            .unwrap_err()
-            .is::<gevent::exceptions::JoinSelfError>()
+        me.join(None).unwrap_err().is::<gevent::exceptions::JoinSelfError>()
     });
     slot.replace(Some(g.clone()));
     assert!(g.get()?);
@@ -346,10 +343,7 @@ fn test_spawn_tree_locals_are_shared_by_descendants() -> TestResult {
     let (child, grandchild) = g.take().expect("it ended well");
     assert!(g.spawn_tree_locals().same(&child.spawn_tree_locals()));
     assert!(g.spawn_tree_locals().same(&grandchild.spawn_tree_locals()));
-    assert_eq!(
-        grandchild.spawn_tree_locals().get::<i32>("name").as_deref(),
-        Some(&7)
-    );
+    assert_eq!(grandchild.spawn_tree_locals().get::<i32>("name").as_deref(), Some(&7));
     assert_eq!(child.spawning_greenlet().as_ref(), Some(g.raw()));
     let other = spawn(|| ());
     assert!(!other.spawn_tree_locals().same(&g.spawn_tree_locals()));
@@ -362,10 +356,7 @@ fn test_names_and_idents() -> TestResult {
     let ident = g.minimal_ident();
     assert_eq!(*g.name(), format!("Greenlet-{ident}"));
     g.set_name("renamed");
-    assert!(
-        format!("{g:?}").starts_with("<Greenlet \"renamed\" at 0x"),
-        "{g:?}"
-    );
+    assert!(format!("{g:?}").starts_with("<Greenlet \"renamed\" at 0x"), "{g:?}");
     g.join(None)?;
     drop(g);
     // The hub lets go of it when it has told all who are linked.
@@ -389,10 +380,7 @@ fn test_iwait_yields_in_order_of_readiness_and_unlinks() -> TestResult {
     assert_eq!(ready.next().transpose()?, Some(slow.any()));
     assert!(ready.next().is_none());
     assert_eq!(never.has_links(), 0);
-    assert_eq!(
-        gevent::wait([&never], 0.001, None)?,
-        [] as [&gevent::Greenlet<()>; 0]
-    );
+    assert_eq!(gevent::wait([&never], 0.001, None)?, [] as [&gevent::Greenlet<()>; 0]);
     assert_eq!(never.has_links(), 0);
     never.kill()
 }

@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use crate::support::{ExpectedError, LONG, Log, Reports, TestResult, bounded};
 use gevent::{
-    Exception, Greenlet, GreenletExit, Kill, TimeoutError, get_hub, joinall, killall, killall_with,
-    sleep, spawn, spawn_raw,
+    Exception, Greenlet, GreenletExit, Kill, TimeoutError, get_hub, joinall, killall, killall_with, sleep, spawn,
+    spawn_raw,
 };
 
 /// gevent's TestKill and those derived from it: every way to kill, of a greenlet at every point
@@ -359,9 +359,7 @@ mod greenletset {
         let p1 = Greenlet::<()>::builder()
             .name("fails")
             .spawn(|| crate::support::fail::<()>("1 / 0"));
-        let p2 = Greenlet::<()>::builder()
-            .name("sleeps")
-            .spawn(|| sleep(LONG));
+        let p2 = Greenlet::<()>::builder().name("sleeps").spawn(|| sleep(LONG));
         killall([&p1, &p2])?;
         assert!(p1.dead() && p2.dead());
         Ok(())

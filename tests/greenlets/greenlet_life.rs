@@ -8,8 +8,8 @@ use std::rc::Rc;
 use crate::support::{ExpectedError, LONG, Log, Reports, TestResult, bounded, fail};
 use gevent::hub::core::ErrorHandler;
 use gevent::{
-    AnyGreenlet, Context, Exception, Greenlet, GreenletExit, RawGreenlet, Value, get_hub,
-    getcurrent, joinall, sleep, spawn, spawn_later, spawn_raw,
+    AnyGreenlet, Context, Exception, Greenlet, GreenletExit, RawGreenlet, Value, get_hub, getcurrent, joinall, sleep,
+    spawn, spawn_later, spawn_raw,
 };
 use greenlet_core::{Tracer, settrace};
 
@@ -78,10 +78,7 @@ mod basic {
         assert_eq!(states(&g), [false, true, true, false]);
         assert_eq!(g.value(), None);
         let exception = g.exception().expect("it failed");
-        assert_eq!(
-            exception.downcast_ref(),
-            Some(&ExpectedError("test_error_exit"))
-        );
+        assert_eq!(exception.downcast_ref(), Some(&ExpectedError("test_error_exit")));
         assert_eq!(link_test.take(), [g]);
         reports.one_with("test_error_exit");
         Ok(())
@@ -98,11 +95,7 @@ mod basic {
         Reports::new();
         let g = spawn(|| fail::<()>("with a place"));
         g.join(None)?;
-        let place = g
-            .exception()
-            .expect("it failed")
-            .place()
-            .expect("it is known");
+        let place = g.exception().expect("it failed").place().expect("it is known");
         assert!(place.file.ends_with("mod.rs"), "{place}");
         Ok(())
     }
@@ -118,11 +111,10 @@ mod basic {
         }
         let errors = Log::<(RawGreenlet, Exception)>::new();
         let seen = errors.clone();
-        let handler: Rc<dyn ErrorHandler> =
-            Rc::new(move |context: Context<'_>, error: Exception| {
-                let whose = context.greenlet().expect("nobody else fails");
-                seen.add((whose.clone(), error));
-            });
+        let handler: Rc<dyn ErrorHandler> = Rc::new(move |context: Context<'_>, error: Exception| {
+            let whose = context.greenlet().expect("nobody else fails");
+            seen.add((whose.clone(), error));
+        });
         get_hub().set_error_handler(Some(handler));
         let g = spawn(|| recur(0));
         let joined = g.clone();
@@ -189,11 +181,7 @@ mod basic {
         let seen = called.clone();
         let callback: Rc<dyn Fn(&AnyGreenlet)> = Rc::new(move |g| seen.add(g.clone()));
         AnyGreenlet::add_spawn_callback(callback.clone());
-        let greenlets = [
-            spawn(|| ()),
-            spawn_later(0.0001, || ())?,
-            Greenlet::new(|| ()),
-        ];
+        let greenlets = [spawn(|| ()), spawn_later(0.0001, || ())?, Greenlet::new(|| ())];
         assert_eq!(called.len(), 2);
         greenlets[2].start()?;
         greenlets[2].start()?;

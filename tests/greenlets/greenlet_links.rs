@@ -24,11 +24,7 @@ enum By {
 impl By {
     const ALL: [By; 4] = [By::Link, By::Value, By::Exception, By::Raw];
 
-    fn link<T: 'static>(
-        self,
-        greenlet: &Greenlet<T>,
-        callback: impl Fn(&Greenlet<T>) -> TestResult + 'static,
-    ) -> Link {
+    fn link<T: 'static>(self, greenlet: &Greenlet<T>, callback: impl Fn(&Greenlet<T>) -> TestResult + 'static) -> Link {
         match self {
             By::Link => greenlet.link(callback),
             By::Value => greenlet.link_value(callback),
@@ -271,11 +267,7 @@ mod raise_link {
     fn test_raise(by: By) -> TestResult {
         let _bounded = bounded();
         Reports::new();
-        let p = spawn(|| {
-            gevent::getcurrent()
-                .throw(ExpectedError("test_raise"))
-                .map(drop)
-        });
+        let p = spawn(|| gevent::getcurrent().throw(ExpectedError("test_raise")).map(drop));
         for _ in 0..3 {
             let values = By::Value.log(&p);
             for log in links_see(by, &p, || p.join(None).expect("nobody throws")) {
@@ -309,11 +301,7 @@ mod listeners {
 
     fn test_multiple_listeners_error<T: 'static>(p: &Greenlet<T>, by: By, reports: &Reports) {
         let results = Log::<i32>::new();
-        for (message, result) in [
-            ("listener1", Some(10)),
-            ("listener2", Some(20)),
-            ("listener3", None),
-        ] {
+        for (message, result) in [("listener1", Some(10)), ("listener2", Some(20)), ("listener3", None)] {
             let results = results.clone();
             by.link(p, move |_| {
                 if let Some(result) = result {

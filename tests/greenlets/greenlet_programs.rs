@@ -15,8 +15,7 @@ use crate::support::{ExpectedError, LONG, bounded};
 use gevent::exceptions::{JoinSelfError, LoopExit};
 use gevent::hub::ExceptionStream;
 use gevent::{
-    Exception, Greenlet, GreenletExit, Kill, Link, Timeout, TimeoutError, get_hub, mask_kill,
-    sleep, spawn, spawn_later,
+    Exception, Greenlet, GreenletExit, Kill, Link, Timeout, TimeoutError, get_hub, mask_kill, sleep, spawn, spawn_later,
 };
 use greenlet_core::live_greenlets;
 use proptest::prelude::*;
@@ -90,11 +89,7 @@ fn script() -> impl Strategy<Value = Script> {
         ]
     };
     let ops = prop::collection::vec(op(), 0..10);
-    (ops, 0..3usize, any::<bool>()).prop_map(|(ops, stubborn, fails)| Script {
-        ops,
-        stubborn,
-        fails,
-    })
+    (ops, 0..3usize, any::<bool>()).prop_map(|(ops, stubborn, fails)| Script { ops, stubborn, fails })
 }
 
 /// A program; the main greenlet spawns the rest at the end, waits for all, and kills those that
@@ -239,11 +234,7 @@ mod model {
                     }
                     self.greenlets[who].notifying = false;
                 }
-                Callback::Kill {
-                    target,
-                    done,
-                    waiter,
-                } => {
+                Callback::Kill { target, done, waiter } => {
                     if self.greenlets[target].life == Life::Running {
                         self.wake(target, done);
                     }
@@ -345,14 +336,7 @@ mod model {
                     }
                 }
             }
-            self.end(
-                who,
-                if script.fails {
-                    Done::Error
-                } else {
-                    Done::Fine
-                },
-            );
+            self.end(who, if script.fails { Done::Error } else { Done::Fine });
         }
 
         fn step(&mut self, who: usize, op: Op) -> Option<Done> {
@@ -369,10 +353,7 @@ mod model {
                     self.queue.push_back(Callback::Wake(ticket));
                     None
                 }
-                Op::Join(target)
-                | Op::Link(target)
-                | Op::Rawlink(target)
-                | Op::Kill { target, .. }
+                Op::Join(target) | Op::Link(target) | Op::Rawlink(target) | Op::Kill { target, .. }
                     if absent(target) =>
                 {
                     Some(Done::Idle)
@@ -393,11 +374,7 @@ mod model {
                     links.retain(|other| *other != Link::Call(link));
                     Some(Done::Fine)
                 }
-                Op::Kill {
-                    target,
-                    block,
-                    error,
-                } => {
+                Op::Kill { target, block, error } => {
                     let done = if error { Done::Error } else { Done::Exit };
                     match self.greenlets[target].life {
                         Life::Scheduled => {
@@ -407,11 +384,7 @@ mod model {
                         Life::Ended(_) => Some(Done::Fine),
                         _ => {
                             let waiter = block.then(|| self.park(who, Park::Kill(target)));
-                            self.queue.push_back(Callback::Kill {
-                                target,
-                                done,
-                                waiter,
-                            });
+                            self.queue.push_back(Callback::Kill { target, done, waiter });
                             (!block).then_some(Done::Fine)
                         }
                     }
@@ -514,11 +487,7 @@ impl World {
                 let greenlet = self.greenlet(target).expect("it has a link");
                 greenlet.unlink(&link);
             }
-            Op::Kill {
-                target,
-                block,
-                error,
-            } => {
+            Op::Kill { target, block, error } => {
                 let Some(greenlet) = self.greenlet(target) else {
                     return Ok(Done::Idle);
                 };
@@ -560,10 +529,7 @@ fn counts() -> (i32, usize) {
     sleep(0.0001).expect("nobody throws");
     sleep(0).expect("nobody throws");
     assert_eq!(hub.blocked_greenlets(), []);
-    (
-        hub.loop_().activecnt().expect("the loop is there"),
-        live_greenlets(),
-    )
+    (hub.loop_().activecnt().expect("the loop is there"), live_greenlets())
 }
 
 proptest! {
@@ -666,9 +632,7 @@ impl TimedWorld {
         };
         match op {
             Timed::Sleep(seconds) => sleep(seconds),
-            Timed::Timeout(limit, seconds) => {
-                Timeout::new(limit).silent(|| sleep(seconds)).map(drop)
-            }
+            Timed::Timeout(limit, seconds) => Timeout::new(limit).silent(|| sleep(seconds)).map(drop),
             Timed::Nested(outer, inner, seconds) => {
                 let outer = Timeout::start_new(outer);
                 let inner = Timeout::start_new(inner);
@@ -682,11 +646,7 @@ impl TimedWorld {
                 other => other,
             },
             Timed::Get(who, seconds) => match target(who).get_timeout(seconds) {
-                Err(error)
-                    if error.is::<JoinSelfError>()
-                        || error.is::<TimeoutError>()
-                        || target(who).ready() =>
-                {
+                Err(error) if error.is::<JoinSelfError>() || error.is::<TimeoutError>() || target(who).ready() => {
                     Ok(())
                 }
                 other => other,

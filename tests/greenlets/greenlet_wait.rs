@@ -14,8 +14,8 @@ use crate::support::{
 use gevent::exceptions::{InvalidSeconds, LoopExit};
 use gevent::hub::{Link, Linkable, Links};
 use gevent::{
-    AnyGreenlet, Exception, Greenlet, JoinAll, Timeout, TimeoutError, get_hub, getcurrent, iwait,
-    joinall, joinall_with, sleep, spawn, wait,
+    AnyGreenlet, Exception, Greenlet, JoinAll, Timeout, TimeoutError, get_hub, getcurrent, iwait, joinall,
+    joinall_with, sleep, spawn, wait,
 };
 
 /// An object that is ready once it is raised.
@@ -263,10 +263,7 @@ mod joinall_ {
         });
         let b = raises("second");
         let error = joinall_with([&a, &b], raising()).unwrap_err();
-        assert_eq!(
-            error.downcast_ref::<ExpectedError>(),
-            Some(&ExpectedError("second"))
-        );
+        assert_eq!(error.downcast_ref::<ExpectedError>(), Some(&ExpectedError("second")));
         assert_eq!(joinall([&a, &b], None)?, [b.any(), a.any()]);
         Ok(())
     }
@@ -312,9 +309,7 @@ mod joinall_ {
     #[test]
     fn test_a_killed_joinall_leaves_the_others_alone() -> TestResult {
         let _bounded = bounded();
-        let all: Vec<_> = [0.0, 0.001, 0.002]
-            .map(|seconds| spawn(move || sleep(seconds)))
-            .into();
+        let all: Vec<_> = [0.0, 0.001, 0.002].map(|seconds| spawn(move || sleep(seconds))).into();
         let joins = {
             let all = all.clone();
             spawn(move || joinall(&all, None).map(drop))
@@ -479,10 +474,7 @@ mod waits {
         assert_eq!(outcomes.len(), 5);
         for outcome in outcomes {
             let error = outcome.unwrap_err();
-            assert!(
-                error.is::<gevent::exceptions::BlockingSwitchOutError>(),
-                "{error:?}"
-            );
+            assert!(error.is::<gevent::exceptions::BlockingSwitchOutError>(), "{error:?}");
         }
         assert_eq!(g.has_links(), 0);
         g.kill()

@@ -5,8 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::support::{
-    ExpectedError, LONG, Log, Reports, TestResult, bounded, fail, outer_timeout_is_not_lost,
-    returns_after_timeout,
+    ExpectedError, LONG, Log, Reports, TestResult, bounded, fail, outer_timeout_is_not_lost, returns_after_timeout,
 };
 use gevent::exceptions::InvalidSwitchError;
 use gevent::hub::core::Loop;

@@ -72,9 +72,7 @@ fn test_join_in_new_thread_doesnt_leak_hub_or_greenlet() {
 }
 
 /// A thread that ends its greenlets.
-fn ended_thread<R: Send + 'static>(
-    body: impl FnOnce() -> R + Send + 'static,
-) -> thread::JoinHandle<R> {
+fn ended_thread<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> thread::JoinHandle<R> {
     thread::spawn(|| gevent::hub::run(body).expect("the main greenlet runs it"))
 }
 
@@ -187,11 +185,7 @@ mod join_timeout {
         join_takes_from(Instant::now(), seconds, timeout)
     }
 
-    fn join_takes_from(
-        begin: Instant,
-        seconds: f64,
-        timeout: Option<f64>,
-    ) -> Result<bool, gevent::Exception> {
+    fn join_takes_from(begin: Instant, seconds: f64, timeout: Option<f64>) -> Result<bool, gevent::Exception> {
         let joined = get_hub().join(timeout)?;
         let took = begin.elapsed().as_secs_f64();
         assert!((seconds..seconds + LONG / 2.0).contains(&took), "{took}");

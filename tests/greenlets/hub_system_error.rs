@@ -10,9 +10,7 @@ type Start = fn(Exception) -> Result<Box<dyn FnOnce()>, Exception>;
 
 /// gevent's TestCallback.
 fn callback(exception: Exception) -> Result<Box<dyn FnOnce()>, Exception> {
-    let x = get_hub()
-        .loop_()
-        .run_callback(move || Err::<(), _>(exception))?;
+    let x = get_hub().loop_().run_callback(move || Err::<(), _>(exception))?;
     Ok(Box::new(move || assert!(!x.pending(), "{x:?}")))
 }
 
@@ -34,9 +32,7 @@ fn timer(exception: Exception) -> Result<Box<dyn FnOnce()>, Exception> {
 
 fn for_each_start(test: impl Fn(Start) -> TestResult) -> TestResult {
     let _bounded = bounded();
-    [callback as Start, greenlet, timer]
-        .into_iter()
-        .try_for_each(test)
+    [callback as Start, greenlet, timer].into_iter().try_for_each(test)
 }
 
 #[test]

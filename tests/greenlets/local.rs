@@ -33,10 +33,7 @@ fn statics_have_a_value_for_each_greenlet() -> TestResult {
         Ok((COUNT.with(Cell::get), NAME.get().take()))
     });
     assert_eq!(g.get()?, (2, String::new()));
-    assert_eq!(
-        (COUNT.with(Cell::get), NAME.get().take()),
-        (5, "main".to_owned())
-    );
+    assert_eq!((COUNT.with(Cell::get), NAME.get().take()), (5, "main".to_owned()));
     let other = std::thread::spawn(|| COUNT.with(Cell::get)).join();
     assert_eq!(other.unwrap(), 1);
     Ok(())

@@ -111,10 +111,7 @@ fn test_a_panic_ends_the_greenlets_and_goes_on() {
             panic!("on purpose")
         })
     }));
-    assert_eq!(
-        *payload.unwrap_err().downcast::<&str>().unwrap(),
-        "on purpose"
-    );
+    assert_eq!(*payload.unwrap_err().downcast::<&str>().unwrap(), "on purpose");
     assert_eq!(guests.get(), 0);
 }
 

@@ -90,9 +90,7 @@ fn a_waiter_that_is_switched_to_while_pinned_gets_its_value_soon() -> TestResult
     let getter = spawn(move || its.get());
     sleep(0)?;
     in_a_reschedule_function(move || {
-        waiter
-            .throw(ExpectedError("thrown"))
-            .expect("it is the hub");
+        waiter.throw(ExpectedError("thrown")).expect("it is the hub");
     })?;
     getter.join(None)?;
     assert!(getter.exception().expect("it failed").is::<ExpectedError>());

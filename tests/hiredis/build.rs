@@ -11,10 +11,7 @@ fn main() {
     // libev's macros access a watcher by its own type and as an `ev_watcher`.
     c.flag_if_supported("-fno-strict-aliasing");
     // cargo would be told to link hiredis before our library, which needs it: the other way round is right.
-    match pkg_config::Config::new()
-        .cargo_metadata(false)
-        .probe("hiredis")
-    {
+    match pkg_config::Config::new().cargo_metadata(false).probe("hiredis") {
         Ok(hiredis) => {
             // Our ev.h before any other.
             c.include(env::var("DEP_EV_INCLUDE").expect("libev-sys sets it"))

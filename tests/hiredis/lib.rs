@@ -78,11 +78,7 @@ unsafe extern "C" {
         report: RawReport,
         context: *mut c_void,
     ) -> *mut RawClient;
-    fn hiredis_client_set(
-        client: *mut RawClient,
-        key: *const c_char,
-        value: *const c_char,
-    ) -> c_int;
+    fn hiredis_client_set(client: *mut RawClient, key: *const c_char, value: *const c_char) -> c_int;
     fn hiredis_client_get(client: *mut RawClient, key: *const c_char) -> c_int;
     fn hiredis_client_disconnect(client: *mut RawClient);
     fn hiredis_client_free(client: *mut RawClient);
@@ -111,8 +107,7 @@ impl Client {
         let host = CString::new(host).ok()?;
         let report: *mut Box<Report> = Box::into_raw(Box::new(Box::new(report)));
         // SAFETY: the loop is the caller's promise; `report` lives until `drop`, which ends all calls.
-        let raw =
-            unsafe { hiredis_client_new(loop_, host.as_ptr(), port.into(), tell, report.cast()) };
+        let raw = unsafe { hiredis_client_new(loop_, host.as_ptr(), port.into(), tell, report.cast()) };
         let client = Client { raw, report };
         (!raw.is_null()).then_some(client)
     }
@@ -173,8 +168,7 @@ unsafe extern "C" fn tell(context: *mut c_void, what: c_int, text: *const c_char
     // SAFETY: by this function's contract.
     let (report, text) = unsafe {
         let report = &*context.cast::<Box<Report>>();
-        let bytes =
-            (!text.is_null()).then(|| std::slice::from_raw_parts(text.cast::<u8>(), length));
+        let bytes = (!text.is_null()).then(|| std::slice::from_raw_parts(text.cast::<u8>(), length));
         (report, bytes)
     };
     report(Event::new(

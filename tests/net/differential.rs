@@ -126,9 +126,7 @@ macro_rules! common {
 
         fn on_listener(listener: &Self::Listener, op: &ListenerOp) -> String {
             match op {
-                ListenerOp::SetNonblocking(nonblocking) => {
-                    seen(listener.set_nonblocking(*nonblocking))
-                }
+                ListenerOp::SetNonblocking(nonblocking) => seen(listener.set_nonblocking(*nonblocking)),
                 ListenerOp::SetTtl(ttl) => seen(listener.set_ttl(*ttl)),
                 ListenerOp::Ttl => seen(listener.ttl()),
                 ListenerOp::TakeError => seen_error(listener.take_error()),
@@ -192,11 +190,7 @@ impl Net for Ours {
 
 /// What the system says about a descriptor, of these events, within so many milliseconds.
 fn poll(fd: RawFd, events: i16, timeout: i32) -> i16 {
-    let mut asked = libc::pollfd {
-        fd,
-        events,
-        revents: 0,
-    };
+    let mut asked = libc::pollfd { fd, events, revents: 0 };
     // SAFETY: one record, and it is ours.
     unsafe { libc::poll(&raw mut asked, 1, timeout) };
     asked.revents
@@ -245,9 +239,7 @@ impl Random {
 
     fn data(&mut self) -> Vec<u8> {
         let len = self.len();
-        (0..len)
-            .map(|_| self.0.wrapping_add(self.below(256)) as u8)
-            .collect()
+        (0..len).map(|_| self.0.wrapping_add(self.below(256)) as u8).collect()
     }
 
     /// Of parts mostly few, sometimes more than the system takes at once.
@@ -322,10 +314,7 @@ impl<N: Net> Connection<N> {
     fn new() -> Self {
         let listener = N::bind().expect("a port is free");
         let address = SockRef::from(&Fd(listener.as_raw_fd())).local_addr();
-        let address = address
-            .ok()
-            .and_then(|a| a.as_socket())
-            .expect("it listens");
+        let address = address.ok().and_then(|a| a.as_socket()).expect("it listens");
         let client = N::connect(address).expect("it listens");
         let (server, _) = N::accept(&listener).expect("somebody has come");
         Connection {
@@ -350,9 +339,7 @@ impl<N: Net> Connection<N> {
         let saw = N::on_stream(&handles[handle % handles.len()], op);
         if let StreamOp::SetNonblocking(nonblocking) = op {
             // Ours belongs to the handle.
-            handles
-                .iter()
-                .for_each(|handle| drop(N::on_stream(handle, op)));
+            handles.iter().for_each(|handle| drop(N::on_stream(handle, op)));
             self.ends[e].nonblocking = *nonblocking;
         }
         self.saw(e, op, saw);
@@ -360,11 +347,7 @@ impl<N: Net> Connection<N> {
 
     fn saw(&mut self, e: usize, op: &StreamOp, saw: String) {
         // "7", or "(7, [..])".
-        let digits = saw
-            .trim_start_matches('(')
-            .split(',')
-            .next()
-            .unwrap_or_default();
+        let digits = saw.trim_start_matches('(').split(',').next().unwrap_or_default();
         let n = digits.parse().unwrap_or(0);
         match op {
             StreamOp::Read(_) | StreamOp::ReadParts(_) => self.ends[e].incoming -= n,
@@ -475,9 +458,7 @@ impl<N: Net> Connection<N> {
             1 => return self.reset(e),
             2..4 => {
                 let copy = N::clone_stream(&self.ends[e].handles[0]);
-                return self.ends[e]
-                    .handles
-                    .push(copy.expect("descriptors are left"));
+                return self.ends[e].handles.push(copy.expect("descriptors are left"));
             }
             _ => {}
         }
@@ -522,10 +503,7 @@ fn listener_program<N: Net>(seed: u64) -> Vec<String> {
     let mut trace = Vec::new();
     let mut handles = vec![N::bind().expect("a port is free")];
     let address = SockRef::from(&Fd(handles[0].as_raw_fd())).local_addr();
-    let address = address
-        .ok()
-        .and_then(|a| a.as_socket())
-        .expect("it listens");
+    let address = address.ok().and_then(|a| a.as_socket()).expect("it listens");
     let (mut clients, mut waiting, mut nonblocking) = (Vec::new(), 0, false);
     for _ in 0..30 {
         let handle = random.below(handles.len() as u64) as usize;
@@ -573,11 +551,7 @@ fn listener_program<N: Net>(seed: u64) -> Vec<String> {
                 continue;
             }
             8 => ListenerOp::SetTtl(random.ttl()),
-            _ => random.of(&[
-                ListenerOp::Ttl,
-                ListenerOp::TakeError,
-                ListenerOp::LocalAddr,
-            ]),
+            _ => random.of(&[ListenerOp::Ttl, ListenerOp::TakeError, ListenerOp::LocalAddr]),
         };
         trace.push(format!("{op:?}: {}", N::on_listener(listener, &op)));
     }
@@ -595,10 +569,7 @@ fn random_programs_see_of_a_stream_what_they_see_of_stds() -> TestResult {
     for seed in 0..count() {
         let _bounded = bounded();
         let (theirs, ours) = (stream_program::<Std>(seed), stream_program::<Ours>(seed));
-        let differs = theirs
-            .iter()
-            .zip(&ours)
-            .position(|(their, our)| their != our);
+        let differs = theirs.iter().zip(&ours).position(|(their, our)| their != our);
         assert_eq!(differs, None, "seed {seed}\n{theirs:#?}\n{ours:#?}");
         assert_eq!(theirs.len(), ours.len(), "seed {seed}");
     }
@@ -609,10 +580,7 @@ fn random_programs_see_of_a_stream_what_they_see_of_stds() -> TestResult {
 fn random_programs_see_of_a_listener_what_they_see_of_stds() -> TestResult {
     for seed in 0..count() {
         let _bounded = bounded();
-        let (theirs, ours) = (
-            listener_program::<Std>(seed),
-            listener_program::<Ours>(seed),
-        );
+        let (theirs, ours) = (listener_program::<Std>(seed), listener_program::<Ours>(seed));
         assert_eq!(theirs, ours, "seed {seed}");
     }
     Ok(())

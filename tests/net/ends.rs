@@ -66,16 +66,10 @@ fn empty_buffers_do_not_wait() -> TestResult {
             a.set_timeout(timeout)?;
             // Before anything came, after a short read, and while something is there.
             for _ in 0..3 {
-                assert_eq!(
-                    (a.read(&mut [])?, a.peek(&mut [])?, a.write(&[])?),
-                    (0, 0, 0)
-                );
+                assert_eq!((a.read(&mut [])?, a.peek(&mut [])?, a.write(&[])?), (0, 0, 0));
                 assert_eq!(a.read_vectored(&mut [])?, 0);
                 assert_eq!(a.read_vectored(&mut [IoSliceMut::new(&mut [])])?, 0);
-                assert_eq!(
-                    a.write_vectored(&[])? + a.write_vectored(&[IoSlice::new(&[])])?,
-                    0
-                );
+                assert_eq!(a.write_vectored(&[])? + a.write_vectored(&[IoSlice::new(&[])])?, 0);
                 b.write_all(b"x")?;
                 a.set_timeout(LONG)?;
                 assert_eq!(a.read(&mut [0; 9])?, 1);
@@ -304,10 +298,7 @@ fn what_does_not_wait_says_what_the_system_says() -> TestResult {
     let (mut a, _b) = pair()?;
     a.set_nonblocking(true)?;
     near(a.read_timeout().expect("it is set"), 0.0);
-    assert_eq!(
-        a.read(&mut [0]).unwrap_err().raw_os_error(),
-        Some(libc::EAGAIN)
-    );
+    assert_eq!(a.read(&mut [0]).unwrap_err().raw_os_error(), Some(libc::EAGAIN));
     let error = loop {
         if let Err(error) = a.write(&[0; 1 << 16]) {
             break error;
@@ -318,10 +309,7 @@ fn what_does_not_wait_says_what_the_system_says() -> TestResult {
     assert!(a.read_timeout().is_none() && a.write_timeout().is_none());
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
-    assert_eq!(
-        listener.accept().unwrap_err().raw_os_error(),
-        Some(libc::EAGAIN)
-    );
+    assert_eq!(listener.accept().unwrap_err().raw_os_error(), Some(libc::EAGAIN));
     Ok(())
 }
 
@@ -347,10 +335,7 @@ fn writing_to_nobody_raises_no_signal() -> TestResult {
         while a.write(b"x").is_ok() {}
         let parts = [IoSlice::new(b"x"), IoSlice::new(b"y")];
         assert_eq!(a.write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
-        assert_eq!(
-            a.write_vectored(&parts).unwrap_err().kind(),
-            ErrorKind::BrokenPipe
-        );
+        assert_eq!(a.write_vectored(&parts).unwrap_err().kind(), ErrorKind::BrokenPipe);
         assert!(!is_raised());
     }
     // It would be seen.

@@ -128,9 +128,9 @@ fn test_a_report_of_a_failed_handler_says_whose_and_what_kind() -> TestResult {
 fn test_pool_bounds_the_handlers() -> TestResult {
     let (now, most) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
     let (n, m) = (now.clone(), most.clone());
-    let server = StreamServer::builder().spawn(Spawn::Pool(2)).build(
-        "127.0.0.1:0",
-        move |mut stream: TcpStream, _| {
+    let server = StreamServer::builder()
+        .spawn(Spawn::Pool(2))
+        .build("127.0.0.1:0", move |mut stream: TcpStream, _| {
             n.set(n.get() + 1);
             m.set(m.get().max(n.get()));
             let slept = sleep(0.001);
@@ -138,8 +138,7 @@ fn test_pool_bounds_the_handlers() -> TestResult {
             slept?;
             stream.write_all(b"x")?;
             Ok(())
-        },
-    );
+        });
     server.start()?;
     let address = server.address().expect("it listens");
     let clients: Vec<_> = (0..10)
@@ -162,14 +161,13 @@ fn test_pool_bounds_the_handlers() -> TestResult {
 fn test_stop_kills_the_handlers_of_a_pool_that_do_not_end() -> TestResult {
     let begun = Event::new();
     let its = begun.clone();
-    let server = StreamServer::builder().spawn(Spawn::Pool(2)).build(
-        "127.0.0.1:0",
-        move |mut stream: TcpStream, _| {
+    let server = StreamServer::builder()
+        .spawn(Spawn::Pool(2))
+        .build("127.0.0.1:0", move |mut stream: TcpStream, _| {
             its.set();
             stream.read_exact(&mut [0])?;
             Ok(())
-        },
-    );
+        });
     server.start()?;
     let mut client = TcpStream::connect(server.address().expect("it listens"))?;
     begun.wait(None)?;
@@ -211,11 +209,7 @@ fn test_servers_share_a_pool() -> TestResult {
         stream.read_exact(&mut [0])?;
         Ok(stream.write_all(b"x")?)
     };
-    let new = || {
-        StreamServer::builder()
-            .spawn(&pool)
-            .build("127.0.0.1:0", serve)
-    };
+    let new = || StreamServer::builder().spawn(&pool).build("127.0.0.1:0", serve);
     let (one, two) = (new(), new());
     one.start()?;
     two.start()?;
@@ -241,13 +235,14 @@ fn test_max_accept_gives_others_their_turn() -> TestResult {
     const CONNECTIONS: usize = 6;
     let (log, connections) = (Rc::new(RefCell::new(String::new())), Rc::new(Cell::new(0)));
     let (l, c) = (log.clone(), connections.clone());
-    let server = StreamServer::builder()
-        .spawn(Spawn::InHub)
-        .max_accept(2)
-        .build("127.0.0.1:0", move |_stream: TcpStream, _| {
-            l.borrow_mut().push('c');
-            c.set(c.get() + 1);
-        });
+    let server =
+        StreamServer::builder()
+            .spawn(Spawn::InHub)
+            .max_accept(2)
+            .build("127.0.0.1:0", move |_stream: TcpStream, _| {
+                l.borrow_mut().push('c');
+                c.set(c.get() + 1);
+            });
     server.start()?;
     let address = server.address().expect("it listens");
     // The kernel makes the connections while the loop does not run.
@@ -297,15 +292,14 @@ fn test_a_server_can_be_stopped_by_its_handler() -> TestResult {
 fn test_a_handler_that_panics_harms_nobody() -> TestResult {
     get_hub().set_exception_stream(ExceptionStream::Discard);
     for spawn in [Spawn::Default, Spawn::Raw, Spawn::Pool(1)] {
-        let server = StreamServer::builder().spawn(spawn).build(
-            "127.0.0.1:0",
-            |mut stream: TcpStream, _| {
+        let server = StreamServer::builder()
+            .spawn(spawn)
+            .build("127.0.0.1:0", |mut stream: TcpStream, _| {
                 let mut request = [0];
                 stream.read_exact(&mut request)?;
                 assert_eq!(&request, b"x", "on purpose");
                 Ok(stream.write_all(b"x")?)
-            },
-        );
+            });
         server.start()?;
         for request in [b"y", b"x", b"y", b"x"] {
             let mut client = TcpStream::connect(server.address().expect("it listens"))?;

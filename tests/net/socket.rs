@@ -81,10 +81,7 @@ fn test_close_wakes_a_reader_with_ebadf() -> TestResult {
     sleep(0)?;
     a.close();
     assert_eq!(reader.get()?, Some(libc::EBADF));
-    assert_eq!(
-        (&a).write(b"x").unwrap_err().raw_os_error(),
-        Some(libc::EBADF)
-    );
+    assert_eq!((&a).write(b"x").unwrap_err().raw_os_error(), Some(libc::EBADF));
     assert_eq!(a.as_raw_fd(), -1);
     Ok(())
 }
@@ -114,12 +111,7 @@ fn test_an_accepted_connection_does_not_block_and_closes_on_exec() -> TestResult
     let (stream, _) = listener.accept()?;
     let fd = stream.as_raw_fd();
     // SAFETY: both only ask, about a descriptor of ours.
-    let (status, flags) = unsafe {
-        (
-            libc::fcntl(fd, libc::F_GETFL),
-            libc::fcntl(fd, libc::F_GETFD),
-        )
-    };
+    let (status, flags) = unsafe { (libc::fcntl(fd, libc::F_GETFL), libc::fcntl(fd, libc::F_GETFD)) };
     assert_ne!(status & libc::O_NONBLOCK, 0);
     assert_ne!(flags & libc::FD_CLOEXEC, 0);
     Ok(())
@@ -151,10 +143,7 @@ fn test_connect_refused_and_unresolvable() -> TestResult {
     assert_eq!(inside.address, address);
     assert_eq!(inside.source.raw_os_error(), Some(libc::ECONNREFUSED));
     let error = TcpStream::connect("no-such-host.invalid:1").unwrap_err();
-    assert!(
-        error.to_string().contains("no-such-host.invalid"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("no-such-host.invalid"), "{error}");
     assert!(TcpStream::connect("no port").is_err());
     Ok(())
 }
@@ -264,11 +253,7 @@ fn test_a_port_alone_means_every_interface() -> TestResult {
         let listening = listener.local_addr()?;
         assert!(listening.ip().is_unspecified(), "{listening}");
         let client = TcpStream::connect(("127.0.0.1", listening.port()))?;
-        assert_eq!(
-            listener.accept()?.1.port(),
-            client.local_addr()?.port(),
-            "{listening}"
-        );
+        assert_eq!(listener.accept()?.1.port(), client.local_addr()?.port(), "{listening}");
     }
     assert!(TcpListener::bind(":").is_err() && TcpListener::bind("65536").is_err());
     Ok(())

@@ -192,9 +192,7 @@ fn objects_of_an_iwait_are_all_unlinked() -> TestResult {
     }
 
     let events = [Event::new(), Event::new(), Event::new()];
-    let objects: Vec<_> = (events.iter())
-        .map(|event| Object(event.clone(), Bad))
-        .collect();
+    let objects: Vec<_> = (events.iter()).map(|event| Object(event.clone(), Bad)).collect();
     let left = || -> Result<bool, Exception> {
         let mut iterator = gevent::iwait(objects, 0, None)?;
         Ok(iterator.next().is_none())

@@ -4,13 +4,12 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::support::{
-    ExpectedError, Log, Reports, TestResult, bounded, near, outer_timeout_is_not_lost,
-    returns_after_timeout,
+    ExpectedError, Log, Reports, TestResult, bounded, near, outer_timeout_is_not_lost, returns_after_timeout,
 };
 use gevent::event::{AsyncResult, Event};
 use gevent::{
-    Exception, Kill, Linkable, Timeout, TimeoutError, get_hub, idle, iwait, joinall, sleep, spawn,
-    spawn_later, wait, with_timeout,
+    Exception, Kill, Linkable, Timeout, TimeoutError, get_hub, idle, iwait, joinall, sleep, spawn, spawn_later, wait,
+    with_timeout,
 };
 
 mod event_wait {
@@ -94,9 +93,7 @@ mod async_result_wait {
     #[test]
     fn test_outer_timeout_is_not_lost() {
         outer_timeout_is_not_lost(|seconds| AsyncResult::<()>::new().wait(seconds).map(drop));
-        outer_timeout_is_not_lost(|seconds| {
-            wait([AsyncResult::<()>::new()], seconds, None).map(drop)
-        });
+        outer_timeout_is_not_lost(|seconds| wait([AsyncResult::<()>::new()], seconds, None).map(drop));
     }
 }
 
@@ -567,9 +564,7 @@ mod links {
                 event.rawlink(move |_| log.add("added meanwhile"));
             }
         });
-        later.set(Some(
-            event.rawlink(|_| -> () { panic!("was removed by the first") }),
-        ));
+        later.set(Some(event.rawlink(|_| -> () { panic!("was removed by the first") })));
         event.set();
         sleep(0)?;
         assert_eq!(log.take(), ["first"]);
@@ -610,10 +605,7 @@ mod links {
             move |event: &Event| {
                 let event = event.clone();
                 let greenlet = spawn(move || event.wait(None));
-                greenlet
-                    .raw()
-                    .switch(())
-                    .expect("it parks, and the hub goes on");
+                greenlet.raw().switch(()).expect("it parks, and the hub goes on");
                 waiter.set(Some(greenlet));
             }
         });

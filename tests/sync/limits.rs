@@ -154,10 +154,7 @@ fn of_stacks() -> TestResult {
     for bytes in [MOST, MOST - 1, MOST / 2 + 1, MOST / 2, 1 << 60] {
         let built = Greenlet::<i32>::builder().stack_size(bytes);
         let ended = built.spawn(|| 7).get();
-        assert!(
-            ended.is_err_and(|error| error.is::<StackError>()),
-            "{bytes}"
-        );
+        assert!(ended.is_err_and(|error| error.is::<StackError>()), "{bytes}");
         let raw = RawGreenlet::builder().stack_size(bytes).build(Ok);
         assert!(raw.switch(()).is_err(), "{bytes}");
     }

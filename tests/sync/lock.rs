@@ -10,10 +10,7 @@ use gevent::lock::{Barrier, Condition, RLock, Semaphore};
 use gevent::{Exception, Greenlet, Kill, joinall, sleep, spawn};
 
 /// So many greenlets that run the same function.
-fn bunch<T: 'static>(
-    n: usize,
-    function: impl Fn() -> Result<T, Exception> + 'static,
-) -> Vec<Greenlet<T>> {
+fn bunch<T: 'static>(n: usize, function: impl Fn() -> Result<T, Exception> + 'static) -> Vec<Greenlet<T>> {
     let function = Rc::new(function);
     (0..n)
         .map(|_| {
@@ -129,9 +126,7 @@ macro_rules! base_lock_tests {
                 let waiter = spawn({
                     let lock = lock.clone();
                     move || {
-                        outer_timeout_is_not_lost(|seconds| {
-                            lock.acquire_timeout(seconds).map(drop)
-                        });
+                        outer_timeout_is_not_lost(|seconds| lock.acquire_timeout(seconds).map(drop));
                     }
                 });
                 waiter.get()?;
@@ -719,10 +714,7 @@ mod barrier_tests {
             r.2.set(r.2.get() + 1);
             Ok(())
         })?;
-        assert_eq!(
-            (results.0.get(), results.1.get(), results.2.get()),
-            (0, N - 1, N)
-        );
+        assert_eq!((results.0.get(), results.1.get(), results.2.get()), (0, N - 1, N));
         Ok(())
     }
 
@@ -741,10 +733,7 @@ mod barrier_tests {
             r.2.set(r.2.get() + 1);
             Ok(())
         })?;
-        assert_eq!(
-            (results.0.get(), results.1.get(), results.2.get()),
-            (0, N - 1, N)
-        );
+        assert_eq!((results.0.get(), results.1.get(), results.2.get()), (0, N - 1, N));
         Ok(())
     }
 

@@ -267,9 +267,8 @@ fn errors_of_tasks_come_in_their_places() -> TestResult {
     let _reports = Reports::new();
     let pool = Pool::new(2);
     let odd = |x: i32| if x % 2 == 0 { Ok(x) } else { fail("odd") };
-    let good = |values: Vec<Result<i32, Exception>>| -> Vec<i32> {
-        values.into_iter().filter_map(Result::ok).collect()
-    };
+    let good =
+        |values: Vec<Result<i32, Exception>>| -> Vec<i32> { values.into_iter().filter_map(Result::ok).collect() };
     assert_eq!(good(pool.imap(odd, 0..5).collect()), [0, 2, 4]);
     assert_eq!(good(pool.imap_unordered(odd, 0..5).collect()), [0, 2, 4]);
     assert!(pool.map(odd, 0..5).unwrap_err().is::<ExpectedError>());
@@ -392,10 +391,7 @@ fn a_killed_spawn_leaves_no_trace() -> TestResult {
         first.kill()?;
         sleep(0)?;
         assert!(spawner.ready());
-        assert_eq!(
-            (pool.len(), pool.free_count(), pool.wait_available(0.1)?),
-            (0, 1, 1)
-        );
+        assert_eq!((pool.len(), pool.free_count(), pool.wait_available(0.1)?), (0, 1, 1));
         assert!(!ran.get());
     }
     Ok(())

@@ -8,8 +8,8 @@ use crate::support::{Log, TestResult, bounded};
 use gevent::event::AsyncResult;
 use gevent::exceptions::{InvalidSeconds, LoopExit};
 use gevent::queue::{
-    BaseJoinableQueue, Channel, Empty, LifoQueue, PriorityQueue, PutError, Queue, ShutDown,
-    SimpleQueue, Storage, TaskDoneError,
+    BaseJoinableQueue, Channel, Empty, LifoQueue, PriorityQueue, PutError, Queue, ShutDown, SimpleQueue, Storage,
+    TaskDoneError,
 };
 use gevent::{Timeout, get_hub, getcurrent, joinall, sleep, spawn};
 
@@ -271,10 +271,7 @@ fn test_send() -> TestResult {
     events.add("sent hello");
     channel.put("world")?;
     events.add("sent world");
-    assert_eq!(
-        events.take(),
-        ["sending", "hello", "sent hello", "world", "sent world"]
-    );
+    assert_eq!(events.take(), ["sending", "hello", "sent hello", "world", "sent world"]);
     g.get()
 }
 
@@ -294,13 +291,7 @@ fn test_wait() -> TestResult {
     events.add("waiting");
     events.add(channel.get()?);
     events.add(channel.get()?);
-    let so_far = [
-        "waiting",
-        "sending hello",
-        "hello",
-        "sending world",
-        "world",
-    ];
+    let so_far = ["waiting", "sending hello", "hello", "sending world", "world"];
     assert_eq!(events.take(), so_far);
     sleep(0)?;
     assert_eq!(events.take(), ["sent world"]);
@@ -329,10 +320,7 @@ fn test_task_done() -> TestResult {
     Ok(())
 }
 
-fn shutdown_all_methods<S: Storage<Item = &'static str>>(
-    q: &BaseJoinableQueue<S>,
-    immediate: bool,
-) -> TestResult {
+fn shutdown_all_methods<S: Storage<Item = &'static str>>(q: &BaseJoinableQueue<S>, immediate: bool) -> TestResult {
     q.put("L")?;
     q.put_nowait("O")?;
     q.shutdown(immediate);
@@ -401,10 +389,7 @@ fn more_maxsize_wakes_putters() -> TestResult {
     assert_eq!((q.putters(), q.qsize(), q.maxsize()), (1, 3, Some(3)));
     q.set_maxsize(None);
     joinall(&putters, None)?;
-    assert_eq!(
-        q.copy().iter().take(4).collect::<Result<Vec<_>, _>>()?,
-        [0, 1, 2, 3]
-    );
+    assert_eq!(q.copy().iter().take(4).collect::<Result<Vec<_>, _>>()?, [0, 1, 2, 3]);
     assert_eq!(q.len(), 4);
     Ok(())
 }
@@ -435,13 +420,7 @@ fn items_come_back_or_are_dropped_once() -> TestResult {
     assert_eq!(alive.get(), 2);
     let item = q.put_timeout(item.unwrap(), 0).unwrap_err().into_item();
     let (its, channel) = (q.clone(), Channel::new());
-    let g = spawn(move || {
-        Ok(its
-            .put_timeout(item.unwrap(), None)
-            .unwrap_err()
-            .into_item()
-            .is_some())
-    });
+    let g = spawn(move || Ok(its.put_timeout(item.unwrap(), None).unwrap_err().into_item().is_some()));
     sleep(0)?;
     g.kill()?;
     assert!(g.get()?);
@@ -538,9 +517,6 @@ fn shutdown_leaves_no_item_behind() -> TestResult {
     q.put("last")?;
     q.shutdown(false);
     joinall(&getters, None)?;
-    assert_eq!(
-        (getters[0].get()?, getters[1].get()?),
-        (Ok("last"), Err(true))
-    );
+    assert_eq!((getters[0].get()?, getters[1].get()?), (Ok("last"), Err(true)));
     Ok(())
 }

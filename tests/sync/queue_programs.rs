@@ -8,9 +8,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::support::bounded;
-use gevent::queue::{
-    BaseJoinableQueue, Channel, Empty, Full, LifoQueue, PriorityQueue, PutError, Queue, Storage,
-};
+use gevent::queue::{BaseJoinableQueue, Channel, Empty, Full, LifoQueue, PriorityQueue, PutError, Queue, Storage};
 use gevent::{Exception, Greenlet, GreenletExit, Kill, Timeout, joinall, sleep, spawn};
 use proptest::prelude::*;
 
@@ -163,9 +161,7 @@ fn step<Q: Place>(queue: &Q, world: &Rc<RefCell<World>>, op: Op) -> Result<(), E
         Op::Get => get(&|| queue.try_get(None)),
         Op::GetNowait => get(&|| queue.try_get_nowait()),
         Op::GetTimeout => get(&|| queue.try_get(Some(0.0))),
-        Op::GetUnderTimeout => Timeout::new(0)
-            .silent(|| get(&|| queue.try_get(None)))
-            .map(drop),
+        Op::GetUnderTimeout => Timeout::new(0).silent(|| get(&|| queue.try_get(None))).map(drop),
         Op::PutUnderTimeout => Timeout::new(0)
             .silent(|| put(&|item| queue.try_put(item, None)))
             .map(drop),
@@ -261,10 +257,7 @@ fn run<Q: Place>(queue: &Q, programs: &[Vec<Op>]) -> Result<(), Exception> {
         world.put.difference(&got)
     );
     let mut known = got.difference(&world.put);
-    assert!(
-        known.all(|number| world.unknown.contains(number)),
-        "nothing else comes"
-    );
+    assert!(known.all(|number| world.unknown.contains(number)), "nothing else comes");
     for greenlet in &greenlets {
         assert!(greenlet.successful(), "{:?}", greenlet.exception());
     }

@@ -4,12 +4,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::support::{
-    LONG, Log, TestResult, bounded, outer_timeout_is_not_lost, returns_after_timeout,
-};
-use gevent::queue::{
-    BaseQueue, Channel, Empty, Full, LifoQueue, PriorityQueue, PutError, Queue, SimpleQueue,
-};
+use crate::support::{LONG, Log, TestResult, bounded, outer_timeout_is_not_lost, returns_after_timeout};
+use gevent::queue::{BaseQueue, Channel, Empty, Full, LifoQueue, PriorityQueue, PutError, Queue, SimpleQueue};
 use gevent::{Exception, Greenlet, GreenletExit, Kill, Timeout, get_hub, sleep, spawn};
 
 /// What the tests use of queues and channels alike.

@@ -349,11 +349,7 @@ macro_rules! base_semaphore_tests {
                     })
                     .collect();
                 joinall(&greenlets, None)?;
-                let acquired = results
-                    .borrow()
-                    .iter()
-                    .filter(|&&acquired| acquired)
-                    .count();
+                let acquired = results.borrow().iter().filter(|&&acquired| acquired).count();
                 assert_eq!((acquired, results.borrow().len()), (3, 10));
                 Ok(())
             }

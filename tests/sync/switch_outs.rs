@@ -173,10 +173,7 @@ fn another_reads_meanwhile() -> TestResult {
     let its = stream.clone();
     let reader = Rc::new(Cell::new(None));
     let reads = reader.clone();
-    let refused = meanwhile(
-        move || reads.set(Some(spawn(read(its.clone())))),
-        read(stream.clone()),
-    );
+    let refused = meanwhile(move || reads.set(Some(spawn(read(its.clone())))), read(stream.clone()));
     let refused = refused.expect_err("another has it");
     assert!(refused.is::<ConcurrentObjectUseError>());
     other.write_all(b"x")?;

@@ -213,13 +213,7 @@ enum End {
     Unwind,
 }
 
-const ENDS: [End; 5] = [
-    End::OwnTimeout,
-    End::OuterTimeout,
-    End::Kill,
-    End::Throw,
-    End::Unwind,
-];
+const ENDS: [End; 5] = [End::OwnTimeout, End::OuterTimeout, End::Kill, End::Throw, End::Unwind];
 
 fn parked(place: &Place, end: End) -> Greenlet<()> {
     let park = place.park.clone();
@@ -230,9 +224,7 @@ fn parked(place: &Place, end: End) -> Greenlet<()> {
     });
     // Runs its function on the spot; the hub brings us back before any timer.
     let main = gevent::getcurrent();
-    let back = get_hub()
-        .loop_()
-        .run_callback(move || main.switch(()).map(drop));
+    let back = get_hub().loop_().run_callback(move || main.switch(()).map(drop));
     back.expect("the loop is there");
     get_hub().switch().expect("comes back");
     greenlet

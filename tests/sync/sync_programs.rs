@@ -226,8 +226,7 @@ fn run_permits<P: Permits>(initial: usize, program: &[Op]) -> Result<(), Excepti
                         tickets.set(tickets.get() + 1);
                         tickets.get()
                     });
-                    let acquired =
-                        wait_how(how, |timeout| Ok(permits.acquire(timeout)?.then_some(())))?;
+                    let acquired = wait_how(how, |timeout| Ok(permits.acquire(timeout)?.then_some(())))?;
                     if acquired.is_some() {
                         taken.set(taken.get() + 1);
                         served.borrow_mut().extend(ticket);
@@ -236,10 +235,7 @@ fn run_permits<P: Permits>(initial: usize, program: &[Op]) -> Result<(), Excepti
                 }));
             }
             // No more than there are places.
-            Op::Give
-                if initial + given.get() < PLACES + taken.get()
-                    && permits.counter() < PLACES - 1 =>
-            {
+            Op::Give if initial + given.get() < PLACES + taken.get() && permits.counter() < PLACES - 1 => {
                 given.set(given.get() + 1);
                 permits.give();
             }
@@ -316,9 +312,7 @@ fn run_flag<F: Flag>(program: &[Op]) -> Result<(), Exception> {
                 greenlets.0.push(spawn(move || {
                     let begin = (event.is_set(), sets.get());
                     let place = waiting.borrow().len();
-                    waiting
-                        .borrow_mut()
-                        .push((how == How::Plain).then_some(begin.1));
+                    waiting.borrow_mut().push((how == How::Plain).then_some(begin.1));
                     struct Over(Rc<RefCell<Vec<Option<i32>>>>, usize);
                     impl Drop for Over {
                         fn drop(&mut self) {
@@ -369,8 +363,7 @@ fn run_condition(program: &[Op]) -> Result<(), Exception> {
                 let notified = notified.clone();
                 greenlets.0.push(spawn(move || {
                     let _held = condition.acquire_guard()?;
-                    let waited =
-                        wait_how(how, |timeout| Ok(condition.wait(timeout)?.then_some(())));
+                    let waited = wait_how(how, |timeout| Ok(condition.wait(timeout)?.then_some(())));
                     assert!(condition.lock().is_owned());
                     assert_eq!(inside.replace(1), 0);
                     inside.set(0);
@@ -469,11 +462,7 @@ fn run_result(program: &[Op]) -> Result<(), Exception> {
         }
     }
     greenlets.settle()?;
-    assert!(
-        got.borrow()
-            .iter()
-            .all(|&value| Some(value) == result.value())
-    );
+    assert!(got.borrow().iter().all(|&value| Some(value) == result.value()));
     assert!(!set || (result.linkcount() == 0 && greenlets.0.iter().all(Greenlet::ready)));
     greenlets.kill_all()?;
     assert_eq!(result.linkcount(), 0);

@@ -11,9 +11,7 @@ use gevent::queue::{Channel, Queue};
 use gevent::server::StreamServer;
 use gevent::socket::{TcpListener, TcpStream};
 use gevent::threadpool::ThreadPool;
-use gevent::{
-    Exception, Greenlet, GreenletExit, JoinAll, Kill, Timeout, get_hub, spawn, threadsafe,
-};
+use gevent::{Exception, Greenlet, GreenletExit, JoinAll, Kill, Timeout, get_hub, spawn, threadsafe};
 
 use crate::support::{LONG, Reports, TestResult, bounded};
 
@@ -114,14 +112,7 @@ const OVER: [f64; 8] = [
 ];
 
 /// None of them is over before the world.
-const FOR_EVER: [f64; 6] = [
-    1e10,
-    i64::MAX as f64,
-    u64::MAX as f64,
-    1e300,
-    f64::MAX,
-    f64::INFINITY,
-];
+const FOR_EVER: [f64; 6] = [1e10, i64::MAX as f64, u64::MAX as f64, 1e300, f64::MAX, f64::INFINITY];
 
 #[test]
 fn a_time_that_is_over_ends_every_wait() -> TestResult {
@@ -148,21 +139,13 @@ fn no_time_is_too_long_for_a_wait() -> TestResult {
             (0..5).try_for_each(|_| gevent::sleep(0))?;
             if waiter.ready() {
                 // It may be refused, but not be over.
-                let error = waiter
-                    .exception()
-                    .unwrap_or_else(|| panic!("{name}, {time}"));
-                assert!(
-                    !error.is::<gevent::TimeoutError>(),
-                    "{name}, {time}: {error}"
-                );
+                let error = waiter.exception().unwrap_or_else(|| panic!("{name}, {time}"));
+                assert!(!error.is::<gevent::TimeoutError>(), "{name}, {time}: {error}");
                 continue;
             }
             waiter.kill()?;
             let ended = waiter.get();
-            assert!(
-                ended.is_err_and(|error| error.is::<GreenletExit>()),
-                "{name}, {time}"
-            );
+            assert!(ended.is_err_and(|error| error.is::<GreenletExit>()), "{name}, {time}");
         }
     }
     // The loop's clock is as it was.

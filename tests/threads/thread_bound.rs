@@ -59,9 +59,7 @@ fn test_dropped_elsewhere_it_is_leaked() {
     drop(dropped_here);
     assert_eq!(DROPPED.load(Ordering::Relaxed), 1);
     let bound = ThreadBound::new(Counted);
-    thread::spawn(move || drop(bound))
-        .join()
-        .expect("it does not panic");
+    thread::spawn(move || drop(bound)).join().expect("it does not panic");
     assert_eq!(DROPPED.load(Ordering::Relaxed), 1);
 }
 

@@ -11,17 +11,14 @@ use std::time::Duration;
 
 use crate::support::{ExpectedError, LONG, Reports, TestResult, bounded, fail};
 use gevent::socket::TcpListener;
-use gevent::threadpool::{
-    ExecutorShutDownError, HubExt, PoolSizeError, ThreadPool, ThreadPoolExecutor,
-};
+use gevent::threadpool::{ExecutorShutDownError, HubExt, PoolSizeError, ThreadPool, ThreadPoolExecutor};
 use gevent::{Exception, Timeout, get_hub, getcurrent, iwait, joinall, sleep, spawn, wait};
 
 #[test]
 fn test_greenlet_class() -> TestResult {
     // Threads have greenlets of their own.
     let here = thread::current().id();
-    let (thread, main) = ThreadPool::new(1)
-        .apply(|| Ok((thread::current().id(), getcurrent().parent().is_none())))?;
+    let (thread, main) = ThreadPool::new(1).apply(|| Ok((thread::current().id(), getcurrent().parent().is_none())))?;
     assert!(thread != here && main);
     Ok(())
 }
@@ -84,12 +81,7 @@ fn test_async_timeout() -> TestResult {
     let pool = ThreadPool::new(1);
     let (release, released) = channel::<()>();
     let result = pool.spawn(move || released.recv().is_ok())?;
-    assert!(
-        result
-            .get_timeout(0.01)
-            .unwrap_err()
-            .is::<gevent::TimeoutError>()
-    );
+    assert!(result.get_timeout(0.01).unwrap_err().is::<gevent::TimeoutError>());
     // Who waits is killed: the thread goes on.
     let its = result.clone();
     let waiter = spawn(move || its.get());
@@ -148,12 +140,7 @@ fn sizes_at_their_limits() -> TestResult {
 #[test]
 fn no_task_begins_after_an_imap_is_dropped() -> TestResult {
     let _bounded = bounded();
-    for (unordered, maxsize) in [
-        (false, None),
-        (true, None),
-        (false, Some(3)),
-        (true, Some(3)),
-    ] {
+    for (unordered, maxsize) in [(false, None), (true, None), (false, Some(3)), (true, Some(3))] {
         let pool = ThreadPool::new(2);
         let (counts, (release, released)) = (Arc::new(AtomicUsize::new(0)), channel::<()>());
         let (counted, released) = (counts.clone(), std::sync::Mutex::new(released));
@@ -427,9 +414,7 @@ fn test_future() -> TestResult {
     let failed = executor.submit(|| fail::<()>("future"))?;
     assert!(failed.exception(None)?.unwrap().is::<ExpectedError>());
     assert!(failed.result(None).unwrap_err().is::<ExpectedError>());
-    let values: Vec<i32> = executor
-        .map(|x: i32| x + 1, 0..3)?
-        .collect::<Result<_, _>>()?;
+    let values: Vec<i32> = executor.map(|x: i32| x + 1, 0..3)?.collect::<Result<_, _>>()?;
     assert_eq!(values, [1, 2, 3]);
     executor.shutdown(true)?;
     let refused = executor.submit(|| ()).unwrap_err();

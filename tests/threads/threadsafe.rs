@@ -8,8 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::{
-    ExpectedError, TestResult, bounded, fail, near, outer_timeout_is_not_lost,
-    returns_after_timeout,
+    ExpectedError, TestResult, bounded, fail, near, outer_timeout_is_not_lost, returns_after_timeout,
 };
 use gevent::exceptions::OverReleaseError;
 use gevent::queue::{Empty, PutError, ShutDown};
@@ -407,10 +406,7 @@ mod lost_waiters {
     use super::*;
 
     /// Parks a greenlet, hands it what it waits for, and ends it before it runs.
-    fn handed_then_killed(
-        wait: impl Fn() -> TestResult + Clone + 'static,
-        hand: impl Fn(),
-    ) -> TestResult {
+    fn handed_then_killed(wait: impl Fn() -> TestResult + Clone + 'static, hand: impl Fn()) -> TestResult {
         let _bounded = bounded();
         let (first, second) = (spawn(wait.clone()), spawn(wait));
         sleep(0)?;
@@ -440,10 +436,7 @@ mod lost_waiters {
     fn test_an_item_goes_to_the_next() -> TestResult {
         let queue = Queue::new();
         let q = queue.clone();
-        handed_then_killed(
-            move || q.get().map(drop),
-            || queue.put(1).expect("no limit"),
-        )?;
+        handed_then_killed(move || q.get().map(drop), || queue.put(1).expect("no limit"))?;
         assert_eq!((queue.qsize(), queue.getters()), (0, 0));
         Ok(())
     }
@@ -640,10 +633,7 @@ mod stress {
             })
             .collect();
         for thread in threads {
-            thread
-                .join()
-                .expect("does not panic")
-                .expect("does not fail");
+            thread.join().expect("does not panic").expect("does not fail");
         }
     }
 
@@ -710,10 +700,7 @@ mod stress {
             })
             .collect();
         for thread in threads {
-            thread
-                .join()
-                .expect("does not panic")
-                .expect("does not fail");
+            thread.join().expect("does not panic").expect("does not fail");
         }
         assert_eq!((semaphore.counter(), semaphore.linkcount()), (3, 0));
     }
@@ -762,10 +749,7 @@ mod stress {
                 }
             });
             queue.shutdown(false);
-            let mut got = consumer
-                .join()
-                .expect("does not panic")
-                .expect("does not fail");
+            let mut got = consumer.join().expect("does not panic").expect("does not fail");
             assert_eq!(got.len(), total);
             // Each putter's items come in their order.
             got.sort_by_key(|&(n, _)| n);
@@ -803,8 +787,7 @@ mod stress {
 
     #[test]
     fn test_async_result() {
-        let results: Arc<Vec<AsyncResult<usize>>> =
-            Arc::new((0..ROUNDS).map(|_| AsyncResult::new()).collect());
+        let results: Arc<Vec<AsyncResult<usize>>> = Arc::new((0..ROUNDS).map(|_| AsyncResult::new()).collect());
         let setter = thread::spawn({
             let results = results.clone();
             move || {

@@ -224,19 +224,13 @@ mod links {
             let _ = goes_on.send(());
         }
         thread.join().expect("does not panic");
-        let names =
-            ["AsyncResult", "Semaphore", "Event"].map(|name| format!("<threadsafe::{name}"));
+        let names = ["AsyncResult", "Semaphore", "Event"].map(|name| format!("<threadsafe::{name}"));
         assert!(
-            came.iter()
-                .zip(&names)
-                .all(|(came, name)| came.starts_with(name)),
+            came.iter().zip(&names).all(|(came, name)| came.starts_with(name)),
             "{came:?}"
         );
         assert_eq!(semaphore.counter(), 1, "waiting takes nothing");
-        assert_eq!(
-            event.linkcount() + semaphore.linkcount() + result.linkcount(),
-            0
-        );
+        assert_eq!(event.linkcount() + semaphore.linkcount() + result.linkcount(), 0);
         Ok(())
     }
 
@@ -271,9 +265,7 @@ mod links {
         event.unlink(&b);
         assert_eq!(event.linkcount(), 2);
         let its = event.clone();
-        thread::spawn(move || its.set())
-            .join()
-            .expect("does not panic");
+        thread::spawn(move || its.set()).join().expect("does not panic");
         assert!(log.is_empty());
         sleep(0)?;
         assert_eq!(log.take(), ["a true", "c true"]);

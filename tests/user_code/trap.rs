@@ -185,8 +185,8 @@ struct Stage<O> {
 impl<O: Clone + 'static> Stage<O> {
     fn act(&self, action: Action) {
         let current = getcurrent();
-        let in_greenlet = current.parent().is_some()
-            && get_hub_if_exists().is_none_or(|hub| *hub.greenlet() != current);
+        let in_greenlet =
+            current.parent().is_some() && get_hub_if_exists().is_none_or(|hub| *hub.greenlet() != current);
         match action {
             Action::Panic => panic!("a trap"),
             Action::Wait => {

@@ -44,12 +44,7 @@ const CALLED: &[(&str, &[&str])] = &[
     ("Hash", &["BuildHasher", "Hash", "Hasher"]),
     (
         "Iterator",
-        &[
-            "DoubleEndedIterator",
-            "ExactSizeIterator",
-            "IntoIterator",
-            "Iterator",
-        ],
+        &["DoubleEndedIterator", "ExactSizeIterator", "IntoIterator", "Iterator"],
     ),
     ("Killable", &["Killable"]),
     ("Label", &["Label"]),
@@ -72,10 +67,7 @@ const HARMLESS: &[(&[&str], &str)] = &[
         &["Any", "Copy", "Plain", "Send", "Sized", "Sync"],
         "have no functions that could be anybody's",
     ),
-    (
-        &["AsRef", "Into"],
-        "convert an argument, before anything else is done",
-    ),
+    (&["AsRef", "Into"], "convert an argument, before anything else is done"),
     (
         &["Address", "IntoFlags", "Seconds", "WaitTimeout"],
         "convert an argument, before anything else is done",

@@ -20,11 +20,7 @@ struct Read {
 
 /// One of which nothing is in the table.
 const fn without(name: &'static str, has: &'static [&'static str]) -> Read {
-    Read {
-        name,
-        has,
-        calls: &[],
-    }
+    Read { name, has, calls: &[] }
 }
 
 /// Every one.
@@ -74,18 +70,8 @@ pub(crate) fn differences(sources: &[Source]) -> Vec<String> {
         .collect();
     let names: BTreeSet<_> = found.keys().chain(read.keys()).collect();
     let differs = |name: &&&String| found.get(**name) != read.get(**name);
-    let tell = |name: &String| {
-        format!(
-            "{name}! has {:?}, {:?} were read",
-            found.get(name),
-            read.get(name)
-        )
-    };
-    names
-        .iter()
-        .filter(differs)
-        .map(|name| tell(name))
-        .collect()
+    let tell = |name: &String| format!("{name}! has {:?}, {:?} were read", found.get(name), read.get(name));
+    names.iter().filter(differs).map(|name| tell(name)).collect()
 }
 
 /// Macros that make functions or implementations, and the code that they name.

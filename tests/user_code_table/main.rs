@@ -102,10 +102,7 @@ fn whatever_a_signature_names_is_in_the_table() {
 #[test]
 fn whatever_is_in_the_table_exists() {
     let (found, rows) = (scanned(), rows());
-    let named = rows
-        .iter()
-        .filter(|row| !row.is_elsewhere)
-        .flat_map(Row::calls);
+    let named = rows.iter().filter(|row| !row.is_elsewhere).flat_map(Row::calls);
     assert_none(
         "rows of docs/user-code.md whose place, or code there, is gone or has another name: take them out",
         named
@@ -127,17 +124,13 @@ fn whatever_is_in_the_table_exists() {
     let calls = elsewhere().flat_map(Row::calls);
     assert_none(
         "rows of the last table of docs/user-code.md that belong into one above: the signature names the code",
-        calls
-            .filter(|call| found.calls.contains(call))
-            .map(|call| shown(&call)),
+        calls.filter(|call| found.calls.contains(call)).map(|call| shown(&call)),
     );
     assert_none("told of in two rows", told_twice(&rows).iter().map(shown));
     assert_none(
         "rows of docs/user-code.md without a place, a code or a word on what is guaranteed",
         rows.iter()
-            .filter(|row| {
-                row.places.is_empty() || row.codes.is_empty() || row.guaranteed.is_empty()
-            })
+            .filter(|row| row.places.is_empty() || row.codes.is_empty() || row.guaranteed.is_empty())
             .map(|row| format!("{row:?}")),
     );
 }
@@ -145,10 +138,7 @@ fn whatever_is_in_the_table_exists() {
 #[test]
 fn every_trait_is_known() {
     let found = scanned();
-    let unknown = found
-        .traits
-        .iter()
-        .filter(|(name, _)| codes::meaning(name).is_none());
+    let unknown = found.traits.iter().filter(|(name, _)| codes::meaning(name).is_none());
     assert_none(
         "traits of which tests/user_code_table/codes.rs does not say whether they are called from inside of ours",
         unknown.map(|(name, place)| format!("{name}, in `{place}`")),
@@ -187,15 +177,10 @@ fn the_name_of_a_case_may_name_several_calls() {
 #[test]
 fn every_call_has_a_case() {
     let (rows, cases) = (rows(), cases::cases());
-    let called = rows
-        .iter()
-        .filter(|row| row.is_called())
-        .flat_map(Row::calls);
+    let called = rows.iter().filter(|row| row.is_called()).flat_map(Row::calls);
     assert_none(
         "calls in docs/user-code.md that no case tries (in tests/user_code, or a user_code.rs of another crate's tests)",
-        called
-            .filter(|call| !cases.contains(call))
-            .map(|call| shown(&call)),
+        called.filter(|call| !cases.contains(call)).map(|call| shown(&call)),
     );
     let told: BTreeSet<_> = rows.iter().flat_map(Row::calls).collect();
     assert_none(

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::{
-    Attribute, Fields, FnArg, Generics, Ident, ImplItem, Item, ItemImpl, PathArguments, Signature,
-    Token, TraitBound, TraitItem, Type,
+    Attribute, Fields, FnArg, Generics, Ident, ImplItem, Item, ItemImpl, PathArguments, Signature, Token, TraitBound,
+    TraitItem, Type,
 };
 
 use super::codes::{self, Meaning};
@@ -42,10 +42,7 @@ pub(crate) fn scan(sources: &[Source]) -> Scan {
     let of_aliases = names.aliases().flat_map(|(module, name)| {
         // What an alias can do is what the types of its module can.
         let in_module = found.places.iter().filter_map(move |place| {
-            let (_, method) = place
-                .strip_prefix(module)?
-                .strip_prefix("::")?
-                .split_once("::")?;
+            let (_, method) = place.strip_prefix(module)?.strip_prefix("::")?.split_once("::")?;
             Some(format!("{module}::{name}::{method}"))
         });
         in_module.collect::<Vec<_>>()
@@ -71,11 +68,7 @@ impl Scanner<'_> {
             }
             Item::Struct(item) if is_public(&item.vis) => {
                 self.type_(&item.ident, &item.generics, &item.attrs);
-                self.fields(
-                    &format!("{module}::{}", item.ident),
-                    &item.fields,
-                    is_public,
-                );
+                self.fields(&format!("{module}::{}", item.ident), &item.fields, is_public);
             }
             Item::Enum(item) if is_public(&item.vis) => {
                 self.type_(&item.ident, &item.generics, &item.attrs);
@@ -242,10 +235,7 @@ impl<'ast> Visit<'ast> for Look<'_, '_> {
 
     fn visit_type_path(&mut self, path: &'ast syn::TypePath) {
         let last = path.path.segments.last().expect("a path has a name");
-        let alias = self
-            .scanner
-            .names
-            .alias(self.scanner.module, &last.ident.to_string());
+        let alias = self.scanner.names.alias(self.scanner.module, &last.ident.to_string());
         if let Some(meant) = alias {
             Look::of(self.scanner, self.place).visit_type(meant);
         }

@@ -20,9 +20,7 @@ impl Row {
     pub(crate) fn calls(&self) -> impl Iterator<Item = (String, String)> {
         let codes = |place: &String| {
             let place = place.clone();
-            self.codes
-                .iter()
-                .map(move |code| (place.clone(), code.clone()))
+            self.codes.iter().map(move |code| (place.clone(), code.clone()))
         };
         self.places.iter().flat_map(codes)
     }

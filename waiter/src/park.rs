@@ -35,11 +35,7 @@ impl Park {
     /// # Errors
     /// As for [`new`](Park::new).
     #[inline(always)]
-    pub fn on<H: WaitHub + ?Sized>(
-        hub: &H,
-        kind: &'static str,
-        address: usize,
-    ) -> Result<Park, Exception> {
+    pub fn on<H: WaitHub + ?Sized>(hub: &H, kind: &'static str, address: usize) -> Result<Park, Exception> {
         hub.before_switch()?;
         Ok(Park(core::Park::begin(Some(WaitingOn { kind, address }))))
     }
@@ -71,11 +67,7 @@ impl Park {
     // It is inlined for the same reason as greenlet-core's `transfer`.
     #[track_caller]
     #[inline(always)]
-    pub fn wait<H: WaitHub + ?Sized>(
-        &self,
-        hub: &H,
-        waiting_on: &dyn fmt::Debug,
-    ) -> Result<(), Exception> {
+    pub fn wait<H: WaitHub + ?Sized>(&self, hub: &H, waiting_on: &dyn fmt::Debug) -> Result<(), Exception> {
         let mine = self.0.ticket().get();
         match self.0.enter(hub.greenlet()) {
             Ok(Value::Token(ticket)) if ticket == mine => Ok(()),
@@ -108,11 +100,7 @@ impl Park {
 
 #[cold]
 #[track_caller]
-fn invalid_switch(
-    hub: Result<(), Exception>,
-    got: Value,
-    waiting_on: &dyn fmt::Debug,
-) -> Exception {
+fn invalid_switch(hub: Result<(), Exception>, got: Value, waiting_on: &dyn fmt::Debug) -> Exception {
     let error = match hub {
         // A switch to a hub that is dead, or its end, arrives in the main greenlet: then that is the error.
         Err(dead) => dead,

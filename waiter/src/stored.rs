@@ -45,10 +45,7 @@ impl<T> Stored<T> {
     }
 
     /// Keeps `outcome`, and returns what was kept before.
-    pub(crate) fn put(
-        &mut self,
-        outcome: Result<T, Exception>,
-    ) -> Option<Result<StoredValue<T>, Exception>> {
+    pub(crate) fn put(&mut self, outcome: Result<T, Exception>) -> Option<Result<StoredValue<T>, Exception>> {
         let before = self.take();
         self.outcome = Some(outcome.map(StoredValue::Own));
         before

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use greenlet_core::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
 use waiter::{
-    ConcurrentObjectUseError, Failed, InvalidSwitchError, MultipleWaiter, NotInHubError, Park,
-    Resume, Source, WaitHub, Waiter,
+    ConcurrentObjectUseError, Failed, InvalidSwitchError, MultipleWaiter, NotInHubError, Park, Resume, Source, WaitHub,
+    Waiter,
 };
 
 type TestResult = Result<(), Exception>;
@@ -92,12 +92,10 @@ fn child<T: 'static>(
 ) -> (RawGreenlet, Kept<T>) {
     let result = Kept::<T>::default();
     let kept = result.clone();
-    let greenlet = RawGreenlet::builder()
-        .parent(&hub.greenlet)
-        .build(move |_| {
-            kept.replace(Some(function()));
-            Ok(Value::None)
-        });
+    let greenlet = RawGreenlet::builder().parent(&hub.greenlet).build(move |_| {
+        kept.replace(Some(function()));
+        Ok(Value::None)
+    });
     (greenlet, result)
 }
 
@@ -238,12 +236,10 @@ fn an_error_that_comes_back_is_the_hubs() -> TestResult {
     let waiter = waiter_in(&hub);
     slot.replace(Some(waiter.clone()));
     // It fails once it is woken, and its parent is the hub, which woke it.
-    let greenlet = RawGreenlet::builder()
-        .parent(&hub.greenlet)
-        .build(move |_| {
-            waiter.get()?;
-            Err(ZeroDivisionError.into())
-        });
+    let greenlet = RawGreenlet::builder().parent(&hub.greenlet).build(move |_| {
+        waiter.get()?;
+        Err(ZeroDivisionError.into())
+    });
     greenlet.switch(())?;
     assert!(greenlet.dead());
     let errors = hub.errors.take();
@@ -377,10 +373,7 @@ fn a_resume_wakes_its_own_park_only() -> TestResult {
 fn a_refused_switch_leaves_the_getter_waiting() -> TestResult {
     let (hub, waiter) = waiter_in_hub(|waiter: &Waiter<i32>| {
         greenlet_core::pinned(|| waiter.switch(1)).expect("in the hub");
-        assert!(
-            format!("{waiter:?}").contains("greenlet=<greenlet"),
-            "{waiter:?}"
-        );
+        assert!(format!("{waiter:?}").contains("greenlet=<greenlet"), "{waiter:?}");
         waiter.switch(2).expect("in the hub");
     });
     // The getter gets the first value, and the second one is for the next `get`.

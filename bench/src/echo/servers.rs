@@ -37,9 +37,7 @@ fn ours(address: SocketAddr) -> Result {
             stream.write_all(&buffer[..n])?;
         }
     };
-    let server = StreamServer::builder()
-        .backlog(BACKLOG)
-        .build(address, echo);
+    let server = StreamServer::builder().backlog(BACKLOG).build(address, echo);
     Ok(server.serve_forever()?)
 }
 
@@ -64,9 +62,7 @@ fn libev(address: SocketAddr) -> Result {
 }
 
 fn tokio(address: SocketAddr) -> Result {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listen(address)?)?;
         loop {

@@ -55,9 +55,7 @@ fn timers(count: u32) {
 
 fn kill(count: u32, watch: &mut Stopwatch) -> Result {
     config().set_workers(1);
-    let coroutines: Vec<_> = (0..count)
-        .map(|_| go!(|| sleep(Duration::from_secs(3600))))
-        .collect();
+    let coroutines: Vec<_> = (0..count).map(|_| go!(|| sleep(Duration::from_secs(3600)))).collect();
     std::thread::sleep(Duration::from_millis(100));
     watch.restart();
     for coroutine in coroutines {

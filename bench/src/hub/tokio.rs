@@ -21,10 +21,7 @@ pub(super) fn measure(case: &str) -> Option<Measure> {
 }
 
 fn block_on(case: impl Future<Output = Result>) -> Result {
-    Builder::new_current_thread()
-        .enable_time()
-        .build()?
-        .block_on(case)
+    Builder::new_current_thread().enable_time().build()?.block_on(case)
 }
 
 async fn spawn_and_join(count: u32) -> Result {
@@ -66,9 +63,7 @@ async fn timers(count: u32) -> Result {
 }
 
 async fn kill(count: u32, watch: &mut Stopwatch) -> Result {
-    let tasks: Vec<_> = (0..count)
-        .map(|_| spawn(sleep(Duration::from_secs(3600))))
-        .collect();
+    let tasks: Vec<_> = (0..count).map(|_| spawn(sleep(Duration::from_secs(3600)))).collect();
     yield_now().await;
     watch.restart();
     for task in tasks {

@@ -92,8 +92,6 @@ impl Exception {
 pub(super) fn is_of(error: &(dyn Error + 'static), exception: &Exception) -> bool {
     match error.downcast_ref::<AsError>() {
         Some(as_error) => as_error.exception().same(exception),
-        None => {
-            ptr::addr_eq(error, &raw const **exception) || ptr::addr_eq(error, exception.error())
-        }
+        None => ptr::addr_eq(error, &raw const **exception) || ptr::addr_eq(error, exception.error()),
     }
 }

@@ -183,9 +183,7 @@ impl<T, E: Into<Box<dyn Error + Send + Sync>> + 'static> Raised<T> for Result<T,
 }
 
 /// Boxes an error so that its type is found again, where that can be done.
-fn boxed<E: Into<Box<dyn Error + Send + Sync>> + 'static>(
-    error: E,
-) -> Box<dyn Error + Send + Sync> {
+fn boxed<E: Into<Box<dyn Error + Send + Sync>> + 'static>(error: E) -> Box<dyn Error + Send + Sync> {
     let mut error = Some(error);
     if let Some(exception) = (&mut error as &mut dyn Any).downcast_mut::<Option<Exception>>()
         && let Some(exception) = exception.take()

@@ -21,10 +21,7 @@ pub struct GreenletExit {
 }
 
 /// The [`GreenletExit`](struct@GreenletExit) that does not say why: a value to be thrown and compared with.
-#[expect(
-    non_upper_case_globals,
-    reason = "it is the value of a type that mostly has one"
-)]
+#[expect(non_upper_case_globals, reason = "it is the value of a type that mostly has one")]
 pub const GreenletExit: GreenletExit = GreenletExit { message: None };
 
 impl GreenletExit {

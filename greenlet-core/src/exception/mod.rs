@@ -152,10 +152,7 @@ impl Exception {
     }
 
     /// Wraps an error that arose at `location`.
-    pub(crate) fn at<E: Error + Send + Sync + 'static>(
-        error: E,
-        location: &'static Location<'static>,
-    ) -> Self {
+    pub(crate) fn at<E: Error + Send + Sync + 'static>(error: E, location: &'static Location<'static>) -> Self {
         Exception(Arc::new(Located { error, location }))
     }
 

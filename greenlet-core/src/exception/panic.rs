@@ -60,10 +60,7 @@ impl Panic {
     /// Takes the payload, for `downcast` or [`std::panic::resume_unwind`]. All clones of the
     /// exception share it, so only the first call returns it.
     pub fn take_payload(&self) -> Option<Box<dyn Any + Send>> {
-        self.payload
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.payload.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -116,8 +113,7 @@ pub(crate) fn watch_panics() {
 
 fn note(info: &PanicHookInfo<'_>) {
     // SAFETY: the state outlives the thread's own code, as in `Thread::with`.
-    let (Some(thread), Some(location)) = (unsafe { Thread::peek().as_ref() }, info.location())
-    else {
+    let (Some(thread), Some(location)) = (unsafe { Thread::peek().as_ref() }, info.location()) else {
         return;
     };
     let noted = (message(info.payload()).to_owned(), Place::copy(location));

@@ -43,8 +43,7 @@ pub(crate) fn prepare_thread() -> Option<AlternateStack> {
             // SAFETY: the new action is complete, and the old one has its place; see `Old`.
             unsafe {
                 let mut action: libc::sigaction = mem::zeroed();
-                action.sa_sigaction =
-                    (handle as extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void)) as usize;
+                action.sa_sigaction = (handle as extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void)) as usize;
                 action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
                 let old = &raw mut (*OLD.0.get())[index];
                 if libc::sigaction(signal, ptr::null(), old.cast()) == 0 {
@@ -68,10 +67,7 @@ impl AlternateStack {
         }
         // SAFETY: a fresh anonymous mapping disturbs nothing.
         let memory = unsafe {
-            let (access, kind) = (
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANON,
-            );
+            let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANON);
             libc::mmap(ptr::null_mut(), ALTERNATE_STACK, access, kind, -1, 0)
         };
         if memory == libc::MAP_FAILED {
@@ -109,10 +105,7 @@ impl Drop for AlternateStack {
 fn current_alternate_stack() -> Option<libc::stack_t> {
     let mut alternate = MaybeUninit::uninit();
     // SAFETY: the call only asks, and fills `alternate` in if it returns 0.
-    unsafe {
-        (libc::sigaltstack(ptr::null(), alternate.as_mut_ptr()) == 0)
-            .then(|| alternate.assume_init())
-    }
+    unsafe { (libc::sigaltstack(ptr::null(), alternate.as_mut_ptr()) == 0).then(|| alternate.assume_init()) }
 }
 
 /// The signal handler. Everything in it is safe in a signal handler: no allocation, no lock.
@@ -174,10 +167,7 @@ fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void, sent
                 }
             }
             handler if old.sa_flags & libc::SA_SIGINFO != 0 => {
-                let handler = mem::transmute::<
-                    usize,
-                    extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void),
-                >(handler);
+                let handler = mem::transmute::<usize, extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void)>(handler);
                 handler(signal, info, context);
             }
             handler => {

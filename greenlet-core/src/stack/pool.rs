@@ -18,9 +18,7 @@ use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 use super::slab::Slab;
-use super::{
-    DEFAULT_STACK_SIZE, StackError, StackSize, advice, guard, page_size, room, usage, valgrind,
-};
+use super::{DEFAULT_STACK_SIZE, StackError, StackSize, advice, guard, page_size, room, usage, valgrind};
 
 /// The number of stacks in the first slab. Each further slab holds twice as many as the one before.
 const FIRST_SLAB: usize = 16;
@@ -151,9 +149,7 @@ struct Class {
 
 impl StackPool {
     pub(crate) fn new() -> StackPool {
-        StackPool {
-            classes: Vec::new(),
-        }
+        StackPool { classes: Vec::new() }
     }
 
     /// Takes a stack of at least `size` bytes.
@@ -187,10 +183,7 @@ impl StackPool {
 
     /// Takes back a stack on which nothing runs any more.
     pub(crate) fn give_back(&mut self, stack: Stack) {
-        let class = self
-            .classes
-            .iter_mut()
-            .find(|class| class.size == stack.size);
+        let class = self.classes.iter_mut().find(|class| class.size == stack.size);
         let class = class.expect("a stack comes back to the pool it came from");
         class.give_back(stack);
     }
@@ -337,8 +330,7 @@ impl Class {
             size: self.size,
         };
         if valgrind::ON {
-            self.valgrind
-                .push(valgrind::register(stack.low(), stack.end()));
+            self.valgrind.push(valgrind::register(stack.low(), stack.end()));
         }
         Ok(stack)
     }

@@ -19,11 +19,7 @@ pub(crate) fn touched(stack: &Stack) -> usize {
         // SAFETY: the pages belong to the stack, and `resident` has a byte for each.
         let asked = unsafe {
             let start = stack.low().as_ptr().add(stack.size() - depths.end * page);
-            libc::mincore(
-                start.cast(),
-                depths.len() * page,
-                resident.as_mut_ptr().cast(),
-            )
+            libc::mincore(start.cast(), depths.len() * page, resident.as_mut_ptr().cast())
         };
         asked == 0
     });
@@ -33,11 +29,7 @@ pub(crate) fn touched(stack: &Stack) -> usize {
 /// How many of a stack's `pages` there are from the top down to the lowest one in use. Pages below a gap of
 /// `gap` unused ones do not count. `ask` gets a range of pages, counted from the top, and a byte for each of
 /// them, the deepest first, which it sets to 1 if the page is in use. None if `ask` has no answer.
-fn deepest(
-    pages: usize,
-    gap: usize,
-    mut ask: impl FnMut(Range<usize>, &mut [u8]) -> bool,
-) -> Option<usize> {
+fn deepest(pages: usize, gap: usize, mut ask: impl FnMut(Range<usize>, &mut [u8]) -> bool) -> Option<usize> {
     let mut resident = [0_u8; BATCH];
     let (mut deepest, mut seen) = (0, 0);
     while seen < pages && seen - deepest < gap {

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use crate::common::TestResult;
 use greenlet_core::{
-    Attached, Data, Exception, GreenletError, GreenletExit, Panic, RawGreenlet, Tracer, Value,
-    WeakGreenlet, getcurrent, getmain, settrace,
+    Attached, Data, Exception, GreenletError, GreenletExit, Panic, RawGreenlet, Tracer, Value, WeakGreenlet,
+    getcurrent, getmain, settrace,
 };
 
 type Log = Rc<RefCell<Vec<&'static str>>>;
@@ -131,9 +131,7 @@ fn test_large_and_aligned_ones_find_their_place() -> TestResult {
     let address = |of: &Aligned| (&raw const *of).addr();
     let g = RawGreenlet::builder().build_with(Aligned([7; 64]), move |data, _| {
         assert!(address(data) % 64 == 0 && large.iter().all(|one| address(one) % 64 == 0));
-        Ok(Value::new(
-            u32::from(data.0[63]) + u32::from(large[4].0[63]),
-        ))
+        Ok(Value::new(u32::from(data.0[63]) + u32::from(large[4].0[63])))
     });
     let sum = g.greenlet().switch(())?.downcast::<u32>();
     assert_eq!(sum.ok(), Some(12));
@@ -192,12 +190,10 @@ fn test_a_destructor_that_panics_keeps_no_other_from_being_called() {
     let (in_function, data) = (Panics(log.clone(), "function"), Number(log.clone()));
     let parent = RawGreenlet::new(|_| Ok(Value::None));
     let weak = parent.downgrade();
-    let g = RawGreenlet::builder()
-        .parent(&parent)
-        .build_with(data, move |_, _| {
-            let _function = in_function;
-            Ok(Value::None)
-        });
+    let g = RawGreenlet::builder().parent(&parent).build_with(data, move |_, _| {
+        let _function = in_function;
+        Ok(Value::None)
+    });
     drop(parent);
     assert!(weak.upgrade().is_some());
     let panic = catch_unwind(AssertUnwindSafe(|| drop(g))).unwrap_err();
@@ -382,10 +378,7 @@ fn test_data_are_told_when_the_greenlet_is_unwound_before_the_function() -> Test
 
 /// If each refused switch gave the stack up anew, it would overflow.
 #[test]
-#[cfg_attr(
-    feature = "asan",
-    ignore = "what is on the stack leaks: that is the point"
-)]
+#[cfg_attr(feature = "asan", ignore = "what is on the stack leaks: that is the point")]
 fn test_data_of_a_stack_that_is_given_up_cannot_switch() -> TestResult {
     #[derive(Default)]
     struct Switches(Cell<Option<Exception>>);

@@ -5,9 +5,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use greenlet_core::{
-    AsError, Chain, Exception, GreenletExit, Message, Panic, Raised, RawGreenlet, Value, getcurrent,
-};
+use greenlet_core::{AsError, Chain, Exception, GreenletExit, Message, Panic, Raised, RawGreenlet, Value, getcurrent};
 
 /// An error without a size: only its address tells one from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -81,10 +79,7 @@ fn test_the_very_exception_is_found_again() {
             assert!(wrapped.holds(&of), "{n}: {wrapped:?}");
             assert!(!wrapped.holds(&Exception::new(Stop)), "{n}: {wrapped:?}");
             let (stop, message) = (wrapped.is::<Stop>(), wrapped.is::<Message>());
-            assert!(
-                stop == of.is::<Stop>() && message != stop,
-                "{n}: {wrapped:?}"
-            );
+            assert!(stop == of.is::<Stop>() && message != stop, "{n}: {wrapped:?}");
         }
     }
 }
@@ -130,10 +125,7 @@ fn test_a_wrapped_exit_ends_the_greenlet_that_it_was_thrown_into_well() {
                 let exit = value.downcast::<Exception>().expect("an exit");
                 assert!(exit.is_exit(), "{n}");
             }
-            Err(error) => assert!(
-                !error.is_exit() && error.is::<GreenletExit>(),
-                "{n}: {error}"
-            ),
+            Err(error) => assert!(!error.is_exit() && error.is::<GreenletExit>(), "{n}: {error}"),
         }
     }
 }
@@ -166,10 +158,7 @@ fn test_earlier_throws_are_known_while_they_exist() -> Result<(), Exception> {
 fn test_an_exit_may_say_why() {
     let exit = Exception::new(GreenletExit::because("no more work"));
     assert_eq!(exit.to_string(), "no more work");
-    assert_eq!(
-        format!("{:?}", exit.error()),
-        "GreenletExit(\"no more work\")"
-    );
+    assert_eq!(format!("{:?}", exit.error()), "GreenletExit(\"no more work\")");
     assert_eq!(Exception::new(GreenletExit).to_string(), "GreenletExit");
     assert!(matches!(exit.downcast_ref::<GreenletExit>(), Some(exit) if *exit != GreenletExit));
     assert_eq!(GreenletExit::default(), GreenletExit);

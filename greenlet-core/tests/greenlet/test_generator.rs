@@ -33,11 +33,7 @@ impl<T: 'static> Genlet<T> {
         let yielder = Yielder(caller.clone());
         let greenlet = RawGreenlet::new(move |_| body(&yielder).map(Value::from));
         let end = std::marker::PhantomData;
-        Genlet {
-            greenlet,
-            caller,
-            end,
-        }
+        Genlet { greenlet, caller, end }
     }
 }
 
@@ -52,10 +48,7 @@ impl<T: 'static> Iterator for Genlet<T> {
         self.greenlet
             .set_parent(&getcurrent())
             .expect("no generator asks itself");
-        let got = self
-            .greenlet
-            .switch(())
-            .expect("these generators do not fail");
+        let got = self.greenlet.switch(()).expect("these generators do not fail");
         got.downcast::<Item<T>>().ok().map(|item| item.0)
     }
 }

@@ -5,9 +5,7 @@ use std::rc::Rc;
 
 use crate::common::{SomeError, TestResult};
 
-use greenlet_core::{
-    Exception, GreenletError, GreenletExit, RawGreenlet, State, Value, getcurrent, greenlets,
-};
+use greenlet_core::{Exception, GreenletError, GreenletExit, RawGreenlet, State, Value, getcurrent, greenlets};
 
 #[test]
 fn test_simple() -> TestResult {
@@ -200,9 +198,7 @@ fn test_falling_off_end_switches_to_unstarted_parent_works() -> TestResult {
         assert_eq!(got.downcast::<i32>().unwrap(), 24);
         Ok(Value::new(42))
     });
-    let child = RawGreenlet::builder()
-        .parent(&parent)
-        .build(|_| Ok(Value::new(24)));
+    let child = RawGreenlet::builder().parent(&parent).build(|_| Ok(Value::new(24)));
     assert_eq!(child.switch(())?.downcast::<i32>().unwrap(), 42);
     assert!(parent.dead());
     Ok(())
@@ -211,9 +207,7 @@ fn test_falling_off_end_switches_to_unstarted_parent_works() -> TestResult {
 #[test]
 fn test_unstarted_parent_dies_of_its_childs_error() {
     let parent = RawGreenlet::new(|_| panic!("must not run"));
-    let child = RawGreenlet::builder()
-        .parent(&parent)
-        .build(|_| Err(SomeError.into()));
+    let child = RawGreenlet::builder().parent(&parent).build(|_| Err(SomeError.into()));
     assert!(child.switch(()).unwrap_err().is::<SomeError>());
     assert!(parent.dead());
 }
@@ -292,10 +286,7 @@ fn test_formatting_names_state() -> TestResult {
     assert!(format!("{g:?}").ends_with(" pending>"));
     g.set_name("worker");
     g.switch(())?;
-    assert!(
-        format!("{g:?}").ends_with(" \"worker\" suspended>"),
-        "{g:?}"
-    );
+    assert!(format!("{g:?}").ends_with(" \"worker\" suspended>"), "{g:?}");
     g.switch(())?;
     assert!(format!("{g:?}").ends_with(" dead>"));
     assert!(format!("{:?}", getcurrent()).ends_with(" current main>"));
@@ -316,10 +307,7 @@ fn test_greenlets_are_listed_with_where_they_are_parked() -> TestResult {
     let info = parked.info();
     assert_eq!(info.state, State::Suspended);
     assert_eq!(info.parent, Some(pending.id()));
-    assert_eq!(
-        (info.parked_at.file(), info.parked_at.line()),
-        (file!(), line)
-    );
+    assert_eq!((info.parked_at.file(), info.parked_at.line()), (file!(), line));
     drop((all, parked, pending));
     assert_eq!(greenlets().len(), 1);
     Ok(())
@@ -387,8 +375,7 @@ fn test_switch_to_another_thread() {
     std::thread::scope(|scope| {
         scope.spawn(move || {
             let Smuggled(greenlet) = { smuggled };
-            let wrong =
-                |error: &Exception| error.downcast_ref() == Some(&GreenletError::WrongThread);
+            let wrong = |error: &Exception| error.downcast_ref() == Some(&GreenletError::WrongThread);
             assert!(wrong(&greenlet.switch(()).unwrap_err()));
             assert!(wrong(&greenlet.throw(SomeError).unwrap_err()));
             let child = RawGreenlet::new(Ok);

@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::common::{Counted, TestResult, parked};
-use greenlet_core::{
-    GreenletExit, RawGreenlet, Value, getcurrent, greenlets, live_greenlets, unwind_all,
-};
+use greenlet_core::{GreenletExit, RawGreenlet, Value, getcurrent, greenlets, live_greenlets, unwind_all};
 
 #[test]
 fn test_dropping_the_last_handle_unwinds() -> TestResult {
@@ -41,14 +39,8 @@ fn test_greenlet_that_loses_its_last_handle_by_its_own_switch_is_unwound() -> Te
 fn test_many_greenlets_at_once() -> TestResult {
     let drops = Rc::new(Cell::new(0));
     // valgrind cannot keep track of so many guards.
-    let count = if cfg!(feature = "valgrind") {
-        2000
-    } else {
-        20_000
-    };
-    let all: Vec<_> = (0..count)
-        .map(|_| parked(&drops))
-        .collect::<Result<_, _>>()?;
+    let count = if cfg!(feature = "valgrind") { 2000 } else { 20_000 };
+    let all: Vec<_> = (0..count).map(|_| parked(&drops)).collect::<Result<_, _>>()?;
     for (i, g) in all.into_iter().enumerate() {
         match i % 3 {
             0 => drop(g.switch(())?),

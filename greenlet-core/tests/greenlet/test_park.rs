@@ -6,8 +6,8 @@ use std::fmt;
 use std::rc::Rc;
 
 use greenlet_core::{
-    Exception, GreenletError, GreenletExit, Park, RawGreenlet, StackError, Ticket, Tracer, Value,
-    getcurrent, pinned, settrace,
+    Exception, GreenletError, GreenletExit, Park, RawGreenlet, StackError, Ticket, Tracer, Value, getcurrent, pinned,
+    settrace,
 };
 
 type TestResult = Result<(), Exception>;
@@ -79,12 +79,8 @@ fn test_what_is_refused_while_pinned_leaves_the_park_on() -> TestResult {
     assert!(is::<GreenletError>(pinned(
         || greenlet.wake_throwing(ticket, Deliberate)
     )));
-    assert!(is::<GreenletError>(pinned(|| greenlet
-        .throw(Deliberate)
-        .map(drop))));
-    assert!(is::<GreenletError>(pinned(|| greenlet
-        .switch(())
-        .map(drop))));
+    assert!(is::<GreenletError>(pinned(|| greenlet.throw(Deliberate).map(drop))));
+    assert!(is::<GreenletError>(pinned(|| greenlet.switch(()).map(drop))));
     assert!(greenlet.is_parked(ticket) && ended.borrow().is_none());
     greenlet.wake(ticket)?;
     assert_woken_by(ticket, ended.take().expect("it was woken"));
@@ -269,11 +265,7 @@ fn test_a_start_ticket_is_used_up_by_any_start() -> TestResult {
     };
     let greenlet = make();
     let ticket = greenlet.start_ticket();
-    assert_eq!(
-        greenlet.start_ticket(),
-        ticket,
-        "nobody takes it from another"
-    );
+    assert_eq!(greenlet.start_ticket(), ticket, "nobody takes it from another");
     assert!(is::<GreenletError>(pinned(|| greenlet.wake(ticket))));
     assert!(greenlet.is_parked(ticket) && !greenlet.started());
     greenlet.wake(ticket)?;

@@ -1,19 +1,13 @@
 //! Stacks: sizes, reuse, trimming, and how deep they were used.
 
 use crate::common::TestResult;
-use greenlet_core::{
-    Exception, RawGreenlet, StackError, StackSize, Value, getcurrent, trim_stacks,
-};
+use greenlet_core::{Exception, RawGreenlet, StackError, StackSize, Value, getcurrent, trim_stacks};
 
 #[test]
 fn test_stacks_are_reused_and_keep_their_size() -> TestResult {
     fn deep(n: usize) -> usize {
         let pad = std::hint::black_box([n; 64]);
-        if n == 0 {
-            0
-        } else {
-            deep(n - 1) + pad[0] - n + 1
-        }
+        if n == 0 { 0 } else { deep(n - 1) + pad[0] - n + 1 }
     }
     for _ in 0..3 {
         let g = RawGreenlet::builder()
@@ -38,13 +32,11 @@ fn touch(kib: usize) -> u8 {
 #[test]
 fn test_stack_usage_is_the_high_water_mark() -> TestResult {
     let main = getcurrent();
-    let g = RawGreenlet::builder()
-        .stack_size(StackSize::mib(2))
-        .build(move |_| {
-            main.switch(())?;
-            std::hint::black_box(touch(300));
-            main.switch(())
-        });
+    let g = RawGreenlet::builder().stack_size(StackSize::mib(2)).build(move |_| {
+        main.switch(())?;
+        std::hint::black_box(touch(300));
+        main.switch(())
+    });
     assert_eq!((g.stack_usage(), getcurrent().stack_usage()), (None, None));
     g.switch(())?;
     let before = g.stack_usage().expect("it has a stack");
@@ -71,9 +63,7 @@ fn test_trimmed_stacks_lose_their_pages_and_work_again() -> TestResult {
     });
     g.switch(())?;
     trim_stacks();
-    let g = RawGreenlet::builder()
-        .stack_size(size)
-        .build(move |_| main.switch(()));
+    let g = RawGreenlet::builder().stack_size(size).build(move |_| main.switch(()));
     g.switch(())?;
     assert!(g.stack_usage().expect("it has a stack") < 64 * 1024);
     Ok(())
@@ -88,15 +78,11 @@ fn test_deep_stacks_are_trimmed_in_the_long_run() -> TestResult {
     });
     deep.switch(())?;
     for _ in 0..256 {
-        let shallow = RawGreenlet::builder()
-            .stack_size(size)
-            .build(|_| Ok(Value::None));
+        let shallow = RawGreenlet::builder().stack_size(size).build(|_| Ok(Value::None));
         shallow.switch(())?;
     }
     let main = getcurrent();
-    let g = RawGreenlet::builder()
-        .stack_size(size)
-        .build(move |_| main.switch(()));
+    let g = RawGreenlet::builder().stack_size(size).build(move |_| main.switch(()));
     g.switch(())?;
     assert!(g.stack_usage().expect("it has a stack") < 64 * 1024);
     Ok(())
@@ -121,9 +107,7 @@ fn test_more_idle_stacks_than_are_kept_warm() -> TestResult {
 
 #[test]
 fn test_smallest_stack_runs() -> TestResult {
-    let g = RawGreenlet::builder()
-        .stack_size(1)
-        .build(|_| Ok(Value::Token(1)));
+    let g = RawGreenlet::builder().stack_size(1).build(|_| Ok(Value::Token(1)));
     assert!(matches!(g.switch(())?, Value::Token(1)));
     Ok(())
 }
@@ -136,9 +120,7 @@ fn test_every_size_is_a_stack_or_an_error() -> TestResult {
     }
     let page = 4096;
     for size in [0, 1, page, 2 * page, 3 * page, usize::MAX / 2 + 1] {
-        let g = RawGreenlet::builder()
-            .stack_size(usize::MAX - size)
-            .build(Ok);
+        let g = RawGreenlet::builder().stack_size(usize::MAX - size).build(Ok);
         assert!(g.switch(()).unwrap_err().is::<StackError>() && !g.started());
     }
     Ok(())
@@ -149,10 +131,7 @@ fn test_every_size_is_a_stack_or_an_error() -> TestResult {
 #[cfg(target_os = "linux")]
 fn test_large_stacks_are_trimmed_when_they_come_back() -> TestResult {
     let deep = |deep| {
-        let (main, g) = (
-            getcurrent(),
-            RawGreenlet::builder().stack_size(StackSize::mib(256)),
-        );
+        let (main, g) = (getcurrent(), RawGreenlet::builder().stack_size(StackSize::mib(256)));
         let g = g.build(move |_| {
             if deep {
                 std::hint::black_box(touch(2_000));
@@ -179,12 +158,10 @@ fn test_a_stack_of_terabytes_ends_as_any_other() -> TestResult {
     let main = getcurrent();
     for bits in [34, 38, 42, 45] {
         let main = main.clone();
-        let g = RawGreenlet::builder()
-            .stack_size(1_usize << bits)
-            .build(move |_| {
-                std::hint::black_box(touch(300));
-                main.switch(())
-            });
+        let g = RawGreenlet::builder().stack_size(1_usize << bits).build(move |_| {
+            std::hint::black_box(touch(300));
+            main.switch(())
+        });
         if let Err(error) = g.switch(()) {
             // The system may refuse a stack of that size.
             assert!(error.is::<StackError>(), "{error}");
@@ -204,9 +181,7 @@ fn test_a_stack_of_terabytes_ends_as_any_other() -> TestResult {
 #[test]
 fn test_impossible_stack_is_an_error_and_the_greenlet_stays_unstarted() {
     for bytes in [usize::MAX, usize::MAX / 4096] {
-        let g = RawGreenlet::builder()
-            .stack_size(bytes)
-            .build(|_| Ok(Value::None));
+        let g = RawGreenlet::builder().stack_size(bytes).build(|_| Ok(Value::None));
         let e: Exception = g.switch(()).unwrap_err();
         assert!(e.is::<StackError>(), "{e}");
         assert!(!g.started());
@@ -215,12 +190,8 @@ fn test_impossible_stack_is_an_error_and_the_greenlet_stays_unstarted() {
 
 #[test]
 fn test_parent_that_gets_no_stack_dies_of_that() {
-    let parent = RawGreenlet::builder()
-        .stack_size(usize::MAX)
-        .build(|_| Ok(Value::None));
-    let child = RawGreenlet::builder()
-        .parent(&parent)
-        .build(|_| Ok(Value::None));
+    let parent = RawGreenlet::builder().stack_size(usize::MAX).build(|_| Ok(Value::None));
+    let child = RawGreenlet::builder().parent(&parent).build(|_| Ok(Value::None));
     assert!(child.switch(()).unwrap_err().is::<StackError>());
     assert!(child.dead() && parent.dead());
 }

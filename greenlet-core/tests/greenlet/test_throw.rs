@@ -31,9 +31,7 @@ fn test_throw_greenlet_exit_becomes_the_value() -> TestResult {
     let drops = Rc::new(Cell::new(0));
     for g in [parked(&drops)?, RawGreenlet::new(|_| Ok(Value::None))] {
         let v = g.throw(GreenletExit)?;
-        let exit = v
-            .downcast::<Exception>()
-            .expect("the exception is the value");
+        let exit = v.downcast::<Exception>().expect("the exception is the value");
         assert!(exit.is::<GreenletExit>());
         assert!(g.dead());
     }
@@ -64,9 +62,7 @@ fn test_throw_goes_to_original_parent() -> TestResult {
         Err(e) if e.is::<SomeError>() => Ok(Value::new("caught")),
         other => other,
     });
-    let f2 = RawGreenlet::builder()
-        .parent(&f1)
-        .build(|_| Ok(Value::new("from f2")));
+    let f2 = RawGreenlet::builder().parent(&f1).build(|_| Ok(Value::new("from f2")));
     // f2 never ran: the exception thrown into it goes to its parent, f1, which dies of it unrun.
     assert!(f2.throw(SomeError).unwrap_err().is::<SomeError>());
     assert!(f1.dead() && f2.dead());
@@ -83,9 +79,7 @@ fn test_throw_into_dead_reaches_the_living_parent() -> TestResult {
         Ok(Value::new("f1 goes on"))
     });
     f1.switch(())?;
-    let f2 = RawGreenlet::builder()
-        .parent(&f1)
-        .build(|_| Ok(Value::None));
+    let f2 = RawGreenlet::builder().parent(&f1).build(|_| Ok(Value::None));
     let m = getcurrent();
     f2.set_parent(&m)?;
     f2.switch(())?;

@@ -4,9 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::common::{SomeError, TestResult};
-use greenlet_core::{
-    Event, Exception, GreenletExit, RawGreenlet, Tracer, Value, getcurrent, gettrace, settrace,
-};
+use greenlet_core::{Event, Exception, GreenletExit, RawGreenlet, Tracer, Value, getcurrent, gettrace, settrace};
 
 type Events = Rc<RefCell<Vec<(Event, u64, u64)>>>;
 
@@ -62,10 +60,7 @@ fn test_throw_and_greenlet_exit() -> TestResult {
     g.switch(())?;
     recorder.seen();
     g.throw(GreenletExit)?;
-    assert_eq!(
-        recorder.seen(),
-        [(Event::Throw, 0, g.id()), (Event::Switch, g.id(), 0)]
-    );
+    assert_eq!(recorder.seen(), [(Event::Throw, 0, g.id()), (Event::Switch, g.id(), 0)]);
     Ok(())
 }
 
@@ -76,10 +71,7 @@ fn test_unwinding_of_a_dropped_greenlet_is_a_throw() -> TestResult {
     g.switch(())?;
     let (id, recorder) = (g.id(), Recorder::start());
     drop(g);
-    assert_eq!(
-        recorder.seen(),
-        [(Event::Throw, 0, id), (Event::Switch, id, 0)]
-    );
+    assert_eq!(recorder.seen(), [(Event::Throw, 0, id), (Event::Switch, id, 0)]);
     Ok(())
 }
 
@@ -102,10 +94,7 @@ fn test_panic_in_a_tracer_ends_the_greenlet_it_was_called_in() {
     })));
     let e: Exception = g.switch(()).unwrap_err();
     assert_eq!(e.to_string(), "panicked: tracer");
-    assert!(
-        gettrace().is_none(),
-        "a panic ends tracing as an error does"
-    );
+    assert!(gettrace().is_none(), "a panic ends tracing as an error does");
 }
 
 #[test]
@@ -131,17 +120,11 @@ fn test_switches_that_lead_back_or_nowhere_are_traced_too() -> TestResult {
     let unstarted = RawGreenlet::new(|_| panic!("must not run"));
     unstarted.throw(SomeError).unwrap_err();
     let id = unstarted.id();
-    assert_eq!(
-        recorder.seen(),
-        [(Event::Throw, 0, id), (Event::Throw, id, 0)]
-    );
+    assert_eq!(recorder.seen(), [(Event::Throw, 0, id), (Event::Throw, id, 0)]);
     let unstarted = RawGreenlet::new(|_| panic!("must not run"));
     unstarted.throw(GreenletExit)?;
     let id = unstarted.id();
-    assert_eq!(
-        recorder.seen(),
-        [(Event::Throw, 0, id), (Event::Switch, id, 0)]
-    );
+    assert_eq!(recorder.seen(), [(Event::Throw, 0, id), (Event::Switch, id, 0)]);
 
     // A dead greenlet passes the message on to its parent, which runs already.
     unstarted.switch(())?;
@@ -149,11 +132,7 @@ fn test_switches_that_lead_back_or_nowhere_are_traced_too() -> TestResult {
     unstarted.throw(SomeError).unwrap_err();
     assert_eq!(
         recorder.seen(),
-        [
-            (Event::Switch, 0, 0),
-            (Event::Switch, 0, 0),
-            (Event::Throw, 0, 0)
-        ]
+        [(Event::Switch, 0, 0), (Event::Switch, 0, 0), (Event::Throw, 0, 0)]
     );
     Ok(())
 }
@@ -172,10 +151,7 @@ fn test_ends_that_start_or_kill_an_unstarted_parent_are_traced() -> TestResult {
         assert_eq!(child.switch(()).is_err(), fails);
         let end = if fails { Event::Throw } else { Event::Switch };
         let (c, p) = (child.id(), parent.id());
-        assert_eq!(
-            recorder.seen(),
-            [(Event::Switch, 0, c), (end, c, p), (end, p, 0)]
-        );
+        assert_eq!(recorder.seen(), [(Event::Switch, 0, c), (end, c, p), (end, p, 0)]);
     }
     Ok(())
 }
@@ -200,11 +176,7 @@ fn test_trace_events_multiple_greenlets_switching_siblings() -> TestResult {
     let (a, b) = (g1.id(), g2.id());
     assert_eq!(
         recorder.seen(),
-        [
-            (Event::Switch, 0, a),
-            (Event::Switch, a, b),
-            (Event::Switch, b, 0)
-        ]
+        [(Event::Switch, 0, a), (Event::Switch, a, b), (Event::Switch, b, 0)]
     );
     drop(recorder);
     g2.switch(())?;

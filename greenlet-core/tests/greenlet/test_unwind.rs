@@ -5,9 +5,7 @@ use std::rc::Rc;
 
 use crate::common::{Counted, SomeError, TestResult};
 use greenlet_core::unwind::{Caught, catch, insist, is_told};
-use greenlet_core::{
-    Exception, GreenletExit, Panic, RawGreenlet, Value, getcurrent, live_greenlets,
-};
+use greenlet_core::{Exception, GreenletExit, Panic, RawGreenlet, Value, getcurrent, live_greenlets};
 
 #[test]
 fn test_a_destructor_cannot_park_while_its_greenlet_is_unwound() -> TestResult {
@@ -30,10 +28,7 @@ fn test_a_destructor_cannot_park_while_its_greenlet_is_unwound() -> TestResult {
 }
 
 #[test]
-#[cfg_attr(
-    feature = "asan",
-    ignore = "what is on the stack leaks: that is the point"
-)]
+#[cfg_attr(feature = "asan", ignore = "what is on the stack leaks: that is the point")]
 fn test_swallowed_unwinding_is_raised_again_and_then_the_stack_is_given_up() -> TestResult {
     let drops = Rc::new(Cell::new(0));
     let swallowed = Rc::new(Cell::new(0));
@@ -106,10 +101,7 @@ fn test_switch_in_a_destructor_during_a_panic() -> TestResult {
         other.switch(()).unwrap_err().to_string(),
         "panicked: another one meanwhile"
     );
-    assert_eq!(
-        g.switch(()).unwrap_err().to_string(),
-        "panicked: interrupted"
-    );
+    assert_eq!(g.switch(()).unwrap_err().to_string(), "panicked: interrupted");
     Ok(())
 }
 
@@ -127,10 +119,7 @@ fn test_catch_tells_a_forced_unwinding_from_a_panic() -> TestResult {
     });
     g.switch(())?;
     drop(g);
-    assert_eq!(
-        (&*seen.borrow(), live_greenlets()),
-        (&vec!["cleaning up"], 0)
-    );
+    assert_eq!((&*seen.borrow(), live_greenlets()), (&vec!["cleaning up"], 0));
     Ok(())
 }
 
@@ -445,9 +434,7 @@ fn test_a_greenlet_that_parks_while_it_looks_for_a_parent() -> TestResult {
             let _owned = &owned;
             Ok(got)
         });
-        let child = RawGreenlet::builder()
-            .parent(&parent)
-            .build(|_| Err(SomeError.into()));
+        let child = RawGreenlet::builder().parent(&parent).build(|_| Err(SomeError.into()));
         assert!(matches!(child.switch(())?, Value::Token(1)));
         assert!(parent.dead() && child.active());
         if continued {
@@ -480,9 +467,7 @@ fn test_parents_that_turn_round_while_a_greenlet_ends() -> TestResult {
         let _reparents = &reparents;
         Ok(got)
     });
-    let child = RawGreenlet::builder()
-        .parent(&parent)
-        .build(|_| Err(SomeError.into()));
+    let child = RawGreenlet::builder().parent(&parent).build(|_| Err(SomeError.into()));
     *family.borrow_mut() = vec![parent.clone(), child.clone()];
     assert!(child.switch(()).unwrap_err().is::<SomeError>());
     assert!(parent.dead() && child.dead());

@@ -202,9 +202,7 @@ pub enum NotEmbeddable {
 
 /// The attribute cannot be changed while the watcher is active or pending. `AttributeError` in gevent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{watcher:?} watcher attribute {attribute:?} is read-only while watcher is active or pending"
-)]
+#[error("{watcher:?} watcher attribute {attribute:?} is read-only while watcher is active or pending")]
 #[non_exhaustive]
 pub struct WatcherInUse {
     /// The type of the watcher.

@@ -51,14 +51,13 @@ pub use callbacks::outcome::{CallbackResult, Outcome, Plain};
 pub use callbacks::run_callbacks::{getswitchinterval, setswitchinterval};
 pub use callbacks::threadsafe::ThreadsafeLoop;
 pub use error::{
-    BadFd, CannotCreateLoop, DefaultLoopInUse, Error, HubDestroyed, IllegalEvents, IllegalPath,
-    IllegalSignal, IllegalTime, InvalidFlag, LoopDestroyed, NoInternals, NotDefaultLoop,
-    NotEmbeddable, RefUnderflow, SignalInUse, Uninterruptible, UnsupportedBackend, WatcherInUse,
+    BadFd, CannotCreateLoop, DefaultLoopInUse, Error, HubDestroyed, IllegalEvents, IllegalPath, IllegalSignal,
+    IllegalTime, InvalidFlag, LoopDestroyed, NoInternals, NotDefaultLoop, NotEmbeddable, RefUnderflow, SignalInUse,
+    Uninterruptible, UnsupportedBackend, WatcherInUse,
 };
 pub use event_loop::flags::{IntoFlags, LoopFlags};
 pub use event_loop::info::{
-    embeddable_backends, get_header_version, get_version, recommended_backends, supported_backends,
-    time,
+    embeddable_backends, get_header_version, get_version, recommended_backends, supported_backends, time,
 };
 pub use event_loop::loop_::{Break, ErrorHandler, Loop};
 pub use event_loop::syserr::{SyserrCallback, SystemError, set_syserr_cb};

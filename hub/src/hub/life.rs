@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, ThreadId};
 
 use greenlet_core::unwind::call_each;
-use greenlet_core::{
-    Exception, GreenletError, RawGreenlet, Value, finish, getcurrent, greenlets, is_first_thread,
-};
+use greenlet_core::{Exception, GreenletError, RawGreenlet, Value, finish, getcurrent, greenlets, is_first_thread};
 
 use super::handle::{Hub, HubBody};
 use crate::config;
@@ -76,10 +74,7 @@ impl Hub {
     pub fn new(loop_: impl Into<Option<Loop>>) -> Result<Hub, HubError> {
         let loop_ = match loop_.into().or_else(local::take_loop) {
             Some(loop_) => loop_,
-            None => Loop::new(
-                config::libev_backend().map_err(Error::from)?,
-                is_main_thread(),
-            )?,
+            None => Loop::new(config::libev_backend().map_err(Error::from)?, is_main_thread())?,
         };
         let hub = Hub::of(loop_, None);
         local::add_hub(&hub);
@@ -222,10 +217,7 @@ impl Hub {
         // The throw returns the LoopExit or the HubDestroyed that the greenlet ends with.
         if let Err(exception) = self.0.greenlet.throw(HubDestroyed) {
             let error = exception.error();
-            if !(error.is::<LoopExit>()
-                || error.is::<HubDestroyed>()
-                || error.is::<GreenletError>())
-            {
+            if !(error.is::<LoopExit>() || error.is::<HubDestroyed>() || error.is::<GreenletError>()) {
                 self.print_exception(Context::Object(self), &exception);
             }
         }

@@ -67,9 +67,7 @@ impl Hub {
     /// nothing left to do, they wait for ever.
     pub fn blocked_greenlets(&self) -> Vec<BlockedGreenlet> {
         let parked = |greenlet: &RawGreenlet| {
-            greenlet.state() == State::Suspended
-                && *greenlet != self.0.main
-                && *greenlet != self.0.greenlet
+            greenlet.state() == State::Suspended && *greenlet != self.0.main && *greenlet != self.0.greenlet
         };
         let mut blocked: Vec<_> = greenlets()
             .into_iter()

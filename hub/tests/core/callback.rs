@@ -45,20 +45,11 @@ fn a_running_callback_is_scheduled_but_not_pending() -> TestResult {
         }
     })?;
     handle.replace(Some(callback.clone()));
-    assert!(
-        format!("{callback:?}").starts_with("<callback at 0x"),
-        "{callback:?}"
-    );
-    assert!(
-        format!("{callback:?}").contains(" pending callback="),
-        "{callback:?}"
-    );
+    assert!(format!("{callback:?}").starts_with("<callback at 0x"), "{callback:?}");
+    assert!(format!("{callback:?}").contains(" pending callback="), "{callback:?}");
     run(&loop_)?;
     assert_eq!(states.take(), ["false true", "false false"]);
-    assert!(
-        format!("{callback:?}").ends_with(" stopped>"),
-        "{callback:?}"
-    );
+    assert!(format!("{callback:?}").ends_with(" stopped>"), "{callback:?}");
     handle.take();
     Ok(())
 }
@@ -198,10 +189,7 @@ fn a_callback_may_run_the_loop() -> TestResult {
         move || {
             trace.add("outer begins");
             loop_.run().unwrap();
-            assert!(
-                loop_.starting_timer_may_update_loop_time(),
-                "the outer round goes on"
-            );
+            assert!(loop_.starting_timer_may_update_loop_time(), "the outer round goes on");
             trace.add("outer ends");
         }
     })?;

@@ -6,9 +6,7 @@ use std::rc::Rc;
 
 use crate::core_support::*;
 use greenlet_core::{Exception, RawGreenlet, getcurrent};
-use hub::core::{
-    Callback, Events, GreenletFn, Loop, Notify, SystemError, ThreadsafeCallback, Watcher,
-};
+use hub::core::{Callback, Events, GreenletFn, Loop, Notify, SystemError, ThreadsafeCallback, Watcher};
 use hub::{Context, Object};
 use waiter::Park;
 
@@ -117,10 +115,7 @@ fn a_callback_is_itself_and_scheduled_until_its_error_is_handled() -> TestResult
     let callback = loop_.run_callback(fails)?;
     let text = format!("{callback:?}");
     run(&loop_)?;
-    assert_eq!(
-        contexts.take(),
-        [Kept::Callback(callback.clone(), false, true)]
-    );
+    assert_eq!(contexts.take(), [Kept::Callback(callback.clone(), false, true)]);
     assert!(!callback.scheduled());
     assert!(callback.greenlet().is_none() && callback.object().is_none());
 
@@ -154,10 +149,7 @@ fn so_is_a_callback_of_another_thread() -> TestResult {
     let queued = std::thread::spawn(move || remote.run_callback_threadsafe(panics("on purpose")));
     let callback = queued.join().expect("no panic")?;
     run(&loop_)?;
-    assert_eq!(
-        contexts.take(),
-        [Kept::Remote(callback.clone(), false, true)]
-    );
+    assert_eq!(contexts.take(), [Kept::Remote(callback.clone(), false, true)]);
     assert!(!callback.scheduled() && !callback.stop());
     Ok(())
 }

@@ -31,10 +31,7 @@ fn start_resume_wakes_the_greenlet_that_waits() -> TestResult {
     assert!(timer.has_callback());
     let found = timer.resume().expect("it was just set");
     assert_eq!(*found.greenlet(), getcurrent());
-    assert!(
-        format!("{timer:?}").contains(" callback=<resume of "),
-        "{timer:?}"
-    );
+    assert!(format!("{timer:?}").contains(" callback=<resume of "), "{timer:?}");
     let value = park.enter(&hub)?;
     assert!(resume.is_mine(&value));
     // The hub is still inside the timer's callback.
@@ -55,10 +52,7 @@ fn a_resume_that_is_over_does_nothing() -> TestResult {
     loop_.timer(0.0, 0.0)?.start_resume(resume.clone())?;
     loop_.run_callback_resume(resume)?;
     let value = hub.switch(())?;
-    assert!(
-        value.is_none() && hub.dead(),
-        "nobody was woken before the loop's end"
-    );
+    assert!(value.is_none() && hub.dead(), "nobody was woken before the loop's end");
     Ok(())
 }
 
@@ -131,9 +125,7 @@ fn panic_if_reached() {
 }
 
 /// Drops a hub that is suspended inside of a callback, and returns the loop.
-fn drop_hub_in(
-    start: impl FnOnce(&Loop, Resume) -> TestResult,
-) -> Result<(Loop, Drops), Exception> {
+fn drop_hub_in(start: impl FnOnce(&Loop, Resume) -> TestResult) -> Result<(Loop, Drops), Exception> {
     let loop_ = new_loop()?;
     let drops = Drops::default();
     let (inside, witness) = (loop_.clone(), drops.witness());
@@ -156,10 +148,7 @@ fn drop_hub_in(
 fn a_hub_dropped_inside_a_watchers_callback_leaves_the_loop_usable() -> TestResult {
     let trace = Trace::new();
     let (loop_, _) = drop_hub_in(|loop_, resume| {
-        loop_
-            .timer(0.0, 0.0)?
-            .with_priority(1)?
-            .start_resume(resume)?;
+        loop_.timer(0.0, 0.0)?.with_priority(1)?.start_resume(resume)?;
         // This timer fires in the same iteration, when the hub is leaving the loop already.
         loop_.timer(0.0, 0.0)?.start(trace.adds("one-shot timer"))?;
         Ok(())
@@ -327,9 +316,7 @@ fn a_destroyed_loop_that_runs_until_its_thread_ends_is_freed_then() -> TestResul
                 if loop_first {
                     loop_.run()?;
                 }
-                loop_
-                    .cleanup()?
-                    .start(move || freed.store(true, Ordering::Relaxed))?;
+                loop_.cleanup()?.start(move || freed.store(true, Ordering::Relaxed))?;
                 let main = getcurrent();
                 loop_.run_callback(move || {
                     // The greenlet's stack holds a handle of itself, so only the thread's end unwinds it.
@@ -415,8 +402,7 @@ fn a_reschedule_function_cannot_switch() -> TestResult {
             let error = main.switch(()).and(main.throw(GreenletError::CyclicParent));
             let other = RawGreenlet::new(|_| Ok(Value::None));
             for error in [error, other.switch(())] {
-                let pinned =
-                    |e: &Exception| matches!(e.downcast_ref(), Some(GreenletError::Pinned));
+                let pinned = |e: &Exception| matches!(e.downcast_ref(), Some(GreenletError::Pinned));
                 trace.add(error.is_err_and(|error| pinned(&error)));
             }
             now + 100.0

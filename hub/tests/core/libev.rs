@@ -82,10 +82,7 @@ fn a_reschedule_function_decides() -> TestResult {
     periodic.set_reschedule(|now| now + 10.0)?;
     periodic.start(|| ())?;
     near(periodic.at(), loop_.now()? + 10.0);
-    assert!(matches!(
-        periodic.set(0.0, 0.0),
-        Err(Error::WatcherInUse(_))
-    ));
+    assert!(matches!(periodic.set(0.0, 0.0), Err(Error::WatcherInUse(_))));
     periodic.again()?;
     periodic.stop()?;
     Ok(())
@@ -200,24 +197,12 @@ fn times_that_are_no_times_are_refused() -> TestResult {
     let loop_ = new_loop()?;
     let bad = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
     for value in bad {
-        assert!(matches!(
-            loop_.periodic(value, 1.0),
-            Err(Error::IllegalTime(_))
-        ));
-        assert!(matches!(
-            loop_.periodic(0.0, value),
-            Err(Error::IllegalTime(_))
-        ));
+        assert!(matches!(loop_.periodic(value, 1.0), Err(Error::IllegalTime(_))));
+        assert!(matches!(loop_.periodic(0.0, value), Err(Error::IllegalTime(_))));
     }
-    assert!(matches!(
-        loop_.periodic(0.0, -1.0),
-        Err(Error::IllegalTime(_))
-    ));
+    assert!(matches!(loop_.periodic(0.0, -1.0), Err(Error::IllegalTime(_))));
     // libev would go from 0 to now, in steps of one second.
-    assert!(matches!(
-        loop_.periodic(1e300, 1.0),
-        Err(Error::IllegalTime(_))
-    ));
+    assert!(matches!(loop_.periodic(1e300, 1.0), Err(Error::IllegalTime(_))));
     for (offset, interval) in [
         (1e300, 0.0),
         (1e12, 1e-9),
@@ -280,10 +265,7 @@ fn an_embedded_loop_runs_inside_the_other() -> TestResult {
 #[test]
 fn a_loop_cannot_be_embedded_where_it_cannot() -> TestResult {
     let (a, b, c) = (new_loop()?, new_loop()?, new_loop()?);
-    assert!(matches!(
-        a.embed(&a),
-        Err(Error::NotEmbeddable(NotEmbeddable::Cycle))
-    ));
+    assert!(matches!(a.embed(&a), Err(Error::NotEmbeddable(NotEmbeddable::Cycle))));
     let poll = Loop::new("poll", false)?;
     assert!(matches!(
         a.embed(&poll),
@@ -305,17 +287,11 @@ fn a_loop_cannot_be_embedded_where_it_cannot() -> TestResult {
         a_in_c.start_sweep(),
         Err(Error::NotEmbeddable(NotEmbeddable::Cycle))
     ));
-    assert!(matches!(
-        c.embed(&a),
-        Err(Error::NotEmbeddable(NotEmbeddable::Cycle))
-    ));
+    assert!(matches!(c.embed(&a), Err(Error::NotEmbeddable(NotEmbeddable::Cycle))));
     b_in_a.stop()?;
     a_in_c.start_sweep()?;
     a.destroy()?;
-    assert!(
-        !a_in_c.active(),
-        "destroying the embedded loop has stopped it"
-    );
+    assert!(!a_in_c.active(), "destroying the embedded loop has stopped it");
     assert!(matches!(a_in_c.start_sweep(), Err(Error::Destroyed(_))));
     assert_eq!(c.activecnt()?, 0);
     run(&c)?;

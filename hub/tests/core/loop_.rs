@@ -9,8 +9,8 @@ use crate::core_support::*;
 use greenlet_core::Exception;
 use hub::Context;
 use hub::core::{
-    Break, Error, HubDestroyed, IntoFlags, Loop, LoopDestroyed, LoopFlags, SystemError,
-    embeddable_backends, get_header_version, get_version, recommended_backends, supported_backends,
+    Break, Error, HubDestroyed, IntoFlags, Loop, LoopDestroyed, LoopFlags, SystemError, embeddable_backends,
+    get_header_version, get_version, recommended_backends, supported_backends,
 };
 
 #[test]
@@ -29,17 +29,10 @@ fn test_flags_conversion() -> TestResult {
         ["kqueue", "SELECT"].into_flags()?,
         LoopFlags::KQUEUE | LoopFlags::SELECT
     );
-    assert_eq!(
-        (LoopFlags::PORT | LoopFlags::POLL).to_list(),
-        ["port", "poll"]
-    );
-    let error = Loop::new(["port", "blabla"], false)
-        .unwrap_err()
-        .to_string();
+    assert_eq!((LoopFlags::PORT | LoopFlags::POLL).to_list(), ["port", "poll"]);
+    let error = Loop::new(["port", "blabla"], false).unwrap_err().to_string();
     assert!(
-        error.starts_with(
-            "Invalid backend or flag: \"blabla\"\nPossible values: epoll, forkcheck, "
-        ),
+        error.starts_with("Invalid backend or flag: \"blabla\"\nPossible values: epoll, forkcheck, "),
         "{error}"
     );
     Ok(())
@@ -96,15 +89,8 @@ fn backends_are_known_by_name() {
     for name in ["epoll", "poll", "select"] {
         assert!(supported.iter().any(|known| known == name), "{supported:?}");
     }
-    assert!(
-        recommended_backends()
-            .iter()
-            .all(|name| supported.contains(name))
-    );
-    assert_eq!(
-        recommended_backends().first().map(String::as_str),
-        Some("epoll")
-    );
+    assert!(recommended_backends().iter().all(|name| supported.contains(name)));
+    assert_eq!(recommended_backends().first().map(String::as_str), Some("epoll"));
     assert!(embeddable_backends().contains(&"epoll".to_owned()));
 }
 
@@ -200,10 +186,7 @@ fn every_call_on_a_destroyed_loop_is_an_error() -> TestResult {
     refused(loop_.closing_fd(0));
     refused(loop_.run_callback(|| ()));
     refused(loop_.run_callback_threadsafe(|| ()));
-    assert_eq!(
-        remote.run_callback_threadsafe(|| ()).unwrap_err(),
-        LoopDestroyed
-    );
+    assert_eq!(remote.run_callback_threadsafe(|| ()).unwrap_err(), LoopDestroyed);
     refused(loop_.timer(1.0, 0.0));
     refused(loop_.io(0, hub::core::Events::READ));
     refused(loop_.signal(libc::SIGUSR1));
@@ -235,9 +218,7 @@ fn dropping_the_last_handle_stops_and_releases_everything() -> TestResult {
     let witness = drops.witness();
     loop_.run_callback(move || drop(witness))?;
     let witness = drops.witness();
-    loop_
-        .idle()?
-        .feed(hub::core::Events::IDLE, move || witness.touch())?;
+    loop_.idle()?.feed(hub::core::Events::IDLE, move || witness.touch())?;
     assert_eq!(drops.count(), 0);
     drop(loop_);
     assert_eq!(drops.count(), 5);
@@ -496,9 +477,7 @@ fn the_error_handler_gets_errors_and_panics_with_their_context() -> TestResult {
         .timer(0.0, 0.0)?
         .start(|| Err::<(), _>(Exception::new(Deliberate)))?;
     run(&loop_)?;
-    loop_
-        .idle()?
-        .feed(hub::core::Events::IDLE, panics("in idle"))?;
+    loop_.idle()?.feed(hub::core::Events::IDLE, panics("in idle"))?;
     run(&loop_)?;
     loop_.run_callback(panics("in callback"))?;
     loop_.run_callback_threadsafe(|| Err::<(), _>(Exception::msg("remote")))?;
@@ -563,10 +542,7 @@ fn a_failing_system_call_reaches_the_error_handler() -> TestResult {
         move |context: Context<'_>, error: Exception| {
             assert!(context.is_none());
             assert!(error.is::<SystemError>(), "{error}");
-            assert!(
-                error.to_string().starts_with("(libev) epoll_wait: "),
-                "{error}"
-            );
+            assert!(error.to_string().starts_with("(libev) epoll_wait: "), "{error}");
             seen.set(seen.get() + 1);
             weak.break_(Break::All).unwrap();
         }

@@ -13,8 +13,7 @@ struct TempPath(PathBuf);
 
 impl TempPath {
     fn new(name: &str) -> std::io::Result<TempPath> {
-        let path =
-            std::env::temp_dir().join(format!("hub-core-stat-{}-{name}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("hub-core-stat-{}-{name}", std::process::id()));
         fs::write(&path, "")?;
         Ok(TempPath(path))
     }
@@ -61,11 +60,7 @@ fn test_write() -> TestResult {
     wait_for(&loop_, &watcher, move || fs::write(&file, "x").unwrap())?;
     assert_eq!(watcher.attr().expect("it exists").st_size, 1);
     assert_eq!(watcher.prev().expect("it existed").st_size, 0);
-    assert!(
-        watcher.interval() > 0.1,
-        "libev has raised it: {}",
-        watcher.interval()
-    );
+    assert!(watcher.interval() > 0.1, "libev has raised it: {}", watcher.interval());
     Ok(())
 }
 
@@ -100,17 +95,9 @@ fn a_path_may_appear() -> TestResult {
 #[test]
 fn paths_and_intervals_that_make_no_sense_are_refused() -> TestResult {
     let loop_ = new_loop()?;
-    assert!(matches!(
-        loop_.stat("a\0b", 0.0),
-        Err(Error::IllegalPath(_))
-    ));
-    assert!(matches!(
-        loop_.stat("/", f64::NAN),
-        Err(Error::IllegalTime(_))
-    ));
-    loop_
-        .stat(OsStr::from_bytes(b"/\xff\xfe"), 0.0)?
-        .start(|| ())?;
+    assert!(matches!(loop_.stat("a\0b", 0.0), Err(Error::IllegalPath(_))));
+    assert!(matches!(loop_.stat("/", f64::NAN), Err(Error::IllegalTime(_))));
+    loop_.stat(OsStr::from_bytes(b"/\xff\xfe"), 0.0)?.start(|| ())?;
     loop_.run_nowait()?;
     Ok(())
 }

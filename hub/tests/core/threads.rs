@@ -98,8 +98,7 @@ fn threads_sending_while_watcher_and_loop_go_touch_nothing() -> TestResult {
         let barrier = Arc::new(Barrier::new(3));
         let threads: Vec<_> = (0..2)
             .map(|_| {
-                let (sender, remote, barrier) =
-                    (watcher.sender(), loop_.threadsafe(), barrier.clone());
+                let (sender, remote, barrier) = (watcher.sender(), loop_.threadsafe(), barrier.clone());
                 thread::spawn(move || {
                     barrier.wait();
                     while sender.send().is_ok() && remote.run_callback_threadsafe(|| ()).is_ok() {}
@@ -125,9 +124,7 @@ fn a_callback_of_another_thread_runs_on_the_loops_thread() -> TestResult {
     let remote = loop_.threadsafe();
     let (sender, receiver) = mpsc::channel();
     let posted = thread::spawn(move || {
-        remote.run_callback_threadsafe(move || {
-            sender.send(thread::current().id()).expect("the test waits")
-        })
+        remote.run_callback_threadsafe(move || sender.send(thread::current().id()).expect("the test waits"))
     })
     .join()
     .expect("no panic")?;
@@ -153,24 +150,18 @@ fn it_wakes_a_waiting_loop() -> TestResult {
         let done = done.clone();
         move || {
             go.recv().expect("the loop runs");
-            remote
-                .run_callback_threadsafe(move || add_one(&done))
-                .map(drop)
+            remote.run_callback_threadsafe(move || add_one(&done)).map(drop)
         }
     });
     // This runs after the queued callbacks, and ends the run. Without the wake-up the loop would wait for ever.
-    loop_
-        .prepare()?
-        .with_ref(false)?
-        .with_priority(-1)?
-        .start({
-            let (loop_, done) = (loop_.clone(), done.clone());
-            move || {
-                if done.load(Ordering::Relaxed) == 1 {
-                    loop_.break_(Break::All).unwrap();
-                }
+    loop_.prepare()?.with_ref(false)?.with_priority(-1)?.start({
+        let (loop_, done) = (loop_.clone(), done.clone());
+        move || {
+            if done.load(Ordering::Relaxed) == 1 {
+                loop_.break_(Break::All).unwrap();
             }
-        })?;
+        }
+    })?;
     run(&loop_)?;
     assert_eq!(done.load(Ordering::Relaxed), 1);
     thread.join().expect("no panic")?;
@@ -207,19 +198,12 @@ fn what_another_thread_queued_before_runs_before() -> TestResult {
     let (order, received) = mpsc::channel();
     loop_.run_callback(trace.adds("first"))?;
     let remote = loop_.threadsafe();
-    thread::spawn(move || {
-        remote.run_callback_threadsafe(move || order.send(()).expect("the test waits"))
-    })
-    .join()
-    .expect("no panic")?;
+    thread::spawn(move || remote.run_callback_threadsafe(move || order.send(()).expect("the test waits")))
+        .join()
+        .expect("no panic")?;
     loop_.run_callback({
         let trace = trace.clone();
-        move || {
-            trace.add(format!(
-                "after the other thread's: {}",
-                received.try_recv().is_ok()
-            ))
-        }
+        move || trace.add(format!("after the other thread's: {}", received.try_recv().is_ok()))
     })?;
     run(&loop_)?;
     assert_eq!(trace.take(), ["first", "after the other thread's: true"]);
@@ -240,9 +224,7 @@ fn callbacks_of_many_threads_keep_each_threads_order() -> TestResult {
                 for i in 0..EACH {
                     let sender = sender.clone();
                     remote
-                        .run_callback_threadsafe(move || {
-                            sender.send((thread, i)).expect("the test waits")
-                        })
+                        .run_callback_threadsafe(move || sender.send((thread, i)).expect("the test waits"))
                         .expect("the loop is there");
                 }
             })
@@ -306,9 +288,7 @@ fn posting_to_a_dropped_loop_is_an_error_and_drops_the_callback() -> TestResult 
     // A callback that is queued already is dropped with the loop.
     let loop_ = new_loop()?;
     let captured = counted.clone();
-    loop_
-        .threadsafe()
-        .run_callback_threadsafe(move || drop(captured))?;
+    loop_.threadsafe().run_callback_threadsafe(move || drop(captured))?;
     assert_eq!(Arc::strong_count(&counted), 2);
     drop(loop_);
     assert_eq!(Arc::strong_count(&counted), 1);

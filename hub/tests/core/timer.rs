@@ -114,12 +114,7 @@ fn a_repeating_timer_repeats() -> TestResult {
 fn timers_fire_in_the_order_of_their_times() -> TestResult {
     let loop_ = new_loop()?;
     let trace = Trace::new();
-    for (after, name) in [
-        (0.003, "third"),
-        (0.001, "first"),
-        (0.002, "second"),
-        (-1.0, "past"),
-    ] {
+    for (after, name) in [(0.003, "third"), (0.001, "first"), (0.002, "second"), (-1.0, "past")] {
         loop_.timer(after, 0.0)?.start(trace.adds(name))?;
     }
     run(&loop_)?;
@@ -146,12 +141,7 @@ fn timers_of_the_same_time_fire_in_the_order_of_their_start() -> TestResult {
 #[test]
 fn times_that_are_no_times_are_refused() -> TestResult {
     let loop_ = new_loop()?;
-    for (after, repeat) in [
-        (f64::NAN, 0.0),
-        (0.0, f64::NAN),
-        (0.0, -0.1),
-        (0.0, f64::NEG_INFINITY),
-    ] {
+    for (after, repeat) in [(f64::NAN, 0.0), (0.0, f64::NAN), (0.0, -0.1), (0.0, f64::NEG_INFINITY)] {
         assert!(
             matches!(loop_.timer(after, repeat), Err(Error::IllegalTime(_))),
             "{after} {repeat}"
@@ -172,9 +162,7 @@ fn infinity_never_comes() -> TestResult {
     never.start(trace.adds("never"))?;
     let rarely = loop_.timer(0.0, f64::INFINITY)?.with_ref(false)?;
     rarely.start(trace.adds("once"))?;
-    loop_
-        .timer(f64::NEG_INFINITY, 0.0)?
-        .start(trace.adds("at once"))?;
+    loop_.timer(f64::NEG_INFINITY, 0.0)?.start(trace.adds("at once"))?;
     loop_.timer(0.002, 0.0)?.start(trace.adds("last"))?;
     run(&loop_)?;
     let events = trace.take();
@@ -184,9 +172,7 @@ fn infinity_never_comes() -> TestResult {
     never.stop()?;
     rarely.stop()?;
     // The sum of both infinities is NaN: such a timer would stay ahead of all others in the heap, so that none fires.
-    let both = loop_
-        .timer(f64::NEG_INFINITY, f64::INFINITY)?
-        .with_ref(false)?;
+    let both = loop_.timer(f64::NEG_INFINITY, f64::INFINITY)?.with_ref(false)?;
     both.start(trace.adds("once"))?;
     loop_.run_nowait()?;
     assert!(both.at().is_infinite());

@@ -87,10 +87,7 @@ impl Told {
         assert_eq!(self.trace.take(), ["its stack was unwound"]);
         run(&self.loop_)?;
         assert_eq!(self.trace.take(), ["delivered"]);
-        assert_eq!(
-            (self.loop_.activecnt()?, self.loop_.queued_callbacks()),
-            (0, 0)
-        );
+        assert_eq!((self.loop_.activecnt()?, self.loop_.queued_callbacks()), (0, 0));
         Ok(())
     }
 }
@@ -143,10 +140,7 @@ fn in_a_watchers_callback() -> TestResult {
         loop_.timer(0.0, 0.0)?.start(told.trace.adds("delivered"))?;
         drop(told.start()?);
         assert_eq!(told.told.get(), 1, "{name}");
-        assert_eq!(
-            told.errors.take(),
-            ["timer: panicked: the callback's own panic"]
-        );
+        assert_eq!(told.errors.take(), ["timer: panicked: the callback's own panic"]);
         told.check()?;
     }
     Ok(())
@@ -160,10 +154,7 @@ fn in_a_queued_callback() -> TestResult {
         told.loop_.run_callback(told.trace.adds("delivered"))?;
         drop(told.start()?);
         assert_eq!(told.told.get(), 1, "{name}");
-        assert_eq!(
-            told.errors.take(),
-            ["callback: panicked: the callback's own panic"]
-        );
+        assert_eq!(told.errors.take(), ["callback: panicked: the callback's own panic"]);
         told.check()?;
     }
     Ok(())
@@ -227,15 +218,9 @@ fn in_a_loop_that_is_run_by_a_destructor_of_a_panic() -> TestResult {
     })?;
     let hub = told.start()?;
     drop(hub);
-    assert_eq!(
-        told.errors.take(),
-        ["callback: panicked: the outer callback's"]
-    );
+    assert_eq!(told.errors.take(), ["callback: panicked: the outer callback's"]);
     assert_eq!(inner_errors.take(), [""; 0]);
-    assert_eq!(
-        (told.loop_.depth()?, inner.depth()?, live_greenlets()),
-        (0, 0, 0)
-    );
+    assert_eq!((told.loop_.depth()?, inner.depth()?, live_greenlets()), (0, 0, 0));
     assert_eq!(told.trace.take(), ["its stack was unwound"]);
     run(&inner)?;
     assert_eq!(told.trace.take(), ["delivered"]);
@@ -286,10 +271,7 @@ fn in_an_embedded_loop() -> TestResult {
     assert!(std::thread::panicking());
     drop(hub);
     assert_eq!(told.told.get(), 1);
-    assert_eq!(
-        (outer.depth()?, told.loop_.depth()?, live_greenlets()),
-        (0, 0, 0)
-    );
+    assert_eq!((outer.depth()?, told.loop_.depth()?, live_greenlets()), (0, 0, 0));
     embed.stop()?;
     told.trace.take();
     run(&told.loop_)?;
@@ -303,8 +285,7 @@ fn in_the_error_handler() -> TestResult {
     let handler = told.callback(|_| ());
     told.loop_
         .set_error_handler(Some(Rc::new(move |_: Context<'_>, _: Exception| handler())));
-    told.loop_
-        .run_callback(|| Err(Exception::new(Deliberate)))?;
+    told.loop_.run_callback(|| Err(Exception::new(Deliberate)))?;
     told.loop_.run_callback(told.trace.adds("delivered"))?;
     drop(told.start()?);
     assert_eq!(told.told.get(), 1);
@@ -329,9 +310,7 @@ fn with_every_backend() -> TestResult {
             .timer(0.0, 0.0)?
             .with_priority(1)?
             .start(told.callback(|_| ()))?;
-        told.loop_
-            .timer(0.0, 0.0)?
-            .start(told.trace.adds("delivered"))?;
+        told.loop_.timer(0.0, 0.0)?.start(told.trace.adds("delivered"))?;
         drop(told.start()?);
         assert_eq!(told.told.get(), 1);
         told.check()?;

@@ -59,9 +59,7 @@ fn test_invalid_fd() -> TestResult {
     // Such descriptors may be open where the kernel allows it, but libev's array cannot have so many entries.
     for fd in [1 << 25, i32::MAX] {
         let too_large = loop_.io(fd, Events::READ);
-        assert!(
-            matches!(too_large, Err(Error::BadFd(error)) if error.source.raw_os_error() == Some(libc::EOVERFLOW))
-        );
+        assert!(matches!(too_large, Err(Error::BadFd(error)) if error.source.raw_os_error() == Some(libc::EOVERFLOW)));
     }
     Ok(())
 }
@@ -69,10 +67,7 @@ fn test_invalid_fd() -> TestResult {
 #[test]
 fn test_io() -> TestResult {
     let loop_ = new_loop()?;
-    assert!(matches!(
-        loop_.io(1, Events::TIMER),
-        Err(Error::IllegalEvents(_))
-    ));
+    assert!(matches!(loop_.io(1, Events::TIMER), Err(Error::IllegalEvents(_))));
     let io = loop_.io(1, Events::READ)?;
     io.set_fd(2)?;
     assert_eq!(io.fd(), 2);
@@ -82,10 +77,7 @@ fn test_io() -> TestResult {
     assert!(io.set_events(Events::SIGNAL).is_err());
     io.start(|| ())?;
     assert!(matches!(io.set_fd(1), Err(Error::WatcherInUse(error)) if error.attribute == "fd"));
-    assert!(matches!(
-        io.set_events(Events::READ),
-        Err(Error::WatcherInUse(_))
-    ));
+    assert!(matches!(io.set_events(Events::READ), Err(Error::WatcherInUse(_))));
     assert_eq!((io.fd(), io.events()), (2, Events::WRITE));
     io.close()?;
     Ok(())
@@ -102,9 +94,7 @@ fn test_timer_constructor() -> TestResult {
 fn test_signal_constructor() -> TestResult {
     let loop_ = new_loop()?;
     for signum in [1000, 0, -1, 65, libc::SIGKILL, libc::SIGSTOP] {
-        assert!(
-            matches!(loop_.signal(signum), Err(Error::IllegalSignal(error)) if error.0 == signum)
-        );
+        assert!(matches!(loop_.signal(signum), Err(Error::IllegalSignal(error)) if error.0 == signum));
     }
     Ok(())
 }
@@ -136,10 +126,7 @@ fn starting_again_replaces_the_callback() -> TestResult {
 fn stop_prevents_a_pending_event() -> TestResult {
     let loop_ = new_loop()?;
     let trace = Trace::new();
-    let (high, low) = (
-        loop_.timer(0.0, 0.0)?.with_priority(1)?,
-        loop_.timer(0.0, 0.0)?,
-    );
+    let (high, low) = (loop_.timer(0.0, 0.0)?.with_priority(1)?, loop_.timer(0.0, 0.0)?);
     low.start(trace.adds("low"))?;
     high.start({
         let (low, trace) = (low.clone(), trace.clone());
@@ -261,11 +248,7 @@ fn an_unref_watcher_that_ends_gives_its_reference_back() -> TestResult {
     assert_eq!(loop_.activecnt()?, 0);
     let idle = loop_.idle()?.with_ref(false)?;
     idle.feed(Events::IDLE, || ())?;
-    assert_eq!(
-        loop_.activecnt()?,
-        -1,
-        "as in gevent, until it is delivered"
-    );
+    assert_eq!(loop_.activecnt()?, -1, "as in gevent, until it is delivered");
     loop_.run_nowait()?;
     assert_eq!(loop_.activecnt()?, 0);
     Ok(())
@@ -309,10 +292,7 @@ fn feeding_a_watcher_with_a_wild_priority_is_safe() -> TestResult {
     for priority in [i32::MAX, i32::MIN, 1000] {
         let idle = loop_.idle()?.with_priority(priority)?;
         idle.feed(Events::IDLE, trace.adds("fed"))?;
-        assert!(
-            matches!(idle.set_priority(0), Err(Error::WatcherInUse(_))),
-            "pending"
-        );
+        assert!(matches!(idle.set_priority(0), Err(Error::WatcherInUse(_))), "pending");
     }
     loop_.run_nowait()?;
     assert_eq!(trace.take().len(), 3);
@@ -391,10 +371,7 @@ fn a_failing_io_watcher_is_stopped_and_a_failing_timer_is_not() -> TestResult {
     assert!(!io.active() && !io.has_callback());
     let errors = errors.take();
     assert_eq!(
-        errors
-            .iter()
-            .filter(|error| error.as_str() == "io: deliberate")
-            .count(),
+        errors.iter().filter(|error| error.as_str() == "io: deliberate").count(),
         1
     );
     assert_eq!(
@@ -459,10 +436,7 @@ fn debug_is_gevents_repr() -> TestResult {
     let loop_ = new_loop()?;
     let io = loop_.io(1, Events::READ)?;
     let text = format!("{io:?}");
-    assert!(
-        text.starts_with("<io at 0x") && text.contains(" native=0x"),
-        "{text}"
-    );
+    assert!(text.starts_with("<io at 0x") && text.contains(" native=0x"), "{text}");
     assert!(text.ends_with(" fd=1 events=READ|_IOFDSET>"), "{text}");
     let plain: [Watcher; 4] = [
         loop_.timer(1.0, 0.0)?.into(),
@@ -482,10 +456,7 @@ fn debug_is_gevents_repr() -> TestResult {
     assert!(text.contains(" active callback=<function at 0x"), "{text}");
     let idle = loop_.idle()?;
     idle.feed(Events::IDLE, || ())?;
-    assert!(
-        format!("{idle:?}").contains(" pending callback="),
-        "{idle:?}"
-    );
+    assert!(format!("{idle:?}").contains(" pending callback="), "{idle:?}");
     Ok(())
 }
 
@@ -506,9 +477,7 @@ fn any_watcher_is_a_watcher() -> TestResult {
         loop_.cleanup()?.into(),
     ];
     fn common(watcher: &Watcher) -> TestResult {
-        assert!(
-            !watcher.active() && !watcher.pending() && watcher.ref_() && !watcher.has_callback()
-        );
+        assert!(!watcher.active() && !watcher.pending() && watcher.ref_() && !watcher.has_callback());
         assert!(watcher.resume().is_none());
         watcher.start(|| ())?;
         assert!(watcher.active() && watcher.has_callback(), "{watcher:?}");
@@ -561,9 +530,7 @@ fn destructors_of_callbacks_may_use_the_loop() -> TestResult {
     impl Drop for Restart {
         fn drop(&mut self) {
             if let Some(timer) = self.0.take() {
-                timer
-                    .start(self.1.adds("restarted by a destructor"))
-                    .unwrap();
+                timer.start(self.1.adds("restarted by a destructor")).unwrap();
             }
         }
     }

@@ -72,19 +72,17 @@ impl Trace {
 pub(crate) fn collect_errors(loop_: &Loop) -> Trace {
     let trace = Trace::new();
     let errors = trace.clone();
-    loop_.set_error_handler(Some(Rc::new(
-        move |context: Context<'_>, error: Exception| {
-            let whose = match context {
-                Context::None => "nobody",
-                Context::Watcher(watcher) => watcher.type_name(),
-                Context::Callback(_) => "callback",
-                Context::ThreadsafeCallback(_) => "threadsafe_callback",
-                Context::Switch(_) => "switch",
-                _ => "another",
-            };
-            errors.add(format!("{whose}: {error}"));
-        },
-    )));
+    loop_.set_error_handler(Some(Rc::new(move |context: Context<'_>, error: Exception| {
+        let whose = match context {
+            Context::None => "nobody",
+            Context::Watcher(watcher) => watcher.type_name(),
+            Context::Callback(_) => "callback",
+            Context::ThreadsafeCallback(_) => "threadsafe_callback",
+            Context::Switch(_) => "switch",
+            _ => "another",
+        };
+        errors.add(format!("{whose}: {error}"));
+    })));
     trace
 }
 

@@ -61,8 +61,7 @@ pub(crate) struct Seeds {
 impl Seeds {
     /// The seeds that the variables tell; without variables, those of `programs` programs.
     pub(crate) fn of(fuzzer: &str, programs: u64) -> Seeds {
-        let until = variable(fuzzer, "SECONDS")
-            .map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        let until = variable(fuzzer, "SECONDS").map(|seconds| Instant::now() + Duration::from_secs(seconds));
         Seeds {
             next: variable(fuzzer, "SEED").unwrap_or(1),
             left: match until {

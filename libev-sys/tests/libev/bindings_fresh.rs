@@ -14,8 +14,5 @@ fn committed_bindings_equal_fresh_ones() {
             number + 1
         );
     }
-    assert!(
-        committed == fresh,
-        "one is longer: see \"Bindings\" in README.md"
-    );
+    assert!(committed == fresh, "one is longer: see \"Bindings\" in README.md");
 }

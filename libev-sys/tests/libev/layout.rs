@@ -116,16 +116,8 @@ fn layout_in_rust() -> Layout {
 fn structs_are_laid_out_as_in_c() {
     let (c, rust) = (layout_in_c(), layout_in_rust());
     let names = |layout: &Layout| layout.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(
-        names(&c),
-        names(&rust),
-        "the two sides know the same types and fields"
-    );
+    assert_eq!(names(&c), names(&rust), "the two sides know the same types and fields");
     for (name, place) in &c {
-        assert_eq!(
-            Some(place),
-            rust.get(name),
-            "{name}: left is C, right is Rust"
-        );
+        assert_eq!(Some(place), rust.get(name), "{name}: left is C, right is Rust");
     }
 }

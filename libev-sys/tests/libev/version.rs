@@ -8,10 +8,7 @@ fn linked_libev_is_the_header_s() {
     let (linked, header) = unsafe {
         (
             (ev_version_major(), ev_version_minor()),
-            (
-                ev_shim_header_version_major(),
-                ev_shim_header_version_minor(),
-            ),
+            (ev_shim_header_version_major(), ev_shim_header_version_minor()),
         )
     };
     assert_eq!(linked, header);
@@ -33,11 +30,7 @@ fn package_version_names_the_bindings_libev() {
 #[test]
 fn pin_names_the_bindings_libev() {
     let pin = include_str!("../../vendor/libev.pin");
-    let value = |key: &str| {
-        pin.lines()
-            .find_map(|line| line.strip_prefix(key))
-            .map(str::trim)
-    };
+    let value = |key: &str| pin.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
     assert_eq!(
         value("version "),
         Some(&*format!("{EV_VERSION_MAJOR}.{EV_VERSION_MINOR}"))
@@ -61,17 +54,9 @@ fn platform_s_backends_are_compiled_in() {
         expected |= EVBACKEND_KQUEUE;
     }
     assert_eq!(supported & expected, expected, "supported: {supported:#x}");
-    if cfg!(all(
-        target_os = "linux",
-        target_env = "gnu",
-        not(feature = "system")
-    )) {
+    if cfg!(all(target_os = "linux", target_env = "gnu", not(feature = "system"))) {
         let experimental = EVBACKEND_LINUXAIO | EVBACKEND_IOURING;
-        assert_eq!(
-            supported & experimental,
-            experimental,
-            "supported: {supported:#x}"
-        );
+        assert_eq!(supported & experimental, experimental, "supported: {supported:#x}");
     }
 }
 

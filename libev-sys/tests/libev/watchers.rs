@@ -86,10 +86,7 @@ fn io_is_seen_on_a_pipe_by_every_backend() -> io::Result<()> {
         supported &= !EVBACKEND_IOURING;
     }
     let mut worked = 0;
-    for backend in (0..16)
-        .map(|bit| 1 << bit)
-        .filter(|backend| supported & backend != 0)
-    {
+    for backend in (0..16).map(|bit| 1 << bit).filter(|backend| supported & backend != 0) {
         // The kernel, or a container's rules, may refuse a backend that is compiled in.
         let Ok(loop_) = Loop::new(backend) else {
             continue;
@@ -269,9 +266,7 @@ fn internals_are_told_or_said_to_be_unavailable() -> io::Result<()> {
             assert_eq!(flags, EVBACKEND_POLL | EVFLAG_FORKCHECK | EVFLAG_NOENV);
             assert_eq!(ev_shim_signal_loop(libc::SIGUSR2), loop_.0);
             assert!(ev_shim_signal_loop(libc::SIGHUP).is_null());
-            assert!(
-                ev_shim_signal_loop(0).is_null() && ev_shim_signal_loop(ev_shim_nsig()).is_null()
-            );
+            assert!(ev_shim_signal_loop(0).is_null() && ev_shim_signal_loop(ev_shim_nsig()).is_null());
         }
         ev_signal_stop(loop_.0, &mut signal);
         ev_timer_stop(loop_.0, &mut timer);
@@ -326,10 +321,7 @@ fn what_comes_next_is_told_while_an_event_is_delivered() -> io::Result<()> {
         assert_eq!(seen, [[none; 3]; 3]);
     } else {
         // The event that was fed last is delivered first.
-        assert_eq!(
-            seen,
-            [[second, first, none], [first, none, none], [none; 3]]
-        );
+        assert_eq!(seen, [[second, first, none], [first, none, none], [none; 3]]);
     }
     Ok(())
 }

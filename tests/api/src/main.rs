@@ -11,15 +11,7 @@ use std::io::{self, Write};
 use public_api::{Builder, PublicItem};
 
 /// Our own crates, and Rust's, which everybody has.
-const OURS: [&str; 7] = [
-    "alloc",
-    "core",
-    "gevent",
-    "greenlet_core",
-    "hub",
-    "std",
-    "waiter",
-];
+const OURS: [&str; 7] = ["alloc", "core", "gevent", "greenlet_core", "hub", "std", "waiter"];
 
 /// Traits that the compiler implements by itself. Which there are depends on its version; `Send` and `Sync` stay.
 const AUTOMATIC: [&str; 6] = [
@@ -33,9 +25,7 @@ const AUTOMATIC: [&str; 6] = [
 
 fn main() -> Result<(), Box<dyn Error>> {
     let json = env::args().nth(1).ok_or("usage: gevent-api FILE.json")?;
-    let api = Builder::from_rustdoc_json(json)
-        .omit_blanket_impls(true)
-        .build()?;
+    let api = Builder::from_rustdoc_json(json).omit_blanket_impls(true).build()?;
     let mut items: Vec<_> = api.items().collect();
     items.sort_by(|a, b| PublicItem::grouping_cmp(a, b));
     let mut items: Vec<_> = items.iter().map(ToString::to_string).collect();
@@ -70,16 +60,10 @@ fn with_short_paths(item: &str, own: &str) -> String {
         let path = word.trim_end_matches(|c| !is_of_path(c));
         let segments: Vec<_> = path.split("::").collect();
         let keep = [own, "alloc", "core", "std"].contains(&segments[0]) || path.ends_with(':');
-        if keep
-            || is_primitive(segments[0])
-            || segments.len() < 3
-            || !path.starts_with(char::is_lowercase)
-        {
+        if keep || is_primitive(segments[0]) || segments.len() < 3 || !path.starts_with(char::is_lowercase) {
             short.push_str(path);
         } else {
-            let of_type = segments
-                .iter()
-                .position(|name| name.starts_with(char::is_uppercase));
+            let of_type = segments.iter().position(|name| name.starts_with(char::is_uppercase));
             short.push_str(segments[0]);
             for segment in &segments[of_type.unwrap_or(segments.len() - 1)..] {
                 short.push_str("::");
@@ -95,10 +79,7 @@ fn with_short_paths(item: &str, own: &str) -> String {
 fn foreign_paths(item: &str) -> impl Iterator<Item = &str> {
     item.split(|c| !is_of_path(c))
         .map(|word| word.trim_matches(':'))
-        .filter(|word| {
-            word.split_once("::")
-                .is_some_and(|(first, _)| is_foreign(first))
-        })
+        .filter(|word| word.split_once("::").is_some_and(|(first, _)| is_foreign(first)))
 }
 
 fn is_of_path(c: char) -> bool {

@@ -4,9 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use gevent::{
-    AnyGreenlet, Exception, Greenlet, GreenletExit, JoinAll, Kill, Timeout, getcurrent, joinall,
-    joinall_with, kill, killall, killall_with, mask_kill, sleep, spawn, spawn_later, spawn_raw,
-    with_timeout,
+    AnyGreenlet, Exception, Greenlet, GreenletExit, JoinAll, Kill, Timeout, getcurrent, joinall, joinall_with, kill,
+    killall, killall_with, mask_kill, sleep, spawn, spawn_later, spawn_raw, with_timeout,
 };
 
 use crate::canary::{Bomb, Canary, Frame};
@@ -111,15 +110,10 @@ pub(super) fn step(world: &Rc<World>) -> Result<(), Exception> {
         0 => greenlet.start(),
         1 => greenlet.start_later(world.soon()),
         2 | 3 => greenlet.join(world.limit()),
-        4 => greenlet
-            .get_timeout(world.limit())
-            .map(|canary| canary.look()),
+        4 => greenlet.get_timeout(world.limit()).map(|canary| canary.look()),
         5 => {
             greenlet.take().into_iter().for_each(|canary| canary.look());
-            greenlet
-                .value()
-                .into_iter()
-                .for_each(|canary| canary.look());
+            greenlet.value().into_iter().for_each(|canary| canary.look());
             Ok(())
         }
         6 | 7 => greenlet.kill_with(how(world)).map(drop),

@@ -69,9 +69,7 @@ fn result(world: &Rc<World>) -> Result<(), Exception> {
 }
 
 fn semaphore(world: &Rc<World>) -> Result<(), Exception> {
-    let semaphore = world.one(&world.semaphores, || {
-        Semaphore::new(world.random.below(3) as usize)
-    });
+    let semaphore = world.one(&world.semaphores, || Semaphore::new(world.random.below(3) as usize));
     match world.random.below(7) {
         0 | 1 => semaphore.acquire_timeout(world.limit()).map(drop),
         2 => {

@@ -25,9 +25,7 @@ fn queue(world: &Rc<World>) -> Result<(), Exception> {
     match world.random.below(6) {
         0 | 1 => Ok(queue.put_timeout(world.canary(), world.limit())?),
         2 | 3 => queue.get_timeout(world.limit()).map(|canary| canary.look()),
-        4 => queue
-            .peek_timeout(world.limit())
-            .map(|canary| canary.look()),
+        4 => queue.peek_timeout(world.limit()).map(|canary| canary.look()),
         _ => {
             queue.set_maxsize(world.random.one_of(&[None, Some(1), Some(5)]));
             drop(world.take(&world.queues));
@@ -61,9 +59,7 @@ fn channel(world: &Rc<World>) -> Result<(), Exception> {
     let channel = world.one(&world.channels, Channel::new);
     match world.random.below(5) {
         0 | 1 => Ok(channel.put_timeout(world.canary(), world.limit())?),
-        2 | 3 => channel
-            .get_timeout(world.limit())
-            .map(|canary| canary.look()),
+        2 | 3 => channel.get_timeout(world.limit()).map(|canary| canary.look()),
         _ => {
             drop(world.take(&world.channels));
             Ok(())

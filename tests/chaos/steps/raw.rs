@@ -43,12 +43,9 @@ fn anybody(world: &Rc<World>) -> RawGreenlet {
         2 => Some(get_hub().greenlet().clone()),
         3 => {
             let all = greenlets();
-            all.get(world.random.below(all.len().max(1) as u64) as usize)
-                .cloned()
+            all.get(world.random.below(all.len().max(1) as u64) as usize).cloned()
         }
-        4 => world
-            .pick(&world.greenlets)
-            .map(|greenlet| greenlet.raw().clone()),
+        4 => world.pick(&world.greenlets).map(|greenlet| greenlet.raw().clone()),
         _ => world.pick(&world.raws),
     };
     some.unwrap_or_else(|| make(world))
@@ -78,9 +75,7 @@ pub(super) fn step(world: &Rc<World>) -> Result<(), Exception> {
             };
             anybody(world).throw(exception).map(drop)
         }
-        6 | 7 => anybody(world)
-            .set_parent(&anybody(world))
-            .map_err(Exception::from),
+        6 | 7 => anybody(world).set_parent(&anybody(world)).map_err(Exception::from),
         8 => {
             anybody(world).discard();
             Ok(())
@@ -109,9 +104,7 @@ pub(super) fn step(world: &Rc<World>) -> Result<(), Exception> {
         13 | 14 => catches(world),
         _ => match world.take(&world.payloads) {
             // Somebody else's panic.
-            Some(payload) if !std::thread::panicking() && !world.over.get() => {
-                resume_unwind(payload)
-            }
+            Some(payload) if !std::thread::panicking() && !world.over.get() => resume_unwind(payload),
             _ => Ok(()),
         },
     }

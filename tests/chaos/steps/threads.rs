@@ -81,10 +81,7 @@ pub(super) fn step(world: &Rc<World>) -> Result<(), Exception> {
             done
         }
         7 => Ok(shared.queue.put_timeout(world.canary(), world.soon())?),
-        8 => shared
-            .queue
-            .get_timeout(world.soon())
-            .map(|canary| canary.look()),
+        8 => shared.queue.get_timeout(world.soon()).map(|canary| canary.look()),
         9 => {
             shared.result.set(1);
             shared.result.get_timeout(world.soon()).map(drop)

@@ -12,8 +12,8 @@ use gevent::core::Events;
 use gevent::event::Event;
 use gevent::hub::{self, MultipleWaiter, Park, Resume, Waiter};
 use gevent::{
-    Exception, Greenlet, JoinAll, Kill, Timeout, get_hub, getcurrent, iwait, joinall, joinall_with,
-    killall, killall_with, sleep, sleep_with_ref, spawn, wait, with_timeout,
+    Exception, Greenlet, JoinAll, Kill, Timeout, get_hub, getcurrent, iwait, joinall, joinall_with, killall,
+    killall_with, sleep, sleep_with_ref, spawn, wait, with_timeout,
 };
 
 /// So long those wait that have a time limit.
@@ -170,18 +170,12 @@ pub(super) fn rows() -> Vec<Row> {
                 "src/greenlet/join.rs Greenlet::join",
                 (|g| g.join(LIMIT)) as fn(&Greenlet<i32>) -> TestResult,
             ),
-            ("src/greenlet/join.rs AnyGreenlet::join", |g| {
-                g.any().join(None)
-            }),
-            ("src/greenlet/handle.rs Greenlet::get", |g| {
-                g.get().map(drop)
-            }),
+            ("src/greenlet/join.rs AnyGreenlet::join", |g| g.any().join(None)),
+            ("src/greenlet/handle.rs Greenlet::get", |g| g.get().map(drop)),
             ("src/greenlet/handle.rs Greenlet::get_timeout", |g| {
                 g.get_timeout(LIMIT).map(drop)
             }),
-            ("src/greenlet/join.rs joinall", |g| {
-                joinall([g, g], None).map(drop)
-            }),
+            ("src/greenlet/join.rs joinall", |g| joinall([g, g], None).map(drop)),
             ("src/greenlet/join.rs joinall_with", |g| {
                 for raise_error in [false, true] {
                     let settings = JoinAll {
@@ -257,9 +251,7 @@ pub(super) fn rows() -> Vec<Row> {
                     cell.replace(Some(park.resume()));
                     drop(park);
                     let greenlet = getcurrent();
-                    get_hub()
-                        .loop_()
-                        .run_callback(move || greenlet.switch(()).map(drop))?;
+                    get_hub().loop_().run_callback(move || greenlet.switch(()).map(drop))?;
                     get_hub().switch().map(drop)
                 }) as fn(&RefCell<Option<Resume>>) -> TestResult,
             ),
@@ -330,9 +322,7 @@ pub(super) fn rows() -> Vec<Row> {
                 assert!(!watcher.active());
                 waited
             }),
-            ("hub/src/wait_fd.rs wait_read", |s| {
-                hub::wait_read(s.as_raw_fd(), LIMIT)
-            }),
+            ("hub/src/wait_fd.rs wait_read", |s| hub::wait_read(s.as_raw_fd(), LIMIT)),
         ]
         .map(|(name, call)| row(name, move || reading(call))),
     );

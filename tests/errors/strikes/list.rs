@@ -11,11 +11,7 @@ use super::tables;
 fn every_function_that_waits_is_struck() {
     let found = waiting_functions();
     assert!(found.len() > 150, "{}", found.len());
-    let in_tables: BTreeSet<String> = tables()
-        .iter()
-        .flatten()
-        .map(|row| row.name.to_owned())
-        .collect();
+    let in_tables: BTreeSet<String> = tables().iter().flatten().map(|row| row.name.to_owned()).collect();
     let explained: BTreeSet<String> = EXPLAINED
         .iter()
         .flat_map(|(file, names, _)| names.split(' ').map(move |name| format!("{file} {name}")))
@@ -24,20 +20,11 @@ fn every_function_that_waits_is_struck() {
         .iter()
         .filter(|name| !in_tables.contains(*name) && !explained.contains(*name))
         .collect();
-    assert!(
-        missing.is_empty(),
-        "neither struck nor explained: {missing:#?}"
-    );
+    assert!(missing.is_empty(), "neither struck nor explained: {missing:#?}");
     let stale: Vec<_> = explained.difference(&found).collect();
-    assert!(
-        stale.is_empty(),
-        "explained, but no functions that wait: {stale:#?}"
-    );
+    assert!(stale.is_empty(), "explained, but no functions that wait: {stale:#?}");
     let both: Vec<_> = explained.intersection(&in_tables).collect();
-    assert!(
-        both.is_empty(),
-        "explained, though they are struck: {both:#?}"
-    );
+    assert!(both.is_empty(), "explained, though they are struck: {both:#?}");
 }
 
 /// The functions that wait, as far as their source says so, each with its file and type.
@@ -53,16 +40,8 @@ fn waiting_functions() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for file in files {
         let text = fs::read_to_string(&file).expect("it is a source");
-        let file = file
-            .strip_prefix(root)
-            .expect("it is below")
-            .display()
-            .to_string();
-        found.extend(
-            in_source(&text)
-                .into_iter()
-                .map(|name| format!("{file} {name}")),
-        );
+        let file = file.strip_prefix(root).expect("it is below").display().to_string();
+        found.extend(in_source(&text).into_iter().map(|name| format!("{file} {name}")));
     }
     found
 }
@@ -128,9 +107,7 @@ fn in_source(text: &str) -> Vec<String> {
 
 /// The lines up to the body.
 fn signature(lines: &[&str]) -> String {
-    let end = lines
-        .iter()
-        .position(|line| line.ends_with(['{', ';', '}']));
+    let end = lines.iter().position(|line| line.ends_with(['{', ';', '}']));
     lines[..=end.unwrap_or(0)].join(" ")
 }
 
@@ -145,11 +122,7 @@ fn header_of(header: &str) -> (String, String) {
             _ => {}
         }
     }
-    let bare = bare
-        .trim_start_matches("impl")
-        .split(['{'])
-        .next()
-        .unwrap_or("");
+    let bare = bare.trim_start_matches("impl").split(['{']).next().unwrap_or("");
     let bare = bare.split(" where ").next().unwrap_or("").trim();
     match bare.split_once(" for ") {
         Some((of_trait, of)) => (of_trait.trim().to_owned(), of.trim().to_owned()),
@@ -189,16 +162,8 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "Hub::pass_turn",
         "what give_turn does then, and queues: tests/sync/turns.rs::a_consumer_of_a_queue_that_is_never_empty",
     ),
-    (
-        "hub/src/iwait.rs",
-        "iwait",
-        "makes an iterator, which waits",
-    ),
-    (
-        "hub/src/local.rs",
-        "hub_to_wait_in",
-        "returns a hub to wait in",
-    ),
+    ("hub/src/iwait.rs", "iwait", "makes an iterator, which waits"),
+    ("hub/src/local.rs", "hub_to_wait_in", "returns a hub to wait in"),
     (
         "hub/src/mask.rs",
         "mask_kill",
@@ -221,11 +186,7 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "AbstractLinkable::check_and_notify",
         "ends the waits of others",
     ),
-    (
-        "src/event/async_result.rs",
-        "AsyncResult::get_nowait",
-        "does not wait",
-    ),
+    ("src/event/async_result.rs", "AsyncResult::get_nowait", "does not wait"),
     ("src/event/event.rs", "Event::clear", "does not wait"),
     (
         "src/greenlet/any.rs",
@@ -244,11 +205,7 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
     ),
     ("src/greenlet/raw.rs", "spawn_raw", "starts a greenlet"),
     ("src/local.rs", "Local::value", "does not wait"),
-    (
-        "src/lock/barrier.rs",
-        "Barrier::with_timeout",
-        "sets a time",
-    ),
+    ("src/lock/barrier.rs", "Barrier::with_timeout", "sets a time"),
     (
         "src/lock/bounded.rs",
         "BoundedSemaphore::release",
@@ -259,11 +216,7 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "Semaphore::release",
         "ends the waits of others",
     ),
-    (
-        "src/outcome.rs",
-        "io",
-        "calls a function, and waits for nothing itself",
-    ),
+    ("src/outcome.rs", "io", "calls a function, and waits for nothing itself"),
     (
         "src/pool/mapping.rs",
         "Group::apply_async Group::apply_async_cb",
@@ -285,11 +238,7 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "TcpListener::incoming",
         "makes an iterator, which waits",
     ),
-    (
-        "src/socket/listener.rs",
-        "TcpListener::try_accept",
-        "does not wait",
-    ),
+    ("src/socket/listener.rs", "TcpListener::try_accept", "does not wait"),
     (
         "src/threadpool/executor.rs",
         "ThreadPoolExecutor::map",
@@ -316,14 +265,6 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "Semaphore::release",
         "ends the waits of others",
     ),
-    (
-        "waiter/src/resume.rs",
-        "Resume::ticket",
-        "tells one wait from another",
-    ),
-    (
-        "waiter/src/waiter.rs",
-        "Waiter::hub",
-        "says where others wait",
-    ),
+    ("waiter/src/resume.rs", "Resume::ticket", "tells one wait from another"),
+    ("waiter/src/waiter.rs", "Waiter::hub", "says where others wait"),
 ];

@@ -78,17 +78,14 @@ macro_rules! settable {
 macro_rules! results {
     ($file:literal, $type:path) => {{
         type Result = $type;
-        let call = |name, call: fn(&Result) -> TestResult| {
-            row(name, settable!(Result::new(), |r: &Result| r.set(7), call))
-        };
+        let call =
+            |name, call: fn(&Result) -> TestResult| row(name, settable!(Result::new(), |r: &Result| r.set(7), call));
         [
             call(concat!($file, " AsyncResult::get"), |r| r.get().map(drop)),
             call(concat!($file, " AsyncResult::get_timeout"), |r| {
                 r.get_timeout(LIMIT).map(drop)
             }),
-            call(concat!($file, " AsyncResult::result"), |r| {
-                r.result(LIMIT).map(drop)
-            }),
+            call(concat!($file, " AsyncResult::result"), |r| r.result(LIMIT).map(drop)),
             call(concat!($file, " AsyncResult::wait"), |r| {
                 assert_eq!(r.wait(LIMIT)?, Some(7));
                 Ok(())
@@ -161,11 +158,7 @@ impl Waitable for Latch {
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     rows.extend(semaphores!("src/lock/semaphore.rs", "Semaphore", Semaphore));
-    rows.extend(semaphores!(
-        "src/lock/bounded.rs",
-        "BoundedSemaphore",
-        BoundedSemaphore
-    ));
+    rows.extend(semaphores!("src/lock/bounded.rs", "BoundedSemaphore", BoundedSemaphore));
     rows.extend(semaphores!(
         "src/threadsafe/semaphore.rs",
         "Semaphore",
@@ -177,10 +170,7 @@ pub(super) fn rows() -> Vec<Row> {
         threadsafe::BoundedSemaphore
     ));
     rows.extend(results!("src/event/async_result.rs", AsyncResult<i32>));
-    rows.extend(results!(
-        "src/threadsafe/async_result.rs",
-        threadsafe::AsyncResult<i32>
-    ));
+    rows.extend(results!("src/threadsafe/async_result.rs", threadsafe::AsyncResult<i32>));
     rows.push(row(
         "src/event/event.rs Event::wait",
         settable!(Event::new(), |e: &Event| e.set(), |e: &Event| {
@@ -271,9 +261,7 @@ pub(super) fn rows() -> Vec<Row> {
                 let other = give.clone();
                 spawn(move || {
                     // Without the one that was struck, it is one short for ever.
-                    gevent::Timeout::new(0.001)
-                        .silent(|| other.wait(None))
-                        .map(drop)
+                    gevent::Timeout::new(0.001).silent(|| other.wait(None)).map(drop)
                 });
             },
             move |_| assert!(!check.broken()),

@@ -11,10 +11,7 @@
 //! | `sockets.rs` | for peers, names and servers |
 //! | `strike.rs` | the strikes, and what is counted afterwards |
 
-#![allow(
-    clippy::type_complexity,
-    reason = "a table says once what its functions are"
-)]
+#![allow(clippy::type_complexity, reason = "a table says once what its functions are")]
 
 mod greenlets;
 mod list;

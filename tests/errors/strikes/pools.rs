@@ -17,8 +17,7 @@ const LIMIT: f64 = 1000.0;
 fn full(call: fn(&Pool) -> TestResult) -> Case {
     let (pool, told) = (Pool::new(1), Event::new());
     let its = told.clone();
-    pool.spawn(move || its.wait(None).map(drop))
-        .expect("there is place");
+    pool.spawn(move || its.wait(None).map(drop)).expect("there is place");
     let check = pool.clone();
     case(
         move || call(&pool),
@@ -153,12 +152,8 @@ pub(super) fn rows() -> Vec<Row> {
             p.add_timeout(&greenlet, LIMIT)?;
             greenlet.start()
         }),
-        ("src/pool/group.rs Group::start", |p| {
-            p.start(&Greenlet::new(|| ()))
-        }),
-        ("src/pool/group.rs Group::spawn", |p| {
-            p.spawn(|| ()).map(drop)
-        }),
+        ("src/pool/group.rs Group::start", |p| p.start(&Greenlet::new(|| ()))),
+        ("src/pool/group.rs Group::spawn", |p| p.spawn(|| ()).map(drop)),
         ("src/pool/group.rs Group::join", |p| {
             assert!(p.join(LIMIT)?);
             Ok(())
@@ -197,15 +192,9 @@ pub(super) fn rows() -> Vec<Row> {
         ("src/pool/mapping.rs Group::imap_maxsize", |p, told| {
             all(p.imap_maxsize(move |_| told.wait(None), [1, 2, 3], 1), 3)
         }),
-        (
-            "src/pool/mapping.rs Group::imap_unordered_maxsize",
-            |p, told| {
-                all(
-                    p.imap_unordered_maxsize(move |_| told.wait(None), [1, 2, 3], 1),
-                    3,
-                )
-            },
-        ),
+        ("src/pool/mapping.rs Group::imap_unordered_maxsize", |p, told| {
+            all(p.imap_unordered_maxsize(move |_| told.wait(None), [1, 2, 3], 1), 3)
+        }),
     ];
     rows.extend(on_busy.map(|(name, call)| row(name, move || busy(call))));
     let on_killed: [(_, fn(&Group) -> TestResult); 4] = [
@@ -216,9 +205,7 @@ pub(super) fn rows() -> Vec<Row> {
                 ..Kill::default()
             })
         }),
-        ("src/pool/group.rs Group::killone", |g| {
-            g.killone(&g.greenlets()[0])
-        }),
+        ("src/pool/group.rs Group::killone", |g| g.killone(&g.greenlets()[0])),
         ("src/pool/group.rs Group::killone_with", |g| {
             g.killone_with(
                 &g.greenlets()[0],
@@ -248,10 +235,7 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         (
             "src/threadpool/mapping.rs ThreadPool::map_cb",
-            |p, told| {
-                p.map_cb(move |_| wait_for(&told), [1, 2, 3], |_| ())
-                    .map(drop)
-            },
+            |p, told| p.map_cb(move |_| wait_for(&told), [1, 2, 3], |_| ()).map(drop),
             0,
         ),
         (
@@ -261,12 +245,7 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         (
             "src/threadpool/mapping.rs ThreadPool::imap_unordered_maxsize",
-            |p, told| {
-                all(
-                    p.imap_unordered_maxsize(move |_| wait_for(&told), [1, 2, 3], 1),
-                    3,
-                )
-            },
+            |p, told| all(p.imap_unordered_maxsize(move |_| wait_for(&told), [1, 2, 3], 1), 3),
             0,
         ),
         (
@@ -274,21 +253,9 @@ pub(super) fn rows() -> Vec<Row> {
             |p, _| p.spawn(|| ()).map(drop),
             2,
         ),
-        (
-            "src/threadpool/pool.rs ThreadPool::set_size",
-            |p, _| p.set_size(0),
-            1,
-        ),
-        (
-            "src/threadpool/pool.rs ThreadPool::kill",
-            |p, _| p.kill(),
-            1,
-        ),
-        (
-            "src/threadpool/pool.rs ThreadPool::join",
-            |p, _| p.join(),
-            1,
-        ),
+        ("src/threadpool/pool.rs ThreadPool::set_size", |p, _| p.set_size(0), 1),
+        ("src/threadpool/pool.rs ThreadPool::kill", |p, _| p.kill(), 1),
+        ("src/threadpool/pool.rs ThreadPool::join", |p, _| p.join(), 1),
         (
             "src/threadpool/mapping.rs ThreadPool::imap_unordered",
             |p, told| next(p.imap_unordered(move |_| wait_for(&told), [1])),
@@ -334,9 +301,7 @@ fn executors() -> [Row; 4] {
             let told: Told = Arc::new(Mutex::new(told));
             for _ in 0..busy {
                 let its = told.clone();
-                executor
-                    .submit(move || wait_for(&its))
-                    .expect("there is place");
+                executor.submit(move || wait_for(&its)).expect("there is place");
             }
             let tell = std::cell::Cell::new(Some(tell));
             let check = executor.clone();

@@ -173,60 +173,36 @@ type Rendezvous = Channel<Option<i32>>;
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     let get: [(_, fn(&Local) -> TestResult, _); 6] = [
-        (
-            "src/queue/base.rs BaseQueue::get",
-            |q| q.get().map(drop),
-            true,
-        ),
+        ("src/queue/base.rs BaseQueue::get", |q| q.get().map(drop), true),
         (
             "src/queue/base.rs BaseQueue::get_timeout",
             |q| q.get_timeout(LIMIT).map(drop),
             true,
         ),
-        (
-            "src/queue/base.rs BaseQueue::peek",
-            |q| q.peek().map(drop),
-            false,
-        ),
+        ("src/queue/base.rs BaseQueue::peek", |q| q.peek().map(drop), false),
         (
             "src/queue/base.rs BaseQueue::peek_timeout",
             |q| q.peek_timeout(LIMIT).map(drop),
             false,
         ),
         ("src/queue/iter.rs Iter::next", |q| next(q.iter()), true),
-        (
-            "src/queue/iter.rs UntilNone::next",
-            |q| next(q.until_none()),
-            true,
-        ),
+        ("src/queue/iter.rs UntilNone::next", |q| next(q.until_none()), true),
     ];
     rows.extend(get.map(|(name, call, takes)| row(name, move || getting(call, takes))));
     let get: [(_, fn(&Shared) -> TestResult, _); 5] = [
-        (
-            "src/threadsafe/queue.rs Queue::get",
-            |q| q.get().map(drop),
-            true,
-        ),
+        ("src/threadsafe/queue.rs Queue::get", |q| q.get().map(drop), true),
         (
             "src/threadsafe/queue.rs Queue::get_timeout",
             |q| q.get_timeout(LIMIT).map(drop),
             true,
         ),
-        (
-            "src/threadsafe/queue.rs Queue::peek",
-            |q| q.peek().map(drop),
-            false,
-        ),
+        ("src/threadsafe/queue.rs Queue::peek", |q| q.peek().map(drop), false),
         (
             "src/threadsafe/queue.rs Queue::peek_timeout",
             |q| q.peek_timeout(LIMIT).map(drop),
             false,
         ),
-        (
-            "src/threadsafe/queue.rs Iter::next",
-            |q| next(q.iter()),
-            true,
-        ),
+        ("src/threadsafe/queue.rs Iter::next", |q| next(q.iter()), true),
     ];
     rows.extend(get.map(|(name, call, takes)| row(name, move || getting(call, takes))));
     let put: [(_, fn(&Local) -> TestResult); 2] = [
@@ -267,11 +243,7 @@ pub(super) fn rows() -> Vec<Row> {
     // They wait for no time, in which others have their turn: nobody may have come.
     rows.push(row("src/queue/channel.rs Channel::get_nowait", || {
         gets(|c| match c.get_nowait() {
-            Err(empty)
-                if empty.error().is::<gevent::queue::Empty>() && empty.thrown_here().is_none() =>
-            {
-                Ok(())
-            }
+            Err(empty) if empty.error().is::<gevent::queue::Empty>() && empty.thrown_here().is_none() => Ok(()),
             got => got.map(drop),
         })
     }));

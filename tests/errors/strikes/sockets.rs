@@ -113,8 +113,7 @@ fn looking_up(call: fn(u16) -> TestResult) -> Case {
     let pool = ThreadPool::new(1);
     get_hub().set_threadpool(pool.clone());
     let (tell, told) = std::sync::mpsc::channel::<()>();
-    pool.spawn(move || told.recv().is_err())
-        .expect("there is place");
+    pool.spawn(move || told.recv().is_err()).expect("there is place");
     let live = listener();
     let port = address_of(&live).port();
     let tell = Cell::new(Some(tell));
@@ -197,30 +196,17 @@ pub(super) fn rows() -> Vec<Row> {
             |s| s.clone().read_vectored(&mut [IoSliceMut::new(&mut [0; 2])]),
             true,
         ),
-        (
-            "src/socket/stream.rs TcpStream::peek",
-            |s| s.peek(&mut [0; 2]),
-            false,
-        ),
+        ("src/socket/stream.rs TcpStream::peek", |s| s.peek(&mut [0; 2]), false),
         // std's own, which goes on after `Interrupted`.
-        (
-            "std read_exact",
-            |mut s| s.read_exact(&mut [0; 2]).map(|()| 2),
-            true,
-        ),
+        ("std read_exact", |mut s| s.read_exact(&mut [0; 2]).map(|()| 2), true),
     ];
     rows.extend(reads.map(|(name, call, takes)| row(name, move || reading(call, takes))));
     let writes: [(_, Reads); 5] = [
-        ("src/socket/stream.rs &TcpStream::write", |mut s| {
-            s.write(&[0; 8])
+        ("src/socket/stream.rs &TcpStream::write", |mut s| s.write(&[0; 8])),
+        ("src/socket/stream.rs &TcpStream::write_vectored", |mut s| {
+            s.write_vectored(&[IoSlice::new(&[0; 8])])
         }),
-        (
-            "src/socket/stream.rs &TcpStream::write_vectored",
-            |mut s| s.write_vectored(&[IoSlice::new(&[0; 8])]),
-        ),
-        ("src/socket/stream.rs TcpStream::write", |s| {
-            s.clone().write(&[0; 8])
-        }),
+        ("src/socket/stream.rs TcpStream::write", |s| s.clone().write(&[0; 8])),
         ("src/socket/stream.rs TcpStream::write_vectored", |s| {
             s.clone().write_vectored(&[IoSlice::new(&[0; 8])])
         }),
@@ -238,10 +224,9 @@ pub(super) fn rows() -> Vec<Row> {
         ("src/socket/stream.rs TcpStream::connect", |addresses| {
             Ok(TcpStream::connect(&addresses[..]).map(drop)?)
         }),
-        (
-            "src/socket/stream.rs TcpStream::connect_timeout",
-            |addresses| Ok(TcpStream::connect_timeout(&addresses[..], LIMIT).map(drop)?),
-        ),
+        ("src/socket/stream.rs TcpStream::connect_timeout", |addresses| {
+            Ok(TcpStream::connect_timeout(&addresses[..], LIMIT).map(drop)?)
+        }),
     ];
     rows.extend(connects.map(|(name, call)| row(name, move || connecting(call))));
     let looks: [(_, fn(u16) -> TestResult); 4] = [
@@ -251,10 +236,9 @@ pub(super) fn rows() -> Vec<Row> {
         ("src/socket/listener.rs TcpListener::bind", |_| {
             Ok(TcpListener::bind("localhost:0").map(drop)?)
         }),
-        (
-            "src/socket/listener.rs TcpListener::bind_with_backlog",
-            |_| Ok(TcpListener::bind_with_backlog("localhost:0", 1).map(drop)?),
-        ),
+        ("src/socket/listener.rs TcpListener::bind_with_backlog", |_| {
+            Ok(TcpListener::bind_with_backlog("localhost:0", 1).map(drop)?)
+        }),
         ("src/server.rs StreamServer::start", |_| {
             let server = StreamServer::new("localhost:0", |_, _| ());
             let started = server.start();

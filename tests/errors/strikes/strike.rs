@@ -108,16 +108,11 @@ fn thrown(kind: Kind) -> (Exception, Is) {
         Kind::Exit => Exception::new(GreenletExit),
         Kind::ExitBecause => Exception::new(GreenletExit::because("no more of it")),
         Kind::Timeout => Exception::new(ExpectedError("not used")),
-        Kind::TimeoutOf(kind) | Kind::Kill(kind) | Kind::ByHand(kind) => {
-            Exception::new(std::io::Error::from(kind))
-        }
+        Kind::TimeoutOf(kind) | Kind::Kill(kind) | Kind::ByHand(kind) => Exception::new(std::io::Error::from(kind)),
         Kind::Own(index) => owns()[index].clone(),
     };
     let its = exception.clone();
-    (
-        exception,
-        Rc::new(move |other: &Exception| other.same(&its)),
-    )
+    (exception, Rc::new(move |other: &Exception| other.same(&its)))
 }
 
 /// A strike that is still to come, or has.
@@ -282,10 +277,7 @@ fn settle(what: &str, floor: &Floor) -> TestResult {
             return Ok(());
         }
         let blocked = get_hub().blocked_greenlets();
-        assert!(
-            Instant::now() < bound,
-            "{what}: {start:?} became {now:?}: {blocked:?}"
-        );
+        assert!(Instant::now() < bound, "{what}: {start:?} became {now:?}: {blocked:?}");
         sleep(0.001)?;
     }
 }

@@ -8,10 +8,7 @@ use crate::trap::{Case, Code, Trap, Value, any, ok};
 use gevent::event::Event;
 use gevent::greenlet::SpawnTreeLocals;
 use gevent::hub::Source;
-use gevent::{
-    AnyGreenlet, Exception, Greenlet, Linkable, Plain, joinall, sleep, spawn, spawn_later,
-    spawn_raw,
-};
+use gevent::{AnyGreenlet, Exception, Greenlet, Linkable, Plain, joinall, sleep, spawn, spawn_later, spawn_raw};
 
 type One = Greenlet<Value>;
 
@@ -22,16 +19,8 @@ fn ended(code: Code, trap: Trap) -> One {
 }
 
 pub(super) fn use_it<T: 'static>(greenlet: &Greenlet<T>) {
-    let _ = (
-        greenlet.ready(),
-        greenlet.successful(),
-        greenlet.has_links(),
-    );
-    let _ = (
-        greenlet.exception(),
-        greenlet.exc_info(),
-        format!("{greenlet:?}"),
-    );
+    let _ = (greenlet.ready(), greenlet.successful(), greenlet.has_links());
+    let _ = (greenlet.exception(), greenlet.exc_info(), format!("{greenlet:?}"));
     let _ = (greenlet.name(), greenlet.minimal_ident(), greenlet.dead());
 }
 
@@ -192,10 +181,7 @@ fn functions_of_greenlets() {
     }
     .run();
     Case {
-        names: &[
-            "greenlet::spawn_raw | FnOnce",
-            "greenlet::Greenlet::with | FnOnce",
-        ],
+        names: &["greenlet::spawn_raw | FnOnce", "greenlet::Greenlet::with | FnOnce"],
         make: ends,
         calls: vec![
             |e, trap| {

@@ -65,8 +65,7 @@ fn comparisons_in_heaps() {
         &["queue::Heap::put_item | Ord"],
         plain,
         vec![|heap, trap| {
-            heap.borrow_mut()
-                .put_item(Value::trapped(5, Code::Ord, trap));
+            heap.borrow_mut().put_item(Value::trapped(5, Code::Ord, trap));
             Ok(())
         }],
         is_complete,

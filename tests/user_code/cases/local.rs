@@ -27,10 +27,7 @@ type Values = Local<Option<Value>>;
 fn use_it(local: &Values) {
     let _ = (local.is_set(), local.count(), format!("{local:?}"));
     local.set(Some(Value::plain(3)));
-    assert_eq!(
-        local.with(|value| value.as_ref().map(|value| value.number)),
-        Some(3)
-    );
+    assert_eq!(local.with(|value| value.as_ref().map(|value| value.number)), Some(3));
     drop(local.take());
 }
 
@@ -166,11 +163,7 @@ fn values_of_keys() {
                 Ok(())
             },
             |(), trap| {
-                KEY.set(std::cell::RefCell::new(Some(Value::trapped(
-                    1,
-                    Code::Drop,
-                    trap,
-                ))));
+                KEY.set(std::cell::RefCell::new(Some(Value::trapped(1, Code::Drop, trap))));
                 Ok(())
             },
         ],

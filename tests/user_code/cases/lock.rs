@@ -29,11 +29,7 @@ macro_rules! semaphores {
                 Ok(())
             }],
             others: |(semaphore, _)| {
-                let _ = (
-                    semaphore.counter(),
-                    semaphore.linkcount(),
-                    semaphore.locked(),
-                );
+                let _ = (semaphore.counter(), semaphore.linkcount(), semaphore.locked());
                 let _ = (format!("{semaphore:?}"), semaphore.try_acquire());
                 let _ = semaphore.release();
             },
@@ -44,11 +40,7 @@ macro_rules! semaphores {
                     let _ = semaphore.release();
                     sleep(0).expect("nobody kills the test");
                 }
-                assert!(
-                    semaphore
-                        .acquire_timeout(LONG)
-                        .expect("nobody kills the test")
-                );
+                assert!(semaphore.acquire_timeout(LONG).expect("nobody kills the test"));
                 let _ = semaphore.release();
             },
         }
@@ -60,10 +52,7 @@ macro_rules! semaphores {
 fn links_of_semaphores() {
     semaphores!("lock::Semaphore::rawlink | Fn", Semaphore);
     semaphores!("lock::BoundedSemaphore::rawlink | Fn", BoundedSemaphore);
-    semaphores!(
-        "threadsafe::Semaphore::rawlink | Fn",
-        gevent::threadsafe::Semaphore
-    );
+    semaphores!("threadsafe::Semaphore::rawlink | Fn", gevent::threadsafe::Semaphore);
     semaphores!(
         "threadsafe::BoundedSemaphore::rawlink | Fn",
         gevent::threadsafe::BoundedSemaphore
@@ -107,11 +96,7 @@ fn actions_of_barriers() {
         make: |trap| Barrier::new(2).with_action(move || trap.spring()),
         calls: vec![|barrier, _| barrier.wait(LONG).map(drop)],
         others: |barrier| {
-            let _ = (
-                barrier.n_waiting(),
-                barrier.broken(),
-                format!("{barrier:?}"),
-            );
+            let _ = (barrier.n_waiting(), barrier.broken(), format!("{barrier:?}"));
             barrier.abort();
         },
         waits: Some(|barrier| barrier.wait(None).map(drop)),

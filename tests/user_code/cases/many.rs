@@ -8,10 +8,7 @@ use crate::support::{LONG, TestResult};
 use crate::trap::{Case, Code, Trap, Value};
 use gevent::event::Event;
 use gevent::greenlet::{AsGreenlet, Killable, Victim};
-use gevent::{
-    AnyGreenlet, Greenlet, JoinAll, Kill, joinall, joinall_with, kill, killall, killall_with,
-    sleep, spawn,
-};
+use gevent::{AnyGreenlet, Greenlet, JoinAll, Kill, joinall, joinall_with, kill, killall, killall_with, sleep, spawn};
 
 /// A greenlet by a handle of the user's own.
 #[derive(Clone)]

@@ -31,10 +31,7 @@ fn waits(pool: &Pool) -> TestResult {
 fn after(pool: &Pool) {
     pool.kill().expect("nobody kills the test");
     assert!(pool.is_empty() && pool.free_count() == SIZE, "{pool:?}");
-    assert_eq!(
-        pool.wait_available(LONG).expect("nobody kills the test"),
-        SIZE
-    );
+    assert_eq!(pool.wait_available(LONG).expect("nobody kills the test"), SIZE);
     assert_eq!(pool.apply(|| 5).expect("it works"), 5);
     let all = pool.map(|i| i * 2, [1, 2, 3]).expect("it works");
     assert_eq!(all, [2, 4, 6]);
@@ -106,10 +103,7 @@ fn values_that_nobody_asks_for() {
                 // Values that nobody asks for.
                 let value = move |_| Value::trapped(7, Code::Drop, trap);
                 let mut values = pool.imap(value, 0..3);
-                values
-                    .next()
-                    .expect("there are some")
-                    .map(std::mem::forget)?;
+                values.next().expect("there are some").map(std::mem::forget)?;
                 sleep(0)?;
                 drop(values);
                 pool.join(None).map(drop)
@@ -144,9 +138,7 @@ fn own(trap: Trap) -> Own {
 #[test]
 fn handles_of_users() {
     run(
-        &[
-            "pool::Group::{add, add_timeout, contains, discard, killone, killone_with, try_add} | AsGreenlet",
-        ],
+        &["pool::Group::{add, add_timeout, contains, discard, killone, killone_with, try_add} | AsGreenlet"],
         vec![
             |pool, trap| pool.add(own(trap)),
             |pool, trap| pool.add_timeout(own(trap), LONG),

@@ -80,10 +80,7 @@ fn comparisons() {
             let found = drain(q);
             // Whoever was killed with an item has it.
             assert!(found.is_sorted(), "{found:?}");
-            let kept = [10, 11, 12, 13]
-                .iter()
-                .filter(|n| found.contains(n))
-                .count();
+            let kept = [10, 11, 12, 13].iter().filter(|n| found.contains(n)).count();
             assert!(kept >= 3, "{found:?}");
             all_done(q);
         },

@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use crate::support::{LONG, TestResult};
 use crate::trap::{Case, Code, Trap, Value, any, ok};
 use gevent::queue::{
-    BaseJoinableQueue, BaseQueue, Channel, LifoQueue, PriorityQueue, PutError, Queue, SimpleQueue,
-    Storage,
+    BaseJoinableQueue, BaseQueue, Channel, LifoQueue, PriorityQueue, PutError, Queue, SimpleQueue, Storage,
 };
 
 /// All numbers that are in it.
@@ -18,12 +17,7 @@ pub(super) fn drain<S: Storage<Item = Value>>(queue: &BaseQueue<S>) -> Vec<u32> 
 /// Everything that can be done with a queue.
 pub(super) fn use_it<S: Storage<Item = Value>>(queue: &BaseQueue<S>) {
     let _ = (queue.qsize(), queue.len(), queue.full(), queue.maxsize());
-    let _ = (
-        queue.empty(),
-        queue.is_empty(),
-        queue.getters(),
-        queue.putters(),
-    );
+    let _ = (queue.empty(), queue.is_empty(), queue.getters(), queue.putters());
     let _ = (format!("{queue:?}"), queue.same(queue));
     queue.put(Value::plain(50)).expect("there is space");
     drop(queue.put_nowait(Value::plain(51)));
@@ -32,10 +26,7 @@ pub(super) fn use_it<S: Storage<Item = Value>>(queue: &BaseQueue<S>) {
 }
 
 /// What was put, and by [`use_it`], is there once, or was got.
-pub(super) fn is_complete<S: Storage<Item = Value>>(
-    queue: &BaseQueue<S>,
-    expected: &[u32],
-) -> Vec<u32> {
+pub(super) fn is_complete<S: Storage<Item = Value>>(queue: &BaseQueue<S>, expected: &[u32]) -> Vec<u32> {
     let found = drain(queue);
     for number in expected {
         let times = found.iter().filter(|other| *other == number).count();
@@ -47,9 +38,7 @@ pub(super) fn is_complete<S: Storage<Item = Value>>(
 }
 
 /// A queue in which somebody waits for an item that comes last of all.
-pub(super) fn waits_for_tasks<S: Storage<Item = Value>>(
-    queue: &BaseJoinableQueue<S>,
-) -> TestResult {
+pub(super) fn waits_for_tasks<S: Storage<Item = Value>>(queue: &BaseJoinableQueue<S>) -> TestResult {
     queue.join(None).map(drop)
 }
 
@@ -334,8 +323,7 @@ fn destructors_of_items() {
                 Ok(())
             },
             |(), trap| {
-                let queue =
-                    Queue::with_items(None, [Some(Value::trapped(1, Code::Drop, trap)), None]);
+                let queue = Queue::with_items(None, [Some(Value::trapped(1, Code::Drop, trap)), None]);
                 let got = queue.until_none().count();
                 assert_eq!(got, 1);
                 Ok(())

@@ -64,10 +64,7 @@ type Server = (StreamServer, Rc<Cell<u32>>);
 fn serve(spawn: Spawn, trap: Trap) -> Server {
     let served = Rc::new(Cell::new(0));
     let count = served.clone();
-    let builder = StreamServer::builder()
-        .spawn(spawn)
-        .min_delay(0.001)
-        .max_delay(0.001);
+    let builder = StreamServer::builder().spawn(spawn).min_delay(0.001).max_delay(0.001);
     let handler = move |mut stream: TcpStream, _| {
         count.set(count.get() + 1);
         trap.spring();
@@ -124,14 +121,11 @@ fn addresses_of_users() {
     Case {
         names: &["resolver::Address::into_endpoint | Clone"],
         make: |_| (),
-        calls: vec![
-            |(), trap| Ok(TcpListener::bind(Own(trap, 0)).map(drop)?),
-            |(), trap| {
-                let server = StreamServer::new(Own(trap, 0), |_, _| ());
-                server.start()?;
-                server.stop(None)
-            },
-        ],
+        calls: vec![|(), trap| Ok(TcpListener::bind(Own(trap, 0)).map(drop)?), |(), trap| {
+            let server = StreamServer::new(Own(trap, 0), |_, _| ());
+            server.start()?;
+            server.stop(None)
+        }],
         others: |()| {},
         waits: None,
         after: |()| {},

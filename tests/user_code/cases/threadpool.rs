@@ -50,10 +50,7 @@ fn functions_of_tasks() {
             |pool, trap| pool.spawn(move || trap.spring())?.get(),
             |pool, trap| pool.apply_cb(move || trap.spring(), |()| ()),
             |pool, trap| pool.apply_cb(|| (), |()| trap.spring()),
-            |pool, trap| {
-                pool.apply_async_cb(|| (), move |()| trap.spring())
-                    .join(None)
-            },
+            |pool, trap| pool.apply_async_cb(|| (), move |()| trap.spring()).join(None),
         ],
     );
 }
@@ -163,9 +160,9 @@ fn results() {
 fn results_arrive_though_the_error_handler_panics() -> TestResult {
     let _bounded = crate::support::bounded();
     let hub = get_hub();
-    hub.set_error_handler(Some(std::rc::Rc::new(
-        |_: gevent::Context<'_>, _: Exception| panic!("in the error handler"),
-    )));
+    hub.set_error_handler(Some(std::rc::Rc::new(|_: gevent::Context<'_>, _: Exception| {
+        panic!("in the error handler")
+    })));
     let pool = ThreadPool::new(1);
     let fails = pool.spawn(|| -> TestResult { Err(Exception::msg("on purpose")) })?;
     let good = pool.spawn(|| 7)?;

@@ -115,11 +115,7 @@ static INSIDE: AtomicU32 = AtomicU32::new(0);
 
 impl Clone for Slow {
     fn clone(&self) -> Slow {
-        assert_eq!(
-            INSIDE.fetch_add(1, Ordering::SeqCst),
-            0,
-            "two threads have it"
-        );
+        assert_eq!(INSIDE.fetch_add(1, Ordering::SeqCst), 0, "two threads have it");
         let waits = CLONING.lock().expect("nobody panics").take();
         if let Some((begun, end)) = waits {
             begun.set();
@@ -138,10 +134,8 @@ fn one_thread_clones_at_a_time_and_nobody_stands_still() -> TestResult {
     let (result, queue) = (AsyncResult::new(), Queue::new());
     result.set(Slow(Cell::new(0)));
     queue.put(Slow(Cell::new(0)))?;
-    let get: fn(&AsyncResult<Slow>, &Queue<Slow>) -> TestResult =
-        |result, _| result.get().map(drop);
-    let peek: fn(&AsyncResult<Slow>, &Queue<Slow>) -> TestResult =
-        |_, queue| queue.peek().map(drop);
+    let get: fn(&AsyncResult<Slow>, &Queue<Slow>) -> TestResult = |result, _| result.get().map(drop);
+    let peek: fn(&AsyncResult<Slow>, &Queue<Slow>) -> TestResult = |_, queue| queue.peek().map(drop);
     let take: fn(&AsyncResult<Slow>, &Queue<Slow>) -> TestResult = |_, queue| queue.get().map(drop);
     for (first, second) in [(get, get), (peek, peek), (peek, take)] {
         let (begun, end) = (Event::new(), Event::new());

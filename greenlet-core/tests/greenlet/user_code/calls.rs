@@ -8,8 +8,8 @@ use std::rc::Rc;
 
 use greenlet_core::unwind::{Caught, call_each, catch, drop_each};
 use greenlet_core::{
-    Event, GreenletError, GreenletExit, RawGreenlet, Slack, Tracer, Value, getcurrent, getmain,
-    may_switch, pinned, settrace,
+    Event, GreenletError, GreenletExit, RawGreenlet, Slack, Tracer, Value, getcurrent, getmain, may_switch, pinned,
+    settrace,
 };
 
 use super::action::Action;
@@ -55,10 +55,7 @@ fn test_pinned_functions() {
         "greenlet_core::pinned::pinned | FnOnce",
         |trap| {
             trap.refuses(GreenletError::Pinned);
-            trap.is_about(
-                || assert_eq!(pinned(may_switch), Err(GreenletError::Pinned)),
-                (),
-            );
+            trap.is_about(|| assert_eq!(pinned(may_switch), Err(GreenletError::Pinned)), ());
             pinned(|| trap.spring());
         },
         |_| assert_eq!(may_switch(), Ok(())),
@@ -70,8 +67,7 @@ fn test_many_calls() {
     each(
         "greenlet_core::unwind::{call_each, catch} | FnOnce",
         |trap| {
-            let functions: [&dyn Fn(); 5] =
-                [&count, &|| trap.spring(), &count, &|| trap.spring(), &count];
+            let functions: [&dyn Fn(); 5] = [&count, &|| trap.spring(), &count, &|| trap.spring(), &count];
             let caught = catch(|| call_each(functions));
             match caught {
                 Ok(()) => {}
@@ -170,10 +166,7 @@ fn test_keys_that_are_hashed_anew() {
             TRAP.set(Some(trap));
             let result = catch(|| map.give_back());
             TRAP.take();
-            assert!(
-                (0..100).all(|i| map.get(&Key(i)) == Some(&i)),
-                "items are lost"
-            );
+            assert!((0..100).all(|i| map.get(&Key(i)) == Some(&i)), "items are lost");
             match result {
                 Ok(()) => {}
                 Err(Caught::Panic(_)) => resume_unwind(Box::new("a trap")),

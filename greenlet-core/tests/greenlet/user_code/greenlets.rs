@@ -4,22 +4,14 @@ use std::cell::Cell;
 
 use greenlet_core::unwind;
 use greenlet_core::{
-    Attached, Data, Exception, GreenletError, GreenletExit, Label, Object, RawGreenlet, Value,
-    getmain, greenlets,
+    Attached, Data, Exception, GreenletError, GreenletExit, Label, Object, RawGreenlet, Value, getmain, greenlets,
 };
 
 use super::action::Action;
 use super::trap::{COUNT, CountOnDrop, SpringOnDrop, Trap, count, each, nothing};
 
 fn use_greenlet(g: &RawGreenlet) {
-    let _ = (
-        format!("{g:?}"),
-        g.name(),
-        g.info(),
-        g.state(),
-        g.parent(),
-        g.object(),
-    );
+    let _ = (format!("{g:?}"), g.name(), g.info(), g.state(), g.parent(), g.object());
     let _ = (g.local::<u32>(), g.set_local(1_u32), g.take_local::<u32>());
     g.set_name("used");
     let _ = (g.is_current(), g.dead(), g.stack_usage(), greenlets().len());
@@ -123,9 +115,7 @@ fn test_data_of_greenlets() {
     each(
         NAME,
         |trap| {
-            let failed = unrun(At::Failed, &trap)
-                .greenlet()
-                .fail(GreenletExit.into());
+            let failed = unrun(At::Failed, &trap).greenlet().fail(GreenletExit.into());
             assert!(failed.is_err());
         },
         dropped,
@@ -235,9 +225,7 @@ fn test_labels() {
         "greenlet_core::builder::Builder::{build, build_with, label} | Label",
         |trap| {
             let label = Labelled(Some(trap.clone()), None);
-            let g = RawGreenlet::builder()
-                .label(label)
-                .build(|_| Ok(Value::None));
+            let g = RawGreenlet::builder().label(label).build(|_| Ok(Value::None));
             let weak = g.downgrade();
             trap.is_about(move || weak.upgrade().iter().for_each(use_greenlet), ());
             let _ = (g.name(), g.set_name("another"));

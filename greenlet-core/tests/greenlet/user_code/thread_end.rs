@@ -44,10 +44,7 @@ fn test_the_end_of_a_thread() {
                         greenlet_core::thread_end::ThreadSlot::drop | Drop; \
                         greenlet_core::thread_end::ThreadSlot::clear | Default";
     static CALLED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-    for (index, action) in [Action::Panic, Action::Wait, Action::Reenter]
-        .into_iter()
-        .enumerate()
-    {
+    for (index, action) in [Action::Panic, Action::Wait, Action::Reenter].into_iter().enumerate() {
         let thread = thread::spawn(move || {
             ACTION.set(Some(action));
             let called = || _ = CALLED.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
@@ -56,9 +53,7 @@ fn test_the_end_of_a_thread() {
             at_thread_end(called);
             SLOT.with(|slot| slot.with(|slot| slot.replace(Some(Owned))));
         });
-        thread
-            .join()
-            .unwrap_or_else(|_| panic!("in {NAME}: {action:?}"));
+        thread.join().unwrap_or_else(|_| panic!("in {NAME}: {action:?}"));
         let called = CALLED.load(std::sync::atomic::Ordering::SeqCst);
         assert_eq!(called as usize, 2 * (index + 1), "{NAME}: {action:?}");
     }
@@ -74,12 +69,7 @@ fn test_what_a_slot_lends() {
         "greenlet_core::thread_end::ThreadSlot::with | FnOnce",
         |trap| {
             trap.is_about(
-                || {
-                    SLOT.with(|slot| {
-                        slot.with(|slot| slot.borrow_mut().push(2))
-                            .expect("it is there")
-                    })
-                },
+                || SLOT.with(|slot| slot.with(|slot| slot.borrow_mut().push(2)).expect("it is there")),
                 (),
             );
             // The slot gives out a `RefCell`, which the user's function itself borrows.

@@ -6,9 +6,7 @@ use std::rc::Rc;
 use std::thread;
 
 use greenlet_core::unwind::{Caught, catch};
-use greenlet_core::{
-    GreenletError, GreenletExit, RawGreenlet, Value, getmain, live_greenlets, unwind_all,
-};
+use greenlet_core::{GreenletError, GreenletExit, RawGreenlet, Value, getmain, live_greenlets, unwind_all};
 
 use super::action::Action;
 

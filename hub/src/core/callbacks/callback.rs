@@ -189,9 +189,7 @@ impl Task for Entered {
 pub struct Callback(Rc<dyn Task>);
 
 impl Callback {
-    pub(in crate::core) fn new<R: CallbackResult + 'static>(
-        function: impl FnOnce() -> R + 'static,
-    ) -> Callback {
+    pub(in crate::core) fn new<R: CallbackResult + 'static>(function: impl FnOnce() -> R + 'static) -> Callback {
         let state = Cell::new(CallbackStage::Pending as u8);
         Callback(Rc::new(LocalTask {
             state,
@@ -355,10 +353,10 @@ impl ThreadsafeCallback {
         }
         let (pending, running) = (CallbackStage::Pending as u8, CallbackStage::Running as u8);
         // This changes nothing if the callback was stopped.
-        let _ =
-            self.0
-                .state
-                .compare_exchange(pending, running, Ordering::AcqRel, Ordering::Relaxed);
+        let _ = self
+            .0
+            .state
+            .compare_exchange(pending, running, Ordering::AcqRel, Ordering::Relaxed);
         Over(&self.0.state)
     }
 
@@ -378,9 +376,7 @@ impl ThreadsafeCallback {
         let function = self.0.function.lock().take();
         let stopped = function.is_some();
         if stopped {
-            self.0
-                .state
-                .store(CallbackStage::Over as u8, Ordering::Release);
+            self.0.state.store(CallbackStage::Over as u8, Ordering::Release);
         }
         drop(function);
         stopped

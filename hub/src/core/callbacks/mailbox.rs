@@ -99,10 +99,7 @@ impl Mailbox {
     }
 
     /// Calls `ev_async_send` for another watcher of the same loop. Returns false if `watcher` is null.
-    pub(in crate::core) fn send(
-        &self,
-        watcher: &AtomicPtr<ev_async>,
-    ) -> Result<bool, LoopDestroyed> {
+    pub(in crate::core) fn send(&self, watcher: &AtomicPtr<ev_async>) -> Result<bool, LoopDestroyed> {
         let shared = self.shared.lock();
         if shared.loop_.is_null() {
             return Err(LoopDestroyed);

@@ -46,10 +46,7 @@ impl ThreadsafeLoop {
     ///
     /// # Errors
     /// [`LoopDestroyed`]; `callback` was dropped then.
-    pub fn run_callback_threadsafe<F, R>(
-        &self,
-        callback: F,
-    ) -> Result<ThreadsafeCallback, LoopDestroyed>
+    pub fn run_callback_threadsafe<F, R>(&self, callback: F) -> Result<ThreadsafeCallback, LoopDestroyed>
     where
         F: FnOnce() -> R + Send + 'static,
         R: CallbackResult,

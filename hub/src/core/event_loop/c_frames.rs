@@ -96,9 +96,7 @@ fn take_down(loop_: Loop) {
     let shared = loop_.state().shared.clone();
     match catch(move || drop(loop_)) {
         Ok(()) => {}
-        Err(Caught::Panic(exception)) => complain(format_args!(
-            "panic while a loop was dropped: {exception:?}"
-        )),
+        Err(Caught::Panic(exception)) => complain(format_args!("panic while a loop was dropped: {exception:?}")),
         Err(Caught::Forced(unwind)) => stash(&shared, unwind),
     }
     obey(&shared);
@@ -108,9 +106,7 @@ fn take_down(loop_: Loop) {
 #[cold]
 pub(in crate::core) fn absorb(loop_: &Loop, caught: Caught) {
     match caught {
-        Caught::Panic(exception) => {
-            complain(format_args!("Unhandled in the event loop: {exception:?}"))
-        }
+        Caught::Panic(exception) => complain(format_args!("Unhandled in the event loop: {exception:?}")),
         Caught::Forced(unwind) => stash(&loop_.state().shared, unwind),
     }
 }

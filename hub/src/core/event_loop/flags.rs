@@ -115,10 +115,7 @@ impl LoopFlags {
 
     /// The name, if the set is exactly one flag and that has a name.
     pub(crate) fn name(self) -> Option<&'static str> {
-        NAMES
-            .iter()
-            .find(|(flag, _)| *flag == self)
-            .map(|(_, name)| *name)
+        NAMES.iter().find(|(flag, _)| *flag == self).map(|(_, name)| *name)
     }
 
     /// Refuses a set none of whose backends is supported here. A set without backends is fine: libev chooses.
@@ -194,15 +191,10 @@ fn by_name<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<LoopFlags, In
         if name.is_empty() {
             continue;
         }
-        match NAMES
-            .iter()
-            .find(|(_, known)| known.eq_ignore_ascii_case(name))
-        {
+        match NAMES.iter().find(|(_, known)| known.eq_ignore_ascii_case(name)) {
             Some((flag, _)) => flags |= *flag,
             None => {
-                return Err(InvalidFlag {
-                    name: name.to_owned(),
-                });
+                return Err(InvalidFlag { name: name.to_owned() });
             }
         }
     }

@@ -131,9 +131,7 @@ impl Loop {
     /// Fails if the loop is destroyed.
     pub fn backend(&self) -> Result<String, Error> {
         let backend = LoopFlags::from_bits(self.backend_int()?);
-        Ok(backend
-            .name()
-            .map_or_else(|| backend.bits().to_string(), str::to_owned))
+        Ok(backend.name().map_or_else(|| backend.bits().to_string(), str::to_owned))
     }
 
     /// How many events have happened and were not delivered yet.
@@ -191,9 +189,7 @@ impl Loop {
 
     /// The backend's descriptor, if it has one and the loop is not destroyed.
     pub fn fileno(&self) -> Option<RawFd> {
-        self.internal(ev::ev_shim_loop_backend_fd)
-            .ok()
-            .filter(|fd| *fd >= 0)
+        self.internal(ev::ev_shim_loop_backend_fd).ok().filter(|fd| *fd >= 0)
     }
 
     /// How many watchers are started or fed, and so kept alive by this object. The call looks at every watcher.
@@ -255,12 +251,7 @@ pub fn get_version() -> String {
 /// The version of the libev whose header was compiled against.
 pub fn get_header_version() -> String {
     // SAFETY: no preconditions.
-    let (major, minor) = unsafe {
-        (
-            ev::ev_shim_header_version_major(),
-            ev::ev_shim_header_version_minor(),
-        )
-    };
+    let (major, minor) = unsafe { (ev::ev_shim_header_version_major(), ev::ev_shim_header_version_minor()) };
     format!("libev-{major}.{minor:02}")
 }
 

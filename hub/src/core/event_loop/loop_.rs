@@ -380,11 +380,7 @@ impl Loop {
     /// # Errors
     /// Fails if the loop is destroyed.
     #[inline]
-    pub fn run_callback_greenlet(
-        &self,
-        greenlet: RawGreenlet,
-        function: GreenletFn,
-    ) -> Result<(), Error> {
+    pub fn run_callback_greenlet(&self, greenlet: RawGreenlet, function: GreenletFn) -> Result<(), Error> {
         self.queue((greenlet, function))
     }
 
@@ -452,9 +448,7 @@ impl Loop {
         }
         match catch(|| self.handle_error(context, error)) {
             Ok(()) => {}
-            Err(Caught::Panic(panic)) => {
-                c_frames::complain(format_args!("panic in the error handler: {panic:?}"))
-            }
+            Err(Caught::Panic(panic)) => c_frames::complain(format_args!("panic in the error handler: {panic:?}")),
             Err(forced) => c_frames::absorb(self, forced),
         }
     }

@@ -287,12 +287,7 @@ impl LoopParts {
     ///
     /// # Safety
     /// The loop is alive.
-    pub(in crate::core) unsafe fn detach(
-        &self,
-        raw_loop: *mut ev_loop,
-        keep_cleanups: bool,
-        litter: &mut Litter,
-    ) {
+    pub(in crate::core) unsafe fn detach(&self, raw_loop: *mut ev_loop, keep_cleanups: bool, litter: &mut Litter) {
         self.die();
         litter.remote.push(self.mailbox.close());
         let queue = self.queue.take();

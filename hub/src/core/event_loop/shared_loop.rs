@@ -131,12 +131,7 @@ impl SharedLoop {
             // libev attaches SIGCHLD to the default loop, and asserts that no other loop has it.
             let _table = SIGNAL_TABLE.lock();
             // SAFETY: no preconditions; the lease keeps other threads from making the default loop.
-            let (existing, taken) = unsafe {
-                (
-                    ev::ev_shim_default_loop_ptr(),
-                    ev::ev_shim_signal_loop(libc::SIGCHLD),
-                )
-            };
+            let (existing, taken) = unsafe { (ev::ev_shim_default_loop_ptr(), ev::ev_shim_signal_loop(libc::SIGCHLD)) };
             if !taken.is_null() && taken != existing {
                 return Err(SignalInUse(libc::SIGCHLD).into());
             }
@@ -164,23 +159,14 @@ impl SharedLoop {
             return Ok(shared);
         }
         // SAFETY: by this function's contract: the loop is alive.
-        let (is_default, flags) =
-            unsafe { (ev::ev_shim_is_default_loop(raw) != 0, ev::ev_backend(raw)) };
+        let (is_default, flags) = unsafe { (ev::ev_shim_is_default_loop(raw) != 0, ev::ev_backend(raw)) };
         let flags = LoopFlags::from_bits(flags);
-        let lease = if is_default {
-            Some(Lease::take()?)
-        } else {
-            None
-        };
+        let lease = if is_default { Some(Lease::take()?) } else { None };
         // SAFETY: by this function's contract: the loop is alive.
         if unsafe { ev::ev_shim_make_wakeup(raw) } != 0 {
             return Err(last_os_error(flags));
         }
-        let owner = if is_default {
-            Owner::Default
-        } else {
-            Owner::Other
-        };
+        let owner = if is_default { Owner::Default } else { Owner::Other };
         let shared = SharedLoop::new(raw, flags, owner)?;
         shared.lease.set(lease);
         Ok(shared)
@@ -311,10 +297,7 @@ impl SharedLoop {
     /// The loops that embed this one.
     pub(in crate::core) fn hosts(&self) -> Vec<Loop> {
         let embedders = self.embedded_by.borrow();
-        embedders
-            .iter()
-            .filter_map(|body| body.upgrade()?.host())
-            .collect()
+        embedders.iter().filter_map(|body| body.upgrade()?.host()).collect()
     }
 
     pub(in crate::core) fn embedded(&self, by: WeakEmbed) {
@@ -352,10 +335,7 @@ impl SharedLoop {
             .iter()
             .filter_map(WeakEmbed::upgrade)
             .collect();
-        let remains: Vec<_> = embedders
-            .into_iter()
-            .map(EmbedBody::stop_embedding)
-            .collect();
+        let remains: Vec<_> = embedders.into_iter().map(EmbedBody::stop_embedding).collect();
         let loops = self.loops();
         for loop_ in &loops {
             // SAFETY: the loop is alive, as checked above; only `free`, called below, frees it.
@@ -468,9 +448,7 @@ fn registry() -> Vec<Rc<SharedLoop>> {
 
 /// The first of this thread's living loops that fits.
 fn registered(fits: impl Fn(&SharedLoop) -> bool) -> Option<Rc<SharedLoop>> {
-    registry()
-        .into_iter()
-        .find(|shared| fits(shared) && shared.is_alive())
+    registry().into_iter().find(|shared| fits(shared) && shared.is_alive())
 }
 
 /// A `Loop` of this thread: one that runs, if any does, else the youngest.

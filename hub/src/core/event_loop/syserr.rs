@@ -86,9 +86,7 @@ unsafe extern "C" fn on_syserr(message: *const c_char) {
     });
     match result {
         Ok(()) => {}
-        Err(Caught::Panic(panic)) => c_frames::complain(format_args!(
-            "panic in the system error callback: {panic:?}"
-        )),
+        Err(Caught::Panic(panic)) => c_frames::complain(format_args!("panic in the system error callback: {panic:?}")),
         Err(forced) => {
             if let Some(loop_) = shared_loop::any_loop() {
                 c_frames::absorb(&loop_, forced);

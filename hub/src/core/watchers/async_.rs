@@ -43,9 +43,7 @@ unsafe impl Kind for AsyncKind {
     }
 
     fn closed(&self) {
-        self.target
-            .mailbox
-            .set_watcher(&self.target.watcher, ptr::null_mut());
+        self.target.mailbox.set_watcher(&self.target.watcher, ptr::null_mut());
     }
 
     fn pending(&self, raw: *mut ev_async) -> bool {
@@ -149,10 +147,6 @@ impl AsyncSender {
 
 impl fmt::Debug for AsyncSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "<sender of {:p}>",
-            self.0.watcher.load(Ordering::Relaxed)
-        )
+        write!(f, "<sender of {:p}>", self.0.watcher.load(Ordering::Relaxed))
     }
 }

@@ -165,12 +165,7 @@ pub(in crate::core) trait AnyBody {
     ///
     /// # Safety
     /// The same as for [`Kind::start`]; and the caller keeps the body alive until the watcher is stopped.
-    unsafe fn ev_start(
-        &self,
-        loop_: &Loop,
-        raw_loop: *mut ev_loop,
-        prepared: bool,
-    ) -> Result<(), Error>;
+    unsafe fn ev_start(&self, loop_: &Loop, raw_loop: *mut ev_loop, prepared: bool) -> Result<(), Error>;
     /// `ev_xxx_stop`, and nothing more.
     ///
     /// # Safety
@@ -183,12 +178,7 @@ pub(in crate::core) trait AnyBody {
 }
 
 impl<K: Kind> AnyBody for Body<K> {
-    unsafe fn ev_start(
-        &self,
-        loop_: &Loop,
-        raw_loop: *mut ev_loop,
-        prepared: bool,
-    ) -> Result<(), Error> {
+    unsafe fn ev_start(&self, loop_: &Loop, raw_loop: *mut ev_loop, prepared: bool) -> Result<(), Error> {
         if !prepared {
             self.kind.before_start(loop_)?;
         }
@@ -271,11 +261,7 @@ pub(in crate::core) unsafe fn body_of(raw: *mut ev_watcher) -> NonNull<BodyBase>
 ///
 /// # Safety
 /// Only libev calls this: `raw` is a watcher in one of our bodies, and the thread is the loop's.
-pub(in crate::core) unsafe extern "C" fn fire(
-    raw_loop: *mut ev_loop,
-    raw: *mut ev_watcher,
-    revents: c_int,
-) {
+pub(in crate::core) unsafe extern "C" fn fire(raw_loop: *mut ev_loop, raw: *mut ev_watcher, revents: c_int) {
     // SAFETY: libev calls this on a living loop.
     unsafe { look_ahead(raw_loop) };
     // SAFETY: only `Body::make` installs this function, so a body is around `raw`. It is alive by invariants 1 and 2 of

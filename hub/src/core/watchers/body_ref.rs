@@ -81,8 +81,7 @@ impl BodyRef {
     /// The part of the body that is the type's own, if the body is of this type.
     pub(in crate::core) fn kind<K: Kind>(&self) -> Option<&K> {
         // SAFETY: the body is of the type that its table says, and `self` keeps it.
-        ((self.table().type_id)() == TypeId::of::<K>())
-            .then(|| unsafe { &self.0.cast::<Body<K>>().as_ref().kind })
+        ((self.table().type_id)() == TypeId::of::<K>()).then(|| unsafe { &self.0.cast::<Body<K>>().as_ref().kind })
     }
 
     #[inline]
@@ -253,9 +252,7 @@ impl BodyBase {
     /// `loop_` is alive.
     #[inline]
     pub(in crate::core) unsafe fn take_ref(&self, loop_: *mut ev_loop) {
-        if self.handler.word.has(Marks::UNREF_BEFORE_START)
-            && !self.handler.word.has(Marks::NEEDS_REF)
-        {
+        if self.handler.word.has(Marks::UNREF_BEFORE_START) && !self.handler.word.has(Marks::NEEDS_REF) {
             // SAFETY: by this function's contract.
             unsafe { ev::ev_unref(loop_) };
             self.handler.word.add(Marks::NEEDS_REF);
@@ -351,13 +348,7 @@ impl PartialEq for BodyRef {
 impl fmt::Debug for BodyRef {
     /// gevent's repr: `<timer at 0x.. native=0x.. active pending callback=..>`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "<{} at {:p} native={:p}",
-            self.table().name,
-            self.0,
-            self.raw()
-        )?;
+        write!(f, "<{} at {:p} native={:p}", self.table().name, self.0, self.raw())?;
         self.any().format(f)?;
         if self.is_active() {
             f.write_str(" active")?;

@@ -72,10 +72,7 @@ impl EmbedKind {
                 return;
             }
             ev::ev_shim_fork_init(fork, Some(on_other_fork));
-            (*fork).data = self
-                .me
-                .get()
-                .map_or(ptr::null_mut(), |me| me.as_ptr().cast());
+            (*fork).data = self.me.get().map_or(ptr::null_mut(), |me| me.as_ptr().cast());
             ev::ev_fork_start(raw_other, fork);
             ev::ev_unref(raw_other);
         }
@@ -209,11 +206,7 @@ unsafe extern "C" fn on_fork(raw_host: *mut ev_loop, fork: *mut ev_fork, _: c_in
             ev::ev_loop_fork(raw_other);
             ev::ev_run(raw_other, ev::EVRUN_NOWAIT);
         }
-        if kind.wanted.get()
-            && !body.0.is_active()
-            && host.look().is_ok()
-            && kind.other.look().is_ok()
-        {
+        if kind.wanted.get() && !body.0.is_active() && host.look().is_ok() && kind.other.look().is_ok() {
             // SAFETY: both loops are alive, and a wanted body is kept.
             unsafe { kind.start_now(raw_host, raw) };
         }
@@ -234,10 +227,8 @@ unsafe extern "C" fn on_other_fork(raw_other: *mut ev_loop, fork: *mut ev_fork, 
             return;
         };
         let body = EmbedBody(BodyRef::new(body));
-        let (Some(Ok(raw_host)), Some(kind)) = (
-            body.host().as_ref().map(Loop::look),
-            body.0.kind::<EmbedKind>(),
-        ) else {
+        let (Some(Ok(raw_host)), Some(kind)) = (body.host().as_ref().map(Loop::look), body.0.kind::<EmbedKind>())
+        else {
             return;
         };
         // If the watcher is not active, `on_fork` is running and will start it.
@@ -299,9 +290,7 @@ impl Loop {
         if let Some(kind) = body.kind::<EmbedKind>() {
             kind.me.set(Some(body.as_ptr()));
         }
-        Ok(Embed(crate::core::watchers::watcher::Watcher::new(
-            self, body,
-        )))
+        Ok(Embed(crate::core::watchers::watcher::Watcher::new(self, body)))
     }
 }
 
@@ -348,6 +337,5 @@ fn check_backend(other: &Loop) -> Result<(), Error> {
 /// Whether `inner` is `outer` or embedded in it, at whatever depth.
 fn is_within(inner: &Loop, outer: &Loop) -> bool {
     let shared = &inner.state().shared;
-    Rc::ptr_eq(shared, &outer.state().shared)
-        || shared.hosts().iter().any(|host| is_within(host, outer))
+    Rc::ptr_eq(shared, &outer.state().shared) || shared.hosts().iter().any(|host| is_within(host, outer))
 }

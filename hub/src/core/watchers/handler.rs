@@ -71,9 +71,7 @@ impl Handler {
     }
 
     #[inline]
-    pub(in crate::core) fn with_events<R: CallbackResult>(
-        callback: impl Fn(Events) -> R + 'static,
-    ) -> Handler {
+    pub(in crate::core) fn with_events<R: CallbackResult>(callback: impl Fn(Events) -> R + 'static) -> Handler {
         Handler(SmallFn::new(WithEvents(callback)))
     }
 

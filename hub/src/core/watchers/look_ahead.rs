@@ -62,9 +62,6 @@ pub(in crate::core) unsafe fn look_ahead(raw_loop: *mut ev_loop) {
         return;
     }
     // The body begins with its base, right before the watcher.
-    let body = watcher(NODE)
-        .cast::<BodyBase>()
-        .cast_const()
-        .wrapping_sub(1);
+    let body = watcher(NODE).cast::<BodyBase>().cast_const().wrapping_sub(1);
     (0..NODE_LINES).for_each(|line| prefetch::line(body.cast(), line));
 }

@@ -78,28 +78,18 @@ impl Loop {
     ///
     /// # Errors
     /// Fails if the loop is destroyed.
-    pub fn periodic_reschedule(
-        &self,
-        next: impl Fn(f64) -> f64 + 'static,
-    ) -> Result<Periodic, Error> {
+    pub fn periodic_reschedule(&self, next: impl Fn(f64) -> f64 + 'static) -> Result<Periodic, Error> {
         self.new_periodic(Some(Rc::new(next)), 0.0, 0.0)
     }
 
-    fn new_periodic(
-        &self,
-        next: Option<Rc<Reschedule>>,
-        offset: f64,
-        interval: f64,
-    ) -> Result<Periodic, Error> {
+    fn new_periodic(&self, next: Option<Rc<Reschedule>>, offset: f64, interval: f64) -> Result<Periodic, Error> {
         let callback_for_next = raw_reschedule(next.as_ref());
         let kind = PeriodicKind {
             reschedule: RefCell::new(next),
         };
         Periodic::make(self, kind, |_, raw, callback| {
             // SAFETY: `raw` is the new body's own.
-            unsafe {
-                ev::ev_shim_periodic_init(raw, Some(callback), offset, interval, callback_for_next)
-            }
+            unsafe { ev::ev_shim_periodic_init(raw, Some(callback), offset, interval, callback_for_next) }
         })
     }
 }
@@ -125,17 +115,10 @@ impl Periodic {
         self.replace(Some(Rc::new(next)), 0.0, 0.0)
     }
 
-    fn replace(
-        &self,
-        next: Option<Rc<Reschedule>>,
-        offset: f64,
-        interval: f64,
-    ) -> Result<(), Error> {
+    fn replace(&self, next: Option<Rc<Reschedule>>, offset: f64, interval: f64) -> Result<(), Error> {
         self.loop_().modify()?;
         // SAFETY: the body's own watcher, which libev does not know at the moment.
-        unsafe {
-            ev::ev_shim_periodic_set(self.raw(), offset, interval, raw_reschedule(next.as_ref()))
-        };
+        unsafe { ev::ev_shim_periodic_set(self.raw(), offset, interval, raw_reschedule(next.as_ref())) };
         let old = self.kind().reschedule.replace(next);
         drop(old);
         Ok(())
@@ -186,11 +169,7 @@ fn check(offset: f64, interval: f64) -> Result<(), IllegalTime> {
             value: interval,
         });
     }
-    let largest = if interval == 0.0 {
-        f64::MAX
-    } else {
-        MAX_OFFSET
-    };
+    let largest = if interval == 0.0 { f64::MAX } else { MAX_OFFSET };
     if offset.abs() <= largest {
         Ok(())
     } else {

@@ -149,8 +149,7 @@ mod tests {
     // SAFETY: `IS_WAKE` is false.
     unsafe impl<const N: usize> Act for Adds<N> {
         fn act(&self, events: Events) -> Result<(), Exception> {
-            self.0
-                .set(self.0.get() + events.bits() + i32::from(self.1[N - 1]));
+            self.0.set(self.0.get() + events.bits() + i32::from(self.1[N - 1]));
             Ok(())
         }
     }

@@ -44,13 +44,7 @@ fn call(loop_: &Loop, body: &BodyRef, call: impl Call, events: Events) {
 }
 
 /// Deals with the result of a call, unless the watcher simply goes on.
-fn end(
-    loop_: &Loop,
-    body: &BodyRef,
-    call: impl Call,
-    result: Result<Result<(), Exception>, Caught>,
-    events: Events,
-) {
+fn end(loop_: &Loop, body: &BodyRef, call: impl Call, result: Result<Result<(), Exception>, Caught>, events: Events) {
     let failed = match result {
         Ok(Ok(())) => false,
         Ok(Err(exception)) | Err(Caught::Panic(exception)) => {

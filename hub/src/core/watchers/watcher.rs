@@ -414,11 +414,7 @@ macro_rules! plain_start_stop {
         const PLAIN: Option<[$crate::core::watchers::body::RawChange<Self::Raw>; 2]> =
             Some([libev_sys::$start, libev_sys::$stop]);
 
-        unsafe fn start(
-            &self,
-            loop_: *mut libev_sys::ev_loop,
-            raw: *mut Self::Raw,
-        ) -> Result<(), $crate::core::Error> {
+        unsafe fn start(&self, loop_: *mut libev_sys::ev_loop, raw: *mut Self::Raw) -> Result<(), $crate::core::Error> {
             // SAFETY: by the contract of this function and of the trait.
             unsafe { libev_sys::$start(loop_, raw) };
             Ok(())

@@ -39,16 +39,11 @@ impl Timed {
     /// Adds other things that the same run has to call: three timers, of different priorities, and a callback.
     fn add_others(&self) {
         for priority in [-1, 0, 1] {
-            let timer = self
-                .loop_
-                .timer(0.0, 0.0)
-                .and_then(|t| t.with_priority(priority));
+            let timer = self.loop_.timer(0.0, 0.0).and_then(|t| t.with_priority(priority));
             let timer = timer.expect("a timer");
             timer.start(self.counts()).expect("the loop is alive");
         }
-        self.loop_
-            .run_callback(self.counts())
-            .expect("the loop is alive");
+        self.loop_.run_callback(self.counts()).expect("the loop is alive");
     }
 
     fn counts(&self) -> impl Fn() + 'static {
@@ -71,11 +66,7 @@ impl Timed {
 
     fn use_it(&self) {
         let Timed { loop_, timer, .. } = self;
-        let _ = (
-            format!("{loop_:?} {timer:?}"),
-            timer.active(),
-            timer.pending(),
-        );
+        let _ = (format!("{loop_:?} {timer:?}"), timer.active(), timer.pending());
         let _ = (timer.priority(), timer.has_callback(), loop_.iteration());
         // These are refused where libev is half-way through something.
         let _ = timer.start(|| ());
@@ -106,9 +97,7 @@ impl Timed {
         let fired = Rc::new(Cell::new(false));
         let fires = fired.clone();
         timer.set(0.0, 0.0).expect("it is stopped");
-        timer
-            .start(move || fires.set(true))
-            .expect("the loop is alive");
+        timer.start(move || fires.set(true)).expect("the loop is alive");
         loop_.run().expect("it is alive");
         assert!(fired.get() && loop_.depth().is_ok_and(|depth| depth == 0));
         assert_eq!((loop_.started_watchers(), loop_.queued_callbacks()), (0, 0));
@@ -158,9 +147,7 @@ fn callbacks_of_watchers() {
             },
             |timed, trap| {
                 let call = trap.call();
-                timed
-                    .timer
-                    .feed_pass_events(Events::TIMER, move |_| call())?;
+                timed.timer.feed_pass_events(Events::TIMER, move |_| call())?;
                 timed.run()
             },
         ],
@@ -415,9 +402,7 @@ fn error_handlers() {
             let call = trap.call();
             let handler = move |_: Context<'_>, _: Exception| call();
             timed.loop_.set_error_handler(Some(Rc::new(handler)));
-            timed
-                .loop_
-                .run_callback(|| Err(Exception::msg("an error")))?;
+            timed.loop_.run_callback(|| Err(Exception::msg("an error")))?;
             timed.run()
         }],
     );
@@ -453,11 +438,7 @@ fn payloads_of_panics() {
                     explode()
                 }
             })?;
-            timed
-                .loop_
-                .timer(0.0, 0.0)?
-                .with_priority(-2)?
-                .start(timed.counts())?;
+            timed.loop_.timer(0.0, 0.0)?.with_priority(-2)?.start(timed.counts())?;
             while timed.others.get() == 0 {
                 timed.loop_.run()?;
             }
@@ -522,11 +503,7 @@ fn reschedule_functions() {
             },
         ],
         uses: |object| {
-            let _ = (
-                object.periodic.at(),
-                object.periodic.again(),
-                object.periodic.stop(),
-            );
+            let _ = (object.periodic.at(), object.periodic.again(), object.periodic.stop());
             let _ = object.periodic.set(time(), 1.0);
             let _ = object.periodic.set_reschedule(|now| now + 1.0);
             object.timed.use_it();

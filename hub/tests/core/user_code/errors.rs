@@ -49,25 +49,19 @@ impl Prints {
 
     fn install(&self) {
         let writer = Writer(self.clone());
-        self.hub
-            .set_exception_stream(ExceptionStream::Write(Box::new(writer)));
+        self.hub.set_exception_stream(ExceptionStream::Write(Box::new(writer)));
     }
 
     fn print(&self, text: &str) {
-        self.hub
-            .print_exception(Context::Object(&7), &Exception::msg(text));
+        self.hub.print_exception(Context::Object(&7), &Exception::msg(text));
     }
 
     fn report(&self, text: &str) {
-        self.hub
-            .report_error(Context::Object(&7), Exception::msg(text));
+        self.hub.report_error(Context::Object(&7), Exception::msg(text));
     }
 
     fn has(&self, text: &str) -> usize {
-        self.printed
-            .borrow()
-            .matches(&format!("Message: {text}\n"))
-            .count()
+        self.printed.borrow().matches(&format!("Message: {text}\n")).count()
     }
 
     fn use_it(&self) {
@@ -87,10 +81,7 @@ impl Prints {
     }
 }
 
-fn case(
-    name: &'static str,
-    calls: &'static [fn(Prints, Trap) -> super::trap::TestResult],
-) -> Case<Prints> {
+fn case(name: &'static str, calls: &'static [fn(Prints, Trap) -> super::trap::TestResult]) -> Case<Prints> {
     Case {
         name,
         place: Place::Greenlet,
@@ -351,9 +342,7 @@ fn what_is_shown() {
                     link: &link,
                     source: &shown,
                 };
-                prints
-                    .hub
-                    .print_exception(context, &Exception::msg("first"));
+                prints.hub.print_exception(context, &Exception::msg("first"));
                 Ok(())
             },
         ],
@@ -363,21 +352,15 @@ fn what_is_shown() {
         "hub::hub::Hub::print_exception | Error",
         &[
             |prints, trap| {
-                prints
-                    .hub
-                    .print_exception(Context::None, &set(trap, Code::Display));
+                prints.hub.print_exception(Context::None, &set(trap, Code::Display));
                 Ok(())
             },
             |prints, trap| {
-                prints
-                    .hub
-                    .print_exception(Context::None, &set(trap, Code::Source));
+                prints.hub.print_exception(Context::None, &set(trap, Code::Source));
                 Ok(())
             },
             |prints, trap| {
-                prints
-                    .hub
-                    .report_error(Context::Object(&7), set(trap, Code::Drop));
+                prints.hub.report_error(Context::Object(&7), set(trap, Code::Drop));
                 Ok(())
             },
         ],

@@ -9,8 +9,8 @@ use greenlet_core::{Exception, GreenletExit, Label, RawGreenlet, getcurrent};
 use hub::core::{Events, Io, Watcher};
 use hub::exceptions::NestedRunError;
 use hub::{
-    Hub, WaitHub, get_hub, kill, mask_kill, run, set_hub, set_new_hub_hook, set_switch_out, sleep,
-    spawn_raw, spawn_raw_with, throw_unless_masked,
+    Hub, WaitHub, get_hub, kill, mask_kill, run, set_hub, set_new_hub_hook, set_switch_out, sleep, spawn_raw,
+    spawn_raw_with, throw_unless_masked,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -25,10 +25,7 @@ struct Served {
     hub: Hub,
     watcher: Io,
     /// The pipe of the watcher. Nothing is ever written to it.
-    _pipe: Rc<(
-        std::os::unix::net::UnixStream,
-        std::os::unix::net::UnixStream,
-    )>,
+    _pipe: Rc<(std::os::unix::net::UnixStream, std::os::unix::net::UnixStream)>,
     called: Rc<Cell<u32>>,
     hooks: Rc<RefCell<Vec<Hook>>>,
 }
@@ -38,10 +35,7 @@ impl Served {
         use std::os::fd::AsRawFd;
         let pipe = std::os::unix::net::UnixStream::pair().expect("a pair");
         let hub = get_hub();
-        let watcher = hub
-            .loop_()
-            .io(pipe.0.as_raw_fd(), Events::READ)
-            .expect("a watcher");
+        let watcher = hub.loop_().io(pipe.0.as_raw_fd(), Events::READ).expect("a watcher");
         Served {
             hub,
             watcher,
@@ -79,11 +73,7 @@ impl Served {
     }
 }
 
-fn case(
-    name: &'static str,
-    place: Place,
-    calls: &'static [fn(Served, Trap) -> TestResult],
-) -> Case<Served> {
+fn case(name: &'static str, place: Place, calls: &'static [fn(Served, Trap) -> TestResult]) -> Case<Served> {
     Case {
         name,
         place,
@@ -181,11 +171,7 @@ fn cancelled_waits() {
         let watcher: Watcher = served.hub.loop_().timer(60.0, 0.0)?.into();
         let (its, hub) = (watcher.clone(), served.hub.clone());
         let waiter = spawn_raw(move || {
-            assert!(
-                hub.wait(&its)
-                    .expect_err("it is cancelled")
-                    .is::<Cancelled>()
-            );
+            assert!(hub.wait(&its).expect_err("it is cancelled").is::<Cancelled>());
         })?;
         sleep(0)?;
         Ok((watcher, waiter))
@@ -218,9 +204,7 @@ fn cancelled_waits() {
                 let (watcher, waiter) = waiter(&served)?;
                 let guard = Ends(waiter.clone());
                 let all = [watcher].into_iter().inspect(|_| trap.spring());
-                served
-                    .hub
-                    .cancel_waits_close_and_then(all, Cancelled, || ())?;
+                served.hub.cancel_waits_close_and_then(all, Cancelled, || ())?;
                 ends(&waiter)?;
                 drop(guard);
                 Ok(())
@@ -235,9 +219,7 @@ fn cancelled_waits() {
                 }
                 let (watcher, waiter) = waiter(&served)?;
                 let guard = Ends(waiter.clone());
-                served
-                    .hub
-                    .cancel_waits_close_and_then([watcher], Made(trap), || ())?;
+                served.hub.cancel_waits_close_and_then([watcher], Made(trap), || ())?;
                 ends(&waiter)?;
                 drop(guard);
                 Ok(())
@@ -357,9 +339,7 @@ fn hooks_of_the_end() {
                 Rc::new(trap.call()),
                 Rc::new(|| OTHERS.set(OTHERS.get() + 1)),
             ];
-            hooks
-                .iter()
-                .for_each(|hook| served.hub.on_end(Rc::downgrade(hook)));
+            hooks.iter().for_each(|hook| served.hub.on_end(Rc::downgrade(hook)));
             HOOKS.set(hooks.to_vec());
             Ok(())
         }],
@@ -414,26 +394,23 @@ fn masks() {
         assert_eq!(inside.get(), 3);
         Ok(())
     });
-    in_thread(
-        "hub::mask::mask_kill | FnOnce, killed and panicking",
-        || {
-            let greenlet = spawn_raw(|| {
-                let caught = greenlet_core::unwind::catch(|| {
-                    mask_kill(|| {
-                        kill(&getcurrent(), GreenletExit).expect("the loop is alive");
-                        sleep(0).expect("it is held back");
-                        std::panic::resume_unwind(Box::new("a trap"));
-                    })
-                });
-                assert!(caught.is_err());
-                assert!(sleep(1).expect_err("the kill").is::<GreenletExit>());
-            })?;
-            while !greenlet.dead() {
-                sleep(0)?;
-            }
-            Ok(())
-        },
-    );
+    in_thread("hub::mask::mask_kill | FnOnce, killed and panicking", || {
+        let greenlet = spawn_raw(|| {
+            let caught = greenlet_core::unwind::catch(|| {
+                mask_kill(|| {
+                    kill(&getcurrent(), GreenletExit).expect("the loop is alive");
+                    sleep(0).expect("it is held back");
+                    std::panic::resume_unwind(Box::new("a trap"));
+                })
+            });
+            assert!(caught.is_err());
+            assert!(sleep(1).expect_err("the kill").is::<GreenletExit>());
+        })?;
+        while !greenlet.dead() {
+            sleep(0)?;
+        }
+        Ok(())
+    });
     case(
         "hub::mask::throw_unless_masked | Fn",
         Place::Hub,
@@ -479,10 +456,7 @@ fn runs() {
                 HookThatPanics(hook)
             });
         });
-        assert_eq!(
-            panicked.expect_err("it is the hook's").downcast_ref(),
-            Some(&"a hook")
-        );
+        assert_eq!(panicked.expect_err("it is the hook's").downcast_ref(), Some(&"a hook"));
         assert!(hub::get_hub_if_exists().is_none());
         Ok(())
     });
@@ -506,33 +480,30 @@ fn ends() {
         }
     }
     for action in [Action::Panic, Action::Wait, Action::Reenter, Action::Drop] {
-        in_thread(
-            &format!("hub::hub::Hub::destroy | Drop: {action:?}"),
-            move || {
-                let hub = get_hub();
-                let (acts, waits) = (Acts(action, hub.clone()), Rc::new(Cell::new(0)));
-                let timer = hub.timer(60.0)?;
-                timer.start(move || _ = &acts)?;
-                let its = waits.clone();
-                spawn_raw(move || {
-                    let _counts = CountOnDrop(its);
-                    sleep(60)
-                })?;
-                sleep(0)?;
-                let destroy = std::panic::AssertUnwindSafe(|| hub.destroy(true));
-                match std::panic::catch_unwind(destroy) {
-                    Ok(destroyed) => destroyed?,
-                    Err(_) => assert_eq!(action, Action::Panic),
-                }
-                assert!(hub.destroyed() && hub.loop_().destroyed());
-                assert!(hub::get_hub_if_exists().is_none());
-                drop((timer, hub));
-                // The next hub serves the thread.
-                run(|| sleep(0.0001))??;
-                assert_eq!(waits.get(), 1);
-                Ok(())
-            },
-        );
+        in_thread(&format!("hub::hub::Hub::destroy | Drop: {action:?}"), move || {
+            let hub = get_hub();
+            let (acts, waits) = (Acts(action, hub.clone()), Rc::new(Cell::new(0)));
+            let timer = hub.timer(60.0)?;
+            timer.start(move || _ = &acts)?;
+            let its = waits.clone();
+            spawn_raw(move || {
+                let _counts = CountOnDrop(its);
+                sleep(60)
+            })?;
+            sleep(0)?;
+            let destroy = std::panic::AssertUnwindSafe(|| hub.destroy(true));
+            match std::panic::catch_unwind(destroy) {
+                Ok(destroyed) => destroyed?,
+                Err(_) => assert_eq!(action, Action::Panic),
+            }
+            assert!(hub.destroyed() && hub.loop_().destroyed());
+            assert!(hub::get_hub_if_exists().is_none());
+            drop((timer, hub));
+            // The next hub serves the thread.
+            run(|| sleep(0.0001))??;
+            assert_eq!(waits.get(), 1);
+            Ok(())
+        });
     }
 }
 
@@ -556,30 +527,27 @@ impl Drop for HookThatPanics {
 fn hooks_of_new_hubs() {
     let _one = crate::core_support::one_at_a_time();
     for action in [Action::Panic, Action::Wait, Action::Reenter, Action::Drop] {
-        in_thread(
-            &format!("hub::local::set_new_hub_hook | Fn: {action:?}"),
-            move || {
-                let here = std::thread::current().id();
-                set_new_hub_hook(Some(Arc::new(move |hub: &Hub| {
-                    if std::thread::current().id() != here {
-                        return;
-                    }
-                    match action {
-                        Action::Panic => std::panic::resume_unwind(Box::new("a trap")),
-                        Action::Wait => sleep(0).expect("the hub is there"),
-                        Action::Reenter => assert_eq!(get_hub(), *hub),
-                        _ => set_new_hub_hook(None),
-                    }
-                })));
-                let ended = run(|| {
-                    let made = std::panic::catch_unwind(get_hub);
-                    assert_eq!(made.is_err(), action == Action::Panic);
-                    sleep(0)
-                });
-                set_new_hub_hook(None);
-                ended?
-            },
-        );
+        in_thread(&format!("hub::local::set_new_hub_hook | Fn: {action:?}"), move || {
+            let here = std::thread::current().id();
+            set_new_hub_hook(Some(Arc::new(move |hub: &Hub| {
+                if std::thread::current().id() != here {
+                    return;
+                }
+                match action {
+                    Action::Panic => std::panic::resume_unwind(Box::new("a trap")),
+                    Action::Wait => sleep(0).expect("the hub is there"),
+                    Action::Reenter => assert_eq!(get_hub(), *hub),
+                    _ => set_new_hub_hook(None),
+                }
+            })));
+            let ended = run(|| {
+                let made = std::panic::catch_unwind(get_hub);
+                assert_eq!(made.is_err(), action == Action::Panic);
+                sleep(0)
+            });
+            set_new_hub_hook(None);
+            ended?
+        });
     }
 }
 

@@ -110,10 +110,7 @@ fn case(name: &'static str, calls: &'static [fn(Things, Trap) -> TestResult]) ->
             let ready = wait(&things[..], 1, None).expect("nobody kills the test");
             assert_eq!(ready.len(), 3);
             // No link is left.
-            assert!(
-                things.iter().all(|thing| thing.0.links.is_empty()),
-                "links are left"
-            );
+            assert!(things.iter().all(|thing| thing.0.links.is_empty()), "links are left");
         },
     }
 }
@@ -231,15 +228,11 @@ fn things_are_dropped() {
         "hub::iwait::WaitIterator::drop | Drop",
         &[
             |things, trap| {
-                let owned = things
-                    .iter()
-                    .map(|thing| Owned(thing.clone(), Dropped(trap.clone())));
+                let owned = things.iter().map(|thing| Owned(thing.clone(), Dropped(trap.clone())));
                 wait(owned, 0.001, None).map(drop)
             },
             |things, trap| {
-                let owned = things
-                    .iter()
-                    .map(|thing| Owned(thing.clone(), Dropped(trap.clone())));
+                let owned = things.iter().map(|thing| Owned(thing.clone(), Dropped(trap.clone())));
                 things[0].set();
                 let mut ready = iwait(owned, 1, 2)?;
                 let first = ready.next();
@@ -446,11 +439,7 @@ fn rows() {
         row.push(One::plain(1));
         assert_eq!(row.remove(1, |_| true).map(|one| one.ticket), Some(1));
     }
-    fn tried(
-        row: Row<One>,
-        f: impl FnOnce(&mut Row<One>),
-        len: std::ops::RangeInclusive<usize>,
-    ) -> TestResult {
+    fn tried(row: Row<One>, f: impl FnOnce(&mut Row<One>), len: std::ops::RangeInclusive<usize>) -> TestResult {
         let mut row = row;
         let panic = catch(|| f(&mut row));
         consistent(&mut row, len);
@@ -477,14 +466,30 @@ fn rows() {
                 others.push(One::plain(12));
                 tried(row(), |row| row.append(&mut others), 10..=12)
             },
-            |_, trap| tried(row(), |row| drop(row.remove(5, |_| {
-                trap.spring();
-                true
-            })), 9..=10),
-            |_, trap| tried(row(), |row| drop(row.take_first(|one| {
-                trap.spring();
-                one.ticket == 5
-            })), 9..=10),
+            |_, trap| {
+                tried(
+                    row(),
+                    |row| {
+                        drop(row.remove(5, |_| {
+                            trap.spring();
+                            true
+                        }))
+                    },
+                    9..=10,
+                )
+            },
+            |_, trap| {
+                tried(
+                    row(),
+                    |row| {
+                        drop(row.take_first(|one| {
+                            trap.spring();
+                            one.ticket == 5
+                        }))
+                    },
+                    9..=10,
+                )
+            },
             |_, trap| {
                 let mut row = row();
                 row.push(One::trapped(11, &trap));

@@ -128,10 +128,7 @@ impl<O: Clone + 'static> Stage<O> {
                 let killed = kill(&current, GreenletExit);
                 if action == Action::Die {
                     let waited = killed.and_then(|()| sleep(LONG));
-                    if !waited
-                        .as_ref()
-                        .is_err_and(|error| error.is::<GreenletExit>())
-                    {
+                    if !waited.as_ref().is_err_and(|error| error.is::<GreenletExit>()) {
                         self.is_wrong(format!("the kill is {waited:?}"));
                     }
                 }
@@ -143,9 +140,7 @@ impl<O: Clone + 'static> Stage<O> {
             Action::Die | Action::DieSoon | Action::Unwind => _ = self.wait(),
             Action::KillWaiter => {
                 let waiter = self.waiter.borrow().clone();
-                waiter
-                    .iter()
-                    .for_each(|waiter| _ = kill(waiter, GreenletExit));
+                waiter.iter().for_each(|waiter| _ = kill(waiter, GreenletExit));
                 self.wait();
             }
             Action::Reenter => self.use_it(),
@@ -175,9 +170,7 @@ impl<O: Clone + 'static> Stage<O> {
         let is_as_it_should_be = match (self.place, &waited) {
             (Place::Greenlet, _) => true,
             (Place::Hub, Err(error)) => error.is::<BlockingSwitchOutError>(),
-            (Place::Pinned, Err(error)) => {
-                error.downcast_ref::<GreenletError>() == Some(&GreenletError::Pinned)
-            }
+            (Place::Pinned, Err(error)) => error.downcast_ref::<GreenletError>() == Some(&GreenletError::Pinned),
             (Place::End, Err(error)) => error.is::<hub::core::HubDestroyed>(),
             (_, Ok(())) => false,
         };
@@ -202,10 +195,9 @@ impl<O: Clone + 'static> Case<O> {
                     ..
                 } = self;
                 let call = *call;
-                in_thread(
-                    &format!("{}, call {index}: {action:?}", self.name),
-                    move || run_once(place, make, call, uses, waits, after, action),
-                );
+                in_thread(&format!("{}, call {index}: {action:?}", self.name), move || {
+                    run_once(place, make, call, uses, waits, after, action)
+                });
             }
         }
     }

@@ -56,13 +56,7 @@ fn works(waiter: Cell, _: Action) {
     waiter.clear();
     assert!(!waiter.ready() && waiter.value().is_none());
     waiter.switch(Value::plain(7)).expect("nobody waits");
-    assert_eq!(
-        waiter
-            .get()
-            .map(|value| value.number)
-            .expect("it is stored"),
-        7
-    );
+    assert_eq!(waiter.get().map(|value| value.number).expect("it is stored"), 7);
     waiter.clear();
     // The waiter also wakes a getter.
     let its = waiter.clone();
@@ -73,9 +67,7 @@ fn works(waiter: Cell, _: Action) {
     .expect("the loop is alive");
     sleep(0).expect("nobody kills the test");
     let hub = get_hub();
-    let wake = hub
-        .loop_()
-        .run_callback(move || Ok(waiter.switch(Value::plain(8))?));
+    let wake = hub.loop_().run_callback(move || Ok(waiter.switch(Value::plain(8))?));
     wake.expect("the loop is alive");
     while !getter.dead() {
         sleep(0).expect("nobody kills the test");
@@ -246,9 +238,7 @@ fn names() {
     };
     case.after = |waiter, action| {
         let its = waiter.clone();
-        let wake = get_hub()
-            .loop_()
-            .run_callback(move || Ok(its.switch(Value::plain(1))?));
+        let wake = get_hub().loop_().run_callback(move || Ok(its.switch(Value::plain(1))?));
         wake.expect("the loop is alive");
         sleep(0).expect("nobody kills the test");
         works(waiter, action);
@@ -271,10 +261,7 @@ impl fmt::Debug for Their {
 impl Their {
     fn new() -> Rc<Their> {
         let trap = RefCell::default();
-        Rc::new(Their {
-            hub: get_hub(),
-            trap,
-        })
+        Rc::new(Their { hub: get_hub(), trap })
     }
 
     fn spring(&self, at: u32) {
@@ -409,8 +396,7 @@ fn hubs_of_others() {
                 theirs.0.trap.replace(Some((2, trap)));
                 let current = greenlet_core::getcurrent();
                 soon(move || current.switch(()).map(drop))?;
-                park.wait(&*theirs.0, &"a test")
-                    .expect_err("a wrong wake-up");
+                park.wait(&*theirs.0, &"a test").expect_err("a wrong wake-up");
                 Ok(())
             },
         ],
@@ -451,8 +437,7 @@ fn what_is_waited_on_is_shown() {
             let park = Park::new(&hub)?;
             let current = greenlet_core::getcurrent();
             soon(move || current.switch(()).map(drop))?;
-            park.wait(&hub, &WaitsOn(trap))
-                .expect_err("a wrong wake-up");
+            park.wait(&hub, &WaitsOn(trap)).expect_err("a wrong wake-up");
             Ok(())
         }],
     )
