@@ -9,6 +9,107 @@ use hub::{Link, Linkable, Seconds};
 
 use super::{Semaphore, SemaphoreGuard};
 
+/// The methods of a bounded semaphore that are those of its `semaphore`: the same for one thread and for several.
+macro_rules! bounded_methods {
+    () => {
+        impl BoundedSemaphore {
+            /// How often the semaphore can be acquired now without waiting.
+            pub fn counter(&self) -> usize {
+                self.semaphore.counter()
+            }
+
+            /// Whether acquiring the semaphore would have to wait.
+            pub fn locked(&self) -> bool {
+                self.semaphore.locked()
+            }
+
+            /// Whether the semaphore can be acquired without waiting.
+            pub fn ready(&self) -> bool {
+                self.semaphore.ready()
+            }
+
+            /// Acquires the semaphore, as [`Semaphore::acquire`] does.
+            ///
+            /// # Errors
+            /// Fails as [`Semaphore::acquire`] does.
+            #[track_caller]
+            pub fn acquire(&self) -> Result<(), Exception> {
+                self.semaphore.acquire()
+            }
+
+            /// Acquires the semaphore within `timeout` seconds, as [`Semaphore::acquire_timeout`] does.
+            ///
+            /// # Errors
+            /// Fails as [`Semaphore::acquire_timeout`] does.
+            #[track_caller]
+            pub fn acquire_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
+                self.semaphore.acquire_timeout(timeout)
+            }
+
+            /// Acquires the semaphore if that needs no waiting. Returns whether it did.
+            pub fn try_acquire(&self) -> bool {
+                self.semaphore.try_acquire()
+            }
+
+            /// Acquires the semaphore as [`acquire`](Self::acquire) does. Returns a guard that releases it.
+            ///
+            /// # Errors
+            /// Fails as [`Semaphore::acquire`] does.
+            #[track_caller]
+            pub fn acquire_guard(&self) -> Result<SemaphoreGuard, Exception> {
+                self.acquire()?;
+                Ok(SemaphoreGuard::of(&self.semaphore, self.initial))
+            }
+
+            /// Acquires the semaphore as [`acquire_timeout`](Self::acquire_timeout) does. Returns a guard that releases it, or
+            /// `None` if the semaphore was not acquired.
+            ///
+            /// # Errors
+            /// Fails as [`Semaphore::acquire_timeout`] does.
+            #[track_caller]
+            pub fn acquire_guard_timeout(&self, timeout: impl Seconds) -> Result<Option<SemaphoreGuard>, Exception> {
+                let acquired = self.acquire_timeout(timeout)?;
+                Ok(acquired.then(|| SemaphoreGuard::of(&self.semaphore, self.initial)))
+            }
+
+            /// Acquires the semaphore as [`try_acquire`](Self::try_acquire) does. Returns a guard that releases it, or `None`
+            /// if the semaphore was not acquired.
+            pub fn try_acquire_guard(&self) -> Option<SemaphoreGuard> {
+                self.try_acquire()
+                    .then(|| SemaphoreGuard::of(&self.semaphore, self.initial))
+            }
+
+            /// Waits until the semaphore could be acquired, as [`Semaphore::wait`] does.
+            ///
+            /// # Errors
+            /// Fails as [`Semaphore::wait`] does.
+            #[track_caller]
+            pub fn wait(&self, timeout: impl Seconds) -> Result<usize, Exception> {
+                self.semaphore.wait(timeout)
+            }
+
+            /// Removes a link, if it was not called yet, as [`Semaphore::unlink`] does.
+            pub fn unlink(&self, link: &Link) {
+                self.semaphore.unlink(link);
+            }
+
+            /// How many links and waiters are in line.
+            pub fn linkcount(&self) -> usize {
+                self.semaphore.linkcount()
+            }
+        }
+
+        impl Default for BoundedSemaphore {
+            /// A semaphore that can be acquired once: a lock.
+            fn default() -> Self {
+                BoundedSemaphore::new(1)
+            }
+        }
+    };
+}
+
+pub(crate) use bounded_methods;
+
 /// The error of a [`BoundedSemaphore`] that is released more often than it was acquired.
 ///
 /// Source: the `ValueError` of gevent's `BoundedSemaphore.release`.
@@ -50,70 +151,6 @@ impl BoundedSemaphore {
         BoundedSemaphore { semaphore, initial }
     }
 
-    /// How often the semaphore can be acquired now without waiting.
-    pub fn counter(&self) -> usize {
-        self.semaphore.counter()
-    }
-
-    /// Whether acquiring the semaphore would have to wait.
-    pub fn locked(&self) -> bool {
-        self.semaphore.locked()
-    }
-
-    /// Whether the semaphore can be acquired without waiting.
-    pub fn ready(&self) -> bool {
-        self.semaphore.ready()
-    }
-
-    /// See [`Semaphore::acquire`].
-    ///
-    /// # Errors
-    /// As for [`Semaphore::acquire`].
-    #[track_caller]
-    pub fn acquire(&self) -> Result<(), Exception> {
-        self.semaphore.acquire()
-    }
-
-    /// See [`Semaphore::acquire_timeout`].
-    ///
-    /// # Errors
-    /// As for [`Semaphore::acquire_timeout`].
-    #[track_caller]
-    pub fn acquire_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
-        self.semaphore.acquire_timeout(timeout)
-    }
-
-    /// See [`Semaphore::try_acquire`].
-    pub fn try_acquire(&self) -> bool {
-        self.semaphore.try_acquire()
-    }
-
-    /// See [`Semaphore::acquire_guard`].
-    ///
-    /// # Errors
-    /// As for [`Semaphore::acquire_guard`].
-    #[track_caller]
-    pub fn acquire_guard(&self) -> Result<SemaphoreGuard, Exception> {
-        self.acquire()?;
-        Ok(SemaphoreGuard::of(&self.semaphore, self.initial))
-    }
-
-    /// See [`Semaphore::acquire_guard_timeout`].
-    ///
-    /// # Errors
-    /// As for [`Semaphore::acquire_guard_timeout`].
-    #[track_caller]
-    pub fn acquire_guard_timeout(&self, timeout: impl Seconds) -> Result<Option<SemaphoreGuard>, Exception> {
-        let acquired = self.acquire_timeout(timeout)?;
-        Ok(acquired.then(|| SemaphoreGuard::of(&self.semaphore, self.initial)))
-    }
-
-    /// See [`Semaphore::try_acquire_guard`].
-    pub fn try_acquire_guard(&self) -> Option<SemaphoreGuard> {
-        self.try_acquire()
-            .then(|| SemaphoreGuard::of(&self.semaphore, self.initial))
-    }
-
     /// Adds one to the counter, and wakes a greenlet that waits. Returns the counter.
     ///
     /// # Errors
@@ -123,15 +160,6 @@ impl BoundedSemaphore {
             return Err(OverReleaseError);
         }
         Ok(self.semaphore.release())
-    }
-
-    /// See [`Semaphore::wait`].
-    ///
-    /// # Errors
-    /// As for [`Semaphore::wait`].
-    #[track_caller]
-    pub fn wait(&self, timeout: impl Seconds) -> Result<usize, Exception> {
-        self.semaphore.wait(timeout)
     }
 
     /// See [`Semaphore::rawlink`].
@@ -144,24 +172,9 @@ impl BoundedSemaphore {
             })
         })
     }
-
-    /// Takes a link away, if the link was not called yet.
-    pub fn unlink(&self, link: &Link) {
-        self.semaphore.unlink(link);
-    }
-
-    /// How many links and waiting greenlets there are.
-    pub fn linkcount(&self) -> usize {
-        self.semaphore.linkcount()
-    }
 }
 
-impl Default for BoundedSemaphore {
-    /// A semaphore that can be acquired once: a lock.
-    fn default() -> Self {
-        BoundedSemaphore::new(1)
-    }
-}
+bounded_methods!();
 
 impl Linkable for BoundedSemaphore {
     fn ready(&self) -> bool {

@@ -47,4 +47,5 @@ pub use guard::{RLockGuard, SemaphoreGuard};
 pub use rlock::{NotOwnedError, RLock};
 pub use semaphore::Semaphore;
 
+pub(crate) use bounded::bounded_methods;
 pub(crate) use line::Deadline;

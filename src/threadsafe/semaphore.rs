@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::line::{Given, Lined, Permits, ThreadsafeLine, hand, rawlink, unlink, wait, watch};
 use super::waiter::LinkedObject;
-use crate::lock::OverReleaseError;
+use crate::lock::{OverReleaseError, bounded_methods};
 
 /// A counter of permits, for greenlets and threads. Handles are cheap to clone and mean the same semaphore.
 ///
@@ -243,87 +243,12 @@ impl BoundedSemaphore {
         }
     }
 
-    /// How often the semaphore can be acquired now without waiting.
-    pub fn counter(&self) -> usize {
-        self.semaphore.counter()
-    }
-
-    /// Whether acquiring the semaphore would have to wait.
-    pub fn locked(&self) -> bool {
-        self.semaphore.locked()
-    }
-
-    /// Whether the semaphore can be acquired without waiting.
-    pub fn ready(&self) -> bool {
-        self.semaphore.ready()
-    }
-
-    /// Acquires the semaphore, as [`Semaphore::acquire`] does.
-    ///
-    /// # Errors
-    /// Fails as [`Semaphore::acquire`] does.
-    #[track_caller]
-    pub fn acquire(&self) -> Result<(), Exception> {
-        self.semaphore.acquire()
-    }
-
-    /// Acquires the semaphore within `timeout` seconds, as [`Semaphore::acquire_timeout`] does.
-    ///
-    /// # Errors
-    /// Fails as [`Semaphore::acquire_timeout`] does.
-    #[track_caller]
-    pub fn acquire_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
-        self.semaphore.acquire_timeout(timeout)
-    }
-
-    /// Acquires the semaphore if that needs no waiting. Returns whether it did.
-    pub fn try_acquire(&self) -> bool {
-        self.semaphore.try_acquire()
-    }
-
-    /// Acquires the semaphore as [`acquire`](Self::acquire) does. Returns a guard that releases it.
-    ///
-    /// # Errors
-    /// Fails as [`Semaphore::acquire`] does.
-    #[track_caller]
-    pub fn acquire_guard(&self) -> Result<SemaphoreGuard, Exception> {
-        self.acquire()?;
-        Ok(SemaphoreGuard::of(&self.semaphore, self.initial))
-    }
-
-    /// Acquires the semaphore as [`acquire_timeout`](Self::acquire_timeout) does. Returns a guard that releases it, or
-    /// `None` if the semaphore was not acquired.
-    ///
-    /// # Errors
-    /// Fails as [`Semaphore::acquire_timeout`] does.
-    #[track_caller]
-    pub fn acquire_guard_timeout(&self, timeout: impl Seconds) -> Result<Option<SemaphoreGuard>, Exception> {
-        let acquired = self.acquire_timeout(timeout)?;
-        Ok(acquired.then(|| SemaphoreGuard::of(&self.semaphore, self.initial)))
-    }
-
-    /// Acquires the semaphore as [`try_acquire`](Self::try_acquire) does. Returns a guard that releases it, or `None`
-    /// if the semaphore was not acquired.
-    pub fn try_acquire_guard(&self) -> Option<SemaphoreGuard> {
-        self.try_acquire()
-            .then(|| SemaphoreGuard::of(&self.semaphore, self.initial))
-    }
-
     /// Gives a permit to the first waiter, or adds it to the counter. Returns the counter.
     ///
     /// # Errors
     /// [`OverReleaseError`] if the counter has its first value already.
     pub fn release(&self) -> Result<usize, OverReleaseError> {
         self.semaphore.give(self.initial).ok_or(OverReleaseError)
-    }
-
-    /// Waits until the semaphore could be acquired, as [`Semaphore::wait`] does.
-    ///
-    /// # Errors
-    /// Fails as [`Semaphore::wait`] does.
-    #[track_caller]
-    pub fn wait(&self, timeout: impl Seconds) -> Result<usize, Exception> {
-        self.semaphore.wait(timeout)
     }
 
     /// Has the hub of the current thread call `callback`, as [`Semaphore::rawlink`] does.
@@ -333,17 +258,9 @@ impl BoundedSemaphore {
         Linkable::rawlink(self, link.clone());
         link
     }
-
-    /// Removes a link that was added in this thread, if it was not called yet.
-    pub fn unlink(&self, link: &Link) {
-        self.semaphore.unlink(link);
-    }
-
-    /// How many links and waiting greenlets and threads are in line.
-    pub fn linkcount(&self) -> usize {
-        self.semaphore.linkcount()
-    }
 }
+
+bounded_methods!();
 
 impl Linkable for BoundedSemaphore {
     fn ready(&self) -> bool {
@@ -356,13 +273,6 @@ impl Linkable for BoundedSemaphore {
 
     fn unlink(&self, link: &Link) {
         self.semaphore.unlink(link);
-    }
-}
-
-impl Default for BoundedSemaphore {
-    /// A semaphore that can be acquired once: a lock.
-    fn default() -> Self {
-        BoundedSemaphore::new(1)
     }
 }
 
