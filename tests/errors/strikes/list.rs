@@ -62,17 +62,20 @@ const TRAITS: [&str; 3] = ["Iterator", "Read", "Write"];
 
 fn in_source(text: &str) -> Vec<String> {
     let (mut found, mut docs, mut tracks) = (Vec::new(), String::new(), false);
-    let (mut type_, mut callable) = (String::new(), false);
+    let (mut type_, mut callable, mut indent) = (String::new(), false, "");
     let lines: Vec<_> = text.lines().collect();
     for (number, line) in lines.iter().enumerate() {
         let code = line.trim();
-        if line.starts_with("impl") {
+        if code.starts_with("impl ") || code.starts_with("impl<") {
+            // Inside a macro it is indented.
+            indent = &line[..line.len() - line.trim_start().len()];
             let header = signature(&lines[number..]);
-            let (of_trait, of) = header_of(&header);
+            let header = header.trim_start();
+            let (of_trait, of) = header_of(header);
             let in_one_line = header.ends_with("{}");
             callable = TRAITS.contains(&of_trait.as_str()) && !in_one_line;
             type_ = if in_one_line { String::new() } else { of };
-        } else if line.starts_with('}') {
+        } else if line.strip_prefix(indent).is_some_and(|line| line.starts_with('}')) {
             type_.clear();
             callable = false;
         }
@@ -181,13 +184,7 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "Hub::cancel_wait Hub::cancel_waits_close_and_then",
         "end the waits of others",
     ),
-    (
-        "src/abstract_linkable.rs",
-        "AbstractLinkable::check_and_notify",
-        "ends the waits of others",
-    ),
     ("src/event/async_result.rs", "AsyncResult::get_nowait", "does not wait"),
-    ("src/event/event.rs", "Event::clear", "does not wait"),
     (
         "src/greenlet/any.rs",
         "AnyGreenlet::throw",
@@ -216,6 +213,8 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "Semaphore::release",
         "ends the waits of others",
     ),
+    ("src/greenlet/handle.rs", "spawn", "waits for nothing itself"),
+    ("src/greenlet/raw.rs", "kill", "throws soon, and does not wait"),
     ("src/outcome.rs", "io", "calls a function, and waits for nothing itself"),
     (
         "src/pool/mapping.rs",
@@ -229,7 +228,7 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
     ),
     (
         "src/queue/joinable.rs",
-        "BaseJoinableQueue::shutdown BaseJoinableQueue::task_done",
+        "BaseJoinableQueue::task_done",
         "end the waits of others",
     ),
     ("src/server.rs", "Builder::stop_timeout", "sets a time"),
@@ -238,7 +237,11 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "TcpListener::incoming",
         "makes an iterator, which waits",
     ),
-    ("src/socket/listener.rs", "TcpListener::try_accept", "does not wait"),
+    (
+        "src/socket/listener.rs",
+        "TcpListener::set_nonblocking TcpListener::try_accept",
+        "do not wait",
+    ),
     (
         "src/threadpool/executor.rs",
         "ThreadPoolExecutor::map",
@@ -251,19 +254,13 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
     ),
     (
         "src/threadsafe/async_result.rs",
-        "AsyncResult::get_nowait AsyncResult::value",
+        "AsyncResult::get_nowait",
         "do not wait",
     ),
-    ("src/threadsafe/event.rs", "Event::clear", "does not wait"),
     (
         "src/threadsafe/queue.rs",
-        "Queue::get_nowait Queue::peek_nowait Queue::shutdown",
-        "do not wait",
-    ),
-    (
-        "src/threadsafe/semaphore.rs",
-        "Semaphore::release",
-        "ends the waits of others",
+        "Queue::get_nowait Queue::iter Queue::peek_nowait",
+        "do not wait, but for the iterator that `iter` makes",
     ),
     ("waiter/src/resume.rs", "Resume::ticket", "tells one wait from another"),
     ("waiter/src/waiter.rs", "Waiter::hub", "says where others wait"),
