@@ -61,8 +61,8 @@ macro_rules! bounded_methods {
                 Ok(SemaphoreGuard::of(&self.semaphore, self.initial))
             }
 
-            /// Acquires the semaphore as [`acquire_timeout`](Self::acquire_timeout) does. Returns a guard that releases it, or
-            /// `None` if the semaphore was not acquired.
+            /// Acquires the semaphore as [`acquire_timeout`](Self::acquire_timeout) does. Returns a guard that releases
+            /// it, or `None` if the semaphore was not acquired.
             ///
             /// # Errors
             /// Fails as [`Semaphore::acquire_timeout`] does.
@@ -72,8 +72,8 @@ macro_rules! bounded_methods {
                 Ok(acquired.then(|| SemaphoreGuard::of(&self.semaphore, self.initial)))
             }
 
-            /// Acquires the semaphore as [`try_acquire`](Self::try_acquire) does. Returns a guard that releases it, or `None`
-            /// if the semaphore was not acquired.
+            /// Acquires the semaphore as [`try_acquire`](Self::try_acquire) does. Returns a guard that releases it, or
+            /// `None` if the semaphore was not acquired.
             pub fn try_acquire_guard(&self) -> Option<SemaphoreGuard> {
                 self.try_acquire()
                     .then(|| SemaphoreGuard::of(&self.semaphore, self.initial))

@@ -30,7 +30,7 @@ g.kill(block=False)
 states("killed when new", g)
 gevent.sleep(0)
 
-g = gevent.spawn_later(0.001, print, "later")
+g = gevent.spawn_later(0.1, print, "later")
 h = gevent.spawn_later(0, print, "at once")
 states("spawn_later", g)
 gevent.joinall([g, h])

@@ -33,7 +33,7 @@ pub(crate) fn main() -> TestResult {
     states("killed when new", &g);
     sleep(0)?;
 
-    let g = spawn_later(0.001, || println!("later"))?;
+    let g = spawn_later(0.1, || println!("later"))?;
     let h = spawn_later(0, || println!("at once"))?;
     states("spawn_later", &g);
     joinall([&g, &h], None)?;

@@ -23,9 +23,9 @@ pub(crate) fn main() -> TestResult {
     first.start(move || fires(&l, &s))?;
     second.start(|| println!("never printed"))?;
     third.start(|| println!("third fires"))?;
-    sleep(0.01)?;
+    sleep(0.1)?;
     let active = [&first, &second, &third].map(|timer| timer.active());
     println!("active: {} {} {}", active[0], active[1], active[2]);
     first.start(|| println!("first fires again"))?;
-    sleep(0.01)
+    sleep(0.1)
 }

@@ -6,7 +6,7 @@ from common import flag
 
 
 def sleeper():
-    gevent.sleep(0.001, ref=False)
+    gevent.sleep(0.1, ref=False)
     print("slept")
 
 
@@ -14,7 +14,7 @@ hub = gevent.get_hub()
 g = gevent.spawn(sleeper)
 print("joined:", flag(hub.join()))
 print("ready:", flag(g.ready()))
-gevent.sleep(0.03)
+gevent.sleep(1)
 print("ready:", flag(g.ready()))
 g = gevent.spawn(gevent.sleep, 0, ref=False)
 print("joined:", flag(hub.join()))

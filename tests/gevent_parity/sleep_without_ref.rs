@@ -5,7 +5,7 @@ use gevent::{get_hub, sleep, sleep_with_ref, spawn};
 use super::common::TestResult;
 
 fn sleeper() -> TestResult {
-    sleep_with_ref(0.001, false)?;
+    sleep_with_ref(0.1, false)?;
     println!("slept");
     Ok(())
 }
@@ -15,7 +15,7 @@ pub(crate) fn main() -> TestResult {
     let g = spawn(sleeper);
     println!("joined: {}", hub.join(None)?);
     println!("ready: {}", g.ready());
-    sleep(0.03)?;
+    sleep(1)?;
     println!("ready: {}", g.ready());
     let g = spawn(|| sleep_with_ref(0, false));
     println!("joined: {}", hub.join(None)?);

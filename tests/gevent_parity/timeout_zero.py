@@ -13,7 +13,7 @@ try:
     for i in range(3):
         gevent.sleep(0)
         print(f"sleep(0) {i}")
-    gevent.sleep(0.001)
+    gevent.sleep(10)
     print("never printed")
 except gevent.Timeout as error:
     print(f"it came: {flag(error is timeout)}")

@@ -15,7 +15,7 @@ pub(crate) fn main() -> TestResult {
             sleep(0)?;
             println!("sleep(0) {i}");
         }
-        sleep(0.001)?;
+        sleep(10)?;
         println!("never printed");
         Ok(())
     })();

@@ -31,11 +31,11 @@ pub(crate) fn main() -> TestResult {
     let (c, t) = (count.clone(), timer.clone());
     io.start(move || fails("io", &c, &t))?;
     writer.write_all(b"x")?;
-    sleep(0.01)?;
+    sleep(0.1)?;
     println!("active: {}", io.active());
     let t = timer.clone();
     timer.start(move || fails("timer", &count, &t))?;
-    sleep(0.3)?;
+    sleep(1)?;
     println!("active: {}", timer.active());
     io.close()?;
     Ok(())
