@@ -38,7 +38,7 @@ const MACROS: &[Read] = &[
         has: &["Hash", "Ord", "PartialEq"],
         calls: &[("greenlet_core::slack::Slack::give_back", "Hash")],
     },
-    without("lock::bounded::bounded_methods", &["Default"]),
+    without("lock::bounded_methods", &["Default"]),
     // Its types are private.
     without(
         "greenlet_core::exception::shows_what_it_holds",
