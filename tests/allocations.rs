@@ -1,4 +1,4 @@
-//! In steady state, waiting allocates nothing; and queues give memory back after a backlog.
+//! Tests that waiting allocates nothing in steady state, and that queues give memory back after a backlog.
 //!
 //! Each test counts the allocations of its own thread, after two rounds in which buffers grow and
 //! pools fill.
@@ -27,7 +27,7 @@ struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-    /// So many bytes this thread has got and not given back.
+    /// How many bytes this thread has allocated and not freed.
     static IN_USE: Cell<isize> = const { Cell::new(0) };
 }
 
@@ -40,7 +40,7 @@ fn count_back(bytes: usize) {
     IN_USE.set(IN_USE.get() - bytes as isize);
 }
 
-// SAFETY: it passes everything on to the system's allocator.
+// SAFETY: every call is passed on to the system's allocator, which keeps the trait's contract.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
@@ -67,7 +67,7 @@ static COUNTING: Counting = Counting;
 
 const ROUNDS: usize = 200;
 
-/// How often so many rounds allocate, once they are warm.
+/// How often the counted rounds allocate, after two rounds that do not count.
 fn allocations(mut round: impl FnMut() -> TestResult) -> Result<usize, gevent::Exception> {
     let mut rounds = || (0..ROUNDS).try_for_each(|_| round());
     rounds()?;
@@ -155,12 +155,12 @@ fn waiter_switch_and_get() -> TestResult {
     let wakes = waiter.clone();
     timer.start(move || Ok(wakes.switch(7)?))?;
     allocates_nothing(|| {
-        // It may hold a value of a tick that nobody waited for.
+        // The waiter may hold the value of a tick that came before the wait.
         waiter.clear();
         assert_eq!(waiter.get()?, 7);
         Ok(())
     })?;
-    // And when the value is there before the getter.
+    // The same holds when the value is there before the getter.
     timer.stop()?;
     allocates_nothing(|| {
         waiter.switch(8)?;
@@ -169,7 +169,7 @@ fn waiter_switch_and_get() -> TestResult {
     })
 }
 
-/// A connection, and a greenlet that sends back whatever comes.
+/// A connection, whose other end is a greenlet that sends back all that it reads.
 fn echo() -> Result<TcpStream, gevent::Exception> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
@@ -198,7 +198,8 @@ fn socket_round_trip() -> TestResult {
     })
 }
 
-/// The connection itself is two pieces, and its greenlet one. Its name is put together only when somebody asks.
+/// A connection takes two allocations, and its greenlet one. The greenlet's name is put together only when it is asked
+/// for.
 #[test]
 fn a_connection_of_a_server() -> TestResult {
     let _bounded = bounded();
@@ -235,7 +236,7 @@ fn join_of_a_finished_greenlet() -> TestResult {
     })
 }
 
-/// Time runs out, and nobody has ended.
+/// The time of a `joinall` is over, and none of its greenlets has ended.
 #[test]
 fn join_with_a_timeout() -> TestResult {
     let g = spawn(|| sleep(LONG));
@@ -243,13 +244,13 @@ fn join_with_a_timeout() -> TestResult {
     g.kill()
 }
 
-/// All that a greenlet has is in one piece. The stack comes from a pool, and one link has its place.
+/// A greenlet is one allocation, with place for one link. Its stack comes from a pool.
 #[test]
 fn spawn_and_join_allocate_once() -> TestResult {
     let _bounded = bounded();
     assert_eq!(allocations(|| spawn(|| ()).join(None))?, ROUNDS);
     let greenlets = || -> Vec<_> { (0..100).map(|_| spawn(|| ())).collect() };
-    // In a greenlet, too, which shares what its tree has.
+    // A greenlet that is spawned in a greenlet shares the data of its spawn tree.
     let nested = || spawn(|| allocations(|| spawn(|| ()).join(None))).get();
     assert_eq!(nested()?, ROUNDS);
     let hundred = allocations(|| joinall(greenlets(), None).map(drop))? / ROUNDS;
@@ -330,7 +331,7 @@ fn allocates_nothing_with(wait: impl Fn() -> TestResult, give: impl Fn()) -> Tes
     })
 }
 
-/// How many there are in a backlog.
+/// The number of items or waiters in a backlog.
 const MANY: usize = 600_000;
 
 /// Fails unless little remains of the memory that `backlog` takes, more than a value for each of the many: a megabyte
@@ -348,11 +349,12 @@ fn gives_back(backlog: impl Fn(&dyn Fn()) -> TestResult) -> TestResult {
     Ok(())
 }
 
-/// The same for lists, which take less than what is in them: in bytes.
+/// Fails unless less than 2 MiB of the memory that `backlog` takes remain. For lists, which are smaller than their
+/// elements.
 #[track_caller]
 fn leaves_little(backlog: impl Fn() -> TestResult) -> TestResult {
     let _bounded = bounded();
-    // What is kept in any case is made.
+    // The first wait makes objects that the hub keeps.
     sleep(0)?;
     let before = IN_USE.get();
     backlog()?;
@@ -379,7 +381,7 @@ fn the_list_of_watchers_gives_back() -> TestResult {
     leaves_little(|| {
         let all: Result<Vec<_>, _> = (0..MANY).map(|_| hub.loop_().idle()).collect();
         let mut all = all?;
-        // Some are left.
+        // A few of them stay.
         all.truncate(10);
         Ok(())
     })
@@ -392,7 +394,7 @@ fn the_list_of_greenlets_gives_back() -> TestResult {
         let mut all: Vec<_> = (0..MANY).map(make).collect();
         let left = all.split_off(MANY - 10);
         drop(all);
-        // Whoever is left is still found, and leaves.
+        // A greenlet that is left is still found, and can leave.
         let listed = greenlets();
         assert!(left.iter().all(|greenlet| listed.contains(greenlet)));
         Ok(())
@@ -465,7 +467,7 @@ fn links_give_back() -> TestResult {
         let called = called.clone();
         event.rawlink(move |_| called.set(called.get() + 1))
     };
-    // They are called.
+    // The links are called.
     gives_back(|full| {
         (0..MANY).map(link).for_each(drop);
         full();
@@ -475,7 +477,7 @@ fn links_give_back() -> TestResult {
         Ok(())
     })?;
     assert_eq!((called.get(), event.linkcount()), (MANY, 0));
-    // They are taken away.
+    // The links are taken away.
     gives_back(|full| {
         let links: Vec<_> = (0..MANY).map(link).collect();
         full();

@@ -1,5 +1,5 @@
-//! gevent's test___config, as far as there is something to set; and test__environ's question: whether
-//! the environment is asked. Each case is a process of its own.
+//! The counterpart of gevent's test___config, for the settings that exist here, and of test__environ: the environment
+//! is read. Each case runs in a process of its own.
 
 #[allow(dead_code, reason = "shared with other tests")]
 #[path = "common/this_program.rs"]
@@ -58,7 +58,7 @@ const CASES: [Case; 5] = [
     },
 ];
 
-/// But for rounding.
+/// Compares the idle timeout of the hub's thread pool, except for rounding.
 fn idle_timeout_is(seconds: f64) -> bool {
     config::threadpool_idle_task_timeout().is_some_and(|found| (found - seconds).abs() < 1e-6)
 }
@@ -72,7 +72,7 @@ fn test_default() -> TestResult {
 fn test_env() -> TestResult {
     assert_eq!(get_hub().loop_().backend()?, "select");
     assert!(idle_timeout_is(0.5));
-    // In every thread.
+    // The setting holds in every thread.
     let backend = thread::spawn(|| get_hub().loop_().backend());
     assert_eq!(backend.join().expect("it does not panic")?, "select");
     sleep(0.001)
@@ -98,7 +98,7 @@ fn test_set_invalid() -> TestResult {
 
 fn test_env_invalid() -> TestResult {
     assert!(config::libev_backend().is_err());
-    // As in gevent, it is the hub that cannot be made.
+    // As in gevent, the setting is accepted, and making the hub fails.
     let error: HubError = try_get_hub().expect_err("with such a backend");
     assert!(error.to_string().contains("no such backend"), "{error}");
     assert!(sleep(0.001).unwrap_err().is::<HubError>());

@@ -1,4 +1,4 @@
-//! The examples that end by themselves do so, and well. The portforwarder has tests of its own.
+//! Tests that the examples which end by themselves succeed. The portforwarder has tests of its own.
 
 #[allow(dead_code)] // each test takes from it what it needs
 mod common;

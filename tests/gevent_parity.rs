@@ -1,8 +1,8 @@
-//! Holds this library against gevent: every scenario in the folder `gevent_parity` is written twice, as a Python
-//! script and as its port to Rust, and the port must print what the script printed under gevent. See README.md there.
+//! Compares this library with gevent. Every scenario in the folder `gevent_parity` is written twice, as a Python script
+//! and as its port to Rust, and the port must print what the script printed under gevent. See README.md there.
 //!
-//! Each port runs in a process of its own, on its main thread: so it has the default loop, as the script has, and
-//! one that crashes or hangs fails alone.
+//! Each port runs in a process of its own, on its main thread. So it has the default loop, as the script has, and a
+//! port that crashes or hangs does not disturb the others.
 
 #[allow(dead_code)] // each test takes from it what it needs
 mod common;
@@ -229,7 +229,7 @@ use std::time::Duration;
 use common::Result;
 use common::process::Process;
 
-/// Nothing here takes a second; a sanitizer on a busy machine may.
+/// The time limit of a port. None takes a second, except with a sanitizer on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Makes this program run one scenario and nothing else.
@@ -495,7 +495,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// One scenario, in a process of its own. An error that it does not handle ends it, as it does in Python.
+/// Runs one scenario in this process. An error that the scenario does not handle ends the process, as in Python.
 fn run(name: &str) -> ExitCode {
     let Some(scenario) = SCENARIOS.iter().find(|scenario| scenario.name == name) else {
         eprintln!("no scenario is called {name}");
@@ -514,7 +514,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gevent_parity")
 }
 
-/// Whether the folder's scripts and the ports here are the same.
+/// Checks that every script in the folder has a port, and every port a script.
 fn none_is_forgotten() -> Result {
     let scripts: BTreeSet<String> = fs::read_dir(folder())?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
@@ -547,7 +547,7 @@ impl Scenario {
     }
 }
 
-/// Both traces in one column; a mark says which lines only one of them has.
+/// Both traces in one column. Lines that only one of them has are marked.
 fn difference(gevent: &[&str], rust: &[&str]) -> String {
     let common = common_lengths(gevent, rust);
     let mut report = String::new();
@@ -570,7 +570,8 @@ fn difference(gevent: &[&str], rust: &[&str]) -> String {
     report
 }
 
-/// At `[i][j]`: how many lines the traces from there on have in common.
+/// The number of lines that the rest of `a` from line `i` and the rest of `b` from line `j` have in common, at
+/// `[i][j]`.
 fn common_lengths(a: &[&str], b: &[&str]) -> Vec<Vec<usize>> {
     let mut lengths = vec![vec![0; b.len() + 1]; a.len() + 1];
     for i in (0..a.len()).rev() {

@@ -1,5 +1,6 @@
-//! What the pages name exists: the functions in the tables of gevent's and of greenlet's tests and in the architecture,
-//! the packages, tests, examples, features and scripts in every command, and the crates whose types the interface has.
+//! Checks that the names on the pages exist: the functions in the tables of gevent's and of greenlet's tests and in the
+//! architecture, the packages, tests, examples, features and scripts in every command, and the crates whose types are
+//! part of the interface.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -70,7 +71,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Where commands are written: all pages, and the heads of the examples.
+/// The files that contain commands: all pages, and the examples.
 fn pages() -> io::Result<Vec<PathBuf>> {
     let mut pages = Vec::new();
     let folders = [
@@ -101,7 +102,7 @@ fn pages() -> io::Result<Vec<PathBuf>> {
     Ok(pages)
 }
 
-/// What is in backticks, or a line of its own, and begins like a command after variables that it sets.
+/// The commands of a page: texts in backticks, and lines, that begin like a command, after variables that it sets.
 fn commands(page: &str) -> Vec<String> {
     let in_line = page.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
     let alone = page.lines().map(|line| line.trim_start_matches("//!"));
@@ -150,7 +151,7 @@ fn packages() -> io::Result<BTreeMap<String, PathBuf>> {
     Ok(packages)
 }
 
-/// Says what is missing.
+/// Returns an error that names the part of the command which does not exist.
 fn check(command: &str, packages: &BTreeMap<String, PathBuf>) -> Result<(), String> {
     let (words, _) = command.split_once(" -- ").unwrap_or((command, ""));
     let mut words = words.split(' ').peekable();

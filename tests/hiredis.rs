@@ -1,5 +1,5 @@
-//! A C client that we did not write on a loop of ours: hiredis, by its own libev adapter, talks to a real Redis, while
-//! Rust timers run on the same loop.
+//! Runs foreign C code on a loop of ours: hiredis talks to a real Redis by its own libev adapter, while Rust timers run
+//! on the same loop.
 
 #[allow(dead_code)] // each test takes from it what it needs
 mod common;
@@ -15,25 +15,25 @@ use common::{Result, SOON};
 use hiredis_client::{Client, Event};
 use hub::core::{Break, Loop};
 
-/// Where hiredis or Redis is not installed the tests say so and pass, except in CI.
+/// Whether hiredis and Redis are installed. Where they are not, the tests say so and pass, except in CI.
 fn installed() -> bool {
     if hiredis_client::INSTALLED {
         return redis::installed();
     }
     let message = "hiredis not found: install Debian's packages `libhiredis-dev` and `pkg-config`";
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{message}");
-    // Once, and past the test harness, which would keep it to itself.
+    // This is said once, and written past the test harness, which would capture it.
     static SAY: Once = Once::new();
     SAY.call_once(|| drop(writeln!(std::io::stderr(), "SKIPPED: {message}")));
     false
 }
 
-/// What a test does when hiredis tells something.
+/// A function that a test sets, to be called at each event of hiredis.
 type OnEvent = Rc<RefCell<Option<Box<dyn Fn(&Event)>>>>;
 
-/// A loop of ours with hiredis on it, and what hiredis has told so far.
+/// A loop of ours with hiredis on it, and the events of hiredis so far.
 struct Connection {
-    /// The only strong reference, and the first to go.
+    /// The only strong reference, which is dropped before the loop.
     client: Rc<Client>,
     loop_: Loop,
     events: Rc<RefCell<Vec<Event>>>,
@@ -68,7 +68,7 @@ impl Connection {
         *self.on_event.borrow_mut() = Some(Box::new(f));
     }
 
-    /// Runs the loop until nothing is left on it, neither of Rust's nor of hiredis'; returns what hiredis told.
+    /// Runs the loop until no watcher is left on it, neither of Rust nor of hiredis. Returns the events of hiredis.
     fn run(&self) -> Result<Vec<Event>> {
         let guard = self.loop_.timer(SOON.as_secs_f64(), 0.0)?.with_ref(false)?;
         let too_late = Rc::new(Cell::new(false));
@@ -102,8 +102,8 @@ fn set_and_get_while_our_timers_run() -> Result {
     let server = Server::start()?;
     let connection = Connection::connect(server.address)?;
 
-    // Each tick of our timer sends a pair of commands, and no tick before their answers are there: so both sides
-    // of the loop take turns.
+    // Each tick of our timer sends a pair of commands, and the next tick comes only when their answers are there. So
+    // watchers of Rust and of hiredis take turns on the loop.
     let timer = connection.loop_.timer(0.0, 0.001)?;
     let replies = Rc::new(Cell::new(0));
     connection.on_event({
@@ -151,7 +151,7 @@ fn set_and_get_while_our_timers_run() -> Result {
     assert_eq!(events, expected);
     assert_eq!(connection.loop_.activecnt()?, 0);
 
-    // What C has set, others see.
+    // Another client sees the values that the C client has set.
     let mut other = server.client()?;
     assert_eq!(
         other.command(&[b"GET", b"key:7"])?,
@@ -173,7 +173,7 @@ fn a_thousand_commands_at_once() -> Result {
         connection.client.get(&format!("key:{i}"))?;
     }
     connection.client.disconnect();
-    // A callback of gevent's kind, and an idle watcher: they do not get in each other's way.
+    // Queued callbacks and idle watchers of Rust do not disturb hiredis.
     let idle = connection.loop_.idle()?;
     idle.start(|| ())?;
     let called = Rc::new(Cell::new(false));
@@ -237,7 +237,7 @@ fn nobody_listens() -> Result {
     if !installed() {
         return Ok(());
     }
-    // Bound but not listening: it refuses, and nobody else can take the port.
+    // The socket is bound but does not listen, so the port refuses connections, and no other program can take it.
     let nobody = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
     nobody.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
     let address = nobody.local_addr()?.as_socket().ok_or("no address")?;

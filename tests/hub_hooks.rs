@@ -1,5 +1,5 @@
-//! What a program can make of its own about a hub: the counterpart of gevent's hub classes. The hook is the process's:
-//! it would see the hubs of other tests.
+//! Tests the hooks by which a program changes its hubs: the counterpart of gevent's hub classes. A hook belongs to the
+//! process, and would see the hubs of other tests, so these have a program of their own.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use hub::core::ErrorHandler;
 #[error("expected")]
 struct ExpectedError;
 
-/// Notes the errors that nobody else takes.
+/// An error handler that notes the errors which no caller takes.
 #[derive(Clone, Default)]
 struct Notes(Arc<Mutex<Vec<String>>>);
 

@@ -1,8 +1,8 @@
 //! The counterpart of gevent's test__destroy, test__issue1686, test__issues461_471 and of the
 //! hub's part of test__core_fork, written anew.
 //!
-//! Each test runs in a process of its own, on its main thread: there the hub has libev's default
-//! loop, signals are its own, and a fork copies all there is.
+//! Each test runs in a process of its own, on its main thread. There the hub has libev's default loop, no other test
+//! uses signals, and a fork copies no threads of other tests.
 
 #[allow(dead_code, reason = "shared with other tests")]
 mod common;
@@ -30,9 +30,9 @@ const RUN: &str = "--run";
 
 struct Test {
     name: &'static str,
-    /// What runs in the child.
+    /// The function that the child process runs.
     child: fn() -> TestResult,
-    /// What its parent does meanwhile.
+    /// The function that the parent runs meanwhile.
     parent: fn(&Process) -> common::Result,
 }
 
@@ -84,7 +84,7 @@ fn test_destroy_hub() -> TestResult {
     hub.destroy(false)?;
     assert!(hub.destroyed() && hub.greenlet().dead() && get_hub_if_exists().is_none());
     assert!(hub.switch().unwrap_err().is::<HubDestroyed>());
-    // The next one takes the loop over.
+    // The next hub takes the loop over.
     let hub = get_hub();
     assert!(!hub.destroyed() && hub.loop_().default());
     assert_eq!(hub.loop_(), &first);
@@ -103,7 +103,7 @@ fn test_destroy_hub() -> TestResult {
     get_hub().destroy(false)
 }
 
-/// The hub is parked in one of its callbacks, with more of them queued: they are forgotten.
+/// The hub is destroyed while it is parked in one of its callbacks. Callbacks that are still queued are dropped.
 fn test_destroy_from_a_callback_of_the_hub() -> TestResult {
     let (main, ran) = (gevent::getcurrent(), Rc::new(Cell::new(false)));
     let hub = get_hub();
@@ -118,9 +118,9 @@ fn test_destroy_from_a_callback_of_the_hub() -> TestResult {
     Ok(())
 }
 
-/// Runs `in_child` in a fork, and says how it ended: 0 if well.
+/// Runs `in_child` in a fork. Returns the child's exit status, which is 0 on success.
 fn fork(in_child: impl FnOnce() -> TestResult) -> i32 {
-    // SAFETY: no other thread of this process holds a lock then that the child needs; that ends by `_exit`.
+    // SAFETY: no other thread of this process holds a lock that the child needs, and the child ends by `_exit`.
     let pid = unsafe { libc::fork() };
     assert_ne!(pid, -1, "{}", std::io::Error::last_os_error());
     if pid == 0 {
@@ -142,8 +142,8 @@ fn fork(in_child: impl FnOnce() -> TestResult) -> i32 {
     status
 }
 
-/// gevent's test__issue1686: a child that destroys the hub it inherits runs nothing of the
-/// parent's, and leaves what the parent waits for alone.
+/// gevent's test__issue1686: a child that destroys the hub it inherits runs no callbacks of the parent, and does not
+/// touch the descriptors for which the parent waits.
 fn test_destroy_in_child_with_active_spawn() -> TestResult {
     let (mut write, read) = UnixStream::pair()?;
     write.write_all(b"test")?;
@@ -168,7 +168,7 @@ fn test_destroy_in_child_with_active_spawn() -> TestResult {
     Ok(())
 }
 
-/// gevent's test__core_fork with the hub, which both go on with; each waits for what is its own.
+/// gevent's test__core_fork with the hub, which both processes go on to use; each waits for events of its own.
 fn test_a_fork_goes_on_with_the_hub() -> TestResult {
     let hub = get_hub();
     let forked = Rc::new(Cell::new(0));
@@ -190,13 +190,13 @@ fn test_a_fork_goes_on_with_the_hub() -> TestResult {
             sleep(0.001)?;
             assert_eq!(forked.get(), 1);
             assert_eq!(spawn(|| sleep(0.001).map(|()| 1)).get()?, 1);
-            // The greenlet that waited goes on in the child, too.
+            // The greenlet that was waiting before the fork goes on in the child, too.
             assert!(!reader.ready());
             writer.write_all(b"x")?;
             reader.get()
         });
         assert_eq!(status, 0);
-        // The descriptor is shared: what the child has written is there for the parent.
+        // The pipe is shared, so the parent can read the byte that the child has written.
         (&read).read_exact(&mut [0])?;
     }
     sleep(0.001)?;
@@ -206,8 +206,8 @@ fn test_a_fork_goes_on_with_the_hub() -> TestResult {
     reader.get()
 }
 
-/// In the child there is no thread but the one that forked. libev's default loop is still the parent's first thread's,
-/// with all that it watched.
+/// The child has only the thread that has forked. libev's default loop still belongs to the parent's first thread, with
+/// all its watchers.
 fn test_a_thread_forks_and_its_child_gets_a_hub() -> TestResult {
     sleep(0.001)?;
     assert!(get_hub().main_hub());
@@ -227,8 +227,8 @@ fn test_a_thread_forks_and_its_child_gets_a_hub() -> TestResult {
     Ok(())
 }
 
-/// Other threads set what hubs are made with, and stop a callback, all the time. None of them is in the midst of it in
-/// the child, where there is nobody to end it.
+/// Other threads all the time change the settings with which hubs are made, and stop a callback. In the child none of
+/// their locks may be held, because their threads do not exist there.
 fn test_a_fork_leaves_no_lock_that_others_had() -> TestResult {
     let own = Loop::new((), false)?;
     let callback = own.run_callback_threadsafe(|| ())?;
@@ -249,7 +249,7 @@ fn test_a_fork_leaves_no_lock_that_others_had() -> TestResult {
     });
     for _ in 0..100 {
         let status = fork(|| {
-            // SAFETY: no preconditions. If it hangs, it ends by that.
+            // SAFETY: no preconditions. The alarm ends the child if it hangs.
             unsafe { libc::alarm(30) };
             own.run()?;
             assert_eq!(config::threadpool_idle_task_timeout(), Some(5.0));
@@ -265,8 +265,7 @@ fn test_a_fork_leaves_no_lock_that_others_had() -> TestResult {
     Ok(())
 }
 
-/// gevent's test__issues461_471: an interrupt reaches the main greenlet while all wait, and the
-/// program ends.
+/// gevent's test__issues461_471: an interrupt reaches the main greenlet while all greenlets wait, and the program ends.
 fn test_hang() -> TestResult {
     gevent::signal_handler(libc::SIGINT, || Err(KeyboardInterrupt.into()))?;
     let task = spawn(|| {

@@ -1,4 +1,4 @@
-//! The portforwarder example in front of a real Redis, under redis-benchmark and under mischief.
+//! Tests the portforwarder example in front of a real Redis, with redis-benchmark and with misbehaving clients.
 
 #[allow(dead_code)] // each test takes from it what it needs
 mod common;
@@ -16,9 +16,9 @@ use common::process::Process;
 use common::redis::{self, Client, Reply, Server};
 use common::{Result, SOON, eventually, raise_fd_limit};
 
-/// The bound of a benchmark run, which takes seconds.
+/// The time limit of a benchmark run, which takes seconds.
 const BENCHMARK: Duration = Duration::from_secs(120);
-/// The bound of the forwarder's end: its own grace period is 5 s.
+/// The time limit of the forwarder's end; its own grace period is 5 s.
 const END: Duration = Duration::from_secs(60);
 
 /// Redis and a forwarder in front of it, or none where Redis is not installed.
@@ -68,7 +68,7 @@ fn benchmark_has_no_error(connections: &str, pipeline: &str, requests: u64) -> R
     Ok(())
 }
 
-/// What Redis itself has counted.
+/// Checks Redis's own count of commands.
 fn every_command_was_executed(server: &Server, requests: u64) -> Result {
     let commands = server.info("commandstats")?;
     for command in ["get", "set", "lpush", "mset"] {
@@ -113,7 +113,7 @@ fn benchmark_with_200_pipelining_connections_has_no_error() -> Result {
 
 // Data
 
-/// Bytes without a pattern that a lost, doubled or swapped block could hide in.
+/// Random bytes, in which a lost, doubled or swapped block cannot go unnoticed.
 fn random_bytes(len: usize) -> Vec<u8> {
     let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut bytes = Vec::with_capacity(len + 8);
@@ -177,7 +177,7 @@ fn requests_go_on_after_the_target_has_ended_its_replies() -> Result {
     served.set_read_timeout(Some(SOON))?;
     served.shutdown(std::net::Shutdown::Write)?;
     assert_eq!(client.read(&mut [0])?, 0);
-    // In all for longer than a silent client is waited for.
+    // The parts together take longer than the forwarder waits for a silent client.
     for _ in 0..30 {
         client.write_all(b"more")?;
         served.read_exact(&mut [0; 4])?;
@@ -230,7 +230,7 @@ fn names_ports_alone_and_ipv6_are_addresses() -> Result {
     let target = TcpListener::bind("127.0.0.1:0")?;
     let port = target.local_addr()?.port();
     let mut ways = vec![(":0", format!("localhost:{port}"))];
-    // Where there is IPv6.
+    // This part runs only where there is IPv6.
     let target6 = TcpListener::bind("[::1]:0");
     if let Ok(target6) = &target6 {
         ways.push(("[::1]:0", target6.local_addr()?.to_string()));
@@ -259,7 +259,7 @@ fn connect(forwarder: &Forwarder) -> Result<TcpStream> {
 
 // Nothing stays behind
 
-/// Waits until the forwarder holds as little as it did.
+/// Waits until the forwarder holds no more than before.
 fn expect_holding(forwarder: &Forwarder, before: &forwarder::Holds) -> Result {
     let mut holds = before.clone();
     eventually("the forwarder to let everything go", SOON, || {
@@ -283,7 +283,7 @@ fn connections_dropped_within_a_request_leave_nothing_behind() -> Result {
         client.send_raw(b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$1000\r\nonly the beginning of")?;
         clients.push(client);
     }
-    // They are all there, and cost what they should.
+    // All connections are there, with the expected numbers of greenlets and descriptors.
     eventually("1,000 connections", SOON, || {
         let holds = forwarder.holds()?;
         let all = holds["connections"] == CONNECTIONS
@@ -292,7 +292,7 @@ fn connections_dropped_within_a_request_leave_nothing_behind() -> Result {
             && holds["watchers"] == before["watchers"] + 2 * CONNECTIONS;
         Ok(all.then_some(()))
     })?;
-    // Half of them go in order, half with a reset.
+    // Half of the clients close in an orderly way, half with a reset.
     for client in clients.iter().step_by(2) {
         client.reset_on_drop()?;
     }
@@ -347,7 +347,7 @@ fn idle_forwarder_uses_no_cpu() -> Result {
     client.command(&[b"PING"])?;
     let process = &forwarder.process;
     let used = || -> Result<_> { Ok((process.cpu_ticks()?, process.voluntary_switches()?)) };
-    // It may still be about to go to sleep.
+    // The forwarder may still be going to sleep, so this is tried again.
     eventually("a time without CPU ticks and wake-ups", SOON, || {
         let before = used()?;
         std::thread::sleep(WATCHED);
@@ -359,14 +359,14 @@ fn idle_forwarder_uses_no_cpu() -> Result {
 
 // Stopping
 
-/// The forwarder ends by itself, in time and well, with every connection finished.
+/// Checks that the forwarder ends by itself, in time and with success, after it has finished every connection.
 fn expect_clean_end(forwarder: Forwarder) -> Result {
     let log = expect_end(forwarder)?;
     assert!(!log.contains("given up"), "{log}");
     Ok(())
 }
 
-/// The forwarder ends by itself, in time and well, and nobody listens any more. Returns its log.
+/// Checks that the forwarder ends by itself, in time and with success, and that its port is closed. Returns its log.
 fn expect_end(forwarder: Forwarder) -> Result<String> {
     let address = forwarder.address;
     let ended = forwarder.process.wait(END)?;
@@ -459,7 +459,7 @@ fn request_that_has_begun_at_sigint_is_answered() -> Result {
 
 #[test]
 fn slow_reply_at_sigint_arrives() -> Result {
-    // A target that takes its time: this test itself.
+    // The target is this test itself, which answers slowly.
     let target = TcpListener::bind("127.0.0.1:0")?;
     let forwarder = Forwarder::start(target.local_addr()?)?;
     let mut client = connect(&forwarder)?;
@@ -468,7 +468,7 @@ fn slow_reply_at_sigint_arrives() -> Result {
     let mut question = [0; 8];
     served.read_exact(&mut question)?;
     forwarder.interrupt()?;
-    // Longer than it takes until a connection counts as quiet.
+    // This is longer than the time after which a connection counts as quiet.
     std::thread::sleep(Duration::from_millis(600));
     served.write_all(b"answer")?;
     let mut answer = String::new();
@@ -512,7 +512,7 @@ fn second_signal_aborts() -> Result {
 
 // Bad input
 
-/// It says what is wrong in one line, and fails.
+/// Checks that the forwarder names the mistake in one line, and fails.
 fn expect_one_line_error(arguments: &[&str], status: i32, parts: &[&str]) -> Result {
     let ended = forwarder::run(arguments)?;
     assert_eq!(ended.status.code(), Some(status), "{arguments:?}: {}", ended.stderr);
@@ -555,7 +555,7 @@ fn address_that_does_not_resolve_is_a_clear_error() -> Result {
 
 #[test]
 fn target_that_refuses_closes_the_connection() -> Result {
-    // Bound but not listening: it refuses, and nobody else can take the port.
+    // The socket is bound but does not listen, so the port refuses connections, and no other program can take it.
     let nobody = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
     nobody.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>()?.into())?;
     let target = nobody.local_addr()?.as_socket().ok_or("no address")?;
@@ -579,7 +579,7 @@ fn garbage_harms_nobody() -> Result {
     let before = forwarder.holds()?;
     for seed in 1..20_usize {
         let mut client = forwarder.client()?;
-        // A protocol error, after which Redis closes; more may come back than goes through.
+        // After a protocol error Redis closes the connection, perhaps before it has read all that was sent.
         client.send_raw(b"*1\r\n$nonsense\r\n")?;
         let _ = client.send_raw(&random_bytes(seed * 4096));
         let mut reply = client.reply();
@@ -614,7 +614,7 @@ fn stalled_clients_do_not_stall_the_others() -> Result {
     for _ in 0..100 {
         assert_eq!(client.command(&[b"PING"])?, Reply::Simple("PONG".into()));
     }
-    // Who goes on gets what was asked for.
+    // A client that goes on to read gets its whole answer.
     let whole = stalled.get_mut(1).ok_or("none")?.reply()?.into_bulk()?;
     assert_eq!(Sha256::digest(&whole), Sha256::digest(&value));
     drop((stalled, client));

@@ -1,5 +1,6 @@
-//! Where a greenlet could outlive its scope, the scope's frame is never left: its stack is given up, or, where there is
-//! none to give up, the process ends. In processes of their own: this binary runs itself with `SCOPE_CASE` set.
+//! Tests that the frame of a scope is never left while one of its greenlets could outlive it: its stack is given up,
+//! or, where the stack cannot be given up, the process aborts. Each case runs in a process of its own: this binary runs
+//! itself with `SCOPE_CASE` set.
 
 #[allow(dead_code, reason = "shared with other tests")]
 mod common;
@@ -15,7 +16,7 @@ use gevent::{Exception, Greenlet, RawGreenlet, Value, getcurrent, scope, sleep, 
 
 const CASE: &str = "SCOPE_CASE";
 
-/// Runs a case in a process of its own, and returns the signal that ended it, and what it said.
+/// Runs a case in a process of its own. Returns the signal that has ended it, and its output.
 fn run(case: &str) -> common::Result<(Option<i32>, String)> {
     let mut command = common::this_program::command();
     command.args(["--exact", "child", "--nocapture", "--test-threads=1"]);
@@ -31,7 +32,7 @@ fn run(case: &str) -> common::Result<(Option<i32>, String)> {
     Ok((ended.status.signal(), said))
 }
 
-/// The case must abort, and say why.
+/// Checks that the case aborts, and prints the reason.
 fn aborts(case: &str) -> common::Result {
     let (signal, said) = run(case)?;
     assert_eq!(signal, Some(libc::SIGABRT), "{said}");
@@ -39,7 +40,7 @@ fn aborts(case: &str) -> common::Result {
     Ok(())
 }
 
-/// So many stacks must be given up for the scope's sake, and nothing else.
+/// Checks that the case ends well, and gives up this number of stacks because of the scope.
 fn gives_up(case: &str, stacks: usize) -> common::Result {
     let (signal, said) = run(case)?;
     assert_eq!(signal, None, "{said}");
@@ -48,7 +49,7 @@ fn gives_up(case: &str, stacks: usize) -> common::Result {
     Ok(())
 }
 
-/// The children's side.
+/// Runs the case that the parent process has chosen.
 #[test]
 fn child() {
     let Ok(case) = std::env::var(CASE) else {
@@ -65,14 +66,14 @@ fn child() {
     ended.unwrap();
 }
 
-/// Parks the caller where only main can find it.
+/// Starts a greenlet that opens a scope, and which only the main greenlet can resume.
 fn caller(function: impl FnOnce(&RawGreenlet) -> Result<(), Exception> + 'static) -> RawGreenlet {
     let main = getcurrent();
     RawGreenlet::new(move |_| function(&main).map(|()| Value::None))
 }
 
-/// A greenlet's stack is given up, with an inner scope on it that lends on what it borrowed: the
-/// inner greenlets still run, so the outer frame must not go.
+/// A stack is given up, and an inner scope on it lends data that it has borrowed from the outer one. The inner
+/// greenlets still run, so the outer frame must stay, too.
 fn swallowed_unwinding() -> Result<(), Exception> {
     thread_local! {
         static SEEN: Cell<u32> = const { Cell::new(0) };
@@ -100,7 +101,7 @@ fn swallowed_unwinding() -> Result<(), Exception> {
     });
     caller.switch(())?;
     drop(caller);
-    // The hub, parked where it woke the caller, lets go of it when it runs again.
+    // The hub is parked where it has woken the caller, and drops its handle when it runs again.
     sleep(0.01)?;
     let seen = SEEN.get();
     while SEEN.get() < seen + 3 {
@@ -114,7 +115,7 @@ fn a_greenlet_that_swallows_its_unwinding() -> common::Result {
     gives_up("swallowed unwinding", 1)
 }
 
-/// The same where the scope is the main greenlet's, when nothing is left that runs.
+/// The same with a scope of the main greenlet, when no other greenlet is left to run.
 fn swallowed_unwinding_in_main() -> Result<(), Exception> {
     scope(|s| {
         s.spawn(|| -> Result<(), Exception> {
@@ -131,7 +132,7 @@ fn a_greenlet_of_main_that_swallows_its_unwinding() -> common::Result {
     aborts("swallowed unwinding, main")
 }
 
-/// A greenlet of the scope drops its caller: it cannot be unwound by its own work.
+/// A greenlet of the scope drops the scope's caller, which cannot be unwound by a greenlet for which it waits.
 fn unwound_by_its_own_greenlet() -> Result<(), Exception> {
     let handle: Rc<RefCell<Option<RawGreenlet>>> = Rc::default();
     let taken = handle.clone();
@@ -159,7 +160,7 @@ fn a_caller_unwound_by_its_own_greenlet() -> common::Result {
     gives_up("unwound by its own greenlet", 1)
 }
 
-/// Waits when it goes, and uses what it borrows after that, however the wait ends.
+/// Waits when it is dropped, and then uses the borrowed cell, however the wait ends.
 struct SlowToGo<'a>(&'a Cell<usize>);
 
 impl Drop for SlowToGo<'_> {
@@ -182,11 +183,12 @@ thread_local! {
     static GONE: Cell<usize> = const { Cell::new(0) };
 }
 
-/// What a killed greenlet owned waits, in the killer, while the caller is unwound: so is the killer.
+/// The destructor of a killed greenlet's value waits, in the killer, while the caller is unwound. So the killer is
+/// unwound, too.
 fn a_destructor_that_is_parked_elsewhere() -> Result<(), Exception> {
     let caller = caller(|main| {
         let victim: Rc<RefCell<Option<Greenlet<()>>>> = Rc::default();
-        // It is the first to run.
+        // This greenlet is the first to run.
         spawn({
             let victim = victim.clone();
             move || victim.take().expect("it is there by now").kill()
@@ -226,7 +228,7 @@ fn a_destructor_that_is_parked_in_main() -> Result<(), Exception> {
     caller.switch(())?;
     let victim = victim.take().expect("it is there by now");
     spawn(move || drop(caller));
-    // It is dropped unrun, here, while the caller is unwound.
+    // The victim's function is dropped here without having run, while the caller is unwound.
     victim.kill()?;
     assert_eq!(GONE.get(), 1);
     Ok(())

@@ -1,5 +1,5 @@
-//! A server whose process has no descriptors left. The limit of open files is the whole process's: this one has no
-//! other test.
+//! Tests a server whose process has no descriptors left. The limit of open files holds for the whole process, so this
+//! program has no other test.
 
 use std::cell::RefCell;
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use gevent::socket::TcpStream;
 use gevent::{Context, Exception, get_hub, sleep};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-/// When each report came, by the loop's clock, and of which server.
+/// The time of each report, by the loop's clock, and the server that it is about.
 struct Reports(RefCell<Vec<(f64, StreamServer)>>);
 
 impl ErrorHandler for Reports {
@@ -41,7 +41,7 @@ fn accept_backs_off_while_no_descriptors_are_left() -> Result<(), Exception> {
     });
     server.start()?;
     let address = server.address().expect("it listens");
-    // Both ends of one connection, and one end of the next.
+    // There is room for both ends of one connection, and for one end of the next.
     let next = std::fs::File::open("/dev/null")?.as_raw_fd() as u64;
     let limit = Rlimit {
         current: Some(next + 3),
@@ -58,7 +58,7 @@ fn accept_backs_off_while_no_descriptors_are_left() -> Result<(), Exception> {
     assert!(reports.iter().all(|(_, failed)| *failed == server));
     let times: Vec<_> = reports.into_iter().map(|(time, _)| time).collect();
     for (i, pair) in times.windows(2).enumerate() {
-        // A timer is never early, but for rounding.
+        // A timer is never early, except for rounding.
         let (delay, least) = (pair[1] - pair[0], 0.01 * f64::from(1 << i) - 0.001);
         assert!(delay >= least, "{i}: {delay}");
     }

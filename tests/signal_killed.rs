@@ -1,4 +1,4 @@
-//! Signal handlers that are killed. Signals belong to the process: this one has no other test.
+//! Tests signal handlers that are killed. Signals belong to the process, so this program has no other test.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ fn a_killed_signal_handler_is_no_error_of_the_main_greenlet() -> Result<(), Exce
     let its = handlers.clone();
     let handler = signal(libc::SIGUSR1, move || {
         its.borrow_mut().push(getcurrent());
-        // As a library that knows nothing of kills hands it on.
+        // The kill is wrapped, as by a library that does not know of kills.
         sleep(100).map_err(|error| Exception::from(std::io::Error::other(std::io::Error::from(error))))
     })?;
     for exception in [GreenletExit, GreenletExit::because("enough")] {
@@ -29,7 +29,7 @@ fn a_killed_signal_handler_is_no_error_of_the_main_greenlet() -> Result<(), Exce
         sleep(0.001)?;
         assert!(handling.dead());
     }
-    // Any other exception is raised here.
+    // An exception other than a kill is thrown into this greenlet.
     rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::USR1)
         .map_err(std::io::Error::from)?;
     let handling = loop {
@@ -43,7 +43,7 @@ fn a_killed_signal_handler_is_no_error_of_the_main_greenlet() -> Result<(), Exce
     let error = sleep(100).unwrap_err();
     assert!(error.is::<SystemExit>() && !bound.caused(&error), "{error:?}");
     handler.cancel();
-    // The handler is the one who has told this greenlet: it ends when it has its turn.
+    // The handler has woken this greenlet, and ends when it has its turn.
     sleep(0.001)?;
     Ok(())
 }

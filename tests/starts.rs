@@ -1,4 +1,5 @@
-//! Whoever is scheduled, ends: a greenlet that cannot begin has failed, and whoever waits for it learns that.
+//! Tests that every greenlet that is scheduled ends: a greenlet that cannot begin has failed, and greenlets that wait
+//! for it get its error.
 
 mod support;
 #[allow(dead_code, reason = "shared with other tests")]
@@ -17,7 +18,7 @@ use gevent::pool::{Group, Pool};
 use gevent::{AnyGreenlet, Context, Exception, Greenlet, Timeout, get_hub, joinall, sleep, spawn};
 use support::{TestResult, bounded};
 
-/// So large that there is none.
+/// A size at which no stack can be made.
 const IMPOSSIBLE: usize = usize::MAX / 4096;
 
 fn quiet() {
@@ -60,7 +61,7 @@ fn a_greenlet_without_a_stack_fails() -> TestResult {
     joiner.get()?;
     sleep(0)?;
     assert_eq!(links.get(), 11);
-    // A start that comes too late changes nothing.
+    // A start after the greenlet's end changes nothing.
     greenlet.start()?;
     assert_failed(&greenlet);
     let later = impossible();
@@ -135,7 +136,7 @@ fn one_that_is_switched_to_by_hand_stays_startable() -> TestResult {
     Ok(())
 }
 
-/// In a thread with a hub of its own, to be destroyed.
+/// Runs the test in a thread of its own, whose hub the test may destroy.
 fn in_a_thread(test: impl FnOnce() -> TestResult + Send + 'static) -> TestResult {
     let thread = std::thread::spawn(test);
     match thread.join() {
@@ -167,7 +168,7 @@ fn a_greenlet_whose_hub_is_destroyed_before_its_turn_fails() -> TestResult {
         }
         assert!(raw.dead());
         assert_eq!((links.get(), pool.free_count()), (3, 3));
-        // On the thread's next hub.
+        // The pool is joined on the thread's next hub.
         assert!(pool.join(None)?);
         assert_eq!(pool.spawn(|| 4)?.get()?, 4);
         Ok(())
@@ -183,7 +184,7 @@ fn a_greenlet_whose_loop_is_destroyed_before_its_turn_fails() -> TestResult {
         for greenlet in [&soon, &later] {
             assert!(greenlet.ready() && greenlet.exception().is_some());
         }
-        // One that comes too late, in a pool and elsewhere.
+        // Greenlets that are started after that fail, in a pool and elsewhere.
         assert!(spawn(|| ()).exception().is_some());
         let pool = Pool::new(1);
         assert!(pool.spawn(|| ()).is_err());
@@ -192,7 +193,7 @@ fn a_greenlet_whose_loop_is_destroyed_before_its_turn_fails() -> TestResult {
     })
 }
 
-/// Its function never returns, and nobody was told.
+/// The greenlet's function never returns, but greenlets that join it are woken.
 #[test]
 fn a_greenlet_whose_stack_is_given_up_has_ended() -> TestResult {
     alone("a_greenlet_whose_stack_is_given_up_has_ended", || {
@@ -214,7 +215,8 @@ fn a_greenlet_whose_stack_is_given_up_has_ended() -> TestResult {
     })
 }
 
-/// The same of the hub: nobody is told, and what finds out first is the end of a loan.
+/// The same with the hub's own stack. No greenlet is told of the hub's end, which is noticed when the timer is given
+/// back.
 #[test]
 fn a_timer_comes_back_to_a_hub_whose_stack_is_given_up() -> TestResult {
     alone("a_timer_comes_back_to_a_hub_whose_stack_is_given_up", || {
@@ -242,7 +244,7 @@ fn a_killed_start_is_no_failure() -> TestResult {
         greenlet.kill()?;
         assert!(greenlet.successful() && greenlet.dead());
     }
-    // Somebody may be quicker than the timer.
+    // Other callbacks may run before the timer.
     let ran = Rc::new(Cell::new(0));
     let its = ran.clone();
     let later = gevent::spawn_later(0.001, move || its.set(its.get() + 1))?;
@@ -254,7 +256,7 @@ fn a_killed_start_is_no_failure() -> TestResult {
     Ok(())
 }
 
-/// Runs the test of that name again, in a process of its own, which may do what concerns all of it.
+/// Runs the test of that name again in a process of its own, where it may change what belongs to the process.
 #[track_caller]
 fn alone(name: &str, test: impl FnOnce() -> TestResult) -> TestResult {
     if std::env::var_os("ALONE").is_some() {
@@ -263,7 +265,7 @@ fn alone(name: &str, test: impl FnOnce() -> TestResult) -> TestResult {
     let output = this_program::command()
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
         .env("ALONE", "1")
-        // What is on a stack that is given up leaks: that is the point.
+        // Values on a stack that is given up leak, which these tests intend.
         .env("ASAN_OPTIONS", "detect_leaks=0")
         .output()?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -317,7 +319,7 @@ fn without_stacks_everything_ends_with_an_error() -> TestResult {
         assert!(pool.apply(|| 3).unwrap_err().is::<StackError>());
         assert!(pool.apply_async(|| 3)?.get().unwrap_err().is::<StackError>());
         assert_eq!((pool.free_count(), pool.join(None)?), (2, true));
-        // It is as if nothing had happened.
+        // When stacks can be made again, everything works as before.
         drop(no_stacks);
         assert_eq!(pool.map(|i: i32| i, 0..5)?, [0, 1, 2, 3, 4]);
         Ok(())
@@ -346,7 +348,7 @@ fn a_server_without_stacks_serves_again_when_there_are_some() -> TestResult {
             let ask = || {
                 Timeout::new(30).with(|| {
                     let mut answer = String::new();
-                    // Cut off: an end, or an error.
+                    // The connection is cut off, which is seen as an end or as an error.
                     let _ = TcpStream::connect(address)?.read_to_string(&mut answer);
                     Ok(answer)
                 })
@@ -364,7 +366,7 @@ fn a_server_without_stacks_serves_again_when_there_are_some() -> TestResult {
     })
 }
 
-/// The hub's own stack.
+/// The hub itself gets no stack.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_hub_without_a_stack_lets_nobody_wait_for_ever() -> TestResult {
@@ -381,7 +383,7 @@ fn a_hub_without_a_stack_lets_nobody_wait_for_ever() -> TestResult {
         let Some(limited) = Limited::begin() else {
             return Ok(());
         };
-        // One that is switched to by hand can be started later.
+        // A greenlet whose switch by hand has failed for want of a stack can be started later.
         assert!(raw.switch(()).unwrap_err().is::<StackError>());
         assert!(!raw.started());
         assert!(sleep(0.001).unwrap_err().is::<StackError>());
@@ -401,8 +403,8 @@ fn a_hub_without_a_stack_lets_nobody_wait_for_ever() -> TestResult {
     })
 }
 
-/// Until this is dropped, there is no address space left but for what the heap may need. None where that cannot be:
-/// with AddressSanitizer, which has reserved terabytes.
+/// Until this is dropped, the only address space that is left is some for the heap. `new` returns None with
+/// AddressSanitizer, which has reserved terabytes.
 #[cfg(target_os = "linux")]
 struct Limited(libc::rlimit);
 
@@ -410,7 +412,7 @@ struct Limited(libc::rlimit);
 impl Limited {
     #[allow(unsafe_code)]
     fn begin() -> Option<Limited> {
-        // SAFETY: both functions only look at the structure.
+        // SAFETY: both functions get a structure that lives for the call.
         unsafe {
             let mut limit: libc::rlimit = std::mem::zeroed();
             assert_eq!(libc::getrlimit(libc::RLIMIT_AS, &mut limit), 0);
@@ -434,7 +436,7 @@ impl Limited {
 impl Drop for Limited {
     #[allow(unsafe_code)]
     fn drop(&mut self) {
-        // SAFETY: it only looks at the structure.
+        // SAFETY: the function only reads the structure.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &self.0) }, 0);
     }
 }

@@ -1,5 +1,5 @@
-//! A kill or a timeout strikes wherever a socket waits, and no descriptor is left open. Descriptors are the whole
-//! process's: this one has no other test.
+//! Tests that no descriptor is left open when a kill or a timeout is thrown at each wait of a socket. The descriptors
+//! of the whole process are counted, so this program has no other test.
 
 #![allow(clippy::type_complexity, reason = "a table says once what its functions are")]
 

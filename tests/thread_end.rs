@@ -1,5 +1,5 @@
-//! What destructors can do that run at the end of `gevent::run`, on the stacks of its greenlets, and what is true
-//! before and after it.
+//! Tests what destructors can do at the end of `gevent::run`, on the stacks of its greenlets, and what holds before and
+//! after that end.
 
 mod support;
 
@@ -23,7 +23,7 @@ use gevent::{
 use greenlet_core::WeakGreenlet;
 use support::bounded;
 
-/// Calls its function when it is dropped, and tells what came of it.
+/// Calls its function when it is dropped, and sends the result to the test.
 struct AtEnd<F: Fn() -> Result<(), Exception>>(F, mpsc::Sender<Result<(), Exception>>);
 
 impl<F: Fn() -> Result<(), Exception>> Drop for AtEnd<F> {
@@ -33,15 +33,15 @@ impl<F: Fn() -> Result<(), Exception>> Drop for AtEnd<F> {
     }
 }
 
-/// Runs `f` in a thread of its own that ends well.
+/// Runs `f` in a thread of its own, and checks that the thread ends without a panic.
 fn in_thread(f: impl FnOnce() -> Result<(), Exception> + Send + 'static) {
     let thread = run_in_thread(f).expect("it starts");
     let ended = thread.join().expect("it does not panic");
     ended.expect("nobody throws");
 }
 
-/// Has `function` called by a greenlet that is parked when its thread ends. What `prepare` makes is
-/// made before, in the thread.
+/// Calls `function` in the destructor of a greenlet that is parked when its thread ends. `prepare` is called before, in
+/// the same thread.
 fn at_end<P: 'static>(
     prepare: impl FnOnce() -> P + Send + 'static,
     function: impl Fn(&P) -> Result<(), Exception> + Send + 'static,
@@ -50,7 +50,7 @@ fn at_end<P: 'static>(
     let (tell, told) = mpsc::channel();
     in_thread(move || {
         let prepared = prepare();
-        // What the end of the thread prints is not asked here.
+        // The reports at the end of the thread are not checked here.
         get_hub().set_exception_stream(ExceptionStream::Discard);
         spawn(move || {
             let _at_end = AtEnd(move || function(&prepared), tell);
@@ -61,8 +61,8 @@ fn at_end<P: 'static>(
     told.recv().expect("it was called")
 }
 
-/// Each is `HubDestroyed`: there is nobody any more who could end a wait. It must not be a panic, which
-/// would end the process: the destructor runs because of another.
+/// Each of these waits fails with `HubDestroyed`, because no greenlet is left that could end it. It must not panic: the
+/// destructor runs because of a panic, so a second one would abort the process.
 macro_rules! waits {
     ($($name:ident: $prepare:expr, $wait:expr;)*) => {$(
         #[test]
@@ -111,7 +111,7 @@ waits! {
     };
 }
 
-/// Nothing is waited for here.
+/// The destructor does not wait here.
 #[test]
 fn nothing_to_wait_for() -> Result<(), Exception> {
     at_end(
@@ -126,7 +126,7 @@ fn nothing_to_wait_for() -> Result<(), Exception> {
     )
 }
 
-/// A kill that a mask holds back is let go when the mask ends: here by the unwinding.
+/// A kill that a mask holds back is thrown when the mask ends, which is here by unwinding.
 #[test]
 fn a_kill_that_was_held_back() {
     in_thread(|| {
@@ -143,8 +143,7 @@ fn a_kill_that_was_held_back() {
     });
 }
 
-/// Greenlets that wait for several things, some of which other threads may do, leave no link
-/// behind.
+/// Greenlets that wait for several objects, some of which other threads may set, leave no link behind.
 #[test]
 fn greenlets_that_wait_for_many() {
     let event = threadsafe::Event::new();
@@ -156,7 +155,7 @@ fn greenlets_that_wait_for_many() {
     event.set();
 }
 
-/// What a hub's handlers own goes with the thread, also if that is the hub itself.
+/// Values that a hub's handlers own are dropped with the thread, also a handle of the hub itself.
 #[test]
 fn handlers_that_own_their_hub() {
     let owned = Arc::new(());
@@ -174,7 +173,8 @@ fn handlers_that_own_their_hub() {
     assert_eq!(Arc::strong_count(&owned), 1);
 }
 
-/// What a thread-local keeps beyond the hub's end, because it is older than the hub, or drops before that.
+/// A thread-local keeps objects beyond the hub's end if it is older than the hub; if it is younger, it drops them
+/// before.
 #[test]
 fn handles_in_thread_locals() {
     #[repr(align(128))]
@@ -183,7 +183,7 @@ fn handles_in_thread_locals() {
         fn drop(&mut self) {
             assert_eq!((&raw const *self).addr() % 128, 0);
             self.0.set(self.0.get() + 1);
-            // Whatever they say: nobody runs any more.
+            // The results do not matter, as no greenlet runs any more.
             let _ = sleep(0.001);
             let _ = event::Event::new().wait(0.001);
             let _ = spawn_raw(|| Ok(()));
@@ -219,9 +219,10 @@ fn handles_in_thread_locals() {
         static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
     }
     let _bounded = bounded();
-    // The parked one ends by `run` only.
+    // The parked greenlet is ended only by `run`.
     for (older, explicit) in [(true, true), (false, true), (true, false), (false, false)] {
-        // Where it is not noticed that a younger thread-local goes, that is not the end yet.
+        // On some platforms the destruction of a younger thread-local is not noticed, so there the thread's greenlets
+        // have not ended yet.
         if !older && !explicit && !cfg!(all(target_os = "linux", target_env = "gnu")) {
             continue;
         }
@@ -251,7 +252,7 @@ fn handles_in_thread_locals() {
                 drops,
                 tell,
             }));
-            // From now on it counts as borrowed by those who wait.
+            // From now on greenlets that wait may have borrowed the thread-local.
             sleep(0).expect("nobody throws");
         };
         let ended = match explicit {
@@ -268,7 +269,7 @@ fn handles_in_thread_locals() {
     }
 }
 
-/// Reads what another greenlet has borrowed from a thread-local when it is unwound.
+/// Reads a borrow of a thread-local when its greenlet is unwound.
 struct Reads<'a>(&'a Vec<u8>, mpsc::Sender<u8>);
 
 impl Drop for Reads<'_> {
@@ -316,7 +317,7 @@ fn run_gives_back_what_its_function_does() -> Result<(), Exception> {
     }));
     assert_eq!(panic.expect_err("it panics").downcast_ref(), Some(&"oh"));
     assert_eq!(Rc::strong_count(&dropped), 1);
-    // The thread is as good as new.
+    // Afterwards the thread can use greenlets as before.
     assert_eq!(run(|| spawn(|| 7).get())?, 7);
     spawn(|| 7).get().map(drop)
 }
@@ -349,13 +350,13 @@ fn handles_of_a_hub_that_was_run_are_of_no_use() -> Result<(), Exception> {
     assert!(get_hub() != hub && !get_hub().destroyed());
     let destroyed = |error: Exception| assert!(error.is::<HubDestroyed>(), "{error:?}");
     hub.switch().map(drop).map_err(destroyed).expect_err("nobody is there");
-    // It belongs to no hub.
+    // The event belongs to no hub.
     assert!(!event.wait(0.001)?);
     greenlet.start().map_err(destroyed).expect_err("nobody would run it");
     sleep(0.001)
 }
 
-/// What destructors start goes too; nothing of it stays, and nothing panics.
+/// Greenlets and timers that destructors start are ended, too, and nothing panics.
 #[test]
 fn destructors_that_start_greenlets() {
     struct Starts(u32, Rc<Cell<u32>>);
@@ -385,7 +386,7 @@ fn destructors_that_start_greenlets() {
     assert_eq!(drops.get(), 6);
 }
 
-/// A destructor that panics keeps neither the others nor the thread from going on.
+/// A destructor that panics stops neither the other destructors nor the thread.
 #[test]
 fn destructors_that_panic() -> Result<(), Exception> {
     struct Panics;
@@ -406,7 +407,7 @@ fn destructors_that_panic() -> Result<(), Exception> {
                 let panics = Panics;
                 hub.loop_().run_callback(move || _ = panics)?;
             }
-            // It is dropped in the end, with `others`.
+            // The timer is dropped in the end, with `others`.
             let forever = hub.loop_().timer(1000.0, 0.0)?;
             forever.start(move || _ = &others)?;
             Ok(())
@@ -418,7 +419,7 @@ fn destructors_that_panic() -> Result<(), Exception> {
     run(|| sleep(0))
 }
 
-/// The hub's hooks that panic do so once, and keep no others from their turn.
+/// Hooks of the hub that panic are called once, and the other hooks are called all the same.
 #[test]
 fn hooks_that_panic() -> Result<(), Exception> {
     let _bounded = bounded();
@@ -447,7 +448,7 @@ fn hooks_that_panic() -> Result<(), Exception> {
     run(|| sleep(0))
 }
 
-/// Hubs that were replaced, or destroyed without their loop, end too, with what was to start there.
+/// Hubs that were replaced, or destroyed without their loop, end too, with the greenlets that were to start there.
 #[test]
 fn other_hubs_of_the_thread_end() -> Result<(), Exception> {
     let held = Rc::new(());
@@ -476,7 +477,7 @@ fn other_hubs_of_the_thread_end() -> Result<(), Exception> {
     Ok(())
 }
 
-/// It was never freed: the hub's greenlet kept its parent, and that the hub.
+/// Such a hub must be freed, although the hub's greenlet holds its parent, and the parent holds the hub.
 #[test]
 fn a_hub_whose_parent_owns_it_goes() -> Result<(), Exception> {
     let owner = run(|| {

@@ -1,5 +1,5 @@
-//! Threads that just return, with greenlets that are parked: each in a process of its own, because what belongs to the
-//! process is counted. This binary runs itself with `LEFT_CASE` set.
+//! Tests threads that just return while greenlets are parked in them. Each case runs in a process of its own, because
+//! it counts what belongs to the process. This binary runs itself with `LEFT_CASE` set.
 
 #[allow(dead_code, reason = "shared with other tests")]
 mod common;
@@ -36,12 +36,13 @@ const CASES: &[(&str, fn())] = &[
     ("first thread", first_thread),
 ];
 
-/// Runs a case in a process of its own. There the case runs in the first thread.
+/// Runs a case in a process of its own, in its first thread.
 fn run(case: &str) -> common::Result<Ended> {
     let mut command = common::this_program::command();
     command.args(["--exact", "child", "--nocapture", "--test-threads=1"]);
     if ["exit", "first thread"].contains(&case) {
-        // What is on the stacks of threads that are not there, or have not ended, is no leak.
+        // The leak check would report values on stacks of threads that do not exist in the child, or have not ended,
+        // which are no leaks.
         command.env("ASAN_OPTIONS", "detect_leaks=0");
     }
     Process::spawn(command.env(CASE, case))?.wait(SOON)
@@ -53,7 +54,7 @@ fn passes(case: &str) -> common::Result<Ended> {
     Ok(ended)
 }
 
-/// The children's side.
+/// Runs the case that the parent process has chosen.
 #[test]
 fn child() {
     if let Ok(case) = std::env::var(CASE) {
@@ -68,7 +69,7 @@ fn in_thread(f: impl FnOnce() -> Result<(), Exception> + Send + 'static) {
     ended.expect("it does not panic").expect("nobody throws");
 }
 
-/// Parks a greenlet for ever, with what it owns.
+/// Parks a greenlet for ever, which owns the value.
 fn park(owned: impl Sized + 'static) -> Result<(), Exception> {
     spawn(move || {
         let _owned = owned;
@@ -97,12 +98,12 @@ fn it_is_told_once_how_many_and_where_the_first_was_made() -> common::Result {
     Ok(())
 }
 
-/// How many entries a folder of this process's in /proc has.
+/// The number of entries in a folder of this process in /proc.
 fn count(folder: &str) -> usize {
     fs::read_dir(format!("/proc/self/{folder}")).expect("Linux").count()
 }
 
-/// The loop's descriptors, and those that watchers own, are closed; those on stacks are not.
+/// The descriptors of the loop, and those that watchers own, are closed; those on stacks of parked greenlets are not.
 fn descriptors() {
     let before = count("fd");
     in_thread(|| {
@@ -112,7 +113,7 @@ fn descriptors() {
         park(())
     });
     assert_eq!(count("fd"), before);
-    // A hub that was replaced, and whose loop still has somebody to start.
+    // A hub was replaced, and a greenlet is still to be started on its loop.
     in_thread(|| {
         spawn(|| ());
         set_hub(Some(Hub::new(Loop::new((), false)?)?));
@@ -143,7 +144,7 @@ impl Drop for Panics {
     }
 }
 
-/// Threads of pools that nobody can use any more end, also when destructors and hooks panic that come before.
+/// The threads of pools that cannot be used any more end, also if destructors and hooks that run before panic.
 fn threads() {
     let before = count("task");
     for on_a_stack in [true, false] {
@@ -171,7 +172,7 @@ fn threads_of_pools_end() -> common::Result {
     passes("threads").map(drop)
 }
 
-/// Where nobody but the hub is parked, nothing is left.
+/// If only the hub is parked, nothing is left behind.
 fn only_the_hub() {
     let uses = || {
         in_thread(|| {
@@ -192,7 +193,7 @@ fn only_the_hub() {
     for _ in 0..300 {
         uses();
     }
-    // The C library and the kernel keep a few for later, not one for each thread.
+    // The C library and the kernel keep a few mappings for later, but not one for each thread.
     let more = mappings().saturating_sub(before);
     assert!(more < 100, "{more} mappings more");
 }
@@ -220,7 +221,8 @@ impl Drop for Waits {
     }
 }
 
-/// A destructor of a thread-local waits; the one that a greenlet has borrowed is gone already.
+/// The destructor of a thread-local waits. Another thread-local, from which a greenlet has borrowed, is destroyed
+/// already.
 fn borrowed() {
     let (tell, told) = mpsc::channel();
     in_thread(move || {
@@ -248,7 +250,7 @@ gevent::local! {
     static MINE: RefCell<Vec<u32>> = RefCell::default();
 }
 
-/// What destructors may ask for when all is over.
+/// A value whose destructor uses the library when the thread is over.
 struct Asks(Sender<u32>);
 
 impl Drop for Asks {
@@ -289,11 +291,12 @@ fn asks() {
     for parked in [true, false] {
         let (tell, told) = mpsc::channel();
         in_thread(move || {
-            // Destroyed after our own thread-local, and before it.
+            // One value is destroyed after the library's own thread-local, the other one before it.
             FIRST.set(Some(Asks(tell.clone())));
             sleep(0)?;
             MINE.with(|mine| mine.borrow_mut().push(1));
-            // Where it is not noticed that a younger one goes, that is not the end yet.
+            // On some platforms the destruction of a younger thread-local is not noticed, so there the thread's
+            // greenlets have not ended yet.
             if cfg!(all(target_os = "linux", target_env = "gnu")) {
                 LAST.set(Some(Asks(tell)));
             } else {
@@ -313,7 +316,7 @@ fn destructors_get_typed_errors() -> common::Result {
     passes("asks").map(drop)
 }
 
-/// Counts what should not be dropped.
+/// Reports its drop, which should not come.
 struct Counts(Sender<u32>);
 
 impl Drop for Counts {
@@ -327,7 +330,7 @@ thread_local! {
     static YOUNGER: RefCell<Vec<Greenlet<()>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Thread-locals that have the last handles of parked greenlets.
+/// Thread-locals hold the last handles of parked greenlets.
 fn keeps() {
     let (tell, told) = mpsc::channel();
     in_thread(move || {
@@ -377,7 +380,7 @@ fn the_parent_of_the_hub_does_not_run() -> common::Result {
     passes("parent of the hub").map(drop)
 }
 
-/// `exit` in a greenlet, with a destructor that waits.
+/// A greenlet calls `exit` while a value on its stack has a destructor that waits.
 fn exit() {
     thread_local! {
         static WAITS: Waits = const { Waits(Cell::new(None)) };
@@ -404,8 +407,8 @@ fn exit_in_a_greenlet_lets_nobody_go_on() -> common::Result {
 }
 
 fn first_thread() {
-    // After a fork the thread that has forked is the first.
-    // SAFETY: nothing that another thread could have locked is used in the child but memory.
+    // After a fork, the thread that has forked is the first thread of the child.
+    // SAFETY: of the locks that another thread could hold, the child uses only the allocator's, which `fork` handles.
     let child = unsafe { libc::fork() };
     if child == 0 {
         park(()).expect("nobody throws");
@@ -417,7 +420,7 @@ fn first_thread() {
     assert_eq!(status, 0);
 }
 
-/// Its end is the process's, which is nothing to tell of.
+/// The end of the first thread is the end of the process, so nothing is printed.
 #[test]
 fn the_first_thread_says_nothing() -> common::Result {
     let ended = passes("first thread")?;

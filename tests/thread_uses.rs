@@ -1,6 +1,6 @@
-//! Whatever is public is used where a thread ends: in destructors of thread-locals that are older than its hub, and
-//! younger, after an implicit end and after an explicit one, with greenlets parked and without. Nothing panics, which
-//! would abort the process; nothing hangs; and where nobody runs any more, each wait is an error.
+//! Uses all public functions at the end of a thread: in destructors of thread-locals that are older or younger than its
+//! hub, after an implicit or an explicit end, with parked greenlets and without. Nothing may panic, which would abort
+//! the process, and nothing may hang; and where no greenlet runs any more, each wait must be an error.
 
 mod support;
 
@@ -28,10 +28,10 @@ use gevent::{
 };
 use support::bounded;
 
-/// Waits, or needs somebody to run: an error where nobody does.
+/// A call that waits, or needs another greenlet to run. It must fail where no greenlet runs any more.
 type Wait = fn(&Kept) -> Result<(), Exception>;
 
-/// What was made while all was well.
+/// Objects that were made before the thread's end.
 struct Kept {
     parked: Greenlet<()>,
     unstarted: Greenlet<()>,
@@ -197,7 +197,7 @@ const WAITS: &[(&str, Wait)] = &[
     ("a kept greenlet", |kept| kept.raw.switch(()).map(drop)),
 ];
 
-/// Needs nobody: does whatever it does.
+/// Calls the functions that need no other greenlet. Their results do not matter.
 fn use_the_rest(kept: &Kept) {
     let hub = get_hub();
     let _ = format!("{hub:?} {:?} {:?}", kept.hub, kept.parked);
@@ -236,7 +236,7 @@ fn use_the_rest(kept: &Kept) {
     let _ = (kept.server.stop(0.001), kept.server.serve_forever());
     kept.listener.close();
     kept.timeout.cancel();
-    // A thread without greenlets waits for these by itself.
+    // These block the thread itself if it has no greenlets.
     let _ = (kept.shared.wait(0.001), threadsafe::Event::new().wait(0.001));
     let _ = threadsafe::Semaphore::new(0).acquire_timeout(0.001);
     let _ = threadsafe::Queue::<()>::new().get_timeout(0.001);
@@ -269,7 +269,7 @@ fn use_the_rest(kept: &Kept) {
     }
 }
 
-/// Uses everything when it is dropped, and tells which waits nobody refused.
+/// Uses all functions when it is dropped, and sends the names of the waits that have not failed.
 struct Uses {
     kept: Option<Kept>,
     tell: Sender<Vec<&'static str>>,
@@ -297,7 +297,7 @@ thread_local! {
     static YOUNG: RefCell<Option<Uses>> = const { RefCell::new(None) };
 }
 
-/// What nobody has refused in a thread-local's destructor.
+/// The waits that have not failed in a thread-local's destructor.
 fn used(explicit: bool, old: bool, parked: bool) -> Vec<&'static str> {
     let _bounded = bounded();
     let (tell, told) = channel();
@@ -310,7 +310,7 @@ fn used(explicit: bool, old: bool, parked: bool) -> Vec<&'static str> {
         }
         let uses = Uses { kept: Some(kept), tell };
         if old { &OLD } else { &YOUNG }.set(Some(uses));
-        // From now on it counts as something that is known to those who wait.
+        // From now on greenlets that wait may have borrowed the thread-local.
         gevent::sleep(0)
     };
     let thread = thread::spawn(move || {
@@ -324,11 +324,12 @@ fn used(explicit: bool, old: bool, parked: bool) -> Vec<&'static str> {
 #[test]
 fn where_nobody_runs_any_more_each_wait_is_an_error() {
     for (old, parked) in [(true, true), (true, false), (false, true)] {
-        // Where it is not noticed that a younger one goes, that is not the end yet.
+        // On some platforms the destruction of a younger thread-local is not noticed, so there the thread's greenlets
+        // have not ended yet.
         if !old && !cfg!(all(target_os = "linux", target_env = "gnu")) {
             continue;
         }
-        // Without somebody who is parked, these have nothing to wait for.
+        // If no greenlet is parked, these calls have nothing to wait for.
         let waits_for_nothing: &[&str] = match parked {
             true => &[],
             false => &["join", "kill", "kill by the way", "killall", "a kept event"],
@@ -338,7 +339,7 @@ fn where_nobody_runs_any_more_each_wait_is_an_error() {
     }
 }
 
-/// The thread goes on after an explicit end, so that some can wait.
+/// The thread goes on after an explicit end, so some of the calls can wait.
 #[test]
 fn after_an_explicit_end_nothing_panics() {
     for (old, parked) in [(true, true), (true, false), (false, true), (false, false)] {
@@ -346,7 +347,8 @@ fn after_an_explicit_end_nothing_panics() {
     }
 }
 
-/// In the main greenlet of a thread whose run is over; its hub is gone, and there are new ones.
+/// The calls are made in the main greenlet of a thread whose `run` is over: the old hub is gone, and the thread gets
+/// new ones.
 #[test]
 fn in_code_after_an_explicit_end_nothing_panics() {
     let _bounded = bounded();

@@ -1,5 +1,5 @@
-//! Both sides of a fork go on with their thread pools. The test is alone in its process: a fork copies what
-//! other tests hold, and stops what their threads do.
+//! Tests that both processes go on to use their thread pools after a fork. This program has no other test, because a
+//! fork copies the locks of other tests, and stops their threads.
 
 #[path = "support/mod.rs"]
 mod support;
@@ -13,9 +13,9 @@ use gevent::threadpool::{LostInForkError, ThreadPool};
 use gevent::{get_hub, sleep, spawn};
 use support::{LONG, TestResult, bounded};
 
-/// Runs `in_child` in a fork; says how it ended: 0 if well.
+/// Runs `in_child` in a fork. Returns the child's exit status, which is 0 on success.
 fn fork(in_child: impl FnOnce() -> TestResult) -> i32 {
-    // SAFETY: what the child takes are locks of its own thread; it ends by `_exit`.
+    // SAFETY: the child takes only locks that its own thread uses, and ends by `_exit`.
     let pid = unsafe { libc::fork() };
     assert_ne!(pid, -1);
     if pid == 0 {
@@ -44,7 +44,7 @@ fn both_sides_of_a_fork_go_on() -> TestResult {
     let waiter = spawn(move || its.get());
     sleep(0)?;
 
-    // Noticed when the loop is made anew.
+    // The pool notices the fork when the loop is made anew.
     let status = fork(|| {
         get_hub().reinit()?;
         assert!(waiter.get_timeout(LONG).unwrap_err().is::<LostInForkError>());
@@ -54,7 +54,7 @@ fn both_sides_of_a_fork_go_on() -> TestResult {
     });
     assert_eq!(status, 0);
 
-    // Noticed when the pool is used.
+    // The pool notices the fork when it is used.
     let status = fork(|| {
         get_hub().reinit()?;
         assert_eq!(pool.apply(|| 2)?, 2);
@@ -63,7 +63,7 @@ fn both_sides_of_a_fork_go_on() -> TestResult {
     });
     assert_eq!(status, 0);
 
-    // In the middle of what other threads tell the loop: its lock is free in the child.
+    // The fork comes while other threads send to the loop. The loop's lock is free in the child.
     let told = get_hub().loop_().async_()?;
     told.start(|| ())?;
     let (sender, over) = (told.sender(), Arc::new(AtomicBool::new(false)));
@@ -87,7 +87,7 @@ fn both_sides_of_a_fork_go_on() -> TestResult {
     tells.join().expect("it does not panic");
     told.stop()?;
 
-    // And the parent does not notice.
+    // The parent's pool goes on undisturbed.
     release.send(()).unwrap();
     assert!(waiter.get()? && lost.get()?);
     assert_eq!(pool.map(|x: i32| x + 1, 0..8)?.len(), 8);

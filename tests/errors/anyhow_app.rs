@@ -14,7 +14,7 @@ fn parse(text: &str) -> anyhow::Result<i64> {
     Ok(number)
 }
 
-/// Exceptions go out by `?`, anyhow's errors come in by `raised`.
+/// An exception becomes an anyhow error by `?`, and an anyhow error an exception by `raised`.
 fn sum(texts: &'static [&'static str]) -> anyhow::Result<i64> {
     let parsed = Queue::new();
     let worker = spawn({
@@ -48,7 +48,7 @@ fn it_works() -> anyhow::Result<()> {
     let chain: Vec<_> = error.chain().map(ToString::to_string).collect();
     assert!(chain.iter().any(|text| text == "\"x\" is no number"), "{chain:?}");
     assert!(error.chain().any(|e| e.is::<std::num::ParseIntError>()), "{chain:?}");
-    // And in again, the very exception.
+    // Converted back, it is the same exception again.
     let again = Err::<(), _>(error).raised().unwrap_err();
     assert!(again.is::<std::num::ParseIntError>());
 

@@ -10,7 +10,7 @@ use gevent::{Exception, GreenletExit, Raised, Timeout, sleep, spawn};
 
 use crate::support::{LONG, TestResult, bounded};
 
-/// What the server does for one line.
+/// The server's answer to one line.
 fn answer(line: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
     let number: u32 = line.trim().parse()?;
     if number > 1000 {

@@ -1,5 +1,5 @@
-//! A kill is a good end and a timeout is that timeout, whatever a library has made of them; a failure that only
-//! tells of somebody else's end is a failure.
+//! Tests that a kill counts as success, and that a timeout is recognised, whatever error a library has made of them;
+//! and that an error which only tells of another greenlet's exit is a failure.
 
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read};
@@ -27,7 +27,7 @@ fn connected() -> io::Result<(TcpStream, TcpStream)> {
     Ok((stream, listener.accept()?.0))
 }
 
-/// Waits of libraries that know nothing of greenlets: each ends only by what is thrown into it.
+/// Waits of libraries that do not know of greenlets. Each ends only by an exception that is thrown into it.
 fn libraries() -> Vec<fn(TcpStream) -> TestResult> {
     vec![
         |mut stream| {
@@ -115,7 +115,7 @@ fn a_failure_that_tells_of_anothers_exit_is_reported() -> TestResult {
     assert!(!parent.successful() && error.is::<GreenletExit>() && !error.is_exit());
     reports.one_with("LibraryError: a task failed: GreenletExit");
 
-    // Itself killed, it passes on the other's exit all the same: that is no answer to its own.
+    // The greenlet is killed itself, but passes on the exit of another one, which is an error.
     let child = spawn(|| sleep(LONG));
     sleep(0)?;
     child.kill()?;
@@ -130,7 +130,7 @@ fn a_failure_that_tells_of_anothers_exit_is_reported() -> TestResult {
     Ok(())
 }
 
-/// What is thrown and is no exit fails the greenlet, with all that the library says of it.
+/// An exception that is thrown and is no exit becomes the greenlet's error, in the form that the library has given it.
 #[test]
 fn other_failures_stay_failures() -> TestResult {
     let _bounded = bounded();
@@ -170,7 +170,7 @@ fn a_result_linked_to_a_killed_greenlet_ended_well() -> TestResult {
     assert!(anywhere.get().unwrap_err().is_exit());
     assert!(anywhere.successful() && anywhere.exception().is_none());
 
-    // One that is set as an exception is one.
+    // An exit that is set as the exception of a result is an exception.
     let result = AsyncResult::<()>::new();
     result.set_exception(GreenletExit);
     assert!(!result.successful() && result.exception().is_some());

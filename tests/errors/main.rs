@@ -1,4 +1,5 @@
-//! Errors: what is thrown arrives, ends whatever a greenlet waits in, and works with everybody's errors.
+//! Tests of errors: thrown exceptions arrive, end the call in which a greenlet waits, and work with the error types of
+//! other crates.
 
 mod anyhow_app;
 mod boxed_app;

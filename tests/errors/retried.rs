@@ -1,4 +1,5 @@
-//! What tries again, or tries the next one, after an error: not after one that was thrown.
+//! Tests that functions which try again after an error, or try the next address, do not do so after an exception that
+//! was thrown.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
@@ -15,7 +16,7 @@ fn pair() -> io::Result<(TcpStream, TcpStream)> {
     Ok((near, listener.accept()?.0))
 }
 
-/// An address at which connecting takes for ever, as long as this is there: its backlog is full.
+/// An address at which connecting takes for ever while this value lives, because the backlog is full.
 struct Hanging {
     address: SocketAddr,
     _sockets: Vec<socket2::Socket>,
@@ -32,7 +33,7 @@ impl Hanging {
         for _ in 0..4 {
             let socket = new()?;
             socket.set_nonblocking(true)?;
-            // In progress.
+            // The connection stays in progress.
             let _ = socket.connect(&address);
             sockets.push(socket);
         }
@@ -51,7 +52,7 @@ fn connecting_does_not_go_on_to_the_next_address() -> TestResult {
     each_ends(move || Ok(TcpStream::connect(&addresses[..]).map(drop)?))?;
     each_ends(move || Ok(TcpStream::connect_timeout(&addresses[..], LONG).map(drop)?))?;
     assert!(live.try_accept()?.is_none());
-    // The time for one address is an ordinary error.
+    // That the time for one address is over is an ordinary error.
     let stream = TcpStream::connect_timeout(&addresses[..], 0.01)?;
     assert_eq!(stream.peer_addr()?, addresses[1]);
     Ok(())
@@ -83,7 +84,7 @@ fn std_does_not_try_again() -> TestResult {
 fn a_socket_knows_its_own_errors_from_thrown_ones() -> TestResult {
     let _bounded = bounded();
     let (stream, _peer) = pair()?;
-    // A short read, after which the next one waits before it tries.
+    // After a short read the next read waits before it tries.
     let mut peer = _peer.clone();
     peer.write_all(b"x")?;
     assert_eq!((&stream).read(&mut [0; 8])?, 1);

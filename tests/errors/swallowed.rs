@@ -1,4 +1,4 @@
-//! What goes on after an error, or makes another one of it: not of one that was thrown.
+//! Tests that functions which go on after an error, or replace it, do not do so with an exception that was thrown.
 
 use std::cell::Cell;
 use std::iter::FusedIterator;
@@ -16,7 +16,7 @@ use gevent::socket::{TcpListener, TcpStream};
 use gevent::threadpool::ThreadPool;
 use gevent::{Exception, GreenletExit, Kill, Timeout, get_hub, iwait, sleep, spawn, threadsafe, with_timeout};
 
-/// A loop that ignores errors ends with the iterator; says which was the last one.
+/// Runs a loop that ignores errors, which must end with the iterator. Returns the last error.
 fn ignores_errors<T>(items: impl FusedIterator<Item = Result<T, impl Into<Exception>>>) -> TestResult {
     let mut last = Ok(());
     for item in items {
@@ -106,7 +106,7 @@ fn incoming_goes_on_after_its_own_timeout() -> TestResult {
             incoming.next().expect("it goes on").expect_err("nobody connects");
         }
         let client = spawn(move || Ok(TcpStream::connect(address).map(drop)?));
-        // Also without any time, the client has its turn.
+        // The client has its turn also if the listener's timeout is 0.
         let connected = |stream: std::io::Result<TcpStream>| stream.is_ok();
         assert!(incoming.by_ref().any(connected));
         client.get()?;
@@ -135,7 +135,7 @@ fn a_thrown_shut_down_is_not_the_queues() -> TestResult {
         ends_with(exception.clone(), move || ignores_errors(its.iter()))?;
         ends_with(exception, move || queue.peek_timeout(LONG).map(drop))?;
     }
-    // The queue's own is the end, and no error.
+    // The queue's own `ShutDown` ends the iterator without an error.
     let queue = Queue::<i32>::new();
     let its = queue.clone();
     let getting = spawn(move || ignores_errors(its.iter()));
@@ -175,7 +175,7 @@ fn killing_a_group_in_time_passes_on_what_is_thrown() -> TestResult {
             ..Kill::default()
         })
     })?;
-    // Its own time is no error.
+    // That its own time is over is no error.
     let timeout = Some(0.001);
     group.kill_with(Kill {
         timeout,
@@ -195,7 +195,7 @@ fn map_ends_with_what_is_thrown_and_not_with_an_items_error() -> TestResult {
     let its = group.clone();
     each_ends(move || its.map(|_| sleep(LONG), [1, 2]).map(drop))?;
     group.kill()?;
-    // Thrown into the greenlet that maps: it is what the result is.
+    // An exception that is thrown into the greenlet that maps becomes the result.
     for kill in kills() {
         let mapping = group.map_async(|_| sleep(LONG), [1, 2]);
         sleep(0)?;
@@ -285,7 +285,7 @@ fn a_notification_goes_on_if_the_lock_is_not_had_again() -> TestResult {
     sleep(0)?;
     sleep(0)?;
     assert_eq!(condition.waiting(), 1, "the first wants the lock");
-    // By hand: a kill would be held back until it has the lock.
+    // The exception is thrown by hand, as a kill would be held back until the greenlet has the lock.
     let (raw, exception) = (first.raw().clone(), Exception::new(ExpectedError("by hand")));
     get_hub().loop_().run_callback(move || raw.throw(exception).map(drop))?;
     sleep(0)?;
@@ -310,7 +310,7 @@ fn joining_the_hub_ends_with_what_is_thrown() -> TestResult {
     }
     let timeout = Timeout::start_new(0.001);
     assert!(timeout.caused(&get_hub().join(LONG).unwrap_err()));
-    // Its own time, and its own end, are none.
+    // Neither the end of its own time nor that of the loop is an error.
     let sleeper = spawn(|| sleep(LONG));
     assert!(!get_hub().join(0.001)?);
     sleeper.kill()?;

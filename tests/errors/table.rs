@@ -1,4 +1,4 @@
-//! The table in docs/errors.md names sources and tests of ours: they exist.
+//! Checks that the sources and tests which the table in docs/errors.md names exist.
 
 use std::fs;
 use std::path::Path;

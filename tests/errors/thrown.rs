@@ -1,4 +1,4 @@
-//! What is thrown into a greenlet that waits, in all the kinds that others might take for an ordinary error.
+//! Throws into a greenlet that waits, with all kinds of exceptions that code could take for an ordinary error.
 
 use std::cell::RefCell;
 use std::io::ErrorKind;
@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::support::TestResult;
 use gevent::{Exception, GreenletExit, Kill, Timeout, sleep, spawn};
 
-/// Kinds of errors that are tried again, or left for the next address, connection or item.
+/// Kinds of errors after which code tries again, or goes on with the next address, connection or item.
 const RETRIED: [ErrorKind; 6] = [
     ErrorKind::Interrupted,
     ErrorKind::WouldBlock,
@@ -17,7 +17,7 @@ const RETRIED: [ErrorKind; 6] = [
     ErrorKind::UnexpectedEof,
 ];
 
-/// Kills, and exceptions with which greenlets are killed.
+/// Exceptions with which a greenlet is killed: a `GreenletExit` and others.
 pub(crate) fn kills() -> Vec<Exception> {
     let mut kills = vec![
         Exception::new(GreenletExit),
@@ -27,7 +27,7 @@ pub(crate) fn kills() -> Vec<Exception> {
     kills
 }
 
-/// Has each of them, and timeouts, end `wait`, which must end with that very exception.
+/// Ends `wait` by each of the [`kills`] and by timeouts. It must return that very exception.
 pub(crate) fn each_ends(wait: impl Fn() -> TestResult + Clone + 'static) -> TestResult {
     for kill in kills() {
         ends_with(kill, wait.clone())?;
@@ -44,7 +44,7 @@ pub(crate) fn each_ends(wait: impl Fn() -> TestResult + Clone + 'static) -> Test
     Ok(())
 }
 
-/// Has `exception` end `wait`, in a greenlet that has begun to wait.
+/// Ends `wait` by `exception`, in a greenlet that has begun to wait.
 pub(crate) fn ends_with(exception: Exception, wait: impl FnOnce() -> TestResult + 'static) -> TestResult {
     let ended = Rc::new(RefCell::new(None));
     let its = ended.clone();

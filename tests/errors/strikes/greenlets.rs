@@ -1,4 +1,4 @@
-//! Waits for greenlets, timers, descriptors and the hub.
+//! The table of waits for greenlets, timers, descriptors and the hub.
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -16,10 +16,10 @@ use gevent::{
     killall_with, sleep, sleep_with_ref, spawn, wait, with_timeout,
 };
 
-/// So long those wait that have a time limit.
+/// The time limit of the calls that take one.
 const LIMIT: f64 = 1000.0;
 
-/// A greenlet that ends when it is told, with 7.
+/// A greenlet that ends with 7 when the event is set.
 fn other() -> (Greenlet<i32>, Event) {
     let told = Event::new();
     let its = told.clone();
@@ -30,7 +30,7 @@ fn other() -> (Greenlet<i32>, Event) {
     (greenlet, told)
 }
 
-/// The other greenlet is left as it is by whoever waits for it.
+/// A case in which the call waits for another greenlet, which must be left as it is.
 fn joining(call: fn(&Greenlet<i32>) -> TestResult) -> Case {
     let (greenlet, told) = other();
     let check = greenlet.clone();
@@ -44,7 +44,7 @@ fn joining(call: fn(&Greenlet<i32>) -> TestResult) -> Case {
     )
 }
 
-/// A greenlet that takes its time to end after a kill, which has come when it was told.
+/// A case in which the call kills a greenlet, which ends some time after the kill.
 fn killing(call: fn(&Greenlet<()>) -> TestResult) -> Case {
     let (begun, told) = (Event::new(), Event::new());
     let (its, end) = (begun.clone(), told.clone());
@@ -67,7 +67,7 @@ fn killing(call: fn(&Greenlet<()>) -> TestResult) -> Case {
     )
 }
 
-/// A wait that a [`Resume`] ends, which is left in the cell.
+/// A case in which the call leaves a [`Resume`] in the cell, which ends its wait.
 fn parking(call: fn(&RefCell<Option<Resume>>) -> TestResult) -> Case {
     let resume = Rc::new(RefCell::new(None));
     let its = resume.clone();
@@ -83,7 +83,7 @@ fn parking(call: fn(&RefCell<Option<Resume>>) -> TestResult) -> Case {
     )
 }
 
-/// A descriptor that can be read when it is told.
+/// A case in which the call waits to read from a descriptor.
 fn reading(call: fn(&UnixStream) -> TestResult) -> Case {
     let (mut near, far) = UnixStream::pair().expect("descriptors are left");
     let near_too = near.try_clone().expect("descriptors are left");
@@ -94,7 +94,7 @@ fn reading(call: fn(&UnixStream) -> TestResult) -> Case {
     )
 }
 
-/// A descriptor that can be written when it is told.
+/// A case in which the call waits to write to a descriptor.
 fn writing(call: fn(&UnixStream) -> TestResult) -> Case {
     let (near, far) = UnixStream::pair().expect("descriptors are left");
     far.set_nonblocking(true).expect("it is open");
@@ -117,7 +117,7 @@ fn next<T>(mut items: impl Iterator<Item = Result<T, Exception>>) -> TestResult 
     item.map(drop)
 }
 
-/// What ends by itself.
+/// A row for a call that ends by itself.
 fn alone(name: &'static str, call: fn() -> TestResult) -> Row {
     row(name, move || case(call, || (), |_| ()))
 }
@@ -235,7 +235,7 @@ pub(super) fn rows() -> Vec<Row> {
             move || told.set(),
             move |got| {
                 check.join(LONG).expect("nobody kills the test");
-                // Else it is killed, unless it was told first.
+                // If the call was ended, the greenlet is killed, unless it was told to end before.
                 assert!(!got || check.value() == Some(7));
                 assert!(check.successful());
             },
@@ -247,7 +247,7 @@ pub(super) fn rows() -> Vec<Row> {
                 "hub/src/hub/waits.rs Hub::switch",
                 (|cell| {
                     let park = Park::begin();
-                    // Whoever switches back ends it.
+                    // The wait is ended by a switch back.
                     cell.replace(Some(park.resume()));
                     drop(park);
                     let greenlet = getcurrent();
@@ -282,7 +282,7 @@ pub(super) fn rows() -> Vec<Row> {
         case(
             move || waiter.get().map(|value| assert_eq!(value, 7)),
             move || give.switch(7).expect("this is the hub"),
-            // Nobody was in `get`: it is stored.
+            // If no greenlet was in `get`, the value is stored.
             move |got| assert_eq!(check.value(), (!got).then_some(7)),
         )
     }));

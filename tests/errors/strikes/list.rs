@@ -1,5 +1,5 @@
-//! The tables are complete: every public function whose source says that it waits is in one of them, or among those
-//! that are explained here.
+//! Checks that the tables are complete: every public function whose source says that it waits is in one of them, or in
+//! the list of exceptions here.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -27,10 +27,10 @@ fn every_function_that_waits_is_struck() {
     assert!(both.is_empty(), "explained, though they are struck: {both:#?}");
 }
 
-/// The functions that wait, as far as their source says so, each with its file and type.
+/// The functions that wait according to their source, each with its file and type.
 ///
-/// Whoever waits has `#[track_caller]`, for lists of greenlets that wait, and can fail; or its documentation says that
-/// it waits, or what becomes of what is thrown.
+/// A function that waits can fail and has `#[track_caller]`, for lists of greenlets that wait; or its documentation
+/// says that it waits, or tells of exceptions that are thrown.
 fn waiting_functions() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
@@ -57,7 +57,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Traits whose functions are called though they are not `pub`.
+/// Traits whose functions are public without `pub`.
 const TRAITS: [&str; 3] = ["Iterator", "Read", "Write"];
 
 fn in_source(text: &str) -> Vec<String> {
@@ -108,7 +108,7 @@ fn in_source(text: &str) -> Vec<String> {
     found
 }
 
-/// The lines up to the body.
+/// The lines of a function up to its body.
 fn signature(lines: &[&str]) -> String {
     let end = lines.iter().position(|line| line.ends_with(['{', ';', '}']));
     lines[..=end.unwrap_or(0)].join(" ")
@@ -133,7 +133,7 @@ fn header_of(header: &str) -> (String, String) {
     }
 }
 
-/// Those that are not struck, and why: a file, names, the reason.
+/// The functions that are in no table: a file, names, the reason.
 const EXPLAINED: &[(&str, &str, &str)] = &[
     (
         "hub/src/core/watchers/io.rs",

@@ -1,4 +1,4 @@
-//! Waits for locks, events and results, for one thread or several.
+//! The table of waits for locks, events and results, of one thread or of several.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,10 +10,10 @@ use gevent::event::{AsyncResult, Event};
 use gevent::lock::{Barrier, BoundedSemaphore, Condition, RLock, Semaphore};
 use gevent::{Exception, spawn, threadsafe};
 
-/// So long those wait that have a time limit.
+/// The time limit of the calls that take one.
 const LIMIT: f64 = 1000.0;
 
-/// A permit is released once: the call has it, or the semaphore does.
+/// A case in which one permit is released: afterwards the call has it, or the semaphore does.
 macro_rules! semaphore {
     ($type:ident $(:: $rest:ident)*, $call:expr, $takes:expr) => {
         move || {
@@ -60,7 +60,7 @@ macro_rules! semaphores {
     };
 }
 
-/// Set once; nobody is left waiting.
+/// A case in which the object is set once, after which no greenlet is left waiting.
 macro_rules! settable {
     ($new:expr, $set:expr, $call:expr) => {
         move || {
@@ -94,7 +94,7 @@ macro_rules! results {
     }};
 }
 
-/// A lock that another greenlet holds until it is told.
+/// A case with a lock that another greenlet holds until it is told to release it.
 fn held(call: fn(&RLock) -> TestResult, takes: bool) -> Case {
     let (lock, free) = (RLock::new(), Event::new());
     let (its, told) = (lock.clone(), free.clone());
@@ -120,7 +120,7 @@ fn held(call: fn(&RLock) -> TestResult, takes: bool) -> Case {
     )
 }
 
-/// A notification comes once: it goes to the call, or to who waits behind it.
+/// A case with one notification, which goes to the call, or to the greenlet that waits behind it.
 fn condition(call: fn(&Condition, &Cell<bool>) -> TestResult) -> Case {
     let (condition, changed) = (Condition::new(), Rc::new(Cell::new(false)));
     let (its, seen) = (condition.clone(), changed.clone());
@@ -260,7 +260,7 @@ pub(super) fn rows() -> Vec<Row> {
             move || {
                 let other = give.clone();
                 spawn(move || {
-                    // Without the one that was struck, it is one short for ever.
+                    // Without the greenlet whose wait was ended, the barrier is never full.
                     gevent::Timeout::new(0.001).silent(|| other.wait(None)).map(drop)
                 });
             },

@@ -1,15 +1,15 @@
-//! A kill or a timeout strikes at every place where a public function waits: it ends that function with that very
-//! exception, and nothing is lost or left behind.
+//! Throws a kill or a timeout at every place where a public function waits: the function must end with that very
+//! exception, and nothing may be lost or left behind. Such a throw is called a strike.
 //!
-//! | file | what waits |
+//! | file | waits |
 //! |---|---|
 //! | `greenlets.rs` | for greenlets, timers, descriptors, the hub |
-//! | `list.rs` | nothing: says whether a function is missing in these tables |
+//! | `list.rs` | none: it checks that no function is missing in these tables |
 //! | `locks.rs` | for locks, events, results, for one thread or several |
 //! | `pools.rs` | for places, tasks and values of pools |
 //! | `queues.rs` | for items and space |
 //! | `sockets.rs` | for peers, names and servers |
-//! | `strike.rs` | the strikes, and what is counted afterwards |
+//! | `strike.rs` | none: it has the strikes, and the checks afterwards |
 
 #![allow(clippy::type_complexity, reason = "a table says once what its functions are")]
 

@@ -1,4 +1,4 @@
-//! Waits for places, tasks and values of pools.
+//! The table of waits for places, tasks and values of pools.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -10,10 +10,10 @@ use gevent::pool::{Group, Pool};
 use gevent::threadpool::{ThreadPool, ThreadPoolExecutor};
 use gevent::{Exception, Greenlet, Kill, sleep};
 
-/// So long those wait that have a time limit.
+/// The time limit of the calls that take one.
 const LIMIT: f64 = 1000.0;
 
-/// A full pool, of which the place is given back when it is told.
+/// A case with a full pool, whose place is given back when the task is told to end.
 fn full(call: fn(&Pool) -> TestResult) -> Case {
     let (pool, told) = (Pool::new(1), Event::new());
     let its = told.clone();
@@ -30,7 +30,7 @@ fn full(call: fn(&Pool) -> TestResult) -> Case {
     )
 }
 
-/// A pool with place for two, whose tasks end when they are told.
+/// A case with a pool that has place for two, whose tasks end when the event is set.
 fn busy(call: fn(&Pool, Event) -> TestResult) -> Case {
     let (pool, told) = (Pool::new(2), Event::new());
     let (check, its) = (pool.clone(), told.clone());
@@ -45,7 +45,7 @@ fn busy(call: fn(&Pool, Event) -> TestResult) -> Case {
     )
 }
 
-/// A group of greenlets that take their time to end after a kill.
+/// A case with a group of greenlets that end some time after a kill.
 fn killing(call: fn(&Group) -> TestResult) -> Case {
     let (group, told) = (Group::new(), Event::new());
     for _ in 0..2 {
@@ -84,12 +84,12 @@ fn next<T>(mut items: impl Iterator<Item = Result<T, Exception>>) -> TestResult 
     item.map(drop)
 }
 
-/// All of them, or the first error.
+/// Takes all items, or returns the first error.
 fn all<T>(mut items: impl Iterator<Item = Result<T, Exception>>, count: usize) -> TestResult {
     for left in (0..=count).rev() {
         match items.next() {
             Some(Ok(_)) => assert!(left > 0, "too many"),
-            // Whoever looks for the end lets others run, too, if it took long to come there.
+            // The call that finds the end lets others run, too, if the way there has taken long.
             Some(Err(error)) => {
                 assert!(items.next().is_none() && items.next().is_none());
                 return Err(error);
@@ -100,15 +100,15 @@ fn all<T>(mut items: impl Iterator<Item = Result<T, Exception>>, count: usize) -
     Ok(())
 }
 
-/// What tasks in threads wait for: all of them end when the sender goes.
+/// The channel for which tasks in threads wait. All tasks end when the sender is dropped.
 type Told = Arc<Mutex<std::sync::mpsc::Receiver<()>>>;
 
 fn wait_for(told: &Told) {
-    // Disconnected: it is told.
+    // The error says that the sender is dropped.
     let _ = told.lock().expect("nobody panics").recv();
 }
 
-/// A pool of one thread whose tasks end when it is told.
+/// A case with a pool of one thread, whose tasks end when they are told.
 fn threads(call: fn(&ThreadPool, Told) -> TestResult, busy: usize) -> Case {
     let pool = ThreadPool::new(1);
     let (tell, told) = channel::<()>();
@@ -125,7 +125,7 @@ fn threads(call: fn(&ThreadPool, Told) -> TestResult, busy: usize) -> Case {
         move |_| {
             check.join().expect("nobody kills the test");
             assert!(check.is_empty());
-            // The places are there again: two tasks need no wait.
+            // The places are free again, so two tasks start without a wait.
             for _ in 0..2 {
                 check.spawn(|| ()).expect("there is place");
             }

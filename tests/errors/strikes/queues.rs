@@ -1,4 +1,4 @@
-//! Waits for items and space.
+//! The table of waits for items and space.
 
 use super::strike::{Case, Row, case, row};
 use crate::support::TestResult;
@@ -6,13 +6,13 @@ use gevent::Exception;
 use gevent::queue::{Channel, PutError, Queue};
 use gevent::{spawn, threadsafe};
 
-/// So long those wait that have a time limit.
+/// The time limit of the calls that take one.
 const LIMIT: f64 = 1000.0;
 
-/// Which item is put, and is somewhere in the end.
+/// The item that is put, and must be found in the end.
 const ITEM: i32 = 7;
 
-/// The queue of which there are two.
+/// The methods that the types of queues have in common.
 trait Any: Clone + 'static {
     fn with_maxsize(maxsize: usize) -> Self;
     fn put_nowait(&self, item: Option<i32>) -> Result<(), PutError<Option<i32>>>;
@@ -47,7 +47,7 @@ macro_rules! any {
     };
 }
 
-// Their `len` and the like are those of what they dereference to.
+// Methods such as `len` are those of the type to which these dereference.
 impl Any for Queue<Option<i32>> {
     fn with_maxsize(maxsize: usize) -> Self {
         Queue::with_maxsize(maxsize)
@@ -71,7 +71,7 @@ impl Any for Queue<Option<i32>> {
 
 any!(threadsafe::Queue<Option<i32>>);
 
-/// The item comes once: the call has it, or the queue does.
+/// A case in which one item is put: afterwards the call has it, or the queue does.
 fn getting<Q: Any>(call: fn(&Q) -> TestResult, takes: bool) -> Case {
     let queue = Q::with_maxsize(1);
     let (give, check) = (queue.clone(), queue.clone());
@@ -85,7 +85,8 @@ fn getting<Q: Any>(call: fn(&Q) -> TestResult, takes: bool) -> Case {
     )
 }
 
-/// The item is in the queue if the call came to its end, and with the caller if not.
+/// A case in which the call puts an item: afterwards it is in the queue if the call has succeeded, and with the caller
+/// if not.
 fn putting<Q: Any>(call: fn(&Q) -> TestResult) -> Case {
     let queue = Q::with_maxsize(1);
     queue.put_nowait(Some(0)).expect("there is space");
@@ -109,7 +110,7 @@ fn joining<Q: Any>(call: fn(&Q) -> TestResult) -> Case {
     case(move || call(&queue), move || give.task_done(), |_| ())
 }
 
-/// What a put with a time limit that has failed gives back.
+/// Checks that a failed put with a time limit gives the item back.
 fn given_back(put: Result<(), PutError<Option<i32>>>) -> TestResult {
     match put {
         Err(PutError::Thrown(item, exception)) => {
@@ -120,7 +121,7 @@ fn given_back(put: Result<(), PutError<Option<i32>>>) -> TestResult {
     }
 }
 
-/// The iterator is over after an error, and was when it said so; a new one goes on.
+/// Takes one item. After an error the iterator must be over.
 fn next<T>(mut items: impl Iterator<Item = Result<T, Exception>>) -> TestResult {
     let item = items.next().expect("an item or an error");
     if item.is_err() {
@@ -136,7 +137,7 @@ fn gets(call: fn(&Channel<Option<i32>>) -> TestResult) -> Case {
         move || call(&channel),
         move || {
             let channel = give.clone();
-            // If nobody is left to take it, it is given back.
+            // If no greenlet is left to take the item, it is given back.
             spawn(move || match channel.put_timeout(Some(ITEM), 0.001) {
                 Err(PutError::Full(Some(ITEM))) => Ok(()),
                 put => Ok(put?),
@@ -240,7 +241,7 @@ pub(super) fn rows() -> Vec<Row> {
         }),
     ];
     rows.extend(put.map(|(name, call)| row(name, move || puts(call))));
-    // They wait for no time, in which others have their turn: nobody may have come.
+    // These calls let others run but wait for no time, so there may be no partner yet.
     rows.push(row("src/queue/channel.rs Channel::get_nowait", || {
         gets(|c| match c.get_nowait() {
             Err(empty) if empty.error().is::<gevent::queue::Empty>() && empty.thrown_here().is_none() => Ok(()),

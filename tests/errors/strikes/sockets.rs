@@ -1,4 +1,4 @@
-//! Waits for peers, names and servers.
+//! The table of waits for peers, names and servers.
 
 use std::cell::Cell;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
@@ -12,7 +12,7 @@ use gevent::socket::{TcpListener, TcpStream};
 use gevent::threadpool::{HubExt, ThreadPool};
 use gevent::{get_hub, sleep, spawn};
 
-/// So long those wait that have a time limit.
+/// The time limit of the calls that take one.
 const LIMIT: f64 = 1000.0;
 
 fn listener() -> TcpListener {
@@ -30,7 +30,7 @@ fn pair() -> (TcpStream, TcpStream) {
     (near, listener.accept().expect("somebody has connected").0)
 }
 
-/// The peer sends when it is told; what the call did not take is still there.
+/// A case in which the peer sends when it is told. Bytes that the call has not taken must still be there.
 fn reading(call: fn(&TcpStream) -> io::Result<usize>, takes: bool) -> Case {
     let (near, far) = pair();
     let mut check = far.clone();
@@ -51,7 +51,7 @@ fn reading(call: fn(&TcpStream) -> io::Result<usize>, takes: bool) -> Case {
     )
 }
 
-/// The peer takes all that was sent when it is told.
+/// A case in which the peer reads all that was sent when it is told.
 fn writing(call: fn(&TcpStream) -> io::Result<usize>) -> Case {
     let (near, far) = pair();
     far.set_write_timeout(0).expect("a good time");
@@ -74,7 +74,7 @@ fn writing(call: fn(&TcpStream) -> io::Result<usize>) -> Case {
     )
 }
 
-/// Somebody connects when it is told; the call gets the connection, or the next one does.
+/// A case in which a client connects when it is told. The call gets the connection, or the next call does.
 fn accepting(call: fn(&TcpListener) -> TestResult) -> Case {
     let listener = listener();
     let (address, check) = (address_of(&listener), listener.clone());
@@ -92,7 +92,7 @@ fn accepting(call: fn(&TcpListener) -> TestResult) -> Case {
     )
 }
 
-/// Connects to the first of two addresses, whatever happens.
+/// A case in which the call connects to the first of two addresses; the second must never be tried.
 fn connecting(call: fn([SocketAddr; 2]) -> TestResult) -> Case {
     let (first, second) = (listener(), listener());
     let addresses = [address_of(&first), address_of(&second)];
@@ -108,7 +108,7 @@ fn connecting(call: fn([SocketAddr; 2]) -> TestResult) -> Case {
     )
 }
 
-/// A name is looked up in a pool of one thread, which is busy until it is told.
+/// A case in which the call looks a name up in a pool of one thread, which is busy until it is told to end.
 fn looking_up(call: fn(u16) -> TestResult) -> Case {
     let pool = ThreadPool::new(1);
     get_hub().set_threadpool(pool.clone());
@@ -129,7 +129,7 @@ fn looking_up(call: fn(u16) -> TestResult) -> Case {
     )
 }
 
-/// A server whose handler ends when it is told, with a connection.
+/// A case with a server that has one connection, whose handler ends when it is told.
 fn serving(call: fn(&StreamServer) -> TestResult, stops: bool) -> Case {
     let told = Event::new();
     let its = told.clone();
@@ -141,7 +141,7 @@ fn serving(call: fn(&StreamServer) -> TestResult, stops: bool) -> Case {
     let address = server.address().expect("it is started");
     let client = TcpStream::connect(address).expect("it listens");
     while told.linkcount() == 0 {
-        // Until the handler waits.
+        // The server runs until the handler waits.
         sleep(0).expect("nobody kills the test");
     }
     let (give, check) = (server.clone(), server.clone());
@@ -161,7 +161,7 @@ fn serving(call: fn(&StreamServer) -> TestResult, stops: bool) -> Case {
     )
 }
 
-/// What it yields; after an error it is over.
+/// Takes one connection. After an error the iterator must be over.
 fn next(listener: &TcpListener) -> TestResult {
     let mut incoming = listener.incoming();
     let stream = incoming.next().expect("a connection or an error");
@@ -197,7 +197,7 @@ pub(super) fn rows() -> Vec<Row> {
             true,
         ),
         ("src/socket/stream.rs TcpStream::peek", |s| s.peek(&mut [0; 2]), false),
-        // std's own, which goes on after `Interrupted`.
+        // These are std's functions, which go on after `Interrupted`.
         ("std read_exact", |mut s| s.read_exact(&mut [0; 2]).map(|()| 2), true),
     ];
     rows.extend(reads.map(|(name, call, takes)| row(name, move || reading(call, takes))));

@@ -1,4 +1,4 @@
-//! The strikes, and what is counted afterwards.
+//! The strikes, and the checks afterwards.
 
 use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
@@ -10,21 +10,22 @@ use gevent::greenlet_core::greenlets;
 use gevent::hub::{ExceptionStream, set_switch_out};
 use gevent::{Exception, Greenlet, GreenletExit, Timeout, get_hub, getcurrent, kill, sleep, spawn};
 
-/// A function that waits.
+/// A row of a table: a function that waits.
 pub(crate) struct Row {
-    /// As in the list: `queue/base.rs BaseQueue::put`.
+    /// The name as in `list.rs`, for example `queue/base.rs BaseQueue::put`.
     pub(crate) name: &'static str,
-    /// Whether an exception that is thrown by hand ends it like all others: a mask does not hold it back.
+    /// Whether an exception that is thrown by hand ends the function like all others. (A mask does not hold such an
+    /// exception back.)
     pub(crate) by_hand: bool,
     make: Box<dyn Fn() -> Case>,
 }
 
-/// A situation in which it waits.
+/// A situation in which the function waits.
 pub(crate) struct Case {
     call: Box<dyn FnOnce() -> TestResult>,
-    /// What lets it go on. Called in the hub.
+    /// Lets the function go on. Called in the hub.
     give: Rc<dyn Fn()>,
-    /// Given whether the call has come to its end, says what is wrong.
+    /// Checks the outcome, given whether the call has succeeded.
     check: Box<dyn FnOnce(bool)>,
 }
 
@@ -48,7 +49,7 @@ pub(crate) fn row(name: &'static str, make: impl Fn() -> Case + 'static) -> Row 
     }
 }
 
-/// Ways to end a wait from outside.
+/// The ways to end a wait from outside.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     Exit,
@@ -57,11 +58,11 @@ enum Kind {
     TimeoutOf(ErrorKind),
     Kill(ErrorKind),
     ByHand(ErrorKind),
-    /// An exception that the function itself may end with.
+    /// An exception of a type with which the function itself may fail.
     Own(usize),
 }
 
-/// Kinds of errors that others try again, or take for the end of something.
+/// Kinds of errors after which code tries again, or which it takes for the end of a source.
 const KINDS: [ErrorKind; 5] = [
     ErrorKind::Interrupted,
     ErrorKind::WouldBlock,
@@ -70,7 +71,7 @@ const KINDS: [ErrorKind; 5] = [
     ErrorKind::TimedOut,
 ];
 
-/// What the library tells itself by, thrown by somebody else.
+/// Exceptions of types that the library uses internally, thrown here by user code.
 fn owns() -> [Exception; 6] {
     use gevent::exceptions::{BlockingSwitchOutError, Empty, ShutDown, TimedOut, TimeoutError};
     [
@@ -92,7 +93,7 @@ fn kinds() -> Vec<Kind> {
     kinds
 }
 
-/// When the strike comes: at the `park`-th wait, and whether what lets the function go on comes with it.
+/// The moment of a strike: at the `park`-th wait, and with or without `give` at the same time.
 #[derive(Debug, Clone, Copy)]
 struct When {
     park: usize,
@@ -102,7 +103,7 @@ struct When {
 /// Whether an exception is the one that was thrown.
 type Is = Rc<dyn Fn(&Exception) -> bool>;
 
-/// An exception, and how it is known again.
+/// The exception of a strike, and the function that recognises it.
 fn thrown(kind: Kind) -> (Exception, Is) {
     let exception = match kind {
         Kind::Exit => Exception::new(GreenletExit),
@@ -115,7 +116,7 @@ fn thrown(kind: Kind) -> (Exception, Is) {
     (exception, Rc::new(move |other: &Exception| other.same(&its)))
 }
 
-/// A strike that is still to come, or has.
+/// One strike, before and after it has come.
 struct Strike {
     kind: Kind,
     when: When,
@@ -168,7 +169,7 @@ impl Strike {
         Ok(())
     }
 
-    /// Has the function go on, once, soon.
+    /// Lets the function go on soon, if that is not done yet.
     fn give(self: &Rc<Self>) -> TestResult {
         if !self.given.replace(true) {
             let give = self.give.clone();
@@ -181,10 +182,10 @@ impl Strike {
     }
 }
 
-/// So many rounds of the loop it takes until the function may go on: others have begun to wait by then.
+/// The number of rounds of the loop before the function may go on. The other greenlets have begun to wait by then.
 const ROUNDS: usize = 4;
 
-/// Runs a case once; says whether the strike came.
+/// Runs a case once. Returns whether the strike has come.
 fn run_once(row: &Row, kind: Kind, when: When, floor: Option<&Floor>) -> Result<bool, Exception> {
     let what = || format!("{}: {kind:?} at {when:?}", row.name);
     let named = NameOnPanic(what());
@@ -208,7 +209,7 @@ fn run_once(row: &Row, kind: Kind, when: When, floor: Option<&Floor>) -> Result<
         let got = call();
         set_switch_out(&getcurrent(), Rc::new(|| Ok(())));
         let came_to_its_end = got.is_ok();
-        // What has come too late for the call comes here.
+        // An exception that has come too late for the call arrives here.
         let got = match got {
             Ok(()) if its.struck.get() => sleep(LONG),
             got => got,
@@ -221,7 +222,7 @@ fn run_once(row: &Row, kind: Kind, when: When, floor: Option<&Floor>) -> Result<
     }
     strike.give()?;
     victim.join(LONG)?;
-    // Whether the victim was still there or not, by now it is given.
+    // By now `give` is done, whether the victim was still there or not.
     sleep(0)?;
     let ended = ended.take();
     let Some((came_to_its_end, got)) = ended else {
@@ -245,7 +246,7 @@ fn run_once(row: &Row, kind: Kind, when: When, floor: Option<&Floor>) -> Result<
     Ok(strike.struck.get())
 }
 
-/// Says which strike it was that something is wrong with.
+/// Prints, if a check panics, the strike after which it has failed.
 struct NameOnPanic(String);
 
 impl Drop for NameOnPanic {
@@ -258,16 +259,16 @@ impl Drop for NameOnPanic {
 
 type Counts = (usize, i32);
 
-/// What was counted when all that had been begun before had ended.
+/// The counts at a time when everything that was begun before had ended.
 struct Floor(Cell<Counts>);
 
-/// What is counted: greenlets, and what keeps the loop.
+/// Counts the greenlets, and the watchers and callbacks that keep the loop running.
 fn counts() -> Result<Counts, Exception> {
     Ok((greenlets().len(), get_hub().loop_().activecnt()?))
 }
 
-/// Waits until all that was begun has ended. On a busy machine something of before may have ended only now: then
-/// there is less from now on.
+/// Waits until everything that was begun has ended. On a busy machine, greenlets from before the floor was counted may
+/// have ended only now; then the floor is lowered.
 fn settle(what: &str, floor: &Floor) -> TestResult {
     let bound = Instant::now() + Duration::from_secs(30);
     loop {
@@ -284,7 +285,7 @@ fn settle(what: &str, floor: &Floor) -> TestResult {
 
 fn strike_row(row: &Row) -> TestResult {
     get_hub().set_exception_stream(ExceptionStream::Discard);
-    // What is made once and for all.
+    // The first run makes objects that are kept for good.
     run_once(
         row,
         Kind::Exit,
@@ -315,7 +316,7 @@ fn strike_row(row: &Row) -> TestResult {
     Ok(())
 }
 
-/// Strikes at every wait of every row: in a thread each, so that none has to do with another's hub.
+/// Strikes at every wait of every row. Each row runs in a thread of its own, so that it has a hub of its own.
 pub(crate) fn strike_everywhere(rows: fn() -> Vec<Row>) {
     for index in 0..rows().len() {
         let _bounded = bounded();
