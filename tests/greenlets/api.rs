@@ -19,7 +19,7 @@ fn test_nested_with_timeout() {
     assert!(outer.caused(&error), "{error:?}");
 }
 
-/// Switches to the greenlet from the hub, as nobody should; what it waited for fails.
+/// Switches to the greenlet from the hub, which is an error of the caller; the greenlet's wait fails.
 fn invalid_switch(g: &Greenlet<()>) -> TestResult {
     let raw = g.raw().clone();
     get_hub()
@@ -103,7 +103,7 @@ mod timers {
         let popped = Rc::new(Cell::new(false));
         let pop = popped.clone();
         spawn(move || {
-            // It ends at once, but what it has spawned runs.
+            // The greenlet ends at once, but the one that it has spawned runs.
             spawn(move || pop.set(true));
         });
         sleep(0.001)?;

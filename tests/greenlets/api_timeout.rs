@@ -12,10 +12,10 @@ use gevent::exceptions::TimeoutStartedError;
 use gevent::hub::wait_read;
 use gevent::{Exception, Timeout, TimeoutError, get_hub, iwait, joinall, sleep, spawn, spawn_later, with_timeout};
 
-/// Comes soon.
+/// A time that is over soon.
 const SHORT: f64 = 0.001;
 
-/// Waits for what never comes but a timeout.
+/// Waits until a timeout throws.
 fn wait_for_ever() -> TestResult {
     get_hub().switch().map(drop)
 }
@@ -24,7 +24,7 @@ fn wait_for_ever() -> TestResult {
 mod timeout {
     use super::*;
 
-    /// gevent's TestDirectRaise: they may be raised without having been started.
+    /// gevent's TestDirectRaise: a timeout may be raised without having been started.
     #[test]
     fn test_direct_raise_class() {
         let raised: Exception = TimeoutError::default().into();
@@ -50,7 +50,7 @@ mod timeout {
         timeout.start()?;
         let error = wait_for_ever().unwrap_err();
         assert!(timeout.threw(&error) && !timeout.pending());
-        // Once more.
+        // The timeout is started once more.
         timeout.start()?;
         let error = wait_for_ever().unwrap_err();
         assert!(timeout.threw(&error));
@@ -73,7 +73,8 @@ mod timeout {
         Ok(())
     }
 
-    /// What gevent's test_expires_non_exception asks of objects and classes that are none.
+    /// The counterpart of gevent's test_expires_non_exception, with errors instead of objects and classes that are
+    /// none.
     #[test]
     fn test_expires_exception() -> TestResult {
         let timeout = Timeout::new(SHORT).with_exception(Exception::msg("XXX"));
@@ -105,7 +106,7 @@ mod timeout {
         assert_eq!(Timeout::new(SHORT).silent(wait_for_ever)?, None);
         let custom = Timeout::new(SHORT).with_exception(ExpectedError("custom"));
         assert_eq!(custom.silent(wait_for_ever)?, None);
-        // Only its own exception is kept quiet.
+        // A silent timeout hides only its own exception.
         let error = Timeout::new(LONG).silent(|| fail::<()>("another"));
         assert!(error.unwrap_err().is::<ExpectedError>());
         Ok(())
@@ -140,8 +141,8 @@ mod timeout {
 mod test_api_timeout {
     use super::*;
 
-    /// gevent's test_timeout_calls_update_now and test_sleep_calls_update_now: time that was
-    /// spent without looking at the clock is not taken for part of the wait.
+    /// gevent's test_timeout_calls_update_now and test_sleep_calls_update_now: time that has passed since the loop last
+    /// looked at the clock does not count as part of the wait.
     fn is_counted_from_now(wait: impl FnOnce(f64) -> TestResult) -> TestResult {
         let _bounded = bounded();
         get_hub().loop_().update_now()?;
@@ -168,7 +169,7 @@ mod test_api_timeout {
         is_counted_from_now(|seconds| sleep(seconds))
     }
 
-    /// The same of every other wait with a time limit, also where gevent trusts the loop's clock.
+    /// The same holds for every other wait with a time limit, also for those in which gevent trusts the loop's clock.
     #[test]
     fn every_time_limit_is_counted_from_now() -> TestResult {
         let never = spawn(|| sleep(LONG));
@@ -193,7 +194,7 @@ mod test_api_timeout {
     #[test]
     fn test_api() -> TestResult {
         let _bounded = bounded();
-        // Nothing happens if the block ends before.
+        // The timeout does not throw if the block ends before.
         let t = Timeout::new(LONG);
         assert!(!t.pending());
         t.start()?;
@@ -202,12 +203,12 @@ mod test_api_timeout {
         t.close();
         assert!(!t.pending());
 
-        // Something does if it does not.
+        // It throws if the block does not end before.
         let t = Timeout::start_new(SHORT);
         assert!(t.caused(&sleep(LONG).unwrap_err()));
         drop(t);
 
-        // The exception may be one's own.
+        // The timeout may throw an exception of the user's.
         let too_long = std::io::Error::other("Operation takes way too long");
         let error = with_exception(too_long.into());
         assert!(error.is::<std::io::Error>(), "{error:?}");
@@ -217,20 +218,20 @@ mod test_api_timeout {
         timer.cancel();
         sleep(2.0 * SHORT)?;
 
-        // A silent one ends the block, no more.
+        // A silent timeout ends the block without an error.
         let begin = Instant::now();
         let ended = Timeout::new(SHORT).silent(|| sleep(LONG))?;
         assert_eq!(ended, None);
         assert!(begin.elapsed() < Duration::from_secs_f64(LONG / 2.0));
 
-        // None never comes.
+        // A timeout of None never throws.
         let timeout = Timeout::start_new(None);
         sleep(SHORT)?;
         assert!(!timeout.pending());
         Ok(())
     }
 
-    /// What a sleep ends with under a timeout with this exception.
+    /// The error of a sleep under a timeout with this exception.
     fn with_exception(exception: Exception) -> Exception {
         let timeout = Timeout::new(SHORT).with_exception(exception);
         timeout.start().expect("it is new");
@@ -252,7 +253,7 @@ mod test_api_timeout {
         drop(timeout);
         assert_eq!(Arc::strong_count(&referred), 1);
         drop(with_exception(Error(referred.clone()).into()));
-        // The hub, parked in the timer's callback, lets go of it when it runs again.
+        // The hub is parked in the timer's callback, and drops it when it runs again.
         sleep(0)?;
         assert_eq!(Arc::strong_count(&referred), 1);
         Ok(())
@@ -292,7 +293,7 @@ fn test_a_timeout_that_runs_cannot_be_started_again() -> TestResult {
     timeout.start()
 }
 
-/// A timeout is its greenlet's, wherever it is closed.
+/// A timeout throws into the greenlet that has started it, and can be closed in any greenlet.
 #[test]
 fn test_a_timeout_closed_by_another_greenlet_does_not_come() -> TestResult {
     let _bounded = bounded();

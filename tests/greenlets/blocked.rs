@@ -1,4 +1,4 @@
-//! What [`LoopExit`] tells about greenlets that wait for ever.
+//! Tests what [`LoopExit`] tells about greenlets that wait for ever.
 
 use gevent::{Exception, get_hub, sleep, spawn};
 use hub::exceptions::LoopExit;

@@ -1,5 +1,5 @@
-//! Whose an error is, where that is this library's own to say: `tests/gevent_parity/error_contexts.rs` holds the rest
-//! against gevent.
+//! Tests the contexts of errors that have no counterpart in gevent; `tests/gevent_parity/error_contexts.rs` compares
+//! the others with gevent.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -17,7 +17,7 @@ use waiter::{Failed, WaitHub, Waiter};
 
 use crate::support::{ExpectedError, TestResult, bounded, fail};
 
-/// What this thread's hub is left with, each looked at by `look`.
+/// The results of `look` for the contexts of the errors that reach this thread's hub.
 fn contexts<T: 'static>(look: impl Fn(Context<'_>) -> T + 'static) -> Rc<RefCell<Vec<T>>> {
     let seen = Rc::<RefCell<Vec<T>>>::default();
     let its = seen.clone();
@@ -109,7 +109,7 @@ fn a_link_is_the_very_link() -> TestResult {
     Ok(())
 }
 
-/// Objects of a thread, and between threads, that are ready at once.
+/// Links to objects that are ready already, of one thread and for several.
 #[test]
 fn the_object_that_a_link_was_added_to_has_its_public_type() -> TestResult {
     let _bounded = bounded();
@@ -149,7 +149,7 @@ fn the_object_that_a_link_was_added_to_has_its_public_type() -> TestResult {
     Ok(())
 }
 
-/// Ready from the beginning.
+/// An object that is ready from the beginning.
 #[derive(Debug)]
 struct Open;
 

@@ -239,7 +239,7 @@ fn test_greenlets_that_wait_for_ever_give_loop_exit() -> TestResult {
     let hub = get_hub();
     let error = hub.switch().unwrap_err();
     assert!(error.is::<hub::exceptions::LoopExit>());
-    // The hub goes on.
+    // The hub can be used again after that.
     assert_eq!(spawn(|| 1).get()?, 1);
     Ok(())
 }
@@ -359,7 +359,7 @@ fn test_names_and_idents() -> TestResult {
     assert!(format!("{g:?}").starts_with("<Greenlet \"renamed\" at 0x"), "{g:?}");
     g.join(None)?;
     drop(g);
-    // The hub lets go of it when it has told all who are linked.
+    // The hub drops its handle when it has called all links.
     sleep(0)?;
     let next = spawn(|| ());
     assert_eq!(

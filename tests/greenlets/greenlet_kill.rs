@@ -118,7 +118,7 @@ fn kill_twice(
             let good = exception.is::<GreenletExit>();
             assert_eq!(g.successful(), good);
             assert_eq!(g.exception().is_none(), good);
-            // Time in which it could run, if it still did.
+            // The greenlet would run in this time if it was not dead.
             sleep(0.001)?;
         }
     }
@@ -132,7 +132,7 @@ fn kill_twice(
     Ok(())
 }
 
-/// gevent's TestKillallRawGreenlet: there is no list of both kinds here, but each can be killed.
+/// gevent's TestKillallRawGreenlet: a list has greenlets of one kind only, but raw greenlets can be killed, too.
 #[test]
 fn test_killall_raw() -> TestResult {
     let _bounded = bounded();
@@ -156,7 +156,7 @@ fn test_killall_raw() -> TestResult {
     Ok(())
 }
 
-/// gevent's TestRef: nothing is left behind.
+/// gevent's TestRef: a killed greenlet leaves nothing behind.
 #[test]
 fn test_kill_scheduled_and_started() -> TestResult {
     let _bounded = bounded();
@@ -287,7 +287,7 @@ mod greenletset {
         check(0, 0);
         sleep(0)?;
         check(1, 0);
-        // Whom the group has killed it kills no more.
+        // The group does not kill a greenlet twice.
         for _ in 0..2 {
             group.killone_with(&p1, soon())?;
             sleep(0)?;
@@ -527,7 +527,7 @@ mod issue_607 {
     }
 }
 
-/// gevent's test__api: what is thrown arrives, and runs to its end, before `kill` returns.
+/// gevent's test__api: the exception arrives, and the greenlet ends, before `kill` returns.
 #[test]
 fn test_killing_dormant() -> TestResult {
     let _bounded = bounded();
@@ -547,7 +547,7 @@ fn test_killing_dormant() -> TestResult {
     Ok(())
 }
 
-/// As in gevent, where `killall` makes a list first.
+/// As in gevent, `killall` first makes a list of the greenlets.
 #[test]
 fn an_iterator_that_fails_has_killed_nobody() -> TestResult {
     let _bounded = bounded();

@@ -13,8 +13,8 @@ use gevent::{
 };
 use greenlet_core::{Tracer, settrace};
 
-/// gevent's test__GreenletExit says that `except Exception` does not catch it: here it is an
-/// error like others, which the hub takes for a good end.
+/// gevent's test__GreenletExit checks that `except Exception` does not catch it. Here a `GreenletExit` is an error like
+/// others, which the hub takes for a good end.
 #[test]
 fn test_greenlet_exit_is_no_error() {
     let exit = Exception::new(GreenletExit);
@@ -84,7 +84,7 @@ mod basic {
         Ok(())
     }
 
-    /// gevent's `exc_info` is part of the [`Exception`] here: where it was raised.
+    /// gevent's `exc_info` is part of the [`Exception`] here: the place where it was raised.
     #[test]
     fn test_exc_info_no_error() -> TestResult {
         let _bounded = bounded();
@@ -100,8 +100,8 @@ mod basic {
         Ok(())
     }
 
-    /// gevent's test_recursion_error: what cannot run to its end is the hub's to know of, once,
-    /// and disturbs nobody. (A stack that overflows ends the process, with a message.)
+    /// gevent's test_recursion_error: the hub gets the error of a greenlet that cannot run to its end, once, and others
+    /// are not disturbed. (A stack that overflows ends the process, with a message.)
     #[test]
     fn test_recursion_error() -> TestResult {
         let _bounded = bounded();
@@ -193,7 +193,7 @@ mod basic {
         Ok(())
     }
 
-    /// It may do with the greenlet what anybody may.
+    /// A spawn callback may use the greenlet as other code may.
     #[test]
     fn test_spawn_callback_that_starts_or_kills() -> TestResult {
         let _bounded = bounded();
@@ -216,7 +216,7 @@ mod basic {
         Ok(())
     }
 
-    /// What is not about the value can be asked without its type.
+    /// Methods that do not concern the value work without its type.
     #[test]
     fn test_any_greenlet() -> TestResult {
         let _bounded = bounded();
@@ -235,8 +235,8 @@ mod basic {
         Ok(())
     }
 
-    /// gevent's test_getframe_value_error is about a stack that is not deep enough to be told:
-    /// here the place is known when the program is compiled.
+    /// gevent's test_getframe_value_error is about a stack that is not deep enough to find the spawning place. Here the
+    /// place is known when the program is compiled.
     #[test]
     fn test_spawning_location() {
         let child = Greenlet::new(|| ());
@@ -244,7 +244,7 @@ mod basic {
         assert_eq!((place.file(), place.line()), (file!(), line!() - 2));
     }
 
-    /// gevent's test_minimal_ident_parent_not_hub: there the number is the hub's to give.
+    /// gevent's test_minimal_ident_parent_not_hub: in gevent the parent must be a hub, which gives the number.
     #[test]
     fn test_minimal_ident_parent_not_hub() -> TestResult {
         let _bounded = bounded();
@@ -282,7 +282,7 @@ mod idents {
             assert_eq!(g.minimal_ident(), ident);
         }
         let [first, second] = greenlets;
-        // The number of one that is gone is given again.
+        // The number of a greenlet that is gone is used again.
         drop(first);
         let third = Greenlet::new(|| ());
         assert_eq!(second.minimal_ident(), 1);
@@ -295,7 +295,7 @@ mod idents {
         let mut kept: [Option<Greenlet<()>>; KEEP] = [const { None }; KEEP];
         for i in 0..1000 {
             let g = Greenlet::new(|| ());
-            // The old one goes first.
+            // The old greenlet is dropped first.
             kept[i % KEEP] = None;
             assert!(g.minimal_ident() < KEEP);
             kept[i % KEEP] = Some(g);
@@ -326,7 +326,7 @@ mod debug {
     fn test_method() {
         let g = Greenlet::new(|| ());
         assert!(format!("{g:?}").starts_with("<Greenlet at 0x"));
-        // Asked for its name, it has a number.
+        // It gets a number when it is asked for its name.
         assert_eq!(&*g.name(), "Greenlet-0");
         assert!(format!("{g:?}").starts_with("<Greenlet \"Greenlet-0\" at 0x"));
         g.set_name("Foo");
@@ -334,7 +334,7 @@ mod debug {
     }
 }
 
-/// gevent's TestContextManager is [`gevent::scope`] here: see also the tests of that.
+/// gevent's TestContextManager, by `Greenlet::with` and [`gevent::scope`], which has tests of its own.
 mod context_manager {
     use super::*;
 
@@ -360,7 +360,7 @@ mod context_manager {
         })
     }
 
-    /// The greenlet's error is its own affair.
+    /// An error of the greenlet does not end the function.
     #[test]
     fn test_greenlet_raises() -> TestResult {
         let _bounded = bounded();
@@ -440,7 +440,7 @@ fn test_start() -> TestResult {
     assert!(g.started() && !g.ready());
     g.join(None)?;
     assert_eq!(states(&g), [false, true, true, true]);
-    // It cannot be started again.
+    // A greenlet cannot be started again.
     g.start()?;
     g.start_later(0.0)?;
     assert_eq!(states(&g), [false, true, true, true]);
@@ -449,7 +449,7 @@ fn test_start() -> TestResult {
     Ok(())
 }
 
-/// gevent's TestRef.test_init: making one leaves nothing behind that refers to it.
+/// gevent's TestRef.test_init: after a greenlet is made, nothing else refers to it.
 #[test]
 fn test_init() {
     let guest = Rc::new(());
@@ -480,7 +480,7 @@ fn test_dead_is_false_for_current_greenlet_during_switch() -> TestResult {
     Ok(())
 }
 
-/// A greenlet that somebody switches to by hand before its turn runs once.
+/// A greenlet runs only once if it is switched to by hand before its turn.
 #[test]
 fn test_switching_to_a_scheduled_greenlet_uses_its_start_up() -> TestResult {
     let _bounded = bounded();

@@ -1,7 +1,7 @@
 //! The counterpart of the links in gevent's test__greenlet and test__order, written anew.
 //!
-//! Where gevent's tests link to events and queues only to see what comes, a [`Waiter`] takes the value
-//! and a log the greenlets.
+//! gevent's tests link to events and queues to see the values that come. Here a [`Waiter`] takes the value, and a log
+//! the greenlets.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use gevent::queue::{Channel, Queue};
 use gevent::{Exception, Greenlet, GreenletExit, Link, get_hub, sleep, spawn};
 use waiter::Waiter;
 
-/// A way to link.
+/// The ways to add a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
     Link,
@@ -33,7 +33,7 @@ impl By {
         }
     }
 
-    /// A waiter that gets what the greenlet ends with.
+    /// Links a waiter, which gets the greenlet's value or exception.
     fn waiter<T: Clone + 'static>(self, greenlet: &Greenlet<T>) -> Waiter<T> {
         let waiter = Waiter::new(get_hub().as_wait_hub());
         let linked = waiter.clone();
@@ -41,7 +41,7 @@ impl By {
         waiter
     }
 
-    /// A log of the greenlets that it is called with.
+    /// Links a log, which notes the greenlets with which it is called.
     fn log<T: 'static>(self, greenlet: &Greenlet<T>) -> Log<Greenlet<T>> {
         let log = Log::new();
         let added = log.clone();
@@ -53,7 +53,7 @@ impl By {
     }
 }
 
-/// Lets links run, those too that links add.
+/// Lets links run, also those that links add.
 fn settle() {
     for _ in 0..3 {
         sleep(0).expect("nobody throws");
@@ -68,7 +68,7 @@ mod link {
     fn test_link_to_asyncresult() -> TestResult {
         let _bounded = bounded();
         let p = spawn(|| 100);
-        // Somebody waits for the first when the greenlet ends; the others link when it has ended.
+        // The first waiter is linked when the greenlet ends; the others are linked after its end.
         for _ in 0..4 {
             let event = AsyncResult::new();
             p.link(event.as_link());
@@ -140,7 +140,7 @@ mod unlink {
             assert_eq!(p.has_links(), 1);
             p.unlink(&link);
             assert_eq!(p.has_links(), 0);
-            // There is nothing to take away any more.
+            // The link was called already, so there is nothing to take away.
             p.unlink(&link);
         }
         p.join(None)?;
@@ -184,8 +184,8 @@ mod unlink {
     }
 }
 
-/// What links of one kind see, of a greenlet that ends; three times, as links that are added
-/// after the end see the same.
+/// The greenlets with which links of one kind are called when a greenlet ends. Links are added three times, as links
+/// that are added after the end are called, too.
 fn links_see<T: Clone + 'static>(by: By, p: &Greenlet<T>, end: impl Fn()) -> Vec<Log<Greenlet<T>>> {
     let logs: Vec<_> = (0..12).map(|_| by.log(p)).collect();
     end();
@@ -295,7 +295,7 @@ mod raise_link {
     }
 }
 
-/// gevent's TestStuff, of listeners.
+/// The tests of listeners in gevent's TestStuff.
 mod listeners {
     use super::*;
 
@@ -338,8 +338,7 @@ mod listeners {
         }
     }
 
-    /// The first that is called takes the other away, which then is not called although the
-    /// calls have begun.
+    /// The link that is called first takes the other one away, which is then not called, although the round has begun.
     fn test_multiple_listeners_error_unlink(by: By) -> TestResult {
         let _bounded = bounded();
         let reports = Reports::new();

@@ -1,9 +1,8 @@
-//! Random programs of greenlets that spawn, link, join, kill and yield, against a model.
+//! Compares random programs of greenlets that spawn, link, join, kill and yield with a model.
 //!
-//! The model is what the rules say and no more: the hub is a queue of callbacks, and a greenlet
-//! runs until it waits. A program must do exactly what the model does, step by step, and leave
-//! nothing behind. A second test adds timeouts and sleeps, whose order is the clock's business,
-//! and looks at what must hold whatever the order.
+//! The model has only the rules: the hub is a queue of callbacks, and a greenlet runs until it waits. A program must do
+//! exactly what the model does, step by step, and leave nothing behind. A second test adds timeouts and sleeps, whose
+//! order depends on the clock, and checks what must hold in any order.
 //!
 //! `PROPTEST_CASES=100000 cargo test --test greenlets greenlet_programs` tries more of them.
 
@@ -20,10 +19,10 @@ use gevent::{
 use greenlet_core::live_greenlets;
 use proptest::prelude::*;
 
-/// So many greenlets a program has, with the main one, which is the first.
+/// The number of greenlets of a program. The first one is the main greenlet.
 const GREENLETS: usize = 6;
 
-/// What a greenlet does at one step. Greenlets are given by their places in the program.
+/// One step of a greenlet. Other greenlets are named by their places in the program.
 #[derive(Debug, Clone, Copy)]
 enum Op {
     /// Spawns a greenlet, if that is not done yet.
@@ -34,31 +33,31 @@ enum Op {
     Join(usize),
     Link(usize),
     Rawlink(usize),
-    /// Takes away a link that was made before: the one of this number, if there are so many.
+    /// Takes the link of this number away, if there are so many.
     Unlink(usize),
     Kill {
         target: usize,
         block: bool,
         error: bool,
     },
-    /// Only in the main greenlet: waits until nothing is left to do.
+    /// Waits until nothing is left to do; only in the main greenlet.
     HubJoin,
 }
 
-/// What one greenlet does.
+/// The program of one greenlet.
 #[derive(Debug, Clone)]
 struct Script {
     ops: Vec<Op>,
-    /// So many kills it ignores.
+    /// The number of kills that the greenlet ignores.
     stubborn: usize,
     fails: bool,
 }
 
-/// How a step ended.
+/// The outcome of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Done {
     Fine,
-    /// There is no such greenlet yet, or nothing to do.
+    /// The other greenlet does not exist yet, or there is nothing to do.
     Idle,
     Exit,
     Error,
@@ -66,7 +65,7 @@ enum Done {
     LoopExit,
 }
 
-/// What happened.
+/// One event of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Event {
     Step { who: usize, step: usize, done: Done },
@@ -92,8 +91,8 @@ fn script() -> impl Strategy<Value = Script> {
     (ops, 0..3usize, any::<bool>()).prop_map(|(ops, stubborn, fails)| Script { ops, stubborn, fails })
 }
 
-/// A program; the main greenlet spawns the rest at the end, waits for all, and kills those that
-/// wait for ever, as often as it takes.
+/// Makes programs. At the end the main greenlet spawns the rest, waits for all, and kills those that wait for ever,
+/// until all have ended.
 fn program() -> impl Strategy<Value = Vec<Script>> {
     prop::collection::vec(script(), GREENLETS).prop_map(|mut program| {
         let ops = &mut program[0].ops;
@@ -112,11 +111,11 @@ fn program() -> impl Strategy<Value = Vec<Script>> {
     })
 }
 
-/// The rules.
+/// The model: the rules that a program must follow.
 mod model {
     use super::*;
 
-    /// What the hub has to do.
+    /// The entries of the hub's queue.
     enum Callback {
         Start(usize),
         Wake(Ticket),
@@ -149,12 +148,12 @@ mod model {
         Ended(Done),
     }
 
-    /// What a greenlet waits for.
+    /// The reason for which a greenlet waits.
     #[derive(Clone, Copy)]
     enum Park {
         Yield,
         Join(usize),
-        /// A kill, whose end is joined then.
+        /// The greenlet kills another one, and then joins it.
         Kill(usize),
         HubJoin,
     }
@@ -163,7 +162,7 @@ mod model {
         life: Life,
         step: usize,
         stubborn: usize,
-        /// The wait it is in.
+        /// The number of the wait in which the greenlet is.
         ticket: Option<usize>,
         park: Park,
         links: VecDeque<Link>,
@@ -175,12 +174,12 @@ mod model {
         greenlets: Vec<State>,
         queue: VecDeque<Callback>,
         tickets: usize,
-        /// Whose each link is.
+        /// The owner of each link.
         links: Vec<usize>,
         log: Vec<Event>,
     }
 
-    /// What the program does, and how each greenlet but the main one ends.
+    /// Runs the program. Returns the events, and the end of each greenlet except the main one.
     pub(super) fn run(program: &[Script]) -> (Vec<Event>, Vec<Done>) {
         let greenlets = program.iter().map(|script| State {
             life: Life::Absent,
@@ -311,7 +310,7 @@ mod model {
             Ticket { who, number }
         }
 
-        /// None if it waits.
+        /// Returns None if the greenlet waits.
         fn join(&mut self, who: usize, target: usize) -> Option<Done> {
             match self.greenlets[target].life {
                 Life::Ended(_) => Some(Done::Fine),
@@ -398,7 +397,7 @@ mod model {
     }
 }
 
-/// The program itself.
+/// The program as it runs with real greenlets.
 struct World {
     program: Vec<Script>,
     greenlets: RefCell<Vec<Option<Greenlet<usize>>>>,
@@ -521,11 +520,11 @@ fn done_by(exception: &Exception) -> Done {
     }
 }
 
-/// What a thread has when nobody does anything.
+/// The number of active watchers and of greenlets, which must be the same before and after a program.
 fn counts() -> (i32, usize) {
     let hub = get_hub();
     hub.set_exception_stream(ExceptionStream::Discard);
-    // The hub itself is one, once it runs, and its first sleeper leaves it a timer.
+    // The hub's greenlet, and the timer that it keeps after the first sleep, are made before the count.
     sleep(0.0001).expect("nobody throws");
     sleep(0).expect("nobody throws");
     assert_eq!(hub.blocked_greenlets(), []);
@@ -544,7 +543,7 @@ proptest! {
         let before = counts();
         let (log, ends) = model::run(&program);
         let world = World::new(program);
-        // The main greenlet's own failure is nobody's business.
+        // An error of the main greenlet does not matter.
         let _ = world.run(0);
         prop_assert_eq!(&*world.log.borrow(), &log);
         let greenlets: Vec<_> = world.greenlets.borrow_mut().drain(..).skip(1).flatten().collect();
@@ -564,11 +563,11 @@ proptest! {
     }
 }
 
-/// What a greenlet does at one step, if the clock takes part.
+/// One step of a greenlet in the test with timeouts and sleeps.
 #[derive(Debug, Clone, Copy)]
 enum Timed {
     Sleep(f64),
-    /// A sleep under a timeout, which may come first.
+    /// A sleep under a timeout, which may be over first.
     Timeout(f64, f64),
     /// Two timeouts, one in the other, around a sleep.
     Nested(f64, f64, f64),
@@ -603,13 +602,13 @@ fn timed() -> impl Strategy<Value = Vec<Timed>> {
 #[derive(Default)]
 struct TimedWorld {
     greenlets: RefCell<Vec<Greenlet<()>>>,
-    /// How often each link was called.
+    /// The number of calls of each link.
     links: RefCell<Vec<u32>>,
     begun: Cell<usize>,
     ended: Cell<usize>,
 }
 
-/// Says so when it is dropped, however its greenlet ends.
+/// Counts the end of its greenlet when it is dropped.
 struct Ended(Rc<TimedWorld>);
 
 impl Drop for Ended {

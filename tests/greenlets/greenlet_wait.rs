@@ -1,8 +1,8 @@
 //! The counterpart of gevent's test__iwait, test__joinall, test__issue467 and of the joins and
 //! waits in its test__greenlet, written anew.
 //!
-//! gevent's tests wait for semaphores; here a [`Flag`] shows that anything that keeps the
-//! protocol of [`Linkable`] can be waited for.
+//! gevent's tests wait for semaphores. Here a [`Flag`] shows that any type that implements [`Linkable`] can be waited
+//! for.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -18,7 +18,7 @@ use gevent::{
     joinall_with, sleep, spawn, wait,
 };
 
-/// An object that is ready once it is raised.
+/// An object that is ready when it has been raised.
 #[derive(Debug, Clone, Default)]
 struct Flag(Rc<Inner>);
 
@@ -99,7 +99,7 @@ mod iwait_ {
         assert_eq!(ready.next().transpose()?, Some(&flag));
         drop(ready);
         g.get()?;
-        // Its timer is gone, and so is the start of the greenlet.
+        // The timer of the wait is gone, and so is the start of the greenlet.
         assert_eq!(get_hub().loop_().activecnt()?, before - 1);
         Ok(())
     }
@@ -133,7 +133,7 @@ mod iwait_ {
         Ok(())
     }
 
-    /// The one who waits is killed: nothing stays linked, and nobody wakes it later.
+    /// The greenlet that waits is killed. No link stays, and it is not woken later.
     #[test]
     fn test_a_killed_wait_unlinks() -> TestResult {
         let _bounded = bounded();
@@ -168,7 +168,7 @@ mod iwait_ {
     }
 }
 
-/// gevent's test__issue467: between two objects the caller may do what it likes.
+/// gevent's test__issue467: the caller may wait between two objects.
 #[test]
 fn test_issue_467() -> TestResult {
     let _bounded = bounded();
@@ -201,8 +201,7 @@ fn test_joinall_of_one_twice() -> TestResult {
     let never = sleeper();
     let expected = [a.any(), a.any(), b.any()];
     assert_eq!(joinall([&a, &b, &a], None)?, expected);
-    // The hub is where it woke us, among the links of `b`, and finds the new one there; so it is
-    // in gevent.
+    // The hub has woken this greenlet in the round of links of `b`, and finds the new link there, as in gevent.
     let b_first = [b.any(), a.any(), a.any()];
     assert_eq!(joinall([&a, &never, &b, &a], 0.001)?, b_first);
     let three = JoinAll {
@@ -214,7 +213,7 @@ fn test_joinall_of_one_twice() -> TestResult {
     never.kill()
 }
 
-/// gevent's TestStuff, of `joinall`.
+/// The tests of `joinall` in gevent's TestStuff.
 mod joinall_ {
     use super::*;
 
@@ -289,7 +288,7 @@ mod joinall_ {
         Ok(())
     }
 
-    /// Greenlets of different types, and one that ends another while all are waited for.
+    /// Joins greenlets of different types, one of which ends another one meanwhile.
     #[test]
     fn test_different_greenlets_in_one_list() -> TestResult {
         let _bounded = bounded();
@@ -305,7 +304,7 @@ mod joinall_ {
         Ok(())
     }
 
-    /// Whoever joins is killed in the midst; those it joined go on.
+    /// The greenlet that joins is killed meanwhile; the others go on.
     #[test]
     fn test_a_killed_joinall_leaves_the_others_alone() -> TestResult {
         let _bounded = bounded();
@@ -323,7 +322,7 @@ mod joinall_ {
     }
 }
 
-/// gevent's TestJoin, TestGet, TestJoinAll0 and TestJoinAll: how long they wait.
+/// gevent's TestJoin, TestGet, TestJoinAll0 and TestJoinAll: the time limits of these waits.
 mod waits {
     use super::*;
 
@@ -455,7 +454,7 @@ mod waits {
         assert_eq!(g.has_links(), 0);
     }
 
-    /// In the main greenlet, and in the hub: neither can wait for what it wants to.
+    /// A wait that is impossible: in the main greenlet when no other is left, and in the hub.
     #[test]
     fn test_who_cannot_wait_is_told() -> TestResult {
         let _bounded = bounded();
@@ -481,7 +480,7 @@ mod waits {
     }
 }
 
-/// One that joins a greenlet which never ends, ended by an exception from aside.
+/// A greenlet that joins one which never ends, until an exception is thrown into it.
 #[test]
 fn test_an_error_thrown_into_a_joining_greenlet_leaves_no_link() -> TestResult {
     let _bounded = bounded();

@@ -48,7 +48,7 @@ mod sleeping {
         let _bounded = bounded();
         let begun = get_hub().loop_().iteration()?;
         sleep(0)?;
-        // It went through the loop, which did nothing else.
+        // The sleep went through the loop once.
         assert!(get_hub().loop_().iteration()? <= begun + 1);
         Ok(())
     }
@@ -94,7 +94,7 @@ fn test_exception_in_custom_handle_error_does_not_crash() -> TestResult {
     })));
     let raises = spawn(|| fail::<()>("raised"));
     assert!(raises.get().unwrap_err().is::<ExpectedError>());
-    // Its own failure is an error that nobody takes, and goes the same way, once.
+    // The handler's own error is one that no caller takes, and goes to the handler again, once.
     assert_eq!(calls.get(), 2);
     get_hub().set_error_handler(None);
     assert_eq!(spawn(|| 1).get()?, 1, "the hub goes on");
@@ -159,7 +159,7 @@ fn test_nondefaultloop() -> TestResult {
     Ok(())
 }
 
-/// gevent's TestDestroyedHubRepr in test__destroy: a hub that has used all it has can still be shown.
+/// gevent's TestDestroyedHubRepr in test__destroy: a hub can still be printed after it was used and destroyed.
 #[test]
 fn test_repr_after_destroy() -> TestResult {
     let _bounded = bounded();
@@ -192,7 +192,7 @@ fn test_issue_639_idle() -> TestResult {
     });
     idle(0)?;
     log.add("idle");
-    // Callbacks keep the loop busy; it is idle after them.
+    // The loop is idle only after the callbacks.
     assert_eq!(log.take(), ["busy", "busy", "busy", "idle"]);
     g.get()
 }
@@ -227,7 +227,7 @@ fn test_negative_sleep_yields_as_zero_does() -> TestResult {
     Ok(())
 }
 
-/// What a wait in a greenlet of its own ends with when somebody switches to it by hand.
+/// The result of a wait, in a greenlet of its own, when the greenlet is switched to by hand.
 fn woken_by_hand(wait: fn() -> TestResult) -> TestResult {
     let before = get_hub().loop_().activecnt()?;
     let outcome = Rc::new(RefCell::new(None));
@@ -265,7 +265,7 @@ fn test_a_wait_checks_who_woke_it() {
     }
 }
 
-/// As in gevent, whose `sleep(0)` takes any switch for its own.
+/// As in gevent, any switch ends a `sleep(0)`.
 #[test]
 fn test_sleep0_does_not_check_who_woke_it() -> TestResult {
     let _bounded = bounded();

@@ -9,7 +9,7 @@ use crate::support::{LONG, TestResult, bounded};
 use gevent::exceptions::NotMainGreenletError;
 use gevent::{get_hub, sleep, spawn, spawn_later};
 
-/// Counts those of itself that are alive, in whatever thread.
+/// A value that counts its living instances in all threads.
 struct Guest(Arc<AtomicUsize>);
 
 impl Guest {
@@ -71,7 +71,7 @@ fn test_join_in_new_thread_doesnt_leak_hub_or_greenlet() {
     }
 }
 
-/// A thread that ends its greenlets.
+/// Runs `f` in a thread that ends its greenlets.
 fn ended_thread<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> thread::JoinHandle<R> {
     thread::spawn(|| gevent::hub::run(body).expect("the main greenlet runs it"))
 }
@@ -103,13 +103,13 @@ fn test_a_thread_that_ends_takes_its_waiting_greenlets_along() {
     assert_eq!(alive.load(Ordering::Relaxed), 0);
 }
 
-/// The hub runs while others panic, and ends with the thread all the same.
+/// The hub ends with its thread also if the thread panics while the hub runs.
 #[test]
 fn test_a_thread_ends_whose_greenlets_wait_in_the_midst_of_panics() {
     struct Waits(f64);
     impl Drop for Waits {
         fn drop(&mut self) {
-            // At the thread's end it is not let wait any more.
+            // At the thread's end the wait fails.
             let _ = sleep(self.0);
         }
     }
@@ -138,7 +138,7 @@ fn test_a_thread_ends_whose_greenlets_wait_in_the_midst_of_panics() {
     assert_eq!(alive.load(Ordering::Relaxed), 0);
 }
 
-/// Nobody has a handle of them but they themselves and what they wait for.
+/// Only the greenlets themselves, and the objects for which they wait, have handles of them.
 #[test]
 fn test_a_thread_that_ends_takes_greenlets_along_that_wait_for_ever() {
     let _bounded = bounded();
@@ -170,7 +170,7 @@ fn test_join_is_for_the_main_greenlet() -> TestResult {
     Ok(())
 }
 
-/// gevent's test__hub_join_timeout: each test is done twice there, and so here.
+/// gevent's test__hub_join_timeout, in which each test runs twice, as it does here.
 mod join_timeout {
     use super::*;
 
@@ -180,7 +180,7 @@ mod join_timeout {
         test()
     }
 
-    /// What `hub.join` returned, and whether it took at least the `seconds` and no long time.
+    /// The result of `hub.join`. Checks that it has taken at least `seconds`, and not a long time.
     fn join_takes(seconds: f64, timeout: Option<f64>) -> Result<bool, gevent::Exception> {
         join_takes_from(Instant::now(), seconds, timeout)
     }
@@ -227,7 +227,7 @@ mod join_timeout {
         })
     }
 
-    /// gevent waits for an `Event` here, which a greenlet sets at its end.
+    /// Here gevent waits for an `Event`, which a greenlet sets at its end.
     #[test]
     fn test_event() -> TestResult {
         twice(|| {

@@ -1,11 +1,12 @@
 //! The counterpart of gevent's test__systemerror, written anew: an exception that concerns the
-//! whole process is raised in the main greenlet, wherever it comes from; another is not.
+//! whole process is thrown into the main greenlet, wherever it comes from; other exceptions are not.
 
 use crate::support::{ExpectedError, LONG, Reports, TestResult, bounded};
 use gevent::exceptions::{KeyboardInterrupt, SystemError, SystemExit};
 use gevent::{Context, Exception, get_hub, sleep, spawn};
 
-/// Has something fail with the exception; what it returns fails if that left something behind.
+/// Makes a callback, greenlet or watcher fail with the exception. Returns a function that fails if something was left
+/// behind.
 type Start = fn(Exception) -> Result<Box<dyn FnOnce()>, Exception>;
 
 /// gevent's TestCallback.
@@ -60,8 +61,8 @@ fn test_keyboard_interrupt() -> TestResult {
     })
 }
 
-/// gevent's test_keyboard_interrupt_stderr_patched, whose standard error is a greenlet's: here
-/// the stream that the hub prints to calls back into the hub.
+/// gevent's test_keyboard_interrupt_stderr_patched, in which writing to standard error switches greenlets. Here the
+/// stream to which the hub prints calls the hub.
 #[test]
 fn test_keyboard_interrupt_stderr_patched() -> TestResult {
     struct Busy;

@@ -1,4 +1,4 @@
-//! Several hubs of one thread, one after the other or in turn.
+//! Tests several hubs of one thread, one after the other or in turn.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -32,8 +32,7 @@ fn hubs_of_ones_own_take_turns() -> TestResult {
     .expect("it does not panic")
 }
 
-/// Hubs that were replaced, with greenlets that wait in them, are left behind when the thread ends:
-/// what is parked is unwound.
+/// Hubs were replaced while greenlets wait in them. When the thread ends, these greenlets are unwound.
 #[test]
 fn replaced_hubs_end_with_their_thread() -> TestResult {
     static UNWOUND: AtomicUsize = AtomicUsize::new(0);
@@ -54,7 +53,7 @@ fn replaced_hubs_end_with_their_thread() -> TestResult {
             });
             sleep(0.001)?;
         }
-        // One is dropped, with no handle left but the loop's own, one ends.
+        // One hub is dropped, with only the loop's handle left, and one is destroyed.
         get_hub().destroy(None)?;
         set_hub(None);
         sleep(0.001)

@@ -9,12 +9,12 @@ use gevent::local::Local;
 use gevent::{Context, get_hub, joinall, sleep, spawn, spawn_raw};
 
 gevent::local! {
-    /// A static one.
+    /// A local in a static.
     static COUNT: Cell<u32> = Cell::new(1);
     static NAME: RefCell<String> = RefCell::default();
 }
 
-/// Says when it is dropped.
+/// Notes its drop in the log.
 struct Sentinel(Log<&'static str>, &'static str);
 
 impl Drop for Sentinel {
@@ -167,7 +167,7 @@ fn a_drop_may_use_locals_and_wait() -> TestResult {
     Ok(())
 }
 
-/// Who waits for a greenlet that is unwound just then was never woken.
+/// A greenlet is unwound while the destructor of one of its values waits. It has ended for the greenlets that join it.
 #[test]
 fn one_that_is_unwound_while_a_drop_waits_has_ended_for_all() -> TestResult {
     struct Waits;
@@ -204,7 +204,7 @@ fn many_locals_come_and_go() -> TestResult {
     Ok(())
 }
 
-/// Panics when it goes.
+/// Panics when it is dropped.
 struct Panics(Rc<Cell<u32>>);
 
 impl Drop for Panics {
@@ -236,7 +236,8 @@ fn a_value_whose_drop_panics_keeps_no_other_from_its_turn() -> TestResult {
     Ok(())
 }
 
-/// It was never told that it has ended.
+/// A greenlet is unwound while the panic of a value's destructor is being reported. It has ended for the greenlets that
+/// join it.
 #[test]
 fn one_that_is_unwound_while_a_drops_panic_is_reported_has_ended() -> TestResult {
     get_hub().set_error_handler(Some(Rc::new(|_: Context<'_>, _| {

@@ -1,4 +1,4 @@
-//! Greenlets, the hub that runs them, timeouts, and what greenlets have of their own.
+//! Tests of greenlets, of the hub, of timeouts, and of greenlet-local values.
 
 mod api;
 mod api_timeout;

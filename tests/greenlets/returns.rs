@@ -1,4 +1,5 @@
-//! What functions of greenlets and callbacks may return. gevent has no counterpart: Python's return anything.
+//! Tests the types that functions of greenlets and callbacks may return. gevent has no counterpart, as functions in
+//! Python return anything.
 
 use std::cell::RefCell;
 use std::io;
@@ -66,7 +67,7 @@ fn test_io_errors_are_exceptions_in_pools() -> TestResult {
 fn test_io_errors_are_exceptions_under_timeouts() {
     let timeout = Timeout::new(0.001);
     let late = timeout.with(|| gevent::io(|| Ok(sleep(100)?)));
-    // What was an exception before is the same one again.
+    // An error that was made of an exception becomes the same exception again.
     assert!(late.unwrap_err().is::<TimeoutError>());
 }
 
@@ -146,7 +147,7 @@ fn test_types_of_ones_own() -> TestResult {
     Ok(())
 }
 
-/// All of these compile without a word about types: that is what it tests.
+/// Tests that all of these compile without type annotations.
 #[test]
 fn test_nothing_needs_an_annotation() -> TestResult {
     let errors = errors_of_the_hub();

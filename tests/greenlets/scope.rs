@@ -1,4 +1,4 @@
-//! Greenlets that borrow: whatever happens, none outlives its scope.
+//! Tests that no greenlet that borrows outlives its scope.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +16,7 @@ type TestResult = Result<(), Exception>;
 #[error("expected")]
 struct ExpectedError;
 
-/// Counts itself out when it goes.
+/// Counts down when it is dropped.
 struct Guest<'a>(&'a Cell<usize>);
 
 impl<'a> Guest<'a> {
@@ -40,7 +40,7 @@ fn test_greenlets_borrow_and_are_joined() -> TestResult {
         for (i, word) in words.iter().enumerate() {
             let seen = &seen;
             s.spawn(move || {
-                // The first lets the second go first.
+                // The first greenlet waits until the second has pushed its word.
                 while seen.borrow().len() + i == 0 {
                     sleep(0.001)?;
                 }
@@ -103,7 +103,7 @@ fn test_a_panic_ends_the_greenlets_and_goes_on() {
         scope(|s| -> TestResult {
             s.spawn(|| {
                 let _guest = Guest::new(&guests);
-                // Even one that needs time to end.
+                // This greenlet needs time to end.
                 let killed = sleep(100);
                 sleep(0.001).and(killed)
             });
@@ -136,7 +136,7 @@ fn test_a_killed_caller_takes_its_greenlets_along() -> TestResult {
     Ok(())
 }
 
-/// What the function failed with is not told then: whoever is killed ends with that.
+/// The error of the function is lost then: a greenlet that is killed ends with the kill.
 #[test]
 fn test_a_kill_comes_before_the_failure_that_a_scope_was_to_report() -> TestResult {
     let caller = spawn(|| {
@@ -190,15 +190,15 @@ fn test_a_dropped_caller_takes_its_greenlets_along() -> TestResult {
                 })
             });
             sleep(0)?;
-            // Parked where nobody will find it again.
+            // The greenlet is parked where it is not resumed.
             main.switch(())
         })
     });
-    // The caller's sleep ends in the hub, whose switch to it comes back here by main.
+    // The hub ends the caller's sleep. The caller then switches to main, which goes on here.
     caller.switch(())?;
     assert_eq!(GUESTS.get(), 1);
     drop(caller);
-    // The hub, parked where it woke the caller, lets go of it when it runs again.
+    // The hub is parked where it has woken the caller, and drops its handle when it runs again.
     sleep(0)?;
     assert_eq!(GUESTS.get(), 0);
     Ok(())
@@ -242,7 +242,7 @@ fn test_scopes_nest_and_their_greenlets_spawn_more() -> TestResult {
     Ok(())
 }
 
-/// As a server's, which goes on and on.
+/// A scope may go on for ever, as that of a server.
 #[test]
 fn test_a_scope_keeps_no_greenlets_that_have_ended() -> TestResult {
     scope(|s| {
@@ -255,7 +255,7 @@ fn test_a_scope_keeps_no_greenlets_that_have_ended() -> TestResult {
     })
 }
 
-/// Waits in its destructor, in whatever greenlet that runs, and then uses what it borrows.
+/// Waits in its destructor, and then uses the borrowed cell.
 struct SlowToGo<'a>(&'a Cell<usize>);
 
 impl Drop for SlowToGo<'_> {
@@ -269,7 +269,7 @@ impl Drop for SlowToGo<'_> {
 
 #[test]
 fn test_what_a_killed_greenlet_owns_is_dropped_before_the_scope_ends() -> TestResult {
-    // Killed before it runs, it is dead at once; what it owns goes later, in the killer.
+    // A victim that is killed before it runs is dead at once; its values are dropped later, in the killer.
     let victim: Rc<RefCell<Option<gevent::Greenlet<()>>>> = Rc::default();
     let killer = spawn({
         let victim = victim.clone();
@@ -289,7 +289,7 @@ fn test_what_a_killed_greenlet_owns_is_dropped_before_the_scope_ends() -> TestRe
     killer.get()
 }
 
-/// It asked again and again, a thousand times a second.
+/// A scope that cannot end must not check again and again, a thousand times a second.
 #[test]
 fn test_a_scope_does_not_poll_while_a_destructor_waits_elsewhere() -> TestResult {
     struct Waits<'a>(&'a Cell<bool>);
@@ -316,7 +316,7 @@ fn test_a_scope_does_not_poll_while_a_destructor_waits_elsewhere() -> TestResult
     killer.get()
 }
 
-/// Nobody is told that all wait in vain, if the scope does something all the time.
+/// LoopExit must come, so the scope may not keep the loop busy while it waits.
 #[test]
 fn test_a_destructor_that_waits_elsewhere_for_ever_is_unwound() {
     struct WaitsForEver<'a>(&'a Cell<usize>);
@@ -344,7 +344,7 @@ fn test_a_destructor_that_waits_elsewhere_for_ever_is_unwound() {
     assert!(killer.ready());
 }
 
-/// A failure counts though its link is gone, by which the others would have been told.
+/// A greenlet's error counts also if the link by which the scope learns of it was taken away.
 #[test]
 fn test_a_failure_whose_link_is_gone() {
     get_hub().set_exception_stream(ExceptionStream::Discard);
@@ -358,7 +358,7 @@ fn test_a_failure_whose_link_is_gone() {
 
 #[test]
 fn test_one_that_ignores_its_kill_and_waits_for_ever_is_unwound() {
-    // In the main greenlet, which is told that nobody will be woken any more.
+    // The scope is in the main greenlet, into which LoopExit is thrown.
     let guests = Cell::new(0);
     let error = scope(|s| -> TestResult {
         s.spawn(|| -> TestResult {
@@ -424,7 +424,7 @@ fn test_a_caller_that_is_not_allowed_to_wait() -> TestResult {
 
 #[test]
 fn test_a_thread_that_ends_ends_the_greenlets_first() {
-    /// Looks at what it borrowed for the last time when it goes.
+    /// Reads the borrowed text when it is dropped.
     struct Last<'a>(&'a String, &'a std::sync::Mutex<Vec<String>>);
 
     impl Drop for Last<'_> {
@@ -506,7 +506,7 @@ fn test_unwinding_that_the_function_swallows_goes_on() -> TestResult {
             let caught = catch_unwind(AssertUnwindSafe(|| main.switch(())));
             assert!(caught.is_err());
             drop(caught);
-            // As if nothing had happened: the scope wants to join, and is unwound there.
+            // The function returns normally. Then the scope wants to join, and is unwound there.
             Ok(())
         })
         .map(|()| gevent::Value::None)
@@ -514,7 +514,7 @@ fn test_unwinding_that_the_function_swallows_goes_on() -> TestResult {
     caller.switch(())?;
     drop(caller);
     sleep(0)?;
-    // It was unwound, not killed.
+    // The greenlet was unwound, not killed.
     assert_eq!(ENDED.get(), 0);
     Ok(())
 }

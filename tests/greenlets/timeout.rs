@@ -53,7 +53,7 @@ fn test_a_restarted_timeout_has_its_whole_time_again() -> TestResult {
     timeout.start()?;
     let error = sleep(100).unwrap_err();
     assert!(timeout.caused(&error));
-    // Never early: that is a promise, not a timing.
+    // A timeout never comes early, which is guaranteed on any machine.
     assert!(begin.elapsed() >= Duration::from_millis(50));
     Ok(())
 }
@@ -70,7 +70,7 @@ fn test_timeout_for_a_greenlet_that_ended_hurts_nobody() -> TestResult {
     let g = spawn(|| Rc::new(Timeout::start_new(0.001)));
     let timeout = g.get()?;
     sleep(0.005)?;
-    // Of what comes in the same iteration, timeouts come last.
+    // Timeouts come last of the events in the same iteration.
     sleep(0)?;
     assert!(!timeout.pending());
     Ok(())
@@ -82,7 +82,7 @@ fn test_not_a_number_is_refused() {
     assert!(sleep(f64::NAN).is_err());
 }
 
-/// It needs no `mut`, and may be shared.
+/// A timeout needs no `mut`, and may be shared.
 #[test]
 fn test_another_greenlet_may_cancel_a_timeout() -> TestResult {
     let timeout = Rc::new(Timeout::start_new(100));

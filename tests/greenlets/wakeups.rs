@@ -1,4 +1,4 @@
-//! Wake-ups that nobody may lose: what is refused is done later, and what runs in between voids nothing.
+//! Tests that no wake-up is lost: one that is refused comes later, and code that runs in between does not void any.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -20,7 +20,7 @@ impl<F: FnMut()> Drop for OnDrop<F> {
     }
 }
 
-/// A greenlet that sleeps for a moment, and one whose destructor does `what` as it is unwound.
+/// Calls `what` in the destructor of a greenlet that is being unwound, while another greenlet sleeps.
 fn while_one_is_unwound(what: impl FnMut() + 'static) -> TestResult {
     let unwound = spawn(move || {
         let _on_drop = OnDrop(what);
@@ -31,7 +31,7 @@ fn while_one_is_unwound(what: impl FnMut() + 'static) -> TestResult {
     Ok(())
 }
 
-/// The refused throw had voided the sleeper's wake-up.
+/// A throw that is refused must not void the sleeper's wake-up.
 #[test]
 fn a_throw_by_a_destructor_that_cannot_switch_changes_nothing() -> TestResult {
     let _bounded = bounded();
@@ -56,11 +56,11 @@ fn a_throw_while_pinned_changes_nothing() -> TestResult {
     sleeper.get()
 }
 
-/// Does something where libev may not be interrupted, in the hub.
+/// Calls `what` in the hub, where libev may not be interrupted.
 fn in_a_reschedule_function(what: impl Fn() + 'static) -> TestResult {
     let done = Rc::new(Cell::new(false));
     let (hub, its) = (get_hub(), done.clone());
-    // Called by the start once, and again when it fires: that is in the hub.
+    // The function is called once by the start, and again in the hub when the watcher fires.
     let periodic = hub.loop_().periodic_reschedule(move |now| {
         if getcurrent() == *get_hub().greenlet() && !its.replace(true) {
             what();
@@ -85,7 +85,7 @@ fn a_waiter_that_is_switched_to_while_pinned_gets_its_value_soon() -> TestResult
     let its = waiter.clone();
     in_a_reschedule_function(move || its.switch(5).expect("it is the hub"))?;
     assert_eq!(getter.get()?, 5);
-    // By an exception, too.
+    // An exception can be stored, too.
     let its = waiter.clone();
     let getter = spawn(move || its.get());
     sleep(0)?;
@@ -97,7 +97,7 @@ fn a_waiter_that_is_switched_to_while_pinned_gets_its_value_soon() -> TestResult
     Ok(())
 }
 
-/// The loop refused to queue the notifications: they were lost.
+/// Notifications must not be lost if the loop refuses to queue them.
 #[test]
 fn what_is_set_put_and_ended_while_pinned_is_told() -> TestResult {
     let _bounded = bounded();
@@ -119,7 +119,7 @@ fn what_is_set_put_and_ended_while_pinned_is_told() -> TestResult {
     in_a_reschedule_function(move || {
         event.set();
         queue.put_nowait(3).expect("there is space");
-        // In the hub it takes what there is.
+        // In the hub a get takes an item that is there.
         its.set(channel.get().ok());
         unstarted.kill().expect("it has not begun");
     })?;
@@ -131,7 +131,7 @@ fn what_is_set_put_and_ended_while_pinned_is_told() -> TestResult {
     Ok(())
 }
 
-/// The hub would have delivered wake-ups that wake nobody.
+/// A loop that ran there would deliver wake-ups that have no effect.
 #[test]
 fn a_loop_does_not_run_where_nobody_can_be_switched_to() -> TestResult {
     let _bounded = bounded();
@@ -150,11 +150,12 @@ fn a_loop_does_not_run_where_nobody_can_be_switched_to() -> TestResult {
     sleeper.get()
 }
 
-/// What the wait's start replaces has a destructor that waits: the wake-up of the outer wait was void afterwards.
+/// The start of a wait replaces a callback whose destructor waits. The wake-up of the outer wait must still be valid
+/// afterwards.
 #[test]
 fn a_callback_that_a_wait_replaces_may_wait_as_it_is_dropped() -> TestResult {
     let _bounded = bounded();
-    // Longer than the timer: the outer wait is over meanwhile.
+    // The second time is longer than the timer, so the outer wait is over meanwhile.
     for seconds in [0.001, 0.05] {
         let waits = spawn(move || {
             let timer = get_hub().loop_().timer(0.01, 0.0)?;
@@ -198,7 +199,7 @@ fn a_hook_may_wait_before_the_wait_that_it_is_called_for() -> TestResult {
             queue.get()
         });
     assert_eq!(hooked.get()?, 7);
-    // It puts only when the get is about to wait.
+    // The put comes only when the get is about to wait.
     let queue = Queue::new();
     let (puts, left) = (queue.clone(), Cell::new(true));
     let hooked = Greenlet::<i32>::builder()
@@ -232,7 +233,7 @@ fn a_forged_token_is_not_a_wake_up() -> TestResult {
     Ok(())
 }
 
-/// In a thread of its own, whose first hub dies.
+/// Runs the test in a thread of its own, whose first hub dies.
 fn in_a_thread(test: impl FnOnce() -> TestResult + Send + 'static) -> TestResult {
     let thread = std::thread::spawn(move || {
         get_hub().set_exception_stream(ExceptionStream::Discard);
@@ -258,14 +259,14 @@ fn a_hub_that_was_unwound_is_replaced_and_nobody_waits_for_ever() -> TestResult 
             Ok(())
         });
         let unwinds = spawn(|| assert!(get_hub().greenlet().unwind()));
-        // What comes to the dead hub goes to the main greenlet.
+        // The error of the dead hub goes to the main greenlet.
         assert!(sleep(0.01).unwrap_err().is::<HubDestroyed>());
         assert!(unwinds.ready() && old.destroyed());
         assert!(old.switch().unwrap_err().is::<HubDestroyed>());
         assert!(sleeper.join(None).unwrap_err().is::<HubDestroyed>());
         let new = get_hub();
         assert!(new != old && !new.destroyed());
-        // The new one runs the same loop: the sleeper goes on, and ends without disturbing anybody.
+        // The new hub runs the same loop, so the sleeper goes on, and ends without disturbing others.
         while !slept.get() {
             sleep(0.001)?;
         }
@@ -280,14 +281,14 @@ fn a_hub_that_ends_by_an_error_is_replaced() -> TestResult {
     let _bounded = bounded();
     in_a_thread(|| {
         let old = get_hub();
-        // It waits for work, in its parent.
+        // The old hub waits for work, in its parent.
         assert!(old.switch().unwrap_err().is::<LoopExit>());
         let thrown = old.greenlet().throw(ExpectedError("into the hub"));
         assert!(thrown.unwrap_err().is::<ExpectedError>());
         assert!(old.destroyed() && get_hub() != old);
         sleep(0.001)
     })?;
-    // One that never ran.
+    // The hub has never run.
     in_a_thread(|| {
         let old = get_hub();
         let thrown = old.greenlet().throw(ExpectedError("into the hub"));
@@ -297,7 +298,7 @@ fn a_hub_that_ends_by_an_error_is_replaced() -> TestResult {
     })
 }
 
-/// It tried again and again to wait for its greenlets.
+/// A scope must not try again and again to wait for its greenlets.
 #[test]
 fn a_scope_whose_hub_dies_ends() -> TestResult {
     let _bounded = bounded();

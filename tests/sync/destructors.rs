@@ -1,4 +1,4 @@
-//! A destructor that panics is its own affair: whoever stands behind it is woken, called or ended all the same.
+//! Tests that a destructor which panics does not keep others from being woken, called or ended.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -26,7 +26,7 @@ impl Drop for Bad {
 
 impl gevent::Plain for Bad {}
 
-/// What is called with a panicking destructor of its own.
+/// A function whose capture panics when it is dropped.
 fn bad<A: ?Sized>() -> impl Fn(&A) {
     let bad = Bad;
     move |_| {
@@ -58,7 +58,7 @@ fn links_do_not_take_others_with_them() -> TestResult {
     all.push(spawn(move || waits.get().map(drop)));
     let waits = ends.clone();
     all.push(spawn(move || waits.join(None)));
-    // One that comes while a round is under way.
+    // A waiter comes while a round is under way.
     let waits = event.clone();
     event.rawlink(move |_| {
         let waits = waits.clone();
@@ -137,7 +137,7 @@ fn functions_and_values_do_not_hinder_killall() -> TestResult {
             let _captured = &bad;
         }
     };
-    // Some have not begun, others wait with such a thing on their stacks.
+    // Some of the greenlets have not begun, others wait with such a value on their stacks.
     let unrun: Vec<_> = (0..3).map(|_| spawn(captures())).collect();
     killall(&unrun)?;
     let ended = Rc::new(Cell::new(0));
@@ -146,7 +146,8 @@ fn functions_and_values_do_not_hinder_killall() -> TestResult {
             let ended = ended.clone();
             spawn(move || {
                 let _bad = Bad;
-                // Not returned: rustc forgets what is when a destructor panics.
+                // The error is not returned: when a destructor panics, compiled code forgets a value that is being
+                // returned.
                 let _ = sleep(LONG);
                 ended.set(ended.get() + 1);
             })
@@ -155,7 +156,7 @@ fn functions_and_values_do_not_hinder_killall() -> TestResult {
     sleep(0)?;
     killall(&run)?;
     assert_eq!(ended.get(), 3);
-    // Nobody else has a handle of these, nor wants their values.
+    // There are no other handles of these greenlets.
     let ended = Rc::new(Cell::new(0));
     let last: Vec<_> = (0..3)
         .map(|_| {
@@ -175,7 +176,7 @@ fn functions_and_values_do_not_hinder_killall() -> TestResult {
 
 #[test]
 fn objects_of_an_iwait_are_all_unlinked() -> TestResult {
-    /// An event that nobody may drop.
+    /// An object with a destructor that panics.
     #[derive(Debug)]
     struct Object(Event, Bad);
 

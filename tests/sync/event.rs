@@ -56,7 +56,7 @@ mod gevent_wait_on_event {
         outer_timeout_is_not_lost(|seconds| wait([Event::new()], seconds, None).map(drop));
     }
 
-    /// gevent issue 771: a link added while links are called was called by the same round.
+    /// gevent issue 771: a link that is added while links are called must not be called in the same round.
     #[test]
     fn test_set_during_wait() -> TestResult {
         let event = Event::new();
@@ -65,7 +65,7 @@ mod gevent_wait_on_event {
                 let event = event.clone();
                 move || event.set()
             });
-            // When this returns, the links are being called.
+            // This returns while the links are being called.
             assert!(event.wait(None)?);
             assert!(event.ready());
             setter.join(None)?;
@@ -161,7 +161,7 @@ mod async_result {
         Ok(())
     }
 
-    /// An exception thrown in at once comes before a value that is set later.
+    /// An exception that is thrown in at once comes before a value that is set later.
     #[test]
     fn test_set() -> TestResult {
         let result = AsyncResult::new();
@@ -191,7 +191,7 @@ mod async_result {
         assert!(error.is::<TimeoutError>());
     }
 
-    /// The value counts, whatever came first.
+    /// A value counts before an exception, in any order.
     #[test]
     fn test_a_value_and_an_exception() -> TestResult {
         let result = AsyncResult::new();
@@ -293,7 +293,7 @@ mod event_set_then_clear {
         test_n(1000)
     }
 
-    /// Those who come after it was cleared wait for the next time.
+    /// Greenlets that come after the event was cleared wait for the next time.
     #[test]
     fn test_who_comes_after_the_clear_waits() -> TestResult {
         let log = Log::<(&str, bool)>::new();
@@ -393,8 +393,8 @@ mod event_basics {
         assert!(dropped.get());
     }
 
-    /// gevent issue 1520: who waits for an event that is set does not overtake those who had to
-    /// wait, and no trip around the loop is needed for that.
+    /// gevent issue 1520: a greenlet that waits for an event which is set does not overtake those that had to wait, and
+    /// this takes no further iteration of the loop.
     #[test]
     fn test_wait_while_notifying() -> TestResult {
         let event = Event::new();
@@ -575,7 +575,7 @@ mod links {
         Ok(())
     }
 
-    /// As in gevent: the round tells all who are in line when it begins.
+    /// As in gevent, the round wakes all greenlets that are in line when it begins.
     #[test]
     fn test_who_comes_between_the_clear_and_the_round_is_told() -> TestResult {
         let event = Event::new();
@@ -592,7 +592,8 @@ mod links {
         Ok(())
     }
 
-    /// A difference from gevent, where a set during a round, and a clear before its end, is nobody's.
+    /// A difference from gevent, where no greenlet is woken by a set during a round that is followed by a clear before
+    /// the round's end.
     #[test]
     fn test_set_and_clear_during_a_round() -> TestResult {
         let _bounded = bounded();
@@ -617,8 +618,8 @@ mod links {
         Ok(())
     }
 
-    /// Another one, where the round goes on with who came after it had begun when
-    /// the last one of it is unlinked meanwhile: the late one would be told of a set event.
+    /// Another difference: in gevent, if the last waiter of a round is unlinked meanwhile, the round goes on with those
+    /// that came after it had begun, and tells them that the event is set.
     #[test]
     fn test_a_round_ends_where_it_ended_at_its_begin() -> TestResult {
         get_hub();
@@ -644,8 +645,8 @@ mod links {
         Ok(())
     }
 
-    /// Another one: gevent calls the notifier off with the last link, and forgets who came to
-    /// wait its turn behind it.
+    /// Another difference: gevent stops the notifier with the last link, and forgets greenlets that wait for their turn
+    /// behind it.
     #[test]
     fn test_who_waits_its_turn_is_not_forgotten() -> TestResult {
         let _bounded = bounded();
@@ -661,7 +662,7 @@ mod links {
         };
         first.kill_with(kill)?;
         event.set();
-        // Its turn is after the first, which is killed before it is told.
+        // The second greenlet's turn is after the first, which is killed before it is woken.
         assert!(event.wait(None)?);
         assert!(first.value().is_none());
         Ok(())
@@ -678,7 +679,7 @@ mod links {
         Ok(())
     }
 
-    /// In a thread without a hub nobody can wait: links are called at once.
+    /// In a thread without a hub no greenlet can wait, so links are called at once.
     #[test]
     fn test_without_a_hub() {
         let called = Rc::new(Cell::new(false));
@@ -692,8 +693,8 @@ mod links {
     }
 }
 
-/// Who waits for an object whose notification is not for all, comes while others are told, and is
-/// not told in that round, waits no longer than it wants to.
+/// A greenlet comes during a round that does not wake all waiters, and is not woken in that round. Its time limit must
+/// still work.
 #[test]
 fn a_late_waiter_gives_up_in_time() -> TestResult {
     use gevent::abstract_linkable::{AbstractLinkable, Waitable};

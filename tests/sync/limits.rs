@@ -1,4 +1,4 @@
-//! Sizes at their limits: the largest number is a size like any other, and so is 0.
+//! Tests sizes at their limits: 0 and the largest number are sizes like others.
 
 use crate::support::{LONG, TestResult, bounded};
 use gevent::exceptions::StackError;
@@ -127,7 +127,7 @@ fn of_thread_pools() -> TestResult {
         let pool = ThreadPool::new(maxsize);
         assert_eq!(pool.apply(|| 7)?, 7);
         for size in [MOST - 1, MOST] {
-            // No system has so many threads; none is started to find that out.
+            // No system has so many threads, but none is started before this is found.
             assert!(pool.set_size(size).is_err());
             assert_eq!(pool.size(), 1);
         }

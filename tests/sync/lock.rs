@@ -9,7 +9,7 @@ use gevent::exceptions::{BrokenBarrierError, NotOwnedError};
 use gevent::lock::{Barrier, Condition, RLock, Semaphore};
 use gevent::{Exception, Greenlet, Kill, joinall, sleep, spawn};
 
-/// So many greenlets that run the same function.
+/// A number of greenlets that run the same function.
 fn bunch<T: 'static>(n: usize, function: impl Fn() -> Result<T, Exception> + 'static) -> Vec<Greenlet<T>> {
     let function = Rc::new(function);
     (0..n)
@@ -118,7 +118,7 @@ macro_rules! base_lock_tests {
                 Ok(())
             }
 
-            /// What is thrown in ends the wait, and leaves nothing behind.
+            /// An exception that is thrown in ends the wait, and leaves nothing behind.
             #[test]
             fn test_outer_timeout_is_not_lost() -> TestResult {
                 let lock = $new;
@@ -275,7 +275,7 @@ mod rlock_tests {
         assert!(!waits.ready());
         drop(second);
         waits.get()?;
-        // The owner has ended when its guard is dropped by somebody else.
+        // The owner has ended when another greenlet drops its guard.
         assert!(lock.locked() && !lock.is_owned());
         let guard = got.take();
         drop(guard);
@@ -347,7 +347,7 @@ mod rlock_tests {
         Ok(())
     }
 
-    /// The lock does not keep its owner: one that nobody can wake is unwound, and releases it.
+    /// The lock does not keep its owner alive: an owner that cannot be woken is unwound, and releases the lock.
     #[test]
     fn test_a_forgotten_owner_releases() -> TestResult {
         let lock = RLock::new();
@@ -428,7 +428,7 @@ mod condition_tests {
         notify(3)?;
         sleep(0.001)?;
         assert_eq!((results1.take(), results2.len()), (vec![1; 3], 0));
-        // Two are in their first wait, before those in their second.
+        // Two greenlets are in their first wait, before those in their second.
         notify(5)?;
         sleep(0.001)?;
         assert_eq!((results1.take(), results2.take()), (vec![2; 2], vec![2; 3]));
@@ -485,7 +485,7 @@ mod condition_tests {
         Ok(())
     }
 
-    /// The lock is held as often as before, whatever ended the wait.
+    /// However the wait has ended, the lock is held as often as before.
     #[test]
     fn test_a_killed_waiter_has_the_lock_again() -> TestResult {
         let condition = Condition::new();
@@ -505,7 +505,7 @@ mod condition_tests {
         waiter.kill_with(soon())?;
         sleep(0.001)?;
         assert!(!waiter.ready());
-        // Killed again while it waits for the lock: held back.
+        // A second kill, while the greenlet waits for the lock, is held back.
         waiter.kill_with(soon())?;
         sleep(0.001)?;
         assert!(!waiter.ready());
@@ -515,7 +515,7 @@ mod condition_tests {
         Ok(())
     }
 
-    /// Unlike in Python, a notification that came too late for its waiter is the next one's.
+    /// Unlike in Python, a notification that came too late for its waiter goes to the next one.
     #[test]
     fn test_a_killed_waiter_passes_its_notification_on() -> TestResult {
         let _bounded = bounded();
@@ -534,7 +534,7 @@ mod condition_tests {
             condition.notify(1)?;
         }
         assert!(waiters[1].get()?);
-        // The last one's is nobody's.
+        // A notification that the last waiter does not take is lost.
         let last = bunch(1, {
             let condition = condition.clone();
             move || {
@@ -628,7 +628,7 @@ mod barrier_tests {
         })
     }
 
-    /// The others wait for an action that waits, also when their time is over meanwhile.
+    /// If the action waits, the others wait for it, also when their time is over meanwhile.
     #[test]
     fn test_an_action_that_blocks() -> TestResult {
         let done = Rc::new(Cell::new(false));
@@ -661,8 +661,8 @@ mod barrier_tests {
         Ok(())
     }
 
-    /// Passes the barrier twice, unless it is the one in the middle, which breaks it: the others
-    /// may be in their first or second pass then.
+    /// Passes the barrier twice. The greenlet in the middle breaks it instead, and the others may be in their first or
+    /// second pass then.
     fn pass_unless_aborted(barrier: &Barrier, passed: &Cell<usize>, broken: &Cell<usize>) {
         let pass = || -> Result<(), Exception> {
             if barrier.wait(None)? == N / 2 {
@@ -737,7 +737,7 @@ mod barrier_tests {
         Ok(())
     }
 
-    /// Comes only when the time of those who wait at the barrier is over.
+    /// Comes to the barrier only when the time of those that wait there is over.
     fn be_late(barrier: &Barrier) -> TestResult {
         while !barrier.broken() {
             sleep(0.001)?;
@@ -776,7 +776,7 @@ mod barrier_tests {
         Ok(())
     }
 
-    /// As in Python, a killed greenlet is missing, but the barrier is whole.
+    /// As in Python, a killed greenlet is missing at the barrier, but the barrier is not broken.
     #[test]
     fn test_a_killed_waiter() -> TestResult {
         let barrier = Barrier::new(2);

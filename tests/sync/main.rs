@@ -1,4 +1,4 @@
-//! What the greenlets of one thread share: events, locks, queues, pools.
+//! Tests of objects that the greenlets of one thread share: events, locks, queues, pools.
 
 mod destructors;
 mod event;

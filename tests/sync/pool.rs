@@ -1,4 +1,4 @@
-//! Groups and pools: gevent's test__pool.py, its names kept.
+//! The counterpart of gevent's test__pool.py, with its names: groups and pools.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -29,7 +29,7 @@ fn test_apply() -> TestResult {
 
 #[test]
 fn test_reentrant() -> TestResult {
-    // Applying in a greenlet of a full pool calls the function there.
+    // `apply` in a greenlet of a full pool calls the function in that greenlet.
     let _bounded = bounded();
     let pool = Pool::new(1);
     let its = pool.clone();
@@ -52,7 +52,7 @@ fn a_greenlet_that_several_add_takes_one_place() -> TestResult {
         let adders: Vec<_> = (0..adders)
             .map(|i| {
                 let (pool, it) = (pool.clone(), it.clone());
-                // With and without a limit of time.
+                // The greenlets add with and without a time limit.
                 spawn(move || pool.add_timeout(&it, (i % 2 == 0).then_some(LONG)))
             })
             .collect();
@@ -239,7 +239,7 @@ fn no_task_begins_after_an_imap_is_dropped() -> TestResult {
         let before = begun.get();
         starter.join(LONG)?;
         assert!(starter.ready() && pool.join(LONG)?);
-        // Those that ran have gone on to their ends.
+        // The tasks that were running have gone on to their ends.
         assert_eq!((begun.get(), ended.get()), (before, before));
         assert_eq!(pool.wait_available(LONG)?, 2);
     }
@@ -299,7 +299,7 @@ fn a_failing_iterable_ends_imap() -> TestResult {
     Ok(())
 }
 
-/// No more tasks are started than somebody has asked for.
+/// No more tasks are started than the iterator was asked for.
 #[test]
 fn test_imap_unordered_bounded_queue() -> TestResult {
     let _bounded = bounded();
@@ -399,7 +399,7 @@ fn a_killed_spawn_leaves_no_trace() -> TestResult {
 
 #[test]
 fn test_stderr_raising() -> TestResult {
-    // gevent: the hub's report fails; the pool must be in order all the same.
+    // In gevent the hub's report fails here. The pool must be in order nevertheless.
     let pool = Pool::new(1);
     let _reports = Reports::new();
     let group = pool.group().clone();
@@ -418,7 +418,7 @@ fn killone_kills_members_only() -> TestResult {
     assert!(group.contains(&g));
     group.killone(&g)?;
     assert!(g.dead() && group.is_empty());
-    // Not a member: left alone.
+    // A greenlet that is no member is not killed.
     let other = spawn(|| sleep(LONG));
     sleep(0)?;
     group.killone(&other)?;
@@ -426,7 +426,7 @@ fn killone_kills_members_only() -> TestResult {
     other.kill()
 }
 
-/// Killing a group whose greenlets are not started, or end by themselves.
+/// Kills a group whose greenlets are not started, or end by themselves.
 #[test]
 fn kill_ends_also_who_never_began_or_kills_itself() -> TestResult {
     let _bounded = bounded();
@@ -437,7 +437,7 @@ fn kill_ends_also_who_never_began_or_kills_itself() -> TestResult {
     let its = Group::new();
     let inside = its.clone();
     its.spawn(move || {
-        // It kills itself, among others.
+        // The greenlet kills itself, among others.
         inside.kill_with(Kill {
             block: false,
             ..Kill::default()
@@ -478,7 +478,7 @@ fn kill_ends_also_those_added_meanwhile() -> TestResult {
     Ok(())
 }
 
-/// A pool without a limit, and a timeout for nothing.
+/// A pool without a limit never waits, so a timeout has no effect.
 #[test]
 fn a_pool_without_a_limit_is_joined_in_no_time() -> TestResult {
     let pool = Pool::new(None);
@@ -503,13 +503,13 @@ fn members_are_owned_until_they_end() -> TestResult {
     Ok(())
 }
 
-/// imap has links at greenlets that nobody else has a handle of; they were not called.
+/// imap must get the results of greenlets of which there are no other handles.
 #[test]
 fn a_link_is_called_when_nobody_has_the_greenlet() -> TestResult {
     let called = Rc::new(Cell::new(false));
     let its = called.clone();
     spawn(|| sleep(0)).rawlink(move |_| its.set(true));
-    // It begins, it ends, its links are called.
+    // The rounds are for its begin, its end, and its links.
     for _ in 0..3 {
         sleep(0)?;
     }
@@ -517,7 +517,7 @@ fn a_link_is_called_when_nobody_has_the_greenlet() -> TestResult {
     Ok(())
 }
 
-/// It looked for members again and again that would never leave, because their links had been taken away.
+/// A join must not check again and again for members that never leave because their links were taken away.
 #[test]
 fn kill_ends_though_the_members_links_are_gone() -> TestResult {
     let _bounded = bounded();

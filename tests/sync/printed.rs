@@ -1,5 +1,4 @@
-//! What `Debug` writes goes to somebody's writer, which may do anything meanwhile: use what is printed, or wait, while
-//! others use it.
+//! Tests `Debug` with writers that use the printed object, or wait while others use it.
 
 use std::fmt::{self, Debug, Write};
 

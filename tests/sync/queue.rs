@@ -1,5 +1,5 @@
-//! Queues and channels: gevent's test__queue.py, its names kept. What all types of queues have in common is in
-//! queue_waits.rs.
+//! The counterpart of gevent's test__queue.py, with its names: queues and channels. Tests of what all types of queues
+//! have in common are in queue_waits.rs.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -115,7 +115,7 @@ fn test_send_first() -> TestResult {
 fn test_peek_empty() -> TestResult {
     let _bounded = bounded();
     let q: Queue<i32> = Queue::new();
-    // Nobody who could put anything.
+    // No greenlet is left that could put an item.
     assert!(q.peek().unwrap_err().is::<LoopExit>());
     let g = spawn(move || q.peek_timeout(0.01));
     assert!(g.get().unwrap_err().is::<Empty>());
@@ -358,7 +358,7 @@ fn test_shutdown_immediate_all_methods_in_one_thread() -> TestResult {
 
 #[test]
 fn test_issue_45() -> TestResult {
-    // Joining a queue that nothing was put into returns at once.
+    // Joining a queue into which nothing was put returns at once.
     assert!(Queue::<i32>::new().join(None)?);
     Ok(())
 }
@@ -394,7 +394,7 @@ fn more_maxsize_wakes_putters() -> TestResult {
     Ok(())
 }
 
-/// An item of which each is counted until it is dropped.
+/// An item that counts its living instances.
 struct Counted(Rc<Cell<i32>>);
 
 impl Counted {
@@ -462,7 +462,7 @@ fn a_panicking_order_is_the_putters_problem() -> TestResult {
     bad.join(None)?;
     assert!(!bad.successful());
     reports.one_with("not today");
-    // What is in the heap is the heap's business; the line is in order.
+    // The order in the heap is not checked here, only the line.
     let _ = good.kill();
     assert_eq!((q.putters(), q.getters()), (0, 0));
     Ok(())
@@ -505,7 +505,7 @@ fn waits_say_where_and_on_what() -> TestResult {
     Ok(())
 }
 
-/// In gevent the one that waits gets ShutDown, and the item is left.
+/// In gevent the greenlet that waits gets ShutDown, and the item stays in the queue.
 #[test]
 fn shutdown_leaves_no_item_behind() -> TestResult {
     let q = Queue::new();

@@ -1,5 +1,5 @@
-//! Random programs of greenlets at a queue: whatever is put, got, killed, timed out and yielded, nothing is lost,
-//! nothing comes twice, orders are kept, and nobody is left in line.
+//! Runs random programs of greenlets that put, get, kill, time out and yield at a queue. No item may be lost or come
+//! twice, orders must be kept, and no greenlet may be left in line.
 //!
 //! `PROPTEST_CASES=100000 cargo test --test sync queue_programs` tries more of them.
 
@@ -12,23 +12,23 @@ use gevent::queue::{BaseJoinableQueue, Channel, Empty, Full, LifoQueue, Priority
 use gevent::{Exception, Greenlet, GreenletExit, Kill, Timeout, joinall, sleep, spawn};
 use proptest::prelude::*;
 
-/// What a greenlet does at one step.
+/// One step of a greenlet.
 #[derive(Debug, Clone, Copy)]
 enum Op {
     Put,
     PutNowait,
-    /// For 0 seconds.
+    /// Puts with a time limit of 0 seconds.
     PutTimeout,
     Get,
     GetNowait,
     GetTimeout,
-    /// Under a timeout of 0 seconds around it.
+    /// Gets under a timeout of 0 seconds.
     GetUnderTimeout,
     PutUnderTimeout,
     Yield,
-    /// Kills the greenlet of that number.
+    /// Kills the greenlet with this number.
     Kill(usize),
-    /// Unwinds it, if it is parked.
+    /// Unwinds the greenlet with this number, if it is parked.
     Unwind(usize),
 }
 
@@ -54,7 +54,7 @@ fn programs() -> impl Strategy<Value = Vec<Vec<Op>>> {
     prop::collection::vec(prop::collection::vec(op(), 0..8), GREENLETS)
 }
 
-/// An item: who made it, and the how manieth it is of the whole program.
+/// An item: the number of its greenlet, and its number in the whole program.
 type Item = (u64, usize);
 
 /// A queue or a channel.
@@ -112,11 +112,11 @@ impl Place for Channel<Item> {
     }
 }
 
-/// What all greenlets of a program share.
+/// The data that all greenlets of a program share.
 #[derive(Default)]
 struct World {
     made: usize,
-    /// Put, or being put by a greenlet that was unwound: it is not known then.
+    /// Items that were put, and items of greenlets that were unwound in a put, which may have succeeded or not.
     put: BTreeSet<usize>,
     unknown: BTreeSet<usize>,
     got: Vec<Item>,
@@ -202,7 +202,7 @@ fn run<Q: Place>(queue: &Q, programs: &[Vec<Op>]) -> Result<(), Exception> {
         world.borrow_mut().greenlets.push(greenlet);
     }
     let greenlets = world.borrow().greenlets.clone();
-    // All timeouts are 0 seconds: who still waits after this waits for ever.
+    // All timeouts are 0 seconds, so a greenlet that still waits after this waits for ever.
     for _ in 0..40 {
         sleep(0)?;
     }
@@ -210,11 +210,11 @@ fn run<Q: Place>(queue: &Q, programs: &[Vec<Op>]) -> Result<(), Exception> {
     for _ in 0..40 {
         sleep(0)?;
     }
-    // Serve who waits: first those with items, then those without.
+    // Serves the greenlets that wait: first those with items, then those without.
     loop {
         match queue.waiting() {
             (putters, _) if putters > 0 || queue.held() > 0 => {
-                // Somebody else may be quicker.
+                // Another greenlet may be quicker.
                 match queue.try_get(Some(0.0)) {
                     Err(e) if e.is::<Empty>() => {}
                     item => world.borrow_mut().got.push(item?),
@@ -262,7 +262,7 @@ fn run<Q: Place>(queue: &Q, programs: &[Vec<Op>]) -> Result<(), Exception> {
         assert!(greenlet.successful(), "{:?}", greenlet.exception());
     }
     if Q::FIFO {
-        // What one greenlet puts comes in its order.
+        // The items of one greenlet come in its order.
         for greenlet in &greenlets {
             let id = greenlet.raw().id();
             let its: Vec<_> = world.got.iter().filter(|(by, _)| *by == id).collect();
@@ -291,7 +291,7 @@ proptest! {
         run(&Channel::new(), &programs).map_err(failed)?;
     }
 
-    /// Without waits, a queue is the collection it holds.
+    /// Without waits, a queue behaves as the collection that it holds.
     #[test]
     fn orders_are_those_of_the_collections(items in prop::collection::vec(prop::option::of(0..100), 0..50)) {
         let (fifo, lifo, least) = (Queue::new(), LifoQueue::new(), PriorityQueue::new());

@@ -1,5 +1,5 @@
-//! What is true of waiting at every type of queue: gevent's test__queue.py (its names kept), and
-//! every place and moment at which a wait may be cut short.
+//! Tests waits at every type of queue: the counterpart of tests in gevent's test__queue.py, with its names, and tests
+//! of every place and moment at which a wait may be cut short.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use crate::support::{LONG, Log, TestResult, bounded, outer_timeout_is_not_lost, 
 use gevent::queue::{BaseQueue, Channel, Empty, Full, LifoQueue, PriorityQueue, PutError, Queue, SimpleQueue};
 use gevent::{Exception, Greenlet, GreenletExit, Kill, Timeout, get_hub, sleep, spawn};
 
-/// What the tests use of queues and channels alike.
+/// The methods of queues and channels that the tests use.
 trait AnyQueue: Clone + 'static {
     fn put(&self, item: i32) -> TestResult;
     fn put_timeout(&self, item: i32, timeout: Option<f64>) -> Result<(), PutError<i32>>;
@@ -163,7 +163,7 @@ fn test_outer_timeout_is_not_lost() -> TestResult {
     for_each_queue!(test)
 }
 
-/// An item put in the hub arrives, in the greenlet that waits.
+/// An item that is put in the hub arrives in the greenlet that waits.
 #[test]
 fn an_item_put_in_the_hub_arrives() -> TestResult {
     fn test<Q: AnyQueue>(q: Q) -> TestResult {
@@ -177,25 +177,25 @@ fn an_item_put_in_the_hub_arrives() -> TestResult {
     for_each_queue!(test)
 }
 
-/// How a wait may be cut short.
+/// The ways to cut a wait short.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum End {
     Killed,
     TimedOut,
     /// By a `Timeout` of the greenlet.
     Timeout,
-    /// Its stack is unwound while it is parked.
+    /// The greenlet's stack is unwound while it is parked.
     Unwound,
 }
 
 const ENDS: [End; 4] = [End::Killed, End::TimedOut, End::Timeout, End::Unwound];
 
-/// At which moment it is cut short.
+/// The number of moments at which a wait is cut short.
 const MOMENTS: usize = 4;
 
-/// A greenlet waits in a get (or put); it is cut short, in each way, and at each moment: before,
-/// in the same turn as, and after what it waits for. Whatever happens, one of the two getters has
-/// the item, or it is still there, and nobody is left in line.
+/// A greenlet's wait in a get (or put) is cut short, in each way and at each moment: before, in the same round as, and
+/// after the item for which it waits. Then one of the two getters must have the item, or it must still be there, and no
+/// greenlet may be left in line.
 #[test]
 fn every_wait_can_end_at_every_moment() -> TestResult {
     let _bounded = bounded();
@@ -219,7 +219,7 @@ fn cut_short<Q: AnyQueue>(q: Q, end: End, moment: usize, gets: bool, case: &str)
     if !gets && holds {
         q.put(100)?;
     }
-    // One who is cut short, and one behind it in the line.
+    // The wait of the first greenlet is cut short; the second one is behind it in the line.
     let taken: Log<i32> = Log::new();
     let victim_waits = Rc::new(Cell::new(true));
     let seconds = (end == End::TimedOut).then_some(0.0);
@@ -254,11 +254,11 @@ fn cut_short<Q: AnyQueue>(q: Q, end: End, moment: usize, gets: bool, case: &str)
                 })
                 .map(drop),
             End::Unwound => {
-                // It may be its turn, and it be over, before that.
+                // Its turn may come, and be over, before that.
                 victim.raw().unwind();
                 Ok(())
             }
-            // Their time is over by itself.
+            // These waits end by themselves when their time is over.
             End::TimedOut | End::Timeout => Ok(()),
         }
     };
@@ -297,9 +297,9 @@ fn cut_short<Q: AnyQueue>(q: Q, end: End, moment: usize, gets: bool, case: &str)
     };
     sleep(0)?;
     sleep(0.001)?;
-    // Of what comes in the same iteration, timeouts come last.
+    // Timeouts come last of the events in the same iteration.
     sleep(0)?;
-    // Everybody else is served now.
+    // All other greenlets are served now.
     let mut items = taken.take();
     if gets {
         assert!(server.ready(), "{case}");

@@ -1,5 +1,5 @@
 //! The counterpart of gevent's test__semaphore and of the semaphore part of its lock_tests,
-//! written anew. Those with threads are in threadsafe.rs.
+//! written anew. The tests with several threads are in threadsafe.rs.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -95,7 +95,7 @@ mod semaphore_tests {
         Ok(())
     }
 
-    /// Waiters of a release that somebody else takes keep their places.
+    /// Waiters keep their places if another greenlet takes the released permit.
     #[test]
     fn test_who_is_overtaken_keeps_its_place() -> TestResult {
         let log = Log::<i32>::new();
@@ -124,7 +124,7 @@ mod semaphore_tests {
         Ok(())
     }
 
-    /// A permit is given to who is woken for it, when that runs: killed before, it leaves it.
+    /// A greenlet that is woken for a permit gets it when it runs. If it is killed before, the permit stays.
     #[test]
     fn test_a_waiter_killed_after_the_release_loses_no_permit() -> TestResult {
         let _bounded = bounded();
@@ -205,8 +205,8 @@ mod semaphore_tests {
     }
 }
 
-/// gevent's TestSemaphoreFair, its issue 1487: with a lock that is not fair this spins between
-/// two greenlets, and never comes to the third.
+/// gevent's TestSemaphoreFair, its issue 1487: with a lock that is not fair, two greenlets take it in turns, and the
+/// third never gets it.
 mod semaphore_fair {
     use super::*;
 

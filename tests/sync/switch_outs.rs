@@ -1,5 +1,5 @@
-//! The hook that is called before a wait may wait itself, though it should not. What the wait is for may come
-//! meanwhile, or change, and nobody misses it.
+//! Tests hooks that wait, though they should not, before the wait for which they are called. The event of that wait may
+//! come or change meanwhile, and must not be missed.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
@@ -14,7 +14,7 @@ use gevent::server::StreamServer;
 use gevent::socket::{TcpListener, TcpStream};
 use gevent::{Exception, Greenlet, sleep, spawn, threadsafe};
 
-/// Has a greenlet call `wait`, whose first hook calls `meanwhile` and lets the others run.
+/// Calls `wait` in a greenlet. The first hook of its waits calls `meanwhile` and lets the others run.
 fn meanwhile<T: Clone + 'static>(
     meanwhile: impl FnOnce() + 'static,
     wait: impl FnOnce() -> Result<T, Exception> + 'static,
@@ -31,7 +31,7 @@ fn meanwhile<T: Clone + 'static>(
     waiting.get()
 }
 
-/// An event that is set, and about to tell who came before.
+/// The event is set, and is about to wake the greenlets that came before.
 #[test]
 fn those_before_are_told_meanwhile() -> TestResult {
     let _bounded = bounded();
@@ -51,7 +51,7 @@ fn those_before_are_told_meanwhile() -> TestResult {
     );
     assert!(came? && before.get()?);
 
-    // The same, and it is taken back.
+    // The same with an event that is cleared again.
     event.clear();
     let before = spawn({
         let event = event.clone();
@@ -163,7 +163,7 @@ fn pair() -> Result<(TcpStream, TcpStream), Exception> {
     Ok((client, server))
 }
 
-/// Another greenlet begins to read meanwhile: it has the socket.
+/// Another greenlet begins to read meanwhile, so this one cannot.
 #[test]
 fn another_reads_meanwhile() -> TestResult {
     let _bounded = bounded();
@@ -181,7 +181,7 @@ fn another_reads_meanwhile() -> TestResult {
     Ok(())
 }
 
-/// The socket is closed meanwhile, and its number is another file's.
+/// The socket is closed meanwhile, and another file gets its number.
 #[test]
 fn the_socket_is_closed_meanwhile() -> TestResult {
     let _bounded = bounded();
@@ -195,7 +195,7 @@ fn the_socket_is_closed_meanwhile() -> TestResult {
         move || {
             closes.close();
             let mut opened = opens.borrow_mut();
-            // Another thread's test may have been quicker.
+            // A test in another thread may take the number first.
             for _ in 0..100 {
                 let other = third.with_fd(|fd| fd.try_clone_to_owned().expect("there are more"));
                 opened.push(other.expect("it is open"));

@@ -1,6 +1,6 @@
-//! Every place where an object of `event`, `lock` or `threadsafe` parks a greenlet, and every way
-//! in which such a wait ends before its time: nothing is left behind, and nobody else loses what
-//! the greenlet waited for.
+//! Tests every place where an object of `event`, `lock` or `threadsafe` parks a greenlet, with every way in which such
+//! a wait ends early. Nothing may be left behind, and the object for which the greenlet has waited must go to another
+//! one.
 
 use std::rc::Rc;
 
@@ -10,16 +10,16 @@ use gevent::exceptions::LoopExit;
 use gevent::lock::{Barrier, BoundedSemaphore, Condition, RLock, Semaphore};
 use gevent::{Exception, Greenlet, Kill, Timeout, get_hub, sleep, spawn, threadsafe};
 
-/// A place to park.
+/// A place where a greenlet parks.
 struct Place {
     name: &'static str,
-    /// Makes it ready to be parked at: whatever is to be waited for is not there.
+    /// Waits there, with this time limit.
     park: Rc<dyn Fn(Option<f64>) -> TestResult>,
-    /// Gives one of those who wait what it waits for.
+    /// Ends the wait of one greenlet in the regular way.
     give: Rc<dyn Fn()>,
-    /// Takes back what was given, if nobody has taken it.
+    /// Takes back the permit or item that was given, if no greenlet has taken it.
     take_back: Rc<dyn Fn()>,
-    /// How many wait.
+    /// The number of greenlets that wait.
     waiting: Rc<dyn Fn() -> usize>,
 }
 
@@ -39,7 +39,7 @@ fn place(
     }
 }
 
-/// What a lock is held by, in the places where it is waited for.
+/// A greenlet that holds the lock, at places where others wait for it.
 fn hold(lock: &RLock) -> Greenlet<()> {
     let lock = lock.clone();
     let holder = spawn(move || {
@@ -200,16 +200,16 @@ fn places() -> Vec<Place> {
     places
 }
 
-/// A way in which a wait ends.
+/// The ways in which a wait ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum End {
-    /// Its own time is over.
+    /// The wait's own time is over.
     OwnTimeout,
     OuterTimeout,
     Kill,
-    /// By hand, from the main greenlet.
+    /// An exception is thrown by hand, from the main greenlet.
     Throw,
-    /// Its last handle is dropped, as it were.
+    /// The greenlet is unwound, as when its last handle is dropped.
     Unwind,
 }
 
@@ -222,7 +222,7 @@ fn parked(place: &Place, end: End) -> Greenlet<()> {
         End::OuterTimeout => Timeout::new(0.0).silent(|| park(None)).map(drop),
         _ => park(Some(crate::support::LONG)),
     });
-    // Runs its function on the spot; the hub brings us back before any timer.
+    // The switch goes to the greenlet at once; the hub comes back here before any timer.
     let main = gevent::getcurrent();
     let back = get_hub().loop_().run_callback(move || main.switch(()).map(drop));
     back.expect("the loop is there");
@@ -262,7 +262,7 @@ fn test_nothing_is_left_behind() -> TestResult {
             finish(&first, end)?;
             first.join(None)?;
             assert_eq!((place.waiting)(), 0, "{name}, {end:?}");
-            // The next one is served as if nothing had been.
+            // The next greenlet is served as usual.
             let second = parked(&place, End::Kill);
             assert_eq!((place.waiting)(), 1, "{name}, {end:?}");
             (place.give)();
@@ -273,7 +273,7 @@ fn test_nothing_is_left_behind() -> TestResult {
     Ok(())
 }
 
-/// The wait ends after what was waited for was given, and before the greenlet could take it.
+/// The wait ends after the permit or item was given, and before the greenlet could take it.
 #[test]
 fn test_what_was_given_goes_to_the_next() -> TestResult {
     let _bounded = bounded();
@@ -293,8 +293,7 @@ fn test_what_was_given_goes_to_the_next() -> TestResult {
     Ok(())
 }
 
-/// The same, and there is no next one: what was given is still there, or forgotten, as the case
-/// may be.
+/// The same when no other greenlet waits: the permit or item is still there, or lost, depending on the object.
 #[test]
 fn test_what_was_given_to_nobody_is_still_there() -> TestResult {
     let _bounded = bounded();
@@ -314,7 +313,7 @@ fn test_what_was_given_to_nobody_is_still_there() -> TestResult {
     Ok(())
 }
 
-/// RLock and the second half of Condition::wait park in a semaphore that is not seen.
+/// RLock, and Condition::wait when it takes its lock again, park in an inner semaphore.
 #[test]
 fn test_waiting_for_a_lock() -> TestResult {
     let _bounded = bounded();
@@ -338,7 +337,7 @@ fn test_waiting_for_a_lock() -> TestResult {
         let (first, second) = (parked(&place, end), parked(&place, End::Kill));
         finish(&first, end)?;
         holder.kill()?;
-        // It did not let go of it.
+        // The greenlet still holds the lock.
         assert!(lock.locked() && !lock.try_acquire());
         drop(lock);
         first.join(0.01)?;
@@ -375,7 +374,7 @@ fn test_waiting_for_others_at_a_barrier() -> TestResult {
     Ok(())
 }
 
-/// The loop is not kept going by a wait that is over, and says what the others wait for.
+/// A wait that is over does not keep the loop running, so LoopExit comes, and names the waits of the others.
 #[test]
 fn test_loop_exit_names_what_is_waited_for() {
     let _bounded = bounded();

@@ -1,6 +1,6 @@
-//! Random programs of greenlets that wait for, set, release, kill and time out, in one thread: at
-//! the end nobody waits for what is there, nothing is lost or given twice, and those who waited
-//! were served in their order.
+//! Runs random programs of greenlets that wait, set, release, kill and time out, in one thread. In the end no greenlet
+//! may wait for an object that is ready, no permit may be lost or given twice, and the waiters must have been served in
+//! their order.
 //!
 //! `PROPTEST_CASES=100000 cargo test --test sync sync_programs` tries more of them.
 
@@ -13,14 +13,14 @@ use gevent::lock::{BoundedSemaphore, Condition, RLock, Semaphore};
 use gevent::{Exception, Greenlet, GreenletExit, Kill, Timeout, joinall, sleep, spawn, threadsafe};
 use proptest::prelude::*;
 
-/// How a greenlet waits.
+/// The ways in which a greenlet waits.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum How {
-    /// As long as it takes.
+    /// Without a time limit.
     Plain,
-    /// For 0 seconds.
+    /// With a time limit of 0 seconds.
     Short,
-    /// Under a timeout of 0 seconds around it.
+    /// Under a timeout of 0 seconds.
     Under,
 }
 
@@ -56,7 +56,7 @@ fn program() -> impl Strategy<Value = Vec<Op>> {
     prop::collection::vec(op, 0..40)
 }
 
-/// Runs `wait`, which gets its own time, in the way given; none if a time was over.
+/// Calls `wait` with the time limit of the given way. Returns None if a time was over.
 fn wait_how<T>(
     how: How,
     wait: impl FnOnce(Option<f64>) -> Result<Option<T>, Exception>,
@@ -94,7 +94,7 @@ impl Greenlets {
         }
     }
 
-    /// Lets everything happen that is going to, timeouts of 0 seconds included.
+    /// Lets all pending callbacks run, and timeouts of 0 seconds.
     fn settle(&self) -> Result<(), Exception> {
         for _ in 0..3 {
             sleep(0)?;
@@ -109,7 +109,7 @@ impl Greenlets {
     }
 }
 
-/// What the programs with permits are run on.
+/// The objects on which the programs with permits run.
 trait Permits: Clone + 'static {
     fn new(value: usize) -> Self;
     fn acquire(&self, timeout: Option<f64>) -> Result<bool, Exception>;
@@ -176,7 +176,7 @@ impl Permits for threadsafe::Queue<()> {
     }
 }
 
-/// And one of its places.
+/// A queue is also a semaphore of its free places.
 #[derive(Clone)]
 struct Places(threadsafe::Queue<()>);
 
@@ -212,7 +212,7 @@ impl Permits for Places {
 fn run_permits<P: Permits>(initial: usize, program: &[Op]) -> Result<(), Exception> {
     let permits = P::new(initial);
     let (given, taken) = (Cell::new(0_usize), Rc::new(Cell::new(0_usize)));
-    // Tickets of those who had to wait, in the order in which they were served.
+    // The tickets of the greenlets that had to wait, in the order in which they were served.
     let served = Rc::new(RefCell::new(Vec::new()));
     let tickets = Rc::new(Cell::new(0));
     let mut greenlets = Greenlets::default();
@@ -234,7 +234,7 @@ fn run_permits<P: Permits>(initial: usize, program: &[Op]) -> Result<(), Excepti
                     Ok(())
                 }));
             }
-            // No more than there are places.
+            // No more is given than there are places.
             Op::Give if initial + given.get() < PLACES + taken.get() && permits.counter() < PLACES - 1 => {
                 given.set(given.get() + 1);
                 permits.give();
@@ -257,10 +257,10 @@ fn run_permits<P: Permits>(initial: usize, program: &[Op]) -> Result<(), Excepti
     Ok(())
 }
 
-/// What the programs with a flag are run on.
+/// The objects on which the programs with a flag run.
 trait Flag: Clone + 'static {
-    /// Whether only those are woken who wait when it is set, and not those who come after a clear
-    /// and before the others are woken.
+    /// Whether a set wakes only greenlets that wait at that time, and not those that come after a clear and before the
+    /// others are woken.
     const STRICT: bool;
     fn new() -> Self;
     fn wait(&self, timeout: Option<f64>) -> Result<bool, Exception>;
@@ -302,7 +302,7 @@ flag!(threadsafe::Event, true);
 fn run_flag<F: Flag>(program: &[Op]) -> Result<(), Exception> {
     let event = F::new();
     let sets = Rc::new(Cell::new(0));
-    // Of those who wait for ever: how often the event had been set when they began.
+    // For each greenlet that waits for ever, how often the event had been set when it began.
     let waiting = Rc::new(RefCell::new(Vec::new()));
     let mut greenlets = Greenlets::default();
     for &op in program {
@@ -321,10 +321,11 @@ fn run_flag<F: Flag>(program: &[Op]) -> Result<(), Exception> {
                     }
                     let _over = Over(waiting, place);
                     let got = wait_how(how, |timeout| Ok(event.wait(timeout)?.then_some(())))?;
-                    // Told that it was set: it was, at the begin or since.
+                    // The wait has returned that the event was set, so it was set at the begin or since.
                     let before = if F::STRICT { begin.1 } else { 0 };
                     assert!(got.is_none() || begin.0 || sets.get() > before);
-                    // Not told: it was not set at the begin (unless an outer timeout came).
+                    // The wait has not returned that, so the event was not set at the begin (unless an outer timeout
+                    // came).
                     assert!(got.is_some() || !begin.0 || how == How::Under);
                     Ok(())
                 }));
@@ -338,7 +339,7 @@ fn run_flag<F: Flag>(program: &[Op]) -> Result<(), Exception> {
         }
     }
     greenlets.settle()?;
-    // Nobody waits who saw a set.
+    // No greenlet waits that has seen a set.
     let waiting = waiting.borrow();
     let missed = (waiting.iter()).filter(|begin| begin.is_some_and(|n| n < sets.get()));
     assert_eq!(missed.count(), 0);
@@ -350,8 +351,8 @@ fn run_flag<F: Flag>(program: &[Op]) -> Result<(), Exception> {
     Ok(())
 }
 
-/// The lock is one greenlet's at a time, and free at the end; every notification that finds
-/// somebody waiting ends a wait.
+/// One greenlet at a time may hold the lock, which must be free at the end, and every notification that finds a waiter
+/// must end a wait.
 fn run_condition(program: &[Op]) -> Result<(), Exception> {
     let condition = Condition::new();
     let (inside, notified, expected) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)), Cell::new(0));
@@ -398,7 +399,7 @@ fn run_condition(program: &[Op]) -> Result<(), Exception> {
     Ok(())
 }
 
-/// Whatever happens to those who wait, a lock is one greenlet's at a time, and free at the end.
+/// However the waits end, one greenlet at a time may hold a lock, which must be free at the end.
 fn run_locks(program: &[Op]) -> Result<(), Exception> {
     let (lock, bounded) = (RLock::new(), BoundedSemaphore::new(1));
     let inside = Rc::new(Cell::new(0));
@@ -437,7 +438,7 @@ fn run_locks(program: &[Op]) -> Result<(), Exception> {
     Ok(())
 }
 
-/// Everybody gets the first value, or nothing yet.
+/// Every greenlet gets the first value, or none yet.
 fn run_result(program: &[Op]) -> Result<(), Exception> {
     let result = AsyncResult::new();
     let got = Rc::new(RefCell::new(Vec::new()));

@@ -1,4 +1,5 @@
-//! Times at their limits, wherever one is asked for: none panics, asserts, or waits for ever when it should not.
+//! Tests times at their limits, in all functions that take one: none may panic, fail an assertion of libev, or wait for
+//! ever when it should not.
 
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
@@ -18,7 +19,7 @@ use crate::support::{LONG, Reports, TestResult, bounded};
 /// A call with a time.
 type Call = fn(f64) -> TestResult;
 
-/// Calls that wait for what does not come, until their time is over.
+/// Makes a table of calls that wait until their time is over.
 macro_rules! calls {
     ($($time:ident => $call:expr;)*) => {
         vec![$((stringify!($call), (|$time: f64| $call.map(drop).map_err(Exception::from)) as Call)),*]
@@ -99,7 +100,7 @@ fn calls() -> Vec<(&'static str, Call)> {
     ]
 }
 
-/// None of them waits.
+/// Times that are over at once.
 const OVER: [f64; 8] = [
     0.0,
     -0.0,
@@ -111,7 +112,7 @@ const OVER: [f64; 8] = [
     f64::NEG_INFINITY,
 ];
 
-/// None of them is over before the world.
+/// Times that are never over.
 const FOR_EVER: [f64; 6] = [1e10, i64::MAX as f64, u64::MAX as f64, 1e300, f64::MAX, f64::INFINITY];
 
 #[test]
@@ -120,7 +121,7 @@ fn a_time_that_is_over_ends_every_wait() -> TestResult {
     let _reports = Reports::new();
     for (name, call) in calls() {
         for time in OVER {
-            // What it ends with is said elsewhere.
+            // Its result is tested elsewhere.
             spawn(move || call(time))
                 .join(LONG)
                 .unwrap_or_else(|error| panic!("{name}, {time}: {error}"));
@@ -138,7 +139,7 @@ fn no_time_is_too_long_for_a_wait() -> TestResult {
             let waiter = spawn(move || call(time));
             (0..5).try_for_each(|_| gevent::sleep(0))?;
             if waiter.ready() {
-                // It may be refused, but not be over.
+                // The time may be refused, but must not be over.
                 let error = waiter.exception().unwrap_or_else(|| panic!("{name}, {time}"));
                 assert!(!error.is::<gevent::TimeoutError>(), "{name}, {time}: {error}");
                 continue;
@@ -148,7 +149,7 @@ fn no_time_is_too_long_for_a_wait() -> TestResult {
             assert!(ended.is_err_and(|error| error.is::<GreenletExit>()), "{name}, {time}");
         }
     }
-    // The loop's clock is as it was.
+    // The loop's clock still works.
     gevent::sleep(0.001)
 }
 
@@ -165,7 +166,7 @@ fn what_is_no_number_is_no_time() -> TestResult {
     Ok(())
 }
 
-/// Whether that, or a cause of it, is about a number.
+/// Whether the exception, or one of its sources, refuses a number.
 fn is_refused(error: &Exception) -> bool {
     let said = |error: &(dyn std::error::Error + 'static)| {
         error.is::<InvalidSeconds>()
@@ -177,7 +178,7 @@ fn is_refused(error: &Exception) -> bool {
     error.chain().any(said)
 }
 
-/// Times that are settings, or limits of what is done at once.
+/// Tests times that are settings, or limits of calls that do not wait.
 #[test]
 fn of_settings() -> TestResult {
     let _bounded = bounded();

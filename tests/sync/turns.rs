@@ -1,5 +1,5 @@
-//! Who always finds an item lets the others run all the same, and nothing is lost by it. gevent has no counterpart: it
-//! starves them.
+//! Tests that a greenlet which always finds an item lets others run, and that no item is lost by that. gevent has no
+//! counterpart: such a greenlet starves all others there.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,8 +10,8 @@ use gevent::{GreenletExit, Timeout, sleep, spawn, threadsafe};
 
 use crate::support::{LONG, Reports, TestResult, bounded};
 
-/// Whatever `work` does without an end is ended by a timeout, and by a kill, and meanwhile another greenlet has its
-/// turns.
+/// Checks that `work`, which never ends by itself, is ended by a timeout and by a kill, and that another greenlet has
+/// its turns meanwhile.
 fn ends(work: impl Fn() -> TestResult + 'static) -> TestResult {
     let beats = Rc::new(Cell::new(0));
     let heart = spawn({
@@ -23,7 +23,7 @@ fn ends(work: impl Fn() -> TestResult + 'static) -> TestResult {
             }
         }
     });
-    // It has begun, and its next beat is to come before the timeout.
+    // The work has begun, and the other greenlet's next beat comes before the timeout.
     sleep(0.002)?;
     let before = beats.get();
     let timeout = Timeout::new(0.05);
@@ -38,7 +38,7 @@ fn ends(work: impl Fn() -> TestResult + 'static) -> TestResult {
     heart.kill()
 }
 
-/// Such queues, and what to do with each.
+/// Runs the block with each type of queue.
 macro_rules! each_queue {
     ([$($type:ident),*], $queue:ident => $body:block) => {$({
         let $queue = $type::new();
@@ -57,7 +57,7 @@ fn a_consumer_of_a_queue_that_is_never_empty() -> TestResult {
             let item = its.get()?;
             its.put(item)?;
         })?;
-        // It was ended in `get`, each time: all are there.
+        // The work was ended in `get` each time, so all items are there.
         let mut items = (0..10).map(|_| queue.get_nowait()).collect::<Result<Vec<_>, _>>()?;
         items.sort_unstable();
         assert!(items.iter().copied().eq(0..10), "{items:?}");
@@ -80,7 +80,7 @@ fn a_consumer_that_takes_its_time() -> TestResult {
             }
         }
     });
-    // It has as many turns as there are others that are slow, at most: some, and not fifty.
+    // The consumer may have as many turns as there are slow greenlets at most: a few, but not fifty.
     let consumer = spawn(move || {
         let mut most = 0;
         let mut last = (0, 0);
@@ -126,7 +126,7 @@ fn two_that_hand_items_to_each_other() -> TestResult {
     gevent::killall(&producers)
 }
 
-/// Whoever sees an item can have it, as in gevent: nobody else takes it meanwhile.
+/// As in gevent, a greenlet that sees an item can have it: no other greenlet takes it meanwhile.
 #[test]
 fn an_item_that_was_seen_is_there() -> TestResult {
     let _bounded = bounded();
@@ -151,7 +151,7 @@ fn an_item_that_was_seen_is_there() -> TestResult {
     Ok(())
 }
 
-/// A queue that is shut down while an item is promised.
+/// The queue is shut down while an item is reserved for a `get`.
 #[test]
 fn a_shutdown_meanwhile() -> TestResult {
     let _bounded = bounded();
