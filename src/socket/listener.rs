@@ -134,7 +134,7 @@ impl TcpListener {
         self.0.try_clone().map(TcpListener)
     }
 
-    /// Sets whether [`accept`](TcpListener::accept) may wait: `true` is a [timeout](TcpListener::set_timeout) of 0, and
+    /// Sets whether [`accept`](TcpListener::accept) waits: `true` is a [timeout](TcpListener::set_timeout) of 0, and
     /// `false` one of `None`.
     ///
     /// Source: Python's `setblocking`.

@@ -66,7 +66,7 @@ fn send_some(async_: &Async) -> thread::JoinHandle<()> {
     let sender = async_.sender();
     thread::spawn(move || {
         for _ in 0..10 {
-            // The loop may stop the watcher, but does not close it.
+            // The loop may stop the watcher, but does not close it, so the send succeeds.
             sender.send().expect("the watcher lives");
         }
     })

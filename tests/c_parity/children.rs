@@ -6,7 +6,7 @@ use libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
 use crate::system::{await_end, fork, kill, pause_for_ever, try_wait};
 use crate::trace::{TestResult, Trace};
 
-/// A child that ends with `status`, or waits for a signal if that is `None`.
+/// Starts a child that ends with `status`, or waits for a signal if that is `None`.
 fn make_child(status: Option<i32>) -> TestResult<i32> {
     fork(move || match status {
         Some(status) => status,
@@ -14,7 +14,7 @@ fn make_child(status: Option<i32>) -> TestResult<i32> {
     })
 }
 
-/// The watcher of a child, and what the halves in C know as the global variable `a`: the process it watches.
+/// Starts a new watcher of a child. The process that it watches is the global variable `a` in the C halves.
 fn start_over(t: &Trace, child: &Child, a: i32, then: impl Fn() -> TestResult + 'static) -> TestResult {
     t.start_then(child, {
         let (t, child) = (t.clone(), child.clone());

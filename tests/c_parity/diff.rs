@@ -1,8 +1,8 @@
-//! Two traces side by side.
+//! Shows two traces side by side.
 
 use std::fmt::Write as _;
 
-/// The lines of both, in one column: what only C has begins with `C`, what only Rust has with `Rust`.
+/// The lines of both traces in one column. Lines that only C has begin with `C`, those that only Rust has with `Rust`.
 pub(crate) fn show(c: &str, rust: &str) -> String {
     let (c, rust): (Vec<&str>, Vec<&str>) = (c.lines().collect(), rust.lines().collect());
     let common = common_lengths(&c, &rust);
@@ -26,7 +26,7 @@ pub(crate) fn show(c: &str, rust: &str) -> String {
     report
 }
 
-/// At `[i][j]`: how many lines the traces from there on have in common.
+/// The number of lines that the rests of the traces, from line `i` and from line `j`, have in common, at `[i][j]`.
 fn common_lengths(c: &[&str], rust: &[&str]) -> Vec<Vec<usize>> {
     let mut lengths = vec![vec![0; rust.len() + 1]; c.len() + 1];
     for i in (0..c.len()).rev() {

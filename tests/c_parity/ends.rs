@@ -52,7 +52,7 @@ pub(crate) fn a_fed_cleanup_watcher_is_called_at_once(t: &Trace) -> TestResult {
     Ok(loop_.destroy()?)
 }
 
-/// Starts a watcher of most types; returns those that the scenarios need.
+/// Starts a watcher of almost every type. Returns those that the scenarios need.
 fn start_all(t: &Trace, loop_: &Loop) -> TestResult<(Io, Timer)> {
     let [reader, writer] = make_pipe()?;
     put(writer, "x")?;

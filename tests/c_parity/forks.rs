@@ -6,7 +6,7 @@ use libc::SIGUSR1;
 use crate::system::{fork, join_child, make_pipe, put, raise};
 use crate::trace::{TestResult, Trace};
 
-/// A child that does `life`; its exit status says whether that went well.
+/// Forks a child that calls `life`, and waits for its exit status, which tells whether `life` has succeeded.
 fn fork_and_join(t: &Trace, status: i32, life: impl FnOnce() -> TestResult) -> TestResult {
     let pid = fork(|| match life() {
         Ok(()) => status,

@@ -1,10 +1,10 @@
-//! Holds `hub::core` against libev: every scenario is written twice, in C and in Rust, and both must leave the same
+//! Compares `hub::core` with libev. Every scenario is written twice, in C and in Rust, and both must leave the same
 //! trace, on every backend that works here. See README.md.
 //!
-//! Each half runs in a process of its own, one after the other: so a scenario may use the default loop, signals,
-//! children and forks, and one that crashes or hangs fails alone.
+//! The halves run one after the other, each in a process of its own. So a scenario may use the default loop, signals,
+//! children and forks, and one that crashes or hangs does not disturb the others.
 
-// libev and the C halves come with it.
+// This links libev and the C halves.
 use gevent as _;
 
 mod diff;
@@ -43,7 +43,7 @@ struct Scenario {
     rust: fn(&Trace) -> TestResult,
 }
 
-// `SCENARIOS`: one for each `SCENARIO (topic, name)` in the C files.
+// The file defines `SCENARIOS`, with an entry for each `SCENARIO (topic, name)` in the C files.
 include!(concat!(env!("OUT_DIR"), "/c_parity.rs"));
 
 unsafe extern "C" {
@@ -58,14 +58,15 @@ const BACKENDS: [LoopFlags; 5] = [
     LoopFlags::IOURING,
 ];
 
-/// Scenarios on which libev aborts by an assertion if it is compiled with them, which `LIBEV_SYS_ASSERTIONS=1` does.
-/// Then both halves must end so, after equal traces.
+/// Scenarios in which an assertion of libev fails if libev is compiled with assertions, as `LIBEV_SYS_ASSERTIONS=1`
+/// does. Then both halves must abort, after equal traces.
 const ASSERTED_AGAINST: &[&str] = &[
-    // A watcher whose descriptor is not open: libev handles it, and thinks it worth an assertion.
+    // The descriptor of a watcher is not open, which libev handles, but also asserts against.
     "ios::closed_before_the_first_wait",
     "ios::closed_while_watched",
     "ios::closed_and_then_told_to_the_kernel_again",
-    // io_uring only: libev uses the slots of its requests again without clearing them, and newer kernels refuse some.
+    // This one aborts with io_uring only: libev uses the slots of its requests again without clearing them, and newer
+    // kernels refuse some of these.
     "ios::many_descriptors_at_once",
 ];
 
@@ -113,7 +114,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Whether the kernel lets libev use the backend. In a process of its own: libev may abort on the way to finding out.
+/// Whether the kernel lets libev use the backend. This is tried in a process of its own, because libev may abort.
 fn works(backend: LoopFlags) -> Result<(), String> {
     let text = process::run(move |out| {
         let trace = Trace::new(out, backend);
@@ -134,16 +135,16 @@ impl Scenario {
         format!("{}::{}", self.topic, self.name)
     }
 
-    /// Whether this is an end that libev's assertions have in store for the scenario.
+    /// Whether the half may end like this because an assertion of libev fails in the scenario.
     fn may_abort(&self, end: &str) -> bool {
-        // SAFETY: it only looks.
+        // SAFETY: the function only returns a constant.
         let has_assertions = unsafe { libev_sys::ev_shim_has_assertions() } == 1;
         has_assertions
             && ASSERTED_AGAINST.contains(&&*self.full_name())
             && end.ends_with(&process::ended_by(libc::SIGABRT))
     }
 
-    /// Runs both halves. An error is a report.
+    /// Runs both halves. The error is a report for the user.
     fn run(&self, backend: LoopFlags, prints_traces: bool) -> Result<(), String> {
         let c = self.c;
         let c = process::run(move |out| {
@@ -155,7 +156,7 @@ impl Scenario {
         let rust = self.rust;
         let rust = process::run(move |out: File| {
             let trace = Trace::new(out, backend);
-            // The error belongs to the trace: so it is seen where it happened.
+            // The error is put into the trace, so that its place can be seen.
             rust(&trace).or_else(|error| trace.note(&format!("Rust: {error:?}")))
         });
         match (c, rust) {

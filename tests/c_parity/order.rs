@@ -38,7 +38,7 @@ pub(crate) fn priorities_out_of_range_are_brought_in_by_the_start(t: &Trace) -> 
     t.run(&loop_)
 }
 
-/// Everything that can happen in one iteration.
+/// Watchers for every kind of event in one iteration.
 struct Everything {
     loop_: Loop,
     io: Io,

@@ -60,7 +60,7 @@ pub(crate) fn a_function_says_when(t: &Trace) -> TestResult {
         let t = t.clone();
         move |now| {
             let time = times.replace(times.get() + 1);
-            // A trace that cannot be written is short, and so differs.
+            // If the trace cannot be written, it is short, so the traces differ.
             let _ = t.value("rescheduled", time);
             if time < 2 { now } else { 1e12 }
         }

@@ -1,4 +1,4 @@
-//! One half of a scenario, in a process of its own that cannot hang the others.
+//! Runs one half of a scenario in a process of its own, with a time limit.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 
 use crate::trace::TestResult;
 
-/// Nothing here takes a second; a sanitizer on a busy machine may.
+/// The time limit. No half takes a second, except with a sanitizer on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The number of the trace's descriptor in the child: out of the way of those that the scenario opens, so that both
-/// halves get the same ones.
+/// The number of the trace's descriptor in the child. It is so high that the descriptors which the scenario opens have
+/// the same numbers in both halves.
 const TRACE_FD: RawFd = 100;
 
-/// Runs `half` in a child process and returns what it wrote. Anything but an orderly end is an error, with what was
-/// written until then.
+/// Runs `half` in a child process and returns its output. If the process does not end in an orderly way, the error has
+/// the output until then.
 ///
-/// This process must have one thread only.
+/// This process must have only one thread.
 pub(crate) fn run(half: impl FnOnce(File) -> TestResult) -> Result<String, String> {
     let (mut reader, writer) = io::pipe().map_err(|error| format!("no pipe: {error}"))?;
     // SAFETY: there is no other thread that might hold a lock; the child never returns from `live`.
@@ -32,8 +32,8 @@ pub(crate) fn run(half: impl FnOnce(File) -> TestResult) -> Result<String, Strin
         _ => drop(writer),
     }
     let (text, ended) = read_all(&mut reader, Instant::now() + LIMIT);
-    // SAFETY: `pid` is our child, which nobody has waited for. It may not have made its group yet, so it is killed
-    // by its own number, too; both are harmless after its end.
+    // SAFETY: `pid` is our child, which is not waited for yet. It may not have made its group yet, so it is also killed
+    // by its own number; both are harmless after its end.
     let status = unsafe {
         if !ended {
             libc::kill(pid, libc::SIGKILL);
@@ -55,15 +55,15 @@ pub(crate) fn run(half: impl FnOnce(File) -> TestResult) -> Result<String, Strin
     Err(format!("{text}{end}"))
 }
 
-/// How [`run`] says that a signal ended the half.
+/// The text by which [`run`] tells that a signal has ended the half.
 pub(crate) fn ended_by(signal: i32) -> String {
     format!("ended by signal {signal}")
 }
 
-/// The child's life.
+/// Runs the half in the child, and ends the process.
 fn live(out: OwnedFd, half: impl FnOnce(File) -> TestResult) -> ! {
-    // SAFETY: plain system calls on descriptors that are ours. The group makes grandchildren easy to kill; the alarm
-    // is for the case that our parent does not live to kill us.
+    // SAFETY: plain system calls on descriptors that are ours. The process group is for killing grandchildren; the
+    // alarm is for the case that the parent ends before it kills this process.
     let out = unsafe {
         libc::setpgid(0, 0);
         libc::alarm(2 * LIMIT.as_secs() as u32);
@@ -80,11 +80,11 @@ fn live(out: OwnedFd, half: impl FnOnce(File) -> TestResult) -> ! {
         }
         Err(_) => 2,
     };
-    // SAFETY: ends the process without running what the parent registered.
+    // SAFETY: ends the process without calling functions that the parent has registered.
     unsafe { libc::_exit(code) }
 }
 
-/// Reads to the end; says whether it came before the deadline.
+/// Reads to the end. Returns the text, and whether the end came before the deadline.
 fn read_all(reader: &mut io::PipeReader, deadline: Instant) -> (String, bool) {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];

@@ -11,7 +11,7 @@ use hub::core::{Loop, LoopFlags, Stat};
 use crate::system::make_temporary_folder;
 use crate::trace::{TestResult, Trace};
 
-/// The path of a file that is not there, in a folder that is.
+/// The path of a file that does not exist, in a new folder.
 fn make_folder() -> TestResult<PathBuf> {
     Ok(make_temporary_folder()?.join("file"))
 }

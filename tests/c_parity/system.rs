@@ -29,7 +29,7 @@ fn nonblocking(ends: [RawFd; 2]) -> TestResult<[RawFd; 2]> {
     Ok(ends)
 }
 
-/// The reading and the writing end. Nobody closes them: the process ends soon.
+/// The reading and the writing end. They are not closed, as the process ends soon.
 pub(crate) fn make_pipe() -> TestResult<[RawFd; 2]> {
     let mut ends = [-1; 2];
     // SAFETY: `ends` has room for two descriptors.
@@ -45,7 +45,7 @@ pub(crate) fn make_socketpair() -> TestResult<[RawFd; 2]> {
 }
 
 pub(crate) fn put(fd: RawFd, text: &str) -> TestResult {
-    // SAFETY: the buffer is as long as said.
+    // SAFETY: the buffer has the given length.
     let written = unsafe { libc::write(fd, text.as_ptr().cast(), text.len()) };
     match usize::try_from(written) {
         Ok(n) if n == text.len() => Ok(()),
@@ -53,10 +53,10 @@ pub(crate) fn put(fd: RawFd, text: &str) -> TestResult {
     }
 }
 
-/// Reads at most `size` bytes, and says how many.
+/// Reads at most `size` bytes, and returns their number.
 pub(crate) fn get(fd: RawFd, size: usize) -> i64 {
     let mut bytes = [0_u8; 4096];
-    // SAFETY: the buffer is at least as long as said.
+    // SAFETY: the buffer has at least the given length.
     unsafe { libc::read(fd, bytes.as_mut_ptr().cast(), size.min(bytes.len())) as i64 }
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn raise(signal: i32) -> TestResult {
 }
 
 pub(crate) fn close(fd: RawFd) -> TestResult {
-    // SAFETY: the scenario made the descriptor, and nothing in this process owns it.
+    // SAFETY: the scenario has made the descriptor, and nothing else in this process owns it.
     check(unsafe { libc::close(fd) })?;
     Ok(())
 }
@@ -93,7 +93,7 @@ pub(crate) fn dup2(from: RawFd, to: RawFd) -> TestResult {
 }
 
 pub(crate) fn ignore_signal(signum: i32) {
-    // SAFETY: ignoring runs no code.
+    // SAFETY: a signal that is ignored runs no code.
     unsafe { libc::signal(signum, libc::SIG_IGN) };
 }
 
@@ -113,7 +113,7 @@ pub(crate) fn kill(pid: i32, signal: i32) -> TestResult {
     Ok(())
 }
 
-/// A child process that does `life` and ends with the status it returns.
+/// Forks a child process, which calls `life` and ends with the status that it returns.
 pub(crate) fn fork(life: impl FnOnce() -> i32) -> TestResult<i32> {
     // SAFETY: a half has one thread, so no lock is held by another; the child never returns from here.
     match check(unsafe { libc::fork() })? {
@@ -134,7 +134,7 @@ pub(crate) fn pause_for_ever() -> ! {
     }
 }
 
-/// Waits for a child's end, and leaves it to be waited for.
+/// Waits for a child's end, and leaves its status to `waitpid`.
 pub(crate) fn await_end(pid: i32) -> TestResult {
     // SAFETY: the struct is plain data, which `waitid` fills.
     let result = unsafe {

@@ -32,12 +32,12 @@ pub(crate) fn the_more_overdue_fires_first(t: &Trace) -> TestResult {
     t.run(&loop_)
 }
 
-/// What is left, as the C halves round it.
+/// Traces the remaining time, rounded as in the C halves.
 fn value_left(t: &Trace, timer: &Timer) -> TestResult {
     t.value("hundreds left", ((timer.remaining()? + 50.0) / 100.0) as i64)
 }
 
-/// Traces, and stops the timer the third time.
+/// Starts the timer with a callback that traces, and stops the timer the third time.
 fn start_and_stop_at_third(t: &Trace, timer: &Timer) -> TestResult {
     let times = Cell::new(0);
     t.start_then(timer, {

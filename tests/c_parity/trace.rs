@@ -1,5 +1,4 @@
-//! What the Rust halves of the scenarios share: loops on the backend under test, and the trace. Its counterpart is
-//! parity.c.
+//! The common part of the Rust halves: loops on the backend under test, and the trace. Its counterpart is parity.c.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
@@ -10,10 +9,10 @@ use std::rc::Rc;
 use greenlet_core::Exception;
 use hub::core::{Events, Loop, LoopFlags, Timer, Watcher};
 
-/// What a scenario, and a callback in it, returns. An error ends the half, and the trace says so.
+/// The result of a scenario, and of a callback in it. An error ends the half, and is put into the trace.
 pub(crate) type TestResult<T = ()> = Result<T, Exception>;
 
-/// One half's trace. A handle: callbacks hold clones.
+/// The trace of one half. It is a handle, of which callbacks hold clones.
 #[derive(Clone)]
 pub(crate) struct Trace(Rc<Shared>);
 
@@ -39,7 +38,7 @@ impl Trace {
         Ok(Loop::new(self.0.backend, false)?)
     }
 
-    /// The same, with these flags besides.
+    /// A loop on the backend under test, with these flags in addition.
     pub(crate) fn new_loop_with(&self, flags: LoopFlags) -> TestResult<Loop> {
         Ok(Loop::new(self.0.backend | flags, false)?)
     }
@@ -55,7 +54,8 @@ impl Trace {
         watcher
     }
 
-    /// Puts a watcher of a new loop in the place of one of a loop that is gone, where C initialises the same again.
+    /// Puts a watcher of a new loop in the place of one of a loop that is gone. In C the same watcher is initialised
+    /// again.
     pub(crate) fn rewatch<W: Clone + Into<Watcher>>(&self, name: &'static str, watcher: W) -> W {
         for (known, place) in &mut *self.0.watched.borrow_mut() {
             if *known == name {
@@ -82,7 +82,7 @@ impl Trace {
 
     /// The same for the timer's `again`.
     pub(crate) fn again(&self, timer: &Timer) -> TestResult {
-        // Its callback does not get the events; libev's does not update the clock.
+        // The callback of our `again` does not get the events, and libev's `again` does not update the clock.
         let callback = self.traced(timer, || Ok(()));
         Ok(timer.again_update(false, move || callback(Events::TIMER))?)
     }
@@ -115,28 +115,28 @@ impl Trace {
         }
     }
 
-    /// A callback was called.
+    /// Traces the call of a callback.
     fn trace(&self, watcher: &Watcher, events: Events) -> TestResult {
         let mut line = self.event(watcher, events);
         self.add_counts(&mut line, watcher.loop_())?;
         self.line(line)
     }
 
-    /// A callback was called, and the loop is not to be asked any more.
+    /// Traces the call of a callback without the state of the loop, which may be gone.
     pub(crate) fn trace_alone(&self, watcher: &Watcher, events: Events) -> TestResult {
         let mut line = self.event(watcher, events);
         self.add_watchers(&mut line);
         self.line(line)
     }
 
-    /// The scenario has come to a point.
+    /// Traces that the scenario has come to a point.
     pub(crate) fn mark(&self, loop_: &Loop, event: &str) -> TestResult {
         let mut line = event.to_owned();
         self.add_counts(&mut line, loop_)?;
         self.line(line)
     }
 
-    /// The scenario has found out a number.
+    /// Traces a number.
     pub(crate) fn value(&self, name: &str, number: i64) -> TestResult {
         self.line(format!("{name} = {number}"))
     }
@@ -160,7 +160,7 @@ impl Trace {
         self.mark(loop_, if more { "run: more to come" } else { "run: nothing left" })
     }
 
-    /// Something else worth saying.
+    /// Traces a text.
     pub(crate) fn note(&self, text: &str) -> TestResult {
         self.line(text.to_owned())
     }
@@ -202,7 +202,7 @@ impl Trace {
 
     fn line(&self, mut line: String) -> TestResult {
         line.push('\n');
-        // In one piece, as `File` does it: other processes may write to the same pipe.
+        // The line is written in one piece, because other processes may write to the same pipe.
         Ok((&self.0.out).write_all(line.as_bytes())?)
     }
 }

@@ -1,4 +1,4 @@
-//! Performs programs on `hub::core`; and the handle of machine.c, which does the same on libev.
+//! [`Machine`] performs programs on `hub::core`; [`CMachine`] is the handle of machine.c, which does the same on libev.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_char};
@@ -25,8 +25,8 @@ const MOST_QUEUED: usize = 400;
 const FUEL: u32 = 12;
 const MOST_DEPTH: u32 = 3;
 
-/// The times of a timer. Each has its own, so that the order in which they are due does not depend on how fast we are;
-/// only the first one may be due in each iteration.
+/// The times of a timer. Each timer has its own, so that the order in which they are due does not depend on the speed
+/// of the machine; only the first one may be due in each iteration.
 fn times(slot: Slot, after: After, repeat: Repeat) -> (f64, f64) {
     let after = match after {
         After::Past => -10.0 * slot as f64,
@@ -48,9 +48,9 @@ struct State {
     alarm: Async,
     timers: Vec<Timer>,
     async_: Async,
-    /// All of them, by their numbers.
+    /// All watchers, by their numbers.
     watchers: Vec<Watcher>,
-    /// The near and the far ends.
+    /// The pairs of a near and a far end.
     pairs: [(UnixStream, UnixStream); 2],
     reactions: RefCell<Vec<Op>>,
     callbacks: RefCell<Vec<Callback>>,
@@ -119,7 +119,7 @@ impl Machine {
 }
 
 impl Drop for Machine {
-    /// The callbacks hold the state; with the loop they go.
+    /// The callbacks hold the state, and are dropped with the loop.
     fn drop(&mut self) {
         self.0.callbacks.take();
         if let Err(error) = self.0.loop_.destroy() {
@@ -187,7 +187,7 @@ impl State {
         Ok(self.watchers[slot].start_pass_events(self.callback(slot))?)
     }
 
-    /// Refusing what is in use is part of the account; other errors are not expected.
+    /// An error that refuses an operation on a watcher in use is part of the account; other errors are not expected.
     fn refused(&self, result: Result<(), Error>) -> TestResult {
         match result {
             Err(Error::WatcherInUse(_)) => {
@@ -304,7 +304,7 @@ unsafe extern "C" {
 
 impl CMachine {
     pub(crate) fn new(backend: LoopFlags) -> CMachine {
-        // SAFETY: no preconditions; it ends the process if it cannot make one.
+        // SAFETY: no preconditions; the function ends the process if it cannot make a machine.
         CMachine(unsafe { machine_new(backend.bits()) })
     }
 
@@ -319,7 +319,7 @@ impl CMachine {
 
 impl Drop for CMachine {
     fn drop(&mut self) {
-        // SAFETY: `new` made it, and nobody else frees it.
+        // SAFETY: `new` has made the machine, which is freed only here.
         unsafe { machine_free(self.0) }
     }
 }

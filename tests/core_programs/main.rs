@@ -5,7 +5,7 @@
 //! not set). Every program runs on select, poll and epoll; linux_aio and linux_iouring may learn of an event a moment
 //! later, which would make the two differ by chance.
 
-// libev and machine.c come with it.
+// This links libev and machine.c.
 use gevent as _;
 
 mod machine;
@@ -43,7 +43,7 @@ fn random_programs_do_the_same_in_c_and_in_rust() {
     println!("{cases} programs, all equal");
 }
 
-/// One operation in each line.
+/// The program with one operation in each line.
 fn show(program: &[Op]) -> String {
     let lines = program.iter().enumerate();
     lines.map(|(number, op)| format!("{number:4} {op:?}\n")).collect()

@@ -1,8 +1,8 @@
-//! Programs: what they are made of, and how they are made up.
+//! The operations of programs, and the strategies that make random programs.
 
 use proptest::prelude::*;
 
-/// One operation. Numbers are those of machine.c.
+/// One operation of a program. The numbers are those of machine.c.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Op {
     Start(Slot),
@@ -13,13 +13,13 @@ pub(crate) enum Op {
     SetTimes(Slot, After, Repeat),
     SetRef(Slot, bool),
     SetPriority(Slot, i32),
-    /// From now on the watcher's callback performs this.
+    /// Makes the watcher's callback perform this operation from now on.
     React(Slot, Box<Op>),
     Put(usize),
     Get(usize),
     Send,
     RunNowait,
-    /// Both with an alarm, which ends the run when the loop has waited once.
+    /// Runs the loop with an alarm, which ends the run when the loop has waited once.
     RunOnce,
     Run,
     Break(i32),
@@ -32,18 +32,18 @@ pub(crate) enum Op {
     Nothing,
 }
 
-/// When a timer is due first.
+/// The time when a timer is due first.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum After {
     Past,
     Never,
 }
 
-/// And then.
+/// The time between later firings of a timer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Repeat {
     Once,
-    /// Of the first timer; of others like `HardlyEver`.
+    /// In each iteration, for the first timer; for others it is the same as `HardlyEver`.
     EachIteration,
     HardlyEver,
 }
@@ -53,7 +53,7 @@ pub(crate) type Slot = usize;
 /// libev's events.
 pub(crate) type Revents = i32;
 
-/// [`Op`] as machine.c has it.
+/// [`Op`] in the form that machine.c takes.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RawOp {
@@ -92,7 +92,7 @@ impl Op {
         RawOp { code, a, b, c }
     }
 
-    /// What machine.c is told besides: the operation inside.
+    /// The inner operation of a reaction, as a second argument for machine.c.
     pub(crate) fn raw_reaction(&self) -> RawOp {
         match self {
             Op::React(_, reaction) => reaction.raw(),
@@ -101,7 +101,7 @@ impl Op {
     }
 }
 
-/// Timers and all watchers, without the alarm.
+/// The numbers of the timers. `ALL` has those of all watchers except the alarm.
 const TIMERS: std::ops::RangeInclusive<Slot> = 1..=4;
 const ALL: std::ops::RangeInclusive<Slot> = 1..=12;
 
@@ -156,7 +156,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Hundreds of operations.
+/// A program of hundreds of operations.
 pub(crate) fn program() -> impl Strategy<Value = Vec<Op>> {
     prop::collection::vec(op(), 1..400)
 }

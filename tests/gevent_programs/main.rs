@@ -1,5 +1,5 @@
-//! Random programs of spawns, links, kills, joins, timeouts, events and waiters: each does here what gevent 26.9.0
-//! did, step by step. See the README beside this.
+//! Runs random programs of spawns, links, kills, joins, timeouts, events and waiters, which must do step by step what
+//! they did in gevent 26.9.0. See the README beside this file.
 
 mod objects;
 mod steps;
@@ -15,10 +15,10 @@ use std::{env, fs, thread};
 
 use world::{Objects, World};
 
-/// No program takes longer, unless it hangs.
+/// The time limit of a program.
 const BOUND: Duration = Duration::from_secs(60);
 
-/// Where the programs and what gevent did are, unless told otherwise.
+/// The folder of the programs and of gevent's logs, by default.
 const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gevent_programs");
 
 /// The lines that follow each line that begins with `program`.
@@ -33,7 +33,7 @@ fn by_program(text: &str) -> Vec<(&str, Vec<&str>)> {
     programs
 }
 
-/// What the program does; each has a thread, and so a hub, of its own.
+/// Runs a program, and returns its log. Each program has a thread of its own, and so a hub.
 fn run(program: &[&str]) -> Vec<String> {
     let functions: BTreeMap<String, Vec<String>> = program
         .iter()
@@ -44,12 +44,12 @@ fn run(program: &[&str]) -> Vec<String> {
     let thread = thread::spawn(move || {
         let world = Rc::new(World::new(functions, Objects::new().expect("a loop")));
         world.main();
-        // Fails if it is too late.
+        // The send fails if the time limit is over.
         let _ = done.send(world.lines());
     });
     match lines.recv_timeout(BOUND) {
         Ok(lines) => {
-            // What is left of the program ends with its thread.
+            // Greenlets that are left end with the thread.
             thread.join().expect("it has not panicked");
             lines
         }
@@ -57,7 +57,7 @@ fn run(program: &[&str]) -> Vec<String> {
     }
 }
 
-/// The first line that differs, with some before it.
+/// The first line that differs, with some lines before it.
 fn difference(there: &[&str], here: &[String]) -> Option<String> {
     let mut at = 0;
     while there.get(at).copied() == here.get(at).map(String::as_str) {

@@ -1,4 +1,4 @@
-//! What greenlets do with the objects they share. `object_step` in interpret.py is the same.
+//! The steps of greenlets with the objects that they share. Its counterpart is `object_step` in interpret.py.
 
 use std::rc::Rc;
 
@@ -9,12 +9,12 @@ use gevent::{Exception, Timeout, get_hub, with_timeout};
 
 use crate::world::{DONE, Fail, World};
 
-/// The object of that number.
+/// The object with this number.
 fn of<'a, T>(objects: &'a [T], number: &str) -> &'a T {
     &objects[number.parse::<usize>().expect("an object's number")]
 }
 
-/// As Python writes it.
+/// A truth value as Python writes it.
 fn truth(value: bool) -> Result<String, Exception> {
     Ok(if value { "True" } else { "False" }.to_owned())
 }

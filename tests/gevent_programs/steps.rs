@@ -1,4 +1,4 @@
-//! What greenlets do with each other. `greenlet_step` in interpret.py is the same.
+//! The steps of greenlets with each other. Their counterpart is `greenlet_step` in interpret.py.
 
 use std::rc::Rc;
 
@@ -31,7 +31,7 @@ fn with_fail() -> Kill {
 }
 
 impl World {
-    /// The step's result; none if it is not one of these.
+    /// Does a step, and returns its result; None if it is not a step of this kind.
     pub(crate) fn greenlet_step(self: &Rc<Self>, words: &[&str]) -> Result<Option<String>, Exception> {
         let g = |number| self.greenlet(number);
         match words {

@@ -1,4 +1,4 @@
-//! A program that runs: its functions, greenlets and objects, and what happened.
+//! A running program: its functions, greenlets and objects, and its log.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -10,15 +10,15 @@ use gevent::hub::Waiter;
 use gevent::lock::Semaphore;
 use gevent::{AnyGreenlet, Context, Exception, Greenlet, Link, RawGreenlet, Timeout, get_hub};
 
-/// What the steps fail with on purpose.
+/// The error with which steps fail on purpose.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("on purpose")]
 pub(crate) struct Fail;
 
-/// What a step says when it has nothing else to say.
+/// The result of a step without another one.
 pub(crate) const DONE: &str = "done";
 
-/// What the greenlets of a program share; Python's `main` makes the same.
+/// The objects that the greenlets of a program share. Python's `main` makes the same.
 pub(crate) struct Objects {
     pub(crate) timeouts: [Timeout; 3],
     pub(crate) events: [Event; 2],
@@ -62,7 +62,7 @@ pub(crate) fn name(exception: &Exception) -> &'static str {
     }
 }
 
-/// Started, dead, ready and successful, and perhaps whether there are links; and its error.
+/// The state of a greenlet: started, dead, ready and successful, perhaps whether there are links, and its error.
 pub(crate) fn state(greenlet: &Greenlet<i32>, links: Option<bool>) -> String {
     let mut flags = vec![
         greenlet.started(),
@@ -119,7 +119,7 @@ impl World {
         self.log(begin.clone());
         let done = self.step(step);
         let how = done.as_ref().map_or_else(|error| name(error), String::as_str);
-        // One line for what nothing comes between.
+        // If no other line came between, begin and end are one line.
         if !self.over.get() && self.lines.borrow().last() == Some(&begin) {
             self.lines.borrow_mut().pop();
         }
@@ -152,7 +152,7 @@ impl World {
         known.find_map(|(number, greenlet)| (greenlet.any() == *wanted).then_some(*number))
     }
 
-    /// An error that nobody takes. Python's `handle_error`.
+    /// Logs an error that no caller takes: Python's `handle_error`.
     fn report(&self, context: Context<'_>, exception: &Exception) {
         let whose = match context {
             Context::Greenlet(greenlet) => AnyGreenlet::of(greenlet),
@@ -170,7 +170,7 @@ impl World {
             world.report(context, &exception);
         };
         hub.set_error_handler(Some(Rc::new(handler)));
-        // Whatever ended it is in the log.
+        // Its result is in the log.
         let _ = self.run("main");
         for _ in 0..3 {
             match hub.join(None) {

@@ -1,4 +1,4 @@
-//! Compiles client.c against our libev and the system's hiredis; where there is none, absent.c.
+//! Compiles client.c against our libev and the system's hiredis, or absent.c if hiredis is not installed.
 
 use std::env;
 
@@ -10,10 +10,10 @@ fn main() {
     let mut c = cc::Build::new();
     // libev's macros access a watcher by its own type and as an `ev_watcher`.
     c.flag_if_supported("-fno-strict-aliasing");
-    // cargo would be told to link hiredis before our library, which needs it: the other way round is right.
+    // By default cargo would link hiredis before our library, which needs it. The order must be the other way round.
     match pkg_config::Config::new().cargo_metadata(false).probe("hiredis") {
         Ok(hiredis) => {
-            // Our ev.h before any other.
+            // Our ev.h must be found before any other.
             c.include(env::var("DEP_EV_INCLUDE").expect("libev-sys sets it"))
                 .includes(hiredis.include_paths)
                 .file("client.c")
@@ -26,7 +26,7 @@ fn main() {
         }
         Err(_) => {
             c.file("absent.c").compile("hiredis_client");
-            // A file that is never there: so that hiredis is looked for again, it may have been installed.
+            // This file never exists, so that hiredis is looked for each time, as it may have been installed meanwhile.
             println!("cargo::rerun-if-changed=absent");
         }
     }

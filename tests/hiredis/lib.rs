@@ -1,7 +1,7 @@
-//! A Redis client in C, on hiredis' own libev adapter, which we did not write: it shows that such code runs on a
-//! loop of ours. Part of the test `tests/hiredis.rs`.
+//! A Redis client in C, on hiredis' own libev adapter. It shows that foreign C code runs on a loop of ours. It is part
+//! of the test `tests/hiredis.rs`.
 //!
-//! Where hiredis is not [`INSTALLED`], nobody connects.
+//! Where hiredis is not [`INSTALLED`], connecting fails.
 
 use std::ffi::{CString, NulError, c_char, c_int, c_void};
 use std::fmt;
@@ -9,23 +9,23 @@ use std::ptr;
 
 use libev_sys::ev_loop;
 
-/// Whether hiredis was there when this was compiled.
+/// Whether hiredis was installed when this was compiled.
 pub const INSTALLED: bool = cfg!(hiredis);
 
-/// What the client tells.
+/// The events that the client reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The connection is there.
+    /// The connection is established.
     Connected,
-    /// There will be none.
+    /// The connection has failed.
     ConnectFailed(String),
-    /// The answer to a command; one for each, in their order.
+    /// The answer to a command. There is one for each command, in their order.
     Reply(String),
     /// The server refuses the command.
     Error(String),
-    /// The connection has ended before the answer.
+    /// The connection has ended before the answer came.
     NoReply,
-    /// The connection has ended, as asked for or with an error.
+    /// The connection has ended, by a request or with an error.
     Disconnected(Option<String>),
 }
 
@@ -43,7 +43,7 @@ impl Event {
     }
 }
 
-/// The command was not accepted: there is no connection any more.
+/// The error of a command that was not sent, because there is no connection any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotSent;
 
@@ -84,20 +84,20 @@ unsafe extern "C" {
     fn hiredis_client_free(client: *mut RawClient);
 }
 
-/// A connection to Redis. Dropping it ends the connection at once. Not to be dropped inside `report`.
+/// A connection to Redis. Dropping it ends the connection at once. It must not be dropped inside `report`.
 pub struct Client {
     raw: *mut RawClient,
-    /// On the heap, where C finds it.
+    /// The report function is on the heap, and C has its address.
     report: *mut Box<Report>,
 }
 
 impl Client {
-    /// Begins to connect; `report` is told of everything that happens, when the loop runs.
+    /// Begins to connect. `report` is called with each event, while the loop runs.
     ///
-    /// `None`: hiredis cannot even begin.
+    /// Returns `None` if hiredis cannot even begin.
     ///
     /// # Safety
-    /// `loop_` lives as long as the client, and is of this thread.
+    /// `loop_` lives as long as the client, and belongs to this thread.
     pub unsafe fn connect(
         loop_: *mut ev_loop,
         host: &str,
@@ -106,7 +106,7 @@ impl Client {
     ) -> Option<Client> {
         let host = CString::new(host).ok()?;
         let report: *mut Box<Report> = Box::into_raw(Box::new(Box::new(report)));
-        // SAFETY: the loop is the caller's promise; `report` lives until `drop`, which ends all calls.
+        // SAFETY: by this function's contract the loop is alive; `report` lives until `drop`, which ends all calls.
         let raw = unsafe { hiredis_client_new(loop_, host.as_ptr(), port.into(), tell, report.cast()) };
         let client = Client { raw, report };
         (!raw.is_null()).then_some(client)
@@ -132,7 +132,7 @@ impl Client {
         accepted(unsafe { hiredis_client_get(self.raw, key.as_ptr()) })
     }
 
-    /// Ends the connection when all answers are there.
+    /// Ends the connection when all answers have come.
     pub fn disconnect(&self) {
         // SAFETY: as in `set`.
         unsafe { hiredis_client_disconnect(self.raw) }
@@ -141,7 +141,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // SAFETY: `connect` made both, and after the first call C has forgotten the second.
+        // SAFETY: `connect` has made both, and after the first call C does not use `report` any more.
         unsafe {
             if !self.raw.is_null() {
                 hiredis_client_free(self.raw);
@@ -163,7 +163,7 @@ fn accepted(result: c_int) -> Result<(), NotSent> {
 }
 
 /// # Safety
-/// Only for client.c, with what `connect` gave it; `text` is null or has `length` bytes.
+/// Only client.c calls this, with the pointer that `connect` gave it; `text` is null or has `length` bytes.
 unsafe extern "C" fn tell(context: *mut c_void, what: c_int, text: *const c_char, length: usize) {
     // SAFETY: by this function's contract.
     let (report, text) = unsafe {

@@ -1,5 +1,5 @@
-//! The streams and listeners held against std's: random programs, run once over std with threads and once over
-//! ours with greenlets, see the same values, kinds of errors and numbers of the system.
+//! Compares the streams and listeners with std's: random programs, run once with std's and threads and once with ours
+//! and greenlets, must see the same values, kinds of errors and error numbers of the system.
 //!
 //! `DIFFERENTIAL=100000 cargo test --test net differential` tries more of them.
 
@@ -15,7 +15,7 @@ use socket2::SockRef;
 
 use crate::support::{TestResult, bounded};
 
-/// What a program needs of an implementation.
+/// The functions that a program needs of an implementation.
 trait Net {
     type Stream: AsRawFd;
     type Listener: AsRawFd;
@@ -29,7 +29,7 @@ trait Net {
     fn accept(listener: &Self::Listener) -> Result<(Self::Stream, SocketAddr)>;
     fn incoming(listener: &Self::Listener) -> Result<Self::Stream>;
     fn reset_when_closed(stream: &Self::Stream) -> Result<()>;
-    /// What `op` sees that waits while `meanwhile` is done.
+    /// The result of `op`, which waits while `meanwhile` is called.
     fn waits(stream: &Self::Stream, op: StreamOp, meanwhile: impl FnOnce()) -> String;
 }
 
@@ -60,7 +60,7 @@ enum ListenerOp {
     LocalAddr,
 }
 
-/// A result as both can be asked for it.
+/// A result in a form that both implementations have.
 fn seen<T: Debug>(result: Result<T>) -> String {
     match result {
         Ok(value) => format!("{value:?}"),
@@ -84,7 +84,7 @@ fn write_parts(stream: &mut impl Write, parts: &[Vec<u8>]) -> Result<usize> {
     stream.write_vectored(&slices)
 }
 
-/// What both have under the same names.
+/// Defines the functions that both implementations have under the same names.
 macro_rules! common {
     ($net:ident) => {
         type Stream = $net::TcpStream;
@@ -118,7 +118,7 @@ macro_rules! common {
                 StreamOp::SetTtl(ttl) => seen(stream.set_ttl(*ttl)),
                 StreamOp::Ttl => seen(stream.ttl()),
                 StreamOp::TakeError => seen_error(stream.take_error()),
-                // Ports are others each time.
+                // The ports differ each time.
                 StreamOp::LocalAddr => seen(stream.local_addr().map(|a| a.ip())),
                 StreamOp::PeerAddr => seen(stream.peer_addr().map(|a| a.ip())),
             }
@@ -188,10 +188,10 @@ impl Net for Ours {
     }
 }
 
-/// What the system says about a descriptor, of these events, within so many milliseconds.
+/// Asks the system which of these events a descriptor has, and waits for them for at most `timeout` milliseconds.
 fn poll(fd: RawFd, events: i16, timeout: i32) -> i16 {
     let mut asked = libc::pollfd { fd, events, revents: 0 };
-    // SAFETY: one record, and it is ours.
+    // SAFETY: one record, which is a local here.
     unsafe { libc::poll(&raw mut asked, 1, timeout) };
     asked.revents
 }
@@ -199,21 +199,21 @@ fn poll(fd: RawFd, events: i16, timeout: i32) -> i16 {
 /// How many bytes wait to be read.
 fn arrived(fd: RawFd) -> usize {
     let mut count: libc::c_int = 0;
-    // SAFETY: it writes one number.
+    // SAFETY: the call writes one number, into a local.
     unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut count) };
     count as usize
 }
 
 const OVER: i16 = libc::POLLHUP | libc::POLLERR;
 
-/// Until the packet is there: it comes soon, but not at once.
+/// Waits until the packet is there, which takes a moment.
 fn until(mut there: impl FnMut() -> bool) {
     while !there() {
         thread::yield_now();
     }
 }
 
-/// Numbers of a seed: the same ones for both.
+/// Random numbers from a seed, the same for both implementations.
 struct Random(u64);
 
 impl Random {
@@ -242,7 +242,7 @@ impl Random {
         (0..len).map(|_| self.0.wrapping_add(self.below(256)) as u8).collect()
     }
 
-    /// Of parts mostly few, sometimes more than the system takes at once.
+    /// Mostly a few parts, sometimes more than the system takes at once.
     fn parts<T>(&mut self, mut part: impl FnMut(&mut Self) -> T, small: impl Fn() -> T) -> Vec<T> {
         match self.below(8) {
             0 => (0..1030).map(|_| small()).collect(),
@@ -280,12 +280,12 @@ impl Random {
 
 /// One side of a connection.
 struct End<N: Net> {
-    /// Copies of each other; none when it is closed.
+    /// Handles of this side, which are copies of each other. Empty when it is closed.
     handles: Vec<N::Stream>,
     nonblocking: bool,
-    /// Bytes that it was sent and has not read.
+    /// The number of bytes that were sent to this side and not read yet.
     incoming: usize,
-    /// Whether it shut down reading, and writing.
+    /// Whether this side has shut down reading, and writing.
     shut: [bool; 2],
 }
 
@@ -306,7 +306,7 @@ impl<N: Net> End<N> {
 
 struct Connection<N: Net> {
     ends: [End<N>; 2],
-    /// What was seen, step by step.
+    /// The results, step by step.
     trace: Vec<String>,
 }
 
@@ -323,7 +323,7 @@ impl<N: Net> Connection<N> {
         }
     }
 
-    /// Does one thing at the end `e`, and waits for what comes of it at the other.
+    /// Does one operation at the end `e`, and waits for its effect at the other end.
     fn on(&mut self, e: usize, handle: usize, op: &StreamOp) {
         let sends = match op {
             StreamOp::Write(data) => data.len(),
@@ -331,14 +331,14 @@ impl<N: Net> Connection<N> {
             _ => 0,
         };
         let other = &self.ends[1 - e];
-        // It would fill the buffers, or be answered with a reset at some time.
+        // The write would fill the buffers, or be answered by a reset at some later time.
         if sends > 0 && (other.incoming > 50_000 || other.shut == [true; 2]) {
             return;
         }
         let handles = &self.ends[e].handles;
         let saw = N::on_stream(&handles[handle % handles.len()], op);
         if let StreamOp::SetNonblocking(nonblocking) = op {
-            // Ours belongs to the handle.
+            // Our timeout belongs to the handle.
             handles.iter().for_each(|handle| drop(N::on_stream(handle, op)));
             self.ends[e].nonblocking = *nonblocking;
         }
@@ -346,7 +346,7 @@ impl<N: Net> Connection<N> {
     }
 
     fn saw(&mut self, e: usize, op: &StreamOp, saw: String) {
-        // "7", or "(7, [..])".
+        // The text is "7", or "(7, [..])".
         let digits = saw.trim_start_matches('(').split(',').next().unwrap_or_default();
         let n = digits.parse().unwrap_or(0);
         match op {
@@ -364,7 +364,7 @@ impl<N: Net> Connection<N> {
             && wrote
             && self.ends[1 - e].handles.is_empty()
         {
-            // It is answered with a reset.
+            // The write is answered by a reset.
             until(|| poll(fd, 0, -1) & OVER != 0);
         }
         self.settle();
@@ -381,7 +381,7 @@ impl<N: Net> Connection<N> {
         }
     }
 
-    /// Whether there is nothing to read, and nothing else to be told.
+    /// Whether a read would wait: there are no bytes, no end and no error.
     fn would_wait(&self, e: usize) -> bool {
         let fd = self.ends[e].fd().expect("it is open");
         poll(fd, libc::POLLIN | libc::POLLRDHUP, 0) == 0
@@ -398,7 +398,7 @@ impl<N: Net> Connection<N> {
         self.close(e);
     }
 
-    /// A read that has to wait, and what ends it.
+    /// Does a read that has to wait, and something that ends the wait.
     fn wait(&mut self, e: usize, handle: usize, op: StreamOp, random: &mut Random) {
         let (mine, other) = (&self.ends[e], &self.ends[1 - e]);
         let waits = &mine.handles[handle % mine.handles.len()];
@@ -411,7 +411,7 @@ impl<N: Net> Connection<N> {
                 let saw = N::waits(waits, op.clone(), || {
                     ended = Some((1 - e, write.clone(), N::on_stream(stream, &write)));
                 });
-                // What was written comes before what was read of it.
+                // The result of the write comes before that of the read.
                 let (end, write, wrote) = ended.take().expect("it was done");
                 let n: usize = wrote.parse().expect("it was written");
                 self.ends[e].incoming += n;
@@ -431,7 +431,7 @@ impl<N: Net> Connection<N> {
                 let waits = &self.ends[e].handles[0];
                 N::waits(waits, op.clone(), || drop(other))
             }
-            // By another descriptor.
+            // The wait is ended by another descriptor.
             _ => {
                 let how = StreamOp::Shutdown(random.of(&[Shutdown::Read, Shutdown::Both]));
                 let stream = &self.ends[e].handles[0];
@@ -468,7 +468,7 @@ impl<N: Net> Connection<N> {
             _ => None,
         };
         match len {
-            // std's would ask the system, which waits for something.
+            // std would pass the read to the system, which would wait.
             Some(0) if self.would_wait(e) && !matches!(op, StreamOp::ReadParts(_)) => {}
             Some(1..) if !self.ends[e].nonblocking && self.would_wait(e) => {
                 self.wait(e, handle, op, random);
@@ -478,13 +478,13 @@ impl<N: Net> Connection<N> {
     }
 }
 
-/// A descriptor of somebody else's, to ask about.
+/// A descriptor that is owned elsewhere, lent for a question.
 struct Fd(RawFd);
 
 impl std::os::fd::AsFd for Fd {
     #[allow(unsafe_code)]
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        // SAFETY: it is lent by what outlives this.
+        // SAFETY: the owner of the descriptor outlives this value.
         unsafe { std::os::fd::BorrowedFd::borrow_raw(self.0) }
     }
 }
@@ -558,7 +558,7 @@ fn listener_program<N: Net>(seed: u64) -> Vec<String> {
     trace
 }
 
-/// How many programs.
+/// The number of programs to run.
 fn count() -> u64 {
     let count = std::env::var("DIFFERENTIAL").ok();
     count.and_then(|count| count.parse().ok()).unwrap_or(100)

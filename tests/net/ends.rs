@@ -1,5 +1,5 @@
-//! Connections that are half closed, reset, shut down, closed or full while somebody waits, and buffers and times at
-//! their limits: what std's streams do, ours do.
+//! Tests connections that are half closed, reset, shut down, closed or full while a greenlet waits, and buffers and
+//! times at their limits: our streams must behave as std's.
 
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
@@ -37,7 +37,7 @@ fn reset(stream: TcpStream) -> TestResult {
     Ok(())
 }
 
-/// A greenlet that writes more than fits, and waits.
+/// A greenlet that writes more than fits into the buffers, and waits.
 fn full(stream: &TcpStream) -> Result<Greenlet<Option<ErrorKind>>, Exception> {
     let stream = stream.clone();
     let writer = spawn(move || {
@@ -64,7 +64,7 @@ fn empty_buffers_do_not_wait() -> TestResult {
         let (mut a, mut b) = pair()?;
         for timeout in [None, Some(0.0), Some(LONG)] {
             a.set_timeout(timeout)?;
-            // Before anything came, after a short read, and while something is there.
+            // The three cases are before any byte has come, after a short read, and while there are bytes.
             for _ in 0..3 {
                 assert_eq!((a.read(&mut [])?, a.peek(&mut [])?, a.write(&[])?), (0, 0, 0));
                 assert_eq!(a.read_vectored(&mut [])?, 0);
@@ -100,7 +100,7 @@ fn more_parts_than_the_system_takes() -> TestResult {
         got += n;
     }
     assert!(all[..1024].iter().all(|x| *x == b'x') && all[1024..].iter().all(|y| *y == b'y'));
-    // Like `writev`, which sees no others.
+    // Only the first 1024 parts count, as for `writev`.
     let mut parts = vec![IoSlice::new(&[]); 1024];
     parts.push(IoSlice::new(b"z"));
     assert_eq!(a.write_vectored(&parts)?, 0);
@@ -120,7 +120,7 @@ fn shutting_down_wakes_who_waits() -> TestResult {
             assert!(!reader.ready());
             other.shutdown(Shutdown::Read)?;
             assert_eq!(reader.get()?, Ok(0));
-            // And those who come later.
+            // Later calls have the same results.
             assert_eq!((&a).read(&mut [0])? + (&other).read(&mut [0])?, 0);
             for mut stream in [&a, &other, &a.try_clone()?] {
                 let error = stream.write_all(&[0; 9]).unwrap_err();
@@ -129,7 +129,7 @@ fn shutting_down_wakes_who_waits() -> TestResult {
             let (a, _b) = pair()?;
             let writer = full(&a)?;
             let copy = a.try_clone()?;
-            // The first one is the copy's writer now.
+            // Now the waiting writer has the only handle of the first descriptor.
             drop(a);
             copy.shutdown(Shutdown::Both)?;
             assert_eq!(writer.get()?, Some(ErrorKind::BrokenPipe));
@@ -138,7 +138,7 @@ fn shutting_down_wakes_who_waits() -> TestResult {
     Ok(())
 }
 
-/// The writer finds its stream full, and before it is parked its hook lets the other greenlet run.
+/// The writer finds its stream full. Before it is parked, its hook lets the other greenlet run.
 #[test]
 fn shutting_down_before_the_wait_has_begun_wakes_it() -> TestResult {
     let _bounded = bounded();
@@ -170,7 +170,7 @@ fn closing_wakes_who_waits() -> TestResult {
         let copy = a.try_clone()?;
         a.close();
         assert!(writer.get()?.is_some());
-        // The copy is a connection all the same.
+        // The copy is still a connection.
         (&b).write_all(b"x")?;
         assert_eq!((&copy).read(&mut [0; 9])?, 1);
     }
@@ -187,7 +187,7 @@ fn closing_wakes_who_waits() -> TestResult {
 fn a_reset_or_the_end_of_the_other_side_wakes_who_waits() -> TestResult {
     let _bounded = bounded();
     let (a, b) = pair()?;
-    // It has read before, and so it waits first.
+    // The stream was read before, so the next read waits first.
     (&b).write_all(b"abc")?;
     assert_eq!((&a).read(&mut [0; 10])?, 3);
     let waits = reader(&a)?;
@@ -218,7 +218,7 @@ fn two_copies_wait_for_one_connection() -> TestResult {
     let (a, b) = pair()?;
     let copy = a.try_clone()?;
     let (first, second) = (reader(&a)?, reader(&copy)?);
-    // As in gevent, one handle is one greenlet's.
+    // As in gevent, only one greenlet at a time may read by a handle.
     let error = Exception::from((&a).read(&mut [0]).unwrap_err());
     assert!(error.is::<ConcurrentObjectUseError>());
     (&b).write_all(b"x")?;
@@ -313,11 +313,12 @@ fn what_does_not_wait_says_what_the_system_says() -> TestResult {
     Ok(())
 }
 
-/// `SIGPIPE` is sent to the thread that writes. While that has it blocked it stays to be seen, even if it is ignored.
+/// `SIGPIPE` is sent to the thread that writes. While the thread blocks the signal, it stays pending and can be seen,
+/// even if it is ignored.
 #[test]
 fn writing_to_nobody_raises_no_signal() -> TestResult {
     let _bounded = bounded();
-    // SAFETY: sets of signals that are ours, made empty before anything else is done with them.
+    // SAFETY: the sets of signals are locals, and are emptied before any other use.
     let (blocked, is_raised) = unsafe {
         let mut blocked: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut blocked);
@@ -338,12 +339,12 @@ fn writing_to_nobody_raises_no_signal() -> TestResult {
         assert_eq!(a.write_vectored(&parts).unwrap_err().kind(), ErrorKind::BrokenPipe);
         assert!(!is_raised());
     }
-    // It would be seen.
+    // A raised signal would be seen.
     let (mut a, b) = UnixStream::pair()?;
     drop(b);
     assert!(a.write_vectored(&[IoSlice::new(b"x")]).is_err());
     assert!(is_raised());
-    // SAFETY: as above; std has it ignored, so it is gone when it is let in.
+    // SAFETY: as above. std ignores the signal, so it has no effect when it is unblocked.
     unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const blocked, std::ptr::null_mut()) };
     Ok(())
 }

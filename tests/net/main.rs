@@ -1,4 +1,4 @@
-//! Sockets and servers.
+//! Tests of sockets and servers.
 
 mod differential;
 mod ends;

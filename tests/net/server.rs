@@ -17,8 +17,8 @@ use crate::support::Reports;
 
 type TestResult = Result<(), Exception>;
 
-/// Addresses for those who look whether nobody listens any more, or listen again: at 127.0.0.1 somebody else may have
-/// got the port meanwhile. (On Linux all of 127.0.0.0/8 is this machine.)
+/// Addresses for tests that check that a port is closed, or listen at it again. At 127.0.0.1 another program could get
+/// the port meanwhile. (On Linux all of 127.0.0.0/8 is this machine.)
 const OWN: [&str; 3] = if cfg!(target_os = "linux") {
     ["127.0.0.2:0", "127.0.0.3:0", "127.0.0.4:0"]
 } else {
@@ -216,7 +216,7 @@ fn test_servers_share_a_pool() -> TestResult {
     let mut first = TcpStream::connect(one.address().expect("it listens"))?;
     let mut second = TcpStream::connect(two.address().expect("it listens"))?;
     second.write_all(b"x")?;
-    // Either may have come first, but it is the only one.
+    // Either connection may have come first, but only one is handled.
     while pool.is_empty() {
         sleep(0.001)?;
     }
@@ -245,7 +245,7 @@ fn test_max_accept_gives_others_their_turn() -> TestResult {
             });
     server.start()?;
     let address = server.address().expect("it listens");
-    // The kernel makes the connections while the loop does not run.
+    // The kernel accepts the connections while the loop does not run.
     let clients: Result<Vec<_>, _> = (0..CONNECTIONS)
         .map(|_| std::net::TcpStream::connect(address))
         .collect();
@@ -256,7 +256,7 @@ fn test_max_accept_gives_others_their_turn() -> TestResult {
     drop(clients?);
     let log = log.take();
     let turns: Vec<_> = log.split('|').filter(|turn| !turn.is_empty()).collect();
-    // Fewer, when the kernel is not done with one yet.
+    // There may be fewer, if the kernel is not done with a connection yet.
     assert!(turns.iter().all(|turn| turn.len() <= 2), "{log}");
     server.stop(None)
 }

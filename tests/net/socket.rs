@@ -94,10 +94,10 @@ fn test_a_lent_descriptor_outlives_close() -> TestResult {
     a.with_fd(|fd| {
         closer.close();
         assert_eq!(fd.as_raw_fd(), before);
-        // Not EBADF: it is still the socket.
+        // The descriptor is still the socket, and not closed.
         assert!(socket2::SockRef::from(&fd).peer_addr().is_ok());
     })?;
-    // Now it is closed.
+    // Now the socket is closed.
     assert_eq!(b.read(&mut [0])?, 0);
     let error = a.with_fd(|_| ()).unwrap_err();
     assert_eq!(error.raw_os_error(), Some(libc::EBADF));
@@ -110,7 +110,7 @@ fn test_an_accepted_connection_does_not_block_and_closes_on_exec() -> TestResult
     let _client = TcpStream::connect(listener.local_addr()?)?;
     let (stream, _) = listener.accept()?;
     let fd = stream.as_raw_fd();
-    // SAFETY: both only ask, about a descriptor of ours.
+    // SAFETY: both calls only read the flags of a descriptor of ours.
     let (status, flags) = unsafe { (libc::fcntl(fd, libc::F_GETFL), libc::fcntl(fd, libc::F_GETFD)) };
     assert_ne!(status & libc::O_NONBLOCK, 0);
     assert_ne!(flags & libc::FD_CLOEXEC, 0);
@@ -130,13 +130,13 @@ fn test_peek_then_read() -> TestResult {
 
 #[test]
 fn test_connect_refused_and_unresolvable() -> TestResult {
-    // Bound but not listening: it refuses, and nobody else can take the port.
+    // The socket is bound but does not listen, so the port refuses connections, and no other program can take it.
     let nobody = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
     nobody.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
     let address = nobody.local_addr()?.as_socket().expect("IPv4");
     let error = TcpStream::connect(address).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
-    // The text says which address it was; the system's own error is still there.
+    // The text has the address, and the system's own error is still there.
     assert!(error.to_string().contains(&address.to_string()), "{error}");
     let error = Exception::from(error);
     let inside = error.downcast_ref::<AddressError>().expect("the address");
@@ -152,13 +152,13 @@ fn test_connect_refused_and_unresolvable() -> TestResult {
 fn test_bind_says_which_address_is_taken() -> TestResult {
     let taken = TcpListener::bind("127.0.0.1:0")?;
     let address = taken.local_addr()?;
-    // Of several the last one.
+    // Of several addresses, the error names the last one.
     let known = [([127, 0, 0, 1], address.port()).into(), address];
     let error = TcpListener::bind(&known[..]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
     let text = format!("cannot listen at {address}: ");
     assert!(error.to_string().starts_with(&text), "{error}");
-    // Printed with its sources it does not say all of it twice.
+    // Printed with its sources, the error does not repeat itself.
     let printed = format!("{:#}", Exception::from(error));
     assert_eq!(printed.matches("os error").count(), 1, "{printed}");
     Ok(())
@@ -166,7 +166,7 @@ fn test_bind_says_which_address_is_taken() -> TestResult {
 
 #[test]
 fn test_connect_that_takes_too_long_says_where() -> TestResult {
-    // A listener whose backlog is full answers nobody.
+    // A listener whose backlog is full does not answer.
     let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
     full.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
     full.listen(0)?;
@@ -183,7 +183,7 @@ fn test_connect_that_takes_too_long_says_where() -> TestResult {
     let text = format!("cannot connect to {address}: timed out");
     assert_eq!(late.to_string(), text);
     assert!(Exception::from(late).is::<gevent::exceptions::TimedOut>());
-    // What was thrown in is what it was.
+    // The timeout that was thrown in is recognised.
     let timeout = gevent::Timeout::start_new(0.01);
     let thrown = Exception::from(TcpStream::connect(address).unwrap_err());
     assert!(timeout.caused(&thrown) && thrown.downcast_ref::<AddressError>().is_none());
@@ -278,7 +278,7 @@ fn test_reads_and_writes_may_have_their_own_timeouts() -> TestResult {
     near(a.read_timeout().expect("it is set"), 0.001);
     assert!(a.write_timeout().is_none());
     assert_eq!(a.read(&mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
-    // More than fits into the kernel's buffers, for somebody who takes his time.
+    // The text is larger than the kernel's buffers, and the reader is slow.
     for end in [&a, &b] {
         end.with_fd(|fd| -> std::io::Result<()> {
             let socket = socket2::SockRef::from(&fd);
@@ -303,9 +303,9 @@ fn test_the_hub_reads_what_is_there() -> TestResult {
     for text in ["one", "two"] {
         a.write_all(text.as_bytes())?;
         let (mut b, got) = (b.clone(), got.clone());
-        // Until it is there.
+        // The peek waits until the byte is there.
         b.peek(&mut [0])?;
-        // After the first, short read the second would rather wait.
+        // After the first, short read, the second read would wait before it tries.
         get_hub().loop_().run_callback(move || {
             let mut buffer = [0; 8];
             let n = b.read(&mut buffer)?;

@@ -1,4 +1,5 @@
-//! Who never has to wait lets the others run all the same. gevent has no counterpart: it starves them.
+//! Tests that a greenlet which never has to wait lets others run. gevent has no counterpart: such a greenlet starves
+//! all others there.
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind, Read, Write};
@@ -11,7 +12,7 @@ use gevent::{GreenletExit, Timeout, sleep, spawn};
 
 use crate::support::{LONG, TestResult, bounded};
 
-/// A stream of ours, and a thread that does `work` with the other end until that fails.
+/// A stream of ours, and a thread that calls `work` with the other end until it fails.
 fn with_peer(
     work: impl Fn(&mut net::TcpStream) -> io::Result<()> + Send + 'static,
 ) -> io::Result<(TcpStream, thread::JoinHandle<()>)> {
@@ -35,8 +36,8 @@ fn greedy(stream: &mut net::TcpStream) -> io::Result<()> {
     }
 }
 
-/// Whatever `work` does without an end is ended by a timeout, and by a kill, and meanwhile another
-/// greenlet has its turns.
+/// Checks that `work`, which never ends by itself, is ended by a timeout and by a kill, and that another greenlet has
+/// its turns meanwhile.
 fn ends(work: impl Fn() -> TestResult + 'static) -> TestResult {
     let beats = Rc::new(Cell::new(0));
     let heart = spawn({
@@ -48,7 +49,7 @@ fn ends(work: impl Fn() -> TestResult + 'static) -> TestResult {
             }
         }
     });
-    // It has begun, and its next beat is to come before the timeout.
+    // The work has begun, and the other greenlet's next beat comes before the timeout.
     sleep(0.002)?;
     let before = beats.get();
     let timeout = Timeout::new(0.05);
@@ -114,7 +115,7 @@ fn an_accept_loop_of_impatient_clients() -> TestResult {
     Ok(())
 }
 
-/// Where nobody may wait, or wants to, nobody else runs.
+/// A call that may not wait, or has a timeout of 0, does not let others run.
 #[test]
 fn those_who_cannot_wait_have_no_turns() -> TestResult {
     let _bounded = bounded();
@@ -140,7 +141,7 @@ fn those_who_cannot_wait_have_no_turns() -> TestResult {
     assert!(!ran.get());
     stream.set_timeout(LONG)?;
     greenlet_core::pinned(|| {
-        // What is there already may be read.
+        // Bytes that are there already may be read.
         for _ in 0..1000 {
             if (&stream).read(&mut [0]).is_err() {
                 break;

@@ -1,4 +1,4 @@
-//! What the tests written after gevent's own share.
+//! Helpers of the tests that are written after gevent's own.
 
 #![allow(dead_code, reason = "not every test uses all of it")]
 
@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use gevent::hub::ExceptionStream;
 use gevent::{Exception, Timeout, get_hub};
 
-/// What tests and their greenlets return.
+/// The result of tests and their greenlets.
 pub(crate) type TestResult = Result<(), Exception>;
 
-/// What greenlets fail with on purpose.
+/// The error with which greenlets fail on purpose.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct ExpectedError(pub(crate) &'static str);
@@ -25,11 +25,11 @@ pub(crate) fn fail<T>(message: &'static str) -> Result<T, Exception> {
     Err(ExpectedError(message).into())
 }
 
-/// No test takes longer, unless it hangs.
+/// The time limit of a test.
 const BOUND: Duration = Duration::from_secs(60);
 
-/// Ends the process if the test is not over, and this dropped, in time. A hang may be a loop in
-/// which no timer would be called, so the clock is another thread's.
+/// Ends the process unless this value is dropped, at the end of the test, in time. The clock is in another thread,
+/// because a loop that hangs may call no timers.
 pub(crate) struct Bounded(#[allow(dead_code, reason = "it is there to be dropped")] Sender<()>);
 
 /// See [`Bounded`].
@@ -46,7 +46,7 @@ pub(crate) fn bounded() -> Bounded {
     Bounded(alive)
 }
 
-/// What happened, in order.
+/// A log of values, in order. Clones are the same log.
 pub(crate) struct Log<T>(Rc<RefCell<Vec<T>>>);
 
 impl<T> Clone for Log<T> {
@@ -77,12 +77,12 @@ impl<T> Log<T> {
     }
 }
 
-/// What this thread's hub prints about errors that nobody takes.
+/// The reports of this thread's hub about errors that no caller takes.
 #[derive(Clone, Default)]
 pub(crate) struct Reports(Rc<RefCell<Vec<u8>>>);
 
 impl Reports {
-    /// Has the hub print here from now on.
+    /// Makes the hub print here from now on.
     pub(crate) fn new() -> Reports {
         let reports = Reports::default();
         let stream = ExceptionStream::Write(Box::new(reports.clone()));
@@ -94,7 +94,7 @@ impl Reports {
         String::from_utf8(self.0.take()).expect("reports are text")
     }
 
-    /// Takes the reports, and fails unless there is exactly one, which has `part` in it.
+    /// Takes the reports, and fails unless there is exactly one, which contains `part`.
     #[track_caller]
     pub(crate) fn one_with(&self, part: &str) {
         let text = self.take();
@@ -114,13 +114,13 @@ impl io::Write for Reports {
     }
 }
 
-/// Fails unless they are the same but for rounding.
+/// Fails unless the numbers are equal, except for rounding.
 #[track_caller]
 pub(crate) fn near(found: f64, expected: f64) {
     assert!((found - expected).abs() < 1e-6, "{found}, not {expected}");
 }
 
-/// So long a wait takes that is to be cut short by something else.
+/// The time of a wait that another event is to cut short.
 pub(crate) const LONG: f64 = 100.0;
 
 /// gevent's `test_returns_none_after_timeout`: the wait ends when its own time is over, not
@@ -134,8 +134,7 @@ pub(crate) fn returns_after_timeout(wait: impl FnOnce(f64) -> TestResult) -> Tes
     Ok(())
 }
 
-/// gevent's `test_outer_timeout_is_not_lost`: a timeout around the wait ends it, and is told
-/// from the wait's own.
+/// gevent's `test_outer_timeout_is_not_lost`: a timeout around the wait ends it, and can be told from the wait's own.
 #[track_caller]
 pub(crate) fn outer_timeout_is_not_lost(wait: impl FnOnce(f64) -> TestResult) {
     let timeout = Timeout::start_new(0.001);

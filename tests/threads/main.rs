@@ -1,4 +1,4 @@
-//! Several threads: what they share, and what must stay in one of them.
+//! Tests with several threads: of objects that they share, and of objects that must stay in one thread.
 
 mod thread_bound;
 mod threadpool;

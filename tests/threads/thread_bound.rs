@@ -1,4 +1,4 @@
-//! What belongs to one thread cannot be used in another.
+//! Tests that an object which belongs to one thread cannot be used in another.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ fn test_a_callback_brings_it_home() -> TestResult {
 #[test]
 fn test_dropped_elsewhere_it_is_leaked() {
     static DROPPED: AtomicUsize = AtomicUsize::new(0);
-    /// Takes no memory, so none is leaked.
+    /// The type has no size, so no memory is leaked.
     struct Counted;
     impl Drop for Counted {
         fn drop(&mut self) {

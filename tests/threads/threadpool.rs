@@ -1,4 +1,4 @@
-//! Threads for what blocks: gevent's test__threadpool.py, its names kept, and a stress test.
+//! The counterpart of gevent's test__threadpool.py, with its names, and a stress test.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -37,7 +37,7 @@ fn test_apply() -> TestResult {
 fn test_apply_raises() -> TestResult {
     let reports = Reports::new();
     let pool = ThreadPool::new(1);
-    // The same exception, not one like it.
+    // The exception is the same one, and not a copy.
     let exception = Exception::new(ExpectedError("once"));
     let its = exception.clone();
     let raised = pool.apply(move || Err::<(), _>(its)).unwrap_err();
@@ -82,7 +82,7 @@ fn test_async_timeout() -> TestResult {
     let (release, released) = channel::<()>();
     let result = pool.spawn(move || released.recv().is_ok())?;
     assert!(result.get_timeout(0.01).unwrap_err().is::<gevent::TimeoutError>());
-    // Who waits is killed: the thread goes on.
+    // The greenlet that waits is killed, and the thread goes on.
     let its = result.clone();
     let waiter = spawn(move || its.get());
     sleep(0)?;
@@ -114,7 +114,7 @@ fn sizes_at_their_limits() -> TestResult {
         pool.set_maxsize(maxsize)?;
         assert_eq!(pool.map(|i: i32| i, [1, 2])?, [1, 2]);
     }
-    // It has as many places as any pool of this size: one more than threads.
+    // The pool has as many places as any pool of this size: one more than threads.
     let (release, released) = channel::<()>();
     let released = Arc::new(std::sync::Mutex::new(released));
     let wait_for = move || {
@@ -146,7 +146,7 @@ fn no_task_begins_after_an_imap_is_dropped() -> TestResult {
         let (counted, released) = (counts.clone(), std::sync::Mutex::new(released));
         let task = move |i: usize| {
             counted.fetch_add(1, Ordering::Relaxed);
-            // The first ones end by themselves, the others when all is over.
+            // The first tasks end by themselves, the others when the test is over.
             if i >= 3 {
                 let _ = released.lock().unwrap().recv();
             }
@@ -175,7 +175,7 @@ fn no_task_begins_after_an_imap_is_dropped() -> TestResult {
 
 #[test]
 fn spawn_waits_when_all_are_busy() -> TestResult {
-    // One more task than threads, then spawn waits.
+    // After one more task than there are threads, spawn waits.
     let _bounded = bounded();
     let pool = ThreadPool::new(2);
     let (release, released) = channel::<()>();
@@ -201,7 +201,7 @@ fn spawn_waits_when_all_are_busy() -> TestResult {
 
 #[test]
 fn sizes_grow_and_shrink() -> TestResult {
-    // Threads end when there may be fewer, and places with them.
+    // When the size is made smaller, threads end, and places with them.
     let _bounded = bounded();
     let pool = ThreadPool::new(4);
     pool.set_size(4)?;
@@ -256,11 +256,11 @@ fn kill_ends_threads_after_their_tasks() -> TestResult {
     ThreadPool::new(1).kill()
 }
 
-/// Numbers for "no limit" are none.
+/// Numbers that could stand for "no limit" are refused.
 #[test]
 fn the_largest_numbers() -> TestResult {
     let _bounded = bounded();
-    // Longer than any clock goes.
+    // This is longer than any clock runs.
     let pool = ThreadPool::with_idle_timeout(1, 1e19)?;
     assert_eq!(pool.apply(|| 1)?, 1);
     let pool = ThreadPool::new(usize::MAX);
@@ -294,7 +294,7 @@ fn idle_threads_end() -> TestResult {
     Ok(())
 }
 
-/// A pool that is dropped delivers what it was given, and its threads end.
+/// A pool that is dropped still delivers the results of its tasks, and its threads end.
 #[test]
 fn a_dropped_pool_delivers() -> TestResult {
     let _bounded = bounded();
@@ -315,7 +315,7 @@ fn a_dropped_pool_delivers() -> TestResult {
 
 #[test]
 fn results_are_not_kept() -> TestResult {
-    // What a task returns is dropped with its result, and not kept by the threads.
+    // The value of a task is dropped with its result, and not kept by the threads.
     let _bounded = bounded();
     let pool = ThreadPool::new(1);
     let value = Arc::new(());
@@ -323,7 +323,7 @@ fn results_are_not_kept() -> TestResult {
     let result = pool.spawn(move || Ok(its))?;
     drop(result.get()?);
     drop(result);
-    // The hub is just telling us, and the thread may be about to let go of it.
+    // The hub is just waking this greenlet, and the thread may be about to drop its handle.
     while Arc::strong_count(&value) > 1 {
         sleep(0.001)?;
     }
@@ -343,7 +343,7 @@ fn test_future_wait_gevent_function() -> TestResult {
     Ok(())
 }
 
-/// Tasks of a thread with a hub of its own, and of several hubs at once.
+/// Tasks may use a hub of their thread, and several hubs may use pools at once.
 #[test]
 fn threads_may_have_hubs() -> TestResult {
     let pool = ThreadPool::new(2);
@@ -361,7 +361,7 @@ fn threads_may_have_hubs() -> TestResult {
     Ok(())
 }
 
-/// What tasks leave parked in their threads is unwound when those end.
+/// Greenlets that tasks leave parked in their threads are unwound when the threads end.
 #[test]
 fn threads_that_end_unwind_their_greenlets() -> TestResult {
     let _bounded = bounded();
@@ -375,7 +375,7 @@ fn threads_that_end_unwind_their_greenlets() -> TestResult {
         sleep(0)
     })?;
     drop(pool);
-    // It ends when the other side has gone.
+    // The receive fails when the sender is dropped.
     assert!(dropped.recv().is_err());
     Ok(())
 }
@@ -384,7 +384,7 @@ fn threads_that_end_unwind_their_greenlets() -> TestResult {
 fn the_hub_has_a_pool_and_names_do_not_use_it() -> TestResult {
     let pool = get_hub().threadpool();
     assert_eq!((pool.maxsize(), &pool), (10, &get_hub().threadpool()));
-    // Names are looked up elsewhere, and do not wait for it.
+    // Names are looked up in other threads, so they do not wait for this task.
     TcpListener::bind("localhost:0")?;
     let resolver = get_hub().resolver_threadpool();
     assert_eq!((pool.size(), resolver.size()), (0, 1));
@@ -422,7 +422,7 @@ fn test_future() -> TestResult {
     executor.shutdown(true)
 }
 
-/// A thread's end must not hurt the loop of another.
+/// The end of a thread must not disturb the loop of another one.
 #[test]
 fn threads_with_hubs_end_again_and_again() -> TestResult {
     let pool = ThreadPool::new(1);

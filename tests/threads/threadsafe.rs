@@ -1,5 +1,5 @@
-//! What gevent's test__event, test__semaphore and test__lock ask of several threads, written
-//! anew, and stress: nothing is lost, nothing is given twice, nobody is forgotten.
+//! The counterpart of the tests with several threads in gevent's test__event, test__semaphore and test__lock, written
+//! anew, and stress tests: no permit or item may be lost or given twice, and no waiter forgotten.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -35,8 +35,8 @@ fn soon() -> Kill {
     }
 }
 
-/// gevent's TestAsyncResultCrossThread and TestEventCrossThread, its issue 1739: the thread that
-/// waits has other greenlets at work, or waits in one of several, or has no hub at all.
+/// gevent's TestAsyncResultCrossThread and TestEventCrossThread, and its issue 1739: the thread that waits has other
+/// greenlets at work, or waits in one of several, or has no hub at all.
 mod cross_thread {
     use super::*;
 
@@ -125,7 +125,7 @@ mod cross_thread {
         Ok(())
     }
 
-    /// Whoever sets has no hub, and gets none.
+    /// A thread that sets an object has no hub, and gets none.
     #[test]
     fn test_cross_thread_use_set_in_bg() -> TestResult {
         let _bounded = bounded();
@@ -190,7 +190,7 @@ mod timeouts {
                 Ok(())
             })
         };
-        // In a thread without a hub, and with one.
+        // The calls are made in a thread without a hub, and in one with a hub.
         all()?;
         assert!(get_hub_if_exists().is_none());
         get_hub();
@@ -366,7 +366,7 @@ mod semaphore_multi_thread {
         Ok(())
     }
 
-    /// The order in which they came is that in which they are served, whoever they are.
+    /// Greenlets and threads are served in the order in which they came.
     #[test]
     fn test_first_come_first_served() -> TestResult {
         let _bounded = bounded();
@@ -400,12 +400,12 @@ mod semaphore_multi_thread {
     }
 }
 
-/// A waiter that is killed, times out or is forgotten leaves nothing behind, and loses nothing
-/// that it was just handed.
+/// A waiter that is killed, times out or is forgotten leaves nothing behind, and a permit or item that it was just
+/// handed is not lost.
 mod lost_waiters {
     use super::*;
 
-    /// Parks a greenlet, hands it what it waits for, and ends it before it runs.
+    /// Parks a greenlet, hands it the item or permit for which it waits, and ends it before it runs.
     fn handed_then_killed(wait: impl Fn() -> TestResult + Clone + 'static, hand: impl Fn()) -> TestResult {
         let _bounded = bounded();
         let (first, second) = (spawn(wait.clone()), spawn(wait));
@@ -490,7 +490,7 @@ mod lost_waiters {
         assert_eq!((semaphore.linkcount(), event.linkcount()), (0, 0));
         semaphore.release();
         assert_eq!(semaphore.counter(), 1);
-        // Nobody waits any more: the loop has nothing to do.
+        // No greenlet waits any more, so the loop has nothing to do.
         assert!(hub.join(None)?);
         Ok(())
     }
@@ -579,7 +579,7 @@ mod queue {
     }
 }
 
-/// Getters that come when all that is left is promised to others are told when that is taken.
+/// Getters that come when all items are reserved for others are woken when these are taken.
 #[test]
 fn test_shutdown_with_promised_items() -> TestResult {
     let _bounded = bounded();
@@ -591,7 +591,7 @@ fn test_shutdown_with_promised_items() -> TestResult {
         })
         .collect();
     sleep(0)?;
-    // The first is to be handed this, and is killed; the second gets it.
+    // The item is handed to the first greenlet, which is killed, so the second one gets it.
     getters[0].kill_with(soon())?;
     queue.put(1)?;
     queue.shutdown(false);
@@ -609,7 +609,7 @@ mod stress {
     const GREENLETS: usize = 5;
     const ROUNDS: usize = 300;
 
-    /// Runs the function in threads without hubs, and in greenlets of threads that have some.
+    /// Runs the function in threads without hubs, and in greenlets of threads with hubs.
     fn run_everywhere(function: impl Fn(usize) -> TestResult + Clone + Send + 'static) {
         let _bounded = bounded();
         let threads: Vec<_> = (0..THREADS)
@@ -737,7 +737,7 @@ mod stress {
                 move |n| {
                     for i in 0..ROUNDS {
                         let mut item = (n, i);
-                        // Given up and tried again now and then.
+                        // Now and then the put is given up and tried again.
                         while let Err(error) = queue.put_timeout(item, 0.0005) {
                             match error {
                                 PutError::Full(back) => item = back,
@@ -751,7 +751,7 @@ mod stress {
             queue.shutdown(false);
             let mut got = consumer.join().expect("does not panic").expect("does not fail");
             assert_eq!(got.len(), total);
-            // Each putter's items come in their order.
+            // The items of each putter come in their order.
             got.sort_by_key(|&(n, _)| n);
             for putter in got.chunks(ROUNDS) {
                 assert!(putter.iter().enumerate().all(|(i, item)| item.1 == i));
@@ -767,7 +767,7 @@ mod stress {
             let events = events.clone();
             move || {
                 for event in &*events {
-                    // All wait: each is woken by this set, though it does not last.
+                    // All wait, so each of them is woken by this set, although the event is cleared soon.
                     while event.linkcount() < all {
                         thread::yield_now();
                     }
@@ -812,7 +812,7 @@ mod stress {
     }
 }
 
-/// Destructors of items that panic keep nobody from being woken.
+/// Items whose destructors panic do not keep greenlets from being woken.
 #[test]
 fn items_that_panic_when_they_are_dropped() -> TestResult {
     #[derive(Clone)]

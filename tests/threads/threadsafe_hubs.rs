@@ -1,5 +1,5 @@
-//! Objects of `threadsafe` and hubs that end: what was handed to a greenlet that nothing wakes any
-//! more goes to the next. And links to such objects, of threads that have hubs.
+//! Tests objects of `threadsafe` with hubs that end: a permit or item that was handed to a greenlet which cannot be
+//! woken any more goes to the next one. Also tests links to such objects in threads with hubs.
 
 use std::sync::mpsc::channel;
 use std::thread;
@@ -10,23 +10,23 @@ use gevent::queue::{Empty, ShutDown};
 use gevent::threadsafe::{AsyncResult, BoundedSemaphore, Event, Queue, Semaphore};
 use gevent::{Exception, Greenlet, Linkable, get_hub, iwait, joinall, sleep, spawn};
 
-/// What happens in a thread some of whose greenlets wait.
+/// The end of a thread, or of its hub, while some of its greenlets wait.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum End {
-    /// It ends, and nobody has a handle of them.
+    /// The thread ends, and there are no handles of the greenlets.
     Forgotten,
-    /// It ends.
+    /// The thread ends.
     Thread,
-    /// Its hub ends; the thread and the handles remain.
+    /// The hub ends; the thread and the handles remain.
     Hub,
-    /// Both, after what they wait for was given to the first of them.
+    /// The hub ends after a permit or item was given to the first greenlet.
     GivenThenHub,
 }
 
 const ENDS: [End; 4] = [End::Forgotten, End::Thread, End::Hub, End::GivenThenHub];
 
-/// Has greenlets of another thread park, ends what they need to go on, gives one of them what it
-/// waits for, and calls `then` while the thread may still be there.
+/// Parks greenlets in another thread, ends the thread or its hub, gives the object for which they wait, and calls
+/// `then` while the thread may still be there.
 fn parked_for_ever(
     end: End,
     greenlets: usize,
@@ -138,7 +138,7 @@ fn space_is_not_lost_with_a_hub() -> TestResult {
     Ok(())
 }
 
-/// However many there are, they are passed over without a deep recursion.
+/// Any number of such greenlets is passed over without a deep recursion.
 #[test]
 fn a_permit_passes_a_long_line_of_the_lost() -> TestResult {
     let semaphore = Semaphore::new(0);
@@ -165,8 +165,7 @@ fn a_permit_passes_a_long_line_of_the_lost() -> TestResult {
     )
 }
 
-/// Threads end whenever they like while permits are handed to their greenlets: each is used, or
-/// still there.
+/// Threads end at any moment while permits are handed to their greenlets. Each permit must be used, or still be there.
 #[test]
 fn threads_that_end_lose_no_permits() -> TestResult {
     let _bounded = bounded();
@@ -242,13 +241,13 @@ mod links {
         let objects: [&dyn Linkable; 2] = [&event, &semaphore];
         assert_eq!(iwait(objects, 0.001, None)?.count(), 0);
         assert_eq!(event.linkcount() + semaphore.linkcount(), 0);
-        // Nothing holds the loop any more.
+        // Nothing keeps the loop running any more.
         let waits = spawn(|| gevent::event::Event::new().wait(None).map(drop));
         assert!(waits.get().unwrap_err().is::<LoopExit>());
         Ok(())
     }
 
-    /// They are called by the hub of the thread that has added them, in their order, once.
+    /// Links are called once, in their order, by the hub of the thread that has added them.
     #[test]
     fn test_links() -> TestResult {
         let _bounded = bounded();
@@ -297,7 +296,7 @@ mod links {
         Ok(())
     }
 
-    /// A link holds the loop: another thread may still come.
+    /// A link keeps the loop running, as another thread may still make the object ready.
     #[test]
     fn test_the_hub_waits_for_links() -> TestResult {
         let _bounded = bounded();
@@ -313,7 +312,7 @@ mod links {
         Ok(())
     }
 
-    /// Those who only watch a semaphore take no permit from those who acquire it.
+    /// A greenlet that only watches a semaphore, by `wait`, takes no permit.
     #[test]
     fn test_watching_a_semaphore() -> TestResult {
         let _bounded = bounded();

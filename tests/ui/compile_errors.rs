@@ -1,15 +1,15 @@
-//! Mistakes of those who port code to gevent: each program in `mistakes` must not compile. What the compiler
-//! says to it is in the file beside it, and has in it what the program's first lines call the cure.
+//! Tests common mistakes in ported code: no program in `mistakes` may compile. The compiler's message is in the file
+//! beside the program, and contains the remedy that the program's first lines name as `cure`.
 //!
-//! The compiler's own part of the text differs between its versions, so the programs are compiled by one of them
-//! only. When that is to be another: change `RUSTC`, run with `TRYBUILD=overwrite`, and read the difference.
+//! The compiler's own part of a message differs between versions, so the programs are compiled by one version only. To
+//! use another one, change `RUSTC`, run with `TRYBUILD=overwrite`, and read the difference.
 
 use std::env;
 use std::error::Error;
 use std::fs;
 use std::process::{Command, exit};
 
-/// The compiler whose texts these are.
+/// The version of the compiler whose messages are recorded.
 const RUSTC: &str = "rustc 1.95.";
 
 const MISTAKES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/mistakes");
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("compile_errors: SKIPPED: the texts are of {RUSTC}*, and this is {version}");
         return Ok(());
     }
-    // Cargo says it, but this may have been started by somebody else.
+    // Cargo sets this variable, but another program may have started this one.
     let package = "CARGO_PKG_NAME";
     if env::var_os(package).is_none() {
         let mut again = Command::new(env::current_exe()?);
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Each mistake has a cure, and the compiler names it.
+/// Checks that each mistake names a cure, and that the compiler's message contains it.
 fn check_cures() -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(MISTAKES)? {
         let path = entry?.path();
@@ -49,7 +49,7 @@ fn check_cures() -> Result<(), Box<dyn Error>> {
             .collect();
         assert!(!cures.is_empty(), "{} names no cure", path.display());
         for cure in cures {
-            // The very first time the text is not there yet.
+            // The first time there is no recorded message yet.
             let named = said.is_empty() || said.contains(cure);
             assert!(named, "the compiler does not say {cure} to {path:?}");
         }

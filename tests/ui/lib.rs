@@ -1,1 +1,1 @@
-//! Only the test is of interest: see `compile_errors.rs`.
+//! This library is empty: the package is for the test in `compile_errors.rs`.
