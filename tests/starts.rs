@@ -403,8 +403,8 @@ fn a_hub_without_a_stack_lets_nobody_wait_for_ever() -> TestResult {
     })
 }
 
-/// Until this is dropped, the only address space that is left is some for the heap. `new` returns None with
-/// AddressSanitizer, which has reserved terabytes.
+/// Until this is dropped, the only address space that is left is some for the heap. `begin` returns None with
+/// AddressSanitizer, which has reserved terabytes, and where there is no limit, as in an emulator.
 #[cfg(target_os = "linux")]
 struct Limited(libc::rlimit);
 
@@ -427,7 +427,14 @@ impl Limited {
                 ..limit
             };
             assert_eq!(libc::setrlimit(libc::RLIMIT_AS, &less), 0);
-            Some(Limited(limit))
+            let limited = Limited(limit);
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+            let more = libc::mmap(std::ptr::null_mut(), 8 << 20, libc::PROT_NONE, flags, -1, 0);
+            if more != libc::MAP_FAILED {
+                assert_eq!(libc::munmap(more, 8 << 20), 0);
+                return None;
+            }
+            Some(limited)
         }
     }
 }

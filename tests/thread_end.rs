@@ -306,13 +306,13 @@ fn run_gives_back_what_its_function_does() -> Result<(), Exception> {
     let dropped = Rc::new(());
     let panic = catch_unwind(AssertUnwindSafe(|| {
         let held = dropped.clone();
-        run(|| {
+        run(|| -> Result<(), Exception> {
             spawn(move || {
                 let _held = held;
                 sleep(1000)
             });
             sleep(0)?;
-            resume_unwind(Box::new("oh")) as Result<(), Exception>
+            resume_unwind(Box::new("oh"))
         })
     }));
     assert_eq!(panic.expect_err("it panics").downcast_ref(), Some(&"oh"));

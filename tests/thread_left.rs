@@ -261,7 +261,7 @@ impl Drop for Asks {
         assert!(hub.switch().unwrap_err().is::<HubDestroyed>());
         assert!(gevent::run(|| ()).unwrap_err().is::<HubDestroyed>());
         assert!(hub.loop_().run().is_err() && hub.loop_().timer(1.0, 0.0).is_err());
-        let spawned: Greenlet<()> = spawn(|| unreachable!("it does not run") as Result<(), Exception>);
+        let spawned: Greenlet<()> = spawn(|| -> Result<(), Exception> { unreachable!("it does not run") });
         assert!(spawned.ready() && spawned.get().unwrap_err().is::<HubDestroyed>());
         let refused = gevent::RawGreenlet::new(Ok).switch(()).unwrap_err();
         assert!(matches!(refused.downcast_ref(), Some(GreenletError::ThreadEnding)));
