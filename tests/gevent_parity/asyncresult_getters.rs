@@ -1,4 +1,4 @@
-//! All getters get the value, in their order; those that come later at once.
+//! All getters get the value, in their order; those that come later get it at once.
 
 use gevent::event::AsyncResult;
 use gevent::{Exception, joinall, sleep, spawn};

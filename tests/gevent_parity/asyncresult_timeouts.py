@@ -1,4 +1,4 @@
-"""What get and wait do when the time is over."""
+"""The results of get and wait when the time is over."""
 
 import gevent
 from gevent.event import AsyncResult

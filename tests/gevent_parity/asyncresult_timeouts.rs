@@ -1,4 +1,4 @@
-//! What get and wait do when the time is over.
+//! The results of get and wait when the time is over.
 
 use gevent::event::AsyncResult;
 use gevent::{Exception, Timeout, TimeoutError, with_timeout};

@@ -1,4 +1,4 @@
-//! What may be asked in the hub: all that does not wait. A kill that may not wait is sent all the same.
+//! The hub may call all that does not wait. A kill that may not wait is sent nevertheless.
 
 use std::fmt::Debug;
 

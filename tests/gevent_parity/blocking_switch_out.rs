@@ -1,4 +1,4 @@
-//! A loop callback must not block: BlockingSwitchOutError, which is the callback's own to handle.
+//! A callback of the loop must not block: it gets BlockingSwitchOutError, which it may handle.
 
 use gevent::exceptions::BlockingSwitchOutError;
 use gevent::{Exception, Greenlet, get_hub, sleep};

@@ -1,4 +1,4 @@
-"""Callbacks run in batches of 50: between them, when the switch interval is over, timers have their turn."""
+"""Callbacks run in batches of 50: if the switch interval is over, timers run between two batches."""
 
 import time
 

@@ -1,4 +1,4 @@
-//! A queued callback: pending until it is entered, true until it has returned; it may be stopped.
+//! A queued callback is pending until it is entered, and true until it has returned; it may be stopped.
 
 use std::cell::OnceCell;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-"""Greenlets killed at a channel, also when the other end is there already."""
+"""Greenlets are killed at a channel, also when the other end is there already."""
 
 import gevent
 from gevent.queue import Channel

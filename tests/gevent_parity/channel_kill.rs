@@ -1,4 +1,4 @@
-//! Greenlets killed at a channel, also when the other end is there already.
+//! Greenlets are killed at a channel, also when the other end is there already.
 
 use gevent::queue::Channel;
 use gevent::{Greenlet, GreenletExit, Kill, sleep, spawn};

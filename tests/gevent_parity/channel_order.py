@@ -1,4 +1,4 @@
-"""The getter goes on first, then the putter; many of both."""
+"""The getter goes on before the putter, also with many of both."""
 
 import gevent
 from gevent.queue import Channel

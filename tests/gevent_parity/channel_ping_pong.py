@@ -1,4 +1,4 @@
-"""Two greenlets and two channels, with others in between."""
+"""Two greenlets talk over two channels, with others in between."""
 
 import gevent
 from gevent.queue import Channel

@@ -1,4 +1,4 @@
-//! Two greenlets and two channels, with others in between.
+//! Two greenlets talk over two channels, with others in between.
 
 use gevent::queue::Channel;
 use gevent::{get_hub, spawn};

@@ -1,4 +1,4 @@
-"""Waits at a channel that take too long, or no time."""
+"""Waits at a channel with a time limit that is over, and without time."""
 
 import gevent
 from gevent.queue import Channel, Empty, Full

@@ -1,11 +1,11 @@
-//! What the scenarios share. The counterpart of common.py.
+//! Helpers of the scenarios. The counterpart of common.py.
 
 use std::io::{self, Write};
 
 use gevent::hub::ExceptionStream;
 use gevent::{Exception, get_hub};
 
-/// What a scenario returns.
+/// The result of a scenario.
 pub(crate) type TestResult = Result<(), Exception>;
 
 /// Python's `ValueError`, for greenlets that fail.
@@ -23,12 +23,12 @@ pub(crate) fn name(exception: &Exception) -> String {
     type_name(exception.type_name())
 }
 
-/// A value as Python prints it: `None` for none.
+/// A value as Python prints it, with `None` for no value.
 pub(crate) fn show<T: std::fmt::Display>(value: Option<T>) -> String {
     value.map_or("None".to_owned(), |value| value.to_string())
 }
 
-/// Has the hub print one line for each exception that it is left with: its type, and whose it was.
+/// Makes the hub print one line for each exception that reaches it: its type, and the kind of its context.
 pub(crate) fn report_errors() {
     get_hub().set_exception_stream(ExceptionStream::Write(Box::new(Report)));
 }
@@ -58,12 +58,12 @@ fn type_name(name: &str) -> String {
     }
 }
 
-/// What `{:?}` was printed of: `Greenlet` for `<Greenlet "me" at 0x7f..>`.
+/// The type of a printed object: `Greenlet` for `<Greenlet "me" at 0x7f..>`.
 fn kind(whose: &str) -> String {
     if whose.starts_with("(<ThreadPoolWorker ") {
         return "ThreadPool".to_owned();
     }
-    // A pair of a link and its object.
+    // The context is a pair of a link and its object.
     if whose.starts_with('(') {
         return "link".to_owned();
     }

@@ -1,4 +1,4 @@
-"""Whose an error is: what handle_error gets of all that can fail, and that it is the very thing."""
+"""handle_error gets the object that has failed as its context, for all that can fail."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-//! Whose an error is: what handle_error gets of all that can fail, and that it is the very thing.
+//! handle_error gets the object that has failed as its context, for all that can fail.
 
 use std::cell::RefCell;
 use std::io::{Read, Write, pipe};
@@ -22,16 +22,16 @@ use super::common::{KeyError, TestResult, ValueError};
 
 type IsOwn = dyn Fn(&dyn Object) -> bool;
 
-/// Whose fault it is.
+/// The expected context of an error.
 enum Whose {
     Nobody,
     Greenlet(RawGreenlet),
     Watcher(Watcher),
     Callback(Callback),
     Remote(ThreadsafeCallback),
-    /// Known by what this says of it.
+    /// The context must be the object that this function recognises.
     Object(Box<IsOwn>),
-    /// A callback of which there is no handle.
+    /// The context is a callback of which there is no handle.
     Hidden,
 }
 
@@ -113,7 +113,7 @@ thread_local! {
     static CASE: RefCell<(&'static str, Whose)> = const { RefCell::new(("", Whose::Nobody)) };
 }
 
-/// What fails from now on, and whose fault it is.
+/// Begins a case: what fails from now on, and the expected context.
 fn case(what: &'static str, whose: Whose) {
     let old = CASE.replace((what, whose));
     drop(old);
@@ -303,7 +303,7 @@ fn forever() -> TestResult {
     sleep(1000)
 }
 
-/// With an error of ours, and without waiting.
+/// A kill with an error of ours, which does not wait.
 fn with_error() -> Kill {
     Kill {
         exception: ValueError("killed").into(),

@@ -1,4 +1,4 @@
-"""handle_error by hand: printed unless it is none; raised in main if nobody's or the system's."""
+"""handle_error by hand: errors are printed; those without a context and the system's are raised in main."""
 
 import gevent
 

@@ -1,11 +1,11 @@
-//! handle_error by hand: printed unless it is none; raised in main if nobody's or the system's.
+//! handle_error by hand: errors are printed; those without a context and the system's are raised in main.
 
 use gevent::exceptions::{KeyboardInterrupt, SystemExit};
 use gevent::{Context, Exception, GreenletExit, get_hub, sleep};
 
 use super::common::{TestResult, ValueError, name, report_errors};
 
-/// Whose error it is.
+/// An object that serves as the context of an error.
 #[derive(Debug)]
 struct Somebody;
 

@@ -1,4 +1,4 @@
-//! A program may take the hub's place in handling errors, and still hand some to it.
+//! A program may replace the hub's error handling, and still call it for some errors.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! Whose errors the hub reports, and which exceptions are none.
+//! The hub's reports of errors, and the exceptions that it does not report.
 
 use gevent::hub::ExceptionStream;
 use gevent::{Exception, GreenletExit, get_hub, sleep, spawn, spawn_raw};

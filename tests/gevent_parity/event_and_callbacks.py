@@ -1,4 +1,4 @@
-"""One callback of the loop wakes all who wait, in line with the other callbacks."""
+"""One callback of the loop wakes all waiters, in line with the other callbacks."""
 
 import gevent
 from gevent.event import Event

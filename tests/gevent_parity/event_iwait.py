@@ -1,4 +1,4 @@
-"""Events, results and semaphores wait together, and come in the order in which they became ready."""
+"""Events, results and semaphores are waited for together, and come in the order in which they become ready."""
 
 import gevent
 from gevent.event import AsyncResult, Event

@@ -1,4 +1,4 @@
-//! Events, results and semaphores wait together, and come in the order in which they became ready.
+//! Events, results and semaphores are waited for together, and come in the order in which they become ready.
 
 use gevent::event::{AsyncResult, Event};
 use gevent::lock::Semaphore;

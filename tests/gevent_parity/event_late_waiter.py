@@ -1,4 +1,4 @@
-"""Who comes after an event was cleared again, but before those who waited are woken, is woken with them."""
+"""A greenlet that comes after a clear, but before the earlier waiters are woken, is woken with them."""
 
 import gevent
 from gevent.event import Event

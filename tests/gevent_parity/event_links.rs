@@ -1,4 +1,4 @@
-//! Links are called in their order, one that fails does not stop the others, and unlinked ones are not called.
+//! Links are called in their order; one that fails does not stop the others; unlinked ones are not called.
 
 use std::cell::OnceCell;
 use std::rc::Rc;

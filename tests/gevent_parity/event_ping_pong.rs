@@ -1,4 +1,4 @@
-//! Greenlets that wait for a set event again, and clear and set it in their turn.
+//! Greenlets wait for a set event again, and clear and set it by turns.
 
 use gevent::event::Event;
 use gevent::{joinall, sleep, spawn};

@@ -1,4 +1,4 @@
-"""A set event wakes all who waited then, in their order, even if it is cleared before they run; who comes later waits."""
+"""A set event wakes all its waiters in order, even if it is cleared before they run; later ones wait."""
 
 import gevent
 from gevent.event import Event

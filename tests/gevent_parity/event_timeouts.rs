@@ -1,4 +1,4 @@
-//! Whose timeout it was: the wait's own makes it return, another one is raised.
+//! The time limit of a wait makes it return; another timeout is raised.
 
 use gevent::event::Event;
 use gevent::{Timeout, joinall, spawn};

@@ -1,4 +1,4 @@
-"""When the last link is taken away, nobody has to wait a turn any more."""
+"""When the last link is taken away, later waiters do not wait for a turn any more."""
 
 import gevent
 from gevent.event import Event

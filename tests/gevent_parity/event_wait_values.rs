@@ -1,4 +1,4 @@
-//! What wait returns: whether the event was set, now or during the wait.
+//! wait returns whether the event was set, before or during the wait.
 
 use gevent::event::Event;
 use gevent::spawn;

@@ -1,4 +1,4 @@
-"""Who waits for an event that is set already waits its turn behind those who had to, within the same iteration."""
+"""A wait for an event that is set takes its turn behind earlier waiters, in the same iteration."""
 
 import gevent
 from gevent.event import Event

@@ -1,4 +1,4 @@
-"""exc_info is there for a greenlet that failed, and only for that."""
+"""A greenlet that has failed has an exc_info, and no other has."""
 
 import gevent
 

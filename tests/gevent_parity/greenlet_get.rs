@@ -1,4 +1,4 @@
-//! get: the value, the same one each time; Timeout when it may not wait, or not that long.
+//! get returns the same value each time, and raises Timeout if it may not wait, or not that long.
 
 use gevent::{Exception, Greenlet, TimeoutError, sleep};
 

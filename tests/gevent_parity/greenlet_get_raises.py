@@ -1,4 +1,4 @@
-"""get raises what the greenlet ended with, the very same exception for each caller."""
+"""get raises the exception with which the greenlet has ended, the same object for each caller."""
 
 import gevent
 

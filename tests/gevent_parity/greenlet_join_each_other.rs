@@ -1,4 +1,4 @@
-//! Two greenlets that join each other wait for ever; main is told by LoopExit, and can end it.
+//! Two greenlets that join each other wait for ever; main gets LoopExit, and can end it.
 
 use std::cell::OnceCell;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! Those who join a greenlet go on in the order in which they came, among its links.
+//! Greenlets that join another one go on in the order in which they came, among its links.
 
 use gevent::{Greenlet, sleep, spawn};
 

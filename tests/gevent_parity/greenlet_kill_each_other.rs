@@ -1,4 +1,4 @@
-//! Two greenlets kill each other; one kills all, itself among them.
+//! Two greenlets kill each other; one greenlet kills all, itself among them.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-"""A kill may throw any exception: caught it is an ordinary one, uncaught it is the greenlet's error."""
+"""A kill may throw any exception: it can be caught; uncaught it is the greenlet's error."""
 
 import gevent
 

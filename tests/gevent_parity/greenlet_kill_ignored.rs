@@ -1,4 +1,4 @@
-//! Whoever catches what a kill throws goes on; kill waits for its end, or as long as it may.
+//! A greenlet that catches a kill goes on; kill waits for its end, or until the time is over.
 
 use gevent::{Exception, GreenletExit, Kill, sleep, spawn};
 

@@ -1,4 +1,4 @@
-//! The one who kills may be interrupted while it waits; the victim goes on dying.
+//! The greenlet that kills may be interrupted while it waits; the victim is killed nevertheless.
 
 use gevent::{GreenletExit, Timeout, sleep, spawn};
 

@@ -1,4 +1,4 @@
-//! A greenlet that is killed while it joins another leaves no link behind, and the other alone.
+//! A greenlet that is killed while it joins another one leaves no link behind, and does not disturb it.
 
 use gevent::{Greenlet, sleep, spawn};
 

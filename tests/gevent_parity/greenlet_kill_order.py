@@ -1,4 +1,4 @@
-"""When a kill happens, compared with what else is queued."""
+"""The order of a kill among the other queued callbacks."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-"""A greenlet may kill itself: it is thrown out of the kill. Without a wait, out of the next one."""
+"""A greenlet may kill itself: the kill raises. A kill that does not wait raises in the next wait."""
 
 import gevent
 

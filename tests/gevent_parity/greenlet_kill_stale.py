@@ -1,4 +1,4 @@
-"""What a killed wait has left in the loop's queue does not disturb the next wait."""
+"""A wait that was killed leaves a callback in the loop's queue, which does not disturb the next wait."""
 
 import gevent
 

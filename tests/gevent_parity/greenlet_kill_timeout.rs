@@ -26,7 +26,7 @@ pub(crate) fn main() -> TestResult {
     let g = spawn(stubborn);
     g.rawlink(|_| println!("link"));
     sleep(0)?;
-    // It says itself that the greenlet goes on.
+    // The result says that the greenlet goes on.
     assert!(!g.kill_with(within(0.001))?);
     println!("after the first: {} {}", g.ready(), g.dead());
     g.kill_with(within(0.0))?;

@@ -1,4 +1,4 @@
-//! Two kills before the first arrives: the second finds the greenlet where the first has left it.
+//! The second of two kills finds the greenlet where the first one has left it.
 
 use gevent::{GreenletExit, Kill, joinall, sleep, spawn};
 

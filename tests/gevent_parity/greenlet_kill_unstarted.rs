@@ -1,4 +1,4 @@
-//! A greenlet that is killed before its turn never runs; its links are called all the same.
+//! A greenlet that is killed before its turn never runs; its links are called nevertheless.
 
 use gevent::{Greenlet, Kill, sleep, spawn, spawn_later};
 

@@ -1,4 +1,4 @@
-//! A kill of a greenlet that is about to go on anyway: who is queued first comes first.
+//! A kill of a greenlet that is about to go on: the callback that is queued first comes first.
 
 use std::cell::OnceCell;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! A kill of a greenlet that has only yielded comes in turn: who is woken before it goes on.
+//! A kill of a greenlet that has only yielded comes in turn: if it is woken before, it goes on.
 
 use gevent::{Exception, GreenletExit, Kill, sleep, spawn};
 

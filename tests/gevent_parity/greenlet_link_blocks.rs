@@ -1,4 +1,4 @@
-//! A link may block, for it runs in a greenlet of its own; the next links do not wait for it.
+//! A link may block, because it runs in a greenlet of its own; the next links do not wait for it.
 
 use gevent::{Greenlet, sleep, spawn};
 

@@ -1,4 +1,4 @@
-//! Links that take others away, add some, kill and spawn while they are called.
+//! Links take others away, add some, kill and spawn while they are called.
 
 use std::cell::RefCell;
 use std::rc::Rc;

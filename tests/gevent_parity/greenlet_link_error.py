@@ -1,4 +1,4 @@
-"""An error in a link is the hub's, and stops no other link."""
+"""An error in a link goes to the hub, and stops no other link."""
 
 import gevent
 

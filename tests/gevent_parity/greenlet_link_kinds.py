@@ -1,4 +1,4 @@
-"""Which kinds of links are told of which kinds of ends."""
+"""Each kind of link is called at its kinds of ends."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-//! A link may kill, start others; each takes its turn.
+//! A link may kill and start other greenlets; each takes its turn.
 
 use gevent::{Greenlet, Kill, killall, sleep, spawn};
 

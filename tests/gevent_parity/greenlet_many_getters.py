@@ -1,4 +1,4 @@
-"""Everybody who waits for a greenlet gets its end, in the order in which they came; the error is one and the same."""
+"""All getters of a greenlet get its end, in the order in which they came; the error is the same object."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-"""Names and minimal idents: small, given when asked for, and free again after the end."""
+"""Names and minimal idents: small numbers, given when asked for, and free again after the end."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-"""What a greenlet says of itself in each phase of its life."""
+"""The attributes of a greenlet in each phase of its life."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-"""What a greenlet says of itself when it failed, exited, or was killed."""
+"""The attributes of a greenlet that has failed, exited, or was killed."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-//! What a greenlet says of itself when it failed, exited, or was killed.
+//! The attributes of a greenlet that has failed, exited, or was killed.
 
 use gevent::{Exception, Greenlet, GreenletExit, Kill, sleep, spawn, spawn_later};
 

@@ -1,4 +1,4 @@
-//! What a greenlet sees of itself while it ends: not ready in its function, ready in its links.
+//! The attributes of a greenlet while it ends: it is not ready in its function, but ready in its links.
 
 use std::cell::OnceCell;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-"""Greenlets that spawn greenlets: the children run after those who are queued already."""
+"""Greenlets spawn greenlets: the children run after those that are queued already."""
 
 import gevent
 

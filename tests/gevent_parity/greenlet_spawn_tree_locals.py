@@ -1,4 +1,4 @@
-"""Who spawned whom, and what a tree of greenlets shares."""
+"""The spawner of each greenlet, and the values that a tree of greenlets shares."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-//! Who spawned whom, and what a tree of greenlets shares.
+//! The spawner of each greenlet, and the values that a tree of greenlets shares.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -23,7 +23,7 @@ fn child(this: &Greenlet<()>) -> TestResult {
     g.join(None)
 }
 
-/// A greenlet that knows itself.
+/// A greenlet whose function has a handle of the greenlet.
 fn with_itself(make: impl FnOnce(This) -> Greenlet<()>) -> Greenlet<()> {
     let this = This::default();
     let g = make(this.clone());

@@ -1,4 +1,4 @@
-"""start and start_later count once; a kill takes the start away for ever, and links are told."""
+"""start and start_later count once; a kill takes the start away for ever, and links are called."""
 
 import gevent
 from gevent import Greenlet

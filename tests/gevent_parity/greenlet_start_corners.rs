@@ -1,4 +1,4 @@
-//! start and start_later count once; a kill takes the start away for ever, and links are told.
+//! start and start_later count once; a kill takes the start away for ever, and links are called.
 
 use gevent::greenlet::spawn_later;
 use gevent::{Greenlet, Kill, joinall, sleep};

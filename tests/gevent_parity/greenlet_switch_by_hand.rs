@@ -1,4 +1,4 @@
-//! A greenlet that is switched to before its turn begins then, and its turn is taken from it.
+//! A greenlet that is switched to before its turn begins then, and has no turn any more.
 
 use gevent::{Greenlet, Value, get_hub, joinall, sleep};
 

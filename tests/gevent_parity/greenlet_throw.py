@@ -1,4 +1,4 @@
-"""throw switches at once; what throws is left unscheduled unless it is the hub, so it is done in a callback."""
+"""throw switches at once; a greenlet that throws is not scheduled again, so here a callback of the hub throws."""
 
 import gevent
 

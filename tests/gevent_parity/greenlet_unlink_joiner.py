@@ -1,4 +1,4 @@
-"""unlink_all takes the links of those who join, too: nobody wakes them any more."""
+"""unlink_all takes the links of joining greenlets, too: they are not woken any more."""
 
 import gevent
 from gevent.exceptions import LoopExit

@@ -1,4 +1,4 @@
-"""Greenlets that a callback or a link spawns begin after those who are queued."""
+"""Greenlets that a callback or a link spawns begin after those that are queued."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-"""cancel_wait throws into who waits for a watcher, soon, and if it still does by then."""
+"""cancel_wait throws, soon, into the greenlet that waits for a watcher, if it still waits then."""
 
 import gevent
 

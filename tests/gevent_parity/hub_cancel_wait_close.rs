@@ -1,4 +1,4 @@
-//! cancel_wait may close the watcher: before the one who waits is woken, or at once if nobody waits.
+//! cancel_wait may close the watcher: before the waiter is woken, or at once without a waiter.
 
 use gevent::hub::core::Timer;
 use gevent::{get_hub, sleep, spawn};

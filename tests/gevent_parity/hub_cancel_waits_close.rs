@@ -1,4 +1,4 @@
-//! cancel_waits_close_and_then ends all waits first, then calls back; without waits at once.
+//! cancel_waits_close_and_then ends all waits, then calls back; without waits it does so at once.
 
 use gevent::hub::core::{Timer, Watcher};
 use gevent::{get_hub, joinall, sleep, spawn};

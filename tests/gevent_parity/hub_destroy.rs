@@ -1,4 +1,4 @@
-//! A destroyed hub is replaced by a new one; its loop goes on in that if it was kept.
+//! A destroyed hub is replaced by a new one, which goes on with the loop if that was kept.
 
 use gevent::{get_hub, sleep, spawn};
 

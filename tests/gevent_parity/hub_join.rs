@@ -1,4 +1,4 @@
-//! hub.join waits for everything: greenlets, timers, callbacks; with a time limit, not longer.
+//! hub.join waits for all greenlets, timers and callbacks, or until its time is over.
 
 use gevent::{get_hub, sleep, spawn};
 

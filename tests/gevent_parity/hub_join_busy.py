@@ -1,4 +1,4 @@
-"""join with a time limit comes back although somebody always has something to do; callbacks count as work."""
+"""join with a time limit returns although there is always something to do; callbacks count as work."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-//! NOT_ERROR and SYSTEM_ERROR say what is printed and what is raised in main; a program may change them.
+//! NOT_ERROR and SYSTEM_ERROR: the exceptions that are not printed, and those raised in main; both can change.
 
 use gevent::exceptions::SystemExit;
 use gevent::{Exception, Hub, get_hub, sleep, spawn};

@@ -1,4 +1,4 @@
-"""hub.switch parks; what somebody switches back with is what it returns."""
+"""hub.switch parks, and returns the value with which the greenlet is switched back."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-//! A thread has a hub and a loop of its own; its first greenlet may join the hub as the main one may.
+//! A thread has a hub and a loop of its own; its main greenlet may join the hub.
 
 use gevent::exceptions::LoopExit;
 use gevent::greenlet::spawn_later;

@@ -1,4 +1,4 @@
-"""hub.wait parks until the watcher fires, and stops it whatever happens."""
+"""hub.wait parks until the watcher fires, and stops it however the wait ends."""
 
 import gevent
 

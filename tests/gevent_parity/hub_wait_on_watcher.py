@@ -1,4 +1,4 @@
-"""wait_on_watcher: one waiter at a time, for so long."""
+"""wait_on_watcher allows one waiter at a time, with a time limit."""
 
 import gevent
 from gevent.exceptions import ConcurrentObjectUseError

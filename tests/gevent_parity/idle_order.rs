@@ -1,4 +1,4 @@
-//! idle goes on when nothing else is to be done: callbacks and events of its priority come first.
+//! idle goes on when nothing else is to be done: callbacks, and events of its priority, come first.
 
 use gevent::{get_hub, idle, joinall, sleep, spawn};
 

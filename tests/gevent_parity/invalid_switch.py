@@ -1,4 +1,4 @@
-"""Whoever is woken by somebody it does not wait for gets InvalidSwitchError, and leaves nothing behind."""
+"""A greenlet that is woken by a switch for which it does not wait gets InvalidSwitchError, and cleans up."""
 
 import gevent
 from gevent.exceptions import InvalidSwitchError

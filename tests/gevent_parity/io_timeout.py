@@ -1,4 +1,4 @@
-"""Data that has come when the time is over has come in time."""
+"""Data that are there when the time is over have come in time."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""wait_read and wait_write: a pipe that is empty, one that has room, one that has come to its end."""
+"""wait_read and wait_write, for a pipe that is empty, one with room, and one at its end."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""iwait and wait with nothing, with too large a count, with the same object twice, and with the dead."""
+"""iwait and wait with no objects, with too large a count, with one object twice, and with dead greenlets."""
 
 import gevent
 from gevent.event import Event

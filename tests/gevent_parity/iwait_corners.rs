@@ -1,4 +1,4 @@
-//! iwait and wait with nothing, with too large a count, with the same object twice, and with the dead.
+//! iwait and wait with no objects, with too large a count, with one object twice, and with dead greenlets.
 
 use std::rc::Rc;
 
@@ -7,7 +7,7 @@ use gevent::{Exception, Greenlet, Linkable, get_hub, iwait, sleep, spawn, wait};
 
 use super::common::TestResult;
 
-/// Something to wait for, with a name.
+/// An object to wait for, with its name.
 type Named = (&'static str, Rc<dyn Linkable>);
 
 #[derive(Debug, Clone)]

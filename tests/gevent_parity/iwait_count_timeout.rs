@@ -1,4 +1,4 @@
-//! iwait and wait for some of the objects, or for so long; nothing stays linked.
+//! iwait and wait for some of the objects, or with a time limit; nothing stays linked.
 
 use gevent::{Exception, Greenlet, iwait, sleep, spawn, wait};
 

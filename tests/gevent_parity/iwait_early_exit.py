@@ -1,4 +1,4 @@
-"""An iwait that is left early unlinks what is left, and what was ready already goes on being so."""
+"""An iwait that is left early unlinks the other objects; those that were ready stay ready."""
 
 import gevent
 

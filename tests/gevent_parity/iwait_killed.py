@@ -1,4 +1,4 @@
-"""Who is killed, or gets a timeout, in wait leaves no link behind."""
+"""A greenlet that is killed, or gets a timeout, in wait leaves no link behind."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-//! The time limit of a join is its own; a Timeout around it goes through.
+//! The time limit of a join makes it return; a Timeout around it is raised.
 
 use gevent::{Exception, Timeout, TimeoutError, iwait, joinall, sleep, spawn};
 

@@ -1,4 +1,4 @@
-//! joinall for some of them, or for so long: it returns those who have ended.
+//! joinall for some greenlets, or with a time limit, returns those that have ended.
 
 use gevent::{AnyGreenlet, Exception, JoinAll, joinall, joinall_with, sleep, spawn};
 

@@ -1,4 +1,4 @@
-//! joinall returns the greenlets in the order of their ends, the ones that had ended first.
+//! joinall returns the greenlets in the order of their ends, those that had ended before first.
 
 use std::cell::OnceCell;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! joinall with raise_error ends with the first error; without it errors stay where they are.
+//! joinall with raise_error raises the first error; without it errors stay with the greenlets.
 
 use gevent::{JoinAll, joinall_with, sleep, spawn};
 

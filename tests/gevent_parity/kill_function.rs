@@ -1,4 +1,4 @@
-//! gevent.kill is soon for greenlets that run, and at once for those whose turn has not come.
+//! gevent.kill kills greenlets that run soon, and at once those whose turn has not come.
 
 use gevent::{Greenlet, GreenletExit, kill, sleep, spawn};
 

@@ -1,4 +1,4 @@
-"""A kill with an error: caught it is gone, uncaught it is how the greenlet ended, and reported."""
+"""A kill with an error: it can be caught; uncaught it is the greenlet's error, and reported."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-//! A kill with an error: caught it is gone, uncaught it is how the greenlet ended, and reported.
+//! A kill with an error: it can be caught; uncaught it is the greenlet's error, and reported.
 
 use gevent::greenlet::killall_with;
 use gevent::{Exception, Greenlet, Kill, sleep, spawn};

@@ -1,4 +1,4 @@
-"""killall that does not block, and killall of nobody who is left to kill."""
+"""killall that does not block, and killall without a greenlet that is left to kill."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-"""killall throws into all of them in one go, in their order, and waits for those who take their time."""
+"""killall throws into all greenlets in one callback, in their order, and waits for those that end later."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-"""killall takes raw greenlets too, together with others."""
+"""killall takes raw greenlets, too, together with others."""
 
 import gevent
 

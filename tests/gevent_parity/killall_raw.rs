@@ -1,4 +1,4 @@
-//! killall takes raw greenlets too, together with others.
+//! killall takes raw greenlets, too, together with others.
 
 use gevent::greenlet::killall_with;
 use gevent::{GreenletExit, Kill, Killable, killall, sleep, spawn, spawn_raw};

@@ -1,4 +1,4 @@
-"""killall with a time limit raises Timeout if they are not all dead by then."""
+"""killall with a time limit raises Timeout if not all are dead when it is over."""
 
 import gevent
 

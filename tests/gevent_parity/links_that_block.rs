@@ -1,5 +1,4 @@
-//! A rawlink runs in the hub: waiting there is an error, which is reported, and the other links are called all the
-//! same.
+//! A rawlink runs in the hub: waiting there is an error, which is reported; the other links are called.
 
 use gevent::{sleep, spawn};
 

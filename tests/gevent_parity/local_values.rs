@@ -1,4 +1,4 @@
-//! Values that each greenlet has its own of, and when they go.
+//! Values that each greenlet has for itself, and the time when they are dropped.
 
 use std::cell::{Cell, RefCell};
 

@@ -1,4 +1,4 @@
-//! threading's Condition on gevent's locks: who is notified, and in which order they go on.
+//! threading's Condition on gevent's locks: the notified waiters, and the order in which they go on.
 
 use gevent::lock::Condition;
 use gevent::{joinall, sleep, spawn};

@@ -1,4 +1,4 @@
-//! A lock that two greenlets acquire and release in turns comes to the third, too.
+//! A lock that two greenlets acquire and release by turns is also acquired by the third.
 
 use gevent::lock::Semaphore;
 use gevent::{joinall, sleep, spawn};

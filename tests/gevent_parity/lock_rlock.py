@@ -1,4 +1,4 @@
-"""An RLock is its owner's, who may acquire it again, until it was released as often."""
+"""An RLock belongs to its owner, which may acquire it again, until it was released as often."""
 
 import gevent
 from gevent.lock import RLock

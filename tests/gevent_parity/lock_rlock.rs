@@ -1,11 +1,11 @@
-//! An RLock is its owner's, who may acquire it again, until it was released as often.
+//! An RLock belongs to its owner, which may acquire it again, until it was released as often.
 
 use gevent::lock::RLock;
 use gevent::{joinall, sleep, spawn};
 
 use super::common::TestResult;
 
-/// The part of the message that names nobody.
+/// The part of the message without the name of an object.
 fn first(error: impl std::error::Error) -> String {
     error.to_string().split('.').next().unwrap_or_default().to_owned()
 }

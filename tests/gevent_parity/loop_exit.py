@@ -1,4 +1,4 @@
-"""Nobody is left who could wake anybody: LoopExit in main. The hub can be used again afterwards."""
+"""No greenlet is left that could wake another: LoopExit in main. The hub can be used again afterwards."""
 
 import gevent
 from gevent.exceptions import LoopExit

@@ -1,4 +1,4 @@
-"""LoopExit comes when all others are done, not before; what was queued meanwhile runs in the next wait."""
+"""LoopExit comes only when all others are done; what was queued meanwhile runs in the next wait."""
 
 import gevent
 from gevent.exceptions import LoopExit

@@ -1,4 +1,4 @@
-"""LoopExit tells main that nobody can wake it; the greenlets that wait are still there for the next time."""
+"""LoopExit tells main that it cannot be woken; the greenlets that wait are still there in the next wait."""
 
 import gevent
 from gevent.event import Event

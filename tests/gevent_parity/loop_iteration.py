@@ -1,4 +1,4 @@
-"""One iteration: prepare, callbacks, events, check."""
+"""One iteration of the loop: prepare, callbacks, events, check."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-"""Events of the same iteration: the higher priority first, then who was due first."""
+"""Events of one iteration: the higher priority comes first, then the event that was due first."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-//! Events of the same iteration: the higher priority first, then who was due first.
+//! Events of one iteration: the higher priority comes first, then the event that was due first.
 
 use gevent::{get_hub, sleep};
 
@@ -15,7 +15,7 @@ pub(crate) fn main() -> TestResult {
     }
     loop_.run_callback(|| println!("callback"))?;
     sleep(0.01)?;
-    // On a slow machine this is still their iteration.
+    // The events come in the same iteration also on a slow machine.
     sleep(0)?;
 
     let running = loop_.timer(100.0, 0.0)?;

@@ -1,4 +1,4 @@
-"""A time that is over already: everything takes it for 0."""
+"""Negative times count as 0 everywhere."""
 
 import gevent
 

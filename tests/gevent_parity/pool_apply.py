@@ -1,4 +1,4 @@
-"""apply and apply_async, of a full pool too, and from inside."""
+"""apply and apply_async, also with a full pool, and inside of a pool's greenlet."""
 
 import gevent
 from gevent.pool import Pool

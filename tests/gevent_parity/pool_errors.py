@@ -1,4 +1,4 @@
-"""Tasks of a pool that fail, and who is told."""
+"""Tasks of a pool that fail, and the places that get their errors."""
 
 import gevent
 from gevent.pool import Group, Pool

@@ -1,4 +1,4 @@
-"""imap and imap_unordered: when tasks run, in which order values come, errors in between."""
+"""imap and imap_unordered: the times at which tasks run, the order of the values, errors in between."""
 
 import gevent
 from gevent.pool import Pool

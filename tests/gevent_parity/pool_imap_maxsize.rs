@@ -1,4 +1,4 @@
-//! imap with a maxsize: tasks that are not started before somebody asks.
+//! imap with a maxsize does not start tasks before their results are asked for.
 
 use gevent::pool::Pool;
 use gevent::{Exception, sleep};

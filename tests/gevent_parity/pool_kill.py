@@ -1,4 +1,4 @@
-"""Killing a pool, and who waits for a place in it."""
+"""A pool is killed, also while greenlets wait for a place in it."""
 
 import gevent
 from gevent.pool import Pool

@@ -1,4 +1,4 @@
-//! Killing a pool, and who waits for a place in it.
+//! A pool is killed, also while greenlets wait for a place in it.
 
 use gevent::pool::Pool;
 use gevent::{GreenletExit, Kill, sleep, spawn};

@@ -1,4 +1,4 @@
-//! map: in which order the tasks run, and the values come; errors.
+//! map: the order in which the tasks run, and in which the values come; errors.
 
 use gevent::pool::{Group, Pool};
 use gevent::{Exception, sleep};

@@ -1,4 +1,4 @@
-"""Pools of no, one and any number of greenlets: what fits, and what waits."""
+"""Pools of no, one and any number of greenlets: how many fit, and which calls wait."""
 
 import gevent
 from gevent.pool import Group, Pool, PoolFull

@@ -1,4 +1,4 @@
-//! Pools of no, one and any number of greenlets: what fits, and what waits.
+//! Pools of no, one and any number of greenlets: how many fit, and which calls wait.
 
 use gevent::pool::{Group, Pool, PoolFull};
 use gevent::{Exception, Greenlet, Timeout, joinall, sleep, spawn};

@@ -1,4 +1,4 @@
-//! A full pool: who waits, and when they go on.
+//! A full pool: the greenlets that wait for a place, and the order in which they go on.
 
 use gevent::pool::{Pool, PoolFull};
 use gevent::{Greenlet, sleep, spawn};

@@ -1,4 +1,4 @@
-"""Who waits for items gets them in the order in which they came."""
+"""Greenlets that wait for items get them in the order in which they came."""
 
 import gevent
 from gevent.queue import Queue

@@ -1,4 +1,4 @@
-//! Who waits for items gets them in the order in which they came.
+//! Greenlets that wait for items get them in the order in which they came.
 
 use gevent::queue::Queue;
 use gevent::{sleep, spawn};

@@ -1,4 +1,4 @@
-//! Iterating, until StopIteration: here, None.
+//! Iterating until StopIteration, which is None here.
 
 use gevent::queue::{Channel, Queue};
 use gevent::{Exception, joinall, spawn};

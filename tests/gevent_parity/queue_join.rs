@@ -1,4 +1,4 @@
-//! Tasks, and who waits until they are done.
+//! Tasks, and greenlets that wait until all tasks are done.
 
 use gevent::queue::Queue;
 use gevent::{sleep, spawn};

@@ -1,4 +1,4 @@
-"""Greenlets killed while they wait, also when it was already their turn."""
+"""Greenlets are killed while they wait, also when their turn has come already."""
 
 import gevent
 from gevent.queue import Queue

@@ -1,4 +1,4 @@
-//! Who waits for space puts in the order in which they came; what a limit of None and 0 means.
+//! Greenlets that wait for space put in the order in which they came; the limits None and 0.
 
 use gevent::queue::Queue;
 use gevent::{sleep, spawn};

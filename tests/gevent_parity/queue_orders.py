@@ -1,4 +1,4 @@
-"""Last in first out, and smallest first; also for those who wait."""
+"""Last in first out, and smallest first, also with greenlets that wait."""
 
 import gevent
 from gevent.queue import LifoQueue, PriorityQueue

@@ -1,4 +1,4 @@
-//! Last in first out, and smallest first; also for those who wait.
+//! Last in first out, and smallest first, also with greenlets that wait.
 
 use gevent::queue::{BaseJoinableQueue, LifoQueue, PriorityQueue, Storage};
 use gevent::{sleep, spawn};

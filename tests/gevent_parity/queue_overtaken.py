@@ -1,4 +1,4 @@
-"""Who takes the item before the greenlet that waits for it has run; that one goes on waiting."""
+"""Another greenlet takes the item before the woken waiter has run; the waiter goes on waiting."""
 
 import gevent
 from gevent.queue import Queue

@@ -1,4 +1,4 @@
-"""Puts and gets whose time is over, or that are killed, in the moment in which their turn comes."""
+"""Puts and gets that are killed, or whose time is over, at the moment at which their turn comes."""
 
 import re
 

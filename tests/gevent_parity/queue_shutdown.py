@@ -1,4 +1,4 @@
-"""Shutting a queue down, with greenlets that wait at both ends."""
+"""A queue is shut down while greenlets wait at both ends."""
 
 import gevent
 from gevent.queue import Queue, ShutDown

@@ -1,4 +1,4 @@
-//! Shutting a queue down, with greenlets that wait at both ends.
+//! A queue is shut down while greenlets wait at both ends.
 
 use gevent::queue::{Queue, ShutDown};
 use gevent::{Exception, sleep, spawn};

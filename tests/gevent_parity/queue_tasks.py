@@ -1,4 +1,4 @@
-"""Tasks of a queue: joined, done, done too often, given at the beginning, copied."""
+"""The tasks of a queue: joined, done, done too often, given at the beginning, copied."""
 
 import gevent
 from gevent.queue import JoinableQueue, LifoQueue, PriorityQueue, Queue

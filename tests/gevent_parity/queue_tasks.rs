@@ -1,4 +1,4 @@
-//! Tasks of a queue: joined, done, done too often, given at the beginning, copied.
+//! The tasks of a queue: joined, done, done too often, given at the beginning, copied.
 
 use gevent::queue::{BaseJoinableQueue, JoinableQueue, LifoQueue, PriorityQueue, Queue, Storage};
 use gevent::{Exception, Greenlet, joinall, sleep, spawn};
@@ -21,7 +21,7 @@ fn get_three<S: Storage>(queue: &BaseJoinableQueue<S>) -> Result<Vec<S::Item>, E
     (0..3).map(|_| queue.get()).collect()
 }
 
-/// One of the other queues: with these items, for so many.
+/// One of the other types of queues, with these items and this maximal size.
 fn orders<S: Storage<Item = i32> + Clone>(make: impl Fn(Option<usize>, &[i32]) -> BaseJoinableQueue<S>) -> TestResult {
     let queue = make(None, &[3, 1, 2]);
     let (unfinished, first) = (queue.unfinished_tasks(), queue.peek()?);

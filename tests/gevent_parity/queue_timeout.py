@@ -1,4 +1,4 @@
-"""Waits that take too long, and those behind them in the line."""
+"""Waits whose time is over, and the greenlets behind them in the line."""
 
 import gevent
 from gevent.queue import Empty, Full, Queue

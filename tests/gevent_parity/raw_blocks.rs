@@ -1,4 +1,4 @@
-//! A raw greenlet of main's may block like any other; its end goes to main, which is not in the hub.
+//! A raw greenlet whose parent is main may block like any other; at its end main goes on, outside of the hub.
 
 use gevent::exceptions::LoopExit;
 use gevent::{Exception, GreenletExit, RawGreenlet, Value, get_hub, sleep, spawn};

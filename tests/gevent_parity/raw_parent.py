@@ -1,4 +1,4 @@
-"""The end of a greenlet goes to its parent, the nearest that lives."""
+"""The end of a greenlet goes to its nearest living parent."""
 
 from greenlet import getcurrent, greenlet
 

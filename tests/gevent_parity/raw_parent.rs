@@ -1,4 +1,4 @@
-//! The end of a greenlet goes to its parent, the nearest that lives.
+//! The end of a greenlet goes to its nearest living parent.
 
 use gevent::exceptions::GreenletError;
 use gevent::{Exception, RawGreenlet, Value, getcurrent};

@@ -1,4 +1,4 @@
-"""The greenlets underneath: a switch carries a value there and back; the end goes to the parent."""
+"""The package greenlet: a switch carries a value there and back; the end goes to the parent."""
 
 from greenlet import getcurrent, greenlet
 

@@ -1,4 +1,4 @@
-"""throw: into a greenlet that waits, that never ran, that is dead; and what comes back."""
+"""throw into a greenlet that waits, that has never run, and that is dead; and the results."""
 
 from greenlet import GreenletExit, getcurrent, greenlet
 

@@ -1,4 +1,4 @@
-//! throw: into a greenlet that waits, that never ran, that is dead; and what comes back.
+//! throw into a greenlet that waits, that has never run, and that is dead; and the results.
 
 use gevent::{Exception, GreenletExit, RawGreenlet, Value, getcurrent};
 
@@ -50,7 +50,7 @@ pub(crate) fn main() -> TestResult {
         ("exit, never ran", greenlet(passes)),
         ("exit, dead", dead),
     ] {
-        // It arrives as a value: the exception, boxed.
+        // The exit arrives as a value, which is the exception in a box.
         let exit = g.throw(GreenletExit)?;
         let exit = exit.downcast_ref::<Exception>().map(name).unwrap_or_default();
         println!("{label}: returns {exit}, dead={}", g.dead());

@@ -1,4 +1,4 @@
-//! A bounded semaphore refuses to be released more often than it was acquired; others count on.
+//! A bounded semaphore refuses more releases than acquires; other semaphores count on.
 
 use gevent::lock::{BoundedSemaphore, DummySemaphore, Semaphore};
 

@@ -1,4 +1,4 @@
-"""A waiter that is killed or times out, also right after the release, leaves the permit to the next."""
+"""A waiter that is killed or times out, also after the release, leaves the permit to the next."""
 
 import gevent
 from gevent.lock import Semaphore

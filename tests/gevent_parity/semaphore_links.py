@@ -1,4 +1,4 @@
-"""Links of a semaphore are called while it can be acquired, and no longer."""
+"""Links of a semaphore are called as long as it can be acquired."""
 
 import gevent
 from gevent.lock import Semaphore

@@ -1,4 +1,4 @@
-"""Permits go to those who wait in the order in which they came, as many as there are in one round."""
+"""Permits go to the waiters in the order in which they came, in one round."""
 
 import gevent
 from gevent.lock import Semaphore

@@ -1,4 +1,4 @@
-//! Who comes while the counter is not 0 takes from it, before those who were to be woken; they keep their places.
+//! A greenlet that comes while the counter is not 0 takes a permit before the waiters, which stay in line.
 
 use gevent::lock::Semaphore;
 use gevent::{sleep, spawn};

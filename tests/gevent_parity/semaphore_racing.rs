@@ -1,4 +1,4 @@
-//! Releases, timeouts and kills of those who wait for a semaphore, all in one moment.
+//! Releases, timeouts and kills of waiters at a semaphore, all at one moment.
 
 use gevent::lock::Semaphore;
 use gevent::{Greenlet, Kill, joinall, sleep, spawn};

@@ -1,4 +1,4 @@
-"""wait acquires nothing: it returns the counter, which may be 0 if somebody else was quicker."""
+"""wait acquires nothing: it returns the counter, which is 0 if another greenlet was quicker."""
 
 import gevent
 from gevent.lock import Semaphore

@@ -1,4 +1,4 @@
-//! sleep(0) lets every greenlet that can run have its turn, in a ring.
+//! sleep(0) gives every greenlet that can run its turn, in a ring.
 
 use gevent::{joinall, sleep, spawn};
 

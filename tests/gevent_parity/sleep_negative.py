@@ -1,4 +1,4 @@
-"""sleep of no time, or less, is sleep(0)."""
+"""sleep with a time of 0, or a negative one, is sleep(0)."""
 
 import gevent
 

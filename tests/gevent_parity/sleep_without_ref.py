@@ -1,4 +1,4 @@
-"""A sleep without ref does not keep the loop from ending; it goes on when somebody else does."""
+"""A sleep without ref does not keep the loop running; it ends if others keep it running."""
 
 import gevent
 

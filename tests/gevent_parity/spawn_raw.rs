@@ -1,4 +1,4 @@
-//! Raw greenlets share the queue with the others; their errors are the hub's.
+//! Raw greenlets share the queue with the others; their errors go to the hub.
 
 use gevent::{Exception, joinall, sleep, spawn, spawn_raw};
 

@@ -1,4 +1,4 @@
-"""switch_out is asked before each wait, whatever the wait is for; its error is what the wait ends with."""
+"""switch_out is called before each wait of any kind; the wait fails with its error."""
 
 import gevent
 from gevent.event import Event

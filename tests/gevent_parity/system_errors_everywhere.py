@@ -1,4 +1,4 @@
-"""System errors reach main from wherever they are raised. Of them only SystemExit is not printed."""
+"""System errors reach main wherever they are raised. Only SystemExit is not printed."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-"""SystemExit in a greenlet is raised in main; if main handles it, life goes on."""
+"""SystemExit in a greenlet is raised in main; main may handle it and go on."""
 
 import gevent
 

@@ -16,7 +16,7 @@ fn show(values: &[i32]) {
 }
 
 pub(crate) fn main() -> TestResult {
-    // Whose errors they are is told differently.
+    // The contexts of these errors are printed differently here.
     get_hub().set_exception_stream(ExceptionStream::Discard);
     let pool = ThreadPool::new(1);
 

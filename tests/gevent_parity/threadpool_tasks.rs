@@ -1,4 +1,4 @@
-//! What a pool of threads takes, how it grows, and how its tasks come back.
+//! The tasks of a pool of threads, its growth, and the order of the results.
 
 use std::sync::{Arc, Condvar, Mutex};
 

@@ -1,4 +1,4 @@
-//! throw switches at once; from a callback the hub goes on when the greenlet waits again or ends.
+//! throw switches at once; a callback of the hub goes on when the greenlet waits again or ends.
 
 use gevent::{Exception, Greenlet, get_hub, sleep, spawn};
 

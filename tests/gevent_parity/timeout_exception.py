@@ -1,4 +1,4 @@
-"""A timeout may throw an exception of yours instead of itself."""
+"""A timeout may throw another exception instead of itself."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-"""A timeout that a callback starts comes to nobody but the hub, which reports it."""
+"""A timeout that a callback starts is thrown in the hub, which reports it."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-"""A timeout while joining: the joiner is interrupted, the joined one is not."""
+"""A timeout interrupts a greenlet that joins, and not the one that is joined."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-//! Two timeouts, one in the other: whichever comes first interrupts, and each is known by its identity.
+//! Two timeouts, one in the other: the one that comes first interrupts; each is known by its identity.
 
 use gevent::{Timeout, TimeoutError, sleep};
 

@@ -1,4 +1,4 @@
-"""Without a number of seconds a timeout never comes."""
+"""A timeout of None never comes."""
 
 import gevent
 

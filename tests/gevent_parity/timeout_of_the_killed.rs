@@ -1,4 +1,4 @@
-//! A timeout ends with its block: it does not come to a greenlet that was killed, failed or went on.
+//! A timeout ends with its block: it is not thrown into a greenlet that was killed, failed or went on.
 
 use gevent::{Exception, GreenletExit, Kill, Timeout, joinall, sleep, spawn};
 

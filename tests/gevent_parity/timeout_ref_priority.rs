@@ -1,4 +1,4 @@
-//! A timeout without a ref does not keep the loop running; one of a higher priority beats the events.
+//! A timeout without ref does not keep the loop running; one of a higher priority comes before events.
 
 use gevent::exceptions::LoopExit;
 use gevent::{Timeout, TimeoutError, get_hub};

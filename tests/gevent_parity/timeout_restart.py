@@ -1,4 +1,4 @@
-"""cancel and start: a timeout that was cancelled may be started again, and so may one that came."""
+"""cancel and start: a timeout that was cancelled, or has come, may be started again."""
 
 import gevent
 from gevent import Timeout

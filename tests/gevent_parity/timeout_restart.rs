@@ -1,4 +1,4 @@
-//! cancel and start: a timeout that was cancelled may be started again, and so may one that came.
+//! cancel and start: a timeout that was cancelled, or has come, may be started again.
 
 use gevent::exceptions::TimeoutStartedError;
 use gevent::{Timeout, TimeoutError, sleep};

@@ -1,4 +1,4 @@
-"""What happens in the same iteration as the timeout is in time, even if the timeout was started first."""
+"""Events in the same iteration as the timeout are in time, even if the timeout was started first."""
 
 import gevent
 from gevent.hub import Waiter

@@ -1,4 +1,4 @@
-//! What happens in the same iteration as the timeout is in time, even if the timeout was started first.
+//! Events in the same iteration as the timeout are in time, even if the timeout was started first.
 
 use gevent::{Timeout, TimeoutError, get_hub};
 use waiter::Waiter;
@@ -19,7 +19,7 @@ fn waits(start_first: bool) -> TestResult {
     if !start_first {
         timeout.start()?;
     }
-    // Both are due when the loop looks next.
+    // Both timers are due when the loop next looks.
     let busy_until = loop_.now()? + 0.01;
     while loop_.now()? < busy_until {
         loop_.update_now()?;

@@ -1,4 +1,4 @@
-//! A silent timeout ends its block quietly; another's timeout passes through it.
+//! A silent timeout ends its block without an error; another timeout passes through it.
 
 use gevent::{Exception, Timeout, TimeoutError, sleep};
 

@@ -1,4 +1,4 @@
-"""When a timeout is pending; cancel and start it again as often as you like."""
+"""The times at which a timeout is pending; it can be cancelled and started again any number of times."""
 
 import gevent
 

@@ -1,4 +1,4 @@
-"""What a timeout says."""
+"""The text of a timeout."""
 
 import gevent
 from gevent import Timeout

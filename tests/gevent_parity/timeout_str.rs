@@ -1,4 +1,4 @@
-//! What a timeout says.
+//! The text of a timeout.
 
 use gevent::{Timeout, TimeoutError, sleep};
 

@@ -1,4 +1,4 @@
-//! A greenlet that ends in the very iteration in which the time is over: it has ended, but was not told of in time.
+//! A greenlet ends in the iteration in which the time is over: it is ready, but its waiter was not woken in time.
 
 use gevent::hub::core::Loop;
 use gevent::{Exception, Greenlet, Timeout, get_hub, joinall, sleep, spawn, wait};

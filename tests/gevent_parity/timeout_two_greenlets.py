@@ -1,4 +1,4 @@
-"""A timeout interrupts the greenlet that started it, whatever runs when it comes, and nobody after its end."""
+"""A timeout interrupts the greenlet that has started it, wherever it is, and no other after its end."""
 
 import gevent
 

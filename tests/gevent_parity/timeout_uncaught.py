@@ -1,4 +1,4 @@
-"""A timeout that nobody catches is its greenlet's error."""
+"""A timeout that is not caught is its greenlet's error."""
 
 import gevent
 

@@ -4,7 +4,7 @@ use gevent::{Exception, Timeout, TimeoutError, sleep, with_timeout};
 
 use super::common::{TestResult, ValueError};
 
-/// Whose timeout it was.
+/// Returns `yes` if the error comes from this timeout, and `no` if not.
 fn whose<'a>(timeout: &Timeout, error: &Exception, yes: &'a str, no: &'a str) -> &'a str {
     if timeout.caused(error) { yes } else { no }
 }

@@ -1,4 +1,4 @@
-//! with_timeout: the function's value, its error, or the value instead.
+//! with_timeout returns the function's value, raises its error, or returns the given value.
 
 use gevent::{Exception, Timeout, TimeoutError, sleep, with_timeout};
 

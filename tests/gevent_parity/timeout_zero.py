@@ -1,4 +1,4 @@
-"""Zero seconds are over as soon as the loop looks; whoever does not block is in time."""
+"""A time of zero is over when the loop next looks; a greenlet that does not block is in time."""
 
 import gevent
 

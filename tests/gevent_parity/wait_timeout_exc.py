@@ -1,4 +1,4 @@
-"""Waiting for a descriptor ends with the exception given for the time, if one is."""
+"""Waiting for a descriptor raises the exception that is given for the time, if there is one."""
 
 import os
 from gevent.socket import wait_read, wait_readwrite, wait_write

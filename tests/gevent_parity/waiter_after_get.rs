@@ -1,4 +1,4 @@
-//! A Waiter wakes who is in get at once; such a value is not kept.
+//! A Waiter wakes a greenlet in get at once; such a value is not kept.
 
 use gevent::{get_hub, sleep, spawn};
 use waiter::Waiter;

@@ -1,4 +1,4 @@
-//! What a Waiter is given with nobody in get is kept, and got as often as it is asked for.
+//! A Waiter keeps a value that it is given without a getter; any number of gets return it.
 
 use gevent::get_hub;
 use waiter::Waiter;

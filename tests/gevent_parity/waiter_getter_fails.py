@@ -1,4 +1,4 @@
-"""The error of a raw greenlet that a Waiter woke goes to the hub; whoever woke it goes on."""
+"""The error of a raw greenlet that a Waiter has woken goes to the hub; the waking code goes on."""
 
 import gevent
 from gevent.hub import Waiter

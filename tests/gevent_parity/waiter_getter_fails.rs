@@ -1,4 +1,4 @@
-//! The error of a raw greenlet that a Waiter woke goes to the hub; whoever woke it goes on.
+//! The error of a raw greenlet that a Waiter has woken goes to the hub; the waking code goes on.
 
 use gevent::{get_hub, sleep, spawn_raw};
 use waiter::Waiter;

@@ -1,4 +1,4 @@
-"""A Waiter may be linked to a greenlet: it gets its value, or its exception."""
+"""A Waiter may be linked to a greenlet: it gets the greenlet's value, or its exception."""
 
 import gevent
 from gevent.hub import Waiter

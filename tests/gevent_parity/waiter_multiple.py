@@ -1,4 +1,4 @@
-"""A MultipleWaiter loses no value, and hands them out in their order."""
+"""A MultipleWaiter loses no value, and returns them in their order."""
 
 import gevent
 from gevent._waiter import MultipleWaiter

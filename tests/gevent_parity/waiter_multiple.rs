@@ -1,4 +1,4 @@
-//! A MultipleWaiter loses no value, and hands them out in their order.
+//! A MultipleWaiter loses no value, and returns them in their order.
 
 use gevent::get_hub;
 use waiter::MultipleWaiter;

@@ -1,4 +1,4 @@
-//! Only the hub may wake who is in a Waiter's get: elsewhere it is an error.
+//! Only the hub may wake a greenlet in a Waiter's get: elsewhere it is an error.
 
 use gevent::exceptions::NotInHubError;
 use gevent::{get_hub, sleep, spawn};

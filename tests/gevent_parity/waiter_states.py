@@ -1,4 +1,4 @@
-"""What a waiter holds, before and after clear."""
+"""The value of a Waiter, before and after clear."""
 
 import gevent
 from gevent.hub import Waiter

@@ -1,4 +1,4 @@
-//! What a waiter holds, before and after clear.
+//! The value of a Waiter, before and after clear.
 
 use gevent::get_hub;
 use gevent::hub::Waiter;

@@ -1,4 +1,4 @@
-"""An io watcher whose callback fails is stopped, or it would fail for ever; a timer goes on."""
+"""An io watcher whose callback fails is stopped, as it would fail for ever; a timer goes on."""
 
 import os
 

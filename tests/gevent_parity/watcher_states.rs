@@ -1,4 +1,4 @@
-//! A watcher's states; a start while it is started replaces the callback.
+//! The states of a watcher; a start while it is started replaces the callback.
 
 use gevent::hub::core::{Events, Timer};
 use gevent::{get_hub, sleep};

@@ -1,6 +1,6 @@
-//! Prints what a crate offers to others, one item a line, from the JSON that rustdoc writes about it.
+//! Prints the public items of a crate, one in each line, from the JSON that rustdoc writes about it.
 //!
-//! The types of other crates come first: whoever changes that part of a listing decides for all who use the crate.
+//! The types of other crates come first, because a change of that part of a listing concerns all users of the crate.
 //! `.ci/api` calls this for each crate and compares with the listings that are committed.
 
 use std::collections::BTreeSet;
@@ -10,10 +10,11 @@ use std::io::{self, Write};
 
 use public_api::{Builder, PublicItem};
 
-/// Our own crates, and Rust's, which everybody has.
+/// Our own crates, and Rust's, which every program has.
 const OURS: [&str; 7] = ["alloc", "core", "gevent", "greenlet_core", "hub", "std", "waiter"];
 
-/// Traits that the compiler implements by itself. Which there are depends on its version; `Send` and `Sync` stay.
+/// Traits that the compiler implements by itself, which are left out because their number depends on its version.
+/// `Send` and `Sync` are listed.
 const AUTOMATIC: [&str; 6] = [
     "::Freeze for ",
     "::RefUnwindSafe for ",
