@@ -1,4 +1,4 @@
-"""GreenletExit is a good end, whoever raises it."""
+"""A greenlet that ends with GreenletExit has succeeded, wherever it was raised."""
 
 import gevent
 

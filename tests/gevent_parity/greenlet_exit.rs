@@ -1,7 +1,7 @@
-//! GreenletExit is a good end, whoever raises it.
+//! A greenlet that ends with GreenletExit has succeeded, wherever it was raised.
 //!
-//! In gevent it is the greenlet's value. A value has one type here, so `get` returns it as the error, and
-//! `successful` says that it is none.
+//! In gevent the GreenletExit is the greenlet's value. A value has one type here, so `get` returns the exit as its
+//! error, while `successful` is true.
 
 use gevent::{Exception, GreenletExit, sleep, spawn};
 
