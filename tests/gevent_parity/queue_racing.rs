@@ -5,7 +5,7 @@ use gevent::{Exception, Greenlet, Kill, joinall, sleep, spawn};
 
 use super::common::{TestResult, name};
 
-/// What a method returns, as Python prints it with `or 'done'`.
+/// The result of a method, as Python prints it with `or 'done'`.
 fn show_call(who: &str, returned: Result<&'static str, Exception>) {
     match returned {
         Ok(returned) => println!("{who}: {returned}"),

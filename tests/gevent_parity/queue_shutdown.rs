@@ -5,7 +5,7 @@ use gevent::{Exception, sleep, spawn};
 
 use super::common::TestResult;
 
-/// What a method returns, as Python prints it with `or 'done'`.
+/// The result of a method, as Python prints it with `or 'done'`.
 trait Shown {
     fn shown(self) -> String;
 }

@@ -1,4 +1,4 @@
-//! What is no greenlet is joined.
+//! A value that is no greenlet is joined.
 //!
 //! Cure: `?` gives the greenlet
 //! Cure: `[a.any(), b.any()]`
