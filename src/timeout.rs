@@ -141,8 +141,8 @@ impl Timeout {
 
     /// Makes a timeout and starts it.
     ///
-    /// If there is no hub to wait in (the thread is over, or its hub is destroyed or cannot be made), the timeout is not
-    /// started, as every wait that it could limit fails there.
+    /// If there is no hub to wait in (the thread is over, or its hub is destroyed or cannot be made), the timeout is
+    /// not started, as every wait that it could limit fails there.
     ///
     /// # Panics
     /// Panics if [`start`](Timeout::start) fails otherwise, for example for NaN seconds.
