@@ -177,8 +177,11 @@ pub(crate) fn take_loop() -> Option<Loop> {
     HUBS.with(|hubs| hubs.borrow_mut().kept_loop.take())
 }
 
-/// Keeps a loop, which the next hub of this thread will run.
+/// Keeps a loop, which the next hub of this thread will run. Does nothing when the thread is over.
 pub(crate) fn set_loop(kept: Option<Loop>) {
+    if kept.is_some() && thread_is_over() {
+        return;
+    }
     let old = HUBS.with(|hubs| std::mem::replace(&mut hubs.borrow_mut().kept_loop, kept));
     drop(old);
 }

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, ThreadId};
 
 use greenlet_core::unwind::call_each;
-use greenlet_core::{Exception, GreenletError, RawGreenlet, Value, finish, getcurrent, greenlets, is_first_thread};
+use greenlet_core::{
+    Exception, GreenletError, RawGreenlet, Value, finish, getcurrent, greenlets, is_first_thread, thread_is_over,
+};
 
 use super::handle::{Hub, HubBody};
 use crate::config;
@@ -69,10 +71,17 @@ impl Hub {
     /// # Ok::<(), greenlet_core::Exception>(())
     /// ```
     ///
+    /// When the thread [is over](thread_is_over), this returns a [destroyed](Hub::destroyed) hub.
+    ///
     /// # Errors
     /// [`HubError`] if libev cannot make a loop.
     pub fn new(loop_: impl Into<Option<Loop>>) -> Result<Hub, HubError> {
-        let loop_ = match loop_.into().or_else(local::take_loop) {
+        let loop_ = loop_.into();
+        if thread_is_over() {
+            // The thread's list of hubs, by which they are closed, is not emptied again.
+            return Ok(Hub::failed(HubDestroyed));
+        }
+        let loop_ = match loop_.or_else(local::take_loop) {
             Some(loop_) => loop_,
             None => Loop::new(config::libev_backend().map_err(Error::from)?, is_main_thread())?,
         };
