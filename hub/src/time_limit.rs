@@ -37,7 +37,8 @@ impl TimeLimit {
         }
     }
 
-    /// Like [`start`](TimeLimit::start), but the limit does not keep the loop from ending. For waits for that end.
+    /// Like [`start`](TimeLimit::start), but the limit does not keep the loop from ending, and has the priority of
+    /// ordinary timers. For waits for the loop's end, as in gevent's `Hub.join`.
     pub(crate) fn start_without_ref(hub: &Hub, park: &Park, seconds: Option<f64>) -> Result<TimeLimit, Exception> {
         match seconds {
             Some(seconds) => TimeLimit::ending(hub, park, seconds, false),
@@ -49,6 +50,9 @@ impl TimeLimit {
     fn ending(hub: &Hub, park: &Park, seconds: f64, ref_: bool) -> Result<TimeLimit, Exception> {
         let timer = limiting_timer(hub, seconds)?;
         timer.set_ref(ref_)?;
+        if !ref_ {
+            timer.set_priority(0)?;
+        }
         timer.start_resume(park.resume())?;
         Ok(TimeLimit(Some(timer)))
     }
