@@ -280,9 +280,6 @@ impl Drop for Uses {
         let Some(kept) = &self.kept else { return };
         let mut waited = Vec::new();
         for (name, wait) in WAITS {
-            if std::env::var_os("THREAD_USES_SAYS").is_some() {
-                eprintln!("{name}");
-            }
             if wait(kept).is_ok() {
                 waited.push(*name);
             }

@@ -197,8 +197,8 @@ impl<T> Queue<T> {
     }
 }
 
-/// The promise of an item to the current greenlet, which lets other greenlets run before it takes the item. Its drop
-/// passes the promise on, if the greenlet does not take the item.
+/// The promise of an item to the current greenlet, which lets other greenlets run before it takes the item, or waits
+/// until the item is back from a peek. Its drop passes the promise on, if the greenlet does not take the item.
 struct Taken<'a, T: Send + 'static>(&'a Arc<Mutex<QueueState<T>>>);
 
 impl<T: Send + 'static> Drop for Taken<'_, T> {
@@ -226,7 +226,7 @@ impl<T: Send + 'static> Queue<T> {
     #[track_caller]
     fn pop<'a>(&'a self, mut state: MutexGuard<'a, QueueState<T>>, deadline: Deadline) -> Result<T, Exception> {
         while let Some(lent) = &state.lent {
-            let permit = Permit(self);
+            let taken = Taken(&self.0);
             if lent.is_used_here() {
                 drop(state);
                 return Err(self.used_here());
@@ -236,7 +236,7 @@ impl<T: Send + 'static> Queue<T> {
             if !wait(&self.0, End::Lent, is_back, deadline.left())? {
                 return Err(Exception::new(Empty));
             }
-            std::mem::forget(permit);
+            std::mem::forget(taken);
             state = self.0.lock();
         }
         let Some(item) = state.items.pop_front() else {
@@ -521,17 +521,6 @@ impl<T: Send + 'static> Queue<T> {
 enum Dropped<T> {
     Item(#[allow(dead_code, reason = "it is there to be dropped")] T),
     Lent(#[allow(dead_code, reason = "it is there to be dropped")] Lent<T>),
-}
-
-/// The promise of an item to the current greenlet, while it waits for the item to come back from a peek. Its drop
-/// passes the promise on, if the greenlet does not take the item.
-struct Permit<'a, T: Send + 'static>(&'a Queue<T>);
-
-impl<T: Send + 'static> Drop for Permit<'_, T> {
-    fn drop(&mut self) {
-        let given = self.0.0.lock().gettable.give();
-        hand(&self.0.0, End::Get, given);
-    }
 }
 
 /// Drops every item, even if the destructor of another one panics.
