@@ -71,7 +71,7 @@ fn echo(mut stream: TcpStream) -> Result<(), Exception> {
 fn client(id: usize, server: SocketAddr, plan: Plan, counts: &Counts, all: &Greenlet<()>) -> Result<(), Exception> {
     let mut stream = TcpStream::connect(server)?;
     add_one(&counts.connected);
-    all.join(None)?;
+    all.join()?;
     for request in 0..plan.requests_each {
         if request == plan.requests_each / 2 {
             sleep(Duration::from_millis(id as u64 % 100))?;
@@ -179,9 +179,9 @@ fn spawn_clients(plan: Plan, server: SocketAddr, counts: &Rc<Counts>) -> Result<
             }
         })
     };
-    let clients: Result<_, _> = (0..plan.clients).map(spawn_client).collect();
-    all_connected.join(LIMIT)?;
-    clients
+    let clients = (0..plan.clients).map(spawn_client).collect();
+    all_connected.join_timeout(LIMIT)?;
+    Ok(clients)
 }
 
 fn run(plan: Plan) -> Result<bool, Exception> {
@@ -208,10 +208,10 @@ fn run(plan: Plan) -> Result<bool, Exception> {
     let memory = resident_memory().zip(memory_before);
     let conversation = Instant::now();
     let caught = exceptions_arrive()?;
-    let ended = joinall(&clients, LIMIT)?.len();
+    let ended = joinall_timeout(&clients, LIMIT)?.len();
     let seconds = conversation.elapsed().as_secs_f64();
     progress.kill()?;
-    server.stop(None)?;
+    server.stop()?;
 
     let requests = counts.requests.get();
     let errors = counts.errors.get() + (plan.clients - ended);

@@ -86,7 +86,7 @@ impl Forwarder {
         if connection.forward_replies().is_ok() {
             // The target has sent its last reply, but may still read: wait until the client has sent nothing for a
             // while.
-            while requests.join(LINGER).is_ok()
+            while requests.join_timeout(LINGER).is_ok()
                 && !requests.ready()
                 && connection.asked.get().elapsed() < LINGER
                 && !self.stopping.get()
@@ -235,7 +235,7 @@ fn run(listen: &str, target: &str) -> Result<(), Exception> {
     let finishing = forwarder.clone();
     spawn(move || finishing.end_quiet_connections());
     // The join returns when nothing is left to do; signal handlers do not count.
-    let finished = get_hub().join(GRACE)?;
+    let finished = get_hub().join_timeout(GRACE)?;
     if !finished {
         log!("given up: {} connections", count());
     }

@@ -20,7 +20,7 @@
 //! let door = AbstractLinkable::new(Door(Cell::new(false)));
 //! let waiting = spawn({
 //!     let door = door.clone();
-//!     move || door.wait(None)
+//!     move || door.wait()
 //! });
 //! door.state().0.set(true);
 //! door.check_and_notify();
@@ -137,7 +137,7 @@ pub trait Waitable: fmt::Debug + 'static {
 ///         latch.check_and_notify();
 ///     });
 /// }
-/// assert!(latch.wait(None)?);
+/// assert!(latch.wait()?);
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 ///
@@ -228,17 +228,24 @@ impl<S: Waitable> AbstractLinkable<S> {
         link
     }
 
-    /// Parks the current greenlet until it is told that the object is ready, for at most `timeout` seconds. Returns
-    /// whether it was told.
+    /// Parks the current greenlet until it is told that the object is ready, and returns true.
     ///
     /// Returns at once if the object is ready, unless greenlets that had to wait are just being told: the current one
     /// then waits until they were. Allocates nothing once the lists have grown to their usual size.
     ///
     /// # Errors
-    /// Returns any exception that is thrown into the current greenlet meanwhile, and
-    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
+    /// Returns any exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
-    pub fn wait(&self, timeout: impl Seconds) -> Result<bool, Exception> {
+    pub fn wait(&self) -> Result<bool, Exception> {
+        self.wait_timeout(None)
+    }
+
+    /// [`wait`](AbstractLinkable::wait) for at most `timeout` seconds. Returns whether the greenlet was told.
+    ///
+    /// # Errors
+    /// Fails as `wait` does, and with [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
+    #[track_caller]
+    pub fn wait_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         let timeout = timeout.checked()?;
         let inner = &*self.0;
         if !inner.state.ready() {

@@ -348,11 +348,8 @@ impl BaseServer {
         let timeout = timeout.checked()?;
         self.close();
         if let Some(pool) = &self.pool {
-            pool.join(timeout.or(self.settings.stop_timeout))?;
-            pool.kill_with(Kill {
-                timeout: Some(1.0),
-                ..Kill::default()
-            })?;
+            pool.join_timeout(timeout.or(self.settings.stop_timeout))?;
+            pool.kill_with(Kill::default().timeout(1.0))?;
         }
         Ok(())
     }
@@ -382,7 +379,7 @@ impl BaseServer {
         // the handlers have to end.
         let server = self.clone();
         let stopping = crate::spawn(move || server.stop(None));
-        stopping.join(None)?;
+        stopping.join()?;
         match stopping.exception() {
             // There was no stack for that greenlet.
             Some(exception) if exception.error().is::<StackError>() => self.stop(None),

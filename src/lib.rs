@@ -19,7 +19,7 @@
 //!         })
 //!     })
 //!     .collect();
-//! joinall(&greenlets, None)?;
+//! joinall(&greenlets)?;
 //! let squares: Result<Vec<_>, _> = greenlets.iter().map(|g| g.get()).collect();
 //! assert_eq!(squares?, [0, 1, 4]);
 //! # Ok::<(), Exception>(())
@@ -115,13 +115,13 @@ pub use hub::core;
 pub use hub::core::{getswitchinterval, setswitchinterval};
 pub use hub::signal as signal_handler;
 pub use hub::{
-    Context, Hub, Link, LinkKind, Linkable, Seconds, SignalHandler, get_hub, idle, iwait, mask_kill, reinit, signal,
-    sleep, sleep_with_ref, wait,
+    Context, Hub, Link, LinkKind, Linkable, Seconds, SignalHandler, Wait, get_hub, idle, iwait, iwait_timeout,
+    iwait_with, mask_kill, reinit, signal, sleep, sleep_with_ref, wait, wait_timeout, wait_with,
 };
 
 pub use greenlet::{
-    AnyGreenlet, AsGreenlet, Greenlet, JoinAll, Kill, Killable, joinall, joinall_with, kill, killall, killall_with,
-    spawn, spawn_later, spawn_raw,
+    AnyGreenlet, AsGreenlet, Greenlet, JoinAll, Kill, Killable, joinall, joinall_timeout, joinall_with, kill, killall,
+    killall_with, spawn, spawn_later, spawn_raw,
 };
 pub use outcome::{Outcome, Plain, io};
 pub use run::{run, run_in_thread};

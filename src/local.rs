@@ -49,7 +49,7 @@ use hub::{Context, WeakList, get_hub_if_exists};
 ///         Ok(count.with(Cell::get))
 ///     })
 /// });
-/// gevent::joinall(&counts, None)?;
+/// gevent::joinall(&counts)?;
 /// assert_eq!(counts[2].get()?, 3);
 /// assert_eq!(count.with(Cell::get), 0);
 /// # Ok::<(), gevent::Exception>(())

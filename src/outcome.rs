@@ -51,7 +51,7 @@ pub use hub::core::Outcome;
 /// struct Answer(i32);
 /// impl gevent::Plain for Answer {}
 /// let g = gevent::spawn(|| Answer(42));
-/// # g.join(None)?;
+/// # g.join()?;
 /// # assert_eq!(g.take().unwrap().0, 42);
 /// # Ok::<(), gevent::Exception>(())
 /// ```
@@ -93,7 +93,7 @@ impl Plain for crate::socket::TcpStream {}
 ///     })
 /// });
 /// assert_eq!(client.get()?, "hello");
-/// server.stop(None)?;
+/// server.stop()?;
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 ///
@@ -108,7 +108,7 @@ impl Plain for crate::socket::TcpStream {}
 /// }
 /// let server = StreamServer::new("127.0.0.1:0", |stream, address| Ok(echo(stream, address)?));
 /// # server.start()?;
-/// # server.stop(None)?;
+/// # server.stop()?;
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 ///

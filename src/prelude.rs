@@ -7,7 +7,7 @@
 //! use gevent::prelude::*;
 //!
 //! let jobs: Vec<_> = (1..4).map(|n| spawn(move || sleep(0.001).map(|()| n * n))).collect();
-//! joinall(&jobs, 10)?;
+//! joinall_timeout(&jobs, 10)?;
 //! let squares: Vec<i32> = jobs.iter().filter_map(Greenlet::value).collect();
 //! assert_eq!(squares, [1, 4, 9]);
 //! # Ok::<(), Exception>(())
@@ -15,6 +15,6 @@
 
 pub use crate::{
     AnyGreenlet, Context, Exception, Greenlet, GreenletExit, Hub, Linkable, Raised, Seconds, Timeout, TimeoutError,
-    get_hub, getcurrent, idle, iwait, joinall, kill, killall, run, scope, sleep, spawn, spawn_later, wait,
-    with_timeout,
+    get_hub, getcurrent, idle, iwait, joinall, joinall_timeout, kill, killall, run, scope, sleep, spawn, spawn_later,
+    wait, wait_timeout, with_timeout,
 };

@@ -13,7 +13,7 @@
 //! let mut text = String::new();
 //! TcpStream::connect(server.address().unwrap())?.read_to_string(&mut text)?;
 //! assert_eq!(text, "welcome");
-//! server.stop(None)?;
+//! server.stop()?;
 //! # Ok::<(), gevent::Exception>(())
 //! ```
 
@@ -52,7 +52,7 @@ use crate::socket::{Address, TcpListener, TcpStream};
 /// let mut answer = [0; 4];
 /// client.read_exact(&mut answer)?;
 /// assert_eq!(&answer, b"echo");
-/// server.stop(None)?;
+/// server.stop()?;
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 #[derive(Clone)]
@@ -70,7 +70,7 @@ pub struct StreamServer(Rc<BaseServer>);
 ///     .max_accept(1)
 ///     .build("127.0.0.1:0", |_stream, _address| ());
 /// server.start()?;
-/// # server.stop(None)?;
+/// # server.stop()?;
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 #[must_use]
@@ -99,15 +99,15 @@ impl Builder {
 
     /// Sets how many seconds the server does not accept after accepting has failed, as it does when no descriptors are
     /// left: 0.01 by default. The delay doubles with each further failure in a row.
-    pub fn min_delay(mut self, seconds: f64) -> Self {
-        // `max` makes no delay of a negative number and of NaN.
-        self.0.min_delay = seconds.max(0.0);
+    pub fn min_delay(mut self, seconds: impl Seconds) -> Self {
+        // `max` makes no delay of a negative number and of NaN. `None` is no delay, too.
+        self.0.min_delay = seconds.seconds().unwrap_or(0.0).max(0.0);
         self
     }
 
     /// Sets how many seconds the [delay](Builder::min_delay) becomes at most; 1 by default.
-    pub fn max_delay(mut self, seconds: f64) -> Self {
-        self.0.max_delay = seconds;
+    pub fn max_delay(mut self, seconds: impl Seconds) -> Self {
+        self.0.max_delay = seconds.seconds().unwrap_or(f64::INFINITY);
         self
     }
 
@@ -208,13 +208,22 @@ impl StreamServer {
     }
 
     /// Stops listening. With a [pool](Spawn::Pool), also waits for the handlers and kills those that still run after
-    /// `timeout` seconds (if `None`, the [builder's](Builder::stop_timeout)). Without a pool, handlers go on until they
-    /// are done.
+    /// the time of the [builder](Builder::stop_timeout), 1 second unless it says otherwise. Without a pool, handlers go
+    /// on until they are done.
     ///
     /// # Errors
-    /// Fails with an exception that is thrown into the current greenlet meanwhile, and for a time that is not a number.
+    /// Fails with an exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
-    pub fn stop(&self, timeout: impl Seconds) -> Result<(), Exception> {
+    pub fn stop(&self) -> Result<(), Exception> {
+        self.stop_timeout(None)
+    }
+
+    /// [`stop`](StreamServer::stop) with another time for the handlers, in seconds; `None` means the builder's.
+    ///
+    /// # Errors
+    /// Fails as `stop` does, and for a time that is not a number.
+    #[track_caller]
+    pub fn stop_timeout(&self, timeout: impl Seconds) -> Result<(), Exception> {
         self.0.stop(timeout)
     }
 

@@ -39,7 +39,7 @@ pub struct InvalidThreadUseError {
 ///         Ok(())
 ///     })
 /// });
-/// assert!(done.wait(10)?);
+/// assert!(done.wait_timeout(10)?);
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 ///

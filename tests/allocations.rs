@@ -151,7 +151,7 @@ fn hub_wait_timeout_too_late() -> TestResult {
 fn waiter_switch_and_get() -> TestResult {
     let hub = get_hub();
     let waiter = Waiter::new(hub.as_wait_hub());
-    let timer = hub.loop_().timer(0.0, 0.00001)?;
+    let timer = hub.loop_().timer_repeat(0.0, 0.00001)?;
     let wakes = waiter.clone();
     timer.start(move || Ok(wakes.switch(7)?))?;
     allocates_nothing(|| {
@@ -219,7 +219,7 @@ fn a_connection_of_a_server() -> TestResult {
             served.acquire()
         })?;
         assert_eq!(count, ROUNDS * (2 + greenlets));
-        server.stop(LONG)?;
+        server.stop_timeout(LONG)?;
     }
     Ok(())
 }
@@ -227,10 +227,10 @@ fn a_connection_of_a_server() -> TestResult {
 #[test]
 fn join_of_a_finished_greenlet() -> TestResult {
     let g = spawn(|| 5);
-    g.join(None)?;
+    g.join()?;
     allocates_nothing(|| {
-        g.join(None)?;
-        g.join(LONG)?;
+        g.join()?;
+        g.join_timeout(LONG)?;
         assert_eq!(g.get()?, 5);
         Ok(())
     })
@@ -240,7 +240,7 @@ fn join_of_a_finished_greenlet() -> TestResult {
 #[test]
 fn join_with_a_timeout() -> TestResult {
     let g = spawn(|| sleep(LONG));
-    allocates_nothing(|| g.join(0.00001))?;
+    allocates_nothing(|| g.join_timeout(0.00001))?;
     g.kill()
 }
 
@@ -248,12 +248,12 @@ fn join_with_a_timeout() -> TestResult {
 #[test]
 fn spawn_and_join_allocate_once() -> TestResult {
     let _bounded = bounded();
-    assert_eq!(allocations(|| spawn(|| ()).join(None))?, ROUNDS);
+    assert_eq!(allocations(|| spawn(|| ()).join())?, ROUNDS);
     let greenlets = || -> Vec<_> { (0..100).map(|_| spawn(|| ())).collect() };
     // A greenlet that is spawned in a greenlet shares the data of its spawn tree.
-    let nested = || spawn(|| allocations(|| spawn(|| ()).join(None))).get();
+    let nested = || spawn(|| allocations(|| spawn(|| ()).join())).get();
     assert_eq!(nested()?, ROUNDS);
-    let hundred = allocations(|| joinall(greenlets(), None).map(drop))? / ROUNDS;
+    let hundred = allocations(|| joinall(greenlets()).map(drop))? / ROUNDS;
     assert!(hundred < 100 + 20, "{hundred}");
     Ok(())
 }
@@ -261,7 +261,7 @@ fn spawn_and_join_allocate_once() -> TestResult {
 #[test]
 fn callbacks_of_a_watcher() -> TestResult {
     let (hub, calls) = (get_hub(), Rc::new(Cell::new(0)));
-    let timer = hub.loop_().timer(0.0, 0.00001)?;
+    let timer = hub.loop_().timer_repeat(0.0, 0.00001)?;
     let counted = calls.clone();
     timer.start(move || counted.set(counted.get() + 1))?;
     allocates_nothing(|| sleep(0.00002))?;
@@ -273,7 +273,7 @@ fn callbacks_of_a_watcher() -> TestResult {
 fn event_set_and_wait() -> TestResult {
     let event = Event::new();
     allocates_nothing_with(
-        || event.wait(LONG).map(drop),
+        || event.wait_timeout(LONG).map(drop),
         || {
             event.set();
             event.clear();
@@ -300,7 +300,7 @@ fn locks_of_one_greenlet() -> TestResult {
         let _again = lock.acquire_guard()?;
         let _condition = condition.acquire_guard()?;
         condition.notify(1)?;
-        condition.wait(0).map(drop)
+        condition.wait_timeout(0).map(drop)
     })
 }
 

@@ -70,7 +70,7 @@ impl Connection {
 
     /// Runs the loop until no watcher is left on it, neither of Rust nor of hiredis. Returns the events of hiredis.
     fn run(&self) -> Result<Vec<Event>> {
-        let guard = self.loop_.timer(SOON.as_secs_f64(), 0.0)?.with_ref(false)?;
+        let guard = self.loop_.timer(SOON.as_secs_f64())?.with_ref(false)?;
         let too_late = Rc::new(Cell::new(false));
         guard.start({
             let (loop_, too_late) = (self.loop_.clone(), too_late.clone());
@@ -104,7 +104,7 @@ fn set_and_get_while_our_timers_run() -> Result {
 
     // Each tick of our timer sends a pair of commands, and the next tick comes only when their answers are there. So
     // watchers of Rust and of hiredis take turns on the loop.
-    let timer = connection.loop_.timer(0.0, 0.001)?;
+    let timer = connection.loop_.timer_repeat(0.0, 0.001)?;
     let replies = Rc::new(Cell::new(0));
     connection.on_event({
         let replies = replies.clone();

@@ -35,11 +35,11 @@ fn test_each_new_hub_goes_through_the_hook() {
     std::thread::spawn(|| {
         assert_eq!(get_hub().name(), "ours");
         let failing = spawn(|| -> Result<(), Exception> { Err(ExpectedError.into()) });
-        failing.join(None).unwrap();
+        failing.join().unwrap();
         get_hub().set_error_handler(None);
         get_hub().set_exception_stream(hub::ExceptionStream::Discard);
         spawn(|| -> Result<(), Exception> { Err(ExpectedError.into()) })
-            .join(None)
+            .join()
             .unwrap();
     })
     .join()

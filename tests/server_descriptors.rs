@@ -64,5 +64,5 @@ fn accept_backs_off_while_no_descriptors_are_left() -> Result<(), Exception> {
     }
     drop(first);
     second.read_exact(&mut [0])?;
-    server.stop(None)
+    server.stop()
 }

@@ -51,7 +51,7 @@ fn a_greenlet_without_a_stack_fails() -> TestResult {
     greenlet.link_exception(move |_| its.set(its.get() + 10));
     let joiner = spawn({
         let greenlet = greenlet.clone();
-        move || greenlet.join(None)
+        move || greenlet.join()
     });
     sleep(0)?;
     greenlet.start()?;
@@ -66,7 +66,7 @@ fn a_greenlet_without_a_stack_fails() -> TestResult {
     assert_failed(&greenlet);
     let later = impossible();
     later.start_later(0.001)?;
-    assert_eq!(joinall([&later], None)?.len(), 1);
+    assert_eq!(joinall([&later])?.len(), 1);
     assert_failed(&later);
     Ok(())
 }
@@ -82,7 +82,7 @@ fn its_error_is_reported_once_with_the_greenlet() -> TestResult {
     })));
     let greenlet = impossible();
     greenlet.start()?;
-    greenlet.join(None)?;
+    greenlet.join()?;
     let raw = gevent::spawn_raw(|| ())?;
     raw.discard();
     sleep(0)?;
@@ -103,7 +103,7 @@ fn what_its_function_owns_goes_with_it() -> TestResult {
     let greenlet = Greenlet::<()>::builder()
         .stack_size(IMPOSSIBLE)
         .spawn(move || drop(its));
-    greenlet.join(None)?;
+    greenlet.join()?;
     assert_eq!(Rc::strong_count(&owned), 1);
     Ok(())
 }
@@ -117,7 +117,7 @@ fn its_place_in_a_pool_is_given_back() -> TestResult {
         pool.start(&impossible())?;
         group.start(&impossible())?;
     }
-    assert!(pool.join(None)? && group.join(None)?);
+    assert!(pool.join()? && group.join()?);
     assert_eq!((pool.free_count(), group.len()), (2, 0));
     assert_eq!(pool.spawn(|| 3)?.get()?, 3);
     Ok(())
@@ -131,7 +131,7 @@ fn one_that_is_switched_to_by_hand_stays_startable() -> TestResult {
     assert!(greenlet.raw().switch(()).unwrap_err().is::<StackError>());
     assert!(!greenlet.ready() && !greenlet.dead());
     greenlet.start()?;
-    greenlet.join(None)?;
+    greenlet.join()?;
     assert_failed(&greenlet);
     Ok(())
 }
@@ -152,7 +152,7 @@ fn a_greenlet_whose_hub_is_destroyed_before_its_turn_fails() -> TestResult {
         let pool = Pool::new(3);
         let links = Rc::new(Cell::new(0));
         let soon = spawn(|| ());
-        let later = gevent::spawn_later(1000, || ())?;
+        let later = gevent::spawn_later(1000, || ());
         let pooled = pool.spawn(|| ())?;
         let raw = gevent::spawn_raw(|| ())?;
         for greenlet in [&soon, &later, &pooled] {
@@ -169,7 +169,7 @@ fn a_greenlet_whose_hub_is_destroyed_before_its_turn_fails() -> TestResult {
         assert!(raw.dead());
         assert_eq!((links.get(), pool.free_count()), (3, 3));
         // The pool is joined on the thread's next hub.
-        assert!(pool.join(None)?);
+        assert!(pool.join()?);
         assert_eq!(pool.spawn(|| 4)?.get()?, 4);
         Ok(())
     })
@@ -179,7 +179,7 @@ fn a_greenlet_whose_hub_is_destroyed_before_its_turn_fails() -> TestResult {
 fn a_greenlet_whose_loop_is_destroyed_before_its_turn_fails() -> TestResult {
     let _bounded = bounded();
     in_a_thread(|| {
-        let (soon, later) = (spawn(|| ()), gevent::spawn_later(1000, || ())?);
+        let (soon, later) = (spawn(|| ()), gevent::spawn_later(1000, || ()));
         get_hub().loop_().destroy()?;
         for greenlet in [&soon, &later] {
             assert!(greenlet.ready() && greenlet.exception().is_some());
@@ -205,7 +205,7 @@ fn a_greenlet_whose_stack_is_given_up_has_ended() -> TestResult {
         });
         let joins = spawn({
             let swallows = swallows.clone();
-            move || swallows.join(None)
+            move || swallows.join()
         });
         sleep(0)?;
         assert!(swallows.raw().unwind());
@@ -239,7 +239,7 @@ fn a_timer_comes_back_to_a_hub_whose_stack_is_given_up() -> TestResult {
 #[test]
 fn a_killed_start_is_no_failure() -> TestResult {
     let _bounded = bounded();
-    let (soon, later) = (spawn(|| ()), gevent::spawn_later(1000, || ())?);
+    let (soon, later) = (spawn(|| ()), gevent::spawn_later(1000, || ()));
     for greenlet in [&soon, &later] {
         greenlet.kill()?;
         assert!(greenlet.successful() && greenlet.dead());
@@ -247,7 +247,7 @@ fn a_killed_start_is_no_failure() -> TestResult {
     // Other callbacks may run before the timer.
     let ran = Rc::new(Cell::new(0));
     let its = ran.clone();
-    let later = gevent::spawn_later(0.001, move || its.set(its.get() + 1))?;
+    let later = gevent::spawn_later(0.001, move || its.set(its.get() + 1));
     let raw = later.raw().clone();
     get_hub().loop_().run_callback(move || raw.switch(()).map(drop))?;
     later.get()?;
@@ -302,7 +302,7 @@ fn without_stacks_everything_ends_with_an_error() -> TestResult {
         let no_stacks = NoStacks::begin();
         let ended = gevent::scope(|s| {
             let greenlets = [s.spawn(|| sleep(1000)), s.spawn(|| sleep(1000))];
-            joinall(&greenlets, None)
+            joinall(&greenlets).map(drop)
         });
         assert!(ended.unwrap_err().is::<StackError>());
         let raw = gevent::spawn_raw(|| ())?;
@@ -318,7 +318,7 @@ fn without_stacks_everything_ends_with_an_error() -> TestResult {
         assert!(values.next().is_none());
         assert!(pool.apply(|| 3).unwrap_err().is::<StackError>());
         assert!(pool.apply_async(|| 3)?.get().unwrap_err().is::<StackError>());
-        assert_eq!((pool.free_count(), pool.join(None)?), (2, true));
+        assert_eq!((pool.free_count(), pool.join()?), (2, true));
         // When stacks can be made again, everything works as before.
         drop(no_stacks);
         assert_eq!(pool.map(|i: i32| i, 0..5)?, [0, 1, 2, 3, 4]);
@@ -360,7 +360,7 @@ fn a_server_without_stacks_serves_again_when_there_are_some() -> TestResult {
             }
             drop(no_stacks);
             assert_eq!(ask()?, "pong");
-            server.stop(1)?;
+            server.stop_timeout(1)?;
         }
         Ok(())
     })
@@ -389,7 +389,7 @@ fn a_hub_without_a_stack_lets_nobody_wait_for_ever() -> TestResult {
         assert!(sleep(0.001).unwrap_err().is::<StackError>());
         assert!(sleep(0).unwrap_err().is::<StackError>());
         assert!(greenlet.get().unwrap_err().is::<StackError>());
-        assert!(get_hub().join(None).unwrap_err().is::<StackError>());
+        assert!(get_hub().join().unwrap_err().is::<StackError>());
         let ended = gevent::scope(|s| {
             s.spawn(|| sleep(1000));
             Ok(())

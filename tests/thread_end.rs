@@ -19,6 +19,7 @@ use gevent::hub::{ExceptionStream, Resume, set_hub, wait_read};
 use gevent::{
     Context, Exception, Greenlet, GreenletExit, Hub, Kill, Timeout, event, get_hub, getcurrent, joinall, kill, killall,
     lock, mask_kill, pool, queue, run, run_in_thread, scope, sleep, socket, spawn, spawn_raw, threadsafe, wait,
+    wait_timeout,
 };
 use greenlet_core::WeakGreenlet;
 use support::bounded;
@@ -81,9 +82,9 @@ waits! {
     reading_for_a_while: || UnixStream::pair().expect("a pair"),
         |(one, _)| wait_read(one.as_raw_fd(), 1);
     reading: || UnixStream::pair().expect("a pair"), |(one, _)| wait_read(one.as_raw_fd(), None);
-    joining: || spawn(|| sleep(1000)), |g| g.join(None);
-    joining_for_a_while: || spawn(|| sleep(1000)), |g| g.join(1);
-    joining_many: || spawn(|| sleep(1000)), |g| joinall([g], None).map(drop);
+    joining: || spawn(|| sleep(1000)), |g| g.join();
+    joining_for_a_while: || spawn(|| sleep(1000)), |g| g.join_timeout(1);
+    joining_many: || spawn(|| sleep(1000)), |g| joinall([g]).map(drop);
     getting: || spawn(|| sleep(1000)), Greenlet::get;
     killing: || spawn(|| sleep(1000)), Greenlet::kill;
     killing_many: || spawn(|| sleep(1000)), |g| killall([g]);
@@ -91,20 +92,20 @@ waits! {
     starting: || Greenlet::new(|| ()), Greenlet::start;
     spawning: || (), |()| spawn(|| ()).get();
     spawning_raw: || (), |()| spawn_raw(|| Ok(())).map(drop);
-    scoping: || (), |()| scope(|s| s.spawn(|| sleep(0)).join(None));
+    scoping: || (), |()| scope(|s| s.spawn(|| sleep(0)).join());
     handling_signals: || (), |()| gevent::signal_handler(libc::SIGUSR2, || Ok(())).map(drop);
     a_timeout: || (), |()| Timeout::new(1).start();
-    an_event: event::Event::new, |event| event.wait(None).map(drop);
-    waiting_for_a_while: event::Event::new, |event| wait([event], 1, None).map(drop);
-    an_event_made_then: || (), |()| event::Event::new().wait(1).map(drop);
+    an_event: event::Event::new, |event| event.wait().map(drop);
+    waiting_for_a_while: event::Event::new, |event| wait_timeout([event], 1).map(drop);
+    an_event_made_then: || (), |()| event::Event::new().wait_timeout(1).map(drop);
     a_result: event::AsyncResult::<()>::new, event::AsyncResult::get;
     a_semaphore: || lock::Semaphore::new(0), lock::Semaphore::acquire;
     a_queue: queue::Queue::<()>::new, |queue| queue.get();
     a_queue_made_then: || (), |()| queue::Queue::<()>::new().get();
     a_channel: queue::Channel::<()>::new, queue::Channel::get;
     a_pool: || pool::Pool::new(1), |pool| pool.spawn(|| ()).and_then(|g| g.get());
-    an_event_of_threads: threadsafe::Event::new, |event| event.wait(None).map(drop);
-    waiting_for_an_event_of_threads: threadsafe::Event::new, |event| wait([event], None, None).map(drop);
+    an_event_of_threads: threadsafe::Event::new, |event| event.wait().map(drop);
+    waiting_for_an_event_of_threads: threadsafe::Event::new, |event| wait([event]).map(drop);
     looking_up_a_name: || (), |()| {
         let connected: io::Result<_> = socket::TcpStream::connect("localhost:1");
         Ok(connected.map(drop)?)
@@ -117,11 +118,11 @@ fn nothing_to_wait_for() -> Result<(), Exception> {
     at_end(
         || (),
         |()| {
-            let nothing = wait(Vec::<Greenlet<()>>::new(), None, None)?;
+            let nothing = wait(Vec::<Greenlet<()>>::new())?;
             mask_kill(|| assert!(nothing.is_empty()));
             let event = event::Event::new();
             event.set();
-            event.wait(None).map(|set| assert!(set))
+            event.wait().map(|set| assert!(set))
         },
     )
 }
@@ -132,10 +133,7 @@ fn a_kill_that_was_held_back() {
     in_thread(|| {
         let masked = spawn(|| mask_kill(|| sleep(1000)));
         sleep(0)?;
-        let later = Kill {
-            block: false,
-            ..Kill::default()
-        };
+        let later = Kill::default().nonblocking();
         masked.kill_with(later)?;
         sleep(0)?;
         assert!(!masked.ready());
@@ -149,7 +147,7 @@ fn greenlets_that_wait_for_many() {
     let event = threadsafe::Event::new();
     let shared = event.clone();
     in_thread(move || {
-        spawn(move || wait([&shared], None, None).map(drop));
+        spawn(move || wait([&shared]).map(drop));
         sleep(0)
     });
     event.set();
@@ -185,7 +183,7 @@ fn handles_in_thread_locals() {
             self.0.set(self.0.get() + 1);
             // The results do not matter, as no greenlet runs any more.
             let _ = sleep(0.001);
-            let _ = event::Event::new().wait(0.001);
+            let _ = event::Event::new().wait_timeout(0.001);
             let _ = spawn_raw(|| Ok(()));
         }
     }
@@ -205,7 +203,7 @@ fn handles_in_thread_locals() {
             self.timeout.cancel();
             let _ = format!("{:?} {:?} {:?}", self.greenlets, self.timer, self.weak);
             for greenlet in &self.greenlets {
-                let _ = (greenlet.start(), greenlet.kill(), greenlet.join(1));
+                let _ = (greenlet.start(), greenlet.kill(), greenlet.join_timeout(1));
                 greenlet.rawlink(|_| ());
                 drop(greenlet.take());
                 let _ = (greenlet.raw().unwind(), greenlet.raw().downgrade());
@@ -241,7 +239,7 @@ fn handles_in_thread_locals() {
                 spawn(move || sleep(1000).map(|()| parked)),
             ];
             sleep(0).expect("nobody throws");
-            let timer = get_hub().loop_().timer(1000.0, 0.0).expect("a timer");
+            let timer = get_hub().loop_().timer(1000.0).expect("a timer");
             timer.start(|| ()).expect("it starts");
             KEPT.set(Some(Kept {
                 weak: greenlets[2].raw().downgrade(),
@@ -351,7 +349,7 @@ fn handles_of_a_hub_that_was_run_are_of_no_use() -> Result<(), Exception> {
     let destroyed = |error: Exception| assert!(error.is::<HubDestroyed>(), "{error:?}");
     hub.switch().map(drop).map_err(destroyed).expect_err("nobody is there");
     // The event belongs to no hub.
-    assert!(!event.wait(0.001)?);
+    assert!(!event.wait_timeout(0.001)?);
     greenlet.start().map_err(destroyed).expect_err("nobody would run it");
     sleep(0.001)
 }
@@ -402,13 +400,13 @@ fn destructors_that_panic() -> Result<(), Exception> {
             let hub = get_hub();
             hub.set_exception_stream(ExceptionStream::Discard);
             for _ in 0..3 {
-                let (timer, panics) = (hub.loop_().timer(1000.0, 0.0)?, Panics);
+                let (timer, panics) = (hub.loop_().timer(1000.0)?, Panics);
                 timer.start(move || _ = &panics)?;
                 let panics = Panics;
                 hub.loop_().run_callback(move || _ = panics)?;
             }
             // The timer is dropped in the end, with `others`.
-            let forever = hub.loop_().timer(1000.0, 0.0)?;
+            let forever = hub.loop_().timer(1000.0)?;
             forever.start(move || _ = &others)?;
             Ok(())
         })
@@ -482,7 +480,7 @@ fn other_hubs_of_the_thread_end() -> Result<(), Exception> {
 fn a_hub_whose_parent_owns_it_goes() -> Result<(), Exception> {
     let owner = run(|| {
         let owner = spawn(|| 7);
-        owner.join(None)?;
+        owner.join()?;
         owner.raw().set_parent(&getcurrent())?;
         get_hub().greenlet().set_parent(owner.raw())?;
         Ok::<_, Exception>(owner.raw().downgrade())

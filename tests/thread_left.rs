@@ -152,7 +152,7 @@ fn threads() {
             let hub = get_hub();
             let hook: Rc<dyn Fn()> = Rc::new(|| resume_unwind(Box::new("from a hook")));
             hub.on_end(Rc::downgrade(&hook));
-            let (timer, panics) = (hub.loop_().timer(1000.0, 0.0)?, Panics);
+            let (timer, panics) = (hub.loop_().timer(1000.0)?, Panics);
             timer.start(move || _ = &panics)?;
             let own = ThreadPool::new(3);
             own.spawn(|| 7)?.get()?;
@@ -178,7 +178,7 @@ fn only_the_hub() {
         in_thread(|| {
             spawn(|| sleep(0.0001)).get()?;
             let joined = spawn(|| sleep(0.0001));
-            gevent::joinall([&joined], None)?;
+            gevent::joinall([&joined])?;
             sleep(0)
         });
     };
@@ -260,7 +260,7 @@ impl Drop for Asks {
         assert!(sleep(0).unwrap_err().is::<HubDestroyed>());
         assert!(hub.switch().unwrap_err().is::<HubDestroyed>());
         assert!(gevent::run(|| ()).unwrap_err().is::<HubDestroyed>());
-        assert!(hub.loop_().run().is_err() && hub.loop_().timer(1.0, 0.0).is_err());
+        assert!(hub.loop_().run().is_err() && hub.loop_().timer(1.0).is_err());
         let spawned: Greenlet<()> = spawn(|| -> Result<(), Exception> { unreachable!("it does not run") });
         assert!(spawned.ready() && spawned.get().unwrap_err().is::<HubDestroyed>());
         let refused = gevent::RawGreenlet::new(Ok).switch(()).unwrap_err();
@@ -270,7 +270,7 @@ impl Drop for Asks {
         MINE.with(|mine| mine.borrow_mut().push(1));
         let event = gevent::event::Event::new();
         event.rawlink(|_| ());
-        assert!(event.wait(0.01).unwrap_err().is::<HubDestroyed>());
+        assert!(event.wait_timeout(0.01).unwrap_err().is::<HubDestroyed>());
         event.set();
         assert!(gevent::lock::Semaphore::new(0).acquire().is_err());
         assert!(gevent::queue::Queue::<()>::new().get().is_err());
@@ -340,7 +340,7 @@ fn keeps() {
             let waits = gevent::event::Event::new();
             spawn(move || {
                 let _counts = counts;
-                waits.wait(None).map(drop)
+                waits.wait().map(drop)
             })
         };
         let (one, other) = (make(), make());

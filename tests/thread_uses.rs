@@ -56,7 +56,7 @@ impl Kept {
         let event = Event::new();
         let (waits, ended) = (event.clone(), spawn(|| 7));
         let kept = Kept {
-            parked: spawn(move || waits.wait(None).map(drop)),
+            parked: spawn(move || waits.wait().map(drop)),
             unstarted: Greenlet::new(|| ()),
             ended,
             raw: RawGreenlet::new(Ok),
@@ -84,18 +84,22 @@ const WAITS: &[(&str, Wait)] = &[
     ("sleep_with_ref", |_| gevent::sleep_with_ref(0.001, false)),
     ("idle", |_| gevent::idle(0)),
     ("spawn", |_| spawn(|| ()).get()),
-    ("spawn_later", |_| gevent::spawn_later(0.001, || ())?.get()),
+    ("spawn_later", |_| gevent::spawn_later(0.001, || ()).get()),
     ("spawn_raw", |_| gevent::spawn_raw(|| ()).map(drop)),
     ("spawn of a builder", |_| Greenlet::<()>::builder().spawn(|| ()).get()),
     ("start", |_| Greenlet::new(|| ()).start()),
     ("start of a kept one", |kept| kept.unstarted.start()),
     ("start_later", |_| Greenlet::new(|| ()).start_later(0.001)),
-    ("join", |kept| kept.parked.join(0.001)),
+    ("join", |kept| kept.parked.join_timeout(0.001)),
     ("kill", |kept| kept.parked.kill()),
     ("kill by the way", |kept| gevent::kill(&kept.parked, GreenletExit)),
     ("killall", |kept| gevent::killall([&kept.parked])),
-    ("joinall", |kept| gevent::joinall([&kept.parked], 0.001).map(drop)),
-    ("wait", |kept| gevent::wait([kept.event.clone()], 0.001, None).map(drop)),
+    ("joinall", |kept| {
+        gevent::joinall_timeout([&kept.parked], 0.001).map(drop)
+    }),
+    ("wait", |kept| {
+        gevent::wait_timeout([kept.event.clone()], 0.001).map(drop)
+    }),
     ("with", |kept| kept.parked.with(|_| Err(GreenletExit.into()))),
     ("scope", |_| gevent::scope(|s| s.spawn(|| ()).get())),
     ("mask_kill", |_| gevent::mask_kill(|| gevent::sleep(0))),
@@ -106,8 +110,8 @@ const WAITS: &[(&str, Wait)] = &[
         gevent::sleep(1)
     }),
     ("a kept timeout", |kept| kept.timeout.start()),
-    ("Event", |_| Event::new().wait(0.001).map(drop)),
-    ("a kept event", |kept| kept.event.wait(0.001).map(drop)),
+    ("Event", |_| Event::new().wait_timeout(0.001).map(drop)),
+    ("a kept event", |kept| kept.event.wait_timeout(0.001).map(drop)),
     ("AsyncResult", |_| AsyncResult::<()>::new().get_timeout(0.001)),
     ("Semaphore", |_| Semaphore::new(0).acquire_timeout(0.001).map(drop)),
     ("a kept semaphore", |kept| {
@@ -121,15 +125,15 @@ const WAITS: &[(&str, Wait)] = &[
     ("Condition", |_| {
         let condition = Condition::new();
         condition.lock().acquire()?;
-        condition.wait(0.001).map(drop)
+        condition.wait_timeout(0.001).map(drop)
     }),
-    ("Barrier", |_| Barrier::new(2).wait(0.001).map(drop)),
+    ("Barrier", |_| Barrier::new(2).wait_timeout(0.001).map(drop)),
     ("Queue", |_| Queue::<()>::new().get_timeout(0.001)),
     ("a kept queue", |kept| kept.queue.get_timeout(0.001).map(drop)),
     ("JoinableQueue", |_| {
         let queue = JoinableQueue::new();
         queue.put_nowait(1)?;
-        queue.join(0.001).map(drop)
+        queue.join_timeout(0.001).map(drop)
     }),
     ("LifoQueue", |_| LifoQueue::<()>::new().get_timeout(0.001)),
     ("PriorityQueue", |_| {
@@ -166,12 +170,12 @@ const WAITS: &[(&str, Wait)] = &[
         get_hub().resolver_threadpool().spawn(|| ())?.get()
     }),
     ("ThreadPoolExecutor", |_| {
-        ThreadPoolExecutor::new(1).submit(|| ())?.result(None)
+        ThreadPoolExecutor::new(1).submit(|| ())?.result()
     }),
     ("StreamServer", |_| {
         let server = StreamServer::new("127.0.0.1:0", |_, _| ());
         server.start()?;
-        server.stop(None)
+        server.stop()
     }),
     ("a kept server", |kept| Ok(kept.server.start()?)),
     ("connect", |_| Ok(TcpStream::connect("localhost:1").map(drop)?)),
@@ -189,7 +193,7 @@ const WAITS: &[(&str, Wait)] = &[
     ("signal", |_| gevent::signal_handler(libc::SIGUSR2, || ()).map(drop)),
     ("Waiter", |_| Waiter::<()>::new(get_hub()).get()),
     ("switch of the hub", |_| get_hub().switch().map(drop)),
-    ("a timer", |_| Ok(get_hub().loop_().timer(0.001, 0.0).map(drop)?)),
+    ("a timer", |_| Ok(get_hub().loop_().timer(0.001).map(drop)?)),
     ("run_callback", |_| {
         Ok(get_hub().loop_().run_callback(|| ()).map(drop)?)
     }),
@@ -201,10 +205,10 @@ const WAITS: &[(&str, Wait)] = &[
 fn use_the_rest(kept: &Kept) {
     let hub = get_hub();
     let _ = format!("{hub:?} {:?} {:?}", kept.hub, kept.parked);
-    let _ = (hub.destroyed(), hub.blocked_greenlets(), hub.join(0.001));
+    let _ = (hub.destroyed(), hub.blocked_greenlets(), hub.join_timeout(0.001));
     let _ = (hub::try_get_hub().is_ok(), hub::hub_to_wait_in().is_ok());
     let _ = (hub.reinit(), gevent::reinit(), hub::get_hub_if_exists());
-    let _ = (kept.hub.destroy(None), kept.hub.join(0.001));
+    let _ = (kept.hub.destroy(None), kept.hub.join_timeout(0.001));
     let _ = (kept.ended.value(), kept.ended.take(), kept.ended.get());
     let _ = kept.parked.rawlink(|_| ());
     let _ = kept.parked.link(|_| ());
@@ -223,7 +227,7 @@ fn use_the_rest(kept: &Kept) {
     kept.semaphore.release();
     let _ = (kept.queue.put_nowait(1), kept.queue.get_nowait());
     let _ = (kept.queue.qsize(), kept.queue.copy().qsize());
-    let _ = (kept.pool.free_count(), kept.pool.kill(), kept.pool.join(0.001));
+    let _ = (kept.pool.free_count(), kept.pool.kill(), kept.pool.join_timeout(0.001));
     let _ = (kept.threads.size(), kept.threads.set_maxsize(2));
     let _ = (kept.threads.join(), kept.threads.kill());
     let unmade = ThreadPool::new(2);
@@ -233,11 +237,14 @@ fn use_the_rest(kept: &Kept) {
     hub.set_resolver_threadpool(unmade);
     let _ = ThreadPoolExecutor::new(1).shutdown(true);
     kept.server.close();
-    let _ = (kept.server.stop(0.001), kept.server.serve_forever());
+    let _ = (kept.server.stop_timeout(0.001), kept.server.serve_forever());
     kept.listener.close();
     kept.timeout.cancel();
     // These block the thread itself if it has no greenlets.
-    let _ = (kept.shared.wait(0.001), threadsafe::Event::new().wait(0.001));
+    let _ = (
+        kept.shared.wait_timeout(0.001),
+        threadsafe::Event::new().wait_timeout(0.001),
+    );
     let _ = threadsafe::Semaphore::new(0).acquire_timeout(0.001);
     let _ = threadsafe::Queue::<()>::new().get_timeout(0.001);
     let _ = threadsafe::AsyncResult::<()>::new().get_timeout(0.001);
@@ -252,7 +259,7 @@ fn use_the_rest(kept: &Kept) {
     let _ = format!("{bound:?}");
     if let Ok(loop_) = Loop::new((), false) {
         let _ = loop_.run_callback(|| ());
-        let _ = (loop_.run_nowait(), loop_.timer(0.001, 0.0).is_ok());
+        let _ = (loop_.run_nowait(), loop_.timer(0.001).is_ok());
         let _ = (loop_.io(0, Events::READ).is_ok(), loop_.destroy());
     }
     if let Ok(new) = Hub::new(None) {
@@ -303,7 +310,7 @@ fn used(explicit: bool, old: bool, parked: bool) -> Vec<&'static str> {
         gevent::sleep(0)?;
         if !parked {
             kept.event.set();
-            kept.parked.join(None)?;
+            kept.parked.join()?;
         }
         let uses = Uses { kept: Some(kept), tell };
         if old { &OLD } else { &YOUNG }.set(Some(uses));

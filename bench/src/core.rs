@@ -184,7 +184,7 @@ fn new_loop() -> Result<Loop> {
 
 fn timer_start_stop(n: i64) -> Result<Duration> {
     let loop_ = new_loop()?;
-    let timer = loop_.timer(1000.0, 0.0)?;
+    let timer = loop_.timer(1000.0)?;
     let start = CpuTime::now();
     for _ in 0..n {
         timer.start(|| ())?;
@@ -253,7 +253,7 @@ fn timers(n: i64) -> Result<(Duration, Duration)> {
     let start = CpuTime::now();
     let mut timers = Vec::with_capacity(delays.len());
     for delay in delays {
-        let timer = loop_.timer(delay, 0.0)?;
+        let timer = loop_.timer(delay)?;
         let fired = fired.clone();
         timer.start(move || fired.set(fired.get() + 1))?;
         timers.push(timer);

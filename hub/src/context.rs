@@ -27,7 +27,7 @@ use crate::linkable::Link;
 ///         its.replace(Some(watcher.clone()));
 ///     }
 /// })));
-/// let timer = hub.loop_().timer(0.001, 0.0)?;
+/// let timer = hub.loop_().timer(0.001)?;
 /// timer.start(|| -> Result<(), Exception> { Err(Exception::msg("no time")) })?;
 /// sleep(0.01)?;
 /// assert_eq!(failed.take().as_ref(), Some(&*timer));

@@ -18,23 +18,75 @@ use crate::seconds::Seconds;
 use crate::time_limit::limiting_timer;
 use crate::timers::HubTimer;
 
-/// Yields the objects as they become ready. Ends after all objects (or `count` of them), or when `timeout` seconds have
-/// passed since the first call of `next`.
+/// Settings of [`wait_with`] and [`iwait_with`]: the keywords of gevent's `wait` and `iwait`.
+///
+/// ```
+/// use hub::{Wait, get_hub, sleep};
+///
+/// // The first of several, within a second.
+/// let settings = Wait::default().count(1).timeout(1);
+/// # use std::rc::Rc;
+/// # let nothing: [&dyn hub::Linkable; 0] = [];
+/// assert!(hub::wait_with(nothing, settings)?.is_empty());
+/// # Ok::<(), greenlet_core::Exception>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wait {
+    /// How many seconds to wait at most. `None`, the default, is no limit.
+    pub timeout: Option<f64>,
+    /// How many objects to wait for. `None`, the default, means all.
+    pub count: Option<usize>,
+}
+
+impl Wait {
+    /// Sets [`timeout`](Wait::timeout).
+    #[must_use]
+    pub fn timeout(mut self, seconds: impl Seconds) -> Self {
+        self.timeout = seconds.seconds();
+        self
+    }
+
+    /// Sets [`count`](Wait::count).
+    #[must_use]
+    pub fn count(mut self, count: impl Into<Option<usize>>) -> Self {
+        self.count = count.into();
+        self
+    }
+}
+
+/// Yields the objects as they become ready, and ends after all of them.
 ///
 /// All objects are linked before the first wait, and unlinked when the iterator is dropped.
 ///
 /// # Errors
-/// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN;
 /// [`HubError`](crate::exceptions::HubError) if a hub is needed and cannot be made. If an exception is thrown into the
 /// greenlet while it waits for the next object, the iterator yields that exception, and ends.
-pub fn iwait<L: Linkable>(
+pub fn iwait<L: Linkable>(objects: impl IntoIterator<Item = L>) -> Result<WaitIterator<L>, Exception> {
+    iwait_with(objects, Wait::default())
+}
+
+/// [`iwait`] that ends when `timeout` seconds have passed since the first call of `next`.
+///
+/// # Errors
+/// The same as those of `iwait`, and [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
+pub fn iwait_timeout<L: Linkable>(
     objects: impl IntoIterator<Item = L>,
     timeout: impl Seconds,
-    count: impl Into<Option<usize>>,
+) -> Result<WaitIterator<L>, Exception> {
+    iwait_with(objects, Wait::default().timeout(timeout))
+}
+
+/// [`iwait`] with other settings.
+///
+/// # Errors
+/// The same as those of [`iwait_timeout`].
+pub fn iwait_with<L: Linkable>(
+    objects: impl IntoIterator<Item = L>,
+    settings: Wait,
 ) -> Result<WaitIterator<L>, Exception> {
     let hub = try_get_hub()?;
     let objects: Vec<_> = objects.into_iter().map(Some).collect();
-    let left = count.into().unwrap_or(objects.len()).min(objects.len());
+    let left = settings.count.unwrap_or(objects.len()).min(objects.len());
     Ok(WaitIterator {
         arrivals: Rc::new(Arrivals {
             waiter: Waiter::new(hub.as_wait_hub()),
@@ -44,25 +96,41 @@ pub fn iwait<L: Linkable>(
         }),
         hub,
         objects,
-        timeout: timeout.checked()?,
+        timeout: settings.timeout.checked()?,
         timer: None,
         begun: false,
         left,
     })
 }
 
-/// Waits until all objects are ready (or `count` of them), at most `timeout` seconds. Returns the ready objects, in the
-/// order in which they became ready.
+/// Waits until all objects are ready. Returns them, as they were given, in the order in which they became ready.
 ///
 /// # Errors
 /// The same as those of [`iwait`], and any exception that is thrown into the greenlet while it waits.
 #[track_caller]
-pub fn wait<L: Linkable>(
+pub fn wait<L: Linkable>(objects: impl IntoIterator<Item = L>) -> Result<Vec<L>, Exception> {
+    wait_with(objects, Wait::default())
+}
+
+/// [`wait`] for at most `timeout` seconds. Returns the objects that are ready.
+///
+/// # Errors
+/// The same as those of `wait`, and [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
+#[track_caller]
+pub fn wait_timeout<L: Linkable>(
     objects: impl IntoIterator<Item = L>,
     timeout: impl Seconds,
-    count: impl Into<Option<usize>>,
 ) -> Result<Vec<L>, Exception> {
-    let mut iterator = iwait(objects, timeout, count)?;
+    wait_with(objects, Wait::default().timeout(timeout))
+}
+
+/// [`wait`] with other settings. Returns the objects that are ready.
+///
+/// # Errors
+/// The same as those of [`wait_timeout`].
+#[track_caller]
+pub fn wait_with<L: Linkable>(objects: impl IntoIterator<Item = L>, settings: Wait) -> Result<Vec<L>, Exception> {
+    let mut iterator = iwait_with(objects, settings)?;
     let mut ready = Vec::with_capacity(iterator.left);
     // The objects are returned all at once, so the greenlet need not be woken for each of them.
     while let Some(object) = iterator.next_of(iterator.left)? {

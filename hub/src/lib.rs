@@ -13,7 +13,7 @@
 //!     Ok(())
 //! })?;
 //! println!("first");
-//! hub.join(None)?; // until nothing is left to wait for
+//! hub.join()?; // until nothing is left to wait for
 //! # Ok::<(), greenlet_core::Exception>(())
 //! ```
 //!
@@ -68,7 +68,7 @@ pub use context::Context;
 pub use exception_stream::ExceptionStream;
 pub use greenlet_core::{Object, Slack};
 pub use hub::Hub;
-pub use iwait::{WaitIterator, iwait, wait};
+pub use iwait::{Wait, WaitIterator, iwait, iwait_timeout, iwait_with, wait, wait_timeout, wait_with};
 pub use linkable::{Link, LinkKind, Linkable, Links};
 pub use local::{
     NewHubHook, get_hub, get_hub_if_exists, hub_to_wait_in, reinit, set_hub, set_new_hub_hook, try_get_hub,

@@ -33,7 +33,7 @@ type HeldBack = Box<dyn FnOnce() -> Result<(), Exception>>;
 /// hub::kill(&greenlet, GreenletExit)?;
 /// hub::sleep(0)?;
 /// assert!(!greenlet.dead());
-/// assert!(hub::get_hub().join(None)?);
+/// assert!(hub::get_hub().join()?);
 /// assert!(greenlet.dead());
 /// # Ok::<(), greenlet_core::Exception>(())
 /// ```

@@ -31,6 +31,11 @@ pub trait Seconds {
     }
 }
 
+/// The time, or infinity for none: libev's way to say never.
+pub(crate) fn or_never(time: impl Seconds) -> f64 {
+    time.seconds().unwrap_or(f64::INFINITY)
+}
+
 impl Seconds for Duration {
     fn seconds(self) -> Option<f64> {
         Some(self.as_secs_f64())

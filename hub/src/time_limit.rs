@@ -4,6 +4,7 @@ use greenlet_core::Exception;
 use waiter::Park;
 
 use crate::hub::Hub;
+use crate::seconds::Seconds;
 use crate::timers::HubTimer;
 
 /// Ends a [`Park`] after some time, unless it is dropped before. Waits with a timeout use it. It allocates nothing if
@@ -15,7 +16,7 @@ use crate::timers::HubTimer;
 /// let hub = get_hub();
 /// let park = Park::new(&hub)?;
 /// // The thing that is waited for gets a `park.resume()`, too; the first of the two ends the park.
-/// let limit = TimeLimit::start(&hub, &park, Some(0.001))?;
+/// let limit = TimeLimit::start(&hub, &park, 0.001)?;
 /// park.wait(&hub, &"nothing")?;
 /// assert!(limit.is_reached());
 /// # Ok::<(), greenlet_core::Exception>(())
@@ -30,8 +31,8 @@ impl TimeLimit {
     /// # Errors
     /// Fails if the loop is destroyed, or if `seconds` is NaN.
     #[inline(always)]
-    pub fn start(hub: &Hub, park: &Park, seconds: Option<f64>) -> Result<TimeLimit, Exception> {
-        match seconds {
+    pub fn start(hub: &Hub, park: &Park, seconds: impl Seconds) -> Result<TimeLimit, Exception> {
+        match seconds.seconds() {
             Some(seconds) => TimeLimit::ending(hub, park, seconds, true),
             None => Ok(TimeLimit(None)),
         }

@@ -5,6 +5,7 @@ use std::ops::Deref;
 
 use crate::core::{Error, Timer};
 use crate::hub::Hub;
+use crate::seconds::Seconds;
 
 /// How many idle timers are kept at most.
 const KEPT: usize = 1024;
@@ -32,14 +33,14 @@ impl Hub {
     ///
     /// # Errors
     /// The same as those of [`Loop::timer`](crate::core::Loop::timer).
-    pub fn timer(&self, after: f64) -> Result<HubTimer, Error> {
+    pub fn timer(&self, after: impl Seconds) -> Result<HubTimer, Error> {
         let kept = self.body().timers.0.borrow_mut().pop();
         let timer = match kept {
             Some(timer) => {
                 timer.set(after, 0.0)?;
                 timer
             }
-            None => self.loop_().timer(after, 0.0)?,
+            None => self.loop_().timer(after)?,
         };
         Ok(HubTimer {
             hub: self.clone(),

@@ -7,6 +7,7 @@ use waiter::Park;
 use crate::context::Context;
 use crate::core::Watcher;
 use crate::hub::Hub;
+use crate::seconds::Seconds;
 use crate::time_limit::TimeLimit;
 
 impl Hub {
@@ -36,19 +37,24 @@ impl Hub {
     /// [`wait`](Hub::wait) for at most `seconds`. Returns whether the watcher fired in time.
     ///
     /// # Errors
-    /// The same as those of [`wait`](Hub::wait).
+    /// The same as those of [`wait`](Hub::wait), and an error if the time is not a number.
     #[track_caller]
-    pub fn wait_timeout(&self, watcher: &Watcher, seconds: f64) -> Result<bool, Exception> {
+    pub fn wait_timeout(&self, watcher: &Watcher, seconds: impl Seconds) -> Result<bool, Exception> {
         let park = Park::on(self, watcher.type_name(), watcher.address())?;
         self.wait_timeout_with(watcher, seconds, park)
     }
 
     /// [`wait_timeout`](Hub::wait_timeout) in a park that was prepared by the caller.
     #[track_caller]
-    pub(crate) fn wait_timeout_with(&self, watcher: &Watcher, seconds: f64, park: Park) -> Result<bool, Exception> {
+    pub(crate) fn wait_timeout_with(
+        &self,
+        watcher: &Watcher,
+        seconds: impl Seconds,
+        park: Park,
+    ) -> Result<bool, Exception> {
         // The limit is started first, which updates the clock, so that a watcher that is a timer counts from now, too.
         // Both get a resume of the same park: the first to fire ends the park, and the other one is void then.
-        let limit = TimeLimit::start(self, &park, Some(seconds))?;
+        let limit = TimeLimit::start(self, &park, seconds)?;
         watcher.start_resume(park.resume())?;
         let stop = StopOnDrop(watcher);
         let got = park.wait(self, watcher);

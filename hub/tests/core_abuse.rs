@@ -235,7 +235,7 @@ fn new_loop() {
 fn new_watcher(loop_: &Loop) {
     let made = match below(14) {
         0 | 1 => loop_.io(descriptor(), events()).map(Any::Io),
-        2 | 3 => loop_.timer(seconds(), seconds()).map(Any::Timer),
+        2 | 3 => loop_.timer_repeat(seconds(), seconds()).map(Any::Timer),
         4 => loop_
             .signal(one_of(&[
                 0,

@@ -85,7 +85,7 @@ fn run_callback_resume_allocates_nothing() -> TestResult {
 fn waiting_for_a_timer_allocates_nothing() -> TestResult {
     let loop_ = new_loop()?;
     let hub = hub_for(&loop_)?;
-    let timer = loop_.timer(0.0, 0.0)?;
+    let timer = loop_.timer(0.0)?;
     let count = allocations(|| {
         for _ in 0..1000 {
             timer.set(0.0, 0.0)?;

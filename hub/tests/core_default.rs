@@ -50,7 +50,7 @@ fn test_destroy_two() -> TestResult {
     let mut events = trace.take();
     events.sort();
     assert_eq!(events, ["one", "two"]);
-    let timer = two.timer(10.0, 0.0)?;
+    let timer = two.timer(10.0)?;
     timer.start(|| ())?;
     one.destroy()?;
     assert!(!one.default() && !two.default() && two.destroyed() && !timer.active());
@@ -87,8 +87,8 @@ fn dropping_one_object_stops_only_its_own_watchers() -> TestResult {
     let _one = one_at_a_time();
     let (one, two) = (default_loop()?, default_loop()?);
     let trace = Trace::new();
-    one.timer(0.0, 0.0)?.start(trace.adds("never"))?;
-    two.timer(0.0, 0.0)?.start(trace.adds("two"))?;
+    one.timer(0.0)?.start(trace.adds("never"))?;
+    two.timer(0.0)?.start(trace.adds("two"))?;
     drop(one);
     run(&two)?;
     assert_eq!(trace.take(), ["two"]);
@@ -105,7 +105,7 @@ fn the_default_loop_has_one_thread_at_a_time() -> TestResult {
     drop(loop_);
     thread::spawn(|| -> Result<(), Error> {
         let loop_ = default_loop()?;
-        loop_.timer(0.0, 0.0)?.start(|| ())?;
+        loop_.timer(0.0)?.start(|| ())?;
         loop_.run()?;
         Ok(())
     })
@@ -119,7 +119,7 @@ fn the_default_loop_has_one_thread_at_a_time() -> TestResult {
 fn a_default_loop_destroyed_in_c_is_noticed() -> TestResult {
     let _one = one_at_a_time();
     let loop_ = default_loop()?;
-    let timer = loop_.timer(10.0, 0.0)?;
+    let timer = loop_.timer(10.0)?;
     // SAFETY: not inside of a callback, and none of our watchers is active.
     unsafe { libev_sys::ev_shim_loop_destroy(loop_.as_ptr()?) };
     assert!(matches!(loop_.run(), Err(Error::Destroyed(_))));
@@ -565,7 +565,7 @@ fn a_fork_watcher_fires_in_the_child_only() -> TestResult {
             }
             // The loop works as before: timers, and its own wake-ups.
             let trace = Trace::new();
-            loop_.timer(0.001, 0.0).unwrap().start(trace.adds("timer")).unwrap();
+            loop_.timer(0.001).unwrap().start(trace.adds("timer")).unwrap();
             loop_.run_callback_threadsafe(|| ()).unwrap();
             loop_.run().unwrap();
             count.get() == 1 && trace.take() == ["timer"]

@@ -23,13 +23,13 @@ use crate::abstract_linkable::{AbstractLinkable, Waitable};
 /// let event = Event::new();
 /// let waiter = gevent::spawn({
 ///     let event = event.clone();
-///     move || event.wait(None)
+///     move || event.wait()
 /// });
 /// gevent::sleep(0)?;
 /// event.set();
 /// event.clear();
 /// assert!(waiter.get()?);
-/// assert!(!event.wait(0.001)?);
+/// assert!(!event.wait_timeout(0.001)?);
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 ///
@@ -84,15 +84,23 @@ impl Event {
         self.0.state().0.set(false);
     }
 
-    /// Waits until the flag is set, for at most `timeout` seconds. Returns whether the flag was set at the call or
-    /// during the wait; it may have been cleared again since.
+    /// Waits until the flag is set, and returns true; the flag may have been cleared again since.
     ///
     /// # Errors
-    /// Returns any exception that is thrown into the current greenlet meanwhile, and
-    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
+    /// Returns any exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
-    pub fn wait(&self, timeout: impl Seconds) -> Result<bool, Exception> {
-        self.0.wait(timeout)
+    pub fn wait(&self) -> Result<bool, Exception> {
+        self.wait_timeout(None)
+    }
+
+    /// [`wait`](Event::wait) for at most `timeout` seconds. Returns whether the flag was set at the call or during the
+    /// wait.
+    ///
+    /// # Errors
+    /// Fails as `wait` does, and with [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
+    #[track_caller]
+    pub fn wait_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
+        self.0.wait_timeout(timeout)
     }
 
     /// Has the hub call `callback` with this event when the event is set, or soon if it is set already. `callback` must

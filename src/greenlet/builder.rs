@@ -113,20 +113,16 @@ impl Builder {
         greenlet
     }
 
-    /// Makes the greenlet and starts it `seconds` from now.
-    ///
-    /// # Errors
-    /// As for [`Greenlet::spawn_later`].
+    /// Makes the greenlet and starts it `seconds` from now, as [`Greenlet::spawn_later`] does.
     #[track_caller]
     pub fn spawn_later<R: Outcome>(
         self,
         seconds: impl Seconds,
         function: impl FnOnce() -> R + 'static,
-    ) -> Result<Greenlet<R::Value>, Exception> {
-        hub::try_get_hub()?;
+    ) -> Greenlet<R::Value> {
         let greenlet = self.build(function);
-        greenlet.start_later(seconds)?;
-        Ok(greenlet)
+        greenlet.start_later_or_end(seconds);
+        greenlet
     }
 }
 

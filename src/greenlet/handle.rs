@@ -112,27 +112,23 @@ impl<T: 'static> Greenlet<T> {
 
     /// [`start_or_end`](Self::start_or_end) that also returns the error.
     pub(crate) fn start_or_fail(&self) -> Result<(), Exception> {
-        let started = self.start();
-        if let Err(error) = &started {
-            self.any().end_unrun(error);
-        }
-        started
+        self.start().inspect_err(|error| _ = self.any().end_unrun(error))
     }
 
-    /// Makes a greenlet and starts it `seconds` from now.
-    ///
-    /// # Errors
-    /// An error if the time is not a number, or if this thread has no hub and none can be made, see
-    /// [`hub::try_get_hub`].
+    /// Starts the greenlet `seconds` from now, or ends it with the error.
+    pub(crate) fn start_later_or_end(&self, seconds: impl Seconds) {
+        if let Err(error) = self.start_later(seconds) {
+            self.any().end_unrun(&error);
+        }
+    }
+
+    /// Makes a greenlet and starts it `seconds` from now; `None` means never. If the time is not a number, or this
+    /// thread can have no hub, the greenlet has ended, with that error.
     #[track_caller]
-    pub fn spawn_later<R: Outcome<Value = T>>(
-        seconds: impl Seconds,
-        function: impl FnOnce() -> R + 'static,
-    ) -> Result<Self, Exception> {
-        hub::try_get_hub()?;
+    pub fn spawn_later<R: Outcome<Value = T>>(seconds: impl Seconds, function: impl FnOnce() -> R + 'static) -> Self {
         let greenlet = Greenlet::new(function);
-        greenlet.start_later(seconds)?;
-        Ok(greenlet)
+        greenlet.start_later_or_end(seconds);
+        greenlet
     }
 
     /// Has the greenlet run soon. Does nothing if it was started before.
@@ -233,7 +229,7 @@ impl<T: 'static> Greenlet<T> {
     /// Waits for the end and moves the value out.
     #[track_caller]
     pub(crate) fn join_and_take(&self) -> Result<T, Exception> {
-        self.join(None)?;
+        self.join()?;
         self.take_outcome()
     }
 
@@ -308,7 +304,7 @@ impl<T: Clone + 'static> Greenlet<T> {
     #[track_caller]
     pub fn get_timeout(&self, timeout: impl Seconds) -> Result<T, Exception> {
         let timeout = timeout.checked()?;
-        self.join(timeout)?;
+        self.join_timeout(timeout)?;
         match &*self.0.ending.borrow() {
             Some(Ending::Value(value)) => Ok(value.clone()),
             Some(Ending::Exit(exception) | Ending::Exception(exception)) => Err(exception.clone()),
@@ -464,15 +460,15 @@ pub fn spawn<R: Outcome>(
     Greenlet::spawn(function)
 }
 
-/// Makes a greenlet that runs `function`, and starts it `seconds` from now.
+/// Makes a greenlet that runs `function`, and starts it `seconds` from now; `None` means never. If the time is not a
+/// number, or this thread can have no hub, the greenlet has ended, with that error.
 ///
-/// # Errors
-/// An error if the time is not a number, or if this thread has no hub and none can be made, see
-/// [`hub::try_get_hub`].
+/// ```
+/// let late = gevent::spawn_later(0.001, || "late");
+/// assert_eq!(late.get()?, "late");
+/// # Ok::<(), gevent::Exception>(())
+/// ```
 #[track_caller]
-pub fn spawn_later<R: Outcome>(
-    seconds: impl Seconds,
-    function: impl FnOnce() -> R + 'static,
-) -> Result<Greenlet<R::Value>, Exception> {
+pub fn spawn_later<R: Outcome>(seconds: impl Seconds, function: impl FnOnce() -> R + 'static) -> Greenlet<R::Value> {
     Greenlet::spawn_later(seconds, function)
 }

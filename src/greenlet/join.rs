@@ -1,7 +1,9 @@
 //! Waiting for the end of greenlets.
 
+use std::fmt;
+
 use greenlet_core::{Exception, getcurrent};
-use hub::{Link, Linkable, Seconds, TimeLimit, iwait, wait};
+use hub::{Link, Linkable, Seconds, TimeLimit, Wait, iwait_with, wait_with};
 use waiter::Park;
 
 use super::{AnyGreenlet, AsGreenlet, Greenlet};
@@ -12,14 +14,21 @@ use super::{AnyGreenlet, AsGreenlet, Greenlet};
 pub struct JoinSelfError;
 
 impl AnyGreenlet {
-    /// Waits for the end of the greenlet, at most `timeout` seconds. To tell an end from a timeout,
-    /// ask [`ready`](AnyGreenlet::ready).
+    /// See [`Greenlet::join`].
     ///
     /// # Errors
-    /// [`JoinSelfError`] if the greenlet joins itself; any exception that is thrown into the
-    /// current greenlet meanwhile.
+    /// As for [`Greenlet::join`].
     #[track_caller]
-    pub fn join(&self, timeout: impl Seconds) -> Result<(), Exception> {
+    pub fn join(&self) -> Result<(), Exception> {
+        self.join_timeout(None)
+    }
+
+    /// See [`Greenlet::join_timeout`].
+    ///
+    /// # Errors
+    /// As for [`Greenlet::join_timeout`].
+    #[track_caller]
+    pub fn join_timeout(&self, timeout: impl Seconds) -> Result<(), Exception> {
         let timeout = timeout.checked()?;
         if self.ready() {
             return Ok(());
@@ -59,19 +68,38 @@ impl Drop for Joining<'_> {
 }
 
 impl<T: 'static> Greenlet<T> {
-    /// Waits for the end of the greenlet, at most `timeout` seconds. To tell an end from a timeout,
-    /// ask [`ready`](Greenlet::ready).
+    /// Waits for the end of the greenlet.
     ///
     /// # Errors
-    /// [`JoinSelfError`] if the greenlet joins itself; any exception that is thrown into the
-    /// current greenlet meanwhile.
+    /// [`JoinSelfError`] if the greenlet joins itself; any exception that is thrown into the current greenlet
+    /// meanwhile.
     #[track_caller]
-    pub fn join(&self, timeout: impl Seconds) -> Result<(), Exception> {
-        self.any().join(timeout)
+    pub fn join(&self) -> Result<(), Exception> {
+        self.any().join()
+    }
+
+    /// [`join`](Greenlet::join) for at most `timeout` seconds. To tell an end from a timeout, ask
+    /// [`ready`](Greenlet::ready).
+    ///
+    /// # Errors
+    /// As for `join`; an error if the time is not a number.
+    #[track_caller]
+    pub fn join_timeout(&self, timeout: impl Seconds) -> Result<(), Exception> {
+        self.any().join_timeout(timeout)
     }
 }
 
 /// Settings of [`joinall_with`]: the keywords of gevent's `joinall`.
+///
+/// ```
+/// use gevent::{JoinAll, joinall_with, sleep, spawn};
+///
+/// let jobs = [spawn(|| sleep(0.001)), spawn(|| sleep(100))];
+/// let done = joinall_with(&jobs, JoinAll::default().count(1).raise_error())?;
+/// assert_eq!(done, [&jobs[0]]);
+/// # gevent::killall(&jobs)?;
+/// # Ok::<(), gevent::Exception>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct JoinAll {
     /// How many seconds to wait at most. `None`, the default, is no limit.
@@ -82,44 +110,115 @@ pub struct JoinAll {
     pub count: Option<usize>,
 }
 
-/// Waits until all the greenlets have ended, at most `timeout` seconds. Returns the greenlets that
-/// have ended, in the order of their ends.
+impl JoinAll {
+    /// Sets [`timeout`](JoinAll::timeout).
+    #[must_use]
+    pub fn timeout(mut self, seconds: impl Seconds) -> Self {
+        self.timeout = seconds.seconds();
+        self
+    }
+
+    /// Sets [`raise_error`](JoinAll::raise_error).
+    #[must_use]
+    pub fn raise_error(mut self) -> Self {
+        self.raise_error = true;
+        self
+    }
+
+    /// Sets [`count`](JoinAll::count).
+    #[must_use]
+    pub fn count(mut self, count: impl Into<Option<usize>>) -> Self {
+        self.count = count.into();
+        self
+    }
+}
+
+/// Waits until all the greenlets have ended. Returns them, as they were given, in the order of their ends.
+///
+/// ```
+/// use gevent::{joinall, spawn};
+///
+/// let jobs = vec![spawn(|| "one"), spawn(|| "two")];
+/// let words: Vec<_> = joinall(jobs)?.iter().filter_map(|job| job.value()).collect();
+/// assert_eq!(words, ["one", "two"]);
+/// # Ok::<(), gevent::Exception>(())
+/// ```
 ///
 /// # Errors
 /// Any exception that is thrown into the current greenlet meanwhile.
 #[track_caller]
-pub fn joinall<G: AsGreenlet>(
-    greenlets: impl IntoIterator<Item = G>,
-    timeout: impl Seconds,
-) -> Result<Vec<AnyGreenlet>, Exception> {
-    let timeout = timeout.checked()?;
-    let settings = JoinAll {
-        timeout,
-        ..JoinAll::default()
-    };
-    joinall_with(greenlets, settings)
+pub fn joinall<G: AsGreenlet>(greenlets: impl IntoIterator<Item = G>) -> Result<Vec<G>, Exception> {
+    joinall_with(greenlets, JoinAll::default())
 }
 
-/// [`joinall`] with other settings.
+/// [`joinall`] for at most `timeout` seconds. Returns the greenlets that have ended.
 ///
 /// # Errors
-/// As for `joinall`; with `raise_error`, the exception of the first greenlet that fails.
+/// As for `joinall`; an error if the time is not a number.
+#[track_caller]
+pub fn joinall_timeout<G: AsGreenlet>(
+    greenlets: impl IntoIterator<Item = G>,
+    timeout: impl Seconds,
+) -> Result<Vec<G>, Exception> {
+    joinall_with(greenlets, JoinAll::default().timeout(timeout))
+}
+
+/// [`joinall`] with other settings. Returns the greenlets that have ended.
+///
+/// # Errors
+/// As for `joinall_timeout`; with `raise_error`, the exception of the first greenlet that fails.
 #[track_caller]
 pub fn joinall_with<G: AsGreenlet>(
     greenlets: impl IntoIterator<Item = G>,
     settings: JoinAll,
-) -> Result<Vec<AnyGreenlet>, Exception> {
-    let greenlets = greenlets.into_iter().map(|g| g.as_greenlet());
-    if !settings.raise_error {
-        return wait(greenlets, settings.timeout, settings.count);
+) -> Result<Vec<G>, Exception> {
+    let greenlets = greenlets.into_iter().map(|given| Joined {
+        greenlet: given.as_greenlet(),
+        given,
+    });
+    let JoinAll {
+        timeout,
+        count,
+        raise_error,
+    } = settings;
+    let settings = Wait { timeout, count };
+    if !raise_error {
+        let done = wait_with(greenlets, settings)?;
+        return Ok(done.into_iter().map(|joined| joined.given).collect());
     }
     let mut done = Vec::new();
-    for greenlet in iwait(greenlets, settings.timeout, settings.count)? {
-        let greenlet = greenlet?;
-        if let Some(exception) = Linkable::exception(&greenlet) {
+    for joined in iwait_with(greenlets, settings)? {
+        let joined = joined?;
+        if let Some(exception) = joined.greenlet.exception() {
             return Err(exception);
         }
-        done.push(greenlet);
+        done.push(joined.given);
     }
     Ok(done)
+}
+
+/// A greenlet to wait for, and the handle to return for it.
+struct Joined<G> {
+    given: G,
+    greenlet: AnyGreenlet,
+}
+
+impl<G> fmt::Debug for Joined<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.greenlet.fmt(f)
+    }
+}
+
+impl<G> Linkable for Joined<G> {
+    fn ready(&self) -> bool {
+        self.greenlet.ready()
+    }
+
+    fn rawlink(&self, link: Link) {
+        Linkable::rawlink(&self.greenlet, link);
+    }
+
+    fn unlink(&self, link: &Link) {
+        Linkable::unlink(&self.greenlet, link);
+    }
 }

@@ -13,6 +13,17 @@ use super::{AnyGreenlet, Greenlet, Killable, Victim, joinall};
 use crate::timeout::Timeout;
 
 /// Settings of a kill: the keywords of gevent's `Greenlet.kill` and `killall`.
+///
+/// ```
+/// use gevent::{Exception, Kill, sleep, spawn};
+///
+/// let greenlet = spawn(|| sleep(100));
+/// sleep(0)?;
+/// greenlet.kill_with(Kill::with(Exception::msg("enough")).nonblocking())?;
+/// assert!(!greenlet.ready()); // it is killed soon
+/// assert_eq!(greenlet.get().unwrap_err().to_string(), "enough");
+/// # Ok::<(), Exception>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Kill {
     /// The exception that is thrown into the greenlet. `GreenletExit` by default.
@@ -26,11 +37,32 @@ pub struct Kill {
 impl Default for Kill {
     #[track_caller]
     fn default() -> Self {
+        Kill::with(Exception::new(GreenletExit))
+    }
+}
+
+impl Kill {
+    /// Settings with this exception.
+    pub fn with(exception: impl Into<Exception>) -> Self {
         Kill {
-            exception: Exception::new(GreenletExit),
+            exception: exception.into(),
             block: true,
             timeout: None,
         }
+    }
+
+    /// The kill does not wait for the greenlet's end: gevent's `block=False`.
+    #[must_use]
+    pub fn nonblocking(mut self) -> Self {
+        self.block = false;
+        self
+    }
+
+    /// Sets how many seconds to wait at most.
+    #[must_use]
+    pub fn timeout(mut self, seconds: impl Seconds) -> Self {
+        self.timeout = seconds.seconds();
+        self
     }
 }
 
@@ -84,7 +116,7 @@ impl AnyGreenlet {
         })?;
         if let Some(park) = park {
             park?.wait(&hub, self)?;
-            self.join(kill.timeout)?;
+            self.join_timeout(kill.timeout)?;
         }
         Ok(self.ready())
     }
@@ -127,7 +159,7 @@ impl<T: 'static> Greenlet<T> {
         let killed = KillOnDrop(self);
         let result = function(self);
         match &result {
-            Ok(_) => self.join(None)?,
+            Ok(_) => self.join()?,
             Err(exception) => {
                 let kill = Kill {
                     exception: exception.clone(),
@@ -225,5 +257,5 @@ pub fn killall_with<K: Killable>(greenlets: impl IntoIterator<Item = K>, kill: K
     let timeout = Timeout::new(kill.timeout.seconds());
     timeout.start()?;
     park?.wait(&hub, &"killall")?;
-    joinall(alive.take(), None).map(drop)
+    joinall(alive.take()).map(drop)
 }

@@ -28,7 +28,7 @@ mod tree;
 pub use any::{AnyGreenlet, AsGreenlet};
 pub use builder::Builder;
 pub use handle::{Greenlet, spawn, spawn_later};
-pub use join::{JoinAll, JoinSelfError, joinall, joinall_with};
+pub use join::{JoinAll, JoinSelfError, joinall, joinall_timeout, joinall_with};
 pub use kill::{Kill, killall, killall_with};
 pub use raw::{Killable, Victim, kill, spawn_raw};
 pub use tree::SpawnTreeLocals;

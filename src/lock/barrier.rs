@@ -27,7 +27,7 @@ pub struct BrokenBarrierError;
 /// let greenlets: Vec<_> = (0..3)
 ///     .map(|_| {
 ///         let barrier = barrier.clone();
-///         gevent::spawn(move || barrier.wait(None))
+///         gevent::spawn(move || barrier.wait())
 ///     })
 ///     .collect();
 /// let mut order = Vec::new();
@@ -117,17 +117,25 @@ impl Barrier {
         self.0.state.get() == BarrierState::Broken
     }
 
-    /// Waits until all parties have come, at most `timeout` seconds (`None` means the barrier's
-    /// [own](Barrier::with_timeout) timeout); if that takes longer, breaks the barrier. Returns how
-    /// many greenlets had come before this one.
+    /// Waits until all parties have come; if that takes longer than the barrier's [own](Barrier::with_timeout) timeout,
+    /// breaks the barrier. Returns how many greenlets had come before this one.
     ///
     /// # Errors
-    /// [`BrokenBarrierError`] if the barrier is broken, or reset meanwhile; the error of the
-    /// action, in the greenlet that called it; any exception that is thrown into the current
-    /// greenlet meanwhile, which does not break the barrier: it waits for one more greenlet then;
-    /// an error if the time is not a number.
+    /// [`BrokenBarrierError`] if the barrier is broken, or reset meanwhile; the error of the action, in the greenlet
+    /// that called it; any exception that is thrown into the current greenlet meanwhile, which does not break the
+    /// barrier: it waits for one more greenlet then.
     #[track_caller]
-    pub fn wait(&self, timeout: impl Seconds) -> Result<usize, Exception> {
+    pub fn wait(&self) -> Result<usize, Exception> {
+        self.wait_timeout(None)
+    }
+
+    /// [`wait`](Barrier::wait) for at most `timeout` seconds, instead of the barrier's own timeout; `None` means that
+    /// one.
+    ///
+    /// # Errors
+    /// As for `wait`; an error if the time is not a number.
+    #[track_caller]
+    pub fn wait_timeout(&self, timeout: impl Seconds) -> Result<usize, Exception> {
         let timeout = timeout.checked()?.or(self.0.timeout.get()).checked()?;
         let inner = &*self.0;
         self.enter()?;

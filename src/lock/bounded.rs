@@ -84,8 +84,17 @@ macro_rules! bounded_methods {
             /// # Errors
             /// Fails as [`Semaphore::wait`] does.
             #[track_caller]
-            pub fn wait(&self, timeout: impl Seconds) -> Result<usize, Exception> {
-                self.semaphore.wait(timeout)
+            pub fn wait(&self) -> Result<usize, Exception> {
+                self.wait_timeout(None)
+            }
+
+            /// [`wait`](Self::wait) for at most `timeout` seconds.
+            ///
+            /// # Errors
+            /// Fails as [`Semaphore::wait_timeout`] does.
+            #[track_caller]
+            pub fn wait_timeout(&self, timeout: impl Seconds) -> Result<usize, Exception> {
+                self.semaphore.wait_timeout(timeout)
             }
 
             /// Removes a link, if it was not called yet, as [`Semaphore::unlink`] does.

@@ -22,7 +22,7 @@ use super::{NotOwnedError, RLock, RLockGuard};
 ///     let (changed, items) = (changed.clone(), items.clone());
 ///     move || {
 ///         let _held = changed.acquire_guard()?;
-///         changed.wait_for(|| !items.borrow().is_empty(), None)?;
+///         changed.wait_for(|| !items.borrow().is_empty())?;
 ///         Ok(items.borrow_mut().pop())
 ///     }
 /// });
@@ -92,20 +92,27 @@ impl Condition {
         self.lock.release()
     }
 
-    /// Releases the lock, waits for a notification, at most `timeout` seconds, and acquires the
-    /// lock again, as often as it was held. Returns whether a notification came.
+    /// Releases the lock, waits for a notification, and acquires the lock again, as often as it was held. Returns true.
     ///
     /// The data may have changed again before the lock is acquired, so most callers want
-    /// [`wait_for`](Condition::wait_for). The lock is held again when this returns, also with an
-    /// error: kills and timeouts of the current greenlet are held back while the lock is acquired.
-    /// The one exception is an error that is thrown by hand at that time: it is returned without
-    /// the lock.
+    /// [`wait_for`](Condition::wait_for). The lock is held again when this returns, also with an error: kills and
+    /// timeouts of the current greenlet are held back while the lock is acquired. The one exception is an error that is
+    /// thrown by hand at that time: it is returned without the lock.
     ///
     /// # Errors
-    /// [`NotOwnedError`] if the current greenlet does not hold the lock; any exception that is
-    /// thrown into the greenlet while it waits; an error if the time is not a number.
+    /// [`NotOwnedError`] if the current greenlet does not hold the lock; any exception that is thrown into the greenlet
+    /// while it waits.
     #[track_caller]
-    pub fn wait(&self, timeout: impl Seconds) -> Result<bool, Exception> {
+    pub fn wait(&self) -> Result<bool, Exception> {
+        self.wait_timeout(None)
+    }
+
+    /// [`wait`](Condition::wait) for at most `timeout` seconds. Returns whether a notification came.
+    ///
+    /// # Errors
+    /// As for `wait`; an error if the time is not a number.
+    #[track_caller]
+    pub fn wait_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         let timeout = timeout.checked()?;
         self.lock.check_owned()?;
         let saved = self.lock.release_save();
@@ -118,13 +125,27 @@ impl Condition {
         acquired.and(notified)
     }
 
-    /// [Waits](Condition::wait) until `predicate` returns true, at most `timeout` seconds in all.
-    /// Returns whether it did. The predicate is called with the lock held.
+    /// [Waits](Condition::wait) until `predicate` returns true, and returns true. The predicate is called with the lock
+    /// held.
     ///
     /// # Errors
     /// As for `wait`.
     #[track_caller]
-    pub fn wait_for(&self, mut predicate: impl FnMut() -> bool, timeout: impl Seconds) -> Result<bool, Exception> {
+    pub fn wait_for(&self, predicate: impl FnMut() -> bool) -> Result<bool, Exception> {
+        self.wait_for_timeout(predicate, None)
+    }
+
+    /// [`wait_for`](Condition::wait_for) for at most `timeout` seconds in all. Returns whether the predicate became
+    /// true.
+    ///
+    /// # Errors
+    /// As for [`wait_timeout`](Condition::wait_timeout).
+    #[track_caller]
+    pub fn wait_for_timeout(
+        &self,
+        mut predicate: impl FnMut() -> bool,
+        timeout: impl Seconds,
+    ) -> Result<bool, Exception> {
         let deadline = Deadline::after(timeout.checked()?);
         self.lock.check_owned()?;
         loop {
@@ -133,7 +154,7 @@ impl Condition {
             }
             match deadline.left() {
                 Some(seconds) if seconds <= 0.0 => return Ok(false),
-                left => self.wait(left)?,
+                left => self.wait_timeout(left)?,
             };
         }
     }

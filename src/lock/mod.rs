@@ -26,7 +26,7 @@
 //!         })
 //!     })
 //!     .collect();
-//! assert_eq!(joinall(&greenlets, 10)?.len(), 4);
+//! assert_eq!(joinall_timeout(&greenlets, 10)?.len(), 4);
 //! # Ok::<(), Exception>(())
 //! ```
 

@@ -34,7 +34,7 @@ use crate::abstract_linkable::{AbstractLinkable, Waitable};
 ///         })
 ///     })
 ///     .collect();
-/// gevent::joinall(&greenlets, None)?;
+/// gevent::joinall(&greenlets)?;
 /// assert_eq!(two_at_a_time.counter(), 2);
 /// # Ok::<(), gevent::Exception>(())
 /// ```
@@ -125,7 +125,7 @@ impl Semaphore {
         if self.try_acquire() {
             return Ok(true);
         }
-        let woken = self.0.wait(timeout)?;
+        let woken = self.0.wait_timeout(timeout)?;
         // A link wakes the greenlet only while the counter is not 0, and the greenlet runs at once,
         // so `try_acquire` fails only after a tracer has let others run.
         Ok(woken && self.try_acquire())
@@ -198,16 +198,24 @@ impl Semaphore {
         taken
     }
 
-    /// Waits until the semaphore can be acquired, at most `timeout` seconds, without acquiring it.
-    /// Returns the counter: 0 if the time is over, or another greenlet was quicker.
+    /// Waits until the semaphore can be acquired, without acquiring it. Returns the counter: 0 if another greenlet was
+    /// quicker.
     ///
     /// # Errors
-    /// Any exception that is thrown into the current greenlet meanwhile; an error if the time is
-    /// not a number.
+    /// Any exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
-    pub fn wait(&self, timeout: impl Seconds) -> Result<usize, Exception> {
+    pub fn wait(&self) -> Result<usize, Exception> {
+        self.wait_timeout(None)
+    }
+
+    /// [`wait`](Semaphore::wait) for at most `timeout` seconds. The counter is also 0 if the time is over.
+    ///
+    /// # Errors
+    /// As for `wait`; an error if the time is not a number.
+    #[track_caller]
+    pub fn wait_timeout(&self, timeout: impl Seconds) -> Result<usize, Exception> {
         if self.counter() == 0 {
-            self.0.wait(timeout)?;
+            self.0.wait_timeout(timeout)?;
         }
         Ok(self.counter())
     }

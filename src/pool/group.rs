@@ -25,8 +25,8 @@ use crate::timeout::Timeout;
 /// let group = Group::new();
 /// let quick = group.spawn(|| gevent::sleep(0.001))?;
 /// group.spawn(|| gevent::sleep(100))?;
-/// quick.join(None)?;
-/// assert!(!group.join(0.01)?);
+/// quick.join()?;
+/// assert!(!group.join_timeout(0.01)?);
 /// assert_eq!(group.len(), 1);
 /// group.kill()?;
 /// assert!(group.is_empty());
@@ -135,17 +135,24 @@ impl Group {
         }
     }
 
-    /// Waits until there is a free place, at most `timeout` seconds, without taking it. Returns how
-    /// many there are: 1 if there is no limit, 0 if the time is over, or another greenlet was
-    /// quicker.
+    /// Waits until there is a free place, without taking it. Returns how many there are: 1 if there is no limit, 0 if
+    /// another greenlet was quicker.
     ///
     /// # Errors
-    /// Any exception that is thrown into the current greenlet meanwhile; an error if the time is
-    /// not a number.
+    /// Any exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
-    pub fn wait_available(&self, timeout: impl Seconds) -> Result<usize, Exception> {
+    pub fn wait_available(&self) -> Result<usize, Exception> {
+        self.wait_available_timeout(None)
+    }
+
+    /// [`wait_available`](Group::wait_available) for at most `timeout` seconds. Returns 0 also if the time is over.
+    ///
+    /// # Errors
+    /// As for `wait_available`; an error if the time is not a number.
+    #[track_caller]
+    pub fn wait_available_timeout(&self, timeout: impl Seconds) -> Result<usize, Exception> {
         match &self.0.limit {
-            Some(limit) => limit.semaphore.wait(timeout),
+            Some(limit) => limit.semaphore.wait_timeout(timeout),
             None => Ok(1),
         }
     }
@@ -266,27 +273,44 @@ impl Group {
         Ok(greenlet)
     }
 
-    /// Waits until there are no members, at most `timeout` seconds. Returns whether there were none
-    /// at any time meanwhile.
+    /// Waits until there are no members, and returns true.
     ///
     /// # Errors
-    /// Any exception that is thrown into the current greenlet meanwhile; an error if the time is
-    /// not a number.
+    /// Any exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
-    pub fn join(&self, timeout: impl Seconds) -> Result<bool, Exception> {
-        self.0.empty.wait(timeout)
+    pub fn join(&self) -> Result<bool, Exception> {
+        self.join_timeout(None)
     }
 
-    /// [`join`](Group::join) that returns the exception of a member that has failed: gevent's
-    /// `join(raise_error=True)`. When the wait is over, it looks at the greenlets that were members
-    /// when it began, in the order in which they were made.
+    /// [`join`](Group::join) for at most `timeout` seconds. Returns whether there were no members at any time
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// As for `join`; an error if the time is not a number.
+    #[track_caller]
+    pub fn join_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
+        self.0.empty.wait_timeout(timeout)
+    }
+
+    /// [`join`](Group::join) that returns the exception of a member that has failed: gevent's `join(raise_error=True)`.
+    /// When the wait is over, it looks at the greenlets that were members when it began, in the order in which they
+    /// were made.
     ///
     /// # Errors
     /// As for `join`; the exception of the first of these greenlets that has failed.
     #[track_caller]
-    pub fn join_raise_error(&self, timeout: impl Seconds) -> Result<bool, Exception> {
+    pub fn join_raise_error(&self) -> Result<bool, Exception> {
+        self.join_raise_error_timeout(None)
+    }
+
+    /// [`join_raise_error`](Group::join_raise_error) for at most `timeout` seconds.
+    ///
+    /// # Errors
+    /// As for `join_raise_error`; an error if the time is not a number.
+    #[track_caller]
+    pub fn join_raise_error_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         let greenlets = self.greenlets();
-        let empty = self.join(timeout)?;
+        let empty = self.join_timeout(timeout)?;
         match greenlets.iter().find_map(AnyGreenlet::exception) {
             Some(exception) => Err(exception),
             None => Ok(empty),
@@ -317,7 +341,7 @@ impl Group {
                 if !kill.block {
                     break;
                 }
-                for ended in joinall(self.greenlets(), None)? {
+                for ended in joinall(self.greenlets())? {
                     // User code may have taken the link away that does this.
                     self.discard(ended);
                 }
@@ -344,7 +368,7 @@ impl Group {
     pub fn killone_with(&self, greenlet: impl AsGreenlet, kill: Kill) -> Result<(), Exception> {
         let greenlet = greenlet.as_greenlet();
         if self.kill_member(&greenlet, &kill)? && kill.block {
-            greenlet.join(kill.timeout)?;
+            greenlet.join_timeout(kill.timeout)?;
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ pub struct PoolFull;
 /// assert!(pool.full());
 /// pool.spawn(|| ())?; // waits for the first
 /// assert!(first.ready());
-/// assert!(pool.join(None)?);
+/// assert!(pool.join()?);
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 ///

@@ -53,10 +53,7 @@ impl<T: 'static> Starting<T> {
         self.wanted.withdraw();
         if !self.starter.ready() {
             // This fails only if the loop is destroyed.
-            let _ = self.starter.kill_with(Kill {
-                block: false,
-                ..Kill::default()
-            });
+            let _ = self.starter.kill_with(Kill::default().nonblocking());
         }
     }
 }

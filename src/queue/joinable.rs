@@ -42,7 +42,7 @@ use crate::event::Event;
 /// for seconds in [0.001, 0.002, 0.001] {
 ///     queue.put(seconds)?;
 /// }
-/// assert!(queue.join(None)?);
+/// assert!(queue.join()?);
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 ///
@@ -90,14 +90,22 @@ impl<S: Storage> BaseJoinableQueue<S> {
         }
     }
 
-    /// Waits until all tasks are done, for at most `timeout` seconds. Returns whether they were, at the call or at some
+    /// Waits until all tasks are done, and returns true.
+    ///
+    /// # Errors
+    /// Returns any exception that is thrown into the current greenlet meanwhile.
+    #[track_caller]
+    pub fn join(&self) -> Result<bool, Exception> {
+        self.join_timeout(None)
+    }
+
+    /// [`join`](Self::join) for at most `timeout` seconds. Returns whether all tasks were done, at the call or at some
     /// time during the wait.
     ///
     /// # Errors
-    /// Returns any exception that is thrown into the current greenlet meanwhile, and
-    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
+    /// Fails as `join` does, and with [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
     #[track_caller]
-    pub fn join(&self, timeout: impl Seconds) -> Result<bool, Exception> {
+    pub fn join_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         let all_done = self.0.0.all_done.get_or_init(|| {
             let event = Event::new();
             if self.unfinished_tasks() == 0 {
@@ -105,7 +113,7 @@ impl<S: Storage> BaseJoinableQueue<S> {
             }
             event
         });
-        all_done.wait(timeout)
+        all_done.wait_timeout(timeout)
     }
 
     /// Shuts the queue down: puts fail from now on, and gets fail when the queue is empty. Greenlets that wait are

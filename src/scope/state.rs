@@ -268,10 +268,7 @@ impl ScopeState {
     /// Kills all greenlets, without waiting.
     pub(super) fn cancel_all(&self) {
         for greenlet in self.running() {
-            let kill = Kill {
-                block: false,
-                ..Kill::default()
-            };
+            let kill = Kill::default().nonblocking();
             // This fails if the loop is destroyed, and then `join_all` ends the greenlets.
             let _ = greenlet.kill_with(kill);
         }
@@ -288,7 +285,7 @@ impl ScopeState {
             } else if let Some(greenlet) = self.last_running() {
                 // The loan is returned, so the user's function is over, but the greenlet has not
                 // ended yet.
-                greenlet.join(None)
+                greenlet.join()
             } else {
                 return thrown;
             };

@@ -29,7 +29,7 @@ pub struct ExecutorShutDownError;
 ///
 /// let executor = ThreadPoolExecutor::new(2);
 /// let future = executor.submit(|| 6 * 7)?;
-/// assert_eq!(future.result(None)?, 42);
+/// assert_eq!(future.result()?, 42);
 /// executor.shutdown(true)?;
 /// assert!(executor.submit(|| ()).is_err());
 /// # Ok::<(), gevent::Exception>(())
@@ -146,26 +146,41 @@ impl<T: 'static> Future<T> {
 }
 
 impl<T: Clone + 'static> Future<T> {
-    /// Waits until the task is done, at most `timeout` seconds, and returns its value.
+    /// Waits until the task is done, and returns its value.
     ///
     /// # Errors
-    /// The error of the task; [`TimeoutError`](crate::TimeoutError) if the time is over; any
-    /// exception that is thrown into the current greenlet meanwhile.
+    /// The error of the task; any exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
-    pub fn result(&self, timeout: impl Seconds) -> Result<T, Exception> {
+    pub fn result(&self) -> Result<T, Exception> {
+        self.result_timeout(None)
+    }
+
+    /// [`result`](Future::result) for at most `timeout` seconds.
+    ///
+    /// # Errors
+    /// As for `result`; [`TimeoutError`](crate::TimeoutError) if the time is over.
+    #[track_caller]
+    pub fn result_timeout(&self, timeout: impl Seconds) -> Result<T, Exception> {
         self.0.get_timeout(timeout)
     }
 
-    /// Waits until the task is done, at most `timeout` seconds, and returns the exception that it
-    /// has failed with, if it has.
+    /// Waits until the task is done, and returns the exception that it has failed with, if it has.
     ///
     /// # Errors
-    /// [`TimeoutError`](crate::TimeoutError) if the time is over; any exception that is thrown into
-    /// the current greenlet meanwhile.
+    /// Any exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
-    pub fn exception(&self, timeout: impl Seconds) -> Result<Option<Exception>, Exception> {
+    pub fn exception(&self) -> Result<Option<Exception>, Exception> {
+        self.exception_timeout(None)
+    }
+
+    /// [`exception`](Future::exception) for at most `timeout` seconds.
+    ///
+    /// # Errors
+    /// As for `exception`; [`TimeoutError`](crate::TimeoutError) if the time is over.
+    #[track_caller]
+    pub fn exception_timeout(&self, timeout: impl Seconds) -> Result<Option<Exception>, Exception> {
         let timeout = timeout.checked()?;
-        self.0.wait(timeout)?;
+        self.0.wait_timeout(timeout)?;
         if self.done() {
             return Ok(self.0.exception());
         }

@@ -37,7 +37,7 @@ impl<T: Send + 'static> Delivery<T> {
 
     #[track_caller]
     fn take(self) -> Result<T, Exception> {
-        self.there.wait(None)?;
+        self.there.wait()?;
         let ended = self.slot.take();
         ended.unwrap_or_else(|| Err(crate::timeout::expired(None)))
     }

@@ -155,7 +155,7 @@ impl ThreadPool {
             if generation.shared.workers() <= size {
                 return Ok(());
             }
-            inner.told.wait(None)?;
+            inner.told.wait()?;
             if !Rc::ptr_eq(&generation, &inner.generation()?) {
                 return Ok(());
             }
@@ -297,7 +297,7 @@ impl ThreadPool {
         // After a fork, this wakes the greenlets that wait for lost tasks. An error means that
         // there is no pool to begin.
         let _ = self.0.generation();
-        self.0.idle.wait(None).map(drop)
+        self.0.idle.wait().map(drop)
     }
 
     /// Has all threads end when they have done the tasks that they were given, and waits for that

@@ -244,23 +244,39 @@ impl<T: Clone + Send + 'static> AsyncResult<T> {
         self.held().unwrap_or_else(|| Err(crate::timeout::expired(None)))
     }
 
-    /// The same as [`get_timeout`](AsyncResult::get_timeout): the name that futures have for it.
+    /// The same as [`get`](AsyncResult::get): the name that futures have for it.
+    ///
+    /// # Errors
+    /// Fails as `get` does.
+    #[track_caller]
+    pub fn result(&self) -> Result<T, Exception> {
+        self.result_timeout(None)
+    }
+
+    /// The same as [`get_timeout`](AsyncResult::get_timeout).
     ///
     /// # Errors
     /// Fails as `get_timeout` does.
     #[track_caller]
-    pub fn result(&self, timeout: impl Seconds) -> Result<T, Exception> {
+    pub fn result_timeout(&self, timeout: impl Seconds) -> Result<T, Exception> {
         self.get_timeout(timeout)
     }
 
-    /// Waits until the result is set, for at most `timeout` seconds, and returns its value. Returns `None` if the
-    /// result holds an exception, or is still not set.
+    /// Waits until the result is set, and returns its value, or `None` if the result holds an exception.
     ///
     /// # Errors
-    /// Returns any exception that is thrown into the current greenlet meanwhile, and
-    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
+    /// Returns any exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
-    pub fn wait(&self, timeout: impl Seconds) -> Result<Option<T>, Exception> {
+    pub fn wait(&self) -> Result<Option<T>, Exception> {
+        self.wait_timeout(None)
+    }
+
+    /// [`wait`](AsyncResult::wait) for at most `timeout` seconds. Returns `None` also if the result is still not set.
+    ///
+    /// # Errors
+    /// Fails as `wait` does, and with [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
+    #[track_caller]
+    pub fn wait_timeout(&self, timeout: impl Seconds) -> Result<Option<T>, Exception> {
         let timeout = timeout.checked()?;
         let deadline = Deadline::after(timeout);
         wait(&self.0, For::Result, |state| state.ready(), timeout)?;

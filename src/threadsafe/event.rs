@@ -22,7 +22,7 @@ use super::line::{Given, Lined, ThreadsafeLine, rawlink, unlink, wait};
 /// let event = Event::new();
 /// let thread = std::thread::spawn({
 ///     let event = event.clone();
-///     move || event.wait(None)
+///     move || event.wait()
 /// });
 /// event.set();
 /// assert!(thread.join().unwrap()?);
@@ -81,14 +81,22 @@ impl Event {
         self.0.lock().flag = false;
     }
 
-    /// Waits until the flag is set, for at most `timeout` seconds. Returns whether the flag was set at the call or
-    /// during the wait; it may have been cleared again since.
+    /// Waits until the flag is set, and returns true; the flag may have been cleared again since.
     ///
     /// # Errors
-    /// Returns any exception that is thrown into the current greenlet meanwhile, and
-    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
+    /// Returns any exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
-    pub fn wait(&self, timeout: impl Seconds) -> Result<bool, Exception> {
+    pub fn wait(&self) -> Result<bool, Exception> {
+        self.wait_timeout(None)
+    }
+
+    /// [`wait`](Event::wait) for at most `timeout` seconds. Returns whether the flag was set at the call or during the
+    /// wait.
+    ///
+    /// # Errors
+    /// Fails as `wait` does, and with [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
+    #[track_caller]
+    pub fn wait_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         wait(&self.0, (), |state| state.flag, timeout.checked()?)
     }
 

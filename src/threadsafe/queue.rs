@@ -498,14 +498,22 @@ impl<T: Send + 'static> Queue<T> {
         Ok(())
     }
 
-    /// Waits until all tasks are done, for at most `timeout` seconds. Returns whether they were, at the call or at some
+    /// Waits until all tasks are done, and returns true.
+    ///
+    /// # Errors
+    /// Returns any exception that is thrown into the current greenlet meanwhile.
+    #[track_caller]
+    pub fn join(&self) -> Result<bool, Exception> {
+        self.join_timeout(None)
+    }
+
+    /// [`join`](Queue::join) for at most `timeout` seconds. Returns whether all tasks were done, at the call or at some
     /// time during the wait.
     ///
     /// # Errors
-    /// Returns any exception that is thrown into the current greenlet meanwhile, and
-    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
+    /// Fails as `join` does, and with [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
     #[track_caller]
-    pub fn join(&self, timeout: impl Seconds) -> Result<bool, Exception> {
+    pub fn join_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         let enter = |state: &mut QueueState<T>| state.unfinished_tasks == 0;
         wait(&self.0, End::Join, enter, timeout.checked()?)
     }

@@ -138,14 +138,22 @@ impl Semaphore {
         Some(counter)
     }
 
-    /// Waits until the semaphore could be acquired, for at most `timeout` seconds, without acquiring it. Returns the
-    /// counter: it is 0 if the time was over, or if others have acquired the semaphore since.
+    /// Waits until the semaphore could be acquired, without acquiring it. Returns the counter: it is 0 if others have
+    /// acquired the semaphore since.
     ///
     /// # Errors
-    /// Returns any exception that is thrown into the current greenlet meanwhile, and
-    /// [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
+    /// Returns any exception that is thrown into the current greenlet meanwhile.
     #[track_caller]
-    pub fn wait(&self, timeout: impl Seconds) -> Result<usize, Exception> {
+    pub fn wait(&self) -> Result<usize, Exception> {
+        self.wait_timeout(None)
+    }
+
+    /// [`wait`](Semaphore::wait) for at most `timeout` seconds. The counter is also 0 if the time was over.
+    ///
+    /// # Errors
+    /// Fails as `wait` does, and with [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
+    #[track_caller]
+    pub fn wait_timeout(&self, timeout: impl Seconds) -> Result<usize, Exception> {
         let enter = |permits: &mut Permits| permits.counter > 0;
         watch(&self.0, (), enter, timeout.checked()?)?;
         Ok(self.counter())

@@ -34,7 +34,7 @@ pub(crate) fn each_watcher_gets_its_own(t: &Trace) -> TestResult {
 
 pub(crate) fn sent_from_a_callback(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(-1.0)?);
     let b = t.watch("b", loop_.async_()?);
     t.start(&b)?;
     t.start_then(&timer, {

@@ -28,7 +28,7 @@ fn queue_then(
 
 pub(crate) fn they_run_in_their_order_before_anything_else(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(-1.0)?);
     t.start(&timer)?;
     for name in ["first", "second", "third"] {
         queue(t, &loop_, name)?;
@@ -89,7 +89,7 @@ pub(crate) fn one_may_stop_the_next(t: &Trace) -> TestResult {
 
 pub(crate) fn a_watcher_started_in_one_fires_in_the_same_iteration(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(-1.0)?);
     queue_then(t, &loop_, "first", {
         let (t, loop_) = (t.clone(), loop_.clone());
         move || {
@@ -102,7 +102,7 @@ pub(crate) fn a_watcher_started_in_one_fires_in_the_same_iteration(t: &Trace) ->
 
 pub(crate) fn one_queued_by_a_watcher_runs_in_the_next_iteration(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(-1.0)?);
     t.start_then(&timer, {
         let (t, loop_) = (t.clone(), loop_.clone());
         move || {
@@ -166,7 +166,7 @@ pub(crate) fn exactly_fifty_are_not_cut(t: &Trace) -> TestResult {
 
 pub(crate) fn a_break_in_one_ends_the_run_after_the_rest(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(-1.0)?);
     t.start(&timer)?;
     queue_then(t, &loop_, "first", {
         let loop_ = loop_.clone();

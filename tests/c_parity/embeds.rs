@@ -64,7 +64,7 @@ pub(crate) fn with_a_priority(t: &Trace) -> TestResult {
     let inner = inner_loop()?;
     watch_pipe_inside(t, &inner, true)?;
     let embed = t.watch("embed", loop_.embed(&inner)?.with_priority(-1)?);
-    let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(-1.0)?);
     start_sweep(t, &embed)?;
     t.start(&timer)?;
     t.run_once(&loop_)

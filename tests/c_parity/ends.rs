@@ -57,7 +57,7 @@ fn start_all(t: &Trace, loop_: &Loop) -> TestResult<(Io, Timer)> {
     let [reader, writer] = make_pipe()?;
     put(writer, "x")?;
     let io = t.watch("io", loop_.io(reader, Events::READ)?);
-    let timer = t.watch("timer", loop_.timer(1000.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(1000.0)?);
     let usr1 = t.watch("usr1", loop_.signal(SIGUSR1)?);
     let async_ = t.watch("async", loop_.async_()?);
     let idle = t.watch("idle", loop_.idle()?);
@@ -105,7 +105,7 @@ pub(crate) fn the_default_loop_can_be_made_anew(t: &Trace) -> TestResult {
     loop_.destroy()?;
     let loop_ = t.default_loop()?;
     t.mark(&loop_, "made anew")?;
-    let timer = t.rewatch("timer", loop_.timer(-1.0, 0.0)?);
+    let timer = t.rewatch("timer", loop_.timer(-1.0)?);
     t.start(&timer)?;
     t.run(&loop_)
 }

@@ -17,7 +17,7 @@ pub(crate) fn an_active_watcher_gets_what_it_is_fed(t: &Trace) -> TestResult {
 
 pub(crate) fn a_watcher_need_not_be_started(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(1000.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(1000.0)?);
     t.feed(&timer, Events::TIMER)?;
     t.mark(&loop_, "fed")?;
     t.run(&loop_)?;
@@ -26,7 +26,7 @@ pub(crate) fn a_watcher_need_not_be_started(t: &Trace) -> TestResult {
 
 pub(crate) fn two_feeds_are_one_event(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(1000.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(1000.0)?);
     t.feed(&timer, Events::TIMER)?;
     t.feed(&timer, Events::CUSTOM)?;
     t.mark(&loop_, "fed")?;
@@ -35,8 +35,8 @@ pub(crate) fn two_feeds_are_one_event(t: &Trace) -> TestResult {
 
 pub(crate) fn of_one_priority_the_last_fed_comes_first(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(1000.0, 0.0)?);
-    let other = t.watch("other", loop_.timer(1000.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(1000.0)?);
+    let other = t.watch("other", loop_.timer(1000.0)?);
     let prepare = t.watch("prepare", loop_.prepare()?);
     t.feed(&timer, Events::CUSTOM)?;
     t.feed(&prepare, Events::CUSTOM)?;
@@ -47,8 +47,8 @@ pub(crate) fn of_one_priority_the_last_fed_comes_first(t: &Trace) -> TestResult 
 
 pub(crate) fn a_stop_takes_the_event_back(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(1000.0, 0.0)?);
-    let other = t.watch("other", loop_.timer(1000.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(1000.0)?);
+    let other = t.watch("other", loop_.timer(1000.0)?);
     t.feed(&timer, Events::CUSTOM)?;
     t.feed(&other, Events::CUSTOM)?;
     timer.stop()?;
@@ -71,14 +71,14 @@ fn feed_times(t: &Trace, timer: &Timer, events: Events, times: u32) -> TestResul
 
 pub(crate) fn a_watcher_may_feed_itself(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(1000.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(1000.0)?);
     feed_times(t, &timer, Events::TIMER, 3)?;
     t.run(&loop_)
 }
 
 pub(crate) fn a_fed_timer_is_still_due(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(-1.0)?);
     t.start(&timer)?;
     t.feed(&timer, Events::CUSTOM)?;
     t.mark(&loop_, "fed")?;

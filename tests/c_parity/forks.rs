@@ -22,7 +22,7 @@ pub(crate) fn the_child_is_noticed_when_its_loop_runs(t: &Trace) -> TestResult {
     let forked = t.watch("forked", loop_.fork()?);
     let second = t.watch("second", loop_.fork()?.with_priority(1)?);
     let io = t.watch("io", loop_.io(reader, Events::READ)?);
-    let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(-1.0)?);
     t.start(&forked)?;
     t.start(&second)?;
     t.start(&io)?;

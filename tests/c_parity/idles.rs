@@ -33,7 +33,7 @@ pub(crate) fn an_active_one_locks_out_those_of_lower_priority(t: &Trace) -> Test
 pub(crate) fn an_event_of_the_same_priority_locks_out(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let [_, middle, _] = three(t, &loop_, [-1, 0, 1])?;
-    let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(-1.0)?);
     t.start(&middle)?;
     t.start(&timer)?;
     t.run_once(&loop_)?;
@@ -43,7 +43,7 @@ pub(crate) fn an_event_of_the_same_priority_locks_out(t: &Trace) -> TestResult {
 pub(crate) fn an_event_of_lower_priority_does_not(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let [low, _, high] = three(t, &loop_, [-1, 0, 1])?;
-    let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(-1.0)?);
     t.start(&high)?;
     t.start(&low)?;
     t.start(&timer)?;

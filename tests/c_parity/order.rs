@@ -6,7 +6,7 @@ use crate::system::{make_pipe, put, raise};
 use crate::trace::{TestResult, Trace};
 
 fn due(loop_: &Loop, priority: i32) -> TestResult<Timer> {
-    Ok(loop_.timer(-1.0, 0.0)?.with_priority(priority)?)
+    Ok(loop_.timer(-1.0)?.with_priority(priority)?)
 }
 
 pub(crate) fn higher_priorities_first(t: &Trace) -> TestResult {
@@ -58,7 +58,7 @@ impl Everything {
         put(writer, "x")?;
         Ok(Everything {
             io: loop_.io(reader, Events::READ)?,
-            timer: loop_.timer(-1.0, 0.0)?,
+            timer: loop_.timer(-1.0)?,
             periodic: loop_.periodic(1.0, 0.0)?,
             usr1: loop_.signal(libc::SIGUSR1)?,
             idle: loop_.idle()?,

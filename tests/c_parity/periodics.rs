@@ -28,7 +28,7 @@ pub(crate) fn an_interval_begins_at_the_next_multiple(t: &Trace) -> TestResult {
 
 pub(crate) fn they_fire_before_timers(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(-1.0)?);
     let a = t.watch("a", loop_.periodic(1000.0, 0.0)?);
     t.start(&a)?;
     t.start(&timer)?;

@@ -24,7 +24,7 @@ pub(crate) fn every_type_but_cleanup_counts_from_start_to_stop(t: &Trace) -> Tes
         t.mark(&loop_, "started")
     };
     count("io", loop_.io(reader, Events::READ)?.into())?;
-    count("timer", loop_.timer(1000.0, 0.0)?.into())?;
+    count("timer", loop_.timer(1000.0)?.into())?;
     count("periodic", loop_.periodic(1e12, 0.0)?.into())?;
     count("usr1", loop_.signal(libc::SIGUSR1)?.into())?;
     count("stat_", loop_.stat("/", 0.0)?.into())?;
@@ -43,7 +43,7 @@ pub(crate) fn every_type_but_cleanup_counts_from_start_to_stop(t: &Trace) -> Tes
 
 pub(crate) fn a_watcher_without_ref_does_not_keep_the_loop(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(1000.0, 0.0)?.with_ref(false)?);
+    let timer = t.watch("timer", loop_.timer(1000.0)?.with_ref(false)?);
     t.start(&timer)?;
     t.mark(&loop_, "started")?;
     t.run(&loop_)?;
@@ -53,9 +53,9 @@ pub(crate) fn a_watcher_without_ref_does_not_keep_the_loop(t: &Trace) -> TestRes
 
 pub(crate) fn a_watcher_without_ref_fires_while_others_keep_the_loop(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = loop_.timer(-1.0, 0.0)?.with_priority(1)?.with_ref(false)?;
+    let timer = loop_.timer(-1.0)?.with_priority(1)?.with_ref(false)?;
     let timer = t.watch("timer", timer);
-    let other = t.watch("other", loop_.timer(-1.0, 0.0)?);
+    let other = t.watch("other", loop_.timer(-1.0)?);
     t.start(&timer)?;
     t.start(&other)?;
     t.run(&loop_)
@@ -63,7 +63,7 @@ pub(crate) fn a_watcher_without_ref_fires_while_others_keep_the_loop(t: &Trace) 
 
 pub(crate) fn ref_changed_while_active_counts_at_once(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(1000.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(1000.0)?);
     t.start(&timer)?;
     t.mark(&loop_, "started")?;
     timer.set_ref(false)?;
@@ -80,7 +80,7 @@ pub(crate) fn ref_changed_while_active_counts_at_once(t: &Trace) -> TestResult {
 
 pub(crate) fn the_loops_own_count_keeps_it_running(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(-1.0)?);
     loop_.ref_()?;
     t.mark(&loop_, "reference taken")?;
     t.run_nowait(&loop_)?;
@@ -96,8 +96,8 @@ pub(crate) fn the_loops_own_count_keeps_it_running(t: &Trace) -> TestResult {
 
 pub(crate) fn a_run_ends_when_the_last_watcher_is_stopped(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
-    let other = t.watch("other", loop_.timer(1000.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(-1.0)?);
+    let other = t.watch("other", loop_.timer(1000.0)?);
     t.start(&other)?;
     t.start_then(&timer, {
         let (t, loop_) = (t.clone(), loop_.clone());
@@ -111,7 +111,7 @@ pub(crate) fn a_run_ends_when_the_last_watcher_is_stopped(t: &Trace) -> TestResu
 
 pub(crate) fn feeding_a_watcher_without_ref_follows_the_same_rule(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(0.0, 0.0)?.with_ref(false)?);
+    let timer = t.watch("timer", loop_.timer(0.0)?.with_ref(false)?);
     t.feed(&timer, Events::CUSTOM)?;
     t.mark(&loop_, "fed")?;
     t.run_nowait(&loop_)
@@ -119,7 +119,7 @@ pub(crate) fn feeding_a_watcher_without_ref_follows_the_same_rule(t: &Trace) -> 
 
 pub(crate) fn again_on_a_watcher_without_ref_follows_the_same_rule(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(1000.0, 1000.0)?.with_ref(false)?);
+    let timer = t.watch("timer", loop_.timer_repeat(1000.0, 1000.0)?.with_ref(false)?);
     t.again(&timer)?;
     t.mark(&loop_, "again")?;
     t.again(&timer)?;

@@ -14,9 +14,9 @@ fn break_and_mark(t: &Trace, loop_: &Loop, how: Break) -> impl Fn() -> TestResul
 }
 
 fn nest(t: &Trace, loop_: &Loop, how: Break) -> TestResult {
-    let outer = t.watch("outer", loop_.timer(-2.0, 0.0)?);
-    let inner = t.watch("inner", loop_.timer(-1.0, 0.0)?);
-    let late = t.watch("late", loop_.timer(1000.0, 0.0)?);
+    let outer = t.watch("outer", loop_.timer(-2.0)?);
+    let inner = t.watch("inner", loop_.timer(-1.0)?);
+    let late = t.watch("late", loop_.timer(1000.0)?);
     t.start_then(&outer, {
         let (t, loop_) = (t.clone(), loop_.clone());
         move || {
@@ -42,8 +42,8 @@ pub(crate) fn break_all_ends_both_runs(t: &Trace) -> TestResult {
 
 pub(crate) fn a_break_can_be_taken_back(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let outer = t.watch("outer", loop_.timer(-1.0, 0.0)?);
-    let late = t.watch("late", loop_.timer(0.001, 0.0)?);
+    let outer = t.watch("outer", loop_.timer(-1.0)?);
+    let late = t.watch("late", loop_.timer(0.001)?);
     t.only_order();
     t.start_then(&outer, {
         let (t, loop_) = (t.clone(), loop_.clone());
@@ -59,9 +59,9 @@ pub(crate) fn a_break_can_be_taken_back(t: &Trace) -> TestResult {
 
 pub(crate) fn a_break_lets_pending_callbacks_run(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let outer = t.watch("outer", loop_.timer(-2.0, 0.0)?);
-    let inner = t.watch("inner", loop_.timer(-1.0, 0.0)?);
-    let late = t.watch("late", loop_.timer(1000.0, 0.0)?);
+    let outer = t.watch("outer", loop_.timer(-2.0)?);
+    let inner = t.watch("inner", loop_.timer(-1.0)?);
+    let late = t.watch("late", loop_.timer(1000.0)?);
     t.start_then(&outer, break_and_mark(t, &loop_, Break::One))?;
     t.start(&inner)?;
     t.start(&late)?;
@@ -70,7 +70,7 @@ pub(crate) fn a_break_lets_pending_callbacks_run(t: &Trace) -> TestResult {
 
 pub(crate) fn a_break_before_the_run_is_forgotten(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let outer = t.watch("outer", loop_.timer(-1.0, 0.0)?);
+    let outer = t.watch("outer", loop_.timer(-1.0)?);
     t.start(&outer)?;
     loop_.break_(Break::All)?;
     t.run(&loop_)
@@ -80,7 +80,7 @@ pub(crate) fn a_break_before_the_wait_leaves_the_rest_undone(t: &Trace) -> TestR
     let loop_ = t.new_loop()?;
     let prepare = t.watch("prepare", loop_.prepare()?);
     let check = t.watch("check", loop_.check()?);
-    let outer = t.watch("outer", loop_.timer(-1.0, 0.0)?);
+    let outer = t.watch("outer", loop_.timer(-1.0)?);
     t.start_then(&prepare, {
         let loop_ = loop_.clone();
         move || Ok(loop_.break_(Break::One)?)
@@ -108,16 +108,16 @@ fn start_deeper(t: &Trace, inner: &Timer, level: u32) -> TestResult {
 
 pub(crate) fn four_runs_inside_one_another(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let inner = t.watch("inner", loop_.timer(-1.0, 0.0)?);
+    let inner = t.watch("inner", loop_.timer(-1.0)?);
     start_deeper(t, &inner, 1)?;
     t.run(&loop_)
 }
 
 pub(crate) fn the_inner_run_begins_with_what_is_pending_outside(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let outer = t.watch("outer", loop_.timer(-3.0, 0.0)?);
-    let inner = t.watch("inner", loop_.timer(-2.0, 0.0)?);
-    let late = t.watch("late", loop_.timer(-1.0, 0.0)?);
+    let outer = t.watch("outer", loop_.timer(-3.0)?);
+    let inner = t.watch("inner", loop_.timer(-2.0)?);
+    let late = t.watch("late", loop_.timer(-1.0)?);
     let check = t.watch("check", loop_.check()?);
     t.start(&check)?;
     t.start(&late)?;
@@ -133,7 +133,7 @@ pub(crate) fn nowait_handles_what_is_ready_and_returns(t: &Trace) -> TestResult 
     let [reader, writer] = make_pipe()?;
     let loop_ = t.new_loop()?;
     let io = t.watch("io", loop_.io(reader, Events::READ)?);
-    let late = t.watch("late", loop_.timer(1000.0, 0.0)?);
+    let late = t.watch("late", loop_.timer(1000.0)?);
     t.start(&late)?;
     t.run_nowait(&loop_)?;
     put(writer, "x")?;
@@ -148,8 +148,8 @@ pub(crate) fn once_waits_for_the_first_event_only(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     t.only_order();
     let io = t.watch("io", loop_.io(reader, Events::READ)?);
-    let inner = t.watch("inner", loop_.timer(0.01, 0.0)?);
-    let late = t.watch("late", loop_.timer(1000.0, 0.0)?);
+    let inner = t.watch("inner", loop_.timer(0.01)?);
+    let late = t.watch("late", loop_.timer(1000.0)?);
     t.start(&io)?;
     t.start_then(&inner, move || put(writer, "x"))?;
     t.start(&late)?;
@@ -176,8 +176,8 @@ pub(crate) fn each_wait_is_an_iteration(t: &Trace) -> TestResult {
 pub(crate) fn another_loop_runs_inside_a_callback(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     let other_loop = t.new_loop()?;
-    let outer = t.watch("outer", loop_.timer(-1.0, 0.0)?);
-    let inner = t.watch("inner", other_loop.timer(-1.0, 0.0)?);
+    let outer = t.watch("outer", loop_.timer(-1.0)?);
+    let inner = t.watch("inner", other_loop.timer(-1.0)?);
     t.start_then(&outer, {
         let (t, other_loop) = (t.clone(), other_loop.clone());
         move || t.run(&other_loop)

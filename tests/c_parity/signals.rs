@@ -50,7 +50,7 @@ pub(crate) fn different_ones_in_one_iteration(t: &Trace) -> TestResult {
 
 pub(crate) fn raised_in_a_callback(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(-1.0)?);
     let a = t.watch("a", loop_.signal(SIGUSR1)?);
     t.start(&a)?;
     t.start_then(&timer, {

@@ -36,7 +36,7 @@ fn from_creation_to_removal(t: &Trace, loop_: &Loop) -> TestResult {
     let path = Rc::new(make_folder()?);
     t.only_order();
     let a = t.watch("a", loop_.stat(&*path, 0.11)?);
-    let timer = t.watch("timer", loop_.timer(-1.0, 0.0)?);
+    let timer = t.watch("timer", loop_.timer(-1.0)?);
     let times = Cell::new(0);
     t.start_then(&a, {
         let (t, a, path) = (t.clone(), a.clone(), path.clone());

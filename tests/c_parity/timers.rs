@@ -9,10 +9,10 @@ use crate::trace::{TestResult, Trace};
 
 pub(crate) fn equal_ones_fire_together(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let a = t.watch("a", loop_.timer(0.0, 0.0)?);
-    let b = t.watch("b", loop_.timer(0.0, 0.0)?);
-    let c = t.watch("c", loop_.timer(0.0, 0.0)?);
-    let d = t.watch("d", loop_.timer(0.0, 0.0)?);
+    let a = t.watch("a", loop_.timer(0.0)?);
+    let b = t.watch("b", loop_.timer(0.0)?);
+    let c = t.watch("c", loop_.timer(0.0)?);
+    let d = t.watch("d", loop_.timer(0.0)?);
     for timer in [&c, &a, &d, &b] {
         t.start(timer)?;
     }
@@ -22,10 +22,10 @@ pub(crate) fn equal_ones_fire_together(t: &Trace) -> TestResult {
 
 pub(crate) fn the_more_overdue_fires_first(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let a = t.watch("a", loop_.timer(-1.0, 0.0)?);
-    let b = t.watch("b", loop_.timer(-3.0, 0.0)?);
-    let c = t.watch("c", loop_.timer(0.0, 0.0)?);
-    let d = t.watch("d", loop_.timer(-2.0, 0.0)?);
+    let a = t.watch("a", loop_.timer(-1.0)?);
+    let b = t.watch("b", loop_.timer(-3.0)?);
+    let c = t.watch("c", loop_.timer(0.0)?);
+    let d = t.watch("d", loop_.timer(-2.0)?);
     for timer in [&a, &b, &c, &d] {
         t.start(timer)?;
     }
@@ -56,14 +56,14 @@ fn start_and_stop_at_third(t: &Trace, timer: &Timer) -> TestResult {
 pub(crate) fn a_repeating_one_fires_until_stopped(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     t.only_order();
-    let a = t.watch("a", loop_.timer(0.001, 0.001)?);
+    let a = t.watch("a", loop_.timer_repeat(0.001, 0.001)?);
     start_and_stop_at_third(t, &a)?;
     t.run(&loop_)
 }
 
 pub(crate) fn one_that_is_late_does_not_catch_up(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let a = t.watch("a", loop_.timer(-1000.0, 1e-9)?);
+    let a = t.watch("a", loop_.timer_repeat(-1000.0, 1e-9)?);
     start_and_stop_at_third(t, &a)?;
     t.run_nowait(&loop_)?;
     t.run_nowait(&loop_)?;
@@ -73,7 +73,7 @@ pub(crate) fn one_that_is_late_does_not_catch_up(t: &Trace) -> TestResult {
 
 pub(crate) fn again_starts_one_with_its_repeat_time(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let a = t.watch("a", loop_.timer(0.0, 1000.0)?);
+    let a = t.watch("a", loop_.timer_repeat(0.0, 1000.0)?);
     t.again(&a)?;
     t.mark(&loop_, "again")?;
     value_left(t, &a)?;
@@ -82,8 +82,8 @@ pub(crate) fn again_starts_one_with_its_repeat_time(t: &Trace) -> TestResult {
 
 pub(crate) fn again_puts_an_active_one_off(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let a = t.watch("a", loop_.timer(-1.0, 1000.0)?);
-    let b = t.watch("b", loop_.timer(-1.0, 0.0)?);
+    let a = t.watch("a", loop_.timer_repeat(-1.0, 1000.0)?);
+    let b = t.watch("b", loop_.timer(-1.0)?);
     t.start(&a)?;
     t.start(&b)?;
     t.again(&a)?;
@@ -94,7 +94,7 @@ pub(crate) fn again_puts_an_active_one_off(t: &Trace) -> TestResult {
 
 pub(crate) fn again_stops_one_that_does_not_repeat(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let a = t.watch("a", loop_.timer(-1.0, 0.0)?);
+    let a = t.watch("a", loop_.timer(-1.0)?);
     t.start(&a)?;
     t.mark(&loop_, "started")?;
     t.again(&a)?;
@@ -104,8 +104,8 @@ pub(crate) fn again_stops_one_that_does_not_repeat(t: &Trace) -> TestResult {
 
 pub(crate) fn again_takes_back_what_is_pending(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let a = t.watch("a", loop_.timer(-1.0, 0.0)?.with_priority(1)?);
-    let b = t.watch("b", loop_.timer(-1.0, 1000.0)?);
+    let a = t.watch("a", loop_.timer(-1.0)?.with_priority(1)?);
+    let b = t.watch("b", loop_.timer_repeat(-1.0, 1000.0)?);
     t.start_then(&a, {
         let (t, loop_, b) = (t.clone(), loop_.clone(), b.clone());
         move || {
@@ -120,7 +120,7 @@ pub(crate) fn again_takes_back_what_is_pending(t: &Trace) -> TestResult {
 
 pub(crate) fn stop_and_start_keep_what_is_left(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let a = t.watch("a", loop_.timer(1000.0, 0.0)?);
+    let a = t.watch("a", loop_.timer(1000.0)?);
     value_left(t, &a)?;
     t.start(&a)?;
     value_left(t, &a)?;
@@ -135,7 +135,7 @@ pub(crate) fn stop_and_start_keep_what_is_left(t: &Trace) -> TestResult {
 pub(crate) fn one_that_has_fired_has_nothing_left(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     t.only_order();
-    let a = t.watch("a", loop_.timer(0.001, 0.0)?);
+    let a = t.watch("a", loop_.timer(0.001)?);
     t.start(&a)?;
     t.run(&loop_)?;
     t.value("is over", (a.remaining()? <= 0.0).into())?;
@@ -145,7 +145,7 @@ pub(crate) fn one_that_has_fired_has_nothing_left(t: &Trace) -> TestResult {
 
 pub(crate) fn set_makes_one_fresh(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let a = t.watch("a", loop_.timer(-1.0, 0.0)?);
+    let a = t.watch("a", loop_.timer(-1.0)?);
     t.start(&a)?;
     t.run(&loop_)?;
     a.set(1000.0, 0.0)?;
@@ -156,7 +156,7 @@ pub(crate) fn set_makes_one_fresh(t: &Trace) -> TestResult {
 
 pub(crate) fn a_new_repeat_time_counts_from_the_next_expiry(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let a = t.watch("a", loop_.timer(-1.0, 1e-9)?);
+    let a = t.watch("a", loop_.timer_repeat(-1.0, 1e-9)?);
     let times = Cell::new(0);
     t.start_then(&a, {
         let (t, a) = (t.clone(), a.clone());
@@ -176,7 +176,7 @@ pub(crate) fn a_new_repeat_time_counts_from_the_next_expiry(t: &Trace) -> TestRe
 
 pub(crate) fn without_a_repeat_time_a_repeating_one_ends(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let a = t.watch("a", loop_.timer(-1.0, 1e-9)?);
+    let a = t.watch("a", loop_.timer_repeat(-1.0, 1e-9)?);
     t.start_then(&a, {
         let a = a.clone();
         move || Ok(a.set_repeat(0.0)?)
@@ -186,7 +186,7 @@ pub(crate) fn without_a_repeat_time_a_repeating_one_ends(t: &Trace) -> TestResul
 
 pub(crate) fn one_may_start_itself_again(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let a = t.watch("a", loop_.timer(-1.0, 0.0)?);
+    let a = t.watch("a", loop_.timer(-1.0)?);
     t.start_then(&a, {
         let (t, a) = (t.clone(), a.clone());
         move || {
@@ -200,7 +200,7 @@ pub(crate) fn one_may_start_itself_again(t: &Trace) -> TestResult {
 
 pub(crate) fn starting_an_active_one_changes_nothing(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let a = t.watch("a", loop_.timer(-1.0, 0.0)?);
+    let a = t.watch("a", loop_.timer(-1.0)?);
     t.start(&a)?;
     t.start(&a)?;
     t.mark(&loop_, "started twice")?;
@@ -216,7 +216,7 @@ pub(crate) fn hundreds_fire_by_their_times(t: &Trace) -> TestResult {
     for _ in 0..600 {
         seed = seed.wrapping_mul(1_103_515_245).wrapping_add(12_345);
         let delay = seed >> 16 & 0x7fff;
-        let timer = loop_.timer(f64::from(delay) - 1e5, 0.0)?;
+        let timer = loop_.timer(f64::from(delay) - 1e5)?;
         timer.start({
             let (fired, out_of_order, last) = (fired.clone(), out_of_order.clone(), last.clone());
             move || {
@@ -238,7 +238,7 @@ pub(crate) fn hundreds_fire_by_their_times(t: &Trace) -> TestResult {
 
 pub(crate) fn suspended_time_does_not_count(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
-    let a = t.watch("a", loop_.timer(1000.0, 0.0)?);
+    let a = t.watch("a", loop_.timer(1000.0)?);
     t.start(&a)?;
     loop_.suspend()?;
     loop_.resume()?;

@@ -63,7 +63,7 @@ pub(crate) fn new_hub(hub: &Hub) {
     hub.set_exception_stream(ExceptionStream::Discard);
     // Somebody may wait for what never comes while something else, a connection, keeps the loop going.
     let watch = || -> Result<Timer, Exception> {
-        let timer = hub.loop_().timer(IDLE, IDLE)?;
+        let timer = hub.loop_().timer_repeat(IDLE, IDLE)?;
         timer.set_ref(false)?;
         timer.start(wake_all)?;
         Ok(timer)

@@ -66,7 +66,7 @@ impl Machine {
         let timers = (FIRST_TIMER..=4)
             .map(|slot| {
                 let (after, repeat) = times(slot, After::Past, Repeat::Once);
-                loop_.timer(after, repeat)
+                loop_.timer_repeat(after, repeat)
             })
             .collect::<Result<Vec<_>, Error>>()?;
         let pairs = [UnixStream::pair()?, UnixStream::pair()?];

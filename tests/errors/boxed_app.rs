@@ -49,7 +49,7 @@ fn it_works() -> Result<(), Box<dyn Error>> {
         "invalid digit found in string"
     );
     assert!(answer("1001").raised().is_err_and(|e| e.to_string() == "too large"));
-    server.stop(None)?;
+    server.stop()?;
     Ok(())
 }
 

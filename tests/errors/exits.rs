@@ -71,10 +71,7 @@ fn a_kill_in_a_library_is_a_good_end() -> TestResult {
         let greenlet = spawn(move || read(stream));
         sleep(0)?;
         let exit = Exception::new(GreenletExit::because("enough"));
-        let kill = Kill {
-            exception: exit.clone(),
-            ..Kill::default()
-        };
+        let kill = Kill::with(exit.clone());
         assert!(greenlet.kill_with(kill)?);
         assert!(greenlet.successful() && greenlet.exception().is_none());
         assert!(greenlet.get().unwrap_err().same(&exit));
@@ -137,10 +134,7 @@ fn other_failures_stay_failures() -> TestResult {
     let reports = Reports::new();
     let greenlet = spawn(|| -> TestResult { Ok(sleep(LONG).map_err(LibraryError::Task)?) });
     sleep(0)?;
-    let kill = Kill {
-        exception: ExpectedError("not an exit").into(),
-        ..Kill::default()
-    };
+    let kill = Kill::with(ExpectedError("not an exit"));
     greenlet.kill_with(kill)?;
     let error = greenlet.exception().expect("it failed");
     assert!(error.is::<ExpectedError>() && error.error().is::<LibraryError>());

@@ -41,7 +41,7 @@ fn loops_that_ignore_errors_end() -> TestResult {
     each_ends(|| ignores_errors(Channel::<i32>::new().iter()))?;
     each_ends(|| ignores_errors(Channel::<Option<i32>>::new().until_none()))?;
     each_ends(|| ignores_errors(threadsafe::Queue::<i32>::new().iter()))?;
-    each_ends(|| ignores_errors(iwait([Event::new(), Event::new()], None, None)?))?;
+    each_ends(|| ignores_errors(iwait([Event::new(), Event::new()])?))?;
     let group = Group::new();
     let its = group.clone();
     each_ends(move || ignores_errors(its.imap(|_| sleep(LONG), [1, 2])))?;
@@ -165,7 +165,7 @@ fn killing_a_group_in_time_passes_on_what_is_thrown() -> TestResult {
     let _bounded = bounded();
     let (group, told) = (Group::new(), Event::new());
     let its = told.clone();
-    group.spawn(move || gevent::mask_kill(|| its.wait(None)).map(drop))?;
+    group.spawn(move || gevent::mask_kill(|| its.wait()).map(drop))?;
     sleep(0)?;
     let killed = group.clone();
     each_ends(move || {
@@ -183,7 +183,7 @@ fn killing_a_group_in_time_passes_on_what_is_thrown() -> TestResult {
     })?;
     assert_eq!(group.len(), 1);
     told.set();
-    assert!(group.join(None)?);
+    assert!(group.join()?);
     Ok(())
 }
 
@@ -229,7 +229,7 @@ fn imap_ends_with_what_is_thrown_into_its_starter() -> TestResult {
         let error = values.find_map(Result::err).expect("an error");
         assert!(error.same(&kill), "{error:?}");
         assert!(values.next().is_none());
-        assert!(pool.join(None)?);
+        assert!(pool.join()?);
         assert_eq!(pool.free_count(), 1);
     }
     Ok(())
@@ -272,7 +272,7 @@ fn a_notification_goes_on_if_the_lock_is_not_had_again() -> TestResult {
         let (condition, told) = (condition.clone(), told.clone());
         spawn(move || {
             let _held = condition.acquire_guard()?;
-            condition.wait(None)?;
+            condition.wait()?;
             told.set(told.get() + 1);
             Ok(())
         })
@@ -290,7 +290,7 @@ fn a_notification_goes_on_if_the_lock_is_not_had_again() -> TestResult {
     get_hub().loop_().run_callback(move || raw.throw(exception).map(drop))?;
     sleep(0)?;
     condition.release()?;
-    second.join(LONG)?;
+    second.join_timeout(LONG)?;
     assert!(first.exception().is_some_and(|error| error.is::<ExpectedError>()));
     assert_eq!((told.get(), condition.waiting()), (1, 0));
     assert!(!condition.lock().locked());
@@ -305,15 +305,15 @@ fn joining_the_hub_ends_with_what_is_thrown() -> TestResult {
     for exception in kills() {
         let its = exception.clone();
         gevent::kill(&main, its)?;
-        let error = get_hub().join(LONG).unwrap_err();
+        let error = get_hub().join_timeout(LONG).unwrap_err();
         assert!(error.same(&exception), "{error:?}");
     }
     let timeout = Timeout::start_new(0.001);
-    assert!(timeout.caused(&get_hub().join(LONG).unwrap_err()));
+    assert!(timeout.caused(&get_hub().join_timeout(LONG).unwrap_err()));
     // Neither the end of its own time nor that of the loop is an error.
     let sleeper = spawn(|| sleep(LONG));
-    assert!(!get_hub().join(0.001)?);
+    assert!(!get_hub().join_timeout(0.001)?);
     sleeper.kill()?;
-    assert!(get_hub().join(LONG)?);
+    assert!(get_hub().join_timeout(LONG)?);
     Ok(())
 }

@@ -58,7 +58,7 @@ fn it_works() -> Result<(), CacheError> {
             spawn(move || Ok(cache.get(key)?))
         })
         .collect();
-    joinall(&all, None)?;
+    joinall(&all)?;
     assert!(all[0].get().unwrap_err().is::<CacheError>());
     assert!(all[1].get().unwrap_err().is::<io::Error>());
     assert_eq!((all[2].get()?, all[3].get()?), (2, 3));

@@ -55,10 +55,7 @@ pub(crate) fn ends_with(exception: Exception, wait: impl FnOnce() -> TestResult 
     for _ in 0..3 {
         sleep(0)?;
     }
-    greenlet.kill_with(Kill {
-        exception: exception.clone(),
-        ..Kill::default()
-    })?;
+    greenlet.kill_with(Kill::with(exception.clone()))?;
     let error = ended.take().expect("it has begun").expect_err("it is killed");
     assert!(error.same(&exception), "{exception:?} became {error:?}");
     Ok(())

@@ -22,9 +22,9 @@ type Call = (&'static str, fn(TcpListener) -> Option<Exception>);
 pub(crate) fn check() {
     const CALLS: &[Call] = &[
         ("sleep", |_| gevent::sleep(0).err()),
-        ("spawn_later", |_| gevent::spawn_later(0.001, || 7).err()),
+        ("spawn_later", |_| gevent::spawn_later(0.001, || 7).get().err()),
         ("spawn_later of a builder", |_| {
-            Greenlet::<()>::builder().spawn_later(0.001, || 7).err()
+            Greenlet::<()>::builder().spawn_later(0.001, || 7).get().err()
         }),
         ("spawn", |_| gevent::spawn(|| ()).get().err()),
         ("Greenlet", |_| Greenlet::new(|| ()).start().err()),
@@ -54,12 +54,12 @@ pub(crate) fn check() {
             socket::TcpStream::connect("localhost:1").err().map(Exception::from)
         }),
         ("wait_read", |std| gevent::hub::wait_read(std.as_raw_fd(), None).err()),
-        ("Event", |_| Event::new().wait(1).err()),
+        ("Event", |_| Event::new().wait_timeout(1).err()),
         ("Semaphore", |_| Semaphore::new(0).acquire().err()),
         ("Timeout", |_| Timeout::new(1).start().err()),
         ("ThreadPool", |_| ThreadPool::with_idle_timeout(1, None).err()),
         ("signal", |_| gevent::signal_handler(libc::SIGUSR1, || ()).err()),
-        ("iwait", |_| gevent::wait(&[Event::new()], None, None).err()),
+        ("iwait", |_| gevent::wait(&[Event::new()]).err()),
     ];
     for (name, call) in CALLS {
         let listener = TcpListener::bind("127.0.0.1:0").expect("nothing fails yet");

@@ -84,7 +84,7 @@ pub(crate) fn program() -> Errors {
     hub.set_exception_stream(ExceptionStream::Write(Box::new(reports.clone())));
     let greenlets: Vec<_> = STEPS.iter().map(|(name, step)| (name, spawn(step))).collect();
     for (name, greenlet) in greenlets {
-        while let Err(exception) = greenlet.join(None) {
+        while let Err(exception) = greenlet.join() {
             errors.note(&format!("join {name}"), exception);
             if errors.errors.len() > TOO_MANY {
                 let wrong = Wrong(format!("{name} never ends"));
@@ -119,7 +119,7 @@ impl Write for Reports {
 
 /// Waits for all, then gives the values or the first error.
 fn gather<T: Clone + 'static>(greenlets: Vec<Greenlet<T>>) -> Result<Vec<T>, Exception> {
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
     greenlets.iter().map(Greenlet::get).collect()
 }
 
@@ -148,15 +148,15 @@ fn stacks() -> TestResult {
         move || raw.set()
     })?;
     // Whoever has no stack is reported, and sets nothing.
-    raw.wait(0.05).map(drop)
+    raw.wait_timeout(0.05).map(drop)
 }
 
 fn waits() -> TestResult {
-    let later = spawn_later(0.001, || 7)?;
+    let later = spawn_later(0.001, || 7);
     let event = Event::new();
     let waiting = spawn({
         let event = event.clone();
-        move || event.wait(None)
+        move || event.wait()
     });
     sleep(0.001)?;
     event.set();
@@ -216,7 +216,7 @@ fn pools() -> TestResult {
             Ok(i)
         })?);
     }
-    pool.join(None)?;
+    pool.join()?;
     expect("places", pool.free_count(), 2)?;
     expect("pool", gather(greenlets)?, (0..5).collect())
 }
@@ -274,7 +274,7 @@ fn tcp() -> TestResult {
         sleep(0.001)?;
         let clients = (0..3).map(|_| spawn(move || client(TcpStream::connect(address)?)));
         gather(clients.collect())?;
-        server.0.stop(None)?;
+        server.0.stop()?;
     }
     Ok(())
 }
@@ -301,7 +301,7 @@ fn threads() -> TestResult {
     };
     let results = [pool.spawn(in_thread)?, pool.spawn(in_thread)?, pool.spawn(in_thread)?];
     for result in &results {
-        result.wait(None)?;
+        result.wait()?;
     }
     pool.join()?;
     for result in results {

@@ -29,8 +29,8 @@ pub(crate) fn main() -> TestResult {
         "exception: {}",
         result.exception().is_some_and(|error| error.same(&exception))
     );
-    println!("wait: {}", show(result.wait(None)?));
+    println!("wait: {}", show(result.wait()?));
     getter("main".to_owned())();
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
     Ok(())
 }

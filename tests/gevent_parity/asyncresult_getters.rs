@@ -17,7 +17,7 @@ pub(crate) fn main() -> TestResult {
     let waiter = |name: &'static str| {
         let result = result.clone();
         move || {
-            println!("{name}: {}", show(result.wait(None)?));
+            println!("{name}: {}", show(result.wait()?));
             Ok::<_, Exception>(())
         }
     };
@@ -33,7 +33,7 @@ pub(crate) fn main() -> TestResult {
     );
     getter("main, at once")()?;
     waiter("main, in its turn")()?;
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
     println!("linked: {}", result.linkcount());
     Ok(())
 }

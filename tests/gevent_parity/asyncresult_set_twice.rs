@@ -38,7 +38,7 @@ pub(crate) fn main() -> TestResult {
     let greenlets: Vec<_> = (0..3).map(|i| spawn(getter(i))).collect();
     sleep(0)?;
     second.set(10);
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
     state(&second);
     Ok(())
 }

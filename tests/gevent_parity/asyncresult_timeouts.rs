@@ -18,7 +18,7 @@ pub(crate) fn main() -> TestResult {
             println!("Timeout, seconds: {}", show(timeout.seconds));
         }
     }
-    println!("wait: {}", show(result.wait(0.001)?));
+    println!("wait: {}", show(result.wait_timeout(0.001)?));
     println!("with_timeout: {}", with_timeout(0.001, || result.get(), "instead")?);
     let outer = Timeout::start_new(0.001);
     if let Err(timeout) = result.get_timeout(100) {

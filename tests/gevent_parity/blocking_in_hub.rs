@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use gevent::exceptions::BlockingSwitchOutError;
-use gevent::{Exception, Greenlet, get_hub, killall, sleep, spawn, wait};
+use gevent::{Exception, Greenlet, get_hub, killall, sleep, spawn, wait_timeout};
 
 use super::common::{TestResult, name};
 
@@ -24,9 +24,9 @@ fn tries<T: Debug>(what: &str, function: impl FnOnce() -> Result<T, Exception>) 
 
 fn callback(ended: &Greenlet<i32>, running: &Greenlet<()>, never: &Greenlet<()>) -> TestResult {
     tries("get of one that has ended", || ended.get())?;
-    ended.join(None)?;
+    ended.join()?;
     ended.kill()?;
-    tries("wait", || wait([running], 100, None))?;
+    tries("wait", || wait_timeout([running], 100))?;
     tries("kill", || running.kill())?;
     println!("dead: {}", running.dead());
     never.kill()?;
@@ -38,7 +38,7 @@ fn callback(ended: &Greenlet<i32>, running: &Greenlet<()>, never: &Greenlet<()>)
 pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let (ended, running, never) = (spawn(|| 7), spawn(worker), Greenlet::new(worker));
-    ended.join(None)?;
+    ended.join()?;
     let (e, r, n) = (ended.clone(), running.clone(), never.clone());
     hub.loop_().run_callback(move || callback(&e, &r, &n))?;
     sleep(0)?;

@@ -16,7 +16,7 @@ fn tries<T>(what: &str, function: impl FnOnce() -> Result<T, Exception>) -> Test
 fn callback(g: &Greenlet<()>) -> TestResult {
     tries("sleep(0)", || sleep(0))?;
     tries("sleep(0.001)", || sleep(0.001))?;
-    tries("join", || g.join(None))?;
+    tries("join", || g.join())?;
     tries("get", || g.get())?;
     tries("hub.switch", || get_hub().switch())?;
     sleep(0)?;
@@ -32,10 +32,10 @@ pub(crate) fn main() -> TestResult {
 
     let greenlet = g.clone();
     loop_.run_callback(move || callback(&greenlet))?;
-    let timer = loop_.timer(0.0, 0.0)?;
+    let timer = loop_.timer(0.0)?;
     timer.start(|| sleep(0))?;
     g.start()?;
     g.rawlink(|_| tries("rawlink", || sleep(0)));
-    g.join(None)?;
+    g.join()?;
     sleep(0.01)
 }

@@ -32,7 +32,7 @@ pub(crate) fn main() -> TestResult {
         let count = count.clone();
         loop_.run_callback(move || callback(&count))?;
     }
-    let timer = loop_.timer(0.0001, 0.0001)?;
+    let timer = loop_.timer_repeat(0.0001, 0.0001)?;
     let c = count.clone();
     timer.start(move || tick(&c))?;
     loop_.run_callback(|| println!("the last callback"))?;
@@ -46,7 +46,7 @@ pub(crate) fn main() -> TestResult {
 
     setswitchinterval(100.0)?;
     count.set(0);
-    let timer = loop_.timer(0.0, 0.0)?;
+    let timer = loop_.timer(0.0)?;
     let c = count.clone();
     timer.start(move || tick(&c))?;
     for _ in 0..120 {

@@ -24,7 +24,7 @@ pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_().clone();
 
-    let timer = loop_.timer(0.0, 0.0)?;
+    let timer = loop_.timer(0.0)?;
     timer.start(|| println!("timer"))?;
     let l = loop_.clone();
     loop_.run_callback(move || callback(&l, "1"))?;
@@ -35,6 +35,6 @@ pub(crate) fn main() -> TestResult {
     println!("main blocks");
     sleep(0)?;
     println!("main after sleep(0)");
-    joinall([a, b], None)?;
+    joinall([a, b])?;
     Ok(())
 }

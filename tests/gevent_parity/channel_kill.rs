@@ -32,10 +32,7 @@ fn putter(name: &'static str, channel: &Channel<&'static str>) -> Greenlet<()> {
 
 pub(crate) fn main() -> TestResult {
     let channel = Channel::new();
-    let dont_block = Kill {
-        block: false,
-        ..Kill::default()
-    };
+    let dont_block = Kill::default().nonblocking();
 
     let (a, _b) = (getter("a", &channel), getter("b", &channel));
     sleep(0)?;

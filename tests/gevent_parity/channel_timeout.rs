@@ -45,14 +45,14 @@ pub(crate) fn main() -> TestResult {
         spawn(move || put("i", |item| i.put_timeout(item, 0.02))),
         spawn(move || put("j", |item| j.put_timeout(item, None))),
     ];
-    gs[0].join(None)?;
+    gs[0].join()?;
     get("k", || channel.get())?;
     let (l, m) = (handle(), handle());
     let gs = [
         spawn(move || get("l", || l.get_timeout(0.02))),
         spawn(move || get("m", || m.get())),
     ];
-    gs[0].join(None)?;
+    gs[0].join()?;
     put("n", |n| channel.put_timeout(n, None))?;
-    joinall(&gs, None).map(drop)
+    joinall(&gs).map(drop)
 }

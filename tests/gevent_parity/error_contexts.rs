@@ -228,7 +228,7 @@ fn watchers() -> TestResult {
     watcher_case("io", &io);
     io.start(fail)?;
     settle()?;
-    let timer = loop_.timer(0.0, 0.0)?;
+    let timer = loop_.timer(0.0)?;
     watcher_case("timer", &timer);
     timer.start(fail)?;
     settle()?;
@@ -279,13 +279,13 @@ fn switches() -> TestResult {
     settle()?;
     let event = Event::new();
     let its = event.clone();
-    waits(move || its.wait(None))?;
+    waits(move || its.wait())?;
     case("who waits for an event", Whose::object(event.clone()));
     event.set();
     settle()?;
     let g = Greenlet::new(|| 0);
     let its = g.clone();
-    waits(move || its.join(None))?;
+    waits(move || its.join())?;
     greenlet_case("who joins", g.raw());
     g.start()?;
     settle()?;
@@ -340,7 +340,7 @@ fn objects() -> TestResult {
     let is_its = move |task: &Task| *task.pool() == its && task.thread().is_some();
     let is_own = move |it: &dyn Object| it.downcast_ref().is_some_and(&is_its);
     case("task", Whose::Object(Box::new(is_own)));
-    pool.spawn(fail)?.wait(None)?;
+    pool.spawn(fail)?.wait()?;
     settle()?;
 
     let server = StreamServer::builder()
@@ -357,5 +357,5 @@ fn objects() -> TestResult {
     let mut client = TcpStream::connect(address)?;
     let _ = client.read(&mut [0])?;
     settle()?;
-    server.stop(None)
+    server.stop()
 }

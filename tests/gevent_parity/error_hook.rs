@@ -32,7 +32,7 @@ pub(crate) fn main() -> TestResult {
     spawn(|| raises(KeyError("greenlet")));
     spawn(|| raises(GreenletExit));
     hub.loop_().run_callback(|| raises(ValueError("callback")))?;
-    let timer = hub.loop_().timer(0.0, 0.0)?;
+    let timer = hub.loop_().timer(0.0)?;
     timer.start(|| raises(KeyError("timer")))?;
     spawn_raw(|| raises(SystemExit(3)))?;
     sleep(0.01)?;

@@ -18,7 +18,7 @@ pub(crate) fn main() -> TestResult {
     for error in errors {
         let e = error.clone();
         loop_.run_callback(move || raises(&e))?;
-        let timer = loop_.timer(0.0, 0.0)?;
+        let timer = loop_.timer(0.0)?;
         let e = error.clone();
         timer.start(move || raises(&e))?;
         let e = error.clone();

@@ -12,7 +12,7 @@ pub(crate) fn main() -> TestResult {
     let waiter = |event: &Event, name: String| {
         let event = event.clone();
         spawn(move || {
-            event.wait(None)?;
+            event.wait()?;
             println!("{name}");
             Ok(())
         });

@@ -2,7 +2,7 @@
 
 use gevent::event::{AsyncResult, Event};
 use gevent::lock::Semaphore;
-use gevent::{Linkable, iwait, sleep, spawn, wait};
+use gevent::{Linkable, Wait, iwait_with, sleep, spawn, wait_timeout};
 
 use super::common::TestResult;
 
@@ -29,10 +29,10 @@ pub(crate) fn main() -> TestResult {
     };
     spawn(makes_ready);
     let objects: [&dyn Linkable; 4] = [&event, &result, &semaphore, &never];
-    for ready in iwait(objects, None, 3)? {
+    for ready in iwait_with(objects, Wait::default().count(3))? {
         println!("ready: {}", name(ready?));
     }
     println!("never: {}, semaphore: {}", never.linkcount(), semaphore.counter());
-    println!("none in time: {}", wait([&never], 0.001, None)?.len());
+    println!("none in time: {}", wait_timeout([&never], 0.001)?.len());
     Ok(())
 }

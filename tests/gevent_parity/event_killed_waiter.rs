@@ -9,16 +9,13 @@ pub(crate) fn main() -> TestResult {
     let event = Event::new();
     let waiter = |who: i32| {
         let event = event.clone();
-        move || match event.wait(None) {
+        move || match event.wait() {
             Err(error) if error.is::<GreenletExit>() => println!("{who}: {}", name(&error)),
             _ => println!("{who}: woken"),
         }
     };
 
-    let soon = || Kill {
-        block: false,
-        ..Kill::default()
-    };
+    let soon = || Kill::default().nonblocking();
     let greenlets: Vec<_> = (0..4).map(|i| spawn(waiter(i))).collect();
     sleep(0)?;
     greenlets[1].kill()?;
@@ -26,7 +23,7 @@ pub(crate) fn main() -> TestResult {
     greenlets[0].kill_with(soon())?;
     event.set();
     greenlets[3].kill_with(soon())?;
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
     println!("linked: {}", event.linkcount());
     Ok(())
 }

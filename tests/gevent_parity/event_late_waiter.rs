@@ -11,7 +11,7 @@ pub(crate) fn main() -> TestResult {
         let event = event.clone();
         move || {
             println!("{name} waits");
-            println!("{name}: {}", event.wait(0.01)?);
+            println!("{name}: {}", event.wait_timeout(0.01)?);
             Ok(())
         }
     };
@@ -22,6 +22,6 @@ pub(crate) fn main() -> TestResult {
     event.set();
     event.clear();
     let after = spawn(waiter("starts after the waking"));
-    joinall([first, before, after], None)?;
+    joinall([first, before, after])?;
     Ok(())
 }

@@ -11,7 +11,7 @@ pub(crate) fn main() -> TestResult {
         let event = event.clone();
         move || {
             for i in 0..3 {
-                event.wait(None)?;
+                event.wait()?;
                 println!("{name}, round {i}");
                 if clears {
                     event.clear();
@@ -35,7 +35,7 @@ pub(crate) fn main() -> TestResult {
             break;
         }
     }
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
     println!("turns: {turns}");
     Ok(())
 }

@@ -10,7 +10,7 @@ pub(crate) fn main() -> TestResult {
     let waiter = |name: String, timeout: Option<f64>| {
         let event = event.clone();
         spawn(move || {
-            let got = event.wait(timeout)?;
+            let got = event.wait_timeout(timeout)?;
             println!("{name}: {got}, event set: {}", event.is_set());
             Ok(())
         })
@@ -22,7 +22,7 @@ pub(crate) fn main() -> TestResult {
     event.clear();
     all.push(waiter("late".to_owned(), Some(0.01)));
     println!("linked: {}", event.linkcount());
-    joinall(&all, None)?;
+    joinall(&all)?;
     println!("linked: {}", event.linkcount());
     Ok(())
 }

@@ -9,11 +9,11 @@ pub(crate) fn main() -> TestResult {
     let event = Event::new();
     {
         let _timeout = Timeout::start_new(100);
-        println!("own: {}", event.wait(0.001)?);
+        println!("own: {}", event.wait_timeout(0.001)?);
     }
     let outer = Timeout::new(0.001);
     outer.start()?;
-    if let Err(timeout) = event.wait(100) {
+    if let Err(timeout) = event.wait_timeout(100) {
         println!("outer: {}", outer.caused(&timeout));
     }
     outer.close();
@@ -22,7 +22,7 @@ pub(crate) fn main() -> TestResult {
         let event = event.clone();
         move || {
             let waited = Timeout::new(0.03).silent(|| {
-                println!("waited for {timeout}: {}", event.wait(timeout)?);
+                println!("waited for {timeout}: {}", event.wait_timeout(timeout)?);
                 Ok(())
             })?;
             if waited.is_none() {
@@ -32,7 +32,7 @@ pub(crate) fn main() -> TestResult {
         }
     };
     let greenlets: Vec<_> = [0.0, 100.0, 0.001].map(|timeout| spawn(waits(timeout))).into();
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
     println!("linked: {}", event.linkcount());
     Ok(())
 }

@@ -13,10 +13,10 @@ pub(crate) fn main() -> TestResult {
     event.set();
     spawn(|| println!("spawned"));
     event.unlink(&link);
-    event.wait(None)?;
+    event.wait()?;
     println!("main did not wait");
     event.rawlink(|_| println!("another link"));
-    event.wait(None)?;
+    event.wait()?;
     println!("main waited");
     Ok(())
 }

@@ -7,12 +7,12 @@ use super::common::TestResult;
 
 pub(crate) fn main() -> TestResult {
     let event = Event::new();
-    println!("clear, no time: {}", event.wait(0)?);
-    println!("clear, a short time: {}", event.wait(0.001)?);
+    println!("clear, no time: {}", event.wait_timeout(0)?);
+    println!("clear, a short time: {}", event.wait_timeout(0.001)?);
     let e = event.clone();
     spawn(move || e.set());
-    println!("set meanwhile: {}", event.wait(100)?);
-    println!("set: {} {}", event.wait(0)?, event.wait(None)?);
+    println!("set meanwhile: {}", event.wait_timeout(100)?);
+    println!("set: {} {}", event.wait_timeout(0)?, event.wait()?);
     event.clear();
 
     let e = event.clone();
@@ -23,7 +23,7 @@ pub(crate) fn main() -> TestResult {
     spawn(flash);
     println!(
         "set and cleared meanwhile: {}, ready: {}",
-        event.wait(100)?,
+        event.wait_timeout(100)?,
         event.ready()
     );
     println!("linked: {}", event.linkcount());

@@ -11,7 +11,7 @@ pub(crate) fn main() -> TestResult {
     let waiter = |name: &'static str| {
         let event = event.clone();
         move || {
-            event.wait(None)?;
+            event.wait()?;
             println!("{name}");
             Ok::<_, Exception>(())
         }

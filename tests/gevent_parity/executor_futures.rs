@@ -3,7 +3,7 @@
 use std::sync::mpsc::channel;
 
 use gevent::threadpool::{ExecutorShutDownError, Future, ThreadPoolExecutor};
-use gevent::{TimeoutError, wait};
+use gevent::{TimeoutError, wait, wait_timeout};
 
 use super::common::{TestResult, ValueError, name, report_errors};
 
@@ -19,7 +19,7 @@ pub(crate) fn main() -> TestResult {
     report_errors();
     let executor = ThreadPoolExecutor::new(2);
     let future = executor.submit(|| 7)?;
-    let (result, exception) = (future.result(None)?, future.exception(None)?);
+    let (result, exception) = (future.result()?, future.exception()?);
     println!(
         "{result} {} {} {}",
         exception.map_or("None".to_owned(), |exception| name(&exception)),
@@ -32,26 +32,26 @@ pub(crate) fn main() -> TestResult {
     let (go_on, waits) = channel();
     let future = executor.submit(move || waits.recv().is_ok())?;
     println!("running {}, cancel {}", future.running(), future.cancel());
-    match future.result(0.01) {
+    match future.result_timeout(0.01) {
         Err(error) if error.is::<TimeoutError>() => println!("TimeoutError"),
         result => drop(result?),
     }
-    match future.exception(0.01) {
+    match future.exception_timeout(0.01) {
         Err(error) if error.is::<TimeoutError>() => println!("TimeoutError"),
         exception => drop(exception?),
     }
     future.add_done_callback(told);
     future.add_done_callback(told);
-    println!("waited for {}", wait([&future], 0.01, None)?.len());
+    println!("waited for {}", wait_timeout([&future], 0.01)?.len());
     go_on.send(()).expect("the task is there");
-    println!("waited for {}", wait([&future], None, None)?.len());
-    println!("{}", future.result(None)?);
+    println!("waited for {}", wait([&future])?.len());
+    println!("{}", future.result()?);
 
     let future = executor.submit(fail)?;
-    if let Some(exception) = future.exception(None)? {
+    if let Some(exception) = future.exception()? {
         println!("exception {}", name(&exception));
     }
-    match future.result(None) {
+    match future.result() {
         Err(error) if error.is::<ValueError>() => println!("ValueError {error}"),
         result => result?,
     }

@@ -21,7 +21,7 @@ pub(crate) fn main() -> TestResult {
     report_errors();
     let g = spawn(fails).any();
     show("before", &g);
-    g.join(None)?;
+    g.join()?;
     show("failed", &g);
     let same = g
         .exc_info()
@@ -29,17 +29,14 @@ pub(crate) fn main() -> TestResult {
         .is_some_and(|((_, error, _), own)| error.same(&own));
     println!("same {same}");
     let g = spawn(|| 1).any();
-    g.join(None)?;
+    g.join()?;
     show("good", &g);
     let g = spawn(|| sleep(100)).any();
     sleep(0)?;
     g.kill()?;
     show("killed", &g);
     let g = spawn(|| sleep(100)).any();
-    g.kill_with(Kill {
-        exception: KeyError("early").into(),
-        ..Kill::default()
-    })?;
+    g.kill_with(Kill::with(KeyError("early")))?;
     show("killed before it began", &g);
     Ok(())
 }

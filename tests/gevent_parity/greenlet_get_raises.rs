@@ -25,7 +25,7 @@ pub(crate) fn main() -> TestResult {
         let g = g.clone();
         spawn(move || getter(label, &g))
     });
-    joinall(getters, None)?;
+    joinall(getters)?;
     getter("late", &g);
     Ok(())
 }

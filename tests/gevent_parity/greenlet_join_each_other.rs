@@ -13,7 +13,7 @@ type Both = OnceCell<[Greenlet<()>; 2]>;
 fn joins(greenlets: &Both, label: &str, other: usize) -> TestResult {
     println!("{label} joins");
     let greenlets = greenlets.get().expect("set before they run");
-    let joined = greenlets[other].join(None);
+    let joined = greenlets[other].join();
     println!("{label} ends");
     joined
 }
@@ -26,11 +26,11 @@ pub(crate) fn main() -> TestResult {
             spawn(move || joins(&both, label, other))
         })
     });
-    match joinall(greenlets, None) {
+    match joinall(greenlets) {
         Err(error) if error.is::<LoopExit>() => println!("{}", name(&error)),
         joined => drop(joined?),
     }
     greenlets[0].kill()?;
-    joinall(greenlets, None)?;
+    joinall(greenlets)?;
     Ok(())
 }

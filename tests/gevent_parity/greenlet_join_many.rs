@@ -24,7 +24,7 @@ pub(crate) fn main() -> TestResult {
     });
     let joiners: Vec<_> = joiners.collect();
     let all = workers.iter().map(Greenlet::any).chain(joiners);
-    let values: Vec<_> = joinall(all, None)?
+    let values: Vec<_> = joinall(all)?
         .iter()
         .filter_map(|g| workers.iter().find(|worker| worker.any() == *g))
         .map(|worker| show(worker.value()))

@@ -13,7 +13,7 @@ fn worker() -> TestResult {
 
 fn joiner(name: &str, g: &Greenlet<()>) -> TestResult {
     println!("{name} joins");
-    g.join(None)?;
+    g.join()?;
     println!("{name} goes on");
     Ok(())
 }
@@ -27,9 +27,9 @@ pub(crate) fn main() -> TestResult {
     spawn(move || joiner("b", &joined));
     sleep(0)?;
     g.rawlink(|_| println!("link after a and b"));
-    g.join(None)?;
+    g.join()?;
     println!("main goes on");
-    g.join(None)?;
+    g.join()?;
     println!("main joins again, without a wait");
     Ok(())
 }

@@ -10,18 +10,18 @@ fn show(after: &str, g: &Greenlet<()>) {
 
 pub(crate) fn main() -> TestResult {
     let g = spawn(|| sleep(100));
-    g.join(0)?;
+    g.join_timeout(0)?;
     show("after 0", &g);
-    g.join(0.001)?;
+    g.join_timeout(0.001)?;
     show("after 0.001", &g);
     let killed = g.clone();
     spawn(move || killed.kill());
-    g.join(100)?;
+    g.join_timeout(100)?;
     show("after the kill", &g);
-    g.join(100)?;
+    g.join_timeout(100)?;
 
     let h = Greenlet::new(|| println!("never printed"));
-    h.join(0.001)?;
+    h.join_timeout(0.001)?;
     show("not started", &h);
     Ok(())
 }

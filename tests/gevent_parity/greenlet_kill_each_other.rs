@@ -37,7 +37,7 @@ pub(crate) fn main() -> TestResult {
         greenlets.borrow_mut().insert(label, g);
     }
     let [a, b] = ["a", "b"].map(|label| greenlets.borrow()[label].clone());
-    joinall([&a, &b], None)?;
+    joinall([&a, &b])?;
     println!("{} {}", a.successful(), b.successful());
 
     let everybody: Rc<RefCell<Vec<Greenlet<()>>>> = Rc::default();
@@ -58,7 +58,7 @@ pub(crate) fn main() -> TestResult {
     };
     let all = [spawn(|| sleep(100)), spawn(suicidal), spawn(|| sleep(100))];
     everybody.replace(all.to_vec());
-    joinall(&all, None)?;
+    joinall(&all)?;
     let dead = all.map(|g| g.dead().to_string());
     println!("{}", dead.join(" "));
     Ok(())

@@ -18,10 +18,7 @@ fn lets_it_pass() -> TestResult {
 }
 
 fn with(message: &'static str) -> Kill {
-    Kill {
-        exception: ValueError(message).into(),
-        ..Kill::default()
-    }
+    Kill::with(ValueError(message))
 }
 
 pub(crate) fn main() -> TestResult {

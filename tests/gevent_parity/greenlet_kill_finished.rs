@@ -6,7 +6,7 @@ use super::common::{TestResult, ValueError, show};
 
 pub(crate) fn main() -> TestResult {
     let g = spawn(|| "value");
-    g.join(None)?;
+    g.join()?;
     spawn(|| println!("another greenlet"));
     g.kill()?;
     println!("killed: {}", show(g.value()));

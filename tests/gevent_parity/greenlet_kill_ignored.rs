@@ -17,12 +17,9 @@ fn ignores() -> Result<&'static str, Exception> {
 pub(crate) fn main() -> TestResult {
     let g = spawn(ignores);
     sleep(0)?;
-    g.kill_with(Kill {
-        timeout: Some(0.001),
-        ..Kill::default()
-    })?;
+    g.kill_with(Kill::default().timeout(0.001))?;
     println!("after the time limit: {}", g.dead());
-    g.join(None)?;
+    g.join()?;
     println!("value: {}", show(g.value()));
 
     let g = spawn(ignores);

@@ -30,9 +30,9 @@ pub(crate) fn main() -> TestResult {
     })?;
     show();
     let joined = g.clone();
-    let killer = spawn(move || joined.join(None));
+    let killer = spawn(move || joined.join());
     sleep(0)?;
     killer.kill()?;
     show();
-    g.join(None)
+    g.join()
 }

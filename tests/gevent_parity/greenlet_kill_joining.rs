@@ -5,7 +5,7 @@ use gevent::{Greenlet, sleep, spawn};
 use super::common::TestResult;
 
 fn joins(worker: &Greenlet<()>) -> TestResult {
-    let joined = worker.join(None);
+    let joined = worker.join();
     if joined.is_ok() {
         println!("never printed");
     }
@@ -38,5 +38,5 @@ pub(crate) fn main() -> TestResult {
     println!("has links: {}", worker.has_links() > 0);
     getter.kill()?;
     println!("has links: {}", worker.has_links() > 0);
-    worker.join(None)
+    worker.join()
 }

@@ -18,10 +18,7 @@ fn worker(name: &str) -> TestResult {
 pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
-    let dont_block = Kill {
-        block: false,
-        ..Kill::default()
-    };
+    let dont_block = Kill::default().nonblocking();
 
     let a = spawn(|| worker("a"));
     let b = spawn(|| worker("b"));

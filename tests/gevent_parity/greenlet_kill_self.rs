@@ -37,7 +37,7 @@ pub(crate) fn main() -> TestResult {
             None => unreachable!("set before it runs"),
         });
         this.replace(Some(g.clone()));
-        g.join(None)?;
+        g.join()?;
         println!("block={block}: {}", g.successful());
     }
     Ok(())

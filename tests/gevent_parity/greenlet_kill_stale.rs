@@ -22,30 +22,27 @@ fn worker(name: &str, first: impl FnOnce() -> TestResult, second: fn() -> TestRe
 
 fn waits() -> TestResult {
     let never = [(); 2].map(|()| Greenlet::new(|| ()));
-    wait(never, None, None).map(drop)
+    wait(never).map(drop)
 }
 
 pub(crate) fn main() -> TestResult {
     let ended = spawn(|| ());
-    ended.join(None)?;
+    ended.join()?;
     let shorts: [(&str, Wait); 3] = [("sleep(0)", || sleep(0)), ("idle", || idle(0)), ("wait", waits)];
     for (name, first) in shorts {
         let g = spawn(move || worker(name, first, || sleep(0.001)));
         let killed = g.clone();
         let h = spawn(move || killed.kill());
-        joinall([g, h], None)?;
+        joinall([g, h])?;
     }
 
     let other: Rc<OnceCell<Greenlet<()>>> = Rc::default();
     let joined = other.clone();
-    let join = move || joined.get().expect("set below").join(None);
+    let join = move || joined.get().expect("set below").join();
     let g = spawn(move || worker("join", join, || sleep(0.001)));
     let other = other.get_or_init(|| spawn(|| sleep(0)));
     sleep(0)?;
-    g.kill_with(Kill {
-        block: false,
-        ..Kill::default()
-    })?;
-    joinall([other, &g], None)?;
+    g.kill_with(Kill::default().nonblocking())?;
+    joinall([other, &g])?;
     Ok(())
 }

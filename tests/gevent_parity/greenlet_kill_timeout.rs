@@ -16,10 +16,7 @@ fn stubborn() -> Result<&'static str, Exception> {
 }
 
 fn within(seconds: f64) -> Kill {
-    Kill {
-        timeout: Some(seconds),
-        ..Kill::default()
-    }
+    Kill::default().timeout(seconds)
 }
 
 pub(crate) fn main() -> TestResult {
@@ -31,7 +28,7 @@ pub(crate) fn main() -> TestResult {
     println!("after the first: {} {}", g.ready(), g.dead());
     g.kill_with(within(0.0))?;
     println!("after the second: {} {}", g.ready(), g.dead());
-    g.join(1)?;
+    g.join_timeout(1)?;
     println!("{} {}", g.get()?, g.successful());
     g.kill_with(within(0.0))?;
     Ok(())

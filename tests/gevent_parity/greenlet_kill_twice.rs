@@ -16,22 +16,19 @@ fn worker() -> TestResult {
 }
 
 pub(crate) fn main() -> TestResult {
-    let dont_block = Kill {
-        block: false,
-        ..Kill::default()
-    };
+    let dont_block = Kill::default().nonblocking();
     let g = spawn(worker);
     sleep(0)?;
     g.kill_with(dont_block.clone())?;
     g.kill_with(dont_block)?;
     println!("killed twice");
-    g.join(None)?;
+    g.join()?;
 
     let g = spawn(|| sleep(100));
     sleep(0)?;
     let (one, two) = (g.clone(), g);
     let killers = [spawn(move || one.kill()), spawn(move || two.kill())];
-    joinall(killers, None)?;
+    joinall(killers)?;
     println!("both killers are back");
     Ok(())
 }

@@ -26,18 +26,12 @@ pub(crate) fn main() -> TestResult {
 
     let scheduled = spawn(never);
     scheduled.rawlink(|_| println!("link of scheduled"));
-    scheduled.kill_with(Kill {
-        block: false,
-        ..Kill::default()
-    })?;
+    scheduled.kill_with(Kill::default().nonblocking())?;
     println!("scheduled: {}", scheduled.dead());
 
-    let timed = spawn_later(0.001, never)?;
+    let timed = spawn_later(0.001, never);
     timed.rawlink(|_| println!("link of timed"));
-    timed.kill_with(Kill {
-        exception: ValueError("kill").into(),
-        ..Kill::default()
-    })?;
+    timed.kill_with(Kill::with(ValueError("kill")))?;
     println!("timed: {}", timed.dead());
 
     let thrown = spawn(never);

@@ -25,10 +25,7 @@ fn sleeper(name: &str) -> TestResult {
 fn killer(victims: &[Greenlet<()>]) -> TestResult {
     println!("killer");
     for g in victims {
-        g.kill_with(Kill {
-            block: false,
-            ..Kill::default()
-        })?;
+        g.kill_with(Kill::default().nonblocking())?;
     }
     Ok(())
 }
@@ -40,7 +37,7 @@ pub(crate) fn main() -> TestResult {
     let k = spawn(move || killer(v.get().expect("set below")));
     let b = spawn(|| sleeper("b"));
     let [a, b] = victims.get_or_init(|| [a, b]);
-    joinall([a, b, &k], None)?;
+    joinall([a, b, &k])?;
     println!("{} {}", a.dead(), b.dead());
     Ok(())
 }

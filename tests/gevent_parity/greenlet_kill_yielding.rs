@@ -31,10 +31,7 @@ pub(crate) fn main() -> TestResult {
     let b = spawn(worker("b"));
     sleep(0)?;
     println!("kill a");
-    a.kill_with(Kill {
-        block: false,
-        ..Kill::default()
-    })?;
+    a.kill_with(Kill::default().nonblocking())?;
     println!("{}", a.dead());
     sleep(0)?;
     println!("kill b");

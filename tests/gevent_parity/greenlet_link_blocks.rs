@@ -15,7 +15,7 @@ pub(crate) fn main() -> TestResult {
     let g = spawn(|| println!("greenlet"));
     g.link(blocks);
     g.link(|_| println!("next link"));
-    g.join(None)?;
+    g.join()?;
     println!("joined");
     sleep(0.05)
 }

@@ -24,16 +24,13 @@ pub(crate) fn main() -> TestResult {
     let killed = victim.clone();
     g.rawlink(move |_| {
         println!("kills");
-        killed.kill_with(Kill {
-            block: false,
-            ..Kill::default()
-        })?;
+        killed.kill_with(Kill::default().nonblocking())?;
         spawn(|| println!("spawned by a link"));
         Ok(())
     });
     sleep(0)?;
-    g.join(None)?;
-    victim.join(None)?;
+    g.join()?;
+    victim.join()?;
     sleep(0)?;
     g.rawlink(|_| println!("third"));
     g.unlink_all();

@@ -16,7 +16,7 @@ pub(crate) fn main() -> TestResult {
     g.rawlink(|_| println!("rawlink after it"));
     g.link(fails);
     g.link(|_| println!("link after it"));
-    g.join(None)?;
+    g.join()?;
     println!("joined");
     sleep(0)
 }

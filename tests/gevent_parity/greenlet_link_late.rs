@@ -14,7 +14,7 @@ pub(crate) fn main() -> TestResult {
     let loop_ = hub.loop_();
 
     let g = spawn(|| "value");
-    g.join(None)?;
+    g.join()?;
     println!("ended: {}", show(g.value()));
     loop_.run_callback(|| println!("callback before"))?;
     g.link(|source| println!("link: {}", show(source.value())));

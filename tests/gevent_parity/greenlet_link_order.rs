@@ -18,7 +18,7 @@ pub(crate) fn main() -> TestResult {
     g.rawlink(linked("rawlink 2"));
     g.link(linked("link 2"));
     println!("has links: {}", g.has_links() > 0);
-    g.join(None)?;
+    g.join()?;
     println!("joined, has links: {}", g.has_links() > 0);
     sleep(0)?;
     println!("no link is called again");

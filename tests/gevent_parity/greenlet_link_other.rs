@@ -12,10 +12,7 @@ fn worker(name: &str) -> TestResult {
 }
 
 fn kills([sleeping, made, late]: &[Greenlet<()>; 3]) -> TestResult {
-    let dont_block = Kill {
-        block: false,
-        ..Kill::default()
-    };
+    let dont_block = Kill::default().nonblocking();
     println!("link kills and starts");
     sleeping.kill_with(dont_block.clone())?;
     made.start()?;
@@ -35,7 +32,7 @@ pub(crate) fn main() -> TestResult {
     let all = greenlets.clone();
     g.rawlink(move |_| kills(&all));
     g.rawlink(|_| println!("next link"));
-    g.join(None)?;
+    g.join()?;
     println!("joined");
     sleep(0)?;
     killall(greenlets)

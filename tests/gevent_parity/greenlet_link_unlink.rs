@@ -27,14 +27,14 @@ pub(crate) fn main() -> TestResult {
     g.rawlink(linked("third"));
     g.unlink(&first);
     g.unlink(&first);
-    g.join(None)?;
+    g.join()?;
     println!("has links: {}", g.has_links() > 0);
 
     let g = spawn(|| ());
     g.rawlink(linked("first"));
     g.link(linked("second"));
     g.unlink_all();
-    g.join(None)?;
+    g.join()?;
     sleep(0)?;
     println!("none is called after unlink_all");
     Ok(())

@@ -21,7 +21,7 @@ fn getter(g: &Greenlet<()>, label: &str) -> TestResult {
 }
 
 fn joiner(g: &Greenlet<()>, label: &str) -> TestResult {
-    g.join(None)?;
+    g.join()?;
     println!("{label}: joined");
     Ok(())
 }
@@ -38,7 +38,7 @@ pub(crate) fn main() -> TestResult {
     let waiters = [waiter(getter, "a"), waiter(joiner, "b"), waiter(getter, "c")];
     g.link(|_| println!("link"));
     g.rawlink(|_| println!("rawlink"));
-    joinall(&waiters, None)?;
-    joinall([waiter(joiner, "d"), waiter(getter, "e")], None)?;
+    joinall(&waiters)?;
+    joinall([waiter(joiner, "d"), waiter(getter, "e")])?;
     Ok(())
 }

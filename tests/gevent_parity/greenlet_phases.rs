@@ -34,12 +34,12 @@ pub(crate) fn main() -> TestResult {
     show("scheduled", g);
     sleep(0)?;
     show("parked", g);
-    g.join(None)?;
+    g.join()?;
     show("ended", g);
 
-    let later = spawn_later(0.001, || 8)?;
+    let later = spawn_later(0.001, || 8);
     show("scheduled by a timer", &later);
-    later.join(None)?;
+    later.join()?;
     show("ended", &later);
     Ok(())
 }

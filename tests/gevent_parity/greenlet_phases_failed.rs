@@ -26,10 +26,10 @@ fn exits() -> TestResult {
 pub(crate) fn main() -> TestResult {
     report_errors();
     let g = spawn(fails);
-    g.join(None)?;
+    g.join()?;
     show("failed", &g);
     let g = spawn(exits);
-    g.join(None)?;
+    g.join()?;
     show("exited", &g);
     let g = Greenlet::new(fails);
     g.kill()?;
@@ -37,24 +37,18 @@ pub(crate) fn main() -> TestResult {
     let g = spawn(fails);
     g.kill()?;
     show("killed when scheduled", &g);
-    let g = spawn_later(100, fails)?;
+    let g = spawn_later(100, fails);
     g.kill()?;
     show("killed before its time", &g);
     let g = spawn(|| sleep(100));
     sleep(0)?;
-    g.kill_with(Kill {
-        block: false,
-        ..Kill::default()
-    })?;
+    g.kill_with(Kill::default().nonblocking())?;
     show("kill is under way", &g);
     sleep(0)?;
     show("killed in sleep", &g);
     let g = spawn(|| sleep(100));
     sleep(0)?;
-    g.kill_with(Kill {
-        exception: ValueError("kill").into(),
-        ..Kill::default()
-    })?;
+    g.kill_with(Kill::with(ValueError("kill")))?;
     show("killed by an error", &g);
     Ok(())
 }

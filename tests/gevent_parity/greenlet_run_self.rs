@@ -34,7 +34,7 @@ pub(crate) fn main() -> TestResult {
         let g = this.get_or_init(|| spawn(move || run(inside.get().expect("set before it runs"))));
         g.link(|source| show("link", source));
         g.rawlink(|source| show("rawlink", source));
-        g.join(None)?;
+        g.join()?;
         sleep(0)?;
     }
     Ok(())

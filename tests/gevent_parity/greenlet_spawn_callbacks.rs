@@ -29,6 +29,6 @@ pub(crate) fn main() -> TestResult {
     AnyGreenlet::remove_spawn_callback(&callback);
     let d = named("d");
     d.start()?;
-    joinall([a, b, c, d], None)?;
+    joinall([a, b, c, d])?;
     Ok(())
 }

@@ -16,7 +16,7 @@ pub(crate) fn main() -> TestResult {
     c.start()?;
     c.start()?;
     println!("main blocks");
-    joinall([&d, &c, &b, &a], None)?;
+    joinall([&d, &c, &b, &a])?;
     println!("main goes on");
     Ok(())
 }

@@ -11,7 +11,7 @@ fn node(name: &str, depth: usize) -> TestResult {
             let child = format!("{name}{i}");
             spawn(move || node(&child, depth - 1))
         });
-        joinall(children, None)?;
+        joinall(children)?;
         println!("{name} has joined its children");
     }
     Ok(())
@@ -19,6 +19,6 @@ fn node(name: &str, depth: usize) -> TestResult {
 
 pub(crate) fn main() -> TestResult {
     let roots = ["a", "b"].map(|name| spawn(move || node(name, 2)));
-    joinall(roots, None)?;
+    joinall(roots)?;
     Ok(())
 }

@@ -20,7 +20,7 @@ fn child(this: &Greenlet<()>) -> TestResult {
     println!("spawned by the child: {by_child}");
     let same = g.spawn_tree_locals().same(&this.spawn_tree_locals());
     println!("the same tree: {same}");
-    g.join(None)
+    g.join()
 }
 
 /// A greenlet whose function has a handle of the greenlet.
@@ -45,7 +45,7 @@ pub(crate) fn main() -> TestResult {
     println!("spawned by main: {by_main}");
     let same = a.spawn_tree_locals().same(&b.spawn_tree_locals());
     println!("the same tree: {same}");
-    a.join(None)?;
+    a.join()?;
     println!("a: {}", seen(&a));
     println!("b: {}", seen(&b));
     Ok(())

@@ -26,17 +26,14 @@ pub(crate) fn main() -> TestResult {
 
     let g = Greenlet::new(|| println!("never"));
     g.rawlink(|source| println!("told {}", source.successful()));
-    g.kill_with(Kill {
-        block: false,
-        ..Kill::default()
-    })?;
+    g.kill_with(Kill::default().nonblocking())?;
     states("killed when new", &g);
     sleep(0)?;
 
-    let g = spawn_later(0.1, || println!("later"))?;
-    let h = spawn_later(0, || println!("at once"))?;
+    let g = spawn_later(0.1, || println!("later"));
+    let h = spawn_later(0, || println!("at once"));
     states("spawn_later", &g);
-    joinall([&g, &h], None)?;
+    joinall([&g, &h])?;
     g.start()?;
     states("ended", &g);
     Ok(())

@@ -9,17 +9,17 @@ fn worker(name: &str) {
 }
 
 pub(crate) fn main() -> TestResult {
-    let a = spawn_later(0.05, || worker("a"))?;
-    let b = spawn_later(0.02, || worker("b"))?;
+    let a = spawn_later(0.05, || worker("a"));
+    let b = spawn_later(0.02, || worker("b"));
     let c = Greenlet::new(|| worker("c"));
     c.start_later(0.08)?;
     c.start()?;
     c.start_later(0)?;
-    let d = spawn_later(0, || worker("d"))?;
+    let d = spawn_later(0, || worker("d"));
     let e = spawn(|| worker("e"));
-    let f = spawn_later(0.03, || worker("f"))?;
+    let f = spawn_later(0.03, || worker("f"));
     f.kill()?;
     println!("started: {} {} {}", a.started(), c.started(), f.started());
-    joinall([a, b, c, d, e, f], None)?;
+    joinall([a, b, c, d, e, f])?;
     Ok(())
 }

@@ -31,7 +31,7 @@ pub(crate) fn main() -> TestResult {
     for g in [&a, &b, &c] {
         switch(g, || Value::new("a switch"))?;
     }
-    joinall([&a, &b, &c], None)?;
+    joinall([&a, &b, &c])?;
     println!("ready: {} {} {}", a.ready(), b.ready(), c.ready());
     Ok(())
 }

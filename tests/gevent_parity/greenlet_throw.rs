@@ -33,7 +33,7 @@ pub(crate) fn main() -> TestResult {
     let g = b.clone();
     loop_.run_callback(move || thrower(&g, KeyError("not caught")))?;
     loop_.run_callback(|| println!("callback after them"))?;
-    joinall([&a, &b], None)?;
+    joinall([&a, &b])?;
     println!("{} {}", a.successful(), b.successful());
     Ok(())
 }

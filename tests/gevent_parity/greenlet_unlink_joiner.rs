@@ -12,7 +12,7 @@ fn worker() -> TestResult {
 }
 
 fn joins(g: &Greenlet<()>) -> TestResult {
-    g.join(None)?;
+    g.join()?;
     println!("never printed");
     Ok(())
 }
@@ -23,7 +23,7 @@ pub(crate) fn main() -> TestResult {
     g.rawlink(|_| println!("never printed"));
     let joined = g.clone();
     let joiner = spawn(move || joins(&joined));
-    match joiner.join(None) {
+    match joiner.join() {
         Err(error) if error.is::<LoopExit>() => println!("{}", name(&error)),
         joined => joined?,
     }

@@ -14,23 +14,23 @@ pub(crate) fn main() -> TestResult {
     report_errors();
     let group = Group::new();
 
-    println!("nobody: {}", group.join(None)?);
+    println!("nobody: {}", group.join()?);
     group.spawn(|| sleep(0))?;
-    println!("in time: {}, size {}", group.join(10)?, group.len());
+    println!("in time: {}, size {}", group.join_timeout(10)?, group.len());
     let sleeper = group.spawn(|| sleep(100))?;
-    println!("too late: {}, size {}", group.join(0.01)?, group.len());
+    println!("too late: {}, size {}", group.join_timeout(0.01)?, group.len());
     group.discard(&sleeper);
     println!(
         "discarded: {}, size {}, dead {}",
-        group.join(None)?,
+        group.join()?,
         group.len(),
         sleeper.dead()
     );
 
     group.spawn(|| fail("first"))?;
-    println!("no matter: {}", group.join(None)?);
+    println!("no matter: {}", group.join()?);
     group.spawn(|| fail("second"))?;
-    match group.join_raise_error(None) {
+    match group.join_raise_error() {
         Err(e) if e.is::<ValueError>() => println!("{} {e}", name(&e)),
         joined => drop(joined?),
     }
@@ -39,12 +39,12 @@ pub(crate) fn main() -> TestResult {
     group.add(&unstarted)?;
     println!("size {}, started {}", group.len(), unstarted.started());
     unstarted.start()?;
-    group.join(None)?;
+    group.join()?;
     let ended = spawn(|| 0);
-    ended.join(None)?;
+    ended.join()?;
     group.add(&ended)?;
     println!("size {}", group.len());
-    group.join(None)?;
+    group.join()?;
     println!("size {}", group.len());
     sleeper.kill()
 }

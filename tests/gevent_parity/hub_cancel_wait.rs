@@ -19,21 +19,18 @@ pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
 
-    let nobodys = loop_.timer(100.0, 0.0)?;
+    let nobodys = loop_.timer(100.0)?;
     hub.cancel_wait(&nobodys, ValueError("nobody gets it"), false)?;
 
-    let (a, b) = (loop_.timer(100.0, 0.0)?, loop_.timer(100.0, 0.0)?);
+    let (a, b) = (loop_.timer(100.0)?, loop_.timer(100.0)?);
     let greenlets = [("a", a.clone()), ("b", b.clone())].map(|(label, watcher)| spawn(move || waits(label, &watcher)));
     sleep(0)?;
     loop_.run_callback(|| println!("callback before"))?;
     hub.cancel_wait(&a, ValueError("cancelled"), false)?;
     loop_.run_callback(|| println!("callback after"))?;
-    greenlets[1].kill_with(Kill {
-        block: false,
-        ..Kill::default()
-    })?;
+    greenlets[1].kill_with(Kill::default().nonblocking())?;
     hub.cancel_wait(&b, ValueError("too late"), false)?;
     println!("cancelled");
-    joinall(greenlets, None)?;
+    joinall(greenlets)?;
     Ok(())
 }

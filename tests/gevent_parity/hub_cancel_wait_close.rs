@@ -16,17 +16,17 @@ fn waits(watcher: &Timer) -> TestResult {
 
 pub(crate) fn main() -> TestResult {
     let hub = get_hub();
-    let idle = hub.loop_().timer(100.0, 0.0)?;
+    let idle = hub.loop_().timer(100.0)?;
     hub.cancel_wait(&idle, ValueError("nobody"), true)?;
     println!("{}", idle.active());
 
-    let waited = hub.loop_().timer(100.0, 0.0)?;
+    let waited = hub.loop_().timer(100.0)?;
     let watcher = waited.clone();
     let g = spawn(move || waits(&watcher));
     sleep(0)?;
     hub.cancel_wait(&waited, ValueError("closed"), true)?;
     println!("active: {}", waited.active());
-    g.join(None)?;
+    g.join()?;
     println!("active: {}", waited.active());
     Ok(())
 }

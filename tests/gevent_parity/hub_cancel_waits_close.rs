@@ -17,7 +17,7 @@ pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let watcher = |timer: &Timer| Watcher::clone(timer);
 
-    let timer = hub.loop_().timer(100.0, 0.0)?;
+    let timer = hub.loop_().timer(100.0)?;
     hub.cancel_waits_close_and_then([watcher(&timer)], ValueError(""), || {
         println!("then, at once");
     })?;
@@ -26,7 +26,7 @@ pub(crate) fn main() -> TestResult {
     let mut timers = Vec::new();
     let mut greenlets = Vec::new();
     for label in ["a", "b", "c"] {
-        let timer = hub.loop_().timer(100.0, 0.0)?;
+        let timer = hub.loop_().timer(100.0)?;
         timers.push(watcher(&timer));
         greenlets.push(spawn(move || waits(label, &timer)));
     }
@@ -35,6 +35,6 @@ pub(crate) fn main() -> TestResult {
         println!("then, after them");
     })?;
     println!("cancelled");
-    joinall(greenlets, None)?;
+    joinall(greenlets)?;
     Ok(())
 }

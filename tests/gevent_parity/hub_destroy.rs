@@ -8,7 +8,7 @@ pub(crate) fn main() -> TestResult {
     let first = get_hub();
     let loop_ = first.loop_().clone();
     sleep(0.001)?;
-    let timer = loop_.timer(0.001, 0.0)?;
+    let timer = loop_.timer(0.001)?;
     timer.start(|| println!("a timer of the kept loop"))?;
     first.destroy(false)?;
     let second = get_hub();

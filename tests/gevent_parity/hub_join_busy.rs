@@ -18,19 +18,19 @@ pub(crate) fn main() -> TestResult {
         println!("busy no more");
         Ok(())
     });
-    println!("joined: {}", hub.join(0.001)?);
-    println!("joined: {}", hub.join(0)?);
+    println!("joined: {}", hub.join_timeout(0.001)?);
+    println!("joined: {}", hub.join_timeout(0)?);
     stop.set(true);
-    println!("joined: {}", hub.join(10)?);
+    println!("joined: {}", hub.join_timeout(10)?);
     hub.loop_().run_callback(|| println!("a callback"))?;
-    println!("joined: {}", hub.join(None)?);
-    let timer = hub.loop_().timer(0.001, 0.0)?;
+    println!("joined: {}", hub.join()?);
+    let timer = hub.loop_().timer(0.001)?;
     timer.start(|| println!("a timer"))?;
-    println!("joined: {}", hub.join(None)?);
-    let unref = hub.loop_().timer(100.0, 0.0)?;
+    println!("joined: {}", hub.join()?);
+    let unref = hub.loop_().timer(100.0)?;
     unref.set_ref(false)?;
     unref.start(|| println!("never"))?;
-    println!("joined: {}", hub.join(None)?);
-    println!("nothing to do: {}", hub.join(0)?);
+    println!("joined: {}", hub.join()?);
+    println!("nothing to do: {}", hub.join_timeout(0)?);
     Ok(())
 }

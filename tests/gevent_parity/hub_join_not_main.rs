@@ -6,7 +6,7 @@ use gevent::{get_hub, sleep, spawn};
 use super::common::TestResult;
 
 fn joins() -> TestResult {
-    match get_hub().join(None) {
+    match get_hub().join() {
         Err(error) if error.is::<NotMainGreenletError>() => println!("refused"),
         joined => drop(joined?),
     }
@@ -14,7 +14,7 @@ fn joins() -> TestResult {
 }
 
 pub(crate) fn main() -> TestResult {
-    spawn(joins).join(None)?;
+    spawn(joins).join()?;
     println!("the hub goes on");
     sleep(0)
 }

@@ -13,7 +13,7 @@ fn one(label: &str, error: impl Into<Exception>) -> TestResult {
     println!("-- {label}");
     let error = error.into();
     let g = spawn(move || fails(error));
-    match g.join(None).and_then(|()| sleep(0)) {
+    match g.join().and_then(|()| sleep(0)) {
         Ok(()) => println!("main goes on"),
         Err(raised) => println!("main: {}", name(&raised)),
     }

@@ -34,9 +34,9 @@ pub(crate) fn main() -> TestResult {
     let thrown = b.clone();
     loop_.run_callback(move || thrown.throw(ValueError("two")).map(drop))?;
     loop_.run_callback(switch(b.raw(), "three"))?;
-    let timer = loop_.timer(0.001, 0.0)?;
+    let timer = loop_.timer(0.001)?;
     timer.start(switch(a.raw(), "four"))?;
-    joinall([a, b], None)?;
+    joinall([a, b])?;
     let main = getcurrent();
     loop_.run_callback(switch(&main, "five"))?;
     println!("main gets {}", text(hub.switch()?));

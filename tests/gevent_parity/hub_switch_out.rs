@@ -29,7 +29,7 @@ fn worker(refuses: &Cell<bool>) -> TestResult {
         }
     }
     refuses.set(false);
-    spawn(|| println!("another")).join(None)?;
+    spawn(|| println!("another")).join()?;
     println!("worker ends");
     Ok(())
 }
@@ -41,6 +41,6 @@ pub(crate) fn main() -> TestResult {
         .switch_out(move || switch_out(&hooks))
         .build(move || worker(&refuses));
     g.start()?;
-    g.join(None)?;
+    g.join()?;
     sleep(0.01)
 }

@@ -12,8 +12,8 @@ fn in_thread(main_hub: u64) -> TestResult {
     let hub = get_hub();
     let same = hub.minimal_ident() == main_hub;
     println!("thread: {} {} {same}", hub.main_hub(), hub.loop_().default());
-    spawn_later(0.001, || println!("greenlet in the thread"))?;
-    println!("joined: {}", hub.join(10)?);
+    spawn_later(0.001, || println!("greenlet in the thread"));
+    println!("joined: {}", hub.join_timeout(10)?);
     let g = spawn(|| 7);
     println!("got: {}", g.get()?);
     spawn(|| sleep(0));

@@ -18,16 +18,16 @@ pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
 
-    let timer = loop_.timer(0.001, 0.0)?;
+    let timer = loop_.timer(0.001)?;
     waits(&timer)?;
-    waits(&loop_.timer(0.0, 0.0)?)?;
-    let slow = loop_.timer(100.0, 0.0)?;
+    waits(&loop_.timer(0.0)?)?;
+    let slow = loop_.timer(100.0)?;
     let watcher = slow.clone();
     let g = spawn(move || waits(&watcher));
     sleep(0)?;
     println!("waits, active={}", slow.active());
     g.kill()?;
-    let repeating = loop_.timer(0.001, 0.001)?;
+    let repeating = loop_.timer_repeat(0.001, 0.001)?;
     waits(&repeating)?;
     waits(&repeating)
 }

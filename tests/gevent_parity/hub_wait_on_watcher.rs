@@ -24,13 +24,13 @@ pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
 
-    let timer = loop_.timer(0.05, 0.0)?;
+    let timer = loop_.timer(0.05)?;
     let greenlets = ["a", "b"].map(|label| {
         let timer = timer.clone();
         spawn(move || waits(label, &timer, None))
     });
-    joinall(greenlets, None)?;
-    waits("c", &loop_.timer(100.0, 0.0)?, Some(0.001))?;
-    waits("d", &loop_.timer(0.001, 0.0)?, Some(100.0))?;
-    waits("e", &loop_.timer(100.0, 0.0)?, Some(0.0))
+    joinall(greenlets)?;
+    waits("c", &loop_.timer(100.0)?, Some(0.001))?;
+    waits("d", &loop_.timer(0.001)?, Some(100.0))?;
+    waits("e", &loop_.timer(100.0)?, Some(0.0))
 }

@@ -22,9 +22,9 @@ pub(crate) fn main() -> TestResult {
     let low = spawn(|| idler("low", -1));
     let normal = spawn(|| idler("normal", 0));
     let high = spawn(|| idler("high", 1));
-    let timer = get_hub().loop_().timer(0.0, 0.0)?;
+    let timer = get_hub().loop_().timer(0.0)?;
     timer.start(|| println!("timer"))?;
     let busy = ["a", "b"].map(|name| spawn(move || busy(name)));
-    joinall([low, normal, high].iter().chain(&busy), None)?;
+    joinall([low, normal, high].iter().chain(&busy))?;
     Ok(())
 }

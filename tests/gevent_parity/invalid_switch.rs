@@ -19,11 +19,11 @@ fn waits(what: &str, function: impl FnOnce() -> TestResult) -> TestResult {
 pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let worker = spawn(|| sleep(100));
-    let timer = hub.loop_().timer(100.0, 0.0)?;
+    let timer = hub.loop_().timer(100.0)?;
     let (joined, got, watcher) = (worker.clone(), worker.clone(), timer.clone());
     let h = hub.clone();
     let functions: [(&str, Wait); 4] = [
-        ("join", Box::new(move || joined.join(None))),
+        ("join", Box::new(move || joined.join())),
         ("get", Box::new(move || got.get())),
         ("hub.wait", Box::new(move || h.wait(&watcher))),
         ("sleep", Box::new(|| sleep(100))),
@@ -34,7 +34,7 @@ pub(crate) fn main() -> TestResult {
         let raw = g.raw().clone();
         hub.loop_()
             .run_callback(move || raw.switch(Value::new("by somebody else")).map(drop))?;
-        g.join(None)?;
+        g.join()?;
     }
     let links = worker.has_links() > 0;
     println!("has links: {links}, active: {}", timer.active());

@@ -35,7 +35,7 @@ pub(crate) fn main() -> TestResult {
     writer.write_all(b"x")?;
     let (seen, read) = (data.clone(), data.clone());
     let greenlets = [spawn(move || yields(&seen)), spawn(move || reads(reader, &read))];
-    joinall(greenlets, None)?;
+    joinall(greenlets)?;
     println!("data: {}", !data.borrow().is_empty());
     Ok(())
 }

@@ -29,7 +29,7 @@ pub(crate) fn main() -> TestResult {
     sleep(0)?;
     thread::sleep(Duration::from_millis(10));
     writer.write_all(b"x")?;
-    g.join(None)?;
+    g.join()?;
     waits(fd, "full", 0.0)?;
     waits(fd, "full", -1.0)
 }

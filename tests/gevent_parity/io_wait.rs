@@ -38,7 +38,7 @@ fn writes(mut writer: PipeWriter) -> TestResult {
 
 pub(crate) fn main() -> TestResult {
     let (reader, writer) = pipe()?;
-    joinall([spawn(|| reads(reader)), spawn(|| writes(writer))], None)?;
+    joinall([spawn(|| reads(reader)), spawn(|| writes(writer))])?;
 
     let (mut reader, mut writer) = pipe()?;
     let fd = reader.as_raw_fd();

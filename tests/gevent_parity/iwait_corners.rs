@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use gevent::event::Event;
-use gevent::{Exception, Greenlet, Linkable, get_hub, iwait, sleep, spawn, wait};
+use gevent::{Exception, Greenlet, Linkable, Wait, get_hub, iwait_with, sleep, spawn, wait_with};
 
 use super::common::TestResult;
 
@@ -41,11 +41,18 @@ fn names(objects: impl IntoIterator<Item = Object>) -> String {
 }
 
 fn all(objects: &[&Object], timeout: Option<f64>, count: Option<usize>) -> Result<Vec<Object>, Exception> {
-    iwait(objects.iter().map(|&object| object.clone()), timeout, count)?.collect()
+    iwait_with(
+        objects.iter().map(|&object| object.clone()),
+        Wait::default().timeout(timeout).count(count),
+    )?
+    .collect()
 }
 
 fn waited(objects: &[&Object], timeout: Option<f64>, count: Option<usize>) -> Result<Vec<Object>, Exception> {
-    wait(objects.iter().map(|&object| object.clone()), timeout, count)
+    wait_with(
+        objects.iter().map(|&object| object.clone()),
+        Wait::default().timeout(timeout).count(count),
+    )
 }
 
 fn spawned(label: &'static str) -> Object {

@@ -1,6 +1,6 @@
 //! iwait and wait for some of the objects, or with a time limit; nothing stays linked.
 
-use gevent::{Exception, Greenlet, iwait, sleep, spawn, wait};
+use gevent::{Exception, Greenlet, Wait, iwait_with, sleep, spawn, wait, wait_timeout, wait_with};
 
 use super::common::{TestResult, show};
 
@@ -20,16 +20,17 @@ pub(crate) fn main() -> TestResult {
         println!("{what}: [{}], has links: {links}", values.join(" "));
     };
     let iwait = |timeout: Option<f64>, count: Option<usize>| {
-        let ready: Result<Vec<&Named>, Exception> = iwait(&greenlets, timeout, count)?.collect();
+        let ready: Result<Vec<&Named>, Exception> =
+            iwait_with(&greenlets, Wait::default().timeout(timeout).count(count))?.collect();
         ready
     };
 
-    show("wait count=0", wait(&greenlets, None, 0)?);
+    show("wait count=0", wait_with(&greenlets, Wait::default().count(0))?);
     show("iwait count=1", iwait(None, Some(1))?);
     show("iwait timeout=0", iwait(Some(0.0), None)?);
-    show("wait count=1", wait(&greenlets, None, 1)?);
-    show("wait count=2", wait(&greenlets, None, 2)?);
-    show("wait timeout", wait(&greenlets, 0.001, None)?);
-    show("wait nothing", wait([], None, None)?);
+    show("wait count=1", wait_with(&greenlets, Wait::default().count(1))?);
+    show("wait count=2", wait_with(&greenlets, Wait::default().count(2))?);
+    show("wait timeout", wait_timeout(&greenlets, 0.001)?);
+    show("wait nothing", wait([])?);
     greenlets[0].kill()
 }

@@ -18,14 +18,14 @@ pub(crate) fn main() -> TestResult {
         format!("{a} {b} {c}")
     };
 
-    let mut ready = iwait(&greenlets, None, None)?;
+    let mut ready = iwait(&greenlets)?;
     println!("before the first: {}", links());
     if let Some(g) = ready.next() {
         println!("{} is ready: {}", show(g?.value()), links());
     }
     drop(ready);
     println!("left: {}", links());
-    let ready: Result<Vec<_>, _> = iwait(&greenlets, None, None)?.collect();
+    let ready: Result<Vec<_>, _> = iwait(&greenlets)?.collect();
     let values: Vec<_> = ready?.iter().map(|g| show(g.value())).collect();
     println!("{}", values.join(" "));
     Ok(())

@@ -5,7 +5,7 @@ use gevent::{Greenlet, Timeout, killall, sleep, spawn, wait};
 use super::common::TestResult;
 
 fn waits(greenlets: &[Greenlet<()>]) -> TestResult {
-    let waited = wait(greenlets, None, None);
+    let waited = wait(greenlets);
     println!("the wait is over");
     waited.map(drop)
 }

@@ -15,7 +15,7 @@ fn worker(name: &'static str, rounds: usize) -> Result<&'static str, Exception> 
 pub(crate) fn main() -> TestResult {
     let greenlets =
         [("a", 30), ("b", 1), ("c", 20), ("d", 3)].map(|(name, rounds)| spawn(move || worker(name, rounds)));
-    for g in iwait(&greenlets, None, None)? {
+    for g in iwait(&greenlets)? {
         let g = g?;
         println!("{} is ready", show(g.value()));
         for _ in 0..5 {
@@ -23,7 +23,7 @@ pub(crate) fn main() -> TestResult {
         }
         println!("{} is done with", show(g.value()));
     }
-    for g in iwait([&greenlets[2], &greenlets[0], &greenlets[2]], None, None)? {
+    for g in iwait([&greenlets[2], &greenlets[0], &greenlets[2]])? {
         println!("{} was ready", show(g?.value()));
     }
     Ok(())

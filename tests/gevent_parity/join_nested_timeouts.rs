@@ -1,6 +1,6 @@
 //! The time limit of a join makes it return; a Timeout around it is raised.
 
-use gevent::{Exception, Timeout, TimeoutError, iwait, joinall, sleep, spawn};
+use gevent::{Exception, Timeout, TimeoutError, iwait_timeout, joinall_timeout, sleep, spawn};
 
 use super::common::{TestResult, name};
 
@@ -10,11 +10,11 @@ fn whose(outer: &Timeout, error: &Exception) -> &'static str {
 
 pub(crate) fn main() -> TestResult {
     let g = spawn(|| sleep(100));
-    g.join(0.001)?;
+    g.join_timeout(0.001)?;
     println!("join: {}", g.ready());
 
     let outer = Timeout::start_new(0.001);
-    match g.join(10) {
+    match g.join_timeout(10) {
         Err(error) if error.is::<TimeoutError>() => println!("{}", whose(&outer, &error)),
         other => return other,
     }
@@ -33,15 +33,15 @@ pub(crate) fn main() -> TestResult {
     }
 
     let outer = Timeout::start_new(0.001);
-    match joinall([&g], 10) {
+    match joinall_timeout([&g], 10) {
         Err(error) if error.is::<TimeoutError>() => println!("joinall: {}", whose(&outer, &error)),
         other => drop(other?),
     }
     outer.close();
-    println!("joinall: {}", joinall([&g], 0.001)?.len());
+    println!("joinall: {}", joinall_timeout([&g], 0.001)?.len());
 
     let outer = Timeout::start_new(0.001);
-    match iwait([&g], 10, None)?.try_for_each(|ready| ready.map(drop)) {
+    match iwait_timeout([&g], 10)?.try_for_each(|ready| ready.map(drop)) {
         Err(error) if error.is::<TimeoutError>() => println!("iwait: {}", whose(&outer, &error)),
         other => {
             println!("not reached");

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use gevent::event::Event;
-use gevent::{AnyGreenlet, Exception, Greenlet, joinall, sleep, spawn};
+use gevent::{Exception, Greenlet, joinall, sleep, spawn};
 
 use super::common::TestResult;
 
@@ -19,23 +19,22 @@ pub(crate) fn main() -> TestResult {
     let last: Rc<OnceCell<Greenlet<&str>>> = Rc::default();
     let (its, set) = (last.clone(), go_on.clone());
     let workers = [
-        spawn(move || worker("a", || its.get().expect("it is there").join(None))),
-        spawn(move || worker("b", || set.wait(None).map(drop))),
+        spawn(move || worker("a", || its.get().expect("it is there").join())),
+        spawn(move || worker("b", || set.wait().map(drop))),
         spawn(|| worker("c", || sleep(0))),
         spawn(|| worker("d", || sleep(0.001))),
     ];
     last.set(workers[1].clone()).expect("it is empty");
-    let show = |done: Vec<AnyGreenlet>| {
-        let name = |g: &AnyGreenlet| workers.iter().find(|w| w.any() == *g)?.value();
-        let names: Vec<_> = done.iter().filter_map(name).collect();
+    let show = |done: Vec<&Greenlet<&'static str>>| {
+        let names: Vec<_> = done.iter().filter_map(|g| g.value()).collect();
         println!("{}", names.join(" "));
     };
     let [a, b, c, d] = &workers;
-    d.join(None)?;
-    c.join(None)?;
+    d.join()?;
+    c.join()?;
     go_on.set();
-    show(joinall([a, b, c, d], None)?);
-    println!("{}", joinall([] as [Greenlet<()>; 0], None)?.len());
-    show(joinall([b, a, b], None)?);
+    show(joinall([a, b, c, d])?);
+    println!("{}", joinall([] as [Greenlet<()>; 0])?.len());
+    show(joinall([b, a, b])?);
     Ok(())
 }

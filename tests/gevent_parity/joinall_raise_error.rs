@@ -21,13 +21,7 @@ pub(crate) fn main() -> TestResult {
         spawn(|| fails("fast", 0.01)),
         spawn(|| works(0.001)),
     ];
-    let joined = joinall_with(
-        &greenlets,
-        JoinAll {
-            raise_error: true,
-            ..JoinAll::default()
-        },
-    );
+    let joined = joinall_with(&greenlets, JoinAll::default().raise_error());
     if let Err(error) = joined {
         let own = greenlets[2].exception();
         let same = own.is_some_and(|own| own.same(&error));
@@ -35,13 +29,7 @@ pub(crate) fn main() -> TestResult {
     }
     let [a, b, c, d] = greenlets.each_ref().map(|g| g.ready());
     println!("ready: {a} {b} {c} {d}");
-    let done = joinall_with(
-        &greenlets,
-        JoinAll {
-            count: Some(3),
-            ..JoinAll::default()
-        },
-    )?;
+    let done = joinall_with(&greenlets, JoinAll::default().count(3))?;
     println!("done: {}", done.len());
     Ok(())
 }

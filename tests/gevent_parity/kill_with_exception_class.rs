@@ -20,10 +20,7 @@ fn lets_go() -> Result<&'static str, Exception> {
 }
 
 fn with(message: &'static str) -> Kill {
-    Kill {
-        exception: ValueError(message).into(),
-        ..Kill::default()
-    }
+    Kill::with(ValueError(message))
 }
 
 fn states(g: &Greenlet<&'static str>) {

@@ -18,13 +18,7 @@ fn dead(greenlets: &[Greenlet<()>]) -> String {
 pub(crate) fn main() -> TestResult {
     let greenlets = ["a", "b", "c"].map(|name| spawn(move || worker(name)));
     sleep(0)?;
-    killall_with(
-        &greenlets,
-        Kill {
-            block: false,
-            ..Kill::default()
-        },
-    )?;
+    killall_with(&greenlets, Kill::default().nonblocking())?;
     println!("not yet: {}", dead(&greenlets));
     sleep(0)?;
     println!("now: {}", dead(&greenlets));

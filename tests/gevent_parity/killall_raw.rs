@@ -30,13 +30,7 @@ pub(crate) fn main() -> TestResult {
 
     let raw = spawn_raw(|| worker("another raw"))?;
     sleep(0)?;
-    killall_with(
-        [&raw],
-        Kill {
-            block: false,
-            ..Kill::default()
-        },
-    )?;
+    killall_with([&raw], Kill::default().nonblocking())?;
     println!("{}", raw.dead());
     sleep(0)?;
     println!("{}", raw.dead());

@@ -21,13 +21,7 @@ pub(crate) fn main() -> TestResult {
     report_errors();
     let greenlets = [spawn(stubborn), spawn(obedient)];
     sleep(0)?;
-    let killed = killall_with(
-        &greenlets,
-        Kill {
-            timeout: Some(0.001),
-            ..Kill::default()
-        },
-    );
+    let killed = killall_with(&greenlets, Kill::default().timeout(0.001));
     match killed {
         Err(error) if error.is::<TimeoutError>() => {
             let [a, b] = greenlets.each_ref().map(|g| g.dead());
@@ -35,18 +29,11 @@ pub(crate) fn main() -> TestResult {
         }
         other => other?,
     }
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
 
     let greenlets = [spawn(obedient), spawn(obedient)];
     sleep(0)?;
-    killall_with(
-        &greenlets,
-        Kill {
-            exception: ValueError("kill").into(),
-            timeout: Some(100.0),
-            ..Kill::default()
-        },
-    )?;
+    killall_with(&greenlets, Kill::with(ValueError("kill")).timeout(100.0))?;
     let errors = greenlets.iter().filter_map(|g| g.exception());
     let names: Vec<_> = errors.map(|error| name(&error)).collect();
     println!("{}", names.join(" "));

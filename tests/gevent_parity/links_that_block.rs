@@ -10,7 +10,7 @@ pub(crate) fn main() -> TestResult {
     let g = spawn(|| println!("runs"));
     g.rawlink(|_| sleep(0.001));
     let o = other.clone();
-    g.rawlink(move |_| o.join(None));
+    g.rawlink(move |_| o.join());
     let o = other.clone();
     g.rawlink(move |_| o.get());
     let o = other.clone();
@@ -18,12 +18,12 @@ pub(crate) fn main() -> TestResult {
     g.rawlink(|_| println!("last rawlink"));
     let o = other.clone();
     g.link(move |_| {
-        o.join(None)?;
+        o.join()?;
         println!("link has waited");
         Ok(())
     });
-    g.join(None)?;
+    g.join()?;
     sleep(0.001)?;
-    other.join(None)?;
+    other.join()?;
     sleep(0)
 }

@@ -44,7 +44,7 @@ pub(crate) fn main() -> TestResult {
         let mine = mine.clone();
         spawn(move || run(&mine, name, times))
     });
-    joinall(&gs, None)?;
+    joinall(&gs)?;
     sleep(0)?;
     let noisy = mine.with(|mine| mine.noisy.borrow().is_some());
     println!("main {}, {noisy}", mine.with(|mine| mine.count.get()));

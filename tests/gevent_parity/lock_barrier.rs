@@ -15,7 +15,7 @@ pub(crate) fn main() -> TestResult {
         let barrier = barrier.clone();
         move || {
             for i in 0..2 {
-                barrier.wait(None)?;
+                barrier.wait()?;
                 println!("{name} has passed, {i}");
             }
             Ok(())
@@ -23,11 +23,11 @@ pub(crate) fn main() -> TestResult {
     };
 
     let greenlets: Vec<_> = (0..3).map(|i| spawn(passes(i))).collect();
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
     println!("waiting: {}, broken: {}", barrier.n_waiting(), barrier.broken());
 
     let b = barrier.clone();
-    let is_broken = move |name: &'static str, timeout: Option<f64>| match b.wait(timeout) {
+    let is_broken = move |name: &'static str, timeout: Option<f64>| match b.wait_timeout(timeout) {
         Err(error) if error.is::<BrokenBarrierError>() => println!("{name}: broken"),
         _ => {}
     };
@@ -39,7 +39,7 @@ pub(crate) fn main() -> TestResult {
     sleep(0)?;
     println!("waiting: {}", barrier.n_waiting());
     is_broken("in a hurry", Some(0.001));
-    waits.join(None)?;
+    waits.join()?;
     println!("broken: {}", barrier.broken());
     is_broken("late", None);
     barrier.reset();
@@ -47,7 +47,7 @@ pub(crate) fn main() -> TestResult {
     let waits = patient();
     sleep(0)?;
     barrier.reset();
-    waits.join(None)?;
+    waits.join()?;
     println!("waiting: {}, broken: {}", barrier.n_waiting(), barrier.broken());
     Ok(())
 }

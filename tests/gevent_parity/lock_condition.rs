@@ -12,7 +12,7 @@ pub(crate) fn main() -> TestResult {
         move || {
             let _held = condition.acquire_guard()?;
             println!("{name} waits");
-            let notified = condition.wait(None)?;
+            let notified = condition.wait()?;
             println!("{name}: {notified}");
             sleep(0)?;
             println!("{name} is done");
@@ -31,14 +31,14 @@ pub(crate) fn main() -> TestResult {
         sleep(0)?;
         println!("main lets go");
     }
-    joinall(&greenlets[..2], None)?;
+    joinall(&greenlets[..2])?;
     {
         let _held = condition.acquire_guard()?;
-        println!("in no time: {}", condition.wait(0.001)?);
+        println!("in no time: {}", condition.wait_timeout(0.001)?);
         condition.notify_all()?;
     }
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
     let _held = condition.acquire_guard()?;
-    println!("wait_for: {}", condition.wait_for(|| false, 0.001)?);
+    println!("wait_for: {}", condition.wait_for_timeout(|| false, 0.001)?);
     Ok(())
 }

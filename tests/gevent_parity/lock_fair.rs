@@ -21,7 +21,7 @@ pub(crate) fn main() -> TestResult {
         })
     };
 
-    joinall([worker("a", 3), worker("b", 3), worker("c", 1)], None)?;
+    joinall([worker("a", 3), worker("b", 3), worker("c", 1)])?;
     println!("counter: {}", lock.counter());
     Ok(())
 }

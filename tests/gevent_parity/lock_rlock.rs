@@ -29,7 +29,7 @@ pub(crate) fn main() -> TestResult {
         let _held = lock.acquire_guard()?;
         println!("acquired: {}, locked: {}", lock.acquire_timeout(None)?, lock.locked());
         lock.release()?;
-        spawn(move || tries("other")).join(None)?;
+        spawn(move || tries("other")).join()?;
     }
     println!("locked: {}", lock.locked());
 
@@ -45,7 +45,7 @@ pub(crate) fn main() -> TestResult {
         }
     };
     let greenlets: Vec<_> = (0..3).map(|i| spawn(worker(i))).collect();
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
     println!("locked: {}", lock.locked());
     Ok(())
 }

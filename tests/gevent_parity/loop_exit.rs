@@ -25,9 +25,9 @@ pub(crate) fn main() -> TestResult {
     let parked = spawn(parks);
     let waiter = Waiter::<()>::new(hub.as_wait_hub());
     blocks_for_ever("hub.switch", || hub.switch())?;
-    blocks_for_ever("join", || parked.join(None))?;
+    blocks_for_ever("join", || parked.join())?;
     blocks_for_ever("get", || parked.get())?;
-    blocks_for_ever("joinall", || joinall([&parked], None))?;
+    blocks_for_ever("joinall", || joinall([&parked]))?;
     blocks_for_ever("Waiter.get", || waiter.get())?;
     println!("has links: {}", parked.has_links() > 0);
     sleep(0.001)?;

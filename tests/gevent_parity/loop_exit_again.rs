@@ -7,7 +7,7 @@ use gevent::{Exception, get_hub, spawn};
 use super::common::TestResult;
 
 fn waiter(event: &Event, label: &'static str) -> Result<&'static str, Exception> {
-    event.wait(None)?;
+    event.wait()?;
     println!("{label} goes on");
     Ok(label)
 }
@@ -17,7 +17,7 @@ pub(crate) fn main() -> TestResult {
     let waits = event.clone();
     let g = spawn(move || waiter(&waits, "a"));
     for _ in 0..2 {
-        match g.join(None) {
+        match g.join() {
             Err(error) if error.is::<LoopExit>() => {
                 let exit = error.downcast_ref::<LoopExit>().expect("just asked");
                 println!("LoopExit {} {}", exit.hub == format!("{:?}", get_hub()), g.ready());
@@ -27,9 +27,9 @@ pub(crate) fn main() -> TestResult {
     }
     let waits = event.clone();
     let h = spawn(move || waiter(&waits, "b"));
-    println!("joined: {}", get_hub().join(None)?);
+    println!("joined: {}", get_hub().join()?);
     event.set();
     println!("{} {}", g.get()?, h.get()?);
-    println!("joined: {}", get_hub().join(None)?);
+    println!("joined: {}", get_hub().join()?);
     Ok(())
 }

@@ -27,14 +27,14 @@ pub(crate) fn main() -> TestResult {
         move || in_order(&l, label)
     };
     let (prepare, check) = (loop_.prepare()?, loop_.check()?);
-    let timer = loop_.timer(0.0, 0.0)?;
+    let timer = loop_.timer(0.0)?;
 
     timer.start(in_order("timer"))?;
     check.start(in_order("check"))?;
     prepare.start(in_order("prepare"))?;
     loop_.run_callback(in_order("callback"))?;
     let watchers = [Watcher::clone(&prepare), Watcher::clone(&check)];
-    let last = loop_.timer(0.0, 0.0)?.with_priority(-2)?;
+    let last = loop_.timer(0.0)?.with_priority(-2)?;
     let l = loop_.clone();
     last.start(move || {
         let watchers = watchers.clone();

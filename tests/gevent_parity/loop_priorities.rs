@@ -9,7 +9,7 @@ pub(crate) fn main() -> TestResult {
     let loop_ = hub.loop_();
     let mut timers = Vec::new();
     for (i, priority) in [-2, 0, 2, -1, 1, 0].into_iter().enumerate() {
-        let timer = loop_.timer(0.0, 0.0)?.with_priority(priority)?;
+        let timer = loop_.timer(0.0)?.with_priority(priority)?;
         timer.start(move || println!("timer {i} of priority {priority}"))?;
         timers.push(timer);
     }
@@ -18,7 +18,7 @@ pub(crate) fn main() -> TestResult {
     // The events come in the same iteration also on a slow machine.
     sleep(0)?;
 
-    let running = loop_.timer(100.0, 0.0)?;
+    let running = loop_.timer(100.0)?;
     running.start(|| println!("never printed"))?;
     if running.set_priority(1).is_err() {
         println!("refused while active");

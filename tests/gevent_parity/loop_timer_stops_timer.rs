@@ -16,7 +16,7 @@ fn fires(loop_: &Loop, second: &Timer) -> TestResult {
 pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_().clone();
-    let timer = || loop_.timer(0.0, 0.0);
+    let timer = || loop_.timer(0.0);
 
     let (first, second, third) = (timer()?, timer()?, timer()?);
     let (l, s) = (loop_.clone(), second.clone());

@@ -1,6 +1,6 @@
 //! Negative times count as 0 everywhere.
 
-use gevent::{Timeout, TimeoutError, get_hub, joinall, sleep, spawn, spawn_later, wait, with_timeout};
+use gevent::{Timeout, TimeoutError, get_hub, joinall_timeout, sleep, spawn, spawn_later, wait_timeout, with_timeout};
 
 use super::common::TestResult;
 
@@ -10,20 +10,20 @@ pub(crate) fn main() -> TestResult {
         sleep(100)?;
         Ok("never")
     });
-    never.join(-1)?;
+    never.join_timeout(-1)?;
     println!("join: {}", never.ready());
     match never.get_timeout(-1) {
         Err(error) if error.is::<TimeoutError>() => println!("get"),
         got => drop(got?),
     }
-    println!("wait: {}", wait([&never], -1, None)?.len());
-    println!("joinall: {}", joinall([&never], -1)?.len());
-    println!("hub.join: {}", hub.join(-1)?);
+    println!("wait: {}", wait_timeout([&never], -1)?.len());
+    println!("joinall: {}", joinall_timeout([&never], -1)?.len());
+    println!("hub.join: {}", hub.join_timeout(-1)?);
     let timeout = Timeout::start_new(-1);
     if let Err(error) = sleep(100) {
         println!("timeout: {}", timeout.caused(&error));
     }
-    spawn_later(-1, || println!("spawn_later"))?.join(None)?;
+    spawn_later(-1, || println!("spawn_later")).join()?;
     println!("{}", with_timeout(-1, || never.get(), "with_timeout")?);
     never.kill()
 }

@@ -36,7 +36,7 @@ pub(crate) fn main() -> TestResult {
     call("apply", pool.apply(|| task(0)));
     call("apply", pool.apply(|| task(1)));
     call("map", pool.map(task, 0..5));
-    println!("joined {}", pool.join(None)?);
+    println!("joined {}", pool.join()?);
     call("map of nothing", pool.map(task, []));
     each("imap", pool.imap(task, 0..5));
     each("imap_unordered", pool.imap_unordered(task, 0..5));
@@ -56,7 +56,7 @@ pub(crate) fn main() -> TestResult {
         greenlets.push(pool.apply_async_cb(move || task(i), callback)?);
     }
     println!("{} in the pool", pool.len());
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
     sleep(0)?;
     let values: Vec<_> = greenlets
         .iter()
@@ -71,9 +71,9 @@ pub(crate) fn main() -> TestResult {
     let group = Group::new();
     group.spawn(|| task(0))?;
     group.spawn(|| task(1))?;
-    if let Err(error) = group.join_raise_error(None) {
+    if let Err(error) = group.join_raise_error() {
         println!("ValueError {error}, {} left", group.len());
     }
-    println!("joined {}", group.join_raise_error(None)?);
+    println!("joined {}", group.join_raise_error()?);
     Ok(())
 }

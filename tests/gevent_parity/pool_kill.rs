@@ -38,11 +38,8 @@ pub(crate) fn main() -> TestResult {
 
     pool.spawn(|| worker("d"))?;
     pool.spawn(|| worker("e"))?;
-    pool.kill_with(Kill {
-        block: false,
-        ..Kill::default()
-    })?;
+    pool.kill_with(Kill::default().nonblocking())?;
     println!("size {}", pool.len());
-    println!("join {}", pool.join(None)?);
+    println!("join {}", pool.join()?);
     pool.kill()
 }

@@ -7,7 +7,7 @@ use super::common::TestResult;
 
 fn show(pool: &Pool) -> TestResult {
     let (len, full, free) = (pool.len(), pool.full(), pool.free_count());
-    let available = pool.wait_available(0)?;
+    let available = pool.wait_available_timeout(0)?;
     println!("len {len}, full {full}, free {free}, {available} available");
     Ok(())
 }
@@ -48,7 +48,7 @@ pub(crate) fn main() -> TestResult {
         println!("never");
         Ok(())
     })?;
-    println!("joined {}", pool.join(None)?);
+    println!("joined {}", pool.join()?);
     show(&pool)?;
 
     println!("None");
@@ -96,22 +96,22 @@ pub(crate) fn main() -> TestResult {
         spawner.kill()?;
     }
     pool.kill()?;
-    joinall(&spawners, None)?;
-    println!("joined {}", pool.join(None)?);
+    joinall(&spawners)?;
+    println!("joined {}", pool.join()?);
     show(&pool)?;
 
     println!("available, in time or not");
     let pool = Pool::new(1);
     pool.spawn(|| sleep(0.03))?;
-    println!("{}", pool.wait_available(0.001)?);
-    println!("{}", pool.wait_available(None)?);
+    println!("{}", pool.wait_available_timeout(0.001)?);
+    println!("{}", pool.wait_available()?);
 
     println!("a group");
     let group = Group::new();
-    println!("full {}, joined {}", group.full(), group.join(None)?);
+    println!("full {}, joined {}", group.full(), group.join()?);
     group.spawn(|| sleep(100))?;
-    println!("joined {}", group.join(0.001)?);
+    println!("joined {}", group.join_timeout(0.001)?);
     group.kill()?;
-    println!("joined {}", group.join(None)?);
+    println!("joined {}", group.join()?);
     Ok(())
 }

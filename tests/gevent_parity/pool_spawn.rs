@@ -25,7 +25,7 @@ pub(crate) fn main() -> TestResult {
         "free {}, full {}, available {}",
         pool.free_count(),
         pool.full(),
-        pool.wait_available(None)?
+        pool.wait_available()?
     );
     for name in ["a", "b", "c", "d"] {
         let pool = pool.clone();
@@ -39,16 +39,16 @@ pub(crate) fn main() -> TestResult {
     sleep(0)?;
     pool.spawn(|| worker("e"))?;
     println!("main has spawned e");
-    println!("join {}, size {}", pool.join(None)?, pool.len());
+    println!("join {}, size {}", pool.join()?, pool.len());
 
     let empty = Pool::new(0);
-    println!("available {}", empty.wait_available(0.01)?);
+    println!("available {}", empty.wait_available_timeout(0.01)?);
     let any = Pool::new(None);
     println!(
         "no limit: {} {} {}",
         any.free_count(),
         any.full(),
-        any.wait_available(None)?
+        any.wait_available()?
     );
     Ok(())
 }

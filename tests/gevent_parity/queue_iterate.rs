@@ -24,7 +24,7 @@ pub(crate) fn main() -> TestResult {
     }
     queue.put(None)?;
     queue.put(None)?;
-    joinall(&gs, None)?;
+    joinall(&gs)?;
 
     let queue = Channel::new();
     let gs = ['a', 'b'].map(|name| {
@@ -36,5 +36,5 @@ pub(crate) fn main() -> TestResult {
     }
     queue.put(None)?;
     queue.put(None)?;
-    joinall(&gs, None).map(drop)
+    joinall(&gs).map(drop)
 }

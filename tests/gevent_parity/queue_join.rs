@@ -8,7 +8,7 @@ use super::common::TestResult;
 fn joiner(name: &'static str, queue: &Queue<&'static str>) {
     let queue = queue.clone();
     spawn(move || {
-        println!("{name}: {}", queue.join(None)?);
+        println!("{name}: {}", queue.join()?);
         Ok(())
     });
 }
@@ -25,14 +25,14 @@ fn worker(queue: &Queue<&'static str>) -> TestResult {
 pub(crate) fn main() -> TestResult {
     let queue = Queue::with_items(None, ["a", "b"]);
 
-    println!("nothing done: {}", queue.join(0)?);
+    println!("nothing done: {}", queue.join_timeout(0)?);
     joiner("first", &queue);
     let its = queue.clone();
     spawn(move || worker(&its));
     sleep(0)?;
     queue.put("c")?;
     joiner("second", &queue);
-    println!("all: {}", queue.join(None)?);
+    println!("all: {}", queue.join()?);
     queue.put("d")?;
     sleep(0)?;
     for _ in 0..2 {
@@ -40,6 +40,6 @@ pub(crate) fn main() -> TestResult {
             println!("{e}");
         }
     }
-    println!("again: {}", queue.join(None)?);
+    println!("again: {}", queue.join()?);
     Ok(())
 }

@@ -26,10 +26,7 @@ fn putter(name: char, queue: &Queue<String>) -> TestResult {
 
 pub(crate) fn main() -> TestResult {
     let queue = Queue::with_maxsize(1);
-    let dont_block = Kill {
-        block: false,
-        ..Kill::default()
-    };
+    let dont_block = Kill::default().nonblocking();
 
     let gs = ['a', 'b', 'c'].map(|name| {
         let queue = queue.clone();

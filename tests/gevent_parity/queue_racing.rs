@@ -34,10 +34,7 @@ fn show(queue: &Queue<&'static str>) {
 }
 
 fn kill_soon(greenlet: &Greenlet<()>) -> TestResult {
-    greenlet.kill_with(Kill {
-        block: false,
-        ..Kill::default()
-    })?;
+    greenlet.kill_with(Kill::default().nonblocking())?;
     Ok(())
 }
 
@@ -66,7 +63,7 @@ pub(crate) fn main() -> TestResult {
     println!("{}", queue.get()?);
     sleep(0)?;
     println!("{}", queue.get()?);
-    joinall(&putters, None)?;
+    joinall(&putters)?;
     show(&queue);
 
     println!("getters of an empty queue, likewise");
@@ -87,9 +84,9 @@ pub(crate) fn main() -> TestResult {
     show(&queue);
     put("main", &queue, "f", Some(0.01));
     show(&queue);
-    joinall(&getters[..3], None)?;
+    joinall(&getters[..3])?;
     show(&queue);
-    joinall(&getters, None)?;
+    joinall(&getters)?;
     show(&queue);
 
     println!("killed while an item is on its way: the next one gets it");
@@ -102,7 +99,7 @@ pub(crate) fn main() -> TestResult {
     show(&queue);
     get("main", &queue, Some(0.0));
     queue.put("i")?;
-    joinall(&getters, None)?;
+    joinall(&getters)?;
     show(&queue);
 
     println!("killed before it");
@@ -110,7 +107,7 @@ pub(crate) fn main() -> TestResult {
     sleep(0)?;
     kill_soon(&getters[0])?;
     queue.put("j")?;
-    joinall(&getters, None)?;
+    joinall(&getters)?;
     show(&queue);
 
     println!("no time at all");

@@ -45,7 +45,7 @@ pub(crate) fn main() -> TestResult {
             spawn(move || call(name, || queue.get()));
         }
         let its = queue.clone();
-        spawn(move || call("join", || its.join(None)));
+        spawn(move || call("join", || its.join()));
         sleep(0)?;
         queue.shutdown(immediate);
         println!("shut down");
@@ -57,7 +57,7 @@ pub(crate) fn main() -> TestResult {
             spawn(move || call(name, || queue.put(name)));
         }
         let its = queue.clone();
-        spawn(move || call("join", || its.join(0.03)));
+        spawn(move || call("join", || its.join_timeout(0.03)));
         sleep(0)?;
         queue.shutdown(immediate);
         println!("size {}, unfinished {}", queue.qsize(), queue.unfinished_tasks());

@@ -6,7 +6,7 @@ use gevent::{Exception, Greenlet, joinall, sleep, spawn};
 use super::common::{TestResult, show};
 
 fn join(who: &str, queue: &Queue<&'static str>, timeout: Option<f64>) -> TestResult {
-    println!("{who}: {}", queue.join(timeout)?);
+    println!("{who}: {}", queue.join_timeout(timeout)?);
     Ok(())
 }
 
@@ -47,7 +47,7 @@ fn bounded<S: Storage<Item = i32>>(queue: BaseJoinableQueue<S>) -> TestResult {
     let mut got = vec![queue.get()?];
     sleep(0)?;
     got.push(queue.get()?);
-    joinall(&putters, None)?;
+    joinall(&putters)?;
     got.push(queue.get()?);
     println!("{got:?}");
     Ok(())
@@ -62,7 +62,7 @@ fn together<S: Storage<Item = i32>>(queue: BaseJoinableQueue<S>) -> TestResult {
     for i in [2, 1, 3] {
         queue.put(i)?;
     }
-    joinall(&getters, None)?;
+    joinall(&getters)?;
     let got: Vec<_> = getters.iter().filter_map(Greenlet::value).collect();
     println!("{got:?} {}", queue.get()?);
     Ok(())
@@ -80,7 +80,7 @@ pub(crate) fn main() -> TestResult {
         let queue = queue.clone();
         spawn(move || join(who, &queue, timeout))
     });
-    joiners[2].join(None)?;
+    joiners[2].join()?;
     println!("{} {}", queue.get()?, queue.get()?);
     join("got", &queue, Some(0.0))?;
     done(&queue);
@@ -88,7 +88,7 @@ pub(crate) fn main() -> TestResult {
     done(&queue);
     queue.put("c")?;
     println!("{} again", queue.unfinished_tasks());
-    joinall(&joiners, None)?;
+    joinall(&joiners)?;
     join("three", &queue, Some(0.0))?;
 
     println!("given at the beginning");
@@ -105,7 +105,7 @@ pub(crate) fn main() -> TestResult {
         join("given", &queue, Some(0.0))?;
     }
     let queue = JoinableQueue::<i32>::new().with_unfinished_tasks(1);
-    println!("{}", if queue.join(0)? { "True" } else { "False" });
+    println!("{}", if queue.join_timeout(0)? { "True" } else { "False" });
 
     println!("other orders");
     orders(|maxsize, items| LifoQueue::with_items(maxsize, items.to_vec()))?;

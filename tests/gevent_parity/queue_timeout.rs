@@ -31,18 +31,18 @@ pub(crate) fn main() -> TestResult {
         let queue = queue.clone();
         spawn(move || getter(&queue, name, timeout))
     });
-    joinall([&gs[0], &gs[2]], None)?;
+    joinall([&gs[0], &gs[2]])?;
     queue.put("1".to_owned())?;
-    joinall(&gs, None)?;
+    joinall(&gs)?;
 
     queue.put("2".to_owned())?;
     let gs = [("d", Some(0.03)), ("e", None), ("f", Some(0.0))].map(|(name, timeout)| {
         let queue = queue.clone();
         spawn(move || putter(&queue, name, timeout))
     });
-    joinall([&gs[0], &gs[2]], None)?;
+    joinall([&gs[0], &gs[2]])?;
     println!("size {}, got {}", queue.qsize(), queue.get()?);
-    joinall(&gs, None)?;
+    joinall(&gs)?;
     println!("size {}, got {}", queue.qsize(), queue.get()?);
     Ok(())
 }

@@ -35,7 +35,7 @@ pub(crate) fn main() -> TestResult {
         acquired.0,
         acquired.1,
         dummy.locked(),
-        dummy.wait(None)?
+        dummy.wait()?
     );
     Ok(())
 }

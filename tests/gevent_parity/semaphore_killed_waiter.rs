@@ -1,7 +1,7 @@
 //! A waiter that is killed or times out, also after the release, leaves the permit to the next.
 
 use gevent::lock::Semaphore;
-use gevent::{Kill, joinall, sleep, spawn};
+use gevent::{Kill, joinall_timeout, sleep, spawn};
 
 use super::common::{TestResult, name};
 
@@ -14,10 +14,7 @@ pub(crate) fn main() -> TestResult {
             Ok(acquired) => println!("{who}: {acquired}"),
         })
     };
-    let soon = || Kill {
-        block: false,
-        ..Kill::default()
-    };
+    let soon = || Kill::default().nonblocking();
 
     let killed = waiter("killed".to_owned(), None);
     let timed_out = waiter("short".to_owned(), Some(0.0));
@@ -25,9 +22,9 @@ pub(crate) fn main() -> TestResult {
     sleep(0)?;
     println!("linked: {}", semaphore.linkcount());
     killed.kill_with(soon())?;
-    timed_out.join(None)?;
+    timed_out.join()?;
     semaphore.release();
-    last.join(None)?;
+    last.join()?;
     println!("counter: {}, linked: {}", semaphore.counter(), semaphore.linkcount());
 
     let greenlets: Vec<_> = (0..3).map(|i| waiter(i.to_string(), None)).collect();
@@ -35,7 +32,7 @@ pub(crate) fn main() -> TestResult {
     greenlets[0].kill_with(soon())?;
     semaphore.release();
     greenlets[1].kill_with(soon())?;
-    joinall(&greenlets, 0.01)?;
+    joinall_timeout(&greenlets, 0.01)?;
     println!("counter: {}, linked: {}", semaphore.counter(), semaphore.linkcount());
     Ok(())
 }

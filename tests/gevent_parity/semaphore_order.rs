@@ -22,7 +22,7 @@ pub(crate) fn main() -> TestResult {
     let greenlets: Vec<_> = (0..6).map(|i| spawn(worker(format!("worker {i}")))).collect();
     sleep(0)?;
     println!("linked: {}", semaphore.linkcount());
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
     println!("counter: {}, linked: {}", semaphore.counter(), semaphore.linkcount());
     Ok(())
 }

@@ -22,10 +22,7 @@ fn show(semaphore: &Semaphore) {
 }
 
 fn kill(greenlet: &Greenlet<()>) -> TestResult {
-    greenlet.kill_with(Kill {
-        block: false,
-        ..Kill::default()
-    })?;
+    greenlet.kill_with(Kill::default().nonblocking())?;
     Ok(())
 }
 
@@ -66,7 +63,7 @@ pub(crate) fn main() -> TestResult {
     show(&semaphore);
     semaphore.release();
     semaphore.release();
-    waits.join(None)?;
+    waits.join()?;
     show(&semaphore);
 
     println!("no time at all");
@@ -76,7 +73,7 @@ pub(crate) fn main() -> TestResult {
         its.release();
     });
     acquire("i", &semaphore, Some(0.0));
-    spawned.join(None)?;
+    spawned.join()?;
     show(&semaphore);
 
     println!("each greenlet that gets it releases it for the next");
@@ -93,7 +90,7 @@ pub(crate) fn main() -> TestResult {
     });
     sleep(0)?;
     semaphore.release();
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
     show(&semaphore);
 
     println!("and comes back for more");
@@ -108,7 +105,7 @@ pub(crate) fn main() -> TestResult {
             Ok(())
         })
     });
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
     show(&semaphore);
     Ok(())
 }

@@ -10,7 +10,7 @@ pub(crate) fn main() -> TestResult {
     let waits = |name: &'static str| {
         let semaphore = semaphore.clone();
         spawn(move || {
-            println!("{name}: {}", semaphore.wait(None)?);
+            println!("{name}: {}", semaphore.wait()?);
             Ok(())
         })
     };
@@ -30,14 +30,14 @@ pub(crate) fn main() -> TestResult {
         acquires("second"),
     ];
     sleep(0)?;
-    println!("in no time: {}", semaphore.wait(0.001)?);
+    println!("in no time: {}", semaphore.wait_timeout(0.001)?);
     semaphore.release();
     sleep(0)?;
     println!("linked: {}", semaphore.linkcount());
     semaphore.release();
     semaphore.release();
-    println!("main: {}", semaphore.wait(None)?);
-    joinall(&greenlets, None)?;
-    println!("main: {}", semaphore.wait(None)?);
+    println!("main: {}", semaphore.wait()?);
+    joinall(&greenlets)?;
+    println!("main: {}", semaphore.wait()?);
     Ok(())
 }

@@ -28,7 +28,7 @@ pub(crate) fn main() -> TestResult {
         Err(error) if error.is::<ValueError>() => println!("main: {}", name(&error)),
         slept => slept?,
     }
-    get_hub().join(None)?;
+    get_hub().join()?;
     user1.cancel();
     user2.cancel();
     Ok(())

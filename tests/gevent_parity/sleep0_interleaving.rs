@@ -24,6 +24,6 @@ pub(crate) fn main() -> TestResult {
         sleep(0)?;
     }
     greenlets.push(spawn(|| worker("d", 1)));
-    joinall(greenlets, None)?;
+    joinall(greenlets)?;
     Ok(())
 }

@@ -14,6 +14,6 @@ fn worker(name: &str, seconds: f64) -> TestResult {
 pub(crate) fn main() -> TestResult {
     let workers = [("a", 0.0), ("b", -1.0), ("c", -0.5), ("d", 0.0)];
     let greenlets = workers.map(|(name, seconds)| spawn(move || worker(name, seconds)));
-    joinall(greenlets, None)?;
+    joinall(greenlets)?;
     Ok(())
 }

@@ -12,6 +12,6 @@ fn sleeper(name: &str, seconds: f64) -> TestResult {
 
 pub(crate) fn main() -> TestResult {
     let names = [("d", 0.15), ("a", 0.001), ("e", 0.2), ("b", 0.05), ("c", 0.1)];
-    joinall(names.map(|(name, seconds)| spawn(move || sleeper(name, seconds))), None)?;
+    joinall(names.map(|(name, seconds)| spawn(move || sleeper(name, seconds))))?;
     Ok(())
 }

@@ -13,12 +13,12 @@ fn sleeper() -> TestResult {
 pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let g = spawn(sleeper);
-    println!("joined: {}", hub.join(None)?);
+    println!("joined: {}", hub.join()?);
     println!("ready: {}", g.ready());
     sleep(1)?;
     println!("ready: {}", g.ready());
     let g = spawn(|| sleep_with_ref(0, false));
-    println!("joined: {}", hub.join(None)?);
+    println!("joined: {}", hub.join()?);
     println!("ready: {}", g.ready());
     Ok(())
 }

@@ -14,7 +14,7 @@ fn helper() -> TestResult {
 fn worker() -> TestResult {
     let slept = sleep(100);
     println!("cleaning up");
-    spawn(helper).join(None)?;
+    spawn(helper).join()?;
     sleep(0.001)?;
     println!("clean");
     slept

@@ -22,7 +22,7 @@ pub(crate) fn main() -> TestResult {
         spawn(move || worker(&order, i))
     });
     let greenlets: Vec<_> = greenlets.collect();
-    joinall(greenlets, None)?;
+    joinall(greenlets)?;
     let order = order.borrow();
     println!("{}", order.len());
     let sorted = order.is_sorted();

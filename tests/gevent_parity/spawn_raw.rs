@@ -20,7 +20,7 @@ pub(crate) fn main() -> TestResult {
     println!("dead: {} {}", a.dead(), c.dead());
     sleep(0)?;
     println!("dead: {} {}", a.dead(), c.dead());
-    joinall([b, d], None)?;
+    joinall([b, d])?;
     println!("dead: {} {}", a.dead(), c.dead());
     Ok(())
 }

@@ -42,14 +42,14 @@ fn run(g: &Counting) -> TestResult {
     let event = Event::new();
     g.one("sleep", || sleep(0));
     g.one("sleep some", || sleep(0.001));
-    g.one("done", || done.join(None));
+    g.one("done", || done.join());
     g.one("stored", || stored.get().map(drop));
-    g.one("event", || event.wait(0.001).map(drop));
+    g.one("event", || event.wait_timeout(0.001).map(drop));
     g.refuse.set(true);
     g.one("sleep", || sleep(0));
     g.one("sleep some", || sleep(0.001));
-    g.one("event", || event.wait(None).map(drop));
-    g.one("join", || spawn(|| ()).join(None));
+    g.one("event", || event.wait().map(drop));
+    g.one("join", || spawn(|| ()).join());
     g.refuse.set(false);
     g.one("sleep", || sleep(0));
     Ok(())
@@ -62,5 +62,5 @@ pub(crate) fn main() -> TestResult {
         .switch_out(move || asked.switch_out())
         .build(move || run(&counting));
     g.start()?;
-    g.join(None)
+    g.join()
 }

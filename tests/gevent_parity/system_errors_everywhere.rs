@@ -38,7 +38,7 @@ pub(crate) fn main() -> TestResult {
         let e = error.clone();
         loop_.run_callback(move || raises(&e))?;
         catch("callback")?;
-        let timer = loop_.timer(0.0, 0.0)?;
+        let timer = loop_.timer(0.0)?;
         let e = error.clone();
         timer.start(move || raises(&e))?;
         catch("timer")?;

@@ -26,7 +26,7 @@ pub(crate) fn main() -> TestResult {
     let error = g.exception().map(|error| name(&error)).unwrap_or_default();
     let (ready, successful) = ((g.ready(), h.ready()), g.successful());
     println!("ready: {} {}, successful: {successful}, {error}", ready.0, ready.1);
-    joinall([&g, &h], None)?;
+    joinall([&g, &h])?;
     sleep(0)?;
     println!("dead: {}", g.dead());
     Ok(())

@@ -28,7 +28,7 @@ pub(crate) fn main() -> TestResult {
         spawn(|| prints("at the end")),
     ];
     while !greenlets.iter().all(Greenlet::ready) {
-        match joinall(&greenlets, None) {
+        match joinall(&greenlets) {
             Ok(_) => println!("joined"),
             Err(error) => match error.downcast_ref() {
                 Some(SystemExit(code)) => {

@@ -34,7 +34,7 @@ pub(crate) fn main() -> TestResult {
         applied => applied?,
     }
     let result = pool.spawn(fail)?;
-    result.wait(None)?;
+    result.wait()?;
     if let Some(exception) = result.exception() {
         println!("successful {}, {}", result.successful(), name(&exception));
     }

@@ -41,7 +41,7 @@ pub(crate) fn main() -> TestResult {
     println!("tasks that fail");
     failed(pool.apply(|| fail("apply")));
     let result = pool.spawn(|| fail("spawn"))?;
-    result.wait(None)?;
+    result.wait()?;
     if let Some(exception) = result.exception() {
         println!(
             "ready {}, successful {}, {exception}",
@@ -85,7 +85,7 @@ pub(crate) fn main() -> TestResult {
     *go_on.0.lock().expect("nobody panics") = true;
     go_on.1.notify_all();
     println!("{} {}", waits.get()?.get()?, queued.get()?);
-    wait(&busy, None, None)?;
+    wait(&busy)?;
     pool.join()?;
     sizes(&pool);
 
@@ -124,7 +124,7 @@ pub(crate) fn main() -> TestResult {
     );
     let its = outer.clone();
     let greenlet = spawn(move || its.apply(|| "in a greenlet"));
-    joinall([&greenlet], None)?;
+    joinall([&greenlet])?;
     println!("{}", greenlet.get()?);
     Ok(())
 }

@@ -35,7 +35,7 @@ pub(crate) fn main() -> TestResult {
     throws(ValueError("two").into())?;
     throws(KeyError("end").into())?;
     throws(ValueError("too late").into())?;
-    g.join(None)?;
+    g.join()?;
     println!("{}", show(g.value()));
 
     let h = Greenlet::new(|| worker("h"));

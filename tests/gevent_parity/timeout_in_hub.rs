@@ -21,5 +21,5 @@ pub(crate) fn main() -> TestResult {
     get_hub().loop_().run_callback(move || callback(&t))?;
     sleep(0.05)?;
     println!("pending: {}", timeouts.borrow()[0].pending());
-    spawn(|| println!("the hub goes on")).join(None)
+    spawn(|| println!("the hub goes on")).join()
 }

@@ -13,17 +13,17 @@ fn worker() -> Result<&'static str, Exception> {
 pub(crate) fn main() -> TestResult {
     let g = spawn(worker);
     let timeout = Timeout::start_new(0.001);
-    if let Err(error) = g.join(None) {
+    if let Err(error) = g.join() {
         let (caused, links) = (timeout.caused(&error), g.has_links() > 0);
         println!("join: {caused}, has links: {links}");
     }
     let timeout = Timeout::start_new(0.001);
-    if let Err(error) = g.join(100) {
+    if let Err(error) = g.join_timeout(100) {
         let (caused, links) = (timeout.caused(&error), g.has_links() > 0);
         println!("join(timeout=100): {caused}, has links: {links}");
     }
     let timeout = Timeout::start_new(100);
-    g.join(0.001)?;
+    g.join_timeout(0.001)?;
     let (ready, pending) = (g.ready(), timeout.pending());
     println!("join(timeout=0.001): {ready}, pending: {pending}");
     println!("{}", g.get_timeout(100)?);

@@ -27,6 +27,6 @@ pub(crate) fn main() -> TestResult {
     sleep(0)?;
     a.kill_with(soon(GreenletExit))?;
     b.kill_with(soon(ValueError("told")))?;
-    joinall([a, b, c], None)?;
+    joinall([a, b, c])?;
     Ok(())
 }

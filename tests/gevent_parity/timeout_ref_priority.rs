@@ -10,7 +10,7 @@ pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let timeout = Timeout::new(100).with_ref(false);
     timeout.start()?;
-    let joined = hub.join(None)?;
+    let joined = hub.join()?;
     println!("hub.join: {joined}, pending: {}", timeout.pending());
     match Waiter::<()>::new(hub.as_wait_hub()).get() {
         Err(error) if error.is::<LoopExit>() => println!("{}", name(&error)),
@@ -20,7 +20,7 @@ pub(crate) fn main() -> TestResult {
 
     for priority in [-2, 2] {
         let waiter = Waiter::new(hub.as_wait_hub());
-        let timer = hub.loop_().timer(0.0, 0.0)?;
+        let timer = hub.loop_().timer(0.0)?;
         let w = waiter.clone();
         timer.start(move || Ok(w.switch("in time")?))?;
         let timeout = Timeout::new(0).with_priority(priority);

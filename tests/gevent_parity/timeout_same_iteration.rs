@@ -9,7 +9,7 @@ fn waits(start_first: bool) -> TestResult {
     let hub = get_hub();
     let loop_ = hub.loop_();
     let waiter = Waiter::new(hub.as_wait_hub());
-    let timer = loop_.timer(0.001, 0.0)?;
+    let timer = loop_.timer(0.001)?;
     let timeout = Timeout::new(0.001);
     if start_first {
         timeout.start()?;

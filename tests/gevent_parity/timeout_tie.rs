@@ -1,7 +1,7 @@
 //! A greenlet ends in the iteration in which the time is over: it is ready, but its waiter was not woken in time.
 
 use gevent::hub::core::Loop;
-use gevent::{Exception, Greenlet, Timeout, get_hub, joinall, sleep, spawn, wait};
+use gevent::{Exception, Greenlet, Timeout, get_hub, joinall_timeout, sleep, spawn, wait_timeout};
 
 use super::common::TestResult;
 
@@ -25,17 +25,17 @@ fn be_busy(loop_: &Loop) -> TestResult {
 
 pub(crate) fn main() -> TestResult {
     let g = due()?;
-    let ended = wait([&g], 0.001, None)?.len();
+    let ended = wait_timeout([&g], 0.001)?.len();
     println!("wait: {ended}, ready: {}", g.ready());
     let g = due()?;
-    let ended = joinall([&g], 0.001)?.len();
+    let ended = joinall_timeout([&g], 0.001)?.len();
     println!("joinall: {ended}, ready: {}", g.ready());
     let g = due()?;
-    g.join(0.001)?;
+    g.join_timeout(0.001)?;
     println!("join: ready: {}", g.ready());
     let g = due()?;
     Timeout::new(0.001).silent(|| {
-        g.join(None)?;
+        g.join()?;
         println!("never printed");
         Ok(())
     })?;

@@ -30,7 +30,7 @@ pub(crate) fn main() -> TestResult {
     let timeouts: Rc<RefCell<Vec<Timeout>>> = Rc::default();
     let t = timeouts.clone();
     let greenlets = [spawn(limited), spawn(unlimited), spawn(move || careless(&t))];
-    joinall(greenlets, None)?;
+    joinall(greenlets)?;
     println!("pending: {}", timeouts.borrow()[0].pending());
     Ok(())
 }

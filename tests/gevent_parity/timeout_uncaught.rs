@@ -12,7 +12,7 @@ fn limited() -> TestResult {
 pub(crate) fn main() -> TestResult {
     report_errors();
     let g = spawn(limited);
-    g.join(None)?;
+    g.join()?;
     if let Some(error) = g.exception() {
         println!("{}: {}, {error}", g.successful(), name(&error));
     }

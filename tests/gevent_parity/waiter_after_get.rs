@@ -37,12 +37,12 @@ pub(crate) fn main() -> TestResult {
     let a = spawn(move || getter(&w, "a"));
     let w = waiter.clone();
     loop_.run_callback(move || switch(&w))?;
-    a.join(None)?;
+    a.join()?;
     let w = waiter.clone();
     let b = spawn(move || getter(&w, "b"));
     let w = waiter.clone();
     loop_.run_callback(move || throw(&w))?;
-    b.join(None)?;
+    b.join()?;
     let w = waiter.clone();
     loop_.run_callback(move || Ok(w.switch("kept")?))?;
     sleep(0)?;

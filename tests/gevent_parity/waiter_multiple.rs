@@ -20,7 +20,7 @@ pub(crate) fn main() -> TestResult {
     println!("{}", waiter.get()?);
     println!("{}", waiter.get()?);
     println!("{}", waiter.get()?);
-    let timer = loop_.timer(0.001, 0.0)?;
+    let timer = loop_.timer(0.001)?;
     let w = waiter.clone();
     timer.start(move || Ok(w.switch("five")?))?;
     println!("{}", waiter.get()?);

@@ -23,7 +23,7 @@ pub(crate) fn main() -> TestResult {
     }
     let w = waiter.clone();
     hub.loop_().run_callback(move || Ok(w.switch("from the hub")?))?;
-    g.join(None)?;
+    g.join()?;
     waiter.switch("nobody waits, so main may")?;
     println!("{}", waiter.get()?);
     Ok(())

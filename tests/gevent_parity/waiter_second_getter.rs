@@ -26,6 +26,6 @@ pub(crate) fn main() -> TestResult {
     });
     sleep(0)?;
     hub.loop_().run_callback(move || Ok(waiter.switch("value")?))?;
-    joinall(greenlets, None)?;
+    joinall(greenlets)?;
     Ok(())
 }

@@ -38,7 +38,7 @@ pub(crate) fn main() -> TestResult {
     waiter.clear();
 
     let pair = Waiter::<(i32, &str)>::new(get_hub());
-    let timer = get_hub().loop_().timer(0.001, 0.0)?;
+    let timer = get_hub().loop_().timer(0.001)?;
     let switch_args = pair.clone();
     timer.start(move || Ok(switch_args.switch((1, "two"))?))?;
     let (one, two) = pair.get()?;

@@ -25,7 +25,7 @@ pub(crate) fn main() -> TestResult {
     let loop_ = hub.loop_();
     let (reader, mut writer) = pipe()?;
     let count = Rc::new(Cell::new(0));
-    let timer = loop_.timer(0.001, 0.001)?;
+    let timer = loop_.timer_repeat(0.001, 0.001)?;
 
     let io = loop_.io(reader.as_raw_fd(), Events::READ)?;
     let (c, t) = (count.clone(), timer.clone());

@@ -15,7 +15,7 @@ fn show(when: &str, timer: &Timer) {
 }
 
 pub(crate) fn main() -> TestResult {
-    let timer = get_hub().loop_().timer(0.001, 0.0)?;
+    let timer = get_hub().loop_().timer(0.001)?;
     show("made", &timer);
     timer.start(|| println!("replaced, never printed"))?;
     show("started", &timer);

@@ -43,8 +43,8 @@ impl World {
             }
             ["set", k] => of(&all.events, k).set(),
             ["clear", k] => of(&all.events, k).clear(),
-            ["wait", k] => return truth(of(&all.events, k).wait(None)?),
-            ["wait0", k] => return truth(of(&all.events, k).wait(0)?),
+            ["wait", k] => return truth(of(&all.events, k).wait()?),
+            ["wait0", k] => return truth(of(&all.events, k).wait_timeout(0)?),
             ["acquire", k] => of(&all.semaphores, k).acquire()?,
             ["acquire0", k] => return truth(of(&all.semaphores, k).acquire_timeout(0)?),
             ["tryacquire", k] => return truth(of(&all.semaphores, k).try_acquire()),
@@ -56,7 +56,7 @@ impl World {
             ["wswitch", k] => of(&all.waiters, k).switch(3)?,
             ["wthrow", k] => of(&all.waiters, k).throw(Fail)?,
             ["timer"] => {
-                let timer = get_hub().loop_().timer(0.0, 0.0)?;
+                let timer = get_hub().loop_().timer(0.0)?;
                 get_hub().wait(&timer)?;
             }
             ["watch", k] => get_hub().wait(watcher(k))?,

@@ -3,31 +3,22 @@
 use std::rc::Rc;
 
 use gevent::{
-    AnyGreenlet, Exception, Greenlet, GreenletExit, JoinAll, Kill, RawGreenlet, get_hub, getcurrent, idle, iwait,
-    joinall, joinall_with, kill, killall, killall_with, sleep, spawn_raw,
+    Exception, Greenlet, GreenletExit, JoinAll, Kill, RawGreenlet, get_hub, getcurrent, idle, iwait, joinall,
+    joinall_timeout, joinall_with, kill, killall, killall_with, sleep, spawn_raw,
 };
 
 use crate::world::{DONE, Fail, World, state};
 
 fn soon() -> Kill {
-    Kill {
-        block: false,
-        ..Kill::default()
-    }
+    Kill::default().nonblocking()
 }
 
 fn at_once() -> Kill {
-    Kill {
-        timeout: Some(0.0),
-        ..Kill::default()
-    }
+    Kill::default().timeout(0.0)
 }
 
 fn with_fail() -> Kill {
-    Kill {
-        exception: Fail.into(),
-        ..Kill::default()
-    }
+    Kill::with(Fail)
 }
 
 impl World {
@@ -48,8 +39,8 @@ impl World {
             }
             ["spawn", n] => g(n).start()?,
             ["later", n] => g(n).start_later(0)?,
-            ["join", n] => g(n).join(None)?,
-            ["join0", n] => g(n).join(0)?,
+            ["join", n] => g(n).join()?,
+            ["join0", n] => g(n).join_timeout(0)?,
             ["get", n] => return Ok(Some(g(n).get()?.to_string())),
             ["getnow", n] => return Ok(Some(g(n).get_nowait()?.to_string())),
             ["kill", n] => g(n).kill()?,
@@ -132,8 +123,8 @@ impl World {
         };
         let all = || numbers.iter().map(|number| self.greenlet(number));
         let done = match *kind {
-            "joinall" => joinall(all(), None)?,
-            "joinall0" => joinall(all(), 0)?,
+            "joinall" => joinall(all())?,
+            "joinall0" => joinall_timeout(all(), 0)?,
             "joinfirst" => {
                 let count = Some(1);
                 joinall_with(
@@ -154,13 +145,10 @@ impl World {
                     },
                 )?
             }
-            "iwaitfirst" => iwait(all(), None, None)?
-                .take(1)
-                .map(|ready| Ok(ready?.any()))
-                .collect::<Result<_, Exception>>()?,
+            "iwaitfirst" => iwait(all())?.take(1).collect::<Result<_, Exception>>()?,
             "iwait" => {
-                for ready in iwait(all(), None, None)? {
-                    self.log(format!("ready {}", self.numbers(&[ready?.any()])));
+                for ready in iwait(all())? {
+                    self.log(format!("ready {}", self.numbers(&[ready?])));
                     sleep(0)?;
                 }
                 return Ok(Some(DONE.to_owned()));
@@ -178,8 +166,8 @@ impl World {
         Ok(Some(self.numbers(&done)))
     }
 
-    fn numbers(&self, greenlets: &[AnyGreenlet]) -> String {
-        let numbers = greenlets.iter().filter_map(|greenlet| self.number(greenlet));
+    fn numbers(&self, greenlets: &[Greenlet<i32>]) -> String {
+        let numbers = greenlets.iter().filter_map(|greenlet| self.number(&greenlet.any()));
         numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(" ")
     }
 }

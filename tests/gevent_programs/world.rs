@@ -173,7 +173,7 @@ impl World {
         // Its result is in the log.
         let _ = self.run("main");
         for _ in 0..3 {
-            match hub.join(None) {
+            match hub.join() {
                 Ok(_) => break,
                 Err(error) => self.log(format!("join {}", name(&error))),
             }

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use crate::support::{ExpectedError, LONG, TestResult, bounded, fail};
 use gevent::exceptions::TimeoutStartedError;
 use gevent::hub::wait_read;
-use gevent::{Exception, Timeout, TimeoutError, get_hub, iwait, joinall, sleep, spawn, spawn_later, with_timeout};
+use gevent::{
+    Exception, Timeout, TimeoutError, get_hub, iwait_timeout, joinall_timeout, sleep, spawn, spawn_later, with_timeout,
+};
 
 /// A time that is over soon.
 const SHORT: f64 = 0.001;
@@ -173,16 +175,16 @@ mod test_api_timeout {
     #[test]
     fn every_time_limit_is_counted_from_now() -> TestResult {
         let never = spawn(|| sleep(LONG));
-        is_counted_from_now(|seconds| never.join(seconds))?;
+        is_counted_from_now(|seconds| never.join_timeout(seconds))?;
         is_counted_from_now(|seconds| never.get_timeout(seconds).or(Ok(())))?;
-        is_counted_from_now(|seconds| joinall([&never], seconds).map(drop))?;
+        is_counted_from_now(|seconds| joinall_timeout([&never], seconds).map(drop))?;
         is_counted_from_now(|seconds| {
-            let mut ready = iwait([&never], seconds, None)?;
+            let mut ready = iwait_timeout([&never], seconds)?;
             assert!(ready.next().is_none());
             Ok(())
         })?;
-        is_counted_from_now(|seconds| get_hub().join(seconds).map(drop))?;
-        is_counted_from_now(|seconds| spawn_later(seconds, || ())?.get())?;
+        is_counted_from_now(|seconds| get_hub().join_timeout(seconds).map(drop))?;
+        is_counted_from_now(|seconds| spawn_later(seconds, || ()).get())?;
         let (socket, _other) = UnixStream::pair()?;
         is_counted_from_now(|seconds| {
             assert!(wait_read(socket.as_raw_fd(), seconds).is_err());

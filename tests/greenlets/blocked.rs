@@ -15,10 +15,10 @@ fn test_loop_exit_names_who_waits_where_and_for_what() -> Result<(), Exception> 
     waits.set_name("waits");
     let joins = spawn({
         let waits = waits.clone();
-        move || waits.join(None)
+        move || waits.join()
     });
     sleep(0)?;
-    let error = joins.join(None).unwrap_err();
+    let error = joins.join().unwrap_err();
     let exit = error.downcast_ref::<LoopExit>().expect("nobody is left");
     assert_eq!(exit.blocked.len(), 2, "{exit}");
     let first = &exit.blocked[0];

@@ -41,7 +41,7 @@ fn a_greenlet_is_found_again_by_the_one_underneath() -> TestResult {
         other => panic!("{other:?}"),
     });
     let named = Greenlet::<()>::builder().name("named").spawn(|| fail::<()>("named"));
-    named.join(None)?;
+    named.join()?;
     assert_eq!(failed.take(), [named.any()]);
     let panics = spawn(|| -> i32 { std::panic::panic_any(()) });
     let is_panic = panics.clone();
@@ -50,7 +50,7 @@ fn a_greenlet_is_found_again_by_the_one_underneath() -> TestResult {
     get_hub().set_error_handler(Some(Rc::new(move |context: Context<'_>, _: Exception| {
         its.set(context.greenlet() == Some(is_panic.raw()));
     })));
-    panics.join(None)?;
+    panics.join()?;
     assert!(seen.get());
     assert!(AnyGreenlet::of(get_hub().greenlet()).is_none());
     assert!(AnyGreenlet::of(&RawGreenlet::new(Ok)).is_none());
@@ -171,7 +171,7 @@ fn who_waits_in_another_threads_object_is_its_switch() -> TestResult {
     let event = threadsafe::Event::new();
     let its = event.clone();
     let waits = spawn_raw(move || {
-        its.wait(None)?;
+        its.wait()?;
         fail("after the wait")
     })?;
     sleep(0)?;
@@ -199,7 +199,7 @@ fn a_panicking_destructor_of_a_local_is_its_greenlets() -> TestResult {
     })));
     let local = Local::new(|| Bomb);
     let greenlet = spawn(move || local.with(|_| ()));
-    greenlet.join(None)?;
+    greenlet.join()?;
     assert_eq!(whose.take(), [greenlet.raw().clone()]);
     Ok(())
 }
@@ -233,7 +233,7 @@ fn a_callback_of_a_future_that_was_done_is_the_futures() -> TestResult {
     let executor = ThreadPoolExecutor::new(1);
     let future = executor.submit(|| 1_u8)?;
     future.add_done_callback(|_| fail::<()>("later"));
-    future.result(None)?;
+    future.result()?;
     settle()?;
     future.add_done_callback(|_| fail::<()>("at once"));
     assert_eq!(failed.take(), [(None, true), (Some(future), false)]);
@@ -249,7 +249,7 @@ fn throwing_into_who_waits_is_its_throw() -> TestResult {
     });
     let hub = get_hub();
     let waits = |close: fn(&Hub, &gevent::core::Timer)| {
-        let timer = get_hub().loop_().timer(1000.0, 0.0)?;
+        let timer = get_hub().loop_().timer(1000.0)?;
         let its = timer.clone();
         let greenlet = spawn_raw(move || get_hub().wait(&its))?;
         sleep(0)?;

@@ -22,7 +22,7 @@ fn test_spawn_runs_when_the_current_greenlet_blocks() -> TestResult {
     let g = spawn(move || l.borrow_mut().push("greenlet"));
     log.borrow_mut().push("main");
     assert!(g.started() && !g.ready() && !g.dead());
-    g.join(None)?;
+    g.join()?;
     assert_eq!(*log.borrow(), ["main", "greenlet"]);
     assert!(!g.started() && g.ready() && g.dead() && g.successful());
     Ok(())
@@ -74,7 +74,7 @@ fn test_a_panic_ends_only_its_greenlet() -> TestResult {
     get_hub().set_exception_stream(ExceptionStream::Discard);
     let bad = spawn(|| -> i32 { panic!("on purpose") });
     let good = spawn(|| 5);
-    joinall([bad.any(), good.any()], None)?;
+    joinall([bad.any(), good.any()])?;
     assert_eq!(bad.exception().unwrap().to_string(), "panicked: on purpose");
     assert_eq!(good.get()?, 5);
     Ok(())
@@ -121,10 +121,7 @@ fn test_kill_with_an_exception_that_is_caught() -> TestResult {
         other => other.map(|()| "slept"),
     });
     sleep(0)?;
-    g.kill_with(Kill {
-        exception: ExpectedError.into(),
-        ..Kill::default()
-    })?;
+    g.kill_with(Kill::with(ExpectedError))?;
     assert_eq!(g.get()?, "caught");
     Ok(())
 }
@@ -147,9 +144,9 @@ fn test_kill_of_a_sleeping_greenlet_leaves_nothing_behind() -> TestResult {
 #[test]
 fn test_join_timeout() -> TestResult {
     let g = spawn(|| sleep(100));
-    g.join(0.001)?;
+    g.join_timeout(0.001)?;
     assert!(!g.ready());
-    g.join(0)?;
+    g.join_timeout(0)?;
     assert!(!g.ready());
     g.kill()
 }
@@ -160,7 +157,7 @@ fn test_join_itself_is_an_error() -> TestResult {
     let s = slot.clone();
     let g = spawn(move || {
         let me = s.take().expect("stored before it runs");
-        me.join(None).unwrap_err().is::<gevent::exceptions::JoinSelfError>()
+        me.join().unwrap_err().is::<gevent::exceptions::JoinSelfError>()
     });
     slot.replace(Some(g.clone()));
     assert!(g.get()?);
@@ -180,7 +177,7 @@ fn test_links_run_in_order_and_once_and_late_ones_soon() -> TestResult {
         }));
     }
     g.unlink(&links.remove(1));
-    g.join(None)?;
+    g.join()?;
     sleep(0)?;
     let l = log.clone();
     g.link(move |_| {
@@ -198,10 +195,7 @@ fn test_joinall_returns_the_finished_in_their_order() -> TestResult {
     let slow = spawn(|| sleep(0.02));
     let never = spawn(|| sleep(100));
     let quick = spawn(|| ());
-    let two = JoinAll {
-        count: Some(2),
-        ..JoinAll::default()
-    };
+    let two = JoinAll::default().count(2);
     let done = joinall_with([slow.any(), never.any(), quick.any()], two)?;
     assert_eq!(done, [quick.any(), slow.any()]);
     never.kill()
@@ -216,20 +210,20 @@ fn test_a_started_greenlet_goes_on_without_handles() -> TestResult {
         d.set(true);
         Ok(())
     }));
-    assert!(get_hub().join(None)?);
+    assert!(get_hub().join()?);
     assert!(done.get());
     Ok(())
 }
 
 #[test]
 fn test_spawn_later_and_its_kill() -> TestResult {
-    let g = gevent::spawn_later(0.001, || 3)?;
+    let g = gevent::spawn_later(0.001, || 3);
     assert_eq!(g.get()?, 3);
-    let g = gevent::spawn_later(100, || 3)?;
+    let g = gevent::spawn_later(100, || 3);
     g.kill()?;
-    assert!(get_hub().join(None)?);
+    assert!(get_hub().join()?);
     g.start()?;
-    assert!(get_hub().join(None)?);
+    assert!(get_hub().join()?);
     assert!(g.get().unwrap_err().is::<GreenletExit>());
     Ok(())
 }
@@ -257,7 +251,7 @@ fn test_order_of_ten_thousand() -> TestResult {
             })
         })
         .collect();
-    assert_eq!(joinall(&all, None)?.len(), 10_000);
+    assert_eq!(joinall(&all)?.len(), 10_000);
     assert!(log.borrow().iter().copied().eq(0..10_000));
     Ok(())
 }
@@ -276,12 +270,9 @@ fn test_a_mask_holds_kills_back_until_the_next_wait() -> TestResult {
         l.borrow_mut().push(sleep(100).is_ok());
     });
     sleep(0)?;
-    let kill = Kill {
-        timeout: Some(0.0),
-        ..Kill::default()
-    };
+    let kill = Kill::default().timeout(0.0);
     assert!(!g.kill_with(kill)?, "it is still in its mask");
-    g.join(None)?;
+    g.join()?;
     assert_eq!(*log.borrow(), [true, true, true, false]);
     Ok(())
 }
@@ -304,10 +295,7 @@ fn test_kill_tells_of_a_greenlet_that_ignores_it() -> TestResult {
         sleep(100)
     });
     sleep(0)?;
-    let kill = || Kill {
-        timeout: Some(0.001),
-        ..Kill::default()
-    };
+    let kill = || Kill::default().timeout(0.001);
     assert!(!g.kill_with(kill())?);
     assert!(g.kill_with(kill())?);
     Ok(())
@@ -339,7 +327,7 @@ fn test_spawn_tree_locals_are_shared_by_descendants() -> TestResult {
         let grandchild = spawn(|| spawn(|| ()));
         Ok((child.clone(), grandchild.get()?))
     });
-    g.join(None)?;
+    g.join()?;
     let (child, grandchild) = g.take().expect("it ended well");
     assert!(g.spawn_tree_locals().same(&child.spawn_tree_locals()));
     assert!(g.spawn_tree_locals().same(&grandchild.spawn_tree_locals()));
@@ -347,7 +335,7 @@ fn test_spawn_tree_locals_are_shared_by_descendants() -> TestResult {
     assert_eq!(child.spawning_greenlet().as_ref(), Some(g.raw()));
     let other = spawn(|| ());
     assert!(!other.spawn_tree_locals().same(&g.spawn_tree_locals()));
-    other.join(None)
+    other.join()
 }
 
 #[test]
@@ -357,7 +345,7 @@ fn test_names_and_idents() -> TestResult {
     assert_eq!(*g.name(), format!("Greenlet-{ident}"));
     g.set_name("renamed");
     assert!(format!("{g:?}").starts_with("<Greenlet \"renamed\" at 0x"), "{g:?}");
-    g.join(None)?;
+    g.join()?;
     drop(g);
     // The hub drops its handle when it has called all links.
     sleep(0)?;
@@ -367,7 +355,7 @@ fn test_names_and_idents() -> TestResult {
         ident,
         "the ident of one that is gone is free again"
     );
-    next.join(None)
+    next.join()
 }
 
 #[test]
@@ -375,12 +363,12 @@ fn test_iwait_yields_in_order_of_readiness_and_unlinks() -> TestResult {
     let slow = spawn(|| sleep(0.01));
     let quick = spawn(|| ());
     let never = spawn(|| sleep(100));
-    let mut ready = gevent::iwait([slow.any(), quick.any(), never.any()], None, 2)?;
+    let mut ready = gevent::iwait_with([slow.any(), quick.any(), never.any()], gevent::Wait::default().count(2))?;
     assert_eq!(ready.next().transpose()?, Some(quick.any()));
     assert_eq!(ready.next().transpose()?, Some(slow.any()));
     assert!(ready.next().is_none());
     assert_eq!(never.has_links(), 0);
-    assert_eq!(gevent::wait([&never], 0.001, None)?, [] as [&gevent::Greenlet<()>; 0]);
+    assert_eq!(gevent::wait_timeout([&never], 0.001)?, [] as [&gevent::Greenlet<()>; 0]);
     assert_eq!(never.has_links(), 0);
     never.kill()
 }

@@ -209,13 +209,13 @@ mod greenletset {
         let short = group.spawn(|| sleep(0.001))?;
         assert_eq!(group.len(), 1);
         let ended = end.clone();
-        group.spawn(move || ended.wait(None).map(drop))?;
+        group.spawn(move || ended.wait().map(drop))?;
         assert_eq!(group.len(), 2);
-        short.join(None)?;
+        short.join()?;
         sleep(0)?;
         assert_eq!(group.len(), 1);
         end.set();
-        assert!(get_hub().join(None)?);
+        assert!(get_hub().join()?);
         assert!(group.is_empty());
         Ok(())
     }
@@ -228,7 +228,7 @@ mod greenletset {
         for seconds in [0.001, 0.02] {
             group.spawn(move || sleep(seconds))?;
         }
-        assert!(group.join_raise_error(None)?);
+        assert!(group.join_raise_error()?);
         assert_eq!(group.len(), 0);
         assert!(begin.elapsed().as_secs_f64() >= 0.02);
         Ok(())
@@ -256,10 +256,7 @@ mod greenletset {
         let _bounded = bounded();
         let group = two_long()?;
         sleep(0)?;
-        group.kill_with(Kill {
-            block: false,
-            ..Kill::default()
-        })?;
+        group.kill_with(Kill::default().nonblocking())?;
         assert_eq!(group.len(), 2);
         sleep(0.001)?;
         assert_eq!(group.len(), 0);
@@ -275,10 +272,7 @@ mod greenletset {
             assert!(p1.started() && !p1.dead() && p2.started() && !p2.dead());
             assert_eq!((shots1.get(), shots2.get()), (count1, count2));
         };
-        let soon = || Kill {
-            block: false,
-            ..Kill::default()
-        };
+        let soon = || Kill::default().nonblocking();
         sleep(0)?;
         let group = Group::of([&p1, &p2]);
         assert_eq!(group.len(), 2);
@@ -304,10 +298,7 @@ mod greenletset {
         assert_eq!(group.len(), 2);
         check(1, 1);
         for p in [&p1, &p2] {
-            p.kill_with(Kill {
-                exception: ExpectedError("special").into(),
-                ..Kill::default()
-            })?;
+            p.kill_with(Kill::with(ExpectedError("special")))?;
             assert!(p.successful());
         }
         Ok(())
@@ -337,17 +328,14 @@ mod greenletset {
         check(1, 0);
         sleep(0)?;
         check(2, 1);
-        let blocking = Kill {
-            timeout: Some(0.001),
-            ..Kill::default()
-        };
+        let blocking = Kill::default().timeout(0.001);
         let error = killall_with([&p1, &p2], blocking).unwrap_err();
         assert!(error.is::<TimeoutError>(), "{error:?}");
         check(3, 2);
         let mut last = kill(None);
         last.exception = ExpectedError("special").into();
         killall_with([&p1, &p2], last)?;
-        joinall([&p1, &p2], None)?;
+        joinall([&p1, &p2])?;
         assert!(p1.successful() && p2.successful());
         Ok(())
     }
@@ -369,13 +357,7 @@ mod greenletset {
     fn test_killall_iterable_argument_non_block() -> TestResult {
         let _bounded = bounded();
         let s = [(); 2].map(|()| spawn(|| sleep(LONG)));
-        killall_with(
-            &s,
-            Kill {
-                block: false,
-                ..Kill::default()
-            },
-        )?;
+        killall_with(&s, Kill::default().nonblocking())?;
         sleep(0)?;
         assert!(s.iter().all(Greenlet::dead));
         Ok(())
@@ -395,13 +377,7 @@ mod greenletset {
     fn test_killall_iterable_argument_timeout_not_started() -> TestResult {
         let _bounded = bounded();
         let s = tenacious();
-        killall_with(
-            &s,
-            Kill {
-                timeout: Some(0.001),
-                ..Kill::default()
-            },
-        )?;
+        killall_with(&s, Kill::default().timeout(0.001))?;
         assert!(s.iter().all(Greenlet::dead));
         Ok(())
     }
@@ -411,10 +387,7 @@ mod greenletset {
         let _bounded = bounded();
         let s = tenacious();
         sleep(0)?;
-        let kill = Kill {
-            timeout: Some(0.001),
-            ..Kill::default()
-        };
+        let kill = Kill::default().timeout(0.001);
         let error = killall_with(&s, kill).unwrap_err();
         assert!(error.is::<TimeoutError>(), "{error:?}");
         assert!(!s.iter().any(Greenlet::dead));
@@ -435,7 +408,7 @@ mod issue_330 {
             spawn(move || switched_to.add(i))
         });
         all.iter().try_for_each(kill)?;
-        joinall(&all, None)?;
+        joinall(&all)?;
         assert!(switched_to.is_empty());
         for g in &all {
             assert!(g.get().unwrap_err().is::<GreenletExit>());
@@ -479,7 +452,7 @@ mod issue_330 {
         gevent::kill(&g, exception.clone())?;
         sleep(0)?;
         assert!(caught.take().expect("it was killed").same(&exception));
-        g.join(None)?;
+        g.join()?;
         assert!(g.exception().is_none() && g.successful());
         Ok(())
     }
@@ -504,12 +477,9 @@ mod issue_607 {
         Reports::new();
         let g = spawn(|| sleep(LONG));
         if started {
-            g.join(0)?;
+            g.join_timeout(0)?;
         }
-        g.kill_with(Kill {
-            exception: ExpectedError("killed").into(),
-            ..Kill::default()
-        })?;
+        g.kill_with(Kill::with(ExpectedError("killed")))?;
         assert!(!g.successful() && g.value().is_none());
         assert!(g.get().unwrap_err().is::<ExpectedError>());
         assert!(g.exception().expect("it failed").is::<ExpectedError>());

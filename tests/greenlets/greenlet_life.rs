@@ -55,7 +55,7 @@ mod basic {
         assert!(g.value().is_none() && g.exception().is_none() && link_test.is_empty());
 
         goes_on.set(true);
-        g.join(None)?;
+        g.join()?;
         assert_eq!(states(&g), [false, true, true, true]);
         assert_eq!((g.value(), g.exception().is_none()), (Some(5), true));
         assert_eq!(link_test.take(), [g]);
@@ -74,7 +74,7 @@ mod basic {
         let linked = link_test.clone();
         g.rawlink(move |g| linked.add(g.clone()));
         g.start()?;
-        g.join(None)?;
+        g.join()?;
         assert_eq!(states(&g), [false, true, true, false]);
         assert_eq!(g.value(), None);
         let exception = g.exception().expect("it failed");
@@ -90,11 +90,11 @@ mod basic {
         let _bounded = bounded();
         assert!(Greenlet::new(|| ()).exception().is_none());
         let g = spawn(|| sleep(0));
-        g.join(None)?;
+        g.join()?;
         assert!(g.exception().is_none());
         Reports::new();
         let g = spawn(|| fail::<()>("with a place"));
-        g.join(None)?;
+        g.join()?;
         let place = g.exception().expect("it failed").place().expect("it is known");
         assert!(place.file.ends_with("mod.rs"), "{place}");
         Ok(())
@@ -118,8 +118,8 @@ mod basic {
         get_hub().set_error_handler(Some(handler));
         let g = spawn(|| recur(0));
         let joined = g.clone();
-        let g2 = spawn(move || joinall([joined], None).map(drop));
-        joinall([&g2], None)?;
+        let g2 = spawn(move || joinall([joined]).map(drop));
+        joinall([&g2])?;
         get_hub().set_error_handler(None);
         assert!(g.get().is_err() && !g.successful() && g.dead());
         let errors = errors.take();
@@ -181,15 +181,15 @@ mod basic {
         let seen = called.clone();
         let callback: Rc<dyn Fn(&AnyGreenlet)> = Rc::new(move |g| seen.add(g.clone()));
         AnyGreenlet::add_spawn_callback(callback.clone());
-        let greenlets = [spawn(|| ()), spawn_later(0.0001, || ())?, Greenlet::new(|| ())];
+        let greenlets = [spawn(|| ()), spawn_later(0.0001, || ()), Greenlet::new(|| ())];
         assert_eq!(called.len(), 2);
         greenlets[2].start()?;
         greenlets[2].start()?;
         assert_eq!(called.take(), greenlets.each_ref().map(Greenlet::any));
         AnyGreenlet::remove_spawn_callback(&callback);
-        spawn(|| ()).join(None)?;
+        spawn(|| ()).join()?;
         assert!(called.is_empty());
-        joinall(&greenlets, None)?;
+        joinall(&greenlets)?;
         Ok(())
     }
 
@@ -210,7 +210,7 @@ mod basic {
         let (killed, other) = (spawn("killed"), spawn("other"));
         AnyGreenlet::remove_spawn_callback(&callback);
         assert_eq!(states(&killed), [false, true, true, true]);
-        joinall([&killed, &other], None)?;
+        joinall([&killed, &other])?;
         assert!(killed.get().unwrap_err().is::<GreenletExit>());
         assert_eq!(other.get()?, 7);
         Ok(())
@@ -270,7 +270,7 @@ mod idents {
         assert_eq!(g.minimal_ident(), ident);
         assert_ne!(other.minimal_ident(), ident);
         assert!(get_hub().minimal_ident() > 0);
-        joinall([&g, &other], None)?;
+        joinall([&g, &other])?;
         Ok(())
     }
 
@@ -315,7 +315,7 @@ mod debug {
         let before = format!("{g:?}");
         assert!(before.ends_with(&ending), "{before}");
         assert!(!g.ready());
-        g.join(None)?;
+        g.join()?;
         assert!(g.ready());
         assert_eq!(format!("{g:?}"), before);
         assert_eq!(format!("{:?}", g.any()), before);
@@ -383,7 +383,7 @@ mod context_manager {
         assert!(g.started() && g.has_links() == 1);
         suite.kill()?;
         assert!(suite.get().unwrap_err().is::<GreenletExit>());
-        g.join(None)?;
+        g.join()?;
         assert_eq!(states(&g), [false, true, true, true]);
         Ok(())
     }
@@ -418,7 +418,7 @@ mod context_manager {
         let g = spawn(|| sleep(LONG));
         let suite = || g.with(|_| -> TestResult { panic!("of the suite") });
         assert!(catch_unwind(AssertUnwindSafe(suite)).is_err());
-        g.join(None)?;
+        g.join()?;
         assert_eq!(states(&g), [false, true, true, true]);
         Ok(())
     }
@@ -438,13 +438,13 @@ fn test_start() -> TestResult {
     g.start()?;
     g.start_later(0.0)?;
     assert!(g.started() && !g.ready());
-    g.join(None)?;
+    g.join()?;
     assert_eq!(states(&g), [false, true, true, true]);
     // A greenlet cannot be started again.
     g.start()?;
     g.start_later(0.0)?;
     assert_eq!(states(&g), [false, true, true, true]);
-    assert!(get_hub().join(None)?);
+    assert!(get_hub().join()?);
     assert_eq!(count.get(), 1);
     Ok(())
 }
@@ -474,7 +474,7 @@ fn test_dead_is_false_for_current_greenlet_during_switch() -> TestResult {
         }
         Ok(())
     })));
-    g.join(None)?;
+    g.join()?;
     settrace(old);
     assert_eq!(seen.take(), [(false, false)]);
     Ok(())

@@ -143,7 +143,7 @@ mod unlink {
             // The link was called already, so there is nothing to take away.
             p.unlink(&link);
         }
-        p.join(None)?;
+        p.join()?;
         settle();
         assert_eq!(called.get(), 0);
         Ok(())
@@ -177,7 +177,7 @@ mod unlink {
         assert_eq!(p.has_links(), 4);
         p.unlink_all();
         assert_eq!(p.has_links(), 0);
-        p.join(None)?;
+        p.join()?;
         settle();
         assert!(logs.iter().all(Log::is_empty));
         Ok(())
@@ -204,7 +204,7 @@ mod return_link {
         let p = spawn(|| 25);
         for _ in 0..3 {
             let failures = By::Exception.log(&p);
-            for log in links_see(by, &p, || p.join(None).expect("nobody throws")) {
+            for log in links_see(by, &p, || p.join().expect("nobody throws")) {
                 assert_eq!(log.take(), std::slice::from_ref(&p));
             }
             assert!(failures.is_empty());
@@ -270,7 +270,7 @@ mod raise_link {
         let p = spawn(|| gevent::getcurrent().throw(ExpectedError("test_raise")).map(drop));
         for _ in 0..3 {
             let values = By::Value.log(&p);
-            for log in links_see(by, &p, || p.join(None).expect("nobody throws")) {
+            for log in links_see(by, &p, || p.join().expect("nobody throws")) {
                 assert_eq!(log.take(), std::slice::from_ref(&p));
             }
             assert!(values.is_empty());
@@ -310,7 +310,7 @@ mod listeners {
                 fail(message)
             });
         }
-        p.join(None).expect("nobody throws");
+        p.join().expect("nobody throws");
         settle();
         assert_eq!(results.take(), [10, 20]);
         let reports = reports.take();
@@ -355,7 +355,7 @@ mod listeners {
             links.borrow_mut().push(link);
         }
         by.link(&p, |_| fail("listener3"));
-        p.join(None)?;
+        p.join()?;
         settle();
         // The links own it.
         drop(links.take());
@@ -410,7 +410,7 @@ mod listeners {
             let p = spawn(|| 5);
             by.link(&p, |_| panic!("of a listener"));
             let log = by.log(&p);
-            p.join(None)?;
+            p.join()?;
             settle();
             assert_eq!(log.take(), [p]);
             reports.one_with("of a listener");
@@ -436,7 +436,7 @@ mod order {
                     Ok(())
                 });
             }
-            g.join(None)?;
+            g.join()?;
             assert!(log.take().into_iter().eq(0..count));
         }
         Ok(())

@@ -461,7 +461,7 @@ impl World {
                 sleep(0)?;
             }
             Op::Join(target) => match self.greenlet(target) {
-                Some(greenlet) => greenlet.join(None)?,
+                Some(greenlet) => greenlet.join()?,
                 None => return Ok(Done::Idle),
             },
             Op::Link(target) | Op::Rawlink(target) => {
@@ -500,7 +500,7 @@ impl World {
                     timeout: None,
                 })?;
             }
-            Op::HubJoin => assert!(get_hub().join(None)?),
+            Op::HubJoin => assert!(get_hub().join()?),
         }
         Ok(Done::Fine)
     }
@@ -640,7 +640,7 @@ impl TimedWorld {
                     other => other,
                 }
             }
-            Timed::Join(who, seconds) => match target(who).join(seconds) {
+            Timed::Join(who, seconds) => match target(who).join_timeout(seconds) {
                 Err(error) if error.is::<JoinSelfError>() => Ok(()),
                 other => other,
             },
@@ -652,15 +652,12 @@ impl TimedWorld {
             },
             Timed::Spawn(seconds) => {
                 let world = self.clone();
-                let greenlet = spawn_later(seconds, move || world.run(&[]))?;
+                let greenlet = spawn_later(seconds, move || world.run(&[]));
                 self.greenlets.borrow_mut().push(greenlet);
                 Ok(())
             }
             Timed::Kill(who, seconds) => {
-                let kill = Kill {
-                    timeout: Some(seconds),
-                    ..Kill::default()
-                };
+                let kill = Kill::default().timeout(seconds);
                 target(who).kill_with(kill).map(drop)
             }
             Timed::KillSoon(who) => gevent::kill(&target(who), ExpectedError("killed")),
@@ -701,7 +698,7 @@ proptest! {
             let greenlet = spawn(move || own.run(&script));
             world.greenlets.borrow_mut().push(greenlet);
         }
-        prop_assert!(get_hub().join(None).expect("nobody throws"));
+        prop_assert!(get_hub().join().expect("nobody throws"));
         prop_assert_eq!(get_hub().blocked_greenlets(), []);
         let greenlets = world.greenlets.take();
         for greenlet in &greenlets {

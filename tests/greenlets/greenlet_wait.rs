@@ -14,8 +14,8 @@ use crate::support::{
 use gevent::exceptions::{InvalidSeconds, LoopExit};
 use gevent::hub::{Link, Linkable, Links};
 use gevent::{
-    AnyGreenlet, Exception, Greenlet, JoinAll, Timeout, TimeoutError, get_hub, getcurrent, iwait, joinall,
-    joinall_with, sleep, spawn, wait,
+    AnyGreenlet, Exception, Greenlet, JoinAll, Timeout, TimeoutError, Wait, get_hub, getcurrent, iwait, iwait_timeout,
+    joinall, joinall_timeout, joinall_with, sleep, spawn, wait, wait_timeout, wait_with,
 };
 
 /// An object that is ready when it has been raised.
@@ -83,7 +83,7 @@ mod iwait_ {
         let flags = [Flag::default(), Flag::default()];
         let raised = flags[0].clone();
         spawn(move || raised.raise());
-        let ready = iwait(&flags, None, None)?.next().transpose()?;
+        let ready = iwait(&flags)?.next().transpose()?;
         assert_eq!(ready, Some(&flags[0]));
         Ok(())
     }
@@ -95,7 +95,7 @@ mod iwait_ {
         let raised = flag.clone();
         let g = spawn(move || raised.raise());
         let before = get_hub().loop_().activecnt()?;
-        let mut ready = iwait([&flag], LONG, None)?;
+        let mut ready = iwait_timeout([&flag], LONG)?;
         assert_eq!(ready.next().transpose()?, Some(&flag));
         drop(ready);
         g.get()?;
@@ -110,7 +110,7 @@ mod iwait_ {
         let (flag1, flag2) = (Flag::default(), Flag::default());
         let raised = flag1.clone();
         let g = spawn(move || raised.raise());
-        let mut ready = iwait([&flag1, &flag2], None, None)?;
+        let mut ready = iwait([&flag1, &flag2])?;
         assert_eq!(ready.next().transpose()?, Some(&flag1));
         assert_eq!(flag2.0.links.len(), 1);
         drop(ready);
@@ -125,10 +125,10 @@ mod iwait_ {
         flags[2].raise()?;
         flags[0].raise()?;
         sleep(0)?;
-        assert_eq!(wait(&flags, 0.001, None)?, [&flags[0], &flags[2]]);
+        assert_eq!(wait_timeout(&flags, 0.001)?, [&flags[0], &flags[2]]);
         flags[1].raise()?;
         sleep(0)?;
-        assert_eq!(wait(&flags, None, None)?, flags.iter().collect::<Vec<_>>());
+        assert_eq!(wait(&flags)?, flags.iter().collect::<Vec<_>>());
         assert!(flags.iter().all(|flag| flag.0.links.is_empty()));
         Ok(())
     }
@@ -140,7 +140,7 @@ mod iwait_ {
         let flags: [Flag; 2] = Default::default();
         let waits = {
             let flags = flags.clone();
-            spawn(move || wait(&flags, None, None).map(drop))
+            spawn(move || wait(&flags).map(drop))
         };
         sleep(0)?;
         assert_eq!(flags[1].0.links.len(), 1);
@@ -153,9 +153,9 @@ mod iwait_ {
     #[test]
     fn test_nothing_to_wait_for() -> TestResult {
         let _bounded = bounded();
-        assert_eq!(wait::<Flag>([], None, None)?, []);
-        assert_eq!(wait([Flag::default()], None, 0)?, []);
-        assert_eq!(wait([Flag::default()], 0, None)?, []);
+        assert_eq!(wait::<Flag>([])?, []);
+        assert_eq!(wait_with([Flag::default()], Wait::default().count(0))?, []);
+        assert_eq!(wait_timeout([Flag::default()], 0)?, []);
         Ok(())
     }
 
@@ -163,7 +163,7 @@ mod iwait_ {
     fn test_waiting_for_what_never_comes_is_a_loop_exit() {
         let _bounded = bounded();
         let flag = Flag::default();
-        assert!(wait([&flag], None, None).unwrap_err().is::<LoopExit>());
+        assert!(wait([&flag]).unwrap_err().is::<LoopExit>());
         assert!(flag.0.links.is_empty());
     }
 }
@@ -180,11 +180,11 @@ fn test_issue_467() -> TestResult {
         })
     };
     let done = worker(100);
-    joinall([&done], None)?;
+    joinall([&done])?;
     let mut workers: Vec<_> = (0..3).map(worker).collect();
     workers.push(done);
     let mut finished = Vec::new();
-    for worker in iwait(&workers, None, None)? {
+    for worker in iwait(&workers)? {
         finished.push(worker?.clone());
         sleep(0.001)?;
     }
@@ -199,15 +199,12 @@ fn test_joinall_of_one_twice() -> TestResult {
     let _bounded = bounded();
     let (a, b) = (spawn(|| ()), spawn(|| ()));
     let never = sleeper();
-    let expected = [a.any(), a.any(), b.any()];
-    assert_eq!(joinall([&a, &b, &a], None)?, expected);
+    let expected = [&a, &a, &b];
+    assert_eq!(joinall([&a, &b, &a])?, expected);
     // The hub has woken this greenlet in the round of links of `b`, and finds the new link there, as in gevent.
-    let b_first = [b.any(), a.any(), a.any()];
-    assert_eq!(joinall([&a, &never, &b, &a], 0.001)?, b_first);
-    let three = JoinAll {
-        count: Some(3),
-        ..JoinAll::default()
-    };
+    let b_first = [&b, &a, &a];
+    assert_eq!(joinall_timeout([&a, &never, &b, &a], 0.001)?, b_first);
+    let three = JoinAll::default().count(3);
     assert_eq!(joinall_with([&a, &never, &b, &a], three)?, expected);
     assert_eq!(never.has_links(), 0);
     never.kill()
@@ -218,10 +215,7 @@ mod joinall_ {
     use super::*;
 
     fn raising() -> JoinAll {
-        JoinAll {
-            raise_error: true,
-            ..JoinAll::default()
-        }
+        JoinAll::default().raise_error()
     }
 
     fn raises(message: &'static str) -> Greenlet<i32> {
@@ -249,7 +243,7 @@ mod joinall_ {
             assert!(error.is::<ExpectedError>(), "{error:?}");
         }
         assert_eq!(x.has_links(), 0);
-        x.join(None)
+        x.join()
     }
 
     #[test]
@@ -263,7 +257,7 @@ mod joinall_ {
         let b = raises("second");
         let error = joinall_with([&a, &b], raising()).unwrap_err();
         assert_eq!(error.downcast_ref::<ExpectedError>(), Some(&ExpectedError("second")));
-        assert_eq!(joinall([&a, &b], None)?, [b.any(), a.any()]);
+        assert_eq!(joinall([&a, &b])?, [&b, &a]);
         Ok(())
     }
 
@@ -277,10 +271,7 @@ mod joinall_ {
             }
         });
         let raiser = raises("count");
-        let one = JoinAll {
-            count: Some(1),
-            ..JoinAll::default()
-        };
+        let one = JoinAll::default().count(1);
         joinall_with([&sleeper, &raiser], one)?;
         assert!(raiser.ready() && !sleeper.ready());
         sleeper.kill()?;
@@ -299,7 +290,7 @@ mod joinall_ {
         };
         let number = spawn(|| 1);
         let all: [AnyGreenlet; 3] = [never.any(), killer.any(), number.any()];
-        assert_eq!(joinall(&all, None)?.len(), 3);
+        assert_eq!(joinall(&all)?.len(), 3);
         assert!(all.iter().all(AnyGreenlet::ready));
         Ok(())
     }
@@ -311,12 +302,12 @@ mod joinall_ {
         let all: Vec<_> = [0.0, 0.001, 0.002].map(|seconds| spawn(move || sleep(seconds))).into();
         let joins = {
             let all = all.clone();
-            spawn(move || joinall(&all, None).map(drop))
+            spawn(move || joinall(&all).map(drop))
         };
         sleep(0)?;
         joins.kill()?;
         assert!(all.iter().all(|g| g.has_links() == 0));
-        joinall(&all, None)?;
+        joinall(&all)?;
         assert!(all.iter().all(Greenlet::successful));
         Ok(())
     }
@@ -328,22 +319,22 @@ mod waits {
 
     fn join(seconds: f64) -> TestResult {
         let g = sleeper();
-        let joined = g.join(seconds);
+        let joined = g.join_timeout(seconds);
         g.kill()?;
         joined
     }
 
     fn joinall0(seconds: f64) -> TestResult {
         let never_started = Greenlet::new(|| ());
-        assert_eq!(joinall([never_started], seconds)?, []);
+        assert!(joinall_timeout([never_started], seconds)?.is_empty());
         Ok(())
     }
 
     fn joinall1(seconds: f64) -> TestResult {
         let g = sleeper();
-        let joined = joinall([&g], seconds);
+        let joined = joinall_timeout([&g], seconds);
         g.kill()?;
-        assert_eq!(joined?, []);
+        assert!(joined?.is_empty());
         Ok(())
     }
 
@@ -441,11 +432,11 @@ mod waits {
         let _bounded = bounded();
         let g = sleeper();
         let errors = [
-            g.join(f64::NAN).unwrap_err(),
+            g.join_timeout(f64::NAN).unwrap_err(),
             g.get_timeout(f64::NAN).unwrap_err(),
-            joinall([&g], f64::NAN).unwrap_err(),
-            wait([&g], f64::NAN, None).unwrap_err(),
-            get_hub().join(f64::NAN).unwrap_err(),
+            joinall_timeout([&g], f64::NAN).unwrap_err(),
+            wait_timeout([&g], f64::NAN).unwrap_err(),
+            get_hub().join_timeout(f64::NAN).unwrap_err(),
             g.start_later(f64::NAN).unwrap_err(),
         ];
         for error in errors {
@@ -462,9 +453,9 @@ mod waits {
         let outcomes = Log::<TestResult>::new();
         let (kept, joined) = (outcomes.clone(), g.clone());
         get_hub().loop_().run_callback(move || {
-            kept.add(joined.join(None));
+            kept.add(joined.join());
             kept.add(joined.kill());
-            kept.add(wait([&joined], None, None).map(drop));
+            kept.add(wait([&joined]).map(drop));
             kept.add(sleep(0));
             kept.add(sleep(0.001));
         })?;
@@ -489,7 +480,7 @@ fn test_an_error_thrown_into_a_joining_greenlet_leaves_no_link() -> TestResult {
     get_hub()
         .loop_()
         .run_callback(move || main.throw(ExpectedError("thrown")).map(drop))?;
-    assert!(g.join(LONG).unwrap_err().is::<ExpectedError>());
+    assert!(g.join_timeout(LONG).unwrap_err().is::<ExpectedError>());
     assert_eq!(g.has_links(), 0);
     g.kill()
 }

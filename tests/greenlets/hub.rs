@@ -19,7 +19,7 @@ fn test_sleep_after_an_error_in_the_mainloop() -> TestResult {
     let _bounded = bounded();
     let hub = get_hub();
     let reports = Reports::new();
-    let timer = hub.loop_().timer(0.001, 0.0)?;
+    let timer = hub.loop_().timer(0.001)?;
     timer.start(|| fail::<()>("TestExceptionInMainloop.test_sleep/fail"))?;
     returns_after_timeout(|seconds| sleep(seconds))?;
     reports.one_with("TestExceptionInMainloop.test_sleep/fail");
@@ -60,7 +60,7 @@ mod waiter_get {
 
     fn wait(seconds: f64) -> TestResult {
         let waiter = Waiter::new(get_hub().as_wait_hub());
-        let timer = get_hub().loop_().timer(seconds, 0.0)?;
+        let timer = get_hub().loop_().timer(seconds)?;
         get_hub().loop_().update_now()?;
         let wakes = waiter.clone();
         timer.start(move || Ok(wakes.switch(())?))?;
@@ -128,7 +128,7 @@ fn test_sleep0_yields_to_those_that_could_run_already() -> TestResult {
             Ok(())
         });
     }
-    assert!(get_hub().join(None)?);
+    assert!(get_hub().join()?);
     assert_eq!(log.take(), ["1A", "2A", "1B", "2B"]);
     Ok(())
 }
@@ -210,7 +210,7 @@ fn test_idle_with_a_priority_comes_before_idle_without() -> TestResult {
         })
     };
     let all = [-1, 0, 2, 1].map(waits);
-    gevent::joinall(&all, None)?;
+    gevent::joinall(&all)?;
     assert_eq!(log.take(), [2, 1, 0, -1]);
     Ok(())
 }
@@ -254,7 +254,7 @@ fn test_a_wait_checks_who_woke_it() {
         || sleep(LONG),
         || idle(0),
         || {
-            let timer = get_hub().loop_().timer(LONG, 0.0)?;
+            let timer = get_hub().loop_().timer(LONG)?;
             get_hub().wait(&timer)
         },
     ];

@@ -29,11 +29,11 @@ impl Drop for Guest {
 fn test_join_many_times() -> TestResult {
     let _bounded = bounded();
     let hub = get_hub();
-    assert!(hub.join(None)?);
+    assert!(hub.join()?);
     assert!(!hub.greenlet().dead());
-    assert!(hub.join(None)?);
+    assert!(hub.join()?);
     sleep(0.001)?;
-    assert!(hub.join(None)?);
+    assert!(hub.join()?);
     assert_eq!(hub, get_hub());
     Ok(())
 }
@@ -54,10 +54,10 @@ fn test_join_in_new_thread_doesnt_leak_hub_or_greenlet() {
                     let in_greenlet = Guest::new(&guests);
                     let g = spawn(move || drop(in_greenlet));
                     g.raw().set_local(Guest::new(&guests));
-                    g.join(None)?;
+                    g.join()?;
                     let hub = get_hub();
                     hub.greenlet().set_local(Guest::new(&guests));
-                    assert!(hub.join(None)?);
+                    assert!(hub.join()?);
                     if destroy {
                         hub.destroy(true)?;
                     }
@@ -94,7 +94,7 @@ fn test_a_thread_that_ends_takes_its_waiting_greenlets_along() {
             sleep(0.001)?;
             get_hub().greenlet().set_local(Guest::new(&guests));
             spawn(move || drop(never_ran));
-            spawn_later(LONG, || ())?;
+            spawn_later(LONG, || ());
             Ok(())
         };
         body().map_err(|error| format!("{error:?}"))
@@ -152,9 +152,9 @@ fn test_a_thread_that_ends_takes_greenlets_along_that_wait_for_ever() {
         });
         spawn(move || {
             let _second = second;
-            waits.join(None)
+            waits.join()
         });
-        get_hub().join(None).map_err(|error| format!("{error:?}"))
+        get_hub().join().map_err(|error| format!("{error:?}"))
     });
     assert_eq!(thread.join().expect("no panic"), Ok(true));
     assert_eq!(alive.load(Ordering::Relaxed), 0);
@@ -163,7 +163,7 @@ fn test_a_thread_that_ends_takes_greenlets_along_that_wait_for_ever() {
 #[test]
 fn test_join_is_for_the_main_greenlet() -> TestResult {
     let _bounded = bounded();
-    let error = spawn(|| get_hub().join(None)).get().unwrap_err();
+    let error = spawn(|| get_hub().join()).get().unwrap_err();
     assert!(error.is::<NotMainGreenletError>(), "{error:?}");
     let error = spawn(|| get_hub().destroy(true)).get().unwrap_err();
     assert!(error.is::<NotMainGreenletError>(), "{error:?}");
@@ -186,7 +186,7 @@ mod join_timeout {
     }
 
     fn join_takes_from(begin: Instant, seconds: f64, timeout: Option<f64>) -> Result<bool, gevent::Exception> {
-        let joined = get_hub().join(timeout)?;
+        let joined = get_hub().join_timeout(timeout)?;
         let took = begin.elapsed().as_secs_f64();
         assert!((seconds..seconds + LONG / 2.0).contains(&took), "{took}");
         Ok(joined)
@@ -208,7 +208,7 @@ mod join_timeout {
         twice(|| {
             let begin = Instant::now();
             get_hub().loop_().update_now()?;
-            let x = spawn_later(0.01, || 5)?;
+            let x = spawn_later(0.01, || 5);
             assert!(join_takes_from(begin, 0.009, Some(LONG))?);
             assert!(x.dead());
             Ok(())
@@ -218,7 +218,7 @@ mod join_timeout {
     #[test]
     fn test_timeout() -> TestResult {
         twice(|| {
-            let x = spawn_later(LONG, || 5)?;
+            let x = spawn_later(LONG, || 5);
             assert!(!join_takes(0.01, Some(0.01))?);
             assert!(!x.dead());
             x.kill()?;
@@ -231,9 +231,9 @@ mod join_timeout {
     #[test]
     fn test_event() -> TestResult {
         twice(|| {
-            let x = spawn_later(LONG, || 5)?;
-            let event_set = spawn_later(0.001, || ())?;
-            assert_eq!(gevent::wait([&event_set], None, None)?, [&event_set]);
+            let x = spawn_later(LONG, || 5);
+            let event_set = spawn_later(0.001, || ());
+            assert_eq!(gevent::wait([&event_set])?, [&event_set]);
             assert!(!x.dead() && event_set.dead());
             x.kill()?;
             assert!(join_takes(0.0, None)?);
@@ -244,7 +244,7 @@ mod join_timeout {
     #[test]
     fn test_ref_arg() -> TestResult {
         twice(|| {
-            let timer = get_hub().loop_().timer(LONG, 0.0)?.with_ref(false)?;
+            let timer = get_hub().loop_().timer(LONG)?.with_ref(false)?;
             timer.start(|| ())?;
             assert!(join_takes(0.0, None)?);
             assert!(timer.active());
@@ -255,7 +255,7 @@ mod join_timeout {
     #[test]
     fn test_ref_attribute() -> TestResult {
         twice(|| {
-            let timer = get_hub().loop_().timer(LONG, 0.0)?;
+            let timer = get_hub().loop_().timer(LONG)?;
             timer.start(|| ())?;
             timer.set_ref(false)?;
             assert!(join_takes(0.0, None)?);

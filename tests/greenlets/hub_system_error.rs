@@ -26,7 +26,7 @@ fn greenlet(exception: Exception) -> Result<Box<dyn FnOnce()>, Exception> {
 
 /// A handler of a watcher, which gevent's tests leave out.
 fn timer(exception: Exception) -> Result<Box<dyn FnOnce()>, Exception> {
-    let x = get_hub().loop_().timer(0.0, 0.0)?;
+    let x = get_hub().loop_().timer(0.0)?;
     x.start(move || Err::<(), _>(exception.clone()))?;
     Ok(Box::new(move || assert!(!x.active(), "{x:?}")))
 }

@@ -52,7 +52,7 @@ fn test_locals_collected_when_greenlet_dead_but_still_referenced() -> TestResult
     });
     sleep(0)?;
     assert_eq!(local.count(), 1);
-    g.join(None)?;
+    g.join()?;
     assert_eq!(dropped.take(), ["end", "value"]);
     assert_eq!(local.count(), 0);
     Ok(())
@@ -113,8 +113,8 @@ fn values_are_dropped_whatever_the_end() -> TestResult {
     });
     sleep(0)?;
     killed.kill()?;
-    joinall([&failed], None)?;
-    joinall([&panicked], None)?;
+    joinall([&failed])?;
+    joinall([&panicked])?;
     assert_eq!(dropped.take().len(), 3);
     assert_eq!(local.count(), 0);
     Ok(())
@@ -162,7 +162,7 @@ fn a_drop_may_use_locals_and_wait() -> TestResult {
         its.value();
         Ok(())
     });
-    g.join(None)?;
+    g.join()?;
     assert_eq!(seen.get(), 41);
     Ok(())
 }
@@ -183,7 +183,7 @@ fn one_that_is_unwound_while_a_drop_waits_has_ended_for_all() -> TestResult {
         Ok(5)
     });
     let joined = g.clone();
-    let joins = spawn(move || joined.join(10));
+    let joins = spawn(move || joined.join_timeout(10));
     sleep(0)?;
     assert!(g.raw().active() && !g.ready());
     assert!(g.raw().unwind() && g.ready());
@@ -252,5 +252,5 @@ fn one_that_is_unwound_while_a_drops_panic_is_reported_has_ended() -> TestResult
     assert!(g.raw().active() && !g.ready());
     assert!(g.raw().unwind() && g.ready());
     get_hub().set_error_handler(None);
-    g.join(None)
+    g.join()
 }

@@ -74,9 +74,9 @@ fn test_io_errors_are_exceptions_under_timeouts() {
 #[test]
 fn test_io_errors_are_exceptions_in_callbacks() -> TestResult {
     let errors = errors_of_the_hub();
-    let timer = get_hub().loop_().timer(0.0, 0.0)?;
+    let timer = get_hub().loop_().timer(0.0)?;
     timer.start(|| gevent::io(|| Err(refused())))?;
-    get_hub().join(None)?;
+    get_hub().join()?;
     assert!(is_refused(&errors.take()[0]));
     Ok(())
 }
@@ -103,12 +103,12 @@ fn test_callbacks_return_plain_values() -> TestResult {
         number();
         7
     })?;
-    let timer = loop_.timer(0.0, 0.0)?;
+    let timer = loop_.timer(0.0)?;
     timer.start(move || {
         text();
         "text".to_owned()
     })?;
-    let other = loop_.timer(0.0, 0.0)?;
+    let other = loop_.timer(0.0)?;
     other.start_pass_events(Some)?;
     let (greenlet, event, raw) = (call("greenlet"), call("event"), call("raw"));
     let greenlet = Rc::new(greenlet);
@@ -124,8 +124,8 @@ fn test_callbacks_return_plain_values() -> TestResult {
         vec![1]
     })?;
     let barrier = Barrier::new(1).with_action(|| 7);
-    barrier.wait(None)?;
-    get_hub().join(None)?;
+    barrier.wait()?;
+    get_hub().join()?;
     let mut calls = calls.take();
     calls.sort_unstable();
     assert_eq!(calls, ["event", "greenlet", "number", "raw", "text"]);
@@ -139,11 +139,11 @@ impl gevent::Plain for Answer {}
 #[test]
 fn test_types_of_ones_own() -> TestResult {
     let answer = spawn(|| Answer(42));
-    answer.join(None)?;
+    answer.join()?;
     assert_eq!(answer.take().map(|answer| answer.0), Some(42));
-    let timer = get_hub().loop_().timer(0.0, 0.0)?;
+    let timer = get_hub().loop_().timer(0.0)?;
     timer.start(|| Answer(42))?;
-    get_hub().join(None)?;
+    get_hub().join()?;
     Ok(())
 }
 
@@ -171,7 +171,7 @@ fn test_nothing_needs_an_annotation() -> TestResult {
         Ok(())
     })?;
     assert_eq!((producer.get()?, parser.get()?), ((), 7));
-    get_hub().join(None)?;
+    get_hub().join()?;
     let errors: Vec<_> = errors.take().iter().map(Exception::to_string).collect();
     assert_eq!(errors, ["of a callback"]);
     Ok(())

@@ -87,7 +87,7 @@ fn test_not_a_number_is_refused() {
 fn test_another_greenlet_may_cancel_a_timeout() -> TestResult {
     let timeout = Rc::new(Timeout::start_new(100));
     let shared = timeout.clone();
-    spawn(move || shared.cancel()).join(None)?;
+    spawn(move || shared.cancel()).join()?;
     assert!(!timeout.pending());
     timeout.start()?;
     assert!(timeout.pending());

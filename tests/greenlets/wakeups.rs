@@ -92,7 +92,7 @@ fn a_waiter_that_is_switched_to_while_pinned_gets_its_value_soon() -> TestResult
     in_a_reschedule_function(move || {
         waiter.throw(ExpectedError("thrown")).expect("it is the hub");
     })?;
-    getter.join(None)?;
+    getter.join()?;
     assert!(getter.exception().expect("it failed").is::<ExpectedError>());
     Ok(())
 }
@@ -105,14 +105,14 @@ fn what_is_set_put_and_ended_while_pinned_is_told() -> TestResult {
     let waits = {
         let (event, queue, channel) = (event.clone(), queue.clone(), channel.clone());
         [
-            spawn(move || event.wait(None).map(drop)),
+            spawn(move || event.wait().map(drop)),
             spawn(move || queue.get().map(|item: i32| assert_eq!(item, 3))),
             spawn(move || channel.put(4)),
         ]
     };
     let unstarted = Greenlet::<()>::new(|| ());
     let ends = unstarted.clone();
-    let joins = spawn(move || ends.join(None));
+    let joins = spawn(move || ends.join());
     sleep(0)?;
     let got = Rc::new(Cell::new(None));
     let its = got.clone();
@@ -158,7 +158,7 @@ fn a_callback_that_a_wait_replaces_may_wait_as_it_is_dropped() -> TestResult {
     // The second time is longer than the timer, so the outer wait is over meanwhile.
     for seconds in [0.001, 0.05] {
         let waits = spawn(move || {
-            let timer = get_hub().loop_().timer(0.01, 0.0)?;
+            let timer = get_hub().loop_().timer(0.01)?;
             let waits = OnDrop(move || sleep(seconds).expect("nobody throws"));
             timer.start(move || {
                 let _ = &waits;
@@ -167,7 +167,7 @@ fn a_callback_that_a_wait_replaces_may_wait_as_it_is_dropped() -> TestResult {
         });
         waits.get()?;
         let times_out = spawn(move || {
-            let timer = get_hub().loop_().timer(1000.0, 0.0)?;
+            let timer = get_hub().loop_().timer(1000.0)?;
             let waits = OnDrop(move || sleep(seconds).expect("nobody throws"));
             timer.start(move || {
                 let _ = &waits;
@@ -195,7 +195,7 @@ fn a_hook_may_wait_before_the_wait_that_it_is_called_for() -> TestResult {
             Ok(())
         })
         .spawn(move || {
-            event.wait(None)?;
+            event.wait()?;
             queue.get()
         });
     assert_eq!(hooked.get()?, 7);
@@ -228,7 +228,7 @@ fn a_forged_token_is_not_a_wake_up() -> TestResult {
         Ok(())
     };
     get_hub().loop_().run_callback(forge)?;
-    getter.join(None)?;
+    getter.join()?;
     assert!(getter.exception().is_some());
     Ok(())
 }
@@ -263,7 +263,7 @@ fn a_hub_that_was_unwound_is_replaced_and_nobody_waits_for_ever() -> TestResult 
         assert!(sleep(0.01).unwrap_err().is::<HubDestroyed>());
         assert!(unwinds.ready() && old.destroyed());
         assert!(old.switch().unwrap_err().is::<HubDestroyed>());
-        assert!(sleeper.join(None).unwrap_err().is::<HubDestroyed>());
+        assert!(sleeper.join().unwrap_err().is::<HubDestroyed>());
         let new = get_hub();
         assert!(new != old && !new.destroyed());
         // The new hub runs the same loop, so the sleeper goes on, and ends without disturbing others.
@@ -351,7 +351,7 @@ fn a_timeout_that_comes_while_an_inner_wait_is_on_ends_that() -> TestResult {
     let told = Rc::new(RefCell::new(None::<Exception>));
     let its = told.clone();
     let waits = spawn(move || {
-        let timer = get_hub().loop_().timer(0.02, 0.0)?;
+        let timer = get_hub().loop_().timer(0.02)?;
         let inner = OnDrop(move || drop(its.replace(sleep(1000).err())));
         timer.start(move || {
             let _ = &inner;
@@ -371,7 +371,7 @@ fn a_timeout_that_comes_while_an_inner_wait_is_on_ends_that() -> TestResult {
 fn a_wake_up_does_not_go_to_a_switch_inside_the_preparations() -> TestResult {
     let _bounded = bounded();
     let waits = spawn(move || {
-        let timer = get_hub().loop_().timer(0.0, 0.0)?;
+        let timer = get_hub().loop_().timer(0.0)?;
         let got = Rc::new(RefCell::new(None));
         let (its, me) = (got.clone(), getcurrent());
         let back = RawGreenlet::new(move |_| {

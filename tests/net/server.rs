@@ -51,11 +51,11 @@ fn test_server_serves_many_and_leaves_nothing() -> TestResult {
             })
         })
         .collect();
-    joinall(&clients, None)?;
+    joinall(&clients)?;
     for client in &clients {
         assert!(client.get()?);
     }
-    server.stop(None)?;
+    server.stop()?;
     assert!(!server.started() && TcpStream::connect(address).is_err());
     sleep(0.001)?;
     assert_eq!(get_hub().loop_().activecnt()?, before);
@@ -71,7 +71,7 @@ fn test_serve_forever_ends_when_stopped() -> TestResult {
     });
     sleep(0)?;
     assert!(server.started());
-    server.stop(None)?;
+    server.stop()?;
     serving.get()
 }
 
@@ -102,7 +102,7 @@ fn test_handlers_are_named_after_server_and_peer() -> TestResult {
             let name = format!("StreamServer {address}, peer {peer}");
             assert_eq!(&*names.get()?, name);
         }
-        server.stop(None)?;
+        server.stop()?;
     }
     Ok(())
 }
@@ -121,7 +121,7 @@ fn test_a_report_of_a_failed_handler_says_whose_and_what_kind() -> TestResult {
     let text = reports.take();
     assert!(text.contains(&format!("peer {peer}")), "{text}");
     assert!(text.contains("io::Error(PermissionDenied): "), "{text}");
-    server.stop(None)
+    server.stop()
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn test_pool_bounds_the_handlers() -> TestResult {
         assert_eq!(client.get()?, 1);
     }
     assert_eq!((now.get(), most.get()), (0, 2));
-    server.stop(None)
+    server.stop()
 }
 
 #[test]
@@ -170,8 +170,8 @@ fn test_stop_kills_the_handlers_of_a_pool_that_do_not_end() -> TestResult {
         });
     server.start()?;
     let mut client = TcpStream::connect(server.address().expect("it listens"))?;
-    begun.wait(None)?;
-    server.stop(0.001)?;
+    begun.wait()?;
+    server.stop_timeout(0.001)?;
     assert_eq!(client.read(&mut [0; 4])?, 0);
     Ok(())
 }
@@ -189,7 +189,7 @@ fn test_a_server_starts_again_at_its_address() -> TestResult {
         assert_eq!(server.server_port(), Some(address.port()));
         for _ in 0..3 {
             assert_eq!(TcpStream::connect(address)?.read(&mut [0; 4])?, 1);
-            server.stop(None)?;
+            server.stop()?;
             assert_eq!(server.address(), Some(address));
             let refused = TcpStream::connect(address).unwrap_err();
             assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
@@ -197,7 +197,7 @@ fn test_a_server_starts_again_at_its_address() -> TestResult {
             server.start()?;
             assert_eq!(server.address(), Some(address));
         }
-        server.stop(None)?;
+        server.stop()?;
     }
     Ok(())
 }
@@ -226,8 +226,8 @@ fn test_servers_share_a_pool() -> TestResult {
     for stream in [&mut first, &mut second] {
         assert_eq!(stream.read(&mut [0; 4])?, 1);
     }
-    one.stop(None)?;
-    two.stop(None)
+    one.stop()?;
+    two.stop()
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn test_max_accept_gives_others_their_turn() -> TestResult {
     let turns: Vec<_> = log.split('|').filter(|turn| !turn.is_empty()).collect();
     // There may be fewer, if the kernel is not done with a connection yet.
     assert!(turns.iter().all(|turn| turn.len() <= 2), "{log}");
-    server.stop(None)
+    server.stop()
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn test_a_server_can_be_stopped_by_its_handler() -> TestResult {
             let this = this.clone();
             move |mut stream: TcpStream, _| {
                 let server = this.take().expect("the first connection");
-                server.stop(None)?;
+                server.stop()?;
                 Ok(stream.write_all(b"bye")?)
             }
         });
@@ -306,7 +306,7 @@ fn test_a_handler_that_panics_harms_nobody() -> TestResult {
             client.write_all(request)?;
             assert_eq!(client.read(&mut [0; 4])?, usize::from(request == b"x"));
         }
-        server.stop(None)?;
+        server.stop()?;
     }
     Ok(())
 }

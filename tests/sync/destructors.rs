@@ -10,7 +10,7 @@ use gevent::greenlet_core::unwind::{Caught, catch};
 use gevent::lock::Semaphore;
 use gevent::queue::{PriorityQueue, Queue};
 use gevent::threadpool::ThreadPool;
-use gevent::{Exception, Greenlet, joinall, killall, sleep, spawn, threadsafe};
+use gevent::{Exception, Greenlet, joinall_timeout, killall, sleep, spawn, threadsafe};
 
 /// Panics when it is dropped, unless something panics already.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,24 +51,24 @@ fn links_do_not_take_others_with_them() -> TestResult {
         ends.link(bad::<Greenlet<()>>());
     }
     let waits = event.clone();
-    let mut all = vec![spawn(move || waits.wait(None).map(drop))];
+    let mut all = vec![spawn(move || waits.wait().map(drop))];
     let waits = semaphore.clone();
     all.push(spawn(move || waits.acquire()));
     let waits = result.clone();
     all.push(spawn(move || waits.get().map(drop)));
     let waits = ends.clone();
-    all.push(spawn(move || waits.join(None)));
+    all.push(spawn(move || waits.join()));
     // A waiter comes while a round is under way.
     let waits = event.clone();
     event.rawlink(move |_| {
         let waits = waits.clone();
-        drop(spawn(move || waits.wait(None)));
+        drop(spawn(move || waits.wait()));
     });
     sleep(0)?;
     event.set();
     semaphore.release();
     result.set(5);
-    assert_eq!(joinall(&all, LONG)?.len(), all.len());
+    assert_eq!(joinall_timeout(&all, LONG)?.len(), all.len());
     Ok(())
 }
 
@@ -114,7 +114,7 @@ fn items_of_a_queue_do_not_hinder_its_shutdown() -> TestResult {
                 assert!(queue.put(Bad).is_ok());
             }
             let joins = queue.clone();
-            let joiner = spawn(move || joins.join(LONG));
+            let joiner = spawn(move || joins.join_timeout(LONG));
             sleep(0)?;
             assert!(panicked(|| queue.shutdown(true)));
             assert!(queue.is_shutdown() && queue.is_empty());
@@ -195,7 +195,7 @@ fn objects_of_an_iwait_are_all_unlinked() -> TestResult {
     let events = [Event::new(), Event::new(), Event::new()];
     let objects: Vec<_> = (events.iter()).map(|event| Object(event.clone(), Bad)).collect();
     let left = || -> Result<bool, Exception> {
-        let mut iterator = gevent::iwait(objects, 0, None)?;
+        let mut iterator = gevent::iwait_timeout(objects, 0)?;
         Ok(iterator.next().is_none())
     };
     assert!(panicked(left));

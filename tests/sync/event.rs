@@ -8,8 +8,8 @@ use crate::support::{
 };
 use gevent::event::{AsyncResult, Event};
 use gevent::{
-    Exception, Kill, Linkable, Timeout, TimeoutError, get_hub, idle, iwait, joinall, sleep, spawn, spawn_later, wait,
-    with_timeout,
+    Exception, Kill, Linkable, Timeout, TimeoutError, Wait, get_hub, idle, iwait, joinall, sleep, spawn, spawn_later,
+    wait, wait_timeout, wait_with, with_timeout,
 };
 
 mod event_wait {
@@ -18,14 +18,14 @@ mod event_wait {
     #[test]
     fn test_returns_none_after_timeout() -> TestResult {
         returns_after_timeout(|seconds| {
-            assert!(!Event::new().wait(seconds)?);
+            assert!(!Event::new().wait_timeout(seconds)?);
             Ok(())
         })
     }
 
     #[test]
     fn test_outer_timeout_is_not_lost() {
-        outer_timeout_is_not_lost(|seconds| Event::new().wait(seconds).map(drop));
+        outer_timeout_is_not_lost(|seconds| Event::new().wait_timeout(seconds).map(drop));
     }
 
     #[test]
@@ -45,7 +45,7 @@ mod gevent_wait_on_event {
     fn test_returns_none_after_timeout() -> TestResult {
         returns_after_timeout(|seconds| {
             let event = Event::new();
-            assert!(wait([&event], seconds, None)?.is_empty());
+            assert!(wait_timeout([&event], seconds)?.is_empty());
             assert_eq!(event.linkcount(), 0);
             Ok(())
         })
@@ -53,7 +53,7 @@ mod gevent_wait_on_event {
 
     #[test]
     fn test_outer_timeout_is_not_lost() {
-        outer_timeout_is_not_lost(|seconds| wait([Event::new()], seconds, None).map(drop));
+        outer_timeout_is_not_lost(|seconds| wait_timeout([Event::new()], seconds).map(drop));
     }
 
     /// gevent issue 771: a link that is added while links are called must not be called in the same round.
@@ -66,11 +66,11 @@ mod gevent_wait_on_event {
                 move || event.set()
             });
             // This returns while the links are being called.
-            assert!(event.wait(None)?);
+            assert!(event.wait()?);
             assert!(event.ready());
-            setter.join(None)?;
+            setter.join()?;
             event.clear();
-            assert!(wait([&event], 0.01, None)?.is_empty());
+            assert!(wait_timeout([&event], 0.01)?.is_empty());
             assert!(!event.ready());
             Ok(())
         });
@@ -84,16 +84,16 @@ mod async_result_wait {
     #[test]
     fn test_returns_none_after_timeout() -> TestResult {
         returns_after_timeout(|seconds| {
-            assert_eq!(AsyncResult::<()>::new().wait(seconds)?, None);
+            assert_eq!(AsyncResult::<()>::new().wait_timeout(seconds)?, None);
             Ok(())
         })?;
-        returns_after_timeout(|seconds| wait([AsyncResult::<()>::new()], seconds, None).map(drop))
+        returns_after_timeout(|seconds| wait_timeout([AsyncResult::<()>::new()], seconds).map(drop))
     }
 
     #[test]
     fn test_outer_timeout_is_not_lost() {
-        outer_timeout_is_not_lost(|seconds| AsyncResult::<()>::new().wait(seconds).map(drop));
-        outer_timeout_is_not_lost(|seconds| wait([AsyncResult::<()>::new()], seconds, None).map(drop));
+        outer_timeout_is_not_lost(|seconds| AsyncResult::<()>::new().wait_timeout(seconds).map(drop));
+        outer_timeout_is_not_lost(|seconds| wait_timeout([AsyncResult::<()>::new()], seconds).map(drop));
     }
 }
 
@@ -168,7 +168,7 @@ mod async_result {
         let setter = spawn_later(0.05, {
             let result = result.clone();
             move || result.set("hello")
-        })?;
+        });
         let timeout = Timeout::new(0).with_exception(ExpectedError("interrupted"));
         timeout.start()?;
         let error = result.get().unwrap_err();
@@ -199,7 +199,7 @@ mod async_result {
         result.set(1);
         result.set(2);
         assert!(result.successful() && result.exception().is_some());
-        assert_eq!((result.get()?, result.wait(None)?), (2, Some(2)));
+        assert_eq!((result.get()?, result.wait()?), (2, Some(2)));
         Ok(())
     }
 
@@ -209,7 +209,7 @@ mod async_result {
         assert!(!result.done() && !result.cancel() && !result.cancelled());
         result.set_result(1);
         assert!(result.done());
-        assert_eq!(result.result(None)?, 1);
+        assert_eq!(result.result()?, 1);
         Ok(())
     }
 }
@@ -263,7 +263,7 @@ mod event_set_then_clear {
         let waiters: Vec<_> = (0..n)
             .map(|_| {
                 let event = event.clone();
-                spawn(move || event.wait(None))
+                spawn(move || event.wait())
             })
             .collect();
         while event.linkcount() < n {
@@ -301,7 +301,7 @@ mod event_set_then_clear {
         let waiting = |name: &'static str, seconds: Option<f64>| {
             let (event, log) = (event.clone(), log.clone());
             spawn(move || {
-                let set = event.wait(seconds)?;
+                let set = event.wait_timeout(seconds)?;
                 log.add((name, set));
                 Ok(())
             })
@@ -311,7 +311,7 @@ mod event_set_then_clear {
         event.set();
         event.clear();
         let late = waiting("late", Some(0.01));
-        joinall([&first, &late], None)?;
+        joinall([&first, &late])?;
         assert_eq!(log.take(), [("first", true), ("late", false)]);
         Ok(())
     }
@@ -340,7 +340,7 @@ mod wait_for_many {
             .map(|event| Rc::new(event.clone()) as Rc<dyn Linkable>)
             .chain((results.iter()).map(|result| Rc::new(result.clone()) as Rc<dyn Linkable>))
             .collect();
-        let ready = wait(all, timeout, count)?;
+        let ready = wait_with(all, Wait::default().timeout(timeout).count(count))?;
         assert_eq!(ready.len(), count.unwrap_or(10));
         assert!(ready.iter().all(|object| object.ready()));
         assert_eq!(sender.ready(), count.is_none());
@@ -402,7 +402,7 @@ mod event_basics {
         let wait_then_append = |n: i32| {
             let (event, log) = (event.clone(), log.clone());
             move || {
-                event.wait(None)?;
+                event.wait()?;
                 log.add(n);
                 Ok::<_, Exception>(())
             }
@@ -427,8 +427,8 @@ mod event_basics {
     fn test_gevent_wait_twice_when_already_set() -> TestResult {
         let event = Event::new();
         event.set();
-        assert_eq!(wait([&event], None, None)?, [&event]);
-        assert_eq!(wait([&event], None, None)?, [&event]);
+        assert_eq!(wait([&event])?, [&event]);
+        assert_eq!(wait([&event])?, [&event]);
         Ok(())
     }
 }
@@ -455,7 +455,7 @@ mod lock_tests {
         let greenlets: Vec<_> = (0..5)
             .map(|_| {
                 let event = event.clone();
-                spawn(move || Ok((event.wait(None)?, event.wait(None)?)))
+                spawn(move || Ok((event.wait()?, event.wait()?)))
             })
             .collect();
         sleep(0.001)?;
@@ -483,7 +483,7 @@ mod lock_tests {
             let greenlets: Vec<_> = (0..5)
                 .map(|_| {
                     let event = event.clone();
-                    spawn(move || Ok((event.wait(0.0)?, event.wait(0.01)?)))
+                    spawn(move || Ok((event.wait_timeout(0.0)?, event.wait_timeout(0.01)?)))
                 })
                 .collect();
             for greenlet in greenlets {
@@ -581,7 +581,7 @@ mod links {
         let event = Event::new();
         let waits = |seconds: f64| {
             let event = event.clone();
-            spawn(move || event.wait(seconds))
+            spawn(move || event.wait_timeout(seconds))
         };
         let first = waits(crate::support::LONG);
         sleep(0)?;
@@ -605,7 +605,7 @@ mod links {
             let waiter = waiter.clone();
             move |event: &Event| {
                 let event = event.clone();
-                let greenlet = spawn(move || event.wait(None));
+                let greenlet = spawn(move || event.wait());
                 greenlet.raw().switch(()).expect("it parks, and the hub goes on");
                 waiter.set(Some(greenlet));
             }
@@ -653,17 +653,14 @@ mod links {
         let event = Event::new();
         let first = spawn({
             let event = event.clone();
-            move || event.wait(None)
+            move || event.wait()
         });
         sleep(0)?;
-        let kill = Kill {
-            block: false,
-            ..Kill::default()
-        };
+        let kill = Kill::default().nonblocking();
         first.kill_with(kill)?;
         event.set();
         // The second greenlet's turn is after the first, which is killed before it is woken.
-        assert!(event.wait(None)?);
+        assert!(event.wait()?);
         assert!(first.value().is_none());
         Ok(())
     }
@@ -672,7 +669,7 @@ mod links {
     fn test_iwait_left_early_leaves_no_links() -> TestResult {
         let events: Vec<_> = (0..3).map(|_| Event::new()).collect();
         events[1].set();
-        let mut ready = iwait(&events, None, None)?;
+        let mut ready = iwait(&events)?;
         assert_eq!(ready.next().transpose()?, Some(&events[1]));
         drop(ready);
         assert!(events.iter().all(|event| event.linkcount() == 0));
@@ -716,7 +713,7 @@ fn a_late_waiter_gives_up_in_time() -> TestResult {
     let first = spawn({
         let gate = gate.clone();
         move || {
-            let told = gate.wait(None)?;
+            let told = gate.wait()?;
             gate.state().0.set(false);
             Ok(told)
         }
@@ -724,7 +721,7 @@ fn a_late_waiter_gives_up_in_time() -> TestResult {
     sleep(0)?;
     gate.state().0.set(true);
     gate.check_and_notify();
-    assert!(!gate.wait(0.001)?);
+    assert!(!gate.wait_timeout(0.001)?);
     assert!(first.get()?);
     assert_eq!(gate.linkcount(), 0);
     Ok(())

@@ -8,7 +8,7 @@ use gevent::queue::{Channel, LifoQueue, PriorityQueue, Queue, SimpleQueue};
 use gevent::server::StreamServer;
 use gevent::socket::{TcpListener, TcpStream};
 use gevent::threadpool::ThreadPool;
-use gevent::{Greenlet, JoinAll, RawGreenlet, iwait, joinall_with, sleep, spawn, threadsafe, wait};
+use gevent::{Greenlet, JoinAll, RawGreenlet, Wait, iwait_with, joinall_with, sleep, spawn, threadsafe, wait_with};
 
 const MOST: usize = usize::MAX;
 
@@ -85,14 +85,14 @@ fn of_pools() -> TestResult {
 #[test]
 fn of_barriers_and_conditions() -> TestResult {
     let _bounded = bounded();
-    assert_eq!(Barrier::new(0).wait(LONG)?, 0);
-    assert_eq!(Barrier::new(1).wait(LONG)?, 0);
-    assert!(Barrier::new(MOST).wait(0.001).is_err());
+    assert_eq!(Barrier::new(0).wait_timeout(LONG)?, 0);
+    assert_eq!(Barrier::new(1).wait_timeout(LONG)?, 0);
+    assert!(Barrier::new(MOST).wait_timeout(0.001).is_err());
     let condition = Condition::new();
     let waits = condition.clone();
     let waiter = spawn(move || {
         let _held = waits.acquire_guard()?;
-        waits.wait(LONG)
+        waits.wait_timeout(LONG)
     });
     sleep(0)?;
     {
@@ -109,13 +109,10 @@ fn of_barriers_and_conditions() -> TestResult {
 fn of_counts() -> TestResult {
     let _bounded = bounded();
     let two = || [spawn(|| sleep(0)), spawn(|| sleep(0))];
-    assert_eq!(wait(two(), LONG, MOST)?.len(), 2);
-    assert_eq!(wait(two(), LONG, 0)?.len(), 0);
-    assert_eq!(iwait(two(), LONG, MOST)?.count(), 2);
-    let settings = JoinAll {
-        count: Some(MOST),
-        ..JoinAll::default()
-    };
+    assert_eq!(wait_with(two(), Wait::default().timeout(LONG).count(MOST))?.len(), 2);
+    assert_eq!(wait_with(two(), Wait::default().timeout(LONG).count(0))?.len(), 0);
+    assert_eq!(iwait_with(two(), Wait::default().timeout(LONG).count(MOST))?.count(), 2);
+    let settings = JoinAll::default().count(MOST);
     assert_eq!(joinall_with(two(), settings)?.len(), 2);
     Ok(())
 }
@@ -173,7 +170,7 @@ fn of_servers() -> TestResult {
         server.start()?;
         let address = server.address().expect("it listens");
         drop(TcpStream::connect(address)?);
-        server.stop(LONG)?;
+        server.stop_timeout(LONG)?;
     }
     drop(TcpListener::bind_with_backlog("127.0.0.1:0", i32::MAX)?);
     Ok(())

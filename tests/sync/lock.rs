@@ -26,10 +26,7 @@ fn finish<T: Clone + 'static>(greenlets: &[Greenlet<T>]) -> Result<Vec<T>, Excep
 
 /// A kill that comes soon.
 fn soon() -> Kill {
-    Kill {
-        block: false,
-        ..Kill::default()
-    }
+    Kill::default().nonblocking()
 }
 
 /// lock_tests.BaseLockTests, for gevent's Lock, a semaphore, and RLock
@@ -314,7 +311,7 @@ mod rlock_tests {
                 for _ in 0..guards {
                     its.borrow_mut().push(waits.acquire_guard()?);
                 }
-                waits.wait(None)?;
+                waits.wait()?;
                 Ok(waits.lock().is_owned())
             });
             sleep(0)?;
@@ -388,9 +385,9 @@ mod condition_tests {
 
     #[test]
     fn test_unacquired_wait() {
-        let error = Condition::new().wait(None).unwrap_err();
+        let error = Condition::new().wait().unwrap_err();
         assert!(error.is::<NotOwnedError>());
-        let error = Condition::new().wait_for(|| true, None).unwrap_err();
+        let error = Condition::new().wait_for(|| true).unwrap_err();
         assert!(error.is::<NotOwnedError>());
     }
 
@@ -409,7 +406,7 @@ mod condition_tests {
             move || {
                 for results in [&results1, &results2] {
                     let held = condition.acquire_guard()?;
-                    assert!(condition.wait(None)?);
+                    assert!(condition.wait()?);
                     drop(held);
                     results.add(phase.get());
                 }
@@ -453,7 +450,7 @@ mod condition_tests {
             let condition = condition.clone();
             move || {
                 let _held = condition.acquire_guard()?;
-                condition.wait(0.01)
+                condition.wait_timeout(0.01)
             }
         });
         assert_eq!(finish(&greenlets)?, [false; 5]);
@@ -469,7 +466,7 @@ mod condition_tests {
             let (condition, state) = (condition.clone(), state.clone());
             move || {
                 let _held = condition.acquire_guard()?;
-                let reached = condition.wait_for(|| state.get() == 4, crate::support::LONG)?;
+                let reached = condition.wait_for_timeout(|| state.get() == 4, crate::support::LONG)?;
                 Ok((reached, state.get()))
             }
         });
@@ -481,7 +478,7 @@ mod condition_tests {
         }
         assert_eq!(waiter.get()?, (true, 4));
         let _held = condition.acquire_guard()?;
-        assert!(!condition.wait_for(|| false, 0.01)?);
+        assert!(!condition.wait_for_timeout(|| false, 0.01)?);
         Ok(())
     }
 
@@ -495,7 +492,7 @@ mod condition_tests {
             move || {
                 let _outer = condition.acquire_guard()?;
                 let _inner = condition.acquire_guard()?;
-                let waited = condition.wait(None);
+                let waited = condition.wait();
                 owned.set(condition.lock().is_owned());
                 waited
             }
@@ -510,7 +507,7 @@ mod condition_tests {
         sleep(0.001)?;
         assert!(!waiter.ready());
         drop(held);
-        waiter.join(None)?;
+        waiter.join()?;
         assert!(owned.get() && !condition.lock().locked());
         Ok(())
     }
@@ -524,7 +521,7 @@ mod condition_tests {
             let condition = condition.clone();
             move || {
                 let _held = condition.acquire_guard()?;
-                condition.wait(None)
+                condition.wait()
             }
         });
         sleep(0)?;
@@ -539,7 +536,7 @@ mod condition_tests {
             let condition = condition.clone();
             move || {
                 let _held = condition.acquire_guard()?;
-                condition.wait(None)
+                condition.wait()
             }
         });
         sleep(0)?;
@@ -547,7 +544,7 @@ mod condition_tests {
         let _held = condition.acquire_guard()?;
         condition.notify(1)?;
         sleep(0.001)?;
-        assert!(!condition.wait(0.001)?);
+        assert!(!condition.wait_timeout(0.001)?);
         Ok(())
     }
 }
@@ -574,10 +571,10 @@ mod barrier_tests {
             for i in 0..n {
                 results.0.set(results.0.get() + 1);
                 assert_eq!(results.1.get(), i * N);
-                b.wait(None)?;
+                b.wait()?;
                 results.1.set(results.1.get() + 1);
                 assert_eq!(results.0.get(), (i + 1) * N);
-                b.wait(None)?;
+                b.wait()?;
             }
             Ok(())
         })?;
@@ -602,7 +599,7 @@ mod barrier_tests {
         let results = Rc::new(RefCell::new(Vec::new()));
         let r = results.clone();
         run_threads(move || {
-            let index = barrier.wait(None)?;
+            let index = barrier.wait()?;
             r.borrow_mut().push(index);
             Ok(())
         })?;
@@ -622,7 +619,7 @@ mod barrier_tests {
             }
         });
         run_threads(move || {
-            barrier.wait(None)?;
+            barrier.wait()?;
             assert_eq!(calls.get(), 1);
             Ok(())
         })
@@ -641,7 +638,7 @@ mod barrier_tests {
             }
         });
         run_threads(move || {
-            barrier.wait(None)?;
+            barrier.wait()?;
             assert!(done.get());
             Ok(())
         })
@@ -652,10 +649,10 @@ mod barrier_tests {
         let barrier = Barrier::new(2).with_action(|| crate::support::fail("in the action"));
         let other = spawn({
             let barrier = barrier.clone();
-            move || Ok(barrier.wait(None).unwrap_err().is::<BrokenBarrierError>())
+            move || Ok(barrier.wait().unwrap_err().is::<BrokenBarrierError>())
         });
         sleep(0)?;
-        let error = barrier.wait(None).unwrap_err();
+        let error = barrier.wait().unwrap_err();
         assert!(error.is::<crate::support::ExpectedError>());
         assert!(other.get()? && barrier.broken());
         Ok(())
@@ -665,11 +662,11 @@ mod barrier_tests {
     /// second pass then.
     fn pass_unless_aborted(barrier: &Barrier, passed: &Cell<usize>, broken: &Cell<usize>) {
         let pass = || -> Result<(), Exception> {
-            if barrier.wait(None)? == N / 2 {
+            if barrier.wait()? == N / 2 {
                 barrier.abort();
                 return Ok(());
             }
-            barrier.wait(None)?;
+            barrier.wait()?;
             passed.set(passed.get() + 1);
             Ok(())
         };
@@ -699,18 +696,18 @@ mod barrier_tests {
         let results = Rc::new((Cell::new(0), Cell::new(0), Cell::new(0)));
         let (b, r) = (barrier.clone(), results.clone());
         run_threads(move || {
-            if b.wait(None)? == N / 2 {
+            if b.wait()? == N / 2 {
                 while b.n_waiting() < N - 1 {
                     sleep(0)?;
                 }
                 b.reset();
             } else {
-                match b.wait(None) {
+                match b.wait() {
                     Ok(_) => r.0.set(r.0.get() + 1),
                     Err(_) => r.1.set(r.1.get() + 1),
                 }
             }
-            b.wait(None)?;
+            b.wait()?;
             r.2.set(r.2.get() + 1);
             Ok(())
         })?;
@@ -725,11 +722,11 @@ mod barrier_tests {
         let (b, b2, r) = (barrier, barrier2, results.clone());
         run_threads(move || {
             pass_unless_aborted(&b, &r.0, &r.1);
-            if b2.wait(None)? == N / 2 {
+            if b2.wait()? == N / 2 {
                 b.reset();
             }
-            b2.wait(None)?;
-            b.wait(None)?;
+            b2.wait()?;
+            b.wait()?;
             r.2.set(r.2.get() + 1);
             Ok(())
         })?;
@@ -749,10 +746,10 @@ mod barrier_tests {
     fn test_timeout() -> TestResult {
         let barrier = Barrier::new(N);
         run_threads(move || {
-            if barrier.wait(None)? == N / 2 {
+            if barrier.wait()? == N / 2 {
                 be_late(&barrier)?;
             }
-            assert!(barrier.wait(0.01).unwrap_err().is::<BrokenBarrierError>());
+            assert!(barrier.wait_timeout(0.01).unwrap_err().is::<BrokenBarrierError>());
             Ok(())
         })
     }
@@ -761,10 +758,10 @@ mod barrier_tests {
     fn test_default_timeout() -> TestResult {
         let barrier = Barrier::new(N).with_timeout(0.05);
         run_threads(move || {
-            if barrier.wait(None)? == N / 2 {
+            if barrier.wait()? == N / 2 {
                 be_late(&barrier)?;
             }
-            assert!(barrier.wait(None).unwrap_err().is::<BrokenBarrierError>());
+            assert!(barrier.wait().unwrap_err().is::<BrokenBarrierError>());
             Ok(())
         })
     }
@@ -772,7 +769,7 @@ mod barrier_tests {
     #[test]
     fn test_single_thread() -> TestResult {
         let barrier = Barrier::new(1);
-        assert_eq!((barrier.wait(None)?, barrier.wait(None)?), (0, 0));
+        assert_eq!((barrier.wait()?, barrier.wait()?), (0, 0));
         Ok(())
     }
 
@@ -782,14 +779,14 @@ mod barrier_tests {
         let barrier = Barrier::new(2);
         let waiters = bunch(1, {
             let barrier = barrier.clone();
-            move || barrier.wait(None)
+            move || barrier.wait()
         });
         sleep(0)?;
         assert_eq!(barrier.n_waiting(), 1);
         waiters[0].kill()?;
         assert!(barrier.n_waiting() == 0 && !barrier.broken());
-        let pair = bunch(2, move || barrier.wait(None));
-        joinall(&pair, None)?;
+        let pair = bunch(2, move || barrier.wait());
+        joinall(&pair)?;
         assert_eq!(finish(&pair)?, [0, 1]);
         Ok(())
     }

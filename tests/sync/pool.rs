@@ -13,7 +13,7 @@ fn test_apply_async() -> TestResult {
     let done = Event::new();
     let set = done.clone();
     Pool::new(2).apply_async(move || set.set())?;
-    assert!(done.wait(LONG)?);
+    assert!(done.wait_timeout(LONG)?);
     Ok(())
 }
 
@@ -45,10 +45,10 @@ fn a_greenlet_that_several_add_takes_one_place() -> TestResult {
         let (pool, stop, stop_it) = (Pool::new(2), Event::new(), Event::new());
         for _ in 0..2 {
             let stop = stop.clone();
-            pool.spawn(move || stop.wait(LONG).map(drop))?;
+            pool.spawn(move || stop.wait_timeout(LONG).map(drop))?;
         }
         let waits = stop_it.clone();
-        let it = spawn(move || waits.wait(LONG).map(drop));
+        let it = spawn(move || waits.wait_timeout(LONG).map(drop));
         let adders: Vec<_> = (0..adders)
             .map(|i| {
                 let (pool, it) = (pool.clone(), it.clone());
@@ -62,14 +62,14 @@ fn a_greenlet_that_several_add_takes_one_place() -> TestResult {
             adder.get()?;
         }
         assert_eq!((pool.len(), pool.free_count()), (1, 1));
-        assert_eq!(pool.wait_available(LONG)?, 1);
+        assert_eq!(pool.wait_available_timeout(LONG)?, 1);
         stop_it.set();
-        pool.join(LONG)?;
+        pool.join_timeout(LONG)?;
         for _ in 0..2 {
             pool.try_add(spawn(|| ()))?;
         }
         assert!(pool.full() && pool.try_add(spawn(|| ())).is_err());
-        pool.join(LONG)?;
+        pool.join_timeout(LONG)?;
     }
     Ok(())
 }
@@ -86,15 +86,15 @@ fn who_waits_for_a_place_of_a_greenlet_that_got_one_has_added_it() -> TestResult
             spawn(move || pool.add_timeout(&it, 0.01))
         })
         .collect();
-    first.join(LONG)?;
+    first.join_timeout(LONG)?;
     for adder in &adders {
         adder.get()?;
     }
     assert!(pool.contains(&it));
     it.start()?;
-    pool.join(LONG)?;
+    pool.join_timeout(LONG)?;
     assert_eq!(pool.free_count(), 1);
-    assert_eq!(pool.wait_available(LONG)?, 1);
+    assert_eq!(pool.wait_available_timeout(LONG)?, 1);
     Ok(())
 }
 
@@ -106,7 +106,7 @@ fn test_multiple_coros() -> TestResult {
     let (log, waits) = (results.clone(), evt.clone());
     let done = pool.spawn(move || {
         log.add("cons1");
-        waits.wait(None)?;
+        waits.wait()?;
         log.add("cons2");
         Ok(())
     })?;
@@ -237,11 +237,11 @@ fn no_task_begins_after_an_imap_is_dropped() -> TestResult {
             it.greenlet().clone()
         };
         let before = begun.get();
-        starter.join(LONG)?;
-        assert!(starter.ready() && pool.join(LONG)?);
+        starter.join_timeout(LONG)?;
+        assert!(starter.ready() && pool.join_timeout(LONG)?);
         // The tasks that were running have gone on to their ends.
         assert_eq!((begun.get(), ended.get()), (before, before));
-        assert_eq!(pool.wait_available(LONG)?, 2);
+        assert_eq!(pool.wait_available_timeout(LONG)?, 2);
     }
     Ok(())
 }
@@ -338,7 +338,7 @@ fn test_terminate() -> TestResult {
     let killer = spawn(move || its.kill());
     killer.get()?;
     result.kill()?;
-    assert!(pool.join(None)?);
+    assert!(pool.join()?);
     Ok(())
 }
 
@@ -349,7 +349,7 @@ fn spawn_and_wait() -> TestResult {
         pool.spawn(|| sleep(0.001))?;
     }
     assert_eq!(pool.len(), 1);
-    assert!(pool.join(None)?);
+    assert!(pool.join()?);
     Ok(())
 }
 
@@ -375,10 +375,7 @@ fn a_killed_spawn_leaves_no_trace() -> TestResult {
         let (its, ran) = (pool.clone(), Rc::new(Cell::new(false)));
         let runs = ran.clone();
         let spawner = spawn(move || its.spawn(move || runs.set(true)).map(drop));
-        let dont_block = Kill {
-            block: false,
-            ..Kill::default()
-        };
+        let dont_block = Kill::default().nonblocking();
         sleep(0)?;
         match moment {
             0 => drop(spawner.kill_with(dont_block.clone())?),
@@ -391,7 +388,10 @@ fn a_killed_spawn_leaves_no_trace() -> TestResult {
         first.kill()?;
         sleep(0)?;
         assert!(spawner.ready());
-        assert_eq!((pool.len(), pool.free_count(), pool.wait_available(0.1)?), (0, 1, 1));
+        assert_eq!(
+            (pool.len(), pool.free_count(), pool.wait_available_timeout(0.1)?),
+            (0, 1, 1)
+        );
         assert!(!ran.get());
     }
     Ok(())
@@ -404,7 +404,7 @@ fn test_stderr_raising() -> TestResult {
     let _reports = Reports::new();
     let group = pool.group().clone();
     pool.spawn(|| fail::<()>("reported"))?;
-    let error = group.join_raise_error(None).unwrap_err();
+    let error = group.join_raise_error().unwrap_err();
     assert!(error.is::<ExpectedError>());
     assert_eq!(pool.free_count(), 1);
     Ok(())
@@ -438,27 +438,21 @@ fn kill_ends_also_who_never_began_or_kills_itself() -> TestResult {
     let inside = its.clone();
     its.spawn(move || {
         // The greenlet kills itself, among others.
-        inside.kill_with(Kill {
-            block: false,
-            ..Kill::default()
-        })?;
+        inside.kill_with(Kill::default().nonblocking())?;
         sleep(LONG)
     })?;
-    assert!(its.join(None)?);
+    assert!(its.join()?);
     let (unkillable, end) = (Group::new(), Event::new());
     let its = end.clone();
     unkillable.spawn(move || {
         let _ = sleep(LONG);
-        its.wait(None).map(drop)
+        its.wait().map(drop)
     })?;
     sleep(0)?;
-    unkillable.kill_with(Kill {
-        timeout: Some(0.001),
-        ..Kill::default()
-    })?;
+    unkillable.kill_with(Kill::default().timeout(0.001))?;
     assert_eq!(unkillable.len(), 1);
     end.set();
-    unkillable.join(None).map(drop)
+    unkillable.join().map(drop)
 }
 
 /// Greenlets that are added while others are killed are killed, too.
@@ -484,7 +478,7 @@ fn a_pool_without_a_limit_is_joined_in_no_time() -> TestResult {
     let pool = Pool::new(None);
     pool.spawn(|| ())?;
     sleep(0)?;
-    assert!(pool.join(0)?);
+    assert!(pool.join_timeout(0)?);
     Ok(())
 }
 
@@ -496,7 +490,7 @@ fn members_are_owned_until_they_end() -> TestResult {
     assert_eq!(members, group.greenlets());
     group.add(&members[0])?; // again: nothing new
     assert_eq!(group.len(), 2);
-    joinall(&group, None)?;
+    joinall(&group)?;
     sleep(0)?;
     assert!(group.is_empty());
     assert!(format!("{group:?}").ends_with("[]>"));

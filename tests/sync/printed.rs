@@ -109,7 +109,7 @@ fn nor_are_the_others_in_its_way() -> TestResult {
     let (group, pool) = (Group::new(), Pool::new(3));
     print(&group, || drop(group.spawn(|| ())));
     pool.spawn(|| ())?;
-    print(&pool, || drop(pool.join(None)));
+    print(&pool, || drop(pool.join()));
 
     let threads = ThreadPool::new(1);
     print(&threads, || {

@@ -178,7 +178,7 @@ fn test_multiple_waiters() -> TestResult {
     }
     q.put(3)?;
     q.put(4)?;
-    joinall(&getters, None)?;
+    joinall(&getters)?;
     assert_eq!(results.take(), [1, 2, 3, 4]);
     Ok(())
 }
@@ -335,7 +335,7 @@ fn shutdown_all_methods<S: Storage<Item = &'static str>>(q: &BaseJoinableQueue<S
             q.task_done()?;
         }
     }
-    assert!(q.join(None)?);
+    assert!(q.join()?);
     for got in [q.get(), q.get_nowait(), q.get_timeout(1.0)] {
         assert!(got.unwrap_err().is::<ShutDown>());
     }
@@ -359,7 +359,7 @@ fn test_shutdown_immediate_all_methods_in_one_thread() -> TestResult {
 #[test]
 fn test_issue_45() -> TestResult {
     // Joining a queue into which nothing was put returns at once.
-    assert!(Queue::<i32>::new().join(None)?);
+    assert!(Queue::<i32>::new().join()?);
     Ok(())
 }
 
@@ -388,7 +388,7 @@ fn more_maxsize_wakes_putters() -> TestResult {
     sleep(0)?;
     assert_eq!((q.putters(), q.qsize(), q.maxsize()), (1, 3, Some(3)));
     q.set_maxsize(None);
-    joinall(&putters, None)?;
+    joinall(&putters)?;
     assert_eq!(q.copy().iter().take(4).collect::<Result<Vec<_>, _>>()?, [0, 1, 2, 3]);
     assert_eq!(q.len(), 4);
     Ok(())
@@ -459,7 +459,7 @@ fn a_panicking_order_is_the_putters_problem() -> TestResult {
     let good = spawn(move || b.put(Moody(3)));
     sleep(0)?;
     assert_eq!(q.get()?.0, 1);
-    bad.join(None)?;
+    bad.join()?;
     assert!(!bad.successful());
     reports.one_with("not today");
     // The order in the heap is not checked here, only the line.
@@ -516,7 +516,7 @@ fn shutdown_leaves_no_item_behind() -> TestResult {
     sleep(0)?;
     q.put("last")?;
     q.shutdown(false);
-    joinall(&getters, None)?;
+    joinall(&getters)?;
     assert_eq!((getters[0].get()?, getters[1].get()?), (Ok("last"), Err(true)));
     Ok(())
 }

@@ -167,12 +167,7 @@ fn step<Q: Place>(queue: &Q, world: &Rc<RefCell<World>>, op: Op) -> Result<(), E
             .map(drop),
         Op::Yield => sleep(0),
         Op::Kill(number) => match other(number) {
-            Some(greenlet) => greenlet
-                .kill_with(Kill {
-                    block: false,
-                    ..Kill::default()
-                })
-                .map(drop),
+            Some(greenlet) => greenlet.kill_with(Kill::default().nonblocking()).map(drop),
             None => Ok(()),
         },
         Op::Unwind(number) => {
@@ -246,7 +241,7 @@ fn run<Q: Place>(queue: &Q, programs: &[Vec<Op>]) -> Result<(), Exception> {
             }
         }
     }
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
     assert_eq!((queue.waiting(), queue.held()), ((0, 0), 0));
     let world = world.borrow();
     let got: BTreeSet<usize> = world.got.iter().map(|(_, number)| *number).collect();

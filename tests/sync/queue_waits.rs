@@ -247,12 +247,7 @@ fn cut_short<Q: AnyQueue>(q: Q, end: End, moment: usize, gets: bool, case: &str)
     let other = wait(2, None, None);
     let cut = || -> TestResult {
         match end {
-            End::Killed => victim
-                .kill_with(Kill {
-                    block: false,
-                    ..Kill::default()
-                })
-                .map(drop),
+            End::Killed => victim.kill_with(Kill::default().nonblocking()).map(drop),
             End::Unwound => {
                 // Its turn may come, and be over, before that.
                 victim.raw().unwind();
@@ -307,7 +302,7 @@ fn cut_short<Q: AnyQueue>(q: Q, end: End, moment: usize, gets: bool, case: &str)
             assert_eq!(items, [7], "{case}: the victim has it");
             q.put(8)?;
             items.clear();
-            other.join(None)?;
+            other.join()?;
             assert_eq!(taken.take(), [8], "{case}");
         } else {
             assert_eq!(items, [7], "{case}: the other has it");

@@ -26,7 +26,7 @@ mod semaphore_tests {
     #[test]
     fn test_outer_timeout_is_not_lost() {
         outer_timeout_is_not_lost(|seconds| Semaphore::new(0).acquire_timeout(seconds).map(drop));
-        outer_timeout_is_not_lost(|seconds| Semaphore::new(0).wait(seconds).map(drop));
+        outer_timeout_is_not_lost(|seconds| Semaphore::new(0).wait_timeout(seconds).map(drop));
     }
 
     #[test]
@@ -75,7 +75,7 @@ mod semaphore_tests {
     #[test]
     fn test_rawlink_on_unacquired_runs_notifiers() -> TestResult {
         let semaphore = Semaphore::default();
-        assert_eq!(wait([semaphore.clone()], None, None)?, [semaphore]);
+        assert_eq!(wait([semaphore.clone()])?, [semaphore]);
         Ok(())
     }
 
@@ -84,14 +84,14 @@ mod semaphore_tests {
         let semaphore = Semaphore::new(0);
         let waiter = spawn({
             let semaphore = semaphore.clone();
-            move || semaphore.wait(None)
+            move || semaphore.wait()
         });
         sleep(0)?;
         semaphore.release();
         assert_eq!((waiter.get()?, semaphore.counter()), (1, 1));
-        assert_eq!(semaphore.wait(None)?, 1);
+        assert_eq!(semaphore.wait()?, 1);
         semaphore.acquire()?;
-        assert_eq!(semaphore.wait(0.001)?, 0);
+        assert_eq!(semaphore.wait_timeout(0.001)?, 0);
         Ok(())
     }
 
@@ -118,7 +118,7 @@ mod semaphore_tests {
         for _ in 0..3 {
             semaphore.release();
         }
-        joinall(&greenlets, None)?;
+        joinall(&greenlets)?;
         assert_eq!(log.take(), [0, 1, 2]);
         assert_eq!((semaphore.counter(), semaphore.linkcount()), (0, 0));
         Ok(())
@@ -135,10 +135,7 @@ mod semaphore_tests {
         };
         let (first, second) = (acquire(), acquire());
         sleep(0)?;
-        let kill = Kill {
-            block: false,
-            ..Kill::default()
-        };
+        let kill = Kill::default().nonblocking();
         first.kill_with(kill)?;
         semaphore.release();
         second.get()?;
@@ -216,7 +213,7 @@ mod semaphore_fair {
         }
         semaphore.acquire()?;
         let (semaphore, should_quit) = (semaphore.clone(), should_quit.clone());
-        spawn(move || release_then_spawn(&semaphore, &should_quit)).join(None)
+        spawn(move || release_then_spawn(&semaphore, &should_quit)).join()
     }
 
     fn release_then_spawn(semaphore: &Semaphore, should_quit: &Rc<Cell<bool>>) -> TestResult {
@@ -225,7 +222,7 @@ mod semaphore_fair {
             return Ok(());
         }
         let (semaphore, should_quit) = (semaphore.clone(), should_quit.clone());
-        spawn(move || acquire_then_spawn(&semaphore, &should_quit)).join(None)
+        spawn(move || acquire_then_spawn(&semaphore, &should_quit)).join()
     }
 
     #[test]
@@ -246,7 +243,7 @@ mod semaphore_fair {
                 Ok(())
             }
         });
-        let error = joinall([&first, &second, &exiting], None).unwrap_err();
+        let error = joinall([&first, &second, &exiting]).unwrap_err();
         let error = error.downcast_ref::<LoopExit>().expect("a LoopExit");
         assert!(error.to_string().contains("for Semaphore at 0x"), "{error}");
         assert!(exiting.dead() && second.dead() && !first.dead());
@@ -319,7 +316,7 @@ macro_rules! base_semaphore_tests {
                 assert_eq!(log.take(), expected);
                 assert!(!semaphore.try_acquire());
                 let _ = semaphore.release();
-                joinall(&greenlets, None)?;
+                joinall(&greenlets)?;
                 assert_eq!(semaphore.linkcount(), 0);
                 Ok(())
             }
@@ -348,7 +345,7 @@ macro_rules! base_semaphore_tests {
                         })
                     })
                     .collect();
-                joinall(&greenlets, None)?;
+                joinall(&greenlets)?;
                 let acquired = results.borrow().iter().filter(|&&acquired| acquired).count();
                 assert_eq!((acquired, results.borrow().len()), (3, 10));
                 Ok(())
@@ -431,7 +428,7 @@ fn test_dummy_semaphore() -> TestResult {
     }
     semaphore.release();
     assert!(!semaphore.locked() && semaphore.ready() && Linkable::ready(&semaphore));
-    assert_eq!(semaphore.wait(None)?, 1);
+    assert_eq!(semaphore.wait()?, 1);
     assert_eq!(format!("{semaphore:?}"), "DummySemaphore");
     Ok(())
 }

@@ -38,7 +38,7 @@ fn those_before_are_told_meanwhile() -> TestResult {
     let event = Event::new();
     let before = spawn({
         let event = event.clone();
-        move || event.wait(None)
+        move || event.wait()
     });
     sleep(0)?;
     let (is_set, waits) = (event.clone(), event.clone());
@@ -46,7 +46,7 @@ fn those_before_are_told_meanwhile() -> TestResult {
         || (),
         move || {
             is_set.set();
-            waits.wait(None)
+            waits.wait()
         },
     );
     assert!(came? && before.get()?);
@@ -55,7 +55,7 @@ fn those_before_are_told_meanwhile() -> TestResult {
     event.clear();
     let before = spawn({
         let event = event.clone();
-        move || event.wait(None)
+        move || event.wait()
     });
     sleep(0)?;
     let (is_set, waits) = (event.clone(), event.clone());
@@ -63,7 +63,7 @@ fn those_before_are_told_meanwhile() -> TestResult {
         move || drop(spawn(move || event.clear())),
         move || {
             is_set.set();
-            waits.wait(None)
+            waits.wait()
         },
     );
     assert!(came? && before.get()?);
@@ -99,7 +99,7 @@ fn a_condition_is_notified_meanwhile() -> TestResult {
             },
             move || {
                 waits.acquire()?;
-                let notified = waits.wait(None)?;
+                let notified = waits.wait()?;
                 waits.release()?;
                 Ok(notified)
             },
@@ -116,9 +116,9 @@ fn the_last_one_comes_to_a_barrier_meanwhile() -> TestResult {
     let last = barrier.clone();
     let index = meanwhile(
         move || {
-            spawn(move || last.wait(None));
+            spawn(move || last.wait());
         },
-        move || barrier.wait(None),
+        move || barrier.wait(),
     );
     assert_eq!(index?, 0);
     Ok(())
@@ -131,7 +131,7 @@ fn a_server_is_stopped_meanwhile() -> TestResult {
     let stops = server.clone();
     meanwhile(
         move || {
-            spawn(move || stops.stop(None));
+            spawn(move || stops.stop());
         },
         move || server.serve_forever(),
     )
@@ -147,7 +147,7 @@ fn another_thread_gives_it_meanwhile() -> TestResult {
 
     let event = threadsafe::Event::new();
     let sets = event.clone();
-    assert!(meanwhile(move || sets.set(), move || event.wait(None))?);
+    assert!(meanwhile(move || sets.set(), move || event.wait())?);
 
     let queue = threadsafe::Queue::new();
     let puts = queue.clone();

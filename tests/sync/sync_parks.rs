@@ -57,7 +57,7 @@ fn places() -> Vec<Place> {
         let (park, give, back, waiting) = (e.clone(), e.clone(), e.clone(), e);
         places.push(place(
             "Event::wait",
-            move |timeout| park.wait(timeout).map(drop),
+            move |timeout| park.wait_timeout(timeout).map(drop),
             move || give.set(),
             move || back.clear(),
             move || waiting.linkcount(),
@@ -79,7 +79,7 @@ fn places() -> Vec<Place> {
         let (park, give, waiting) = (r.clone(), r.clone(), r);
         places.push(place(
             "AsyncResult::wait",
-            move |timeout| park.wait(timeout).map(drop),
+            move |timeout| park.wait_timeout(timeout).map(drop),
             move || give.set(()),
             || (),
             move || waiting.linkcount(),
@@ -101,7 +101,7 @@ fn places() -> Vec<Place> {
         let (park, give, back, waiting) = (s.clone(), s.clone(), s.clone(), s);
         places.push(place(
             "Semaphore::wait",
-            move |timeout| park.wait(timeout).map(drop),
+            move |timeout| park.wait_timeout(timeout).map(drop),
             move || assert!(give.release() < 2),
             move || assert!(back.try_acquire()),
             move || waiting.linkcount(),
@@ -130,7 +130,7 @@ fn places() -> Vec<Place> {
             "Condition::wait",
             move |timeout| {
                 let _held = park.acquire_guard()?;
-                park.wait(timeout).map(drop)
+                park.wait_timeout(timeout).map(drop)
             },
             move || {
                 let held = give.lock().try_acquire_guard().expect("is free");
@@ -157,7 +157,7 @@ fn places() -> Vec<Place> {
         let (park, give, back, waiting) = (e.clone(), e.clone(), e.clone(), e);
         places.push(place(
             "threadsafe::Event::wait",
-            move |timeout| park.wait(timeout).map(drop),
+            move |timeout| park.wait_timeout(timeout).map(drop),
             move || give.set(),
             move || back.clear(),
             move || waiting.linkcount(),
@@ -234,10 +234,7 @@ fn finish(greenlet: &Greenlet<()>, end: End) -> TestResult {
     match end {
         End::OwnTimeout | End::OuterTimeout => {}
         End::Kill => {
-            greenlet.kill_with(Kill {
-                block: false,
-                ..Kill::default()
-            })?;
+            greenlet.kill_with(Kill::default().nonblocking())?;
         }
         End::Throw => {
             let thrown = greenlet.clone();
@@ -260,7 +257,7 @@ fn test_nothing_is_left_behind() -> TestResult {
             let first = parked(&place, end);
             assert_eq!((place.waiting)(), 1, "{name}, {end:?}");
             finish(&first, end)?;
-            first.join(None)?;
+            first.join()?;
             assert_eq!((place.waiting)(), 0, "{name}, {end:?}");
             // The next greenlet is served as usual.
             let second = parked(&place, End::Kill);
@@ -286,7 +283,7 @@ fn test_what_was_given_goes_to_the_next() -> TestResult {
             finish(&first, end)?;
             (place.give)();
             second.get()?;
-            first.join(None)?;
+            first.join()?;
             assert_eq!((place.waiting)(), 0, "{name}, {end:?}");
         }
     }
@@ -304,7 +301,7 @@ fn test_what_was_given_to_nobody_is_still_there() -> TestResult {
             let first = parked(&place, end);
             finish(&first, end)?;
             (place.give)();
-            first.join(None)?;
+            first.join()?;
             sleep(0)?;
             (place.take_back)();
             assert_eq!((place.waiting)(), 0, "{name}, {end:?}");
@@ -340,7 +337,7 @@ fn test_waiting_for_a_lock() -> TestResult {
         // The greenlet still holds the lock.
         assert!(lock.locked() && !lock.try_acquire());
         drop(lock);
-        first.join(0.01)?;
+        first.join_timeout(0.01)?;
         assert!(first.ready() && !second.ready(), "{end:?}");
         second.kill()?;
     }
@@ -356,14 +353,14 @@ fn test_waiting_for_others_at_a_barrier() -> TestResult {
         let (b, n) = (barrier.clone(), barrier.clone());
         let place = place(
             "Barrier::wait",
-            move |timeout| b.wait(timeout).map(drop),
+            move |timeout| b.wait_timeout(timeout).map(drop),
             || (),
             || (),
             move || n.n_waiting(),
         );
         let first = parked(&place, end);
         finish(&first, end)?;
-        first.join(None)?;
+        first.join()?;
         assert_eq!((place.waiting)(), 0, "{end:?}");
         assert_eq!(barrier.broken(), end == End::OwnTimeout);
         barrier.reset();

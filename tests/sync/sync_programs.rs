@@ -76,10 +76,7 @@ impl Greenlets {
     fn step(&self, op: Op) -> Result<(), Exception> {
         match op {
             Op::Kill(n) if n < self.0.len() => {
-                let kill = Kill {
-                    block: false,
-                    ..Kill::default()
-                };
+                let kill = Kill::default().nonblocking();
                 self.0[n].kill_with(kill).map(drop)
             }
             Op::Unwind(n) if n < self.0.len() => {
@@ -105,7 +102,7 @@ impl Greenlets {
 
     fn kill_all(&self) -> Result<(), Exception> {
         gevent::killall(&self.0)?;
-        joinall(&self.0, None).map(drop)
+        joinall(&self.0).map(drop)
     }
 }
 
@@ -278,7 +275,7 @@ macro_rules! flag {
                 <$type>::new()
             }
             fn wait(&self, timeout: Option<f64>) -> Result<bool, Exception> {
-                <$type>::wait(self, timeout)
+                self.wait_timeout(timeout)
             }
             fn set(&self) {
                 <$type>::set(self);
@@ -364,7 +361,7 @@ fn run_condition(program: &[Op]) -> Result<(), Exception> {
                 let notified = notified.clone();
                 greenlets.0.push(spawn(move || {
                     let _held = condition.acquire_guard()?;
-                    let waited = wait_how(how, |timeout| Ok(condition.wait(timeout)?.then_some(())));
+                    let waited = wait_how(how, |timeout| Ok(condition.wait_timeout(timeout)?.then_some(())));
                     assert!(condition.lock().is_owned());
                     assert_eq!(inside.replace(1), 0);
                     inside.set(0);
@@ -431,7 +428,7 @@ fn run_locks(program: &[Op]) -> Result<(), Exception> {
             other => greenlets.step(other)?,
         }
     }
-    joinall(&greenlets.0, None)?;
+    joinall(&greenlets.0)?;
     let failed = |g: &Greenlet<()>| g.exception().is_some_and(|e| !e.is::<GreenletExit>());
     assert!(!greenlets.0.iter().any(failed));
     assert!(!lock.locked() && bounded.counter() == 1 && bounded.linkcount() == 0);
@@ -449,7 +446,7 @@ fn run_result(program: &[Op]) -> Result<(), Exception> {
             Op::Wait(how) => {
                 let (result, got) = (result.clone(), got.clone());
                 greenlets.0.push(spawn(move || {
-                    let value = wait_how(how, |timeout| result.wait(timeout))?;
+                    let value = wait_how(how, |timeout| result.wait_timeout(timeout))?;
                     got.borrow_mut().extend(value);
                     Ok(())
                 }));

@@ -27,14 +27,14 @@ macro_rules! calls {
 }
 
 fn sleeper() -> Greenlet<()> {
-    gevent::spawn_later(None, || ()).expect("there is a hub")
+    gevent::spawn_later(None, || ())
 }
 
 fn held() -> RLock {
     let lock = RLock::new();
     let its = lock.clone();
     let holder = spawn(move || its.acquire());
-    holder.join(None).expect("nobody kills it");
+    holder.join().expect("nobody kills it");
     lock
 }
 
@@ -48,54 +48,54 @@ fn calls() -> Vec<(&'static str, Call)> {
     calls![
         t => gevent::sleep(t);
         t => gevent::sleep_with_ref(t, true);
-        t => sleeper().join(t);
+        t => sleeper().join_timeout(t);
         t => sleeper().get_timeout(t);
-        t => gevent::joinall([sleeper()], t);
-        t => gevent::joinall_with([sleeper()], JoinAll { timeout: Some(t), ..JoinAll::default() });
-        t => gevent::wait([Event::new()], t, None);
-        t => gevent::iwait([Event::new()], t, None)?.next().transpose();
-        t => gevent::spawn_later(t, || ())?.get();
-        t => Event::new().wait(t);
-        t => AsyncResult::<i32>::new().wait(t);
+        t => gevent::joinall_timeout([sleeper()], t);
+        t => gevent::joinall_with([sleeper()], JoinAll::default().timeout(t));
+        t => gevent::wait_timeout([Event::new()], t);
+        t => gevent::iwait_timeout([Event::new()], t)?.next().transpose();
+        t => gevent::spawn_later(t, || ()).get();
+        t => Event::new().wait_timeout(t);
+        t => AsyncResult::<i32>::new().wait_timeout(t);
         t => AsyncResult::<i32>::new().get_timeout(t);
-        t => AsyncResult::<i32>::new().result(t);
-        t => Semaphore::new(0).wait(t);
+        t => AsyncResult::<i32>::new().result_timeout(t);
+        t => Semaphore::new(0).wait_timeout(t);
         t => Semaphore::new(0).acquire_timeout(t);
         t => Semaphore::new(0).acquire_guard_timeout(t);
         t => BoundedSemaphore::new(0).acquire_timeout(t);
         t => held().acquire_timeout(t);
         t => held().acquire_guard_timeout(t);
-        t => { let c = Condition::new(); let _held = c.acquire_guard()?; c.wait(t) };
-        t => { let c = Condition::new(); let _held = c.acquire_guard()?; c.wait_for(|| false, t) };
-        t => Barrier::new(2).wait(t);
-        t => Barrier::new(2).with_timeout(t).wait(None);
+        t => { let c = Condition::new(); let _held = c.acquire_guard()?; c.wait_timeout(t) };
+        t => { let c = Condition::new(); let _held = c.acquire_guard()?; c.wait_for_timeout(|| false, t) };
+        t => Barrier::new(2).wait_timeout(t);
+        t => Barrier::new(2).with_timeout(t).wait();
         t => Queue::<i32>::new().get_timeout(t);
         t => Queue::<i32>::new().peek_timeout(t);
         t => Queue::with_items(1, [1]).put_timeout(2, t);
-        t => Queue::with_items(1, [1]).join(t);
+        t => Queue::with_items(1, [1]).join_timeout(t);
         t => Channel::<i32>::new().get_timeout(t);
         t => Channel::new().put_timeout(1, t);
-        t => full().join(t);
-        t => full().join_raise_error(t);
-        t => full().wait_available(t);
+        t => full().join_timeout(t);
+        t => full().join_raise_error_timeout(t);
+        t => full().wait_available_timeout(t);
         t => full().add_timeout(sleeper(), t);
-        t => threadsafe::Event::new().wait(t);
+        t => threadsafe::Event::new().wait_timeout(t);
         t => threadsafe::Semaphore::new(0).acquire_timeout(t);
-        t => threadsafe::Semaphore::new(0).wait(t);
+        t => threadsafe::Semaphore::new(0).wait_timeout(t);
         t => threadsafe::BoundedSemaphore::new(0).acquire_timeout(t);
         t => threadsafe::AsyncResult::<i32>::new().get_timeout(t);
-        t => threadsafe::AsyncResult::<i32>::new().result(t);
-        t => threadsafe::AsyncResult::<i32>::new().wait(t);
+        t => threadsafe::AsyncResult::<i32>::new().result_timeout(t);
+        t => threadsafe::AsyncResult::<i32>::new().wait_timeout(t);
         t => threadsafe::Queue::<i32>::new().get_timeout(t);
         t => threadsafe::Queue::<i32>::new().peek_timeout(t);
         t => { let q = threadsafe::Queue::with_maxsize(1); q.put(1)?; q.put_timeout(1, t) };
-        t => { let q = threadsafe::Queue::new(); q.put(1)?; q.join(t) };
+        t => { let q = threadsafe::Queue::new(); q.put(1)?; q.join_timeout(t) };
         t => Timeout::new(t).with(|| gevent::sleep(None));
         t => Timeout::new(t).silent(|| gevent::sleep(None));
         t => gevent::with_timeout(t, || gevent::sleep(None), ());
         t => { let (one, _other) = UnixStream::pair()?; gevent::hub::wait_read(one.as_raw_fd(), t) };
         t => { let listener = TcpListener::bind("127.0.0.1:0")?; listener.set_timeout(t)?; listener.accept() };
-        t => { let hub = get_hub(); let timer = hub.loop_().timer(t, 0.0)?; hub.wait(&timer) };
+        t => { let hub = get_hub(); let timer = hub.loop_().timer(t)?; hub.wait(&timer) };
         t => { let hub = get_hub(); let idle = hub.loop_().async_()?; hub.wait_timeout(&idle, t) };
     ]
 }
@@ -123,7 +123,7 @@ fn a_time_that_is_over_ends_every_wait() -> TestResult {
         for time in OVER {
             // Its result is tested elsewhere.
             spawn(move || call(time))
-                .join(LONG)
+                .join_timeout(LONG)
                 .unwrap_or_else(|error| panic!("{name}, {time}: {error}"));
         }
     }
@@ -189,10 +189,7 @@ fn of_settings() -> TestResult {
             pool.kill()?;
         }
         let _ = DummySemaphore::new().acquire_timeout(time);
-        let kill = Kill {
-            timeout: Some(time),
-            ..Kill::default()
-        };
+        let kill = Kill::default().timeout(time);
         let _ = sleeper().kill_with(kill.clone());
         let group = Group::new();
         group.add(spawn(|| gevent::sleep(None)))?;
@@ -209,11 +206,11 @@ fn of_settings() -> TestResult {
             let _ = stream.set_timeout(time);
             assert!(stream.timeout().is_none_or(|time| time >= 0.0));
         }
-        let _ = server.stop(time);
-        server.stop(LONG)?;
+        let _ = server.stop_timeout(time);
+        server.stop_timeout(LONG)?;
         let loop_ = get_hub().loop_().clone();
         for repeat in [0.0, time] {
-            if let Ok(timer) = loop_.timer(time, repeat) {
+            if let Ok(timer) = loop_.timer_repeat(time, repeat) {
                 let _ = timer.start(|| ());
                 let _ = timer.again(|| ());
                 timer.stop()?;

@@ -144,7 +144,7 @@ fn an_item_that_was_seen_is_there() -> TestResult {
                 Ok(())
             })
         });
-        gevent::joinall(&consumers, LONG)?;
+        gevent::joinall_timeout(&consumers, LONG)?;
         assert!(consumers.iter().all(|consumer| consumer.successful()));
         assert_eq!(got.get(), total);
     });
@@ -168,7 +168,7 @@ fn a_shutdown_meanwhile() -> TestResult {
         });
         sleep(0.02)?;
         queue.shutdown(immediate);
-        consumer.join(LONG)?;
+        consumer.join_timeout(LONG)?;
         let error = consumer.exception().expect("it cannot go on");
         assert!(error.is::<gevent::queue::ShutDown>(), "{error:?}");
         assert!(queue.is_empty());

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::support::{ExpectedError, LONG, Reports, TestResult, bounded, fail};
 use gevent::socket::TcpListener;
 use gevent::threadpool::{ExecutorShutDownError, HubExt, PoolSizeError, ThreadPool, ThreadPoolExecutor};
-use gevent::{Exception, Timeout, get_hub, getcurrent, iwait, joinall, sleep, spawn, wait};
+use gevent::{Exception, Timeout, get_hub, getcurrent, iwait_timeout, joinall, sleep, spawn, wait};
 
 #[test]
 fn test_greenlet_class() -> TestResult {
@@ -132,7 +132,7 @@ fn sizes_at_their_limits() -> TestResult {
         assert!(!task.get()?);
     }
     let executor = ThreadPoolExecutor::new(usize::MAX);
-    assert_eq!(executor.submit(|| 8)?.result(LONG)?, 8);
+    assert_eq!(executor.submit(|| 8)?.result_timeout(LONG)?, 8);
     executor.shutdown(true)?;
     pool.kill()
 }
@@ -162,7 +162,7 @@ fn no_task_begins_after_an_imap_is_dropped() -> TestResult {
             it.greenlet().clone()
         };
         drop(release);
-        starter.join(LONG)?;
+        starter.join_timeout(LONG)?;
         assert!(starter.ready());
         pool.join()?;
         let count = counts.load(Ordering::Relaxed);
@@ -192,7 +192,7 @@ fn spawn_waits_when_all_are_busy() -> TestResult {
     for _ in 0..3 {
         release.send(()).unwrap();
     }
-    wait(&results, None, None)?;
+    wait(&results)?;
     pool.spawn(|| ())?.get()?;
     pool.join()?;
     assert!(pool.is_empty());
@@ -335,7 +335,7 @@ fn test_future_wait_gevent_function() -> TestResult {
     let pool = ThreadPool::new(2);
     let results: Result<Vec<_>, _> = (0..4).map(|i| pool.spawn(move || i)).collect();
     let mut values = Vec::new();
-    for result in iwait(results?, LONG, None)? {
+    for result in iwait_timeout(results?, LONG)? {
         values.push(result?.get()?);
     }
     values.sort_unstable();
@@ -404,16 +404,16 @@ fn test_future() -> TestResult {
     let its = called.clone();
     future.add_done_callback(move |_| its.set(its.get() + 1));
     assert!(future.running() && !future.cancel());
-    assert_eq!(future.result(LONG)?, "value");
+    assert_eq!(future.result_timeout(LONG)?, "value");
     sleep(0)?;
     let its = called.clone();
     future.add_done_callback(move |_| its.set(its.get() + 1));
     assert_eq!(called.get(), 2);
-    assert!(future.done() && future.exception(None)?.is_none());
+    assert!(future.done() && future.exception()?.is_none());
 
     let failed = executor.submit(|| fail::<()>("future"))?;
-    assert!(failed.exception(None)?.unwrap().is::<ExpectedError>());
-    assert!(failed.result(None).unwrap_err().is::<ExpectedError>());
+    assert!(failed.exception()?.unwrap().is::<ExpectedError>());
+    assert!(failed.result().unwrap_err().is::<ExpectedError>());
     let values: Vec<i32> = executor.map(|x: i32| x + 1, 0..3)?.collect::<Result<_, _>>()?;
     assert_eq!(values, [1, 2, 3]);
     executor.shutdown(true)?;
@@ -476,7 +476,7 @@ fn stress() -> TestResult {
         }
         its.set_maxsize(4)
     });
-    joinall(&users, None)?;
+    joinall(&users)?;
     for user in users {
         assert_eq!(user.get()?, 49 * 50 / 2);
     }

@@ -29,10 +29,7 @@ fn test_any_thread_may_use_them() {
 
 /// A kill that comes soon.
 fn soon() -> Kill {
-    Kill {
-        block: false,
-        ..Kill::default()
-    }
+    Kill::default().nonblocking()
 }
 
 /// gevent's TestAsyncResultCrossThread and TestEventCrossThread, and its issue 1739: the thread that waits has other
@@ -75,7 +72,7 @@ mod cross_thread {
                             running.wait();
                             wait()
                         });
-                        waiter.join(None)?;
+                        waiter.join()?;
                         waiter.take().ok_or_else(|| Exception::msg("it failed"))
                     }
                     _ => {
@@ -106,7 +103,7 @@ mod cross_thread {
             let (event, e) = (Event::new(), Event::new());
             drop(e);
             let e = event.clone();
-            assert!(cross_thread(waits, move || e.wait(None), || event.set())?);
+            assert!(cross_thread(waits, move || e.wait(), || event.set())?);
         }
         Ok(())
     }
@@ -116,11 +113,11 @@ mod cross_thread {
         for waits in ALL {
             let result = AsyncResult::new();
             let r = result.clone();
-            let got = cross_thread(waits, move || r.wait(60), || result.set("from main"))?;
+            let got = cross_thread(waits, move || r.wait_timeout(60), || result.set("from main"))?;
             assert_eq!(got, Some("from main"));
             let event = Event::new();
             let e = event.clone();
-            assert!(cross_thread(waits, move || e.wait(60), || event.set())?);
+            assert!(cross_thread(waits, move || e.wait_timeout(60), || event.set())?);
         }
         Ok(())
     }
@@ -140,8 +137,8 @@ mod cross_thread {
                 }
             });
             get_hub();
-            assert_eq!(result.wait(60)?, Some("from the thread"));
-            assert!(event.wait(60)?);
+            assert_eq!(result.wait_timeout(60)?, Some("from the thread"));
+            assert!(event.wait_timeout(60)?);
             thread.join().expect("does not panic");
         }
         Ok(())
@@ -168,8 +165,8 @@ mod timeouts {
     #[test]
     fn test_returns_none_after_timeout() -> TestResult {
         let all = || -> TestResult {
-            returns_after_timeout(|seconds| Event::new().wait(seconds).map(drop))?;
-            returns_after_timeout(|seconds| AsyncResult::<()>::new().wait(seconds).map(drop))?;
+            returns_after_timeout(|seconds| Event::new().wait_timeout(seconds).map(drop))?;
+            returns_after_timeout(|seconds| AsyncResult::<()>::new().wait_timeout(seconds).map(drop))?;
             returns_after_timeout(|seconds| {
                 let semaphore = Semaphore::new(0);
                 assert!(!semaphore.acquire_timeout(seconds)?);
@@ -200,7 +197,7 @@ mod timeouts {
     #[test]
     fn test_outer_timeout_is_not_lost() {
         get_hub();
-        outer_timeout_is_not_lost(|seconds| Event::new().wait(seconds).map(drop));
+        outer_timeout_is_not_lost(|seconds| Event::new().wait_timeout(seconds).map(drop));
         outer_timeout_is_not_lost(|seconds| AsyncResult::<()>::new().get_timeout(seconds));
         outer_timeout_is_not_lost(|seconds| Semaphore::new(0).acquire_timeout(seconds).map(drop));
         outer_timeout_is_not_lost(|seconds| Queue::new().get_timeout(seconds));
@@ -478,7 +475,7 @@ mod lost_waiters {
                 let (semaphore, event) = (semaphore.clone(), event.clone());
                 gevent::spawn_raw(move || match i {
                     0 => semaphore.acquire(),
-                    _ => event.wait(None).map(drop),
+                    _ => event.wait().map(drop),
                 })
             })
             .collect::<Result<_, _>>()?;
@@ -491,7 +488,7 @@ mod lost_waiters {
         semaphore.release();
         assert_eq!(semaphore.counter(), 1);
         // No greenlet waits any more, so the loop has nothing to do.
-        assert!(hub.join(None)?);
+        assert!(hub.join()?);
         Ok(())
     }
 
@@ -502,7 +499,7 @@ mod lost_waiters {
         let waiters: Vec<_> = (0..100)
             .map(|_| {
                 let event = event.clone();
-                spawn(move || event.wait(None))
+                spawn(move || event.wait())
             })
             .collect();
         sleep(0)?;
@@ -513,7 +510,7 @@ mod lost_waiters {
                 event.clear();
             }
         });
-        joinall(&waiters, None)?;
+        joinall(&waiters)?;
         assert!(waiters.iter().all(|waiter| waiter.value() == Some(true)));
         thread.join().expect("does not panic");
         assert!(!event.is_set());
@@ -693,7 +690,7 @@ mod stress {
                             }
                             greenlet.kill_with(soon())?;
                         }
-                        joinall(&greenlets, None)?;
+                        joinall(&greenlets)?;
                     }
                     get_hub().destroy(true)
                 })
@@ -778,7 +775,7 @@ mod stress {
         });
         run_everywhere(move |_| {
             for event in &*events {
-                assert!(event.wait(None)?);
+                assert!(event.wait()?);
             }
             Ok(())
         });
@@ -833,7 +830,7 @@ fn items_that_panic_when_they_are_dropped() -> TestResult {
     });
     let joiner = spawn({
         let queue = queue.clone();
-        move || queue.join(None)
+        move || queue.join()
     });
     sleep(0)?;
     let shut = catch_unwind(AssertUnwindSafe(|| queue.shutdown(true)));

@@ -8,7 +8,7 @@ use crate::support::{Log, TestResult, bounded, fail};
 use gevent::exceptions::LoopExit;
 use gevent::queue::{Empty, ShutDown};
 use gevent::threadsafe::{AsyncResult, BoundedSemaphore, Event, Queue, Semaphore};
-use gevent::{Exception, Greenlet, Linkable, get_hub, iwait, joinall, sleep, spawn};
+use gevent::{Exception, Greenlet, Linkable, get_hub, iwait, iwait_timeout, joinall, sleep, spawn};
 
 /// The end of a thread, or of its hub, while some of its greenlets wait.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -218,7 +218,7 @@ mod links {
         });
         let objects: [&dyn Linkable; 3] = [&event, &semaphore, &result];
         let mut came = Vec::new();
-        for object in iwait(objects, None, None)? {
+        for object in iwait(objects)? {
             came.push(format!("{:?}", object?));
             let _ = goes_on.send(());
         }
@@ -239,10 +239,10 @@ mod links {
         let (event, semaphore) = (Event::new(), BoundedSemaphore::new(1));
         semaphore.acquire()?;
         let objects: [&dyn Linkable; 2] = [&event, &semaphore];
-        assert_eq!(iwait(objects, 0.001, None)?.count(), 0);
+        assert_eq!(iwait_timeout(objects, 0.001)?.count(), 0);
         assert_eq!(event.linkcount() + semaphore.linkcount(), 0);
         // Nothing keeps the loop running any more.
-        let waits = spawn(|| gevent::event::Event::new().wait(None).map(drop));
+        let waits = spawn(|| gevent::event::Event::new().wait().map(drop));
         assert!(waits.get().unwrap_err().is::<LoopExit>());
         Ok(())
     }
@@ -306,7 +306,7 @@ mod links {
             move |_| log.add("set")
         });
         let thread = thread::spawn(move || event.set());
-        get_hub().join(None)?;
+        get_hub().join()?;
         assert_eq!(log.take(), ["set"]);
         thread.join().expect("does not panic");
         Ok(())
@@ -324,7 +324,7 @@ mod links {
                     semaphore.acquire()?;
                     log.add(name);
                 } else {
-                    let counter = semaphore.wait(None)?;
+                    let counter = semaphore.wait()?;
                     log.add(format!("{name} {counter}"));
                 }
                 Ok(())
@@ -339,16 +339,16 @@ mod links {
             sleep(0)?;
         }
         semaphore.release();
-        joinall(&waits[..2], None)?;
+        joinall(&waits[..2])?;
         assert_eq!(log.take(), ["first watches: 0", "second acquires"]);
         assert_eq!((semaphore.counter(), semaphore.linkcount()), (0, 1));
         semaphore.release();
         waits[2].get()?;
         assert_eq!(log.take(), ["third watches: 1"]);
         assert_eq!((semaphore.counter(), semaphore.linkcount()), (1, 0));
-        assert_eq!(semaphore.wait(0)?, 1);
+        assert_eq!(semaphore.wait_timeout(0)?, 1);
         semaphore.acquire()?;
-        assert_eq!(semaphore.wait(0.001)?, 0);
+        assert_eq!(semaphore.wait_timeout(0.001)?, 0);
         Ok(())
     }
 }
@@ -360,7 +360,7 @@ mod tasks {
     fn test_join_and_task_done() -> TestResult {
         let _bounded = bounded();
         let queue = Queue::new();
-        assert!(queue.join(None)?);
+        assert!(queue.join()?);
         let worker = thread::spawn({
             let queue = queue.clone();
             move || -> TestResult {
@@ -374,7 +374,7 @@ mod tasks {
         for task in 0..100 {
             queue.put(task)?;
         }
-        assert!(queue.join(None)?);
+        assert!(queue.join()?);
         assert_eq!((queue.unfinished_tasks(), queue.qsize()), (0, 0));
         assert!(queue.task_done().is_err());
         queue.shutdown(false);
@@ -389,10 +389,10 @@ mod tasks {
             queue.put(task)?;
         }
         queue.get()?;
-        assert!(!queue.join(0.001)?);
+        assert!(!queue.join_timeout(0.001)?);
         let joins = spawn({
             let queue = queue.clone();
-            move || queue.join(None)
+            move || queue.join()
         });
         sleep(0)?;
         queue.shutdown(true);

@@ -203,7 +203,7 @@ impl<O: Clone + 'static> Stage<O> {
                     }
                 });
                 self.user.replace(Some(user));
-                drop(done.wait(None));
+                drop(done.wait());
             }
             Action::Die | Action::DieSoon if in_greenlet => {
                 kill(&current, gevent::GreenletExit).expect("the loop is alive");
@@ -221,10 +221,7 @@ impl<O: Clone + 'static> Stage<O> {
             Action::KillWaiter => {
                 let waiter = self.waiter.borrow().clone();
                 if let Some(waiter) = waiter {
-                    let kill = Kill {
-                        block: false,
-                        ..Kill::default()
-                    };
+                    let kill = Kill::default().nonblocking();
                     waiter.kill_with(kill).expect("the loop is alive");
                 }
                 drop(sleep(0));
@@ -301,17 +298,17 @@ impl<O: Clone + 'static> Case<O> {
         if let Some(parked) = parked {
             parked.unwind();
         }
-        victim.join(LONG)?;
+        victim.join_timeout(LONG)?;
         assert!(victim.ready(), "it hangs");
         sleep(0)?;
         if let Some(user) = stage.user.take() {
-            user.join(LONG)?;
+            user.join_timeout(LONG)?;
             assert!(user.successful(), "others cannot use it: {user:?}");
         }
         if let Some(object) = kept {
             (self.after)(&object);
             if let Some(waiter) = waiter {
-                waiter.join(LONG)?;
+                waiter.join_timeout(LONG)?;
                 assert!(waiter.ready(), "somebody is left waiting");
             }
         } else if let Some(waiter) = waiter {

@@ -18,14 +18,14 @@ pub(super) fn measure(case: &str) -> Option<Measure> {
 
 fn spawn_and_join(count: u32, _: &mut Stopwatch) -> Result {
     for _ in 0..count {
-        spawn(|| ()).join(None)?;
+        spawn(|| ()).join()?;
     }
     Ok(())
 }
 
 fn spawn_many(count: u32, _: &mut Stopwatch) -> Result {
     let greenlets: Vec<_> = (0..count).map(|_| spawn(|| ())).collect();
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
     Ok(())
 }
 
@@ -33,7 +33,7 @@ fn yields(count: u32, _: &mut Stopwatch) -> Result {
     let greenlets: Vec<_> = (0..1000)
         .map(|_| spawn(move || (0..count / 1000).try_for_each(|_| sleep(0))))
         .collect();
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
     Ok(())
 }
 
@@ -41,7 +41,7 @@ fn timers(count: u32, _: &mut Stopwatch) -> Result {
     let greenlets: Vec<_> = (0..u64::from(count))
         .map(|i| spawn(move || sleep((i * 7919 % 100_000) as f64 / 1e6)))
         .collect();
-    joinall(&greenlets, None)?;
+    joinall(&greenlets)?;
     Ok(())
 }
 

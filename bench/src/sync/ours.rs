@@ -33,7 +33,7 @@ pub(super) fn measure(case: &str) -> Option<Measure> {
         "event" => |count| {
             let (there, back) = (Event::new(), Event::new());
             let (t, b) = (there.clone(), back.clone());
-            let wait = |event: &Event| event.wait(None).map(|_| event.clear());
+            let wait = |event: &Event| event.wait().map(|_| event.clear());
             there_and_back(
                 count,
                 move || {
@@ -98,7 +98,7 @@ fn event_many(count: u32) -> Result {
         let waiters: Vec<_> = (0..10_000)
             .map(|_| {
                 let event = event.clone();
-                spawn(move || event.wait(None))
+                spawn(move || event.wait())
             })
             .collect();
         sleep(0)?;
@@ -106,7 +106,7 @@ fn event_many(count: u32) -> Result {
             sleep(0)?;
         }
         event.set();
-        joinall(&waiters, None)?;
+        joinall(&waiters)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 //! use hub::core::Loop;
 //!
 //! let loop_ = Loop::new((), false)?;
-//! let timer = loop_.timer(0.001, 0.0)?;
+//! let timer = loop_.timer(0.001)?;
 //! timer.start(|| println!("timer"))?;
 //! loop_.run_callback(|| println!("first"))?;
 //! loop_.run()?;
@@ -16,7 +16,7 @@
 //!
 //! # What is different from gevent
 //!
-//! - Keyword arguments are methods: `timer(0.1, ref=False)` is `timer(0.1, 0.0)?.with_ref(false)?`.
+//! - Keyword arguments are methods: `timer(0.1, ref=False)` is `timer(0.1)?.with_ref(false)?`.
 //! - Watchers are not subclasses but dereference to [`Watcher`].
 //! - Callbacks take no arguments: they are closures.
 //! - No call reaches an assertion or an abort in libev: it returns an [`Error`] instead.

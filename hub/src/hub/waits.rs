@@ -40,11 +40,19 @@ impl Hub {
     }
 
     /// Waits until the loop has nothing left to do: no greenlets wait for it, and no servers and timers are active.
-    /// Returns true if that was so before `timeout` seconds were over. To be called in the main greenlet.
+    /// Returns true. To be called in the main greenlet.
     ///
     /// # Errors
     /// [`NotMainGreenletError`] in any other greenlet; any exception that is thrown into the main greenlet meanwhile.
-    pub fn join(&self, timeout: impl Seconds) -> Result<bool, Exception> {
+    pub fn join(&self) -> Result<bool, Exception> {
+        self.join_timeout(None)
+    }
+
+    /// [`join`](Hub::join) for at most `timeout` seconds. Returns whether the loop was done in time.
+    ///
+    /// # Errors
+    /// As for `join`; an error if the time is not a number.
+    pub fn join_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
         if getcurrent() != self.0.main {
             return Err(Exception::new(NotMainGreenletError));
         }

@@ -111,7 +111,7 @@ fn callbacks_that_queue_themselves_do_not_starve_watchers() -> TestResult {
         }
     }
     again(&loop_, &count, &done);
-    loop_.timer(0.02, 0.0)?.start({
+    loop_.timer(0.02)?.start({
         let done = done.clone();
         move || done.set(true)
     })?;
@@ -167,7 +167,7 @@ fn while_callbacks_run_starting_a_timer_updates_the_clock() -> TestResult {
             let start = Instant::now();
             // Counted from the stale clock, the timer would fire at once.
             loop_
-                .timer(0.02, 0.0)
+                .timer(0.02)
                 .unwrap()
                 .start(move || fired_after.set(start.elapsed()))
                 .unwrap();

@@ -66,7 +66,7 @@ fn a_watcher_of_any_type_is_that_very_watcher() -> TestResult {
     let other = Loop::new("epoll", false)?;
     let watchers: Vec<Watcher> = vec![
         loop_.io(0, Events::READ)?.into(),
-        loop_.timer(0.0, 0.0)?.into(),
+        loop_.timer(0.0)?.into(),
         loop_.periodic(0.0, 1.0)?.into(),
         loop_.signal(libc::SIGWINCH)?.into(),
         loop_.stat("/", 0.0)?.into(),
@@ -98,7 +98,7 @@ fn a_watcher_of_any_type_is_that_very_watcher() -> TestResult {
 #[test]
 fn a_watcher_that_its_callback_has_stopped_is_still_the_context() -> TestResult {
     let (loop_, contexts) = watched_loop()?;
-    let timer = loop_.timer(0.0, 1.0)?;
+    let timer = loop_.timer_repeat(0.0, 1.0)?;
     let its = timer.clone();
     timer.start(move || {
         its.close()?;
@@ -216,7 +216,7 @@ fn a_greenlet_that_is_only_woken_is_its_switch() -> TestResult {
         let greenlet = RawGreenlet::new(move |_| {
             let park = Park::begin();
             if by_a_watcher {
-                its_loop.timer(0.0, 0.0)?.start_resume(park.resume())?;
+                its_loop.timer(0.0)?.start_resume(park.resume())?;
             } else {
                 its_loop.run_callback_resume(park.resume())?;
             }

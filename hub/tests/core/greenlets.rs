@@ -24,7 +24,7 @@ fn hub_for(loop_: &Loop) -> RawGreenlet {
 fn start_resume_wakes_the_greenlet_that_waits() -> TestResult {
     let loop_ = new_loop()?;
     let hub = hub_for(&loop_);
-    let timer = loop_.timer(0.001, 0.0)?;
+    let timer = loop_.timer(0.001)?;
     let park = Park::begin();
     let resume = park.resume();
     timer.start_resume(resume.clone())?;
@@ -49,7 +49,7 @@ fn a_resume_that_is_over_does_nothing() -> TestResult {
     let loop_ = new_loop()?;
     let hub = hub_for(&loop_);
     let resume = Park::begin().resume();
-    loop_.timer(0.0, 0.0)?.start_resume(resume.clone())?;
+    loop_.timer(0.0)?.start_resume(resume.clone())?;
     loop_.run_callback_resume(resume)?;
     let value = hub.switch(())?;
     assert!(value.is_none() && hub.dead(), "nobody was woken before the loop's end");
@@ -92,7 +92,7 @@ fn an_error_that_comes_back_by_a_switch_is_reported() -> TestResult {
     });
     failing.switch(())?;
     let wake: Resume = resume.take().expect("it has parked");
-    loop_.timer(0.0, 0.0)?.start_resume(wake)?;
+    loop_.timer(0.0)?.start_resume(wake)?;
     hub.switch(())?;
     assert_eq!(errors.take(), ["switch: deliberate"]);
     assert!(failing.dead() && hub.dead());
@@ -110,7 +110,7 @@ fn a_greenlet_may_run_the_loop_while_the_hub_is_in_a_callback() -> TestResult {
     park.enter(&hub)?;
     // The hub's round is suspended in its first callback; the nested run calls the second.
     assert_eq!(loop_.depth()?, 1);
-    loop_.timer(0.001, 0.0)?.start(trace.adds("timer"))?;
+    loop_.timer(0.001)?.start(trace.adds("timer"))?;
     run(&loop_)?;
     assert_eq!(trace.take(), ["second", "timer"]);
     hub.switch(())?;
@@ -148,9 +148,9 @@ fn drop_hub_in(start: impl FnOnce(&Loop, Resume) -> TestResult) -> Result<(Loop,
 fn a_hub_dropped_inside_a_watchers_callback_leaves_the_loop_usable() -> TestResult {
     let trace = Trace::new();
     let (loop_, _) = drop_hub_in(|loop_, resume| {
-        loop_.timer(0.0, 0.0)?.with_priority(1)?.start_resume(resume)?;
+        loop_.timer(0.0)?.with_priority(1)?.start_resume(resume)?;
         // This timer fires in the same iteration, when the hub is leaving the loop already.
-        loop_.timer(0.0, 0.0)?.start(trace.adds("one-shot timer"))?;
+        loop_.timer(0.0)?.start(trace.adds("one-shot timer"))?;
         Ok(())
     })?;
     assert_eq!(trace.take(), [""; 0], "not from a dying hub");
@@ -221,7 +221,7 @@ fn a_hub_dropped_inside_an_embedded_loop_leaves_both_usable() -> TestResult {
         // The inner loop is run by libev's own embedding, with no Rust frame in between.
         let prepare = inner.prepare()?;
         prepare.start_resume(resume)?;
-        outer.timer(0.001, 0.0)?.start(trace.adds("outer"))?;
+        outer.timer(0.001)?.start(trace.adds("outer"))?;
         Ok(())
     })?;
     assert_eq!(inner.depth()?, 0);
@@ -238,7 +238,7 @@ fn a_hub_dropped_after_its_loop_was_destroyed_frees_the_loop() -> TestResult {
     loop_.cleanup()?.start(trace.adds("cleanup"))?;
     let hub = hub_for(&loop_);
     let park = Park::begin();
-    loop_.timer(0.0, 0.0)?.start_resume(park.resume())?;
+    loop_.timer(0.0)?.start_resume(park.resume())?;
     park.enter(&hub)?;
     loop_.destroy()?;
     assert!(loop_.destroyed());
@@ -297,7 +297,7 @@ fn a_greenlet_dropped_inside_a_cleanup_callback_is_unwound() -> TestResult {
     assert_eq!(drops.count(), 1);
     // Nothing is left that would affect other loops.
     let other = new_loop()?;
-    other.timer(0.0, 0.0)?.start(trace.adds("timer"))?;
+    other.timer(0.0)?.start(trace.adds("timer"))?;
     run(&other)?;
     assert_eq!(trace.take(), ["second", "timer"]);
     Ok(())
@@ -340,7 +340,7 @@ fn two_hubs_on_two_loops_interleave() -> TestResult {
     let hubs = loops.each_ref().map(hub_for);
     for (i, loop_) in loops.iter().enumerate() {
         let (trace, main) = (trace.clone(), getcurrent());
-        let timer = loop_.timer(0.0, 0.0001)?;
+        let timer = loop_.timer_repeat(0.0, 0.0001)?;
         let count = Cell::new(0);
         let this = timer.clone();
         timer.start(move || {
@@ -371,7 +371,7 @@ fn dropping_a_handler_may_unwind_a_greenlet() -> TestResult {
     // The last handle of a parked greenlet is in a watcher's resume.
     let loop_ = new_loop()?;
     let drops = Drops::default();
-    let timer = loop_.timer(10.0, 0.0)?;
+    let timer = loop_.timer(10.0)?;
     let parked = RawGreenlet::new({
         let (timer, drops, main) = (timer.clone(), drops.clone(), getcurrent());
         move |_| {
@@ -450,7 +450,7 @@ fn rounds_in_two_greenlets_end_in_any_order() -> TestResult {
     }
     // A loop that forgets its queued callbacks would sleep until this alarm.
     let overslept = Rc::new(Cell::new(false));
-    let alarm = loop_.timer(50.0, 0.0)?.with_ref(false)?;
+    let alarm = loop_.timer(50.0)?.with_ref(false)?;
     alarm.start({
         let overslept = overslept.clone();
         move || overslept.set(true)

@@ -122,7 +122,7 @@ fn a_reschedule_function_cannot_touch_a_loop() -> TestResult {
     let results = Trace::new();
     let periodic = loop_.periodic_reschedule({
         let (loop_, other, results) = (loop_.clone(), other.clone(), results.clone());
-        let timer = loop_.timer(1.0, 0.0)?;
+        let timer = loop_.timer(1.0)?;
         move |now| {
             let refused = |result: Result<(), Error>| {
                 results.add(matches!(result, Err(Error::Uninterruptible(_))));
@@ -184,7 +184,7 @@ fn a_panic_in_a_reschedule_function_is_reported_from_the_loop() -> TestResult {
     })?;
     let trace = Trace::new();
     periodic.with_ref(false)?.start(trace.adds("fired"))?;
-    loop_.timer(0.005, 0.0)?.start(|| ())?;
+    loop_.timer(0.005)?.start(|| ())?;
     run(&loop_)?;
     assert_eq!(trace.take(), ["fired"]);
     assert_eq!(errors.take(), ["periodic: panicked: in reschedule"]);
@@ -246,9 +246,7 @@ fn an_embedded_loop_runs_inside_the_other() -> TestResult {
                 this.sweep().unwrap();
             })?;
         }
-        outer
-            .timer(0.001, 0.0)?
-            .start(move || (&writer).write_all(b"x").unwrap())?;
+        outer.timer(0.001)?.start(move || (&writer).write_all(b"x").unwrap())?;
         run(&outer)?;
         assert_eq!(
             trace.take(),
@@ -435,7 +433,7 @@ fn cleanup_watchers_are_called_when_the_loop_is_destroyed_or_dropped() -> TestRe
         let seen = trace.clone();
         cleanup.start_pass_events(move |events| seen.add(events))?;
         assert_eq!(loop_.activecnt()?, 0, "it does not count");
-        loop_.timer(10.0, 0.0)?.with_ref(false)?.start(|| ())?;
+        loop_.timer(10.0)?.with_ref(false)?.start(|| ())?;
         run(&loop_)?;
         assert_eq!(trace.take(), [""; 0]);
         if dropped {
@@ -471,7 +469,7 @@ fn a_cleanup_callback_sees_a_destroyed_loop_and_its_error_is_reported() -> TestR
         let (loop_, trace) = (loop_.clone(), trace.clone());
         move || {
             trace.add(loop_.destroyed());
-            trace.add(loop_.timer(0.0, 0.0).is_err());
+            trace.add(loop_.timer(0.0).is_err());
             loop_.destroy().unwrap();
             panics("in cleanup")();
         }

@@ -63,7 +63,7 @@ fn every_supported_backend_runs_a_timer_and_an_io_watcher() -> TestResult {
         };
         tried += 1;
         let trace = Trace::new();
-        loop_.timer(0.001, 0.0)?.start(trace.adds("timer"))?;
+        loop_.timer(0.001)?.start(trace.adds("timer"))?;
         let (mut writer, reader) = std::os::unix::net::UnixStream::pair()?;
         let io = loop_.io(reader.as_raw_fd(), hub::core::Events::READ)?;
         io.start({
@@ -114,7 +114,7 @@ fn an_empty_loop_exits_at_once_and_can_run_again() -> TestResult {
     let trace = Trace::new();
     let start = Instant::now();
     loop_.update_now()?;
-    loop_.timer(0.01, 0.0)?.start(trace.adds("timer"))?;
+    loop_.timer(0.01)?.start(trace.adds("timer"))?;
     run(&loop_)?;
     assert!(start.elapsed() >= Duration::from_millis(9));
     assert_eq!(trace.take(), ["timer"]);
@@ -153,7 +153,7 @@ fn debug_is_gevents_repr() -> TestResult {
 #[test]
 fn every_call_on_a_destroyed_loop_is_an_error() -> TestResult {
     let loop_ = new_loop()?;
-    let timer = loop_.timer(1.0, 0.0)?;
+    let timer = loop_.timer(1.0)?;
     let idle = loop_.idle()?;
     idle.start(|| ())?;
     let async_ = loop_.async_()?;
@@ -187,7 +187,7 @@ fn every_call_on_a_destroyed_loop_is_an_error() -> TestResult {
     refused(loop_.run_callback(|| ()));
     refused(loop_.run_callback_threadsafe(|| ()));
     assert_eq!(remote.run_callback_threadsafe(|| ()).unwrap_err(), LoopDestroyed);
-    refused(loop_.timer(1.0, 0.0));
+    refused(loop_.timer(1.0));
     refused(loop_.io(0, hub::core::Events::READ));
     refused(loop_.signal(libc::SIGUSR1));
     refused(loop_.stat("/", 0.0));
@@ -213,7 +213,7 @@ fn dropping_the_last_handle_stops_and_releases_everything() -> TestResult {
     let fd = loop_.fileno().expect("epoll");
     for _ in 0..3 {
         let witness = drops.witness();
-        loop_.timer(10.0, 0.0)?.start(move || witness.touch())?;
+        loop_.timer(10.0)?.start(move || witness.touch())?;
     }
     let witness = drops.witness();
     loop_.run_callback(move || drop(witness))?;
@@ -233,7 +233,7 @@ fn dropping_the_last_handle_stops_and_releases_everything() -> TestResult {
 
 #[test]
 fn a_watcher_handle_keeps_the_loop_alive() -> TestResult {
-    let timer = new_loop()?.timer(0.0, 0.0)?;
+    let timer = new_loop()?.timer(0.0)?;
     let trace = Trace::new();
     timer.start(trace.adds("timer"))?;
     run(timer.loop_())?;
@@ -247,7 +247,7 @@ fn a_callback_may_destroy_the_loop() -> TestResult {
     let (trace, drops) = (Trace::new(), Drops::default());
     loop_.cleanup()?.start(trace.adds("cleanup"))?;
     let witness = drops.witness();
-    loop_.timer(0.0, 0.0)?.start({
+    loop_.timer(0.0)?.start({
         let (loop_, trace) = (loop_.clone(), trace.clone());
         move || {
             witness.touch();
@@ -291,7 +291,7 @@ fn a_nested_run_may_destroy_the_loop() -> TestResult {
     let loop_ = new_loop()?;
     let trace = Trace::new();
     loop_.cleanup()?.start(trace.adds("cleanup"))?;
-    loop_.timer(0.0, 0.0)?.start({
+    loop_.timer(0.0)?.start({
         let (loop_, trace) = (loop_.clone(), trace.clone());
         move || {
             loop_
@@ -317,7 +317,7 @@ fn a_callback_may_drop_the_last_handle() -> TestResult {
     loop_.cleanup()?.start(trace.adds("cleanup"))?;
     let handle = Rc::new(RefCell::new(None));
     let witness = drops.witness();
-    loop_.timer(0.0, 0.0)?.start({
+    loop_.timer(0.0)?.start({
         let (handle, trace) = (handle.clone(), trace.clone());
         move || {
             witness.touch();
@@ -362,7 +362,7 @@ fn break_one_ends_the_inner_run_and_break_all_both() -> TestResult {
                 trace.add("between");
             }
         })?;
-        loop_.timer(0.001, 0.0)?.start(trace.adds("later"))?;
+        loop_.timer(0.001)?.start(trace.adds("later"))?;
         run(&loop_)?;
         assert_eq!(trace.take(), left, "{how:?}");
     }
@@ -380,7 +380,7 @@ fn a_break_can_be_cancelled() -> TestResult {
             loop_.break_(Break::Cancel).unwrap();
         }
     })?;
-    loop_.timer(0.001, 0.0)?.start(trace.adds("timer"))?;
+    loop_.timer(0.001)?.start(trace.adds("timer"))?;
     run(&loop_)?;
     assert_eq!(trace.take(), ["timer"]);
     Ok(())
@@ -390,11 +390,11 @@ fn a_break_can_be_cancelled() -> TestResult {
 fn run_nowait_and_run_once_end_early() -> TestResult {
     let loop_ = new_loop()?;
     let trace = Trace::new();
-    let timer = loop_.timer(30.0, 0.0)?;
+    let timer = loop_.timer(30.0)?;
     timer.start(trace.adds("never"))?;
     assert!(loop_.run_nowait()?);
     assert_eq!(loop_.iteration()?, 1);
-    loop_.timer(0.001, 0.0)?.start(trace.adds("first"))?;
+    loop_.timer(0.001)?.start(trace.adds("first"))?;
     assert!(loop_.run_once()?);
     assert_eq!(trace.take(), ["first"]);
     Ok(())
@@ -450,9 +450,7 @@ fn the_clock_stands_still_until_it_is_updated() -> TestResult {
 fn without_a_handler_an_error_ends_the_run() -> TestResult {
     let loop_ = new_loop()?;
     let trace = Trace::new();
-    loop_
-        .timer(0.0, 0.0)?
-        .start(|| Err::<(), _>(Exception::new(Deliberate)))?;
+    loop_.timer(0.0)?.start(|| Err::<(), _>(Exception::new(Deliberate)))?;
     // This is called in an iteration that has nothing else to do, so not in that of the timer.
     let later = loop_.idle()?;
     later.start({
@@ -473,9 +471,7 @@ fn without_a_handler_an_error_ends_the_run() -> TestResult {
 fn the_error_handler_gets_errors_and_panics_with_their_context() -> TestResult {
     let loop_ = new_loop()?;
     let errors = collect_errors(&loop_);
-    loop_
-        .timer(0.0, 0.0)?
-        .start(|| Err::<(), _>(Exception::new(Deliberate)))?;
+    loop_.timer(0.0)?.start(|| Err::<(), _>(Exception::new(Deliberate)))?;
     run(&loop_)?;
     loop_.idle()?.feed(hub::core::Events::IDLE, panics("in idle"))?;
     run(&loop_)?;
@@ -506,7 +502,7 @@ fn a_panic_in_the_error_handler_goes_no_further() -> TestResult {
         }
     })));
     loop_.run_callback(panics("first"))?;
-    loop_.timer(0.0, 0.0)?.start(panics("second"))?;
+    loop_.timer(0.0)?.start(panics("second"))?;
     run(&loop_)?;
     assert_eq!(called.get(), 2);
     Ok(())
@@ -518,7 +514,7 @@ fn hub_destroyed_forgets_the_queue_and_ends_the_run() -> TestResult {
     let (errors, trace) = (collect_errors(&loop_), Trace::new());
     loop_.run_callback(|| Err::<(), _>(Exception::new(HubDestroyed)))?;
     loop_.run_callback(trace.adds("never"))?;
-    loop_.timer(0.0, 0.0)?.start(trace.adds("timer"))?;
+    loop_.timer(0.0)?.start(trace.adds("timer"))?;
     run(&loop_)?;
     assert_eq!(trace.take(), [""; 0]);
     assert_eq!(errors.take(), [""; 0]);
@@ -578,7 +574,7 @@ fn a_loop_made_in_c_is_left_alone() -> TestResult {
         assert_ne!(loop_, other);
         loop_.run_callback(trace.adds("one"))?;
         other.run_callback(trace.adds("other"))?;
-        other.timer(10.0, 0.0)?.start(trace.adds("never"))?;
+        other.timer(10.0)?.start(trace.adds("never"))?;
         drop(other);
         // The drop of the other `Loop` took its watchers and callbacks along.
         run(&loop_)?;
@@ -599,7 +595,7 @@ fn destroying_one_of_two_objects_destroys_both() -> TestResult {
     let raw = unsafe { libev_sys::ev_loop_new(0) };
     // SAFETY: just made, and destroyed by `destroy`.
     let (one, other) = unsafe { (Loop::from_ptr(raw)?, Loop::from_ptr(raw)?) };
-    let timer = other.timer(1.0, 0.0)?;
+    let timer = other.timer(1.0)?;
     let drops = Drops::default();
     let witness = drops.witness();
     timer.start(move || witness.touch())?;

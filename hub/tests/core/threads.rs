@@ -176,7 +176,7 @@ fn the_loop_does_not_end_before_what_was_queued_for_it() -> TestResult {
     let remote = loop_.threadsafe();
     let ran = Arc::new(AtomicUsize::new(0));
     // A timer's callback is the last thing in its iteration, and nothing is active after it.
-    loop_.timer(0.0, 0.0)?.start({
+    loop_.timer(0.0)?.start({
         let ran = ran.clone();
         move || {
             let (remote, ran) = (remote.clone(), ran.clone());
@@ -302,7 +302,7 @@ fn loops_of_several_threads_run_at_once() -> TestResult {
             thread::spawn(|| -> Result<i32, hub::core::Error> {
                 let loop_ = Loop::new((), false)?;
                 let count = Rc::new(Cell::new(0));
-                let timer = loop_.timer(0.0, 0.0001)?;
+                let timer = loop_.timer_repeat(0.0, 0.0001)?;
                 timer.start({
                     let (timer, count) = (timer.clone(), count.clone());
                     move || {

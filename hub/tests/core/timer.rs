@@ -12,7 +12,7 @@ fn test_main() -> TestResult {
     let loop_ = new_loop()?;
     assert!(!loop_.default());
     let trace = Trace::new();
-    let x = loop_.timer(0.001, 0.0)?;
+    let x = loop_.timer(0.001)?;
     x.start(trace.adds("called"))?;
     assert!(x.active());
     assert!(matches!(x.set_priority(1), Err(Error::WatcherInUse(_))));
@@ -31,7 +31,7 @@ fn again_works_for_a_new_timer() -> TestResult {
     // TestAgain.test_main
     let loop_ = new_loop()?;
     let trace = Trace::new();
-    let x = loop_.timer(100.0, 0.02)?;
+    let x = loop_.timer_repeat(100.0, 0.02)?;
     let start = Instant::now();
     loop_.update_now()?;
     x.again({
@@ -54,7 +54,7 @@ fn again_works_for_a_new_timer() -> TestResult {
 #[test]
 fn again_without_repeat_stops() -> TestResult {
     let loop_ = new_loop()?;
-    let (x, drops) = (loop_.timer(10.0, 0.0)?, Drops::default());
+    let (x, drops) = (loop_.timer(10.0)?, Drops::default());
     let witness = drops.witness();
     x.start(move || witness.touch())?;
     x.again(|| ())?;
@@ -68,7 +68,7 @@ fn again_without_repeat_stops() -> TestResult {
 #[test]
 fn again_puts_an_active_timer_off() -> TestResult {
     let loop_ = new_loop()?;
-    let x = loop_.timer(0.0, 50.0)?;
+    let x = loop_.timer_repeat(0.0, 50.0)?;
     x.start(|| ())?;
     x.again(|| ())?;
     near(x.remaining()?, 50.0);
@@ -80,7 +80,7 @@ fn again_puts_an_active_timer_off() -> TestResult {
 #[test]
 fn again_follows_the_ref_rule() -> TestResult {
     let loop_ = new_loop()?;
-    let x = loop_.timer(1.0, 1.0)?.with_ref(false)?;
+    let x = loop_.timer_repeat(1.0, 1.0)?.with_ref(false)?;
     x.again(|| ())?;
     assert_eq!(loop_.activecnt()?, 0);
     x.again(|| ())?;
@@ -93,7 +93,7 @@ fn again_follows_the_ref_rule() -> TestResult {
 #[test]
 fn a_repeating_timer_repeats() -> TestResult {
     let loop_ = new_loop()?;
-    let x = loop_.timer(0.0, 0.001)?;
+    let x = loop_.timer_repeat(0.0, 0.001)?;
     let count = Rc::new(Cell::new(0));
     x.start({
         let (x, count) = (x.clone(), count.clone());
@@ -115,7 +115,7 @@ fn timers_fire_in_the_order_of_their_times() -> TestResult {
     let loop_ = new_loop()?;
     let trace = Trace::new();
     for (after, name) in [(0.003, "third"), (0.001, "first"), (0.002, "second"), (-1.0, "past")] {
-        loop_.timer(after, 0.0)?.start(trace.adds(name))?;
+        loop_.timer(after)?.start(trace.adds(name))?;
     }
     run(&loop_)?;
     assert_eq!(trace.take(), ["past", "first", "second", "third"]);
@@ -127,7 +127,7 @@ fn timers_of_the_same_time_fire_in_the_order_of_their_start() -> TestResult {
     let loop_ = new_loop()?;
     let trace = Trace::new();
     for i in 0..4 {
-        loop_.timer(0.001, 0.0)?.start(trace.adds(i))?;
+        loop_.timer(0.001)?.start(trace.adds(i))?;
     }
     run(&loop_)?;
     let mut events = trace.take();
@@ -143,11 +143,11 @@ fn times_that_are_no_times_are_refused() -> TestResult {
     let loop_ = new_loop()?;
     for (after, repeat) in [(f64::NAN, 0.0), (0.0, f64::NAN), (0.0, -0.1), (0.0, f64::NEG_INFINITY)] {
         assert!(
-            matches!(loop_.timer(after, repeat), Err(Error::IllegalTime(_))),
+            matches!(loop_.timer_repeat(after, repeat), Err(Error::IllegalTime(_))),
             "{after} {repeat}"
         );
     }
-    let x = loop_.timer(0.0, 0.0)?;
+    let x = loop_.timer(0.0)?;
     assert!(x.set(f64::NAN, 0.0).is_err());
     assert!(x.set_repeat(-1.0).is_err());
     assert!(x.set_repeat(f64::NAN).is_err());
@@ -158,12 +158,12 @@ fn times_that_are_no_times_are_refused() -> TestResult {
 fn infinity_never_comes() -> TestResult {
     let loop_ = new_loop()?;
     let trace = Trace::new();
-    let never = loop_.timer(f64::INFINITY, 0.0)?.with_ref(false)?;
+    let never = loop_.timer(f64::INFINITY)?.with_ref(false)?;
     never.start(trace.adds("never"))?;
-    let rarely = loop_.timer(0.0, f64::INFINITY)?.with_ref(false)?;
+    let rarely = loop_.timer_repeat(0.0, f64::INFINITY)?.with_ref(false)?;
     rarely.start(trace.adds("once"))?;
-    loop_.timer(f64::NEG_INFINITY, 0.0)?.start(trace.adds("at once"))?;
-    loop_.timer(0.002, 0.0)?.start(trace.adds("last"))?;
+    loop_.timer(f64::NEG_INFINITY)?.start(trace.adds("at once"))?;
+    loop_.timer(0.002)?.start(trace.adds("last"))?;
     run(&loop_)?;
     let events = trace.take();
     assert_eq!(events.len(), 3, "{events:?}");
@@ -172,7 +172,7 @@ fn infinity_never_comes() -> TestResult {
     never.stop()?;
     rarely.stop()?;
     // The sum of both infinities is NaN: such a timer would stay ahead of all others in the heap, so that none fires.
-    let both = loop_.timer(f64::NEG_INFINITY, f64::INFINITY)?.with_ref(false)?;
+    let both = loop_.timer_repeat(f64::NEG_INFINITY, f64::INFINITY)?.with_ref(false)?;
     both.start(trace.adds("once"))?;
     loop_.run_nowait()?;
     assert!(both.at().is_infinite());
@@ -191,7 +191,7 @@ fn infinity_never_comes() -> TestResult {
 #[test]
 fn a_stopped_timer_keeps_the_rest_of_its_time_and_set_makes_it_fresh() -> TestResult {
     let loop_ = new_loop()?;
-    let x = loop_.timer(10.0, 0.0)?;
+    let x = loop_.timer(10.0)?;
     x.start(|| ())?;
     busy_for(0.005);
     loop_.update_now()?;
@@ -212,7 +212,7 @@ fn start_update_decides_about_the_clock() -> TestResult {
     loop_.update_now()?;
     let stale = loop_.now()?;
     busy_for(0.002);
-    let x = loop_.timer(1.0, 0.0)?;
+    let x = loop_.timer(1.0)?;
     x.start(|| ())?;
     near(loop_.now()?, stale);
     x.start_update(false, || ())?;
@@ -227,7 +227,7 @@ fn start_update_decides_about_the_clock() -> TestResult {
 fn a_timer_can_be_fed() -> TestResult {
     let loop_ = new_loop()?;
     let trace = Trace::new();
-    let x = loop_.timer(100.0, 0.0)?;
+    let x = loop_.timer(100.0)?;
     let seen = trace.clone();
     x.feed_pass_events(Events::TIMER, move |events| seen.add(events))?;
     run(&loop_)?;
@@ -238,7 +238,7 @@ fn a_timer_can_be_fed() -> TestResult {
 #[test]
 fn suspending_the_clock_puts_timers_off() -> TestResult {
     let loop_ = new_loop()?;
-    let x = loop_.timer(10.0, 0.0)?;
+    let x = loop_.timer(10.0)?;
     x.start_update(true, || ())?;
     loop_.suspend()?;
     let left = x.remaining()?;

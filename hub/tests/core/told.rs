@@ -135,9 +135,9 @@ fn in_a_watchers_callback() -> TestResult {
         let told = Told::new()?;
         let loop_ = &told.loop_;
         let panics = told.callback(then);
-        loop_.timer(0.0, 0.0)?.with_priority(1)?.start(panics)?;
+        loop_.timer(0.0)?.with_priority(1)?.start(panics)?;
         // This timer fires in the same iteration, when the greenlet is leaving the loop already.
-        loop_.timer(0.0, 0.0)?.start(told.trace.adds("delivered"))?;
+        loop_.timer(0.0)?.start(told.trace.adds("delivered"))?;
         drop(told.start()?);
         assert_eq!(told.told.get(), 1, "{name}");
         assert_eq!(told.errors.take(), ["timer: panicked: the callback's own panic"]);
@@ -306,11 +306,8 @@ fn with_every_backend() -> TestResult {
             errors,
             trace: Trace::new(),
         };
-        told.loop_
-            .timer(0.0, 0.0)?
-            .with_priority(1)?
-            .start(told.callback(|_| ()))?;
-        told.loop_.timer(0.0, 0.0)?.start(told.trace.adds("delivered"))?;
+        told.loop_.timer(0.0)?.with_priority(1)?.start(told.callback(|_| ()))?;
+        told.loop_.timer(0.0)?.start(told.trace.adds("delivered"))?;
         drop(told.start()?);
         assert_eq!(told.told.get(), 1);
         told.check()?;

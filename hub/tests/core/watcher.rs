@@ -14,7 +14,7 @@ use hub::core::{Error, Events, MAXPRI, MINPRI, Timer, Watcher};
 fn test_run() -> TestResult {
     let loop_ = new_loop()?;
     let trace = Trace::new();
-    let timer = loop_.timer(0.01, 0.0)?;
+    let timer = loop_.timer(0.01)?;
     timer.start(trace.adds("first"))?;
     loop_.run()?;
     loop_.update_now()?;
@@ -32,7 +32,7 @@ fn a_callback_may_replace_and_close_itself() -> TestResult {
     // gevent's `reset` in test_run.
     let loop_ = new_loop()?;
     let (trace, drops) = (Trace::new(), Drops::default());
-    let timer = loop_.timer(0.0, 0.0)?;
+    let timer = loop_.timer(0.0)?;
     let witness = drops.witness();
     timer.start({
         let (timer, trace, drops) = (timer.clone(), trace.clone(), drops.clone());
@@ -86,7 +86,7 @@ fn test_io() -> TestResult {
 #[test]
 fn test_timer_constructor() -> TestResult {
     let loop_ = new_loop()?;
-    assert!(matches!(loop_.timer(1.0, -1.0), Err(Error::IllegalTime(_))));
+    assert!(matches!(loop_.timer_repeat(1.0, -1.0), Err(Error::IllegalTime(_))));
     Ok(())
 }
 
@@ -111,7 +111,7 @@ fn test_events_conversion() {
 fn starting_again_replaces_the_callback() -> TestResult {
     let loop_ = new_loop()?;
     let (trace, drops) = (Trace::new(), Drops::default());
-    let timer = loop_.timer(0.0, 0.0)?;
+    let timer = loop_.timer(0.0)?;
     let witness = drops.witness();
     timer.start(move || witness.touch())?;
     timer.start(trace.adds("second"))?;
@@ -126,7 +126,7 @@ fn starting_again_replaces_the_callback() -> TestResult {
 fn stop_prevents_a_pending_event() -> TestResult {
     let loop_ = new_loop()?;
     let trace = Trace::new();
-    let (high, low) = (loop_.timer(0.0, 0.0)?.with_priority(1)?, loop_.timer(0.0, 0.0)?);
+    let (high, low) = (loop_.timer(0.0)?.with_priority(1)?, loop_.timer(0.0)?);
     low.start(trace.adds("low"))?;
     high.start({
         let (low, trace) = (low.clone(), trace.clone());
@@ -147,7 +147,7 @@ fn stop_prevents_a_pending_event() -> TestResult {
 fn what_is_over_is_released() -> TestResult {
     let loop_ = new_loop()?;
     let drops = Drops::default();
-    let timer = loop_.timer(0.0, 0.0)?;
+    let timer = loop_.timer(0.0)?;
     let witness = drops.witness();
     timer.start(move || witness.touch())?;
     assert_eq!(loop_.started_watchers(), 1);
@@ -174,7 +174,7 @@ fn a_watcher_restarted_in_its_callback_stays() -> TestResult {
             })
             .unwrap();
     }
-    go(&loop_.timer(0.0, 0.0)?, &count);
+    go(&loop_.timer(0.0)?, &count);
     run(&loop_)?;
     assert_eq!(count.get(), 3);
     assert_eq!(loop_.activecnt()?, 0);
@@ -213,7 +213,7 @@ fn dropping_the_handle_of_a_fed_watcher_does_not_lose_the_event() -> TestResult 
 #[test]
 fn ref_false_takes_a_watcher_out_of_the_count() -> TestResult {
     let loop_ = new_loop()?;
-    let timer = loop_.timer(30.0, 0.0)?;
+    let timer = loop_.timer(30.0)?;
     assert!(timer.ref_());
     timer.start(|| ())?;
     assert_eq!(loop_.activecnt()?, 1);
@@ -242,8 +242,8 @@ fn ref_false_takes_a_watcher_out_of_the_count() -> TestResult {
 #[test]
 fn an_unref_watcher_that_ends_gives_its_reference_back() -> TestResult {
     let loop_ = new_loop()?;
-    loop_.timer(0.0, 0.0)?.with_ref(false)?.start(|| ())?;
-    loop_.timer(0.005, 0.0)?.start(|| ())?;
+    loop_.timer(0.0)?.with_ref(false)?.start(|| ())?;
+    loop_.timer(0.005)?.start(|| ())?;
     run(&loop_)?;
     assert_eq!(loop_.activecnt()?, 0);
     let idle = loop_.idle()?.with_ref(false)?;
@@ -259,10 +259,7 @@ fn priority_orders_events_of_one_iteration() -> TestResult {
     let loop_ = new_loop()?;
     let trace = Trace::new();
     for priority in [0, 2, -2, 1, -1] {
-        loop_
-            .timer(0.0, 0.0)?
-            .with_priority(priority)?
-            .start(trace.adds(priority))?;
+        loop_.timer(0.0)?.with_priority(priority)?.start(trace.adds(priority))?;
     }
     loop_.run_once()?;
     assert_eq!(trace.take(), ["2", "1", "0", "-1", "-2"]);
@@ -273,7 +270,7 @@ fn priority_orders_events_of_one_iteration() -> TestResult {
 fn priority_is_read_back_as_given_and_brought_into_range_by_start() -> TestResult {
     assert_eq!((MINPRI, MAXPRI), (-2, 2));
     let loop_ = new_loop()?;
-    let timer = loop_.timer(10.0, 0.0)?.with_priority(100)?;
+    let timer = loop_.timer(10.0)?.with_priority(100)?;
     assert_eq!(timer.priority(), 100);
     timer.start(|| ())?;
     assert_eq!(timer.priority(), 2);
@@ -342,7 +339,7 @@ fn prepare_and_check_enclose_the_wait() -> TestResult {
     loop_.prepare()?.start(trace.adds("prepare"))?;
     loop_.check()?.start(trace.adds("check"))?;
     loop_.run_callback(trace.adds("callback"))?;
-    loop_.timer(0.0, 0.0)?.start(trace.adds("timer"))?;
+    loop_.timer(0.0)?.start(trace.adds("timer"))?;
     loop_.run_nowait()?;
     assert_eq!(trace.take(), ["prepare", "callback", "check", "timer"]);
     Ok(())
@@ -355,7 +352,7 @@ fn a_failing_io_watcher_is_stopped_and_a_failing_timer_is_not() -> TestResult {
     let (reader, _writer) = UnixStream::pair()?;
     let io = loop_.io(reader.as_raw_fd(), Events::WRITE)?;
     io.start(|| Err::<(), _>(Exception::new(Deliberate)))?;
-    let timer = loop_.timer(0.001, 0.001)?;
+    let timer = loop_.timer_repeat(0.001, 0.001)?;
     let count = Rc::new(Cell::new(0));
     timer.start({
         let (timer, count) = (timer.clone(), count.clone());
@@ -439,7 +436,7 @@ fn debug_is_gevents_repr() -> TestResult {
     assert!(text.starts_with("<io at 0x") && text.contains(" native=0x"), "{text}");
     assert!(text.ends_with(" fd=1 events=READ|_IOFDSET>"), "{text}");
     let plain: [Watcher; 4] = [
-        loop_.timer(1.0, 0.0)?.into(),
+        loop_.timer(1.0)?.into(),
         loop_.signal(libc::SIGUSR1)?.into(),
         loop_.stat("/", 0.0)?.into(),
         loop_.async_()?.into(),
@@ -450,7 +447,7 @@ fn debug_is_gevents_repr() -> TestResult {
         assert!(text.starts_with(&format!("<{} at 0x", watcher.type_name())));
         assert!(text.ends_with(&format!(" native={address:#x}>")), "{text}");
     }
-    let timer = loop_.timer(1.0, 0.0)?;
+    let timer = loop_.timer(1.0)?;
     timer.start(|| ())?;
     let text = format!("{timer:?}");
     assert!(text.contains(" active callback=<function at 0x"), "{text}");
@@ -465,7 +462,7 @@ fn any_watcher_is_a_watcher() -> TestResult {
     let loop_ = new_loop()?;
     let all: Vec<Watcher> = vec![
         loop_.io(0, Events::READ)?.into(),
-        loop_.timer(1.0, 0.0)?.into(),
+        loop_.timer(1.0)?.into(),
         loop_.signal(libc::SIGUSR2)?.into(),
         loop_.idle()?.into(),
         loop_.prepare()?.into(),
@@ -492,10 +489,10 @@ fn any_watcher_is_a_watcher() -> TestResult {
     }
     assert_eq!(loop_.activecnt()?, 0);
     assert_eq!(loop_.started_watchers(), 0);
-    let timer = loop_.timer(1.0, 0.0)?;
+    let timer = loop_.timer(1.0)?;
     common(&timer)?;
     assert_eq!(timer, timer.clone());
-    assert_ne!(timer, loop_.timer(1.0, 0.0)?);
+    assert_ne!(timer, loop_.timer(1.0)?);
     assert_eq!(timer.loop_(), &loop_);
     Ok(())
 }
@@ -504,7 +501,7 @@ fn any_watcher_is_a_watcher() -> TestResult {
 fn many_watchers_start_and_stop_in_any_order() -> TestResult {
     let loop_ = new_loop()?;
     let timers: Vec<_> = (0..100)
-        .map(|i| loop_.timer(10.0 + f64::from(i), 0.0))
+        .map(|i| loop_.timer(10.0 + f64::from(i)))
         .collect::<Result<_, _>>()?;
     // A linear congruential generator: any order will do, as long as it is the same each time.
     let mut x = 12345_usize;
@@ -536,7 +533,7 @@ fn destructors_of_callbacks_may_use_the_loop() -> TestResult {
     }
     let loop_ = new_loop()?;
     let trace = Trace::new();
-    let timer = loop_.timer(0.0, 0.0)?;
+    let timer = loop_.timer(0.0)?;
     let restart = Restart(RefCell::new(Some(timer.clone())), trace.clone());
     timer.start(move || {
         let _keep = &restart;
@@ -633,7 +630,7 @@ fn destructors_of_callbacks_may_use_their_own_watcher() -> TestResult {
     let loop_ = new_loop()?;
     for program in 0..ACTIONS.pow(4) {
         let world = World {
-            timer: loop_.timer(0.0, 0.0)?,
+            timer: loop_.timer(0.0)?,
             then: Rc::default(),
             calls: Rc::default(),
             made: Rc::default(),

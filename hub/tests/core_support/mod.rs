@@ -26,7 +26,7 @@ const BOUND: f64 = 60.0;
 pub(crate) fn run(loop_: &Loop) -> TestResult {
     let late = Rc::new(Cell::new(false));
     loop_.update_now()?;
-    let bound = loop_.timer(BOUND, 0.0)?.with_ref(false)?;
+    let bound = loop_.timer(BOUND)?.with_ref(false)?;
     bound.start({
         let (loop_, late) = (loop_.clone(), late.clone());
         move || {

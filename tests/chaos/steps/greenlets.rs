@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use gevent::{
-    AnyGreenlet, Exception, Greenlet, GreenletExit, JoinAll, Kill, Timeout, getcurrent, joinall, joinall_with, kill,
-    killall, killall_with, mask_kill, sleep, spawn, spawn_later, spawn_raw, with_timeout,
+    AnyGreenlet, Exception, Greenlet, GreenletExit, JoinAll, Kill, Timeout, getcurrent, joinall_timeout, joinall_with,
+    kill, killall, killall_with, mask_kill, sleep, spawn, spawn_later, spawn_raw, with_timeout,
 };
 
 use crate::canary::{Bomb, Canary, Frame};
@@ -63,7 +63,7 @@ fn how(world: &Rc<World>) -> Kill {
 fn make(world: &Rc<World>) -> Result<(), Exception> {
     let greenlet = match world.random.below(8) {
         0 => Greenlet::new(function(world)),
-        1 => spawn_later(world.soon(), function(world))?,
+        1 => spawn_later(world.soon(), function(world)),
         2 => {
             spawn_raw({
                 let world = world.clone();
@@ -109,7 +109,7 @@ pub(super) fn step(world: &Rc<World>) -> Result<(), Exception> {
     match random.below(20) {
         0 => greenlet.start(),
         1 => greenlet.start_later(world.soon()),
-        2 | 3 => greenlet.join(world.limit()),
+        2 | 3 => greenlet.join_timeout(world.limit()),
         4 => greenlet.get_timeout(world.limit()).map(|canary| canary.look()),
         5 => {
             greenlet.take().into_iter().for_each(|canary| canary.look());
@@ -128,9 +128,9 @@ pub(super) fn step(world: &Rc<World>) -> Result<(), Exception> {
         10 => {
             let all = world.anys.borrow().clone();
             match random.below(3) {
-                0 => joinall(&all, world.limit()).map(drop),
+                0 => joinall_timeout(&all, world.limit()).map(drop),
                 1 => joinall_with(&all, JoinAll::default()).map(drop),
-                _ => gevent::wait(all, world.limit(), Some(2)).map(drop),
+                _ => gevent::wait_with(all, gevent::Wait::default().timeout(world.limit()).count(2)).map(drop),
             }
         }
         11 => greenlet.throw(exception(world)).map(drop),

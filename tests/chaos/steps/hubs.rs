@@ -54,7 +54,7 @@ pub(super) fn step(world: &Rc<World>) -> Result<(), Exception> {
         7..=9 => another_loop(world),
         10 => {
             let limit = world.limit();
-            get_hub().join(limit).map(drop)
+            get_hub().join_timeout(limit).map(drop)
         }
         11 => {
             let hub = get_hub_if_exists();
@@ -82,7 +82,7 @@ pub(super) fn step(world: &Rc<World>) -> Result<(), Exception> {
 }
 
 fn timer(world: &Rc<World>, loop_: &Loop) -> Result<(), Exception> {
-    let timer = loop_.timer(world.soon(), 0.0)?;
+    let timer = loop_.timer(world.soon())?;
     timer.start(callback(world))?;
     world.keep(&world.timers, timer);
     if world.random.once_in(2) {

@@ -23,7 +23,7 @@ pub(super) fn step(world: &Rc<World>) -> Result<(), Exception> {
 fn event(world: &Rc<World>) -> Result<(), Exception> {
     let event = world.one(&world.events, Event::new);
     match world.random.below(7) {
-        0 | 1 => event.wait(world.limit()).map(drop),
+        0 | 1 => event.wait_timeout(world.limit()).map(drop),
         2 | 3 => {
             event.set();
             Ok(())
@@ -89,7 +89,7 @@ fn semaphore(world: &Rc<World>) -> Result<(), Exception> {
             drop(world.take(&world.guards));
             Ok(())
         }
-        5 => semaphore.wait(world.limit()).map(drop),
+        5 => semaphore.wait_timeout(world.limit()).map(drop),
         _ => {
             let link = semaphore.rawlink(link(world));
             world.keep(&world.links, link);
@@ -122,7 +122,7 @@ fn condition(world: &Rc<World>) -> Result<(), Exception> {
         return Ok(());
     }
     let done = match world.random.below(3) {
-        0 => condition.wait(world.limit()).map(drop),
+        0 => condition.wait_timeout(world.limit()).map(drop),
         1 => condition.notify(1).map_err(Exception::from),
         _ => condition.notify_all().map_err(Exception::from),
     };
@@ -136,7 +136,7 @@ fn barrier(world: &Rc<World>) -> Result<(), Exception> {
         Barrier::new(2).with_action(move || its.act(1))
     });
     match world.random.below(4) {
-        0 | 1 => barrier.wait(world.limit()).map(drop),
+        0 | 1 => barrier.wait_timeout(world.limit()).map(drop),
         2 => {
             barrier.reset();
             Ok(())

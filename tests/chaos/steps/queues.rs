@@ -45,7 +45,7 @@ fn joinable(world: &Rc<World>) -> Result<(), Exception> {
             queue.task_done()?;
             done
         }
-        3 => queue.join(world.limit()).map(drop),
+        3 => queue.join_timeout(world.limit()).map(drop),
         4 => Ok(queue.task_done()?),
         _ => {
             queue.shutdown(world.random.once_in(2));
@@ -75,7 +75,7 @@ fn pool(world: &Rc<World>) -> Result<(), Exception> {
         0 | 1 => pool
             .spawn(function(world))
             .map(|greenlet| world.keep(&world.greenlets, greenlet)),
-        2 => pool.join(world.limit()).map(drop),
+        2 => pool.join_timeout(world.limit()).map(drop),
         3 => pool.kill(),
         4 => {
             let its = world.clone();

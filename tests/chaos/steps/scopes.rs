@@ -46,7 +46,7 @@ pub(super) fn step(world: &Rc<World>) -> Result<(), Exception> {
                 Ok(canary.clone())
             });
             match world.random.below(4) {
-                0 => greenlet.join(world.limit())?,
+                0 => greenlet.join_timeout(world.limit())?,
                 1 => world.keep(&world.anys, greenlet.any()),
                 2 => world.steps(1)?,
                 _ => {}

@@ -18,7 +18,7 @@ fn task(ledger: &Arc<Ledger>, shared: &Arc<Shared>) -> Result<Canary, Exception>
     });
     let canary = Canary::new(ledger);
     sleep(0)?;
-    shared.event.wait(0.001)?;
+    shared.event.wait_timeout(0.001)?;
     shared.event.set();
     let ended = spawn(move || canary);
     ended.get()
@@ -66,7 +66,7 @@ pub(super) fn step(world: &Rc<World>) -> Result<(), Exception> {
             }
             Ok(())
         }
-        4 => shared.event.wait(world.soon()).map(drop),
+        4 => shared.event.wait_timeout(world.soon()).map(drop),
         5 => {
             match random.below(2) {
                 0 => shared.event.set(),

@@ -12,8 +12,8 @@ use gevent::core::Events;
 use gevent::event::Event;
 use gevent::hub::{self, MultipleWaiter, Park, Resume, Waiter};
 use gevent::{
-    Exception, Greenlet, JoinAll, Kill, Timeout, get_hub, getcurrent, iwait, joinall, joinall_with, killall,
-    killall_with, sleep, sleep_with_ref, spawn, wait, with_timeout,
+    Exception, Greenlet, JoinAll, Kill, Timeout, Wait, get_hub, getcurrent, iwait_timeout, joinall, joinall_timeout,
+    joinall_with, killall, killall_with, sleep, sleep_with_ref, spawn, wait, wait_timeout, wait_with, with_timeout,
 };
 
 /// The time limit of the calls that take one.
@@ -24,7 +24,7 @@ fn other() -> (Greenlet<i32>, Event) {
     let told = Event::new();
     let its = told.clone();
     let greenlet = spawn(move || {
-        its.wait(None)?;
+        its.wait()?;
         Ok(7)
     });
     (greenlet, told)
@@ -51,16 +51,16 @@ fn killing(call: fn(&Greenlet<()>) -> TestResult) -> Case {
     let greenlet = spawn(move || {
         its.set();
         let killed = sleep(LONG);
-        gevent::mask_kill(|| end.wait(None))?;
+        gevent::mask_kill(|| end.wait())?;
         killed
     });
-    begun.wait(None).expect("it begins");
+    begun.wait().expect("it begins");
     let check = greenlet.clone();
     case(
         move || call(&greenlet),
         move || told.set(),
         move |_| {
-            check.join(LONG).expect("nobody kills the test");
+            check.join_timeout(LONG).expect("nobody kills the test");
             assert!(check.ready() && check.successful());
             assert_eq!(check.has_links(), 0);
         },
@@ -151,13 +151,13 @@ pub(super) fn rows() -> Vec<Row> {
             Timeout::new(0.001).silent(|| sleep(LONG)).map(drop)
         }),
         alone("hub/src/wait.rs Hub::wait", || {
-            let timer = get_hub().loop_().timer(0.001, 0.0)?;
+            let timer = get_hub().loop_().timer(0.001)?;
             let waited = get_hub().wait(&timer);
             assert!(!timer.active());
             waited
         }),
         alone("hub/src/wait.rs Hub::wait_timeout", || {
-            let timer = get_hub().loop_().timer(LIMIT, 0.0)?;
+            let timer = get_hub().loop_().timer(LIMIT)?;
             let waited = get_hub().wait_timeout(&timer, 0.001);
             assert!(!timer.active());
             assert!(!waited?);
@@ -168,30 +168,41 @@ pub(super) fn rows() -> Vec<Row> {
         [
             (
                 "src/greenlet/join.rs Greenlet::join",
-                (|g| g.join(LIMIT)) as fn(&Greenlet<i32>) -> TestResult,
+                (|g| g.join()) as fn(&Greenlet<i32>) -> TestResult,
             ),
-            ("src/greenlet/join.rs AnyGreenlet::join", |g| g.any().join(None)),
+            ("src/greenlet/join.rs Greenlet::join_timeout", |g| g.join_timeout(LIMIT)),
+            ("src/greenlet/join.rs AnyGreenlet::join", |g| g.any().join()),
+            ("src/greenlet/join.rs AnyGreenlet::join_timeout", |g| {
+                g.any().join_timeout(LIMIT)
+            }),
             ("src/greenlet/handle.rs Greenlet::get", |g| g.get().map(drop)),
             ("src/greenlet/handle.rs Greenlet::get_timeout", |g| {
                 g.get_timeout(LIMIT).map(drop)
             }),
-            ("src/greenlet/join.rs joinall", |g| joinall([g, g], None).map(drop)),
+            ("src/greenlet/join.rs joinall", |g| joinall([g, g]).map(drop)),
+            ("src/greenlet/join.rs joinall_timeout", |g| {
+                assert_eq!(joinall_timeout([g, g], LIMIT)?.len(), 2);
+                Ok(())
+            }),
             ("src/greenlet/join.rs joinall_with", |g| {
                 for raise_error in [false, true] {
-                    let settings = JoinAll {
-                        raise_error,
-                        ..JoinAll::default()
-                    };
+                    let mut settings = JoinAll::default();
+                    settings.raise_error = raise_error;
                     joinall_with([g, g], settings)?;
                 }
                 Ok(())
             }),
-            ("hub/src/iwait.rs wait", |g| {
-                assert_eq!(wait([g.clone()], LIMIT, None)?.len(), 1);
+            ("hub/src/iwait.rs wait", |g| wait([g.clone()]).map(drop)),
+            ("hub/src/iwait.rs wait_timeout", |g| {
+                assert_eq!(wait_timeout([g.clone()], LIMIT)?.len(), 1);
+                Ok(())
+            }),
+            ("hub/src/iwait.rs wait_with", |g| {
+                assert_eq!(wait_with([g.clone(), g.clone()], Wait::default().count(1))?.len(), 1);
                 Ok(())
             }),
             ("hub/src/iwait.rs WaitIterator::next", |g| {
-                next(iwait([g.clone()], LIMIT, None)?)
+                next(iwait_timeout([g.clone()], LIMIT)?)
             }),
         ]
         .map(|(name, call)| row(name, move || joining(call))),
@@ -208,21 +219,12 @@ pub(super) fn rows() -> Vec<Row> {
             }),
             ("src/greenlet/kill.rs AnyGreenlet::kill", |g| g.any().kill()),
             ("src/greenlet/kill.rs AnyGreenlet::kill_with", |g| {
-                assert!(g.any().kill_with(Kill {
-                    timeout: Some(LIMIT),
-                    ..Kill::default()
-                })?);
+                assert!(g.any().kill_with(Kill::default().timeout(LIMIT))?);
                 Ok(())
             }),
             ("src/greenlet/kill.rs killall", |g| killall([g])),
             ("src/greenlet/kill.rs killall_with", |g| {
-                killall_with(
-                    [g],
-                    Kill {
-                        timeout: Some(LIMIT),
-                        ..Kill::default()
-                    },
-                )
+                killall_with([g], Kill::default().timeout(LIMIT))
             }),
         ]
         .map(|(name, call)| row(name, move || killing(call))),
@@ -234,7 +236,7 @@ pub(super) fn rows() -> Vec<Row> {
             move || greenlet.with(|_| Ok(())),
             move || told.set(),
             move |got| {
-                check.join(LONG).expect("nobody kills the test");
+                check.join_timeout(LONG).expect("nobody kills the test");
                 // If the call was ended, the greenlet is killed, unless it was told to end before.
                 assert!(!got || check.value() == Some(7));
                 assert!(check.successful());
@@ -346,7 +348,7 @@ pub(super) fn rows() -> Vec<Row> {
                 gevent::scope(|s| {
                     for _ in 0..2 {
                         s.spawn(|| {
-                            its.wait(None)?;
+                            its.wait()?;
                             count.set(count.get() + 1);
                             Ok(())
                         });

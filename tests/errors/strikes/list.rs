@@ -192,12 +192,12 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
     ),
     (
         "src/greenlet/builder.rs",
-        "Builder::spawn_later Builder::switch_out",
-        "start a greenlet",
+        "Builder::switch_out",
+        "sets a function that must not wait",
     ),
     (
         "src/greenlet/handle.rs",
-        "Greenlet::get_nowait Greenlet::spawn_later Greenlet::throw spawn_later",
+        "Greenlet::get_nowait Greenlet::throw",
         "do not wait",
     ),
     ("src/greenlet/raw.rs", "spawn_raw", "starts a greenlet"),

@@ -54,7 +54,11 @@ macro_rules! semaphores {
             ),
             row(
                 concat!($file, " ", $name, "::wait"),
-                semaphore!($($type)*, |s| { assert_eq!(s.wait(LIMIT)?, 1); Ok(()) }, false),
+                semaphore!($($type)*, |s| { assert_eq!(s.wait()?, 1); Ok(()) }, false),
+            ),
+            row(
+                concat!($file, " ", $name, "::wait_timeout"),
+                semaphore!($($type)*, |s| { assert_eq!(s.wait_timeout(LIMIT)?, 1); Ok(()) }, false),
             ),
         ]
     };
@@ -85,9 +89,16 @@ macro_rules! results {
             call(concat!($file, " AsyncResult::get_timeout"), |r| {
                 r.get_timeout(LIMIT).map(drop)
             }),
-            call(concat!($file, " AsyncResult::result"), |r| r.result(LIMIT).map(drop)),
+            call(concat!($file, " AsyncResult::result"), |r| r.result().map(drop)),
+            call(concat!($file, " AsyncResult::result_timeout"), |r| {
+                r.result_timeout(LIMIT).map(drop)
+            }),
             call(concat!($file, " AsyncResult::wait"), |r| {
-                assert_eq!(r.wait(LIMIT)?, Some(7));
+                assert_eq!(r.wait()?, Some(7));
+                Ok(())
+            }),
+            call(concat!($file, " AsyncResult::wait_timeout"), |r| {
+                assert_eq!(r.wait_timeout(LIMIT)?, Some(7));
                 Ok(())
             }),
         ]
@@ -100,7 +111,7 @@ fn held(call: fn(&RLock) -> TestResult, takes: bool) -> Case {
     let (its, told) = (lock.clone(), free.clone());
     let holder = spawn(move || {
         let _guard = its.acquire_guard()?;
-        told.wait(None).map(drop)
+        told.wait().map(drop)
     });
     gevent::sleep(0).expect("the holder runs");
     let check = lock.clone();
@@ -114,7 +125,7 @@ fn held(call: fn(&RLock) -> TestResult, takes: bool) -> Case {
         },
         move || free.set(),
         move |_| {
-            holder.join(None).expect("it is told");
+            holder.join().expect("it is told");
             assert!(!check.locked());
         },
     )
@@ -174,7 +185,14 @@ pub(super) fn rows() -> Vec<Row> {
     rows.push(row(
         "src/event/event.rs Event::wait",
         settable!(Event::new(), |e: &Event| e.set(), |e: &Event| {
-            assert!(e.wait(LIMIT)?);
+            assert!(e.wait()?);
+            Ok::<(), Exception>(())
+        }),
+    ));
+    rows.push(row(
+        "src/event/event.rs Event::wait_timeout",
+        settable!(Event::new(), |e: &Event| e.set(), |e: &Event| {
+            assert!(e.wait_timeout(LIMIT)?);
             Ok::<(), Exception>(())
         }),
     ));
@@ -184,7 +202,18 @@ pub(super) fn rows() -> Vec<Row> {
             threadsafe::Event::new(),
             |e: &threadsafe::Event| e.set(),
             |e: &threadsafe::Event| {
-                assert!(e.wait(LIMIT)?);
+                assert!(e.wait()?);
+                Ok::<(), Exception>(())
+            }
+        ),
+    ));
+    rows.push(row(
+        "src/threadsafe/event.rs Event::wait_timeout",
+        settable!(
+            threadsafe::Event::new(),
+            |e: &threadsafe::Event| e.set(),
+            |e: &threadsafe::Event| {
+                assert!(e.wait_timeout(LIMIT)?);
                 Ok::<(), Exception>(())
             }
         ),
@@ -198,7 +227,21 @@ pub(super) fn rows() -> Vec<Row> {
                 latch.check_and_notify();
             },
             |latch: &AbstractLinkable<Latch>| {
-                assert!(latch.wait(LIMIT)?);
+                assert!(latch.wait()?);
+                Ok::<(), Exception>(())
+            }
+        ),
+    ));
+    rows.push(row(
+        "src/abstract_linkable.rs AbstractLinkable::wait_timeout",
+        settable!(
+            AbstractLinkable::new(Latch(Cell::new(false))),
+            |latch: &AbstractLinkable<Latch>| {
+                latch.state().0.set(true);
+                latch.check_and_notify();
+            },
+            |latch: &AbstractLinkable<Latch>| {
+                assert!(latch.wait_timeout(LIMIT)?);
                 Ok::<(), Exception>(())
             }
         ),
@@ -241,14 +284,28 @@ pub(super) fn rows() -> Vec<Row> {
     rows.push(row("src/lock/condition.rs Condition::wait", || {
         condition(|condition, seen| {
             if !seen.get() {
-                assert!(condition.wait(LIMIT)?);
+                assert!(condition.wait()?);
+            }
+            Ok(())
+        })
+    }));
+    rows.push(row("src/lock/condition.rs Condition::wait_timeout", || {
+        condition(|condition, seen| {
+            if !seen.get() {
+                assert!(condition.wait_timeout(LIMIT)?);
             }
             Ok(())
         })
     }));
     rows.push(row("src/lock/condition.rs Condition::wait_for", || {
         condition(|condition, seen| {
-            assert!(condition.wait_for(|| seen.get(), LIMIT)?);
+            assert!(condition.wait_for(|| seen.get())?);
+            Ok(())
+        })
+    }));
+    rows.push(row("src/lock/condition.rs Condition::wait_for_timeout", || {
+        condition(|condition, seen| {
+            assert!(condition.wait_for_timeout(|| seen.get(), LIMIT)?);
             Ok(())
         })
     }));
@@ -256,12 +313,27 @@ pub(super) fn rows() -> Vec<Row> {
         let barrier = Barrier::new(2);
         let (give, check) = (barrier.clone(), barrier.clone());
         case(
-            move || barrier.wait(LIMIT).map(drop),
+            move || barrier.wait().map(drop),
             move || {
                 let other = give.clone();
                 spawn(move || {
                     // Without the greenlet whose wait was ended, the barrier is never full.
-                    gevent::Timeout::new(0.001).silent(|| other.wait(None)).map(drop)
+                    gevent::Timeout::new(0.001).silent(|| other.wait()).map(drop)
+                });
+            },
+            move |_| assert!(!check.broken()),
+        )
+    }));
+    rows.push(row("src/lock/barrier.rs Barrier::wait_timeout", || {
+        let barrier = Barrier::new(2);
+        let (give, check) = (barrier.clone(), barrier.clone());
+        case(
+            move || barrier.wait_timeout(LIMIT).map(drop),
+            move || {
+                let other = give.clone();
+                spawn(move || {
+                    // Without the greenlet whose wait was ended, the barrier is never full.
+                    gevent::Timeout::new(0.001).silent(|| other.wait()).map(drop)
                 });
             },
             move |_| assert!(!check.broken()),

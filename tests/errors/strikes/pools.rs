@@ -17,15 +17,15 @@ const LIMIT: f64 = 1000.0;
 fn full(call: fn(&Pool) -> TestResult) -> Case {
     let (pool, told) = (Pool::new(1), Event::new());
     let its = told.clone();
-    pool.spawn(move || its.wait(None).map(drop)).expect("there is place");
+    pool.spawn(move || its.wait().map(drop)).expect("there is place");
     let check = pool.clone();
     case(
         move || call(&pool),
         move || told.set(),
         move |_| {
-            assert!(check.join(LONG).expect("nobody kills the test"));
+            assert!(check.join_timeout(LONG).expect("nobody kills the test"));
             assert_eq!((check.len(), check.free_count()), (0, 1));
-            assert_eq!(check.wait_available(0).expect("nobody kills the test"), 1);
+            assert_eq!(check.wait_available_timeout(0).expect("nobody kills the test"), 1);
         },
     )
 }
@@ -38,9 +38,9 @@ fn busy(call: fn(&Pool, Event) -> TestResult) -> Case {
         move || call(&pool, its),
         move || told.set(),
         move |_| {
-            assert!(check.join(LONG).expect("nobody kills the test"));
+            assert!(check.join_timeout(LONG).expect("nobody kills the test"));
             assert_eq!((check.len(), check.free_count()), (0, 2));
-            assert_eq!(check.wait_available(0).expect("nobody kills the test"), 2);
+            assert_eq!(check.wait_available_timeout(0).expect("nobody kills the test"), 2);
         },
     )
 }
@@ -52,7 +52,7 @@ fn killing(call: fn(&Group) -> TestResult) -> Case {
         let its = told.clone();
         let member = move || {
             let killed = sleep(LONG);
-            gevent::mask_kill(|| its.wait(None))?;
+            gevent::mask_kill(|| its.wait())?;
             killed
         };
         group.spawn(member).expect("there is a hub");
@@ -63,10 +63,7 @@ fn killing(call: fn(&Group) -> TestResult) -> Case {
         move || call(&group),
         move || {
             told.set();
-            let kill = Kill {
-                block: false,
-                ..Kill::default()
-            };
+            let kill = Kill::default().nonblocking();
             rest.kill_with(kill).expect("there is a loop");
         },
         move |_| {
@@ -137,9 +134,13 @@ fn threads(call: fn(&ThreadPool, Told) -> TestResult, busy: usize) -> Case {
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
-    let on_full: [(_, fn(&Pool) -> TestResult); 9] = [
+    let on_full: [(_, fn(&Pool) -> TestResult); 12] = [
         ("src/pool/group.rs Group::wait_available", |p| {
-            assert_eq!(p.wait_available(LIMIT)?, 1);
+            assert_eq!(p.wait_available()?, 1);
+            Ok(())
+        }),
+        ("src/pool/group.rs Group::wait_available_timeout", |p| {
+            assert_eq!(p.wait_available_timeout(LIMIT)?, 1);
             Ok(())
         }),
         ("src/pool/group.rs Group::add", |p| {
@@ -155,11 +156,19 @@ pub(super) fn rows() -> Vec<Row> {
         ("src/pool/group.rs Group::start", |p| p.start(&Greenlet::new(|| ()))),
         ("src/pool/group.rs Group::spawn", |p| p.spawn(|| ()).map(drop)),
         ("src/pool/group.rs Group::join", |p| {
-            assert!(p.join(LIMIT)?);
+            assert!(p.join()?);
+            Ok(())
+        }),
+        ("src/pool/group.rs Group::join_timeout", |p| {
+            assert!(p.join_timeout(LIMIT)?);
             Ok(())
         }),
         ("src/pool/group.rs Group::join_raise_error", |p| {
-            assert!(p.join_raise_error(LIMIT)?);
+            assert!(p.join_raise_error()?);
+            Ok(())
+        }),
+        ("src/pool/group.rs Group::join_raise_error_timeout", |p| {
+            assert!(p.join_raise_error_timeout(LIMIT)?);
             Ok(())
         }),
         ("src/pool/mapping.rs Group::apply", |p| {
@@ -174,46 +183,37 @@ pub(super) fn rows() -> Vec<Row> {
     rows.extend(on_full.map(|(name, call)| row(name, move || full(call))));
     let on_busy: [(_, fn(&Pool, Event) -> TestResult); 6] = [
         ("src/pool/mapping.rs Group::map", |p, told| {
-            let task = move |i: i32| told.wait(None).map(|_| i);
+            let task = move |i: i32| told.wait().map(|_| i);
             assert_eq!(p.map(task, [1, 2, 3])?, [1, 2, 3]);
             Ok(())
         }),
         ("src/pool/mapping.rs Group::map_cb", |p, told| {
-            let task = move |i: i32| told.wait(None).map(|_| i);
+            let task = move |i: i32| told.wait().map(|_| i);
             p.map_cb(task, [1, 2, 3], |values| assert_eq!(values.len(), 3))
                 .map(drop)
         }),
         ("src/pool/imap.rs IMap::next", |p, told| {
-            all(p.imap(move |_| told.wait(None), [1, 2, 3]), 3)
+            all(p.imap(move |_| told.wait(), [1, 2, 3]), 3)
         }),
         ("src/pool/imap.rs IMapUnordered::next", |p, told| {
-            all(p.imap_unordered(move |_| told.wait(None), [1, 2, 3]), 3)
+            all(p.imap_unordered(move |_| told.wait(), [1, 2, 3]), 3)
         }),
         ("src/pool/mapping.rs Group::imap_maxsize", |p, told| {
-            all(p.imap_maxsize(move |_| told.wait(None), [1, 2, 3], 1), 3)
+            all(p.imap_maxsize(move |_| told.wait(), [1, 2, 3], 1), 3)
         }),
         ("src/pool/mapping.rs Group::imap_unordered_maxsize", |p, told| {
-            all(p.imap_unordered_maxsize(move |_| told.wait(None), [1, 2, 3], 1), 3)
+            all(p.imap_unordered_maxsize(move |_| told.wait(), [1, 2, 3], 1), 3)
         }),
     ];
     rows.extend(on_busy.map(|(name, call)| row(name, move || busy(call))));
     let on_killed: [(_, fn(&Group) -> TestResult); 4] = [
         ("src/pool/group.rs Group::kill", |g| g.kill()),
         ("src/pool/group.rs Group::kill_with", |g| {
-            g.kill_with(Kill {
-                timeout: Some(LIMIT),
-                ..Kill::default()
-            })
+            g.kill_with(Kill::default().timeout(LIMIT))
         }),
         ("src/pool/group.rs Group::killone", |g| g.killone(&g.greenlets()[0])),
         ("src/pool/group.rs Group::killone_with", |g| {
-            g.killone_with(
-                &g.greenlets()[0],
-                Kill {
-                    timeout: Some(LIMIT),
-                    ..Kill::default()
-                },
-            )
+            g.killone_with(&g.greenlets()[0], Kill::default().timeout(LIMIT))
         }),
     ];
     rows.extend(on_killed.map(|(name, call)| row(name, move || killing(call))));
@@ -267,8 +267,8 @@ pub(super) fn rows() -> Vec<Row> {
     rows
 }
 
-fn executors() -> [Row; 4] {
-    let calls: [(_, fn(&ThreadPoolExecutor, Told) -> TestResult, usize); 4] = [
+fn executors() -> [Row; 6] {
+    let calls: [(_, fn(&ThreadPoolExecutor, Told) -> TestResult, usize); 6] = [
         (
             "src/threadpool/executor.rs ThreadPoolExecutor::submit",
             |e, _| e.submit(|| ()).map(drop),
@@ -281,14 +281,28 @@ fn executors() -> [Row; 4] {
         ),
         (
             "src/threadpool/executor.rs Future::result",
-            |e, told| e.submit(move || wait_for(&told))?.result(LIMIT),
+            |e, told| e.submit(move || wait_for(&told))?.result(),
+            0,
+        ),
+        (
+            "src/threadpool/executor.rs Future::result_timeout",
+            |e, told| e.submit(move || wait_for(&told))?.result_timeout(LIMIT),
             0,
         ),
         (
             "src/threadpool/executor.rs Future::exception",
             |e, told| {
                 let future = e.submit(move || wait_for(&told))?;
-                assert!(future.exception(LIMIT)?.is_none());
+                assert!(future.exception()?.is_none());
+                Ok(())
+            },
+            0,
+        ),
+        (
+            "src/threadpool/executor.rs Future::exception_timeout",
+            |e, told| {
+                let future = e.submit(move || wait_for(&told))?;
+                assert!(future.exception_timeout(LIMIT)?.is_none());
                 Ok(())
             },
             0,

@@ -221,10 +221,16 @@ pub(super) fn rows() -> Vec<Row> {
     ];
     rows.extend(put.map(|(name, call)| row(name, move || putting(call))));
     rows.push(row("src/queue/joinable.rs BaseJoinableQueue::join", || {
-        joining::<Local>(|q| q.join(LIMIT).map(|done| assert!(done)))
+        joining::<Local>(|q| q.join().map(|done| assert!(done)))
+    }));
+    rows.push(row("src/queue/joinable.rs BaseJoinableQueue::join_timeout", || {
+        joining::<Local>(|q| q.join_timeout(LIMIT).map(|done| assert!(done)))
     }));
     rows.push(row("src/threadsafe/queue.rs Queue::join", || {
-        joining::<Shared>(|q| q.join(LIMIT).map(|done| assert!(done)))
+        joining::<Shared>(|q| q.join().map(|done| assert!(done)))
+    }));
+    rows.push(row("src/threadsafe/queue.rs Queue::join_timeout", || {
+        joining::<Shared>(|q| q.join_timeout(LIMIT).map(|done| assert!(done)))
     }));
     let get: [(_, fn(&Rendezvous) -> TestResult); 3] = [
         ("src/queue/channel.rs Channel::get", |c| c.get().map(drop)),

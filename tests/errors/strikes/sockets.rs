@@ -136,7 +136,7 @@ fn serving(call: fn(&StreamServer) -> TestResult, stops: bool) -> Case {
     let server = StreamServer::builder()
         .spawn(1)
         .stop_timeout(LIMIT)
-        .build("127.0.0.1:0", move |_, _| its.wait(None).map(drop));
+        .build("127.0.0.1:0", move |_, _| its.wait().map(drop));
     server.start().expect("there is a port");
     let address = server.address().expect("it is started");
     let client = TcpStream::connect(address).expect("it listens");
@@ -156,7 +156,7 @@ fn serving(call: fn(&StreamServer) -> TestResult, stops: bool) -> Case {
         move |_| {
             assert!(!check.started());
             drop(client);
-            check.stop(LONG).expect("nobody kills the test");
+            check.stop_timeout(LONG).expect("nobody kills the test");
         },
     )
 }
@@ -251,8 +251,9 @@ pub(super) fn rows() -> Vec<Row> {
     rows.push(row("src/server.rs StreamServer::serve_forever", || {
         serving(|s| s.serve_forever(), true)
     }));
-    rows.push(row("src/server.rs StreamServer::stop", || {
-        serving(|s| s.stop(None), false)
+    rows.push(row("src/server.rs StreamServer::stop", || serving(|s| s.stop(), false)));
+    rows.push(row("src/server.rs StreamServer::stop_timeout", || {
+        serving(|s| s.stop_timeout(LIMIT), false)
     }));
     rows
 }

@@ -221,7 +221,7 @@ fn run_once(row: &Row, kind: Kind, when: When, floor: Option<&Floor>) -> Result<
         sleep(0)?;
     }
     strike.give()?;
-    victim.join(LONG)?;
+    victim.join_timeout(LONG)?;
     // By now `give` is done, whether the victim was still there or not.
     sleep(0)?;
     let ended = ended.take();

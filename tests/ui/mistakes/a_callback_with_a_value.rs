@@ -6,6 +6,6 @@ use gevent::event::Event;
 
 fn main() {
     let event = Event::new();
-    let timer = gevent::get_hub().loop_().timer(0.1, 0.0).unwrap();
+    let timer = gevent::get_hub().loop_().timer(0.1).unwrap();
     timer.start(move || event.wait(0)).unwrap();
 }

@@ -4,7 +4,7 @@
 //! Cure: `[a.any(), b.any()]`
 
 fn main() {
-    let _ = gevent::joinall([gevent::spawn_later(1, || 1)], None);
+    let _ = gevent::joinall([gevent::pool::Pool::new(2).spawn(|| 1)]);
     let thread = std::thread::spawn(|| ());
-    let _ = gevent::joinall([&thread], None);
+    let _ = gevent::joinall([&thread]);
 }

@@ -10,9 +10,9 @@ use gevent::event::Event;
 
 fn main() {
     let event = Event::new();
-    let _ = event.wait(Some(5));
-    let _ = event.wait(Some(Duration::from_secs(5)));
+    let _ = event.wait_timeout(Some(5));
+    let _ = event.wait_timeout(Some(Duration::from_secs(5)));
     let _ = gevent::sleep("1");
     let _ = gevent::sleep(Instant::now());
-    let _ = event.wait(());
+    let _ = event.wait_timeout(());
 }

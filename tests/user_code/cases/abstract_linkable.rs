@@ -59,14 +59,16 @@ fn states_of_users() {
         let _ = (door.linkcount(), door.address(), format!("{door:?}"));
         assert!(door.same(door) && Linkable::exception(door).is_none());
         open(door);
-        any(door.wait(LONG));
+        any(door.wait_timeout(LONG));
     };
     let after: fn(&Doors) = |door| {
         open(door);
-        assert!(door.wait(LONG).expect("nobody kills the test"));
+        assert!(door.wait_timeout(LONG).expect("nobody kills the test"));
     };
     Case {
-        names: &["abstract_linkable::AbstractLinkable::{check_and_notify, ready, rawlink, wait} | Waitable"],
+        names: &[
+            "abstract_linkable::AbstractLinkable::{check_and_notify, ready, rawlink, wait, wait_timeout} | Waitable",
+        ],
         make: |trap| AbstractLinkable::new(Door(Cell::new(false), Some((Code::Ord, trap)))),
         calls: vec![
             |door, _| {
@@ -79,7 +81,11 @@ fn states_of_users() {
             },
             |door, _| {
                 door.state().0.set(true);
-                door.wait(LONG).map(drop)
+                door.wait_timeout(LONG).map(drop)
+            },
+            |door, _| {
+                door.state().0.set(true);
+                door.wait().map(drop)
             },
             |door, _| {
                 door.state().0.set(true);
@@ -90,7 +96,7 @@ fn states_of_users() {
             },
         ],
         others,
-        waits: Some(|door| door.wait(None).map(drop)),
+        waits: Some(|door| door.wait().map(drop)),
         after,
     }
     .run();
@@ -99,7 +105,7 @@ fn states_of_users() {
         make: |trap| AbstractLinkable::new(Door(Cell::new(false), Some((Code::Debug, trap)))),
         calls: vec![|door, _| ok(format!("{door:?}"))],
         others,
-        waits: Some(|door| door.wait(None).map(drop)),
+        waits: Some(|door| door.wait().map(drop)),
         after,
     }
     .run();

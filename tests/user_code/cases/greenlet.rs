@@ -14,7 +14,7 @@ type One = Greenlet<Value>;
 
 fn ended(code: Code, trap: Trap) -> One {
     let greenlet = spawn(move || Value::trapped(7, code, trap));
-    greenlet.join(LONG).expect("nobody kills the test");
+    greenlet.join_timeout(LONG).expect("nobody kills the test");
     greenlet
 }
 
@@ -115,7 +115,7 @@ fn ends(_: Trap) -> Rc<Ends> {
 fn note<T: 'static>(ends: &Ends, greenlet: Greenlet<T>) -> TestResult {
     ends.greenlets.borrow_mut().push(greenlet.any());
     ends.end.set();
-    greenlet.join(LONG)
+    greenlet.join_timeout(LONG)
 }
 
 /// What its `Outcome` does is the user's code, too.
@@ -142,14 +142,14 @@ fn functions_of_greenlets() {
         calls: vec![
             |e, trap| note(e, spawn(move || trap.spring())),
             |e, trap| note(e, spawn(move || OwnOutcome(trap))),
-            |e, trap| note(e, spawn_later(0.0, move || trap.spring())?),
+            |e, trap| note(e, spawn_later(0.0, move || trap.spring())),
             |e, trap| {
                 let greenlet = Greenlet::new(move || trap.spring());
                 greenlet.start()?;
                 note(e, greenlet)
             },
             |e, trap| note(e, Greenlet::spawn(move || trap.spring())),
-            |e, trap| note(e, Greenlet::spawn_later(0.0, move || trap.spring())?),
+            |e, trap| note(e, Greenlet::spawn_later(0.0, move || trap.spring())),
             |e, trap| {
                 let greenlet = Greenlet::<()>::builder().build(move || trap.spring());
                 greenlet.start()?;
@@ -158,7 +158,7 @@ fn functions_of_greenlets() {
             |e, trap| note(e, Greenlet::<()>::builder().spawn(move || trap.spring())),
             |e, trap| {
                 let builder = Greenlet::<()>::builder();
-                note(e, builder.spawn_later(0.0, move || trap.spring())?)
+                note(e, builder.spawn_later(0.0, move || trap.spring()))
             },
         ],
         others: |e| {
@@ -167,14 +167,14 @@ fn functions_of_greenlets() {
             }
         },
         waits: Some(|e| {
-            e.end.wait(None)?;
+            e.end.wait()?;
             let greenlets = e.greenlets.borrow().clone();
-            joinall(greenlets, None).map(drop)
+            joinall(greenlets).map(drop)
         }),
         after: |e| {
             e.end.set();
             for greenlet in e.greenlets.take() {
-                greenlet.join(LONG).expect("nobody kills the test");
+                greenlet.join_timeout(LONG).expect("nobody kills the test");
                 assert!(greenlet.ready(), "its joiners would wait for ever");
             }
         },
@@ -203,10 +203,10 @@ fn functions_of_greenlets() {
             },
         ],
         others: |e| drop(e.greenlets.borrow().clone()),
-        waits: Some(|e| e.end.wait(None).map(drop)),
+        waits: Some(|e| e.end.wait().map(drop)),
         after: |e| {
             e.end.set();
-            joinall(e.greenlets.take(), None).expect("nobody kills the test");
+            joinall(e.greenlets.take()).expect("nobody kills the test");
         },
     }
     .run();
@@ -218,7 +218,7 @@ fn linked(_: Trap) -> Linked {
     let end = Event::new();
     let its = end.clone();
     let greenlet = spawn(move || {
-        its.wait(None)?;
+        its.wait()?;
         Ok(7_u32)
     });
     (greenlet, end, Rc::default())
@@ -270,10 +270,10 @@ fn links_of_greenlets() {
             end.set();
             greenlet.rawlink(|_| ());
         },
-        waits: Some(|(greenlet, ..)| greenlet.join(None)),
+        waits: Some(|(greenlet, ..)| greenlet.join()),
         after: |(greenlet, end, count)| {
             end.set();
-            greenlet.join(LONG).expect("nobody kills the test");
+            greenlet.join_timeout(LONG).expect("nobody kills the test");
             sleep(0).expect("nobody kills the test");
             assert_eq!((count.get(), greenlet.get().ok()), (1, Some(7)));
         },
@@ -312,7 +312,7 @@ fn callbacks_for_spawns() {
             }
             CALLBACKS.set(callbacks.into());
             own.set(1);
-            spawn(|| ()).join(None)
+            spawn(|| ()).join()
         }],
         others: |(called, own)| own.set(called.get()),
         waits: None,
@@ -368,10 +368,10 @@ fn what_describes_a_greenlet() {
             },
         ],
         others: |e| drop(e.greenlets.borrow().clone()),
-        waits: Some(|e| e.end.wait(None).map(drop)),
+        waits: Some(|e| e.end.wait().map(drop)),
         after: |e| {
             e.end.set();
-            joinall(e.greenlets.take(), None).expect("nobody kills the test");
+            joinall(e.greenlets.take()).expect("nobody kills the test");
         },
     }
     .run();
@@ -420,7 +420,7 @@ fn names_in_a_tree() -> TestResult {
         }
     }
     let tree = spawn(|| Ok(SpawnTreeLocals::of(&gevent::getcurrent())));
-    tree.join(None)?;
+    tree.join()?;
     let tree = tree.take().expect("it has ended");
     tree.set(Name(tree.clone()), 2);
     let both = (tree.get::<i32>("inner"), tree.get::<i32>("outer"));
@@ -437,7 +437,7 @@ struct Keeps(#[allow(dead_code, reason = "it is there to be dropped")] AnyGreenl
 #[test]
 fn a_value_may_keep_its_own_greenlet() -> TestResult {
     let greenlet = spawn(|| Keeps(AnyGreenlet::of(&gevent::getcurrent()).expect("it is one")));
-    greenlet.join(None)?;
+    greenlet.join()?;
     assert!(Linkable::ready(&greenlet));
     drop(greenlet.take());
     Ok(())

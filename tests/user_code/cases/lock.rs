@@ -62,16 +62,26 @@ fn links_of_semaphores() {
 #[test]
 fn predicates_of_conditions() {
     Case {
-        names: &["lock::Condition::wait_for | FnMut"],
+        names: &["lock::Condition::{wait_for, wait_for_timeout} | FnMut"],
         make: |_| Condition::new(),
-        calls: vec![|condition, trap| {
-            let _held = condition.acquire_guard()?;
-            let predicate = || {
-                trap.spring();
-                true
-            };
-            condition.wait_for(predicate, LONG).map(drop)
-        }],
+        calls: vec![
+            |condition, trap| {
+                let _held = condition.acquire_guard()?;
+                let predicate = || {
+                    trap.spring();
+                    true
+                };
+                condition.wait_for_timeout(predicate, LONG).map(drop)
+            },
+            |condition, trap| {
+                let _held = condition.acquire_guard()?;
+                let predicate = || {
+                    trap.spring();
+                    true
+                };
+                condition.wait_for(predicate).map(drop)
+            },
+        ],
         others: |condition| {
             // The lock is held by whoever calls the predicate.
             let _ = (condition.lock().locked(), format!("{condition:?}"));
@@ -79,7 +89,7 @@ fn predicates_of_conditions() {
         },
         waits: Some(|condition| {
             let _held = condition.acquire_guard()?;
-            condition.wait(None).map(drop)
+            condition.wait().map(drop)
         }),
         after: |condition| {
             let _held = condition.acquire_guard().expect("nobody holds it");
@@ -94,20 +104,20 @@ fn actions_of_barriers() {
     Case {
         names: &["lock::Barrier::with_action | Fn"],
         make: |trap| Barrier::new(2).with_action(move || trap.spring()),
-        calls: vec![|barrier, _| barrier.wait(LONG).map(drop)],
+        calls: vec![|barrier, _| barrier.wait_timeout(LONG).map(drop)],
         others: |barrier| {
             let _ = (barrier.n_waiting(), barrier.broken(), format!("{barrier:?}"));
             barrier.abort();
         },
-        waits: Some(|barrier| barrier.wait(None).map(drop)),
+        waits: Some(|barrier| barrier.wait().map(drop)),
         after: |barrier| {
             barrier.reset();
             // Those of before leave first.
             sleep(0).expect("nobody kills the test");
             barrier.reset();
             let its = barrier.clone();
-            let other = spawn(move || its.wait(LONG).map(drop));
-            any(barrier.wait(LONG));
+            let other = spawn(move || its.wait_timeout(LONG).map(drop));
+            any(barrier.wait_timeout(LONG));
             other.get().expect("both came");
         },
     }

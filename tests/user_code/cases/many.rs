@@ -8,7 +8,10 @@ use crate::support::{LONG, TestResult};
 use crate::trap::{Case, Code, Trap, Value};
 use gevent::event::Event;
 use gevent::greenlet::{AsGreenlet, Killable, Victim};
-use gevent::{AnyGreenlet, Greenlet, JoinAll, Kill, joinall, joinall_with, kill, killall, killall_with, sleep, spawn};
+use gevent::{
+    AnyGreenlet, Greenlet, JoinAll, Kill, joinall, joinall_timeout, joinall_with, kill, killall, killall_with, sleep,
+    spawn,
+};
 
 /// A greenlet by a handle of the user's own.
 #[derive(Clone)]
@@ -34,7 +37,7 @@ fn several(trap: Trap) -> Several {
     let end = Event::new();
     let greenlets = (0..3).map(|_| {
         let its = end.clone();
-        spawn(move || its.wait(None).map(drop))
+        spawn(move || its.wait().map(drop))
     });
     let greenlets = greenlets.collect();
     sleep(0).expect("nobody kills the test");
@@ -48,30 +51,31 @@ fn own(all: &Several) -> Vec<Own> {
 #[test]
 fn handles_of_users_and_iterators() {
     let others: fn(&Several) = |all| all.1.iter().for_each(use_it);
-    let waits: fn(&Several) -> TestResult = |all| joinall(&all.1, None).map(drop);
+    let waits: fn(&Several) -> TestResult = |all| joinall(&all.1).map(drop);
     let after: fn(&Several) = |all| {
         all.0.set();
-        joinall(&all.1, None).expect("nobody kills the test");
+        joinall(&all.1).expect("nobody kills the test");
         assert!(all.1.iter().all(Greenlet::ready));
         assert!(all.1.iter().all(|greenlet| greenlet.has_links() == 0));
     };
     Case {
         names: &[
-            "greenlet::{joinall, joinall_with} | AsGreenlet",
+            "greenlet::{joinall, joinall_timeout, joinall_with} | AsGreenlet",
             "greenlet::AsGreenlet::as_greenlet | AsGreenlet",
         ],
         make: several,
         calls: vec![
             |all, _| {
                 all.0.set();
-                joinall(own(all), None).map(drop)
+                joinall(own(all)).map(drop)
             },
             |all, _| {
                 all.0.set();
-                let settings = JoinAll {
-                    raise_error: true,
-                    ..JoinAll::default()
-                };
+                joinall_timeout(own(all), LONG).map(drop)
+            },
+            |all, _| {
+                all.0.set();
+                let settings = JoinAll::default().raise_error();
                 joinall_with(own(all), settings).map(drop)
             },
         ],
@@ -81,12 +85,16 @@ fn handles_of_users_and_iterators() {
     }
     .run();
     Case {
-        names: &["greenlet::{joinall, joinall_with} | Iterator"],
+        names: &["greenlet::{joinall, joinall_timeout, joinall_with} | Iterator"],
         make: several,
         calls: vec![
             |all, trap| {
                 all.0.set();
-                joinall(all.1.iter().inspect(|_| trap.spring()), None).map(drop)
+                joinall(all.1.iter().inspect(|_| trap.spring())).map(drop)
+            },
+            |all, trap| {
+                all.0.set();
+                joinall_timeout(all.1.iter().inspect(|_| trap.spring()), LONG).map(drop)
             },
             |all, trap| {
                 all.0.set();
@@ -157,7 +165,7 @@ fn what_the_killed_ones_own() {
             |all, _| killall(&**all),
         ],
         others: |all| all.iter().for_each(use_it),
-        waits: Some(|all| joinall(&**all, None).map(drop)),
+        waits: Some(|all| joinall(&**all).map(drop)),
         after: |all| {
             killall(&**all).expect("nobody kills the test");
             assert!(all.iter().all(Greenlet::ready));

@@ -13,11 +13,11 @@ macro_rules! cases_of_maps {
                     &["{pool::Group, threadpool::ThreadPool}::{map, map_async, map_async_cb, map_cb} | Fn"],
                     vec![
                         |pool, trap| pool.map(move |_| trap.spring(), 0..5).map(drop),
-                        |pool, trap| pool.map_async(move |_| trap.spring(), 0..5).join(None),
+                        |pool, trap| pool.map_async(move |_| trap.spring(), 0..5).join(),
                         |pool, trap| pool.map_cb(move |_| trap.spring(), 0..5, |_| ()).map(drop),
                         |pool, trap| {
                             pool.map_async_cb(move |_| trap.spring(), 0..5, |_| ())
-                                .join(None)
+                                .join()
                         },
                     ],
                 );
@@ -27,7 +27,7 @@ macro_rules! cases_of_maps {
                         |pool, trap| pool.map_cb(|_| (), 0..5, |_| trap.spring()).map(drop),
                         |pool, trap| {
                             pool.map_async_cb(|_| (), 0..5, move |_| trap.spring())
-                                .join(None)
+                                .join()
                         },
                     ],
                 );
@@ -62,9 +62,9 @@ macro_rules! cases_of_maps {
                     &["{pool::Group, threadpool::ThreadPool}::{map, map_async, map_async_cb, map_cb} | Iterator"],
                     vec![
                         |pool, trap| pool.map(|_| (), items(trap)).map(drop),
-                        |pool, trap| pool.map_async(|_| (), items(trap)).join(None),
+                        |pool, trap| pool.map_async(|_| (), items(trap)).join(),
                         |pool, trap| pool.map_cb(|_| (), items(trap), |_| ()).map(drop),
-                        |pool, trap| pool.map_async_cb(|_| (), items(trap), |_| ()).join(None),
+                        |pool, trap| pool.map_async_cb(|_| (), items(trap), |_| ()).join(),
                     ],
                 );
                 run(

@@ -24,18 +24,18 @@ fn others(pool: &Pool) {
 }
 
 fn waits(pool: &Pool) -> TestResult {
-    pool.join(None).map(drop)
+    pool.join().map(drop)
 }
 
 /// All its places are free again, and it works.
 fn after(pool: &Pool) {
     pool.kill().expect("nobody kills the test");
     assert!(pool.is_empty() && pool.free_count() == SIZE, "{pool:?}");
-    assert_eq!(pool.wait_available(LONG).expect("nobody kills the test"), SIZE);
+    assert_eq!(pool.wait_available_timeout(LONG).expect("nobody kills the test"), SIZE);
     assert_eq!(pool.apply(|| 5).expect("it works"), 5);
     let all = pool.map(|i| i * 2, [1, 2, 3]).expect("it works");
     assert_eq!(all, [2, 4, 6]);
-    assert!(pool.join(LONG).expect("nobody kills the test"));
+    assert!(pool.join_timeout(LONG).expect("nobody kills the test"));
 }
 
 pub(super) fn run(names: &'static [&'static str], calls: Vec<fn(&Pool, Trap) -> TestResult>) {
@@ -56,13 +56,13 @@ fn functions_of_tasks() {
         &["pool::Group::{apply, apply_async, apply_async_cb, apply_cb, spawn} | FnOnce"],
         vec![
             |pool, trap| pool.apply(move || trap.spring()),
-            |pool, trap| pool.apply_async(move || trap.spring())?.join(None),
-            |pool, trap| pool.spawn(move || trap.spring())?.join(None),
+            |pool, trap| pool.apply_async(move || trap.spring())?.join(),
+            |pool, trap| pool.spawn(move || trap.spring())?.join(),
             |pool, trap| pool.apply_cb(move || trap.spring(), |()| ()),
             |pool, trap| pool.apply_cb(|| (), move |()| trap.spring()),
             |pool, trap| {
                 let task = pool.apply_async_cb(|| (), move |()| trap.spring())?;
-                task.join(None)
+                task.join()
             },
             |pool, trap| {
                 // A full pool does so in another greenlet.
@@ -70,12 +70,12 @@ fn functions_of_tasks() {
                 let end = Event::new();
                 for _ in 0..SIZE {
                     let its = end.clone();
-                    group.spawn(move || its.wait(None).map(drop))?;
+                    group.spawn(move || its.wait().map(drop))?;
                 }
                 let task = group.apply_async_cb(|| (), move |()| trap.spring())?;
                 end.set();
-                task.join(None)?;
-                pool.join(None).map(drop)
+                task.join()?;
+                pool.join().map(drop)
             },
         ],
     );
@@ -88,7 +88,7 @@ fn functions_of_tasks() {
             },
             |pool, trap| {
                 let function = move || Value::trapped(7, Code::Clone, trap);
-                pool.apply_async_cb(function, drop)?.join(None)
+                pool.apply_async_cb(function, drop)?.join()
             },
         ],
     );
@@ -106,7 +106,7 @@ fn values_that_nobody_asks_for() {
                 values.next().expect("there are some").map(std::mem::forget)?;
                 sleep(0)?;
                 drop(values);
-                pool.join(None).map(drop)
+                pool.join().map(drop)
             },
             |pool, trap| {
                 // An iterator that is not used up.
@@ -115,7 +115,7 @@ fn values_that_nobody_asks_for() {
                 let mut values = pool.imap_unordered_maxsize(|_| (), items, 1);
                 values.next().expect("there are some")?;
                 drop(values);
-                pool.join(None).map(drop)
+                pool.join().map(drop)
             },
         ],
     );
@@ -157,11 +157,11 @@ fn handles_of_users() {
         vec![
             |_, trap| {
                 let group = Group::of([own(trap)]);
-                group.join(None).map(drop)
+                group.join().map(drop)
             },
             |_, trap| {
                 let greenlets = (0..3).map(|_| spawn(|| ())).inspect(|_| trap.spring());
-                Group::of(greenlets).join(None).map(drop)
+                Group::of(greenlets).join().map(drop)
             },
         ],
     );
@@ -176,7 +176,7 @@ fn a_map_whose_caller_is_killed_starts_nothing_more() -> TestResult {
         let (count, its, all) = (begun.clone(), end.clone(), pool.clone());
         let task = move |_| {
             count.set(count.get() + 1);
-            its.wait(None).map(drop)
+            its.wait().map(drop)
         };
         let items = (0..100).inspect(|i| {
             if *i > 10 {
@@ -191,7 +191,7 @@ fn a_map_whose_caller_is_killed_starts_nothing_more() -> TestResult {
         let before = begun.get();
         assert!(before < 100);
         end.set();
-        pool.join(None)?;
+        pool.join()?;
         for _ in 0..100 {
             sleep(0)?;
         }

@@ -67,7 +67,7 @@ fn comparisons() {
                         })
                     })
                     .collect();
-                gevent::joinall(&getters, None)?;
+                gevent::joinall(&getters)?;
                 for number in getters.iter().filter_map(|getter| getter.value()) {
                     q.put(Value::plain(number))?;
                 }
@@ -112,7 +112,7 @@ fn whoever_comes_during_a_comparison_has_its_turn_after_it() -> TestResult {
         fn cmp(&self, other: &Slow) -> Ordering {
             if let Some((begun, end)) = BEGUN.take() {
                 begun.set();
-                end.wait(None).expect("nobody kills it");
+                end.wait().expect("nobody kills it");
             }
             self.0.cmp(&other.0)
         }
@@ -125,7 +125,7 @@ fn whoever_comes_during_a_comparison_has_its_turn_after_it() -> TestResult {
     BEGUN.set(Some((begun.clone(), end.clone())));
     let its = queue.clone();
     let putter = gevent::spawn(move || its.put(Slow(2)));
-    begun.wait(None)?;
+    begun.wait()?;
     let getters = [0; 3].map(|_| {
         let its = queue.clone();
         gevent::spawn(move || its.get().map(|item| item.0))
@@ -136,7 +136,7 @@ fn whoever_comes_during_a_comparison_has_its_turn_after_it() -> TestResult {
     assert!(queue.get_nowait().is_err());
     assert_eq!((queue.qsize(), queue.getters()), (3, 3));
     end.set();
-    gevent::joinall(&getters, None)?;
+    gevent::joinall(&getters)?;
     assert_eq!(getters.map(|g| g.value()), [Some(1), Some(2), Some(3)]);
     putter.get()
 }

@@ -39,12 +39,12 @@ pub(super) fn is_complete<S: Storage<Item = Value>>(queue: &BaseQueue<S>, expect
 
 /// A queue in which somebody waits for an item that comes last of all.
 pub(super) fn waits_for_tasks<S: Storage<Item = Value>>(queue: &BaseJoinableQueue<S>) -> TestResult {
-    queue.join(None).map(drop)
+    queue.join().map(drop)
 }
 
 pub(super) fn all_done<S: Storage<Item = Value>>(queue: &BaseJoinableQueue<S>) {
     while queue.task_done().is_ok() {}
-    assert!(queue.join(LONG).expect("nobody kills the test"));
+    assert!(queue.join_timeout(LONG).expect("nobody kills the test"));
     queue.put(Value::plain(1)).expect("there is space");
     assert_eq!(queue.get().expect("it was put").number, 1);
     assert_eq!(queue.unfinished_tasks(), 1);
@@ -243,7 +243,7 @@ fn storages_of_users() {
             q.shutdown(true);
             assert!(q.is_shutdown() && q.is_empty());
             while q.task_done().is_ok() {}
-            assert!(q.join(LONG).expect("nobody kills the test"));
+            assert!(q.join_timeout(LONG).expect("nobody kills the test"));
         },
     }
     .run();
@@ -274,12 +274,12 @@ fn destructors_of_items() {
             any(q.get_nowait());
             drop(q.put_nowait(Value::plain(13)));
         },
-        waits: Some(|q| q.join(None).map(drop)),
+        waits: Some(|q| q.join().map(drop)),
         after: |q| {
             q.shutdown(true);
             assert!(q.is_empty() && q.get().is_err());
             while q.task_done().is_ok() {}
-            assert!(q.join(LONG).expect("nobody kills the test"));
+            assert!(q.join_timeout(LONG).expect("nobody kills the test"));
         },
     }
     .run();
@@ -294,7 +294,7 @@ fn destructors_of_items() {
             Ok(())
         }],
         others: |q| drop(q.put_nowait(Value::plain(13))),
-        waits: Some(|q| q.join(None).map(drop)),
+        waits: Some(|q| q.join().map(drop)),
         after: |q| {
             q.shutdown(true);
             assert!(q.is_empty() && q.is_shutdown() && q.get().is_err());
@@ -362,7 +362,7 @@ fn channels() {
             let its = c.clone();
             let getter = gevent::spawn(move || its.get().map(drop));
             c.put(Value::trapped(10, Code::Drop, trap))?;
-            getter.join(None)
+            getter.join()
         }],
         others: |c| {
             let _ = (c.balance(), c.getters(), c.putters(), format!("{c:?}"));
@@ -435,7 +435,7 @@ fn items_from_iterators_and_what_shows_them() {
             },
         ],
         others: |q| drop(q.put_nowait(None)),
-        waits: Some(|q| q.join(None).map(drop)),
+        waits: Some(|q| q.join().map(drop)),
         after: |q| {
             while q.get_nowait().is_ok() {}
             while q.task_done().is_ok() {}

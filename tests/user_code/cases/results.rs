@@ -57,7 +57,7 @@ macro_rules! cases_of_results {
             #[test]
             fn values_of_results() {
                 run(
-                    &["{event, threadsafe}::AsyncResult::{get, get_nowait, get_timeout, result, value, wait} | Clone"],
+                    &["{event, threadsafe}::AsyncResult::{get, get_nowait, get_timeout, result, result_timeout, value, wait, wait_timeout} | Clone"],
                     vec![
                         |r, trap| {
                             r.set(Value::trapped(7, Code::Clone, trap));
@@ -73,11 +73,19 @@ macro_rules! cases_of_results {
                         },
                         |r, trap| {
                             r.set(Value::trapped(7, Code::Clone, trap));
-                            r.result(LONG).map(drop)
+                            r.result_timeout(LONG).map(drop)
                         },
                         |r, trap| {
                             r.set(Value::trapped(7, Code::Clone, trap));
-                            r.wait(LONG).map(drop)
+                            r.wait_timeout(LONG).map(drop)
+                        },
+                        |r, trap| {
+                            r.set(Value::trapped(7, Code::Clone, trap));
+                            r.result().map(drop)
+                        },
+                        |r, trap| {
+                            r.set(Value::trapped(7, Code::Clone, trap));
+                            r.wait().map(drop)
                         },
                         |r, trap| {
                             r.set(Value::trapped(7, Code::Clone, trap));
@@ -160,7 +168,7 @@ macro_rules! cases_of_results {
                         |r, trap| {
                             let source = gevent::spawn(move || Value::trapped(7, Code::Clone, trap));
                             source.link(r.as_link());
-                            source.join(None)
+                            source.join()
                         },
                     ],
                     |r| {
@@ -221,10 +229,10 @@ macro_rules! cases_of_results {
                         let _ = (e.is_set(), e.linkcount(), format!("{e:?}"));
                         e.set();
                     },
-                    waits: Some(|(e, _)| e.wait(None).map(drop)),
+                    waits: Some(|(e, _)| e.wait().map(drop)),
                     after: |(e, calls)| {
                         assert_eq!(calls.get(), 1, "the other link");
-                        assert!(e.wait(LONG).expect("nobody kills the test"));
+                        assert!(e.wait_timeout(LONG).expect("nobody kills the test"));
                     },
                 }
                 .run();

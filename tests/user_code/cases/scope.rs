@@ -30,7 +30,7 @@ fn functions_of_scopes() {
                         inside.set(inside.get() + 1);
                         let _in = Inside(&inside);
                         assert_eq!(lent.number, 1);
-                        event.wait(LONG).map(drop)
+                        event.wait_timeout(LONG).map(drop)
                     });
                     sleep(0)?;
                     trap.spring();
@@ -45,7 +45,7 @@ fn functions_of_scopes() {
                 let lent = Value::plain(1);
                 let _ended = OnDrop(left);
                 scope(|s| {
-                    s.spawn(|| event.wait(LONG).map(drop));
+                    s.spawn(|| event.wait_timeout(LONG).map(drop));
                     s.spawn(|| {
                         assert_eq!(lent.number, 1);
                         let _told = SetOnDrop(event.clone());
@@ -62,13 +62,13 @@ fn functions_of_scopes() {
                         let _told = SetOnDrop(event.clone());
                         drop(value);
                     });
-                    s.spawn(|| event.wait(LONG).map(drop));
+                    s.spawn(|| event.wait_timeout(LONG).map(drop));
                     Ok(())
                 })
             },
         ],
         others: |(event, _)| event.set(),
-        waits: Some(|(event, _)| event.wait(None).map(drop)),
+        waits: Some(|(event, _)| event.wait().map(drop)),
         after: |(event, left)| {
             assert_eq!(left.get(), 1, "the scope was left once");
             event.set();

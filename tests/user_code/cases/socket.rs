@@ -124,7 +124,7 @@ fn addresses_of_users() {
         calls: vec![|(), trap| Ok(TcpListener::bind(Own(trap, 0)).map(drop)?), |(), trap| {
             let server = StreamServer::new(Own(trap, 0), |_, _| ());
             server.start()?;
-            server.stop(None)
+            server.stop()
         }],
         others: |()| {},
         waits: None,

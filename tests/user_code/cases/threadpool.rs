@@ -46,11 +46,11 @@ fn functions_of_tasks() {
         &["threadpool::ThreadPool::{apply, apply_async, apply_async_cb, apply_cb, spawn} | FnOnce"],
         vec![
             |pool, trap| pool.apply(move || trap.spring()),
-            |pool, trap| pool.apply_async(move || trap.spring()).join(None),
+            |pool, trap| pool.apply_async(move || trap.spring()).join(),
             |pool, trap| pool.spawn(move || trap.spring())?.get(),
             |pool, trap| pool.apply_cb(move || trap.spring(), |()| ()),
             |pool, trap| pool.apply_cb(|| (), |()| trap.spring()),
-            |pool, trap| pool.apply_async_cb(|| (), move |()| trap.spring()).join(None),
+            |pool, trap| pool.apply_async_cb(|| (), move |()| trap.spring()).join(),
         ],
     );
 }
@@ -97,7 +97,7 @@ fn results() {
     type Executor = (ThreadPoolExecutor, Event);
     Case {
         names: &[
-            "threadpool::Future::{exception, result} | Clone",
+            "threadpool::Future::{exception, exception_timeout, result, result_timeout} | Clone",
             "threadpool::Future::add_done_callback | Fn",
             "threadpool::ThreadPoolExecutor::map | Fn",
             "threadpool::ThreadPoolExecutor::map | Iterator",
@@ -107,22 +107,30 @@ fn results() {
         calls: vec![
             |(executor, _), trap| {
                 let future = executor.submit(move || Value::trapped(7, Code::Clone, trap))?;
-                future.result(LONG).map(drop)
+                future.result_timeout(LONG).map(drop)
             },
             |(executor, _), trap| {
                 let future = executor.submit(move || Value::trapped(7, Code::Clone, trap))?;
-                future.exception(LONG).map(drop)
+                future.exception_timeout(LONG).map(drop)
+            },
+            |(executor, _), trap| {
+                let future = executor.submit(move || Value::trapped(7, Code::Clone, trap))?;
+                future.result().map(drop)
+            },
+            |(executor, _), trap| {
+                let future = executor.submit(move || Value::trapped(7, Code::Clone, trap))?;
+                future.exception().map(drop)
             },
             |(executor, called), trap| {
                 let future = executor.submit(|| 7)?;
                 future.add_done_callback(move |_: &Future<i32>| trap.spring());
                 let its = called.clone();
                 future.add_done_callback(move |_| its.set());
-                called.wait(LONG).map(drop)
+                called.wait_timeout(LONG).map(drop)
             },
             |(executor, called), trap| {
                 let future = executor.submit(|| 7)?;
-                future.result(LONG)?;
+                future.result_timeout(LONG)?;
                 // At once.
                 future.add_done_callback(move |_: &Future<i32>| trap.spring());
                 let its = called.clone();
@@ -138,17 +146,17 @@ fn results() {
                 let values = executor.map(|_| (), items(trap))?;
                 ok(values.count())
             },
-            |(executor, _), trap| executor.submit(move || trap.spring())?.result(LONG),
+            |(executor, _), trap| executor.submit(move || trap.spring())?.result_timeout(LONG),
         ],
         others: |(executor, _)| {
             let _ = format!("{executor:?}");
             drop(executor.submit(|| 1));
         },
-        waits: Some(|(_, called)| called.wait(LONG).map(drop)),
+        waits: Some(|(_, called)| called.wait_timeout(LONG).map(drop)),
         after: |(executor, called)| {
             called.set();
             let future = executor.submit(|| 5).expect("it works");
-            assert_eq!(future.result(LONG).expect("it works"), 5);
+            assert_eq!(future.result_timeout(LONG).expect("it works"), 5);
             executor.shutdown(true).expect("nobody kills the test");
         },
     }

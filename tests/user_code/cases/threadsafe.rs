@@ -55,7 +55,7 @@ fn items_of_queues() {
             },
         ],
         others: use_queue,
-        waits: Some(|q| q.join(None).map(drop)),
+        waits: Some(|q| q.join().map(drop)),
         after: |q| {
             // The thread may still have one.
             let mut found = Vec::new();
@@ -65,7 +65,7 @@ fn items_of_queues() {
             }
             assert_eq!(found.iter().filter(|number| **number < 50).count(), 2);
             while q.task_done().is_ok() {}
-            assert!(q.join(LONG).expect("nobody kills the test"));
+            assert!(q.join_timeout(LONG).expect("nobody kills the test"));
         },
     }
     .run();
@@ -96,12 +96,12 @@ fn items_of_queues() {
             let _ = (q.qsize(), format!("{q:?}"));
             any(q.get_nowait());
         },
-        waits: Some(|q| q.join(None).map(drop)),
+        waits: Some(|q| q.join().map(drop)),
         after: |q| {
             q.shutdown(true);
             assert!(q.is_empty() && q.get().is_err());
             while q.task_done().is_ok() {}
-            assert!(q.join(LONG).expect("nobody kills the test"));
+            assert!(q.join_timeout(LONG).expect("nobody kills the test"));
         },
     }
     .run();
@@ -119,7 +119,7 @@ impl Clone for Slow {
         let waits = CLONING.lock().expect("nobody panics").take();
         if let Some((begun, end)) = waits {
             begun.set();
-            end.wait(None).expect("nobody kills it");
+            end.wait().expect("nobody kills it");
         }
         self.0.set(self.0.get() + 1);
         INSIDE.fetch_sub(1, Ordering::SeqCst);
@@ -142,7 +142,7 @@ fn one_thread_clones_at_a_time_and_nobody_stands_still() -> TestResult {
         *CLONING.lock().expect("nobody panics") = Some((begun.clone(), end.clone()));
         let its = (result.clone(), queue.clone());
         let slow = spawn(move || first(&its.0, &its.1));
-        begun.wait(None)?;
+        begun.wait()?;
         let (its, told) = ((result.clone(), queue.clone()), end.clone());
         let other = run_in_thread(move || {
             let asks = spawn(move || second(&its.0, &its.1));

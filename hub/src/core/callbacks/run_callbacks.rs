@@ -14,6 +14,7 @@ use crate::core::event_loop::c_frames;
 use crate::core::event_loop::loop_::Loop;
 use crate::core::event_loop::parts::LoopParts;
 use crate::core::watchers::watcher::Watcher;
+use crate::seconds::{Seconds, or_never};
 
 /// The clock is looked at after this many callbacks.
 const CHECK_COUNT: u32 = 50;
@@ -31,7 +32,8 @@ pub fn getswitchinterval() -> f64 {
 ///
 /// # Errors
 /// [`IllegalTime`] if `seconds` is NaN or not positive.
-pub fn setswitchinterval(seconds: f64) -> Result<(), IllegalTime> {
+pub fn setswitchinterval(seconds: impl Seconds) -> Result<(), IllegalTime> {
+    let seconds = or_never(seconds);
     if seconds > 0.0 {
         SWITCH_INTERVAL.store(seconds.to_bits(), Ordering::Relaxed);
         Ok(())

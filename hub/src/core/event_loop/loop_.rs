@@ -45,7 +45,7 @@ use crate::pace::Pace;
 /// use hub::core::Loop;
 ///
 /// let loop_ = Loop::new("", false)?;
-/// let timer = loop_.timer(0.01, 0.0)?;
+/// let timer = loop_.timer(0.01)?;
 /// timer.start(|| println!("done"))?;
 /// loop_.run()?;
 /// assert!(!timer.active());

@@ -256,7 +256,7 @@ watcher_type! {
     /// let inner = Loop::new("", false)?;
     /// if let Ok(embed) = outer.embed(&inner) {
     ///     embed.start_sweep()?;
-    ///     inner.timer(0.0, 0.0)?.start(|| println!("inner"))?;
+    ///     inner.timer(0.0)?.start(|| println!("inner"))?;
     ///     outer.run_nowait()?;
     /// }
     /// # Ok::<(), hub::core::Error>(())

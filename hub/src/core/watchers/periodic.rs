@@ -14,6 +14,7 @@ use crate::core::event_loop::loop_::Loop;
 use crate::core::watchers::body::{Kind, body_of};
 use crate::core::watchers::body_ref::BodyRef;
 use crate::core::watchers::watcher::{plain_start_stop, watcher_type};
+use crate::seconds::{Seconds, or_never};
 
 type Reschedule = dyn Fn(f64) -> f64;
 
@@ -64,7 +65,8 @@ impl Loop {
     /// # Errors
     /// [`IllegalTime`] if either is not finite, if `interval` is negative, or if there is an interval and `offset` is
     /// beyond 10^12. Fails also if the loop is destroyed.
-    pub fn periodic(&self, offset: f64, interval: f64) -> Result<Periodic, Error> {
+    pub fn periodic(&self, offset: impl Seconds, interval: impl Seconds) -> Result<Periodic, Error> {
+        let (offset, interval) = (or_never(offset), or_never(interval));
         check(offset, interval)?;
         self.new_periodic(None, offset, interval)
     }
@@ -100,7 +102,8 @@ impl Periodic {
     /// # Errors
     /// [`WatcherInUse`](crate::core::WatcherInUse) if the watcher is active or pending; otherwise the same as those of
     /// [`Loop::periodic`].
-    pub fn set(&self, offset: f64, interval: f64) -> Result<(), Error> {
+    pub fn set(&self, offset: impl Seconds, interval: impl Seconds) -> Result<(), Error> {
+        let (offset, interval) = (or_never(offset), or_never(interval));
         self.check_idle("offset")?;
         check(offset, interval)?;
         self.replace(None, offset, interval)

@@ -11,6 +11,7 @@ use crate::core::error::{Error, IllegalPath, IllegalTime};
 use crate::core::event_loop::loop_::Loop;
 use crate::core::watchers::body::Kind;
 use crate::core::watchers::watcher::{plain_start_stop, watcher_type};
+use crate::seconds::Seconds;
 
 pub(in crate::core) struct StatKind {
     path: PathBuf,
@@ -35,14 +36,15 @@ watcher_type! {
 }
 
 impl Loop {
-    /// A watcher for `path`, which looks every `interval` seconds. 0 leaves the interval to libev (about 5 seconds);
-    /// libev raises one that is too small (below 0.1, or negative) when the watcher starts.
+    /// A watcher for `path`, which looks every `interval` seconds. `None` and 0 leave the interval to libev (about 5
+    /// seconds); libev raises one that is too small (below 0.1, or negative) when the watcher starts.
     ///
     /// # Errors
     /// [`IllegalPath`] if `path` has a NUL byte inside; [`IllegalTime`] if `interval` is NaN. Fails also if the loop is
     /// destroyed.
-    pub fn stat(&self, path: impl AsRef<Path>, interval: f64) -> Result<Stat, Error> {
+    pub fn stat(&self, path: impl AsRef<Path>, interval: impl Seconds) -> Result<Stat, Error> {
         let path = path.as_ref().to_owned();
+        let interval = interval.seconds().unwrap_or(0.0);
         if interval.is_nan() {
             return Err(IllegalTime {
                 what: "interval",

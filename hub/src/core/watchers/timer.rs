@@ -9,6 +9,7 @@ use crate::core::event_loop::loop_::Loop;
 use crate::core::watchers::body::Kind;
 use crate::core::watchers::handler::Handler;
 use crate::core::watchers::watcher::{plain_start_stop, watcher_type};
+use crate::seconds::{Seconds, or_never};
 
 pub(in crate::core) struct TimerKind;
 
@@ -44,7 +45,7 @@ watcher_type! {
     ///
     /// let loop_ = Loop::new("", false)?;
     /// let ticks = Rc::new(Cell::new(0));
-    /// let timer = loop_.timer(0.001, 0.001)?;
+    /// let timer = loop_.timer_repeat(0.001, 0.001)?;
     /// timer.start({
     ///     let (timer, ticks) = (timer.clone(), ticks.clone());
     ///     move || {
@@ -62,13 +63,21 @@ watcher_type! {
 }
 
 impl Loop {
-    /// A timer that fires after `after` seconds and then, unless `repeat` is 0, every `repeat` seconds. With a negative
-    /// `after` it fires at once, with infinity never.
+    /// A timer that fires once, after `after` seconds: at once if that is negative, never if it is `None` or infinity.
+    ///
+    /// # Errors
+    /// [`IllegalTime`] if `after` is NaN. Fails also if the loop is destroyed.
+    pub fn timer(&self, after: impl Seconds) -> Result<Timer, Error> {
+        self.timer_repeat(after, 0)
+    }
+
+    /// A timer that fires after `after` seconds, as one of [`timer`](Loop::timer) does, and then, unless `repeat` is 0,
+    /// every `repeat` seconds: gevent's `timer(after, repeat)`.
     ///
     /// # Errors
     /// [`IllegalTime`] if `repeat` is negative, or either is NaN. Fails also if the loop is destroyed.
-    pub fn timer(&self, after: f64, repeat: f64) -> Result<Timer, Error> {
-        let after = check(after, repeat)?;
+    pub fn timer_repeat(&self, after: impl Seconds, repeat: impl Seconds) -> Result<Timer, Error> {
+        let (after, repeat) = check(or_never(after), or_never(repeat))?;
         Timer::make(self, TimerKind, |_, raw, callback| {
             // SAFETY: `raw` is the new body's own.
             unsafe { ev::ev_shim_timer_init(raw, Some(callback), after, repeat) }
@@ -136,9 +145,9 @@ impl Timer {
     /// # Errors
     /// [`WatcherInUse`](crate::core::WatcherInUse) if the watcher is active or pending; [`IllegalTime`] as for
     /// [`Loop::timer`].
-    pub fn set(&self, after: f64, repeat: f64) -> Result<(), Error> {
+    pub fn set(&self, after: impl Seconds, repeat: impl Seconds) -> Result<(), Error> {
         self.check_idle("after")?;
-        let after = check(after, repeat)?;
+        let (after, repeat) = check(or_never(after), or_never(repeat))?;
         // SAFETY: the body's own watcher, which libev does not know at the moment.
         unsafe { ev::ev_shim_timer_set(self.raw(), after, repeat) };
         Ok(())
@@ -149,8 +158,8 @@ impl Timer {
     ///
     /// # Errors
     /// Fails if `repeat` is negative or NaN.
-    pub fn set_repeat(&self, repeat: f64) -> Result<(), Error> {
-        check(0.0, repeat)?;
+    pub fn set_repeat(&self, repeat: impl Seconds) -> Result<(), Error> {
+        let (_, repeat) = check(0.0, or_never(repeat))?;
         // SAFETY: the body's own watcher; libev documents the field as writable.
         unsafe { (*self.raw()).repeat = repeat };
         Ok(())
@@ -180,9 +189,9 @@ impl Timer {
     }
 }
 
-/// Returns `after`, with minus infinity made finite. With an infinite `repeat` added, minus infinity would become NaN,
-/// which libev's heap of timers cannot order.
-fn check(after: f64, repeat: f64) -> Result<f64, IllegalTime> {
+/// Returns both times, with minus infinity made finite in `after`. With an infinite `repeat` added, minus infinity
+/// would become NaN, which libev's heap of timers cannot order.
+fn check(after: f64, repeat: f64) -> Result<(f64, f64), IllegalTime> {
     if after.is_nan() {
         return Err(IllegalTime {
             what: "after",
@@ -191,7 +200,7 @@ fn check(after: f64, repeat: f64) -> Result<f64, IllegalTime> {
     }
     // Not the same as `repeat < 0.0`, which lets NaN through.
     if repeat >= 0.0 {
-        Ok(after.max(f64::MIN))
+        Ok((after.max(f64::MIN), repeat))
     } else {
         Err(IllegalTime {
             what: "repeat",

@@ -27,7 +27,7 @@ impl Timed {
             let errors = errors.clone();
             move |_: Context<'_>, _: Exception| errors.set(errors.get() + 1)
         })));
-        let timer = loop_.timer(0.0, 0.0).expect("a timer");
+        let timer = loop_.timer(0.0).expect("a timer");
         Timed {
             loop_,
             timer,
@@ -39,7 +39,7 @@ impl Timed {
     /// Adds other things that the same run has to call: three timers, of different priorities, and a callback.
     fn add_others(&self) {
         for priority in [-1, 0, 1] {
-            let timer = self.loop_.timer(0.0, 0.0).and_then(|t| t.with_priority(priority));
+            let timer = self.loop_.timer(0.0).and_then(|t| t.with_priority(priority));
             let timer = timer.expect("a timer");
             timer.start(self.counts()).expect("the loop is alive");
         }
@@ -113,7 +113,7 @@ fn case(name: &'static str, calls: &'static [fn(Timed, Trap) -> TestResult]) -> 
         uses: Timed::use_it,
         waits: Some(|timed| {
             // The timer does not keep the loop running.
-            let timer = timed.loop_.timer(60.0, 0.0)?.with_ref(false)?;
+            let timer = timed.loop_.timer(60.0)?.with_ref(false)?;
             let _kept = timer;
             sleep(0)?;
             sleep(0)
@@ -264,7 +264,7 @@ fn destructors_of_all_that_a_loop_owns() {
     fn add_all(timed: &Timed, trap: &Trap) -> TestResult {
         for _ in 0..2 {
             let (owned, counts) = (trap.on_drop(), CountsOnDrop(timed.others.clone()));
-            timed.loop_.timer(60.0, 0.0)?.start(move || {
+            timed.loop_.timer(60.0)?.start(move || {
                 owned.touch();
                 counts.touch();
             })?;
@@ -286,7 +286,7 @@ fn destructors_of_all_that_a_loop_owns() {
                 let loop_ = timed.loop_.clone();
                 timed
                     .loop_
-                    .timer(0.0, 0.0)?
+                    .timer(0.0)?
                     .with_priority(1)?
                     .start(move || Ok(loop_.destroy()?))?;
                 timed.loop_.run_once().map(drop).map_err(Exception::from)
@@ -438,7 +438,7 @@ fn payloads_of_panics() {
                     explode()
                 }
             })?;
-            timed.loop_.timer(0.0, 0.0)?.with_priority(-2)?.start(timed.counts())?;
+            timed.loop_.timer(0.0)?.with_priority(-2)?.start(timed.counts())?;
             while timed.others.get() == 0 {
                 timed.loop_.run()?;
             }
@@ -457,7 +457,7 @@ struct Rescheduled {
 
 /// Runs the loop, and stops the watcher after a while: after a panic it never fires again, but stays started.
 fn stops_later(loop_: &Loop, periodic: Periodic) -> TestResult {
-    let timer = loop_.timer(0.01, 0.0)?;
+    let timer = loop_.timer(0.01)?;
     timer.start(move || Ok(periodic.stop()?))?;
     Ok(())
 }
@@ -566,7 +566,7 @@ fn the_system_error_callback() {
             }
             let fired = Rc::new(Cell::new(false));
             let fires = fired.clone();
-            loop_.timer(0.0, 0.0)?.start(move || fires.set(true))?;
+            loop_.timer(0.0)?.start(move || fires.set(true))?;
             loop_.run_nowait()?;
             set_syserr_cb(None);
             assert_eq!(*found.lock().expect("as above"), ["called"]);

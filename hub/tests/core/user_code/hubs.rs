@@ -168,7 +168,7 @@ fn wake_ups_of_hubs() {
 fn cancelled_waits() {
     /// Starts a greenlet that waits for a watcher which is to be closed.
     fn waiter(served: &Served) -> Result<(Watcher, greenlet_core::RawGreenlet), Exception> {
-        let watcher: Watcher = served.hub.loop_().timer(60.0, 0.0)?.into();
+        let watcher: Watcher = served.hub.loop_().timer(60.0)?.into();
         let (its, hub) = (watcher.clone(), served.hub.clone());
         let waiter = spawn_raw(move || {
             assert!(hub.wait(&its).expect_err("it is cancelled").is::<Cancelled>());
@@ -234,7 +234,7 @@ fn cancelled_waits() {
         Place::Hub,
         &[|served, trap| {
             let (watcher, waiter) = waiter(&served)?;
-            let first: Watcher = served.hub.loop_().timer(60.0, 0.0)?.into();
+            let first: Watcher = served.hub.loop_().timer(60.0)?.into();
             let owned = trap.on_drop();
             first.start(move || owned.touch())?;
             let then = served.counts();
@@ -266,7 +266,7 @@ fn checks_before_a_wait() {
         "hub::hub::Hub::wait_on_watcher_unless | FnOnce",
         Place::Greenlet,
         &[|served, trap| {
-            let timer = served.hub.loop_().timer(0.001, 0.0)?;
+            let timer = served.hub.loop_().timer(0.001)?;
             served.hub.wait_on_watcher_unless(&timer, None, || {
                 trap.spring();
                 Ok(false)

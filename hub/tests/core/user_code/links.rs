@@ -8,7 +8,10 @@ use std::rc::Rc;
 use super::trap::{Case, Place, TestResult, Trap};
 
 use greenlet_core::unwind::{Caught, catch};
-use hub::{Link, LinkKind, Linkable, Links, Row, Ticketed, get_hub, iwait, sleep, wait};
+use hub::{
+    Link, LinkKind, Linkable, Links, Row, Ticketed, Wait, get_hub, iwait, iwait_timeout, iwait_with, sleep, wait,
+    wait_timeout, wait_with,
+};
 
 /// A user's object that can be waited for, and springs the trap in one of its methods.
 #[derive(Clone)]
@@ -98,16 +101,16 @@ fn case(name: &'static str, calls: &'static [fn(Things, Trap) -> TestResult]) ->
         uses: |things| {
             let _ = format!("{things:?}");
             things[0].set();
-            let ready = wait(&things[..1], 1, None).expect("nobody kills the test");
+            let ready = wait_timeout(&things[..1], 1).expect("nobody kills the test");
             assert_eq!(ready.len(), 1);
         },
         waits: Some(|things| {
-            wait(&things[..1], 0.01, None)?;
+            wait_timeout(&things[..1], 0.01)?;
             Ok(())
         }),
         after: |things, _| {
             things.iter().for_each(Thing::set);
-            let ready = wait(&things[..], 1, None).expect("nobody kills the test");
+            let ready = wait_timeout(&things[..], 1).expect("nobody kills the test");
             assert_eq!(ready.len(), 3);
             // No link is left.
             assert!(things.iter().all(|thing| thing.0.links.is_empty()), "links are left");
@@ -118,21 +121,41 @@ fn case(name: &'static str, calls: &'static [fn(Things, Trap) -> TestResult]) ->
 #[test]
 fn things_to_wait_for() {
     case(
-        "hub::iwait::{iwait, wait}, hub::iwait::WaitIterator::{next, drop}, \
+        "hub::iwait::{iwait, iwait_timeout, iwait_with, wait, wait_timeout, wait_with}, hub::iwait::WaitIterator::{next, drop}, \
          hub::linkable::Linkable::{rawlink, unlink, ready, exception} | Linkable",
         &[
             |things, trap| {
                 things[1].set_trap(At::Rawlink, &trap);
-                wait(&things[..], 0.01, None).map(drop)
+                wait_timeout(&things[..], 0.01).map(drop)
             },
             |things, trap| {
                 things[1].set_trap(At::Unlink, &trap);
-                wait(&things[..], 0.001, None).map(drop)
+                wait_timeout(&things[..], 0.001).map(drop)
+            },
+            |things, trap| {
+                things[1].set_trap(At::Unlink, &trap);
+                things[0].set();
+                wait_with(&things[..], Wait::default().count(1)).map(drop)
+            },
+            |things, trap| {
+                things[1].set_trap(At::Rawlink, &trap);
+                things.iter().for_each(Thing::set);
+                wait(&things[..]).map(drop)
+            },
+            |things, trap| {
+                things[2].set_trap(At::Rawlink, &trap);
+                things.iter().for_each(Thing::set);
+                iwait(&things[..])?.try_for_each(|ready| ready.map(drop))
+            },
+            |things, trap| {
+                things[2].set_trap(At::Unlink, &trap);
+                things[0].set();
+                iwait_with(&things[..], Wait::default().count(1))?.try_for_each(|ready| ready.map(drop))
             },
             |things, trap| {
                 things[0].set_trap(At::Rawlink, &trap);
                 things.iter().for_each(Thing::set);
-                for ready in iwait(&things[..], 1, None)? {
+                for ready in iwait_timeout(&things[..], 1)? {
                     ready?;
                 }
                 Ok(())
@@ -141,7 +164,7 @@ fn things_to_wait_for() {
             |things, trap| {
                 things[1].set_trap(At::Unlink, &trap);
                 things[0].set();
-                let mut ready = iwait(&things[..], 1, None)?;
+                let mut ready = iwait_timeout(&things[..], 1)?;
                 ready.next().expect("one is ready")?;
                 drop(ready);
                 Ok(())
@@ -161,15 +184,31 @@ fn things_to_wait_for() {
 #[test]
 fn iterators_of_things() {
     case(
-        "hub::iwait::{iwait, wait} | Iterator",
+        "hub::iwait::{iwait, iwait_timeout, iwait_with, wait, wait_timeout, wait_with} | Iterator",
         &[
             |things, trap| {
                 let all = things.iter().inspect(|_| trap.spring());
-                wait(all, 0.001, None).map(drop)
+                wait_timeout(all, 0.001).map(drop)
+            },
+            |things, trap| {
+                things.iter().for_each(Thing::set);
+                wait(things.iter().inspect(|_| trap.spring())).map(drop)
             },
             |things, trap| {
                 let all = things.iter().inspect(|_| trap.spring());
-                iwait(all, 0.001, None)?.try_for_each(|ready| ready.map(drop))
+                wait_with(all, Wait::default().count(0)).map(drop)
+            },
+            |things, trap| {
+                things.iter().for_each(Thing::set);
+                iwait(things.iter().inspect(|_| trap.spring()))?.try_for_each(|ready| ready.map(drop))
+            },
+            |things, trap| {
+                let all = things.iter().inspect(|_| trap.spring());
+                iwait_with(all, Wait::default().count(0))?.try_for_each(|ready| ready.map(drop))
+            },
+            |things, trap| {
+                let all = things.iter().inspect(|_| trap.spring());
+                iwait_timeout(all, 0.001)?.try_for_each(|ready| ready.map(drop))
             },
         ],
     )
@@ -182,7 +221,7 @@ fn things_are_shown() {
         "hub::iwait::WaitIterator::fmt | Debug",
         &[|things, trap| {
             things[1].set_trap(At::Debug, &trap);
-            let mut ready = iwait(&things[..], 0.001, None)?;
+            let mut ready = iwait_timeout(&things[..], 0.001)?;
             let _ = format!("{ready:?}");
             ready.next().transpose().map(drop)
         }],
@@ -229,12 +268,12 @@ fn things_are_dropped() {
         &[
             |things, trap| {
                 let owned = things.iter().map(|thing| Owned(thing.clone(), Dropped(trap.clone())));
-                wait(owned, 0.001, None).map(drop)
+                wait_timeout(owned, 0.001).map(drop)
             },
             |things, trap| {
                 let owned = things.iter().map(|thing| Owned(thing.clone(), Dropped(trap.clone())));
                 things[0].set();
-                let mut ready = iwait(owned, 1, 2)?;
+                let mut ready = iwait_with(owned, Wait::default().timeout(1).count(2))?;
                 let first = ready.next();
                 drop(ready);
                 drop(first);
