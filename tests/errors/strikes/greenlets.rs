@@ -185,9 +185,7 @@ pub(super) fn rows() -> Vec<Row> {
                 Ok(())
             }),
             ("src/greenlet/join.rs joinall_with", |g| {
-                for raise_error in [false, true] {
-                    let mut settings = JoinAll::default();
-                    settings.raise_error = raise_error;
+                for settings in [JoinAll::default(), JoinAll::default().raise_error()] {
                     joinall_with([g, g], settings)?;
                 }
                 Ok(())
