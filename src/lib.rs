@@ -88,6 +88,7 @@
 pub mod abstract_linkable;
 mod baseserver;
 pub mod event;
+mod except;
 pub mod exceptions;
 pub mod greenlet;
 pub mod guide;
@@ -119,6 +120,7 @@ pub use hub::{
     iwait_with, mask_kill, reinit, signal, sleep, sleep_with_ref, wait, wait_timeout, wait_with,
 };
 
+pub use except::Except;
 pub use greenlet::{
     AnyGreenlet, AsGreenlet, Greenlet, JoinAll, Kill, Killable, joinall, joinall_timeout, joinall_with, kill, killall,
     killall_with, spawn, spawn_later, spawn_raw,

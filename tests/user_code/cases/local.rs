@@ -1,9 +1,12 @@
 //! Locals, timeouts, runs, and what is carried through other threads.
 
+use std::error::Error;
+use std::fmt;
+
 use crate::support::LONG;
 use crate::trap::{Case, Code, Trap, Value, ok};
 use gevent::local::Local;
-use gevent::{ThreadBound, Timeout, run, run_in_thread, sleep, spawn, with_timeout};
+use gevent::{Except, ThreadBound, Timeout, run, run_in_thread, sleep, spawn, with_timeout};
 
 gevent::local! {
     static KEY: std::cell::RefCell<Option<Value>> = {
@@ -234,10 +237,37 @@ fn functions_with_a_time_limit() {
     .run();
 }
 
+/// An error that springs a trap when it is asked for its source.
+struct WithSource(ThreadBound<Trap>);
+
+impl fmt::Debug for WithSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WithSource")
+    }
+}
+
+impl fmt::Display for WithSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("failed")
+    }
+}
+
+impl Error for WithSource {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.get().expect("it is used in its thread only").spring();
+        None
+    }
+}
+
 #[test]
 fn functions_of_threads() {
     Case {
-        names: &["run::{run, run_in_thread} | FnOnce", "outcome::io | FnOnce"],
+        names: &[
+            "run::{run, run_in_thread} | FnOnce",
+            "outcome::io | FnOnce",
+            "except::Except::except | FnOnce",
+            "except::Except::except | Error",
+        ],
         make: |_| (),
         calls: vec![
             |(), trap| {
@@ -255,6 +285,14 @@ fn functions_of_threads() {
                     trap.spring();
                     Ok(())
                 })
+            },
+            |(), trap| {
+                let failed: Result<(), _> = Err(std::io::Error::other("no"));
+                failed.except(|_: &std::io::Error| trap.spring())
+            },
+            |(), trap| {
+                let failed: Result<(), _> = Err(WithSource(ThreadBound::new(trap)));
+                failed.except(|_: &std::io::Error| ()).except(|_: &WithSource| ())
             },
         ],
         others: |()| {},
