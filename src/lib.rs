@@ -117,7 +117,8 @@ pub use hub::core::{getswitchinterval, setswitchinterval};
 pub use hub::signal as signal_handler;
 pub use hub::{
     Context, Hub, Link, LinkKind, Linkable, Seconds, SignalHandler, Wait, get_hub, idle, iwait, iwait_timeout,
-    iwait_with, mask_kill, reinit, signal, sleep, sleep_with_ref, wait, wait_timeout, wait_with,
+    iwait_with, keyboard_interrupt, mask_kill, raise_in_main, reinit, run_main, signal, sleep, sleep_with_ref, wait,
+    wait_timeout, wait_with,
 };
 
 pub use except::Except;

@@ -27,6 +27,8 @@ use crate::outcome::Outcome;
 /// }
 /// ```
 ///
+/// A `main` that is to end as a Python program does, also after Ctrl-C, is [`run_main`](crate::run_main).
+///
 /// Afterwards calls on handles of the old hub fail with [`HubDestroyed`](crate::exceptions::HubDestroyed), and
 /// [`get_hub`](crate::get_hub) makes a new hub.
 ///

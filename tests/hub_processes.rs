@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::SOON;
+use common::children::{self, Test};
 use common::process::Process;
 use gevent::exceptions::{HubDestroyed, KeyboardInterrupt};
 use gevent::hub::core::Loop;
@@ -25,53 +26,37 @@ use gevent::{Exception, config, get_hub, sleep, spawn};
 
 type TestResult = Result<(), Exception>;
 
-/// Makes this program be one of the tests' children.
-const RUN: &str = "--run";
+type ForkTest = (&'static str, fn() -> TestResult, fn(&Process) -> common::Result);
 
-struct Test {
-    name: &'static str,
-    /// The function that the child process runs.
-    child: fn() -> TestResult,
-    /// The function that the parent runs meanwhile.
-    parent: fn(&Process) -> common::Result,
-}
-
-const TESTS: [Test; 7] = [
-    Test {
-        name: "test_destroy_hub",
-        child: test_destroy_hub,
-        parent: nothing,
-    },
-    Test {
-        name: "test_destroy_from_a_callback_of_the_hub",
-        child: test_destroy_from_a_callback_of_the_hub,
-        parent: nothing,
-    },
-    Test {
-        name: "test_destroy_in_child_with_active_spawn",
-        child: test_destroy_in_child_with_active_spawn,
-        parent: nothing,
-    },
-    Test {
-        name: "test_a_fork_goes_on_with_the_hub",
-        child: test_a_fork_goes_on_with_the_hub,
-        parent: nothing,
-    },
-    Test {
-        name: "test_a_thread_forks_and_its_child_gets_a_hub",
-        child: test_a_thread_forks_and_its_child_gets_a_hub,
-        parent: nothing,
-    },
-    Test {
-        name: "test_a_fork_leaves_no_lock_that_others_had",
-        child: test_a_fork_leaves_no_lock_that_others_had,
-        parent: nothing,
-    },
-    Test {
-        name: "test_hang",
-        child: test_hang,
-        parent: interrupt,
-    },
+/// The tests: the function that the child process runs, and the one that the parent runs meanwhile.
+const TESTS: [ForkTest; 7] = [
+    ("test_destroy_hub", test_destroy_hub, nothing),
+    (
+        "test_destroy_from_a_callback_of_the_hub",
+        test_destroy_from_a_callback_of_the_hub,
+        nothing,
+    ),
+    (
+        "test_destroy_in_child_with_active_spawn",
+        test_destroy_in_child_with_active_spawn,
+        nothing,
+    ),
+    (
+        "test_a_fork_goes_on_with_the_hub",
+        test_a_fork_goes_on_with_the_hub,
+        nothing,
+    ),
+    (
+        "test_a_thread_forks_and_its_child_gets_a_hub",
+        test_a_thread_forks_and_its_child_gets_a_hub,
+        nothing,
+    ),
+    (
+        "test_a_fork_leaves_no_lock_that_others_had",
+        test_a_fork_leaves_no_lock_that_others_had,
+        nothing,
+    ),
+    ("test_hang", test_hang, interrupt),
 ];
 
 /// gevent's test__destroy.
@@ -286,53 +271,23 @@ fn interrupt(child: &Process) -> common::Result {
     child.signal(rustix::process::Signal::INT)
 }
 
-impl Test {
-    fn run(&self) -> common::Result {
-        let mut command = common::this_program::command();
-        let child = Process::spawn(command.args([RUN, self.name]))?;
-        (self.parent)(&child)?;
-        let ended = child.wait(SOON)?;
-        if ended.status.success() {
-            return Ok(());
-        }
-        Err(format!("{}\n{}{}", ended.status, ended.stdout, ended.stderr).into())
-    }
-}
-
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [option, name] = &arguments[..]
-        && option == RUN
-    {
-        let test = TESTS.iter().find(|test| test.name == name);
-        return match test.map(|test| (test.child)()) {
-            Some(Ok(())) => ExitCode::SUCCESS,
-            other => {
-                eprintln!("{other:?}");
+    children::main(&TESTS.map(|(name, child, parent)| Test {
+        name,
+        child: Box::new(move || match child() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error:?}");
                 ExitCode::FAILURE
             }
-        };
-    }
-    let (options, wanted): (Vec<_>, Vec<_>) = arguments.iter().partition(|a| a.starts_with('-'));
-    let list = options.iter().any(|option| *option == "--list");
-    let mut failed = 0;
-    for test in TESTS {
-        if !wanted.is_empty() && !wanted.iter().any(|part| test.name.contains(*part)) {
-            continue;
-        }
-        match list {
-            true => println!("{}: test", test.name),
-            false => match test.run() {
-                Ok(()) => println!("test {} ... ok", test.name),
-                Err(problem) => {
-                    println!("test {} ... FAILED\n{problem}", test.name);
-                    failed += 1;
-                }
-            },
-        }
-    }
-    match failed {
-        0 => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    }
+        }),
+        parent: Box::new(move |child| {
+            parent(&child)?;
+            let ended = child.wait(SOON)?;
+            if ended.status.success() {
+                return Ok(());
+            }
+            Err(format!("{}\n{}{}", ended.status, ended.stdout, ended.stderr).into())
+        }),
+    }))
 }

@@ -9,7 +9,7 @@ use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, GreenletError, getcurrent};
 
 use crate::context::Context;
-use crate::core::{Callback, ErrorHandler, HubDestroyed, complain};
+use crate::core::{Break, Callback, ErrorHandler, HubDestroyed, complain};
 use crate::exception_stream::{ExceptionStream, Printer};
 use crate::exceptions::{KeyboardInterrupt, SystemError, SystemExit};
 use crate::hub::Hub;
@@ -134,7 +134,8 @@ impl Hub {
         self.set_exception_stream(ExceptionStream::Stderr);
     }
 
-    /// Raises the exception in the main greenlet; the current greenlet goes on afterwards.
+    /// Raises the exception in the main greenlet; the current greenlet goes on afterwards. If that is the main
+    /// greenlet, which runs the loop itself, the run of the loop ends, and the exception is raised in its next wait.
     pub fn handle_system_error(&self, exception: Exception) {
         /// Stops the callback that switches back, as soon as the greenlet is back, even by a panic.
         struct Back(Callback);
@@ -146,7 +147,10 @@ impl Hub {
         }
 
         let current = getcurrent();
-        let back = if current == *self.greenlet() || current == *self.parent() {
+        if current == *self.parent() {
+            return self.raise_in_next_wait(exception);
+        }
+        let back = if current == *self.greenlet() {
             None
         } else {
             let back = move || current.switch(()).map(drop);
@@ -158,6 +162,18 @@ impl Hub {
             // The exception was thrown into the hub while it waited here, as `HubDestroyed` is.
             self.handle_error(Context::Object(self), exception);
         }
+    }
+
+    /// Raises the exception when the hub runs the loop, for which the main greenlet waits then.
+    fn raise_in_next_wait(&self, exception: Exception) {
+        let hub = self.clone();
+        let later = || {
+            let soon = self.loop_().timer(0.0)?;
+            soon.start(move || hub.handle_system_error(exception.clone()))?;
+            self.loop_().break_(Break::One)
+        };
+        // An error means that the loop is destroyed: then every wait of the main greenlet fails.
+        let _ = later();
     }
 
     /// Sets where [`print_exception`](Hub::print_exception) prints; the default is standard error.

@@ -30,7 +30,8 @@
 //! | `linkable.rs`, `iwait.rs` | `_hub_primitives.py` | [`Linkable`] objects, their links, and waiting for several |
 //! | `sleep.rs` | `hub.py` | [`sleep`], [`idle`], [`kill`], [`spawn_raw`] |
 //! | `local.rs` | `_hub_local.py` | the hub of this thread |
-//! | `run.rs` | | [`run`]: ends a thread's greenlets |
+//! | `signal.rs` | `hub.py` | [`signal`], [`keyboard_interrupt`] |
+//! | `run.rs`, `run_main.rs` | | [`run`]: ends a thread's greenlets; [`run_main`]: and the process |
 //! | [`config`] | `_config.py` | settings of the process |
 //! | `exceptions.rs` | `exceptions.py` | the hub's exceptions |
 //! | `row.rs` | | [`Row`]: the waiters of an object, in order, from which any can leave in few steps |
@@ -53,6 +54,7 @@ mod mask;
 mod pace;
 mod row;
 mod run;
+mod run_main;
 mod seconds;
 mod signal;
 mod sleep;
@@ -76,8 +78,9 @@ pub use local::{
 pub use mask::{mask_kill, throw_unless_masked};
 pub use row::{Row, Ticketed};
 pub use run::run;
+pub use run_main::run_main;
 pub use seconds::Seconds;
-pub use signal::{SignalHandler, signal};
+pub use signal::{SignalHandler, keyboard_interrupt, raise_in_main, signal};
 pub use sleep::{idle, kill, sleep, sleep_with_ref, spawn_raw, spawn_raw_with};
 pub use switch_out::set_switch_out;
 pub use time_limit::TimeLimit;

@@ -209,6 +209,16 @@ ev_shim_signal_loop (int signum_)
   return 0;
 }
 
+void
+ev_shim_handle_signal (int signum_)
+{
+#ifndef LIBEV_SYS_SYSTEM
+  ev_shim_counted_handler (signum_);
+#else
+  ev_feed_signal (signum_);
+#endif
+}
+
 /* ------------------------------------------------------------------------------------------ making loops */
 
 int

@@ -175,6 +175,8 @@ int ev_shim_loop_asynccnt (struct ev_loop *loop);
 /** The loop whose watchers get signal `signum`; null when there is none, when the number is out of range, or
  * without internals. */
 struct ev_loop *ev_shim_signal_loop (int signum);
+/** What libev's own signal handler does, for a handler that stands in its place. May be called only in one. */
+void ev_shim_handle_signal (int signum);
 
 /* ------------------------------------------------------------------------- the default loop and SIGCHLD */
 

@@ -782,6 +782,8 @@ unsafe extern "C" {
     /** The loop whose watchers get signal `signum`; null when there is none, when the number is out of range, or
  without internals.*/
     pub fn ev_shim_signal_loop(signum: core::ffi::c_int) -> *mut ev_loop;
+    /// What libev's own signal handler does, for a handler that stands in its place. May be called only in one.
+    pub fn ev_shim_handle_signal(signum: core::ffi::c_int);
     /// The default loop when it has been made, else null. Makes nothing.
     pub fn ev_shim_default_loop_ptr() -> *mut ev_loop;
     /// `ev_is_default_loop`

@@ -47,14 +47,19 @@
 //! gevent any handle may [close](TcpStream::close) the socket for all. Instead [`TcpStream::with_fd`] and
 //! [`TcpListener::with_fd`] lend the descriptor to a closure, and the descriptor is not closed before the closure has
 //! returned.
+//!
+//! [`wait`], [`wait_read`], [`wait_write`] and [`wait_readwrite`] wait for any descriptor, and [`cancel_wait`] ends
+//! such a wait.
 
 mod address_error;
 mod listener;
 mod raw;
 mod stream;
+mod waits;
 
 pub use crate::resolver::{Address, Endpoint};
 pub use address_error::AddressError;
 pub(crate) use listener::is_of_listener;
 pub use listener::{Incoming, TcpListener};
 pub use stream::TcpStream;
+pub use waits::{WaitTimeout, cancel_wait, cancel_wait_ex, wait, wait_read, wait_readwrite, wait_write};

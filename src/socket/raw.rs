@@ -11,6 +11,7 @@ use greenlet_core::{AsError, Exception};
 use hub::core::{Events, Io};
 use hub::{Hub, Seconds, TimedOut, WeakList, try_get_hub};
 
+use super::waits::cancel_wait_ex as closed;
 use crate::exceptions::BlockingSwitchOutError;
 
 /// A non-blocking socket, which belongs to this thread's hub.
@@ -287,9 +288,4 @@ pub(super) fn valid_timeout(timeout: impl Seconds) -> io::Result<Option<f64>> {
         Ok(Some(seconds)) if seconds < 0.0 => Err(invalid("Timeout value out of range".into())),
         Ok(timeout) => Ok(timeout),
     }
-}
-
-/// The error of calls on a socket that is closed: gevent's `cancel_wait_ex`.
-fn closed() -> io::Error {
-    io::Error::from_raw_os_error(libc::EBADF)
 }

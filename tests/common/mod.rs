@@ -1,6 +1,7 @@
 //! Helpers of the tests that run real programs: processes that can neither outlive a test nor hang it, a Redis server,
 //! and the portforwarder example.
 
+pub(crate) mod children;
 pub(crate) mod forwarder;
 pub(crate) mod process;
 pub(crate) mod redis;

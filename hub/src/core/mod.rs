@@ -45,6 +45,7 @@ mod watchers;
 
 pub(crate) use event_loop::c_frames::complain;
 pub(crate) use event_loop::forking::ForkMutex;
+pub(crate) use watchers::last_resort::{LastResort, end_process_by};
 
 pub use callbacks::callback::{Callback, GreenletFn, Notify, ThreadsafeCallback};
 pub use callbacks::outcome::{CallbackResult, Outcome, Plain};

@@ -172,6 +172,11 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "mask_kill",
         "holds back what is thrown, and waits for nothing itself",
     ),
+    (
+        "hub/src/signal.rs",
+        "keyboard_interrupt raise_in_main",
+        "say where the exception will be raised",
+    ),
     ("hub/src/sleep.rs", "spawn_raw", "starts a greenlet"),
     ("hub/src/sleep.rs", "spawn_raw_with", "starts a greenlet"),
     (
@@ -242,6 +247,7 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "TcpListener::set_nonblocking TcpListener::try_accept",
         "do not wait",
     ),
+    ("src/socket/waits.rs", "cancel_wait", "ends the waits of others"),
     (
         "src/threadpool/executor.rs",
         "ThreadPoolExecutor::map",

@@ -8,7 +8,8 @@
 //!
 //! libev calls `trampoline.rs`, which holds no borrow while the handler runs: the handler may stop, change and drop its
 //! own watcher. Only `body.rs`, `body_ref.rs`, `watcher.rs` and the types' own files call libev, and only on a loop
-//! that [`Loop`](crate::core::Loop) has just found alive.
+//! that [`Loop`](crate::core::Loop) has just found alive. `last_resort.rs` stands in the place of libev's signal
+//! handler.
 
 pub(in crate::core) mod async_;
 pub(in crate::core) mod body;
@@ -19,6 +20,7 @@ pub(in crate::core) mod embed;
 pub(in crate::core) mod events;
 pub(in crate::core) mod handler;
 pub(in crate::core) mod io;
+pub(in crate::core) mod last_resort;
 pub(in crate::core) mod look_ahead;
 pub(in crate::core) mod periodic;
 pub(in crate::core) mod phases;

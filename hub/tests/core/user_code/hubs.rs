@@ -1,6 +1,7 @@
 //! User code that a hub calls: hooks, callbacks, the functions of greenlets, and code at the hub's beginning and end.
 
 use std::cell::{Cell, RefCell};
+use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use greenlet_core::{Exception, GreenletExit, Label, RawGreenlet, getcurrent};
 use hub::core::{Events, Io, Watcher};
 use hub::exceptions::NestedRunError;
 use hub::{
-    Hub, WaitHub, get_hub, kill, mask_kill, run, set_hub, set_new_hub_hook, set_switch_out, sleep, spawn_raw,
+    Hub, WaitHub, get_hub, kill, mask_kill, run, run_main, set_hub, set_new_hub_hook, set_switch_out, sleep, spawn_raw,
     spawn_raw_with, throw_unless_masked,
 };
 
@@ -458,6 +459,25 @@ fn runs() {
         });
         assert_eq!(panicked.expect_err("it is the hook's").downcast_ref(), Some(&"a hook"));
         assert!(hub::get_hub_if_exists().is_none());
+        Ok(())
+    });
+}
+
+#[test]
+fn runs_of_main() {
+    in_thread("hub::run_main::run_main | FnOnce", || {
+        // The function waits.
+        assert_eq!(run_main(|| sleep(0)), ExitCode::SUCCESS);
+        // The function panics.
+        let panicked = std::panic::catch_unwind(|| {
+            run_main(|| -> () { std::panic::resume_unwind(Box::new("a trap")) });
+        });
+        assert!(panicked.is_err() && hub::get_hub_if_exists().is_none());
+        // The function calls `run_main` again: only that call fails.
+        let nested = || assert_eq!(run_main(|| ()), ExitCode::FAILURE);
+        assert_eq!(run_main(nested), ExitCode::SUCCESS);
+        // The function drops the hub.
+        assert_eq!(run_main(|| set_hub(None)), ExitCode::SUCCESS);
         Ok(())
     });
 }
