@@ -130,4 +130,4 @@ pub use outcome::{Outcome, Plain, io};
 pub use run::{run, run_in_thread};
 pub use scope::{Scope, ScopeCancelled, ScopedGreenlet, scope};
 pub use thread_bound::{IntoInnerError, ThreadBound};
-pub use timeout::{Timeout, TimeoutError, with_timeout};
+pub use timeout::{IntoTimeout, Timeout, TimeoutError, with_timeout};

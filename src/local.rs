@@ -20,6 +20,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ptr;
 use std::rc::{Rc, Weak};
 
 use greenlet_core::unwind::{Caught, ForcedUnwind, call_each, catch, drop_each};
@@ -264,6 +266,21 @@ impl<T: 'static> Clone for Local<T> {
 impl<T: Default + 'static> Default for Local<T> {
     fn default() -> Self {
         Local::new(T::default)
+    }
+}
+
+/// Two are equal if they are handles of the same local.
+impl<T: 'static> PartialEq for Local<T> {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl<T: 'static> Eq for Local<T> {}
+
+impl<T: 'static> Hash for Local<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        ptr::hash(Rc::as_ptr(&self.0), state);
     }
 }
 

@@ -18,8 +18,10 @@
 //! ```
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ptr;
 use std::rc::Rc;
 
 use greenlet_core::Exception;
@@ -257,6 +259,12 @@ impl PartialEq for StreamServer {
 }
 
 impl Eq for StreamServer {}
+
+impl Hash for StreamServer {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        ptr::hash(Rc::as_ptr(&self.0), state);
+    }
+}
 
 impl fmt::Debug for StreamServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

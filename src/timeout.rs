@@ -11,9 +11,11 @@
 //! # Ok::<(), Exception>(())
 //! ```
 
+use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -139,7 +141,17 @@ impl Timeout {
         }
     }
 
-    /// Makes a timeout and starts it.
+    /// Makes a timeout and starts it; or starts one that exists, unless it is running, and returns that one.
+    ///
+    /// ```
+    /// use gevent::Timeout;
+    ///
+    /// let minute = Timeout::start_new(60);
+    /// assert!(Timeout::start_new(&minute) == &minute); // it runs on
+    ///
+    /// let own_error = Timeout::start_new(Timeout::new(60).with_message("no answer"));
+    /// assert!(own_error.pending());
+    /// ```
     ///
     /// If there is no hub to wait in (the thread is over, or its hub is destroyed or cannot be made), the timeout is
     /// not started, as every wait that it could limit fails there.
@@ -147,17 +159,27 @@ impl Timeout {
     /// # Panics
     /// Panics if [`start`](Timeout::start) fails otherwise, for example for NaN seconds.
     #[track_caller]
-    pub fn start_new(seconds: impl Seconds) -> Self {
-        let timeout = Timeout::new(seconds);
-        if let Err(error) = timeout.start()
+    pub fn start_new<T: IntoTimeout>(timeout: T) -> T::Timeout {
+        let given = timeout.into_timeout();
+        let timeout: &Timeout = given.borrow();
+        if let Err(error) = timeout.start_unless_pending()
             && hub_to_wait_in().is_ok()
         {
             panic!("cannot start the timeout: {error}");
         }
-        timeout
+        given
     }
 
-    /// Makes the timeout throw this exception instead of a [`TimeoutError`].
+    /// Makes the timeout throw this very exception instead of a [`TimeoutError`], the [same](Exception::same) one each
+    /// time: gevent's `Timeout(seconds, exception)`.
+    ///
+    /// ```
+    /// use gevent::{Exception, Timeout};
+    ///
+    /// let late = Exception::msg("too late");
+    /// let error = Timeout::new(0.01).with_exception(late.clone()).with(|| gevent::sleep(10));
+    /// assert!(error.unwrap_err().same(&late));
+    /// ```
     #[must_use]
     pub fn with_exception(mut self, exception: impl Into<Exception>) -> Self {
         self.exception = Some(exception.into());
@@ -222,6 +244,13 @@ impl Timeout {
         })?;
         self.running.replace(Some((timer, running)));
         Ok(())
+    }
+
+    fn start_unless_pending(&self) -> Result<(), Exception> {
+        match self.pending() {
+            true => Ok(()),
+            false => self.start(),
+        }
     }
 
     /// Stops the timeout, if it runs. It may be started again, with its whole time.
@@ -291,9 +320,7 @@ impl Timeout {
     /// Fails as [`start`](Timeout::start) does, and returns the function's error. That may be this timeout's, see
     /// [`caused`](Timeout::caused).
     pub fn with<T>(&self, function: impl FnOnce() -> Result<T, Exception>) -> Result<T, Exception> {
-        if !self.pending() {
-            self.start()?;
-        }
+        self.start_unless_pending()?;
         let _closed = CloseOnDrop(self);
         function()
     }
@@ -303,11 +330,65 @@ impl Timeout {
     ///
     /// # Errors
     /// Returns the function's other errors, those of other timeouts among them.
-    pub fn silent<T>(self, function: impl FnOnce() -> Result<T, Exception>) -> Result<Option<T>, Exception> {
+    pub fn silent<T>(&self, function: impl FnOnce() -> Result<T, Exception>) -> Result<Option<T>, Exception> {
         match self.with(function) {
             Err(exception) if self.threw(&exception) => Ok(None),
             result => result.map(Some),
         }
+    }
+}
+
+/// Two timeouts are equal if they are the same one: Python's `is`.
+impl PartialEq for Timeout {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Timeout {}
+
+impl Hash for Timeout {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}
+
+/// A timeout that exists, or the [`Seconds`] for a new one: the argument of [`Timeout::start_new`] and
+/// [`with_timeout`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither a time nor a timeout",
+    label = "a time is a number of seconds, a `Duration`, or `None` for ever",
+    note = "if it may be none, it is an `Option<f64>`: `Some(5.0)`; a `Duration`: `.map(|duration| duration.as_secs_f64())`"
+)]
+pub trait IntoTimeout {
+    /// What becomes of the argument: a timeout, or a reference of one.
+    type Timeout: Borrow<Timeout>;
+
+    /// The timeout. It is not started by that.
+    fn into_timeout(self) -> Self::Timeout;
+}
+
+impl<S: Seconds> IntoTimeout for S {
+    type Timeout = Timeout;
+
+    fn into_timeout(self) -> Timeout {
+        Timeout::new(self)
+    }
+}
+
+impl IntoTimeout for Timeout {
+    type Timeout = Timeout;
+
+    fn into_timeout(self) -> Timeout {
+        self
+    }
+}
+
+impl<'a> IntoTimeout for &'a Timeout {
+    type Timeout = &'a Timeout;
+
+    fn into_timeout(self) -> &'a Timeout {
+        self
     }
 }
 
@@ -355,22 +436,39 @@ impl fmt::Debug for Timeout {
     }
 }
 
-/// Calls `function`, and returns its value, or `timeout_value` if the function takes longer than `seconds`. In that
-/// case a timeout throws into the function where it waits.
+/// Calls `function`, and returns its value, or `timeout_value` if the function takes longer than `timeout`: a number of
+/// seconds, or a [`Timeout`], which is started unless it is running, and cancelled afterwards. When the time is over,
+/// the timeout throws into the function where it waits.
+///
+/// ```
+/// use gevent::{Timeout, sleep, with_timeout};
+///
+/// assert_eq!(with_timeout(0.01, || sleep(10).map(|()| "done"), "too late")?, "too late");
+/// let timeout = Timeout::new(0.01);
+/// for _ in 0..2 {
+///     assert_eq!(with_timeout(&timeout, || sleep(10).map(|()| "done"), "too late")?, "too late");
+/// }
+/// # Ok::<(), gevent::Exception>(())
+/// ```
 ///
 /// # Errors
-/// Returns the function's other errors, those of other timeouts among them.
+/// Returns the function's other errors, those of other timeouts among them. As in gevent, so is the exception of a
+/// timeout that was given [another one to throw](Timeout::with_exception).
 pub fn with_timeout<T>(
-    seconds: impl Seconds,
+    timeout: impl IntoTimeout,
     function: impl FnOnce() -> Result<T, Exception>,
     timeout_value: T,
 ) -> Result<T, Exception> {
-    match Timeout::new(seconds).silent(function)? {
-        None => Ok(timeout_value),
-        Some(value) => {
-            // Its destructor may panic, and what is being returned would be forgotten.
+    let given = timeout.into_timeout();
+    let timeout: &Timeout = given.borrow();
+    let result = match timeout.with(function) {
+        Err(exception) if timeout.caused(&exception) => Ok(timeout_value),
+        result => {
             drop(timeout_value);
-            Ok(value)
+            result
         }
-    }
+    };
+    // Destructors may panic, and what is being returned would be forgotten.
+    drop(given);
+    result
 }

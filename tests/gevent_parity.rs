@@ -187,6 +187,7 @@ mod gevent_parity {
     pub(crate) mod threadpool_tasks;
     pub(crate) mod throw_by_hand;
     pub(crate) mod timeout_exception;
+    pub(crate) mod timeout_given;
     pub(crate) mod timeout_in_hub;
     pub(crate) mod timeout_joining;
     pub(crate) mod timeout_nesting;
@@ -196,6 +197,7 @@ mod gevent_parity {
     pub(crate) mod timeout_restart;
     pub(crate) mod timeout_same_iteration;
     pub(crate) mod timeout_silent;
+    pub(crate) mod timeout_silent_again;
     pub(crate) mod timeout_states;
     pub(crate) mod timeout_str;
     pub(crate) mod timeout_tie;
@@ -428,6 +430,7 @@ scenarios! {
     threadpool_tasks
     throw_by_hand
     timeout_exception
+    timeout_given
     timeout_in_hub
     timeout_joining
     timeout_nesting
@@ -437,6 +440,7 @@ scenarios! {
     timeout_restart
     timeout_same_iteration
     timeout_silent
+    timeout_silent_again
     timeout_states
     timeout_str
     timeout_tie

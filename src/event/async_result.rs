@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, Object};
@@ -322,6 +323,12 @@ impl<T: 'static> PartialEq for AsyncResult<T> {
 }
 
 impl<T: 'static> Eq for AsyncResult<T> {}
+
+impl<T: 'static> Hash for AsyncResult<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.address().hash(state);
+    }
+}
 
 impl<T: 'static> fmt::Debug for AsyncResult<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::panic::Location;
 use std::rc::Rc;
 
@@ -444,6 +445,18 @@ impl<T> PartialEq for Greenlet<T> {
 }
 
 impl<T> Eq for Greenlet<T> {}
+
+impl<T> Hash for Greenlet<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.greenlet().hash(state);
+    }
+}
+
+impl Hash for AnyGreenlet {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.raw().hash(state);
+    }
+}
 
 impl<T: 'static> fmt::Debug for Greenlet<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

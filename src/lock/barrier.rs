@@ -2,6 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ptr;
 use std::rc::Rc;
 
 use greenlet_core::Exception;
@@ -255,6 +257,12 @@ impl PartialEq for Barrier {
 }
 
 impl Eq for Barrier {}
+
+impl Hash for Barrier {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        ptr::hash(Rc::as_ptr(&self.0), state);
+    }
+}
 
 impl fmt::Debug for Barrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

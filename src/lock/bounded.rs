@@ -140,7 +140,7 @@ pub struct OverReleaseError;
 /// ```
 ///
 /// Source: gevent's `BoundedSemaphore`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct BoundedSemaphore {
     semaphore: Semaphore,
     initial: usize,

@@ -2,6 +2,7 @@
 //! `threading`, which runs on gevent's locks in a patched program.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use greenlet_core::Exception;
 use hub::{Seconds, mask_kill};
@@ -197,6 +198,12 @@ impl PartialEq for Condition {
 }
 
 impl Eq for Condition {}
+
+impl Hash for Condition {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.waiters.address().hash(state);
+    }
+}
 
 impl fmt::Debug for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -16,7 +16,7 @@ use hub::{Link, Linkable, Seconds};
 /// ```
 ///
 /// Source: gevent's `DummySemaphore`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct DummySemaphore;
 
 impl DummySemaphore {

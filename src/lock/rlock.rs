@@ -3,6 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ptr;
 use std::rc::Rc;
 
 use greenlet_core::{Exception, getcurrent};
@@ -273,6 +275,12 @@ impl PartialEq for RLock {
 }
 
 impl Eq for RLock {}
+
+impl Hash for RLock {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        ptr::hash(Rc::as_ptr(&self.0), state);
+    }
+}
 
 impl fmt::Debug for RLock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use greenlet_core::{Exception, Object};
 use hub::core::CallbackResult;
@@ -266,6 +267,12 @@ impl PartialEq for Semaphore {
 }
 
 impl Eq for Semaphore {}
+
+impl Hash for Semaphore {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.address().hash(state);
+    }
+}
 
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

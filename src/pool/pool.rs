@@ -30,7 +30,7 @@ pub struct PoolFull;
 /// ```
 ///
 /// Source: gevent's `Pool`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Pool(Group);
 
 impl Pool {

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ptr;
 use std::rc::Rc;
 
 use greenlet_core::{Exception, getcurrent};
@@ -404,6 +406,21 @@ impl<S: Storage> Clone for BaseQueue<S> {
 impl<T: 'static> Default for BaseQueue<VecDeque<T>> {
     fn default() -> Self {
         BaseQueue::new()
+    }
+}
+
+/// Two are equal if they are handles of the same queue.
+impl<S: Storage> PartialEq for BaseQueue<S> {
+    fn eq(&self, other: &Self) -> bool {
+        self.same(other)
+    }
+}
+
+impl<S: Storage> Eq for BaseQueue<S> {}
+
+impl<S: Storage> Hash for BaseQueue<S> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        ptr::hash(Rc::as_ptr(&self.0), state);
     }
 }
 

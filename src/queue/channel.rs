@@ -8,6 +8,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ptr;
 use std::rc::Rc;
 use std::thread;
 
@@ -337,6 +339,21 @@ impl<T> fmt::Debug for ChannelBody<T> {
             write!(f, " putters[{}]", self.putters.len())?;
         }
         f.write_str(">")
+    }
+}
+
+/// Two are equal if they are handles of the same channel.
+impl<T: 'static> PartialEq for Channel<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.same(other)
+    }
+}
+
+impl<T: 'static> Eq for Channel<T> {}
+
+impl<T: 'static> Hash for Channel<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        ptr::hash(Rc::as_ptr(&self.0), state);
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
 use greenlet_core::Exception;
@@ -217,6 +218,21 @@ impl<'a, S: Storage> IntoIterator for &'a BaseJoinableQueue<S> {
 impl<S: Storage> Clone for BaseJoinableQueue<S> {
     fn clone(&self) -> Self {
         BaseJoinableQueue(self.0.clone())
+    }
+}
+
+/// Two are equal if they are handles of the same queue.
+impl<S: Storage> PartialEq for BaseJoinableQueue<S> {
+    fn eq(&self, other: &Self) -> bool {
+        self.same(other)
+    }
+}
+
+impl<S: Storage> Eq for BaseJoinableQueue<S> {}
+
+impl<S: Storage> Hash for BaseJoinableQueue<S> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
     }
 }
 

@@ -1,10 +1,12 @@
 //! [`TcpListener`]: a socket that accepts connections.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::iter::FusedIterator;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::ptr;
 use std::rc::Rc;
 
 use hub::Seconds;
@@ -267,6 +269,21 @@ impl AsRawFd for TcpListener {
     /// The descriptor, or -1 once the listener is closed.
     fn as_raw_fd(&self) -> RawFd {
         self.0.fd().unwrap_or(-1)
+    }
+}
+
+/// Two are equal if they are handles of the same socket.
+impl PartialEq for TcpListener {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for TcpListener {}
+
+impl Hash for TcpListener {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        ptr::hash(Rc::as_ptr(&self.0), state);
     }
 }
 

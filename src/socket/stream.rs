@@ -1,10 +1,12 @@
 //! [`TcpStream`]: a TCP connection.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::ptr;
 use std::rc::Rc;
 
 use hub::Seconds;
@@ -419,6 +421,21 @@ impl AsRawFd for TcpStream {
     /// The descriptor, or -1 once the stream is closed.
     fn as_raw_fd(&self) -> RawFd {
         self.0.fd().unwrap_or(-1)
+    }
+}
+
+/// Two are equal if they are handles of the same socket.
+impl PartialEq for TcpStream {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for TcpStream {}
+
+impl Hash for TcpStream {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        ptr::hash(Rc::as_ptr(&self.0), state);
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use greenlet_core::Exception;
@@ -220,6 +221,12 @@ impl<T: 'static> PartialEq for Future<T> {
 }
 
 impl<T: 'static> Eq for Future<T> {}
+
+impl<T: 'static> Hash for Future<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 impl fmt::Debug for ThreadPoolExecutor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

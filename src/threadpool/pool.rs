@@ -9,7 +9,9 @@
 
 use std::any::type_name;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::io;
+use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
@@ -337,6 +339,12 @@ impl PartialEq for ThreadPool {
 }
 
 impl Eq for ThreadPool {}
+
+impl Hash for ThreadPool {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        ptr::hash(Rc::as_ptr(&self.0), state);
+    }
+}
 
 /// Makes a blocking call of the OS in a thread of the pool, and returns its result. The error may
 /// also be that the call could not be made, or that the wait for it has failed.

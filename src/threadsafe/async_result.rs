@@ -1,6 +1,8 @@
 //! [`AsyncResult`]: the result of gevent's `event.py`, for several threads.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ptr;
 use std::sync::Arc;
 
 use greenlet_core::Exception;
@@ -401,6 +403,12 @@ impl<T> PartialEq for AsyncResult<T> {
 }
 
 impl<T> Eq for AsyncResult<T> {}
+
+impl<T> Hash for AsyncResult<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        ptr::hash(Arc::as_ptr(&self.0), state);
+    }
+}
 
 impl<T> fmt::Debug for AsyncResult<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::iter::FusedIterator;
 use std::mem::needs_drop;
+use std::ptr;
 use std::sync::Arc;
 
 use greenlet_core::unwind::drop_each;
@@ -590,6 +592,12 @@ impl<T> PartialEq for Queue<T> {
 }
 
 impl<T> Eq for Queue<T> {}
+
+impl<T> Hash for Queue<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        ptr::hash(Arc::as_ptr(&self.0), state);
+    }
+}
 
 impl<T> fmt::Debug for Queue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

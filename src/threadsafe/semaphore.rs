@@ -1,6 +1,8 @@
 //! [`Semaphore`] and [`BoundedSemaphore`]: gevent's semaphores of `_semaphore.py`, for several threads.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ptr;
 use std::sync::Arc;
 
 use greenlet_core::Exception;
@@ -215,6 +217,12 @@ impl PartialEq for Semaphore {
 
 impl Eq for Semaphore {}
 
+impl Hash for Semaphore {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        ptr::hash(Arc::as_ptr(&self.0), state);
+    }
+}
+
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = Arc::as_ptr(&self.0).addr();
@@ -236,7 +244,7 @@ impl fmt::Debug for Semaphore {
 /// assert!(semaphore.release().is_err());
 /// # Ok::<(), gevent::Exception>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BoundedSemaphore {
     semaphore: Semaphore,
     initial: usize,

@@ -1,6 +1,7 @@
 //! The counterpart of gevent's test__socket and test__socket_close, written anew.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
@@ -19,6 +20,24 @@ fn pair() -> Result<(TcpStream, TcpStream), Exception> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let client = TcpStream::connect(listener.local_addr()?)?;
     Ok((client, listener.accept()?.0))
+}
+
+/// A clone is the same socket, as Python's object is; `try_clone` makes another one, as `dup` does.
+#[test]
+#[allow(clippy::mutable_key_type, reason = "the hash is that of the object's address")]
+fn sockets_are_found_in_sets() -> TestResult {
+    let (client, server) = pair()?;
+    let dup = client.try_clone()?;
+    let mut clients = HashSet::from([client.clone(), server.clone()]);
+    assert!(clients.contains(&client) && !clients.contains(&dup) && client != dup && client != server);
+    // A closed one is still found, so that it can be taken out.
+    client.close();
+    assert!(clients.remove(&client) && !clients.contains(&client) && clients.contains(&server));
+
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let listeners = HashSet::from([listener.clone()]);
+    assert!(listeners.contains(&listener) && !listeners.contains(&listener.try_clone()?));
+    Ok(())
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod destructors;
 mod event;
+mod identity;
 mod limits;
 mod lock;
 mod pool;

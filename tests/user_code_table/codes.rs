@@ -69,7 +69,7 @@ const HARMLESS: &[(&[&str], &str)] = &[
     ),
     (&["AsRef", "Into"], "convert an argument, before anything else is done"),
     (
-        &["Address", "IntoFlags", "Seconds", "WaitTimeout"],
+        &["Address", "IntoFlags", "IntoTimeout", "Seconds", "WaitTimeout"],
         "convert an argument, before anything else is done",
     ),
     (

@@ -47,7 +47,7 @@ const MACROS: &[Read] = &[
     // Its types have no parameters, the function is private, and `Error` is ours.
     without(
         "hub::core::watcher_type",
-        &["Clone", "Debug", "Error", "FnOnce", "PartialEq"],
+        &["Clone", "Debug", "Error", "FnOnce", "Hash", "PartialEq"],
     ),
     without("hub::core::plain", &["Error"]),
     without("hub::core::plain_start_stop", &["Error"]),

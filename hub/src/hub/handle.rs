@@ -2,6 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Debug};
+use std::hash::{Hash, Hasher};
+use std::ptr;
 use std::rc::{Rc, Weak};
 use std::thread::ThreadId;
 
@@ -148,6 +150,12 @@ impl PartialEq for Hub {
 }
 
 impl Eq for Hub {}
+
+impl Hash for Hub {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        ptr::hash(Rc::as_ptr(&self.0), state);
+    }
+}
 
 impl Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

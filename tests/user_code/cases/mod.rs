@@ -3,6 +3,7 @@
 mod abstract_linkable;
 mod greenlet;
 mod heap;
+mod identity;
 mod local;
 mod lock;
 mod many;

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use greenlet_core::RawGreenlet;
 use libev_sys as ev;
@@ -317,6 +318,12 @@ impl PartialEq for Watcher {
 
 impl Eq for Watcher {}
 
+impl Hash for Watcher {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.address().hash(state);
+    }
+}
+
 impl fmt::Debug for Watcher {
     /// gevent's repr: `<timer at 0x.. native=0x.. active pending callback=..>`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -328,7 +335,7 @@ impl fmt::Debug for Watcher {
 macro_rules! watcher_type {
     ($(#[$doc:meta])* $name:ident($kind:ty)) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq)]
+        #[derive(Clone, PartialEq, Eq, Hash)]
         pub struct $name($crate::core::watchers::watcher::Watcher);
 
         impl $name {

@@ -406,7 +406,8 @@ impl Hasher for Springs {
 #[test]
 fn hashers() {
     case(
-        "hub::linkable::Link::hash, greenlet_core::core::RawGreenlet::hash | Hash",
+        "hub::linkable::Link::hash, hub::hub::Hub::hash, hub::core::Watcher::hash, \
+         greenlet_core::core::RawGreenlet::hash | Hash",
         &[
             |_, trap| {
                 Link::new(|_| ()).hash(&mut Springs(trap));
@@ -414,6 +415,14 @@ fn hashers() {
             },
             |_, trap| {
                 greenlet_core::getcurrent().hash(&mut Springs(trap));
+                Ok(())
+            },
+            |_, trap| {
+                hub::get_hub().hash(&mut Springs(trap));
+                Ok(())
+            },
+            |_, trap| {
+                hub::get_hub().loop_().timer(1)?.hash(&mut Springs(trap));
                 Ok(())
             },
         ],
