@@ -112,9 +112,12 @@ mod gevent_parity {
     pub(crate) mod iwait_killed;
     pub(crate) mod iwait_order;
     pub(crate) mod join_nested_timeouts;
+    pub(crate) mod joinable_results;
     pub(crate) mod joinall_count_timeout;
     pub(crate) mod joinall_order;
     pub(crate) mod joinall_raise_error;
+    pub(crate) mod joinall_results;
+    pub(crate) mod kill_forms;
     pub(crate) mod kill_function;
     pub(crate) mod kill_raw;
     pub(crate) mod kill_with_exception_class;
@@ -140,10 +143,17 @@ mod gevent_parity {
     pub(crate) mod pool_errors;
     pub(crate) mod pool_imap;
     pub(crate) mod pool_imap_maxsize;
+    pub(crate) mod pool_join_raises;
     pub(crate) mod pool_kill;
     pub(crate) mod pool_map;
     pub(crate) mod pool_sizes;
     pub(crate) mod pool_spawn;
+    pub(crate) mod program_philosophers;
+    pub(crate) mod program_pubsub;
+    pub(crate) mod program_rate_limiter;
+    pub(crate) mod program_retries;
+    pub(crate) mod program_single_flight;
+    pub(crate) mod program_supervisor;
     pub(crate) mod queue_both_wait;
     pub(crate) mod queue_handover;
     pub(crate) mod queue_in_hub;
@@ -176,6 +186,7 @@ mod gevent_parity {
     pub(crate) mod sleep_wakes_in_order;
     pub(crate) mod sleep_without_ref;
     pub(crate) mod spawn_in_finally;
+    pub(crate) mod spawn_later_get;
     pub(crate) mod spawn_many_order;
     pub(crate) mod spawn_raw;
     pub(crate) mod spawn_raw_tree;
@@ -206,6 +217,8 @@ mod gevent_parity {
     pub(crate) mod timeout_with;
     pub(crate) mod timeout_with_timeout;
     pub(crate) mod timeout_zero;
+    pub(crate) mod timer_order;
+    pub(crate) mod wait_mixed;
     pub(crate) mod wait_timeout_exc;
     pub(crate) mod waiter_after_get;
     pub(crate) mod waiter_before_get;
@@ -355,9 +368,12 @@ scenarios! {
     iwait_killed
     iwait_order
     join_nested_timeouts
+    joinable_results
     joinall_count_timeout
     joinall_order
     joinall_raise_error
+    joinall_results
+    kill_forms
     kill_function
     kill_raw
     kill_with_exception_class
@@ -383,10 +399,17 @@ scenarios! {
     pool_errors
     pool_imap
     pool_imap_maxsize
+    pool_join_raises
     pool_kill
     pool_map
     pool_sizes
     pool_spawn
+    program_philosophers
+    program_pubsub
+    program_rate_limiter
+    program_retries
+    program_single_flight
+    program_supervisor
     queue_both_wait
     queue_handover
     queue_in_hub
@@ -419,6 +442,7 @@ scenarios! {
     sleep_wakes_in_order
     sleep_without_ref
     spawn_in_finally
+    spawn_later_get
     spawn_many_order
     spawn_raw
     spawn_raw_tree
@@ -449,6 +473,8 @@ scenarios! {
     timeout_with
     timeout_with_timeout
     timeout_zero
+    timer_order
+    wait_mixed
     wait_timeout_exc
     waiter_after_get
     waiter_before_get
