@@ -191,8 +191,7 @@ fn test_a_fork_goes_on_with_the_hub() -> TestResult {
     reader.get()
 }
 
-/// The child has only the thread that has forked. libev's default loop still belongs to the parent's first thread, with
-/// all its watchers.
+/// The child has only the thread that has forked. It is not the main thread there, as in gevent.
 fn test_a_thread_forks_and_its_child_gets_a_hub() -> TestResult {
     sleep(0.001)?;
     assert!(get_hub().main_hub());

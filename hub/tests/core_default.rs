@@ -13,7 +13,7 @@ use std::thread;
 
 use core_support::*;
 use greenlet_core::Exception;
-use hub::core::{DefaultLoopInUse, Error, Events, Loop, MAXPRI};
+use hub::core::{DefaultLoopInUse, Error, Events, Loop, LoopDestroyed, MAXPRI};
 
 fn default_loop() -> Result<Loop, Error> {
     Loop::new((), true)
@@ -574,5 +574,105 @@ fn a_fork_watcher_fires_in_the_child_only() -> TestResult {
         loop_.run_nowait()?;
         assert_eq!(count.get(), 0, "not in the parent");
     }
+    Ok(())
+}
+
+/// The child has only the thread that forked: nobody has there what the parent's other threads have.
+#[test]
+fn in_the_child_nothing_belongs_to_a_thread_that_stayed_in_the_parent() -> TestResult {
+    let _one = one_at_a_time();
+    let (default, own) = (default_loop()?, new_loop()?);
+    let timer = default.timer_repeat(0.0, 0.001)?;
+    let here = std::process::id();
+    timer.start(move || assert_eq!(std::process::id(), here))?;
+    for signum in [libc::SIGUSR1, libc::SIGUSR2] {
+        let of = if signum == libc::SIGUSR1 { &default } else { &own };
+        of.signal(signum)?.start(|| ())?;
+    }
+    let (remote, others) = (own.threadsafe(), default.threadsafe());
+    let forked = thread::spawn(move || -> std::io::Result<ExitStatus> {
+        let before = Loop::new((), false).expect("there are descriptors");
+        assert!(matches!(default_loop(), Err(Error::DefaultLoopInUse(_))));
+        fork(|| {
+            // SAFETY: no preconditions. The alarm ends the child if it hangs.
+            unsafe { libc::alarm(60) };
+            let _default = child_has_all(&before).expect("nobody else has it");
+            // The thread of these loops will never look.
+            let sent = [&remote, &others].map(|to| to.run_callback_threadsafe(|| ()).map(drop));
+            assert_eq!(sent, [Err(LoopDestroyed), Err(LoopDestroyed)]);
+            let refused = thread::scope(|scope| {
+                scope
+                    .spawn(|| matches!(default_loop(), Err(Error::DefaultLoopInUse(_))))
+                    .join()
+            });
+            refused.expect("no panic")
+        })
+    });
+    let status = forked.join().expect("no panic")?;
+    assert!(status.success(), "{status}");
+    // In the parent, nothing has changed.
+    assert!(default.default() && !default.destroyed());
+    default.destroy()?;
+    own.destroy()?;
+    Ok(())
+}
+
+/// In the child: a loop of its own gets signals, a new default loop gets children, and a second fork changes nothing.
+fn child_has_all(own: &Loop) -> Result<Loop, Exception> {
+    let trace = Trace::new();
+    for signum in [libc::SIGUSR1, libc::SIGUSR2, libc::SIGCHLD] {
+        let signal = own.signal(signum)?;
+        signal.start({
+            let (signal, trace) = (signal.clone(), trace.clone());
+            move || {
+                trace.add(signum);
+                signal.stop().unwrap();
+            }
+        })?;
+        // SAFETY: the signal has a handler.
+        unsafe { libc::raise(signum) };
+        run(own)?;
+    }
+    let expected = [libc::SIGUSR1, libc::SIGUSR2, libc::SIGCHLD].map(|signum| signum.to_string());
+    assert_eq!(trace.take(), expected);
+    let default = default_loop()?;
+    assert_eq!((default.iteration()?, default.activecnt()?), (0, 0));
+    reaped(&default)?;
+    // A thread that has the default loop keeps it when it forks.
+    let again = fork(|| {
+        reaped(&default).is_ok() && default_loop().is_ok_and(|same| same.as_ptr().ok() == default.as_ptr().ok())
+    })?;
+    assert!(again.success(), "{again}");
+    Ok(default)
+}
+
+/// A child is reaped by the loop.
+fn reaped(default: &Loop) -> TestResult {
+    let process = Command::new("/bin/sh").args(["-c", "exit 7"]).spawn()?;
+    let child = default.child(i32::try_from(process.id())?, false)?;
+    child.start({
+        let child = child.clone();
+        move || child.stop().unwrap()
+    })?;
+    run(default)?;
+    assert_eq!(ExitStatus::from_raw(child.rstatus()).code(), Some(7));
+    Ok(())
+}
+
+/// A default loop that nobody has is left in place as it is, with its handler of SIGCHLD.
+#[test]
+fn in_the_child_a_default_loop_that_nobody_had_is_as_it_was() -> TestResult {
+    let _one = one_at_a_time();
+    drop(default_loop()?);
+    let forked = thread::spawn(|| {
+        fork(|| {
+            // SAFETY: no preconditions. The alarm ends the child if it hangs.
+            unsafe { libc::alarm(60) };
+            let default = default_loop().expect("nobody has it");
+            reaped(&default).is_ok()
+        })
+    });
+    let status = forked.join().expect("no panic")?;
+    assert!(status.success(), "{status}");
     Ok(())
 }

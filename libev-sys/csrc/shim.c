@@ -219,6 +219,22 @@ ev_shim_handle_signal (int signum_)
 #endif
 }
 
+void
+ev_shim_forget_signal (int signum_)
+{
+#ifndef LIBEV_SYS_SYSTEM
+  if (signum_ > 0 && signum_ < EV_NSIG)
+    {
+      /* The handler, which may interrupt this, looks for the loop first. */
+      signals [signum_ - 1].loop = 0;
+      ECB_MEMORY_FENCE_RELEASE;
+      signals [signum_ - 1].pending = 0;
+      signals [signum_ - 1].head = 0;
+    }
+#endif
+  (void)signum_;
+}
+
 /* ------------------------------------------------------------------------------------------ making loops */
 
 int
@@ -389,6 +405,29 @@ ev_shim_reset_sigchld (void)
 {
   if (sigchld_state >= 2)
     sigchld_state = 1;
+}
+
+int
+ev_shim_forget_default_loop (void)
+{
+#ifndef LIBEV_SYS_SYSTEM
+  int signum_;
+
+  if (!ev_default_loop_ptr)
+    return 0;
+
+  for (signum_ = 1; signum_ < EV_NSIG; ++signum_)
+    if (signals [signum_ - 1].loop == ev_default_loop_ptr)
+      ev_shim_forget_signal (signum_);
+  memset (childs, 0, sizeof childs);
+  memset (&childev, 0, sizeof childev);
+  memset (&default_loop_struct, 0, sizeof default_loop_struct);
+  sigchld_state = 0;
+  ev_default_loop_ptr = 0;
+  return 0;
+#else
+  return ev_default_loop_uc_ () ? -1 : 0;
+#endif
 }
 
 void

@@ -178,6 +178,11 @@ struct ev_loop *ev_shim_signal_loop (int signum);
 /** What libev's own signal handler does, for a handler that stands in its place. May be called only in one. */
 void ev_shim_handle_signal (int signum);
 
+/** Makes libev forget the watchers of signal `signum`, whose loop belonged to a thread that is no more: in the child of a
+ * fork, that of any thread but the one that forked. The handler stays in place until the next watcher replaces it, and
+ * does nothing. Does nothing without internals. */
+void ev_shim_forget_signal (int signum);
+
 /* ------------------------------------------------------------------------- the default loop and SIGCHLD */
 
 /** The default loop when it has been made, else null. Makes nothing. */
@@ -186,6 +191,10 @@ struct ev_loop *ev_shim_default_loop_ptr (void);
 int ev_shim_is_default_loop (struct ev_loop *loop);
 /** Whether this is the default loop and has userdata. It may have been destroyed, if it ever was the default loop. */
 int ev_shim_is_default_with_userdata (struct ev_loop *loop);
+/** Makes libev forget the default loop, which belonged to a thread that is no more (see [`ev_shim_forget_signal`]): that
+ * thread may have been in the midst of changing it, so it is left as it is, with its memory and its descriptors. The
+ * next default loop is a new one. Returns 0, or -1 without internals. */
+int ev_shim_forget_default_loop (void);
 
 /** `ev_loop_new`, with what [`ev_shim_make_wakeup`] makes. Null when no backend works, or there are no descriptors left:
  * see `errno`. */

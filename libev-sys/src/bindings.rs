@@ -784,12 +784,20 @@ unsafe extern "C" {
     pub fn ev_shim_signal_loop(signum: core::ffi::c_int) -> *mut ev_loop;
     /// What libev's own signal handler does, for a handler that stands in its place. May be called only in one.
     pub fn ev_shim_handle_signal(signum: core::ffi::c_int);
+    /** Makes libev forget the watchers of signal `signum`, whose loop belonged to a thread that is no more: in the child of a
+ fork, that of any thread but the one that forked. The handler stays in place until the next watcher replaces it, and
+ does nothing. Does nothing without internals.*/
+    pub fn ev_shim_forget_signal(signum: core::ffi::c_int);
     /// The default loop when it has been made, else null. Makes nothing.
     pub fn ev_shim_default_loop_ptr() -> *mut ev_loop;
     /// `ev_is_default_loop`
     pub fn ev_shim_is_default_loop(loop_: *mut ev_loop) -> core::ffi::c_int;
     /// Whether this is the default loop and has userdata. It may have been destroyed, if it ever was the default loop.
     pub fn ev_shim_is_default_with_userdata(loop_: *mut ev_loop) -> core::ffi::c_int;
+    /** Makes libev forget the default loop, which belonged to a thread that is no more (see [`ev_shim_forget_signal`]): that
+ thread may have been in the midst of changing it, so it is left as it is, with its memory and its descriptors. The
+ next default loop is a new one. Returns 0, or -1 without internals.*/
+    pub fn ev_shim_forget_default_loop() -> core::ffi::c_int;
     /** `ev_loop_new`, with what [`ev_shim_make_wakeup`] makes. Null when no backend works, or there are no descriptors left:
  see `errno`.*/
     pub fn ev_shim_loop_new(flags: core::ffi::c_uint) -> *mut ev_loop;

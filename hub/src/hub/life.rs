@@ -334,8 +334,8 @@ fn main_of(greenlet: &RawGreenlet) -> RawGreenlet {
 /// Whether this is the process's first thread, whose hub runs libev's default loop.
 ///
 /// In the child of a fork, the thread that forked is the first one. But if it was not the first in the parent, this
-/// returns false: the default loop may still be in the state in which the parent's first thread had it. Source:
-/// `main_thread_ident` in gevent's `hub.py`.
+/// returns false, as the thread's hub, if it has one, is no main hub either. Source: `main_thread_ident` in gevent's
+/// `hub.py`.
 fn is_main_thread() -> bool {
     // Only the first thread writes this, so no other thread can fork while it is half-written.
     static MAIN: OnceLock<ThreadId> = OnceLock::new();

@@ -5,7 +5,8 @@
 //! and never while user code runs. The loop's thread closes the mailbox before it stops the async watchers or
 //! destroys the loop; from then on other threads get an error and touch nothing.
 //!
-//! No thread has the mutex locked when another one forks: see [`ForkMutex`].
+//! No thread has the mutex locked when another one forks: see [`ForkMutex`]. In the child, the mailboxes of threads
+//! that stayed in the parent are closed: nobody would look into them, and their descriptors are the parent's, too.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
@@ -18,11 +19,13 @@ use libev_sys::{ev_async, ev_loop};
 
 use crate::core::callbacks::callback::RemoteTask;
 use crate::core::error::LoopDestroyed;
-use crate::core::event_loop::forking::ForkMutex;
+use crate::core::event_loop::forking::{ForkMutex, ThreadToken};
 
 pub(in crate::core) type Inbox = VecDeque<Arc<RemoteTask>>;
 
 pub(in crate::core) struct Mailbox {
+    /// The loop's thread.
+    thread: ThreadToken,
     shared: ForkMutex<MailboxParts>,
     has_mail: AtomicBool,
 }
@@ -47,6 +50,7 @@ impl Mailbox {
             inbox: Inbox::new(),
         };
         Mailbox {
+            thread: ThreadToken::here(),
             shared: ForkMutex::new(shared),
             has_mail: AtomicBool::new(false),
         }
@@ -68,6 +72,10 @@ impl Mailbox {
         std::mem::take(&mut shared.inbox)
     }
 
+    fn is_closed(&self, shared: &MailboxParts) -> bool {
+        shared.loop_.is_null() || self.thread.stayed_in_parent()
+    }
+
     /// Whether [`take_mail`](Self::take_mail) would find something. It is a single load, for the fast path.
     #[inline]
     pub(in crate::core) fn has_mail(&self) -> bool {
@@ -86,7 +94,7 @@ impl Mailbox {
     /// Leaves a task for the loop and wakes it.
     pub(in crate::core) fn post(&self, task: Arc<RemoteTask>) -> Result<(), LoopDestroyed> {
         let mut shared = self.shared.lock();
-        if shared.loop_.is_null() {
+        if self.is_closed(&shared) {
             drop(shared);
             return Err(LoopDestroyed);
         }
@@ -101,7 +109,7 @@ impl Mailbox {
     /// Calls `ev_async_send` for another watcher of the same loop. Returns false if `watcher` is null.
     pub(in crate::core) fn send(&self, watcher: &AtomicPtr<ev_async>) -> Result<bool, LoopDestroyed> {
         let shared = self.shared.lock();
-        if shared.loop_.is_null() {
+        if self.is_closed(&shared) {
             return Err(LoopDestroyed);
         }
         let watcher = watcher.load(Ordering::Relaxed);

@@ -1,13 +1,14 @@
-//! [`ForkMutex`]: a mutex that no thread holds while another one forks.
+//! Forks, of whose child one thread is all: the one that forked.
 //!
-//! The child of a fork has only the thread that forked. A lock that another thread held just then would be locked
-//! there for ever, and the data in it half changed. So a fork waits until no other thread holds such a lock, and a
-//! thread that wants to lock one waits until the fork is over.
+//! - [`ForkMutex`] is a mutex that no thread holds while another one forks. A lock that another thread held just then
+//!   would be locked in the child for ever, and the data in it half changed. So a fork waits until no other thread
+//!   holds such a lock, and a thread that wants to lock one waits until the fork is over.
+//! - [`ThreadToken`] names a thread that has something to itself for longer, and tells in the child that it is no more.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::yield_now;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -47,6 +48,39 @@ impl<T> Deref for ForkGuard<'_, T> {
 impl<T> DerefMut for ForkGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.value
+    }
+}
+
+/// The name of a thread, which no other thread ever has, in this process or in one that it forks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::core) struct ThreadToken(u64);
+
+/// The next token to be given.
+static NEXT_TOKEN: AtomicU64 = AtomicU64::new(1);
+/// In the child of a fork: the least token of a thread that the child has started, and the token of the thread that
+/// forked (0 if it had none).
+static OLDEST_TOKEN: AtomicU64 = AtomicU64::new(0);
+static SURVIVOR: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    /// This thread's token; 0 before it is asked for.
+    static TOKEN: Cell<u64> = const { Cell::new(0) };
+}
+
+impl ThreadToken {
+    /// This thread's.
+    pub(in crate::core) fn here() -> ThreadToken {
+        watch();
+        if TOKEN.get() == 0 {
+            TOKEN.set(NEXT_TOKEN.fetch_add(1, Ordering::Relaxed));
+        }
+        ThreadToken(TOKEN.get())
+    }
+
+    /// Whether this is the child of a fork, and the thread was left behind in the parent. (A thread that has ended in
+    /// this process is not told apart from a living one. Nor is anything known of a fork that bypassed the C library.)
+    pub(in crate::core) fn stayed_in_parent(self) -> bool {
+        self.0 < OLDEST_TOKEN.load(Ordering::Relaxed) && self.0 != SURVIVOR.load(Ordering::Relaxed)
     }
 }
 
@@ -130,4 +164,6 @@ extern "C" fn in_child() {
     // Other threads may have been about to enter or to fork, too: in the child they do not exist.
     INSIDE.store(own(), Ordering::SeqCst);
     FORKING.store(0, Ordering::SeqCst);
+    OLDEST_TOKEN.store(NEXT_TOKEN.load(Ordering::Relaxed), Ordering::Relaxed);
+    SURVIVOR.store(TOKEN.get(), Ordering::Relaxed);
 }

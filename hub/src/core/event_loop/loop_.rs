@@ -33,7 +33,8 @@ use crate::pace::Pace;
 /// libev has one default loop per process, and child watchers work on no other. `Loop::new(flags, true)` returns it;
 /// the first call makes it, and the flags of later calls are ignored. Several `Loop`s on it may exist in one thread:
 /// each has its own queue of callbacks, and destroying one destroys the loop for all. While one exists, no other thread
-/// gets any.
+/// gets any. In the child of a fork, where only the thread that forked exists, that thread gets it: the same loop if it
+/// had it, or if nobody had it, else a new one. So it is with [signals](Self::signal), which have one loop at a time.
 ///
 /// # Errors
 ///

@@ -13,7 +13,6 @@ use std::io;
 use std::iter;
 use std::mem::ManuallyDrop;
 use std::rc::{Rc, Weak};
-use std::thread::{self, ThreadId};
 
 use greenlet_core::unwind::{call_each, drop_each};
 use greenlet_core::{at_thread_end, thread_is_over};
@@ -23,7 +22,7 @@ use libev_sys::ev_loop;
 use crate::core::error::{CannotCreateLoop, DefaultLoopInUse, Error, SignalInUse};
 use crate::core::event_loop::c_frames;
 use crate::core::event_loop::flags::LoopFlags;
-use crate::core::event_loop::forking::ForkMutex;
+use crate::core::event_loop::forking::{ForkMutex, ThreadToken};
 use crate::core::event_loop::loop_::Loop;
 use crate::core::event_loop::parts::{Litter, LoopParts};
 use crate::core::event_loop::syserr;
@@ -96,26 +95,36 @@ fn end_of_thread() {
 }
 
 /// The thread that may use the default loop.
-static DEFAULT_LOOP: ForkMutex<Option<ThreadId>> = ForkMutex::new(None);
+static DEFAULT_LOOP: ForkMutex<Option<ThreadToken>> = ForkMutex::new(None);
 
 /// The right of this thread to use the default loop.
 struct Lease;
 
 impl Lease {
+    /// In the child of a fork, a thread that stayed in the parent leaves its lease, and a default loop that it may have
+    /// been changing just then. Its watchers belong to that thread, too. So libev forgets that loop.
     fn take() -> Result<Lease, DefaultLoopInUse> {
         let mut owner = DEFAULT_LOOP.lock();
-        match *owner {
-            None => {
-                *owner = Some(thread::current().id());
-                Ok(Lease)
+        if let Some(thread) = *owner {
+            // SAFETY: the thread that has the lease does not exist in this process, so nobody uses the loop; nobody
+            // else is in libev's table of signals, which is locked.
+            let forget = || unsafe {
+                let _table = SIGNAL_TABLE.lock();
+                ev::ev_shim_forget_default_loop() == 0
+            };
+            if !thread.stayed_in_parent() || !forget() {
+                return Err(DefaultLoopInUse);
             }
-            Some(_) => Err(DefaultLoopInUse),
         }
+        *owner = Some(ThreadToken::here());
+        Ok(Lease)
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        // A loop that is left in place keeps SIGCHLD, for the next thread that takes the lease.
+        SIGNAL_TABLE.lock().disown(libc::SIGCHLD);
         *DEFAULT_LOOP.lock() = None;
     }
 }
@@ -129,14 +138,18 @@ impl SharedLoop {
         let lease = Lease::take()?;
         let raw = {
             // libev attaches SIGCHLD to the default loop, and asserts that no other loop has it.
-            let _table = SIGNAL_TABLE.lock();
+            let mut table = SIGNAL_TABLE.lock();
+            let taken = table.loop_of(libc::SIGCHLD);
             // SAFETY: no preconditions; the lease keeps other threads from making the default loop.
-            let (existing, taken) = unsafe { (ev::ev_shim_default_loop_ptr(), ev::ev_shim_signal_loop(libc::SIGCHLD)) };
-            if !taken.is_null() && taken != existing {
+            if !taken.is_null() && taken != unsafe { ev::ev_shim_default_loop_ptr() } {
                 return Err(SignalInUse(libc::SIGCHLD).into());
             }
             // SAFETY: we hold the lease and the table of signals, and no other loop has SIGCHLD, as just checked.
-            unsafe { ev::ev_shim_default_loop(flags.bits()) }
+            let raw = unsafe { ev::ev_shim_default_loop(flags.bits()) };
+            if !raw.is_null() {
+                table.taken(libc::SIGCHLD);
+            }
+            raw
         };
         let shared = SharedLoop::new(raw, flags, Owner::Default)?;
         shared.lease.set(Some(lease));
@@ -162,6 +175,11 @@ impl SharedLoop {
         let (is_default, flags) = unsafe { (ev::ev_shim_is_default_loop(raw) != 0, ev::ev_backend(raw)) };
         let flags = LoopFlags::from_bits(flags);
         let lease = if is_default { Some(Lease::take()?) } else { None };
+        // SAFETY: no preconditions.
+        if is_default && unsafe { ev::ev_shim_is_default_loop(raw) } == 0 {
+            // It was the loop of a thread that stayed in the parent of a fork.
+            return Err(DefaultLoopInUse.into());
+        }
         // SAFETY: by this function's contract: the loop is alive.
         if unsafe { ev::ev_shim_make_wakeup(raw) } != 0 {
             return Err(last_os_error(flags));

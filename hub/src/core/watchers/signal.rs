@@ -4,13 +4,52 @@ use libev_sys as ev;
 use libev_sys::{ev_loop, ev_signal};
 
 use crate::core::error::{Error, IllegalSignal, SignalInUse};
-use crate::core::event_loop::forking::ForkMutex;
+use crate::core::event_loop::forking::{ForkMutex, ThreadToken};
 use crate::core::event_loop::loop_::Loop;
 use crate::core::watchers::body::Kind;
 use crate::core::watchers::watcher::watcher_type;
 
 /// The lock of libev's table of signals, which is one for the whole process, and which libev does not lock.
-pub(in crate::core) static SIGNAL_TABLE: ForkMutex<()> = ForkMutex::new(());
+pub(in crate::core) static SIGNAL_TABLE: ForkMutex<SignalTable> = ForkMutex::new(SignalTable(Vec::new()));
+
+/// The signals that our loops watch, each with the thread of its loop.
+pub(in crate::core) struct SignalTable(Vec<(i32, ThreadToken)>);
+
+impl SignalTable {
+    /// The loop whose watchers get the signal, or null. In the child of a fork, the loop of a thread that stayed in the
+    /// parent loses the signal.
+    pub(in crate::core) fn loop_of(&mut self, signum: i32) -> *mut ev_loop {
+        if let Some(at) = self.0.iter().position(|(signal, _)| *signal == signum)
+            && self.0[at].1.stayed_in_parent()
+        {
+            self.0.swap_remove(at);
+            // SAFETY: the table is ours, and the thread of the watchers does not exist here.
+            unsafe { ev::ev_shim_forget_signal(signum) };
+        }
+        // SAFETY: no preconditions.
+        unsafe { ev::ev_shim_signal_loop(signum) }
+    }
+
+    /// Notes that a loop of this thread watches the signal.
+    pub(in crate::core) fn taken(&mut self, signum: i32) {
+        if self.0.iter().all(|(signal, _)| *signal != signum) {
+            self.0.push((signum, ThreadToken::here()));
+        }
+    }
+
+    /// Notes that a loop of this thread may have stopped watching the signal.
+    fn left(&mut self, signum: i32) {
+        // SAFETY: no preconditions.
+        if unsafe { ev::ev_shim_signal_loop(signum) }.is_null() {
+            self.disown(signum);
+        }
+    }
+
+    /// Notes that no thread has the loop that watches the signal, if any does.
+    pub(in crate::core) fn disown(&mut self, signum: i32) {
+        self.0.retain(|(signal, _)| *signal != signum);
+    }
+}
 
 pub(in crate::core) struct SignalKind {
     signum: i32,
@@ -22,14 +61,15 @@ unsafe impl Kind for SignalKind {
     const NAME: &'static str = "signal";
 
     unsafe fn start(&self, loop_: *mut ev_loop, raw: *mut ev_signal) -> Result<(), Error> {
-        let _table = SIGNAL_TABLE.lock();
+        let mut table = SIGNAL_TABLE.lock();
+        let owner = table.loop_of(self.signum);
+        if !owner.is_null() && owner != loop_ {
+            return Err(SignalInUse(self.signum).into());
+        }
+        table.taken(self.signum);
         // SAFETY: by the contract of this function and of the trait; the table is locked. libev asserts that a signal
-        // has one loop only, which is checked first.
+        // has one loop only, as was checked just now.
         unsafe {
-            let owner = ev::ev_shim_signal_loop(self.signum);
-            if !owner.is_null() && owner != loop_ {
-                return Err(SignalInUse(self.signum).into());
-            }
             ev::ev_signal_start(loop_, raw);
             if self.signum == libc::SIGCHLD && ev::ev_shim_default_loop_ptr() == loop_ {
                 // `ev_signal_start` does not install the handler if libev believes that its own is still in place.
@@ -40,9 +80,10 @@ unsafe impl Kind for SignalKind {
     }
 
     unsafe fn stop(&self, loop_: *mut ev_loop, raw: *mut ev_signal) {
-        let _table = SIGNAL_TABLE.lock();
+        let mut table = SIGNAL_TABLE.lock();
         // SAFETY: by the contract of this function and of the trait; the table is locked.
         unsafe { ev::ev_signal_stop(loop_, raw) };
+        table.left(self.signum);
     }
 }
 
