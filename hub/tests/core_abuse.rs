@@ -308,7 +308,7 @@ fn reschedule() -> impl Fn(f64) -> f64 + 'static {
 /// Calls a random method of a watcher.
 fn use_watcher(any: &Any) {
     let watcher = any.watcher();
-    let _ = match below(18) {
+    let _ = match below(19) {
         0..=4 => watcher.start_pass_events(callback()),
         5 | 6 => watcher.stop(),
         7 => watcher.close(),
@@ -326,6 +326,10 @@ fn use_watcher(any: &Any) {
             Ok(())
         }
         13 => with_resume(|resume| watcher.start_resume(resume)),
+        14 => {
+            watcher.clear_callback();
+            Ok(())
+        }
         _ => use_type(any),
     };
 }
@@ -378,11 +382,13 @@ fn use_type(any: &Any) -> Result<(), hub::core::Error> {
             0 => io.set_fd(descriptor()),
             _ => io.set_events(events()),
         },
-        Any::Timer(timer) => match below(5) {
+        Any::Timer(timer) => match below(7) {
             0 => timer.again(plain()),
             1 => timer.set(seconds(), seconds()),
             2 => timer.set_repeat(seconds()),
             3 => timer.start_update(true, plain()),
+            4 => timer.start_update_pass_events(false, callback()),
+            5 => timer.again_update_pass_events(below(2) == 0, callback()),
             _ => timer.remaining().map(drop),
         },
         Any::Periodic(periodic) => match below(3) {

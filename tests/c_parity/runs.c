@@ -53,6 +53,13 @@ SCENARIO (runs, break_all_ends_both_runs)
   run (loop, 0);
 }
 
+SCENARIO (runs, a_break_by_any_other_number_ends_both_runs)
+{
+  struct ev_loop *loop = new_loop ();
+  nest (loop, 7);
+  run (loop, 0);
+}
+
 static void
 break_and_think_better_of_it (struct ev_loop *loop, ev_timer *w, int revents)
 {
@@ -187,6 +194,20 @@ SCENARIO (runs, nowait_handles_what_is_ready_and_returns)
   run (loop, EVRUN_NOWAIT);
   get (ends[0], 1);
   run (loop, EVRUN_NOWAIT);
+}
+
+SCENARIO (runs, nowait_and_once_together_do_not_wait)
+{
+  struct ev_loop *loop = new_loop ();
+  ev_timer_init (&inner, traced_timer, -1., 0.);
+  ev_timer_init (&late, traced_timer, 1000., 0.);
+  WATCH (inner);
+  WATCH (late);
+  ev_timer_start (loop, &late);
+  run (loop, EVRUN_NOWAIT | EVRUN_ONCE);
+  ev_timer_start (loop, &inner);
+  run (loop, EVRUN_NOWAIT | EVRUN_ONCE);
+  run (loop, EVRUN_NOWAIT | EVRUN_ONCE);
 }
 
 static int fd_to_write;

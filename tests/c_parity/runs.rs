@@ -1,6 +1,6 @@
 //! The Rust halves of runs.c.
 
-use hub::core::{Break, Events, Loop, Timer};
+use hub::core::{Break, Events, Loop, Run, Timer};
 
 use crate::system::{get, make_pipe, put};
 use crate::trace::{TestResult, Trace};
@@ -37,6 +37,12 @@ pub(crate) fn break_one_ends_the_inner_run(t: &Trace) -> TestResult {
 pub(crate) fn break_all_ends_both_runs(t: &Trace) -> TestResult {
     let loop_ = t.new_loop()?;
     nest(t, &loop_, Break::All)?;
+    t.run(&loop_)
+}
+
+pub(crate) fn a_break_by_any_other_number_ends_both_runs(t: &Trace) -> TestResult {
+    let loop_ = t.new_loop()?;
+    nest(t, &loop_, Break::from(7))?;
     t.run(&loop_)
 }
 
@@ -141,6 +147,21 @@ pub(crate) fn nowait_handles_what_is_ready_and_returns(t: &Trace) -> TestResult 
     t.run_nowait(&loop_)?;
     get(reader, 1);
     t.run_nowait(&loop_)
+}
+
+pub(crate) fn nowait_and_once_together_do_not_wait(t: &Trace) -> TestResult {
+    let loop_ = t.new_loop()?;
+    let inner = t.watch("inner", loop_.timer(-1.0)?);
+    let late = t.watch("late", loop_.timer(1000.0)?);
+    let both = Run {
+        nowait: true,
+        once: true,
+    };
+    t.start(&late)?;
+    t.run_with(&loop_, both)?;
+    t.start(&inner)?;
+    t.run_with(&loop_, both)?;
+    t.run_with(&loop_, both)
 }
 
 pub(crate) fn once_waits_for_the_first_event_only(t: &Trace) -> TestResult {

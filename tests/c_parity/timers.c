@@ -117,6 +117,25 @@ SCENARIO (timers, again_stops_one_that_does_not_repeat)
   run (loop, 0);
 }
 
+SCENARIO (timers, again_does_nothing_to_a_stopped_one_that_does_not_repeat)
+{
+  struct ev_loop *loop = new_loop ();
+  ev_timer_init (&a, traced_timer, 1000., 0.);
+  WATCH (a);
+  ev_timer_again (loop, &a);
+  mark (loop, "again");
+  value ("hundreds left", (ev_timer_remaining (loop, &a) + 50.) / 100.);
+  ev_timer_start (loop, &a);
+  ev_timer_stop (loop, &a);
+  ev_timer_again (loop, &a);
+  mark (loop, "again after a stop");
+  value ("hundreds left", (ev_timer_remaining (loop, &a) + 50.) / 100.);
+  ev_feed_event (loop, &a, EV_CUSTOM);
+  ev_timer_again (loop, &a);
+  mark (loop, "again after a feed");
+  run (loop, EVRUN_NOWAIT);
+}
+
 static void
 put_b_off (struct ev_loop *loop, ev_timer *w, int revents)
 {

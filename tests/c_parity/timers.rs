@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use hub::core::Timer;
+use hub::core::{Events, Timer};
 
 use crate::trace::{TestResult, Trace};
 
@@ -100,6 +100,23 @@ pub(crate) fn again_stops_one_that_does_not_repeat(t: &Trace) -> TestResult {
     t.again(&a)?;
     t.mark(&loop_, "again")?;
     t.run(&loop_)
+}
+
+pub(crate) fn again_does_nothing_to_a_stopped_one_that_does_not_repeat(t: &Trace) -> TestResult {
+    let loop_ = t.new_loop()?;
+    let a = t.watch("a", loop_.timer(1000.0)?);
+    t.again(&a)?;
+    t.mark(&loop_, "again")?;
+    value_left(t, &a)?;
+    t.start(&a)?;
+    a.stop()?;
+    t.again(&a)?;
+    t.mark(&loop_, "again after a stop")?;
+    value_left(t, &a)?;
+    t.feed(&a, Events::CUSTOM)?;
+    t.again(&a)?;
+    t.mark(&loop_, "again after a feed")?;
+    t.run_nowait(&loop_)
 }
 
 pub(crate) fn again_takes_back_what_is_pending(t: &Trace) -> TestResult {

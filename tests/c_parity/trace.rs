@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::rc::Rc;
 
 use greenlet_core::Exception;
-use hub::core::{Events, Loop, LoopFlags, Timer, Watcher};
+use hub::core::{Events, Loop, LoopFlags, Run, Timer, Watcher};
 
 /// The result of a scenario, and of a callback in it. An error ends the half, and is put into the trace.
 pub(crate) type TestResult<T = ()> = Result<T, Exception>;
@@ -82,9 +82,8 @@ impl Trace {
 
     /// The same for the timer's `again`.
     pub(crate) fn again(&self, timer: &Timer) -> TestResult {
-        // The callback of our `again` does not get the events, and libev's `again` does not update the clock.
-        let callback = self.traced(timer, || Ok(()));
-        Ok(timer.again_update(false, move || callback(Events::TIMER))?)
+        // libev's `again` does not update the clock.
+        Ok(timer.again_update_pass_events(false, self.traced(timer, || Ok(())))?)
     }
 
     /// Feeds the watcher, with a callback that does nothing but trace.
@@ -153,6 +152,11 @@ impl Trace {
 
     pub(crate) fn run_once(&self, loop_: &Loop) -> TestResult {
         let more = loop_.run_once()?;
+        self.ran(loop_, more)
+    }
+
+    pub(crate) fn run_with(&self, loop_: &Loop, how: Run) -> TestResult {
+        let more = loop_.run_with(how)?;
         self.ran(loop_, more)
     }
 

@@ -370,6 +370,23 @@ fn break_one_ends_the_inner_run_and_break_all_both() -> TestResult {
 }
 
 #[test]
+fn a_break_is_a_number_too() {
+    for (number, how) in [
+        (0, Break::Cancel),
+        (1, Break::One),
+        (2, Break::All),
+        (3, Break::All),
+        (-1, Break::All),
+    ] {
+        assert_eq!(Break::from(number), how);
+    }
+    assert_eq!(
+        [Break::Cancel, Break::One, Break::All].map(|how| Break::from(how as i32) as i32),
+        [0, 1, 2]
+    );
+}
+
+#[test]
 fn a_break_can_be_cancelled() -> TestResult {
     let loop_ = new_loop()?;
     let trace = Trace::new();

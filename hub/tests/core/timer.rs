@@ -66,6 +66,68 @@ fn again_without_repeat_stops() -> TestResult {
 }
 
 #[test]
+fn again_without_repeat_leaves_a_stopped_timer_alone() -> TestResult {
+    // gevent keeps the callback, and takes a reference of the loop that nobody gives back.
+    let loop_ = new_loop()?;
+    let drops = Drops::default();
+    for ref_ in [true, false] {
+        let (x, witness) = (loop_.timer(10.0)?.with_ref(ref_)?, drops.witness());
+        x.again(move || witness.touch())?;
+        assert!(!x.active() && !x.has_callback());
+        near(x.remaining()?, 10.0);
+        assert_eq!((loop_.activecnt()?, loop_.started_watchers()), (0, 0));
+    }
+    assert_eq!(drops.count(), 2);
+    Ok(())
+}
+
+#[test]
+fn again_without_repeat_updates_the_clock_too() -> TestResult {
+    let loop_ = new_loop()?;
+    for update in [false, true] {
+        let x = loop_.timer(10.0)?;
+        x.start_update(true, || ())?;
+        busy_for(0.01);
+        // A timer that is stopped keeps what is left by the loop's clock.
+        x.again_update(update, || ())?;
+        assert!(!x.active());
+        assert_eq!(x.remaining()? < 9.995, update);
+    }
+    Ok(())
+}
+
+#[test]
+fn callbacks_of_all_starts_may_get_the_events() -> TestResult {
+    let loop_ = new_loop()?;
+    let trace = Trace::new();
+    let x = loop_.timer_repeat(0.0, 0.0001)?;
+    let seen = |what: &'static str| {
+        let (trace, x) = (trace.clone(), x.clone());
+        move |events| {
+            trace.add(format!("{what} {events}"));
+            x.stop().unwrap();
+        }
+    };
+    let starts: [&dyn Fn() -> Result<(), Error>; 4] = [
+        &|| x.start_update_pass_events(true, seen("start_update")),
+        &|| x.again_pass_events(seen("again")),
+        &|| x.again_update_pass_events(false, seen("again_update")),
+        &|| {
+            x.start(|| ())?;
+            x.set_callback_pass_events(seen("set_callback"));
+            Ok(())
+        },
+    ];
+    for start in starts {
+        start()?;
+        run(&loop_)?;
+    }
+    let expected = ["start_update", "again", "again_update", "set_callback"].map(|what| format!("{what} TIMER"));
+    assert_eq!(trace.take(), expected);
+    Ok(())
+}
+
+#[test]
 fn again_puts_an_active_timer_off() -> TestResult {
     let loop_ = new_loop()?;
     let x = loop_.timer_repeat(0.0, 50.0)?;

@@ -53,6 +53,50 @@ fn a_callback_may_replace_and_close_itself() -> TestResult {
 }
 
 #[test]
+fn a_callback_can_be_cleared_and_set_again() -> TestResult {
+    let loop_ = new_loop()?;
+    let (trace, drops) = (Trace::new(), Drops::default());
+    let witness = drops.witness();
+    let timer = loop_.timer_repeat(0.0, 0.0001)?;
+    timer.start(move || witness.touch())?;
+    timer.clear_callback();
+    timer.clear_callback();
+    assert!(timer.active() && !timer.has_callback());
+    assert_eq!(drops.count(), 1);
+    // Events without a callback go nowhere, and the watcher goes on.
+    loop_.run_once()?;
+    loop_.run_once()?;
+    assert!(timer.active());
+    timer.set_callback({
+        let (timer, trace, witness) = (timer.clone(), trace.clone(), drops.witness());
+        let dropped = drops.clone();
+        move || {
+            witness.touch();
+            trace.add("set");
+            timer.clear_callback();
+            assert!(!timer.has_callback());
+            // A callback that runs is not dropped.
+            assert_eq!(dropped.count(), 1);
+        }
+    });
+    while !trace.take().contains(&"set".to_owned()) {
+        loop_.run_once()?;
+    }
+    assert!(timer.active() && !timer.has_callback());
+    assert_eq!(drops.count(), 2);
+    timer.stop()?;
+    assert_eq!((loop_.activecnt()?, loop_.started_watchers()), (0, 0));
+    // A cleared watcher that is over by itself is stopped as any other is, and keeps nothing.
+    let once = loop_.timer(0.0)?;
+    once.start(|| ())?;
+    once.clear_callback();
+    drop(once);
+    run(&loop_)?;
+    assert_eq!(loop_.started_watchers(), 0);
+    Ok(())
+}
+
+#[test]
 fn test_invalid_fd() -> TestResult {
     let loop_ = new_loop()?;
     assert!(matches!(loop_.io(-1, Events::READ), Err(Error::BadFd(error)) if error.fd == -1));

@@ -74,6 +74,27 @@ pub enum Break {
     All = ev::EVBREAK_ALL,
 }
 
+/// libev's number, as gevent's `break_` takes it. As in libev, any number but 0 ([`Cancel`](Break::Cancel)) and 1
+/// ([`One`](Break::One)) is [`All`](Break::All).
+impl From<i32> for Break {
+    fn from(how: i32) -> Break {
+        match how {
+            ev::EVBREAK_CANCEL => Break::Cancel,
+            ev::EVBREAK_ONE => Break::One,
+            _ => Break::All,
+        }
+    }
+}
+
+/// gevent's keywords of [`Loop::run_with`]. Both are false by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Run {
+    /// Whether to handle only what is ready, as [`Loop::run_nowait`] does.
+    pub nowait: bool,
+    /// Whether to wait only once, as [`Loop::run_once`] does.
+    pub once: bool,
+}
+
 /// Takes the errors of callbacks. A closure can be an error handler, too.
 pub trait ErrorHandler {
     /// Called with the error that a callback returned (or panicked with), and with the watcher or callback as
@@ -161,6 +182,28 @@ impl Loop {
     /// The same as those of [`run`](Self::run).
     pub fn run_once(&self) -> Result<bool, Error> {
         self.run_flags(ev::EVRUN_ONCE)
+    }
+
+    /// Runs as the keywords say: gevent's `run(nowait=.., once=..)`. With both, the loop does not wait: for libev, once
+    /// is then the same as not at all.
+    ///
+    /// ```
+    /// use hub::core::{Loop, Run};
+    ///
+    /// let loop_ = Loop::new("", false)?;
+    /// let timer = loop_.timer(100)?;
+    /// timer.start(|| ())?;
+    /// assert!(loop_.run_with(Run { nowait: true, once: true })?);
+    /// assert!(timer.active());
+    /// # Ok::<(), hub::core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The same as those of [`run`](Self::run).
+    pub fn run_with(&self, how: Run) -> Result<bool, Error> {
+        let nowait = if how.nowait { ev::EVRUN_NOWAIT } else { 0 };
+        let once = if how.once { ev::EVRUN_ONCE } else { 0 };
+        self.run_flags(nowait | once)
     }
 
     fn run_flags(&self, flags: i32) -> Result<bool, Error> {

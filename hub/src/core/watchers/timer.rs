@@ -3,6 +3,7 @@
 use libev_sys as ev;
 use libev_sys::ev_timer;
 
+use crate::core::Events;
 use crate::core::callbacks::outcome::CallbackResult;
 use crate::core::error::{Error, IllegalTime};
 use crate::core::event_loop::loop_::Loop;
@@ -96,14 +97,34 @@ impl Timer {
         F: Fn() -> R + 'static,
         R: CallbackResult,
     {
+        self.start_handler_update(update, Handler::plain(callback))
+    }
+
+    /// Like [`start_update`](Self::start_update), but the callback gets the events.
+    ///
+    /// # Errors
+    /// The same as those of `start`.
+    pub fn start_update_pass_events<F, R>(&self, update: bool, callback: F) -> Result<(), Error>
+    where
+        F: Fn(Events) -> R + 'static,
+        R: CallbackResult,
+    {
+        self.start_handler_update(update, Handler::with_events(callback))
+    }
+
+    fn start_handler_update(&self, update: bool, handler: Handler) -> Result<(), Error> {
         if update {
             self.loop_().update_now()?;
         }
-        self.start_prepared(Handler::plain(callback))
+        self.start_prepared(handler)
     }
 
-    /// Begins anew with the repeat time: the timer, active or not, fires `repeat` seconds from now. If `repeat` is 0,
-    /// the timer is stopped. Updates the loop's clock first.
+    /// Begins anew with the repeat time: the timer, active or not, fires `repeat` seconds from now. Updates the loop's
+    /// clock first.
+    ///
+    /// If `repeat` is 0, the timer will not fire: it is [stopped](crate::core::Watcher::stop) if it is active, and
+    /// `callback` is dropped. (gevent keeps the callback, the watcher itself and, with `ref=False`, a reference that it
+    /// took from the loop, until somebody stops the timer that is not active.)
     ///
     /// # Errors
     /// Fails if the loop is destroyed.
@@ -125,17 +146,44 @@ impl Timer {
         F: Fn() -> R + 'static,
         R: CallbackResult,
     {
+        self.again_handler(update, Handler::plain(callback))
+    }
+
+    /// Like [`again`](Self::again), but the callback gets the events.
+    ///
+    /// # Errors
+    /// Fails if the loop is destroyed.
+    pub fn again_pass_events<F, R>(&self, callback: F) -> Result<(), Error>
+    where
+        F: Fn(Events) -> R + 'static,
+        R: CallbackResult,
+    {
+        self.again_update_pass_events(true, callback)
+    }
+
+    /// Like [`again_update`](Self::again_update), but the callback gets the events.
+    ///
+    /// # Errors
+    /// Fails if the loop is destroyed.
+    pub fn again_update_pass_events<F, R>(&self, update: bool, callback: F) -> Result<(), Error>
+    where
+        F: Fn(Events) -> R + 'static,
+        R: CallbackResult,
+    {
+        self.again_handler(update, Handler::with_events(callback))
+    }
+
+    fn again_handler(&self, update: bool, handler: Handler) -> Result<(), Error> {
+        // A timer that is stopped keeps the time that it has left by this clock.
+        if update {
+            self.loop_().update_now()?;
+        }
         if self.repeat() == 0.0 {
             return self.stop();
         }
-        self.start_with(Handler::plain(callback), |raw_loop| {
+        self.start_with(handler, |raw_loop| {
             // SAFETY: `start_with` passes the living loop that the body belongs to, and keeps the body.
-            unsafe {
-                if update {
-                    ev::ev_now_update(raw_loop);
-                }
-                ev::ev_timer_again(raw_loop, self.raw());
-            }
+            unsafe { ev::ev_timer_again(raw_loop, self.raw()) };
             Ok(())
         })
     }

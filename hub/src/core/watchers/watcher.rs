@@ -283,7 +283,40 @@ impl Watcher {
         self.body.handler.replace(Handler::plain(callback));
     }
 
-    /// Whether a callback is set. It is from the start (or feed) to the stop.
+    /// Like [`set_callback`](Self::set_callback), but the callback gets the events, as that of
+    /// [`start_pass_events`](Self::start_pass_events) does.
+    pub fn set_callback_pass_events<F, R>(&self, callback: F)
+    where
+        F: Fn(Events) -> R + 'static,
+        R: CallbackResult,
+    {
+        self.body.handler.replace(Handler::with_events(callback));
+    }
+
+    /// Drops the callback, or the resume, and leaves the watcher as it is otherwise: gevent's
+    /// `watcher.callback = None`. The events of a watcher that is started go nowhere then, until
+    /// [`set_callback`](Self::set_callback) or a [`start`](Self::start) sets another one. (In gevent each of them is
+    /// a `TypeError`, because `None` is called.) A callback that clears itself is dropped when its last call has
+    /// returned.
+    ///
+    /// ```
+    /// use hub::core::Loop;
+    ///
+    /// let loop_ = Loop::new("", false)?;
+    /// let timer = loop_.timer(0.001)?;
+    /// timer.start(|| panic!("never called") as ())?;
+    /// timer.clear_callback();
+    /// assert!(timer.active() && !timer.has_callback());
+    /// loop_.run()?; // it fires, and is over
+    /// assert!(!timer.active());
+    /// # Ok::<(), hub::core::Error>(())
+    /// ```
+    pub fn clear_callback(&self) {
+        self.body.handler.clear();
+    }
+
+    /// Whether a callback is set. It is from the start (or feed) to the stop, unless
+    /// [`clear_callback`](Self::clear_callback) takes it away.
     pub fn has_callback(&self) -> bool {
         self.body.handler.is_set()
     }

@@ -125,7 +125,7 @@ fn case(name: &'static str, calls: &'static [fn(Timed, Trap) -> TestResult]) -> 
 #[test]
 fn callbacks_of_watchers() {
     case(
-        "hub::core::Watcher::{start, start_pass_events, set_callback, feed, feed_pass_events} | Fn",
+        "hub::core::Watcher::{start, start_pass_events, set_callback, set_callback_pass_events, feed, feed_pass_events} | Fn",
         &[
             |timed, trap| {
                 timed.timer.start(trap.call())?;
@@ -139,6 +139,12 @@ fn callbacks_of_watchers() {
             |timed, trap| {
                 timed.timer.start(|| ())?;
                 timed.timer.set_callback(trap.call());
+                timed.run()
+            },
+            |timed, trap| {
+                timed.timer.start(|| ())?;
+                let call = trap.call();
+                timed.timer.set_callback_pass_events(move |_| call());
                 timed.run()
             },
             |timed, trap| {
@@ -158,10 +164,36 @@ fn callbacks_of_watchers() {
 #[test]
 fn callbacks_of_timers() {
     case(
-        "hub::core::Timer::{again, again_update, start_update} | Fn",
+        "hub::core::Timer::{again, again_pass_events, again_update, again_update_pass_events, start_update, \
+         start_update_pass_events} | Fn",
         &[
             |timed, trap| {
                 timed.timer.start_update(true, trap.call())?;
+                timed.run()
+            },
+            |timed, trap| {
+                let call = trap.call();
+                timed.timer.start_update_pass_events(true, move |_| call())?;
+                timed.run()
+            },
+            |timed, trap| {
+                timed.timer.set(0.0, 0.0001)?;
+                let (timer, call) = (timed.timer.clone(), trap.call());
+                timed.timer.again_pass_events(move |_| {
+                    timer.stop()?;
+                    call();
+                    Ok(())
+                })?;
+                timed.run()
+            },
+            |timed, trap| {
+                timed.timer.set(0.0, 0.0001)?;
+                let (timer, call) = (timed.timer.clone(), trap.call());
+                timed.timer.again_update_pass_events(false, move |_| {
+                    timer.stop()?;
+                    call();
+                    Ok(())
+                })?;
                 timed.run()
             },
             |timed, trap| {
@@ -227,7 +259,7 @@ fn destructors_of_callbacks() {
 #[test]
 fn destructors_of_callbacks_that_are_taken_off() {
     let mut case = case(
-        "hub::core::{Watcher::stop, Watcher::set_callback, Callback::stop} | Drop",
+        "hub::core::{Watcher::stop, Watcher::set_callback, Watcher::clear_callback, Callback::stop} | Drop",
         &[
             |timed, trap| {
                 let owned = trap.on_drop();
@@ -240,6 +272,13 @@ fn destructors_of_callbacks_that_are_taken_off() {
                 timed.timer.start(move || owned.touch())?;
                 timed.add_others();
                 timed.timer.set_callback(|| ());
+                Ok(())
+            },
+            |timed, trap| {
+                let owned = trap.on_drop();
+                timed.timer.start(move || owned.touch())?;
+                timed.add_others();
+                timed.timer.clear_callback();
                 Ok(())
             },
             |timed, trap| {
