@@ -8,25 +8,24 @@ from common import flag
 tasks, results = JoinableQueue(), Queue()
 
 
-def worker(label):
+def worker():
     for task in tasks:
         try:
             if task > 3:
                 tasks.put(task // 2)
             gevent.sleep(0)
-            results.put((label, task))
+            results.put(task)
         finally:
             tasks.task_done()
 
 
-workers = [gevent.spawn(worker, label) for label in "ab"]
+workers = [gevent.spawn(worker) for _ in range(2)]
 for task in [1, 9, 2, 4]:
     tasks.put(task)
 print(f"unfinished: {tasks.unfinished_tasks}")
 print(f"join: {flag(tasks.join())}, unfinished: {tasks.unfinished_tasks}")
 results.put(StopIteration)
-for label, task in results:
-    print(f"{label} has done {task}")
+print(f"done: {sorted(results)}")
 try:
     tasks.task_done()
 except ValueError:

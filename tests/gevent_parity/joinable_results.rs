@@ -6,13 +6,13 @@ use gevent::{killall, sleep, spawn};
 
 use super::common::TestResult;
 
-fn worker(label: &'static str, tasks: &JoinableQueue<i32>, results: &Queue<Option<(&'static str, i32)>>) -> TestResult {
+fn worker(tasks: &JoinableQueue<i32>, results: &Queue<Option<i32>>) -> TestResult {
     for task in tasks {
         let task = task?;
         if task > 3 {
             tasks.put(task / 2)?;
         }
-        let done = sleep(0).and_then(|()| results.put(Some((label, task))));
+        let done = sleep(0).and_then(|()| results.put(Some(task)));
         tasks.task_done()?;
         done?;
     }
@@ -21,9 +21,9 @@ fn worker(label: &'static str, tasks: &JoinableQueue<i32>, results: &Queue<Optio
 
 pub(crate) fn main() -> TestResult {
     let (tasks, results) = (JoinableQueue::new(), Queue::new());
-    let workers = ["a", "b"].map(|label| {
+    let workers = [(); 2].map(|()| {
         let (tasks, results) = (tasks.clone(), results.clone());
-        spawn(move || worker(label, &tasks, &results))
+        spawn(move || worker(&tasks, &results))
     });
     for task in [1, 9, 2, 4] {
         tasks.put(task)?;
@@ -31,10 +31,9 @@ pub(crate) fn main() -> TestResult {
     println!("unfinished: {}", tasks.unfinished_tasks());
     println!("join: {}, unfinished: {}", tasks.join()?, tasks.unfinished_tasks());
     results.put(None)?;
-    for result in results.until_none() {
-        let (label, task) = result?;
-        println!("{label} has done {task}");
-    }
+    let mut done: Vec<_> = results.until_none().collect::<Result<_, _>>()?;
+    done.sort();
+    println!("done: {done:?}");
     if let Err(TaskDoneError) = tasks.task_done() {
         println!("nothing to be done");
     }

@@ -2,7 +2,7 @@
 
 import gevent
 from gevent.pool import Pool
-from gevent.queue import Queue
+from gevent.queue import Empty, Queue
 
 jobs = Queue()
 results = {}
@@ -21,8 +21,11 @@ def fetch(name, attempt):
 
 def worker(number):
     done = 0
-    while not jobs.empty():
-        name, attempt = jobs.get()
+    while True:
+        try:
+            name, attempt = jobs.get_nowait()
+        except Empty:
+            return done
         try:
             results[name] = fetch(name, attempt)
             done += 1
@@ -32,7 +35,6 @@ def worker(number):
                 jobs.put((name, attempt + 1))
             else:
                 results[name] = None
-    return done
 
 
 for name in ["a", "bb", "ccc", "dddd"]:

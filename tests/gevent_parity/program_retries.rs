@@ -26,8 +26,7 @@ type Results = RefCell<BTreeMap<&'static str, Option<String>>>;
 
 fn worker(number: usize, jobs: &Queue<(&'static str, usize)>, results: &Results) -> Result<usize, Exception> {
     let mut done = 0;
-    while !jobs.empty() {
-        let (name, attempt) = jobs.get()?;
+    while let Ok((name, attempt)) = jobs.get_nowait() {
         match fetch(name, attempt) {
             Ok(result) => {
                 results.borrow_mut().insert(name, Some(result));
