@@ -1,6 +1,8 @@
 //! The guide: pages about more than one function or module.
 //!
-//! * [`porting`]: how Python code that uses gevent is written in Rust.
+//! * [`porting`]: how Python code that uses gevent is written in Rust. Its other pages are [`porting_exceptions`],
+//!   [`porting_programs`] (state, workers, forks and what else surrounds the calls of gevent), and
+//!   [`porting_differences`] from gevent.
 //! * [`errors`]: what becomes of a kill or a timeout, and what code of your own has to do about it.
 //! * [`glossary`]: the words that the documentation uses in a sense of its own.
 //!
@@ -15,6 +17,15 @@
 
 #[doc = include_str!("../docs/porting.md")]
 pub mod porting {}
+
+#[doc = include_str!("../docs/porting-exceptions.md")]
+pub mod porting_exceptions {}
+
+#[doc = include_str!("../docs/porting-programs.md")]
+pub mod porting_programs {}
+
+#[doc = include_str!("../docs/porting-differences.md")]
+pub mod porting_differences {}
 
 #[doc = include_str!("../docs/errors.md")]
 pub mod errors {}
