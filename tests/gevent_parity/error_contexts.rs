@@ -305,11 +305,7 @@ fn forever() -> TestResult {
 
 /// A kill with an error of ours, which does not wait.
 fn with_error() -> Kill {
-    Kill {
-        exception: ValueError("killed").into(),
-        block: false,
-        timeout: None,
-    }
+    Kill::with(ValueError("killed")).nonblocking()
 }
 
 fn kills() -> TestResult {

@@ -17,16 +17,12 @@ fn lets_it_pass() -> TestResult {
     slept
 }
 
-fn with(message: &'static str) -> Kill {
-    Kill::with(ValueError(message))
-}
-
 pub(crate) fn main() -> TestResult {
     report_errors();
     let (catching, passing) = (spawn(catches), spawn(lets_it_pass));
     sleep(0)?;
-    catching.kill_with(with("one"))?;
-    passing.kill_with(with("two"))?;
+    catching.kill_with(Kill::with(ValueError("one")))?;
+    passing.kill_with(Kill::with(ValueError("two")))?;
     println!("{}: {}", catching.successful(), show(catching.value()));
     if let Some(error) = passing.exception() {
         println!("{}: {} {error}", passing.successful(), name(&error));

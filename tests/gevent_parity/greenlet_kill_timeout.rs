@@ -15,21 +15,17 @@ fn stubborn() -> Result<&'static str, Exception> {
     Ok("value")
 }
 
-fn within(seconds: f64) -> Kill {
-    Kill::default().timeout(seconds)
-}
-
 pub(crate) fn main() -> TestResult {
     let g = spawn(stubborn);
     g.rawlink(|_| println!("link"));
     sleep(0)?;
     // The result says that the greenlet goes on.
-    assert!(!g.kill_with(within(0.001))?);
+    assert!(!g.kill_with(Kill::default().timeout(0.001))?);
     println!("after the first: {} {}", g.ready(), g.dead());
-    g.kill_with(within(0.0))?;
+    g.kill_with(Kill::default().timeout(0))?;
     println!("after the second: {} {}", g.ready(), g.dead());
     g.join_timeout(1)?;
     println!("{} {}", g.get()?, g.successful());
-    g.kill_with(within(0.0))?;
+    g.kill_with(Kill::default().timeout(0))?;
     Ok(())
 }

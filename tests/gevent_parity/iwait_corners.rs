@@ -1,29 +1,26 @@
 //! iwait and wait with no objects, with too large a count, with one object twice, and with dead greenlets.
 
-use std::rc::Rc;
-
 use gevent::event::Event;
-use gevent::{Exception, Greenlet, Linkable, Wait, get_hub, iwait_with, sleep, spawn, wait_with};
+use gevent::{Exception, Linkable, Wait, get_hub, iwait, iwait_timeout, iwait_with, sleep, spawn};
+use gevent::{wait, wait_timeout, wait_with};
 
 use super::common::TestResult;
 
 /// An object to wait for, with its name.
-type Named = (&'static str, Rc<dyn Linkable>);
+#[derive(Debug)]
+struct Named(&'static str, Box<dyn Linkable>);
 
-#[derive(Debug, Clone)]
-struct Object(Named);
-
-impl Linkable for Object {
+impl Linkable for Named {
     fn ready(&self) -> bool {
-        self.0.1.ready()
+        self.1.ready()
     }
 
     fn rawlink(&self, link: gevent::Link) {
-        self.0.1.rawlink(link);
+        self.1.rawlink(link);
     }
 
     fn unlink(&self, link: &gevent::Link) {
-        self.0.1.unlink(link);
+        self.1.unlink(link);
     }
 }
 
@@ -32,49 +29,38 @@ fn ends(n: &'static str) -> Result<&'static str, Exception> {
     Ok(n)
 }
 
-fn names(objects: impl IntoIterator<Item = Object>) -> String {
-    let names: Vec<_> = objects.into_iter().map(|object| object.0.0).collect();
+fn names<'a>(objects: impl IntoIterator<Item = &'a Named>) -> String {
+    let names: Vec<_> = objects.into_iter().map(|object| object.0).collect();
     match names.is_empty() {
         true => "nothing".to_owned(),
         false => names.join(" "),
     }
 }
 
-fn all(objects: &[&Object], timeout: Option<f64>, count: Option<usize>) -> Result<Vec<Object>, Exception> {
-    iwait_with(
-        objects.iter().map(|&object| object.clone()),
-        Wait::default().timeout(timeout).count(count),
-    )?
-    .collect()
+/// The names of what an `iwait` yields.
+fn all<'a>(objects: impl Iterator<Item = Result<&'a Named, Exception>>) -> Result<String, Exception> {
+    Ok(names(objects.collect::<Result<Vec<_>, _>>()?))
 }
 
-fn waited(objects: &[&Object], timeout: Option<f64>, count: Option<usize>) -> Result<Vec<Object>, Exception> {
-    wait_with(
-        objects.iter().map(|&object| object.clone()),
-        Wait::default().timeout(timeout).count(count),
-    )
-}
-
-fn spawned(label: &'static str) -> Object {
-    let g: Greenlet<_> = spawn(move || ends(label));
-    Object((label, Rc::new(g)))
+fn spawned(label: &'static str) -> Named {
+    Named(label, Box::new(spawn(move || ends(label))))
 }
 
 pub(crate) fn main() -> TestResult {
-    println!("{} {}", names(all(&[], None, None)?), names(waited(&[], None, None)?));
+    println!("{} {}", all(iwait([])?)?, names(wait([])?));
     let (a, b) = (spawned("a"), spawned("b"));
-    println!("{}", names(all(&[&a, &b], None, Some(0))?));
-    println!("{}", names(all(&[&a, &b], None, Some(5))?));
-    println!("{}", names(all(&[&b, &a], None, None)?));
+    println!("{}", all(iwait_with([&a, &b], Wait::default().count(0))?)?);
+    println!("{}", all(iwait_with([&a, &b], Wait::default().count(5))?)?);
+    println!("{}", all(iwait([&b, &a])?)?);
     let c = spawned("c");
-    println!("{}", names(waited(&[&c, &c, &a], None, None)?));
-    println!("{}", names(all(&[&c, &c], None, Some(1))?));
-    let set = Rc::new(Event::new());
-    let event = Object(("event", set.clone()));
-    println!("{}", names(waited(&[&event, &a], Some(0.001), None)?));
-    println!("{}", names(waited(&[&event, &a], None, Some(1))?));
+    println!("{}", names(wait([&c, &c, &a])?));
+    println!("{}", all(iwait_with([&c, &c], Wait::default().count(1))?)?);
+    let set = Event::new();
+    let event = Named("event", Box::new(set.clone()));
+    println!("{}", names(wait_timeout([&event, &a], 0.001)?));
+    println!("{}", names(wait_with([&event, &a], Wait::default().count(1))?));
     get_hub().loop_().run_callback(move || set.set())?;
-    println!("{}", names(all(&[&event, &a, &event], None, None)?));
-    println!("{}", names(all(&[&event], Some(0.0), None)?));
+    println!("{}", all(iwait([&event, &a, &event])?)?);
+    println!("{}", all(iwait_timeout([&event], 0)?)?);
     Ok(())
 }

@@ -19,10 +19,6 @@ fn lets_go() -> Result<&'static str, Exception> {
     sleep(100).map(|()| "")
 }
 
-fn with(message: &'static str) -> Kill {
-    Kill::with(ValueError(message))
-}
-
 fn states(g: &Greenlet<&'static str>) {
     println!(
         "successful={} value={} exception={}",
@@ -36,13 +32,13 @@ pub(crate) fn main() -> TestResult {
     report_errors();
     let (a, b) = (spawn(catches), spawn(lets_go));
     sleep(0)?;
-    killall_with([&a, &b], with("told to go"))?;
+    killall_with([&a, &b], Kill::with(ValueError("told to go")))?;
     states(&a);
     states(&b);
     let c = spawn(lets_go);
     c.link_exception(|g| println!("link_exception {}", show(g.exception())));
     c.link_value(|g| println!("link_value {}", show(g.value())));
-    c.kill_with(with("never began"))?;
+    c.kill_with(Kill::with(ValueError("never began")))?;
     states(&c);
     sleep(0)
 }
