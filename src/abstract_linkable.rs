@@ -52,7 +52,8 @@
 //!   follows if the object is still ready.
 //! - Waiting for a ready object returns at once, unless other greenlets that had to wait are still to be told: the
 //!   newcomer then waits until they were (gevent issue 1520).
-//! - A function that was added several times is called once in a round.
+//! - A function that was added several times is called once in a round. If it is the last in line as well, the round
+//!   ends with that call, and another one calls the links that are left.
 //! - An error or a panic of one link goes to the hub and does not stop the others.
 //!
 //! As in gevent, a round tells all waiters that are in line when it begins. So a greenlet may be woken although it came
@@ -63,20 +64,23 @@
 //!
 //! - A greenlet that waits when an event is set during a round is woken, even if the event is cleared
 //!   before the round is over.
-//! - A round ends with the links that were there when it began, also when the last of them was
-//!   unlinked meanwhile, or is in the list twice.
+//! - A round ends with the links that were there when it began, also when the last of them was unlinked meanwhile.
+//! - The links that such an end of a round has left are called also if the object has been cleared since.
 //! - Removing the last link does not call the notifier off as long as a greenlet is in `arrived`.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::fmt;
 use std::iter;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use greenlet_core::unwind::{Caught, call_each, catch, drop_each};
 use greenlet_core::{Exception, Object};
-use hub::core::{CallbackResult, Notify};
-use hub::{Context, Hub, Link, Linkable, Links, Seconds, TimeLimit, get_hub_if_exists, try_get_hub};
+use hub::core::Notify;
+use hub::{
+    Context, Hub, Link, LinkKind, LinkSource, Linkable, Links, Seconds, TimeLimit, get_hub_if_exists, try_get_hub,
+};
 use waiter::Park;
 
 /// The state of an [`AbstractLinkable`], whose changes greenlets wait for.
@@ -210,22 +214,6 @@ impl<S: Waitable> AbstractLinkable<S> {
     /// in a thread without a hub at once. No second callback is queued while one is under way.
     pub fn check_and_notify(&self) {
         self.0.check_and_notify();
-    }
-
-    /// Adds a link that calls `callback` with the handle that `wrap` makes of this one.
-    pub(crate) fn link_calling<H: 'static, R: CallbackResult>(
-        &self,
-        wrap: fn(Self) -> H,
-        callback: impl Fn(&H) -> R + 'static,
-    ) -> Link {
-        // The reference is weak, because the object owns its links.
-        let object = Rc::downgrade(&self.0);
-        let link = Link::new(move |_| match Weak::upgrade(&object) {
-            Some(object) => callback(&wrap(AbstractLinkable(object))).into_result(),
-            None => Ok(()),
-        });
-        self.rawlink(link.clone());
-        link
     }
 
     /// Parks the current greenlet until it is told that the object is ready, and returns true.
@@ -401,10 +389,17 @@ impl<S: Waitable> LinkableBody<S> {
         self.current.append(&self.due);
         self.current.append(&self.links);
         self.notify_current();
-        self.links.prepend(&self.current);
+        self.left_over().prepend(&self.current);
         if !self.arrived.is_empty() {
             self.notify_arrived();
         }
+    }
+
+    /// The list of the links that a round has not called. With `NOTIFY_ALL` they have seen the object ready, so they
+    /// stay due.
+    #[inline]
+    fn left_over(&self) -> &Links {
+        if S::NOTIFY_ALL { &self.due } else { &self.links }
     }
 
     #[cold]
@@ -424,6 +419,7 @@ impl<S: Waitable> LinkableBody<S> {
             if !link.is_resume() && !done.get_or_insert_default().insert(link.clone()) {
                 continue;
             }
+            let ends = !link.is_resume() && self.current.ends_with(&link);
             match catch(|| link.call(&object)) {
                 Ok(Ok(())) => {}
                 Ok(Err(exception)) | Err(Caught::Panic(exception)) => match self.capture_hub() {
@@ -438,6 +434,9 @@ impl<S: Waitable> LinkableBody<S> {
                     }
                 },
                 Err(Caught::Forced(unwind)) => unwind.resume(),
+            }
+            if ends {
+                break;
             }
         }
         if let Some(done) = done {
@@ -458,9 +457,7 @@ impl<'a, S: Waitable> Round<'a, S> {
 
 impl<S: Waitable> Drop for Round<'_, S> {
     fn drop(&mut self) {
-        let LinkableBody { links, due, .. } = self.0;
-        // With `NOTIFY_ALL` the links that are left have seen the object ready, so they stay due.
-        let left = if S::NOTIFY_ALL { due } else { links };
+        let left = self.0.left_over();
         left.prepend(&self.0.current);
         left.append(&self.0.arrived);
         self.0.notifier.set(Notifier::None);
@@ -511,7 +508,7 @@ impl<S: Waitable> Linkable for AbstractLinkable<S> {
     }
 
     fn rawlink(&self, link: Link) {
-        self.0.links.push(link);
+        self.0.links.push(link.with_kind(LinkKind::Raw));
         // A running round checks this itself when it is over, as the object may have changed by then.
         if self.0.notifier.get() != Notifier::Running {
             self.0.check_and_notify();
@@ -524,6 +521,16 @@ impl<S: Waitable> Linkable for AbstractLinkable<S> {
 
     fn exception(&self) -> Option<Exception> {
         self.0.state.exception()
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+
+impl<S: Waitable> LinkSource for AbstractLinkable<S> {
+    fn of(source: &dyn Any) -> Option<Self> {
+        source.downcast_ref().cloned()
     }
 }
 

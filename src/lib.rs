@@ -102,6 +102,7 @@ mod resolver;
 mod run;
 mod scope;
 pub mod server;
+mod signal;
 pub mod socket;
 mod thread_bound;
 pub mod threadpool;
@@ -114,20 +115,20 @@ pub use hub;
 pub use hub::config;
 pub use hub::core;
 pub use hub::core::{getswitchinterval, setswitchinterval};
-pub use hub::signal as signal_handler;
 pub use hub::{
-    Context, Hub, Link, LinkKind, Linkable, Seconds, SignalHandler, Wait, get_hub, idle, iwait, iwait_timeout,
-    iwait_with, keyboard_interrupt, mask_kill, raise_in_main, reinit, run_main, signal, sleep, sleep_with_ref, wait,
-    wait_timeout, wait_with,
+    Context, Hub, Link, LinkKind, LinkResult, Linkable, Seconds, SignalHandler, Wait, get_hub, idle, iwait,
+    iwait_timeout, iwait_with, keyboard_interrupt, mask_kill, raise_in_main, reinit, run_main, sleep, sleep_with_ref,
+    wait, wait_timeout, wait_with,
 };
 
 pub use except::Except;
 pub use greenlet::{
-    AnyGreenlet, AsGreenlet, Greenlet, JoinAll, Kill, Killable, joinall, joinall_timeout, joinall_with, kill, killall,
-    killall_with, spawn, spawn_later, spawn_raw,
+    AnyGreenlet, AsGreenlet, Greenlet, JoinAll, Kill, Killable, SpawnTreeLocals, Spawned, joinall, joinall_timeout,
+    joinall_with, kill, killall, killall_with, spawn, spawn_later, spawn_raw,
 };
 pub use outcome::{Outcome, Plain, io};
 pub use run::{run, run_in_thread};
 pub use scope::{Scope, ScopeCancelled, ScopedGreenlet, scope};
+pub use signal::{signal, signal as signal_handler};
 pub use thread_bound::{IntoInnerError, ThreadBound};
 pub use timeout::{IntoTimeout, Timeout, TimeoutError, with_timeout};

@@ -14,7 +14,7 @@
 //! ```
 
 pub use crate::{
-    AnyGreenlet, Context, Except, Exception, Greenlet, GreenletExit, Hub, Linkable, Raised, Seconds, Timeout,
-    TimeoutError, get_hub, getcurrent, idle, iwait, joinall, joinall_timeout, kill, killall, run, scope, sleep, spawn,
-    spawn_later, wait, wait_timeout, with_timeout,
+    AnyGreenlet, Context, Except, Exception, Greenlet, GreenletExit, Hub, Link, Linkable, Raised, Seconds, Spawned,
+    Timeout, TimeoutError, get_hub, getcurrent, idle, iwait, joinall, joinall_timeout, kill, killall, run, scope,
+    sleep, spawn, spawn_later, wait, wait_timeout, with_timeout,
 };

@@ -32,6 +32,7 @@ mod gevent_parity {
     pub(crate) mod event_iwait;
     pub(crate) mod event_killed_waiter;
     pub(crate) mod event_late_waiter;
+    pub(crate) mod event_link_kept;
     pub(crate) mod event_links;
     pub(crate) mod event_links_renewed;
     pub(crate) mod event_ping_pong;
@@ -49,6 +50,7 @@ mod gevent_parity {
     pub(crate) mod greenlet_join_many;
     pub(crate) mod greenlet_join_order;
     pub(crate) mod greenlet_join_timeout;
+    pub(crate) mod greenlet_kill_current;
     pub(crate) mod greenlet_kill_each_other;
     pub(crate) mod greenlet_kill_exception;
     pub(crate) mod greenlet_kill_finished;
@@ -66,11 +68,13 @@ mod gevent_parity {
     pub(crate) mod greenlet_link_blocks;
     pub(crate) mod greenlet_link_changes;
     pub(crate) mod greenlet_link_error;
+    pub(crate) mod greenlet_link_kept;
     pub(crate) mod greenlet_link_kinds;
     pub(crate) mod greenlet_link_late;
     pub(crate) mod greenlet_link_order;
     pub(crate) mod greenlet_link_other;
     pub(crate) mod greenlet_link_unlink;
+    pub(crate) mod greenlet_link_unlink_first;
     pub(crate) mod greenlet_many_getters;
     pub(crate) mod greenlet_names;
     pub(crate) mod greenlet_phases;
@@ -170,6 +174,7 @@ mod gevent_parity {
     pub(crate) mod queue_timeout;
     pub(crate) mod raw_blocks;
     pub(crate) mod raw_parent;
+    pub(crate) mod raw_spawner;
     pub(crate) mod raw_switch;
     pub(crate) mod raw_throw;
     pub(crate) mod semaphore_bounded;
@@ -180,6 +185,7 @@ mod gevent_parity {
     pub(crate) mod semaphore_overtaking;
     pub(crate) mod semaphore_racing;
     pub(crate) mod semaphore_wait;
+    pub(crate) mod signal_getcurrent;
     pub(crate) mod signal_handler;
     pub(crate) mod sleep0_interleaving;
     pub(crate) mod sleep_negative;
@@ -190,6 +196,7 @@ mod gevent_parity {
     pub(crate) mod spawn_many_order;
     pub(crate) mod spawn_raw;
     pub(crate) mod spawn_raw_tree;
+    pub(crate) mod spawn_tree_names;
     pub(crate) mod switch_out_hook_changes;
     pub(crate) mod system_errors_everywhere;
     pub(crate) mod system_exit;
@@ -226,6 +233,7 @@ mod gevent_parity {
     pub(crate) mod waiter_killed_getter;
     pub(crate) mod waiter_link;
     pub(crate) mod waiter_multiple;
+    pub(crate) mod waiter_multiple_members;
     pub(crate) mod waiter_not_in_hub;
     pub(crate) mod waiter_second_getter;
     pub(crate) mod waiter_states;
@@ -288,6 +296,7 @@ scenarios! {
     event_iwait
     event_killed_waiter
     event_late_waiter
+    event_link_kept
     event_links
     event_links_renewed
     event_ping_pong
@@ -305,6 +314,7 @@ scenarios! {
     greenlet_join_many
     greenlet_join_order
     greenlet_join_timeout
+    greenlet_kill_current
     greenlet_kill_each_other
     greenlet_kill_exception
     greenlet_kill_finished
@@ -322,11 +332,13 @@ scenarios! {
     greenlet_link_blocks
     greenlet_link_changes
     greenlet_link_error
+    greenlet_link_kept
     greenlet_link_kinds
     greenlet_link_late
     greenlet_link_order
     greenlet_link_other
     greenlet_link_unlink
+    greenlet_link_unlink_first
     greenlet_many_getters
     greenlet_names
     greenlet_phases
@@ -426,6 +438,7 @@ scenarios! {
     queue_timeout
     raw_blocks
     raw_parent
+    raw_spawner
     raw_switch
     raw_throw
     semaphore_bounded
@@ -436,6 +449,7 @@ scenarios! {
     semaphore_overtaking
     semaphore_racing
     semaphore_wait
+    signal_getcurrent
     signal_handler
     sleep0_interleaving
     sleep_negative
@@ -446,6 +460,7 @@ scenarios! {
     spawn_many_order
     spawn_raw
     spawn_raw_tree
+    spawn_tree_names
     switch_out_hook_changes
     system_errors_everywhere
     system_exit
@@ -482,6 +497,7 @@ scenarios! {
     waiter_killed_getter
     waiter_link
     waiter_multiple
+    waiter_multiple_members
     waiter_not_in_hub
     waiter_second_getter
     waiter_states

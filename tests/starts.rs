@@ -27,7 +27,7 @@ fn quiet() {
 
 /// A greenlet that gets no stack.
 fn impossible() -> Greenlet<()> {
-    Greenlet::<()>::builder()
+    Greenlet::builder()
         .stack_size(IMPOSSIBLE)
         .build(|| -> () { unreachable!("there is no stack for it") })
 }
@@ -100,9 +100,7 @@ fn what_its_function_owns_goes_with_it() -> TestResult {
     quiet();
     let owned = Rc::new(());
     let its = owned.clone();
-    let greenlet = Greenlet::<()>::builder()
-        .stack_size(IMPOSSIBLE)
-        .spawn(move || drop(its));
+    let greenlet = Greenlet::builder().stack_size(IMPOSSIBLE).spawn(move || drop(its));
     greenlet.join()?;
     assert_eq!(Rc::strong_count(&owned), 1);
     Ok(())

@@ -86,7 +86,7 @@ const WAITS: &[(&str, Wait)] = &[
     ("spawn", |_| spawn(|| ()).get()),
     ("spawn_later", |_| gevent::spawn_later(0.001, || ()).get()),
     ("spawn_raw", |_| gevent::spawn_raw(|| ()).map(drop)),
-    ("spawn of a builder", |_| Greenlet::<()>::builder().spawn(|| ()).get()),
+    ("spawn of a builder", |_| Greenlet::builder().spawn(|| ()).get()),
     ("start", |_| Greenlet::new(|| ()).start()),
     ("start of a kept one", |kept| kept.unstarted.start()),
     ("start_later", |_| Greenlet::new(|| ()).start_later(0.001)),

@@ -15,6 +15,8 @@ use std::panic::Location;
 use greenlet_core::WaitingOn;
 
 use crate::core::Error;
+use crate::hub::Hub;
+use crate::local::all_hubs;
 
 /// The loop has nothing left that could wake a greenlet: all that wait would wait for ever. Raised in the main
 /// greenlet.
@@ -25,10 +27,22 @@ use crate::core::Error;
 #[error("This operation would block forever\n\tHub: {hub}{}", list(.blocked))]
 #[non_exhaustive]
 pub struct LoopExit {
-    /// The hub that ran out of work.
+    /// The hub that ran out of work, as it is printed.
     pub hub: String,
+    /// Its [`minimal_ident`](Hub::minimal_ident).
+    pub ident: u64,
+    /// Its [`name`](Hub::name).
+    pub name: String,
     /// The greenlets that wait for ever. The main greenlet, which gets this error, is not among them.
     pub blocked: Vec<BlockedGreenlet>,
+}
+
+impl LoopExit {
+    /// The hub that ran out of work, if it still exists. `None` in other threads than the hub's.
+    pub fn hub(&self) -> Option<Hub> {
+        let is_it = |hub: &Hub| hub.minimal_ident() == self.ident;
+        all_hubs().into_iter().find(is_it)
+    }
 }
 
 /// A greenlet that waits: see [`Hub::blocked_greenlets`](crate::Hub::blocked_greenlets).
@@ -66,6 +80,17 @@ fn list(blocked: &[BlockedGreenlet]) -> String {
         .iter()
         .map(|greenlet| format!("\n\tBlocked: {greenlet}"))
         .collect()
+}
+
+/// An object has called a link that was made for objects of another type: see [`Link::of`](crate::Link::of).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a link for objects of the type {expected} was added to {object}")]
+#[non_exhaustive]
+pub struct LinkSourceError {
+    /// The type that the link was made for.
+    pub expected: &'static str,
+    /// The object, as it is printed.
+    pub object: String,
 }
 
 /// The greenlet that runs the loop wants to wait for the loop.

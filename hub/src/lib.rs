@@ -30,7 +30,7 @@
 //! | `linkable.rs`, `iwait.rs` | `_hub_primitives.py` | [`Linkable`] objects, their links, and waiting for several |
 //! | `sleep.rs` | `hub.py` | [`sleep`], [`idle`], [`kill`], [`spawn_raw`] |
 //! | `local.rs` | `_hub_local.py` | the hub of this thread |
-//! | `signal.rs` | `hub.py` | [`signal`], [`keyboard_interrupt`] |
+//! | `signal.rs` | `hub.py` | [`watch_signal`], [`keyboard_interrupt`] |
 //! | `run.rs`, `run_main.rs` | | [`run`]: ends a thread's greenlets; [`run_main`]: and the process |
 //! | [`config`] | `_config.py` | settings of the process |
 //! | `exceptions.rs` | `exceptions.py` | the hub's exceptions |
@@ -48,6 +48,7 @@ pub mod exceptions;
 mod hub;
 mod index;
 mod iwait;
+mod link_source;
 mod linkable;
 mod local;
 mod mask;
@@ -71,6 +72,7 @@ pub use exception_stream::ExceptionStream;
 pub use greenlet_core::{Object, Slack};
 pub use hub::Hub;
 pub use iwait::{Wait, WaitIterator, iwait, iwait_timeout, iwait_with, wait, wait_timeout, wait_with};
+pub use link_source::{AsLink, LinkResult, LinkSource};
 pub use linkable::{Link, LinkKind, Linkable, Links};
 pub use local::{
     NewHubHook, get_hub, get_hub_if_exists, hub_to_wait_in, reinit, set_hub, set_new_hub_hook, try_get_hub,
@@ -80,7 +82,7 @@ pub use row::{Row, Ticketed};
 pub use run::run;
 pub use run_main::run_main;
 pub use seconds::Seconds;
-pub use signal::{SignalHandler, keyboard_interrupt, raise_in_main, signal};
+pub use signal::{SignalHandler, keyboard_interrupt, raise_in_main, watch_signal};
 pub use sleep::{idle, kill, sleep, sleep_with_ref, spawn_raw, spawn_raw_with};
 pub use switch_out::set_switch_out;
 pub use time_limit::TimeLimit;

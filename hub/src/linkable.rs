@@ -1,6 +1,7 @@
 //! [`Linkable`]: objects that can be waited for, and their links. Source: `rawlink` and `unlink` of gevent's linkable
 //! objects.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -36,6 +37,12 @@ pub trait Linkable: fmt::Debug {
     fn exception(&self) -> Option<Exception> {
         None
     }
+
+    /// The object as a value of any type, by which a link that was made for its type gets it: `Some(self)`, for a type
+    /// that is a [`LinkSource`](crate::LinkSource).
+    fn as_any(&self) -> Option<&dyn Any> {
+        None
+    }
 }
 
 impl<L: Linkable + ?Sized> Linkable for &L {
@@ -53,6 +60,10 @@ impl<L: Linkable + ?Sized> Linkable for &L {
 
     fn exception(&self) -> Option<Exception> {
         (**self).exception()
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        (**self).as_any()
     }
 }
 
@@ -72,9 +83,13 @@ impl<L: Linkable + ?Sized> Linkable for Rc<L> {
     fn exception(&self) -> Option<Exception> {
         (**self).exception()
     }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        (**self).as_any()
+    }
 }
 
-/// The kind of a [`Link`], which says what its call does.
+/// The kind of a [`Link`], which says how it was added to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LinkKind {
@@ -93,7 +108,7 @@ pub enum LinkKind {
 }
 
 /// A function that a [`Linkable`] calls, or a greenlet that it wakes, when it is ready. Clones are the same link, and
-/// equal.
+/// equal, of whatever kind they are. A link can be added several times, to one object or to several.
 #[derive(Clone)]
 pub struct Link(LinkTarget);
 
@@ -120,14 +135,22 @@ type LinkFn = dyn Fn(&dyn Linkable) -> Result<(), Exception>;
 impl Link {
     /// A link that calls `callback` with the object. The callback runs in the hub, so it must not wait.
     pub fn new<R: CallbackResult>(callback: impl Fn(&dyn Linkable) -> R + 'static) -> Link {
-        Link::with_kind(LinkKind::Raw, callback)
-    }
-
-    /// [`new`](Link::new) with another kind. `callback` has to do what the kind says.
-    pub fn with_kind<R: CallbackResult>(kind: LinkKind, callback: impl Fn(&dyn Linkable) -> R + 'static) -> Link {
         let callback = move |object: &dyn Linkable| callback(object).into_result();
         let ticket = Cell::new(0);
-        Link(LinkTarget::Call(kind, Rc::new(Called { ticket, callback })))
+        Link(LinkTarget::Call(LinkKind::Raw, Rc::new(Called { ticket, callback })))
+    }
+
+    /// The same link, to be added in another way. Does nothing to a link that wakes a greenlet.
+    ///
+    /// [`call`](Link::call) does the same for all kinds: an object that has links of several kinds calls each as its
+    /// kind says.
+    #[must_use]
+    #[inline]
+    pub fn with_kind(mut self, kind: LinkKind) -> Link {
+        if let LinkTarget::Call(its, _) = &mut self.0 {
+            *its = kind;
+        }
+        self
     }
 
     /// A link that adds the object's place to the arrivals. Allocates nothing.
@@ -351,6 +374,13 @@ impl Links {
     #[inline]
     pub fn pop(&self) -> Option<Link> {
         self.0.borrow_mut().pop()
+    }
+
+    /// Whether the last link equals `link`.
+    pub fn ends_with(&self, link: &Link) -> bool {
+        let links = self.0.borrow();
+        let last = links.rest.as_ref().and_then(|rest| rest.back());
+        last.or(links.first.as_ref()) == Some(link)
     }
 
     /// Removes the first link that equals `link`. Returns whether there was one.

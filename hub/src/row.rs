@@ -86,6 +86,12 @@ impl<W> Row<W> {
         self.get(0)
     }
 
+    /// The last waiter.
+    pub fn back(&self) -> Option<&W> {
+        // The last place is never `Gone`.
+        self.get(self.places.len().checked_sub(1)?)
+    }
+
     /// The waiter that comes after that many other places, unless it has left.
     #[inline]
     pub fn get(&self, others: usize) -> Option<&W> {

@@ -1,12 +1,11 @@
-//! [`signal`]: signal handlers that run in a greenlet. Source: `signal` in gevent's `hub.py`. [`raise_in_main`]:
-//! signals that become exceptions, as Ctrl-C does in Python.
+//! [`watch_signal`] and [`SignalHandler`]: the part of signal handlers that needs no greenlets. Source: `signal` in
+//! gevent's `hub.py`. [`raise_in_main`]: signals that become exceptions, as Ctrl-C does in Python.
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
-use greenlet_core::{Exception, RawGreenlet, Value};
+use greenlet_core::Exception;
 
-use crate::context::Context;
 use crate::core::{CallbackResult, LastResort, Signal};
 use crate::exceptions::KeyboardInterrupt;
 use crate::local::{get_hub, hub_to_wait_in};
@@ -45,31 +44,20 @@ impl SignalHandler {
     }
 }
 
-/// Has `handler` called, in a new greenlet each time, when the process gets the signal. An error of the handler is
-/// raised in the main greenlet, except if its greenlet was killed.
+/// Has `on_signal` called in the hub when the process gets the signal. The facade's `signal` makes a greenlet there, in
+/// which the user's handler runs.
 ///
 /// # Errors
 /// [`IllegalSignal`](crate::core::IllegalSignal) if the signal does not exist or cannot be caught;
 /// [`SignalInUse`](crate::core::SignalInUse) if another loop watches it.
-pub fn signal<R: CallbackResult>(signum: i32, handler: impl Fn() -> R + 'static) -> Result<SignalHandler, Exception> {
+pub fn watch_signal<R: CallbackResult>(
+    signum: i32,
+    on_signal: impl Fn() -> R + 'static,
+) -> Result<SignalHandler, Exception> {
     let hub = hub_to_wait_in()?;
     let watcher = hub.loop_().signal(signum)?;
     watcher.set_ref(false)?;
-    let handler = Rc::new(handler);
-    watcher.start(move || {
-        let (handler, hub) = (handler.clone(), get_hub());
-        let greenlet = RawGreenlet::builder().parent(hub.greenlet()).build(move |_| {
-            let Err(exception) = handler().into_result() else {
-                return Ok(Value::None);
-            };
-            match exception.thrown_here() {
-                Some(kill) if kill.is_exit() => {}
-                _ => get_hub().report_error(Context::None, exception),
-            }
-            Ok(Value::None)
-        });
-        greenlet.switch(()).map(drop)
-    })?;
+    watcher.start(on_signal)?;
     Ok(SignalHandler {
         watcher,
         last_resort: None,

@@ -1,13 +1,13 @@
 //! [`AsyncResult`]: a value, or an exception, that is set later. Source: `AsyncResult` in gevent's `event.py`.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, Object};
-use hub::core::CallbackResult;
-use hub::{Link, Linkable, Seconds};
+use hub::{AsLink, Link, LinkResult, LinkSource, Linkable, Seconds};
 use waiter::Source;
 
 use super::shown::Shown;
@@ -146,13 +146,13 @@ impl<T: 'static> AsyncResult<T> {
 
     /// Has the hub call `callback` with this result when the result is set, or soon if it is set already. `callback`
     /// must not block.
-    pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&AsyncResult<T>) -> R + 'static) -> Link {
-        self.0.link_calling(AsyncResult, callback)
+    pub fn rawlink<'c, R: LinkResult<'c, AsyncResult<T>>>(&self, callback: impl Fn(&AsyncResult<T>) -> R + 'c) -> Link {
+        R::rawlink(callback, self)
     }
 
     /// Removes a link, if it was not called yet.
-    pub fn unlink(&self, link: &Link) {
-        self.0.unlink(link);
+    pub fn unlink(&self, link: &impl AsLink<AsyncResult<T>>) {
+        self.0.unlink(&link.as_link(self));
     }
 
     /// How many links and waiting greenlets are in line.
@@ -312,6 +312,12 @@ impl<T: 'static> Linkable for AsyncResult<T> {
 
     fn exception(&self) -> Option<Exception> {
         AsyncResult::exception(self)
+    }
+}
+
+impl<T: 'static> LinkSource for AsyncResult<T> {
+    fn of(source: &dyn Any) -> Option<Self> {
+        AbstractLinkable::of(source).map(AsyncResult)
     }
 }
 

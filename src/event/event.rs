@@ -1,12 +1,12 @@
 //! [`Event`]: a flag to wait for. Source: `Event` in gevent's `event.py`.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use greenlet_core::{Exception, Object};
-use hub::core::CallbackResult;
-use hub::{Link, Linkable, Seconds};
+use hub::{AsLink, Link, LinkResult, LinkSource, Linkable, Seconds};
 
 use crate::abstract_linkable::{AbstractLinkable, Waitable};
 
@@ -106,13 +106,13 @@ impl Event {
 
     /// Has the hub call `callback` with this event when the event is set, or soon if it is set already. `callback` must
     /// not block.
-    pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&Event) -> R + 'static) -> Link {
-        self.0.link_calling(Event, callback)
+    pub fn rawlink<'c, R: LinkResult<'c, Event>>(&self, callback: impl Fn(&Event) -> R + 'c) -> Link {
+        R::rawlink(callback, self)
     }
 
     /// Removes a link, if it was not called yet.
-    pub fn unlink(&self, link: &Link) {
-        self.0.unlink(link);
+    pub fn unlink(&self, link: &impl AsLink<Event>) {
+        self.0.unlink(&link.as_link(self));
     }
 
     /// How many links and waiting greenlets are in line.
@@ -138,6 +138,12 @@ impl Linkable for Event {
 
     fn unlink(&self, link: &Link) {
         self.0.unlink(link);
+    }
+}
+
+impl LinkSource for Event {
+    fn of(source: &dyn Any) -> Option<Self> {
+        AbstractLinkable::of(source).map(Event)
     }
 }
 

@@ -6,11 +6,12 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use greenlet_core::unwind::{Caught, call_each, catch};
-use greenlet_core::{Attached, ExcInfo, Exception, RawGreenlet, Value};
+use greenlet_core::{Attached, ExcInfo, Exception, RawGreenlet, Value, getcurrent};
 use hub::core::GreenletFn;
-use hub::{Context, Hub, Link, Linkable, Seconds};
+use hub::{Context, Hub, Seconds};
 
 use super::Greenlet;
+use super::Spawned;
 use super::base::{self, GreenletBase, GreenletPhase};
 use super::builder::FormatInfo;
 use super::tree::SpawnTreeLocals;
@@ -49,6 +50,20 @@ impl AnyGreenlet {
     pub fn of(greenlet: &RawGreenlet) -> Option<AnyGreenlet> {
         let object: Box<dyn Any> = greenlet.object()?;
         object.downcast().ok().map(|greenlet| *greenlet)
+    }
+
+    /// The current greenlet: gevent's `getcurrent()`, if that is a [`Greenlet`]. `None` in main, in the hub, and in
+    /// raw greenlets.
+    ///
+    /// ```
+    /// use gevent::{AnyGreenlet, GreenletExit, spawn};
+    ///
+    /// let greenlet = spawn(|| AnyGreenlet::current().expect("it is a Greenlet").kill());
+    /// assert!(greenlet.get().unwrap_err().is::<GreenletExit>());
+    /// # Ok::<(), gevent::Exception>(())
+    /// ```
+    pub fn current() -> Option<AnyGreenlet> {
+        AnyGreenlet::of(&getcurrent())
     }
 
     pub(super) fn erased(&self) -> &dyn Erased {
@@ -139,7 +154,7 @@ impl AnyGreenlet {
 
     /// See [`Greenlet::spawning_greenlet`].
     pub fn spawning_greenlet(&self) -> Option<RawGreenlet> {
-        self.base().spawned_by.upgrade()
+        self.raw().spawning_greenlet()
     }
 
     /// See [`Greenlet::spawning_location`].
@@ -150,6 +165,15 @@ impl AnyGreenlet {
     /// See [`Greenlet::spawn_tree_locals`].
     pub fn spawn_tree_locals(&self) -> SpawnTreeLocals {
         SpawnTreeLocals::of(self.raw())
+    }
+
+    /// See [`Greenlet::switch`].
+    ///
+    /// # Errors
+    /// As for [`Greenlet::switch`].
+    #[track_caller]
+    pub fn switch(&self, value: impl Into<Value>) -> Result<Value, Exception> {
+        self.raw().switch(value)
     }
 
     /// See [`Greenlet::throw`].
@@ -185,43 +209,6 @@ impl AnyGreenlet {
         let steps: [&dyn Fn(); 2] = [&|| base::fail(self, exception.clone()), &discard];
         call_each(steps);
         true
-    }
-}
-
-impl Linkable for AnyGreenlet {
-    fn ready(&self) -> bool {
-        self.base().ended()
-    }
-
-    fn rawlink(&self, link: Link) {
-        self.base().links.push(link);
-        base::notify_soon(self.erased(), self.raw());
-    }
-
-    fn unlink(&self, link: &Link) {
-        self.base().links.remove(link);
-    }
-
-    fn exception(&self) -> Option<Exception> {
-        self.0.exception()
-    }
-}
-
-impl<T: 'static> Linkable for Greenlet<T> {
-    fn ready(&self) -> bool {
-        self.base().ended()
-    }
-
-    fn rawlink(&self, link: Link) {
-        self.any().rawlink(link);
-    }
-
-    fn unlink(&self, link: &Link) {
-        self.base().links.remove(link);
-    }
-
-    fn exception(&self) -> Option<Exception> {
-        Greenlet::exception(self)
     }
 }
 

@@ -1,15 +1,16 @@
 //! [`GreenletBase`]: the part of a greenlet that does not depend on the type of its value, and the
 //! steps of its life.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 
-use greenlet_core::unwind::{Caught, call_each, catch};
-use greenlet_core::{Exception, RawGreenlet, WeakGreenlet};
+use greenlet_core::unwind::call_each;
+use greenlet_core::{Exception, RawGreenlet};
 use hub::{Context, Hub, HubTimer, Links};
 
 use super::any::{AnyGreenlet, Erased};
 use super::ident::Ident;
-use super::tree::{self, SpawnTreeLocals};
+use super::origin::Origin;
+use super::tree;
 
 /// The stage of its life that a greenlet has reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +35,7 @@ pub(super) struct GreenletBase {
     /// Whether the call of the links is queued, or under way.
     notifying: Cell<bool>,
     pub(super) ident: Ident,
-    pub(super) spawned_by: WeakGreenlet,
-    pub(super) tree: OnceCell<SpawnTreeLocals>,
+    pub(super) origin: Origin,
 }
 
 impl GreenletBase {
@@ -43,7 +43,7 @@ impl GreenletBase {
     pub(super) fn new(hub: Hub, spawner: &RawGreenlet) -> GreenletBase {
         // The calls that may panic come first, so that the compiler can write the struct straight
         // into the greenlet's memory.
-        let (spawned_by, tree) = (spawner.downgrade(), tree::grown_from(spawner));
+        let origin = Origin::of(spawner);
         GreenletBase {
             phase: Cell::new(GreenletPhase::New),
             hub,
@@ -51,8 +51,7 @@ impl GreenletBase {
             links: Links::default(),
             notifying: Cell::new(false),
             ident: Ident::default(),
-            spawned_by,
-            tree,
+            origin,
         }
     }
 
@@ -147,14 +146,7 @@ pub(super) fn notify_links(greenlet: &AnyGreenlet) {
     let base = greenlet.base();
     let _over = Notifying(greenlet);
     while let Some(link) = base.links.pop() {
-        match catch(|| link.call(greenlet)) {
-            Ok(Ok(())) => {}
-            Ok(Err(exception)) | Err(Caught::Panic(exception)) => {
-                let (link, source) = (&link, greenlet);
-                base.hub.report_error(Context::Link { link, source }, exception);
-            }
-            Err(Caught::Forced(unwind)) => unwind.resume(),
-        }
+        greenlet.call_link(&link);
     }
 }
 

@@ -16,7 +16,7 @@ use crate::outcome::Outcome;
 /// ```
 /// use gevent::Greenlet;
 ///
-/// let greenlet = Greenlet::<i32>::builder()
+/// let greenlet = Greenlet::builder()
 ///     .name("answer")
 ///     .stack_size(64 * 1024)
 ///     .switch_out(|| println!("it waits"))
@@ -74,7 +74,7 @@ impl Builder {
     /// where the greenlet was spawned: gevent's `_formatinfo`.
     ///
     /// ```
-    /// let greenlet = gevent::Greenlet::<()>::builder()
+    /// let greenlet = gevent::Greenlet::builder()
     ///     .formatinfo(|| "fetches /index.html".to_owned())
     ///     .build(|| ());
     /// assert!(format!("{greenlet:?}").ends_with(": fetches /index.html>"));
@@ -126,8 +126,8 @@ impl Builder {
     }
 }
 
-impl<T: 'static> Greenlet<T> {
-    /// Begins the settings of a new greenlet: name, stack size, hooks.
+impl Greenlet<()> {
+    /// Begins the settings of a new greenlet, whose value may have any type: name, stack size, hooks.
     pub fn builder() -> Builder {
         Builder::default()
     }

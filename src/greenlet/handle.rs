@@ -91,6 +91,25 @@ impl<T: 'static> Greenlet<T> {
         Greenlet(builder.build_with(shared, |shared, _| run(shared, function)))
     }
 
+    /// The current greenlet, if it is a `Greenlet` and its value has the type `T`. Where the type does
+    /// not matter, [`AnyGreenlet::current`] finds greenlets of all types.
+    ///
+    /// ```
+    /// use gevent::{Greenlet, sleep, spawn};
+    ///
+    /// let greenlet = spawn(|| {
+    ///     let this = Greenlet::<i32>::current().expect("it returns an i32");
+    ///     this.rawlink(|ended| println!("{:?}", ended.value()));
+    ///     sleep(0)?;
+    ///     Ok(7)
+    /// });
+    /// assert_eq!(greenlet.get()?, 7);
+    /// # Ok::<(), gevent::Exception>(())
+    /// ```
+    pub fn current() -> Option<Self> {
+        Greenlet::of(&getcurrent())
+    }
+
     /// The handle of the greenlet that is built on `raw`, if its value has the type `T`.
     pub(super) fn of(raw: &RawGreenlet) -> Option<Self> {
         Attached::of(raw).map(Greenlet)
@@ -264,6 +283,17 @@ impl<T: 'static> Greenlet<T> {
     /// The named values that the greenlet shares with all greenlets of its tree.
     pub fn spawn_tree_locals(&self) -> SpawnTreeLocals {
         self.any().spawn_tree_locals()
+    }
+
+    /// Switches to the greenlet at once, by hand, as [`RawGreenlet::switch`] does. If the greenlet has not begun, it
+    /// begins now, and has no turn any more. A greenlet that waits or ends switches to the hub and not to another
+    /// caller, so this is for callbacks in the hub.
+    ///
+    /// # Errors
+    /// As for [`RawGreenlet::switch`].
+    #[track_caller]
+    pub fn switch(&self, value: impl Into<Value>) -> Result<Value, Exception> {
+        self.any().switch(value)
     }
 
     /// Throws into the greenlet at once. The current greenlet goes on when something switches back

@@ -3,7 +3,7 @@
 //! ```
 //! use gevent::prelude::*;
 //!
-//! let worker = Greenlet::<()>::builder().name("worker").spawn(|| {
+//! let worker = Greenlet::builder().name("worker").spawn(|| {
 //!     sleep(0.001)?;
 //!     Ok(42)
 //! });
@@ -22,6 +22,7 @@ mod ident;
 mod join;
 mod kill;
 mod link;
+mod origin;
 mod raw;
 mod tree;
 
@@ -30,5 +31,6 @@ pub use builder::Builder;
 pub use handle::{Greenlet, spawn, spawn_later};
 pub use join::{JoinAll, JoinSelfError, joinall, joinall_timeout, joinall_with};
 pub use kill::{Kill, killall, killall_with};
+pub use origin::Spawned;
 pub use raw::{Killable, Victim, kill, spawn_raw};
 pub use tree::SpawnTreeLocals;

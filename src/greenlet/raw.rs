@@ -1,11 +1,12 @@
 //! [`kill`] and [`spawn_raw`]: functions that work with raw greenlets, too. Source: gevent's
 //! `hub.py`, `kill` and `spawn_raw`.
 
-use greenlet_core::{Exception, RawGreenlet, getcurrent};
+use greenlet_core::{Exception, RawGreenlet, Value, getcurrent};
 use hub::core::CallbackResult;
-use hub::{Context, get_hub, throw_unless_masked};
+use hub::{Context, get_hub, hub_to_wait_in, throw_unless_masked};
 
-use super::{AnyGreenlet, Greenlet, Kill, tree};
+use super::origin::Origin;
+use super::{AnyGreenlet, Greenlet, Kill};
 
 /// A greenlet of any kind, which [`kill`] and [`killall`](crate::killall) can throw into. A list of
 /// different kinds holds `&dyn Killable`.
@@ -112,13 +113,18 @@ pub fn kill(greenlet: &(impl Killable + ?Sized), exception: impl Into<Exception>
 }
 
 /// Makes a raw greenlet that runs `function` soon. It has less than a [`Greenlet`]: nobody can join
-/// it, and its error goes to the hub.
+/// it, and its error goes to the hub. It knows where it comes from, see [`Spawned`](super::Spawned).
 ///
 /// # Errors
 /// Fails if the loop is destroyed.
 #[track_caller]
 pub fn spawn_raw<R: CallbackResult>(function: impl FnOnce() -> R + 'static) -> Result<RawGreenlet, Exception> {
-    let greenlet = hub::spawn_raw(function)?;
-    tree::grow(&getcurrent(), &greenlet);
-    Ok(greenlet)
+    let hub = hub_to_wait_in()?;
+    let greenlet = RawGreenlet::builder()
+        .parent(hub.greenlet())
+        .build_with(Origin::of(&getcurrent()), |_, _| {
+            function().into_result().map(|()| Value::None)
+        });
+    hub.loop_().run_callback_start(greenlet.greenlet().clone())?;
+    Ok(greenlet.greenlet().clone())
 }

@@ -1,11 +1,11 @@
 //! [`BoundedSemaphore`]: a semaphore that notices when it is released too often. Source:
 //! `BoundedSemaphore` in gevent's `_semaphore.py`.
 
+use std::any::Any;
 use std::fmt;
 
 use greenlet_core::Exception;
-use hub::core::CallbackResult;
-use hub::{Link, Linkable, Seconds};
+use hub::{AsLink, Link, LinkResult, LinkSource, Linkable, Seconds};
 
 use super::{Semaphore, SemaphoreGuard};
 
@@ -98,8 +98,8 @@ macro_rules! bounded_methods {
             }
 
             /// Removes a link, if it was not called yet, as [`Semaphore::unlink`] does.
-            pub fn unlink(&self, link: &Link) {
-                self.semaphore.unlink(link);
+            pub fn unlink(&self, link: &impl AsLink<BoundedSemaphore>) {
+                self.semaphore.unlink(&link.as_link(self));
             }
 
             /// How many links and waiters are in line.
@@ -172,14 +172,11 @@ impl BoundedSemaphore {
     }
 
     /// See [`Semaphore::rawlink`].
-    pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&BoundedSemaphore) -> R + 'static) -> Link {
-        let initial = self.initial;
-        self.semaphore.rawlink(move |semaphore| {
-            callback(&BoundedSemaphore {
-                semaphore: semaphore.clone(),
-                initial,
-            })
-        })
+    pub fn rawlink<'c, R: LinkResult<'c, BoundedSemaphore>>(
+        &self,
+        callback: impl Fn(&BoundedSemaphore) -> R + 'c,
+    ) -> Link {
+        R::rawlink(callback, self)
     }
 }
 
@@ -196,6 +193,14 @@ impl Linkable for BoundedSemaphore {
 
     fn unlink(&self, link: &Link) {
         self.semaphore.unlink(link);
+    }
+}
+
+impl LinkSource for BoundedSemaphore {
+    fn of(source: &dyn Any) -> Option<Self> {
+        let semaphore = Semaphore::of(source)?;
+        let initial = semaphore.limit()?;
+        Some(BoundedSemaphore { semaphore, initial })
     }
 }
 

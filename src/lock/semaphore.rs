@@ -1,13 +1,13 @@
 //! [`Semaphore`]: a lock that a given number of greenlets can hold at a time. Source: `Semaphore`
 //! in gevent's `_semaphore.py`.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use greenlet_core::{Exception, Object};
-use hub::core::CallbackResult;
-use hub::{Link, Linkable, Seconds};
+use hub::{AsLink, Link, LinkResult, LinkSource, Linkable, Seconds};
 
 use super::bounded::BoundedSemaphore;
 use super::guard::SemaphoreGuard;
@@ -83,6 +83,11 @@ impl Semaphore {
     pub(super) fn make(value: usize, limit: Option<usize>) -> Semaphore {
         let value = Cell::new(value);
         Semaphore(AbstractLinkable::new(Counter { value, limit }))
+    }
+
+    /// The first value, if the semaphore is bounded.
+    pub(super) fn limit(&self) -> Option<usize> {
+        self.0.state().limit
     }
 
     /// How often the semaphore can be acquired now without waiting.
@@ -223,13 +228,13 @@ impl Semaphore {
 
     /// Has `callback` called once with this semaphore, in the hub, when the semaphore can be
     /// acquired; soon, if it can be now. The callback must not wait.
-    pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&Semaphore) -> R + 'static) -> Link {
-        self.0.link_calling(Semaphore, callback)
+    pub fn rawlink<'c, R: LinkResult<'c, Semaphore>>(&self, callback: impl Fn(&Semaphore) -> R + 'c) -> Link {
+        R::rawlink(callback, self)
     }
 
     /// Takes a link away, if the link was not called yet.
-    pub fn unlink(&self, link: &Link) {
-        self.0.unlink(link);
+    pub fn unlink(&self, link: &impl AsLink<Semaphore>) {
+        self.0.unlink(&link.as_link(self));
     }
 
     /// How many links and waiting greenlets there are.
@@ -256,6 +261,12 @@ impl Linkable for Semaphore {
 
     fn unlink(&self, link: &Link) {
         self.0.unlink(link);
+    }
+}
+
+impl LinkSource for Semaphore {
+    fn of(source: &dyn Any) -> Option<Self> {
+        AbstractLinkable::of(source).map(Semaphore)
     }
 }
 

@@ -240,7 +240,7 @@ impl Group {
         };
         self.0.members.borrow_mut().insert(id, member);
         self.0.empty.clear();
-        greenlet.rawlink(link);
+        Linkable::rawlink(&greenlet, link);
     }
 
     /// Takes the greenlet out of the group. It goes on.

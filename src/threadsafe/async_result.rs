@@ -1,5 +1,6 @@
 //! [`AsyncResult`]: the result of gevent's `event.py`, for several threads.
 
+use std::any::Any;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ptr;
@@ -7,8 +8,7 @@ use std::sync::Arc;
 
 use greenlet_core::Exception;
 use greenlet_core::unwind::{Caught, catch};
-use hub::core::CallbackResult;
-use hub::{Link, Linkable, Seconds};
+use hub::{AsLink, Link, LinkResult, LinkSource, Linkable, Seconds};
 use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
 use waiter::Source;
 
@@ -192,16 +192,13 @@ impl<T> AsyncResult<T> {
 impl<T: Send + 'static> AsyncResult<T> {
     /// Has the hub of the current thread call `callback` with this result when the result is set, or soon if it is set
     /// already. `callback` must not block.
-    pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&AsyncResult<T>) -> R + 'static) -> Link {
-        let result = self.clone();
-        let link = Link::new(move |_| callback(&result).into_result());
-        Linkable::rawlink(self, link.clone());
-        link
+    pub fn rawlink<'c, R: LinkResult<'c, AsyncResult<T>>>(&self, callback: impl Fn(&AsyncResult<T>) -> R + 'c) -> Link {
+        R::rawlink(callback, self)
     }
 
     /// Removes a link that was added in this thread, if it was not called yet.
-    pub fn unlink(&self, link: &Link) {
-        unlink(&self.0, For::Result, link);
+    pub fn unlink(&self, link: &impl AsLink<AsyncResult<T>>) {
+        unlink(&self.0, For::Result, &link.as_link(self));
     }
 }
 
@@ -392,6 +389,16 @@ impl<T: Send + 'static> Linkable for AsyncResult<T> {
 
     fn exception(&self) -> Option<Exception> {
         AsyncResult::exception(self)
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+
+impl<T: Send + 'static> LinkSource for AsyncResult<T> {
+    fn of(source: &dyn Any) -> Option<Self> {
+        source.downcast_ref().cloned()
     }
 }
 

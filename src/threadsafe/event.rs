@@ -1,13 +1,13 @@
 //! [`Event`]: the flag of gevent's `event.py`, for several threads.
 
+use std::any::Any;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ptr;
 use std::sync::Arc;
 
 use greenlet_core::Exception;
-use hub::core::CallbackResult;
-use hub::{Link, Linkable, Seconds};
+use hub::{AsLink, Link, LinkResult, LinkSource, Linkable, Seconds};
 use parking_lot::Mutex;
 
 use super::line::{Given, Lined, ThreadsafeLine, rawlink, unlink, wait};
@@ -104,16 +104,13 @@ impl Event {
 
     /// Has the hub of the current thread call `callback` with this event when the event is set, or soon if it is set
     /// already. `callback` must not block.
-    pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&Event) -> R + 'static) -> Link {
-        let event = self.clone();
-        let link = Link::new(move |_| callback(&event).into_result());
-        Linkable::rawlink(self, link.clone());
-        link
+    pub fn rawlink<'c, R: LinkResult<'c, Event>>(&self, callback: impl Fn(&Event) -> R + 'c) -> Link {
+        R::rawlink(callback, self)
     }
 
     /// Removes a link that was added in this thread, if it was not called yet.
-    pub fn unlink(&self, link: &Link) {
-        unlink(&self.0, (), link);
+    pub fn unlink(&self, link: &impl AsLink<Event>) {
+        unlink(&self.0, (), &link.as_link(self));
     }
 
     /// How many links and waiting greenlets and threads are in line.
@@ -141,6 +138,16 @@ impl Linkable for Event {
 
     fn unlink(&self, link: &Link) {
         unlink(&self.0, (), link);
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+
+impl LinkSource for Event {
+    fn of(source: &dyn Any) -> Option<Self> {
+        source.downcast_ref().cloned()
     }
 }
 

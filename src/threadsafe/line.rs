@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use greenlet_core::Exception;
 use hub::core::HubDestroyed;
-use hub::{Link, Row, Ticketed};
+use hub::{Link, LinkKind, Row, Ticketed};
 use parking_lot::Mutex;
 
 use super::waiter::{self, LinkedObject, ThreadsafeWaiter};
@@ -250,7 +250,7 @@ pub(super) fn rawlink<S: Lined>(
     link: Link,
     handle: Box<dyn LinkedObject>,
 ) {
-    let waiter = waiter::link(link, handle, Arc::as_ptr(object).addr());
+    let waiter = waiter::link(link.with_kind(LinkKind::Raw), handle, Arc::as_ptr(object).addr());
     let mut state = object.lock();
     if !ready(&mut state) {
         state.line(which).push(waiter);

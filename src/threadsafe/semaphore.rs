@@ -1,13 +1,13 @@
 //! [`Semaphore`] and [`BoundedSemaphore`]: gevent's semaphores of `_semaphore.py`, for several threads.
 
+use std::any::Any;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ptr;
 use std::sync::Arc;
 
 use greenlet_core::Exception;
-use hub::core::CallbackResult;
-use hub::{Link, Linkable, Seconds};
+use hub::{AsLink, Link, LinkResult, LinkSource, Linkable, Seconds};
 use parking_lot::Mutex;
 
 use super::line::{Given, Lined, Permits, ThreadsafeLine, hand, rawlink, unlink, wait, watch};
@@ -163,11 +163,8 @@ impl Semaphore {
 
     /// Has the hub of the current thread call `callback` with this semaphore when the semaphore can be acquired, or
     /// soon if it can be already. `callback` must not block.
-    pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&Semaphore) -> R + 'static) -> Link {
-        let semaphore = self.clone();
-        let link = Link::new(move |_| callback(&semaphore).into_result());
-        Linkable::rawlink(self, link.clone());
-        link
+    pub fn rawlink<'c, R: LinkResult<'c, Semaphore>>(&self, callback: impl Fn(&Semaphore) -> R + 'c) -> Link {
+        R::rawlink(callback, self)
     }
 
     /// Adds a link that is called with `handle`, the handle that users have of this semaphore.
@@ -176,8 +173,8 @@ impl Semaphore {
     }
 
     /// Removes a link that was added in this thread, if it was not called yet.
-    pub fn unlink(&self, link: &Link) {
-        unlink(&self.0, (), link);
+    pub fn unlink(&self, link: &impl AsLink<Semaphore>) {
+        unlink(&self.0, (), &link.as_link(self));
     }
 
     /// How many links and waiting greenlets and threads are in line.
@@ -198,6 +195,16 @@ impl Linkable for Semaphore {
 
     fn unlink(&self, link: &Link) {
         unlink(&self.0, (), link);
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+
+impl LinkSource for Semaphore {
+    fn of(source: &dyn Any) -> Option<Self> {
+        source.downcast_ref().cloned()
     }
 }
 
@@ -268,11 +275,11 @@ impl BoundedSemaphore {
     }
 
     /// Has the hub of the current thread call `callback`, as [`Semaphore::rawlink`] does.
-    pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&BoundedSemaphore) -> R + 'static) -> Link {
-        let semaphore = self.clone();
-        let link = Link::new(move |_| callback(&semaphore).into_result());
-        Linkable::rawlink(self, link.clone());
-        link
+    pub fn rawlink<'c, R: LinkResult<'c, BoundedSemaphore>>(
+        &self,
+        callback: impl Fn(&BoundedSemaphore) -> R + 'c,
+    ) -> Link {
+        R::rawlink(callback, self)
     }
 }
 
@@ -289,6 +296,16 @@ impl Linkable for BoundedSemaphore {
 
     fn unlink(&self, link: &Link) {
         self.semaphore.unlink(link);
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+
+impl LinkSource for BoundedSemaphore {
+    fn of(source: &dyn Any) -> Option<Self> {
+        source.downcast_ref().cloned()
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn check() {
         ("sleep", |_| gevent::sleep(0).err()),
         ("spawn_later", |_| gevent::spawn_later(0.001, || 7).get().err()),
         ("spawn_later of a builder", |_| {
-            Greenlet::<()>::builder().spawn_later(0.001, || 7).get().err()
+            Greenlet::builder().spawn_later(0.001, || 7).get().err()
         }),
         ("spawn", |_| gevent::spawn(|| ()).get().err()),
         ("Greenlet", |_| Greenlet::new(|| ()).start().err()),

@@ -126,7 +126,7 @@ fn gather<T: Clone + 'static>(greenlets: Vec<Greenlet<T>>) -> Result<Vec<T>, Exc
 fn stacks() -> TestResult {
     let sizes = [16 << 10, 64 << 10, 256 << 10, 1 << 20, 5 << 20];
     let of_sizes = sizes.map(|size| {
-        Greenlet::<usize>::builder().stack_size(size).spawn(move || {
+        Greenlet::builder().stack_size(size).spawn(move || {
             sleep(0.001)?;
             Ok(size)
         })

@@ -43,7 +43,7 @@ pub(crate) fn main() -> TestResult {
     hub.loop_().run_callback(move || callback(&e, &r, &n))?;
     sleep(0)?;
     sleep(0)?;
-    let (dead, links) = (running.dead(), running.has_links() > 0);
+    let (dead, links) = (running.dead(), running.has_links());
     println!("dead: {dead}, has links: {links}");
     Ok(())
 }

@@ -1,8 +1,5 @@
 //! Links are called in their order; one that fails does not stop the others; unlinked ones are not called.
 
-use std::cell::OnceCell;
-use std::rc::Rc;
-
 use gevent::event::Event;
 use gevent::{Link, sleep};
 
@@ -20,19 +17,19 @@ fn says(name: &'static str) -> impl Fn(&Event) {
 pub(crate) fn main() -> TestResult {
     report_errors();
     let event = Event::new();
-    let removed = Rc::new(OnceCell::<Link>::new());
+    let removed = Link::keep(says("removed"));
     let to_remove = removed.clone();
     let removes = move |source: &Event| {
         println!("removes the next");
-        source.unlink(to_remove.get().expect("is linked"));
+        source.unlink(&to_remove);
     };
 
     event.rawlink(says("first"));
     event.rawlink(fails);
     event.rawlink(removes);
-    removed.get_or_init(|| event.rawlink(says("removed")));
+    event.rawlink(removed);
     event.rawlink(says("last"));
-    event.unlink(&Link::new(|_| Ok(())));
+    event.unlink(&Link::keep(says("never linked")));
     println!("linked: {}", event.linkcount());
     event.set();
     println!("set");

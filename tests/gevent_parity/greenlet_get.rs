@@ -25,7 +25,7 @@ pub(crate) fn main() -> TestResult {
     show(g.get_nowait())?;
     show(g.get_timeout(0))?;
     show(g.get_timeout(0.001))?;
-    println!("ready: {}, has links: {}", g.ready(), g.has_links() > 0);
+    println!("ready: {}, has links: {}", g.ready(), g.has_links());
     show(g.get_timeout(100))?;
     show(g.get_nowait())?;
     show(g.get())

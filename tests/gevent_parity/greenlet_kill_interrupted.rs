@@ -19,7 +19,7 @@ fn stubborn() -> TestResult {
 pub(crate) fn main() -> TestResult {
     let g = spawn(stubborn);
     let show = || {
-        let (dead, links) = (g.dead(), g.has_links() > 0);
+        let (dead, links) = (g.dead(), g.has_links());
         println!("interrupted: {dead}, has links: {links}");
     };
     sleep(0)?;

@@ -1,38 +1,35 @@
 //! Links can be taken away: before the end, and by a link that is called earlier.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use gevent::{Greenlet, Link, sleep, spawn};
 
 use super::common::TestResult;
 
-fn linked(name: &'static str) -> impl Fn(&Greenlet<()>) {
-    move |_| println!("{name}")
+fn linked(name: &'static str) -> impl Fn(&Greenlet<()>) -> Link + Clone {
+    Link::keep(move |_: &Greenlet<()>| println!("{name}"))
 }
 
 pub(crate) fn main() -> TestResult {
     let g = spawn(|| ());
-    let second: Rc<RefCell<Option<Link>>> = Rc::default();
+    let (first, second, third) = (linked("first"), linked("second"), linked("third"));
 
-    let first = g.rawlink(linked("first"));
     let to_unlink = second.clone();
-    g.rawlink(move |source| {
+    let unlinks_second = move |source: &Greenlet<()>| {
         println!("takes the second away");
-        if let Some(second) = to_unlink.take() {
-            source.unlink(&second);
-        }
-    });
-    second.replace(Some(g.rawlink(linked("second"))));
-    g.rawlink(linked("third"));
+        source.unlink(&to_unlink);
+    };
+
+    g.rawlink(&first);
+    g.rawlink(unlinks_second);
+    g.rawlink(&second);
+    g.rawlink(third);
     g.unlink(&first);
     g.unlink(&first);
     g.join()?;
-    println!("has links: {}", g.has_links() > 0);
+    println!("has links: {}", g.has_links());
 
     let g = spawn(|| ());
-    g.rawlink(linked("first"));
-    g.link(linked("second"));
+    g.rawlink(first);
+    g.link(second);
     g.unlink_all();
     g.join()?;
     sleep(0)?;

@@ -1,9 +1,6 @@
 //! The attributes of a greenlet in each phase of its life.
 
-use std::cell::OnceCell;
-use std::rc::Rc;
-
-use gevent::{Greenlet, sleep, spawn_later};
+use gevent::{Exception, Greenlet, sleep, spawn_later};
 
 use super::common::{self, TestResult};
 
@@ -19,23 +16,21 @@ fn show(phase: &str, g: &Greenlet<i32>) {
     );
 }
 
-pub(crate) fn main() -> TestResult {
-    let this: Rc<OnceCell<Greenlet<i32>>> = Rc::default();
-    let inside = this.clone();
-    let g = this.get_or_init(|| {
-        Greenlet::new(move || {
-            show("running", &inside.get().cloned().expect("set below"));
-            sleep(0)?;
-            Ok(7)
-        })
-    });
-    show("made", g);
-    g.start()?;
-    show("scheduled", g);
+fn worker() -> Result<i32, Exception> {
+    show("running", &Greenlet::current().expect("it is one"));
     sleep(0)?;
-    show("parked", g);
+    Ok(7)
+}
+
+pub(crate) fn main() -> TestResult {
+    let g = Greenlet::new(worker);
+    show("made", &g);
+    g.start()?;
+    show("scheduled", &g);
+    sleep(0)?;
+    show("parked", &g);
     g.join()?;
-    show("ended", g);
+    show("ended", &g);
 
     let later = spawn_later(0.001, || 8);
     show("scheduled by a timer", &later);

@@ -1,8 +1,5 @@
 //! The attributes of a greenlet while it ends: it is not ready in its function, but ready in its links.
 
-use std::cell::OnceCell;
-use std::rc::Rc;
-
 use gevent::{Greenlet, getcurrent, sleep, spawn};
 
 use super::common::{TestResult, ValueError, report_errors};
@@ -17,21 +14,19 @@ fn show(when: &str, g: &Greenlet<()>) {
     );
 }
 
-fn works(this: &Greenlet<()>) -> TestResult {
-    show("running", this);
+fn works() -> TestResult {
+    show("running", &Greenlet::current().expect("it is one"));
     Ok(())
 }
 
-fn fails(_: &Greenlet<()>) -> TestResult {
+fn fails() -> TestResult {
     Err(ValueError("greenlet").into())
 }
 
 pub(crate) fn main() -> TestResult {
     report_errors();
     for run in [works, fails] {
-        let this: Rc<OnceCell<Greenlet<()>>> = Rc::default();
-        let inside = this.clone();
-        let g = this.get_or_init(|| spawn(move || run(inside.get().expect("set before it runs"))));
+        let g = spawn(run);
         g.link(|source| show("link", source));
         g.rawlink(|source| show("rawlink", source));
         g.join()?;

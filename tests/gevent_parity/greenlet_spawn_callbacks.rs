@@ -18,15 +18,15 @@ fn named(name: &'static str) -> Greenlet<()> {
 
 pub(crate) fn main() -> TestResult {
     let callback: Rc<dyn Fn(&AnyGreenlet)> = Rc::new(callback);
-    AnyGreenlet::add_spawn_callback(callback.clone());
-    AnyGreenlet::add_spawn_callback(callback.clone());
+    Greenlet::add_spawn_callback(callback.clone());
+    Greenlet::add_spawn_callback(callback.clone());
     let (a, b, c) = (named("a"), named("b"), named("c"));
     a.start()?;
     a.start()?;
     b.start_later(0.001)?;
     c.kill()?;
-    AnyGreenlet::remove_spawn_callback(&callback);
-    AnyGreenlet::remove_spawn_callback(&callback);
+    Greenlet::remove_spawn_callback(&callback);
+    Greenlet::remove_spawn_callback(&callback);
     let d = named("d");
     d.start()?;
     joinall([a, b, c, d])?;

@@ -14,8 +14,8 @@ fn worker(label: &str) -> TestResult {
 pub(crate) fn main() -> TestResult {
     let hub = get_hub();
     let switch = |g: &Greenlet<()>, value: fn() -> Value| {
-        let raw = g.raw().clone();
-        hub.loop_().run_callback(move || raw.switch(value()).map(drop))
+        let g = g.clone();
+        hub.loop_().run_callback(move || g.switch(value()).map(drop))
     };
 
     let a = Greenlet::new(|| worker("a"));

@@ -37,7 +37,7 @@ fn worker(refuses: &Cell<bool>) -> TestResult {
 pub(crate) fn main() -> TestResult {
     let refuses = Rc::new(Cell::new(false));
     let hooks = refuses.clone();
-    let g = Greenlet::<()>::builder()
+    let g = Greenlet::builder()
         .switch_out(move || switch_out(&hooks))
         .build(move || worker(&refuses));
     g.start()?;

@@ -36,7 +36,7 @@ pub(crate) fn main() -> TestResult {
             .run_callback(move || raw.switch(Value::new("by somebody else")).map(drop))?;
         g.join()?;
     }
-    let links = worker.has_links() > 0;
+    let links = worker.has_links();
     println!("has links: {links}, active: {}", timer.active());
     worker.kill()
 }

@@ -16,7 +16,7 @@ pub(crate) fn main() -> TestResult {
         [("a", 100.0), ("b", 0.05), ("c", 0.001)].map(|(name, seconds)| spawn(move || worker(name, seconds)));
     let show = |what: &str, ready: Vec<&Named>| {
         let values: Vec<_> = ready.iter().map(|g| show(g.value())).collect();
-        let links = greenlets.iter().any(|g| g.has_links() > 0);
+        let links = greenlets.iter().any(|g| g.has_links());
         println!("{what}: [{}], has links: {links}", values.join(" "));
     };
     let iwait = |timeout: Option<f64>, count: Option<usize>| {

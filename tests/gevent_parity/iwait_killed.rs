@@ -11,7 +11,7 @@ fn waits(greenlets: &[Greenlet<()>]) -> TestResult {
 }
 
 fn show(greenlets: &[Greenlet<()>]) {
-    let links: Vec<_> = greenlets.iter().map(|g| (g.has_links() > 0).to_string()).collect();
+    let links: Vec<_> = greenlets.iter().map(|g| (g.has_links()).to_string()).collect();
     println!("{}", links.join(" "));
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn main() -> TestResult {
         [("a", 100.0), ("b", 0.03), ("c", 0.001)].map(|(name, seconds)| spawn(move || worker(name, seconds)));
     let show = |what: &str, done: Vec<&Greenlet<&'static str>>| {
         let names: Vec<_> = done.iter().filter_map(|g| g.value()).collect();
-        let [a, b, c] = greenlets.each_ref().map(|g| g.has_links() > 0);
+        let [a, b, c] = greenlets.each_ref().map(|g| g.has_links());
         println!("{what}: [{}], has links: {a} {b} {c}", names.join(" "));
     };
     let some = |count| JoinAll::default().count(count);

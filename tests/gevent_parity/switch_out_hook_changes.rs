@@ -58,7 +58,7 @@ fn run(g: &Counting) -> TestResult {
 pub(crate) fn main() -> TestResult {
     let counting = Rc::<Counting>::default();
     let asked = counting.clone();
-    let g = Greenlet::<()>::builder()
+    let g = Greenlet::builder()
         .switch_out(move || asked.switch_out())
         .build(move || run(&counting));
     g.start()?;

@@ -14,12 +14,12 @@ pub(crate) fn main() -> TestResult {
     let g = spawn(worker);
     let timeout = Timeout::start_new(0.001);
     if let Err(error) = g.join() {
-        let (caused, links) = (timeout.caused(&error), g.has_links() > 0);
+        let (caused, links) = (timeout.caused(&error), g.has_links());
         println!("join: {caused}, has links: {links}");
     }
     let timeout = Timeout::start_new(0.001);
     if let Err(error) = g.join_timeout(100) {
-        let (caused, links) = (timeout.caused(&error), g.has_links() > 0);
+        let (caused, links) = (timeout.caused(&error), g.has_links());
         println!("join(timeout=100): {caused}, has links: {links}");
     }
     let timeout = Timeout::start_new(100);

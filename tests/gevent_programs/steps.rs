@@ -59,7 +59,7 @@ impl World {
             }
             ["throw", n] => drop(g(n).throw(Fail)?),
             ["throwexit", n] => drop(g(n).throw(GreenletExit)?),
-            ["state", n] => return Ok(Some(state(&g(n), Some(g(n).has_links() > 0)))),
+            ["state", n] => return Ok(Some(state(&g(n), Some(g(n).has_links())))),
             ["ident", n] => return Ok(Some(g(n).minimal_ident().to_string())),
             ["raw", k] => self.spawn_raw(k)?,
             ["rawkill", k] => self.kill_raw(k, GreenletExit.into())?,

@@ -40,7 +40,7 @@ fn a_greenlet_is_found_again_by_the_one_underneath() -> TestResult {
         Context::Greenlet(greenlet) => AnyGreenlet::of(greenlet).expect("it is one"),
         other => panic!("{other:?}"),
     });
-    let named = Greenlet::<()>::builder().name("named").spawn(|| fail::<()>("named"));
+    let named = Greenlet::builder().name("named").spawn(|| fail::<()>("named"));
     named.join()?;
     assert_eq!(failed.take(), [named.any()]);
     let panics = spawn(|| -> i32 { std::panic::panic_any(()) });
@@ -59,7 +59,7 @@ fn a_greenlet_is_found_again_by_the_one_underneath() -> TestResult {
 
 #[test]
 fn contexts_are_shown_as_what_they_are() -> TestResult {
-    let greenlet = Greenlet::<()>::builder().name("shown").build(|| ());
+    let greenlet = Greenlet::builder().name("shown").build(|| ());
     let (raw, shown) = (greenlet.raw(), format!("{greenlet:?}"));
     assert!(shown.starts_with("<Greenlet \"shown\" at 0x"), "{shown}");
     let text = |context: Context<'_>| format!("{context:?}");

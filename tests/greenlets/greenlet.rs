@@ -305,7 +305,7 @@ fn test_kill_tells_of_a_greenlet_that_ignores_it() -> TestResult {
 fn test_switch_out_is_called_before_each_wait() -> TestResult {
     let calls = Rc::new(Cell::new(0));
     let c = calls.clone();
-    let g = gevent::Greenlet::<()>::builder()
+    let g = gevent::Greenlet::builder()
         .switch_out(move || {
             c.set(c.get() + 1);
             Ok(())
@@ -367,8 +367,8 @@ fn test_iwait_yields_in_order_of_readiness_and_unlinks() -> TestResult {
     assert_eq!(ready.next().transpose()?, Some(quick.any()));
     assert_eq!(ready.next().transpose()?, Some(slow.any()));
     assert!(ready.next().is_none());
-    assert_eq!(never.has_links(), 0);
+    assert_eq!(never.linkcount(), 0);
     assert_eq!(gevent::wait_timeout([&never], 0.001)?, [] as [&gevent::Greenlet<()>; 0]);
-    assert_eq!(never.has_links(), 0);
+    assert_eq!(never.linkcount(), 0);
     never.kill()
 }

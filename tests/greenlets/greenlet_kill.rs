@@ -344,10 +344,10 @@ mod greenletset {
     fn test_killall_subclass() -> TestResult {
         let _bounded = bounded();
         Reports::new();
-        let p1 = Greenlet::<()>::builder()
+        let p1 = Greenlet::builder()
             .name("fails")
             .spawn(|| crate::support::fail::<()>("1 / 0"));
-        let p2 = Greenlet::<()>::builder().name("sleeps").spawn(|| sleep(LONG));
+        let p2 = Greenlet::builder().name("sleeps").spawn(|| sleep(LONG));
         killall([&p1, &p2])?;
         assert!(p1.dead() && p2.dead());
         Ok(())

@@ -206,7 +206,7 @@ mod basic {
             done.expect("nobody throws");
         });
         AnyGreenlet::add_spawn_callback(callback.clone());
-        let spawn = |name| Greenlet::<()>::builder().name(name).spawn(|| 7);
+        let spawn = |name| Greenlet::builder().name(name).spawn(|| 7);
         let (killed, other) = (spawn("killed"), spawn("other"));
         AnyGreenlet::remove_spawn_callback(&callback);
         assert_eq!(states(&killed), [false, true, true, true]);
@@ -380,7 +380,7 @@ mod context_manager {
         let joining = g.clone();
         let suite = spawn(move || joining.with(|_| Ok(())));
         sleep(0)?;
-        assert!(g.started() && g.has_links() == 1);
+        assert!(g.started() && g.linkcount() == 1);
         suite.kill()?;
         assert!(suite.get().unwrap_err().is::<GreenletExit>());
         g.join()?;

@@ -137,9 +137,9 @@ mod unlink {
                 called.set(called.get() + 1);
                 Ok(())
             });
-            assert_eq!(p.has_links(), 1);
+            assert_eq!(p.linkcount(), 1);
             p.unlink(&link);
-            assert_eq!(p.has_links(), 0);
+            assert_eq!(p.linkcount(), 0);
             // The link was called already, so there is nothing to take away.
             p.unlink(&link);
         }
@@ -174,9 +174,9 @@ mod unlink {
         let _bounded = bounded();
         let p = spawn(|| ());
         let logs = By::ALL.map(|by| by.log(&p));
-        assert_eq!(p.has_links(), 4);
+        assert_eq!(p.linkcount(), 4);
         p.unlink_all();
-        assert_eq!(p.has_links(), 0);
+        assert_eq!(p.linkcount(), 0);
         p.join()?;
         settle();
         assert!(logs.iter().all(Log::is_empty));
@@ -191,7 +191,7 @@ fn links_see<T: Clone + 'static>(by: By, p: &Greenlet<T>, end: impl Fn()) -> Vec
     end();
     settle();
     assert!(p.ready());
-    assert_eq!(p.has_links(), 0);
+    assert_eq!(p.linkcount(), 0);
     logs
 }
 

@@ -554,7 +554,7 @@ proptest! {
                 Err(exception) => done_by(&exception),
             };
             prop_assert_eq!(done, end);
-            prop_assert!(greenlet.dead() && greenlet.has_links() == 0);
+            prop_assert!(greenlet.dead() && greenlet.linkcount() == 0);
         }
         drop(greenlets);
         world.links.take();
@@ -703,7 +703,7 @@ proptest! {
         let greenlets = world.greenlets.take();
         for greenlet in &greenlets {
             prop_assert!(greenlet.dead() && greenlet.ready() && !greenlet.started());
-            prop_assert_eq!(greenlet.has_links(), 0);
+            prop_assert_eq!(greenlet.linkcount(), 0);
         }
         prop_assert_eq!(world.begun.get(), world.ended.get());
         prop_assert!(world.links.borrow().iter().all(|calls| *calls == 1));

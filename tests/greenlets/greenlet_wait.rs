@@ -206,7 +206,7 @@ fn test_joinall_of_one_twice() -> TestResult {
     assert_eq!(joinall_timeout([&a, &never, &b, &a], 0.001)?, b_first);
     let three = JoinAll::default().count(3);
     assert_eq!(joinall_with([&a, &never, &b, &a], three)?, expected);
-    assert_eq!(never.has_links(), 0);
+    assert_eq!(never.linkcount(), 0);
     never.kill()
 }
 
@@ -242,7 +242,7 @@ mod joinall_ {
             let error = joinall_with(greenlets, raising()).unwrap_err();
             assert!(error.is::<ExpectedError>(), "{error:?}");
         }
-        assert_eq!(x.has_links(), 0);
+        assert_eq!(x.linkcount(), 0);
         x.join()
     }
 
@@ -306,7 +306,7 @@ mod joinall_ {
         };
         sleep(0)?;
         joins.kill()?;
-        assert!(all.iter().all(|g| g.has_links() == 0));
+        assert!(all.iter().all(|g| g.linkcount() == 0));
         joinall(&all)?;
         assert!(all.iter().all(Greenlet::successful));
         Ok(())
@@ -442,7 +442,7 @@ mod waits {
         for error in errors {
             assert!(error.is::<InvalidSeconds>(), "{error:?}");
         }
-        assert_eq!(g.has_links(), 0);
+        assert_eq!(g.linkcount(), 0);
     }
 
     /// A wait that is impossible: in the main greenlet when no other is left, and in the hub.
@@ -466,7 +466,7 @@ mod waits {
             let error = outcome.unwrap_err();
             assert!(error.is::<gevent::exceptions::BlockingSwitchOutError>(), "{error:?}");
         }
-        assert_eq!(g.has_links(), 0);
+        assert_eq!(g.linkcount(), 0);
         g.kill()
     }
 }
@@ -481,6 +481,6 @@ fn test_an_error_thrown_into_a_joining_greenlet_leaves_no_link() -> TestResult {
         .loop_()
         .run_callback(move || main.throw(ExpectedError("thrown")).map(drop))?;
     assert!(g.join_timeout(LONG).unwrap_err().is::<ExpectedError>());
-    assert_eq!(g.has_links(), 0);
+    assert_eq!(g.linkcount(), 0);
     g.kill()
 }

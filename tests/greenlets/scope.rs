@@ -400,7 +400,7 @@ fn test_in_the_hub_nobody_can_be_waited_for() -> TestResult {
 fn test_a_caller_that_is_not_allowed_to_wait() -> TestResult {
     let allowed = Rc::new(Cell::new(true));
     let asks = allowed.clone();
-    let caller = gevent::Greenlet::<()>::builder()
+    let caller = gevent::Greenlet::builder()
         .switch_out(move || match asks.get() {
             true => Ok(()),
             false => Err(ExpectedError.into()),

@@ -185,7 +185,7 @@ fn a_hook_may_wait_before_the_wait_that_it_is_called_for() -> TestResult {
     let (event, queue) = (Event::new(), Queue::new());
     let (sets, puts) = (event.clone(), queue.clone());
     let left = Rc::new(Cell::new(2));
-    let hooked = Greenlet::<i32>::builder()
+    let hooked = Greenlet::builder()
         .switch_out(move || {
             if left.replace(0) > 0 {
                 sleep(0.001)?;
@@ -202,7 +202,7 @@ fn a_hook_may_wait_before_the_wait_that_it_is_called_for() -> TestResult {
     // The put comes only when the get is about to wait.
     let queue = Queue::new();
     let (puts, left) = (queue.clone(), Cell::new(true));
-    let hooked = Greenlet::<i32>::builder()
+    let hooked = Greenlet::builder()
         .switch_out(move || -> TestResult {
             if left.replace(false) {
                 puts.put(8)?;

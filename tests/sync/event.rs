@@ -528,20 +528,30 @@ mod links {
         Ok(())
     }
 
+    /// A function is called once in a round, but the last in line ends the round, and begins another one. The numbers
+    /// are gevent's.
     #[test]
     fn test_duplicates_are_merged() -> TestResult {
-        let calls = Rc::new(Cell::new(0));
-        let event = Event::new();
-        let link = event.rawlink({
-            let calls = calls.clone();
-            move |_| calls.set(calls.get() + 1)
-        });
-        Linkable::rawlink(&event, link.clone());
-        event.rawlink(|_| ());
-        Linkable::rawlink(&event, link);
-        event.set();
-        sleep(0)?;
-        assert_eq!((calls.get(), event.linkcount()), (1, 0));
+        get_hub();
+        for (last_too, left, expected) in [(false, 0, 1), (true, 3, 3)] {
+            let calls = Rc::new(Cell::new(0));
+            let event = Event::new();
+            let link = event.rawlink({
+                let calls = calls.clone();
+                move |_| calls.set(calls.get() + 1)
+            });
+            event.rawlink(|_| &link);
+            event.rawlink(|_| ());
+            if last_too {
+                event.rawlink(|_| &link);
+            }
+            event.set();
+            sleep(0)?;
+            assert_eq!((calls.get(), event.linkcount()), (1, left));
+            sleep(0)?;
+            sleep(0)?;
+            assert_eq!((calls.get(), event.linkcount()), (expected, 0));
+        }
         Ok(())
     }
 

@@ -145,11 +145,11 @@ fn of_stacks() -> TestResult {
             // The smallest stack has no room for AddressSanitizer's frames.
             continue;
         }
-        let built = Greenlet::<i32>::builder().stack_size(bytes);
+        let built = Greenlet::builder().stack_size(bytes);
         assert_eq!(built.spawn(|| sleep(0).map(|()| 7)).get()?, 7, "{bytes}");
     }
     for bytes in [MOST, MOST - 1, MOST / 2 + 1, MOST / 2, 1 << 60] {
-        let built = Greenlet::<i32>::builder().stack_size(bytes);
+        let built = Greenlet::builder().stack_size(bytes);
         let ended = built.spawn(|| 7).get();
         assert!(ended.is_err_and(|error| error.is::<StackError>()), "{bytes}");
         let raw = RawGreenlet::builder().stack_size(bytes).build(Ok);

@@ -27,7 +27,7 @@ fn meanwhile<T: Clone + 'static>(
         }
         None => Ok(()),
     };
-    let waiting = Greenlet::<T>::builder().switch_out(hook).spawn(wait);
+    let waiting = Greenlet::builder().switch_out(hook).spawn(wait);
     waiting.get()
 }
 

@@ -69,12 +69,19 @@ const HARMLESS: &[(&[&str], &str)] = &[
     ),
     (&["AsRef", "Into"], "convert an argument, before anything else is done"),
     (
-        &["Address", "IntoFlags", "IntoTimeout", "Seconds", "WaitTimeout"],
+        &[
+            "Address",
+            "AsLink",
+            "IntoFlags",
+            "IntoTimeout",
+            "Seconds",
+            "WaitTimeout",
+        ],
         "convert an argument, before anything else is done",
     ),
     (
-        &["CallbackResult", "Outcome"],
-        "convert what a function returned, as the last part of its call",
+        &["CallbackResult", "LinkResult", "LinkSource", "Outcome"],
+        "convert what a function is given or has returned, as a part of its call",
     ),
 ];
 

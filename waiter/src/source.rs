@@ -3,6 +3,7 @@
 use greenlet_core::Exception;
 
 use crate::error::NotInHubError;
+use crate::multiple::MultipleWaiter;
 use crate::waiter::Waiter;
 
 /// Something that ends with a value or an exception, and can tell a [`Waiter`] of it: a greenlet,
@@ -30,12 +31,32 @@ impl<T> Waiter<T> {
     /// # Errors
     /// [`NotInHubError`] when there is a getter and the caller is not the hub.
     pub fn call(&self, source: &(impl Source<T> + ?Sized)) -> Result<(), NotInHubError> {
-        if let Some(exception) = source.exception().or_else(|| source.exit()) {
-            return self.throw(exception);
-        }
-        match source.value() {
-            Some(value) => self.switch(value),
+        match outcome(source) {
+            Some(Ok(value)) => self.switch(value),
+            Some(Err(exception)) => self.throw(exception),
             None => Ok(()),
         }
+    }
+}
+
+impl<T> MultipleWaiter<T> {
+    /// Queues the value that the source ended with, or throws its exception, as [`Waiter::call`] does.
+    ///
+    /// # Errors
+    /// [`NotInHubError`] when there is a getter and the caller is not the hub.
+    pub fn call(&self, source: &(impl Source<T> + ?Sized)) -> Result<(), NotInHubError> {
+        match outcome(source) {
+            Some(Ok(value)) => self.switch(value),
+            Some(Err(exception)) => self.throw(exception),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The value or the exception that a source ended with.
+fn outcome<T>(source: &(impl Source<T> + ?Sized)) -> Option<Result<T, Exception>> {
+    match source.exception().or_else(|| source.exit()) {
+        Some(exception) => Some(Err(exception)),
+        None => source.value().map(Ok),
     }
 }

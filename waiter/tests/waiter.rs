@@ -311,6 +311,13 @@ fn a_waiter_takes_what_its_source_ended_with() -> TestResult {
     assert_eq!(waiter.get()?, 7);
     waiter.call(&Ended(Err(ZeroDivisionError.into())))?;
     assert!(waiter.get().unwrap_err().is::<ZeroDivisionError>());
+    let waiter = MultipleWaiter::new(hub_that(|| ()) as Rc<dyn WaitHub>);
+    for value in [7, 8] {
+        waiter.call(&Ended(Ok(value)))?;
+    }
+    waiter.call(&Ended(Err(ZeroDivisionError.into())))?;
+    assert_eq!((waiter.get()?, waiter.get()?), (7, 8));
+    assert!(waiter.get().unwrap_err().is::<ZeroDivisionError>());
     Ok(())
 }
 
@@ -334,6 +341,67 @@ fn a_multiple_waiter_loses_no_value_and_keeps_their_order() -> TestResult {
     }
     let got: Result<Vec<_>, _> = (0..6).map(|_| waiter.get()).collect();
     assert_eq!(got?, [0, 1, 2, 3, 4, 5]);
+    Ok(())
+}
+
+/// Each value leaves only a mark; an exception is for the `get` that finds no value. This is gevent's, too.
+#[test]
+fn a_multiple_waiter_tells_what_a_waiter_would_tell_of_marks() -> TestResult {
+    let waiter = MultipleWaiter::<i32>::new(hub_that(|| ()) as Rc<dyn WaitHub>);
+    let state = || {
+        (
+            waiter.ready(),
+            waiter.successful(),
+            waiter.value(),
+            waiter.exception().is_some(),
+        )
+    };
+    let empty = (false, false, None, false);
+    let (marked, failed) = ((true, true, Some(true), false), (true, false, None, true));
+    assert_eq!(state(), empty);
+    waiter.switch(1)?;
+    assert_eq!(state(), marked);
+    waiter.throw(ZeroDivisionError)?;
+    assert_eq!((state(), waiter.exc_info().is_some()), (failed, true));
+    assert_eq!(waiter.get()?, 1);
+    for _ in 0..2 {
+        assert!(waiter.get().unwrap_err().is::<ZeroDivisionError>());
+        assert_eq!(state(), failed);
+    }
+    // A value replaces the exception.
+    waiter.switch(2)?;
+    assert_eq!(state(), marked);
+    waiter.clear();
+    // Values stay.
+    waiter.switch(3)?;
+    waiter.clear();
+    assert_eq!((state(), waiter.get()?, waiter.get()?), (empty, 2, 3));
+    Ok(())
+}
+
+#[test]
+fn a_multiple_waiter_is_thrown_into_and_waits_again() -> TestResult {
+    let slot: Rc<RefCell<Option<MultipleWaiter<i32>>>> = Rc::default();
+    let hub = hub_that({
+        let slot = slot.clone();
+        move || {
+            let waiter = slot.take().expect("stored below");
+            waiter.throw(ZeroDivisionError).expect("in the hub");
+            // The getter has come back.
+            waiter.switch(7).expect("in the hub");
+        }
+    });
+    assert!(*hub.greenlet() != getcurrent());
+    let waiter = MultipleWaiter::new(hub as Rc<dyn WaitHub>);
+    slot.replace(Some(waiter.clone()));
+    assert!(!waiter.hub().is_current());
+    // The mark of an earlier value does not end the wait.
+    waiter.switch(1)?;
+    assert_eq!(waiter.get()?, 1);
+    assert!(waiter.ready());
+    assert!(waiter.get().unwrap_err().is::<ZeroDivisionError>());
+    assert!(!waiter.ready());
+    assert_eq!(waiter.get()?, 7);
     Ok(())
 }
 

@@ -102,6 +102,11 @@ impl Hub {
         self.check_alive().is_err()
     }
 
+    /// The same as [`destroyed`](Hub::destroyed): the name that greenlets have for it.
+    pub fn dead(&self) -> bool {
+        self.destroyed()
+    }
+
     /// Checks that the hub still runs, so that it can end a wait.
     ///
     /// # Errors

@@ -307,6 +307,8 @@ fn run(hub: Hub) -> Result<Value, Exception> {
         ran?;
         inner.main.throw(LoopExit {
             hub: format!("{hub:?}"),
+            ident: hub.minimal_ident(),
+            name: hub.name(),
             blocked: hub.blocked_greenlets(),
         })?;
     }

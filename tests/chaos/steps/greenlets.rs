@@ -83,7 +83,7 @@ fn make(world: &Rc<World>) -> Result<(), Exception> {
                 busy.set(false);
                 done
             };
-            let builder = Greenlet::<Canary>::builder().switch_out(hook);
+            let builder = Greenlet::builder().switch_out(hook);
             builder.spawn(function(world))
         }
         _ => spawn(function(world)),

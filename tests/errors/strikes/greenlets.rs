@@ -39,7 +39,7 @@ fn joining(call: fn(&Greenlet<i32>) -> TestResult) -> Case {
         move || told.set(),
         move |_| {
             assert_eq!(check.get().expect("it is not killed"), 7);
-            assert_eq!(check.has_links(), 0);
+            assert_eq!(check.linkcount(), 0);
         },
     )
 }
@@ -62,7 +62,7 @@ fn killing(call: fn(&Greenlet<()>) -> TestResult) -> Case {
         move |_| {
             check.join_timeout(LONG).expect("nobody kills the test");
             assert!(check.ready() && check.successful());
-            assert_eq!(check.has_links(), 0);
+            assert_eq!(check.linkcount(), 0);
         },
     )
 }

@@ -192,7 +192,7 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
     ("src/event/async_result.rs", "AsyncResult::get_nowait", "does not wait"),
     (
         "src/greenlet/any.rs",
-        "AnyGreenlet::throw",
+        "AnyGreenlet::switch AnyGreenlet::throw",
         "throws, and switches there and back",
     ),
     (
@@ -202,7 +202,7 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
     ),
     (
         "src/greenlet/handle.rs",
-        "Greenlet::get_nowait Greenlet::throw",
+        "Greenlet::get_nowait Greenlet::switch Greenlet::throw",
         "do not wait",
     ),
     ("src/greenlet/raw.rs", "spawn_raw", "starts a greenlet"),

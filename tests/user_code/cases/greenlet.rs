@@ -7,8 +7,10 @@ use crate::support::{LONG, TestResult};
 use crate::trap::{Case, Code, Trap, Value, any, ok};
 use gevent::event::Event;
 use gevent::greenlet::SpawnTreeLocals;
+use gevent::greenlet_core::unwind::{Caught, catch};
 use gevent::hub::Source;
-use gevent::{AnyGreenlet, Exception, Greenlet, Linkable, Plain, joinall, sleep, spawn, spawn_later, spawn_raw};
+use gevent::{AnyGreenlet, Exception, Greenlet, Link, Linkable, Plain, joinall, sleep, spawn, spawn_later, spawn_raw};
+use rustix::process::{Signal, getpid, kill_process};
 
 type One = Greenlet<Value>;
 
@@ -151,13 +153,13 @@ fn functions_of_greenlets() {
             |e, trap| note(e, Greenlet::spawn(move || trap.spring())),
             |e, trap| note(e, Greenlet::spawn_later(0.0, move || trap.spring())),
             |e, trap| {
-                let greenlet = Greenlet::<()>::builder().build(move || trap.spring());
+                let greenlet = Greenlet::builder().build(move || trap.spring());
                 greenlet.start()?;
                 note(e, greenlet)
             },
-            |e, trap| note(e, Greenlet::<()>::builder().spawn(move || trap.spring())),
+            |e, trap| note(e, Greenlet::builder().spawn(move || trap.spring())),
             |e, trap| {
-                let builder = Greenlet::<()>::builder();
+                let builder = Greenlet::builder();
                 note(e, builder.spawn_later(0.0, move || trap.spring()))
             },
         ],
@@ -238,7 +240,7 @@ fn count((greenlet, end, count): &Linked) -> TestResult {
 #[test]
 fn links_of_greenlets() {
     Case {
-        names: &["greenlet::Greenlet::{link, link_exception, link_value, rawlink} | Fn"],
+        names: &["greenlet::{AnyGreenlet, Greenlet}::{link, link_exception, link_value, rawlink} | Fn"],
         make: linked,
         calls: vec![
             |l, trap| {
@@ -256,6 +258,39 @@ fn links_of_greenlets() {
             |l, trap| {
                 let failed = spawn(|| Err::<u32, _>(gevent::TimeoutError::default().into()));
                 failed.link_exception(move |_| trap.spring());
+                count(l)
+            },
+            |l, trap| {
+                l.0.any().rawlink(move |_| trap.spring());
+                count(l)
+            },
+            |l, trap| {
+                l.0.any().link(move |_| trap.spring());
+                count(l)
+            },
+            |l, trap| {
+                l.0.any().link_value(move |_| trap.spring());
+                count(l)
+            },
+            |l, trap| {
+                let failed = spawn(|| Err::<u32, _>(gevent::TimeoutError::default().into()));
+                failed.any().link_exception(move |_| trap.spring());
+                count(l)
+            },
+            |l, trap| {
+                // A callback that names a link, and is called at once.
+                count(l)?;
+                let link = Link::new(|_| ());
+                l.0.rawlink(|_| {
+                    trap.spring();
+                    &link
+                });
+                Ok(())
+            },
+            |l, trap| {
+                let link = Link::keep(move |_: &Greenlet<u32>| trap.spring());
+                l.0.link(&link);
+                l.0.rawlink(&link);
                 count(l)
             },
             |l, trap| {
@@ -289,7 +324,7 @@ fn callbacks_for_spawns() {
         static CALLBACKS: RefCell<Vec<Callback>> = RefCell::default();
     }
     Case {
-        names: &["greenlet::AnyGreenlet::{add_spawn_callback, remove_spawn_callback} | Fn"],
+        names: &["greenlet::{AnyGreenlet, Greenlet}::{add_spawn_callback, remove_spawn_callback} | Fn"],
         make: |_| -> Called { (Rc::default(), Rc::default()) },
         calls: vec![|(called, own): &Called, trap| {
             let (count, me) = (called.clone(), gevent::getcurrent().id());
@@ -308,7 +343,7 @@ fn callbacks_for_spawns() {
                 }),
             ];
             for callback in &callbacks {
-                AnyGreenlet::add_spawn_callback(callback.clone());
+                Greenlet::add_spawn_callback(callback.clone());
             }
             CALLBACKS.set(callbacks.into());
             own.set(1);
@@ -318,7 +353,7 @@ fn callbacks_for_spawns() {
         waits: None,
         after: |(called, _)| {
             for callback in CALLBACKS.take() {
-                AnyGreenlet::remove_spawn_callback(&callback);
+                Greenlet::remove_spawn_callback(&callback);
             }
             // By whoever was unwound, it was not.
             assert!(called.get() <= 4);
@@ -356,14 +391,14 @@ fn what_describes_a_greenlet() {
                     trap.spring();
                     "it".to_owned()
                 };
-                let builder = Greenlet::<()>::builder().formatinfo(describes);
+                let builder = Greenlet::builder().formatinfo(describes);
                 let greenlet = builder.spawn(|| ());
                 let shown = format!("{greenlet:?}");
                 assert!(shown.contains("it"));
                 note(e, greenlet)
             },
             |e, trap| {
-                let builder = Greenlet::<()>::builder().switch_out(move || trap.spring());
+                let builder = Greenlet::builder().switch_out(move || trap.spring());
                 note(e, builder.spawn(|| sleep(0)))
             },
         ],
@@ -380,7 +415,7 @@ fn what_describes_a_greenlet() {
 #[test]
 fn values_of_a_tree() {
     Case {
-        names: &["greenlet::SpawnTreeLocals::{remove, set} | Drop"],
+        names: &["greenlet::SpawnTreeLocals::{clear, remove, set} | Drop"],
         make: |_| SpawnTreeLocals::default(),
         calls: vec![
             |tree, trap| {
@@ -391,6 +426,14 @@ fn values_of_a_tree() {
             |tree, trap| {
                 tree.set("value", Value::trapped(1, Code::Drop, trap));
                 tree.remove("value");
+                Ok(())
+            },
+            |tree, trap| {
+                let other = Rc::new(());
+                tree.set("value", Value::trapped(1, Code::Drop, trap));
+                tree.set("other", other.clone());
+                tree.clear();
+                assert_eq!(Rc::strong_count(&other), 1);
                 Ok(())
             },
         ],
@@ -441,4 +484,48 @@ fn a_value_may_keep_its_own_greenlet() -> TestResult {
     assert!(Linkable::ready(&greenlet));
     drop(greenlet.take());
     Ok(())
+}
+
+/// The handler of a signal runs in a greenlet of its own.
+#[test]
+fn handlers_of_signals() {
+    type Called = (Event, Rc<Cell<u32>>);
+    Case {
+        names: &["signal::signal | Fn"],
+        make: |_| -> Called { (Event::new(), Rc::default()) },
+        calls: vec![|(event, called): &Called, trap| {
+            let (its, count) = (event.clone(), called.clone());
+            // No other test of this process watches this signal, which belongs to one loop.
+            let handler = gevent::signal(libc::SIGURG, move || {
+                count.set(count.get() + 1);
+                its.set();
+                // A panic would arrive in the main greenlet, which runs the case.
+                match catch(|| trap.spring()) {
+                    Err(Caught::Forced(unwind)) => unwind.resume(),
+                    Ok(()) | Err(Caught::Panic(_)) => {}
+                }
+            })?;
+            let _cancels = Cancels(handler);
+            kill_process(getpid(), Signal::URG)?;
+            while called.get() == 0 {
+                sleep(0.0001)?;
+            }
+            (0..10).try_for_each(|_| sleep(0))
+        }],
+        others: |(event, _)| event.set(),
+        waits: Some(|(event, _)| event.wait().map(drop)),
+        after: |(event, called)| {
+            event.set();
+            assert_eq!(called.get(), 1);
+        },
+    }
+    .run();
+}
+
+struct Cancels(gevent::SignalHandler);
+
+impl Drop for Cancels {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }

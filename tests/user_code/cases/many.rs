@@ -56,7 +56,7 @@ fn handles_of_users_and_iterators() {
         all.0.set();
         joinall(&all.1).expect("nobody kills the test");
         assert!(all.1.iter().all(Greenlet::ready));
-        assert!(all.1.iter().all(|greenlet| greenlet.has_links() == 0));
+        assert!(all.1.iter().all(|greenlet| greenlet.linkcount() == 0));
     };
     Case {
         names: &[

@@ -575,18 +575,16 @@ fn hooks_of_new_hubs() {
 fn signals() {
     let _one = crate::core_support::one_at_a_time();
     case(
-        "hub::signal::signal | Fn",
-        Place::Greenlet,
+        "hub::signal::watch_signal | Fn",
+        Place::Hub,
         &[|_, trap| {
             let call = trap.call();
             // No other test watches this signal, which belongs to one loop.
-            let handler = hub::signal(libc::SIGURG, call)?;
+            let handler = hub::watch_signal(libc::SIGURG, call)?;
             let cancels = CancelOnDrop(handler);
             // SAFETY: the signal has a handler.
             unsafe { libc::raise(libc::SIGURG) };
             until_sprung(&trap)?;
-            // The handler waits in a greenlet of its own.
-            (0..10).try_for_each(|_| sleep(0.0001))?;
             drop(cancels);
             Ok(())
         }],

@@ -1,5 +1,6 @@
 //! User code that is called through objects that can be waited for, links, and rows.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -9,8 +10,8 @@ use super::trap::{Case, Place, TestResult, Trap};
 
 use greenlet_core::unwind::{Caught, catch};
 use hub::{
-    Link, LinkKind, Linkable, Links, Row, Ticketed, Wait, get_hub, iwait, iwait_timeout, iwait_with, sleep, wait,
-    wait_timeout, wait_with,
+    AsLink, Link, LinkKind, LinkResult, LinkSource, Linkable, Links, Row, Ticketed, Wait, get_hub, iwait,
+    iwait_timeout, iwait_with, sleep, wait, wait_timeout, wait_with,
 };
 
 /// A user's object that can be waited for, and springs the trap in one of its methods.
@@ -30,6 +31,7 @@ enum At {
     Unlink,
     Debug,
     Ready,
+    AsAny,
 }
 
 impl Thing {
@@ -87,6 +89,17 @@ impl Linkable for Thing {
         self.spring(At::Unlink);
         self.0.links.remove(link);
     }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        self.spring(At::AsAny);
+        Some(self)
+    }
+}
+
+impl LinkSource for Thing {
+    fn of(source: &dyn Any) -> Option<Self> {
+        source.downcast_ref().cloned()
+    }
 }
 
 /// Three things.
@@ -122,7 +135,7 @@ fn case(name: &'static str, calls: &'static [fn(Things, Trap) -> TestResult]) ->
 fn things_to_wait_for() {
     case(
         "hub::iwait::{iwait, iwait_timeout, iwait_with, wait, wait_timeout, wait_with}, hub::iwait::WaitIterator::{next, drop}, \
-         hub::linkable::Linkable::{rawlink, unlink, ready, exception} | Linkable",
+         hub::linkable::Linkable::{rawlink, unlink, ready, exception, as_any} | Linkable",
         &[
             |things, trap| {
                 things[1].set_trap(At::Rawlink, &trap);
@@ -167,6 +180,12 @@ fn things_to_wait_for() {
                 let mut ready = iwait_timeout(&things[..], 1)?;
                 ready.next().expect("one is ready")?;
                 drop(ready);
+                Ok(())
+            },
+            |things, trap| {
+                things[1].set_trap(At::AsAny, &trap);
+                let thing: &dyn Linkable = &&things[1];
+                assert!(thing.as_any().and_then(<Thing as LinkSource>::of).is_some());
                 Ok(())
             },
             |things, trap| {
@@ -309,8 +328,20 @@ fn links() {
             things[0].set();
         },
         ..case(
-            "hub::linkable::Link::{new, with_kind} | Fn; hub::linkable::Link::call | Linkable",
+            "hub::linkable::Link::{new, of, keep} | Fn; hub::linkable::Link::call | Linkable",
             &[
+                |things, trap| {
+                    let call = trap.call();
+                    let link = Link::keep(move |_: &Thing| call());
+                    LinkResult::rawlink(&link, &things[0]);
+                    let others = things[2].clone();
+                    let link = Link::of(move |_: &Thing| others.0.ready.set(true));
+                    LinkResult::rawlink(|_| &link, &things[1]);
+                    things[0].set();
+                    things[1].set();
+                    sleep(0)?;
+                    sleep(0)
+                },
                 |things, trap| {
                     let call = trap.call();
                     things[0].rawlink(Link::new(move |_| call()));
@@ -324,10 +355,13 @@ fn links() {
                 },
                 |things, trap| {
                     let call = trap.call();
-                    things[0].rawlink(Link::with_kind(LinkKind::Spawned, move |thing| {
-                        thing.ready();
-                        call();
-                    }));
+                    things[0].rawlink(
+                        Link::new(move |thing| {
+                            thing.ready();
+                            call();
+                        })
+                        .with_kind(LinkKind::Spawned),
+                    );
                     let others = things[2].clone();
                     things[1].rawlink(Link::new(move |_| others.0.ready.set(true)));
                     things[0].set();
@@ -339,6 +373,43 @@ fn links() {
         )
     };
     case.run();
+}
+
+/// A callback that names a link is called before anything else.
+#[test]
+fn links_that_are_named() {
+    case(
+        "hub::link_source::LinkResult::{link, rawlink}, hub::link_source::AsLink::as_link, hub::linkable::Link::link | Fn; \
+         hub::link_source::LinkResult::rawlink | Linkable",
+        &[
+            |things, trap| {
+                let (call, link) = (trap.call(), Link::new(|_| ()));
+                let named = |_: &Thing| {
+                    call();
+                    &link
+                };
+                LinkResult::link(named, &things[0]);
+                Ok(())
+            },
+            |things, trap| {
+                let (call, link) = (trap.call(), Link::new(|_| ()));
+                let named = |_: &Thing| {
+                    call();
+                    link.clone()
+                };
+                LinkResult::rawlink(&named, &things[0]);
+                things[0].unlink(&named.as_link(&things[0]));
+                Ok(())
+            },
+            |things, trap| {
+                let link = Link::keep(|_: &Thing| ());
+                things[0].set_trap(At::Rawlink, &trap);
+                LinkResult::rawlink(&link, &things[0]);
+                Ok(())
+            },
+        ],
+    )
+    .run();
 }
 
 /// The values that a link owns are dropped with it.

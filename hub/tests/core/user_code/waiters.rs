@@ -202,8 +202,9 @@ impl Source<Value> for Springs {
 #[test]
 fn sources() {
     case(
-        "waiter::waiter::Waiter::call | Source",
+        "waiter::waiter::Waiter::call, waiter::multiple::MultipleWaiter::call | Source",
         &[
+            |waiter, trap| Ok(MultipleWaiter::new(waiter.hub().clone()).call(&Springs { trap, at: 1 })?),
             |waiter, trap| Ok(waiter.call(&Springs { trap, at: 0 })?),
             |waiter, trap| Ok(waiter.call(&Springs { trap, at: 1 })?),
             |waiter, trap| Ok(waiter.call(&Springs { trap, at: 2 })?),
