@@ -129,6 +129,8 @@ impl AnyGreenlet {
     }
 
     /// Calls one of the links as its kind says. Runs in the hub.
+    // Inlined, as everything around a switch: see `Hub::switch`.
+    #[inline(always)]
     pub(super) fn call_link(&self, link: &Link) {
         let wanted = match link.kind() {
             LinkKind::SuccessSpawned => self.successful(),
