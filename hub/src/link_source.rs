@@ -19,6 +19,12 @@ pub trait LinkSource: Sized + 'static {
 ///   ready.
 /// * A callback that returns a [`Link`] names a link that was kept. It is called at once, and its link is added: after
 ///   `let link = g.link(..)`, `h.link(|_| &link)` adds the same link to `h`.
+#[diagnostic::on_unimplemented(
+    message = "a link cannot return `{Self}`",
+    label = "it returns a plain value, `Result<(), gevent::Exception>`, or a `Link` that was kept",
+    note = "if a call has a value: drop it by `.map(drop)`, or end with `Ok(())`",
+    note = "if a function has another error: `|g| Ok(function(g)?)`"
+)]
 pub trait LinkResult<'c, S>: Sized {
     /// The link that is to be added to `source`.
     fn link(callback: impl Fn(&S) -> Self + 'c, source: &S) -> Link;
