@@ -105,7 +105,7 @@ pub(crate) struct BaseServer {
     listen: RefCell<Listen>,
     settings: Settings,
     handle: ConnectionHandler,
-    /// The address at which the server listens, or has listened before it was stopped.
+    /// The address at which the server listens, or has listened before it was stopped, or is to listen.
     address: Cell<Option<SocketAddr>>,
     listener: RefCell<Option<TcpListener>>,
     watcher: RefCell<Option<Io>>,
@@ -124,7 +124,8 @@ impl BaseServer {
             hub: get_hub(),
             address: Cell::new(match &listen {
                 Listen::On(listener) => listener.local_addr().ok(),
-                Listen::At(_) => None,
+                Listen::At(Endpoint::Known(addresses)) => addresses.first().copied(),
+                Listen::At(Endpoint::Name(_)) => None,
             }),
             listen: RefCell::new(listen),
             handle,
@@ -149,6 +150,24 @@ impl BaseServer {
 
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         self.address.get()
+    }
+
+    /// The port of the address, which may be known although the host is not.
+    pub(crate) fn port(&self) -> Option<u16> {
+        match (self.address(), &*self.listen.borrow()) {
+            (Some(address), _) => Some(address.port()),
+            (None, Listen::At(Endpoint::Name(name))) => name.rsplit_once(':')?.1.parse().ok(),
+            (None, _) => None,
+        }
+    }
+
+    /// Whether the server has no listener.
+    pub(crate) fn closed(&self) -> bool {
+        self.listener.borrow().is_none() && matches!(*self.listen.borrow(), Listen::At(_))
+    }
+
+    pub(crate) fn pool(&self) -> Option<&Pool> {
+        self.pool.as_ref()
     }
 
     pub(crate) fn start(self: &Rc<Self>) -> io::Result<()> {
@@ -335,13 +354,25 @@ impl BaseServer {
     pub(crate) fn close(&self) {
         self.started.set(false);
         self.stop_accepting();
-        if let Some(listener) = self.listener.take() {
+        if let Some(listener) = self.listener.take().or_else(|| self.take_given_listener()) {
             listener.close();
         }
         for waiting in self.waiting.take() {
             // This fails only if the loop is destroyed, and then no greenlet waits any more.
             let _ = self.hub.loop_().run_callback_resume(waiting);
         }
+    }
+
+    /// The user's listener, if the server was not started. From then on it is a server for that listener's address.
+    fn take_given_listener(&self) -> Option<TcpListener> {
+        let address = self.address()?;
+        let mut listen = self.listen.borrow_mut();
+        let Listen::On(listener) = &*listen else {
+            return None;
+        };
+        let listener = listener.clone();
+        *listen = Listen::At(Endpoint::Known(vec![address]));
+        Some(listener)
     }
 
     pub(crate) fn stop(&self, timeout: impl Seconds) -> Result<(), Exception> {

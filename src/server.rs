@@ -31,6 +31,7 @@ use hub::core::CallbackResult;
 pub use crate::baseserver::Spawn;
 
 use crate::baseserver::{BaseServer, ConnectionHandler, Listen, Settings};
+use crate::pool::Pool;
 use crate::socket::{Address, TcpListener, TcpStream};
 
 /// A server that listens at an address and calls a handler for each connection, in a greenlet of its own. A connection
@@ -234,8 +235,34 @@ impl StreamServer {
         self.0.started()
     }
 
-    /// The address at which the server listens, or has listened before it was stopped. None before the first start,
-    /// unless the server was given a listener.
+    /// Whether the server has no listener: before it is started, unless it was given one, and after it is closed.
+    pub fn closed(&self) -> bool {
+        self.0.closed()
+    }
+
+    /// Whether the [pool](StreamServer::pool) is full, so that no connection is accepted. False without a pool.
+    pub fn full(&self) -> bool {
+        self.pool().is_some_and(|pool| pool.full())
+    }
+
+    /// The pool in which the handlers run, if there is one.
+    pub fn pool(&self) -> Option<&Pool> {
+        self.0.pool()
+    }
+
+    /// The address at which the server listens, or has listened before it was stopped. Before the first start the one
+    /// at which it is to listen, with port 0 if the system is to choose one; none if that has to be looked up.
+    ///
+    /// ```
+    /// use gevent::server::StreamServer;
+    ///
+    /// let server = StreamServer::new("127.0.0.1:0", |_stream, _address| ());
+    /// assert!(server.closed() && server.server_port() == Some(0));
+    /// server.start()?;
+    /// assert!(!server.closed() && server.server_port() != Some(0));
+    /// # server.stop()?;
+    /// # Ok::<(), gevent::Exception>(())
+    /// ```
     pub fn address(&self) -> Option<SocketAddr> {
         self.0.address()
     }
@@ -245,9 +272,9 @@ impl StreamServer {
         Some(self.address()?.ip())
     }
 
-    /// The port of the server's [address](StreamServer::address).
+    /// The port of the server's [address](StreamServer::address), also if only the host has to be looked up.
     pub fn server_port(&self) -> Option<u16> {
-        Some(self.address()?.port())
+        self.0.port()
     }
 }
 

@@ -134,6 +134,7 @@ mod gevent_parity {
     pub(crate) mod lock_barrier;
     pub(crate) mod lock_condition;
     pub(crate) mod lock_fair;
+    pub(crate) mod lock_generic;
     pub(crate) mod lock_rlock;
     pub(crate) mod loop_exit;
     pub(crate) mod loop_exit_after_work;
@@ -152,6 +153,7 @@ mod gevent_parity {
     pub(crate) mod pool_map;
     pub(crate) mod pool_sizes;
     pub(crate) mod pool_spawn;
+    pub(crate) mod pool_starts;
     pub(crate) mod program_philosophers;
     pub(crate) mod program_pubsub;
     pub(crate) mod program_rate_limiter;
@@ -185,6 +187,7 @@ mod gevent_parity {
     pub(crate) mod semaphore_overtaking;
     pub(crate) mod semaphore_racing;
     pub(crate) mod semaphore_wait;
+    pub(crate) mod server_members;
     pub(crate) mod signal_getcurrent;
     pub(crate) mod signal_handler;
     pub(crate) mod sleep0_interleaving;
@@ -398,6 +401,7 @@ scenarios! {
     lock_barrier
     lock_condition
     lock_fair
+    lock_generic
     lock_rlock
     loop_exit
     loop_exit_after_work
@@ -416,6 +420,7 @@ scenarios! {
     pool_map
     pool_sizes
     pool_spawn
+    pool_starts
     program_philosophers
     program_pubsub
     program_rate_limiter
@@ -450,6 +455,7 @@ scenarios! {
     semaphore_racing
     semaphore_wait
     signal_getcurrent
+    server_members
     signal_handler
     sleep0_interleaving
     sleep_negative

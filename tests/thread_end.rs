@@ -99,7 +99,7 @@ waits! {
     waiting_for_a_while: event::Event::new, |event| wait_timeout([event], 1).map(drop);
     an_event_made_then: || (), |()| event::Event::new().wait_timeout(1).map(drop);
     a_result: event::AsyncResult::<()>::new, event::AsyncResult::get;
-    a_semaphore: || lock::Semaphore::new(0), lock::Semaphore::acquire;
+    a_semaphore: || lock::Semaphore::new(0), |semaphore| semaphore.acquire().map(drop);
     a_queue: queue::Queue::<()>::new, |queue| queue.get();
     a_queue_made_then: || (), |()| queue::Queue::<()>::new().get();
     a_channel: queue::Channel::<()>::new, queue::Channel::get;

@@ -33,7 +33,7 @@ macro_rules! bounded_methods {
             /// # Errors
             /// Fails as [`Semaphore::acquire`] does.
             #[track_caller]
-            pub fn acquire(&self) -> Result<(), Exception> {
+            pub fn acquire(&self) -> Result<bool, Exception> {
                 self.semaphore.acquire()
             }
 

@@ -72,7 +72,7 @@ impl Condition {
     /// # Errors
     /// As for [`RLock::acquire`].
     #[track_caller]
-    pub fn acquire(&self) -> Result<(), Exception> {
+    pub fn acquire(&self) -> Result<bool, Exception> {
         self.lock.acquire()
     }
 

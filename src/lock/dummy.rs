@@ -2,6 +2,7 @@
 //! `DummySemaphore` in gevent's `lock.py`.
 
 use greenlet_core::Exception;
+use hub::core::CallbackResult;
 use hub::{Link, Linkable, Seconds};
 
 /// An object with the methods of a [`Semaphore`](super::Semaphore), for which nobody ever waits.
@@ -35,12 +36,12 @@ impl DummySemaphore {
         true
     }
 
-    /// Does nothing.
+    /// Does nothing, and returns true.
     ///
     /// # Errors
     /// Never fails; the signature is that of the other semaphores.
-    pub fn acquire(&self) -> Result<(), Exception> {
-        Ok(())
+    pub fn acquire(&self) -> Result<bool, Exception> {
+        Ok(true)
     }
 
     /// Does nothing, and returns true: the semaphore counts as acquired.
@@ -56,8 +57,42 @@ impl DummySemaphore {
         true
     }
 
+    /// Returns a guard, whose drop does nothing.
+    ///
+    /// # Errors
+    /// Never fails; the signature is that of the other semaphores.
+    pub fn acquire_guard(&self) -> Result<DummyGuard, Exception> {
+        Ok(DummyGuard(()))
+    }
+
+    /// Returns a guard, whose drop does nothing.
+    ///
+    /// # Errors
+    /// Never fails; the signature is that of the other semaphores.
+    pub fn acquire_guard_timeout(&self, _timeout: impl Seconds) -> Result<Option<DummyGuard>, Exception> {
+        Ok(Some(DummyGuard(())))
+    }
+
+    /// Returns a guard, whose drop does nothing.
+    pub fn try_acquire_guard(&self) -> Option<DummyGuard> {
+        Some(DummyGuard(()))
+    }
+
     /// Does nothing.
     pub fn release(&self) {}
+
+    /// Does nothing, as in gevent: the callback is not called.
+    pub fn rawlink<R: CallbackResult>(&self, callback: impl Fn(&DummySemaphore) -> R + 'static) -> Link {
+        Link::new(move |_| callback(&DummySemaphore).into_result())
+    }
+
+    /// Does nothing.
+    pub fn unlink(&self, _link: &Link) {}
+
+    /// Always 0: nobody ever waits, and no link is kept.
+    pub fn linkcount(&self) -> usize {
+        0
+    }
 
     /// Returns 1, at once.
     ///
@@ -75,6 +110,11 @@ impl DummySemaphore {
         Ok(1)
     }
 }
+
+/// The guard of a [`DummySemaphore`]: dropping it does nothing.
+#[must_use = "the semaphore counts as acquired until the guard is dropped"]
+#[derive(Debug)]
+pub struct DummyGuard(());
 
 impl Linkable for DummySemaphore {
     fn ready(&self) -> bool {

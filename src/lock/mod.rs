@@ -8,8 +8,8 @@
 //! | [`RLock`] | one greenlet, any number of times | by that greenlet, as many times, or by its guards |
 //! | [`DummySemaphore`] | every greenlet, without a limit | does nothing |
 //!
-//! Each has gevent's `acquire` and `release`, and all but [`DummySemaphore`] have guards that
-//! release when they are dropped. A lock belongs to one thread; see
+//! Each has gevent's `acquire` and `release`, and guards that release when they are dropped; the trait
+//! [`Lock`] is for code that takes any of them. A lock belongs to one thread; see
 //! [`threadsafe`](crate::threadsafe) for others.
 //!
 //! ```
@@ -34,6 +34,7 @@ mod barrier;
 mod bounded;
 mod condition;
 mod dummy;
+mod generic;
 mod guard;
 mod line;
 mod rlock;
@@ -42,7 +43,8 @@ mod semaphore;
 pub use barrier::{Barrier, BrokenBarrierError};
 pub use bounded::{BoundedSemaphore, OverReleaseError};
 pub use condition::Condition;
-pub use dummy::DummySemaphore;
+pub use dummy::{DummyGuard, DummySemaphore};
+pub use generic::Lock;
 pub use guard::{RLockGuard, SemaphoreGuard};
 pub use rlock::{NotOwnedError, RLock};
 pub use semaphore::Semaphore;

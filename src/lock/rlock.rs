@@ -117,13 +117,14 @@ impl RLock {
     }
 
     /// Acquires the lock, once more if the current greenlet holds it. Waits as long as that takes.
+    /// Returns true.
     ///
     /// # Errors
     /// Any exception that is thrown into the current greenlet meanwhile; the lock is not acquired
     /// then.
     #[track_caller]
-    pub fn acquire(&self) -> Result<(), Exception> {
-        self.acquire_timeout(None).map(drop)
+    pub fn acquire(&self) -> Result<bool, Exception> {
+        self.acquire_timeout(None)
     }
 
     /// [`acquire`](RLock::acquire), for at most `timeout` seconds. Returns whether the lock was

@@ -106,6 +106,7 @@ impl Semaphore {
     }
 
     /// Acquires the semaphore. Waits as long as that takes: for ever if nobody releases it.
+    /// Returns true: gevent's `acquire()`.
     ///
     /// A greenlet that comes while the counter is not 0 takes from it at once, even before others
     /// that are to be woken for it and have not run yet. Those keep their places.
@@ -114,11 +115,11 @@ impl Semaphore {
     /// Any exception that is thrown into the current greenlet meanwhile; the semaphore is not
     /// acquired then.
     #[track_caller]
-    pub fn acquire(&self) -> Result<(), Exception> {
+    pub fn acquire(&self) -> Result<bool, Exception> {
         // The first call nearly always succeeds. Only a tracer can let other greenlets run, which
         // take from the counter, before the greenlet that was woken.
         while !self.acquire_timeout(None)? {}
-        Ok(())
+        Ok(true)
     }
 
     /// [`acquire`](Semaphore::acquire), for at most `timeout` seconds. Returns whether the

@@ -261,6 +261,28 @@ impl Group {
         greenlet.start_or_fail()
     }
 
+    /// [`start`](Group::start), which waits for a free place for at most `timeout` seconds: gevent's
+    /// `start(greenlet, timeout=seconds)`.
+    ///
+    /// # Errors
+    /// As for `start`; [`PoolFull`] if the time is over, and the greenlet is not started then; an
+    /// error if the time is not a number.
+    #[track_caller]
+    pub fn start_timeout<T: 'static>(&self, greenlet: &Greenlet<T>, timeout: impl Seconds) -> Result<(), Exception> {
+        self.add_timeout(greenlet, timeout)?;
+        greenlet.start_or_fail()
+    }
+
+    /// [`start`](Group::start) without waiting: gevent's `start(greenlet, blocking=False)`.
+    ///
+    /// # Errors
+    /// [`PoolFull`] if there is no free place, and the greenlet is not started then; an error if
+    /// the loop is destroyed.
+    pub fn try_start<T: 'static>(&self, greenlet: &Greenlet<T>) -> Result<(), Exception> {
+        self.try_add(greenlet)?;
+        greenlet.start_or_fail()
+    }
+
     /// Makes a greenlet that runs `function`, adds it, and starts it. Waits while there is no free
     /// place.
     ///
@@ -272,6 +294,49 @@ impl Group {
         hub::try_get_hub()?;
         let greenlet = Greenlet::new(function);
         self.start(&greenlet)?;
+        Ok(greenlet)
+    }
+
+    /// [`spawn`](Group::spawn), which waits for a free place for at most `timeout` seconds.
+    ///
+    /// ```
+    /// use gevent::pool::{Pool, PoolFull};
+    ///
+    /// let pool = Pool::new(1);
+    /// pool.spawn(|| gevent::sleep(100))?;
+    /// assert!(pool.spawn_timeout(|| (), 0.001).unwrap_err().is::<PoolFull>());
+    /// assert!(pool.try_spawn(|| ()).unwrap_err().is::<PoolFull>());
+    /// # Ok::<(), gevent::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for `spawn`; [`PoolFull`] if the time is over, and the function does not run then; an
+    /// error if the time is not a number.
+    #[track_caller]
+    pub fn spawn_timeout<R: Outcome>(
+        &self,
+        function: impl FnOnce() -> R + 'static,
+        timeout: impl Seconds,
+    ) -> Result<Greenlet<R::Value>, Exception> {
+        hub::try_get_hub()?;
+        let greenlet = Greenlet::new(function);
+        self.start_timeout(&greenlet, timeout)?;
+        Ok(greenlet)
+    }
+
+    /// [`spawn`](Group::spawn) without waiting.
+    ///
+    /// # Errors
+    /// [`PoolFull`] if there is no free place: the function does not run then; an error if this
+    /// thread has no hub and none can be made.
+    #[track_caller]
+    pub fn try_spawn<R: Outcome>(
+        &self,
+        function: impl FnOnce() -> R + 'static,
+    ) -> Result<Greenlet<R::Value>, Exception> {
+        hub::try_get_hub()?;
+        let greenlet = Greenlet::new(function);
+        self.try_start(&greenlet)?;
         Ok(greenlet)
     }
 

@@ -35,11 +35,11 @@ impl Group {
     pub fn apply_cb<R: Outcome<Value: Clone>, C: Outcome>(
         &self,
         function: impl FnOnce() -> R + 'static,
-        callback: impl FnOnce(R::Value) -> C + 'static,
+        callback: impl FnOnce(&R::Value) -> C + 'static,
     ) -> Result<R::Value, Exception> {
         let value = self.apply(function)?;
         let its = value.clone();
-        crate::spawn(move || callback(its));
+        crate::spawn(move || callback(&its));
         Ok(value)
     }
 
@@ -70,7 +70,7 @@ impl Group {
     pub fn apply_async_cb<R: Outcome<Value: Clone>, C: Outcome>(
         &self,
         function: impl FnOnce() -> R + 'static,
-        callback: impl FnOnce(R::Value) -> C + 'static,
+        callback: impl FnOnce(&R::Value) -> C + 'static,
     ) -> Result<Greenlet<R::Value>, Exception> {
         if self.full() {
             let group = self.clone();
@@ -80,7 +80,7 @@ impl Group {
         let callback = std::cell::Cell::new(Some(callback));
         greenlet.link(move |greenlet: &Greenlet<R::Value>| match greenlet.value() {
             Some(value) => match callback.take() {
-                Some(callback) => callback(value).into_result().map(drop),
+                Some(callback) => callback(&value).into_result().map(drop),
                 None => Ok(()),
             },
             None => Ok(()),

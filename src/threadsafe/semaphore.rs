@@ -68,13 +68,13 @@ impl Semaphore {
         self.counter() > 0
     }
 
-    /// Acquires the semaphore; waits as long as that takes.
+    /// Acquires the semaphore, and returns true; waits as long as that takes.
     ///
     /// # Errors
     /// Returns any exception that is thrown into the current greenlet meanwhile. The semaphore is not acquired then.
     #[track_caller]
-    pub fn acquire(&self) -> Result<(), Exception> {
-        self.acquire_timeout(None).map(drop)
+    pub fn acquire(&self) -> Result<bool, Exception> {
+        self.acquire_timeout(None)
     }
 
     /// [`acquire`](Semaphore::acquire), for at most `timeout` seconds. Returns whether it was

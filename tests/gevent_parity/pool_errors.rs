@@ -47,7 +47,7 @@ pub(crate) fn main() -> TestResult {
     );
 
     println!("callbacks");
-    let callback = |value| println!("callback {value}");
+    let callback = |value: &_| println!("callback {value}");
     call("apply_cb", pool.apply_cb(|| task(2), callback));
     sleep(0)?;
     call("apply_cb", pool.apply_cb(|| task(4), callback));

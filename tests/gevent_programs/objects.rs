@@ -45,7 +45,7 @@ impl World {
             ["clear", k] => of(&all.events, k).clear(),
             ["wait", k] => return truth(of(&all.events, k).wait()?),
             ["wait0", k] => return truth(of(&all.events, k).wait_timeout(0)?),
-            ["acquire", k] => of(&all.semaphores, k).acquire()?,
+            ["acquire", k] => of(&all.semaphores, k).acquire().map(drop)?,
             ["acquire0", k] => return truth(of(&all.semaphores, k).acquire_timeout(0)?),
             ["tryacquire", k] => return truth(of(&all.semaphores, k).try_acquire()),
             ["release", k] => drop(of(&all.semaphores, k).release()),

@@ -53,7 +53,7 @@ fn links_do_not_take_others_with_them() -> TestResult {
     let waits = event.clone();
     let mut all = vec![spawn(move || waits.wait().map(drop))];
     let waits = semaphore.clone();
-    all.push(spawn(move || waits.acquire()));
+    all.push(spawn(move || waits.acquire().map(drop)));
     let waits = result.clone();
     all.push(spawn(move || waits.get().map(drop)));
     let waits = ends.clone();

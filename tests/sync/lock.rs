@@ -173,7 +173,7 @@ mod lock_only_tests {
             let lock = lock.clone();
             move || Ok(lock.release())
         }))?;
-        lock.acquire()
+        lock.acquire().map(drop)
     }
 }
 

@@ -174,7 +174,7 @@ fn test_async_callback() -> TestResult {
     let result = Rc::new(Cell::new(0));
     let its = result.clone();
     let pool = Pool::new(1);
-    let res = pool.apply_async_cb(|| square(7, 0.01), move |value| its.set(value))?;
+    let res = pool.apply_async_cb(|| square(7, 0.01), move |value| its.set(*value))?;
     assert_eq!(res.get()?, 49);
     sleep(0.01)?;
     assert_eq!(result.get(), 49);

@@ -80,7 +80,7 @@ fn those_before_are_told_meanwhile() -> TestResult {
         semaphore.release();
     };
     meanwhile(releases, move || waits.acquire())?;
-    before.get()
+    before.get().map(drop)
 }
 
 #[test]

@@ -420,7 +420,7 @@ mod lost_waiters {
         let semaphore = Semaphore::new(0);
         let s = semaphore.clone();
         handed_then_killed(
-            move || s.acquire(),
+            move || s.acquire().map(drop),
             || {
                 semaphore.release();
             },
@@ -474,7 +474,7 @@ mod lost_waiters {
             .map(|i| {
                 let (semaphore, event) = (semaphore.clone(), event.clone());
                 gevent::spawn_raw(move || match i {
-                    0 => semaphore.acquire(),
+                    0 => semaphore.acquire().map(drop),
                     _ => event.wait().map(drop),
                 })
             })

@@ -83,7 +83,7 @@ fn a_permit_is_not_lost_with_a_hub() -> TestResult {
         parked_for_ever(
             end,
             3,
-            move || its.acquire(),
+            move || its.acquire().map(drop),
             || {
                 semaphore.release();
             },
@@ -146,7 +146,7 @@ fn a_permit_passes_a_long_line_of_the_lost() -> TestResult {
     parked_for_ever(
         End::Hub,
         2000,
-        move || its.acquire(),
+        move || its.acquire().map(drop),
         || {
             let last = spawn({
                 let semaphore = semaphore.clone();

@@ -39,6 +39,7 @@ const MACROS: &[Read] = &[
         calls: &[("greenlet_core::slack::Slack::give_back", "Hash")],
     },
     without("lock::bounded_methods", &["Default"]),
+    without("lock::lock", &[]),
     // Its types are private.
     without(
         "greenlet_core::exception::shows_what_it_holds",

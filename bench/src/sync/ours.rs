@@ -51,7 +51,7 @@ pub(super) fn measure(case: &str) -> Option<Measure> {
                 count,
                 move || {
                     there.release();
-                    back.acquire()
+                    back.acquire().map(drop)
                 },
                 move || {
                     t.acquire()?;

@@ -221,6 +221,8 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
     ("src/greenlet/handle.rs", "spawn", "waits for nothing itself"),
     ("src/greenlet/raw.rs", "kill", "throws soon, and does not wait"),
     ("src/outcome.rs", "io", "calls a function, and waits for nothing itself"),
+    ("src/lock/dummy.rs", "DummySemaphore::linkcount", "does not wait"),
+    ("src/pool/group.rs", "Group::try_spawn", "does not wait"),
     (
         "src/pool/mapping.rs",
         "Group::apply_async Group::apply_async_cb",

@@ -39,7 +39,7 @@ macro_rules! semaphore {
 macro_rules! semaphores {
     ($file:literal, $name:literal, $($type:tt)*) => {
         [
-            row(concat!($file, " ", $name, "::acquire"), semaphore!($($type)*, |s| s.acquire(), true)),
+            row(concat!($file, " ", $name, "::acquire"), semaphore!($($type)*, |s| s.acquire().map(drop), true)),
             row(
                 concat!($file, " ", $name, "::acquire_timeout"),
                 semaphore!($($type)*, |s| { assert!(s.acquire_timeout(LIMIT)?); Ok(()) }, true),
@@ -247,7 +247,7 @@ pub(super) fn rows() -> Vec<Row> {
         ),
     ));
     let locks: [(_, fn(&RLock) -> TestResult, _); 6] = [
-        ("src/lock/rlock.rs RLock::acquire", |l| l.acquire(), true),
+        ("src/lock/rlock.rs RLock::acquire", |l| l.acquire().map(drop), true),
         (
             "src/lock/rlock.rs RLock::acquire_timeout",
             |l| {
@@ -271,7 +271,7 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         (
             "src/lock/condition.rs Condition::acquire",
-            |l| Condition::with_lock(l).acquire(),
+            |l| Condition::with_lock(l).acquire().map(drop),
             true,
         ),
         (

@@ -134,7 +134,7 @@ fn threads(call: fn(&ThreadPool, Told) -> TestResult, busy: usize) -> Case {
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
-    let on_full: [(_, fn(&Pool) -> TestResult); 12] = [
+    let on_full: [(_, fn(&Pool) -> TestResult); 14] = [
         ("src/pool/group.rs Group::wait_available", |p| {
             assert_eq!(p.wait_available()?, 1);
             Ok(())
@@ -154,7 +154,13 @@ pub(super) fn rows() -> Vec<Row> {
             greenlet.start()
         }),
         ("src/pool/group.rs Group::start", |p| p.start(&Greenlet::new(|| ()))),
+        ("src/pool/group.rs Group::start_timeout", |p| {
+            p.start_timeout(&Greenlet::new(|| ()), LIMIT)
+        }),
         ("src/pool/group.rs Group::spawn", |p| p.spawn(|| ()).map(drop)),
+        ("src/pool/group.rs Group::spawn_timeout", |p| {
+            p.spawn_timeout(|| (), LIMIT).map(drop)
+        }),
         ("src/pool/group.rs Group::join", |p| {
             assert!(p.join()?);
             Ok(())

@@ -33,7 +33,7 @@ macro_rules! semaphores {
                 let _ = (format!("{semaphore:?}"), semaphore.try_acquire());
                 let _ = semaphore.release();
             },
-            waits: Some(|(semaphore, _)| semaphore.acquire()),
+            waits: Some(|(semaphore, _)| semaphore.acquire().map(drop)),
             after: |(semaphore, called)| {
                 assert_eq!(called.get(), 1, "the other link");
                 while semaphore.counter() == 0 {

@@ -53,11 +53,13 @@ pub(super) fn run(names: &'static [&'static str], calls: Vec<fn(&Pool, Trap) -> 
 #[test]
 fn functions_of_tasks() {
     run(
-        &["pool::Group::{apply, apply_async, apply_async_cb, apply_cb, spawn} | FnOnce"],
+        &["pool::Group::{apply, apply_async, apply_async_cb, apply_cb, spawn, spawn_timeout, try_spawn} | FnOnce"],
         vec![
             |pool, trap| pool.apply(move || trap.spring()),
             |pool, trap| pool.apply_async(move || trap.spring())?.join(),
             |pool, trap| pool.spawn(move || trap.spring())?.join(),
+            |pool, trap| pool.spawn_timeout(move || trap.spring(), LONG)?.join(),
+            |pool, trap| pool.try_spawn(move || trap.spring())?.join(),
             |pool, trap| pool.apply_cb(move || trap.spring(), |()| ()),
             |pool, trap| pool.apply_cb(|| (), move |()| trap.spring()),
             |pool, trap| {
@@ -83,12 +85,12 @@ fn functions_of_tasks() {
         &["pool::Group::{apply_async_cb, apply_cb} | Clone"],
         vec![
             |pool, trap| {
-                let value = pool.apply_cb(move || Value::trapped(7, Code::Clone, trap), drop);
+                let value = pool.apply_cb(move || Value::trapped(7, Code::Clone, trap), |_| ());
                 value.map(drop)
             },
             |pool, trap| {
                 let function = move || Value::trapped(7, Code::Clone, trap);
-                pool.apply_async_cb(function, drop)?.join()
+                pool.apply_async_cb(function, |_| ())?.join()
             },
         ],
     );
