@@ -48,7 +48,7 @@ fn lazy(turn: u32) -> Result<(), Exception> {
     if turn == 1 {
         sleep(0.25)
     } else {
-        AnyGreenlet::of(&getcurrent()).unwrap().kill()
+        AnyGreenlet::current().unwrap().kill()
     }
 }
 
