@@ -116,6 +116,34 @@ fn the_default_loop_has_one_thread_at_a_time() -> TestResult {
 }
 
 #[test]
+fn the_default_loop_of_a_thread_that_is_over_is_free() -> TestResult {
+    let _one = one_at_a_time();
+    /// What the thread leaves behind.
+    struct Left<T>(T);
+    // SAFETY: it is used after the thread, by one thread.
+    unsafe impl<T> Send for Left<T> {}
+    let left = thread::spawn(|| -> Result<_, Error> {
+        let loop_ = default_loop()?;
+        let (timer, signal) = (loop_.timer(1000.0)?, loop_.signal(libc::SIGUSR1)?);
+        timer.start(|| ())?;
+        signal.start(|| ())?;
+        Ok(Left((loop_, timer, signal)))
+    });
+    let Left((old, timer, signal)) = left.join().expect("no panic")?;
+    assert!(old.destroyed() && !old.default() && !timer.active() && !signal.active());
+    let loop_ = default_loop()?;
+    assert_eq!(loop_.activecnt()?, 0);
+    let other = loop_.signal(libc::SIGUSR1)?;
+    other.start(|| ())?;
+    drop((old, timer, signal));
+    assert!(loop_.default() && other.active());
+    other.stop()?;
+    assert_eq!(loop_.activecnt()?, 0);
+    loop_.destroy()?;
+    Ok(())
+}
+
+#[test]
 fn a_default_loop_destroyed_in_c_is_noticed() -> TestResult {
     let _one = one_at_a_time();
     let loop_ = default_loop()?;

@@ -49,6 +49,7 @@ const CALLED: &[(&str, &[&str])] = &[
     ("Killable", &["Killable"]),
     ("Label", &["Label"]),
     ("Linkable", &["Linkable"]),
+    ("LoopRelease", &["LoopRelease"]),
     ("Notify", &["Notify"]),
     ("Ord", &["Ord", "PartialOrd"]),
     ("PartialEq", &["PartialEq", "Eq"]),

@@ -212,9 +212,10 @@ pub struct WatcherInUse {
 }
 
 /// A method was called from a place where libev cannot be called: a [`Periodic`](crate::core::Periodic)'s reschedule
-/// function or a [`set_syserr_cb`](crate::core::set_syserr_cb) callback.
+/// function, a [`set_syserr_cb`](crate::core::set_syserr_cb) callback, or one [around the
+/// wait](crate::core::LoopRelease) of a loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the loop cannot be used from a reschedule or system error callback")]
+#[error("the loop cannot be used from a reschedule or system error callback, or around its wait")]
 pub struct Uninterruptible;
 
 /// There are more [`unref`](crate::core::Loop::unref)s than references.

@@ -26,7 +26,7 @@
 //!
 //! A callback may do anything: see [`Watcher`]. In particular it may switch to another greenlet, which is how a hub
 //! wakes a waiter; the run stays suspended until somebody switches back. Only the functions given to
-//! [`Loop::periodic_reschedule`] and [`set_syserr_cb`] are restricted.
+//! [`Loop::periodic_reschedule`], [`Loop::set_loop_release_cb`] and [`set_syserr_cb`] are restricted.
 //!
 //! # Rooms
 //!
@@ -57,6 +57,7 @@ pub use error::{
     Uninterruptible, UnsupportedBackend, WatcherInUse,
 };
 pub use event_loop::flags::{IntoFlags, LoopFlags};
+pub use event_loop::hooks::LoopRelease;
 pub use event_loop::info::{
     embeddable_backends, get_header_version, get_version, recommended_backends, supported_backends, time,
 };

@@ -6,6 +6,7 @@
 mod callback;
 mod contexts;
 mod greenlets;
+mod hooks;
 mod libev;
 mod loop_;
 mod stat;

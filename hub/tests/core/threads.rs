@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 
 use crate::core_support::*;
-use hub::core::{AsyncSender, Break, Loop, LoopDestroyed, ThreadsafeCallback, ThreadsafeLoop};
+use hub::core::{AsyncSender, Break, Error, Loop, LoopDestroyed, ThreadsafeCallback, ThreadsafeLoop};
 
 fn add_one(to: &AtomicUsize) {
     to.fetch_add(1, Ordering::Relaxed);
@@ -321,4 +321,171 @@ fn loops_of_several_threads_run_at_once() -> TestResult {
         assert_eq!(thread.join().expect("no panic")?, 50);
     }
     Ok(())
+}
+
+#[test]
+fn a_loop_tells_other_threads_of_itself() -> TestResult {
+    let loop_ = new_loop()?;
+    let remote = loop_.threadsafe();
+    let elsewhere = |remote: &ThreadsafeLoop| thread::scope(|scope| scope.spawn(|| format!("{remote:?}")).join());
+    assert_eq!(elsewhere(&remote).expect("no panic"), format!("{loop_:?}"));
+    // What is told is what held in the last round, before the loop waited.
+    let timer = loop_.timer_repeat(0.0, 1000.0)?;
+    timer.start(|| ())?;
+    assert_eq!(remote.activecnt()?, 0);
+    loop_.run_nowait()?;
+    assert_eq!(remote.activecnt()?, 1);
+    assert_eq!(remote.iteration()?, loop_.iteration()?);
+    assert_eq!(remote.pendingcnt()?, 0);
+    assert_eq!(
+        (remote.backend()?, remote.backend_int()?),
+        (loop_.backend()?, loop_.backend_int()?)
+    );
+    assert_eq!(remote.fileno(), loop_.fileno());
+    assert!(!remote.default() && !remote.destroyed());
+    assert_eq!(elsewhere(&remote).expect("no panic"), format!("{loop_:?}"));
+    loop_.destroy()?;
+    assert!(remote.destroyed());
+    assert!(elsewhere(&remote).expect("no panic").ends_with(" destroyed>"));
+    assert_eq!(format!("{remote:?}"), format!("{loop_:?}"));
+    assert_eq!(remote.iteration(), Err(LoopDestroyed));
+    assert_eq!(remote.fileno(), None);
+    assert!(matches!(remote.activecnt(), Err(Error::Destroyed(_))));
+    Ok(())
+}
+
+/// ThreadSanitizer reports if anything but atomics is read.
+#[test]
+fn a_loop_tells_of_itself_while_it_runs_and_ends() -> TestResult {
+    let loop_ = new_loop()?;
+    let remote = loop_.threadsafe();
+    let begun = Arc::new(Barrier::new(2));
+    let watching = thread::spawn({
+        let begun = begun.clone();
+        move || {
+            let mut last = 0;
+            begun.wait();
+            // Several looks at the least, also when this thread is late.
+            while let Ok(iteration) = remote.iteration() {
+                assert!(iteration >= last, "{iteration} after {last}");
+                last = iteration;
+                let text = format!("{remote:?}");
+                assert!(text.starts_with("<loop at 0x"), "{text}");
+                let _ = (
+                    remote.pendingcnt(),
+                    remote.activecnt(),
+                    remote.fileno(),
+                    remote.default(),
+                );
+            }
+            (remote.destroyed(), last)
+        }
+    });
+    begun.wait();
+    let rounds = Rc::new(Cell::new(0));
+    loop_.set_round_hook({
+        let (rounds, loop_) = (rounds.clone(), loop_.clone());
+        move || {
+            rounds.set(rounds.get() + 1);
+            if rounds.get() == 1000 {
+                loop_.destroy().unwrap();
+            }
+        }
+    })?;
+    // The loop does not wait.
+    loop_.idle()?.start(|| ())?;
+    run(&loop_)?;
+    assert_eq!(rounds.get(), 1000);
+    let (destroyed, last) = watching.join().expect("no panic");
+    assert!(destroyed && last < 1000, "{last}");
+    Ok(())
+}
+
+#[test]
+fn another_thread_has_a_loop_destroyed() -> TestResult {
+    // While the loop waits; between its runs; during a callback; and once more than needed.
+    let loop_ = new_loop()?;
+    loop_.ref_()?;
+    let remote = loop_.threadsafe();
+    let (ready, go) = mpsc::channel();
+    loop_.set_round_hook(move || {
+        let _ = ready.send(());
+    })?;
+    let other = thread::spawn(move || {
+        go.recv().expect("the loop runs");
+        remote.destroy();
+        remote.destroy();
+        remote
+    });
+    assert!(!loop_.run()?);
+    assert!(loop_.destroyed());
+    let remote = other.join().expect("no panic");
+    assert!(remote.destroyed());
+    remote.destroy();
+
+    let between = new_loop()?;
+    let timer = between.timer(1000.0)?;
+    timer.start(|| ())?;
+    between.threadsafe().destroy();
+    assert!(!between.destroyed(), "the thread has not been asked");
+    assert!(!between.run()?);
+    assert!(between.destroyed() && !timer.active());
+
+    let last = new_loop()?;
+    let remote = last.threadsafe();
+    last.timer(0.0)?.start(move || remote.destroy())?;
+    assert!(!last.run()?);
+    assert!(last.destroyed());
+    Ok(())
+}
+
+/// A handle that `unsafe` code may give to another thread, as its thread is over.
+struct Anywhere<T>(T);
+
+// SAFETY: it is used after its thread, by one thread.
+unsafe impl<T> Send for Anywhere<T> {}
+
+#[test]
+fn the_loops_of_a_thread_are_destroyed_at_its_end() -> TestResult {
+    let ended = Arc::new(AtomicUsize::new(0));
+    let handles = thread::spawn({
+        let ended = ended.clone();
+        move || -> Result<_, Error> {
+            let loop_ = Loop::new((), false)?;
+            let timer = loop_.timer(1000.0)?;
+            let async_ = loop_.async_()?;
+            let owned = Owned(ended);
+            timer.start(move || owned.touch())?;
+            async_.start(|| ())?;
+            let callback = loop_.run_callback(|| ())?;
+            let (remote, sender) = (loop_.threadsafe(), async_.sender());
+            Ok((Anywhere((loop_, timer, async_, callback)), remote, sender))
+        }
+    });
+    let (Anywhere((loop_, timer, async_, callback)), remote, sender) = handles.join().expect("no panic")?;
+    assert!(remote.destroyed() && loop_.destroyed());
+    assert_eq!(remote.run_callback_threadsafe(|| ()).map(drop), Err(LoopDestroyed));
+    assert!(sender.send().is_err());
+    // The functions of its watchers were dropped by its own thread.
+    assert_eq!(ended.load(Ordering::Relaxed), 1);
+    assert!(!timer.active() && !async_.active() && !timer.has_callback());
+    assert!(matches!(timer.start(|| ()), Err(Error::Destroyed(_))));
+    assert!(matches!(loop_.run(), Err(Error::Destroyed(_))));
+    remote.destroy();
+    loop_.destroy()?;
+    drop((loop_, timer, async_, callback));
+    Ok(())
+}
+
+/// Counts its end.
+struct Owned(Arc<AtomicUsize>);
+
+impl Owned {
+    fn touch(&self) {}
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        add_one(&self.0);
+    }
 }

@@ -19,6 +19,7 @@ use libev_sys::{ev_async, ev_loop};
 
 use crate::core::callbacks::callback::RemoteTask;
 use crate::core::error::LoopDestroyed;
+use crate::core::event_loop::facts::Facts;
 use crate::core::event_loop::forking::{ForkMutex, ThreadToken};
 
 pub(in crate::core) type Inbox = VecDeque<Arc<RemoteTask>>;
@@ -26,6 +27,9 @@ pub(in crate::core) type Inbox = VecDeque<Arc<RemoteTask>>;
 pub(in crate::core) struct Mailbox {
     /// The loop's thread.
     thread: ThreadToken,
+    pub(in crate::core) facts: Facts,
+    /// Another thread wants the loop destroyed.
+    unwanted: AtomicBool,
     shared: ForkMutex<MailboxParts>,
     has_mail: AtomicBool,
 }
@@ -51,6 +55,8 @@ impl Mailbox {
         };
         Mailbox {
             thread: ThreadToken::here(),
+            facts: Facts::default(),
+            unwanted: AtomicBool::new(false),
             shared: ForkMutex::new(shared),
             has_mail: AtomicBool::new(false),
         }
@@ -70,6 +76,26 @@ impl Mailbox {
         shared.wakeup = ptr::null_mut();
         self.has_mail.store(false, Ordering::Relaxed);
         std::mem::take(&mut shared.inbox)
+    }
+
+    /// Has the loop's thread destroy the loop, soon. Does nothing to one that is destroyed.
+    pub(in crate::core) fn destroy(&self) {
+        let shared = self.shared.lock();
+        if !self.is_closed(&shared) {
+            self.unwanted.store(true, Ordering::Relaxed);
+            // SAFETY: as in `post`.
+            unsafe { ev::ev_async_send(shared.loop_, shared.wakeup) };
+        }
+    }
+
+    /// Whether the loop's thread is to destroy the loop.
+    pub(in crate::core) fn is_unwanted(&self) -> bool {
+        self.unwanted.load(Ordering::Relaxed)
+    }
+
+    /// Whether the loop is destroyed, or its thread stayed in the parent of a fork.
+    pub(in crate::core) fn is_dead(&self) -> bool {
+        !self.facts.is_alive() || self.thread.stayed_in_parent()
     }
 
     fn is_closed(&self, shared: &MailboxParts) -> bool {

@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::core::callbacks::callback::{Callback, Entry, ThreadsafeCallback};
 use crate::core::error::IllegalTime;
 use crate::core::event_loop::c_frames;
+use crate::core::event_loop::hooks;
 use crate::core::event_loop::loop_::Loop;
 use crate::core::event_loop::parts::LoopParts;
 use crate::core::watchers::watcher::Watcher;
@@ -54,6 +55,15 @@ pub(in crate::core) fn run_callbacks(loop_: &Loop) {
         return;
     }
     let state = loop_.state();
+    if state.mailbox.is_unwanted() {
+        // It is not refused here, where libev may be entered.
+        let _ = loop_.destroy();
+        return;
+    }
+    hooks::begin_round(loop_);
+    if c_frames::is_unwinding() {
+        return;
+    }
     state.begin_round();
     run_queue(loop_);
     state.end_round();
@@ -116,6 +126,7 @@ fn run_queue(loop_: &Loop) {
         if !state.queue.borrow().is_empty() {
             state.start_timer0(raw_loop);
         }
+        state.mailbox.facts.publish(raw_loop);
     }
 }
 

@@ -1,12 +1,14 @@
 //! [`ThreadsafeLoop`]: a loop for other threads. Source: gevent's `loop.run_callback_threadsafe`.
 
 use std::fmt;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use crate::core::callbacks::callback::{RemoteTask, ThreadsafeCallback};
 use crate::core::callbacks::mailbox::Mailbox;
 use crate::core::callbacks::outcome::CallbackResult;
-use crate::core::error::LoopDestroyed;
+use crate::core::error::{Error, LoopDestroyed, NoInternals};
+use crate::core::event_loop::facts::Facts;
 
 /// A handle of a [`Loop`](crate::core::Loop) for any thread; see [`Loop::threadsafe`](crate::core::Loop::threadsafe).
 /// It does not keep the loop alive.
@@ -57,8 +59,88 @@ impl ThreadsafeLoop {
     }
 }
 
+/// The state of the loop as its own thread has told it in its latest round of callbacks, or at the end of its latest
+/// run: other threads never look at the loop itself. What [`Loop`](crate::core::Loop) has by the same names is exact.
+///
+/// In the child of a fork, a loop of a thread that stayed in the parent is destroyed.
+impl ThreadsafeLoop {
+    /// Has the loop's thread [destroy](crate::core::Loop::destroy) the loop, soon: in its next round, for which the
+    /// loop is woken. Callbacks that were queued before may be forgotten, as by any `destroy`. A loop that is not run
+    /// again is destroyed at the end of its thread, [as any loop](crate::core::Loop#the-end-of-a-thread). Does nothing
+    /// to one that is destroyed.
+    ///
+    /// gevent destroys a loop in whatever thread asks for it, also while it runs.
+    pub fn destroy(&self) {
+        self.0.destroy();
+    }
+
+    /// Whether the loop is destroyed. It is once its thread is over.
+    pub fn destroyed(&self) -> bool {
+        self.0.is_dead()
+    }
+
+    /// Whether this is libev's default loop; false once it is destroyed.
+    pub fn default(&self) -> bool {
+        self.facts().is_ok_and(Facts::is_default)
+    }
+
+    /// The backend, as libev's bit.
+    ///
+    /// # Errors
+    /// Fails if the loop is destroyed.
+    pub fn backend_int(&self) -> Result<u32, LoopDestroyed> {
+        Ok(self.facts()?.backend().bits())
+    }
+
+    /// The backend's name, or its number if it has no name.
+    ///
+    /// # Errors
+    /// Fails if the loop is destroyed.
+    pub fn backend(&self) -> Result<String, LoopDestroyed> {
+        Ok(self.facts()?.backend().to_name())
+    }
+
+    /// How many times the loop has waited.
+    ///
+    /// # Errors
+    /// Fails if the loop is destroyed.
+    pub fn iteration(&self) -> Result<u32, LoopDestroyed> {
+        Ok(self.facts()?.iteration())
+    }
+
+    /// How many events had happened and were not delivered yet.
+    ///
+    /// # Errors
+    /// Fails if the loop is destroyed.
+    pub fn pendingcnt(&self) -> Result<u32, LoopDestroyed> {
+        Ok(self.facts()?.pendingcnt())
+    }
+
+    /// The count of references, by active watchers, queued callbacks and `ref_`.
+    ///
+    /// # Errors
+    /// Fails if the loop is destroyed, or with [`NoInternals`].
+    pub fn activecnt(&self) -> Result<i32, Error> {
+        Ok(self.facts()?.activecnt().ok_or(NoInternals)?)
+    }
+
+    /// The number of the backend's descriptor, if it has one and the loop is not destroyed.
+    pub fn fileno(&self) -> Option<RawFd> {
+        self.facts().ok()?.fileno()
+    }
+
+    fn facts(&self) -> Result<&Facts, LoopDestroyed> {
+        if self.0.is_dead() {
+            Err(LoopDestroyed)
+        } else {
+            Ok(&self.0.facts)
+        }
+    }
+}
+
 impl fmt::Debug for ThreadsafeLoop {
+    /// The loop's own: `<loop at 0x.. epoll default pending=0 ref=0 fileno=3>`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<threadsafe loop at {:p}>", Arc::as_ptr(&self.0))
+        self.0.facts.fmt(f)
     }
 }

@@ -113,9 +113,10 @@ impl LoopFlags {
         list
     }
 
-    /// The name, if the set is exactly one flag and that has a name.
-    pub(crate) fn name(self) -> Option<&'static str> {
-        NAMES.iter().find(|(flag, _)| *flag == self).map(|(_, name)| *name)
+    /// The name, if the set is exactly one flag and that has a name, else the number.
+    pub(in crate::core) fn to_name(self) -> String {
+        let known = NAMES.iter().find(|(flag, _)| *flag == self);
+        known.map_or_else(|| self.0.to_string(), |(_, name)| (*name).to_owned())
     }
 
     /// Refuses a set none of whose backends is supported here. A set without backends is fine: libev chooses.

@@ -130,8 +130,7 @@ impl Loop {
     /// # Errors
     /// Fails if the loop is destroyed.
     pub fn backend(&self) -> Result<String, Error> {
-        let backend = LoopFlags::from_bits(self.backend_int()?);
-        Ok(backend.name().map_or_else(|| backend.bits().to_string(), str::to_owned))
+        Ok(LoopFlags::from_bits(self.backend_int()?).to_name())
     }
 
     /// How many events have happened and were not delivered yet.
@@ -222,22 +221,12 @@ fn has_internals() -> Result<(), NoInternals> {
 impl fmt::Debug for Loop {
     /// gevent's repr: `<loop at 0x.. epoll default pending=0 ref=0 fileno=3>`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<loop at {:p}", std::rc::Rc::as_ptr(self.state()))?;
-        let (Ok(backend), Ok(pending)) = (self.backend(), self.pendingcnt()) else {
-            return f.write_str(" destroyed>");
-        };
-        write!(f, " {backend}")?;
-        if self.default() {
-            f.write_str(" default")?;
+        let facts = &self.state().mailbox.facts;
+        if let Ok(raw_loop) = self.look() {
+            // SAFETY: as in `now`.
+            unsafe { facts.publish(raw_loop) };
         }
-        write!(f, " pending={pending}")?;
-        if let Ok(count) = self.activecnt() {
-            write!(f, " ref={count}")?;
-        }
-        if let Some(fd) = self.fileno() {
-            write!(f, " fileno={fd}")?;
-        }
-        f.write_str(">")
+        facts.fmt(f)
     }
 }
 

@@ -36,11 +36,21 @@ use crate::pace::Pace;
 /// gets any. In the child of a fork, where only the thread that forked exists, that thread gets it: the same loop if it
 /// had it, or if nobody had it, else a new one. So it is with [signals](Self::signal), which have one loop at a time.
 ///
+/// # The end of a thread
+///
+/// All loops of a thread are destroyed at its end, also those of which there still are handles, in values that are
+/// never dropped or only later. (The default loop, and loops made elsewhere, are left in place without our watchers.)
+/// So no loop passes from one thread to another: a loop of a thread that is over is [destroyed](Self::destroyed). What
+/// is left of it is memory without any tie to libev or the thread, so that `unsafe` code which has carried handles to
+/// another thread, and lets one thread at a time use them, may drop them there.
+///
+/// Other threads ask a living thread to destroy its loop by [`ThreadsafeLoop::destroy`].
+///
 /// # Errors
 ///
 /// Once the loop is destroyed, nearly all methods fail with [`LoopDestroyed`]. In a
-/// [reschedule](crate::core::Periodic) or [system error](crate::core::set_syserr_cb) callback, all methods that would
-/// change the loop fail with [`Uninterruptible`].
+/// [reschedule](crate::core::Periodic) or [system error](crate::core::set_syserr_cb) callback, and in those
+/// [around a wait](crate::core::LoopRelease), all methods that would change the loop fail with [`Uninterruptible`].
 ///
 /// ```
 /// use hub::core::Loop;
@@ -222,6 +232,8 @@ impl Loop {
             if this.look().is_err() {
                 return Ok(false);
             }
+            // SAFETY: `look` has just said that the loop is alive.
+            unsafe { state.mailbox.facts.publish(raw_loop) };
             if unwind::is_told() {
                 return Err(GreenletError::Unwinding.into());
             }
@@ -230,7 +242,7 @@ impl Loop {
             }
             // A callback that another thread queued keeps the loop running, too, but only this thread can count it.
             // SAFETY: `look` has just said that the loop is alive.
-            if !unsafe { state.collect_mail(raw_loop) } {
+            if !unsafe { state.collect_mail(raw_loop) } && !state.mailbox.is_unwanted() {
                 return Ok(false);
             }
         }

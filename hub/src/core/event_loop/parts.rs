@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::mem::MaybeUninit;
-use std::os::raw::c_int;
+use std::os::raw::{c_int, c_void};
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,10 +14,11 @@ use libev_sys as ev;
 use libev_sys::{ev_async, ev_loop, ev_prepare, ev_timer};
 
 use crate::core::callbacks::callback::Entry;
-use crate::core::callbacks::mailbox::Mailbox;
+use crate::core::callbacks::mailbox::{Inbox, Mailbox};
 use crate::core::callbacks::queue::Queue;
 use crate::core::callbacks::run_callbacks;
 use crate::core::event_loop::c_frames;
+use crate::core::event_loop::hooks::{LoopRelease, RoundHook, forget_release_cb, take_release_cb};
 use crate::core::event_loop::loop_::{ErrorHandler, Loop};
 use crate::core::event_loop::shared_loop::SharedLoop;
 use crate::core::watchers::body::BodyBase;
@@ -40,6 +41,7 @@ pub(in crate::core) struct LoopParts {
     /// Set when the current round is to look at the clock after the current callback.
     pub(in crate::core) look_soon: Cell<bool>,
     pub(in crate::core) error_handler: RefCell<Option<Rc<dyn ErrorHandler>>>,
+    pub(in crate::core) round_hook: RefCell<Option<RoundHook>>,
     pub(in crate::core) mailbox: Arc<Mailbox>,
     prepare: UnsafeCell<ev_prepare>,
     timer0: UnsafeCell<ev_timer>,
@@ -61,7 +63,9 @@ pub(in crate::core) struct Litter {
     handlers: Vec<OldHandler>,
     bodies: Vec<BodyRef>,
     entries: Vec<Queue>,
-    remote: Vec<crate::core::callbacks::mailbox::Inbox>,
+    remote: Vec<Inbox>,
+    round_hooks: Vec<Option<RoundHook>>,
+    released: Vec<Option<Rc<dyn LoopRelease>>>,
 }
 
 impl LoopParts {
@@ -70,7 +74,7 @@ impl LoopParts {
         let raw_loop = shared.raw;
         let word = if shared.is_default() { IS_DEFAULT } else { 0 };
         let state = Rc::new(LoopParts::idle(shared, word));
-        let data = Rc::as_ptr(&state).cast_mut().cast();
+        let data: *mut c_void = Rc::as_ptr(&state).cast_mut().cast();
         // SAFETY: the loop is alive. The watchers are inside of an `Rc`, so they stay where they are, and `detach`
         // stops them before the `Rc` is freed: every way in which a `LoopParts` ends begins with `detach`.
         unsafe {
@@ -84,6 +88,13 @@ impl LoopParts {
             ev::ev_async_start(raw_loop, state.wakeup.get());
             ev::ev_unref(raw_loop);
         }
+        // SAFETY: the loop is alive, and this is its thread.
+        unsafe {
+            state
+                .mailbox
+                .facts
+                .begin(data.addr(), state.shared.is_default(), raw_loop)
+        };
         state.mailbox.open(raw_loop, state.wakeup.get());
         state.shared.attach(&state);
         state
@@ -91,7 +102,9 @@ impl LoopParts {
 
     /// A loop that is destroyed from the beginning.
     pub(in crate::core) fn dead() -> Rc<LoopParts> {
-        Rc::new(LoopParts::idle(SharedLoop::gone(), DEAD))
+        let state = Rc::new(LoopParts::idle(SharedLoop::gone(), DEAD));
+        state.mailbox.facts.gone(Rc::as_ptr(&state).addr());
+        state
     }
 
     /// The parts, with the internal watchers not started.
@@ -106,6 +119,7 @@ impl LoopParts {
             turns: Pace::default(),
             look_soon: Cell::new(false),
             error_handler: RefCell::new(None),
+            round_hook: RefCell::new(None),
             // SAFETY: libev's structs are plain data, valid when zeroed; `new` initialises them before it starts them.
             prepare: UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() }),
             // SAFETY: as above.
@@ -124,6 +138,7 @@ impl LoopParts {
 
     fn die(&self) {
         self.word.set(self.word.get() | DEAD);
+        self.mailbox.facts.end();
     }
 
     /// Whether this object alone can tell that the loop is alive. For the default loop it can while callbacks run, as
@@ -290,6 +305,9 @@ impl LoopParts {
     pub(in crate::core) unsafe fn detach(&self, raw_loop: *mut ev_loop, keep_cleanups: bool, litter: &mut Litter) {
         self.die();
         litter.remote.push(self.mailbox.close());
+        litter.round_hooks.push(self.round_hook.take());
+        // SAFETY: by this function's contract; nobody takes a loop down during its wait.
+        litter.released.push(unsafe { take_release_cb(self, raw_loop) });
         let queue = self.queue.take();
         // SAFETY: by this function's contract. `new` has initialised the three watchers, and has unref'd two of them.
         unsafe {
@@ -316,6 +334,8 @@ impl LoopParts {
     pub(in crate::core) fn abandon(&self, litter: &mut Litter) {
         self.die();
         litter.remote.push(self.mailbox.close());
+        litter.round_hooks.push(self.round_hook.take());
+        litter.released.push(forget_release_cb(self));
         litter.entries.push(self.queue.take());
         for body in self.kept_bodies() {
             body.mark_stopped();
@@ -351,11 +371,13 @@ impl Drop for LoopParts {
 
 impl Drop for Litter {
     fn drop(&mut self) {
-        let drops: [&mut dyn FnMut(); 4] = [
+        let drops: [&mut dyn FnMut(); 6] = [
             &mut || drop_each(self.handlers.drain(..)),
             &mut || drop_each(self.bodies.drain(..)),
             &mut || drop_each(self.entries.drain(..)),
             &mut || drop_each(self.remote.drain(..).flatten()),
+            &mut || drop_each(self.round_hooks.drain(..)),
+            &mut || drop_each(self.released.drain(..)),
         ];
         call_each(drops);
     }
@@ -384,7 +406,7 @@ impl Litter {
 ///
 /// # Safety
 /// `data` was set by [`LoopParts::new`], and the watcher is started.
-unsafe fn loop_of(data: *mut std::os::raw::c_void) -> Loop {
+unsafe fn loop_of(data: *mut c_void) -> Loop {
     let state = data.cast_const().cast::<LoopParts>();
     // SAFETY: a `LoopParts` stops its watchers before it is freed. This watcher is started, so the `LoopParts` is
     // alive: its strong count is at least one.

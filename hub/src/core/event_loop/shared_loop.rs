@@ -74,23 +74,15 @@ thread_local! {
     static ENDS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Destroys, at the end of the thread, the loops whose runs will never go on, because the greenlets that run them are
-/// left behind.
+/// Ends all loops of the thread, at its end: see [`SharedLoop::end`].
 fn end_of_thread() {
-    let destroy = |shared: Rc<SharedLoop>| {
-        move || {
-            if shared.phase.get() == Phase::Alive && shared.has_runs() {
-                shared.destroy(|| ());
-            }
-        }
-    };
     let forget = || {
         // Loops that are left behind may still be in the registry.
         let registry = REGISTRY.with_borrow_mut(|registry| std::mem::take(&mut **registry));
         drop(registry);
     };
-    let destroy_all = || call_each(registry().into_iter().map(destroy));
-    let steps: [&dyn Fn(); 3] = [&destroy_all, &free_doomed, &forget];
+    let end_all = || call_each(registry().into_iter().map(|shared| move || shared.end()));
+    let steps: [&dyn Fn(); 3] = [&end_all, &free_doomed, &forget];
     call_each(steps);
 }
 
@@ -374,6 +366,26 @@ impl SharedLoop {
             Box::new(|| drop_each(remains)),
         ];
         call_each(steps);
+    }
+
+    /// Ends the loop with its thread: after that, all that is left of its `Loop`s and watchers is memory. Loops that
+    /// are not ours are left in place, unless a run of theirs will never go on, because the greenlet that runs it is
+    /// left behind.
+    fn end(self: &Rc<Self>) {
+        if !self.is_alive() {
+            return;
+        }
+        if self.owner == Owner::Us || self.has_runs() {
+            return self.destroy(|| ());
+        }
+        let mut litter = Litter::default();
+        for loop_ in self.loops() {
+            // SAFETY: the loop is alive, as checked above.
+            unsafe { loop_.state().detach(self.raw, false, &mut litter) };
+        }
+        self.phase.set(Phase::Gone);
+        drop(self.lease.take());
+        drop(litter);
     }
 
     /// Frees a doomed loop that does not run. Its cleanup watchers are called.

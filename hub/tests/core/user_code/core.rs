@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use super::trap::{Action, Case, Place, TestResult, Trap};
 use greenlet_core::{Exception, GreenletError, RawGreenlet};
-use hub::core::{Events, Loop, Notify, Periodic, Timer, time};
+use hub::core::{Events, Loop, LoopRelease, Notify, Periodic, Timer, time};
 use hub::{Context, get_hub, sleep};
 
 /// A loop, a timer of it, and the number of other callbacks that it has called.
@@ -259,7 +259,8 @@ fn destructors_of_callbacks() {
 #[test]
 fn destructors_of_callbacks_that_are_taken_off() {
     let mut case = case(
-        "hub::core::{Watcher::stop, Watcher::set_callback, Watcher::clear_callback, Callback::stop} | Drop",
+        "hub::core::{Watcher::stop, Watcher::set_callback, Watcher::clear_callback, Callback::stop} | Drop; \
+         hub::core::Loop::{set_round_hook, clear_round_hook, set_loop_release_cb} | Drop",
         &[
             |timed, trap| {
                 let owned = trap.on_drop();
@@ -280,6 +281,26 @@ fn destructors_of_callbacks_that_are_taken_off() {
                 timed.add_others();
                 timed.timer.clear_callback();
                 Ok(())
+            },
+            |timed, trap| {
+                let owned = trap.on_drop();
+                timed.loop_.set_round_hook(move || owned.touch())?;
+                timed.add_others();
+                timed.loop_.set_round_hook(|| ()).map_err(Exception::from)
+            },
+            |timed, trap| {
+                let owned = trap.on_drop();
+                timed.loop_.set_round_hook(move || owned.touch())?;
+                timed.add_others();
+                timed.loop_.clear_round_hook();
+                Ok(())
+            },
+            |timed, trap| {
+                let owned = trap.on_drop();
+                let release = Release(move || owned.touch());
+                timed.loop_.set_loop_release_cb(Some(Rc::new(release)))?;
+                timed.add_others();
+                timed.loop_.set_loop_release_cb(None).map_err(Exception::from)
             },
             |timed, trap| {
                 let owned = trap.on_drop();
@@ -553,6 +574,58 @@ fn reschedule_functions() {
             object.timed.check(action);
         },
     }
+    .run();
+}
+
+/// The timer is started where it is not refused, so that the loop waits, and has something to do.
+fn released(timed: Timed, trap: Trap) -> TestResult {
+    let call = trap.call();
+    timed.loop_.set_loop_release_cb(Some(Rc::new(Release(call))))?;
+    let result = timed.loop_.run_nowait().map(drop).map_err(Exception::from);
+    timed.loop_.set_loop_release_cb(None)?;
+    result.and_then(|()| timed.run())
+}
+
+struct Release<F: Fn()>(F);
+
+impl<F: Fn()> LoopRelease for Release<F> {
+    fn release(&self) {
+        (self.0)();
+    }
+
+    fn acquire(&self) {}
+}
+
+#[test]
+fn callbacks_around_the_wait() {
+    Case {
+        name: "hub::core::Loop::set_loop_release_cb | LoopRelease",
+        place: Place::Pinned,
+        make: Timed::new,
+        calls: &[released],
+        uses: Timed::use_it,
+        waits: None,
+        after: |timed, _| {
+            // A panic is printed, and is no error of the loop.
+            timed.check(Action::Wait);
+        },
+    }
+    .run();
+}
+
+#[test]
+fn hooks_of_rounds() {
+    case(
+        "hub::core::Loop::set_round_hook | Fn",
+        &[|timed, trap| {
+            let (loop_, call) = (timed.loop_.clone(), trap.call());
+            timed.loop_.set_round_hook(move || {
+                loop_.clear_round_hook();
+                call();
+            })?;
+            timed.run()
+        }],
+    )
     .run();
 }
 
