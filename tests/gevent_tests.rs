@@ -1,6 +1,6 @@
-//! Checks that the names on the pages exist: the functions in the tables of gevent's and of greenlet's tests and in the
-//! architecture, the packages, tests, examples, features and scripts in every command, and the crates whose types are
-//! part of the interface.
+//! Checks that the names on the pages exist: the functions in the tables of gevent's and of greenlet's tests, of the
+//! comparisons, and in the architecture, the packages, tests, examples, features and scripts in every command, and the
+//! crates whose types are part of the interface. And that the comparisons are as many as their page says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 #[test]
 fn every_function_that_the_pages_name_exists() -> io::Result<()> {
     let mut pages = String::new();
-    for page in ["architecture", "gevent-tests", "greenlet-tests"] {
+    for page in ["architecture", "gevent-tests", "greenlet-tests", "parity"] {
         pages.push_str(&fs::read_to_string(root().join(format!("docs/{page}.md")))?);
     }
     let mut sources: BTreeMap<&str, String> = BTreeMap::new();
@@ -32,6 +32,60 @@ fn every_function_that_the_pages_name_exists() -> io::Result<()> {
     assert!(count > 100, "{count}");
     assert_eq!(missing, [] as [String; 0]);
     Ok(())
+}
+
+#[test]
+fn the_comparisons_are_as_many_as_their_page_says() -> io::Result<()> {
+    let page = fs::read_to_string(root().join("docs/parity.md"))?;
+    let (mut scenarios, mut topics) = (0, 0);
+    for text in texts("tests/c_parity", ".c")? {
+        let here = starts(&text, "SCENARIO (");
+        scenarios += here;
+        topics += usize::from(here > 0);
+    }
+    let traces = texts("tests/gevent_parity", ".trace")?.len();
+    let programs = fs::read_to_string(root().join("tests/gevent_programs/programs.txt"))?;
+    let random = fs::read_to_string(root().join("tests/core_programs/main.rs"))?;
+    let (_, cases) = random.split_once("config.cases = ").expect("the number is set there");
+    let (cases, _) = cases.split_once(';').expect("a statement");
+    let mut told = vec![
+        format!("| {scenarios} scenarios in {topics} topics |"),
+        format!("| {cases} random programs a run |"),
+        format!("| {traces} recorded traces |"),
+        format!("| {} recorded programs |", starts(&programs, "program ")),
+    ];
+    for table in ["gevent-tests", "greenlet-tests"] {
+        let table = fs::read_to_string(root().join(format!("docs/{table}.md")))?;
+        let rows = |state| {
+            table
+                .lines()
+                .filter(|line| line.split(" | ").nth(1) == Some(state))
+                .count()
+        };
+        let (ported, covered) = (rows("ported"), rows("covered"));
+        told.push(format!("| {ported} ported, {covered} covered in another form |"));
+    }
+    told.retain(|cell| !page.contains(cell.as_str()));
+    assert_eq!(told, [] as [String; 0], "the page has to say this");
+    Ok(())
+}
+
+/// The contents of the files in a folder whose names end like this.
+fn texts(folder: &str, end: &str) -> io::Result<Vec<String>> {
+    let mut texts = Vec::new();
+    for entry in fs::read_dir(root().join(folder))? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(end) {
+            texts.push(fs::read_to_string(path)?);
+        }
+    }
+    assert!(!texts.is_empty(), "{folder}: {end}");
+    Ok(texts)
+}
+
+/// How many lines begin like this.
+fn starts(text: &str, begin: &str) -> usize {
+    text.lines().filter(|line| line.starts_with(begin)).count()
 }
 
 #[test]

@@ -2,7 +2,12 @@
  * backends; on each, it must do the same in both languages. */
 #include "parity.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static ev_io a, b, c, d;
@@ -389,4 +394,48 @@ SCENARIO (ios, the_original_is_closed_and_a_duplicate_is_left)
   put (ends[1], "x");
   run (loop, EVRUN_NOWAIT);
   run (loop, EVRUN_NOWAIT);
+}
+
+static int
+listen_on (struct sockaddr_in *address)
+{
+  socklen_t size = sizeof *address;
+  int listener = socket (AF_INET, SOCK_STREAM, 0);
+  memset (address, 0, sizeof *address);
+  address->sin_family = AF_INET;
+  address->sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+  if (bind (listener, (struct sockaddr *)address, size) || listen (listener, 8)
+      || getsockname (listener, (struct sockaddr *)address, &size))
+    abort ();
+  return listener;
+}
+
+static int
+is_accepted (struct sockaddr_in *address)
+{
+  int client = socket (AF_INET, SOCK_STREAM, 0);
+  int failed = connect (client, (struct sockaddr *)address, sizeof *address);
+  close (client);
+  return !failed;
+}
+
+/* With linux_aio the kernel has a request for a watched descriptor, which keeps the file behind it open: a listener
+ * that is closed goes on, until the loop has run again, and a moment longer. A shutdown ends it at once. */
+SCENARIO (ios, a_closed_listener)
+{
+  struct sockaddr_in address;
+  int i;
+  struct ev_loop *loop = new_loop ();
+  for (i = 0; i < 2; ++i)
+    {
+      fd = listen_on (&address);
+      ev_io_init (&a, traced_io, fd, EV_READ);
+      ev_io_start (loop, &a);
+      ev_run (loop, EVRUN_NOWAIT);
+      ev_io_stop (loop, &a);
+      if (i)
+        shutdown (fd, SHUT_RDWR);
+      close (fd);
+      value ("accepts when closed", is_accepted (&address));
+    }
 }

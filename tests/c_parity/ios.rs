@@ -1,7 +1,8 @@
 //! The Rust halves of ios.c.
 
 use std::fs::File;
-use std::os::fd::IntoRawFd;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, IntoRawFd};
 
 use hub::core::Events;
 
@@ -311,4 +312,24 @@ pub(crate) fn the_original_is_closed_and_a_duplicate_is_left(t: &Trace) -> TestR
     put(writer, "x")?;
     t.run_nowait(&loop_)?;
     t.run_nowait(&loop_)
+}
+
+/// Our loop does what libev does: see the C half.
+pub(crate) fn a_closed_listener(t: &Trace) -> TestResult {
+    let loop_ = t.new_loop()?;
+    for shut_down in [false, true] {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let a = loop_.io(listener.as_raw_fd(), Events::READ)?;
+        a.start(|| ())?;
+        loop_.run_nowait()?;
+        a.stop()?;
+        if shut_down {
+            // SAFETY: a plain system call on a descriptor that is open.
+            unsafe { libc::shutdown(listener.as_raw_fd(), libc::SHUT_RDWR) };
+        }
+        drop(listener);
+        t.value("accepts when closed", TcpStream::connect(address).is_ok().into())?;
+    }
+    Ok(())
 }

@@ -460,3 +460,43 @@ fn rounds_in_two_greenlets_end_in_any_order() -> TestResult {
     assert_eq!((called.get(), overslept.get()), (3, false));
     Ok(())
 }
+
+/// gevent stops a timer that is not active when its call returns, and so forgets that it has expired again meanwhile.
+#[test]
+fn a_timer_that_is_started_again_while_its_call_is_parked_fires_again() -> TestResult {
+    let loop_ = new_loop()?;
+    let (main, calls) = (getcurrent(), Rc::new(Cell::new(0)));
+    let timer = loop_.timer(0.0)?;
+    let start = |timer: &hub::core::Timer| {
+        let (main, calls) = (main.clone(), calls.clone());
+        timer.start(move || {
+            calls.set(calls.get() + 1);
+            if calls.get() == 1 {
+                main.switch(()).map(drop)
+            } else {
+                Ok(())
+            }
+        })
+    };
+    start(&timer)?;
+    let hub = hub_for(&loop_);
+    hub.switch(())?;
+    assert_eq!(calls.get(), 1);
+    // The call is parked. This one's event is delivered before the timer's, which is not active any more, and lets the
+    // call return just then.
+    start(&timer)?;
+    let first = loop_.timer(0.0)?.with_priority(2)?;
+    first.start({
+        let (timer, hub) = (timer.clone(), hub.clone());
+        move || {
+            assert!(timer.pending() && !timer.active());
+            hub.set_parent(&getcurrent())?;
+            hub.switch(()).map(drop)
+        }
+    })?;
+    loop_.run_once()?;
+    loop_.run_nowait()?;
+    assert_eq!(calls.get(), 2);
+    assert!(hub.dead() && !timer.has_callback());
+    Ok(())
+}

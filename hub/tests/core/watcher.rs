@@ -446,6 +446,42 @@ fn io_reports_what_is_ready_and_only_that() -> TestResult {
 }
 
 #[test]
+fn a_run_inside_a_callback_gets_the_events_of_its_own() -> TestResult {
+    // gevent calls the callback with the outer call's events.
+    use std::io::Write;
+    let loop_ = new_loop()?;
+    let (reader, writer) = UnixStream::pair()?;
+    let trace = Trace::new();
+    let io = loop_.io(reader.as_raw_fd(), Events::READWRITE)?;
+    let (its, seen, first) = (io.clone(), trace.clone(), Cell::new(true));
+    io.start_pass_events(move |events| {
+        seen.add(events);
+        if first.replace(false) {
+            (&writer).write_all(b"x").unwrap();
+            its.loop_().run_nowait().unwrap();
+            seen.add("inner run is over");
+        }
+        its.stop().unwrap();
+    })?;
+    loop_.run_nowait()?;
+    assert_eq!(trace.take(), ["WRITE", "READ|WRITE", "inner run is over"]);
+    Ok(())
+}
+
+#[test]
+fn another_descriptor_or_other_events_leave_the_priority_as_it_was() -> TestResult {
+    // In gevent both put it back to 0.
+    let loop_ = new_loop()?;
+    let (one, two) = UnixStream::pair()?;
+    let io = loop_.io(one.as_raw_fd(), Events::READ)?.with_priority(2)?;
+    io.set_events(Events::WRITE)?;
+    assert_eq!(io.priority(), 2);
+    io.set_fd(two.as_raw_fd())?;
+    assert_eq!(io.priority(), 2);
+    Ok(())
+}
+
+#[test]
 fn closing_fd_wakes_all_watchers_of_it() -> TestResult {
     let loop_ = new_loop()?;
     let (reader, other) = UnixStream::pair()?;

@@ -39,7 +39,9 @@ flags! {
     KQUEUE = EVBACKEND_KQUEUE, "kqueue";
     /// Linux io_uring; libev never picks it by itself.
     IOURING = EVBACKEND_IOURING, "linux_iouring";
-    /// Linux aio; libev never picks it by itself.
+    /// Linux aio; libev never picks it by itself. A watched descriptor that is stopped and closed stays open in the
+    /// kernel until the loop has run again, and a moment longer: a listener goes on listening, unless it is shut down
+    /// first.
     LINUXAIO = EVBACKEND_LINUXAIO, "linux_aio";
     /// Linux epoll.
     EPOLL = EVBACKEND_EPOLL, "epoll";
