@@ -22,8 +22,8 @@ use fuzz::{Random, Seeds};
 use greenlet_core::{Exception, RawGreenlet, Value, getcurrent};
 use hub::Context;
 use hub::core::{
-    Async, AsyncSender, Break, Callback, Child, Embed, Events, Io, Loop, Notify, Periodic, Stat, ThreadsafeLoop, Timer,
-    Watcher, supported_backends,
+    Async, AsyncSender, Break, Callback, Child, Embed, Events, Io, Loop, LoopRelease, Notify, Periodic, Stat,
+    ThreadsafeLoop, Timer, Watcher, supported_backends,
 };
 use parking_lot::Mutex;
 use waiter::{Park, Resume};
@@ -286,6 +286,23 @@ fn new_watcher(loop_: &Loop) {
     }
 }
 
+/// Does random things around the wait of a loop.
+struct Meddles(#[allow(dead_code, reason = "its destructor counts")] Bomb);
+
+impl LoopRelease for Meddles {
+    fn release(&self) {
+        self.acquire();
+    }
+
+    fn acquire(&self) {
+        if below(3) == 0 {
+            step();
+        }
+        // Each panic is printed.
+        assert!(below(500) > 0, "deliberate");
+    }
+}
+
 fn reschedule() -> impl Fn(f64) -> f64 + 'static {
     let bomb = Bomb;
     move |now| {
@@ -458,10 +475,17 @@ fn step() {
     let Some(loop_) = pick(&world.loops) else {
         return new_loop();
     };
-    match below(27) {
+    match below(31) {
         24 if world.left.get().is_multiple_of(8) => fork(),
         25 => drop(with_resume(|resume| loop_.run_callback_resume(resume))),
         26 => drop(loop_.run_callback_notify(Rc::new(Teller))),
+        27 => {
+            let called = callback();
+            drop(loop_.set_round_hook(move || called(Events::NONE)));
+        }
+        28 => loop_.clear_round_hook(),
+        29 => drop(loop_.set_loop_release_cb((below(3) > 0).then(|| Rc::new(Meddles(Bomb)) as Rc<dyn LoopRelease>))),
+        30 if below(3) == 0 => loop_.threadsafe().destroy(),
         0 => new_loop(),
         1 => drop(take(&world.loops)),
         2 if below(3) == 0 => drop(loop_.destroy()),
@@ -607,7 +631,15 @@ fn nothing_that_safe_code_does_reaches_an_assertion_or_what_is_gone() {
                     (shared.senders.last().cloned(), shared.loops.last().cloned())
                 };
                 let _ = sender.map(|sender| sender.send());
-                let _ = loop_.map(|loop_| loop_.run_callback_threadsafe(|| ()));
+                if let Some(loop_) = loop_ {
+                    let _ = loop_.run_callback_threadsafe(|| ());
+                    let _ = (
+                        format!("{loop_:?}"),
+                        loop_.iteration(),
+                        loop_.fileno(),
+                        loop_.destroyed(),
+                    );
+                }
                 thread::yield_now();
             }
         }
