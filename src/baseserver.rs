@@ -124,6 +124,7 @@ impl BaseServer {
             hub: get_hub(),
             address: Cell::new(match &listen {
                 Listen::On(listener) => listener.local_addr().ok(),
+                Listen::At(Endpoint::One(address)) => Some(*address),
                 Listen::At(Endpoint::Known(addresses)) => addresses.first().copied(),
                 Listen::At(Endpoint::Name(_)) => None,
             }),
@@ -189,7 +190,7 @@ impl BaseServer {
         let address = listener.local_addr()?;
         self.address.set(Some(address));
         // A server that is stopped and started again listens at the same address.
-        self.listen.replace(Listen::At(Endpoint::Known(vec![address])));
+        self.listen.replace(Listen::At(Endpoint::One(address)));
         self.listener.replace(Some(listener));
         self.started.set(true);
         self.start_accepting().inspect_err(|_| self.close())

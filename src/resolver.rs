@@ -25,9 +25,12 @@ pub trait Address {
     fn into_endpoint(self) -> Endpoint;
 }
 
-/// An [`Address`] in one of two forms: known, or a name that is still to be looked up.
+/// An [`Address`] in one of its forms: known, or a name that is still to be looked up.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Endpoint {
+    /// A known address.
+    One(SocketAddr),
     /// Known addresses, which are tried in this order.
     Known(Vec<SocketAddr>),
     /// A host and a port as `"host:port"`, which is to be looked up.
@@ -41,6 +44,7 @@ impl Endpoint {
     /// Fails if the name cannot be looked up, if there is no address, and with an exception that is thrown meanwhile.
     pub(crate) fn resolve(self) -> io::Result<Vec<SocketAddr>> {
         let addresses = match self {
+            Endpoint::One(address) => vec![address],
             Endpoint::Known(addresses) => addresses,
             Endpoint::Name(name) => look_up(name)?,
         };
@@ -48,6 +52,19 @@ impl Endpoint {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no addresses to use"));
         }
         Ok(addresses)
+    }
+}
+
+impl Endpoint {
+    /// The first of the addresses, after looking the name up. Allocates nothing for an address that is known.
+    ///
+    /// # Errors
+    /// As for [`resolve`](Endpoint::resolve).
+    pub(crate) fn first(self) -> io::Result<SocketAddr> {
+        match self {
+            Endpoint::One(address) => Ok(address),
+            several => Ok(several.resolve()?[0]),
+        }
     }
 }
 
@@ -68,7 +85,7 @@ impl Address for Endpoint {
 
 impl Address for SocketAddr {
     fn into_endpoint(self) -> Endpoint {
-        Endpoint::Known(vec![self])
+        Endpoint::One(self)
     }
 }
 
@@ -83,7 +100,7 @@ impl Address for &[SocketAddr] {
 impl Address for &str {
     fn into_endpoint(self) -> Endpoint {
         if let Ok(address) = self.parse() {
-            return Endpoint::Known(vec![address]);
+            return Endpoint::One(address);
         }
         if let Ok(port) = self.parse::<u16>() {
             return port.into_endpoint();

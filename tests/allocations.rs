@@ -18,7 +18,7 @@ use gevent::hub::core::Events;
 use gevent::lock::{Condition, RLock, Semaphore};
 use gevent::queue::{LifoQueue, PriorityQueue, Queue, SimpleQueue};
 use gevent::server::{Spawn, StreamServer};
-use gevent::socket::{TcpListener, TcpStream};
+use gevent::socket::{TcpListener, TcpStream, UdpSocket, UnixDatagram};
 use gevent::{get_hub, joinall, sleep, spawn, threadsafe};
 use support::{LONG, TestResult, bounded};
 use waiter::{MultipleWaiter, Waiter};
@@ -194,6 +194,58 @@ fn socket_round_trip() -> TestResult {
         stream.write_all(b"ping")?;
         stream.read_exact(&mut answer)?;
         assert_eq!(&answer, b"ping");
+        Ok(())
+    })
+}
+
+#[test]
+fn unix_stream_round_trip() -> TestResult {
+    let (mut here, mut there) = gevent::socket::UnixStream::pair()?;
+    spawn(move || -> TestResult {
+        let mut buffer = [0; 4];
+        loop {
+            there.read_exact(&mut buffer)?;
+            there.write_all(&buffer)?;
+        }
+    });
+    let mut answer = [0; 4];
+    allocates_nothing(|| {
+        here.write_all(b"ping")?;
+        here.read_exact(&mut answer)?;
+        assert_eq!(&answer, b"ping");
+        Ok(())
+    })
+}
+
+#[test]
+fn datagrams() -> TestResult {
+    let server = UdpSocket::bind("127.0.0.1:0")?;
+    let address = server.local_addr()?;
+    spawn(move || -> TestResult {
+        let mut buffer = [0; 64];
+        loop {
+            let (read, from) = server.recv_from(&mut buffer)?;
+            server.send_to(&buffer[..read], from)?;
+        }
+    });
+    let client = UdpSocket::bind("127.0.0.1:0")?;
+    let mut answer = [0; 64];
+    allocates_nothing(|| {
+        client.send_to(b"ping", address)?;
+        assert_eq!(client.recv_from(&mut answer)?, (4, address));
+        Ok(())
+    })?;
+    let (here, there) = UnixDatagram::pair()?;
+    spawn(move || -> TestResult {
+        let mut buffer = [0; 64];
+        loop {
+            let read = there.recv(&mut buffer)?;
+            there.send(&buffer[..read])?;
+        }
+    });
+    allocates_nothing(|| {
+        here.send(b"ping")?;
+        assert_eq!(here.recv(&mut answer)?, 4);
         Ok(())
     })
 }

@@ -19,8 +19,14 @@
 //! # Ok::<(), Exception>(())
 //! ```
 //!
-//! [`TcpStream`] and [`TcpListener`] have the methods of the types of these names in [`std::net`], with the same
-//! results. They differ in this:
+//! | type | contents |
+//! |---|---|
+//! | [`TcpStream`], [`TcpListener`] | connections over the network |
+//! | [`UdpSocket`] | datagrams over the network |
+//! | [`UnixStream`], [`UnixListener`], [`UnixDatagram`] | the same within one machine, at paths and abstract addresses |
+//!
+//! They have the methods of the types of these names in [`std::net`] and [`std::os::unix::net`], with the same results,
+//! and become such types by [`into_std`](TcpStream::into_std). They differ in this:
 //!
 //! * Timeouts are Python's: they belong to the handle and not to the connection, and are any
 //!   [`Seconds`](crate::Seconds). A call that takes too long fails with [`TimedOut`](std::io::ErrorKind::TimedOut).
@@ -38,28 +44,39 @@
 //! * [`incoming`](TcpListener::incoming) ends when the listener is closed, and when an exception is thrown into the
 //!   greenlet that waits. std's never ends.
 //!
-//! A `TcpStream` can also be made of a connected Unix socket, by
-//! [`TryFrom<OwnedFd>`](TcpStream#impl-TryFrom<OwnedFd>-for-TcpStream). Linux has no event that tells a greenlet which
-//! waits to write there that the *other* side ends only its reading. The greenlet is woken, with
-//! [`BrokenPipe`](std::io::ErrorKind::BrokenPipe), when the other side reads the data that are there, or is closed.
+//! Two things are so on Linux for Unix sockets. No event tells a greenlet which waits to write that the *other* side
+//! ends only its reading: the greenlet is woken, with [`BrokenPipe`](std::io::ErrorKind::BrokenPipe), when the other
+//! side reads the data that are there, or is closed. And none tells that a listener's full queue has place again: a
+//! greenlet that connects tries again every few milliseconds.
 //!
-//! Neither type is [`AsFd`](std::os::fd::AsFd): a descriptor that is lent by that trait must stay open, but as in
-//! gevent any handle may [close](TcpStream::close) the socket for all. Instead [`TcpStream::with_fd`] and
-//! [`TcpListener::with_fd`] lend the descriptor to a closure, and the descriptor is not closed before the closure has
-//! returned.
+//! No type is [`AsFd`](std::os::fd::AsFd): a descriptor that is lent by that trait must stay open, but as in
+//! gevent any handle may [close](TcpStream::close) the socket for all. Instead [`with_fd`](TcpStream::with_fd) lends
+//! the descriptor to a closure, and the descriptor is not closed before the closure has returned.
 //!
 //! [`wait`], [`wait_read`], [`wait_write`] and [`wait_readwrite`] wait for any descriptor, and [`cancel_wait`] ends
 //! such a wait.
 
 mod address_error;
-mod listener;
+mod incoming;
+mod methods;
 mod raw;
-mod stream;
+mod tcp_listener;
+mod tcp_stream;
+mod udp;
+mod unix_address;
+mod unix_datagram;
+mod unix_listener;
+mod unix_stream;
 mod waits;
 
 pub use crate::resolver::{Address, Endpoint};
 pub use address_error::AddressError;
-pub(crate) use listener::is_of_listener;
-pub use listener::{Incoming, TcpListener};
-pub use stream::TcpStream;
+pub(crate) use incoming::is_of_listener;
+pub use incoming::{Incoming, Listener};
+pub use tcp_listener::TcpListener;
+pub use tcp_stream::TcpStream;
+pub use udp::UdpSocket;
+pub use unix_datagram::UnixDatagram;
+pub use unix_listener::UnixListener;
+pub use unix_stream::UnixStream;
 pub use waits::{WaitTimeout, cancel_wait, cancel_wait_ex, wait, wait_read, wait_readwrite, wait_write};

@@ -2,7 +2,9 @@
 //! gevent's `_socketcommon.py`.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::io;
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::rc::{Rc, Weak};
@@ -10,9 +12,12 @@ use std::rc::{Rc, Weak};
 use greenlet_core::{AsError, Exception};
 use hub::core::{Events, Io};
 use hub::{Hub, Seconds, TimedOut, WeakList, try_get_hub};
+use socket2::SockAddr;
 
+use super::unix_address::as_unix;
 use super::waits::cancel_wait_ex as closed;
 use crate::exceptions::BlockingSwitchOutError;
+use crate::lock::Deadline;
 
 /// A non-blocking socket, which belongs to this thread's hub.
 pub(super) struct RawSocket {
@@ -91,6 +96,18 @@ impl RawSocket {
     pub(super) fn with_fd<R>(&self, f: impl FnOnce(BorrowedFd<'_>) -> R) -> io::Result<R> {
         let socket = self.socket()?;
         Ok(f(socket.as_fd()))
+    }
+
+    /// The socket alone, blocking again, if `this` is the only handle.
+    pub(super) fn into_blocking(this: Rc<Self>) -> io::Result<socket2::Socket> {
+        let busy = || io::Error::new(io::ErrorKind::ResourceBusy, "there are other handles of the socket");
+        let raw = Rc::try_unwrap(this).map_err(|_| busy())?;
+        let socket = raw.socket.take().ok_or_else(closed)?;
+        // The watchers go before anybody else can close the descriptor.
+        drop(raw);
+        let socket = Rc::try_unwrap(socket).map_err(|_| busy())?;
+        socket.set_nonblocking(false)?;
+        Ok(socket)
     }
 
     pub(super) fn fd(&self) -> Option<RawFd> {
@@ -194,6 +211,151 @@ impl RawSocket {
         Ok(n)
     }
 
+    /// Receives into `buf`; 0 at the end, and for an empty buffer.
+    #[track_caller]
+    pub(super) fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return self.read_nothing(|mut socket| socket.read(buf));
+        }
+        self.read(buf.len(), |mut socket| socket.read(buf))
+    }
+
+    #[track_caller]
+    pub(super) fn recv_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let count = bufs.len().min(MAX_PARTS);
+        let bufs = &mut bufs[..count];
+        let len = bufs.iter().map(|b| b.len()).sum();
+        if len == 0 {
+            // Without a byte to read, `readv`, unlike `recv`, does not look at the socket.
+            return self.read_nothing(|_| Ok(0));
+        }
+        self.read(len, |mut socket| socket.read_vectored(bufs))
+    }
+
+    #[track_caller]
+    pub(super) fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return self.read_nothing(|socket| socket.peek(&mut []));
+        }
+        self.retry(Direction::Read, |socket| socket.peek(as_uninit(buf)))
+    }
+
+    #[track_caller]
+    pub(super) fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.retry(Direction::Write, |socket| socket.send_with_flags(buf, NO_SIGNAL))
+    }
+
+    #[track_caller]
+    pub(super) fn send_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let bufs = &bufs[..bufs.len().min(MAX_PARTS)];
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            // Without a byte to write, `writev` does not look at the socket.
+            return self.retry(Direction::Write, |_| Ok(0));
+        }
+        self.retry(Direction::Write, |socket| {
+            socket.send_vectored_with_flags(bufs, NO_SIGNAL)
+        })
+    }
+
+    /// Receives one datagram. What does not fit into `buf` is lost.
+    #[track_caller]
+    pub(super) fn recv_datagram(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.retry(Direction::Read, |socket| socket.recv(as_uninit(buf)))
+    }
+
+    /// Receives one datagram, and the address that it came from.
+    #[track_caller]
+    pub(super) fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SockAddr)> {
+        self.retry(Direction::Read, |socket| socket.recv_from(as_uninit(buf)))
+    }
+
+    #[track_caller]
+    pub(super) fn peek_datagram(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.retry(Direction::Read, |socket| socket.peek(as_uninit(buf)))
+    }
+
+    #[track_caller]
+    pub(super) fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SockAddr)> {
+        self.retry(Direction::Read, |socket| socket.peek_from(as_uninit(buf)))
+    }
+
+    #[track_caller]
+    pub(super) fn send_to(&self, buf: &[u8], address: &SockAddr) -> io::Result<usize> {
+        self.retry(Direction::Write, |socket| {
+            socket.send_to_with_flags(buf, address, NO_SIGNAL)
+        })
+    }
+
+    /// Waits for a connection, and accepts it.
+    #[track_caller]
+    pub(super) fn accept(&self) -> io::Result<(socket2::Socket, SockAddr)> {
+        self.retry(Direction::Read, accept)
+    }
+
+    /// Accepts a connection if one waits already.
+    pub(super) fn try_accept(&self) -> io::Result<Option<(socket2::Socket, SockAddr)>> {
+        match accept(&*self.socket()?) {
+            Ok(accepted) => Ok(Some(accepted)),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Connects, and waits until that is done, for `timeout` seconds at most.
+    #[track_caller]
+    pub(super) fn connect(&self, address: &SockAddr, timeout: Option<f64>) -> io::Result<()> {
+        match self.socket()?.connect(address) {
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => {
+                if timeout == Some(0.0) {
+                    return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+                }
+                self.wait(Direction::Write, timeout)?;
+                self.socket()?.take_error()?.map_or(Ok(()), Err)
+            }
+            connected => connected,
+        }
+    }
+
+    /// [`connect`](RawSocket::connect) of a Unix socket, which fails while the listener's queue is full. The system has
+    /// no event for the end of that, so it is tried again.
+    #[track_caller]
+    pub(super) fn connect_unix(&self, address: &SockAddr, timeout: Option<f64>) -> io::Result<()> {
+        let (deadline, mut pause) = (Deadline::after(timeout), FIRST_PAUSE);
+        loop {
+            match self.connect(address, timeout) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock && timeout != Some(0.0) => {}
+                connected => return connected,
+            }
+            match deadline.left() {
+                Some(left) if left <= 0.0 => return Err(TimedOut.into()),
+                left => hub::sleep(left.map_or(pause, |left| left.min(pause)))?,
+            }
+            pause = (pause * 2.0).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Writes the descriptor and the addresses, as std's types do.
+    pub(super) fn show(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct(name);
+        match self.fd() {
+            Some(fd) => debug.field("fd", &fd),
+            None => debug.field("closed", &true),
+        };
+        if let Ok(socket) = self.socket() {
+            let mut address = |name, address: io::Result<SockAddr>| {
+                let Ok(address) = address else { return };
+                if let Some(address) = address.as_socket() {
+                    debug.field(name, &address);
+                } else if let Ok(address) = as_unix(address) {
+                    debug.field(name, &address);
+                }
+            };
+            address("addr", socket.local_addr());
+            address("peer", socket.peer_addr());
+        }
+        debug.finish()
+    }
+
     /// Converts the exception of a wait. One that was thrown into the greenlet keeps its identity, unless this socket
     /// has thrown it.
     #[cold]
@@ -287,5 +449,40 @@ pub(super) fn valid_timeout(timeout: impl Seconds) -> io::Result<Option<f64>> {
         Err(no_number) => Err(invalid(no_number.into())),
         Ok(Some(seconds)) if seconds < 0.0 => Err(invalid("Timeout value out of range".into())),
         Ok(timeout) => Ok(timeout),
+    }
+}
+
+/// Converts a buffer for those functions of `socket2` that take only uninitialised ones.
+#[allow(unsafe_code)]
+fn as_uninit(buf: &mut [u8]) -> &mut [MaybeUninit<u8>] {
+    // SAFETY: `u8` and `MaybeUninit<u8>` have the same layout, and `socket2` only passes the buffer to the kernel,
+    // which writes whole bytes, so that all bytes remain initialised.
+    unsafe { &mut *(std::ptr::from_mut(buf) as *mut [MaybeUninit<u8>]) }
+}
+
+/// The flag of every call that sends. With it a call fails without raising `SIGPIPE` if the other side is closed; that
+/// signal would end a process that does not ignore or handle it. (Apple's systems have an option of the socket for
+/// this, which `socket2` sets.)
+#[cfg(not(target_vendor = "apple"))]
+const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+const NO_SIGNAL: libc::c_int = 0;
+
+/// How many seconds [`connect_unix`](RawSocket::connect_unix) waits before it tries again, at first and at most.
+const FIRST_PAUSE: f64 = 0.0005;
+const LONGEST_PAUSE: f64 = 0.01;
+
+/// How many buffers the system takes in one call: its `IOV_MAX`.
+const MAX_PARTS: usize = 1024;
+
+/// Accepts a connection as a non-blocking socket, by one system call on Linux.
+fn accept(listener: &socket2::Socket) -> io::Result<(socket2::Socket, socket2::SockAddr)> {
+    #[cfg(target_os = "linux")]
+    return listener.accept4(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let (socket, address) = listener.accept()?;
+        socket.set_nonblocking(true)?;
+        Ok((socket, address))
     }
 }

@@ -2,6 +2,7 @@
 
 mod differential;
 mod ends;
+mod families;
 mod server;
 mod socket;
 mod turns;

@@ -68,6 +68,7 @@ const HARMLESS: &[(&[&str], &str)] = &[
         &["Any", "Copy", "Plain", "Send", "Sized", "Sync"],
         "have no functions that could be anybody's",
     ),
+    (&["Listener"], "can be implemented by our types only"),
     (&["AsRef", "Into"], "convert an argument, before anything else is done"),
     (
         &[

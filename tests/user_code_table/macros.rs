@@ -56,6 +56,43 @@ const MACROS: &[Read] = &[
     without("hub::core::flags", &[]),
     without("hub::seconds::numbers", &[]),
     without("resolver::by_conversion", &[]),
+    Read {
+        name: "socket::socket_methods",
+        has: &[
+            "Clone",
+            "Debug",
+            "Error",
+            "FnOnce",
+            "Hash",
+            "PartialEq",
+            "Read",
+            "Write",
+        ],
+        calls: &[
+            ("socket::TcpListener::hash", "Hash"),
+            ("socket::TcpListener::with_fd", "FnOnce"),
+            ("socket::TcpListener::with_options", "FnOnce"),
+            ("socket::TcpStream::hash", "Hash"),
+            ("socket::TcpStream::with_fd", "FnOnce"),
+            ("socket::TcpStream::with_options", "FnOnce"),
+            ("socket::UdpSocket::hash", "Hash"),
+            ("socket::UdpSocket::with_fd", "FnOnce"),
+            ("socket::UdpSocket::with_options", "FnOnce"),
+            ("socket::UnixDatagram::hash", "Hash"),
+            ("socket::UnixDatagram::with_fd", "FnOnce"),
+            ("socket::UnixDatagram::with_options", "FnOnce"),
+            ("socket::UnixListener::hash", "Hash"),
+            ("socket::UnixListener::with_fd", "FnOnce"),
+            ("socket::UnixListener::with_options", "FnOnce"),
+            ("socket::UnixStream::hash", "Hash"),
+            ("socket::UnixStream::with_fd", "FnOnce"),
+            ("socket::UnixStream::with_options", "FnOnce"),
+        ],
+    },
+    without("socket::timeout_methods", &["Read", "Write"]),
+    // The implementations are for types without parameters.
+    without("socket::stream_methods", &["Read", "Write"]),
+    without("socket::options", &[]),
 ];
 
 pub(crate) fn calls() -> impl Iterator<Item = (String, &'static str)> {

@@ -240,14 +240,20 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
     ),
     ("src/server.rs", "Builder::stop_timeout", "sets a time"),
     (
-        "src/socket/listener.rs",
+        "src/socket/tcp_listener.rs",
         "TcpListener::incoming",
         "makes an iterator, which waits",
     ),
+    ("src/socket/tcp_listener.rs", "TcpListener::try_accept", "does not wait"),
     (
-        "src/socket/listener.rs",
-        "TcpListener::set_nonblocking TcpListener::try_accept",
-        "do not wait",
+        "src/socket/unix_listener.rs",
+        "UnixListener::incoming UnixListener::try_accept",
+        "do not wait, but for the iterator that `incoming` makes",
+    ),
+    (
+        "src/socket/udp.rs",
+        "UdpSocket::send",
+        "waits only while the network does not take what was sent: the loopback always does",
     ),
     ("src/socket/waits.rs", "cancel_wait", "ends the waits of others"),
     (

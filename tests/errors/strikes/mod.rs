@@ -8,11 +8,13 @@
 //! | `locks.rs` | for locks, events, results, for one thread or several |
 //! | `pools.rs` | for places, tasks and values of pools |
 //! | `queues.rs` | for items and space |
+//! | `families.rs` | for datagrams and Unix sockets |
 //! | `sockets.rs` | for peers, names and servers |
 //! | `strike.rs` | none: it has the strikes, and the checks afterwards |
 
 #![allow(clippy::type_complexity, reason = "a table says once what its functions are")]
 
+mod families;
 mod greenlets;
 mod list;
 mod locks;
@@ -24,12 +26,13 @@ mod strike;
 use strike::{Row, strike_everywhere};
 
 /// The tables; each is a test of its own.
-fn tables() -> [Vec<Row>; 5] {
+fn tables() -> [Vec<Row>; 6] {
     [
         greenlets::rows(),
         locks::rows(),
         pools::rows(),
         queues::rows(),
+        families::rows(),
         sockets::rows(),
     ]
 }
@@ -52,6 +55,11 @@ fn waits_for_pools_end_with_what_is_thrown() {
 #[test]
 fn waits_for_queues_end_with_what_is_thrown() {
     strike_everywhere(queues::rows);
+}
+
+#[test]
+fn waits_for_other_families_end_with_what_is_thrown() {
+    strike_everywhere(families::rows);
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn connecting(call: fn([SocketAddr; 2]) -> TestResult) -> Case {
 }
 
 /// A case in which the call looks a name up in a pool of one thread, which is busy until it is told to end.
-fn looking_up(call: fn(u16) -> TestResult) -> Case {
+pub(super) fn looking_up(call: fn(u16) -> TestResult) -> Case {
     let pool = ThreadPool::new(1);
     get_hub().set_threadpool(pool.clone());
     let (tell, told) = std::sync::mpsc::channel::<()>();
@@ -177,54 +177,54 @@ pub(super) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     let reads: [(_, Reads, _); 6] = [
         (
-            "src/socket/stream.rs &TcpStream::read",
+            "src/socket/methods.rs &$stream::read",
             |mut s| s.read(&mut [0; 2]),
             true,
         ),
         (
-            "src/socket/stream.rs &TcpStream::read_vectored",
+            "src/socket/methods.rs &$stream::read_vectored",
             |mut s| s.read_vectored(&mut [IoSliceMut::new(&mut [0; 8])]),
             true,
         ),
         (
-            "src/socket/stream.rs TcpStream::read",
+            "src/socket/methods.rs $stream::read",
             |s| s.clone().read(&mut [0; 8]),
             true,
         ),
         (
-            "src/socket/stream.rs TcpStream::read_vectored",
+            "src/socket/methods.rs $stream::read_vectored",
             |s| s.clone().read_vectored(&mut [IoSliceMut::new(&mut [0; 2])]),
             true,
         ),
-        ("src/socket/stream.rs TcpStream::peek", |s| s.peek(&mut [0; 2]), false),
+        ("src/socket/methods.rs $stream::peek", |s| s.peek(&mut [0; 2]), false),
         // These are std's functions, which go on after `Interrupted`.
         ("std read_exact", |mut s| s.read_exact(&mut [0; 2]).map(|()| 2), true),
     ];
     rows.extend(reads.map(|(name, call, takes)| row(name, move || reading(call, takes))));
     let writes: [(_, Reads); 5] = [
-        ("src/socket/stream.rs &TcpStream::write", |mut s| s.write(&[0; 8])),
-        ("src/socket/stream.rs &TcpStream::write_vectored", |mut s| {
+        ("src/socket/methods.rs &$stream::write", |mut s| s.write(&[0; 8])),
+        ("src/socket/methods.rs &$stream::write_vectored", |mut s| {
             s.write_vectored(&[IoSlice::new(&[0; 8])])
         }),
-        ("src/socket/stream.rs TcpStream::write", |s| s.clone().write(&[0; 8])),
-        ("src/socket/stream.rs TcpStream::write_vectored", |s| {
+        ("src/socket/methods.rs $stream::write", |s| s.clone().write(&[0; 8])),
+        ("src/socket/methods.rs $stream::write_vectored", |s| {
             s.clone().write_vectored(&[IoSlice::new(&[0; 8])])
         }),
         ("std write_all", |mut s| s.write_all(&[0; 8]).map(|()| 8)),
     ];
     rows.extend(writes.map(|(name, call)| row(name, move || writing(call))));
     let accepts: [(_, fn(&TcpListener) -> TestResult); 2] = [
-        ("src/socket/listener.rs TcpListener::accept", |l| {
+        ("src/socket/tcp_listener.rs TcpListener::accept", |l| {
             Ok(l.accept().map(drop)?)
         }),
-        ("src/socket/listener.rs Incoming::next", next),
+        ("src/socket/incoming.rs Incoming::next", next),
     ];
     rows.extend(accepts.map(|(name, call)| row(name, move || accepting(call))));
     let connects: [(_, fn([SocketAddr; 2]) -> TestResult); 2] = [
-        ("src/socket/stream.rs TcpStream::connect", |addresses| {
+        ("src/socket/tcp_stream.rs TcpStream::connect", |addresses| {
             Ok(TcpStream::connect(&addresses[..]).map(drop)?)
         }),
-        ("src/socket/stream.rs TcpStream::connect_timeout", |addresses| {
+        ("src/socket/tcp_stream.rs TcpStream::connect_timeout", |addresses| {
             Ok(TcpStream::connect_timeout(&addresses[..], LIMIT).map(drop)?)
         }),
     ];
@@ -233,10 +233,10 @@ pub(super) fn rows() -> Vec<Row> {
         ("a name to connect to", |port| {
             Ok(TcpStream::connect(("localhost", port)).map(drop)?)
         }),
-        ("src/socket/listener.rs TcpListener::bind", |_| {
+        ("src/socket/tcp_listener.rs TcpListener::bind", |_| {
             Ok(TcpListener::bind("localhost:0").map(drop)?)
         }),
-        ("src/socket/listener.rs TcpListener::bind_with_backlog", |_| {
+        ("src/socket/tcp_listener.rs TcpListener::bind_with_backlog", |_| {
             Ok(TcpListener::bind_with_backlog("localhost:0", 1).map(drop)?)
         }),
         ("src/server.rs StreamServer::start", |_| {

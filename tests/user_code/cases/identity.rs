@@ -10,7 +10,7 @@ use gevent::lock::{Barrier, Condition, RLock, Semaphore};
 use gevent::pool::Group;
 use gevent::queue::{Channel, JoinableQueue, SimpleQueue};
 use gevent::server::StreamServer;
-use gevent::socket::{TcpListener, TcpStream};
+use gevent::socket::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 use gevent::threadpool::{ThreadPool, ThreadPoolExecutor};
 use gevent::{Timeout, get_hub, spawn, threadsafe};
 
@@ -79,6 +79,8 @@ fn hashers_of_sockets_and_threads() {
     case(
         &[
             "server::StreamServer::hash, socket::TcpListener::hash, socket::TcpStream::hash | Hash",
+            "socket::UdpSocket::hash, socket::UnixDatagram::hash | Hash",
+            "socket::UnixListener::hash, socket::UnixStream::hash | Hash",
             "threadpool::Future::hash, threadpool::ThreadPool::hash | Hash",
             "threadsafe::AsyncResult::hash, threadsafe::Event::hash | Hash",
             "threadsafe::Queue::hash, threadsafe::Semaphore::hash | Hash",
@@ -90,6 +92,10 @@ fn hashers_of_sockets_and_threads() {
                 let listener = TcpListener::bind("127.0.0.1:0")?;
                 hashed(TcpStream::connect(listener.local_addr()?)?, trap)
             },
+            |(), trap| hashed(UdpSocket::bind("127.0.0.1:0")?, trap),
+            |(), trap| hashed(UnixDatagram::unbound()?, trap),
+            |(), trap| hashed(unnamed_listener()?, trap),
+            |(), trap| hashed(UnixStream::pair()?.0, trap),
             |(), trap| hashed(ThreadPoolExecutor::new(1).submit(|| ())?, trap),
             |(), trap| hashed(ThreadPool::new(1), trap),
             |(), trap| hashed(threadsafe::AsyncResult::<()>::new(), trap),
@@ -99,4 +105,12 @@ fn hashers_of_sockets_and_threads() {
             |(), trap| hashed(get_hub(), trap),
         ],
     );
+}
+
+/// A listener at an address that the system chooses.
+pub(super) fn unnamed_listener() -> std::io::Result<UnixListener> {
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+    socket.bind(&socket2::SockAddr::unix("")?)?;
+    socket.listen(1)?;
+    UnixListener::try_from(std::os::fd::OwnedFd::from(socket))
 }

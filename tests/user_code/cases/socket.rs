@@ -4,10 +4,11 @@ use std::cell::Cell;
 use std::io::{Read, Write};
 use std::rc::Rc;
 
+use super::identity::unnamed_listener;
 use crate::support::TestResult;
 use crate::trap::{Case, Trap, any};
 use gevent::server::{Spawn, StreamServer};
-use gevent::socket::{Address, Endpoint, TcpListener, TcpStream};
+use gevent::socket::{Address, Endpoint, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixStream};
 
 type Pair = Rc<(TcpListener, TcpStream, TcpStream)>;
 
@@ -23,14 +24,27 @@ fn pair(_: Trap) -> Pair {
 fn functions_that_borrow_a_descriptor() {
     Case {
         names: &[
-            "socket::TcpListener::with_fd | FnOnce",
+            "socket::TcpListener::{with_fd, with_options} | FnOnce",
             "socket::TcpStream::{with_fd, with_options} | FnOnce",
+            "socket::UdpSocket::{with_fd, with_options} | FnOnce",
+            "socket::UnixDatagram::{with_fd, with_options} | FnOnce",
+            "socket::UnixListener::{with_fd, with_options} | FnOnce",
+            "socket::UnixStream::{with_fd, with_options} | FnOnce",
         ],
         make: pair,
         calls: vec![
             |pair, trap| Ok(pair.0.with_fd(|_| trap.spring())?),
             |pair, trap| Ok(pair.1.with_fd(|_| trap.spring())?),
             |pair, trap| Ok(pair.1.with_options(|_| trap.spring())?),
+            |pair, trap| Ok(pair.0.with_options(|_| trap.spring())?),
+            |_, trap| Ok(UdpSocket::bind("127.0.0.1:0")?.with_fd(|_| trap.spring())?),
+            |_, trap| Ok(UdpSocket::bind("127.0.0.1:0")?.with_options(|_| trap.spring())?),
+            |_, trap| Ok(UnixDatagram::unbound()?.with_fd(|_| trap.spring())?),
+            |_, trap| Ok(UnixDatagram::unbound()?.with_options(|_| trap.spring())?),
+            |_, trap| Ok(unnamed_listener()?.with_fd(|_| trap.spring())?),
+            |_, trap| Ok(unnamed_listener()?.with_options(|_| trap.spring())?),
+            |_, trap| Ok(UnixStream::pair()?.0.with_fd(|_| trap.spring())?),
+            |_, trap| Ok(UnixStream::pair()?.0.with_options(|_| trap.spring())?),
         ],
         others: |pair| {
             let _ = (format!("{:?} {:?}", pair.0, pair.1), pair.1.nodelay());

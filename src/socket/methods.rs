@@ -1,0 +1,281 @@
+//! Methods that all sockets have, and those that all streams have. Each type gets them by one of these macros, with its
+//! own documentation, as std's types have them.
+
+/// Methods of every socket, which is a tuple struct of an `Rc<RawSocket>`. `$std` is std's type of the same name.
+macro_rules! socket_methods {
+    ($socket:ident, $std:ty) => {
+        impl $socket {
+            pub(super) fn from_socket(socket: socket2::Socket) -> std::io::Result<Self> {
+                Ok($socket(std::rc::Rc::new(crate::socket::raw::RawSocket::new(
+                    socket,
+                )?)))
+            }
+
+            /// Takes over a socket of std.
+            ///
+            /// # Errors
+            /// Fails if the socket cannot be made non-blocking, and if this thread can have no hub.
+            pub fn from_std(socket: $std) -> std::io::Result<Self> {
+                Self::from_socket(socket.into())
+            }
+
+            /// Makes a socket of std, which blocks, of the only handle.
+            ///
+            /// # Errors
+            /// Fails with [`std::io::ErrorKind::ResourceBusy`] if there are other handles of the socket, which keep it,
+            /// and with `EBADF` if it is closed.
+            pub fn into_std(self) -> std::io::Result<$std> {
+                Ok(crate::socket::raw::RawSocket::into_blocking(self.0)?.into())
+            }
+
+            /// Makes a second descriptor for the same socket. It begins with the same timeouts and is closed on its
+            /// own, and another greenlet may wait for it.
+            ///
+            /// # Errors
+            /// Fails if no descriptor is left, or the socket is closed.
+            pub fn try_clone(&self) -> std::io::Result<Self> {
+                self.0.try_clone().map($socket)
+            }
+
+            /// Sets whether calls wait: `true` is a [timeout](Self::set_timeout) of 0, and `false` one of `None`.
+            ///
+            /// Source: Python's `setblocking`.
+            ///
+            /// # Errors
+            /// Never fails. The `Result` is that of std's method.
+            pub fn set_nonblocking(&self, nonblocking: bool) -> std::io::Result<()> {
+                self.set_timeout(nonblocking.then_some(0.0))
+            }
+
+            /// Sets how many seconds each wait of a call may last: for ever with `None`, no time with 0. When the time
+            /// is over, the call fails with [`std::io::ErrorKind::TimedOut`]; with 0 it fails with
+            /// [`std::io::ErrorKind::WouldBlock`].
+            ///
+            /// Source: Python's `settimeout`.
+            ///
+            /// # Errors
+            /// Fails for a time that is negative or not a number.
+            pub fn set_timeout(&self, timeout: impl hub::Seconds) -> std::io::Result<()> {
+                self.0.set_timeout(
+                    &[
+                        crate::socket::raw::Direction::Read,
+                        crate::socket::raw::Direction::Write,
+                    ],
+                    timeout,
+                )
+            }
+
+            /// The seconds that [`set_timeout`](Self::set_timeout) has set.
+            pub fn timeout(&self) -> Option<f64> {
+                self.0.timeout(crate::socket::raw::Direction::Read)
+            }
+
+            /// Returns the pending error of the socket (`SO_ERROR`), if any, and clears it.
+            ///
+            /// # Errors
+            /// Fails if the socket is closed.
+            pub fn take_error(&self) -> std::io::Result<Option<std::io::Error>> {
+                self.0.socket()?.take_error()
+            }
+
+            /// Lends the descriptor to `f`, for functions that take an [`AsFd`](std::os::fd::AsFd). It stays open until
+            /// `f` has returned.
+            ///
+            /// A descriptor to keep is made by
+            /// [`try_clone_to_owned`](std::os::fd::BorrowedFd::try_clone_to_owned).
+            ///
+            /// # Errors
+            /// Fails if the socket is closed.
+            pub fn with_fd<R>(&self, f: impl FnOnce(std::os::fd::BorrowedFd<'_>) -> R) -> std::io::Result<R> {
+                self.0.with_fd(f)
+            }
+
+            /// Lends the socket to `f`, for the options that have no method here.
+            ///
+            /// # Errors
+            /// Fails if the socket is closed.
+            pub fn with_options<R>(&self, f: impl FnOnce(socket2::SockRef<'_>) -> R) -> std::io::Result<R> {
+                let socket = self.0.socket()?;
+                Ok(f(socket2::SockRef::from(&*socket)))
+            }
+
+            /// Closes the socket for all its handles. Greenlets that wait for it get an `EBADF` error. Closing twice
+            /// has no further effect.
+            pub fn close(&self) {
+                self.0.close();
+            }
+        }
+
+        impl Clone for $socket {
+            fn clone(&self) -> Self {
+                $socket(self.0.clone())
+            }
+        }
+
+        impl TryFrom<std::os::fd::OwnedFd> for $socket {
+            type Error = std::io::Error;
+
+            fn try_from(fd: std::os::fd::OwnedFd) -> std::io::Result<Self> {
+                Self::from_socket(fd.into())
+            }
+        }
+
+        /// As for `into_std`.
+        impl TryFrom<$socket> for std::os::fd::OwnedFd {
+            type Error = std::io::Error;
+
+            fn try_from(socket: $socket) -> std::io::Result<Self> {
+                Ok(crate::socket::raw::RawSocket::into_blocking(socket.0)?.into())
+            }
+        }
+
+        impl std::os::fd::AsRawFd for $socket {
+            /// The descriptor, or -1 once the socket is closed.
+            fn as_raw_fd(&self) -> std::os::fd::RawFd {
+                self.0.fd().unwrap_or(-1)
+            }
+        }
+
+        /// Two are equal if they are handles of the same socket.
+        impl PartialEq for $socket {
+            fn eq(&self, other: &Self) -> bool {
+                std::rc::Rc::ptr_eq(&self.0, &other.0)
+            }
+        }
+
+        impl Eq for $socket {}
+
+        impl std::hash::Hash for $socket {
+            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+                std::ptr::hash(std::rc::Rc::as_ptr(&self.0), state);
+            }
+        }
+
+        impl std::fmt::Debug for $socket {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.show(stringify!($socket), f)
+            }
+        }
+    };
+}
+pub(super) use socket_methods;
+
+/// Methods of sockets that are read and written.
+macro_rules! timeout_methods {
+    ($socket:ident) => {
+        impl $socket {
+            /// [`set_timeout`](Self::set_timeout) for reads only.
+            ///
+            /// # Errors
+            /// As for `set_timeout`.
+            pub fn set_read_timeout(&self, timeout: impl hub::Seconds) -> std::io::Result<()> {
+                self.0
+                    .set_timeout(&[crate::socket::raw::Direction::Read], timeout)
+            }
+
+            /// [`set_timeout`](Self::set_timeout) for writes only.
+            ///
+            /// # Errors
+            /// As for `set_timeout`.
+            pub fn set_write_timeout(&self, timeout: impl hub::Seconds) -> std::io::Result<()> {
+                self.0
+                    .set_timeout(&[crate::socket::raw::Direction::Write], timeout)
+            }
+
+            /// How many seconds each wait of a read may last.
+            pub fn read_timeout(&self) -> Option<f64> {
+                self.0.timeout(crate::socket::raw::Direction::Read)
+            }
+
+            /// How many seconds each wait of a write may last.
+            pub fn write_timeout(&self) -> Option<f64> {
+                self.0.timeout(crate::socket::raw::Direction::Write)
+            }
+        }
+    };
+}
+pub(super) use timeout_methods;
+
+/// Methods of streams.
+macro_rules! stream_methods {
+    ($stream:ident) => {
+        crate::socket::methods::timeout_methods!($stream);
+
+        impl $stream {
+            /// Ends one or both directions for good, for all descriptors of the connection. Greenlets that wait to read
+            /// get 0; those that wait to write fail with [`std::io::ErrorKind::BrokenPipe`].
+            ///
+            /// # Errors
+            /// Fails if the stream is closed or not connected any more.
+            pub fn shutdown(&self, how: std::net::Shutdown) -> std::io::Result<()> {
+                self.0.shutdown(how)
+            }
+
+            /// Reads without removing the data: the next read gets them again.
+            ///
+            /// # Errors
+            /// As for [`Read::read`](std::io::Read::read).
+            #[track_caller]
+            pub fn peek(&self, buf: &mut [u8]) -> std::io::Result<usize> {
+                self.0.peek(buf)
+            }
+        }
+
+        impl std::io::Read for &$stream {
+            #[track_caller]
+            fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+                self.0.recv(buf)
+            }
+
+            #[track_caller]
+            fn read_vectored(&mut self, bufs: &mut [std::io::IoSliceMut<'_>]) -> std::io::Result<usize> {
+                self.0.recv_vectored(bufs)
+            }
+        }
+
+        impl std::io::Write for &$stream {
+            #[track_caller]
+            fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+                self.0.send(buf)
+            }
+
+            #[track_caller]
+            fn write_vectored(&mut self, bufs: &[std::io::IoSlice<'_>]) -> std::io::Result<usize> {
+                self.0.send_vectored(bufs)
+            }
+
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+
+        impl std::io::Read for $stream {
+            #[track_caller]
+            fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+                self.0.recv(buf)
+            }
+
+            #[track_caller]
+            fn read_vectored(&mut self, bufs: &mut [std::io::IoSliceMut<'_>]) -> std::io::Result<usize> {
+                self.0.recv_vectored(bufs)
+            }
+        }
+
+        impl std::io::Write for $stream {
+            #[track_caller]
+            fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+                self.0.send(buf)
+            }
+
+            #[track_caller]
+            fn write_vectored(&mut self, bufs: &[std::io::IoSlice<'_>]) -> std::io::Result<usize> {
+                self.0.send_vectored(bufs)
+            }
+
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+    };
+}
+pub(super) use stream_methods;
