@@ -1,0 +1,1 @@
+"""Holds our loop against gevent's own: used by `run`, `fuzz.py` and `bench.py`."""
