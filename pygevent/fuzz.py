@@ -7,7 +7,7 @@
     --backend NAME   libev's backend, on both loops
     --assertions     our loop is a debug build with libev's assertions
     --jobs N         how many processes share the work
-    --under COMMAND  runs the programs under a tool such as valgrind
+    --valgrind       runs the programs under valgrind, and looks for errors of ours
 
 A program that is not equal is printed with its number; the exit status is 1 then. judge/programs.py says what the programs
 do, judge/differences.py which differences there are, and why.
@@ -16,7 +16,6 @@ do, judge/differences.py which differences there are, and why.
 import argparse
 import faulthandler
 import os
-import shlex
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from judge import machine
+from judge import machine, valgrind
 
 CHUNK = 250
 # Seconds, for one program, perhaps under a slow tool.
@@ -37,7 +36,7 @@ def main():
     parser.add_argument("--backend")
     parser.add_argument("--assertions", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--under", default="")
+    parser.add_argument("--valgrind", action="store_true")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("first", nargs="?", type=int, default=0)
     parser.add_argument("last", nargs="?", type=int, default=0)
@@ -45,7 +44,9 @@ def main():
     if options.here:
         return here(options)
     environment = machine.environment(modules=machine.extension(options.assertions))
-    command = [*shlex.split(options.under), machine.python(), Path(__file__).resolve(), "--here"]
+    command = [machine.python(), Path(__file__).resolve(), "--here"]
+    if options.valgrind:
+        command = valgrind.command(machine.TARGET / "valgrind") + command
     if options.backend:
         command += ["--backend", options.backend]
     if options.differences:
@@ -64,6 +65,8 @@ def main():
         reports = [report for report in pool.map(chunk, range(options.first, options.last, CHUNK)) if report]
     print("".join(reports), end="")
     count = options.last - options.first
+    if options.valgrind and valgrind.report(count):
+        return True
     print(f"{count} programs, {'NOT EQUAL' if reports else 'equal'}")
     return bool(reports) or count <= 0
 
