@@ -2,19 +2,29 @@
 
 use greenlet_core::Exception;
 use hub::core::HubDestroyed;
+use parking_lot::Mutex;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::errors::raised;
 use crate::gil::Held;
-use crate::slot::Slot;
 
-/// The function is there until it is called, the arguments until it has returned.
 #[pyclass(name = "callback", module = "rustloop", frozen, subclass)]
-pub(crate) struct PyCallback {
-    callback: Slot<PyAny>,
-    args: Slot<PyTuple>,
+pub(crate) struct PyCallback(Mutex<Parts>);
+
+/// The function is there until it is called, the arguments until it has returned. As for a `Slot`, the mutex is always
+/// free, and what is taken out is dropped when it is free again. One mutex costs less than two slots.
+struct Parts {
+    callback: Option<Py<PyAny>>,
+    args: Option<Py<PyTuple>>,
+}
+
+impl Parts {
+    fn begin(&mut self, py: Python<'_>) -> Option<(Py<PyAny>, Py<PyTuple>)> {
+        let args = self.args.as_ref()?;
+        Some((self.callback.take()?, args.clone_ref(py)))
+    }
 }
 
 /// What the loop's queue calls.
@@ -22,18 +32,16 @@ pub(crate) fn run(this: Held<PyCallback>) -> Result<(), Exception> {
     Python::attach(|py| {
         let this = this.into_inner(py);
         let me = this.get();
-        let Some(args) = me.args.get(py) else { return Ok(()) };
-        let Some(callback) = me.callback.take() else {
-            return Ok(());
-        };
+        let begun = me.0.lock().begin(py);
+        let Some((callback, args)) = begun else { return Ok(()) };
         let Err(error) = callback.into_bound(py).call1(args.into_bound(py)) else {
-            me.args.set(None);
+            me.over();
             return Ok(());
         };
         let exception = raised(py, error, this.clone_ref(py).into_any());
         if exception.is::<HubDestroyed>() {
-            // No error handler gets it, so `over` is not called.
-            me.args.set(None);
+            // No error handler gets it, which would call `over`.
+            me.over();
         }
         Err(exception)
     })
@@ -42,7 +50,8 @@ pub(crate) fn run(this: Held<PyCallback>) -> Result<(), Exception> {
 impl PyCallback {
     /// Called when the error handler has returned: until then, the callback counts as running.
     pub(crate) fn over(&self) {
-        self.args.set(None);
+        let old = self.0.lock().args.take();
+        drop(old);
     }
 }
 
@@ -50,15 +59,16 @@ impl PyCallback {
 impl PyCallback {
     #[new]
     pub(crate) fn new(callback: Option<Py<PyAny>>, args: Option<Py<PyTuple>>) -> PyCallback {
-        PyCallback {
-            callback: Slot::new(callback),
-            args: Slot::new(args),
-        }
+        PyCallback(Mutex::new(Parts { callback, args }))
     }
 
     fn stop(&self) {
-        self.callback.set(None);
-        self.args.set(None);
+        let none = Parts {
+            callback: None,
+            args: None,
+        };
+        let old = std::mem::replace(&mut *self.0.lock(), none);
+        drop(old);
     }
 
     fn close(&self) {
@@ -67,32 +77,34 @@ impl PyCallback {
 
     /// Pending or running.
     fn __bool__(&self) -> bool {
-        self.args.is_set()
+        self.0.lock().args.is_some()
     }
 
     #[getter]
     fn pending(&self) -> bool {
-        self.callback.is_set()
+        self.0.lock().callback.is_some()
     }
 
     #[getter]
     fn get_callback(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.callback.get(py)
+        self.0.lock().callback.as_ref().map(|callback| callback.clone_ref(py))
     }
 
     #[setter]
     fn set_callback(&self, callback: Option<Py<PyAny>>) {
-        self.callback.set(callback);
+        let old = std::mem::replace(&mut self.0.lock().callback, callback);
+        drop(old);
     }
 
     #[getter]
     fn get_args(&self, py: Python<'_>) -> Option<Py<PyTuple>> {
-        self.args.get(py)
+        self.0.lock().args.as_ref().map(|args| args.clone_ref(py))
     }
 
     #[setter]
     fn set_args(&self, args: Option<Py<PyTuple>>) {
-        self.args.set(args);
+        let old = std::mem::replace(&mut self.0.lock().args, args);
+        drop(old);
     }
 
     fn _format(&self) -> &'static str {
@@ -103,7 +115,7 @@ impl PyCallback {
         let (me, py) = (slf.get(), slf.py());
         let (class, format) = (slf.get_type().name()?, slf.call_method0("_format")?);
         let mut text = format!("<{class} at {:#x}{format}", slf.as_ptr().addr());
-        let (callback, args) = (me.callback.get(py), me.args.get(py));
+        let (callback, args) = (me.get_callback(py), me.get_args(py));
         if callback.is_none() && args.is_none() {
             text += " stopped";
         }
@@ -117,8 +129,9 @@ impl PyCallback {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.callback.traverse(&visit)?;
-        self.args.traverse(&visit)
+        let parts = self.0.lock();
+        visit.call(&parts.callback)?;
+        visit.call(&parts.args)
     }
 
     fn __clear__(&self) {

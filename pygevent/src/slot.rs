@@ -16,10 +16,6 @@ impl<T> Slot<T> {
         self.0.lock().as_ref().map(|value| value.clone_ref(py))
     }
 
-    pub(crate) fn is_set(&self) -> bool {
-        self.0.lock().is_some()
-    }
-
     /// Replaces the value. Dropping the old one may run Python code.
     pub(crate) fn set(&self, value: Option<Py<T>>) {
         let old = std::mem::replace(&mut *self.0.lock(), value);
