@@ -8,8 +8,9 @@ use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr;
+use std::rc::Rc;
 
-use hub::core::{Error, Loop};
+use hub::core::{Error, Loop, LoopRelease};
 use parking_lot::Mutex;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -22,7 +23,19 @@ thread_local! {
 /// Has `loop_` give the lock up while it waits. Only [`run`](crate::event_loop::PyLoop::run) runs the loop, with the
 /// lock.
 pub(crate) fn give_up_for_waits(loop_: &Loop) -> Result<(), Error> {
-    loop_.set_loop_release_cb(release, acquire)
+    loop_.set_loop_release_cb(Some(Rc::new(Gil)))
+}
+
+struct Gil;
+
+impl LoopRelease for Gil {
+    fn release(&self) {
+        release();
+    }
+
+    fn acquire(&self) {
+        acquire();
+    }
 }
 
 // pyo3 counts how often a thread has entered Python, and believes all the while that the thread has the lock. Nothing

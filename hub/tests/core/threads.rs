@@ -489,3 +489,13 @@ impl Drop for Owned {
         add_one(&self.0);
     }
 }
+
+#[test]
+fn a_callback_queued_by_the_loops_own_thread_counts_at_once() -> TestResult {
+    let loop_ = new_loop()?;
+    loop_.run_callback_threadsafe(|| ())?;
+    assert_eq!((loop_.activecnt()?, loop_.queued_callbacks()), (1, 1));
+    run(&loop_)?;
+    assert_eq!(loop_.activecnt()?, 0);
+    Ok(())
+}

@@ -1,7 +1,6 @@
 //! The attributes of the class `loop`. Another thread than the loop's own, such as gevent's monitoring thread, gets
 //! those that its thread has published.
 
-use hub::core::NoInternals;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -63,10 +62,7 @@ impl PyLoop {
 
     #[getter]
     fn depth(&self) -> PyResult<u32> {
-        match self.core.get() {
-            Some(core) => core.depth().map_err(to_py),
-            None => self.remote().and_then(|remote| remote.depth()).map_err(destroyed),
-        }
+        self.core()?.depth().map_err(to_py)
     }
 
     #[getter]
@@ -89,11 +85,10 @@ impl PyLoop {
 
     #[getter]
     fn activecnt(&self) -> PyResult<i32> {
-        if let Some(core) = self.core.get() {
-            return core.activecnt().map_err(to_py);
+        match self.core.get() {
+            Some(core) => core.activecnt().map_err(to_py),
+            None => self.remote().map_err(destroyed)?.activecnt().map_err(to_py),
         }
-        let count = self.remote().and_then(|remote| remote.activecnt()).map_err(destroyed)?;
-        count.ok_or_else(|| to_py(NoInternals.into()))
     }
 
     #[getter]

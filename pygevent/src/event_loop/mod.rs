@@ -8,14 +8,13 @@ mod make;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use greenlet_core::Exception;
 use hub::core::{Break, Loop, LoopDestroyed, Run, ThreadsafeLoop};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::constants::flags_of;
 use crate::errors::{destroyed, other_thread, to_py};
-use crate::gil::{self, Held};
+use crate::gil;
 use crate::home::Owned;
 use crate::slot::Slot;
 
@@ -100,20 +99,14 @@ impl PyLoop {
 
     /// A thread may also destroy the loop of another one. Then that thread does it, as soon as it looks at its loop,
     /// and at its end at the latest; for all others the loop is destroyed at once.
-    fn destroy(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let me = slf.get();
-        if let Some(core) = me.core.get() {
+    fn destroy(&self) -> PyResult<()> {
+        if let Some(core) = self.core.get() {
             return core.destroy().map_err(to_py);
         }
-        let Ok(remote) = me.remote() else { return Ok(()) };
-        let this = Held::new(slf.clone().unbind());
-        let posted = remote.run_callback_threadsafe(move || {
-            let core = this.get().core.get();
-            core.map_or(Ok(()), |core| core.destroy().map_err(Exception::from))
-        });
-        me.destroyed_elsewhere.store(true, Ordering::Relaxed);
-        // If that fails, the thread has just done it.
-        let _ = posted;
+        if let Ok(remote) = self.remote() {
+            remote.destroy();
+            self.destroyed_elsewhere.store(true, Ordering::Relaxed);
+        }
         Ok(())
     }
 

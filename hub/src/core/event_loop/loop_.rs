@@ -440,7 +440,8 @@ impl Loop {
         self.queue((greenlet, function))
     }
 
-    /// [`ThreadsafeLoop::run_callback_threadsafe`] for this loop.
+    /// [`ThreadsafeLoop::run_callback_threadsafe`] for this loop. The callback is among the
+    /// [queued](Self::queued_callbacks) ones at once, and counts.
     ///
     /// # Errors
     /// Fails if the loop is destroyed.
@@ -449,7 +450,12 @@ impl Loop {
         F: FnOnce() -> R + Send + 'static,
         R: CallbackResult,
     {
-        Ok(self.threadsafe().run_callback_threadsafe(callback)?)
+        let callback = self.threadsafe().run_callback_threadsafe(callback)?;
+        if let Ok(raw_loop) = self.look() {
+            // SAFETY: `look` says that the loop is alive.
+            unsafe { self.0.collect_mail(raw_loop) };
+        }
+        Ok(callback)
     }
 
     /// A handle of the loop for other threads.
