@@ -54,6 +54,11 @@ fn the_comparisons_are_as_many_as_their_page_says() -> io::Result<()> {
         format!("| {traces} recorded traces |"),
         format!("| {} recorded programs |", starts(&programs, "program ")),
     ];
+    let meant = fs::read_to_string(root().join("pygevent/judge/differences.py"))?;
+    told.push(format!(
+        "| {} differences that are meant |",
+        starts(&meant, "@difference(")
+    ));
     for table in ["gevent-tests", "greenlet-tests"] {
         let table = fs::read_to_string(root().join(format!("docs/{table}.md")))?;
         let rows = |state| {
