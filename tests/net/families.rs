@@ -369,7 +369,7 @@ macro_rules! waiters {
                 let socket = socket.clone();
                 move || wait(&socket)
             });
-            sleep(0)?;
+            until_it_waits()?;
             let busy = wait(&socket).unwrap_err();
             assert!(busy.is::<ConcurrentObjectUseError>(), "{busy:?}");
             socket.close();
@@ -383,7 +383,7 @@ macro_rules! waiters {
                 let socket = socket.clone();
                 move || wait(&socket)
             });
-            sleep(0)?;
+            until_it_waits()?;
             waiting.kill()?;
             assert!(waiting.get().unwrap_err().is::<GreenletExit>());
             // Its own timeout, and one around it.
@@ -403,7 +403,7 @@ macro_rules! waiters {
                 let socket = socket.clone();
                 move || wait(&socket)
             });
-            sleep(0)?;
+            until_it_waits()?;
             #[allow(clippy::redundant_closure_call)]
             $end(&socket, &other);
             waiting.get()
@@ -442,11 +442,12 @@ waiters!(
 waiters!(
     unix_stream_writers,
     UnixStream,
-    UnixStream::pair(),
-    |mut s| Ok(s.write_all(&[0; 1_000_000])?),
-    |_, other: &UnixStream| {
-        let mut other = other;
-        other.read_exact(&mut [0; 1_000_000]).expect("they come");
+    full_stream(),
+    |mut s| Ok(s.write(&[0; 1000]).map(drop)?),
+    |_, mut other: &UnixStream| {
+        // A part of the buffer is not enough for an event.
+        other.set_timeout(0).expect("a good time");
+        while other.read(&mut [0; 100_000]).is_ok() {}
     }
 );
 waiters!(
@@ -459,17 +460,11 @@ waiters!(
 waiters!(
     unix_datagram_writers,
     UnixDatagram,
-    UnixDatagram::pair(),
-    |s| {
-        for _ in 0..10_000 {
-            s.send(&[0; 100])?;
-        }
-        Ok(())
-    },
+    full_datagrams(),
+    |s| Ok(s.send(&[0; 1000]).map(drop)?),
     |_, other: &UnixDatagram| {
-        for _ in 0..10_000 {
-            other.recv(&mut [0; 100]).expect("they come");
-        }
+        other.set_timeout(0).expect("a good time");
+        while other.recv(&mut [0; 1000]).is_ok() {}
     }
 );
 waiters!(
@@ -479,6 +474,30 @@ waiters!(
     |l| Ok(l.accept().map(drop)?),
     |l: &UnixListener, _| UnixStream::connect_addr(&l.local_addr().expect("it is open")).expect("it is accepted")
 );
+
+/// A few turns of the loop: a greenlet that has just begun waits after the first, or, on a machine that is slow enough for
+/// a call to give its turn away, after the second.
+fn until_it_waits() -> TestResult {
+    (0..10).try_for_each(|_| sleep(0))
+}
+
+/// Two streams; what was written to the first has filled both buffers.
+fn full_stream() -> Result<(UnixStream, UnixStream)> {
+    let (mut a, b) = UnixStream::pair()?;
+    a.set_timeout(0)?;
+    while a.write(&[0; 1000]).is_ok() {}
+    a.set_timeout(None)?;
+    Ok((a, b))
+}
+
+/// Two sockets; what was sent by the first has filled the queue.
+fn full_datagrams() -> Result<(UnixDatagram, UnixDatagram)> {
+    let (a, b) = UnixDatagram::pair()?;
+    a.set_timeout(0)?;
+    while a.send(&[0; 1000]).is_ok() {}
+    a.set_timeout(None)?;
+    Ok((a, b))
+}
 
 fn listener() -> Result<(UnixListener, ())> {
     static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
