@@ -475,8 +475,8 @@ waiters!(
     |l: &UnixListener, _| UnixStream::connect_addr(&l.local_addr().expect("it is open")).expect("it is accepted")
 );
 
-/// A few turns of the loop: a greenlet that has just begun waits after the first, or, on a machine that is slow enough for
-/// a call to give its turn away, after the second.
+/// A few turns of the loop: a greenlet that has just begun waits after the first, or, on a machine that is slow enough
+/// for a call to give its turn away, after the second.
 fn until_it_waits() -> TestResult {
     (0..10).try_for_each(|_| sleep(0))
 }
