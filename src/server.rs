@@ -81,7 +81,7 @@ pub struct StreamServer(Rc<BaseServer>);
 pub struct Builder(Settings);
 
 impl Builder {
-    /// Sets where the handlers run: a [`Spawn`], a number of greenlets, or a [`Pool`](crate::pool::Pool).
+    /// Sets where the handlers run: a [`Spawn`], a number of greenlets, or a [`Pool`].
     pub fn spawn(mut self, spawn: impl Into<Spawn>) -> Self {
         self.0.spawn = spawn.into();
         self
