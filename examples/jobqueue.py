@@ -1,5 +1,7 @@
 """A queue of jobs for a few workers: each job gives a result or its last error, and its submitter waits for it."""
 
+from collections import Counter
+
 import gevent
 from gevent.event import AsyncResult
 from gevent.queue import JoinableQueue
@@ -45,11 +47,11 @@ def square(n):
 
 class Flaky:
     def __init__(self):
-        self.calls = 0
+        self.calls = Counter()
 
     def __call__(self, n):
-        self.calls += 1
-        if self.calls < n:
+        self.calls[n] += 1
+        if self.calls[n] < n:
             raise ValueError(f"{n} is not ready")
         return n
 

@@ -1,6 +1,7 @@
 //! A queue of jobs for a few workers: each job gives a result or its last error, and its submitter waits for it.
 
-use std::{cell::Cell, rc::Rc};
+use std::cell::{Cell, RefCell};
+use std::{collections::HashMap, rc::Rc};
 
 use gevent::{event::AsyncResult, prelude::*, queue::JoinableQueue};
 
@@ -50,10 +51,10 @@ fn square(n: u64) -> Result<u64, Exception> {
 }
 
 fn flaky() -> Function {
-    let calls = Cell::new(0);
+    let calls = RefCell::new(HashMap::new());
     Rc::new(move |n| {
-        calls.update(|calls| calls + 1);
-        if calls.get() < n {
+        let call = *calls.borrow_mut().entry(n).and_modify(|call| *call += 1).or_insert(1);
+        if call < n {
             Err(Exception::msg(format!("{n} is not ready")))
         } else {
             Ok(n)
