@@ -526,6 +526,10 @@ impl<S: Waitable> Linkable for AbstractLinkable<S> {
     fn as_any(&self) -> Option<&dyn Any> {
         Some(self)
     }
+
+    fn address(&self) -> usize {
+        self.address()
+    }
 }
 
 impl<S: Waitable> LinkSource for AbstractLinkable<S> {

@@ -43,6 +43,40 @@ pub trait Linkable: fmt::Debug {
     fn as_any(&self) -> Option<&dyn Any> {
         None
     }
+
+    /// Where the object is: all its handles have this address, and no other object has it while this one exists. Where
+    /// a type does not say otherwise, it is the address of the value (so values without a size may share one).
+    ///
+    /// Source: Python's `id`.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+}
+
+impl dyn Linkable + '_ {
+    /// Whether both are the same object: tells which one of several objects it is.
+    ///
+    /// ```
+    /// use hub::Linkable;
+    /// # use hub::Link;
+    /// # #[derive(Debug)]
+    /// # struct Event(u8);
+    /// # impl Linkable for Event {
+    /// #     fn ready(&self) -> bool { true }
+    /// #     fn rawlink(&self, _: Link) {}
+    /// #     fn unlink(&self, _: &Link) {}
+    /// # }
+    ///
+    /// let (first, second) = (Event(1), Event(2));
+    /// let ready: &dyn Linkable = &second; // as `wait` and `iwait` return it
+    /// assert!(ready.is(&second));
+    /// assert!(!ready.is(&first));
+    /// ```
+    ///
+    /// Source: `object is first` in Python.
+    pub fn is(&self, object: &dyn Linkable) -> bool {
+        self.address() == object.address()
+    }
 }
 
 impl<L: Linkable + ?Sized> Linkable for &L {
@@ -65,6 +99,10 @@ impl<L: Linkable + ?Sized> Linkable for &L {
     fn as_any(&self) -> Option<&dyn Any> {
         (**self).as_any()
     }
+
+    fn address(&self) -> usize {
+        (**self).address()
+    }
 }
 
 impl<L: Linkable + ?Sized> Linkable for Rc<L> {
@@ -86,6 +124,10 @@ impl<L: Linkable + ?Sized> Linkable for Rc<L> {
 
     fn as_any(&self) -> Option<&dyn Any> {
         (**self).as_any()
+    }
+
+    fn address(&self) -> usize {
+        (**self).address()
     }
 }
 

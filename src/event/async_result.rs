@@ -313,6 +313,10 @@ impl<T: 'static> Linkable for AsyncResult<T> {
     fn exception(&self) -> Option<Exception> {
         AsyncResult::exception(self)
     }
+
+    fn address(&self) -> usize {
+        self.0.address()
+    }
 }
 
 impl<T: 'static> LinkSource for AsyncResult<T> {

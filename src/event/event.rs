@@ -139,6 +139,10 @@ impl Linkable for Event {
     fn unlink(&self, link: &Link) {
         self.0.unlink(link);
     }
+
+    fn address(&self) -> usize {
+        self.0.address()
+    }
 }
 
 impl LinkSource for Event {

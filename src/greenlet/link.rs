@@ -184,6 +184,10 @@ impl Linkable for AnyGreenlet {
     fn as_any(&self) -> Option<&dyn Any> {
         Some(self)
     }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self.base()).addr()
+    }
 }
 
 impl<T: 'static> Linkable for Greenlet<T> {
@@ -201,6 +205,10 @@ impl<T: 'static> Linkable for Greenlet<T> {
 
     fn exception(&self) -> Option<Exception> {
         Greenlet::exception(self)
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self.base()).addr()
     }
 }
 

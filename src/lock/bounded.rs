@@ -194,6 +194,10 @@ impl Linkable for BoundedSemaphore {
     fn unlink(&self, link: &Link) {
         self.semaphore.unlink(link);
     }
+
+    fn address(&self) -> usize {
+        Linkable::address(&self.semaphore)
+    }
 }
 
 impl LinkSource for BoundedSemaphore {

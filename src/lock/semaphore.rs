@@ -263,6 +263,10 @@ impl Linkable for Semaphore {
     fn unlink(&self, link: &Link) {
         self.0.unlink(link);
     }
+
+    fn address(&self) -> usize {
+        self.0.address()
+    }
 }
 
 impl LinkSource for Semaphore {

@@ -205,6 +205,10 @@ impl<T: 'static> Linkable for Future<T> {
     fn exception(&self) -> Option<Exception> {
         self.0.exception()
     }
+
+    fn address(&self) -> usize {
+        Linkable::address(&self.0)
+    }
 }
 
 impl<T: 'static> Clone for Future<T> {

@@ -394,6 +394,10 @@ impl<T: Send + 'static> Linkable for AsyncResult<T> {
     fn as_any(&self) -> Option<&dyn Any> {
         Some(self)
     }
+
+    fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
 }
 
 impl<T: Send + 'static> LinkSource for AsyncResult<T> {

@@ -143,6 +143,10 @@ impl Linkable for Event {
     fn as_any(&self) -> Option<&dyn Any> {
         Some(self)
     }
+
+    fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
 }
 
 impl LinkSource for Event {

@@ -200,6 +200,10 @@ impl Linkable for Semaphore {
     fn as_any(&self) -> Option<&dyn Any> {
         Some(self)
     }
+
+    fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
 }
 
 impl LinkSource for Semaphore {
@@ -300,6 +304,10 @@ impl Linkable for BoundedSemaphore {
 
     fn as_any(&self) -> Option<&dyn Any> {
         Some(self)
+    }
+
+    fn address(&self) -> usize {
+        Linkable::address(&self.semaphore)
     }
 }
 

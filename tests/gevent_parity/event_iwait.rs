@@ -9,14 +9,15 @@ use super::common::TestResult;
 pub(crate) fn main() -> TestResult {
     let (event, result, semaphore, never) = (Event::new(), AsyncResult::new(), Semaphore::new(0), Event::new());
     let name = |object: &dyn Linkable| {
-        let names = [
-            (&event as &dyn Linkable, "event"),
-            (&result, "result"),
-            (&semaphore, "semaphore"),
-            (&never, "never"),
-        ];
-        let known = names.into_iter().find(|(known, _)| std::ptr::addr_eq(*known, object));
-        known.map_or("unknown", |(_, name)| name)
+        if object.is(&event) {
+            "event"
+        } else if object.is(&result) {
+            "result"
+        } else if object.is(&semaphore) {
+            "semaphore"
+        } else {
+            "never"
+        }
     };
 
     let (e, r, s) = (event.clone(), result.clone(), semaphore.clone());

@@ -20,7 +20,7 @@ pub(crate) fn main() -> TestResult {
     let things: [&dyn Linkable; 4] = [&event, &result, &semaphore, &greenlet];
     let names = ["event", "result", "semaphore", "greenlet"];
     let name_of = |thing: &dyn Linkable| {
-        let found = things.iter().position(|other| std::ptr::addr_eq(*other, thing));
+        let found = things.iter().position(|other| other.is(thing));
         names[found.expect("only these are waited for")]
     };
     let show = |label, ready: Vec<_>| {

@@ -2,14 +2,15 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
+use std::rc::Rc;
 
 use gevent::event::{AsyncResult, Event};
 use gevent::local::Local;
 use gevent::lock::{Barrier, BoundedSemaphore, Condition, RLock, Semaphore};
 use gevent::pool::{Group, Pool};
 use gevent::queue::{Channel, JoinableQueue, LifoQueue, PriorityQueue, Queue, SimpleQueue};
-use gevent::threadpool::ThreadPool;
-use gevent::{Timeout, get_hub, spawn, threadsafe};
+use gevent::threadpool::{ThreadPool, ThreadPoolExecutor};
+use gevent::{Linkable, Timeout, get_hub, spawn, threadsafe};
 
 use crate::support::{TestResult, bounded};
 
@@ -57,6 +58,38 @@ fn handles_are_found_in_sets() -> TestResult {
     two(|| spawn(|| 0.5).any());
     two(|| get_hub().loop_().timer(1).expect("the loop is alive"));
     assert!(HashSet::from([get_hub()]).contains(&get_hub()));
+    Ok(())
+}
+
+/// Of several objects that are waited for, any handle finds its own.
+#[test]
+fn handles_are_the_object_that_is_waited_for() -> TestResult {
+    fn two<T: Linkable + Clone>(make: impl Fn() -> T) {
+        let (made, other) = (make(), make());
+        let (clone, listed) = (made.clone(), &made as &dyn Linkable);
+        let name = std::any::type_name::<T>();
+        assert!(
+            listed.is(&clone) && listed.is(&&clone) && listed.is(&Rc::new(clone.clone())),
+            "{name}"
+        );
+        assert!(!listed.is(&other), "{name}");
+    }
+    let _bounded = bounded();
+    two(Event::new);
+    two(AsyncResult::<f64>::new);
+    two(|| Semaphore::new(1));
+    two(|| BoundedSemaphore::new(1));
+    two(threadsafe::Event::new);
+    two(threadsafe::AsyncResult::<f64>::new);
+    two(|| threadsafe::Semaphore::new(1));
+    two(|| threadsafe::BoundedSemaphore::new(1));
+    two(|| spawn(|| 0.5));
+    two(|| spawn(|| 0.5).any());
+    let executor = ThreadPoolExecutor::new(1);
+    two(|| executor.submit(|| 0.5).expect("it is not shut down"));
+    let greenlet = spawn(|| 1);
+    assert!((&greenlet as &dyn Linkable).is(&greenlet.any()));
+    assert!((&greenlet.any() as &dyn Linkable).is(&greenlet));
     Ok(())
 }
 

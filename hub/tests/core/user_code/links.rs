@@ -32,6 +32,7 @@ enum At {
     Debug,
     Ready,
     AsAny,
+    Address,
 }
 
 impl Thing {
@@ -94,6 +95,11 @@ impl Linkable for Thing {
         self.spring(At::AsAny);
         Some(self)
     }
+
+    fn address(&self) -> usize {
+        self.spring(At::Address);
+        Rc::as_ptr(&self.0).addr()
+    }
 }
 
 impl LinkSource for Thing {
@@ -135,7 +141,7 @@ fn case(name: &'static str, calls: &'static [fn(Things, Trap) -> TestResult]) ->
 fn things_to_wait_for() {
     case(
         "hub::iwait::{iwait, iwait_timeout, iwait_with, wait, wait_timeout, wait_with}, hub::iwait::WaitIterator::{next, drop}, \
-         hub::linkable::Linkable::{rawlink, unlink, ready, exception, as_any} | Linkable",
+         hub::linkable::Linkable::{rawlink, unlink, ready, exception, as_any, address} | Linkable",
         &[
             |things, trap| {
                 things[1].set_trap(At::Rawlink, &trap);
@@ -186,6 +192,14 @@ fn things_to_wait_for() {
                 things[1].set_trap(At::AsAny, &trap);
                 let thing: &dyn Linkable = &&things[1];
                 assert!(thing.as_any().and_then(<Thing as LinkSource>::of).is_some());
+                Ok(())
+            },
+            |things, trap| {
+                let (first, second, clone) = (&things[0], &things[1], things[1].clone());
+                second.set_trap(At::Address, &trap);
+                let thing: &dyn Linkable = &second;
+                assert!(thing.is(&clone));
+                assert!(!thing.is(first));
                 Ok(())
             },
             |things, trap| {
