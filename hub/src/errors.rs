@@ -27,6 +27,13 @@ impl Hub {
         drop(old);
     }
 
+    /// The handler that was [set](Hub::set_error_handler), if any.
+    ///
+    /// Source: the attribute `handle_error` of a gevent hub, kept to be set again later.
+    pub fn error_handler(&self) -> Option<Rc<dyn ErrorHandler>> {
+        self.body().error_handler.borrow().clone()
+    }
+
     /// Gives an error that nothing else handles to the [handler](Hub::set_error_handler), or to
     /// [`handle_error`](Hub::handle_error) if there is none. If that panics, the panic is given to it as an error, too;
     /// if it panics again, that panic is printed. No panic leaves this function, so the caller can go on.
@@ -52,8 +59,7 @@ impl Hub {
             // A greenlet was to be woken whose thread is over: that is no failure.
             return;
         }
-        let handler = self.body().error_handler.borrow().clone();
-        match handler {
+        match self.error_handler() {
             Some(handler) if !exception.error().is::<HubDestroyed>() => {
                 handler.handle_error(context, exception);
             }

@@ -27,6 +27,7 @@ fn raises(error: impl Into<Exception>) -> TestResult {
 pub(crate) fn main() -> TestResult {
     report_errors();
     let hub = get_hub();
+    let before = hub.error_handler();
     hub.set_error_handler(Some(Rc::new(Ours)));
     spawn(|| raises(ValueError("greenlet")));
     spawn(|| raises(KeyError("greenlet")));
@@ -36,7 +37,7 @@ pub(crate) fn main() -> TestResult {
     timer.start(|| raises(KeyError("timer")))?;
     spawn_raw(|| raises(SystemExit(3)))?;
     sleep(0.01)?;
-    hub.set_error_handler(None);
+    hub.set_error_handler(before);
     spawn(|| raises(ValueError("the hub's again")));
     sleep(0)
 }
