@@ -3,7 +3,8 @@
 use std::fmt;
 use std::ops::Deref;
 
-use super::group::Group;
+use super::group::{Group, Members};
+use crate::greenlet::AnyGreenlet;
 
 /// The error of adding a greenlet to a pool that has no free place, or gets none in time.
 ///
@@ -51,6 +52,15 @@ impl Deref for Pool {
 
     fn deref(&self) -> &Group {
         &self.0
+    }
+}
+
+impl IntoIterator for &Pool {
+    type Item = AnyGreenlet;
+    type IntoIter = Members;
+
+    fn into_iter(self) -> Members {
+        self.0.iter()
     }
 }
 

@@ -39,6 +39,22 @@ fn test_reentrant() -> TestResult {
 }
 
 #[test]
+fn a_pool_is_iterated_as_a_group_is() -> TestResult {
+    let _bounded = bounded();
+    let pool = Pool::new(2);
+    let members = [pool.spawn(|| sleep(LONG))?.any(), pool.spawn(|| sleep(LONG))?.any()];
+    let mut seen = Vec::new();
+    for greenlet in &pool {
+        greenlet.kill()?; // after which it leaves the pool
+        pool.discard(&greenlet);
+        seen.push(greenlet);
+    }
+    assert!(seen.len() == 2 && members.iter().all(|member| seen.contains(member)));
+    assert!(pool.is_empty());
+    Ok(())
+}
+
+#[test]
 fn a_greenlet_that_several_add_takes_one_place() -> TestResult {
     let _bounded = bounded();
     for adders in 2..5 {
