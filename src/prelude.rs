@@ -14,7 +14,8 @@
 //! ```
 
 pub use crate::{
-    AnyGreenlet, Context, Except, Exception, Greenlet, GreenletExit, Hub, Link, Linkable, Raised, Seconds, Spawned,
-    Timeout, TimeoutError, get_hub, getcurrent, idle, iwait, joinall, joinall_timeout, kill, killall, run, scope,
-    sleep, spawn, spawn_later, wait, wait_timeout, with_timeout,
+    AnyGreenlet, Context, Except, Exception, Greenlet, GreenletExit, Hub, JoinAll, Kill, Link, Linkable, Raised,
+    Seconds, Spawned, Timeout, TimeoutError, Wait, get_hub, getcurrent, idle, iwait, iwait_timeout, iwait_with,
+    joinall, joinall_timeout, joinall_with, kill, killall, killall_with, reinit, run, scope, signal_handler, sleep,
+    spawn, spawn_later, spawn_raw, wait, wait_timeout, wait_with, with_timeout,
 };
