@@ -429,8 +429,10 @@ impl fmt::Debug for Timeout {
             Some(seconds) => write!(f, "{seconds}")?,
             None => f.write_str("None")?,
         }
-        if let Some(exception) = &self.exception {
-            write!(f, " exception={exception:?}")?;
+        match (&self.exception, &self.message) {
+            (Some(exception), _) => write!(f, " exception={exception:?}")?,
+            (None, Some(message)) => write!(f, " exception={message:?}")?,
+            (None, None) => {}
         }
         f.write_str(if self.pending() { " pending>" } else { ">" })
     }

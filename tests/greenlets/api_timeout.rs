@@ -324,3 +324,16 @@ fn test_a_thousand_timeouts_leave_nothing() -> TestResult {
     assert_eq!(Rc::strong_count(&guest), 1);
     Ok(())
 }
+
+#[test]
+fn test_repr() {
+    assert_eq!(format!("{:?}", Timeout::new(3)), "<Timeout seconds=3>");
+    assert_eq!(
+        format!("{:?}", Timeout::new(3).with_message("late")),
+        "<Timeout seconds=3 exception=\"late\">"
+    );
+    let timeout = Timeout::new(3).with_exception(Exception::msg("late"));
+    assert!(format!("{timeout:?}").starts_with("<Timeout seconds=3 exception="));
+    timeout.start().expect("it is not started");
+    assert!(format!("{timeout:?}").ends_with(" pending>"));
+}
