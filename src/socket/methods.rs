@@ -23,7 +23,7 @@ macro_rules! socket_methods {
             ///
             /// # Errors
             /// Fails with [`std::io::ErrorKind::ResourceBusy`] if there are other handles of the socket, which keep it,
-            /// and with `EBADF` if it is closed.
+            /// or open [copies](Self::try_clone), which would block, too; and with `EBADF` if it is closed.
             pub fn into_std(self) -> std::io::Result<$std> {
                 Ok(crate::socket::raw::RawSocket::into_blocking(self.0)?.into())
             }

@@ -98,9 +98,12 @@ impl RawSocket {
         Ok(f(socket.as_fd()))
     }
 
-    /// The socket alone, blocking again, if `this` is the only handle.
+    /// The socket alone, blocking again, if `this` is the only handle, and there is no copy, which would block, too.
     pub(super) fn into_blocking(this: Rc<Self>) -> io::Result<socket2::Socket> {
         let busy = || io::Error::new(io::ErrorKind::ResourceBusy, "there are other handles of the socket");
+        if this.has_copies() {
+            return Err(busy());
+        }
         let raw = Rc::try_unwrap(this).map_err(|_| busy())?;
         let socket = raw.socket.take().ok_or_else(closed)?;
         // The watchers go before anybody else can close the descriptor.
@@ -108,6 +111,14 @@ impl RawSocket {
         let socket = Rc::try_unwrap(socket).map_err(|_| busy())?;
         socket.set_nonblocking(false)?;
         Ok(socket)
+    }
+
+    /// Whether another descriptor that [`try_clone`](RawSocket::try_clone) has made is open.
+    fn has_copies(&self) -> bool {
+        let is_copy = |raw: Rc<RawSocket>| !std::ptr::eq(&*raw, self) && raw.fd().is_some();
+        let any =
+            |copies: &Rc<RefCell<WeakList<RawSocket>>>| copies.borrow().iter().filter_map(Weak::upgrade).any(is_copy);
+        self.copies.get().is_some_and(any)
     }
 
     pub(super) fn fd(&self) -> Option<RawFd> {
@@ -260,23 +271,39 @@ impl RawSocket {
     /// Receives one datagram. What does not fit into `buf` is lost.
     #[track_caller]
     pub(super) fn recv_datagram(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.retry(Direction::Read, |socket| socket.recv(as_uninit(buf)))
+        self.receive(|socket| socket.recv(as_uninit(buf)), || 0)
     }
 
     /// Receives one datagram, and the address that it came from.
     #[track_caller]
     pub(super) fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SockAddr)> {
-        self.retry(Direction::Read, |socket| socket.recv_from(as_uninit(buf)))
+        self.receive(|socket| socket.recv_from(as_uninit(buf)), nothing)
     }
 
     #[track_caller]
     pub(super) fn peek_datagram(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.retry(Direction::Read, |socket| socket.peek(as_uninit(buf)))
+        self.receive(|socket| socket.peek(as_uninit(buf)), || 0)
     }
 
     #[track_caller]
     pub(super) fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SockAddr)> {
-        self.retry(Direction::Read, |socket| socket.peek_from(as_uninit(buf)))
+        self.receive(|socket| socket.peek_from(as_uninit(buf)), nothing)
+    }
+
+    /// [`retry`](RawSocket::retry) of a call that receives a datagram. Returns the `end` once the socket is shut down
+    /// for reading: the system says no more than that there is no datagram, at a descriptor that counts as readable.
+    #[track_caller]
+    fn receive<T>(
+        &self,
+        mut operation: impl FnMut(&socket2::Socket) -> io::Result<T>,
+        end: impl Fn() -> T,
+    ) -> io::Result<T> {
+        let waits = self.timeout(Direction::Read) != Some(0.0);
+        let ended = || waits && self.shut_down[Direction::Read as usize].get();
+        self.retry(Direction::Read, |socket| match operation(socket) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock && ended() => Ok(end()),
+            result => result,
+        })
     }
 
     #[track_caller]
@@ -467,6 +494,11 @@ fn as_uninit(buf: &mut [u8]) -> &mut [MaybeUninit<u8>] {
 const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
 #[cfg(target_vendor = "apple")]
 const NO_SIGNAL: libc::c_int = 0;
+
+/// What the system tells at the end, where it waits for it: no bytes, from nobody.
+fn nothing() -> (usize, SockAddr) {
+    (0, SockAddr::unix("").expect("it is short"))
+}
 
 /// How many seconds [`connect_unix`](RawSocket::connect_unix) waits before it tries again, at first and at most.
 const FIRST_PAUSE: f64 = 0.0005;

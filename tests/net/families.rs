@@ -554,3 +554,32 @@ fn handles_and_copies() -> TestResult {
     assert!(format!("{udp:?}").contains("addr: 127.0.0.1:"), "{udp:?}");
     Ok(())
 }
+
+/// To a greenlet that waits then, and to one that comes later.
+#[test]
+fn the_end_of_datagrams() -> TestResult {
+    let _bounded = bounded();
+    let (socket, _other) = UnixDatagram::pair()?;
+    let waiting = spawn({
+        let socket = socket.clone();
+        move || Ok(socket.recv(&mut [0; 9])?)
+    });
+    until_it_waits()?;
+    socket.shutdown(Shutdown::Read)?;
+    assert_eq!(waiting.get()?, 0);
+    assert_eq!(socket.recv(&mut [0; 9])?, 0);
+    let (n, from) = socket.recv_from(&mut [0; 9])?;
+    assert!(n == 0 && from.is_unnamed());
+    Ok(())
+}
+
+/// A copy has the same mode, and would block the thread.
+#[test]
+fn a_copy_keeps_a_socket_from_becoming_one_of_std() -> TestResult {
+    let (socket, _other) = UnixStream::pair()?;
+    let copy = socket.try_clone()?;
+    assert_eq!(socket.into_std().unwrap_err().kind(), ErrorKind::ResourceBusy);
+    assert_ne!(flags_of(&copy) & libc::O_NONBLOCK, 0);
+    assert!(copy.into_std().is_ok());
+    Ok(())
+}
