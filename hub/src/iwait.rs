@@ -21,13 +21,13 @@ use crate::timers::HubTimer;
 /// Settings of [`wait_with`] and [`iwait_with`]: the keywords of gevent's `wait` and `iwait`.
 ///
 /// ```
-/// use hub::{Wait, get_hub, sleep};
+/// use hub::{Linkable, Wait, wait_with};
 ///
-/// // The first of several, within a second.
-/// let settings = Wait::default().count(1).timeout(1);
-/// # use std::rc::Rc;
-/// # let nothing: [&dyn hub::Linkable; 0] = [];
-/// assert!(hub::wait_with(nothing, settings)?.is_empty());
+/// // The first of these objects that is ready, within a second.
+/// fn first<'a>(objects: &'a [&'a dyn Linkable]) -> Result<Option<&'a &'a dyn Linkable>, greenlet_core::Exception> {
+///     Ok(wait_with(objects, Wait::default().count(1).timeout(1))?.pop())
+/// }
+/// assert!(first(&[])?.is_none());
 /// # Ok::<(), greenlet_core::Exception>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
