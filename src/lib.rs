@@ -65,7 +65,7 @@
 //! | [`queue`] | `gevent.queue` | `Queue`, `PriorityQueue`, `Channel` and others |
 //! | [`pool`] | `gevent.pool` | `Group`, `Pool`, and `map` of both |
 //! | [`local`](mod@local) | `gevent.local` | `Local`, [`local!`](crate::local!) |
-//! | [`socket`] | `gevent.socket` | `TcpStream`, `TcpListener`, `UdpSocket`, `UnixStream`, `UnixListener`, `UnixDatagram` |
+//! | [`socket`] | `gevent.socket` | `TcpStream`, `TcpListener`, `UdpSocket`, `UnixStream`, `UnixListener`, `UnixDatagram`; `Socket` |
 //! | [`server`] | `gevent.server` | `StreamServer` |
 //! | [`threadpool`] | `gevent.threadpool` | `ThreadPool`, `ThreadPoolExecutor` |
 //! | [`threadsafe`] | | events, results, semaphores and queues that any thread may use |

@@ -18,7 +18,7 @@ use gevent::hub::core::Events;
 use gevent::lock::{Condition, RLock, Semaphore};
 use gevent::queue::{LifoQueue, PriorityQueue, Queue, SimpleQueue};
 use gevent::server::{Spawn, StreamServer};
-use gevent::socket::{TcpListener, TcpStream, UdpSocket, UnixDatagram};
+use gevent::socket::{Socket, TcpListener, TcpStream, UdpSocket, UnixDatagram, socketpair};
 use gevent::{get_hub, joinall, sleep, spawn, threadsafe};
 use support::{LONG, TestResult, bounded};
 use waiter::{MultipleWaiter, Waiter};
@@ -568,4 +568,31 @@ fn links_of_other_threads_give_back() -> TestResult {
     })?;
     assert_eq!(called.get(), LINKS);
     Ok(())
+}
+
+#[test]
+fn pythons_sockets() -> TestResult {
+    let (here, there) = socketpair()?;
+    here.settimeout(30)?;
+    let echo = spawn(move || -> TestResult {
+        let mut buf = [0; 64];
+        loop {
+            let n = there.recv_into(&mut buf)?;
+            there.sendall(&buf[..n])?;
+        }
+    });
+    allocates_nothing(|| {
+        here.sendall(b"hello")?;
+        assert_eq!(here.recv_into(&mut [0; 64])?, 5);
+        Ok(())
+    })?;
+    echo.kill()?;
+    let udp = Socket::from(UdpSocket::bind("127.0.0.1:0")?);
+    let address = udp.getsockname()?;
+    allocates_nothing(|| {
+        udp.sendto(b"hello", &address)?;
+        let (n, from) = udp.recvfrom_into(&mut [0; 64])?;
+        assert_eq!((n, from.as_ref()), (5, Some(&address)));
+        Ok(())
+    })
 }

@@ -1,9 +1,9 @@
 //! Methods that all sockets have, and those that all streams have. Each type gets them by one of these macros, with its
 //! own documentation, as std's types have them.
 
-/// Methods of every socket, which is a tuple struct of an `Rc<RawSocket>`. `$std` is std's type of the same name.
-macro_rules! socket_methods {
-    ($socket:ident, $std:ty) => {
+/// What every socket has as a handle of its descriptor: a tuple struct of an `Rc<RawSocket>`.
+macro_rules! handle_methods {
+    ($socket:ident) => {
         impl $socket {
             pub(super) fn from_socket(socket: socket2::Socket) -> std::io::Result<Self> {
                 Ok($socket(std::rc::Rc::new(crate::socket::raw::RawSocket::new(
@@ -11,6 +11,89 @@ macro_rules! socket_methods {
                 )?)))
             }
 
+            /// Lends the descriptor to `f`, for functions that take an [`AsFd`](std::os::fd::AsFd). It stays open until
+            /// `f` has returned.
+            ///
+            /// A descriptor to keep is made by
+            /// [`try_clone_to_owned`](std::os::fd::BorrowedFd::try_clone_to_owned).
+            ///
+            /// # Errors
+            /// Fails if the socket is closed.
+            pub fn with_fd<R>(&self, f: impl FnOnce(std::os::fd::BorrowedFd<'_>) -> R) -> std::io::Result<R> {
+                self.0.with_fd(f)
+            }
+
+            /// Lends the socket to `f`, for the options that have no method here.
+            ///
+            /// # Errors
+            /// Fails if the socket is closed.
+            pub fn with_options<R>(&self, f: impl FnOnce(socket2::SockRef<'_>) -> R) -> std::io::Result<R> {
+                let socket = self.0.socket()?;
+                Ok(f(socket2::SockRef::from(&*socket)))
+            }
+        }
+
+        impl Clone for $socket {
+            fn clone(&self) -> Self {
+                $socket(self.0.clone())
+            }
+        }
+
+        impl TryFrom<std::os::fd::OwnedFd> for $socket {
+            type Error = std::io::Error;
+
+            fn try_from(fd: std::os::fd::OwnedFd) -> std::io::Result<Self> {
+                Self::from_socket(fd.into())
+            }
+        }
+
+        /// As for `into_std`.
+        impl TryFrom<$socket> for std::os::fd::OwnedFd {
+            type Error = std::io::Error;
+
+            fn try_from(socket: $socket) -> std::io::Result<Self> {
+                Ok(crate::socket::raw::RawSocket::into_blocking(socket.0)?.into())
+            }
+        }
+
+        impl std::os::fd::AsRawFd for $socket {
+            /// The descriptor, or -1 once the socket is closed.
+            fn as_raw_fd(&self) -> std::os::fd::RawFd {
+                self.0.fd().unwrap_or(-1)
+            }
+        }
+
+        /// Two are equal if they are handles of the same socket.
+        impl PartialEq for $socket {
+            fn eq(&self, other: &Self) -> bool {
+                std::rc::Rc::ptr_eq(&self.0, &other.0)
+            }
+        }
+
+        impl Eq for $socket {}
+
+        impl std::hash::Hash for $socket {
+            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+                std::ptr::hash(std::rc::Rc::as_ptr(&self.0), state);
+            }
+        }
+
+        impl std::fmt::Debug for $socket {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.show(stringify!($socket), f)
+            }
+        }
+    };
+}
+pub(super) use handle_methods;
+
+/// Methods of every socket with std's face, which is a tuple struct of an `Rc<RawSocket>`. `$std` is std's type of the
+/// same name.
+macro_rules! socket_methods {
+    ($socket:ident, $std:ty) => {
+        crate::socket::methods::handle_methods!($socket);
+
+        impl $socket {
             /// Takes over a socket of std.
             ///
             /// # Errors
@@ -23,7 +106,8 @@ macro_rules! socket_methods {
             ///
             /// # Errors
             /// Fails with [`std::io::ErrorKind::ResourceBusy`] if there are other handles of the socket, which keep it,
-            /// or open [copies](Self::try_clone), which would block, too; and with `EBADF` if it is closed.
+            /// or descriptors of [`try_clone`](Self::try_clone), which would block, too; and with `EBADF` if it is
+            /// closed.
             pub fn into_std(self) -> std::io::Result<$std> {
                 Ok(crate::socket::raw::RawSocket::into_blocking(self.0)?.into())
             }
@@ -78,82 +162,10 @@ macro_rules! socket_methods {
                 self.0.socket()?.take_error()
             }
 
-            /// Lends the descriptor to `f`, for functions that take an [`AsFd`](std::os::fd::AsFd). It stays open until
-            /// `f` has returned.
-            ///
-            /// A descriptor to keep is made by
-            /// [`try_clone_to_owned`](std::os::fd::BorrowedFd::try_clone_to_owned).
-            ///
-            /// # Errors
-            /// Fails if the socket is closed.
-            pub fn with_fd<R>(&self, f: impl FnOnce(std::os::fd::BorrowedFd<'_>) -> R) -> std::io::Result<R> {
-                self.0.with_fd(f)
-            }
-
-            /// Lends the socket to `f`, for the options that have no method here.
-            ///
-            /// # Errors
-            /// Fails if the socket is closed.
-            pub fn with_options<R>(&self, f: impl FnOnce(socket2::SockRef<'_>) -> R) -> std::io::Result<R> {
-                let socket = self.0.socket()?;
-                Ok(f(socket2::SockRef::from(&*socket)))
-            }
-
             /// Closes the socket for all its handles. Greenlets that wait for it get an `EBADF` error. Closing twice
             /// has no further effect.
             pub fn close(&self) {
                 self.0.close();
-            }
-        }
-
-        impl Clone for $socket {
-            fn clone(&self) -> Self {
-                $socket(self.0.clone())
-            }
-        }
-
-        impl TryFrom<std::os::fd::OwnedFd> for $socket {
-            type Error = std::io::Error;
-
-            fn try_from(fd: std::os::fd::OwnedFd) -> std::io::Result<Self> {
-                Self::from_socket(fd.into())
-            }
-        }
-
-        /// As for `into_std`.
-        impl TryFrom<$socket> for std::os::fd::OwnedFd {
-            type Error = std::io::Error;
-
-            fn try_from(socket: $socket) -> std::io::Result<Self> {
-                Ok(crate::socket::raw::RawSocket::into_blocking(socket.0)?.into())
-            }
-        }
-
-        impl std::os::fd::AsRawFd for $socket {
-            /// The descriptor, or -1 once the socket is closed.
-            fn as_raw_fd(&self) -> std::os::fd::RawFd {
-                self.0.fd().unwrap_or(-1)
-            }
-        }
-
-        /// Two are equal if they are handles of the same socket.
-        impl PartialEq for $socket {
-            fn eq(&self, other: &Self) -> bool {
-                std::rc::Rc::ptr_eq(&self.0, &other.0)
-            }
-        }
-
-        impl Eq for $socket {}
-
-        impl std::hash::Hash for $socket {
-            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-                std::ptr::hash(std::rc::Rc::as_ptr(&self.0), state);
-            }
-        }
-
-        impl std::fmt::Debug for $socket {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.0.show(stringify!($socket), f)
             }
         }
     };

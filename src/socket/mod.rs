@@ -24,8 +24,9 @@
 //! | [`TcpStream`], [`TcpListener`] | connections over the network |
 //! | [`UdpSocket`] | datagrams over the network |
 //! | [`UnixStream`], [`UnixListener`], [`UnixDatagram`] | the same within one machine, at paths and abstract addresses |
+//! | [`Socket`] | Python's `socket.socket`, of any family: [below](#pythons-sockets) |
 //!
-//! They have the methods of the types of these names in [`std::net`] and [`std::os::unix::net`], with the same results,
+//! All but the last have the methods of the types of these names in [`std::net`] and [`std::os::unix::net`], with the same results,
 //! and become such types by [`into_std`](TcpStream::into_std). They differ in this:
 //!
 //! * Timeouts are Python's: they belong to the handle and not to the connection, and are any
@@ -55,12 +56,42 @@
 //! gevent any handle may [close](TcpStream::close) the socket for all. Instead [`with_fd`](TcpStream::with_fd) lends
 //! the descriptor to a closure, and the descriptor is not closed before the closure has returned.
 //!
+//! # Python's sockets
+//!
+//! [`Socket`] has the methods of Python's `socket.socket` under their names. It is another handle of the same socket
+//! as the types above: `Socket::from(stream)` and `TcpStream::try_from(socket)` cost nothing.
+//!
+//! | Python | here |
+//! |---|---|
+//! | `socket(AF_INET, SOCK_STREAM)`, `socket(fileno=fd)` | [`Socket::new`], `Socket::try_from(fd)` or [`Socket::with_fileno`] |
+//! | `s.family`, `s.type`, `s.proto` | [`family()`](Socket::family), [`type_()`](Socket::type_), [`proto()`](Socket::proto) |
+//! | `("host", 80)`, `(host, 80, flowinfo, scope)`, `"path"`, `b"\0name"` | [`SocketAddress`], which the methods make of the same tuples and of texts. A port, path or name that cannot be is a [`BadAddress`] |
+//! | `recv(n)`, `recv(n, flags)`, and so on | [`recv`](Socket::recv), [`recv_with_flags`](Socket::recv_with_flags), and so on |
+//! | the `errno` of an `OSError` | [`raw_os_error`](std::io::Error::raw_os_error) |
+//! | `connect_ex` | [`connect_ex`](Socket::connect_ex), whose errors are those that have no `errno` |
+//! | `sendall` | [`sendall`](Socket::sendall). Its error tells in a [`SendAllError`] how much was sent |
+//! | `sendmsg`, `recvmsg` | not there yet |
+//! | `makefile("rb")` | [`makefile`](Socket::makefile): a [`Read`](std::io::Read), [`BufRead`](std::io::BufRead) and [`Write`](std::io::Write) |
+//! | `getsockopt(level, name)`, `getsockopt(level, name, n)` | [`getsockopt`](Socket::getsockopt), [`getsockopt_bytes`](Socket::getsockopt_bytes) |
+//! | `setsockopt(level, name, bytes)` | [`with_options`](Socket::with_options), by the option's name |
+//! | `dup()`, `detach()`, `close()` | the same. As in gevent, the descriptor of `detach` does not block |
+//! | `create_connection(address, timeout, source_address)` | [`create_connection`], [`create_connection_timeout`], [`create_connection_with`] |
+//! | `create_server`, `has_dualstack_ipv6`, `socketpair`, `fromfd` | the same, and [`create_server_with`], [`socketpair_with`] |
+//! | `inet_aton`; `inet_ntoa`, `inet_pton`, `inet_ntop` | [`inet_aton`]; `to_string` and `parse` of std's addresses |
+//! | `htons`, `ntohl`, and so on | `to_be`, `from_be` of the numbers |
+//!
+//! A second `connect` of a socket fails with `EISCONN`, as in Python. In gevent it does nothing.
+//!
+//! # Other descriptors
+//!
 //! [`wait`], [`wait_read`], [`wait_write`] and [`wait_readwrite`] wait for any descriptor, and [`cancel_wait`] ends
 //! such a wait.
 
 mod address_error;
+mod constants;
 mod incoming;
 mod methods;
+mod python;
 mod raw;
 mod tcp_listener;
 mod tcp_stream;
@@ -73,8 +104,14 @@ mod waits;
 
 pub use crate::resolver::{Address, Endpoint};
 pub use address_error::AddressError;
+pub use constants::*;
 pub(crate) use incoming::is_of_listener;
 pub use incoming::{Incoming, Listener};
+pub use python::{
+    BadAddress, CreateConnection, CreateServer, SendAllError, Socket, SocketAddress, SocketFile, create_connection,
+    create_connection_timeout, create_connection_with, create_server, create_server_with, fromfd, has_dualstack_ipv6,
+    inet_aton, socketpair, socketpair_with,
+};
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
 pub use udp::UdpSocket;

@@ -5,7 +5,6 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::mem::MaybeUninit;
-use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::rc::{Rc, Weak};
 
@@ -14,10 +13,17 @@ use hub::core::{Events, Io};
 use hub::{Hub, Seconds, TimedOut, WeakList, try_get_hub};
 use socket2::SockAddr;
 
+use super::python::{Files, Kind};
 use super::unix_address::as_unix;
 use super::waits::cancel_wait_ex as closed;
 use crate::exceptions::BlockingSwitchOutError;
 use crate::lock::Deadline;
+use ending::Closed;
+pub(super) use stuck::AtEnd;
+use stuck::{Next, Stuck};
+
+mod ending;
+mod stuck;
 
 /// A non-blocking socket, which belongs to this thread's hub.
 pub(super) struct RawSocket {
@@ -35,6 +41,10 @@ pub(super) struct RawSocket {
     more_to_read: Cell<bool>,
     /// Whether [`shutdown`](RawSocket::shutdown) has ended a direction, by [`Direction`].
     shut_down: [Cell<bool>; 2],
+    /// What the socket was made as, if that was told or asked.
+    kind: OnceCell<Kind>,
+    /// How many files that [`makefile`](super::Socket::makefile) has made are open.
+    pub(super) files: Files,
     /// The sockets of this connection that were made of one another by [`try_clone`](RawSocket::try_clone).
     copies: OnceCell<Rc<RefCell<WeakList<RawSocket>>>>,
 }
@@ -63,8 +73,28 @@ impl RawSocket {
             timeouts: Default::default(),
             more_to_read: Cell::new(true),
             shut_down: Default::default(),
+            kind: OnceCell::new(),
+            files: Files::default(),
             copies: OnceCell::new(),
         })
+    }
+
+    /// As `new`, and tells what the socket was made as.
+    pub(super) fn of_kind(socket: socket2::Socket, kind: Kind) -> io::Result<RawSocket> {
+        let mut raw = RawSocket::of_nonblocking(socket)?;
+        raw.kind = OnceCell::from(kind);
+        Ok(raw)
+    }
+
+    /// What the socket was made as. A socket that was not told so asks the system.
+    pub(super) fn kind(&self) -> io::Result<Kind> {
+        match self.kind.get() {
+            Some(kind) => Ok(*kind),
+            None => {
+                let kind = Kind::of(&*self.socket()?)?;
+                Ok(*self.kind.get_or_init(|| kind))
+            }
+        }
     }
 
     /// Makes a second descriptor for the same connection, with the same timeouts.
@@ -77,6 +107,7 @@ impl RawSocket {
         let copy = Rc::new(RawSocket {
             timeouts: self.timeouts.clone(),
             shut_down: self.shut_down.clone(),
+            kind: self.kind.clone(),
             copies: OnceCell::from(copies.clone()),
             ..RawSocket::new(self.socket()?.try_clone()?)?
         });
@@ -115,10 +146,14 @@ impl RawSocket {
 
     /// Whether another descriptor that [`try_clone`](RawSocket::try_clone) has made is open.
     fn has_copies(&self) -> bool {
-        let is_copy = |raw: Rc<RawSocket>| !std::ptr::eq(&*raw, self) && raw.fd().is_some();
-        let any =
-            |copies: &Rc<RefCell<WeakList<RawSocket>>>| copies.borrow().iter().filter_map(Weak::upgrade).any(is_copy);
-        self.copies.get().is_some_and(any)
+        let is_copy = |raw: &Rc<RawSocket>| !std::ptr::eq(&**raw, self) && raw.fd().is_some();
+        self.copies.get().is_some_and(|copies| {
+            copies
+                .borrow()
+                .iter()
+                .filter_map(Weak::upgrade)
+                .any(|raw| is_copy(&raw))
+        })
     }
 
     pub(super) fn fd(&self) -> Option<RawFd> {
@@ -166,24 +201,47 @@ impl RawSocket {
 
     /// Calls `operation` until it does not fail with `WouldBlock`, and waits for the socket before each further call.
     #[track_caller]
-    pub(super) fn retry<T>(
+    pub(super) fn retry<T: AtEnd>(
         &self,
         direction: Direction,
-        mut operation: impl FnMut(&socket2::Socket) -> io::Result<T>,
+        operation: impl FnMut(&socket2::Socket) -> io::Result<T>,
     ) -> io::Result<T> {
         let timeout = self.timeout(direction);
+        self.retry_within(direction, timeout != Some(0.0), || timeout, operation)
+    }
+
+    /// As [`retry`](RawSocket::retry), but waits only if it `may_wait`, and at most for the seconds that `left` returns
+    /// before each wait.
+    #[track_caller]
+    #[inline]
+    pub(super) fn retry_within<T: AtEnd>(
+        &self,
+        direction: Direction,
+        may_wait: bool,
+        left: impl Fn() -> Option<f64>,
+        mut operation: impl FnMut(&socket2::Socket) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut stuck = None;
         loop {
-            if timeout != Some(0.0) {
+            if may_wait {
                 self.hub.give_turn().map_err(|e| self.io_error(e))?;
             }
             let socket = self.socket()?;
             match operation(&socket) {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock && timeout != Some(0.0) => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock && may_wait => {}
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 result => return result,
             }
+            match &mut stuck {
+                None => stuck = Some(Stuck::new(direction)),
+                Some(stuck) => match stuck.next(&socket, left())? {
+                    Next::Wait => {}
+                    Next::TryAgain => continue,
+                    Next::End => return T::at_end(),
+                },
+            }
             drop(socket);
-            self.wait(direction, timeout)?;
+            self.wait(direction, left())?;
         }
     }
 
@@ -276,8 +334,8 @@ impl RawSocket {
 
     /// Receives one datagram, and the address that it came from.
     #[track_caller]
-    pub(super) fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SockAddr)> {
-        self.receive(|socket| socket.recv_from(as_uninit(buf)), nothing)
+    pub(super) fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, Option<SockAddr>)> {
+        self.retry(Direction::Read, |socket| with_sender(socket.recv_from(as_uninit(buf))))
     }
 
     #[track_caller]
@@ -286,24 +344,8 @@ impl RawSocket {
     }
 
     #[track_caller]
-    pub(super) fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SockAddr)> {
-        self.receive(|socket| socket.peek_from(as_uninit(buf)), nothing)
-    }
-
-    /// [`retry`](RawSocket::retry) of a call that receives a datagram. Returns the `end` once the socket is shut down
-    /// for reading: the system says no more than that there is no datagram, at a descriptor that counts as readable.
-    #[track_caller]
-    fn receive<T>(
-        &self,
-        mut operation: impl FnMut(&socket2::Socket) -> io::Result<T>,
-        end: impl Fn() -> T,
-    ) -> io::Result<T> {
-        let waits = self.timeout(Direction::Read) != Some(0.0);
-        let ended = || waits && self.shut_down[Direction::Read as usize].get();
-        self.retry(Direction::Read, |socket| match operation(socket) {
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock && ended() => Ok(end()),
-            result => result,
-        })
+    pub(super) fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, Option<SockAddr>)> {
+        self.retry(Direction::Read, |socket| with_sender(socket.peek_from(as_uninit(buf))))
     }
 
     #[track_caller]
@@ -332,7 +374,7 @@ impl RawSocket {
     #[track_caller]
     pub(super) fn connect(&self, address: &SockAddr, timeout: Option<f64>) -> io::Result<()> {
         match self.socket()?.connect(address) {
-            Err(e) if matches!(e.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => {
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EINPROGRESS | libc::EALREADY | libc::EINTR)) => {
                 if timeout == Some(0.0) {
                     return Err(io::Error::from_raw_os_error(libc::EAGAIN));
                 }
@@ -399,62 +441,7 @@ impl RawSocket {
         }
         exception.into()
     }
-
-    /// Ends one or both directions of the connection. Greenlets that wait for one of them, at this descriptor or a
-    /// copy, are woken and try again. They would not be woken by an event: a Unix socket that is shut down for writing
-    /// while it is full has none.
-    pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.socket()?.shutdown(how)?;
-        let directions: &[Direction] = match how {
-            Shutdown::Read => &[Direction::Read],
-            Shutdown::Write => &[Direction::Write],
-            Shutdown::Both => &[Direction::Read, Direction::Write],
-        };
-        match self.copies.get() {
-            None => self.was_shut_down(directions),
-            Some(copies) => {
-                for raw in copies.borrow().iter().filter_map(Weak::upgrade) {
-                    raw.was_shut_down(directions);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn was_shut_down(&self, directions: &[Direction]) {
-        for direction in directions {
-            self.shut_down[*direction as usize].set(true);
-            let watcher = match direction {
-                Direction::Read => self.read.get(),
-                Direction::Write => self.write.get(),
-            };
-            if let Some(watcher) = watcher {
-                // This fails only if the loop is destroyed, and then no greenlet waits any more.
-                let _ = self.hub.end_wait(watcher);
-            }
-        }
-    }
-
-    /// Closes the socket. [`Closed`] is thrown into greenlets that wait for it. The descriptor itself is closed after
-    /// that, so that its number cannot be reused while the loop still watches it.
-    pub(super) fn close(&self) {
-        let Some(socket) = self.socket.take() else {
-            return;
-        };
-        let watchers = [self.read.get(), self.write.get()];
-        let watchers = watchers.into_iter().flatten().map(|io| (**io).clone());
-        // This fails only if the loop is destroyed, and then no greenlet waits any more.
-        let _ = self
-            .hub
-            .cancel_waits_close_and_then(watchers, Closed, move || drop(socket));
-    }
 }
-
-/// The exception that is thrown into greenlets which wait for a socket that is closed; their calls fail with
-/// [`closed`]. Only this module can throw it, so it cannot be taken for a kill.
-#[derive(Debug, thiserror::Error)]
-#[error("the socket was closed by another greenlet")]
-struct Closed;
 
 /// Whether a wait has failed because it was called in the hub. An exception of the same type that was thrown into the
 /// greenlet does not count.
@@ -481,7 +468,7 @@ pub(super) fn valid_timeout(timeout: impl Seconds) -> io::Result<Option<f64>> {
 
 /// Converts a buffer for those functions of `socket2` that take only uninitialised ones.
 #[allow(unsafe_code)]
-fn as_uninit(buf: &mut [u8]) -> &mut [MaybeUninit<u8>] {
+pub(super) fn as_uninit(buf: &mut [u8]) -> &mut [MaybeUninit<u8>] {
     // SAFETY: `u8` and `MaybeUninit<u8>` have the same layout, and `socket2` only passes the buffer to the kernel,
     // which writes whole bytes, so that all bytes remain initialised.
     unsafe { &mut *(std::ptr::from_mut(buf) as *mut [MaybeUninit<u8>]) }
@@ -491,21 +478,21 @@ fn as_uninit(buf: &mut [u8]) -> &mut [MaybeUninit<u8>] {
 /// signal would end a process that does not ignore or handle it. (Apple's systems have an option of the socket for
 /// this, which `socket2` sets.)
 #[cfg(not(target_vendor = "apple"))]
-const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
+pub(super) const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
 #[cfg(target_vendor = "apple")]
-const NO_SIGNAL: libc::c_int = 0;
+pub(super) const NO_SIGNAL: libc::c_int = 0;
 
-/// What the system tells at the end, where it waits for it: no bytes, from nobody.
-fn nothing() -> (usize, SockAddr) {
-    (0, SockAddr::unix("").expect("it is short"))
-}
-
-/// How many seconds [`connect_unix`](RawSocket::connect_unix) waits before it tries again, at first and at most.
+/// How many seconds a call waits before it tries again where the system has no event, at first and at most.
 const FIRST_PAUSE: f64 = 0.0005;
 const LONGEST_PAUSE: f64 = 0.01;
 
 /// How many buffers the system takes in one call: its `IOV_MAX`.
 const MAX_PARTS: usize = 1024;
+
+/// The address of a sender that has none has no length.
+pub(super) fn with_sender(received: io::Result<(usize, SockAddr)>) -> io::Result<(usize, Option<SockAddr>)> {
+    received.map(|(n, address)| (n, Some(address).filter(|address| address.len() > 0)))
+}
 
 /// Accepts a connection as a non-blocking socket, by one system call on Linux.
 fn accept(listener: &socket2::Socket) -> io::Result<(socket2::Socket, socket2::SockAddr)> {

@@ -17,7 +17,7 @@ pub(super) const BACKLOG: i32 = 1024;
 
 /// A socket that accepts connections. It has the methods of [`std::net::TcpListener`], but they park the greenlet
 /// instead of blocking the thread. Clones are handles of the same listener.
-pub struct TcpListener(Rc<RawSocket>);
+pub struct TcpListener(pub(super) Rc<RawSocket>);
 
 impl TcpListener {
     /// Listens at an address, with `SO_REUSEADDR`. If there are several, it listens at the first one that is free.

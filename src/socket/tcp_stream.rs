@@ -30,7 +30,7 @@ use super::{Address, AddressError};
 /// assert_eq!(server.get()?, "hello");
 /// # Ok::<(), gevent::Exception>(())
 /// ```
-pub struct TcpStream(Rc<RawSocket>);
+pub struct TcpStream(pub(super) Rc<RawSocket>);
 
 impl TcpStream {
     /// Connects to an address. If there are several, it connects to the first one that answers.

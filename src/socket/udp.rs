@@ -33,7 +33,7 @@ use super::{Address, AddressError};
 /// # echo.get()?;
 /// # Ok::<(), gevent::Exception>(())
 /// ```
-pub struct UdpSocket(Rc<RawSocket>);
+pub struct UdpSocket(pub(super) Rc<RawSocket>);
 
 impl UdpSocket {
     /// Makes a socket that is bound to an address. If there are several, it is bound to the first one that is free.
@@ -108,7 +108,7 @@ impl UdpSocket {
     #[track_caller]
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let (n, address) = self.0.recv_from(buf)?;
-        Ok((n, as_inet(address)?))
+        Ok((n, sender(address)?))
     }
 
     /// [`recv_from`](UdpSocket::recv_from), without removing the datagram.
@@ -118,7 +118,7 @@ impl UdpSocket {
     #[track_caller]
     pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let (n, address) = self.0.peek_from(buf)?;
-        Ok((n, as_inet(address)?))
+        Ok((n, sender(address)?))
     }
 
     /// Sends a datagram to the address of [`connect`](UdpSocket::connect).
@@ -237,3 +237,8 @@ impl UdpSocket {
 
 socket_methods!(UdpSocket, std::net::UdpSocket);
 timeout_methods!(UdpSocket);
+
+/// The address of a sender. There is none if nothing was received, as the socket is shut down.
+fn sender(address: Option<socket2::SockAddr>) -> io::Result<SocketAddr> {
+    as_inet(address.ok_or(io::ErrorKind::InvalidInput)?)
+}

@@ -26,7 +26,7 @@ use super::unix_address::{as_unix, of_unix};
 /// # sender.get()?;
 /// # Ok::<(), gevent::Exception>(())
 /// ```
-pub struct UnixDatagram(Rc<RawSocket>);
+pub struct UnixDatagram(pub(super) Rc<RawSocket>);
 
 impl UnixDatagram {
     /// Makes a socket without an address.
@@ -109,7 +109,8 @@ impl UnixDatagram {
     #[track_caller]
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let (n, address) = self.0.recv_from(buf)?;
-        Ok((n, as_unix(address)?))
+        let unnamed = || SocketAddr::from_pathname("");
+        Ok((n, address.map_or_else(unnamed, as_unix)?))
     }
 
     /// Sends a datagram to the socket of [`connect`](UnixDatagram::connect).

@@ -36,7 +36,7 @@ use super::unix_stream::UnixStream;
 /// std::fs::remove_file(path)?;
 /// # Ok::<(), gevent::Exception>(())
 /// ```
-pub struct UnixListener(Rc<RawSocket>);
+pub struct UnixListener(pub(super) Rc<RawSocket>);
 
 impl UnixListener {
     /// Listens at a path, at which a file is made.

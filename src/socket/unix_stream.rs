@@ -31,7 +31,7 @@ use super::unix_address::{as_unix, of_unix};
 /// assert_eq!(reader.get()?, "hello");
 /// # Ok::<(), gevent::Exception>(())
 /// ```
-pub struct UnixStream(Rc<RawSocket>);
+pub struct UnixStream(pub(super) Rc<RawSocket>);
 
 impl UnixStream {
     /// Connects to the listener at a path. If the listener's queue is full, it waits until there is place.

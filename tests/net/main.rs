@@ -3,6 +3,9 @@
 mod differential;
 mod ends;
 mod families;
+mod python_calls;
+mod python_differential;
+mod python_socket;
 mod server;
 mod socket;
 mod turns;

@@ -57,18 +57,12 @@ const MACROS: &[Read] = &[
     without("hub::seconds::numbers", &[]),
     without("resolver::by_conversion", &[]),
     Read {
-        name: "socket::socket_methods",
-        has: &[
-            "Clone",
-            "Debug",
-            "Error",
-            "FnOnce",
-            "Hash",
-            "PartialEq",
-            "Read",
-            "Write",
-        ],
+        name: "socket::handle_methods",
+        has: &["Clone", "Debug", "Error", "FnOnce", "Hash", "PartialEq"],
         calls: &[
+            ("socket::Socket::hash", "Hash"),
+            ("socket::Socket::with_fd", "FnOnce"),
+            ("socket::Socket::with_options", "FnOnce"),
             ("socket::TcpListener::hash", "Hash"),
             ("socket::TcpListener::with_fd", "FnOnce"),
             ("socket::TcpListener::with_options", "FnOnce"),
@@ -89,10 +83,14 @@ const MACROS: &[Read] = &[
             ("socket::UnixStream::with_options", "FnOnce"),
         ],
     },
+    // What a user passes are times.
+    without("socket::socket_methods", &["Error", "Read", "Write"]),
     without("socket::timeout_methods", &["Read", "Write"]),
     // The implementations are for types without parameters.
     without("socket::stream_methods", &["Read", "Write"]),
     without("socket::options", &[]),
+    without("socket::by_conversion", &[]),
+    without("socket::views", &["Error"]),
 ];
 
 pub(crate) fn calls() -> impl Iterator<Item = (String, &'static str)> {

@@ -58,7 +58,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 /// Traits whose functions are public without `pub`.
-const TRAITS: [&str; 3] = ["Iterator", "Read", "Write"];
+const TRAITS: [&str; 4] = ["BufRead", "Iterator", "Read", "Write"];
 
 fn in_source(text: &str) -> Vec<String> {
     let (mut found, mut docs, mut tracks) = (Vec::new(), String::new(), false);
@@ -154,6 +154,11 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "hub/src/hub/waits.rs",
         "Hub::join",
         "waits in the main greenlet only: tests/errors/swallowed.rs::joining_the_hub_ends_with_what_is_thrown",
+    ),
+    (
+        "src/socket/python/makefile.rs",
+        "SocketIo::read SocketIo::write",
+        "private: what the functions of `SocketFile` call",
     ),
     (
         "hub/src/turn.rs",

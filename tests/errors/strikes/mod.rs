@@ -9,6 +9,7 @@
 //! | `pools.rs` | for places, tasks and values of pools |
 //! | `queues.rs` | for items and space |
 //! | `families.rs` | for datagrams and Unix sockets |
+//! | `python_sockets.rs` | by Python's face of the sockets |
 //! | `sockets.rs` | for peers, names and servers |
 //! | `strike.rs` | none: it has the strikes, and the checks afterwards |
 
@@ -19,6 +20,7 @@ mod greenlets;
 mod list;
 mod locks;
 mod pools;
+mod python_sockets;
 mod queues;
 mod sockets;
 mod strike;
@@ -26,13 +28,14 @@ mod strike;
 use strike::{Row, strike_everywhere};
 
 /// The tables; each is a test of its own.
-fn tables() -> [Vec<Row>; 6] {
+fn tables() -> [Vec<Row>; 7] {
     [
         greenlets::rows(),
         locks::rows(),
         pools::rows(),
         queues::rows(),
         families::rows(),
+        python_sockets::rows(),
         sockets::rows(),
     ]
 }
@@ -65,4 +68,9 @@ fn waits_for_other_families_end_with_what_is_thrown() {
 #[test]
 fn waits_for_sockets_end_with_what_is_thrown() {
     strike_everywhere(sockets::rows);
+}
+
+#[test]
+fn waits_of_pythons_sockets_end_with_what_is_thrown() {
+    strike_everywhere(python_sockets::rows);
 }

@@ -10,7 +10,7 @@ use gevent::lock::{Barrier, Condition, RLock, Semaphore};
 use gevent::pool::Group;
 use gevent::queue::{Channel, JoinableQueue, SimpleQueue};
 use gevent::server::StreamServer;
-use gevent::socket::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
+use gevent::socket::{Socket, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 use gevent::threadpool::{ThreadPool, ThreadPoolExecutor};
 use gevent::{Timeout, get_hub, spawn, threadsafe};
 
@@ -79,7 +79,7 @@ fn hashers_of_sockets_and_threads() {
     case(
         &[
             "server::StreamServer::hash, socket::TcpListener::hash, socket::TcpStream::hash | Hash",
-            "socket::UdpSocket::hash, socket::UnixDatagram::hash | Hash",
+            "socket::Socket::hash, socket::UdpSocket::hash, socket::UnixDatagram::hash | Hash",
             "socket::UnixListener::hash, socket::UnixStream::hash | Hash",
             "threadpool::Future::hash, threadpool::ThreadPool::hash | Hash",
             "threadsafe::AsyncResult::hash, threadsafe::Event::hash | Hash",
@@ -95,6 +95,7 @@ fn hashers_of_sockets_and_threads() {
             |(), trap| hashed(UdpSocket::bind("127.0.0.1:0")?, trap),
             |(), trap| hashed(UnixDatagram::unbound()?, trap),
             |(), trap| hashed(unnamed_listener()?, trap),
+            |(), trap| hashed(Socket::from(UnixDatagram::unbound()?), trap),
             |(), trap| hashed(UnixStream::pair()?.0, trap),
             |(), trap| hashed(ThreadPoolExecutor::new(1).submit(|| ())?, trap),
             |(), trap| hashed(ThreadPool::new(1), trap),

@@ -8,7 +8,7 @@ use super::identity::unnamed_listener;
 use crate::support::TestResult;
 use crate::trap::{Case, Trap, any};
 use gevent::server::{Spawn, StreamServer};
-use gevent::socket::{Address, Endpoint, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixStream};
+use gevent::socket::{Address, Endpoint, Socket, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixStream};
 
 type Pair = Rc<(TcpListener, TcpStream, TcpStream)>;
 
@@ -24,6 +24,7 @@ fn pair(_: Trap) -> Pair {
 fn functions_that_borrow_a_descriptor() {
     Case {
         names: &[
+            "socket::Socket::{with_fd, with_options} | FnOnce",
             "socket::TcpListener::{with_fd, with_options} | FnOnce",
             "socket::TcpStream::{with_fd, with_options} | FnOnce",
             "socket::UdpSocket::{with_fd, with_options} | FnOnce",
@@ -33,6 +34,8 @@ fn functions_that_borrow_a_descriptor() {
         ],
         make: pair,
         calls: vec![
+            |pair, trap| Ok(Socket::from(pair.0.clone()).with_fd(|_| trap.spring())?),
+            |pair, trap| Ok(Socket::from(pair.1.clone()).with_options(|_| trap.spring())?),
             |pair, trap| Ok(pair.0.with_fd(|_| trap.spring())?),
             |pair, trap| Ok(pair.1.with_fd(|_| trap.spring())?),
             |pair, trap| Ok(pair.1.with_options(|_| trap.spring())?),

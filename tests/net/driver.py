@@ -1,0 +1,180 @@
+"""Runs programs of python_differential.rs with Python's own sockets: a line in, a line out.
+
+A line is an operation with its words. The answer is the value, or the error as a number (E98), as "timeout", or as
+"bad" for an argument that cannot be.
+"""
+
+import os
+import socket
+import sys
+
+PREFIX = "\0gevent-differential-py-"
+WAIT = 2.0
+
+
+class Program:
+    def __init__(self):
+        self.sockets = {}
+        # How many have connected to a slot and are not accepted yet.
+        self.came = {}
+
+    def address(self, words):
+        kind, rest = words[0], words[1:]
+        if kind == "unix":
+            return rest[0].replace("@", PREFIX)
+        if kind == "path":
+            return "x" * int(rest[0])
+        if kind == "inet":
+            return rest[0].strip("_"), int(rest[1])
+        return self.sockets[rest[0]].getsockname()
+
+    def connect(self, how, slot, words):
+        done = how(self.address(words))
+        if words[0] == "slot" and not done:
+            self.came[words[1]] = self.came.get(words[1], 0) + 1
+        return done
+
+    def waits(self, slot, call):
+        old = self.sockets[slot].gettimeout()
+        self.sockets[slot].settimeout(WAIT)
+        try:
+            return call()
+        finally:
+            self.sockets[slot].settimeout(old)
+
+    def accept(self, slot, new):
+        sock = self.sockets[slot]
+        if self.came.get(slot):
+            self.came[slot] -= 1
+            connection, address = self.waits(slot, sock.accept)
+        else:
+            connection, address = sock.accept()
+        was = connection.gettimeout()
+        connection.settimeout(0)
+        self.sockets[new] = connection
+        return f"{shown(address)} {was}"
+
+    def to_itself(self, slot, count, bufsize):
+        sock = self.sockets[slot]
+        sent = sock.sendto(b"e" * int(count), sock.getsockname())
+        data, address = self.waits(slot, lambda: sock.recvfrom(int(bufsize)))
+        return f"{sent} {len(data)} {address == sock.getsockname()}"
+
+    def run(self, op, slot, *words):
+        sockets = self.sockets
+        if op == "new":
+            sockets[slot] = socket.socket(*map(int, words))
+            was = sockets[slot].gettimeout()
+            sockets[slot].settimeout(0)
+            return was
+        if op == "pair":
+            sockets[slot], sockets[words[0]] = socket.socketpair(*map(int, words[1:]))
+            sockets[slot].settimeout(0)
+            sockets[words[0]].settimeout(0)
+            return None
+        if slot not in sockets:
+            return "none"
+        if "slot" in words and words[-1] not in sockets:
+            return "none"
+        sock = sockets[slot]
+        if op == "accept":
+            return self.accept(slot, *words)
+        if op == "bind":
+            return sock.bind(self.address(words))
+        if op == "connect":
+            return self.connect(sock.connect, slot, words)
+        if op == "connect_ex":
+            return self.connect(sock.connect_ex, slot, words)
+        if op == "send":
+            return sock.send(b"s" * int(words[0]))
+        if op == "sendall":
+            return sock.sendall(b"a" * int(words[0]))
+        if op == "sendto":
+            return sock.sendto(b"t" * int(words[0]), self.address(words[1:]))
+        if op == "to_itself":
+            return self.to_itself(slot, *words)
+        if op == "recv":
+            if sock.fileno() < 0:
+                # Also for no bytes, as in gevent.
+                return "E9"
+            return sock.recv(int(words[0]), int(words[1])).decode()
+        if op == "recv_into":
+            buf = bytearray(int(words[0]))
+            return f"{sock.recv_into(buf)} {buf.rstrip(bytes(1)).decode()}"
+        if op == "recvfrom":
+            data, address = sock.recvfrom(int(words[0]), int(words[1]))
+            return f"{data.decode()} {shown(address)}"
+        if op == "listen":
+            return sock.listen(int(words[0]))
+        if op in ("settimeout", "setblocking"):
+            try:
+                return sock.settimeout(float(words[0]) if words else 0)
+            except OSError:
+                # A closed socket keeps the time as well. In gevent it is no error.
+                return None
+        if op == "gettimeout":
+            return f"{sock.gettimeout()} {sock.getblocking()}"
+        if op == "kind":
+            return f"{sock.family + 0} {sock.type + 0} {sock.proto}"
+        if op == "getsockopt":
+            return sock.getsockopt(int(words[0]), int(words[1]))
+        if op == "getsockopt_bytes":
+            return sock.getsockopt(*map(int, words)).hex()
+        if op == "setsockopt":
+            return sock.setsockopt(*map(int, words))
+        if op == "getsockname":
+            return shown(sock.getsockname())
+        if op == "getpeername":
+            return shown(sock.getpeername())
+        if op == "shutdown":
+            return sock.shutdown(int(words[0]))
+        if op == "dup":
+            sockets[words[0]] = sock.dup()
+            return sockets[words[0]].gettimeout()
+        if op == "close":
+            return sock.close()
+        if op == "detach":
+            fd = sock.detach()
+            if fd < 0:
+                # Ours is an error.
+                return "E9"
+            os.close(fd)
+            return None
+        if op == "fileno":
+            return sock.fileno() >= 0
+        raise AssertionError(op)
+
+
+def shown(address):
+    if isinstance(address, bytes):
+        address = address.decode()
+    if not address:
+        return repr(address)
+    if isinstance(address, str):
+        # The system has chosen a name that is not ours.
+        return address.replace(PREFIX, "@") if PREFIX in address else "chosen"
+    # The ports differ each time.
+    return " ".join([address[0], str(address[1] != 0), *map(str, address[2:])])
+
+
+def answer(program, line):
+    try:
+        return str(program.run(*line.split()))
+    except TimeoutError as ex:
+        return "timeout" if ex.errno is None else f"E{ex.errno}"
+    except socket.gaierror:
+        return "bad"
+    except OSError as ex:
+        return "bad" if ex.errno is None else f"E{ex.errno}"
+    except (OverflowError, TypeError, ValueError):
+        return "bad"
+
+
+program = Program()
+for line in sys.stdin:
+    if line.strip() == "begin":
+        for sock in program.sockets.values():
+            sock.close()
+        program = Program()
+    else:
+        print(answer(program, line), flush=True)
