@@ -30,17 +30,25 @@ class Program:
 
     def connect(self, how, slot, words):
         done = how(self.address(words))
-        if words[0] == "slot" and not done:
+        if words[0] == "slot" and not done and self.has_come(slot, words[1]):
             self.came[words[1]] = self.came.get(words[1], 0) + 1
         return done
 
+    def has_come(self, slot, to):
+        connects = self.sockets[slot].type != socket.SOCK_DGRAM
+        return connects and self.sockets[to].getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+
     def waits(self, slot, call):
         old = self.sockets[slot].gettimeout()
-        self.sockets[slot].settimeout(WAIT)
+        set_timeout(self.sockets[slot], WAIT)
         try:
             return call()
         finally:
-            self.sockets[slot].settimeout(old)
+            set_timeout(self.sockets[slot], old)
+
+    def put(self, slot, sock):
+        self.sockets[slot] = sock
+        self.came.pop(slot, None)
 
     def accept(self, slot, new):
         sock = self.sockets[slot]
@@ -51,11 +59,14 @@ class Program:
             connection, address = sock.accept()
         was = connection.gettimeout()
         connection.settimeout(0)
-        self.sockets[new] = connection
+        self.put(new, connection)
         return f"{shown(address)} {was}"
 
     def to_itself(self, slot, count, bufsize):
         sock = self.sockets[slot]
+        if sock.type != socket.SOCK_DGRAM:
+            # It would go to another one.
+            return "none"
         sent = sock.sendto(b"e" * int(count), sock.getsockname())
         data, address = self.waits(slot, lambda: sock.recvfrom(int(bufsize)))
         return f"{sent} {len(data)} {address == sock.getsockname()}"
@@ -63,12 +74,13 @@ class Program:
     def run(self, op, slot, *words):
         sockets = self.sockets
         if op == "new":
-            sockets[slot] = socket.socket(*map(int, words))
+            self.put(slot, socket.socket(*map(int, words)))
             was = sockets[slot].gettimeout()
             sockets[slot].settimeout(0)
             return was
         if op == "pair":
-            sockets[slot], sockets[words[0]] = socket.socketpair(*map(int, words[1:]))
+            for at, sock in zip((slot, words[0]), socket.socketpair(*map(int, words[1:]))):
+                self.put(at, sock)
             sockets[slot].settimeout(0)
             sockets[words[0]].settimeout(0)
             return None
@@ -80,6 +92,9 @@ class Program:
         if op == "accept":
             return self.accept(slot, *words)
         if op == "bind":
+            if words[0] == "slot" and sockets[words[1]].family != socket.AF_UNIX:
+                # Another program may have the port by now.
+                return "none"
             return sock.bind(self.address(words))
         if op == "connect":
             return self.connect(sock.connect, slot, words)
@@ -107,11 +122,7 @@ class Program:
         if op == "listen":
             return sock.listen(int(words[0]))
         if op in ("settimeout", "setblocking"):
-            try:
-                return sock.settimeout(float(words[0]) if words else 0)
-            except OSError:
-                # A closed socket keeps the time as well. In gevent it is no error.
-                return None
+            return set_timeout(sock, float(words[0]) if words else 0)
         if op == "gettimeout":
             return f"{sock.gettimeout()} {sock.getblocking()}"
         if op == "kind":
@@ -129,7 +140,7 @@ class Program:
         if op == "shutdown":
             return sock.shutdown(int(words[0]))
         if op == "dup":
-            sockets[words[0]] = sock.dup()
+            self.put(words[0], sock.dup())
             return sockets[words[0]].gettimeout()
         if op == "close":
             return sock.close()
@@ -143,6 +154,14 @@ class Program:
         if op == "fileno":
             return sock.fileno() >= 0
         raise AssertionError(op)
+
+
+def set_timeout(sock, seconds):
+    try:
+        sock.settimeout(seconds)
+    except OSError:
+        # It is closed. It keeps the time nevertheless, and in gevent this is no error.
+        pass
 
 
 def shown(address):

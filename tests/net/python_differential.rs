@@ -179,7 +179,8 @@ impl Writer {
             30 if !self.busy[slot] => {
                 let new = self.slot();
                 if !self.busy[new] {
-                    self.shut[new] = true;
+                    // What is done to one is done to both.
+                    (self.busy[slot], self.busy[new]) = (true, true);
                     self.line(format!("dup {slot} {new}"));
                 }
             }
@@ -251,6 +252,11 @@ fn shown(address: Option<SocketAddress>) -> String {
 }
 
 impl Ours {
+    fn put(&mut self, slot: &str, socket: Socket) {
+        self.sockets.insert(slot.to_owned(), socket);
+        self.came.remove(slot);
+    }
+
     fn socket(&self, slot: &str) -> &Socket {
         &self.sockets[slot]
     }
@@ -263,6 +269,11 @@ impl Ours {
             [_, slot] => self.socket(slot).getsockname()?,
             _ => panic!("{words:?}"),
         })
+    }
+
+    fn has_come(&self, slot: &str, to: &str) -> io::Result<bool> {
+        let connects = self.socket(slot).type_()? != SOCK_DGRAM;
+        Ok(connects && self.socket(to).getsockopt(SOL_SOCKET, libc::SO_ACCEPTCONN)? != 0)
     }
 
     fn waits<T>(&self, slot: &str, call: impl FnOnce(&Socket) -> io::Result<T>) -> io::Result<T> {
@@ -284,12 +295,15 @@ impl Ours {
         };
         let was = seconds(connection.gettimeout());
         connection.setblocking(false);
-        self.sockets.insert(new.to_owned(), connection);
+        self.put(new, connection);
         Ok(format!("{} {was}", shown(Some(address))))
     }
 
     fn to_itself(&self, slot: &str, count: usize, bufsize: usize) -> io::Result<String> {
         let socket = self.socket(slot);
+        if socket.type_()? != SOCK_DGRAM {
+            return Ok("none".to_owned());
+        }
         let sent = socket.sendto(&vec![b'e'; count], socket.getsockname()?)?;
         let (data, from) = self.waits(slot, |socket| socket.recvfrom(bufsize))?;
         let same = from == Some(socket.getsockname()?);
@@ -305,15 +319,15 @@ impl Ours {
                 let socket = Socket::new(numbers[0], numbers[1], numbers[2])?;
                 let was = seconds(socket.gettimeout());
                 socket.setblocking(false);
-                self.sockets.insert(slot.to_owned(), socket);
+                self.put(slot, socket);
                 return Ok(was);
             }
             "pair" => {
                 let (a, b) = socketpair_with(numbers[1], numbers[2], numbers[3])?;
                 a.setblocking(false);
                 b.setblocking(false);
-                self.sockets.insert(slot.to_owned(), a);
-                self.sockets.insert(words[0].to_owned(), b);
+                self.put(slot, a);
+                self.put(words[0], b);
                 return Ok(none(()));
             }
             _ => {}
@@ -328,6 +342,8 @@ impl Ours {
         let socket = self.socket(slot).clone();
         let size = || numbers[0] as usize;
         Ok(match op {
+            // Another program may have the port by now.
+            "bind" if other.is_some_and(|other| self.socket(other).family().ok() != Some(AF_UNIX)) => "none".to_owned(),
             "bind" => socket.bind(self.address(words)?).map(none)?,
             "connect" | "connect_ex" => {
                 let address = self.address(words)?;
@@ -335,7 +351,9 @@ impl Ours {
                     "connect" => socket.connect(address).map(|()| 0)?,
                     _ => socket.connect_ex(address)?,
                 };
-                if let (0, Some(other)) = (done, other) {
+                if let (0, Some(other)) = (done, other)
+                    && self.has_come(slot, other)?
+                {
                     *self.came.entry(other.to_owned()).or_default() += 1;
                 }
                 if op == "connect" { none(()) } else { done.to_string() }
@@ -377,7 +395,7 @@ impl Ours {
             "dup" => {
                 let copy = socket.dup()?;
                 let timeout = seconds(copy.gettimeout());
-                self.sockets.insert(words[0].to_owned(), copy);
+                self.put(words[0], copy);
                 timeout
             }
             "close" => none(socket.close()),
