@@ -73,6 +73,10 @@ class Program:
 
     def run(self, op, slot, *words):
         sockets = self.sockets
+        if op in ("new", "pair"):
+            # What was there is closed, also if there is nothing new.
+            for at in [slot, *words[: op == "pair"]]:
+                sockets.pop(at, None)
         if op == "new":
             self.put(slot, socket.socket(*map(int, words)))
             was = sockets[slot].gettimeout()

@@ -314,6 +314,14 @@ impl Ours {
         let words: Vec<_> = line.split(' ').collect();
         let (op, slot, words) = (words[0], words[1], &words[2..]);
         let numbers: Vec<i32> = words.iter().filter_map(|word| word.parse().ok()).collect();
+        // What was there is closed, also if there is nothing new.
+        match op {
+            "new" => drop(self.sockets.remove(slot)),
+            "pair" => [slot, words[0]]
+                .iter()
+                .for_each(|slot| drop(self.sockets.remove(*slot))),
+            _ => {}
+        }
         match op {
             "new" => {
                 let socket = Socket::new(numbers[0], numbers[1], numbers[2])?;

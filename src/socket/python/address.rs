@@ -52,7 +52,7 @@ pub enum BadAddress {
     TooLong(usize),
     /// An address of another family than the socket has, or a name without an address of that family.
     #[error("{0} is no address of the family {1}")]
-    Family(SocketAddress, i32),
+    Family(Box<SocketAddress>, i32),
 }
 
 impl From<BadAddress> for io::Error {
@@ -79,7 +79,7 @@ impl SocketAddress {
             (SocketAddress::Unix(path), libc::AF_UNIX) => of_path(&path)?,
             (SocketAddress::Host(host, port), libc::AF_INET | libc::AF_INET6) => look_up(host, port, family)?.into(),
             (SocketAddress::Other(address), _) if i32::from(address.family()) == family => address,
-            (address, family) => return Err(BadAddress::Family(address, family).into()),
+            (address, family) => return Err(BadAddress::Family(address.into(), family).into()),
         })
     }
 
@@ -127,7 +127,7 @@ fn look_up(host: String, port: u16, family: i32) -> io::Result<SocketAddr> {
     let found = Endpoint::Name(format!("{host}:{port}")).resolve()?;
     let of_family = |address: &SocketAddr| address.is_ipv4() == (family == libc::AF_INET);
     let first = found.into_iter().find(of_family);
-    first.ok_or_else(|| BadAddress::Family(SocketAddress::Host(host, port), family).into())
+    first.ok_or_else(|| BadAddress::Family(SocketAddress::Host(host, port).into(), family).into())
 }
 
 /// As Python writes them.
