@@ -80,7 +80,9 @@
 //! | `inet_aton`; `inet_ntoa`, `inet_pton`, `inet_ntop` | [`inet_aton`]; `to_string` and `parse` of std's addresses |
 //! | `htons`, `ntohl`, and so on | `to_be`, `from_be` of the numbers |
 //!
-//! A second `connect` of a socket fails with `EISCONN`, as in Python. In gevent it does nothing.
+//! Where gevent and Python differ, this is as in gevent: a call with a timeout is tried before it waits, `sendall` of
+//! nothing does nothing, and a closed socket takes a timeout. Only a second `connect` fails with `EISCONN`, as in Python;
+//! in gevent it does nothing.
 //!
 //! # Other descriptors
 //!

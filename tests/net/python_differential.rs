@@ -385,7 +385,10 @@ impl Ours {
             }
             "listen" => socket.listen(numbers[0]).map(none)?,
             "settimeout" => socket.settimeout(number::<f64>(words[0])).map(none)?,
-            "setblocking" => none(socket.setblocking(false)),
+            "setblocking" => {
+                socket.setblocking(false);
+                none(())
+            }
             "gettimeout" => format!("{} {}", seconds(socket.gettimeout()), flag(socket.getblocking())),
             "kind" => format!("{} {} {}", socket.family()?, socket.type_()?, socket.proto()?),
             "getsockopt" => socket.getsockopt(numbers[0], numbers[1])?.to_string(),
@@ -406,7 +409,10 @@ impl Ours {
                 self.put(words[0], copy);
                 timeout
             }
-            "close" => none(socket.close()),
+            "close" => {
+                socket.close();
+                none(())
+            }
             "detach" => socket.detach().map(none)?,
             "fileno" => flag(socket.fileno() >= 0).to_owned(),
             _ => panic!("{line}"),
