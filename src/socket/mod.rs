@@ -26,8 +26,8 @@
 //! | [`UnixStream`], [`UnixListener`], [`UnixDatagram`] | the same within one machine, at paths and abstract addresses |
 //! | [`Socket`] | Python's `socket.socket`, of any family: [below](#pythons-sockets) |
 //!
-//! All but the last have the methods of the types of these names in [`std::net`] and [`std::os::unix::net`], with the same results,
-//! and become such types by [`into_std`](TcpStream::into_std). They differ in this:
+//! All but the last have the methods of the types of these names in [`std::net`] and [`std::os::unix::net`], with the
+//! same results, and become such types by [`into_std`](TcpStream::into_std). They differ in this:
 //!
 //! * Timeouts are Python's: they belong to the handle and not to the connection, and are any
 //!   [`Seconds`](crate::Seconds). A call that takes too long fails with [`TimedOut`](std::io::ErrorKind::TimedOut).
@@ -81,8 +81,8 @@
 //! | `htons`, `ntohl`, and so on | `to_be`, `from_be` of the numbers |
 //!
 //! Where gevent and Python differ, this is as in gevent: a call with a timeout is tried before it waits, `sendall` of
-//! nothing does nothing, and a closed socket takes a timeout. Only a second `connect` fails with `EISCONN`, as in Python;
-//! in gevent it does nothing.
+//! nothing does nothing, and a closed socket takes a timeout. Only a second `connect` fails with `EISCONN`, as in
+//! Python; in gevent it does nothing.
 //!
 //! # Other descriptors
 //!

@@ -19,8 +19,8 @@ impl Socket {
         self.recv_with_flags(bufsize, 0)
     }
 
-    /// [`recv`](Socket::recv) with flags of the system, for example `MSG_PEEK`. With `MSG_DONTWAIT` it does not wait, nor for
-    /// urgent data (`MSG_OOB`) and errors (`MSG_ERRQUEUE`).
+    /// [`recv`](Socket::recv) with flags of the system, for example `MSG_PEEK`. With `MSG_DONTWAIT` it does not wait,
+    /// nor for urgent data (`MSG_OOB`) and errors (`MSG_ERRQUEUE`).
     ///
     /// # Errors
     /// As for `recv`.
