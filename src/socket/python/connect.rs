@@ -10,7 +10,6 @@ use crate::socket::raw::ends_all;
 
 /// Settings of [`create_connection_with`].
 #[derive(Debug, Clone, Default)]
-#[non_exhaustive]
 pub struct CreateConnection {
     /// The timeout of the socket. `None`, the default, is no limit.
     pub timeout: Option<f64>,

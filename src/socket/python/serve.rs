@@ -6,7 +6,6 @@ use super::{Socket, SocketAddress};
 
 /// Settings of [`create_server_with`].
 #[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
 pub struct CreateServer {
     /// `AF_INET`, the default, or `AF_INET6`.
     pub family: i32,
