@@ -47,10 +47,9 @@
 //!
 //! Some things are so on Linux for Unix sockets. No event tells a greenlet which waits to write that the *other* side
 //! ends only its reading: the greenlet is woken, with [`BrokenPipe`](std::io::ErrorKind::BrokenPipe), when the other
-//! side reads the data that are there, or is closed. None tells that a listener's full queue has place again: a
-//! greenlet that connects tries again every few milliseconds. And a datagram socket counts as writable while the queue
-//! of a receiver is full that is not connected to it: a greenlet that sends tries again in each round of the loop,
-//! which costs processor time, though others run.
+//! side reads the data that are there, or is closed. None tells that a listener's full queue has place again, nor that
+//! of a receiver of datagrams that is not connected to the sender: a greenlet that connects or sends tries again every
+//! few milliseconds.
 //!
 //! No type is [`AsFd`](std::os::fd::AsFd): a descriptor that is lent by that trait must stay open, but as in
 //! gevent any handle may [close](TcpStream::close) the socket for all. Instead [`with_fd`](TcpStream::with_fd) lends

@@ -329,7 +329,7 @@ impl RawSocket {
     /// Receives one datagram. What does not fit into `buf` is lost.
     #[track_caller]
     pub(super) fn recv_datagram(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.receive(|socket| socket.recv(as_uninit(buf)), || 0)
+        self.retry(Direction::Read, |socket| socket.recv(as_uninit(buf)))
     }
 
     /// Receives one datagram, and the address that it came from.
@@ -340,7 +340,7 @@ impl RawSocket {
 
     #[track_caller]
     pub(super) fn peek_datagram(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.receive(|socket| socket.peek(as_uninit(buf)), || 0)
+        self.retry(Direction::Read, |socket| socket.peek(as_uninit(buf)))
     }
 
     #[track_caller]
