@@ -23,6 +23,7 @@ use crate::exception::Exception;
 use crate::greenlet::getcurrent;
 use crate::introspect::WaitingOn;
 use crate::switch::{self, SwitchMessage};
+use crate::thread::Thread;
 use crate::value::Value;
 
 /// The number of a park, which no other park of its thread ever has; later parks have larger numbers. Code that has a
@@ -42,6 +43,12 @@ impl Ticket {
         let first = Ticket::draw();
         getcurrent().core().thread.skip_tickets(count);
         first
+    }
+
+    /// The number of this thread's last ticket. While it stays the same, no park has begun, and no ticket was drawn.
+    #[inline]
+    pub fn last() -> u64 {
+        Thread::with(Thread::last_ticket)
     }
 
     /// The number, which a wake-up [sends](Value::Token).

@@ -59,7 +59,7 @@ pub(crate) struct Thread {
     pub(crate) alternate_stack: Cell<Option<AlternateStack>>,
     /// The count of greenlets that are started and not dead, without the main greenlet.
     pub(crate) live: Cell<usize>,
-    next_ticket: Cell<u64>,
+    last_ticket: Cell<u64>,
     next_id: Cell<u64>,
     main: RefCell<Option<RawGreenlet>>,
     /// Whether the thread ends, and everything that a parked greenlet can have borrowed is still there.
@@ -138,14 +138,19 @@ impl Thread {
     /// A number that no other park on this thread has had.
     #[inline]
     pub(crate) fn next_ticket(&self) -> u64 {
-        let ticket = self.next_ticket.get() + 1;
-        self.next_ticket.set(ticket);
+        let ticket = self.last_ticket.get() + 1;
+        self.last_ticket.set(ticket);
         ticket
+    }
+
+    #[inline]
+    pub(crate) fn last_ticket(&self) -> u64 {
+        self.last_ticket.get()
     }
 
     /// Passes over so many tickets, which nobody else gets.
     pub(crate) fn skip_tickets(&self, count: usize) {
-        self.next_ticket.update(|ticket| ticket + count as u64);
+        self.last_ticket.update(|ticket| ticket + count as u64);
     }
 
     /// A number that no other greenlet of this thread has had; the main greenlet's is 0.
@@ -261,7 +266,7 @@ fn create() -> *const Thread {
         watched: Cell::new(false),
         alternate_stack: Cell::default(),
         live: Cell::new(0),
-        next_ticket: Cell::new(0),
+        last_ticket: Cell::new(0),
         next_id: Cell::new(0),
         main: RefCell::default(),
         in_time: Cell::new(false),

@@ -18,10 +18,12 @@ use super::unix_address::as_unix;
 use super::waits::cancel_wait_ex as closed;
 use crate::exceptions::BlockingSwitchOutError;
 use crate::lock::Deadline;
+use emptied::Emptied;
 use ending::Closed;
 pub(super) use stuck::AtEnd;
 use stuck::{Next, Stuck};
 
+mod emptied;
 mod ending;
 mod stuck;
 
@@ -36,9 +38,7 @@ pub(super) struct RawSocket {
     hub: Hub,
     /// How many seconds a call may wait, by [`Direction`].
     timeouts: [Cell<Option<f64>>; 2],
-    /// Whether the next read is tried before it waits: true if the last read has filled its buffer, and before the
-    /// first read.
-    more_to_read: Cell<bool>,
+    emptied: Emptied,
     /// Whether [`shutdown`](RawSocket::shutdown) has ended a direction, by [`Direction`].
     shut_down: [Cell<bool>; 2],
     /// What the socket was made as, if that was told or asked.
@@ -71,7 +71,7 @@ impl RawSocket {
             socket: RefCell::new(Some(Rc::new(socket))),
             hub,
             timeouts: Default::default(),
-            more_to_read: Cell::new(true),
+            emptied: Emptied::default(),
             shut_down: Default::default(),
             kind: OnceCell::new(),
             files: Files::default(),
@@ -182,7 +182,10 @@ impl RawSocket {
     #[track_caller]
     fn park(&self, direction: Direction, timeout: Option<f64>) -> Result<(), Exception> {
         let (cell, events) = match direction {
-            Direction::Read => (&self.read, Events::READ),
+            Direction::Read => {
+                self.emptied.waits();
+                (&self.read, Events::READ)
+            }
             Direction::Write => (&self.write, Events::WRITE),
         };
         let watcher = match cell.get() {
@@ -230,7 +233,12 @@ impl RawSocket {
             match operation(&socket) {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock && may_wait => {}
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                result => return result,
+                result => {
+                    if matches!(direction, Direction::Write) {
+                        self.emptied.this_has_sent();
+                    }
+                    return result;
+                }
             }
             match &mut stuck {
                 None => stuck = Some(Stuck::new(direction)),
@@ -258,9 +266,8 @@ impl RawSocket {
         })
     }
 
-    /// Reads into a buffer of `len` bytes, which is not 0. If the last read has not filled its buffer, it waits first:
-    /// this saves a call of the system that would most likely fail with `EAGAIN`, and misses nothing, as the loop is
-    /// level-triggered.
+    /// Reads into a buffer of `len` bytes, which is not 0. If nothing can have come since the last read, it waits
+    /// first.
     #[track_caller]
     pub(super) fn read(
         &self,
@@ -268,7 +275,7 @@ impl RawSocket {
         operation: impl FnMut(&socket2::Socket) -> io::Result<usize>,
     ) -> io::Result<usize> {
         let timeout = self.timeout(Direction::Read);
-        if timeout != Some(0.0) && !self.more_to_read.get() {
+        if timeout != Some(0.0) && self.emptied.is_still() {
             match self.park(Direction::Read, timeout) {
                 // The hub cannot wait, but it may read the data that are there already.
                 Err(e) if hub_cannot_wait(&e) => {}
@@ -276,7 +283,7 @@ impl RawSocket {
             }
         }
         let n = self.retry(Direction::Read, operation)?;
-        self.more_to_read.set(n == len);
+        self.emptied.was_read(n < len);
         Ok(n)
     }
 

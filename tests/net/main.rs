@@ -1,6 +1,7 @@
 //! Tests of sockets and servers.
 
 mod differential;
+mod emptied;
 mod ends;
 mod families;
 mod python_calls;

@@ -14,6 +14,7 @@ impl RawSocket {
     /// while it is full has none.
     pub(in crate::socket) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.socket()?.shutdown(how)?;
+        self.emptied.this_has_ended();
         let directions: &[Direction] = match how {
             Shutdown::Read => &[Direction::Read],
             Shutdown::Write => &[Direction::Write],
@@ -50,6 +51,7 @@ impl RawSocket {
         let Some(socket) = self.socket.take() else {
             return;
         };
+        self.emptied.this_has_ended();
         self.end_waits_and_then(move || drop(socket));
     }
 
