@@ -10,7 +10,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-int echo_serve (int listener);
+int echo_serve (int listener, size_t bytes);
+int echo_serve_datagrams (int fd, size_t bytes);
+
+/* All callbacks share one buffer, as each is done with it when it returns. */
+static char *buffer;
+static size_t buffer_size;
 
 static void
 end (struct ev_loop *loop, ev_io *w)
@@ -46,8 +51,7 @@ send_all (int fd, const char *bytes, size_t len)
 static void
 on_readable (struct ev_loop *loop, ev_io *w, int revents)
 {
-  char buffer[4096];
-  ssize_t got = recv (w->fd, buffer, sizeof buffer, 0);
+  ssize_t got = recv (w->fd, buffer, buffer_size, 0);
   (void)revents;
   if (got < 0 && (errno == EAGAIN || errno == EINTR))
     return;
@@ -74,16 +78,42 @@ on_connection (struct ev_loop *loop, ev_io *w, int revents)
   ev_io_start (loop, connection);
 }
 
-/* Serves the connections of a non-blocking listener; returns only if there is no loop. */
-int
-echo_serve (int listener)
+static void
+on_datagram (struct ev_loop *loop, ev_io *w, int revents)
+{
+  struct sockaddr_storage from;
+  socklen_t len = sizeof from;
+  ssize_t got = recvfrom (w->fd, buffer, buffer_size, 0, (struct sockaddr *)&from, &len);
+  (void)loop, (void)revents;
+  if (got >= 0)
+    sendto (w->fd, buffer, got, MSG_NOSIGNAL, (struct sockaddr *)&from, len);
+}
+
+static int
+serve (int fd, size_t bytes, void (*callback) (struct ev_loop *, ev_io *, int))
 {
   struct ev_loop *loop = ev_default_loop (0);
-  ev_io accepting;
-  if (!loop)
+  ev_io watcher;
+  buffer = malloc (bytes);
+  buffer_size = bytes;
+  if (!loop || !buffer)
     return -1;
-  ev_io_init (&accepting, on_connection, listener, EV_READ);
-  ev_io_start (loop, &accepting);
+  ev_io_init (&watcher, callback, fd, EV_READ);
+  ev_io_start (loop, &watcher);
   ev_run (loop, 0);
   return 0;
+}
+
+/* Serves the connections of a non-blocking listener; returns only if there is no loop or no memory. */
+int
+echo_serve (int listener, size_t bytes)
+{
+  return serve (listener, bytes, on_connection);
+}
+
+/* Serves the datagrams of a non-blocking socket. */
+int
+echo_serve_datagrams (int fd, size_t bytes)
+{
+  return serve (fd, bytes, on_datagram);
 }

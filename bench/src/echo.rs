@@ -1,32 +1,35 @@
-//! `echo`: compares a TCP echo server of gevent for Rust with libev's callbacks in C, tokio (its current-thread
+//! `echo`: compares an echo server of gevent for Rust with libev's callbacks in C, tokio (its current-thread
 //! runtime), may (one worker), Go (one processor) and Python's gevent.
 //!
 //! Each server is a process of its own; all take turns, round by round. Where there are two processors, the
 //! server has one and the load the other.
 
 mod load;
+mod place;
 mod servers;
 
 use std::io;
-use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
 use load::{Figures, Load};
+use place::Place;
 
 use crate::Result;
 use crate::peers;
-use crate::process::{Server, free_address};
+use crate::process::Server;
 use crate::stats::{median, median_ratio};
 
 const USAGE: &str = "\
-usage: echo [--rounds N] [--seconds S] [--bytes N] [--connections N] [PEER]...
+usage: echo [--rounds N] [--seconds S] [--over TRANSPORT] [--bytes N] [--connections N] [--reconnect] [PEER]...
 
-  --rounds N        how often everything is measured (default 5)
-  --seconds S       how long each time (default 1)
-  --bytes N         in each message (default 64)
-  --connections N   at the same time; 1, 100 and 2000 in turn if not given
-  PEER              c, tokio, may, go, python; all if none is given";
+  --rounds N         how often everything is measured (default 5)
+  --seconds S        how long each time (default 1)
+  --over TRANSPORT   tcp (default), unix or udp
+  --bytes N          in each message (default 64)
+  --connections N    at the same time; 1, 100 and 2000 in turn if not given
+  --reconnect        a new connection for each message
+  PEER               c, tokio, may, go, python; all if none is given";
 
 /// The argument that makes this program one of the servers.
 const SERVE: &str = "--serve";
@@ -37,17 +40,17 @@ struct Peer {
     name: &'static str,
     /// How large our CPU time may be at most, as a share of the peer's.
     budget: Option<f64>,
-    /// The command that runs the server; the address is added to it.
+    /// The command that runs the server; the place and the size of its buffers are added to it.
     command: Vec<String>,
 }
 
 pub(crate) fn run(arguments: &[String]) -> Result {
-    if let [option, peer, address] = arguments
+    if let [option, peer, place, bytes] = arguments
         && option == SERVE
     {
-        return servers::serve(peer, address.parse()?);
+        return servers::serve(peer, &place.parse()?, bytes.parse()?);
     }
-    let (mut rounds, mut seconds, mut bytes) = (5_usize, 1.0, 64);
+    let (mut rounds, mut seconds, mut bytes, mut over, mut reconnect) = (5_usize, 1.0, 64, "tcp", false);
     let (mut connections, mut names) = (vec![1, 100, 2000], Vec::new());
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
@@ -55,8 +58,10 @@ pub(crate) fn run(arguments: &[String]) -> Result {
         match &**argument {
             "--rounds" => rounds = value()?.parse()?,
             "--seconds" => seconds = value()?.parse()?,
+            "--over" => over = value()?,
             "--bytes" => bytes = value()?.parse()?,
             "--connections" => connections = vec![value()?.parse()?],
+            "--reconnect" => reconnect = true,
             name => names.push(name),
         }
     }
@@ -69,9 +74,10 @@ pub(crate) fn run(arguments: &[String]) -> Result {
         let load = Load {
             connections,
             bytes,
+            reconnect,
             time: Duration::try_from_secs_f64(seconds)?,
         };
-        compare(&peers, &load, rounds)?;
+        compare(&peers, over, &load, rounds)?;
     }
     Ok(())
 }
@@ -122,12 +128,12 @@ fn peers(names: &[&str]) -> Result<Vec<Peer>> {
 }
 
 /// Measures all servers with this load, and prints a table.
-fn compare(peers: &[Peer], load: &Load, rounds: usize) -> Result {
+fn compare(peers: &[Peer], over: &str, load: &Load, rounds: usize) -> Result {
     let mut measured: Vec<Vec<Figures>> = peers.iter().map(|_| Vec::new()).collect();
     let mut memory = vec![0.0; peers.len()];
     for _ in 0..rounds {
         for (index, peer) in peers.iter().enumerate() {
-            let (figures, peak) = measure(peer, load)?;
+            let (figures, peak) = measure(peer, over, load)?;
             measured[index].push(figures);
             memory[index] = peak;
         }
@@ -135,12 +141,19 @@ fn compare(peers: &[Peer], load: &Load, rounds: usize) -> Result {
     let column =
         |index: usize, figure: fn(&Figures) -> f64| -> Vec<f64> { measured[index].iter().map(figure).collect() };
     println!(
-        "{} connections, {} bytes, median of {rounds} rounds of {:?}",
-        load.connections, load.bytes, load.time
+        "{over}, {} connections{}, {} bytes, median of {rounds} rounds of {:?}",
+        load.connections,
+        if load.reconnect {
+            " made anew for each message"
+        } else {
+            ""
+        },
+        load.bytes,
+        load.time
     );
     println!(
         "    {:14} {:>10} {:>9} {:>9} {:>9} {:>11}   we take of its CPU time",
-        "", "requests/s", "median us", "99 % us", "peak MiB", "CPU us each"
+        "", "requests/s", "median us", "99 % us", "KiB each", "CPU us each"
     );
     for (index, peer) in peers.iter().enumerate() {
         let middle = |figure| median(&column(index, figure));
@@ -166,21 +179,29 @@ fn compare(peers: &[Peer], load: &Load, rounds: usize) -> Result {
     Ok(())
 }
 
-/// Runs the server and puts the load on it. Returns the figures and the server's peak memory in MiB.
-fn measure(peer: &Peer, load: &Load) -> Result<(Figures, f64)> {
-    let address = free_address()?;
+/// Runs the server and puts the load on it. Returns the figures, and how many KiB of memory the server has taken at most
+/// for each connection.
+fn measure(peer: &Peer, over: &str, load: &Load) -> Result<(Figures, f64)> {
+    let place = Place::free(over)?;
     let mut command = Command::new(&peer.command[0]);
-    command.args(&peer.command[1..]).arg(SocketAddr::to_string(&address));
+    // 64 bytes are read into buffers of a usual size; the largest messages come in one piece.
+    let buffer = load.bytes.max(4096);
+    command
+        .args(&peer.command[1..])
+        .args([place.to_string(), buffer.to_string()]);
     let processors = processors()?;
     // The server inherits the processor.
     run_on(&processors[..1])?;
-    let server = Server::start(&mut command, address);
+    let server = Server::start_until(&mut command, place.clone(), || place.answers());
     run_on(processors.get(1..2).unwrap_or(&processors[..1]))?;
     let measured = server.and_then(|server| {
-        let figures = load.run(address, || server.cpu_time())?;
-        Ok((figures, server.peak_memory().unwrap_or(f64::NAN)))
+        let before = server.peak_memory().unwrap_or(f64::NAN);
+        let figures = load.run(&server.address, || server.cpu_time())?;
+        let after = server.peak_memory().unwrap_or(f64::NAN);
+        Ok((figures, (after - before) * 1024.0 / load.connections as f64))
     });
     run_on(&processors)?;
+    place.clear();
     measured.map_err(|error: Box<dyn std::error::Error>| format!("{}: {error}", peer.name).into())
 }
 

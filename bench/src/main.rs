@@ -37,7 +37,7 @@ const SUBCOMMANDS: [Subcommand; 6] = [
     },
     Subcommand {
         name: "echo",
-        about: "a TCP echo server beside libev in C, tokio, may, Go and Python's gevent",
+        about: "an echo server over TCP, Unix or UDP sockets beside libev in C, tokio, may, Go and Python's gevent",
         run: echo::run,
     },
     Subcommand {

@@ -1,5 +1,6 @@
 //! The programs that take part, as child processes that end with this one.
 
+use std::fmt::Display;
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -9,14 +10,21 @@ use std::time::{Duration, Instant};
 use crate::Result;
 
 /// A server that runs until this is dropped.
-pub(crate) struct Server {
+pub(crate) struct Server<A = SocketAddr> {
     child: Child,
-    pub(crate) address: SocketAddr,
+    pub(crate) address: A,
 }
 
 impl Server {
     /// Starts the program, which is to listen at `address`, and waits until it does.
     pub(crate) fn start(command: &mut Command, address: SocketAddr) -> Result<Server> {
+        Server::start_until(command, address, || TcpStream::connect(address).is_ok())
+    }
+}
+
+impl<A: Display> Server<A> {
+    /// Starts the program, which is to listen at `address`, and waits until it `listens`.
+    pub(crate) fn start_until(command: &mut Command, address: A, listens: impl Fn() -> bool) -> Result<Server<A>> {
         let name = command.get_program().to_string_lossy().into_owned();
         let child = command
             .stdin(Stdio::null())
@@ -26,12 +34,12 @@ impl Server {
             .map_err(|error| format!("cannot run {name}: {error}"))?;
         let mut server = Server { child, address };
         let deadline = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(address).is_err() {
+        while !listens() {
             if let Some(status) = server.child.try_wait()? {
                 return Err(format!("{name} ended with {status}").into());
             }
             if Instant::now() > deadline {
-                return Err(format!("{name} does not listen at {address}").into());
+                return Err(format!("{name} does not listen at {}", server.address).into());
             }
             sleep(Duration::from_millis(5));
         }
@@ -84,7 +92,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl<A> Drop for Server<A> {
     fn drop(&mut self) {
         // An error means that the server has ended already.
         let _ = self.child.kill();

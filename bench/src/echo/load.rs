@@ -1,12 +1,14 @@
-//! The load: a number of connections, each of which sends a message, waits until it has come back, and repeats that.
+//! The load: a number of clients, each of which sends a message, waits until it has come back, and repeats that.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
+use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use socket2::Socket;
+use std::os::fd::AsRawFd;
 
+use super::place::Place;
 use crate::Result;
 
 /// The settings of a load.
@@ -14,6 +16,8 @@ use crate::Result;
 pub(super) struct Load {
     pub(super) connections: usize,
     pub(super) bytes: usize,
+    /// Whether each message has a connection of its own.
+    pub(super) reconnect: bool,
     /// For how long it is measured.
     pub(super) time: Duration,
 }
@@ -29,33 +33,36 @@ pub(super) struct Figures {
     pub(super) latency_99: f64,
 }
 
-struct Connection {
-    stream: TcpStream,
+struct Client {
+    socket: Socket,
+    sent: usize,
     received: usize,
     sent_at: Instant,
 }
 
+/// After so long without any answer each client sends its message again, as datagrams may be lost.
+const LOST: Duration = Duration::from_millis(200);
+
 impl Load {
     /// Puts the load on a server; `server_cpu` tells the CPU time that it has used.
-    pub(super) fn run(
-        &self,
-        server: SocketAddr,
-        mut server_cpu: impl FnMut() -> std::io::Result<Duration>,
-    ) -> Result<Figures> {
+    pub(super) fn run(&self, place: &Place, mut server_cpu: impl FnMut() -> io::Result<Duration>) -> Result<Figures> {
         let mut poll = Poll::new()?;
-        let mut connections = self.connect(server, &poll)?;
         let message = vec![b'x'; self.bytes];
-        for connection in &mut connections {
-            connection.send(&message)?;
+        let clients: io::Result<Vec<Client>> = (0..self.connections)
+            .map(|token| Client::new(place, &poll, token))
+            .collect();
+        let mut clients = clients?;
+        for client in &mut clients {
+            client.begin(&message)?;
         }
         let mut buffer = vec![0; 64 * 1024];
         let mut events = Events::with_capacity(1024);
-        // The measurement starts a while after the load, when all connections are busy.
+        // The measurement starts a while after the load, when all clients are busy.
         let mut start = Instant::now() + self.time / 5;
         let mut cpu_before = None;
         let mut latencies = Vec::with_capacity(1 << 20);
         loop {
-            poll.poll(&mut events, Some(Duration::from_millis(100)))?;
+            poll.poll(&mut events, Some(LOST))?;
             let now = Instant::now();
             if now >= start && cpu_before.is_none() {
                 latencies.clear();
@@ -65,12 +72,24 @@ impl Load {
             if now >= start + self.time {
                 break;
             }
-            for event in &events {
-                let connection = &mut connections[event.token().0];
-                if connection.receive(&mut buffer, self.bytes)? {
-                    latencies.push(connection.sent_at.elapsed().as_secs_f64() * 1e6);
-                    connection.send(&message)?;
+            if events.is_empty() {
+                for client in &mut clients {
+                    client.begin(&message)?;
                 }
+            }
+            for event in &events {
+                let client = &mut clients[event.token().0];
+                client.send(&message)?;
+                if !client.receive(&mut buffer, self.bytes)? {
+                    continue;
+                }
+                latencies.push(client.sent_at.elapsed().as_secs_f64() * 1e6);
+                if self.reconnect {
+                    // A reset leaves no port behind.
+                    client.socket.set_linger(Some(Duration::ZERO))?;
+                    *client = Client::new(place, &poll, event.token().0)?;
+                }
+                client.begin(&message)?;
             }
         }
         let (seconds, cpu_after) = (start.elapsed().as_secs_f64(), server_cpu()?);
@@ -84,37 +103,46 @@ impl Load {
             latency_99: at(0.99).ok_or("no answers")?,
         })
     }
-
-    fn connect(&self, server: SocketAddr, poll: &Poll) -> Result<Vec<Connection>> {
-        let one = |token| {
-            let stream = std::net::TcpStream::connect(server)?;
-            stream.set_nodelay(true)?;
-            stream.set_nonblocking(true)?;
-            let mut stream = TcpStream::from_std(stream);
-            poll.registry()
-                .register(&mut stream, Token(token), Interest::READABLE)?;
-            Ok(Connection {
-                stream,
-                received: 0,
-                sent_at: Instant::now(),
-            })
-        };
-        (0..self.connections).map(one).collect()
-    }
 }
 
-impl Connection {
-    /// Sends a message. The socket has room for it, as the message is small, and the one before has come back.
-    fn send(&mut self, message: &[u8]) -> Result {
-        self.received = 0;
+impl Client {
+    fn new(place: &Place, poll: &Poll, token: usize) -> io::Result<Client> {
+        let socket = Socket::from(place.connect()?);
+        socket.set_nonblocking(true)?;
+        let both = Interest::READABLE | Interest::WRITABLE;
+        poll.registry()
+            .register(&mut SourceFd(&socket.as_raw_fd()), Token(token), both)?;
+        Ok(Client {
+            socket,
+            sent: 0,
+            received: 0,
+            sent_at: Instant::now(),
+        })
+    }
+
+    /// Begins to send a message.
+    fn begin(&mut self, message: &[u8]) -> io::Result<()> {
+        (self.sent, self.received) = (0, 0);
         self.sent_at = Instant::now();
-        Ok(self.stream.write_all(message)?)
+        self.send(message)
+    }
+
+    /// Sends what is left of the message, as far as there is room.
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        while self.sent < message.len() {
+            match self.socket.write(&message[self.sent..]) {
+                Ok(n) => self.sent += n,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Reads what has come. Returns whether the whole message is back.
     fn receive(&mut self, buffer: &mut [u8], bytes: usize) -> Result<bool> {
         while self.received < bytes {
-            match self.stream.read(buffer) {
+            match self.socket.read(buffer) {
                 Ok(0) => return Err("the server has closed a connection".into()),
                 Ok(n) => self.received += n,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
