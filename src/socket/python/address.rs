@@ -7,7 +7,7 @@ use std::{fmt, io};
 
 use socket2::SockAddr;
 
-use crate::resolver::Endpoint;
+use crate::resolver::{Address, Endpoint};
 
 /// The address of a [`Socket`](super::Socket). Python has tuples, texts and bytes instead, by the family.
 ///
@@ -195,6 +195,19 @@ impl From<&Path> for SocketAddress {
 impl From<PathBuf> for SocketAddress {
     fn from(path: PathBuf) -> Self {
         SocketAddress::Unix(path)
+    }
+}
+
+/// What [`getsockname`](super::Socket::getsockname) returns, for [`create_connection`](super::create_connection). That of
+/// another family than `AF_INET` and `AF_INET6` stands for no address at all.
+impl Address for SocketAddress {
+    fn into_endpoint(self) -> Endpoint {
+        match self {
+            SocketAddress::Host(host, port) => (host, port).into_endpoint(),
+            SocketAddress::Inet(address) => address.into_endpoint(),
+            SocketAddress::Inet6(address) => address.into_endpoint(),
+            SocketAddress::Unix(_) | SocketAddress::Other(_) => Endpoint::Known(Vec::new()),
+        }
     }
 }
 
