@@ -24,6 +24,7 @@ mod gevent_parity {
     pub(crate) mod channel_ping_pong;
     pub(crate) mod channel_timeout;
     mod common;
+    mod common_sockets;
     pub(crate) mod error_contexts;
     pub(crate) mod error_handle;
     pub(crate) mod error_hook;
@@ -194,6 +195,14 @@ mod gevent_parity {
     pub(crate) mod sleep_negative;
     pub(crate) mod sleep_wakes_in_order;
     pub(crate) mod sleep_without_ref;
+    pub(crate) mod socket_close_accept;
+    pub(crate) mod socket_close_connect;
+    pub(crate) mod socket_close_recv;
+    pub(crate) mod socket_close_send;
+    pub(crate) mod socket_shutdown;
+    pub(crate) mod socket_timeout_zero;
+    pub(crate) mod socket_timeouts;
+    pub(crate) mod socket_two_users;
     pub(crate) mod spawn_in_finally;
     pub(crate) mod spawn_later_get;
     pub(crate) mod spawn_many_order;
@@ -454,13 +463,21 @@ scenarios! {
     semaphore_overtaking
     semaphore_racing
     semaphore_wait
-    signal_getcurrent
     server_members
+    signal_getcurrent
     signal_handler
     sleep0_interleaving
     sleep_negative
     sleep_wakes_in_order
     sleep_without_ref
+    socket_close_accept
+    socket_close_connect
+    socket_close_recv
+    socket_close_send
+    socket_shutdown
+    socket_timeout_zero
+    socket_timeouts
+    socket_two_users
     spawn_in_finally
     spawn_later_get
     spawn_many_order
@@ -571,7 +588,7 @@ fn none_is_forgotten() -> Result {
     let scripts: BTreeSet<String> = fs::read_dir(folder())?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter_map(|file| Some(file.strip_suffix(".py")?.to_owned()))
-        .filter(|name| name != "common")
+        .filter(|name| !name.starts_with("common"))
         .collect();
     let ports = SCENARIOS.iter().map(|s| s.name.to_owned()).collect();
     if scripts != ports {
