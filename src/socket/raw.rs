@@ -202,15 +202,16 @@ impl RawSocket {
         self.hub.wait_on_watcher_unless(watcher, timeout, is_shut_down)
     }
 
-    /// Calls `operation` until it does not fail with `WouldBlock`, and waits for the socket before each further call.
+    /// Calls `operation` until it does not fail with `WouldBlock`, and waits for the socket before each further call. A
+    /// timeout that is changed meanwhile holds from the next wait on.
     #[track_caller]
     pub(super) fn retry<T: AtEnd>(
         &self,
         direction: Direction,
         operation: impl FnMut(&socket2::Socket) -> io::Result<T>,
     ) -> io::Result<T> {
-        let timeout = self.timeout(direction);
-        self.retry_within(direction, timeout != Some(0.0), || timeout, operation)
+        let timeout = || self.timeout(direction);
+        self.retry_within(direction, || timeout() != Some(0.0), timeout, operation)
     }
 
     /// As [`retry`](RawSocket::retry), but waits only if it `may_wait`, and at most for the seconds that `left` returns
@@ -220,18 +221,18 @@ impl RawSocket {
     pub(super) fn retry_within<T: AtEnd>(
         &self,
         direction: Direction,
-        may_wait: bool,
+        may_wait: impl Fn() -> bool,
         left: impl Fn() -> Option<f64>,
         mut operation: impl FnMut(&socket2::Socket) -> io::Result<T>,
     ) -> io::Result<T> {
         let mut stuck = None;
         loop {
-            if may_wait {
+            if may_wait() {
                 self.hub.give_turn().map_err(|e| self.io_error(e))?;
             }
             let socket = self.socket()?;
             match operation(&socket) {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock && may_wait => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock && may_wait() => {}
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 result => {
                     if matches!(direction, Direction::Write) {

@@ -161,9 +161,12 @@ impl Socket {
             return Err(TimedOut.into());
         }
         let left = || deadline.left().map(|left| left.max(0.0));
-        self.0.retry_within(Direction::Write, may_wait, left, |socket| {
-            socket.send_with_flags(data, flags | NO_SIGNAL)
-        })
+        self.0.retry_within(
+            Direction::Write,
+            || may_wait,
+            left,
+            |socket| socket.send_with_flags(data, flags | NO_SIGNAL),
+        )
     }
 
     /// Sends data to an address. Returns the number of bytes.
