@@ -199,7 +199,16 @@ mod gevent_parity {
     pub(crate) mod socket_close_connect;
     pub(crate) mod socket_close_recv;
     pub(crate) mod socket_close_send;
+    pub(crate) mod socket_connect_refused;
+    pub(crate) mod socket_detach;
+    pub(crate) mod socket_dup;
+    pub(crate) mod socket_half_close;
+    pub(crate) mod socket_kill;
+    pub(crate) mod socket_reset;
+    pub(crate) mod socket_sendall;
     pub(crate) mod socket_shutdown;
+    pub(crate) mod socket_timeout_changed;
+    pub(crate) mod socket_timeout_objects;
     pub(crate) mod socket_timeout_zero;
     pub(crate) mod socket_timeouts;
     pub(crate) mod socket_two_users;
@@ -474,7 +483,16 @@ scenarios! {
     socket_close_connect
     socket_close_recv
     socket_close_send
+    socket_connect_refused
+    socket_detach
+    socket_dup
+    socket_half_close
+    socket_kill
+    socket_reset
+    socket_sendall
     socket_shutdown
+    socket_timeout_changed
+    socket_timeout_objects
     socket_timeout_zero
     socket_timeouts
     socket_two_users

@@ -75,6 +75,7 @@ pub(crate) fn number_name(number: i32) -> String {
         libc::EAGAIN => "EAGAIN",
         libc::EALREADY => "EALREADY",
         libc::EBADF => "EBADF",
+        libc::ECONNABORTED => "ECONNABORTED",
         libc::ECONNREFUSED => "ECONNREFUSED",
         libc::ECONNRESET => "ECONNRESET",
         libc::EDESTADDRREQ => "EDESTADDRREQ",
