@@ -204,6 +204,9 @@ mod gevent_parity {
     pub(crate) mod socket_dup;
     pub(crate) mod socket_half_close;
     pub(crate) mod socket_kill;
+    pub(crate) mod socket_makefile;
+    pub(crate) mod socket_makefile_lines;
+    pub(crate) mod socket_makefile_timeout;
     pub(crate) mod socket_reset;
     pub(crate) mod socket_sendall;
     pub(crate) mod socket_shutdown;
@@ -212,6 +215,9 @@ mod gevent_parity {
     pub(crate) mod socket_timeout_zero;
     pub(crate) mod socket_timeouts;
     pub(crate) mod socket_two_users;
+    pub(crate) mod socket_udp;
+    pub(crate) mod socket_unix;
+    pub(crate) mod socket_unix_datagram;
     pub(crate) mod spawn_in_finally;
     pub(crate) mod spawn_later_get;
     pub(crate) mod spawn_many_order;
@@ -488,6 +494,9 @@ scenarios! {
     socket_dup
     socket_half_close
     socket_kill
+    socket_makefile
+    socket_makefile_lines
+    socket_makefile_timeout
     socket_reset
     socket_sendall
     socket_shutdown
@@ -496,6 +505,9 @@ scenarios! {
     socket_timeout_zero
     socket_timeouts
     socket_two_users
+    socket_udp
+    socket_unix
+    socket_unix_datagram
     spawn_in_finally
     spawn_later_get
     spawn_many_order

@@ -29,7 +29,7 @@ def shown(result):
     if isinstance(result, bool):
         return flag(result)
     if isinstance(result, bytes):
-        return f'"{result.decode()}"'
+        return '"' + result.decode().replace("\n", "\\n") + '"'
     return str(result)
 
 

@@ -39,7 +39,7 @@ impl Shown for () {
 
 impl Shown for Vec<u8> {
     fn shown(self) -> String {
-        format!("\"{}\"", String::from_utf8_lossy(&self))
+        format!("\"{}\"", String::from_utf8_lossy(&self).replace('\n', "\\n"))
     }
 }
 
