@@ -378,18 +378,26 @@ impl RawSocket {
         }
     }
 
-    /// Connects, and waits until that is done, for `timeout` seconds at most.
+    /// Connects, and waits until that is done, for `timeout` seconds at most. The system is asked once more after the
+    /// wait, as in gevent: only this tells it that the socket is connected, so that it refuses to connect again.
     #[track_caller]
     pub(super) fn connect(&self, address: &SockAddr, timeout: Option<f64>) -> io::Result<()> {
-        match self.socket()?.connect(address) {
-            Err(e) if matches!(e.raw_os_error(), Some(libc::EINPROGRESS | libc::EALREADY | libc::EINTR)) => {
-                if timeout == Some(0.0) {
-                    return Err(io::Error::from_raw_os_error(libc::EAGAIN));
-                }
-                self.wait(Direction::Write, timeout)?;
-                self.socket()?.take_error()?.map_or(Ok(()), Err)
+        let (deadline, mut waited) = (Deadline::after(timeout), false);
+        loop {
+            match self.socket()?.connect(address).map_err(|e| (e.raw_os_error(), e)) {
+                Ok(()) => return Ok(()),
+                Err((Some(libc::EINPROGRESS | libc::EALREADY | libc::EINTR), _)) => {}
+                Err((Some(libc::EISCONN), _)) if waited => return Ok(()),
+                Err((_, error)) => return Err(error),
             }
-            connected => connected,
+            if timeout == Some(0.0) {
+                return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+            }
+            self.wait(Direction::Write, deadline.left().map(|left| left.max(0.0)))?;
+            waited = true;
+            if let Some(error) = self.socket()?.take_error()? {
+                return Err(error);
+            }
         }
     }
 
