@@ -86,7 +86,7 @@ fn connect_one(address: SocketAddress, settings: &CreateConnection) -> io::Resul
         SocketAddress::Inet6(_) => libc::AF_INET6,
         _ => libc::AF_INET,
     };
-    let socket = Socket::new(family, libc::SOCK_STREAM, 0)?;
+    let socket = Socket::new(family, libc::SOCK_STREAM, libc::IPPROTO_TCP)?;
     socket.settimeout(settings.timeout)?;
     if let Some(source) = &settings.source_address {
         socket.bind(source)?;
