@@ -195,21 +195,30 @@ mod gevent_parity {
     pub(crate) mod sleep_negative;
     pub(crate) mod sleep_wakes_in_order;
     pub(crate) mod sleep_without_ref;
+    pub(crate) mod socket_acceptors;
+    pub(crate) mod socket_cancel_wait;
     pub(crate) mod socket_close_accept;
     pub(crate) mod socket_close_connect;
     pub(crate) mod socket_close_recv;
     pub(crate) mod socket_close_send;
+    pub(crate) mod socket_closed;
     pub(crate) mod socket_connect_refused;
+    pub(crate) mod socket_create_connection;
+    pub(crate) mod socket_create_server;
     pub(crate) mod socket_detach;
     pub(crate) mod socket_dup;
     pub(crate) mod socket_half_close;
+    pub(crate) mod socket_into;
     pub(crate) mod socket_kill;
     pub(crate) mod socket_makefile;
     pub(crate) mod socket_makefile_lines;
     pub(crate) mod socket_makefile_timeout;
+    pub(crate) mod socket_pairs;
+    pub(crate) mod socket_peek;
     pub(crate) mod socket_reset;
     pub(crate) mod socket_sendall;
     pub(crate) mod socket_shutdown;
+    pub(crate) mod socket_states;
     pub(crate) mod socket_timeout_changed;
     pub(crate) mod socket_timeout_objects;
     pub(crate) mod socket_timeout_zero;
@@ -218,6 +227,7 @@ mod gevent_parity {
     pub(crate) mod socket_udp;
     pub(crate) mod socket_unix;
     pub(crate) mod socket_unix_datagram;
+    pub(crate) mod socket_wake_order;
     pub(crate) mod spawn_in_finally;
     pub(crate) mod spawn_later_get;
     pub(crate) mod spawn_many_order;
@@ -485,21 +495,30 @@ scenarios! {
     sleep_negative
     sleep_wakes_in_order
     sleep_without_ref
+    socket_acceptors
+    socket_cancel_wait
     socket_close_accept
     socket_close_connect
     socket_close_recv
     socket_close_send
+    socket_closed
     socket_connect_refused
+    socket_create_connection
+    socket_create_server
     socket_detach
     socket_dup
     socket_half_close
+    socket_into
     socket_kill
     socket_makefile
     socket_makefile_lines
     socket_makefile_timeout
+    socket_pairs
+    socket_peek
     socket_reset
     socket_sendall
     socket_shutdown
+    socket_states
     socket_timeout_changed
     socket_timeout_objects
     socket_timeout_zero
@@ -508,6 +527,7 @@ scenarios! {
     socket_udp
     socket_unix
     socket_unix_datagram
+    socket_wake_order
     spawn_in_finally
     spawn_later_get
     spawn_many_order

@@ -9,18 +9,18 @@ use gevent::{Exception, Greenlet, spawn};
 use super::common::name;
 
 /// Prints what has come of a call: its result or its error.
-pub(crate) fn says<T: Shown>(what: &str, result: io::Result<T>) {
+pub(crate) fn says<T: Shown, E: Into<Exception>>(what: &str, result: Result<T, E>) {
     match result {
         Ok(value) => println!("{what}: {}", value.shown()),
-        Err(error) => println!("{what}: {}", why(error)),
+        Err(error) => println!("{what}: {}", why(error.into())),
     }
 }
 
 /// Has a greenlet make a call on a socket, and print what comes of it.
-pub(crate) fn waits<T: Shown>(
+pub(crate) fn waits<T: Shown, E: Into<Exception>>(
     what: &'static str,
     socket: &Socket,
-    call: impl FnOnce(&Socket) -> io::Result<T> + 'static,
+    call: impl FnOnce(&Socket) -> Result<T, E> + 'static,
 ) -> Greenlet<()> {
     let socket = socket.clone();
     spawn(move || says(what, call(&socket)))
@@ -55,16 +55,17 @@ macro_rules! shown_as_displayed {
 shown_as_displayed!(bool usize i32 u64 String &'static str);
 
 /// The name of an error: that of its number, `timed out`, or its type.
-pub(crate) fn why(error: io::Error) -> String {
-    let inside = error.get_ref().and_then(|inside| inside.downcast_ref::<SendAllError>());
-    let system = inside.map_or(&error, |inside| &inside.source);
-    if let Some(number) = system.raw_os_error() {
+pub(crate) fn why(error: Exception) -> String {
+    let of_sendall = error.downcast_ref::<SendAllError>().map(|error| &error.source);
+    let system = of_sendall.or_else(|| error.downcast_ref::<io::Error>());
+    if let Some(number) = system.and_then(io::Error::raw_os_error) {
         return number_name(number);
     }
-    if system.get_ref().is_some_and(|inside| inside.is::<TimedOut>()) {
+    let inside = system.and_then(io::Error::get_ref);
+    if error.is::<TimedOut>() || inside.is_some_and(|inside| inside.is::<TimedOut>()) {
         return "timed out".to_owned();
     }
-    name(&Exception::from(error))
+    name(&error)
 }
 
 pub(crate) fn number_name(number: i32) -> String {

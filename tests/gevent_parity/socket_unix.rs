@@ -1,7 +1,7 @@
 //! Unix sockets at abstract names.
 
 use gevent::sleep;
-use gevent::socket::{AF_UNIX, SOCK_STREAM, Socket, SocketAddress};
+use gevent::socket::{AF_UNIX, SOCK_STREAM, Socket};
 
 use super::common::TestResult;
 use super::common_sockets::{says, waits};
@@ -37,7 +37,9 @@ pub(crate) fn main() -> TestResult {
     // The name is free when the listener is closed. Those in its queue are told.
     let waiting = unix()?;
     waiting.connect(name)?;
-    let acceptor = waits("acceptor", &server, |s| Ok(s.accept()?.1 == SocketAddress::from("")));
+    let acceptor = waits("acceptor", &server, |s| {
+        s.accept().map(|(_, address)| address == "".into())
+    });
     acceptor.join()?;
     let waiting = unix()?;
     waiting.connect(name)?;
