@@ -1,9 +1,14 @@
 //! Tests of sockets and servers.
 
+mod cpython_files;
+mod cpython_more;
+mod cpython_servers;
+mod cpython_tcp;
 mod differential;
 mod emptied;
 mod ends;
 mod families;
+mod gevent_more;
 mod python_calls;
 mod python_differential;
 mod python_socket;

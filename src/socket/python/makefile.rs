@@ -59,7 +59,8 @@ impl Socket {
         self.makefile_with_buffering(mode, BUFFER)
     }
 
-    /// [`makefile`](Socket::makefile) with the size of the buffers; without any for 0.
+    /// [`makefile`](Socket::makefile) with the size of the buffers; without any for 0. Such a file takes no more from the
+    /// socket than it returns: lines byte by byte, as in Python.
     ///
     /// # Errors
     /// As for `makefile`.
@@ -73,7 +74,8 @@ impl Socket {
         let reads = mode.contains('r') || !writes;
         let end = || SocketIo::new(&self.0);
         Ok(SocketFile {
-            reader: reads.then(|| BufReader::with_capacity(buffering, end())),
+            // Without a byte of place there would be no lines.
+            reader: reads.then(|| BufReader::with_capacity(buffering.max(1), end())),
             writer: writes.then(|| BufWriter::with_capacity(buffering, end())),
         })
     }
