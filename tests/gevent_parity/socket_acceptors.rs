@@ -5,7 +5,7 @@ use gevent::socket::{Socket, create_connection};
 use gevent::{Wait, wait_with};
 
 use super::common::TestResult;
-use super::common_sockets::{listener, says, waits};
+use super::common_sockets::{listener, says, undisturbed, waits};
 
 fn all_accept(copies: &[Socket]) -> Result<Vec<Greenlet<()>>, Exception> {
     let names = ["acceptor 0", "acceptor 1", "acceptor 2"];
@@ -17,6 +17,7 @@ fn all_accept(copies: &[Socket]) -> Result<Vec<Greenlet<()>>, Exception> {
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let server = listener()?;
     let address = server.getsockname()?;
     let copies = [server.clone(), server.dup()?, server.dup()?];

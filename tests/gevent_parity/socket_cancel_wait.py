@@ -4,7 +4,9 @@ import gevent
 from gevent import socket
 from gevent.socket import cancel_wait, cancel_wait_ex, wait, wait_read, wait_readwrite, wait_write
 
-from common_sockets import fill, says
+from common_sockets import fill, says, undisturbed
+
+undisturbed()
 
 a, b = socket.socketpair()
 hub = gevent.get_hub()

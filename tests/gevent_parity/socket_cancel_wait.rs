@@ -5,7 +5,7 @@ use gevent::prelude::*;
 use gevent::socket::{cancel_wait, cancel_wait_ex, socketpair, wait, wait_read, wait_readwrite, wait_write};
 
 use super::common::TestResult;
-use super::common_sockets::{fill, says, waits};
+use super::common_sockets::{fill, says, undisturbed, waits};
 
 fn spawned_wait(watcher: &Io) -> Greenlet<()> {
     let watcher = watcher.clone();
@@ -13,6 +13,7 @@ fn spawned_wait(watcher: &Io) -> Greenlet<()> {
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let (a, b) = socketpair()?;
     let hub = get_hub();
     let readable = hub.loop_().io(a.fileno(), Events::READ)?;

@@ -3,7 +3,9 @@
 import gevent
 from gevent import socket
 
-from common_sockets import listener, says, waits
+from common_sockets import listener, says, undisturbed, waits
+
+undisturbed()
 
 server = listener()
 address = server.getsockname()

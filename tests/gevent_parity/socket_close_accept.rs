@@ -4,9 +4,10 @@ use gevent::sleep;
 use gevent::socket::create_connection;
 
 use super::common::TestResult;
-use super::common_sockets::{listener, says, waits};
+use super::common_sockets::{listener, says, undisturbed, waits};
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let server = listener()?;
     let address = server.getsockname()?;
     let acceptor = waits("accept", &server, |s| s.accept()?.0.recv(10));

@@ -3,7 +3,9 @@
 import gevent
 from gevent import socket
 
-from common_sockets import busy_listener, number_name, says, waits
+from common_sockets import busy_listener, number_name, says, undisturbed, waits
+
+undisturbed()
 
 server, client = busy_listener()
 address = server.getsockname()

@@ -4,9 +4,10 @@ use gevent::socket::{AF_INET, SOCK_STREAM, Socket, create_connection, create_con
 use gevent::{sleep, spawn};
 
 use super::common::TestResult;
-use super::common_sockets::{busy_listener, number_name, says, waits};
+use super::common_sockets::{busy_listener, number_name, says, undisturbed, waits};
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let (server, client) = busy_listener()?;
     let address = server.getsockname()?;
     let connect = {

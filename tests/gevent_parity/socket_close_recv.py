@@ -3,7 +3,9 @@
 import gevent
 from gevent import socket
 
-from common_sockets import connection, says, waits
+from common_sockets import connection, says, undisturbed, waits
+
+undisturbed()
 
 for what, call in [
     ("recv", lambda s: s.recv(10)),

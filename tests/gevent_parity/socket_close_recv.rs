@@ -6,7 +6,7 @@ use gevent::sleep;
 use gevent::socket::{MSG_PEEK, Socket};
 
 use super::common::TestResult;
-use super::common_sockets::{connection, says, waits};
+use super::common_sockets::{connection, says, undisturbed, waits};
 
 fn closes(what: &'static str, call: impl Fn(&Socket) -> io::Result<String> + Clone + 'static) -> TestResult {
     let (client, server) = connection()?;
@@ -22,6 +22,7 @@ fn closes(what: &'static str, call: impl Fn(&Socket) -> io::Result<String> + Clo
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let text = |data: Vec<u8>| String::from_utf8_lossy(&data).into_owned();
     closes("recv", move |s| s.recv(10).map(text))?;
     closes("recv_into", |s| s.recv_into(&mut [0; 10]).map(|n| n.to_string()))?;

@@ -4,7 +4,9 @@ import gevent
 from gevent import socket
 
 from common import flag
-from common_sockets import drain, fill, says, waits
+from common_sockets import drain, fill, says, undisturbed, waits
+
+undisturbed()
 
 for what, call in [
     ("send", lambda s: s.send(b"more")),

@@ -6,7 +6,7 @@ use gevent::prelude::*;
 use gevent::socket::{Socket, socketpair};
 
 use super::common::TestResult;
-use super::common_sockets::{drain, fill, says, waits};
+use super::common_sockets::{drain, fill, says, undisturbed, waits};
 
 fn closes(what: &'static str, call: impl Fn(&Socket) -> io::Result<()> + Clone + 'static) -> TestResult {
     let (a, b) = socketpair()?;
@@ -23,6 +23,7 @@ fn closes(what: &'static str, call: impl Fn(&Socket) -> io::Result<()> + Clone +
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     closes("send", |s| s.send(b"more").map(drop))?;
     closes("sendall", |s| s.sendall(b"more"))?;
     closes("sendall of much", |s| s.sendall(&vec![0; 10_000_000]))?;

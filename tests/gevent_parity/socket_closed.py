@@ -4,7 +4,9 @@ from gevent import socket
 from gevent.socket import SHUT_RDWR, SO_ERROR, SO_REUSEADDR, SOL_SOCKET
 
 from common import flag
-from common_sockets import connection, listener, number_name, says
+from common_sockets import connection, listener, number_name, says, undisturbed
+
+undisturbed()
 
 server = listener()
 closed, _other = connection()

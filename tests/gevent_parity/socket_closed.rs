@@ -6,9 +6,10 @@ use std::net::Shutdown;
 use gevent::socket::{AF_INET, SO_ERROR, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET};
 
 use super::common::TestResult;
-use super::common_sockets::{connection, listener, number_name, says};
+use super::common_sockets::{connection, listener, number_name, says, undisturbed};
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let server = listener()?;
     let (closed, _other) = connection()?;
     closed.close();

@@ -5,7 +5,9 @@ from gevent import socket
 from gevent.socket import SO_ERROR, SOL_SOCKET, wait_write
 
 from common import flag
-from common_sockets import listener, number_name, says, waits
+from common_sockets import listener, number_name, says, undisturbed, waits
+
+undisturbed()
 
 kept = socket.socket()
 kept.bind(("127.0.0.1", 0))

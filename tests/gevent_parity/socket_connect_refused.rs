@@ -6,13 +6,14 @@ use gevent::socket::{
 };
 
 use super::common::TestResult;
-use super::common_sockets::{listener, number_name, says, waits};
+use super::common_sockets::{listener, number_name, says, undisturbed, waits};
 
 fn socket() -> std::io::Result<Socket> {
     Socket::new(AF_INET, SOCK_STREAM, 0)
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let kept = socket()?;
     kept.bind(("127.0.0.1", 0))?;
     let address = kept.getsockname()?;

@@ -5,7 +5,9 @@ from gevent import Timeout, socket
 from gevent.socket import AF_INET, SOCK_STREAM, create_connection
 
 from common import flag, name
-from common_sockets import busy_listener, listener, says, why
+from common_sockets import busy_listener, listener, says, undisturbed, why
+
+undisturbed()
 
 
 def at(*addresses):

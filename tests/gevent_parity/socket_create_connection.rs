@@ -10,7 +10,7 @@ use gevent::socket::{
 };
 
 use super::common::{TestResult, name};
-use super::common_sockets::{busy_listener, listener, says, why};
+use super::common_sockets::{busy_listener, listener, says, undisturbed, why};
 
 /// What a name means: these addresses.
 fn at(sockets: &[&Socket]) -> io::Result<Vec<SocketAddr>> {
@@ -28,6 +28,7 @@ fn unused() -> io::Result<Socket> {
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let (server, other, nobody, nobody_too) = (listener()?, listener()?, unused()?, unused()?);
     let (busy, _client) = busy_listener()?;
 

@@ -10,7 +10,9 @@ from socket import SO_REUSEADDR, SO_REUSEPORT, SOL_SOCKET
 import gevent
 
 from common import flag, name
-from common_sockets import says, waits
+from common_sockets import says, undisturbed, waits
+
+undisturbed()
 
 server = socket.create_server(("127.0.0.1", 0))
 print("reuse:", flag(server.getsockopt(SOL_SOCKET, SO_REUSEADDR) != 0), flag(server.getsockopt(SOL_SOCKET, SO_REUSEPORT) != 0))

@@ -9,13 +9,14 @@ use gevent::socket::{
 };
 
 use super::common::{TestResult, show};
-use super::common_sockets::{says, waits};
+use super::common_sockets::{says, undisturbed, waits};
 
 fn is_set(socket: &Socket, option: i32) -> io::Result<bool> {
     Ok(socket.getsockopt(SOL_SOCKET, option)? != 0)
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let server = create_server(("127.0.0.1", 0))?;
     println!(
         "reuse: {} {}",

@@ -6,7 +6,9 @@ import gevent
 from gevent import socket
 
 from common import flag
-from common_sockets import connection, says, waits
+from common_sockets import connection, says, undisturbed, waits
+
+undisturbed()
 
 client, server = connection()
 fd = client.detach()

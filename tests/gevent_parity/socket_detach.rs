@@ -6,9 +6,10 @@ use gevent::sleep;
 use gevent::socket::{AF_INET, SOCK_STREAM, Socket, socketpair};
 
 use super::common::TestResult;
-use super::common_sockets::{connection, says, waits};
+use super::common_sockets::{connection, says, undisturbed, waits};
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let (client, server) = connection()?;
     let fd = client.detach()?;
     println!("fileno: {}", client.fileno());

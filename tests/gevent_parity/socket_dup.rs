@@ -6,9 +6,10 @@ use gevent::Wait;
 use gevent::prelude::*;
 
 use super::common::TestResult;
-use super::common_sockets::{connection, says, waits};
+use super::common_sockets::{connection, says, undisturbed, waits};
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let (client, server) = connection()?;
     server.settimeout(7)?;
     let copy = server.dup()?;

@@ -3,7 +3,9 @@
 import gevent
 from gevent import socket
 
-from common_sockets import connection, says, waits
+from common_sockets import connection, says, undisturbed, waits
+
+undisturbed()
 
 
 def read_all(sock):

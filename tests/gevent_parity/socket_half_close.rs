@@ -7,7 +7,7 @@ use gevent::prelude::*;
 use gevent::socket::{Socket, socketpair};
 
 use super::common::TestResult;
-use super::common_sockets::{connection, says, waits};
+use super::common_sockets::{connection, says, undisturbed, waits};
 
 fn read_all(socket: &Socket) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
@@ -30,6 +30,7 @@ fn server(socket: &Socket) -> io::Result<Vec<u8>> {
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let pairs: [(&str, fn() -> io::Result<_>); 2] = [("tcp", connection), ("unix", socketpair)];
     for (what, pair) in pairs {
         println!("{what}");

@@ -3,7 +3,9 @@
 from gevent import socket
 from gevent.socket import AF_UNIX, MSG_PEEK, SOCK_DGRAM
 
-from common_sockets import says
+from common_sockets import says, undisturbed
+
+undisturbed()
 
 a, b = socket.socketpair()
 place = bytearray(b"........")

@@ -3,13 +3,14 @@
 use gevent::socket::{AF_UNIX, MSG_PEEK, SOCK_DGRAM, socketpair, socketpair_with};
 
 use super::common::TestResult;
-use super::common_sockets::says;
+use super::common_sockets::{says, undisturbed};
 
 fn text(place: &[u8]) -> String {
     String::from_utf8_lossy(place).into_owned()
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let (a, b) = socketpair()?;
     let mut place = *b"........";
     a.sendall(b"one")?;

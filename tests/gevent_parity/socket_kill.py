@@ -3,7 +3,9 @@
 import gevent
 from gevent import socket
 
-from common_sockets import connection, drain, fill, listener, says, waits
+from common_sockets import connection, drain, fill, listener, says, undisturbed, waits
+
+undisturbed()
 
 
 def kills(what, sock, call):

@@ -6,7 +6,7 @@ use gevent::prelude::*;
 use gevent::socket::{MSG_PEEK, Socket, create_connection, socketpair};
 
 use super::common::TestResult;
-use super::common_sockets::{Shown, connection, drain, fill, listener, says, waits};
+use super::common_sockets::{Shown, connection, drain, fill, listener, says, undisturbed, waits};
 
 fn kills<T: Shown>(
     what: &'static str,
@@ -19,6 +19,7 @@ fn kills<T: Shown>(
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let (client, server) = connection()?;
     kills("recv", &client, |s| s.recv(10))?;
     kills("recv_into", &client, |s| s.recv_into(&mut [0; 10]))?;

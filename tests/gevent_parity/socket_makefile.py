@@ -4,7 +4,9 @@ import gevent
 from gevent import socket
 
 from common import flag
-from common_sockets import says, waits
+from common_sockets import says, undisturbed, waits
+
+undisturbed()
 
 # What is written is sent when the file is flushed or closed.
 a, b = socket.socketpair()

@@ -7,7 +7,7 @@ use gevent::sleep;
 use gevent::socket::socketpair;
 
 use super::common::TestResult;
-use super::common_sockets::{says, waits};
+use super::common_sockets::{says, undisturbed, waits};
 
 fn read(mut file: impl Read) -> io::Result<Vec<u8>> {
     let mut all = Vec::new();
@@ -16,6 +16,7 @@ fn read(mut file: impl Read) -> io::Result<Vec<u8>> {
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     // What is written is sent when the file is flushed or closed.
     let (a, b) = socketpair()?;
     let mut file = a.makefile("wb")?;

@@ -3,7 +3,9 @@
 import gevent
 from gevent import socket
 
-from common_sockets import says, waits
+from common_sockets import says, undisturbed, waits
+
+undisturbed()
 
 a, b = socket.socketpair()
 b.sendall(b"one\ntwo\nthr")

@@ -8,7 +8,7 @@ use gevent::socket::{Socket, SocketFile, socketpair};
 use gevent::{sleep, spawn};
 
 use super::common::TestResult;
-use super::common_sockets::{says, waits};
+use super::common_sockets::{says, undisturbed, waits};
 
 fn readline(file: &mut SocketFile) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
@@ -33,6 +33,7 @@ fn server(socket: &Socket) -> io::Result<Vec<u8>> {
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let (a, b) = socketpair()?;
     b.sendall(b"one\ntwo\nthr")?;
     let mut file = a.makefile("rb")?;

@@ -4,7 +4,9 @@ import gevent
 from gevent import Timeout, socket
 
 from common import name
-from common_sockets import drain, fill, says
+from common_sockets import drain, fill, says, undisturbed
+
+undisturbed()
 
 a, b = socket.socketpair()
 a.settimeout(0.001)

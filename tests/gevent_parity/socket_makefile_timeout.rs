@@ -8,7 +8,7 @@ use gevent::socket::{SocketFile, socketpair};
 use gevent::{Timeout, sleep, spawn};
 
 use super::common::{TestResult, name};
-use super::common_sockets::{drain, fill, says};
+use super::common_sockets::{drain, fill, says, undisturbed};
 
 fn readline(file: &mut SocketFile) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
@@ -17,6 +17,7 @@ fn readline(file: &mut SocketFile) -> io::Result<Vec<u8>> {
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let (a, b) = socketpair()?;
     a.settimeout(0.001)?;
     let mut file = a.makefile("rb")?;

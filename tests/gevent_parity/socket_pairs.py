@@ -5,7 +5,9 @@ from gevent import socket
 from gevent.socket import AF_INET, AF_UNIX, SOCK_DGRAM, SOCK_STREAM
 
 from common import flag
-from common_sockets import says, waits
+from common_sockets import says, undisturbed, waits
+
+undisturbed()
 
 a, b = socket.socketpair()
 print("unix:", flag(a.family == AF_UNIX), flag(b.type == SOCK_STREAM), a.proto, a.gettimeout())

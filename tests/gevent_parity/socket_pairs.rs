@@ -6,13 +6,14 @@ use gevent::prelude::*;
 use gevent::socket::{AF_INET, AF_UNIX, SOCK_DGRAM, SOCK_STREAM, Socket, fromfd, socketpair, socketpair_with};
 
 use super::common::{TestResult, show};
-use super::common_sockets::{says, waits};
+use super::common_sockets::{says, undisturbed, waits};
 
 fn inheritable(socket: &Socket) -> io::Result<bool> {
     socket.with_fd(|fd| Ok(!rustix::io::fcntl_getfd(fd)?.contains(rustix::io::FdFlags::CLOEXEC)))?
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let (a, b) = socketpair()?;
     let unix = (a.family()? == AF_UNIX, b.type_()? == SOCK_STREAM);
     println!("unix: {} {} {} {}", unix.0, unix.1, a.proto()?, show(a.gettimeout()));

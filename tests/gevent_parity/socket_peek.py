@@ -4,7 +4,9 @@ import gevent
 from gevent import socket
 from gevent.socket import MSG_PEEK
 
-from common_sockets import connection, says, waits
+from common_sockets import connection, says, undisturbed, waits
+
+undisturbed()
 
 client, server = connection()
 peeker = waits("peek", server, lambda s: s.recv(10, MSG_PEEK))

@@ -6,9 +6,10 @@ use gevent::sleep;
 use gevent::socket::{MSG_PEEK, Socket};
 
 use super::common::TestResult;
-use super::common_sockets::{connection, says, waits};
+use super::common_sockets::{connection, says, undisturbed, waits};
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let (client, server) = connection()?;
     let peeker = waits("peek", &server, |s| s.recv_with_flags(10, MSG_PEEK));
     sleep(0)?;

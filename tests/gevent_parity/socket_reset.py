@@ -5,7 +5,9 @@ import struct
 import gevent
 from gevent import socket
 
-from common_sockets import connection, says, waits
+from common_sockets import connection, says, undisturbed, waits
+
+undisturbed()
 
 
 def reset(sock):

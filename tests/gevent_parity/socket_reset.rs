@@ -8,7 +8,7 @@ use gevent::prelude::*;
 use gevent::socket::Socket;
 
 use super::common::TestResult;
-use super::common_sockets::{connection, says, waits};
+use super::common_sockets::{connection, says, undisturbed, waits};
 
 fn reset(socket: &Socket) -> TestResult {
     socket.with_options(|options| options.set_linger(Some(Duration::ZERO)))??;
@@ -17,6 +17,7 @@ fn reset(socket: &Socket) -> TestResult {
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let (client, server) = connection()?;
     let reader = waits("reader", &server, |s| s.recv(10));
     sleep(0)?;

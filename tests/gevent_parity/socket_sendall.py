@@ -4,7 +4,9 @@ import gevent
 from gevent import socket
 
 from common import flag
-from common_sockets import drain, fill, says, waits
+from common_sockets import drain, fill, says, undisturbed, waits
+
+undisturbed()
 
 MUCH = 2_000_000
 

@@ -4,11 +4,12 @@ use gevent::sleep;
 use gevent::socket::socketpair;
 
 use super::common::TestResult;
-use super::common_sockets::{drain, fill, says, waits};
+use super::common_sockets::{drain, fill, says, undisturbed, waits};
 
 const MUCH: usize = 2_000_000;
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     // It goes on as room comes, while others run.
     let (a, b) = socketpair()?;
     let sender = waits("sendall", &a, |s| s.sendall(&vec![0; MUCH]));

@@ -4,7 +4,9 @@ import gevent
 from gevent import socket
 from gevent.socket import SHUT_RD, SHUT_RDWR, SHUT_WR
 
-from common_sockets import connection, says, waits
+from common_sockets import connection, says, undisturbed, waits
+
+undisturbed()
 
 
 def both(what, pair):

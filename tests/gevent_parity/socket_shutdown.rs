@@ -7,7 +7,7 @@ use gevent::sleep;
 use gevent::socket::{AF_INET, SOCK_STREAM, Socket, socketpair};
 
 use super::common::TestResult;
-use super::common_sockets::{connection, says, waits};
+use super::common_sockets::{connection, says, undisturbed, waits};
 
 fn both(reader: &'static str, pair: fn() -> io::Result<(Socket, Socket)>) -> TestResult {
     let (a, b) = pair()?;
@@ -28,6 +28,7 @@ fn both(reader: &'static str, pair: fn() -> io::Result<(Socket, Socket)>) -> Tes
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     both("tcp reader", connection)?;
     both("unix reader", socketpair)?;
 

@@ -4,7 +4,9 @@ from gevent import socket
 from gevent.socket import AF_INET, AF_UNIX, SHUT_RDWR, SOCK_DGRAM, SOCK_STREAM
 
 from common import flag
-from common_sockets import connection, listener, number_name, says
+from common_sockets import connection, listener, number_name, says, undisturbed
+
+undisturbed()
 
 fresh = socket.socket()
 print("unbound:", flag(fresh.getsockname() == ("0.0.0.0", 0)))

@@ -5,9 +5,10 @@ use std::net::Shutdown;
 use gevent::socket::{AF_INET, AF_UNIX, SOCK_DGRAM, SOCK_STREAM, Socket};
 
 use super::common::TestResult;
-use super::common_sockets::{connection, listener, number_name, says};
+use super::common_sockets::{connection, listener, number_name, says, undisturbed};
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let fresh = Socket::new(AF_INET, SOCK_STREAM, 0)?;
     println!("unbound: {}", fresh.getsockname()? == ("0.0.0.0", 0).into());
     says("getpeername", fresh.getpeername().map(drop));

@@ -3,7 +3,9 @@
 import gevent
 from gevent import socket
 
-from common_sockets import connection, drain, fill, says, waits
+from common_sockets import connection, drain, fill, says, undisturbed, waits
+
+undisturbed()
 
 client, server = connection()
 reader = waits("waits for ever", client, lambda s: s.recv(10))
@@ -48,5 +50,5 @@ gevent.sleep(0)
 a.settimeout(100)
 while not sender.ready():
     drain(b)
-    gevent.sleep(0)
+    gevent.sleep(0.001)
 print("timeout:", a.gettimeout())

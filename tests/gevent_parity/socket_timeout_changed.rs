@@ -4,9 +4,10 @@ use gevent::prelude::*;
 use gevent::socket::socketpair;
 
 use super::common::TestResult;
-use super::common_sockets::{connection, drain, fill, says, waits};
+use super::common_sockets::{connection, drain, fill, says, undisturbed, waits};
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let (client, server) = connection()?;
     let reader = waits("waits for ever", &client, |s| s.recv(10));
     sleep(0)?;
@@ -50,7 +51,7 @@ pub(crate) fn main() -> TestResult {
     a.settimeout(100)?;
     while !sender.ready() {
         drain(&b)?;
-        sleep(0)?;
+        sleep(0.001)?;
     }
     println!("timeout: {:?}", a.gettimeout().unwrap_or(0.0));
     Ok(())

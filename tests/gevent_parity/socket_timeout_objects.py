@@ -4,7 +4,9 @@ import gevent
 from gevent import Timeout, socket
 
 from common import name
-from common_sockets import busy_listener, connection, fill, listener, says
+from common_sockets import busy_listener, connection, fill, listener, says, undisturbed
+
+undisturbed()
 
 client, server = connection()
 a, b = socket.socketpair()

@@ -6,7 +6,7 @@ use gevent::socket::{AF_INET, SOCK_STREAM, Socket, create_connection, socketpair
 use gevent::{Exception, Timeout, spawn};
 
 use super::common::{TestResult, name};
-use super::common_sockets::{busy_listener, connection, fill, listener, says};
+use super::common_sockets::{busy_listener, connection, fill, listener, says, undisturbed};
 
 fn raises<T>(what: &str, call: impl FnOnce() -> io::Result<T>) -> TestResult {
     let timeout = Timeout::start_new(0.001);
@@ -23,6 +23,7 @@ fn raises<T>(what: &str, call: impl FnOnce() -> io::Result<T>) -> TestResult {
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let (client, server) = connection()?;
     let (a, _b) = socketpair()?;
     fill(&a)?;

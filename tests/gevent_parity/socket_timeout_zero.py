@@ -4,7 +4,9 @@ from gevent import socket
 from gevent.socket import SO_ERROR, SOL_SOCKET, wait_read, wait_write
 
 from common import flag
-from common_sockets import connection, fill, listener, number_name, says
+from common_sockets import connection, fill, listener, number_name, says, undisturbed
+
+undisturbed()
 
 client, server = connection()
 client.setblocking(False)

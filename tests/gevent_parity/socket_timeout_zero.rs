@@ -3,9 +3,10 @@
 use gevent::socket::{AF_INET, SO_ERROR, SOCK_STREAM, SOL_SOCKET, Socket, socketpair, wait_read, wait_write};
 
 use super::common::{TestResult, show};
-use super::common_sockets::{connection, fill, listener, number_name, says};
+use super::common_sockets::{connection, fill, listener, number_name, says, undisturbed};
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let (client, server) = connection()?;
     client.setblocking(false);
     println!(

@@ -3,7 +3,9 @@
 import gevent
 from gevent import socket
 
-from common_sockets import busy_listener, connection, drain, fill, listener, number_name, says
+from common_sockets import busy_listener, connection, drain, fill, listener, number_name, says, undisturbed
+
+undisturbed()
 
 client, server = connection()
 client.settimeout(0.001)

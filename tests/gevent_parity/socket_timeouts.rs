@@ -6,9 +6,10 @@ use gevent::socket::{
 use gevent::spawn_later;
 
 use super::common::{TestResult, show};
-use super::common_sockets::{busy_listener, connection, drain, fill, listener, number_name, says};
+use super::common_sockets::{busy_listener, connection, drain, fill, listener, number_name, says, undisturbed};
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let (client, server) = connection()?;
     client.settimeout(0.001)?;
     says("recv", client.recv(10));

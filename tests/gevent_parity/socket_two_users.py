@@ -3,7 +3,9 @@
 import gevent
 from gevent import socket
 
-from common_sockets import connection, drain, fill, listener, says, waits
+from common_sockets import connection, drain, fill, listener, says, undisturbed, waits
+
+undisturbed()
 
 client, server = connection()
 reader = waits("first", client, lambda s: s.recv(10))

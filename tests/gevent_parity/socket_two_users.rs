@@ -4,9 +4,10 @@ use gevent::sleep;
 use gevent::socket::socketpair;
 
 use super::common::TestResult;
-use super::common_sockets::{connection, drain, fill, listener, says, waits};
+use super::common_sockets::{connection, drain, fill, listener, says, undisturbed, waits};
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let (client, server) = connection()?;
     let reader = waits("first", &client, |s| s.recv(10));
     sleep(0)?;

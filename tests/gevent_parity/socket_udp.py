@@ -5,7 +5,9 @@ from gevent import socket
 from gevent.socket import AF_INET, MSG_PEEK, SOCK_DGRAM
 
 from common import flag
-from common_sockets import says, waits
+from common_sockets import says, undisturbed, waits
+
+undisturbed()
 
 
 def udp():

@@ -4,7 +4,7 @@ use gevent::sleep;
 use gevent::socket::{AF_INET, MSG_PEEK, SOCK_DGRAM, Socket};
 
 use super::common::TestResult;
-use super::common_sockets::{says, waits};
+use super::common_sockets::{says, undisturbed, waits};
 
 fn udp() -> std::io::Result<Socket> {
     let socket = Socket::new(AF_INET, SOCK_DGRAM, 0)?;
@@ -13,6 +13,7 @@ fn udp() -> std::io::Result<Socket> {
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let (a, b) = (udp()?, udp()?);
     let sender = a.getsockname()?;
     let reader = waits("recvfrom", &b, move |s| {

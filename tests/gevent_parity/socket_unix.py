@@ -7,7 +7,9 @@ from gevent import socket
 from gevent.socket import AF_UNIX, SOCK_STREAM
 
 from common import flag
-from common_sockets import says, waits
+from common_sockets import says, undisturbed, waits
+
+undisturbed()
 
 name = f"\0gevent parity {os.getpid()}"
 

@@ -4,13 +4,14 @@ use gevent::sleep;
 use gevent::socket::{AF_UNIX, SOCK_STREAM, Socket};
 
 use super::common::TestResult;
-use super::common_sockets::{says, waits};
+use super::common_sockets::{says, undisturbed, waits};
 
 fn unix() -> std::io::Result<Socket> {
     Socket::new(AF_UNIX, SOCK_STREAM, 0)
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let name = &*format!("\0gevent parity {}", std::process::id());
     says("nobody", unix()?.connect(name));
     says("no file", unix()?.connect("/nothing/there"));

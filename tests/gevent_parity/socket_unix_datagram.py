@@ -7,7 +7,9 @@ from gevent import socket
 from gevent.socket import AF_UNIX, MSG_PEEK, SOCK_DGRAM, SOCK_STREAM
 
 from common import flag
-from common_sockets import fill, says, waits
+from common_sockets import fill, says, undisturbed, waits
+
+undisturbed()
 
 name = f"\0gevent parity {os.getpid()}"
 

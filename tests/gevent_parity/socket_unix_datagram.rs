@@ -4,13 +4,14 @@ use gevent::sleep;
 use gevent::socket::{AF_UNIX, MSG_PEEK, SOCK_DGRAM, SOCK_STREAM, Socket, socketpair_with};
 
 use super::common::TestResult;
-use super::common_sockets::{fill, says, waits};
+use super::common_sockets::{fill, says, undisturbed, waits};
 
 fn unix() -> std::io::Result<Socket> {
     Socket::new(AF_UNIX, SOCK_DGRAM, 0)
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let name = &*format!("\0gevent parity {}", std::process::id());
     let server = unix()?;
     server.bind(name)?;

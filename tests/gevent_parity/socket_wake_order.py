@@ -3,7 +3,9 @@
 import gevent
 from gevent import socket
 
-from common_sockets import says, waits
+from common_sockets import says, undisturbed, waits
+
+undisturbed()
 
 pairs = [socket.socketpair() for _ in range(5)]
 

@@ -6,7 +6,7 @@ use gevent::prelude::*;
 use gevent::socket::{Socket, socketpair, wait_write};
 
 use super::common::TestResult;
-use super::common_sockets::waits;
+use super::common_sockets::{undisturbed, waits};
 
 const NAMES: [&str; 5] = ["reader 0", "reader 1", "reader 2", "reader 3", "reader 4"];
 
@@ -22,6 +22,7 @@ fn order(what: &str, pairs: &[(Socket, Socket)], numbers: [usize; 5]) -> TestRes
 }
 
 pub(crate) fn main() -> TestResult {
+    undisturbed()?;
     let pairs = (0..5).map(|_| socketpair()).collect::<io::Result<Vec<_>>>()?;
     order("in turn", &pairs, [0, 1, 2, 3, 4])?;
     order("in turn", &pairs, [0, 1, 2, 3, 4])?;

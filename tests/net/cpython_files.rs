@@ -1,5 +1,5 @@
-//! CPython's `test_socket`, as gevent runs it: files of [`Socket::makefile`]. The tests of `FileObjectClassTestCase` run
-//! with each size of the buffers that its subclasses have.
+//! CPython's `test_socket`, as gevent runs it: files of [`Socket::makefile`]. The tests of `FileObjectClassTestCase`
+//! run with each size of the buffers that its subclasses have.
 
 #![allow(non_snake_case, reason = "the names are CPython's")]
 

@@ -198,8 +198,8 @@ impl From<PathBuf> for SocketAddress {
     }
 }
 
-/// What [`getsockname`](super::Socket::getsockname) returns, for [`create_connection`](super::create_connection). That of
-/// another family than `AF_INET` and `AF_INET6` stands for no address at all.
+/// What [`getsockname`](super::Socket::getsockname) returns, for [`create_connection`](super::create_connection). That
+/// of another family than `AF_INET` and `AF_INET6` stands for no address at all.
 impl Address for SocketAddress {
     fn into_endpoint(self) -> Endpoint {
         match self {

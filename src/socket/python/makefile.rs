@@ -59,8 +59,8 @@ impl Socket {
         self.makefile_with_buffering(mode, BUFFER)
     }
 
-    /// [`makefile`](Socket::makefile) with the size of the buffers; without any for 0. Such a file takes no more from the
-    /// socket than it returns: lines byte by byte, as in Python.
+    /// [`makefile`](Socket::makefile) with the size of the buffers; without any for 0. Such a file takes no more from
+    /// the socket than it returns: lines byte by byte, as in Python.
     ///
     /// # Errors
     /// As for `makefile`.
