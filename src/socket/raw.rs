@@ -25,6 +25,7 @@ use stuck::{Next, Stuck};
 
 mod emptied;
 mod ending;
+mod options;
 mod stuck;
 
 /// A non-blocking socket, which belongs to this thread's hub.
