@@ -7,8 +7,8 @@ mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
+use std::io::{IoSlice, IoSliceMut, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
@@ -18,7 +18,9 @@ use gevent::hub::core::Events;
 use gevent::lock::{Condition, RLock, Semaphore};
 use gevent::queue::{LifoQueue, PriorityQueue, Queue, SimpleQueue};
 use gevent::server::{Spawn, StreamServer};
-use gevent::socket::{Socket, TcpListener, TcpStream, UdpSocket, UnixDatagram, socketpair};
+use gevent::socket::{
+    AncillaryData, CMSG_SPACE, Socket, SocketAncillary, TcpListener, TcpStream, UdpSocket, UnixDatagram, socketpair,
+};
 use gevent::{get_hub, joinall, sleep, spawn, threadsafe};
 use support::{LONG, TestResult, bounded};
 use waiter::{MultipleWaiter, Waiter};
@@ -246,6 +248,48 @@ fn datagrams() -> TestResult {
     allocates_nothing(|| {
         here.send(b"ping")?;
         assert_eq!(here.recv(&mut answer)?, 4);
+        Ok(())
+    })
+}
+
+/// Descriptors that are taken out one by one need no room but the buffer's.
+#[test]
+fn descriptors_that_are_passed() -> TestResult {
+    let (here, there) = gevent::socket::UnixStream::pair()?;
+    let (file, mut byte) = (std::fs::File::open("/dev/null")?, [0]);
+    let send = |socket: &gevent::socket::UnixStream, fd: BorrowedFd<'_>| -> TestResult {
+        let mut room = [0; CMSG_SPACE(4)];
+        let mut ancillary = SocketAncillary::new(&mut room);
+        assert!(ancillary.add_fds(&[fd]));
+        socket.send_vectored_with_ancillary(&[IoSlice::new(b"x")], &mut ancillary)?;
+        Ok(())
+    };
+    let receive = |socket: &gevent::socket::UnixStream, byte: &mut [u8]| -> Result<OwnedFd, gevent::Exception> {
+        let mut room = [0; CMSG_SPACE(4)];
+        let mut ancillary = SocketAncillary::new(&mut room);
+        socket.recv_vectored_with_ancillary(&mut [IoSliceMut::new(byte)], &mut ancillary)?;
+        let Some(AncillaryData::ScmRights(mut rights)) = ancillary.messages().next() else {
+            return Err(gevent::Exception::msg("no descriptor has come"));
+        };
+        Ok(rights.next().expect("there is one"))
+    };
+    spawn(move || -> TestResult {
+        let mut byte = [0];
+        loop {
+            send(&there, receive(&there, &mut byte)?.as_fd())?;
+        }
+    });
+    allocates_nothing(|| {
+        send(&here, file.as_fd())?;
+        receive(&here, &mut byte).map(drop)
+    })?;
+    let (here, there) = UnixDatagram::pair()?;
+    allocates_nothing(|| {
+        here.send_fds(b"", &[file.as_fd()])?;
+        let mut room = [0; 99];
+        let mut ancillary = SocketAncillary::new(&mut room);
+        there.recv_vectored_with_ancillary_from(&mut [], &mut ancillary)?;
+        assert_eq!(ancillary.messages().count(), 1);
         Ok(())
     })
 }
@@ -587,6 +631,13 @@ fn pythons_sockets() -> TestResult {
         Ok(())
     })?;
     echo.kill()?;
+    let (here, there) = socketpair()?;
+    allocates_nothing(|| {
+        here.sendmsg(&[IoSlice::new(b"hel"), IoSlice::new(b"lo")], &[])?;
+        let (n, ..) = there.recvmsg_into(&mut [IoSliceMut::new(&mut [0; 64])], 0)?;
+        assert_eq!(n, 5);
+        Ok(())
+    })?;
     let udp = Socket::from(UdpSocket::bind("127.0.0.1:0")?);
     let address = udp.getsockname()?;
     allocates_nothing(|| {

@@ -3,6 +3,8 @@
 
 #![allow(clippy::type_complexity, reason = "a table says once what its functions are")]
 
+#[path = "errors/strikes/ancillary.rs"]
+mod ancillary;
 #[path = "errors/strikes/sockets.rs"]
 mod sockets;
 #[path = "errors/strikes/strike.rs"]
@@ -18,8 +20,10 @@ fn descriptors() -> std::io::Result<usize> {
 #[test]
 fn no_descriptor_is_left_open() -> std::io::Result<()> {
     strike::strike_everywhere(sockets::rows);
+    strike::strike_everywhere(ancillary::rows);
     let before = descriptors()?;
     strike::strike_everywhere(sockets::rows);
+    strike::strike_everywhere(ancillary::rows);
     assert_eq!(descriptors()?, before);
     Ok(())
 }

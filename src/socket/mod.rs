@@ -24,10 +24,11 @@
 //! | [`TcpStream`], [`TcpListener`] | connections over the network |
 //! | [`UdpSocket`] | datagrams over the network |
 //! | [`UnixStream`], [`UnixListener`], [`UnixDatagram`] | the same within one machine, at paths and abstract addresses |
+//! | [`SocketAncillary`] | descriptors and credentials that are sent beside data by Unix sockets |
 //! | [`Socket`] | Python's `socket.socket`, of any family: [below](#pythons-sockets) |
 //!
-//! All but the last have the methods of the types of these names in [`std::net`] and [`std::os::unix::net`], with the
-//! same results, and become such types by [`into_std`](TcpStream::into_std). They differ in this:
+//! The sockets but the last have the methods of the types of these names in [`std::net`] and [`std::os::unix::net`],
+//! with the same results, and become such types by [`into_std`](TcpStream::into_std). They differ in this:
 //!
 //! * Timeouts are Python's: they belong to the handle and not to the connection, and are any
 //!   [`Seconds`](crate::Seconds). A call that takes too long fails with [`TimedOut`](std::io::ErrorKind::TimedOut).
@@ -44,6 +45,9 @@
 //! * As in gevent, a socket can be closed while there are other handles of it, and while greenlets wait for it.
 //! * [`incoming`](TcpListener::incoming) ends when the listener is closed, and when an exception is thrown into the
 //!   greenlet that waits. std's never ends.
+//!
+//! Descriptors that were [received](UnixStream::recv_vectored_with_ancillary) have an owner, and programs that this one
+//! starts do not inherit them; std, where these calls are not stable yet, has numbers.
 //!
 //! Some things are so on Linux for Unix sockets. No event tells a greenlet which waits to write that the *other* side
 //! ends only its reading: the greenlet is woken, with [`BrokenPipe`](std::io::ErrorKind::BrokenPipe), when the other
@@ -69,7 +73,10 @@
 //! | the `errno` of an `OSError` | [`raw_os_error`](std::io::Error::raw_os_error) |
 //! | `connect_ex` | [`connect_ex`](Socket::connect_ex), whose errors are those that have no `errno` |
 //! | `sendall` | [`sendall`](Socket::sendall). Its error tells in a [`SendAllError`] how much was sent |
-//! | `sendmsg`, `recvmsg` | not there yet |
+//! | `sendmsg(buffers, ancdata, flags, address)` | [`sendmsg`](Socket::sendmsg), [`sendmsg_with_flags`](Socket::sendmsg_with_flags), [`sendmsg_to`](Socket::sendmsg_to) |
+//! | `recvmsg`, `recvmsg_into`, `CMSG_LEN`, `CMSG_SPACE` | [`recvmsg`](Socket::recvmsg), [`recvmsg_into`](Socket::recvmsg_into), [`CMSG_LEN`], [`CMSG_SPACE`] |
+//! | `(SOL_SOCKET, SCM_RIGHTS, fds)`, `(level, type, data)` | [`SendAncillary`], [`Ancillary`]: descriptors have owners, and are closed if nobody takes them |
+//! | `send_fds`, `recv_fds` | [`send_fds`], [`recv_fds`] |
 //! | `makefile("rb")` | [`makefile`](Socket::makefile): a [`Read`](std::io::Read), [`BufRead`](std::io::BufRead) and [`Write`](std::io::Write) |
 //! | `getsockopt(level, name)`, `getsockopt(level, name, n)` | [`getsockopt`](Socket::getsockopt), [`getsockopt_bytes`](Socket::getsockopt_bytes) |
 //! | `setsockopt(level, name, bytes)` | [`with_options`](Socket::with_options), by the option's name |
@@ -89,6 +96,7 @@
 //! such a wait.
 
 mod address_error;
+mod ancillary;
 mod constants;
 mod incoming;
 mod methods;
@@ -105,13 +113,18 @@ mod waits;
 
 pub use crate::resolver::{Address, Endpoint};
 pub use address_error::AddressError;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use ancillary::UCred;
+pub use ancillary::{
+    Ancillary, AncillaryData, CMSG_LEN, CMSG_SPACE, Messages, ScmRights, SendAncillary, SocketAncillary,
+};
 pub use constants::*;
 pub(crate) use incoming::is_of_listener;
 pub use incoming::{Incoming, Listener};
 pub use python::{
-    BadAddress, CreateConnection, CreateServer, SendAllError, Socket, SocketAddress, SocketFile, create_connection,
-    create_connection_timeout, create_connection_with, create_server, create_server_with, fromfd, has_dualstack_ipv6,
-    inet_aton, socketpair, socketpair_with,
+    BadAddress, CreateConnection, CreateServer, RecvMsg, SendAllError, Socket, SocketAddress, SocketFile,
+    create_connection, create_connection_timeout, create_connection_with, create_server, create_server_with, fromfd,
+    has_dualstack_ipv6, inet_aton, recv_fds, recv_fds_with_flags, send_fds, socketpair, socketpair_with,
 };
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;

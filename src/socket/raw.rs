@@ -25,6 +25,7 @@ use stuck::{Next, Stuck};
 
 mod emptied;
 mod ending;
+mod message;
 mod options;
 mod stuck;
 

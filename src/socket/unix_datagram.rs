@@ -1,13 +1,14 @@
 //! [`UnixDatagram`]: datagrams between programs of one machine.
 
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 
-use socket2::{Domain, Type};
+use socket2::{Domain, SockAddr, Type};
 
+use super::ancillary::{SocketAncillary, ancillary_methods};
 use super::methods::{socket_methods, timeout_methods};
 use super::raw::RawSocket;
 use super::unix_address::{as_unix, of_unix};
@@ -109,8 +110,7 @@ impl UnixDatagram {
     #[track_caller]
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let (n, address) = self.0.recv_from(buf)?;
-        let unnamed = || SocketAddr::from_pathname("");
-        Ok((n, address.map_or_else(unnamed, as_unix)?))
+        Ok((n, sender(address)?))
     }
 
     /// Sends a datagram to the socket of [`connect`](UnixDatagram::connect).
@@ -129,6 +129,86 @@ impl UnixDatagram {
     #[track_caller]
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.0.recv_datagram(buf)
+    }
+
+    /// Sends the data of several buffers as one datagram, with ancillary data. Returns the number of its bytes, which
+    /// may be 0. What is in `ancillary` stays there, but what it has received is not sent.
+    ///
+    /// # Errors
+    /// Fails as [`send`](UnixDatagram::send) does; with `EPERM` for credentials that this process may not claim to
+    /// have.
+    #[track_caller]
+    pub fn send_vectored_with_ancillary(
+        &self,
+        bufs: &[IoSlice<'_>],
+        ancillary: &mut SocketAncillary<'_>,
+    ) -> io::Result<usize> {
+        self.0.send_message(bufs, ancillary, None)
+    }
+
+    /// [`send_vectored_with_ancillary`](UnixDatagram::send_vectored_with_ancillary) to the socket at a path.
+    ///
+    /// # Errors
+    /// As for `send_vectored_with_ancillary`.
+    #[track_caller]
+    pub fn send_vectored_with_ancillary_to(
+        &self,
+        bufs: &[IoSlice<'_>],
+        ancillary: &mut SocketAncillary<'_>,
+        path: impl AsRef<Path>,
+    ) -> io::Result<usize> {
+        self.send_vectored_with_ancillary_to_addr(bufs, ancillary, &SocketAddr::from_pathname(path)?)
+    }
+
+    /// [`send_vectored_with_ancillary`](UnixDatagram::send_vectored_with_ancillary) to an address.
+    ///
+    /// # Errors
+    /// As for `send_vectored_with_ancillary`.
+    #[track_caller]
+    pub fn send_vectored_with_ancillary_to_addr(
+        &self,
+        bufs: &[IoSlice<'_>],
+        ancillary: &mut SocketAncillary<'_>,
+        address: &SocketAddr,
+    ) -> io::Result<usize> {
+        self.0.send_message(bufs, ancillary, Some(&of_unix(address)?))
+    }
+
+    /// Receives one datagram into several buffers, and ancillary data into `ancillary`, from which what was there is
+    /// removed. Returns the number of bytes, and whether a part of the datagram was lost because the buffers are too
+    /// small.
+    ///
+    /// # Errors
+    /// As for [`recv`](UnixDatagram::recv).
+    #[track_caller]
+    pub fn recv_vectored_with_ancillary(
+        &self,
+        bufs: &mut [IoSliceMut<'_>],
+        ancillary: &mut SocketAncillary<'_>,
+    ) -> io::Result<(usize, bool)> {
+        let received = self.0.recv_message(bufs, ancillary)?;
+        Ok((received.bytes, received.flags & libc::MSG_TRUNC != 0))
+    }
+
+    /// [`recv_vectored_with_ancillary`](UnixDatagram::recv_vectored_with_ancillary) with the address that the datagram
+    /// came from.
+    ///
+    /// # Errors
+    /// As for `recv`.
+    #[track_caller]
+    pub fn recv_vectored_with_ancillary_from(
+        &self,
+        bufs: &mut [IoSliceMut<'_>],
+        ancillary: &mut SocketAncillary<'_>,
+    ) -> io::Result<(usize, bool, SocketAddr)> {
+        let received = self.0.recv_message(bufs, ancillary)?;
+        let truncated = received.flags & libc::MSG_TRUNC != 0;
+        Ok((received.bytes, truncated, sender(received.address)?))
+    }
+
+    #[track_caller]
+    fn receive(&self, bufs: &mut [IoSliceMut<'_>], ancillary: &mut SocketAncillary<'_>) -> io::Result<usize> {
+        self.recv_vectored_with_ancillary(bufs, ancillary).map(|(n, _)| n)
     }
 
     /// Ends one or both directions for good. Greenlets that wait to read get 0; those that wait to write fail with
@@ -159,3 +239,9 @@ impl UnixDatagram {
 
 socket_methods!(UnixDatagram, std::os::unix::net::UnixDatagram);
 timeout_methods!(UnixDatagram);
+ancillary_methods!(UnixDatagram);
+
+/// The address of a sender, which may have none.
+fn sender(address: Option<SockAddr>) -> io::Result<SocketAddr> {
+    address.map_or_else(|| SocketAddr::from_pathname(""), as_unix)
+}

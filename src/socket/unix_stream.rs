@@ -1,6 +1,6 @@
 //! [`UnixStream`]: a connection between two programs of one machine.
 
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
@@ -8,6 +8,9 @@ use std::rc::Rc;
 use hub::Seconds;
 use socket2::{Domain, SockAddr, Type};
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::UCred;
+use super::ancillary::{SocketAncillary, ancillary_methods};
 use super::methods::{socket_methods, stream_methods};
 use super::raw::{RawSocket, valid_timeout};
 use super::unix_address::{as_unix, of_unix};
@@ -100,7 +103,53 @@ impl UnixStream {
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         as_unix(self.0.socket()?.local_addr()?)
     }
+
+    /// The process that has made the other side, and whose it was then.
+    ///
+    /// # Errors
+    /// Fails if the stream is closed.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn peer_cred(&self) -> io::Result<UCred> {
+        let bytes: [u8; UCred::LEN] = self.0.option(libc::SOL_SOCKET, libc::SO_PEERCRED)?;
+        UCred::of_bytes(&bytes).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// Sends the data of several buffers, and ancillary data with the first byte of them. Returns the number of bytes
+    /// that were sent, which may be fewer than there are. What is in `ancillary` stays there, but what it has received
+    /// is not sent.
+    ///
+    /// # Errors
+    /// Fails as [`Write::write`](std::io::Write::write) does; with [`io::ErrorKind::InvalidInput`] if there is
+    /// ancillary data, but no byte; with `EPERM` for credentials that this process may not claim to have.
+    #[track_caller]
+    pub fn send_vectored_with_ancillary(
+        &self,
+        bufs: &[IoSlice<'_>],
+        ancillary: &mut SocketAncillary<'_>,
+    ) -> io::Result<usize> {
+        self.0.send_with_ancillary(bufs, ancillary)
+    }
+
+    /// Reads into several buffers, and ancillary data into `ancillary`, from which what was there is removed. Returns
+    /// the number of bytes that were read; 0 at the end, and for empty buffers.
+    ///
+    /// # Errors
+    /// As for [`Read::read`](std::io::Read::read).
+    #[track_caller]
+    pub fn recv_vectored_with_ancillary(
+        &self,
+        bufs: &mut [IoSliceMut<'_>],
+        ancillary: &mut SocketAncillary<'_>,
+    ) -> io::Result<usize> {
+        self.0.recv_with_ancillary(bufs, ancillary)
+    }
+
+    #[track_caller]
+    fn receive(&self, bufs: &mut [IoSliceMut<'_>], ancillary: &mut SocketAncillary<'_>) -> io::Result<usize> {
+        self.recv_vectored_with_ancillary(bufs, ancillary)
+    }
 }
 
 socket_methods!(UnixStream, std::os::unix::net::UnixStream);
 stream_methods!(UnixStream);
+ancillary_methods!(UnixStream);

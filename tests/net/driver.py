@@ -4,12 +4,14 @@ A line is an operation with its words. The answer is the value, or the error as 
 "bad" for an argument that cannot be.
 """
 
+import array
 import os
 import socket
 import sys
 
 PREFIX = "\0gevent-differential-py-"
 WAIT = 2.0
+NULL = os.open(os.devnull, os.O_RDONLY)
 
 
 class Program:
@@ -123,6 +125,19 @@ class Program:
         if op == "recvfrom":
             data, address = sock.recvfrom(int(words[0]), int(words[1]))
             return f"{data.decode()} {shown(address)}"
+        if op in ("sendmsg", "sendmsg_to"):
+            count, fds, flags = map(int, words[:3])
+            ancdata = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [NULL] * fds))] if fds >= 0 else []
+            address = self.address(words[3:]) if op == "sendmsg_to" else None
+            return sock.sendmsg([b"m" * (count // 2), b"n" * (count - count // 2)], ancdata, flags, address)
+        if op == "recvmsg":
+            data, ancdata, flags, address = sock.recvmsg(*map(int, words))
+            return f"{data.decode()} {received(ancdata)} {flags} {shown(address)}"
+        if op == "recvmsg_into":
+            bufs = [bytearray(int(words[0])), bytearray(2)]
+            n, ancdata, flags, address = sock.recvmsg_into(bufs, *map(int, words[1:]))
+            data = b"".join(bufs)[:n].decode()
+            return f"{n} {data} {received(ancdata)} {flags} {shown(address)}"
         if op == "listen":
             return sock.listen(int(words[0]))
         if op in ("settimeout", "setblocking"):
@@ -166,6 +181,22 @@ def set_timeout(sock, seconds):
     except OSError:
         # It is closed. It keeps the time nevertheless, and in gevent this is no error.
         pass
+
+
+def received(ancdata):
+    """What has come, by kind. Descriptors are closed."""
+    kinds = []
+    for level, kind, data in ancdata:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            fds = array.array("i", data)
+            for fd in fds:
+                os.close(fd)
+            kinds.append(f"rights:{len(fds)}")
+        elif (level, kind, len(data)) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS, 12):
+            kinds.append("credentials")
+        else:
+            kinds.append(f"{level}:{kind}:{len(data)}")
+    return "+".join(kinds)
 
 
 def shown(address):

@@ -85,6 +85,7 @@ const MACROS: &[Read] = &[
     },
     // What a user passes are times.
     without("socket::socket_methods", &["Error", "Read", "Write"]),
+    without("socket::ancillary_methods", &["Error"]),
     without("socket::timeout_methods", &["Read", "Write"]),
     // The implementations are for types without parameters.
     without("socket::stream_methods", &["Read", "Write"]),

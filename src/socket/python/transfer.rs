@@ -219,7 +219,7 @@ fn never_waits(direction: Direction, flags: i32) -> bool {
 }
 
 /// A buffer to receive into. Without memory it is an error, as in Python.
-fn room(bufsize: usize) -> io::Result<Vec<u8>> {
+pub(super) fn room(bufsize: usize) -> io::Result<Vec<u8>> {
     let mut data = Vec::new();
     data.try_reserve_exact(bufsize)?;
     data.resize(bufsize, 0);

@@ -3,6 +3,7 @@
 //!
 //! | file | waits |
 //! |---|---|
+//! | `ancillary.rs` | for descriptors that are passed |
 //! | `greenlets.rs` | for greenlets, timers, descriptors, the hub |
 //! | `list.rs` | none: it checks that no function is missing in these tables |
 //! | `locks.rs` | for locks, events, results, for one thread or several |
@@ -15,6 +16,7 @@
 
 #![allow(clippy::type_complexity, reason = "a table says once what its functions are")]
 
+mod ancillary;
 mod families;
 mod greenlets;
 mod list;
@@ -28,12 +30,13 @@ mod strike;
 use strike::{Row, strike_everywhere};
 
 /// The tables; each is a test of its own.
-fn tables() -> [Vec<Row>; 7] {
+fn tables() -> [Vec<Row>; 8] {
     [
         greenlets::rows(),
         locks::rows(),
         pools::rows(),
         queues::rows(),
+        ancillary::rows(),
         families::rows(),
         python_sockets::rows(),
         sockets::rows(),
@@ -73,4 +76,9 @@ fn waits_for_sockets_end_with_what_is_thrown() {
 #[test]
 fn waits_of_pythons_sockets_end_with_what_is_thrown() {
     strike_everywhere(python_sockets::rows);
+}
+
+#[test]
+fn waits_for_descriptors_that_are_passed_end_with_what_is_thrown() {
+    strike_everywhere(ancillary::rows);
 }
