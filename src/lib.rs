@@ -66,6 +66,8 @@
 //! | [`pool`] | `gevent.pool` | `Group`, `Pool`, and `map` of both |
 //! | [`local`](mod@local) | `gevent.local` | `Local`, [`local!`](crate::local!) |
 //! | [`socket`] | `gevent.socket` | `TcpStream`, `TcpListener`, `UdpSocket`, `UnixStream`, `UnixListener`, `UnixDatagram`; `Socket` |
+//! | [`select`] | `gevent.select` | `select`, `Poll`: waiting for several descriptors at once |
+//! | [`selectors`] | `gevent.selectors` | `GeventSelector` |
 //! | [`server`] | `gevent.server` | `StreamServer` |
 //! | [`threadpool`] | `gevent.threadpool` | `ThreadPool`, `ThreadPoolExecutor` |
 //! | [`threadsafe`] | | events, results, semaphores and queues that any thread may use |
@@ -101,6 +103,8 @@ pub mod queue;
 mod resolver;
 mod run;
 mod scope;
+pub mod select;
+pub mod selectors;
 pub mod server;
 mod signal;
 pub mod socket;

@@ -17,6 +17,8 @@ use gevent::greenlet_core::{RawGreenlet, Value, greenlets};
 use gevent::hub::core::Events;
 use gevent::lock::{Condition, RLock, Semaphore};
 use gevent::queue::{LifoQueue, PriorityQueue, Queue, SimpleQueue};
+use gevent::select::{POLLIN, Poll, Select};
+use gevent::selectors::{EVENT_READ, GeventSelector};
 use gevent::server::{Spawn, StreamServer};
 use gevent::socket::{
     AncillaryData, CMSG_SPACE, Socket, SocketAncillary, TcpListener, TcpStream, UdpSocket, UnixDatagram, socketpair,
@@ -646,4 +648,70 @@ fn pythons_sockets() -> TestResult {
         assert_eq!((n, from.as_ref()), (5, Some(&address)));
         Ok(())
     })
+}
+
+#[test]
+fn sets_polls_and_selectors() -> TestResult {
+    let (here, there) = UnixStream::pair()?;
+    let fds = [here.as_raw_fd(); 20];
+    let writes = || (&there).write_all(b"x");
+    let reads = || (&here).read_exact(&mut [0]);
+    // The data are there at the call, come during it, or do not come.
+    let round = |select: &mut dyn FnMut(f64) -> Result<usize, gevent::Exception>| -> TestResult {
+        let mut round = || -> TestResult {
+            writes()?;
+            assert!(select(LONG)? > 0);
+            reads()?;
+            assert_eq!(select(0.00001)?, 0);
+            assert_eq!(select(0.0)?, 0);
+            Ok(())
+        };
+        allocates_nothing(&mut round)
+    };
+    let mut set = Select::new(fds, [], []);
+    round(&mut |seconds| Ok(set.select_timeout(seconds)?[0].len()))?;
+    let poll = Poll::new();
+    let copies: Vec<_> = (0..20).map(|_| here.try_clone()).collect::<Result<_, _>>()?;
+    for copy in &copies {
+        poll.register(copy, POLLIN)?;
+    }
+    round(&mut |seconds| Ok(poll.poll_timeout(seconds)?.into_iter().count()))?;
+    let selector = GeventSelector::new();
+    selector.register(&here, EVENT_READ, "data")?;
+    round(&mut |seconds| Ok(selector.select_timeout(seconds)?.into_iter().count()))
+}
+
+/// The descriptors become ready while the greenlet waits.
+#[test]
+fn waits_of_sets_polls_and_selectors() -> TestResult {
+    let (here, there) = UnixStream::pair()?;
+    let asked = Semaphore::new(0);
+    let writer = spawn({
+        let asked = asked.clone();
+        move || -> TestResult {
+            loop {
+                asked.acquire()?;
+                // The other greenlet waits by now.
+                sleep(0)?;
+                (&there).write_all(b"x")?;
+            }
+        }
+    });
+    let round = |select: &mut dyn FnMut() -> Result<usize, gevent::Exception>| -> TestResult {
+        let mut round = || -> TestResult {
+            asked.release();
+            assert!(select()? > 0);
+            Ok((&here).read_exact(&mut [0])?)
+        };
+        allocates_nothing(&mut round)
+    };
+    let mut set = Select::new([here.as_raw_fd(); 20], [], []);
+    round(&mut || Ok(set.select()?[0].len()))?;
+    let poll = Poll::new();
+    poll.register(&here, POLLIN)?;
+    round(&mut || Ok(poll.poll()?.len()))?;
+    let selector = GeventSelector::new();
+    selector.register(&here, EVENT_READ, ())?;
+    round(&mut || Ok(selector.select()?.len()))?;
+    writer.kill()
 }

@@ -69,7 +69,10 @@ const HARMLESS: &[(&[&str], &str)] = &[
         "have no functions that could be anybody's",
     ),
     (&["Listener"], "can be implemented by our types only"),
-    (&["AsRef", "Into"], "convert an argument, before anything else is done"),
+    (
+        &["AsRawFd", "AsRef", "Into"],
+        "convert an argument, before anything else is done",
+    ),
     (
         &[
             "Address",

@@ -132,6 +132,14 @@ pub struct BadFd {
     pub source: io::Error,
 }
 
+impl BadFd {
+    /// The error of a descriptor that is not open.
+    pub fn not_open(fd: RawFd) -> BadFd {
+        let source = io::Error::from_raw_os_error(libc::EBADF);
+        BadFd { fd, source }
+    }
+}
+
 /// The kernel's error, so that one `match` arm catches this and the `EBADF` of a system call.
 impl From<BadFd> for io::Error {
     fn from(bad: BadFd) -> Self {

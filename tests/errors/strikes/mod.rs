@@ -11,6 +11,7 @@
 //! | `queues.rs` | for items and space |
 //! | `families.rs` | for datagrams and Unix sockets |
 //! | `python_sockets.rs` | by Python's face of the sockets |
+//! | `selecting.rs` | for several descriptors |
 //! | `sockets.rs` | for peers, names and servers |
 //! | `strike.rs` | none: it has the strikes, and the checks afterwards |
 
@@ -24,6 +25,7 @@ mod locks;
 mod pools;
 mod python_sockets;
 mod queues;
+mod selecting;
 mod sockets;
 mod strike;
 
@@ -39,6 +41,7 @@ fn tables() -> [Vec<Row>; 8] {
         ancillary::rows(),
         families::rows(),
         python_sockets::rows(),
+        selecting::rows(),
         sockets::rows(),
     ]
 }
@@ -66,6 +69,11 @@ fn waits_for_queues_end_with_what_is_thrown() {
 #[test]
 fn waits_for_other_families_end_with_what_is_thrown() {
     strike_everywhere(families::rows);
+}
+
+#[test]
+fn waits_for_several_descriptors_end_with_what_is_thrown() {
+    strike_everywhere(selecting::rows);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod priority;
 mod queue;
 mod results;
 mod scope;
+mod selectors;
 mod socket;
 mod threadpool;
 mod threadsafe;
