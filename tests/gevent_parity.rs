@@ -145,6 +145,8 @@ mod gevent_parity {
     pub(crate) mod loop_threadsafe;
     pub(crate) mod loop_timer_stops_timer;
     pub(crate) mod negative_times;
+    pub(crate) mod poll_events;
+    pub(crate) mod poll_greenlets;
     pub(crate) mod pool_apply;
     pub(crate) mod pool_errors;
     pub(crate) mod pool_imap;
@@ -180,6 +182,12 @@ mod gevent_parity {
     pub(crate) mod raw_spawner;
     pub(crate) mod raw_switch;
     pub(crate) mod raw_throw;
+    pub(crate) mod select_errors;
+    pub(crate) mod select_ready;
+    pub(crate) mod select_waits;
+    pub(crate) mod selector_events;
+    pub(crate) mod selector_greenlets;
+    pub(crate) mod selector_keys;
     pub(crate) mod semaphore_bounded;
     pub(crate) mod semaphore_burst;
     pub(crate) mod semaphore_killed_waiter;
@@ -445,6 +453,8 @@ scenarios! {
     loop_threadsafe
     loop_timer_stops_timer
     negative_times
+    poll_events
+    poll_greenlets
     pool_apply
     pool_errors
     pool_imap
@@ -480,6 +490,12 @@ scenarios! {
     raw_spawner
     raw_switch
     raw_throw
+    select_errors
+    select_ready
+    select_waits
+    selector_events
+    selector_greenlets
+    selector_keys
     semaphore_bounded
     semaphore_burst
     semaphore_killed_waiter
