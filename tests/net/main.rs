@@ -11,6 +11,7 @@ mod ends;
 mod families;
 mod gevent_more;
 mod poll;
+mod python;
 mod python_calls;
 mod python_differential;
 mod python_messages;

@@ -6,16 +6,16 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::os::fd::AsFd;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use gevent::socket::{
     AF_INET, AF_INET6, AF_UNIX, Ancillary, SO_BROADCAST, SO_KEEPALIVE, SO_REUSEADDR, SO_TYPE, SOCK_DGRAM, SOCK_STREAM,
     SOL_SOCKET, SendAllError, SendAncillary, Socket, SocketAddress, socketpair_with,
 };
 
+use super::python::Driver;
 use crate::support::{TestResult, bounded};
 
 const PREFIX: &str = "\0gevent-differential-rs-";
@@ -514,49 +514,6 @@ fn number<T: std::str::FromStr>(word: &str) -> T {
     word.parse().ok().expect("it is a number")
 }
 
-/// Python, which runs `driver.py`.
-struct Driver {
-    python: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
-
-impl Driver {
-    /// None where there is no Python.
-    fn new() -> Option<Driver> {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/net/driver.py");
-        let mut command = Command::new("python3");
-        command
-            .args(["-I", script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let mut python = match command.spawn() {
-            Ok(python) => python,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-            Err(error) => panic!("python3: {error}"),
-        };
-        let (input, output) = (python.stdin.take()?, python.stdout.take()?);
-        Some(Driver {
-            python,
-            input,
-            output: BufReader::new(output),
-        })
-    }
-
-    fn answers(&mut self, program: &[String]) -> io::Result<Vec<String>> {
-        writeln!(self.input, "begin\n{}", program.join("\n"))?;
-        let lines = self.output.by_ref().lines().take(program.len());
-        lines.collect()
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let _ = self.python.kill();
-        let _ = self.python.wait();
-    }
-}
-
 /// The number of programs to run.
 fn count() -> u64 {
     let count = std::env::var("DIFFERENTIAL").ok();
@@ -565,7 +522,7 @@ fn count() -> u64 {
 
 #[test]
 fn random_programs_see_of_a_socket_what_they_see_of_pythons() -> TestResult {
-    let Some(mut python) = Driver::new() else {
+    let Some(mut python) = Driver::new("tests/net/driver.py") else {
         eprintln!("SKIPPED: there is no python3 to compare with");
         return Ok(());
     };
