@@ -27,6 +27,7 @@ pub use crate::greenlet::JoinSelfError;
 pub use crate::lock::{BrokenBarrierError, NotOwnedError, OverReleaseError};
 pub use crate::pool::PoolFull;
 pub use crate::queue::{Empty, Full, PutError, ShutDown, TaskDoneError};
+pub use crate::resolver::{GaiError, HError, UnknownResolver};
 pub use crate::thread_bound::InvalidThreadUseError;
 pub use crate::threadpool::{ExecutorShutDownError, LostInForkError, PoolSizeError};
 pub use crate::timeout::{TimeoutError, TimeoutStartedError};

@@ -68,6 +68,7 @@
 //! | [`socket`] | `gevent.socket` | `TcpStream`, `TcpListener`, `UdpSocket`, `UnixStream`, `UnixListener`, `UnixDatagram`; `Socket` |
 //! | [`select`] | `gevent.select` | `select`, `Poll`: waiting for several descriptors at once |
 //! | [`selectors`] | `gevent.selectors` | `GeventSelector` |
+//! | [`resolver`] | `gevent.resolver` | `Resolver`, and what looks names up |
 //! | [`server`] | `gevent.server` | `StreamServer` |
 //! | [`threadpool`] | `gevent.threadpool` | `ThreadPool`, `ThreadPoolExecutor` |
 //! | [`threadsafe`] | | events, results, semaphores and queues that any thread may use |
@@ -100,7 +101,7 @@ mod outcome;
 pub mod pool;
 pub mod prelude;
 pub mod queue;
-mod resolver;
+pub mod resolver;
 mod run;
 mod scope;
 pub mod select;

@@ -182,6 +182,11 @@ mod gevent_parity {
     pub(crate) mod raw_spawner;
     pub(crate) mod raw_switch;
     pub(crate) mod raw_throw;
+    pub(crate) mod resolver_errors;
+    pub(crate) mod resolver_interrupted;
+    pub(crate) mod resolver_numbers;
+    pub(crate) mod resolver_order;
+    pub(crate) mod resolver_own;
     pub(crate) mod select_errors;
     pub(crate) mod select_ready;
     pub(crate) mod select_waits;
@@ -496,6 +501,11 @@ scenarios! {
     selector_events
     selector_greenlets
     selector_keys
+    resolver_errors
+    resolver_interrupted
+    resolver_numbers
+    resolver_order
+    resolver_own
     semaphore_bounded
     semaphore_burst
     semaphore_killed_waiter

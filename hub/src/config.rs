@@ -12,9 +12,10 @@
 //! | [`libev_backend`] | `GEVENT_BACKEND` | libev's choice |
 //! | [`threadpool_idle_task_timeout`] | `GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT` | 5 seconds |
 //!
-//! The environment is looked at when a setting is first asked for. gevent's other settings are not here: there is only
-//! one kind of loop, resolver and thread pool, there is no thread that monitors the hub, and the spawn tree costs too
-//! little to be switched off. (The size of stacks is set by `greenlet_core::StackSize`, or `GREENLET_STACK_SIZE`.)
+//! The environment is looked at when a setting is first asked for. gevent's other settings are not here: the
+//! facade has that of the resolver (`gevent::resolver`), there is only one kind of loop and thread pool, there is no
+//! thread that monitors the hub, and the spawn tree costs too little to be switched off. (The size of stacks is set by
+//! `greenlet_core::StackSize`, or `GREENLET_STACK_SIZE`.)
 
 use std::env;
 use std::io::{self, Write};

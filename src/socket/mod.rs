@@ -83,6 +83,7 @@
 //! | `dup()`, `detach()`, `close()` | the same. As in gevent, the descriptor of `detach` does not block |
 //! | `create_connection(address, timeout, source_address)` | [`create_connection`], [`create_connection_timeout`], [`create_connection_with`] |
 //! | `create_server`, `has_dualstack_ipv6`, `socketpair`, `fromfd` | the same, and [`create_server_with`], [`socketpair_with`] |
+//! | `getaddrinfo`, `gethostbyname`, `getfqdn`, and so on; `gaierror`, `herror` | the same, and [`getaddrinfo_with`]; [`GaiError`], [`HError`]. See [`resolver`](crate::resolver) |
 //! | `inet_aton`; `inet_ntoa`, `inet_pton`, `inet_ntop` | [`inet_aton`]; `to_string` and `parse` of std's addresses |
 //! | `htons`, `ntohl`, and so on | `to_be`, `from_be` of the numbers |
 //!
@@ -111,7 +112,11 @@ mod unix_listener;
 mod unix_stream;
 mod waits;
 
-pub use crate::resolver::{Address, Endpoint};
+pub use crate::resolver::{
+    AddrInfo, Address, EAI_AGAIN, EAI_BADFLAGS, EAI_FAIL, EAI_FAMILY, EAI_MEMORY, EAI_NODATA, EAI_NONAME, EAI_OVERFLOW,
+    EAI_SERVICE, EAI_SOCKTYPE, EAI_SYSTEM, Endpoint, GaiError, GetAddrInfo, HError, HostEntry, Service, getaddrinfo,
+    getaddrinfo_with, getfqdn, gethostbyaddr, gethostbyname, gethostbyname_ex, gethostname, getnameinfo,
+};
 pub use address_error::AddressError;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use ancillary::UCred;
@@ -126,6 +131,7 @@ pub use python::{
     create_connection, create_connection_timeout, create_connection_with, create_server, create_server_with, fromfd,
     has_dualstack_ipv6, inet_aton, recv_fds, recv_fds_with_flags, send_fds, socketpair, socketpair_with,
 };
+pub(crate) use raw::ends_all;
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
 pub use udp::UdpSocket;

@@ -470,7 +470,7 @@ fn hub_cannot_wait(exception: &Exception) -> bool {
 
 /// Whether the error is one of the wait, and not of a connection or an address: an exception was thrown into the
 /// greenlet, or the greenlet cannot wait at all. A loop that goes on after other errors ends with such an error.
-pub(super) fn ends_all(error: &io::Error) -> bool {
+pub(crate) fn ends_all(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<AsError>())
 }
 

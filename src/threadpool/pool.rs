@@ -348,6 +348,7 @@ impl Hash for ThreadPool {
 
 /// Makes a blocking call of the OS in a thread of the pool, and returns its result. The error may
 /// also be that the call could not be made, or that the wait for it has failed.
+#[track_caller]
 pub(crate) fn apply_io<T: Send + 'static>(
     pool: &ThreadPool,
     function: impl FnOnce() -> io::Result<T> + Send + 'static,

@@ -29,9 +29,11 @@ fn server(socket: &Socket) -> io::Result<Vec<u8>> {
     socket.recv(10)
 }
 
+type Pair = fn() -> io::Result<(Socket, Socket)>;
+
 pub(crate) fn main() -> TestResult {
     undisturbed()?;
-    let pairs: [(&str, fn() -> io::Result<_>); 2] = [("tcp", connection), ("unix", socketpair)];
+    let pairs: [(&str, Pair); 2] = [("tcp", connection), ("unix", socketpair)];
     for (what, pair) in pairs {
         println!("{what}");
         let (a, b) = pair()?;

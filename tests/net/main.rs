@@ -1,10 +1,10 @@
 //! Tests of sockets and servers.
 
+mod ancillary;
 mod cpython_files;
 mod cpython_more;
 mod cpython_servers;
 mod cpython_tcp;
-mod ancillary;
 mod differential;
 mod emptied;
 mod ends;
@@ -16,6 +16,7 @@ mod python_calls;
 mod python_differential;
 mod python_messages;
 mod python_socket;
+mod resolver;
 mod select;
 mod selectors;
 mod server;

@@ -54,6 +54,7 @@ const CALLED: &[(&str, &[&str])] = &[
     ("Ord", &["Ord", "PartialOrd"]),
     ("PartialEq", &["PartialEq", "Eq"]),
     ("Read", &["Read"]),
+    ("Resolver", &["Resolver"]),
     ("Source", &["Source"]),
     ("Storage", &["Storage"]),
     ("Ticketed", &["Ticketed"]),

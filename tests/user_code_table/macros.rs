@@ -56,6 +56,7 @@ const MACROS: &[Read] = &[
     without("hub::core::flags", &[]),
     without("hub::seconds::numbers", &[]),
     without("resolver::by_conversion", &[]),
+    without("resolver::of_number", &[]),
     Read {
         name: "socket::handle_methods",
         has: &["Clone", "Debug", "Error", "FnOnce", "Hash", "PartialEq"],

@@ -7,7 +7,7 @@ use std::{fmt, io};
 
 use socket2::SockAddr;
 
-use crate::resolver::{Address, Endpoint};
+use crate::resolver::{Address, Endpoint, GetAddrInfo, getaddrinfo_with};
 
 /// The address of a [`Socket`](super::Socket). Python has tuples, texts and bytes instead, by the family.
 ///
@@ -50,7 +50,7 @@ pub enum BadAddress {
     /// A path of a Unix socket that is too long, with its number of bytes.
     #[error("AF_UNIX path too long: {0} bytes")]
     TooLong(usize),
-    /// An address of another family than the socket has, or a name without an address of that family.
+    /// An address of another family than the socket has.
     #[error("{0} is no address of the family {1}")]
     Family(Box<SocketAddress>, i32),
 }
@@ -124,10 +124,8 @@ fn look_up(host: String, port: u16, family: i32) -> io::Result<SocketAddr> {
     if host.contains('\0') {
         return Err(BadAddress::Nul(host).into());
     }
-    let found = Endpoint::Name(format!("{host}:{port}")).resolve()?;
-    let of_family = |address: &SocketAddr| address.is_ipv4() == (family == libc::AF_INET);
-    let first = found.into_iter().find(of_family);
-    first.ok_or_else(|| BadAddress::Family(SocketAddress::Host(host, port).into(), family).into())
+    let found = getaddrinfo_with(host.as_str(), port, GetAddrInfo::default().family(family))?;
+    Ok(found[0].sockaddr)
 }
 
 /// As Python writes them.

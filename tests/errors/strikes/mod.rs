@@ -10,6 +10,7 @@
 //! | `pools.rs` | for places, tasks and values of pools |
 //! | `queues.rs` | for items and space |
 //! | `families.rs` | for datagrams and Unix sockets |
+//! | `resolver.rs` | for names and addresses that are looked up |
 //! | `python_sockets.rs` | by Python's face of the sockets |
 //! | `selecting.rs` | for several descriptors |
 //! | `sockets.rs` | for peers, names and servers |
@@ -25,6 +26,7 @@ mod locks;
 mod pools;
 mod python_sockets;
 mod queues;
+mod resolver;
 mod selecting;
 mod sockets;
 mod strike;
@@ -32,7 +34,7 @@ mod strike;
 use strike::{Row, strike_everywhere};
 
 /// The tables; each is a test of its own.
-fn tables() -> [Vec<Row>; 8] {
+fn tables() -> [Vec<Row>; 10] {
     [
         greenlets::rows(),
         locks::rows(),
@@ -43,6 +45,7 @@ fn tables() -> [Vec<Row>; 8] {
         python_sockets::rows(),
         selecting::rows(),
         sockets::rows(),
+        resolver::rows(),
     ]
 }
 
@@ -89,4 +92,9 @@ fn waits_of_pythons_sockets_end_with_what_is_thrown() {
 #[test]
 fn waits_for_descriptors_that_are_passed_end_with_what_is_thrown() {
     strike_everywhere(ancillary::rows);
+}
+
+#[test]
+fn look_ups_end_with_what_is_thrown() {
+    strike_everywhere(resolver::rows);
 }

@@ -1,14 +1,20 @@
 //! Sockets and servers.
 
 use std::cell::Cell;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use super::identity::unnamed_listener;
 use crate::support::TestResult;
 use crate::trap::{Case, Trap, any};
+use gevent::get_hub;
+use gevent::resolver::{BlockingResolver, HubResolver, Resolver, ThreadResolver};
 use gevent::server::{Spawn, StreamServer};
-use gevent::socket::{Address, Endpoint, Socket, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixStream};
+use gevent::socket::{
+    AddrInfo, Address, Endpoint, GetAddrInfo, HostEntry, Service, Socket, TcpListener, TcpStream, UdpSocket,
+    UnixDatagram, UnixStream, getaddrinfo, getfqdn, gethostbyaddr, gethostbyname, getnameinfo,
+};
 
 type Pair = Rc<(TcpListener, TcpStream, TcpStream)>;
 
@@ -146,6 +152,55 @@ fn addresses_of_users() {
         others: |()| {},
         waits: None,
         after: |()| {},
+    }
+    .run();
+}
+
+/// A resolver that knows all names.
+struct OwnResolver(Trap);
+
+impl Resolver for OwnResolver {
+    fn getaddrinfo(&self, _host: Option<&str>, port: Service<'_>, with: GetAddrInfo) -> io::Result<Vec<AddrInfo>> {
+        self.0.spring();
+        BlockingResolver.getaddrinfo(Some("127.0.0.1"), port, with)
+    }
+
+    fn gethostbyaddr(&self, ip_address: &str) -> io::Result<HostEntry> {
+        self.0.spring();
+        BlockingResolver.gethostbyaddr(ip_address)
+    }
+
+    fn getnameinfo(&self, sockaddr: SocketAddr, flags: i32) -> io::Result<(String, String)> {
+        self.0.spring();
+        BlockingResolver.getnameinfo(sockaddr, flags)
+    }
+}
+
+#[test]
+fn resolvers_of_users() {
+    Case {
+        names: &["resolver::HubResolver::set_resolver, hub::hub::Hub::set_resolver | Resolver"],
+        make: |trap| {
+            get_hub().set_resolver(Rc::new(OwnResolver(trap)));
+            TcpListener::bind("127.0.0.1:0").expect("there are ports")
+        },
+        calls: vec![
+            |listener, _| Ok(TcpStream::connect(("any", listener.local_addr()?.port())).map(drop)?),
+            |_, _| Ok(getaddrinfo("any", 80).map(drop)?),
+            |_, _| Ok(gethostbyname("any").map(drop)?),
+            |_, _| Ok(gethostbyaddr("127.0.0.1").map(drop)?),
+            |_, _| Ok(getfqdn("localhost").map(drop)?),
+            |_, _| Ok(getnameinfo(("127.0.0.1", 80), 0).map(drop)?),
+        ],
+        others: |_| {
+            any(gethostbyname("other").map(drop).map_err(Into::into));
+            get_hub().set_resolver(Rc::new(BlockingResolver));
+        },
+        waits: Some(|_| Ok(gethostbyname("other").map(drop)?)),
+        after: |_| {
+            get_hub().set_resolver(Rc::new(ThreadResolver));
+            any(gethostbyname("localhost").map(drop).map_err(Into::into));
+        },
     }
     .run();
 }

@@ -1,20 +1,19 @@
-//! [`Address`] and [`Endpoint`]: addresses, whose names are looked up without blocking the loop. Source: gevent's
-//! `resolver/thread.py`.
-//!
-//! gevent looks names up in the hub's thread pool. Here the look-ups have a pool of their own, so that long tasks of
-//! other kinds cannot occupy all its threads.
+//! [`Address`] and [`Endpoint`]: addresses to connect to or to listen at, whose names are looked up while other
+//! greenlets run.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use hub::hub_to_wait_in;
+use super::error::with_address;
+use super::{GetAddrInfo, Service, getaddrinfo_with};
+use crate::socket::BadAddress;
 
-use crate::threadpool::{HubExt, apply_io};
-
-/// An address to connect to or to listen at: the types that are [`ToSocketAddrs`], and a port alone.
+/// An address to connect to or to listen at: the types that are [`ToSocketAddrs`](std::net::ToSocketAddrs), and a port
+/// alone.
 ///
-/// A name is looked up in another thread, while the greenlets of this one go on. A port alone, `8080` or `":8080"`,
-/// means every interface, as for gevent's servers.
+/// A name is looked up by the hub's [resolver](crate::resolver), while other greenlets go on. The port may be the name
+/// of a service, and an address may have a scope: `"localhost:http"`, `"[fe80::1%lo]:80"`. A port alone, `8080` or
+/// `":8080"`, means every interface, as for gevent's servers.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an address",
     label = "an address is `\"host:port\"`, `(\"host\", 80)`, a `SocketAddr`, or a port alone",
@@ -42,11 +41,12 @@ impl Endpoint {
     ///
     /// # Errors
     /// Fails if the name cannot be looked up, if there is no address, and with an exception that is thrown meanwhile.
+    #[track_caller]
     pub(crate) fn resolve(self) -> io::Result<Vec<SocketAddr>> {
         let addresses = match self {
             Endpoint::One(address) => vec![address],
             Endpoint::Known(addresses) => addresses,
-            Endpoint::Name(name) => look_up(name)?,
+            Endpoint::Name(name) => look_up(&name)?,
         };
         if addresses.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no addresses to use"));
@@ -60,6 +60,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// As for [`resolve`](Endpoint::resolve).
+    #[track_caller]
     pub(crate) fn first(self) -> io::Result<SocketAddr> {
         match self {
             Endpoint::One(address) => Ok(address),
@@ -68,13 +69,34 @@ impl Endpoint {
     }
 }
 
-/// Asks the system's resolver, in a thread of the hub's pool for look-ups, and waits for the answer.
-fn look_up(name: String) -> io::Result<Vec<SocketAddr>> {
-    let hub = hub_to_wait_in()?;
-    apply_io(&hub.resolver_threadpool(), move || {
-        let found = name.to_socket_addrs().map(Vec::from_iter);
-        found.map_err(|e| io::Error::new(e.kind(), format!("{name}: {e}")))
-    })
+/// Looks up what is written as `"host:port"`.
+#[track_caller]
+fn look_up(name: &str) -> io::Result<Vec<SocketAddr>> {
+    let (host, port) = split(name)?;
+    let stream = GetAddrInfo::default().type_(libc::SOCK_STREAM);
+    let found = getaddrinfo_with(host, port, stream).map_err(|error| with_address(error, name))?;
+    Ok(found.into_iter().map(|info| info.sockaddr).collect())
+}
+
+/// Splits `"host:port"`. The host may be in brackets, and the port the name of a service.
+fn split(name: &str) -> io::Result<(&str, Service<'_>)> {
+    let (host, port) = name.rsplit_once(':').unwrap_or((name, ""));
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let service = match port.parse() {
+        Ok(port) => Service::Port(port),
+        Err(_) => Service::Name(port),
+    };
+    match service {
+        Service::Port(port @ (..0 | 65536..)) => {
+            let bad = BadAddress::Port(port);
+            Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name}: {bad}")))
+        }
+        Service::Name("") => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{name}: invalid socket address: there is no port"),
+        )),
+        service => Ok((bare.unwrap_or(host), service)),
+    }
 }
 
 impl Address for Endpoint {
