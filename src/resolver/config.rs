@@ -16,6 +16,8 @@ type Named = (&'static str, fn() -> Rc<dyn Resolver>);
 const KNOWN: &[Named] = &[
     ("thread", || Rc::new(ThreadResolver)),
     ("block", || Rc::new(BlockingResolver)),
+    #[cfg(feature = "dns")]
+    ("dns", || Rc::new(super::DnsResolver::new(super::DnsConfig::system()))),
 ];
 
 /// The index of the one that was chosen, or [`NOT_CHOSEN`].
@@ -27,7 +29,8 @@ const NOT_CHOSEN: usize = usize::MAX;
 #[error("there is no resolver {0:?}")]
 pub struct UnknownResolver(pub String);
 
-/// Chooses the resolver of hubs that have none yet, in all threads, by name: `"thread"` or `"block"`. Several names
+/// Chooses the resolver of hubs that have none yet, in all threads, by name: `"thread"`, `"block"`, or with the feature
+/// `dns` `"dns"`. Several names
 /// with commas between them mean the first one that there is. The environment's `GEVENT_RESOLVER` has the same names.
 ///
 /// ```

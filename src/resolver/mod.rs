@@ -23,6 +23,7 @@
 //! |---|---|---|
 //! | [`ThreadResolver`] | `thread` | asks the system, in [threads of its own](crate::threadpool::HubExt::resolver_threadpool); the default |
 //! | [`BlockingResolver`] | `block` | asks the system, while all greenlets of the thread stand still |
+//! | `DnsResolver`, with the feature `dns` | `ares`, `dnspython` | asks name servers itself; greenlets wait for the answers |
 //!
 //! [`HubResolver::set_resolver`] gives a hub another one, which may be of your own; [`set_resolver`] and the
 //! environment's `GEVENT_RESOLVER` say what hubs have otherwise.
@@ -37,6 +38,8 @@ mod abstract_resolver;
 mod address;
 mod blocking;
 mod config;
+#[cfg(feature = "dns")]
+mod dns;
 mod error;
 mod functions;
 mod native;
@@ -49,6 +52,8 @@ pub use abstract_resolver::Resolver;
 pub use address::{Address, Endpoint};
 pub use blocking::BlockingResolver;
 pub use config::{UnknownResolver, set_resolver};
+#[cfg(feature = "dns")]
+pub use dns::{DnsConfig, DnsResolver};
 pub use error::{
     EAI_AGAIN, EAI_BADFLAGS, EAI_FAIL, EAI_FAMILY, EAI_MEMORY, EAI_NODATA, EAI_NONAME, EAI_OVERFLOW, EAI_SERVICE,
     EAI_SOCKTYPE, EAI_SYSTEM, GaiError, HError, HOST_NOT_FOUND, NO_DATA, NO_RECOVERY, TRY_AGAIN,

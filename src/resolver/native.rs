@@ -43,6 +43,13 @@ pub(super) fn is_numeric(host: &str) -> bool {
     ipv6.parse::<Ipv6Addr>().is_ok() || inet_aton(host).is_some()
 }
 
+/// The address that a host is, if it is one. Looks nothing up.
+#[cfg(feature = "dns")]
+pub(super) fn numeric_address(host: &str) -> Option<IpAddr> {
+    let known = host.is_empty() || host == "<broadcast>" || is_numeric(host);
+    known.then(|| address_of(host, AF_UNSPEC).ok()).flatten()
+}
+
 pub(super) fn gethostbyname(hostname: &str) -> io::Result<Ipv4Addr> {
     match address_of(hostname, AF_INET)? {
         IpAddr::V4(address) => Ok(address),
