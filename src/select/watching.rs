@@ -125,7 +125,8 @@ impl Round {
 
 impl Drop for Watching<'_> {
     fn drop(&mut self) {
-        for watcher in &self.round.watchers.borrow()[..self.started] {
+        // libev finds the one that was started last first, if there are many for one descriptor.
+        for watcher in self.round.watchers.borrow()[..self.started].iter().rev() {
             // As in `fire`.
             let _ = watcher.stop();
         }

@@ -64,6 +64,14 @@ mod test_poll_read {
 fn test_closing_object_while_polling() -> TestResult {
     let _bounded = bounded();
     let (socket, _other) = socketpair()?;
+    let poll = Poll::new();
+    poll.register(&socket, POLLIN)?;
+    let number = socket.fileno();
+    let closer = spawn(move || socket.close());
+    assert_eq!(poll.poll()?, [(number, POLLIN)]);
+    closer.join()?;
+    // The same, without a word to the loop.
+    let (socket, _other) = socketpair()?;
     let fd = high(&rustix_of(&socket));
     let number = fd.as_raw_fd();
     let poll = Poll::new();

@@ -105,8 +105,8 @@ mod test_possible_crashes {
             move || socket.close()
         });
         let selector = GeventSelector::new();
-        selector.register(&socket, EVENT_READ, ())?;
-        let _ = selector.select_timeout(0.01)?;
+        let key = selector.register(&socket, EVENT_READ, ())?;
+        assert_eq!(selector.select()?, [(key, EVENT_READ)]);
         closer.join()
     }
 
