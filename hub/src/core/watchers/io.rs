@@ -95,7 +95,13 @@ impl Loop {
         unsafe {
             let before = ev::ev_pending_count(raw_loop);
             ev::ev_feed_fd_event(raw_loop, fd, 0xFFFF);
-            Ok(ev::ev_pending_count(raw_loop) > before)
+            let any = ev::ev_pending_count(raw_loop) > before;
+            if any {
+                // The watchers may be called after the callbacks of this iteration and before the wait. What their own
+                // callbacks queue must not wait for the next event.
+                self.state().start_timer0(raw_loop);
+            }
+            Ok(any)
         }
     }
 }
