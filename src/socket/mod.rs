@@ -88,8 +88,10 @@
 //! | `htons`, `ntohl`, and so on | `to_be`, `from_be` of the numbers |
 //!
 //! Where gevent and Python differ, this is as in gevent: a call with a timeout is tried before it waits, `sendall` of
-//! nothing does nothing, and a closed socket takes a timeout. Only a second `connect` fails with `EISCONN`, as in
-//! Python; in gevent it does nothing.
+//! nothing does nothing, and a closed socket takes a timeout. Three calls are as in Python: a second `connect` fails
+//! with `EISCONN`, which in gevent does nothing; `sendall` with a timeout of 0 fails with `EAGAIN` also after a part,
+//! where gevent says that it has timed out; and no call waits with `MSG_DONTWAIT`, which gevent obeys in `sendmsg`
+//! only.
 //!
 //! # Other descriptors
 //!
