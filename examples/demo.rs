@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use gevent::hub::ExceptionStream;
 use gevent::prelude::*;
 use gevent::server::StreamServer;
-use gevent::socket::TcpStream;
+use gevent::socket::{TcpStream, copy};
 use greenlet_core::live_greenlets;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -63,7 +63,7 @@ fn add_one(count: &Cell<usize>) {
 
 /// The server's side of a connection: sends back what it gets.
 fn echo(mut stream: TcpStream) -> Result<(), Exception> {
-    io::copy(&mut stream.clone(), &mut stream)?;
+    copy(&mut stream.clone(), &mut stream)?;
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use gevent::prelude::*;
 use gevent::server::StreamServer;
-use gevent::socket::TcpStream;
+use gevent::socket::{TcpStream, copy};
 
 /// How long the target may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -138,53 +138,85 @@ impl Connection {
     }
 
     fn forward_requests(&self, stopping: &Cell<bool>) {
-        let mut buffer = [0; 16 * 1024];
-        loop {
-            let n = match (&self.client).read(&mut buffer) {
-                Ok(n) => n,
-                // The client's connection was reset, so the target's is reset, too. That also ends the replies.
-                Err(_) => return reset(&self.target),
-            };
-            self.asked.set(Instant::now());
-            // While stopping, a request that has begun is passed on to its end, but no new one.
-            let done = if n == 0 {
-                self.target.shutdown(Shutdown::Write)
-            } else if self.busy.get() || !stopping.get() {
-                self.busy.set(true);
-                (&self.target).write_all(&buffer[..n])
-            } else {
-                Ok(())
-            };
-            if done.is_err() {
-                // The target takes no more requests, or shall get none. Replies that have come are passed on; then
-                // `forward_replies` ends.
-                let _ = self.target.shutdown(Shutdown::Both);
-            }
-            if n == 0 || done.is_err() {
-                return;
-            }
-        }
+        let mut requests = Requests {
+            connection: self,
+            stopping,
+        };
+        // The target is told that no more requests come. If one was not passed on, it takes no more, or shall get none:
+        // replies that have come are passed on; then `forward_replies` ends.
+        let _ = match copy(&mut requests.clone(), &mut requests) {
+            Ok(_) => self.target.shutdown(Shutdown::Write),
+            Err(_) => self.target.shutdown(Shutdown::Both),
+        };
     }
 
     fn forward_replies(&self) -> io::Result<()> {
-        let mut buffer = [0; 16 * 1024];
-        loop {
-            let n = match (&self.target).read(&mut buffer) {
-                Ok(n) => n,
-                Err(error) => {
-                    // The client is reset, so that half a reply does not look like a whole one.
-                    reset(&self.client);
-                    return Err(error);
-                }
-            };
-            if n == 0 {
-                return self.client.shutdown(Shutdown::Write);
-            }
-            self.busy.set(true);
-            (&self.client).write_all(&buffer[..n])?;
-            self.busy.set(false);
-            self.answered.set(Instant::now());
+        copy(&mut Replies(self), &mut Replies(self))?;
+        self.client.shutdown(Shutdown::Write)
+    }
+}
+
+/// The requests of a connection: read from the client, written to the target.
+#[derive(Clone)]
+struct Requests<'a> {
+    connection: &'a Connection,
+    stopping: &'a Cell<bool>,
+}
+
+impl Read for Requests<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = (&self.connection.client).read(buffer);
+        match read {
+            Ok(_) => self.connection.asked.set(Instant::now()),
+            // The client's connection was reset, so the target's is reset, too. That also ends the replies.
+            Err(_) => reset(&self.connection.target),
         }
+        read
+    }
+}
+
+impl Write for Requests<'_> {
+    fn write(&mut self, request: &[u8]) -> io::Result<usize> {
+        // While stopping, a request that has begun is passed on to its end, but no new one.
+        if !self.connection.busy.get() && self.stopping.get() {
+            return Ok(request.len());
+        }
+        self.connection.busy.set(true);
+        (&self.connection.target).write(request)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The replies of a connection: read from the target, written to the client.
+struct Replies<'a>(&'a Connection);
+
+impl Read for Replies<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = (&self.0.target).read(buffer);
+        if read.is_err() {
+            // The client is reset, so that half a reply does not look like a whole one.
+            reset(&self.0.client);
+        }
+        read
+    }
+}
+
+impl Write for Replies<'_> {
+    fn write(&mut self, reply: &[u8]) -> io::Result<usize> {
+        self.0.busy.set(true);
+        let n = (&self.0.client).write(reply)?;
+        if n == reply.len() {
+            self.0.busy.set(false);
+            self.0.answered.set(Instant::now());
+        }
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

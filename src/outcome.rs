@@ -103,7 +103,7 @@ impl Plain for crate::socket::TcpStream {}
 /// # use gevent::{server::StreamServer, socket::TcpStream};
 /// # use std::net::SocketAddr;
 /// fn echo(stream: TcpStream, _address: SocketAddr) -> std::io::Result<()> {
-///     std::io::copy(&mut stream.clone(), &mut stream.clone())?;
+///     gevent::socket::copy(&mut stream.clone(), &mut stream.clone())?;
 ///     Ok(())
 /// }
 /// let server = StreamServer::new("127.0.0.1:0", |stream, address| Ok(echo(stream, address)?));

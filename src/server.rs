@@ -46,7 +46,7 @@ use crate::socket::{Address, TcpListener, TcpStream};
 /// use gevent::socket::TcpStream;
 ///
 /// let server = StreamServer::new("127.0.0.1:0", |mut stream: TcpStream, _address| {
-///     std::io::copy(&mut stream.clone(), &mut stream)?;
+///     gevent::socket::copy(&mut stream.clone(), &mut stream)?;
 ///     Ok(())
 /// });
 /// server.start()?;

@@ -21,7 +21,8 @@ use gevent::select::{POLLIN, Poll, Select};
 use gevent::selectors::{EVENT_READ, GeventSelector};
 use gevent::server::{Spawn, StreamServer};
 use gevent::socket::{
-    AncillaryData, CMSG_SPACE, Socket, SocketAncillary, TcpListener, TcpStream, UdpSocket, UnixDatagram, socketpair,
+    AncillaryData, CMSG_SPACE, Socket, SocketAncillary, TcpListener, TcpStream, UdpSocket, UnixDatagram,
+    UnixStream as UnixPair, copy, copy_bidirectional, socketpair,
 };
 use gevent::{get_hub, joinall, sleep, spawn, threadsafe};
 use support::{LONG, TestResult, bounded};
@@ -219,6 +220,52 @@ fn unix_stream_round_trip() -> TestResult {
         assert_eq!(&answer, b"ping");
         Ok(())
     })
+}
+
+/// Small messages, and large ones, for which buffers and pipes are needed.
+#[test]
+fn copies() -> TestResult {
+    for len in [4, 300_000] {
+        let ((client, a), (b, server)) = (UnixPair::pair()?, UnixPair::pair()?);
+        spawn(move || -> TestResult {
+            copy_bidirectional(&a, &b)?;
+            Ok(())
+        });
+        // It sends everything back.
+        spawn(move || -> TestResult {
+            copy(&mut &server, &mut &server)?;
+            Ok(())
+        });
+        let (sent, mut answer) = (vec![7; len], vec![0; len]);
+        let told = Semaphore::new(0);
+        let (writer, its) = (client.clone(), told.clone());
+        spawn(move || -> TestResult {
+            loop {
+                its.acquire()?;
+                (&writer).write_all(&sent)?;
+            }
+        });
+        allocates_nothing(|| {
+            told.release();
+            (&client).read_exact(&mut answer)?;
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_file_that_is_sent() -> TestResult {
+    let (near, mut far) = UnixPair::pair()?;
+    let files = [std::env::current_exe()?, "/proc/self/stat".into()];
+    for file in files.map(std::fs::File::open) {
+        let (file, mut data) = (file?, [0; 100]);
+        allocates_nothing(|| {
+            assert_eq!(near.sendfile(&file, 0, Some(100))?, 100);
+            Ok(far.read_exact(&mut data)?)
+        })?;
+    }
+    Ok(())
 }
 
 #[test]

@@ -4,9 +4,12 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use hub::TimedOut;
+
 use super::error::with_address;
 use super::{GetAddrInfo, Service, getaddrinfo_with};
-use crate::socket::BadAddress;
+use crate::Timeout;
+use crate::socket::{BadAddress, ends_all};
 
 /// An address to connect to or to listen at: the types that are [`ToSocketAddrs`](std::net::ToSocketAddrs), and a port
 /// alone.
@@ -43,10 +46,21 @@ impl Endpoint {
     /// Fails if the name cannot be looked up, if there is no address, and with an exception that is thrown meanwhile.
     #[track_caller]
     pub(crate) fn resolve(self) -> io::Result<Vec<SocketAddr>> {
+        self.resolve_timeout(None)
+    }
+
+    /// [`resolve`](Endpoint::resolve) with a time limit in seconds. With 0 it looks no name up.
+    ///
+    /// # Errors
+    /// As for `resolve`; with [`io::ErrorKind::TimedOut`] when the time is over, or [`io::ErrorKind::WouldBlock`].
+    pub(crate) fn resolve_timeout(self, timeout: Option<f64>) -> io::Result<Vec<SocketAddr>> {
         let addresses = match self {
             Endpoint::One(address) => vec![address],
             Endpoint::Known(addresses) => addresses,
-            Endpoint::Name(name) => look_up(&name)?,
+            Endpoint::Name(name) => match timeout {
+                None => look_up(&name)?,
+                Some(seconds) => look_up_within(&name, seconds)?,
+            },
         };
         if addresses.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no addresses to use"));
@@ -97,6 +111,20 @@ fn split(name: &str) -> io::Result<(&str, Service<'_>)> {
         )),
         service => Ok((bare.unwrap_or(host), service)),
     }
+}
+
+/// [`look_up`] with a time limit. When that is over, the look-up goes on in the other thread, for nobody.
+#[track_caller]
+fn look_up_within(name: &str, seconds: f64) -> io::Result<Vec<SocketAddr>> {
+    if seconds <= 0.0 {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    let found = Timeout::new(seconds).silent(|| match look_up(name) {
+        // The timeout is to see what was thrown, and nothing else.
+        Err(error) if ends_all(&error) => Err(error.into()),
+        found => Ok(found),
+    });
+    found?.unwrap_or_else(|| Err(TimedOut.into()))
 }
 
 impl Address for Endpoint {

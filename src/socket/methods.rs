@@ -231,6 +231,64 @@ macro_rules! stream_methods {
             pub fn peek(&self, buf: &mut [u8]) -> std::io::Result<usize> {
                 self.0.peek(buf)
             }
+
+            /// [`write_all`](std::io::Write::write_all) with a time limit in seconds for the whole call. The stream's
+            /// own [timeout](Self::set_timeout) limits each wait besides. With 0 it does not wait.
+            ///
+            /// # Errors
+            /// Fails as `write_all` does, with a [`SendAllError`](crate::socket::SendAllError) inside that tells how
+            /// much was sent before, if anything was; with [`std::io::ErrorKind::TimedOut`] when the time is over, or
+            /// [`std::io::ErrorKind::WouldBlock`] if it is 0; and for a time that is negative or not a number.
+            #[track_caller]
+            pub fn write_all_timeout(&self, buf: &[u8], timeout: impl hub::Seconds) -> std::io::Result<()> {
+                let limit = self.0.limit(crate::socket::raw::Direction::Write);
+                let limit = limit.and_the_whole(crate::socket::raw::valid_timeout(timeout)?);
+                self.0.send_all(limit, buf, 0)
+            }
+
+            /// [`read_exact`](std::io::Read::read_exact) with a time limit in seconds for the whole call. The stream's
+            /// own [timeout](Self::set_timeout) limits each wait besides. With 0 it does not wait.
+            ///
+            /// # Errors
+            /// Fails as `read_exact` does, with a [`ReadExactError`](crate::socket::ReadExactError) inside that tells
+            /// how much was read before, if anything was; with [`std::io::ErrorKind::TimedOut`] when the time is over,
+            /// or [`std::io::ErrorKind::WouldBlock`] if it is 0; and for a time that is negative or not a number.
+            #[track_caller]
+            pub fn read_exact_timeout(&self, buf: &mut [u8], timeout: impl hub::Seconds) -> std::io::Result<()> {
+                let limit = self.0.limit(crate::socket::raw::Direction::Read);
+                let limit = limit.and_the_whole(crate::socket::raw::valid_timeout(timeout)?);
+                self.0.recv_exact(limit, buf)
+            }
+
+            /// [`read_to_end`](std::io::Read::read_to_end) with a time limit in seconds for the whole call. The
+            /// stream's own [timeout](Self::set_timeout) limits each wait besides. With 0 it does not wait.
+            ///
+            /// # Errors
+            /// Fails as `read_to_end` does; with [`std::io::ErrorKind::TimedOut`] when the time is over, or
+            /// [`std::io::ErrorKind::WouldBlock`] if it is 0; and for a time that is negative or not a number. What was
+            /// read before is in `buf`.
+            #[track_caller]
+            pub fn read_to_end_timeout(&self, buf: &mut Vec<u8>, timeout: impl hub::Seconds) -> std::io::Result<usize> {
+                let limit = self.0.limit(crate::socket::raw::Direction::Read);
+                let limit = limit.and_the_whole(crate::socket::raw::valid_timeout(timeout)?);
+                self.0.recv_to_end(limit, buf)
+            }
+
+            /// Sends a file from an offset to its end, or `count` bytes of it, and returns how many bytes were sent.
+            /// On Linux the data go from the system's cache of the file to the socket without a copy here. The file's
+            /// position does not matter, and stays as it is. The file is read in this thread.
+            ///
+            /// # Errors
+            /// Fails as [`write_all`](std::io::Write::write_all) does, and if the file cannot be read, with a
+            /// [`SendAllError`](crate::socket::SendAllError) inside that tells how much was sent before, if anything
+            /// was.
+            #[track_caller]
+            pub fn sendfile(&self, file: &std::fs::File, offset: u64, count: Option<u64>) -> std::io::Result<u64> {
+                let limit = self.0.limit(crate::socket::raw::Direction::Write);
+                let mut sent = 0;
+                let result = self.0.sendfile(limit, file, offset, count, &mut sent);
+                result.map(|()| sent)
+            }
         }
 
         impl std::io::Read for &$stream {
@@ -243,6 +301,12 @@ macro_rules! stream_methods {
             fn read_vectored(&mut self, bufs: &mut [std::io::IoSliceMut<'_>]) -> std::io::Result<usize> {
                 self.0.recv_vectored(bufs)
             }
+
+            #[track_caller]
+            fn read_exact(&mut self, buf: &mut [u8]) -> std::io::Result<()> {
+                self.0
+                    .recv_exact(self.0.limit(crate::socket::raw::Direction::Read), buf)
+            }
         }
 
         impl std::io::Write for &$stream {
@@ -254,6 +318,12 @@ macro_rules! stream_methods {
             #[track_caller]
             fn write_vectored(&mut self, bufs: &[std::io::IoSlice<'_>]) -> std::io::Result<usize> {
                 self.0.send_vectored(bufs)
+            }
+
+            #[track_caller]
+            fn write_all(&mut self, buf: &[u8]) -> std::io::Result<()> {
+                self.0
+                    .send_all(self.0.limit(crate::socket::raw::Direction::Write), buf, 0)
             }
 
             fn flush(&mut self) -> std::io::Result<()> {
@@ -271,6 +341,12 @@ macro_rules! stream_methods {
             fn read_vectored(&mut self, bufs: &mut [std::io::IoSliceMut<'_>]) -> std::io::Result<usize> {
                 self.0.recv_vectored(bufs)
             }
+
+            #[track_caller]
+            fn read_exact(&mut self, buf: &mut [u8]) -> std::io::Result<()> {
+                self.0
+                    .recv_exact(self.0.limit(crate::socket::raw::Direction::Read), buf)
+            }
         }
 
         impl std::io::Write for $stream {
@@ -282,6 +358,12 @@ macro_rules! stream_methods {
             #[track_caller]
             fn write_vectored(&mut self, bufs: &[std::io::IoSlice<'_>]) -> std::io::Result<usize> {
                 self.0.send_vectored(bufs)
+            }
+
+            #[track_caller]
+            fn write_all(&mut self, buf: &[u8]) -> std::io::Result<()> {
+                self.0
+                    .send_all(self.0.limit(crate::socket::raw::Direction::Write), buf, 0)
             }
 
             fn flush(&mut self) -> std::io::Result<()> {

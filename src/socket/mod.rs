@@ -26,6 +26,7 @@
 //! | [`UnixStream`], [`UnixListener`], [`UnixDatagram`] | the same within one machine, at paths and abstract addresses |
 //! | [`SocketAncillary`] | descriptors and credentials that are sent beside data by Unix sockets |
 //! | [`Socket`] | Python's `socket.socket`, of any family: [below](#pythons-sockets) |
+//! | [`copy`], [`copy_bidirectional`] | everything from a reader to a writer, and between two streams both ways |
 //!
 //! The sockets but the last have the methods of the types of these names in [`std::net`] and [`std::os::unix::net`],
 //! with the same results, and become such types by [`into_std`](TcpStream::into_std). They differ in this:
@@ -39,6 +40,14 @@
 //! * A write never raises `SIGPIPE`, whatever the process has set for this signal.
 //! * A name is looked up while other greenlets run. [`Address`] lists the types that an address may have.
 //! * Errors of `connect` and `bind` have the address inside, in an [`AddressError`].
+//! * Calls that take several steps also have a form with a time limit for the whole call:
+//!   [`write_all_timeout`](TcpStream::write_all_timeout), [`read_exact_timeout`](TcpStream::read_exact_timeout) and
+//!   [`read_to_end_timeout`](TcpStream::read_to_end_timeout). [`connect_timeout`](TcpStream::connect_timeout) limits
+//!   looking the name up and connecting to all its addresses together.
+//! * If `write_all` or `read_exact` fails after a part, the error has a [`SendAllError`] or a [`ReadExactError`]
+//!   inside, which tells how much that was. Its kind is the one that std has, but
+//!   [`raw_os_error`](std::io::Error::raw_os_error) is that of its `source`. Without a part, the error is the system's.
+//! * [`sendfile`](TcpStream::sendfile) sends a file.
 //! * As in gevent, one greenlet at a time reads, and one writes. A second one gets a
 //!   [`ConcurrentObjectUseError`](crate::exceptions::ConcurrentObjectUseError), but can wait by a descriptor of its own
 //!   ([`try_clone`](TcpStream::try_clone)).
@@ -72,7 +81,7 @@
 //! | `recv(n)`, `recv(n, flags)`, and so on | [`recv`](Socket::recv), [`recv_with_flags`](Socket::recv_with_flags), and so on |
 //! | the `errno` of an `OSError` | [`raw_os_error`](std::io::Error::raw_os_error) |
 //! | `connect_ex` | [`connect_ex`](Socket::connect_ex), whose errors are those that have no `errno` |
-//! | `sendall` | [`sendall`](Socket::sendall). Its error tells in a [`SendAllError`] how much was sent |
+//! | `sendall` | [`sendall`](Socket::sendall). Its error tells in a [`SendAllError`] how much was sent, if anything was |
 //! | `sendmsg(buffers, ancdata, flags, address)` | [`sendmsg`](Socket::sendmsg), [`sendmsg_with_flags`](Socket::sendmsg_with_flags), [`sendmsg_to`](Socket::sendmsg_to) |
 //! | `recvmsg`, `recvmsg_into`, `CMSG_LEN`, `CMSG_SPACE` | [`recvmsg`](Socket::recvmsg), [`recvmsg_into`](Socket::recvmsg_into), [`CMSG_LEN`], [`CMSG_SPACE`] |
 //! | `(SOL_SOCKET, SCM_RIGHTS, fds)`, `(level, type, data)` | [`SendAncillary`], [`Ancillary`]: descriptors have owners, and are closed if nobody takes them |
@@ -101,8 +110,10 @@
 mod address_error;
 mod ancillary;
 mod constants;
+mod copying;
 mod incoming;
 mod methods;
+mod partial;
 mod python;
 mod raw;
 mod tcp_listener;
@@ -126,12 +137,14 @@ pub use ancillary::{
     Ancillary, AncillaryData, CMSG_LEN, CMSG_SPACE, Messages, ScmRights, SendAncillary, SocketAncillary,
 };
 pub use constants::*;
+pub use copying::{CopyBidirectionalError, Stream, copy, copy_bidirectional};
 pub(crate) use incoming::is_of_listener;
 pub use incoming::{Incoming, Listener};
+pub use partial::{CopyError, ReadExactError, SendAllError};
 pub use python::{
-    BadAddress, CreateConnection, CreateServer, RecvMsg, SendAllError, Socket, SocketAddress, SocketFile,
-    create_connection, create_connection_timeout, create_connection_with, create_server, create_server_with, fromfd,
-    has_dualstack_ipv6, inet_aton, recv_fds, recv_fds_with_flags, send_fds, socketpair, socketpair_with,
+    BadAddress, CreateConnection, CreateServer, RecvMsg, Socket, SocketAddress, SocketFile, create_connection,
+    create_connection_timeout, create_connection_with, create_server, create_server_with, fromfd, has_dualstack_ipv6,
+    inet_aton, recv_fds, recv_fds_with_flags, send_fds, socketpair, socketpair_with,
 };
 pub(crate) use raw::ends_all;
 pub use tcp_listener::TcpListener;

@@ -17,17 +17,24 @@ use super::python::{Files, Kind};
 use super::unix_address::as_unix;
 use super::waits::cancel_wait_ex as closed;
 use crate::exceptions::BlockingSwitchOutError;
-use crate::lock::Deadline;
 use emptied::Emptied;
 use ending::Closed;
+pub(super) use limit::Limit;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) use no_sigpipe::without_sigpipe;
 pub(super) use stuck::AtEnd;
 use stuck::{Next, Stuck};
 
 mod emptied;
 mod ending;
+mod limit;
 mod message;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod no_sigpipe;
 mod options;
+mod sendfile;
 mod stuck;
+mod whole;
 
 /// A non-blocking socket, which belongs to this thread's hub.
 pub(super) struct RawSocket {
@@ -166,6 +173,12 @@ impl RawSocket {
         self.timeouts[direction as usize].get()
     }
 
+    /// The limit of a call with no other than the socket's own timeout.
+    #[inline]
+    pub(super) fn limit(&self, direction: Direction) -> Limit<'_> {
+        Limit::of_each_wait(&self.timeouts[direction as usize])
+    }
+
     /// Python's `settimeout`, for these directions.
     pub(super) fn set_timeout(&self, directions: &[Direction], timeout: impl Seconds) -> io::Result<()> {
         let timeout = valid_timeout(timeout)?;
@@ -175,14 +188,14 @@ impl RawSocket {
         Ok(())
     }
 
-    /// Parks the greenlet until the socket is ready, for `timeout` seconds at most.
+    /// Parks the greenlet until the socket is ready.
     #[track_caller]
-    pub(super) fn wait(&self, direction: Direction, timeout: Option<f64>) -> io::Result<()> {
-        self.park(direction, timeout).map_err(|e| self.io_error(e))
+    fn wait(&self, direction: Direction, limit: Limit<'_>) -> io::Result<()> {
+        self.park(direction, limit).map_err(|e| self.io_error(e))
     }
 
     #[track_caller]
-    fn park(&self, direction: Direction, timeout: Option<f64>) -> Result<(), Exception> {
+    fn park(&self, direction: Direction, limit: Limit<'_>) -> Result<(), Exception> {
         let (cell, events) = match direction {
             Direction::Read => {
                 self.emptied.waits();
@@ -197,11 +210,11 @@ impl RawSocket {
                 cell.get_or_init(|| new)
             }
         };
-        let is_shut_down = || match self.fd() {
-            Some(_) => Ok(self.shut_down[direction as usize].get()),
+        let is_over = || match self.fd() {
+            Some(_) => Ok(self.shut_down[direction as usize].get() || limit.is_told_to_end()),
             None => Err(closed().into()),
         };
-        self.hub.wait_on_watcher_unless(watcher, timeout, is_shut_down)
+        self.hub.wait_on_watcher_unless(watcher, limit.left(), is_over)
     }
 
     /// Calls `operation` until it does not fail with `WouldBlock`, and waits for the socket before each further call. A
@@ -212,29 +225,29 @@ impl RawSocket {
         direction: Direction,
         operation: impl FnMut(&socket2::Socket) -> io::Result<T>,
     ) -> io::Result<T> {
-        let timeout = || self.timeout(direction);
-        self.retry_within(direction, || timeout() != Some(0.0), timeout, operation)
+        self.retry_within(direction, self.limit(direction), operation)
     }
 
-    /// As [`retry`](RawSocket::retry), but waits only if it `may_wait`, and at most for the seconds that `left` returns
-    /// before each wait.
+    /// As [`retry`](RawSocket::retry), within this limit instead of the socket's own timeout.
     #[track_caller]
     #[inline]
     pub(super) fn retry_within<T: AtEnd>(
         &self,
         direction: Direction,
-        may_wait: impl Fn() -> bool,
-        left: impl Fn() -> Option<f64>,
+        limit: Limit<'_>,
         mut operation: impl FnMut(&socket2::Socket) -> io::Result<T>,
     ) -> io::Result<T> {
         let mut stuck = None;
         loop {
-            if may_wait() {
+            if limit.may_wait() {
                 self.hub.give_turn().map_err(|e| self.io_error(e))?;
+            }
+            if limit.is_told_to_end() {
+                return Err(told_to_end());
             }
             let socket = self.socket()?;
             match operation(&socket) {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock && may_wait() => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock && limit.may_wait() => {}
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 result => {
                     if matches!(direction, Direction::Write) {
@@ -245,14 +258,14 @@ impl RawSocket {
             }
             match &mut stuck {
                 None => stuck = Some(Stuck::new(direction)),
-                Some(stuck) => match stuck.next(&socket, left())? {
+                Some(stuck) => match stuck.next(&socket, limit.left())? {
                     Next::Wait => {}
                     Next::TryAgain => continue,
                     Next::End => return T::at_end(),
                 },
             }
             drop(socket);
-            self.wait(direction, left())?;
+            self.wait(direction, limit)?;
         }
     }
 
@@ -274,18 +287,18 @@ impl RawSocket {
     #[track_caller]
     pub(super) fn read(
         &self,
+        limit: Limit<'_>,
         len: usize,
         operation: impl FnMut(&socket2::Socket) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        let timeout = self.timeout(Direction::Read);
-        if timeout != Some(0.0) && self.emptied.is_still() {
-            match self.park(Direction::Read, timeout) {
+        if limit.may_wait() && self.emptied.is_still() {
+            match self.park(Direction::Read, limit) {
                 // The hub cannot wait, but it may read the data that are there already.
                 Err(e) if hub_cannot_wait(&e) => {}
                 waited => waited.map_err(|e| self.io_error(e))?,
             }
         }
-        let n = self.retry(Direction::Read, operation)?;
+        let n = self.retry_within(Direction::Read, limit, operation)?;
         self.emptied.was_read(n < len);
         Ok(n)
     }
@@ -293,10 +306,15 @@ impl RawSocket {
     /// Receives into `buf`; 0 at the end, and for an empty buffer.
     #[track_caller]
     pub(super) fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.recv_within(self.limit(Direction::Read), buf)
+    }
+
+    #[track_caller]
+    pub(super) fn recv_within(&self, limit: Limit<'_>, buf: &mut [u8]) -> io::Result<usize> {
         if buf.is_empty() {
             return self.read_nothing(|mut socket| socket.read(buf));
         }
-        self.read(buf.len(), |mut socket| socket.read(buf))
+        self.read(limit, buf.len(), |mut socket| socket.read(buf))
     }
 
     #[track_caller]
@@ -308,7 +326,9 @@ impl RawSocket {
             // Without a byte to read, `readv`, unlike `recv`, does not look at the socket.
             return self.read_nothing(|_| Ok(0));
         }
-        self.read(len, |mut socket| socket.read_vectored(bufs))
+        self.read(self.limit(Direction::Read), len, |mut socket| {
+            socket.read_vectored(bufs)
+        })
     }
 
     #[track_caller]
@@ -380,11 +400,11 @@ impl RawSocket {
         }
     }
 
-    /// Connects, and waits until that is done, for `timeout` seconds at most. The system is asked once more after the
-    /// wait, as in gevent: only this tells it that the socket is connected, so that it refuses to connect again.
+    /// Connects, and waits until that is done. The system is asked once more after the wait, as in gevent: only this tells
+    /// it that the socket is connected, so that it refuses to connect again.
     #[track_caller]
-    pub(super) fn connect(&self, address: &SockAddr, timeout: Option<f64>) -> io::Result<()> {
-        let (deadline, mut waited) = (Deadline::after(timeout), false);
+    pub(super) fn connect(&self, address: &SockAddr, limit: Limit<'_>) -> io::Result<()> {
+        let mut waited = false;
         loop {
             match self.socket()?.connect(address).map_err(|e| (e.raw_os_error(), e)) {
                 Ok(()) => return Ok(()),
@@ -392,10 +412,10 @@ impl RawSocket {
                 Err((Some(libc::EISCONN), _)) if waited => return Ok(()),
                 Err((_, error)) => return Err(error),
             }
-            if timeout == Some(0.0) {
+            if !limit.may_wait() {
                 return Err(io::Error::from_raw_os_error(libc::EAGAIN));
             }
-            self.wait(Direction::Write, deadline.left().map(|left| left.max(0.0)))?;
+            self.wait(Direction::Write, limit)?;
             waited = true;
             if let Some(error) = self.socket()?.take_error()? {
                 return Err(error);
@@ -406,17 +426,15 @@ impl RawSocket {
     /// [`connect`](RawSocket::connect) of a Unix socket, which fails while the listener's queue is full. The system has
     /// no event for the end of that, so it is tried again.
     #[track_caller]
-    pub(super) fn connect_unix(&self, address: &SockAddr, timeout: Option<f64>) -> io::Result<()> {
-        let (deadline, mut pause) = (Deadline::after(timeout), FIRST_PAUSE);
+    pub(super) fn connect_unix(&self, address: &SockAddr, limit: Limit<'_>) -> io::Result<()> {
+        let mut pause = FIRST_PAUSE;
         loop {
-            match self.connect(address, timeout) {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock && timeout != Some(0.0) => {}
+            match self.connect(address, limit) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock && limit.may_wait() => {}
                 connected => return connected,
             }
-            match deadline.left() {
-                Some(left) if left <= 0.0 => return Err(TimedOut.into()),
-                left => hub::sleep(left.map_or(pause, |left| left.min(pause)))?,
-            }
+            limit.check()?;
+            hub::sleep(limit.left().map_or(pause, |left| left.min(pause)))?;
             pause = (pause * 2.0).min(LONGEST_PAUSE);
         }
     }
@@ -459,6 +477,12 @@ impl RawSocket {
         }
         exception.into()
     }
+}
+
+/// The error of a call that was [told to end](Limit::unless_told). Nobody sees it but the code that has told.
+#[cold]
+fn told_to_end() -> io::Error {
+    io::Error::other("told to end")
 }
 
 /// Whether a wait has failed because it was called in the hub. An exception of the same type that was thrown into the

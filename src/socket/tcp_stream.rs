@@ -8,7 +8,7 @@ use hub::Seconds;
 use socket2::{Domain, Protocol, Type};
 
 use super::methods::{socket_methods, stream_methods};
-use super::raw::{RawSocket, ends_all, valid_timeout};
+use super::raw::{Limit, RawSocket, ends_all, valid_timeout};
 use super::{Address, AddressError};
 
 /// A TCP connection. It has the methods of [`std::net::TcpStream`], but they park the greenlet instead of blocking the
@@ -57,13 +57,14 @@ impl TcpStream {
         Self::connect_all(address, None)
     }
 
-    /// [`connect`](TcpStream::connect) with a time limit in seconds for each address. With `None` it waits for as long
-    /// as the system tries, with 0 not at all. (std's method takes one address, and does not accept 0.)
+    /// [`connect`](TcpStream::connect) with a time limit in seconds for the whole call: for looking the name up, and
+    /// for all addresses together. With `None` it waits for as long as the system tries, with 0 not at all. (std's
+    /// method takes one address, and does not accept 0.)
     ///
     /// # Errors
     /// Fails as `connect` does, and with [`io::ErrorKind::TimedOut`] when the time is over, or, if the time is 0 and
-    /// the system does not connect at once, with [`io::ErrorKind::WouldBlock`]. Fails with
-    /// [`io::ErrorKind::InvalidInput`] for a time that is negative or not a number.
+    /// the system does not connect at once, or a name is to be looked up, with [`io::ErrorKind::WouldBlock`]. Fails
+    /// with [`io::ErrorKind::InvalidInput`] for a time that is negative or not a number.
     #[track_caller]
     pub fn connect_timeout(address: impl Address, timeout: impl Seconds) -> io::Result<Self> {
         Self::connect_all(address, valid_timeout(timeout)?)
@@ -71,9 +72,13 @@ impl TcpStream {
 
     #[track_caller]
     fn connect_all(address: impl Address, timeout: Option<f64>) -> io::Result<Self> {
+        let limit = Limit::of_the_whole(timeout);
         let mut failure = None;
-        for address in address.into_endpoint().resolve()? {
-            match Self::connect_one(address, timeout) {
+        for address in address.into_endpoint().resolve_timeout(timeout)? {
+            if let Err(over) = limit.check() {
+                return Err(failure.unwrap_or(over));
+            }
+            match Self::connect_one(address, limit) {
                 Ok(stream) => return Ok(stream),
                 Err(error) if ends_all(&error) => return Err(error),
                 Err(error) => failure = Some(error),
@@ -83,10 +88,10 @@ impl TcpStream {
     }
 
     #[track_caller]
-    fn connect_one(address: SocketAddr, timeout: Option<f64>) -> io::Result<Self> {
+    fn connect_one(address: SocketAddr, limit: Limit<'_>) -> io::Result<Self> {
         let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         let raw = RawSocket::new(socket)?;
-        match raw.connect(&address.into(), timeout) {
+        match raw.connect(&address.into(), limit) {
             Ok(()) => Ok(TcpStream(Rc::new(raw))),
             Err(error) => Err(AddressError::with("connect to", address, error)),
         }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use socket2::{Domain, Protocol, Type};
 
 use super::methods::{socket_methods, timeout_methods};
-use super::raw::{RawSocket, ends_all};
+use super::raw::{Limit, RawSocket, ends_all};
 use super::tcp_stream::as_inet;
 use super::{Address, AddressError};
 
@@ -65,7 +65,9 @@ impl UdpSocket {
     /// Returns the error of the last address, with an [`AddressError`] inside, or that of looking the name up.
     #[track_caller]
     pub fn connect(&self, address: impl Address) -> io::Result<()> {
-        self.with_each(address, "connect to", |address| self.0.connect(&address.into(), None))
+        self.with_each(address, "connect to", |address| {
+            self.0.connect(&address.into(), Limit::none())
+        })
     }
 
     /// Calls `f` with each address until it succeeds.

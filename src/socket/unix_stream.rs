@@ -12,7 +12,7 @@ use socket2::{Domain, SockAddr, Type};
 use super::UCred;
 use super::ancillary::{SocketAncillary, ancillary_methods};
 use super::methods::{socket_methods, stream_methods};
-use super::raw::{RawSocket, valid_timeout};
+use super::raw::{Limit, RawSocket, valid_timeout};
 use super::unix_address::{as_unix, of_unix};
 
 /// A connection between two programs of one machine, or within one. It has the methods of
@@ -71,7 +71,7 @@ impl UnixStream {
     #[track_caller]
     fn connect_within(address: &SockAddr, timeout: Option<f64>) -> io::Result<Self> {
         let raw = RawSocket::new(socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?)?;
-        raw.connect_unix(address, timeout)?;
+        raw.connect_unix(address, Limit::of_the_whole(timeout))?;
         Ok(UnixStream(Rc::new(raw)))
     }
 

@@ -1,10 +1,12 @@
 //! Tests of sockets and servers.
 
 mod ancillary;
+mod copying;
 mod cpython_files;
 mod cpython_more;
 mod cpython_servers;
 mod cpython_tcp;
+mod deadlines;
 mod differential;
 mod emptied;
 mod ends;

@@ -69,7 +69,7 @@ const HARMLESS: &[(&[&str], &str)] = &[
         &["Any", "Copy", "Plain", "Send", "Sized", "Sync"],
         "have no functions that could be anybody's",
     ),
-    (&["Listener"], "can be implemented by our types only"),
+    (&["Listener", "Stream"], "can be implemented by our types only"),
     (
         &["AsRawFd", "AsRef", "Into"],
         "convert an argument, before anything else is done",

@@ -91,6 +91,8 @@ const MACROS: &[Read] = &[
     // The implementations are for types without parameters.
     without("socket::stream_methods", &["Read", "Write"]),
     without("socket::options", &[]),
+    // The errors have no parameters.
+    without("socket::partial_errors", &["Debug", "Error"]),
     without("socket::by_conversion", &[]),
     without("socket::views", &["Error"]),
 ];

@@ -2,12 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
 
-use super::{SendAllError, Socket};
-
-/// How many bytes are read at once.
-const BLOCK: usize = 8192;
+use super::Socket;
+use crate::socket::raw::Direction;
 
 impl Socket {
     /// Sends a file from an offset to its end, or `count` bytes of it. Returns how many bytes were sent. The file's
@@ -30,28 +27,11 @@ impl Socket {
             return invalid("non-blocking sockets are not supported");
         }
         let mut sent = 0;
-        let result = self.send_blocks(file, offset, count, &mut sent);
+        let limit = self.0.limit(Direction::Write);
+        let result = self.0.sendfile(limit, file, offset, count, &mut sent);
         if sent > 0 {
             (&*file).seek(SeekFrom::Start(offset + sent))?;
         }
-        result.map(|()| sent).map_err(|error| SendAllError::with(sent, error))
-    }
-
-    #[track_caller]
-    fn send_blocks(&self, file: &File, offset: u64, count: Option<u64>, sent: &mut u64) -> io::Result<()> {
-        let mut block = [0; BLOCK];
-        loop {
-            let left = count.map_or(BLOCK as u64, |count| count - *sent).min(BLOCK as u64);
-            let n = file.read_at(&mut block[..left as usize], offset + *sent)?;
-            let mut data = &block[..n];
-            if data.is_empty() {
-                return Ok(());
-            }
-            while !data.is_empty() {
-                let n = self.send(data)?;
-                *sent += n as u64;
-                data = &data[n..];
-            }
-        }
+        result.map(|()| sent)
     }
 }

@@ -9,7 +9,7 @@ use hub::Seconds;
 
 use super::{Kind, SocketAddress};
 use crate::socket::methods::handle_methods;
-use crate::socket::raw::{Direction, RawSocket};
+use crate::socket::raw::{Direction, Limit, RawSocket};
 
 /// A socket of any family and type, with the methods of Python's `socket.socket`, which park the greenlet instead of
 /// blocking the thread. Clones are handles of the same socket, which is closed when the last one is dropped.
@@ -139,8 +139,8 @@ impl Socket {
         let address = self.address(address)?;
         match self.0.timeout(Direction::Write) {
             Some(0.0) => self.0.socket()?.connect(&address),
-            timeout if address.is_unix() => self.0.connect_unix(&address, timeout),
-            timeout => self.0.connect(&address, timeout),
+            timeout if address.is_unix() => self.0.connect_unix(&address, Limit::of_the_whole(timeout)),
+            timeout => self.0.connect(&address, Limit::of_the_whole(timeout)),
         }
     }
 

@@ -2,11 +2,8 @@
 
 use std::io;
 
-use hub::TimedOut;
-
-use super::{SendAllError, Socket, SocketAddress};
-use crate::lock::Deadline;
-use crate::socket::raw::{AtEnd, Direction, NO_SIGNAL, as_uninit, with_sender};
+use super::{Socket, SocketAddress};
+use crate::socket::raw::{AtEnd, Direction, Limit, NO_SIGNAL, as_uninit, with_sender};
 
 impl Socket {
     /// Receives at most `bufsize` bytes; nothing is the end of the data. Of a datagram the rest is lost.
@@ -124,8 +121,9 @@ impl Socket {
     /// Sends all data, within the timeout, which here limits the whole call.
     ///
     /// # Errors
-    /// Fails as [`send`](Socket::send) does, with a [`SendAllError`] inside that tells how much was sent before. An
-    /// exception that is thrown into the current greenlet stays as it is.
+    /// Fails as [`send`](Socket::send) does, with a [`SendAllError`](crate::socket::SendAllError) inside that tells how
+    /// much was sent before. If nothing was, the error is the system's own, and an exception that is thrown into the
+    /// current greenlet stays as it is.
     #[track_caller]
     pub fn sendall(&self, data: &[u8]) -> io::Result<()> {
         self.sendall_with_flags(data, 0)
@@ -137,36 +135,8 @@ impl Socket {
     /// As for `sendall`.
     #[track_caller]
     pub fn sendall_with_flags(&self, data: &[u8], flags: i32) -> io::Result<()> {
-        let deadline = Deadline::after(self.gettimeout());
-        let (may_wait, mut sent) = (self.getblocking() && !never_waits(Direction::Write, flags), 0);
-        while sent < data.len() {
-            match self.send_before(deadline, may_wait, &data[sent..], flags, sent > 0) {
-                Ok(n) => sent += n,
-                Err(error) => return Err(SendAllError::with(sent as u64, error)),
-            }
-        }
-        Ok(())
-    }
-
-    #[track_caller]
-    fn send_before(
-        &self,
-        deadline: Deadline,
-        may_wait: bool,
-        data: &[u8],
-        flags: i32,
-        goes_on: bool,
-    ) -> io::Result<usize> {
-        if may_wait && goes_on && deadline.left().is_some_and(|left| left <= 0.0) {
-            return Err(TimedOut.into());
-        }
-        let left = || deadline.left().map(|left| left.max(0.0));
-        self.0.retry_within(
-            Direction::Write,
-            || may_wait,
-            left,
-            |socket| socket.send_with_flags(data, flags | NO_SIGNAL),
-        )
+        let limit = Limit::of_the_whole(self.gettimeout()).waiting_if(!never_waits(Direction::Write, flags));
+        self.0.send_all(limit, data, flags)
     }
 
     /// Sends data to an address. Returns the number of bytes.

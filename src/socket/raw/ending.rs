@@ -36,14 +36,20 @@ impl RawSocket {
     fn was_shut_down(&self, directions: &[Direction]) {
         for direction in directions {
             self.shut_down[*direction as usize].set(true);
-            let watcher = match direction {
-                Direction::Read => self.read.get(),
-                Direction::Write => self.write.get(),
-            };
-            if let Some(watcher) = watcher {
-                // This fails only if the loop is destroyed, and then no greenlet waits any more.
-                let _ = self.hub.end_wait(watcher);
-            }
+            self.wake(*direction);
+        }
+    }
+
+    /// Wakes the greenlet that waits in this direction, if any. It tries again what it does, unless it was
+    /// [told to end](super::Limit::unless_told).
+    pub(in crate::socket) fn wake(&self, direction: Direction) {
+        let watcher = match direction {
+            Direction::Read => self.read.get(),
+            Direction::Write => self.write.get(),
+        };
+        if let Some(watcher) = watcher {
+            // This fails only if the loop is destroyed, and then no greenlet waits any more.
+            let _ = self.hub.end_wait(watcher);
         }
     }
 

@@ -42,7 +42,7 @@ impl RawSocket {
         if len == 0 {
             return self.read_nothing(|_| Ok(0));
         }
-        let n = self.read(len, |socket| {
+        let n = self.read(self.limit(Direction::Read), len, |socket| {
             ancillary.receive(socket, bufs, 0).map(|received| received.bytes)
         })?;
         if !ancillary.is_empty() || ancillary.truncated() {

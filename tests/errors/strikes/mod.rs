@@ -9,6 +9,7 @@
 //! | `locks.rs` | for locks, events, results, for one thread or several |
 //! | `pools.rs` | for places, tasks and values of pools |
 //! | `queues.rs` | for items and space |
+//! | `copies.rs` | of copies from one stream to another |
 //! | `families.rs` | for datagrams and Unix sockets |
 //! | `resolver.rs` | for names and addresses that are looked up |
 //! | `python_sockets.rs` | by Python's face of the sockets |
@@ -19,6 +20,7 @@
 #![allow(clippy::type_complexity, reason = "a table says once what its functions are")]
 
 mod ancillary;
+mod copies;
 mod families;
 mod greenlets;
 mod list;
@@ -34,13 +36,14 @@ mod strike;
 use strike::{Row, strike_everywhere};
 
 /// The tables; each is a test of its own.
-fn tables() -> [Vec<Row>; 10] {
+fn tables() -> [Vec<Row>; 11] {
     [
         greenlets::rows(),
         locks::rows(),
         pools::rows(),
         queues::rows(),
         ancillary::rows(),
+        copies::rows(),
         families::rows(),
         python_sockets::rows(),
         selecting::rows(),
@@ -97,4 +100,9 @@ fn waits_for_descriptors_that_are_passed_end_with_what_is_thrown() {
 #[test]
 fn look_ups_end_with_what_is_thrown() {
     strike_everywhere(resolver::rows);
+}
+
+#[test]
+fn waits_of_copies_end_with_what_is_thrown() {
+    strike_everywhere(copies::rows);
 }

@@ -1,8 +1,9 @@
 //! The table of waits for peers, names and servers.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
+use std::rc::Rc;
 
 use super::strike::{Case, Row, case, row};
 use crate::support::{LONG, TestResult};
@@ -47,6 +48,31 @@ fn reading(call: fn(&TcpStream) -> io::Result<usize>, takes: bool) -> Case {
                 assert_eq!(&text, b"ab");
             }
             assert!(format!("{check:?}").contains("fd"));
+        },
+    )
+}
+
+/// A case in which the peer sends, and ends, when it is told. What was read before the strike is in the buffer.
+fn reading_to_end() -> Case {
+    let (near, far) = pair();
+    let read = Rc::new(RefCell::new(Vec::new()));
+    let (mut check, its) = (far.clone(), read.clone());
+    case(
+        move || {
+            let mut buf = Vec::new();
+            let result = far.read_to_end_timeout(&mut buf, LIMIT);
+            its.replace(buf);
+            assert_eq!(result?, 2);
+            Ok(())
+        },
+        move || {
+            assert_eq!((&near).write(b"ab").expect("there is space"), 2);
+            near.shutdown(Shutdown::Write).expect("it is open");
+        },
+        move |_| {
+            let mut all = read.take();
+            check.read_to_end(&mut all).expect("it is there");
+            assert_eq!(&all, b"ab");
         },
     )
 }
@@ -175,7 +201,7 @@ type Reads = fn(&TcpStream) -> io::Result<usize>;
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
-    let reads: [(_, Reads, _); 6] = [
+    let reads: [(_, Reads, _); 9] = [
         (
             "src/socket/methods.rs &$stream::read",
             |mut s| s.read(&mut [0; 2]),
@@ -197,11 +223,26 @@ pub(super) fn rows() -> Vec<Row> {
             true,
         ),
         ("src/socket/methods.rs $stream::peek", |s| s.peek(&mut [0; 2]), false),
-        // These are std's functions, which go on after `Interrupted`.
-        ("std read_exact", |mut s| s.read_exact(&mut [0; 2]).map(|()| 2), true),
+        (
+            "src/socket/methods.rs &$stream::read_exact",
+            |mut s| s.read_exact(&mut [0; 2]).map(|()| 2),
+            true,
+        ),
+        (
+            "src/socket/methods.rs $stream::read_exact",
+            |s| s.clone().read_exact(&mut [0; 2]).map(|()| 2),
+            true,
+        ),
+        (
+            "src/socket/methods.rs $stream::read_exact_timeout",
+            |s| s.read_exact_timeout(&mut [0; 2], LIMIT).map(|()| 2),
+            true,
+        ),
+        // This is std's function, which goes on after `Interrupted`.
+        ("std take read_to_end", |s| s.take(2).read_to_end(&mut Vec::new()), true),
     ];
     rows.extend(reads.map(|(name, call, takes)| row(name, move || reading(call, takes))));
-    let writes: [(_, Reads); 5] = [
+    let writes: [(_, Reads); 8] = [
         ("src/socket/methods.rs &$stream::write", |mut s| s.write(&[0; 8])),
         ("src/socket/methods.rs &$stream::write_vectored", |mut s| {
             s.write_vectored(&[IoSlice::new(&[0; 8])])
@@ -210,7 +251,19 @@ pub(super) fn rows() -> Vec<Row> {
         ("src/socket/methods.rs $stream::write_vectored", |s| {
             s.clone().write_vectored(&[IoSlice::new(&[0; 8])])
         }),
-        ("std write_all", |mut s| s.write_all(&[0; 8]).map(|()| 8)),
+        ("src/socket/methods.rs &$stream::write_all", |mut s| {
+            s.write_all(&[0; 8]).map(|()| 8)
+        }),
+        ("src/socket/methods.rs $stream::write_all", |s| {
+            s.clone().write_all(&[0; 8]).map(|()| 8)
+        }),
+        ("src/socket/methods.rs $stream::write_all_timeout", |s| {
+            s.write_all_timeout(&[0; 8], LIMIT).map(|()| 8)
+        }),
+        ("src/socket/methods.rs $stream::sendfile", |s| {
+            s.sendfile(&std::fs::File::open("/proc/self/exe")?, 10, Some(8))
+                .map(|sent| sent as usize)
+        }),
     ];
     rows.extend(writes.map(|(name, call)| row(name, move || writing(call))));
     let accepts: [(_, fn(&TcpListener) -> TestResult); 2] = [
@@ -229,9 +282,16 @@ pub(super) fn rows() -> Vec<Row> {
         }),
     ];
     rows.extend(connects.map(|(name, call)| row(name, move || connecting(call))));
-    let looks: [(_, fn(u16) -> TestResult); 4] = [
+    rows.push(row(
+        "src/socket/methods.rs $stream::read_to_end_timeout",
+        reading_to_end,
+    ));
+    let looks: [(_, fn(u16) -> TestResult); 5] = [
         ("a name to connect to", |port| {
             Ok(TcpStream::connect(("localhost", port)).map(drop)?)
+        }),
+        ("a name to connect to in time", |port| {
+            Ok(TcpStream::connect_timeout(("localhost", port), LIMIT).map(drop)?)
         }),
         ("src/socket/tcp_listener.rs TcpListener::bind", |_| {
             Ok(TcpListener::bind("localhost:0").map(drop)?)

@@ -13,7 +13,7 @@ use gevent::resolver::{BlockingResolver, HubResolver, Resolver, ThreadResolver};
 use gevent::server::{Spawn, StreamServer};
 use gevent::socket::{
     AddrInfo, Address, Endpoint, GetAddrInfo, HostEntry, Service, Socket, TcpListener, TcpStream, UdpSocket,
-    UnixDatagram, UnixStream, getaddrinfo, getfqdn, gethostbyaddr, gethostbyname, getnameinfo,
+    UnixDatagram, UnixStream, copy, getaddrinfo, getfqdn, gethostbyaddr, gethostbyname, getnameinfo,
 };
 
 type Pair = Rc<(TcpListener, TcpStream, TcpStream)>;
@@ -68,6 +68,60 @@ fn functions_that_borrow_a_descriptor() {
             pair.1.close();
             pair.2.close();
             assert!(pair.1.with_fd(|_| ()).is_err());
+        },
+    }
+    .run();
+}
+
+/// A stream of user code, with so many bytes left to read. Only later calls have the trap: then there is a large
+/// buffer.
+struct Around<'a>(&'a TcpStream, Trap, usize);
+
+impl Read for Around<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.2 <= 500_000 {
+            self.1.spring();
+        }
+        let n = buf.len().min(self.2);
+        self.2 -= n;
+        Ok(n)
+    }
+}
+
+impl Write for Around<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if buf.len() > 10_000 {
+            self.1.spring();
+        }
+        self.0.write(&buf[..buf.len().min(100)])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[test]
+fn readers_and_writers_of_copies() {
+    Case {
+        names: &["socket::copy | Read, Write"],
+        make: pair,
+        calls: vec![
+            |pair, trap| Ok(copy(&mut Around(&pair.1, trap, 1_000_000), &mut io::sink()).map(drop)?),
+            |pair, trap| Ok(copy(&mut io::repeat(7).take(30_000), &mut Around(&pair.1, trap, 0)).map(drop)?),
+        ],
+        others: |_| {
+            let copied = copy(&mut io::repeat(7).take(200_000), &mut io::sink());
+            assert_eq!(copied.expect("nothing fails"), 200_000);
+        },
+        waits: Some(|pair| {
+            any(copy(&mut &pair.2, &mut io::sink()).map(drop).map_err(Into::into));
+            Ok(())
+        }),
+        after: |pair| {
+            assert!(copy(&mut &[7; 100_000][..], &mut Vec::new()).is_ok());
+            pair.1.close();
+            pair.2.close();
         },
     }
     .run();
