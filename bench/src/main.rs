@@ -7,6 +7,7 @@
 //! A single figure says more about the machine than about us, so each subcommand measures us and the
 //! peers in turns, in one run, and prints ratios.
 
+mod copy;
 mod core;
 mod echo;
 mod forward;
@@ -29,7 +30,12 @@ struct Subcommand {
     run: fn(&[String]) -> Result,
 }
 
-const SUBCOMMANDS: [Subcommand; 6] = [
+const SUBCOMMANDS: [Subcommand; 7] = [
+    Subcommand {
+        name: "copy",
+        about: "a lot of data from one socket to another, by copies and pipes, beside std and tokio",
+        run: copy::run,
+    },
     Subcommand {
         name: "core",
         about: "hub::core beside the same program in C on libev",

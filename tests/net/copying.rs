@@ -671,27 +671,3 @@ fn sending_to_nobody_raises_no_signal() -> TestResult {
     mask_sigpipe(libc::SIG_UNBLOCK);
     Ok(())
 }
-
-thread_local! {
-    static SIGNALS: Cell<u32> = const { Cell::new(0) };
-}
-
-extern "C" fn count_signal(_: i32) {
-    SIGNALS.set(SIGNALS.get() + 1);
-}
-
-/// The same in a thread that does not block the signal, with a handler that counts.
-#[test]
-fn sending_to_nobody_calls_no_handler() -> TestResult {
-    let _bounded = bounded();
-    // SAFETY: the handler only adds to a number of its thread, which needs no initialiser. Other tests may go on with
-    // it: it does no more than the `SIG_IGN` that std has set.
-    unsafe { libc::signal(libc::SIGPIPE, count_signal as *const () as libc::sighandler_t) };
-    in_all_pairings!(send_to_nobody)?;
-    assert_eq!(SIGNALS.get(), 0);
-    // The handler is there.
-    // SAFETY: the call sends a signal to this thread, which has the handler.
-    unsafe { libc::pthread_kill(libc::pthread_self(), libc::SIGPIPE) };
-    assert_eq!(SIGNALS.get(), 1);
-    Ok(())
-}
