@@ -400,8 +400,8 @@ impl RawSocket {
         }
     }
 
-    /// Connects, and waits until that is done. The system is asked once more after the wait, as in gevent: only this tells
-    /// it that the socket is connected, so that it refuses to connect again.
+    /// Connects, and waits until that is done. The system is asked once more after the wait, as in gevent: only this
+    /// tells it that the socket is connected, so that it refuses to connect again.
     #[track_caller]
     pub(super) fn connect(&self, address: &SockAddr, limit: Limit<'_>) -> io::Result<()> {
         let mut waited = false;

@@ -2,9 +2,9 @@
 //!
 //! The signal is sent to the thread that calls. So it is blocked in this thread meanwhile, and if it has come, it is
 //! taken out of the queue before it is let through again. Nobody else sees it, whatever the process has set for this
-//! signal. Two calls that change the mask take 0.4 µs, and to look into the queue takes 0.3 µs more, beside the 10 µs and
-//! more that it takes to send the 64 KiB or more for which these calls are made; to read and send instead takes twice as
-//! long.
+//! signal. Two calls that change the mask take 0.4 µs, and to look into the queue takes 0.3 µs more, beside the 10 µs
+//! and more that it takes to send the 64 KiB or more for which these calls are made; to read and send instead takes
+//! twice as long.
 
 use std::io;
 use std::mem::MaybeUninit;
