@@ -8,6 +8,10 @@
 mod ancillary;
 #[path = "errors/strikes/copies.rs"]
 mod copies;
+#[path = "errors/strikes/families.rs"]
+mod families;
+#[path = "errors/strikes/python_sockets.rs"]
+mod python_sockets;
 #[path = "errors/strikes/sockets.rs"]
 mod sockets;
 #[path = "errors/strikes/strike.rs"]
@@ -22,14 +26,17 @@ fn descriptors() -> std::io::Result<usize> {
 
 #[test]
 fn no_descriptor_is_left_open() -> std::io::Result<()> {
-    let strike_all = || {
-        strike::strike_everywhere(sockets::rows);
-        strike::strike_everywhere(ancillary::rows);
-        strike::strike_everywhere(copies::rows);
-    };
-    strike_all();
-    let before = descriptors()?;
-    strike_all();
-    assert_eq!(descriptors()?, before);
+    for rows in [
+        sockets::rows,
+        ancillary::rows,
+        copies::rows,
+        families::rows,
+        python_sockets::rows,
+    ] {
+        strike::strike_everywhere(rows);
+        let before = descriptors()?;
+        strike::strike_everywhere(rows);
+        assert_eq!(descriptors()?, before);
+    }
     Ok(())
 }
