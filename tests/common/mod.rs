@@ -2,7 +2,9 @@
 //! and the portforwarder example.
 
 pub(crate) mod children;
+pub(crate) mod folder;
 pub(crate) mod forwarder;
+pub(crate) mod installed;
 pub(crate) mod process;
 pub(crate) mod redis;
 pub(crate) mod this_program;

@@ -3,7 +3,6 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
-use std::sync::Once;
 use std::time::Duration;
 
 use super::process::Process;
@@ -11,19 +10,7 @@ use super::{Result, SOON, eventually};
 
 /// Whether Redis is installed. Where it is not, the tests that need it say so and pass, except in CI.
 pub(crate) fn installed() -> bool {
-    let missing: Vec<_> = ["redis-server", "redis-benchmark"]
-        .into_iter()
-        .filter(|program| Command::new(program).arg("--version").output().is_err())
-        .collect();
-    if missing.is_empty() {
-        return true;
-    }
-    let message = format!("{} not found: install Debian's package `redis`", missing.join(" and "));
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{message}");
-    // This is said once, and written past the test harness, which would capture it.
-    static SAY: Once = Once::new();
-    SAY.call_once(|| drop(writeln!(io::stderr(), "SKIPPED: {message}")));
-    false
+    super::installed::installed(&["redis-server", "redis-benchmark"], "redis")
 }
 
 /// A `redis-server` on a port of its own that keeps nothing on disk.
@@ -97,7 +84,7 @@ fn info(address: SocketAddr, section: &str) -> Result<Vec<(String, String)>> {
 
 /// A loopback address that only this process uses, so that a connection to it never meets a listener of another
 /// program.
-fn loopback_address() -> Ipv4Addr {
+pub(crate) fn loopback_address() -> Ipv4Addr {
     let [_, high, middle, low] = std::process::id().to_be_bytes();
     Ipv4Addr::new(127, high | 64, middle, low)
 }
