@@ -47,7 +47,13 @@ impl RawSocket {
     fn send_block(&self, limit: Limit<'_>, file: &File, offset: u64, left: u64) -> io::Result<usize> {
         let mut block = Buffer::take();
         let len = left.min(block.len() as u64) as usize;
-        let n = file.read_at(&mut block[..len], offset)?;
+        let n = loop {
+            match file.read_at(&mut block[..len], offset) {
+                // std does not begin this call again, as it does others.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
         if n == 0 {
             return Ok(0);
         }

@@ -8,6 +8,7 @@ use std::io;
 
 use hub::TimedOut;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 
 use super::{Direction, FIRST_PAUSE, LONGEST_PAUSE};
 use crate::lock::Deadline;
@@ -71,7 +72,8 @@ impl Stuck {
             Direction::Write => PollFlags::OUT,
         };
         let mut asked = [PollFd::new(socket, wanted)];
-        poll(&mut asked, Some(&Timespec::default()))?;
+        // A signal interrupts even a call that does not wait.
+        retry_on_intr(|| poll(&mut asked, Some(&Timespec::default())))?;
         Ok(asked[0].revents())
     }
 }
