@@ -167,6 +167,19 @@ fn nobody_reads_ever() -> TestResult {
         assert!(writer.get().unwrap_err().is::<gevent::GreenletExit>());
         drop(side);
     }
+    // The end of a file that is killed while it sends does not wait for the same once more.
+    let (a, _b) = python_pair()?;
+    a.setblocking(false);
+    while a.send(&[0; 1 << 16]).is_ok() {}
+    a.setblocking(true);
+    let killed = writer(move |data| {
+        let mut file = a.makefile("w")?;
+        file.write_all(&data[..9])?;
+        file.flush()
+    });
+    sleep(0)?;
+    killed.kill()?;
+    assert!(killed.get().unwrap_err().is::<gevent::GreenletExit>());
     let (a, _b) = tcp_pair()?;
     let its = a.clone();
     let writer = writer(move |data| (&its).write_all(data));

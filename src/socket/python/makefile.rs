@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::Socket;
 use super::socket::is_timeout;
-use crate::socket::raw::RawSocket;
+use crate::socket::raw::{RawSocket, ends_all};
 
 /// How many files of a socket are open, and whether it is to be closed with the last of them.
 #[derive(Default)]
@@ -82,7 +82,8 @@ impl Socket {
 }
 
 /// A socket as a buffered file. What was written is sent when a buffer is full, by [`flush`](Write::flush), and when
-/// the file is closed or dropped.
+/// the file is closed or dropped; but what an exception has kept from being sent, which was thrown into the greenlet, is
+/// lost when the file is dropped.
 pub struct SocketFile {
     reader: Option<BufReader<SocketIo>>,
     writer: Option<BufWriter<SocketIo>>,
@@ -97,13 +98,17 @@ impl SocketFile {
     #[track_caller]
     pub fn close(mut self) -> io::Result<()> {
         let flushed = self.writer.as_mut().map_or(Ok(()), Write::flush);
-        if flushed.is_err()
-            && let Some(writer) = self.writer.take()
-        {
-            // Without another try.
-            drop(writer.into_parts());
+        if flushed.is_err() {
+            self.give_up();
         }
         flushed
+    }
+
+    /// Ends writing without another try to send what is left in the buffer.
+    fn give_up(&mut self) {
+        if let Some(writer) = self.writer.take() {
+            drop(writer.into_parts());
+        }
     }
 
     fn reader(&mut self) -> io::Result<&mut BufReader<SocketIo>> {
@@ -114,6 +119,15 @@ impl SocketFile {
     fn writer(&mut self) -> io::Result<&mut BufWriter<SocketIo>> {
         let unsupported = || io::Error::new(io::ErrorKind::Unsupported, "not writable");
         self.writer.as_mut().ok_or_else(unsupported)
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // The end of a greenlet that was killed while it sent does not wait for the same once more.
+        if self.writer.as_ref().is_some_and(|writer| writer.get_ref().struck) {
+            self.give_up();
+        }
     }
 }
 
@@ -167,6 +181,8 @@ struct SocketIo {
     raw: Rc<RawSocket>,
     /// Whether a read has taken too long. Then it is not known what was read before, and the file cannot go on.
     timed_out: bool,
+    /// Whether an exception was thrown into the greenlet during the last write.
+    struck: bool,
 }
 
 impl SocketIo {
@@ -175,6 +191,7 @@ impl SocketIo {
         SocketIo {
             raw: raw.clone(),
             timed_out: false,
+            struck: false,
         }
     }
 }
@@ -202,7 +219,9 @@ impl Read for SocketIo {
 impl Write for SocketIo {
     #[track_caller]
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.raw.send(buf)
+        let sent = self.raw.send(buf);
+        self.struck = sent.as_ref().is_err_and(ends_all);
+        sent
     }
 
     fn flush(&mut self) -> io::Result<()> {

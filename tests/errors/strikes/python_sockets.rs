@@ -190,10 +190,7 @@ pub(super) fn rows() -> Vec<Row> {
         ("src/socket/python/makefile.rs SocketFile::flush", |s| {
             let mut file = s.makefile("w")?;
             file.write_all(b"x")?;
-            let flushed = file.flush();
-            // Its end does not send once more.
-            s.setblocking(false);
-            Ok(flushed?)
+            Ok(file.flush()?)
         }),
         ("src/socket/python/makefile.rs SocketFile::close", |s| {
             let mut file = s.makefile("w")?;
