@@ -393,10 +393,13 @@ impl RawSocket {
 
     /// Accepts a connection if one waits already.
     pub(super) fn try_accept(&self) -> io::Result<Option<(socket2::Socket, SockAddr)>> {
-        match accept(&*self.socket()?) {
-            Ok(accepted) => Ok(Some(accepted)),
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(e) => Err(e),
+        loop {
+            match accept(&*self.socket()?) {
+                Ok(accepted) => return Ok(Some(accepted)),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
         }
     }
 

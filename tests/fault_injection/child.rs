@@ -123,7 +123,7 @@ fn judge(name: &str, errors: Errors) {
     for (place, exception) in &errors.errors {
         if exception.is::<Wrong>() || exception.is::<LoopExit>() {
             wrong(format_args!("{name}: {place}: {exception}"));
-        } else if !inject::fired() {
+        } else if !inject::fired() || inject::interrupts() {
             wrong(format_args!("{name}: {place} fails by itself: {exception}"));
         } else if std::env::var_os("FAULT_VERBOSE").is_some() {
             println!("{place}: {exception}");

@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
-use libc::{epoll_event, off_t, size_t, sockaddr, socklen_t, stack_t};
+use libc::{epoll_event, msghdr, off_t, off64_t, size_t, sockaddr, socklen_t, ssize_t, stack_t};
 
 thread_local! {
     static ARMED: Cell<bool> = const { Cell::new(false) };
@@ -75,6 +75,11 @@ pub(crate) fn fired() -> bool {
     FIRED.load(Relaxed)
 }
 
+/// Whether the calls that fail are only interrupted: whoever makes them makes them again, and nobody hears of it.
+pub(crate) fn interrupts() -> bool {
+    ERRNO.load(Relaxed) == libc::EINTR as usize
+}
+
 /// Whether many calls in a row fail: a server may never accept.
 pub(crate) fn lasting() -> bool {
     TO.load(Relaxed) - FROM.load(Relaxed) > 2
@@ -125,6 +130,10 @@ fn map_failed(errno: c_int) -> *mut c_void {
 
 fn long_minus_one(errno: c_int) -> c_long {
     minus_one(errno).into()
+}
+
+fn size_minus_one(errno: c_int) -> ssize_t {
+    minus_one(errno) as ssize_t
 }
 
 fn itself(errno: c_int) -> c_int {
@@ -191,12 +200,29 @@ interpose! {
     // AddressSanitizer only asks.
     sigaltstack(new: *const stack_t, old: *mut stack_t) -> c_int, minus_one, [ENOMEM], if !new.is_null();
     socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int, minus_one, [EMFILE, ENOBUFS];
-    socketpair(domain: c_int, kind: c_int, protocol: c_int, pair: *mut c_int) -> c_int, minus_one, [EMFILE];
+    socketpair(domain: c_int, kind: c_int, protocol: c_int, pair: *mut c_int) -> c_int, minus_one, [EMFILE, ENOBUFS];
     bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int, minus_one, [EADDRINUSE];
     listen(fd: c_int, backlog: c_int) -> c_int, minus_one, [EADDRINUSE];
     connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int, minus_one, [ECONNREFUSED, EAGAIN];
     accept4(fd: c_int, address: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int,
-        minus_one, [EMFILE, ECONNABORTED, ENOMEM];
+        minus_one, [EMFILE, ECONNABORTED, ENOMEM, EINTR];
+    recv(fd: c_int, data: *mut c_void, len: size_t, flags: c_int) -> ssize_t,
+        size_minus_one, [ECONNRESET, ENOMEM, EINTR];
+    recvfrom(
+        fd: c_int, data: *mut c_void, len: size_t, flags: c_int, address: *mut sockaddr, address_len: *mut socklen_t
+    ) -> ssize_t, size_minus_one, [ECONNREFUSED, ENOMEM, EINTR];
+    recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t, size_minus_one, [ECONNRESET, ENOMEM, EINTR];
+    send(fd: c_int, data: *const c_void, len: size_t, flags: c_int) -> ssize_t,
+        size_minus_one, [ENOBUFS, EPIPE, ENOMEM, EINTR];
+    sendto(
+        fd: c_int, data: *const c_void, len: size_t, flags: c_int, address: *const sockaddr, address_len: socklen_t
+    ) -> ssize_t, size_minus_one, [ENOBUFS, ENOMEM, EINTR];
+    sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t, size_minus_one, [ENOBUFS, EPIPE, EINTR];
+    shutdown(fd: c_int, how: c_int) -> c_int, minus_one, [ENOTCONN];
+    pread64(fd: c_int, data: *mut c_void, len: size_t, offset: off64_t) -> ssize_t, size_minus_one, [EIO, EINTR];
+    getsockopt(fd: c_int, level: c_int, name: c_int, value: *mut c_void, len: *mut socklen_t) -> c_int,
+        minus_one, [ENOBUFS];
+    getpeername(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int, minus_one, [ENOBUFS];
     setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, len: socklen_t) -> c_int,
         minus_one, [ENOMEM];
     getsockname(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int, minus_one, [ENOBUFS];

@@ -25,6 +25,8 @@ mod no_hub;
 mod parent;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod program;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod sockets;
 
 fn main() -> common::Result {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

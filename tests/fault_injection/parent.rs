@@ -107,7 +107,8 @@ fn jobs(wanted: &str, calls: &[usize]) -> VecDeque<Job> {
         for errno in if all { *errnos } else { &errnos[..1] } {
             // Of two ways to have a descriptor the second fails, too.
             add(&nths, *errno, if kind == DESCRIPTORS { 2 } else { 1 });
-            if !ONLY_ONCE.contains(name) {
+            // What is interrupted is tried again.
+            if !ONLY_ONCE.contains(name) && *errno != libc::EINTR {
                 let few: Vec<_> = nths.iter().copied().step_by(nths.len().div_ceil(8).max(1)).collect();
                 add(&few, *errno, FOR_EVER);
             }

@@ -23,6 +23,7 @@ use gevent::{
 };
 
 use crate::inject::{armed, fired, lasting};
+use crate::sockets;
 
 pub(crate) type TestResult = Result<(), Exception>;
 
@@ -31,7 +32,7 @@ pub(crate) type TestResult = Result<(), Exception>;
 #[error("{0}")]
 pub(crate) struct Wrong(String);
 
-fn expect<T: PartialEq + std::fmt::Debug>(what: &str, is: T, should: T) -> TestResult {
+pub(crate) fn expect<T: PartialEq + std::fmt::Debug>(what: &str, is: T, should: T) -> TestResult {
     match is == should {
         true => Ok(()),
         false => Err(Wrong(format!("{what}: {is:?} instead of {should:?}")).into()),
@@ -48,6 +49,10 @@ const STEPS: &[Step] = &[
     ("pool", pools),
     ("tcp", tcp),
     ("names", names),
+    ("udp", sockets::udp),
+    ("unix streams", sockets::unix_streams),
+    ("unix datagrams", sockets::unix_datagrams),
+    ("Python's sockets", sockets::python),
     ("threads", threads),
     ("second hub", second_hub),
     ("second loop", second_loop),
