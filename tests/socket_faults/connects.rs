@@ -14,9 +14,9 @@ use socket2::{Domain, Type};
 
 use crate::common::folder::Folder;
 use crate::steady::{steady, steady_rounds};
-use crate::{LONG, TestResult, errno};
+use crate::{Fault, LONG, TestResult, errno};
 
-pub(crate) const TESTS: &[(&str, fn() -> TestResult)] = &[
+pub(crate) const TESTS: &[Fault] = &[
     ("ten_thousand_refused_connects", || steady_rounds(1, 1, refused)),
     ("a_full_tcp_queue", || steady_rounds(1, 1, full_tcp_queue)),
     ("a_full_unix_queue", || steady(full_unix_queue)),

@@ -8,9 +8,9 @@ use gevent::prelude::*;
 use gevent::socket::{TcpListener, TcpStream, UdpSocket, UnixStream, wait_read};
 
 use crate::steady::steady;
-use crate::{LONG, TestResult, errno, tcp_pair, udp_pair};
+use crate::{Fault, LONG, TestResult, errno, tcp_pair, udp_pair};
 
-pub(crate) const TESTS: &[(&str, fn() -> TestResult)] = &[
+pub(crate) const TESTS: &[Fault] = &[
     ("the_child_closes_its_sockets", || steady(the_child_closes)),
     ("the_parent_closes_its_sockets", || steady(the_parent_closes)),
 ];

@@ -17,9 +17,9 @@ use gevent::socket::{
 
 use crate::common::folder::Folder;
 use crate::steady::steady;
-use crate::{LONG, TestResult, tcp_pair, udp_pair};
+use crate::{Fault, LONG, TestResult, tcp_pair, udp_pair};
 
-pub(crate) const TESTS: &[(&str, fn() -> TestResult)] = &[
+pub(crate) const TESTS: &[Fault] = &[
     ("signals_of_a_timer", || steady(|| during(&Timer::start(), 300))),
     ("signals_without_a_pause", || steady(|| during(&Hammer::start(), 1000))),
 ];
@@ -137,7 +137,7 @@ fn streams() -> TestResult {
     stream.set_nodelay(true)?;
     for _ in 0..10 {
         stream.write_all(b"ab")?;
-        stream.write_vectored(&[IoSlice::new(b"c"), IoSlice::new(b"d")])?;
+        assert_eq!(stream.write_vectored(&[IoSlice::new(b"c"), IoSlice::new(b"d")])?, 2);
         wait_read(stream.as_raw_fd(), LONG)?;
         wait_write(stream.as_raw_fd(), LONG)?;
         assert_ne!(stream.peek(&mut [0; 9])?, 0);

@@ -16,9 +16,9 @@ use gevent::socket::{
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::steady::steady;
-use crate::{TestResult, errno, tcp_pair};
+use crate::{Fault, TestResult, errno, tcp_pair};
 
-pub(crate) const TESTS: &[(&str, fn() -> TestResult)] = &[
+pub(crate) const TESTS: &[Fault] = &[
     ("no_descriptor_for_a_call", || steady(calls)),
     ("no_descriptor_while_a_socket_is_detached", || steady(detached)),
     ("no_descriptor_for_who_waits_for_connections", || steady(incoming)),

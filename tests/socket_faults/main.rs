@@ -40,17 +40,21 @@ const LONG: f64 = 1000.0;
 /// The time limit of one test, which takes less than some seconds unless it hangs.
 const BOUND: Duration = Duration::from_secs(100);
 
-const TESTS: &[&[(&str, fn() -> TestResult)]] = &[
+/// A test's name, and what its process does.
+type Fault = (&'static str, fn() -> TestResult);
+
+const TESTS: &[&[Fault]] = &[
     connects::TESTS,
     forks::TESTS,
     interrupts::TESTS,
     limits::TESTS,
     resets::TESTS,
+    steady::TESTS,
     windows::TESTS,
 ];
 
 fn main() -> ExitCode {
-    let test = |(name, test): &(&'static str, fn() -> TestResult)| {
+    let test = |(name, test): &Fault| {
         let test = *test;
         Test {
             name,

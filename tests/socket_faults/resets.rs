@@ -8,9 +8,9 @@ use gevent::server::StreamServer;
 use gevent::socket::{Socket, TcpListener, TcpStream, UdpSocket, UnixStream};
 
 use crate::steady::steady;
-use crate::{TestResult, errno, reset, tcp_pair, udp_pair};
+use crate::{Fault, TestResult, errno, reset, tcp_pair, udp_pair};
 
-pub(crate) const TESTS: &[(&str, fn() -> TestResult)] = &[
+pub(crate) const TESTS: &[Fault] = &[
     ("reset_before_it_is_accepted", || steady(before_accept)),
     ("reset_within_connect", || steady(within_connect)),
     ("reset_of_who_reads", || steady(of_who_reads)),
@@ -103,7 +103,10 @@ fn of_who_writes() -> TestResult {
     let writes: [fn(TcpStream) -> io::Result<()>; 5] = [
         |mut s| s.write_all(&vec![0; 20 << 20]),
         |mut s| loop {
-            s.write_vectored(&[IoSlice::new(&[0; 1 << 16]), IoSlice::new(&[0; 1 << 16])])?;
+            assert_ne!(
+                s.write_vectored(&[IoSlice::new(&[0; 1 << 16]), IoSlice::new(&[0; 1 << 16])])?,
+                0
+            );
         },
         |s| Socket::from(s).sendall(&vec![0; 20 << 20]),
         |s| {

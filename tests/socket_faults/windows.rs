@@ -7,12 +7,12 @@ use std::rc::Rc;
 
 use gevent::joinall;
 use gevent::prelude::*;
-use gevent::socket::{Socket, TcpStream, UnixDatagram, UnixStream};
+use gevent::socket::{Socket, TcpStream, UnixDatagram, UnixStream, socketpair};
 
 use crate::steady::steady;
-use crate::{TestResult, errno, python_pair, tcp_pair};
+use crate::{Fault, TestResult, errno, python_pair, tcp_pair};
 
-pub(crate) const TESTS: &[(&str, fn() -> TestResult)] = &[
+pub(crate) const TESTS: &[Fault] = &[
     ("nobody_reads_for_a_while", || steady(nobody_reads_for_a_while)),
     ("nobody_reads_ever", || steady(nobody_reads_ever)),
     ("a_reader_takes_little_at_a_time", || steady(little_at_a_time)),
@@ -168,7 +168,7 @@ fn nobody_reads_ever() -> TestResult {
         drop(side);
     }
     // The end of a file that is killed while it sends does not wait for the same once more.
-    let (a, _b) = python_pair()?;
+    let (a, _b) = socketpair()?;
     a.setblocking(false);
     while a.send(&[0; 1 << 16]).is_ok() {}
     a.setblocking(true);
