@@ -82,8 +82,8 @@ impl Socket {
 }
 
 /// A socket as a buffered file. What was written is sent when a buffer is full, by [`flush`](Write::flush), and when
-/// the file is closed or dropped; but what an exception has kept from being sent, which was thrown into the greenlet, is
-/// lost when the file is dropped.
+/// the file is closed or dropped. After a write that was ended by an exception thrown into the greenlet, the drop sends
+/// nothing more.
 pub struct SocketFile {
     reader: Option<BufReader<SocketIo>>,
     writer: Option<BufWriter<SocketIo>>,
