@@ -179,8 +179,8 @@ fn compare(peers: &[Peer], over: &str, load: &Load, rounds: usize) -> Result {
     Ok(())
 }
 
-/// Runs the server and puts the load on it. Returns the figures, and how many KiB of memory the server has taken at most
-/// for each connection.
+/// Runs the server and puts the load on it. Returns the figures, and how many KiB of memory the server has taken at
+/// most for each connection.
 fn measure(peer: &Peer, over: &str, load: &Load) -> Result<(Figures, f64)> {
     let place = Place::free(over)?;
     let mut command = Command::new(&peer.command[0]);
