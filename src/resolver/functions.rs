@@ -75,6 +75,14 @@ pub fn gethostbyname(hostname: &str) -> io::Result<Ipv4Addr> {
 
 /// Finds the name, the aliases and the IPv4 addresses of a host.
 ///
+/// ```
+/// use gevent::socket::{HostEntry, gethostbyname_ex};
+///
+/// let HostEntry { hostname, aliaslist, ipaddrlist } = gethostbyname_ex("localhost")?;
+/// println!("{hostname}, also {aliaslist:?}, is at {ipaddrlist:?}");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// # Errors
 /// As for [`getaddrinfo`]; an [`HError`](super::HError) may be inside as well.
 #[track_caller]
@@ -83,6 +91,11 @@ pub fn gethostbyname_ex(hostname: &str) -> io::Result<HostEntry> {
 }
 
 /// Finds the name, the aliases and the addresses of a host by one of its addresses, or by a name.
+///
+/// ```
+/// println!("127.0.0.1 is {}", gevent::socket::gethostbyaddr("127.0.0.1")?.hostname);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 ///
 /// # Errors
 /// As for [`getaddrinfo`]; an [`HError`](super::HError) is inside if the address is of no known host.
