@@ -470,8 +470,11 @@ fn random_questions_are_answered_as_python_answers_them() -> TestResult {
         ][below(7)];
         questions.push(format!("gethostbyname\t{host}"));
     }
-    let _bounded = bounded();
-    let values = compare(&questions)?;
+    let mut values = 0;
+    for some in questions.chunks(1000) {
+        let _bounded = bounded();
+        values += compare(some)?;
+    }
     assert!(values > count / 2, "most have failed: {values}");
     Ok(())
 }
