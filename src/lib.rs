@@ -69,7 +69,8 @@
 //! | [`select`] | `gevent.select` | `select`, `Poll`: waiting for several descriptors at once |
 //! | [`selectors`] | `gevent.selectors` | `GeventSelector` |
 //! | [`resolver`] | `gevent.resolver` | `Resolver`, and what looks names up |
-//! | [`server`] | `gevent.server` | `StreamServer` |
+//! | [`server`] | `gevent.server` | `StreamServer`, `DatagramServer` |
+//! | [`baseserver`] | `gevent.baseserver` | `BaseServer`, what servers have in common |
 //! | [`threadpool`] | `gevent.threadpool` | `ThreadPool`, `ThreadPoolExecutor` |
 //! | [`threadsafe`] | | events, results, semaphores and queues that any thread may use |
 //! | [`abstract_linkable`] | `gevent._abstract_linkable` | links and waiters, from which to make events of your own |
@@ -89,7 +90,7 @@
 #![deny(unsafe_code)]
 
 pub mod abstract_linkable;
-mod baseserver;
+pub mod baseserver;
 pub mod event;
 mod except;
 pub mod exceptions;

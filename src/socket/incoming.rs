@@ -4,24 +4,25 @@ use std::io;
 use std::iter::FusedIterator;
 
 use super::raw::ends_all;
-use super::{TcpListener, UnixListener};
+use super::{TcpListener, UdpSocket, UnixDatagram, UnixListener};
+use crate::baseserver::ServerSocket;
 
-/// Implemented by our listeners only.
+/// Implemented by our sockets only.
 pub trait Sealed {}
 
 impl Sealed for TcpListener {}
 impl Sealed for UnixListener {}
+impl Sealed for UdpSocket {}
+impl Sealed for UnixDatagram {}
 
-/// A listener whose connections [`Incoming`] yields: one of ours.
-pub trait Listener: Sealed {
-    /// Its connections.
-    type Stream;
-
+/// A listener whose connections [`Incoming`] yields, and a [`StreamServer`](crate::server::StreamServer) serves: one of
+/// ours.
+pub trait Listener: ServerSocket {
     /// Waits for the next connection.
     ///
     /// # Errors
     /// As for the `accept` of the type.
-    fn next_stream(&self) -> io::Result<Self::Stream>;
+    fn next_stream(&self) -> io::Result<Self::Client>;
 }
 
 /// An iterator over the connections of a listener, made by [`TcpListener::incoming`] and
@@ -46,7 +47,7 @@ impl<'a, L: Listener> Incoming<'a, L> {
     }
 
     #[track_caller]
-    fn accept(&mut self, listener: &L) -> io::Result<L::Stream> {
+    fn accept(&mut self, listener: &L) -> io::Result<L::Client> {
         if std::mem::take(&mut self.pause) {
             hub::sleep(PAUSE)?;
         }
@@ -55,7 +56,7 @@ impl<'a, L: Listener> Incoming<'a, L> {
 }
 
 impl<L: Listener> Iterator for Incoming<'_, L> {
-    type Item = io::Result<L::Stream>;
+    type Item = io::Result<L::Client>;
 
     #[track_caller]
     fn next(&mut self) -> Option<Self::Item> {

@@ -109,9 +109,11 @@
 
 mod address_error;
 mod ancillary;
+mod bind;
 mod constants;
 mod copying;
 mod incoming;
+mod inherited;
 mod methods;
 mod partial;
 mod python;
@@ -136,10 +138,12 @@ pub use ancillary::UCred;
 pub use ancillary::{
     Ancillary, AncillaryData, CMSG_LEN, CMSG_SPACE, Messages, ScmRights, SendAncillary, SocketAncillary,
 };
+pub(crate) use bind::Bind;
 pub use constants::*;
 pub use copying::{CopyBidirectionalError, Stream, copy, copy_bidirectional};
-pub(crate) use incoming::is_of_listener;
 pub use incoming::{Incoming, Listener};
+pub(crate) use incoming::{Sealed, is_of_listener};
+pub use inherited::listen_fds;
 pub use partial::{CopyError, ReadExactError, SendAllError};
 pub use python::{
     BadAddress, CreateConnection, CreateServer, RecvMsg, Socket, SocketAddress, SocketFile, create_connection,

@@ -368,6 +368,11 @@ impl RawSocket {
         self.retry(Direction::Read, |socket| with_sender(socket.recv_from(as_uninit(buf))))
     }
 
+    /// Receives a datagram if one is there already.
+    pub(super) fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<Option<(usize, Option<SockAddr>)>> {
+        unless_it_would_wait(|| with_sender(self.socket()?.recv_from(as_uninit(buf))))
+    }
+
     #[track_caller]
     pub(super) fn peek_datagram(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.retry(Direction::Read, |socket| socket.peek(as_uninit(buf)))
@@ -393,14 +398,7 @@ impl RawSocket {
 
     /// Accepts a connection if one waits already.
     pub(super) fn try_accept(&self) -> io::Result<Option<(socket2::Socket, SockAddr)>> {
-        loop {
-            match accept(&*self.socket()?) {
-                Ok(accepted) => return Ok(Some(accepted)),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
+        unless_it_would_wait(|| accept(&*self.socket()?))
     }
 
     /// Connects, and waits until that is done. The system is asked once more after the wait, as in gevent: only this
@@ -479,6 +477,17 @@ impl RawSocket {
             return (*timed_out).into();
         }
         exception.into()
+    }
+}
+
+fn unless_it_would_wait<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<Option<T>> {
+    loop {
+        match call() {
+            Ok(value) => return Ok(Some(value)),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
     }
 }
 

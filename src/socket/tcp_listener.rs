@@ -4,16 +4,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use socket2::{Domain, Protocol, Type};
-
+use super::bind::Bind;
 use super::incoming::{Incoming, Listener};
 use super::methods::socket_methods;
 use super::raw::RawSocket;
 use super::tcp_stream::as_inet;
-use super::{Address, AddressError, TcpStream};
-
-/// How many connections may wait to be accepted, by default.
-pub(super) const BACKLOG: i32 = 1024;
+use super::{Address, Endpoint, TcpStream};
 
 /// A socket that accepts connections. It has the methods of [`std::net::TcpListener`], but they park the greenlet
 /// instead of blocking the thread. Clones are handles of the same listener.
@@ -23,9 +19,10 @@ impl TcpListener {
     /// Listens at an address, with `SO_REUSEADDR`. If there are several, it listens at the first one that is free.
     ///
     /// # Errors
-    /// Returns the error of the last address, with an [`AddressError`] inside, or that of looking the name up.
+    /// Returns the error of the last address, with an [`AddressError`](super::AddressError) inside, or that of looking
+    /// the name up.
     pub fn bind(address: impl Address) -> io::Result<Self> {
-        Self::bind_with_backlog(address, BACKLOG)
+        Self::bind_with(address.into_endpoint(), &Bind::default())
     }
 
     /// [`bind`](TcpListener::bind), with the number of connections that may wait to be accepted.
@@ -33,24 +30,15 @@ impl TcpListener {
     /// # Errors
     /// As for `bind`.
     pub fn bind_with_backlog(address: impl Address, backlog: i32) -> io::Result<Self> {
-        let mut failure = None;
-        for address in address.into_endpoint().resolve()? {
-            match Self::bind_one(address, backlog) {
-                Ok(listener) => return Ok(listener),
-                Err(error) => failure = Some(error),
-            }
-        }
-        Err(failure.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
+        let settings = Bind {
+            backlog,
+            ..Bind::default()
+        };
+        Self::bind_with(address.into_endpoint(), &settings)
     }
 
-    fn bind_one(address: SocketAddr, backlog: i32) -> io::Result<Self> {
-        let domain = Domain::for_address(address);
-        let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_reuse_address(true)?;
-        let listens = socket.bind(&address.into());
-        let listens = listens.and_then(|()| socket.listen(backlog));
-        listens.map_err(|error| AddressError::with("listen at", address, error))?;
-        Ok(TcpListener(Rc::new(RawSocket::new(socket)?)))
+    pub(crate) fn bind_with(endpoint: Endpoint, settings: &Bind) -> io::Result<Self> {
+        settings.listen(endpoint).map(TcpListener)
     }
 
     /// Waits for a connection.
@@ -113,8 +101,6 @@ fn connection((socket, address): (socket2::Socket, socket2::SockAddr)) -> io::Re
 }
 
 impl Listener for TcpListener {
-    type Stream = TcpStream;
-
     #[track_caller]
     fn next_stream(&self) -> io::Result<TcpStream> {
         self.accept().map(|(stream, _)| stream)

@@ -4,12 +4,11 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 
-use socket2::{Domain, Protocol, Type};
-
+use super::bind::Bind;
 use super::methods::{socket_methods, timeout_methods};
 use super::raw::{Limit, RawSocket, ends_all};
 use super::tcp_stream::as_inet;
-use super::{Address, AddressError};
+use super::{Address, AddressError, Endpoint};
 
 /// A socket for datagrams over the network. It has the methods of [`std::net::UdpSocket`], but they park the greenlet
 /// instead of blocking the thread. Clones are handles of the same socket.
@@ -41,21 +40,15 @@ impl UdpSocket {
     /// # Errors
     /// Returns the error of the last address, with an [`AddressError`] inside, or that of looking the name up.
     pub fn bind(address: impl Address) -> io::Result<Self> {
-        let mut failure = None;
-        for address in address.into_endpoint().resolve()? {
-            match Self::bind_one(address) {
-                Ok(socket) => return Ok(socket),
-                Err(error) => failure = Some(error),
-            }
-        }
-        Err(failure.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
+        let settings = Bind {
+            reuse_addr: false,
+            ..Bind::default()
+        };
+        Self::bind_with(address.into_endpoint(), &settings)
     }
 
-    fn bind_one(address: SocketAddr) -> io::Result<Self> {
-        let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-        let bound = socket.bind(&address.into());
-        bound.map_err(|error| AddressError::with("bind to", address, error))?;
-        Self::from_socket(socket)
+    pub(crate) fn bind_with(endpoint: Endpoint, settings: &Bind) -> io::Result<Self> {
+        settings.datagrams(endpoint).map(UdpSocket)
     }
 
     /// Has [`send`](UdpSocket::send) send to this address, and all calls receive from it only. If there are several,
@@ -111,6 +104,12 @@ impl UdpSocket {
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let (n, address) = self.0.recv_from(buf)?;
         Ok((n, sender(address)?))
+    }
+
+    /// [`recv_from`](UdpSocket::recv_from) if a datagram is there already.
+    pub(crate) fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
+        let received = self.0.try_recv_from(buf)?;
+        received.map(|(n, address)| Ok((n, sender(address)?))).transpose()
     }
 
     /// [`recv_from`](UdpSocket::recv_from), without removing the datagram.

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use socket2::{Domain, SockAddr, Type};
 
 use super::ancillary::{SocketAncillary, ancillary_methods};
+use super::bind::Bind;
 use super::methods::{socket_methods, timeout_methods};
 use super::raw::RawSocket;
 use super::unix_address::{as_unix, of_unix};
@@ -52,8 +53,12 @@ impl UnixDatagram {
     /// # Errors
     /// As for `bind`.
     pub fn bind_addr(address: &SocketAddr) -> io::Result<Self> {
+        Self::bind_with(address.clone(), &Bind::default())
+    }
+
+    pub(crate) fn bind_with(address: SocketAddr, _settings: &Bind) -> io::Result<Self> {
         let socket = socket2::Socket::new(Domain::UNIX, Type::DGRAM, None)?;
-        socket.bind(&of_unix(address)?)?;
+        socket.bind(&of_unix(&address)?)?;
         Self::from_socket(socket)
     }
 
@@ -111,6 +116,12 @@ impl UnixDatagram {
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let (n, address) = self.0.recv_from(buf)?;
         Ok((n, sender(address)?))
+    }
+
+    /// [`recv_from`](UnixDatagram::recv_from) if a datagram is there already.
+    pub(crate) fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
+        let received = self.0.try_recv_from(buf)?;
+        received.map(|(n, address)| Ok((n, sender(address)?))).transpose()
     }
 
     /// Sends a datagram to the socket of [`connect`](UnixDatagram::connect).

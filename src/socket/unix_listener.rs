@@ -7,10 +7,10 @@ use std::rc::Rc;
 
 use socket2::{Domain, Type};
 
+use super::bind::Bind;
 use super::incoming::{Incoming, Listener};
 use super::methods::socket_methods;
 use super::raw::RawSocket;
-use super::tcp_listener::BACKLOG;
 use super::unix_address::{as_unix, of_unix};
 use super::unix_stream::UnixStream;
 
@@ -54,9 +54,13 @@ impl UnixListener {
     /// # Errors
     /// As for `bind`.
     pub fn bind_addr(address: &SocketAddr) -> io::Result<Self> {
+        Self::bind_with(address.clone(), &Bind::default())
+    }
+
+    pub(crate) fn bind_with(address: SocketAddr, settings: &Bind) -> io::Result<Self> {
         let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket.bind(&of_unix(address)?)?;
-        socket.listen(BACKLOG)?;
+        socket.bind(&of_unix(&address)?)?;
+        socket.listen(settings.backlog)?;
         Self::from_socket(socket)
     }
 
@@ -100,8 +104,6 @@ fn connection((socket, address): (socket2::Socket, socket2::SockAddr)) -> io::Re
 }
 
 impl Listener for UnixListener {
-    type Stream = UnixStream;
-
     #[track_caller]
     fn next_stream(&self) -> io::Result<UnixStream> {
         self.accept().map(|(stream, _)| stream)

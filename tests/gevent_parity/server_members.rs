@@ -47,7 +47,7 @@ pub(crate) fn main() -> TestResult {
     show("limited", &server);
     let shared = Pool::new(2);
     let server = StreamServer::builder().spawn(&shared).build("127.0.0.1:0", |_, _| ());
-    println!("its pool is the given one: {}", server.pool() == Some(&shared));
+    println!("its pool is the given one: {}", server.pool() == Some(shared));
 
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let server = StreamServer::builder().build_on(listener, |_, _| ());

@@ -22,6 +22,10 @@ mod resolver;
 mod select;
 mod selectors;
 mod server;
+mod server_datagram;
+mod server_spawns;
+mod server_stop;
+mod server_unix;
 mod socket;
 mod turns;
 

@@ -1,4 +1,4 @@
-//! The counterpart of gevent's test__server and test__server_pywsgi's accept tests, written anew.
+//! Servers of connections, and what gevent's test__server and test__server_pywsgi check of accepting.
 
 use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, Read, Write};
@@ -19,7 +19,7 @@ type TestResult = Result<(), Exception>;
 
 /// Addresses for tests that check that a port is closed, or listen at it again. At 127.0.0.1 another program could get
 /// the port meanwhile. (On Linux all of 127.0.0.0/8 is this machine.)
-const OWN: [&str; 3] = if cfg!(target_os = "linux") {
+pub(crate) const OWN: [&str; 3] = if cfg!(target_os = "linux") {
     ["127.0.0.2:0", "127.0.0.3:0", "127.0.0.4:0"]
 } else {
     ["127.0.0.1:0"; 3]

@@ -69,9 +69,12 @@ const HARMLESS: &[(&[&str], &str)] = &[
         &["Any", "Copy", "Plain", "Send", "Sized", "Sync"],
         "have no functions that could be anybody's",
     ),
-    (&["Listener", "Stream"], "can be implemented by our types only"),
     (
-        &["AsRawFd", "AsRef", "Into"],
+        &["DatagramSocket", "Listener", "ServerSocket", "Stream"],
+        "can be implemented by our types only",
+    ),
+    (
+        &["AsRawFd", "AsRef", "From", "Into"],
         "convert an argument, before anything else is done",
     ),
     (

@@ -243,7 +243,12 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "BaseJoinableQueue::task_done",
         "end the waits of others",
     ),
-    ("src/server.rs", "Builder::stop_timeout", "sets a time"),
+    ("src/server/builder.rs", "Builder::stop_timeout", "sets a time"),
+    (
+        "src/server/wrap.rs",
+        "wrap_socket_and_handle",
+        "makes a handler, which may wait",
+    ),
     (
         "src/socket/tcp_listener.rs",
         "TcpListener::incoming",

@@ -14,7 +14,8 @@
 //! | `resolver.rs` | for names and addresses that are looked up |
 //! | `python_sockets.rs` | by Python's face of the sockets |
 //! | `selecting.rs` | for several descriptors |
-//! | `sockets.rs` | for peers, names and servers |
+//! | `servers.rs` | of servers |
+//! | `sockets.rs` | for peers and names |
 //! | `strike.rs` | none: it has the strikes, and the checks afterwards |
 
 #![allow(clippy::type_complexity, reason = "a table says once what its functions are")]
@@ -30,13 +31,14 @@ mod python_sockets;
 mod queues;
 mod resolver;
 mod selecting;
+mod servers;
 mod sockets;
 mod strike;
 
 use strike::{Row, strike_everywhere};
 
 /// The tables; each is a test of its own.
-fn tables() -> [Vec<Row>; 11] {
+fn tables() -> [Vec<Row>; 12] {
     [
         greenlets::rows(),
         locks::rows(),
@@ -47,6 +49,7 @@ fn tables() -> [Vec<Row>; 11] {
         families::rows(),
         python_sockets::rows(),
         selecting::rows(),
+        servers::rows(),
         sockets::rows(),
         resolver::rows(),
     ]
@@ -105,4 +108,9 @@ fn look_ups_end_with_what_is_thrown() {
 #[test]
 fn waits_of_copies_end_with_what_is_thrown() {
     strike_everywhere(copies::rows);
+}
+
+#[test]
+fn waits_of_servers_end_with_what_is_thrown() {
+    strike_everywhere(servers::rows);
 }

@@ -1,4 +1,4 @@
-//! The table of waits for peers, names and servers.
+//! The table of waits for peers and names.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
@@ -6,12 +6,10 @@ use std::net::{Shutdown, SocketAddr};
 use std::rc::Rc;
 
 use super::strike::{Case, Row, case, row};
-use crate::support::{LONG, TestResult};
-use gevent::event::Event;
-use gevent::server::StreamServer;
+use crate::support::TestResult;
 use gevent::socket::{TcpListener, TcpStream};
 use gevent::threadpool::{HubExt, ThreadPool};
-use gevent::{get_hub, sleep, spawn};
+use gevent::{get_hub, spawn};
 
 /// The time limit of the calls that take one.
 const LIMIT: f64 = 1000.0;
@@ -155,38 +153,6 @@ pub(super) fn looking_up(call: fn(u16) -> TestResult) -> Case {
     )
 }
 
-/// A case with a server that has one connection, whose handler ends when it is told.
-fn serving(call: fn(&StreamServer) -> TestResult, stops: bool) -> Case {
-    let told = Event::new();
-    let its = told.clone();
-    let server = StreamServer::builder()
-        .spawn(1)
-        .stop_timeout(LIMIT)
-        .build("127.0.0.1:0", move |_, _| its.wait().map(drop));
-    server.start().expect("there is a port");
-    let address = server.address().expect("it is started");
-    let client = TcpStream::connect(address).expect("it listens");
-    while told.linkcount() == 0 {
-        // The server runs until the handler waits.
-        sleep(0).expect("nobody kills the test");
-    }
-    let (give, check) = (server.clone(), server.clone());
-    case(
-        move || call(&server),
-        move || {
-            told.set();
-            if stops {
-                give.close();
-            }
-        },
-        move |_| {
-            assert!(!check.started());
-            drop(client);
-            check.stop_timeout(LONG).expect("nobody kills the test");
-        },
-    )
-}
-
 /// Takes one connection. After an error the iterator must be over.
 fn next(listener: &TcpListener) -> TestResult {
     let mut incoming = listener.incoming();
@@ -286,7 +252,7 @@ pub(super) fn rows() -> Vec<Row> {
         "src/socket/methods.rs $stream::read_to_end_timeout",
         reading_to_end,
     ));
-    let looks: [(_, fn(u16) -> TestResult); 5] = [
+    let looks: [(_, fn(u16) -> TestResult); 4] = [
         ("a name to connect to", |port| {
             Ok(TcpStream::connect(("localhost", port)).map(drop)?)
         }),
@@ -299,21 +265,7 @@ pub(super) fn rows() -> Vec<Row> {
         ("src/socket/tcp_listener.rs TcpListener::bind_with_backlog", |_| {
             Ok(TcpListener::bind_with_backlog("localhost:0", 1).map(drop)?)
         }),
-        ("src/server.rs StreamServer::start", |_| {
-            let server = StreamServer::new("localhost:0", |_, _| ());
-            let started = server.start();
-            assert_eq!(server.started(), started.is_ok());
-            server.close();
-            Ok(started?)
-        }),
     ];
     rows.extend(looks.map(|(name, call)| row(name, move || looking_up(call))));
-    rows.push(row("src/server.rs StreamServer::serve_forever", || {
-        serving(|s| s.serve_forever(), true)
-    }));
-    rows.push(row("src/server.rs StreamServer::stop", || serving(|s| s.stop(), false)));
-    rows.push(row("src/server.rs StreamServer::stop_timeout", || {
-        serving(|s| s.stop_timeout(LIMIT), false)
-    }));
     rows
 }

@@ -9,7 +9,7 @@ use gevent::local::Local;
 use gevent::lock::{Barrier, Condition, RLock, Semaphore};
 use gevent::pool::Group;
 use gevent::queue::{Channel, JoinableQueue, SimpleQueue};
-use gevent::server::StreamServer;
+use gevent::server::{DatagramServer, StreamServer};
 use gevent::socket::{Socket, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 use gevent::threadpool::{ThreadPool, ThreadPoolExecutor};
 use gevent::{Timeout, get_hub, spawn, threadsafe};
@@ -78,6 +78,7 @@ fn hashers_of_objects_in_a_thread() {
 fn hashers_of_sockets_and_threads() {
     case(
         &[
+            "baseserver::BaseServer::hash, server::DatagramServer::hash | Hash",
             "server::StreamServer::hash, socket::TcpListener::hash, socket::TcpStream::hash | Hash",
             "socket::Socket::hash, socket::UdpSocket::hash, socket::UnixDatagram::hash | Hash",
             "socket::UnixListener::hash, socket::UnixStream::hash | Hash",
@@ -87,6 +88,7 @@ fn hashers_of_sockets_and_threads() {
         ],
         vec![
             |(), trap| hashed(StreamServer::new("127.0.0.1:0", |_, _| ()), trap),
+            |(), trap| hashed(DatagramServer::new("127.0.0.1:0", |_, _| ()), trap),
             |(), trap| hashed(TcpListener::bind("127.0.0.1:0")?, trap),
             |(), trap| {
                 let listener = TcpListener::bind("127.0.0.1:0")?;

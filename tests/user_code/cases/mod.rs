@@ -14,6 +14,7 @@ mod queue;
 mod results;
 mod scope;
 mod selectors;
+mod servers;
 mod socket;
 mod threadpool;
 mod threadsafe;

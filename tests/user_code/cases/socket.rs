@@ -1,16 +1,14 @@
-//! Sockets and servers.
+//! Sockets, and addresses of servers.
 
-use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
 use super::identity::unnamed_listener;
-use crate::support::TestResult;
 use crate::trap::{Case, Trap, any};
 use gevent::get_hub;
 use gevent::resolver::{BlockingResolver, HubResolver, Resolver, ThreadResolver};
-use gevent::server::{Spawn, StreamServer};
+use gevent::server::StreamServer;
 use gevent::socket::{
     AddrInfo, Address, Endpoint, GetAddrInfo, HostEntry, Service, Socket, TcpListener, TcpStream, UdpSocket,
     UnixDatagram, UnixStream, copy, getaddrinfo, getfqdn, gethostbyaddr, gethostbyname, getnameinfo,
@@ -133,63 +131,6 @@ impl Address for Own {
     fn into_endpoint(self) -> Endpoint {
         self.0.spring();
         ("127.0.0.1", self.1).into_endpoint()
-    }
-}
-
-type Server = (StreamServer, Rc<Cell<u32>>);
-
-fn serve(spawn: Spawn, trap: Trap) -> Server {
-    let served = Rc::new(Cell::new(0));
-    let count = served.clone();
-    let builder = StreamServer::builder().spawn(spawn).min_delay(0.001).max_delay(0.001);
-    let handler = move |mut stream: TcpStream, _| {
-        count.set(count.get() + 1);
-        trap.spring();
-        any(stream.write_all(b"x").map_err(Into::into));
-    };
-    let server = builder.build("127.0.0.1:0", handler);
-    server.start().expect("there are ports");
-    (server, served)
-}
-
-/// Connects, and waits until the connection is over.
-fn ask(server: &StreamServer) -> TestResult {
-    let address = server.address().expect("it was started");
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_timeout(30)?;
-    any(stream.read_to_end(&mut Vec::new()).map_err(Into::into));
-    Ok(())
-}
-
-fn answers((server, served): &Server) {
-    server.start().expect("its port is free");
-    let before = served.get();
-    ask(server).expect("it listens");
-    assert!(served.get() > before, "nobody is served any more");
-    server.close();
-}
-
-#[test]
-fn handlers_of_servers() {
-    let servers: [fn(Trap) -> Server; 4] = [
-        |trap| serve(Spawn::Default, trap),
-        |trap| serve(Spawn::Raw, trap),
-        |trap| serve(Spawn::Pool(1), trap),
-        |trap| serve(Spawn::InHub, trap),
-    ];
-    for make in servers {
-        Case {
-            names: &["server::{StreamServer::new, Builder::build, Builder::build_on} | Fn"],
-            make,
-            calls: vec![|(server, _), _| ask(server)],
-            others: |(server, _)| {
-                let _ = (server.started(), server.address(), format!("{server:?}"));
-                server.close();
-            },
-            waits: Some(|(server, _)| server.serve_forever()),
-            after: answers,
-        }
-        .run();
     }
 }
 
