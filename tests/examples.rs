@@ -24,3 +24,47 @@ fn demo_says_what_it_takes() -> Result {
     assert!(ended.stderr.contains("usage"), "{}", ended.stderr);
     Ok(())
 }
+
+#[test]
+fn udp_server_answers_udp_client() -> Result {
+    let server = Process::spawn(example("udp_server")?.arg("0"))?;
+    let line = server.stdout().line_with("Receiving datagrams on :", 0, SOON)?;
+    let port = line.rsplit(':').next().ok_or("it names its port")?.to_owned();
+    let at = format!("127.0.0.1:{port}");
+    let client = Process::spawn(
+        example("udp_client")?
+            .args(["Test_udp_server", "twice"])
+            .env("UDP_SERVER", &at),
+    )?;
+    let ended = client.wait(SOON)?;
+    assert!(ended.status.success(), "{}", ended.stderr);
+    let expected = format!("Sending 21 bytes to {at}\n{at}: got \"Received 21 bytes\"");
+    assert_eq!(ended.stdout, expected);
+    server
+        .stdout()
+        .line_with("127.0.0.1: got \"Test_udp_server twice\"", 0, SOON)?;
+    Ok(())
+}
+
+#[test]
+fn unixsocket_server_answers_unixsocket_client() -> Result {
+    let path = std::env::temp_dir().join(format!("gevent-unixsocket-{}", std::process::id()));
+    let server = Process::spawn(example("unixsocket_server")?.arg(&path))?;
+    server.stdout().line_with("Listening at ", 0, SOON)?;
+    for _ in 0..2 {
+        let ended = Process::spawn(example("unixsocket_client")?.arg(&path))?.wait(SOON)?;
+        assert!(ended.status.success(), "{}", ended.stderr);
+        assert!(ended.stdout.starts_with("received "), "{}", ended.stdout);
+        assert!(ended.stdout.contains("HTTP/1.1 200 OK"), "{}", ended.stdout);
+        assert!(
+            ended.stdout.ends_with("<h1>Hello from a Unix socket</h1>"),
+            "{}",
+            ended.stdout
+        );
+    }
+    server.signal(rustix::process::Signal::TERM)?;
+    let ended = server.wait(SOON)?;
+    assert!(ended.status.success(), "{}", ended.stderr);
+    assert!(!path.exists());
+    Ok(())
+}

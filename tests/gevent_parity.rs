@@ -25,6 +25,9 @@ mod gevent_parity {
     pub(crate) mod channel_timeout;
     mod common;
     mod common_sockets;
+    pub(crate) mod datagram_errors;
+    pub(crate) mod datagram_order;
+    pub(crate) mod datagram_sendto;
     pub(crate) mod error_contexts;
     pub(crate) mod error_handle;
     pub(crate) mod error_hook;
@@ -201,7 +204,18 @@ mod gevent_parity {
     pub(crate) mod semaphore_overtaking;
     pub(crate) mod semaphore_racing;
     pub(crate) mod semaphore_wait;
+    pub(crate) mod server_accept_order;
+    pub(crate) mod server_delays;
+    pub(crate) mod server_do_handle;
+    pub(crate) mod server_full_pool;
+    pub(crate) mod server_handler_errors;
     pub(crate) mod server_members;
+    pub(crate) mod server_restart;
+    pub(crate) mod server_serve_forever;
+    pub(crate) mod server_set_handle;
+    pub(crate) mod server_set_spawn;
+    pub(crate) mod server_stop_no_pool;
+    pub(crate) mod server_stop_pool;
     pub(crate) mod signal_getcurrent;
     pub(crate) mod signal_handler;
     pub(crate) mod sleep0_interleaving;
@@ -516,6 +530,20 @@ scenarios! {
     semaphore_wait
     server_members
     signal_getcurrent
+    datagram_order
+    datagram_errors
+    datagram_sendto
+    server_accept_order
+    server_full_pool
+    server_stop_pool
+    server_stop_no_pool
+    server_set_spawn
+    server_set_handle
+    server_handler_errors
+    server_delays
+    server_restart
+    server_do_handle
+    server_serve_forever
     signal_handler
     sleep0_interleaving
     sleep_negative
