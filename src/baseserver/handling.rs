@@ -42,7 +42,8 @@ impl<L: ServerSocket> Handle<L> {
 }
 
 impl<L: ServerSocket> BaseServer<L> {
-    /// Has `handle` called for the clients that come from now on.
+    /// Has `handle` called for the clients that come from now on. A handler that needs its server gets it by
+    /// [`set_method`](BaseServer::set_method); one that owned a handle would keep it in memory.
     ///
     /// ```
     /// use std::io::{Read, Write};

@@ -48,8 +48,10 @@ pub fn listen_fds() -> io::Result<Vec<Socket>> {
     let invalid = || io::Error::new(io::ErrorKind::InvalidInput, "LISTEN_FDS is too large");
     let count = RawFd::try_from(count).map_err(|_| invalid())?;
     let end = FIRST.checked_add(count).ok_or_else(invalid)?;
+    // All of them, before a duplicate can have one of the numbers.
+    (FIRST..end).try_for_each(close_on_exec)?;
     let socket = |fd| {
-        let socket = Socket::try_from(duplicate(fd)?)?;
+        let socket = Socket::try_from(duplicate(fd, end)?)?;
         // What is no socket fails here.
         socket.family()?;
         Ok(socket)
@@ -66,17 +68,22 @@ fn number(name: &str) -> io::Result<Option<u32>> {
     parsed.map(Some).ok_or_else(invalid)
 }
 
-/// A new descriptor of the same socket. New programs inherit neither from now on.
+/// Has new programs not inherit a descriptor from now on. Fails if it is not open.
 #[allow(unsafe_code)]
-fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: these calls take numbers only, and the system checks them. The flag that the first sets concerns only
-    // programs that are executed later.
-    let flagged = unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
-    if flagged == -1 {
-        return Err(io::Error::last_os_error());
+fn close_on_exec(fd: RawFd) -> io::Result<()> {
+    // SAFETY: the call takes numbers only, and the system checks them. The flag concerns only programs that are
+    // executed later.
+    match unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
     }
-    // SAFETY: as above.
-    let new = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, FIRST) };
+}
+
+/// A new descriptor of the same socket, with a number that is not below `least`. New programs do not inherit it.
+#[allow(unsafe_code)]
+fn duplicate(fd: RawFd, least: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes numbers only, and the system checks them.
+    let new = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, least) };
     if new == -1 {
         return Err(io::Error::last_os_error());
     }
