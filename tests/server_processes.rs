@@ -24,7 +24,10 @@ use gevent::{Exception, get_hub};
 
 type TestResult = Result<(), Exception>;
 
-const TESTS: [(&str, fn() -> TestResult); 3] = [
+/// The name, and what the child process runs.
+type ProcessTest = (&'static str, fn() -> TestResult);
+
+const TESTS: [ProcessTest; 3] = [
     (
         "test_a_fork_while_servers_run_harms_neither_process",
         test_a_fork_while_servers_run_harms_neither_process,
