@@ -161,18 +161,27 @@ impl<L: ServerSocket> BaseServer<L> {
     /// # Errors
     /// Fails as `start` does.
     pub fn init_socket(&self) -> io::Result<()> {
+        match self.make_socket()? {
+            true => Ok(()),
+            false => Err(closed()),
+        }
+    }
+
+    /// As [`init_socket`](BaseServer::init_socket), but returns whether there is a socket: false if the server was
+    /// closed meanwhile.
+    fn make_socket(&self) -> io::Result<bool> {
         if !self.closed() {
-            return Ok(());
+            return Ok(true);
         }
         let at = self.0.at.borrow().clone().ok_or_else(closed)?;
         let closes = self.0.closes.get();
         let socket = L::bind(&at, &self.0.settings.get().bind)?;
         // Looking a name up waits. Meanwhile another greenlet may have closed the server, or got it a socket.
         if self.0.closes.get() != closes {
-            return Err(closed());
+            return Ok(false);
         }
         if !self.closed() {
-            return Ok(());
+            return Ok(true);
         }
         let address = socket.address()?;
         let file = address.path().map(SocketFile::at).transpose()?;
@@ -181,7 +190,7 @@ impl<L: ServerSocket> BaseServer<L> {
         self.0.address.replace(Some(address));
         self.0.socket.replace(Some(socket));
         self.0.file.replace(file);
-        Ok(())
+        Ok(true)
     }
 
     /// Starts to listen and to accept, and returns at once. A server that was stopped listens again at the same
@@ -192,9 +201,20 @@ impl<L: ServerSocket> BaseServer<L> {
     /// with an exception that is thrown into the current greenlet while it looks a name up; and with `EBADF` if the
     /// server is closed meanwhile.
     pub fn start(&self) -> io::Result<()> {
-        self.init_socket()?;
-        self.0.started.set(true);
-        self.start_accepting().inspect_err(|_| self.close())
+        match self.begin()? {
+            true => Ok(()),
+            false => Err(closed()),
+        }
+    }
+
+    /// As [`start`](BaseServer::start), but returns whether it has started: false if the server was closed meanwhile.
+    fn begin(&self) -> io::Result<bool> {
+        let has_socket = self.make_socket()?;
+        if has_socket {
+            self.0.started.set(true);
+            self.start_accepting().inspect_err(|_| self.close())?;
+        }
+        Ok(has_socket)
     }
 
     /// Closes the socket. Handlers that run go on, so that they can finish their replies.
@@ -255,12 +275,8 @@ impl<L: ServerSocket> BaseServer<L> {
     #[track_caller]
     pub fn serve_forever_with(&self, stop_timeout: impl Seconds) -> Result<(), Exception> {
         let stop_timeout = stop_timeout.checked()?;
-        let closes = self.0.closes.get();
-        match self.start() {
-            // The server was closed while it was being started.
-            Err(_) if self.0.closes.get() != closes && !self.started() => {}
-            started => started?,
-        }
+        // A server that is closed while it starts has served for as long as it was to.
+        self.begin()?;
         while self.started() {
             let park = Park::new(&self.0.hub)?;
             if !self.started() {

@@ -24,9 +24,9 @@
 //! | a listener that is bound to a path | also [`build_at_path`](Builder::build_at_path) |
 //! | `StreamServer(address, f, spawn=2, backlog=100)` | [`StreamServer::builder`] |
 //! | `DatagramServer(":9000", f)` | [`DatagramServer::new`] |
-//! | a subclass with a method `handle(self, data, address)` | [`set_method`](DatagramServer::set_method) |
+//! | a subclass with a method `handle(self, data, address)` | [`set_method`](BaseServer::set_method) |
 //! | `ssl_context=context` | [`wrap_socket_and_handle`] |
-//! | all methods of both | those of [`BaseServer`](crate::baseserver::BaseServer) |
+//! | all methods of both | those of [`BaseServer`] |
 //!
 //! The sockets that systemd hands to a program are found by [`listen_fds`].
 

@@ -197,6 +197,11 @@ fn a_listener_that_is_closed_behind_the_server_closes_the_server() -> TestResult
     listener.close();
     assert!(server.start().is_err());
     assert!(server.closed() && !server.started());
+    // `serve_forever` tells that, too.
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let server = StreamServer::builder().build_on(listener.clone(), |_, _| ());
+    listener.close();
+    assert!(server.serve_forever().is_err() && server.closed());
     // Nor can it be started again where it was.
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.close();
