@@ -11,6 +11,7 @@
 # include "signal_guard.h"
 # include "epoll_guard.h"
 # include "wakeup_guard.h"
+# include "reaper.h"
 # include "ev.c"
 # include "shim.h"
 # include "epoll_guard.c"
@@ -398,6 +399,16 @@ ev_shim_install_sigchld (void)
   if (!sigchld_by_signalfd (loop, 1))
     sigaction (SIGCHLD, &sigchld_of_libev, 0);
   sigchld_state = 2;
+}
+
+void
+ev_shim_set_reaper (int (*reaper) (int pid_, int *status, int options))
+{
+#ifndef LIBEV_SYS_SYSTEM
+  __atomic_store_n (&ev_shim_reaper, reaper, __ATOMIC_RELEASE);
+#else
+  (void)reaper;
+#endif
 }
 
 void

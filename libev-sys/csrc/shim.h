@@ -220,6 +220,10 @@ void ev_shim_reset_sigchld (void);
  * 2: it is in place; 3: it is, and a SIGCHLD came while no child was watched, so that a child may have ended that
  * nobody has reaped. */
 int ev_shim_sigchld_state (void);
+/** Has libev's reaper call `reaper` in the place of `waitpid`, so that it can see which children are taken; a null pointer
+ * undoes that. The function must do what `waitpid` does, and may be called at any time in the thread of the default loop.
+ * Does nothing without internals. Any thread may call this. */
+void ev_shim_set_reaper (int (*reaper) (int pid, int *status, int options));
 /** The part of destroying the default loop that changes the process's signal handling, ahead of the rest: for who
  * guards that by a lock which cleanup watchers may want, too. Does nothing without internals. */
 void ev_shim_release_sigchld (struct ev_loop *loop);

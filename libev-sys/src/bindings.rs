@@ -821,6 +821,18 @@ unsafe extern "C" {
  2: it is in place; 3: it is, and a SIGCHLD came while no child was watched, so that a child may have ended that
  nobody has reaped.*/
     pub fn ev_shim_sigchld_state() -> core::ffi::c_int;
+    /** Has libev's reaper call `reaper` in the place of `waitpid`, so that it can see which children are taken; a null pointer
+ undoes that. The function must do what `waitpid` does, and may be called at any time in the thread of the default loop.
+ Does nothing without internals. Any thread may call this.*/
+    pub fn ev_shim_set_reaper(
+        reaper: ::core::option::Option<
+            unsafe extern "C" fn(
+                pid: core::ffi::c_int,
+                status: *mut core::ffi::c_int,
+                options: core::ffi::c_int,
+            ) -> core::ffi::c_int,
+        >,
+    );
     /** The part of destroying the default loop that changes the process's signal handling, ahead of the rest: for who
  guards that by a lock which cleanup watchers may want, too. Does nothing without internals.*/
     pub fn ev_shim_release_sigchld(loop_: *mut ev_loop);

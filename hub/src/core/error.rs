@@ -59,6 +59,9 @@ pub enum Error {
     /// See [`NotDefaultLoop`].
     #[error("{0}")]
     NotDefaultLoop(#[from] NotDefaultLoop),
+    /// See [`CannotWatchChild`].
+    #[error("{0}")]
+    CannotWatchChild(#[from] CannotWatchChild),
     /// See [`NotEmbeddable`].
     #[error("{0}")]
     NotEmbeddable(#[from] NotEmbeddable),
@@ -244,3 +247,23 @@ pub struct NoInternals;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
 #[error("HubDestroyed")]
 pub struct HubDestroyed;
+
+/// A child cannot be watched: it has no such number, or there are no descriptors or threads left.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot watch the child {pid}: {source}")]
+#[non_exhaustive]
+pub struct CannotWatchChild {
+    /// The number of the process.
+    pub pid: i32,
+    /// The reason.
+    pub source: io::Error,
+}
+
+/// A child has ended, but its status is not known: other code has waited for it, or `SIGCHLD` is ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the status of process {pid} is not known: somebody else has waited for it, or SIGCHLD is ignored")]
+#[non_exhaustive]
+pub struct StatusUnknown {
+    /// The number of the process.
+    pub pid: i32,
+}

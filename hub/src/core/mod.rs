@@ -20,6 +20,7 @@
 //! - Watchers are not subclasses but dereference to [`Watcher`].
 //! - Callbacks take no arguments: they are closures.
 //! - No call reaches an assertion or an abort in libev: it returns an [`Error`] instead.
+//! - [`OwnChild`] is a watcher of one child that reaps no other, on any loop. gevent has libev's [`Child`] only.
 //! - A loop may be destroyed from inside a callback, and other threads may hold handles to it that outlive it.
 //!
 //! # What a callback may do
@@ -34,11 +35,13 @@
 //! |---|---|
 //! | `event_loop/` | [`Loop`]: making, running and ending it, and libev's loop below it |
 //! | `callbacks/` | `run_callback`: the queue of callbacks, the rounds that run it, callbacks of other threads |
+//! | `children/` | [`OwnChild`]: children that are reaped one by one |
 //! | `watchers/` | the parts that all watchers have in common, then a file per type |
 //!
-//! `error.rs` has the errors of all three. Each room's `mod.rs` says which of its files may call libev.
+//! `error.rs` has the errors of all of them. Each room's `mod.rs` says which of its files may call libev.
 
 mod callbacks;
+mod children;
 mod error;
 mod event_loop;
 mod watchers;
@@ -51,10 +54,11 @@ pub use callbacks::callback::{Callback, GreenletFn, Notify, ThreadsafeCallback};
 pub use callbacks::outcome::{CallbackResult, Outcome, Plain};
 pub use callbacks::run_callbacks::{getswitchinterval, setswitchinterval};
 pub use callbacks::threadsafe::ThreadsafeLoop;
+pub use children::OwnChild;
 pub use error::{
-    BadFd, CannotCreateLoop, DefaultLoopInUse, Error, HubDestroyed, IllegalEvents, IllegalPath, IllegalSignal,
-    IllegalTime, InvalidFlag, LoopDestroyed, NoInternals, NotDefaultLoop, NotEmbeddable, RefUnderflow, SignalInUse,
-    Uninterruptible, UnsupportedBackend, WatcherInUse,
+    BadFd, CannotCreateLoop, CannotWatchChild, DefaultLoopInUse, Error, HubDestroyed, IllegalEvents, IllegalPath,
+    IllegalSignal, IllegalTime, InvalidFlag, LoopDestroyed, NoInternals, NotDefaultLoop, NotEmbeddable, RefUnderflow,
+    SignalInUse, StatusUnknown, Uninterruptible, UnsupportedBackend, WatcherInUse,
 };
 pub use event_loop::flags::{IntoFlags, LoopFlags};
 pub use event_loop::hooks::LoopRelease;

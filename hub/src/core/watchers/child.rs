@@ -4,12 +4,13 @@ use std::fmt;
 use std::os::raw::c_int;
 
 use libev_sys as ev;
-use libev_sys::ev_child;
+use libev_sys::{ev_child, ev_loop};
 
+use crate::core::children::libev_watches;
 use crate::core::error::{Error, NotDefaultLoop};
 use crate::core::event_loop::loop_::Loop;
 use crate::core::watchers::body::Kind;
-use crate::core::watchers::watcher::{plain_start_stop, watcher_type};
+use crate::core::watchers::watcher::watcher_type;
 
 pub(in crate::core) struct ChildKind;
 
@@ -19,7 +20,28 @@ unsafe impl Kind for ChildKind {
     type Raw = ev_child;
     const NAME: &'static str = "child";
 
-    plain_start_stop!(ev_child_start, ev_child_stop);
+    unsafe fn start(&self, loop_: *mut ev_loop, raw: *mut ev_child) -> Result<(), Error> {
+        // SAFETY: by the contract of this function and of the trait.
+        unsafe {
+            let was_active = ev::ev_shim_is_active(raw.cast()) != 0;
+            ev::ev_child_start(loop_, raw);
+            if !was_active {
+                libev_watches(1);
+            }
+        }
+        Ok(())
+    }
+
+    unsafe fn stop(&self, loop_: *mut ev_loop, raw: *mut ev_child) {
+        // SAFETY: by the contract of this function and of the trait.
+        unsafe {
+            let was_active = ev::ev_shim_is_active(raw.cast()) != 0;
+            ev::ev_child_stop(loop_, raw);
+            if was_active {
+                libev_watches(-1);
+            }
+        }
+    }
 
     /// The highest priority, to which libev raises a child watcher when the child is reaped, even if the watcher is
     /// pending. With an event pending at another priority, libev would look for that event in the wrong place.
@@ -43,6 +65,7 @@ watcher_type! {
     /// status is lost. While no child watcher is started, libev reaps no child. (The system's libev, which the feature
     /// `system` selects, reaps every child from the first child watcher on.) A child that ended before the watcher was
     /// made is noticed, too; so is one that ended before the watcher was started, if the loop has not run in between.
+    /// [`OwnChild`](crate::core::OwnChild) reaps its own child only, and works on every loop.
     ///
     /// The events of a child watcher have the highest priority; the first event sets the watcher's priority to that.
     Child(ChildKind)

@@ -162,6 +162,51 @@ fn callbacks_of_watchers() {
 }
 
 #[test]
+fn callbacks_of_children() {
+    case(
+        "hub::core::OwnChild::start | Fn",
+        &[|timed, trap| {
+            let (child, _) = timed.loop_.spawn_child(end_at_once)?;
+            child.start(trap.call())?;
+            drop(child);
+            timed.run()
+        }],
+    )
+    .run();
+}
+
+/// Makes a child.
+fn end_at_once() -> std::io::Result<(i32, ())> {
+    let child = std::process::Command::new("true").spawn()?;
+    Ok((child.id() as i32, ()))
+}
+
+#[test]
+fn functions_that_make_children() {
+    let mut case = case(
+        "hub::core::Loop::spawn_child | FnOnce",
+        &[|timed, trap| {
+            let call = trap.call();
+            let loop_ = timed.loop_.clone();
+            drop(timed);
+            let made = loop_.spawn_child(move || {
+                call();
+                end_at_once()
+            });
+            made.map(drop).or_else(|error| match loop_.destroyed() {
+                true => Ok(()),
+                false => Err(error.into()),
+            })
+        }],
+    );
+    case.after = |timed, action| {
+        timed.add_others();
+        timed.check(action);
+    };
+    case.run();
+}
+
+#[test]
 fn callbacks_of_timers() {
     case(
         "hub::core::Timer::{again, again_pass_events, again_update, again_update_pass_events, start_update, \

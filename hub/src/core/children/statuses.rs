@@ -1,0 +1,317 @@
+//! The table of the children that somebody here waits for, and of what libev's reaper has taken.
+//!
+//! The status of a child can be taken once. Whoever takes it, [`Claim::look`] or libev's reaper, does so under the lock
+//! of the table, and writes it down for the other one. Between the two no number is mistaken for that of an earlier
+//! child: a number stays in use until the status is taken.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::mem::zeroed;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::raw::c_int;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use libev_sys as ev;
+
+use crate::core::error::StatusUnknown;
+use crate::core::event_loop::forking::ForkMutex;
+
+static TABLE: ForkMutex<Table> = ForkMutex::new(Table {
+    spawning: 0,
+    early: BTreeMap::new(),
+    claims: BTreeMap::new(),
+    orphans: Vec::new(),
+    watchers: 0,
+    for_libev: Vec::new(),
+});
+
+struct Table {
+    /// How many threads make a child just now, whose number they do not know yet.
+    spawning: usize,
+    /// What libev's reaper has taken meanwhile, of children that nobody has claimed.
+    early: BTreeMap<i32, c_int>,
+    /// The children that are waited for, by their numbers.
+    claims: BTreeMap<i32, Arc<Claimed>>,
+    /// Children that nobody waits for any more, and that have not ended. They are looked at when the next child is
+    /// made.
+    orphans: Vec<Arc<Claimed>>,
+    /// How many child watchers of libev's are started.
+    watchers: usize,
+    /// The statuses that were taken here while there were such watchers, which are to be told, too.
+    for_libev: Vec<(i32, c_int)>,
+}
+
+/// A child whose status somebody has a claim to.
+struct Claimed {
+    pid: i32,
+    pidfd: Option<Arc<OwnedFd>>,
+    /// The status as `waitpid` tells it, [`RUNNING`] or [`UNKNOWN`].
+    state: AtomicI64,
+}
+
+const RUNNING: i64 = -1;
+const UNKNOWN: i64 = -2;
+
+impl Claimed {
+    fn state(&self) -> i64 {
+        self.state.load(Ordering::Acquire)
+    }
+
+    fn is_running(&self) -> bool {
+        self.state() == RUNNING
+    }
+
+    fn set(&self, state: i64) {
+        self.state.store(state, Ordering::Release);
+    }
+
+    /// Takes the status of the child, if it has ended: the state that it is in now.
+    fn take(&self) -> i64 {
+        let by_pid = || wait_for(libc::P_PID, self.pid.unsigned_abs(), libc::WNOHANG);
+        let got = match &self.pidfd {
+            Some(pidfd) => match wait_for(P_PIDFD, pidfd.as_raw_fd().unsigned_abs(), libc::WNOHANG) {
+                // Linux 5.3 has such descriptors, but does not wait for them.
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => by_pid(),
+                got => got,
+            },
+            None => by_pid(),
+        };
+        match got {
+            Ok(Some(status)) => status.into(),
+            Ok(None) => RUNNING,
+            Err(_) => UNKNOWN,
+        }
+    }
+}
+
+/// The right to the status of a child. If it is dropped before the child has ended, the child is reaped later.
+pub(super) struct Claim(Arc<Claimed>);
+
+impl Claim {
+    /// The status if the child has ended, which is taken if nobody has taken it yet.
+    pub(super) fn look(&self) -> Result<Option<ExitStatus>, StatusUnknown> {
+        if self.0.is_running() {
+            TABLE.lock().look(&self.0);
+        }
+        self.known()
+    }
+
+    /// The status if it was taken already.
+    pub(super) fn known(&self) -> Result<Option<ExitStatus>, StatusUnknown> {
+        match self.0.state() {
+            RUNNING => Ok(None),
+            UNKNOWN => Err(StatusUnknown { pid: self.0.pid }),
+            // What is stored was a `c_int`.
+            status => Ok(Some(ExitStatus::from_raw(status as c_int))),
+        }
+    }
+
+    /// Sends the child a signal, unless it has ended.
+    pub(super) fn kill(&self, signum: i32) -> io::Result<()> {
+        // While the table is locked nobody here takes the status, so the number still means this child.
+        let mut table = TABLE.lock();
+        table.look(&self.0);
+        if !self.0.is_running() {
+            return Ok(());
+        }
+        // SAFETY: neither call has preconditions.
+        let sent = unsafe {
+            match &self.0.pidfd {
+                Some(pidfd) => send_signal(pidfd, signum),
+                None => libc::kill(self.0.pid, signum).into(),
+            }
+        };
+        match sent {
+            0 => Ok(()),
+            _ => match io::Error::last_os_error() {
+                error if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+                error => Err(error),
+            },
+        }
+    }
+
+    pub(super) fn pid(&self) -> i32 {
+        self.0.pid
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if self.0.is_running() {
+            let mut table = TABLE.lock();
+            table.look(&self.0);
+            if self.0.is_running() {
+                table.orphans.push(self.0.clone());
+            }
+        }
+    }
+}
+
+/// While it exists, what libev's reaper takes is kept, as it may be the status of a child that is just being made.
+pub(super) struct Spawning(());
+
+impl Spawning {
+    pub(super) fn begin() -> Spawning {
+        // SAFETY: `reap` does what `waitpid` does, and may be called in any thread.
+        unsafe { ev::ev_shim_set_reaper(Some(reap)) };
+        let mut table = TABLE.lock();
+        table.spawning += 1;
+        let orphans = std::mem::take(&mut table.orphans);
+        for orphan in &orphans {
+            table.look(orphan);
+        }
+        table
+            .orphans
+            .extend(orphans.into_iter().filter(|orphan| orphan.is_running()));
+        Spawning(())
+    }
+
+    /// Claims a child that was made meanwhile, or before.
+    pub(super) fn claim(&self, pid: i32, pidfd: Option<Arc<OwnedFd>>) -> Claim {
+        let mut table = TABLE.lock();
+        let state = table.early.remove(&pid).map_or(RUNNING, i64::from);
+        let child = Arc::new(Claimed {
+            pid,
+            pidfd,
+            state: AtomicI64::new(state),
+        });
+        if state == RUNNING
+            && let Some(earlier) = table.claims.insert(pid, child.clone())
+        {
+            // Somebody else has taken the status of the child that had the number, or has claimed the same child.
+            earlier.set(UNKNOWN);
+        }
+        Claim(child)
+    }
+}
+
+impl Drop for Spawning {
+    fn drop(&mut self) {
+        let mut table = TABLE.lock();
+        table.spawning -= 1;
+        if table.spawning == 0 {
+            table.early.clear();
+        }
+    }
+}
+
+impl Table {
+    fn look(&mut self, child: &Arc<Claimed>) {
+        if !child.is_running() {
+            return;
+        }
+        let state = child.take();
+        if state == RUNNING {
+            return;
+        }
+        if let Ok(status) = c_int::try_from(state)
+            && status >= 0
+            && self.watchers > 0
+        {
+            self.for_libev.push((child.pid, status));
+        }
+        child.set(state);
+        if self
+            .claims
+            .get(&child.pid)
+            .is_some_and(|other| Arc::ptr_eq(other, child))
+        {
+            self.claims.remove(&child.pid);
+        }
+    }
+
+    /// Writes down what libev's reaper has taken.
+    fn taken(&mut self, pid: i32, status: c_int) {
+        if let Some(child) = self.claims.remove(&pid) {
+            child.set(status.into());
+        } else if self.spawning > 0 {
+            self.early.insert(pid, status);
+        }
+    }
+}
+
+/// Notes that a child watcher of libev's was started (`by` is 1) or stopped (-1). The signal of a child's end makes
+/// libev's reaper look after that end, so it finds in the table what was taken here before.
+pub(in crate::core) fn libev_watches(by: isize) {
+    let mut table = TABLE.lock();
+    table.watchers = table.watchers.saturating_add_signed(by);
+    if table.watchers == 0 {
+        table.for_libev.clear();
+    }
+}
+
+/// What libev's reaper calls in the place of `waitpid`.
+///
+/// # Safety
+/// `status` is valid for writing.
+unsafe extern "C" fn reap(pid: c_int, status: *mut c_int, options: c_int) -> c_int {
+    let mut table = TABLE.lock();
+    if pid == -1
+        && let Some((pid, taken)) = table.for_libev.pop()
+    {
+        // SAFETY: by this function's contract.
+        unsafe { *status = taken };
+        return pid;
+    }
+    // SAFETY: by this function's contract.
+    let reaped = unsafe { libc::waitpid(pid, status, options) };
+    if reaped > 0 {
+        // SAFETY: by this function's contract; `waitpid` has written it.
+        let status = unsafe { *status };
+        if libc::WIFEXITED(status) || libc::WIFSIGNALED(status) {
+            table.taken(reaped, status);
+        }
+    }
+    reaped
+}
+
+/// `P_PIDFD`, which not every system names.
+const P_PIDFD: libc::idtype_t = 3;
+
+/// `waitid` for the end of one child: its status as `waitpid` tells it, and nothing if it has not ended.
+pub(super) fn wait_for(kind: libc::idtype_t, id: u32, options: c_int) -> io::Result<Option<c_int>> {
+    loop {
+        // SAFETY: the struct is plain data, valid when zeroed, and the call only writes to it.
+        let (done, info) = unsafe {
+            let mut info: libc::siginfo_t = zeroed();
+            (libc::waitid(kind, id, &raw mut info, libc::WEXITED | options), info)
+        };
+        if done == 0 {
+            // SAFETY: `waitid` has filled the fields for a child, or left them zero.
+            let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+            return Ok((pid != 0).then_some(match info.si_code {
+                libc::CLD_EXITED => (status & 0xff) << 8,
+                libc::CLD_DUMPED => status | 0x80,
+                _ => status,
+            }));
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+/// Sends a signal by a descriptor. Returns 0, or -1 and leaves the reason in `errno`.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+unsafe fn send_signal(pidfd: &OwnedFd, signum: c_int) -> libc::c_long {
+    // SAFETY: the call takes any number, and no data.
+    unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            signum,
+            std::ptr::null::<libc::siginfo_t>(),
+            0,
+        )
+    }
+}
+
+/// Other systems have no such descriptors.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+unsafe fn send_signal(_: &OwnedFd, _: c_int) -> libc::c_long {
+    -1
+}
