@@ -71,6 +71,7 @@
 //! | [`resolver`] | `gevent.resolver` | `Resolver`, and what looks names up |
 //! | [`server`] | `gevent.server` | `StreamServer`, `DatagramServer` |
 //! | [`baseserver`] | `gevent.baseserver` | `BaseServer`, what servers have in common |
+//! | [`subprocess`] | `gevent.subprocess` | `Popen`, `run`, `check_output` and others: child processes |
 //! | [`threadpool`] | `gevent.threadpool` | `ThreadPool`, `ThreadPoolExecutor` |
 //! | [`threadsafe`] | | events, results, semaphores and queues that any thread may use |
 //! | [`abstract_linkable`] | `gevent._abstract_linkable` | links and waiters, from which to make events of your own |
@@ -110,6 +111,7 @@ pub mod selectors;
 pub mod server;
 mod signal;
 pub mod socket;
+pub mod subprocess;
 mod thread_bound;
 pub mod threadpool;
 pub mod threadsafe;

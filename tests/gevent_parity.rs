@@ -261,6 +261,16 @@ mod gevent_parity {
     pub(crate) mod spawn_raw;
     pub(crate) mod spawn_raw_tree;
     pub(crate) mod spawn_tree_names;
+    pub(crate) mod subprocess_check;
+    pub(crate) mod subprocess_communicate;
+    pub(crate) mod subprocess_errors;
+    pub(crate) mod subprocess_getoutput;
+    pub(crate) mod subprocess_kill_waiter;
+    pub(crate) mod subprocess_links;
+    pub(crate) mod subprocess_pipes;
+    pub(crate) mod subprocess_run;
+    pub(crate) mod subprocess_timeout;
+    pub(crate) mod subprocess_wait;
     pub(crate) mod switch_out_hook_changes;
     pub(crate) mod system_errors_everywhere;
     pub(crate) mod system_exit;
@@ -592,6 +602,16 @@ scenarios! {
     system_errors_everywhere
     system_exit
     system_exit_twice
+    subprocess_check
+    subprocess_communicate
+    subprocess_errors
+    subprocess_getoutput
+    subprocess_kill_waiter
+    subprocess_links
+    subprocess_pipes
+    subprocess_run
+    subprocess_timeout
+    subprocess_wait
     threadpool_apply
     threadpool_tasks
     throw_by_hand

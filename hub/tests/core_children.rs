@@ -172,10 +172,8 @@ fn a_status_that_others_took_is_unknown() -> TestResult {
     let loop_ = new_loop()?;
     let child = spawn(&loop_, "exit 7")?;
     // SAFETY: the status may be left out.
-    assert_eq!(
-        unsafe { libc::waitpid(child.pid(), std::ptr::null_mut(), 0) },
-        child.pid()
-    );
+    let taken = unsafe { libc::waitpid(child.pid(), std::ptr::null_mut(), 0) };
+    assert_eq!(taken, child.pid());
     child.start(|| ())?;
     run(&loop_)?;
     assert_eq!(child.status().unwrap_err().pid, child.pid());

@@ -78,6 +78,10 @@ const HARMLESS: &[(&[&str], &str)] = &[
         "convert an argument, before anything else is done",
     ),
     (
+        &["Input", "IntoCommand"],
+        "can be implemented by our types and std's only",
+    ),
+    (
         &[
             "Address",
             "AsLink",

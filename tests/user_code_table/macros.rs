@@ -87,6 +87,9 @@ const MACROS: &[Read] = &[
         ],
     },
     // What a user passes are times.
+    without("subprocess::inputs", &[]),
+    without("subprocess::lists", &[]),
+    without("subprocess::names", &[]),
     without("socket::socket_methods", &["Error", "Read", "Write"]),
     without("socket::ancillary_methods", &["Error"]),
     without("socket::timeout_methods", &["Read", "Write"]),

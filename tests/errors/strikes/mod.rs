@@ -8,6 +8,7 @@
 //! | `list.rs` | none: it checks that no function is missing in these tables |
 //! | `locks.rs` | for locks, events, results, for one thread or several |
 //! | `pools.rs` | for places, tasks and values of pools |
+//! | `processes.rs` | for child processes and their pipes |
 //! | `queues.rs` | for items and space |
 //! | `copies.rs` | of copies from one stream to another |
 //! | `families.rs` | for datagrams and Unix sockets |
@@ -27,6 +28,7 @@ mod greenlets;
 mod list;
 mod locks;
 mod pools;
+mod processes;
 mod python_sockets;
 mod queues;
 mod resolver;
@@ -38,11 +40,12 @@ mod strike;
 use strike::{Row, strike_everywhere};
 
 /// The tables; each is a test of its own.
-fn tables() -> [Vec<Row>; 12] {
+fn tables() -> [Vec<Row>; 13] {
     [
         greenlets::rows(),
         locks::rows(),
         pools::rows(),
+        processes::rows(),
         queues::rows(),
         ancillary::rows(),
         copies::rows(),
@@ -68,6 +71,11 @@ fn waits_for_locks_end_with_what_is_thrown() {
 #[test]
 fn waits_for_pools_end_with_what_is_thrown() {
     strike_everywhere(pools::rows);
+}
+
+#[test]
+fn waits_for_processes_end_with_what_is_thrown() {
+    strike_everywhere(processes::rows);
 }
 
 #[test]

@@ -16,5 +16,6 @@ mod scope;
 mod selectors;
 mod servers;
 mod socket;
+mod subprocess;
 mod threadpool;
 mod threadsafe;

@@ -94,7 +94,8 @@ impl Loop {
     }
 
     /// Calls `spawn`, which makes a child and returns its number with anything else, and returns the watcher of that
-    /// child. Nothing that takes place in this library meanwhile, in any thread, can take the status away.
+    /// child. Nothing that takes place in this library meanwhile, in any thread, can take the status away: libev's
+    /// reaper takes none until `spawn` has returned.
     ///
     /// # Errors
     /// The error of `spawn`; an error if there are no descriptors or threads left, or the loop is destroyed. If the

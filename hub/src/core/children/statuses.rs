@@ -17,11 +17,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use libev_sys as ev;
 
 use crate::core::error::StatusUnknown;
-use crate::core::event_loop::forking::ForkMutex;
+use crate::core::event_loop::forking::{ForkMutex, ThreadToken};
 
 static TABLE: ForkMutex<Table> = ForkMutex::new(Table {
-    spawning: 0,
-    early: BTreeMap::new(),
+    spawning: Vec::new(),
+    held_off: false,
     claims: BTreeMap::new(),
     orphans: Vec::new(),
     watchers: 0,
@@ -29,10 +29,10 @@ static TABLE: ForkMutex<Table> = ForkMutex::new(Table {
 });
 
 struct Table {
-    /// How many threads make a child just now, whose number they do not know yet.
-    spawning: usize,
-    /// What libev's reaper has taken meanwhile, of children that nobody has claimed.
-    early: BTreeMap<i32, c_int>,
+    /// The threads that make a child just now, whose number they do not know yet.
+    spawning: Vec<ThreadToken>,
+    /// Whether libev's reaper was called meanwhile. It takes nothing then.
+    held_off: bool,
     /// The children that are waited for, by their numbers.
     claims: BTreeMap<i32, Arc<Claimed>>,
     /// Children that nobody waits for any more, and that have not ended. They are looked at when the next child is
@@ -150,7 +150,8 @@ impl Drop for Claim {
     }
 }
 
-/// While it exists, what libev's reaper takes is kept, as it may be the status of a child that is just being made.
+/// While it exists, libev's reaper takes nothing: neither the status of a child that is just being made, nor that of
+/// one that could not run its program, for which std itself waits, and panics if it gets none.
 pub(super) struct Spawning(());
 
 impl Spawning {
@@ -158,7 +159,7 @@ impl Spawning {
         // SAFETY: `reap` does what `waitpid` does, and may be called in any thread.
         unsafe { ev::ev_shim_set_reaper(Some(reap)) };
         let mut table = TABLE.lock();
-        table.spawning += 1;
+        table.spawning.push(ThreadToken::here());
         let orphans = std::mem::take(&mut table.orphans);
         for orphan in &orphans {
             table.look(orphan);
@@ -172,15 +173,12 @@ impl Spawning {
     /// Claims a child that was made meanwhile, or before.
     pub(super) fn claim(&self, pid: i32, pidfd: Option<Arc<OwnedFd>>) -> Claim {
         let mut table = TABLE.lock();
-        let state = table.early.remove(&pid).map_or(RUNNING, i64::from);
         let child = Arc::new(Claimed {
             pid,
             pidfd,
-            state: AtomicI64::new(state),
+            state: AtomicI64::new(RUNNING),
         });
-        if state == RUNNING
-            && let Some(earlier) = table.claims.insert(pid, child.clone())
-        {
+        if let Some(earlier) = table.claims.insert(pid, child.clone()) {
             // Somebody else has taken the status of the child that had the number, or has claimed the same child.
             earlier.set(UNKNOWN);
         }
@@ -191,9 +189,13 @@ impl Spawning {
 impl Drop for Spawning {
     fn drop(&mut self) {
         let mut table = TABLE.lock();
-        table.spawning -= 1;
-        if table.spawning == 0 {
-            table.early.clear();
+        let its = ThreadToken::here();
+        if let Some(at) = table.spawning.iter().position(|thread| *thread == its) {
+            table.spawning.swap_remove(at);
+        }
+        if table.spawning.is_empty() && std::mem::take(&mut table.held_off) {
+            // SAFETY: the signal that has called the reaper is sent once more.
+            unsafe { libc::kill(libc::getpid(), libc::SIGCHLD) };
         }
     }
 }
@@ -227,8 +229,6 @@ impl Table {
     fn taken(&mut self, pid: i32, status: c_int) {
         if let Some(child) = self.claims.remove(&pid) {
             child.set(status.into());
-        } else if self.spawning > 0 {
-            self.early.insert(pid, status);
         }
     }
 }
@@ -255,6 +255,12 @@ unsafe extern "C" fn reap(pid: c_int, status: *mut c_int, options: c_int) -> c_i
         // SAFETY: by this function's contract.
         unsafe { *status = taken };
         return pid;
+    }
+    // In the child of a fork, the threads that stayed in the parent make nothing.
+    table.spawning.retain(|thread| !thread.stayed_in_parent());
+    if !table.spawning.is_empty() {
+        table.held_off = true;
+        return 0;
     }
     // SAFETY: by this function's contract.
     let reaped = unsafe { libc::waitpid(pid, status, options) };
