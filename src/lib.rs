@@ -99,6 +99,7 @@ pub mod greenlet;
 pub mod guide;
 pub mod local;
 pub mod lock;
+mod no_sigpipe;
 mod outcome;
 pub mod pool;
 pub mod prelude;

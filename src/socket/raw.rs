@@ -21,7 +21,6 @@ use emptied::Emptied;
 use ending::Closed;
 pub(super) use limit::Limit;
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) use no_sigpipe::without_sigpipe;
 pub(super) use stuck::AtEnd;
 use stuck::{Next, Stuck};
 
@@ -30,7 +29,6 @@ mod ending;
 mod limit;
 mod message;
 #[cfg(any(target_os = "linux", target_os = "android"))]
-mod no_sigpipe;
 mod options;
 mod sendfile;
 mod stuck;

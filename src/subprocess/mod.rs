@@ -68,7 +68,6 @@ mod pipes;
 mod popen;
 mod process;
 mod run;
-mod sigpipe;
 mod stdio;
 
 pub use command::{Command, IntoCommand};

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use hub::core::Events;
 
 use super::descriptor::Descriptor;
-use super::sigpipe;
+use crate::no_sigpipe::without_sigpipe;
 
 /// How many bytes [`BufRead`] reads at once.
 const BUFFER: usize = 8192;
@@ -211,8 +211,11 @@ impl PipeWriter {
 
     #[track_caller]
     fn write_some(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        // (A pair of sockets in place of a pipe would need no such care, but a child could not open its `/dev/stdin`
+        // then, and shells take a socket for a remote login.)
+        let len = bufs.iter().map(|buf| buf.len()).sum();
         self.0
-            .retry(|fd| sigpipe::without_signal(|| Ok(rustix::io::writev(fd, bufs)?)))
+            .retry(|fd| without_sigpipe(len, || Ok(rustix::io::writev(fd, bufs)?)))
     }
 
     /// Closes the pipe for all its handles, which ends the child's input. A greenlet that writes to it gets an `EBADF`

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
-use crate::socket::raw::without_sigpipe;
+use crate::no_sigpipe::without_sigpipe;
 
 /// How many bytes a pipe is to hold: as many as the system allows to everybody.
 const SIZE: usize = 1 << 20;

@@ -80,7 +80,7 @@ fn is_refused(error: &io::Error) -> bool {
 fn by_the_system(socket: &socket2::Socket, file: &File, offset: u64, len: usize) -> io::Result<usize> {
     // The call moves the offset that it is given, and not the file's position.
     let mut offset = offset;
-    super::without_sigpipe(len, || Ok(rustix::fs::sendfile(socket, file, Some(&mut offset), len)?))
+    crate::no_sigpipe::without_sigpipe(len, || Ok(rustix::fs::sendfile(socket, file, Some(&mut offset), len)?))
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]

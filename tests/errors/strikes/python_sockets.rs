@@ -111,7 +111,11 @@ fn sendfile(socket: &Socket) -> TestResult {
     let mut file = file();
     let sent = socket.sendfile(&file, 0, None);
     let position = file.stream_position()?;
-    assert_eq!(position, sent.as_ref().map_or(0, |sent| *sent));
+    match &sent {
+        Ok(sent) => assert_eq!(position, *sent),
+        // It may have been thrown after all was sent, when the end of the file was looked for.
+        Err(_) => assert!([0, 8].contains(&position)),
+    }
     Ok(sent.map(drop)?)
 }
 
