@@ -3,11 +3,13 @@
 #[allow(dead_code)] // each test takes from it what it needs
 mod common;
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
-use std::thread::available_parallelism;
+use std::thread::{self, available_parallelism};
 
+use common::folder::Folder;
+use common::installed::installed;
 use common::process::{Process, example};
 use common::{Result, SOON, eventually};
 use rustix::process::{Pid, Signal, kill_process};
@@ -123,6 +125,158 @@ fn shared_listener_serves_by_all_threads() -> Result {
     server.ends_gracefully(&threads()?, Signal::TERM)
 }
 
+#[test]
+fn concurrent_download_begins_all_before_one_is_done() -> Result {
+    let ended = Process::spawn(&mut example("concurrent_download")?)?.wait(SOON)?;
+    assert!(ended.status.success(), "{}", ended.stderr);
+    let mut lines: Vec<_> = ended.stdout.lines().collect();
+    assert_eq!(lines.len(), 6, "{lines:?}");
+    assert!(
+        lines[..3].iter().all(|line| line.starts_with("Starting http://")),
+        "{lines:?}"
+    );
+    lines[3..].sort_unstable();
+    for (line, page) in lines[3..].iter().zip(1..) {
+        let expected = format!("/{page}: {} bytes: \"<p>A line of a page</p>\\n", 24_000 * page);
+        assert!(line.contains(&expected), "{line}");
+    }
+    Ok(())
+}
+
+#[test]
+fn sendfile_serves_the_files_of_its_folder() -> Result {
+    let folder = Folder::new()?;
+    let large: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    std::fs::write(folder.path("large"), &large)?;
+    std::fs::write(folder.path("empty"), "")?;
+    std::fs::create_dir(folder.path("served"))?;
+    std::fs::write(folder.path("served/small"), "small")?;
+    let server = Server::start(example("sendfile")?.arg(folder.path("")).arg("127.0.0.1:0"))?;
+    let get = |path| server.ask(&format!("GET {path} HTTP/1.1\r\n\r\n"));
+    let found = |body: &[u8]| {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
+        [head.as_bytes(), body].concat()
+    };
+    // A client that does not read keeps nobody waiting.
+    let mut idle = TcpStream::connect(&server.address)?;
+    idle.write_all(b"GET /large HTTP/1.1\r\n\r\n")?;
+    assert!(get("/large")? == found(&large));
+    assert!(get("/empty")? == found(b""));
+    assert!(get("/served/small")? == found(b"small"));
+    for path in [
+        "/none",
+        "/served",
+        "/",
+        "/../Cargo.toml",
+        "/served/../large",
+        "//etc/passwd",
+    ] {
+        assert!(get(path)?.starts_with(b"HTTP/1.1 404 Not Found\r\n"), "{path}");
+    }
+    assert!(server.ask("PUT /large HTTP/1.1\r\n\r\n")?.starts_with(b"HTTP/1.1 404 "));
+    Ok(())
+}
+
+#[test]
+fn curl_uses_webproxy() -> Result {
+    if !installed(&["curl"], "curl") {
+        return Ok(());
+    }
+    let proxy = Server::start(example("webproxy")?.arg("127.0.0.1:0"))?;
+    let origin = repeating_server()?;
+    let curl = |arguments: &[&str]| -> Result<String> {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--proxy", &proxy.address, "--noproxy", ""]);
+        let ended = Process::spawn(curl.args(arguments))?.wait(SOON)?;
+        assert!(ended.status.success(), "{}", ended.stderr);
+        Ok(ended.stdout)
+    };
+    let url = format!("http://{origin}/path?query");
+    let asked = curl(&[&url])?;
+    assert!(
+        asked.starts_with(&format!("GET /path?query HTTP/1.1\nHost: {origin}\n")),
+        "{asked}"
+    );
+    assert!(asked.ends_with("\nConnection: close\n"), "{asked}");
+    assert!(!asked.contains("Proxy-Connection"), "{asked}");
+    let text = "text".repeat(100_000);
+    let folder = Folder::new()?;
+    let file = folder.path("text");
+    std::fs::write(&file, &text)?;
+    let asked = curl(&["--data-binary", &format!("@{}", file.display()), &url])?;
+    assert!(asked.starts_with("POST /path?query HTTP/1.1\n"), "{asked}");
+    assert!(
+        asked.ends_with(&format!("\nConnection: close\n\n{text}")),
+        "{}",
+        asked.len()
+    );
+    // CONNECT passes everything on as it is, and the connection is used again.
+    let asked = curl(&["--proxytunnel", &url, &url])?;
+    assert_eq!(
+        asked
+            .matches(&format!("GET /path?query HTTP/1.1\nHost: {origin}\n"))
+            .count(),
+        2,
+        "{asked}"
+    );
+    assert!(!asked.contains("Connection: close"), "{asked}");
+    // Nobody listens there.
+    let code = ["--write-out", "%{http_code}", "http://127.0.0.1:1/"];
+    assert_eq!(curl(&code)?, "502");
+    for wrong in [
+        "GET / HTTP/1.1\r\n\r\n",
+        "nonsense\r\n\r\n",
+        "GET http://127.0.0.1:1/\r\n\r\n",
+    ] {
+        let answer = proxy.ask(wrong)?;
+        assert!(answer.starts_with(b"HTTP/1.1 400 Bad Request\r\n"), "{wrong}");
+    }
+    Ok(())
+}
+
+/// Starts a server that repeats each request as its answer, on a thread of its own. A connection carries several.
+fn repeating_server() -> Result<SocketAddr> {
+    fn serve(stream: TcpStream) -> std::io::Result<()> {
+        let mut requests = BufReader::new(&stream);
+        loop {
+            let (mut head, mut length, mut close) = (String::new(), 0, false);
+            loop {
+                let start = head.len();
+                if requests.read_line(&mut head)? <= 2 {
+                    break;
+                }
+                match head[start..].trim_end().split_once(": ") {
+                    Some(("Content-Length", value)) => length = value.parse().map_err(std::io::Error::other)?,
+                    Some(("Connection", value)) => close = value == "close",
+                    _ => {}
+                }
+            }
+            if head.is_empty() {
+                return Ok(());
+            }
+            let mut body = vec![0; length];
+            requests.read_exact(&mut body)?;
+            let length = head.len() + body.len();
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{head}");
+            (&stream).write_all(&[answer.as_bytes(), &body].concat())?;
+            if close {
+                return Ok(());
+            }
+        }
+    }
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || serve(stream?));
+        }
+    });
+    Ok(address)
+}
+
 /// What the threads of a server answer, of which it has one for each processor.
 fn threads() -> Result<Vec<String>> {
     let numbers = 0..available_parallelism()?.get();
@@ -141,6 +295,16 @@ impl Server {
         let line = process.stdout().line_with("Listening at ", 0, SOON)?;
         let address = line.rsplit(' ').next().ok_or("it names its address")?.to_owned();
         Ok(Server { process, address })
+    }
+
+    /// Sends a request, and returns the answer.
+    fn ask(&self, request: &str) -> Result<Vec<u8>> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(SOON))?;
+        stream.write_all(request.as_bytes())?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(answer)
     }
 
     /// Connects, and sends a request without its end.
