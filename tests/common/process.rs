@@ -123,6 +123,9 @@ pub(crate) fn example(name: &str) -> Result<Command> {
         if profile.ends_with("release") {
             build.arg("--release");
         }
+        if cfg!(feature = "dns") {
+            build.args(["--features", "dns"]);
+        }
         build
             .arg("--target-dir")
             .arg(profile.parent().ok_or("where is this test?")?);

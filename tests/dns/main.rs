@@ -3,9 +3,14 @@
 
 mod answers;
 mod caching;
+mod example;
 mod lies;
 mod server;
 mod waiting;
+
+#[path = "../common/mod.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod common;
 
 #[path = "../support/mod.rs"]
 mod support;
