@@ -94,6 +94,8 @@ impl Watched {
         // Others get a turn also if events are there.
         if self.ready.is_set() {
             sleep(0)?;
+            // One of them may have taken the events. Then this call waits for further ones.
+            self.start()?;
         }
         self.ready.wait_timeout(timeout)?;
         self.check_open()?;

@@ -597,6 +597,32 @@ fn changes_while_a_greenlet_selects() -> TestResult {
     Ok(())
 }
 
+/// Both find that an event has come, and give others a turn. The second one waits for a further event.
+#[test]
+fn events_that_another_greenlet_takes_are_not_the_last() -> TestResult {
+    let _bounded = bounded();
+    let selector = DefaultSelector::new();
+    let (here, there) = pair();
+    selector.register(&here, EVENT_READ, ())?;
+    assert_eq!(selector.select_timeout(0)?, []);
+    there.send(b"x")?;
+    sleep(0.001)?;
+    let waiting = [(); 2].map(|()| {
+        let (selector, here) = (selector.clone(), here.clone());
+        spawn(move || {
+            let found = selector.select()?.len();
+            here.recv(1)?;
+            Ok(found)
+        })
+    });
+    assert_eq!(waiting[0].get()?, 1);
+    sleep(0.001)?;
+    assert!(!waiting[1].ready());
+    there.send(b"y")?;
+    assert_eq!(waiting[1].get()?, 1);
+    Ok(())
+}
+
 /// The data's destructor uses the selector.
 #[test]
 fn data_are_dropped_when_nothing_is_borrowed() -> TestResult {
