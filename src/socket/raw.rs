@@ -46,7 +46,8 @@ pub(super) struct RawSocket {
     /// How many seconds a call may wait, by [`Direction`].
     timeouts: [Cell<Option<f64>>; 2],
     emptied: Emptied,
-    /// Whether [`shutdown`](RawSocket::shutdown) has ended a direction, by [`Direction`].
+    /// Whether [`shutdown`](RawSocket::shutdown) has ended a direction since the last wait in it, by [`Direction`]. A
+    /// socket can be used again afterwards: one that listens or connects anew.
     shut_down: [Cell<bool>; 2],
     /// What the socket was made as, if that was told or asked.
     kind: OnceCell<Kind>,
@@ -113,7 +114,6 @@ impl RawSocket {
         });
         let copy = Rc::new(RawSocket {
             timeouts: self.timeouts.clone(),
-            shut_down: self.shut_down.clone(),
             kind: self.kind.clone(),
             copies: OnceCell::from(copies.clone()),
             ..RawSocket::new(self.socket()?.try_clone()?)?
@@ -209,7 +209,7 @@ impl RawSocket {
             }
         };
         let is_over = || match self.fd() {
-            Some(_) => Ok(self.shut_down[direction as usize].get() || limit.is_told_to_end()),
+            Some(_) => Ok(self.shut_down[direction as usize].take() || limit.is_told_to_end()),
             None => Err(closed().into()),
         };
         self.hub.wait_on_watcher_unless(watcher, limit.left(), is_over)

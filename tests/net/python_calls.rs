@@ -442,6 +442,25 @@ fn one_reads_while_another_writes() -> TestResult {
     writer.get()
 }
 
+/// A socket that was shut down can listen again. Its calls wait then, as those of a new one.
+#[test]
+fn a_listener_that_was_shut_down_listens_again() -> TestResult {
+    let _bounded = bounded();
+    let listener = tcp_listener();
+    listener.shutdown(Shutdown::Both)?;
+    listener.listen(5)?;
+    listener.settimeout(0.01)?;
+    for _ in 0..2 {
+        assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::TimedOut);
+    }
+    let address = address_of(&listener);
+    let client = spawn(move || Ok(create_connection(address)?));
+    listener.settimeout(None)?;
+    listener.accept()?;
+    client.get()?;
+    Ok(())
+}
+
 /// The system says that such a socket can be read, and then that there is nothing: for ever.
 #[test]
 fn datagrams_that_are_shut_down_have_an_end() -> TestResult {
