@@ -461,6 +461,23 @@ fn a_listener_that_was_shut_down_listens_again() -> TestResult {
     Ok(())
 }
 
+/// That a datagram is shorter than the buffer does not mean that it was the last one: no call has to wait. On a busy
+/// machine another greenlet may get a turn nevertheless.
+#[test]
+fn datagrams_that_are_there_are_received_at_once() -> TestResult {
+    let _bounded = bounded();
+    let (here, there) = socketpair_with(AF_UNIX, SOCK_DGRAM, 0)?;
+    loop {
+        there.send(b"a")?;
+        there.send(b"b")?;
+        let other = spawn(|| ());
+        assert_eq!((here.recv(9)?, here.recv(9)?), (b"a".to_vec(), b"b".to_vec()));
+        if !other.ready() {
+            return other.join();
+        }
+    }
+}
+
 /// The system says that such a socket can be read, and then that there is nothing: for ever.
 #[test]
 fn datagrams_that_are_shut_down_have_an_end() -> TestResult {

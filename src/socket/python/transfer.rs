@@ -47,7 +47,8 @@ impl Socket {
         if buf.is_empty() {
             return self.0.socket().map(|_| 0);
         }
-        if flags == 0 {
+        // A datagram that does not fill the buffer says nothing of those behind it.
+        if flags == 0 && self.type_()? == libc::SOCK_STREAM {
             return self.0.recv(buf);
         }
         self.attempt(Direction::Read, flags, |socket| {
