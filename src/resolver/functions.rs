@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use hub::try_get_hub;
 
-use super::{AddrInfo, GetAddrInfo, HostEntry, HubResolver, Resolver, Service, native};
+use super::{AddrInfo, GaiError, GetAddrInfo, HostEntry, HubResolver, Resolver, Service, native};
 use crate::socket::{BadAddress, SocketAddress, ends_all};
 
 fn resolver() -> io::Result<Rc<dyn Resolver>> {
@@ -56,7 +56,12 @@ pub fn getaddrinfo_with<'a>(
     port: impl Into<Service<'a>>,
     settings: GetAddrInfo,
 ) -> io::Result<Vec<AddrInfo>> {
-    resolver()?.getaddrinfo(host.into(), port.into(), settings)
+    let found = resolver()?.getaddrinfo(host.into(), port.into(), settings)?;
+    // A resolver of users may have broken its promise.
+    match found.is_empty() {
+        true => Err(GaiError::new(libc::EAI_NONAME).into()),
+        false => Ok(found),
+    }
 }
 
 /// Finds the IPv4 address of a host. An empty name means every interface.

@@ -683,6 +683,7 @@ impl Resolver for Own {
         sleep(0)?;
         match host {
             Some("known.example") => ThreadResolver.getaddrinfo(Some("127.0.0.1"), port, settings),
+            Some("empty.example") => Ok(Vec::new()),
             _ => Err(GaiError::new(EAI_AGAIN).into()),
         }
     }
@@ -725,6 +726,9 @@ fn a_hub_has_the_resolver_that_it_is_given() -> TestResult {
             ("known.example".to_owned(), "9".to_owned())
         );
         assert_eq!(getfqdn("other")?, "other");
+        // One that finds nothing has not kept its promise.
+        let none = Socket::new(AF_INET, SOCK_STREAM, 0)?.connect(("empty.example", port));
+        assert_eq!(code(none.unwrap_err()), Some(EAI_NONAME));
         let error = TcpStream::connect("other.example:1").unwrap_err();
         assert!(error.to_string().starts_with("other.example:1: "), "{error}");
         assert_eq!(code(error), Some(EAI_AGAIN));
