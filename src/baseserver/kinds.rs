@@ -108,6 +108,8 @@ macro_rules! of_datagrams {
             }
 
             fn do_read(&self, buffer: &mut Vec<u8>, size: usize) -> io::Result<Option<(Vec<u8>, $address)>> {
+                // Without memory it is an error, as in the other calls that receive.
+                buffer.try_reserve_exact(size.saturating_sub(buffer.len()))?;
                 buffer.resize(size, 0);
                 let received = self.try_recv_from(buffer)?;
                 Ok(received.map(|(n, address)| (buffer[..n].to_vec(), address)))

@@ -360,3 +360,20 @@ fn greenlets_send_in_turn() -> TestResult {
     assert_eq!(error, Some(libc::EBADF));
     Ok(())
 }
+
+#[test]
+fn a_size_for_which_there_is_no_memory_is_reported() -> TestResult {
+    let _bounded = bounded();
+    let server = DatagramServer::builder()
+        .datagram_size(usize::MAX)
+        .build("127.0.0.1:0", |_, _| ());
+    let reports = Reports::new();
+    server.start()?;
+    client()?.send_to(b"x", address_of(&server))?;
+    while reports.take().is_empty() {
+        sleep(0.001)?;
+    }
+    assert!(server.started() && server.delay() > server.min_delay());
+    server.stop()?;
+    Ok(())
+}
