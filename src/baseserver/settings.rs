@@ -1,4 +1,4 @@
-//! [`Settings`]: the numbers of a server, with gevent's names and defaults.
+//! [`Settings`]: the numbers of a server, with gevent's names and, but for the backlog, its defaults.
 
 use hub::Seconds;
 
