@@ -194,10 +194,12 @@ pub(super) fn rows() -> Vec<Row> {
     }));
     let sends: [(_, Sends); 5] = [
         ("src/socket/python/message.rs Socket::sendmsg", |s, fd| {
-            s.sendmsg(&[IoSlice::new(b"x")], &[SendAncillary::Rights(&[fd])])
+            let fds = [fd];
+            s.sendmsg(&[IoSlice::new(b"x")], &[SendAncillary::Rights(&fds)])
         }),
         ("src/socket/python/message.rs Socket::sendmsg_with_flags", |s, fd| {
-            let rights = [SendAncillary::Rights(&[fd])];
+            let fds = [fd];
+            let rights = [SendAncillary::Rights(&fds)];
             s.sendmsg_with_flags(&[IoSlice::new(b"x")], &rights, libc::MSG_NOSIGNAL)
         }),
         ("src/socket/python/message.rs send_fds", |s, fd| {
