@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 
-PREFIX = "\0gevent-differential-py-"
+PREFIX = f"\0gevent-differential-py-{os.getpid()}-"
 WAIT = 2.0
 NULL = os.open(os.devnull, os.O_RDONLY)
 

@@ -18,7 +18,10 @@ use gevent::socket::{
 use super::python::Driver;
 use crate::support::{TestResult, bounded};
 
-const PREFIX: &str = "\0gevent-differential-rs-";
+/// What the names of this process begin with.
+fn prefix() -> String {
+    format!("\0gevent-differential-rs-{}-", std::process::id())
+}
 /// How many seconds a call waits for what must come.
 const WAIT: f64 = 2.0;
 
@@ -291,7 +294,7 @@ fn shown(address: Option<SocketAddress>) -> String {
         }
         Some(SocketAddress::Unix(path)) => match path.to_str().expect("it is text") {
             "" => "''".to_owned(),
-            path if path.starts_with(PREFIX) => path.replace(PREFIX, "@"),
+            path if path.starts_with(&prefix()) => path.replace(&prefix(), "@"),
             _ => "chosen".to_owned(),
         },
         Some(other) => other.to_string(),
@@ -310,7 +313,7 @@ impl Ours {
 
     fn address(&self, words: &[&str]) -> io::Result<SocketAddress> {
         Ok(match words {
-            ["unix", name] => name.replace('@', PREFIX).as_str().into(),
+            ["unix", name] => name.replace('@', &prefix()).as_str().into(),
             ["path", len] => "x".repeat(number(len)).as_str().into(),
             ["inet", host, port] => SocketAddress::host(host, number(port))?,
             [_, slot] => self.socket(slot).getsockname()?,
