@@ -194,7 +194,8 @@ impl<L: ServerSocket> BaseServer<L> {
     }
 
     /// Starts to listen and to accept, and returns at once. A server that was stopped listens again at the same
-    /// address, also if the system has chosen it (port 0) or if it was that of a given socket.
+    /// address, also if the system has chosen it (port 0) or if it was that of a given socket. (At
+    /// the path of a given Unix socket only if its file was removed: it is its maker's.)
     ///
     /// # Errors
     /// Fails if the server cannot listen at the address, with an [`AddressError`](crate::socket::AddressError) inside;

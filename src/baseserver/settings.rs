@@ -46,7 +46,7 @@ impl Settings {
     }
 
     pub(crate) fn set_max_delay(&mut self, seconds: impl Seconds) {
-        self.max_delay = seconds.seconds().unwrap_or(f64::INFINITY);
+        self.max_delay = seconds.seconds().unwrap_or(f64::INFINITY).max(0.0);
     }
 }
 

@@ -75,6 +75,10 @@ impl Watched {
         if let Some(watch) = watch {
             watch.stop();
         }
+        let mut idle = self.idle.borrow_mut();
+        if let Some(at) = idle.iter().rposition(|other| *other == fd) {
+            idle.remove(at);
+        }
     }
 
     /// Removes all descriptors, and ends the waits.
