@@ -78,8 +78,11 @@ fn run(address: &str) -> Result<(), Exception> {
                 return server.serve_forever();
             };
             let watcher = get_hub().loop_().child(pid.as_raw_pid(), false)?;
-            let ended = ended.clone();
-            watcher.start(move || ended.put(pid))?;
+            let (its, ended) = (workers.clone(), ended.clone());
+            watcher.start(move || {
+                its.borrow_mut().remove(&pid);
+                ended.put(pid)
+            })?;
             workers.borrow_mut().insert(pid, watcher);
             println!("Worker {pid}");
         }
@@ -87,7 +90,6 @@ fn run(address: &str) -> Result<(), Exception> {
             return Ok(());
         }
         let pid = ended.get()?;
-        workers.borrow_mut().remove(&pid);
         if !server.closed() {
             println!("Worker {pid} has ended");
             // Workers that end at once shall not keep the processor busy.

@@ -4,6 +4,7 @@
 //!   [`porting_programs`] (state, workers, forks and what else surrounds the calls of gevent), and
 //!   [`porting_differences`] from gevent.
 //! * [`errors`]: what becomes of a kill or a timeout, and what code of your own has to do about it.
+//! * [`several_cores`]: servers of several processes or threads.
 //! * [`glossary`]: the words that the documentation uses in a sense of its own.
 //!
 //! The examples on these pages are compiled and run, as is this one:
@@ -29,6 +30,9 @@ pub mod porting_differences {}
 
 #[doc = include_str!("../docs/errors.md")]
 pub mod errors {}
+
+#[doc = include_str!("../docs/several-cores.md")]
+pub mod several_cores {}
 
 #[doc = include_str!("../docs/glossary.md")]
 pub mod glossary {}

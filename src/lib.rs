@@ -85,8 +85,8 @@
 //!
 //! # Further reading
 //!
-//! [`guide`] has three pages: [porting code from gevent](guide::porting), [what becomes of a thrown
-//! exception](guide::errors), and a [glossary](guide::glossary).
+//! [`guide`] has four pages: [porting code from gevent](guide::porting), [what becomes of a thrown
+//! exception](guide::errors), [servers on several cores](guide::several_cores), and a [glossary](guide::glossary).
 
 #![deny(unsafe_code)]
 

@@ -2,7 +2,7 @@
 //! runtime), may (one worker), Go (one processor) and Python's gevent.
 //!
 //! Each server is a process of its own; all take turns, round by round. Where there are two processors, the
-//! server has one and the load the other.
+//! server has one and the load the other. Our server of two hubs has both.
 
 mod load;
 mod place;
@@ -29,7 +29,12 @@ usage: echo [--rounds N] [--seconds S] [--over TRANSPORT] [--bytes N] [--connect
   --bytes N          in each message (default 64)
   --connections N    at the same time; 1, 100 and 2000 in turn if not given
   --reconnect        a new connection for each message
-  PEER               c, tokio, may, go, python; all if none is given";
+  PEER               c, tokio, may, go, python; all of these if none is given
+                     hubs: ours with two hubs, on two processors, one of which is also the load's. If one hub
+                     takes R of their CPU time for each request, two serve 2 R times as many as one. Only over tcp";
+
+/// How many hubs the peer of that name has.
+const HUBS: usize = 2;
 
 /// The argument that makes this program one of the servers.
 const SERVE: &str = "--serve";
@@ -40,6 +45,7 @@ struct Peer {
     name: &'static str,
     /// How large our CPU time may be at most, as a share of the peer's.
     budget: Option<f64>,
+    processors: usize,
     /// The command that runs the server; the place and the size of its buffers are added to it.
     command: Vec<String>,
 }
@@ -89,6 +95,7 @@ fn peers(names: &[&str]) -> Result<Vec<Peer>> {
         short,
         name,
         budget,
+        processors: 1,
         command: [this, "echo", SERVE, name].map(str::to_owned).to_vec(),
     };
     let mut peers = vec![
@@ -97,7 +104,13 @@ fn peers(names: &[&str]) -> Result<Vec<Peer>> {
         here("tokio", "tokio", Some(1.0)),
         here("may", "may", None),
     ];
-    let known = ["c", "tokio", "may", "go", "python"];
+    if names.contains(&"hubs") {
+        peers.push(Peer {
+            processors: HUBS,
+            ..here("hubs", "ours, two hubs", None)
+        });
+    }
+    let known = ["c", "tokio", "may", "go", "python", "hubs"];
     if names.iter().any(|name| !known.contains(name)) {
         return Err(USAGE.into());
     }
@@ -107,6 +120,7 @@ fn peers(names: &[&str]) -> Result<Vec<Peer>> {
         short,
         name,
         budget: None,
+        processors: 1,
         command,
     };
     if wanted("go") {
@@ -190,8 +204,8 @@ fn measure(peer: &Peer, over: &str, load: &Load) -> Result<(Figures, f64)> {
         .args(&peer.command[1..])
         .args([place.to_string(), buffer.to_string()]);
     let processors = processors()?;
-    // The server inherits the processor.
-    run_on(&processors[..1])?;
+    // The server inherits the processors.
+    run_on(&processors[..peer.processors.min(processors.len())])?;
     let server = Server::start_until(&mut command, place.clone(), || place.answers());
     run_on(processors.get(1..2).unwrap_or(&processors[..1]))?;
     let measured = server.and_then(|server| {

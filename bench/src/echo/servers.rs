@@ -3,10 +3,12 @@
 use std::io::{Read, Write};
 use std::os::fd::{IntoRawFd, OwnedFd};
 
+use gevent::server::StreamServer;
 use gevent::socket::{TcpListener, UdpSocket, UnixListener};
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::HUBS;
 use super::place::Place;
 use crate::Result;
 
@@ -17,6 +19,7 @@ const BACKLOG: i32 = 4096;
 pub(super) fn serve(peer: &str, place: &Place, bytes: usize) -> Result {
     match peer {
         "ours" => ours(place, listen(place)?, bytes),
+        "ours, two hubs" => hubs(place, bytes),
         "libev in C" => libev(place, listen(place)?, bytes),
         "tokio" => tokio(place, listen(place)?, bytes),
         "may" => may(place, bytes),
@@ -42,22 +45,23 @@ fn listen(place: &Place) -> Result<OwnedFd> {
     Ok(socket.into())
 }
 
-fn ours(place: &Place, listener: OwnedFd, bytes: usize) -> Result {
-    fn echo(mut stream: impl Read + Write, bytes: usize) -> std::io::Result<()> {
-        let mut buffer = vec![0; bytes];
-        loop {
-            let n = stream.read(&mut buffer)?;
-            if n == 0 {
-                return Ok(());
-            }
-            stream.write_all(&buffer[..n])?;
+fn echo(mut stream: impl Read + Write, bytes: usize) -> std::io::Result<()> {
+    let mut buffer = vec![0; bytes];
+    loop {
+        let n = stream.read(&mut buffer)?;
+        if n == 0 {
+            return Ok(());
         }
+        stream.write_all(&buffer[..n])?;
     }
-    // A client's reset is no error of the server.
+}
+
+fn ours(place: &Place, listener: OwnedFd, bytes: usize) -> Result {
     match place {
         Place::Tcp(_) => {
             let listener = TcpListener::try_from(listener)?;
-            let server = gevent::server::StreamServer::builder().build_on(listener, move |stream, _address| {
+            // A client's reset is no error of the server.
+            let server = StreamServer::builder().build_on(listener, move |stream, _address| {
                 stream.set_nodelay(true)?;
                 echo(stream, bytes).or(Ok(()))
             });
@@ -77,6 +81,28 @@ fn ours(place: &Place, listener: OwnedFd, bytes: usize) -> Result {
                 socket.send_to(&buffer[..n], from)?;
             }
         }
+    }
+    Ok(())
+}
+
+/// A hub on each of some threads, with a listener of its own.
+fn hubs(place: &Place, bytes: usize) -> Result {
+    let Place::Tcp(address) = *place else {
+        return Err("several hubs only over tcp".into());
+    };
+    let serve = move || {
+        let builder = StreamServer::builder().reuse_port(true).backlog(BACKLOG);
+        let server = builder.build(address, move |stream, _address| {
+            stream.set_nodelay(true)?;
+            echo(stream, bytes).or(Ok(()))
+        });
+        server.serve_forever()
+    };
+    let others = (1..HUBS).map(|_| gevent::run_in_thread(serve));
+    let others = others.collect::<std::io::Result<Vec<_>>>()?;
+    serve()?;
+    for other in others {
+        other.join().map_err(|_| "a thread has panicked")??;
     }
     Ok(())
 }
