@@ -72,6 +72,7 @@
 //! | [`server`] | `gevent.server` | `StreamServer`, `DatagramServer` |
 //! | [`baseserver`] | `gevent.baseserver` | `BaseServer`, what servers have in common |
 //! | [`subprocess`] | `gevent.subprocess` | `Popen`, `run`, `check_output` and others: child processes |
+//! | [`fileobject`](mod@fileobject) | `gevent.fileobject` | `FileObject`, `FileObjectPosix`, `FileObjectThread`; `stdin`, `stdout` |
 //! | [`threadpool`] | `gevent.threadpool` | `ThreadPool`, `ThreadPoolExecutor` |
 //! | [`threadsafe`] | | events, results, semaphores and queues that any thread may use |
 //! | [`abstract_linkable`] | `gevent._abstract_linkable` | links and waiters, from which to make events of your own |
@@ -95,6 +96,7 @@ pub mod baseserver;
 pub mod event;
 mod except;
 pub mod exceptions;
+pub mod fileobject;
 pub mod greenlet;
 pub mod guide;
 pub mod local;

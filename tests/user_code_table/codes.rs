@@ -70,7 +70,14 @@ const HARMLESS: &[(&[&str], &str)] = &[
         "have no functions that could be anybody's",
     ),
     (
-        &["DatagramSocket", "Listener", "ServerSocket", "Stream"],
+        &[
+            "DatagramSocket",
+            "Descriptor",
+            "Kind",
+            "Listener",
+            "ServerSocket",
+            "Stream",
+        ],
         "can be implemented by our types only",
     ),
     (

@@ -58,7 +58,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 /// Traits whose functions are public without `pub`.
-const TRAITS: [&str; 4] = ["BufRead", "Iterator", "Read", "Write"];
+const TRAITS: [&str; 5] = ["BufRead", "Iterator", "Read", "Seek", "Write"];
 
 fn in_source(text: &str) -> Vec<String> {
     let (mut found, mut docs, mut tracks) = (Vec::new(), String::new(), false);

@@ -4,6 +4,7 @@
 //! | file | waits |
 //! |---|---|
 //! | `ancillary.rs` | for descriptors that are passed |
+//! | `files.rs` | for files |
 //! | `greenlets.rs` | for greenlets, timers, descriptors, the hub |
 //! | `list.rs` | none: it checks that no function is missing in these tables |
 //! | `locks.rs` | for locks, events, results, for one thread or several |
@@ -24,6 +25,7 @@
 mod ancillary;
 mod copies;
 mod families;
+mod files;
 mod greenlets;
 mod list;
 mod locks;
@@ -50,6 +52,7 @@ fn tables() -> [Vec<Row>; 13] {
         ancillary::rows(),
         copies::rows(),
         families::rows(),
+        files::rows(),
         python_sockets::rows(),
         selecting::rows(),
         servers::rows(),
@@ -121,4 +124,9 @@ fn waits_of_copies_end_with_what_is_thrown() {
 #[test]
 fn waits_of_servers_end_with_what_is_thrown() {
     strike_everywhere(servers::rows);
+}
+
+#[test]
+fn waits_for_files_end_with_what_is_thrown() {
+    strike_everywhere(files::rows);
 }
