@@ -54,7 +54,6 @@ fn run(address: &str) -> Result<(), Exception> {
     // A worker takes one connection at a time, and leaves the next one to the others.
     let server = builder.max_accept(1).build(address, handle);
     server.init_socket()?;
-    println!("Listening at {}", server.address().expect("it is bound"));
 
     // The workers by number, each with the watcher that tells its end.
     let workers = Rc::new(RefCell::new(HashMap::new()));
@@ -70,6 +69,7 @@ fn run(address: &str) -> Result<(), Exception> {
             Ok(())
         })?;
     }
+    println!("Listening at {}", server.address().expect("it is bound"));
     loop {
         while !server.closed() && workers.borrow().len() < WORKERS {
             let Some(pid) = fork()? else {
