@@ -28,7 +28,14 @@ const NOT_PASSED_ON: [&str; 5] = [
     "te",
 ];
 
-fn handle(mut client: TcpStream, address: SocketAddr) -> Result<(), Exception> {
+fn handle(client: TcpStream, address: SocketAddr) {
+    // Clients that vanish are nothing to worry about.
+    if let Err(error) = forward(client, address) {
+        println!("{address} {error}");
+    }
+}
+
+fn forward(mut client: TcpStream, address: SocketAddr) -> Result<(), Exception> {
     let mut requests = BufReader::new(client.clone());
     let head = read_head(&mut requests)?;
     let Some((method, target, headers)) = parse(&head) else {
@@ -82,7 +89,8 @@ fn read_head(requests: &mut impl BufRead) -> io::Result<String> {
 
 /// The method, the target and the headers that are passed on, if the head is whole.
 fn parse(head: &str) -> Option<(&str, &str, String)> {
-    let (line, headers) = head.strip_suffix("\r\n\r\n")?.split_once("\r\n")?;
+    let lines = head.strip_suffix("\r\n").filter(|lines| lines.ends_with("\r\n"))?;
+    let (line, headers) = lines.split_once("\r\n")?;
     let [method, target, "HTTP/1.1" | "HTTP/1.0"] = line.split(' ').collect::<Vec<_>>()[..] else {
         return None;
     };
@@ -90,10 +98,7 @@ fn parse(head: &str) -> Option<(&str, &str, String)> {
         let name = header.split(':').next().unwrap_or_default();
         !NOT_PASSED_ON.contains(&&*name.to_ascii_lowercase())
     };
-    let headers = headers
-        .split("\r\n")
-        .filter(passed_on)
-        .map(|header| format!("{header}\r\n"));
+    let headers = headers.split_inclusive("\r\n").filter(passed_on);
     Some((method, target, headers.collect()))
 }
 

@@ -223,6 +223,22 @@ fn curl_uses_webproxy() -> Result {
         "{asked}"
     );
     assert!(!asked.contains("Connection: close"), "{asked}");
+    // So does a client that does not wait for the answer to its CONNECT.
+    let request = "GET /path HTTP/1.1\r\nConnection: close\r\n\r\n";
+    let answer = proxy.ask(&format!("CONNECT {origin} HTTP/1.1\r\n\r\n{request}"))?;
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(
+        answer.starts_with("HTTP/1.1 200 Connection established\r\n\r\nHTTP/1.1 200 OK\r\n"),
+        "{answer}"
+    );
+    assert!(answer.ends_with(request), "{answer}");
+    // Requests may have no headers.
+    let answer = proxy.ask(&format!("GET http://{origin} HTTP/1.0\r\n\r\n"))?;
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(
+        answer.ends_with("\r\n\r\nGET / HTTP/1.1\r\nConnection: close\r\n\r\n"),
+        "{answer}"
+    );
     // Nobody listens there.
     let code = ["--write-out", "%{http_code}", "http://127.0.0.1:1/"];
     assert_eq!(curl(&code)?, "502");
