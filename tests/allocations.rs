@@ -7,12 +7,13 @@ mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::io::{IoSlice, IoSliceMut, Read, Write};
+use std::io::{BufRead, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
 use gevent::event::Event;
+use gevent::fileobject::FileObjectPosix;
 use gevent::greenlet_core::{RawGreenlet, Value, greenlets};
 use gevent::hub::core::Events;
 use gevent::lock::{Condition, RLock, Semaphore};
@@ -222,6 +223,40 @@ fn unix_stream_round_trip() -> TestResult {
         assert_eq!(&answer, b"ping");
         Ok(())
     })
+}
+
+/// Through two pipes, with buffers and without.
+#[test]
+fn files_of_pipes() -> TestResult {
+    for buffering in [0, 8192] {
+        let ends = || -> Result<_, gevent::Exception> {
+            let (reader, writer) = std::io::pipe()?;
+            let reader = FileObjectPosix::with_buffering(reader, "rb", buffering)?;
+            Ok((reader, FileObjectPosix::with_buffering(writer, "wb", buffering)?))
+        };
+        let ((mut here, mut to_there), (mut there, mut to_here)) = match (ends()?, ends()?) {
+            ((there, to_there), (here, to_here)) => ((here, to_there), (there, to_here)),
+        };
+        let echo = spawn(move || -> TestResult {
+            let mut buffer = [0; 5];
+            loop {
+                there.read_exact(&mut buffer)?;
+                to_here.write_all(&buffer)?;
+                to_here.flush()?;
+            }
+        });
+        let mut line = Vec::new();
+        allocates_nothing(|| {
+            to_there.write_all(b"ping\n")?;
+            to_there.flush()?;
+            line.clear();
+            here.read_until(b'\n', &mut line)?;
+            assert_eq!(line, b"ping\n");
+            Ok(())
+        })?;
+        echo.kill()?;
+    }
+    Ok(())
 }
 
 /// Small messages, and large ones, for which buffers and pipes are needed.

@@ -24,6 +24,7 @@ mod gevent_parity {
     pub(crate) mod channel_ping_pong;
     pub(crate) mod channel_timeout;
     mod common;
+    mod common_files;
     mod common_sockets;
     pub(crate) mod datagram_errors;
     pub(crate) mod datagram_order;
@@ -46,6 +47,12 @@ mod gevent_parity {
     pub(crate) mod event_wait_values;
     pub(crate) mod event_wait_while_notifying;
     pub(crate) mod executor_futures;
+    pub(crate) mod file_buffering;
+    pub(crate) mod file_close_reader;
+    pub(crate) mod file_end;
+    pub(crate) mod file_lines;
+    pub(crate) mod file_order;
+    pub(crate) mod file_thread;
     pub(crate) mod greenlet_exc_info;
     pub(crate) mod greenlet_exit;
     pub(crate) mod greenlet_get;
@@ -380,6 +387,12 @@ scenarios! {
     event_wait_values
     event_wait_while_notifying
     executor_futures
+    file_buffering
+    file_close_reader
+    file_end
+    file_lines
+    file_order
+    file_thread
     greenlet_exc_info
     greenlet_exit
     greenlet_get

@@ -37,7 +37,7 @@ impl Raw {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Buffering {
     pub(super) size: usize,
-    /// Whether each line is written when it is complete.
+    /// Whether a write with the end of a line is passed on at once.
     pub(super) lines: bool,
 }
 
@@ -192,12 +192,7 @@ impl Shared {
     fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         self.turn_to_writing()?;
         let size = self.buffering.size;
-        if self.buffering.lines
-            && let Some(end) = buf.iter().rposition(|byte| *byte == b'\n')
-        {
-            return self.write_through(&buf[..=end]);
-        }
-        if buf.len() >= size {
+        if buf.len() >= size || (self.buffering.lines && buf.contains(&b'\n')) {
             return self.write_through(buf);
         }
         if self.buffers.borrow().out.len() + buf.len() > size {

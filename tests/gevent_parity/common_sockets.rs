@@ -84,6 +84,7 @@ pub(crate) fn number_name(number: i32) -> String {
         libc::ECONNABORTED => "ECONNABORTED",
         libc::ECONNREFUSED => "ECONNREFUSED",
         libc::ECONNRESET => "ECONNRESET",
+        libc::EEXIST => "EEXIST",
         libc::EDESTADDRREQ => "EDESTADDRREQ",
         libc::EINPROGRESS => "EINPROGRESS",
         libc::EINVAL => "EINVAL",
