@@ -171,6 +171,7 @@ impl<K: Kind> FileObjectBase<K> {
     pub fn set_len(&self, size: u64) -> io::Result<()> {
         self.shared.check_writes()?;
         self.shared.flush()?;
+        self.shared.turn_to_writing()?;
         let set = move |source: &super::source::Source| Ok(rustix::fs::ftruncate(source.as_fd(), size).map(|()| 0)?);
         self.shared.call(set).map(drop)
     }

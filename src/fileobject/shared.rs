@@ -166,9 +166,9 @@ impl Shared {
         }
     }
 
-    /// Before a file is written, its position goes back over what was read ahead.
+    /// Before a file is changed, its position goes back over what was read ahead.
     #[track_caller]
-    fn turn_to_writing(&self) -> io::Result<()> {
+    pub(super) fn turn_to_writing(&self) -> io::Result<()> {
         if self.mode.reads() && self.ahead(|ahead| !ahead.is_empty()) && self.seekable() {
             self.seek(SeekFrom::Current(0))?;
         }

@@ -117,7 +117,7 @@ fn compare<K: Kind>(calls: &[Call], buffering: usize, mode: &str) -> Result<(), 
 }
 
 proptest! {
-    #![proptest_config(Config { failure_persistence: None, ..Config::with_cases(64) })]
+    #![proptest_config(Config { failure_persistence: None, ..Config::with_cases(128) })]
 
     #[test]
     fn a_file_does_what_stds_does(calls in calls(), buffering in 0..20usize, text: bool) {

@@ -90,7 +90,9 @@ fn lines_are_written_when_they_are_complete() -> TestResult {
     terminal.stty(&["-echo"])?;
     let mut file = FileObject::new(terminal.slave.clone(), "w")?;
     let mut screen = FileObject::new(terminal.master.clone(), "rb")?;
-    write!(file, "one\ntwo")?;
+    file.write_all(b"o")?;
+    file.write_all(b"ne\n")?;
+    file.write_all(b"two")?;
     assert_eq!(screen.read1(99)?, b"one\r\n");
     file.close()?;
     assert_eq!(screen.read1(99)?, b"two");
