@@ -29,8 +29,8 @@ const BUFFER: usize = 8192;
 ///
 /// A mode is one of Python's: `r`, `w`, `a` or `x`, with `+` to read and write, and with `b` or `t`. With `b` or
 /// without it a file has bytes, and texts as UTF-8 by [`BufRead::read_line`], [`BufRead::lines`] and `write!`; ends of
-/// lines are not changed. The letter matters for a terminal only: a file without `b` writes each line when it is
-/// complete.
+/// lines are not changed. The letter matters for a terminal only: at a file without `b`, a write with the end
+/// of a line is passed on at once.
 pub struct FileObjectBase<K> {
     shared: Rc<Shared>,
     /// What [`BufRead::fill_buf`] has lent.

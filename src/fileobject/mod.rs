@@ -45,6 +45,11 @@
 //! call of a [`FileObjectThread`] to its end: what it has read is there for the next read, and what it was to write is
 //! written. Dropping a file after such an end of a write does not try to write the rest.
 //!
+//! # Broken pipes
+//!
+//! A write to a pipe that nobody reads fails with [`BrokenPipe`](std::io::ErrorKind::BrokenPipe). As with std's `File`,
+//! it also raises `SIGPIPE`, which Rust's programs ignore unless they say otherwise.
+//!
 //! # Differences from gevent
 //!
 //! - [`FileObject`] chooses by what the descriptor is. gevent's is `FileObjectPosix` for all, and blocks at regular

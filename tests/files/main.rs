@@ -3,8 +3,6 @@
 mod ends;
 mod fileobject;
 mod random;
-mod shared;
-mod tty;
 
 #[path = "../support/mod.rs"]
 mod support;
