@@ -73,6 +73,8 @@
 //! | [`baseserver`] | `gevent.baseserver` | `BaseServer`, what servers have in common |
 //! | [`subprocess`] | `gevent.subprocess` | `Popen`, `run`, `check_output` and others: child processes |
 //! | [`fileobject`](mod@fileobject) | `gevent.fileobject` | `FileObject`, `FileObjectPosix`, `FileObjectThread`; `stdin`, `stdout` |
+//! | [`os`] | `gevent.os` | `fork`, `waitpid`, `nb_read`, `tp_read` |
+//! | [`signal`] | `gevent.signal` | `signal`, `getsignal`; `signal_handler` |
 //! | [`threadpool`] | `gevent.threadpool` | `ThreadPool`, `ThreadPoolExecutor` |
 //! | [`threadsafe`] | | events, results, semaphores and queues that any thread may use |
 //! | [`abstract_linkable`] | `gevent._abstract_linkable` | links and waiters, from which to make events of your own |
@@ -102,6 +104,7 @@ pub mod guide;
 pub mod local;
 pub mod lock;
 mod no_sigpipe;
+pub mod os;
 mod outcome;
 pub mod pool;
 pub mod prelude;
@@ -112,7 +115,7 @@ mod scope;
 pub mod select;
 pub mod selectors;
 pub mod server;
-mod signal;
+pub mod signal;
 pub mod socket;
 pub mod subprocess;
 mod thread_bound;
@@ -140,6 +143,6 @@ pub use greenlet::{
 pub use outcome::{Outcome, Plain, io};
 pub use run::{run, run_in_thread};
 pub use scope::{Scope, ScopeCancelled, ScopedGreenlet, scope};
-pub use signal::{signal, signal as signal_handler};
+pub use signal::signal_handler;
 pub use thread_bound::{IntoInnerError, ThreadBound};
 pub use timeout::{IntoTimeout, Timeout, TimeoutError, with_timeout};

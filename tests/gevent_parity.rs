@@ -155,6 +155,10 @@ mod gevent_parity {
     pub(crate) mod loop_threadsafe;
     pub(crate) mod loop_timer_stops_timer;
     pub(crate) mod negative_times;
+    pub(crate) mod os_fork_callback;
+    pub(crate) mod os_pipe;
+    pub(crate) mod os_waitpid;
+    pub(crate) mod os_waitpid_killed;
     pub(crate) mod poll_events;
     pub(crate) mod poll_greenlets;
     pub(crate) mod pool_apply;
@@ -225,6 +229,7 @@ mod gevent_parity {
     pub(crate) mod server_stop_pool;
     pub(crate) mod signal_getcurrent;
     pub(crate) mod signal_handler;
+    pub(crate) mod signal_sigchld;
     pub(crate) mod sleep0_interleaving;
     pub(crate) mod sleep_negative;
     pub(crate) mod sleep_wakes_in_order;
@@ -567,7 +572,12 @@ scenarios! {
     server_restart
     server_do_handle
     server_serve_forever
+    os_fork_callback
+    os_pipe
+    os_waitpid
+    os_waitpid_killed
     signal_handler
+    signal_sigchld
     sleep0_interleaving
     sleep_negative
     sleep_wakes_in_order

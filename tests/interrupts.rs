@@ -356,7 +356,7 @@ fn set_twice() -> TestResult {
 fn counting() -> Result<(gevent::SignalHandler, Rc<Cell<u32>>), Exception> {
     let calls = Rc::new(Cell::new(0));
     let counted = calls.clone();
-    let handler = gevent::signal(libc::SIGINT, move || counted.set(counted.get() + 1))?;
+    let handler = gevent::signal_handler(libc::SIGINT, move || counted.set(counted.get() + 1))?;
     Ok((handler, calls))
 }
 

@@ -4,14 +4,14 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use gevent::exceptions::SystemExit;
-use gevent::{Exception, GreenletExit, RawGreenlet, Timeout, get_hub, getcurrent, kill, signal, sleep};
+use gevent::{Exception, GreenletExit, RawGreenlet, Timeout, get_hub, getcurrent, kill, signal_handler, sleep};
 
 #[test]
 fn a_killed_signal_handler_is_no_error_of_the_main_greenlet() -> Result<(), Exception> {
     get_hub().set_exception_stream(gevent::hub::ExceptionStream::Discard);
     let handlers = Rc::new(RefCell::new(Vec::<RawGreenlet>::new()));
     let its = handlers.clone();
-    let handler = signal(libc::SIGUSR1, move || {
+    let handler = signal_handler(libc::SIGUSR1, move || {
         its.borrow_mut().push(getcurrent());
         // The kill is wrapped, as by a library that does not know of kills.
         sleep(100).map_err(|error| Exception::from(std::io::Error::other(std::io::Error::from(error))))

@@ -30,6 +30,11 @@ impl SignalHandler {
         }
     }
 
+    /// Whether the handler is in place: it was not cancelled, and its loop is there.
+    pub fn active(&self) -> bool {
+        self.watcher.active()
+    }
+
     /// Whether the handler keeps the loop from ending; false at first.
     pub fn ref_(&self) -> bool {
         self.watcher.ref_()

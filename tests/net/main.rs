@@ -12,6 +12,7 @@ mod emptied;
 mod ends;
 mod families;
 mod gevent_more;
+mod os;
 mod poll;
 mod python;
 mod python_calls;

@@ -76,6 +76,7 @@ pub use watchers::io::Io;
 pub use watchers::periodic::Periodic;
 pub use watchers::phases::{Check, Fork, Idle, Prepare};
 pub use watchers::signal::Signal;
+pub use watchers::signal_action::{SignalAction, set_signal_action, signal_action};
 pub use watchers::stat::Stat;
 pub use watchers::timer::Timer;
 pub use watchers::watcher::Watcher;

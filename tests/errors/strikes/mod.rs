@@ -13,6 +13,7 @@
 //! | `queues.rs` | for items and space |
 //! | `copies.rs` | of copies from one stream to another |
 //! | `families.rs` | for datagrams and Unix sockets |
+//! | `os.rs` | for descriptors and children, by number |
 //! | `resolver.rs` | for names and addresses that are looked up |
 //! | `python_sockets.rs` | by Python's face of the sockets |
 //! | `selecting.rs` | for several descriptors |
@@ -29,6 +30,7 @@ mod files;
 mod greenlets;
 mod list;
 mod locks;
+mod os;
 mod pools;
 mod processes;
 mod python_sockets;
@@ -42,7 +44,7 @@ mod strike;
 use strike::{Row, strike_everywhere};
 
 /// The tables; each is a test of its own.
-fn tables() -> [Vec<Row>; 14] {
+fn tables() -> [Vec<Row>; 15] {
     [
         greenlets::rows(),
         locks::rows(),
@@ -58,6 +60,7 @@ fn tables() -> [Vec<Row>; 14] {
         servers::rows(),
         sockets::rows(),
         resolver::rows(),
+        os::rows(),
     ]
 }
 
@@ -114,6 +117,11 @@ fn waits_for_descriptors_that_are_passed_end_with_what_is_thrown() {
 #[test]
 fn look_ups_end_with_what_is_thrown() {
     strike_everywhere(resolver::rows);
+}
+
+#[test]
+fn waits_of_os_end_with_what_is_thrown() {
+    strike_everywhere(os::rows);
 }
 
 #[test]

@@ -491,12 +491,12 @@ fn a_value_may_keep_its_own_greenlet() -> TestResult {
 fn handlers_of_signals() {
     type Called = (Event, Rc<Cell<u32>>);
     Case {
-        names: &["signal::signal | Fn"],
+        names: &["signal::signal_handler | Fn"],
         make: |_| -> Called { (Event::new(), Rc::default()) },
         calls: vec![|(event, called): &Called, trap| {
             let (its, count) = (event.clone(), called.clone());
             // No other test of this process watches this signal, which belongs to one loop.
-            let handler = gevent::signal(libc::SIGURG, move || {
+            let handler = gevent::signal_handler(libc::SIGURG, move || {
                 count.set(count.get() + 1);
                 its.set();
                 // A panic would arrive in the main greenlet, which runs the case.

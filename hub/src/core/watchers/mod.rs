@@ -25,6 +25,7 @@ pub(in crate::core) mod look_ahead;
 pub(in crate::core) mod periodic;
 pub(in crate::core) mod phases;
 pub(in crate::core) mod signal;
+pub(in crate::core) mod signal_action;
 pub(in crate::core) mod small_fn;
 pub(in crate::core) mod stat;
 pub(in crate::core) mod timer;

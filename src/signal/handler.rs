@@ -1,4 +1,4 @@
-//! [`signal`]: signal handlers that run in a greenlet. Source: `signal` in gevent's `hub.py`.
+//! [`signal_handler`]: signal handlers that run in a greenlet. Source: `signal` in gevent's `hub.py`.
 
 use std::rc::Rc;
 
@@ -18,15 +18,20 @@ use crate::greenlet::Greenlet;
 /// # Errors
 /// [`IllegalSignal`](crate::core::IllegalSignal) if the signal does not exist or cannot be caught;
 /// [`SignalInUse`](crate::core::SignalInUse) if another loop watches it.
-pub fn signal<R: CallbackResult>(signum: i32, handler: impl Fn() -> R + 'static) -> Result<SignalHandler, Exception> {
+pub fn signal_handler<R: CallbackResult>(
+    signum: i32,
+    handler: impl Fn() -> R + 'static,
+) -> Result<SignalHandler, Exception> {
     let handler = Rc::new(handler);
-    watch_signal(signum, move || {
-        let handler = handler.clone();
-        let greenlet = Greenlet::new(move || handle(&*handler));
-        if let Err(exception) = greenlet.switch(()) {
-            get_hub().report_error(Context::None, exception);
-        }
-    })
+    watch_signal(signum, move || handle_in_greenlet(handler.clone()))
+}
+
+/// Calls the handler in a new greenlet, which begins at once. Called in the hub.
+pub(super) fn handle_in_greenlet<R: CallbackResult>(handler: Rc<impl Fn() -> R + 'static>) {
+    let greenlet = Greenlet::new(move || handle(&*handler));
+    if let Err(exception) = greenlet.switch(()) {
+        get_hub().report_error(Context::None, exception);
+    }
 }
 
 /// Calls the handler, and reports its error.
