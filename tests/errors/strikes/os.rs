@@ -62,6 +62,7 @@ fn writing(write: fn(BorrowedFd<'_>, &[u8]) -> Result<usize, Exception>, nonbloc
 }
 
 /// A case with a child that ends when its input does.
+#[allow(clippy::zombie_processes, reason = "the case waits for it, by its number")]
 fn child() -> Case {
     let mut child = Command::new("cat")
         .stdin(Stdio::piped())
