@@ -315,7 +315,7 @@ fn others_keep_their_statuses() -> TestResult {
 
 fn others_keep_their_statuses_beside_a_handler() -> TestResult {
     let seen = Rc::new(Cell::new(0));
-    let handler = gevent::signal(libc::SIGCHLD, {
+    let handler = gevent::signal_handler(libc::SIGCHLD, {
         let seen = seen.clone();
         move || seen.set(seen.get() + 1)
     })?;
