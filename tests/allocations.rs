@@ -234,9 +234,7 @@ fn files_of_pipes() -> TestResult {
             let reader = FileObjectPosix::with_buffering(reader, "rb", buffering)?;
             Ok((reader, FileObjectPosix::with_buffering(writer, "wb", buffering)?))
         };
-        let ((mut here, mut to_there), (mut there, mut to_here)) = match (ends()?, ends()?) {
-            ((there, to_there), (here, to_here)) => ((here, to_there), (there, to_here)),
-        };
+        let ((mut there, mut to_there), (mut here, mut to_here)) = (ends()?, ends()?);
         let echo = spawn(move || -> TestResult {
             let mut buffer = [0; 5];
             loop {
