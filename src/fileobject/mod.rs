@@ -47,8 +47,8 @@
 //!
 //! # Broken pipes
 //!
-//! A write to a pipe that nobody reads fails with [`BrokenPipe`](std::io::ErrorKind::BrokenPipe). As with std's `File`,
-//! it also raises `SIGPIPE`, which Rust's programs ignore unless they say otherwise.
+//! A write to a pipe that nobody reads fails with [`BrokenPipe`](std::io::ErrorKind::BrokenPipe), and never raises
+//! `SIGPIPE`, whatever the process has set for this signal.
 //!
 //! # Differences from gevent
 //!

@@ -16,6 +16,7 @@ use super::buffers::Buffers;
 use super::source::Source;
 use crate::event::AsyncResult;
 use crate::lock::Semaphore;
+use crate::no_sigpipe::without_sigpipe;
 use crate::socket::cancel_wait_ex as closed;
 use crate::threadpool::{HubExt, LostInForkError, ThreadPool, apply_io};
 
@@ -101,14 +102,16 @@ impl Threaded {
         let spawned = self.pool.spawn(move || {
             let mut work = its.lock();
             let result = match (what, function) {
-                (What::Read, _) => retry_on_intr(|| rustix::io::read(source.as_fd(), &mut work.data)),
-                (What::Write, _) => retry_on_intr(|| rustix::io::write(source.as_fd(), &work.data)),
+                (What::Read, _) => {
+                    retry_on_intr(|| rustix::io::read(source.as_fd(), &mut work.data)).map_err(io::Error::from)
+                }
+                (What::Write, _) => write(&source, &work.data),
                 (What::Other, function) => {
                     work.result = function.map(|function| function(&source));
                     return;
                 }
             };
-            work.result = Some(result.map(|n| n as u64).map_err(io::Error::from));
+            work.result = Some(result.map(|n| n as u64));
         });
         match spawned {
             Ok(ended) => {
@@ -144,7 +147,7 @@ impl Threaded {
         };
         let out = std::mem::take(&mut buffers.borrow_mut().out);
         let mut left = &out[..];
-        while let Ok(n @ 1..) = retry_on_intr(|| rustix::io::write(source.as_fd(), left)) {
+        while let Ok(n @ 1..) = write(&source, left) {
             left = &left[n..];
         }
     }
@@ -161,6 +164,13 @@ impl Threaded {
             Ok(())
         })
     }
+}
+
+/// Writes in this thread, which this may block.
+fn write(source: &Source, data: &[u8]) -> io::Result<usize> {
+    without_sigpipe(data.len(), || {
+        Ok(retry_on_intr(|| rustix::io::write(source.as_fd(), data))?)
+    })
 }
 
 /// Takes what a call has read, or gives back what it has not written. Returns its result, if it was made.

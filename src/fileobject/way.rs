@@ -25,6 +25,8 @@ use rustix::fs::{FileType, fstat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{RecvFlags, SendFlags};
 
+use crate::no_sigpipe::without_sigpipe;
+
 /// How to call the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
@@ -104,16 +106,17 @@ pub(super) fn write(fd: BorrowedFd<'_>, way: &Cell<Way>, buf: &[u8]) -> io::Resu
     match way.get() {
         Way::Plain => Ok(rustix::io::write(fd, buf)?),
         Way::Socket => Ok(rustix::net::send(fd, buf, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?),
-        Way::NoWait => match no_wait::write(fd, buf) {
-            Err(error) if is_unknown(error) => {
+        Way::NoWait => match without_sigpipe(buf.len(), || Ok(no_wait::write(fd, buf)?)) {
+            Err(error) if Errno::from_io_error(&error).is_some_and(is_unknown) => {
                 way.set(Way::Ready { most: PIPE });
                 write(fd, way, buf)
             }
-            written => Ok(written?),
+            written => written,
         },
         Way::Ready { most } => {
             check(fd, PollFlags::OUT)?;
-            Ok(rustix::io::write(fd, &buf[..buf.len().min(most)])?)
+            let buf = &buf[..buf.len().min(most)];
+            without_sigpipe(buf.len(), || Ok(rustix::io::write(fd, buf)?))
         }
     }
 }

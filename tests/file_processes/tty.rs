@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
 use gevent::fileobject::{FileObject, FileObjectPosix};
 use gevent::prelude::*;
+use gevent::select::select_timeout;
 use rustix::fs::fcntl_getfl;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Action, tcflow};
@@ -89,13 +90,18 @@ fn lines_are_written_when_they_are_complete() -> TestResult {
     let terminal = Terminal::new()?;
     terminal.stty(&["-echo"])?;
     let mut file = FileObject::new(terminal.slave.clone(), "w")?;
-    let mut screen = FileObject::new(terminal.master.clone(), "rb")?;
+    // Without a buffer, so that it takes no more than is asked for. A line may come in parts.
+    let mut screen = FileObject::with_buffering(terminal.master.clone(), "rb", 0)?;
     file.write_all(b"o")?;
     file.write_all(b"ne\n")?;
     file.write_all(b"two")?;
-    assert_eq!(screen.read1(99)?, b"one\r\n");
+    let mut shown = [0; 5];
+    screen.read_exact(&mut shown)?;
+    assert_eq!(&shown, b"one\r\n");
+    assert!(select_timeout([screen.as_raw_fd()], [], [], 0)?.0.is_empty());
     file.close()?;
-    assert_eq!(screen.read1(99)?, b"two");
+    screen.read_exact(&mut shown[..3])?;
+    assert_eq!(&shown[..3], b"two");
     let mut byte = [0];
     let waiting = spawn(move || Ok(screen.read(&mut byte)?));
     sleep(0)?;
@@ -141,7 +147,7 @@ fn a_stopped_terminal_stops_a_greenlet_only() -> TestResult {
     let _bounded = bounded();
     let terminal = Terminal::new()?;
     terminal.stty(&["-echo"])?;
-    let screen = FileObject::new(terminal.master.clone(), "rb")?;
+    let mut screen = FileObject::new(terminal.master.clone(), "rb")?;
     let mut file = FileObject::new(terminal.slave.clone(), "w")?;
     tcflow(&terminal.slave, Action::OOff)?;
     let writing = spawn(move || Ok(writeln!(file, "late")?));
@@ -149,7 +155,9 @@ fn a_stopped_terminal_stops_a_greenlet_only() -> TestResult {
     assert!(!writing.ready());
     tcflow(&terminal.slave, Action::OOn)?;
     writing.get()?;
-    assert_eq!(screen.read1(99)?, b"late\r\n");
+    let mut shown = [0; 6];
+    screen.read_exact(&mut shown)?;
+    assert_eq!(&shown, b"late\r\n");
     Ok(())
 }
 
