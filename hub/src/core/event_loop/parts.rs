@@ -45,7 +45,7 @@ pub(in crate::core) struct LoopParts {
     pub(in crate::core) mailbox: Arc<Mailbox>,
     prepare: UnsafeCell<ev_prepare>,
     timer0: UnsafeCell<ev_timer>,
-    wakeup: UnsafeCell<ev_async>,
+    pub(in crate::core) wakeup: UnsafeCell<ev_async>,
     /// All bodies, by their slots.
     bodies: RefCell<Vec<NonNull<BodyBase>>>,
 }
