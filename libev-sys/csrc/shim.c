@@ -186,6 +186,28 @@ ev_shim_loop_fork_now (struct ev_loop *loop)
 #endif
 }
 
+int
+ev_shim_do_not_wait (struct ev_loop *loop)
+{
+#ifdef LIBEV_SYS_SYSTEM
+  (void)loop;
+  return 0;
+#else
+  loop->pipe_write_skipped = 1;
+  return 1;
+#endif
+}
+
+void
+ev_shim_loop_fork (struct ev_loop *loop)
+{
+  ev_loop_fork (loop);
+#ifndef LIBEV_SYS_SYSTEM
+  if (loop->sig_pending || loop->async_pending)
+    ev_shim_do_not_wait (loop);
+#endif
+}
+
 #if EV_USE_SIGNALFD
 LOOP_INT (sigfd, loop->sigfd)
 #else

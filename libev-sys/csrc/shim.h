@@ -143,6 +143,12 @@ const ev_shim_pending *ev_shim_loop_pendings (struct ev_loop *loop, int *count);
 /** Does what `ev_loop_fork` puts off until the loop is about to wait: makes the descriptors anew. Allowed in the
  * callback of a fork watcher. Does nothing without internals. */
 void ev_shim_loop_fork_now (struct ev_loop *loop);
+/** Keeps the loop's next wait from lasting, after which it looks for signals and asynchronous events, as if one of them
+ * had come meanwhile. The loop has been through `ev_shim_make_wakeup`. Returns 0, and does nothing, without internals. */
+int ev_shim_do_not_wait (struct ev_loop *loop);
+/** `ev_loop_fork`; and if a signal or an asynchronous event has come that was not looked at, the next wait does not last:
+ * the descriptor that tells of them is made anew, and empty. */
+void ev_shim_loop_fork (struct ev_loop *loop);
 /** Why epoll has refused the descriptor of an I/O watcher that gets EV_ERROR now: an `errno`; 0 when that is not known. */
 int ev_shim_fd_error (void);
 /** The signalfd; -2 when it is wanted and not made yet, -1 when there is none. */

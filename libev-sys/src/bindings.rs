@@ -751,6 +751,12 @@ unsafe extern "C" {
     /** Does what `ev_loop_fork` puts off until the loop is about to wait: makes the descriptors anew. Allowed in the
  callback of a fork watcher. Does nothing without internals.*/
     pub fn ev_shim_loop_fork_now(loop_: *mut ev_loop);
+    /** Keeps the loop's next wait from lasting, after which it looks for signals and asynchronous events, as if one of them
+ had come meanwhile. The loop has been through `ev_shim_make_wakeup`. Returns 0, and does nothing, without internals.*/
+    pub fn ev_shim_do_not_wait(loop_: *mut ev_loop) -> core::ffi::c_int;
+    /** `ev_loop_fork`; and if a signal or an asynchronous event has come that was not looked at, the next wait does not last:
+ the descriptor that tells of them is made anew, and empty.*/
+    pub fn ev_shim_loop_fork(loop_: *mut ev_loop);
     /// Why epoll has refused the descriptor of an I/O watcher that gets EV_ERROR now: an `errno`; 0 when that is not known.
     pub fn ev_shim_fd_error() -> core::ffi::c_int;
     /// The signalfd; -2 when it is wanted and not made yet, -1 when there is none.

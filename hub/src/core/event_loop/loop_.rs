@@ -292,14 +292,8 @@ impl Loop {
     pub fn reinit(&self) -> Result<(), Error> {
         match self.modify() {
             Ok(raw_loop) => {
-                // A signal that came right before the fork is pending in the child, too, while the descriptor that
-                // tells of it is made anew. libev looks for such signals, but only after the next wait, so this
-                // keeps the loop from waiting.
-                // SAFETY: `modify` says that the loop is alive, and so is its wake-up watcher.
-                unsafe {
-                    ev::ev_loop_fork(raw_loop);
-                    ev::ev_async_send(raw_loop, self.state().wakeup.get());
-                }
+                // SAFETY: `modify` says that the loop is alive.
+                unsafe { ev::ev_shim_loop_fork(raw_loop) };
                 Ok(())
             }
             Err(Error::Destroyed(_)) => Ok(()),

@@ -45,7 +45,7 @@ pub(in crate::core) struct LoopParts {
     pub(in crate::core) mailbox: Arc<Mailbox>,
     prepare: UnsafeCell<ev_prepare>,
     timer0: UnsafeCell<ev_timer>,
-    pub(in crate::core) wakeup: UnsafeCell<ev_async>,
+    wakeup: UnsafeCell<ev_async>,
     /// All bodies, by their slots.
     bodies: RefCell<Vec<NonNull<BodyBase>>>,
 }
@@ -222,6 +222,19 @@ impl LoopParts {
     pub(in crate::core) unsafe fn stop_timer0(&self, raw_loop: *mut ev_loop) {
         // SAFETY: by this function's contract; the timer was initialised by `new`.
         unsafe { ev::ev_timer_stop(raw_loop, self.timer0.get()) }
+    }
+
+    /// Keeps the loop's next wait from lasting.
+    ///
+    /// # Safety
+    /// The loop is alive.
+    pub(in crate::core) unsafe fn do_not_wait(&self, raw_loop: *mut ev_loop) {
+        // SAFETY: by this function's contract. All loops have been through `ev_shim_make_wakeup`.
+        unsafe {
+            if ev::ev_shim_do_not_wait(raw_loop) == 0 {
+                ev::ev_async_send(raw_loop, self.wakeup.get());
+            }
+        }
     }
 
     /// Starts `timer0`, so that the loop does not sleep.

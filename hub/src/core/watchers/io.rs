@@ -99,7 +99,7 @@ impl Loop {
             if any {
                 // The watchers may be called after the callbacks of this iteration and before the wait. What their own
                 // callbacks queue must not wait for the next event.
-                self.state().start_timer0(raw_loop);
+                self.state().do_not_wait(raw_loop);
             }
             Ok(any)
         }
