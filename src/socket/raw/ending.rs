@@ -102,6 +102,7 @@ impl RawSocket {
 fn close_watched(hub: &Hub, socket: Rc<socket2::Socket>) {
     // This fails only if the loop is destroyed, and then nothing is watched any more.
     if let Ok(true) = hub.loop_().closing_fd(socket.as_raw_fd()) {
+        let _ = hub.loop_().do_not_wait();
         let _ = hub.loop_().run_callback(move || drop(socket));
     }
 }

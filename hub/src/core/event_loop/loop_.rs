@@ -423,6 +423,18 @@ impl Loop {
         &self.state().turns
     }
 
+    /// Keeps the next wait for events from lasting. Meant for events that are fed, whose callbacks queue others. gevent
+    /// has no counterpart.
+    ///
+    /// # Errors
+    /// Fails if the loop is destroyed.
+    pub fn do_not_wait(&self) -> Result<(), Error> {
+        let raw_loop = self.modify()?;
+        // SAFETY: `modify` says that the loop is alive.
+        unsafe { self.state().do_not_wait(raw_loop) };
+        Ok(())
+    }
+
     /// Has the current round of callbacks look at the clock right after the current callback, instead of after 50 of
     /// them, and end if the [switch interval](crate::core::getswitchinterval) is over. Meant for a callback that has
     /// taken long. gevent has no counterpart.

@@ -85,7 +85,9 @@ impl Loop {
     }
 
     /// Tells the loop that `fd` is about to be closed: every watcher of `fd` fires with the events that it waits for.
-    /// Returns whether there was any.
+    /// Returns whether there was any. The watchers may be called after the callbacks of an iteration and before its
+    /// wait; what they queue then waits for the next event, as in gevent, unless [`do_not_wait`](Loop::do_not_wait) is
+    /// called.
     ///
     /// # Errors
     /// Fails if the loop is destroyed.
@@ -95,13 +97,7 @@ impl Loop {
         unsafe {
             let before = ev::ev_pending_count(raw_loop);
             ev::ev_feed_fd_event(raw_loop, fd, 0xFFFF);
-            let any = ev::ev_pending_count(raw_loop) > before;
-            if any {
-                // The watchers may be called after the callbacks of this iteration and before the wait. What their own
-                // callbacks queue must not wait for the next event.
-                self.state().do_not_wait(raw_loop);
-            }
-            Ok(any)
+            Ok(ev::ev_pending_count(raw_loop) > before)
         }
     }
 }
