@@ -137,7 +137,7 @@ fn header_of(header: &str) -> (String, String) {
 const EXPLAINED: &[(&str, &str, &str)] = &[
     (
         "hub/src/core/watchers/io.rs",
-        "Io::events Io::set_events Loop::closing_fd Loop::do_not_wait",
+        "Io::events Io::set_events Loop::closing_fd",
         "say what a watcher waits for",
     ),
     (
