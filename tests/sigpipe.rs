@@ -5,7 +5,9 @@ mod support;
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::AsFd;
 
+use gevent::os::{nb_write, tp_write};
 use gevent::socket::{TcpListener, TcpStream, UnixStream, copy, copy_bidirectional, socketpair};
 use gevent::{Exception, spawn};
 use support::{TestResult, bounded};
@@ -58,5 +60,12 @@ fn sending_to_nobody_does_not_end_the_process() -> TestResult {
         near.sendfile(&file, 0, None).unwrap_err().raw_os_error(),
         Some(libc::EPIPE)
     );
+    let (reader, writer) = std::io::pipe()?;
+    drop(reader);
+    for write in [nb_write, tp_write] {
+        let error = write(writer.as_fd(), b"x").unwrap_err();
+        let broken = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        assert_eq!(broken, Some(std::io::ErrorKind::BrokenPipe));
+    }
     Ok(())
 }

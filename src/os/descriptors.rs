@@ -9,6 +9,7 @@ use hub::{get_hub, wait_read, wait_write};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 
+use crate::no_sigpipe::without_sigpipe;
 use crate::threadpool::HubExt;
 
 /// Has reads and writes of the descriptor fail with `EAGAIN` rather than wait. Returns true if they did not do so
@@ -73,10 +74,10 @@ pub fn nb_read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Exception
 #[track_caller]
 pub fn nb_write(fd: BorrowedFd<'_>, data: &[u8]) -> Result<usize, Exception> {
     loop {
-        match rustix::io::write(fd, data) {
-            Err(Errno::AGAIN) => wait_write(fd.as_raw_fd(), None)?,
-            Err(Errno::INTR) => {}
-            written => return Ok(written.map_err(io::Error::from)?),
+        match without_sigpipe(data.len(), || Ok(rustix::io::write(fd, data)?)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => wait_write(fd.as_raw_fd(), None)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            written => return Ok(written?),
         }
     }
 }
@@ -106,7 +107,7 @@ pub fn tp_read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Exception
     let own = fd.try_clone_to_owned()?;
     let mut data = vec![0; buffer.len()];
     let data = get_hub().threadpool().apply(move || {
-        let count = again(|| rustix::io::read(&own, &mut data[..]))?;
+        let count = again(|| Ok(rustix::io::read(&own, &mut data[..])?))?;
         data.truncate(count);
         Ok(data)
     })?;
@@ -123,17 +124,19 @@ pub fn tp_read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Exception
 pub fn tp_write(fd: BorrowedFd<'_>, data: &[u8]) -> Result<usize, Exception> {
     let own = fd.try_clone_to_owned()?;
     let data = data.to_vec();
-    get_hub()
-        .threadpool()
-        .apply(move || Ok(again(|| rustix::io::write(&own, &data))?))
+    get_hub().threadpool().apply(move || {
+        Ok(again(|| {
+            without_sigpipe(data.len(), || Ok(rustix::io::write(&own, &data)?))
+        })?)
+    })
 }
 
 /// Calls again what a signal has interrupted.
-fn again(mut call: impl FnMut() -> rustix::io::Result<usize>) -> io::Result<usize> {
+fn again(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         match call() {
-            Err(Errno::INTR) => {}
-            done => return Ok(done?),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
         }
     }
 }
