@@ -95,6 +95,7 @@
 
 pub mod abstract_linkable;
 pub mod baseserver;
+mod descriptor;
 pub mod event;
 mod except;
 pub mod exceptions;

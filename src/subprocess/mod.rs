@@ -61,7 +61,6 @@
 
 mod command;
 mod communicate;
-mod descriptor;
 mod errors;
 mod in_child;
 mod pipes;

@@ -8,8 +8,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
 use hub::core::Events;
+use rustix::io::ioctl_fionbio;
 
-use super::descriptor::Descriptor;
+use crate::descriptor::Descriptor;
 use crate::no_sigpipe::without_sigpipe;
 
 /// How many bytes [`BufRead`] reads at once.
@@ -39,7 +40,7 @@ pub struct PipeReader {
 }
 
 struct Shared {
-    descriptor: Descriptor,
+    descriptor: Descriptor<OwnedFd>,
     ahead: RefCell<Ahead>,
 }
 
@@ -63,7 +64,7 @@ impl Ahead {
 impl PipeReader {
     pub(super) fn new(fd: OwnedFd) -> io::Result<PipeReader> {
         let shared = Shared {
-            descriptor: Descriptor::new(fd, Events::READ)?,
+            descriptor: non_blocking(fd)?,
             ahead: RefCell::default(),
         };
         Ok(PipeReader {
@@ -87,12 +88,12 @@ impl PipeReader {
             }
         }
         let descriptor = &self.shared.descriptor;
-        descriptor.retry(|fd| Ok(rustix::io::read(fd, &mut *buf)?))
+        descriptor.retry(Events::READ, |fd| Ok(rustix::io::read(fd, &mut *buf)?))
     }
 
     /// Reads what is there, without waiting.
     pub(super) fn drain(&self, into: &mut Vec<u8>) {
-        let Ok(fd) = self.shared.descriptor.fd() else {
+        let Ok(fd) = self.shared.descriptor.opened() else {
             return;
         };
         let mut buf = vec![0; BUFFER];
@@ -117,7 +118,7 @@ impl PipeReader {
     /// # Errors
     /// Fails if the pipe is closed.
     pub fn with_fd<R>(&self, f: impl FnOnce(BorrowedFd<'_>) -> R) -> io::Result<R> {
-        let fd = self.shared.descriptor.fd()?;
+        let fd = self.shared.descriptor.opened()?;
         Ok(f(fd.as_fd()))
     }
 }
@@ -161,7 +162,7 @@ impl BufRead for PipeReader {
             let n = self
                 .shared
                 .descriptor
-                .retry(|fd| Ok(rustix::io::read(fd, &mut **buf)?))?;
+                .retry(Events::READ, |fd| Ok(rustix::io::read(fd, &mut **buf)?))?;
             buf.truncate(n);
             *self.shared.ahead.borrow_mut() = Ahead {
                 data: Some(data),
@@ -202,11 +203,11 @@ impl BufRead for PipeReader {
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 #[derive(Clone)]
-pub struct PipeWriter(Rc<Descriptor>);
+pub struct PipeWriter(Rc<Descriptor<OwnedFd>>);
 
 impl PipeWriter {
     pub(super) fn new(fd: OwnedFd) -> io::Result<PipeWriter> {
-        Ok(PipeWriter(Rc::new(Descriptor::new(fd, Events::WRITE)?)))
+        Ok(PipeWriter(Rc::new(non_blocking(fd)?)))
     }
 
     #[track_caller]
@@ -214,8 +215,9 @@ impl PipeWriter {
         // (A pair of sockets in place of a pipe would need no such care, but a child could not open its `/dev/stdin`
         // then, and shells take a socket for a remote login.)
         let len = bufs.iter().map(|buf| buf.len()).sum();
-        self.0
-            .retry(|fd| without_sigpipe(len, || Ok(rustix::io::writev(fd, bufs)?)))
+        self.0.retry(Events::WRITE, |fd| {
+            without_sigpipe(len, || Ok(rustix::io::writev(fd, bufs)?))
+        })
     }
 
     /// Closes the pipe for all its handles, which ends the child's input. A greenlet that writes to it gets an `EBADF`
@@ -234,7 +236,7 @@ impl PipeWriter {
     /// # Errors
     /// Fails if the pipe is closed.
     pub fn with_fd<R>(&self, f: impl FnOnce(BorrowedFd<'_>) -> R) -> io::Result<R> {
-        let fd = self.0.fd()?;
+        let fd = self.0.opened()?;
         Ok(f(fd.as_fd()))
     }
 }
@@ -294,7 +296,7 @@ impl TryFrom<PipeReader> for OwnedFd {
     type Error = io::Error;
 
     fn try_from(pipe: PipeReader) -> io::Result<OwnedFd> {
-        pipe.shared.descriptor.detach()
+        detach(&pipe.shared.descriptor)
     }
 }
 
@@ -303,8 +305,22 @@ impl TryFrom<PipeWriter> for OwnedFd {
     type Error = io::Error;
 
     fn try_from(pipe: PipeWriter) -> io::Result<OwnedFd> {
-        pipe.0.detach()
+        detach(&pipe.0)
     }
+}
+
+/// Makes an end of a pipe that does not block: nobody else has it.
+fn non_blocking(fd: OwnedFd) -> io::Result<Descriptor<OwnedFd>> {
+    ioctl_fionbio(&fd, true)?;
+    Descriptor::new(fd)
+}
+
+fn detach(descriptor: &Descriptor<OwnedFd>) -> io::Result<OwnedFd> {
+    // A copy, as operations that are under way may use the descriptor.
+    let copy = descriptor.opened()?.try_clone()?;
+    ioctl_fionbio(&copy, false)?;
+    descriptor.close();
+    Ok(copy)
 }
 
 fn show(name: &str, number: Option<RawFd>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
