@@ -85,14 +85,17 @@ impl<T> GeventSelector<T> {
     pub fn modify(&self, fd: &impl AsRawFd, events: Events, data: T) -> Result<SelectorKey<T>, Exception> {
         let fd = checked(fd.as_raw_fd(), events)?;
         let hub = hub_to_wait_in()?;
+        let old_events = self.0.keys.get(fd)?.ok_or(NotRegistered(fd))?.events;
         let data = Rc::new(data);
-        let old = self.0.keys.get(fd)?.ok_or(NotRegistered(fd))?;
-        if old.events != events {
-            self.unregister(&fd)?;
-            return self.add(&hub, fd, events, data);
-        }
-        let key = SelectorKey { fd, events, data };
-        self.0.keys.replace(key.clone())?;
+        let (old, key) = if old_events == events {
+            let key = SelectorKey { fd, events, data };
+            (self.0.keys.replace(key.clone())?, key)
+        } else {
+            let old = self.unregister(&fd)?;
+            (Some(old), self.add(&hub, fd, events, data)?)
+        };
+        // The destructor of the old data may panic, so it runs before `key` is on its way to the caller.
+        drop(old);
         Ok(key)
     }
 
