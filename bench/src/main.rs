@@ -12,11 +12,13 @@ mod core;
 mod echo;
 mod forward;
 mod hub;
+mod os;
 mod peers;
 mod process;
 mod stats;
 mod switch;
 mod sync;
+mod turns;
 
 use std::process::ExitCode;
 
@@ -30,7 +32,7 @@ struct Subcommand {
     run: fn(&[String]) -> Result,
 }
 
-const SUBCOMMANDS: [Subcommand; 7] = [
+const SUBCOMMANDS: [Subcommand; 8] = [
     Subcommand {
         name: "copy",
         about: "a lot of data from one socket to another, by copies and pipes, beside std and tokio",
@@ -54,7 +56,12 @@ const SUBCOMMANDS: [Subcommand; 7] = [
     Subcommand {
         name: "hub",
         about: "spawns, waits and kills beside tokio, may, Go and Python's gevent",
-        run: hub::run,
+        run: |arguments| hub::HUB.run(arguments),
+    },
+    Subcommand {
+        name: "os",
+        about: "child processes and files beside std's threads, tokio and Python's gevent",
+        run: |arguments| os::OS.run(arguments),
     },
     Subcommand {
         name: "switch",
@@ -64,7 +71,7 @@ const SUBCOMMANDS: [Subcommand; 7] = [
     Subcommand {
         name: "sync",
         about: "events, results, semaphores, queues, pools beside tokio, may, Go and Python's gevent",
-        run: sync::run,
+        run: |arguments| sync::SYNC.run(arguments),
     },
 ];
 

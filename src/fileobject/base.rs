@@ -20,6 +20,9 @@ use crate::threadpool::{HubExt, apply_io};
 
 /// How many bytes a file has place for, as in Python.
 const BUFFER: usize = 8192;
+/// How many bytes are read at once when all are wanted: so many at first, and up to so many later.
+const READ_FIRST: usize = 64 << 10;
+const READ_AT_MOST: usize = 1 << 20;
 
 /// A file with buffers. The names for it are [`FileObject`](super::FileObject),
 /// [`FileObjectPosix`](super::FileObjectPosix) and [`FileObjectThread`](super::FileObjectThread).
@@ -211,8 +214,10 @@ impl<K> Read for FileObjectBase<K> {
     fn read_to_end(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
         self.shared.check_open()?;
         let before = buf.len();
+        // The more there is, the more is read at once.
+        let mut size = READ_FIRST;
         loop {
-            let n = match self.shared.fill_buf() {
+            let n = match self.shared.fill_buf_with(size) {
                 Ok(lent) => {
                     buf.extend_from_slice(lent.bytes());
                     lent.bytes().len()
@@ -222,6 +227,9 @@ impl<K> Read for FileObjectBase<K> {
             };
             if n == 0 {
                 return Ok(buf.len() - before);
+            }
+            if n == size {
+                size = (2 * size).min(READ_AT_MOST);
             }
             self.consume(n);
         }

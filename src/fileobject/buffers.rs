@@ -12,10 +12,14 @@ pub(super) struct Buffers {
 /// What was read, and how much of it was taken.
 #[derive(Default)]
 pub(super) struct Ahead {
+    /// What was read lies in the middle of it. It is kept for the next time.
     data: Rc<Vec<u8>>,
     start: usize,
     end: usize,
 }
+
+/// A larger buffer is not kept when it is empty.
+const KEPT: usize = 1 << 20;
 
 impl Ahead {
     pub(super) fn is_empty(&self) -> bool {
@@ -36,6 +40,9 @@ impl Ahead {
 
     pub(super) fn take(&mut self, amount: usize) {
         self.start += amount.min(self.end - self.start);
+        if self.is_empty() && self.data.len() > KEPT {
+            self.data = Rc::default();
+        }
     }
 
     pub(super) fn clear(&mut self) {
@@ -49,28 +56,34 @@ impl Ahead {
         read: impl FnOnce(&mut [u8]) -> Result<usize, E>,
     ) -> Result<usize, E> {
         debug_assert!(self.is_empty());
-        (self.start, self.end) = (0, 0);
-        if Rc::get_mut(&mut self.data).is_none() {
-            // Somebody still looks at the last bytes.
-            self.data = Rc::default();
-        }
-        let data = Rc::make_mut(&mut self.data);
-        data.resize(size, 0);
-        self.end = read(data)?;
-        Ok(self.end)
+        let mut data = self.place(size);
+        let filled = read(&mut data[..size]);
+        self.put(data, *filled.as_ref().unwrap_or(&0));
+        filled
     }
 
-    /// Adds what another thread has read.
-    pub(super) fn put(&mut self, data: Vec<u8>) {
-        if self.is_empty() {
-            (self.start, self.end) = (0, data.len());
-            self.data = Rc::new(data);
-            return;
+    /// Takes the empty buffer away, as `size` bytes of place or more.
+    pub(super) fn place(&mut self, size: usize) -> Vec<u8> {
+        // If somebody still looks at the last bytes, they stay where they are.
+        let data = Rc::try_unwrap(std::mem::take(&mut self.data)).unwrap_or_default();
+        (self.start, self.end) = (0, 0);
+        match data.len() >= size {
+            true => data,
+            // Zeros of the system cost less than growing.
+            false => vec![0; size],
         }
-        let mut all = self.left().to_vec();
-        all.extend_from_slice(&data);
-        (self.start, self.end) = (0, all.len());
-        self.data = Rc::new(all);
+    }
+
+    /// Adds what was read: the first `n` bytes of `data`.
+    pub(super) fn put(&mut self, mut data: Vec<u8>, n: usize) {
+        let mut end = n;
+        if !self.is_empty() {
+            let mut all = self.left().to_vec();
+            all.extend_from_slice(&data[..n]);
+            (data, end) = (all, self.left().len() + n);
+        }
+        (self.start, self.end) = (0, end);
+        self.data = Rc::new(data);
     }
 
     /// The bytes that are left, for somebody who looks at them without taking them.

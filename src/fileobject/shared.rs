@@ -126,11 +126,17 @@ impl Shared {
     /// What was read ahead, after reading if that is nothing.
     #[track_caller]
     pub(super) fn fill_buf(&self) -> io::Result<Lent> {
+        // Without a byte of place there would be no lines.
+        self.fill_buf_with(self.buffering.size.max(1))
+    }
+
+    /// The same, reading at most `size` bytes.
+    #[track_caller]
+    pub(super) fn fill_buf_with(&self, size: usize) -> io::Result<Lent> {
         self.check_reads()?;
         if self.ahead(|ahead| ahead.is_empty()) {
             self.turn_to_reading()?;
-            // Without a byte of place there would be no lines.
-            self.fill(self.buffering.size.max(1))?;
+            self.fill(size)?;
         }
         Ok(self.ahead(|ahead| ahead.lend()))
     }

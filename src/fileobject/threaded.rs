@@ -59,7 +59,8 @@ struct Work {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum What {
-    Read,
+    /// This many bytes at most.
+    Read(usize),
     Write,
     Other,
 }
@@ -88,7 +89,7 @@ impl Threaded {
         let source = self.source()?;
         let (what, data, function) = match job {
             Job::Read(_) if !buffers.borrow().ahead.is_empty() => return Ok(0),
-            Job::Read(most) => (What::Read, vec![0; most], None),
+            Job::Read(most) => (What::Read(most), buffers.borrow_mut().ahead.place(most), None),
             Job::Write if buffers.borrow().out.is_empty() => return Ok(0),
             Job::Write => (What::Write, std::mem::take(&mut buffers.borrow_mut().out), None),
             Job::Other(function) => (What::Other, Vec::new(), Some(function)),
@@ -102,8 +103,8 @@ impl Threaded {
         let spawned = self.pool.spawn(move || {
             let mut work = its.lock();
             let result = match (what, function) {
-                (What::Read, _) => {
-                    retry_on_intr(|| rustix::io::read(source.as_fd(), &mut work.data)).map_err(io::Error::from)
+                (What::Read(most), _) => {
+                    retry_on_intr(|| rustix::io::read(source.as_fd(), &mut work.data[..most])).map_err(io::Error::from)
                 }
                 (What::Write, _) => write(&source, &work.data),
                 (What::Other, function) => {
@@ -183,10 +184,7 @@ fn deliver(work: &Mutex<Work>, buffers: &RefCell<Buffers>) -> Option<io::Result<
     let n = n.map_or(0, |n| *n as usize).min(data.len());
     let mut buffers = buffers.borrow_mut();
     match what {
-        What::Read => {
-            data.truncate(n);
-            buffers.ahead.put(data);
-        }
+        What::Read(_) => buffers.ahead.put(data, n),
         What::Write => {
             data.drain(..n);
             data.append(&mut buffers.out);

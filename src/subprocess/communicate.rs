@@ -2,7 +2,7 @@
 //! `_CommunicatingGreenlets` in gevent's `subprocess.py`.
 
 use std::cell::RefCell;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::rc::Rc;
 
 use greenlet_core::Exception;
@@ -26,9 +26,6 @@ pub(super) struct Communicating {
 
 /// What was read so far.
 type Collected = Rc<RefCell<Vec<u8>>>;
-
-/// How many bytes are read at once: the size of a pipe on Linux.
-const AT_ONCE: usize = 64 << 10;
 
 impl Popen {
     /// Writes `input` to the child's standard input and closes it, reads its outputs to their ends, and waits for the
@@ -170,13 +167,8 @@ fn write_and_close(pipe: PipeWriter, input: &[u8]) -> Result<(), Exception> {
 
 fn read_and_close(pipe: PipeReader, all: &RefCell<Vec<u8>>) -> Result<(), Exception> {
     let _closing = Closing(|| pipe.close());
-    let mut buf = vec![0; AT_ONCE];
-    loop {
-        match (&pipe).read(&mut buf)? {
-            0 => return Ok(()),
-            n => all.borrow_mut().extend_from_slice(&buf[..n]),
-        }
-    }
+    while pipe.read_more(all)? > 0 {}
+    Ok(())
 }
 
 /// Calls the function when it is dropped, so also when the greenlet is killed or unwound.

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
 use hub::core::Events;
+use rustix::buffer::spare_capacity;
 use rustix::io::ioctl_fionbio;
 
 use crate::descriptor::Descriptor;
@@ -15,6 +16,8 @@ use crate::no_sigpipe::without_sigpipe;
 
 /// How many bytes [`BufRead`] reads at once.
 const BUFFER: usize = 8192;
+/// How many bytes are read at once when all are wanted: what a pipe holds.
+const AT_ONCE: usize = 64 << 10;
 
 /// The end of a pipe from which the output of a child is read: `popen.stdout` in Python. Clones are handles of the same
 /// pipe, which is closed when the last one is dropped.
@@ -91,14 +94,35 @@ impl PipeReader {
         descriptor.retry(Events::READ, |fd| Ok(rustix::io::read(fd, &mut *buf)?))
     }
 
+    /// Adds some bytes to `all`, and returns how many: none at the end.
+    #[track_caller]
+    pub(super) fn read_more(&self, all: &RefCell<Vec<u8>>) -> io::Result<usize> {
+        {
+            let mut ahead = self.shared.ahead.borrow_mut();
+            let n = ahead.left().len();
+            if n > 0 {
+                all.borrow_mut().extend_from_slice(ahead.left());
+                ahead.take(n);
+                return Ok(n);
+            }
+        }
+        self.shared.descriptor.retry(Events::READ, |fd| {
+            let mut all = all.borrow_mut();
+            all.reserve(AT_ONCE);
+            Ok(rustix::io::read(fd, spare_capacity(&mut all))?)
+        })
+    }
+
     /// Reads what is there, without waiting.
     pub(super) fn drain(&self, into: &mut Vec<u8>) {
         let Ok(fd) = self.shared.descriptor.opened() else {
             return;
         };
-        let mut buf = vec![0; BUFFER];
-        while let Ok(n @ 1..) = rustix::io::read(&*fd, &mut buf) {
-            into.extend_from_slice(&buf[..n]);
+        loop {
+            into.reserve(AT_ONCE);
+            if !matches!(rustix::io::read(&*fd, spare_capacity(into)), Ok(1..)) {
+                return;
+            }
         }
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use ::may::coroutine::{sleep, yield_now};
 use ::may::{config, go};
 
-use super::{Measure, Stopwatch};
 use crate::Result;
+use crate::turns::{Measure, Stopwatch};
 
 pub(super) fn measure(case: &str) -> Option<Measure> {
     Some(match case {

@@ -2,8 +2,8 @@
 
 use gevent::{Exception, joinall, sleep, spawn};
 
-use super::{Measure, Stopwatch};
 use crate::Result;
+use crate::turns::{Measure, Stopwatch};
 
 pub(super) fn measure(case: &str) -> Option<Measure> {
     Some(match case {

@@ -6,8 +6,8 @@ use ::tokio::runtime::Builder;
 use ::tokio::task::{spawn, yield_now};
 use ::tokio::time::sleep;
 
-use super::{Measure, Stopwatch};
 use crate::Result;
+use crate::turns::{Measure, Stopwatch};
 
 pub(super) fn measure(case: &str) -> Option<Measure> {
     Some(match case {

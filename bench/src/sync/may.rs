@@ -5,15 +5,15 @@ use std::sync::Arc;
 use ::may::sync::{Semphore, mpsc};
 use ::may::{config, go};
 
-use super::Measure;
 use crate::Result;
+use crate::turns::Measure;
 
 pub(super) fn measure(case: &str) -> Option<Measure> {
     Some(match case {
-        "channel" | "queue" => |count| in_coroutine(move || channel(count)),
-        "semaphore" => |count| in_coroutine(move || semaphore(count)),
-        "pool-map" => |count| in_coroutine(move || pool_map(count)),
-        "result" => |count| in_coroutine(move || result(count)),
+        "channel" | "queue" => |count, _| in_coroutine(move || channel(count)),
+        "semaphore" => |count, _| in_coroutine(move || semaphore(count)),
+        "pool-map" => |count, _| in_coroutine(move || pool_map(count)),
+        "result" => |count, _| in_coroutine(move || result(count)),
         _ => return None,
     })
 }

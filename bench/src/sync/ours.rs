@@ -7,12 +7,12 @@ use gevent::queue::{Channel, Queue};
 use gevent::threadpool::HubExt;
 use gevent::{Exception, get_hub, joinall, sleep, spawn};
 
-use super::Measure;
 use crate::Result;
+use crate::turns::Measure;
 
 pub(super) fn measure(case: &str) -> Option<Measure> {
     Some(match case {
-        "channel" => |count| {
+        "channel" => |count, _| {
             let (there, back) = (Channel::new(), Channel::new());
             let (t, b) = (there.clone(), back.clone());
             there_and_back(
@@ -21,7 +21,7 @@ pub(super) fn measure(case: &str) -> Option<Measure> {
                 move || t.get().and_then(|()| b.put(())),
             )
         },
-        "queue" => |count| {
+        "queue" => |count, _| {
             let (there, back) = (Queue::with_maxsize(1), Queue::with_maxsize(1));
             let (t, b) = (there.clone(), back.clone());
             there_and_back(
@@ -30,7 +30,7 @@ pub(super) fn measure(case: &str) -> Option<Measure> {
                 move || t.get().and_then(|()| b.put(())),
             )
         },
-        "event" => |count| {
+        "event" => |count, _| {
             let (there, back) = (Event::new(), Event::new());
             let (t, b) = (there.clone(), back.clone());
             let wait = |event: &Event| event.wait().map(|_| event.clear());
@@ -43,8 +43,8 @@ pub(super) fn measure(case: &str) -> Option<Measure> {
                 move || wait(&t).map(|()| b.set()),
             )
         },
-        "event-many" => event_many,
-        "semaphore" => |count| {
+        "event-many" => |count, _| event_many(count),
+        "semaphore" => |count, _| {
             let (there, back) = (Semaphore::new(0), Semaphore::new(0));
             let (t, b) = (there.clone(), back.clone());
             there_and_back(
@@ -60,13 +60,13 @@ pub(super) fn measure(case: &str) -> Option<Measure> {
                 },
             )
         },
-        "result" => result,
-        "pool-map" => |count| {
+        "result" => |count, _| result(count),
+        "pool-map" => |count, _| {
             let squares = Pool::new(100).map(|i: u32| i.wrapping_mul(i), 0..count)?;
             assert_eq!(squares.len(), count as usize);
             Ok(())
         },
-        "threadpool" => |count| {
+        "threadpool" => |count, _| {
             let pool = get_hub().threadpool();
             for i in 0..count {
                 assert_eq!(pool.apply(move || i)?, i);

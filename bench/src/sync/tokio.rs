@@ -6,18 +6,18 @@ use ::tokio::runtime::Builder;
 use ::tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use ::tokio::task::{spawn, spawn_blocking, yield_now};
 
-use super::Measure;
 use crate::Result;
+use crate::turns::Measure;
 
 pub(super) fn measure(case: &str) -> Option<Measure> {
     Some(match case {
-        "queue" => |count| block_on(queue(count)),
-        "event" => |count| block_on(event(count)),
-        "event-many" => |count| block_on(event_many(count)),
-        "semaphore" => |count| block_on(semaphore(count)),
-        "result" => |count| block_on(result(count)),
-        "pool-map" => |count| block_on(pool_map(count)),
-        "threadpool" => |count| block_on(threadpool(count)),
+        "queue" => |count, _| block_on(queue(count)),
+        "event" => |count, _| block_on(event(count)),
+        "event-many" => |count, _| block_on(event_many(count)),
+        "semaphore" => |count, _| block_on(semaphore(count)),
+        "result" => |count, _| block_on(result(count)),
+        "pool-map" => |count, _| block_on(pool_map(count)),
+        "threadpool" => |count, _| block_on(threadpool(count)),
         _ => return None,
     })
 }

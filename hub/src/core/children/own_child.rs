@@ -2,13 +2,12 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::process::ExitStatus;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use super::statuses::{Claim, Spawning};
-use super::wakeup::Reserve;
+use super::wakeup::{Reserve, Wakeup};
 use crate::core::callbacks::outcome::CallbackResult;
 use crate::core::error::{CannotWatchChild, Error, StatusUnknown};
 use crate::core::event_loop::loop_::Loop;
@@ -63,8 +62,8 @@ struct Parts {
 
 struct Process {
     claim: Claim,
-    /// The descriptor that the watcher watches.
-    fd: Arc<OwnedFd>,
+    /// Its descriptor is what the watcher watches.
+    wakeup: Wakeup,
 }
 
 impl Drop for Parts {
@@ -119,10 +118,10 @@ impl Loop {
         let claim = spawning.claim(pid, pidfd.map(|wakeup| wakeup.fd.clone()));
         let watched = wakeup
             .map_err(|source| CannotWatchChild { pid, source }.into())
-            .and_then(|wakeup| Ok((self.io(wakeup.fd.as_raw_fd(), Events::READ)?, wakeup.fd)));
+            .and_then(|wakeup| Ok((self.io(wakeup.fd.as_raw_fd(), Events::READ)?, wakeup)));
         match watched {
-            Ok((io, fd)) => {
-                let process = Rc::new(Process { claim, fd });
+            Ok((io, wakeup)) => {
+                let process = Rc::new(Process { claim, wakeup });
                 Ok(OwnChild(Rc::new(Parts { io, process })))
             }
             Err(error) => {
@@ -203,7 +202,7 @@ impl OwnChild {
     /// Fails if `loop_` is destroyed.
     pub fn on_loop(&self, loop_: &Loop) -> Result<OwnChild, Error> {
         let process = self.0.process.clone();
-        let io = loop_.io(process.fd.as_raw_fd(), Events::READ)?;
+        let io = loop_.io(process.wakeup.fd.as_raw_fd(), Events::READ)?;
         Ok(OwnChild(Rc::new(Parts { io, process })))
     }
 
