@@ -23,12 +23,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use common::SOON;
-use common::children::{self, Test};
+use common::children::{self, Alone};
 use gevent::subprocess::{Command, PIPE, Popen, StatusUnknown, TimeoutExpired, check_output, run_timeout};
 use gevent::{Exception, get_hub, joinall, run_in_thread, sleep, spawn};
 use support::TestResult;
 
-const TESTS: [(&str, fn() -> TestResult); 16] = [
+const TESTS: [Alone; 16] = [
     ("test_leak", test_leak),
     ("test_zombie_fast_process_del", test_zombie_fast_process_del),
     ("test_leak_fast_process_del_killed", test_leak_fast_process_del_killed),
@@ -60,24 +60,7 @@ const TESTS: [(&str, fn() -> TestResult); 16] = [
 ];
 
 fn main() -> ExitCode {
-    let tests = TESTS.map(|(name, test)| Test {
-        name,
-        child: Box::new(move || match test() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("{error:?}");
-                ExitCode::FAILURE
-            }
-        }),
-        parent: Box::new(|process| {
-            let ended = process.wait(SOON * 4)?;
-            match ended.status.success() {
-                true => Ok(()),
-                false => Err(format!("{}\n{}\n{}", ended.status, ended.stdout, ended.stderr).into()),
-            }
-        }),
-    });
-    children::main(&tests)
+    children::main_alone(&TESTS)
 }
 
 fn sh(script: &str) -> Command {

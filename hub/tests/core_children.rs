@@ -62,7 +62,7 @@ fn a_child_is_reaped_on_any_loop() -> TestResult {
     let _one = one_at_a_time();
     let loop_ = new_loop()?;
     let child = spawn(&loop_, "exit 7")?;
-    assert!(format!("{child:?}").starts_with(&format!("<own child pid={}", child.pid())));
+    assert!(format!("{child:?}").starts_with(&format!("<child pid={}", child.pid())));
     assert_eq!(code(&loop_, &child)?, Some(7));
     assert!(is_gone(child.pid()));
     // It does nothing to a process that may have the number now.
@@ -269,5 +269,31 @@ fn a_child_whose_loop_is_destroyed_is_watched_on_another_one() -> TestResult {
     let other = new_loop()?;
     assert_eq!(code(&other, &child.on_loop(&other)?)?, Some(7));
     assert_eq!(child.status()?.and_then(|status| status.code()), Some(7));
+    Ok(())
+}
+
+#[test]
+fn an_error_of_a_callback_is_the_childs() -> TestResult {
+    let _one = one_at_a_time();
+    let loop_ = new_loop()?;
+    let told = Rc::new(Cell::new(0));
+    for panics in [false, true] {
+        let child = spawn(&loop_, "exit 7")?;
+        let (its, tells) = (child.pid(), told.clone());
+        loop_.set_error_handler(Some(Rc::new(move |context: hub::Context<'_>, error: Exception| {
+            let child = context.object::<OwnChild>().expect("it is the child's");
+            assert_eq!(
+                (child.pid(), error.to_string().contains("in the callback")),
+                (its, true)
+            );
+            tells.set(tells.get() + 1);
+        })));
+        child.start(move || match panics {
+            true => panic!("in the callback"),
+            false => Err(Exception::msg("in the callback")),
+        })?;
+        run(&loop_)?;
+    }
+    assert_eq!(told.get(), 2);
     Ok(())
 }

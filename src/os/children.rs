@@ -3,18 +3,17 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::os::unix::process::ExitStatusExt;
+use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitStatus;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use greenlet_core::{Exception, ThreadSlot};
-use hub::core::{CallbackResult, Child, Loop, NotDefaultLoop};
-use hub::get_hub;
+use hub::core::{AnyChild, CallbackResult, Events, OwnChild, StatusUnknown};
+use hub::try_get_hub;
 
-use super::system;
 use crate::event::Event;
-use crate::signal::child_ended;
+use crate::signal::{child_ended, heed_children};
 
 /// How long the status of a child is kept for somebody who asks.
 const KEPT: Duration = Duration::from_secs(60);
@@ -26,18 +25,28 @@ thread_local! {
 
 struct Children {
     states: BTreeMap<i32, State>,
-    /// What wakes the greenlets that wait for children.
-    waiting: Vec<Event>,
+    /// What wakes the greenlets that wait for the child of this number, or for any child.
+    waiting: Vec<(i32, Event)>,
 }
 
 enum State {
-    Running(Child, Rc<Finish>),
-    /// Has ended, and nobody has asked.
-    Ended(ExitStatus, Instant),
+    Running(Watched),
+    /// Its callback was called, and nobody has asked.
+    Ended(Status, Instant),
+}
+
+/// How a child has ended.
+pub(super) type Status = Result<ExitStatus, StatusUnknown>;
+
+/// A child whose end the loop has not told yet.
+#[derive(Clone)]
+struct Watched {
+    child: OwnChild,
+    finish: Rc<Finish>,
 }
 
 /// Calls the callback of a child and the handler of `SIGCHLD`.
-type Finish = dyn Fn(ExitStatus) -> Result<(), Exception>;
+type Finish = dyn Fn(Status) -> Result<(), Exception>;
 
 impl Children {
     const fn new() -> Children {
@@ -67,22 +76,15 @@ fn with<R>(f: impl FnOnce(&mut Children) -> R) -> R {
     })
 }
 
-/// The loop of this thread's hub, on which alone children can be watched.
-pub(crate) fn main_loop() -> Result<Loop, Exception> {
-    let loop_ = get_hub().loop_().clone();
-    match loop_.default() {
-        true => Ok(loop_),
-        false => Err(hub::core::Error::from(NotDefaultLoop).into()),
-    }
-}
-
-/// Watches the child, and has `callback` called in the hub when it has ended. This keeps no loop from ending.
-pub(super) fn watch<R: CallbackResult>(
-    pid: i32,
-    callback: impl FnOnce(i32, ExitStatus) -> R + 'static,
-) -> Result<(), Exception> {
-    let watcher = main_loop()?.child(pid, false)?;
-    watcher.set_ref(false)?;
+/// Makes a child by `make`, and has `callback` called in the hub when it has ended. This keeps no loop from ending.
+pub(super) fn watch<T, R: CallbackResult>(
+    make: impl FnOnce() -> std::io::Result<(i32, T)>,
+    callback: impl FnOnce(i32, Status) -> R + 'static,
+) -> Result<(i32, T), Exception> {
+    let hub = try_get_hub()?;
+    heed_children()?;
+    let (child, made) = hub.loop_().spawn_child(make)?;
+    let pid = child.pid();
     let callback = Cell::new(Some(callback));
     let finish: Rc<Finish> = Rc::new(move |status| {
         let outcome = match callback.take() {
@@ -93,43 +95,96 @@ pub(super) fn watch<R: CallbackResult>(
         forget_old();
         outcome
     });
-    let (this, its) = (watcher.clone(), finish.clone());
-    watcher.start(move || {
-        this.stop()?;
-        let status = ExitStatus::from_raw(this.rstatus());
-        note(pid, status);
-        its(status)
-    })?;
+    let watched = Watched { child, finish };
+    start(&watched)?;
     // An earlier child of this number has ended, as the system has given the number again.
-    let earlier = with(|children| children.states.insert(pid, State::Running(watcher, finish)));
+    let earlier = with(|children| children.states.insert(pid, State::Running(watched)));
     drop(earlier);
+    Ok((pid, made))
+}
+
+/// Has the loop of the watcher tell of the end of the child.
+fn start(watched: &Watched) -> Result<(), Exception> {
+    let its = watched.clone();
+    watched.child.set_ref(false)?;
+    watched.child.start(move || match its.child.status().transpose() {
+        Some(status) => {
+            note(&its, status);
+            (its.finish)(status)
+        }
+        None => Ok(()),
+    })?;
     Ok(())
 }
 
-/// Whether the child is watched here, and nobody has asked for its status.
-pub(super) fn is_watched(pid: i32) -> bool {
-    with(|children| children.states.contains_key(&pid))
+/// Writes the status of a child down for somebody who asks, unless that was done.
+fn note(watched: &Watched, status: Status) {
+    let pid = watched.child.pid();
+    let (running, woken) = with(|children| {
+        let running = match children.states.get_mut(&pid) {
+            Some(state) if state.is(watched) => Some(std::mem::replace(state, State::Ended(status, Instant::now()))),
+            _ => None,
+        };
+        let waiting = children.waiting.iter().filter(|(which, _)| [pid, -1].contains(which));
+        (running, waiting.map(|(_, event)| event.clone()).collect::<Vec<_>>())
+    });
+    drop(running);
+    woken.iter().for_each(Event::set);
 }
 
-/// Whether a child that is watched here has not ended.
-pub(crate) fn any_runs() -> bool {
-    with(|children| {
-        children
-            .states
-            .values()
-            .any(|state| matches!(state, State::Running(..)))
-    })
+impl State {
+    fn is(&self, watched: &Watched) -> bool {
+        matches!(self, State::Running(this) if Rc::ptr_eq(&this.finish, &watched.finish))
+    }
 }
 
-/// Takes the status of a child that is known to have ended: of the child `pid`, or for -1 of the one that ended first.
-pub(super) fn take(pid: i32) -> Option<(i32, ExitStatus)> {
+/// The watcher of a child that is watched here, and whose end was not told yet.
+pub(super) fn running(pid: i32) -> Result<Option<OwnChild>, Exception> {
+    let watched = with(|children| match children.states.get(&pid) {
+        Some(State::Running(watched)) => Some(watched.clone()),
+        _ => None,
+    });
+    let Some(watched) = watched else {
+        return Ok(None);
+    };
+    if watched.child.active() {
+        return Ok(Some(watched.child));
+    }
+    // Its loop is destroyed.
+    let moved = Watched {
+        child: watched.child.on_loop(try_get_hub()?.loop_())?,
+        ..watched
+    };
+    start(&moved)?;
+    let child = moved.child.clone();
+    let before = with(|children| children.states.insert(pid, State::Running(moved)));
+    drop(before);
+    Ok(Some(child))
+}
+
+/// A child that is watched here, and has ended, but whose end was not told yet.
+pub(super) fn ended_untold() -> Option<OwnChild> {
+    let all: Vec<OwnChild> = with(|children| {
+        let running = children.states.values().filter_map(|state| match state {
+            State::Running(watched) => Some(watched.child.clone()),
+            State::Ended(..) => None,
+        });
+        running.collect()
+    });
+    all.into_iter().find(|child| matches!(child.status(), Ok(Some(_))))
+}
+
+/// Takes the status of a child whose end was told: of the child `pid`, or for -1 of the one that ended first.
+pub(super) fn take(pid: i32) -> Option<(i32, Status)> {
     with(|children| {
         let ended = |(pid, state): (&i32, &State)| match state {
             State::Ended(status, at) => Some((*at, *pid, *status)),
-            _ => None,
+            State::Running(_) => None,
         };
         let (_, pid, status) = match pid {
-            -1 => children.states.iter().filter_map(ended).min_by_key(|(at, ..)| *at),
+            -1 => (children.states.iter().filter_map(ended))
+                .filter(|(.., status)| status.is_ok())
+                .min_by_key(|(at, ..)| *at),
             _ => children.states.get_key_value(&pid).and_then(ended),
         }?;
         children.states.remove(&pid);
@@ -137,80 +192,58 @@ pub(super) fn take(pid: i32) -> Option<(i32, ExitStatus)> {
     })
 }
 
-/// Asks the system, as its own `waitpid` does. If this takes the status of a watched child, its callback is called,
-/// too.
-pub(super) fn ask_system(pid: i32, options: i32) -> Result<(i32, ExitStatus), Exception> {
-    let (pid, status) = system::waitpid(pid, options)?;
-    let has_ended = status.code().is_some() || status.signal().is_some();
-    let watched = with(|children| match children.states.get(&pid) {
-        Some(State::Running(..)) if has_ended => children.states.remove(&pid),
-        _ => None,
-    });
-    if let Some(State::Running(watcher, finish)) = watched {
-        watcher.stop()?;
-        watcher.loop_().run_callback(move || finish(status))?;
-    }
-    Ok((pid, status))
+/// Nobody needs the status of this child any more. Its callback is called nevertheless.
+pub(super) fn forget(pid: i32) {
+    let state = with(|children| children.states.remove(&pid));
+    drop(state);
 }
 
-/// Whether nobody will ever hear of the end of this watched child, because the system has no such child, and libev has
-/// taken no status of it: it was ignored, or other code has waited for it. Then it is watched no longer.
-pub(super) fn is_lost(pid: i32) -> bool {
-    let lost = system::look_for_child(pid).is_err();
-    let watched = with(|children| match children.states.get(&pid) {
-        Some(State::Running(watcher, _)) if lost && !watcher.pending() => children.states.remove(&pid),
-        _ => None,
-    });
-    match watched {
-        Some(State::Running(watcher, _)) => {
-            // An error means that the loop is destroyed, which has stopped the watcher already.
-            let _ = watcher.stop();
-            true
-        }
-        _ => false,
-    }
-}
-
-/// Parks the greenlet until the child `pid`, or for -1 any child, has ended, or this is the child of a fork.
+/// Parks the greenlet until the child has ended and this was told, or this is the child of a fork.
 #[track_caller]
-pub(super) fn wait(pid: i32) -> Result<(), Exception> {
-    let watcher = main_loop()?.child(pid.max(0), false)?;
-    let event = Event::new();
+pub(super) fn wait(child: &OwnChild) -> Result<(), Exception> {
+    // It keeps the loop running, which the other watcher does not.
+    let watcher = child.on_loop(try_get_hub()?.loop_())?;
+    let park = |event: Event| watcher.start(move || event.set());
+    // An error means that the loop is destroyed, which has stopped the watcher already.
+    wait_for(child.pid(), park, || _ = watcher.stop())
+}
+
+/// Parks the greenlet until some child of the process may have ended, or this is the child of a fork.
+#[track_caller]
+pub(super) fn wait_for_any() -> Result<(), Exception> {
+    let hub = try_get_hub()?;
+    let any = AnyChild::new()?;
+    let watcher = hub.loop_().io(any.as_fd().as_raw_fd(), Events::READ)?;
+    let park = |event: Event| watcher.start(move || event.set());
+    // An error means that the loop is destroyed, which has closed the watcher already.
+    wait_for(-1, park, || _ = watcher.close())
+}
+
+#[track_caller]
+fn wait_for(
+    pid: i32,
+    start: impl FnOnce(Event) -> Result<(), hub::core::Error>,
+    stop: impl Fn(),
+) -> Result<(), Exception> {
     let waiting = Waiting {
-        watcher: watcher.clone(),
-        event: event.clone(),
+        event: Event::new(),
+        stop,
     };
-    with(|children| children.waiting.push(event.clone()));
-    let (this, its) = (watcher.clone(), event.clone());
-    watcher.start(move || {
-        note(this.rpid(), ExitStatus::from_raw(this.rstatus()));
-        its.set();
-    })?;
-    let waited = event.wait();
-    drop(waiting);
-    waited.map(drop)
+    with(|children| children.waiting.push((pid, waiting.event.clone())));
+    start(waiting.event.clone())?;
+    waiting.event.wait().map(drop)
 }
 
-struct Waiting {
-    watcher: Child,
+struct Waiting<S: Fn()> {
     event: Event,
+    stop: S,
 }
 
-impl Drop for Waiting {
+impl<S: Fn()> Drop for Waiting<S> {
     fn drop(&mut self) {
-        // An error means that the loop is destroyed, which has stopped the watcher already.
-        let _ = self.watcher.stop();
-        with(|children| children.waiting.retain(|event| *event != self.event));
+        (self.stop)();
+        with(|children| children.waiting.retain(|(_, event)| *event != self.event));
     }
-}
-
-/// Writes the status of a child down for somebody who asks, unless that was done.
-fn note(pid: i32, status: ExitStatus) {
-    let running = with(|children| match children.states.get(&pid) {
-        Some(State::Ended(..)) => None,
-        _ => children.states.insert(pid, State::Ended(status, Instant::now())),
-    });
-    drop(running);
 }
 
 /// Forgets the children for which nobody has asked for a long time.
@@ -226,12 +259,12 @@ fn forget_old() {
 pub(super) fn forget_parents() {
     let Children { states, waiting } = with(std::mem::take);
     for state in states.into_values() {
-        if let State::Running(watcher, _) = state {
+        if let State::Running(watched) = state {
             // An error means that the loop is destroyed, which has stopped the watcher already.
-            let _ = watcher.stop();
+            let _ = watched.child.stop();
         }
     }
-    for event in waiting {
+    for (_, event) in waiting {
         event.set();
     }
 }

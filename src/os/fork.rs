@@ -2,11 +2,12 @@
 
 #![allow(unsafe_code)]
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Command, ExitStatus};
 
 use greenlet_core::Exception;
-use hub::core::CallbackResult;
+use hub::core::{CallbackResult, StatusUnknown};
 
 use super::{children, system};
 
@@ -40,14 +41,15 @@ use super::{children, system};
 /// it shares with the parent, where their owner believes to be alone.
 ///
 /// # Errors
-/// An error of the system, in the parent. [`NotDefaultLoop`](crate::core::NotDefaultLoop), before there is a child, if
-/// this is not the main thread, or whichever has libev's default loop; there, use [`fork_gevent`].
+/// An error of the system, in the parent; then there is no child.
 pub unsafe fn fork() -> Result<i32, Exception> {
     // SAFETY: the caller's.
     unsafe { fork_and_watch(|_, _| ()) }
 }
 
 /// As [`fork()`], and has `callback` called in the hub, with the number and the status of the child, when it has ended.
+/// The status is not known if other code of the program has waited for the child, or if `SIGCHLD` is ignored.
+///
 /// The hub does not wait for that: its loop ends if nothing else is to come. A greenlet that calls
 /// [`waitpid`](super::waitpid()) keeps it going.
 ///
@@ -58,12 +60,12 @@ pub unsafe fn fork() -> Result<i32, Exception> {
 /// let ended = Rc::new(Cell::new(None));
 /// let its = ended.clone();
 /// // SAFETY: this program has no other threads.
-/// let pid = unsafe { fork_and_watch(move |_, status| its.set(status.code())) }?;
+/// let pid = unsafe { fork_and_watch(move |_, status| its.set(status.map(|status| status.code()).ok())) }?;
 /// if pid == 0 {
 ///     std::process::exit(2);
 /// }
 /// waitpid(pid, 0)?;
-/// assert_eq!(ended.get(), Some(2));
+/// assert_eq!(ended.get(), Some(Some(2)));
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 ///
@@ -73,19 +75,38 @@ pub unsafe fn fork() -> Result<i32, Exception> {
 /// # Errors
 /// As for `fork`. An error of the callback goes to the hub's error handler.
 pub unsafe fn fork_and_watch<R: CallbackResult>(
-    callback: impl FnOnce(i32, ExitStatus) -> R + 'static,
+    callback: impl FnOnce(i32, Result<ExitStatus, StatusUnknown>) -> R + 'static,
 ) -> Result<i32, Exception> {
-    children::main_loop()?;
     // SAFETY: the caller's.
-    let pid = unsafe { fork_gevent() }?;
-    if pid != 0 {
-        children::watch(pid, callback)?;
-    }
-    Ok(pid)
+    let forked = watched(|| Ok((unsafe { system::fork() }?, ())), callback)?;
+    Ok(forked.map_or(0, |(pid, ())| pid))
 }
 
-/// Makes a copy of the process, and makes its hub ready, as [`fork()`] does, but does not watch the child. On any
-/// thread.
+/// Forks by `fork`, and watches the child. Returns nothing in the child.
+fn watched<T, R: CallbackResult>(
+    fork: impl FnOnce() -> io::Result<(i32, T)>,
+    callback: impl FnOnce(i32, Result<ExitStatus, StatusUnknown>) -> R + 'static,
+) -> Result<Option<(i32, T)>, Exception> {
+    let mut is_child = false;
+    let forked = children::watch(
+        || match fork()? {
+            // Here nobody is to be watched; the error ends the attempt.
+            (0, _) => {
+                is_child = true;
+                Err(io::ErrorKind::Other.into())
+            }
+            forked => Ok(forked),
+        },
+        callback,
+    );
+    if is_child {
+        in_child();
+        return Ok(None);
+    }
+    forked.map(Some)
+}
+
+/// Makes a copy of the process, and makes its hub ready, as [`fork()`] does, but does not watch the child.
 ///
 /// # Safety
 /// As for `fork`.
@@ -140,15 +161,11 @@ pub unsafe fn forkpty() -> Result<(i32, Option<OwnedFd>), Exception> {
 /// # Errors
 /// As for `fork_and_watch`.
 pub unsafe fn forkpty_and_watch<R: CallbackResult>(
-    callback: impl FnOnce(i32, ExitStatus) -> R + 'static,
+    callback: impl FnOnce(i32, Result<ExitStatus, StatusUnknown>) -> R + 'static,
 ) -> Result<(i32, Option<OwnedFd>), Exception> {
-    children::main_loop()?;
     // SAFETY: the caller's.
-    let (pid, terminal) = unsafe { forkpty_gevent() }?;
-    if pid != 0 {
-        children::watch(pid, callback)?;
-    }
-    Ok((pid, terminal))
+    let forked = watched(|| unsafe { system::forkpty() }, callback)?;
+    Ok(forked.unwrap_or((0, None)))
 }
 
 /// [`fork_gevent`], with the terminal of [`forkpty`].
@@ -181,12 +198,8 @@ fn in_child() {
 /// about this, as the child does nothing but to run the program.
 ///
 /// # Errors
-/// The error of [`Command::spawn`]; [`NotDefaultLoop`](crate::core::NotDefaultLoop), before there is a child, as for
-/// `fork`.
+/// The error of [`Command::spawn`].
 pub fn posix_spawn(command: &mut Command) -> Result<i32, Exception> {
-    children::main_loop()?;
-    let child = command.spawn()?;
-    let pid = child.id().cast_signed();
-    children::watch(pid, |_, _| ())?;
+    let (pid, _) = children::watch(|| Ok((command.spawn()?.id().cast_signed(), ())), |_, _| ())?;
     Ok(pid)
 }

@@ -40,7 +40,6 @@ mod fork;
 mod system;
 mod waitpid;
 
-pub(crate) use children::{any_runs, main_loop};
 pub use descriptors::{make_nonblocking, nb_read, nb_write, tp_read, tp_write};
 pub use fork::{fork, fork_and_watch, fork_gevent, forkpty, forkpty_and_watch, forkpty_gevent, posix_spawn};
 pub use waitpid::waitpid;

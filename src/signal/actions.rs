@@ -5,8 +5,8 @@ use std::fmt;
 use std::rc::Rc;
 
 use greenlet_core::{Exception, ThreadSlot};
-use hub::SignalHandler;
-use hub::core::{CallbackResult, SignalAction, set_signal_action, signal_action};
+use hub::core::{CallbackResult, NotDefaultLoop, SignalAction, set_signal_action, signal_action};
+use hub::{SignalHandler, get_hub};
 
 use super::handler::{handle_in_greenlet, signal_handler};
 
@@ -127,9 +127,9 @@ pub fn getsignal(signum: i32) -> Result<Handler, Exception> {
 /// [`fork_and_watch`](crate::os::fork_and_watch) and [`posix_spawn`](crate::os::posix_spawn) are. Other children do not
 /// call it. It finds the status by [`waitpid`](crate::os::waitpid()) with -1 and `WNOHANG`.
 ///
-/// With `SIG_IGN`, the system forgets the status of each child that ends, so that `waitpid` fails with `ECHILD`; one
-/// that is under way may wait for ever. This lasts until the next child is watched. `SIG_DFL` harms no child that is
-/// watched.
+/// With `SIG_IGN`, the system forgets the status of each child that ends, so that nobody hears it: `waitpid` fails with
+/// [`StatusUnknown`](crate::core::StatusUnknown). This lasts until the next child is watched. `SIG_DFL` harms no child
+/// that is watched. Both are for the main thread, as in Python.
 ///
 /// # In the child of a fork
 ///
@@ -138,24 +138,24 @@ pub fn getsignal(signum: i32) -> Result<Handler, Exception> {
 /// # Errors
 /// [`IllegalSignal`](crate::core::IllegalSignal) if the signal does not exist or cannot be caught;
 /// [`SignalInUse`](crate::core::SignalInUse) if another loop watches it, and, for `SIG_DFL` and `SIG_IGN`, if a
-/// [`signal_handler`] or a watcher has it; [`NotDefaultLoop`](crate::core::NotDefaultLoop) for `SIGCHLD` in a thread
-/// other than the main one. Fails with [`Handler::Other`], which says nothing that could be set. The old handler stays
-/// then.
+/// [`signal_handler`] or a watcher has it; [`NotDefaultLoop`](crate::core::NotDefaultLoop) for `SIGCHLD`, `SIG_DFL` and
+/// `SIG_IGN` in a thread other than the main one. Fails with [`Handler::Other`], which says nothing that could be set.
+/// The old handler stays then.
 pub fn signal(signum: i32, handler: impl Into<Handler>) -> Result<Handler, Exception> {
     let handler = handler.into();
     let old = getsignal(signum)?;
     if signum == libc::SIGCHLD {
-        let loop_ = crate::os::main_loop()?;
-        let ignore = match handler {
-            Handler::Default => Some(false),
-            Handler::Ignore => Some(true),
-            Handler::Function(_) => None,
+        match handler {
+            Handler::Default | Handler::Ignore => {
+                let loop_ = get_hub().loop_().clone();
+                if !loop_.default() {
+                    return Err(hub::core::Error::from(NotDefaultLoop).into());
+                }
+                set_signal_action(signum, handler == Handler::Ignore)?;
+                loop_.reset_sigchld()?;
+            }
+            Handler::Function(_) => heed_children()?,
             Handler::Other => return Err(cannot_set()),
-        };
-        // The default action does what libev's handler does, but for telling libev, which children need that run.
-        if let Some(ignore) = ignore.filter(|ignore| *ignore || !crate::os::any_runs()) {
-            set_signal_action(signum, ignore)?;
-            loop_.reset_sigchld()?;
         }
         set(signum, handler, None);
         return Ok(old);
@@ -190,6 +190,14 @@ fn set(signum: i32, handler: Handler, watching: Option<SignalHandler>) {
     if let Some(watching) = earlier.flatten().and_then(|earlier| earlier.watching) {
         watching.cancel();
     }
+}
+
+/// Has the system keep the statuses of children again, if [`signal`] of this thread has had `SIGCHLD` ignored.
+pub(crate) fn heed_children() -> Result<(), Exception> {
+    if set_here(libc::SIGCHLD) == Some(Handler::Ignore) && signal_action(libc::SIGCHLD) == Ok(SignalAction::Ignore) {
+        set_signal_action(libc::SIGCHLD, false)?;
+    }
+    Ok(())
 }
 
 /// Has the function for `SIGCHLD` called, in a new greenlet: a watched child has ended. Called in the hub.

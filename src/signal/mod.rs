@@ -33,6 +33,6 @@
 mod actions;
 mod handler;
 
-pub(crate) use actions::child_ended;
 pub use actions::{Handler, SIG_DFL, SIG_IGN, getsignal, signal};
+pub(crate) use actions::{child_ended, heed_children};
 pub use handler::signal_handler;

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use super::Result;
 use super::process::Process;
 use super::this_program;
+use super::{Result, SOON};
 
 /// Makes this program be one of the tests' children.
 const RUN: &str = "--run";
@@ -61,4 +61,29 @@ pub(crate) fn main(tests: &[Test]) -> ExitCode {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
+}
+
+/// A test that begins on the main thread of a process of its own: its name, and what it does.
+pub(crate) type Alone = (&'static str, fn() -> std::result::Result<(), gevent::Exception>);
+
+/// The `main` of a program with such tests.
+pub(crate) fn main_alone(tests: &[Alone]) -> ExitCode {
+    let tests = tests.iter().map(|&(name, test)| Test {
+        name,
+        child: Box::new(move || match test() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error:?}");
+                ExitCode::FAILURE
+            }
+        }),
+        parent: Box::new(|process| {
+            let ended = process.wait(SOON * 4)?;
+            match ended.status.success() {
+                true => Ok(()),
+                false => Err(format!("{}\n{}\n{}", ended.status, ended.stdout, ended.stderr).into()),
+            }
+        }),
+    });
+    main(&tests.collect::<Vec<_>>())
 }

@@ -5,16 +5,20 @@ use std::io::{Read, pipe};
 use std::process::{ExitStatus, exit};
 use std::rc::Rc;
 
+use gevent::core::StatusUnknown;
 use gevent::os::{fork_and_watch, waitpid};
 use gevent::{get_hub, sleep};
 
 use super::common::{TestResult, ValueError, report_errors, show};
 
-fn ended(_pid: i32, status: ExitStatus) {
-    println!("callback: {}", show(status.code()));
+type Status = Result<ExitStatus, StatusUnknown>;
+
+fn ended(_pid: i32, status: Status) -> TestResult {
+    println!("callback: {}", show(status?.code()));
+    Ok(())
 }
 
-fn fails(_pid: i32, _status: ExitStatus) -> TestResult {
+fn fails(_pid: i32, _status: Status) -> TestResult {
     println!("fails");
     Err(ValueError("callback").into())
 }
@@ -36,8 +40,9 @@ pub(crate) fn main() -> TestResult {
     let done = Rc::new(Cell::new(false));
     let its = done.clone();
     let callback = move |pid, status| {
-        ended(pid, status);
+        let outcome = ended(pid, status);
         its.set(true);
+        outcome
     };
     // SAFETY: this process has no other threads.
     let pid = unsafe { fork_and_watch(callback) }?;

@@ -35,7 +35,7 @@
 //! |---|---|
 //! | `event_loop/` | [`Loop`]: making, running and ending it, and libev's loop below it |
 //! | `callbacks/` | `run_callback`: the queue of callbacks, the rounds that run it, callbacks of other threads |
-//! | `children/` | [`OwnChild`]: children that are reaped one by one |
+//! | `children/` | [`OwnChild`]: children that are reaped one by one; [`waitpid`] and [`AnyChild`] beside it |
 //! | `watchers/` | the parts that all watchers have in common, then a file per type |
 //!
 //! `error.rs` has the errors of all of them. Each room's `mod.rs` says which of its files may call libev.
@@ -54,7 +54,7 @@ pub use callbacks::callback::{Callback, GreenletFn, Notify, ThreadsafeCallback};
 pub use callbacks::outcome::{CallbackResult, Outcome, Plain};
 pub use callbacks::run_callbacks::{getswitchinterval, setswitchinterval};
 pub use callbacks::threadsafe::ThreadsafeLoop;
-pub use children::OwnChild;
+pub use children::{AnyChild, OwnChild, waitpid};
 pub use error::{
     BadFd, CannotCreateLoop, CannotWatchChild, DefaultLoopInUse, Error, HubDestroyed, IllegalEvents, IllegalPath,
     IllegalSignal, IllegalTime, InvalidFlag, LoopDestroyed, NoInternals, NotDefaultLoop, NotEmbeddable, RefUnderflow,

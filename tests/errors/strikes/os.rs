@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::strike::{Case, Row, case, row};
 use gevent::Exception;
-use gevent::os::{make_nonblocking, nb_read, nb_write, tp_read, tp_write, waitpid};
+use gevent::os::{make_nonblocking, nb_read, nb_write, posix_spawn, tp_read, tp_write, waitpid};
 use std::os::fd::BorrowedFd;
 
 /// A case with an empty pipe, into which four bytes are written.
@@ -84,6 +84,24 @@ fn child() -> Case {
     )
 }
 
+/// The same with a child that is watched.
+fn watched_child() -> Case {
+    let (gate, open) = std::io::pipe().expect("a pipe");
+    let pid = posix_spawn(Command::new("cat").stdin(gate)).expect("there is such a program");
+    let open = RefCell::new(Some(open));
+    case(
+        move || {
+            assert_eq!(waitpid(pid, 0)?.0, pid);
+            Ok(())
+        },
+        move || drop(open.take()),
+        move |ok| {
+            let again = waitpid(pid, 0);
+            assert_eq!(again.is_ok(), !ok, "{again:?}");
+        },
+    )
+}
+
 pub(super) fn rows() -> Vec<Row> {
     vec![
         row("src/os/descriptors.rs nb_read", || reading(nb_read, true)),
@@ -91,5 +109,6 @@ pub(super) fn rows() -> Vec<Row> {
         row("src/os/descriptors.rs tp_read", || reading(tp_read, false)),
         row("src/os/descriptors.rs tp_write", || writing(tp_write, false)),
         row("src/os/waitpid.rs waitpid", child),
+        row("src/os/waitpid.rs waitpid", watched_child),
     ]
 }

@@ -1,5 +1,5 @@
-//! Callbacks of children and handlers of `SIGCHLD`. They need libev's default loop, and children of their own: each
-//! test here runs in a process in which there is no other.
+//! Callbacks of children and handlers of `SIGCHLD`, whose default action is for the thread with libev's default loop.
+//! Each test here runs in a process in which there is no other.
 
 use std::cell::Cell;
 use std::process::Command;

@@ -6,8 +6,11 @@ use std::os::fd::AsRawFd;
 use std::process::ExitStatus;
 use std::rc::Rc;
 
+use greenlet_core::unwind::{Caught, catch};
+
 use super::statuses::{Claim, Spawning};
 use super::wakeup::{Reserve, Wakeup};
+use crate::context::Context;
 use crate::core::callbacks::outcome::CallbackResult;
 use crate::core::error::{CannotWatchChild, Error, StatusUnknown};
 use crate::core::event_loop::loop_::Loop;
@@ -156,7 +159,7 @@ impl OwnChild {
     }
 
     /// Has `callback` called once, when the child has ended and its status was taken. A second start replaces the
-    /// callback.
+    /// callback. If it fails, the error handler gets this watcher as the context's object.
     ///
     /// # Errors
     /// Fails if the loop is destroyed.
@@ -171,7 +174,14 @@ impl OwnChild {
                 return Ok(());
             }
             child.stop()?;
-            callback().into_result()
+            // Reported here, as the child's; the loop knows of a watcher for reading only.
+            let exception = match catch(|| callback().into_result()) {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(exception)) | Err(Caught::Panic(exception)) => exception,
+                Err(Caught::Forced(unwind)) => unwind.resume(),
+            };
+            child.loop_().report(Context::Object(&child), exception);
+            Ok(())
         })
     }
 
@@ -221,7 +231,7 @@ impl AsRef<Watcher> for OwnChild {
 
 impl fmt::Debug for OwnChild {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<own child pid={}", self.pid())?;
+        write!(f, "<child pid={}", self.pid())?;
         if self.active() {
             f.write_str(" active")?;
         }

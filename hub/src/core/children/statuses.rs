@@ -1,8 +1,8 @@
 //! The table of the children that somebody here waits for, and of what libev's reaper has taken.
 //!
-//! The status of a child can be taken once. Whoever takes it, [`Claim::look`] or libev's reaper, does so under the lock
-//! of the table, and writes it down for the other one. Between the two no number is mistaken for that of an earlier
-//! child: a number stays in use until the status is taken.
+//! The status of a child can be taken once. Whoever takes it, [`Claim::look`], [`take_end`] or libev's reaper, does so
+//! under the lock of the table, and writes it down for the others. Between them no number is mistaken for that of an
+//! earlier child: a number stays in use until the status is taken.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,6 +13,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use libev_sys as ev;
 
@@ -211,9 +213,8 @@ impl Table {
         }
         if let Ok(status) = c_int::try_from(state)
             && status >= 0
-            && self.watchers > 0
         {
-            self.for_libev.push((child.pid, status));
+            self.tell_libev(child.pid, status);
         }
         child.set(state);
         if self
@@ -225,7 +226,20 @@ impl Table {
         }
     }
 
-    /// Writes down what libev's reaper has taken.
+    fn tell_libev(&mut self, pid: i32, status: c_int) {
+        if self.watchers > 0 {
+            self.for_libev.push((pid, status));
+        }
+    }
+
+    /// Whether a thread makes a child just now.
+    fn is_spawning(&mut self) -> bool {
+        // In the child of a fork, the threads that stayed in the parent make nothing.
+        self.spawning.retain(|thread| !thread.stayed_in_parent());
+        !self.spawning.is_empty()
+    }
+
+    /// Writes down what was taken without a claim.
     fn taken(&mut self, pid: i32, status: c_int) {
         if let Some(child) = self.claims.remove(&pid) {
             child.set(status.into());
@@ -256,9 +270,7 @@ unsafe extern "C" fn reap(pid: c_int, status: *mut c_int, options: c_int) -> c_i
         unsafe { *status = taken };
         return pid;
     }
-    // In the child of a fork, the threads that stayed in the parent make nothing.
-    table.spawning.retain(|thread| !thread.stayed_in_parent());
-    if !table.spawning.is_empty() {
+    if table.is_spawning() {
         table.held_off = true;
         return 0;
     }
@@ -267,11 +279,62 @@ unsafe extern "C" fn reap(pid: c_int, status: *mut c_int, options: c_int) -> c_i
     if reaped > 0 {
         // SAFETY: by this function's contract; `waitpid` has written it.
         let status = unsafe { *status };
-        if libc::WIFEXITED(status) || libc::WIFSIGNALED(status) {
+        if is_end(status) {
             table.taken(reaped, status);
         }
     }
     reaped
+}
+
+/// Whether a status tells of the end of a child, rather than of a stop.
+fn is_end(status: c_int) -> bool {
+    libc::WIFEXITED(status) || libc::WIFSIGNALED(status)
+}
+
+/// Does what `waitpid` does with `WNOHANG`, and tells those who wait for the same child.
+pub(super) fn take_end(pid: i32, options: c_int) -> io::Result<(i32, c_int)> {
+    let mut table = TABLE.lock();
+    if pid <= 0 && table.is_spawning() {
+        // The child may be one that could not run its program, for which std waits.
+        return Ok((0, 0));
+    }
+    let mut status = 0;
+    // SAFETY: the status is writable.
+    match unsafe { libc::waitpid(pid, &raw mut status, options | libc::WNOHANG) } {
+        -1 => Err(io::Error::last_os_error()),
+        ended => {
+            if ended != 0 && is_end(status) {
+                table.taken(ended, status);
+                table.tell_libev(ended, status);
+            }
+            Ok((ended, status))
+        }
+    }
+}
+
+/// Waits until `take_end` finds something, unless somebody is faster. Blocks the thread.
+pub(super) fn await_end(pid: i32, options: c_int) -> io::Result<()> {
+    let (kind, id) = match pid {
+        -1 => (libc::P_ALL, 0),
+        // The group of this process: 0 has another meaning before Linux 5.4.
+        // SAFETY: no preconditions.
+        0 => (libc::P_PGID, unsafe { libc::getpgrp() }.unsigned_abs()),
+        1.. => (libc::P_PID, pid.unsigned_abs()),
+        _ => (libc::P_PGID, pid.unsigned_abs()),
+    };
+    let stops = match options & libc::WUNTRACED {
+        0 => 0,
+        _ => libc::WSTOPPED,
+    };
+    let others = options & !(libc::WUNTRACED | libc::WNOHANG);
+    loop {
+        wait_for(kind, id, stops | others | libc::WNOWAIT)?;
+        if pid > 0 || !TABLE.lock().is_spawning() {
+            return Ok(());
+        }
+        // What has ended may be the child that another thread is about to make, which takes less than a millisecond.
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// `P_PIDFD`, which not every system names.

@@ -23,7 +23,7 @@ pub(super) struct Wakeup {
 }
 
 /// Enough for a thread that only waits.
-const STACK: usize = 128 << 10;
+pub(super) const STACK: usize = 128 << 10;
 
 impl Reserve {
     pub(super) fn make() -> io::Result<Reserve> {
