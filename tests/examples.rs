@@ -144,6 +144,72 @@ fn concurrent_download_begins_all_before_one_is_done() -> Result {
 }
 
 #[test]
+fn processes_waits_for_two_programs() -> Result {
+    let ended = Process::spawn(&mut example("processes")?)?.wait(SOON)?;
+    assert!(ended.status.success(), "{}", ended.stderr);
+    let lines: Vec<_> = ended.stdout.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(
+        lines[0].starts_with("uname: 0, \"") && lines[1].starts_with("ls: 0, \""),
+        "{lines:?}"
+    );
+    let ended = Process::spawn(example("processes")?.args(["sleep 3600", "expr 1 - 1"]))?.wait(SOON)?;
+    assert_eq!(
+        ended.stdout.trim_end(),
+        "sleep 3600: still running\nexpr 1 - 1: 1, \"0\\n\""
+    );
+    // The greenlet ran meanwhile.
+    assert!(ended.stderr.starts_with(".."), "{}", ended.stderr);
+    Ok(())
+}
+
+#[test]
+fn threadpool_blocks_threads_and_no_greenlets() -> Result {
+    let ended = Process::spawn(&mut example("threadpool")?)?.wait(SOON)?;
+    assert!(ended.status.success(), "{}", ended.stderr);
+    let (first, rest) = ended.stdout.split_once('\n').ok_or("several lines")?;
+    let seconds: f64 = first.rsplit(' ').next().ok_or("a number")?.parse()?;
+    // Three threads need two rounds.
+    assert!(seconds >= 1.0, "{first}");
+    assert!(
+        rest.starts_with("[30, 20, 10]\n") && rest.contains("no number"),
+        "{rest}"
+    );
+    assert!(ended.stderr.starts_with(".."), "{}", ended.stderr);
+    Ok(())
+}
+
+#[test]
+fn pipeline_joins_programs() -> Result {
+    let pipeline = |stages: &[&str], input: &str| -> Result<(String, String)> {
+        let folder = Folder::new()?;
+        let file = folder.path("input");
+        std::fs::write(&file, input)?;
+        // The helper gives a process no input.
+        let mut shell = Command::new("sh");
+        let script = ["-c", "exec \"$@\" <\"$INPUT\"", "sh"];
+        shell
+            .args(script)
+            .arg(example("pipeline")?.get_program())
+            .args(stages)
+            .env("INPUT", file);
+        let ended = Process::spawn(&mut shell)?.wait(SOON)?;
+        assert!(ended.status.success(), "{}", ended.stderr);
+        Ok((ended.stdout, ended.stderr.trim_end().to_owned()))
+    };
+    let (output, codes) = pipeline(&[], "")?;
+    let words: Vec<_> = output.split_whitespace().collect();
+    assert_eq!(words, ["3", "three", "2", "two", "1", "one"]);
+    assert_eq!(codes, "[0, 0, 0]");
+    let (output, codes) = pipeline(&["grep -v b", "tr a-z A-Z", "sh -c 'cat; exit 3'"], "a\nb\nc\n")?;
+    assert_eq!((output.trim_end(), &*codes), ("A\nC", "[0, 0, 3]"));
+    // The first programs are told by a signal, or an error, that the last one has had enough.
+    let (output, codes) = pipeline(&["exec cat", "exec head -n 1"], &"a line\n".repeat(1_000_000))?;
+    assert_eq!((output.trim_end(), &*codes), ("a line", "[-13, 0]"));
+    Ok(())
+}
+
+#[test]
 fn sendfile_serves_the_files_of_its_folder() -> Result {
     let folder = Folder::new()?;
     let large: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_le_bytes).collect();
