@@ -380,15 +380,25 @@ fn a_terminal_belongs_to_the_child() -> TestResult {
         assert_eq!(pid, 0);
         // Returns only if there is no such program.
         let error = Command::new("sh")
-            .args(["-c", "tty >/dev/null && read line && echo got $line && exit 5"])
+            .args([
+                "-c",
+                "tty >/dev/null && read line && echo got $line && stty size -echo && exit 5",
+            ])
             .exec();
         end(Err(error.into()));
     };
     make_nonblocking(terminal.as_fd())?;
+    let size = rustix::termios::Winsize {
+        ws_row: 40,
+        ws_col: 132,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    rustix::termios::tcsetwinsize(&terminal, size).map_err(std::io::Error::from)?;
     let mut terminal = std::fs::File::from(terminal);
     terminal.write_all(b"words\n")?;
     let mut seen = String::new();
-    while !seen.contains("got words") {
+    while !(seen.contains("got words\r\n") && seen.contains("40 132\r\n")) {
         let mut buffer = [0; 100];
         let count = nb_read(terminal.as_fd(), &mut buffer)?;
         seen.push_str(&String::from_utf8_lossy(&buffer[..count]));

@@ -28,7 +28,7 @@ use gevent::subprocess::{Command, PIPE, Popen, StatusUnknown, TimeoutExpired, ch
 use gevent::{Exception, get_hub, joinall, run_in_thread, sleep, spawn};
 use support::TestResult;
 
-const TESTS: [Alone; 16] = [
+const TESTS: [Alone; 17] = [
     ("test_leak", test_leak),
     ("test_zombie_fast_process_del", test_zombie_fast_process_del),
     ("test_leak_fast_process_del_killed", test_leak_fast_process_del_killed),
@@ -47,6 +47,7 @@ const TESTS: [Alone; 16] = [
     ("a_thousand_children_with_pipes", a_thousand_children_with_pipes),
     ("without_descriptors_of_processes", without_descriptors_of_processes),
     ("without_descriptors_that_are_left", without_descriptors_that_are_left),
+    ("without_processes_that_are_left", without_processes_that_are_left),
     ("a_write_raises_no_sigpipe", a_write_raises_no_sigpipe),
     (
         "the_child_of_a_fork_knows_no_status",
@@ -449,6 +450,67 @@ fn without_descriptors_that_are_left() -> TestResult {
     assert_eq!(sh("exit 7").spawn()?.wait()?, 7);
     drop(others);
     soon("the thread to end", || Ok(counts()? == before))
+}
+
+/// Becomes a user of whom there are no other processes, if this one may: root is bound by no limit of processes.
+fn become_lone_user() -> io::Result<bool> {
+    if !rustix::process::getuid().is_root() {
+        return Ok(false);
+    }
+    // The processes that are running have other numbers.
+    let uid = 10_000 + std::process::id() % 50_000;
+    // SAFETY: no preconditions; there is no other thread.
+    match unsafe { libc::setuid(uid) } {
+        0 => Ok(true),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The system refuses to make further processes and threads, again and again.
+fn without_processes_that_are_left() -> TestResult {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let is_lone = become_lone_user()?;
+    Popen::new(["true"])?.wait()?;
+    let (before, old) = (counts()?, getrlimit(Resource::Nproc));
+    let limit = |current| setrlimit(Resource::Nproc, Rlimit { current, ..old }).map_err(io::Error::from);
+    for _ in 0..3 {
+        limit(Some(if is_lone { 20 } else { 0 }))?;
+        let mut popens = Vec::new();
+        let error = loop {
+            match Command::new("cat").stdin(PIPE).stdout(PIPE).stderr(PIPE).spawn() {
+                Ok(popen) => popens.push(popen),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.raw_os_error(), Some(libc::EAGAIN));
+        assert_eq!(popens.len(), if is_lone { 19 } else { 0 });
+        // Another way of starting, and other functions.
+        let is_eagain = |error: Exception| {
+            let error = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+            assert_eq!(error, Some(libc::EAGAIN));
+        };
+        is_eagain(sh("exit 1").start_new_session(true).spawn().unwrap_err().into());
+        is_eagain(check_output(["true"]).unwrap_err());
+        is_eagain(gevent::os::posix_spawn(&mut std::process::Command::new("true")).unwrap_err());
+        // SAFETY: there is no child.
+        is_eagain(unsafe { gevent::os::fork() }.unwrap_err());
+        if is_lone {
+            // It needs a thread.
+            is_eagain(gevent::os::waitpid(-1, 0).unwrap_err());
+            // The others go on, and make room for a further one when they end.
+            let first = popens.swap_remove(0);
+            assert_eq!(first.communicate("x")?.0.as_deref(), Some(&b"x"[..]));
+            assert_eq!(sh("exit 7").spawn()?.wait()?, 7);
+        }
+        for popen in &popens {
+            assert_eq!(popen.communicate("")?, (Some(Vec::new()), Some(Vec::new())));
+        }
+        drop(popens);
+        limit(old.current)?;
+        soon("the descriptors to be closed", || Ok(counts()? == before))?;
+        assert!(!has_children());
+    }
+    a_bit_of_everything()
 }
 
 fn a_write_raises_no_sigpipe() -> TestResult {

@@ -6,3 +6,5 @@ mod tty;
 
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../common/terminal.rs"]
+mod terminal;

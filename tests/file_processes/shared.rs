@@ -9,7 +9,7 @@ use gevent::fileobject::{FileObject, stderr, stdin, stdout};
 use gevent::prelude::*;
 
 use crate::support::{TestResult, bounded};
-use crate::tty::Terminal;
+use crate::terminal::Terminal;
 
 const ASKED: &str = "GEVENT_FILES_CHILD";
 

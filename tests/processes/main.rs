@@ -9,6 +9,7 @@
 //! | `run_func.rs` | `RunFuncTestCase` of both |
 //! | `pipes.rs` | pipes that are closed, shared, passed on |
 //! | `programs.rs` | real programs, much data, children of children |
+//! | `terminals.rs` | children at a terminal |
 //! | `waits.rs` | links, waits, kills and timeouts |
 
 mod cpython;
@@ -17,10 +18,14 @@ mod popen;
 mod posix;
 mod programs;
 mod run_func;
+mod terminals;
 mod waits;
 
 #[path = "../support/mod.rs"]
 mod support;
+#[allow(dead_code, reason = "shared with other tests")]
+#[path = "../common/terminal.rs"]
+mod terminal;
 
 use std::io;
 
