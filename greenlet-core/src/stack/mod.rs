@@ -12,7 +12,7 @@ mod thread_stack;
 pub(crate) mod usage;
 mod valgrind;
 
-pub(crate) use pool::{Stack, StackPool};
+pub(crate) use pool::{Stack, StackPool, trim_below};
 pub use size::{DEFAULT_STACK_SIZE, ParseStackSizeError, StackSize};
 #[cfg(feature = "asan")]
 pub(crate) use thread_stack::thread_stack;

@@ -112,6 +112,28 @@ impl Stack {
     }
 }
 
+/// What frames of this file and of the system's libraries may have below the frame that calls [`trim_below`].
+const OWN_FRAMES: usize = 1024;
+
+/// Gives the whole pages of `stack` that are well below the caller's frame back to the system, if the caller runs on
+/// it. Does nothing on another stack.
+#[inline(never)]
+pub(crate) fn trim_below(stack: &Stack) {
+    let frame = 0_u8;
+    let frame = (&raw const frame).addr();
+    let low = stack.low.addr().get();
+    if !(low..low + stack.size).contains(&frame) {
+        return;
+    }
+    let unused = frame.saturating_sub(OWN_FRAMES) & !(page_size() - 1);
+    if unused > low {
+        // Failing means that the memory stays.
+        // SAFETY: this greenlet runs on the stack, so what lies below its frames holds nothing, but for the frames of
+        // this call, which are in the bytes that are left out.
+        unsafe { libc::madvise(stack.low.as_ptr().cast(), unused - low, libc::MADV_DONTNEED) };
+    }
+}
+
 /// All stacks of one thread.
 pub(crate) struct StackPool {
     classes: Vec<Class>,

@@ -1,7 +1,7 @@
 //! Stacks: sizes, reuse, trimming, and how deep they were used.
 
 use crate::common::TestResult;
-use greenlet_core::{Exception, RawGreenlet, StackError, StackSize, Value, getcurrent, trim_stacks};
+use greenlet_core::{Exception, RawGreenlet, StackError, StackSize, Value, getcurrent, trim_own_stack, trim_stacks};
 
 #[test]
 fn test_stacks_are_reused_and_keep_their_size() -> TestResult {
@@ -66,6 +66,40 @@ fn test_trimmed_stacks_lose_their_pages_and_work_again() -> TestResult {
     let g = RawGreenlet::builder().stack_size(size).build(move |_| main.switch(()));
     g.switch(())?;
     assert!(g.stack_usage().expect("it has a stack") < 64 * 1024);
+    Ok(())
+}
+
+#[test]
+fn test_a_greenlet_trims_its_own_stack_below_its_frame() -> TestResult {
+    /// Has so many frames with contents, trims below each of them, and looks whether they are as they were.
+    fn frames(left: u8) -> u64 {
+        let mut frame = [left; 700];
+        std::hint::black_box(&mut frame);
+        std::hint::black_box(touch(8));
+        trim_own_stack();
+        let below = if left > 0 { frames(left - 1) } else { 0 };
+        trim_own_stack();
+        assert!(std::hint::black_box(&frame).iter().all(|byte| *byte == left));
+        below + u64::from(frame[699])
+    }
+    let main = getcurrent();
+    let g = RawGreenlet::builder().stack_size(StackSize::mib(1)).build(move |_| {
+        std::hint::black_box(touch(300));
+        trim_own_stack();
+        main.switch(())?;
+        let sum = frames(200);
+        assert_eq!(sum, 200 * 201 / 2);
+        trim_own_stack();
+        main.switch(())
+    });
+    for _ in 0..2 {
+        g.switch(())?;
+        let usage = g.stack_usage().expect("it has a stack");
+        assert!(usage <= 32 * 1024, "{usage}");
+    }
+    g.switch(())?;
+    // The stack of a thread stays as it is.
+    trim_own_stack();
     Ok(())
 }
 
