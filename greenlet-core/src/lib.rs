@@ -43,6 +43,7 @@
 //! | `unwind.rs` | panics, and the private unwinding of dropped greenlets |
 //! | `trace.rs` | [`settrace`] |
 //! | `list.rs`, `introspect.rs` | every greenlet of the thread, listed |
+//! | `backtrace.rs` | [`RawGreenlet::backtrace`], also of one that is parked |
 //! | `local.rs` | names, and values attached to greenlets |
 //! | `weak.rs` | [`WeakGreenlet`]: a reference that does not keep its greenlet alive |
 //! | `park.rs` | [`Park`]: a wait that only its own wake-up ends |
@@ -110,6 +111,7 @@
 
 mod arch;
 mod attached;
+mod backtrace;
 mod builder;
 mod core;
 mod exception;

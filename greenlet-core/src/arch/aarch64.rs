@@ -57,9 +57,14 @@
 //! the return address to `root`. The unwind table of `root` says that its own return address is
 //! undefined: that is the end, and nothing above the top is ever read. Inside of `jump` nothing
 //! unwinds: the stack pointer is off by what was stored, but none of those instructions can fail.
+//!
+//! From the frame of [`call_below`] an unwinder goes up to a suspended stack, whichever stack it is on itself: the unwind
+//! table says that the return address, x29 and x19 of its caller are the words at `Suspended`, and the caller's stack
+//! pointer is behind them.
 
 use std::arch::{asm, naked_asm};
 use std::cell::Cell;
+use std::ffi::c_void;
 use std::ptr::NonNull;
 
 use super::{Entry, Words};
@@ -140,4 +145,44 @@ pub(crate) unsafe fn jump(to: Suspended, slot: &Cell<Option<Suspended>>, words: 
         );
     }
     [a, b, c]
+}
+
+/// Calls `function` with `data`, in a frame that an unwinder takes for one that the suspended stack has called.
+///
+/// # Safety
+/// As for [`jump`], but that the stack stays where it is. `function` may be called with `data`, and neither unwinds nor
+/// jumps.
+pub(crate) unsafe fn call_below(stack: &Suspended, function: extern "C" fn(*mut c_void), data: *mut c_void) {
+    // SAFETY: the words are there, and the rest is this function's contract.
+    unsafe { call_with_caller(stack.0.as_ptr(), function, data) }
+}
+
+/// Does [`call_below`]: x20, which no callee changes, holds the place while the function runs.
+#[unsafe(naked)]
+unsafe extern "C" fn call_with_caller(stack: *const usize, function: extern "C" fn(*mut c_void), data: *mut c_void) {
+    naked_asm!(
+        ".cfi_startproc",
+        // A landing pad, as in `jump`.
+        "hint #34",
+        "stp x20, x30, [sp, #-16]!",
+        ".cfi_adjust_cfa_offset 16",
+        ".cfi_rel_offset x20, 0",
+        ".cfi_rel_offset x30, 8",
+        "mov x20, x0",
+        "mov x0, x2",
+        ".cfi_remember_state",
+        ".cfi_def_cfa x20, 32",
+        ".cfi_offset x30, -16",
+        ".cfi_offset x29, -24",
+        ".cfi_offset x19, -32",
+        ".cfi_same_value x20",
+        "blr x1",
+        ".cfi_restore_state",
+        "ldp x20, x30, [sp], #16",
+        ".cfi_adjust_cfa_offset -16",
+        ".cfi_restore x20",
+        ".cfi_restore x30",
+        "ret",
+        ".cfi_endproc",
+    )
 }

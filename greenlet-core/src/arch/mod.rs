@@ -1,10 +1,11 @@
-//! The machine's stack switch: one small file per way of doing it, all with the same three items.
+//! The machine's stack switch: one small file per way of doing it, all with the same four items.
 //!
 //! | item | meaning |
 //! |---|---|
 //! | `Suspended` | a stack that is not running: where to continue it, one non-null word |
 //! | `prepare` | makes a fresh stack ready to run an entry function at the first jump to it |
 //! | `jump` | leaves the current stack for another one, with three words for the other side |
+//! | `call_below` | calls a function in a frame above which an unwinder finds a stack that is not running |
 //!
 //! A greenlet's stack as a whole, of which these files touch only what is next to the top and what a
 //! jump leaves lowest:
@@ -51,14 +52,14 @@ mod context;
 mod x86_64;
 
 #[cfg(all(unix, target_arch = "aarch64", not(feature = "context-switch")))]
-pub(crate) use aarch64::{Suspended, jump, prepare};
+pub(crate) use aarch64::{Suspended, call_below, jump, prepare};
 #[cfg(any(
     feature = "context-switch",
     not(all(unix, any(target_arch = "aarch64", target_arch = "x86_64")))
 ))]
-pub(crate) use context::{Suspended, jump, prepare};
+pub(crate) use context::{Suspended, call_below, jump, prepare};
 #[cfg(all(unix, target_arch = "x86_64", not(feature = "context-switch")))]
-pub(crate) use x86_64::{Suspended, jump, prepare};
+pub(crate) use x86_64::{Suspended, call_below, jump, prepare};
 
 /// One word that a jump carries: a pointer, an integer, or nothing at all.
 pub(crate) type Word = MaybeUninit<*mut ()>;

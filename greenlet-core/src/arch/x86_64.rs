@@ -61,9 +61,14 @@
 //! the return address to `root`. The unwind table of `root` says that its own return address is
 //! undefined: that is the end, and the words above are never read. Inside of `jump` nothing unwinds:
 //! the stack pointer is off by what was pushed, but none of those instructions can fail.
+//!
+//! From the frame of [`call_below`] an unwinder goes up to a suspended stack, whichever stack it is on itself: the unwind
+//! table says that the return address, rbp and rbx of its caller are the words at `Suspended`, and the caller's stack
+//! pointer is behind them.
 
 use std::arch::{asm, naked_asm};
 use std::cell::Cell;
+use std::ffi::c_void;
 use std::ptr::NonNull;
 
 use super::{Entry, Words};
@@ -144,4 +149,40 @@ pub(crate) unsafe fn jump(to: Suspended, slot: &Cell<Option<Suspended>>, words: 
         );
     }
     [a, b, c]
+}
+
+/// Calls `function` with `data`, in a frame that an unwinder takes for one that the suspended stack has called.
+///
+/// # Safety
+/// As for [`jump`], but that the stack stays where it is. `function` may be called with `data`, and neither unwinds nor
+/// jumps.
+pub(crate) unsafe fn call_below(stack: &Suspended, function: extern "C" fn(*mut c_void), data: *mut c_void) {
+    // SAFETY: the words are there, and the rest is this function's contract.
+    unsafe { call_with_caller(stack.0.as_ptr(), function, data) }
+}
+
+/// Does [`call_below`]: r12, which no callee changes, holds the place while the function runs.
+#[unsafe(naked)]
+unsafe extern "C" fn call_with_caller(stack: *const usize, function: extern "C" fn(*mut c_void), data: *mut c_void) {
+    naked_asm!(
+        ".cfi_startproc",
+        "push r12",
+        ".cfi_adjust_cfa_offset 8",
+        ".cfi_rel_offset r12, 0",
+        "mov r12, rdi",
+        "mov rdi, rdx",
+        ".cfi_remember_state",
+        ".cfi_def_cfa r12, 24",
+        ".cfi_offset rip, -8",
+        ".cfi_offset rbp, -16",
+        ".cfi_offset rbx, -24",
+        ".cfi_same_value r12",
+        "call rsi",
+        ".cfi_restore_state",
+        "pop r12",
+        ".cfi_adjust_cfa_offset -8",
+        ".cfi_restore r12",
+        "ret",
+        ".cfi_endproc",
+    )
 }

@@ -2,6 +2,7 @@
 
 mod common;
 mod test_attached;
+mod test_backtrace;
 mod test_contextvars;
 mod test_exception;
 mod test_generator;
