@@ -31,4 +31,5 @@ pub use crate::resolver::{GaiError, HError, UnknownResolver};
 pub use crate::thread_bound::InvalidThreadUseError;
 pub use crate::threadpool::{ExecutorShutDownError, LostInForkError, PoolSizeError};
 pub use crate::timeout::{TimeoutError, TimeoutStartedError};
+pub use crate::util::FailedToSwitch;
 pub use hub::TimedOut;

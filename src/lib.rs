@@ -76,6 +76,7 @@
 //! | [`os`] | `gevent.os` | `fork`, `waitpid`, `nb_read`, `tp_read` |
 //! | [`signal`] | `gevent.signal` | `signal`, `getsignal`; `signal_handler` |
 //! | [`threadpool`] | `gevent.threadpool` | `ThreadPool`, `ThreadPoolExecutor` |
+//! | [`util`] | `gevent.util` | `GreenletTree`, `print_run_info`, `dump_on_signal`, `assert_switches` |
 //! | [`threadsafe`] | | events, results, semaphores and queues that any thread may use |
 //! | [`abstract_linkable`] | `gevent._abstract_linkable` | links and waiters, from which to make events of your own |
 //! | [`exceptions`] | `gevent.exceptions` | all error types in one place |
@@ -123,6 +124,7 @@ mod thread_bound;
 pub mod threadpool;
 pub mod threadsafe;
 pub mod timeout;
+pub mod util;
 
 pub use greenlet_core;
 pub use greenlet_core::{ExcInfo, Exception, GreenletExit, Object, Raised, RawGreenlet, Value, getcurrent};

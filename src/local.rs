@@ -17,6 +17,7 @@
 //! The [`Local`] holds the values, by greenlet. A greenlet only has a list of the locals in which it has a value. So a
 //! value is dropped as soon as its local or its greenlet ends.
 
+use std::any::type_name;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
@@ -165,6 +166,8 @@ impl<T> Drop for Values<T> {
 /// The inside of a [`Local`], without the type of its values.
 trait Forget {
     fn forget(&self, greenlet: u64);
+    /// The type of the values, if the greenlet has one.
+    fn type_if_set(&self, greenlet: u64) -> Option<&'static str>;
 }
 
 impl<T> Forget for Values<T> {
@@ -173,6 +176,23 @@ impl<T> Forget for Values<T> {
         let value = self.by_greenlet.borrow_mut().remove(&greenlet);
         drop(value);
     }
+
+    fn type_if_set(&self, greenlet: u64) -> Option<&'static str> {
+        let set = self.by_greenlet.borrow().contains_key(&greenlet);
+        set.then(type_name::<T>)
+    }
+}
+
+/// The type and the address of each local in which the greenlet has a value.
+///
+/// Source: gevent's `all_local_dicts_for_greenlet`.
+pub(crate) fn locals_of(greenlet: &RawGreenlet) -> Vec<(&'static str, usize)> {
+    let owned = greenlet.local::<Owned>();
+    let owned = owned.filter(|owned| owned.greenlet == greenlet.id());
+    let values = owned.map(|owned| owned.values.borrow().clone()).unwrap_or_default();
+    let all = values.into_iter().filter_map(|values| values.upgrade());
+    let set = |values: Rc<dyn Forget>| Some((values.type_if_set(greenlet.id())?, Rc::as_ptr(&values).addr()));
+    all.filter_map(set).collect()
 }
 
 /// The list of the locals in which a greenlet has values, attached to that greenlet.

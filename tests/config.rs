@@ -11,7 +11,7 @@ use std::thread;
 
 use gevent::exceptions::HubError;
 use gevent::hub::try_get_hub;
-use gevent::{Exception, config, get_hub, sleep};
+use gevent::{Exception, config, get_hub, sleep, spawn};
 
 type TestResult = Result<(), Exception>;
 
@@ -21,7 +21,7 @@ struct Case {
     child: fn() -> TestResult,
 }
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 8] = [
     Case {
         name: "test_default",
         environment: &[],
@@ -56,6 +56,21 @@ const CASES: [Case; 5] = [
         ],
         child: test_env_invalid,
     },
+    Case {
+        name: "test_switch, on",
+        environment: &[("GEVENT_TRACK_GREENLET_TREE", "Yes")],
+        child: || test_switch(true),
+    },
+    Case {
+        name: "test_switch, off",
+        environment: &[("GEVENT_TRACK_GREENLET_TREE", "false")],
+        child: || test_switch(false),
+    },
+    Case {
+        name: "test_switch, invalid",
+        environment: &[("GEVENT_TRACK_GREENLET_TREE", "perhaps")],
+        child: || test_switch(true),
+    },
 ];
 
 /// Compares the idle timeout of the hub's thread pool, except for rounding.
@@ -64,6 +79,7 @@ fn idle_timeout_is(seconds: f64) -> bool {
 }
 
 fn test_default() -> TestResult {
+    assert!(config::track_greenlet_tree());
     assert!(config::libev_backend()?.is_empty());
     assert!(idle_timeout_is(5.0));
     sleep(0.001)
@@ -106,6 +122,17 @@ fn test_env_invalid() -> TestResult {
     Ok(())
 }
 
+/// A setting that is on or off, as the environment says.
+fn test_switch(on: bool) -> TestResult {
+    let knows = || spawn(|| ()).spawning_greenlet().is_some();
+    assert_eq!((config::track_greenlet_tree(), knows()), (on, on));
+    for on in [true, false, true] {
+        config::set_track_greenlet_tree(on);
+        assert_eq!((config::track_greenlet_tree(), knows()), (on, on));
+    }
+    sleep(0.001)
+}
+
 /// Makes this program be one of the cases.
 const CASE: &str = "TEST_CONFIG_CASE";
 
@@ -135,6 +162,7 @@ fn main() -> ExitCode {
         let status = this_program::command()
             .env_remove("GEVENT_BACKEND")
             .env_remove("GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT")
+            .env_remove("GEVENT_TRACK_GREENLET_TREE")
             .envs(case.environment.iter().copied())
             .env(CASE, case.name)
             .status();

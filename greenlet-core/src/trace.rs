@@ -50,6 +50,14 @@ impl Tracer {
             busy: Cell::new(false),
         })
     }
+
+    /// Calls the function: for a tracer that is set in place of this one, and tells it what it is told itself.
+    ///
+    /// # Errors
+    /// Those of the function.
+    pub fn call(&self, event: Event, origin: &RawGreenlet, target: &RawGreenlet) -> Result<(), Exception> {
+        (self.function)(event, origin, target)
+    }
 }
 
 /// Has `tracer` called after every switch on this thread; `None` ends that. Returns the tracer

@@ -11,14 +11,16 @@
 //! |---|---|---|
 //! | [`libev_backend`] | `GEVENT_BACKEND` | libev's choice |
 //! | [`threadpool_idle_task_timeout`] | `GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT` | 5 seconds |
+//! | [`track_greenlet_tree`] | `GEVENT_TRACK_GREENLET_TREE` | true |
 //!
 //! The environment is looked at when a setting is first asked for. gevent's other settings are not here: the
-//! facade has that of the resolver (`gevent::resolver`), there is only one kind of loop and thread pool, there is no
-//! thread that monitors the hub, and the spawn tree costs too little to be switched off. (The size of stacks is set by
-//! `greenlet_core::StackSize`, or `GREENLET_STACK_SIZE`.)
+//! facade has that of the resolver (`gevent::resolver`), there is only one kind of loop and thread pool, and there is
+//! no thread that monitors the hub. (The size of stacks is set by `greenlet_core::StackSize`, or
+//! `GREENLET_STACK_SIZE`.)
 
 use std::env;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::core::{Error, ForkMutex, IntoFlags, InvalidFlag, LoopFlags};
 use crate::exceptions::InvalidSeconds;
@@ -26,6 +28,7 @@ use crate::seconds::Seconds;
 
 const BACKEND: &str = "GEVENT_BACKEND";
 const IDLE_TIMEOUT: &str = "GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT";
+const TRACK_TREE: &str = "GEVENT_TRACK_GREENLET_TREE";
 
 static LIBEV_BACKEND: ForkMutex<Option<LoopFlags>> = ForkMutex::new(None);
 
@@ -100,4 +103,79 @@ pub fn set_threadpool_idle_task_timeout(seconds: impl Seconds) -> Result<(), Inv
 
 fn unless_negative(seconds: f64) -> Option<f64> {
     (seconds >= 0.0).then_some(seconds)
+}
+
+/// A setting that is on or off, and that is asked for often: reading it takes one load.
+struct Switch {
+    state: AtomicU8,
+    variable: &'static str,
+    default: bool,
+}
+
+const UNKNOWN: u8 = 0;
+const OFF: u8 = 1;
+const ON: u8 = 2;
+
+impl Switch {
+    const fn new(variable: &'static str, default: bool) -> Self {
+        Switch {
+            state: AtomicU8::new(UNKNOWN),
+            variable,
+            default,
+        }
+    }
+
+    #[inline]
+    fn is_on(&self) -> bool {
+        match self.state.load(Ordering::Relaxed) {
+            UNKNOWN => self.first(),
+            state => state == ON,
+        }
+    }
+
+    fn set(&self, on: bool) {
+        self.state.store(if on { ON } else { OFF }, Ordering::Relaxed);
+    }
+
+    /// Looks at the environment. If another thread has set the setting meanwhile, that holds.
+    #[cold]
+    fn first(&self) -> bool {
+        let on = match env::var(self.variable) {
+            Err(_) => self.default,
+            // gevent knows these words.
+            Ok(text) => match text.trim().to_ascii_lowercase().as_str() {
+                "1" | "on" | "yes" | "true" => true,
+                "0" | "off" | "no" | "false" | "" => false,
+                _ => {
+                    let variable = self.variable;
+                    let _ = writeln!(io::stderr(), "gevent: {variable}={text}: neither true nor false");
+                    self.default
+                }
+            },
+        };
+        let state = if on { ON } else { OFF };
+        let known = self
+            .state
+            .compare_exchange(UNKNOWN, state, Ordering::Relaxed, Ordering::Relaxed);
+        known.map_or_else(|set| set == ON, |_| on)
+    }
+}
+
+static TRACK_GREENLET_TREE: Switch = Switch::new(TRACK_TREE, true);
+
+/// Whether greenlets know who has spawned them, in which tree they are, and when they were made: the facade's
+/// `spawning_greenlet`, `spawn_tree_locals` and `age`, which `gevent::util` prints.
+#[inline]
+pub fn track_greenlet_tree() -> bool {
+    TRACK_GREENLET_TREE.is_on()
+}
+
+/// Sets [`track_greenlet_tree`], for greenlets that are spawned from now on.
+///
+/// ```
+/// hub::config::set_track_greenlet_tree(false);
+/// assert!(!hub::config::track_greenlet_tree());
+/// ```
+pub fn set_track_greenlet_tree(track: bool) {
+    TRACK_GREENLET_TREE.set(track);
 }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
+use std::time::Duration;
 
 use greenlet_core::unwind::{Caught, call_each, catch};
 use greenlet_core::{Attached, ExcInfo, Exception, RawGreenlet, Value, getcurrent};
@@ -165,6 +166,11 @@ impl AnyGreenlet {
     /// See [`Greenlet::spawn_tree_locals`].
     pub fn spawn_tree_locals(&self) -> SpawnTreeLocals {
         SpawnTreeLocals::of(self.raw())
+    }
+
+    /// See [`Spawned::age`].
+    pub fn age(&self) -> Option<Duration> {
+        self.raw().age()
     }
 
     /// See [`Greenlet::switch`].

@@ -6,6 +6,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::panic::Location;
 use std::rc::Rc;
+use std::time::Duration;
 
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{
@@ -283,6 +284,11 @@ impl<T: 'static> Greenlet<T> {
     /// The named values that the greenlet shares with all greenlets of its tree.
     pub fn spawn_tree_locals(&self) -> SpawnTreeLocals {
         self.any().spawn_tree_locals()
+    }
+
+    /// How long ago the greenlet was made; see [`Spawned::age`](super::Spawned::age).
+    pub fn age(&self) -> Option<Duration> {
+        self.any().age()
     }
 
     /// Switches to the greenlet at once, by hand, as [`RawGreenlet::switch`] does. If the greenlet has not begun, it

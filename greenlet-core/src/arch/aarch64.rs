@@ -58,9 +58,9 @@
 //! undefined: that is the end, and nothing above the top is ever read. Inside of `jump` nothing
 //! unwinds: the stack pointer is off by what was stored, but none of those instructions can fail.
 //!
-//! From the frame of [`call_below`] an unwinder goes up to a suspended stack, whichever stack it is on itself: the unwind
-//! table says that the return address, x29 and x19 of its caller are the words at `Suspended`, and the caller's stack
-//! pointer is behind them.
+//! From the frame of [`call_below`] an unwinder goes up to a suspended stack, whichever stack it is on itself: the
+//! unwind table says that the return address, x29 and x19 of its caller are the words at `Suspended`, and the caller's
+//! stack pointer is behind them.
 
 use std::arch::{asm, naked_asm};
 use std::cell::Cell;

@@ -62,9 +62,9 @@
 //! undefined: that is the end, and the words above are never read. Inside of `jump` nothing unwinds:
 //! the stack pointer is off by what was pushed, but none of those instructions can fail.
 //!
-//! From the frame of [`call_below`] an unwinder goes up to a suspended stack, whichever stack it is on itself: the unwind
-//! table says that the return address, rbp and rbx of its caller are the words at `Suspended`, and the caller's stack
-//! pointer is behind them.
+//! From the frame of [`call_below`] an unwinder goes up to a suspended stack, whichever stack it is on itself: the
+//! unwind table says that the return address, rbp and rbx of its caller are the words at `Suspended`, and the caller's
+//! stack pointer is behind them.
 
 use std::arch::{asm, naked_asm};
 use std::cell::Cell;

@@ -21,3 +21,4 @@ mod socket;
 mod subprocess;
 mod threadpool;
 mod threadsafe;
+mod util;
