@@ -151,6 +151,17 @@ struct Notes {
 }
 
 impl Notes {
+    fn begin(hub: Hub, now: Instant, in_hub: bool) -> Notes {
+        Notes {
+            hub,
+            switched: Cell::new(false),
+            in_hub: Cell::new(in_hub),
+            last_switch: Cell::new(now),
+            longest: Cell::default(),
+            last_hub: Cell::default(),
+        }
+    }
+
     fn switched(&self, target: &RawGreenlet) {
         let (now, to_hub) = (Instant::now(), target == self.hub.greenlet());
         self.switched.set(true);
@@ -220,14 +231,7 @@ impl Watch {
     fn begin() -> Watch {
         let (began, hub) = (Instant::now(), get_hub());
         let began_in_hub = getcurrent() == *hub.greenlet();
-        let notes = Rc::new(Notes {
-            hub,
-            switched: Cell::new(false),
-            in_hub: Cell::new(began_in_hub),
-            last_switch: Cell::new(began),
-            longest: Cell::default(),
-            last_hub: Cell::default(),
-        });
+        let notes = Rc::new(Notes::begin(hub, began, began_in_hub));
         let set = with_watched(|watched| {
             watched.all.push(notes.clone());
             let new = (!is_set(watched.tracer.as_ref())).then(|| Tracer::new(trace))?;
@@ -270,5 +274,35 @@ impl Drop for Watch {
         {
             settrace(last.earlier);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Time between two switches counts, and not all of it together; time in the hub does not count at all.
+    #[test]
+    fn only_time_without_a_switch_counts() {
+        let begun = Instant::now();
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        let notes = Notes::begin(get_hub(), begun, false);
+        let longest = || notes.longest.get().as_secs();
+        notes.next(after(2), true);
+        assert_eq!(longest(), 2);
+        // A hundred seconds in the hub.
+        notes.next(after(102), false);
+        assert_eq!(longest(), 2);
+        notes.next(after(103), false);
+        notes.next(after(105), true);
+        assert_eq!(longest(), 2);
+        notes.next(after(106), false);
+        notes.next(after(109), false);
+        assert_eq!(longest(), 3);
+        // The hub, which was not left, is the first that does not count here.
+        let in_hub = Notes::begin(get_hub(), begun, true);
+        in_hub.next(after(7), false);
+        in_hub.next(after(8), false);
+        assert_eq!(in_hub.longest.get().as_secs(), 1);
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gevent::greenlet_core::{Tracer, gettrace, settrace};
 use gevent::util::{AssertSwitches, FailedToSwitch, assert_switches};
@@ -134,18 +134,9 @@ fn test_others_are_watched_meanwhile() -> TestResult {
     Ok(())
 }
 
-/// Time between two switches counts, and not all of it together; time in the hub does not count at all.
 #[test]
-fn test_only_time_without_a_switch_counts() -> TestResult {
+fn test_the_longest_time_without_a_switch_counts() -> TestResult {
     let _bounded = bounded();
-    let asserts = AssertSwitches::new().max_blocking_time(1);
-    let begun = Instant::now();
-    asserts.with(|| {
-        while begun.elapsed() < Duration::from_millis(1500) {
-            sleep(0.01)?;
-        }
-        sleep(1.2)
-    })?;
     // The longest time may be anywhere: before the first switch, between two, after the last.
     let asserts = AssertSwitches::new().max_blocking_time(0.01);
     failed(asserts.with(|| block(30).and_then(|()| sleep(0))));
