@@ -52,6 +52,7 @@ mod gevent_parity {
     pub(crate) mod file_end;
     pub(crate) mod file_lines;
     pub(crate) mod file_order;
+    pub(crate) mod file_peek;
     pub(crate) mod file_thread;
     pub(crate) mod greenlet_exc_info;
     pub(crate) mod greenlet_exit;
@@ -157,6 +158,7 @@ mod gevent_parity {
     pub(crate) mod negative_times;
     pub(crate) mod os_fork_callback;
     pub(crate) mod os_pipe;
+    pub(crate) mod os_posix_spawn;
     pub(crate) mod os_waitpid;
     pub(crate) mod os_waitpid_killed;
     pub(crate) mod poll_events;
@@ -229,6 +231,7 @@ mod gevent_parity {
     pub(crate) mod server_stop_pool;
     pub(crate) mod signal_getcurrent;
     pub(crate) mod signal_handler;
+    pub(crate) mod signal_restore;
     pub(crate) mod signal_sigchld;
     pub(crate) mod sleep0_interleaving;
     pub(crate) mod sleep_negative;
@@ -277,12 +280,14 @@ mod gevent_parity {
     pub(crate) mod subprocess_communicate;
     pub(crate) mod subprocess_errors;
     pub(crate) mod subprocess_getoutput;
+    pub(crate) mod subprocess_kill_communicate;
     pub(crate) mod subprocess_kill_waiter;
     pub(crate) mod subprocess_links;
     pub(crate) mod subprocess_pipes;
     pub(crate) mod subprocess_run;
     pub(crate) mod subprocess_timeout;
     pub(crate) mod subprocess_wait;
+    pub(crate) mod subprocess_with;
     pub(crate) mod switch_out_hook_changes;
     pub(crate) mod system_errors_everywhere;
     pub(crate) mod system_exit;
@@ -397,6 +402,7 @@ scenarios! {
     file_end
     file_lines
     file_order
+    file_peek
     file_thread
     greenlet_exc_info
     greenlet_exit
@@ -574,9 +580,11 @@ scenarios! {
     server_serve_forever
     os_fork_callback
     os_pipe
+    os_posix_spawn
     os_waitpid
     os_waitpid_killed
     signal_handler
+    signal_restore
     signal_sigchld
     sleep0_interleaving
     sleep_negative
@@ -629,12 +637,14 @@ scenarios! {
     subprocess_communicate
     subprocess_errors
     subprocess_getoutput
+    subprocess_kill_communicate
     subprocess_kill_waiter
     subprocess_links
     subprocess_pipes
     subprocess_run
     subprocess_timeout
     subprocess_wait
+    subprocess_with
     threadpool_apply
     threadpool_tasks
     throw_by_hand
