@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `popen.rs` | gevent's `test__subprocess.py`, `test__subprocess_poll.py` |
 //! | `cpython.rs` | `ProcessTestCase` of CPython's `test_subprocess.py` |
+//! | `cpython_more.rs` | further cases of both |
 //! | `posix.rs` | `POSIXProcessTestCase` of the same, and its tests of commands and contexts |
 //! | `run_func.rs` | `RunFuncTestCase` of both |
 //! | `pipes.rs` | pipes that are closed, shared, passed on |
@@ -13,6 +14,7 @@
 //! | `waits.rs` | links, waits, kills and timeouts |
 
 mod cpython;
+mod cpython_more;
 mod pipes;
 mod popen;
 mod posix;
