@@ -71,6 +71,7 @@
 //! | [`resolver`] | `gevent.resolver` | `Resolver`, and what looks names up |
 //! | [`server`] | `gevent.server` | `StreamServer`, `DatagramServer` |
 //! | [`baseserver`] | `gevent.baseserver` | `BaseServer`, what servers have in common |
+//! | `ssl`, with the feature `ssl` | `gevent.ssl` | `SSLContext`, `SslStream`: TLS |
 //! | [`subprocess`] | `gevent.subprocess` | `Popen`, `run`, `check_output` and others: child processes |
 //! | [`fileobject`](mod@fileobject) | `gevent.fileobject` | `FileObject`, `FileObjectPosix`, `FileObjectThread`; `stdin`, `stdout` |
 //! | [`os`] | `gevent.os` | `fork`, `waitpid`, `nb_read`, `tp_read` |
@@ -119,6 +120,8 @@ pub mod selectors;
 pub mod server;
 pub mod signal;
 pub mod socket;
+#[cfg(any(feature = "ssl", feature = "ssl-aws-lc"))]
+pub mod ssl;
 pub mod subprocess;
 mod thread_bound;
 pub mod threadpool;

@@ -123,6 +123,15 @@ impl Deadline {
         Deadline(seconds.map(|seconds| (Instant::now(), seconds)))
     }
 
+    /// The deadline that comes first.
+    pub(crate) fn or_earlier(self, other: Deadline) -> Deadline {
+        match (self.left(), other.left()) {
+            (None, _) => other,
+            (Some(mine), Some(its)) if its < mine => other,
+            _ => self,
+        }
+    }
+
     /// How many seconds are left; `None` means no limit.
     pub(crate) fn left(self) -> Option<f64> {
         let (begin, seconds) = self.0?;

@@ -25,7 +25,7 @@
 //! | `StreamServer(address, f, spawn=2, backlog=100)` | [`StreamServer::builder`] |
 //! | `DatagramServer(":9000", f)` | [`DatagramServer::new`] |
 //! | a subclass with a method `handle(self, data, address)` | [`set_method`](BaseServer::set_method) |
-//! | `ssl_context=context` | [`wrap_socket_and_handle`] |
+//! | `ssl_context=context` | `SSLContext::wrap_socket_and_handle`, with the feature `ssl`; or [`wrap_socket_and_handle`] |
 //! | all methods of both | those of [`BaseServer`] |
 //!
 //! The sockets that systemd hands to a program are found by [`listen_fds`].

@@ -151,6 +151,8 @@ pub use python::{
     inet_aton, recv_fds, recv_fds_with_flags, send_fds, socketpair, socketpair_with,
 };
 pub(crate) use raw::ends_all;
+#[cfg(any(feature = "ssl", feature = "ssl-aws-lc"))]
+pub(crate) use raw::{Direction, Limit, NO_SIGNAL, RawSocket, valid_timeout};
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
 pub use udp::UdpSocket;

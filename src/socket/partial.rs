@@ -36,7 +36,7 @@ macro_rules! partial_errors {
             /// Adds the number to an error, unless it is 0. An exception that was thrown into the greenlet stays as it
             /// is.
             #[cold]
-            pub(super) fn with($done: u64, source: io::Error) -> io::Error {
+            pub(crate) fn with($done: u64, source: io::Error) -> io::Error {
                 if $done == 0 || ends_all(&source) {
                     return source;
                 }
@@ -112,7 +112,7 @@ partial_errors! {
 impl SendAllError {
     /// Takes the number out of an error again.
     #[cold]
-    pub(super) fn split(error: io::Error) -> (u64, io::Error) {
+    pub(crate) fn split(error: io::Error) -> (u64, io::Error) {
         match error.downcast::<SendAllError>() {
             Ok(error) => (error.sent, error.source),
             Err(error) => (0, error),

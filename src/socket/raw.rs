@@ -19,7 +19,7 @@ use super::waits::cancel_wait_ex as closed;
 use crate::exceptions::BlockingSwitchOutError;
 use emptied::Emptied;
 use ending::Closed;
-pub(super) use limit::Limit;
+pub(crate) use limit::Limit;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) use stuck::AtEnd;
 use stuck::{Next, Stuck};
@@ -35,7 +35,7 @@ mod stuck;
 mod whole;
 
 /// A non-blocking socket, which belongs to this thread's hub.
-pub(super) struct RawSocket {
+pub(crate) struct RawSocket {
     // The watchers come before the descriptor, so that they are dropped first.
     read: OnceCell<Io>,
     write: OnceCell<Io>,
@@ -59,7 +59,7 @@ pub(super) struct RawSocket {
 
 /// The two directions of a socket, in which greenlets wait independently.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Direction {
+pub(crate) enum Direction {
     Read,
     Write,
 }
@@ -123,7 +123,7 @@ impl RawSocket {
     }
 
     /// The socket, while it is open.
-    pub(super) fn socket(&self) -> io::Result<Rc<socket2::Socket>> {
+    pub(crate) fn socket(&self) -> io::Result<Rc<socket2::Socket>> {
         match &*self.socket.borrow() {
             Some(socket) => Ok(socket.clone()),
             None => Err(closed()),
@@ -167,18 +167,18 @@ impl RawSocket {
         self.socket.borrow().as_ref().map(|s| s.as_raw_fd())
     }
 
-    pub(super) fn timeout(&self, direction: Direction) -> Option<f64> {
+    pub(crate) fn timeout(&self, direction: Direction) -> Option<f64> {
         self.timeouts[direction as usize].get()
     }
 
     /// The limit of a call with no other than the socket's own timeout.
     #[inline]
-    pub(super) fn limit(&self, direction: Direction) -> Limit<'_> {
+    pub(crate) fn limit(&self, direction: Direction) -> Limit<'_> {
         Limit::of_each_wait(&self.timeouts[direction as usize])
     }
 
     /// Python's `settimeout`, for these directions.
-    pub(super) fn set_timeout(&self, directions: &[Direction], timeout: impl Seconds) -> io::Result<()> {
+    pub(crate) fn set_timeout(&self, directions: &[Direction], timeout: impl Seconds) -> io::Result<()> {
         let timeout = valid_timeout(timeout)?;
         for direction in directions {
             self.timeouts[*direction as usize].set(timeout);
@@ -229,7 +229,7 @@ impl RawSocket {
     /// As [`retry`](RawSocket::retry), within this limit instead of the socket's own timeout.
     #[track_caller]
     #[inline]
-    pub(super) fn retry_within<T: AtEnd>(
+    pub(crate) fn retry_within<T: AtEnd>(
         &self,
         direction: Direction,
         limit: Limit<'_>,
@@ -289,6 +289,19 @@ impl RawSocket {
         len: usize,
         operation: impl FnMut(&socket2::Socket) -> io::Result<usize>,
     ) -> io::Result<usize> {
+        self.read_unless_still(limit, operation, |n| n < len)
+    }
+
+    /// As [`read`](RawSocket::read), for an operation that chooses the length itself. `is_all` is asked whether so many
+    /// bytes are fewer than the last call had place for.
+    #[track_caller]
+    #[inline]
+    pub(crate) fn read_unless_still(
+        &self,
+        limit: Limit<'_>,
+        operation: impl FnMut(&socket2::Socket) -> io::Result<usize>,
+        is_all: impl FnOnce(usize) -> bool,
+    ) -> io::Result<usize> {
         if limit.may_wait() && self.emptied.is_still() {
             match self.park(Direction::Read, limit) {
                 // The hub cannot wait, but it may read the data that are there already.
@@ -297,8 +310,14 @@ impl RawSocket {
             }
         }
         let n = self.retry_within(Direction::Read, limit, operation)?;
-        self.emptied.was_read(n < len);
+        self.emptied.was_read(is_all(n));
         Ok(n)
+    }
+
+    /// Whether nothing can have come since the last read, so that the next one waits at once.
+    #[cfg(any(feature = "ssl", feature = "ssl-aws-lc"))]
+    pub(crate) fn is_still(&self) -> bool {
+        self.emptied.is_still()
     }
 
     /// Receives into `buf`; 0 at the end, and for an empty buffer.
@@ -509,7 +528,7 @@ pub(crate) fn ends_all(error: &io::Error) -> bool {
 }
 
 /// Checks a timeout as Python's `settimeout` does: it may not be negative.
-pub(super) fn valid_timeout(timeout: impl Seconds) -> io::Result<Option<f64>> {
+pub(crate) fn valid_timeout(timeout: impl Seconds) -> io::Result<Option<f64>> {
     let invalid = |why: Box<dyn std::error::Error + Send + Sync>| io::Error::new(io::ErrorKind::InvalidInput, why);
     match timeout.checked() {
         Err(no_number) => Err(invalid(no_number.into())),
@@ -530,9 +549,9 @@ pub(super) fn as_uninit(buf: &mut [u8]) -> &mut [MaybeUninit<u8>] {
 /// signal would end a process that does not ignore or handle it. (Apple's systems have an option of the socket for
 /// this, which `socket2` sets.)
 #[cfg(not(target_vendor = "apple"))]
-pub(super) const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
+pub(crate) const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
 #[cfg(target_vendor = "apple")]
-pub(super) const NO_SIGNAL: libc::c_int = 0;
+pub(crate) const NO_SIGNAL: libc::c_int = 0;
 
 /// How many seconds a call waits before it tries again where the system has no event, at first and at most.
 const FIRST_PAUSE: f64 = 0.0005;

@@ -36,7 +36,7 @@ use crate::socket::raw::{Direction, Limit, RawSocket};
 /// # client.get()?;
 /// # Ok::<(), Exception>(())
 /// ```
-pub struct Socket(pub(in crate::socket) Rc<RawSocket>);
+pub struct Socket(pub(crate) Rc<RawSocket>);
 
 handle_methods!(Socket);
 

@@ -14,7 +14,7 @@ impl RawSocket {
     /// Ends one or both directions of the connection. Greenlets that wait for one of them, at this descriptor or a
     /// copy, are woken and try again. They would not be woken by an event: a Unix socket that is shut down for writing
     /// while it is full has none.
-    pub(in crate::socket) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.socket()?.shutdown(how)?;
         self.emptied.this_has_ended();
         let directions: &[Direction] = match how {
@@ -55,7 +55,7 @@ impl RawSocket {
 
     /// Closes the socket. [`Closed`] is thrown into greenlets that wait for it. The descriptor itself is closed after
     /// that, so that its number cannot be reused while the loop still watches it.
-    pub(in crate::socket) fn close(&self) {
+    pub(crate) fn close(&self) {
         let Some(socket) = self.socket.take() else {
             return;
         };

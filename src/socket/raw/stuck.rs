@@ -89,7 +89,7 @@ fn is_over(events: PollFlags) -> bool {
 }
 
 /// The result of a call at the end: of one that receives, nothing.
-pub(in crate::socket) trait AtEnd: Sized {
+pub(crate) trait AtEnd: Sized {
     fn at_end() -> io::Result<Self>;
 }
 

@@ -19,6 +19,7 @@
 //! | `selecting.rs` | for several descriptors |
 //! | `servers.rs` | of servers |
 //! | `sockets.rs` | for peers and names |
+//! | `ssl.rs` | of TLS connections, with the feature `ssl` |
 //! | `strike.rs` | none: it has the strikes, and the checks afterwards |
 
 #![allow(clippy::type_complexity, reason = "a table says once what its functions are")]
@@ -39,13 +40,15 @@ mod resolver;
 mod selecting;
 mod servers;
 mod sockets;
+#[cfg(feature = "ssl")]
+mod ssl;
 mod strike;
 
 use strike::{Row, strike_everywhere};
 
 /// The tables; each is a test of its own.
-fn tables() -> [Vec<Row>; 15] {
-    [
+fn tables() -> Vec<Vec<Row>> {
+    vec![
         greenlets::rows(),
         locks::rows(),
         pools::rows(),
@@ -61,6 +64,8 @@ fn tables() -> [Vec<Row>; 15] {
         sockets::rows(),
         resolver::rows(),
         os::rows(),
+        #[cfg(feature = "ssl")]
+        ssl::rows(),
     ]
 }
 
@@ -137,4 +142,10 @@ fn waits_of_servers_end_with_what_is_thrown() {
 #[test]
 fn waits_for_files_end_with_what_is_thrown() {
     strike_everywhere(files::rows);
+}
+
+#[cfg(feature = "ssl")]
+#[test]
+fn waits_of_tls_connections_end_with_what_is_thrown() {
+    strike_everywhere(ssl::rows);
 }

@@ -18,6 +18,8 @@ mod scope;
 mod selectors;
 mod servers;
 mod socket;
+#[cfg(feature = "ssl")]
+mod ssl;
 mod subprocess;
 mod threadpool;
 mod threadsafe;

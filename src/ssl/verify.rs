@@ -1,0 +1,101 @@
+//! [`Verifier`]: how a client checks the certificate of a server.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+use super::der::is_self_issued;
+
+/// Checks a server's certificate as its context says.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    /// The certificates that are trusted; none if every certificate is accepted.
+    pub(super) roots: Option<Arc<RootCertStore>>,
+    /// Whether the certificate must be one for the server's name.
+    pub(super) check_hostname: bool,
+    pub(super) algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let Some(roots) = &self.roots else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        let certificate = ParsedCertificate::try_from(end_entity)?;
+        let algorithms = self.algorithms.all;
+        verify_server_cert_signed_by_trust_anchor(&certificate, roots, intermediates, now, algorithms)
+            .inspect_err(|error| SelfSigned::note(error, end_entity, intermediates))?;
+        if self.check_hostname {
+            verify_server_name(&certificate, server_name)?;
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// Which certificate is self-signed, if nobody knows the issuer of one. OpenSSL tells this by its numbers, rustls does
+/// not.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum SelfSigned {
+    Leaf,
+    InChain,
+}
+
+thread_local! {
+    /// What the verifier has found. The connection that has called it asks before anything else can happen.
+    static FOUND: Cell<Option<SelfSigned>> = const { Cell::new(None) };
+}
+
+impl SelfSigned {
+    fn note(error: &Error, end_entity: &[u8], intermediates: &[CertificateDer<'_>]) {
+        if *error != Error::InvalidCertificate(CertificateError::UnknownIssuer) {
+            return;
+        }
+        FOUND.set(if is_self_issued(end_entity) {
+            Some(SelfSigned::Leaf)
+        } else if intermediates.iter().any(|certificate| is_self_issued(certificate)) {
+            Some(SelfSigned::InChain)
+        } else {
+            None
+        });
+    }
+
+    /// What the verifier has noted for the error that was just returned.
+    pub(super) fn take() -> Option<SelfSigned> {
+        FOUND.take()
+    }
+}
