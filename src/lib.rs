@@ -71,6 +71,7 @@
 //! | [`resolver`] | `gevent.resolver` | `Resolver`, and what looks names up |
 //! | [`server`] | `gevent.server` | `StreamServer`, `DatagramServer` |
 //! | [`baseserver`] | `gevent.baseserver` | `BaseServer`, what servers have in common |
+//! | `pywsgi`, with the feature `pywsgi` | `gevent.pywsgi` | `WSGIServer`: HTTP |
 //! | `ssl`, with the feature `ssl` | `gevent.ssl` | `SSLContext`, `SslStream`: TLS |
 //! | [`subprocess`] | `gevent.subprocess` | `Popen`, `run`, `check_output` and others: child processes |
 //! | [`fileobject`](mod@fileobject) | `gevent.fileobject` | `FileObject`, `FileObjectPosix`, `FileObjectThread`; `stdin`, `stdout` |
@@ -111,6 +112,8 @@ pub mod os;
 mod outcome;
 pub mod pool;
 pub mod prelude;
+#[cfg(feature = "pywsgi")]
+pub mod pywsgi;
 pub mod queue;
 pub mod resolver;
 mod run;

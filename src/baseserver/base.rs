@@ -60,7 +60,13 @@ pub(super) struct Inner<L: ServerSocket> {
     pub(super) buffer: RefCell<Vec<u8>>,
     /// The greenlets that wait in `serve_forever`.
     waiting: RefCell<Vec<Resume>>,
+    #[cfg(feature = "pywsgi")]
+    on_change: RefCell<Option<OnChange>>,
 }
+
+/// What is called when the server begins to accept, with true, and when it is closed, with false. No user code.
+#[cfg(feature = "pywsgi")]
+type OnChange = Rc<dyn Fn(bool)>;
 
 /// The place where a server listens: an address, or a socket that the user has made.
 pub(crate) enum Place<L: ServerSocket> {
@@ -91,8 +97,23 @@ impl<L: ServerSocket> BaseServer<L> {
             delay_timer: RefCell::default(),
             buffer: RefCell::default(),
             waiting: RefCell::default(),
+            #[cfg(feature = "pywsgi")]
+            on_change: RefCell::default(),
             settings: Cell::new(settings),
         }))
+    }
+
+    /// Has `on_change` called when the server begins to accept, with true, and when it is closed, with false.
+    #[cfg(feature = "pywsgi")]
+    pub(crate) fn set_on_change(&self, on_change: impl Fn(bool) + 'static) {
+        drop(self.0.on_change.replace(Some(Rc::new(on_change))));
+    }
+
+    fn has_changed(&self, _is_open: bool) {
+        #[cfg(feature = "pywsgi")]
+        if let Some(on_change) = &*self.0.on_change.borrow() {
+            on_change(_is_open);
+        }
     }
 
     /// Whether the server accepts clients, or does so again after a pause.
@@ -213,6 +234,7 @@ impl<L: ServerSocket> BaseServer<L> {
         let has_socket = self.make_socket()?;
         if has_socket {
             self.0.started.set(true);
+            self.has_changed(true);
             self.start_accepting().inspect_err(|_| self.close())?;
         }
         Ok(has_socket)
@@ -227,6 +249,7 @@ impl<L: ServerSocket> BaseServer<L> {
             socket.shut();
         }
         drop(self.0.file.take());
+        self.has_changed(false);
         for waiting in self.0.waiting.take() {
             // This fails only if the loop is destroyed, and then no greenlet waits any more.
             let _ = self.0.hub.loop_().run_callback_resume(waiting);

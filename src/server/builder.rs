@@ -117,6 +117,19 @@ impl<S> Builder<S> {
         self
     }
 
+    /// As `base`, in a pool without a limit if it was not said where the handlers run.
+    #[cfg(feature = "pywsgi")]
+    pub(crate) fn base_in_pool<L: ServerSocket, R: CallbackResult>(
+        mut self,
+        place: Place<L>,
+        handle: impl Fn(L::Client, L::Address) -> R + 'static,
+    ) -> BaseServer<L> {
+        if self.spawn == Spawn::Default {
+            self.spawn = Spawn::In(crate::pool::Pool::new(None));
+        }
+        self.base(place, handle)
+    }
+
     fn base<L: ServerSocket, R: CallbackResult>(
         self,
         place: Place<L>,

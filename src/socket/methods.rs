@@ -223,6 +223,13 @@ macro_rules! stream_methods {
                 self.0.shutdown(how)
             }
 
+            /// Waits until there is something to read, without looking first.
+            #[cfg(feature = "pywsgi")]
+            #[track_caller]
+            pub(crate) fn wait_to_read(&self) -> std::io::Result<()> {
+                self.0.wait_to_read()
+            }
+
             /// Reads without removing the data: the next read gets them again.
             ///
             /// # Errors

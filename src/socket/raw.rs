@@ -215,6 +215,13 @@ impl RawSocket {
         self.hub.wait_on_watcher_unless(watcher, limit.left(), is_over)
     }
 
+    /// Parks the greenlet until there is something to read, without looking first. No buffer is needed meanwhile.
+    #[cfg(feature = "pywsgi")]
+    #[track_caller]
+    pub(super) fn wait_to_read(&self) -> io::Result<()> {
+        self.wait(Direction::Read, self.limit(Direction::Read))
+    }
+
     /// Calls `operation` until it does not fail with `WouldBlock`, and waits for the socket before each further call. A
     /// timeout that is changed meanwhile holds from the next wait on.
     #[track_caller]

@@ -60,6 +60,7 @@ const CALLED: &[(&str, &[&str])] = &[
     ("Ticketed", &["Ticketed"]),
     ("WaitHub", &["WaitHub"]),
     ("Waitable", &["Waitable"]),
+    ("WebStream", &["WebStream"]),
     ("Write", &["Write"]),
 ];
 
@@ -77,11 +78,13 @@ const HARMLESS: &[(&[&str], &str)] = &[
             "Listener",
             "ServerSocket",
             "Stream",
+            "WebListener",
+            "WrapSocket",
         ],
         "can be implemented by our types only",
     ),
     (
-        &["AsRawFd", "AsRef", "From", "Into"],
+        &["AsRawFd", "AsRef", "Borrow", "From", "Into", "TryInto"],
         "convert an argument, before anything else is done",
     ),
     (

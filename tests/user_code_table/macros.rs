@@ -59,6 +59,8 @@ const MACROS: &[Read] = &[
     without("hub::core::events", &[]),
     without("hub::core::flags", &[]),
     without("hub::seconds::numbers", &[]),
+    // `Write` is a half of a connection there.
+    without("pywsgi::of_socket", &["Write"]),
     without("resolver::by_conversion", &[]),
     without("resolver::of_number", &[]),
     Read {

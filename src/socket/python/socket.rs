@@ -184,6 +184,18 @@ impl Socket {
         self.0.set_timeout(&[Direction::Read, Direction::Write], timeout)
     }
 
+    /// [`settimeout`](Socket::settimeout) for reads only.
+    #[cfg(feature = "pywsgi")]
+    pub(crate) fn set_read_timeout(&self, timeout: impl Seconds) -> io::Result<()> {
+        self.0.set_timeout(&[Direction::Read], timeout)
+    }
+
+    /// [`settimeout`](Socket::settimeout) for writes only.
+    #[cfg(feature = "pywsgi")]
+    pub(crate) fn set_write_timeout(&self, timeout: impl Seconds) -> io::Result<()> {
+        self.0.set_timeout(&[Direction::Write], timeout)
+    }
+
     /// The seconds that [`settimeout`](Socket::settimeout) has set.
     pub fn gettimeout(&self) -> Option<f64> {
         self.0.timeout(Direction::Read)

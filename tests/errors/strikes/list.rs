@@ -9,7 +9,10 @@ use super::tables;
 
 #[test]
 fn every_function_that_waits_is_struck() {
-    let found = waiting_functions();
+    let mut found = waiting_functions();
+    if cfg!(not(feature = "pywsgi")) {
+        found.retain(|name| !name.starts_with("src/pywsgi/"));
+    }
     assert!(found.len() > 150, "{}", found.len());
     let in_tables: BTreeSet<String> = tables().iter().flatten().map(|row| row.name.to_owned()).collect();
     let explained: BTreeSet<String> = EXPLAINED

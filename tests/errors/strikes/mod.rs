@@ -20,6 +20,7 @@
 //! | `servers.rs` | of servers |
 //! | `sockets.rs` | for peers and names |
 //! | `ssl.rs` | of TLS connections, with the feature `ssl` |
+//! | `web.rs` | of handlers of HTTP servers, with the feature `pywsgi` |
 //! | `strike.rs` | none: it has the strikes, and the checks afterwards |
 
 #![allow(clippy::type_complexity, reason = "a table says once what its functions are")]
@@ -43,12 +44,16 @@ mod sockets;
 #[cfg(feature = "ssl")]
 mod ssl;
 mod strike;
+#[cfg(feature = "pywsgi")]
+mod web;
 
 use strike::{Row, strike_everywhere};
 
 /// The tables; each is a test of its own.
 fn tables() -> Vec<Vec<Row>> {
     vec![
+        #[cfg(feature = "pywsgi")]
+        web::rows(),
         greenlets::rows(),
         locks::rows(),
         pools::rows(),
@@ -148,4 +153,10 @@ fn waits_for_files_end_with_what_is_thrown() {
 #[test]
 fn waits_of_tls_connections_end_with_what_is_thrown() {
     strike_everywhere(ssl::rows);
+}
+
+#[cfg(feature = "pywsgi")]
+#[test]
+fn waits_of_handlers_of_http_servers_end_with_what_is_thrown() {
+    strike_everywhere(web::rows);
 }

@@ -12,6 +12,8 @@ mod maps;
 mod os;
 mod pool;
 mod priority;
+#[cfg(feature = "pywsgi")]
+mod pywsgi;
 mod queue;
 mod results;
 mod scope;

@@ -1,0 +1,13 @@
+//! Tests of the HTTP server: gevent's test__pywsgi, what is refused, deadlines and ends, and real clients.
+
+mod bodies;
+mod chunked;
+mod client;
+mod common;
+mod errors;
+mod heads;
+mod lasting;
+mod streams;
+
+#[path = "../support/mod.rs"]
+mod support;
