@@ -49,6 +49,7 @@ pub(crate) struct GreenletCore {
     pub(crate) parked: Cell<u64>,
     /// The ticket of the park that it has begun and not entered yet; 0 if there is none.
     pub(crate) ticket: Cell<u64>,
+    pub(crate) id: u64,
     /// Whether `Extra::parks` has something in it.
     pub(crate) parks_aside: Cell<bool>,
     pub(crate) waiting_on: Cell<Option<WaitingOn>>,
@@ -68,7 +69,6 @@ pub(crate) struct GreenletCore {
     pub(crate) gone: Cell<bool>,
     /// Whether the message about greenlets left behind at the thread's end leaves it out.
     pub(crate) daemon: Cell<bool>,
-    pub(crate) id: u64,
     pub(crate) made_at: &'static Location<'static>,
     /// The exception that was thrown into it last.
     pub(crate) thrown: RefCell<Option<Thrown>>,

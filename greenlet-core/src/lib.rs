@@ -45,6 +45,7 @@
 //! | `list.rs`, `introspect.rs` | every greenlet of the thread, listed |
 //! | `backtrace.rs` | [`RawGreenlet::backtrace`], also of one that is parked |
 //! | `local.rs` | names, and values attached to greenlets |
+//! | `watch/` | [`ThreadWatch`]: what other threads may know of a thread's greenlets |
 //! | `weak.rs` | [`WeakGreenlet`]: a reference that does not keep its greenlet alive |
 //! | `park.rs` | [`Park`]: a wait that only its own wake-up ends |
 //! | `pinned.rs` | [`pinned`]: keeping the running greenlet from being left |
@@ -134,6 +135,7 @@ mod thread_end;
 mod trace;
 pub mod unwind;
 mod value;
+mod watch;
 mod weak;
 
 pub use self::core::RawGreenlet;
@@ -150,6 +152,9 @@ pub use stack::{DEFAULT_STACK_SIZE, ParseStackSizeError, StackError, StackSize};
 pub use thread_end::{ThreadSlot, at_thread_end, finish, is_first_thread, thread_is_over, unwind_all};
 pub use trace::{Event, TraceFn, Tracer, gettrace, settrace};
 pub use value::Value;
+pub use watch::{
+    Running, SeenGreenlet, Snapshot, SnapshotError, ThreadWatch, WatchSignal, ignore_running, watch_running,
+};
 pub use weak::WeakGreenlet;
 
 /// The example of the front page.

@@ -5,6 +5,8 @@ use std::fmt;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::arch::Suspended;
 use crate::core::{GreenletCore, Life, RawGreenlet};
@@ -18,6 +20,7 @@ use crate::thread_end;
 use crate::trace::Tracer;
 use crate::unwind::Unwinding;
 use crate::value::Value;
+use crate::watch::Published;
 
 /// Reasons why a switch on this thread must look closer: bits of [`Thread::attention`], so that
 /// the common switch tests one word for all of them.
@@ -45,6 +48,8 @@ pub(crate) struct Thread {
     /// The greenlet that ran before the running one; null once it is freed.
     left: Cell<*const GreenletCore>,
     pub(crate) attention: Cell<u32>,
+    /// What other threads may know.
+    pub(crate) published: Arc<Published>,
     pub(crate) sentinels: Sentinels,
     /// A dead greenlet's place to continue is written here, and nobody reads it.
     pub(crate) nowhere: Cell<Option<Suspended>>,
@@ -115,6 +120,7 @@ impl Thread {
         next.parked.set(0);
         self.current.set(next);
         self.left.set(current);
+        self.published.switched_to(next.id);
     }
 
     /// A handle of the greenlet that left last.
@@ -257,6 +263,7 @@ fn create() -> *const Thread {
         current: Cell::new(ptr::null()),
         left: Cell::new(ptr::null()),
         attention: Cell::new(0),
+        published: Arc::default(),
         sentinels: Sentinels::new(),
         nowhere: Cell::new(None),
         list: List::default(),
@@ -305,6 +312,8 @@ impl Drop for Guard {
         // Handles in thread-locals that are destroyed later keep the state alive. If there are none,
         // the last reference to it goes below.
         THREAD.set(ptr::null());
+        // A signal handler that comes from here on finds nothing, and nothing is freed before.
+        compiler_fence(Ordering::SeqCst);
         if ptr::eq(thread.current(), main.core()) {
             thread.current.set(ptr::null());
             main.core().life.set(Life::Dead);

@@ -145,6 +145,7 @@ pub(crate) fn end(thread: &Thread, in_time: bool) {
         return;
     }
     thread.attend(Attention::OVER);
+    thread.published.end();
     thread.in_time.set(in_time);
     loop {
         let hook = thread.end_hooks.borrow_mut().pop();

@@ -7,14 +7,20 @@ mod pool;
 mod room;
 mod size;
 mod slab;
-#[cfg(feature = "asan")]
+#[cfg(any(
+    feature = "asan",
+    all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))
+))]
 mod thread_stack;
 pub(crate) mod usage;
 mod valgrind;
 
 pub(crate) use pool::{Stack, StackPool, trim_below};
 pub use size::{DEFAULT_STACK_SIZE, ParseStackSizeError, StackSize};
-#[cfg(feature = "asan")]
+#[cfg(any(
+    feature = "asan",
+    all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))
+))]
 pub(crate) use thread_stack::thread_stack;
 
 use std::io;

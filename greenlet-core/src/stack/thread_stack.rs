@@ -1,4 +1,4 @@
-//! Where the thread's own stack is, for the sanitizer.
+//! Where the thread's own stack is, for the sanitizer and for those who watch the thread.
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
