@@ -83,6 +83,8 @@
 //! | [`abstract_linkable`] | `gevent._abstract_linkable` | links and waiters, from which to make events of your own |
 //! | [`exceptions`] | `gevent.exceptions` | all error types in one place |
 //! | [`config`] | `gevent.config` | settings of the process |
+//! | [`monitor`] | `gevent._monitor` | a thread that says which greenlet blocks the loop, and where |
+//! | [`events`] | `gevent.events` | events of the process, to which one can subscribe |
 //! | [`hub`], [`core`] | `gevent.hub`, `gevent.core` | the hub; libev's loop and its watchers |
 //! | [`greenlet_core`] | the package `greenlet` | switch, throw, parents |
 //!
@@ -138,6 +140,8 @@ pub use hub;
 pub use hub::config;
 pub use hub::core;
 pub use hub::core::{getswitchinterval, setswitchinterval};
+pub use hub::events;
+pub use hub::monitor;
 pub use hub::{
     Context, Hub, Link, LinkKind, LinkResult, Linkable, Seconds, SignalHandler, Wait, get_hub, idle, iwait,
     iwait_timeout, iwait_with, keyboard_interrupt, mask_kill, raise_in_main, reinit, run_main, sleep, sleep_with_ref,

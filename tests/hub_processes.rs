@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::SOON;
 use common::children::{self, Test};
 use common::process::Process;
+use gevent::events::{self, EventLoopBlocked};
 use gevent::exceptions::{HubDestroyed, KeyboardInterrupt};
 use gevent::hub::core::Loop;
 use gevent::hub::{get_hub_if_exists, wait_read};
@@ -29,7 +30,7 @@ type TestResult = Result<(), Exception>;
 type ForkTest = (&'static str, fn() -> TestResult, fn(&Process) -> common::Result);
 
 /// The tests: the function that the child process runs, and the one that the parent runs meanwhile.
-const TESTS: [ForkTest; 7] = [
+const TESTS: [ForkTest; 8] = [
     ("test_destroy_hub", test_destroy_hub, nothing),
     (
         "test_destroy_from_a_callback_of_the_hub",
@@ -56,6 +57,7 @@ const TESTS: [ForkTest; 7] = [
         test_a_fork_leaves_no_lock_that_others_had,
         nothing,
     ),
+    ("test_hub_reinit", test_hub_reinit, nothing),
     ("test_hang", test_hang, interrupt),
 ];
 
@@ -189,6 +191,42 @@ fn test_a_fork_goes_on_with_the_hub() -> TestResult {
     assert!(!reader.ready());
     write.write_all(b"x")?;
     reader.get()
+}
+
+/// gevent's test___monitor: the thread that monitors the hub is started anew in the child.
+fn test_hub_reinit() -> TestResult {
+    static REPORTED: AtomicBool = AtomicBool::new(false);
+
+    fn blocks_until_it_is_reported() {
+        REPORTED.store(false, Ordering::Relaxed);
+        while !REPORTED.load(Ordering::Relaxed) {
+            std::hint::spin_loop();
+        }
+    }
+
+    config::set_max_blocking_time(0.01)?;
+    config::set_print_blocking_reports(false);
+    let notes = |event: &mut EventLoopBlocked| {
+        let greenlet = &event.greenlet;
+        // Names may be missing in the child of a process that was looking for them at that moment.
+        if greenlet.made_at.is_some_and(|at| at.file() == file!()) && !greenlet.backtrace.is_empty() {
+            REPORTED.store(true, Ordering::Relaxed);
+        }
+    };
+    events::subscribe(notes).forever();
+    let monitor = get_hub().start_periodic_monitoring_thread()?;
+    spawn(blocks_until_it_is_reported).join()?;
+    for _ in 0..5 {
+        let status = fork(|| {
+            get_hub().reinit()?;
+            assert_eq!(get_hub().periodic_monitoring_thread(), Some(monitor.clone()));
+            spawn(blocks_until_it_is_reported).join()
+        });
+        assert_eq!(status, 0);
+        // The parent is monitored as before.
+        spawn(blocks_until_it_is_reported).join()?;
+    }
+    Ok(())
 }
 
 /// The child has only the thread that has forked. It is not the main thread there, as in gevent.

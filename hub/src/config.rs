@@ -12,15 +12,28 @@
 //! | [`libev_backend`] | `GEVENT_BACKEND` | libev's choice |
 //! | [`threadpool_idle_task_timeout`] | `GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT` | 5 seconds |
 //! | [`track_greenlet_tree`] | `GEVENT_TRACK_GREENLET_TREE` | true |
+//! | [`monitor_thread`] | `GEVENT_MONITOR_THREAD_ENABLE` | off |
+//! | [`max_blocking_time`] | `GEVENT_MAX_BLOCKING_TIME` | 0.1 seconds |
+//! | [`print_blocking_reports`] | `GEVENT_MONITOR_PRINT_BLOCKING_REPORTS` | on |
+//! | [`memory_monitor_period`] | `GEVENT_MONITOR_MEMORY_PERIOD` | 5 seconds |
+//! | [`max_memory_usage`] | `GEVENT_MONITOR_MEMORY_MAX`, with `kb`, `mb` or `gb` | none |
+//! | [`monitor_signal`] | `GEVENT_MONITOR_SIGNAL` | any that is free |
 //!
 //! The environment is looked at when a setting is first asked for. gevent's other settings are not here: the
-//! facade has that of the resolver (`gevent::resolver`), there is only one kind of loop and thread pool, and there is
-//! no thread that monitors the hub. (The size of stacks is set by `greenlet_core::StackSize`, or
-//! `GREENLET_STACK_SIZE`.)
+//! facade has that of the resolver (`gevent::resolver`), and there is only one kind of loop and thread pool. (The size
+//! of stacks is set by `greenlet_core::StackSize`, or `GREENLET_STACK_SIZE`.)
+
+mod monitoring;
 
 use std::env;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU8, Ordering};
+
+pub use monitoring::{
+    max_blocking_time, max_memory_usage, memory_monitor_period, monitor_signal, monitor_thread, print_blocking_reports,
+    set_max_blocking_time, set_max_memory_usage, set_memory_monitor_period, set_monitor_signal, set_monitor_thread,
+    set_print_blocking_reports,
+};
 
 use crate::core::{Error, ForkMutex, IntoFlags, InvalidFlag, LoopFlags};
 use crate::exceptions::InvalidSeconds;
@@ -84,11 +97,16 @@ fn idle_timeout_of_environment() -> Option<f64> {
         Ok(text) => match text.trim().parse() {
             Ok(seconds) if !f64::is_nan(seconds) => unless_negative(seconds),
             _ => {
-                let _ = writeln!(io::stderr(), "gevent: {IDLE_TIMEOUT}={text}: not a number");
+                complain(IDLE_TIMEOUT, &text, "not a number");
                 default
             }
         },
     }
+}
+
+/// Says that a variable of the environment is of no use.
+fn complain(variable: &str, text: &str, why: &str) {
+    let _ = writeln!(io::stderr(), "gevent: {variable}={text}: {why}");
 }
 
 /// Sets the [`threadpool_idle_task_timeout`] of pools that are made from now on. A negative time and `None` mean never.

@@ -184,8 +184,15 @@ impl Hub {
 
     /// Sets where [`print_exception`](Hub::print_exception) prints; the default is standard error.
     pub fn set_exception_stream(&self, stream: ExceptionStream) {
+        self.body().stream.note(&stream);
         let old = self.body().printer.replace(Printer::new(stream));
         drop(old);
+    }
+
+    /// Prints a text to the exception stream. Errors of the stream are ignored.
+    pub(crate) fn print_text(&self, text: String) {
+        let printer = self.body().printer.borrow().clone();
+        printer.print(text);
     }
 
     /// Prints an exception to the exception stream, with the place where it was raised and the context. The type of an
@@ -201,8 +208,7 @@ impl Hub {
             context => format!("{context:?} failed with {name}\n"),
         };
         let text = format!("{raised}{name}: {exception:#}\n{whose}\n");
-        let printer = self.body().printer.borrow().clone();
-        printer.print(text);
+        self.print_text(text);
     }
 }
 

@@ -32,6 +32,8 @@
 //! | `local.rs` | `_hub_local.py` | the hub of this thread |
 //! | `signal.rs` | `hub.py` | [`watch_signal`], [`keyboard_interrupt`] |
 //! | `run.rs`, `run_main.rs` | | [`run`]: ends a thread's greenlets; [`run_main`]: and the process |
+//! | [`monitor`] | `_monitor.py`, `_tracer.py` | a thread that notices a blocked loop and too much memory |
+//! | [`events`] | `events.py` | events that one can subscribe to |
 //! | [`config`] | `_config.py` | settings of the process |
 //! | `exceptions.rs` | `exceptions.py` | the hub's exceptions |
 //! | `row.rs` | | [`Row`]: the waiters of an object, in order, from which any can leave in few steps |
@@ -42,6 +44,7 @@ pub mod config;
 mod context;
 pub mod core;
 mod errors;
+pub mod events;
 mod exception_stream;
 pub mod exceptions;
 #[allow(clippy::module_inception)]
@@ -52,6 +55,7 @@ mod link_source;
 mod linkable;
 mod local;
 mod mask;
+pub mod monitor;
 mod pace;
 mod row;
 mod run;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use greenlet_core::ignore_running;
 use greenlet_core::unwind::catch;
 use hub::core::AsyncSender;
 use parking_lot::{Condvar, Mutex};
@@ -181,6 +182,8 @@ fn work(shared: &JobQueue) {
     while let Some(job) = shared.next() {
         // Dropping the job's function may panic, too.
         drop(catch(job.run));
+        // If the job has left a hub that is monitored: the thread may wait for the next job, and that job may block.
+        ignore_running();
         shared.state.lock().unfinished -= 1;
         shared.done.lock().push(job.id);
         shared.tell_hub();

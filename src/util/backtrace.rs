@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use greenlet_core::RawGreenlet;
+use hub::monitor::Frame;
 
 /// So many frames are looked at. A deeper stack is cut off at its outer end.
 const FRAMES: usize = 256;
@@ -54,7 +55,7 @@ impl Backtrace {
 
     /// All frames with their names, the innermost first. A function that was inlined is a frame, too.
     pub fn frames(&self) -> Vec<Frame> {
-        self.addresses.iter().flat_map(|address| resolve(*address)).collect()
+        self.addresses.iter().flat_map(|address| Frame::of(*address)).collect()
     }
 }
 
@@ -72,43 +73,6 @@ impl fmt::Display for Backtrace {
     }
 }
 
-/// One function of a [`Backtrace`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Frame {
-    /// The return address into the function, or into the one that it is a part of by inlining.
-    pub address: usize,
-    /// The name, if it is known.
-    pub function: Option<String>,
-    /// The file, if it is known.
-    pub file: Option<String>,
-    /// The line in the file, if it is known.
-    pub line: Option<u32>,
-}
-
-impl Frame {
-    /// Whether the function is one of Rust's own library, whose sources have such paths.
-    fn is_of_std(&self) -> bool {
-        self.file
-            .as_ref()
-            .is_some_and(|file| file.starts_with("/rustc/") || file.contains("/rustlib/src/rust/"))
-    }
-}
-
-impl fmt::Display for Frame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.function {
-            Some(function) => f.write_str(function)?,
-            None => write!(f, "{:#x}", self.address)?,
-        }
-        match (&self.file, self.line) {
-            (Some(file), Some(line)) => write!(f, " at {file}:{line}"),
-            (Some(file), None) => write!(f, " at {file}"),
-            (None, _) => Ok(()),
-        }
-    }
-}
-
 /// Names that were looked up already: many greenlets wait in the same functions.
 #[derive(Default)]
 pub(super) struct Symbols(HashMap<usize, Vec<String>>);
@@ -122,7 +86,7 @@ impl Symbols {
                 break;
             }
             let known = self.0.entry(*address).or_insert_with(|| {
-                let frames = resolve(*address).into_iter();
+                let frames = Frame::of(*address).into_iter();
                 frames
                     .filter(|frame| !frame.is_of_std())
                     .map(|frame| frame.to_string())
@@ -131,37 +95,5 @@ impl Symbols {
             lines.extend(known.iter().take(limit - lines.len()).cloned());
         }
         lines
-    }
-}
-
-/// The functions that an address is in: more than one if some were inlined.
-#[cfg(feature = "backtrace")]
-fn resolve(address: usize) -> Vec<Frame> {
-    let mut frames = Vec::new();
-    backtrace::resolve(std::ptr::without_provenance_mut(address), |symbol| {
-        frames.push(Frame {
-            address,
-            function: symbol.name().map(|name| format!("{name:#}")),
-            file: symbol.filename().map(|file| file.display().to_string()),
-            line: symbol.lineno(),
-        });
-    });
-    if frames.is_empty() {
-        frames.push(unknown(address));
-    }
-    frames
-}
-
-#[cfg(not(feature = "backtrace"))]
-fn resolve(address: usize) -> Vec<Frame> {
-    vec![unknown(address)]
-}
-
-fn unknown(address: usize) -> Frame {
-    Frame {
-        address,
-        function: None,
-        file: None,
-        line: None,
     }
 }

@@ -49,8 +49,9 @@ mod run_info;
 mod switches;
 mod tree;
 
-pub use backtrace::{Backtrace, Frame};
+pub use backtrace::Backtrace;
 pub use details::Details;
+pub use hub::monitor::Frame;
 pub use run_info::{RunInfo, dump_on_signal, format_run_info, format_run_info_with, print_run_info, print_run_info_to};
 pub use switches::{AssertSwitches, FailedToSwitch, assert_switches};
 pub use tree::GreenletTree;

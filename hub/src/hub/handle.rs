@@ -5,6 +5,7 @@ use std::fmt::{self, Debug};
 use std::hash::{Hash, Hasher};
 use std::ptr;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::thread::ThreadId;
 
 use greenlet_core::{Exception, RawGreenlet};
@@ -14,6 +15,7 @@ use crate::context::Context;
 use crate::core::{ErrorHandler, HubDestroyed, Loop};
 use crate::errors::ErrorKind;
 use crate::exception_stream::Printer;
+use crate::monitor::{MonitorSlot, Stream};
 use crate::timers::Timers;
 
 /// The greenlet that runs a thread's loop and wakes the others; made by [`get_hub`](crate::get_hub). This is a handle:
@@ -35,6 +37,8 @@ pub(crate) struct HubBody {
     pub(super) thread_ident: ThreadId,
     pub(super) name: RefCell<String>,
     pub(crate) printer: RefCell<Rc<Printer>>,
+    pub(crate) stream: Arc<Stream>,
+    pub(crate) monitor: RefCell<Option<MonitorSlot>>,
     pub(crate) error_handler: RefCell<Option<Rc<dyn ErrorHandler>>>,
     pub(crate) not_error: RefCell<ErrorKind>,
     pub(crate) system_error: RefCell<ErrorKind>,

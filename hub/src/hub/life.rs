@@ -2,8 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, ThreadId};
 
 use greenlet_core::unwind::call_each;
@@ -14,7 +14,7 @@ use greenlet_core::{
 use super::handle::{Hub, HubBody};
 use crate::config;
 use crate::context::Context;
-use crate::core::{Error, HubDestroyed, Loop};
+use crate::core::{Error, HubDestroyed, Loop, complain};
 use crate::exception_stream::{ExceptionStream, Printer};
 use crate::exceptions::{HubError, LoopExit, NotMainGreenletError};
 use crate::local;
@@ -119,6 +119,8 @@ impl Hub {
                 thread_ident: thread::current().id(),
                 name: RefCell::default(),
                 printer: RefCell::new(Printer::new(ExceptionStream::default())),
+                stream: Arc::default(),
+                monitor: RefCell::default(),
                 error_handler: RefCell::default(),
                 not_error: RefCell::new(Rc::new(Hub::NOT_ERROR)),
                 system_error: RefCell::new(Rc::new(Hub::SYSTEM_ERROR)),
@@ -142,7 +144,8 @@ impl Hub {
                 local::set_loop(Some(self.0.loop_.clone()));
             }
         };
-        let steps: [&dyn Fn(); 4] = [
+        let steps: [&dyn Fn(); 5] = [
+            &|| self.end_monitoring(),
             &|| self.0.timers.clear(),
             &|| self.0.end_hooks.call(),
             &keep_loop,
@@ -203,7 +206,8 @@ impl Hub {
         let destroy_loop = destroy_loop.into();
         let goes = || destroy_loop.unwrap_or(!self.0.loop_.default());
         let mut destroyed = Ok(());
-        let steps: [&mut dyn FnMut(); 5] = [
+        let steps: [&mut dyn FnMut(); 6] = [
+            &mut || self.end_monitoring(),
             &mut || self.end_greenlet(),
             &mut || self.0.timers.clear(),
             &mut || local::set_loop((!goes()).then(|| self.0.loop_.clone())),
@@ -235,6 +239,7 @@ impl Hub {
     /// Ends the hub of a thread that is over: destroys its loop, and ends its greenlet if that is still possible.
     pub(crate) fn close(&self) {
         self.0.destroyed.set(true);
+        self.end_monitoring();
         self.0.timers.clear();
         let end_runs = || _ = finish(&self.0.greenlet, HubDestroyed);
         // This fails only in the midst of a callback that will never go on.
@@ -296,6 +301,11 @@ fn adopt_orphans(hub: &RawGreenlet) {
 /// again when the hub is switched to.
 fn run(hub: Hub) -> Result<Value, Exception> {
     let inner = &hub.0;
+    if config::monitor_thread()
+        && let Err(error) = hub.start_periodic_monitoring_thread()
+    {
+        complain(format_args!("gevent: the hub is not monitored: {error}"));
+    }
     loop {
         inner.loop_.set_error_handler(Some(Rc::new(hub.clone())));
         let handles_errors = NoErrorHandler(&inner.loop_);

@@ -9,6 +9,7 @@ mod local;
 mod lock;
 mod many;
 mod maps;
+mod monitor;
 mod os;
 mod pool;
 mod priority;

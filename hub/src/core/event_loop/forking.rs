@@ -31,6 +31,12 @@ impl<T> ForkMutex<T> {
     }
 }
 
+impl<T: Default> Default for ForkMutex<T> {
+    fn default() -> Self {
+        ForkMutex::new(T::default())
+    }
+}
+
 /// The lock of a [`ForkMutex`]. Dropping it unlocks the mutex first, and lets forks happen then.
 pub(crate) struct ForkGuard<'a, T> {
     value: MutexGuard<'a, T>,
