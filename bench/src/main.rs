@@ -11,7 +11,9 @@ mod copy;
 mod core;
 mod echo;
 mod forward;
+mod http;
 mod hub;
+mod machine;
 mod os;
 mod peers;
 mod process;
@@ -32,7 +34,7 @@ struct Subcommand {
     run: fn(&[String]) -> Result,
 }
 
-const SUBCOMMANDS: [Subcommand; 8] = [
+const SUBCOMMANDS: [Subcommand; 9] = [
     Subcommand {
         name: "copy",
         about: "a lot of data from one socket to another, by copies and pipes, beside std and tokio",
@@ -52,6 +54,11 @@ const SUBCOMMANDS: [Subcommand; 8] = [
         name: "forward",
         about: "redis-benchmark through the portforwarder example, socat and haproxy",
         run: forward::run,
+    },
+    Subcommand {
+        name: "http",
+        about: "a web server beside hyper on tokio and Python's pywsgi, under the load of wrk",
+        run: http::run,
     },
     Subcommand {
         name: "hub",

@@ -5,7 +5,11 @@ use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 
+#[cfg(any(feature = "ssl", feature = "ssl-aws-lc"))]
+use crate::socket::Stream;
 use crate::socket::{TcpStream, UnixStream};
+#[cfg(any(feature = "ssl", feature = "ssl-aws-lc"))]
+use crate::ssl::SslStream;
 
 /// A stream over which requests are served: [`TcpStream`], [`UnixStream`], or what a
 /// [`wrap_socket`](super::Builder::wrap_socket) function makes of them. Its clones are handles of the same connection.
@@ -58,6 +62,22 @@ macro_rules! of_socket {
 
 of_socket!(TcpStream);
 of_socket!(UnixStream);
+
+/// The end of the writing half is TLS's own. A file is read in this thread, and encrypted.
+#[cfg(any(feature = "ssl", feature = "ssl-aws-lc"))]
+impl<S: WebStream + Stream> WebStream for SslStream<S> {
+    fn end_writing(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    #[track_caller]
+    fn wait_to_read(&self) -> io::Result<()> {
+        match self.can_read_now() {
+            true => Ok(()),
+            false => self.get_ref().wait_to_read(),
+        }
+    }
+}
 
 /// Sends a file by reading and writing.
 #[track_caller]

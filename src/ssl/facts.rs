@@ -1,6 +1,6 @@
 //! What an [`SslStream`] tells of its connection.
 
-use rustls::{CipherSuite, Connection, HandshakeKind, ProtocolVersion};
+use rustls::{CipherSuite, Connection, HandshakeKind, IoState, ProtocolVersion};
 
 use super::SslStream;
 use crate::socket::Stream;
@@ -68,9 +68,19 @@ impl<S: Stream> SslStream<S> {
 
     /// How many bytes can be read without waiting, because they have been received already. There may be more.
     pub fn pending(&self) -> usize {
-        let connection = self.engine.connection();
-        let state = connection.map(|mut connection| connection.process_new_packets().ok());
-        state.ok().flatten().map_or(0, |state| state.plaintext_bytes_to_read())
+        self.state().map_or(0, |state| state.plaintext_bytes_to_read())
+    }
+
+    /// Whether the next read needs nothing from the other side: because of what has come already, or the end.
+    #[cfg(feature = "pywsgi")]
+    pub(crate) fn can_read_now(&self) -> bool {
+        self.state()
+            .is_none_or(|state| state.plaintext_bytes_to_read() > 0 || state.peer_has_closed())
+    }
+
+    /// The state of the connection. None if it has failed, or is in use.
+    fn state(&self) -> Option<IoState> {
+        self.engine.connection().ok()?.process_new_packets().ok()
     }
 
     fn told<R>(&self, look: impl FnOnce(&Connection) -> Option<R>) -> Option<R> {

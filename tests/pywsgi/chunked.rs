@@ -72,8 +72,11 @@ fn test_big_chunks() -> TestResult {
     Ok(())
 }
 
-/// The application of `TestChunkedPost`, with the number of its calls.
-fn post() -> Result<(WSGIServer, Rc<Cell<u32>>, Log<Fault>), Exception> {
+/// A server, the number of calls of its application, and the faults of its clients.
+type Post = (WSGIServer, Rc<Cell<u32>>, Log<Fault>);
+
+/// The application of `TestChunkedPost`.
+fn post() -> Result<Post, Exception> {
     let calls = Rc::new(Cell::new(0));
     let its = calls.clone();
     let server = serve(move |request, response| {

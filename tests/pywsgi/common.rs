@@ -136,8 +136,8 @@ fn parts(request: &mut Request<Body>, response: &mut ResponseWriter) -> Result<(
 
 /// The application of `TestBytearray`.
 fn bytes(request: &mut Request<Body>, response: &mut ResponseWriter) -> Result<(), Exception> {
-    let body = set_status(request, response)?;
-    response.send(body.as_bytes().to_vec())
+    let body: Vec<u8> = set_status(request, response)?.into();
+    response.send(body)
 }
 
 macro_rules! kinds {
