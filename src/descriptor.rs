@@ -5,7 +5,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
 use greenlet_core::Exception;
@@ -24,7 +24,19 @@ pub(crate) struct Descriptor<T> {
     hub: Hub,
 }
 
-impl<T: AsFd + 'static> Descriptor<T> {
+/// What a [`Descriptor`] has.
+pub(crate) trait Opened: AsFd + 'static {
+    /// The descriptor that is closed when this is dropped, if any.
+    fn closes(&self) -> Option<RawFd>;
+}
+
+impl Opened for OwnedFd {
+    fn closes(&self) -> Option<RawFd> {
+        Some(self.as_raw_fd())
+    }
+}
+
+impl<T: Opened> Descriptor<T> {
     pub(crate) fn new(opened: T) -> io::Result<Descriptor<T>> {
         Ok(Descriptor {
             read: OnceCell::new(),
@@ -86,10 +98,30 @@ impl<T: AsFd + 'static> Descriptor<T> {
         };
         let watchers: [Option<Watcher>; 2] = [&self.read, &self.write].map(|cell| cell.get().map(|io| (**io).clone()));
         // This fails only if the loop is destroyed, and then no greenlet waits any more.
+        let hub = self.hub.clone();
+        let close = move || close_watched(&hub, opened.closes(), opened);
         let _ = self
             .hub
-            .cancel_waits_close_and_then(watchers.into_iter().flatten(), Closed, move || drop(opened));
+            .cancel_waits_close_and_then(watchers.into_iter().flatten(), Closed, close);
     }
+}
+
+/// Drops what closes this descriptor, if any. If it is watched, this comes after a last event for its watchers.
+pub(crate) fn close_watched(hub: &Hub, fd: Option<RawFd>, opened: impl Sized + 'static) {
+    if fd.is_some_and(|fd| tell_watchers(hub, fd)) {
+        // This fails only if the loop is destroyed, and then nothing is watched any more.
+        let _ = hub.loop_().run_callback(move || drop(opened));
+    }
+}
+
+/// Tells those who watch this descriptor, in a `select`, that it is about to be closed. Returns whether there are any.
+pub(crate) fn tell_watchers(hub: &Hub, fd: RawFd) -> bool {
+    // This fails only if the loop is destroyed, and then nothing is watched any more.
+    let told = matches!(hub.loop_().closing_fd(fd), Ok(true));
+    if told {
+        let _ = hub.loop_().do_not_wait();
+    }
+    told
 }
 
 /// The exception that is thrown into a greenlet which waits for a descriptor that is closed. Only this module can throw

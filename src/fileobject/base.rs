@@ -110,8 +110,9 @@ impl<K: Kind> FileObjectBase<K> {
 
     /// Writes what is left in the buffer, and closes the file for all its handles. A greenlet that waits for it gets an
     /// `EBADF` error, as all later calls do; one that is in [`read_to_end`](Read::read_to_end) returns what it has.
-    /// Closing twice has no further effect. What [`FileObjectThread`](super::FileObjectThread) has under way is done
-    /// first.
+    /// Closing twice has no further effect. A greenlet that waits for the descriptor in a
+    /// [`select`](crate::select::select()) is woken, as for sockets. What [`FileObjectThread`](super::FileObjectThread)
+    /// has under way is done first.
     ///
     /// # Errors
     /// Fails as [`flush`](Write::flush) does; the file is closed nevertheless, and what is left is lost.

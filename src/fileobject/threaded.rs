@@ -13,7 +13,8 @@ use parking_lot::Mutex;
 use rustix::io::retry_on_intr;
 
 use super::buffers::Buffers;
-use super::source::Source;
+use super::source::{Source, closes};
+use crate::descriptor::tell_watchers;
 use crate::event::AsyncResult;
 use crate::lock::Semaphore;
 use crate::no_sigpipe::without_sigpipe;
@@ -160,6 +161,16 @@ impl Threaded {
         let Some(source) = self.source.take() else {
             return Ok(());
         };
+        if let Some(fd) = closes(&source)
+            && let Ok(hub) = try_get_hub()
+            && tell_watchers(&hub, fd)
+        {
+            // It is closed when they have been told, or at once if the loop is destroyed.
+            hub.loop_()
+                .run_callback(move || drop(source))
+                .map_err(Exception::from)?;
+            return Ok(());
+        }
         apply_io(&self.pool, move || {
             drop(source);
             Ok(())

@@ -18,7 +18,7 @@
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, fstat};
@@ -212,6 +212,12 @@ mod terminal {
 pub(super) struct Opened {
     pub(super) source: super::source::Source,
     pub(super) own: Option<OwnedFd>,
+}
+
+impl crate::descriptor::Opened for Opened {
+    fn closes(&self) -> Option<RawFd> {
+        super::source::closes(&self.source)
+    }
 }
 
 impl AsFd for Opened {

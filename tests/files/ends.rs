@@ -1,12 +1,15 @@
 //! Closing, kills and timeouts, and several greenlets at one file.
 
 use std::io::{self, BufRead, ErrorKind, Read, Seek, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 use gevent::event::Event;
 use gevent::exceptions::ConcurrentObjectUseError;
 use gevent::fileobject::{FileObject, FileObjectPosix, FileObjectThread};
 use gevent::prelude::*;
+use gevent::select::{POLLIN, Poll, select, select_timeout};
 
 use crate::support::{TestResult, bounded};
 
@@ -37,6 +40,54 @@ fn every_call_of_a_closed_file_fails_with_ebadf() -> TestResult {
         assert!(is_ebadf(file.set_len(0)));
         assert!(is_ebadf(file.with_fd(|_| ())));
     }
+    Ok(())
+}
+
+/// As with a socket, a greenlet that selects the descriptor is woken, and finds it ready.
+#[test]
+fn closing_is_told_to_those_who_select() -> TestResult {
+    let _bounded = bounded();
+    for threads in [false, true] {
+        let (reader, _writer) = io::pipe()?;
+        let number = reader.as_raw_fd();
+        let close: Box<dyn FnOnce() -> io::Result<()>> = match threads {
+            true => {
+                let file = FileObjectThread::new(reader, "rb")?;
+                Box::new(move || file.close())
+            }
+            false => {
+                let file = FileObjectPosix::new(reader, "rb")?;
+                Box::new(move || file.close())
+            }
+        };
+        let selecting = spawn(move || Ok(select([number], [], [])?.0.len()));
+        let polling = spawn(move || {
+            let poll = Poll::new();
+            poll.register(&number, POLLIN)?;
+            Ok(poll.poll()?.len())
+        });
+        sleep(0)?;
+        sleep(0)?;
+        assert!(!selecting.ready() && !polling.ready());
+        close()?;
+        assert_eq!((selecting.get()?, polling.get()?), (1, 1));
+    }
+    Ok(())
+}
+
+/// Nobody is told if the descriptor stays open.
+#[test]
+fn closing_is_not_told_where_nothing_is_closed() -> TestResult {
+    let _bounded = bounded();
+    let (reader, _writer) = io::pipe()?;
+    let reader = Arc::new(OwnedFd::from(reader));
+    let number = reader.as_raw_fd();
+    let file = FileObjectPosix::new(reader.clone(), "rb")?;
+    let selecting = spawn(move || Ok(select_timeout([number], [], [], 0.05)?.0.len()));
+    sleep(0)?;
+    file.close()?;
+    assert_eq!(selecting.get()?, 0);
+    drop(reader);
     Ok(())
 }
 

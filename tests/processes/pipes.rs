@@ -164,3 +164,18 @@ fn a_pipe_is_passed_on_to_another_child() -> TestResult {
     assert!(OwnedFd::try_from(tr.stdin().expect("a pipe")).is_err());
     Ok(())
 }
+
+/// A greenlet that selects the descriptor of a pipe is told that it is closed.
+#[test]
+fn closing_a_pipe_is_told_to_those_who_select() -> TestResult {
+    let _bounded = bounded();
+    let (popen, stdin, stdout) = cat()?;
+    let number = stdout.with_fd(|fd| fd.as_raw_fd())?;
+    let selecting = spawn(move || Ok(gevent::select::select([number], [], [])?.0.len()));
+    sleep(0)?;
+    stdout.close();
+    assert_eq!(selecting.get()?, 1);
+    stdin.close();
+    popen.wait()?;
+    Ok(())
+}

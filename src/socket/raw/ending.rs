@@ -5,10 +5,10 @@ use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::rc::{Rc, Weak};
 
-use hub::Hub;
 use hub::core::Watcher;
 
 use super::{Direction, RawSocket, closed};
+use crate::descriptor::close_watched;
 
 impl RawSocket {
     /// Ends one or both directions of the connection. Greenlets that wait for one of them, at this descriptor or a
@@ -61,7 +61,7 @@ impl RawSocket {
         };
         self.emptied.this_has_ended();
         let hub = self.hub.clone();
-        self.end_waits_and_then(move || close_watched(&hub, socket));
+        self.end_waits_and_then(move || close_watched(&hub, Some(socket.as_raw_fd()), socket));
     }
 
     /// Takes the descriptor away from this socket, as if it was closed. While somebody still uses the descriptor, its
@@ -95,15 +95,6 @@ impl RawSocket {
     fn end_waits_and_then(&self, then: impl FnOnce() + 'static) {
         // This fails only if the loop is destroyed, and then no greenlet waits any more.
         let _ = self.hub.cancel_waits_close_and_then(self.watchers(), Closed, then);
-    }
-}
-
-/// Closes the descriptor, after a last event for watchers that are not the socket's own: those of a `select`.
-fn close_watched(hub: &Hub, socket: Rc<socket2::Socket>) {
-    // This fails only if the loop is destroyed, and then nothing is watched any more.
-    if let Ok(true) = hub.loop_().closing_fd(socket.as_raw_fd()) {
-        let _ = hub.loop_().do_not_wait();
-        let _ = hub.loop_().run_callback(move || drop(socket));
     }
 }
 
