@@ -109,6 +109,7 @@ pub mod greenlet;
 pub mod guide;
 pub mod local;
 pub mod lock;
+mod low_numbers;
 mod no_sigpipe;
 pub mod os;
 mod outcome;

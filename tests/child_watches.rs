@@ -5,6 +5,10 @@
 
 #[allow(dead_code, reason = "shared with other tests")]
 mod common;
+#[path = "errors/strikes/strike.rs"]
+mod strike;
+#[path = "support/mod.rs"]
+mod support;
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, PipeWriter, Read, pipe};
@@ -21,8 +25,8 @@ use gevent::os::{fork, fork_and_watch, forkpty, posix_spawn, waitpid};
 use gevent::signal::{Handler, SIG_DFL, SIG_IGN, getsignal, signal};
 use gevent::subprocess::Popen;
 use gevent::{Exception, get_hub, joinall, run_in_thread, sleep, spawn};
-
-type TestResult = Result<(), Exception>;
+use strike::{Case, Row, case, row};
+use support::TestResult;
 
 macro_rules! tests {
     ($($name:ident)*) => {
@@ -45,6 +49,7 @@ tests! {
     forks_of_threads_at_once
     sigchld_is_handled_in_every_thread
     without_descriptors_there_is_no_child
+    nothing_is_left_after_strikes
 }
 
 fn main() -> ExitCode {
@@ -138,16 +143,16 @@ fn a_bit_of_everything() -> TestResult {
     for pid in [forked, others[0]] {
         assert_echild(waitpid(pid, 0));
     }
+    let pid = started("read line")?;
+    while waitpid(pid, libc::WNOHANG)?.0 == 0 {
+        sleep(0.001)?;
+    }
     // SAFETY: the child ends at once.
     let (pid, terminal) = unsafe { forkpty() }?;
     if terminal.is_none() {
         end(6);
     }
     assert_eq!(code(pid)?, Some(6));
-    let pid = started("read line")?;
-    while waitpid(pid, libc::WNOHANG)?.0 == 0 {
-        sleep(0.001)?;
-    }
     Ok(())
 }
 
@@ -448,5 +453,56 @@ fn without_descriptors_there_is_no_child() -> TestResult {
     assert_echild(waitpid(-1, 0));
     drop(others);
     a_bit_of_everything()?;
-    soon("the last child to be told of", || Ok(counts()? <= before))
+    assert_eq!(counts()?, before);
+    Ok(())
+}
+
+/// A child that ends when it is told, and a call that waits for it. What a strike has not taken is still there.
+fn waiting(start: fn(&mut Command) -> i32, wanted: fn(i32) -> i32) -> Case {
+    let (gate, open) = pipe().expect("a pipe");
+    let pid = start(sh("read line; exit 7").stdin(gate));
+    let wanted = wanted(pid);
+    let open = Cell::new(Some(open));
+    case(
+        move || {
+            let (ended, status) = waitpid(wanted, 0)?;
+            assert_eq!((ended, status.code()), (pid, Some(7)));
+            Ok(())
+        },
+        move || drop(open.take()),
+        move |got| match waitpid(wanted, 0) {
+            Ok((ended, status)) => assert_eq!((got, ended, status.code()), (false, pid, Some(7))),
+            Err(_) => assert!(got),
+        },
+    )
+}
+
+fn rows() -> Vec<Row> {
+    fn watched(command: &mut Command) -> i32 {
+        posix_spawn(command).expect("there is such a program")
+    }
+    #[allow(clippy::zombie_processes, reason = "it is waited for by its number")]
+    fn other(command: &mut Command) -> i32 {
+        command.spawn().expect("there is such a program").id().cast_signed()
+    }
+    let any = |_| -1;
+    vec![
+        row("waitpid of a watched child", || waiting(watched, |pid| pid)),
+        row("waitpid of another child", || waiting(other, |pid| pid)),
+        row("waitpid of any child, which is watched", move || waiting(watched, any)),
+        row("waitpid of any child, which is not watched", move || {
+            waiting(other, any)
+        }),
+    ]
+}
+
+fn nothing_is_left_after_strikes() -> TestResult {
+    a_bit_of_everything()?;
+    let before = counts()?;
+    for _ in 0..2 {
+        strike::strike_everywhere(rows);
+        assert_echild(waitpid(-1, 0));
+        soon("all to be over", || Ok(counts()? <= before))?;
+    }
+    Ok(())
 }

@@ -66,7 +66,18 @@ fn without<T>(fds: &[RawFd], f: impl FnOnce() -> T) -> T {
     }
 }
 
+/// Without these descriptors, while no other child is there, and while one is.
 fn closed(fds: &[RawFd]) -> TestResult {
+    // The hub's own descriptors have other numbers.
+    gevent::get_hub();
+    closed_beside(fds)?;
+    let other = Command::new("cat").stdin(PIPE).spawn()?;
+    closed_beside(fds)?;
+    other.close()?;
+    Ok(())
+}
+
+fn closed_beside(fds: &[RawFd]) -> TestResult {
     let (output, merged, run, missing) = without(fds, || {
         let mut command = Command::shell("cat; printf apple; printf orange >&2");
         let popen = command.stdin(PIPE).stdout(PIPE).stderr(PIPE).spawn()?;
@@ -92,6 +103,7 @@ fn closed(fds: &[RawFd]) -> TestResult {
 
 /// std's pipe for an error of the child must not be overwritten by the child's streams.
 fn test_small_errpipe_write_fd() -> TestResult {
+    let _other = Command::new("cat").stdin(PIPE).spawn()?;
     let (error, code) = without(&[0, 1], || {
         let error = Command::new("/no/such/program")
             .stdin(PIPE)

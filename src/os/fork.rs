@@ -10,6 +10,7 @@ use greenlet_core::Exception;
 use hub::core::{CallbackResult, StatusUnknown};
 
 use super::{children, system};
+use crate::low_numbers;
 
 /// Makes a copy of the process, and watches it, so that [`waitpid`](super::waitpid()) and a handler of `SIGCHLD` hear
 /// of its end. Returns 0 in the child, and the child's number in the parent. The page of the [module](super) says what
@@ -200,6 +201,10 @@ fn in_child() {
 /// # Errors
 /// The error of [`Command::spawn`].
 pub fn posix_spawn(command: &mut Command) -> Result<i32, Exception> {
-    let (pid, _) = children::watch(|| Ok((command.spawn()?.id().cast_signed(), ())), |_, _| ())?;
+    let make = || {
+        let _held = low_numbers::hold();
+        Ok((command.spawn()?.id().cast_signed(), ()))
+    };
+    let (pid, ()) = children::watch(make, |_, _| ())?;
     Ok(pid)
 }

@@ -22,6 +22,7 @@ use super::pipes::{PipeReader, PipeWriter};
 use super::process::{Process, keep_watching, look, returncode};
 use crate::abstract_linkable::AbstractLinkable;
 use crate::exceptions::TimedOut;
+use crate::low_numbers;
 
 /// A child process. Clones are handles of the same child, and equal.
 ///
@@ -69,6 +70,7 @@ impl Popen {
     pub(super) fn start(args: Vec<OsString>, command: &mut std::process::Command) -> io::Result<Popen> {
         let hub = try_get_hub().map_err(Exception::from)?;
         let (child, mut made) = hub.loop_().spawn_child(|| {
+            let _held = low_numbers::hold();
             let made = command.spawn()?;
             Ok((made.id() as i32, made))
         })?;
