@@ -41,6 +41,7 @@
 //! | `context.wrap_socket(s, server_side=True, do_handshake_on_connect=False)` | [`wrap_socket_with`](SSLContext::wrap_socket_with): the context says which side it is |
 //! | `SSLSocket` | [`SslStream`], whose `read` and `write` are those of [`Read`](std::io::Read) and [`Write`](std::io::Write) |
 //! | `do_handshake`, `unwrap`, `version`, `cipher`, `selected_alpn_protocol`, `pending`, `session_reused` | the same |
+//! | `get_server_certificate`, `DER_cert_to_PEM_cert`, `PEM_cert_to_DER_cert` | the same |
 //! | `getpeercert(True)` | [`getpeercert`](SslStream::getpeercert) |
 //! | `SSLError`, `SSLCertVerificationError`, `SSLEOFError` | [the same](SSLError), inside an [`io::Error`](std::io::Error) |
 //! | `SSLWantReadError`, `SSLWantWriteError` | an error of the kind [`WouldBlock`](std::io::ErrorKind::WouldBlock) |
@@ -64,6 +65,7 @@
 //! fails with a [`ConcurrentObjectUseError`](crate::exceptions::ConcurrentObjectUseError), as it does for other
 //! greenlets at that time.
 
+mod certificates;
 mod config;
 mod context;
 mod der;
@@ -77,6 +79,7 @@ mod stream;
 mod verify;
 mod wrap;
 
+pub use certificates::{DER_cert_to_PEM_cert, PEM_cert_to_DER_cert, get_server_certificate};
 pub use context::{Protocol, Purpose, SSLContext, TLSVersion, VerifyMode, create_default_context};
 pub use errors::{SSLCertVerificationError, SSLEOFError, SSLError};
 pub use facts::Cipher;

@@ -183,8 +183,18 @@ impl SSLContext {
         &self,
         handle: impl Fn(SslStream<S>, A) -> R + 'static,
     ) -> impl Fn(S, A) -> Result<(), Exception> + 'static {
+        self.wrap_socket_and_handle_with(WrapSocket::default(), handle)
+    }
+
+    /// [`wrap_socket_and_handle`](SSLContext::wrap_socket_and_handle) with other arguments for
+    /// [`wrap_socket_with`](SSLContext::wrap_socket_with).
+    pub fn wrap_socket_and_handle_with<S: Stream + 'static, A: 'static, R: CallbackResult>(
+        &self,
+        options: WrapSocket<'static>,
+        handle: impl Fn(SslStream<S>, A) -> R + 'static,
+    ) -> impl Fn(S, A) -> Result<(), Exception> + 'static {
         let context = self.clone();
-        server::wrap_socket_and_handle(move |stream: S| context.wrap_socket(stream, None), handle)
+        server::wrap_socket_and_handle(move |stream: S| context.wrap_socket_with(stream, options), handle)
     }
 }
 

@@ -6,8 +6,8 @@ use std::net::Shutdown;
 use std::path::PathBuf;
 
 use super::strike::{Case, Row, case, row};
-use gevent::socket::UnixStream;
-use gevent::ssl::{Protocol, SSLContext, SslStream, WrapSocket};
+use gevent::socket::{TcpListener, UnixStream};
+use gevent::ssl::{Protocol, SSLContext, SslStream, WrapSocket, get_server_certificate};
 use gevent::{sleep, spawn};
 
 /// The time limit of the calls that take one.
@@ -200,6 +200,32 @@ fn wrapping(call: fn(UnixStream) -> io::Result<Tls>) -> Case {
     )
 }
 
+/// A case in which a server answers when it is told.
+fn asking() -> Case {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
+    let port = listener.local_addr().expect("it is open").port();
+    case(
+        move || {
+            let certificate = get_server_certificate(("127.0.0.1", port))?;
+            assert!(certificate.starts_with("-----BEGIN"));
+            Ok(())
+        },
+        move || {
+            let Some((stream, _)) = listener.try_accept().expect("it is open") else {
+                return;
+            };
+            // The client's first message is there, or comes in a moment, or the client is gone.
+            spawn(move || {
+                let mut context = server();
+                context.set_handshake_timeout(0.1)?;
+                let _ = context.wrap_socket(stream, None);
+                Ok(())
+            });
+        },
+        |_| (),
+    )
+}
+
 /// A case in which the other side ends TLS when it is told.
 fn unwrapping(call: Call) -> Case {
     let (near, far) = pair();
@@ -281,6 +307,7 @@ pub(super) fn rows() -> Vec<Row> {
         }),
     ];
     rows.extend(unwraps.map(|(name, call)| row(name, move || unwrapping(call))));
+    rows.push(row("src/ssl/certificates.rs get_server_certificate", asking));
     rows.push(row("src/ssl/wrap.rs SSLContext::wrap_socket", || {
         wrapping(|stream| client().wrap_socket(stream, "localhost"))
     }));

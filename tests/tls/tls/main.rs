@@ -2,10 +2,12 @@
 
 mod certificates;
 mod contexts;
+mod cpython;
 mod ends;
 mod greenlets;
 mod handshakes;
 mod servers;
+mod ssl;
 mod streams;
 
 #[path = "../../support/mod.rs"]

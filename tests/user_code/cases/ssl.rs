@@ -70,7 +70,7 @@ fn handlers_of_servers() {
         Ok(())
     }
     Case {
-        names: &["ssl::SSLContext::wrap_socket_and_handle | Fn"],
+        names: &["ssl::SSLContext::{wrap_socket_and_handle, wrap_socket_and_handle_with} | Fn"],
         make: |trap| {
             let served = Rc::<Cell<u32>>::default();
             let count = served.clone();
