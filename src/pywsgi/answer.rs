@@ -165,9 +165,11 @@ impl ResponseWriter {
         }
         let len = data.len() as u64;
         self.check_part(len)?;
+        if self.state == State::Dropped {
+            return Ok(());
+        }
         self.sent += len;
         match self.state {
-            State::Dropped => return Ok(()),
             State::Chunked => {
                 self.wire.push(|out| write_chunk_size(out, len));
                 self.wire.write(data)?;

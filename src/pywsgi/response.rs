@@ -196,11 +196,12 @@ impl ResponseWriter {
             return Ok(());
         }
         self.check_part(count)?;
+        if self.state == State::Dropped {
+            return Ok(());
+        }
         self.sent += count;
-        match self.state {
-            State::Dropped => return Ok(()),
-            State::Chunked => self.wire.push(|out| write_chunk_size(out, count)),
-            _ => {}
+        if self.state == State::Chunked {
+            self.wire.push(|out| write_chunk_size(out, count));
         }
         let sent = self.wire.sendfile(file, offset, count)?;
         if sent < count {

@@ -388,7 +388,9 @@ fn test_status_log() -> TestResult {
         status_of(&server, format!("GET /a?b HTTP/1.1\r\n{headers}\r\n"))?,
         (200, false)
     );
+    assert!(all_of(&server, "HEAD / HTTP/1.1\r\n\r\n")?.contains("Content-Length: 5"));
     let lines = lines.take();
+    assert!(lines[1].contains("\"HEAD / HTTP/1.1\" 200 - 0."), "{}", lines[1]);
     let (line, combined) = lines[0].split_once('|').expect("both");
     assert!(
         line.starts_with("127.0.0.1 - - [") && line.contains("] \"GET /a?b HTTP/1.1\" 200 5 0."),
