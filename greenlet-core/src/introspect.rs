@@ -239,3 +239,34 @@ pub fn trim_own_stack() {
 pub fn trim_stacks() {
     Thread::with(|thread| thread.stacks.borrow_mut().trim());
 }
+
+/// The stacks of a thread, see [`stacks`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stacks {
+    /// How many greenlets have one. Those that were given up, as nobody could unwind them, count for ever.
+    pub in_use: usize,
+    /// How many are kept for the next greenlets.
+    pub idle: usize,
+    /// How many bytes of address space all of them have, with their guards and room for further ones. Much less of it
+    /// is in memory: the pages that were touched.
+    pub mapped: usize,
+}
+
+/// How many stacks this thread has.
+///
+/// ```
+/// use greenlet_core::{RawGreenlet, getcurrent, stacks};
+///
+/// let main = getcurrent();
+/// let g = RawGreenlet::new(move |_| main.switch(()));
+/// g.switch(())?;
+/// assert_eq!(stacks().in_use, 1);
+/// g.switch(())?;
+/// assert_eq!((stacks().in_use, stacks().idle), (0, 1));
+/// # Ok::<(), greenlet_core::Exception>(())
+/// ```
+pub fn stacks() -> Stacks {
+    let (in_use, idle, mapped) = Thread::with(|thread| thread.stacks.borrow().count());
+    Stacks { in_use, idle, mapped }
+}

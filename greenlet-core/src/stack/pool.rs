@@ -174,6 +174,19 @@ impl StackPool {
         StackPool { classes: Vec::new() }
     }
 
+    /// How many stacks are in use and idle, and how many bytes of address space all slabs have.
+    pub(crate) fn count(&self) -> (usize, usize, usize) {
+        let classes = self.classes.iter();
+        classes.fold((0, 0, 0), |(in_use, idle, mapped), class| {
+            let slabs: usize = class.slabs.iter().map(Slab::len).sum();
+            (
+                in_use + class.on_loan,
+                idle + class.warm.len() + class.cold.len(),
+                mapped + slabs,
+            )
+        })
+    }
+
     /// Takes a stack of at least `size` bytes.
     pub(crate) fn take(&mut self, size: StackSize) -> Result<Stack, StackError> {
         let page = page_size();

@@ -61,6 +61,11 @@ impl Slab {
         Ok(Slab { base, len })
     }
 
+    /// How many bytes of address space it has.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
     /// The low end of slot `index` of `slot` bytes.
     pub(super) fn slot(&self, slot: usize, index: usize) -> NonNull<u8> {
         assert!((index + 1) * slot <= self.len);

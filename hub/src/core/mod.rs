@@ -63,7 +63,7 @@ pub use error::{
 pub use event_loop::flags::{IntoFlags, LoopFlags};
 pub use event_loop::hooks::LoopRelease;
 pub use event_loop::info::{
-    embeddable_backends, get_header_version, get_version, recommended_backends, supported_backends, time,
+    WatcherCount, embeddable_backends, get_header_version, get_version, recommended_backends, supported_backends, time,
 };
 pub use event_loop::loop_::{Break, ErrorHandler, Loop, Run};
 pub use event_loop::syserr::{SyserrCallback, SystemError, set_syserr_cb};

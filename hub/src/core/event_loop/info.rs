@@ -1,5 +1,6 @@
 //! The state and the clock of a [`Loop`], and the versions and backends of libev.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::os::fd::RawFd;
 
@@ -9,6 +10,16 @@ use libev_sys::ev_loop;
 use crate::core::error::{Error, NoInternals, RefUnderflow};
 use crate::core::event_loop::flags::LoopFlags;
 use crate::core::event_loop::loop_::Loop;
+
+/// How many watchers of one type a loop has, see [`Loop::watchers`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WatcherCount {
+    /// Those that are started or fed.
+    pub started: usize,
+    /// All for which there is a handle, and the started ones.
+    pub all: usize,
+}
 
 impl Loop {
     /// The loop's clock, in seconds since the epoch: the time at which the loop last looked. Source: ev.pod, `ev_now`.
@@ -194,6 +205,22 @@ impl Loop {
     /// How many watchers are started or fed, and so kept alive by this object. The call looks at every watcher.
     pub fn started_watchers(&self) -> usize {
         self.state().started_count()
+    }
+
+    /// How many watchers there are of each type that has any, by the names of the types. The call looks at every
+    /// watcher.
+    ///
+    /// ```
+    /// let loop_ = hub::core::Loop::new((), false)?;
+    /// let timer = loop_.timer(1)?;
+    /// let _other = loop_.timer(2)?;
+    /// timer.start(|| ())?;
+    /// let counts = loop_.watchers();
+    /// assert_eq!((counts["timer"].started, counts["timer"].all), (1, 2));
+    /// # Ok::<(), greenlet_core::Exception>(())
+    /// ```
+    pub fn watchers(&self) -> BTreeMap<&'static str, WatcherCount> {
+        self.state().count_by_type()
     }
 
     /// How many callbacks are queued, without those that other threads queued since the loop last looked.

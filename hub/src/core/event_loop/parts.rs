@@ -2,6 +2,7 @@
 //! and the list of its watchers.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
+use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
 use std::os::raw::{c_int, c_void};
 use std::ptr::NonNull;
@@ -19,6 +20,7 @@ use crate::core::callbacks::queue::Queue;
 use crate::core::callbacks::run_callbacks;
 use crate::core::event_loop::c_frames;
 use crate::core::event_loop::hooks::{LoopRelease, RoundHook, forget_release_cb, take_release_cb};
+use crate::core::event_loop::info::WatcherCount;
 use crate::core::event_loop::loop_::{ErrorHandler, Loop};
 use crate::core::event_loop::shared_loop::SharedLoop;
 use crate::core::watchers::body::BodyBase;
@@ -213,6 +215,21 @@ impl LoopParts {
     pub(in crate::core) fn started_count(&self) -> usize {
         let bodies = self.bodies.borrow();
         bodies.iter().filter(|body| is_kept(body)).count()
+    }
+
+    /// The numbers of watchers by the names of their types.
+    pub(in crate::core) fn count_by_type(&self) -> BTreeMap<&'static str, WatcherCount> {
+        let mut counts: BTreeMap<_, WatcherCount> = BTreeMap::new();
+        for body in self.bodies.borrow().iter() {
+            // SAFETY: bodies are on the list until their memory is freed.
+            let Some(known) = (unsafe { BodyRef::revive(*body) }) else {
+                continue;
+            };
+            let count = counts.entry(known.table().name).or_default();
+            count.all += 1;
+            count.started += usize::from(is_kept(body));
+        }
+        counts
     }
 
     /// Stops `timer0`, which kept the loop from sleeping because callbacks were left.
