@@ -130,6 +130,19 @@ impl<S> Builder<S> {
         self.base(place, handle)
     }
 
+    /// Sets who may use the file of a Unix socket: the bits of its mode, of which the process's umask takes some away.
+    /// `0o600` is for processes of the same user only. By default all bits are set that the umask leaves.
+    pub fn mode(mut self, mode: u32) -> Self {
+        self.settings.bind.mode = Some(mode);
+        self
+    }
+
+    /// Refuses addresses that other machines can reach.
+    pub(crate) fn loopback_only(mut self, loopback_only: bool) -> Self {
+        self.settings.bind.loopback_only = loopback_only;
+        self
+    }
+
     fn base<L: ServerSocket, R: CallbackResult>(
         self,
         place: Place<L>,

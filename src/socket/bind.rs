@@ -2,11 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net::SocketAddr as UnixAddr;
 use std::rc::Rc;
 
+use rustix::fs::{Mode, fchmod};
 use socket2::{Domain, Protocol, Type};
 
 use super::raw::RawSocket;
+use super::unix_address::of_unix;
 use super::{AddressError, Endpoint};
 
 /// The options of a socket that is bound to an address.
@@ -20,6 +23,24 @@ pub struct Bind {
     pub(crate) reuse_port: bool,
     /// Whether a socket of IPv6 is one of IPv4, too. Without a value the system decides.
     pub(crate) dualstack_ipv6: Option<bool>,
+    /// Whether addresses that other machines can reach are refused.
+    pub(crate) loopback_only: bool,
+    /// Who may use the file of a Unix socket. Without a value the process's umask decides.
+    pub(crate) mode: Option<u32>,
+}
+
+/// A socket that is only for this machine was to listen at an address that others can reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is no loopback address: other machines could reach it")]
+pub struct NotLoopbackError(pub SocketAddr);
+
+impl NotLoopbackError {
+    pub(crate) fn check(address: SocketAddr) -> Result<(), NotLoopbackError> {
+        match address.ip().to_canonical().is_loopback() {
+            true => Ok(()),
+            false => Err(NotLoopbackError(address)),
+        }
+    }
 }
 
 /// How many connections may wait to be accepted, by default.
@@ -32,6 +53,8 @@ impl Default for Bind {
             reuse_addr: true,
             reuse_port: false,
             dualstack_ipv6: None,
+            loopback_only: false,
+            mode: None,
         }
     }
 }
@@ -72,7 +95,27 @@ impl Bind {
         Err(failure.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
     }
 
+    /// A Unix socket that is bound to the address.
+    pub(super) fn unix(&self, address: &UnixAddr, type_: Type) -> io::Result<socket2::Socket> {
+        let socket = socket2::Socket::new(Domain::UNIX, type_, None)?;
+        let mode = self.mode.map(Mode::from_raw_mode);
+        if let Some(mode) = mode {
+            // On Linux the file is made with the mode of the socket.
+            fchmod(&socket, mode)?;
+        }
+        socket.bind(&of_unix(address)?)?;
+        // Elsewhere it is changed before anybody can connect.
+        #[cfg(not(target_os = "linux"))]
+        if let (Some(mode), Some(path)) = (mode, address.as_pathname()) {
+            rustix::fs::chmod(path, mode)?;
+        }
+        Ok(socket)
+    }
+
     fn socket(&self, address: SocketAddr, type_: Type, protocol: Protocol) -> io::Result<socket2::Socket> {
+        if self.loopback_only {
+            NotLoopbackError::check(address).map_err(|error| io::Error::new(io::ErrorKind::PermissionDenied, error))?;
+        }
         let socket = socket2::Socket::new(Domain::for_address(address), type_, Some(protocol))?;
         if self.reuse_addr {
             socket.set_reuse_address(true)?;

@@ -139,6 +139,7 @@ pub use ancillary::{
     Ancillary, AncillaryData, CMSG_LEN, CMSG_SPACE, Messages, ScmRights, SendAncillary, SocketAncillary,
 };
 pub(crate) use bind::Bind;
+pub use bind::NotLoopbackError;
 pub use constants::*;
 pub use copying::{CopyBidirectionalError, Stream, copy, copy_bidirectional};
 pub use incoming::{Incoming, Listener};

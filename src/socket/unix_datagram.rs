@@ -56,10 +56,8 @@ impl UnixDatagram {
         Self::bind_with(address.clone(), &Bind::default())
     }
 
-    pub(crate) fn bind_with(address: SocketAddr, _settings: &Bind) -> io::Result<Self> {
-        let socket = socket2::Socket::new(Domain::UNIX, Type::DGRAM, None)?;
-        socket.bind(&of_unix(&address)?)?;
-        Self::from_socket(socket)
+    pub(crate) fn bind_with(address: SocketAddr, settings: &Bind) -> io::Result<Self> {
+        Self::from_socket(settings.unix(&address, Type::DGRAM)?)
     }
 
     /// Two sockets that are connected with each other.

@@ -5,13 +5,13 @@ use std::os::unix::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 
-use socket2::{Domain, Type};
+use socket2::Type;
 
 use super::bind::Bind;
 use super::incoming::{Incoming, Listener};
 use super::methods::socket_methods;
 use super::raw::RawSocket;
-use super::unix_address::{as_unix, of_unix};
+use super::unix_address::as_unix;
 use super::unix_stream::UnixStream;
 
 /// A Unix socket that accepts connections. It has the methods of [`std::os::unix::net::UnixListener`], but they park
@@ -58,8 +58,7 @@ impl UnixListener {
     }
 
     pub(crate) fn bind_with(address: SocketAddr, settings: &Bind) -> io::Result<Self> {
-        let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket.bind(&of_unix(&address)?)?;
+        let socket = settings.unix(&address, Type::STREAM)?;
         socket.listen(settings.backlog)?;
         Self::from_socket(socket)
     }
