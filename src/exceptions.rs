@@ -28,6 +28,7 @@ pub use crate::lock::{BrokenBarrierError, NotOwnedError, OverReleaseError};
 pub use crate::pool::PoolFull;
 pub use crate::queue::{Empty, Full, PutError, ShutDown, TaskDoneError};
 pub use crate::resolver::{GaiError, HError, UnknownResolver};
+pub use crate::socket::NotLoopbackError;
 pub use crate::thread_bound::InvalidThreadUseError;
 pub use crate::threadpool::{ExecutorShutDownError, LostInForkError, PoolSizeError};
 pub use crate::timeout::{TimeoutError, TimeoutStartedError};

@@ -78,6 +78,7 @@
 //! | [`os`] | `gevent.os` | `fork`, `waitpid`, `nb_read`, `tp_read` |
 //! | [`signal`] | `gevent.signal` | `signal`, `getsignal`; `signal_handler` |
 //! | [`threadpool`] | `gevent.threadpool` | `ThreadPool`, `ThreadPoolExecutor` |
+//! | [`backdoor`] | `gevent.backdoor` | `BackdoorServer`: a console in a running process |
 //! | [`util`] | `gevent.util` | `GreenletTree`, `print_run_info`, `dump_on_signal`, `assert_switches` |
 //! | [`threadsafe`] | | events, results, semaphores and queues that any thread may use |
 //! | [`abstract_linkable`] | `gevent._abstract_linkable` | links and waiters, from which to make events of your own |
@@ -99,6 +100,7 @@
 #![deny(unsafe_code)]
 
 pub mod abstract_linkable;
+pub mod backdoor;
 pub mod baseserver;
 mod descriptor;
 pub mod event;
@@ -107,6 +109,7 @@ pub mod exceptions;
 pub mod fileobject;
 pub mod greenlet;
 pub mod guide;
+mod living;
 pub mod local;
 pub mod lock;
 mod low_numbers;

@@ -5,6 +5,7 @@ mod common;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::thread::{self, available_parallelism};
 
@@ -72,6 +73,58 @@ fn unixsocket_server_answers_unixsocket_client() -> Result {
     }
     server.signal(Signal::TERM)?;
     let ended = server.wait(SOON)?;
+    assert!(ended.status.success(), "{}", ended.stderr);
+    assert!(!path.exists());
+    Ok(())
+}
+
+#[test]
+fn backdoor_shows_its_workers_and_kills_one() -> Result {
+    let path = std::env::temp_dir().join(format!("gevent-example-backdoor-{}", std::process::id()));
+    let program = Process::spawn(example("backdoor")?.arg(&path))?;
+    program.stdout().line_with("Look into this program at ", 0, SOON)?;
+    let ask = |lines: &str| -> Result<String> {
+        let mut client = UnixStream::connect(&path)?;
+        client.set_read_timeout(Some(SOON))?;
+        client.write_all(lines.as_bytes())?;
+        client.write_all(b"quit\n")?;
+        let mut text = String::new();
+        client.read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let tree = ask("tree\nhelp\n")?;
+    assert!(tree.starts_with("A program with three workers.\n"), "{tree}");
+    assert!(
+        (0..3).all(|number| tree.contains(&format!("\"worker {number}\""))),
+        "{tree}"
+    );
+    assert!(
+        tree.contains("for Queue at 0x") && tree.contains("[COUNT]: says how many are done"),
+        "{tree}"
+    );
+    let list = ask("greenlets\n")?;
+    let worker = list
+        .lines()
+        .find(|line| line.contains("\"worker 1\""))
+        .ok_or("it is listed")?;
+    let id = worker
+        .trim_start_matches(">>> ")
+        .split(' ')
+        .next()
+        .ok_or("it has a number")?;
+    let stack = ask(&format!("stacks {id}\n"))?;
+    assert!(stack.contains("work"), "{stack}");
+    ask(&format!("kill {id}\n"))?;
+    assert!(!ask("greenlets\n")?.contains("\"worker 1\""));
+    ask("jobs 20\n")?;
+    eventually("the jobs", SOON, || {
+        Ok(ask("jobs\n")?.contains("20 done, 0 waiting").then_some(()))
+    })?;
+    // The program prints all that without a client, too.
+    program.signal(Signal::USR1)?;
+    program.stderr().line_with("\"worker 2\"", 0, SOON)?;
+    program.signal(Signal::TERM)?;
+    let ended = program.wait(SOON)?;
     assert!(ended.status.success(), "{}", ended.stderr);
     assert!(!path.exists());
     Ok(())

@@ -18,6 +18,7 @@ use super::handling::Handle;
 use super::socket_file::SocketFile;
 use super::{ServerAddress, ServerSocket, Settings, Spawn};
 use crate::greenlet::Kill;
+use crate::living::{Living, Which};
 use crate::pool::Pool;
 use crate::socket::cancel_wait_ex as closed;
 
@@ -51,6 +52,8 @@ pub(super) struct Inner<L: ServerSocket> {
     /// How often the server was closed.
     closes: Cell<u64>,
     started: Cell<bool>,
+    /// Whether the thread's list of servers has it.
+    listed: Cell<bool>,
     pub(super) watcher: RefCell<Option<Io>>,
     /// Whether the server has stopped accepting until its pool has a place.
     pub(super) waits_for_place: Cell<bool>,
@@ -91,6 +94,7 @@ impl<L: ServerSocket> BaseServer<L> {
             file: RefCell::default(),
             closes: Cell::default(),
             started: Cell::default(),
+            listed: Cell::default(),
             watcher: RefCell::default(),
             waits_for_place: Cell::default(),
             delay: Cell::new(settings.min_delay),
@@ -234,6 +238,10 @@ impl<L: ServerSocket> BaseServer<L> {
         let has_socket = self.make_socket()?;
         if has_socket {
             self.0.started.set(true);
+            if !self.0.listed.replace(true) {
+                let inner: Rc<dyn Living> = self.0.clone();
+                Which::Servers.add(Rc::downgrade(&inner));
+            }
             self.has_changed(true);
             self.start_accepting().inspect_err(|_| self.close())?;
         }
@@ -328,6 +336,17 @@ impl<L: ServerSocket> BaseServer<L> {
             // There was no stack for that greenlet.
             Some(exception) if exception.error().is::<StackError>() => self.stop_timeout(stop_timeout),
             _ => Ok(()),
+        }
+    }
+}
+
+impl<L: ServerSocket> Living for Inner<L> {
+    fn describe(self: Rc<Self>) -> String {
+        let server = BaseServer(self);
+        let state = if server.started() { "started" } else { "stopped" };
+        match server.pool() {
+            Some(pool) => format!("{server:?} {state}, {} clients", pool.len()),
+            None => format!("{server:?} {state}"),
         }
     }
 }

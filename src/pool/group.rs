@@ -14,6 +14,7 @@ use hub::{Link, Linkable, Seconds};
 use super::pool::PoolFull;
 use crate::event::Event;
 use crate::greenlet::{AnyGreenlet, AsGreenlet, Greenlet, Kill, joinall};
+use crate::living::{Living, Which};
 use crate::lock::Semaphore;
 use crate::outcome::Outcome;
 use crate::timeout::Timeout;
@@ -86,6 +87,12 @@ impl Group {
                 semaphore: Semaphore::new(size),
             }),
         }))
+    }
+
+    /// Has the group, which is a pool, listed among those of the thread.
+    pub(super) fn list(&self) {
+        let body: Rc<dyn Living> = self.0.clone();
+        Which::Pools.add(Rc::downgrade(&body));
     }
 
     /// How many members there are.
@@ -476,6 +483,17 @@ impl Group {
 
 /// The iterator of [`Group::iter`].
 pub type Members = std::vec::IntoIter<AnyGreenlet>;
+
+impl Living for GroupBody {
+    fn describe(self: Rc<Self>) -> String {
+        let address = Rc::as_ptr(&self).addr();
+        let (members, size) = (self.members.borrow().len(), self.limit.as_ref().map(|limit| limit.size));
+        match size {
+            Some(size) => format!("<Pool at {address:#x}> {members} of {size} greenlets"),
+            None => format!("<Pool at {address:#x}> {members} greenlets"),
+        }
+    }
+}
 
 impl GroupBody {
     /// Takes a member out, and frees its place.

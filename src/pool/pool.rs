@@ -38,7 +38,9 @@ impl Pool {
     /// Makes a pool for at most `size` greenlets. `None` means no limit; a pool of size 0 is always
     /// full.
     pub fn new(size: impl Into<Option<usize>>) -> Pool {
-        Pool(Group::limited(size.into()))
+        let group = Group::limited(size.into());
+        group.list();
+        Pool(group)
     }
 
     /// The same pool, as a group.

@@ -199,6 +199,11 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "Hub::cancel_wait Hub::cancel_waits_close_and_then",
         "end the waits of others",
     ),
+    (
+        "src/backdoor/server.rs",
+        "BackdoorServer::stop",
+        "stop_timeout with the time 0: it waits for what ends at once",
+    ),
     ("src/event/async_result.rs", "AsyncResult::get_nowait", "does not wait"),
     (
         "src/greenlet/any.rs",

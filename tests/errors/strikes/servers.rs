@@ -1,11 +1,12 @@
 //! The table of waits of servers.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::SocketAddr;
 
 use super::sockets::looking_up;
 use super::strike::{Case, Row, case, row};
 use crate::support::{LONG, TestResult};
+use gevent::backdoor::BackdoorServer;
 use gevent::event::Event;
 use gevent::lock::Semaphore;
 use gevent::server::{DatagramServer, StreamServer};
@@ -43,6 +44,29 @@ fn serving(call: fn(&StreamServer) -> TestResult, stops: bool) -> Case {
             assert!(!check.started());
             drop(client);
             check.stop_timeout(LONG).expect("nobody kills the test");
+        },
+    )
+}
+
+/// A case with a backdoor that has one client, which leaves when it is told.
+fn looked_into(call: fn(&BackdoorServer) -> TestResult, stops: bool) -> Case {
+    let server = BackdoorServer::new("127.0.0.1:0");
+    server.start().expect("there is a port");
+    let mut client = TcpStream::connect(server.address().expect("it is started")).expect("it listens");
+    client.read_exact(&mut [0; 4]).expect("the banner");
+    let (give, check) = (server.clone(), server.clone());
+    case(
+        move || call(&server),
+        move || {
+            client.clone().write_all(b"quit\n").expect("it reads");
+            if stops {
+                give.close();
+            }
+        },
+        move |_| {
+            assert!(!check.started());
+            check.stop_timeout(LONG).expect("nobody kills the test");
+            assert_eq!(check.sessions(), 0);
         },
     )
 }
@@ -136,6 +160,12 @@ pub(super) fn rows() -> Vec<Row> {
         }),
         row("src/baseserver/base.rs BaseServer::stop_timeout", || {
             serving(|s| s.stop_timeout(LIMIT), false)
+        }),
+        row("src/backdoor/server.rs BackdoorServer::serve_forever", || {
+            looked_into(|s| s.serve_forever(), true)
+        }),
+        row("src/backdoor/server.rs BackdoorServer::stop_timeout", || {
+            looked_into(|s| s.stop_timeout(LIMIT), false)
         }),
         row("src/baseserver/handling.rs BaseServer::do_handle", handling),
         row("src/server/datagram.rs DatagramServer::sendto", sending),

@@ -1,6 +1,7 @@
 //! The cases, by the modules whose places they are about.
 
 mod abstract_linkable;
+mod backdoor;
 mod fileobject;
 mod greenlet;
 mod heap;
