@@ -56,20 +56,23 @@ impl Ahead {
         read: impl FnOnce(&mut [u8]) -> Result<usize, E>,
     ) -> Result<usize, E> {
         debug_assert!(self.is_empty());
-        let mut data = self.place(size);
-        let filled = read(&mut data[..size]);
-        self.put(data, *filled.as_ref().unwrap_or(&0));
+        // If somebody still looks at the last bytes, they stay where they are.
+        if Rc::get_mut(&mut self.data).is_none_or(|data| data.len() < size) {
+            // Zeros of the system cost less than growing.
+            self.data = Rc::new(vec![0; size]);
+        }
+        (self.start, self.end) = (0, 0);
+        let filled = read(&mut Rc::make_mut(&mut self.data)[..size]);
+        self.end = *filled.as_ref().unwrap_or(&0);
         filled
     }
 
     /// Takes the empty buffer away, as `size` bytes of place or more.
     pub(super) fn place(&mut self, size: usize) -> Vec<u8> {
-        // If somebody still looks at the last bytes, they stay where they are.
         let data = Rc::try_unwrap(std::mem::take(&mut self.data)).unwrap_or_default();
         (self.start, self.end) = (0, 0);
         match data.len() >= size {
             true => data,
-            // Zeros of the system cost less than growing.
             false => vec![0; size],
         }
     }
