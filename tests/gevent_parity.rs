@@ -316,6 +316,11 @@ mod gevent_parity {
     pub(crate) mod timeout_with_timeout;
     pub(crate) mod timeout_zero;
     pub(crate) mod timer_order;
+    pub(crate) mod util_assert_switches;
+    pub(crate) mod util_assert_switches_nested;
+    pub(crate) mod util_run_info;
+    pub(crate) mod util_tree;
+    pub(crate) mod util_tree_details;
     pub(crate) mod wait_mixed;
     pub(crate) mod wait_timeout_exc;
     pub(crate) mod waiter_after_get;
@@ -669,6 +674,11 @@ scenarios! {
     timeout_with_timeout
     timeout_zero
     timer_order
+    util_assert_switches
+    util_assert_switches_nested
+    util_run_info
+    util_tree
+    util_tree_details
     wait_mixed
     wait_timeout_exc
     waiter_after_get

@@ -1,7 +1,7 @@
 //! [`Details`]: what is printed of each greenlet.
 
 /// What [`GreenletTree::format`](super::GreenletTree::format) prints of each greenlet beside its name. `true` is all
-/// of it, which is the default, and `false` nothing.
+/// of it but the numbers, which is the default, and `false` nothing.
 ///
 /// ```
 /// use gevent::util::{Details, GreenletTree};
@@ -15,6 +15,8 @@
 /// Source: the dictionary `details` of gevent's `GreenletTree.format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Details {
+    /// The number of each greenlet, see [`RawGreenlet::id`](crate::RawGreenlet::id).
+    pub ids: bool,
     /// Where each greenlet is in its life: its parent, for what it waits and where, its age.
     pub state: bool,
     /// The backtraces of greenlets that have begun.
@@ -36,6 +38,7 @@ pub struct Details {
 impl Default for Details {
     fn default() -> Self {
         Details {
+            ids: false,
             state: true,
             running_stacks: true,
             running_stack_limit: None,

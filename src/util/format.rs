@@ -36,7 +36,12 @@ pub(super) fn lines(tree: &GreenletTree, details: &Details) -> Vec<String> {
             left_out += 1;
         } else {
             printed += 1;
-            lines.push(head(&path) + &label(tree.greenlet()));
+            let number = if details.ids {
+                format!("#{} ", tree.greenlet().id())
+            } else {
+                String::new()
+            };
+            lines.push(head(&path) + &number + &label(tree.greenlet()));
             let prefix = data_prefix(&path);
             let data = data(tree.greenlet(), details, &mut symbols);
             lines.extend(data.into_iter().map(|text| format!("{prefix}{text}")));
@@ -77,17 +82,23 @@ fn data_prefix(path: &[bool]) -> String {
 /// The line of a greenlet.
 fn label(greenlet: &RawGreenlet) -> String {
     let mut label = show(greenlet);
-    match (greenlet.state(), AnyGreenlet::of(greenlet)) {
-        (State::Dead, Some(ended)) if ended.ready() => {
+    match AnyGreenlet::of(greenlet) {
+        Some(known) if known.ready() => {
             label += "; finished";
-            if let Some(exception) = ended.exception() {
+            if let Some(exception) = known.exception() {
                 let _ = write!(label, " with exception {exception:?}");
             }
         }
-        (State::Dead | State::Pending, _) => label += "; not running",
-        _ => {}
+        Some(known) if known.started() => {}
+        None if has_begun(greenlet) => {}
+        _ => label += "; not running",
     }
     label
+}
+
+/// Whether the greenlet is on its stack.
+fn has_begun(greenlet: &RawGreenlet) -> bool {
+    matches!(greenlet.state(), State::Current | State::Suspended)
 }
 
 /// The greenlet as the object that users know it as.
@@ -111,7 +122,7 @@ fn data(greenlet: &RawGreenlet, details: &Details, symbols: &mut Symbols) -> Vec
         data.extend(waiting(greenlet));
         data.extend(greenlet.age().map(|age| format!("Age: {:.3} s", age.as_secs_f64())));
     }
-    if details.running_stacks && matches!(greenlet.state(), State::Current | State::Suspended) {
+    if details.running_stacks && has_begun(greenlet) {
         let backtrace = Backtrace::of(greenlet);
         if !backtrace.is_empty() {
             data.push("Running:".to_owned());
