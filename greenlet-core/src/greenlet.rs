@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::ptr::NonNull;
 use std::rc::Rc;
 
 use crate::arch::Suspended;
@@ -64,15 +65,19 @@ impl RawGreenlet {
     /// reads the greenlet. More lines help if it is parked many calls below its function.
     #[inline(always)]
     pub fn prefetch_stack(&self, lines: usize) {
-        let slot = self.core().suspended.as_ptr().cast::<*const u8>();
-        const { assert!(size_of::<Option<Suspended>>() == size_of::<*const u8>()) };
-        // SAFETY: the slot is one word on every machine, null if there is no place to continue.
-        let lowest = unsafe { slot.read() };
-        if lowest.is_null() {
-            return self.prefetch_rest();
+        match self.lowest_in_use() {
+            Some(lowest) => (0..lines).for_each(|line| prefetch::line(lowest.as_ptr(), line)),
+            None => self.prefetch_rest(),
         }
-        // `lowest` is the low end of the part of the stack that is in use.
-        (0..lines).for_each(|line| prefetch::line(lowest, line));
+    }
+
+    /// The low end of the part of the stack that is in use. None for a greenlet that is not parked.
+    #[inline(always)]
+    pub(crate) fn lowest_in_use(&self) -> Option<NonNull<u8>> {
+        let slot = self.core().suspended.as_ptr().cast::<Option<NonNull<u8>>>();
+        const { assert!(size_of::<Option<Suspended>>() == size_of::<Option<NonNull<u8>>>()) };
+        // SAFETY: on every machine the slot is the stack pointer, null if there is no place to continue.
+        unsafe { slot.read() }
     }
 
     /// Ends a greenlet that never ran, without a switch: its function is dropped and never called.

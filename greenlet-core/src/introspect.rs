@@ -5,8 +5,7 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use crate::core::{Life, RawGreenlet};
-use crate::greenlet::getcurrent;
-use crate::stack::{trim_below, usage};
+use crate::stack::{trim_below, trim_below_here, usage};
 use crate::thread::Thread;
 
 /// Where a greenlet is in its life.
@@ -79,6 +78,46 @@ impl RawGreenlet {
         // happens in here.
         let stack = unsafe { &*self.core().stack.as_ptr() }.as_ref()?;
         Some(usage::touched(stack))
+    }
+
+    /// Gives the memory of its stack that is not in use now back to the system: the whole pages below the frames of a
+    /// greenlet that is parked, or of the caller. A page or two are left then. For a greenlet that has worked and waits
+    /// for long now, as one of thousands that serve connections.
+    ///
+    /// This takes a system call, about a microsecond, and as long again for each page that is touched later. It does
+    /// nothing for a greenlet that has no stack of its own: see [`stack_usage`](Self::stack_usage).
+    ///
+    /// ```
+    /// use greenlet_core::{RawGreenlet, getcurrent};
+    ///
+    /// fn work() {
+    ///     std::hint::black_box([1_u8; 40_000]);
+    /// }
+    ///
+    /// let main = getcurrent();
+    /// let g = RawGreenlet::new(move |_| {
+    ///     work();
+    ///     main.switch(()) // waits
+    /// });
+    /// g.switch(())?;
+    /// let before = g.stack_usage();
+    /// g.trim_stack();
+    /// assert!(g.stack_usage() < before);
+    /// # Ok::<(), greenlet_core::Exception>(())
+    /// ```
+    pub fn trim_stack(&self) {
+        let core = self.core();
+        // SAFETY: the slot is only written when the greenlet gets or loses its stack, and neither
+        // happens in here.
+        let Some(stack) = unsafe { &*core.stack.as_ptr() }.as_ref() else {
+            return;
+        };
+        if core.runs() {
+            trim_below_here(stack);
+        } else if let Some(lowest) = self.lowest_in_use() {
+            // SAFETY: it does not run, and `lowest` is where its frames end.
+            unsafe { trim_below(stack, lowest.addr().get()) };
+        }
     }
 
     /// All that a list of greenlets shows of it now.
@@ -196,38 +235,6 @@ pub fn greenlets() -> Vec<RawGreenlet> {
 /// ```
 pub fn live_greenlets() -> usize {
     Thread::with(|thread| thread.live.get())
-}
-
-/// Gives the memory of the current greenlet's stack that is not in use now back to the system: whole pages below the
-/// frame of the caller. For a greenlet that has worked and will wait for long now, as one of thousands that serve
-/// connections: then a page or two are left of its stack.
-///
-/// This takes a system call, about a microsecond; and as long again for each page that is touched later. It does
-/// nothing in a main greenlet, whose stack is the thread's.
-///
-/// ```
-/// use greenlet_core::{RawGreenlet, Value, getcurrent, trim_own_stack};
-///
-/// fn work() {
-///     std::hint::black_box([1_u8; 40_000]);
-/// }
-///
-/// let g = RawGreenlet::new(|_| {
-///     work();
-///     let before = getcurrent().stack_usage();
-///     trim_own_stack();
-///     assert!(getcurrent().stack_usage() < before);
-///     Ok(Value::None)
-/// });
-/// g.switch(())?;
-/// # Ok::<(), greenlet_core::Exception>(())
-/// ```
-pub fn trim_own_stack() {
-    let current = getcurrent();
-    // SAFETY: the slot is only written when the greenlet gets or loses its stack, and neither happens while it runs.
-    if let Some(stack) = unsafe { &*current.core().stack.as_ptr() }.as_ref() {
-        trim_below(stack);
-    }
 }
 
 /// Gives the memory of this thread's idle stacks back to the system: for a thread that has just ended

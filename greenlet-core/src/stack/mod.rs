@@ -15,7 +15,7 @@ mod thread_stack;
 pub(crate) mod usage;
 mod valgrind;
 
-pub(crate) use pool::{Stack, StackPool, trim_below};
+pub(crate) use pool::{Stack, StackPool, trim_below, trim_below_here};
 pub use size::{DEFAULT_STACK_SIZE, ParseStackSizeError, StackSize};
 #[cfg(any(
     feature = "asan",

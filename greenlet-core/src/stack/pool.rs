@@ -112,25 +112,32 @@ impl Stack {
     }
 }
 
-/// What frames of this file and of the system's libraries may have below the frame that calls [`trim_below`].
+/// What frames of this file and of the system's libraries may have below the frame that calls [`trim_below_here`].
 const OWN_FRAMES: usize = 1024;
 
-/// Gives the whole pages of `stack` that are well below the caller's frame back to the system, if the caller runs on
-/// it. Does nothing on another stack.
+/// [`trim_below`] for a caller that runs on the stack. Does nothing on another stack.
 #[inline(never)]
-pub(crate) fn trim_below(stack: &Stack) {
+pub(crate) fn trim_below_here(stack: &Stack) {
     let frame = 0_u8;
     let frame = (&raw const frame).addr();
     let low = stack.low.addr().get();
-    if !(low..low + stack.size).contains(&frame) {
-        return;
+    if (low..low + stack.size).contains(&frame) {
+        // SAFETY: what lies below the frames of this greenlet holds nothing, but for the frames of this call, which
+        // are in the bytes that are left out.
+        unsafe { trim_below(stack, frame.saturating_sub(OWN_FRAMES)) };
     }
-    let unused = frame.saturating_sub(OWN_FRAMES) & !(page_size() - 1);
-    if unused > low {
+}
+
+/// Gives the whole pages of the stack below an address back to the system.
+///
+/// # Safety
+/// Nobody needs what lies below the address.
+pub(crate) unsafe fn trim_below(stack: &Stack, address: usize) {
+    let (low, end) = (stack.low.addr().get(), address & !(page_size() - 1));
+    if end > low {
         // Failing means that the memory stays.
-        // SAFETY: this greenlet runs on the stack, so what lies below its frames holds nothing, but for the frames of
-        // this call, which are in the bytes that are left out.
-        unsafe { libc::madvise(stack.low.as_ptr().cast(), unused - low, libc::MADV_DONTNEED) };
+        // SAFETY: the pages are the stack's, and hold nothing.
+        unsafe { libc::madvise(stack.low.as_ptr().cast(), end - low, libc::MADV_DONTNEED) };
     }
 }
 

@@ -1,7 +1,7 @@
 //! Stacks: sizes, reuse, trimming, and how deep they were used.
 
 use crate::common::TestResult;
-use greenlet_core::{Exception, RawGreenlet, StackError, StackSize, Value, getcurrent, trim_own_stack, trim_stacks};
+use greenlet_core::{Exception, RawGreenlet, StackError, StackSize, Value, getcurrent, trim_stacks};
 
 #[test]
 fn test_stacks_are_reused_and_keep_their_size() -> TestResult {
@@ -70,26 +70,26 @@ fn test_trimmed_stacks_lose_their_pages_and_work_again() -> TestResult {
 }
 
 #[test]
-fn test_a_greenlet_trims_its_own_stack_below_its_frame() -> TestResult {
+fn test_a_stack_is_trimmed_below_the_frames_in_use() -> TestResult {
     /// Has so many frames with contents, trims below each of them, and looks whether they are as they were.
     fn frames(left: u8) -> u64 {
         let mut frame = [left; 700];
         std::hint::black_box(&mut frame);
         std::hint::black_box(touch(8));
-        trim_own_stack();
+        getcurrent().trim_stack();
         let below = if left > 0 { frames(left - 1) } else { 0 };
-        trim_own_stack();
+        getcurrent().trim_stack();
         assert!(std::hint::black_box(&frame).iter().all(|byte| *byte == left));
         below + u64::from(frame[699])
     }
     let main = getcurrent();
     let g = RawGreenlet::builder().stack_size(StackSize::mib(1)).build(move |_| {
         std::hint::black_box(touch(300));
-        trim_own_stack();
+        getcurrent().trim_stack();
         main.switch(())?;
         let sum = frames(200);
         assert_eq!(sum, 200 * 201 / 2);
-        trim_own_stack();
+        getcurrent().trim_stack();
         main.switch(())
     });
     for _ in 0..2 {
@@ -98,8 +98,48 @@ fn test_a_greenlet_trims_its_own_stack_below_its_frame() -> TestResult {
         assert!(usage <= 32 * 1024, "{usage}");
     }
     g.switch(())?;
-    // The stack of a thread stays as it is.
-    trim_own_stack();
+    // A dead greenlet has no stack, and that of a thread stays as it is.
+    g.trim_stack();
+    getcurrent().trim_stack();
+    Ok(())
+}
+
+#[test]
+fn test_parked_greenlets_are_trimmed_at_every_depth() -> TestResult {
+    fn parks(main: &RawGreenlet, left: u8) -> Result<u64, Exception> {
+        let mut frame = [left; 300];
+        std::hint::black_box(&mut frame);
+        std::hint::black_box(touch(20));
+        main.switch(())?;
+        let below = if left > 0 { parks(main, left - 1)? } else { 0 };
+        main.switch(())?;
+        assert!(std::hint::black_box(&frame).iter().all(|byte| *byte == left));
+        Ok(below + u64::from(frame[299]))
+    }
+    let main = getcurrent();
+    let all: Vec<_> = (0..20)
+        .map(|depth| {
+            let main = main.clone();
+            RawGreenlet::new(move |_| Ok(Value::new(parks(&main, depth)?)))
+        })
+        .collect();
+    let (mut left, mut sums) = (all.clone(), Vec::new());
+    while !left.is_empty() {
+        left.retain(|g| {
+            // One that has not begun, or is dead, has nothing to give back.
+            g.trim_stack();
+            let got = g.switch(()).expect("it does not fail");
+            g.trim_stack();
+            let usage = g.stack_usage().unwrap_or(0);
+            assert!(cfg!(feature = "asan") || usage <= 44 * 1024, "{usage}");
+            if g.dead() {
+                sums.push(got.downcast::<u64>().expect("a sum"));
+            }
+            !g.dead()
+        });
+    }
+    sums.sort_unstable();
+    assert_eq!(sums, (0..20).map(|n| n * (n + 1) / 2).collect::<Vec<u64>>());
     Ok(())
 }
 
