@@ -35,6 +35,33 @@ fn demo_says_what_it_takes() -> Result {
 }
 
 #[test]
+fn monitor_names_the_greenlet_that_is_stuck() -> Result {
+    let ended = Process::spawn(&mut example("monitor")?)?.wait(2 * SOON)?;
+    let output = format!("{}\n{}", ended.stdout, ended.stderr);
+    assert!(ended.status.success(), "{output}");
+    // It was found by its report, and by the event.
+    let report = ended.stderr.split("appears to be blocked").nth(1).expect(&output);
+    assert!(
+        report.contains("longest_sequence") && report.contains("Advice: "),
+        "{output}"
+    );
+    let line = ended.stdout.lines().last().expect(&output);
+    let id = line
+        .strip_prefix("greenlet #")
+        .and_then(|line| line.split(' ').next())
+        .expect(&output);
+    assert!(
+        line.contains("kept the others waiting in ") && line.contains("longest_sequence"),
+        "{output}"
+    );
+    assert!(
+        ended.stderr.contains(&format!("Greenlet #{id} appears to be blocked")),
+        "{output}"
+    );
+    Ok(())
+}
+
+#[test]
 fn udp_server_answers_udp_client() -> Result {
     let server = Process::spawn(example("udp_server")?.arg("0"))?;
     let line = server.stdout().line_with("Receiving datagrams on :", 0, SOON)?;

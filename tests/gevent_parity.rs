@@ -46,6 +46,8 @@ mod gevent_parity {
     pub(crate) mod event_unlinked_notifier;
     pub(crate) mod event_wait_values;
     pub(crate) mod event_wait_while_notifying;
+    pub(crate) mod events_blocked;
+    pub(crate) mod events_subscribers;
     pub(crate) mod executor_futures;
     pub(crate) mod file_buffering;
     pub(crate) mod file_close_reader;
@@ -155,6 +157,9 @@ mod gevent_parity {
     pub(crate) mod loop_priorities;
     pub(crate) mod loop_threadsafe;
     pub(crate) mod loop_timer_stops_timer;
+    pub(crate) mod monitor_blocking;
+    pub(crate) mod monitor_functions;
+    pub(crate) mod monitor_sleep_time;
     pub(crate) mod negative_times;
     pub(crate) mod os_fork_callback;
     pub(crate) mod os_pipe;
@@ -401,6 +406,8 @@ scenarios! {
     event_unlinked_notifier
     event_wait_values
     event_wait_while_notifying
+    events_blocked
+    events_subscribers
     executor_futures
     file_buffering
     file_close_reader
@@ -510,6 +517,9 @@ scenarios! {
     loop_priorities
     loop_threadsafe
     loop_timer_stops_timer
+    monitor_blocking
+    monitor_functions
+    monitor_sleep_time
     negative_times
     poll_events
     poll_greenlets

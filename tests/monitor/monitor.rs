@@ -137,6 +137,7 @@ fn test_call_other_error() -> Result<(), InvalidPeriod> {
 #[test]
 fn test_previous_trace() -> TestResult {
     let _bounded = bounded();
+    let _printed = Reports::new();
     let count = Rc::new(Cell::new(0));
     let counts = count.clone();
     settrace(Some(Tracer::new(move |_, _, _| {
