@@ -404,6 +404,46 @@ fn a_connection_of_a_server() -> TestResult {
     Ok(())
 }
 
+/// Requests on one connection: heads, bodies of both kinds, answers, deadlines, the date and a log.
+#[cfg(feature = "pywsgi")]
+#[test]
+fn requests_of_http() -> TestResult {
+    use gevent::pywsgi::{Access, WSGIServer};
+
+    let logged = Rc::new(Cell::new(0));
+    let its = logged.clone();
+    let server = WSGIServer::builder()
+        .log(Some(Rc::new(move |access: &Access<'_>| {
+            its.set(its.get() + access.bytes)
+        })))
+        .build("127.0.0.1:0", |request, response| {
+            let mut body = [0; 100];
+            let n = request.body_mut().read(&mut body)?;
+            response.header("Content-Type", "text/plain")?;
+            match n {
+                0 => response.send("hello"),
+                n => Ok(response.write_all(&body[..n])?),
+            }
+        });
+    server.start()?;
+    let mut client = TcpStream::connect(server.address().expect("it is started"))?;
+    let host = "Host: localhost\r\nUser-Agent: test\r\nAccept: */*\r\nCookie: a=b\r\n";
+    let get = format!("GET /path?query HTTP/1.1\r\n{host}\r\n");
+    let post = format!("POST /path HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+    let mut answer = [0; 1000];
+    allocates_nothing(|| {
+        for (request, end) in [(&get, &b"\r\n\r\nhello"[..]), (&post, b"5\r\nhello\r\n0\r\n\r\n")] {
+            client.write_all(request.as_bytes())?;
+            let n = client.read(&mut answer)?;
+            assert!(answer[..n].ends_with(end));
+        }
+        Ok(())
+    })?;
+    assert_eq!(logged.get(), 3 * 2 * 5 * ROUNDS as u64);
+    drop(client);
+    server.stop()
+}
+
 #[test]
 fn join_of_a_finished_greenlet() -> TestResult {
     let g = spawn(|| 5);

@@ -13,6 +13,7 @@ use super::fault::Fault;
 use super::input::{Home, Input};
 use super::limits::{Limits, SKIPPED};
 use super::stream::WebStream;
+use crate::socket::ends_all;
 
 /// The body of a request: a [`Read`] and [`BufRead`], which ends where the body does. It may have a length, or be
 /// chunked; without one of these it is empty.
@@ -177,6 +178,10 @@ impl Body {
             None if error.get_ref().is_some_and(|error| error.is::<TimedOut>()) => {
                 self.fault = Some(Fault::TooLate);
                 return Fault::TooLate.into();
+            }
+            None if error.kind() == io::ErrorKind::ConnectionReset && !ends_all(&error) => {
+                self.fault = Some(Fault::Ended);
+                return Fault::Ended.into();
             }
             // After another error, for example a kill, a next read may go on.
             None => {}

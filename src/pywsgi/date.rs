@@ -1,6 +1,7 @@
 //! The `Date` of an answer, which is written anew once a second.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
@@ -49,7 +50,8 @@ impl Moment {
         MONTHS[self.month as usize - 1]
     }
 
-    fn http(&self) -> String {
+    /// Writes the moment as headers have it.
+    fn write_http(&self, out: &mut impl fmt::Write) -> fmt::Result {
         let Moment {
             year,
             day,
@@ -59,7 +61,10 @@ impl Moment {
             ..
         } = self;
         let (weekday, month) = (DAYS[self.weekday], self.month_name());
-        format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+        write!(
+            out,
+            "{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT"
+        )
     }
 }
 
@@ -80,7 +85,11 @@ pub(super) fn write_header(now: u64, out: &mut Vec<u8>) {
     DATE.with_borrow_mut(|(second, header)| {
         if *second != now {
             *second = now;
-            *header = format!("Date: {}\r\n", Moment::of(now).http());
+            header.clear();
+            header.push_str("Date: ");
+            // Writing to a string does not fail.
+            let _ = Moment::of(now).write_http(header);
+            header.push_str("\r\n");
         }
         out.extend_from_slice(header.as_bytes());
     });
@@ -102,7 +111,9 @@ mod tests {
             (1_735_689_599, "Tue, 31 Dec 2024 23:59:59 GMT"),
         ];
         for (seconds, date) in dates {
-            assert_eq!(Moment::of(seconds).http(), date);
+            let mut written = String::new();
+            assert!(Moment::of(seconds).write_http(&mut written).is_ok());
+            assert_eq!(written, date);
         }
     }
 }

@@ -99,16 +99,17 @@ thread_local! {
 fn write_date(out: &mut impl fmt::Write) -> fmt::Result {
     let now = date::now();
     // `out` may be a writer of the user's, and use the log again.
-    let (second, text) = DATE.take();
-    let text = match second == now {
-        true => text,
-        false => {
-            let date = Moment::of(now);
-            let (year, month, day) = (date.year, date.month_name(), date.day);
-            let (hour, minute, second) = (date.hour, date.minute, date.second);
-            format!("{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000")
-        }
-    };
+    let (second, mut text) = DATE.take();
+    if second != now {
+        let date = Moment::of(now);
+        let (year, month, day) = (date.year, date.month_name(), date.day);
+        let (hour, minute, second) = (date.hour, date.minute, date.second);
+        text.clear();
+        write!(
+            text,
+            "{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000"
+        )?;
+    }
     let written = out.write_str(&text);
     DATE.set((now, text));
     written

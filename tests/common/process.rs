@@ -126,6 +126,9 @@ pub(crate) fn example(name: &str) -> Result<Command> {
         if cfg!(feature = "dns") {
             build.args(["--features", "dns"]);
         }
+        if cfg!(feature = "pywsgi") {
+            build.args(["--features", "pywsgi"]);
+        }
         build
             .arg("--target-dir")
             .arg(profile.parent().ok_or("where is this test?")?);

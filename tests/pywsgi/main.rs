@@ -5,6 +5,7 @@ mod chunked;
 mod client;
 mod common;
 mod errors;
+mod faults;
 mod heads;
 mod lasting;
 mod streams;

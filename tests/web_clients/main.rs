@@ -6,12 +6,15 @@ use gevent::Exception;
 use gevent::pywsgi::{Environ, Limits, ProxyProtocol, WSGIServer};
 use gevent::subprocess::{Command, Run, run_with};
 
-#[path = "../common/installed.rs"]
-mod installed;
+mod examples;
+
+#[path = "../common/mod.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod common;
 #[path = "../support/mod.rs"]
 mod support;
 
-use installed::installed;
+use common::installed::{installed, say_skipped};
 use support::{TestResult, bounded};
 
 /// A server that tells what it was asked, and how many bytes came.
@@ -250,7 +253,7 @@ fn haproxy_forwards() -> TestResult {
 fn installed_by(program: &str, argument: &str) -> bool {
     let is_there = std::process::Command::new(program).arg(argument).output().is_ok();
     if !is_there {
-        installed::say_skipped(format!("{program} not found: install Debian's package `{program}`"));
+        say_skipped(format!("{program} not found: install Debian's package `{program}`"));
     }
     is_there
 }
