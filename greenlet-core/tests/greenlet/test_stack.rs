@@ -1,5 +1,8 @@
 //! Stacks: sizes, reuse, trimming, and how deep they were used.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use crate::common::TestResult;
 use greenlet_core::{Exception, RawGreenlet, StackError, StackSize, Value, getcurrent, trim_stacks};
 
@@ -106,34 +109,41 @@ fn test_a_stack_is_trimmed_below_the_frames_in_use() -> TestResult {
 
 #[test]
 fn test_parked_greenlets_are_trimmed_at_every_depth() -> TestResult {
-    fn parks(main: &RawGreenlet, left: u8) -> Result<u64, Exception> {
+    /// Parks twice at each of some depths, and tells where.
+    fn parks(main: &RawGreenlet, at: &Cell<usize>, left: u8) -> Result<u64, Exception> {
         let mut frame = [left; 300];
         std::hint::black_box(&mut frame);
-        std::hint::black_box(touch(20));
+        std::hint::black_box(touch(40));
+        at.set((&raw const frame).addr());
         main.switch(())?;
-        let below = if left > 0 { parks(main, left - 1)? } else { 0 };
+        let below = if left > 0 { parks(main, at, left - 1)? } else { 0 };
+        at.set((&raw const frame).addr());
         main.switch(())?;
         assert!(std::hint::black_box(&frame).iter().all(|byte| *byte == left));
         Ok(below + u64::from(frame[299]))
     }
     let main = getcurrent();
-    let all: Vec<_> = (0..20)
-        .map(|depth| {
-            let main = main.clone();
-            RawGreenlet::new(move |_| Ok(Value::new(parks(&main, depth)?)))
-        })
-        .collect();
-    let (mut left, mut sums) = (all.clone(), Vec::new());
+    let all = (0..20).map(|depth| {
+        let (main, first, at) = (main.clone(), Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let (its_first, its) = (first.clone(), at.clone());
+        let g = RawGreenlet::new(move |_| {
+            its_first.set((&raw const main).addr());
+            Ok(Value::new(parks(&main, &its, depth)?))
+        });
+        (g, first, at)
+    });
+    let (mut left, mut sums) = (all.collect::<Vec<_>>(), Vec::new());
     while !left.is_empty() {
-        left.retain(|g| {
+        left.retain(|(g, first, at)| {
             // One that has not begun, or is dead, has nothing to give back.
             g.trim_stack();
             let got = g.switch(()).expect("it does not fail");
             g.trim_stack();
-            let usage = g.stack_usage().unwrap_or(0);
-            assert!(cfg!(feature = "asan") || usage <= 44 * 1024, "{usage}");
             if g.dead() {
                 sums.push(got.downcast::<u64>().expect("a sum"));
+            } else if cfg!(not(feature = "asan")) {
+                let (usage, depth) = (g.stack_usage().expect("it has a stack"), first.get() - at.get());
+                assert!(usage < depth + 16 * 1024, "{usage} at {depth}");
             }
             !g.dead()
         });
