@@ -9,7 +9,7 @@ use hub::get_hub;
 use super::Session;
 use super::commands::Commands;
 use crate::living::Which;
-use crate::util::{Backtrace, Details, GreenletTree};
+use crate::util::{Backtrace, Details, GreenletTree, Symbols};
 
 /// So many greenlets are listed.
 const GREENLETS: usize = 10_000;
@@ -74,20 +74,24 @@ fn show_stacks(session: &mut Session, words: &[&str]) -> Result<(), Exception> {
     if let [word, ..] = words {
         let greenlet = find(word)?;
         writeln!(session, "{}", greenlet.info())?;
-        let backtrace = Backtrace::of(&greenlet);
-        match backtrace.is_empty() {
-            true => writeln!(session, "it has no stack")?,
-            false => writeln!(session, "{backtrace}")?,
+        let mut symbols = Symbols::of(std::slice::from_ref(&greenlet))?;
+        let lines = symbols.lines(&Backtrace::of(&greenlet), usize::MAX);
+        session.lines(&lines);
+        if lines.is_empty() {
+            writeln!(session, "it has no stack")?;
         }
         return Ok(());
     }
+    let mut all = greenlets();
+    all.truncate(STACKS);
+    let mut symbols = Symbols::of(&all)?;
     let details = Details {
         ids: true,
         running_stack_limit: Some(STACK_LINES),
         max_greenlets: STACKS,
         ..Details::default()
     };
-    session.lines(GreenletTree::current_tree().format_lines(details));
+    session.lines(GreenletTree::current_tree().format_lines_with(details, &mut symbols));
     Ok(())
 }
 

@@ -1,10 +1,13 @@
 //! [`Backtrace`]: the functions that a greenlet is in, with their names and places if the feature `backtrace` is on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use greenlet_core::RawGreenlet;
+use greenlet_core::{Exception, RawGreenlet};
+use hub::get_hub;
 use hub::monitor::Frame;
+
+use crate::threadpool::HubExt;
 
 /// So many frames are looked at. A deeper stack is cut off at its outer end.
 const FRAMES: usize = 256;
@@ -75,25 +78,34 @@ impl fmt::Display for Backtrace {
 
 /// Names that were looked up already: many greenlets wait in the same functions.
 #[derive(Default)]
-pub(super) struct Symbols(HashMap<usize, Vec<String>>);
+pub(crate) struct Symbols(HashMap<usize, Vec<String>>);
 
 impl Symbols {
+    /// The names in the backtraces of these greenlets, looked up in a thread of the hub's pool: the first look at the
+    /// program's debug information takes long, and the other greenlets go on meanwhile.
+    pub(crate) fn of(greenlets: &[RawGreenlet]) -> Result<Symbols, Exception> {
+        let addresses = greenlets.iter().flat_map(|greenlet| Backtrace::of(greenlet).addresses);
+        let addresses: HashSet<usize> = addresses.collect();
+        let read = move || Symbols(addresses.into_iter().map(|address| (address, names(address))).collect());
+        get_hub().threadpool().apply(move || Ok::<_, Exception>(read()))
+    }
+
     /// The lines of a backtrace without Rust's own library, at most `limit`.
-    pub(super) fn lines(&mut self, backtrace: &Backtrace, limit: usize) -> Vec<String> {
+    pub(crate) fn lines(&mut self, backtrace: &Backtrace, limit: usize) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         for address in &backtrace.addresses {
             if lines.len() >= limit {
                 break;
             }
-            let known = self.0.entry(*address).or_insert_with(|| {
-                let frames = Frame::of(*address).into_iter();
-                frames
-                    .filter(|frame| !frame.is_of_std())
-                    .map(|frame| frame.to_string())
-                    .collect()
-            });
+            let known = self.0.entry(*address).or_insert_with(|| names(*address));
             lines.extend(known.iter().take(limit - lines.len()).cloned());
         }
         lines
     }
+}
+
+/// The functions that an address is in, without those of Rust's own library.
+fn names(address: usize) -> Vec<String> {
+    let frames = Frame::of(address).into_iter().filter(|frame| !frame.is_of_std());
+    frames.map(|frame| frame.to_string()).collect()
 }

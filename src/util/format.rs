@@ -23,9 +23,8 @@ use crate::local::locals_of;
 
 /// The lines of a tree with some details. This works in a loop and not by recursion: trees may be deep, and stacks are
 /// small.
-pub(super) fn lines(tree: &GreenletTree, details: &Details) -> Vec<String> {
+pub(super) fn lines(tree: &GreenletTree, details: &Details, symbols: &mut Symbols) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut symbols = Symbols::default();
     let mut left_out = 0;
     let mut printed = 0;
     // The trees to print, the next one last, each with the path to it: whether it and those above it are last children.
@@ -43,7 +42,7 @@ pub(super) fn lines(tree: &GreenletTree, details: &Details) -> Vec<String> {
             };
             lines.push(head(&path) + &number + &label(tree.greenlet()));
             let prefix = data_prefix(&path);
-            let data = data(tree.greenlet(), details, &mut symbols);
+            let data = data(tree.greenlet(), details, symbols);
             lines.extend(data.into_iter().map(|text| format!("{prefix}{text}")));
         }
         let count = tree.child_trees().len();

@@ -50,6 +50,7 @@ mod switches;
 mod tree;
 
 pub use backtrace::Backtrace;
+pub(crate) use backtrace::Symbols;
 pub use details::Details;
 pub use hub::monitor::Frame;
 pub use run_info::{RunInfo, dump_on_signal, format_run_info, format_run_info_with, print_run_info, print_run_info_to};

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use greenlet_core::{RawGreenlet, getcurrent, greenlets};
 
-use super::Details;
-use super::format;
+use super::backtrace::Symbols;
+use super::{Details, format};
 use crate::greenlet::{AnyGreenlet, Spawned};
 
 /// A greenlet, and those that it has spawned, as they were when the tree was made. The parent of a greenlet is usually
@@ -90,7 +90,12 @@ impl GreenletTree {
     /// The tree as lines of text, with [`Details`], or with all of them (`true`) or none (`false`). The text is for
     /// people and may change.
     pub fn format_lines(&self, details: impl Into<Details>) -> Vec<String> {
-        format::lines(self, &details.into())
+        self.format_lines_with(details, &mut Symbols::default())
+    }
+
+    /// [`format_lines`](GreenletTree::format_lines) with names that are known already.
+    pub(crate) fn format_lines_with(&self, details: impl Into<Details>, symbols: &mut Symbols) -> Vec<String> {
+        format::lines(self, &details.into(), symbols)
     }
 
     /// The [lines](GreenletTree::format_lines) as one text.
