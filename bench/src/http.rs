@@ -5,12 +5,11 @@
 //! one and the load, which is that of the program wrk, the other. Our server has its limits and deadlines, and an access
 //! log to `/dev/null`; hyper has its deadline for heads, and no log.
 
+mod idle;
 mod servers;
 mod wrk;
 
 use std::process::Command;
-
-use wrk::Figures;
 
 use crate::Result;
 use crate::machine::{processors, raise_fd_limit, run_on};
@@ -25,7 +24,7 @@ usage: http [--rounds N] [--seconds S] [--connections N] [--without-log] [CASE].
   --seconds S        how long each time, in whole seconds (default 2)
   --connections N    at the same time; those that have a budget in turn if not given
   --without-log      our server writes no access log
-  CASE               plain, pipelined, tls, tls-connects, sleep; all if none is given";
+  CASE               plain, pipelined, tls, tls-connects, sleep, idle; all if none is given";
 
 /// The argument that makes this program one of the servers.
 const SERVE: &str = "--serve";
@@ -42,15 +41,17 @@ struct Case {
     connections: &'static [(usize, Option<f64>)],
     tls: bool,
     path: &'static str,
+    load: fn(&Server, &Case, usize, usize) -> Result<Figures>,
 }
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 6] = [
     Case {
         name: "plain",
         about: "a small answer",
         connections: &[(100, Some(1.0)), (1000, Some(1.05)), (10_000, Some(1.05))],
         tls: false,
         path: "/",
+        load: wrk::load,
     },
     Case {
         name: "pipelined",
@@ -58,6 +59,7 @@ const CASES: [Case; 5] = [
         connections: &[(100, Some(0.35))],
         tls: false,
         path: "/",
+        load: wrk::load,
     },
     Case {
         name: "tls",
@@ -65,6 +67,7 @@ const CASES: [Case; 5] = [
         connections: &[(100, Some(1.05))],
         tls: true,
         path: "/",
+        load: wrk::load,
     },
     Case {
         name: "tls-connects",
@@ -72,6 +75,7 @@ const CASES: [Case; 5] = [
         connections: &[(100, Some(1.0))],
         tls: true,
         path: "/",
+        load: wrk::load,
     },
     Case {
         name: "sleep",
@@ -79,8 +83,27 @@ const CASES: [Case; 5] = [
         connections: &[(100, None)],
         tls: false,
         path: "/sleep",
+        load: wrk::load,
+    },
+    Case {
+        name: "idle",
+        about: "memory of connections that wait after a request",
+        connections: &[(5000, None)],
+        tls: false,
+        path: "/",
+        load: idle::load,
     },
 ];
+
+/// What was found. What is not measured is not a number.
+#[derive(Clone, Copy)]
+struct Figures {
+    requests_per_second: f64,
+    /// Microseconds of the server's CPU time for each request.
+    cpu: f64,
+    /// How many KiB of memory the server has taken for each connection.
+    memory: f64,
+}
 
 struct Peer {
     name: &'static str,
@@ -236,7 +259,7 @@ fn measure(
     run_on(&processors[..1])?;
     let server = Server::start(&mut command, address);
     run_on(processors.get(1..2).unwrap_or(&processors[..1]))?;
-    let measured = server.and_then(|server| wrk::load(&server, case, connections, seconds));
+    let measured = server.and_then(|server| (case.load)(&server, case, connections, seconds));
     run_on(&processors)?;
     measured
 }

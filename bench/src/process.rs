@@ -79,9 +79,19 @@ impl<A: Display> Server<A> {
 
     /// The server's peak resident memory in MiB, where the system tells.
     pub(crate) fn peak_memory(&self) -> Option<f64> {
+        self.status("VmHWM:")
+    }
+
+    /// The server's resident memory in MiB, where the system tells.
+    pub(crate) fn memory(&self) -> Option<f64> {
+        self.status("VmRSS:")
+    }
+
+    /// A figure of the system's, in MiB.
+    fn status(&self, field: &str) -> Option<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-        let kib: f64 = peak.trim().strip_suffix(" kB")?.parse().ok()?;
+        let figure = status.lines().find_map(|l| l.strip_prefix(field))?;
+        let kib: f64 = figure.trim().strip_suffix(" kB")?.parse().ok()?;
         Some(kib / 1024.0)
     }
 

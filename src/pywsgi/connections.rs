@@ -3,13 +3,15 @@
 //! A deadline is a number that a connection sets, and one timer for all connections looks at these numbers, at most ten
 //! times a second. So a deadline costs no timer of its own. A connection whose deadline is over is shut down for
 //! reading: whatever reads from it, also a TLS session, gets the end of the data, and can still send.
+//!
+//! The same timer gives back the unused memory of the stacks of connections that wait for a request for long.
 
 use std::cell::{Cell, RefCell};
 use std::net::Shutdown;
 use std::rc::{Rc, Weak};
 use std::time::Instant;
 
-use greenlet_core::Exception;
+use greenlet_core::{Exception, WeakGreenlet, getcurrent};
 use hub::Hub;
 use hub::core::Timer;
 
@@ -17,6 +19,9 @@ use crate::socket::Socket;
 
 /// How many seconds are between two looks at the deadlines.
 const PAUSE: f64 = 0.1;
+
+/// After so many seconds without a request, a connection's greenlet gives back memory.
+const IDLE: f64 = 1.0;
 
 /// The connections of a server.
 pub(super) struct Connections {
@@ -47,6 +52,9 @@ struct Watched {
     late: Cell<bool>,
     /// Whether no request is under way.
     idle: Cell<bool>,
+    /// Since when, unless the greenlet has given its memory back already.
+    idle_since: Cell<f64>,
+    greenlet: WeakGreenlet,
 }
 
 /// A connection among the others, until it is dropped.
@@ -68,12 +76,15 @@ impl Connections {
         }
     }
 
+    /// Adds a connection that the current greenlet serves.
     pub(super) fn add(self: &Rc<Self>, socket: Socket) -> Connection {
         let watched = Rc::new(Watched {
             socket,
             deadline: Cell::new(f64::INFINITY),
             late: Cell::default(),
             idle: Cell::new(true),
+            idle_since: Cell::new(f64::INFINITY),
+            greenlet: getcurrent().downgrade(),
         });
         let mut all = self.all.borrow_mut();
         let place = all.free.pop().unwrap_or(all.connections.len());
@@ -120,7 +131,7 @@ impl Connections {
         those.cloned().collect()
     }
 
-    /// Ends the reading of clients that are late, and looks again when the next ones may be.
+    /// Ends the reading of clients that are late, has greenlets give back memory, and looks again when that may be next.
     fn look(self: &Rc<Self>) {
         self.armed.set(f64::INFINITY);
         let now = self.now();
@@ -129,9 +140,16 @@ impl Connections {
             watched.late.set(true);
             watched.end_reading();
         }
+        for watched in self.those(|watched| watched.idle_since.get() + IDLE <= now) {
+            watched.idle_since.set(f64::INFINITY);
+            if let Some(greenlet) = watched.greenlet.upgrade() {
+                greenlet.trim_stack();
+            }
+        }
         let all = self.all.borrow();
-        let deadlines = all.connections.iter().flatten().map(|watched| watched.deadline.get());
-        let next = deadlines.fold(f64::INFINITY, f64::min);
+        let times = all.connections.iter().flatten();
+        let times = times.map(|watched| watched.deadline.get().min(watched.idle_since.get() + IDLE));
+        let next = times.fold(f64::INFINITY, f64::min);
         drop(all);
         if next < f64::INFINITY {
             self.look_at(next);
@@ -200,6 +218,11 @@ impl Connection {
     /// it is closed.
     pub(super) fn set_idle(&self, idle: bool) -> bool {
         self.watched.idle.set(idle);
+        let since = if idle { self.connections.now() } else { f64::INFINITY };
+        self.watched.idle_since.set(since);
+        if since + IDLE < self.connections.armed.get() {
+            self.connections.look_at(since + IDLE);
+        }
         self.connections.are_ending()
     }
 

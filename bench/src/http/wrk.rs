@@ -2,19 +2,9 @@
 
 use std::process::Command;
 
-use super::{Case, DEPTH};
+use super::{Case, DEPTH, Figures};
 use crate::Result;
 use crate::process::Server;
-
-/// What was found.
-#[derive(Clone, Copy)]
-pub(super) struct Figures {
-    pub(super) requests_per_second: f64,
-    /// Microseconds of the server's CPU time for each request.
-    pub(super) cpu: f64,
-    /// How many KiB of memory the server has taken at most for each connection.
-    pub(super) memory: f64,
-}
 
 /// Puts the load of a case on the server.
 pub(super) fn load(server: &Server, case: &Case, connections: usize, seconds: usize) -> Result<Figures> {
