@@ -172,7 +172,8 @@ fn closing_a_pipe_is_told_to_those_who_select() -> TestResult {
     let (popen, stdin, stdout) = cat()?;
     let number = stdout.with_fd(|fd| fd.as_raw_fd())?;
     let selecting = spawn(move || Ok(gevent::select::select([number], [], [])?.0.len()));
-    sleep(0)?;
+    // The system watches the descriptor now; otherwise the loop would find it closed.
+    sleep(0.01)?;
     stdout.close();
     assert_eq!(selecting.get()?, 1);
     stdin.close();
