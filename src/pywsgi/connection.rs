@@ -259,7 +259,7 @@ impl Served<'_> {
     #[track_caller]
     fn wait_for_request(&mut self, input: &mut Input, is_first: bool) -> io::Result<()> {
         if !is_first {
-            self.connection.set_deadline(self.limits.keep_alive);
+            self.connection.set_quiet(self.limits.keep_alive);
         }
         if self.connection.set_idle(true) {
             // The server was closed. What has come already is still served.

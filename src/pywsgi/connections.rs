@@ -20,8 +20,9 @@ use crate::socket::Socket;
 /// How many seconds are between two looks at the deadlines.
 const PAUSE: f64 = 0.1;
 
-/// After so many seconds without a request, a connection's greenlet gives back memory.
-const IDLE: f64 = 1.0;
+/// After how many seconds without a request a connection's stack gives memory back. To get it again takes longer than
+/// many a request, so a busy connection keeps it.
+const QUIET: f64 = 1.0;
 
 /// The connections of a server.
 pub(super) struct Connections {
@@ -52,8 +53,8 @@ struct Watched {
     late: Cell<bool>,
     /// Whether no request is under way.
     idle: Cell<bool>,
-    /// Since when, unless the greenlet has given its memory back already.
-    idle_since: Cell<f64>,
+    /// When the connection will have been quiet for long.
+    quiet: Cell<f64>,
     greenlet: WeakGreenlet,
 }
 
@@ -83,7 +84,7 @@ impl Connections {
             deadline: Cell::new(f64::INFINITY),
             late: Cell::default(),
             idle: Cell::new(true),
-            idle_since: Cell::new(f64::INFINITY),
+            quiet: Cell::new(f64::INFINITY),
             greenlet: getcurrent().downgrade(),
         });
         let mut all = self.all.borrow_mut();
@@ -140,15 +141,15 @@ impl Connections {
             watched.late.set(true);
             watched.end_reading();
         }
-        for watched in self.those(|watched| watched.idle_since.get() + IDLE <= now) {
-            watched.idle_since.set(f64::INFINITY);
+        for watched in self.those(|watched| watched.quiet.get() <= now) {
+            watched.quiet.set(f64::INFINITY);
             if let Some(greenlet) = watched.greenlet.upgrade() {
                 greenlet.trim_stack();
             }
         }
         let all = self.all.borrow();
         let times = all.connections.iter().flatten();
-        let times = times.map(|watched| watched.deadline.get().min(watched.idle_since.get() + IDLE));
+        let times = times.map(|watched| watched.deadline.get().min(watched.quiet.get()));
         let next = times.fold(f64::INFINITY, f64::min);
         drop(all);
         if next < f64::INFINITY {
@@ -199,13 +200,29 @@ impl Connection {
     /// Sets when the client has to be done: so many seconds from now, or never.
     #[inline]
     pub(super) fn set_deadline(&self, seconds: Option<f64>) {
+        self.watched.quiet.set(f64::INFINITY);
         let Some(seconds) = seconds else {
             return self.watched.deadline.set(f64::INFINITY);
         };
         let deadline = self.connections.now() + seconds;
         self.watched.deadline.set(deadline);
-        if deadline < self.connections.armed.get() {
-            self.connections.look_at(deadline);
+        self.look_before(deadline);
+    }
+
+    /// As [`set_deadline`](Connection::set_deadline), for a connection that waits for its next request.
+    #[inline]
+    pub(super) fn set_quiet(&self, seconds: Option<f64>) {
+        let now = self.connections.now();
+        let (deadline, quiet) = (seconds.map_or(f64::INFINITY, |seconds| now + seconds), now + QUIET);
+        self.watched.deadline.set(deadline);
+        self.watched.quiet.set(quiet);
+        self.look_before(deadline.min(quiet));
+    }
+
+    #[inline]
+    fn look_before(&self, time: f64) {
+        if time < self.connections.armed.get() {
+            self.connections.look_at(time);
         }
     }
 
@@ -218,11 +235,6 @@ impl Connection {
     /// it is closed.
     pub(super) fn set_idle(&self, idle: bool) -> bool {
         self.watched.idle.set(idle);
-        let since = if idle { self.connections.now() } else { f64::INFINITY };
-        self.watched.idle_since.set(since);
-        if since + IDLE < self.connections.armed.get() {
-            self.connections.look_at(since + IDLE);
-        }
         self.connections.are_ending()
     }
 
