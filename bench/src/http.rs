@@ -2,8 +2,8 @@
 //! pywsgi.
 //!
 //! Each server is a process of its own; all take turns, round by round. Where there are two processors, the server has
-//! one and the load, which is that of the program wrk, the other. Our server has its limits and deadlines, and an access
-//! log to `/dev/null`; hyper has its deadline for heads, and no log.
+//! one and the load, which is that of the program wrk, the other. Our server has its limits and deadlines, and an
+//! access log to `/dev/null`; hyper has its deadline for heads, and no log.
 
 mod idle;
 mod servers;

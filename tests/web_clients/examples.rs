@@ -1,4 +1,4 @@
-//! The examples `wsgiserver` and `webrouter`.
+//! The examples `wsgiserver`, `webrouter` and `websocket`.
 
 use crate::common::installed::installed;
 use crate::common::process::{Process, example};
@@ -56,5 +56,43 @@ fn webrouter_keeps_notes() -> Result {
     assert_eq!(ask(&["--request", "DELETE"], &today)?, " 204");
     assert_eq!(ask(&["--request", "DELETE"], &today)?, " 404");
     assert_eq!(ask(&[], &format!("http://{address}/"))?, "not found\n 404");
+    Ok(())
+}
+
+#[test]
+fn websocket_echoes() -> Result {
+    use tungstenite::Message;
+
+    let (_server, address) = serving("websocket")?;
+    let mut sockets = Vec::new();
+    for _ in 0..20 {
+        let stream = std::net::TcpStream::connect(&address)?;
+        stream.set_read_timeout(Some(SOON))?;
+        let (socket, response) = tungstenite::client(format!("ws://{address}/echo"), stream)?;
+        assert_eq!(response.status(), 101);
+        sockets.push(socket);
+    }
+    let messages = [
+        Message::text("hello"),
+        Message::binary(vec![7; 1_000_000]),
+        Message::text("x".repeat(70_000)),
+        Message::text(""),
+    ];
+    for message in messages {
+        for socket in &mut sockets {
+            socket.send(message.clone())?;
+        }
+        for socket in &mut sockets {
+            assert!(socket.read()? == message);
+        }
+    }
+    for socket in &mut sockets {
+        socket.send(Message::Ping("alive".into()))?;
+        assert_eq!(socket.read()?, Message::Pong("alive".into()));
+        socket.close(None)?;
+        while let Ok(message) = socket.read() {
+            assert!(message.is_close());
+        }
+    }
     Ok(())
 }
