@@ -44,6 +44,7 @@
 //! | `trace.rs` | [`settrace`] |
 //! | `list.rs`, `introspect.rs` | every greenlet of the thread, listed |
 //! | `backtrace.rs` | [`RawGreenlet::backtrace`], also of one that is parked |
+//! | `debugger.rs` | where a debugger finds the greenlets |
 //! | `local.rs` | names, and values attached to greenlets |
 //! | `watch/` | [`ThreadWatch`]: what other threads may know of a thread's greenlets |
 //! | `weak.rs` | [`WeakGreenlet`]: a reference that does not keep its greenlet alive |
@@ -115,6 +116,7 @@ mod attached;
 mod backtrace;
 mod builder;
 mod core;
+mod debugger;
 mod exception;
 mod greenlet;
 mod introspect;

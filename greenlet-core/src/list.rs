@@ -6,9 +6,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
+use std::mem::offset_of;
 use std::ptr::NonNull;
 
 use crate::core::GreenletCore;
+use crate::debugger::Shown;
 use crate::slack;
 
 /// A greenlet's place in the list, or [`NONE`] if it is not in it.
@@ -24,7 +26,10 @@ impl Default for ListPlace {
 
 /// The greenlets of one thread that are not dead.
 #[derive(Default)]
-pub(crate) struct List(RefCell<Places>);
+pub(crate) struct List {
+    places: RefCell<Places>,
+    shown: Shown,
+}
 
 #[derive(Default)]
 struct Places {
@@ -50,12 +55,21 @@ impl Places {
 }
 
 impl List {
+    /// The offset of the [`Shown`].
+    pub(crate) const SHOWN: usize = offset_of!(List, shown);
+
+    /// Says where the places are.
+    fn show(&self, places: &Places) {
+        self.shown.greenlets.set(places.all.as_ptr().addr());
+        self.shown.len.set(places.all.len());
+    }
+
     /// Puts a greenlet in.
     ///
     /// # Safety
     /// The greenlet is in no list, does not move, and is removed before it is freed.
     pub(crate) unsafe fn insert(&self, core: &GreenletCore) {
-        let mut places = self.0.borrow_mut();
+        let mut places = self.places.borrow_mut();
         let this = Some(NonNull::from(core));
         let place = match places.free.pop() {
             Some(place) => {
@@ -66,6 +80,7 @@ impl List {
                 let place = u32::try_from(places.all.len()).unwrap_or(NONE);
                 assert!(place != NONE, "no memory holds so many greenlets");
                 places.all.push(this);
+                self.show(&places);
                 place
             }
         };
@@ -80,19 +95,20 @@ impl List {
     pub(crate) unsafe fn remove(&self, core: &GreenletCore) {
         let place = core.place.0.replace(NONE);
         if place != NONE {
-            let mut places = self.0.borrow_mut();
+            let mut places = self.places.borrow_mut();
             places.all[place as usize] = None;
             places.free.push(place);
             let left = places.all.len() - places.free.len();
             if slack::is_idle::<Option<NonNull<GreenletCore>>>(left, places.all.capacity()) {
                 places.move_up();
+                self.show(&places);
             }
         }
     }
 
     /// The greenlets for which `wanted` returns true, the newest first.
     pub(crate) fn newest_first(&self, wanted: impl Fn(&GreenletCore) -> bool) -> Vec<NonNull<GreenletCore>> {
-        let places = self.0.borrow();
+        let places = self.places.borrow();
         // SAFETY: every greenlet in the list is alive, by the contract of `insert`, and `wanted`, which is
         // this crate's own, frees none.
         let look = |pointer: &NonNull<GreenletCore>| unsafe { pointer.as_ref() };

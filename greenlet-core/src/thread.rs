@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::mem::offset_of;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
@@ -10,6 +11,7 @@ use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::arch::Suspended;
 use crate::core::{GreenletCore, Life, RawGreenlet};
+use crate::debugger::Slot;
 use crate::exception::{Exception, PanicPlaces};
 use crate::list::List;
 use crate::local::Name;
@@ -73,6 +75,16 @@ pub(crate) struct Thread {
     pub(crate) end_hooks: RefCell<Vec<fn()>>,
     /// Where the thread's latest panics began.
     pub(crate) panics: RefCell<PanicPlaces>,
+    /// Its place in the list for debuggers.
+    slot: Cell<Option<&'static Slot>>,
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.get() {
+            slot.leave();
+        }
+    }
 }
 
 thread_local! {
@@ -83,6 +95,9 @@ thread_local! {
 }
 
 impl Thread {
+    /// The offset of the pointer to the running greenlet.
+    pub(crate) const CURRENT: usize = offset_of!(Thread, current);
+
     /// The calling thread's state; null if it has none yet, or none any more.
     #[inline]
     pub(crate) fn peek() -> *const Thread {
@@ -279,7 +294,9 @@ fn create() -> *const Thread {
         in_time: Cell::new(false),
         end_hooks: RefCell::default(),
         panics: RefCell::default(),
+        slot: Cell::new(None),
     });
+    thread.slot.set(Some(Slot::enter(Rc::as_ptr(&thread))));
     // The main greenlet runs already, on the thread's own stack.
     let here = Location::caller();
     let function = None::<fn(&(), Value) -> Result<Value, Exception>>;
