@@ -132,7 +132,8 @@ impl Connections {
         those.cloned().collect()
     }
 
-    /// Ends the reading of clients that are late, has greenlets give back memory, and looks again when that may be next.
+    /// Ends the reading of clients that are late, has greenlets give back memory, and looks again when that may be
+    /// next.
     fn look(self: &Rc<Self>) {
         self.armed.set(f64::INFINITY);
         let now = self.now();
