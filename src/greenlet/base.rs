@@ -43,7 +43,7 @@ impl GreenletBase {
     pub(super) fn new(hub: Hub, spawner: &RawGreenlet) -> GreenletBase {
         // The calls that may panic come first, so that the compiler can write the struct straight
         // into the greenlet's memory.
-        let origin = Origin::of(spawner);
+        let origin = Origin::of(spawner, &hub);
         GreenletBase {
             phase: Cell::new(GreenletPhase::New),
             hub,

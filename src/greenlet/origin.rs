@@ -3,13 +3,11 @@
 
 use std::any::Any;
 use std::cell::OnceCell;
-use std::num::NonZeroU64;
 use std::panic::Location;
 use std::time::Duration;
 
 use greenlet_core::{Data, RawGreenlet, WeakGreenlet};
-use hub::config;
-use rustix::time::{ClockId, clock_gettime};
+use hub::{Hub, config, core};
 
 use super::base::GreenletBase;
 use super::tree::SpawnTreeLocals;
@@ -20,20 +18,20 @@ pub(super) struct Origin {
     spawned_by: Option<WeakGreenlet>,
     /// The tree, if the greenlet has one already.
     pub(super) tree: OnceCell<SpawnTreeLocals>,
-    /// Nanoseconds of [`clock`]; none as above.
-    made: Option<NonZeroU64>,
+    /// The time of the loop's clock, in seconds; NaN as above.
+    made: f64,
 }
 
 impl Origin {
     /// The origin of a greenlet that `spawner` makes. Main is in no tree, so each greenlet that it spawns begins one,
     /// which is made when somebody asks for it.
     #[inline(always)]
-    pub(super) fn of(spawner: &RawGreenlet) -> Origin {
+    pub(super) fn of(spawner: &RawGreenlet, hub: &Hub) -> Origin {
         if !config::track_greenlet_tree() {
             return Origin {
                 spawned_by: None,
                 tree: OnceCell::new(),
-                made: None,
+                made: f64::NAN,
             };
         }
         let tree = match spawner.parent() {
@@ -43,7 +41,7 @@ impl Origin {
         Origin {
             spawned_by: Some(spawner.downgrade()),
             tree,
-            made: NonZeroU64::new(clock()),
+            made: hub.loop_().now().unwrap_or(f64::NAN),
         }
     }
 
@@ -53,16 +51,6 @@ impl Origin {
         let base = greenlet.part::<GreenletBase>();
         base.map(|base| &base.origin).or_else(|| greenlet.part())
     }
-}
-
-/// Nanoseconds since some moment, a few milliseconds late: a quarter of the work that the exact time is.
-#[inline]
-fn clock() -> u64 {
-    #[cfg(target_os = "linux")]
-    let now = clock_gettime(ClockId::MonotonicCoarse);
-    #[cfg(not(target_os = "linux"))]
-    let now = clock_gettime(ClockId::Monotonic);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 /// The data of a greenlet of [`spawn_raw`](crate::spawn_raw).
@@ -96,8 +84,9 @@ pub trait Spawned {
     /// The named values that the greenlet shares with all greenlets of its tree.
     fn spawn_tree_locals(&self) -> SpawnTreeLocals;
 
-    /// How long ago the greenlet was made, give or take some milliseconds. `None` where
-    /// [`spawning_greenlet`](Spawned::spawning_greenlet) is never known.
+    /// How long ago the greenlet was made, by the loop's clock, which the loop has looked at before the spawner ran: if
+    /// that ran for long, so much is added. `None` where [`spawning_greenlet`](Spawned::spawning_greenlet) is never
+    /// known.
     ///
     /// ```
     /// use gevent::Spawned;
@@ -124,7 +113,7 @@ impl Spawned for RawGreenlet {
     }
 
     fn age(&self) -> Option<Duration> {
-        let made = Origin::find(self)?.made?.get();
-        Some(Duration::from_nanos(clock().saturating_sub(made)))
+        let age = core::time() - Origin::find(self)?.made;
+        (!age.is_nan()).then(|| Duration::try_from_secs_f64(age).unwrap_or_default())
     }
 }

@@ -122,7 +122,7 @@ pub fn spawn_raw<R: CallbackResult>(function: impl FnOnce() -> R + 'static) -> R
     let hub = hub_to_wait_in()?;
     let greenlet = RawGreenlet::builder()
         .parent(hub.greenlet())
-        .build_with(Origin::of(&getcurrent()), |_, _| {
+        .build_with(Origin::of(&getcurrent(), &hub), |_, _| {
             function().into_result().map(|()| Value::None)
         });
     hub.loop_().run_callback_start(greenlet.greenlet().clone())?;

@@ -16,7 +16,7 @@ use crate::greenlet::{AnyGreenlet, Spawned};
 /// spawner is gone, or [`track_greenlet_tree`](crate::config::track_greenlet_tree) was off.
 ///
 /// Greenlets that have ended are in the tree only if others that they have spawned have not. The tree has handles of
-/// all its greenlets.
+/// all its greenlets: one that returns a tree keeps itself, until the value is [taken](crate::Greenlet::take).
 ///
 /// ```
 /// use gevent::util::GreenletTree;
