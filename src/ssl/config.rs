@@ -45,6 +45,7 @@ impl Settings {
         let verifier = Verifier {
             roots: (self.verify_mode != VerifyMode::CertNone).then(|| self.roots.clone()),
             check_hostname: self.check_hostname,
+            pinned: self.pinned.clone(),
             algorithms: provider.signature_verification_algorithms,
         };
         let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(&self.versions());

@@ -72,6 +72,8 @@ pub(super) type SniCallback = Arc<dyn Fn(Option<&str>) -> Result<Option<SSLConte
 pub(super) struct Settings {
     pub(super) protocol: Protocol,
     pub(super) roots: Arc<RootCertStore>,
+    /// Those of the roots that were loaded one by one.
+    pub(super) pinned: Arc<Vec<CertificateDer<'static>>>,
     pub(super) key: Option<Arc<CertifiedKey>>,
     pub(super) verify_mode: VerifyMode,
     pub(super) check_hostname: bool,
@@ -123,6 +125,7 @@ impl SSLContext {
             settings: Settings {
                 protocol,
                 roots: Arc::new(RootCertStore::empty()),
+                pinned: Arc::default(),
                 key: None,
                 verify_mode: if is_client {
                     VerifyMode::CertRequired
@@ -175,7 +178,8 @@ impl SSLContext {
         Ok(())
     }
 
-    /// Trusts all certificates of a file in the PEM format, besides those that are trusted already.
+    /// Trusts all certificates of a file in the PEM format, besides those that are trusted already. They may be those
+    /// of authorities, or of the servers themselves.
     ///
     /// # Errors
     /// Fails if the file cannot be read, with [`io::ErrorKind::InvalidData`] if there is no certificate in it, and with
@@ -190,10 +194,15 @@ impl SSLContext {
     /// As for `load_verify_locations`.
     pub fn load_verify_locations_pem(&mut self, cadata: &[u8]) -> io::Result<()> {
         let mut roots = RootCertStore::clone(&self.settings.roots);
+        let mut pinned = Vec::clone(&self.settings.pinned);
         for certificate in certificates_of(cadata)? {
-            roots.add(certificate).map_err(of_rustls)?;
+            roots.add(certificate.clone()).map_err(of_rustls)?;
+            pinned.push(certificate);
         }
-        self.change(|settings| settings.roots = Arc::new(roots));
+        self.change(|settings| {
+            settings.roots = Arc::new(roots);
+            settings.pinned = Arc::new(pinned);
+        });
         Ok(())
     }
 

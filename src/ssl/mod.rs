@@ -55,8 +55,6 @@
 //! * An end without TLS's own mark is [an error](SslStream#the-end), unless it is to be none.
 //! * A stream that is closed or dropped tells the other side the end if it can do so without waiting. Python does so in
 //!   `unwrap` only.
-//! * A certificate that is trusted on its own, and no authority's, must not say that it may sign others, as those do
-//!   that `openssl req -x509` makes without further options.
 //!
 //! # Custom configs
 //!

@@ -8,7 +8,7 @@ use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_na
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
 
 use super::der::is_self_issued;
 
@@ -19,6 +19,8 @@ pub(super) struct Verifier {
     pub(super) roots: Option<Arc<RootCertStore>>,
     /// Whether the certificate must be one for the server's name.
     pub(super) check_hostname: bool,
+    /// Those of the trusted certificates that were loaded from a file, or a text.
+    pub(super) pinned: Arc<Vec<CertificateDer<'static>>>,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -36,8 +38,15 @@ impl ServerCertVerifier for Verifier {
         };
         let certificate = ParsedCertificate::try_from(end_entity)?;
         let algorithms = self.algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(&certificate, roots, intermediates, now, algorithms)
-            .inspect_err(|error| SelfSigned::note(error, end_entity, intermediates))?;
+        let verified = verify_server_cert_signed_by_trust_anchor(&certificate, roots, intermediates, now, algorithms);
+        match verified {
+            Err(error) if is_authority(&error) && self.pinned.iter().any(|pinned| pinned == end_entity) => {}
+            Err(error) => {
+                SelfSigned::note(&error, end_entity, intermediates);
+                return Err(error);
+            }
+            Ok(()) => {}
+        }
         if self.check_hostname {
             verify_server_name(&certificate, server_name)?;
         }
@@ -65,6 +74,15 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+/// Whether the certificate is valid at this time, but one that may sign others: webpki does not take such a certificate
+/// for a server's. If it is trusted itself, OpenSSL does, and `openssl req -x509` makes such ones.
+fn is_authority(error: &Error) -> bool {
+    let Error::InvalidCertificate(CertificateError::Other(OtherError(other))) = error else {
+        return false;
+    };
+    matches!(other.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
 /// Which certificate is self-signed, if nobody knows the issuer of one. OpenSSL tells this by its numbers, rustls does

@@ -8,6 +8,9 @@ mod installed;
 mod starttls;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../../examples/wsgiserver_ssl.rs"]
+#[allow(dead_code, reason = "an example, whose main function is not used here")]
+mod wsgiserver_ssl;
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -113,6 +116,40 @@ fn curl_with_both_versions() -> TestResult {
             assert!(line.ends_with(r#"Some("http/1.1") Some("localhost") false"#), "{told}");
         }
     }
+    server.stop()
+}
+
+#[test]
+fn curl_and_the_web_server() -> TestResult {
+    if !installed(&["curl"], "curl") {
+        return Ok(());
+    }
+    let _bounded = bounded();
+    let server = wsgiserver_ssl::web_server("127.0.0.1:0", server()?);
+    server.set_log(None);
+    server.start()?;
+    let at = format!(
+        "https://localhost:{}",
+        server.server_port().expect("it is one of the network")
+    );
+    let mut curl = Command::new("curl");
+    curl.args([
+        "--silent",
+        "--show-error",
+        "--ipv4",
+        "--noproxy",
+        "*",
+        "--cacert",
+        &ca(),
+    ]);
+    curl.args([
+        "--write-out",
+        "%{http_code} %{num_connects}\n",
+        &format!("{at}/"),
+        &format!("{at}/missing"),
+    ]);
+    let told = output(&mut curl, "")?;
+    assert_eq!(told, "<b>hello world</b>200 1\n<h1>Not Found</h1>404 0\n");
     server.stop()
 }
 

@@ -177,6 +177,40 @@ fn self_signed() -> TestResult {
 }
 
 #[test]
+fn self_signed_and_an_authority_at_once() -> TestResult {
+    let _bounded = bounded();
+    // As `openssl req -x509` makes them.
+    let may_sign = |params: &mut CertificateParams| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.extended_key_usages.clear();
+    };
+    let own = certificate(None, may_sign);
+    let [asked, told] = ask(&own[0], &own, |_| ())?;
+    asked?;
+    told?;
+    // It is trusted as it is, and no other one of its name; and only for its own names and time.
+    let forged = certificate(None, may_sign);
+    let [asked, _] = ask(&own[0], &forged, |_| ())?;
+    inside::<SSLCertVerificationError>(asked.unwrap_err());
+    let elsewhere = certificate(None, |params| {
+        may_sign(params);
+        let names = CertificateParams::new(["other.example".to_owned()]);
+        params.subject_alt_names = names.expect("a good name").subject_alt_names;
+    });
+    refused(&elsewhere[0], &elsewhere, 62, "hostname mismatch")?;
+    let old = certificate(None, |params| {
+        may_sign(params);
+        params.not_after = date_time_ymd(2001, 1, 1);
+    });
+    refused(&old[0], &old, 10, "certificate has expired")?;
+    // An authority that is trusted as one of the system's is no server.
+    let authority = authority();
+    let [asked, _] = ask(&authority.pem(), &certificate(Some(&authority), may_sign), |_| ())?;
+    inside::<SSLCertVerificationError>(asked.unwrap_err());
+    Ok(())
+}
+
+#[test]
 fn of_an_authority_that_is_not_trusted() -> TestResult {
     let _bounded = bounded();
     let (trusted, other) = (authority(), authority());
