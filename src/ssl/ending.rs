@@ -65,8 +65,9 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // Whatever a panic has cut short must not look complete.
-        if !std::thread::panicking() {
+        // Whatever a panic has cut short must not look complete. And if the child of a fork said the end, it would say
+        // it for the parent's connection.
+        if !std::thread::panicking() && self.process == std::process::id() {
             self.end_now();
         }
     }

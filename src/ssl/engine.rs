@@ -32,6 +32,8 @@ pub(super) struct Engine {
     pub(super) failure: RefCell<Option<Failure>>,
     /// Where in its records the connection is read.
     pub(super) records: Cell<Records>,
+    /// The process that has made the connection. In the child of a fork it must not be used.
+    pub(super) process: u32,
     /// Whether an end without `close_notify` is one like others.
     pub(super) suppress_ragged_eofs: bool,
 }
@@ -63,6 +65,7 @@ impl Engine {
             ended: Cell::new(false),
             failure: RefCell::new(None),
             records: Cell::default(),
+            process: std::process::id(),
             suppress_ragged_eofs: options.suppress_ragged_eofs,
         }
     }

@@ -36,9 +36,9 @@ use crate::socket::{Direction, ReadExactError, SendAllError, Stream, TcpStream, 
 /// [`suppress_ragged_eofs`](super::WrapSocket::suppress_ragged_eofs).
 ///
 /// This side says it by [`shutdown`](SslStream::shutdown), [`unwrap`](SslStream::unwrap), [`close`](SslStream::close)
-/// and when the last handle is dropped, but not while a panic drops it. The last two do not wait, so they say it only
-/// if the system takes it at once. [`get_ref`](SslStream::get_ref) and [`close`](TcpStream::close) cut the connection
-/// off.
+/// and when the last handle is dropped, but not while a panic drops it, nor in the child of a fork. The last two do not
+/// wait, so they say it only if the system takes it at once. [`get_ref`](SslStream::get_ref) and
+/// [`close`](TcpStream::close) cut the connection off.
 ///
 /// Source: gevent's `ssl.SSLSocket`.
 pub struct SslStream<S: Stream = TcpStream> {
