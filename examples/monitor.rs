@@ -7,7 +7,7 @@ use gevent::{config, prelude::*, threadsafe::AsyncResult};
 /// meanwhile.
 #[inline(never)]
 fn longest_sequence(limit: u64) -> u64 {
-    let next = |n: &u64| Some(if n % 2 == 0 { n / 2 } else { 3 * n + 1 });
+    let next = |n: &u64| Some(if n.is_multiple_of(2) { n / 2 } else { 3 * n + 1 });
     let length = |n: &u64| std::iter::successors(Some(*n), next).take_while(|n| *n != 1).count();
     (1..limit).max_by_key(length).unwrap_or(0)
 }
