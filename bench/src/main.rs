@@ -14,6 +14,7 @@ mod forward;
 mod http;
 mod hub;
 mod machine;
+mod monitor;
 mod os;
 mod peers;
 mod process;
@@ -34,7 +35,7 @@ struct Subcommand {
     run: fn(&[String]) -> Result,
 }
 
-const SUBCOMMANDS: [Subcommand; 9] = [
+const SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "copy",
         about: "a lot of data from one socket to another, by copies and pipes, beside std and tokio",
@@ -64,6 +65,11 @@ const SUBCOMMANDS: [Subcommand; 9] = [
         name: "hub",
         about: "spawns, waits and kills beside tokio, may, Go and Python's gevent",
         run: |arguments| hub::HUB.run(arguments),
+    },
+    Subcommand {
+        name: "monitor",
+        about: "what the monitoring thread costs, and whether it reports what is not blocked",
+        run: monitor::run,
     },
     Subcommand {
         name: "os",
