@@ -7,9 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
+use std::time::Duration;
 
 use gevent::events::{self, EventLoopBlocked};
-use gevent::spawn;
+use gevent::greenlet_core::{ThreadWatch, WatchSignal};
+use gevent::monitor::Frame;
+use gevent::{get_hub, sleep, spawn};
 
 use crate::monitored;
 use crate::support::{Reports, TestResult, bounded};
@@ -172,4 +175,37 @@ fn a_hub_that_waits_is_not_reported() -> TestResult {
     over.wait()?;
     assert!(looks.join().expect("it does not panic"));
     Ok(())
+}
+
+#[test]
+fn a_hub_that_waits_can_be_looked_at_and_goes_on() -> TestResult {
+    let _bounded = bounded();
+    let signal = WatchSignal::install(None).expect("there are free signals");
+    let (hub, over) = (get_hub(), gevent::threadsafe::Event::new());
+    let id = hub.greenlet().id();
+    let watch = ThreadWatch::here();
+    let looks = {
+        let over = over.clone();
+        thread::spawn(move || {
+            // Each of these signals ends the hub's system call.
+            let mut seen = 0;
+            while seen < 100 {
+                let snapshot = watch.snapshot(signal, Duration::from_secs(30)).expect("it answers");
+                if snapshot.greenlet.is_some_and(|greenlet| greenlet.id == id) {
+                    let frames = snapshot.addresses.iter().flat_map(|address| Frame::of(*address));
+                    let names: Vec<_> = frames.filter_map(|frame| frame.function).collect();
+                    assert!(
+                        names.iter().any(|name| name == "ev_run") && snapshot.complete,
+                        "{names:#?}"
+                    );
+                    seen += 1;
+                }
+            }
+            over.set();
+        })
+    };
+    let sleeper = spawn(|| sleep(0.3));
+    over.wait()?;
+    looks.join().expect("it does not panic");
+    sleeper.get()
 }
