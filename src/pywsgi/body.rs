@@ -7,6 +7,7 @@ use std::rc::Rc;
 use http::HeaderMap;
 use hub::TimedOut;
 
+use super::buffers::BLOCK;
 use super::chunks::Chunks;
 use super::environ::Facts;
 use super::fault::Fault;
@@ -199,15 +200,20 @@ impl Body {
     /// Reads more, which must be there.
     #[track_caller]
     fn fill(&mut self) -> io::Result<()> {
+        self.more(Input::fill).map(drop)
+    }
+
+    /// Has `read` read more, which must be there.
+    #[track_caller]
+    fn more(&mut self, read: impl FnOnce(&mut Input) -> io::Result<usize>) -> io::Result<usize> {
         let Some(input) = &mut self.input else {
             return Err(Fault::Ended.into());
         };
-        let filled = match input.fill() {
+        let read = match read(input) {
             Ok(0) => Err(Fault::Ended.into()),
-            Ok(_) => Ok(()),
-            Err(error) => Err(error),
+            read => read,
         };
-        filled.map_err(|error| self.failed(error))
+        read.map_err(|error| self.failed(error))
     }
 }
 
@@ -251,6 +257,15 @@ impl Read for Body {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if buf.is_empty() {
             return Ok(0);
+        }
+        // This may read the size of a chunk, and data behind it.
+        let left = self.left()?;
+        if left > 0 && buf.len() >= BLOCK && self.input.as_ref().is_some_and(|input| input.is_empty()) {
+            // Large data go past the input, in which there is nothing.
+            let most = buf.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            let n = self.more(|input| input.wire.read(&mut buf[..most]))?;
+            self.used(n as u64);
+            return Ok(n);
         }
         let data = self.fill_buf()?;
         let n = data.len().min(buf.len());

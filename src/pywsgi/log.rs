@@ -47,7 +47,8 @@ impl Access<'_> {
         for name in [header::REFERER, header::USER_AGENT] {
             line.push_str(" \"");
             match self.headers.get(&name) {
-                Some(value) => escape(&mut line, value.as_bytes()),
+                // Writing to a string does not fail.
+                Some(value) => _ = escape(&mut line, value.as_bytes()),
                 None => line.push('-'),
             }
             line.push('"');
@@ -62,8 +63,9 @@ impl Access<'_> {
         }
         out.write_str(" - - [")?;
         write_date(out)?;
-        // A request line has no quotes or control characters.
-        write!(out, "] \"{}\" {} ", self.request_line, self.status)?;
+        out.write_str("] \"")?;
+        escape(out, self.request_line.as_bytes())?;
+        write!(out, "\" {} ", self.status)?;
         match self.bytes {
             0 => out.write_char('-'),
             bytes => write!(out, "{bytes}"),
@@ -79,16 +81,21 @@ impl fmt::Display for Access<'_> {
 }
 
 /// Writes bytes as Apache does: quotes, backslashes and what is not ASCII text as escapes.
-fn escape(out: &mut String, bytes: &[u8]) {
+fn escape(out: &mut impl fmt::Write, bytes: &[u8]) -> fmt::Result {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && bytes.iter().all(is_plain)
+    {
+        return out.write_str(text);
+    }
     for byte in bytes {
         match byte {
-            b'"' | b'\\' => out.extend(['\\', char::from(*byte)]),
-            b' '..=b'~' => out.push(char::from(*byte)),
-            _ => {
-                let _ = write!(out, "\\x{byte:02x}");
-            }
+            b'"' | b'\\' => write!(out, "\\{}", char::from(*byte))?,
+            b' '..=b'~' => out.write_char(char::from(*byte))?,
+            _ => write!(out, "\\x{byte:02x}")?,
         }
     }
+    Ok(())
 }
 
 thread_local! {

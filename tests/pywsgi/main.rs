@@ -6,6 +6,7 @@ mod client;
 mod common;
 mod errors;
 mod faults;
+mod fuzz;
 mod heads;
 mod lasting;
 mod streams;
