@@ -26,6 +26,8 @@ mod gevent_parity {
     mod common;
     mod common_files;
     mod common_sockets;
+    #[cfg(feature = "pywsgi")]
+    mod common_wsgi;
     pub(crate) mod datagram_errors;
     pub(crate) mod datagram_order;
     pub(crate) mod datagram_sendto;
@@ -341,6 +343,18 @@ mod gevent_parity {
     pub(crate) mod watcher_async;
     pub(crate) mod watcher_errors;
     pub(crate) mod watcher_states;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_answers;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_bodies;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_chunks;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_continue;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_refused;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_splitting;
 }
 
 use std::collections::BTreeSet;
@@ -365,9 +379,9 @@ struct Scenario {
 }
 
 macro_rules! scenarios {
-    ($($name:ident)*) => {
+    ($($(#[$attribute:meta])* $name:ident)*) => {
         const SCENARIOS: &[Scenario] = &[
-            $(Scenario { name: stringify!($name), main: gevent_parity::$name::main }),*
+            $($(#[$attribute])* Scenario { name: stringify!($name), main: gevent_parity::$name::main }),*
         ];
     };
 }
@@ -704,6 +718,18 @@ scenarios! {
     watcher_async
     watcher_errors
     watcher_states
+    #[cfg(feature = "pywsgi")]
+    wsgi_answers
+    #[cfg(feature = "pywsgi")]
+    wsgi_bodies
+    #[cfg(feature = "pywsgi")]
+    wsgi_chunks
+    #[cfg(feature = "pywsgi")]
+    wsgi_continue
+    #[cfg(feature = "pywsgi")]
+    wsgi_refused
+    #[cfg(feature = "pywsgi")]
+    wsgi_splitting
 }
 
 fn main() -> ExitCode {
@@ -766,6 +792,7 @@ fn none_is_forgotten() -> Result {
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter_map(|file| Some(file.strip_suffix(".py")?.to_owned()))
         .filter(|name| !name.starts_with("common"))
+        .filter(|name| cfg!(feature = "pywsgi") || !name.starts_with("wsgi_"))
         .collect();
     let ports = SCENARIOS.iter().map(|s| s.name.to_owned()).collect();
     if scripts != ports {

@@ -109,23 +109,24 @@ impl ResponseWriter {
         self.wire.push(|out| {
             fields::write_status(out, self.status, self.reason.as_deref());
             out.extend_from_slice(&self.fields);
-            if !self.has_date {
-                date::write_header(now, out);
-            }
-            match (has_no_body, length) {
-                (true, _) => {}
-                (false, Some(length)) => {
-                    out.extend_from_slice(b"Content-Length: ");
-                    write_number(out, length, 10);
-                    out.extend_from_slice(b"\r\n");
-                }
-                (false, None) if body == State::Chunked => fields::write(out, b"Transfer-Encoding", b"chunked"),
-                (false, None) => {}
-            }
             match self.close {
                 true => fields::write(out, b"Connection", b"close"),
                 false if self.version == Version::HTTP_10 => fields::write(out, b"Connection", b"keep-alive"),
                 false => {}
+            }
+            if !self.has_date {
+                date::write_header(now, out);
+            }
+            match length {
+                // The handler has declared it.
+                _ if has_no_body || self.length.is_some() => {}
+                Some(length) => {
+                    out.extend_from_slice(b"Content-Length: ");
+                    write_number(out, length, 10);
+                    out.extend_from_slice(b"\r\n");
+                }
+                None if body == State::Chunked => fields::write(out, b"Transfer-Encoding", b"chunked"),
+                None => {}
             }
             out.extend_from_slice(b"\r\n");
         });

@@ -130,7 +130,6 @@ impl ResponseWriter {
             14 if is(b"content-length") => {
                 let length = fields::length(value).filter(|_| self.length.is_none());
                 self.length = Some(length.ok_or(InvalidHeader::Reserved("Content-Length"))?);
-                return Ok(self);
             }
             17 if is(b"transfer-encoding") => {
                 return match value.eq_ignore_ascii_case(b"chunked") {

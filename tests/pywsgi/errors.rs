@@ -349,7 +349,7 @@ fn headers_that_the_server_writes_are_not_written_twice() -> TestResult {
     })?;
     assert_eq!(
         all_of(&server, GET)?,
-        "HTTP/1.1 200 OK\r\nDate: today\r\nContent-Length: 2\r\n\r\nhi"
+        "HTTP/1.1 200 OK\r\nDate: today\r\ncontent-length: 2\r\n\r\nhi"
     );
     server.stop()
 }
