@@ -60,7 +60,7 @@ const MACROS: &[Read] = &[
     without("hub::core::flags", &[]),
     without("hub::seconds::numbers", &[]),
     // `Write` is a half of a connection there.
-    without("pywsgi::of_socket", &["Write"]),
+    without("pywsgi::of_socket", &["WebStream", "Write"]),
     without("resolver::by_conversion", &[]),
     without("resolver::of_number", &[]),
     Read {

@@ -259,8 +259,8 @@ fn functions_that_wrap_and_their_streams() {
     for make in servers {
         run(
             &[
-                "pywsgi::Builder::wrap_socket, pywsgi::Wrapped::wrap_socket | Fn, WebStream",
-                "pywsgi::Builder::{build, build_on, build_at_path}, pywsgi::NotWrapped::wrap_socket | WebStream",
+                "pywsgi::Builder::wrap_socket, pywsgi::Wrapped::wrap_socket | Fn",
+                "pywsgi::NotWrapped::wrap_socket, pywsgi::Wrapped::wrap_socket | WebStream",
                 "pywsgi::Body::stream, pywsgi::Upgraded::into_stream | WebStream",
             ],
             make,
