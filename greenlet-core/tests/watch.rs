@@ -184,7 +184,8 @@ fn a_greenlet_in_a_callback_of_c_is_seen_with_its_functions() {
 fn blocks_near_the_end_of_the_stack(goes_on: &dyn Fn() -> bool) {
     #[inline(never)]
     fn descend(low: usize, goes_on: &dyn Fn() -> bool) {
-        let here = black_box([0_u8; 64]);
+        // No more than 256 frames are looked for.
+        let here = black_box([0_u8; 256]);
         if here.as_ptr().addr() < low {
             blocks_by_computing(goes_on);
         } else {
