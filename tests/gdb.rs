@@ -4,9 +4,6 @@
 
 #[allow(dead_code, reason = "shared with other tests")]
 mod common;
-#[allow(dead_code, reason = "shared with other tests")]
-#[path = "common/this_program.rs"]
-mod this_program;
 
 use std::env;
 use std::fs;
@@ -18,7 +15,7 @@ use std::process::Command;
 use common::folder::Folder;
 use common::installed::installed;
 use common::process::Process;
-use common::{Result, SOON};
+use common::{Result, SOON, this_program};
 use gevent::event::Event;
 use gevent::{Exception, sleep, spawn};
 use rustix::process::Signal;

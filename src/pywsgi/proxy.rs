@@ -197,7 +197,8 @@ mod tests {
         let mut v6 = [0; 36];
         (v6[15], v6[31], v6[33], v6[35]) = (1, 2, 3, 4);
         let both = Some(("192.0.2.1:5000", "198.51.100.2:80"));
-        let cases: [(Vec<u8>, Option<(&str, &str)>); 8] = [
+        type Case<'a> = (Vec<u8>, Option<(&'a str, &'a str)>);
+        let cases: [Case<'_>; 8] = [
             (b"PROXY TCP4 192.0.2.1 198.51.100.2 5000 80\r\n".to_vec(), both),
             (b"PROXY TCP6 ::1 ::2 3 4\r\n".to_vec(), Some(("[::1]:3", "[::2]:4"))),
             (b"PROXY UNKNOWN\r\n".to_vec(), None),
