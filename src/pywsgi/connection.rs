@@ -229,7 +229,8 @@ impl Served<'_> {
             if input.fill()? == 0 {
                 return match self.connection.is_late() && !input.is_empty() {
                     true => Err(Fault::TooLate.into()),
-                    false => Ok(None),
+                    // What is wrong in the last line is told, as in the others.
+                    false => self.parse(input),
                 };
             }
             self.connection.set_idle(false);

@@ -40,6 +40,10 @@ struct Said {
 
 /// Reads the head at the beginning of `data`. Returns it with its length, or none if it is not complete.
 pub(super) fn parse(data: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>, Fault> {
+    read(data, limits).map_err(|fault| first_fault(data, limits, fault))
+}
+
+fn read(data: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>, Fault> {
     let mut fields = [const { MaybeUninit::uninit() }; MOST_HEADERS];
     let most = limits.headers.min(MOST_HEADERS);
     let mut request = httparse::Request::new(&mut []);
@@ -183,18 +187,48 @@ fn has_bare_lf(data: &[u8]) -> bool {
 
 /// Checks a head that is not complete for what is wrong already.
 fn incomplete(data: &[u8], limits: &Limits) -> Result<(), Fault> {
-    let blank = data.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-    if has_bare_lf(data) {
-        return Err(Fault::Malformed("a line does not end with CRLF"));
-    }
-    let line = data[blank..].iter().take(limits.request_line);
-    if data.len() - blank >= limits.request_line && !line.into_iter().any(|byte| *byte == b'\n') {
-        return Err(Fault::LineTooLong);
-    }
+    check_lines(data, limits)?;
     match data.len() > limits.head {
         true => Err(Fault::HeadTooLarge),
         false => Ok(()),
     }
+}
+
+/// Checks the lines that are there, the last of which may not be complete.
+fn check_lines(data: &[u8], limits: &Limits) -> Result<(), Fault> {
+    let (blank, lines) = data.split_at(blank(data));
+    if has_bare_lf(blank) {
+        return Err(Fault::Malformed("a line does not end with CRLF"));
+    }
+    let mut line = lines.iter().take(limits.request_line);
+    if lines.len() >= limits.request_line && !line.any(|byte| *byte == b'\n') {
+        return Err(Fault::LineTooLong);
+    }
+    match has_bare_lf(lines) {
+        true => Err(Fault::Malformed("a line does not end with CRLF")),
+        false => Ok(()),
+    }
+}
+
+/// The length of the empty lines before a request.
+fn blank(data: &[u8]) -> usize {
+    data.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
+}
+
+/// The fault for which a head is refused if it comes byte by byte: its lines are checked before it is complete. So the
+/// answer to a head with several faults does not depend on the parts in which it comes.
+#[cold]
+fn first_fault(data: &[u8], limits: &Limits, fault: Fault) -> Fault {
+    let mut end = blank(data);
+    // The request line, the headers, and one more line.
+    let most = limits.headers.min(MOST_HEADERS) + 2;
+    for line in data[end..].split_inclusive(|byte| *byte == b'\n').take(most) {
+        end += line.len();
+        if matches!(line, b"\n" | b"\r\n") {
+            break;
+        }
+    }
+    check_lines(&data[..end], limits).err().unwrap_or(fault)
 }
 
 fn reason(error: httparse::Error) -> &'static str {

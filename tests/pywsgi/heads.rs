@@ -175,6 +175,10 @@ fn what_is_unusual_is_served() -> TestResult {
         ("GET http://host/d HTTP/1.1\r\n\r\n", "GET http://host/d "),
         ("OPTIONS * HTTP/1.1\r\n\r\n", "OPTIONS * "),
         ("BREW /e HTTP/1.1\r\n\r\n", "BREW /e "),
+        (
+            "GET /f HTTP/1.0\r\nConnection: keep-alive\r\nExpect: 100-continue, 100-Continue\r\n\r\n",
+            "GET /f ",
+        ),
     ];
     let mut client = Client::connect(&server)?;
     for (request, expected) in cases {
@@ -182,6 +186,53 @@ fn what_is_unusual_is_served() -> TestResult {
         assert_eq!(client.read()?.shown(), (200, expected));
     }
     drop(client);
+    server.stop()
+}
+
+/// Whatever the parts are in which a head comes, and also if it is cut off, the client is told the same fault.
+#[test]
+fn a_head_with_several_faults_has_one_answer() -> TestResult {
+    let _bounded = bounded();
+    let limits = Limits {
+        request_line: 100,
+        headers: 3,
+        ..Limits::default()
+    };
+    let server = serve_within(limits, |_, response| response.send("hello"))?;
+    let long = "x".repeat(100);
+    let cases = [
+        ("GET / HTTP/1.1\r\nExpect: tea\r\nA: b\nC: d\r\n\r\n".to_owned(), 400),
+        (
+            "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\nA: b\nC: d\r\n\r\n".to_owned(),
+            400,
+        ),
+        ("GET / HTTP/1.1\r\nExpect: tea\r\n\r\nA: b\n".to_owned(), 417),
+        (
+            "GET / HTTP/1.1\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\n".to_owned(),
+            431,
+        ),
+        ("GET / HTTP/1.1\r\nA: b\nA: b\r\nA: b\r\nA: b\r\n\r\n".to_owned(), 400),
+        (format!("GET /{long}\0 HTTP/1.1\r\n\r\n"), 414),
+        (format!("\r\nGET /{long}\0 HTTP/1.1\nA: b\r\n\r\n"), 414),
+        // The last lines are not complete.
+        ("GET /\0".to_owned(), 400),
+        ("GET / HTTP/1.1\r\nA\0".to_owned(), 400),
+    ];
+    for (request, status) in &cases {
+        let whole = all_of(&server, request)?;
+        assert!(
+            whole.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{request:?}: {whole}"
+        );
+        for at in 1..request.len() {
+            let mut client = Client::with(&server, &request[..at])?;
+            sleep(0)?;
+            // The server may have refused it already, and closed the connection.
+            client.write(&request[at..])?;
+            client.end_writing()?;
+            assert_eq!(client.read()?.code, *status, "{request:?}, cut at {at}");
+        }
+    }
     server.stop()
 }
 
