@@ -112,7 +112,8 @@ impl Ours {
     /// Fails if there are no descriptors.
     pub fn skip(&self, input: &[u8], cuts: &[usize]) -> Result<Vec<u8>, Exception> {
         let answers = self.answers(input, cuts, false)?;
-        (self.shared.seen.take(), self.shared.refused.take());
+        drop(self.shared.seen.take());
+        drop(self.shared.refused.take());
         Ok(without_dates(&answers))
     }
 
