@@ -154,9 +154,7 @@ fn curl_asks_a_unix_socket() -> TestResult {
     }
     let path = std::env::temp_dir().join(format!("gevent-curl-{}", std::process::id()));
     let server = WSGIServer::builder().log(None);
-    let server = server.build_at_path(&path, |request, response| {
-        response.send(request.uri().path())
-    })?;
+    let server = server.build_at_path(&path, |request, response| response.send(request.uri().path()))?;
     server.start()?;
     let socket = path.to_string_lossy();
     assert_eq!(
