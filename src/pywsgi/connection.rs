@@ -215,14 +215,14 @@ impl Served<'_> {
     #[track_caller]
     fn next_head(&mut self, input: &mut Input) -> io::Result<Option<Head>> {
         let is_first = self.requests == 0;
+        let mut has_line = input.data().contains(&b'\n');
         if input.is_empty() {
             self.wait_for_request(input, is_first)?;
-        } else if let Some(head) = self.parse(input)? {
+        } else if has_line && let Some(head) = self.parse(input)? {
             return Ok(Some(head));
         } else {
             self.connection.set_deadline(self.limits.head_timeout);
         }
-        let mut has_line = input.data().contains(&b'\n');
         loop {
             let was_empty = input.is_empty();
             let had = input.data().len();
