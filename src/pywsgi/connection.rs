@@ -218,7 +218,7 @@ impl Served<'_> {
         let mut has_line = input.data().contains(&b'\n');
         if input.is_empty() {
             self.wait_for_request(input, is_first)?;
-        } else if has_line && let Some(head) = self.parse(input)? {
+        } else if has_line && let Some(head) = self.parse(input, true)? {
             return Ok(Some(head));
         } else {
             self.connection.set_deadline(self.limits.head_timeout);
@@ -230,7 +230,7 @@ impl Served<'_> {
                 return match self.connection.is_late() && !input.is_empty() {
                     true => Err(Fault::TooLate.into()),
                     // What is wrong in the last line is told, as in the others.
-                    false => self.parse(input),
+                    false => self.parse(input, false),
                 };
             }
             self.connection.set_idle(false);
@@ -238,7 +238,7 @@ impl Served<'_> {
             has_line |= ends_line;
             // A head ends, and is found to be wrong, with a line.
             if ends_line {
-                if let Some(head) = self.parse(input)? {
+                if let Some(head) = self.parse(input, true)? {
                     return Ok(Some(head));
                 }
             } else {
@@ -275,8 +275,8 @@ impl Served<'_> {
     }
 
     /// The head at the beginning of the input, if it is complete.
-    fn parse(&mut self, input: &mut Input) -> io::Result<Option<Head>> {
-        let Some((head, len)) = head::parse(input.data(), &self.limits)? else {
+    fn parse(&mut self, input: &mut Input, more: bool) -> io::Result<Option<Head>> {
+        let Some((head, len)) = head::parse(input.data(), &self.limits, more)? else {
             return Ok(None);
         };
         input.consume(len);

@@ -39,8 +39,15 @@ struct Said {
 }
 
 /// Reads the head at the beginning of `data`. Returns it with its length, or none if it is not complete.
-pub(super) fn parse(data: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>, Fault> {
-    read(data, limits).map_err(|fault| first_fault(data, limits, fault))
+/// If more may come, a line is looked at when it is complete.
+pub(super) fn parse(data: &[u8], limits: &Limits, more: bool) -> Result<Option<(Head, usize)>, Fault> {
+    read(data, limits).or_else(|fault| {
+        let lines = data.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        if more && lines < data.len() && matches!(read(&data[..lines], limits), Ok(None)) {
+            return incomplete(data, limits).map(|()| None);
+        }
+        Err(first_fault(data, limits, fault))
+    })
 }
 
 fn read(data: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>, Fault> {
