@@ -201,11 +201,8 @@ fn blocks_near_the_end_of_the_stack(goes_on: &dyn Fn() -> bool) {
 #[test]
 fn a_greenlet_near_the_end_of_its_stack_is_seen() {
     for snapshot in snapshots(100, blocks_near_the_end_of_the_stack) {
-        assert!(
-            snapshot.addresses.len() > 100 && snapshot.complete,
-            "{}",
-            snapshot.addresses.len()
-        );
+        let frames = snapshot.addresses.len();
+        assert!(frames > 50 && snapshot.complete, "{frames}");
     }
 }
 
