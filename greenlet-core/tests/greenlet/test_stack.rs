@@ -98,7 +98,8 @@ fn test_a_stack_is_trimmed_below_the_frames_in_use() -> TestResult {
     for _ in 0..2 {
         g.switch(())?;
         let usage = g.stack_usage().expect("it has a stack");
-        assert!(usage <= 32 * 1024, "{usage}");
+        // AddressSanitizer keeps the variables of frames elsewhere, and then it is not known where the frames end.
+        assert!(cfg!(feature = "asan") || usage <= 32 * 1024, "{usage}");
     }
     g.switch(())?;
     // A dead greenlet has no stack, and that of a thread stays as it is.
