@@ -3,7 +3,8 @@
 //! | file | job |
 //! |---|---|
 //! | `published.rs` | [`ThreadWatch`]: whether greenlets switch, read by other threads from one atomic number |
-//! | `snapshot.rs` | [`Snapshot`]: where the running greenlet is, taken by a signal |
+//! | `seen.rs` | [`Snapshot`]: where the running greenlet is |
+//! | `snapshot.rs` | taking one, by a signal |
 //! | `signal.rs` | [`WatchSignal`]: the signal, and its handler |
 //! | `machine.rs` | what is different on each processor |
 //! | `walk.rs` | finding the frames in a copy of a stack |
@@ -31,6 +32,7 @@
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod machine;
 mod published;
+mod seen;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod signal;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
@@ -47,5 +49,5 @@ use elsewhere as snapshot;
 
 pub(crate) use published::Published;
 pub use published::{Running, ThreadWatch, ignore_running, watch_running};
+pub use seen::{SeenGreenlet, Snapshot, SnapshotError};
 pub use signal::WatchSignal;
-pub use snapshot::{SeenGreenlet, Snapshot, SnapshotError};

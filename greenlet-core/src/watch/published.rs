@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
+use super::seen::{Snapshot, SnapshotError};
 use super::signal::WatchSignal;
-use super::snapshot::{Probe, Snapshot, SnapshotError};
+use super::snapshot::Probe;
 use crate::thread::Thread;
 
 /// The mark of somebody who has seen the number.

@@ -6,7 +6,8 @@ use std::ptr;
 use std::sync::atomic::AtomicI32;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::snapshot::{SnapshotError, answer};
+use super::seen::SnapshotError;
+use super::snapshot::answer;
 
 /// The signal by which snapshots are taken. It is the same for the whole process, until another one is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
