@@ -23,11 +23,9 @@ pub(super) struct Commands(RefCell<BTreeMap<String, Command>>);
 impl Commands {
     /// Adds a command, in the place of one of the same name.
     pub(super) fn add(&self, name: impl Into<String>, help: impl Into<String>, function: Function) {
-        let command = Command {
-            help: help.into(),
-            function,
-        };
-        let old = self.0.borrow_mut().insert(name.into(), command);
+        // The conversions may be user code: nothing is borrowed here.
+        let (name, help) = (name.into(), help.into());
+        let old = self.0.borrow_mut().insert(name, Command { help, function });
         // Dropping a function runs user code: nothing is borrowed here.
         drop(old);
     }

@@ -28,7 +28,8 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    pub(super) fn next(&mut self) -> io::Result<Line> {
+    /// The next line. Before each read, `limit` gets the stream.
+    pub(super) fn next(&mut self, limit: impl Fn(&R) -> io::Result<()>) -> io::Result<Line> {
         loop {
             if let Some(end) = self.kept.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.kept.drain(..=end).collect();
@@ -37,6 +38,7 @@ impl<R: Read> Lines<R> {
             if self.kept.len() > LINE {
                 return Ok(Line::TooLong);
             }
+            limit(&self.stream)?;
             let mut part = [0; 512];
             match self.stream.read(&mut part)? {
                 0 => return Ok(Line::End),
@@ -54,7 +56,7 @@ mod tests {
         let mut lines = Lines::of(text);
         let mut all = Vec::new();
         loop {
-            match lines.next().expect("memory does not fail") {
+            match lines.next(|_| Ok(())).expect("memory does not fail") {
                 Line::Text(text) => all.push(text),
                 Line::TooLong => return [all, vec!["too long".to_owned()]].concat(),
                 Line::End => return all,

@@ -10,6 +10,7 @@ use greenlet_core::unwind::{Caught, catch};
 use super::commands::Commands;
 use super::lines::{Line, Lines};
 use super::session::Session;
+use crate::lock::Deadline;
 use crate::socket::{TcpStream, UnixStream};
 
 const PROMPT: &str = ">>> ";
@@ -87,11 +88,14 @@ fn converse(shared: &Shared, connection: &impl Connection) -> Result<(), Excepti
         return Ok(());
     }
     let _counted = Counted::new(&shared.sessions);
-    connection.set_idle_timeout(shared.idle_timeout)?;
     connection.send(&format!("{}{PROMPT}", shared.banner))?;
     let mut lines = Lines::of(connection.clone());
     loop {
-        let line = match lines.next() {
+        let deadline = Deadline::after(shared.idle_timeout);
+        let line = match lines.next(|connection| match deadline.left() {
+            Some(left) if left <= 0.0 => Err(ErrorKind::TimedOut.into()),
+            left => connection.set_idle_timeout(left),
+        }) {
             Ok(Line::Text(line)) => line,
             Ok(Line::TooLong) => {
                 connection.send("the line is too long\n")?;

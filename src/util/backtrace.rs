@@ -4,10 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use greenlet_core::{Exception, RawGreenlet};
-use hub::get_hub;
 use hub::monitor::Frame;
 
-use crate::threadpool::HubExt;
+use crate::threadpool::ThreadPool;
 
 /// So many frames are looked at. A deeper stack is cut off at its outer end.
 const FRAMES: usize = 256;
@@ -81,13 +80,14 @@ impl fmt::Display for Backtrace {
 pub(crate) struct Symbols(HashMap<usize, Vec<String>>);
 
 impl Symbols {
-    /// The names in the backtraces of these greenlets, looked up in a thread of the hub's pool: the first look at the
-    /// program's debug information takes long, and the other greenlets go on meanwhile.
+    /// The names in the backtraces of these greenlets, looked up in another thread: the first look at the program's
+    /// debug information takes long, and the other greenlets go on meanwhile. The thread is its own, as those of the
+    /// hub's pool may be what somebody wants to know about.
     pub(crate) fn of(greenlets: &[RawGreenlet]) -> Result<Symbols, Exception> {
         let addresses = greenlets.iter().flat_map(|greenlet| Backtrace::of(greenlet).addresses);
         let addresses: HashSet<usize> = addresses.collect();
         let read = move || Symbols(addresses.into_iter().map(|address| (address, names(address))).collect());
-        get_hub().threadpool().apply(move || Ok::<_, Exception>(read()))
+        ThreadPool::new(1).apply(move || Ok::<_, Exception>(read()))
     }
 
     /// The lines of a backtrace without Rust's own library, at most `limit`.

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use greenlet_core::{Event, Exception, RawGreenlet, ThreadSlot, Tracer, getcurrent, gettrace, settrace};
+use greenlet_core::{Exception, RawGreenlet, ThreadSlot, Tracer, getcurrent, gettrace, settrace};
 use hub::{Hub, Seconds, get_hub};
 
 use super::backtrace::Symbols;
@@ -186,13 +186,16 @@ impl Notes {
 struct Watched {
     all: Vec<Rc<Notes>>,
     tracer: Option<Rc<Tracer>>,
-    /// The tracer that was set before, which is told of each switch, too.
+    /// The number of that tracer. If the program has set its own in between, there are older ones of ours, too, which
+    /// only pass on what they are told.
+    number: u64,
+    /// The tracer that was set before.
     earlier: Option<Rc<Tracer>>,
 }
 
 thread_local! {
     static WATCHED: ThreadSlot<Watched> = const {
-        let none = Watched { all: Vec::new(), tracer: None, earlier: None };
+        let none = Watched { all: Vec::new(), tracer: None, number: 0, earlier: None };
         ThreadSlot::new(none, || WATCHED.with(ThreadSlot::clear))
     };
 }
@@ -202,14 +205,18 @@ fn with_watched<R>(f: impl FnOnce(&mut Watched) -> R) -> Option<R> {
     WATCHED.with(|slot| slot.with(|watched| f(&mut watched.borrow_mut())))
 }
 
-/// The function of the tracer.
-fn trace(event: Event, origin: &RawGreenlet, target: &RawGreenlet) -> Result<(), Exception> {
-    let earlier = with_watched(|watched| {
-        watched.all.iter().for_each(|notes| notes.switched(target));
-        watched.earlier.clone()
-    });
-    let told = earlier.flatten().map(|earlier| earlier.call(event, origin, target));
-    told.unwrap_or(Ok(()))
+/// Makes the tracer of a number. It tells the one that was set before it of each switch, too.
+fn tracer(number: u64, earlier: Option<Rc<Tracer>>) -> Rc<Tracer> {
+    Tracer::new(move |event, origin, target| {
+        with_watched(|watched| {
+            if watched.number == number {
+                watched.all.iter().for_each(|notes| notes.switched(target));
+            }
+        });
+        earlier
+            .as_ref()
+            .map_or(Ok(()), |earlier| earlier.call(event, origin, target))
+    })
 }
 
 /// Whether this is the tracer that is set.
@@ -232,15 +239,23 @@ impl Watch {
         let (began, hub) = (Instant::now(), get_hub());
         let began_in_hub = getcurrent() == *hub.greenlet();
         let notes = Rc::new(Notes::begin(hub, began, began_in_hub));
-        let set = with_watched(|watched| {
+        let number = with_watched(|watched| {
             watched.all.push(notes.clone());
-            let new = (!is_set(watched.tracer.as_ref())).then(|| Tracer::new(trace))?;
-            watched.earlier = gettrace();
-            watched.tracer.replace(new.clone());
-            Some(new)
+            (!is_set(watched.tracer.as_ref())).then(|| {
+                watched.number += 1;
+                watched.number
+            })
         });
-        if let Some(tracer) = set.flatten() {
-            settrace(Some(tracer));
+        if let Some(number) = number.flatten() {
+            let earlier = gettrace();
+            let new = tracer(number, earlier.clone());
+            // Dropping tracers may run user code: nothing is borrowed then.
+            let old = with_watched(|watched| {
+                let tracer = watched.tracer.replace(new.clone());
+                (tracer, std::mem::replace(&mut watched.earlier, earlier))
+            });
+            drop(old);
+            settrace(Some(new));
         }
         Watch {
             began,
@@ -266,13 +281,14 @@ impl Drop for Watch {
     fn drop(&mut self) {
         let last = with_watched(|watched| {
             watched.all.retain(|notes| !Rc::ptr_eq(notes, &self.notes));
-            watched.all.is_empty().then(|| std::mem::take(watched))
+            let ends = watched.all.is_empty();
+            ends.then(|| (watched.tracer.take(), watched.earlier.take()))
         });
         // Who has set another tracer meanwhile keeps it.
-        if let Some(last) = last.flatten()
-            && is_set(last.tracer.as_ref())
+        if let Some((tracer, earlier)) = last.flatten()
+            && is_set(tracer.as_ref())
         {
-            settrace(last.earlier);
+            settrace(earlier);
         }
     }
 }

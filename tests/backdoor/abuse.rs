@@ -156,6 +156,39 @@ fn a_client_that_says_nothing_is_left() -> TestResult {
 }
 
 #[test]
+fn a_client_that_never_ends_a_line_is_left() -> TestResult {
+    let _bounded = bounded();
+    for way in WAYS {
+        let server = Server::start(way, BackdoorServer::builder().idle_timeout(0.05))?;
+        let (mut client, _) = server.client()?;
+        // The time is that of a line, and not of each byte. It fails when the connection is closed.
+        while client.send(b"x").is_ok() {
+            sleep(0.005)?;
+        }
+        sessions(&server, 0)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn stacks_are_shown_while_all_threads_of_the_pool_work() -> TestResult {
+    let _bounded = bounded();
+    let server = Server::start(WAYS[0], BackdoorServer::builder())?;
+    let pool = gevent::get_hub().threadpool();
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
+    for _ in 0..pool.maxsize() {
+        let wait = wait.clone();
+        pool.spawn(move || drop(wait.lock().map(|wait| wait.recv())))?;
+    }
+    let (mut client, _) = server.client()?;
+    client.send(b"stacks\nquit\n")?;
+    assert!(client.rest().contains("abuse"));
+    drop(go_on);
+    pool.join()
+}
+
+#[test]
 fn a_stop_ends_sessions_whatever_they_do() -> TestResult {
     let _bounded = bounded();
     for way in WAYS {

@@ -95,6 +95,36 @@ fn test_nested() -> TestResult {
 
 /// Functions that are watched in several greenlets end in any order, and each is told of all switches.
 #[test]
+fn test_tracers_of_the_program_in_between_are_told_once() -> TestResult {
+    let count = Rc::new(Cell::new(0));
+    // Each tells the tracer that was set before, as is usual.
+    let chained = |count: &Rc<Cell<u32>>| {
+        let (count, before) = (count.clone(), gettrace());
+        Tracer::new(move |event, origin, target| {
+            count.set(count.get() + 1);
+            before
+                .as_ref()
+                .map_or(Ok(()), |before| before.call(event, origin, target))
+        })
+    };
+    let first = chained(&count);
+    settrace(Some(first.clone()));
+    let inner = Rc::new(Cell::new(0));
+    assert_switches(|| {
+        let own = chained(&inner);
+        settrace(Some(own.clone()));
+        assert_switches(|| sleep(0))?;
+        assert!(gettrace().is_some_and(|set| Rc::ptr_eq(&set, &own)));
+        // Once to the hub, and once back.
+        assert_eq!((count.get(), inner.get()), (2, 2));
+        settrace(None);
+        Ok::<_, Exception>(())
+    })?;
+    assert!(gettrace().is_none());
+    Ok(())
+}
+
+#[test]
 fn test_others_are_watched_meanwhile() -> TestResult {
     let _bounded = bounded();
     let greenlets: Vec<_> = [3, 1, 4, 1, 5, 2, 0]

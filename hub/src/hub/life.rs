@@ -18,6 +18,7 @@ use crate::core::{Error, HubDestroyed, Loop, complain};
 use crate::exception_stream::{ExceptionStream, Printer};
 use crate::exceptions::{HubError, LoopExit, NotMainGreenletError};
 use crate::local;
+use crate::monitor::is_monitoring_thread;
 use crate::timers::Timers;
 use crate::weak_list::WeakList;
 
@@ -302,6 +303,7 @@ fn adopt_orphans(hub: &RawGreenlet) {
 fn run(hub: Hub) -> Result<Value, Exception> {
     let inner = &hub.0;
     if config::monitor_thread()
+        && !is_monitoring_thread()
         && let Err(error) = hub.start_periodic_monitoring_thread()
     {
         complain(format_args!("gevent: the hub is not monitored: {error}"));

@@ -9,7 +9,7 @@ use std::thread::{self, ThreadId};
 
 use greenlet_core::ThreadWatch;
 
-use crate::core::ThreadsafeLoop;
+use crate::core::{ForkMutex, ThreadsafeLoop};
 use crate::events::{PeriodicMonitorThreadStartedEvent, notify};
 use crate::exception_stream::ExceptionStream;
 use crate::get_hub_if_exists;
@@ -29,6 +29,8 @@ struct Facts {
     thread_name: String,
     watch: ThreadWatch,
     stream: Arc<Stream>,
+    /// What the loop is to print, when it runs again.
+    unprinted: ForkMutex<Option<String>>,
 }
 
 impl MonitoredHub {
@@ -48,6 +50,7 @@ impl MonitoredHub {
             },
             watch: ThreadWatch::here(),
             stream: hub.body().stream.clone(),
+            unprinted: ForkMutex::new(None),
         }))
     }
 
@@ -97,10 +100,16 @@ impl MonitoredHub {
                 let _ = io::Write::write_all(&mut io::stderr(), text.as_bytes());
             }
             Stream::WRITE => {
-                let minimal_ident = self.0.minimal_ident;
+                // A loop that is blocked for long prints the latest report, which tells of the whole time.
+                if self.0.unprinted.lock().replace(text).is_some() {
+                    return;
+                }
+                let facts = self.0.clone();
                 // The error says that the loop is destroyed: then there is no stream any more.
                 let _ = self.0.loop_.run_callback_threadsafe(move || {
-                    if let Some(hub) = get_hub_if_exists().filter(|hub| hub.minimal_ident() == minimal_ident) {
+                    let text = facts.unprinted.lock().take();
+                    let hub = get_hub_if_exists().filter(|hub| hub.minimal_ident() == facts.minimal_ident);
+                    if let (Some(hub), Some(text)) = (hub, text) {
                         hub.print_text(text);
                     }
                 });

@@ -80,3 +80,4 @@ pub use hub::MonitoredHub;
 pub(crate) use hub::{MonitorSlot, Stream};
 pub use memory::MemoryInfo;
 pub use thread::PeriodicMonitoringThread;
+pub(crate) use thread::is_monitoring_thread;

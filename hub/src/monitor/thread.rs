@@ -1,5 +1,6 @@
 //! [`PeriodicMonitoringThread`]: the thread, and the functions that it calls.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -66,6 +67,16 @@ impl Stop {
     }
 }
 
+thread_local! {
+    static IS_MONITOR: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this is a monitoring thread. If a function that it calls waits, it gets a hub, which is not monitored: a
+/// thread for that hub would call the function, too, and so on.
+pub(crate) fn is_monitoring_thread() -> bool {
+    IS_MONITOR.get()
+}
+
 impl PeriodicMonitoringThread {
     pub(super) fn start(hub: MonitoredHub) -> io::Result<PeriodicMonitoringThread> {
         let monitor = PeriodicMonitoringThread(Arc::new(Shared {
@@ -119,6 +130,10 @@ impl PeriodicMonitoringThread {
     /// Ends the thread, soon. It may still call a function that it is about to call.
     pub fn kill(&self) {
         self.0.should_run.store(false, Ordering::Relaxed);
+        if self.0.pid.load(Ordering::Relaxed) != std::process::id() {
+            // The thread has stayed in the parent of a fork, and may have locked what stops it.
+            return;
+        }
         let stop = self.0.stop.lock().clone();
         stop.stop();
     }
@@ -228,6 +243,7 @@ impl PeriodicMonitoringThread {
 
     /// The function of the thread.
     fn run(&self, stop: &Stop) {
+        IS_MONITOR.set(true);
         loop {
             let sleep = Duration::try_from_secs_f64(self.calculate_sleep_time()).unwrap_or(Duration::MAX);
             if !stop.sleep(sleep) {
