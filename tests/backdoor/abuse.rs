@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use gevent::backdoor::{BackdoorServer, LINE};
+use gevent::threadpool::HubExt;
 use gevent::{Exception, joinall_with, sleep, spawn};
 
 use crate::client::{Server, WAYS};

@@ -16,6 +16,9 @@ use crate::get_hub_if_exists;
 use crate::hub::Hub;
 use crate::monitor::PeriodicMonitoringThread;
 
+/// So many reports wait for a loop that is blocked: the first ones, and the latest, which tells of the longest time.
+const MOST_UNPRINTED: usize = 8;
+
 /// What any thread may know of a hub that is monitored.
 #[derive(Clone)]
 pub struct MonitoredHub(Arc<Facts>);
@@ -30,7 +33,7 @@ struct Facts {
     watch: ThreadWatch,
     stream: Arc<Stream>,
     /// What the loop is to print, when it runs again.
-    unprinted: ForkMutex<Option<String>>,
+    unprinted: ForkMutex<Vec<String>>,
 }
 
 impl MonitoredHub {
@@ -50,7 +53,7 @@ impl MonitoredHub {
             },
             watch: ThreadWatch::here(),
             stream: hub.body().stream.clone(),
-            unprinted: ForkMutex::new(None),
+            unprinted: ForkMutex::new(Vec::new()),
         }))
     }
 
@@ -100,17 +103,22 @@ impl MonitoredHub {
                 let _ = io::Write::write_all(&mut io::stderr(), text.as_bytes());
             }
             Stream::WRITE => {
-                // A loop that is blocked for long prints the latest report, which tells of the whole time.
-                if self.0.unprinted.lock().replace(text).is_some() {
+                let mut unprinted = self.0.unprinted.lock();
+                let is_first = unprinted.is_empty();
+                if unprinted.len() == MOST_UNPRINTED {
+                    unprinted.pop();
+                }
+                unprinted.push(text);
+                drop(unprinted);
+                if !is_first {
                     return;
                 }
                 let facts = self.0.clone();
                 // The error says that the loop is destroyed: then there is no stream any more.
                 let _ = self.0.loop_.run_callback_threadsafe(move || {
-                    let text = facts.unprinted.lock().take();
-                    let hub = get_hub_if_exists().filter(|hub| hub.minimal_ident() == facts.minimal_ident);
-                    if let (Some(hub), Some(text)) = (hub, text) {
-                        hub.print_text(text);
+                    let texts = std::mem::take(&mut *facts.unprinted.lock());
+                    if let Some(hub) = get_hub_if_exists().filter(|hub| hub.minimal_ident() == facts.minimal_ident) {
+                        texts.into_iter().for_each(|text| hub.print_text(text));
                     }
                 });
             }
