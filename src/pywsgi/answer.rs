@@ -173,7 +173,8 @@ impl ResponseWriter {
         match self.state {
             State::Chunked => {
                 self.wire.push(|out| write_chunk_size(out, len));
-                self.wire.write(data)?;
+                // Without its data, the size would be that of what comes next.
+                self.wire.write(data).inspect_err(|_| self.cut = true)?;
                 self.wire.push(|out| out.extend_from_slice(b"\r\n"));
             }
             _ => self.wire.write(data)?,

@@ -128,25 +128,31 @@ impl Body {
         has_input || self.fault.is_some() || self.size() != Some(0)
     }
 
-    /// Reads the rest and drops it, if it is not much. Returns whether the next request can be read.
-    pub(super) fn skip(&mut self) -> bool {
+    /// Reads the rest and drops it, if it is not much. Returns whether the next request can be read. Fails only with
+    /// what is thrown into the greenlet.
+    ///
+    /// A client that has got an answer instead of permission to send the body still has to send it, unless it ends the
+    /// connection: so it is read here, too, as in gevent.
+    #[track_caller]
+    pub(super) fn skip(&mut self) -> io::Result<bool> {
         self.expects = false;
         let mut left = SKIPPED;
         while !self.has_much_left() {
             match self.fill_buf() {
-                Ok([]) => return true,
+                Ok([]) => return Ok(true),
                 Ok(data) => {
                     let n = data.len();
                     self.consume(n);
                     match left.checked_sub(n as u64) {
                         Some(less) => left = less,
-                        None => return false,
+                        None => return Ok(false),
                     }
                 }
-                Err(_) => return false,
+                Err(error) if ends_all(&error) => return Err(error),
+                Err(_) => return Ok(false),
             }
         }
-        false
+        Ok(false)
     }
 
     /// How many bytes are left of the current piece of the body; 0 at its end.

@@ -195,7 +195,11 @@ impl Served<'_> {
     /// Sends the last answer, and the end of the data.
     #[track_caller]
     fn end(&self) -> io::Result<()> {
-        self.wire.flush()?;
+        if let Err(error) = self.wire.flush() {
+            // This fails as the write did.
+            let _ = self.cut();
+            return Err(error);
+        }
         self.wire.end_writing()
     }
 
@@ -300,6 +304,8 @@ impl Served<'_> {
         *request.version_mut() = head.version;
         *request.headers_mut() = head.headers;
 
+        // The answers to earlier requests, which wait for others to be sent with, do not wait for this handler.
+        self.wire.flush_soon();
         let handler = self.shared.handler.borrow().clone();
         let handled = match catch(|| handler(&mut request, &mut self.response)) {
             Ok(handled) => handled,
@@ -313,7 +319,13 @@ impl Served<'_> {
             self.response.finish()
         });
         let thrown = match answered {
-            Ok(()) => None,
+            Ok(()) => {
+                // The handler may have caught the error.
+                if let Some(fault) = request.body().fault() {
+                    self.shared.tell_of(self.remote, fault);
+                }
+                None
+            }
             Err(exception) => self.failed(&request, &head.line, exception),
         };
         if let (Some(log), Some(began)) = (log, began) {
@@ -329,47 +341,50 @@ impl Served<'_> {
         }
         buffers::give_back_headers(std::mem::take(request.headers_mut()));
         if let Some(exception) = thrown {
-            // The greenlet was killed: what can be sent without waiting is.
+            // The greenlet was killed: what can be sent without waiting is, and the client can tell that this is not all.
             let _ = self.connection.socket().set_write_timeout(0.0);
-            let _ = self.wire.flush();
+            let _ = self.cut();
             return Err(exception.into());
         }
-        let then = self.after(&mut request);
+        let then = self.after(&mut request)?;
         drop(request);
         Ok((self.home.take(), then))
     }
 
     /// What comes after this request, whose handler has returned.
     #[track_caller]
-    fn after(&mut self, request: &mut Request<Body>) -> Then {
+    fn after(&mut self, request: &mut Request<Body>) -> io::Result<Then> {
         if self.wire.is_broken() || self.response.is_cut() {
-            return Then::Cut;
+            return Ok(Then::Cut);
         }
         let body = request.body_mut();
         if self.response.closes() {
-            return match body.has_more() {
+            return Ok(match body.has_more() {
                 true => Then::Linger,
                 false => Then::End,
-            };
+            });
         }
-        if body.skip() {
-            return Then::Next;
+        let had_fault = body.fault().is_some();
+        if body.skip()? {
+            return Ok(Then::Next);
         }
-        if let Some(fault) = body.fault() {
+        if let Some(fault) = body.fault().filter(|_| !had_fault) {
             self.shared.tell_of(self.remote, fault);
         }
-        Then::Linger
+        Ok(Then::Linger)
     }
 
     /// Answers for a handler that has failed. Returns the exception if it is one that ends the greenlet.
     #[cold]
     fn failed(&mut self, request: &Request<Body>, line: &Bytes, exception: Exception) -> Option<Exception> {
-        let fault = request.body().fault();
+        // Another error of a handler is its own, whatever the client has done besides.
+        let error = exception.downcast_ref::<io::Error>();
+        let fault = request.body().fault().filter(|_| error.and_then(Fault::of).is_some());
         let is_exit = exception.is_exit();
         match fault {
             Some(fault) => self.shared.tell_of(self.remote, fault),
             // The client is gone, which is nothing to tell of.
-            None if self.wire.is_broken() || is_exit => {}
+            None if is_exit || self.wire.is_broken() && error.is_some() => {}
             None => {
                 let line = String::from_utf8_lossy(line);
                 let shown = line.split(['?', ' ']).take(2).collect::<Vec<_>>().join(" ");

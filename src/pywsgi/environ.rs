@@ -152,8 +152,8 @@ impl<B: Borrow<Body>> Environ for Request<B> {
         for name in self.headers().keys() {
             let cgi = name.as_str().to_ascii_uppercase().replace('-', "_");
             let cgi = match cgi.as_str() {
-                "CONTENT_TYPE" | "CONTENT_LENGTH" => cgi,
                 _ if name.as_str().contains('_') => continue,
+                "CONTENT_TYPE" | "CONTENT_LENGTH" => cgi,
                 _ => format!("HTTP_{cgi}"),
             };
             let separator = if cgi.contains("COOKIE") { "; " } else { "," };

@@ -27,6 +27,9 @@ pub(super) struct Head {
     pub(super) expects: bool,
 }
 
+/// So many empty lines may be before a request. Old clients send one behind a body.
+const MOST_EMPTY: usize = 16;
+
 /// What the headers say about the connection and the body.
 #[derive(Default)]
 struct Said {
@@ -41,6 +44,11 @@ struct Said {
 /// Reads the head at the beginning of `data`. Returns it with its length, or none if it is not complete.
 /// If more may come, a line is looked at when it is complete.
 pub(super) fn parse(data: &[u8], limits: &Limits, more: bool) -> Result<Option<(Head, usize)>, Fault> {
+    let empty = data.chunks(2).take_while(|line| *line == b"\r\n");
+    if empty.take(MOST_EMPTY + 1).count() > MOST_EMPTY {
+        // Each is looked at again with the next one.
+        return Err(Fault::Malformed("too many empty lines"));
+    }
     read(data, limits).or_else(|fault| {
         let lines = data.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         if more && lines < data.len() && matches!(read(&data[..lines], limits), Ok(None)) {

@@ -202,7 +202,10 @@ impl ResponseWriter {
         if self.state == State::Chunked {
             self.wire.push(|out| write_chunk_size(out, count));
         }
-        let sent = self.wire.sendfile(file, offset, count)?;
+        let sent = self
+            .wire
+            .sendfile(file, offset, count)
+            .inspect_err(|_| self.cut = true)?;
         if sent < count {
             // Whatever else was sent would be taken for the rest of the file.
             self.cut = true;

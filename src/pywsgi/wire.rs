@@ -3,8 +3,10 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::io;
+use std::rc::Rc;
 
 use super::stream::{Transport, WebStream};
+use crate::greenlet::spawn_raw;
 use crate::lock::Semaphore;
 
 /// When so many bytes wait to be sent, they are.
@@ -21,6 +23,8 @@ pub(super) struct Wire {
     broken: Cell<bool>,
     /// Whether the answer to the current request has begun.
     answered: Cell<bool>,
+    /// Whether a greenlet will send what waits to be sent.
+    soon: Cell<bool>,
     /// The turn of the greenlets that send: a body that is about to wait sends the answers that are there.
     turn: Semaphore,
 }
@@ -32,6 +36,7 @@ impl Wire {
             out: Cell::default(),
             broken: Cell::default(),
             answered: Cell::default(),
+            soon: Cell::default(),
             turn: Semaphore::new(1),
         }
     }
@@ -79,6 +84,22 @@ impl Wire {
         match self.waiting() {
             0 => Ok(()),
             _ => self.send_with(&[]),
+        }
+    }
+
+    /// Sends what waits to be sent as soon as the current greenlet waits for something: its client may wait for that.
+    pub(super) fn flush_soon(self: &Rc<Self>) {
+        if self.waiting() > 0 && !self.soon.replace(true) {
+            let wire = self.clone();
+            let spawned = spawn_raw(move || {
+                wire.soon.set(false);
+                // If this fails, the next one who sends finds the wire broken.
+                let _ = wire.flush();
+            });
+            if spawned.is_err() {
+                // The thread is over.
+                self.soon.set(false);
+            }
         }
     }
 

@@ -467,7 +467,11 @@ fn what_a_request_tells_beside_its_head() -> TestResult {
             Some(r#"nameA="valueA"; nameB="valueB""#)
         );
         assert_eq!(get("HTTP_ACCEPT").as_deref(), Some("a,b"));
-        assert_eq!((get("CONTENT_TYPE"), get("CONTENT_LENGTH")), (None, None));
+        assert_eq!(
+            (get("CONTENT_TYPE"), get("CONTENT_LENGTH")),
+            (None, None),
+            "others have a `_`"
+        );
         assert_eq!(
             (request.path_info(), request.query_string()),
             ("/\u{43f}".into(), "q=%D0")
@@ -477,7 +481,9 @@ fn what_a_request_tells_beside_its_head() -> TestResult {
     })?;
     let cookies = "Cookie: name1=\"value1\"\r\nCookie2: nameA=\"valueA\"\r\nCookie2: nameB=\"valueB\"\r\nCookie: \
                    name2=\"value2\"\r\n";
-    let head = format!("GET /%D0%BF?q=%D0 HTTP/1.1\r\n{cookies}Accept: a\r\nAccept: b\r\nx-auth_user: bob\r\n");
+    let head = format!(
+        "GET /%D0%BF?q=%D0 HTTP/1.1\r\n{cookies}Accept: a\r\nAccept: b\r\nx-auth_user: bob\r\nContent_Length: 5\r\nContent_Type: a\r\n"
+    );
     let mut client = Client::connect(&server)?;
     let cases = [
         ("", "[] None"),
