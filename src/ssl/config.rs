@@ -4,13 +4,15 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::CryptoProvider;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
-use rustls::{ClientConfig, KeyLogFile, ServerConfig, SupportedProtocolVersion};
+use rustls::{ClientConfig, KeyLogFile, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 use super::context::{Protocol, Settings, TLSVersion, VerifyMode};
+use super::der::may_sign;
 use super::errors::of_rustls;
-use super::verify::Verifier;
+use super::verify::{ClientVerifier, Verifier};
 
 /// The cryptography of the feature that is on. If both are, it is that of AWS-LC.
 #[cfg(feature = "ssl-aws-lc")]
@@ -44,6 +46,7 @@ impl Settings {
         let provider = provider();
         let verifier = Verifier {
             roots: (self.verify_mode != VerifyMode::CertNone).then(|| self.roots.clone()),
+            all: self.all_trusted()?,
             check_hostname: self.check_hostname,
             pinned: self.pinned.clone(),
             algorithms: provider.signature_verification_algorithms,
@@ -68,13 +71,29 @@ impl Settings {
             None => return Err(invalid("the context of a server has no certificate")),
         };
         let provider = provider();
-        let clients = WebPkiClientVerifier::builder_with_provider(self.roots.clone(), provider.clone());
-        let clients = match self.verify_mode {
-            VerifyMode::CertNone => Ok(WebPkiClientVerifier::no_client_auth()),
-            VerifyMode::CertOptional => clients.allow_unauthenticated().build(),
-            VerifyMode::CertRequired => clients.build(),
+        let clients: Arc<dyn ClientCertVerifier> = match self.verify_mode {
+            VerifyMode::CertNone => WebPkiClientVerifier::no_client_auth(),
+            mode => {
+                let verifier = |roots| {
+                    let clients = WebPkiClientVerifier::builder_with_provider(roots, provider.clone());
+                    let clients = match mode {
+                        VerifyMode::CertOptional => clients.allow_unauthenticated(),
+                        _ => clients,
+                    };
+                    let clients = clients.build();
+                    clients.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
+                };
+                let has_authorities = !self.roots.is_empty();
+                Arc::new(ClientVerifier {
+                    signed: match has_authorities {
+                        true => Some(verifier(self.roots.clone())?),
+                        false => None,
+                    },
+                    all: verifier(self.all_trusted()?)?,
+                    pinned: self.pinned.clone(),
+                })
+            }
         };
-        let clients = clients.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&self.versions());
         let builder = builder.map_err(of_rustls)?.with_client_cert_verifier(clients);
         let mut config = builder.with_cert_resolver(key);
@@ -86,6 +105,15 @@ impl Settings {
         config.ticketer = cryptography::Ticketer::new().map_err(of_rustls)?;
         config.session_storage = Arc::new(NoServerSessionStorage {});
         Ok(config)
+    }
+
+    /// The trusted authorities, and the certificates that are trusted on their own.
+    fn all_trusted(&self) -> io::Result<Arc<RootCertStore>> {
+        let mut all = RootCertStore::clone(&self.roots);
+        for certificate in self.pinned.iter().filter(|certificate| !may_sign(certificate)) {
+            all.add(certificate.clone()).map_err(of_rustls)?;
+        }
+        Ok(Arc::new(all))
     }
 
     fn versions(&self) -> Vec<&'static SupportedProtocolVersion> {

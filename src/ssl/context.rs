@@ -15,6 +15,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ServerConfig};
 
 use super::config::{Config, provider};
+use super::der::may_sign;
 use super::errors::of_rustls;
 
 /// What the connections of a client or a server have in common: certificates, and what is asked of the other side.
@@ -72,7 +73,7 @@ pub(super) type SniCallback = Arc<dyn Fn(Option<&str>) -> Result<Option<SSLConte
 pub(super) struct Settings {
     pub(super) protocol: Protocol,
     pub(super) roots: Arc<RootCertStore>,
-    /// Those of the roots that were loaded one by one.
+    /// The certificates that were loaded one by one; those that may sign others are among the roots, too.
     pub(super) pinned: Arc<Vec<CertificateDer<'static>>>,
     pub(super) key: Option<Arc<CertifiedKey>>,
     pub(super) verify_mode: VerifyMode,
@@ -196,7 +197,10 @@ impl SSLContext {
         let mut roots = RootCertStore::clone(&self.settings.roots);
         let mut pinned = Vec::clone(&self.settings.pinned);
         for certificate in certificates_of(cadata)? {
-            roots.add(certificate.clone()).map_err(of_rustls)?;
+            // One that may not sign others is trusted on its own only.
+            let mut other = RootCertStore::empty();
+            let place = if may_sign(&certificate) { &mut roots } else { &mut other };
+            place.add(certificate.clone()).map_err(of_rustls)?;
             pinned.push(certificate);
         }
         self.change(|settings| {

@@ -43,7 +43,8 @@ impl Engine {
     }
 
     fn end_now(&self) {
-        if self.is_usable() && !self.ended.get() {
+        // If the child of a fork said the end, it would say it for the parent's connection.
+        if self.process == std::process::id() && self.is_usable() && !self.ended.get() {
             // If it fails, the other side sees the end of the socket only.
             let _ = self.end(self.raw.limit(Direction::Write).waiting_if(false));
         }
@@ -65,9 +66,8 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // Whatever a panic has cut short must not look complete. And if the child of a fork said the end, it would say
-        // it for the parent's connection.
-        if !std::thread::panicking() && self.process == std::process::id() {
+        // Whatever a panic has cut short must not look complete.
+        if !std::thread::panicking() {
             self.end_now();
         }
     }

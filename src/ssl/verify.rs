@@ -1,4 +1,7 @@
-//! [`Verifier`]: how a client checks the certificate of a server.
+//! [`Verifier`]: how a client checks the certificate of a server. [`ClientVerifier`]: how a server checks a client's.
+//!
+//! webpki forgets of what it trusts whether that may sign others. So a certificate that was loaded and may not is among
+//! the trusted ones only for the check of itself.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -8,15 +11,20 @@ use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_na
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore, SignatureScheme,
+};
 
 use super::der::is_self_issued;
 
 /// Checks a server's certificate as its context says.
 #[derive(Debug)]
 pub(super) struct Verifier {
-    /// The certificates that are trusted; none if every certificate is accepted.
+    /// The authorities that are trusted; none if every certificate is accepted.
     pub(super) roots: Option<Arc<RootCertStore>>,
+    /// These, and those of the `pinned` certificates that are no authorities.
+    pub(super) all: Arc<RootCertStore>,
     /// Whether the certificate must be one for the server's name.
     pub(super) check_hostname: bool,
     /// Those of the trusted certificates that were loaded from a file, or a text.
@@ -38,9 +46,11 @@ impl ServerCertVerifier for Verifier {
         };
         let certificate = ParsedCertificate::try_from(end_entity)?;
         let algorithms = self.algorithms.all;
+        let is_pinned = self.pinned.contains(end_entity);
+        let roots = if is_pinned { &self.all } else { roots };
         let verified = verify_server_cert_signed_by_trust_anchor(&certificate, roots, intermediates, now, algorithms);
         match verified {
-            Err(error) if is_authority(&error) && self.pinned.iter().any(|pinned| pinned == end_entity) => {}
+            Err(error) if is_pinned && is_authority(&error) => {}
             Err(error) => {
                 SelfSigned::note(&error, end_entity, intermediates);
                 return Err(error);
@@ -73,6 +83,67 @@ impl ServerCertVerifier for Verifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
+    }
+}
+
+/// Checks a client's certificate.
+#[derive(Debug)]
+pub(super) struct ClientVerifier {
+    /// Trusts the authorities; none if there are none.
+    pub(super) signed: Option<Arc<dyn ClientCertVerifier>>,
+    /// Trusts also those of the `pinned` certificates that are no authorities.
+    pub(super) all: Arc<dyn ClientCertVerifier>,
+    pub(super) pinned: Arc<Vec<CertificateDer<'static>>>,
+}
+
+impl ClientCertVerifier for ClientVerifier {
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let verifier = match self.pinned.contains(end_entity) {
+            true => Some(&self.all),
+            false => self.signed.as_ref(),
+        };
+        let unknown = Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let verifier = verifier.ok_or(unknown)?;
+        verifier.verify_client_cert(end_entity, intermediates, now)
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.all.root_hint_subjects()
+    }
+
+    fn offer_client_auth(&self) -> bool {
+        self.all.offer_client_auth()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.all.client_auth_mandatory()
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.all.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.all.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.all.supported_verify_schemes()
     }
 }
 

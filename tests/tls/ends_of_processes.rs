@@ -15,12 +15,13 @@ use gevent_tls_tests::{client, connected, server};
 use support::{TestResult, bounded};
 
 fn main() -> TestResult {
-    the_child_of_a_fork_does_not_end_the_parents_connection()?;
+    the_child_of_a_fork_does_not_end_the_parents_connection(drop)?;
+    the_child_of_a_fork_does_not_end_the_parents_connection(|stream| stream.close())?;
     a_thread_ends_with_a_connection()?;
     Ok(())
 }
 
-fn the_child_of_a_fork_does_not_end_the_parents_connection() -> TestResult {
+fn the_child_of_a_fork_does_not_end_the_parents_connection(end: fn(SslStream<UnixStream>)) -> TestResult {
     let (mut near, mut far) = connected(&client()?, &server()?)?;
     near.write_all(b"before")?;
     far.read_exact(&mut [0; 6])?;
@@ -28,8 +29,8 @@ fn the_child_of_a_fork_does_not_end_the_parents_connection() -> TestResult {
     #[allow(unsafe_code)]
     let pid = unsafe { fork() }?;
     if pid == 0 {
-        drop(near);
-        drop(far);
+        end(near);
+        end(far);
         std::process::exit(0);
     }
     let (_, status) = waitpid(pid, 0)?;

@@ -260,6 +260,61 @@ fn signed_by_whoever_may_not_sign() -> TestResult {
     Ok(())
 }
 
+/// A certificate that is trusted on its own, and one for `localhost` that its owner has signed with it.
+fn trusted_and_signed_by_it(purpose: ExtendedKeyUsagePurpose) -> [[String; 2]; 2] {
+    let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a good name");
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "no authority");
+    params.extended_key_usages = vec![purpose.clone()];
+    let own = CertifiedIssuer::self_signed(params, key()).expect("it can be signed");
+    let signed = certificate(Some(&own), |params| params.extended_key_usages = vec![purpose]);
+    [[own.pem(), own.key().serialize_pem()], signed]
+}
+
+#[test]
+fn signed_by_a_trusted_server_that_is_no_authority() -> TestResult {
+    let _bounded = bounded();
+    let [own, signed] = trusted_and_signed_by_it(ExtendedKeyUsagePurpose::ServerAuth);
+    let [asked, told] = ask(&own[0], &own, |_| ())?;
+    asked?;
+    told?;
+    for chain in [signed[0].clone(), signed[0].clone() + &own[0]] {
+        let [asked, _] = ask(&own[0], &[chain, signed[1].clone()], |_| ())?;
+        inside::<SSLCertVerificationError>(asked.unwrap_err());
+        // Neither beside an authority.
+        let both = own[0].clone() + &authority().pem();
+        let [asked, _] = ask(&both, &signed, |_| ())?;
+        inside::<SSLCertVerificationError>(asked.unwrap_err());
+    }
+    Ok(())
+}
+
+#[test]
+fn signed_by_a_trusted_client_that_is_no_authority() -> TestResult {
+    let _bounded = bounded();
+    let [own, signed] = trusted_and_signed_by_it(ExtendedKeyUsagePurpose::ClientAuth);
+    let servers = certificate(None, |_| ());
+    let authority = authority();
+    for trusted in [own[0].clone(), own[0].clone() + &authority.pem()] {
+        for (shown, good) in [(&own, true), (&signed, false)] {
+            let mut server = SSLContext::new(Protocol::TlsServer);
+            server.load_cert_chain_pem(servers[0].as_bytes(), servers[1].as_bytes())?;
+            server.load_verify_locations_pem(trusted.as_bytes())?;
+            server.set_verify_mode(VerifyMode::CertRequired);
+            let (near, far) = UnixStream::pair()?;
+            let serving = spawn(move || server.wrap_socket(far, None).is_ok());
+            let mut client = SSLContext::new(Protocol::TlsClient);
+            client.load_verify_locations_pem(servers[0].as_bytes())?;
+            client.load_cert_chain_pem(shown[0].as_bytes(), shown[1].as_bytes())?;
+            // In TLS 1.3 the client is done before the server has seen its certificate.
+            let _connected = client.wrap_socket(near, "localhost");
+            assert_eq!(serving.get()?, good);
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn nothing_is_wrong_for_a_client_that_asks_for_nothing() -> TestResult {
     let _bounded = bounded();
