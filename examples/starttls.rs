@@ -91,17 +91,29 @@ fn session<S: Read + Write>(
     Ok(End::Quit)
 }
 
-/// The lines up to the one that is a dot.
+/// The lines up to the one that is a dot, 1 MiB of them at most.
 fn read_mail(stream: &mut impl BufRead) -> Result<String, Exception> {
     let (mut mail, mut line) = (String::new(), String::new());
-    while read_line(stream, &mut line)? && line != ".\r\n" {
-        mail.push_str(&line);
+    while read_line(stream, &mut line)? {
+        if line == ".\r\n" {
+            return Ok(mail);
+        }
+        // A line that begins with a dot is sent with another one.
+        mail.push_str(line.strip_prefix('.').unwrap_or(&line));
+        if mail.len() > 1 << 20 {
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge).into());
+        }
     }
-    Ok(mail)
+    Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
 }
 
-/// Reads a line, at most 1000 bytes of it. Returns false at the end.
+/// Reads a line of at most 1000 bytes. Returns false at the end. What is not a whole line must not be taken for one: the
+/// rest of it would be the next.
 fn read_line(stream: &mut impl BufRead, line: &mut String) -> Result<bool, Exception> {
     line.clear();
-    Ok(stream.take(1000).read_line(line)? > 0)
+    let read = stream.take(1000).read_line(line)?;
+    match read == 0 || line.ends_with('\n') {
+        true => Ok(read > 0),
+        false => Err(io::Error::from(io::ErrorKind::InvalidData).into()),
+    }
 }

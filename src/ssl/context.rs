@@ -277,7 +277,8 @@ impl SSLContext {
         self.settings.versions[1]
     }
 
-    /// Sets how many seconds a handshake may take in all; `None` for no limit. By default a server's has 60, and a
+    /// Sets how many seconds a handshake may take in all, in one call, and without the time of a function that is asked
+    /// for the server's name; `None` for no limit. By default a server's has 60, and a
     /// client's no limit. The stream's own timeout limits each wait besides.
     ///
     /// Python has no such limit: there a server needs a timeout of each connection's socket.

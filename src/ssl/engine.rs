@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use greenlet_core::{Exception, getcurrent};
 use rustls::Connection;
-use rustls::server::Acceptor;
+use rustls::server::{Accepted, Acceptor};
 use waiter::ConcurrentObjectUseError;
 
 use super::WrapSocket;
@@ -42,8 +42,10 @@ pub(super) struct Engine {
 pub(super) enum Tls {
     /// A server that has to see first what the client asks for.
     Accepting(Acceptor),
+    /// One that has seen it, until the user's function has answered.
+    Asked(Box<Accepted>),
     Open(Connection),
-    /// The client is known, but the connection was not made.
+    /// The connection could not be made.
     Gone,
 }
 
@@ -84,7 +86,7 @@ impl Engine {
         let tls = self.tls.try_borrow_mut().map_err(|_| in_use())?;
         let open = RefMut::filter_map(tls, |tls| match tls {
             Tls::Open(connection) => Some(connection),
-            Tls::Accepting(_) | Tls::Gone => None,
+            Tls::Accepting(_) | Tls::Asked(_) | Tls::Gone => None,
         });
         open.map_err(|_| io::Error::new(io::ErrorKind::NotConnected, "the handshake was not done"))
     }

@@ -5,7 +5,7 @@ use std::io;
 
 use greenlet_core::{RawGreenlet, getcurrent};
 use hub::TimedOut;
-use rustls::server::{Accepted, AcceptedAlert};
+use rustls::server::AcceptedAlert;
 use rustls::{Connection, ProtocolVersion};
 
 use super::config::Config;
@@ -108,53 +108,56 @@ impl Engine {
         Ok(is_server && connection.protocol_version() == Some(ProtocolVersion::TLSv1_3))
     }
 
-    /// Reads the client's first message, and makes the connection as the user's function says.
+    /// Reads the client's first message, and makes the connection as the user's function says. If that fails, the next
+    /// call asks it again.
     #[track_caller]
     fn accept(&self, context: &SSLContext, limits: Limits<'_>) -> io::Result<()> {
-        if !matches!(&*self.tls.borrow(), Tls::Accepting(_)) {
-            return Ok(());
-        }
-        let accepted = loop {
-            if let Some(accepted) = self.first_message()? {
-                break accepted;
-            }
+        while self.is_accepting()? {
             limits.read.check()?;
             let place = Cell::new(0);
             let receive = |socket: &_| match &mut *self.tls.borrow_mut() {
                 Tls::Accepting(acceptor) => acceptor.read_tls(&mut self.source(socket, &place, Reading::Ahead)),
-                Tls::Open(_) | Tls::Gone => Ok(0),
+                Tls::Asked(_) | Tls::Open(_) | Tls::Gone => Ok(0),
             };
             if self.raw.read_unless_still(limits.read, receive, |n| n < place.get())? == 0 {
                 return Err(ragged_eof());
             }
+        }
+        let name = match &*self.tls.borrow() {
+            Tls::Asked(accepted) => accepted.client_hello().server_name().map(str::to_owned),
+            Tls::Accepting(_) | Tls::Open(_) | Tls::Gone => return Ok(()),
         };
         // Nothing is borrowed here: the function may wait.
         let chosen = match &context.sni_callback {
-            Some(callback) => callback(accepted.client_hello().server_name())?,
+            Some(callback) => callback(name.as_deref())?,
             None => None,
         };
         let Config::Server(config) = chosen.as_ref().unwrap_or(context).config()? else {
             let why = "a server's connection was given a client's context";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         };
-        let connection = accepted
-            .into_connection(config)
-            .map_err(|refused| self.refuse(refused))?;
-        self.tls.replace(Tls::Open(connection.into()));
+        let asked = self.tls.replace(Tls::Gone);
+        if let Tls::Asked(accepted) = asked {
+            let connection = accepted
+                .into_connection(config)
+                .map_err(|refused| self.refuse(refused))?;
+            self.tls.replace(Tls::Open(connection.into()));
+        }
         Ok(())
     }
 
-    /// The client's first message, if all of it is there.
-    fn first_message(&self) -> io::Result<Option<Accepted>> {
+    /// Whether the client's first message has not come yet.
+    fn is_accepting(&self) -> io::Result<bool> {
         let accepted = match &mut *self.tls.borrow_mut() {
             Tls::Accepting(acceptor) => acceptor.accept(),
-            Tls::Open(_) | Tls::Gone => Ok(None),
+            Tls::Asked(_) | Tls::Open(_) | Tls::Gone => return Ok(false),
         };
         let accepted = accepted.map_err(|refused| self.refuse(refused))?;
-        if accepted.is_some() {
-            self.tls.replace(Tls::Gone);
+        let is_there = accepted.is_some();
+        if let Some(accepted) = accepted {
+            self.tls.replace(Tls::Asked(Box::new(accepted)));
         }
-        Ok(accepted)
+        Ok(!is_there)
     }
 
     #[cold]

@@ -76,6 +76,9 @@ impl SSLContext {
     pub fn wrap_socket_with<S: Stream>(&self, stream: S, options: WrapSocket<'_>) -> io::Result<SslStream<S>> {
         let raw = Into::<Socket>::into(stream.clone()).0;
         let tls = match self.protocol() {
+            Protocol::TlsServer if options.server_hostname.is_some() => {
+                return Err(invalid("server_hostname can only be specified in client mode"));
+            }
             Protocol::TlsServer if self.sni_callback.is_some() => Tls::Accepting(Acceptor::default()),
             _ => Tls::Open(self.connection(&options, || raw.socket().ok()?.peer_addr().ok()?.as_socket())?),
         };
@@ -93,8 +96,7 @@ impl SSLContext {
         peer: impl Fn() -> Option<std::net::SocketAddr>,
     ) -> io::Result<Connection> {
         match (self.config()?, options.server_hostname) {
-            (Config::Server(config), None) => Ok(ServerConnection::new(config).map_err(of_rustls)?.into()),
-            (Config::Server(_), Some(_)) => Err(invalid("server_hostname can only be specified in client mode")),
+            (Config::Server(config), _) => Ok(ServerConnection::new(config).map_err(of_rustls)?.into()),
             (Config::Client(config), Some(hostname)) => {
                 let name = ServerName::try_from(hostname.to_owned());
                 let name = name.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;

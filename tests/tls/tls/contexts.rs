@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use gevent::socket::UnixStream;
 use gevent::ssl::rustls::{self, AlertDescription, Error};
@@ -39,6 +40,38 @@ fn sessions_are_resumed_within_a_context() -> TestResult {
             Some(false)
         );
     }
+    Ok(())
+}
+
+/// The function for the name may wait. If that is ended, the next handshake asks it again.
+#[test]
+fn a_function_for_the_name_is_ended_and_asked_again() -> TestResult {
+    let _bounded = bounded();
+    let mut server = server()?;
+    let asked = Arc::new(AtomicU32::new(0));
+    let its = asked.clone();
+    server.set_sni_callback(move |_| {
+        if its.fetch_add(1, Ordering::Relaxed) == 0 {
+            sleep(1000)?;
+        }
+        Ok(None)
+    });
+    let (near, far) = UnixStream::pair()?;
+    let connecting = spawn(move || Ok(client()?.wrap_socket(near, "localhost").map(drop)?));
+    let options = gevent::ssl::WrapSocket {
+        do_handshake_on_connect: false,
+        ..Default::default()
+    };
+    let stream = server.wrap_socket_with(far, options)?;
+    let its = stream.clone();
+    let handshake = spawn(move || Ok(its.do_handshake()?));
+    while asked.load(Ordering::Relaxed) == 0 {
+        sleep(0.001)?;
+    }
+    handshake.kill()?;
+    stream.do_handshake()?;
+    connecting.get()?;
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
     Ok(())
 }
 
