@@ -56,6 +56,7 @@ fn a_thousand_reports_leave_nothing_behind() -> Result<(), Exception> {
     report(&monitor, 100)?;
     let before = report(&monitor, 100)?;
     let after = report(&monitor, 1000)?;
-    assert_eq!(after, before);
+    // The thread that was told to end may have freed something meanwhile.
+    assert!(after <= before, "{after} bytes, and {before} before");
     Ok(())
 }

@@ -73,11 +73,14 @@ fn is_reported(block: fn(), names: &'static [&'static str]) -> TestResult {
         }
     });
     for _ in 0..ROUNDS {
+        // The greenlet may have said that it is there once more, after the report.
+        round.there.store(false, Ordering::Relaxed);
         round.reported.store(false, Ordering::Relaxed);
         let line = line!() + 1;
         let greenlet = spawn(block);
         round.id.store(greenlet.raw().id(), Ordering::Relaxed);
         greenlet.join()?;
+        round.there.store(false, Ordering::Relaxed);
         let event = reports.try_recv().expect("the greenlet goes on when it is reported");
         assert_eq!(
             event.greenlet.made_at.map(|at| (at.file(), at.line())),
@@ -177,16 +180,28 @@ fn a_hub_that_waits_is_not_reported() -> TestResult {
     Ok(())
 }
 
+/// Sets the event when the thread ends, also by a failure.
+struct Over(gevent::threadsafe::Event);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.set();
+    }
+}
+
 #[test]
 fn a_hub_that_waits_can_be_looked_at_and_goes_on() -> TestResult {
     let _bounded = bounded();
     let signal = WatchSignal::install(None).expect("there are free signals");
+    // From now on the hub is inside its loop when it is switched to.
+    sleep(0)?;
     let (hub, over) = (get_hub(), gevent::threadsafe::Event::new());
     let id = hub.greenlet().id();
     let watch = ThreadWatch::here();
     let looks = {
         let over = over.clone();
         thread::spawn(move || {
+            let _over = Over(over);
             // Each of these signals ends the hub's system call.
             let mut seen = 0;
             while seen < 100 {
@@ -201,7 +216,6 @@ fn a_hub_that_waits_can_be_looked_at_and_goes_on() -> TestResult {
                     seen += 1;
                 }
             }
-            over.set();
         })
     };
     let sleeper = spawn(|| sleep(0.3));

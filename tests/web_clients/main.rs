@@ -1,6 +1,7 @@
 //! Real clients of the HTTP server: curl, wget, Python's urllib, and HAProxy before the server.
 
 use std::io::Read;
+use std::os::fd::AsRawFd;
 
 use gevent::Exception;
 use gevent::pywsgi::{Environ, Limits, ProxyProtocol, WSGIServer};
@@ -213,16 +214,23 @@ fn haproxy_forwards() -> TestResult {
     }
     let server = serve(WSGIServer::builder().proxy_protocol(ProxyProtocol::Required))?;
     for version in ["send-proxy", "send-proxy-v2"] {
-        // A port that was free just now.
-        let port = gevent::socket::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        // HAProxy gets the socket itself, so that nobody else has its port.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let (port, fd) = (listener.local_addr()?.port(), listener.as_raw_fd());
         let backend = server.address().expect("it listens");
         let settings = format!(
             "defaults\n mode http\n timeout connect 5s\n timeout client 30s\n timeout server 30s\n\
-             listen web\n bind 127.0.0.1:{port}\n option forwardfor\n http-reuse always\n server one {backend} {version}\n"
+             listen web\n bind fd@{fd}\n option forwardfor\n http-reuse always\n server one {backend} {version}\n"
         );
         let path = std::env::temp_dir().join(format!("gevent-haproxy-{}-{port}", std::process::id()));
         std::fs::write(&path, settings)?;
-        let haproxy = Command::new("haproxy").arg("-db").arg("-f").arg(&path).spawn()?;
+        let haproxy = Command::new("haproxy")
+            .arg("-db")
+            .arg("-f")
+            .arg(&path)
+            .pass_fds(&[fd])
+            .spawn()?;
+        let haproxy = Killed(haproxy);
         let at = format!("http://127.0.0.1:{port}/");
         let asks = [
             "--retry",
@@ -231,21 +239,32 @@ fn haproxy_forwards() -> TestResult {
             "--retry-delay",
             "1",
             "--include",
+            // HAProxy's own address is another one.
+            "--interface",
+            "127.0.0.2",
             &at,
             &at,
         ];
-        let told = curl(&asks, None);
-        haproxy.kill()?;
-        haproxy.wait()?;
+        let told = curl(&asks, None)?;
+        drop(haproxy);
         std::fs::remove_file(&path)?;
-        let told = told?;
         assert_eq!(
-            told.to_ascii_lowercase().matches("\r\nwho: 127.0.0.1\r\n").count(),
+            told.to_ascii_lowercase().matches("\r\nwho: 127.0.0.2\r\n").count(),
             2,
             "{told}"
         );
     }
     server.stop()
+}
+
+/// A process that does not outlive the test.
+struct Killed(gevent::subprocess::Popen);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 fn installed_by(program: &str, argument: &str) -> bool {
