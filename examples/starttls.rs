@@ -107,8 +107,8 @@ fn read_mail(stream: &mut impl BufRead) -> Result<String, Exception> {
     Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
 }
 
-/// Reads a line of at most 1000 bytes. Returns false at the end. What is not a whole line must not be taken for one: the
-/// rest of it would be the next.
+/// Reads a line of at most 1000 bytes. Returns false at the end. What is not a whole line must not be taken for one:
+/// the rest of it would be the next.
 fn read_line(stream: &mut impl BufRead, line: &mut String) -> Result<bool, Exception> {
     line.clear();
     let read = stream.take(1000).read_line(line)?;

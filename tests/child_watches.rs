@@ -340,6 +340,9 @@ fn any_child_is_waited_for_in_several_threads() -> TestResult {
             let (pid, status) = wait.get()?;
             got.push((pid, status.code()));
         }
+        // A thread is told of a child once; of its own children also if another thread has taken their status.
+        let all: std::collections::BTreeSet<_> = got.iter().collect();
+        assert_eq!(all.len(), got.len(), "{got:?}");
         Ok((made, got))
     };
     let threads = [run_in_thread(work)?, run_in_thread(work)?];
@@ -349,10 +352,10 @@ fn any_child_is_waited_for_in_several_threads() -> TestResult {
         made.extend(its.0);
         got.extend(its.1);
     }
-    // Each is told once.
-    made.sort_unstable();
-    got.sort_unstable();
-    assert_eq!(got, made);
+    assert_eq!((made.len(), got.len()), (60, 60));
+    for end in got {
+        assert!(made.contains(&end), "{end:?} is not in {made:?}");
+    }
     Ok(())
 }
 

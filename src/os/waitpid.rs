@@ -26,7 +26,8 @@ use super::{children, system};
 ///
 /// All this works on any thread; a child is watched in the thread that has made it. Children of
 /// [`subprocess`](crate::subprocess) keep their statuses there if a call with -1 returns them, too; those of std do
-/// not, which may be reported as `ECHILD` to std then. A thread waits for the end of any child; it stays until then if
+/// not, which may be reported as `ECHILD` to std then. A watched child that a call with -1 in another thread returns is
+/// returned in its own thread, too. A thread waits for the end of any child; it stays until then if
 /// an exception ends the wait.
 ///
 /// In the child of a fork, greenlets that wait here are woken, and get the error that the system has for a process

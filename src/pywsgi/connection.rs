@@ -341,7 +341,8 @@ impl Served<'_> {
         }
         buffers::give_back_headers(std::mem::take(request.headers_mut()));
         if let Some(exception) = thrown {
-            // The greenlet was killed: what can be sent without waiting is, and the client can tell that this is not all.
+            // The greenlet was killed: what can be sent without waiting is, and the client can tell that this is not
+            // all.
             let _ = self.connection.socket().set_write_timeout(0.0);
             let _ = self.cut();
             return Err(exception.into());

@@ -22,9 +22,10 @@ use crate::socket::{Direction, ReadExactError, SendAllError, Stream, TcpStream, 
 ///
 /// A timeout, or an exception that is thrown into the greenlet, does not harm the connection. What was read is not
 /// lost: the next read gets it. Of the data of a `write`, either nothing was taken, or rustls has taken some of it and
-/// sends it with the next call; a [`SendAllError`] inside the error tells how many bytes that were. A program that reads
-/// after that calls [`flush`](Write::flush) first: a read alone sends only what the system takes at once, and the other
-/// side may wait for the rest. A handshake goes on where it was. After other errors of TLS all calls fail in the same way.
+/// sends it with the next call; a [`SendAllError`] inside the error tells how many bytes that were. A program that
+/// reads after that calls [`flush`](Write::flush) first: a read alone sends only what the system takes at once, and the
+/// other side may wait for the rest. A handshake goes on where it was. After other errors of TLS all calls fail in the
+/// same way.
 ///
 /// With a timeout of 0, a `write` returns how much rustls has taken, and the next call sends what the system has not
 /// taken of it. [`flush`](Write::flush) succeeds when everything is sent.

@@ -83,8 +83,8 @@ fn an_answer_to_head_has_a_length_and_no_body() -> TestResult {
     server.stop()
 }
 
-/// While the next request is there already, answers wait, and are sent together; but none waits for a request, nor for a
-/// handler that waits: it may wait for what the client does with the answer.
+/// While the next request is there already, answers wait, and are sent together; but none waits for a request, nor for
+/// a handler that waits: it may wait for what the client does with the answer.
 #[test]
 fn answers_to_requests_that_come_together_are_sent_together() -> TestResult {
     let _bounded = bounded();
