@@ -181,21 +181,30 @@ impl Notes {
     }
 }
 
-/// All functions of this thread that are watched, by one tracer: they may end in any order.
+/// All functions of this thread that are watched. They may end in any order.
 #[derive(Default)]
 struct Watched {
     all: Vec<Rc<Notes>>,
-    tracer: Option<Rc<Tracer>>,
-    /// The number of that tracer. If the program has set its own in between, there are older ones of ours, too, which
-    /// only pass on what they are told.
+    /// Our tracers. There are several only if the program has set its own in between. The last one notes the switches,
+    /// for all functions; the others only pass on what they are told.
+    tracers: Vec<OurTracer>,
+    /// The number of the latest tracer.
     number: u64,
+}
+
+/// A tracer that is set for functions that are watched.
+struct OurTracer {
+    number: u64,
+    tracer: Rc<Tracer>,
     /// The tracer that was set before.
     earlier: Option<Rc<Tracer>>,
+    /// How many functions have begun to be watched while this was the last one, and have not ended.
+    functions: usize,
 }
 
 thread_local! {
     static WATCHED: ThreadSlot<Watched> = const {
-        let none = Watched { all: Vec::new(), tracer: None, number: 0, earlier: None };
+        let none = Watched { all: Vec::new(), tracers: Vec::new(), number: 0 };
         ThreadSlot::new(none, || WATCHED.with(ThreadSlot::clear))
     };
 }
@@ -209,7 +218,7 @@ fn with_watched<R>(f: impl FnOnce(&mut Watched) -> R) -> Option<R> {
 fn tracer(number: u64, earlier: Option<Rc<Tracer>>) -> Rc<Tracer> {
     Tracer::new(move |event, origin, target| {
         with_watched(|watched| {
-            if watched.number == number {
+            if watched.tracers.last().is_some_and(|last| last.number == number) {
                 watched.all.iter().for_each(|notes| notes.switched(target));
             }
         });
@@ -220,11 +229,28 @@ fn tracer(number: u64, earlier: Option<Rc<Tracer>>) -> Rc<Tracer> {
 }
 
 /// Whether this is the tracer that is set.
-fn is_set(tracer: Option<&Rc<Tracer>>) -> bool {
-    let set = gettrace();
-    tracer
-        .zip(set.as_ref())
-        .is_some_and(|(tracer, set)| Rc::ptr_eq(tracer, set))
+fn is_set(tracer: &Rc<Tracer>) -> bool {
+    gettrace().is_some_and(|set| Rc::ptr_eq(tracer, &set))
+}
+
+/// Sets a new tracer, for a function that begins to be watched. Returns its number.
+fn set_tracer() -> u64 {
+    let earlier = gettrace();
+    let set = with_watched(|watched| {
+        watched.number += 1;
+        let number = watched.number;
+        let tracer = tracer(number, earlier.clone());
+        watched.tracers.push(OurTracer {
+            number,
+            tracer: tracer.clone(),
+            earlier,
+            functions: 1,
+        });
+        (number, tracer)
+    });
+    let Some((number, tracer)) = set else { return 0 };
+    settrace(Some(tracer));
+    number
 }
 
 /// A function is watched until this is dropped.
@@ -232,6 +258,8 @@ struct Watch {
     began: Instant,
     began_in_hub: bool,
     notes: Rc<Notes>,
+    /// The number of the tracer that was the last one then.
+    tracer: u64,
 }
 
 impl Watch {
@@ -239,28 +267,17 @@ impl Watch {
         let (began, hub) = (Instant::now(), get_hub());
         let began_in_hub = getcurrent() == *hub.greenlet();
         let notes = Rc::new(Notes::begin(hub, began, began_in_hub));
-        let number = with_watched(|watched| {
+        let known = with_watched(|watched| {
             watched.all.push(notes.clone());
-            (!is_set(watched.tracer.as_ref())).then(|| {
-                watched.number += 1;
-                watched.number
-            })
+            let last = watched.tracers.last_mut().filter(|last| is_set(&last.tracer))?;
+            last.functions += 1;
+            Some(last.number)
         });
-        if let Some(number) = number.flatten() {
-            let earlier = gettrace();
-            let new = tracer(number, earlier.clone());
-            // Dropping tracers may run user code: nothing is borrowed then.
-            let old = with_watched(|watched| {
-                let tracer = watched.tracer.replace(new.clone());
-                (tracer, std::mem::replace(&mut watched.earlier, earlier))
-            });
-            drop(old);
-            settrace(Some(new));
-        }
         Watch {
             began,
             began_in_hub,
             notes,
+            tracer: known.flatten().unwrap_or_else(set_tracer),
         }
     }
 
@@ -279,16 +296,17 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let last = with_watched(|watched| {
+        let over = with_watched(|watched| {
             watched.all.retain(|notes| !Rc::ptr_eq(notes, &self.notes));
-            let ends = watched.all.is_empty();
-            ends.then(|| (watched.tracer.take(), watched.earlier.take()))
+            let index = watched.tracers.iter().position(|ours| ours.number == self.tracer)?;
+            watched.tracers[index].functions -= 1;
+            (watched.tracers[index].functions == 0).then(|| watched.tracers.remove(index))
         });
-        // Who has set another tracer meanwhile keeps it.
-        if let Some((tracer, earlier)) = last.flatten()
-            && is_set(tracer.as_ref())
+        // Who has set another tracer meanwhile keeps it. Dropping ours may run user code: nothing is borrowed then.
+        if let Some(over) = over.flatten()
+            && is_set(&over.tracer)
         {
-            settrace(earlier);
+            settrace(over.earlier);
         }
     }
 }
