@@ -80,6 +80,7 @@
 //! | [`threadpool`] | `gevent.threadpool` | `ThreadPool`, `ThreadPoolExecutor` |
 //! | [`backdoor`] | `gevent.backdoor` | `BackdoorServer`: a console in a running process |
 //! | [`util`] | `gevent.util` | `GreenletTree`, `print_run_info`, `dump_on_signal`, `assert_switches` |
+//! | [`future`] | | futures in greenlets, and greenlets as futures |
 //! | [`threadsafe`] | | events, results, semaphores and queues that any thread may use |
 //! | [`abstract_linkable`] | `gevent._abstract_linkable` | links and waiters, from which to make events of your own |
 //! | [`exceptions`] | `gevent.exceptions` | all error types in one place |
@@ -107,6 +108,7 @@ pub mod event;
 mod except;
 pub mod exceptions;
 pub mod fileobject;
+pub mod future;
 pub mod greenlet;
 pub mod guide;
 mod living;

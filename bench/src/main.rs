@@ -11,6 +11,7 @@ mod copy;
 mod core;
 mod echo;
 mod forward;
+mod future;
 mod http;
 mod hub;
 mod machine;
@@ -35,7 +36,7 @@ struct Subcommand {
     run: fn(&[String]) -> Result,
 }
 
-const SUBCOMMANDS: [Subcommand; 10] = [
+const SUBCOMMANDS: [Subcommand; 11] = [
     Subcommand {
         name: "copy",
         about: "a lot of data from one socket to another, by copies and pipes, beside std and tokio",
@@ -55,6 +56,11 @@ const SUBCOMMANDS: [Subcommand; 10] = [
         name: "forward",
         about: "redis-benchmark through the portforwarder example, socat and haproxy",
         run: forward::run,
+    },
+    Subcommand {
+        name: "future",
+        about: "futures in greenlets beside tokio, and beside greenlets that wait for events",
+        run: |arguments| future::FUTURE.run(arguments),
     },
     Subcommand {
         name: "http",

@@ -12,6 +12,7 @@ use hub::{AsLink, Link, LinkResult, LinkSource, Linkable, Seconds};
 use super::bounded::BoundedSemaphore;
 use super::guard::SemaphoreGuard;
 use crate::abstract_linkable::{AbstractLinkable, Waitable};
+use crate::future::Linked;
 
 /// A counter that [`acquire`](Semaphore::acquire) takes one from, waiting while it is 0, and that
 /// [`release`](Semaphore::release) adds one to. Handles are cheap to clone and mean the same
@@ -174,6 +175,12 @@ impl Semaphore {
     /// [`try_acquire`](Semaphore::try_acquire) with a guard that releases the semaphore.
     pub fn try_acquire_guard(&self) -> Option<SemaphoreGuard> {
         self.try_acquire().then(|| SemaphoreGuard::of(self, usize::MAX))
+    }
+
+    /// [`acquire_guard`](Semaphore::acquire_guard) as a future. It has its place among the waiting greenlets from its
+    /// first poll on. If it is dropped, it acquires nothing.
+    pub fn acquire_async(&self) -> Linked<Semaphore> {
+        Linked::new(self.clone())
     }
 
     /// Adds one to the counter, and wakes a greenlet that waits. Returns the counter.

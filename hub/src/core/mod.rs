@@ -50,7 +50,7 @@ pub(crate) use event_loop::c_frames::complain;
 pub(crate) use event_loop::forking::ForkMutex;
 pub(crate) use watchers::last_resort::{LastResort, end_process_by};
 
-pub use callbacks::callback::{Callback, GreenletFn, Notify, ThreadsafeCallback};
+pub use callbacks::callback::{Callback, GreenletFn, Notify, NotifyThreadsafe, ThreadsafeCallback};
 pub use callbacks::outcome::{CallbackResult, Outcome, Plain};
 pub use callbacks::run_callbacks::{getswitchinterval, setswitchinterval};
 pub use callbacks::threadsafe::ThreadsafeLoop;

@@ -27,9 +27,17 @@ pub(in crate::core) enum Entry {
     /// A function that is to be called with a greenlet. Costs no allocation.
     Greenlet(RawGreenlet, GreenletFn),
     /// Queued by another thread.
-    Remote(Arc<RemoteTask>),
+    Remote(Mail),
     /// An error, perhaps of a watcher, from a place where it could not be reported.
     Report(Option<BodyRef>, Exception),
+}
+
+/// What other threads queue.
+pub(in crate::core) enum Mail {
+    /// Queued by the user; the handle is shared.
+    Call(Arc<RemoteTask>),
+    /// An object that is to be told. Costs no allocation.
+    Notify(Arc<dyn NotifyThreadsafe>),
 }
 
 impl From<Resume> for Entry {
@@ -70,6 +78,15 @@ pub trait Notify: Object {
     /// # Errors
     /// An error goes to the loop's error handler, with a callback for [the object](Callback::object) as context.
     fn notify(self: Rc<Self>) -> Result<(), Exception>;
+}
+
+/// An object whose `notify` a loop's thread calls once, soon, when another thread says so: a callback without a new
+/// closure for each call. Queued by [`ThreadsafeLoop::run_callback_notify_threadsafe`].
+///
+/// [`ThreadsafeLoop::run_callback_notify_threadsafe`]: crate::core::ThreadsafeLoop::run_callback_notify_threadsafe
+pub trait NotifyThreadsafe: Send + Sync + 'static {
+    /// Called in the greenlet that runs the loop. A panic goes to the loop's error handler.
+    fn notify(self: Arc<Self>);
 }
 
 /// The function that [`Loop::run_callback_greenlet`](crate::core::Loop::run_callback_greenlet) queues.

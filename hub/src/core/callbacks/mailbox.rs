@@ -8,7 +8,6 @@
 //! No thread has the mutex locked when another one forks: see [`ForkMutex`]. In the child, the mailboxes of threads
 //! that stayed in the parent are closed: nobody would look into them, and their descriptors are the parent's, too.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use std::collections::VecDeque;
@@ -17,12 +16,12 @@ use std::ptr;
 use libev_sys as ev;
 use libev_sys::{ev_async, ev_loop};
 
-use crate::core::callbacks::callback::RemoteTask;
+use crate::core::callbacks::callback::Mail;
 use crate::core::error::LoopDestroyed;
 use crate::core::event_loop::facts::Facts;
 use crate::core::event_loop::forking::{ForkMutex, ThreadToken};
 
-pub(in crate::core) type Inbox = VecDeque<Arc<RemoteTask>>;
+pub(in crate::core) type Inbox = VecDeque<Mail>;
 
 pub(in crate::core) struct Mailbox {
     /// The loop's thread.
@@ -98,6 +97,12 @@ impl Mailbox {
         !self.facts.is_alive() || self.thread.stayed_in_parent()
     }
 
+    /// Whether the calling thread is the loop's.
+    #[inline]
+    pub(in crate::core) fn is_here(&self) -> bool {
+        self.thread == ThreadToken::here()
+    }
+
     fn is_closed(&self, shared: &MailboxParts) -> bool {
         shared.loop_.is_null() || self.thread.stayed_in_parent()
     }
@@ -108,23 +113,24 @@ impl Mailbox {
         self.has_mail.load(Ordering::Acquire)
     }
 
-    pub(in crate::core) fn take_mail(&self) -> Inbox {
+    /// Exchanges the inbox for `mail`, which is empty: so neither of the two is allocated anew.
+    pub(in crate::core) fn take_mail(&self, mail: &mut Inbox) {
         if !self.has_mail() {
-            return Inbox::new();
+            return;
         }
         let mut shared = self.shared.lock();
         self.has_mail.store(false, Ordering::Relaxed);
-        std::mem::take(&mut shared.inbox)
+        std::mem::swap(&mut shared.inbox, mail);
     }
 
-    /// Leaves a task for the loop and wakes it.
-    pub(in crate::core) fn post(&self, task: Arc<RemoteTask>) -> Result<(), LoopDestroyed> {
+    /// Leaves something for the loop and wakes it.
+    pub(in crate::core) fn post(&self, mail: Mail) -> Result<(), LoopDestroyed> {
         let mut shared = self.shared.lock();
         if self.is_closed(&shared) {
             drop(shared);
             return Err(LoopDestroyed);
         }
-        shared.inbox.push_back(task);
+        shared.inbox.push_back(mail);
         self.has_mail.store(true, Ordering::Release);
         // SAFETY: the loop and its wake-up watcher live while the mailbox is open. It is, and stays so while we hold
         // its mutex.

@@ -8,7 +8,7 @@ use greenlet_core::unwind::{Caught, catch};
 use libev_sys as ev;
 
 use crate::context::Context;
-use crate::core::callbacks::callback::{Callback, Entry, ThreadsafeCallback};
+use crate::core::callbacks::callback::{Callback, Entry, Mail, ThreadsafeCallback};
 use crate::core::error::IllegalTime;
 use crate::core::event_loop::c_frames;
 use crate::core::event_loop::hooks;
@@ -181,7 +181,15 @@ fn run_entry(loop_: &Loop, entry: Entry) {
             || function(&greenlet),
             |e| failed(loop_, &Callback::entered(&greenlet), e),
         ),
-        Entry::Remote(task) => {
+        Entry::Remote(Mail::Notify(object)) => call(
+            loop_,
+            || {
+                object.notify();
+                Ok(())
+            },
+            |e| loop_.report(Context::None, e),
+        ),
+        Entry::Remote(Mail::Call(task)) => {
             let callback = ThreadsafeCallback(task);
             let _running = callback.begin();
             call(

@@ -4,11 +4,12 @@ use std::fmt;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use crate::core::callbacks::callback::{RemoteTask, ThreadsafeCallback};
+use crate::core::callbacks::callback::{Mail, NotifyThreadsafe, RemoteTask, ThreadsafeCallback};
 use crate::core::callbacks::mailbox::Mailbox;
 use crate::core::callbacks::outcome::CallbackResult;
 use crate::core::error::{Error, LoopDestroyed, NoInternals};
 use crate::core::event_loop::facts::Facts;
+use crate::core::event_loop::loop_::Loop;
 
 /// A handle of a [`Loop`](crate::core::Loop) for any thread; see [`Loop::threadsafe`](crate::core::Loop::threadsafe).
 /// It does not keep the loop alive.
@@ -54,8 +55,30 @@ impl ThreadsafeLoop {
         R: CallbackResult,
     {
         let task = RemoteTask::new(callback);
-        self.0.post(task.clone())?;
+        self.0.post(Mail::Call(task.clone()))?;
         Ok(ThreadsafeCallback(task))
+    }
+
+    /// Has the loop's thread call [`notify`](NotifyThreadsafe::notify) of the object, as
+    /// [`run_callback_threadsafe`](Self::run_callback_threadsafe) has it call a function. Allocates nothing once the
+    /// loop's queues have grown to their usual size.
+    ///
+    /// # Errors
+    /// [`LoopDestroyed`]; the object is not told then.
+    pub fn run_callback_notify_threadsafe(&self, object: Arc<dyn NotifyThreadsafe>) -> Result<(), LoopDestroyed> {
+        self.0.post(Mail::Notify(object))
+    }
+
+    /// Whether this is a handle of `loop_`.
+    #[inline]
+    pub fn is(&self, loop_: &Loop) -> bool {
+        Arc::ptr_eq(&self.0, &loop_.state().mailbox)
+    }
+
+    /// Whether the calling thread is the loop's own.
+    #[inline]
+    pub fn is_here(&self) -> bool {
+        self.0.is_here()
     }
 }
 

@@ -45,6 +45,8 @@ pub(in crate::core) struct LoopParts {
     pub(in crate::core) error_handler: RefCell<Option<Rc<dyn ErrorHandler>>>,
     pub(in crate::core) round_hook: RefCell<Option<RoundHook>>,
     pub(in crate::core) mailbox: Arc<Mailbox>,
+    /// Where mail is on its way from the mailbox to the queue; else empty.
+    collected: RefCell<Inbox>,
     prepare: UnsafeCell<ev_prepare>,
     timer0: UnsafeCell<ev_timer>,
     wakeup: UnsafeCell<ev_async>,
@@ -115,6 +117,7 @@ impl LoopParts {
             raw: shared.raw,
             word: Cell::new(word),
             mailbox: Arc::new(Mailbox::new()),
+            collected: RefCell::default(),
             shared,
             queue: RefCell::default(),
             broken: Cell::new(false),
@@ -301,14 +304,16 @@ impl LoopParts {
     /// # Safety
     /// The loop is alive.
     pub(in crate::core) unsafe fn collect_mail(&self, raw_loop: *mut ev_loop) -> bool {
-        let mail = self.mailbox.take_mail();
-        let any = !mail.is_empty();
+        let mut collected = self.collected.borrow_mut();
+        self.mailbox.take_mail(&mut collected);
+        let any = !collected.is_empty();
         let mut queue = self.queue.borrow_mut();
-        for task in mail {
-            queue.push(Entry::Remote(task));
+        for mail in collected.drain(..) {
+            queue.push(Entry::Remote(mail));
             // SAFETY: by this function's contract.
             unsafe { ev::ev_ref(raw_loop) };
         }
+        collected.give_back();
         any
     }
 

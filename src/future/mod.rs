@@ -1,0 +1,51 @@
+//! Futures that greenlets wait for, and greenlets that futures wait for. gevent has no counterpart.
+//!
+//! | to wait in | for | is written |
+//! |---|---|---|
+//! | a greenlet | a future of whatever origin | [`block_on(future)`](block_on()) |
+//! | a future | a greenlet, a result, an event of this thread | `greenlet.await`, `result.await`, `event.await` |
+//! | a future | a permit of a semaphore of this thread | [`semaphore.acquire_async().await`](crate::lock::Semaphore::acquire_async) |
+//! | a future | several of them | [`join_all(..).await`](join_all()) |
+//!
+//! [`spawn_local`] makes a greenlet of a future.
+//!
+//! ```
+//! use gevent::event::AsyncResult;
+//! use gevent::future::{block_on, spawn_local};
+//!
+//! let number = AsyncResult::new();
+//! let greenlet = gevent::spawn({
+//!     let number = number.clone();
+//!     move || {
+//!         gevent::sleep(0.001)?; // waits as greenlets do
+//!         number.set(20);
+//!         Ok(1)
+//!     }
+//! });
+//! let sum = spawn_local(async move { Ok(number.await? + greenlet.await?) });
+//! assert_eq!(block_on(sum)??, 21);
+//! # Ok::<(), gevent::Exception>(())
+//! ```
+//!
+//! # Who drives a future
+//!
+//! [`block_on`](block_on()) polls the future in the greenlet that calls it, and parks the greenlet while the future is
+//! pending. So any number of futures are under way at once, one in each greenlet. A future may call what waits: that
+//! parks the greenlet in the middle of its poll, and delays only the futures that are polled by the same greenlet.
+//!
+//! The objects of this thread, as futures, are told by its hub. They can be awaited by whatever runs in a greenlet of
+//! this thread. An executor that never lets the hub run would wait for them for ever.
+
+use std::sync::atomic;
+
+mod block_on;
+mod join_all;
+mod linked;
+mod spawn;
+mod state;
+mod task;
+
+pub use block_on::block_on;
+pub use join_all::{JoinAll, join_all};
+pub use linked::{Awaitable, Linked};
+pub use spawn::spawn_local;

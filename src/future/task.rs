@@ -1,0 +1,245 @@
+//! [`Polling`]: one `block_on`, as the greenlet sees it that runs it; and its [`Task`], as its wakers see it.
+//!
+//! A waker that is used in the loop's own thread queues the right to resume the greenlet at the loop. Another thread
+//! leaves the task itself in the loop's mailbox. That right lies in the task and is touched by its own thread alone.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{self, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use greenlet_core::Exception;
+use hub::core::{NotifyThreadsafe, ThreadsafeLoop};
+use hub::{Hub, get_hub_if_exists};
+use waiter::{Park, Resume};
+
+use super::state::WakeState;
+use crate::thread_bound::ThreadBound;
+
+/// The part of a `block_on` that its wakers share.
+struct Task {
+    state: WakeState,
+    loop_: ThreadsafeLoop,
+    /// The right to end the greenlet's park, while it is parked.
+    parked: ThreadBound<Cell<Option<Resume>>>,
+}
+
+impl Task {
+    fn new(hub: &Hub) -> Task {
+        Task {
+            state: WakeState::new(),
+            loop_: hub.loop_().threadsafe(),
+            parked: ThreadBound::new(Cell::new(None)),
+        }
+    }
+
+    /// Exchanges the right to end the park. Called in the task's own thread.
+    fn replace(&self, resume: Option<Resume>) -> Option<Resume> {
+        self.parked.get().ok()?.replace(resume)
+    }
+}
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.state.wake() {
+            return;
+        }
+        // Both fail only if the loop is destroyed; the greenlet has got the hub's end then, and does not wait.
+        if !self.loop_.is_here() {
+            let _ = self.loop_.run_callback_notify_threadsafe(self.clone());
+        } else if let (Some(resume), Some(hub)) = (self.replace(None), get_hub_if_exists()) {
+            let _ = hub.loop_().run_callback_resume(resume);
+        }
+    }
+}
+
+impl NotifyThreadsafe for Task {
+    fn notify(self: Arc<Self>) {
+        if let (Some(resume), Some(hub)) = (self.replace(None), get_hub_if_exists())
+            && let Err(exception) = resume.switch()
+        {
+            hub.report_error(hub::Context::Switch(resume.greenlet()), exception);
+        }
+    }
+}
+
+/// The waker of a task, and how many of its clones are known to be used in this thread only.
+struct OwnWakers {
+    waker: Waker,
+    count: Cell<usize>,
+}
+
+/// How many tasks a thread keeps for later use.
+const KEPT: usize = 64;
+
+thread_local! {
+    static FREE: RefCell<Vec<(Arc<Task>, Rc<OwnWakers>)>> = const { RefCell::new(Vec::new()) };
+
+    /// The waker that the innermost poll of this thread was called with. Where polls of several greenlets overlap, it
+    /// may be another one's, so it is only compared.
+    static CURRENT: Cell<Option<Rc<OwnWakers>>> = const { Cell::new(None) };
+}
+
+/// A `block_on`.
+pub(super) struct Polling {
+    task: Arc<Task>,
+    own: Rc<OwnWakers>,
+}
+
+impl Polling {
+    pub(super) fn new(hub: &Hub) -> Polling {
+        let kept = FREE.try_with(|free| free.borrow_mut().pop()).ok().flatten();
+        let (task, own) = match kept {
+            Some(kept) if kept.0.loop_.is(hub.loop_()) => kept,
+            _ => Polling::make(hub),
+        };
+        Polling { task, own }
+    }
+
+    #[cold]
+    fn make(hub: &Hub) -> (Arc<Task>, Rc<OwnWakers>) {
+        let task = Arc::new(Task::new(hub));
+        let own = Rc::new(OwnWakers {
+            waker: Waker::from(task.clone()),
+            count: Cell::new(0),
+        });
+        (task, own)
+    }
+
+    /// Calls `poll` with the task's waker.
+    pub(super) fn poll<T>(&self, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+        /// Puts the outer poll's waker back, also when `poll` panics.
+        struct Restore(Option<Rc<OwnWakers>>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                let outer = self.0.take();
+                let _ = CURRENT.try_with(|current| current.replace(outer));
+            }
+        }
+        let outer = CURRENT.try_with(|current| current.replace(Some(self.own.clone())));
+        let _restore = Restore(outer.ok().flatten());
+        self.task.state.begin();
+        poll(&mut Context::from_waker(&self.own.waker))
+    }
+
+    /// Parks the greenlet until a waker is used, if none was used since the last poll began.
+    ///
+    /// # Errors
+    /// Returns the exception that is thrown into the greenlet meanwhile, or the reason why it cannot wait.
+    #[track_caller]
+    #[inline]
+    pub(super) fn park(&self, hub: &Hub) -> Result<(), Exception> {
+        if self.task.state.is_woken() {
+            return hub.give_turn();
+        }
+        let address = Arc::as_ptr(&self.task).addr();
+        let park = Park::on(hub, "future", address)?;
+        let parked = Parked::begin(self, hub, park.resume())?;
+        if !self.task.state.try_park() {
+            return hub.give_turn();
+        }
+        let got = park.wait(hub, &format_args!("future at {address:#x}"));
+        drop(parked);
+        got
+    }
+
+    /// Whether some clone of the waker is not known to be used in this thread only.
+    fn is_shared(&self) -> bool {
+        // The task itself has one reference, and so has its waker.
+        Arc::strong_count(&self.task) > 2 + self.own.count.get()
+    }
+}
+
+impl Drop for Polling {
+    fn drop(&mut self) {
+        if Arc::strong_count(&self.task) > 2 || Rc::strong_count(&self.own) > 1 {
+            // A waker may still be used.
+            return;
+        }
+        // What other threads have done with their wakers has happened before the task is used again.
+        atomic::fence(Ordering::Acquire);
+        let kept = (self.task.clone(), self.own.clone());
+        let _ = FREE.try_with(|free| {
+            let mut free = free.borrow_mut();
+            if free.len() < KEPT {
+                free.push(kept);
+            }
+        });
+    }
+}
+
+/// A park of the greenlet. Unless nobody but this thread can use a waker, it keeps the loop running.
+struct Parked<'a> {
+    polling: &'a Polling,
+    refs: Option<&'a Hub>,
+}
+
+impl<'a> Parked<'a> {
+    fn begin(polling: &'a Polling, hub: &'a Hub, resume: Resume) -> Result<Self, Exception> {
+        let refs = match polling.is_shared() {
+            true => {
+                hub.loop_().ref_()?;
+                Some(hub)
+            }
+            false => None,
+        };
+        polling.task.replace(Some(resume));
+        Ok(Parked { polling, refs })
+    }
+}
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        let resume = self.polling.task.replace(None);
+        drop(resume);
+        if let Some(hub) = self.refs {
+            // This fails if the loop is destroyed, and nothing is to be undone then.
+            let _ = hub.loop_().unref();
+        }
+    }
+}
+
+/// A waker that is kept by an object of this thread, and used by this thread only. It does not keep the loop running:
+/// if all wakers of a future are such, and nothing is left that the loop waits for, nobody will wake the greenlet.
+pub(super) struct LocalWaker {
+    waker: Waker,
+    own: Option<Rc<OwnWakers>>,
+}
+
+impl LocalWaker {
+    pub(super) fn of(context: &Context<'_>) -> LocalWaker {
+        let waker = context.waker().clone();
+        let current = CURRENT.try_with(|current| {
+            let own = current.take();
+            current.set(own.clone());
+            own
+        });
+        let own = current.ok().flatten().filter(|own| own.waker.will_wake(&waker));
+        if let Some(own) = &own {
+            own.count.update(|count| count + 1);
+        }
+        LocalWaker { waker, own }
+    }
+
+    /// Whether this waker and that of the context wake the same task.
+    pub(super) fn will_wake(&self, context: &Context<'_>) -> bool {
+        self.waker.will_wake(context.waker())
+    }
+
+    pub(super) fn wake(&self) {
+        self.waker.wake_by_ref();
+    }
+}
+
+impl Drop for LocalWaker {
+    fn drop(&mut self) {
+        if let Some(own) = &self.own {
+            own.count.update(|count| count - 1);
+        }
+    }
+}
