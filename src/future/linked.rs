@@ -139,17 +139,7 @@ impl<A: Awaitable> LinkedOnce<A> {
     }
 
     fn wake_by(&self, context: &Context<'_>) {
-        let known = self
-            .shared
-            .waker
-            .borrow()
-            .as_ref()
-            .is_some_and(|waker| waker.will_wake(context));
-        if !known {
-            let waker = LocalWaker::of(context);
-            let old = self.shared.waker.replace(Some(waker));
-            drop(old);
-        }
+        LocalWaker::note(&self.shared.waker, context);
     }
 }
 

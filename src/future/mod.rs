@@ -43,9 +43,15 @@ mod join_all;
 mod linked;
 mod spawn;
 mod state;
+#[cfg(feature = "futures-io")]
+mod streams;
 mod task;
 
 pub use block_on::block_on;
 pub use join_all::{JoinAll, join_all};
 pub use linked::{Awaitable, Linked};
 pub use spawn::spawn_local;
+#[cfg(feature = "futures-io")]
+pub use streams::{ChannelStream, IwaitStream, QueueSink, QueueStream, iwait_stream};
+
+pub(crate) use task::LocalWaker;

@@ -206,13 +206,13 @@ impl Drop for Parked<'_> {
 
 /// A waker that is kept by an object of this thread, and used by this thread only. It does not keep the loop running:
 /// if all wakers of a future are such, and nothing is left that the loop waits for, nobody will wake the greenlet.
-pub(super) struct LocalWaker {
+pub(crate) struct LocalWaker {
     waker: Waker,
     own: Option<Rc<OwnWakers>>,
 }
 
 impl LocalWaker {
-    pub(super) fn of(context: &Context<'_>) -> LocalWaker {
+    pub(crate) fn of(context: &Context<'_>) -> LocalWaker {
         let waker = context.waker().clone();
         let current = CURRENT.try_with(|current| {
             let own = current.take();
@@ -226,12 +226,21 @@ impl LocalWaker {
         LocalWaker { waker, own }
     }
 
-    /// Whether this waker and that of the context wake the same task.
-    pub(super) fn will_wake(&self, context: &Context<'_>) -> bool {
-        self.waker.will_wake(context.waker())
+    /// Keeps the context's waker in `slot`, if that has another one.
+    pub(crate) fn note(slot: &RefCell<Option<LocalWaker>>, context: &Context<'_>) {
+        let known = slot
+            .borrow()
+            .as_ref()
+            .is_some_and(|known| known.waker.will_wake(context.waker()));
+        if !known {
+            // Cloning and dropping wakers may run user code: nothing is borrowed then.
+            let waker = LocalWaker::of(context);
+            let old = slot.replace(Some(waker));
+            drop(old);
+        }
     }
 
-    pub(super) fn wake(&self) {
+    pub(crate) fn wake(&self) {
         self.waker.wake_by_ref();
     }
 }

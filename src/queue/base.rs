@@ -12,8 +12,10 @@ use waiter::{ConcurrentObjectUseError, Park};
 
 use super::core::QueueCore;
 use super::errors::{Empty, PutError, ShutDown};
+use super::futures::{Get, Put};
 use super::iter::{Iter, UntilNone};
 use super::line::{checked_timeout, wait};
+use super::standing::Standing;
 use super::storage::Storage;
 
 /// The part that all queues except [`Channel`](super::Channel) have in common.
@@ -175,7 +177,7 @@ impl<S: Storage> BaseQueue<S> {
             Ok(park) => park,
             Err(exception) => return Err(PutError::Thrown(Some(item), exception)),
         };
-        let waiting = inner.putters.stand(&park, park.resume());
+        let waiting = inner.putters.stand(&park, Standing::Greenlet(park.resume()));
         // The hook that `Park::on` has called may have made space.
         if !inner.getters.is_empty() || inner.has_space() {
             inner.schedule_unlock();
@@ -275,7 +277,7 @@ impl<S: Storage> BaseQueue<S> {
             }));
         }
         let park = Park::on(&inner.hub, inner.name, self.address())?;
-        let waiting = inner.getters.stand(&park, park.resume());
+        let waiting = inner.getters.stand(&park, Standing::Greenlet(park.resume()));
         // The hook that `Park::on` has called may have put an item.
         if !inner.putters.is_empty() || inner.qsize() > 0 {
             inner.schedule_unlock();
@@ -293,6 +295,44 @@ impl<S: Storage> BaseQueue<S> {
                 }
             }
         }
+    }
+
+    /// [`get`](BaseQueue::get) as a future. It has its place in line from its first poll on. If it is dropped, its item
+    /// stays in the queue.
+    ///
+    /// ```
+    /// use gevent::future::spawn_local;
+    /// use gevent::queue::Queue;
+    ///
+    /// let queue = Queue::with_maxsize(1);
+    /// let producer = spawn_local({
+    ///     let queue = queue.clone();
+    ///     async move {
+    ///         for i in 0..3 {
+    ///             queue.put_async(i).await?;
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// });
+    /// let sum = spawn_local(async move { Ok(queue.get_async().await? + queue.get_async().await? + queue.get()?) });
+    /// assert_eq!(sum.get()?, 3);
+    /// # producer.get()?;
+    /// # Ok::<(), gevent::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ShutDown`] if the queue is shut down and empty, and the `ConcurrentObjectUseError` of `get`.
+    pub fn get_async(&self) -> Get<S> {
+        Get::new(self.clone())
+    }
+
+    /// [`put`](BaseQueue::put) as a future. It has its place in line from its first poll on. If it is dropped before
+    /// its turn, the item is dropped with it.
+    ///
+    /// # Errors
+    /// [`PutError::ShutDown`] with the item if the queue is shut down.
+    pub fn put_async(&self, item: S::Item) -> Put<S> {
+        Put::new(self.clone(), item)
     }
 
     /// Yields items as they come, and waits for them without a limit. Ends when the queue is

@@ -18,9 +18,11 @@ use hub::core::Notify;
 use hub::{Hub, Seconds, Stint, get_hub};
 use waiter::{Park, Resume};
 
+use super::channel_futures::{ChannelGet, ChannelPut};
 use super::errors::{Empty, PutError};
 use super::iter::{Iter, UntilNone};
 use super::line::{QueueLine, checked_timeout, wait};
+use super::standing::Standing;
 
 /// A queue that holds nothing: a put waits for a get, and a get for a put. Handles are cheap to
 /// clone and mean the same channel.
@@ -41,13 +43,15 @@ use super::line::{QueueLine, checked_timeout, wait};
 /// ```
 ///
 /// Source: gevent's `Channel`.
-pub struct Channel<T: 'static>(Rc<ChannelBody<T>>);
+pub struct Channel<T: 'static>(pub(super) Rc<ChannelBody<T>>);
 
-struct ChannelBody<T> {
+pub(super) struct ChannelBody<T> {
     hub: Hub,
-    getters: QueueLine<Resume>,
+    pub(super) getters: QueueLine<Standing<Resume, ()>>,
     /// The waiting putters, with their items.
-    putters: QueueLine<(Resume, T)>,
+    pub(super) putters: QueueLine<Standing<(Resume, T), T>>,
+    /// How many of the putters are kept for futures that were told to get.
+    pub(super) promised: Cell<usize>,
     /// The item for the getter that is being woken, until the getter takes it.
     handed: RefCell<Option<T>>,
     /// Whether the callback that brings putters and getters together is queued or running.
@@ -61,6 +65,7 @@ impl<T: 'static> Channel<T> {
             hub: get_hub(),
             getters: QueueLine::default(),
             putters: QueueLine::default(),
+            promised: Cell::new(0),
             handed: RefCell::new(None),
             unlocking: Cell::new(false),
         }))
@@ -143,7 +148,12 @@ impl<T: 'static> Channel<T> {
         let inner = &self.0;
         if getcurrent() == *inner.hub.greenlet() {
             return match inner.getters.pop() {
-                Some(getter) => inner.hand(getter, item).map_err(PutError::Full),
+                Some(Standing::Greenlet(getter)) => inner.hand(getter, item).map_err(PutError::Full),
+                // A future gets its item later, and this cannot wait.
+                Some(future) => {
+                    inner.getters.unpop(future);
+                    Err(PutError::Full(item))
+                }
                 None => Err(PutError::Full(item)),
             };
         }
@@ -151,7 +161,7 @@ impl<T: 'static> Channel<T> {
             Ok(park) => park,
             Err(exception) => return Err(PutError::Thrown(Some(item), exception)),
         };
-        let waiting = inner.putters.stand(&park, (park.resume(), item));
+        let waiting = inner.putters.stand(&park, Standing::Greenlet((park.resume(), item)));
         if !inner.getters.is_empty() {
             inner.schedule_unlock();
         }
@@ -159,10 +169,9 @@ impl<T: 'static> Channel<T> {
         match waiting.take_turn() {
             Ok(()) => Ok(()),
             Err(waiting) => match (parked, waiting.leave()) {
-                (Err(exception), item) => Err(PutError::Thrown(item.map(|(_, item)| item), exception)),
-                (Ok(()), Some((_, item))) => Err(PutError::Full(item)),
-                // A get in the hub has taken the item.
-                (Ok(()), None) => Ok(()),
+                (Err(exception), entry) => Err(PutError::Thrown(entry.and_then(brought), exception)),
+                // Without an item, a get in the hub or a future has taken it.
+                (Ok(()), entry) => entry.and_then(brought).map_or(Ok(()), |item| Err(PutError::Full(item))),
             },
         }
     }
@@ -203,12 +212,11 @@ impl<T: 'static> Channel<T> {
     fn get_within(&self, timeout: Option<f64>) -> Result<T, Exception> {
         let inner = &self.0;
         if getcurrent() == *inner.hub.greenlet() {
-            let (putter, item) = inner.putters.pop().ok_or(Empty)?;
-            inner.hub.loop_().run_callback_resume(putter)?;
-            return Ok(item);
+            let putter = inner.putters.pop().ok_or(Empty)?;
+            return Ok(inner.take_from(putter).ok_or(Empty)?);
         }
         let park = Park::on(&inner.hub, "Channel", self.address())?;
-        let waiting = inner.getters.stand(&park, park.resume());
+        let waiting = inner.getters.stand(&park, Standing::Greenlet(park.resume()));
         if !inner.putters.is_empty() {
             inner.schedule_unlock();
         }
@@ -224,6 +232,18 @@ impl<T: 'static> Channel<T> {
                 Err(Exception::new(Empty))
             }
         }
+    }
+
+    /// [`get`](Channel::get) as a future. It has its place in line from its first poll on, and takes the item when it is
+    /// polled again. If it is dropped, it has taken none.
+    pub fn get_async(&self) -> ChannelGet<T> {
+        ChannelGet::new(self.clone())
+    }
+
+    /// [`put`](Channel::put) as a future. It has its place in line from its first poll on. If it is dropped before
+    /// its turn, the item is dropped with it.
+    pub fn put_async(&self, item: T) -> ChannelPut<T> {
+        ChannelPut::new(self.clone(), item)
     }
 
     /// Yields items as they come, and waits for them without a limit. Any error of [`get`](Channel::get) is yielded as
@@ -252,19 +272,86 @@ impl<T: 'static> ChannelBody<T> {
     fn hand(&self, getter: Resume, item: T) -> Result<(), T> {
         drop(self.handed.replace(Some(item)));
         if !self.getters.wake(&self.hub, &getter) {
-            self.getters.unpop(getter);
+            self.getters.unpop(Standing::Greenlet(getter));
         }
         // A getter that was woken has taken the item.
         self.handed.take().map_or(Ok(()), Err)
     }
 
+    /// Brings a getter that was taken from the line and a putter together. Returns false if that cannot be now. Runs in
+    /// the hub.
+    #[inline(always)]
+    fn serve(&self, getter: Standing<Resume, ()>) -> bool {
+        let getter = match getter {
+            Standing::Greenlet(getter) => getter,
+            Standing::Future(place) => {
+                self.promised.update(|promised| promised + 1);
+                drop(place.tell());
+                return true;
+            }
+        };
+        match self.putters.pop() {
+            Some(Standing::Greenlet((putter, item))) => match self.hand(getter, item) {
+                // The putter's item is taken. If the putter cannot be switched to now, it is woken soon.
+                Ok(()) => {
+                    if !self.putters.wake(&self.hub, &putter) {
+                        let _ = self.hub.loop_().run_callback_resume(putter);
+                    }
+                    true
+                }
+                Err(item) => {
+                    self.putters.unpop(Standing::Greenlet((putter, item)));
+                    false
+                }
+            },
+            Some(Standing::Future(place)) => match place.take().map_or(Ok(()), |item| self.hand(getter, item)) {
+                Ok(()) => {
+                    drop(place.tell());
+                    true
+                }
+                Err(item) => {
+                    place.bring(item);
+                    self.putters.unpop(Standing::Future(place));
+                    false
+                }
+            },
+            None => {
+                self.getters.unpop(Standing::Greenlet(getter));
+                false
+            }
+        }
+    }
+
+    /// The item of a putter that was taken from the line. The putter goes on soon.
+    pub(super) fn take_from(&self, putter: Standing<(Resume, T), T>) -> Option<T> {
+        match putter {
+            Standing::Greenlet((putter, item)) => {
+                // This fails only if the loop is destroyed; the greenlet does not wait then.
+                let _ = self.hub.loop_().run_callback_resume(putter);
+                Some(item)
+            }
+            Standing::Future(place) => {
+                let _told = place.tell();
+                place.take()
+            }
+        }
+    }
+
     #[inline]
-    fn schedule_unlock(self: &Rc<Self>) {
+    pub(super) fn schedule_unlock(self: &Rc<Self>) {
         if !self.unlocking.replace(true) {
             let queued = self.hub.loop_().run_callback_notify(self.clone());
             // This fails if the loop is destroyed; no greenlet waits then.
             self.unlocking.set(queued.is_ok());
         }
+    }
+}
+
+/// The item of a greenlet that has left the line of putters.
+fn brought<T>(entry: Standing<(Resume, T), T>) -> Option<T> {
+    match entry {
+        Standing::Greenlet((_, item)) => Some(item),
+        Standing::Future(_) => None,
     }
 }
 
@@ -289,24 +376,11 @@ impl<T: 'static> Notify for ChannelBody<T> {
             goes_on: false,
         };
         let stint = Stint::default();
-        while !self.getters.is_empty()
-            && let Some((putter, item)) = self.putters.pop()
+        while self.putters.len() > self.promised.get()
+            && let Some(getter) = self.getters.pop()
         {
-            let left = match self.getters.pop() {
-                Some(getter) => self.hand(getter, item),
-                None => Err(item),
-            };
-            match left {
-                // The putter's item is taken. If the putter cannot be switched to now, it is woken soon.
-                Ok(()) => {
-                    if !self.putters.wake(&self.hub, &putter) {
-                        let _ = self.hub.loop_().run_callback_resume(putter);
-                    }
-                }
-                Err(item) => {
-                    self.putters.unpop((putter, item));
-                    break;
-                }
+            if !self.serve(getter) {
+                break;
             }
             if stint.is_over(&self.hub) {
                 over.goes_on = true;

@@ -14,6 +14,7 @@ use hub::{Hub, Stint, get_hub};
 use waiter::Resume;
 
 use super::line::QueueLine;
+use super::standing::Standing;
 use super::storage::Storage;
 use super::turn::GuardedStorage;
 use crate::event::Event;
@@ -24,8 +25,8 @@ pub(super) struct QueueCore<S: Storage> {
     /// The largest size; 0 means no limit.
     pub(super) maxsize: Cell<usize>,
     inside: GuardedStorage<S>,
-    pub(super) getters: QueueLine<Resume>,
-    pub(super) putters: QueueLine<Resume>,
+    pub(super) getters: QueueLine<Standing<Resume, ()>>,
+    pub(super) putters: QueueLine<Standing<Resume, S::Item>>,
     /// Whether the items that are left are to be dropped as soon as no greenlet is inside the storage.
     discarding: Cell<bool>,
     /// How many of the items are [promised](super::promise).
@@ -99,8 +100,8 @@ impl<S: Storage> QueueCore<S> {
             && !self.in_use()
             && let Some(getter) = self.getters.pop()
         {
-            if !self.getters.wake(&self.hub, &getter) {
-                return self.getters.unpop(getter);
+            if !self.serve_getter(getter) {
+                return;
             }
         }
     }
@@ -112,8 +113,50 @@ impl<S: Storage> QueueCore<S> {
             && !self.in_use()
             && let Some(putter) = self.putters.pop()
         {
-            if !self.putters.wake(&self.hub, &putter) {
-                return self.putters.unpop(putter);
+            if !self.serve_putter(putter) {
+                return;
+            }
+        }
+    }
+
+    /// Has a getter that was taken from the line get an item: a greenlet at once, and a future, to which the item is
+    /// promised, soon. Returns false if it cannot be woken now, and is in line again. Runs in the hub.
+    #[inline(always)]
+    fn serve_getter(self: &Rc<Self>, getter: Standing<Resume, ()>) -> bool {
+        match &getter {
+            Standing::Greenlet(resume) => {
+                let woken = self.getters.wake(&self.hub, resume);
+                if !woken {
+                    self.getters.unpop(getter);
+                }
+                woken
+            }
+            Standing::Future(place) => {
+                self.promised.update(|promised| promised + 1);
+                drop(place.tell());
+                true
+            }
+        }
+    }
+
+    /// Has a putter that was taken from the line put its item: a greenlet does it itself, and it is done for a future.
+    /// Returns false if the greenlet cannot be woken now, and is in line again. Runs in the hub.
+    #[inline(always)]
+    fn serve_putter(self: &Rc<Self>, putter: Standing<Resume, S::Item>) -> bool {
+        match &putter {
+            Standing::Greenlet(resume) => {
+                let woken = self.putters.wake(&self.hub, resume);
+                if !woken {
+                    self.putters.unpop(putter);
+                }
+                woken
+            }
+            Standing::Future(place) => {
+                let _told = place.tell();
+                if let Some(item) = place.take() {
+                    self.store(item);
+                }
+                true
             }
         }
     }
@@ -225,21 +268,14 @@ impl<S: Storage> Notify for QueueCore<S> {
             if self.has_space()
                 && let Some(putter) = self.putters.pop()
             {
-                repeat = self.putters.wake(&self.hub, &putter);
-                if !repeat {
-                    self.putters.unpop(putter);
-                }
+                repeat = self.serve_putter(putter);
             }
             if (self.promised.get() == 0 || self.qsize() > 0)
                 && self.inside.has_next(|| self.schedule_unlock())
                 && !self.is_shutdown.get()
                 && let Some(getter) = self.getters.pop()
             {
-                if self.getters.wake(&self.hub, &getter) {
-                    repeat = true;
-                } else {
-                    self.getters.unpop(getter);
-                }
+                repeat |= self.serve_getter(getter);
             }
             if !repeat {
                 return Ok(());

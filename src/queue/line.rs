@@ -5,8 +5,10 @@ use std::fmt::Debug;
 
 use greenlet_core::Exception;
 use hub::exceptions::InvalidSeconds;
-use hub::{Context, Hub, Row, Seconds, Ticketed, TimeLimit};
+use hub::{Context, Hub, Row, Seconds, TimeLimit};
 use waiter::{Park, Resume};
+
+use super::standing::Stands;
 
 /// Returns the timeout in seconds, which may be `None`. A negative one and NaN are errors.
 pub(crate) fn checked_timeout(timeout: impl Seconds) -> Result<Option<f64>, InvalidSeconds> {
@@ -37,27 +39,19 @@ fn failed(hub: &Hub, resume: &Resume, exception: Exception) -> bool {
     !refused
 }
 
-/// An entry that a greenlet has in a line while it waits.
-pub(super) trait HasResume: Ticketed {
-    fn resume(&self) -> &Resume;
-}
-
-impl HasResume for Resume {
-    #[inline]
-    fn resume(&self) -> &Resume {
-        self
-    }
-}
-
 /// The entry of a greenlet that brings an item.
-impl<T> HasResume for (Resume, T) {
+impl<T> Stands for (Resume, T) {
     #[inline]
-    fn resume(&self) -> &Resume {
-        &self.0
+    fn is_waiting(&self) -> bool {
+        self.0.is_parked()
+    }
+
+    fn dismiss(&self, hub: &Hub) {
+        self.0.dismiss(hub);
     }
 }
 
-/// A line of greenlets: first come, first served.
+/// A line of greenlets and futures: first come, first served.
 pub(super) struct QueueLine<W> {
     waiting: RefCell<Row<W>>,
     /// Set while a greenlet that was taken from the line is being switched to. It tells that greenlet that its turn has
@@ -75,11 +69,11 @@ impl<W> Default for QueueLine<W> {
 }
 
 #[cold]
-fn first_parked<W: HasResume>(waiting: &mut Row<W>) -> Option<W> {
-    waiting.take_first(|w| w.resume().is_parked())
+fn first_waiting<W: Stands>(waiting: &mut Row<W>) -> Option<W> {
+    waiting.take_first(W::is_waiting)
 }
 
-impl<W: HasResume> QueueLine<W> {
+impl<W: Stands> QueueLine<W> {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.borrow().is_empty()
@@ -97,15 +91,26 @@ impl<W: HasResume> QueueLine<W> {
         InLine { line: self, park }
     }
 
-    /// Takes the first greenlet that is still parked out of the line.
+    /// Puts an entry in line that stays until it is taken or [leaves](QueueLine::leave_as).
+    pub(super) fn stand_as(&self, entry: W) {
+        self.waiting.borrow_mut().push(entry);
+    }
+
+    /// Takes the entry with the same ticket out of the line.
+    pub(super) fn leave_as(&self, entry: &W) {
+        let left = self.waiting.borrow_mut().remove(entry.ticket(), |_| true);
+        drop(left);
+    }
+
+    /// Takes the first that still waits out of the line.
     #[inline]
     pub(super) fn pop(&self) -> Option<W> {
         let mut waiting = self.waiting.borrow_mut();
-        if waiting.front()?.resume().is_parked() {
+        if waiting.front()?.is_waiting() {
             return waiting.pop();
         }
         // Greenlets that were woken otherwise leave the line by themselves.
-        first_parked(&mut waiting)
+        first_waiting(&mut waiting)
     }
 
     /// Puts back an entry that [`pop`](QueueLine::pop) has taken.
@@ -127,28 +132,30 @@ impl<W: HasResume> QueueLine<W> {
         }
     }
 
-    /// Wakes all waiting greenlets soon, without giving them a turn. They remain in line until they run.
-    pub(super) fn dismiss(&self, hub: &Hub) {
-        for waiting in self.waiting.borrow().iter() {
-            // This fails only if the loop is destroyed; no greenlet waits then.
-            let _ = hub.loop_().run_callback_resume(waiting.resume().clone());
-        }
+    /// Wakes all that wait soon, without giving them a turn. They remain in line until they run.
+    pub(super) fn dismiss(&self, hub: &Hub)
+    where
+        W: Clone,
+    {
+        // The wakers of futures may be user code: nothing is borrowed then.
+        let all: Vec<_> = self.waiting.borrow().iter().cloned().collect();
+        all.iter().for_each(|waiting| waiting.dismiss(hub));
     }
 
     fn leave(&self, park: &Park) -> Option<W> {
         let mut waiting = self.waiting.borrow_mut();
         let ticket = park.ticket();
-        waiting.remove(ticket, |w| w.resume().ticket() == ticket)
+        waiting.remove(ticket, |_| true)
     }
 }
 
 /// A greenlet's place in a line. Its drop leaves the line, also when the greenlet is unwound.
-pub(super) struct InLine<'a, W: HasResume> {
+pub(super) struct InLine<'a, W: Stands> {
     line: &'a QueueLine<W>,
     park: &'a Park,
 }
 
-impl<W: HasResume> InLine<'_, W> {
+impl<W: Stands> InLine<'_, W> {
     /// Uses the turn of the current greenlet, which runs again. Returns the place if it was woken otherwise.
     #[inline]
     pub(super) fn take_turn(self) -> Result<(), Self> {
@@ -168,7 +175,7 @@ impl<W: HasResume> InLine<'_, W> {
     }
 }
 
-impl<W: HasResume> Drop for InLine<'_, W> {
+impl<W: Stands> Drop for InLine<'_, W> {
     fn drop(&mut self) {
         let ticket = self.line.leave(self.park);
         drop(ticket);

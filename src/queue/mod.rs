@@ -55,19 +55,24 @@
 
 mod base;
 mod channel;
+mod channel_futures;
 mod core;
 mod errors;
+mod futures;
 mod heap;
 mod iter;
 mod joinable;
 mod line;
 mod promise;
+mod standing;
 mod storage;
 mod turn;
 
 pub use base::BaseQueue;
 pub use channel::Channel;
+pub use channel_futures::{ChannelGet, ChannelPut};
 pub use errors::{Empty, Full, PutError, ShutDown, TaskDoneError};
+pub use futures::{Get, Put};
 pub use heap::Heap;
 pub use iter::{Iter, UntilNone};
 pub use joinable::BaseJoinableQueue;

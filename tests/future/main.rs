@@ -4,6 +4,9 @@ mod awaited;
 mod block_on;
 mod join_all;
 mod programs;
+mod queues;
+#[cfg(feature = "futures-io")]
+mod streams;
 mod wakers;
 
 #[path = "../support/mod.rs"]

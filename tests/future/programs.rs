@@ -8,6 +8,7 @@ use futures::future::{Either, LocalBoxFuture, select};
 use gevent::event::{AsyncResult, Event};
 use gevent::future::{block_on, join_all, spawn_local};
 use gevent::lock::Semaphore;
+use gevent::queue::{Channel, Queue};
 use gevent::{Exception, Greenlet, Kill, get_hub, sleep, spawn, with_timeout};
 use proptest::prelude::*;
 
@@ -25,6 +26,14 @@ enum Step {
     Permit,
     /// Awaits an earlier greenlet.
     Greenlet(usize),
+    /// Puts its item into the queue.
+    Put,
+    /// Takes an item out of the queue.
+    Get,
+    /// Gives its item to whoever takes one from the channel.
+    Give,
+    /// Takes an item from the channel.
+    Take,
     /// Waits as a greenlet does, in the middle of the poll.
     Sleep,
     /// Awaits several at once.
@@ -46,10 +55,15 @@ enum Action {
     Clear(usize),
     Resolve(usize),
     Release,
+    /// A greenlet puts, gets, gives or takes.
+    Greenlet(Step),
     Turn,
 }
 
 const EVENTS: usize = 3;
+
+/// What goes through queues.
+type Item = Counted;
 
 fn step() -> impl Strategy<Value = Step> {
     let leaf = prop_oneof![
@@ -58,6 +72,10 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Step::Permit),
         (0..8_usize).prop_map(Step::Greenlet),
         Just(Step::Sleep),
+        Just(Step::Put),
+        Just(Step::Get),
+        Just(Step::Give),
+        Just(Step::Take),
     ];
     leaf.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
@@ -78,6 +96,13 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (0..EVENTS).prop_map(Action::Clear),
         1 => (0..EVENTS).prop_map(Action::Resolve),
         2 => Just(Action::Release),
+        2 => prop_oneof![
+            Just(Step::Put),
+            Just(Step::Get),
+            Just(Step::Give),
+            Just(Step::Take),
+        ]
+        .prop_map(Action::Greenlet),
         4 => Just(Action::Turn),
     ]
 }
@@ -89,6 +114,12 @@ struct World {
     semaphore: Semaphore,
     /// The permits that exist, wherever they are.
     permits: Cell<usize>,
+    queue: Queue<Item>,
+    channel: Channel<Item>,
+    /// The items that exist.
+    items: Rc<Cell<i32>>,
+    /// Items less those that were taken, or came back.
+    inside: Cell<i32>,
     greenlets: RefCell<Vec<Greenlet<usize>>>,
     /// The futures that exist.
     alive: Rc<Cell<i32>>,
@@ -101,6 +132,10 @@ impl World {
             results: (0..EVENTS).map(|_| AsyncResult::new()).collect(),
             semaphore: Semaphore::new(1),
             permits: Cell::new(1),
+            queue: Queue::with_maxsize(1),
+            channel: Channel::new(),
+            items: Rc::default(),
+            inside: Cell::new(0),
             greenlets: RefCell::default(),
             alive: Rc::default(),
         })
@@ -109,7 +144,16 @@ impl World {
     fn links(&self) -> usize {
         let events: usize = self.events.iter().map(Event::linkcount).sum();
         let results: usize = self.results.iter().map(AsyncResult::linkcount).sum();
-        events + results + self.semaphore.linkcount()
+        let lines = self.queue.getters() + self.queue.putters() + self.channel.getters() + self.channel.putters();
+        events + results + self.semaphore.linkcount() + lines
+    }
+
+    fn item(&self) -> Item {
+        Counted::new(&self.items)
+    }
+
+    fn add(&self, inside: i32) {
+        self.inside.set(self.inside.get() + inside);
     }
 }
 
@@ -134,6 +178,16 @@ fn run(world: Rc<World>, step: Step) -> LocalBoxFuture<'static, Result<(), Excep
                     let _ = greenlet.await;
                 }
             }
+            Step::Put => {
+                world.queue.put_async(world.item()).await?;
+                world.add(1);
+            }
+            Step::Get => {
+                drop(world.queue.get_async().await?);
+                world.add(-1);
+            }
+            Step::Give => world.channel.put_async(world.item()).await,
+            Step::Take => drop(world.channel.get_async().await),
             Step::Sleep => sleep(0)?,
             Step::All(steps) => {
                 let count = steps.len();
@@ -196,6 +250,19 @@ fn program(actions: Vec<Action>) {
                 world.permits.set(world.permits.get() + 1);
                 world.semaphore.release();
             }
+            Action::Greenlet(step) => {
+                let its = world.clone();
+                let greenlet = spawn(move || {
+                    match step {
+                        Step::Put => its.queue.put(its.item()).map(|()| its.add(1)),
+                        Step::Get => its.queue.get().map(drop).map(|()| its.add(-1)),
+                        Step::Give => its.channel.put(its.item()),
+                        _ => its.channel.get().map(drop),
+                    }
+                    .map(|()| number)
+                });
+                world.greenlets.borrow_mut().push(greenlet);
+            }
             Action::Turn => sleep(0).expect("nobody throws"),
         }
     }
@@ -222,6 +289,9 @@ fn program(actions: Vec<Action>) {
     sleep(0).expect("nobody throws");
     assert_eq!(world.alive.get(), 0, "futures are left");
     assert_eq!(world.links(), 0, "links are left");
+    // An item whose putter was killed after its turn is in the queue, though the putter could not count it.
+    assert!(world.queue.qsize() as i32 >= world.inside.get(), "items are lost");
+    assert_eq!(world.items.get(), world.queue.qsize() as i32, "items are left, or lost");
     assert_eq!(world.semaphore.counter(), world.permits.get(), "permits are lost");
     assert_eq!(
         get_hub().loop_().activecnt().expect("it lives"),
