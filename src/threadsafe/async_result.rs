@@ -31,11 +31,11 @@ use crate::lock::Deadline;
 /// assert_eq!(thread.join().unwrap()?, 7);
 /// # Ok::<(), gevent::Exception>(())
 /// ```
-pub struct AsyncResult<T>(Arc<Mutex<AsyncResultState<T>>>);
+pub struct AsyncResult<T>(pub(super) Arc<Mutex<AsyncResultState<T>>>);
 
 /// The value, the exception and the waiters of an `AsyncResult`. As in gevent both the value and the exception may be
 /// set, one after the other; the value then takes precedence.
-struct AsyncResultState<T> {
+pub(super) struct AsyncResultState<T> {
     value: Option<SharedValue<T>>,
     exception: Option<Exception>,
     line: ThreadsafeLine,
@@ -52,14 +52,19 @@ type SharedValue<T> = Arc<ReentrantMutex<Result<T, Exception>>>;
 
 /// Names a line of the result.
 #[derive(Debug, Clone, Copy)]
-enum For {
+pub(super) enum For {
     Result,
     Copy,
 }
 
 impl<T> AsyncResultState<T> {
-    fn ready(&self) -> bool {
+    pub(super) fn ready(&self) -> bool {
         self.value.is_some() || self.exception.is_some()
+    }
+
+    /// Whether a thread clones the value now.
+    pub(super) fn is_being_copied(&self) -> bool {
+        self.value.as_ref().is_some_and(|value| value.is_locked())
     }
 }
 
@@ -308,6 +313,18 @@ impl<T: Clone + Send + 'static> AsyncResult<T> {
             if !wait(&self.0, For::Copy, free, deadline.left())? {
                 return Ok(None);
             }
+        }
+    }
+
+    /// A copy of the value, or else the exception, of a result that is set. `None` while another thread clones the
+    /// value.
+    pub(super) fn try_copy(&self) -> Option<Result<T, Exception>> {
+        match self.state() {
+            Ok(value) => {
+                let locked = value.try_lock()?;
+                Some(Copying::of(self, locked).value().clone())
+            }
+            Err(exception) => exception.map(Err),
         }
     }
 

@@ -31,11 +31,11 @@ use super::line::{Given, Lined, ThreadsafeLine, rawlink, unlink, wait};
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 #[derive(Clone)]
-pub struct Event(Arc<Mutex<EventState>>);
+pub struct Event(pub(super) Arc<Mutex<EventState>>);
 
 #[derive(Default)]
-struct EventState {
-    flag: bool,
+pub(super) struct EventState {
+    pub(super) flag: bool,
     line: ThreadsafeLine,
 }
 

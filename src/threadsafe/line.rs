@@ -1,6 +1,7 @@
 //! [`ThreadsafeLine`]: the waiters of an object, first in, first out. [`Permits`]: a counter with a line.
 
 use std::sync::Arc;
+use std::task::Context;
 
 use greenlet_core::Exception;
 use hub::core::HubDestroyed;
@@ -230,15 +231,63 @@ struct LeaveOnDrop<'a, S: Lined> {
 
 impl<S: Lined> Drop for LeaveOnDrop<'_, S> {
     fn drop(&mut self) {
-        let mut state = self.object.lock();
-        let given = if self.waiter.revoke() && !self.waiter.watches() {
-            state.give_back(self.which)
-        } else {
-            state.line(self.which).remove(self.waiter);
-            Given::default()
-        };
+        leave(self.object, self.which, self.waiter);
+    }
+}
+
+/// Takes a waiter out of its line. A permit that was granted to it and not used goes to the next one.
+fn leave<S: Lined>(object: &Arc<Mutex<S>>, which: S::Which, waiter: &Arc<ThreadsafeWaiter>) {
+    let mut state = object.lock();
+    let given = if waiter.revoke() && !waiter.watches() {
+        state.give_back(which)
+    } else {
+        state.line(which).remove(waiter);
+        Given::default()
+    };
+    drop(state);
+    hand(object, which, given);
+}
+
+/// The place of a future in a line. Its drop leaves the line; a permit that was granted and not taken goes to the next
+/// waiter.
+pub(super) struct LinePlaceOf<S: Lined> {
+    object: Arc<Mutex<S>>,
+    which: S::Which,
+    waiter: Arc<ThreadsafeWaiter>,
+}
+
+impl<S: Lined> LinePlaceOf<S> {
+    /// Puts a future in line, unless `enter` returns true.
+    pub(super) fn enter(
+        object: &Arc<Mutex<S>>,
+        which: S::Which,
+        context: &Context<'_>,
+        enter: impl FnOnce(&mut S) -> bool,
+    ) -> Option<Self> {
+        // A waker's clone is user code, and so is its drop: neither is called with the lock.
+        let waiter = ThreadsafeWaiter::of_future(context.waker().clone());
+        let mut state = object.lock();
+        if enter(&mut state) {
+            drop(state);
+            return None;
+        }
+        state.line(which).push(waiter.clone());
         drop(state);
-        hand(self.object, self.which, given);
+        let object = object.clone();
+        Some(LinePlaceOf { object, which, waiter })
+    }
+
+    /// Takes what was granted, and returns whether it was. If not, the context's waker is used when it is.
+    pub(super) fn is_granted(&self, context: &Context<'_>) -> bool {
+        self.waiter.wake_by(context);
+        let _state = self.object.lock();
+        self.waiter.take()
+    }
+}
+
+impl<S: Lined> Drop for LinePlaceOf<S> {
+    fn drop(&mut self) {
+        leave(&self.object, self.which, &self.waiter);
     }
 }
 

@@ -46,6 +46,7 @@
 
 mod async_result;
 mod event;
+mod futures;
 mod line;
 mod peek;
 mod queue;
@@ -54,5 +55,6 @@ mod waiter;
 
 pub use async_result::AsyncResult;
 pub use event::Event;
+pub use futures::{Acquire, Get, GetResult, Put, WaitEvent};
 pub use queue::{Iter, Queue};
 pub use semaphore::{BoundedSemaphore, Semaphore, SemaphoreGuard};

@@ -101,6 +101,16 @@ impl<T> QueueState<T> {
         self.maxsize.is_none() || self.space.try_take()
     }
 
+    /// Has a putter go on: because there is space, which is its own then, or because the queue is shut down.
+    pub(super) fn take_space_or_shut(&mut self) -> bool {
+        self.shut || self.take_space()
+    }
+
+    /// Has a getter go on: because there is an item, which is promised to it then, or because there never will be one.
+    pub(super) fn take_item(&mut self) -> bool {
+        self.over() || self.gettable.try_take()
+    }
+
     /// Whether the queue is shut down and empty, so that gets fail. Promised items count as there: one may come back
     /// from a getter that is killed, and other getters wait for that.
     pub(super) fn over(&self) -> bool {
@@ -241,6 +251,12 @@ impl<T: Send + 'static> Queue<T> {
             std::mem::forget(taken);
             state = self.0.lock();
         }
+        self.take_first(state)
+    }
+
+    /// Takes the first item, which was promised and at which nobody peeks.
+    #[track_caller]
+    fn take_first(&self, mut state: MutexGuard<'_, QueueState<T>>) -> Result<T, Exception> {
         let Some(item) = state.items.pop_front() else {
             return Err(Exception::new(ShutDown));
         };
@@ -257,6 +273,31 @@ impl<T: Send + 'static> Queue<T> {
         hand(&self.0, End::Put, given);
         told.wake();
         Ok(item)
+    }
+
+    /// Takes the first item, which was promised. `None` while a greenlet peeks at it.
+    pub(super) fn try_pop(&self) -> Option<Result<T, Exception>> {
+        let state = self.0.lock();
+        match &state.lent {
+            None => Some(self.take_first(state)),
+            Some(lent) if lent.is_used_here() => {
+                drop(state);
+                self.take_back();
+                Some(Err(self.used_here()))
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// Passes on the promise of an item.
+    pub(super) fn take_back(&self) {
+        let given = self.0.lock().give_back(End::Get);
+        hand(&self.0, End::Get, given);
+    }
+
+    /// Puts an item, for which there is space unless the queue is shut down.
+    pub(super) fn push_promised(&self, item: T) -> Result<(), PutError<T>> {
+        self.push(self.0.lock(), item)
     }
 
     /// The error of a greenlet that tries to get an item while it peeks at that item: it would wait for itself.
@@ -293,8 +334,7 @@ impl<T: Send + 'static> Queue<T> {
             Err(PutError::Full(item)) => item,
             done => return done,
         };
-        let enter = |state: &mut QueueState<T>| state.shut || state.take_space();
-        match wait(&self.0, End::Put, enter, timeout) {
+        match wait(&self.0, End::Put, QueueState::take_space_or_shut, timeout) {
             Ok(true) => self.push(self.0.lock(), item),
             Ok(false) => Err(PutError::Full(item)),
             Err(exception) => Err(PutError::Thrown(Some(item), exception)),
@@ -338,8 +378,7 @@ impl<T: Send + 'static> Queue<T> {
         let mut state = self.0.lock();
         if !state.gettable.try_take() {
             drop(state);
-            let enter = |state: &mut QueueState<T>| state.over() || state.gettable.try_take();
-            if !wait(&self.0, End::Get, enter, deadline.left())? {
+            if !wait(&self.0, End::Get, QueueState::take_item, deadline.left())? {
                 return Err(Exception::new(Empty));
             }
             state = self.0.lock();

@@ -32,7 +32,7 @@ use crate::lock::{OverReleaseError, bounded_methods};
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 #[derive(Clone)]
-pub struct Semaphore(Arc<Mutex<Permits>>);
+pub struct Semaphore(pub(super) Arc<Mutex<Permits>>);
 
 impl Lined for Permits {
     const KIND: &'static str = "threadsafe::Semaphore";
@@ -327,7 +327,7 @@ pub struct SemaphoreGuard {
 }
 
 impl SemaphoreGuard {
-    fn of(semaphore: &Semaphore, limit: usize) -> SemaphoreGuard {
+    pub(super) fn of(semaphore: &Semaphore, limit: usize) -> SemaphoreGuard {
         SemaphoreGuard {
             semaphore: semaphore.clone(),
             limit,

@@ -15,6 +15,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::task::{Context as TaskContext, Waker};
 use std::time::{Duration, Instant};
 
 use greenlet_core::unwind::{Caught, catch};
@@ -137,6 +138,8 @@ const USED: u8 = 2;
 enum WaiterKind {
     /// A greenlet, or a link, of a thread that has a hub.
     Hub { loop_: ThreadsafeLoop, key: u64 },
+    /// A future.
+    Future(Mutex<Option<Waker>>),
     /// A thread without a hub.
     Thread { woken: Mutex<bool>, wake: Condvar },
 }
@@ -158,6 +161,10 @@ impl ThreadsafeWaiter {
                 wake: Condvar::new(),
             },
         };
+        ThreadsafeWaiter::of_kind(watches, kind)
+    }
+
+    fn of_kind(watches: bool, kind: WaiterKind) -> Arc<ThreadsafeWaiter> {
         Arc::new(ThreadsafeWaiter {
             state: AtomicU8::new(WAITING),
             watches,
@@ -165,6 +172,26 @@ impl ThreadsafeWaiter {
             queued: AtomicBool::new(false),
             kind,
         })
+    }
+
+    /// A waiter for a future.
+    pub(super) fn of_future(waker: Waker) -> Arc<ThreadsafeWaiter> {
+        ThreadsafeWaiter::of_kind(false, WaiterKind::Future(Mutex::new(Some(waker))))
+    }
+
+    /// Notes which waker of a future is to be used.
+    pub(super) fn wake_by(&self, context: &TaskContext<'_>) {
+        let WaiterKind::Future(waker) = &self.kind else { return };
+        let known = waker
+            .lock()
+            .as_ref()
+            .is_some_and(|known| known.will_wake(context.waker()));
+        if !known {
+            // Cloning and dropping wakers may run user code, so the lock is free then.
+            let new = context.waker().clone();
+            let old = waker.lock().replace(new);
+            drop(old);
+        }
     }
 
     /// The ticket by which the waiter is found in its line; 0 if it has never been in one. The caller holds the
@@ -222,6 +249,14 @@ impl ThreadsafeWaiter {
                 wake.notify_one();
                 return true;
             }
+            WaiterKind::Future(waker) => {
+                let waker = waker.lock().take();
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+                // What is granted to a future that is never polled again goes on when the future is dropped.
+                return true;
+            }
             WaiterKind::Hub { loop_, key } => (loop_, *key),
         };
         let wakeup = WakeUp {
@@ -250,8 +285,8 @@ impl ThreadsafeWaiter {
                 park_thread(woken, wake, timeout);
                 Ok(())
             }
-            // The hub has gone since the waiter was made.
-            (WaiterKind::Hub { .. }, None) => Err(Exception::new(hub::core::HubDestroyed)),
+            // The hub has gone since the waiter was made. A future does not park.
+            (WaiterKind::Hub { .. } | WaiterKind::Future(_), _) => Err(Exception::new(hub::core::HubDestroyed)),
         }
     }
 

@@ -7,6 +7,7 @@ mod programs;
 mod queues;
 #[cfg(feature = "futures-io")]
 mod streams;
+mod threads;
 mod wakers;
 
 #[path = "../support/mod.rs"]
