@@ -20,7 +20,7 @@ use super::environ::{Facts, Failed};
 use super::fault::Fault;
 use super::head::{self, Head};
 use super::input::{Home, Input};
-use super::limits::{LINGER, LINGER_BYTES, Limits};
+use super::limits::{LINGER, Limits};
 use super::log::{Access, AccessLog, ClientError, ErrorLog};
 use super::proxy::{self, ProxyProtocol};
 use super::response::ResponseWriter;
@@ -435,13 +435,13 @@ impl Served<'_> {
         if self.connection.set_idle(true) {
             self.connection.end_reading();
         }
-        let mut left = LINGER_BYTES;
+        // The deadline ends the wait for more, and this one a client that sends all the time.
+        let end = Instant::now() + Duration::from_secs_f64(LINGER);
         loop {
             let n = input.data().len();
             input.consume(n);
-            match (input.fill()?, left.checked_sub(n)) {
-                (1.., Some(less)) => left = less,
-                _ => return Ok(()),
+            if input.fill()? == 0 || Instant::now() >= end {
+                return Ok(());
             }
         }
     }

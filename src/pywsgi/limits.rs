@@ -63,7 +63,6 @@ pub(super) const MOST_HEADERS: usize = 256;
 /// How much of a body that the handler has not read is read and dropped, so that the connection can go on.
 pub(super) const SKIPPED: u64 = 256 << 10;
 
-/// How long, in seconds, and how much is still read from a client that is to see the last answer before the connection
-/// is closed.
+/// How long, in seconds, a client is still read from that is to see the last answer before the connection is closed.
+/// How much it sends is no matter: some send all that they have before they look for an answer.
 pub(super) const LINGER: f64 = 2.0;
-pub(super) const LINGER_BYTES: usize = 1 << 20;
