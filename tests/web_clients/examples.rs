@@ -5,7 +5,7 @@ use crate::common::process::{Process, example};
 use crate::common::{Result, SOON};
 
 /// An example that has told its address.
-fn serving(name: &str) -> Result<(Process, String)> {
+pub(crate) fn serving(name: &str) -> Result<(Process, String)> {
     let server = Process::spawn(example(name)?.arg("127.0.0.1:0"))?;
     let line = server.stdout().line_with("Serving on ", 0, SOON)?;
     let address = line.rsplit(' ').next().ok_or("it names its address")?.to_owned();

@@ -1,13 +1,16 @@
-//! Real clients of the HTTP server: curl, wget, Python's urllib, and HAProxy before the server.
+//! Real clients of the HTTP server: curl and wget here, Python's libraries, a browser, and proxies before the server.
 
-use std::io::Read;
-use std::os::fd::AsRawFd;
+use std::io::{Read, Write};
 
 use gevent::Exception;
 use gevent::pywsgi::{Environ, Limits, ProxyProtocol, WSGIServer};
 use gevent::subprocess::{Command, Run, run_with};
 
+mod browser;
+mod descriptors;
 mod examples;
+mod proxies;
+mod python;
 
 #[path = "../common/mod.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
@@ -15,28 +18,42 @@ mod common;
 #[path = "../support/mod.rs"]
 mod support;
 
-use common::installed::{installed, say_skipped};
+use common::installed::installed;
 use support::{TestResult, bounded};
 
-/// A server that tells what it was asked, and how many bytes came.
+/// What these servers allow.
+fn limits() -> Limits {
+    Limits {
+        body: 10 << 20,
+        ..Limits::default()
+    }
+}
+
+/// A server that tells what it was asked, and how many bytes came, by whom, and over which connection: that is the
+/// port. The page `/large` has three megabytes in chunks, and `/moved` is elsewhere.
 fn server() -> Result<WSGIServer, Exception> {
-    serve(WSGIServer::builder())
+    serve(WSGIServer::builder().limits(limits()))
 }
 
 fn serve(builder: gevent::pywsgi::Builder) -> Result<WSGIServer, Exception> {
-    let limits = Limits {
-        body: 10 << 20,
-        ..Limits::default()
-    };
-    let builder = builder.limits(limits).log(None).error_log(None);
+    let builder = builder.log(None).error_log(None);
     let server = builder.build("127.0.0.1:0", |request, response| -> Result<(), Exception> {
         let mut body = Vec::new();
         request.body_mut().read_to_end(&mut body)?;
         let sum: u64 = body.iter().map(|byte| u64::from(*byte)).sum();
-        let who = request.remote_addr().map(|address| address.ip().to_string());
-        response.header("Who", who.unwrap_or_default())?;
-        let (method, uri, version) = (request.method(), request.uri(), request.version());
-        response.send(format!("{method} {uri} {version:?} {} {sum}\n", body.len()))
+        if let Some(who) = request.remote_addr() {
+            response.header("Who", who.ip().to_string())?;
+            response.header("Port", who.port().to_string())?;
+        }
+        response.header("For", request.forwarded().join(","))?;
+        match request.uri().path() {
+            "/large" => (0..30).try_for_each(|_| Ok(response.write_all(&[b'x'; 100_000])?)),
+            "/moved" => response.status(302)?.header("Location", "/here").map(drop),
+            _ => {
+                let (method, uri, version) = (request.method(), request.uri(), request.version());
+                response.send(format!("{method} {uri} {version:?} {} {sum}\n", body.len()))
+            }
+        }
     });
     server.start()?;
     Ok(server)
@@ -180,97 +197,4 @@ fn wget_asks() -> TestResult {
     )?;
     assert_eq!(told, "GET /a HTTP/1.1 0 0\nGET /b HTTP/1.1 0 0\n");
     server.stop()
-}
-
-#[test]
-fn python_asks() -> TestResult {
-    let _bounded = bounded();
-    if !installed(&["python3"], "python3") {
-        return Ok(());
-    }
-    let server = server()?;
-    let script = "
-import http.client, sys
-connection = http.client.HTTPConnection(sys.argv[1])
-for body in (None, b'hello', iter([b'he', b'llo'])):
-    connection.request('POST', '/path', body)
-    sys.stdout.write(connection.getresponse().read().decode())
-";
-    let address = server.address().expect("it listens").to_string();
-    let told = output("python3", &["-c", script, &address], None)?;
-    assert_eq!(
-        told,
-        "POST /path HTTP/1.1 0 0\nPOST /path HTTP/1.1 5 532\nPOST /path HTTP/1.1 5 532\n"
-    );
-    server.stop()
-}
-
-/// HAProxy before the server: it keeps connections, and tells for whom it asks.
-#[test]
-fn haproxy_forwards() -> TestResult {
-    let _bounded = bounded();
-    if !installed(&["curl"], "curl") || !installed_by("haproxy", "-v") {
-        return Ok(());
-    }
-    let server = serve(WSGIServer::builder().proxy_protocol(ProxyProtocol::Required))?;
-    for version in ["send-proxy", "send-proxy-v2"] {
-        // HAProxy gets the socket itself, so that nobody else has its port.
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        let (port, fd) = (listener.local_addr()?.port(), listener.as_raw_fd());
-        let backend = server.address().expect("it listens");
-        let settings = format!(
-            "defaults\n mode http\n timeout connect 5s\n timeout client 30s\n timeout server 30s\n\
-             listen web\n bind fd@{fd}\n option forwardfor\n http-reuse always\n server one {backend} {version}\n"
-        );
-        let path = std::env::temp_dir().join(format!("gevent-haproxy-{}-{port}", std::process::id()));
-        std::fs::write(&path, settings)?;
-        let haproxy = Command::new("haproxy")
-            .arg("-db")
-            .arg("-f")
-            .arg(&path)
-            .pass_fds(&[fd])
-            .spawn()?;
-        let haproxy = Killed(haproxy);
-        let at = format!("http://127.0.0.1:{port}/");
-        let asks = [
-            "--retry",
-            "50",
-            "--retry-connrefused",
-            "--retry-delay",
-            "1",
-            "--include",
-            // HAProxy's own address is another one.
-            "--interface",
-            "127.0.0.2",
-            &at,
-            &at,
-        ];
-        let told = curl(&asks, None)?;
-        drop(haproxy);
-        std::fs::remove_file(&path)?;
-        assert_eq!(
-            told.to_ascii_lowercase().matches("\r\nwho: 127.0.0.2\r\n").count(),
-            2,
-            "{told}"
-        );
-    }
-    server.stop()
-}
-
-/// A process that does not outlive the test.
-struct Killed(gevent::subprocess::Popen);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn installed_by(program: &str, argument: &str) -> bool {
-    let is_there = std::process::Command::new(program).arg(argument).output().is_ok();
-    if !is_there {
-        say_skipped(format!("{program} not found: install Debian's package `{program}`"));
-    }
-    is_there
 }
