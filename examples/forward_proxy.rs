@@ -1,12 +1,12 @@
 //! A forward proxy for HTTP/1.1: it fetches pages for its clients, and tunnels what they encrypt.
 //!
 //! ```sh
-//! cargo run --example webproxy
+//! cargo run --example forward_proxy
 //! ```
 //!
 //! Then `curl --proxy 127.0.0.1:8080 http://example.com/` gets the page by it, and so does
-//! `curl --proxy 127.0.0.1:8080 https://example.com/`, by the method `CONNECT`. Another address is an argument. As in
-//! gevent's example of that name each request has a connection of its own.
+//! `curl --proxy 127.0.0.1:8080 https://example.com/`, by the method `CONNECT`. Another address is an argument. Each
+//! request has a connection of its own.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;

@@ -327,11 +327,11 @@ fn sendfile_serves_the_files_of_its_folder() -> Result {
 }
 
 #[test]
-fn curl_uses_webproxy() -> Result {
+fn curl_uses_forward_proxy() -> Result {
     if !installed(&["curl"], "curl") {
         return Ok(());
     }
-    let proxy = Server::start(example("webproxy")?.arg("127.0.0.1:0"))?;
+    let proxy = Server::start(example("forward_proxy")?.arg("127.0.0.1:0"))?;
     let origin = repeating_server()?;
     let curl = |arguments: &[&str]| -> Result<String> {
         let mut curl = Command::new("curl");

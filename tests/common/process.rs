@@ -129,6 +129,9 @@ pub(crate) fn example(name: &str) -> Result<Command> {
         if cfg!(feature = "pywsgi") {
             build.args(["--features", "pywsgi"]);
         }
+        if cfg!(feature = "ssl") {
+            build.args(["--features", "ssl"]);
+        }
         build
             .arg("--target-dir")
             .arg(profile.parent().ok_or("where is this test?")?);
