@@ -1,5 +1,5 @@
-//! Other implementations of TLS: OpenSSL's command, curl and Python as clients of our servers; OpenSSL's command as a
-//! server of our client; and OpenSSL on our streams.
+//! Other implementations of TLS: OpenSSL's command, curl, Python and a scanner as clients of our servers; OpenSSL's
+//! command as a server of our client; and OpenSSL on our streams.
 
 #[path = "../common/installed.rs"]
 mod installed;
@@ -25,7 +25,7 @@ use gevent::subprocess::{Command, DEVNULL, PIPE, Popen, Run, run_with};
 use gevent_tls_tests::{client, connected, file, server, server_of};
 
 use installed::installed;
-use support::{TestResult, bounded};
+use support::{Reports, TestResult, bounded};
 
 /// Answers requests of HTTP with what is known of the connection, until the client says that it is over.
 fn answer_requests(stream: SslStream, _address: SocketAddr) -> TestResult {
@@ -150,6 +150,80 @@ fn curl_and_the_web_server() -> TestResult {
     ]);
     let told = output(&mut curl, "")?;
     assert_eq!(told, "<b>hello world</b>200 1\n<h1>Not Found</h1>404 0\n");
+    server.stop()
+}
+
+/// The elements of this name in a text of XML, as the values of these attributes.
+fn elements(xml: &str, element: &str, attributes: &[&str]) -> Vec<String> {
+    let begin = format!("<{element} ");
+    let lines = xml.lines().filter(|line| line.trim_start().starts_with(&begin));
+    let value = |line: &str, name: &str| {
+        let (_, rest) = line.split_once(&format!(" {name}=\"")).expect("it has this attribute");
+        rest.split('"').next().unwrap_or_default().to_owned()
+    };
+    let values = |line| attributes.iter().map(|name| value(line, name)).collect::<Vec<_>>();
+    let mut found: Vec<_> = lines.map(|line| values(line).join(" ")).collect();
+    found.sort_unstable();
+    found
+}
+
+/// A scanner of weaknesses tries everything that a server could accept.
+#[test]
+fn sslscan_finds_nothing_weak() -> TestResult {
+    if !installed(&["sslscan"], "sslscan") {
+        return Ok(());
+    }
+    let _bounded = bounded();
+    // Handshakes fail, and that is reported.
+    let _reports = Reports::new();
+    let server = wsgiserver_ssl::web_server("127.0.0.1:0", server()?);
+    server.set_log(None);
+    server.start()?;
+    let at = server.address().expect("it listens").to_string();
+    let scan = |options: &[&str]| {
+        let mut sslscan = Command::new("sslscan");
+        output(
+            sslscan.args(["--sni-name=localhost", "--xml=-"]).args(options).arg(&at),
+            "",
+        )
+    };
+    let told = scan(&["--no-groups", "--timeout=20"])?;
+    assert_eq!(
+        elements(&told, "protocol", &["type", "version", "enabled"]),
+        ["ssl 2 0", "ssl 3 0", "tls 1.0 0", "tls 1.1 0", "tls 1.2 1", "tls 1.3 1"]
+    );
+    assert_eq!(
+        elements(&told, "cipher", &["sslversion", "cipher"]),
+        [
+            "TLSv1.2 ECDHE-ECDSA-AES128-GCM-SHA256",
+            "TLSv1.2 ECDHE-ECDSA-AES256-GCM-SHA384",
+            "TLSv1.2 ECDHE-ECDSA-CHACHA20-POLY1305",
+            "TLSv1.3 TLS_AES_128_GCM_SHA256",
+            "TLSv1.3 TLS_AES_256_GCM_SHA384",
+            "TLSv1.3 TLS_CHACHA20_POLY1305_SHA256",
+        ]
+    );
+    let heartbleed = elements(&told, "heartbleed", &["sslversion", "vulnerable"]);
+    assert_eq!(heartbleed, ["TLSv1.2 0", "TLSv1.3 0"]);
+    assert_eq!(elements(&told, "renegotiation", &["supported"]), ["0"]);
+    // Debian's scanner does not try compression, and another one finds none.
+    let compressed = elements(&told, "compression", &["supported"]);
+    assert!(compressed.iter().all(|supported| supported == "0"), "{told}");
+    // Where the server takes a group, the scanner waits in vain for more.
+    let told = scan(&[
+        "--no-ciphersuites",
+        "--no-heartbleed",
+        "--no-renegotiation",
+        "--timeout=1",
+    ])?;
+    let groups = elements(&told, "group", &["bits", "name"]);
+    let bits = groups
+        .iter()
+        .map(|group| group.split(' ').next().map(str::parse::<u32>));
+    assert!(
+        bits.flatten().all(|bits| bits.is_ok_and(|bits| bits >= 128)),
+        "{groups:?}"
+    );
     server.stop()
 }
 

@@ -1,6 +1,7 @@
 //! Handshakes that wait, fail, and go on.
 
 use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
 
 use gevent::socket::UnixStream;
 use gevent::ssl::rustls::{AlertDescription, Error};
@@ -139,5 +140,43 @@ fn a_client_needs_a_name_and_a_server_takes_none() -> TestResult {
     ] {
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:?}");
     }
+    Ok(())
+}
+
+/// Data that are compressed tell by their length what a secret is, so a client that offers compression gets none.
+#[test]
+fn nothing_is_compressed() -> TestResult {
+    let _bounded = bounded();
+    let (mut near, far) = UnixStream::pair()?;
+    let serving = spawn(move || Ok(server()?.wrap_socket(far, None)?));
+    let mut hello = vec![3, 3];
+    hello.extend([7; 32]); // what is random in other clients
+    hello.extend([0, 0, 2, 0xc0, 0x2b]); // no session, ECDHE-ECDSA-AES128-GCM-SHA256
+    hello.extend([2, 1, 0]); // DEFLATE, or no compression
+    let extensions: [&[u8]; 3] = [
+        &[0, 10, 0, 4, 0, 2, 0, 29], // X25519
+        &[0, 11, 0, 2, 1, 0],        // points that are not compressed
+        &[0, 13, 0, 4, 0, 2, 4, 3],  // signatures by P-256 and SHA-256
+    ];
+    let extensions = extensions.concat();
+    hello.extend([0, extensions.len() as u8]);
+    hello.extend(extensions);
+    let len = hello.len() as u8;
+    near.write_all(&[22, 3, 1, 0, len + 4, 1, 0, 0, len])?;
+    near.write_all(&hello)?;
+    // Its type, its version and the random bytes are before the session.
+    let mut answer = [0; 44];
+    near.read_exact(&mut answer)?;
+    assert_eq!(
+        (answer[0], answer[5], &answer[9..11]),
+        (22, 2, &[3, 3][..]),
+        "{answer:?}"
+    );
+    let mut rest = vec![0; usize::from(answer[43]) + 3];
+    near.read_exact(&mut rest)?;
+    assert_eq!(rest[rest.len() - 3..], [0xc0, 0x2b, 0]);
+    near.shutdown(Shutdown::Write)?;
+    near.read_to_end(&mut rest)?;
+    assert!(serving.get().unwrap_err().is::<SSLEOFError>());
     Ok(())
 }
