@@ -3,7 +3,7 @@
 use crate::common::installed::installed;
 use crate::common::process::{Process, example};
 use crate::common::{Result, SOON};
-use crate::python::requests_are_installed;
+use crate::python::with_requests;
 
 /// An example that has told its address.
 pub(crate) fn serving(name: &str) -> Result<(Process, String)> {
@@ -101,9 +101,9 @@ fn websocket_echoes() -> Result {
 /// Some readers wait for messages, each with a cookie of its own, while others write.
 #[test]
 fn webchat_tells_every_page_each_message() -> Result {
-    if !requests_are_installed() {
+    let Some(python) = with_requests() else {
         return Ok(());
-    }
+    };
     let (_server, address) = serving("webchat")?;
     let script = r#"
 import os, re, sys
@@ -155,7 +155,7 @@ assert page(late) == [message["id"] for message in last]
 for path, status in ("/a/message/new", 400), ("/a/other", 404):
     assert requests.post(url + path, {"text": "hello"}, timeout=50).status_code == status
 "#;
-    let ended = Process::spawn(std::process::Command::new("python3").args(["-c", script, &address]))?.wait(SOON)?;
+    let ended = Process::spawn(std::process::Command::new(python).args(["-c", script, &address]))?.wait(SOON)?;
     assert!(
         ended.status.success() && ended.stdout.is_empty(),
         "{}\n{}",
