@@ -168,3 +168,26 @@ fn a_half_close_in_every_phase_is_an_end() -> TestResult {
     }
     server.stop()
 }
+
+/// Some proxies do so. The server refuses at once what they send.
+#[test]
+fn a_client_that_sends_all_before_it_reads_gets_its_answer() -> TestResult {
+    let _bounded = bounded();
+    let limits = Limits {
+        body: 1000,
+        ..Limits::default()
+    };
+    let server = serve_within(limits, |request, response| {
+        request.body_mut().read_to_end(&mut Vec::new())?;
+        response.send("hello")
+    })?;
+    let data = vec![b'x'; 5_000_000];
+    let mut client = Client::with(
+        &server,
+        format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n", data.len()),
+    )?;
+    client.write(&data)?;
+    assert_eq!(client.read()?.code, 413);
+    assert_eq!(client.read_to_end()?, b"");
+    server.stop()
+}
