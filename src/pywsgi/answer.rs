@@ -211,6 +211,8 @@ impl ResponseWriter {
 
     /// Answers with an error, after which the connection is closed. If the head was begun, the answer is cut off
     /// instead, unless it is complete.
+    ///
+    /// Source: gevent's `_ERRORS`, whose bytes these are.
     pub(super) fn fail(&mut self, status: StatusCode) {
         self.close = true;
         if self.state != State::New {
@@ -218,16 +220,41 @@ impl ResponseWriter {
             return;
         }
         self.reset();
+        let body: &[u8] = match status {
+            StatusCode::INTERNAL_SERVER_ERROR => b"Internal Server Error",
+            _ => b"",
+        };
+        let shown = if self.is_head { b"" } else { body };
+        let now = self.connections.date();
+        self.wire.push(|out| {
+            fields::write_status(out, status, None);
+            out.extend_from_slice(b"Content-Type: text/plain\r\nConnection: close\r\nContent-Length: ");
+            write_number(out, body.len() as u64, 10);
+            out.extend_from_slice(b"\r\n");
+            date::write_header(now, out);
+            out.extend_from_slice(b"\r\n");
+            out.extend_from_slice(shown);
+        });
+        self.set_answered(status, shown.len() as u64);
+    }
+
+    /// Answers a request that is not served. The connection is closed then.
+    ///
+    /// Source: gevent's `_BAD_REQUEST_RESPONSE` and `_REQUEST_TOO_LONG_RESPONSE`, whose bytes these are.
+    pub(super) fn refuse(&mut self, status: StatusCode) {
+        let reason = (status == StatusCode::URI_TOO_LONG).then_some("Request URI Too Long");
+        self.wire.push(|out| {
+            fields::write_status(out, status, reason);
+            out.extend_from_slice(b"Connection: close\r\nContent-length: 0\r\n\r\n");
+        });
+        self.set_answered(status, 0);
+    }
+
+    fn set_answered(&mut self, status: StatusCode, sent: u64) {
         self.status = status;
-        let body = status.canonical_reason().unwrap_or_default();
-        fields::write(&mut self.fields, b"Content-Type", b"text/plain");
-        // This cannot fail: these statuses have bodies, and no length is declared.
-        let _ = self.start(Some(body.len() as u64));
-        if !self.is_head {
-            self.wire.push(|out| out.extend_from_slice(body.as_bytes()));
-            self.sent = body.len() as u64;
-        }
+        self.sent = sent;
         self.state = State::Done;
+        self.wire.set_answered(true);
     }
 
     /// Whether the answer was begun and is not complete, so that the client must not get a proper end.

@@ -179,7 +179,7 @@ impl Served<'_> {
                 }
                 Ok(None) => Then::End,
                 Err(error) => match Fault::of(&error) {
-                    Some(fault) => self.refuse(fault),
+                    Some(fault) => self.refuse(fault, &input),
                     None => return Err(error),
                 },
             };
@@ -403,17 +403,18 @@ impl Served<'_> {
         is_exit.then_some(exception)
     }
 
-    /// Answers a request that is not served.
+    /// Answers a request that is not served, and that begins the input.
     #[cold]
-    fn refuse(&mut self, fault: Fault) -> Then {
+    fn refuse(&mut self, fault: Fault, input: &Input) -> Then {
         self.shared.tell_of(self.remote, fault);
         self.response.begin(&Method::GET, Version::HTTP_11, true);
-        self.response.fail(fault.status());
+        self.response.refuse(fault.status());
         let log = self.shared.log.borrow().clone();
         if let Some(log) = log {
+            let line = String::from_utf8_lossy(head::first_line(input.data(), &self.limits));
             let access = Access {
                 remote: self.remote,
-                request_line: "-",
+                request_line: if line.is_empty() { "-" } else { &line },
                 headers: &HeaderMap::new(),
                 status: fault.status().as_u16(),
                 bytes: self.response.sent(),

@@ -225,6 +225,13 @@ fn check_lines(data: &[u8], limits: &Limits) -> Result<(), Fault> {
     }
 }
 
+/// The request line of a head that is no good, or what there is of it.
+pub(super) fn first_line<'a>(data: &'a [u8], limits: &Limits) -> &'a [u8] {
+    let lines = &data[blank(data)..];
+    let line = lines.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    line[..line.len().min(limits.request_line)].trim_ascii_end()
+}
+
 /// The length of the empty lines before a request.
 fn blank(data: &[u8]) -> usize {
     data.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()

@@ -25,7 +25,7 @@ use super::fault::Fault;
 pub struct Access<'a> {
     /// The address of the client; none for a Unix socket.
     pub remote: Option<SocketAddr>,
-    /// The line of the request, for example `GET / HTTP/1.1`.
+    /// The line of the request, for example `GET / HTTP/1.1`; `-` if the client was refused before it has sent one.
     pub request_line: &'a str,
     /// The headers of the request, unless the handler has taken them.
     pub headers: &'a HeaderMap,

@@ -438,7 +438,7 @@ fn test_proxy_methods_on_log() -> TestResult {
         "{text}"
     );
     assert!(lines[4].starts_with("Invalid request (from 127.0.0.1:"), "{text}");
-    assert!(lines[5].contains("\"-\" 400 "), "{text}");
+    assert!(lines[5].contains("\"wrong\" 400 - "), "{text}");
     // Lines of one round are written together.
     assert!(kept.1.get() < lines.len(), "{}", kept.1.get());
     server.stop()
