@@ -372,9 +372,10 @@ impl<L: ServerSocket> Hash for BaseServer<L> {
     }
 }
 
-impl<L: ServerSocket> fmt::Debug for BaseServer<L> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<{}", L::SERVER)?;
+impl<L: ServerSocket> BaseServer<L> {
+    /// Shows it as a server of this name.
+    pub(crate) fn fmt_as(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{name}")?;
         if let Some(socket) = self.socket() {
             write!(f, " fileno={}", socket.as_raw_fd())?;
         }
@@ -383,5 +384,11 @@ impl<L: ServerSocket> fmt::Debug for BaseServer<L> {
         }
         let handle = self.0.handle.borrow().name();
         write!(f, " handle=<function {handle}>>")
+    }
+}
+
+impl<L: ServerSocket> fmt::Debug for BaseServer<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_as(L::SERVER, f)
     }
 }

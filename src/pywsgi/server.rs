@@ -186,6 +186,6 @@ impl<L: WebListener> Hash for WSGIServer<L> {
 
 impl<L: WebListener> fmt::Debug for WSGIServer<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.base, f)
+        self.base.fmt_as("WSGIServer", f)
     }
 }

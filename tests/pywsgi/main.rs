@@ -9,6 +9,7 @@ mod faults;
 mod fuzz;
 mod heads;
 mod lasting;
+mod server_pywsgi;
 mod streams;
 
 #[path = "../support/mod.rs"]
