@@ -26,6 +26,8 @@ mod gevent_parity {
     mod common;
     mod common_files;
     mod common_sockets;
+    #[cfg(feature = "ssl")]
+    mod common_ssl;
     #[cfg(feature = "pywsgi")]
     mod common_wsgi;
     pub(crate) mod datagram_errors;
@@ -283,6 +285,28 @@ mod gevent_parity {
     pub(crate) mod spawn_raw;
     pub(crate) mod spawn_raw_tree;
     pub(crate) mod spawn_tree_names;
+    #[cfg(feature = "ssl")]
+    pub(crate) mod ssl_alpn;
+    #[cfg(feature = "ssl")]
+    pub(crate) mod ssl_certificates;
+    #[cfg(feature = "ssl")]
+    pub(crate) mod ssl_echo;
+    #[cfg(feature = "ssl")]
+    pub(crate) mod ssl_ends;
+    #[cfg(feature = "ssl")]
+    pub(crate) mod ssl_greenlets;
+    #[cfg(feature = "ssl")]
+    pub(crate) mod ssl_not_tls;
+    #[cfg(feature = "ssl")]
+    pub(crate) mod ssl_server;
+    #[cfg(feature = "ssl")]
+    pub(crate) mod ssl_sni;
+    #[cfg(feature = "ssl")]
+    pub(crate) mod ssl_timeouts;
+    #[cfg(feature = "ssl")]
+    pub(crate) mod ssl_unwrap;
+    #[cfg(feature = "ssl")]
+    pub(crate) mod ssl_versions;
     pub(crate) mod subprocess_check;
     pub(crate) mod subprocess_communicate;
     pub(crate) mod subprocess_errors;
@@ -346,15 +370,49 @@ mod gevent_parity {
     #[cfg(feature = "pywsgi")]
     pub(crate) mod wsgi_answers;
     #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_bad_requests;
+    #[cfg(feature = "pywsgi")]
     pub(crate) mod wsgi_bodies;
     #[cfg(feature = "pywsgi")]
     pub(crate) mod wsgi_chunks;
     #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_concurrent;
+    #[cfg(feature = "pywsgi")]
     pub(crate) mod wsgi_continue;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_environ;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_errors;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_head;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_headers;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_input;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_input_ends;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_log;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_persistence;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_pipelining;
     #[cfg(feature = "pywsgi")]
     pub(crate) mod wsgi_refused;
     #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_set_application;
+    #[cfg(feature = "pywsgi")]
     pub(crate) mod wsgi_splitting;
+    #[cfg(all(feature = "pywsgi", feature = "ssl"))]
+    pub(crate) mod wsgi_ssl;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_stop;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_upgrade;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_upload;
+    #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_write;
 }
 
 use std::collections::BTreeSet;
@@ -662,6 +720,28 @@ scenarios! {
     system_errors_everywhere
     system_exit
     system_exit_twice
+    #[cfg(feature = "ssl")]
+    ssl_alpn
+    #[cfg(feature = "ssl")]
+    ssl_certificates
+    #[cfg(feature = "ssl")]
+    ssl_echo
+    #[cfg(feature = "ssl")]
+    ssl_ends
+    #[cfg(feature = "ssl")]
+    ssl_greenlets
+    #[cfg(feature = "ssl")]
+    ssl_not_tls
+    #[cfg(feature = "ssl")]
+    ssl_server
+    #[cfg(feature = "ssl")]
+    ssl_sni
+    #[cfg(feature = "ssl")]
+    ssl_timeouts
+    #[cfg(feature = "ssl")]
+    ssl_unwrap
+    #[cfg(feature = "ssl")]
+    ssl_versions
     subprocess_check
     subprocess_communicate
     subprocess_errors
@@ -721,15 +801,49 @@ scenarios! {
     #[cfg(feature = "pywsgi")]
     wsgi_answers
     #[cfg(feature = "pywsgi")]
+    wsgi_bad_requests
+    #[cfg(feature = "pywsgi")]
     wsgi_bodies
     #[cfg(feature = "pywsgi")]
     wsgi_chunks
     #[cfg(feature = "pywsgi")]
+    wsgi_concurrent
+    #[cfg(feature = "pywsgi")]
     wsgi_continue
+    #[cfg(feature = "pywsgi")]
+    wsgi_environ
+    #[cfg(feature = "pywsgi")]
+    wsgi_errors
+    #[cfg(feature = "pywsgi")]
+    wsgi_head
+    #[cfg(feature = "pywsgi")]
+    wsgi_headers
+    #[cfg(feature = "pywsgi")]
+    wsgi_input
+    #[cfg(feature = "pywsgi")]
+    wsgi_input_ends
+    #[cfg(feature = "pywsgi")]
+    wsgi_log
+    #[cfg(feature = "pywsgi")]
+    wsgi_persistence
+    #[cfg(feature = "pywsgi")]
+    wsgi_pipelining
     #[cfg(feature = "pywsgi")]
     wsgi_refused
     #[cfg(feature = "pywsgi")]
+    wsgi_set_application
+    #[cfg(feature = "pywsgi")]
     wsgi_splitting
+    #[cfg(all(feature = "pywsgi", feature = "ssl"))]
+    wsgi_ssl
+    #[cfg(feature = "pywsgi")]
+    wsgi_stop
+    #[cfg(feature = "pywsgi")]
+    wsgi_upgrade
+    #[cfg(feature = "pywsgi")]
+    wsgi_upload
+    #[cfg(feature = "pywsgi")]
+    wsgi_write
 }
 
 fn main() -> ExitCode {
@@ -793,6 +907,7 @@ fn none_is_forgotten() -> Result {
         .filter_map(|file| Some(file.strip_suffix(".py")?.to_owned()))
         .filter(|name| !name.starts_with("common"))
         .filter(|name| cfg!(feature = "pywsgi") || !name.starts_with("wsgi_"))
+        .filter(|name| cfg!(feature = "ssl") || !name.contains("ssl"))
         .collect();
     let ports = SCENARIOS.iter().map(|s| s.name.to_owned()).collect();
     if scripts != ports {

@@ -35,6 +35,8 @@ def kind(whose):
     """What a repr is of: `Greenlet` for `<Greenlet "me" at 0x7f..: run>`."""
     if whose.startswith("(<ThreadPoolWorker "):  # with the function that failed
         return "ThreadPool"
+    if whose.startswith("{"):  # the environ of a request
+        return "request"
     if whose.startswith("("):  # a pair of a link and its greenlet
         return "link"
     method = re.match(r"<built-in method (\w+) of ", whose)

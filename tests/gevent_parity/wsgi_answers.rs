@@ -29,12 +29,12 @@ pub(crate) fn main() -> TestResult {
         ask(
             &server,
             &format!("{path}, HTTP/1.1"),
-            &format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"),
+            format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"),
         )?;
         ask(
             &server,
             &format!("{path}, HTTP/1.0"),
-            &format!("GET {path} HTTP/1.0\r\n\r\n"),
+            format!("GET {path} HTTP/1.0\r\n\r\n"),
         )?;
     }
     ask(

@@ -23,8 +23,8 @@ pub(crate) fn main() -> TestResult {
     let head = "HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\nExpect: 100-continue";
     let request = |path: &str| format!("PUT {path} {head}\r\n\r\ntesting");
     for path in ["/", "/refused"] {
-        ask(&server, path, &request(path))?;
-        ask(&server, &format!("{path}, twice"), &request(path).repeat(2))?;
+        ask(&server, path, request(path))?;
+        ask(&server, &format!("{path}, twice"), request(path).repeat(2))?;
     }
     server.stop()
 }

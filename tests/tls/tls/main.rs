@@ -6,6 +6,7 @@ mod cpython;
 mod ends;
 mod greenlets;
 mod handshakes;
+mod pywsgi;
 mod servers;
 mod ssl;
 mod streams;
