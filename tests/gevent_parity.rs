@@ -406,6 +406,8 @@ mod gevent_parity {
     #[cfg(all(feature = "pywsgi", feature = "ssl"))]
     pub(crate) mod wsgi_ssl;
     #[cfg(feature = "pywsgi")]
+    pub(crate) mod wsgi_start_response;
+    #[cfg(feature = "pywsgi")]
     pub(crate) mod wsgi_stop;
     #[cfg(feature = "pywsgi")]
     pub(crate) mod wsgi_upgrade;
@@ -836,6 +838,8 @@ scenarios! {
     wsgi_splitting
     #[cfg(all(feature = "pywsgi", feature = "ssl"))]
     wsgi_ssl
+    #[cfg(feature = "pywsgi")]
+    wsgi_start_response
     #[cfg(feature = "pywsgi")]
     wsgi_stop
     #[cfg(feature = "pywsgi")]

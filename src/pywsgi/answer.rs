@@ -64,7 +64,7 @@ impl ResponseWriter {
     }
 
     /// Forgets what the handler has set.
-    fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.state = State::New;
         self.status = StatusCode::OK;
         self.reason = None;

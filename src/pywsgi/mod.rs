@@ -29,7 +29,7 @@
 //! |---|---|
 //! | `WSGIServer(("", 8088), application)` | [`WSGIServer::new`] with any [`Address`](crate::socket::Address) and a handler |
 //! | `WSGIServer(listener, application, spawn=pool, log=log)` | [`WSGIServer::builder`] |
-//! | `start_response("200 OK", [("Content-Type", "text/html")])` | [`status`](ResponseWriter::status), [`header`](ResponseWriter::header) |
+//! | `start_response("200 OK", [("Content-Type", "text/html")])` | the [same](ResponseWriter::start_response), or [`status`](ResponseWriter::status), [`header`](ResponseWriter::header) |
 //! | `return [b"hello"]` | [`send`](ResponseWriter::send) |
 //! | `write(data)`, `yield data` | [`write_all`](std::io::Write::write_all), and [`flush`](std::io::Write::flush) to send it at once |
 //! | `environ["REQUEST_METHOD"]`, `environ["HTTP_COOKIE"]` | [`method`](http::Request::method), [`headers`](http::Request::headers) |

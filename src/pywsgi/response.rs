@@ -76,6 +76,56 @@ pub struct ResponseWriter {
 }
 
 impl ResponseWriter {
+    /// Sets the status with its reason, and the headers, instead of all that was set before.
+    ///
+    /// ```
+    /// use gevent::pywsgi::WSGIServer;
+    ///
+    /// let server = WSGIServer::new("127.0.0.1:0", |_request, response| {
+    ///     response.start_response("200 OK", [("Content-Type", "text/html"), ("Cache-Control", "max-age=60")])?;
+    ///     match std::fs::read("index.html") {
+    ///         Ok(page) => response.send(page),
+    ///         Err(_) => response
+    ///             .start_response("404 Not Found", [("Content-Type", "text/plain")])?
+    ///             .send("not found"),
+    ///     }
+    /// });
+    /// # drop(server);
+    /// ```
+    ///
+    /// Source: gevent's `start_response`. With an `exc_info` it raises that error again when the head was sent.
+    ///
+    /// # Errors
+    /// Fails as [`status`](ResponseWriter::status), [`reason`](ResponseWriter::reason) and
+    /// [`header`](ResponseWriter::header) do. Unless the head was begun, nothing is set then.
+    pub fn start_response<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &mut self,
+        status: &str,
+        headers: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<&mut Self, Exception> {
+        self.check_new()?;
+        self.reset();
+        if let Err(invalid) = self.set_head(status, headers) {
+            self.reset();
+            return Err(invalid);
+        }
+        Ok(self)
+    }
+
+    fn set_head<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &mut self,
+        status: &str,
+        headers: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<(), Exception> {
+        let (number, reason) = status.split_once(' ').unwrap_or((status, ""));
+        let number: u16 = number.parse().map_err(|_| InvalidHeader::Status)?;
+        self.status(number)?.reason(reason)?;
+        for (name, value) in headers {
+            self.header(name, value)?;
+        }
+        Ok(())
+    }
+
     /// Sets the status: a [`StatusCode`] or its number. It is 200 without this.
     ///
     /// # Errors

@@ -280,15 +280,24 @@ fn wrapped(reads: Option<Trap>, writes: Option<Trap>) -> Server {
     start(build, |_| ())
 }
 
+/// Headers, of which there are none, whose iterator springs the trap.
+fn headers(trap: Trap) -> impl Iterator<Item = (&'static str, &'static str)> {
+    std::iter::from_fn(move || {
+        trap.spring();
+        None
+    })
+}
+
 #[test]
 fn iterators_of_headers() {
     run(&["pywsgi::ResponseWriter::informational | Iterator"], |trap| {
         start(plain, move |response| {
-            let headers = std::iter::from_fn(|| {
-                trap.spring();
-                None::<(&str, &str)>
-            });
-            any(response.informational(103, headers));
+            any(response.informational(103, headers(trap)));
+        })
+    });
+    run(&["pywsgi::ResponseWriter::start_response | Iterator"], |trap| {
+        start(plain, move |response| {
+            any(response.start_response("200 OK", headers(trap)).map(drop));
         })
     });
 }
