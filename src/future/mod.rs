@@ -7,7 +7,8 @@
 //! | a future | a permit of a semaphore of this thread | [`semaphore.acquire_async().await`](crate::lock::Semaphore::acquire_async) |
 //! | a future | several of them | [`join_all(..).await`](join_all()) |
 //!
-//! [`spawn_local`] makes a greenlet of a future.
+//! [`spawn_local`] makes a greenlet of a future. With the feature `tokio`, a greenlet can wait for futures that need
+//! tokio's sockets and timers: `InTokio` enters the context of a runtime in another thread, which `TokioRuntime` makes.
 //!
 //! ```
 //! use gevent::event::AsyncResult;
@@ -39,6 +40,8 @@
 use std::sync::atomic;
 
 mod block_on;
+#[cfg(feature = "tokio")]
+mod in_tokio;
 mod join_all;
 mod linked;
 mod spawn;
@@ -46,8 +49,12 @@ mod state;
 #[cfg(feature = "futures-io")]
 mod streams;
 mod task;
+#[cfg(feature = "tokio")]
+mod tokio_runtime;
 
 pub use block_on::block_on;
+#[cfg(feature = "tokio")]
+pub use in_tokio::InTokio;
 pub use join_all::{JoinAll, join_all};
 pub use linked::{Awaitable, Linked};
 pub use spawn::spawn_local;
@@ -55,3 +62,5 @@ pub use spawn::spawn_local;
 pub use streams::{ChannelStream, IwaitStream, QueueSink, QueueStream, iwait_stream};
 
 pub(crate) use task::LocalWaker;
+#[cfg(feature = "tokio")]
+pub use tokio_runtime::TokioRuntime;
