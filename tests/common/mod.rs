@@ -1,10 +1,11 @@
-//! Helpers of the tests that run real programs: processes that can neither outlive a test nor hang it, a Redis server,
-//! and the portforwarder example.
+//! Helpers of the tests that run real programs: processes that can neither outlive a test nor hang it, servers, and
+//! the portforwarder example.
 
 pub(crate) mod children;
 pub(crate) mod folder;
 pub(crate) mod forwarder;
 pub(crate) mod installed;
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod redis;
 pub(crate) mod this_program;
