@@ -13,8 +13,8 @@ use super::process::Process;
 use super::redis::loopback_address;
 use super::{Result, SOON, eventually};
 
-/// The folder of PostgreSQL's own programs, of which Debian has several versions. Where they are not installed, the tests
-/// that need them say so and pass, except in CI.
+/// The folder of PostgreSQL's own programs, of which Debian has several versions. Where they are not installed, the
+/// tests that need them say so and pass, except in CI.
 pub(crate) fn programs() -> Option<PathBuf> {
     if !installed(&["psql", "setpriv"], "postgresql") {
         return None;

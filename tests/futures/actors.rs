@@ -109,8 +109,8 @@ pub(crate) fn queued(futures: impl IntoIterator<Item = Actor>) -> Vec<Actor> {
     futures.into_iter().map(queue).collect()
 }
 
-/// Each of the waiting futures adds its number to the log when its wait is over. They wait in a line, and `release` lets
-/// the next one go. Fails unless they go in the order of the line.
+/// Each of the waiting futures adds its number to the log when its wait is over. They wait in a line, and `release`
+/// lets the next one go. Fails unless they go in the order of the line.
 pub(crate) fn go_in_order(waiting: impl Fn(&Log<usize>) -> (Vec<Actor>, Box<dyn FnMut()>)) -> TestResult {
     EACH_WAY.into_iter().try_for_each(|by| {
         let log = Log::default();

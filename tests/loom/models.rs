@@ -71,8 +71,8 @@ impl Task {
     }
 }
 
-/// Runs the model in every order in which no thread is interrupted more often than this, of its own accord. More of them
-/// take hours.
+/// Runs the model in every order with no more than three switches that no thread asked for. With more of them, some
+/// models take too long.
 fn model(f: impl Fn() + Send + Sync + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);

@@ -153,7 +153,7 @@ fn responses_are_given_up() -> TestResult {
     })
 }
 
-/// Server and clients are greenlets of one thread; the sockets of the clients are tokio's, and those of the server ours.
+/// Server and clients are greenlets of one thread; the sockets of the clients are tokio's, those of the server ours.
 #[test]
 fn greenlets_ask_greenlets() -> TestResult {
     let runtime = TokioRuntime::new()?;
