@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
@@ -19,15 +20,14 @@ use crate::support::{ExpectedError, TestResult, bounded};
 struct Shared(Mutex<(u64, Option<Waker>)>);
 
 impl Shared {
-    fn add(&self) {
+    /// Adds one, and wakes who waits. Returns whether somebody did.
+    fn add(&self) -> bool {
         let waker = {
             let mut shared = self.0.lock().expect("nobody panics");
             shared.0 += 1;
             shared.1.take()
         };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        waker.map(Waker::wake).is_some()
     }
 
     /// Waits until more than `seen` were added, and returns how many.
@@ -44,16 +44,26 @@ impl Shared {
     }
 }
 
-/// `WAKES=10000000 cargo test --release --test future wakes_of_four` tries more of them.
+/// So many times a thread finds a waker, and uses it; `WAKES=10000000 cargo test --release --test future wakes_of_four`
+/// tries more of them.
 #[test]
 fn wakes_of_four_threads_are_not_lost() -> TestResult {
     let _bounded = std::env::var("WAKES").is_err().then(bounded);
-    let wakes = std::env::var("WAKES").map_or(40_000, |n| n.parse().expect("a number"));
-    let shared = Arc::new(Shared::default());
+    let wakes = std::env::var("WAKES").map_or(20_000, |n| n.parse().expect("a number"));
+    let (shared, woken) = (Arc::new(Shared::default()), Arc::new(AtomicU64::new(0)));
     let threads: Vec<_> = (0..4)
         .map(|_| {
-            let shared = shared.clone();
-            thread::spawn(move || (0..wakes / 4).for_each(|_| shared.add()))
+            let (shared, woken) = (shared.clone(), woken.clone());
+            thread::spawn(move || {
+                while woken.load(Ordering::SeqCst) < wakes {
+                    match shared.add() {
+                        true => drop(woken.fetch_add(1, Ordering::SeqCst)),
+                        false => thread::yield_now(),
+                    }
+                }
+                // There are enough, as the greenlet sees now.
+                shared.add();
+            })
         })
         .collect();
     // Others of the thread go on meanwhile.
@@ -68,7 +78,7 @@ fn wakes_of_four_threads_are_not_lost() -> TestResult {
         Ok(())
     });
     let mut seen = 0;
-    while seen < wakes / 4 * 4 {
+    while woken.load(Ordering::SeqCst) < wakes {
         seen = block_on(shared.more_than(seen))?;
     }
     over.set(true);
