@@ -11,9 +11,13 @@ use std::io::{BufRead, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll as Polled, Wake};
 
 use gevent::event::Event;
 use gevent::fileobject::FileObjectPosix;
+use gevent::future::Async;
 use gevent::greenlet_core::{RawGreenlet, Value, greenlets};
 use gevent::hub::core::Events;
 use gevent::lock::{Condition, RLock, Semaphore};
@@ -106,6 +110,35 @@ fn the_counter_counts() -> TestResult {
 #[test]
 fn sleep_0() -> TestResult {
     allocates_nothing(|| sleep(0))
+}
+
+/// Remembers that its task was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn polls_of_a_stream() -> TestResult {
+    let (a, b) = UnixPair::pair()?;
+    let (a, b) = (Async::new(a), Async::new(b));
+    let woken = Arc::new(Woken::default());
+    let waker = woken.clone().into();
+    let mut buf = [0; 10];
+    allocates_nothing(|| {
+        let mut cx = Context::from_waker(&waker);
+        assert!(a.poll_read(&mut cx, &mut buf).is_pending());
+        assert!(matches!(b.poll_write(&mut cx, b"hello"), Polled::Ready(Ok(5))));
+        while !woken.0.swap(false, Ordering::Relaxed) {
+            sleep(0)?;
+        }
+        assert!(matches!(a.poll_read(&mut cx, &mut buf), Polled::Ready(Ok(5))));
+        Ok(())
+    })
 }
 
 #[test]

@@ -42,6 +42,7 @@ use std::sync::atomic;
 mod block_on;
 #[cfg(feature = "tokio")]
 mod in_tokio;
+mod io;
 mod join_all;
 mod linked;
 mod spawn;
@@ -55,12 +56,14 @@ mod tokio_runtime;
 pub use block_on::block_on;
 #[cfg(feature = "tokio")]
 pub use in_tokio::InTokio;
+pub use io::Async;
+#[cfg(feature = "hyper")]
+pub use io::{HubExecutor, HubTimer};
 pub use join_all::{JoinAll, join_all};
 pub use linked::{Awaitable, Linked};
 pub use spawn::spawn_local;
 #[cfg(feature = "futures-io")]
 pub use streams::{ChannelStream, IwaitStream, QueueSink, QueueStream, iwait_stream};
-
 pub(crate) use task::LocalWaker;
 #[cfg(feature = "tokio")]
 pub use tokio_runtime::TokioRuntime;

@@ -226,12 +226,17 @@ impl LocalWaker {
         LocalWaker { waker, own }
     }
 
+    /// Whether this waker and that of the context wake the same task.
+    pub(crate) fn will_wake(&self, context: &Context<'_>) -> bool {
+        self.waker.will_wake(context.waker())
+    }
+
     /// Keeps the context's waker in `slot`, if that has another one.
     pub(crate) fn note(slot: &RefCell<Option<LocalWaker>>, context: &Context<'_>) {
         let known = slot
             .borrow()
             .as_ref()
-            .is_some_and(|known| known.waker.will_wake(context.waker()));
+            .is_some_and(|known| known.will_wake(context));
         if !known {
             // Cloning and dropping wakers may run user code: nothing is borrowed then.
             let waker = LocalWaker::of(context);

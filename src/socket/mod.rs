@@ -151,9 +151,9 @@ pub use python::{
     create_connection_timeout, create_connection_with, create_server, create_server_with, fromfd, has_dualstack_ipv6,
     inet_aton, recv_fds, recv_fds_with_flags, send_fds, socketpair, socketpair_with,
 };
-pub(crate) use raw::ends_all;
 #[cfg(any(feature = "ssl", feature = "ssl-aws-lc"))]
-pub(crate) use raw::{Direction, Limit, NO_SIGNAL, RawSocket, valid_timeout};
+pub(crate) use raw::{Direction, Limit, NO_SIGNAL, valid_timeout};
+pub(crate) use raw::{RawSocket, ends_all};
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
 pub use udp::UdpSocket;

@@ -20,6 +20,7 @@ use crate::exceptions::BlockingSwitchOutError;
 use emptied::Emptied;
 use ending::Closed;
 pub(crate) use limit::Limit;
+use polls::Polls;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) use stuck::AtEnd;
 use stuck::{Next, Stuck};
@@ -30,6 +31,7 @@ mod limit;
 mod message;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod options;
+mod polls;
 mod sendfile;
 mod stuck;
 mod whole;
@@ -55,6 +57,8 @@ pub(crate) struct RawSocket {
     pub(super) files: Files,
     /// The sockets of this connection that were made of one another by [`try_clone`](RawSocket::try_clone).
     copies: OnceCell<Rc<RefCell<WeakList<RawSocket>>>>,
+    /// The tasks that poll the socket, if one ever has.
+    polls: OnceCell<Box<Polls>>,
 }
 
 /// The two directions of a socket, in which greenlets wait independently.
@@ -84,6 +88,7 @@ impl RawSocket {
             kind: OnceCell::new(),
             files: Files::default(),
             copies: OnceCell::new(),
+            polls: OnceCell::new(),
         })
     }
 
@@ -194,25 +199,30 @@ impl RawSocket {
 
     #[track_caller]
     fn park(&self, direction: Direction, limit: Limit<'_>) -> Result<(), Exception> {
-        let (cell, events) = match direction {
-            Direction::Read => {
-                self.emptied.waits();
-                (&self.read, Events::READ)
-            }
-            Direction::Write => (&self.write, Events::WRITE),
-        };
-        let watcher = match cell.get() {
-            Some(watcher) => watcher,
-            None => {
-                let new = self.hub.loop_().io(self.fd().ok_or_else(closed)?, events)?;
-                cell.get_or_init(|| new)
-            }
-        };
+        if matches!(direction, Direction::Read) {
+            self.emptied.waits();
+        }
+        let watcher = self.watcher(direction)?;
         let is_over = || match self.fd() {
             Some(_) => Ok(self.shut_down[direction as usize].take() || limit.is_told_to_end()),
             None => Err(closed().into()),
         };
         self.hub.wait_on_watcher_unless(watcher, limit.left(), is_over)
+    }
+
+    /// The watcher of this direction, which is made when it is first needed.
+    fn watcher(&self, direction: Direction) -> Result<&Io, Exception> {
+        let (cell, events) = match direction {
+            Direction::Read => (&self.read, Events::READ),
+            Direction::Write => (&self.write, Events::WRITE),
+        };
+        match cell.get() {
+            Some(watcher) => Ok(watcher),
+            None => {
+                let new = self.hub.loop_().io(self.fd().ok_or_else(closed)?, events)?;
+                Ok(cell.get_or_init(|| new))
+            }
+        }
     }
 
     /// Parks the greenlet until there is something to read, without looking first. No buffer is needed meanwhile.

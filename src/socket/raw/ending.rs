@@ -11,9 +11,9 @@ use super::{Direction, RawSocket, closed};
 use crate::descriptor::close_watched;
 
 impl RawSocket {
-    /// Ends one or both directions of the connection. Greenlets that wait for one of them, at this descriptor or a
-    /// copy, are woken and try again. They would not be woken by an event: a Unix socket that is shut down for writing
-    /// while it is full has none.
+    /// Ends one or both directions of the connection. Greenlets and tasks that wait for one of them, at this descriptor
+    /// or a copy, are woken and try again. They would not be woken by an event: a Unix socket that is shut down for
+    /// writing while it is full has none.
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.socket()?.shutdown(how)?;
         self.emptied.this_has_ended();
@@ -25,9 +25,9 @@ impl RawSocket {
         match self.copies.get() {
             None => self.was_shut_down(directions),
             Some(copies) => {
-                for raw in copies.borrow().iter().filter_map(Weak::upgrade) {
-                    raw.was_shut_down(directions);
-                }
+                // Nothing is borrowed while tasks are woken.
+                let copies: Vec<_> = copies.borrow().iter().filter_map(Weak::upgrade).collect();
+                copies.iter().for_each(|raw| raw.was_shut_down(directions));
             }
         }
         Ok(())
@@ -40,7 +40,7 @@ impl RawSocket {
         }
     }
 
-    /// Wakes the greenlet that waits in this direction, if any. It tries again what it does, unless it was
+    /// Wakes the greenlet or the task that waits in this direction, if any. It tries again what it does, unless it was
     /// [told to end](super::Limit::unless_told).
     pub(in crate::socket) fn wake(&self, direction: Direction) {
         let watcher = match direction {
@@ -50,11 +50,12 @@ impl RawSocket {
         if let Some(watcher) = watcher {
             // This fails only if the loop is destroyed, and then no greenlet waits any more.
             let _ = self.hub.end_wait(watcher);
+            self.wake_task(direction);
         }
     }
 
-    /// Closes the socket. [`Closed`] is thrown into greenlets that wait for it. The descriptor itself is closed after
-    /// that, so that its number cannot be reused while the loop still watches it.
+    /// Closes the socket. [`Closed`] is thrown into greenlets that wait for it, and tasks are woken. The descriptor
+    /// itself is closed after that, so that its number cannot be reused while the loop still watches it.
     pub(crate) fn close(&self) {
         let Some(socket) = self.socket.take() else {
             return;
@@ -91,8 +92,9 @@ impl RawSocket {
     }
 
     /// Throws [`Closed`] into the greenlets that wait, and calls `then` when the loop does not watch the descriptor any
-    /// more.
+    /// more. Tasks that wait are woken last, as what they do is not known here.
     fn end_waits_and_then(&self, then: impl FnOnce() + 'static) {
+        let _woken_last = self.stop_polls();
         // This fails only if the loop is destroyed, and then no greenlet waits any more.
         let _ = self.hub.cancel_waits_close_and_then(self.watchers(), Closed, then);
     }

@@ -1,0 +1,160 @@
+//! [`Async`]: a stream that is polled.
+
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::Shutdown;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::socket::{RawSocket, Stream};
+
+/// A [`TcpStream`](crate::socket::TcpStream) or a [`UnixStream`](crate::socket::UnixStream) for code that is written
+/// with futures. Nothing here parks a greenlet: a call that would have to wait returns [`Poll::Pending`], and the hub
+/// wakes the task when the call is worth while.
+///
+/// The traits by which others read and write are implemented with these features:
+///
+/// | feature | traits | also for `&Async` |
+/// |---|---|---|
+/// | `futures-io` | `AsyncRead` and `AsyncWrite` of the crate `futures-io`, which is a part of `futures` | yes |
+/// | `hyper` | `hyper::rt::Read` and `hyper::rt::Write` | no |
+/// | `tokio-io` | `tokio::io::AsyncRead` and `tokio::io::AsyncWrite`; tokio's runtime is not needed | yes |
+///
+/// ```
+/// use std::future::poll_fn;
+/// use std::io::Write;
+/// use gevent::future::{Async, block_on};
+/// use gevent::socket::UnixStream;
+///
+/// let (near, mut far) = UnixStream::pair()?;
+/// let writer = gevent::spawn(move || Ok(far.write_all(b"hello")?));
+/// let near = Async::new(near);
+/// let mut buf = [0; 10];
+/// let n = block_on(poll_fn(|cx| near.poll_read(cx, &mut buf)))??;
+/// assert_eq!(&buf[..n], b"hello");
+/// # writer.get()?;
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// # Who may wait
+///
+/// One task may read while another writes, by references to the same `Async`. If two poll in one direction, both make
+/// progress, but each poll of one wakes the other. A greenlet and a task cannot both wait in one direction: the second
+/// fails with a [`ConcurrentObjectUseError`](crate::exceptions::ConcurrentObjectUseError).
+///
+/// The [timeouts](crate::socket::TcpStream::set_timeout) of the stream do not matter here.
+///
+/// # The end
+///
+/// When any handle [closes](crate::socket::TcpStream::close) the stream, tasks that wait are woken, and all polls fail
+/// with `EBADF`. When the `Async` is dropped, the hub does not watch the stream any more; a task that has waited is
+/// woken. The connection is closed with the last handle of the stream.
+///
+/// # Turns
+///
+/// A task for which there is always something to read or to write does not keep the others from running: when the hub
+/// has not run for the [switch interval](crate::getswitchinterval), a poll returns `Pending`, and the task goes on when
+/// the hub has had its turn.
+pub struct Async<S> {
+    stream: S,
+    polled: Polled,
+}
+
+impl<S: Stream> Async<S> {
+    /// Makes it of a stream. Other handles of the stream can be used as before.
+    pub fn new(stream: S) -> Async<S> {
+        let polled = Polled(stream.clone().into().0);
+        Async { stream, polled }
+    }
+}
+
+impl<S> Async<S> {
+    /// The stream.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
+    /// The stream, whose calls park the greenlet again.
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+
+    /// Reads into `buf`, and returns how many bytes: 0 at the end, and for an empty buffer.
+    ///
+    /// # Errors
+    /// Fails if the connection does, if the stream is closed, if a greenlet waits to read it, and if the hub is gone.
+    pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.polled.0.poll_recv_into(cx, buf)
+    }
+
+    /// Reads into several buffers.
+    ///
+    /// # Errors
+    /// As for [`poll_read`](Async::poll_read).
+    pub fn poll_read_vectored(&self, cx: &mut Context<'_>, bufs: &mut [IoSliceMut<'_>]) -> Poll<io::Result<usize>> {
+        self.polled.0.poll_recv_vectored(cx, bufs)
+    }
+
+    /// Writes `buf` or a part of it, and returns how many bytes the system has taken.
+    ///
+    /// # Errors
+    /// Fails if the connection does, if the stream is closed, if a greenlet waits to write to it, and if the hub is
+    /// gone. It never raises `SIGPIPE`.
+    pub fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.polled.0.poll_send(cx, buf)
+    }
+
+    /// Writes the data of several buffers, or a part of them.
+    ///
+    /// # Errors
+    /// As for [`poll_write`](Async::poll_write).
+    pub fn poll_write_vectored(&self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.polled.0.poll_send_vectored(cx, bufs)
+    }
+
+    /// Does nothing: what was written is with the system.
+    ///
+    /// # Errors
+    /// Fails if the stream is closed.
+    pub fn poll_flush(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.polled.0.socket().map(drop))
+    }
+
+    /// Ends this side's writing, so that the other side reads to the end. The connection may be over already.
+    ///
+    /// # Errors
+    /// Fails if the stream is closed.
+    pub fn poll_shutdown(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(match self.polled.0.shutdown(Shutdown::Write) {
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            result => result,
+        })
+    }
+
+    /// The socket, for the traits.
+    #[cfg(any(feature = "hyper", feature = "tokio-io"))]
+    pub(super) fn raw(&self) -> &Rc<RawSocket> {
+        &self.polled.0
+    }
+}
+
+/// The socket that is polled, until this is dropped.
+struct Polled(Rc<RawSocket>);
+
+impl Drop for Polled {
+    fn drop(&mut self) {
+        drop(self.0.stop_polls());
+    }
+}
+
+impl<S: Stream> From<S> for Async<S> {
+    fn from(stream: S) -> Self {
+        Async::new(stream)
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Async<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Async").field(&self.stream).finish()
+    }
+}
