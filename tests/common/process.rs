@@ -126,6 +126,9 @@ pub(crate) fn example(name: &str) -> Result<Command> {
         if cfg!(feature = "dns") {
             build.args(["--features", "dns"]);
         }
+        if cfg!(feature = "hyper") {
+            build.args(["--features", "hyper"]);
+        }
         if cfg!(feature = "pywsgi") {
             build.args(["--features", "pywsgi"]);
         }
