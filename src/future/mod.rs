@@ -6,6 +6,7 @@
 //! | a future | a greenlet, a result, an event of this thread | `greenlet.await`, `result.await`, `event.await` |
 //! | a future | a permit of a semaphore of this thread | [`semaphore.acquire_async().await`](crate::lock::Semaphore::acquire_async) |
 //! | a future | several of them | [`join_all(..).await`](join_all()) |
+//! | a future | the data of a stream of [`socket`](crate::socket) | [`Async::new(stream)`](Async), by the traits of futures-io, hyper or tokio |
 //!
 //! [`spawn_local`] makes a greenlet of a future. With the feature `tokio`, a greenlet can wait for futures that need
 //! tokio's sockets and timers: `InTokio` enters the context of a runtime in another thread, which `TokioRuntime` makes.
