@@ -14,6 +14,7 @@ mod forward;
 mod future;
 mod http;
 mod hub;
+mod hyper;
 mod machine;
 mod monitor;
 mod os;
@@ -36,7 +37,7 @@ struct Subcommand {
     run: fn(&[String]) -> Result,
 }
 
-const SUBCOMMANDS: [Subcommand; 11] = [
+const SUBCOMMANDS: [Subcommand; 12] = [
     Subcommand {
         name: "copy",
         about: "a lot of data from one socket to another, by copies and pipes, beside std and tokio",
@@ -71,6 +72,11 @@ const SUBCOMMANDS: [Subcommand; 11] = [
         name: "hub",
         about: "spawns, waits and kills beside tokio, may, Go and Python's gevent",
         run: |arguments| hub::HUB.run(arguments),
+    },
+    Subcommand {
+        name: "hyper",
+        about: "hyper on our hub beside hyper on tokio, under the load of wrk and h2load",
+        run: hyper::run,
     },
     Subcommand {
         name: "monitor",
