@@ -38,6 +38,15 @@ impl Task {
     fn replace(&self, resume: Option<Resume>) -> Option<Resume> {
         self.parked.get().ok()?.replace(resume)
     }
+
+    /// Resumes the greenlet if it is parked, at once. Called in the hub.
+    fn resume(&self) {
+        if let (Some(resume), Some(hub)) = (self.replace(None), get_hub_if_exists())
+            && let Err(exception) = resume.switch()
+        {
+            hub.report_error(hub::Context::Switch(resume.greenlet()), exception);
+        }
+    }
 }
 
 impl Wake for Task {
@@ -60,16 +69,13 @@ impl Wake for Task {
 
 impl NotifyThreadsafe for Task {
     fn notify(self: Arc<Self>) {
-        if let (Some(resume), Some(hub)) = (self.replace(None), get_hub_if_exists())
-            && let Err(exception) = resume.switch()
-        {
-            hub.report_error(hub::Context::Switch(resume.greenlet()), exception);
-        }
+        self.resume();
     }
 }
 
-/// The waker of a task, and how many of its clones are known to be used in this thread only.
+/// A task with its waker, and how many clones of that are known to be used in this thread only.
 struct OwnWakers {
+    task: Arc<Task>,
     waker: Waker,
     count: Cell<usize>,
 }
@@ -78,7 +84,7 @@ struct OwnWakers {
 const KEPT: usize = 64;
 
 thread_local! {
-    static FREE: RefCell<Vec<(Arc<Task>, Rc<OwnWakers>)>> = const { RefCell::new(Vec::new()) };
+    static FREE: RefCell<Vec<Rc<OwnWakers>>> = const { RefCell::new(Vec::new()) };
 
     /// The waker that the innermost poll of this thread was called with. Where polls of several greenlets overlap, it
     /// may be another one's, so it is only compared.
@@ -87,28 +93,27 @@ thread_local! {
 
 /// A `block_on`.
 pub(super) struct Polling {
-    task: Arc<Task>,
     own: Rc<OwnWakers>,
 }
 
 impl Polling {
     pub(super) fn new(hub: &Hub) -> Polling {
         let kept = FREE.try_with(|free| free.borrow_mut().pop()).ok().flatten();
-        let (task, own) = match kept {
-            Some(kept) if kept.0.loop_.is(hub.loop_()) => kept,
+        let own = match kept {
+            Some(kept) if kept.task.loop_.is(hub.loop_()) => kept,
             _ => Polling::make(hub),
         };
-        Polling { task, own }
+        Polling { own }
     }
 
     #[cold]
-    fn make(hub: &Hub) -> (Arc<Task>, Rc<OwnWakers>) {
+    fn make(hub: &Hub) -> Rc<OwnWakers> {
         let task = Arc::new(Task::new(hub));
-        let own = Rc::new(OwnWakers {
+        Rc::new(OwnWakers {
             waker: Waker::from(task.clone()),
+            task,
             count: Cell::new(0),
-        });
-        (task, own)
+        })
     }
 
     /// Calls `poll` with the task's waker.
@@ -123,7 +128,7 @@ impl Polling {
         }
         let outer = CURRENT.try_with(|current| current.replace(Some(self.own.clone())));
         let _restore = Restore(outer.ok().flatten());
-        self.task.state.begin();
+        self.own.task.state.begin();
         poll(&mut Context::from_waker(&self.own.waker))
     }
 
@@ -134,13 +139,13 @@ impl Polling {
     #[track_caller]
     #[inline]
     pub(super) fn park(&self, hub: &Hub) -> Result<(), Exception> {
-        if self.task.state.is_woken() {
+        if self.own.task.state.is_woken() {
             return hub.give_turn();
         }
-        let address = Arc::as_ptr(&self.task).addr();
+        let address = Arc::as_ptr(&self.own.task).addr();
         let park = Park::on(hub, "future", address)?;
         let parked = Parked::begin(self, hub, park.resume())?;
-        if !self.task.state.try_park() {
+        if !self.own.task.state.try_park() {
             return hub.give_turn();
         }
         let got = park.wait(hub, &format_args!("future at {address:#x}"));
@@ -151,19 +156,19 @@ impl Polling {
     /// Whether some clone of the waker is not known to be used in this thread only.
     fn is_shared(&self) -> bool {
         // The task itself has one reference, and so has its waker.
-        Arc::strong_count(&self.task) > 2 + self.own.count.get()
+        Arc::strong_count(&self.own.task) > 2 + self.own.count.get()
     }
 }
 
 impl Drop for Polling {
     fn drop(&mut self) {
-        if Arc::strong_count(&self.task) > 2 || Rc::strong_count(&self.own) > 1 {
+        if Arc::strong_count(&self.own.task) > 2 || Rc::strong_count(&self.own) > 1 {
             // A waker may still be used.
             return;
         }
         // What other threads have done with their wakers has happened before the task is used again.
         atomic::fence(Ordering::Acquire);
-        let kept = (self.task.clone(), self.own.clone());
+        let kept = self.own.clone();
         let _ = FREE.try_with(|free| {
             let mut free = free.borrow_mut();
             if free.len() < KEPT {
@@ -188,14 +193,14 @@ impl<'a> Parked<'a> {
             }
             false => None,
         };
-        polling.task.replace(Some(resume));
+        polling.own.task.replace(Some(resume));
         Ok(Parked { polling, refs })
     }
 }
 
 impl Drop for Parked<'_> {
     fn drop(&mut self) {
-        let resume = self.polling.task.replace(None);
+        let resume = self.polling.own.task.replace(None);
         drop(resume);
         if let Some(hub) = self.refs {
             // This fails if the loop is destroyed, and nothing is to be undone then.
@@ -233,10 +238,7 @@ impl LocalWaker {
 
     /// Keeps the context's waker in `slot`, if that has another one.
     pub(crate) fn note(slot: &RefCell<Option<LocalWaker>>, context: &Context<'_>) {
-        let known = slot
-            .borrow()
-            .as_ref()
-            .is_some_and(|known| known.will_wake(context));
+        let known = slot.borrow().as_ref().is_some_and(|known| known.will_wake(context));
         if !known {
             // Cloning and dropping wakers may run user code: nothing is borrowed then.
             let waker = LocalWaker::of(context);
@@ -247,6 +249,16 @@ impl LocalWaker {
 
     pub(crate) fn wake(&self) {
         self.waker.wake_by_ref();
+    }
+
+    /// As [`wake`](LocalWaker::wake), from a callback of the loop: a greenlet that [`block_on`](super::block_on()) has
+    /// parked goes on at once, as one does that waits for the callback's watcher, and not after what is queued.
+    pub(crate) fn resume(&self) {
+        match &self.own {
+            Some(own) if own.task.state.wake() => own.task.resume(),
+            Some(_) => {}
+            None => self.waker.wake_by_ref(),
+        }
     }
 }
 

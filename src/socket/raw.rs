@@ -202,6 +202,8 @@ impl RawSocket {
         if matches!(direction, Direction::Read) {
             self.emptied.waits();
         }
+        // A task that has just read or written does not wait any more.
+        self.stop_unless_awaited(direction);
         let watcher = self.watcher(direction)?;
         let is_over = || match self.fd() {
             Some(_) => Ok(self.shut_down[direction as usize].take() || limit.is_told_to_end()),

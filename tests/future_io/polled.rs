@@ -317,3 +317,34 @@ fn the_stream_is_as_before_when_it_comes_out() -> TestResult {
     block_on(write(&b, b"3"))??;
     reader.get()
 }
+
+/// As a server does that is told to go on with another protocol.
+#[test]
+fn a_task_that_was_woken_goes_on_as_a_greenlet() -> TestResult {
+    let _bounded = bounded();
+    leaves_no_watcher(|| {
+        for taken_out in [false, true] {
+            let (a, b) = unix_pair()?;
+            let greenlet = spawn(move || {
+                let mut buf = [0; 1];
+                block_on(read(&a, &mut buf))??;
+                if taken_out {
+                    a.into_inner().into_std()?;
+                    return Ok(());
+                }
+                a.get_ref().read_exact(&mut buf)?;
+                block_on(read(&a, &mut buf))??;
+                assert_eq!(buf, *b"3");
+                Ok(())
+            });
+            sleep(0)?;
+            for byte in [b"1", b"2", b"3"] {
+                let written = block_on(write(&b, byte))?;
+                assert!(written.is_ok() || taken_out);
+                sleep(0.001)?;
+            }
+            greenlet.get()?;
+        }
+        Ok(())
+    })
+}

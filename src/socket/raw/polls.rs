@@ -8,7 +8,7 @@
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::mem::MaybeUninit;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, ready};
 
 use greenlet_core::Exception;
@@ -25,7 +25,8 @@ pub(super) struct Polls([Side; 2]);
 
 #[derive(Default)]
 struct Side {
-    /// The task that waits. As long as there is one, the watcher of this direction is the task's.
+    /// The task that waits. As long as there is one, the watcher of this direction is started. It is also while it
+    /// calls back, so that a task that waits again in that time finds it started.
     waker: RefCell<Option<LocalWaker>>,
     /// Why the kernel has refused to watch the descriptor. The next poll returns it.
     refused: Cell<Option<io::Error>>,
@@ -158,8 +159,7 @@ impl RawSocket {
         // The waker's `clone` may have closed the socket.
         self.fd().ok_or_else(closed)?;
         let watcher = self.watcher(direction)?;
-        let is_ours = side.waker.borrow().is_some();
-        if !is_ours && watcher.has_callback() {
+        if watcher.resume().is_some() {
             return Err(in_use(watcher));
         }
         let before = match new {
@@ -167,8 +167,9 @@ impl RawSocket {
             None => None,
         };
         if !watcher.active() {
-            let raw = self.clone();
-            let started = watcher.start_pass_events(move |events| raw.poll_event(direction, events));
+            // Whoever runs in the callback may drop the last handle, or take the socket out of it.
+            let raw = Rc::downgrade(self);
+            let started = watcher.start_pass_events(move |events| on_event(&raw, direction, events));
             if let Err(error) = started {
                 let waker = side.waker.take();
                 drop(waker);
@@ -181,20 +182,48 @@ impl RawSocket {
         Ok(())
     }
 
-    /// The watcher of a task has fired.
-    fn poll_event(&self, direction: Direction, events: Events) {
-        self.side(direction).refused.set(Io::refused(events));
-        self.wake_task(direction);
-    }
-
-    /// Stops the watcher of this direction if it is that of a task, which is returned.
-    fn stop_poll(&self, direction: Direction) -> Option<LocalWaker> {
-        let waker = self.polls.get()?.0[direction as usize].waker.take()?;
-        if let Ok(watcher) = self.watcher(direction) {
+    /// Stops the watcher of this direction if it is started for tasks and none waits.
+    #[inline]
+    pub(super) fn stop_unless_awaited(&self, direction: Direction) {
+        if let Some(polls) = self.polls.get()
+            && polls.0[direction as usize].waker.borrow().is_none()
+            && let Ok(watcher) = self.watcher(direction)
+            && watcher.has_callback()
+            && watcher.resume().is_none()
+        {
             // This fails only if the loop is destroyed, which has stopped the watcher.
             let _ = watcher.stop();
         }
-        Some(waker)
+    }
+
+    /// Stops the watcher of this direction if it is started for tasks. Returns the one that waits.
+    fn stop_poll(&self, direction: Direction) -> Option<LocalWaker> {
+        let waker = self.polls.get()?.0[direction as usize].waker.take();
+        self.stop_unless_awaited(direction);
+        waker
+    }
+}
+
+/// The watcher of a task has fired. The task may wait again before this is over. Otherwise the watcher is stopped: it
+/// would fire again and again.
+fn on_event(raw: &Weak<RawSocket>, direction: Direction, events: Events) {
+    struct StopUnlessAwaited<'a>(&'a Weak<RawSocket>, Direction);
+    impl Drop for StopUnlessAwaited<'_> {
+        fn drop(&mut self) {
+            if let Some(raw) = self.0.upgrade() {
+                raw.stop_unless_awaited(self.1);
+            }
+        }
+    }
+    let refused = Io::refused(events);
+    let waker = raw.upgrade().and_then(|raw| {
+        let side = raw.side(direction);
+        side.refused.set(refused);
+        side.waker.take()
+    });
+    let _stop = StopUnlessAwaited(raw, direction);
+    if let Some(waker) = waker {
+        waker.resume();
     }
 }
 
