@@ -7,6 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice, IoSliceMut, Read};
+#[cfg(any(feature = "hyper", feature = "tokio-io"))]
 use std::mem::MaybeUninit;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, ready};
@@ -72,6 +73,7 @@ impl RawSocket {
     }
 
     /// Receives into `buf`, and returns how many bytes at its beginning are initialised by that.
+    #[cfg(any(feature = "hyper", feature = "tokio-io"))]
     pub(crate) fn poll_recv(self: &Rc<Self>, cx: &Context<'_>, buf: &mut [MaybeUninit<u8>]) -> Poll<io::Result<usize>> {
         let len = buf.len();
         self.poll_read(cx, len, |socket| socket.recv(buf))
