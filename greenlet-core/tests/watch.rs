@@ -18,7 +18,7 @@ use greenlet_core::{
 type TestResult = Result<(), Exception>;
 
 /// The stack of the greenlets.
-const STACK: StackSize = StackSize::kib(64);
+const STACK: StackSize = StackSize::kib(256);
 
 /// Longer than any thread waits for a processor.
 const LONG: Duration = Duration::from_secs(30);

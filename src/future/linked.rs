@@ -15,8 +15,9 @@ use crate::Greenlet;
 use crate::event::{AsyncResult, Event};
 use crate::lock::{Semaphore, SemaphoreGuard};
 
-/// An object that futures can wait for, which tells them by a link.
-pub trait Awaitable: Linkable + LinkSource + Clone {
+/// An object that futures can wait for, which tells them by a link: a [`Greenlet`], an [`AsyncResult`], an [`Event`],
+/// a [`Semaphore`].
+pub trait Awaitable: Linkable + LinkSource + Clone + sealed::Sealed {
     /// The value of the future.
     type Output: 'static;
 
@@ -29,6 +30,16 @@ pub trait Awaitable: Linkable + LinkSource + Clone {
         None
     }
 }
+
+mod sealed {
+    /// A type that can be awaited by a [`Linked`](super::Linked).
+    pub trait Sealed {}
+}
+
+impl<T> sealed::Sealed for Greenlet<T> {}
+impl<T> sealed::Sealed for AsyncResult<T> {}
+impl sealed::Sealed for Event {}
+impl sealed::Sealed for Semaphore {}
 
 impl<T: Clone + 'static> Awaitable for Greenlet<T> {
     type Output = Result<T, Exception>;
@@ -201,7 +212,7 @@ macro_rules! into_future {
 }
 
 into_future! {
-    /// Waits for the end of the greenlet, as [`get`](Greenlet::get) does. Dropping the future leaves the greenlet alone.
+    /// Waits for the greenlet's end, as [`get`](Greenlet::get) does. Dropping the future leaves the greenlet alone.
     {T: Clone + 'static} Greenlet<T>;
     /// Waits until the result is set, as [`get`](AsyncResult::get) does.
     {T: Clone + 'static} AsyncResult<T>;

@@ -234,8 +234,8 @@ impl<T: 'static> Channel<T> {
         }
     }
 
-    /// [`get`](Channel::get) as a future. It has its place in line from its first poll on, and takes the item when it is
-    /// polled again. If it is dropped, it has taken none.
+    /// [`get`](Channel::get) as a future. It has its place in line from its first poll on, and takes the item when it
+    /// is polled again. If it is dropped, it has taken none.
     pub fn get_async(&self) -> ChannelGet<T> {
         ChannelGet::new(self.clone())
     }

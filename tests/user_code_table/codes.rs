@@ -40,6 +40,7 @@ const CALLED: &[(&str, &[&str])] = &[
     ("Fn", &["Fn"]),
     ("FnMut", &["FnMut"]),
     ("FnOnce", &["FnOnce"]),
+    ("Future", &["Future", "IntoFuture"]),
     ("Gets", &["Gets"]),
     ("Hash", &["BuildHasher", "Hash", "Hasher"]),
     (
@@ -50,7 +51,7 @@ const CALLED: &[(&str, &[&str])] = &[
     ("Label", &["Label"]),
     ("Linkable", &["Linkable"]),
     ("LoopRelease", &["LoopRelease"]),
-    ("Notify", &["Notify"]),
+    ("Notify", &["Notify", "NotifyThreadsafe"]),
     ("Ord", &["Ord", "PartialOrd"]),
     ("PartialEq", &["PartialEq", "Eq"]),
     ("Read", &["Read"]),
@@ -72,11 +73,13 @@ const HARMLESS: &[(&[&str], &str)] = &[
     ),
     (
         &[
+            "Awaitable",
             "DatagramSocket",
             "Descriptor",
             "Kind",
             "Listener",
             "ServerSocket",
+            "Sleep",
             "Stream",
             "WebListener",
             "WrapSocket",

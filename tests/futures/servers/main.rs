@@ -4,7 +4,7 @@ mod postgres;
 mod redis;
 mod reqwest;
 
-#[path = "../actors.rs"]
+#[path = "../futures/actors.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod actors;
 #[path = "../../common/mod.rs"]

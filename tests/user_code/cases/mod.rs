@@ -3,6 +3,7 @@
 mod abstract_linkable;
 mod backdoor;
 mod fileobject;
+mod future;
 mod greenlet;
 mod heap;
 mod identity;

@@ -134,7 +134,7 @@ fn items_that_are_copied() {
 }
 
 /// A storage of the user's own, whose every method has a trap.
-struct Own(Vec<Value>, Trap);
+pub(super) struct Own(pub(super) Vec<Value>, pub(super) Trap);
 
 impl Storage for Own {
     type Item = Value;

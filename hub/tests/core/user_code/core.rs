@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use super::trap::{Action, Case, Place, TestResult, Trap};
 use greenlet_core::{Exception, GreenletError, RawGreenlet};
-use hub::core::{Events, Loop, LoopRelease, Notify, Periodic, Timer, time};
+use hub::core::{Events, Loop, LoopRelease, Notify, NotifyThreadsafe, Periodic, Timer, time};
 use hub::{Context, get_hub, sleep};
 
 /// A loop, a timer of it, and the number of other callbacks that it has called.
@@ -437,6 +437,17 @@ impl Notify for Notifier {
     }
 }
 
+/// The same for other threads, which have no traps: it is this thread's.
+struct Told;
+
+impl NotifyThreadsafe for Told {
+    fn notify(self: Arc<Self>) {
+        if let Some(trap) = TRAP.take() {
+            trap.spring();
+        }
+    }
+}
+
 thread_local! {
     /// The trap of functions that are no closures, and so can own none.
     static TRAP: RefCell<Option<Trap>> = const { RefCell::new(None) };
@@ -492,6 +503,16 @@ fn queued_callbacks() {
         &[|timed, trap| {
             let notifier = Notifier(RefCell::new(Some(Sprung(trap))));
             timed.loop_.run_callback_notify(Rc::new(notifier))?;
+            timed.run()
+        }],
+    )
+    .run();
+    case(
+        "hub::core::ThreadsafeLoop::run_callback_notify_threadsafe | Notify",
+        &[|timed, trap| {
+            TRAP.set(Some(trap));
+            let remote = timed.loop_.threadsafe();
+            remote.run_callback_notify_threadsafe(Arc::new(Told))?;
             timed.run()
         }],
     )

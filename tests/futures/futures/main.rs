@@ -8,5 +8,5 @@ mod locks;
 mod tokio_locks;
 mod tokio_sync;
 
-#[path = "../support/mod.rs"]
+#[path = "../../support/mod.rs"]
 mod support;
