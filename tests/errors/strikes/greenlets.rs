@@ -179,6 +179,9 @@ pub(super) fn rows() -> Vec<Row> {
             ("src/greenlet/handle.rs Greenlet::get_timeout", |g| {
                 g.get_timeout(LIMIT).map(drop)
             }),
+            ("src/future/block_on.rs block_on", |g| {
+                gevent::future::block_on(g).map(drop)
+            }),
             ("src/greenlet/join.rs joinall", |g| joinall([g, g]).map(drop)),
             ("src/greenlet/join.rs joinall_timeout", |g| {
                 assert_eq!(joinall_timeout([g, g], LIMIT)?.len(), 2);

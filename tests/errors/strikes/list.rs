@@ -141,6 +141,11 @@ fn header_of(header: &str) -> (String, String) {
 /// The functions that are in no table: a file, names, the reason.
 const EXPLAINED: &[(&str, &str, &str)] = &[
     (
+        "src/future/join_all.rs",
+        "join_all",
+        "makes a future, which waits where it is awaited",
+    ),
+    (
         "hub/src/core/watchers/io.rs",
         "Io::events Io::set_events Loop::closing_fd",
         "say what a watcher waits for",
