@@ -141,6 +141,11 @@ fn header_of(header: &str) -> (String, String) {
 /// The functions that are in no table: a file, names, the reason.
 const EXPLAINED: &[(&str, &str, &str)] = &[
     (
+        "src/future/io/polled.rs",
+        "Async::poll_read Async::poll_write",
+        "never wait: they are polled",
+    ),
+    (
         "src/future/join_all.rs",
         "join_all",
         "makes a future, which waits where it is awaited",
