@@ -209,7 +209,8 @@ fn a_waker_outlives_its_thread() {
     .expect("it ends");
     let waker = wakers.recv().expect("it was polled");
     waker.wake_by_ref();
-    waker.clone().wake();
+    let copy = waker.clone();
+    copy.wake();
     drop(waker);
 }
 

@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 
 use gevent::event::{AsyncResult, Event};
 use gevent::future::{block_on, join_all, spawn_local};
-use gevent::hub::{Link, Linkable};
 use gevent::queue::{BaseJoinableQueue, Channel, Queue};
 use gevent::{spawn, threadsafe};
 
@@ -241,7 +240,7 @@ fn futures_of_an_executor() {
         &["future::HubExecutor::execute | Future"],
         vec![|_, trap| {
             let over = AsyncResult::new();
-            HubExecutor::default().execute(Told(Polled(Trapped(When::Polled, trap)), over.clone()));
+            HubExecutor.execute(Told(Polled(Trapped(When::Polled, trap)), over.clone()));
             over.get()
         }],
     );
@@ -269,6 +268,7 @@ fn futures_in_a_runtime() {
 mod streams {
     use futures::{SinkExt, StreamExt};
     use gevent::future::iwait_stream;
+    use gevent::hub::{Link, Linkable};
 
     use super::*;
 
