@@ -74,7 +74,7 @@ except HTTPError as error:
     assert_eq!(
         run("python3", script, &server)?,
         "GET /a?q=1 HTTP/1.1 0 0\nGET /here HTTP/1.1 0 0\nPOST /form HTTP/1.1 5 532\nPUT /path HTTP/1.1 5 532\n\
-         3000000\n414 URI Too Long\n"
+         3000000\n414 Request URI Too Long\n"
     );
     server.stop()
 }
@@ -119,7 +119,7 @@ print(answer.status_code, answer.reason, answer.headers['Connection'])
         format!(
             "GET /a?q=a+b HTTP/1.1 0 0\nPOST /form HTTP/1.1 7 {}\nPUT /json HTTP/1.1 13 {}\n\
              POST /chunks HTTP/1.1 1000000 {}\nPOST /length HTTP/1.1 3000000 {}\nGET /here HTTP/1.1 0 0\n\
-             DELETE /d HTTP/1.1 0 0\n24\n3000000\n1\n414 URI Too Long close\n",
+             DELETE /d HTTP/1.1 0 0\n24\n3000000\n1\n414 Request URI Too Long close\n",
             sum("a=1&b=2"),
             sum("{\"a\": [1, 2]}"),
             1_000_000 * x,
