@@ -111,8 +111,8 @@ impl<T: 'static> Channel<T> {
     /// The item is dropped if the put fails. [`put_timeout`](Channel::put_timeout) with `None` gives it back instead.
     ///
     /// # Errors
-    /// Any exception that is thrown into the current greenlet while it waits; [`Full`](super::Full) in the hub, if no
-    /// greenlet waits in a get.
+    /// Any exception that is thrown into the current greenlet while it waits; [`Full`](super::Full) in the hub, unless
+    /// a greenlet is the first that waits in a get (a future takes its item later, and the hub cannot wait for that).
     #[track_caller]
     pub fn put(&self, item: T) -> Result<(), Exception> {
         self.put_within(item, None).map_err(Exception::from)

@@ -33,8 +33,8 @@ impl<S: Lined> LineWait<S> {
     }
 
     /// Ready once `enter` has returned true, which is asked before the wait, or the wait was granted.
-    fn poll(&mut self, context: &Context<'_>, enter: impl FnOnce(&mut S) -> bool) -> Poll<()> {
-        let granted = match &self.place {
+    fn poll(&mut self, context: &Context<'_>, enter: impl Fn(&mut S) -> bool) -> Poll<()> {
+        let granted = match &mut self.place {
             Some(place) => place.is_granted(context),
             None => {
                 self.place = LinePlaceOf::enter(&self.object, self.which, context, enter);

@@ -254,16 +254,22 @@ pub(super) struct LinePlaceOf<S: Lined> {
     object: Arc<Mutex<S>>,
     which: S::Which,
     waiter: Arc<ThreadsafeWaiter>,
+    /// Whether what was granted was taken, so that there is nothing to leave.
+    over: bool,
 }
 
 impl<S: Lined> LinePlaceOf<S> {
-    /// Puts a future in line, unless `enter` returns true.
+    /// Puts a future in line, unless `enter` returns true. It is asked twice: mostly there is no need to wait, and no
+    /// waiter is made then.
     pub(super) fn enter(
         object: &Arc<Mutex<S>>,
         which: S::Which,
         context: &Context<'_>,
-        enter: impl FnOnce(&mut S) -> bool,
+        enter: impl Fn(&mut S) -> bool,
     ) -> Option<Self> {
+        if enter(&mut object.lock()) {
+            return None;
+        }
         // A waker's clone is user code, and so is its drop: neither is called with the lock.
         let waiter = ThreadsafeWaiter::of_future(context.waker().clone());
         let mut state = object.lock();
@@ -273,21 +279,28 @@ impl<S: Lined> LinePlaceOf<S> {
         }
         state.line(which).push(waiter.clone());
         drop(state);
-        let object = object.clone();
-        Some(LinePlaceOf { object, which, waiter })
+        Some(LinePlaceOf {
+            object: object.clone(),
+            which,
+            waiter,
+            over: false,
+        })
     }
 
     /// Takes what was granted, and returns whether it was. If not, the context's waker is used when it is.
-    pub(super) fn is_granted(&self, context: &Context<'_>) -> bool {
+    pub(super) fn is_granted(&mut self, context: &Context<'_>) -> bool {
         self.waiter.wake_by(context);
         let _state = self.object.lock();
-        self.waiter.take()
+        self.over = self.waiter.take();
+        self.over
     }
 }
 
 impl<S: Lined> Drop for LinePlaceOf<S> {
     fn drop(&mut self) {
-        leave(&self.object, self.which, &self.waiter);
+        if !self.over {
+            leave(&self.object, self.which, &self.waiter);
+        }
     }
 }
 
