@@ -7,17 +7,18 @@ mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::future::{poll_fn, ready};
 use std::io::{BufRead, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll as Polled, Wake};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll as Polled, Wake, Waker};
 
 use gevent::event::Event;
 use gevent::fileobject::FileObjectPosix;
-use gevent::future::Async;
+use gevent::future::{Async, block_on};
 use gevent::greenlet_core::{RawGreenlet, Value, greenlets};
 use gevent::hub::core::Events;
 use gevent::lock::{Condition, RLock, Semaphore};
@@ -137,6 +138,98 @@ fn polls_of_a_stream() -> TestResult {
             sleep(0)?;
         }
         assert!(matches!(a.poll_read(&mut cx, &mut buf), Polled::Ready(Ok(5))));
+        Ok(())
+    })
+}
+
+/// A future that is pending until its waker was used, which `give` gets.
+async fn woken(mut give: impl FnMut(Waker)) {
+    let mut given = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut given, true) {
+            return Polled::Ready(());
+        }
+        give(context.waker().clone());
+        Polled::Pending
+    })
+    .await;
+}
+
+#[test]
+fn futures_in_greenlets() -> TestResult {
+    allocates_nothing(|| block_on(ready(())))?;
+    allocates_nothing(|| block_on(woken(Waker::wake)))?;
+    // Another greenlet uses the waker.
+    let (queue, waker) = (Queue::new(), Rc::new(Cell::new(None::<Waker>)));
+    let (its, wakes) = (queue.clone(), waker.clone());
+    spawn(move || -> TestResult {
+        loop {
+            its.get()?;
+            // The future may not have been polled: `block_on` lets others run first if a turn is due.
+            let waker = loop {
+                match wakes.take() {
+                    Some(waker) => break waker,
+                    None => sleep(0)?,
+                }
+            };
+            waker.wake();
+        }
+    });
+    allocates_nothing(|| {
+        queue.put(())?;
+        block_on(woken(|new| waker.set(Some(new))))
+    })
+}
+
+#[test]
+fn futures_that_another_thread_wakes() -> TestResult {
+    let shared = Arc::new((
+        Mutex::new(None::<Waker>),
+        AtomicBool::new(false),
+        AtomicBool::new(false),
+    ));
+    let its = shared.clone();
+    let thread = std::thread::spawn(move || {
+        while !its.1.load(Ordering::Relaxed) {
+            let waker = its.0.lock().expect("nobody panics").take();
+            match waker {
+                Some(waker) => {
+                    waker.wake();
+                    its.2.store(true, Ordering::Release);
+                }
+                None => std::thread::yield_now(),
+            }
+        }
+    });
+    let done = allocates_nothing(|| {
+        block_on(woken(|waker| {
+            *shared.0.lock().expect("nobody panics") = Some(waker);
+        }))?;
+        // As long as the thread has the waker, the next future may need a new one.
+        while !shared.2.swap(false, Ordering::Acquire) {
+            sleep(0)?;
+        }
+        Ok(())
+    });
+    shared.1.store(true, Ordering::Relaxed);
+    thread.join().expect("it does not panic");
+    done
+}
+
+#[test]
+fn futures_of_queues() -> TestResult {
+    let (there, back) = (Queue::with_maxsize(1), Queue::with_maxsize(1));
+    let (from, to) = (there.clone(), back.clone());
+    spawn(move || -> TestResult {
+        loop {
+            to.put(from.get()?)?;
+        }
+    });
+    // The future is used again for each item.
+    let mut get = back.get_async();
+    allocates_nothing(|| {
+        there.put(7)?;
+        assert_eq!(block_on(&mut get)??, 7);
         Ok(())
     })
 }

@@ -25,7 +25,6 @@ use super::task::Polling;
 ///
 /// ```
 /// use gevent::future::block_on;
-/// use gevent::threadpool::ThreadPool;
 ///
 /// let (sender, receiver) = futures::channel::oneshot::channel();
 /// let thread = std::thread::spawn(move || sender.send("from a thread"));

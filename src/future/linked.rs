@@ -1,4 +1,4 @@
-//! [`Linked`]: an object of this thread as a future: a greenlet, an event, a result, a semaphore, a child process.
+//! [`Linked`]: an object of this thread as a future: a greenlet, an event, a result, a semaphore.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -119,9 +119,8 @@ impl<A: Awaitable> Future for Linked<A> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<A::Output> {
         let this = self.get_mut();
-        let told = this.link.as_ref().and_then(|link| link.shared.value.take());
-        if told.is_some() {
-            return told.map_or(Poll::Pending, Poll::Ready);
+        if let Some(value) = this.link.as_ref().and_then(|link| link.shared.value.take()) {
+            return Poll::Ready(value);
         }
         let linked = this.link.as_ref().is_some_and(|link| link.shared.linked.get());
         if !linked && let Some(value) = this.object.now() {

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 use greenlet_core::Exception;
+use greenlet_core::unwind::call_each;
 use hub::{Link, Linkable};
 
 use super::task::LocalWaker;
@@ -255,9 +256,9 @@ impl<L: Linkable> Stream for IwaitStream<L> {
 
 impl<L: Linkable> Drop for IwaitStream<L> {
     fn drop(&mut self) {
-        for (object, link) in self.waits.drain(..).flatten() {
-            object.unlink(&link);
-        }
+        // Each link is taken away, also after a panic.
+        let waits = self.waits.drain(..).flatten();
+        call_each(waits.map(|(object, link)| move || object.unlink(&link)));
     }
 }
 

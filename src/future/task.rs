@@ -4,6 +4,7 @@
 //! leaves the task itself in the loop's mailbox. That right lies in the task and is touched by its own thread alone.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{self, Ordering};
@@ -82,9 +83,13 @@ struct OwnWakers {
 
 /// How many tasks a thread keeps for later use.
 const KEPT: usize = 64;
+/// How many of them it keeps though a waker of theirs is still there. Mostly the thread that has used it is about to
+/// drop it; but it may also have been forgotten somewhere.
+const KEPT_IN_USE: usize = 8;
 
 thread_local! {
-    static FREE: RefCell<Vec<Rc<OwnWakers>>> = const { RefCell::new(Vec::new()) };
+    /// The tasks that are kept. Those that were used last come last.
+    static FREE: RefCell<VecDeque<Rc<OwnWakers>>> = const { RefCell::new(VecDeque::new()) };
 
     /// The waker that the innermost poll of this thread was called with. Where polls of several greenlets overlap, it
     /// may be another one's, so it is only compared.
@@ -98,8 +103,7 @@ pub(super) struct Polling {
 
 impl Polling {
     pub(super) fn new(hub: &Hub) -> Polling {
-        let kept = FREE.try_with(|free| free.borrow_mut().pop()).ok().flatten();
-        let own = match kept {
+        let own = match free_task() {
             Some(kept) if kept.task.loop_.is(hub.loop_()) => kept,
             _ => Polling::make(hub),
         };
@@ -146,6 +150,8 @@ impl Polling {
         let park = Park::on(hub, "future", address)?;
         let parked = Parked::begin(self, hub, park.resume())?;
         if !self.own.task.state.try_park() {
+            // The greenlet does not park here, but may do in its turn.
+            drop((parked, park));
             return hub.give_turn();
         }
         let got = park.wait(hub, &format_args!("future at {address:#x}"));
@@ -162,20 +168,47 @@ impl Polling {
 
 impl Drop for Polling {
     fn drop(&mut self) {
-        if Arc::strong_count(&self.own.task) > 2 || Rc::strong_count(&self.own) > 1 {
-            // A waker may still be used.
-            return;
-        }
-        // What other threads have done with their wakers has happened before the task is used again.
-        atomic::fence(Ordering::Acquire);
-        let kept = self.own.clone();
+        let own = &self.own;
         let _ = FREE.try_with(|free| {
             let mut free = free.borrow_mut();
-            if free.len() < KEPT {
-                free.push(kept);
+            let most = if own.is_free(2) { KEPT } else { KEPT_IN_USE };
+            if free.len() < most {
+                free.push_back(own.clone());
             }
         });
     }
+}
+
+impl OwnWakers {
+    /// Whether nobody has a waker any more, and there are no more than `handles` of this.
+    fn is_free(self: &Rc<Self>, handles: usize) -> bool {
+        // The task itself has one reference, and so has its waker.
+        let is_free = Arc::strong_count(&self.task) == 2 && Rc::strong_count(self) <= handles;
+        // What other threads have done with their wakers has happened before the task is used again.
+        atomic::fence(Ordering::Acquire);
+        is_free
+    }
+}
+
+/// Takes a task that is kept, and whose wakers are gone.
+fn free_task() -> Option<Rc<OwnWakers>> {
+    let free = |free: &RefCell<VecDeque<Rc<OwnWakers>>>| {
+        let mut free = free.borrow_mut();
+        let oldest = free.pop_front()?;
+        if oldest.is_free(1) {
+            return Some(oldest);
+        }
+        if free.len() < KEPT_IN_USE {
+            free.push_back(oldest);
+        }
+        let next = free.pop_front()?;
+        if next.is_free(1) {
+            return Some(next);
+        }
+        free.push_back(next);
+        None
+    };
+    FREE.try_with(free).ok().flatten()
 }
 
 /// A park of the greenlet. Unless nobody but this thread can use a waker, it keeps the loop running.
