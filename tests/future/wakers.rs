@@ -3,9 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Poll, Waker};
 use std::thread;
 
@@ -15,55 +14,69 @@ use gevent::{Exception, Kill, get_hub, sleep, spawn};
 use crate::Gate;
 use crate::support::{ExpectedError, TestResult, bounded};
 
-/// A flag and the waker of who waits for it, for any thread.
+/// A count and the waker of who waits for it, for any thread.
 #[derive(Default)]
-struct Shared(Mutex<(u64, Option<Waker>)>);
+struct Shared {
+    state: Mutex<(u64, Option<Waker>)>,
+    /// Is told when somebody begins to wait.
+    waits: Condvar,
+}
 
 impl Shared {
-    /// Adds one, and wakes who waits. Returns whether somebody did.
-    fn add(&self) -> bool {
+    /// Adds one, and wakes who waits.
+    fn add(&self) {
         let waker = {
-            let mut shared = self.0.lock().expect("nobody panics");
-            shared.0 += 1;
-            shared.1.take()
+            let mut state = self.state.lock().expect("nobody panics");
+            state.0 += 1;
+            state.1.take()
         };
-        waker.map(Waker::wake).is_some()
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Adds one as soon as somebody waits, and wakes it, unless it is `most` already. Returns whether it has done so.
+    fn add_to_waiter(&self, most: u64) -> bool {
+        let state = self.state.lock().expect("nobody panics");
+        let waits = |state: &mut (u64, Option<Waker>)| state.0 < most && state.1.is_none();
+        let mut state = self.waits.wait_while(state, waits).expect("nobody panics");
+        if state.0 == most {
+            return false;
+        }
+        state.0 += 1;
+        let (waker, is_last) = (state.1.take(), state.0 == most);
+        drop(state);
+        if is_last {
+            self.waits.notify_all();
+        }
+        waker.into_iter().for_each(Waker::wake);
+        true
     }
 
     /// Waits until more than `seen` were added, and returns how many.
     async fn more_than(&self, seen: u64) -> u64 {
         poll_fn(|context| {
-            let mut shared = self.0.lock().expect("nobody panics");
-            if shared.0 > seen {
-                return Poll::Ready(shared.0);
+            let mut state = self.state.lock().expect("nobody panics");
+            if state.0 > seen {
+                return Poll::Ready(state.0);
             }
-            shared.1 = Some(context.waker().clone());
+            state.1 = Some(context.waker().clone());
+            self.waits.notify_one();
             Poll::Pending
         })
         .await
     }
 }
 
-/// So many times a thread finds a waker, and uses it; `WAKES=10000000 cargo test --release --test future wakes_of_four`
+/// So many times a thread finds a waker, and uses it, maybe before the greenlet has parked; `WAKES=10000000 cargo test --release --test future wakes_of_four`
 /// tries more of them.
 #[test]
 fn wakes_of_four_threads_are_not_lost() -> TestResult {
     let _bounded = std::env::var("WAKES").is_err().then(bounded);
     let wakes = std::env::var("WAKES").map_or(20_000, |n| n.parse().expect("a number"));
-    let (shared, woken) = (Arc::new(Shared::default()), Arc::new(AtomicU64::new(0)));
+    let shared = Arc::new(Shared::default());
     let threads: Vec<_> = (0..4)
         .map(|_| {
-            let (shared, woken) = (shared.clone(), woken.clone());
-            thread::spawn(move || {
-                while woken.load(Ordering::SeqCst) < wakes {
-                    match shared.add() {
-                        true => drop(woken.fetch_add(1, Ordering::SeqCst)),
-                        false => thread::yield_now(),
-                    }
-                }
-                // There are enough, as the greenlet sees now.
-                shared.add();
-            })
+            let shared = shared.clone();
+            thread::spawn(move || while shared.add_to_waiter(wakes) {})
         })
         .collect();
     // Others of the thread go on meanwhile.
@@ -78,7 +91,7 @@ fn wakes_of_four_threads_are_not_lost() -> TestResult {
         Ok(())
     });
     let mut seen = 0;
-    while woken.load(Ordering::SeqCst) < wakes {
+    while seen < wakes {
         seen = block_on(shared.more_than(seen))?;
     }
     over.set(true);

@@ -17,14 +17,14 @@ def show(label):
 
 def ask():
     try:
-        client = socket.create_connection(("127.0.0.1", server.server_port))
+        client = socket.create_connection(("127.0.8.1", server.server_port))
     except ConnectionRefusedError:
         print("refused")
         return
     print(f"{len(client.recv(10))} bytes")
 
 
-server = Server(("127.0.0.1", 0))
+server = Server(("127.0.8.1", 0))
 show("new")
 server.close()
 show("closed")

@@ -28,7 +28,7 @@ fn ask(server: &StreamServer) -> TestResult {
 }
 
 pub(crate) fn main() -> TestResult {
-    let server = StreamServer::new("127.0.0.1:0", |client, _address| handle(client));
+    let server = StreamServer::new("127.0.8.1:0", |client, _address| handle(client));
     show("new", &server);
     server.close();
     show("closed", &server);

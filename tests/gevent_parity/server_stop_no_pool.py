@@ -22,14 +22,14 @@ for label, spawn in [("greenlets", gevent.spawn), ("raw", gevent.spawn_raw)]:
     print(f"{label}:")
     begun.clear()
     go_on.clear()
-    server = StreamServer(("127.0.0.1", 0), handle, spawn=spawn)
+    server = StreamServer(("127.0.8.2", 0), handle, spawn=spawn)
     server.start()
-    client = socket.create_connection(("127.0.0.1", server.server_port))
+    client = socket.create_connection(("127.0.8.2", server.server_port))
     begun.wait()
     server.stop()
     print(f"started: {flag(server.started)}, closed: {flag(server.closed)}")
     try:
-        socket.create_connection(("127.0.0.1", server.server_port))
+        socket.create_connection(("127.0.8.2", server.server_port))
     except ConnectionRefusedError:
         print("others are refused")
     go_on.set()

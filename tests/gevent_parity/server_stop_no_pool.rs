@@ -23,7 +23,7 @@ pub(crate) fn main() -> TestResult {
             println!("the handler goes on");
             Ok(client.write_all(b"reply")?)
         };
-        let server = StreamServer::builder().spawn(spawn).build("127.0.0.1:0", handle);
+        let server = StreamServer::builder().spawn(spawn).build("127.0.8.2:0", handle);
         server.start()?;
         let address = server.address().expect("it listens");
         let mut client = TcpStream::connect(address)?;

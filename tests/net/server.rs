@@ -13,22 +13,14 @@ use gevent::server::{Spawn, StreamServer};
 use gevent::socket::{TcpListener, TcpStream};
 use gevent::{Exception, get_hub, getcurrent, joinall, sleep, spawn};
 
-use crate::support::Reports;
+use crate::support::{Reports, own_address};
 
 type TestResult = Result<(), Exception>;
-
-/// Addresses for tests that check that a port is closed, or listen at it again. At 127.0.0.1 another program could get
-/// the port meanwhile. (On Linux all of 127.0.0.0/8 is this machine.)
-pub(crate) const OWN: [&str; 3] = if cfg!(target_os = "linux") {
-    ["127.0.0.2:0", "127.0.0.3:0", "127.0.0.4:0"]
-} else {
-    ["127.0.0.1:0"; 3]
-};
 
 #[test]
 fn test_server_serves_many_and_leaves_nothing() -> TestResult {
     let before = get_hub().loop_().activecnt()?;
-    let server = StreamServer::new(OWN[0], |stream: TcpStream, _| {
+    let server = StreamServer::new(own_address(), |stream: TcpStream, _| {
         std::io::copy(&mut &stream, &mut &stream)?;
         Ok(())
     });
@@ -64,7 +56,7 @@ fn test_server_serves_many_and_leaves_nothing() -> TestResult {
 
 #[test]
 fn test_serve_forever_ends_when_stopped() -> TestResult {
-    let server = StreamServer::new("127.0.0.1:0", |_stream: TcpStream, _| ());
+    let server = StreamServer::new(own_address(), |_stream: TcpStream, _| ());
     let serving = spawn({
         let server = server.clone();
         move || server.serve_forever()
@@ -77,7 +69,7 @@ fn test_serve_forever_ends_when_stopped() -> TestResult {
 
 #[test]
 fn test_port_in_use_is_an_error() -> TestResult {
-    let taken = TcpListener::bind("127.0.0.1:0")?;
+    let taken = TcpListener::bind(own_address())?;
     let server = StreamServer::new(taken.local_addr()?, |_stream: TcpStream, _| ());
     assert_eq!(server.start().unwrap_err().kind(), ErrorKind::AddrInUse);
     assert!(!server.started());
@@ -91,7 +83,7 @@ fn test_handlers_are_named_after_server_and_peer() -> TestResult {
         let its = names.clone();
         let server = StreamServer::builder()
             .spawn(how)
-            .build("127.0.0.1:0", move |_stream, _| {
+            .build(own_address(), move |_stream, _| {
                 its.put(getcurrent().name().expect("it has a name"))
             });
         server.start()?;
@@ -110,7 +102,7 @@ fn test_handlers_are_named_after_server_and_peer() -> TestResult {
 #[test]
 fn test_a_report_of_a_failed_handler_says_whose_and_what_kind() -> TestResult {
     let reports = Reports::new();
-    let server = StreamServer::new("127.0.0.1:0", |_stream, _| {
+    let server = StreamServer::new(own_address(), |_stream, _| {
         gevent::io(|| Err(ErrorKind::PermissionDenied.into()))
     });
     server.start()?;
@@ -130,7 +122,7 @@ fn test_pool_bounds_the_handlers() -> TestResult {
     let (n, m) = (now.clone(), most.clone());
     let server = StreamServer::builder()
         .spawn(Spawn::Pool(2))
-        .build("127.0.0.1:0", move |mut stream: TcpStream, _| {
+        .build(own_address(), move |mut stream: TcpStream, _| {
             n.set(n.get() + 1);
             m.set(m.get().max(n.get()));
             let slept = sleep(0.001);
@@ -163,7 +155,7 @@ fn test_stop_kills_the_handlers_of_a_pool_that_do_not_end() -> TestResult {
     let its = begun.clone();
     let server = StreamServer::builder()
         .spawn(Spawn::Pool(2))
-        .build("127.0.0.1:0", move |mut stream: TcpStream, _| {
+        .build(own_address(), move |mut stream: TcpStream, _| {
             its.set();
             stream.read_exact(&mut [0])?;
             Ok(())
@@ -179,9 +171,9 @@ fn test_stop_kills_the_handlers_of_a_pool_that_do_not_end() -> TestResult {
 #[test]
 fn test_a_server_starts_again_at_its_address() -> TestResult {
     let serve = |mut stream: TcpStream, _| Ok(stream.write_all(b"x")?);
-    let at_listener = TcpListener::bind(OWN[1])?;
+    let at_listener = TcpListener::bind(own_address())?;
     for server in [
-        StreamServer::new(OWN[2], serve),
+        StreamServer::new(own_address(), serve),
         StreamServer::builder().build_on(at_listener, serve),
     ] {
         server.start()?;
@@ -209,7 +201,7 @@ fn test_servers_share_a_pool() -> TestResult {
         stream.read_exact(&mut [0])?;
         Ok(stream.write_all(b"x")?)
     };
-    let new = || StreamServer::builder().spawn(&pool).build("127.0.0.1:0", serve);
+    let new = || StreamServer::builder().spawn(&pool).build(own_address(), serve);
     let (one, two) = (new(), new());
     one.start()?;
     two.start()?;
@@ -239,7 +231,7 @@ fn test_max_accept_gives_others_their_turn() -> TestResult {
         StreamServer::builder()
             .spawn(Spawn::InHub)
             .max_accept(2)
-            .build("127.0.0.1:0", move |_stream: TcpStream, _| {
+            .build(own_address(), move |_stream: TcpStream, _| {
                 l.borrow_mut().push('c');
                 c.set(c.get() + 1);
             });
@@ -265,7 +257,7 @@ fn test_max_accept_gives_others_their_turn() -> TestResult {
 fn test_a_server_can_be_stopped_by_its_handler() -> TestResult {
     for kind in [Spawn::Default, Spawn::Raw, Spawn::InHub] {
         let this: Rc<RefCell<Option<StreamServer>>> = Rc::default();
-        let server = StreamServer::builder().spawn(kind).build("127.0.0.1:0", {
+        let server = StreamServer::builder().spawn(kind).build(own_address(), {
             let this = this.clone();
             move |mut stream: TcpStream, _| {
                 let server = this.take().expect("the first connection");
@@ -294,7 +286,7 @@ fn test_a_handler_that_panics_harms_nobody() -> TestResult {
     for spawn in [Spawn::Default, Spawn::Raw, Spawn::Pool(1)] {
         let server = StreamServer::builder()
             .spawn(spawn)
-            .build("127.0.0.1:0", |mut stream: TcpStream, _| {
+            .build(own_address(), |mut stream: TcpStream, _| {
                 let mut request = [0];
                 stream.read_exact(&mut request)?;
                 assert_eq!(&request, b"x", "on purpose");

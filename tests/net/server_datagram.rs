@@ -11,10 +11,10 @@ use gevent::socket::{UdpSocket, UnixDatagram};
 use gevent::{get_hub, getcurrent, sleep, spawn};
 
 use crate::server_unix::TestPath;
-use crate::support::{LONG, Log, Reports, TestResult, bounded, fail};
+use crate::support::{LONG, Log, Reports, TestResult, bounded, fail, own_address};
 
 fn client() -> std::io::Result<UdpSocket> {
-    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    let socket = UdpSocket::bind(own_address())?;
     socket.set_timeout(LONG)?;
     Ok(socket)
 }
@@ -25,7 +25,7 @@ fn address_of(server: &DatagramServer) -> SocketAddr {
 
 /// A server that sends back what it gets, as gevent's example of that name does.
 fn echo_server(how: Spawn) -> DatagramServer {
-    let server = DatagramServer::builder().spawn(how).build("127.0.0.1:0", |_, _| ());
+    let server = DatagramServer::builder().spawn(how).build(own_address(), |_, _| ());
     server.set_method(|server, data, address| {
         server.sendto(format!("Received {} bytes", data.len()).as_bytes(), address)?;
         Ok(())
@@ -88,7 +88,7 @@ fn datagrams_come_whole_and_in_order() -> TestResult {
     let _bounded = bounded();
     let log = Log::<Vec<u8>>::new();
     let its = log.clone();
-    let server = DatagramServer::new("127.0.0.1:0", move |data: Vec<u8>, _| its.add(data));
+    let server = DatagramServer::new(own_address(), move |data: Vec<u8>, _| its.add(data));
     server.start()?;
     let client = client()?;
     let sent: Vec<_> = (0..20).map(|i: usize| vec![i as u8; i * 100]).collect();
@@ -113,7 +113,7 @@ fn what_does_not_fit_is_lost() -> TestResult {
         if let Some(size) = size {
             builder = builder.datagram_size(size);
         }
-        let server = builder.build("127.0.0.1:0", move |data: Vec<u8>, _| its.add(data));
+        let server = builder.build(own_address(), move |data: Vec<u8>, _| its.add(data));
         server.start()?;
         let client = client()?;
         client.send_to(&[b'x'; 30_000], address_of(&server))?;
@@ -136,7 +136,7 @@ fn max_accept_gives_others_their_turn() -> TestResult {
     let server = DatagramServer::builder()
         .spawn(Spawn::InHub)
         .max_accept(2)
-        .build("127.0.0.1:0", move |_, _| its.add('d'));
+        .build(own_address(), move |_, _| its.add('d'));
     server.init_socket()?;
     let client = client()?;
     for _ in 0..DATAGRAMS {
@@ -161,7 +161,7 @@ fn a_full_pool_leaves_datagrams_in_the_queue() -> TestResult {
     let (its, waits, members) = (log.clone(), go_on.clone(), pool.clone());
     let server = DatagramServer::builder()
         .spawn(&pool)
-        .build("127.0.0.1:0", move |data: Vec<u8>, _| {
+        .build(own_address(), move |data: Vec<u8>, _| {
             assert_eq!(members.len(), 1);
             its.add(data);
             waits.wait().map(drop)
@@ -192,7 +192,7 @@ fn a_handler_that_fails_harms_nobody() -> TestResult {
         let server = DatagramServer::builder()
             .spawn(how.clone())
             .min_delay(0.001)
-            .build("127.0.0.1:0", |_, _| ());
+            .build(own_address(), |_, _| ());
         server.set_method(|server, data: Vec<u8>, address| {
             assert_ne!(data, b"panic", "on purpose");
             if data == b"fail" {
@@ -225,7 +225,7 @@ fn a_handler_that_fails_harms_nobody() -> TestResult {
 #[test]
 fn handlers_are_named_after_server_and_peer() -> TestResult {
     let _bounded = bounded();
-    let server = DatagramServer::new("127.0.0.1:0", |_, _| ());
+    let server = DatagramServer::new(own_address(), |_, _| ());
     server.set_method(|server, _, address| {
         let name = getcurrent().name().expect("it has a name");
         server.sendto(name.as_bytes(), address)?;
@@ -248,14 +248,14 @@ fn handlers_are_named_after_server_and_peer() -> TestResult {
 #[test]
 fn an_address_in_use_is_an_error() -> TestResult {
     // `SO_REUSEADDR`, which is on by default as in gevent, lets several sockets of datagrams have the same address.
-    let taken = UdpSocket::bind("127.0.0.1:0")?;
+    let taken = UdpSocket::bind(own_address())?;
     let at = taken.local_addr()?;
     for reuse_addr in [true, false] {
         let server = DatagramServer::builder().reuse_addr(reuse_addr).build(at, |_, _| ());
         assert_eq!(server.start().unwrap_err().kind(), ErrorKind::AddrInUse);
         assert!(server.closed());
     }
-    let one = DatagramServer::new("127.0.0.1:0", |_, _| ());
+    let one = DatagramServer::new(own_address(), |_, _| ());
     one.start()?;
     let two = DatagramServer::new(address_of(&one), |_, _| ());
     two.start()?;
@@ -270,7 +270,7 @@ fn an_address_in_use_is_an_error() -> TestResult {
 #[test]
 fn a_given_socket_is_served() -> TestResult {
     let _bounded = bounded();
-    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    let socket = UdpSocket::bind(own_address())?;
     let reply = socket.clone();
     let server = DatagramServer::builder().build_on(socket, move |data: Vec<u8>, address: SocketAddr| {
         reply.send_to(&data, address)?;
@@ -366,7 +366,7 @@ fn a_size_for_which_there_is_no_memory_is_reported() -> TestResult {
     let _bounded = bounded();
     let server = DatagramServer::builder()
         .datagram_size(usize::MAX)
-        .build("127.0.0.1:0", |_, _| ());
+        .build(own_address(), |_, _| ());
     let reports = Reports::new();
     server.start()?;
     client()?.send_to(b"x", address_of(&server))?;

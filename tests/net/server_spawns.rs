@@ -10,8 +10,7 @@ use gevent::server::{Spawn, StreamServer, wrap_socket_and_handle};
 use gevent::socket::{TcpListener, TcpStream};
 use gevent::{Exception, sleep, spawn};
 
-use crate::server::OWN;
-use crate::support::{ExpectedError, Reports, TestResult, bounded, fail};
+use crate::support::{ExpectedError, Reports, TestResult, bounded, fail, own_address};
 
 /// Answers a request as gevent's `SimpleStreamServer` does.
 fn simple(mut stream: TcpStream, _address: SocketAddr) -> TestResult {
@@ -60,7 +59,7 @@ fn connection_refused(address: SocketAddr) {
 
 /// A port of this machine that nobody uses, and where nobody else will listen meanwhile.
 fn unused() -> Result<SocketAddr, Exception> {
-    Ok(TcpListener::bind(OWN[2])?.local_addr()?)
+    Ok(TcpListener::bind(own_address())?.local_addr()?)
 }
 
 fn at_an_address(spawn: Spawn) -> Result<StreamServer, Exception> {
@@ -68,7 +67,7 @@ fn at_an_address(spawn: Spawn) -> Result<StreamServer, Exception> {
 }
 
 fn with_a_socket(spawn: Spawn) -> Result<StreamServer, Exception> {
-    let listener = TcpListener::bind_with_backlog(OWN[1], 5)?;
+    let listener = TcpListener::bind_with_backlog(own_address(), 5)?;
     Ok(StreamServer::builder().spawn(spawn).build_on(listener, simple))
 }
 
@@ -165,7 +164,7 @@ macro_rules! for_each_spawn {
             #[test]
             fn test_server_closes_client_sockets() -> TestResult {
                 let _bounded = bounded();
-                let server = StreamServer::builder().spawn($spawn).build(OWN[0], |_, _| ());
+                let server = StreamServer::builder().spawn($spawn).build(own_address(), |_, _| ());
                 server.start()?;
                 let address = address_of(&server);
                 let read = request(address, "/")?.read(&mut [0]);
@@ -180,7 +179,7 @@ macro_rules! for_each_spawn {
             fn test_error_in_spawn() -> TestResult {
                 let _bounded = bounded();
                 let reports = Reports::new();
-                let server = StreamServer::builder().spawn($spawn).build(OWN[0], simple);
+                let server = StreamServer::builder().spawn($spawn).build(own_address(), simple);
                 server.start()?;
                 assert!(server.started());
                 server.set_spawn(Spawn::with(|_| fail("test_error_in_spawn")));
@@ -194,7 +193,7 @@ macro_rules! for_each_spawn {
 
             #[test]
             fn test_server_repr_when_handle_is_instancemethod() -> TestResult {
-                let server = StreamServer::builder().spawn($spawn).build(OWN[0], simple);
+                let server = StreamServer::builder().spawn($spawn).build(own_address(), simple);
                 server.start()?;
                 let fileno = server.socket().expect("it listens").as_raw_fd();
                 let (address, shown) = (address_of(&server), format!("{server:?}"));
@@ -219,7 +218,7 @@ for_each_spawn! {
 #[test]
 fn test_pool_full() -> TestResult {
     let _bounded = bounded();
-    let server = StreamServer::builder().spawn(2).build("127.0.0.1:0", simple);
+    let server = StreamServer::builder().spawn(2).build(own_address(), simple);
     server.start()?;
     let address = address_of(&server);
     let (mut long, mut short) = (request(address, "/long")?, request(address, "/short")?);
@@ -242,7 +241,7 @@ fn test_assertion_in_blocking_func() -> TestResult {
     let reports = Reports::new();
     let server = StreamServer::builder()
         .spawn(Spawn::InHub)
-        .build("127.0.0.1:0", |_, _| sleep(0.001));
+        .build(own_address(), |_, _| sleep(0.001));
     server.start()?;
     let mut client = TcpStream::connect(address_of(&server))?;
     assert_eq!(client.read(&mut [0])?, 0);
@@ -262,7 +261,7 @@ fn test_wrap_socket_and_handle_wrap_failure() -> TestResult {
     let handle = wrap_socket_and_handle(bad_wrap, |_: TcpStream, _: SocketAddr| -> TestResult {
         unreachable!("there is no socket")
     });
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let listener = TcpListener::bind(own_address())?;
     let _client = TcpStream::connect(listener.local_addr()?)?;
     let (stream, address) = listener.accept()?;
     let error = handle(stream, address).expect_err("it cannot be wrapped");
@@ -295,7 +294,7 @@ fn a_socket_is_wrapped_in_the_greenlet_of_its_handler() -> TestResult {
     let handle = wrap_socket_and_handle(wrap, |mut wrapped: Wrapped, _: SocketAddr| {
         Ok(wrapped.0.write_all(&[wrapped.1])?)
     });
-    let server = StreamServer::new("127.0.0.1:0", handle);
+    let server = StreamServer::new(own_address(), handle);
     server.start()?;
     let mut slow = TcpStream::connect(address_of(&server))?;
     let mut quick = TcpStream::connect(address_of(&server))?;
@@ -312,7 +311,7 @@ fn a_socket_is_wrapped_in_the_greenlet_of_its_handler() -> TestResult {
 fn spawn_and_handle_can_be_changed_at_any_time() -> TestResult {
     let _bounded = bounded();
     let answer = |text: &'static str| move |mut stream: TcpStream, _| Ok(stream.write_all(text.as_bytes())?);
-    let server = StreamServer::new("127.0.0.1:0", answer("first"));
+    let server = StreamServer::new(own_address(), answer("first"));
     server.start()?;
     let ask = || -> Result<String, Exception> {
         let mut text = String::new();
@@ -337,7 +336,7 @@ fn spawn_and_handle_can_be_changed_at_any_time() -> TestResult {
 #[test]
 fn a_full_pool_is_replaced_by_one_with_places() -> TestResult {
     let _bounded = bounded();
-    let server = StreamServer::builder().spawn(1).build("127.0.0.1:0", simple);
+    let server = StreamServer::builder().spawn(1).build(own_address(), simple);
     server.start()?;
     let address = address_of(&server);
     for spawn in [Spawn::Default, Spawn::Pool(1), Spawn::Raw] {
@@ -354,7 +353,7 @@ fn a_full_pool_is_replaced_by_one_with_places() -> TestResult {
 #[test]
 fn stop_accepting_holds_while_a_pool_gets_places() -> TestResult {
     let _bounded = bounded();
-    let server = StreamServer::builder().spawn(1).build("127.0.0.1:0", simple);
+    let server = StreamServer::builder().spawn(1).build(own_address(), simple);
     server.start()?;
     let address = address_of(&server);
     let mut long = request(address, "/long")?;
@@ -374,7 +373,7 @@ fn stop_accepting_holds_while_a_pool_gets_places() -> TestResult {
 fn connections_from_elsewhere_are_handled() -> TestResult {
     let _bounded = bounded();
     let reports = Reports::new();
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let listener = TcpListener::bind(own_address())?;
     let address = listener.local_addr()?;
     // The server itself does not listen.
     let server = StreamServer::new((Ipv4Addr::LOCALHOST, 0), simple);
@@ -402,12 +401,12 @@ fn connections_from_elsewhere_are_handled() -> TestResult {
 #[test]
 fn a_full_pool_makes_the_caller_wait() -> TestResult {
     let _bounded = bounded();
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let listener = TcpListener::bind(own_address())?;
     let go_on = Event::new();
     let its = go_on.clone();
     let server = StreamServer::builder()
         .spawn(1)
-        .build("127.0.0.1:0", move |_, _| its.wait().map(drop));
+        .build(own_address(), move |_, _| its.wait().map(drop));
     let _clients = [
         TcpStream::connect(listener.local_addr()?)?,
         TcpStream::connect(listener.local_addr()?)?,
@@ -426,7 +425,7 @@ fn a_full_pool_makes_the_caller_wait() -> TestResult {
 fn a_function_of_the_users_spawns() -> TestResult {
     let _bounded = bounded();
     let reports = Reports::new();
-    let server = StreamServer::new("127.0.0.1:0", simple);
+    let server = StreamServer::new(own_address(), simple);
     let all: [fn() -> Spawn; 3] = [
         || Spawn::with(|handler| gevent::spawn_raw(handler).map(drop)),
         || {

@@ -10,11 +10,10 @@ use gevent::server::{Spawn, StreamServer};
 use gevent::socket::{TcpListener, TcpStream};
 use gevent::{Exception, GreenletExit, Timeout, get_hub, sleep, spawn};
 
-use crate::server::OWN;
-use crate::support::{LONG, Log, Reports, TestResult, bounded};
+use crate::support::{LONG, Log, Reports, TestResult, bounded, own_address};
 
 fn nothing() -> StreamServer {
-    StreamServer::new(OWN[0], |_, _| ())
+    StreamServer::new(own_address(), |_, _| ())
 }
 
 #[test]
@@ -25,7 +24,7 @@ fn stop_lets_the_handlers_of_a_pool_finish_their_replies() -> TestResult {
     let its = begun.clone();
     let server = StreamServer::builder()
         .spawn(2)
-        .build("127.0.0.1:0", move |mut stream: TcpStream, _| {
+        .build(own_address(), move |mut stream: TcpStream, _| {
             its.set();
             // More than the system's buffers take, so that it waits for the client.
             Ok(stream.write_all(&vec![b'x'; REPLY])?)
@@ -49,7 +48,7 @@ fn without_a_pool_handlers_go_on_after_stop() -> TestResult {
         let its = begun.clone();
         let server = StreamServer::builder()
             .spawn(how)
-            .build("127.0.0.1:0", move |mut stream: TcpStream, _| {
+            .build(own_address(), move |mut stream: TcpStream, _| {
                 its.set();
                 let mut byte = [0];
                 stream.read_exact(&mut byte)?;
@@ -76,7 +75,7 @@ fn stop_waits_for_the_whole_pool_and_kills_the_rest() -> TestResult {
     let server = StreamServer::builder()
         .spawn(&pool)
         .stop_timeout(0.001)
-        .build("127.0.0.1:0", move |_, _| {
+        .build(own_address(), move |_, _| {
             let slept = sleep(LONG);
             let killed = slept.as_ref().is_err_and(|error| error.is::<GreenletExit>());
             its.add(if killed { "killed" } else { "not killed" });
@@ -106,7 +105,7 @@ fn serve_forever_passes_on_its_time() -> TestResult {
     let server = StreamServer::builder()
         .spawn(1)
         .stop_timeout(LONG)
-        .build("127.0.0.1:0", move |_, _| {
+        .build(own_address(), move |_, _| {
             b.set();
             let slept = sleep(LONG);
             k.set();
@@ -175,7 +174,7 @@ fn a_server_that_is_closed_while_it_starts_does_not_start() -> TestResult {
 #[test]
 fn the_address_is_known_before_the_start() -> TestResult {
     let _bounded = bounded();
-    let server = StreamServer::new("127.0.0.1:0", |mut stream: TcpStream, _| Ok(stream.write_all(b"x")?));
+    let server = StreamServer::new(own_address(), |mut stream: TcpStream, _| Ok(stream.write_all(b"x")?));
     server.init_socket()?;
     let address = server.address().expect("it is bound");
     assert!(address.port() != 0 && !server.closed() && !server.started());
@@ -192,18 +191,18 @@ fn the_address_is_known_before_the_start() -> TestResult {
 #[test]
 fn a_listener_that_is_closed_behind_the_server_closes_the_server() -> TestResult {
     let _bounded = bounded();
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let listener = TcpListener::bind(own_address())?;
     let server = StreamServer::builder().build_on(listener.clone(), |_, _| ());
     listener.close();
     assert!(server.start().is_err());
     assert!(server.closed() && !server.started());
     // `serve_forever` tells that, too.
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let listener = TcpListener::bind(own_address())?;
     let server = StreamServer::builder().build_on(listener.clone(), |_, _| ());
     listener.close();
     assert!(server.serve_forever().is_err() && server.closed());
     // Nor can it be started again where it was.
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let listener = TcpListener::bind(own_address())?;
     listener.close();
     let server = StreamServer::builder().build_on(listener, |_, _| ());
     assert_eq!(server.address(), None);
@@ -250,7 +249,7 @@ fn a_handler_starts_its_server_again() -> TestResult {
     let _bounded = bounded();
     let reports = Reports::new();
     for how in [Spawn::Default, Spawn::Raw, Spawn::InHub] {
-        let server = StreamServer::builder().spawn(how).build(OWN[0], |_, _| ());
+        let server = StreamServer::builder().spawn(how).build(own_address(), |_, _| ());
         let restarted = Rc::new(Cell::new(0));
         let count = restarted.clone();
         server.set_method(move |server, mut stream: TcpStream, _| {
@@ -274,7 +273,7 @@ fn a_handler_starts_its_server_again() -> TestResult {
 #[test]
 fn a_handler_in_a_pool_stops_its_server() -> TestResult {
     let _bounded = bounded();
-    let server = StreamServer::builder().spawn(1).build("127.0.0.1:0", |_, _| ());
+    let server = StreamServer::builder().spawn(1).build(own_address(), |_, _| ());
     let log = Log::<String>::new();
     let its = log.clone();
     server.set_method(move |server, mut stream: TcpStream, _| {
@@ -301,7 +300,7 @@ fn clients_that_vanish_before_they_are_accepted_harm_nobody() -> TestResult {
     let reports = Reports::new();
     let served = Rc::new(Cell::new(0));
     let count = served.clone();
-    let server = StreamServer::new("127.0.0.1:0", move |mut stream: TcpStream, _| {
+    let server = StreamServer::new(own_address(), move |mut stream: TcpStream, _| {
         count.set(count.get() + 1);
         // A client that has reset its connection is an error of its handler's.
         let _ = stream.read(&mut [0]);
@@ -339,7 +338,7 @@ fn a_pool_of_one_serves_a_storm() -> TestResult {
         StreamServer::builder()
             .spawn(&pool)
             .max_accept(7)
-            .build("127.0.0.1:0", move |mut stream: TcpStream, _| {
+            .build(own_address(), move |mut stream: TcpStream, _| {
                 its.set(its.get().max(members.len()));
                 stream.read_exact(&mut [0])?;
                 sleep(0)?;
@@ -426,7 +425,7 @@ fn the_numbers_can_be_read_and_changed() -> TestResult {
         .stop_timeout(3)
         .backlog(9)
         .reuse_addr(false)
-        .build("127.0.0.1:0", |_, _| ());
+        .build(own_address(), |_, _| ());
     let near = crate::support::near;
     assert_eq!(
         (server.max_accept(), server.backlog(), server.reuse_addr()),
@@ -472,7 +471,7 @@ fn a_server_is_stopped_by_the_code_that_is_told_of_an_error() -> Result<(), Exce
     let _bounded = bounded();
     let server = StreamServer::builder()
         .spawn(Spawn::with(|_| Err(GreenletExit.into())))
-        .build("127.0.0.1:0", |_, _| ());
+        .build(own_address(), |_, _| ());
     server.start()?;
     let before = get_hub().loop_().activecnt()?;
     get_hub().set_error_handler(Some(Rc::new(Stops(RefCell::new(Some(server.clone()))))));

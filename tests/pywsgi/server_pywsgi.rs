@@ -3,7 +3,6 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use gevent::event::Event;
 use gevent::pywsgi::{Body, ResponseWriter, WSGIServer};
@@ -12,7 +11,7 @@ use gevent::socket::{TcpListener, TcpStream};
 use gevent::{Exception, sleep, spawn};
 use http::Request;
 
-use crate::support::{ExpectedError, Reports, TestResult, bounded, fail};
+use crate::support::{ExpectedError, Reports, TestResult, bounded, fail, own_address};
 
 /// Answers as the application of gevent's `SimpleWSGIServer`.
 fn application(request: &mut Request<Body>, response: &mut ResponseWriter) -> TestResult {
@@ -59,19 +58,9 @@ fn connection_refused(address: SocketAddr) {
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
 }
 
-/// An address of this machine with any port. On Linux it is one that no other test has, so that nobody else gets the
-/// port when it is closed.
-fn own() -> (String, u16) {
-    static COUNT: AtomicU8 = AtomicU8::new(1);
-    match cfg!(target_os = "linux") {
-        true => (format!("127.0.80.{}", COUNT.fetch_add(1, Ordering::Relaxed)), 0),
-        false => ("127.0.0.1".to_owned(), 0),
-    }
-}
-
 /// A server at an address where nobody listens yet.
 fn at_an_address(spawn: Spawn) -> Result<WSGIServer, Exception> {
-    let listener = TcpListener::bind(own())?;
+    let listener = TcpListener::bind(own_address())?;
     let builder = WSGIServer::builder().server(StreamServer::builder().backlog(25));
     Ok(builder
         .spawn(spawn)
@@ -80,7 +69,7 @@ fn at_an_address(spawn: Spawn) -> Result<WSGIServer, Exception> {
 }
 
 fn with_a_socket(spawn: Spawn) -> Result<WSGIServer, Exception> {
-    let listener = TcpListener::bind_with_backlog(own(), 5)?;
+    let listener = TcpListener::bind_with_backlog(own_address(), 5)?;
     Ok(WSGIServer::builder()
         .spawn(spawn)
         .log(None)
@@ -183,7 +172,7 @@ macro_rules! for_each_spawn {
                 let _bounded = bounded();
                 let reports = Reports::new();
                 let builder = WSGIServer::builder().spawn($spawn).log(None);
-                let server = builder.build(own(), |_, _| fail::<()>("invalid"));
+                let server = builder.build(own_address(), |_, _| fail::<()>("invalid"));
                 server.start()?;
                 let answer = answer(request(address_of(&server), "/")?)?;
                 assert!(
@@ -198,7 +187,7 @@ macro_rules! for_each_spawn {
             #[test]
             fn test_server_closes_client_sockets() -> TestResult {
                 let _bounded = bounded();
-                let server = WSGIServer::builder().spawn($spawn).log(None).build(own(), |_, _| ());
+                let server = WSGIServer::builder().spawn($spawn).log(None).build(own_address(), |_, _| ());
                 server.start()?;
                 let address = address_of(&server);
                 // It is read to the end of the connection.
@@ -254,7 +243,7 @@ fn test_pool_full() -> TestResult {
     let (begun, short, long) = (Event::new(), Event::new(), Event::new());
     let events = (begun.clone(), short.clone(), long.clone());
     let builder = WSGIServer::builder().spawn(2).log(None);
-    let server = builder.build(own(), move |request, response| {
+    let server = builder.build(own_address(), move |request, response| {
         let (begun, short, long) = &events;
         match request.uri().path() {
             "/short" | "/long" => {
@@ -295,7 +284,7 @@ fn test_wrap_socket_and_handle_wrap_failure() -> TestResult {
     let server = WSGIServer::builder()
         .log(None)
         .wrap_socket(bad_wrap)
-        .build(own(), application);
+        .build(own_address(), application);
     server.start()?;
     for _ in 0..2 {
         let mut client = TcpStream::connect(address_of(&server))?;

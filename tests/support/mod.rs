@@ -4,7 +4,9 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,6 +46,19 @@ pub(crate) fn bounded() -> Bounded {
         }
     });
     Bounded(alive)
+}
+
+/// A loopback address that nobody else uses, for tests that check that a port is closed, or listen at it again: at
+/// 127.0.0.1 another test or program could get the port meanwhile, if only for a client. (On Linux all of 127.0.0.0/8 is
+/// this machine, and connections begin at 127.0.0.1.)
+pub(crate) fn own_address() -> SocketAddr {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    if !cfg!(target_os = "linux") {
+        return SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    }
+    // 127.128.0.0 to 127.191.255.255: by the process, and by the call.
+    let ours = (std::process::id() % (1 << 12)) << 10 | CALLS.fetch_add(1, Ordering::Relaxed) % (1 << 10);
+    SocketAddr::from((Ipv4Addr::from(0x7f80_0000 | ours), 0))
 }
 
 /// A log of values, in order. Clones are the same log.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 
-use crate::support::TestResult;
+use crate::support::{TestResult, own_address};
 use crate::trap::{Case, any};
 use gevent::backdoor::BackdoorServer;
 use gevent::socket::TcpStream;
@@ -26,7 +26,7 @@ fn commands_of_a_backdoor() {
     Case {
         names: &["backdoor::BackdoorServer::command | Fn"],
         make: |trap| {
-            let server = BackdoorServer::builder().idle_timeout(30).build("127.0.0.1:0");
+            let server = BackdoorServer::builder().idle_timeout(30).build(own_address());
             server.command("command", "", move |session, _| {
                 trap.spring();
                 let _ = session.write_str("done");

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::rc::Rc;
 
-use crate::support::TestResult;
+use crate::support::{TestResult, own_address};
 use crate::trap::{Case, Code, Trap, Value, any};
 use gevent::Exception;
 use gevent::pywsgi::{Builder, LogTo, ResponseWriter, WSGIServer, WebStream, service};
@@ -74,19 +74,19 @@ fn run(names: &'static [&'static str], make: fn(Trap) -> Server) {
 fn handlers_of_requests() {
     let servers: [fn(Trap) -> Server; 4] = [
         |trap| {
-            let build = |handler: Handler| WSGIServer::new("127.0.0.1:0", move |_, response| handler(response));
+            let build = |handler: Handler| WSGIServer::new(own_address(), move |_, response| handler(response));
             start(build, move |_| trap.spring())
         },
         |trap| {
             let build = |handler: Handler| {
-                let listener = TcpListener::bind("127.0.0.1:0").expect("there are ports");
+                let listener = TcpListener::bind(own_address()).expect("there are ports");
                 builder().build_on(listener, move |_, response| handler(response))
             };
             start(build, move |_| trap.spring())
         },
         |trap| {
             let build = |handler: Handler| {
-                let server = builder().build("127.0.0.1:0", |_, _| ());
+                let server = builder().build(own_address(), |_, _| ());
                 server.set_application(move |_, response| handler(response));
                 server
             };
@@ -100,7 +100,7 @@ fn handlers_of_requests() {
                 trap.spring();
                 Ok(http::Response::new("hello"))
             };
-            let server = builder().build("127.0.0.1:0", service(function));
+            let server = builder().build(own_address(), service(function));
             server.start().expect("there are ports");
             (server, served)
         },
@@ -124,7 +124,7 @@ fn logs_of_servers() {
             let builder = builder().log(Some(Rc::new(move |_| trap.spring())));
             let served = Rc::<Cell<u32>>::default();
             let count = served.clone();
-            let server = builder.build("127.0.0.1:0", move |_, _| count.set(count.get() + 1));
+            let server = builder.build(own_address(), move |_, _| count.set(count.get() + 1));
             server.start().expect("there are ports");
             (server, served)
         },
@@ -155,7 +155,7 @@ fn logs_of_servers() {
 }
 
 fn plain(handler: Handler) -> WSGIServer {
-    builder().build("127.0.0.1:0", move |_, response| handler(response))
+    builder().build(own_address(), move |_, response| handler(response))
 }
 
 /// A server to which each request but the first is one that it refuses.
@@ -167,7 +167,7 @@ fn wrong(builder: Builder, handler: Handler) -> WSGIServer {
         })
     };
     let builder = builder.wrap_socket(wrap);
-    builder.build("127.0.0.1:0", move |_, response| handler(response))
+    builder.build(own_address(), move |_, response| handler(response))
 }
 
 /// A stream that reads as if the client had sent this.
@@ -249,7 +249,7 @@ fn functions_that_wrap_and_their_streams() {
                 trap.spring();
                 Ok(stream)
             };
-            let server = builder().wrap_socket(wrap).build("127.0.0.1:0", |_, _| ());
+            let server = builder().wrap_socket(wrap).build(own_address(), |_, _| ());
             server.start().expect("there are ports");
             (server, served)
         },
@@ -272,7 +272,7 @@ fn wrapped(reads: Option<Trap>, writes: Option<Trap>) -> Server {
     let wrap = move |stream: TcpStream| -> io::Result<Trapped> { Ok(Trapped { stream, reads, writes }) };
     let build = move |handler: Handler| {
         let builder = builder().wrap_socket(wrap);
-        builder.build("127.0.0.1:0", move |request, response| {
+        builder.build(own_address(), move |request, response| {
             assert!(request.body().stream::<Trapped>().is_some());
             handler(response)
         })
@@ -401,7 +401,7 @@ fn what_servers_hash_and_drop() {
             },
             |(), trap| {
                 let value = Value::trapped(0, Code::Drop, trap);
-                drop(builder().build("127.0.0.1:0", move |_, _| drop(value.number.to_string())));
+                drop(builder().build(own_address(), move |_, _| drop(value.number.to_string())));
                 Ok(())
             },
             |(), trap| {

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use crate::support::TestResult;
+use crate::support::{TestResult, own_address};
 use crate::trap::{Case, Trap, any};
 use gevent::server::{DatagramServer, Spawn, StreamServer, wrap_socket_and_handle};
 use gevent::socket::{TcpStream, UdpSocket};
@@ -25,7 +25,7 @@ fn handler(served: &Rc<Cell<u32>>, trap: Trap) -> impl Fn(TcpStream, SocketAddr)
 fn serve(spawn: Spawn, trap: Trap) -> Server {
     let served = Rc::default();
     let builder = StreamServer::builder().spawn(spawn).min_delay(0.001).max_delay(0.001);
-    let server = builder.build("127.0.0.1:0", handler(&served, trap));
+    let server = builder.build(own_address(), handler(&served, trap));
     server.start().expect("there are ports");
     (server, served)
 }
@@ -154,7 +154,7 @@ fn datagrams(spawn: Spawn, trap: Trap) -> Datagrams {
     let served = Rc::<Cell<u32>>::default();
     let count = served.clone();
     let builder = DatagramServer::builder().spawn(spawn).min_delay(0.001).max_delay(0.001);
-    let server = builder.build("127.0.0.1:0", move |_data, _address| {
+    let server = builder.build(own_address(), move |_data, _address| {
         count.set(count.get() + 1);
         trap.spring();
     });

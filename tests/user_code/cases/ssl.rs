@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use crate::support::{LONG, TestResult};
+use crate::support::{LONG, TestResult, own_address};
 use crate::trap::{Case, any};
 use gevent::server::StreamServer;
 use gevent::socket::{TcpStream, UnixStream};
@@ -79,7 +79,7 @@ fn handlers_of_servers() {
                 trap.spring();
                 any(stream.write_all(b"x").map_err(Into::into));
             };
-            let server = StreamServer::new("127.0.0.1:0", server().wrap_socket_and_handle(handle));
+            let server = StreamServer::new(own_address(), server().wrap_socket_and_handle(handle));
             server.start().expect("there are ports");
             (server, served)
         },
