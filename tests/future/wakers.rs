@@ -66,8 +66,8 @@ impl Shared {
     }
 }
 
-/// So many times a thread finds a waker, and uses it, maybe before the greenlet has parked; `WAKES=10000000 cargo test --release --test future wakes_of_four`
-/// tries more of them.
+/// So many times a thread finds a waker, and uses it, maybe before the greenlet has parked;
+/// `WAKES=10000000 cargo test --release --test future wakes_of_four` tries more of them.
 #[test]
 fn wakes_of_four_threads_are_not_lost() -> TestResult {
     let _bounded = std::env::var("WAKES").is_err().then(bounded);

@@ -49,8 +49,8 @@ pub(crate) fn bounded() -> Bounded {
 }
 
 /// A loopback address that nobody else uses, for tests that check that a port is closed, or listen at it again: at
-/// 127.0.0.1 another test or program could get the port meanwhile, if only for a client. (On Linux all of 127.0.0.0/8 is
-/// this machine, and connections begin at 127.0.0.1.)
+/// 127.0.0.1 another test or program could get the port meanwhile, if only for a client. (On Linux all of 127.0.0.0/8
+/// is this machine, and connections begin at 127.0.0.1.)
 pub(crate) fn own_address() -> SocketAddr {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     if !cfg!(target_os = "linux") {
