@@ -4,6 +4,8 @@
 
 #undef epoll_ctl
 #undef epoll_wait
+#undef epoll_create1
+#undef epoll_create
 
 /* Counts waits after an epoll_ctl that failed: 2 until the next wait, 1 from there until the one after it, while
  * EV_ERROR is delivered, and 0 otherwise. */
@@ -96,9 +98,19 @@ ev_shim_epoll_wait (struct ev_loop *loop, int epoll, struct epoll_event *events,
 }
 
 int ev_shim_fd_error (void) { return ev_shim_epoll_errno; }
+unsigned int ev_shim_epoll_count (void) { return ev_shim_epolls; }
+
+/* Whether the loop would look at some descriptors without epoll, which so tells nothing of them. */
+static int
+ev_shim_epoll_lacks (struct ev_loop *loop)
+{
+  return loop->backend == EVBACKEND_EPOLL && (ev_shim_epoll_failed || loop->epoll_epermcnt);
+}
 
 #else
 
 int ev_shim_fd_error (void) { return 0; }
+unsigned int ev_shim_epoll_count (void) { return 0; }
+static int ev_shim_epoll_lacks (struct ev_loop *loop) { (void)loop; return 0; }
 
 #endif

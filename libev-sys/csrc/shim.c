@@ -18,6 +18,7 @@
 #endif
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -140,6 +141,7 @@ int ev_shim_async_pending (const ev_async *w) { return (int)ev_async_pending (w)
 
 #ifdef LIBEV_SYS_SYSTEM
 int ev_shim_fd_error (void) { return 0; }
+unsigned int ev_shim_epoll_count (void) { return 0; }
 #endif
 
 LOOP_INT (activecnt, loop->activecnt)
@@ -205,6 +207,57 @@ ev_shim_loop_fork (struct ev_loop *loop)
 #ifndef LIBEV_SYS_SYSTEM
   if (loop->sig_pending || loop->async_pending)
     ev_shim_do_not_wait (loop);
+#endif
+}
+
+ev_tstamp
+ev_shim_loop_begin_wait (struct ev_loop *loop)
+{
+#ifdef LIBEV_SYS_SYSTEM
+  (void)loop;
+  return EV_SHIM_UNAVAILABLE;
+#else
+  ev_tstamp wait = -1., to;
+  struct pollfd backend;
+  int pri, i;
+
+  /* After a fork, the descriptors are made anew first. */
+  if (loop->postfork || (loop->curpid && getpid () != loop->curpid))
+    return 0.;
+
+  fd_reify (loop);
+  time_update (loop, EV_TS_CONST (EV_TSTAMP_HUGE));
+
+  loop->pipe_write_wanted = 1;
+  ECB_MEMORY_FENCE; /* A thread that does not see this is seen below. */
+  if (loop->pipe_write_skipped || loop->idleall || ev_shim_epoll_lacks (loop))
+    return 0.;
+  /* The event of a watcher that was stopped since counts, but calls nothing. */
+  for (pri = NUMPRI; pri--; )
+    for (i = loop->pendingcnt [pri]; i--; )
+      if (loop->pendings [pri][i].w != (W)&loop->pending_w)
+        return 0.;
+
+  if (loop->timercnt)
+    wait = ANHE_at (loop->timers [HEAP0]) - loop->mn_now;
+  if (loop->timercnt && wait <= 0.)
+    return 0.;
+  if (loop->periodiccnt)
+    {
+      to = ANHE_at (loop->periodics [HEAP0]) - ev_now (loop);
+      if (to <= 0.)
+        return 0.;
+      /* Without a timerfd, a jump of the clock is only noticed by looking. */
+      if (ev_shim_loop_timerfd (loop) < 0 && to > EV_TS_CONST (MAX_BLOCKTIME))
+        to = EV_TS_CONST (MAX_BLOCKTIME);
+      if (wait < 0. || to < wait)
+        wait = to;
+    }
+
+  /* What was ready when its watcher was started, or still is, may make no further event. */
+  backend.fd = loop->backend_fd;
+  backend.events = POLLIN;
+  return poll (&backend, 1, 0) == 0 ? wait : 0.;
 #endif
 }
 

@@ -151,6 +151,14 @@ int ev_shim_do_not_wait (struct ev_loop *loop);
 void ev_shim_loop_fork (struct ev_loop *loop);
 /** Why epoll has refused the descriptor of an I/O watcher that gets EV_ERROR now: an `errno`; 0 when that is not known. */
 int ev_shim_fd_error (void);
+/** Does what a run of the loop does before it waits, for who waits in its place, outside of any callback or in the one
+ * that runs last. Returns how long that wait may last, in seconds: 0 if there is something to do, -1 if only an event ends
+ * it. From then on until the loop goes on, the backend's descriptor can be read when there is an event, a signal, or an
+ * `ev_async_send`. `EV_SHIM_UNAVAILABLE` without internals. */
+ev_tstamp ev_shim_loop_begin_wait (struct ev_loop *loop);
+/** How often a loop of this thread has got a descriptor of epoll. If it was once more, the backend's descriptor may be
+ * another one, even with the same number. */
+unsigned int ev_shim_epoll_count (void);
 /** The signalfd; -2 when it is wanted and not made yet, -1 when there is none. */
 int ev_shim_loop_sigfd (struct ev_loop *loop);
 /** The timerfd; -2 when it is wanted and not made yet, -1 when there is none. */

@@ -209,6 +209,9 @@ pub enum NotEmbeddable {
     /// The loop would embed itself, directly or through other loops.
     #[error("a loop cannot be embedded into itself")]
     Cycle,
+    /// The [`OuterWait`](crate::core::OuterWait) was made in the parent of a fork.
+    #[error("the outer wait belongs to the parent of a fork")]
+    Forked,
 }
 
 /// The attribute cannot be changed while the watcher is active or pending. `AttributeError` in gevent.

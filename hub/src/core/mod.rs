@@ -66,6 +66,7 @@ pub use event_loop::info::{
     WatcherCount, embeddable_backends, get_header_version, get_version, recommended_backends, supported_backends, time,
 };
 pub use event_loop::loop_::{Break, ErrorHandler, Loop, Run};
+pub use event_loop::outer_wait::OuterWait;
 pub use event_loop::syserr::{SyserrCallback, SystemError, set_syserr_cb};
 pub use watchers::async_::{Async, AsyncClosed, AsyncSender};
 pub use watchers::child::Child;

@@ -565,10 +565,15 @@ impl Loop {
         }
     }
 
-    /// [`look`](Self::look)'s slower check, for the default loop: other code may have destroyed it.
+    /// [`look`](Self::look)'s slower check, for the default loop, which other code may have destroyed, and for a loop in
+    /// whose place somebody waits.
     #[inline]
     fn is_alive(&self) -> bool {
-        !self.0.is_dead() && self.0.shared.is_alive()
+        let is_alive = !self.0.is_dead() && self.0.shared.is_alive();
+        if is_alive && self.0.is_in_outer_wait() {
+            self.0.end_outer_wait();
+        }
+        is_alive
     }
 
     /// libev's loop, to be changed, if it is alive and runs no queued callbacks. `None` may also mean that this is not

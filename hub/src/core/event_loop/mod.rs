@@ -5,7 +5,7 @@
 //! [`SharedLoop`](shared_loop::SharedLoop) owns and frees when its last run is over.
 //!
 //! [`Facts`](facts::Facts) are what other threads may know of a loop, and `hooks.rs` has the user's functions around
-//! its rounds and waits.
+//! its rounds and waits. With an [`OuterWait`](outer_wait::OuterWait), another loop waits in this one's place.
 //!
 //! Only three files of `hub` let libev run: `loop_.rs` enters `ev_run`, `shared_loop.rs` makes and destroys `ev_loop`s,
 //! and `c_frames.rs` guards the callbacks that C calls, out of which no panic may come. Watchers are started and
@@ -18,6 +18,7 @@ pub(in crate::core) mod forking;
 pub(in crate::core) mod hooks;
 pub(in crate::core) mod info;
 pub(in crate::core) mod loop_;
+pub(in crate::core) mod outer_wait;
 pub(in crate::core) mod parts;
 pub(in crate::core) mod shared_loop;
 pub(in crate::core) mod syserr;

@@ -31,7 +31,7 @@ use crate::pace::Pace;
 pub(in crate::core) struct LoopParts {
     /// `shared`'s `raw`, here for one load less.
     pub(in crate::core) raw: *mut ev_loop,
-    /// [`DEAD`], [`IS_DEFAULT`], and how many `run_callbacks` are on some stack, times [`ROUND`]. 0 means that the loop
+    /// [`DEAD`], [`IS_DEFAULT`], [`OUTER_WAIT`], and how many `run_callbacks` are on some stack, times [`ROUND`]. 0 means that the loop
     /// may be changed without a further look.
     word: Cell<u32>,
     pub(in crate::core) shared: Rc<SharedLoop>,
@@ -58,7 +58,9 @@ pub(in crate::core) struct LoopParts {
 const DEAD: u32 = 1;
 /// This is libev's default loop, which other code may destroy; only its [`SharedLoop`] notices that.
 const IS_DEFAULT: u32 = 2;
-const ROUND: u32 = 4;
+/// Somebody else waits in the loop's place, and is to be told when the loop is changed.
+const OUTER_WAIT: u32 = 4;
+const ROUND: u32 = 8;
 
 /// Everything that a destroyed loop leaves behind. Dropping it runs user code (destructors of closures), so it is
 /// dropped last.
@@ -142,7 +144,7 @@ impl LoopParts {
     }
 
     fn die(&self) {
-        self.word.set(self.word.get() | DEAD);
+        self.word.set(self.word.get() & !OUTER_WAIT | DEAD);
         self.mailbox.facts.end();
     }
 
@@ -151,7 +153,36 @@ impl LoopParts {
     #[inline]
     pub(in crate::core) fn is_surely_alive(&self) -> bool {
         let word = self.word.get();
-        word & DEAD == 0 && word != IS_DEFAULT
+        word & (DEAD | OUTER_WAIT) == 0 && word != IS_DEFAULT
+    }
+
+    /// Whether an outer wait is on, and was told of nothing yet.
+    #[inline]
+    pub(in crate::core) fn is_in_outer_wait(&self) -> bool {
+        self.word.get() & OUTER_WAIT != 0
+    }
+
+    /// Begins or ends an outer wait. It is on for all `Loop`s of the same loop: see
+    /// [`SharedLoop::set_outer_wait`].
+    pub(in crate::core) fn set_outer_wait(&self, on: bool) {
+        let word = self.word.get() & !OUTER_WAIT;
+        self.word.set(if on { word | OUTER_WAIT } else { word });
+    }
+
+    /// Tells who waits in the loop's place that the loop is about to be changed.
+    #[cold]
+    #[inline(never)]
+    pub(in crate::core) fn end_outer_wait(&self) {
+        self.shared.set_outer_wait(false);
+        // SAFETY: the caller has found the loop alive. No callback of libev's is under way in which it could not be
+        // entered: what calls one has changed the loop before, or has run it.
+        unsafe {
+            if !c_frames::is_uninterruptible() {
+                // Nobody has looked at the clock since the wait began.
+                ev::ev_now_update(self.raw);
+            }
+            self.wake(self.raw);
+        }
     }
 
     /// Whether the loop is alive and runs no queued callbacks, so that nothing else need be checked. False for the
@@ -278,6 +309,11 @@ impl LoopParts {
     pub(in crate::core) unsafe fn wake(&self, raw_loop: *mut ev_loop) {
         // SAFETY: by this function's contract; `wakeup` is started from `new` until `detach`.
         unsafe { ev::ev_async_send(raw_loop, self.wakeup.get()) }
+    }
+
+    /// Whether a callback is queued, by this or another thread.
+    pub(in crate::core) fn has_queued(&self) -> bool {
+        !self.queue.borrow().is_empty() || self.mailbox.has_mail() || self.mailbox.is_unwanted()
     }
 
     /// Queues an entry, which keeps the loop running.

@@ -223,6 +223,25 @@ impl SharedLoop {
 
     pub(in crate::core) fn attach(&self, state: &Rc<LoopParts>) {
         self.loops.borrow_mut().push(Rc::downgrade(state));
+        let others = self.loops.borrow().iter().find_map(Weak::upgrade);
+        if let Some(other) = others.filter(|other| other.is_in_outer_wait()) {
+            other.end_outer_wait();
+        }
+    }
+
+    /// Begins or ends an outer wait, for all `Loop`s of this loop.
+    pub(in crate::core) fn set_outer_wait(&self, on: bool) {
+        let loops = self.loops.borrow();
+        loops
+            .iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|state| state.set_outer_wait(on));
+    }
+
+    /// Whether a callback is queued, in whichever `Loop` of this loop.
+    pub(in crate::core) fn has_queued(&self) -> bool {
+        let loops = self.loops.borrow();
+        loops.iter().filter_map(Weak::upgrade).any(|state| state.has_queued())
     }
 
     pub(in crate::core) fn is_default(&self) -> bool {

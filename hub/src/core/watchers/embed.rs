@@ -322,7 +322,7 @@ impl Embed {
     }
 }
 
-fn check_backend(other: &Loop) -> Result<(), Error> {
+pub(in crate::core) fn check_backend(other: &Loop) -> Result<(), Error> {
     let backend = other.backend_int()?;
     // SAFETY: no preconditions.
     let embeddable = unsafe { ev::ev_embeddable_backends() };
