@@ -7,6 +7,7 @@
 //! | a future | a permit of a semaphore of this thread | [`semaphore.acquire_async().await`](crate::lock::Semaphore::acquire_async) |
 //! | a future | several of them | [`join_all(..).await`](join_all()) |
 //! | a future | the data of a stream of [`socket`](crate::socket) | [`Async::new(stream)`](Async), by the traits of futures-io, hyper or tokio |
+//! | an executor that is not ours, in this thread | greenlets, and what they do | [`HubDriver::new()?.run(future)`](HubDriver) |
 //!
 //! [`spawn_local`] makes a greenlet of a future. With the feature `tokio`, a greenlet can wait for futures that need
 //! tokio's sockets and timers: `InTokio` enters the context of a runtime in another thread, which `TokioRuntime` makes.
@@ -35,12 +36,14 @@
 //! pending. So any number of futures are under way at once, one in each greenlet. A future may call what waits: that
 //! parks the greenlet in the middle of its poll, and delays only the futures that are polled by the same greenlet.
 //!
-//! The objects of this thread, as futures, are told by its hub. They can be awaited by whatever runs in a greenlet of
-//! this thread. An executor that never lets the hub run would wait for them for ever.
+//! The objects of this thread, as futures, are told by its hub. They can be awaited by whatever lets the hub run: by
+//! greenlets, and by executors that wait in one. Another executor, such as tokio's, waits by itself, so that the hub would
+//! never run. It needs a [`HubDriver`], a future that gives the hub its turns.
 
 use std::sync::atomic;
 
 mod block_on;
+mod driver;
 #[cfg(feature = "tokio")]
 mod in_tokio;
 mod io;
@@ -55,6 +58,7 @@ mod task;
 mod tokio_runtime;
 
 pub use block_on::block_on;
+pub use driver::HubDriver;
 #[cfg(feature = "tokio")]
 pub use in_tokio::InTokio;
 pub use io::Async;

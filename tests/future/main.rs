@@ -2,6 +2,7 @@
 
 mod awaited;
 mod block_on;
+mod driver;
 mod join_all;
 mod programs;
 mod queues;
