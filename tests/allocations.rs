@@ -11,6 +11,7 @@ use std::future::{poll_fn, ready};
 use std::io::{BufRead, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,7 +19,7 @@ use std::task::{Context, Poll as Polled, Wake, Waker};
 
 use gevent::event::Event;
 use gevent::fileobject::FileObjectPosix;
-use gevent::future::{Async, block_on};
+use gevent::future::{Async, HubDriver, block_on};
 use gevent::greenlet_core::{RawGreenlet, Value, greenlets};
 use gevent::hub::core::Events;
 use gevent::lock::{Condition, RLock, Semaphore};
@@ -178,6 +179,32 @@ fn futures_in_greenlets() -> TestResult {
     allocates_nothing(|| {
         queue.put(())?;
         block_on(woken(|new| waker.set(Some(new))))
+    })
+}
+
+#[test]
+fn turns_of_a_driver() -> TestResult {
+    let mut driver = HubDriver::new()?;
+    let mut context = Context::from_waker(Waker::noop());
+    let (to, back) = (Queue::new(), Queue::new());
+    let (its_to, its_back) = (to.clone(), back.clone());
+    spawn(move || -> TestResult {
+        loop {
+            its_back.put(its_to.get()?)?;
+            sleep(0)?;
+        }
+    });
+    allocates_nothing(|| {
+        to.put(())?;
+        while back.is_empty() {
+            assert!(Pin::new(&mut driver).poll(&mut context).is_pending());
+        }
+        back.get()?;
+        // Now it becomes idle.
+        for _ in 0..3 {
+            assert!(Pin::new(&mut driver).poll(&mut context).is_pending());
+        }
+        Ok(())
     })
 }
 

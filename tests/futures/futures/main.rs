@@ -3,6 +3,7 @@
 
 mod actors;
 mod channels;
+mod driver;
 mod in_tokio;
 mod locks;
 mod tokio_locks;
