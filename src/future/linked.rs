@@ -1,4 +1,4 @@
-//! [`Linked`]: an object of this thread as a future: a greenlet, an event, a result, a semaphore.
+//! [`Linked`]: an object of this thread as a future: a greenlet, an event, a result, a semaphore, a child process.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -13,10 +13,11 @@ use hub::{Link, LinkSource, Linkable};
 use super::task::LocalWaker;
 use crate::Greenlet;
 use crate::event::{AsyncResult, Event};
-use crate::lock::{Semaphore, SemaphoreGuard};
+use crate::lock::{BoundedSemaphore, Semaphore, SemaphoreGuard};
+use crate::subprocess::Popen;
 
-/// An object that futures can wait for, which tells them by a link: a [`Greenlet`], an [`AsyncResult`], an [`Event`],
-/// a [`Semaphore`].
+/// An object that futures can wait for, which tells them by a link: a [`Greenlet`], an [`AsyncResult`], an [`Event`], a
+/// [`Semaphore`], a [`BoundedSemaphore`], a [`Popen`].
 pub trait Awaitable: Linkable + LinkSource + Clone + sealed::Sealed {
     /// The value of the future.
     type Output: 'static;
@@ -40,6 +41,8 @@ impl<T> sealed::Sealed for Greenlet<T> {}
 impl<T> sealed::Sealed for AsyncResult<T> {}
 impl sealed::Sealed for Event {}
 impl sealed::Sealed for Semaphore {}
+impl sealed::Sealed for BoundedSemaphore {}
+impl sealed::Sealed for Popen {}
 
 impl<T: Clone + 'static> Awaitable for Greenlet<T> {
     type Output = Result<T, Exception>;
@@ -84,8 +87,29 @@ impl Awaitable for Semaphore {
     }
 }
 
-/// The future of an object of this thread: of a [`Greenlet`], an [`AsyncResult`], an [`Event`] or a [`Semaphore`].
-/// Dropping it leaves no link behind.
+impl Awaitable for BoundedSemaphore {
+    type Output = SemaphoreGuard;
+
+    fn now(&self) -> Option<SemaphoreGuard> {
+        self.try_acquire_guard()
+    }
+
+    fn told(&self) -> Option<SemaphoreGuard> {
+        // As for a semaphore without a bound.
+        self.try_acquire_guard()
+    }
+}
+
+impl Awaitable for Popen {
+    type Output = Result<i32, Exception>;
+
+    fn now(&self) -> Option<Self::Output> {
+        self.poll().transpose().map(|code| Ok(code?))
+    }
+}
+
+/// The future of an object of this thread: of a [`Greenlet`], an [`AsyncResult`], an [`Event`], a [`Semaphore`], a
+/// [`BoundedSemaphore`] or a [`Popen`]. Dropping it leaves no link behind.
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Linked<A: Awaitable> {
     object: A,
@@ -185,9 +209,9 @@ impl<A: Awaitable> fmt::Debug for Linked<A> {
 }
 
 macro_rules! into_future {
-    ($(#[$doc:meta] $({$($parameter:tt)*})? $object:ty;)*) => {
+    ($($(#[$doc:meta])+ $({$($parameter:tt)*})? $object:ty;)*) => {
         $(
-            #[$doc]
+            $(#[$doc])+
             impl $(<$($parameter)*>)? IntoFuture for $object {
                 type Output = <$object as Awaitable>::Output;
                 type IntoFuture = Linked<$object>;
@@ -197,7 +221,7 @@ macro_rules! into_future {
                 }
             }
 
-            #[$doc]
+            $(#[$doc])+
             impl $(<$($parameter)*>)? IntoFuture for &$object {
                 type Output = <$object as Awaitable>::Output;
                 type IntoFuture = Linked<$object>;
@@ -217,4 +241,8 @@ into_future! {
     {T: Clone + 'static} AsyncResult<T>;
     /// Waits until the event is set, as [`wait`](Event::wait) does.
     Event;
+    /// Waits for the end of the child, as [`wait`](Popen::wait) does, and gives its
+    /// [`returncode`](Popen::returncode). Dropping the future leaves the child alone. The future is a handle of the
+    /// child, so its pipes stay open meanwhile.
+    Popen;
 }

@@ -3,8 +3,10 @@
 //! | to wait in | for | is written |
 //! |---|---|---|
 //! | a greenlet | a future of whatever origin | [`block_on(future)`](block_on()) |
-//! | a future | a greenlet, a result, an event of this thread | `greenlet.await`, `result.await`, `event.await` |
+//! | a future | a greenlet, a result, an event, a child process of this thread | `greenlet.await`, `result.await`, `event.await`, `popen.await` |
 //! | a future | a permit of a semaphore of this thread | [`semaphore.acquire_async().await`](crate::lock::Semaphore::acquire_async) |
+//! | a future | the items of a queue or channel of this thread, and place in it | [`queue.get_async().await`](crate::queue::BaseQueue::get_async), [`queue.put_async(item).await`](crate::queue::BaseQueue::put_async) |
+//! | a future | the end of all greenlets of a group or pool, of all tasks of a queue | [`group.join_async().await`](crate::pool::Group::join_async), [`queue.join_async().await`](crate::queue::BaseJoinableQueue::join_async) |
 //! | a future | several of them | [`join_all(..).await`](join_all()) |
 //! | a future | the data of a stream of [`socket`](crate::socket) | [`Async::new(stream)`](Async), by the traits of futures-io, hyper or tokio |
 //! | an executor that is not ours, in this thread | greenlets, and what they do | [`HubDriver::new()?.run(future)`](HubDriver) |

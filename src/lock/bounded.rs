@@ -8,6 +8,7 @@ use greenlet_core::Exception;
 use hub::{AsLink, Link, LinkResult, LinkSource, Linkable, Seconds};
 
 use super::{Semaphore, SemaphoreGuard};
+use crate::future::Linked;
 
 /// The methods of a bounded semaphore that are those of its `semaphore`: the same for one thread and for several.
 macro_rules! bounded_methods {
@@ -169,6 +170,25 @@ impl BoundedSemaphore {
             return Err(OverReleaseError);
         }
         Ok(self.semaphore.release())
+    }
+
+    /// [`acquire_guard`](Self::acquire_guard) as a future, in line with the greenlets that wait, as
+    /// [`Semaphore::acquire_async`] is. If it is dropped, it acquires nothing.
+    ///
+    /// ```
+    /// use gevent::future::block_on;
+    /// use gevent::lock::BoundedSemaphore;
+    ///
+    /// let semaphore = BoundedSemaphore::new(1);
+    /// block_on(async {
+    ///     let _guard = semaphore.acquire_async().await;
+    ///     assert!(semaphore.locked());
+    /// })?;
+    /// assert_eq!(semaphore.counter(), 1);
+    /// # Ok::<(), gevent::Exception>(())
+    /// ```
+    pub fn acquire_async(&self) -> Linked<BoundedSemaphore> {
+        Linked::new(self.clone())
     }
 
     /// See [`Semaphore::rawlink`].

@@ -366,6 +366,23 @@ impl Group {
         self.0.empty.wait_timeout(timeout)
     }
 
+    /// [`join`](Group::join) as a future, which keeps the group. Dropping it leaves no link behind.
+    ///
+    /// ```
+    /// use gevent::future::block_on;
+    /// use gevent::pool::Group;
+    ///
+    /// let group = Group::new();
+    /// group.spawn(|| gevent::sleep(0.001))?;
+    /// block_on(group.join_async())?;
+    /// assert!(group.is_empty());
+    /// # Ok::<(), gevent::Exception>(())
+    /// ```
+    pub fn join_async(&self) -> impl Future<Output = ()> + use<> {
+        let group = self.clone();
+        async move { (&group.0.empty).await }
+    }
+
     /// [`join`](Group::join) that returns the exception of a member that has failed: gevent's `join(raise_error=True)`.
     /// When the wait is over, it looks at the greenlets that were members when it began, in the order in which they
     /// were made.

@@ -107,14 +107,39 @@ impl<S: Storage> BaseJoinableQueue<S> {
     /// Fails as `join` does, and with [`InvalidSeconds`](crate::exceptions::InvalidSeconds) if `timeout` is NaN.
     #[track_caller]
     pub fn join_timeout(&self, timeout: impl Seconds) -> Result<bool, Exception> {
-        let all_done = self.0.0.all_done.get_or_init(|| {
+        self.all_done().wait_timeout(timeout)
+    }
+
+    /// [`join`](Self::join) as a future, which keeps the queue. Dropping it leaves no link behind.
+    ///
+    /// ```
+    /// use gevent::future::block_on;
+    /// use gevent::queue::Queue;
+    ///
+    /// let queue = Queue::with_items(None, ["task"]);
+    /// let worker = gevent::spawn({
+    ///     let queue = queue.clone();
+    ///     move || Ok((queue.get()?, queue.task_done()?))
+    /// });
+    /// block_on(queue.join_async())?;
+    /// assert_eq!(queue.unfinished_tasks(), 0);
+    /// # worker.get()?;
+    /// # Ok::<(), gevent::Exception>(())
+    /// ```
+    pub fn join_async(&self) -> impl Future<Output = ()> + use<S> {
+        let queue = self.clone();
+        async move { queue.all_done().await }
+    }
+
+    /// The event that is set while all tasks are done.
+    fn all_done(&self) -> &Event {
+        self.0.0.all_done.get_or_init(|| {
             let event = Event::new();
             if self.unfinished_tasks() == 0 {
                 event.set();
             }
             event
-        });
-        all_done.wait_timeout(timeout)
+        })
     }
 
     /// Shuts the queue down: puts fail from now on, and gets fail when the queue is empty. Greenlets that wait are

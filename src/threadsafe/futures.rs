@@ -67,11 +67,23 @@ plain_future! {
     Put<T> of "a threadsafe::Queue";
 }
 
-/// The future of [`Semaphore::acquire_async`].
+/// The future of [`Semaphore::acquire_async`], also of a [`BoundedSemaphore`](super::BoundedSemaphore).
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Acquire {
     semaphore: Semaphore,
+    /// The guard releases the semaphore unless its counter is so much.
+    limit: usize,
     wait: LineWait<super::line::Permits>,
+}
+
+impl Acquire {
+    pub(super) fn of(semaphore: &Semaphore, limit: usize) -> Acquire {
+        Acquire {
+            semaphore: semaphore.clone(),
+            limit,
+            wait: LineWait::new(&semaphore.0, ()),
+        }
+    }
 }
 
 impl Semaphore {
@@ -90,10 +102,7 @@ impl Semaphore {
     /// # thread.join().unwrap();
     /// ```
     pub fn acquire_async(&self) -> Acquire {
-        Acquire {
-            semaphore: self.clone(),
-            wait: LineWait::new(&self.0, ()),
-        }
+        Acquire::of(self, usize::MAX)
     }
 }
 
@@ -102,7 +111,7 @@ impl Future for Acquire {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<SemaphoreGuard> {
         let acquired = self.wait.poll(context, super::line::Permits::try_take);
-        acquired.map(|()| SemaphoreGuard::of(&self.semaphore, usize::MAX))
+        acquired.map(|()| SemaphoreGuard::of(&self.semaphore, self.limit))
     }
 }
 

@@ -10,6 +10,7 @@ use greenlet_core::Exception;
 use hub::{AsLink, Link, LinkResult, LinkSource, Linkable, Seconds};
 use parking_lot::Mutex;
 
+use super::futures::Acquire;
 use super::line::{Given, Lined, Permits, ThreadsafeLine, hand, rawlink, unlink, wait, watch};
 use super::waiter::LinkedObject;
 use crate::lock::{OverReleaseError, bounded_methods};
@@ -276,6 +277,11 @@ impl BoundedSemaphore {
     /// [`OverReleaseError`] if the counter has its first value already.
     pub fn release(&self) -> Result<usize, OverReleaseError> {
         self.semaphore.give(self.initial).ok_or(OverReleaseError)
+    }
+
+    /// [`acquire_guard`](Self::acquire_guard) as a future, as [`Semaphore::acquire_async`] is one.
+    pub fn acquire_async(&self) -> Acquire {
+        Acquire::of(&self.semaphore, self.initial)
     }
 
     /// Has the hub of the current thread call `callback`, as [`Semaphore::rawlink`] does.

@@ -8,9 +8,12 @@ use std::task::{Context, Poll, Waker};
 use futures::future::{FutureExt, join, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use gevent::event::{AsyncResult, Event};
+use gevent::exceptions::LoopExit;
 use gevent::future::{block_on, spawn_local};
-use gevent::lock::Semaphore;
-use gevent::{GreenletExit, sleep, spawn};
+use gevent::lock::{BoundedSemaphore, Lock, Semaphore};
+use gevent::pool::{Group, Pool};
+use gevent::queue::Queue;
+use gevent::{GreenletExit, get_hub, sleep, spawn, threadsafe, with_timeout};
 
 use crate::support::{ExpectedError, Log, TestResult, bounded, fail};
 
@@ -185,11 +188,13 @@ fn a_future_moves_between_tasks() -> TestResult {
 #[test]
 fn combinators_of_others() -> TestResult {
     let _bounded = bounded();
-    let slow = || spawn(|| sleep(0.003).map(|()| 3));
+    let gate = Event::new();
+    let slow = || {
+        let gate = gate.clone();
+        spawn(move || gate.wait().map(|_| 3))
+    };
     let fast = || spawn(|| sleep(0.001).map(|()| 1));
     block_on(async {
-        let (a, b) = join(slow().into_future(), fast().into_future()).await;
-        assert_eq!((a?, b?), (3, 1));
         let (a, b) = (pin!(slow().into_future()), pin!(fast().into_future()));
         let first = select(a, b).await.factor_first().0?;
         assert_eq!(first, 1);
@@ -197,8 +202,11 @@ fn combinators_of_others() -> TestResult {
         let mut values = Vec::new();
         while let Some(value) = all.next().await {
             values.push(value?);
+            gate.set();
         }
         assert_eq!(values, [1, 3, 3]);
+        let (a, b) = join(slow().into_future(), fast().into_future()).await;
+        assert_eq!((a?, b?), (3, 1));
         Ok(())
     })?
 }
@@ -224,4 +232,159 @@ fn an_executor_of_others_in_a_greenlet() -> TestResult {
         sleep(0.001)?;
     }
     Ok(())
+}
+
+/// The guards of a bounded semaphore leave it alone if somebody else has released it in their place.
+#[test]
+fn permits_of_bounded_semaphores() -> TestResult {
+    let _bounded = bounded();
+    let semaphore = BoundedSemaphore::new(1);
+    let first = block_on(semaphore.acquire_async())?;
+    let log = Log::<i32>::new();
+    let waiting: Vec<_> = (0..4)
+        .map(|i| {
+            let (semaphore, log) = (semaphore.clone(), log.clone());
+            match i % 2 {
+                0 => spawn_local(async move {
+                    let _guard = semaphore.acquire_async().await;
+                    log.add(i);
+                }),
+                _ => spawn(move || {
+                    let _guard = semaphore.acquire_guard()?;
+                    log.add(i);
+                    Ok(())
+                }),
+            }
+        })
+        .collect();
+    sleep(0)?;
+    assert_eq!(semaphore.linkcount(), 4);
+    // One that is dropped has no place, and takes nothing.
+    let mut dropped = semaphore.acquire_async();
+    assert!(poll(&mut dropped).is_pending());
+    assert_eq!(semaphore.linkcount(), 5);
+    drop(dropped);
+    drop(first);
+    waiting.iter().try_for_each(|greenlet| greenlet.get())?;
+    assert_eq!(log.take(), [0, 1, 2, 3]);
+    assert_eq!((semaphore.counter(), semaphore.linkcount()), (1, 0));
+    let guard = block_on(semaphore.acquire_async())?;
+    semaphore.release()?;
+    drop(guard);
+    assert_eq!(semaphore.counter(), 1);
+    // That of several threads is the same.
+    let semaphore = threadsafe::BoundedSemaphore::new(1);
+    let guard = block_on(semaphore.acquire_async())?;
+    let mut dropped = semaphore.acquire_async();
+    assert!(poll(&mut dropped).is_pending());
+    drop(dropped);
+    semaphore.release()?;
+    drop(guard);
+    assert_eq!(semaphore.counter(), 1);
+    drop(block_on(semaphore.acquire_async())?);
+    assert_eq!(
+        Lock::release(&semaphore).unwrap_err().to_string(),
+        "Semaphore released too many times"
+    );
+    Ok(())
+}
+
+#[test]
+fn groups_and_pools_are_joined() -> TestResult {
+    let _bounded = bounded();
+    // One without members is not waited for.
+    block_on(Group::new().join_async())?;
+    let (group, pool) = (Group::new(), Pool::new(1));
+    let log = Log::<&str>::new();
+    for name in ["first", "second"] {
+        let its = log.clone();
+        group.spawn(move || {
+            sleep(0.001)?;
+            its.add(name);
+            Ok(())
+        })?;
+    }
+    // The future keeps the group.
+    let joining = group.join_async();
+    drop(group);
+    block_on(joining)?;
+    assert_eq!(log.len(), 2);
+    let member = pool.spawn(|| sleep(100))?;
+    let joining = spawn_local(pool.join_async());
+    sleep(0)?;
+    assert!(!joining.ready());
+    member.kill()?;
+    joining.get()
+}
+
+#[test]
+fn queues_are_joined() -> TestResult {
+    let _bounded = bounded();
+    block_on(Queue::<i32>::new().join_async())?;
+    let queue = Queue::with_items(None, [1, 2]);
+    let joining = spawn_local(queue.join_async());
+    for _ in 0..2 {
+        sleep(0)?;
+        assert!(!joining.ready());
+        queue.get()?;
+        queue.task_done()?;
+    }
+    joining.get()?;
+    // A future that was told, and polls late, is as a greenlet that is woken.
+    let queue = Queue::with_items(None, [1]);
+    let mut joining = Box::pin(queue.join_async());
+    assert!(poll(&mut joining).is_pending());
+    queue.task_done()?;
+    sleep(0)?;
+    queue.put(2)?;
+    assert!(poll(&mut joining).is_ready());
+    Ok(())
+}
+
+/// However such a wait ends, its greenlet's future is dropped, and nobody else is told in its place.
+#[test]
+fn waits_for_joins_and_permits_end() -> TestResult {
+    let _bounded = bounded();
+    let (group, queue, semaphore) = (Group::new(), Queue::with_items(None, [1]), BoundedSemaphore::new(0));
+    let never = gevent::Greenlet::new(|| ());
+    group.add(&never)?;
+    let waits = || {
+        let (joined, done, permit) = (group.join_async(), queue.join_async(), semaphore.acquire_async());
+        [
+            spawn_local(joined),
+            spawn_local(done),
+            spawn_local(async move { permit.await.forget() }),
+        ]
+    };
+    // By a kill.
+    for waiting in waits() {
+        sleep(0)?;
+        waiting.kill()?;
+        assert!(waiting.get().unwrap_err().is::<GreenletExit>());
+    }
+    assert_eq!(semaphore.linkcount(), 0);
+    // By a timeout.
+    for which in 0..3 {
+        let wait = || {
+            match which {
+                0 => block_on(group.join_async())?,
+                1 => block_on(queue.join_async())?,
+                _ => block_on(semaphore.acquire_async())?.forget(),
+            }
+            Ok("it ended")
+        };
+        assert_eq!(with_timeout(0.001, wait, "in time")?, "in time");
+    }
+    assert_eq!(semaphore.linkcount(), 0);
+    // By nothing: then they are named.
+    let waiting = waits();
+    let exit = get_hub().switch().unwrap_err();
+    assert!(exit.is::<LoopExit>());
+    let blocked = get_hub().blocked_greenlets();
+    let kinds: Vec<_> = blocked
+        .iter()
+        .filter_map(|greenlet| Some(greenlet.waiting_on?.kind))
+        .collect();
+    assert_eq!(kinds, ["future"; 3]);
+    waiting.iter().try_for_each(|greenlet| greenlet.kill())
 }

@@ -8,6 +8,7 @@
 //! | `cpython_more.rs` | further cases of both |
 //! | `posix.rs` | `POSIXProcessTestCase` of the same, and its tests of commands and contexts |
 //! | `run_func.rs` | `RunFuncTestCase` of both |
+//! | `futures.rs` | children and pipes that are awaited |
 //! | `pipes.rs` | pipes that are closed, shared, passed on |
 //! | `programs.rs` | real programs, much data, children of children |
 //! | `terminals.rs` | children at a terminal |
@@ -15,6 +16,7 @@
 
 mod cpython;
 mod cpython_more;
+mod futures;
 mod pipes;
 mod popen;
 mod posix;
