@@ -5,6 +5,7 @@
 //!   [`porting_differences`] from gevent.
 //! * [`errors`]: what becomes of a kill or a timeout, and what code of your own has to do about it.
 //! * [`several_cores`]: servers of several processes or threads.
+//! * [`futures`]: async code, the same in greenlets, and both mixed; what waits for ever, and what it costs.
 //! * [`glossary`]: the words that the documentation uses in a sense of its own.
 //!
 //! The examples on these pages are compiled and run, as is this one:
@@ -33,6 +34,9 @@ pub mod errors {}
 
 #[doc = include_str!("../docs/several-cores.md")]
 pub mod several_cores {}
+
+#[doc = include_str!("../docs/futures.md")]
+pub mod futures {}
 
 #[doc = include_str!("../docs/glossary.md")]
 pub mod glossary {}

@@ -95,8 +95,9 @@
 //!
 //! # Further reading
 //!
-//! [`guide`] has four pages: [porting code from gevent](guide::porting), [what becomes of a thrown
-//! exception](guide::errors), [servers on several cores](guide::several_cores), and a [glossary](guide::glossary).
+//! [`guide`] has these pages: [porting code from gevent](guide::porting), [what becomes of a thrown
+//! exception](guide::errors), [servers on several cores](guide::several_cores), [futures and
+//! greenlets](guide::futures), and a [glossary](guide::glossary).
 
 #![deny(unsafe_code)]
 

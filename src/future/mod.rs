@@ -32,6 +32,9 @@
 //! # Ok::<(), gevent::Exception>(())
 //! ```
 //!
+//! [Futures and greenlets](crate::guide::futures) has the same code in both ways, says which call is for what, and what
+//! waits for ever.
+//!
 //! # Who drives a future
 //!
 //! [`block_on`](block_on()) polls the future in the greenlet that calls it, and parks the greenlet while the future is
