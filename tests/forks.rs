@@ -15,8 +15,11 @@ use std::process::{Command, ExitCode, ExitStatus, exit};
 use std::rc::Rc;
 
 use common::children::{self, Alone};
+use futures::FutureExt;
+use futures::executor::block_on;
 use gevent::core::StatusUnknown;
 use gevent::event::Event;
+use gevent::future::HubDriver;
 use gevent::os::{
     fork, fork_and_watch, fork_gevent, forkpty_and_watch, make_nonblocking, nb_read, posix_spawn, waitpid,
 };
@@ -46,6 +49,7 @@ tests! {
     a_killed_wait_takes_no_status
     the_child_has_the_hub_and_not_the_children
     thread_pools_start_anew_in_the_child
+    a_driver_stays_in_the_parent
     another_thread_forks_without_watching
     a_child_that_is_not_watched_is_waited_for_in_the_hub
     a_terminal_belongs_to_the_child
@@ -330,6 +334,28 @@ fn thread_pools_start_anew_in_the_child() -> TestResult {
     release.send(()).expect("the task is there");
     assert!(task.get()?);
     Ok(())
+}
+
+/// The driver's descriptor is the parent's, too.
+fn a_driver_stays_in_the_parent() -> TestResult {
+    let mut driver = HubDriver::new()?;
+    for _ in 0..3 {
+        assert!((&mut driver).now_or_never().is_none());
+    }
+    // SAFETY: the other thread belongs to the driver.
+    let pid = unsafe { fork() }?;
+    if pid == 0 {
+        let outcome = (|| {
+            // The loop notices the fork in its next iteration.
+            get_hub().loop_().run_callback(|| ())?;
+            let error = block_on(driver).unwrap_err();
+            assert!(error.to_string().contains("belongs to the parent"), "{error:?}");
+            block_on(HubDriver::new()?.run(spawn(|| sleep(0.001))))?
+        })();
+        end(outcome);
+    }
+    assert!(waitpid(pid, 0)?.1.success());
+    block_on(driver.run(spawn(|| sleep(0.001))))?
 }
 
 fn another_thread_forks_without_watching() -> TestResult {

@@ -43,7 +43,8 @@ use super::{Alarm, Turns};
 /// the executor run in between. If not, it is polled again when there is an event, a time has come, another thread has
 /// used a threadsafe object, or a task has queued something, such as a new greenlet.
 ///
-/// A greenlet that computes for long keeps the executor waiting, as it does with other greenlets; and so does a task.
+/// A greenlet that computes for long keeps the executor waiting, as it does with other greenlets; and so does a task. The
+/// [monitoring thread](crate::monitor) takes an executor for one that does not come back, also while it is idle.
 ///
 /// # Waits in tasks
 ///

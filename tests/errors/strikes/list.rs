@@ -146,6 +146,11 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "never wait: they are polled",
     ),
     (
+        "src/future/driver/hub_driver.rs",
+        "HubDriver::new HubDriver::tokio",
+        "make a future, whose polls return what is thrown meanwhile",
+    ),
+    (
         "src/future/join_all.rs",
         "join_all",
         "makes a future, which waits where it is awaited",

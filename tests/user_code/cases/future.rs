@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use gevent::event::{AsyncResult, Event};
-use gevent::future::{block_on, join_all, spawn_local};
+use gevent::future::{HubDriver, block_on, join_all, spawn_local};
 use gevent::queue::{BaseJoinableQueue, Channel, Queue};
 use gevent::{spawn, threadsafe};
 
@@ -94,6 +94,22 @@ fn futures_that_are_polled() {
             |_, trap| block_on(join_all([Trapped(When::Polled, trap), Trapped(When::Polled, trap)])).map(drop),
             |_, trap| block_on(join_all([Trapped(When::Dropped, trap), Trapped(When::Dropped, trap)])).map(drop),
             |_, trap| ok(join_all([Trapped(When::Dropped, trap), Trapped(When::Dropped, trap)])),
+        ],
+    );
+}
+
+#[test]
+fn futures_beside_a_driver() {
+    // Another call may have the thread's driver: then this one fails, and the future is not converted.
+    fn driven(when: When, trap: Trap) -> TestResult {
+        block_on(HubDriver::new()?.run(Trapped(when, trap)))?
+    }
+    event_case(
+        &["future::HubDriver::run | Future"],
+        vec![
+            |_, trap| driven(When::Converted, trap),
+            |_, trap| driven(When::Polled, trap),
+            |_, trap| driven(When::Dropped, trap),
         ],
     );
 }

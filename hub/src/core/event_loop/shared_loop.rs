@@ -223,9 +223,10 @@ impl SharedLoop {
 
     pub(in crate::core) fn attach(&self, state: &Rc<LoopParts>) {
         self.loops.borrow_mut().push(Rc::downgrade(state));
-        let others = self.loops.borrow().iter().find_map(Weak::upgrade);
-        if let Some(other) = others.filter(|other| other.is_in_outer_wait()) {
-            other.end_outer_wait();
+        // The outer wait, if one is on, does not know of the new `Loop`.
+        let first = self.loops.borrow().iter().find_map(Weak::upgrade);
+        if let Some(first) = first.filter(|first| first.is_in_outer_wait()) {
+            first.end_outer_wait();
         }
     }
 
