@@ -178,26 +178,38 @@ fn other_threads_wake_greenlets() -> TestResult {
     thread.join().unwrap()
 }
 
-/// Times come in their order, whether tasks or greenlets have started them.
+/// Times come in their order. The loop's clock stands still while a task starts them.
 #[test]
 fn times_come_in_order() -> TestResult {
     let _bounded = bounded();
-    let log = Log::<u32>::new();
+    let (log, over) = (Log::<u32>::new(), Event::new());
     let later = |millis: u32| {
-        let log = log.clone();
-        spawn_later(f64::from(millis) / 1000.0, move || log.add(millis))
+        let timer = get_hub().loop_().timer(f64::from(millis) / 1000.0)?;
+        let (log, over) = (log.clone(), over.clone());
+        timer.start(move || {
+            log.add(millis);
+            if millis == 9 {
+                over.set();
+            }
+        })?;
+        Ok::<_, Exception>(timer)
     };
     drive(async {
         for _ in 0..10 {
             sleep_in_executor(Duration::from_millis(1)).await;
-            let greenlets = [9, 1, 5, 3, 7].map(later);
-            for greenlet in greenlets {
-                greenlet.await?;
-            }
+            let timers = [9, 1, 5, 3, 7].map(later);
+            (&over).await;
+            over.clear();
             assert_eq!(log.take(), [1, 3, 5, 7, 9]);
+            assert!(
+                timers
+                    .iter()
+                    .all(|timer| timer.as_ref().is_ok_and(|timer| !timer.active()))
+            );
         }
-        Ok(())
-    })?
+        spawn_later(0.001, || 1).await
+    })??;
+    Ok(())
 }
 
 /// The loop's clock stands still while the executor waits, but nobody sees that.
