@@ -7,14 +7,16 @@ use std::cell::{OnceCell, RefCell};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use greenlet_core::Exception;
 use hub::core::{Events, Io, Watcher};
 use hub::{Hub, try_get_hub};
 
+use crate::polls::{Direction, PolledObject, Polls};
 use crate::socket::cancel_wait_ex as closed;
 
-/// A descriptor, or what has one, with its two watchers. One greenlet at a time can wait in each direction.
+/// A descriptor, or what has one, with its two watchers. One greenlet at a time can wait in each direction, or tasks.
 pub(crate) struct Descriptor<T> {
     // The watchers come before the descriptor, so that they are dropped first.
     read: OnceCell<Io>,
@@ -22,6 +24,7 @@ pub(crate) struct Descriptor<T> {
     /// None once it is closed. Shared with calls that are under way, so that its number is not reused before they end.
     opened: RefCell<Option<Rc<T>>>,
     hub: Hub,
+    polls: Polls,
 }
 
 /// What a [`Descriptor`] has.
@@ -43,6 +46,7 @@ impl<T: Opened> Descriptor<T> {
             write: OnceCell::new(),
             opened: RefCell::new(Some(Rc::new(opened))),
             hub: try_get_hub().map_err(Exception::from)?,
+            polls: Polls::default(),
         })
     }
 
@@ -58,7 +62,11 @@ impl<T: Opened> Descriptor<T> {
 
     /// Calls `operation` until it does not fail with `WouldBlock`, and waits before each further call.
     #[track_caller]
-    pub(crate) fn retry<R>(&self, events: Events, mut operation: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+    pub(crate) fn retry<R>(
+        &self,
+        direction: Direction,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
         loop {
             self.hub.give_turn().map_err(io_error)?;
             let opened = self.opened()?;
@@ -68,26 +76,28 @@ impl<T: Opened> Descriptor<T> {
                 result => return result,
             }
             drop(opened);
-            self.park(events).map_err(io_error)?;
+            self.park(direction).map_err(io_error)?;
         }
     }
 
     #[track_caller]
-    fn park(&self, events: Events) -> Result<(), Exception> {
-        let cell = if events == Events::READ {
-            &self.read
-        } else {
-            &self.write
-        };
-        let watcher = match cell.get() {
-            Some(watcher) => watcher,
-            None => {
-                let new = self.hub.loop_().io(self.opened()?.as_fd().as_raw_fd(), events)?;
-                cell.get_or_init(|| new)
-            }
-        };
+    fn park(&self, direction: Direction) -> Result<(), Exception> {
+        // A task that has just read or written does not wait any more.
+        self.stop_unless_awaited(direction);
+        let watcher = self.watcher(direction)?;
         let is_open = || self.opened().map(|_| false).map_err(Exception::from);
         self.hub.wait_on_watcher_unless(watcher, None, is_open)
+    }
+
+    /// Calls `operation` for a task. If it fails with `WouldBlock`, the task is woken when it is worth while to poll
+    /// again.
+    pub(crate) fn poll<R>(
+        self: &Rc<Self>,
+        direction: Direction,
+        cx: &Context<'_>,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.poll_with(direction, cx, || operation(&*self.opened()?))
     }
 
     /// Closes the descriptor. [`Closed`] is thrown into greenlets that wait for it. The descriptor itself is given up
@@ -96,6 +106,8 @@ impl<T: Opened> Descriptor<T> {
         let Some(opened) = self.opened.take() else {
             return;
         };
+        // Tasks are woken last, as what they do is not known here.
+        let _woken_last = self.stop_polls();
         let watchers: [Option<Watcher>; 2] = [&self.read, &self.write].map(|cell| cell.get().map(|io| (**io).clone()));
         // This fails only if the loop is destroyed, and then no greenlet waits any more.
         let hub = self.hub.clone();
@@ -103,6 +115,36 @@ impl<T: Opened> Descriptor<T> {
         let _ = self
             .hub
             .cancel_waits_close_and_then(watchers.into_iter().flatten(), Closed, close);
+    }
+}
+
+impl<T: Opened> PolledObject for Descriptor<T> {
+    const KIND: &'static str = "descriptor";
+
+    fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    fn polls(&self) -> &Polls {
+        &self.polls
+    }
+
+    fn check_open(&self) -> io::Result<()> {
+        self.opened().map(drop)
+    }
+
+    fn watcher(&self, direction: Direction) -> Result<&Io, Exception> {
+        let (cell, events) = match direction {
+            Direction::Read => (&self.read, Events::READ),
+            Direction::Write => (&self.write, Events::WRITE),
+        };
+        match cell.get() {
+            Some(watcher) => Ok(watcher),
+            None => {
+                let new = self.hub.loop_().io(self.opened()?.as_fd().as_raw_fd(), events)?;
+                Ok(cell.get_or_init(|| new))
+            }
+        }
     }
 }
 

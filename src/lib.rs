@@ -119,6 +119,7 @@ mod low_numbers;
 mod no_sigpipe;
 pub mod os;
 mod outcome;
+mod polls;
 pub mod pool;
 pub mod prelude;
 #[cfg(feature = "pywsgi")]

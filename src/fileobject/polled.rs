@@ -5,11 +5,10 @@ use std::io;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
-use hub::core::Events;
-
 use super::source::Source;
 use super::way::{self, Opened, Way};
 use crate::descriptor::Descriptor;
+use crate::polls::Direction;
 
 /// A descriptor, and the way to call the system that does not block.
 pub(super) struct Polled {
@@ -42,7 +41,7 @@ impl Polled {
         &self,
         mut place: impl FnMut(&mut dyn FnMut(&mut [u8]) -> io::Result<usize>) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        self.descriptor.retry(Events::READ, |fd| {
+        self.descriptor.retry(Direction::Read, |fd| {
             place(&mut |buf| way::read(fd.as_fd(), &self.way, buf))
         })
     }
@@ -53,7 +52,7 @@ impl Polled {
         &self,
         mut place: impl FnMut(&mut dyn FnMut(&[u8]) -> io::Result<usize>) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        self.descriptor.retry(Events::WRITE, |fd| {
+        self.descriptor.retry(Direction::Write, |fd| {
             place(&mut |buf| way::write(fd.as_fd(), &self.way, buf))
         })
     }

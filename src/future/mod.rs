@@ -8,7 +8,7 @@
 //! | a future | the items of a queue or channel of this thread, and place in it | [`queue.get_async().await`](crate::queue::BaseQueue::get_async), [`queue.put_async(item).await`](crate::queue::BaseQueue::put_async) |
 //! | a future | the end of all greenlets of a group or pool, of all tasks of a queue | [`group.join_async().await`](crate::pool::Group::join_async), [`queue.join_async().await`](crate::queue::BaseJoinableQueue::join_async) |
 //! | a future | several of them | [`join_all(..).await`](join_all()) |
-//! | a future | the data of a stream of [`socket`](crate::socket) | [`Async::new(stream)`](Async), by the traits of futures-io, hyper or tokio |
+//! | a future | the data of a stream of [`socket`](crate::socket), of a pipe of a child | [`Async::new(stream)`](Async), by the traits of futures-io, hyper or tokio |
 //! | an executor that is not ours, in this thread | greenlets, and what they do | [`HubDriver::new()?.run(future)`](HubDriver) |
 //!
 //! [`spawn_local`] makes a greenlet of a future. With the feature `tokio`, a greenlet can wait for futures that need
@@ -66,7 +66,7 @@ pub use block_on::block_on;
 pub use driver::HubDriver;
 #[cfg(feature = "tokio")]
 pub use in_tokio::InTokio;
-pub use io::Async;
+pub use io::{Async, PollRead, PollWrite, Pollable};
 #[cfg(feature = "hyper")]
 pub use io::{HubExecutor, HubTimer};
 pub use join_all::{JoinAll, join_all};

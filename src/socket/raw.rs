@@ -17,10 +17,11 @@ use super::python::{Files, Kind};
 use super::unix_address::as_unix;
 use super::waits::cancel_wait_ex as closed;
 use crate::exceptions::BlockingSwitchOutError;
+pub(crate) use crate::polls::Direction;
+use crate::polls::{PolledObject, Polls};
 use emptied::Emptied;
 use ending::Closed;
 pub(crate) use limit::Limit;
-use polls::Polls;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) use stuck::AtEnd;
 use stuck::{Next, Stuck};
@@ -57,15 +58,7 @@ pub(crate) struct RawSocket {
     pub(super) files: Files,
     /// The sockets of this connection that were made of one another by [`try_clone`](RawSocket::try_clone).
     copies: OnceCell<Rc<RefCell<WeakList<RawSocket>>>>,
-    /// The tasks that poll the socket, if one ever has.
-    polls: OnceCell<Box<Polls>>,
-}
-
-/// The two directions of a socket, in which greenlets wait independently.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Direction {
-    Read,
-    Write,
+    polls: Polls,
 }
 
 impl RawSocket {
@@ -88,7 +81,7 @@ impl RawSocket {
             kind: OnceCell::new(),
             files: Files::default(),
             copies: OnceCell::new(),
-            polls: OnceCell::new(),
+            polls: Polls::default(),
         })
     }
 
@@ -204,7 +197,7 @@ impl RawSocket {
         }
         // A task that has just read or written does not wait any more.
         self.stop_unless_awaited(direction);
-        let watcher = self.watcher(direction)?;
+        let watcher = self.watcher_of(direction)?;
         let is_over = || match self.fd() {
             Some(_) => Ok(self.shut_down[direction as usize].take() || limit.is_told_to_end()),
             None => Err(closed().into()),
@@ -213,7 +206,7 @@ impl RawSocket {
     }
 
     /// The watcher of this direction, which is made when it is first needed.
-    fn watcher(&self, direction: Direction) -> Result<&Io, Exception> {
+    fn watcher_of(&self, direction: Direction) -> Result<&Io, Exception> {
         let (cell, events) = match direction {
             Direction::Read => (&self.read, Events::READ),
             Direction::Write => (&self.write, Events::WRITE),

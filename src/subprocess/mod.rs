@@ -72,6 +72,7 @@ mod stdio;
 pub use command::{Command, IntoCommand};
 pub use communicate::{Input, Outputs};
 pub use errors::{CalledProcessError, StatusUnknown, TimeoutExpired};
+pub(crate) use pipes::{MAX_PARTS, write};
 pub use pipes::{PipeReader, PipeWriter};
 pub use popen::Popen;
 pub use run::{

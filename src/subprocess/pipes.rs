@@ -7,12 +7,12 @@ use std::io::{self, BufRead, IoSlice, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
-use hub::core::Events;
 use rustix::buffer::spare_capacity;
 use rustix::io::ioctl_fionbio;
 
 use crate::descriptor::Descriptor;
 use crate::no_sigpipe::without_sigpipe;
+use crate::polls::Direction;
 
 /// How many bytes [`BufRead`] reads at once.
 const BUFFER: usize = 8192;
@@ -43,7 +43,7 @@ pub struct PipeReader {
 }
 
 struct Shared {
-    descriptor: Descriptor<OwnedFd>,
+    descriptor: Rc<Descriptor<OwnedFd>>,
     ahead: RefCell<Ahead>,
 }
 
@@ -67,7 +67,7 @@ impl Ahead {
 impl PipeReader {
     pub(super) fn new(fd: OwnedFd) -> io::Result<PipeReader> {
         let shared = Shared {
-            descriptor: non_blocking(fd)?,
+            descriptor: Rc::new(non_blocking(fd)?),
             ahead: RefCell::default(),
         };
         Ok(PipeReader {
@@ -81,32 +81,37 @@ impl PipeReader {
         if buf.is_empty() {
             return Ok(0);
         }
-        {
-            let mut ahead = self.shared.ahead.borrow_mut();
-            let n = ahead.left().len().min(buf.len());
-            if n > 0 {
-                buf[..n].copy_from_slice(&ahead.left()[..n]);
-                ahead.take(n);
-                return Ok(n);
-            }
+        let n = self.take_ahead(|mut ahead| ahead.read(buf).unwrap_or(0));
+        if n > 0 {
+            return Ok(n);
         }
         let descriptor = &self.shared.descriptor;
-        descriptor.retry(Events::READ, |fd| Ok(rustix::io::read(fd, &mut *buf)?))
+        descriptor.retry(Direction::Read, |fd| Ok(rustix::io::read(fd, &mut *buf)?))
+    }
+
+    /// Has `take` copy some of what was read ahead. Returns what it does: how many bytes.
+    pub(crate) fn take_ahead(&self, take: impl FnOnce(&[u8]) -> usize) -> usize {
+        let mut ahead = self.shared.ahead.borrow_mut();
+        let n = take(ahead.left());
+        ahead.take(n);
+        n
+    }
+
+    pub(crate) fn descriptor(&self) -> &Rc<Descriptor<OwnedFd>> {
+        &self.shared.descriptor
     }
 
     /// Adds some bytes to `all`, and returns how many: none at the end.
     #[track_caller]
     pub(super) fn read_more(&self, all: &RefCell<Vec<u8>>) -> io::Result<usize> {
-        {
-            let mut ahead = self.shared.ahead.borrow_mut();
-            let n = ahead.left().len();
-            if n > 0 {
-                all.borrow_mut().extend_from_slice(ahead.left());
-                ahead.take(n);
-                return Ok(n);
-            }
+        let n = self.take_ahead(|ahead| {
+            all.borrow_mut().extend_from_slice(ahead);
+            ahead.len()
+        });
+        if n > 0 {
+            return Ok(n);
         }
-        self.shared.descriptor.retry(Events::READ, |fd| {
+        self.shared.descriptor.retry(Direction::Read, |fd| {
             let mut all = all.borrow_mut();
             all.reserve(AT_ONCE);
             Ok(rustix::io::read(fd, spare_capacity(&mut all))?)
@@ -186,7 +191,7 @@ impl BufRead for PipeReader {
             let n = self
                 .shared
                 .descriptor
-                .retry(Events::READ, |fd| Ok(rustix::io::read(fd, &mut **buf)?))?;
+                .retry(Direction::Read, |fd| Ok(rustix::io::read(fd, &mut **buf)?))?;
             buf.truncate(n);
             *self.shared.ahead.borrow_mut() = Ahead {
                 data: Some(data),
@@ -236,12 +241,11 @@ impl PipeWriter {
 
     #[track_caller]
     fn write_some(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        // (A pair of sockets in place of a pipe would need no such care, but a child could not open its `/dev/stdin`
-        // then, and shells take a socket for a remote login.)
-        let len = bufs.iter().map(|buf| buf.len()).sum();
-        self.0.retry(Events::WRITE, |fd| {
-            without_sigpipe(len, || Ok(rustix::io::writev(fd, bufs)?))
-        })
+        self.0.retry(Direction::Write, |fd| write(fd, bufs))
+    }
+
+    pub(crate) fn descriptor(&self) -> &Rc<Descriptor<OwnedFd>> {
+        &self.0
     }
 
     /// Closes the pipe for all its handles, which ends the child's input. A greenlet that writes to it gets an `EBADF`
@@ -266,7 +270,16 @@ impl PipeWriter {
 }
 
 /// How many buffers the system takes in one call.
-const MAX_PARTS: usize = 1024;
+pub(crate) const MAX_PARTS: usize = 1024;
+
+/// Writes what there is room for.
+///
+/// A pair of sockets in place of a pipe would need no care about a signal, but a child could not open its `/dev/stdin`
+/// then, and shells take a socket for a remote login.
+pub(crate) fn write(fd: &OwnedFd, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    let len = bufs.iter().map(|buf| buf.len()).sum();
+    without_sigpipe(len, || Ok(rustix::io::writev(fd, bufs)?))
+}
 
 impl Write for &PipeWriter {
     #[track_caller]

@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use gevent::event::Event;
 use gevent::exceptions::ConcurrentObjectUseError;
-use gevent::future::{Async, block_on};
+use gevent::future::{Async, PollRead, PollWrite, block_on};
 use gevent::socket::{Stream, UnixStream};
 use gevent::{Exception, Greenlet, GreenletExit, sleep, spawn};
 
@@ -26,7 +26,7 @@ fn returned<T>(result: std::io::Result<T>) -> Returned<T> {
 }
 
 /// A greenlet that reads once, and has begun to wait.
-fn reading<S: 'static>(stream: &Rc<Async<S>>) -> Result<Greenlet<Returned<Vec<u8>>>, Exception> {
+fn reading<S: PollRead + 'static>(stream: &Rc<Async<S>>) -> Result<Greenlet<Returned<Vec<u8>>>, Exception> {
     let stream = stream.clone();
     let greenlet = spawn(move || {
         let mut buf = [0; 100];
@@ -39,7 +39,7 @@ fn reading<S: 'static>(stream: &Rc<Async<S>>) -> Result<Greenlet<Returned<Vec<u8
 }
 
 /// A greenlet that waits to write to a stream, which is full.
-fn writing<S: 'static>(stream: &Rc<Async<S>>) -> Result<Greenlet<Returned<usize>>, Exception> {
+fn writing<S: PollWrite + 'static>(stream: &Rc<Async<S>>) -> Result<Greenlet<Returned<usize>>, Exception> {
     fill(stream)?;
     let stream = stream.clone();
     let greenlet = spawn(move || Ok(returned(block_on(write(&stream, b"more"))?)));

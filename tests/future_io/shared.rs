@@ -5,7 +5,7 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll};
 
-use gevent::future::Async;
+use gevent::future::{Async, PollRead, PollWrite};
 use gevent::get_hub;
 use gevent::socket::{TcpListener, TcpStream, UnixStream};
 
@@ -35,15 +35,15 @@ pub(crate) fn unix_pair() -> io::Result<(Async<UnixStream>, Async<UnixStream>)> 
     Ok((Async::new(a), Async::new(b)))
 }
 
-pub(crate) async fn read<S>(stream: &Async<S>, buf: &mut [u8]) -> io::Result<usize> {
+pub(crate) async fn read<S: PollRead>(stream: &Async<S>, buf: &mut [u8]) -> io::Result<usize> {
     poll_fn(|cx| stream.poll_read(cx, buf)).await
 }
 
-pub(crate) async fn write<S>(stream: &Async<S>, buf: &[u8]) -> io::Result<usize> {
+pub(crate) async fn write<S: PollWrite>(stream: &Async<S>, buf: &[u8]) -> io::Result<usize> {
     poll_fn(|cx| stream.poll_write(cx, buf)).await
 }
 
-pub(crate) async fn write_all<S>(stream: &Async<S>, mut buf: &[u8]) -> io::Result<()> {
+pub(crate) async fn write_all<S: PollWrite>(stream: &Async<S>, mut buf: &[u8]) -> io::Result<()> {
     while !buf.is_empty() {
         let n = write(stream, buf).await?;
         buf = &buf[n..];
@@ -51,7 +51,7 @@ pub(crate) async fn write_all<S>(stream: &Async<S>, mut buf: &[u8]) -> io::Resul
     Ok(())
 }
 
-pub(crate) async fn read_to_end<S>(stream: &Async<S>) -> io::Result<Vec<u8>> {
+pub(crate) async fn read_to_end<S: PollRead>(stream: &Async<S>) -> io::Result<Vec<u8>> {
     let (mut all, mut buf) = (Vec::new(), [0; 5000]);
     loop {
         match read(stream, &mut buf).await? {
@@ -61,12 +61,12 @@ pub(crate) async fn read_to_end<S>(stream: &Async<S>) -> io::Result<Vec<u8>> {
     }
 }
 
-pub(crate) async fn shutdown<S>(stream: &Async<S>) -> io::Result<()> {
+pub(crate) async fn shutdown<S: PollWrite>(stream: &Async<S>) -> io::Result<()> {
     poll_fn(|cx| stream.poll_shutdown(cx)).await
 }
 
 /// Writes until the system takes no more.
-pub(crate) fn fill<S>(stream: &Async<S>) -> TestResult {
+pub(crate) fn fill<S: PollWrite>(stream: &Async<S>) -> TestResult {
     loop {
         // A poll that is pending has met a full buffer, or the hub's turn. The first one after a turn is none of those.
         gevent::sleep(0)?;

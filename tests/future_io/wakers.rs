@@ -30,7 +30,7 @@ impl Count {
     }
 }
 
-fn poll_read<S>(stream: &Async<S>, count: &Arc<Count>) -> Poll<std::io::Result<usize>> {
+fn poll_read<S: gevent::future::PollRead>(stream: &Async<S>, count: &Arc<Count>) -> Poll<std::io::Result<usize>> {
     stream.poll_read(&mut Context::from_waker(&count.clone().into()), &mut [0; 100])
 }
 

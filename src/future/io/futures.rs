@@ -6,9 +6,9 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::Async;
+use super::{Async, PollRead, PollWrite};
 
-impl<S> AsyncRead for &Async<S> {
+impl<S: PollRead> AsyncRead for &Async<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         Async::poll_read(*self, cx, buf)
     }
@@ -22,7 +22,7 @@ impl<S> AsyncRead for &Async<S> {
     }
 }
 
-impl<S> AsyncWrite for &Async<S> {
+impl<S: PollWrite> AsyncWrite for &Async<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Async::poll_write(*self, cx, buf)
     }
@@ -45,7 +45,7 @@ impl<S> AsyncWrite for &Async<S> {
     }
 }
 
-impl<S> AsyncRead for Async<S> {
+impl<S: PollRead> AsyncRead for Async<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         Async::poll_read(&self, cx, buf)
     }
@@ -59,7 +59,7 @@ impl<S> AsyncRead for Async<S> {
     }
 }
 
-impl<S> AsyncWrite for Async<S> {
+impl<S: PollWrite> AsyncWrite for Async<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Async::poll_write(&self, cx, buf)
     }

@@ -6,20 +6,20 @@ use std::task::{Context, Poll, ready};
 
 use ::hyper::rt::{Read, ReadBufCursor, Write};
 
-use super::Async;
+use super::{Async, PollRead, PollWrite};
 
 #[allow(unsafe_code)]
-impl<S> Read for Async<S> {
+impl<S: PollRead> Read for Async<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         // SAFETY: `poll_recv` leaves no byte uninitialised that was initialised.
-        let n = ready!(self.raw().poll_recv(cx, unsafe { buf.as_mut() }))?;
+        let n = ready!(self.poll_recv(cx, unsafe { buf.as_mut() }))?;
         // SAFETY: `poll_recv` has initialised so many.
         unsafe { buf.advance(n) };
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S> Write for Async<S> {
+impl<S: PollWrite> Write for Async<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Async::poll_write(&self, cx, buf)
     }

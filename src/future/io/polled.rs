@@ -2,15 +2,15 @@
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::Shutdown;
-use std::rc::Rc;
+#[cfg(any(feature = "hyper", feature = "tokio-io"))]
+use std::mem::MaybeUninit;
 use std::task::{Context, Poll};
 
-use crate::socket::{RawSocket, Stream};
+use super::{PollRead, PollWrite, Pollable};
 
-/// A [`TcpStream`](crate::socket::TcpStream) or a [`UnixStream`](crate::socket::UnixStream) for code that is written
-/// with futures. Nothing here parks a greenlet: a call that would have to wait returns [`Poll::Pending`], and the hub
-/// wakes the task when the call is worth while.
+/// A [`TcpStream`](crate::socket::TcpStream), a [`UnixStream`](crate::socket::UnixStream) or a pipe of a child, for
+/// code that is written with futures. Nothing here parks a greenlet: a call that would have to wait returns
+/// [`Poll::Pending`], and the hub wakes the task when the call is worth while.
 ///
 /// The traits by which others read and write are implemented with these features:
 ///
@@ -36,6 +36,12 @@ use crate::socket::{RawSocket, Stream};
 /// # Ok::<(), gevent::Exception>(())
 /// ```
 ///
+/// # Pipes
+///
+/// A pipe of a [child](crate::subprocess::Popen) is read or written alone, or both as one stream, of which each
+/// direction ends by itself: `Async::new((stdout, stdin))`. What a greenlet has read ahead, for a line, comes first. A
+/// write to a pipe that nobody reads fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe).
+///
 /// # Who may wait
 ///
 /// One task may read while another writes, by references to the same `Async`. If two poll in one direction, both make
@@ -55,20 +61,18 @@ use crate::socket::{RawSocket, Stream};
 /// A task for which there is always something to read or to write does not keep the others from running: when the hub
 /// has not run for the [switch interval](crate::getswitchinterval), a poll returns `Pending`, and the task goes on when
 /// the hub has had its turn.
-pub struct Async<S> {
+pub struct Async<S: Pollable> {
     stream: S,
-    polled: Polled,
+    _polled: Polled<S>,
 }
 
-impl<S: Stream> Async<S> {
+impl<S: Pollable> Async<S> {
     /// Makes it of a stream. Other handles of the stream can be used as before.
     pub fn new(stream: S) -> Async<S> {
-        let polled = Polled(stream.clone().into().0);
-        Async { stream, polled }
+        let _polled = Polled(stream.clone());
+        Async { stream, _polled }
     }
-}
 
-impl<S> Async<S> {
     /// The stream.
     pub fn get_ref(&self) -> &S {
         &self.stream
@@ -78,13 +82,15 @@ impl<S> Async<S> {
     pub fn into_inner(self) -> S {
         self.stream
     }
+}
 
+impl<S: PollRead> Async<S> {
     /// Reads into `buf`, and returns how many bytes: 0 at the end, and for an empty buffer.
     ///
     /// # Errors
     /// Fails if the connection does, if the stream is closed, if a greenlet waits to read it, and if the hub is gone.
     pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.polled.0.poll_recv_into(cx, buf)
+        self.stream.poll_recv_into(cx, buf)
     }
 
     /// Reads into several buffers.
@@ -92,16 +98,24 @@ impl<S> Async<S> {
     /// # Errors
     /// As for [`poll_read`](Async::poll_read).
     pub fn poll_read_vectored(&self, cx: &mut Context<'_>, bufs: &mut [IoSliceMut<'_>]) -> Poll<io::Result<usize>> {
-        self.polled.0.poll_recv_vectored(cx, bufs)
+        self.stream.poll_recv_vectored(cx, bufs)
     }
 
+    /// Reads into `buf`, and returns how many bytes at its beginning are initialised by that.
+    #[cfg(any(feature = "hyper", feature = "tokio-io"))]
+    pub(super) fn poll_recv(&self, cx: &Context<'_>, buf: &mut [MaybeUninit<u8>]) -> Poll<io::Result<usize>> {
+        self.stream.poll_recv(cx, buf)
+    }
+}
+
+impl<S: PollWrite> Async<S> {
     /// Writes `buf` or a part of it, and returns how many bytes the system has taken.
     ///
     /// # Errors
     /// Fails if the connection does, if the stream is closed, if a greenlet waits to write to it, and if the hub is
     /// gone. It never raises `SIGPIPE`.
     pub fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.polled.0.poll_send(cx, buf)
+        self.stream.poll_send(cx, buf)
     }
 
     /// Writes the data of several buffers, or a part of them.
@@ -109,7 +123,7 @@ impl<S> Async<S> {
     /// # Errors
     /// As for [`poll_write`](Async::poll_write).
     pub fn poll_write_vectored(&self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        self.polled.0.poll_send_vectored(cx, bufs)
+        self.stream.poll_send_vectored(cx, bufs)
     }
 
     /// Does nothing: what was written is with the system.
@@ -117,43 +131,35 @@ impl<S> Async<S> {
     /// # Errors
     /// Fails if the stream is closed.
     pub fn poll_flush(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.polled.0.socket().map(drop))
+        Poll::Ready(self.stream.check_open())
     }
 
-    /// Ends this side's writing, so that the other side reads to the end. The connection may be over already.
+    /// Ends this side's writing, so that the other side reads to the end. The connection may be over already. A pipe is
+    /// closed, for all its handles.
     ///
     /// # Errors
-    /// Fails if the stream is closed.
+    /// Fails if the stream is closed, unless that is a pipe.
     pub fn poll_shutdown(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(match self.polled.0.shutdown(Shutdown::Write) {
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
-            result => result,
-        })
-    }
-
-    /// The socket, for the traits.
-    #[cfg(any(feature = "hyper", feature = "tokio-io"))]
-    pub(super) fn raw(&self) -> &Rc<RawSocket> {
-        &self.polled.0
+        Poll::Ready(self.stream.end())
     }
 }
 
-/// The socket that is polled, until this is dropped.
-struct Polled(Rc<RawSocket>);
+/// The stream that is polled, until this is dropped.
+struct Polled<S: Pollable>(S);
 
-impl Drop for Polled {
+impl<S: Pollable> Drop for Polled<S> {
     fn drop(&mut self) {
-        drop(self.0.stop_polls());
+        self.0.stop_polls();
     }
 }
 
-impl<S: Stream> From<S> for Async<S> {
+impl<S: Pollable> From<S> for Async<S> {
     fn from(stream: S) -> Self {
         Async::new(stream)
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for Async<S> {
+impl<S: Pollable + fmt::Debug> fmt::Debug for Async<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Async").field(&self.stream).finish()
     }

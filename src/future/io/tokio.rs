@@ -6,13 +6,13 @@ use std::task::{Context, Poll, ready};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::Async;
+use super::{Async, PollRead, PollWrite};
 
 #[allow(unsafe_code)]
-impl<S> AsyncRead for &Async<S> {
+impl<S: PollRead> AsyncRead for &Async<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         // SAFETY: `poll_recv` leaves no byte uninitialised that was initialised.
-        let n = ready!(self.raw().poll_recv(cx, unsafe { buf.unfilled_mut() }))?;
+        let n = ready!(self.poll_recv(cx, unsafe { buf.unfilled_mut() }))?;
         // SAFETY: `poll_recv` has initialised so many.
         unsafe { buf.assume_init(n) };
         buf.advance(n);
@@ -20,7 +20,7 @@ impl<S> AsyncRead for &Async<S> {
     }
 }
 
-impl<S> AsyncWrite for &Async<S> {
+impl<S: PollWrite> AsyncWrite for &Async<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Async::poll_write(*self, cx, buf)
     }
@@ -46,13 +46,13 @@ impl<S> AsyncWrite for &Async<S> {
     }
 }
 
-impl<S> AsyncRead for Async<S> {
+impl<S: PollRead> AsyncRead for Async<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut &*self).poll_read(cx, buf)
     }
 }
 
-impl<S> AsyncWrite for Async<S> {
+impl<S: PollWrite> AsyncWrite for Async<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Async::poll_write(&self, cx, buf)
     }

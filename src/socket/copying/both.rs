@@ -15,11 +15,30 @@ pub trait Stream: sealed::Sealed + Clone + Into<Socket> {}
 impl Stream for TcpStream {}
 impl Stream for UnixStream {}
 
-mod sealed {
-    pub trait Sealed {}
+pub(crate) mod sealed {
+    use std::rc::Rc;
 
-    impl Sealed for super::TcpStream {}
-    impl Sealed for super::UnixStream {}
+    use crate::socket::RawSocket;
+
+    pub trait Sealed {
+        #[doc(hidden)]
+        #[expect(private_interfaces, reason = "only this crate calls it")]
+        fn raw(&self) -> &Rc<RawSocket>;
+    }
+
+    impl Sealed for super::TcpStream {
+        #[expect(private_interfaces, reason = "as above")]
+        fn raw(&self) -> &Rc<RawSocket> {
+            &self.0
+        }
+    }
+
+    impl Sealed for super::UnixStream {
+        #[expect(private_interfaces, reason = "as above")]
+        fn raw(&self) -> &Rc<RawSocket> {
+            &self.0
+        }
+    }
 }
 
 /// Forwards everything from each of two streams to the other, until both have ended. Returns how many bytes went from

@@ -9,6 +9,7 @@ use hub::core::Watcher;
 
 use super::{Direction, RawSocket, closed};
 use crate::descriptor::close_watched;
+use crate::polls::PolledObject;
 
 impl RawSocket {
     /// Ends one or both directions of the connection. Greenlets and tasks that wait for one of them, at this descriptor
