@@ -42,8 +42,8 @@
 //! parks the greenlet in the middle of its poll, and delays only the futures that are polled by the same greenlet.
 //!
 //! The objects of this thread, as futures, are told by its hub. They can be awaited by whatever lets the hub run: by
-//! greenlets, and by executors that wait in one. Another executor, such as tokio's, waits by itself, so that the hub would
-//! never run. It needs a [`HubDriver`], a future that gives the hub its turns.
+//! greenlets, and by executors that wait in one. Another executor, such as tokio's, waits by itself, so that the hub
+//! would never run. It needs a [`HubDriver`], a future that gives the hub its turns.
 
 use std::sync::atomic;
 

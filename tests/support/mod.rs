@@ -57,7 +57,11 @@ pub(crate) fn own_address() -> SocketAddr {
         return SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     }
     // 127.128.0.0 to 127.191.255.255: by the process, and by the call.
-    let ours = (std::process::id() % (1 << 12)) << 10 | CALLS.fetch_add(1, Ordering::Relaxed) % (1 << 10);
+    let (process, call) = (
+        std::process::id() % (1 << 12),
+        CALLS.fetch_add(1, Ordering::Relaxed) % (1 << 10),
+    );
+    let ours = (process << 10) | call;
     SocketAddr::from((Ipv4Addr::from(0x7f80_0000 | ours), 0))
 }
 

@@ -39,12 +39,12 @@ use super::{Alarm, Turns};
 /// A poll of the driver gives the hub a turn: the greenlet that runs the executor waits, the hub's greenlet runs one
 /// iteration of the loop, and comes back. An iteration calls what is queued (for the [switch
 /// interval](crate::getswitchinterval) at most), looks for events without waiting, and delivers them. Greenlets run on
-/// stacks of their own, inside of the poll. If there is more to do, the driver wakes its own task, so that the others of
-/// the executor run in between. If not, it is polled again when there is an event, a time has come, another thread has
-/// used a threadsafe object, or a task has queued something, such as a new greenlet.
+/// stacks of their own, inside of the poll. If there is more to do, the driver wakes its own task, so that the others
+/// of the executor run in between. If not, it is polled again when there is an event, a time has come, another thread
+/// has used a threadsafe object, or a task has queued something, such as a new greenlet.
 ///
-/// A greenlet that computes for long keeps the executor waiting, as it does with other greenlets; and so does a task. The
-/// [monitoring thread](crate::monitor) takes an executor for one that does not come back, also while it is idle.
+/// A greenlet that computes for long keeps the executor waiting, as it does with other greenlets; and so does a task.
+/// The [monitoring thread](crate::monitor) takes an executor for one that does not come back, also while it is idle.
 ///
 /// # Waits in tasks
 ///
@@ -58,13 +58,13 @@ use super::{Alarm, Turns};
 /// The driver is never ready but with an error. Errors of greenlets go where they always go. What is thrown into the
 /// greenlet that runs the executor ends the driver's poll, and is the driver's output: in the main greenlet a
 /// [`KeyboardInterrupt`](crate::exceptions::KeyboardInterrupt), a [`SystemExit`](crate::exceptions::SystemExit), a
-/// [`Timeout`](crate::Timeout) that was started there. So is [`HubDestroyed`](crate::exceptions::HubDestroyed). A driver
-/// that has returned an error may be polled again.
+/// [`Timeout`](crate::Timeout) that was started there. So is [`HubDestroyed`](crate::exceptions::HubDestroyed). A
+/// driver that has returned an error may be polled again.
 ///
 /// # Dropping it
 ///
-/// The thread is as before: the hub runs when a greenlet waits, and no greenlet is lost. There can be only one driver in
-/// a thread at a time. In the child of a fork, the driver returns an error; the child makes another one.
+/// The thread is as before: the hub runs when a greenlet waits, and no greenlet is lost. There can be only one driver
+/// in a thread at a time. In the child of a fork, the driver returns an error; the child makes another one.
 #[must_use = "the hub runs only while its driver is polled"]
 pub struct HubDriver {
     wait: OuterWait,
@@ -73,9 +73,9 @@ pub struct HubDriver {
 }
 
 impl HubDriver {
-    /// A driver for any executor. While the hub has nothing to do, a thread of the driver's waits in its place, and wakes
-    /// the driver's task: so each event that the hub has waited for costs a switch of threads. The thread ends with the
-    /// driver.
+    /// A driver for any executor. While the hub has nothing to do, a thread of the driver's waits in its place, and
+    /// wakes the driver's task: so each event that the hub has waited for costs a switch of threads. The thread ends
+    /// with the driver.
     ///
     /// # Errors
     /// [`ConcurrentObjectUseError`](crate::exceptions::ConcurrentObjectUseError) if this thread has a driver;
@@ -86,8 +86,9 @@ impl HubDriver {
         HubDriver::with(Alarm::thread)
     }
 
-    /// A driver for tokio: tokio itself waits in the hub's place, which needs no other thread. To be made and polled in a
-    /// runtime with `enable_io` and `enable_time`, in the thread whose hub it drives: by `block_on`, or in a `LocalSet`.
+    /// A driver for tokio: tokio itself waits in the hub's place, which needs no other thread. To be made and polled in
+    /// a runtime with `enable_io` and `enable_time`, in the thread whose hub it drives: by `block_on`, or in a
+    /// `LocalSet`.
     ///
     /// ```
     /// use std::time::Duration;

@@ -1,7 +1,7 @@
 //! [`HubDriver`]: the hub of a thread in which somebody else's executor runs.
 //!
-//! An executor waits in the kernel for its own events, and gives the hub no time. So the hub runs by turns, in polls of a
-//! future of that executor; and while there is nothing to do for it, an [alarm](Alarm) waits in its place, by the
+//! An executor waits in the kernel for its own events, and gives the hub no time. So the hub runs by turns, in polls of
+//! a future of that executor; and while there is nothing to do for it, an [alarm](Alarm) waits in its place, by the
 //! descriptor of the loop's [`OuterWait`](hub::core::OuterWait).
 //!
 //! | file | what |

@@ -48,8 +48,8 @@ impl TokioAlarm {
     }
 
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Result<Poll<()>, Exception> {
-        // tokio tells only of what becomes readable. Here that is enough: the wait that has begun has found nothing, and
-        // an alarm that has gone off is followed by a turn, after which the next wait begins.
+        // tokio tells only of what becomes readable. Here that is enough: the wait that has begun has found nothing,
+        // and an alarm that has gone off is followed by a turn, after which the next wait begins.
         if let Poll::Ready(ready) = self.fd.poll_read_ready(context) {
             ready?.clear_ready();
             return Ok(Poll::Ready(()));

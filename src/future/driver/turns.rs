@@ -42,8 +42,8 @@ pub(super) struct Turns {
     pub(super) hub: Hub,
     /// Ends a turn: it is the last of what an iteration calls.
     end: Check,
-    /// While it is started, the loop does not wait. Its priority is so low that it keeps no other idle watcher from being
-    /// called.
+    /// While it is started, the loop does not wait. Its priority is so low that it keeps no other idle watcher from
+    /// being called.
     no_wait: Idle,
     /// Sees the iterations of others.
     others: Prepare,

@@ -565,8 +565,8 @@ impl Loop {
         }
     }
 
-    /// [`look`](Self::look)'s slower check, for the default loop, which other code may have destroyed, and for a loop in
-    /// whose place somebody waits.
+    /// [`look`](Self::look)'s slower check, for the default loop, which other code may have destroyed, and for a loop
+    /// in whose place somebody waits.
     #[inline]
     fn is_alive(&self) -> bool {
         let is_alive = !self.0.is_dead() && self.0.shared.is_alive();

@@ -1,10 +1,10 @@
-//! [`OuterWait`]: somebody else waits in the place of a loop: another loop of the same thread. Source: ev.pod, `ev_embed`,
-//! which leaves out timers and callbacks.
+//! [`OuterWait`]: somebody else waits in the place of a loop: another loop of the same thread. Source: ev.pod,
+//! `ev_embed`, which leaves out timers and callbacks.
 //!
-//! Between two runs a loop tells nobody when it gets something to do: a watcher that is started is only noted, and other
-//! threads write to the wake-up descriptor only while a run waits. So the wait begins as in a run, by the shim's
-//! `ev_shim_loop_begin_wait`, and each `Loop` of the loop is marked. The mark turns the shortest way to the loop's pointer
-//! off, which all changes take; the longer one ends the outer wait, by a write to the wake-up descriptor.
+//! Between two runs a loop tells nobody when it gets something to do: a watcher that is started is only noted, and
+//! other threads write to the wake-up descriptor only while a run waits. So the wait begins as in a run, by the shim's
+//! `ev_shim_loop_begin_wait`, and each `Loop` of the loop is marked. The mark turns the shortest way to the loop's
+//! pointer off, which all changes take; the longer one ends the outer wait, by a write to the wake-up descriptor.
 
 use std::cell::Cell;
 use std::fmt;
@@ -20,22 +20,22 @@ use crate::core::event_loop::flags::LoopFlags;
 use crate::core::event_loop::loop_::Loop;
 use crate::core::watchers::embed::check_backend;
 
-/// A wait in the place of a loop, for another event loop of the same thread, which cannot run this one all the time. Made
-/// by [`Loop::outer_wait`].
+/// A wait in the place of a loop, for another event loop of the same thread, which cannot run this one all the time.
+/// Made by [`Loop::outer_wait`].
 ///
-/// The other loop runs this one by turns, without waiting ([`Loop::run_nowait`], or in a greenlet). After a turn it calls
-/// [`begin`](Self::begin). If that says that there is something to do, another turn is due. If not, the other loop waits
-/// until the descriptor ([`AsFd`]) can be read, or the time is over, whichever comes first.
+/// The other loop runs this one by turns, without waiting ([`Loop::run_nowait`], or in a greenlet). After a turn it
+/// calls [`begin`](Self::begin). If that says that there is something to do, another turn is due. If not, the other
+/// loop waits until the descriptor ([`AsFd`]) can be read, or the time is over, whichever comes first.
 ///
 /// The descriptor can be read
 ///
 /// - when there is an event for a watcher, a signal, or a callback of another thread;
-/// - when the loop is changed by this thread: a callback is queued, a watcher started. The loop's clock is brought up to
-///   date then. Also calls that only look at the loop may have this effect. C code that has the loop's
+/// - when the loop is changed by this thread: a callback is queued, a watcher started. The loop's clock is brought up
+///   to date then. Also calls that only look at the loop may have this effect. C code that has the loop's
 ///   [pointer](Loop::as_ptr) must ask for it anew after each wait.
 ///
-/// What has made it readable may be gone when the other loop looks, if the loop was run in between. So whoever else runs
-/// the loop has to tell the other loop ([`goes_on`](Self::goes_on) is false then).
+/// What has made it readable may be gone when the other loop looks, if the loop was run in between. So whoever else
+/// runs the loop has to tell the other loop ([`goes_on`](Self::goes_on) is false then).
 ///
 /// ```
 /// use std::time::Duration;
@@ -87,10 +87,11 @@ fn no_descriptor(source: io::Error) -> Error {
 }
 
 impl OuterWait {
-    /// Begins the wait, and returns how long it may last at most: no time if there is something to do at once, and `None`
-    /// if only an event ends it.
+    /// Begins the wait, and returns how long it may last at most: no time if there is something to do at once, and
+    /// `None` if only an event ends it.
     ///
-    /// To be called outside of the loop's callbacks, or in a greenlet to which the last callback of a turn has switched.
+    /// To be called outside of the loop's callbacks, or in a greenlet to which the last callback of a turn has
+    /// switched.
     ///
     /// # Errors
     /// [`NotEmbeddable::Forked`] in the child of a fork; an error if the loop is destroyed.

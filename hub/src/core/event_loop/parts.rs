@@ -31,8 +31,8 @@ use crate::pace::Pace;
 pub(in crate::core) struct LoopParts {
     /// `shared`'s `raw`, here for one load less.
     pub(in crate::core) raw: *mut ev_loop,
-    /// [`DEAD`], [`IS_DEFAULT`], [`OUTER_WAIT`], and how many `run_callbacks` are on some stack, times [`ROUND`]. 0 means that the loop
-    /// may be changed without a further look.
+    /// [`DEAD`], [`IS_DEFAULT`], [`OUTER_WAIT`], and how many `run_callbacks` are on some stack, times [`ROUND`]. 0
+    /// means that the loop may be changed without a further look.
     word: Cell<u32>,
     pub(in crate::core) shared: Rc<SharedLoop>,
     pub(in crate::core) queue: RefCell<Queue>,
