@@ -170,11 +170,85 @@ fn a_time_may_be_awaited_in_another_thread() -> TestResult {
     })?;
     let mut time = thread.join().expect("it does not panic")?;
     assert!(poll(&mut time).is_ready());
-    // What is not over is dropped elsewhere.
-    let mut time = HubTimer.sleep_until(after_ms(5));
-    assert!(poll(&mut time).is_pending());
-    std::thread::spawn(move || drop(time))
-        .join()
-        .expect("it does not panic");
-    sleep(0.01)
+    Ok(())
+}
+
+/// The hub of the thread that has begun to wait for it stops its timer, and lets go of the waker.
+#[test]
+fn a_time_that_leaves_its_thread_leaves_no_timer() -> TestResult {
+    let _bounded = bounded();
+    leaves_no_watcher(|| {
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(count.clone());
+        let begun = || {
+            let mut time = HubTimer.sleep(LONG);
+            assert!(time.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            time
+        };
+        let held = Arc::strong_count(&count);
+        for how in ["dropped", "awaited", "reset"] {
+            let mut time = begun();
+            assert!(Arc::strong_count(&count) > held);
+            let thread = gevent::run_in_thread(move || {
+                match how {
+                    "dropped" => drop(time),
+                    "awaited" => block_on(polled_here(time))?,
+                    _ => {
+                        HubTimer.reset(&mut time, Instant::now());
+                        block_on(time)?;
+                    }
+                }
+                Ok(())
+            })?;
+            thread.join().expect("it does not panic")?;
+            // The hub is told in its next round.
+            while Arc::strong_count(&count) > held {
+                sleep(0)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Polls a time in this thread, without waiting for its end.
+async fn polled_here(time: Pin<Box<dyn Sleep>>) {
+    select(time, HubTimer.sleep(Duration::from_millis(1))).await;
+}
+
+/// A thread that ends can have no hub. The panic says so.
+#[test]
+fn a_time_in_a_thread_that_can_have_no_hub_panics() {
+    use std::cell::RefCell;
+    use std::sync::mpsc::{Sender, channel};
+
+    struct AtEnd(RefCell<Option<Sender<String>>>);
+
+    impl Drop for AtEnd {
+        fn drop(&mut self) {
+            let polled = std::panic::catch_unwind(|| poll(&mut HubTimer.sleep(LONG)).is_pending());
+            // One that is over needs no hub.
+            assert!(poll(&mut HubTimer.sleep(Duration::ZERO)).is_ready());
+            let message = polled.map_err(|panic| panic.downcast_ref::<String>().cloned().unwrap_or_default());
+            let sender = self.0.take().expect("it is dropped once");
+            sender.send(message.unwrap_err()).expect("the test waits");
+        }
+    }
+
+    thread_local! {
+        static AT_END: AtEnd = const { AtEnd(RefCell::new(None)) };
+    }
+
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        // Thread-locals are dropped in the reverse order of their first use, so the hub's are gone by then.
+        AT_END.with(|end| end.0.replace(Some(sender)));
+        gevent::sleep(0).expect("it has a hub");
+    })
+    .join()
+    .expect("it does not panic");
+    let message = receiver.recv().expect("the destructor has run");
+    assert!(
+        message.starts_with("a time can be awaited only in a thread with a hub: "),
+        "{message}"
+    );
 }

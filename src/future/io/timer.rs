@@ -5,10 +5,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use greenlet_core::Exception;
+use hub::core::ThreadsafeLoop;
+use hub::{Hub, try_get_hub};
 use hyper::rt::{Sleep, Timer};
 
+use crate::ThreadBound;
 use crate::future::LocalWaker;
-use crate::{ThreadBound, get_hub};
 
 /// Times for hyper, by the hub of the thread in which they are awaited.
 ///
@@ -20,6 +23,13 @@ use crate::{ThreadBound, get_hub};
 /// block_on(HubTimer.sleep(Duration::from_millis(1)))?;
 /// # Ok::<(), gevent::Exception>(())
 /// ```
+///
+/// A time may be awaited in one thread and then in another, and be dropped in a third. The timer in the hub of a thread
+/// that does not await it any more is stopped by that hub, soon.
+///
+/// # Panics
+/// hyper's times cannot fail. So awaiting a time that is not over panics, with the reason, in a thread that has no hub
+/// and can have none: one without a descriptor left for a loop, or one that ends.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HubTimer;
 
@@ -45,7 +55,14 @@ struct HubSleep {
     /// None if the time never comes.
     deadline: Option<Instant>,
     /// The timer, which belongs to the thread that polls.
+    alarm: Option<Started>,
+}
+
+/// A timer that is started in some thread. It can be used there only.
+struct Started {
+    /// None when this is being dropped.
     alarm: Option<ThreadBound<Alarm>>,
+    loop_: ThreadsafeLoop,
 }
 
 /// A timer that wakes a task.
@@ -64,15 +81,14 @@ impl HubSleep {
     /// A timer that is to fire earlier stays: the task, if it is woken then, waits for the rest of the time.
     fn reset(&mut self, deadline: Instant) {
         self.deadline = Some(deadline);
-        let fires_later = |alarm: &ThreadBound<Alarm>| alarm.get().is_ok_and(|alarm| alarm.at > deadline);
-        if self.alarm.as_ref().is_some_and(fires_later) {
+        if self.alarm().is_some_and(|alarm| alarm.at > deadline) {
             self.alarm = None;
         }
     }
 
     /// The timer, if it is started in this thread and has not fired.
     fn alarm(&mut self) -> Option<&mut Alarm> {
-        let alarm = self.alarm.as_mut()?.get_mut().ok()?;
+        let alarm = self.alarm.as_mut()?.alarm.as_mut()?.get_mut().ok()?;
         alarm.timer.active().then_some(alarm)
     }
 }
@@ -91,26 +107,48 @@ impl Future for HubSleep {
         // The hub may have fired early, and the deadline may have been put off.
         let now = Instant::now();
         let over = deadline <= now;
-        self.alarm = (!over).then(|| ThreadBound::new(Alarm::new(now, deadline, cx)));
+        self.alarm = (!over).then(|| Started::new(now, deadline, cx));
         if over { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
 impl Sleep for HubSleep {}
 
-impl Alarm {
-    fn new(now: Instant, at: Instant, cx: &Context<'_>) -> Alarm {
+impl Started {
+    fn new(now: Instant, at: Instant, cx: &Context<'_>) -> Started {
         let started = || {
-            let timer = get_hub().timer(at - now)?;
-            let waker = cx.waker().clone();
-            timer.start(move || waker.wake_by_ref())?;
-            Ok::<_, hub::core::Error>(timer)
+            let hub = try_get_hub()?;
+            let alarm = ThreadBound::new(Alarm::new(&hub, now, at, cx)?);
+            let loop_ = hub.loop_().threadsafe();
+            Ok(Started {
+                alarm: Some(alarm),
+                loop_,
+            })
         };
-        Alarm {
-            timer: started().expect("a thread that awaits a time has a hub"),
-            at,
-            task: LocalWaker::of(cx),
+        started().unwrap_or_else(|exception: Exception| {
+            panic!("a time can be awaited only in a thread with a hub: {exception}")
+        })
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // In another thread the timer can only be taken home. If its loop is destroyed, it is stopped already.
+        if let Some(alarm) = self.alarm.take()
+            && alarm.get().is_err()
+        {
+            let _ = self.loop_.run_callback_threadsafe(move || drop(alarm));
         }
+    }
+}
+
+impl Alarm {
+    fn new(hub: &Hub, now: Instant, at: Instant, cx: &Context<'_>) -> Result<Alarm, Exception> {
+        let timer = hub.timer(at - now)?;
+        let waker = cx.waker().clone();
+        timer.start(move || waker.wake_by_ref())?;
+        let task = LocalWaker::of(cx);
+        Ok(Alarm { timer, at, task })
     }
 
     /// Has another task woken, if it is another one.
