@@ -8,13 +8,14 @@ use bytes::Bytes;
 use gevent::future::{Async, HubTimer, block_on};
 use gevent::server::StreamServer;
 use gevent::socket::{TcpStream, UnixStream};
+use gevent::subprocess::{Command, PIPE, Popen};
 use gevent::{Exception, get_hub, sleep, spawn};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 mod support;
 
@@ -61,10 +62,51 @@ fn descriptors_and_watchers_come_back() -> TestResult {
         drop(far);
         assert_eq!(had()?, before, "{end}");
     }
+    pipes(before)?;
     web_server()?;
     // A connection's other end may be noticed later.
     while had()? != before {
         sleep(0.001)?;
+    }
+    Ok(())
+}
+
+/// Pipes of children, which are read and written by tasks.
+fn pipes(before: (usize, usize)) -> TestResult {
+    for end in ["kill", "close", "data"] {
+        let mut children = Vec::new();
+        let mut readers = Vec::new();
+        for _ in 0..10 {
+            let child = Popen::new(Command::new("cat").stdin(PIPE).stdout(PIPE))?;
+            let stdout = child.stdout().expect("it is piped");
+            readers.push(spawn(move || Ok(block_on(Async::new(stdout).read_u8())?.is_ok())));
+            children.push(child);
+        }
+        // A child has a descriptor and a watcher of its own beside its two pipes.
+        while had()?.1 != before.1 + 20 {
+            sleep(0)?;
+        }
+        match end {
+            "kill" => readers.iter().try_for_each(|reader| reader.kill())?,
+            "close" => children
+                .iter()
+                .for_each(|child| child.stdout().expect("it is piped").close()),
+            _ => {
+                for child in &children {
+                    let mut stdin = Async::new(child.stdin().expect("it is piped"));
+                    block_on(stdin.write_all(b"x"))??;
+                }
+            }
+        }
+        for reader in readers {
+            assert_eq!(reader.get().is_ok_and(|has_read| has_read), end == "data");
+        }
+        for child in &children {
+            child.stdin().expect("it is piped").close();
+            assert_eq!(block_on(child)??, 0);
+        }
+        drop(children);
+        assert_eq!(had()?, before, "pipes: {end}");
     }
     Ok(())
 }
