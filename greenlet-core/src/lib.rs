@@ -47,6 +47,7 @@
 //! | `debugger.rs` | where a debugger finds the greenlets |
 //! | `local.rs` | names, and values attached to greenlets |
 //! | `watch/` | [`ThreadWatch`]: what other threads may know of a thread's greenlets |
+//! | `virtual_thread.rs` | what greenlets have to know of code with thread-locals of its own |
 //! | `weak.rs` | [`WeakGreenlet`]: a reference that does not keep its greenlet alive |
 //! | `park.rs` | [`Park`]: a wait that only its own wake-up ends |
 //! | `pinned.rs` | [`pinned`]: keeping the running greenlet from being left |
@@ -137,6 +138,7 @@ mod thread_end;
 mod trace;
 pub mod unwind;
 mod value;
+mod virtual_thread;
 mod watch;
 mod weak;
 
@@ -154,6 +156,7 @@ pub use stack::{DEFAULT_STACK_SIZE, ParseStackSizeError, StackError, StackSize};
 pub use thread_end::{ThreadSlot, at_thread_end, finish, is_first_thread, thread_is_over, unwind_all};
 pub use trace::{Event, TraceFn, Tracer, gettrace, settrace};
 pub use value::Value;
+pub use virtual_thread::{Carrier, is_virtual_thread};
 pub use watch::{
     Running, SeenGreenlet, Snapshot, SnapshotError, ThreadWatch, WatchSignal, ignore_running, watch_running,
 };

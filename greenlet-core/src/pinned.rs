@@ -3,6 +3,7 @@
 use crate::exception::GreenletError;
 use crate::thread::{Attention, Thread};
 use crate::unwind;
+use crate::virtual_thread;
 
 /// Calls `f`, and refuses every switch and throw on this thread until it returns, with
 /// [`GreenletError::Pinned`](crate::GreenletError::Pinned): for a callback that must return before
@@ -46,11 +47,12 @@ pub fn pinned<R>(f: impl FnOnce() -> R) -> R {
 ///
 /// # Errors
 /// [`GreenletError::Pinned`] inside [`pinned`], [`GreenletError::Unwinding`] in a greenlet that is
-/// being unwound, and [`GreenletError::ThreadEnding`] when the thread is over.
+/// being unwound, [`GreenletError::ThreadEnding`] when the thread is over, and [`GreenletError::VirtualThread`] in a
+/// virtual thread.
 pub fn may_switch() -> Result<(), GreenletError> {
     Thread::with(|thread| {
         if thread.over() {
-            Err(GreenletError::ThreadEnding)
+            Err(virtual_thread::why_over())
         } else if unwind::in_progress(thread) {
             Err(GreenletError::Unwinding)
         } else if thread.pinned() {

@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use crate::arch::{self, Suspended, Word};
 use crate::attached;
 use crate::core::{GreenletCore, Life};
-use crate::exception::{Exception, GreenletError, watch_panics};
+use crate::exception::{Exception, watch_panics};
 use crate::sanitizer;
 use crate::stack::overflow;
 use crate::switch::{self, JumpTarget, Next, SwitchMessage};
@@ -13,13 +13,14 @@ use crate::thread::{Attention, Thread};
 use crate::trace;
 use crate::unwind::{self, Caught};
 use crate::value::Value;
+use crate::virtual_thread;
 
 /// Gives a greenlet that never ran a stack, on which a jump will begin its function.
 pub(crate) fn start(core: &GreenletCore) -> Result<(), Exception> {
     let thread = &core.thread;
     let made_at = core.parked_at.get();
     if thread.over() {
-        return Err(Exception::at(GreenletError::ThreadEnding, made_at));
+        return Err(Exception::at(virtual_thread::why_over(), made_at));
     }
     if !thread.watched.replace(true) {
         thread.alternate_stack.set(overflow::prepare_thread());

@@ -19,6 +19,7 @@ use crate::thread::{Attention, Thread};
 use crate::trace;
 use crate::unwind;
 use crate::value::Value;
+use crate::virtual_thread;
 
 /// The message that arrives with a switch.
 pub(crate) enum SwitchMessage {
@@ -168,7 +169,7 @@ fn transfer_with_care(
     Thread::with(|thread| {
         // In the last destructors, its own greenlets seem to be another thread's.
         if thread.over() {
-            return Err(Exception::at(GreenletError::ThreadEnding, at));
+            return Err(Exception::at(virtual_thread::why_over(), at));
         }
         if !ptr::eq(thread, &raw const *target.core().thread) {
             return Err(Exception::at(GreenletError::WrongThread, at));

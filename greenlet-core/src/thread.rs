@@ -22,6 +22,7 @@ use crate::thread_end;
 use crate::trace::Tracer;
 use crate::unwind::Unwinding;
 use crate::value::Value;
+use crate::virtual_thread::{self, is_virtual_thread};
 use crate::watch::Published;
 
 /// Reasons why a switch on this thread must look closer: bits of [`Thread::attention`], so that
@@ -235,7 +236,7 @@ impl Thread {
     /// for the signal handler, so it takes no lock and allocates nothing.
     pub(crate) fn overflown<'a>(address: usize) -> Option<&'a GreenletCore> {
         // SAFETY: the state outlives the thread's own code, as in `with`.
-        let thread = unsafe { THREAD.get().as_ref() }?;
+        let thread = unsafe { virtual_thread::interrupted().as_ref() }?;
         // SAFETY: the running greenlet is not freed, and the one that left is forgotten when it is.
         let both = unsafe { [thread.current().as_ref(), thread.left.get().as_ref()] };
         both.into_iter().flatten().find(|core| {
@@ -307,6 +308,10 @@ fn create() -> *const Thread {
     *thread.main.borrow_mut() = Some(main);
     let pointer = Rc::as_ptr(&thread);
     THREAD.set(pointer);
+    if is_virtual_thread() {
+        // No greenlet can be switched to here.
+        thread.attend(Attention::OVER);
+    }
     let mut thread = Some(thread);
     let _ = GUARD.try_with(|guard| guard.0.set(thread.take()));
     if let Some(thread) = thread {

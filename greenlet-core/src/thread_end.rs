@@ -20,6 +20,7 @@ use crate::sanitizer;
 use crate::switch::{JumpTarget, SwitchMessage};
 use crate::thread::{Attention, Thread};
 use crate::unwind;
+use crate::virtual_thread::is_virtual_thread;
 
 /// Unwinds all parked greenlets of this thread, the newest first, then those that have parked because of
 /// that, until none is left that can be unwound. It is called when the thread is about to end. The main
@@ -41,13 +42,13 @@ pub fn unwind_all() {
 }
 
 /// Whether this thread is over: no greenlet is switched to any more, as the thread-locals that greenlets can have
-/// borrowed from are being destroyed.
+/// borrowed from are being destroyed. In a [virtual thread](crate::is_virtual_thread) none ever is.
 pub fn thread_is_over() -> bool {
     // A state is marked as over when it ends. Without a state, it is gone already or never was there.
     // SAFETY: the state outlives the thread's own code, as in `Thread::with`.
     match unsafe { Thread::peek().as_ref() } {
         Some(thread) => thread.over(),
-        None => Thread::guard_is_gone(),
+        None => is_virtual_thread() || Thread::guard_is_gone(),
     }
 }
 

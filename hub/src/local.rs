@@ -7,7 +7,7 @@ use std::sync::Arc;
 use greenlet_core::unwind::call_each;
 use greenlet_core::{Exception, at_thread_end, getcurrent, thread_is_over};
 
-use crate::core::{ForkMutex, HubDestroyed, Loop};
+use crate::core::{ForkMutex, Loop};
 use crate::exceptions::HubError;
 use crate::hub::{Hub, WeakHub};
 
@@ -44,8 +44,9 @@ fn end_of_thread() {
 }
 
 /// The hub of this thread, made on first use. Where none can be made, this returns a hub that is
-/// [destroyed](Hub::destroyed) from the beginning, and whatever needs it ends with an error: with [`HubDestroyed`] if
-/// the thread [is over](thread_is_over); with [`HubError`] if libev cannot make a loop, for example because there are
+/// [destroyed](Hub::destroyed) from the beginning, and whatever needs it ends with an error: with
+/// [`HubDestroyed`](crate::core::HubDestroyed) if the thread [is over](thread_is_over); with
+/// [`GreenletError::VirtualThread`](greenlet_core::GreenletError::VirtualThread) in a virtual thread; with [`HubError`] if libev cannot make a loop, for example because there are
 /// no file descriptors left. Then the next call tries again; [`try_get_hub`] returns that error at once.
 #[inline]
 pub fn get_hub() -> Hub {
@@ -76,7 +77,9 @@ pub fn try_get_hub() -> Result<Hub, HubError> {
 /// The hub of this thread, made on first use, for a caller that is about to wait in it.
 ///
 /// # Errors
-/// [`HubDestroyed`] if the hub is destroyed or the thread is over; [`HubError`] if libev cannot make a loop.
+/// [`HubDestroyed`](crate::core::HubDestroyed) if the hub is destroyed or the thread is over, or
+/// [`GreenletError::VirtualThread`](greenlet_core::GreenletError::VirtualThread) in a virtual thread; [`HubError`] if
+/// libev cannot make a loop.
 #[track_caller]
 #[inline]
 pub fn hub_to_wait_in() -> Result<Hub, Exception> {
@@ -105,7 +108,7 @@ fn dead_hub() -> Hub {
     let main = getcurrent();
     let known = main.local::<Dead>().map(|dead| dead.0.clone());
     known.unwrap_or_else(|| {
-        let hub = Hub::failed(HubDestroyed);
+        let hub = Hub::failed_as_over();
         main.set_local(Dead(hub.clone()));
         hub
     })

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use greenlet_core::unwind::{call_each, discard};
-use greenlet_core::{Exception, getmain, thread_is_over, unwind_all};
+use greenlet_core::{Exception, GreenletError, getmain, is_virtual_thread, thread_is_over, unwind_all};
 
 use crate::core::HubDestroyed;
 use crate::exceptions::{NestedRunError, NotMainGreenletError};
@@ -36,12 +36,15 @@ thread_local! {
 ///
 /// # Errors
 /// [`NotMainGreenletError`] in another greenlet than the main one, [`NestedRunError`] inside of another `run`,
-/// [`HubDestroyed`] when the thread is over. `f` is not called then.
+/// [`HubDestroyed`] when the thread is over, [`GreenletError::VirtualThread`] in a virtual one. `f` is not called then.
 ///
 /// # Panics
 /// Passes on a panic of `f`, after it has ended the greenlets all the same; else a panic of a destructor that this end
 /// runs.
 pub fn run<R>(f: impl FnOnce() -> R) -> Result<R, Exception> {
+    if is_virtual_thread() {
+        return Err(GreenletError::VirtualThread.into());
+    }
     if thread_is_over() {
         return Err(HubDestroyed.into());
     }

@@ -19,8 +19,12 @@ pub struct Panic {
 }
 
 impl Exception {
-    /// Wraps the payload of a caught panic, see [`Panic`].
+    /// Wraps the payload of a caught panic, see [`Panic`]. A payload that is an exception stays that very exception.
     pub fn from_panic(payload: Box<dyn Any + Send>) -> Self {
+        let payload = match payload.downcast::<Exception>() {
+            Ok(exception) => return *exception,
+            Err(payload) => payload,
+        };
         let message = message(&*payload).to_owned();
         Exception::new(Panic {
             place: place_of(&message),

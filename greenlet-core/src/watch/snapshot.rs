@@ -28,6 +28,7 @@ use super::walk;
 use crate::core::GreenletCore;
 use crate::stack::thread_stack;
 use crate::thread::Thread;
+use crate::virtual_thread;
 
 /// How many bytes of the stack are copied at most, beginning with the innermost frame.
 const MOST_STACK: usize = 128 * 1024;
@@ -224,7 +225,7 @@ impl Probe {
 pub(super) fn answer(context: &libc::ucontext_t) {
     // SAFETY: the state outlives the thread's own code, as in `Thread::with`; at the end of the thread, the pointer is
     // taken away before the state is.
-    if let Some(thread) = unsafe { Thread::peek().as_ref() } {
+    if let Some(thread) = unsafe { virtual_thread::interrupted().as_ref() } {
         thread.published.probe.fill(&thread.published, thread, context);
     }
 }

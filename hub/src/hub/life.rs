@@ -8,7 +8,8 @@ use std::thread::{self, ThreadId};
 
 use greenlet_core::unwind::call_each;
 use greenlet_core::{
-    Exception, GreenletError, RawGreenlet, Value, finish, getcurrent, greenlets, is_first_thread, thread_is_over,
+    Exception, GreenletError, RawGreenlet, Value, finish, getcurrent, greenlets, is_first_thread, is_virtual_thread,
+    thread_is_over,
 };
 
 use super::handle::{Hub, HubBody};
@@ -80,7 +81,7 @@ impl Hub {
         let loop_ = loop_.into();
         if thread_is_over() {
             // The thread's list of hubs, by which they are closed, is not emptied again.
-            return Ok(Hub::failed(HubDestroyed));
+            return Ok(Hub::failed_as_over());
         }
         let loop_ = match loop_.or_else(local::take_loop) {
             Some(loop_) => loop_,
@@ -98,6 +99,16 @@ impl Hub {
         let hub = Hub::of(Loop::dead(), Some(reason.into()));
         hub.0.destroyed.set(true);
         hub
+    }
+
+    /// A hub that is destroyed from the beginning because no greenlet runs in the calling thread: it is over, or a
+    /// virtual one.
+    pub(crate) fn failed_as_over() -> Hub {
+        if is_virtual_thread() {
+            Hub::failed(GreenletError::VirtualThread)
+        } else {
+            Hub::failed(HubDestroyed)
+        }
     }
 
     fn of(loop_: Loop, failed: Option<Exception>) -> Hub {

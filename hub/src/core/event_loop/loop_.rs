@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use greenlet_core::unwind::{self, Caught, catch};
-use greenlet_core::{Exception, GreenletError, RawGreenlet};
+use greenlet_core::{Exception, GreenletError, RawGreenlet, is_virtual_thread};
 use libev_sys as ev;
 use libev_sys::ev_loop;
 use waiter::{Resume, Wake};
@@ -129,9 +129,11 @@ impl Loop {
     /// [`UnsupportedBackend`](crate::core::UnsupportedBackend);
     /// [`CannotCreateLoop`](crate::core::CannotCreateLoop) if the kernel refuses the backend or has no descriptors
     /// left. For the default loop also [`DefaultLoopInUse`](crate::core::DefaultLoopInUse) if another thread uses it,
-    /// and [`SignalInUse`](crate::core::SignalInUse) if another loop watches `SIGCHLD`.
+    /// and [`SignalInUse`](crate::core::SignalInUse) if another loop watches `SIGCHLD`. In a virtual thread
+    /// [`GreenletError::VirtualThread`].
     pub fn new(flags: impl IntoFlags, default: bool) -> Result<Loop, Error> {
         interruptible()?;
+        in_real_thread()?;
         let flags = flags.into_flags()?.check()? | LoopFlags::NOENV | LoopFlags::FORKCHECK;
         let shared = if default {
             SharedLoop::default(flags)?
@@ -153,6 +155,7 @@ impl Loop {
     /// if no watcher of ours is active; code that then makes it anew must set its userdata to null first.
     pub unsafe fn from_ptr(raw: *mut ev_loop) -> Result<Loop, Error> {
         interruptible()?;
+        in_real_thread()?;
         // SAFETY: by this function's contract.
         let shared = unsafe { SharedLoop::adopt(raw)? };
         Ok(Loop(LoopParts::new(shared)))
@@ -612,6 +615,15 @@ struct EndsRun<'a>(&'a Loop);
 impl Drop for EndsRun<'_> {
     fn drop(&mut self) {
         let _ = self.0.break_(Break::One);
+    }
+}
+
+/// Refuses a virtual thread: its loop would keep all the others from running.
+fn in_real_thread() -> Result<(), GreenletError> {
+    if is_virtual_thread() {
+        Err(GreenletError::VirtualThread)
+    } else {
+        Ok(())
     }
 }
 

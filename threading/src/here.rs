@@ -1,0 +1,114 @@
+//! The virtual thread that runs, as its own code sees it.
+
+use std::cell::{Cell, RefCell};
+use std::ptr;
+
+use greenlet_core::unwind::{Caught, ForcedUnwind, catch};
+use greenlet_core::{Carrier, Exception, GreenletExit, getmain};
+
+use crate::machine::{self, Block};
+use crate::thread::Thread;
+
+thread_local! {
+    /// The state of the virtual thread; null in a real thread.
+    static HERE: Cell<*const Here> = const { Cell::new(ptr::null()) };
+}
+
+/// The state of a virtual thread that runs. It is on the stack of its greenlet.
+struct Here {
+    thread: Thread,
+    /// The unwinding of its greenlet, which has been dropped: it goes on when the virtual thread has ended.
+    unwinding: RefCell<Option<ForcedUnwind>>,
+    /// Whether its thread-locals are being destroyed, and nothing may be raised any more.
+    ending: Cell<bool>,
+}
+
+/// Calls `f` with the state of the virtual thread that calls this, if it is one.
+fn here<R>(f: impl FnOnce(&Here) -> R) -> Option<R> {
+    // SAFETY: `run` sets the pointer to its own variable, and takes it away before that is gone. The thread-local is
+    // one of the block, so no other code than the virtual thread's finds it.
+    unsafe { HERE.get().as_ref() }.map(f)
+}
+
+/// Runs `job` as a virtual thread: in a block of its own, whose thread-locals are destroyed afterwards. To be called by
+/// the greenlet that is to carry it. Returns the greenlet's unwinding, if it has begun, which has to go on.
+pub(crate) fn run(block: &Block, thread: Thread, job: impl FnOnce() + Send) -> Option<ForcedUnwind> {
+    let here = Here {
+        thread,
+        unwinding: RefCell::default(),
+        ending: Cell::new(false),
+    };
+    let carrier = Carrier::here();
+    let ended = block.inside(|| {
+        // SAFETY: the block is fresh, and is destroyed before the greenlet that calls this ends.
+        unsafe { carrier.begin_virtual_thread() };
+        HERE.set(&raw const here);
+        job();
+        here.ending.set(true);
+        block.run_destructors();
+        HERE.set(ptr::null());
+    });
+    if ended.is_err() {
+        // `job` lets no panic out, and neither does std of a destructor. A stranger's has left its thread half-destroyed.
+        std::process::abort();
+    }
+    here.unwinding.into_inner()
+}
+
+/// The virtual thread that calls this.
+pub(crate) fn virtual_thread() -> Option<Thread> {
+    here(|here| here.thread.clone())
+}
+
+/// Whether an exception cannot be raised now: a destructor runs because of a panic, or because the thread has ended.
+fn is_quiet() -> bool {
+    std::thread::panicking() || here(|here| here.ending.get()).unwrap_or(false)
+}
+
+/// Raises an exception that was thrown into a wait which has no other way to tell: as a panic with the exception as
+/// its payload, for which no hook is called. Does nothing in a destructor that runs because of a panic or the
+/// thread's end.
+pub(crate) fn raise(exception: Exception) {
+    if !is_quiet() {
+        std::panic::resume_unwind(Box::new(exception));
+    }
+}
+
+/// Calls a function of the hub that does not wait, by the carrier. What goes in and out may go from thread to thread.
+pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
+    machine::outside(f).unwrap_or_else(|payload| std::panic::resume_unwind(payload))
+}
+
+/// Calls a function that waits in the hub, by the carrier. What goes in and out may go from thread to thread.
+///
+/// # Errors
+/// The exception that was thrown into the greenlet meanwhile, or the reason why it could not wait. When the virtual
+/// thread's greenlet is unwound, that is a `GreenletExit`.
+pub(crate) fn wait_outside<R>(wait: impl FnOnce() -> Result<R, Exception>) -> Result<R, Exception> {
+    let Some(unwound) = here(|here| here.unwinding.borrow().is_some()) else {
+        return wait();
+    };
+    if unwound && is_quiet() {
+        // It cannot wait any more, and its destructors go on without.
+        return Err(Exception::new(GreenletExit));
+    }
+    let waited = outside(|| {
+        catch(|| match unwound {
+            false => wait(),
+            // The thread has caught its unwinding. This raises it again, and in the end gives up the stack.
+            true => Err(getmain()
+                .switch(())
+                .err()
+                .unwrap_or_else(|| Exception::new(GreenletExit))),
+        })
+    });
+    match waited {
+        Ok(waited) => waited,
+        Err(Caught::Panic(exception)) => Err(exception),
+        Err(Caught::Forced(unwinding)) => {
+            let earlier = here(|here| here.unwinding.replace(Some(unwinding)));
+            drop(earlier);
+            Err(Exception::new(GreenletExit))
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Virtual threads: greenlets with thread-locals of their own.
+//!
+//! A virtual thread runs as a greenlet of an operating system's thread, which *carries* it, beside the other greenlets of
+//! that thread's hub. For its code it is a thread: it has its own `thread_local!` values, its own
+//! [`std::thread::current`], its own `errno`, locale and `pthread_self`; and the function that it runs has to be `Send`
+//! and `'static`. So code that was written for threads is right in it, where a greenlet's is not.
+//!
+//! ```
+//! use std::cell::RefCell;
+//! use std::time::Duration;
+//! use gevent_threading::{sleep, spawn};
+//!
+//! thread_local!(static WORDS: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) });
+//!
+//! let say = |word| {
+//!     move || {
+//!         // A borrow that is held over a wait: no other thread has this value.
+//!         WORDS.with_borrow_mut(|words| {
+//!             sleep(Duration::from_millis(1));
+//!             words.push(word);
+//!         });
+//!         WORDS.take()
+//!     }
+//! };
+//! let (one, other) = (spawn(say("one")), spawn(say("other")));
+//! assert_eq!(one.join().unwrap(), ["one"]);
+//! assert_eq!(other.join().unwrap(), ["other"]);
+//! ```
+//!
+//! The waits of this crate ([`sleep`], [`park`], [`JoinHandle::join`], [`scope`], [`yield_now`]) let the others run. Every
+//! other call that blocks, as `std::thread::sleep` or a read of a socket, blocks the carrier and all that it carries.
+//! gevent's own functions belong to the carrier, and fail in a virtual thread with
+//! [`GreenletError::VirtualThread`](greenlet_core::GreenletError::VirtualThread).
+//!
+//! There are virtual threads on Linux, x86-64, with glibc; elsewhere, [`supported`] says why not.
+//! `docs/virtual-threads.md` tells what is as in a thread, and `docs/soundness.md` why it is sound.
+//!
+//! # Rooms
+//!
+//! | file | job |
+//! |---|---|
+//! | `spawn.rs`, `scope.rs` | making virtual threads, and waiting for their end |
+//! | `thread.rs` | [`Thread`], [`park`] and [`Thread::unpark`], [`sleep`] |
+//! | `here.rs` | the virtual thread that runs; the way out of it and back |
+//! | `machine/crossing.rs` | a call with another thread pointer |
+//! | `machine/block.rs`, `machine/malloc_words.rs` | memory for thread-locals: made, used, destroyed |
+//! | `machine/glibc.rs`, `machine/self_test.rs` | what is known of the C library, and whether it is so |
+//! | `machine/forks.rs` | `fork` in a virtual thread |
+//! | `unsupported.rs` | [`Unsupported`] |
+
+#![deny(unsafe_code)]
+
+#[allow(unsafe_code)]
+mod here;
+#[allow(unsafe_code)]
+mod machine;
+mod scope;
+mod spawn;
+mod thread;
+mod unsupported;
+
+pub use scope::{Scope, ScopedJoinHandle, scope};
+pub use spawn::{Builder, DEFAULT_STACK_SIZE, JoinHandle, spawn, supported};
+pub use thread::{Thread, ThreadId, current, park, park_timeout, sleep, yield_now};
+pub use unsupported::Unsupported;

@@ -1,0 +1,178 @@
+//! [`Block`]: the thread-locals of a virtual thread, and what the C library keeps of a thread.
+//!
+//! ```text
+//!   ┌──────────────────────────────┬──────────────────────┐
+//!   │ static thread-locals         │ the C library's data │
+//!   └──────────────────────────────┴──────────────────────┘
+//!                                  ^ the thread pointer
+//! ```
+//!
+//! The C library makes the block, as for a real thread, and initialises the thread-locals. Its own data are those of the
+//! carrier, but for what belongs to one thread only.
+
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use super::crossing::{self, Pointers, thread_pointer};
+use super::glibc::{Glibc, KEY_BLOCKS, KEYS_IN_BLOCK, Value, glibc, header};
+use super::malloc_words::malloc_words;
+
+/// The numbers of virtual threads begin above those of real ones, which have at most 22 bits, and a futex takes 30.
+const FIRST_NUMBER: u32 = 1 << 23;
+/// How often values are looked for that destructors have set anew: `PTHREAD_DESTRUCTOR_ITERATIONS`.
+const DESTRUCTOR_ROUNDS: usize = 4;
+const NUMBERS: u32 = (1 << 29) - FIRST_NUMBER;
+
+/// A block. It belongs to the thread that has made it.
+pub(crate) struct Block {
+    glibc: &'static Glibc,
+    own: usize,
+    /// Neither to be sent nor shared.
+    _here: std::marker::PhantomData<*const ()>,
+}
+
+impl Block {
+    /// Makes a block, in a real thread. None if there is no memory for it, or if virtual threads are not supported.
+    pub(crate) fn new() -> Option<Block> {
+        Block::of_words(malloc_words().ok()?)
+    }
+
+    /// Makes a block that shares these words with its carrier: bytes below the thread pointer.
+    pub(super) fn of_words(shared: &[usize]) -> Option<Block> {
+        let glibc = glibc().ok()?;
+        let carrier = thread_pointer();
+        // SAFETY: without an argument, the function allocates and initialises a block, and returns its thread pointer.
+        let own = unsafe { (glibc.allocate)(ptr::null_mut()) } as usize;
+        if own == 0 {
+            return None;
+        }
+        let word = |offset: usize| (own + offset) as *mut usize;
+        // SAFETY: all offsets are inside of the data that the C library has of a thread, as `glibc::find` has checked;
+        // the block has as many as the carrier, and nobody else uses it yet. Other threads may change the carrier's
+        // list and flags, so these are read as volatile words; they are set below, or of no use to anybody.
+        unsafe {
+            let dynamic = word(header::DYNAMIC).read();
+            for offset in (0..glibc.size).step_by(8) {
+                let value = ((carrier + offset) as *const usize).read_volatile();
+                let inside = (carrier..carrier + glibc.size).contains(&value);
+                // What refers to the thread itself, as the heads of empty lists do, refers to the new one.
+                word(offset).write(if inside { value - carrier + own } else { value });
+            }
+            word(header::SELF).write(own);
+            word(header::DYNAMIC).write(dynamic);
+            word(header::THREAD).write(own);
+            // The C library leaves locks out in a thread that has none beside it. It sets this flag in the thread that
+            // makes the first one, which may be another virtual thread of this carrier, or the carrier.
+            for thread in [own, carrier] {
+                ((thread + header::MULTIPLE) as *mut u32).write_volatile(1);
+            }
+            ((own + glibc.tid) as *mut u32).write(number());
+            // In no list.
+            for offset in [glibc.list, glibc.list + 8] {
+                word(offset).write(own + glibc.list);
+            }
+            // No value for any key.
+            ptr::write_bytes((own + glibc.first_values) as *mut Value, 0, KEYS_IN_BLOCK);
+            ptr::write_bytes(word(glibc.value_table), 0, KEY_BLOCKS);
+            word(glibc.value_table).write(own + glibc.first_values);
+            // No robust mutex: the last one, the first one, and the one that is just being locked.
+            word(glibc.robust - 8).write(own + glibc.robust);
+            word(glibc.robust).write(own + glibc.robust);
+            word(glibc.robust + 16).write(0);
+            if let Some(rseq) = glibc.rseq {
+                // The processor is not known: the kernel tells only the carrier.
+                let rseq = own.wrapping_add_signed(rseq) as *mut i32;
+                rseq.write(0);
+                rseq.add(1).write(-1);
+            }
+            for below in shared {
+                ((own - below) as *mut usize).write(((carrier - below) as *const usize).read_volatile());
+            }
+        }
+        let block = Block {
+            glibc,
+            own,
+            _here: std::marker::PhantomData,
+        };
+        // SAFETY: the function sets pointers among the calling thread's thread-locals.
+        let ready = block.inside(|| unsafe { (glibc.init_ctype)() });
+        ready.ok().map(|()| block)
+    }
+
+    /// Calls `f` with the thread-locals of this block, and returns its value or the payload of its panic. To be called
+    /// in the thread that has made the block, outside of every block; and by code that gives to `f`, and takes from it,
+    /// only what may go from thread to thread.
+    pub(crate) fn inside<R>(&self, f: impl FnOnce() -> R) -> thread::Result<R> {
+        let (own, carrier) = (self.own, thread_pointer());
+        // SAFETY: the block is complete, and belongs to the thread that runs this, as it is not `Send`. A greenlet,
+        // which `f` may leave, does not change its thread.
+        unsafe { crossing::inside(Pointers { own, carrier }, f) }
+    }
+
+    /// Calls the destructors of the thread-locals, and then those of the values by key, as the C library does at the
+    /// end of a thread. To be called inside of the block.
+    pub(crate) fn run_destructors(&self) {
+        // SAFETY: the function calls the destructors of the calling thread, which is this one.
+        unsafe { (self.glibc.call_destructors)() };
+        for _ in 0..DESTRUCTOR_ROUNDS {
+            if !self.destroy_values() {
+                break;
+            }
+        }
+    }
+
+    /// Calls the destructors of the values by key once. Returns whether there was one.
+    fn destroy_values(&self) -> bool {
+        let mut any = false;
+        for index in 0..KEY_BLOCKS * KEYS_IN_BLOCK {
+            let Some(value) = self.value(index) else { continue };
+            // SAFETY: the value is there until the block is gone, and only this thread uses it. The table has an entry
+            // for each key. A destructor may be replaced meanwhile by the deletion of the key, which is wrong while
+            // threads use it, as for every thread.
+            let (data, destructor) = unsafe {
+                let data = ptr::replace(&raw mut (*value).data, ptr::null_mut());
+                let key = self.glibc.keys.add(index);
+                let is_its = (&raw const (*key).sequence).read_volatile() == (*value).sequence;
+                (data, (&raw const (*key).destructor).read_volatile().filter(|_| is_its))
+            };
+            if let Some(destructor) = destructor.filter(|_| !data.is_null()) {
+                any = true;
+                // SAFETY: the key's owner has given this function for the key's values.
+                unsafe { destructor(data) };
+            }
+        }
+        any
+    }
+
+    /// The place of the value of a key, if its block exists.
+    fn value(&self, index: usize) -> Option<*mut Value> {
+        let values = self.values(index / KEYS_IN_BLOCK);
+        // SAFETY: each of these blocks has so many values.
+        (!values.is_null()).then(|| unsafe { values.add(index % KEYS_IN_BLOCK) })
+    }
+
+    fn values(&self, block: usize) -> *mut Value {
+        // SAFETY: the table has a pointer for each block, and is this thread's.
+        unsafe { ((self.own + self.glibc.value_table + block * 8) as *const *mut Value).read() }
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        for block in 1..KEY_BLOCKS {
+            // SAFETY: the C library has allocated all blocks but the first one, by the program's `calloc`.
+            unsafe { libc::free(self.values(block).cast()) };
+        }
+        // SAFETY: the block was made by `allocate`, nothing runs in it any more, and nobody refers to it: what has lived
+        // in it has been destroyed, or could not leave it.
+        unsafe { (self.glibc.deallocate)(self.own as *mut c_void, true) };
+    }
+}
+
+/// A number for a virtual thread, by which recursive mutexes of the C library know their owner.
+fn number() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    FIRST_NUMBER + NEXT.fetch_add(1, Ordering::Relaxed) % NUMBERS
+}

@@ -1,0 +1,31 @@
+//! Where there are no virtual threads.
+
+use std::convert::Infallible;
+use std::thread;
+
+use crate::unsupported::Unsupported;
+
+/// There is none.
+pub(crate) struct Block(Infallible);
+
+impl Block {
+    pub(crate) fn new() -> Option<Block> {
+        None
+    }
+
+    pub(crate) fn inside<R>(&self, _: impl FnOnce() -> R) -> thread::Result<R> {
+        match self.0 {}
+    }
+
+    pub(crate) fn run_destructors(&self) {
+        match self.0 {}
+    }
+}
+
+pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> thread::Result<R> {
+    Ok(f())
+}
+
+pub(crate) fn supported() -> Result<(), Unsupported> {
+    Err(Unsupported::Platform)
+}

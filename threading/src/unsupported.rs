@@ -1,0 +1,35 @@
+//! [`Unsupported`]: why there are no virtual threads here.
+
+use std::io;
+
+/// Why there can be no virtual threads in this process. What they need of the C library is looked for and tried out
+/// when the first one is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unsupported {
+    /// They are made for x86-64 and glibc only.
+    #[error("there are virtual threads only on Linux, x86-64, with glibc")]
+    Platform,
+    /// The processor, or the kernel, does not let programs change their thread pointer. It takes `FSGSBASE`, and Linux
+    /// 5.9.
+    #[error("the system does not let programs change their thread pointer (FSGSBASE)")]
+    ThreadPointer,
+    /// The C library does not have a function or a table of this name: it is too old, or linked statically.
+    #[error("the C library has no {0}")]
+    Symbol(&'static str),
+    /// Something in the C library's data is not where it was expected.
+    #[error("the C library's threads are not as expected: {0}")]
+    Layout(&'static str),
+    /// A first virtual thread did not behave as a thread.
+    #[error("a virtual thread is not as a thread here: {0}")]
+    SelfTest(&'static str),
+    /// Another part of the program, as a sanitizer, keeps what it knows of threads by the thread pointer.
+    #[error("virtual threads cannot be used under {0}")]
+    Tool(&'static str),
+}
+
+impl From<Unsupported> for io::Error {
+    fn from(unsupported: Unsupported) -> io::Error {
+        io::Error::new(io::ErrorKind::Unsupported, unsupported)
+    }
+}
