@@ -121,6 +121,11 @@ impl Block {
                 break;
             }
         }
+        // The first call takes the message of the last error, if there is one, and the second one frees it.
+        for _ in 0..2 {
+            // SAFETY: nobody else uses the thread's message any more.
+            unsafe { libc::dlerror() };
+        }
     }
 
     /// Calls the destructors of the values by key once. Returns whether there was one.

@@ -14,6 +14,8 @@ mod glibc;
 mod malloc_words;
 #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64", not(miri)))]
 mod self_test;
+#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64", not(miri)))]
+mod user_ids;
 
 #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64", not(miri)))]
 pub(crate) use {block::Block, crossing::outside, self_test::supported};

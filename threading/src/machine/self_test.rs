@@ -9,6 +9,7 @@ use super::block::Block;
 use super::crossing::thread_pointer;
 use super::forks;
 use super::malloc_words::malloc_words;
+use super::user_ids;
 use crate::unsupported::Unsupported;
 
 thread_local! {
@@ -38,11 +39,13 @@ pub(crate) fn supported() -> Result<(), Unsupported> {
     *TRIED.get_or_init(|| {
         malloc_words()?;
         try_out()?;
-        if forks::install() {
-            Ok(())
-        } else {
-            Err(Unsupported::SelfTest("forks are not told"))
+        if !forks::install() {
+            return Err(Unsupported::SelfTest("forks are not told"));
         }
+        if !user_ids::install() {
+            return Err(Unsupported::Layout("the signal for user ids"));
+        }
+        Ok(())
     })
 }
 

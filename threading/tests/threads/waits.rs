@@ -148,16 +148,24 @@ fn an_unpark_before_the_hub_exists_is_not_lost() {
 }
 
 #[test]
-fn sleepers_sleep_at_the_same_time_and_long_enough() {
-    let begun = Instant::now();
-    let time = Duration::from_millis(10);
-    let sleepers: Vec<_> = (0..200).map(|_| spawn(move || sleep(time))).collect();
-    sleepers
-        .into_iter()
-        .for_each(|sleeper| sleeper.join().expect("it does not panic"));
-    // One after the other, they would take two seconds.
-    assert!(begun.elapsed() >= time && begun.elapsed() < time * 200);
-    sleep(Duration::ZERO);
+fn sleepers_sleep_long_enough_and_in_order() {
+    let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let sleeper = |time: u64| {
+        let order = order.clone();
+        spawn(move || {
+            let begun = Instant::now();
+            sleep(Duration::from_millis(time));
+            order.lock().expect("free").push(time);
+            begun.elapsed() >= Duration::from_millis(time)
+        })
+    };
+    let sleepers = [sleeper(200), sleeper(100), sleeper(0)];
+    assert!(
+        sleepers
+            .into_iter()
+            .all(|sleeper| sleeper.join().expect("it does not panic"))
+    );
+    assert_eq!(*order.lock().expect("free"), [0, 100, 200]);
 }
 
 #[test]

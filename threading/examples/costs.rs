@@ -1,0 +1,102 @@
+//! What virtual threads cost, beside greenlets. Prints nanoseconds and bytes; nothing here is asserted.
+//!
+//! ```sh
+//! cargo run --release -p gevent-threading --example costs
+//! ```
+
+use std::time::{Duration, Instant};
+
+use gevent_threading::{park, sleep, spawn, yield_now};
+
+fn main() {
+    let memory = || {
+        let status = std::fs::read_to_string("/proc/self/status").expect("it is there");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .expect("it is told");
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse::<u64>()
+            .expect("it is a number")
+            * 1024
+    };
+    let per =
+        |what: &str, count: u32, time: Duration| println!("{what:50} {:>8} ns", time.as_nanos() / u128::from(count));
+    spawn(|| ()).join().expect("it does not panic");
+
+    const TURNS: u32 = 1_000_000;
+    let turns = || {
+        let begun = Instant::now();
+        (0..TURNS).for_each(|_| yield_now());
+        begun.elapsed()
+    };
+    // A turn of a greenlet, and one of a virtual thread, which leaves its thread pointer and comes back to it.
+    let greenlet = hub::spawn_raw(move || {
+        per("yield, greenlet", TURNS, turns());
+        Ok(())
+    });
+    let greenlet = greenlet.expect("there is a hub");
+    while !greenlet.dead() {
+        sleep(Duration::from_millis(1));
+    }
+    per(
+        "yield, virtual thread",
+        TURNS,
+        spawn(turns).join().expect("it does not panic"),
+    );
+
+    // In a virtual thread, this goes out and comes back; in a real one it does not.
+    let handles = || {
+        let other = spawn(park).thread().clone();
+        other.unpark();
+        let begun = Instant::now();
+        (0..TURNS).for_each(|_| _ = gevent_threading::supported());
+        begun.elapsed()
+    };
+    per("call by the carrier, made in a real thread", TURNS, handles());
+    per(
+        "the same in a virtual thread",
+        TURNS,
+        spawn(handles).join().expect("it does not panic"),
+    );
+
+    const LIVES: u32 = 100_000;
+    let begun = Instant::now();
+    for _ in 0..LIVES / 100 {
+        let threads: Vec<_> = (0..100).map(|_| spawn(|| ())).collect();
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().expect("it does not panic"));
+    }
+    per("spawn and join, virtual thread", LIVES, begun.elapsed());
+    let begun = Instant::now();
+    for _ in 0..LIVES / 100 {
+        let greenlets: Vec<_> = (0..100)
+            .map(|_| hub::spawn_raw(|| Ok(())).expect("there is a hub"))
+            .collect();
+        while !greenlets.iter().all(|greenlet| greenlet.dead()) {
+            yield_now();
+        }
+    }
+    per("spawn and end, greenlet", LIVES, begun.elapsed());
+
+    const COUNT: u64 = 10_000;
+    let before = memory();
+    let greenlets: Vec<_> = (0..COUNT)
+        .map(|_| hub::spawn_raw(|| hub::sleep(1000)).expect("there is a hub"))
+        .collect();
+    yield_now();
+    yield_now();
+    println!("{:50} {:>8} bytes", "parked greenlet", (memory() - before) / COUNT);
+    let before = memory();
+    let threads: Vec<_> = (0..COUNT).map(|_| spawn(|| sleep(Duration::from_secs(1000)))).collect();
+    yield_now();
+    yield_now();
+    println!(
+        "{:50} {:>8} bytes",
+        "parked virtual thread",
+        (memory() - before) / COUNT
+    );
+    drop((greenlets, threads));
+}
