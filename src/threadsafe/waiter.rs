@@ -19,7 +19,7 @@ use std::task::{Context as TaskContext, Waker};
 use std::time::{Duration, Instant};
 
 use greenlet_core::unwind::{Caught, catch};
-use greenlet_core::{Exception, Object, ThreadSlot};
+use greenlet_core::{Exception, GreenletError, Object, ThreadSlot, is_virtual_thread};
 use hub::core::ThreadsafeLoop;
 use hub::{Context, Hub, Link, Linkable, Slack, TimeLimit, get_hub, get_hub_if_exists};
 use parking_lot::{Condvar, Mutex};
@@ -279,6 +279,10 @@ impl ThreadsafeWaiter {
     /// which of the two has happened. Called once, by the greenlet or thread that has made the waiter.
     #[track_caller]
     pub(super) fn park(&self, what: &'static str, address: usize, timeout: Option<f64>) -> Result<(), Exception> {
+        if is_virtual_thread() {
+            // To block it would block its carrier, and whoever is to wake it there.
+            return Err(Exception::new(GreenletError::VirtualThread));
+        }
         match (&self.kind, get_hub_if_exists()) {
             (WaiterKind::Hub { key, .. }, Some(hub)) => self.park_greenlet(&hub, *key, what, address, timeout),
             (WaiterKind::Thread { woken, wake }, _) => {

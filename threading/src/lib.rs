@@ -46,6 +46,7 @@
 //! | `machine/block.rs`, `machine/malloc_words.rs` | memory for thread-locals: made, used, destroyed |
 //! | `machine/glibc.rs`, `machine/self_test.rs` | what is known of the C library, and whether it is so |
 //! | `machine/forks.rs` | `fork` in a virtual thread |
+//! | `machine/user_ids.rs` | `setuid` and the like, which are told by a signal |
 //! | `unsupported.rs` | [`Unsupported`] |
 
 #![deny(unsafe_code)]
@@ -63,3 +64,8 @@ pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use spawn::{Builder, DEFAULT_STACK_SIZE, JoinHandle, spawn, supported};
 pub use thread::{Thread, ThreadId, current, park, park_timeout, sleep, yield_now};
 pub use unsupported::Unsupported;
+
+/// The example of the front page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -58,3 +58,29 @@ fn another_threads_loop_is_reached() {
     });
     assert_eq!(thread.join().ok(), Some(false));
 }
+
+#[test]
+fn the_facade_is_refused() {
+    let refused = Some(GreenletError::VirtualThread);
+    assert_eq!(refusal(|| gevent::spawn(|| 1).get()), refused);
+    assert_eq!(refusal(|| gevent::event::Event::new().wait()), refused);
+    assert_eq!(refusal(|| gevent::queue::Queue::<u32>::new().get()), refused);
+    // What other threads may use, too, works as long as it need not wait.
+    let event = gevent::threadsafe::Event::new();
+    let (theirs, others) = (event.clone(), event.clone());
+    assert_eq!(refusal(move || theirs.wait()), refused);
+    spawn(move || others.set()).join().expect("it does not panic");
+    assert!(event.is_set());
+    assert_eq!(refusal(move || event.wait()), None);
+}
+
+#[test]
+fn what_is_bound_to_a_thread_is_bound_to_the_virtual_one() {
+    let bound = gevent::ThreadBound::new(std::rc::Rc::new(1));
+    let thread = spawn(move || {
+        let other = gevent::ThreadBound::new(std::rc::Rc::new(2));
+        (bound.get().is_err(), other.get().is_ok(), other)
+    });
+    let (refused, given, other) = thread.join().expect("it does not panic");
+    assert!(refused && given && other.get().is_err());
+}
