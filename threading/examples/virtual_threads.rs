@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     supported()?;
     let begun = Instant::now();
     let threads: Vec<_> = (0..100)
-        .map(|_| spawn(|| (0..20).map(look_up).last().expect("there are twenty")))
+        .map(|_| spawn(|| (0..20).map(look_up).max().expect("there are twenty")))
         .collect();
     let all = threads
         .into_iter()

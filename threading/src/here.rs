@@ -49,7 +49,7 @@ pub(crate) fn run(block: &Block, thread: Thread, job: impl FnOnce() + Send) -> O
         HERE.set(ptr::null());
     });
     if ended.is_err() {
-        // `job` lets no panic out, and neither does std of a destructor. A stranger's has left its thread half-destroyed.
+        // `job` lets no panic out, and std none of a destructor. A stranger's has left its thread half-destroyed.
         std::process::abort();
     }
     here.unwinding.into_inner()

@@ -1,9 +1,9 @@
 //! Virtual threads: greenlets with thread-locals of their own.
 //!
-//! A virtual thread runs as a greenlet of an operating system's thread, which *carries* it, beside the other greenlets of
-//! that thread's hub. For its code it is a thread: it has its own `thread_local!` values, its own
+//! A virtual thread runs as a greenlet of an operating system's thread, which *carries* it, beside the other greenlets
+//! of that thread's hub. For its code it is a thread: it has its own `thread_local!` values, its own
 //! [`std::thread::current`], its own `errno`, locale and `pthread_self`; and the function that it runs has to be `Send`
-//! and `'static`. So code that was written for threads is right in it, where a greenlet's is not.
+//! and `'static`. So code that was written for threads is right in it, and not always in a greenlet.
 //!
 //! ```
 //! use std::cell::RefCell;
@@ -27,9 +27,9 @@
 //! assert_eq!(other.join().unwrap(), ["other"]);
 //! ```
 //!
-//! The waits of this crate ([`sleep`], [`park`], [`JoinHandle::join`], [`scope`], [`yield_now`]) let the others run. Every
-//! other call that blocks, as `std::thread::sleep` or a read of a socket, blocks the carrier and all that it carries.
-//! gevent's own functions belong to the carrier, and fail in a virtual thread with
+//! The waits of this crate ([`sleep`], [`park`], [`JoinHandle::join`], [`scope`], [`yield_now`]) let the others run.
+//! Every other call that blocks, as `std::thread::sleep` or a read of a socket, blocks the carrier and all that it
+//! carries. gevent's own functions belong to the carrier, and fail in a virtual thread with
 //! [`GreenletError::VirtualThread`](greenlet_core::GreenletError::VirtualThread).
 //!
 //! There are virtual threads on Linux, x86-64, with glibc; elsewhere, [`supported`] says why not.

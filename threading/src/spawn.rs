@@ -77,8 +77,9 @@ impl Builder {
     /// the thread that carries it.
     ///
     /// # Errors
-    /// With the kind [`Unsupported`](io::ErrorKind::Unsupported) and the error [`Unsupported`] where there are no virtual
-    /// threads; else with the [`Exception`] that says why the thread has no hub, as an error of the kind that it has.
+    /// With the kind [`Unsupported`](io::ErrorKind::Unsupported) and the error [`Unsupported`] where there are no
+    /// virtual threads; else with the [`Exception`] that says why the thread has no hub, as an error of the kind that
+    /// it has.
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
         F: FnOnce() -> T + Send + 'static,

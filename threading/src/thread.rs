@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use greenlet_core::{Exception, ThreadSlot, getcurrent, getmain};
+use greenlet_core::{Exception, ThreadSlot, getcurrent, getmain, thread_is_over};
 use hub::core::{NotifyThreadsafe, ThreadsafeLoop};
 use hub::{Context, Hub, Park, Resume, TimeLimit, get_hub_if_exists, hub_to_wait_in};
 
@@ -295,8 +295,11 @@ impl fmt::Debug for Thread {
 /// Source: [`std::thread::current`].
 pub fn current() -> Thread {
     virtual_thread().unwrap_or_else(|| {
+        if thread_is_over() {
+            return real_thread();
+        }
         let greenlet = getcurrent();
-        if get_hub_if_exists().is_none() || greenlet == getmain() {
+        if greenlet == getmain() {
             return real_thread();
         }
         let known = greenlet.local::<Thread>();

@@ -261,10 +261,11 @@ fn user_ids() {
     assert_eq!(thread.join().ok(), Some((0, 0)));
     // std forks for this, and the child sets the id.
     // SAFETY: the call only asks.
+    let id = unsafe { libc::getuid() };
     let run = || {
-        spawn(|| {
+        spawn(move || {
             Command::new("true")
-                .uid(unsafe { libc::getuid() })
+                .uid(id)
                 .status()
                 .is_ok_and(|status| status.success())
         })

@@ -7,8 +7,8 @@
 //!                                  ^ the thread pointer
 //! ```
 //!
-//! The C library makes the block, as for a real thread, and initialises the thread-locals. Its own data are those of the
-//! carrier, but for what belongs to one thread only.
+//! The C library makes the block, as for a real thread, and initialises the thread-locals. Its own data are those of
+//! the carrier, but for what belongs to one thread only.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -170,8 +170,8 @@ impl Drop for Block {
             // SAFETY: the C library has allocated all blocks but the first one, by the program's `calloc`.
             unsafe { libc::free(self.values(block).cast()) };
         }
-        // SAFETY: the block was made by `allocate`, nothing runs in it any more, and nobody refers to it: what has lived
-        // in it has been destroyed, or could not leave it.
+        // SAFETY: the block was made by `allocate`, nothing runs in it any more, and nobody refers to it: what has
+        // lived in it has been destroyed, or could not leave it.
         unsafe { (self.glibc.deallocate)(self.own as *mut c_void, true) };
     }
 }

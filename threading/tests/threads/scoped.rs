@@ -36,7 +36,7 @@ fn values_are_returned_and_threads_make_others() {
     assert_eq!(sum, 4);
     // In a virtual thread, too.
     let inside = spawn(|| {
-        let words = vec!["a", "b"];
+        let words = ["a", "b"];
         scope(|s| s.spawn(|| words.concat()).join().expect("it does not panic"))
     });
     assert_eq!(inside.join().ok().as_deref(), Some("ab"));
@@ -111,7 +111,7 @@ fn a_handle_may_be_forgotten() {
     let word = String::from("word");
     scope(|s| {
         std::mem::forget(s.spawn(|| word.len()));
-        drop(s.spawn(|| yield_now()));
+        drop(s.spawn(yield_now));
     });
     // Even where the thread parks until the very end.
     scope(|s| {
