@@ -443,7 +443,9 @@ fn an_idle_hub_costs_nothing() -> TestResult {
     let reading = spawn(move || Ok(ours.read(&mut [0])?));
     pool.run_until(async {
         // The driver needs some turns before it is idle.
-        sleep_in_executor(Duration::from_millis(20)).await;
+        for _ in 0..50 {
+            yield_now().await;
+        }
         let before = polls.get();
         for _ in 0..10 {
             sleep_in_executor(Duration::from_millis(1)).await;
