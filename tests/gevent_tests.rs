@@ -188,17 +188,13 @@ fn is_script(command: &str) -> bool {
 
 /// The folder of each package of ours.
 fn packages() -> io::Result<BTreeMap<String, PathBuf>> {
+    let workspace = fs::read_to_string(root().join("Cargo.toml"))?;
+    let members = workspace.lines().find_map(|line| line.strip_prefix("members = ["));
+    let members = members
+        .and_then(|members| members.strip_suffix(']'))
+        .expect("the members are in one line");
     let mut packages = BTreeMap::new();
-    for folder in [
-        "",
-        "libev-sys",
-        "greenlet-core",
-        "waiter",
-        "hub",
-        "bench",
-        "tests/ui",
-        "tests/api",
-    ] {
+    for folder in members.split(", ").map(|folder| folder.trim_matches('"')).chain([""]) {
         let folder = root().join(folder);
         let manifest = fs::read_to_string(folder.join("Cargo.toml"))?;
         let name = manifest.lines().find_map(|line| line.strip_prefix("name = \""));

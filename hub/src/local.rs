@@ -46,8 +46,9 @@ fn end_of_thread() {
 /// The hub of this thread, made on first use. Where none can be made, this returns a hub that is
 /// [destroyed](Hub::destroyed) from the beginning, and whatever needs it ends with an error: with
 /// [`HubDestroyed`](crate::core::HubDestroyed) if the thread [is over](thread_is_over); with
-/// [`GreenletError::VirtualThread`](greenlet_core::GreenletError::VirtualThread) in a virtual thread; with [`HubError`] if libev cannot make a loop, for example because there are
-/// no file descriptors left. Then the next call tries again; [`try_get_hub`] returns that error at once.
+/// [`GreenletError::VirtualThread`](greenlet_core::GreenletError::VirtualThread) in a virtual thread; with [`HubError`]
+/// if libev cannot make a loop, for example because there are no file descriptors left. Then the next call tries again;
+/// [`try_get_hub`] returns that error at once.
 #[inline]
 pub fn get_hub() -> Hub {
     match get_hub_if_exists() {

@@ -75,8 +75,8 @@ pub enum GreenletError {
     /// The thread is over: no greenlet of it can be started or switched to any more.
     #[error("the thread of this greenlet is ending")]
     ThreadEnding,
-    /// The caller is in a virtual thread of the crate `gevent-threading`: hubs, loops and greenlets belong to the thread
-    /// that carries it, and cannot be used there.
+    /// The caller is in a virtual thread of the crate `gevent-threading`: hubs, loops and greenlets belong to the
+    /// thread that carries it, and cannot be used there.
     #[error("cannot use greenlets, loops and hubs in a virtual thread")]
     VirtualThread,
     /// The running greenlet is [pinned](crate::pinned): it may not be left.
