@@ -143,6 +143,7 @@ fn pages() -> io::Result<Vec<PathBuf>> {
         "greenlet-core",
         "waiter",
         "hub",
+        "threading",
         "tests",
         "tests/c_parity",
         "tests/gevent_parity",

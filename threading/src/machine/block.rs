@@ -116,15 +116,16 @@ impl Block {
     pub(crate) fn run_destructors(&self) {
         // SAFETY: the function calls the destructors of the calling thread, which is this one.
         unsafe { (self.glibc.call_destructors)() };
+        // The first call takes the message of the last error of `dlopen`, if there is one, and the second one frees it.
+        // That uses the allocator, whose own destructor is among the next ones.
+        for _ in 0..2 {
+            // SAFETY: nobody else uses the thread's message any more.
+            unsafe { libc::dlerror() };
+        }
         for _ in 0..DESTRUCTOR_ROUNDS {
             if !self.destroy_values() {
                 break;
             }
-        }
-        // The first call takes the message of the last error, if there is one, and the second one frees it.
-        for _ in 0..2 {
-            // SAFETY: nobody else uses the thread's message any more.
-            unsafe { libc::dlerror() };
         }
     }
 

@@ -226,7 +226,7 @@ pub(super) struct LibcLocals {
     pub(super) words: usize,
 }
 
-/// Finds them: those of the library that has `function`.
+/// Finds them: those of the library that has `function`, if it has any.
 pub(super) fn libc_locals(function: usize) -> Option<LibcLocals> {
     struct Search {
         function: usize,
