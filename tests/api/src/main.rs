@@ -11,7 +11,16 @@ use std::io::{self, Write};
 use public_api::{Builder, PublicItem};
 
 /// Our own crates, and Rust's, which every program has.
-const OURS: [&str; 7] = ["alloc", "core", "gevent", "greenlet_core", "hub", "std", "waiter"];
+const OURS: [&str; 8] = [
+    "alloc",
+    "core",
+    "gevent",
+    "gevent_threading",
+    "greenlet_core",
+    "hub",
+    "std",
+    "waiter",
+];
 
 /// Traits that the compiler implements by itself, which are left out because their number depends on its version.
 /// `Send` and `Sync` are listed.
