@@ -20,6 +20,12 @@ pub struct Panic {
 
 impl Exception {
     /// Wraps the payload of a caught panic, see [`Panic`]. A payload that is an exception stays that very exception.
+    ///
+    /// ```
+    /// use greenlet_core::{Exception, GreenletExit};
+    /// let caught = std::panic::catch_unwind(|| std::panic::resume_unwind(Box::new(Exception::new(GreenletExit))));
+    /// assert!(Exception::from_panic(caught.unwrap_err()).is_exit());
+    /// ```
     pub fn from_panic(payload: Box<dyn Any + Send>) -> Self {
         let payload = match payload.downcast::<Exception>() {
             Ok(exception) => return *exception,
