@@ -85,6 +85,16 @@ fn needed(name: &'static CStr) -> Result<*mut c_void, Unsupported> {
     symbol(name).ok_or(Unsupported::Symbol(name.to_str().unwrap_or("symbol")))
 }
 
+/// Where the library begins that has this function.
+fn library_of(function: *mut c_void) -> usize {
+    let mut found = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
+    // SAFETY: the call fills `found` in, or leaves it as it is: zeros, which are valid.
+    unsafe {
+        libc::dladdr(function, found.as_mut_ptr());
+        found.assume_init().dli_fbase as usize
+    }
+}
+
 /// A size or an offset that glibc tells debuggers.
 fn told_size(name: &'static CStr) -> Result<usize, Unsupported> {
     let table = needed(name)?.cast::<u32>();
@@ -109,14 +119,11 @@ fn find() -> Result<Glibc, Unsupported> {
     if unsafe { libc::getauxval(libc::AT_HWCAP2) } & FSGSBASE == 0 {
         return Err(Unsupported::ThreadPointer);
     }
-    if symbol(c"__asan_init").is_some() {
-        return Err(Unsupported::Tool("AddressSanitizer"));
-    }
-    if symbol(c"__tsan_init").is_some() {
-        return Err(Unsupported::Tool("ThreadSanitizer"));
-    }
-    if symbol(c"__msan_init").is_some() {
-        return Err(Unsupported::Tool("MemorySanitizer"));
+    // Sanitizers put their own functions before the C library's, to note what they know of threads and of memory. (Some
+    // allocators do so with the first one of these alone.)
+    let its = library_of(needed(c"__ctype_init")?);
+    if library_of(needed(c"pthread_create")?) != its && library_of(needed(c"memcpy")?) != its {
+        return Err(Unsupported::Tool("a sanitizer"));
     }
     let functions = [
         needed(c"_dl_allocate_tls")?,
