@@ -22,6 +22,12 @@ impl Block {
     }
 }
 
+impl Drop for Block {
+    fn drop(&mut self) {
+        match self.0 {}
+    }
+}
+
 pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> thread::Result<R> {
     Ok(f())
 }

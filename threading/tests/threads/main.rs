@@ -1,4 +1,7 @@
 //! A virtual thread behaves as a thread. Each test runs in a thread of its own, which carries its virtual threads.
+//! `refused.rs` has what is tested where there are none.
+
+#![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 
 mod c_library;
 mod ends;

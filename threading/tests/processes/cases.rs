@@ -1,9 +1,4 @@
-//! What ends a process, forks it, or is counted in it: each case is a process of its own, which this program starts.
-//!
-//! ```text
-//! processes            all cases
-//! processes NAME       one case, in this process
-//! ```
+//! The cases.
 
 use std::cell::{Cell, RefCell};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -45,7 +40,7 @@ fn succeeds(output: &Output) -> bool {
     output.status.success()
 }
 
-fn main() {
+pub(crate) fn main() {
     // What the harness of other tests is asked for is not for this program.
     let name = std::env::args()
         .nth(1)
