@@ -11,9 +11,9 @@ use gevent::pool::Pool;
 use gevent::queue::Channel;
 use gevent::server::{Spawn, StreamServer};
 use gevent::socket::{TcpListener, TcpStream};
-use gevent::{Exception, get_hub, getcurrent, joinall, sleep, spawn};
+use gevent::{Exception, get_hub, getcurrent, joinall, sleep, spawn, spawn_later};
 
-use crate::support::{Reports, own_address};
+use crate::support::{Reports, own_address, start_again};
 
 type TestResult = Result<(), Exception>;
 
@@ -185,13 +185,29 @@ fn test_a_server_starts_again_at_its_address() -> TestResult {
             assert_eq!(server.address(), Some(address));
             let refused = TcpStream::connect(address).unwrap_err();
             assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-            server.start()?;
+            start_again(|| server.start())?;
             server.start()?;
             assert_eq!(server.address(), Some(address));
         }
         server.stop()?;
     }
     Ok(())
+}
+
+/// As a child has it that is being made, until its program runs.
+#[test]
+fn a_copy_of_the_listener_keeps_the_port() -> TestResult {
+    let server = StreamServer::new(own_address(), |_stream: TcpStream, _| ());
+    server.start()?;
+    let listener = server.socket().expect("it listens");
+    let copy = listener.with_fd(|fd| fd.try_clone_to_owned())??;
+    drop(listener);
+    server.stop()?;
+    assert_eq!(server.start().unwrap_err().kind(), ErrorKind::AddrInUse);
+    let closing = spawn_later(0.002, move || drop(copy));
+    start_again(|| server.start())?;
+    assert!(closing.ready());
+    server.stop()
 }
 
 #[test]

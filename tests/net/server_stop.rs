@@ -10,7 +10,7 @@ use gevent::server::{Spawn, StreamServer};
 use gevent::socket::{TcpListener, TcpStream};
 use gevent::{Exception, GreenletExit, Timeout, get_hub, sleep, spawn};
 
-use crate::support::{LONG, Log, Reports, TestResult, bounded, own_address};
+use crate::support::{LONG, Log, Reports, TestResult, bounded, own_address, start_again};
 
 fn nothing() -> StreamServer {
     StreamServer::new(own_address(), |_, _| ())
@@ -254,7 +254,7 @@ fn a_handler_starts_its_server_again() -> TestResult {
         let count = restarted.clone();
         server.set_method(move |server, mut stream: TcpStream, _| {
             server.close();
-            server.start()?;
+            start_again(|| server.start())?;
             count.set(count.get() + 1);
             Ok(stream.write_all(b"x")?)
         });

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use gevent::hub::ExceptionStream;
-use gevent::{Exception, Timeout, get_hub};
+use gevent::{Exception, Timeout, get_hub, sleep};
 
 /// The result of tests and their greenlets.
 pub(crate) type TestResult = Result<(), Exception>;
@@ -63,6 +63,18 @@ pub(crate) fn own_address() -> SocketAddr {
     );
     let ours = (process << 10) | call;
     SocketAddr::from((Ipv4Addr::from(0x7f80_0000 | ours), 0))
+}
+
+/// Starts a server at the address that it had before. A child that another test is just making has the descriptors of
+/// this process, the old listener too, until its program runs.
+pub(crate) fn start_again<E: Into<Exception>>(start: impl Fn() -> Result<(), E>) -> TestResult {
+    let in_use = |error: &io::Error| error.kind() == io::ErrorKind::AddrInUse;
+    loop {
+        match start().map_err(Into::into) {
+            Err(error) if error.downcast_ref().is_some_and(in_use) => sleep(0.001)?,
+            started => return started,
+        }
+    }
 }
 
 /// A log of values, in order. Clones are the same log.

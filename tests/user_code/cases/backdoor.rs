@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 
-use crate::support::{TestResult, own_address};
+use crate::support::{TestResult, own_address, start_again};
 use crate::trap::{Case, any};
 use gevent::backdoor::BackdoorServer;
 use gevent::socket::TcpStream;
@@ -42,7 +42,7 @@ fn commands_of_a_backdoor() {
         },
         waits: None,
         after: |server| {
-            server.start().expect("its port is free");
+            start_again(|| server.start()).expect("its port is free");
             ask(server).expect("it listens");
             server.stop().expect("nobody kills the test");
             assert_eq!(server.sessions(), 0);

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::rc::Rc;
 
-use crate::support::{TestResult, own_address};
+use crate::support::{TestResult, own_address, start_again};
 use crate::trap::{Case, Code, Trap, Value, any};
 use gevent::Exception;
 use gevent::pywsgi::{Builder, LogTo, ResponseWriter, WSGIServer, WebStream, service};
@@ -45,7 +45,7 @@ fn ask((server, _): &Server) -> TestResult {
 }
 
 fn answers(server: &Server) {
-    server.0.start().expect("its port is free");
+    start_again(|| server.0.start()).expect("its port is free");
     let before = server.1.get();
     ask(server).expect("it listens");
     assert!(server.1.get() > before, "nobody is served any more");

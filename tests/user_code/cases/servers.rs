@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use crate::support::{TestResult, own_address};
+use crate::support::{TestResult, own_address, start_again};
 use crate::trap::{Case, Trap, any};
 use gevent::server::{DatagramServer, Spawn, StreamServer, wrap_socket_and_handle};
 use gevent::socket::{TcpStream, UdpSocket};
@@ -40,7 +40,7 @@ fn ask(server: &StreamServer) -> TestResult {
 }
 
 fn answers((server, served): &Server) {
-    server.start().expect("its port is free");
+    start_again(|| server.start()).expect("its port is free");
     let before = served.get();
     ask(server).expect("it listens");
     assert!(served.get() > before, "nobody is served any more");
@@ -180,7 +180,7 @@ fn handlers_of_datagrams() {
             },
             waits: Some(|(server, _)| server.serve_forever()),
             after: |server| {
-                server.0.start().expect("its port is free");
+                start_again(|| server.0.start()).expect("its port is free");
                 let before = server.1.get();
                 send(server).expect("it listens");
                 assert!(server.1.get() > before, "nobody is served any more");

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use crate::support::{LONG, TestResult, own_address};
+use crate::support::{LONG, TestResult, own_address, start_again};
 use crate::trap::{Case, any};
 use gevent::server::StreamServer;
 use gevent::socket::{TcpStream, UnixStream};
@@ -90,7 +90,7 @@ fn handlers_of_servers() {
         },
         waits: Some(|(server, _)| server.serve_forever()),
         after: |server| {
-            server.0.start().expect("its port is free");
+            start_again(|| server.0.start()).expect("its port is free");
             let before = server.1.get();
             ask(server).expect("it listens");
             assert!(server.1.get() > before, "nobody is served any more");
