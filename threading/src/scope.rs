@@ -5,7 +5,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use greenlet_core::Exception;
 
@@ -152,18 +152,22 @@ impl Builder {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        let (threads, of_function) = (scope.threads.clone(), scope.threads.clone());
-        threads.running.fetch_add(1, Ordering::Relaxed);
-        let running = Running(threads);
+        let panicked = Arc::new(Panicked {
+            is_counted: AtomicBool::new(false),
+            threads: scope.threads.clone(),
+        });
+        scope.threads.running.fetch_add(1, Ordering::Relaxed);
+        let running = Running(scope.threads.clone());
+        let its = panicked.clone();
         let counted = move || {
-            let _count = CountsPanic(of_function);
+            let _count = CountsPanic(its);
             f()
         };
         // If this fails, it drops the function, and then what tells the end.
         let (packet, thread) = self.start(counted, Some(Box::new(move || drop(running))))?;
         Ok(ScopedJoinHandle {
             joining: Joining { packet, thread },
-            threads: scope.threads.clone(),
+            panicked,
             _scope: PhantomData,
         })
     }
@@ -181,13 +185,29 @@ impl Drop for Running {
     }
 }
 
+/// Whether a thread's function has panicked, and nobody knows of it yet.
+struct Panicked {
+    is_counted: AtomicBool,
+    threads: Arc<Threads>,
+}
+
+impl Panicked {
+    /// Somebody has got the panic.
+    fn is_known(&self) {
+        if self.is_counted.swap(false, Ordering::Relaxed) {
+            self.threads.panicked.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
 /// Notes the panic of a thread's function.
-struct CountsPanic(Arc<Threads>);
+struct CountsPanic(Arc<Panicked>);
 
 impl Drop for CountsPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.panicked.fetch_add(1, Ordering::Relaxed);
+            self.0.is_counted.store(true, Ordering::Relaxed);
+            self.0.threads.panicked.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -197,7 +217,7 @@ impl Drop for CountsPanic {
 /// Source: [`std::thread::ScopedJoinHandle`].
 pub struct ScopedJoinHandle<'scope, T> {
     joining: Joining<T>,
-    threads: Arc<Threads>,
+    panicked: Arc<Panicked>,
     _scope: PhantomData<&'scope ()>,
 }
 
@@ -212,8 +232,7 @@ impl<T> ScopedJoinHandle<'_, T> {
     pub fn join(self) -> std::thread::Result<T> {
         let ended = self.joining.join();
         if ended.is_err() {
-            let panicked = &self.threads.panicked;
-            let _ = panicked.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |panicked| panicked.checked_sub(1));
+            self.panicked.is_known();
         }
         ended
     }

@@ -60,6 +60,26 @@ fn a_panic_that_is_not_joined_is_the_scopes() {
     assert!(joined);
 }
 
+/// The join of a thread that was killed before it began fails, too, but nobody has got the panic of the other one.
+#[test]
+fn another_threads_failed_join_hides_no_panic() {
+    let caught = catch_unwind(|| {
+        scope(|s| {
+            s.spawn(|| resume_unwind(Box::new(1)));
+            yield_now();
+            yield_now();
+            let unborn = Builder::new().name("unborn".into()).spawn_scoped(s, || ());
+            let unborn = unborn.expect("it is made");
+            let greenlet = greenlet_core::greenlets()
+                .into_iter()
+                .find(|greenlet| greenlet.name().as_deref() == Some("unborn"));
+            let killed = greenlet.expect("it is there").throw(GreenletExit);
+            assert!(unborn.join().is_err(), "{killed:?}");
+        });
+    });
+    assert!(caught.is_err());
+}
+
 #[test]
 fn a_panic_of_the_caller_waits_for_the_threads() {
     let done = AtomicU32::new(0);
