@@ -1,10 +1,9 @@
-//! Compares `select`, `poll` and selectors with Python's own: random programs, run here and by `net/select_driver.py`,
+//! Compares `select`, `poll` and selectors with Python's own: random programs, run here and by `python/selects.py`,
 //! must see the same descriptors, events and errors. In a process of its own, so that the numbers of descriptors are
 //! used again in both in the same way.
 //!
 //! `DIFFERENTIAL=100000 cargo test --test select_differential` tries more of them. It needs `python3`.
 
-#[path = "net/python.rs"]
 mod python;
 mod support;
 
@@ -322,7 +321,7 @@ fn count() -> u64 {
 
 #[test]
 fn random_programs_see_what_pythons_see() -> TestResult {
-    let Some(mut python) = Driver::new("tests/net/select_driver.py") else {
+    let Some(mut python) = Driver::new("tests/python/selects.py") else {
         eprintln!("SKIPPED: there is no python3 to compare with");
         return Ok(());
     };

@@ -10,7 +10,7 @@ use gevent::select::{NotRegistered, POLL_DEFAULT, POLLERR, POLLHUP, POLLIN, POLL
 use gevent::socket::socketpair;
 use gevent::{GreenletExit, Timeout, sleep, spawn};
 
-use super::select::{active, closed_fd, high};
+use super::select::{active, closed_fd, high, testing};
 use crate::support::{TestResult, bounded, outer_timeout_is_not_lost, returns_after_timeout};
 
 /// gevent's TestPollRead.
@@ -160,11 +160,7 @@ mod poll_tests {
     #[test]
     fn test_poll2() -> TestResult {
         let _bounded = bounded();
-        let mut child = std::process::Command::new("sh")
-            .args(["-c", "for i in 0 1 2 3 4; do echo testing...; sleep 0.01; done"])
-            .stdout(std::process::Stdio::piped())
-            .spawn()?;
-        let mut out = child.stdout.take().expect("a pipe");
+        let (mut out, writer) = testing()?;
         let poll = Poll::new();
         poll.register(&out, POLLIN)?;
         let mut text = String::new();
@@ -179,7 +175,7 @@ mod poll_tests {
                 }
             }
         }
-        child.wait()?;
+        writer.join().expect("it has written");
         assert_eq!(text, "testing...\n".repeat(5));
         Ok(())
     }

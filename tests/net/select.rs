@@ -1,11 +1,13 @@
 //! `select`. The counterparts of gevent's `test__select.py` and of CPython's `test_select.py` have their names.
 
 use std::cell::Cell;
-use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::io::{self, PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use gevent::core::BadFd;
 use gevent::exceptions::{BlockingSwitchOutError, InvalidSeconds};
@@ -31,6 +33,19 @@ pub(crate) fn closed_fd() -> RawFd {
 /// How many watchers and callbacks keep the loop running.
 pub(crate) fn active() -> i32 {
     get_hub().loop_().activecnt().expect("it is alive")
+}
+
+/// A pipe into which a thread writes slowly, and the thread. CPython's tests read from a program, but a program would
+/// hold the descriptors of other tests.
+pub(crate) fn testing() -> io::Result<(PipeReader, JoinHandle<()>)> {
+    let (reader, mut writer) = pipe()?;
+    let write = move || {
+        for _ in 0..5 {
+            writer.write_all(b"testing...\n").expect("it is read");
+            thread::sleep(Duration::from_millis(10));
+        }
+    };
+    Ok((reader, thread::spawn(write)))
 }
 
 fn full_pipe() -> (PipeReader, PipeWriter) {
@@ -163,11 +178,7 @@ mod select_test_case {
     #[test]
     fn test_select() -> TestResult {
         let _bounded = bounded();
-        let mut child = std::process::Command::new("sh")
-            .args(["-c", "for i in 0 1 2 3 4; do echo testing...; sleep 0.01; done"])
-            .stdout(std::process::Stdio::piped())
-            .spawn()?;
-        let mut out = child.stdout.take().expect("a pipe");
+        let (mut out, writer) = testing()?;
         let mut text = String::new();
         for timeout in [Some(0.0), Some(0.001), Some(2.0), Some(16.0)]
             .into_iter()
@@ -183,7 +194,7 @@ mod select_test_case {
                 }
             }
         }
-        child.wait()?;
+        writer.join().expect("it has written");
         assert_eq!(text, "testing...\n".repeat(5));
         Ok(())
     }

@@ -1,7 +1,10 @@
-//! Compares [`Socket`] with Python's own: random programs, run here and by `driver.py`, must see the same values and
+//! Compares [`Socket`] with Python's own: random programs, run here and by `python/sockets.py`, must see the same values and
 //! the same numbers of errors.
 //!
-//! `DIFFERENTIAL=100000 cargo test --test net python_differential` tries more of them. It needs `python3`.
+//! `DIFFERENTIAL=100000 cargo test --test python_differential` tries more of them. It needs `python3`.
+
+mod python;
+mod support;
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -15,8 +18,8 @@ use gevent::socket::{
     SOL_SOCKET, SendAllError, SendAncillary, Socket, SocketAddress, socketpair_with,
 };
 
-use super::python::Driver;
-use crate::support::{TestResult, bounded};
+use python::Driver;
+use support::{TestResult, bounded};
 
 /// What the names of this process begin with.
 fn prefix() -> String {
@@ -525,7 +528,7 @@ fn count() -> u64 {
 
 #[test]
 fn random_programs_see_of_a_socket_what_they_see_of_pythons() -> TestResult {
-    let Some(mut python) = Driver::new("tests/net/driver.py") else {
+    let Some(mut python) = Driver::new("tests/python/sockets.py") else {
         eprintln!("SKIPPED: there is no python3 to compare with");
         return Ok(());
     };

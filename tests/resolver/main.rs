@@ -1,6 +1,9 @@
 //! Tests of looking names and addresses up: what is found is what Python finds, with names of the hosts file and of
 //! services, with addresses, and with what is none of these. No name goes to a name server.
 
+#[path = "../support/mod.rs"]
+mod support;
+
 use std::cell::Cell;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
@@ -15,7 +18,7 @@ use gevent::socket::*;
 use gevent::threadpool::{HubExt, ThreadPool};
 use gevent::{Exception, GreenletExit, Timeout, get_hub, joinall, run_in_thread, sleep, spawn};
 
-use crate::support::{TestResult, bounded, outer_timeout_is_not_lost};
+use support::{TestResult, bounded, outer_timeout_is_not_lost};
 
 fn code(error: io::Error) -> Option<i32> {
     Exception::from(error)
@@ -121,7 +124,7 @@ fn entry(found: HostEntry) -> String {
 
 /// Asks Python and us, and compares. Returns how many of the answers are no errors.
 fn compare(questions: &[String]) -> Result<usize, Exception> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/net/resolver.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/resolver/resolver.py");
     let mut command = Command::new("python3");
     command
         .args(["-I", script])
