@@ -1,5 +1,5 @@
-//! Compares [`Socket`] with Python's own: random programs, run here and by `python/sockets.py`, must see the same values and
-//! the same numbers of errors.
+//! Compares [`Socket`] with Python's own: random programs, run here and by `python/sockets.py`, must see the same
+//! values and the same numbers of errors.
 //!
 //! `DIFFERENTIAL=100000 cargo test --test python_differential` tries more of them. It needs `python3`.
 

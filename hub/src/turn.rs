@@ -37,6 +37,13 @@ impl Hub {
         self.loop_().turns().step() && !self.is_current() && may_switch().is_ok()
     }
 
+    /// Says that another task begins in this greenlet: what was done until now does not count for its turn. To be
+    /// called by executors, which let the hub run by themselves after some tasks.
+    #[inline]
+    pub fn begin_turn(&self) {
+        self.loop_().turns().begin();
+    }
+
     /// Lets other greenlets run. Returns at once if the caller cannot wait.
     ///
     /// # Errors

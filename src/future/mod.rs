@@ -11,8 +11,9 @@
 //! | a future | the data of a stream of [`socket`](crate::socket), of a pipe of a child | [`Async::new(stream)`](Async), by the traits of futures-io, hyper or tokio |
 //! | an executor that is not ours, in this thread | greenlets, and what they do | [`HubDriver::new()?.run(future)`](HubDriver) |
 //!
-//! [`spawn_local`] makes a greenlet of a future. With the feature `tokio`, a greenlet can wait for futures that need
-//! tokio's sockets and timers: `InTokio` enters the context of a runtime in another thread, which `TokioRuntime` makes.
+//! [`spawn_local`] makes a greenlet of a future, and [`SharedExecutor`] has thousands of them share greenlets. With the
+//! feature `tokio`, a greenlet can wait for futures that need tokio's sockets and timers: `InTokio` enters the context
+//! of a runtime in another thread, which `TokioRuntime` makes.
 //!
 //! ```
 //! use gevent::event::AsyncResult;
@@ -54,6 +55,7 @@ mod in_tokio;
 mod io;
 mod join_all;
 mod linked;
+mod shared;
 mod spawn;
 mod state;
 #[cfg(feature = "futures-io")]
@@ -71,6 +73,7 @@ pub use io::{Async, PollRead, PollWrite, Pollable};
 pub use io::{HubExecutor, HubTimer};
 pub use join_all::{JoinAll, join_all};
 pub use linked::{Awaitable, Linked};
+pub use shared::SharedExecutor;
 pub use spawn::spawn_local;
 #[cfg(feature = "futures-io")]
 pub use streams::{ChannelStream, IwaitStream, QueueSink, QueueStream, iwait_stream};

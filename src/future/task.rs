@@ -1,7 +1,9 @@
-//! [`Polling`]: one `block_on`, as the greenlet sees it that runs it; and its [`Task`], as its wakers see it.
+//! [`Polling`]: one `block_on`, as the greenlet sees it that runs it, or one [`Job`]; and its [`Task`], as its wakers
+//! see it.
 //!
-//! A waker that is used in the loop's own thread queues the right to resume the greenlet at the loop. Another thread
-//! leaves the task itself in the loop's mailbox. That right lies in the task and is touched by its own thread alone.
+//! A waker that is used in the loop's own thread queues the right to resume the greenlet at the loop, or the job.
+//! Another thread leaves the task itself in the loop's mailbox. Who rests lies in the task and is touched by its own
+//! thread alone.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -15,15 +17,22 @@ use hub::core::{NotifyThreadsafe, ThreadsafeLoop};
 use hub::{Hub, get_hub_if_exists};
 use waiter::{Park, Resume};
 
+use super::shared::Job;
 use super::state::WakeState;
 use crate::thread_bound::ThreadBound;
 
-/// The part of a `block_on` that its wakers share.
+/// The part of a `block_on` or of a job that its wakers share.
 struct Task {
     state: WakeState,
     loop_: ThreadsafeLoop,
-    /// The right to end the greenlet's park, while it is parked.
-    parked: ThreadBound<Cell<Option<Resume>>>,
+    resting: ThreadBound<Cell<Option<Resting>>>,
+}
+
+/// Who waits for a waker to be used.
+enum Resting {
+    /// The right to end the greenlet's park.
+    Greenlet(Resume),
+    Job(Rc<Job>),
 }
 
 impl Task {
@@ -31,21 +40,42 @@ impl Task {
         Task {
             state: WakeState::new(),
             loop_: hub.loop_().threadsafe(),
-            parked: ThreadBound::new(Cell::new(None)),
+            resting: ThreadBound::new(Cell::new(None)),
         }
     }
 
-    /// Exchanges the right to end the park. Called in the task's own thread.
-    fn replace(&self, resume: Option<Resume>) -> Option<Resume> {
-        self.parked.get().ok()?.replace(resume)
+    /// Exchanges who rests. Called in the task's own thread.
+    fn replace(&self, resting: Option<Resting>) -> Option<Resting> {
+        self.resting.get().ok()?.replace(resting)
     }
 
     /// Resumes the greenlet if it is parked, at once. Called in the hub.
     fn resume(&self) {
-        if let (Some(resume), Some(hub)) = (self.replace(None), get_hub_if_exists())
-            && let Err(exception) = resume.switch()
-        {
-            hub.report_error(hub::Context::Switch(resume.greenlet()), exception);
+        match self.replace(None) {
+            Some(Resting::Greenlet(resume)) => {
+                if let Some(hub) = get_hub_if_exists()
+                    && let Err(exception) = resume.switch()
+                {
+                    hub.report_error(hub::Context::Switch(resume.greenlet()), exception);
+                }
+            }
+            Some(Resting::Job(job)) => job.wake(),
+            None => {}
+        }
+    }
+
+    /// Has the greenlet resumed soon. Called in the task's own thread.
+    fn resume_soon(&self) {
+        match self.replace(None) {
+            Some(Resting::Greenlet(resume)) => {
+                if let Some(hub) = get_hub_if_exists() {
+                    // This fails only if the loop is destroyed; the greenlet has got the hub's end then, and does not
+                    // wait.
+                    let _ = hub.loop_().run_callback_resume(resume);
+                }
+            }
+            Some(Resting::Job(job)) => job.wake(),
+            None => {}
         }
     }
 }
@@ -59,11 +89,11 @@ impl Wake for Task {
         if !self.state.wake() {
             return;
         }
-        // Both fail only if the loop is destroyed; the greenlet has got the hub's end then, and does not wait.
-        if !self.loop_.is_here() {
+        if self.loop_.is_here() {
+            self.resume_soon();
+        } else {
+            // As above.
             let _ = self.loop_.run_callback_notify_threadsafe(self.clone());
-        } else if let (Some(resume), Some(hub)) = (self.replace(None), get_hub_if_exists()) {
-            let _ = hub.loop_().run_callback_resume(resume);
         }
     }
 }
@@ -96,7 +126,7 @@ thread_local! {
     static CURRENT: Cell<Option<Rc<OwnWakers>>> = const { Cell::new(None) };
 }
 
-/// A `block_on`.
+/// A `block_on`, or a job.
 pub(super) struct Polling {
     own: Rc<OwnWakers>,
 }
@@ -159,8 +189,28 @@ impl Polling {
         got
     }
 
+    /// Leaves the job until a waker is used. Returns false if one was used since the last poll began.
+    pub(super) fn rest(&self, job: &Rc<Job>) -> bool {
+        let task = &self.own.task;
+        if task.state.is_woken() {
+            return false;
+        }
+        task.replace(Some(Resting::Job(job.clone())));
+        let rests = task.state.try_park();
+        if !rests {
+            self.forget();
+        }
+        rests
+    }
+
+    /// Makes the wakers of a job have no effect.
+    pub(super) fn forget(&self) {
+        let resting = self.own.task.replace(None);
+        drop(resting);
+    }
+
     /// Whether some clone of the waker is not known to be used in this thread only.
-    fn is_shared(&self) -> bool {
+    pub(super) fn is_shared(&self) -> bool {
         // The task itself has one reference, and so has its waker.
         Arc::strong_count(&self.own.task) > 2 + self.own.count.get()
     }
@@ -226,15 +276,14 @@ impl<'a> Parked<'a> {
             }
             false => None,
         };
-        polling.own.task.replace(Some(resume));
+        polling.own.task.replace(Some(Resting::Greenlet(resume)));
         Ok(Parked { polling, refs })
     }
 }
 
 impl Drop for Parked<'_> {
     fn drop(&mut self) {
-        let resume = self.polling.own.task.replace(None);
-        drop(resume);
+        self.polling.forget();
         if let Some(hub) = self.refs {
             // This fails if the loop is destroyed, and nothing is to be undone then.
             let _ = hub.loop_().unref();

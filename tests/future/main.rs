@@ -6,6 +6,7 @@ mod driver;
 mod join_all;
 mod programs;
 mod queues;
+mod shared;
 #[cfg(feature = "futures-io")]
 mod streams;
 mod threads;

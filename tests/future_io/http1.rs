@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gevent::future::{Async, HubTimer, block_on, spawn_local};
+use gevent::future::{Async, HubTimer, SharedExecutor, block_on, spawn_local};
 use gevent::server::StreamServer;
-use gevent::socket::TcpStream;
-use gevent::{Exception, sleep, spawn};
+use gevent::socket::{TcpListener, TcpStream};
+use gevent::{Exception, Greenlet, sleep, spawn};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -41,6 +41,23 @@ fn server(header_timeout: Duration) -> Result<StreamServer, Exception> {
         });
     server.start()?;
     Ok(server)
+}
+
+/// As [`server`], but connections share greenlets, and each has a task. Dropping the greenlet ends it.
+fn sharing_server() -> Result<(SocketAddr, Greenlet<()>), Exception> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let accepting = spawn(move || -> TestResult {
+        loop {
+            let (stream, _) = listener.accept()?;
+            SharedExecutor.spawn(async move {
+                let mut builder = http1::Builder::new();
+                builder.timer(HubTimer).header_read_timeout(LONG);
+                let _ = builder.serve_connection(Async::new(stream), service_fn(answer)).await;
+            })?;
+        }
+    });
+    Ok((address, accepting))
 }
 
 const LONG: Duration = Duration::from_secs(1000);
@@ -103,6 +120,32 @@ fn a_hundred_clients_at_once() -> TestResult {
             client.get()?;
         }
         server.stop_timeout(0)
+    })
+}
+
+/// Each service parks its greenlet, while the other connections go on.
+#[test]
+fn a_hundred_connections_that_share_greenlets() -> TestResult {
+    let _bounded = bounded();
+    leaves_no_watcher_in_the_end(|| {
+        let (address, accepting) = sharing_server()?;
+        let clients: Vec<_> = (0..100)
+            .map(|i| {
+                spawn(move || {
+                    let mut sender = connect(address)?;
+                    for round in 0..5 {
+                        let path = ["/", "/sleep"][(i + round) % 2];
+                        let body = format!("{i} {round}").into_bytes();
+                        assert_eq!(ask(&mut sender, path, body.clone())?, body);
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        for client in clients {
+            client.get()?;
+        }
+        accepting.kill()
     })
 }
 

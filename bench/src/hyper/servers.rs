@@ -1,12 +1,14 @@
-//! The servers: hyper with the same service, on our hub and on tokio. They run until they are killed.
+//! The servers: hyper with the same service, on our hub, with a greenlet for each connection and with shared ones, and
+//! on tokio. They run until they are killed.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 
 use bytes::Bytes;
-use gevent::future::{Async, HubExecutor, HubTimer, block_on};
+use gevent::future::{Async, HubExecutor, HubTimer, SharedExecutor, block_on};
 use gevent::server::StreamServer;
-use gevent::socket::TcpStream;
+use gevent::socket::{TcpListener, TcpStream};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -41,6 +43,16 @@ pub(super) fn serve(runtime: &str, protocol: &str, address: SocketAddr) -> Resul
             let _ = block_on(builder.timer(HubTimer).serve_connection(stream, service_fn(hello)))?;
             Ok(())
         }),
+        ("gevent shared", "http1") => shared(address, |stream| async {
+            let mut builder = http1::Builder::new();
+            let connection = builder.timer(HubTimer);
+            let _ = connection.serve_connection(stream, service_fn(hello)).await;
+        }),
+        ("gevent shared", "http2") => shared(address, |stream| async {
+            let mut builder = http2::Builder::new(SharedExecutor);
+            let connection = builder.timer(HubTimer);
+            let _ = connection.serve_connection(stream, service_fn(hello)).await;
+        }),
         ("tokio", "http1") => tokio(address, |stream| async {
             let mut builder = http1::Builder::new();
             let connection = builder.timer(TokioTimer::new());
@@ -68,15 +80,36 @@ fn gevent(
     Ok(server.serve_forever()?)
 }
 
-fn tokio<F: Future<Output = ()> + Send + 'static>(
+/// Connections that share greenlets.
+fn shared<F: Future<Output = ()> + 'static>(
     address: SocketAddr,
-    serve: impl Fn(TokioIo<tokio::net::TcpStream>) -> F,
+    serve: impl Fn(Async<TcpStream>) -> F + 'static,
 ) -> Result {
+    let listener = TcpListener::try_from(OwnedFd::from(listening(address)?))?;
+    let accepting = gevent::spawn(move || -> std::result::Result<(), gevent::Exception> {
+        loop {
+            let (stream, _) = listener.accept()?;
+            stream.set_nodelay(true)?;
+            SharedExecutor.spawn(serve(Async::new(stream)))?;
+        }
+    });
+    Ok(accepting.get()?)
+}
+
+fn listening(address: SocketAddr) -> Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+fn tokio<F: Future<Output = ()> + Send + 'static>(
+    address: SocketAddr,
+    serve: impl Fn(TokioIo<tokio::net::TcpStream>) -> F,
+) -> Result {
+    let socket = listening(address)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(socket.into())?;

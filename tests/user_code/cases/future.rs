@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use gevent::event::{AsyncResult, Event};
-use gevent::future::{HubDriver, block_on, join_all, spawn_local};
+use gevent::future::{HubDriver, SharedExecutor, block_on, join_all, spawn_local};
 use gevent::queue::{BaseJoinableQueue, Channel, Queue};
 use gevent::{spawn, threadsafe};
 
@@ -232,26 +232,49 @@ fn storages_of_queues() {
     .run();
 }
 
+/// A future that tells somebody when it is dropped, however it ends.
+struct Told(Polled, AsyncResult<()>);
+
+impl Future for Told {
+    type Output = ();
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.get_mut().0).poll(context)
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.1.set(());
+    }
+}
+
+#[test]
+fn futures_that_share_greenlets() {
+    fn shared(when: When, trap: Trap) -> TestResult {
+        let (over, other) = (AsyncResult::new(), AsyncResult::new());
+        SharedExecutor.spawn(Told(Polled(Trapped(when, trap)), over.clone()))?;
+        // Another future goes on, whatever happens to that one.
+        SharedExecutor.spawn({
+            let other = other.clone();
+            async move { other.set(()) }
+        })?;
+        other.get()?;
+        over.get()
+    }
+    event_case(
+        &["future::SharedExecutor::{spawn, execute} | Future"],
+        vec![|_, trap| shared(When::Polled, trap), |_, trap| {
+            shared(When::Dropped, trap)
+        }],
+    );
+}
+
 #[cfg(feature = "hyper")]
 #[test]
 fn futures_of_an_executor() {
-    use gevent::event::AsyncResult;
     use gevent::future::HubExecutor;
     use hyper::rt::Executor;
 
-    /// A future that tells somebody when it is dropped, however it ends.
-    struct Told(Polled, AsyncResult<()>);
-    impl Future for Told {
-        type Output = ();
-        fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-            Pin::new(&mut self.get_mut().0).poll(context)
-        }
-    }
-    impl Drop for Told {
-        fn drop(&mut self) {
-            self.1.set(());
-        }
-    }
     event_case(
         &["future::HubExecutor::execute | Future"],
         vec![|_, trap| {
