@@ -193,6 +193,12 @@ impl<K: Kind> FileObjectBase<K> {
     }
 }
 
+impl<K> FileObjectBase<K> {
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+}
+
 impl<K> Clone for FileObjectBase<K> {
     fn clone(&self) -> Self {
         FileObjectBase {

@@ -3,6 +3,10 @@
 /// How a file object makes its calls: [`Posix`], [`Thread`] or [`ByKind`].
 pub trait Kind: sealed::Sealed {}
 
+/// A kind whose files may be polled, as the hub's loop waits for them: [`Posix`] and [`ByKind`]. See
+/// [`Async`](crate::future::Async#files).
+pub trait PolledKind: Kind {}
+
 pub(super) mod sealed {
     pub trait Sealed: 'static {
         const NAME: &'static str;
@@ -27,6 +31,8 @@ pub enum ByKind {}
 
 impl Kind for Posix {}
 
+impl PolledKind for Posix {}
+
 impl sealed::Sealed for Posix {
     const NAME: &'static str = "FileObjectPosix";
     const THREADS: Option<bool> = Some(false);
@@ -40,6 +46,8 @@ impl sealed::Sealed for Thread {
 }
 
 impl Kind for ByKind {}
+
+impl PolledKind for ByKind {}
 
 impl sealed::Sealed for ByKind {
     const NAME: &'static str = "FileObject";

@@ -62,6 +62,7 @@ mod buffers;
 mod kinds;
 mod mode;
 mod polled;
+mod polls;
 mod shared;
 mod source;
 mod stdio;
@@ -69,7 +70,7 @@ mod threaded;
 mod way;
 
 pub use base::FileObjectBase;
-pub use kinds::{ByKind, Kind, Posix, Thread};
+pub use kinds::{ByKind, Kind, PolledKind, Posix, Thread};
 pub use source::Descriptor;
 pub use stdio::{stderr, stdin, stdout};
 

@@ -49,8 +49,8 @@ pub(super) struct Shared {
     /// Nothing is borrowed while anything waits.
     pub(super) buffers: RefCell<Buffers>,
     pub(super) closed: Cell<bool>,
-    /// Whether an exception was thrown into the greenlet that has last written.
-    struck: Cell<bool>,
+    /// Whether the last write was given up: an exception was thrown into its greenlet, or its task polls no more.
+    pub(super) given_up: Cell<bool>,
 }
 
 impl Shared {
@@ -62,7 +62,7 @@ impl Shared {
             buffering,
             buffers: RefCell::default(),
             closed: Cell::new(false),
-            struck: Cell::new(false),
+            given_up: Cell::new(false),
         }
     }
 
@@ -73,7 +73,7 @@ impl Shared {
         }
     }
 
-    fn check_reads(&self) -> io::Result<()> {
+    pub(super) fn check_reads(&self) -> io::Result<()> {
         self.check_open()?;
         match self.mode.reads() {
             true => Ok(()),
@@ -149,12 +149,8 @@ impl Shared {
     fn fill(&self, size: usize) -> io::Result<()> {
         match &self.raw {
             Raw::Polled(polled) => {
-                polled.read(|read| {
-                    self.ahead(|ahead| match ahead.is_empty() {
-                        true => ahead.fill(size, &mut *read),
-                        false => Ok(0),
-                    })
-                })?;
+                polled.read(|read| self.read_ahead(size, read))?;
+                polled.wake_reader();
             }
             Raw::Threaded(threaded) => {
                 threaded.perform(Job::Read(size), &self.buffers)?;
@@ -163,22 +159,42 @@ impl Shared {
         Ok(())
     }
 
+    /// Calls `read` to read ahead, unless that was done meanwhile.
+    pub(super) fn read_ahead(
+        &self,
+        size: usize,
+        read: &mut dyn FnMut(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        self.ahead(|ahead| match ahead.is_empty() {
+            true => ahead.fill(size, read),
+            false => Ok(0),
+        })
+    }
+
     /// Before a file is read, what was written to it is written out.
     #[track_caller]
     fn turn_to_reading(&self) -> io::Result<()> {
-        match self.mode.writes() && self.seekable() {
+        match self.flushes_before_reading() {
             true => self.flush(),
             false => Ok(()),
         }
     }
 
+    pub(super) fn flushes_before_reading(&self) -> bool {
+        self.mode.writes() && self.seekable()
+    }
+
     /// Before a file is changed, its position goes back over what was read ahead.
     #[track_caller]
     pub(super) fn turn_to_writing(&self) -> io::Result<()> {
-        if self.mode.reads() && self.ahead(|ahead| !ahead.is_empty()) && self.seekable() {
+        if self.goes_back_before_writing() {
             self.seek(SeekFrom::Current(0))?;
         }
         Ok(())
+    }
+
+    pub(super) fn goes_back_before_writing(&self) -> bool {
+        self.mode.reads() && self.ahead(|ahead| !ahead.is_empty()) && self.seekable()
     }
 
     #[track_caller]
@@ -190,27 +206,40 @@ impl Shared {
     /// Remembers whether an exception that was thrown has ended the call.
     fn struck_by<T>(&self, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let result = call();
-        self.struck.set(result.as_ref().is_err_and(ends_all));
+        self.given_up.set(result.as_ref().is_err_and(ends_all));
         result
     }
 
     #[track_caller]
     fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         self.turn_to_writing()?;
-        let size = self.buffering.size;
-        if buf.len() >= size || (self.buffering.lines && buf.contains(&b'\n')) {
+        if self.goes_through(buf) {
             return self.write_through(buf);
         }
-        if self.buffers.borrow().out.len() + buf.len() > size {
+        if !self.has_room(buf) {
             self.flush_out()?;
         }
+        Ok(self.keep(buf))
+    }
+
+    /// Whether these bytes are written at once, and not gathered.
+    pub(super) fn goes_through(&self, buf: &[u8]) -> bool {
+        buf.len() >= self.buffering.size || (self.buffering.lines && buf.contains(&b'\n'))
+    }
+
+    pub(super) fn has_room(&self, buf: &[u8]) -> bool {
+        self.buffers.borrow().out.len() + buf.len() <= self.buffering.size
+    }
+
+    /// Puts the bytes into the buffer, which has room for them. Returns how many they are.
+    pub(super) fn keep(&self, buf: &[u8]) -> usize {
         let mut buffers = self.buffers.borrow_mut();
-        if buffers.out.capacity() < size {
-            let more = size - buffers.out.len();
-            buffers.out.reserve(more);
+        let out = &mut buffers.out;
+        if out.capacity() < self.buffering.size {
+            out.reserve(self.buffering.size - out.len());
         }
-        buffers.out.extend_from_slice(buf);
-        Ok(buf.len())
+        out.extend_from_slice(buf);
+        buf.len()
     }
 
     /// Writes what is left in the buffer, and then these bytes, or some of them.
@@ -252,27 +281,35 @@ impl Shared {
             let n = match &self.raw {
                 // A call of a killed greenlet may still be under way, and give back what it has not written.
                 Raw::Threaded(threaded) => threaded.perform(Job::Write, &self.buffers)? as usize,
-                Raw::Polled(_) if self.buffers.borrow().out.is_empty() => return Ok(()),
-                Raw::Polled(polled) => polled.write(|write| {
-                    let out = &mut self.buffers.borrow_mut().out;
-                    if out.is_empty() {
-                        return Ok(0);
-                    }
-                    let n = write(out)?;
-                    out.drain(..n);
-                    if n == 0 {
-                        Err(io::ErrorKind::WriteZero.into())
-                    } else {
-                        Ok(n)
-                    }
-                })?,
+                Raw::Polled(_) if self.is_written() => return Ok(()),
+                Raw::Polled(polled) => polled.write(|write| self.write_out(write))?,
             };
-            if self.buffers.borrow().out.is_empty() {
+            if self.is_written() {
                 return Ok(());
             }
             if n == 0 && matches!(self.raw, Raw::Threaded(_)) {
                 return Err(io::ErrorKind::WriteZero.into());
             }
+        }
+    }
+
+    /// Whether nothing is left in the buffer.
+    pub(super) fn is_written(&self) -> bool {
+        self.buffers.borrow().out.is_empty()
+    }
+
+    /// Calls `write` with what is in the buffer, if there is something.
+    pub(super) fn write_out(&self, write: &mut dyn FnMut(&[u8]) -> io::Result<usize>) -> io::Result<usize> {
+        let out = &mut self.buffers.borrow_mut().out;
+        if out.is_empty() {
+            return Ok(0);
+        }
+        let n = write(out)?;
+        out.drain(..n);
+        if n == 0 {
+            Err(io::ErrorKind::WriteZero.into())
+        } else {
+            Ok(n)
         }
     }
 
@@ -285,6 +322,12 @@ impl Shared {
     #[track_caller]
     pub(super) fn seek(&self, to: SeekFrom) -> io::Result<u64> {
         self.flush()?;
+        self.seek_flushed(to)
+    }
+
+    /// The same, when the buffer is written.
+    #[track_caller]
+    pub(super) fn seek_flushed(&self, to: SeekFrom) -> io::Result<u64> {
         let left = self.ahead(|ahead| ahead.left().len()) as i64;
         let to = match to {
             SeekFrom::Start(offset) => rustix::fs::SeekFrom::Start(offset),
@@ -331,7 +374,7 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         // The end of a greenlet that was killed while it wrote does not wait for the same once more.
-        if self.struck.get() {
+        if self.given_up.get() {
             self.buffers.get_mut().out.clear();
         }
         if self.closed.replace(true) {

@@ -1,5 +1,7 @@
 //! Tests of streams, times and greenlets for code that is written with futures.
 
+mod files;
+mod files_random;
 mod futures_io;
 mod http1;
 mod http2;
@@ -12,3 +14,8 @@ mod wakers;
 
 #[path = "../support/mod.rs"]
 mod support;
+
+#[path = "../common/conversation.rs"]
+mod conversation;
+#[path = "../common/terminal.rs"]
+mod terminal;

@@ -322,6 +322,30 @@ mod pipes {
         })
     }
 
+    /// Two children carry what hyper's two ends say.
+    #[cfg(feature = "hyper")]
+    #[test]
+    fn hyper_talks_over_children() -> TestResult {
+        use crate::conversation;
+        let _bounded = bounded();
+        let loop_ = get_hub().loop_().clone();
+        let before = (loop_.started_watchers(), loop_.activecnt()?);
+        for version in 1..=2 {
+            let ((asks, server_in, client_out), (answers, client_in, server_out)) = (cat()?, cat()?);
+            let (server, client) = ((server_in, server_out), (client_in, client_out));
+            match version {
+                1 => conversation::http1(server, client)?,
+                _ => conversation::http2(server, client)?,
+            }
+            // Each end has closed what it writes.
+            assert_eq!((asks.wait()?, answers.wait()?), (0, 0));
+        }
+        while (loop_.started_watchers(), loop_.activecnt()?) != before {
+            sleep(0.001)?;
+        }
+        Ok(())
+    }
+
     #[cfg(feature = "futures-io")]
     #[test]
     fn futures_io_reads_lines_of_a_child() -> TestResult {

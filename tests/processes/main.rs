@@ -25,6 +25,9 @@ mod run_func;
 mod terminals;
 mod waits;
 
+#[cfg(feature = "hyper")]
+#[path = "../common/conversation.rs"]
+mod conversation;
 #[path = "../support/mod.rs"]
 mod support;
 #[allow(dead_code, reason = "shared with other tests")]

@@ -1,14 +1,15 @@
-//! Sockets, pipes, times and greenlets for code that is written with futures.
+//! Sockets, pipes, files, times and greenlets for code that is written with futures.
 //!
 //! | file | contents |
 //! |---|---|
 //! | `polled.rs` | [`Async`]: a stream that is polled |
-//! | `pollable.rs`, `pipes.rs` | [`Pollable`]: what it is made of |
+//! | `pollable.rs`, `pipes.rs`, `files.rs` | [`Pollable`]: what it is made of |
 //! | `tokio.rs`, `futures.rs`, `hyper.rs` | the traits by which others use it |
 //! | `timer.rs`, `executor.rs` | [`HubTimer`] and [`HubExecutor`]: what else hyper needs |
 
 #[cfg(feature = "hyper")]
 mod executor;
+mod files;
 #[cfg(feature = "futures-io")]
 mod futures;
 #[cfg(feature = "hyper")]

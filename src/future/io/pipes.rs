@@ -76,13 +76,13 @@ impl Writes for PipeWriter {
         self.descriptor().poll(Direction::Write, cx, |fd| write(fd, bufs))
     }
 
-    fn check_open(&self) -> io::Result<()> {
-        self.descriptor().check_open()
+    fn poll_flush(&self, _cx: &Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.descriptor().check_open())
     }
 
     /// A pipe has one direction, so its end is that of the whole.
-    fn end(&self) -> io::Result<()> {
+    fn poll_end(&self, _cx: &Context<'_>) -> Poll<io::Result<()>> {
         self.close();
-        Ok(())
+        Poll::Ready(Ok(()))
     }
 }

@@ -1,10 +1,12 @@
 //! [`Pollable`]: what an [`Async`](super::Async) is made of. How each kind is polled is told where it is defined.
 
+use crate::fileobject::{FileObjectBase, PolledKind};
 use crate::socket::Stream;
 use crate::subprocess::{PipeReader, PipeWriter};
 
 /// What can be polled: a [`TcpStream`](crate::socket::TcpStream), a [`UnixStream`](crate::socket::UnixStream), a pipe
-/// of a child process, or both pipes of one, as a stream in two directions: `(PipeReader, PipeWriter)`.
+/// of a child process, a [`FileObject`](crate::fileobject::FileObject); or two of these as a stream in two directions,
+/// the one that is read and the one that is written: `(PipeReader, PipeWriter)`.
 pub trait Pollable: sealed::Polled {}
 
 /// What can be read.
@@ -23,9 +25,13 @@ impl PollRead for PipeReader {}
 impl Pollable for PipeWriter {}
 impl PollWrite for PipeWriter {}
 
-impl Pollable for (PipeReader, PipeWriter) {}
-impl PollRead for (PipeReader, PipeWriter) {}
-impl PollWrite for (PipeReader, PipeWriter) {}
+impl<K: PolledKind> Pollable for FileObjectBase<K> {}
+impl<K: PolledKind> PollRead for FileObjectBase<K> {}
+impl<K: PolledKind> PollWrite for FileObjectBase<K> {}
+
+impl<R: PollRead, W: PollWrite> Pollable for (R, W) {}
+impl<R: PollRead, W: PollWrite> PollRead for (R, W) {}
+impl<R: PollRead, W: PollWrite> PollWrite for (R, W) {}
 
 /// The methods of the traits, which only this crate calls.
 pub(super) mod sealed {
@@ -35,9 +41,9 @@ pub(super) mod sealed {
     use std::net::Shutdown;
     use std::task::{Context, Poll};
 
+    use super::{PollRead, PollWrite};
     use crate::polls::PolledObject;
     use crate::socket::Stream;
-    use crate::subprocess::{PipeReader, PipeWriter};
 
     /// What has handles, one of which is polled.
     pub trait Polled: Clone {
@@ -61,11 +67,11 @@ pub(super) mod sealed {
 
         fn poll_send_vectored(&self, cx: &Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
 
-        /// Fails if it is closed.
-        fn check_open(&self) -> io::Result<()>;
+        /// Writes what is in buffers of ours. Fails if it is closed.
+        fn poll_flush(&self, cx: &Context<'_>) -> Poll<io::Result<()>>;
 
-        /// Ends the writing, for all handles.
-        fn end(&self) -> io::Result<()>;
+        /// Ends the writing, for all handles, after what is in buffers of ours.
+        fn poll_end(&self, cx: &Context<'_>) -> Poll<io::Result<()>>;
     }
 
     impl<S: Stream> Polled for S {
@@ -98,21 +104,19 @@ pub(super) mod sealed {
             self.raw().poll_send_vectored(cx, bufs)
         }
 
-        fn check_open(&self) -> io::Result<()> {
-            PolledObject::check_open(&**self.raw())
+        fn poll_flush(&self, _cx: &Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(self.raw().check_open())
         }
 
-        fn end(&self) -> io::Result<()> {
-            match self.raw().shutdown(Shutdown::Write) {
+        fn poll_end(&self, _cx: &Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(match self.raw().shutdown(Shutdown::Write) {
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
                 result => result,
-            }
+            })
         }
     }
 
-    type Both = (PipeReader, PipeWriter);
-
-    impl Polled for Both {
+    impl<R: PollRead, W: PollWrite> Polled for (R, W) {
         fn stop_polls(&self) {
             let (reader, writer) = self;
             reader.stop_polls();
@@ -120,7 +124,7 @@ pub(super) mod sealed {
         }
     }
 
-    impl Reads for Both {
+    impl<R: PollRead, W: PollWrite> Reads for (R, W) {
         #[cfg(any(feature = "hyper", feature = "tokio-io"))]
         fn poll_recv(&self, cx: &Context<'_>, buf: &mut [MaybeUninit<u8>]) -> Poll<io::Result<usize>> {
             self.0.poll_recv(cx, buf)
@@ -135,7 +139,7 @@ pub(super) mod sealed {
         }
     }
 
-    impl Writes for Both {
+    impl<R: PollRead, W: PollWrite> Writes for (R, W) {
         fn poll_send(&self, cx: &Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
             self.1.poll_send(cx, buf)
         }
@@ -144,12 +148,12 @@ pub(super) mod sealed {
             self.1.poll_send_vectored(cx, bufs)
         }
 
-        fn check_open(&self) -> io::Result<()> {
-            self.1.check_open()
+        fn poll_flush(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+            self.1.poll_flush(cx)
         }
 
-        fn end(&self) -> io::Result<()> {
-            self.1.end()
+        fn poll_end(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+            self.1.poll_end(cx)
         }
     }
 }

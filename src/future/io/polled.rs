@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 
 use super::{PollRead, PollWrite, Pollable};
 
-/// A [`TcpStream`](crate::socket::TcpStream), a [`UnixStream`](crate::socket::UnixStream) or a pipe of a child, for
-/// code that is written with futures. Nothing here parks a greenlet: a call that would have to wait returns
+/// A [`TcpStream`](crate::socket::TcpStream), a [`UnixStream`](crate::socket::UnixStream), a pipe of a child or a
+/// [`FileObject`](crate::fileobject::FileObject), for code that is written with futures. Nothing here parks a greenlet: a call that would have to wait returns
 /// [`Poll::Pending`], and the hub wakes the task when the call is worth while.
 ///
 /// The traits by which others read and write are implemented with these features:
@@ -41,6 +41,32 @@ use super::{PollRead, PollWrite, Pollable};
 /// A pipe of a [child](crate::subprocess::Popen) is read or written alone, or both as one stream, of which each
 /// direction ends by itself: `Async::new((stdout, stdin))`. What a greenlet has read ahead, for a line, comes first. A
 /// write to a pipe that nobody reads fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe).
+///
+/// # Files
+///
+/// A [`FileObject`](crate::fileobject::FileObject) of a pipe, a terminal or a socket has the buffers that it has for
+/// greenlets: what one has read ahead comes first, and a small write is gathered until
+/// [`poll_flush`](Async::poll_flush). Two files may be one stream here, too, such as the standard input and output:
+///
+/// ```
+/// use std::future::poll_fn;
+/// use gevent::fileobject::{stdin, stdout};
+/// use gevent::future::{Async, block_on};
+///
+/// let both = Async::new((stdin()?, stdout()?));
+/// block_on(async {
+///     poll_fn(|cx| both.poll_write(cx, b"What is your name? ")).await?;
+///     poll_fn(|cx| both.poll_flush(cx)).await
+/// })??;
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+///
+/// A write that was given up in the middle, as its future was dropped, is not tried again when the file is: what is
+/// left is lost then, as after a greenlet was killed.
+///
+/// Nothing tells when a regular file can be read, so polls of one fail with
+/// [`Unsupported`](io::ErrorKind::Unsupported): a `FileObject` has its threads do that. At a
+/// [`FileObjectPosix`](crate::fileobject::FileObjectPosix) they take as long as the disk does, as all its calls do.
 ///
 /// # Who may wait
 ///
@@ -109,7 +135,7 @@ impl<S: PollRead> Async<S> {
 }
 
 impl<S: PollWrite> Async<S> {
-    /// Writes `buf` or a part of it, and returns how many bytes the system has taken.
+    /// Writes `buf` or a part of it, and returns how many bytes the system, or the buffer of a file, has taken.
     ///
     /// # Errors
     /// Fails if the connection does, if the stream is closed, if a greenlet waits to write to it, and if the hub is
@@ -126,21 +152,23 @@ impl<S: PollWrite> Async<S> {
         self.stream.poll_send_vectored(cx, bufs)
     }
 
-    /// Does nothing: what was written is with the system.
+    /// Writes what is in the buffer of a file. For others it does nothing: what was written is with the system.
     ///
     /// # Errors
-    /// Fails if the stream is closed.
-    pub fn poll_flush(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.stream.check_open())
+    /// Fails if the stream is closed, and as [`poll_write`](Async::poll_write) does; then what is left stays in the
+    /// buffer.
+    pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_flush(cx)
     }
 
-    /// Ends this side's writing, so that the other side reads to the end. The connection may be over already. A pipe is
-    /// closed, for all its handles.
+    /// Ends this side's writing, so that the other side reads to the end. The connection may be over already. A pipe,
+    /// and a file that is not read, is flushed and closed, for all its handles; a terminal that is read is flushed.
     ///
     /// # Errors
-    /// Fails if the stream is closed, unless that is a pipe.
-    pub fn poll_shutdown(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.stream.end())
+    /// Fails if the stream is closed, unless that is a pipe or a file that is not read; and as
+    /// [`poll_flush`](Async::poll_flush) does.
+    pub fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_end(cx)
     }
 }
 
