@@ -2,6 +2,7 @@
 //! part of test__hub that is about it. A program of its own, with a short `max_blocking_time`.
 
 mod blocked;
+mod driven;
 mod hub;
 mod monitor;
 

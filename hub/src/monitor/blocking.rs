@@ -32,7 +32,8 @@ pub(super) struct Seen(Option<(u64, Instant)>);
 impl Seen {
     /// Notes what runs now. Returns which greenlet is blocking, and for how long it was seen.
     pub(super) fn note(&mut self, running: Option<Running>, hub: &MonitoredHub, now: Instant) -> Option<(u64, f64)> {
-        let Some(running) = running.filter(|running| running.id != hub.greenlet_id()) else {
+        let blocks = |running: &Running| running.id != hub.greenlet_id() && !hub.loop_().is_idle_outside();
+        let Some(running) = running.filter(blocks) else {
             self.0 = None;
             return None;
         };

@@ -5,7 +5,8 @@
 //! waiting. The loop cannot say so, as it does not run. So a thread of its own looks at the hub from time to time, and
 //! reports a greenlet that has run for longer than [`max_blocking_time`](crate::config::max_blocking_time) without a
 //! switch: which greenlet it is, where it was made, and where it is in its code. A hub that waits for events is not
-//! blocked.
+//! blocked; nor is one in whose place another event loop of its thread waits, by an
+//! [`OuterWait`](crate::core::OuterWait), until there is something to do for the hub.
 //!
 //! ```
 //! use std::sync::mpsc;

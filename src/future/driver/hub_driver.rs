@@ -44,7 +44,7 @@ use super::{Alarm, Turns};
 /// has used a threadsafe object, or a task has queued something, such as a new greenlet.
 ///
 /// A greenlet that computes for long keeps the executor waiting, as it does with other greenlets; and so does a task.
-/// The [monitoring thread](crate::monitor) takes an executor for one that does not come back, also while it is idle.
+/// The [monitoring thread](crate::monitor) reports both, a task only if there is something to do for the hub meanwhile.
 ///
 /// # Waits in tasks
 ///
@@ -182,9 +182,9 @@ impl Future for HubDriver {
 
 impl fmt::Debug for HubDriver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // To look at the hub ends the wait.
+        let idle = self.wait.goes_on();
         let mut out = f.debug_struct("HubDriver");
-        out.field("hub", &self.turns.hub)
-            .field("idle", &self.wait.goes_on())
-            .finish()
+        out.field("hub", &self.turns.hub).field("idle", &idle).finish()
     }
 }

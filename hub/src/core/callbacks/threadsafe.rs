@@ -102,6 +102,12 @@ impl ThreadsafeLoop {
         self.0.is_dead()
     }
 
+    /// Whether somebody waits in the loop's place by an [`OuterWait`](crate::core::OuterWait), and there is nothing to
+    /// do for the loop.
+    pub(crate) fn is_idle_outside(&self) -> bool {
+        self.0.facts.outside().is_some_and(|outside| outside.is_idle())
+    }
+
     /// Whether this is libev's default loop; false once it is destroyed.
     pub fn default(&self) -> bool {
         self.facts().is_ok_and(Facts::is_default)

@@ -1,6 +1,6 @@
 //! [`Facts`]: what a loop tells other threads about itself, for their `Debug` output and their questions.
 //!
-//! Other threads read nothing of a loop but these numbers. The loop's own thread writes them where it works on the loop
+//! Other threads read nothing of a loop but these numbers, and whether somebody else waits in its place. The loop's own thread writes them where it works on the loop
 //! anyway: when it makes the loop, in each round of callbacks right before the wait, at the end of each run, and when
 //! it destroys the loop. Each number is an atomic of its own, and nothing is reached through it (a descriptor may be
 //! closed and another one by the time somebody uses it), so they are written and read without any order: what a thread
@@ -15,6 +15,8 @@ use libev_sys as ev;
 use libev_sys::ev_loop;
 
 use crate::core::event_loop::flags::LoopFlags;
+use crate::core::event_loop::forking::ForkMutex;
+use crate::core::event_loop::outer_wait::Outside;
 
 #[derive(Default)]
 pub(in crate::core) struct Facts {
@@ -27,6 +29,7 @@ pub(in crate::core) struct Facts {
     pendingcnt: AtomicU32,
     activecnt: AtomicI32,
     fileno: AtomicI32,
+    outside: ForkMutex<Option<Outside>>,
 }
 
 impl Facts {
@@ -68,6 +71,17 @@ impl Facts {
             self.activecnt.store(ev::ev_shim_loop_activecnt(raw_loop), Relaxed);
             self.fileno.store(ev::ev_shim_loop_backend_fd(raw_loop), Relaxed);
         }
+    }
+
+    /// Says that somebody waits in the loop's place from now on, or not any more.
+    pub(in crate::core) fn set_outside(&self, outside: Option<Outside>) {
+        let before = std::mem::replace(&mut *self.outside.lock(), outside);
+        drop(before);
+    }
+
+    /// The wait of somebody in the loop's place, if it goes on.
+    pub(in crate::core) fn outside(&self) -> Option<Outside> {
+        self.outside.lock().clone()
     }
 
     pub(in crate::core) fn is_alive(&self) -> bool {

@@ -11,7 +11,8 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::process;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use libev_sys as ev;
 
@@ -55,7 +56,7 @@ use crate::core::watchers::embed::check_backend;
 pub struct OuterWait {
     loop_: Loop,
     /// A descriptor of our own, which stays the same when the loop gets another one.
-    fd: OwnedFd,
+    fd: Arc<OwnedFd>,
     /// How many descriptors this thread's loops had got when the loop's was put into `fd`.
     epolls: Cell<Option<u32>>,
     process: u32,
@@ -72,7 +73,7 @@ impl Loop {
         let backend = self.fileno().ok_or(NoInternals)?;
         let wait = OuterWait {
             loop_: self.clone(),
-            fd: outer(backend).map_err(no_descriptor)?,
+            fd: Arc::new(outer(backend).map_err(no_descriptor)?),
             epolls: Cell::new(None),
             process: process::id(),
         };
@@ -108,7 +109,13 @@ impl OuterWait {
         }
         shared.set_outer_wait(true);
         // A time that no duration can be is for ever, as is libev's -1.
-        Ok(Duration::try_from_secs_f64(seconds).ok())
+        let limit = Duration::try_from_secs_f64(seconds).ok();
+        let outside = Outside {
+            fd: self.fd.clone(),
+            until: limit.and_then(|limit| Instant::now().checked_add(limit)),
+        };
+        self.loop_.state().mailbox.facts.set_outside(Some(outside));
+        Ok(limit)
     }
 
     /// Whether the wait was begun, and the loop has neither been changed nor run by anybody since.
@@ -138,6 +145,28 @@ impl OuterWait {
         put(self.fd.as_raw_fd(), backend).map_err(no_descriptor)?;
         self.epolls.set(Some(epolls));
         Ok(())
+    }
+}
+
+/// An outer wait that goes on, as other threads know it.
+#[derive(Clone)]
+pub(in crate::core) struct Outside {
+    fd: Arc<OwnedFd>,
+    /// When the wait is over at the latest, if it ever is without an event.
+    until: Option<Instant>,
+}
+
+impl Outside {
+    /// Whether there is nothing to do for the loop.
+    pub(in crate::core) fn is_idle(&self) -> bool {
+        let mut asked = libc::pollfd {
+            fd: self.fd.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: this is one valid `pollfd`.
+        let found = unsafe { libc::poll(&mut asked, 1, 0) };
+        found == 0 && self.until.is_none_or(|until| Instant::now() < until)
     }
 }
 

@@ -167,6 +167,9 @@ impl LoopParts {
     pub(in crate::core) fn set_outer_wait(&self, on: bool) {
         let word = self.word.get() & !OUTER_WAIT;
         self.word.set(if on { word | OUTER_WAIT } else { word });
+        if !on {
+            self.mailbox.facts.set_outside(None);
+        }
     }
 
     /// Tells who waits in the loop's place that the loop is about to be changed.
