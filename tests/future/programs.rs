@@ -1,12 +1,16 @@
-//! Random programs of greenlets and futures that await each other, are killed, dropped and timed out.
+//! Random programs of greenlets and futures that await each other, are killed, dropped and timed out; and of the tasks
+//! of executors that have a `HubDriver`.
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 
-use futures::future::{Either, LocalBoxFuture, select};
+use futures::FutureExt;
+use futures::executor::LocalPool;
+use futures::future::{AbortHandle, Either, LocalBoxFuture, abortable, select};
+use futures::task::LocalSpawnExt;
 use gevent::event::{AsyncResult, Event};
-use gevent::future::{block_on, join_all, spawn_local};
+use gevent::future::{HubDriver, block_on, join_all, spawn_local};
 use gevent::lock::Semaphore;
 use gevent::queue::{Channel, Queue};
 use gevent::{Exception, Greenlet, Kill, get_hub, sleep, spawn, with_timeout};
@@ -26,6 +30,8 @@ enum Step {
     Permit,
     /// Awaits an earlier greenlet.
     Greenlet(usize),
+    /// Awaits the end of an earlier task.
+    Task(usize),
     /// Puts its item into the queue.
     Put,
     /// Takes an item out of the queue.
@@ -40,7 +46,7 @@ enum Step {
     All(Vec<Step>),
     /// Awaits two, and drops the one that is not first.
     First(Box<Step>, Box<Step>),
-    /// Calls `block_on` inside.
+    /// Calls `block_on` inside; in a task, which would keep all others from running, awaits a greenlet that does.
     Nested(Box<Step>),
 }
 
@@ -50,7 +56,10 @@ enum Action {
     Spawn(Vec<Step>),
     /// A greenlet that gives up after a while.
     Timed(Vec<Step>),
+    /// A task of the executor; without one, a greenlet.
+    Task(Vec<Step>),
     Kill(usize),
+    Abort(usize),
     Set(usize),
     Clear(usize),
     Resolve(usize),
@@ -71,6 +80,7 @@ fn step() -> impl Strategy<Value = Step> {
         (0..EVENTS).prop_map(Step::Result),
         Just(Step::Permit),
         (0..8_usize).prop_map(Step::Greenlet),
+        (0..4_usize).prop_map(Step::Task),
         Just(Step::Sleep),
         Just(Step::Put),
         Just(Step::Get),
@@ -91,7 +101,9 @@ fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         4 => steps().prop_map(Action::Spawn),
         1 => steps().prop_map(Action::Timed),
+        3 => steps().prop_map(Action::Task),
         2 => (0..8_usize).prop_map(Action::Kill),
+        1 => (0..4_usize).prop_map(Action::Abort),
         2 => (0..EVENTS).prop_map(Action::Set),
         1 => (0..EVENTS).prop_map(Action::Clear),
         1 => (0..EVENTS).prop_map(Action::Resolve),
@@ -121,12 +133,32 @@ struct World {
     /// Items less those that were taken, or came back.
     inside: Cell<i32>,
     greenlets: RefCell<Vec<Greenlet<usize>>>,
+    tasks: RefCell<Vec<Task>>,
+    /// How tasks are spawned, in an executor.
+    executor: Option<Spawner>,
     /// The futures that exist.
     alive: Rc<Cell<i32>>,
 }
 
+type Spawner = Box<dyn Fn(LocalBoxFuture<'static, ()>)>;
+
+/// A task of the executor. Its event is set when its future is gone.
+struct Task {
+    abort: AbortHandle,
+    over: Event,
+}
+
+/// Sets the event of a task.
+struct Over(Event);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.set();
+    }
+}
+
 impl World {
-    fn new() -> Rc<World> {
+    fn new(executor: Option<Spawner>) -> Rc<World> {
         Rc::new(World {
             events: (0..EVENTS).map(|_| Event::new()).collect(),
             results: (0..EVENTS).map(|_| AsyncResult::new()).collect(),
@@ -137,6 +169,8 @@ impl World {
             items: Rc::default(),
             inside: Cell::new(0),
             greenlets: RefCell::default(),
+            tasks: RefCell::default(),
+            executor,
             alive: Rc::default(),
         })
     }
@@ -144,8 +178,9 @@ impl World {
     fn links(&self) -> usize {
         let events: usize = self.events.iter().map(Event::linkcount).sum();
         let results: usize = self.results.iter().map(AsyncResult::linkcount).sum();
+        let tasks: usize = self.tasks.borrow().iter().map(|task| task.over.linkcount()).sum();
         let lines = self.queue.getters() + self.queue.putters() + self.channel.getters() + self.channel.putters();
-        events + results + self.semaphore.linkcount() + lines
+        events + results + tasks + self.semaphore.linkcount() + lines
     }
 
     fn item(&self) -> Item {
@@ -155,10 +190,46 @@ impl World {
     fn add(&self, inside: i32) {
         self.inside.set(self.inside.get() + inside);
     }
+
+    /// Whether all greenlets and tasks have come to their end.
+    fn is_over(&self) -> bool {
+        let greenlets = self.greenlets.borrow().iter().all(Greenlet::ready);
+        greenlets && self.tasks.borrow().iter().all(|task| task.over.ready())
+    }
+
+    /// Lets the others run: the greenlets, and the tasks if this is one of them.
+    async fn turn(&self) {
+        match self.executor {
+            None => sleep(0).expect("nobody throws"),
+            Some(_) => spawn(|| ()).await.expect("nobody throws"),
+        }
+    }
+
+    fn spawn_task(self: &Rc<World>, spawn: &Spawner, steps: Vec<Step>) {
+        let over = Event::new();
+        let (world, is_over) = (self.clone(), Over(over.clone()));
+        let (future, abort) = abortable(async move {
+            let _is_over = is_over;
+            for step in steps {
+                // What is thrown into the greenlet of the executor is thrown into all.
+                run(world.clone(), step, Place::Task).await.expect("nobody throws");
+            }
+        });
+        self.tasks.borrow_mut().push(Task { abort, over });
+        spawn(future.map(drop).boxed_local());
+    }
+}
+
+/// Where a step runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Greenlet,
+    /// Who parks here parks the executor.
+    Task,
 }
 
 /// An error is what was thrown into the greenlet that polls.
-fn run(world: Rc<World>, step: Step) -> LocalBoxFuture<'static, Result<(), Exception>> {
+fn run(world: Rc<World>, step: Step, place: Place) -> LocalBoxFuture<'static, Result<(), Exception>> {
     let counted = Counted::new(&world.alive);
     Box::pin(async move {
         let _counted = counted;
@@ -178,6 +249,12 @@ fn run(world: Rc<World>, step: Step) -> LocalBoxFuture<'static, Result<(), Excep
                     let _ = greenlet.await;
                 }
             }
+            Step::Task(i) => {
+                let over = world.tasks.borrow().get(i).map(|task| task.over.clone());
+                if let Some(over) = over {
+                    over.await;
+                }
+            }
             Step::Put => {
                 world.queue.put_async(world.item()).await?;
                 world.add(1);
@@ -191,17 +268,25 @@ fn run(world: Rc<World>, step: Step) -> LocalBoxFuture<'static, Result<(), Excep
             Step::Sleep => sleep(0)?,
             Step::All(steps) => {
                 let count = steps.len();
-                let all = join_all(steps.into_iter().map(|step| run(world.clone(), step))).await;
+                let all = join_all(steps.into_iter().map(|step| run(world.clone(), step, place))).await;
                 assert_eq!(all.len(), count);
                 all.into_iter().collect::<Result<(), _>>()?;
             }
-            Step::First(a, b) => match select(run(world.clone(), *a), run(world, *b)).await {
+            Step::First(a, b) => match select(run(world.clone(), *a, place), run(world, *b, place)).await {
                 Either::Left((first, other)) | Either::Right((first, other)) => {
                     drop(other);
                     first?;
                 }
             },
-            Step::Nested(step) => block_on(run(world, *step))??,
+            Step::Nested(step) if place == Place::Task => {
+                let number = world.greenlets.borrow().len();
+                let its = world.clone();
+                let greenlet = spawn(move || block_on(run(its, *step, Place::Greenlet))?.map(|()| number));
+                world.greenlets.borrow_mut().push(greenlet.clone());
+                // It may be killed.
+                let _ = greenlet.await;
+            }
+            Step::Nested(step) => block_on(run(world, *step, place))??,
         }
         Ok(())
     })
@@ -211,16 +296,13 @@ fn all(world: &Rc<World>, steps: Vec<Step>, number: usize) -> Pin<Box<dyn Future
     let world = world.clone();
     Box::pin(async move {
         for step in steps {
-            run(world.clone(), step).await?;
+            run(world.clone(), step, Place::Greenlet).await?;
         }
         Ok(number)
     })
 }
 
-fn program(actions: Vec<Action>) {
-    let _bounded = bounded();
-    let active = get_hub().loop_().activecnt().expect("it lives");
-    let world = World::new();
+async fn program(world: Rc<World>, actions: Vec<Action>) {
     for action in actions {
         let number = world.greenlets.borrow().len();
         match action {
@@ -228,6 +310,18 @@ fn program(actions: Vec<Action>) {
                 let future = all(&world, steps, number);
                 let greenlet = spawn_local(future);
                 world.greenlets.borrow_mut().push(greenlet);
+            }
+            Action::Task(steps) => match &world.executor {
+                Some(spawner) => world.spawn_task(spawner, steps),
+                None => {
+                    let greenlet = spawn_local(all(&world, steps, number));
+                    world.greenlets.borrow_mut().push(greenlet);
+                }
+            },
+            Action::Abort(i) => {
+                if let Some(task) = world.tasks.borrow().get(i) {
+                    task.abort.abort();
+                }
             }
             Action::Timed(steps) => {
                 let future = all(&world, steps, number);
@@ -263,29 +357,43 @@ fn program(actions: Vec<Action>) {
                 });
                 world.greenlets.borrow_mut().push(greenlet);
             }
-            Action::Turn => sleep(0).expect("nobody throws"),
+            Action::Turn => world.turn().await,
         }
     }
     // All that can be waited for is there, so whoever was not killed comes to the end: nothing is lost.
     world.events.iter().for_each(Event::set);
     (0..EVENTS).for_each(|i| world.results[i].set(i));
-    let greenlets = world.greenlets.borrow().clone();
-    // A greenlet may await itself, or one that awaits it.
-    if gevent::joinall_timeout(&greenlets, 0.01).expect("nobody throws").len() < greenlets.len() {
-        for _ in 0..100 {
-            let kill = Kill::default().nonblocking();
-            gevent::killall_with(&greenlets, kill).expect("nobody throws");
-            sleep(0).expect("nobody throws");
+    for _ in 0..50 {
+        if world.is_over() {
+            break;
         }
+        world.turn().await;
     }
+    // One may await itself, or one that awaits it, or an item that nobody has.
+    for _ in 0..100 {
+        if world.is_over() {
+            break;
+        }
+        let greenlets = world.greenlets.borrow().clone();
+        gevent::killall_with(&greenlets, Kill::default().nonblocking()).expect("nobody throws");
+        world.tasks.borrow().iter().for_each(|task| task.abort.abort());
+        world.turn().await;
+    }
+    assert!(world.is_over(), "they have no end");
+    let greenlets = world.greenlets.take();
     for (number, greenlet) in greenlets.iter().enumerate() {
         assert!(greenlet.ready());
         if let Ok(value) = greenlet.get() {
             assert_eq!(value, number);
         }
     }
-    world.greenlets.borrow_mut().clear();
-    drop(greenlets);
+}
+
+/// Runs a program in a greenlet, or in an executor, and fails unless all is as before.
+fn leaves_nothing(execute: impl FnOnce() -> Rc<World>) {
+    let _bounded = bounded();
+    let active = get_hub().loop_().activecnt().expect("it lives");
+    let world = execute();
     sleep(0).expect("nobody throws");
     assert_eq!(world.alive.get(), 0, "futures are left");
     assert_eq!(world.links(), 0, "links are left");
@@ -300,10 +408,61 @@ fn program(actions: Vec<Action>) {
     );
 }
 
+fn in_greenlet(actions: Vec<Action>) -> Rc<World> {
+    let world = World::new(None);
+    // Nothing of it is ever pending, as it parks.
+    let program = program(world.clone(), actions);
+    program.now_or_never().expect("it parks");
+    world
+}
+
+/// An executor whose waits are not known: a thread waits in the hub's place.
+fn in_executor(actions: Vec<Action>) -> Rc<World> {
+    let mut pool = LocalPool::new();
+    let spawner = pool.spawner();
+    let world = World::new(Some(Box::new({
+        let spawner = spawner.clone();
+        move |task| spawner.spawn_local(task).expect("it is there")
+    })));
+    let driver = HubDriver::new().expect("there are threads");
+    spawner
+        .spawn_local(driver.map(|ended| panic!("{ended:?}")))
+        .expect("it is there");
+    pool.run_until(program(world.clone(), actions));
+    world
+}
+
+#[cfg(feature = "tokio")]
+fn in_tokio(actions: Vec<Action>) -> Rc<World> {
+    use tokio::runtime::Builder;
+    use tokio::task::{LocalSet, spawn_local};
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let world = World::new(Some(Box::new(|task| drop(spawn_local(task)))));
+    LocalSet::new().block_on(&runtime, async {
+        let driver = HubDriver::tokio().expect("it is in the runtime");
+        let driver = spawn_local(driver.map(|ended| panic!("{ended:?}")));
+        program(world.clone(), actions).await;
+        driver.abort();
+        assert!(driver.await.is_err_and(|error| error.is_cancelled()));
+    });
+    world
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn nothing_is_lost_or_left(actions in prop::collection::vec(action(), 0..30)) {
-        program(actions);
+        leaves_nothing(|| in_greenlet(actions));
+    }
+
+    #[test]
+    fn nothing_is_lost_or_left_by_an_executor(actions in prop::collection::vec(action(), 0..30)) {
+        leaves_nothing(|| in_executor(actions));
+    }
+
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn nothing_is_lost_or_left_by_tokio(actions in prop::collection::vec(action(), 0..30)) {
+        leaves_nothing(|| in_tokio(actions));
     }
 }
