@@ -24,7 +24,7 @@ fn request(body: &[u8]) -> Request<Full<Bytes>> {
 
 fn bodies() -> [Vec<u8>; 4] {
     // Nothing, little, as much as a buffer has place for, and more than any pipe has.
-    [0, 5, 8192, 1 << 20].map(|len| (0..len).map(|i| (i * 31 % 251) as u8).collect())
+    [0, 5, 8192, 200_000].map(|len| (0..len).map(|i| (i * 31 % 251) as u8).collect())
 }
 
 /// One request after the other. Both ends end when the client does.
@@ -75,7 +75,7 @@ where
     let asking: Vec<_> = bodies()
         .into_iter()
         .cycle()
-        .take(20)
+        .take(8)
         .map(|body| {
             let mut sender = sender.clone();
             spawn_local(async move {

@@ -80,6 +80,7 @@ const HARMLESS: &[(&[&str], &str)] = &[
             "Listener",
             "PollRead",
             "PollWrite",
+            "PolledKind",
             "Pollable",
             "ServerSocket",
             "Sleep",

@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 use super::{PollRead, PollWrite, Pollable};
 
 /// A [`TcpStream`](crate::socket::TcpStream), a [`UnixStream`](crate::socket::UnixStream), a pipe of a child or a
-/// [`FileObject`](crate::fileobject::FileObject), for code that is written with futures. Nothing here parks a greenlet: a call that would have to wait returns
-/// [`Poll::Pending`], and the hub wakes the task when the call is worth while.
+/// [`FileObject`](crate::fileobject::FileObject), for code that is written with futures. Nothing here parks a greenlet:
+/// a call that would have to wait returns [`Poll::Pending`], and the hub wakes the task when the call is worth while.
 ///
 /// The traits by which others read and write are implemented with these features:
 ///

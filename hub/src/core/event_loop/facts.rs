@@ -1,10 +1,11 @@
 //! [`Facts`]: what a loop tells other threads about itself, for their `Debug` output and their questions.
 //!
-//! Other threads read nothing of a loop but these numbers, and whether somebody else waits in its place. The loop's own thread writes them where it works on the loop
-//! anyway: when it makes the loop, in each round of callbacks right before the wait, at the end of each run, and when
-//! it destroys the loop. Each number is an atomic of its own, and nothing is reached through it (a descriptor may be
-//! closed and another one by the time somebody uses it), so they are written and read without any order: what a thread
-//! reads is what held in some recent round, and two numbers need not be of the same round.
+//! Other threads read nothing of a loop but these numbers, and whether somebody else waits in its place. The loop's own
+//! thread writes them where it works on the loop anyway: when it makes the loop, in each round of callbacks right
+//! before the wait, at the end of each run, and when it destroys the loop. Each number is an atomic of its own, and
+//! nothing is reached through it (a descriptor may be closed and another one by the time somebody uses it), so they are
+//! written and read without any order: what a thread reads is what held in some recent round, and two numbers need not
+//! be of the same round.
 
 use std::fmt;
 use std::os::fd::RawFd;
