@@ -61,7 +61,7 @@ pub(crate) fn virtual_thread() -> Option<Thread> {
 }
 
 /// Whether an exception cannot be raised now: a destructor runs because of a panic, or because the thread has ended.
-fn is_quiet() -> bool {
+pub(crate) fn is_quiet() -> bool {
     std::thread::panicking() || here(|here| here.ending.get()).unwrap_or(false)
 }
 

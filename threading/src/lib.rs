@@ -57,6 +57,7 @@ mod here;
 mod machine;
 mod scope;
 mod spawn;
+pub mod sync;
 mod thread;
 mod unsupported;
 

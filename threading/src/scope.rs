@@ -37,7 +37,7 @@ impl Threads {
         let mut thrown = None;
         let unwound = AbortOnDrop;
         while self.running.load(Ordering::Acquire) > 0 {
-            match self.owner.park_held() {
+            match self.owner.park_held(None) {
                 Ok(exception) => thrown = thrown.or(exception),
                 // They have ended meanwhile.
                 Err(exception) if self.running.load(Ordering::Acquire) == 0 => thrown = thrown.or(Some(exception)),

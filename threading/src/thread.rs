@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, ThreadSlot, getcurrent, getmain, thread_is_over};
 use hub::core::{NotifyThreadsafe, ThreadsafeLoop};
 use hub::{Context, Hub, Park, Resume, TimeLimit, get_hub_if_exists, hub_to_wait_in};
 
-use crate::here::{outside, raise, virtual_thread, wait_outside};
+use crate::here::{is_quiet, outside, raise, virtual_thread, wait_outside};
 
 /// The number of a virtual thread, of a greenlet, or of a real thread, as [`current`] gives one to whoever asks. It is
 /// never used twice. Not the number of [`std::thread::ThreadId`], which every virtual thread has, too.
@@ -50,6 +51,8 @@ struct Inner {
     state: AtomicU8,
     /// How the thread is woken, since it has parked last.
     wake: Mutex<Wake>,
+    /// Where a thread waits that has no hub. Not `std::thread::park`, whose token is the user's.
+    unparked: Condvar,
 }
 
 const NOTHING: u8 = 0;
@@ -62,7 +65,7 @@ enum Wake {
     /// It is parked in the hub that runs this loop.
     Loop(ThreadsafeLoop),
     /// It is a real thread that has no hub.
-    Thread(std::thread::Thread),
+    Thread,
 }
 
 thread_local! {
@@ -81,6 +84,7 @@ impl Thread {
             name,
             state: AtomicU8::new(NOTHING),
             wake: Mutex::new(Wake::None),
+            unparked: Condvar::new(),
         }))
     }
 
@@ -105,10 +109,10 @@ impl Thread {
 
     /// Wakes the thread, which is parked. Runs in a real thread.
     fn wake(&self) {
-        let wake = self.0.wake.lock().unwrap_or_else(PoisonError::into_inner);
+        let wake = self.0.wake();
         match &*wake {
             Wake::None => {}
-            Wake::Thread(thread) => thread.unpark(),
+            Wake::Thread => self.0.unparked.notify_one(),
             Wake::Loop(loop_) => {
                 let loop_ = loop_.clone();
                 drop(wake);
@@ -141,12 +145,29 @@ impl Thread {
     ///
     /// # Errors
     /// The reason why the caller cannot wait.
-    pub(crate) fn park_held(&self) -> Result<Option<Exception>, Exception> {
-        wait_outside(|| match self.park_in_carrier(None) {
+    pub(crate) fn park_held(&self, limit: Option<Duration>) -> Result<Option<Exception>, Exception> {
+        wait_outside(|| match self.park_in_carrier(limit) {
             Ok(()) => Ok(None),
             Err(exception) if exception.thrown_here().is_some() => Ok(Some(exception)),
             Err(exception) => Err(exception),
         })
+    }
+
+    /// Waits as [`park`] does, in a wait that has to come to its end: lets nothing unwind, and returns what is to be
+    /// raised by the caller.
+    ///
+    /// In a destructor that runs because of a panic, or at the end of the thread, nothing can be raised. There, this
+    /// goes on to wait; and where greenlets cannot wait any more, the operating system's thread waits.
+    pub(crate) fn park_for_sure(&self, limit: Option<Duration>) -> Option<Caught> {
+        match catch(|| self.park_held(limit)) {
+            Ok(Ok(thrown)) => thrown.filter(|_| !is_quiet()).map(Caught::Panic),
+            Ok(Err(_)) if is_quiet() => {
+                outside(|| self.park_thread(limit));
+                None
+            }
+            Ok(Err(exception)) => Some(Caught::Panic(exception)),
+            Err(caught) => Some(caught),
+        }
     }
 
     fn park_greenlet(&self, limit: Option<Duration>) -> Result<(), Exception> {
@@ -171,18 +192,24 @@ impl Thread {
 
     /// Parks a thread that has no hub.
     fn park_thread(&self, limit: Option<Duration>) {
-        self.0.woken_by(|known| match known {
-            Wake::Thread(_) => None,
-            _ => Some(Wake::Thread(std::thread::current())),
-        });
         // A time that is too long for an `Instant` is no limit.
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        self.0.woken_by(|known| match known {
+            Wake::Thread => None,
+            _ => Some(Wake::Thread),
+        });
+        // Whoever wakes it has to wait for this lock, which is only free while the thread listens.
+        let mut wake = self.0.wake();
         let Some(parked) = Parked::begin(&self.0) else { return };
         while self.0.state.load(Ordering::Acquire) == PARKED {
-            match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                None => std::thread::park(),
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            wake = match left {
+                None => self.0.unparked.wait(wake).unwrap_or_else(PoisonError::into_inner),
                 Some(Duration::ZERO) => break,
-                Some(left) => std::thread::park_timeout(left),
+                Some(left) => {
+                    let waited = self.0.unparked.wait_timeout(wake, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
             }
         }
         parked.end();
@@ -197,9 +224,13 @@ impl Inner {
             .is_ok()
     }
 
+    fn wake(&self) -> MutexGuard<'_, Wake> {
+        self.wake.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Notes how the thread is woken from now on, unless that is known.
     fn woken_by(&self, by: impl FnOnce(&Wake) -> Option<Wake>) {
-        let mut wake = self.wake.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wake = self.wake();
         if let Some(new) = by(&wake) {
             let old = std::mem::replace(&mut *wake, new);
             drop(wake);

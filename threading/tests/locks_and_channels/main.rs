@@ -1,0 +1,16 @@
+//! `gevent_threading::sync` keeps the contract of `std::sync`: between real threads, between the virtual threads of one
+//! carrier, and between virtual threads of two carriers and real threads. [`team`] says who runs a test.
+
+#![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+
+mod channels;
+mod condvars;
+mod ends;
+mod kills;
+mod liveness;
+mod locks;
+mod once;
+mod stress;
+mod team;
+mod tokens;
+mod types;
