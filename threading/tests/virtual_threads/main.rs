@@ -3,6 +3,7 @@
 
 #![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 
+mod as_in_threads;
 mod c_library;
 mod ends;
 mod gevents;
