@@ -27,9 +27,10 @@
 //! assert_eq!(other.join().unwrap(), ["other"]);
 //! ```
 //!
-//! The waits of this crate ([`sleep`], [`park`], [`JoinHandle::join`], [`scope`], [`yield_now`]) let the others run.
-//! Every other call that blocks, as `std::thread::sleep` or a read of a socket, blocks the carrier and all that it
-//! carries. gevent's own functions belong to the carrier, and fail in a virtual thread with
+//! The waits of this crate ([`sleep`], [`park`], [`JoinHandle::join`], [`scope`], [`yield_now`]) let the others run,
+//! and so do the locks, condition variables and channels of [`sync`], which are those of `std::sync` otherwise. Every
+//! other call that blocks, as `std::thread::sleep` or a read of a socket, blocks the carrier and all that it carries.
+//! gevent's own functions belong to the carrier, and fail in a virtual thread with
 //! [`GreenletError::VirtualThread`](greenlet_core::GreenletError::VirtualThread).
 //!
 //! There are virtual threads on Linux, x86-64, with glibc; elsewhere, [`supported`] says why not.
@@ -41,6 +42,7 @@
 //! |---|---|
 //! | `spawn.rs`, `scope.rs` | making virtual threads, and waiting for their end |
 //! | `thread.rs` | [`Thread`], [`park`] and [`Thread::unpark`], [`sleep`] |
+//! | `sync` | the counterparts of `std::sync` |
 //! | `here.rs` | the virtual thread that runs; the way out of it and back |
 //! | `machine/crossing.rs` | a call with another thread pointer |
 //! | `machine/block.rs`, `machine/malloc_words.rs` | memory for thread-locals: made, used, destroyed |

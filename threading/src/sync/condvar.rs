@@ -58,7 +58,8 @@ impl Condvar {
     /// With the lock, if the mutex is poisoned.
     ///
     /// # Panics
-    /// As [`park`](crate::park), if an exception is thrown into the caller. The mutex is unlocked then, and not poisoned.
+    /// As [`park`](crate::park), if an exception is thrown into the caller. The mutex is unlocked then, and not
+    /// poisoned.
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
         self.wait_until(guard, None).0
     }
@@ -100,8 +101,8 @@ impl Condvar {
         }
     }
 
-    /// [Waits](Condvar::wait) as long as `condition` returns true, and for at most the time given. If that has passed and
-    /// the condition still holds, the result says so.
+    /// [Waits](Condvar::wait) as long as `condition` returns true, and for at most the time given. If that has passed
+    /// and the condition still holds, the result says so.
     ///
     /// # Errors
     /// As [`wait`](Condvar::wait).

@@ -1,10 +1,10 @@
 //! Threads in a line: the one mechanism of all waits.
 //!
 //! What is waited for is in a [`Monitor`], beside the [`Line`] of those who wait for it. A thread looks, with the
-//! monitor's lock; if it has to wait, it [joins](Line::join) the line, and [parks](Monitor::wait). Another thread changes
-//! the state, [calls](Line::call_first) somebody, who leaves the line by that, and wakes him once the lock is free. So
-//! whether a thread was called, or has stopped to wait for another reason, is known under the lock, and never both. One
-//! that was called and cannot use it, as an exception was thrown into it, has to call the next one.
+//! monitor's lock; if it has to wait, it [joins](Line::join) the line, and [parks](Monitor::wait). Another thread
+//! changes the state, [calls](Line::call_first) somebody, who leaves the line by that, and wakes him once the lock is
+//! free. So whether a thread was called, or has stopped to wait for another reason, is known under the lock, and never
+//! both. One that was called and cannot use it, as an exception was thrown into it, has to call the next one.
 //!
 //! The lock is one of std: it is held for a few instructions, never over a park, and never while code of users runs.
 

@@ -18,18 +18,19 @@
 //! ```
 //!
 //! A virtual thread, or a greenlet, that waits here parks, and its hub goes on. A real thread that has no hub blocks as
-//! ever. Any of them wakes any other. The tokens of [`park`](crate::park), and of [`std::thread::park`], are left alone.
+//! ever. Any of them wakes any other. The tokens of [`park`](crate::park), and of [`std::thread::park`], are left
+//! alone.
 //!
 //! # Kills
 //!
 //! Every function that waits raises an exception that is thrown into its caller meanwhile, as [`park`](crate::park)
-//! does: by a panic that calls no hook, with the exception as its payload. Then the caller has nothing: it does not hold
-//! the lock, nothing is sent or received. What it was to get goes to the next one that waits. A [`Condvar`] does not
-//! lock the mutex again, and does not poison it.
+//! does: by a panic that calls no hook, with the exception as its payload. Then the caller has nothing: it does not
+//! hold the lock, nothing is sent or received. What it was to get goes to the next one that waits. A [`Condvar`] does
+//! not lock the mutex again, and does not poison it.
 //!
 //! In a destructor that runs because of a panic, or at the end of a thread, nothing is raised: the wait goes on. If the
-//! greenlet is being unwound, as its hub ends, it cannot park any more; then the operating system's thread waits, and if
-//! it is for something that it carries itself, for ever, as with a lock of std.
+//! greenlet is being unwound, as its hub ends, it cannot park any more; then the operating system's thread waits, and
+//! if it is for something that it carries itself, for ever, as with a lock of std.
 //!
 //! # Rooms
 //!

@@ -127,9 +127,9 @@ fn one_more(state: usize) -> usize {
     state + READER
 }
 
-// SAFETY: a writer is alone. The state gets `WRITER` only where it has neither that nor readers, and a reader only where
-// it has no `WRITER`, each in one atomic step; and loses them only by `unlock` and `downgrade`, which are called by whoever
-// holds the lock.
+// SAFETY: a writer is alone. The state gets `WRITER` only where it has neither that nor readers, and a reader only
+// where it has no `WRITER`, each in one atomic step; and loses them only by `unlock` and `downgrade`, which are called
+// by whoever holds the lock.
 unsafe impl lock_api::RawRwLock for RawRwLock {
     #[allow(clippy::declare_interior_mutable_const)]
     const INIT: RawRwLock = RawRwLock::new();

@@ -53,8 +53,8 @@ fn a_mutex_goes_to_the_next() {
     });
 }
 
-/// The lock is unlocked after its waiter was killed, which is unwound when all run again: by then it was called, too. All
-/// is of one carrier.
+/// The lock is unlocked after its waiter was killed, which is unwound when all run again: by then it was called, too.
+/// All is of one carrier.
 #[test]
 fn a_mutex_goes_to_the_next_if_its_waiter_was_called_already() {
     bounded("called", || {

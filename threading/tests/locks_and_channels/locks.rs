@@ -114,12 +114,14 @@ fn whoever_takes_a_mutex_again_at_once_does_not_keep_it() {
         let write = |letter: char| {
             let log = log.clone();
             spawn(move || {
-                until(|| {
+                loop {
                     let mut log = log.lock().expect("nobody panics");
                     log.push(letter);
                     yield_now();
-                    log.contains('a') && log.contains('b') && log.contains('c')
-                });
+                    if ['a', 'b', 'c'].iter().all(|&letter| log.contains(letter)) {
+                        return;
+                    }
+                }
             })
         };
         let threads = ['a', 'b', 'c'].map(write);

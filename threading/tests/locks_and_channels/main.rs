@@ -11,6 +11,7 @@ mod liveness;
 mod locks;
 mod once;
 mod stress;
+mod table;
 mod team;
 mod tokens;
 mod types;

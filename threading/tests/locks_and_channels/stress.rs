@@ -127,7 +127,8 @@ fn readers_and_writers_count() {
     });
 }
 
-/// A pool of things, of which each is had by one thread at a time: if a notification were lost, all would wait for ever.
+/// A pool of things, of which each is had by one thread at a time: if a notification were lost, all would wait for
+/// ever.
 #[test]
 fn notifications_are_not_lost() {
     struct Returns<'a>(&'a (Mutex<u32>, Condvar));

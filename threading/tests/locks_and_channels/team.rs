@@ -94,8 +94,8 @@ impl Team {
         }
     }
 
-    /// Runs a function in the thread, and in the main greenlet, that carries the [victim](Team::victim). There, a virtual
-    /// thread that has said that it is going to wait does wait.
+    /// Runs a function in the thread, and in the main greenlet, that carries the [victim](Team::victim). There, a
+    /// virtual thread that has said that it is going to wait does wait.
     pub(crate) fn beside_victim<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> T {
         match self.carriers.first() {
             Some(carrier) => carrier.run(f),

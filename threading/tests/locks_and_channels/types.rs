@@ -57,7 +57,8 @@ fn they_are_shown_as_those_of_std() {
         let (send, receive) = sync::mpsc::channel::<u32>();
         let (narrow, _) = sync::mpsc::sync_channel::<u32>(1);
         let all = (shown(&send), shown(&receive), shown(&narrow));
-        (all, shown(&narrow.send(1)), shown(&receive.try_recv()), shown(&receive.recv_timeout(std::time::Duration::ZERO)))
+        let received = (receive.try_recv(), receive.recv_timeout(std::time::Duration::ZERO));
+        (all, shown(&narrow.send(1)), shown(&received))
     });
     both!(sync => {
         let mutex = sync::Mutex::new(());
@@ -142,7 +143,8 @@ fn they_go_from_thread_to_thread_as_those_of_std() {
     macro_rules! traits {
         ($($type:ty),*) => { vec![$((
             stringify!($type),
-            has!($type: Send), has!($type: Sync), has!($type: UnwindSafe), has!($type: RefUnwindSafe), has!($type: Unpin),
+            has!($type: Send), has!($type: Sync), has!($type: UnwindSafe), has!($type: RefUnwindSafe),
+            has!($type: Unpin),
         )),*] };
     }
     type Cell = std::cell::Cell<u32>;

@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::channel::Channel;
 use crate::sync::line::after;
 
-/// The receiving end of a [`channel`](super::channel) or a [`sync_channel`](super::sync_channel). When it is dropped, the
-/// senders know, and the messages that are left are dropped.
+/// The receiving end of a [`channel`](super::channel) or a [`sync_channel`](super::sync_channel). When it is dropped,
+/// the senders know, and the messages that are left are dropped.
 ///
 /// Source: [`std::sync::mpsc::Receiver`].
 pub struct Receiver<T> {
@@ -43,8 +43,8 @@ impl<T> Receiver<T> {
     /// If there is none, and all senders are gone.
     ///
     /// # Panics
-    /// As [`park`](crate::park), if an exception is thrown into the caller. A value that comes at the same time stays in
-    /// the channel.
+    /// As [`park`](crate::park), if an exception is thrown into the caller. A value that comes at the same time stays
+    /// in the channel.
     pub fn recv(&self) -> Result<T, RecvError> {
         self.channel.receive(None).map_err(|_| RecvError)
     }

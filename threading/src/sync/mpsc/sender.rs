@@ -16,8 +16,8 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     (Sender(end), receiver)
 }
 
-/// Makes a channel that stores so many messages. If it is full, a sender waits. If the bound is zero, a sender waits until
-/// its message is taken.
+/// Makes a channel that stores so many messages. If it is full, a sender waits. If the bound is zero, a sender waits
+/// until its message is taken.
 ///
 /// ```
 /// use gevent_threading::spawn;
