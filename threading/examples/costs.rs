@@ -6,7 +6,8 @@
 
 use std::time::{Duration, Instant};
 
-use gevent_threading::{park, sleep, spawn, yield_now};
+use gevent_threading::sync::{Arc, Mutex, mpsc};
+use gevent_threading::{on_carrier, park, sleep, spawn, yield_now};
 
 fn main() {
     let memory = || {
@@ -61,6 +62,8 @@ fn main() {
         spawn(handles).join().expect("it does not panic"),
     );
 
+    locks(per);
+
     const LIVES: u32 = 100_000;
     let begun = Instant::now();
     for _ in 0..LIVES / 100 {
@@ -99,4 +102,91 @@ fn main() {
         (memory() - before) / COUNT
     );
     drop((greenlets, threads));
+}
+
+/// Locks and channels, beside std's where those do not wait.
+fn locks(per: impl Fn(&str, u32, Duration)) {
+    const TURNS: u32 = 1_000_000;
+    let timed = |turn: &dyn Fn()| {
+        let begun = Instant::now();
+        (0..TURNS).for_each(|_| turn());
+        begun.elapsed()
+    };
+    let (ours, stds) = (Mutex::new(0), std::sync::Mutex::new(0));
+    per("lock and unlock", TURNS, timed(&|| *ours.lock().expect("free") += 1));
+    per(
+        "lock and unlock, std",
+        TURNS,
+        timed(&|| *stds.lock().expect("free") += 1),
+    );
+    let ((send, receive), (std_send, std_receive)) = (mpsc::channel(), std::sync::mpsc::channel());
+    let pass = || {
+        send.send(1).expect("there is a receiver");
+        receive.recv().expect("it was sent");
+    };
+    per("send and receive", TURNS, timed(&pass));
+    let pass = || {
+        std_send.send(1).expect("there is a receiver");
+        std_receive.recv().expect("it was sent");
+    };
+    per("send and receive, std", TURNS, timed(&pass));
+    let call = || {
+        let begun = Instant::now();
+        (0..TURNS).for_each(|_| on_carrier(|| ()));
+        begun.elapsed()
+    };
+    per("on_carrier", TURNS, spawn(call).join().expect("it does not panic"));
+
+    let (send, receive) = mpsc::sync_channel(0);
+    let begun = Instant::now();
+    let sender = spawn(move || (0..TURNS).for_each(|number| send.send(number).expect("there is a receiver")));
+    let receiver = spawn(move || receive.iter().count());
+    sender.join().expect("it does not panic");
+    receiver.join().expect("it does not panic");
+    per("hand a value to another virtual thread", TURNS, begun.elapsed());
+
+    let mutex = Arc::new(Mutex::new(()));
+    let contend = || {
+        let mutex = mutex.clone();
+        spawn(move || {
+            for _ in 0..TURNS / 2 {
+                let _guard = mutex.lock().expect("nobody panics");
+                yield_now();
+            }
+        })
+    };
+    let begun = Instant::now();
+    let threads = [contend(), contend()];
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().expect("it does not panic"));
+    per(
+        "hand a mutex to another virtual thread, with a turn",
+        TURNS,
+        begun.elapsed(),
+    );
+    for (name, threads) in [("1", 1), ("2", 2), ("4", 4)] {
+        let begun = Instant::now();
+        std::thread::scope(|s| {
+            for _ in 0..threads {
+                s.spawn(|| (0..TURNS / threads).for_each(|_| *ours.lock().expect("nobody panics") += 1));
+            }
+        });
+        per(
+            &format!("lock and unlock in {name} real threads"),
+            TURNS,
+            begun.elapsed(),
+        );
+        let begun = Instant::now();
+        std::thread::scope(|s| {
+            for _ in 0..threads {
+                s.spawn(|| (0..TURNS / threads).for_each(|_| *stds.lock().expect("nobody panics") += 1));
+            }
+        });
+        per(
+            &format!("lock and unlock in {name} real threads, std"),
+            TURNS,
+            begun.elapsed(),
+        );
+    }
 }

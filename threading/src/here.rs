@@ -1,9 +1,10 @@
 //! The virtual thread that runs, as its own code sees it.
 
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 
-use greenlet_core::unwind::{Caught, ForcedUnwind, catch};
+use greenlet_core::unwind::{Caught, ForcedUnwind, catch, is_forced};
 use greenlet_core::{Carrier, Exception, GreenletExit, getmain};
 
 use crate::machine::{self, Block};
@@ -70,13 +71,13 @@ pub(crate) fn is_quiet() -> bool {
 /// thread's end.
 pub(crate) fn raise(exception: Exception) {
     if !is_quiet() {
-        std::panic::resume_unwind(Box::new(exception));
+        resume_unwind(Box::new(exception));
     }
 }
 
 /// Calls a function of the hub that does not wait, by the carrier. What goes in and out may go from thread to thread.
 pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
-    machine::outside(f).unwrap_or_else(|payload| std::panic::resume_unwind(payload))
+    machine::outside(f).unwrap_or_else(|payload| resume_unwind(payload))
 }
 
 /// Calls a function that waits in the hub, by the carrier. What goes in and out may go from thread to thread.
@@ -106,9 +107,65 @@ pub(crate) fn wait_outside<R>(wait: impl FnOnce() -> Result<R, Exception>) -> Re
         Ok(waited) => waited,
         Err(Caught::Panic(exception)) => Err(exception),
         Err(Caught::Forced(unwinding)) => {
-            let earlier = here(|here| here.unwinding.replace(Some(unwinding)));
-            drop(earlier);
+            put_aside(unwinding);
             Err(Exception::new(GreenletExit))
         }
     }
+}
+
+/// Keeps the greenlet's unwinding until the virtual thread has ended.
+fn put_aside(unwinding: ForcedUnwind) {
+    let earlier = here(|here| here.unwinding.replace(Some(unwinding)));
+    drop(earlier);
+}
+
+/// Calls code of users by the carrier; in a real thread just so. What goes in and out may go from thread to thread, or
+/// is of the carrier's own and is not looked at here.
+///
+/// None if the greenlet was unwound meanwhile, and the caller cannot be, as it is quiet.
+pub(crate) fn lend_carrier<R>(f: impl FnOnce() -> R) -> Option<R> {
+    let Some(unwound) = here(|here| here.unwinding.borrow().is_some()) else {
+        return Some(f());
+    };
+    if unwound && is_quiet() {
+        let ended = outside(|| during_a_panic(f));
+        return Some(ended.unwrap_or_else(|payload| resume_unwind(payload)));
+    }
+    let called = outside(|| {
+        catch(|| match catch_unwind(AssertUnwindSafe(f)) {
+            Err(payload) if is_forced(&*payload) => resume_unwind(payload),
+            ended => ended,
+        })
+    });
+    match called {
+        Ok(Ok(value)) => Some(value),
+        Ok(Err(payload)) => resume_unwind(payload),
+        Err(Caught::Panic(exception)) => resume_unwind(Box::new(exception)),
+        Err(Caught::Forced(unwinding)) => {
+            put_aside(unwinding);
+            raise(Exception::new(GreenletExit));
+            None
+        }
+    }
+}
+
+/// Calls `f` in a destructor that a panic runs, as its caller's is. For a greenlet that is being unwound, that is the
+/// difference: there its waits fail at once, while elsewhere they raise its unwinding again.
+fn during_a_panic<R>(f: impl FnOnce() -> R) -> std::thread::Result<R> {
+    struct Calls<F: FnOnce()>(Option<F>);
+    impl<F: FnOnce()> Drop for Calls<F> {
+        fn drop(&mut self) {
+            if let Some(f) = self.0.take() {
+                f();
+            }
+        }
+    }
+    let mut ended = None;
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let _calls = Calls(Some(|| ended = Some(catch_unwind(AssertUnwindSafe(f)))));
+        resume_unwind(Box::new(()))
+    }));
+    let Err(nothing) = panicked;
+    drop(nothing);
+    ended.expect("it was called")
 }

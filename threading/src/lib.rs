@@ -31,7 +31,8 @@
 //! and so do the locks, condition variables and channels of [`sync`], which are those of `std::sync` otherwise. Every
 //! other call that blocks, as `std::thread::sleep` or a read of a socket, blocks the carrier and all that it carries.
 //! gevent's own functions belong to the carrier, and fail in a virtual thread with
-//! [`GreenletError::VirtualThread`](greenlet_core::GreenletError::VirtualThread).
+//! [`GreenletError::VirtualThread`](greenlet_core::GreenletError::VirtualThread), unless they are called by
+//! [`on_carrier`].
 //!
 //! There are virtual threads on Linux, x86-64, with glibc; elsewhere, [`supported`] says why not.
 //! `docs/virtual-threads.md` tells what is as in a thread, and `docs/soundness.md` why it is sound.
@@ -42,6 +43,7 @@
 //! |---|---|
 //! | `spawn.rs`, `scope.rs` | making virtual threads, and waiting for their end |
 //! | `thread.rs` | [`Thread`], [`park`] and [`Thread::unpark`], [`sleep`] |
+//! | `carrier.rs` | gevent's own functions in a virtual thread |
 //! | `sync` | the counterparts of `std::sync` |
 //! | `here.rs` | the virtual thread that runs; the way out of it and back |
 //! | `machine/crossing.rs` | a call with another thread pointer |
@@ -53,6 +55,7 @@
 
 #![deny(unsafe_code)]
 
+mod carrier;
 #[allow(unsafe_code)]
 mod here;
 #[allow(unsafe_code)]
@@ -63,6 +66,7 @@ pub mod sync;
 mod thread;
 mod unsupported;
 
+pub use carrier::{Carried, on_carrier};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use spawn::{Builder, DEFAULT_STACK_SIZE, JoinHandle, spawn, supported};
 pub use thread::{Thread, ThreadId, current, park, park_timeout, sleep, yield_now};

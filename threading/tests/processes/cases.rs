@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use gevent_threading::{Builder, park, sleep, spawn, supported, yield_now};
+use gevent_threading::{Builder, on_carrier, park, sleep, spawn, supported, yield_now};
 use greenlet_core::{ThreadWatch, WatchSignal};
 
 type Case = (&'static str, fn(), fn(&Output) -> bool);
 
-const CASES: [Case; 13] = [
+const CASES: [Case; 14] = [
     ("overflow", overflow, |output| {
         let told = String::from_utf8_lossy(&output.stderr);
         output.status.signal() == Some(libc::SIGABRT) && told.contains("has overflowed its stack of")
@@ -31,6 +31,10 @@ const CASES: [Case; 13] = [
         output.status.success() && told.contains("while 10 greenlets of it were parked")
     }),
     ("parked_at_exit", parked_at_exit, succeeds),
+    ("a_call_that_cannot_end", a_call_that_cannot_end, |output| {
+        let told = String::from_utf8_lossy(&output.stderr);
+        output.status.signal() == Some(libc::SIGABRT) && told.contains("while its carrier worked for a destructor")
+    }),
     ("several_carriers", several_carriers, succeeds),
     ("no_leaks", no_leaks, succeeds),
     ("many_at_once", many_at_once, succeeds),
@@ -298,6 +302,25 @@ fn implicit_end() {
 
 fn parked_at_exit() {
     park_ten();
+}
+
+/// The hub ends while a destructor that a panic runs waits by its carrier.
+fn a_call_that_cannot_end() {
+    struct Waits;
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            on_carrier(|| gevent::sleep(1000).is_ok());
+        }
+    }
+    let ended = hub::run(|| {
+        let thread = spawn(|| {
+            let _waits = Waits;
+            std::panic::resume_unwind(Box::new(()))
+        });
+        yield_now();
+        drop::<gevent_threading::JoinHandle<()>>(thread);
+    });
+    ended.expect("a main greenlet");
 }
 
 fn several_carriers() {

@@ -9,6 +9,7 @@ mod ends;
 mod gevents;
 mod identity;
 mod locals;
+mod on_carrier;
 mod panics;
 mod scoped;
 mod std_sync;
