@@ -159,14 +159,22 @@ impl Thread {
     /// In a destructor that runs because of a panic, or at the end of the thread, nothing can be raised. There, this
     /// goes on to wait; and where greenlets cannot wait any more, the operating system's thread waits.
     pub(crate) fn park_for_sure(&self, limit: Option<Duration>) -> Option<Caught> {
-        match catch(|| self.park_held(limit)) {
-            Ok(Ok(thrown)) => thrown.filter(|_| !is_quiet()).map(Caught::Panic),
-            Ok(Err(_)) if is_quiet() => {
-                outside(|| self.park_thread(limit));
-                None
-            }
-            Ok(Err(exception)) => Some(Caught::Panic(exception)),
-            Err(caught) => Some(caught),
+        let mut has_failed = false;
+        loop {
+            return match catch(|| self.park_held(limit)) {
+                Ok(Ok(thrown)) => thrown.filter(|_| !is_quiet()).map(Caught::Panic),
+                // A switch that it does not wait for ends a park once. Where it cannot park, that fails again.
+                Ok(Err(_)) if is_quiet() && !has_failed => {
+                    has_failed = true;
+                    continue;
+                }
+                Ok(Err(_)) if is_quiet() => {
+                    outside(|| self.park_thread(limit));
+                    None
+                }
+                Ok(Err(exception)) => Some(Caught::Panic(exception)),
+                Err(caught) => Some(caught),
+            };
         }
     }
 
