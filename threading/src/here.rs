@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 
 use greenlet_core::unwind::{Caught, ForcedUnwind, catch, is_forced};
-use greenlet_core::{Carrier, Exception, GreenletExit, getmain};
+use greenlet_core::{Carrier, Exception, GreenletError, GreenletExit, getmain, may_switch};
+use hub::get_hub_if_exists;
 
 use crate::machine::{self, Block};
 use crate::thread::Thread;
@@ -111,6 +112,22 @@ pub(crate) fn wait_outside<R>(wait: impl FnOnce() -> Result<R, Exception>) -> Re
             Err(Exception::new(GreenletExit))
         }
     }
+}
+
+/// Whether the greenlet of the caller is being unwound, or has caught that. Then a park raises it again, and gives up the
+/// stack in the end, with all that is on it.
+pub(crate) fn is_unwound() -> bool {
+    here(|here| here.unwinding.borrow().is_some()).unwrap_or_else(|| {
+        // Without a hub nothing parks, and a real thread may have no greenlets at all.
+        get_hub_if_exists().is_some() && may_switch() == Err(GreenletError::Unwinding)
+    })
+}
+
+/// Has the unwinding of the caller's greenlet go on, which [is unwound](is_unwound).
+pub(crate) fn unwind_on() -> ! {
+    let refused = wait_outside(|| getmain().switch(()).map(drop));
+    let exception = refused.err().unwrap_or_else(|| Exception::new(GreenletExit));
+    resume_unwind(Box::new(exception))
 }
 
 /// Keeps the greenlet's unwinding until the virtual thread has ended.

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use greenlet_core::unwind::Caught;
 
+use crate::here::{is_quiet, is_unwound, unwind_on};
 use crate::thread::Thread;
 
 /// A state that threads wait for, and their line.
@@ -54,6 +55,14 @@ impl<S> Monitor<S> {
         line: fn(&mut S) -> &mut Line<M>,
         deadline: Option<Instant>,
     ) -> (Entered<'_, S>, Waited) {
+        if !is_quiet() && is_unwound() {
+            // It may never come back from a park, and must not be in the line then.
+            let mut entered = self.enter();
+            let called = !line(&mut entered).has(waiter);
+            line(&mut entered).leave(waiter);
+            let thrown = Some(Thrown::Again);
+            return (entered, Waited { called, thrown });
+        }
         loop {
             let limit = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let is_over = limit == Some(Duration::ZERO);
@@ -65,6 +74,7 @@ impl<S> Monitor<S> {
             let called = !line(&mut entered).has(waiter);
             if called || is_over || thrown.is_some() {
                 line(&mut entered).leave(waiter);
+                let thrown = thrown.map(Thrown::Caught);
                 return (entered, Waited { called, thrown });
             }
         }
@@ -76,14 +86,22 @@ pub(super) struct Waited {
     /// Whether the waiter was called.
     pub(super) called: bool,
     /// What was thrown into it.
-    pub(super) thrown: Option<Caught>,
+    pub(super) thrown: Option<Thrown>,
+}
+
+/// What is to be raised by a waiter.
+pub(super) enum Thrown {
+    Caught(Caught),
+    /// The unwinding of its greenlet, which it has caught before.
+    Again,
 }
 
 /// Raises what was thrown into a waiter, which has left all in order.
-pub(super) fn raise(thrown: Caught) -> ! {
+pub(super) fn raise(thrown: Thrown) -> ! {
     match thrown {
-        Caught::Panic(exception) => resume_unwind(Box::new(exception)),
-        Caught::Forced(unwinding) => unwinding.resume(),
+        Thrown::Caught(Caught::Panic(exception)) => resume_unwind(Box::new(exception)),
+        Thrown::Caught(Caught::Forced(unwinding)) => unwinding.resume(),
+        Thrown::Again => unwind_on(),
     }
 }
 

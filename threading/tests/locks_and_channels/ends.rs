@@ -1,12 +1,13 @@
 //! Waits at the end of a hub, and after it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use gevent_threading::sync::mpsc::channel;
-use gevent_threading::sync::{Arc, Mutex};
-use gevent_threading::{park, sleep, spawn, yield_now};
+use gevent_threading::sync::{Arc, Mutex, RwLock};
+use gevent_threading::{JoinHandle, park, sleep, spawn, yield_now};
 use greenlet_core::Exception;
 
 use crate::team::bounded;
@@ -139,5 +140,48 @@ fn a_greenlet_waits_and_is_unwound() {
         })
         .expect("a main greenlet");
         assert!(mutex.try_lock().is_ok());
+    });
+}
+
+/// Catches everything, for ever.
+fn stubborn(wait: impl Fn()) -> ! {
+    loop {
+        let _ = catch_unwind(AssertUnwindSafe(&wait));
+    }
+}
+
+/// A wait that catches its unwinding, until the stack is given up, leaves no place in the line behind: what it would be
+/// given would be lost.
+#[test]
+fn whoever_is_given_up_is_given_nothing() {
+    bounded("a hub", || {
+        let (mutex, lock) = (Arc::new(Mutex::new(0)), Arc::new(RwLock::new(0)));
+        let guards = (mutex.lock().expect("free"), lock.write().expect("free"));
+        let (theirs, their_lock) = (mutex.clone(), lock.clone());
+        let (others, other_lock) = (mutex.clone(), lock.clone());
+        let ended = hub::run(move || {
+            let threads: [JoinHandle<()>; 2] = [
+                spawn(move || stubborn(|| drop(theirs.lock()))),
+                spawn(move || stubborn(|| drop(their_lock.write()))),
+            ];
+            let greenlets = [
+                hub::spawn_raw(move || -> Result<(), Exception> { stubborn(|| drop(others.lock())) }),
+                hub::spawn_raw(move || -> Result<(), Exception> { stubborn(|| drop(other_lock.read())) }),
+            ];
+            yield_now();
+            drop(greenlets);
+            threads
+        });
+        let ended = ended.expect("a main greenlet");
+        assert!(ended.map(JoinHandle::join).iter().all(Result::is_err));
+        drop(guards);
+        // Others get all of it.
+        let real = thread::spawn(move || {
+            *mutex.lock().expect("nobody has panicked") += 1;
+            *lock.write().expect("nobody has panicked") += 1;
+            let both = (*mutex.lock().expect("free"), *lock.read().expect("free"));
+            both
+        });
+        assert_eq!(real.join().expect("it does not panic"), (1, 1));
     });
 }
