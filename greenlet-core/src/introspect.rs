@@ -1,6 +1,7 @@
 //! Looking at greenlets from outside: which there are, where they are in their lives, and what they wait for.
 
 use std::fmt;
+use std::ops::Range;
 use std::panic::Location;
 use std::rc::Rc;
 
@@ -31,6 +32,16 @@ impl fmt::Display for State {
             State::Dead => "dead",
         })
     }
+}
+
+/// Where a greenlet's stack is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StackPlace {
+    /// The addresses that its frames can have.
+    pub addresses: Range<usize>,
+    /// How many bytes the guard has, which is below them.
+    pub guard: usize,
 }
 
 impl RawGreenlet {
@@ -78,6 +89,31 @@ impl RawGreenlet {
         // happens in here.
         let stack = unsafe { &*self.core().stack.as_ptr() }.as_ref()?;
         Some(usage::touched(stack))
+    }
+
+    /// Where its stack is. None if it has none of its own: it has not begun, is dead, or is a main greenlet.
+    ///
+    /// ```
+    /// use greenlet_core::{RawGreenlet, Value, getcurrent};
+    ///
+    /// let g = RawGreenlet::new(|_| {
+    ///     let place = getcurrent().stack_place().expect("it runs");
+    ///     let local = 1;
+    ///     assert!(place.addresses.contains(&(&raw const local).addr()));
+    ///     Ok(Value::None)
+    /// });
+    /// g.switch(())?;
+    /// assert_eq!(g.stack_place(), None);
+    /// # Ok::<(), greenlet_core::Exception>(())
+    /// ```
+    pub fn stack_place(&self) -> Option<StackPlace> {
+        // SAFETY: as in `stack_usage`.
+        let stack = unsafe { &*self.core().stack.as_ptr() }.as_ref()?;
+        let low = stack.low().addr().get();
+        Some(StackPlace {
+            addresses: low..low + stack.size(),
+            guard: stack.guard().len(),
+        })
     }
 
     /// Gives the memory of its stack that is not in use now back to the system: the whole pages below the frames of a

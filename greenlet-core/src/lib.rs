@@ -147,7 +147,7 @@ pub use attached::{Attached, Data, Label};
 pub use builder::Builder;
 pub use exception::{AsError, Chain, ExcInfo, Exception, GreenletError, GreenletExit, Message, Panic, Place, Raised};
 pub use greenlet::{getcurrent, getmain};
-pub use introspect::{Info, Stacks, State, WaitingOn, greenlets, live_greenlets, stacks, trim_stacks};
+pub use introspect::{Info, StackPlace, Stacks, State, WaitingOn, greenlets, live_greenlets, stacks, trim_stacks};
 pub use object::Object;
 pub use park::{Park, Ticket};
 pub use pinned::{may_switch, pinned};

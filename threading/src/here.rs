@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 
 use greenlet_core::unwind::{Caught, ForcedUnwind, catch, is_forced};
-use greenlet_core::{Carrier, Exception, GreenletError, GreenletExit, getmain, may_switch};
+use greenlet_core::{Carrier, Exception, GreenletError, GreenletExit, StackPlace, getcurrent, getmain, may_switch};
 use hub::get_hub_if_exists;
 
 use crate::machine::{self, Block};
@@ -41,10 +41,14 @@ pub(crate) fn run(block: &Block, thread: Thread, job: impl FnOnce() + Send) -> O
         ending: Cell::new(false),
     };
     let carrier = Carrier::here();
+    let stack = getcurrent().stack_place();
     let ended = block.inside(|| {
         // SAFETY: the block is fresh, and is destroyed before the greenlet that calls this ends.
         unsafe { carrier.begin_virtual_thread() };
         HERE.set(&raw const here);
+        if let Some(StackPlace { addresses, guard, .. }) = stack {
+            machine::set_stack(addresses.start, addresses.len(), guard);
+        }
         job();
         here.ending.set(true);
         block.run_destructors();

@@ -49,6 +49,7 @@
 //! | `machine/crossing.rs` | a call with another thread pointer |
 //! | `machine/block.rs`, `machine/malloc_words.rs` | memory for thread-locals: made, used, destroyed |
 //! | `machine/glibc.rs`, `machine/self_test.rs` | what is known of the C library, and whether it is so |
+//! | `machine/stack_attributes.rs` | `pthread_getattr_np` of a virtual thread |
 //! | `machine/forks.rs` | `fork` in a virtual thread |
 //! | `machine/user_ids.rs` | `setuid` and the like, which are told by a signal |
 //! | `unsupported.rs` | [`Unsupported`] |

@@ -10,11 +10,14 @@ pub enum Unsupported {
     /// They are made for x86-64 and glibc only.
     #[error("there are virtual threads only on Linux, x86-64, with glibc")]
     Platform,
+    /// The C library is linked statically (`crt-static`). What is needed of it can be found in a shared one only.
+    #[error("there are virtual threads only with a C library that is linked dynamically")]
+    Static,
     /// The processor, or the kernel, does not let programs change their thread pointer. It takes `FSGSBASE`, and Linux
     /// 5.9.
     #[error("the system does not let programs change their thread pointer (FSGSBASE)")]
     ThreadPointer,
-    /// The C library does not have a function or a table of this name: it is too old, or linked statically.
+    /// The C library does not have a function or a table of this name: it is too old.
     #[error("the C library has no {0}")]
     Symbol(&'static str),
     /// Something in the C library's data is not where it was expected.

@@ -32,6 +32,18 @@ pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> thread::Result<R> {
     Ok(f())
 }
 
+pub(crate) fn set_stack(_: usize, _: usize, _: usize) {}
+
 pub(crate) fn supported() -> Result<(), Unsupported> {
-    Err(Unsupported::Platform)
+    let is_static = cfg!(all(
+        target_os = "linux",
+        target_env = "gnu",
+        target_arch = "x86_64",
+        target_feature = "crt-static"
+    ));
+    Err(if is_static {
+        Unsupported::Static
+    } else {
+        Unsupported::Platform
+    })
 }

@@ -2,26 +2,48 @@
 //!
 //! All that knows glibc and x86-64 is here. Elsewhere every attempt to make a [`Block`] is refused.
 
-#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64", not(miri)))]
-mod block;
-#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64", not(miri)))]
-mod crossing;
-#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64", not(miri)))]
-mod forks;
-#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64", not(miri)))]
-mod glibc;
-#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64", not(miri)))]
-mod malloc_words;
-#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64", not(miri)))]
-mod self_test;
-#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64", not(miri)))]
-mod user_ids;
+macro_rules! with_glibc {
+    ($($items:item)*) => {
+        $(
+            #[cfg(all(
+                target_os = "linux",
+                target_env = "gnu",
+                target_arch = "x86_64",
+                not(target_feature = "crt-static"),
+                not(miri)
+            ))]
+            $items
+        )*
+    };
+}
 
-#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64", not(miri)))]
-pub(crate) use {block::Block, crossing::outside, self_test::supported};
+with_glibc! {
+    mod block;
+    mod crossing;
+    mod forks;
+    mod glibc;
+    mod malloc_words;
+    mod self_test;
+    mod stack_attributes;
+    mod user_ids;
 
-#[cfg(not(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64", not(miri))))]
+    pub(crate) use {block::Block, crossing::outside, self_test::supported, stack_attributes::set_stack};
+}
+
+#[cfg(not(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_arch = "x86_64",
+    not(target_feature = "crt-static"),
+    not(miri)
+)))]
 mod elsewhere;
 
-#[cfg(not(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64", not(miri))))]
-pub(crate) use elsewhere::{Block, outside, supported};
+#[cfg(not(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_arch = "x86_64",
+    not(target_feature = "crt-static"),
+    not(miri)
+)))]
+pub(crate) use elsewhere::{Block, outside, set_stack, supported};

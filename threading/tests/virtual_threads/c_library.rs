@@ -155,11 +155,19 @@ fn a_recursive_mutex_knows_its_owner() {
 #[test]
 fn what_needs_the_real_threads_number_is_refused() {
     let thread = spawn(|| {
-        let mut attributes = std::mem::MaybeUninit::uninit();
-        // SAFETY: the attributes are written if this returns 0, and not used.
-        unsafe { libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) }
+        let mut clock = 0;
+        // SAFETY: the clock's number is written if this returns 0, and not used. The set of processors is only read.
+        unsafe {
+            let set = std::mem::zeroed::<libc::cpu_set_t>();
+            [
+                libc::pthread_setaffinity_np(libc::pthread_self(), size_of_val(&set), &raw const set),
+                libc::pthread_setschedprio(libc::pthread_self(), 0),
+                libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock),
+            ]
+        }
     });
-    assert_eq!(thread.join().ok(), Some(libc::ESRCH));
+    let seen = thread.join().expect("it does not panic");
+    assert_eq!(seen, [libc::ESRCH, libc::ESRCH, 0]);
 }
 
 #[test]

@@ -1,7 +1,12 @@
 //! A virtual thread behaves as a thread. Each test runs in a thread of its own, which carries its virtual threads.
 //! `refused.rs` has what is tested where there are none.
 
-#![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+#![cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_arch = "x86_64",
+    not(target_feature = "crt-static")
+))]
 
 mod as_in_threads;
 mod c_library;
@@ -12,5 +17,7 @@ mod locals;
 mod on_carrier;
 mod panics;
 mod scoped;
+mod stack;
 mod std_sync;
+mod supported;
 mod waits;
