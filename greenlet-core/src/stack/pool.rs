@@ -128,13 +128,14 @@ pub(crate) fn trim_below_here(stack: &Stack) {
     }
 }
 
-/// Gives the whole pages of the stack below an address back to the system.
+/// Gives the whole pages of the stack below an address back to the system. Does nothing if the address is not in the
+/// stack: its greenlet runs on another one then, as functions that make a stack longer have it.
 ///
 /// # Safety
-/// Nobody needs what lies below the address.
+/// Nobody needs what lies below the address, in the stack.
 pub(crate) unsafe fn trim_below(stack: &Stack, address: usize) {
     let (low, end) = (stack.low.addr().get(), address & !(page_size() - 1));
-    if end > low {
+    if end > low && end <= low + stack.size {
         // Failing means that the memory stays.
         // SAFETY: the pages are the stack's, and hold nothing.
         unsafe { libc::madvise(stack.low.as_ptr().cast(), end - low, libc::MADV_DONTNEED) };

@@ -204,3 +204,40 @@ fn stacker_makes_a_stack_longer() {
     let depths = threads.map(|thread| thread.join().expect("it does not panic"));
     assert_eq!(depths, [10_000, 9_000]);
 }
+
+/// A stack is trimmed while its greenlet is parked on another one.
+#[test]
+fn a_longer_stack_is_not_trimmed_away() {
+    const LONG: usize = 1 << 20;
+    // A place for the longer stack above the greenlet's, which is mapped after this.
+    let map = || {
+        // SAFETY: the mapping is a new one.
+        unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                2 * LONG,
+                libc::PROT_NONE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        }
+    };
+    let place = map();
+    let addresses = place as usize;
+    let thread = spawn(move || {
+        let outer = std::hint::black_box([3_u8; 4096]);
+        // SAFETY: nobody uses the mapping.
+        unsafe { libc::munmap(addresses as *mut c_void, 2 * LONG) };
+        stacker::grow(LONG, || {
+            let room = std::hint::black_box([5_u8; 8192]);
+            yield_now();
+            room.iter().all(|byte| *byte == 5)
+        }) && outer.iter().all(|byte| *byte == 3)
+    });
+    yield_now();
+    greenlet_core::greenlets()
+        .iter()
+        .for_each(|greenlet| greenlet.trim_stack());
+    assert_eq!(thread.join().ok(), Some(true));
+}
