@@ -48,6 +48,7 @@
 //! | `here.rs` | the virtual thread that runs; the way out of it and back |
 //! | `machine/crossing.rs` | a call with another thread pointer |
 //! | `machine/block.rs`, `machine/malloc_words.rs` | memory for thread-locals: made, used, destroyed |
+//! | `machine/pool.rs` | the memory of blocks that are out of use |
 //! | `machine/glibc.rs`, `machine/self_test.rs` | what is known of the C library, and whether it is so |
 //! | `machine/stack_attributes.rs` | `pthread_getattr_np` of a virtual thread |
 //! | `machine/forks.rs` | `fork` in a virtual thread |

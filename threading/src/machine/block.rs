@@ -10,14 +10,14 @@
 //! The C library makes the block, as for a real thread, and initialises the thread-locals. Its own data are those of
 //! the carrier, but for what belongs to one thread only.
 
-use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use super::crossing::{self, Pointers, thread_pointer};
-use super::glibc::{Glibc, KEY_BLOCKS, KEYS_IN_BLOCK, Value, glibc, header};
+use super::glibc::{Glibc, KEY_BLOCKS, KEYS_IN_BLOCK, Key, Value, glibc, header};
 use super::malloc_words::malloc_words;
+use super::pool;
 
 /// The numbers of virtual threads begin above those of real ones, which have at most 22 bits, and a futex takes 30.
 const FIRST_NUMBER: u32 = 1 << 23;
@@ -43,22 +43,33 @@ impl Block {
     pub(super) fn of_words(shared: &[usize]) -> Option<Block> {
         let glibc = glibc().ok()?;
         let carrier = thread_pointer();
-        // SAFETY: without an argument, the function allocates and initialises a block, and returns its thread pointer.
-        let own = unsafe { (glibc.allocate)(ptr::null_mut()) } as usize;
-        if own == 0 {
-            return None;
-        }
+        let own = pool::take(glibc)?;
         let word = |offset: usize| (own + offset) as *mut usize;
+        let keys = [
+            (glibc.first_values, KEYS_IN_BLOCK * size_of::<Value>()),
+            (glibc.value_table, KEY_BLOCKS * size_of::<usize>()),
+        ];
         // SAFETY: all offsets are inside of the data that the C library has of a thread, as `glibc::find` has checked;
         // the block has as many as the carrier, and nobody else uses it yet. Other threads may change the carrier's
         // list and flags, so these are read as volatile words; they are set below, or of no use to anybody.
         unsafe {
             let dynamic = word(header::DYNAMIC).read();
-            for offset in (0..glibc.size).step_by(8) {
-                let value = ((carrier + offset) as *const usize).read_volatile();
-                let inside = (carrier..carrier + glibc.size).contains(&value);
-                // What refers to the thread itself, as the heads of empty lists do, refers to the new one.
-                word(offset).write(if inside { value - carrier + own } else { value });
+            let mut offset = 0;
+            while offset < glibc.size {
+                // No value for any key.
+                if let Some((start, len)) = keys.iter().find(|(start, _)| *start == offset) {
+                    ptr::write_bytes(word(*start).cast::<u8>(), 0, *len);
+                    offset += len;
+                    continue;
+                }
+                let end = keys.iter().map(|(start, _)| *start).filter(|start| *start > offset).min();
+                for offset in (offset..end.unwrap_or(glibc.size)).step_by(8) {
+                    let value = ((carrier + offset) as *const usize).read_volatile();
+                    // What refers to the thread itself, as the heads of empty lists do, refers to the new one.
+                    let inside = value.wrapping_sub(carrier) < glibc.size;
+                    word(offset).write(if inside { value - carrier + own } else { value });
+                }
+                offset = end.unwrap_or(glibc.size);
             }
             word(header::SELF).write(own);
             word(header::DYNAMIC).write(dynamic);
@@ -73,9 +84,6 @@ impl Block {
             for offset in [glibc.list, glibc.list + 8] {
                 word(offset).write(own + glibc.list);
             }
-            // No value for any key.
-            ptr::write_bytes((own + glibc.first_values) as *mut Value, 0, KEYS_IN_BLOCK);
-            ptr::write_bytes(word(glibc.value_table), 0, KEY_BLOCKS);
             word(glibc.value_table).write(own + glibc.first_values);
             // No robust mutex: the last one, the first one, and the one that is just being locked.
             word(glibc.robust - 8).write(own + glibc.robust);
@@ -132,33 +140,20 @@ impl Block {
     /// Calls the destructors of the values by key once. Returns whether there was one.
     fn destroy_values(&self) -> bool {
         let mut any = false;
-        for index in 0..KEY_BLOCKS * KEYS_IN_BLOCK {
-            let Some(value) = self.value(index) else { continue };
-            // SAFETY: the value is there until the block is gone, and only this thread uses it. The table has an entry
-            // for each key. A destructor may be replaced meanwhile by the deletion of the key, which is wrong while
-            // threads use it, as for every thread.
-            let (data, destructor) = unsafe {
-                let data = ptr::replace(&raw mut (*value).data, ptr::null_mut());
-                let key = self.glibc.keys.add(index);
-                let is_its = (&raw const (*key).sequence).read_volatile() == (*value).sequence;
-                (data, (&raw const (*key).destructor).read_volatile().filter(|_| is_its))
-            };
-            if let Some(destructor) = destructor.filter(|_| !data.is_null()) {
-                any = true;
-                // SAFETY: the key's owner has given this function for the key's values.
-                unsafe { destructor(data) };
+        for block in 0..KEY_BLOCKS {
+            let values = self.values(block);
+            if values.is_null() {
+                continue;
+            }
+            for place in 0..KEYS_IN_BLOCK {
+                // SAFETY: each of these blocks has so many values, and the table has an entry for each key.
+                any |= unsafe { destroy_value(values.add(place), self.glibc.keys.add(block * KEYS_IN_BLOCK + place)) };
             }
         }
         any
     }
 
-    /// The place of the value of a key, if its block exists.
-    fn value(&self, index: usize) -> Option<*mut Value> {
-        let values = self.values(index / KEYS_IN_BLOCK);
-        // SAFETY: each of these blocks has so many values.
-        (!values.is_null()).then(|| unsafe { values.add(index % KEYS_IN_BLOCK) })
-    }
-
+    /// The values of a block of keys; null if there are none.
     fn values(&self, block: usize) -> *mut Value {
         // SAFETY: the table has a pointer for each block, and is this thread's.
         unsafe { ((self.own + self.glibc.value_table + block * 8) as *const *mut Value).read() }
@@ -171,10 +166,33 @@ impl Drop for Block {
             // SAFETY: the C library has allocated all blocks but the first one, by the program's `calloc`.
             unsafe { libc::free(self.values(block).cast()) };
         }
-        // SAFETY: the block was made by `allocate`, nothing runs in it any more, and nobody refers to it: what has
-        // lived in it has been destroyed, or could not leave it.
-        unsafe { (self.glibc.deallocate)(self.own as *mut c_void, true) };
+        // SAFETY: nothing runs in the block any more, and nobody refers to it: what has lived in it has been destroyed,
+        // or could not leave it.
+        unsafe { pool::give(self.glibc, self.own) };
     }
+}
+
+/// Calls the destructor of a value by key, if it has one. Returns whether it had.
+///
+/// # Safety
+/// The value belongs to the thread that calls this, and to the key.
+unsafe fn destroy_value(value: *mut Value, key: *const Key) -> bool {
+    // SAFETY: only this thread uses the value, which is there until its block is gone.
+    let data = unsafe { ptr::replace(&raw mut (*value).data, ptr::null_mut()) };
+    if data.is_null() {
+        return false;
+    }
+    // SAFETY: the key may be deleted meanwhile, with its destructor, which is wrong while threads use it, as for every
+    // thread.
+    let destructor = unsafe {
+        let is_its = (&raw const (*key).sequence).read_volatile() == (*value).sequence;
+        (&raw const (*key).destructor).read_volatile().filter(|_| is_its)
+    };
+    if let Some(destructor) = destructor {
+        // SAFETY: the key's owner has given this function for the key's values.
+        unsafe { destructor(data) };
+    }
+    destructor.is_some()
 }
 
 /// A number for a virtual thread, by which recursive mutexes of the C library know their owner.

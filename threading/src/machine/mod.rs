@@ -23,6 +23,7 @@ with_glibc! {
     mod forks;
     mod glibc;
     mod malloc_words;
+    mod pool;
     mod self_test;
     mod stack_attributes;
     mod user_ids;

@@ -12,7 +12,8 @@ use greenlet_core::{ThreadWatch, WatchSignal};
 
 type Case = (&'static str, fn(), fn(&Output) -> bool);
 
-const CASES: [Case; 14] = [
+const CASES: [Case; 15] = [
+    ("nothing", || (), succeeds),
     ("overflow", overflow, |output| {
         let told = String::from_utf8_lossy(&output.stderr);
         output.status.signal() == Some(libc::SIGABRT) && told.contains("has overflowed its stack of")
@@ -40,6 +41,21 @@ const CASES: [Case; 14] = [
     ("many_at_once", many_at_once, succeeds),
 ];
 
+/// Allocators that take the place of the C library's, where they are installed.
+const ALLOCATORS: [&str; 2] = ["libjemalloc.so.2", "libmimalloc.so.2"];
+const FOR_EACH_ALLOCATOR: [&str; 4] = ["several_carriers", "no_leaks", "fork_on_other_thread", "implicit_end"];
+
+/// Whether the dynamic linker finds a library that is to be loaded first. If not, it says so, and goes on.
+fn is_loaded(program: &std::path::Path, library: &str) -> bool {
+    let output = Command::new(program)
+        .arg("nothing")
+        .env("LD_PRELOAD", library)
+        .output();
+    let output = output.expect("it starts");
+    assert!(output.status.success(), "{output:?}");
+    output.stderr.is_empty()
+}
+
 fn succeeds(output: &Output) -> bool {
     output.status.success()
 }
@@ -62,18 +78,33 @@ pub(crate) fn main() {
         return;
     }
     let program = std::env::current_exe().expect("it runs");
-    for (name, _, is_right) in CASES {
-        let output = Command::new(&program).arg(name).output().expect("it starts");
+    let mut runs: Vec<_> = CASES
+        .iter()
+        .map(|(name, _, is_right)| (*name, None, *is_right))
+        .collect();
+    for allocator in ALLOCATORS {
+        if !is_loaded(&program, allocator) {
+            println!("SKIPPED: there is no {allocator}");
+            continue;
+        }
+        let cases = CASES.iter().filter(|(name, ..)| FOR_EACH_ALLOCATOR.contains(name));
+        runs.extend(cases.map(|(name, _, is_right)| (*name, Some(allocator), *is_right)));
+    }
+    for (name, allocator, is_right) in runs {
+        let mut command = Command::new(&program);
+        command.arg(name).envs(allocator.map(|allocator| ("LD_PRELOAD", allocator)));
+        let output = command.output().expect("it starts");
+        let with = allocator.map_or(String::new(), |allocator| format!(", with {allocator}"));
         if !is_right(&output) {
             println!(
                 "{}\n{}",
                 String::from_utf8_lossy(&output.stdout),
                 String::from_utf8_lossy(&output.stderr)
             );
-            println!("{name}: FAILED: {}", output.status);
+            println!("{name}{with}: FAILED: {}", output.status);
             exit(1);
         }
-        println!("{name}: ok");
+        println!("{name}{with}: ok");
         if name.starts_with("no_leaks") || name.starts_with("many") {
             print!("{}", String::from_utf8_lossy(&output.stdout));
         }
@@ -373,6 +404,8 @@ fn a_life(number: usize) -> usize {
     }
     let name = std::thread::current().id();
     std::hint::black_box(name);
+    // The seed is one of the thread's, and asked of the C library.
+    std::hint::black_box(std::hash::RandomState::new());
     // SAFETY: the call looks at nothing but the name, and its message is the thread's own.
     assert!(unsafe { libc::dlopen(c"/nowhere".as_ptr(), libc::RTLD_NOW) }.is_null());
     BORROWED.with_borrow(String::len)

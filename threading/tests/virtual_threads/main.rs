@@ -16,6 +16,7 @@ mod identity;
 mod locals;
 mod on_carrier;
 mod panics;
+mod reuse;
 mod scoped;
 mod stack;
 mod std_sync;
