@@ -10,12 +10,13 @@
 //! The C library makes the block, as for a real thread, and initialises the thread-locals. Its own data are those of
 //! the carrier, but for what belongs to one thread only.
 
+use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use super::crossing::{self, Pointers, thread_pointer};
-use super::glibc::{Glibc, KEY_BLOCKS, KEYS_IN_BLOCK, Key, Value, glibc, header};
+use super::glibc::{Glibc, KEY_BLOCKS, KEYS_IN_BLOCK, Key, RESOLVER, RESOLVER_SERVERS, Value, glibc, header};
 use super::malloc_words::malloc_words;
 use super::pool;
 
@@ -95,6 +96,9 @@ impl Block {
                 rseq.write(0);
                 rseq.add(1).write(-1);
             }
+            // A resolver of names that was never used.
+            ptr::write_bytes(word(glibc.resolver).cast::<u8>(), 0, RESOLVER);
+            ((own - glibc.resolver_pointer) as *mut usize).write(own + glibc.resolver);
             for below in shared {
                 ((own - below) as *mut usize).write(((carrier - below) as *const usize).read_volatile());
             }
@@ -133,6 +137,14 @@ impl Block {
         for _ in 0..DESTRUCTOR_ROUNDS {
             if !self.destroy_values() {
                 break;
+            }
+        }
+        let resolver = self.own + self.glibc.resolver;
+        // SAFETY: nobody else uses this thread's resolver. The function closes what it has opened, and frees the
+        // addresses of its servers; it must not be called for one that was never used.
+        unsafe {
+            if ((resolver + RESOLVER_SERVERS) as *const u32).read() != 0 {
+                (self.glibc.close_resolver)(resolver as *mut c_void);
             }
         }
     }

@@ -22,6 +22,11 @@ pub(super) mod header {
 pub(super) const KEYS_IN_BLOCK: usize = 32;
 pub(super) const KEY_BLOCKS: usize = 32;
 
+/// The size of the state of the resolver of names, and where in it is how many servers it knows: 32 bits, zero if it was
+/// never used. This is a public type, `struct __res_state`.
+pub(super) const RESOLVER: usize = 568;
+pub(super) const RESOLVER_SERVERS: usize = 16;
+
 /// Functions, and bytes from the thread pointer.
 #[derive(Debug)]
 pub(super) struct Glibc {
@@ -29,6 +34,7 @@ pub(super) struct Glibc {
     pub(super) deallocate: unsafe extern "C" fn(*mut c_void, bool),
     pub(super) init_ctype: unsafe extern "C" fn(),
     pub(super) call_destructors: unsafe extern "C" fn(),
+    pub(super) close_resolver: unsafe extern "C" fn(*mut c_void),
     pub(super) malloc: unsafe extern "C" fn(usize) -> *mut c_void,
     pub(super) free: unsafe extern "C" fn(*mut c_void),
     /// The destructors of the keys: a counter and a function for each.
@@ -45,6 +51,10 @@ pub(super) struct Glibc {
     pub(super) value_table: usize,
     /// The head of the list of robust mutexes: the first of three words.
     pub(super) robust: usize,
+    /// The state of the resolver of names.
+    pub(super) resolver: usize,
+    /// Where the pointer to that state is, among the C library's thread-locals: bytes below the thread pointer.
+    pub(super) resolver_pointer: usize,
     /// What the kernel tells about the processor that runs the thread, where glibc has asked for it.
     pub(super) rseq: Option<isize>,
 }
@@ -69,7 +79,7 @@ unsafe impl Send for Glibc {}
 // SAFETY: as above.
 unsafe impl Sync for Glibc {}
 
-/// What was found; to be called with a real thread's thread pointer the first time.
+/// What was found. The first call has to be made in a real thread that is not the process's first one.
 pub(super) fn glibc() -> Result<&'static Glibc, Unsupported> {
     static FOUND: OnceLock<Result<Glibc, Unsupported>> = OnceLock::new();
     FOUND.get_or_init(find).as_ref().map_err(|error| *error)
@@ -132,6 +142,7 @@ fn find() -> Result<Glibc, Unsupported> {
         needed(c"__call_tls_dtors")?,
         needed(c"__libc_malloc")?,
         needed(c"__libc_free")?,
+        needed(c"__res_nclose")?,
     ];
     let size = told_size(c"_thread_db_sizeof_pthread")?;
     if !(1024..=16384).contains(&size) || !size.is_multiple_of(8) {
@@ -178,6 +189,10 @@ fn find() -> Result<Glibc, Unsupported> {
     if !fits(first_values, KEYS_IN_BLOCK * 16) {
         return Err(Unsupported::Layout("the first values by key"));
     }
+    let (resolver, resolver_pointer) = resolver(me)?;
+    if !fits(resolver, RESOLVER) || resolver_pointer > 1 << 20 {
+        return Err(Unsupported::Layout("the resolver of names"));
+    }
     Ok(Glibc {
         // SAFETY: these are the types of the functions of these names.
         allocate: unsafe {
@@ -195,6 +210,10 @@ fn find() -> Result<Glibc, Unsupported> {
         malloc: unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn(usize) -> *mut c_void>(functions[4]) },
         // SAFETY: as above.
         free: unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut c_void)>(functions[5]) },
+        // SAFETY: as above.
+        close_resolver: unsafe {
+            std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut c_void)>(functions[6])
+        },
         keys: needed(c"__pthread_keys")?.cast(),
         size,
         tid,
@@ -204,6 +223,8 @@ fn find() -> Result<Glibc, Unsupported> {
         robust: robust_list(me)
             .filter(|robust| fits(*robust - 8, 32))
             .ok_or(Unsupported::Layout("robust mutexes"))?,
+        resolver,
+        resolver_pointer,
         rseq: rseq(),
     })
 }
@@ -214,6 +235,15 @@ fn robust_list(me: usize) -> Option<usize> {
     // SAFETY: the call writes two words.
     let got = unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut head, &raw mut len) };
     (got == 0 && len == 24 && head > me + 8).then(|| head - me)
+}
+
+/// Where the state of the resolver of names is, and how far below the thread pointer the pointer to it is.
+fn resolver(me: usize) -> Result<(usize, usize), Unsupported> {
+    // This is a thread-local: what is found is the calling thread's.
+    let pointer = needed(c"__resp")?.cast::<usize>();
+    // SAFETY: the C library has set the pointer when the thread began.
+    let state = unsafe { pointer.read() };
+    Ok((state.wrapping_sub(me), me.wrapping_sub(pointer.addr())))
 }
 
 /// Where the kernel's word about the processor is, if glibc has one.

@@ -47,10 +47,7 @@ const FOR_EACH_ALLOCATOR: [&str; 4] = ["several_carriers", "no_leaks", "fork_on_
 
 /// Whether the dynamic linker finds a library that is to be loaded first. If not, it says so, and goes on.
 fn is_loaded(program: &std::path::Path, library: &str) -> bool {
-    let output = Command::new(program)
-        .arg("nothing")
-        .env("LD_PRELOAD", library)
-        .output();
+    let output = Command::new(program).arg("nothing").env("LD_PRELOAD", library).output();
     let output = output.expect("it starts");
     assert!(output.status.success(), "{output:?}");
     output.stderr.is_empty()
@@ -92,7 +89,12 @@ pub(crate) fn main() {
     }
     for (name, allocator, is_right) in runs {
         let mut command = Command::new(&program);
-        command.arg(name).envs(allocator.map(|allocator| ("LD_PRELOAD", allocator)));
+        command
+            .arg(name)
+            .envs(allocator.map(|allocator| ("LD_PRELOAD", allocator)));
+        if allocator.is_some() && std::env::var_os("THREADS").is_none() {
+            command.env("THREADS", "5000");
+        }
         let output = command.output().expect("it starts");
         let with = allocator.map_or(String::new(), |allocator| format!(", with {allocator}"));
         if !is_right(&output) {
@@ -397,6 +399,11 @@ fn allocated() -> usize {
     unsafe { libc::mallinfo2() }.uordblks
 }
 
+unsafe extern "C" {
+    fn __res_state() -> *mut libc::c_void;
+    fn __res_ninit(state: *mut libc::c_void) -> libc::c_int;
+}
+
 fn a_life(number: usize) -> usize {
     BORROWED.with_borrow_mut(|word| *word = number.to_string());
     if number.is_multiple_of(3) {
@@ -406,6 +413,10 @@ fn a_life(number: usize) -> usize {
     std::hint::black_box(name);
     // The seed is one of the thread's, and asked of the C library.
     std::hint::black_box(std::hash::RandomState::new());
+    if number.is_multiple_of(50) {
+        // SAFETY: the state is the calling thread's.
+        assert_eq!(unsafe { __res_ninit(__res_state()) }, 0);
+    }
     // SAFETY: the call looks at nothing but the name, and its message is the thread's own.
     assert!(unsafe { libc::dlopen(c"/nowhere".as_ptr(), libc::RTLD_NOW) }.is_null());
     BORROWED.with_borrow(String::len)

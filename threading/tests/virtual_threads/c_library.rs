@@ -205,6 +205,31 @@ fn names_are_looked_up() {
     assert_eq!(thread.join().ok(), Some(true));
 }
 
+/// The resolver keeps sockets and addresses of servers; two threads of different carriers must not share them.
+#[test]
+fn each_has_a_resolver_of_its_own() {
+    unsafe extern "C" {
+        fn __res_state() -> *mut u32;
+        fn __res_ninit(state: *mut u32) -> c_int;
+    }
+    let look = || {
+        // SAFETY: the state is the calling thread's, and its fifth number is how many servers it knows.
+        unsafe {
+            let state = __res_state();
+            let before = state.add(4).read();
+            assert_eq!(__res_ninit(state), 0);
+            yield_now();
+            (state.addr(), before, state.add(4).read() > 0)
+        }
+    };
+    let threads = [spawn(look), spawn(look)];
+    let [one, other] = threads.map(|thread| thread.join().expect("it does not panic"));
+    // SAFETY: the call only asks.
+    let mine = unsafe { __res_state() }.addr();
+    assert!(one.0 != other.0 && one.0 != mine && other.0 != mine);
+    assert_eq!([(one.1, one.2), (other.1, other.2)], [(0, true); 2]);
+}
+
 #[test]
 fn memory_goes_from_thread_to_thread() {
     let make = |size: usize| {

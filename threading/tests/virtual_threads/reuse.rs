@@ -172,11 +172,10 @@ fn nothing_of_a_thread_is_in_the_next_one() {
 /// The memory of a virtual thread that has ended is there for the next one.
 #[test]
 fn memory_is_used_again() {
-    // SAFETY: the call only asks.
     let myself = || {
-        spawn(|| unsafe { libc::pthread_self() } as usize)
-            .join()
-            .expect("it does not panic")
+        // SAFETY: the call only asks.
+        let thread = spawn(|| unsafe { libc::pthread_self() } as usize);
+        thread.join().expect("it does not panic")
     };
     let first = myself();
     assert!((0..100).all(|_| myself() == first));
