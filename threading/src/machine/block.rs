@@ -10,6 +10,7 @@
 //! The C library makes the block, as for a real thread, and initialises the thread-locals. Its own data are those of
 //! the carrier, but for what belongs to one thread only.
 
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -43,6 +44,7 @@ impl Block {
     /// Makes a block that shares these words with its carrier: bytes below the thread pointer.
     pub(super) fn of_words(shared: &[usize]) -> Option<Block> {
         let glibc = glibc().ok()?;
+        prepare_carrier();
         let carrier = thread_pointer();
         let own = pool::take(glibc)?;
         let word = |offset: usize| (own + offset) as *mut usize;
@@ -205,6 +207,18 @@ unsafe fn destroy_value(value: *mut Value, key: *const Key) -> bool {
         unsafe { destructor(data) };
     }
     destructor.is_some()
+}
+
+/// Has the C library make the calling thread's generator of random numbers, which it does (since 2.41) when a thread asks
+/// for some, and takes back at the end of real threads only. Blocks share that of their carrier: it is used for the
+/// length of a call, and marked as in use meanwhile.
+fn prepare_carrier() {
+    thread_local!(static IS_READY: Cell<bool> = const { Cell::new(false) });
+    if !IS_READY.replace(true) {
+        let mut number = 0_u8;
+        // SAFETY: the call writes one byte. Failing means that the C library has no generator.
+        unsafe { libc::getrandom((&raw mut number).cast(), 1, 0) };
+    }
 }
 
 /// A number for a virtual thread, by which recursive mutexes of the C library know their owner.
