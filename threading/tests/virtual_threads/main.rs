@@ -11,6 +11,7 @@
 mod as_in_threads;
 mod c_library;
 mod ends;
+mod faults;
 mod gevents;
 mod identity;
 mod locals;
