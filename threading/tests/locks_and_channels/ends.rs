@@ -179,8 +179,7 @@ fn whoever_is_given_up_is_given_nothing() {
         let real = thread::spawn(move || {
             *mutex.lock().expect("nobody has panicked") += 1;
             *lock.write().expect("nobody has panicked") += 1;
-            let both = (*mutex.lock().expect("free"), *lock.read().expect("free"));
-            both
+            (*mutex.lock().expect("free"), *lock.read().expect("free"))
         });
         assert_eq!(real.join().expect("it does not panic"), (1, 1));
     });
