@@ -118,8 +118,8 @@ pub(crate) fn wait_outside<R>(wait: impl FnOnce() -> Result<R, Exception>) -> Re
     }
 }
 
-/// Whether the greenlet of the caller is being unwound, or has caught that. Then a park raises it again, and gives up the
-/// stack in the end, with all that is on it.
+/// Whether the greenlet of the caller is being unwound, or has caught that. Then a park raises it again, and gives up
+/// the stack in the end, with all that is on it.
 pub(crate) fn is_unwound() -> bool {
     here(|here| here.unwinding.borrow().is_some()).unwrap_or_else(|| {
         // Without a hub nothing parks, and a real thread may have no greenlets at all.

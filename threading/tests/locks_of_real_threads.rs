@@ -1,5 +1,5 @@
-//! Locks and channels in real threads: everywhere, also where there are no virtual threads, and under tools that look for
-//! races.
+//! Locks and channels in real threads: everywhere, also where there are no virtual threads, and under tools that look
+//! for races.
 
 use std::thread;
 use std::time::Duration;
