@@ -19,7 +19,7 @@ use std::task::{Context, Poll as Polled, Wake, Waker};
 
 use gevent::event::Event;
 use gevent::fileobject::FileObjectPosix;
-use gevent::future::{Async, HubDriver, block_on};
+use gevent::future::{Async, HubDriver, SharedExecutor, block_on};
 use gevent::greenlet_core::{RawGreenlet, Value, greenlets};
 use gevent::hub::core::Events;
 use gevent::lock::{Condition, RLock, Semaphore};
@@ -179,6 +179,38 @@ fn futures_in_greenlets() -> TestResult {
     allocates_nothing(|| {
         queue.put(())?;
         block_on(woken(|new| waker.set(Some(new))))
+    })
+}
+
+#[test]
+fn futures_that_share_greenlets() -> TestResult {
+    let (there, back) = (Queue::new(), Queue::new());
+    let (from, to) = (there.clone(), back.clone());
+    SharedExecutor.spawn(async move {
+        let mut get = from.get_async();
+        while let Ok(value) = (&mut get).await {
+            to.put(value).expect("it has place");
+        }
+    })?;
+    let (waker, wakes) = (Rc::new(Cell::new(None::<Waker>)), Rc::new(Cell::new(0)));
+    let (its, count) = (waker.clone(), wakes.clone());
+    SharedExecutor.spawn(poll_fn(move |context| {
+        count.set(count.get() + 1);
+        its.set(Some(context.waker().clone()));
+        Polled::<()>::Pending
+    }))?;
+    sleep(0)?;
+    allocates_nothing(|| {
+        there.put(7)?;
+        assert_eq!(back.get()?, 7);
+        let polls = wakes.get();
+        if let Some(waker) = waker.take() {
+            waker.wake();
+        }
+        while wakes.get() == polls {
+            sleep(0)?;
+        }
+        Ok(())
     })
 }
 
