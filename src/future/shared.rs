@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 
 use greenlet_core::unwind::call_each;
-use greenlet_core::{Exception, ThreadSlot};
+use greenlet_core::{Exception, GreenletExit, ThreadSlot, finish};
 use hub::core::Notify;
 use hub::{Hub, Stint, hub_to_wait_in};
 use waiter::{Park, Resume};
@@ -214,6 +214,10 @@ impl Jobs {
         let all = mem::take(&mut *self.all.borrow_mut());
         let abandon = all.iter().map(|job| || job.abandon());
         call_each(abandon);
+        if let Some(idle) = &idle {
+            // At the end of a thread it would be left as it is, and be told of.
+            finish(idle.greenlet(), GreenletExit);
+        }
         drop((idle, ready));
     }
 
