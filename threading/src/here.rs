@@ -46,8 +46,8 @@ pub(crate) fn run(block: &Block, thread: Thread, job: impl FnOnce() + Send) -> O
         // SAFETY: the block is fresh, and is destroyed before the greenlet that calls this ends.
         unsafe { carrier.begin_virtual_thread() };
         HERE.set(&raw const here);
-        if let Some(StackPlace { addresses, guard, .. }) = stack {
-            machine::set_stack(addresses.start, addresses.len(), guard);
+        if let Some(StackPlace { addresses, guard, .. }) = &stack {
+            machine::set_stack(addresses.start, addresses.len(), *guard);
         }
         job();
         here.ending.set(true);
