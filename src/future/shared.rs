@@ -31,8 +31,8 @@ use crate::Greenlet;
 /// another one. With the feature `hyper`, this is an executor of hyper's, so that a service may wait in this way.
 ///
 /// What belongs to a greenlet is not a future's own here: a [`Timeout`](crate::Timeout) that is started, an
-/// [`RLock`](crate::lock::RLock) that is held, or the [locals](mod@crate::local) of the greenlet must not be relied upon
-/// across an `.await`, after which another greenlet may poll the future. Between two of them they are as ever.
+/// [`RLock`](crate::lock::RLock) that is held, or the [locals](mod@crate::local) of the greenlet must not be relied
+/// upon across an `.await`, after which another greenlet may poll the future. Between two of them they are as ever.
 ///
 /// When the hub ends, futures that are not ready are dropped. A future that panics is dropped, and the panic is
 /// reported as that of a greenlet.

@@ -1,11 +1,11 @@
-//! What virtual threads cost, beside greenlets. Prints nanoseconds of the processor, so that other programs matter little,
-//! and bytes; nothing here is asserted.
+//! What virtual threads cost, beside greenlets. Prints nanoseconds of the processor, so that other programs matter
+//! little, and bytes; nothing here is asserted.
 //!
 //! ```sh
 //! cargo run --release -p gevent-threading --example costs
 //! ```
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gevent_threading::sync::{Arc, Mutex, mpsc};
 use gevent_threading::{on_carrier, park, sleep, spawn, yield_now};
@@ -117,9 +117,9 @@ fn main() {
 fn locks(per: impl Fn(&str, u32, Duration)) {
     const TURNS: u32 = 1_000_000;
     let timed = |turn: &dyn Fn()| {
-        let begun = Instant::now();
+        let begun = now();
         (0..TURNS).for_each(|_| turn());
-        begun.elapsed()
+        now() - begun
     };
     let (ours, stds) = (Mutex::new(0), std::sync::Mutex::new(0));
     per("lock and unlock", TURNS, timed(&|| *ours.lock().expect("free") += 1));
@@ -140,19 +140,19 @@ fn locks(per: impl Fn(&str, u32, Duration)) {
     };
     per("send and receive, std", TURNS, timed(&pass));
     let call = || {
-        let begun = Instant::now();
+        let begun = now();
         (0..TURNS).for_each(|_| on_carrier(|| ()));
-        begun.elapsed()
+        now() - begun
     };
     per("on_carrier", TURNS, spawn(call).join().expect("it does not panic"));
 
     let (send, receive) = mpsc::sync_channel(0);
-    let begun = Instant::now();
+    let begun = now();
     let sender = spawn(move || (0..TURNS).for_each(|number| send.send(number).expect("there is a receiver")));
     let receiver = spawn(move || receive.iter().count());
     sender.join().expect("it does not panic");
     receiver.join().expect("it does not panic");
-    per("hand a value to another virtual thread", TURNS, begun.elapsed());
+    per("hand a value to another virtual thread", TURNS, now() - begun);
 
     let mutex = Arc::new(Mutex::new(()));
     let contend = || {
@@ -164,7 +164,7 @@ fn locks(per: impl Fn(&str, u32, Duration)) {
             }
         })
     };
-    let begun = Instant::now();
+    let begun = now();
     let threads = [contend(), contend()];
     threads
         .into_iter()
@@ -172,7 +172,7 @@ fn locks(per: impl Fn(&str, u32, Duration)) {
     per(
         "hand a mutex to another virtual thread, with a turn",
         TURNS,
-        begun.elapsed(),
+        now() - begun,
     );
     for (name, threads) in [("1", 1), ("2", 2), ("4", 4)] {
         let begun = Instant::now();

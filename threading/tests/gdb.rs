@@ -1,5 +1,5 @@
-//! gdb shows the frames of a virtual thread up to its beginning, and says nothing of a corrupt stack. The process is this
-//! program, run once more.
+//! gdb shows the frames of a virtual thread up to its beginning, and says nothing of a corrupt stack. The process is
+//! this program, run once more.
 
 #![cfg(all(
     target_os = "linux",

@@ -209,9 +209,9 @@ unsafe fn destroy_value(value: *mut Value, key: *const Key) -> bool {
     destructor.is_some()
 }
 
-/// Has the C library make the calling thread's generator of random numbers, which it does (since 2.41) when a thread asks
-/// for some, and takes back at the end of real threads only. Blocks share that of their carrier: it is used for the
-/// length of a call, and marked as in use meanwhile.
+/// Has the C library make the calling thread's generator of random numbers, which it does (since 2.41) when a thread
+/// asks for some, and takes back at the end of real threads only. Blocks share that of their carrier: it is used for
+/// the length of a call, and marked as in use meanwhile.
 fn prepare_carrier() {
     thread_local!(static IS_READY: Cell<bool> = const { Cell::new(false) });
     if !IS_READY.replace(true) {

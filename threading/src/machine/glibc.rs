@@ -22,8 +22,8 @@ pub(super) mod header {
 pub(super) const KEYS_IN_BLOCK: usize = 32;
 pub(super) const KEY_BLOCKS: usize = 32;
 
-/// The size of the state of the resolver of names, and where in it is how many servers it knows: 32 bits, zero if it was
-/// never used. This is a public type, `struct __res_state`.
+/// The size of the state of the resolver of names, and where in it is how many servers it knows: 32 bits, zero if it
+/// was never used. This is a public type, `struct __res_state`.
 pub(super) const RESOLVER: usize = 568;
 pub(super) const RESOLVER_SERVERS: usize = 16;
 
