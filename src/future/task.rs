@@ -6,8 +6,8 @@
 //! thread alone.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::rc::Rc;
+use std::collections::{HashMap, VecDeque};
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{self, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -121,9 +121,8 @@ thread_local! {
     /// The tasks that are kept. Those that were used last come last.
     static FREE: RefCell<VecDeque<Rc<OwnWakers>>> = const { RefCell::new(VecDeque::new()) };
 
-    /// The waker that the innermost poll of this thread was called with. Where polls of several greenlets overlap, it
-    /// may be another one's, so it is only compared.
-    static CURRENT: Cell<Option<Rc<OwnWakers>>> = const { Cell::new(None) };
+    /// All tasks of this thread, by the data of their wakers.
+    static OWN: RefCell<HashMap<*const (), Weak<OwnWakers>>> = RefCell::default();
 }
 
 /// A `block_on`, or a job.
@@ -143,25 +142,17 @@ impl Polling {
     #[cold]
     fn make(hub: &Hub) -> Rc<OwnWakers> {
         let task = Arc::new(Task::new(hub));
-        Rc::new(OwnWakers {
+        let own = Rc::new(OwnWakers {
             waker: Waker::from(task.clone()),
             task,
             count: Cell::new(0),
-        })
+        });
+        let _ = OWN.try_with(|all| all.borrow_mut().insert(own.waker.data(), Rc::downgrade(&own)));
+        own
     }
 
     /// Calls `poll` with the task's waker.
     pub(super) fn poll<T>(&self, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
-        /// Puts the outer poll's waker back, also when `poll` panics.
-        struct Restore(Option<Rc<OwnWakers>>);
-        impl Drop for Restore {
-            fn drop(&mut self) {
-                let outer = self.0.take();
-                let _ = CURRENT.try_with(|current| current.replace(outer));
-            }
-        }
-        let outer = CURRENT.try_with(|current| current.replace(Some(self.own.clone())));
-        let _restore = Restore(outer.ok().flatten());
         self.own.task.state.begin();
         poll(&mut Context::from_waker(&self.own.waker))
     }
@@ -230,6 +221,12 @@ impl Drop for Polling {
 }
 
 impl OwnWakers {
+    /// The task of this thread that the waker wakes, if any.
+    fn of(waker: &Waker) -> Option<Rc<OwnWakers>> {
+        let found = OWN.try_with(|all| all.borrow().get(&waker.data()).and_then(Weak::upgrade));
+        found.ok().flatten().filter(|own| own.waker.will_wake(waker))
+    }
+
     /// Whether nobody has a waker any more, and there are no more than `handles` of this.
     fn is_free(self: &Rc<Self>, handles: usize) -> bool {
         // The task itself has one reference, and so has its waker.
@@ -237,6 +234,12 @@ impl OwnWakers {
         // What other threads have done with their wakers has happened before the task is used again.
         atomic::fence(Ordering::Acquire);
         is_free
+    }
+}
+
+impl Drop for OwnWakers {
+    fn drop(&mut self) {
+        let _ = OWN.try_with(|all| all.borrow_mut().remove(&self.waker.data()));
     }
 }
 
@@ -301,12 +304,7 @@ pub(crate) struct LocalWaker {
 impl LocalWaker {
     pub(crate) fn of(context: &Context<'_>) -> LocalWaker {
         let waker = context.waker().clone();
-        let current = CURRENT.try_with(|current| {
-            let own = current.take();
-            current.set(own.clone());
-            own
-        });
-        let own = current.ok().flatten().filter(|own| own.waker.will_wake(&waker));
+        let own = OwnWakers::of(&waker);
         if let Some(own) = &own {
             own.count.update(|count| count + 1);
         }

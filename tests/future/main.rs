@@ -7,6 +7,7 @@ mod join_all;
 mod programs;
 mod queues;
 mod shared;
+mod shared_among;
 #[cfg(feature = "futures-io")]
 mod streams;
 mod threads;
