@@ -117,7 +117,11 @@ impl Jobs {
         }
         let jobs = Jobs::new(hub);
         let old = JOBS.with(|slot| slot.with(|known| known.replace(Some(jobs.clone()))));
-        drop(old);
+        if let Some(Some(old)) = old
+            && old.hub.destroyed()
+        {
+            old.end();
+        }
         jobs
     }
 
@@ -212,30 +216,13 @@ impl Jobs {
         let idle = self.idle.take();
         let ready = mem::take(&mut *self.ready.borrow_mut());
         let all = mem::take(&mut *self.all.borrow_mut());
-        let abandon = all.iter().map(|job| || job.abandon());
+        let abandon = all.iter().map(|job| || job.abandon(self));
         call_each(abandon);
         if let Some(idle) = &idle {
             // At the end of a thread it would be left as it is, and be told of.
             finish(idle.greenlet(), GreenletExit);
         }
         drop((idle, ready));
-    }
-
-    /// What a worker does.
-    fn work(&self) -> Result<(), Exception> {
-        let worker = Worker(self);
-        loop {
-            self.run_ready();
-            if let Some(other) = self.idle.take() {
-                // One is enough.
-                self.idle.set(Some(other));
-                return Ok(());
-            }
-            if self.all.borrow().is_empty() || self.ended.get() {
-                return Ok(());
-            }
-            worker.rest()?;
-        }
     }
 
     /// Polls the jobs that are ready, and those that become ready by that, until the hub should have its turn. What is
@@ -263,6 +250,11 @@ impl Jobs {
 impl Notify for Jobs {
     fn notify(self: Rc<Self>) -> Result<(), Exception> {
         self.called.set(false);
+        if self.hub.destroyed() {
+            // Its loop may have been kept for the next hub.
+            self.end();
+            return Ok(());
+        }
         let idle = self.idle.take();
         if self.ready.borrow().is_empty() && !self.all.borrow().is_empty() {
             self.idle.set(idle);
@@ -273,7 +265,7 @@ impl Notify for Jobs {
             Some(idle) if idle.is_parked() => idle.switch(),
             _ if self.ready.borrow().is_empty() => Ok(()),
             _ => {
-                let worker = self.clone();
+                let worker = Worker(self);
                 drop(Greenlet::builder().name("SharedExecutor").spawn(move || worker.work()));
                 Ok(())
             }
@@ -298,22 +290,38 @@ impl fmt::Debug for Jobs {
     }
 }
 
-/// A greenlet that polls. However it ends, another one goes on if there is something to do.
-struct Worker<'a>(&'a Jobs);
+/// A greenlet that polls. However it ends, even if it never begins, another one goes on if there is something to do.
+struct Worker(Rc<Jobs>);
 
-impl Worker<'_> {
+impl Worker {
+    fn work(self) -> Result<(), Exception> {
+        let jobs = &*self.0;
+        loop {
+            jobs.run_ready();
+            if let Some(other) = jobs.idle.take() {
+                // One is enough.
+                jobs.idle.set(Some(other));
+                return Ok(());
+            }
+            if jobs.all.borrow().is_empty() || jobs.ended.get() {
+                return Ok(());
+            }
+            self.rest()?;
+        }
+    }
+
     /// Parks the greenlet until there is something to do.
     fn rest(&self) -> Result<(), Exception> {
-        let jobs = self.0;
+        let jobs = &*self.0;
         let park = Park::on(&jobs.hub, "futures", std::ptr::from_ref(jobs).addr())?;
         jobs.idle.set(Some(park.resume()));
         park.wait(&jobs.hub, jobs)
     }
 }
 
-impl Drop for Worker<'_> {
+impl Drop for Worker {
     fn drop(&mut self) {
-        let jobs = self.0;
+        let jobs = &*self.0;
         // The worker that ends last takes the idle one with it, too.
         if !jobs.ready.borrow().is_empty() || jobs.all.borrow().is_empty() {
             jobs.call();
@@ -369,10 +377,8 @@ impl Job {
     }
 
     /// Drops the future, unless it is just being polled. No waker has an effect any more.
-    fn abandon(&self) {
-        if let Some(jobs) = self.jobs.upgrade() {
-            self.let_loop_go(&jobs);
-        }
+    fn abandon(&self, jobs: &Jobs) {
+        self.let_loop_go(jobs);
         self.polling.forget();
         let future = self.future.take();
         drop(future);

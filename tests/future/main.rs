@@ -8,6 +8,7 @@ mod programs;
 mod queues;
 mod shared;
 mod shared_among;
+mod shared_ends;
 #[cfg(feature = "futures-io")]
 mod streams;
 mod threads;
