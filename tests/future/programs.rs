@@ -1,5 +1,5 @@
 //! Random programs of greenlets and futures that await each other, are killed, dropped and timed out; and of the tasks
-//! of executors that have a `HubDriver`.
+//! of `SharedExecutor`, and of executors that have a `HubDriver`.
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use futures::executor::LocalPool;
 use futures::future::{AbortHandle, Either, LocalBoxFuture, abortable, select};
 use futures::task::LocalSpawnExt;
 use gevent::event::{AsyncResult, Event};
-use gevent::future::{HubDriver, block_on, join_all, spawn_local};
+use gevent::future::{HubDriver, SharedExecutor, block_on, join_all, spawn_local};
 use gevent::lock::Semaphore;
 use gevent::queue::{Channel, Queue};
 use gevent::{Exception, Greenlet, Kill, get_hub, sleep, spawn, with_timeout};
@@ -416,6 +416,20 @@ fn in_greenlet(actions: Vec<Action>) -> Rc<World> {
     world
 }
 
+/// The program is a task of the greenlets' own executor, too.
+fn in_shared_greenlets(actions: Vec<Action>) -> Rc<World> {
+    let world = World::new(Some(Box::new(|task| {
+        SharedExecutor.spawn(task).expect("the hub lives")
+    })));
+    let (program, over) = (program(world.clone(), actions), AsyncResult::new());
+    let told = over.clone();
+    SharedExecutor
+        .spawn(program.map(move |()| told.set(())))
+        .expect("the hub lives");
+    over.get().expect("it does not panic");
+    world
+}
+
 /// An executor whose waits are not known: a thread waits in the hub's place.
 fn in_executor(actions: Vec<Action>) -> Rc<World> {
     let mut pool = LocalPool::new();
@@ -453,6 +467,11 @@ proptest! {
     #[test]
     fn nothing_is_lost_or_left(actions in prop::collection::vec(action(), 0..30)) {
         leaves_nothing(|| in_greenlet(actions));
+    }
+
+    #[test]
+    fn nothing_is_lost_or_left_by_shared_greenlets(actions in prop::collection::vec(action(), 0..30)) {
+        leaves_nothing(|| in_shared_greenlets(actions));
     }
 
     #[test]
