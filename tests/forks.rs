@@ -18,8 +18,8 @@ use common::children::{self, Alone};
 use futures::FutureExt;
 use futures::executor::block_on;
 use gevent::core::StatusUnknown;
-use gevent::event::Event;
-use gevent::future::HubDriver;
+use gevent::event::{AsyncResult, Event};
+use gevent::future::{HubDriver, SharedExecutor};
 use gevent::os::{
     fork, fork_and_watch, fork_gevent, forkpty_and_watch, make_nonblocking, nb_read, posix_spawn, waitpid,
 };
@@ -50,6 +50,7 @@ tests! {
     the_child_has_the_hub_and_not_the_children
     thread_pools_start_anew_in_the_child
     a_driver_stays_in_the_parent
+    futures_go_on_in_the_child
     another_thread_forks_without_watching
     a_child_that_is_not_watched_is_waited_for_in_the_hub
     a_terminal_belongs_to_the_child
@@ -334,6 +335,44 @@ fn thread_pools_start_anew_in_the_child() -> TestResult {
     release.send(()).expect("the task is there");
     assert!(task.get()?);
     Ok(())
+}
+
+/// One of them forks in the midst of its poll, while others wait in the midst of theirs, for events, and for their turn.
+fn futures_go_on_in_the_child() -> TestResult {
+    let (go, ended) = (Event::new(), Rc::new(Cell::new(0)));
+    let pids = AsyncResult::new();
+    for n in 0..9 {
+        let (go, ended, pids) = (go.clone(), ended.clone(), pids.clone());
+        SharedExecutor.spawn(async move {
+            match n % 3 {
+                0 => _ = go.wait(),
+                1 => go.await,
+                _ => _ = spawn(|| sleep(0.001)).await,
+            }
+            ended.set(ended.get() + 1);
+            if n == 8 {
+                // SAFETY: this process has no other threads.
+                pids.set(unsafe { fork() }.expect("there is place"));
+            }
+        })?;
+    }
+    let pid = pids.get()?;
+    let outcome = (|| {
+        go.set();
+        while ended.get() < 9 {
+            sleep(0)?;
+        }
+        let over = AsyncResult::new();
+        let its = over.clone();
+        SharedExecutor.spawn(async move { its.set(spawn(|| sleep(0.001)).await.is_ok()) })?;
+        assert!(over.get()?);
+        Ok(())
+    })();
+    if pid == 0 {
+        end(outcome);
+    }
+    assert!(waitpid(pid, 0)?.1.success());
+    outcome
 }
 
 /// The driver's descriptor is the parent's, too.
