@@ -121,6 +121,9 @@ thread_local! {
     /// The tasks that are kept. Those that were used last come last.
     static FREE: RefCell<VecDeque<Rc<OwnWakers>>> = const { RefCell::new(VecDeque::new()) };
 
+    /// The task of the poll that has begun last. Where polls of several greenlets overlap, it may be another one's.
+    static LAST: RefCell<Weak<OwnWakers>> = const { RefCell::new(Weak::new()) };
+
     /// All tasks of this thread, by the data of their wakers.
     static OWN: RefCell<HashMap<*const (), Weak<OwnWakers>>> = RefCell::default();
 }
@@ -153,6 +156,12 @@ impl Polling {
 
     /// Calls `poll` with the task's waker.
     pub(super) fn poll<T>(&self, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+        let _ = LAST.try_with(|last| {
+            let mut last = last.borrow_mut();
+            if !std::ptr::eq(last.as_ptr(), &*self.own) {
+                *last = Rc::downgrade(&self.own);
+            }
+        });
         self.own.task.state.begin();
         poll(&mut Context::from_waker(&self.own.waker))
     }
@@ -223,8 +232,13 @@ impl Drop for Polling {
 impl OwnWakers {
     /// The task of this thread that the waker wakes, if any.
     fn of(waker: &Waker) -> Option<Rc<OwnWakers>> {
+        let is_its = |own: &Rc<OwnWakers>| own.waker.will_wake(waker);
+        let last = LAST.try_with(|last| last.borrow().upgrade());
+        if let Some(own) = last.ok().flatten().filter(is_its) {
+            return Some(own);
+        }
         let found = OWN.try_with(|all| all.borrow().get(&waker.data()).and_then(Weak::upgrade));
-        found.ok().flatten().filter(|own| own.waker.will_wake(waker))
+        found.ok().flatten().filter(is_its)
     }
 
     /// Whether nobody has a waker any more, and there are no more than `handles` of this.
