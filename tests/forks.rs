@@ -337,7 +337,7 @@ fn thread_pools_start_anew_in_the_child() -> TestResult {
     Ok(())
 }
 
-/// One of them forks in the midst of its poll, while others wait in the midst of theirs, for events, and for their turn.
+/// One of them forks in the midst of its poll, while others wait in the midst of theirs, for events, and for greenlets.
 fn futures_go_on_in_the_child() -> TestResult {
     let (go, ended) = (Event::new(), Rc::new(Cell::new(0)));
     let pids = AsyncResult::new();
