@@ -146,6 +146,11 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "never wait: they are polled",
     ),
     (
+        "src/future/shared.rs",
+        "SharedExecutor::spawn",
+        "it waits for nothing: the future begins later, in another greenlet",
+    ),
+    (
         "src/future/driver/hub_driver.rs",
         "HubDriver::new HubDriver::tokio",
         "make a future, whose polls return what is thrown meanwhile",
