@@ -4,6 +4,9 @@
 //! C library asks the kernel for the processors of the thread, too, by a number that the kernel does not know, and
 //! fails. So this crate has a function of the same name. The dynamic linker finds it before the C library's in a
 //! program that has this crate; in a library that is loaded later, only that library does.
+//!
+//! The sanitizers, with which there are no virtual threads, call the function before a thread is ready to run code that
+//! they look at. So there the name is the C library's alone.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -29,7 +32,8 @@ type GetAttributes = unsafe extern "C" fn(libc::pthread_t, *mut libc::pthread_at
 ///
 /// # Safety
 /// As for the C library's: the thread exists, and `attributes` can be written.
-#[unsafe(no_mangle)]
+#[cfg_attr(not(sanitized), unsafe(no_mangle))]
+#[cfg_attr(sanitized, expect(dead_code, reason = "nobody calls it by another name"))]
 unsafe extern "C" fn pthread_getattr_np(thread: libc::pthread_t, attributes: *mut libc::pthread_attr_t) -> c_int {
     let (low, size, guard) = STACK.get();
     if size != 0 && pointers().is_some_and(|pointers| pointers.own == thread as usize) {
