@@ -73,6 +73,9 @@ impl SharedExecutor {
     }
 }
 
+/// How many jobs become ready in the hub before they are polled.
+const AT_ONCE: usize = 32;
+
 type JobFuture = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A future that was spawned.
@@ -205,6 +208,16 @@ impl Jobs {
         {
             // This fails only if the loop is destroyed, and no future is polled any more then.
             self.called.set(self.hub.loop_().run_callback_notify(this).is_ok());
+        }
+    }
+
+    /// Has the worker that has nothing to do go on, if there is one. Called in the hub.
+    fn resume_idle(&self) {
+        if !self.hub.destroyed()
+            && let Some(idle) = self.idle.take()
+            && let Err(exception) = idle.switch()
+        {
+            self.hub.report_error(hub::Context::Switch(idle.greenlet()), exception);
         }
     }
 
@@ -361,6 +374,17 @@ impl Job {
     pub(super) fn wake(self: Rc<Self>) {
         if let Some(jobs) = self.jobs.upgrade() {
             self.awake(&jobs);
+        }
+    }
+
+    /// As [`wake`](Job::wake), by a callback of the hub. If many jobs are ready by now, they are polled at once, while
+    /// what they use is still in the processor's caches.
+    pub(super) fn wake_in_hub(self: Rc<Self>) {
+        if let Some(jobs) = self.jobs.upgrade() {
+            self.awake(&jobs);
+            if jobs.ready.borrow().len() >= AT_ONCE {
+                jobs.resume_idle();
+            }
         }
     }
 

@@ -59,7 +59,7 @@ impl Task {
                     hub.report_error(hub::Context::Switch(resume.greenlet()), exception);
                 }
             }
-            Some(Resting::Job(job)) => job.wake(),
+            Some(Resting::Job(job)) => job.wake_in_hub(),
             None => {}
         }
     }

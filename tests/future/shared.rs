@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
+use std::io::Write;
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::task::{Poll, Waker};
@@ -10,8 +11,9 @@ use std::thread;
 use futures::FutureExt;
 use gevent::event::{AsyncResult, Event};
 use gevent::exceptions::LoopExit;
-use gevent::future::{SharedExecutor, block_on};
+use gevent::future::{Async, SharedExecutor, block_on};
 use gevent::queue::Queue;
+use gevent::socket::UnixStream;
 use gevent::{Exception, get_hub, getcurrent, iwait, sleep, spawn};
 use greenlet_core::{greenlets, live_greenlets};
 
@@ -403,4 +405,44 @@ fn it_is_refused_when_the_thread_is_over() {
     });
     thread.join().expect("it does not panic");
     assert_eq!(refused.recv(), Ok(true));
+}
+
+/// The events of all streams come in one iteration, in the midst of which the futures are polled. Every tenth of them
+/// parks its greenlet.
+#[test]
+fn futures_of_many_streams_are_ready_at_once() -> TestResult {
+    let _bounded = bounded();
+    let live = living()?;
+    let (got, open) = (Rc::new(Cell::new(0)), Event::new());
+    let mut far = Vec::new();
+    for n in 0..200 {
+        let (near, its_far) = UnixStream::pair()?;
+        far.push(its_far);
+        let (got, open) = (got.clone(), open.clone());
+        SharedExecutor.spawn(async move {
+            let near = Async::new(near);
+            for round in 0..3 {
+                let mut buf = [0; 2];
+                let read = poll_fn(|context| near.poll_read(context, &mut buf)).await;
+                assert_eq!((read.expect("it is open"), buf[0]), (1, round));
+                if n % 10 == 0 {
+                    open.wait().expect("nobody kills it");
+                }
+                got.set(got.get() + 1);
+            }
+        })?;
+    }
+    sleep(0)?;
+    for round in 0..3 {
+        for far in &mut far {
+            far.write_all(&[round])?;
+        }
+        let free = if round == 0 { 180 } else { 200 * usize::from(round + 1) };
+        while got.get() < free {
+            sleep(0)?;
+        }
+        assert_eq!(got.get(), free);
+        open.set();
+    }
+    settle(live)
 }
