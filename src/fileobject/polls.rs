@@ -8,6 +8,9 @@ use super::base::FileObjectBase;
 use super::polled::Polled;
 use super::shared::{Raw, Shared};
 
+/// How many bytes are read ahead for a larger place than the buffer, at most: they are kept in memory of ours.
+const MOST_AHEAD: usize = 1 << 16;
+
 impl Shared {
     fn polled(&self) -> io::Result<&Polled> {
         match &self.raw {
@@ -42,7 +45,7 @@ impl Shared {
         }
         if self.ahead(|ahead| ahead.is_empty()) {
             ready!(self.poll_turn_to_reading(cx))?;
-            let size = len.max(self.buffering.size);
+            let size = len.min(MOST_AHEAD).max(self.buffering.size);
             ready!(polled.poll_read(cx, |read| self.read_ahead(size, read)))?;
         }
         Poll::Ready(Ok(self.ahead(|ahead| {
