@@ -92,7 +92,7 @@ impl Wake for Task {
         if self.loop_.is_here() {
             self.resume_soon();
         } else {
-            // As above.
+            // This fails only if the loop is destroyed, as above.
             let _ = self.loop_.run_callback_notify_threadsafe(self.clone());
         }
     }
