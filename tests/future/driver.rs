@@ -261,10 +261,13 @@ fn without_its_driver_the_hub_is_as_before() -> TestResult {
     event.set();
     assert!((&mut driver).now_or_never().is_none());
     assert!((&mut driver).now_or_never().is_none());
-    assert_eq!(log.take(), ["woken"]);
+    // On a slow machine the sleep may be over by now.
+    let mut seen = log.take();
+    assert_eq!(seen.first(), Some(&"woken"));
     drop(driver);
     greenlet.join()?;
-    assert_eq!(log.take(), ["slept"]);
+    seen.extend(log.take());
+    assert_eq!(seen, ["woken", "slept"]);
     let never = AsyncResult::<()>::new();
     assert!(never.get().unwrap_err().is::<LoopExit>());
     get_hub().join()?;
