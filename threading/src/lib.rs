@@ -44,6 +44,7 @@
 //! | `spawn.rs`, `scope.rs` | making virtual threads, and waiting for their end |
 //! | `thread.rs` | [`Thread`], [`park`] and [`Thread::unpark`], [`sleep`] |
 //! | `carrier.rs` | gevent's own functions in a virtual thread |
+//! | `parker.rs` | waits for code that cannot be unwound |
 //! | `sync` | the counterparts of `std::sync` |
 //! | `here.rs` | the virtual thread that runs; the way out of it and back |
 //! | `machine/crossing.rs` | a call with another thread pointer |
@@ -62,6 +63,7 @@ mod carrier;
 mod here;
 #[allow(unsafe_code)]
 mod machine;
+mod parker;
 mod scope;
 mod spawn;
 pub mod sync;
@@ -69,6 +71,7 @@ mod thread;
 mod unsupported;
 
 pub use carrier::{Carried, on_carrier};
+pub use parker::{Parker, wait_by_carrier};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use spawn::{Builder, DEFAULT_STACK_SIZE, JoinHandle, spawn, supported};
 pub use thread::{Thread, ThreadId, current, park, park_timeout, sleep, yield_now};

@@ -1,0 +1,130 @@
+//! Parking in an interposed call.
+
+use std::os::fd::RawFd;
+use std::time::{Duration, Instant};
+
+use greenlet_core::Exception;
+use greenlet_core::unwind::{Caught, catch};
+use hub::core::Events;
+use hub::{Hub, Park, TimeLimit, hub_to_wait_in};
+use libc::c_int;
+
+use crate::closing::{Closed, Listed};
+use crate::exceptions::{is_kept, keep};
+use crate::place::Place;
+use crate::stats::Parked;
+use crate::watchers::Watching;
+
+/// Why a call has not waited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failed {
+    /// The call fails with this `errno`.
+    Errno(c_int),
+    /// The caller cannot park. The C library's function is to be called, which blocks.
+    MustBlock,
+}
+
+/// What has come of a wait, as the thread sees it that runs the hub.
+enum Waited<R> {
+    Done(R),
+    Failed(Failed),
+    Thrown(Exception),
+}
+
+impl Place {
+    /// Parks the caller in `wait`, which is called with the hub. It runs in the carrier of a virtual thread, so nothing
+    /// is a thread-local of the caller's there. The caller's `errno` is left alone.
+    ///
+    /// Fails with `ECANCELED` if an exception is thrown into the caller, which is kept for
+    /// [`take_exception`](crate::take_exception); with the `errno` of an error of `wait`.
+    pub(crate) fn wait<R: Send>(self, wait: impl FnOnce(&Hub) -> Result<R, Exception> + Send) -> Result<R, Failed> {
+        if is_kept() {
+            // What was thrown is told by every wait. Whoever tries again and again keeps nobody else from running.
+            let _ = self.park(|_| hub::sleep(0));
+            return Err(Failed::Errno(libc::ECANCELED));
+        }
+        self.park(wait)
+    }
+
+    fn park<R: Send>(self, wait: impl FnOnce(&Hub) -> Result<R, Exception> + Send) -> Result<R, Failed> {
+        let _parked = Parked::begin();
+        let errno = errno();
+        let wait = || Ok(in_hub(wait));
+        let waited = match self {
+            Place::VirtualThread => gevent_threading::wait_by_carrier(wait).map_err(Caught::Panic),
+            Place::Greenlet => catch(wait).and_then(|waited| waited.map_err(Caught::Panic)),
+        };
+        set_errno(errno);
+        let thrown = match waited {
+            Ok(Waited::Done(value)) => return Ok(value),
+            Ok(Waited::Failed(failed)) => return Err(failed),
+            Ok(Waited::Thrown(exception)) => Caught::Panic(exception),
+            Err(caught) => caught,
+        };
+        keep(thrown);
+        Err(Failed::Errno(libc::ECANCELED))
+    }
+
+    /// Waits until a descriptor is ready. Returns false if the time is over before. A descriptor that is closed
+    /// meanwhile is an `EBADF`.
+    pub(crate) fn wait_fd(self, fd: RawFd, events: Events, deadline: Option<Instant>) -> Result<bool, Failed> {
+        self.wait_any(&[(fd, events)], deadline)
+    }
+
+    /// Waits until one of the descriptors is ready. Returns false if the time is over before. One that is closed
+    /// meanwhile is an `EBADF`.
+    pub(crate) fn wait_any(self, fds: &[(RawFd, Events)], deadline: Option<Instant>) -> Result<bool, Failed> {
+        self.wait(|hub| {
+            let park = Park::on(hub, "monkey", fds.as_ptr().addr())?;
+            let limit = TimeLimit::start(hub, &park, deadline.map(left))?;
+            let _listed = Listed::new(hub, &park, fds)?;
+            let watching = Watching::start(hub, &park, fds)?;
+            park.wait(hub, &watching)?;
+            Ok(!limit.is_reached())
+        })
+    }
+
+    /// Sleeps.
+    pub(crate) fn sleep(self, time: Duration) -> Result<(), Failed> {
+        self.wait(|_| hub::sleep(time))
+    }
+
+    /// Has a thread of the hub's pool call `job`. If an exception is thrown into the caller meanwhile, the thread goes
+    /// on, so `job` owns all that it uses.
+    pub(crate) fn in_pool<R: Send + 'static>(self, job: impl FnOnce() -> R + Send + 'static) -> Result<R, Failed> {
+        use gevent::threadpool::HubExt;
+        self.wait(|hub| hub.threadpool().apply(move || Ok::<_, Exception>(job())))
+    }
+}
+
+/// Calls `wait` with the hub, and tells what was thrown into it from its own errors.
+fn in_hub<R>(wait: impl FnOnce(&Hub) -> Result<R, Exception>) -> Waited<R> {
+    let waited = hub_to_wait_in().and_then(|hub| wait(&hub));
+    match waited {
+        Ok(value) => Waited::Done(value),
+        Err(exception) if exception.is::<Closed>() => Waited::Failed(Failed::Errno(libc::EBADF)),
+        Err(exception) if exception.thrown_here().is_some() => Waited::Thrown(exception),
+        Err(exception) => {
+            let error = exception.downcast_ref::<std::io::Error>();
+            let errno = error.and_then(std::io::Error::raw_os_error);
+            Waited::Failed(errno.map_or(Failed::MustBlock, Failed::Errno))
+        }
+    }
+}
+
+/// The time until then, in seconds.
+fn left(deadline: Instant) -> f64 {
+    deadline.saturating_duration_since(Instant::now()).as_secs_f64()
+}
+
+/// The caller's `errno`.
+pub(crate) fn errno() -> c_int {
+    // SAFETY: the C library's function has no conditions, and what it points to is the calling thread's.
+    unsafe { *libc::__errno_location() }
+}
+
+/// Sets the caller's `errno`.
+pub(crate) fn set_errno(errno: c_int) {
+    // SAFETY: as in `errno`.
+    unsafe { *libc::__errno_location() = errno };
+}

@@ -1,0 +1,81 @@
+//! Waits for code that cannot be unwound, as C: an exception that is thrown into them is their error.
+
+use std::fmt;
+use std::time::Duration;
+
+use greenlet_core::Exception;
+use greenlet_core::unwind::{Caught, catch};
+
+use crate::here::wait_outside;
+use crate::thread::Thread;
+
+/// Calls a function that waits in the hub, by the thread that carries the caller, as
+/// [`on_carrier`](crate::on_carrier) does; but nothing is raised. In a real thread, and in a greenlet, this just calls
+/// the function.
+///
+/// ```
+/// use gevent_threading::{spawn, wait_by_carrier};
+///
+/// let thread = spawn(|| wait_by_carrier(|| gevent::sleep(0.001)).is_ok());
+/// assert!(thread.join().unwrap());
+/// ```
+///
+/// # Errors
+/// The function's, as one that was thrown into its wait. If the greenlet of a virtual thread is dropped meanwhile, that
+/// is a `GreenletExit`; it is unwound when the virtual thread has ended.
+pub fn wait_by_carrier<R: Send>(wait: impl FnOnce() -> Result<R, Exception> + Send) -> Result<R, Exception> {
+    wait_outside(wait)
+}
+
+/// A place where one thread waits until another one calls: as [`park`](crate::park) and
+/// [`unpark`](crate::Thread::unpark), with a token of its own. Its clones are the same one.
+///
+/// ```
+/// use gevent_threading::{Parker, spawn};
+///
+/// let parker = Parker::new();
+/// let caller = parker.clone();
+/// let thread = spawn(move || caller.unpark());
+/// assert!(parker.park(None)?.is_none());
+/// thread.join().unwrap();
+/// # Ok::<(), gevent::Exception>(())
+/// ```
+#[derive(Clone)]
+pub struct Parker(Thread);
+
+impl Parker {
+    /// One whose token is not there.
+    pub fn new() -> Parker {
+        Parker(Thread::new(None))
+    }
+
+    /// Waits for the token and takes it, or until the time is over, or for no reason at all. Only one thread may wait
+    /// at a time. What is thrown into the caller meanwhile is held back, also the unwinding of a greenlet that is
+    /// dropped, and returned.
+    ///
+    /// # Errors
+    /// The reason why the caller cannot wait.
+    pub fn park(&self, limit: Option<Duration>) -> Result<Option<Caught>, Exception> {
+        match catch(|| self.0.park_held(limit)) {
+            Ok(parked) => Ok(parked?.map(Caught::Panic)),
+            Err(caught) => Ok(Some(caught)),
+        }
+    }
+
+    /// Gives the token, and wakes who waits. Any thread may call this.
+    pub fn unpark(&self) {
+        self.0.unpark();
+    }
+}
+
+impl Default for Parker {
+    fn default() -> Self {
+        Parker::new()
+    }
+}
+
+impl fmt::Debug for Parker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parker").finish_non_exhaustive()
+    }
+}
