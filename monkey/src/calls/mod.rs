@@ -4,4 +4,17 @@
 //! once. Otherwise it tries what was asked for without blocking, waits in the hub until it can be done, and so on. None
 //! of them changes a descriptor's flags.
 
+mod children;
+mod closes;
+mod disks;
+mod epolls;
+mod files;
+mod futexes;
+mod names;
+mod polls;
+mod signals;
+mod sockets;
+mod stdio;
+mod threads;
 mod times;
+mod transfers;

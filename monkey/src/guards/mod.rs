@@ -1,5 +1,10 @@
 //! Where nobody parks.
 
+mod allocator;
+mod linker;
+mod mutexes;
+mod signals;
+
 use std::cell::Cell;
 
 thread_local! {

@@ -1,0 +1,1 @@
+//! The end of descriptors: whoever waits for one is woken.

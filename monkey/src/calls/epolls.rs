@@ -1,0 +1,1 @@
+//! Waits for an epoll(7).

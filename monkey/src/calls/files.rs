@@ -1,0 +1,1 @@
+//! Reads and writes of pipes, terminals, and other descriptors.

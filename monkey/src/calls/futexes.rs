@@ -1,0 +1,1 @@
+//! futex(2): what locks, channels and parks wait for.

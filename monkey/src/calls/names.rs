@@ -1,0 +1,1 @@
+//! The lookup of names and addresses.

@@ -1,0 +1,1 @@
+//! Waits for several descriptors: poll(2) and select(2).

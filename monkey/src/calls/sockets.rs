@@ -1,0 +1,1 @@
+//! Sockets: receiving, sending, accepting, connecting.

@@ -1,0 +1,1 @@
+//! The C library's functions whose own calls cannot be interposed.

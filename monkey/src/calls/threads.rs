@@ -1,0 +1,1 @@
+//! Threads that are made, joined, and give way.

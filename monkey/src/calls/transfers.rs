@@ -1,0 +1,1 @@
+//! Transfers from descriptor to descriptor.

@@ -1,0 +1,1 @@
+//! Inside of an allocator, nobody parks.

@@ -1,0 +1,1 @@
+//! While a mutex of the C library's is held, nobody parks.

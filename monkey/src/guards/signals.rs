@@ -1,0 +1,1 @@
+//! In a signal handler, nobody parks.
