@@ -10,6 +10,8 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
 
+use greenlet_core::direct;
+
 /// Calls `function`, which makes one call of the system that sends `len` bytes, and does not switch greenlets. A
 /// `SIGPIPE` that this call raises is dropped.
 #[allow(unsafe_code)]
@@ -38,7 +40,7 @@ pub(crate) fn without_sigpipe(len: usize, function: impl FnOnce() -> io::Result<
         let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: the set and the time are initialised, and no information is wanted. The call takes a pending signal
         // of the thread, if there is one, and does not wait.
-        unsafe { libc::sigtimedwait(&raw const sigpipe, ptr::null_mut(), &raw const at_once) };
+        direct(|| unsafe { libc::sigtimedwait(&raw const sigpipe, ptr::null_mut(), &raw const at_once) });
     }
     if !was_blocked {
         // SAFETY: `before` is the thread's mask of above; it was not changed meanwhile.

@@ -47,6 +47,7 @@
 //! | `debugger.rs` | where a debugger finds the greenlets |
 //! | `local.rs` | names, and values attached to greenlets |
 //! | `watch/` | [`ThreadWatch`]: what other threads may know of a thread's greenlets |
+//! | `direct.rs` | [`direct`]: calls of the system in which nobody else runs |
 //! | `virtual_thread.rs` | what greenlets have to know of code with thread-locals of its own |
 //! | `weak.rs` | [`WeakGreenlet`]: a reference that does not keep its greenlet alive |
 //! | `park.rs` | [`Park`]: a wait that only its own wake-up ends |
@@ -118,6 +119,7 @@ mod backtrace;
 mod builder;
 mod core;
 mod debugger;
+mod direct;
 mod exception;
 mod greenlet;
 mod introspect;
@@ -145,6 +147,7 @@ mod weak;
 pub use self::core::RawGreenlet;
 pub use attached::{Attached, Data, Label};
 pub use builder::Builder;
+pub use direct::{Direct, direct, is_direct};
 pub use exception::{AsError, Chain, ExcInfo, Exception, GreenletError, GreenletExit, Message, Panic, Place, Raised};
 pub use greenlet::{getcurrent, getmain};
 pub use introspect::{Info, StackPlace, Stacks, State, WaitingOn, greenlets, live_greenlets, stacks, trim_stacks};

@@ -15,6 +15,7 @@ use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
 use crate::core::{GreenletCore, Life, RawGreenlet};
+use crate::direct::direct;
 use crate::exception::Exception;
 use crate::sanitizer;
 use crate::switch::{JumpTarget, SwitchMessage};
@@ -205,7 +206,7 @@ fn tell(count: usize, first: &Location<'_>) {
     );
     // `std::io` is not used, because its thread-locals may be gone. A failure cannot be reported to anybody.
     // SAFETY: the pointer and the length are those of `text`.
-    unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+    direct(|| unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) });
 }
 
 /// The things that threads have left behind. Nobody uses them again: they are here so that leak checkers can

@@ -94,7 +94,7 @@ ev_shim_epoll_wait (struct ev_loop *loop, int epoll, struct epoll_event *events,
     }
   else if (ecb_expect_false (loop->epoll_epermcnt) && ev_shim_epoll_retry (loop, epoll) && !timeout)
     timeout = 1; /* Without a pause, it would try again all the time. */
-  return epoll_wait (epoll, events, most, timeout);
+  return EV_SHIM_SYSTEM (epoll_wait) (epoll, events, most, timeout);
 }
 
 int ev_shim_fd_error (void) { return ev_shim_epoll_errno; }

@@ -15,7 +15,7 @@ ev_shim_waitpid (int pid, int *status, int options)
 {
   int (*reaper) (int, int *, int) = __atomic_load_n (&ev_shim_reaper, __ATOMIC_ACQUIRE);
 
-  return reaper ? reaper (pid, status, options) : (int)waitpid (pid, status, options);
+  return reaper ? reaper (pid, status, options) : (int)EV_SHIM_SYSTEM (waitpid) (pid, status, options);
 }
 
 #define waitpid(pid, status, options) ev_shim_waitpid (pid, status, options)

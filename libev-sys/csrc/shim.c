@@ -3,6 +3,7 @@
  * The vendored libev is part of this file, so that its internals can be read. With LIBEV_SYS_SYSTEM defined, only
  * libev's header is, and functions that would need the internals return EV_SHIM_UNAVAILABLE. */
 
+#include "system.h"
 #ifdef LIBEV_SYS_SYSTEM
 # include "shim.h"
 #else
@@ -21,6 +22,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 #if EV_VERSION_MAJOR != 4 || EV_VERSION_MINOR < 33
@@ -61,6 +63,24 @@ ev_shim_has_assertions (void)
 #else
   return 1;
 #endif
+}
+
+/* --------------------------------------------------------------------------- the C library's functions */
+
+int
+ev_shim_set_system (const char *name, void *function)
+{
+#define SET(of) \
+  if (!strcmp (name, #of)) \
+    { \
+      __typeof__ (ev_shim_system.of) as_declared; \
+      memcpy (&as_declared, &function, sizeof function); \
+      __atomic_store_n (&ev_shim_system.of, as_declared, __ATOMIC_RELAXED); \
+      return 1; \
+    }
+  EV_SHIM_SYSTEM_FUNCTIONS (SET)
+#undef SET
+  return 0;
 }
 
 /* ------------------------------------------------------------------------------------------ any watcher */

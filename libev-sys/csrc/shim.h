@@ -29,6 +29,13 @@ int ev_shim_has_internals (void);
 /** Whether libev's assertions are compiled in; -1 when the linked libev is the system's. */
 int ev_shim_has_assertions (void);
 
+/* --------------------------------------------------------------------------- the C library's functions */
+
+/** Has libev call this function from now on, where it would call the C library's of that name: `read`, `write`, `poll`,
+ * `select`, `nanosleep`, `waitpid`, `sched_yield`, and on Linux `epoll_wait`. Returns 0 if it is none of these. The
+ * function has the prototype of the C library's. A system's libev is not reached by this. */
+int ev_shim_set_system (const char *name, void *function);
+
 /* ------------------------------------------------------------------------------------------ any watcher */
 
 /** `ev_init`: marks the watcher as neither active nor pending, priority 0. */

@@ -489,6 +489,13 @@ unsafe extern "C" {
     pub fn ev_shim_has_internals() -> core::ffi::c_int;
     /// Whether libev's assertions are compiled in; -1 when the linked libev is the system's.
     pub fn ev_shim_has_assertions() -> core::ffi::c_int;
+    /** Has libev call this function from now on, where it would call the C library's of that name: `read`, `write`, `poll`,
+ * `select`, `nanosleep`, `waitpid`, `sched_yield`, and on Linux `epoll_wait`. Returns 0 if it is none of these. The
+ * function has the prototype of the C library's. A system's libev is not reached by this.*/
+    pub fn ev_shim_set_system(
+        name: *const core::ffi::c_char,
+        function: *mut core::ffi::c_void,
+    ) -> core::ffi::c_int;
     /// `ev_init`: marks the watcher as neither active nor pending, priority 0.
     pub fn ev_shim_init(
         w: *mut ev_watcher,

@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::{iter, mem, ptr, slice};
 
 use errno::{Errno, errno, set_errno};
+use greenlet_core::direct;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{AddrInfo, GaiError, GetAddrInfo, HError, HostEntry};
@@ -36,7 +37,7 @@ pub(super) fn getaddrinfo(
     let mut list = ptr::null_mut();
     set_errno(Errno(0));
     // SAFETY: the texts and the hints live until the call has returned, and `list` is a place for a pointer.
-    let code = unsafe { libc::getaddrinfo(text(host), text(service), &hints, &mut list) };
+    let code = direct(|| unsafe { libc::getaddrinfo(text(host), text(service), &hints, &mut list) });
     if code != 0 {
         return Err(gai_failure(code));
     }
@@ -98,7 +99,7 @@ pub(super) fn getnameinfo(address: &SockAddr, flags: i32) -> io::Result<(String,
     let mut service = [0; 32];
     set_errno(Errno(0));
     // SAFETY: the address has `len` bytes, and the buffers have the lengths that are told.
-    let code = unsafe {
+    let code = direct(|| unsafe {
         libc::getnameinfo(
             address.as_ptr().cast(),
             address.len(),
@@ -108,7 +109,7 @@ pub(super) fn getnameinfo(address: &SockAddr, flags: i32) -> io::Result<(String,
             service.len() as _,
             flags,
         )
-    };
+    });
     if code != 0 {
         return Err(gai_failure(code));
     }
@@ -175,7 +176,7 @@ mod c {
 /// `name` is a text.
 unsafe fn by_name(name: *const c_char, call: &mut Call<'_>) -> c_int {
     // SAFETY: the caller promises the text; the buffer has its length.
-    unsafe {
+    direct(|| unsafe {
         c::gethostbyname_r(
             name,
             &mut call.entry,
@@ -184,14 +185,14 @@ unsafe fn by_name(name: *const c_char, call: &mut Call<'_>) -> c_int {
             &mut call.found,
             &mut call.h_errno,
         )
-    }
+    })
 }
 
 /// # Safety
 /// `address` has `len` bytes.
 unsafe fn by_address(address: *const libc::c_void, len: libc::socklen_t, family: c_int, call: &mut Call<'_>) -> c_int {
     // SAFETY: the caller promises the address; the buffer has its length.
-    unsafe {
+    direct(|| unsafe {
         c::gethostbyaddr_r(
             address,
             len,
@@ -202,7 +203,7 @@ unsafe fn by_address(address: *const libc::c_void, len: libc::socklen_t, family:
             &mut call.found,
             &mut call.h_errno,
         )
-    }
+    })
 }
 
 /// Makes a call, again with a larger buffer if it was too small, and copies what it has found.

@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::RawFd;
 
-use greenlet_core::Exception;
+use greenlet_core::{Exception, direct};
 use hub::core::BadFd;
 use libc::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, pollfd};
 
@@ -96,7 +96,7 @@ fn poll_now(asked: &mut [pollfd]) -> io::Result<()> {
         #[allow(unsafe_code)]
         // SAFETY: the pointer and the number are those of a slice, to which the system writes. It takes any number for
         // a descriptor.
-        let found = unsafe { libc::poll(asked.as_mut_ptr(), asked.len() as libc::nfds_t, 0) };
+        let found = direct(|| unsafe { libc::poll(asked.as_mut_ptr(), asked.len() as libc::nfds_t, 0) });
         if found >= 0 {
             return Ok(());
         }

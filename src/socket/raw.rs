@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::rc::{Rc, Weak};
 
-use greenlet_core::{AsError, Exception};
+use greenlet_core::{AsError, Exception, direct};
 use hub::core::{Events, Io};
 use hub::{Hub, Seconds, TimedOut, WeakList, try_get_hub};
 use socket2::SockAddr;
@@ -256,7 +256,7 @@ impl RawSocket {
                 return Err(told_to_end());
             }
             let socket = self.socket()?;
-            match operation(&socket) {
+            match direct(|| operation(&socket)) {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock && limit.may_wait() => {}
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 result => {
@@ -436,7 +436,10 @@ impl RawSocket {
     pub(super) fn connect(&self, address: &SockAddr, limit: Limit<'_>) -> io::Result<()> {
         let mut waited = false;
         loop {
-            match self.socket()?.connect(address).map_err(|e| (e.raw_os_error(), e)) {
+            let socket = self.socket()?;
+            let connected = direct(|| socket.connect(address));
+            drop(socket);
+            match connected.map_err(|e| (e.raw_os_error(), e)) {
                 Ok(()) => return Ok(()),
                 Err((Some(libc::EINPROGRESS | libc::EALREADY | libc::EINTR), _)) => {}
                 Err((Some(libc::EISCONN), _)) if waited => return Ok(()),
@@ -511,7 +514,7 @@ impl RawSocket {
 
 fn unless_it_would_wait<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<Option<T>> {
     loop {
-        match call() {
+        match direct(&mut call) {
             Ok(value) => return Ok(Some(value)),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(None),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}

@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::process::ExitStatus;
 use std::rc::Rc;
 
-use greenlet_core::Exception;
+use greenlet_core::{Exception, direct};
 use hub::core::StatusUnknown;
 use hub::{AsLink, Link, LinkResult, LinkSource, Linkable, Seconds, try_get_hub};
 
@@ -71,7 +71,7 @@ impl Popen {
         let hub = try_get_hub().map_err(Exception::from)?;
         let (child, mut made) = hub.loop_().spawn_child(|| {
             let _held = low_numbers::hold();
-            let made = command.spawn()?;
+            let made = direct(|| command.spawn())?;
             Ok((made.id() as i32, made))
         })?;
         let started = || -> Result<Popen, Exception> {

@@ -18,6 +18,7 @@ use std::ptr;
 use std::sync::Once;
 
 use crate::core::GreenletCore;
+use crate::direct::direct;
 use crate::thread::Thread;
 
 /// The size of the stack for signal handlers, in bytes: enough for ours, and for those that were there before.
@@ -127,7 +128,7 @@ fn report(core: &GreenletCore) -> ! {
     };
     let _ = Thread::describe_overflow(core, &mut text);
     // SAFETY: the first `len` bytes of the text are initialised.
-    unsafe { libc::write(2, text.bytes.as_ptr().cast(), text.len) };
+    direct(|| unsafe { libc::write(2, text.bytes.as_ptr().cast(), text.len) });
     // SAFETY: `abort` has no preconditions.
     unsafe { libc::abort() }
 }

@@ -65,6 +65,8 @@ mod reading {
     use std::thread;
     use std::time::Duration;
 
+    use greenlet_core::direct;
+
     use super::Frame;
 
     /// The process in which a thread reads symbols; 0 if none does.
@@ -83,7 +85,7 @@ mod reading {
             loop {
                 match READER.compare_exchange(0, process, Acquire, Relaxed) {
                     Ok(_) => return Some(Reads),
-                    Err(reader) if reader == process => thread::sleep(Duration::from_millis(1)),
+                    Err(reader) if reader == process => direct(|| thread::sleep(Duration::from_millis(1))),
                     Err(_) => return None,
                 }
             }

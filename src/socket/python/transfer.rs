@@ -2,6 +2,8 @@
 
 use std::io;
 
+use greenlet_core::direct;
+
 use super::{Socket, SocketAddress};
 use crate::socket::raw::{AtEnd, Direction, Limit, NO_SIGNAL, as_uninit, with_sender};
 
@@ -170,7 +172,7 @@ impl Socket {
         mut operation: impl FnMut(&socket2::Socket) -> io::Result<T>,
     ) -> io::Result<T> {
         match never_waits(direction, flags) {
-            true => operation(&*self.0.socket()?),
+            true => direct(|| operation(&*self.0.socket()?)),
             false => self.0.retry(direction, operation),
         }
     }

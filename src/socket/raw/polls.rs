@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use greenlet_core::Exception;
+use greenlet_core::{Exception, direct};
 use hub::Hub;
 use hub::core::Io;
 
@@ -40,7 +40,7 @@ impl RawSocket {
         cx: &Context<'_>,
         mut operation: impl FnMut(&socket2::Socket) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        let result = ready!(self.poll_with(direction, cx, || operation(&*self.socket()?)));
+        let result = ready!(self.poll_with(direction, cx, || direct(|| operation(&*self.socket()?))));
         if matches!(direction, Direction::Write) {
             self.emptied.this_has_sent();
         }

@@ -32,7 +32,7 @@ impl<S> Monitor<S> {
     }
 
     pub(super) fn enter(&self) -> Entered<'_, S> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        greenlet_core::direct(|| self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Leaves the monitor and [parks](Monitor::park).

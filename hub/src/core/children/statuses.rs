@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use greenlet_core::direct;
 use libev_sys as ev;
 
 use crate::core::error::StatusUnknown;
@@ -275,7 +276,7 @@ unsafe extern "C" fn reap(pid: c_int, status: *mut c_int, options: c_int) -> c_i
         return 0;
     }
     // SAFETY: by this function's contract.
-    let reaped = unsafe { libc::waitpid(pid, status, options) };
+    let reaped = direct(|| unsafe { libc::waitpid(pid, status, options) });
     if reaped > 0 {
         // SAFETY: by this function's contract; `waitpid` has written it.
         let status = unsafe { *status };
@@ -300,7 +301,7 @@ pub(super) fn take_end(pid: i32, options: c_int) -> io::Result<(i32, c_int)> {
     }
     let mut status = 0;
     // SAFETY: the status is writable.
-    match unsafe { libc::waitpid(pid, &raw mut status, options | libc::WNOHANG) } {
+    match direct(|| unsafe { libc::waitpid(pid, &raw mut status, options | libc::WNOHANG) }) {
         -1 => Err(io::Error::last_os_error()),
         ended => {
             if ended != 0 && is_end(status) {
@@ -333,7 +334,7 @@ pub(super) fn await_end(pid: i32, options: c_int) -> io::Result<()> {
             return Ok(());
         }
         // What has ended may be the child that another thread is about to make, which takes less than a millisecond.
-        thread::sleep(Duration::from_millis(1));
+        direct(|| thread::sleep(Duration::from_millis(1)));
     }
 }
 
@@ -344,10 +345,10 @@ const P_PIDFD: libc::idtype_t = 3;
 pub(super) fn wait_for(kind: libc::idtype_t, id: u32, options: c_int) -> io::Result<Option<c_int>> {
     loop {
         // SAFETY: the struct is plain data, valid when zeroed, and the call only writes to it.
-        let (done, info) = unsafe {
+        let (done, info) = direct(|| unsafe {
             let mut info: libc::siginfo_t = zeroed();
             (libc::waitid(kind, id, &raw mut info, libc::WEXITED | options), info)
-        };
+        });
         if done == 0 {
             // SAFETY: `waitid` has filled the fields for a child, or left them zero.
             let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };

@@ -11,6 +11,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::yield_now;
 
+use greenlet_core::direct;
 use parking_lot::{Mutex, MutexGuard};
 
 /// A mutex that no thread has locked, or waits for, when another one forks. It is to be held for a short time only.
@@ -117,7 +118,7 @@ impl Inside {
                     break;
                 }
                 INSIDE.fetch_sub(1, Ordering::SeqCst);
-                yield_now();
+                direct(yield_now);
             }
         }
         DEPTH.set(depth + 1);
@@ -158,7 +159,7 @@ fn watch() {
 extern "C" fn prepare() {
     FORKING.fetch_add(1, Ordering::SeqCst);
     while INSIDE.load(Ordering::SeqCst) > own() {
-        yield_now();
+        direct(yield_now);
     }
 }
 

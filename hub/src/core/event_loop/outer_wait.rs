@@ -14,6 +14,7 @@ use std::process;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use greenlet_core::direct;
 use libev_sys as ev;
 
 use crate::core::error::{CannotCreateLoop, Error, LoopDestroyed, NoInternals, NotEmbeddable};
@@ -165,7 +166,7 @@ impl Outside {
             revents: 0,
         };
         // SAFETY: this is one valid `pollfd`.
-        let found = unsafe { libc::poll(&mut asked, 1, 0) };
+        let found = direct(|| unsafe { libc::poll(&mut asked, 1, 0) });
         found == 0 && self.until.is_none_or(|until| Instant::now() < until)
     }
 }
