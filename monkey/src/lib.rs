@@ -33,6 +33,10 @@
 //! An exception that is thrown into a parked call, by a kill or a timeout, cannot unwind C code. The call fails with
 //! `ECANCELED`, a sleep returns early, and [`run`] returns the exception whole.
 //!
+//! This works on Linux with glibc that is linked dynamically. Elsewhere nothing is interposed, [`patch_all`] returns an
+//! error that says so, and [`run`] just calls; so a program can take threads of the operating system's there. With a
+//! static glibc, the crate does not compile. `docs/monkey.md` has tables of what parks and what blocks.
+//!
 //! Source: gevent's `monkey` package.
 //!
 //! # Rooms
@@ -41,6 +45,7 @@
 //! |---|---|
 //! | `patches.rs` | [`patch_all`] and the others: what is patched |
 //! | `originals.rs` | the C library's own functions |
+//! | `saved.rs` | [`saved`] and [`get_original`]: those functions for everybody |
 //! | `place.rs` | who may park |
 //! | `wait.rs`, `watchers.rs` | parking, until a descriptor is ready for instance |
 //! | `exceptions.rs` | what was thrown into a parked call; [`run`] |
@@ -49,30 +54,41 @@
 //! | `guards` | where nobody parks |
 //! | `calls` | the interposed functions, a file for each family |
 
-#![cfg(all(target_os = "linux", target_env = "gnu"))]
-
-#[cfg(target_feature = "crt-static")]
+#[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
 compile_error!(
     "gevent-monkey needs a C library that is linked dynamically: a static one has each function once, and its own \
      calls of them cannot be caught. Build without `-C target-feature=+crt-static`."
 );
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod calls;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod closing;
 mod exceptions;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod guards;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod originals;
 mod patches;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod place;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod saved;
 mod stats;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod wait;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod watchers;
 
 pub use exceptions::{run, take_exception};
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub use patches::greenlets;
 pub use patches::{
-    Module, greenlets, is_module_patched, patch_all, patch_dns, patch_select, patch_socket, patch_subprocess,
-    patch_sys, patch_thread, patch_time,
+    Module, is_module_patched, patch_all, patch_dns, patch_select, patch_socket, patch_subprocess, patch_sys,
+    patch_thread, patch_time,
 };
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub use saved::{Function, get_original, is_object_patched, saved};
 pub use stats::{Stats, stats};
 
 /// The example of the front page.

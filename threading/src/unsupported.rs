@@ -1,10 +1,10 @@
 //! [`Unsupported`]: why there are no virtual threads here.
 
-use std::io;
+use std::{fmt, io};
 
 /// Why there can be no virtual threads in this process. What they need of the C library is looked for and tried out
 /// when the first one is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unsupported {
     /// They are made for x86-64 and glibc only.
@@ -29,6 +29,13 @@ pub enum Unsupported {
     /// Another part of the program, as a sanitizer, keeps what it knows of threads by the thread pointer.
     #[error("virtual threads cannot be used under {0}")]
     Tool(&'static str),
+}
+
+/// Says it in words, too: `main` prints the error that it returns in this way.
+impl fmt::Debug for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unsupported({self})")
+    }
 }
 
 impl From<Unsupported> for io::Error {

@@ -1,0 +1,80 @@
+//! [`saved`] and [`get_original`]: the C library's own functions, for code that is to block its thread.
+
+use std::ffi::CStr;
+
+use crate::patches::{Module, is_module_patched};
+
+/// A function of the C library's, without its prototype: it is called after a `transmute` to that.
+pub type Function = unsafe extern "C" fn();
+
+/// What this crate interposes, by module. A test compares it with the symbols of a program.
+const INTERPOSED: [(Module, &[&CStr]); 1] = [(Module::Time, &[c"nanosleep", c"clock_nanosleep", c"usleep", c"sleep"])];
+
+/// The functions of a module.
+fn functions(module: Module) -> impl Iterator<Item = &'static CStr> {
+    let modules = INTERPOSED.iter().filter(move |(its, _)| *its == module);
+    modules.flat_map(|(_, functions)| functions.iter().copied())
+}
+
+fn find(name: &CStr) -> Option<Function> {
+    // SAFETY: the name ends with a zero.
+    let address = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
+    // SAFETY: an address and a pointer to a function have one size here, and null is the `None` of the latter.
+    unsafe { std::mem::transmute::<*mut libc::c_void, Option<Function>>(address) }
+}
+
+/// The C library's own function in the place of which this crate has put one, whether its module is patched or not. It
+/// blocks the thread, with all that it carries.
+///
+/// The first name is that of the module, as in [`Module::name`]. None if the module has no such function.
+///
+/// ```
+/// use std::ffi::c_uint;
+///
+/// gevent_monkey::patch_all()?;
+/// let sleep = gevent_monkey::get_original("time", "sleep").expect("it is interposed");
+/// // SAFETY: this is the prototype of sleep(3).
+/// let sleep = unsafe { std::mem::transmute::<_, unsafe extern "C" fn(c_uint) -> c_uint>(sleep) };
+/// // SAFETY: it has no conditions.
+/// assert_eq!(unsafe { sleep(0) }, 0);
+/// assert!(gevent_monkey::get_original("time", "strftime").is_none());
+/// # Ok::<(), gevent_threading::Unsupported>(())
+/// ```
+///
+/// Source: gevent's `get_original`.
+pub fn get_original(module: &str, function: &str) -> Option<Function> {
+    let module = Module::ALL.into_iter().find(|its| its.name() == module)?;
+    find(functions(module).find(|name| name.to_bytes() == function.as_bytes())?)
+}
+
+/// Whether a function of the C library's is patched, by the name of its module and its own. False for names that are
+/// none.
+///
+/// ```
+/// gevent_monkey::patch_time()?;
+/// assert!(gevent_monkey::is_object_patched("time", "nanosleep"));
+/// assert!(!gevent_monkey::is_object_patched("time", "time"));
+/// # Ok::<(), gevent_threading::Unsupported>(())
+/// ```
+///
+/// Source: gevent's `is_object_patched`.
+pub fn is_object_patched(module: &str, function: &str) -> bool {
+    is_module_patched(module) && get_original(module, function).is_some()
+}
+
+/// The functions that are patched: the module, the name, and the C library's own function.
+///
+/// ```
+/// gevent_monkey::patch_time()?;
+/// assert!(gevent_monkey::saved().any(|(module, name, _)| (module.name(), name) == ("time", "usleep")));
+/// # Ok::<(), gevent_threading::Unsupported>(())
+/// ```
+///
+/// Source: gevent's `saved`.
+pub fn saved() -> impl Iterator<Item = (Module, &'static str, Function)> {
+    let patched = Module::ALL
+        .into_iter()
+        .filter(|module| is_module_patched(module.name()));
+    let all = patched.flat_map(|module| functions(module).map(move |name| (module, name)));
+    all.filter_map(|(module, name)| Some((module, name.to_str().ok()?, find(name)?)))
+}
