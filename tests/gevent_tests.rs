@@ -144,6 +144,8 @@ fn pages() -> io::Result<Vec<PathBuf>> {
         "waiter",
         "hub",
         "threading",
+        "monkey",
+        "monkey/examples",
         "tests",
         "tests/c_parity",
         "tests/gevent_parity",
