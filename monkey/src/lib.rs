@@ -52,6 +52,7 @@
 //! | `closing.rs` | descriptors that are closed while somebody waits for them |
 //! | `stats.rs` | [`stats`] |
 //! | `guards` | where nobody parks |
+//! | `allocator.rs` | [`Allocator`]: nor in an allocator |
 //! | `calls` | the interposed functions, a file for each family |
 
 #[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
@@ -60,6 +61,7 @@ compile_error!(
      calls of them cannot be caught. Build without `-C target-feature=+crt-static`."
 );
 
+mod allocator;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod calls;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -80,6 +82,7 @@ mod wait;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod watchers;
 
+pub use allocator::Allocator;
 pub use exceptions::{run, take_exception};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub use patches::greenlets;

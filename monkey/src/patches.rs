@@ -72,6 +72,12 @@ pub(crate) fn for_greenlets(module: Module) -> bool {
     PATCHED.load(Ordering::Relaxed) & (module.bit() << GREENLETS) != 0
 }
 
+/// Whether a plain greenlet may park in any call.
+#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+pub(crate) fn any_for_greenlets() -> bool {
+    PATCHED.load(Ordering::Relaxed) >> GREENLETS != 0
+}
+
 /// Whether a module is patched, by its name in gevent: `"socket"`, for instance. False for a name that is none.
 ///
 /// ```

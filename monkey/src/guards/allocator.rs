@@ -1,1 +1,0 @@
-//! Inside of an allocator, nobody parks.
