@@ -1,17 +1,15 @@
 //! gdb shows the frames of a virtual thread up to its beginning, and says nothing of a corrupt stack. The process is
 //! this program, run once more.
 
-#![cfg(all(
-    target_os = "linux",
-    target_env = "gnu",
-    target_arch = "x86_64",
-    not(target_feature = "crt-static")
-))]
+#![cfg(virtual_threads)]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use gevent_threading::{spawn, supported, yield_now};
+
+#[path = "../../tests/common/this_program.rs"]
+mod this_program;
 
 /// Makes this program be the one that is looked at.
 const CASE: &str = "TEST_GDB_CASE";
@@ -50,11 +48,15 @@ fn a_backtrace_goes_up_to_the_beginning_of_the_virtual_thread() {
         eprintln!("SKIPPED: {reason}");
         return;
     }
+    if std::env::var_os(this_program::RUNNER).is_some() {
+        eprintln!("SKIPPED: gdb would look at the emulator");
+        return;
+    }
     if Command::new("gdb").arg("--version").output().is_err() {
         eprintln!("SKIPPED: there is no gdb");
         return;
     }
-    let mut process = Command::new(std::env::current_exe().expect("it runs"))
+    let mut process = this_program::command()
         .args([
             "--exact",
             "a_backtrace_goes_up_to_the_beginning_of_the_virtual_thread",

@@ -4,12 +4,7 @@
 //! `VIRTUAL_THREADS_SECONDS` is how long they run, `VIRTUAL_THREADS_SEED` repeats the programs of a run, though not the
 //! order in which they take turns.
 
-#![cfg(all(
-    target_os = "linux",
-    target_env = "gnu",
-    target_arch = "x86_64",
-    not(target_feature = "crt-static")
-))]
+#![cfg(virtual_threads)]
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;

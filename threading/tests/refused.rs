@@ -8,12 +8,7 @@ use std::time::Duration;
 use gevent_threading::{Builder, Unsupported, park_timeout, sleep, spawn, supported, yield_now};
 
 /// Whether they are made for this platform. They may be refused all the same.
-const MADE_FOR_THIS: bool = cfg!(all(
-    target_os = "linux",
-    target_env = "gnu",
-    target_arch = "x86_64",
-    not(target_feature = "crt-static")
-));
+const MADE_FOR_THIS: bool = cfg!(virtual_threads);
 
 #[test]
 fn the_reason_is_told() {
@@ -22,11 +17,7 @@ fn the_reason_is_told() {
         return;
     };
     eprintln!("no virtual threads: {reason}");
-    let is_static = cfg!(all(
-        target_env = "gnu",
-        target_arch = "x86_64",
-        target_feature = "crt-static"
-    ));
+    let is_static = cfg!(static_c_library);
     let general = matches!(reason, Unsupported::Platform | Unsupported::Static);
     assert_eq!(general, !MADE_FOR_THIS, "{reason}");
     assert_eq!(reason == Unsupported::Static, is_static, "{reason}");
@@ -51,9 +42,9 @@ fn waits_of_real_threads_work() {
 }
 
 /// A library that is loaded before the C library says that the kernel does not let programs change their thread
-/// pointer.
+/// pointer. Other processors let every program.
 #[test]
-#[cfg(all(target_os = "linux", target_env = "gnu", not(target_feature = "crt-static")))]
+#[cfg(all(virtual_threads, target_arch = "x86_64"))]
 fn it_is_refused_where_the_thread_pointer_cannot_be_changed() {
     const SOURCE: &str = "
         #define _GNU_SOURCE
@@ -65,9 +56,6 @@ fn it_is_refused_where_the_thread_pointer_cannot_be_changed() {
         }
     ";
     const REFUSED: &str = "(FSGSBASE)";
-    if !MADE_FOR_THIS {
-        return;
-    }
     let folder = std::env::temp_dir().join(format!("no-fsgsbase-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("it can be made");
     let (source, library) = (folder.join("getauxval.c"), folder.join("getauxval.so"));

@@ -1,14 +1,8 @@
 //! [`Block`]: the thread-locals of a virtual thread, and what the C library keeps of a thread.
 //!
-//! ```text
-//!   ┌──────────────────────────────┬──────────────────────┐
-//!   │ static thread-locals         │ the C library's data │
-//!   └──────────────────────────────┴──────────────────────┘
-//!                                  ^ the thread pointer
-//! ```
-//!
 //! The C library makes the block, as for a real thread, and initialises the thread-locals. Its own data are those of
-//! the carrier, but for what belongs to one thread only.
+//! the carrier, but for what belongs to one thread only. Where both are in a block depends on the processor, whose file
+//! (`x86_64.rs`, `aarch64.rs`) has a drawing.
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -16,10 +10,11 @@ use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use super::crossing::{self, Pointers, thread_pointer};
-use super::glibc::{Glibc, KEY_BLOCKS, KEYS_IN_BLOCK, Key, RESOLVER, RESOLVER_SERVERS, Value, glibc, header};
+use super::crossing::{self, Pointers};
+use super::glibc::{Glibc, KEY_BLOCKS, KEYS_IN_BLOCK, Key, RESOLVER, RESOLVER_SERVERS, Value, glibc};
 use super::malloc_words::malloc_words;
 use super::pool;
+use super::processor::{self, thread_pointer};
 
 /// The numbers of virtual threads begin above those of real ones, which have at most 22 bits, and a futex takes 30.
 const FIRST_NUMBER: u32 = 1 << 23;
@@ -30,6 +25,7 @@ const NUMBERS: u32 = (1 << 29) - FIRST_NUMBER;
 /// A block. It belongs to the thread that has made it.
 pub(crate) struct Block {
     glibc: &'static Glibc,
+    /// Its thread pointer.
     own: usize,
     /// Neither to be sent nor shared.
     _here: std::marker::PhantomData<*const ()>,
@@ -41,13 +37,16 @@ impl Block {
         Block::of_words(malloc_words().ok()?)
     }
 
-    /// Makes a block that shares these words with its carrier: bytes below the thread pointer.
-    pub(super) fn of_words(shared: &[usize]) -> Option<Block> {
+    /// Makes a block that shares these words with its carrier: bytes from the thread pointer.
+    pub(super) fn of_words(shared: &[isize]) -> Option<Block> {
         let glibc = glibc().ok()?;
         prepare_carrier();
         let carrier = thread_pointer();
         let own = pool::take(glibc)?;
-        let word = |offset: usize| (own + offset) as *mut usize;
+        // The C library's data of both.
+        let (data, carriers) = (glibc.data_of(own), glibc.data_of(carrier));
+        let word = |offset: usize| (data + offset) as *mut usize;
+        let local = |pointer: usize, offset: isize| pointer.wrapping_add_signed(offset) as *mut usize;
         let keys = [
             (glibc.first_values, KEYS_IN_BLOCK * size_of::<Value>()),
             (glibc.value_table, KEY_BLOCKS * size_of::<usize>()),
@@ -56,7 +55,8 @@ impl Block {
         // the block has as many as the carrier, and nobody else uses it yet. Other threads may change the carrier's
         // list and flags, so these are read as volatile words; they are set below, or of no use to anybody.
         unsafe {
-            let dynamic = word(header::DYNAMIC).read();
+            let vector = (own + processor::VECTOR) as *mut usize;
+            let its_vector = vector.read();
             let mut offset = 0;
             while offset < glibc.size {
                 // No value for any key.
@@ -67,42 +67,36 @@ impl Block {
                 }
                 let end = keys.iter().map(|(start, _)| *start).filter(|start| *start > offset).min();
                 for offset in (offset..end.unwrap_or(glibc.size)).step_by(8) {
-                    let value = ((carrier + offset) as *const usize).read_volatile();
+                    let value = ((carriers + offset) as *const usize).read_volatile();
                     // What refers to the thread itself, as the heads of empty lists do, refers to the new one.
-                    let inside = value.wrapping_sub(carrier) < glibc.size;
-                    word(offset).write(if inside { value - carrier + own } else { value });
+                    let inside = value.wrapping_sub(carriers) < glibc.size;
+                    word(offset).write(if inside { value - carriers + data } else { value });
                 }
                 offset = end.unwrap_or(glibc.size);
             }
-            word(header::SELF).write(own);
-            word(header::DYNAMIC).write(dynamic);
-            word(header::THREAD).write(own);
-            // The C library leaves locks out in a thread that has none beside it. It sets this flag in the thread that
-            // makes the first one, which may be another virtual thread of this carrier, or the carrier.
-            for thread in [own, carrier] {
-                ((thread + header::MULTIPLE) as *mut u32).write_volatile(1);
-            }
-            ((own + glibc.tid) as *mut u32).write(number());
+            processor::write_header(own, carrier);
+            vector.write(its_vector);
+            word(glibc.tid).cast::<u32>().write(number());
             // In no list.
             for offset in [glibc.list, glibc.list + 8] {
-                word(offset).write(own + glibc.list);
+                word(offset).write(data + glibc.list);
             }
-            word(glibc.value_table).write(own + glibc.first_values);
+            word(glibc.value_table).write(data + glibc.first_values);
             // No robust mutex: the last one, the first one, and the one that is just being locked.
-            word(glibc.robust - 8).write(own + glibc.robust);
-            word(glibc.robust).write(own + glibc.robust);
+            word(glibc.robust - 8).write(data + glibc.robust);
+            word(glibc.robust).write(data + glibc.robust);
             word(glibc.robust + 16).write(0);
             if let Some(rseq) = glibc.rseq {
                 // The processor is not known: the kernel tells only the carrier.
-                let rseq = own.wrapping_add_signed(rseq) as *mut i32;
+                let rseq = local(own, rseq).cast::<i32>();
                 rseq.write(0);
                 rseq.add(1).write(-1);
             }
             // A resolver of names that was never used.
             ptr::write_bytes(word(glibc.resolver).cast::<u8>(), 0, RESOLVER);
-            ((own - glibc.resolver_pointer) as *mut usize).write(own + glibc.resolver);
-            for below in shared {
-                ((own - below) as *mut usize).write(((carrier - below) as *const usize).read_volatile());
+            local(own, glibc.resolver_pointer).write(data + glibc.resolver);
+            for place in shared {
+                local(own, *place).write(local(carrier, *place).read_volatile());
             }
         }
         let block = Block {
@@ -141,7 +135,7 @@ impl Block {
                 break;
             }
         }
-        let resolver = self.own + self.glibc.resolver;
+        let resolver = self.glibc.data_of(self.own) + self.glibc.resolver;
         // SAFETY: nobody else uses this thread's resolver. The function closes what it has opened, and frees the
         // addresses of its servers; it must not be called for one that was never used.
         unsafe {
@@ -170,7 +164,7 @@ impl Block {
     /// The values of a block of keys; null if there are none.
     fn values(&self, block: usize) -> *mut Value {
         // SAFETY: the table has a pointer for each block, and is this thread's.
-        unsafe { ((self.own + self.glibc.value_table + block * 8) as *const *mut Value).read() }
+        unsafe { ((self.glibc.data_of(self.own) + self.glibc.value_table + block * 8) as *const *mut Value).read() }
     }
 }
 

@@ -1,15 +1,16 @@
 //! Calls with another thread pointer.
 //!
-//! [`call_with`] sets the thread pointer, calls a function, and sets it back, all in one piece of assembly. So for the
-//! compiler the thread pointer never changes: what it knows of thread-locals before the call is right after it, and it
+//! [`call_with`] sets the thread pointer, calls a function, and sets it back, all in one piece of assembly, which each
+//! processor has ([`processor::call`]). So for the compiler the thread pointer never changes: what it knows of thread-locals before the call is right after it, and it
 //! does not see into the function that is called.
 
 use std::any::Any;
-use std::arch::asm;
 use std::cell::Cell;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
+
+use super::processor;
 
 thread_local! {
     /// In a block, its own thread pointer and that of the thread that carries it. Zeros in a real thread.
@@ -28,15 +29,6 @@ pub(super) struct Pointers {
 pub(super) fn pointers() -> Option<Pointers> {
     let pointers = POINTERS.get();
     (pointers.own != 0).then_some(pointers)
-}
-
-/// The thread pointer.
-#[inline(always)]
-pub(super) fn thread_pointer() -> usize {
-    let pointer: usize;
-    // SAFETY: on x86-64 the first word at the thread pointer is the thread pointer itself.
-    unsafe { asm!("mov {}, fs:0", out(reg) pointer, options(nostack, preserves_flags, readonly)) };
-    pointer
 }
 
 /// Calls `f` with the thread pointer `pointers.own`, and returns its value or the payload of its panic. That is caught
@@ -80,21 +72,8 @@ unsafe fn call_with<F: FnOnce() -> R, R>(to: usize, back: usize, function: F) ->
         function: ManuallyDrop::new(function),
         result: MaybeUninit::uninit(),
     };
-    // SAFETY: `wrfsbase` was found to work when the first block was made. The registers r12 to r15 outlive the call, by
-    // the ABI; the others that a function changes are declared. The stack pointer is not changed here, and is aligned,
-    // as the assembly may use the stack. `enter` lets no panic out.
-    unsafe {
-        asm!(
-            "wrfsbase r12",
-            "call r14",
-            "wrfsbase r13",
-            in("r12") to,
-            in("r13") back,
-            in("r14") enter::<F, R> as extern "C" fn(*mut Call<F, R>),
-            in("rdi") &raw mut call,
-            clobber_abi("C"),
-        );
-    }
+    // SAFETY: by this function's contract. `enter` lets no panic out, and takes the call from here.
+    unsafe { processor::call(to, back, enter::<F, R>, &raw mut call) };
     // SAFETY: `enter` has written it.
     unsafe { call.result.assume_init() }
 }
@@ -106,14 +85,4 @@ extern "C" fn enter<F: FnOnce() -> R, R>(call: *mut Call<F, R>) {
     // SAFETY: this is the only time that it is taken.
     let function = unsafe { ManuallyDrop::take(&mut call.function) };
     call.result.write(catch_unwind(AssertUnwindSafe(function)));
-}
-
-/// Sets the thread pointer.
-///
-/// # Safety
-/// It is that of a complete block of the running thread. The caller uses no thread-locals afterwards.
-#[inline(always)]
-pub(super) unsafe fn set_thread_pointer(pointer: usize) {
-    // SAFETY: by this function's contract; `wrfsbase` was found to work when the first block was made.
-    unsafe { asm!("wrfsbase {}", in(reg) pointer, options(nostack, preserves_flags)) };
 }

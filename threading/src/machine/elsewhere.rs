@@ -35,13 +35,7 @@ pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> thread::Result<R> {
 pub(crate) fn set_stack(_: usize, _: usize, _: usize) {}
 
 pub(crate) fn supported() -> Result<(), Unsupported> {
-    let is_static = cfg!(all(
-        target_os = "linux",
-        target_env = "gnu",
-        target_arch = "x86_64",
-        target_feature = "crt-static"
-    ));
-    Err(if is_static {
+    Err(if cfg!(static_c_library) {
         Unsupported::Static
     } else {
         Unsupported::Platform

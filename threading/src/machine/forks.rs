@@ -9,7 +9,8 @@
 use std::cell::Cell;
 use std::hint::black_box;
 
-use super::crossing::{pointers, set_thread_pointer};
+use super::crossing::pointers;
+use super::processor::set_thread_pointer;
 
 thread_local! {
     /// In a carrier, the thread pointer of the virtual thread that forks.

@@ -6,17 +6,8 @@
 use std::ffi::{CStr, c_void};
 use std::sync::OnceLock;
 
-use super::crossing::thread_pointer;
+use super::processor::{self, LOCALS, thread_pointer};
 use crate::unsupported::Unsupported;
-
-/// The first words of a thread, which the ABI of x86-64 fixes: bytes from the thread pointer.
-pub(super) mod header {
-    pub(crate) const SELF: usize = 0;
-    pub(crate) const DYNAMIC: usize = 8;
-    pub(crate) const THREAD: usize = 16;
-    /// Whether there are other threads, so that the C library has to take its locks: 32 bits.
-    pub(crate) const MULTIPLE: usize = 24;
-}
 
 /// The size of a first-level block of values by `pthread_key_t`, and of the table of such blocks.
 pub(super) const KEYS_IN_BLOCK: usize = 32;
@@ -27,7 +18,8 @@ pub(super) const KEY_BLOCKS: usize = 32;
 pub(super) const RESOLVER: usize = 568;
 pub(super) const RESOLVER_SERVERS: usize = 16;
 
-/// Functions, and bytes from the thread pointer.
+/// Functions, and places in the C library's data of a thread: bytes from its beginning, which
+/// [`data_of`](Glibc::data_of) tells.
 #[derive(Debug)]
 pub(super) struct Glibc {
     pub(super) allocate: unsafe extern "C" fn(*mut c_void) -> *mut c_void,
@@ -53,10 +45,19 @@ pub(super) struct Glibc {
     pub(super) robust: usize,
     /// The state of the resolver of names.
     pub(super) resolver: usize,
-    /// Where the pointer to that state is, among the C library's thread-locals: bytes below the thread pointer.
-    pub(super) resolver_pointer: usize,
-    /// What the kernel tells about the processor that runs the thread, where glibc has asked for it.
+    /// Where the pointer to that state is, among the C library's thread-locals: bytes from the thread pointer.
+    pub(super) resolver_pointer: isize,
+    /// What the kernel tells about the processor that runs the thread, where glibc has asked for it: bytes from the
+    /// thread pointer.
     pub(super) rseq: Option<isize>,
+}
+
+impl Glibc {
+    /// Where the C library's data of the thread begins that has this thread pointer.
+    #[inline(always)]
+    pub(super) fn data_of(&self, pointer: usize) -> usize {
+        processor::data_of(pointer, self.size)
+    }
 }
 
 /// A key's destructor.
@@ -124,11 +125,7 @@ fn told_offset(name: &'static CStr, bits: u32) -> Result<usize, Unsupported> {
 }
 
 fn find() -> Result<Glibc, Unsupported> {
-    const FSGSBASE: u64 = 1 << 1;
-    // SAFETY: the call only asks.
-    if unsafe { libc::getauxval(libc::AT_HWCAP2) } & FSGSBASE == 0 {
-        return Err(Unsupported::ThreadPointer);
-    }
+    processor::permits()?;
     // Sanitizers put their own functions before the C library's, to note what they know of threads and of memory. (Some
     // allocators do so with the first one of these alone.)
     let its = library_of(needed(c"__ctype_init")?);
@@ -172,17 +169,20 @@ fn find() -> Result<Glibc, Unsupported> {
     if !fits(tid, 4) || !fits(list, 16) || !fits(value_table, KEY_BLOCKS * 8) {
         return Err(Unsupported::Layout("a field is outside of the thread"));
     }
-    let me = thread_pointer();
+    let me = processor::data_of(thread_pointer(), size);
+    // SAFETY: the call only asks.
+    if me != unsafe { libc::pthread_self() } as usize {
+        return Err(Unsupported::Layout("the place of a thread"));
+    }
     // SAFETY: the fields are inside of the data of the calling thread, as was checked.
-    let (own_tid, own_self, first) = unsafe {
+    let (own_tid, first) = unsafe {
         (
             ((me + tid) as *const i32).read_volatile(),
-            ((me + header::THREAD) as *const usize).read_volatile(),
             ((me + value_table) as *const usize).read_volatile(),
         )
     };
     // SAFETY: the call only asks.
-    if own_tid != unsafe { libc::gettid() } || own_self != me {
+    if own_tid != unsafe { libc::gettid() } {
         return Err(Unsupported::Layout("the thread's number"));
     }
     let first_values = first.wrapping_sub(me);
@@ -190,7 +190,7 @@ fn find() -> Result<Glibc, Unsupported> {
         return Err(Unsupported::Layout("the first values by key"));
     }
     let (resolver, resolver_pointer) = resolver(me)?;
-    if !fits(resolver, RESOLVER) || resolver_pointer > 1 << 20 {
+    if !fits(resolver, RESOLVER) || !LOCALS.contains(&resolver_pointer) {
         return Err(Unsupported::Layout("the resolver of names"));
     }
     Ok(Glibc {
@@ -220,7 +220,7 @@ fn find() -> Result<Glibc, Unsupported> {
         list,
         first_values,
         value_table,
-        robust: robust_list(me)
+        robust: robust_list(me, size)
             .filter(|robust| fits(*robust - 8, 32))
             .ok_or(Unsupported::Layout("robust mutexes"))?,
         resolver,
@@ -229,21 +229,33 @@ fn find() -> Result<Glibc, Unsupported> {
     })
 }
 
-/// Where the head of the list of robust mutexes is. The kernel knows the calling thread's.
-fn robust_list(me: usize) -> Option<usize> {
-    let (mut head, mut len) = (0usize, 0usize);
+/// Where the head of the list of robust mutexes is. The kernel knows the calling thread's, but emulators of Linux do
+/// not. The list is empty, so that the words for the last mutex and for the first one have the head's address; how far
+/// a mutex's lock is from its place in the list, and no mutex that is just being locked, follow.
+fn robust_list(me: usize, size: usize) -> Option<usize> {
+    const TO_THE_LOCK: usize = 32_usize.wrapping_neg();
+    // SAFETY: the words are asked for inside of the data of the calling thread.
+    let word = |offset: usize| unsafe { ((me + offset) as *const usize).read_volatile() };
+    let is_head = |head: &usize| {
+        [word(head - 8), word(*head), word(head + 8), word(head + 16)] == [me + head, me + head, TO_THE_LOCK, 0]
+    };
+    let mut found = (8..size - 16).step_by(8).filter(is_head);
+    let (head, others) = (found.next()?, found.count());
+    let (mut told, mut len) = (0usize, 0usize);
     // SAFETY: the call writes two words.
-    let got = unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut head, &raw mut len) };
-    (got == 0 && len == 24 && head > me + 8).then(|| head - me)
+    let got = unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut told, &raw mut len) };
+    let is_unknown = got != 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ENOSYS);
+    (others == 0 && (is_unknown || (told, len) == (me + head, 24))).then_some(head)
 }
 
-/// Where the state of the resolver of names is, and how far below the thread pointer the pointer to it is.
-fn resolver(me: usize) -> Result<(usize, usize), Unsupported> {
+/// Where the state of the resolver of names is, and how far from the thread pointer the pointer to it is.
+fn resolver(me: usize) -> Result<(usize, isize), Unsupported> {
     // This is a thread-local: what is found is the calling thread's.
     let pointer = needed(c"__resp")?.cast::<usize>();
     // SAFETY: the C library has set the pointer when the thread began.
     let state = unsafe { pointer.read() };
-    Ok((state.wrapping_sub(me), me.wrapping_sub(pointer.addr())))
+    let from_pointer = pointer.addr().wrapping_sub(thread_pointer());
+    Ok((state.wrapping_sub(me), from_pointer.cast_signed()))
 }
 
 /// Where the kernel's word about the processor is, if glibc has one.

@@ -9,13 +9,13 @@
 use std::sync::OnceLock;
 
 use super::block::Block;
-use super::crossing::thread_pointer;
 use super::glibc::{Glibc, glibc, libc_locals};
+use super::processor::{LOCALS, thread_pointer};
 use crate::unsupported::Unsupported;
 
-/// Bytes below the thread pointer, for each of the words.
-pub(super) fn malloc_words() -> Result<&'static [usize], Unsupported> {
-    static FOUND: OnceLock<Result<Vec<usize>, Unsupported>> = OnceLock::new();
+/// Bytes from the thread pointer, for each of the words.
+pub(super) fn malloc_words() -> Result<&'static [isize], Unsupported> {
+    static FOUND: OnceLock<Result<Vec<isize>, Unsupported>> = OnceLock::new();
     // In a thread of its own, beside this one: while there is one thread, newer versions of the C library allocate
     // without that word.
     let found = FOUND.get_or_init(|| {
@@ -26,12 +26,13 @@ pub(super) fn malloc_words() -> Result<&'static [usize], Unsupported> {
     found.as_deref().map_err(|error| *error)
 }
 
-fn find() -> Result<Vec<usize>, Unsupported> {
+fn find() -> Result<Vec<isize>, Unsupported> {
     let glibc = glibc()?;
     let me = thread_pointer();
     let locals = libc_locals(glibc.init_ctype as usize).ok_or(Unsupported::Layout("the C library's thread-locals"))?;
-    let (below, len) = (me.wrapping_sub(locals.start), locals.words * 8);
-    if below > 1 << 20 || below < len {
+    let first = locals.start.wrapping_sub(me).cast_signed();
+    let place = |word: usize| first.wrapping_add_unsigned(word * 8);
+    if !LOCALS.contains(&first) || !LOCALS.contains(&place(locals.words)) {
         return Err(Unsupported::Layout("the C library's thread-locals"));
     }
     // Another allocator may be in the place of all functions of this one, which nobody uses then.
@@ -45,18 +46,18 @@ fn find() -> Result<Vec<usize>, Unsupported> {
     // The memory for what is read is there before, as nothing may allocate in between.
     let (mut before, mut after) = (vec![0; locals.words], vec![0; locals.words]);
     let watched = block.inside(|| {
-        let start = thread_pointer() - below;
+        let start = thread_pointer().wrapping_add_signed(first);
         read(start, &mut before);
         allocate(glibc);
         read(start, &mut after);
     });
     watched.map_err(|_| Unsupported::SelfTest("it panicked"))?;
     let changed = (0..locals.words).filter(|word| before[*word] != after[*word]);
-    let words: Vec<usize> = changed.map(|word| below - word * 8).collect();
+    let words: Vec<isize> = changed.map(place).collect();
     // SAFETY: these are words of the calling thread's own thread-locals.
     let set = words
         .iter()
-        .all(|below| unsafe { ((me - below) as *const usize).read_volatile() } != 0);
+        .all(|place| unsafe { (me.wrapping_add_signed(*place) as *const usize).read_volatile() } != 0);
     if words.len() != 2 || !set {
         return Err(Unsupported::Layout("the words of malloc"));
     }

@@ -1,17 +1,12 @@
 //! The machine's part: memory for thread-locals, and calls with another thread pointer.
 //!
-//! All that knows glibc and x86-64 is here. Elsewhere every attempt to make a [`Block`] is refused.
+//! All that knows glibc and processors is here. Elsewhere every attempt to make a [`Block`] is refused. `build.rs` says
+//! where there are virtual threads.
 
 macro_rules! with_glibc {
     ($($items:item)*) => {
         $(
-            #[cfg(all(
-                target_os = "linux",
-                target_env = "gnu",
-                target_arch = "x86_64",
-                not(target_feature = "crt-static"),
-                not(miri)
-            ))]
+            #[cfg(virtual_threads)]
             $items
         )*
     };
@@ -24,6 +19,9 @@ with_glibc! {
     mod glibc;
     mod malloc_words;
     mod pool;
+    #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
+    #[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
+    mod processor;
     mod self_test;
     mod stack_attributes;
     mod user_ids;
@@ -31,20 +29,8 @@ with_glibc! {
     pub(crate) use {block::Block, crossing::outside, self_test::supported, stack_attributes::set_stack};
 }
 
-#[cfg(not(all(
-    target_os = "linux",
-    target_env = "gnu",
-    target_arch = "x86_64",
-    not(target_feature = "crt-static"),
-    not(miri)
-)))]
+#[cfg(not(virtual_threads))]
 mod elsewhere;
 
-#[cfg(not(all(
-    target_os = "linux",
-    target_env = "gnu",
-    target_arch = "x86_64",
-    not(target_feature = "crt-static"),
-    not(miri)
-)))]
+#[cfg(not(virtual_threads))]
 pub(crate) use elsewhere::{Block, outside, set_stack, supported};

@@ -6,9 +6,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::block::Block;
-use super::crossing::thread_pointer;
 use super::forks;
+use super::glibc::glibc;
 use super::malloc_words::malloc_words;
+use super::processor::{stack_guard, thread_pointer};
 use super::user_ids;
 use crate::unsupported::Unsupported;
 
@@ -60,15 +61,13 @@ struct Seen {
 }
 
 fn see(key: libc::pthread_key_t) -> Seen {
-    let guard: usize;
-    // SAFETY: the calls have no preconditions, and the word is the stack guard of the calling thread.
+    // SAFETY: the calls have no preconditions.
     unsafe {
-        std::arch::asm!("mov {}, fs:0x28", out(reg) guard, options(nostack, preserves_flags, readonly));
         Seen {
             mark: MARK.get(),
             errno: libc::__errno_location() as usize,
             itself: libc::pthread_self() as usize,
-            guard,
+            guard: stack_guard(),
             value: libc::pthread_getspecific(key) as usize,
         }
     }
@@ -89,6 +88,7 @@ fn try_out() -> Result<(), Unsupported> {
     const fn wrong(what: &'static str) -> Unsupported {
         Unsupported::SelfTest(what)
     }
+    let glibc = glibc()?;
     let mut key = 0;
     // SAFETY: the key is written, and the function stays.
     if unsafe { libc::pthread_key_create(&raw mut key, Some(destroy_value)) } != 0 {
@@ -117,7 +117,7 @@ fn try_out() -> Result<(), Unsupported> {
         (fresh.mark == 0 && fresh.value == 0, "it is not fresh"),
         (changed.mark == 2 && changed.value == 2, "it forgets its values"),
         (
-            fresh.itself == pointer && fresh.errno != before.errno,
+            fresh.itself == glibc.data_of(pointer) && fresh.errno != before.errno,
             "it is not itself",
         ),
         (fresh.guard == before.guard, "it has another stack guard"),

@@ -36,7 +36,9 @@ type GetAttributes = unsafe extern "C" fn(libc::pthread_t, *mut libc::pthread_at
 #[cfg_attr(sanitized, expect(dead_code, reason = "nobody calls it by another name"))]
 unsafe extern "C" fn pthread_getattr_np(thread: libc::pthread_t, attributes: *mut libc::pthread_attr_t) -> c_int {
     let (low, size, guard) = STACK.get();
-    if size != 0 && pointers().is_some_and(|pointers| pointers.own == thread as usize) {
+    // SAFETY: the call has no preconditions.
+    let is_this = pointers().is_some() && thread == unsafe { libc::pthread_self() };
+    if size != 0 && is_this {
         // SAFETY: by this function's contract.
         return unsafe { fill(attributes, low, size, guard) };
     }

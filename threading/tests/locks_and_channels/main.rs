@@ -1,7 +1,7 @@
 //! `gevent_threading::sync` keeps the contract of `std::sync`: between real threads, between the virtual threads of one
 //! carrier, and between virtual threads of two carriers and real threads. [`team`] says who runs a test.
 
-#![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+#![cfg(virtual_threads)]
 
 mod channels;
 mod condvars;

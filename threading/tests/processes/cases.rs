@@ -10,6 +10,8 @@ use std::time::Duration;
 use gevent_threading::{Builder, on_carrier, park, sleep, spawn, supported, yield_now};
 use greenlet_core::{ThreadWatch, WatchSignal};
 
+use crate::this_program;
+
 type Case = (&'static str, fn(), fn(&Output) -> bool);
 
 const CASES: [Case; 15] = [
@@ -46,8 +48,11 @@ const ALLOCATORS: [&str; 2] = ["libjemalloc.so.2", "libmimalloc.so.2"];
 const FOR_EACH_ALLOCATOR: [&str; 4] = ["several_carriers", "no_leaks", "fork_on_other_thread", "implicit_end"];
 
 /// Whether the dynamic linker finds a library that is to be loaded first. If not, it says so, and goes on.
-fn is_loaded(program: &std::path::Path, library: &str) -> bool {
-    let output = Command::new(program).arg("nothing").env("LD_PRELOAD", library).output();
+fn is_loaded(library: &str) -> bool {
+    let output = this_program::command()
+        .arg("nothing")
+        .env("LD_PRELOAD", library)
+        .output();
     let output = output.expect("it starts");
     assert!(output.status.success(), "{output:?}");
     output.stderr.is_empty()
@@ -74,13 +79,17 @@ pub(crate) fn main() {
         println!("SKIPPED: {reason}");
         return;
     }
-    let program = std::env::current_exe().expect("it runs");
     let mut runs: Vec<_> = CASES
         .iter()
         .map(|(name, _, is_right)| (*name, None, *is_right))
         .collect();
+    let is_emulated = std::env::var_os(this_program::RUNNER).is_some();
     for allocator in ALLOCATORS {
-        if !is_loaded(&program, allocator) {
+        if is_emulated {
+            println!("SKIPPED: {allocator}: the emulator itself would load it");
+            continue;
+        }
+        if !is_loaded(allocator) {
             println!("SKIPPED: there is no {allocator}");
             continue;
         }
@@ -88,7 +97,7 @@ pub(crate) fn main() {
         runs.extend(cases.map(|(name, _, is_right)| (*name, Some(allocator), *is_right)));
     }
     for (name, allocator, is_right) in runs {
-        let mut command = Command::new(&program);
+        let mut command = this_program::command();
         command
             .arg(name)
             .envs(allocator.map(|allocator| ("LD_PRELOAD", allocator)));

@@ -6,20 +6,14 @@
 //! processes NAME       one case, in this process
 //! ```
 
-#[cfg(all(
-    target_os = "linux",
-    target_env = "gnu",
-    target_arch = "x86_64",
-    not(target_feature = "crt-static")
-))]
+#[cfg(virtual_threads)]
 mod cases;
 
+#[cfg(virtual_threads)]
+#[path = "../../../tests/common/this_program.rs"]
+mod this_program;
+
 fn main() {
-    #[cfg(all(
-        target_os = "linux",
-        target_env = "gnu",
-        target_arch = "x86_64",
-        not(target_feature = "crt-static")
-    ))]
+    #[cfg(virtual_threads)]
     cases::main();
 }

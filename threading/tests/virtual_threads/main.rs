@@ -1,14 +1,10 @@
 //! A virtual thread behaves as a thread. Each test runs in a thread of its own, which carries its virtual threads.
 //! `refused.rs` has what is tested where there are none.
 
-#![cfg(all(
-    target_os = "linux",
-    target_env = "gnu",
-    target_arch = "x86_64",
-    not(target_feature = "crt-static")
-))]
+#![cfg(virtual_threads)]
 
 mod as_in_threads;
+mod c_code;
 mod c_library;
 mod ends;
 mod faults;

@@ -1,12 +1,13 @@
 //! The memory of thread-locals is used again: what one virtual thread leaves there, none of the next ones sees.
 
 use std::cell::Cell;
-use std::ffi::{CString, c_int, c_long, c_void};
+use std::ffi::{c_int, c_long, c_void};
 use std::mem::transmute;
-use std::process::Command;
 use std::ptr;
 
 use gevent_threading::{spawn, yield_now};
+
+use super::c_code::load;
 
 const SOURCE: &str = "
     static __thread long counted = 5;
@@ -18,24 +19,9 @@ type Count = unsafe extern "C" fn() -> c_long;
 
 /// A C library with thread-locals, which are allocated in each thread that uses them. None without a compiler.
 fn c_library() -> Option<Count> {
-    let folder = std::env::temp_dir().join(format!("c-locals-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("it can be made");
-    let (source, library) = (folder.join("locals.c"), folder.join("locals.so"));
-    std::fs::write(&source, SOURCE).expect("it can be written");
-    let compiled = Command::new("cc")
-        .args(["-shared", "-fPIC", "-o"])
-        .args([&library, &source])
-        .status();
-    assert!(compiled.ok()?.success());
-    let name = CString::new(library.to_str().expect("it is UTF-8")).expect("it has no zeros");
+    let library = load("c-locals", SOURCE)?;
     // SAFETY: the library has this function.
-    let count = unsafe {
-        let library = libc::dlopen(name.as_ptr(), libc::RTLD_NOW);
-        assert!(!library.is_null());
-        transmute::<*mut c_void, Count>(libc::dlsym(library, c"count".as_ptr()))
-    };
-    std::fs::remove_dir_all(&folder).expect("it is there");
-    Some(count)
+    Some(unsafe { transmute::<*mut c_void, Count>(libc::dlsym(library, c"count".as_ptr())) })
 }
 
 /// What a thread finds in the C library's data of it.
@@ -123,9 +109,6 @@ fn nothing_of_a_thread_is_in_the_next_one() {
         })
         .collect();
     let count = c_library();
-    if count.is_none() {
-        eprintln!("SKIPPED: thread-locals of a C library: there is no C compiler");
-    }
     let fresh = Found {
         local: 7,
         counted: count.map_or(0, |_| 5 + 10 + 1000),

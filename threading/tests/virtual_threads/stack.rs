@@ -1,11 +1,12 @@
 //! Where a virtual thread's stack is, as others ask for it.
 
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::mem::{MaybeUninit, transmute};
 use std::ops::Range;
-use std::process::Command;
 
 use gevent_threading::{Builder, spawn, yield_now};
+
+use super::c_code::load;
 
 const SIZE: usize = 512 << 10;
 
@@ -143,31 +144,11 @@ fn a_c_library_finds_its_stack() {
         }
     ";
     type FindStack = unsafe extern "C" fn(*mut usize, *mut usize) -> c_int;
-    let folder = std::env::temp_dir().join(format!("find-stack-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("it can be made");
-    let (source, library) = (folder.join("find_stack.c"), folder.join("find_stack.so"));
-    std::fs::write(&source, SOURCE).expect("it can be written");
-    let compiled = Command::new("cc")
-        .args(["-shared", "-fPIC", "-o"])
-        .args([&library, &source])
-        .status();
-    let Ok(compiled) = compiled else {
-        eprintln!("SKIPPED: there is no C compiler");
+    let Some(library) = load("find-stack", SOURCE) else {
         return;
     };
-    assert!(compiled.success());
-    let name = CString::new(library.to_str().expect("it is UTF-8")).expect("it has no zeros");
     // SAFETY: the library has this function.
-    let find: FindStack = unsafe {
-        let library = libc::dlopen(name.as_ptr(), libc::RTLD_NOW);
-        assert!(
-            !library.is_null(),
-            "{:?}",
-            std::ffi::CStr::from_ptr(libc::dlerror().cast::<c_char>())
-        );
-        transmute::<*mut c_void, FindStack>(libc::dlsym(library, c"find_stack".as_ptr()))
-    };
-    std::fs::remove_dir_all(&folder).expect("it is there");
+    let find = unsafe { transmute::<*mut c_void, FindStack>(libc::dlsym(library, c"find_stack".as_ptr())) };
     let (result, found, told) = small(move || {
         let (mut low, mut size) = (0, 0);
         // SAFETY: the function writes two words.
