@@ -34,7 +34,7 @@
 //! [`GreenletError::VirtualThread`](greenlet_core::GreenletError::VirtualThread), unless they are called by
 //! [`on_carrier`].
 //!
-//! There are virtual threads on Linux, x86-64, with glibc; elsewhere, [`supported`] says why not.
+//! There are virtual threads on Linux with glibc, on x86-64 and aarch64; elsewhere, [`supported`] says why not.
 //! `docs/virtual-threads.md` tells what is as in a thread, and `docs/soundness.md` why it is sound.
 //!
 //! # Rooms
@@ -48,6 +48,7 @@
 //! | `sync` | the counterparts of `std::sync` |
 //! | `here.rs` | the virtual thread that runs; the way out of it and back |
 //! | `machine/crossing.rs` | a call with another thread pointer |
+//! | `machine/x86_64.rs`, `machine/aarch64.rs` | what differs by processor |
 //! | `machine/block.rs`, `machine/malloc_words.rs` | memory for thread-locals: made, used, destroyed |
 //! | `machine/pool.rs` | the memory of blocks that are out of use |
 //! | `machine/glibc.rs`, `machine/self_test.rs` | what is known of the C library, and whether it is so |

@@ -7,14 +7,14 @@ use std::{fmt, io};
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unsupported {
-    /// They are made for x86-64 and glibc only.
-    #[error("there are virtual threads only on Linux, x86-64, with glibc")]
+    /// They are made for Linux with glibc, on x86-64 and aarch64.
+    #[error("there are virtual threads only on Linux with glibc, on x86-64 and aarch64")]
     Platform,
     /// The C library is linked statically (`crt-static`). What is needed of it can be found in a shared one only.
     #[error("there are virtual threads only with a C library that is linked dynamically")]
     Static,
-    /// The processor, or the kernel, does not let programs change their thread pointer. It takes `FSGSBASE`, and Linux
-    /// 5.9.
+    /// The processor, or the kernel, does not let programs change their thread pointer. On x86-64 it takes `FSGSBASE`,
+    /// and Linux 5.9; on aarch64 all programs may.
     #[error("the system does not let programs change their thread pointer (FSGSBASE)")]
     ThreadPointer,
     /// The C library does not have a function or a table of this name: it is too old.

@@ -11,6 +11,8 @@ mod liveness;
 mod locks;
 mod once;
 mod stress;
+#[path = "../virtual_threads/supported.rs"]
+mod supported;
 mod table;
 mod team;
 mod tokens;
