@@ -3,6 +3,7 @@
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
+use gevent::threadpool::HubExt;
 use greenlet_core::Exception;
 use greenlet_core::unwind::{Caught, catch};
 use hub::core::Events;
@@ -74,10 +75,20 @@ impl Place {
     /// Waits until one of the descriptors is ready. Returns false if the time is over before. One that is closed
     /// meanwhile is an `EBADF`.
     pub(crate) fn wait_any(self, fds: &[(RawFd, Events)], deadline: Option<Instant>) -> Result<bool, Failed> {
+        self.wait_on(fds, fds, deadline)
+    }
+
+    /// As [`wait_any`](Place::wait_any); it is one of `others` whose end is an `EBADF`.
+    pub(crate) fn wait_on(
+        self,
+        fds: &[(RawFd, Events)],
+        others: &[(RawFd, Events)],
+        deadline: Option<Instant>,
+    ) -> Result<bool, Failed> {
         self.wait(|hub| {
             let park = Park::on(hub, "monkey", fds.as_ptr().addr())?;
             let limit = TimeLimit::start(hub, &park, deadline.map(left))?;
-            let _listed = Listed::new(hub, &park, fds)?;
+            let _listed = Listed::new(hub, &park, others)?;
             let watching = Watching::start(hub, &park, fds)?;
             park.wait(hub, &watching)?;
             Ok(!limit.is_reached())
@@ -92,8 +103,15 @@ impl Place {
     /// Has a thread of the hub's pool call `job`. If an exception is thrown into the caller meanwhile, the thread goes
     /// on, so `job` owns all that it uses.
     pub(crate) fn in_pool<R: Send + 'static>(self, job: impl FnOnce() -> R + Send + 'static) -> Result<R, Failed> {
-        use gevent::threadpool::HubExt;
         self.wait(|hub| hub.threadpool().apply(move || Ok::<_, Exception>(job())))
+    }
+
+    /// As [`in_pool`](Place::in_pool), by a thread of the pool that looks names up.
+    pub(crate) fn in_resolver_pool<R: Send + 'static>(
+        self,
+        job: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, Failed> {
+        self.wait(|hub| hub.resolver_threadpool().apply(move || Ok::<_, Exception>(job())))
     }
 }
 
@@ -115,6 +133,18 @@ fn in_hub<R>(wait: impl FnOnce(&Hub) -> Result<R, Exception>) -> Waited<R> {
 /// The time until then, in seconds.
 fn left(deadline: Instant) -> f64 {
     deadline.saturating_duration_since(Instant::now()).as_secs_f64()
+}
+
+/// What a call returns that fails with -1 and an `errno`. None if it must block.
+pub(crate) fn returned(waited: Result<c_int, Failed>) -> Option<c_int> {
+    match waited {
+        Ok(result) => Some(result),
+        Err(Failed::Errno(errno)) => {
+            set_errno(errno);
+            Some(-1)
+        }
+        Err(Failed::MustBlock) => None,
+    }
 }
 
 /// The caller's `errno`.

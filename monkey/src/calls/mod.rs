@@ -12,6 +12,7 @@ mod files;
 mod futexes;
 mod names;
 mod polls;
+mod readiness;
 mod signals;
 mod sockets;
 mod stdio;

@@ -24,7 +24,7 @@ mod original {
 ///
 /// # Safety
 /// The pointer is null, or that of a time.
-unsafe fn duration(time: *const timespec) -> Option<Duration> {
+pub(super) unsafe fn duration(time: *const timespec) -> Option<Duration> {
     // SAFETY: by this function's contract.
     let time = unsafe { time.as_ref() }?;
     let nanoseconds = u32::try_from(time.tv_nsec).ok().filter(|n| *n < 1_000_000_000)?;
