@@ -48,6 +48,7 @@
 //! | `saved.rs` | [`saved`] and [`get_original`]: those functions for everybody |
 //! | `place.rs` | who may park |
 //! | `wait.rs`, `watchers.rs` | parking, until a descriptor is ready for instance |
+//! | `held.rs`, `real_thread.rs` | waits that cannot fail; calls that a real thread makes |
 //! | `exceptions.rs` | what was thrown into a parked call; [`run`] |
 //! | `closing.rs` | descriptors that are closed while somebody waits for them |
 //! | `stats.rs` | [`stats`] |
@@ -70,10 +71,14 @@ mod exceptions;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod guards;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod held;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod originals;
 mod patches;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod place;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod real_thread;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod saved;
 mod stats;
@@ -83,6 +88,8 @@ mod wait;
 mod watchers;
 
 pub use allocator::Allocator;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub use calls::real_threads;
 pub use exceptions::{run, take_exception};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub use patches::greenlets;

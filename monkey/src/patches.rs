@@ -95,9 +95,17 @@ pub fn is_module_patched(name: &str) -> bool {
 fn patch(bits: u32) -> Result<(), Unsupported> {
     gevent_threading::supported()?;
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    crate::guards::begin();
+    begin(bits);
     PATCHED.fetch_or(bits, Ordering::Relaxed);
     Ok(())
+}
+
+/// Called before modules are patched.
+fn begin(bits: u32) {
+    crate::guards::begin();
+    if bits & Module::Thread.bit() != 0 {
+        crate::calls::begin_threads();
+    }
 }
 
 /// All modules but [`Sys`](Module::Sys), as in gevent.
@@ -148,10 +156,10 @@ macro_rules! patches {
         /// (a recursive mutex) is owned by all greenlets of that thread; nobody parks while it is held.
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
         pub mod greenlets {
-            use super::{GREENLETS, Module, Ordering, PATCHED, USUAL};
+            use super::{GREENLETS, Module, Ordering, PATCHED, USUAL, begin};
 
             fn patch(bits: u32) {
-                crate::guards::begin();
+                begin(bits);
                 PATCHED.fetch_or(bits | bits << GREENLETS, Ordering::Relaxed);
             }
 

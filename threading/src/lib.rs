@@ -72,7 +72,7 @@ mod thread;
 mod unsupported;
 
 pub use carrier::{Carried, on_carrier};
-pub use parker::{Parker, wait_by_carrier};
+pub use parker::{Parker, give_up, is_unwound, is_virtual, os_thread, wait_by_carrier};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use spawn::{Builder, DEFAULT_STACK_SIZE, JoinHandle, spawn, supported};
 pub use thread::{Thread, ThreadId, current, park, park_timeout, sleep, yield_now};

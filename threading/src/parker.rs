@@ -6,7 +6,7 @@ use std::time::Duration;
 use greenlet_core::Exception;
 use greenlet_core::unwind::{Caught, catch};
 
-use crate::here::wait_outside;
+use crate::here::{self, outside, wait_outside};
 use crate::thread::Thread;
 
 /// Calls a function that waits in the hub, by the thread that carries the caller, as
@@ -78,4 +78,35 @@ impl fmt::Debug for Parker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Parker").finish_non_exhaustive()
     }
+}
+
+/// Whether the caller waits no more: its greenlet was dropped, and is being unwound, or has caught that. False while a
+/// destructor runs because of a panic, or at the end of a virtual thread, where that is not to be noticed.
+pub fn is_unwound() -> bool {
+    !here::is_quiet() && here::is_unwound()
+}
+
+/// Ends the caller, which [is unwound](is_unwound), but has frames that cannot be: they stay where they are for ever.
+/// Prints a warning that says `why`. Returns only if the caller is no greenlet and no virtual thread.
+pub fn give_up(why: &str) {
+    outside(|| _ = greenlet_core::unwind::give_up(why));
+}
+
+/// Whether the caller is a virtual thread.
+///
+/// ```
+/// use gevent_threading::{is_virtual, spawn};
+///
+/// assert!(!is_virtual());
+/// assert!(spawn(is_virtual).join().unwrap());
+/// ```
+pub fn is_virtual() -> bool {
+    greenlet_core::is_virtual_thread()
+}
+
+/// An address that tells the operating system's thread of the caller, which carries it perhaps, from all others that
+/// are there at the time.
+pub fn os_thread() -> usize {
+    thread_local!(static MARK: u8 = const { 0 });
+    outside(|| MARK.with(|mark| std::ptr::from_ref(mark).addr()))
 }

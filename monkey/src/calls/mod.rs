@@ -16,6 +16,14 @@ mod readiness;
 mod signals;
 mod sockets;
 mod stdio;
-mod threads;
+pub(crate) mod threads;
 mod times;
 mod transfers;
+
+pub use threads::real_threads;
+
+/// Called before threads are patched.
+pub(crate) fn begin_threads() {
+    futexes::begin();
+    threads::begin();
+}

@@ -1,1 +1,0 @@
-//! futex(2): what locks, channels and parks wait for.

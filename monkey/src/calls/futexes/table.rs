@@ -1,0 +1,416 @@
+//! The table: who waits, by the address of the word.
+//!
+//! It has shelves, each with a lock and a list. The lock is held for a few steps, by code that neither parks nor
+//! allocates. A waiter is on the stack of who waits, and in the list from [`Queued::join`] until it is called, or leaves.
+
+use std::cell::UnsafeCell;
+use std::marker::PhantomData;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+
+use gevent_threading::Parker;
+
+use crate::guards::{Within, never_parks};
+
+/// Somebody who waits.
+pub(super) struct Waiter<'a> {
+    address: usize,
+    bitset: u32,
+    /// Whether all such waiters for the word are woken when one is.
+    is_shared: bool,
+    /// The operating system's thread that it runs in.
+    thread: usize,
+    parker: &'a Parker,
+    called: AtomicBool,
+    /// Its place in the list, which belongs to the holder of the shelf's lock.
+    links: UnsafeCell<Links>,
+}
+
+struct Links {
+    number: u64,
+    is_listed: bool,
+    previous: *const Waiter<'static>,
+    next: *const Waiter<'static>,
+}
+
+// SAFETY: the links are used with the shelf's lock only.
+unsafe impl Sync for Waiter<'_> {}
+
+impl<'a> Waiter<'a> {
+    pub(super) fn new(address: usize, bitset: u32, parker: &'a Parker, thread: usize) -> Waiter<'a> {
+        Waiter {
+            address,
+            bitset,
+            is_shared: false,
+            thread,
+            parker,
+            called: AtomicBool::new(false),
+            links: UnsafeCell::new(Links {
+                number: 0,
+                is_listed: false,
+                previous: ptr::null(),
+                next: ptr::null(),
+            }),
+        }
+    }
+
+    /// One that is woken together with all such waiters for the word.
+    pub(super) fn shared(self) -> Waiter<'a> {
+        Waiter {
+            is_shared: true,
+            ..self
+        }
+    }
+
+    /// Whether it was called, and is in the list no more.
+    pub(super) fn is_called(&self) -> bool {
+        self.called.load(Ordering::Acquire)
+    }
+
+    pub(super) fn parker(&self) -> &Parker {
+        self.parker
+    }
+}
+
+/// A waiter in the table, until this is dropped. It must not be forgotten.
+pub(super) struct Queued<'a, 'p> {
+    waiter: &'a Waiter<'p>,
+    _here: PhantomData<*const ()>,
+}
+
+impl<'a, 'p> Queued<'a, 'p> {
+    /// Gets in line, if `is_expected` says so, which is called with the shelf's lock.
+    pub(super) fn join(waiter: &'a Waiter<'p>, is_expected: impl FnOnce() -> bool) -> Option<Queued<'a, 'p>> {
+        let shelf = shelf(waiter.address);
+        // Counted first: see `wake`.
+        shelf.count.fetch_add(1, Ordering::SeqCst);
+        let is_listed = shelf.enter().join(waiter, is_expected);
+        if !is_listed {
+            shelf.count.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(Queued {
+            waiter,
+            _here: PhantomData,
+        })
+    }
+
+    /// Leaves, if it is in line still. Returns whether it was called before.
+    pub(super) fn leave(self) -> bool {
+        self.waiter.leave();
+        self.waiter.is_called()
+    }
+}
+
+impl Drop for Queued<'_, '_> {
+    fn drop(&mut self) {
+        self.waiter.leave();
+    }
+}
+
+impl Waiter<'_> {
+    fn leave(&self) {
+        if !self.is_called() {
+            shelf(self.address).enter().remove(self);
+        }
+    }
+}
+
+/// A part of the table.
+#[repr(align(64))]
+struct Shelf {
+    /// How many wait here, or are about to.
+    count: AtomicU32,
+    is_locked: AtomicBool,
+    list: UnsafeCell<List>,
+}
+
+struct List {
+    first: *const Waiter<'static>,
+    last: *const Waiter<'static>,
+    /// The number of the one that has come last.
+    number: u64,
+}
+
+// SAFETY: the list is used with the lock only.
+unsafe impl Sync for Shelf {}
+
+const SHELVES: usize = 256;
+
+static TABLE: [Shelf; SHELVES] = [const {
+    Shelf {
+        count: AtomicU32::new(0),
+        is_locked: AtomicBool::new(false),
+        list: UnsafeCell::new(List {
+            first: ptr::null(),
+            last: ptr::null(),
+            number: 0,
+        }),
+    }
+}; SHELVES];
+
+#[inline]
+fn shelf(address: usize) -> &'static Shelf {
+    let mixed = (address as u64 >> 2).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    &TABLE[(mixed >> 56) as usize]
+}
+
+impl Shelf {
+    fn enter(&'static self) -> Entered {
+        let within = Within::enter();
+        self.lock();
+        Entered {
+            shelf: self,
+            _within: within,
+        }
+    }
+
+    fn lock(&self) {
+        let mut tries = 0_u32;
+        while self.is_locked.swap(true, Ordering::Acquire) {
+            while self.is_locked.load(Ordering::Relaxed) {
+                tries += 1;
+                match tries % 64 {
+                    // Its holder may have been preempted.
+                    0 => give_way(),
+                    _ => std::hint::spin_loop(),
+                }
+            }
+        }
+    }
+
+    fn unlock(&self) {
+        self.is_locked.store(false, Ordering::Release);
+    }
+}
+
+/// sched_yield(2), which never parks.
+fn give_way() {
+    // SAFETY: the call has no arguments, and always succeeds.
+    unsafe { super::original::syscall(libc::SYS_sched_yield, 0, 0, 0, 0, 0, 0) };
+}
+
+/// The lock of a shelf.
+struct Entered {
+    shelf: &'static Shelf,
+    _within: Within,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.shelf.unlock();
+    }
+}
+
+impl Entered {
+    fn list(&mut self) -> &mut List {
+        // SAFETY: this has the lock.
+        unsafe { &mut *self.shelf.list.get() }
+    }
+
+    fn join(&mut self, waiter: &Waiter<'_>, is_expected: impl FnOnce() -> bool) -> bool {
+        if !is_expected() {
+            return false;
+        }
+        let list = self.list();
+        list.number += 1;
+        let this = ptr::from_ref(waiter).cast::<Waiter<'static>>();
+        // SAFETY: this has the lock. Who is in the list stays where it is until it has left, as it leaves before it
+        // returns, and before its stack is given up.
+        unsafe {
+            *waiter.links.get() = Links {
+                number: list.number,
+                is_listed: true,
+                previous: list.last,
+                next: ptr::null(),
+            };
+            match list.last.as_ref() {
+                None => list.first = this,
+                Some(last) => (*last.links.get()).next = this,
+            }
+        }
+        list.last = this;
+        true
+    }
+
+    /// Takes a waiter out, if it is in the list.
+    fn remove(&mut self, waiter: &Waiter<'_>) {
+        let list = self.list();
+        // SAFETY: as in `join`.
+        unsafe {
+            let links = &mut *waiter.links.get();
+            if !links.is_listed {
+                return;
+            }
+            links.is_listed = false;
+            match links.previous.as_ref() {
+                None => list.first = links.next,
+                Some(previous) => (*previous.links.get()).next = links.next,
+            }
+            match links.next.as_ref() {
+                None => list.last = links.previous,
+                Some(next) => (*next.links.get()).previous = links.previous,
+            }
+        }
+        self.shelf.count.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Calls those that `wants` wants, who leave the list by that, and puts their parkers into `batch`. Ends when it is
+    /// full.
+    fn call(&mut self, batch: &mut Batch, mut wants: impl FnMut(&Waiter<'_>, u64) -> bool) {
+        let mut next = self.list().first;
+        // SAFETY: as in `join`.
+        while let Some(waiter) = unsafe { next.as_ref() } {
+            // SAFETY: as in `join`.
+            let number = unsafe {
+                let links = &*waiter.links.get();
+                next = links.next;
+                links.number
+            };
+            if wants(waiter, number) {
+                self.remove(waiter);
+                let parker = waiter.parker.clone();
+                // From now on the waiter may be gone.
+                waiter.called.store(true, Ordering::Release);
+                if !batch.push(parker) {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Parkers of some who were called, to be woken without the lock.
+struct Batch {
+    parkers: [Option<Parker>; Batch::SIZE],
+    len: usize,
+}
+
+impl Batch {
+    const SIZE: usize = 16;
+
+    fn new() -> Batch {
+        Batch {
+            parkers: [const { None }; Batch::SIZE],
+            len: 0,
+        }
+    }
+
+    /// Returns whether there is room for one more.
+    fn push(&mut self, parker: Parker) -> bool {
+        self.parkers[self.len] = Some(parker);
+        self.len += 1;
+        self.len < Batch::SIZE
+    }
+
+    /// Wakes them. Returns whether it was full.
+    fn wake(&mut self) -> bool {
+        let is_full = self.len == Batch::SIZE;
+        self.parkers[..self.len].iter_mut().for_each(|parker| {
+            if let Some(parker) = parker.take() {
+                parker.unpark();
+            }
+        });
+        self.len = 0;
+        is_full
+    }
+}
+
+/// Wakes those that wait for the word, with a bit in common, in the order in which they have come. Returns how many.
+#[inline]
+pub(super) fn wake(address: usize, count: u32, bitset: u32) -> u32 {
+    // The word was changed before this. Who waits counts himself before he looks at it.
+    fence(Ordering::SeqCst);
+    let shelf = shelf(address);
+    if shelf.count.load(Ordering::Relaxed) == 0 {
+        return 0;
+    }
+    never_parks(|| wake_some(shelf, address, count, bitset))
+}
+
+#[cold]
+#[inline(never)]
+fn wake_some(shelf: &'static Shelf, address: usize, count: u32, bitset: u32) -> u32 {
+    let errno = crate::wait::errno();
+    let (mut woken, mut some_shared) = (0, false);
+    let mut batch = Batch::new();
+    // Those that come again while this runs are not meant.
+    let mut last = None;
+    loop {
+        {
+            let mut entered = shelf.enter();
+            let last = *last.get_or_insert(entered.list().number);
+            entered.call(&mut batch, |waiter, number| {
+                let meant = waiter.address == address && waiter.bitset & bitset != 0 && number <= last;
+                if !meant {
+                    return false;
+                }
+                if waiter.is_shared && some_shared {
+                    return true;
+                }
+                let is_wanted = woken < count;
+                if is_wanted {
+                    woken += 1;
+                    some_shared |= waiter.is_shared;
+                }
+                is_wanted
+            });
+        }
+        if !batch.wake() {
+            break;
+        }
+    }
+    crate::wait::set_errno(errno);
+    woken
+}
+
+/// Whether somebody waits for the word.
+pub(super) fn has(address: usize) -> bool {
+    let mut entered = shelf(address).enter();
+    let mut found = false;
+    // Nobody is called by this.
+    entered.call(&mut Batch::new(), |waiter, _| {
+        found |= waiter.address == address;
+        false
+    });
+    found
+}
+
+/// Called before anything is patched: has the table right in the child of a fork, where only the thread lives that has
+/// forked.
+pub(crate) fn begin() {
+    static BEGUN: std::sync::Once = std::sync::Once::new();
+    BEGUN.call_once(|| {
+        // SAFETY: the functions stay, as the program does not unload itself.
+        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(in_child)) };
+    });
+}
+
+unsafe extern "C" fn before_fork() {
+    TABLE.iter().for_each(Shelf::lock);
+}
+
+unsafe extern "C" fn after_fork() {
+    TABLE.iter().for_each(Shelf::unlock);
+}
+
+unsafe extern "C" fn in_child() {
+    let here = gevent_threading::os_thread();
+    for shelf in &TABLE {
+        let mut entered = Entered {
+            shelf,
+            _within: Within::enter(),
+        };
+        let mut next = entered.list().first;
+        shelf.count.store(0, Ordering::Relaxed);
+        // SAFETY: the lock was taken before the fork; the stacks of the other threads are there still.
+        while let Some(waiter) = unsafe { next.as_ref() } {
+            shelf.count.fetch_add(1, Ordering::Relaxed);
+            // SAFETY: as above.
+            next = unsafe { (*waiter.links.get()).next };
+            if waiter.thread != here {
+                entered.remove(waiter);
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! One wait: the caller parks until it is called, or its time is over.
+
+use std::cell::RefCell;
+
+use gevent_threading::{Parker, os_thread};
+
+use super::deadlines::Deadline;
+use super::table::{Queued, Waiter};
+use crate::held::{Ended, give_up_if_unwound, hold};
+use crate::stats::Parked;
+use crate::wait::{Failed, errno, set_errno};
+
+/// Parks the caller until it is woken, if `is_expected` finds the word as it is to be. That is called with the table's
+/// lock.
+///
+/// Fails with `EAGAIN` if it does not; with `ETIMEDOUT` if the time is over. What is thrown into the caller is kept
+/// meanwhile.
+pub(super) fn wait(
+    address: usize,
+    bitset: u32,
+    deadline: Option<Deadline>,
+    is_expected: impl FnOnce() -> bool,
+) -> Result<(), Failed> {
+    let spare = Spare::take();
+    let waiter = Waiter::new(address, bitset, spare.parker(), os_thread());
+    wait_as(&waiter, deadline, is_expected)
+}
+
+/// [`wait`] with what the table is to know of the caller.
+pub(super) fn wait_as(
+    waiter: &Waiter<'_>,
+    deadline: Option<Deadline>,
+    is_expected: impl FnOnce() -> bool,
+) -> Result<(), Failed> {
+    let Some(queued) = Queued::join(waiter, is_expected) else {
+        return Err(Failed::Errno(libc::EAGAIN));
+    };
+    let (parked, errno) = (Parked::begin(), errno());
+    let left = || deadline.map(Deadline::left);
+    let ended = hold(waiter.parker(), left, || waiter.is_called());
+    let called = queued.leave();
+    drop(parked);
+    set_errno(errno);
+    match ended {
+        _ if called => Ok(()),
+        Ended::Over => Err(Failed::Errno(libc::ETIMEDOUT)),
+        Ended::Stuck => {
+            // Nobody knows this wait any more. If the greenlet is being unwound, this is its end; what it cannot leave,
+            // the thread waits for.
+            give_up_if_unwound();
+            Err(Failed::MustBlock)
+        }
+    }
+}
+
+thread_local! {
+    /// Parkers for the next waits: of a virtual thread one, of plain greenlets some. An unpark that comes late wakes
+    /// one for nothing, and the next wait looks and goes on.
+    static SPARES: RefCell<Vec<Parker>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How many a thread keeps.
+const KEPT: usize = 64;
+
+/// A parker that goes back to the spare ones.
+pub(super) struct Spare(Parker);
+
+impl Spare {
+    pub(super) fn take() -> Spare {
+        let spare = SPARES.try_with(|spares| spares.borrow_mut().pop()).ok().flatten();
+        Spare(spare.unwrap_or_default())
+    }
+
+    pub(super) fn parker(&self) -> &Parker {
+        &self.0
+    }
+}
+
+impl Drop for Spare {
+    fn drop(&mut self) {
+        let parker = self.0.clone();
+        let _ = SPARES.try_with(|spares| {
+            let mut spares = spares.borrow_mut();
+            if spares.len() < KEPT {
+                spares.push(parker);
+            }
+        });
+    }
+}
