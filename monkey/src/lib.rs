@@ -48,6 +48,7 @@
 //! | `saved.rs` | [`saved`] and [`get_original`]: those functions for everybody |
 //! | `place.rs` | who may park |
 //! | `wait.rs`, `watchers.rs` | parking, until a descriptor is ready for instance |
+//! | `deadline.rs` | when a wait is over |
 //! | `held.rs`, `real_thread.rs` | waits that cannot fail; calls that a real thread makes |
 //! | `exceptions.rs` | what was thrown into a parked call; [`run`] |
 //! | `closing.rs` | descriptors that are closed while somebody waits for them |
@@ -56,48 +57,49 @@
 //! | `allocator.rs` | [`Allocator`]: nor in an allocator |
 //! | `calls` | the interposed functions, a file for each family |
 
-#[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
+#[cfg(all(glibc, target_feature = "crt-static"))]
 compile_error!(
     "gevent-monkey needs a C library that is linked dynamically: a static one has each function once, and its own \
      calls of them cannot be caught. Build without `-C target-feature=+crt-static`."
 );
 
 mod allocator;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(glibc)]
 mod calls;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(glibc)]
 mod closing;
+mod deadline;
 mod exceptions;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(glibc)]
 mod guards;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(glibc)]
 mod held;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(glibc)]
 mod originals;
 mod patches;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(glibc)]
 mod place;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(glibc)]
 mod real_thread;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(glibc)]
 mod saved;
 mod stats;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(glibc)]
 mod wait;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(glibc)]
 mod watchers;
 
 pub use allocator::Allocator;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(glibc)]
 pub use calls::real_threads;
 pub use exceptions::{run, take_exception};
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(glibc)]
 pub use patches::greenlets;
 pub use patches::{
     Module, is_module_patched, patch_all, patch_dns, patch_select, patch_socket, patch_subprocess, patch_sys,
     patch_thread, patch_time,
 };
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(glibc)]
 pub use saved::{Function, get_original, is_object_patched, saved};
 pub use stats::{Stats, stats};
 

@@ -7,7 +7,7 @@ use gevent_threading::Unsupported;
 /// The modules whose bits are set here are patched: in the lower half for virtual threads, in the upper half for plain
 /// greenlets, too.
 static PATCHED: AtomicU32 = AtomicU32::new(0);
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(glibc)]
 const GREENLETS: u32 = 16;
 
 /// What can be patched: gevent's modules, as far as they have a counterpart in the C library.
@@ -66,7 +66,7 @@ pub(crate) fn for_virtual_threads(module: Module) -> bool {
 }
 
 /// Whether a plain greenlet may park in calls of the module.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(glibc)]
 #[inline(always)]
 pub(crate) fn for_greenlets(module: Module) -> bool {
     PATCHED.load(Ordering::Relaxed) & (module.bit() << GREENLETS) != 0
@@ -94,7 +94,7 @@ pub fn is_module_patched(name: &str) -> bool {
 
 fn patch(bits: u32) -> Result<(), Unsupported> {
     gevent_threading::supported()?;
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[cfg(glibc)]
     begin(bits);
     PATCHED.fetch_or(bits, Ordering::Relaxed);
     Ok(())
@@ -154,7 +154,7 @@ macro_rules! patches {
         /// (`TLCell` of qcell is such a thing), or C code that does so. A `RefCell` in a thread-local that is borrowed
         /// meanwhile panics in the next greenlet, which is sound. A C library's lock that knows its owner by the thread
         /// (a recursive mutex) is owned by all greenlets of that thread; nobody parks while it is held.
-        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        #[cfg(glibc)]
         pub mod greenlets {
             use super::{GREENLETS, Module, Ordering, PATCHED, USUAL, begin};
 

@@ -44,7 +44,7 @@
 //! | `spawn.rs`, `scope.rs` | making virtual threads, and waiting for their end |
 //! | `thread.rs` | [`Thread`], [`park`] and [`Thread::unpark`], [`sleep`] |
 //! | `carrier.rs` | gevent's own functions in a virtual thread |
-//! | `parker.rs` | waits for code that cannot be unwound |
+//! | `parker.rs`, `native.rs` | waits for code that cannot be unwound; virtual threads for it |
 //! | `sync` | the counterparts of `std::sync` |
 //! | `here.rs` | the virtual thread that runs; the way out of it and back |
 //! | `machine/crossing.rs` | a call with another thread pointer |
@@ -64,6 +64,7 @@ mod carrier;
 mod here;
 #[allow(unsafe_code)]
 mod machine;
+mod native;
 mod parker;
 mod scope;
 mod spawn;
@@ -72,6 +73,7 @@ mod thread;
 mod unsupported;
 
 pub use carrier::{Carried, on_carrier};
+pub use native::NativeThread;
 pub use parker::{Parker, give_up, is_unwound, is_virtual, os_thread, wait_by_carrier};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use spawn::{Builder, DEFAULT_STACK_SIZE, JoinHandle, spawn, supported};

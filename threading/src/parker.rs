@@ -62,6 +62,10 @@ impl Parker {
         }
     }
 
+    pub(crate) fn thread(&self) -> &Thread {
+        &self.0
+    }
+
     /// Gives the token, and wakes who waits. Any thread may call this.
     pub fn unpark(&self) {
         self.0.unpark();

@@ -13,7 +13,7 @@ use hub::core::HubDestroyed;
 use hub::hub_to_wait_in;
 
 use crate::here::{self, outside, raise};
-use crate::machine::{self, Block};
+use crate::machine::{self, Block, SharedBlock};
 use crate::thread::{Thread, current, park_once};
 use crate::unsupported::Unsupported;
 
@@ -123,13 +123,42 @@ impl Builder {
             },
         };
         let (theirs, size) = (thread.clone(), self.stack_size.unwrap_or(DEFAULT_STACK_SIZE));
-        outside(move || start_greenlet(job, Started { ending, borrows }, theirs, size))?;
+        outside(move || start_greenlet(job, Started { ending, borrows }, theirs, size, None))?;
         Ok((packet, thread))
     }
 }
 
+/// Makes the greenlet of a virtual thread whose block is there already. To be called by the carrier.
+pub(crate) fn start_native(
+    function: Box<dyn FnOnce() + Send>,
+    thread: Thread,
+    size: usize,
+    block: Arc<SharedBlock>,
+) -> io::Result<Arc<Ending>> {
+    let ending = Arc::new(Ending::default());
+    let job = Job {
+        function,
+        _end: End {
+            ending: ending.clone(),
+            left: None,
+        },
+    };
+    let started = Started {
+        ending: ending.clone(),
+        borrows: false,
+    };
+    start_greenlet(job, started, thread, size, Some(block))?;
+    Ok(ending)
+}
+
 /// Makes the greenlet, in the hub of the calling thread.
-fn start_greenlet(job: Job, started: Started, thread: Thread, size: usize) -> io::Result<()> {
+fn start_greenlet(
+    job: Job,
+    started: Started,
+    thread: Thread,
+    size: usize,
+    block: Option<Arc<SharedBlock>>,
+) -> io::Result<()> {
     machine::supported()?;
     let failed = |exception: Exception| io::Error::from(exception);
     let hub = hub_to_wait_in().map_err(failed)?;
@@ -138,15 +167,19 @@ fn start_greenlet(job: Job, started: Started, thread: Thread, size: usize) -> io
         .parent(hub.greenlet())
         .stack_size(StackSize::bytes(size))
         .label(name)
-        .build_with(started, move |started: &Started, _| carry(started, job, thread));
+        .build_with(started, move |started: &Started, _| carry(started, job, thread, block));
     let queued = hub.loop_().run_callback_start(greenlet.greenlet().clone());
     queued.map_err(|error| failed(error.into()))
 }
 
 /// The function of the greenlet that carries a virtual thread.
-fn carry(started: &Started, job: Job, thread: Thread) -> Result<Value, Exception> {
+fn carry(started: &Started, job: Job, thread: Thread, shared: Option<Arc<SharedBlock>>) -> Result<Value, Exception> {
     let Job { function, _end: end } = job;
-    let Some(block) = Block::new() else {
+    let own = match shared {
+        None => Block::new(),
+        Some(_) => None,
+    };
+    let Some(block) = own.as_ref().or_else(|| shared.as_ref().map(|shared| shared.block())) else {
         started
             .ending
             .because(Exception::from(io::Error::from(io::ErrorKind::OutOfMemory)));
@@ -154,8 +187,8 @@ fn carry(started: &Started, job: Job, thread: Thread) -> Result<Value, Exception
         return Ok(Value::None);
     };
     started.ending.runs.store(true, Ordering::Relaxed);
-    let unwinding = here::run(&block, thread, function);
-    drop(block);
+    let unwinding = here::run(block, thread, function);
+    drop((own, shared));
     drop(end);
     match unwinding {
         Some(unwinding) => unwinding.resume(),
@@ -221,7 +254,7 @@ impl Label for Name {
 
 /// The end of a virtual thread: who waits for it.
 #[derive(Default)]
-struct Ending {
+pub(crate) struct Ending {
     runs: AtomicBool,
     ended: AtomicBool,
     /// Why there is no result.
@@ -243,15 +276,20 @@ impl Ending {
         }
     }
 
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.ended.load(Ordering::Acquire)
+    }
+
+    /// Has the end unpark this thread, instead of another one.
+    pub(crate) fn unparks(&self, thread: &Thread) {
+        let old = lock(&self.waits).replace(thread.clone());
+        drop(old);
     }
 
     /// Waits for the end.
     fn wait(&self) -> Result<(), Exception> {
         while !self.is_over() {
-            let old = lock(&self.waits).replace(current());
-            drop(old);
+            self.unparks(&current());
             if !self.is_over() {
                 park_once()?;
             }

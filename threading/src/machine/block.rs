@@ -22,7 +22,7 @@ const FIRST_NUMBER: u32 = 1 << 23;
 const DESTRUCTOR_ROUNDS: usize = 4;
 const NUMBERS: u32 = (1 << 29) - FIRST_NUMBER;
 
-/// A block. It belongs to the thread that has made it.
+/// A block. What runs in it runs in the thread that has made it.
 pub(crate) struct Block {
     glibc: &'static Glibc,
     /// Its thread pointer.
@@ -165,6 +165,40 @@ impl Block {
     fn values(&self, block: usize) -> *mut Value {
         // SAFETY: the table has a pointer for each block, and is this thread's.
         unsafe { ((self.glibc.data_of(self.own) + self.glibc.value_table + block * 8) as *const *mut Value).read() }
+    }
+}
+
+/// A block that others know, by its `pthread_t`, before its thread begins and after it has ended. Any thread may have
+/// the last handle, and drop it.
+pub(crate) struct SharedBlock(Option<Block>);
+
+// SAFETY: only the carrier runs in the block. All that other threads do is to ask for its address, and to drop it when
+// nothing runs in it any more: the C library's functions, and those of the pool, take blocks of any thread.
+unsafe impl Send for SharedBlock {}
+// SAFETY: as above.
+unsafe impl Sync for SharedBlock {}
+
+impl SharedBlock {
+    /// As [`Block::new`].
+    pub(crate) fn new() -> Option<SharedBlock> {
+        Block::new().map(|block| SharedBlock(Some(block)))
+    }
+
+    /// The block, for the greenlet that runs in it.
+    pub(crate) fn block(&self) -> &Block {
+        self.0.as_ref().expect("it is there until it is dropped")
+    }
+
+    pub(crate) fn pthread(&self) -> usize {
+        self.block().own
+    }
+}
+
+impl Drop for SharedBlock {
+    fn drop(&mut self) {
+        let block = self.0.take();
+        // A virtual thread is to give it to its carrier's pool. This does not panic.
+        let _ = crossing::outside(move || drop(block));
     }
 }
 

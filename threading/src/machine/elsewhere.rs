@@ -22,6 +22,23 @@ impl Block {
     }
 }
 
+/// There is none.
+pub(crate) struct SharedBlock(Block);
+
+impl SharedBlock {
+    pub(crate) fn new() -> Option<SharedBlock> {
+        None
+    }
+
+    pub(crate) fn block(&self) -> &Block {
+        &self.0
+    }
+
+    pub(crate) fn pthread(&self) -> usize {
+        match self.0.0 {}
+    }
+}
+
 impl Drop for Block {
     fn drop(&mut self) {
         match self.0 {}

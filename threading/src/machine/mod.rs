@@ -26,11 +26,11 @@ with_glibc! {
     mod stack_attributes;
     mod user_ids;
 
-    pub(crate) use {block::Block, crossing::outside, self_test::supported, stack_attributes::set_stack};
+    pub(crate) use {block::Block, block::SharedBlock, crossing::outside, self_test::supported, stack_attributes::set_stack};
 }
 
 #[cfg(not(virtual_threads))]
 mod elsewhere;
 
 #[cfg(not(virtual_threads))]
-pub(crate) use elsewhere::{Block, outside, set_stack, supported};
+pub(crate) use elsewhere::{Block, SharedBlock, outside, set_stack, supported};

@@ -14,12 +14,10 @@
 //! | `mod.rs` | the system calls |
 //! | `table.rs` | who waits, by the address of the word |
 //! | `waits.rs` | one wait |
-//! | `deadlines.rs` | its time |
 //! | `locals.rs` | words in thread-locals, where plain greenlets do not park |
 //! | `parks.rs` | `std::thread::park` of plain greenlets, which share their thread's |
 //! | `real.rs` | waits that real threads do for others: words that processes share |
 
-mod deadlines;
 mod locals;
 pub(crate) mod parks;
 mod real;
@@ -30,11 +28,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use libc::{c_int, c_long, timespec};
 
+use crate::deadline::Deadline;
 use crate::patches::Module;
 use crate::place::{Place, place};
 use crate::wait::{Failed, set_errno};
 
-use deadlines::Deadline;
 pub(crate) use table::begin;
 
 mod original {

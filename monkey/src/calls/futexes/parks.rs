@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use gevent_threading::os_thread;
 
-use super::deadlines::Deadline;
 use super::table::{self, Waiter};
 use super::waits::{Spare, wait_as};
+use crate::deadline::Deadline;
 use crate::guards::never_parks;
 use crate::wait::Failed;
 
@@ -29,7 +29,6 @@ pub(super) struct Park {
     offset: usize,
     parked: u32,
     notified: u32,
-    empty: u32,
 }
 
 /// What was learnt of std; None if it parks in another way.
@@ -72,7 +71,6 @@ fn look() -> Option<Park> {
         offset,
         parked,
         notified,
-        empty,
     })
 }
 

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use gevent_threading::{Parker, os_thread};
 
-use super::deadlines::Deadline;
 use super::table::{Queued, Waiter};
+use crate::deadline::Deadline;
 use crate::held::{Ended, give_up_if_unwound, hold};
 use crate::stats::Parked;
 use crate::wait::{Failed, errno, set_errno};

@@ -6,7 +6,7 @@ use libc::{clockid_t, timespec};
 
 /// A time by a clock.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Deadline {
+pub(crate) struct Deadline {
     clock: clockid_t,
     /// The clock's time.
     at: Duration,
@@ -14,7 +14,7 @@ pub(super) struct Deadline {
 
 impl Deadline {
     /// The deadline that a caller of futex(2) has given. None if it is no time, which the kernel is to refuse.
-    pub(super) fn new(time: &timespec, is_absolute: bool, is_real_time: bool) -> Option<Deadline> {
+    pub(crate) fn new(time: &timespec, is_absolute: bool, is_real_time: bool) -> Option<Deadline> {
         let time = duration(time)?;
         let clock = match is_absolute && is_real_time {
             true => libc::CLOCK_REALTIME,
@@ -27,8 +27,15 @@ impl Deadline {
         Some(Deadline { clock, at })
     }
 
+    /// A time by a clock. None if it is no time, or the hub's time does not go as that clock's.
+    pub(crate) fn by_clock(clock: clockid_t, time: &timespec) -> Option<Deadline> {
+        let is_known = matches!(clock, libc::CLOCK_REALTIME | libc::CLOCK_MONOTONIC);
+        let at = duration(time).filter(|_| is_known)?;
+        Some(Deadline { clock, at })
+    }
+
     /// How long it is until then: zero once it is over.
-    pub(super) fn left(self) -> Duration {
+    pub(crate) fn left(self) -> Duration {
         self.at.saturating_sub(now(self.clock))
     }
 }
