@@ -1,10 +1,7 @@
 //! What was thrown into a parked call. It cannot unwind the C code that has made the call, which fails instead, and the
 //! exception is kept.
 
-#![cfg_attr(
-    not(all(target_os = "linux", target_env = "gnu")),
-    allow(dead_code, reason = "nothing parks there")
-)]
+#![cfg_attr(not(glibc), allow(dead_code, reason = "nothing parks there"))]
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -73,7 +73,7 @@ pub(crate) fn for_greenlets(module: Module) -> bool {
 }
 
 /// Whether a plain greenlet may park in any call.
-#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+#[cfg(all(glibc, target_arch = "x86_64"))]
 pub(crate) fn any_for_greenlets() -> bool {
     PATCHED.load(Ordering::Relaxed) >> GREENLETS != 0
 }
@@ -101,6 +101,7 @@ fn patch(bits: u32) -> Result<(), Unsupported> {
 }
 
 /// Called before modules are patched.
+#[cfg(glibc)]
 fn begin(bits: u32) {
     crate::guards::begin();
     if bits & Module::Thread.bit() != 0 {

@@ -1,9 +1,6 @@
 //! [`stats`]: how often patched calls have parked somebody.
 
-#![cfg_attr(
-    not(all(target_os = "linux", target_env = "gnu")),
-    allow(dead_code, reason = "nothing parks there")
-)]
+#![cfg_attr(not(glibc), allow(dead_code, reason = "nothing parks there"))]
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -9,8 +9,9 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 
 use gevent_threading::Parker;
+use greenlet_core::Direct;
 
-use crate::guards::{Within, never_parks};
+use crate::guards::never_parks;
 
 /// Somebody who waits.
 pub(super) struct Waiter<'a> {
@@ -157,11 +158,11 @@ fn shelf(address: usize) -> &'static Shelf {
 
 impl Shelf {
     fn enter(&'static self) -> Entered {
-        let within = Within::enter();
+        let direct = Direct::begin();
         self.lock();
         Entered {
             shelf: self,
-            _within: within,
+            _direct: direct,
         }
     }
 
@@ -193,7 +194,7 @@ fn give_way() {
 /// The lock of a shelf.
 struct Entered {
     shelf: &'static Shelf,
-    _within: Within,
+    _direct: Direct,
 }
 
 impl Drop for Entered {
@@ -399,7 +400,7 @@ unsafe extern "C" fn in_child() {
     for shelf in &TABLE {
         let mut entered = Entered {
             shelf,
-            _within: Within::enter(),
+            _direct: Direct::begin(),
         };
         let mut next = entered.list().first;
         shelf.count.store(0, Ordering::Relaxed);
