@@ -1,6 +1,7 @@
 //! Descriptors that are closed while somebody waits for them: he gets an `EBADF`.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -81,17 +82,38 @@ impl Drop for Listed<'_> {
 /// To be called before a descriptor is closed: whoever waits for it is woken.
 #[inline]
 pub(crate) fn closing(fd: RawFd) {
-    if fd >= 0 && COUNT.load(Ordering::SeqCst) > 0 {
-        never_parks(|| wake(fd));
+    if fd >= 0 && anybody_waits() {
+        never_parks(|| wake(fd..=fd));
     }
 }
 
+/// [`closing`] for all descriptors of a range.
+pub(crate) fn closing_all(fds: RangeInclusive<RawFd>) {
+    if anybody_waits() {
+        never_parks(|| wake(fds));
+    }
+}
+
+/// Whether anybody waits for any descriptor.
+#[inline]
+pub(crate) fn anybody_waits() -> bool {
+    COUNT.load(Ordering::SeqCst) > 0
+}
+
 #[cold]
-fn wake(fd: RawFd) {
-    let woken: Vec<_> = {
-        let mut waiting = shelf(fd).lock();
-        waiting.extract_if(.., |waiting| waiting.fd == fd).collect()
+fn wake(fds: RangeInclusive<RawFd>) {
+    let (first, last) = (*fds.start(), *fds.end());
+    let shelves = match (last - first) as usize {
+        few if few < SHELVES => first..=last,
+        _ => 0..=SHELVES as RawFd - 1,
     };
+    let woken: Vec<_> = shelves
+        .flat_map(|fd| {
+            let mut waiting = shelf(fd).lock();
+            let woken: Vec<_> = waiting.extract_if(.., |waiting| fds.contains(&waiting.fd)).collect();
+            woken
+        })
+        .collect();
     for Waiting { wait, loop_, .. } in woken {
         // If the loop is destroyed, nobody waits.
         let _ = loop_.run_callback_threadsafe(move || throw_closed(wait));

@@ -5,7 +5,7 @@
 //! [`gevent_threading`], and the function is [patched](patch_all), the call parks it until it can be done, and the
 //! others of its operating system's thread go on. In every other thread the call goes to the C library at once.
 //!
-//! ```no_run
+//! ```
 //! use std::io::{Read, Write};
 //! use std::net::{TcpListener, TcpStream};
 //!

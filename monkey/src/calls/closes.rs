@@ -1,1 +1,95 @@
-//! The end of descriptors: whoever waits for one is woken.
+//! Closing: whoever waits for the descriptor is woken before.
+
+use std::os::fd::RawFd;
+
+use libc::{CLOSE_RANGE_CLOEXEC, c_int, c_long, c_uint};
+
+use crate::closing::{closing, closing_all};
+use crate::originals::originals;
+
+mod original {
+    use super::*;
+
+    originals! {
+        close(fd: c_int) -> c_int;
+        __close(fd: c_int) -> c_int;
+        dup2(from: c_int, to: c_int) -> c_int;
+        __dup2(from: c_int, to: c_int) -> c_int;
+        dup3(from: c_int, to: c_int, flags: c_int) -> c_int;
+        closefrom(first: c_int) -> ();
+    }
+}
+
+/// close(2).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn close(fd: c_int) -> c_int {
+    closing(fd);
+    // SAFETY: by the prototype's contract.
+    unsafe { original::close(fd) }
+}
+
+/// Another name of `close`.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __close(fd: c_int) -> c_int {
+    closing(fd);
+    // SAFETY: by the prototype's contract.
+    unsafe { original::__close(fd) }
+}
+
+/// dup2(2).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn dup2(from: c_int, to: c_int) -> c_int {
+    replacing(from, to);
+    // SAFETY: by the prototype's contract.
+    unsafe { original::dup2(from, to) }
+}
+
+/// Another name of `dup2`.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __dup2(from: c_int, to: c_int) -> c_int {
+    replacing(from, to);
+    // SAFETY: by the prototype's contract.
+    unsafe { original::__dup2(from, to) }
+}
+
+/// dup3(2).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int {
+    if flags & !libc::O_CLOEXEC == 0 {
+        replacing(from, to);
+    }
+    // SAFETY: by the prototype's contract.
+    unsafe { original::dup3(from, to, flags) }
+}
+
+/// `to` is closed, unless there is nothing to put in its place.
+#[inline]
+fn replacing(from: c_int, to: c_int) {
+    // SAFETY: F_GETFD changes nothing, and takes any number.
+    if from != to && crate::closing::anybody_waits() && unsafe { libc::fcntl(from, libc::F_GETFD) } >= 0 {
+        closing(to);
+    }
+}
+
+/// close_range(2).
+///
+/// Programs may ask whether the C library has it, and old ones have not. So this is the system call, which may be
+/// missing as well.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
+    if flags.cast_unsigned() & CLOSE_RANGE_CLOEXEC == 0 && first <= last {
+        let most = |fd: c_uint| RawFd::try_from(fd).unwrap_or(RawFd::MAX);
+        closing_all(most(first)..=most(last));
+    }
+    let (first, last, flags) = (c_long::from(first), c_long::from(last), c_long::from(flags));
+    // SAFETY: by the prototype's contract.
+    unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) as c_int }
+}
+
+/// closefrom(3).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn closefrom(first: c_int) {
+    closing_all(first.max(0)..=RawFd::MAX);
+    // SAFETY: by the prototype's contract.
+    unsafe { original::closefrom(first) }
+}

@@ -4,6 +4,8 @@
 //! once. Otherwise it tries what was asked for without blocking, waits in the hub until it can be done, and so on. None
 //! of them changes a descriptor's flags.
 
+mod blocking;
+mod buffers;
 mod children;
 mod closes;
 mod disks;

@@ -1,1 +1,0 @@
-//! Reads and writes of pipes, terminals, and other descriptors.

@@ -1,1 +1,0 @@
-//! Sockets: receiving, sending, accepting, connecting.
