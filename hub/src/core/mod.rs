@@ -55,6 +55,8 @@ pub use callbacks::outcome::{CallbackResult, Outcome, Plain};
 pub use callbacks::run_callbacks::{getswitchinterval, setswitchinterval};
 pub use callbacks::threadsafe::ThreadsafeLoop;
 pub use children::{AnyChild, OwnChild, waitpid};
+#[doc(hidden)]
+pub use children::{wait4, waitid};
 pub use error::{
     BadFd, CannotCreateLoop, CannotWatchChild, DefaultLoopInUse, Error, HubDestroyed, IllegalEvents, IllegalPath,
     IllegalSignal, IllegalTime, InvalidFlag, LoopDestroyed, NoInternals, NotDefaultLoop, NotEmbeddable, RefUnderflow,

@@ -1,15 +1,18 @@
 //! Waits for processes.
 //!
 //! Each wait asks the kernel without waiting, and parks until it may have another answer. So a child is taken by the
-//! call that the kernel gives it to, and by no other.
+//! call that the kernel gives it to, and by no other. It asks by the hub's functions, so that the runtime is told if the
+//! child was one of its own.
 
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use greenlet_core::Exception;
-use hub::core::{AnyChild, Events};
+use hub::core::{AnyChild, Events, wait4 as wait4_now, waitid as waitid_now};
 use libc::{c_int, id_t, idtype_t, pid_t, rusage, siginfo_t};
 
+use crate::guards::never_parks;
 use crate::originals::originals;
 use crate::patches::Module;
 use crate::place::{Place, place};
@@ -85,9 +88,21 @@ unsafe fn waited(
         ends_only: options == 0,
     };
     changes.until(place, || {
-        // SAFETY: by this function's contract.
-        let taken = unsafe { original::wait4(pid, status, options | libc::WNOHANG, usage) };
-        (taken != 0).then_some(taken)
+        let Some((taken, its_status, its_usage)) = never_parks(|| wait4_now(pid, options))? else {
+            return Ok(None);
+        };
+        if taken == 0 {
+            return Ok(None);
+        }
+        if !status.is_null() {
+            // SAFETY: by this function's contract.
+            unsafe { status.write(its_status) };
+        }
+        if !usage.is_null() {
+            // SAFETY: by this function's contract.
+            unsafe { usage.write(its_usage) };
+        }
+        Ok(Some(taken))
     })
 }
 
@@ -126,21 +141,18 @@ unsafe fn waited_id(
         ends_only: options & !libc::WNOWAIT == libc::WEXITED,
     };
     changes.until(place, || {
-        // SAFETY: a `siginfo_t` is plain data. Only in one of ours is it clear whether the kernel has told anything.
-        let mut found: siginfo_t = unsafe { std::mem::zeroed() };
-        // SAFETY: the pointer is that of a variable.
-        let result = unsafe { original::waitid(kind, id, &raw mut found, options | libc::WNOHANG) };
-        if result == 0 {
-            // SAFETY: the kernel has written the fields of a child, or left them zero.
-            if unsafe { found.si_pid() } == 0 {
-                return None;
-            }
-            if !info.is_null() {
-                // SAFETY: by this function's contract.
-                unsafe { info.write(found) };
-            }
+        let Some(found) = never_parks(|| waitid_now(kind, id, options))? else {
+            return Ok(None);
+        };
+        // SAFETY: the kernel has written the fields of a child, or left them zero.
+        if unsafe { found.si_pid() } == 0 {
+            return Ok(None);
         }
-        Some(result)
+        if !info.is_null() {
+            // SAFETY: by this function's contract.
+            unsafe { info.write(found) };
+        }
+        Ok(Some(0))
     })
 }
 
@@ -184,13 +196,15 @@ const SHORT: [Duration; 2] = [Duration::from_micros(250), Duration::from_millis(
 
 impl Changes {
     /// Parks the caller until `take`, which does not wait, takes something.
-    fn until(self, place: Place, mut take: impl FnMut() -> Option<c_int>) -> Result<c_int, Failed> {
+    fn until(self, place: Place, mut take: impl FnMut() -> io::Result<Option<c_int>>) -> Result<c_int, Failed> {
         let [mut pause, longest] = SHORT;
         let mut wakeup = None;
         let mut told = false;
         loop {
-            if let Some(taken) = take() {
-                return Ok(taken);
+            match take() {
+                Ok(None) => {}
+                Ok(Some(taken)) => return Ok(taken),
+                Err(error) => return Err(error.raw_os_error().map_or(Failed::MustBlock, Failed::Errno)),
             }
             // Whoever is told, and finds nothing, pauses too: somebody else may be about to take what has ended.
             if std::mem::take(&mut told) {

@@ -8,7 +8,7 @@ use std::process::{self, ExitStatus};
 use std::sync::Arc;
 use std::thread;
 
-use super::statuses::{await_end, take_end};
+use super::statuses::{await_end, take_end, take_info, take_with_usage};
 use super::wakeup::STACK;
 use crate::core::event_loop::forking::ForkMutex;
 
@@ -30,6 +30,19 @@ pub fn waitpid(pid: i32, options: i32) -> io::Result<(i32, ExitStatus)> {
             return Ok((ended, ExitStatus::from_raw(status)));
         }
     }
+}
+
+/// The system's `wait4` with `WNOHANG`, for `gevent-monkey`. As [`waitpid`], it tells the watchers of what it takes. None
+/// if nothing can be taken just now, as another thread makes a child.
+#[doc(hidden)]
+pub fn wait4(pid: i32, options: i32) -> io::Result<Option<(i32, i32, libc::rusage)>> {
+    take_with_usage(pid, options)
+}
+
+/// The system's `waitid` with `WNOHANG`, as [`wait4`].
+#[doc(hidden)]
+pub fn waitid(kind: libc::idtype_t, id: u32, options: i32) -> io::Result<Option<libc::siginfo_t>> {
+    take_info(kind, id, options)
 }
 
 /// A descriptor that can be read once some child of the process has ended that nobody has waited for, or there is no

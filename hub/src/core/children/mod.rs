@@ -10,6 +10,6 @@ mod own_child;
 mod statuses;
 mod wakeup;
 
-pub use any_child::{AnyChild, waitpid};
+pub use any_child::{AnyChild, wait4, waitid, waitpid};
 pub use own_child::OwnChild;
 pub(in crate::core) use statuses::libev_watches;

@@ -294,23 +294,64 @@ fn is_end(status: c_int) -> bool {
 
 /// Does what `waitpid` does with `WNOHANG`, and tells those who wait for the same child.
 pub(super) fn take_end(pid: i32, options: c_int) -> io::Result<(i32, c_int)> {
+    let taken = take(pid <= 0, || {
+        let mut status = 0;
+        // SAFETY: the status is writable.
+        let ended = unsafe { libc::waitpid(pid, &raw mut status, options | libc::WNOHANG) };
+        ((ended, status), (ended, status))
+    })?;
+    Ok(taken.unwrap_or_default())
+}
+
+/// As [`take_end`], with what the child has used.
+pub(super) fn take_with_usage(pid: i32, options: c_int) -> io::Result<Option<(i32, c_int, libc::rusage)>> {
+    take(pid <= 0, || {
+        let mut status = 0;
+        // SAFETY: the usage is plain data, valid when zeroed; it and the status are writable.
+        let (ended, usage) = unsafe {
+            let mut usage = zeroed();
+            let ended = libc::wait4(pid, &raw mut status, options | libc::WNOHANG, &raw mut usage);
+            (ended, usage)
+        };
+        ((ended, status, usage), (ended, status))
+    })
+}
+
+/// Does what `waitid` does with `WNOHANG`, and tells those who wait for the same child.
+pub(super) fn take_info(kind: libc::idtype_t, id: u32, options: c_int) -> io::Result<Option<libc::siginfo_t>> {
+    let is_one = [libc::P_PID, P_PIDFD].contains(&kind);
+    take(!is_one, || {
+        // SAFETY: the struct is plain data, valid when zeroed, and the call only writes to it.
+        let (done, info) = unsafe {
+            let mut info: libc::siginfo_t = zeroed();
+            (libc::waitid(kind, id, &raw mut info, options | libc::WNOHANG), info)
+        };
+        let told = match (done, of_child(&info)) {
+            (0, Some(child)) if options & libc::WNOWAIT == 0 => child,
+            (0, _) => (0, 0),
+            _ => (-1, 0),
+        };
+        (info, told)
+    })
+}
+
+/// Calls a function that takes something of a child without waiting. It returns what is returned here, with the number
+/// of the child (0 if there is nothing, -1 if the system has failed) and its status. None if nothing can be taken now.
+fn take<T>(of_several: bool, take: impl FnOnce() -> (T, (i32, c_int))) -> io::Result<Option<T>> {
     let mut table = TABLE.lock();
-    if pid <= 0 && table.is_spawning() {
+    if of_several && table.is_spawning() {
         // The child may be one that could not run its program, for which std waits.
-        return Ok((0, 0));
+        return Ok(None);
     }
-    let mut status = 0;
-    // SAFETY: the status is writable.
-    match direct(|| unsafe { libc::waitpid(pid, &raw mut status, options | libc::WNOHANG) }) {
-        -1 => Err(io::Error::last_os_error()),
-        ended => {
-            if ended != 0 && is_end(status) {
-                table.taken(ended, status);
-                table.tell_libev(ended, status);
-            }
-            Ok((ended, status))
-        }
+    let (taken, (pid, status)) = take();
+    if pid == -1 {
+        return Err(io::Error::last_os_error());
     }
+    if pid != 0 && is_end(status) {
+        table.taken(pid, status);
+        table.tell_libev(pid, status);
+    }
+    Ok(Some(taken))
 }
 
 /// Waits until `take_end` finds something, unless somebody is faster. Blocks the thread.
@@ -350,19 +391,27 @@ pub(super) fn wait_for(kind: libc::idtype_t, id: u32, options: c_int) -> io::Res
             (libc::waitid(kind, id, &raw mut info, libc::WEXITED | options), info)
         });
         if done == 0 {
-            // SAFETY: `waitid` has filled the fields for a child, or left them zero.
-            let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
-            return Ok((pid != 0).then_some(match info.si_code {
-                libc::CLD_EXITED => (status & 0xff) << 8,
-                libc::CLD_DUMPED => status | 0x80,
-                _ => status,
-            }));
+            return Ok(of_child(&info).map(|(_, status)| status));
         }
         let error = io::Error::last_os_error();
         if error.kind() != io::ErrorKind::Interrupted {
             return Err(error);
         }
     }
+}
+
+/// The number of the child that `waitid` tells of, and the status as `waitpid` tells it. None if there is none.
+fn of_child(info: &libc::siginfo_t) -> Option<(i32, c_int)> {
+    // SAFETY: `waitid` has filled the fields for a child, or left them zero.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    let status = match info.si_code {
+        libc::CLD_EXITED => (status & 0xff) << 8,
+        libc::CLD_DUMPED => status | 0x80,
+        libc::CLD_STOPPED | libc::CLD_TRAPPED => (status << 8) | 0x7f,
+        libc::CLD_CONTINUED => 0xffff,
+        _ => status,
+    };
+    (pid != 0).then_some((pid, status))
 }
 
 /// Sends a signal by a descriptor. Returns 0, or -1 and leaves the reason in `errno`.

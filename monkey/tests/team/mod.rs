@@ -1,0 +1,113 @@
+//! How the tests of patched calls run: one at a time, each in a thread of its own, bounded; and victims.
+
+#![allow(dead_code, reason = "each program uses some of it")]
+
+use std::panic::resume_unwind;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gevent_monkey::{stats, take_exception};
+use gevent_threading::{Builder, JoinHandle, yield_now};
+use greenlet_core::{GreenletExit, greenlets};
+
+/// No test hangs for longer.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Runs a test while no other one runs, in a thread that carries virtual threads, with everything patched.
+pub(crate) fn test(f: impl FnOnce() + Send + 'static) {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    gevent_monkey::patch_all().unwrap();
+    gevent_monkey::patch_sys().unwrap();
+    in_thread(f);
+}
+
+/// What a function returns in a thread of its own, which is joined.
+pub(crate) fn in_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+    let (end, ended) = channel();
+    let thread = thread::spawn(move || {
+        let value = f();
+        let _ = end.send(());
+        value
+    });
+    match ended.recv_timeout(LONGEST) {
+        Ok(()) | Err(RecvTimeoutError::Disconnected) => thread.join().unwrap_or_else(|payload| resume_unwind(payload)),
+        Err(RecvTimeoutError::Timeout) => panic!("it hangs"),
+    }
+}
+
+/// What a function returns in a virtual thread, which is the same in a thread.
+pub(crate) fn as_in_thread<T: Send + PartialEq + std::fmt::Debug + 'static>(f: fn() -> T) -> T {
+    let theirs = in_thread(f);
+    let ours = gevent_threading::spawn(f).join().unwrap();
+    assert_eq!(ours, theirs);
+    ours
+}
+
+/// Lets the virtual threads run until it is so.
+pub(crate) fn until(is_so: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < LONGEST / 2, "it never is");
+        yield_now();
+        thread::yield_now();
+    }
+}
+
+/// How many descriptors the process has.
+pub(crate) fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// Begins a virtual thread, and returns when it is parked in a patched call.
+pub(crate) fn parked<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    let before = stats();
+    let thread = Builder::new().name("victim".into()).spawn(f).unwrap();
+    until(|| stats().waiting > before.waiting);
+    thread
+}
+
+/// Kills the virtual thread that was [parked] last.
+pub(crate) fn kill() {
+    let all = greenlets().into_iter();
+    let victim = all
+        .filter(|greenlet| greenlet.name().as_deref() == Some("victim"))
+        .last();
+    hub::kill(&victim.unwrap(), GreenletExit).unwrap();
+}
+
+/// What a call returns whose caller is killed while it is parked, and the `errno`. Nothing is left of it.
+pub(crate) fn killed<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> (T, Option<i32>) {
+    // The hub is made, and what it keeps.
+    gevent_threading::spawn(|| thread::sleep(Duration::from_millis(1)))
+        .join()
+        .unwrap();
+    let (waiting, open) = (stats().waiting, descriptors());
+    let victim = parked(|| {
+        let value = call();
+        let errno = std::io::Error::last_os_error().raw_os_error();
+        let thrown = take_exception().expect("it was thrown");
+        assert!(thrown.is_exit());
+        // The next calls are as usual.
+        thread::sleep(Duration::from_millis(1));
+        (value, errno)
+    });
+    kill();
+    let result = victim.join().unwrap();
+    until(|| (stats().waiting, descriptors()) == (waiting, open));
+    result
+}
+
+/// Has a thread end by `hub::run` while a virtual thread of its is parked in a call. Nothing is left of it.
+pub(crate) fn dropped<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) {
+    let (waiting, open) = (stats().waiting, descriptors());
+    in_thread(move || {
+        let ended = hub::run(move || {
+            let _detached = parked(call);
+        });
+        ended.unwrap();
+    });
+    until(|| (stats().waiting, descriptors()) == (waiting, open));
+}
