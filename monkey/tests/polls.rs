@@ -1,48 +1,456 @@
 //! Waits for several descriptors in virtual threads.
 
+mod team;
+
 use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::ptr::{null, null_mut};
 use std::time::{Duration, Instant};
 
-use gevent_threading::{spawn, yield_now};
+use gevent_monkey::stats;
+use gevent_threading::spawn;
+use libc::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, POLLRDHUP, c_int, c_short};
+use team::{as_in_thread, dropped, killed, parked, test, until};
 
-fn poll(entries: &mut [(i32, i16)], milliseconds: i32) -> (i32, Vec<i16>) {
-    let mut fds: Vec<_> = entries
-        .iter()
-        .map(|(fd, events)| libc::pollfd {
-            fd: *fd,
-            events: *events,
-            revents: 0,
-        })
-        .collect();
+const ECANCELED: (c_int, Option<i32>) = (-1, Some(libc::ECANCELED));
+
+fn poll(entries: &[(RawFd, c_short)], milliseconds: c_int) -> (c_int, Vec<c_short>) {
+    let entry = |(fd, events): &(RawFd, c_short)| libc::pollfd {
+        fd: *fd,
+        events: *events,
+        revents: -1,
+    };
+    let mut fds: Vec<_> = entries.iter().map(entry).collect();
     // SAFETY: the list is as long as is said.
     let ready = unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as _, milliseconds) };
     (ready, fds.iter().map(|entry| entry.revents).collect())
 }
 
+fn pair() -> (UnixStream, UnixStream) {
+    UnixStream::pair().unwrap()
+}
+
+fn tcp() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mine = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (mine, listener.accept().unwrap().0)
+}
+
+fn out_of_band(stream: &TcpStream) {
+    // SAFETY: the byte is there.
+    let sent = unsafe { libc::send(stream.as_raw_fd(), b"!".as_ptr().cast(), 1, libc::MSG_OOB) };
+    assert_eq!(sent, 1);
+}
+
 #[test]
 fn polls_overlap() {
-    gevent_monkey::patch_all().unwrap();
-    let started = Instant::now();
-    let pollers: Vec<_> = (0..100).map(|_| spawn(|| poll(&mut [], 30).0)).collect();
-    for poller in pollers {
-        assert_eq!(poller.join().unwrap(), 0);
-    }
-    assert!(started.elapsed() < Duration::from_millis(30 * 100));
+    test(|| {
+        let started = Instant::now();
+        let pollers: Vec<_> = (0..100)
+            .map(|_| {
+                spawn(|| {
+                    let started = Instant::now();
+                    (poll(&[], 50).0, started.elapsed() >= Duration::from_millis(50))
+                })
+            })
+            .collect();
+        for poller in pollers {
+            assert_eq!(poller.join().unwrap(), (0, true));
+        }
+        // Not one after the other.
+        assert!(started.elapsed() < Duration::from_millis(50 * 100));
+    });
 }
 
 #[test]
 fn a_poll_ends_by_readiness() {
-    gevent_monkey::patch_all().unwrap();
-    let (mut mine, theirs) = UnixStream::pair().unwrap();
-    let poller = spawn(move || {
-        let polled = poll(&mut [(theirs.as_raw_fd(), libc::POLLIN)], -1);
-        let mut text = [0; 1];
-        (&theirs).read_exact(&mut text).unwrap();
-        (polled, text)
+    test(|| {
+        let (mut mine, theirs) = pair();
+        let poller = parked(move || {
+            let polled = poll(&[(theirs.as_raw_fd(), POLLIN)], -1);
+            let mut text = [0];
+            (&theirs).read_exact(&mut text).unwrap();
+            (polled, text)
+        });
+        mine.write_all(b"x").unwrap();
+        assert_eq!(poller.join().unwrap(), ((1, vec![POLLIN]), *b"x"));
     });
-    yield_now();
-    mine.write_all(b"x").unwrap();
-    assert_eq!(poller.join().unwrap(), ((1, vec![libc::POLLIN]), *b"x"));
+}
+
+/// Each of these events alone, and with others that do not come.
+#[test]
+fn a_poll_ends_by_each_kind_of_event() {
+    test(|| {
+        for more in [0, POLLIN, POLLPRI] {
+            let (mine, theirs) = tcp();
+            let poller = parked(move || poll(&[(theirs.as_raw_fd(), POLLRDHUP | more & !POLLIN)], -1));
+            mine.shutdown(std::net::Shutdown::Write).unwrap();
+            assert_eq!(poller.join().unwrap(), (1, vec![POLLRDHUP]));
+
+            let (mine, theirs) = pair();
+            let poller = parked(move || poll(&[(theirs.as_raw_fd(), more)], -1));
+            drop(mine);
+            assert_eq!(poller.join().unwrap(), (1, vec![POLLHUP | more & POLLIN]));
+
+            let (reader, writer) = std::io::pipe().unwrap();
+            fill(&writer);
+            let poller = parked(move || poll(&[(writer.as_raw_fd(), more & POLLPRI)], -1));
+            drop(reader);
+            assert_eq!(poller.join().unwrap(), (1, vec![POLLERR]));
+        }
+        let (mine, theirs) = tcp();
+        let poller = parked(move || poll(&[(theirs.as_raw_fd(), POLLPRI)], -1));
+        out_of_band(&mine);
+        assert_eq!(poller.join().unwrap(), (1, vec![POLLPRI]));
+
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        fill(&writer);
+        let poller = parked(move || poll(&[(writer.as_raw_fd(), POLLOUT)], -1));
+        let mut place = vec![0; 1 << 16];
+        reader.read_exact(&mut place).unwrap();
+        assert_eq!(poller.join().unwrap(), (1, vec![POLLOUT]));
+    });
+}
+
+/// Writes to a pipe until it is full.
+fn fill(writer: &impl AsRawFd) {
+    while poll(&[(writer.as_raw_fd(), POLLOUT)], 0).0 == 1 {
+        // SAFETY: the bytes are there.
+        let written = unsafe { libc::write(writer.as_raw_fd(), [0_u8; 4096].as_ptr().cast(), 4096) };
+        assert!(written > 0);
+    }
+}
+
+#[test]
+fn hundreds_of_descriptors_are_polled() {
+    test(|| {
+        for count in [16, 17, 300] {
+            let (mut mine, theirs): (Vec<_>, Vec<_>) = (0..count).map(|_| pair()).unzip();
+            let poller = parked(move || {
+                // One of them twice, and one that is none.
+                let mut entries: Vec<_> = theirs.iter().map(|stream| (stream.as_raw_fd(), POLLIN)).collect();
+                entries.push((theirs[0].as_raw_fd(), POLLRDHUP));
+                entries.push((-1, POLLIN));
+                let (ready, events) = poll(&entries, -1);
+                let at = events.iter().position(|events| *events != 0);
+                (ready, at)
+            });
+            let last = mine.len() - 1;
+            mine[last].write_all(b"x").unwrap();
+            assert_eq!(poller.join().unwrap(), (1, Some(last)));
+        }
+    });
+}
+
+#[test]
+fn what_the_kernel_says_at_once_is_said() {
+    test(|| {
+        let bad = || poll(&[(12345, POLLIN), (-7, POLLIN)], 1000);
+        assert_eq!(as_in_thread(bad), (1, vec![POLLNVAL, 0]));
+        as_in_thread(|| {
+            let file = std::fs::File::open("/proc/self/exe").unwrap();
+            poll(&[(file.as_raw_fd(), POLLIN | POLLOUT)], 1000)
+        });
+        as_in_thread(|| {
+            let file = std::fs::File::open("/proc/self/exe").unwrap();
+            poll(&[(file.as_raw_fd(), POLLPRI)], 20)
+        });
+        as_in_thread(|| {
+            // SAFETY: the kernel finds no list there, and says so.
+            let ready = unsafe { libc::poll(16 as *mut libc::pollfd, 1, 1000) };
+            (ready, std::io::Error::last_os_error().raw_os_error())
+        });
+        as_in_thread(|| {
+            let mut entry = libc::pollfd {
+                fd: 12345,
+                events: POLLIN,
+                revents: 0,
+            };
+            let time = libc::timespec { tv_sec: 0, tv_nsec: -1 };
+            // SAFETY: all pointers are those of variables.
+            let ready = unsafe { libc::ppoll(&raw mut entry, 1, &raw const time, null()) };
+            (ready, std::io::Error::last_os_error().raw_os_error())
+        });
+    });
+}
+
+fn mask(blocked: &[c_int]) -> libc::sigset_t {
+    // SAFETY: the calls write the set; which signals there are is known.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::pthread_sigmask(libc::SIG_BLOCK, null(), &raw mut set);
+        for signal in blocked {
+            libc::sigaddset(&raw mut set, *signal);
+        }
+        set
+    }
+}
+
+fn milliseconds(count: i64) -> libc::timespec {
+    libc::timespec {
+        tv_sec: 0,
+        tv_nsec: count * 1_000_000,
+    }
+}
+
+/// With the mask that the thread has, it parks. With another one, the kernel must wait.
+#[test]
+fn a_signal_mask_is_the_kernels() {
+    test(|| {
+        for (blocked, parks) in [(vec![], true), (vec![libc::SIGUSR1], false)] {
+            let before = stats().parked;
+            let waits = spawn(move || {
+                let mask = mask(&blocked);
+                let (mask, time) = (&raw const mask, milliseconds(5));
+                // SAFETY: all pointers are null, or those of variables.
+                let results = unsafe {
+                    let epoll = OwnedFd::from_raw_fd(libc::epoll_create1(libc::EPOLL_CLOEXEC));
+                    let mut event = libc::epoll_event { events: 0, u64: 0 };
+                    [
+                        libc::ppoll(null_mut(), 0, &raw const time, mask),
+                        libc::pselect(0, null_mut(), null_mut(), null_mut(), &raw const time, mask),
+                        libc::epoll_pwait(epoll.as_raw_fd(), &raw mut event, 1, 5, mask),
+                        libc::epoll_pwait2(epoll.as_raw_fd(), &raw mut event, 1, &raw const time, mask),
+                    ]
+                };
+                results
+            });
+            assert_eq!(waits.join().unwrap(), [0; 4]);
+            assert_eq!(stats().parked - before >= 4, parks);
+            assert!(parks || stats().parked == before);
+        }
+    });
+}
+
+/// A select with sets of any size: the descriptors that are ready, or the `errno`; and whether some time was left.
+fn select(end: c_int, sets: [&[RawFd]; 3], time: Option<Duration>) -> (Result<[Vec<RawFd>; 3], Option<i32>>, bool) {
+    let mut words = sets.map(|fds| {
+        let mut words = vec![0_u64; usize::try_from(end).unwrap_or(0).div_ceil(64).max(1)];
+        for fd in fds {
+            words[*fd as usize / 64] |= 1 << (fd % 64);
+        }
+        words
+    });
+    let [read, write, except] = words.each_mut().map(|words| words.as_mut_ptr().cast());
+    let mut value = libc::timeval { tv_sec: 0, tv_usec: 0 };
+    if let Some(time) = time {
+        (value.tv_sec, value.tv_usec) = (time.as_secs() as i64, time.subsec_micros().into());
+    }
+    let pointer = if time.is_some() { &raw mut value } else { null_mut() };
+    // SAFETY: the sets have all bits that are asked for, and the time is a variable, or null.
+    let count = unsafe { libc::select(end, read, write, except, pointer) };
+    let errno = std::io::Error::last_os_error().raw_os_error();
+    let left = value.tv_sec > 0 || value.tv_usec > 0;
+    if count < 0 {
+        return (Err(errno), left);
+    }
+    let found = words.map(|words| {
+        let is_set = |fd: &RawFd| words[*fd as usize / 64] >> (fd % 64) & 1 == 1;
+        (0..end).filter(is_set).collect::<Vec<_>>()
+    });
+    assert_eq!(found.iter().map(Vec::len).sum::<usize>(), count as usize);
+    (Ok(found), left)
+}
+
+#[test]
+fn a_select_ends_by_readiness_and_says_how_much_time_is_left() {
+    test(|| {
+        let (mut mine, theirs) = pair();
+        let fd = theirs.as_raw_fd();
+        let selecting = parked(move || select(fd + 1, [&[fd], &[], &[fd]], Some(Duration::from_secs(50))));
+        mine.write_all(b"x").unwrap();
+        assert_eq!(selecting.join().unwrap(), (Ok([vec![fd], vec![], vec![]]), true));
+        let (_mine, theirs) = pair();
+        let fd = theirs.as_raw_fd();
+        let over = spawn(move || select(fd + 1, [&[fd], &[], &[fd]], Some(Duration::from_millis(10))));
+        assert_eq!(over.join().unwrap(), (Ok([vec![], vec![], vec![]]), false));
+        drop(theirs);
+
+        let (mine, theirs) = tcp();
+        let fd = theirs.as_raw_fd();
+        let selecting = parked(move || select(fd + 1, [&[], &[], &[fd]], None));
+        out_of_band(&mine);
+        assert_eq!(selecting.join().unwrap(), (Ok([vec![], vec![], vec![fd]]), false));
+        // What can be written is there at once, and the rest is not waited for.
+        let selecting = spawn(move || select(fd + 1, [&[fd], &[fd], &[]], None));
+        assert_eq!(selecting.join().unwrap(), (Ok([vec![], vec![fd], vec![]]), false));
+    });
+}
+
+#[test]
+fn a_select_may_have_more_than_1024_descriptors() {
+    test(|| {
+        // SAFETY: the limit is a variable, which is written and read.
+        unsafe {
+            let mut limit = std::mem::zeroed();
+            libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+        let (mut mine, theirs) = pair();
+        // SAFETY: the descriptor is open, and the new one is ours.
+        let high = unsafe {
+            let fd = libc::fcntl(theirs.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 2100);
+            assert!(fd >= 2100);
+            OwnedFd::from_raw_fd(fd)
+        };
+        let fd = high.as_raw_fd();
+        let selecting = parked(move || select(fd + 1, [&[fd], &[], &[]], None));
+        mine.write_all(b"x").unwrap();
+        assert_eq!(selecting.join().unwrap(), (Ok([vec![fd], vec![], vec![]]), false));
+    });
+}
+
+#[test]
+fn a_select_of_a_bad_descriptor_is_refused() {
+    test(|| {
+        assert_eq!(
+            as_in_thread(|| select(900, [&[899], &[], &[]], None)).0,
+            Err(Some(libc::EBADF))
+        );
+        as_in_thread(|| select(-1, [&[], &[], &[]], Some(Duration::from_secs(1))).0);
+    });
+}
+
+/// A hang-up is no exceptional condition: whoever waits for one is not woken again and again.
+#[test]
+fn a_select_does_not_spin() {
+    test(|| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(writer);
+        let fd = reader.as_raw_fd();
+        for sets in [[&[][..], &[], &[fd][..]], [&[], &[fd], &[]]] {
+            let before = stats().parked;
+            let sets = sets.map(<[_]>::to_vec);
+            let selecting = spawn(move || {
+                let sets = [&sets[0][..], &sets[1], &sets[2]];
+                select(fd + 1, sets, Some(Duration::from_millis(50)))
+            });
+            assert_eq!(selecting.join().unwrap(), (Ok([vec![], vec![], vec![]]), false));
+            assert!(stats().parked - before < 8, "{}", stats().parked - before);
+        }
+    });
+}
+
+fn epoll(watched: &[RawFd]) -> OwnedFd {
+    // SAFETY: the descriptor is new, and ours; the event is a variable.
+    unsafe {
+        let epoll = OwnedFd::from_raw_fd(libc::epoll_create1(libc::EPOLL_CLOEXEC));
+        for fd in watched {
+            let mut event = libc::epoll_event {
+                events: libc::EPOLLIN as u32,
+                u64: *fd as u64,
+            };
+            libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, *fd, &raw mut event);
+        }
+        epoll
+    }
+}
+
+/// epoll_wait and its kin, by number: how many events there are, and the first one's descriptor.
+fn epoll_wait(call: usize, epoll: RawFd, milliseconds: c_int) -> (c_int, RawFd) {
+    let mut event = libc::epoll_event { events: 0, u64: 0 };
+    let time = self::milliseconds(milliseconds.into());
+    let time = if milliseconds < 0 { null() } else { &raw const time };
+    let first = &raw mut event;
+    // SAFETY: the event is a variable, and the time is one, or null.
+    let count = unsafe {
+        match call {
+            0 => libc::epoll_wait(epoll, first, 1, milliseconds),
+            1 => libc::epoll_pwait(epoll, first, 1, milliseconds, null()),
+            _ => libc::epoll_pwait2(epoll, first, 1, time, null()),
+        }
+    };
+    (count, event.u64 as RawFd)
+}
+
+#[test]
+fn an_epoll_is_waited_for() {
+    test(|| {
+        for call in 0..3 {
+            let (mut mine, theirs) = pair();
+            let fd = theirs.as_raw_fd();
+            let waiting = parked(move || {
+                let epoll = epoll(&[fd]);
+                let got = epoll_wait(call, epoll.as_raw_fd(), -1);
+                let again = epoll_wait(call, epoll.as_raw_fd(), 0).0;
+                (&theirs).read_exact(&mut [0]).unwrap();
+                (got, again, epoll_wait(call, epoll.as_raw_fd(), 10).0)
+            });
+            mine.write_all(b"x").unwrap();
+            assert_eq!(waiting.join().unwrap(), ((1, fd), 1, 0));
+        }
+        as_in_thread(|| {
+            let bad = epoll_wait(0, 12345, 1000).0;
+            (bad, std::io::Error::last_os_error().raw_os_error())
+        });
+    });
+}
+
+#[test]
+fn a_kill_ends_each_wait() {
+    test(|| {
+        let (_mine, theirs) = pair();
+        let fd = theirs.as_raw_fd();
+        let high: Vec<_> = (0..40).map(|_| pair()).collect();
+        let many: Vec<_> = high.iter().map(|(stream, _)| (stream.as_raw_fd(), POLLIN)).collect();
+        // The loop keeps what it has for this.
+        killed(|| poll(&[], -1).0);
+        assert_eq!(killed(|| poll(&[], -1).0), ECANCELED);
+        assert_eq!(killed(move || poll(&[(fd, POLLIN)], -1).0), ECANCELED);
+        assert_eq!(killed(move || poll(&[(fd, POLLRDHUP)], 100_000).0), ECANCELED);
+        assert_eq!(killed(move || poll(&many, -1).0), ECANCELED);
+        let (selected, errno) = killed(move || select(fd + 1, [&[fd], &[], &[fd]], None).0);
+        assert_eq!((selected, errno), (Err(Some(libc::ECANCELED)), Some(libc::ECANCELED)));
+        for call in 0..3 {
+            let watches = epoll(&[fd]);
+            let epoll = watches.as_raw_fd();
+            assert_eq!(killed(move || epoll_wait(call, epoll, -1).0), ECANCELED);
+        }
+    });
+}
+
+#[test]
+fn the_end_of_the_carrier_ends_each_wait() {
+    test(|| {
+        let (_mine, theirs) = pair();
+        let fd = theirs.as_raw_fd();
+        dropped(|| poll(&[], -1));
+        dropped(move || poll(&[(fd, POLLIN)], -1));
+        dropped(move || poll(&[(fd, POLLPRI)], -1));
+        let watches = epoll(&[fd]);
+        let epoll = watches.as_raw_fd();
+        dropped(move || epoll_wait(0, epoll, -1));
+    });
+}
+
+/// Readiness comes in turn, and each wait finds it: none is lost.
+#[test]
+fn turns_are_taken_by_polls() {
+    test(|| {
+        const TURNS: usize = 2000;
+        let (mine, theirs) = pair();
+        // The last byte has a reader, too.
+        let _open = theirs.try_clone().unwrap();
+        let play = |stream: UnixStream, events| {
+            move || {
+                for _ in 0..TURNS {
+                    let (ready, got) = poll(&[(stream.as_raw_fd(), events)], -1);
+                    assert!(ready == 1 && got[0] & POLLIN != 0);
+                    let mut byte = [0];
+                    (&stream).read_exact(&mut byte).unwrap();
+                    (&stream).write_all(&byte).unwrap();
+                }
+            }
+        };
+        let players = [
+            spawn(play(theirs, POLLIN)),
+            spawn(play(mine.try_clone().unwrap(), POLLIN | POLLPRI)),
+        ];
+        (&mine).write_all(b"x").unwrap();
+        players.map(|player| player.join().unwrap());
+        until(|| stats().waiting == 0);
+    });
 }

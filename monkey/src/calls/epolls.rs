@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use libc::{c_int, epoll_event, sigset_t, timespec};
 
-use super::polls::deadline;
+use super::polls::limit;
 use super::readiness::{after, is_usual_mask, until_ready};
 use crate::originals::originals;
 use crate::patches::Module;
@@ -60,10 +60,11 @@ unsafe extern "C" fn epoll_pwait(
     milliseconds: c_int,
     mask: *const sigset_t,
 ) -> c_int {
-    // SAFETY: by the prototype's contract.
     if milliseconds != 0
         && let Some(place) = place(Module::Select)
+        // SAFETY: by the prototype's contract.
         && unsafe { is_usual_mask(mask) }
+        // SAFETY: by the prototype's contract.
         && let Some(result) = returned(unsafe { waited(place, epoll, events, count, deadline_in(milliseconds)) })
     {
         return result;
@@ -81,10 +82,10 @@ unsafe extern "C" fn epoll_pwait2(
     time: *const timespec,
     mask: *const sigset_t,
 ) -> c_int {
-    // SAFETY: by the prototype's contract.
     if let Some(place) = place(Module::Select)
-        && let Some(deadline) = unsafe { deadline(time) }
-        && unsafe { is_usual_mask(mask) }
+        // SAFETY: by the prototype's contract.
+        && let Some(deadline) = unsafe { limit(time, mask) }
+        // SAFETY: by the prototype's contract.
         && let Some(result) = returned(unsafe { waited(place, epoll, events, count, deadline) })
     {
         return result;

@@ -54,9 +54,11 @@ unsafe extern "C" fn poll(fds: *mut pollfd, count: nfds_t, milliseconds: c_int) 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn __poll_chk(fds: *mut pollfd, count: nfds_t, milliseconds: c_int, size: size_t) -> c_int {
     // SAFETY: by the prototype's contract. The C library ends the process if the list is too long.
-    match fits(count, size) {
-        true => unsafe { poll(fds, count, milliseconds) },
-        false => unsafe { original::__poll_chk(fds, count, milliseconds, size) },
+    unsafe {
+        match fits(count, size) {
+            true => poll(fds, count, milliseconds),
+            false => original::__poll_chk(fds, count, milliseconds, size),
+        }
     }
 }
 
@@ -68,10 +70,10 @@ fn fits(count: nfds_t, size: size_t) -> bool {
 /// ppoll(2).
 #[unsafe(no_mangle)]
 unsafe extern "C" fn ppoll(fds: *mut pollfd, count: nfds_t, time: *const timespec, mask: *const sigset_t) -> c_int {
-    // SAFETY: by the prototype's contract.
     if let Some(place) = place(Module::Select)
-        && let Some(deadline) = unsafe { deadline(time) }
-        && unsafe { is_usual_mask(mask) }
+        // SAFETY: by the prototype's contract.
+        && let Some(deadline) = unsafe { limit(time, mask) }
+        // SAFETY: by the prototype's contract.
         && let Some(result) = returned(unsafe { polled(place, fds, count, deadline) })
     {
         return result;
@@ -90,9 +92,11 @@ unsafe extern "C" fn __ppoll_chk(
     size: size_t,
 ) -> c_int {
     // SAFETY: by the prototype's contract. The C library ends the process if the list is too long.
-    match fits(count, size) {
-        true => unsafe { ppoll(fds, count, time, mask) },
-        false => unsafe { original::__ppoll_chk(fds, count, time, mask, size) },
+    unsafe {
+        match fits(count, size) {
+            true => ppoll(fds, count, time, mask),
+            false => original::__ppoll_chk(fds, count, time, mask, size),
+        }
     }
 }
 
@@ -107,6 +111,15 @@ pub(super) unsafe fn deadline(time: *const timespec) -> Option<Option<Instant>> 
     // SAFETY: by this function's contract.
     let time = unsafe { duration(time) }?;
     (!time.is_zero()).then(|| after(Some(time)))
+}
+
+/// As [`deadline`]; None, too, if the mask is one for the kernel.
+///
+/// # Safety
+/// Each pointer is null, or that of a time or of a set.
+pub(super) unsafe fn limit(time: *const timespec, mask: *const sigset_t) -> Option<Option<Instant>> {
+    // SAFETY: by this function's contract.
+    unsafe { is_usual_mask(mask).then(|| deadline(time)).flatten() }
 }
 
 /// # Safety
@@ -145,9 +158,10 @@ unsafe extern "C" fn select(
     except: *mut fd_set,
     time: *mut timeval,
 ) -> c_int {
-    // SAFETY: by the prototype's contract.
     if let Some(place) = place(Module::Select)
+        // SAFETY: by the prototype's contract.
         && let Some(deadline) = unsafe { select_deadline(time) }
+        // SAFETY: by the prototype's contract.
         && let Some(sets) = unsafe { Sets::copy(end, [read, write, except]) }
     {
         let result = returned(sets.selected(place, deadline));
@@ -189,10 +203,10 @@ unsafe extern "C" fn pselect(
     time: *const timespec,
     mask: *const sigset_t,
 ) -> c_int {
-    // SAFETY: by the prototype's contract.
     if let Some(place) = place(Module::Select)
-        && let Some(deadline) = unsafe { deadline(time) }
-        && unsafe { is_usual_mask(mask) }
+        // SAFETY: by the prototype's contract.
+        && let Some(deadline) = unsafe { limit(time, mask) }
+        // SAFETY: by the prototype's contract.
         && let Some(sets) = unsafe { Sets::copy(end, [read, write, except]) }
         && let Some(result) = returned(sets.selected(place, deadline))
     {
@@ -223,13 +237,10 @@ impl Sets {
         let mut words = Vec::with_capacity(3 * count);
         for set in theirs {
             let set = set.cast::<u64>();
-            // SAFETY: by this function's contract. The kernel reads whole words, too.
-            words.extend((0..count).map(|index| {
-                if set.is_null() {
-                    0
-                } else {
-                    unsafe { set.add(index).read_unaligned() }
-                }
+            words.extend((0..count).map(|index| match set.is_null() {
+                true => 0,
+                // SAFETY: by this function's contract. The kernel reads whole words, too.
+                false => unsafe { set.add(index).read_unaligned() },
             }));
         }
         Some(Sets { end, theirs, words })
