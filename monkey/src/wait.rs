@@ -1,9 +1,11 @@
 //! Parking in an interposed call.
 
 use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use gevent::threadpool::HubExt;
+use gevent::threadpool::{HubExt, ThreadPool};
 use greenlet_core::Exception;
 use greenlet_core::unwind::{Caught, catch};
 use hub::core::Events;
@@ -101,9 +103,9 @@ impl Place {
     }
 
     /// Has a thread of the hub's pool call `job`. If an exception is thrown into the caller meanwhile, the thread goes
-    /// on, so `job` owns all that it uses.
+    /// on, so `job` owns all that it uses. If the caller must block, `job` has not been called.
     pub(crate) fn in_pool<R: Send + 'static>(self, job: impl FnOnce() -> R + Send + 'static) -> Result<R, Failed> {
-        self.wait(|hub| hub.threadpool().apply(move || Ok::<_, Exception>(job())))
+        self.by_thread(HubExt::threadpool, job)
     }
 
     /// As [`in_pool`](Place::in_pool), by a thread of the pool that looks names up.
@@ -111,7 +113,25 @@ impl Place {
         self,
         job: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, Failed> {
-        self.wait(|hub| hub.resolver_threadpool().apply(move || Ok::<_, Exception>(job())))
+        self.by_thread(HubExt::resolver_threadpool, job)
+    }
+
+    fn by_thread<R: Send + 'static>(
+        self,
+        pool: fn(&Hub) -> ThreadPool,
+        job: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, Failed> {
+        let called = Arc::new(AtomicBool::new(false));
+        let calls = called.clone();
+        let job = move || {
+            calls.store(true, Ordering::Relaxed);
+            Ok::<_, Exception>(job())
+        };
+        match self.wait(|hub| pool(hub).apply(job)) {
+            // It is lost in a fork, for instance.
+            Err(Failed::MustBlock) if called.load(Ordering::Relaxed) => Err(Failed::Errno(libc::ECANCELED)),
+            waited => waited,
+        }
     }
 }
 

@@ -61,8 +61,8 @@ unsafe extern "C" fn getaddrinfo(
     hints: *const addrinfo,
     list: *mut *mut addrinfo,
 ) -> c_int {
-    // SAFETY: by the prototype's contract.
     if let Some(place) = place(Module::Dns)
+        // SAFETY: by the prototype's contract.
         && let Some(result) = unsafe { found_addresses(place, name, service, hints, list) }
     {
         return result;
@@ -185,12 +185,9 @@ unsafe extern "C" fn getnameinfo(
 
 /// The names of an address, and of a service, as far as they are asked for, each with its zero; or the code of a
 /// failure, and the `errno`.
-fn found_names(
-    place: Place,
-    address: &[u8],
-    sizes: [socklen_t; 2],
-    flags: c_int,
-) -> Result<Result<[Vec<u8>; 2], (c_int, c_int)>, Failed> {
+type Names = Result<[Vec<u8>; 2], (c_int, c_int)>;
+
+fn found_names(place: Place, address: &[u8], sizes: [socklen_t; 2], flags: c_int) -> Result<Names, Failed> {
     // An address begins where a number may.
     let mut aligned = vec![0_u64; address.len().div_ceil(8)];
     // SAFETY: the copy is as long as the address, at least, and numbers have no padding.
