@@ -4,15 +4,17 @@ mod team;
 
 use std::ffi::{CStr, CString};
 use std::mem::zeroed;
-use std::net::ToSocketAddrs;
+use std::net::{ToSocketAddrs, UdpSocket};
 use std::ptr::null_mut;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::thread;
 
 use gevent::threadpool::{HubExt, ThreadPool};
-use gevent_monkey::stats;
+use gevent_monkey::{stats, take_exception};
 use gevent_threading::spawn;
 use libc::{c_char, c_int, hostent, sockaddr_in, socklen_t};
-use team::{as_in_thread, killed, test, until};
+use team::{as_in_thread, kill, killed, parked, test, until};
 
 unsafe extern "C" {
     fn gethostbyname(name: *const c_char) -> *mut hostent;
@@ -48,19 +50,28 @@ unsafe extern "C" {
     safe fn __h_errno_location() -> *mut c_int;
 }
 
-/// getaddrinfo(3): the code, and the addresses as bytes with the canonical names.
-fn getaddrinfo(name: &str, service: &str, flags: c_int) -> (c_int, Vec<(c_int, Vec<u8>, Option<CString>)>) {
+/// An address: its family, its bytes, and the canonical name.
+type Address = (c_int, Vec<u8>, Option<CString>);
+
+/// getaddrinfo(3): the code, and the addresses.
+fn getaddrinfo(name: &str, service: &str, flags: c_int) -> (c_int, Vec<Address>) {
     let [name, service] = [name, service].map(|text| CString::new(text).unwrap());
+    // SAFETY: the hints are plain data.
+    let mut hints: libc::addrinfo = unsafe { zeroed() };
+    hints.ai_flags = flags;
+    hints.ai_socktype = libc::SOCK_STREAM;
+    addresses(&name, &service, &hints)
+}
+
+fn addresses(name: &CStr, service: &CStr, hints: &libc::addrinfo) -> (c_int, Vec<Address>) {
     let mut found = Vec::new();
-    // SAFETY: all pointers are those of texts and variables; the list is read until its end, and freed once.
-    let code = unsafe {
-        let mut hints: libc::addrinfo = zeroed();
-        hints.ai_flags = flags;
-        hints.ai_socktype = libc::SOCK_STREAM;
-        let mut list = null_mut();
-        let code = libc::getaddrinfo(name.as_ptr(), service.as_ptr(), &raw const hints, &raw mut list);
-        if code == 0 {
-            let mut next = list;
+    let mut list = null_mut();
+    // SAFETY: all pointers are those of texts and variables.
+    let code = unsafe { libc::getaddrinfo(name.as_ptr(), service.as_ptr(), hints, &raw mut list) };
+    if code == 0 {
+        let mut next = list;
+        // SAFETY: the list is read until its end, and freed once.
+        unsafe {
             while let Some(info) = next.as_ref() {
                 let address = std::slice::from_raw_parts(info.ai_addr.cast::<u8>(), info.ai_addrlen as usize);
                 let name = info.ai_canonname;
@@ -70,8 +81,7 @@ fn getaddrinfo(name: &str, service: &str, flags: c_int) -> (c_int, Vec<(c_int, V
             }
             libc::freeaddrinfo(list);
         }
-        code
-    };
+    }
     (code, found)
 }
 
@@ -324,4 +334,115 @@ fn a_kill_ends_each_lookup() {
         }
         until(|| pool.is_empty());
     });
+}
+
+/// The begin of `struct __res_state`.
+#[repr(C)]
+struct Resolver {
+    retransmit_after: c_int,
+    retries: c_int,
+    options: libc::c_ulong,
+    server_count: c_int,
+    servers: [sockaddr_in; 3],
+}
+
+unsafe extern "C" {
+    safe fn __res_state() -> *mut Resolver;
+    safe fn __res_init() -> c_int;
+}
+
+/// Has this thread's resolver ask a server of ours, once.
+fn ask(server: &UdpSocket) {
+    assert_eq!(__res_init(), 0);
+    let port = server.local_addr().unwrap().port();
+    // SAFETY: the state is this thread's.
+    let resolver = unsafe { &mut *__res_state() };
+    (resolver.retransmit_after, resolver.retries, resolver.server_count) = (30, 1, 1);
+    resolver.servers[0] = loopback();
+    resolver.servers[0].sin_port = port.to_be();
+}
+
+/// Answers queries until one for this family was answered: the name has the address 10.11.12.13, and no other.
+fn answer(server: &UdpSocket) {
+    let mut query = [0; 512];
+    loop {
+        let (length, from) = server.recv_from(&mut query).unwrap();
+        let mut reply = query[..length].to_vec();
+        let is_v4 = reply.ends_with(&[0, 1, 0, 1]);
+        // An answer, which is recursive; one record; nothing more.
+        reply[2..12].copy_from_slice(&[0x81, 0x80, 0, 1, 0, u8::from(is_v4), 0, 0, 0, 0]);
+        if is_v4 {
+            reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, 11, 12, 13]);
+        }
+        server.send_to(&reply, from).unwrap();
+        if is_v4 {
+            return;
+        }
+    }
+}
+
+/// The names are not in files here: whoever answers is the server that the caller has set, in its own thread alone.
+#[test]
+fn a_resolver_is_its_threads() {
+    test(|| {
+        let server = Arc::new(UdpSocket::bind("127.0.0.1:0").unwrap());
+        for call in 0..3 {
+            let theirs = server.clone();
+            let answers = thread::spawn(move || answer(&theirs));
+            let theirs = server.clone();
+            let found = parked(move || {
+                ask(&theirs);
+                match call {
+                    0 => getaddrinfo_v4("name.of.ours")
+                        .first()
+                        .map(|(_, address, _)| address[4..8].to_vec()),
+                    1 => host(1, c"name.of.ours").0.map(|entry| entry.addresses[0].clone()),
+                    _ => host_in(1, c"name.of.ours", 1000, 0)
+                        .1
+                        .map(|entry| entry.addresses[0].clone()),
+                }
+            });
+            assert_eq!(found.join().unwrap().unwrap(), [10, 11, 12, 13]);
+            answers.join().unwrap();
+        }
+        // Another thread has the usual one.
+        let asked = spawn(|| getaddrinfo("name.invalid", "80", 0).0).join().unwrap();
+        assert_ne!(asked, 0);
+        server.set_nonblocking(true).unwrap();
+        assert!(server.recv(&mut [0; 512]).is_err());
+    });
+}
+
+/// The lookup is under way when it is given up, and finds something later.
+#[test]
+fn a_lookup_that_is_given_up_ends_later() {
+    test(|| {
+        let server = Arc::new(UdpSocket::bind("127.0.0.1:0").unwrap());
+        server.set_nonblocking(true).unwrap();
+        let theirs = server.clone();
+        let victim = parked(move || {
+            ask(&theirs);
+            let found = getaddrinfo_v4("name.of.ours").len();
+            let errno = std::io::Error::last_os_error().raw_os_error();
+            (found, errno, take_exception().is_some_and(|thrown| thrown.is_exit()))
+        });
+        // The query is there, and read again later.
+        until(|| server.peek(&mut [0; 512]).is_ok());
+        kill();
+        assert_eq!(victim.join().unwrap(), (0, Some(libc::ECANCELED), true));
+        let pool = hub::get_hub().resolver_threadpool();
+        assert_eq!(pool.len(), 1);
+        server.set_nonblocking(false).unwrap();
+        answer(&server);
+        until(|| pool.is_empty());
+    });
+}
+
+/// The addresses of a name, of this family alone.
+fn getaddrinfo_v4(name: &str) -> Vec<Address> {
+    let name = CString::new(name).unwrap();
+    // SAFETY: the hints are plain data.
+    let mut hints: libc::addrinfo = unsafe { zeroed() };
+    hints.ai_family = libc::AF_INET;
+    addresses(&name, c"80", &hints).1
 }

@@ -205,7 +205,7 @@ fn a_signal_mask_is_the_kernels() {
                 let mask = mask(&blocked);
                 let (mask, time) = (&raw const mask, milliseconds(5));
                 // SAFETY: all pointers are null, or those of variables.
-                let results = unsafe {
+                unsafe {
                     let epoll = OwnedFd::from_raw_fd(libc::epoll_create1(libc::EPOLL_CLOEXEC));
                     let mut event = libc::epoll_event { events: 0, u64: 0 };
                     [
@@ -214,8 +214,7 @@ fn a_signal_mask_is_the_kernels() {
                         libc::epoll_pwait(epoll.as_raw_fd(), &raw mut event, 1, 5, mask),
                         libc::epoll_pwait2(epoll.as_raw_fd(), &raw mut event, 1, &raw const time, mask),
                     ]
-                };
-                results
+                }
             });
             assert_eq!(waits.join().unwrap(), [0; 4]);
             assert_eq!(stats().parked - before >= 4, parks);
@@ -310,7 +309,8 @@ fn a_select_of_a_bad_descriptor_is_refused() {
             as_in_thread(|| select(900, [&[899], &[], &[]], None)).0,
             Err(Some(libc::EBADF))
         );
-        as_in_thread(|| select(-1, [&[], &[], &[]], Some(Duration::from_secs(1))).0);
+        let refused = as_in_thread(|| select(-1, [&[], &[], &[]], Some(Duration::from_secs(1))).0);
+        assert_eq!(refused, Err(Some(libc::EINVAL)));
     });
 }
 
@@ -450,7 +450,9 @@ fn turns_are_taken_by_polls() {
             spawn(play(mine.try_clone().unwrap(), POLLIN | POLLPRI)),
         ];
         (&mine).write_all(b"x").unwrap();
-        players.map(|player| player.join().unwrap());
+        for player in players {
+            player.join().unwrap();
+        }
         until(|| stats().waiting == 0);
     });
 }

@@ -8,6 +8,7 @@ use std::ptr::{null_mut, slice_from_raw_parts};
 use libc::{c_char, c_int, c_void, hostent, size_t, socklen_t};
 
 use super::names::text;
+use super::resolver_state::{Settings, with};
 use crate::originals::originals;
 use crate::patches::Module;
 use crate::place::{Place, place};
@@ -138,7 +139,7 @@ impl Query {
 
     /// Looks it up by a thread of the pool, in a buffer that is large enough.
     fn in_pool(self, place: Place) -> Result<Answer, Failed> {
-        place.in_resolver_pool(move || {
+        let look_up = move || {
             let mut size = 1024;
             loop {
                 let answer = self.answer(size, 0);
@@ -147,7 +148,9 @@ impl Query {
                 }
                 size *= 2;
             }
-        })
+        };
+        let settings = Settings::of_caller();
+        place.in_resolver_pool(|| with(settings, look_up))
     }
 }
 
@@ -251,7 +254,9 @@ fn found(query: Option<Query>, place: Place) -> Option<*mut hostent> {
 unsafe fn found_in(query: Option<Query>, place: Place, places: &Places) -> Option<c_int> {
     let query = query?;
     let (size, offset) = (places.size, places.buffer.addr() % UNIT);
-    let (code, entry, h_error) = match place.in_resolver_pool(move || query.answer(size, offset)) {
+    let settings = Settings::of_caller();
+    let look_up = move || with(settings, || query.answer(size, offset));
+    let (code, entry, h_error) = match place.in_resolver_pool(look_up) {
         Ok(answer) if answer.is_found => {
             // SAFETY: by this function's contract; the answer was made for this buffer.
             unsafe { answer.copy(places) };

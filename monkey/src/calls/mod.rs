@@ -16,6 +16,7 @@ mod hosts;
 mod names;
 mod polls;
 mod readiness;
+mod resolver_state;
 mod shells;
 mod signals;
 mod sockets;
