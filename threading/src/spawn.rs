@@ -3,14 +3,15 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use greenlet_core::unwind::discard;
 use greenlet_core::{Attached, Data, Exception, Label, RawGreenlet, StackSize, Value};
 use hub::core::HubDestroyed;
 use hub::hub_to_wait_in;
+use parking_lot::Mutex;
 
 use crate::here::{self, outside, raise};
 use crate::machine::{self, Block, SharedBlock};
@@ -262,15 +263,21 @@ pub(crate) struct Ending {
     waits: Mutex<Option<Thread>>,
 }
 
+// No panic leaves it half-changed, and none leaves the lock of a result.
+impl UnwindSafe for Ending {}
+impl RefUnwindSafe for Ending {}
+impl<T> UnwindSafe for Packet<T> {}
+impl<T> RefUnwindSafe for Packet<T> {}
+
 impl Ending {
     fn because(&self, reason: Exception) {
-        let old = lock(&self.reason).replace(reason);
+        let old = self.reason.lock().replace(reason);
         drop(old);
     }
 
     fn end(&self) {
         self.ended.store(true, Ordering::Release);
-        let waits = lock(&self.waits).take();
+        let waits = self.waits.lock().take();
         if let Some(thread) = waits {
             thread.unpark();
         }
@@ -282,7 +289,7 @@ impl Ending {
 
     /// Has the end unpark this thread, instead of another one.
     pub(crate) fn unparks(&self, thread: &Thread) {
-        let old = lock(&self.waits).replace(thread.clone());
+        let old = self.waits.lock().replace(thread.clone());
         drop(old);
     }
 
@@ -298,11 +305,6 @@ impl Ending {
     }
 }
 
-/// The lock of one of our own mutexes. No code of users runs with it, so there is nothing half-done after a panic.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// The result of a virtual thread.
 pub(crate) struct Packet<T> {
     result: Mutex<Option<std::thread::Result<T>>>,
@@ -313,7 +315,7 @@ impl<T> Packet<T> {
     /// Runs the function. Called in the virtual thread.
     fn run(self: Arc<Self>, f: impl FnOnce() -> T) {
         let result = catch_unwind(AssertUnwindSafe(f));
-        *lock(&self.result) = Some(result);
+        *self.result.lock() = Some(result);
         // If nobody wants the result, it is dropped here, in its own thread.
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(self))) {
             discard(payload);
@@ -322,9 +324,9 @@ impl<T> Packet<T> {
 
     /// Takes the result, after the end.
     fn take(&self) -> std::thread::Result<T> {
-        let result = lock(&self.result).take();
+        let result = self.result.lock().take();
         result.unwrap_or_else(|| {
-            let reason = lock(&self.ending.reason).take();
+            let reason = self.ending.reason.lock().take();
             Err(Box::new(reason.unwrap_or_else(|| Exception::new(HubDestroyed))))
         })
     }

@@ -4,14 +4,16 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU64;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, ThreadSlot, getcurrent, getmain, thread_is_over};
 use hub::core::{NotifyThreadsafe, ThreadsafeLoop};
 use hub::{Context, Hub, Park, Resume, TimeLimit, get_hub_if_exists, hub_to_wait_in};
+use parking_lot::{Condvar, Mutex};
 
 use crate::here::{is_quiet, outside, raise, virtual_thread, wait_outside};
 
@@ -49,11 +51,16 @@ struct Inner {
     name: Option<Box<str>>,
     /// [`NOTHING`], [`PARKED`] or [`NOTIFIED`].
     state: AtomicU8,
-    /// How the thread is woken, since it has parked last.
+    /// How the thread is woken, since it has parked last. The lock is one by which greenlets never park, also where
+    /// those of std make them.
     wake: Mutex<Wake>,
     /// Where a thread waits that has no hub. Not `std::thread::park`, whose token is the user's.
     unparked: Condvar,
 }
+
+// No panic leaves it half-changed.
+impl UnwindSafe for Inner {}
+impl RefUnwindSafe for Inner {}
 
 const NOTHING: u8 = 0;
 const PARKED: u8 = 1;
@@ -109,10 +116,10 @@ impl Thread {
 
     /// Wakes the thread, which is parked. Runs in a real thread.
     fn wake(&self) {
-        let wake = self.0.wake();
+        let wake = self.0.wake.lock();
         match &*wake {
             Wake::None => {}
-            Wake::Thread => self.0.unparked.notify_one(),
+            Wake::Thread => _ = self.0.unparked.notify_one(),
             Wake::Loop(loop_) => {
                 let loop_ = loop_.clone();
                 drop(wake);
@@ -207,17 +214,14 @@ impl Thread {
             _ => Some(Wake::Thread),
         });
         // Whoever wakes it has to wait for this lock, which is only free while the thread listens.
-        let mut wake = self.0.wake();
+        let mut wake = self.0.wake.lock();
         let Some(parked) = Parked::begin(&self.0) else { return };
         while self.0.state.load(Ordering::Acquire) == PARKED {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            wake = match left {
-                None => self.0.unparked.wait(wake).unwrap_or_else(PoisonError::into_inner),
+            match left {
+                None => self.0.unparked.wait(&mut wake),
                 Some(Duration::ZERO) => break,
-                Some(left) => {
-                    let waited = self.0.unparked.wait_timeout(wake, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
+                Some(left) => _ = self.0.unparked.wait_for(&mut wake, left),
             }
         }
         parked.end();
@@ -232,13 +236,9 @@ impl Inner {
             .is_ok()
     }
 
-    fn wake(&self) -> MutexGuard<'_, Wake> {
-        self.wake.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Notes how the thread is woken from now on, unless that is known.
     fn woken_by(&self, by: impl FnOnce(&Wake) -> Option<Wake>) {
-        let mut wake = self.wake();
+        let mut wake = self.wake.lock();
         if let Some(new) = by(&wake) {
             let old = std::mem::replace(&mut *wake, new);
             drop(wake);
