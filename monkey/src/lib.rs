@@ -96,8 +96,8 @@ pub use exceptions::{run, take_exception};
 #[cfg(glibc)]
 pub use patches::greenlets;
 pub use patches::{
-    Module, is_module_patched, patch_all, patch_dns, patch_select, patch_socket, patch_subprocess, patch_sys,
-    patch_thread, patch_time,
+    Module, is_module_patched, patch_all, patch_disk, patch_dns, patch_select, patch_socket, patch_subprocess,
+    patch_sys, patch_thread, patch_time,
 };
 #[cfg(glibc)]
 pub use saved::{Function, get_original, is_object_patched, saved};

@@ -28,10 +28,12 @@ pub enum Module {
     Subprocess,
     /// The standard input and output. The standard error output is never patched.
     Sys,
+    /// Writes to disks that wait until all is there, and locks of files. gevent has none of that kind.
+    Disk,
 }
 
 impl Module {
-    pub(crate) const ALL: [Module; 7] = [
+    pub(crate) const ALL: [Module; 8] = [
         Module::Socket,
         Module::Dns,
         Module::Time,
@@ -39,6 +41,7 @@ impl Module {
         Module::Thread,
         Module::Subprocess,
         Module::Sys,
+        Module::Disk,
     ];
 
     /// gevent's name of the module.
@@ -51,6 +54,7 @@ impl Module {
             Module::Thread => "thread",
             Module::Subprocess => "subprocess",
             Module::Sys => "sys",
+            Module::Disk => "disk",
         }
     }
 
@@ -214,4 +218,8 @@ patches! {
     ///
     /// Source: gevent's `patch_sys`.
     patch_sys: Sys;
+    /// Patches `fsync`, `fdatasync`, `sync`, `syncfs` and `msync`, which a thread of the pool then calls, and waits for
+    /// locks of files (`flock`, `lockf`, `fcntl`), each of which then has a thread of its own: [`Module::Disk`]. gevent
+    /// has no such function, and [`patch_all`] leaves it out.
+    patch_disk: Disk;
 }

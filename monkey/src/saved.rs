@@ -8,7 +8,24 @@ use crate::patches::{Module, is_module_patched};
 pub type Function = unsafe extern "C" fn();
 
 /// What this crate interposes, by module. A test compares it with the symbols of a program.
-const INTERPOSED: [(Module, &[&CStr]); 1] = [(Module::Time, &[c"nanosleep", c"clock_nanosleep", c"usleep", c"sleep"])];
+const INTERPOSED: [(Module, &[&CStr]); 2] = [
+    (Module::Time, &[c"nanosleep", c"clock_nanosleep", c"usleep", c"sleep"]),
+    (
+        Module::Disk,
+        &[
+            c"fsync",
+            c"fdatasync",
+            c"syncfs",
+            c"sync",
+            c"msync",
+            c"flock",
+            c"lockf",
+            c"lockf64",
+            c"fcntl",
+            c"fcntl64",
+        ],
+    ),
+];
 
 /// The functions of a module.
 fn functions(module: Module) -> impl Iterator<Item = &'static CStr> {
