@@ -17,6 +17,7 @@ pub(crate) fn work(prepare: fn()) {
     // In each program a virtual thread has run before, as they are tried out when something is patched.
     gevent_threading::supported().expect("there are virtual threads here");
     gevent::get_hub();
+    spawn(|| ()).join().expect("the hub is there");
     prepare();
     mark(BEGIN);
     over_tcp();

@@ -92,7 +92,15 @@ fn trace(program: &Path, arguments: &[&str]) -> Vec<String> {
     let work = calls.skip_while(|call| !call.contains(work::BEGIN)).skip(1);
     let work = work.take_while(|call| !call.contains(work::END));
     // What memory a program takes follows from what it has done before.
-    let memory = ["brk(", "mmap(", "munmap(", "mprotect(", "madvise(", "mremap("];
+    let memory = [
+        "brk(",
+        "mmap(",
+        "munmap(",
+        "mprotect(",
+        "madvise(",
+        "process_madvise(",
+        "mremap(",
+    ];
     work.filter(|call| !memory.iter().any(|name| call.starts_with(name)))
         .map(without_addresses)
         .collect()
@@ -112,5 +120,7 @@ fn without_addresses(call: &str) -> String {
         rest = rest[begin + len..].trim_start_matches(|digit: char| digit.is_ascii_hexdigit());
         text.push('_');
     }
-    text + rest
+    text += rest;
+    // strace puts results below one another.
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
