@@ -8,11 +8,13 @@
 //! | `cases` | a file for each crate |
 //! | `servers` | redis, PostgreSQL, MariaDB, nginx, a mail server: Debian's, in temporary folders |
 //! | `modes.rs` | a hundred at once |
+//! | `rendezvous.rs` | a hundred wait in a server for each other |
 //! | `versions.rs` | which versions were tried |
 //! | `bin/crates-table.rs` | prints how long it takes |
 
 pub mod cases;
 pub mod modes;
+pub mod rendezvous;
 mod servers;
 pub mod versions;
 

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,8 @@ pub struct Measured {
     pub failed: Vec<String>,
     /// How many were parked in patched calls, at most, when one of them was done.
     pub parked: u64,
-    /// How often a greenlet of the same thread, which sleeps for 1 ms again and again, has been woken.
+    /// How often a greenlet of the same thread, which sleeps for 1 ms again and again, has been woken. Beside threads,
+    /// it is one more thread.
     pub ticks: u64,
     /// The longest time between two of these.
     pub longest_tick: Duration,
@@ -35,6 +37,15 @@ fn run_one(case: &dyn Case, i: usize, wait: Duration, parked: &AtomicU64) -> std
 
 /// In threads of the operating system.
 pub fn in_threads(case: &Arc<dyn Case>, n: usize, wait: Duration) -> Measured {
+    let (over, is_over) = channel::<()>();
+    let ticker = thread::spawn(move || {
+        let mut ticks = Ticks::new();
+        while is_over.try_recv() == Err(TryRecvError::Empty) {
+            thread::sleep(TICK);
+            ticks.add();
+        }
+        ticks
+    });
     let started = Instant::now();
     let threads: Vec<_> = (0..n)
         .map(|i| {
@@ -43,10 +54,15 @@ pub fn in_threads(case: &Arc<dyn Case>, n: usize, wait: Duration) -> Measured {
         })
         .collect();
     let ended: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
+    let took = started.elapsed();
+    drop(over);
+    let ticks = ticker.join().expect("it does not panic");
     Measured {
-        took: started.elapsed(),
+        took,
         failed: ended.into_iter().filter_map(failure).collect(),
-        ..Measured::default()
+        parked: 0,
+        ticks: ticks.count,
+        longest_tick: ticks.longest,
     }
 }
 
@@ -63,13 +79,13 @@ pub fn in_virtual_threads(case: &Arc<dyn Case>, n: usize, wait: Duration) -> Res
         .collect();
     let ended: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
     let took = started.elapsed();
-    let (ticks, longest_tick) = ticker.stop()?;
+    let ticks = ticker.stop()?;
     Ok(Measured {
         took,
         failed: ended.into_iter().filter_map(failure).collect(),
         parked: parked.load(Ordering::Relaxed),
-        ticks,
-        longest_tick,
+        ticks: ticks.count,
+        longest_tick: ticks.longest,
     })
 }
 
@@ -86,7 +102,7 @@ pub fn in_greenlets(case: &Arc<dyn Case>, n: usize, wait: Duration) -> Result<Me
         .collect();
     gevent::joinall(&greenlets)?;
     let took = started.elapsed();
-    let (ticks, longest_tick) = ticker.stop()?;
+    let ticks = ticker.stop()?;
     let failed = greenlets.iter().filter_map(|greenlet| match greenlet.get() {
         Ok(done) => done.err(),
         Err(exception) => Some(exception.to_string()),
@@ -95,8 +111,8 @@ pub fn in_greenlets(case: &Arc<dyn Case>, n: usize, wait: Duration) -> Result<Me
         took,
         failed: failed.collect(),
         parked: parked.load(Ordering::Relaxed),
-        ticks,
-        longest_tick,
+        ticks: ticks.count,
+        longest_tick: ticks.longest,
     })
 }
 
@@ -112,30 +128,56 @@ fn failure(ended: thread::Result<std::result::Result<(), String>>) -> Option<Str
     }
 }
 
-/// A greenlet of this thread that sleeps for 1 ms again and again.
+/// The time for which tickers sleep, again and again.
+const TICK: Duration = Duration::from_millis(1);
+
+/// What a ticker sees.
+#[derive(Clone, Copy)]
+struct Ticks {
+    count: u64,
+    last: Instant,
+    longest: Duration,
+}
+
+impl Ticks {
+    fn new() -> Ticks {
+        Ticks {
+            count: 0,
+            last: Instant::now(),
+            longest: Duration::ZERO,
+        }
+    }
+
+    fn add(&mut self) {
+        let now = Instant::now();
+        self.count += 1;
+        self.longest = self.longest.max(now - self.last);
+        self.last = now;
+    }
+}
+
+/// A greenlet of this thread that ticks.
 struct Ticker {
     greenlet: gevent::Greenlet<()>,
-    ticks: Rc<Cell<(u64, Duration)>>,
+    ticks: Rc<Cell<Ticks>>,
 }
 
 impl Ticker {
     fn start() -> Ticker {
-        let ticks = Rc::new(Cell::new((0, Duration::ZERO)));
+        let ticks = Rc::new(Cell::new(Ticks::new()));
         let its = ticks.clone();
         let greenlet = gevent::spawn(move || -> std::result::Result<(), Exception> {
-            let mut last = Instant::now();
             loop {
-                gevent::sleep(0.001)?;
-                let now = Instant::now();
-                let (ticks, longest) = its.get();
-                its.set((ticks + 1, longest.max(now - last)));
-                last = now;
+                gevent::sleep(TICK)?;
+                let mut ticks = its.get();
+                ticks.add();
+                its.set(ticks);
             }
         });
         Ticker { greenlet, ticks }
     }
 
-    fn stop(self) -> Result<(u64, Duration)> {
+    fn stop(self) -> Result<Ticks> {
         self.greenlet.kill()?;
         Ok(self.ticks.get())
     }

@@ -6,22 +6,22 @@ use diesel::dsl::sql;
 use diesel::sql_types::{BigInt, Double, Text};
 use diesel::{Connection, IntoSql, PgConnection, RunQueryDsl, sql_query};
 
-use crate::common::postgres::{Server, programs};
+use crate::cases::postgres;
+use crate::common::postgres::Server;
 use crate::common::redis::loopback_address;
 use crate::{Case, Result, Started, equal};
 
 struct Diesel(String);
 
 pub(super) fn start() -> Result<Option<Started>> {
-    let Some(programs) = programs() else {
+    let Some((_, server)) = postgres::server()? else {
         return Ok(None);
     };
-    let server = Server::start(&programs)?;
     Started::new(Diesel(url(&server)), server)
 }
 
 /// Where libpq finds a server.
-pub(super) fn url(server: &Server) -> String {
+pub(crate) fn url(server: &Server) -> String {
     format!("postgresql://tester@{}:{}/postgres", loopback_address(), server.port)
 }
 

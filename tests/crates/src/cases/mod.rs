@@ -3,7 +3,7 @@
 mod crossbeam;
 mod parking_lot;
 mod process;
-mod redis;
+pub(crate) mod redis;
 mod rusqlite;
 mod std_net;
 mod std_sync;
@@ -12,15 +12,15 @@ mod ureq;
 #[cfg(feature = "all")]
 mod curl;
 #[cfg(feature = "all")]
-mod diesel;
+pub(crate) mod diesel;
 #[cfg(feature = "all")]
 mod lettre;
 #[cfg(feature = "all")]
-mod mysql;
+pub(crate) mod mysql;
 #[cfg(feature = "all")]
 mod native_tls;
 #[cfg(feature = "all")]
-mod postgres;
+pub(crate) mod postgres;
 #[cfg(feature = "all")]
 mod r2d2;
 #[cfg(feature = "all")]

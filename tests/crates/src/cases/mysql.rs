@@ -11,10 +11,15 @@ use crate::{Case, Result, Started, equal};
 struct Mysql(Opts);
 
 pub(super) fn start() -> Result<Option<Started>> {
-    let Some(server) = Mariadb::start()? else {
+    let Some((opts, server)) = server()? else {
         return Ok(None);
     };
-    Started::new(Mysql(opts(&server)), server)
+    Started::new(Mysql(opts), server)
+}
+
+/// A server, and how to connect to it. None if it is not installed.
+pub(crate) fn server() -> Result<Option<(Opts, Mariadb)>> {
+    Ok(Mariadb::start()?.map(|server| (opts(&server), server)))
 }
 
 fn opts(server: &Mariadb) -> Opts {

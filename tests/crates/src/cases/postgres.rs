@@ -11,6 +11,14 @@ use crate::{Case, Result, Started, equal};
 struct Postgres(Config);
 
 pub(super) fn start() -> Result<Option<Started>> {
+    let Some((config, server)) = server()? else {
+        return Ok(None);
+    };
+    Started::new(Postgres(config), server)
+}
+
+/// A server, and how to connect to it. None if it is not installed.
+pub(crate) fn server() -> Result<Option<(Config, Server)>> {
     let Some(programs) = programs() else {
         return Ok(None);
     };
@@ -21,7 +29,7 @@ pub(super) fn start() -> Result<Option<Started>> {
         .port(server.port)
         .user("tester")
         .dbname("postgres");
-    Started::new(Postgres(config), server)
+    Ok(Some((config, server)))
 }
 
 impl Case for Postgres {

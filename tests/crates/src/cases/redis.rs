@@ -17,7 +17,7 @@ pub(super) fn start() -> Result<Option<Started>> {
 }
 
 /// A server that looks every 2 ms whose wait is over, and a client of it. None if it is not installed.
-pub(super) fn server() -> Result<Option<(Client, Server)>> {
+pub(crate) fn server() -> Result<Option<(Client, Server)>> {
     if !installed() {
         return Ok(None);
     }
