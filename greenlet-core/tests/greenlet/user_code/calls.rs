@@ -8,8 +8,8 @@ use std::rc::Rc;
 
 use greenlet_core::unwind::{Caught, call_each, catch, drop_each};
 use greenlet_core::{
-    Event, GreenletError, GreenletExit, RawGreenlet, Slack, Tracer, Value, getcurrent, getmain, may_switch, pinned,
-    settrace,
+    Event, GreenletError, GreenletExit, RawGreenlet, Slack, Tracer, Value, direct, getcurrent, getmain, is_direct,
+    may_switch, pinned, settrace,
 };
 
 use super::action::Action;
@@ -46,6 +46,18 @@ fn test_tracers() {
             }
         },
         |_| drop(settrace(None)),
+    );
+}
+
+#[test]
+fn test_functions_whose_calls_are_direct() {
+    each(
+        "greenlet_core::direct::direct | FnOnce",
+        |trap| {
+            trap.is_about(|| assert!(direct(is_direct)), ());
+            direct(|| trap.spring());
+        },
+        |_| assert!(!is_direct()),
     );
 }
 
