@@ -3,19 +3,18 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
 use greenlet_core::{Exception, ThreadSlot};
-use hub::core::{Events, ThreadsafeLoop};
+use hub::core::{Events, ForkMutex, ThreadsafeLoop};
 use hub::{Context, Hub, Park, Resume, get_hub_if_exists};
-use parking_lot::Mutex;
 
 use crate::guards::never_parks;
 
 /// Who waits for a descriptor, in the shelf of its number. The locks are held for a few instructions, by nobody who
 /// parks meanwhile.
-static WAITING: [Mutex<Vec<Waiting>>; SHELVES] = [const { Mutex::new(Vec::new()) }; SHELVES];
-const SHELVES: usize = 64;
+static WAITING: [ForkMutex<Vec<Waiting>>; SHELVES] = [const { ForkMutex::new(Vec::new()) }; SHELVES];
+const SHELVES: usize = 1024;
 /// How many are there, in all.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
@@ -37,7 +36,7 @@ thread_local! {
         const { ThreadSlot::new(BTreeMap::new(), || WAITS.with(ThreadSlot::clear)) };
 }
 
-fn shelf(fd: RawFd) -> &'static Mutex<Vec<Waiting>> {
+fn shelf(fd: RawFd) -> &'static ForkMutex<Vec<Waiting>> {
     &WAITING[fd as usize % SHELVES]
 }
 
@@ -45,34 +44,54 @@ fn shelf(fd: RawFd) -> &'static Mutex<Vec<Waiting>> {
 pub(crate) struct Listed<'a> {
     wait: u64,
     fds: &'a [(RawFd, Events)],
+    /// Of how many of the descriptors it is still in the list.
+    left: usize,
 }
 
 impl<'a> Listed<'a> {
-    pub(crate) fn new(hub: &Hub, park: &Park, fds: &'a [(RawFd, Events)]) -> Result<Self, Exception> {
+    pub(crate) fn new(hub: &Hub, park: &Park, fds: &'a [(RawFd, Events)]) -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let wait = LAST.fetch_add(1, Ordering::Relaxed) + 1;
         let old = WAITS.with(|slot| slot.with(|waits| waits.borrow_mut().insert(wait, park.resume())));
         drop(old);
-        let listed = Listed { wait, fds };
+        know_process();
         COUNT.fetch_add(1, Ordering::SeqCst);
         for (fd, _) in fds {
             let loop_ = hub.loop_().threadsafe();
             shelf(*fd).lock().push(Waiting { fd: *fd, wait, loop_ });
         }
-        Ok(listed)
+        let left = fds.len();
+        Listed { wait, fds, left }
+    }
+
+    /// Takes the wait out of the list. Fails if a descriptor was closed meanwhile: its number may be that of another
+    /// file by now, whatever has ended the wait.
+    pub(crate) fn end(mut self) -> Result<(), Closed> {
+        match self.take_out() {
+            true => Ok(()),
+            false => Err(Closed),
+        }
+    }
+
+    /// Whether it was there for each descriptor.
+    fn take_out(&mut self) -> bool {
+        let fds = &self.fds[..std::mem::take(&mut self.left)];
+        let mut all = true;
+        for (fd, _) in fds {
+            let taken = {
+                let mut waiting = shelf(*fd).lock();
+                let place = (waiting.iter()).position(|waiting| (waiting.wait, waiting.fd) == (self.wait, *fd));
+                place.map(|place| waiting.swap_remove(place))
+            };
+            all &= taken.is_some();
+        }
+        all
     }
 }
 
 impl Drop for Listed<'_> {
     fn drop(&mut self) {
-        for (fd, _) in self.fds {
-            let left = {
-                let mut waiting = shelf(*fd).lock();
-                let place = waiting.iter().position(|waiting| waiting.wait == self.wait);
-                place.map(|place| waiting.swap_remove(place))
-            };
-            drop(left);
-        }
+        self.take_out();
         COUNT.fetch_sub(1, Ordering::SeqCst);
         let resume = WAITS.with(|slot| slot.with(|waits| waits.borrow_mut().remove(&self.wait)));
         drop(resume);
@@ -103,21 +122,44 @@ pub(crate) fn anybody_waits() -> bool {
 #[cold]
 fn wake(fds: RangeInclusive<RawFd>) {
     let (first, last) = (*fds.start(), *fds.end());
-    let shelves = match (last - first) as usize {
-        few if few < SHELVES => first..=last,
-        _ => 0..=SHELVES as RawFd - 1,
-    };
-    let woken: Vec<_> = shelves
-        .flat_map(|fd| {
+    // Those of a few descriptors, or all.
+    let last = last.min(first.saturating_add(SHELVES as RawFd - 1));
+    for fd in first..=last {
+        let woken: Vec<_> = {
             let mut waiting = shelf(fd).lock();
-            let woken: Vec<_> = waiting.extract_if(.., |waiting| fds.contains(&waiting.fd)).collect();
-            woken
-        })
-        .collect();
-    for Waiting { wait, loop_, .. } in woken {
-        // If the loop is destroyed, nobody waits.
-        let _ = loop_.run_callback_threadsafe(move || throw_closed(wait));
+            if waiting.iter().any(|waiting| fds.contains(&waiting.fd)) && !is_own_process() {
+                return;
+            }
+            waiting.extract_if(.., |waiting| fds.contains(&waiting.fd)).collect()
+        };
+        for Waiting { wait, loop_, .. } in woken {
+            // If the loop is destroyed, nobody waits.
+            let _ = loop_.run_callback_threadsafe(move || throw_closed(wait));
+        }
     }
+}
+
+/// The process whose memory this is; 0 before anybody waits.
+static PROCESS: AtomicI32 = AtomicI32::new(0);
+
+#[inline]
+fn know_process() {
+    if PROCESS.load(Ordering::Relaxed) == 0 {
+        extern "C" fn set() {
+            // SAFETY: no conditions.
+            PROCESS.store(unsafe { libc::getpid() }, Ordering::Relaxed);
+        }
+        // SAFETY: the function stores a number, which the child of a fork may do. Twice is as good as once.
+        unsafe { libc::pthread_atfork(None, None, Some(set)) };
+        set();
+    }
+}
+
+/// Whether descriptors that are closed here are those of the threads that wait. The child of a `vfork` has the memory
+/// of its parent, but descriptors of its own.
+fn is_own_process() -> bool {
+    // SAFETY: no conditions.
+    PROCESS.load(Ordering::Relaxed) == unsafe { libc::getpid() }
 }
 
 /// Ends a wait of this thread's hub, in which this runs.

@@ -90,9 +90,10 @@ impl Place {
         self.wait(|hub| {
             let park = Park::on(hub, "monkey", fds.as_ptr().addr())?;
             let limit = TimeLimit::start(hub, &park, deadline.map(left))?;
-            let _listed = Listed::new(hub, &park, others)?;
+            let listed = Listed::new(hub, &park, others);
             let watching = Watching::start(hub, &park, fds)?;
             park.wait(hub, &watching)?;
+            listed.end().map_err(Exception::new)?;
             Ok(!limit.is_reached())
         })
     }

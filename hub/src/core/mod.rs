@@ -47,7 +47,8 @@ mod event_loop;
 mod watchers;
 
 pub(crate) use event_loop::c_frames::complain;
-pub(crate) use event_loop::forking::ForkMutex;
+#[doc(hidden)]
+pub use event_loop::forking::ForkMutex;
 pub(crate) use watchers::last_resort::{LastResort, end_process_by};
 
 pub use callbacks::callback::{Callback, GreenletFn, Notify, NotifyThreadsafe, ThreadsafeCallback};

@@ -15,15 +15,18 @@ use greenlet_core::direct;
 use parking_lot::{Mutex, MutexGuard};
 
 /// A mutex that no thread has locked, or waits for, when another one forks. It is to be held for a short time only.
-pub(crate) struct ForkMutex<T>(Mutex<T>);
+#[derive(Debug)]
+pub struct ForkMutex<T>(Mutex<T>);
 
 impl<T> ForkMutex<T> {
-    pub(crate) const fn new(value: T) -> Self {
+    /// An unlocked one.
+    pub const fn new(value: T) -> Self {
         ForkMutex(Mutex::new(value))
     }
 
+    /// Locks it.
     #[inline]
-    pub(crate) fn lock(&self) -> ForkGuard<'_, T> {
+    pub fn lock(&self) -> ForkGuard<'_, T> {
         let inside = Inside::enter();
         ForkGuard {
             value: self.0.lock(),
@@ -39,7 +42,8 @@ impl<T: Default> Default for ForkMutex<T> {
 }
 
 /// The lock of a [`ForkMutex`]. Dropping it unlocks the mutex first, and lets forks happen then.
-pub(crate) struct ForkGuard<'a, T> {
+#[derive(Debug)]
+pub struct ForkGuard<'a, T> {
     value: MutexGuard<'a, T>,
     _inside: Inside,
 }
@@ -102,6 +106,7 @@ thread_local! {
 }
 
 /// While it exists, no thread but its own forks.
+#[derive(Debug)]
 struct Inside(PhantomData<*const ()>);
 
 impl Inside {

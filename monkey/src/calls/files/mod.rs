@@ -16,6 +16,12 @@ use libc::{c_int, iovec};
 
 use crate::calls::buffers::total;
 
+pub(super) use self::kinds::Kind;
+
+/// The flags of `preadv2` and `pwritev2` with which a pipe or a socket may wait. With another one the call fails, or is
+/// not to wait.
+const FLAGS_THAT_WAIT: c_int = libc::RWF_HIPRI | libc::RWF_DSYNC | libc::RWF_SYNC | libc::RWF_APPEND;
+
 /// Whether so many buffers have room for nothing, or are not a number of buffers that the kernel takes. Then nothing is
 /// waited for.
 ///

@@ -150,7 +150,7 @@ unsafe fn preadv2_by(place: Place, fd: c_int, buffers: *const iovec, count: c_in
         return unsafe { readv_by(place, fd, buffers, count) };
     }
     // SAFETY: by this function's contract.
-    if flags & RWF_NOWAIT != 0 || unsafe { super::is_nothing(buffers, count) } {
+    if flags & !super::FLAGS_THAT_WAIT != 0 || unsafe { super::is_nothing(buffers, count) } {
         // SAFETY: by this function's contract.
         return unsafe { original::preadv2(fd, buffers, count, -1, flags) };
     }

@@ -134,7 +134,7 @@ unsafe fn pwritev2_by(place: Place, fd: c_int, buffers: *const iovec, count: c_i
         return unsafe { writev_by(place, fd, buffers, count) };
     }
     // SAFETY: by this function's contract.
-    if flags & RWF_NOWAIT != 0 || unsafe { super::is_nothing(buffers, count) } {
+    if flags & !super::FLAGS_THAT_WAIT != 0 || unsafe { super::is_nothing(buffers, count) } {
         // SAFETY: by this function's contract.
         return unsafe { original::pwritev2(fd, buffers, count, -1, flags) };
     }
