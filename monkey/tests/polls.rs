@@ -306,7 +306,7 @@ fn a_select_may_have_more_than_1024_descriptors() {
 fn a_select_of_a_bad_descriptor_is_refused() {
     test(|| {
         assert_eq!(
-            as_in_thread(|| select(900, [&[899], &[], &[]], None)).0,
+            as_in_thread(|| select(61, [&[60], &[], &[]], None)).0,
             Err(Some(libc::EBADF))
         );
         let refused = as_in_thread(|| select(-1, [&[], &[], &[]], Some(Duration::from_secs(1))).0);
@@ -409,6 +409,46 @@ fn a_kill_ends_each_wait() {
             let epoll = watches.as_raw_fd();
             assert_eq!(killed(move || epoll_wait(call, epoll, -1).0), ECANCELED);
         }
+    });
+}
+
+/// A descriptor is closed by another virtual thread of the same carrier: what is said is what the kernel says then.
+#[test]
+fn a_close_ends_each_wait() {
+    test(|| {
+        let closed = |fds: Vec<OwnedFd>, wait: Box<dyn FnOnce() -> c_int + Send>| {
+            let waiting = parked(move || (wait(), std::io::Error::last_os_error().raw_os_error()));
+            drop(fds);
+            waiting.join().unwrap()
+        };
+        let bad = (-1, Some(libc::EBADF));
+        for events in [POLLIN, POLLPRI] {
+            let (_mine, theirs) = pair();
+            let fd = theirs.as_raw_fd();
+            let polls = Box::new(move || {
+                let (ready, events) = poll(&[(fd, events)], -1);
+                assert_eq!((ready, events), (1, vec![POLLNVAL]));
+                ready
+            });
+            assert_eq!(closed(vec![theirs.into()], polls).0, 1);
+            let (_mine, theirs) = pair();
+            let fd = theirs.as_raw_fd();
+            let none: &[RawFd] = &[];
+            let selects = Box::new(move || {
+                let sets = if events == POLLIN {
+                    [&[fd], none, none]
+                } else {
+                    [none, none, &[fd]]
+                };
+                assert_eq!(select(fd + 1, sets, None).0, Err(Some(libc::EBADF)));
+                -1
+            });
+            assert_eq!(closed(vec![theirs.into()], selects), bad);
+        }
+        let (_mine, theirs) = pair();
+        let epoll = epoll(&[theirs.as_raw_fd()]);
+        let fd = epoll.as_raw_fd();
+        assert_eq!(closed(vec![epoll], Box::new(move || epoll_wait(0, fd, -1).0)), bad);
     });
 }
 

@@ -6,7 +6,7 @@ use libc::{c_int, c_uint, clockid_t, timespec};
 
 use crate::originals::originals;
 use crate::patches::Module;
-use crate::place::place;
+use crate::place::{Place, place};
 use crate::wait::Failed;
 
 mod original {
@@ -55,14 +55,26 @@ unsafe extern "C" fn clock_nanosleep(
 ) -> c_int {
     if let Some(place) = place(Module::Time)
         // SAFETY: by the prototype's contract.
-        && let Some(duration) = unsafe { duration(time) }
-        && let Some(duration) = from_now(clock, flags, duration)
-        && slept(place.sleep(duration))
+        && let Some(time) = unsafe { duration(time) }
+        && slept_by(place, clock, flags, time)
     {
         return 0;
     }
     // SAFETY: by the prototype's contract.
     unsafe { original::clock_nanosleep(clock, flags, time, left) }
+}
+
+/// Whether it was slept so long by a clock, or until that time of it, which may be set meanwhile.
+fn slept_by(place: Place, clock: clockid_t, flags: c_int, time: Duration) -> bool {
+    loop {
+        let Some(left) = from_now(clock, flags, time) else {
+            return false;
+        };
+        match place.sleep(left) {
+            Ok(()) if flags & libc::TIMER_ABSTIME != 0 && !left.is_zero() => {}
+            ended => return slept(ended),
+        }
+    }
 }
 
 /// How long to sleep by a clock. None for a clock that does not go as the hub's does, as that of a thread's work.
