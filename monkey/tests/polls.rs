@@ -2,6 +2,7 @@
 
 mod team;
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -45,22 +46,35 @@ fn out_of_band(stream: &TcpStream) {
 }
 
 #[test]
-fn polls_overlap() {
+fn a_hundred_polls_at_once() {
     test(|| {
-        let started = Instant::now();
+        let (mut mine, theirs) = pair();
+        let fd = theirs.as_raw_fd();
         let pollers: Vec<_> = (0..100)
-            .map(|_| {
-                spawn(|| {
-                    let started = Instant::now();
-                    (poll(&[], 50).0, started.elapsed() >= Duration::from_millis(50))
-                })
-            })
+            .map(|_| parked(move || poll(&[(fd, POLLIN)], 100_000).0))
             .collect();
+        assert_eq!(stats().waiting, 100);
+        mine.write_all(b"x").unwrap();
+        for poller in pollers {
+            assert_eq!(poller.join().unwrap(), 1);
+        }
+    });
+}
+
+#[test]
+fn a_poll_has_its_time() {
+    test(|| {
+        let pollers = [true, false].map(|some| {
+            spawn(move || {
+                let (started, (_mine, theirs)) = (Instant::now(), pair());
+                let entries = [(theirs.as_raw_fd(), POLLIN)];
+                let ready = poll(if some { &entries } else { &[] }, 30).0;
+                (ready, started.elapsed() >= Duration::from_millis(30))
+            })
+        });
         for poller in pollers {
             assert_eq!(poller.join().unwrap(), (0, true));
         }
-        // Not one after the other.
-        assert!(started.elapsed() < Duration::from_millis(50 * 100));
     });
 }
 
@@ -495,4 +509,92 @@ fn turns_are_taken_by_polls() {
         }
         until(|| stats().waiting == 0);
     });
+}
+
+/// A server as of mio: one epoll, told of changes alone, and sockets that do not block; and a wake-up by an eventfd.
+/// Its clients are std's.
+#[test]
+fn an_event_loop_serves_its_carrier() {
+    const CLIENTS: usize = 50;
+    test(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        // SAFETY: the descriptor is new, and ours.
+        let wakeup = unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK)) };
+        let waker = std::fs::File::from(wakeup.try_clone().unwrap());
+        let server = spawn(move || serve(&listener, &wakeup));
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|number| {
+                spawn(move || {
+                    let mut stream = TcpStream::connect(address).unwrap();
+                    for round in 0..5 {
+                        let text = format!("{number:4} {round:4}");
+                        stream.write_all(text.as_bytes()).unwrap();
+                        let mut echo = [0; 9];
+                        stream.read_exact(&mut echo).unwrap();
+                        assert_eq!(echo, text.as_bytes());
+                    }
+                })
+            })
+            .collect();
+        for client in clients {
+            client.join().unwrap();
+        }
+        (&waker).write_all(&1_u64.to_ne_bytes()).unwrap();
+        assert_eq!(server.join().unwrap(), CLIENTS);
+    });
+}
+
+/// Echoes what comes, until it is woken. Returns how many clients there were.
+fn serve(listener: &TcpListener, wakeup: &OwnedFd) -> usize {
+    // SAFETY: the descriptor is new, and ours.
+    let epoll = unsafe { OwnedFd::from_raw_fd(libc::epoll_create1(libc::EPOLL_CLOEXEC)) };
+    let watch = |fd: RawFd| {
+        let mut event = libc::epoll_event {
+            events: (libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLET) as u32,
+            u64: fd as u64,
+        };
+        // SAFETY: the event is a variable.
+        let added = unsafe { libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &raw mut event) };
+        assert_eq!(added, 0);
+    };
+    listener.set_nonblocking(true).unwrap();
+    watch(listener.as_raw_fd());
+    watch(wakeup.as_raw_fd());
+    let mut streams = HashMap::<RawFd, TcpStream>::new();
+    let mut count = 0;
+    loop {
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; 8];
+        // SAFETY: the events are as many as is said.
+        let ready = unsafe { libc::epoll_wait(epoll.as_raw_fd(), events.as_mut_ptr(), 8, -1) };
+        for event in &events[..usize::try_from(ready).unwrap()] {
+            let fd = event.u64 as RawFd;
+            if fd == wakeup.as_raw_fd() {
+                return count;
+            }
+            if fd == listener.as_raw_fd() {
+                while let Ok((stream, _)) = listener.accept() {
+                    stream.set_nonblocking(true).unwrap();
+                    watch(stream.as_raw_fd());
+                    streams.insert(stream.as_raw_fd(), stream);
+                    count += 1;
+                }
+                continue;
+            }
+            let mut text = [0; 100];
+            let ended = loop {
+                match streams.get_mut(&fd).unwrap().read(&mut text) {
+                    Ok(0) => break true,
+                    Ok(length) => streams.get_mut(&fd).unwrap().write_all(&text[..length]).unwrap(),
+                    Err(error) => {
+                        assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+                        break false;
+                    }
+                }
+            };
+            if ended {
+                streams.remove(&fd);
+            }
+        }
+    }
 }
