@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "each program uses some of it")]
 
+use std::os::unix::net::UnixStream;
 use std::panic::resume_unwind;
+use std::ptr::null;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -11,6 +13,7 @@ use std::time::{Duration, Instant};
 use gevent_monkey::{stats, take_exception};
 use gevent_threading::{Builder, JoinHandle, yield_now};
 use greenlet_core::{GreenletExit, greenlets};
+use libc::c_int;
 
 /// No test hangs for longer.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -110,4 +113,28 @@ pub(crate) fn dropped<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'stat
         ended.unwrap();
     });
     until(|| (stats().waiting, descriptors()) == (waiting, open));
+}
+
+pub(crate) fn pair() -> (UnixStream, UnixStream) {
+    UnixStream::pair().unwrap()
+}
+
+/// The signal mask of this thread, with these signals.
+pub(crate) fn mask(blocked: &[c_int]) -> libc::sigset_t {
+    // SAFETY: the calls write the set; which signals there are is known.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::pthread_sigmask(libc::SIG_BLOCK, null(), &raw mut set);
+        for signal in blocked {
+            libc::sigaddset(&raw mut set, *signal);
+        }
+        set
+    }
+}
+
+pub(crate) fn milliseconds(count: i64) -> libc::timespec {
+    libc::timespec {
+        tv_sec: 0,
+        tv_nsec: count * 1_000_000,
+    }
 }
