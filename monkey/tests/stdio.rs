@@ -90,14 +90,14 @@ impl Drop for Stream {
 }
 
 /// Has a real thread write pieces, with pauses, and close the pipe.
-fn writes(mut writer: PipeWriter, pieces: &'static [&'static str]) {
+fn writes(mut writer: PipeWriter, pieces: &'static [&'static str]) -> thread::JoinHandle<()> {
     thread::spawn(move || {
         for piece in pieces {
             // Some do not read all of it.
             let _ = writer.write_all(piece.as_bytes());
             thread::sleep(Duration::from_millis(1));
         }
-    });
+    })
 }
 
 fn stream_of(pieces: &'static [&'static str]) -> Stream {
@@ -360,7 +360,7 @@ fn a_kill_ends_each_wait() {
             // It can be read from later.
             // SAFETY: the stream is open.
             unsafe { libc::clearerr(stream.0) };
-            writes(writer, &["later\n"]);
+            writes(writer, &["later\n"]).join().unwrap();
             assert_eq!(
                 spawn(move || stream.fgets(100)).join().unwrap().unwrap().to_bytes(),
                 b"later\n"
