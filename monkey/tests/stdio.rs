@@ -298,6 +298,19 @@ fn commands_run_at_once() {
         for (number, command) in commands.into_iter().enumerate() {
             assert_eq!(command.join().unwrap(), (number as c_int % 5) << 8);
         }
+        // A command blocks what its caller does.
+        as_in_thread(|| {
+            let command = c"test $(grep SigBlk /proc/self/status | cut -f2) = 0000000000000800";
+            // SAFETY: the set is a variable, and is the thread's again in the end; the command is a text.
+            unsafe {
+                let before = team::mask(&[]);
+                let blocks = team::mask(&[libc::SIGUSR2]);
+                libc::pthread_sigmask(libc::SIG_SETMASK, &raw const blocks, null_mut());
+                let status = libc::system(command.as_ptr());
+                libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, null_mut());
+                assert_eq!(status, 0);
+            }
+        });
         // SAFETY: null asks for a shell.
         assert_ne!(as_in_thread(|| unsafe { libc::system(std::ptr::null()) }), 0);
     });

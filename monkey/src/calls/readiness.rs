@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use hub::core::Events;
 use libc::{c_int, epoll_event};
 
+use super::signals::blocked;
 use crate::place::Place;
 use crate::wait::{Failed, errno};
 
@@ -38,12 +39,10 @@ pub(crate) fn until_ready<I: Iterator<Item = Interest>>(
         }
         let waited = match few(interests()).filter(|_| waits < IN_VAIN) {
             Some((few, count)) => place.wait_any(&few[..count], deadline),
-            None => {
-                if epoll.is_none() {
-                    epoll = Some(Epoll::new(interests())?);
-                }
-                epoll.as_ref().expect("it was made").wait(place, deadline)
-            }
+            None => match &epoll {
+                Some(epoll) => Epoll::wait(epoll, place, deadline),
+                None => Epoll::new(interests()).and_then(|made| epoll.insert(made).wait(place, deadline)),
+            },
         };
         waits += 1;
         match waited {
@@ -121,9 +120,9 @@ impl Epoll {
             let added = unsafe { libc::epoll_ctl(fd.as_raw_fd(), libc::EPOLL_CTL_ADD, *watched, &raw mut event) };
             match added {
                 0 => {}
-                // A file that cannot be waited for: what it is ready for, the call has told already. And one that was
-                // closed, which the call is to tell.
-                _ if matches!(errno(), libc::EPERM | libc::EBADF) => {}
+                // A file that cannot be waited for: what it is ready for, the call has told already.
+                _ if errno() == libc::EPERM => {}
+                _ if errno() == libc::EBADF => return Err(Failed::Errno(libc::EBADF)),
                 _ => return Err(Failed::MustBlock),
             }
         }
@@ -166,12 +165,7 @@ pub(crate) unsafe fn is_usual_mask(mask: *const libc::sigset_t) -> bool {
     if mask.is_null() {
         return true;
     }
-    // SAFETY: a set is plain data, and the call only writes it.
-    let now = unsafe {
-        let mut now: libc::sigset_t = std::mem::zeroed();
-        libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &raw mut now);
-        now
-    };
+    let now = blocked();
     // The kernel's own, and two of the C library's, are never blocked.
     let changeable = |signal: &c_int| !matches!(*signal, libc::SIGKILL | libc::SIGSTOP | 32 | 33);
     (1..=64).filter(changeable).all(|signal| {

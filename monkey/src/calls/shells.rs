@@ -5,6 +5,7 @@
 use libc::{FILE, c_char, c_int};
 
 use super::names::{pointer, text};
+use super::signals::{blocked, while_blocked};
 use crate::originals::originals;
 use crate::patches::Module;
 use crate::place::place;
@@ -27,10 +28,14 @@ unsafe extern "C" fn system(command: *const c_char) -> c_int {
         && let Some(command) = unsafe { text(command) }
     {
         let command = Some(command);
+        // The command is to have the caller's.
+        let signals = blocked();
         let run = move || {
-            // SAFETY: the text is this closure's own.
-            let status = unsafe { original::system(pointer(&command)) };
-            (status, errno())
+            while_blocked(&signals, || {
+                // SAFETY: the text is this closure's own.
+                let status = unsafe { original::system(pointer(&command)) };
+                (status, errno())
+            })
         };
         if let Some(status) = returned(place.in_pool(run).map(told)) {
             return status;

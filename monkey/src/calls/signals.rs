@@ -118,14 +118,30 @@ unsafe fn waited(
 /// # Safety
 /// The pointer is that of a set.
 unsafe fn are_blocked(set: *const sigset_t) -> bool {
-    // SAFETY: a set is plain data, and the call only writes it.
-    let now = unsafe {
-        let mut now: sigset_t = std::mem::zeroed();
-        libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &raw mut now);
-        now
-    };
+    let now = blocked();
     (1..=libc::SIGRTMAX()).all(|signal| {
         // SAFETY: by this function's contract.
         unsafe { libc::sigismember(set, signal) != 1 || libc::sigismember(&raw const now, signal) == 1 }
     })
+}
+
+/// The signals that the thread blocks.
+pub(super) fn blocked() -> sigset_t {
+    // SAFETY: a set is plain data, and the call only writes it.
+    unsafe {
+        let mut now: sigset_t = std::mem::zeroed();
+        libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &raw mut now);
+        now
+    }
+}
+
+/// Calls a function while the thread blocks these signals, and no others.
+pub(super) fn while_blocked<R>(signals: &sigset_t, f: impl FnOnce() -> R) -> R {
+    let before = blocked();
+    // SAFETY: both sets are variables.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, signals, std::ptr::null_mut()) };
+    let result = f();
+    // SAFETY: as above.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut()) };
+    result
 }
