@@ -66,9 +66,10 @@ impl Parker {
         &self.0
     }
 
-    /// Gives the token, and wakes who waits. Any thread may call this.
-    pub fn unpark(&self) {
-        self.0.unpark();
+    /// Gives the token, and wakes who waits. Any thread may call this. Returns false if somebody waits who will never
+    /// run again: the hub of his thread is gone.
+    pub fn unpark(&self) -> bool {
+        self.0.try_unpark()
     }
 }
 

@@ -109,24 +109,29 @@ impl Thread {
     ///
     /// Source: [`std::thread::Thread::unpark`].
     pub fn unpark(&self) {
-        if self.0.state.swap(NOTIFIED, Ordering::AcqRel) == PARKED {
-            outside(|| self.wake());
-        }
+        self.try_unpark();
     }
 
-    /// Wakes the thread, which is parked. Runs in a real thread.
-    fn wake(&self) {
+    /// [`unpark`](Thread::unpark). Returns false if the thread is parked and will never run again, as its hub is gone.
+    pub(crate) fn try_unpark(&self) -> bool {
+        self.0.state.swap(NOTIFIED, Ordering::AcqRel) != PARKED || outside(|| self.wake())
+    }
+
+    /// Wakes the thread, which is parked. Runs in a real thread. Returns false if its hub is gone.
+    fn wake(&self) -> bool {
         let wake = self.0.wake.lock();
         match &*wake {
-            Wake::None => {}
-            Wake::Thread => _ = self.0.unparked.notify_one(),
+            Wake::None => true,
+            Wake::Thread => {
+                self.0.unparked.notify_one();
+                true
+            }
             Wake::Loop(loop_) => {
                 let loop_ = loop_.clone();
                 drop(wake);
                 // If the loop is destroyed, the park has ended, or will never end.
-                if !(loop_.is_here() && self.0.resume_soon()) {
-                    let _ = loop_.run_callback_notify_threadsafe(self.0.clone());
-                }
+                (loop_.is_here() && self.0.resume_soon())
+                    || loop_.run_callback_notify_threadsafe(self.0.clone()).is_ok()
             }
         }
     }

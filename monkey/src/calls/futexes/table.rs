@@ -304,16 +304,19 @@ impl Batch {
         self.len < Batch::SIZE
     }
 
-    /// Wakes them. Returns whether it was full.
-    fn wake(&mut self) -> bool {
-        let is_full = self.len == Batch::SIZE;
-        self.parkers[..self.len].iter_mut().for_each(|parker| {
-            if let Some(parker) = parker.take() {
-                parker.unpark();
-            }
-        });
+    /// Wakes them. Returns how many will never run again: their carriers have ended.
+    fn wake(&mut self) -> u32 {
+        let parkers = self.parkers[..self.len].iter_mut();
+        let dead = parkers
+            .filter_map(Option::take)
+            .filter(|parker| !parker.unpark())
+            .count();
         self.len = 0;
-        is_full
+        dead as u32
+    }
+
+    fn is_full(&self) -> bool {
+        self.len == Batch::SIZE
     }
 }
 
@@ -357,7 +360,11 @@ fn wake_some(shelf: &'static Shelf, address: usize, count: u32, bitset: u32) -> 
                 is_wanted
             });
         }
-        if !batch.wake() {
+        let is_full = batch.is_full();
+        let dead = batch.wake();
+        // The next ones get what was for them.
+        woken -= dead.min(woken);
+        if !is_full && dead == 0 {
             break;
         }
     }

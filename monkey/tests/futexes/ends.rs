@@ -1,0 +1,148 @@
+//! Waits that end in other ways: exceptions, and greenlets that are dropped.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gevent_monkey::take_exception;
+use gevent_threading::spawn;
+
+use crate::raw::*;
+
+/// A victim gets the lock that it waits for, and then knows what was thrown into it.
+#[test]
+fn what_is_thrown_into_a_wait_for_a_lock_is_kept() {
+    in_virtual_thread(|| {
+        let mutex = Arc::new(Mutex::new(0));
+        let guard = mutex.lock().unwrap();
+        let theirs = mutex.clone();
+        let victim = victim(move || {
+            *theirs.lock().unwrap() += 1;
+            // Every ordinary wait tells of it, until it is taken.
+            let begun = Instant::now();
+            thread::sleep(Duration::from_secs(100));
+            assert!(begun.elapsed() < Duration::from_secs(50));
+            let thrown = take_exception().unwrap();
+            assert!(take_exception().is_none());
+            thread::sleep(Duration::from_millis(1));
+            thrown.is_exit()
+        });
+        thread::yield_now();
+        kill();
+        assert!(!victim.is_finished());
+        kill();
+        drop(guard);
+        assert!(victim.join().unwrap());
+        assert_eq!(*mutex.lock().unwrap(), 1);
+    });
+}
+
+#[test]
+fn what_is_thrown_into_a_wait_with_a_time_does_not_end_it() {
+    in_virtual_thread(|| {
+        let victim = victim(|| {
+            let pair = (Mutex::new(()), Condvar::new());
+            let begun = Instant::now();
+            let time = Duration::from_millis(10);
+            let waited = pair
+                .1
+                .wait_timeout_while(pair.0.lock().unwrap(), time, |()| true)
+                .unwrap();
+            assert!(waited.1.timed_out() && begun.elapsed() >= time);
+            take_exception().unwrap().is_exit()
+        });
+        thread::yield_now();
+        kill();
+        assert!(victim.join().unwrap());
+    });
+}
+
+/// `run` returns what was thrown, though the channel knows nothing of it.
+#[test]
+fn run_returns_what_was_thrown_into_a_channel() {
+    in_virtual_thread(|| {
+        let (send, receive) = mpsc::channel::<u32>();
+        let victim = victim(move || gevent_monkey::run(|| receive.recv()).err().unwrap().is_exit());
+        thread::yield_now();
+        kill();
+        send.send(1).unwrap();
+        assert!(victim.join().unwrap());
+    });
+}
+
+#[test]
+fn what_is_thrown_into_a_join_is_kept() {
+    in_virtual_thread(|| {
+        let (go, gone) = mpsc::channel();
+        let joined = thread::spawn(move || gone.recv().unwrap());
+        let (tell, told) = mpsc::channel();
+        let victim = victim(move || {
+            tell.send(()).unwrap();
+            let value: u32 = joined.join().unwrap();
+            (value, take_exception().unwrap().is_exit())
+        });
+        told.recv().unwrap();
+        thread::yield_now();
+        kill();
+        go.send(3).unwrap();
+        assert_eq!(victim.join().unwrap(), (3, true));
+    });
+}
+
+/// The hub of a carrier ends while one of its virtual threads waits: nobody waits for that one, and the next in line
+/// gets what is free.
+#[test]
+fn who_ends_with_his_carrier_takes_no_wake_up() {
+    let _alone = alone();
+    let before = gevent_monkey::stats().waiting;
+    let word = Arc::new(AtomicU32::new(0));
+    let theirs = word.clone();
+    let ended = thread::spawn(move || {
+        let ended = gevent::run(|| {
+            let waiter = spawn(move || wait(&theirs, 0));
+            gevent_threading::yield_now();
+            gevent_threading::yield_now();
+            assert!(!waiter.is_finished());
+        });
+        ended.unwrap();
+    });
+    ended.join().unwrap();
+    assert_eq!(gevent_monkey::stats().waiting, before);
+    assert_eq!(wake(&word, 1), 0);
+    let theirs = word.clone();
+    let next = spawn(move || wait(&theirs, 0).unwrap());
+    let waker = spawn(move || wake_all_of(&word, 1));
+    next.join().unwrap();
+    waker.join().unwrap();
+}
+
+/// A carrier ends without a word, and what it carries is never unwound. What was to be given to it is somebody else's.
+#[test]
+fn a_lock_is_not_lost_with_a_carrier() {
+    let _alone = alone();
+    let (mutex, is_locked) = (Arc::new(Mutex::new(0)), Arc::new(AtomicBool::new(false)));
+    let (theirs, says) = (mutex.clone(), is_locked.clone());
+    let (unlock, unlocks) = mpsc::channel::<()>();
+    let holder = thread::spawn(move || {
+        let mut guard = theirs.lock().unwrap();
+        says.store(true, Ordering::Release);
+        let _ = unlocks.recv();
+        *guard += 1;
+    });
+    until(|| is_locked.load(Ordering::Acquire));
+    let theirs = mutex.clone();
+    let ended = thread::spawn(move || {
+        drop(spawn(move || drop(theirs.lock())));
+        gevent_threading::yield_now();
+        gevent_threading::yield_now();
+    });
+    ended.join().unwrap();
+    let theirs = mutex.clone();
+    let next = spawn(move || *theirs.lock().unwrap() += 1);
+    gevent_threading::yield_now();
+    drop(unlock);
+    next.join().unwrap();
+    holder.join().unwrap();
+    assert_eq!(*mutex.lock().unwrap(), 2);
+}
