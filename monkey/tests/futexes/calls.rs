@@ -155,8 +155,6 @@ fn waits_end_by_their_time_and_not_before() {
 fn operations_on_two_words_wake_ours() {
     in_virtual_thread(|| {
         let (word, other) = (Arc::new(AtomicU32::new(0)), AtomicU32::new(0));
-        // Neither wakes any of the kernel's: the second number is how many are moved.
-        let moved = timespec(Duration::ZERO);
         for operation in [libc::FUTEX_REQUEUE, libc::FUTEX_CMP_REQUEUE, libc::FUTEX_WAKE_OP] {
             let theirs = word.clone();
             let waiter = thread::spawn(move || wait(&theirs, 0).unwrap());
@@ -179,7 +177,6 @@ fn operations_on_two_words_wake_ours() {
             assert_eq!(answer, 1);
             assert_eq!(waiter.join().unwrap(), 0);
         }
-        let _ = moved;
     });
 }
 
@@ -224,6 +221,7 @@ fn a_shared_word_is_woken_by_another_process() {
 fn a_child_forgets_who_waits_elsewhere() {
     in_virtual_thread(|| {
         let word = Arc::new(AtomicU32::new(0));
+        let before = gevent_monkey::stats().waiting;
         let theirs = word.clone();
         let elsewhere = real_threads(|| {
             thread::spawn(move || {
@@ -232,7 +230,6 @@ fn a_child_forgets_who_waits_elsewhere() {
                     .unwrap()
             })
         });
-        let before = gevent_monkey::stats().waiting;
         until(|| gevent_monkey::stats().waiting > before);
         thread::sleep(Duration::from_millis(2));
         let theirs = word.clone();

@@ -1,7 +1,7 @@
 //! futex(2), and what the tests share.
 
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -101,5 +101,4 @@ pub(crate) fn wake_all_of(word: &AtomicU32, mut count: u32) {
         count -= woken;
         std::thread::yield_now();
     }
-    word.load(Ordering::SeqCst);
 }
