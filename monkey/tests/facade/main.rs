@@ -1,7 +1,8 @@
 //! gevent's own sockets, files, processes and pools, in a program where plain greenlets are patched: the tests of the
 //! facade, which are all the same.
 //!
-//! Both could wait: gevent's objects in the hub, and the patched calls that they make. Only the former are to.
+//! Both could wait: gevent's objects in the hub, and the patched calls that they make. Only the former are to. Files of
+//! tests that rely on it that std's own calls block the thread are not here.
 
 use std::io;
 
@@ -10,16 +11,16 @@ use gevent::subprocess::{Command, Popen};
 #[path = "../../../tests/support/mod.rs"]
 mod support;
 
-#[path = "../../../tests/net/copying.rs"]
-mod copying;
 #[path = "../../../tests/net/cpython_tcp.rs"]
 mod cpython_tcp;
 #[path = "../../../tests/net/python_socket.rs"]
 mod python_socket;
 #[path = "../../../tests/net/select.rs"]
 mod select;
-#[path = "../../../tests/net/server.rs"]
-mod server;
+#[path = "../../../tests/net/server_stop.rs"]
+mod server_stop;
+#[path = "../../../tests/net/server_unix.rs"]
+mod server_unix;
 #[path = "../../../tests/net/socket.rs"]
 mod socket;
 

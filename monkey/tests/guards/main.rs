@@ -5,6 +5,7 @@ mod ends;
 mod linker;
 mod mutexes;
 mod signals;
+mod standard_error;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
