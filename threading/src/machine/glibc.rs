@@ -47,8 +47,8 @@ pub(super) struct Glibc {
     pub(super) resolver: usize,
     /// Where the pointer to that state is, among the C library's thread-locals: bytes from the thread pointer.
     pub(super) resolver_pointer: isize,
-    /// What the kernel tells about the processor that runs the thread, where glibc has asked for it: bytes from the
-    /// thread pointer.
+    /// What the kernel tells about the processor that runs the thread, where glibc knows of it: bytes from the thread
+    /// pointer.
     pub(super) rseq: Option<isize>,
 }
 
@@ -225,7 +225,7 @@ fn find() -> Result<Glibc, Unsupported> {
             .ok_or(Unsupported::Layout("robust mutexes"))?,
         resolver,
         resolver_pointer,
-        rseq: rseq(),
+        rseq: rseq()?,
     })
 }
 
@@ -258,15 +258,25 @@ fn resolver(me: usize) -> Result<(usize, isize), Unsupported> {
     Ok((state.wrapping_sub(me), from_pointer.cast_signed()))
 }
 
-/// Where the kernel's word about the processor is, if glibc has one.
-fn rseq() -> Option<isize> {
-    let (offset, size) = (
-        symbol(c"__rseq_offset")?.cast::<isize>(),
-        symbol(c"__rseq_size")?.cast::<u32>(),
-    );
+/// Where the kernel's word about the processor is, if glibc has a place for it. That place is there also if the kernel
+/// has refused, or was not asked; then a number in it says so, which must be in each thread: a thread that is made by
+/// another one in which it is missing ends the process.
+fn rseq() -> Result<Option<isize>, Unsupported> {
+    let (Some(offset), Some(size)) = (symbol(c"__rseq_offset"), symbol(c"__rseq_size")) else {
+        return Ok(None);
+    };
     // SAFETY: these are a word and a number of 32 bits, constant once the program runs.
-    let (offset, size) = unsafe { (offset.read(), size.read()) };
-    (size != 0).then_some(offset)
+    let (offset, size) = unsafe { (offset.cast::<isize>().read(), size.cast::<u32>().read()) };
+    let wrong = Unsupported::Layout("the kernel's word about the processor");
+    if offset == 0 || offset % 8 != 0 || offset.unsigned_abs() > 1 << 20 {
+        return Err(wrong);
+    }
+    // SAFETY: the C library has this place in each thread.
+    let number = unsafe { (thread_pointer().wrapping_add_signed(offset) as *const i32).add(1).read_volatile() };
+    match (size, number) {
+        (0, 0..) => Err(wrong),
+        _ => Ok(Some(offset)),
+    }
 }
 
 /// Where the C library's own thread-locals are, of the calling thread.

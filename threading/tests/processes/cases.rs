@@ -46,6 +46,10 @@ const CASES: [Case; 15] = [
 /// Allocators that take the place of the C library's, where they are installed.
 const ALLOCATORS: [&str; 2] = ["libjemalloc.so.2", "libmimalloc.so.2"];
 const FOR_EACH_ALLOCATOR: [&str; 4] = ["several_carriers", "no_leaks", "fork_on_other_thread", "implicit_end"];
+/// The C library does not ask the kernel to tell it the processor, as if the kernel refused.
+const WITHOUT_RSEQ: (&str, &str) = ("GLIBC_TUNABLES", "glibc.pthread.rseq=0");
+/// Here a virtual thread makes a real one.
+const FOR_THAT: &str = "user_ids";
 
 /// Whether the dynamic linker finds a library that is to be loaded first. If not, it says so, and goes on.
 fn is_loaded(library: &str) -> bool {
@@ -83,6 +87,8 @@ pub(crate) fn main() {
         .iter()
         .map(|(name, _, is_right)| (*name, None, *is_right))
         .collect();
+    let cases = CASES.iter().filter(|(name, ..)| *name == FOR_THAT);
+    runs.extend(cases.map(|(name, _, is_right)| (*name, Some(WITHOUT_RSEQ), *is_right)));
     let is_emulated = std::env::var_os(this_program::RUNNER).is_some();
     for allocator in ALLOCATORS {
         if is_emulated {
@@ -94,18 +100,16 @@ pub(crate) fn main() {
             continue;
         }
         let cases = CASES.iter().filter(|(name, ..)| FOR_EACH_ALLOCATOR.contains(name));
-        runs.extend(cases.map(|(name, _, is_right)| (*name, Some(allocator), *is_right)));
+        runs.extend(cases.map(|(name, _, is_right)| (*name, Some(("LD_PRELOAD", allocator)), *is_right)));
     }
-    for (name, allocator, is_right) in runs {
+    for (name, setting, is_right) in runs {
         let mut command = this_program::command();
-        command
-            .arg(name)
-            .envs(allocator.map(|allocator| ("LD_PRELOAD", allocator)));
-        if allocator.is_some() && std::env::var_os("THREADS").is_none() {
+        command.arg(name).envs(setting);
+        if setting.is_some() && std::env::var_os("THREADS").is_none() {
             command.env("THREADS", "5000");
         }
         let output = command.output().expect("it starts");
-        let with = allocator.map_or(String::new(), |allocator| format!(", with {allocator}"));
+        let with = setting.map_or(String::new(), |(_, value)| format!(", with {value}"));
         if !is_right(&output) {
             println!(
                 "{}\n{}",
@@ -403,10 +407,15 @@ fn memory() -> u64 {
     line.trim().trim_end_matches(" kB").parse().expect("it is a number")
 }
 
-/// Bytes that are allocated, in all arenas.
+/// Bytes that are allocated, in all arenas. The function is looked up, as older C libraries, with which there are no
+/// virtual threads, do not have it.
 fn allocated() -> usize {
-    // SAFETY: the call only asks.
-    unsafe { libc::mallinfo2() }.uordblks
+    type Ask = unsafe extern "C" fn() -> libc::mallinfo2;
+    // SAFETY: the name is a C string, the function of this name has this type, and it only asks.
+    unsafe {
+        let ask = libc::dlsym(libc::RTLD_DEFAULT, c"mallinfo2".as_ptr());
+        std::mem::transmute::<*mut libc::c_void, Option<Ask>>(ask).expect("it is there")().uordblks
+    }
 }
 
 unsafe extern "C" {
