@@ -47,8 +47,7 @@ fn watcher(hub: &Hub, fd: RawFd, events: Events) -> Result<Io, Exception> {
     let spare = SPARES.with(|spares| spares.with(|spares| spares.borrow_mut().pop()));
     match spare.flatten().filter(|spare| spare.loop_() == hub.loop_()) {
         Some(spare) => {
-            spare.set_fd(fd)?;
-            spare.set_events(events)?;
+            spare.set_used_fd(fd, events)?;
             Ok(spare)
         }
         None => Ok(hub.loop_().io(fd, events)?),

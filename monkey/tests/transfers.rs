@@ -16,7 +16,7 @@ use both::{Job, Team, as_in_threads, result};
 
 type Moved = Result<usize, c_int>;
 
-const MUCH: usize = 3_000_000;
+const MUCH: usize = 1_000_000;
 
 fn numbers(len: usize) -> Vec<u8> {
     (0..len).map(|n| (n % 251) as u8).collect()

@@ -46,6 +46,8 @@ pub(super) struct Call {
     events: Events,
     /// Until when, once that is known.
     deadline: Option<Option<Instant>>,
+    /// Whether this may be a socket, which has a time limit of its own.
+    limited: bool,
     /// How many waits in a row were in vain.
     vain: u32,
     /// The caller's `errno`, which a call that succeeds leaves alone.
@@ -73,9 +75,15 @@ impl Call {
             fd,
             events,
             deadline: None,
+            limited: true,
             vain: 0,
             errno: errno(),
         }
+    }
+
+    /// This is no socket.
+    pub(super) fn without_limit(&mut self) {
+        self.limited = false;
     }
 
     pub(super) fn place(&self) -> Place {
@@ -176,7 +184,12 @@ impl Call {
         if is_nonblocking(self.fd) {
             return Err(Failed::Errno(libc::EAGAIN));
         }
-        let deadline = time_limit(self.fd, self.events).map(|limit| Instant::now() + limit);
+        let limit = if self.limited {
+            time_limit(self.fd, self.events)
+        } else {
+            None
+        };
+        let deadline = limit.map(|limit| Instant::now() + limit);
         self.deadline = Some(deadline);
         Ok(deadline)
     }

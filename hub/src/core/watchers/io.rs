@@ -162,6 +162,25 @@ impl Io {
     }
 }
 
+impl Io {
+    /// [`set_fd`](Io::set_fd) and [`set_events`](Io::set_events) for a descriptor that the caller has just used: the
+    /// kernel is not asked whether it is open. If it is not, the watcher fires with an error at once.
+    ///
+    /// # Errors
+    /// As theirs.
+    #[doc(hidden)]
+    pub fn set_used_fd(&self, fd: RawFd, events: Events) -> Result<(), Error> {
+        self.check_idle("fd")?;
+        check_events(events)?;
+        if !(0..MAX_FD).contains(&fd) {
+            check_fd(fd)?;
+        }
+        // SAFETY: as in `set_fd`.
+        unsafe { ev::ev_shim_io_set(self.raw(), fd, events.bits()) };
+        Ok(())
+    }
+}
+
 fn check_events(events: Events) -> Result<(), IllegalEvents> {
     if (Events::READWRITE | Events::IOFDSET).contains(events) {
         Ok(())

@@ -176,8 +176,10 @@ unsafe fn read_file(call: &mut Call, buffers: *const iovec, count: c_int, flags:
         }
     };
     // What RWF_NOWAIT reads of a regular file may be less than there is.
-    if let None | Some(Kind::Disk) = Kind::of(fd) {
-        return block();
+    match Kind::of(fd) {
+        None | Some(Kind::Disk) => return block(),
+        Some(Kind::Socket) => {}
+        Some(Kind::Pipe | Kind::Other) => call.without_limit(),
     }
     let read = call.once(|how| match how {
         // SAFETY: by this function's contract.

@@ -154,6 +154,9 @@ unsafe fn write_file(place: Place, fd: c_int, buffers: *const iovec, count: c_in
         Some(kind) => kind,
     };
     let mut call = Call::writing(place, fd);
+    if kind != Kind::Socket {
+        call.without_limit();
+    }
     // SAFETY: by this function's contract.
     let len = unsafe { total(buffers, count as usize) };
     let written = call.all(len, |done, how| {
