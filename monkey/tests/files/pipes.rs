@@ -325,3 +325,49 @@ fn errno_is_left_alone() {
     }
     assert_eq!(as_in_threads(program), 99);
 }
+
+/// A number that was a pipe's is that of a socket, and the other way round.
+#[test]
+fn a_number_is_that_of_something_else() {
+    fn program(team: Team) -> Vec<Result<usize, c_int>> {
+        // No other test uses it: these run side by side.
+        let fd = if team == Team::Real { 901 } else { 902 };
+        let mut results = Vec::new();
+        for n in 0..4 {
+            let (end, mut start): (OwnedFd, Box<dyn Write + Send>) = match n % 2 {
+                0 => {
+                    let (reader, writer) = pipe().unwrap();
+                    (reader.into(), Box::new(writer))
+                }
+                _ => {
+                    let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
+                    one.set_read_timeout(Some(std::time::Duration::from_millis(5))).unwrap();
+                    (one.into(), Box::new(other))
+                }
+            };
+            // SAFETY: both are this test's.
+            assert_eq!(unsafe { libc::dup2(end.as_raw_fd(), fd) }, fd);
+            if n % 2 == 1 {
+                results.push(read(fd, 10));
+                results.push(write(fd, b"hello"));
+            }
+            let writer = team.spawn(move || {
+                thread::sleep(std::time::Duration::from_millis(1));
+                start.write_all(&[1; 7]).unwrap();
+                start
+            });
+            let mut got = read(fd, 10);
+            while got == Err(EAGAIN) {
+                got = read(fd, 10);
+            }
+            results.push(got);
+            writer.join();
+        }
+        // SAFETY: it is this test's.
+        unsafe { libc::close(fd) };
+        results
+    }
+    let of_a_socket = [Err(EAGAIN), Ok(5), Ok(7)];
+    let expected = [&[Ok(7)][..], &of_a_socket, &[Ok(7)], &of_a_socket].concat();
+    assert_eq!(as_in_threads(program), expected);
+}

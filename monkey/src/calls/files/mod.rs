@@ -6,6 +6,9 @@
 //! | a regular file, a folder, a disk | by the C library at once: the kernel has no other way to wait for a disk |
 //! | anything else: a pipe, an eventfd | with `RWF_NOWAIT`, if the kernel knows it for this kind |
 //! | the others: a FIFO with a name, a terminal | once `poll` tells that it is ready; see `unaware.rs` |
+//!
+//! A call does not know what it is for. So it is made as a socket's first, unless the number was that of something else
+//! when it was last looked at; and what is no socket is looked at each time.
 
 mod kinds;
 mod read;

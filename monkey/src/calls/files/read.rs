@@ -4,7 +4,7 @@ use libc::{
     ENOSYS, ENOTSOCK, EOPNOTSUPP, MSG_DONTWAIT, RWF_NOWAIT, c_int, c_void, iovec, off_t, off64_t, size_t, ssize_t,
 };
 
-use super::kinds::Kind;
+use super::kinds::{Kind, may_be_no_socket};
 use super::unaware;
 use crate::calls::blocking::{Call, How, place_for};
 use crate::calls::sockets::receive;
@@ -63,12 +63,14 @@ unsafe extern "C" fn __read_chk(fd: c_int, buffer: *mut c_void, len: size_t, roo
 /// The contract of `read`.
 unsafe fn read_by(place: Place, fd: c_int, buffer: *mut c_void, len: usize) -> ssize_t {
     let mut call = Call::reading(place, fd);
-    let received = call.once(|how| {
-        // SAFETY: by this function's contract.
-        unsafe { receive::original::recv(fd, buffer, len, how.flag(MSG_DONTWAIT)) }
-    });
-    if received >= 0 || errno() != ENOTSOCK {
-        return received;
+    if !may_be_no_socket(fd) {
+        let received = call.once(|how| {
+            // SAFETY: by this function's contract.
+            unsafe { receive::original::recv(fd, buffer, len, how.flag(MSG_DONTWAIT)) }
+        });
+        if received >= 0 || errno() != ENOTSOCK {
+            return received;
+        }
     }
     let buffers = iovec {
         iov_base: buffer,
@@ -98,16 +100,18 @@ unsafe fn readv_by(place: Place, fd: c_int, buffers: *const iovec, count: c_int)
         return unsafe { original::readv(fd, buffers, count) };
     }
     let mut call = Call::reading(place, fd);
-    // SAFETY: a message is numbers and pointers, and null pointers say that something is not there.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = buffers.cast_mut();
-    message.msg_iovlen = count as _;
-    let received = call.once(|how| {
-        // SAFETY: by this function's contract. The kernel leaves the buffers' lengths alone.
-        unsafe { receive::original::recvmsg(fd, &raw mut message, how.flag(MSG_DONTWAIT)) }
-    });
-    if received >= 0 || errno() != ENOTSOCK {
-        return received;
+    if !may_be_no_socket(fd) {
+        // SAFETY: a message is numbers and pointers, and null pointers say that something is not there.
+        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+        message.msg_iov = buffers.cast_mut();
+        message.msg_iovlen = count as _;
+        let received = call.once(|how| {
+            // SAFETY: by this function's contract. The kernel leaves the buffers' lengths alone.
+            unsafe { receive::original::recvmsg(fd, &raw mut message, how.flag(MSG_DONTWAIT)) }
+        });
+        if received >= 0 || errno() != ENOTSOCK {
+            return received;
+        }
     }
     // SAFETY: by this function's contract.
     unsafe { read_file(&mut call, buffers, count, 0) }

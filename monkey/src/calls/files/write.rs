@@ -2,7 +2,7 @@
 
 use libc::{ENOSYS, ENOTSOCK, EOPNOTSUPP, RWF_NOWAIT, c_int, c_void, iovec, off_t, off64_t, size_t, ssize_t};
 
-use super::kinds::Kind;
+use super::kinds::{Kind, may_be_no_socket};
 use super::unaware;
 use crate::calls::blocking::{Call, How, place_for};
 use crate::calls::buffers::{Rest, total};
@@ -45,16 +45,21 @@ unsafe extern "C" fn __write(fd: c_int, buffer: *const c_void, len: size_t) -> s
     }
 }
 
+/// A socket that has records (`SOCK_SEQPACKET`) gets one without `MSG_EOR`, which the kernel would set. Unix sockets make
+/// no difference.
+///
 /// # Safety
 /// The contract of `write`.
 unsafe fn write_by(place: Place, fd: c_int, buffer: *const c_void, len: usize) -> ssize_t {
-    let before = errno();
-    // SAFETY: by this function's contract.
-    let sent = unsafe { send_all(place, fd, buffer, len, 0, std::ptr::null(), 0) };
-    if sent >= 0 || errno() != ENOTSOCK {
-        return sent;
+    if !may_be_no_socket(fd) {
+        let before = errno();
+        // SAFETY: by this function's contract.
+        let sent = unsafe { send_all(place, fd, buffer, len, 0, std::ptr::null(), 0) };
+        if sent >= 0 || errno() != ENOTSOCK {
+            return sent;
+        }
+        set_errno(before);
     }
-    set_errno(before);
     let buffers = iovec {
         iov_base: buffer.cast_mut(),
         iov_len: len,
@@ -82,17 +87,19 @@ unsafe fn writev_by(place: Place, fd: c_int, buffers: *const iovec, count: c_int
         // SAFETY: by this function's contract.
         return unsafe { original::writev(fd, buffers, count) };
     }
-    let before = errno();
-    // SAFETY: a message is numbers and pointers, and null pointers say that something is not there.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = buffers.cast_mut();
-    message.msg_iovlen = count as _;
-    // SAFETY: by this function's contract. The buffers are only read.
-    let sent = unsafe { send_message(place, fd, &raw const message, 0, 0) };
-    if sent >= 0 || errno() != ENOTSOCK {
-        return sent;
+    if !may_be_no_socket(fd) {
+        let before = errno();
+        // SAFETY: a message is numbers and pointers, and null pointers say that something is not there.
+        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+        message.msg_iov = buffers.cast_mut();
+        message.msg_iovlen = count as _;
+        // SAFETY: by this function's contract. The buffers are only read.
+        let sent = unsafe { send_message(place, fd, &raw const message, 0, 0) };
+        if sent >= 0 || errno() != ENOTSOCK {
+            return sent;
+        }
+        set_errno(before);
     }
-    set_errno(before);
     // SAFETY: by this function's contract.
     unsafe { write_file(place, fd, buffers, count, 0) }
 }
