@@ -57,8 +57,8 @@ fn all_calls_end() {
         let theirs = one.try_clone().unwrap();
         let peeks = move || {
             let mut bytes = [0u8; 10];
-            // SAFETY: there is room for so much.
             let flags = libc::MSG_PEEK | libc::MSG_WAITALL;
+            // SAFETY: there is room for so much.
             result(unsafe { libc::recv(theirs.as_raw_fd(), bytes.as_mut_ptr().cast(), 10, flags) })
         };
         assert_eq!(thrown_into(peeks), canceled);
