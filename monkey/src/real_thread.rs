@@ -23,7 +23,9 @@ const STACK: usize = 64 << 10;
 
 /// Has a thread of its own call `job`, and parks the caller until that is done, whatever is thrown into it: that is
 /// kept. The stack of the caller stays meanwhile.
-pub(crate) fn by_real_thread<R: Send + Sync + 'static>(job: impl FnOnce() -> R + Send + 'static) -> Result<R, Failed> {
+pub(crate) fn by_real_thread<R: Copy + Send + Sync + 'static>(
+    job: impl FnOnce() -> R + Send + 'static,
+) -> Result<R, Failed> {
     let ours = Arc::new(Job {
         answer: OnceLock::new(),
         is_done: AtomicBool::new(false),
@@ -49,6 +51,6 @@ pub(crate) fn by_real_thread<R: Send + Sync + 'static>(job: impl FnOnce() -> R +
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
     }
-    let answer = Arc::into_inner(ours).and_then(|job| job.answer.into_inner());
-    answer.ok_or(Failed::MustBlock)
+    // The thread may still have its share. If there is no answer, there was no thread, and nothing was done.
+    ours.answer.get().copied().ok_or(Failed::MustBlock)
 }
