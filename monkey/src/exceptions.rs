@@ -27,7 +27,12 @@ pub(crate) fn keep(thrown: Caught) {
             Caught::Forced(_) => Exception::new(GreenletExit),
         };
         // Without its thread-locals, the thread is over, and nobody asks.
-        let _ = KEPT.try_with(|kept| kept.borrow_mut().get_or_insert(exception).is::<GreenletExit>());
+        let late = KEPT.try_with(|kept| match &mut *kept.borrow_mut() {
+            Some(_) => Some(exception),
+            none => none.replace(exception),
+        });
+        // What has come late is dropped without the borrow, as its destructor may make patched calls.
+        drop(late);
         return;
     }
     let greenlet = getcurrent();
@@ -35,11 +40,12 @@ pub(crate) fn keep(thrown: Caught) {
         greenlet.set_local(Kept::default());
         greenlet.local::<Kept>().expect("it was set")
     });
-    let mut kept = kept.0.borrow_mut();
-    match (&*kept, &thrown) {
-        (Some(Caught::Forced(_)), _) | (Some(_), Caught::Panic(_)) => {}
-        _ => *kept = Some(thrown),
-    }
+    let dropped = match &mut *kept.0.borrow_mut() {
+        Some(Caught::Forced(_)) => Some(thrown),
+        Some(_) if matches!(thrown, Caught::Panic(_)) => Some(thrown),
+        kept => kept.replace(thrown),
+    };
+    drop(dropped);
 }
 
 /// Whether something is kept.

@@ -67,8 +67,9 @@ pub(super) struct Spare(Parker);
 
 impl Spare {
     pub(super) fn take() -> Spare {
-        let spare = SPARES.try_with(|spares| spares.borrow_mut().pop()).ok().flatten();
-        Spare(spare.unwrap_or_default())
+        // An allocator may wait below, in the midst of a `push`.
+        let spare = SPARES.try_with(|spares| spares.try_borrow_mut().ok()?.pop());
+        Spare(spare.ok().flatten().unwrap_or_default())
     }
 
     pub(super) fn parker(&self) -> &Parker {
@@ -80,8 +81,9 @@ impl Drop for Spare {
     fn drop(&mut self) {
         let parker = self.0.clone();
         let _ = SPARES.try_with(|spares| {
-            let mut spares = spares.borrow_mut();
-            if spares.len() < KEPT {
+            if let Ok(mut spares) = spares.try_borrow_mut()
+                && spares.len() < KEPT
+            {
                 spares.push(parker);
             }
         });
