@@ -161,6 +161,18 @@ fn watch() {
     }
 }
 
+/// Registers the functions before the program registers its own, so that those run while nobody is held up here: they may
+/// wait for a lock of the program's, whose holder has to go on meanwhile.
+#[cfg(target_os = "linux")]
+#[used]
+#[unsafe(link_section = ".init_array")]
+static WATCH: extern "C" fn() = {
+    extern "C" fn from_the_beginning() {
+        watch();
+    }
+    from_the_beginning
+};
+
 extern "C" fn prepare() {
     FORKING.fetch_add(1, Ordering::SeqCst);
     while INSIDE.load(Ordering::SeqCst) > own() {
