@@ -29,6 +29,5 @@ pub use threads::real_threads;
 
 /// Called before threads are patched.
 pub(crate) fn begin_threads() {
-    futexes::begin();
     threads::begin();
 }

@@ -24,7 +24,7 @@ mod real;
 mod table;
 mod waits;
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use libc::{c_int, c_long, timespec};
 
@@ -32,8 +32,6 @@ use crate::deadline::Deadline;
 use crate::patches::Module;
 use crate::place::{Place, place};
 use crate::wait::{Failed, set_errno};
-
-pub(crate) use table::begin;
 
 mod original {
     use super::*;
@@ -157,28 +155,44 @@ unsafe fn futex(call: Call) -> c_long {
     unsafe { call.by_kernel() }
 }
 
-/// Wakes ours first, and the kernel's for the rest.
+/// Wakes ours, and the kernel's for the rest; every other time the kernel's first, and ours for the rest. So neither
+/// waits for ever while there are always some of the other kind.
 ///
 /// # Safety
 /// The arguments are those of a caller of futex(2).
 unsafe fn wake(call: Call, bitset: u32) -> c_long {
+    static TURN: AtomicBool = AtomicBool::new(false);
     // Like the kernel, this wakes one if none are asked for.
     let asked = (call.value as c_int).max(1) as u32;
-    let woken = table::wake(call.word as usize, asked, bitset);
-    if woken >= asked {
-        return c_long::from(woken);
-    }
-    let rest = Call {
-        value: c_long::from(asked - woken),
-        ..call
+    let ours = |count| table::wake(call.word as usize, count, bitset);
+    let theirs = |count: u32| {
+        let value = c_long::from(count);
+        // SAFETY: by this function's contract.
+        unsafe { Call { value, ..call }.by_kernel() }
     };
-    // SAFETY: by this function's contract.
-    let more = unsafe { rest.by_kernel() };
-    // The kernel refuses only what nobody of ours can wait for.
-    if more < 0 && woken == 0 {
-        more
+    if !table::may_have(call.word as usize) {
+        // SAFETY: by this function's contract.
+        return unsafe { call.by_kernel() };
+    }
+    let kernel_first = TURN.load(Ordering::Relaxed);
+    TURN.store(!kernel_first, Ordering::Relaxed);
+    if kernel_first {
+        let woken = theirs(asked);
+        match u32::try_from(woken) {
+            Ok(some) if some < asked => woken + c_long::from(ours(asked - some)),
+            Ok(_) => woken,
+            // The kernel refuses only what nobody of ours can wait for.
+            Err(_) => woken,
+        }
     } else {
-        more.max(0) + c_long::from(woken)
+        let woken = ours(asked);
+        match asked - woken {
+            0 => c_long::from(woken),
+            rest => match theirs(rest) {
+                refused @ ..0 if woken == 0 => refused,
+                more => more.max(0) + c_long::from(woken),
+            },
+        }
     }
 }
 

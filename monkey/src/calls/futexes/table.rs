@@ -320,16 +320,20 @@ impl Batch {
     }
 }
 
+/// Whether somebody may wait for the word, which has changed before this. Who waits counts himself before he looks at it.
+#[inline]
+pub(super) fn may_have(address: usize) -> bool {
+    fence(Ordering::SeqCst);
+    shelf(address).count.load(Ordering::Relaxed) > 0
+}
+
 /// Wakes those that wait for the word, with a bit in common, in the order in which they have come. Returns how many.
 #[inline]
 pub(super) fn wake(address: usize, count: u32, bitset: u32) -> u32 {
-    // The word was changed before this. Who waits counts himself before he looks at it.
-    fence(Ordering::SeqCst);
-    let shelf = shelf(address);
-    if shelf.count.load(Ordering::Relaxed) == 0 {
-        return 0;
+    match may_have(address) {
+        true => never_parks(|| wake_some(shelf(address), address, count, bitset)),
+        false => 0,
     }
-    never_parks(|| wake_some(shelf, address, count, bitset))
 }
 
 #[cold]
@@ -384,14 +388,18 @@ pub(super) fn has(address: usize) -> bool {
     found
 }
 
-/// Called before anything is patched: has the table right in the child of a fork, where only the thread lives that has
-/// forked.
-pub(crate) fn begin() {
-    static BEGUN: std::sync::Once = std::sync::Once::new();
-    BEGUN.call_once(|| {
-        // SAFETY: the functions stay, as the program does not unload itself.
-        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(in_child)) };
-    });
+/// Has the table right in the child of a fork, where only the thread lives that has forked.
+///
+/// The locks are held over the fork. Handlers of forks that were registered later run without them, before and after
+/// it, and may wait and wake. So these here are registered first: when the program is loaded, and before those of the
+/// hub, which wait for code that may be about to wake somebody.
+#[used]
+#[unsafe(link_section = ".init_array.101")]
+static REGISTER: extern "C" fn() = register;
+
+extern "C" fn register() {
+    // SAFETY: the functions stay, as the program does not unload itself.
+    unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(in_child)) };
 }
 
 unsafe extern "C" fn before_fork() {
