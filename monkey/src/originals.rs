@@ -5,7 +5,11 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::c_void;
 
-/// A function of the C library's. It is looked for when it is called first.
+/// A function of the C library's. It is looked for when the program is loaded, or when it is called first, if that is
+/// earlier.
+///
+/// Not later: handlers of signals and children of forks call such functions, and could not wait for the dynamic linker,
+/// which they may have interrupted, or which a thread holds that is not there any more.
 pub(crate) struct Original {
     name: &'static CStr,
     address: AtomicPtr<c_void>,
@@ -17,6 +21,13 @@ impl Original {
             name,
             address: AtomicPtr::new(std::ptr::null_mut()),
         }
+    }
+
+    /// Looks for it, and leaves it be if it is not there: not all are in each C library.
+    pub(crate) fn prepare(&self) {
+        // SAFETY: the name ends with a zero.
+        let found = unsafe { libc::dlsym(libc::RTLD_NEXT, self.name.as_ptr()) };
+        self.address.store(found, Ordering::Relaxed);
     }
 
     /// Where it is.
@@ -54,6 +65,14 @@ macro_rules! originals {
                         Err(_) => unreachable!(),
                     },
                 );
+                #[used]
+                #[unsafe(link_section = ".init_array")]
+                static PREPARE: extern "C" fn() = {
+                    extern "C" fn prepare() {
+                        ORIGINAL.prepare();
+                    }
+                    prepare
+                };
                 // SAFETY: the C library's function of this name has this prototype.
                 let original = unsafe {
                     ::std::mem::transmute::<*mut ::libc::c_void, unsafe extern "C" fn($($kind),*) -> $result>(
