@@ -9,7 +9,7 @@ use greenlet_core::{Exception, ThreadSlot};
 use hub::core::{Events, ForkMutex, ThreadsafeLoop};
 use hub::{Context, Hub, Park, Resume, get_hub_if_exists};
 
-use crate::guards::never_parks;
+use crate::guards::{in_handler, never_parks};
 
 /// Who waits for a descriptor, in the shelf of its number. The locks are held for a few instructions, by nobody who
 /// parks meanwhile.
@@ -113,10 +113,11 @@ pub(crate) fn closing_all(fds: RangeInclusive<RawFd>) {
     }
 }
 
-/// Whether anybody waits for any descriptor.
+/// Whether anybody waits for any descriptor who can be woken. In a signal handler nobody can: it may have interrupted
+/// code that has the lock, or the allocator.
 #[inline]
 pub(crate) fn anybody_waits() -> bool {
-    COUNT.load(Ordering::SeqCst) > 0
+    COUNT.load(Ordering::SeqCst) > 0 && !in_handler()
 }
 
 #[cold]

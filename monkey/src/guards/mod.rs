@@ -19,6 +19,8 @@ use std::sync::Once;
 
 use greenlet_core::{Direct, direct, is_direct};
 
+pub(crate) use signals::in_handler;
+
 /// Whether nothing here stands against a park.
 #[inline(always)]
 pub(crate) fn may_park() -> bool {

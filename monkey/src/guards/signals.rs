@@ -11,6 +11,7 @@
 //! A handler that leaves by `siglongjmp` is never seen to end. Its thread does not park in patched calls any more, which
 //! block it instead.
 
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,6 +28,17 @@ const SLOTS: usize = ROWS * COLUMNS;
 /// The handlers, each in the place of its trampoline. Never taken out again.
 static HANDLERS: [AtomicUsize; SLOTS] = [const { AtomicUsize::new(0) }; SLOTS];
 
+thread_local! {
+    /// How many handlers the thread is in.
+    static HANDLERS_BEGUN: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whether the caller is in a signal handler, which may have interrupted anything: a call of the allocator's, or a few
+/// steps with a lock.
+pub(crate) fn in_handler() -> bool {
+    HANDLERS_BEGUN.get() > 0
+}
+
 type Handler = unsafe extern "C-unwind" fn(c_int, *mut siginfo_t, *mut c_void);
 
 /// Calls the handler of its place. One that takes the signal's number alone does not look at the other arguments, which
@@ -37,7 +49,15 @@ unsafe extern "C-unwind" fn trampoline<const ROW: usize, const COLUMN: usize>(
     context: *mut c_void,
 ) {
     let handler = HANDLERS[ROW * COLUMNS + COLUMN].load(Ordering::Relaxed);
+    struct Within;
+    impl Drop for Within {
+        fn drop(&mut self) {
+            HANDLERS_BEGUN.set(HANDLERS_BEGUN.get() - 1);
+        }
+    }
     let _direct = Direct::begin();
+    HANDLERS_BEGUN.set(HANDLERS_BEGUN.get() + 1);
+    let _within = Within;
     // SAFETY: a trampoline is installed after its handler was noted, which has this type or takes fewer arguments.
     unsafe { std::mem::transmute::<usize, Handler>(handler)(signal, info, context) };
 }
