@@ -80,7 +80,11 @@ fn main() {
     // A value to another virtual thread and back.
     let ping = || {
         let ((send, receive), (back, answers)) = (mpsc::channel(), mpsc::channel());
-        let echo = thread::spawn(move || receive.iter().for_each(|value: u32| back.send(value).expect("it is there")));
+        let echo = thread::spawn(move || {
+            receive
+                .iter()
+                .for_each(|value: u32| back.send(value).expect("it is there"))
+        });
         let turns = TURNS / 10;
         let begun = now();
         for turn in 0..turns {
@@ -123,11 +127,16 @@ fn main() {
         let begun = now();
         for _ in 0..200 {
             let threads: Vec<_> = (0..100).map(|_| thread::spawn(|| ())).collect();
-            threads.into_iter().for_each(|thread| thread.join().expect("it does not panic"));
+            threads
+                .into_iter()
+                .for_each(|thread| thread.join().expect("it does not panic"));
         }
         (now() - begun).as_nanos() as f64 / 20_000.0
     };
-    tell("std's spawn and join, virtual", spawn(made).join().expect("it does not panic"));
+    tell(
+        "std's spawn and join, virtual",
+        spawn(made).join().expect("it does not panic"),
+    );
     let real = || {
         let begun = now();
         for _ in 0..100 {

@@ -76,7 +76,8 @@ fn greenlets_wait_for_each_other_and_for_threads() {
     });
 }
 
-/// Several greenlets of a thread are in `recv` at the same time, which parks the thread they share.
+/// A channel that is empty blocks the thread with all its greenlets, which have one token of `park` in common. So the
+/// values come from threads that wait for none of them.
 #[test]
 fn greenlets_receive_what_threads_send() {
     in_thread(|| {
@@ -85,7 +86,7 @@ fn greenlets_receive_what_threads_send() {
         let (mut greenlets, mut threads) = (Vec::new(), Vec::new());
         for number in 0..6 {
             let (send, receive) = mpsc::channel();
-            let (other_send, other_receive) = crossbeam_channel::bounded(2);
+            let (other_send, other_receive) = crossbeam_channel::unbounded();
             threads.push(thread::spawn(move || {
                 for value in 0..VALUES {
                     send.send(value).unwrap();

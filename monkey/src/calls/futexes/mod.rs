@@ -15,7 +15,7 @@
 //! | `table.rs` | who waits, by the address of the word |
 //! | `waits.rs` | one wait |
 //! | `locals.rs` | words in thread-locals, where plain greenlets do not park |
-//! | `parks.rs` | `std::thread::park` of plain greenlets, which share their thread's |
+//! | `parks.rs` | the word of `std::thread::park`, where they do not either |
 //! | `real.rs` | waits that real threads do for others: words that processes share |
 
 mod locals;
@@ -128,7 +128,7 @@ unsafe fn futex(call: Call) -> c_long {
     match call.command() {
         libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET => {
             match place(Module::Thread) {
-                None => parks::watch(call.word as usize, call.value as u32),
+                None => parks::watch(call.word as usize),
                 Some(place) => {
                     // SAFETY: by this function's contract.
                     if let Some(answer) = unsafe { wait(place, call) } {
@@ -244,20 +244,13 @@ unsafe fn wait(place: Place, call: Call) -> Option<c_long> {
         return real::wait(call);
     }
     if let Place::Greenlet = place
-        && locals::is_local(address)
+        && (locals::is_local(address) || parks::is_own(address))
     {
         return None;
     }
     // SAFETY: by this function's contract, the caller's word, which is there while he waits for it.
     let word = unsafe { AtomicU32::from_ptr(address as *mut u32) };
-    let park = match place {
-        Place::VirtualThread => None,
-        Place::Greenlet => parks::own(address),
-    };
-    let waited = match park {
-        Some(park) => park.wait(address, word, deadline),
-        None => waits::wait(address, bitset, deadline, || word.load(Ordering::SeqCst) == expected),
-    };
+    let waited = waits::wait(address, bitset, deadline, || word.load(Ordering::SeqCst) == expected);
     match waited {
         Ok(()) => Some(0),
         Err(Failed::Errno(errno)) => {

@@ -17,8 +17,6 @@ use crate::guards::never_parks;
 pub(super) struct Waiter<'a> {
     address: usize,
     bitset: u32,
-    /// Whether all such waiters for the word are woken when one is.
-    is_shared: bool,
     /// The operating system's thread that it runs in.
     thread: usize,
     parker: &'a Parker,
@@ -42,7 +40,6 @@ impl<'a> Waiter<'a> {
         Waiter {
             address,
             bitset,
-            is_shared: false,
             thread,
             parker,
             called: AtomicBool::new(false),
@@ -52,14 +49,6 @@ impl<'a> Waiter<'a> {
                 previous: ptr::null(),
                 next: ptr::null(),
             }),
-        }
-    }
-
-    /// One that is woken together with all such waiters for the word.
-    pub(super) fn shared(self) -> Waiter<'a> {
-        Waiter {
-            is_shared: true,
-            ..self
         }
     }
 
@@ -340,7 +329,7 @@ pub(super) fn wake(address: usize, count: u32, bitset: u32) -> u32 {
 #[inline(never)]
 fn wake_some(shelf: &'static Shelf, address: usize, count: u32, bitset: u32) -> u32 {
     let errno = crate::wait::errno();
-    let (mut woken, mut some_shared) = (0, false);
+    let mut woken = 0;
     let mut batch = Batch::new();
     // Those that come again while this runs are not meant.
     let mut last = None;
@@ -353,13 +342,9 @@ fn wake_some(shelf: &'static Shelf, address: usize, count: u32, bitset: u32) -> 
                 if !meant {
                     return false;
                 }
-                if waiter.is_shared && some_shared {
-                    return true;
-                }
                 let is_wanted = woken < count;
                 if is_wanted {
                     woken += 1;
-                    some_shared |= waiter.is_shared;
                 }
                 is_wanted
             });
@@ -374,18 +359,6 @@ fn wake_some(shelf: &'static Shelf, address: usize, count: u32, bitset: u32) -> 
     }
     crate::wait::set_errno(errno);
     woken
-}
-
-/// Whether somebody waits for the word.
-pub(super) fn has(address: usize) -> bool {
-    let mut entered = shelf(address).enter();
-    let mut found = false;
-    // Nobody is called by this.
-    entered.call(&mut Batch::new(), |waiter, _| {
-        found |= waiter.address == address;
-        false
-    });
-    found
 }
 
 /// Has the table right in the child of a fork, where only the thread lives that has forked.

@@ -23,16 +23,7 @@ pub(super) fn wait(
 ) -> Result<(), Failed> {
     let spare = Spare::take();
     let waiter = Waiter::new(address, bitset, spare.parker(), os_thread());
-    wait_as(&waiter, deadline, is_expected)
-}
-
-/// [`wait`] with what the table is to know of the caller.
-pub(super) fn wait_as(
-    waiter: &Waiter<'_>,
-    deadline: Option<Deadline>,
-    is_expected: impl FnOnce() -> bool,
-) -> Result<(), Failed> {
-    let Some(queued) = Queued::join(waiter, is_expected) else {
+    let Some(queued) = Queued::join(&waiter, is_expected) else {
         return Err(Failed::Errno(libc::EAGAIN));
     };
     let (parked, errno) = (Parked::begin(), errno());
@@ -63,16 +54,16 @@ thread_local! {
 const KEPT: usize = 64;
 
 /// A parker that goes back to the spare ones.
-pub(super) struct Spare(Parker);
+struct Spare(Parker);
 
 impl Spare {
-    pub(super) fn take() -> Spare {
+    fn take() -> Spare {
         // An allocator may wait below, in the midst of a `push`.
         let spare = SPARES.try_with(|spares| spares.try_borrow_mut().ok()?.pop());
         Spare(spare.ok().flatten().unwrap_or_default())
     }
 
-    pub(super) fn parker(&self) -> &Parker {
+    fn parker(&self) -> &Parker {
         &self.0
     }
 }
