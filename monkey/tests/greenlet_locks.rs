@@ -46,7 +46,7 @@ fn greenlets_wait_for_each_other_and_for_threads() {
                 for turn in 0..turns {
                     let mut guard = state.0.lock().unwrap();
                     let old = *guard;
-                    if number % 2 == 0 && turn % 8 == 0 {
+                    if number.is_multiple_of(2) && turn % 8 == 0 {
                         thread::sleep(Duration::from_micros(100));
                     }
                     *guard = old + 1;

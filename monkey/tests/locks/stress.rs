@@ -164,7 +164,9 @@ fn owner(round: &Round, number: usize) -> u64 {
     let mine = &round.mailboxes[number];
     let mut kept = 0;
     loop {
-        let limit = (next(&mut random) % 4 == 0).then(|| Duration::from_micros(next(&mut random) % 300));
+        let limit = next(&mut random)
+            .is_multiple_of(4)
+            .then(|| Duration::from_micros(next(&mut random) % 300));
         while !mine.bell.wait(limit) {
             // A time that is over already does not wait, in some of them: this polls.
             thread::yield_now();
@@ -189,7 +191,7 @@ fn owner(round: &Round, number: usize) -> u64 {
         if is_last {
             return kept;
         }
-        if next(&mut random) % 16 == 0 {
+        if next(&mut random).is_multiple_of(16) {
             thread::yield_now();
         }
     }
