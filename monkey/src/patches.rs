@@ -77,7 +77,7 @@ pub(crate) fn for_greenlets(module: Module) -> bool {
 }
 
 /// Whether a plain greenlet may park in any call.
-#[cfg(all(glibc, target_arch = "x86_64"))]
+#[cfg(all(glibc, any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub(crate) fn any_for_greenlets() -> bool {
     PATCHED.load(Ordering::Relaxed) >> GREENLETS != 0
 }

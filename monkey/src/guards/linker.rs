@@ -13,16 +13,16 @@ use std::ffi::c_char;
 use libc::{c_int, c_void, dl_phdr_info, size_t};
 
 use super::never_parks;
-use crate::originals::originals;
+use crate::originals::{Original, originals};
 
-type Each = Option<unsafe extern "C" fn(info: *mut dl_phdr_info, size: size_t, data: *mut c_void) -> c_int>;
+type Each = Option<unsafe extern "C-unwind" fn(info: *mut dl_phdr_info, size: size_t, data: *mut c_void) -> c_int>;
+type DlIteratePhdr = unsafe extern "C-unwind" fn(Each, *mut c_void) -> c_int;
 
 mod original {
     use super::*;
 
     originals! {
         dlclose(library: *mut c_void) -> c_int;
-        dl_iterate_phdr(each: Each, data: *mut c_void) -> c_int;
     }
 }
 
@@ -33,20 +33,24 @@ unsafe extern "C" fn dlclose(library: *mut c_void) -> c_int {
     never_parks(|| unsafe { original::dlclose(library) })
 }
 
-/// dl_iterate_phdr(3). It may be unwound by its callback.
+/// dl_iterate_phdr(3), through which exceptions of its callback may go.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn dl_iterate_phdr(each: Each, data: *mut c_void) -> c_int {
+unsafe extern "C-unwind" fn dl_iterate_phdr(each: Each, data: *mut c_void) -> c_int {
+    static ORIGINAL: Original = Original::new(c"dl_iterate_phdr");
+    // SAFETY: the C library's function has this prototype.
+    let original = unsafe { std::mem::transmute::<*mut c_void, DlIteratePhdr>(ORIGINAL.address()) };
     // SAFETY: by the prototype's contract.
-    never_parks(|| unsafe { original::dl_iterate_phdr(each, data) })
+    never_parks(|| unsafe { original(each, data) })
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod loads {
     use std::arch::naked_asm;
     use std::ptr;
 
+    use libc::c_long;
+
     use super::*;
-    use crate::originals::Original;
     use crate::patches;
 
     static DLOPEN: Original = Original::new(c"dlopen");
@@ -54,7 +58,6 @@ mod loads {
 
     type Dlopen = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
     type Dlmopen = unsafe extern "C" fn(c_long, *const c_char, c_int) -> *mut c_void;
-    use libc::c_long;
 
     /// Whether the caller might park in there.
     fn might_park() -> bool {
@@ -88,59 +91,77 @@ mod loads {
         never_parks(|| unsafe { std::mem::transmute::<*mut c_void, Dlmopen>(DLMOPEN.address())(space, name, flags) })
     }
 
+    /// Asks `find`, with the three arguments kept, and jumps there with all as it was, or to `guarded`.
+    #[cfg(target_arch = "x86_64")]
+    macro_rules! pass_on {
+        ($find:ident, $guarded:ident) => {
+            naked_asm!(
+                ".cfi_startproc",
+                "push rdi",
+                ".cfi_adjust_cfa_offset 8",
+                "push rsi",
+                ".cfi_adjust_cfa_offset 8",
+                "push rdx",
+                ".cfi_adjust_cfa_offset 8",
+                "call {find}",
+                "pop rdx",
+                ".cfi_adjust_cfa_offset -8",
+                "pop rsi",
+                ".cfi_adjust_cfa_offset -8",
+                "pop rdi",
+                ".cfi_adjust_cfa_offset -8",
+                "test rax, rax",
+                "jz {guarded}",
+                "jmp rax",
+                ".cfi_endproc",
+                find = sym $find,
+                guarded = sym $guarded,
+            )
+        };
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    macro_rules! pass_on {
+        ($find:ident, $guarded:ident) => {
+            naked_asm!(
+                ".cfi_startproc",
+                "stp x29, x30, [sp, #-48]!",
+                ".cfi_def_cfa_offset 48",
+                ".cfi_offset x29, -48",
+                ".cfi_offset x30, -40",
+                "stp x0, x1, [sp, #16]",
+                "str x2, [sp, #32]",
+                "mov x29, sp",
+                "bl {find}",
+                "mov x16, x0",
+                "ldp x0, x1, [sp, #16]",
+                "ldr x2, [sp, #32]",
+                "ldp x29, x30, [sp], #48",
+                ".cfi_def_cfa_offset 0",
+                ".cfi_restore x29",
+                ".cfi_restore x30",
+                "cbz x16, 2f",
+                "br x16",
+                "2:",
+                "b {guarded}",
+                ".cfi_endproc",
+                find = sym $find,
+                guarded = sym $guarded,
+            )
+        };
+    }
+
     /// dlopen(3).
     #[unsafe(no_mangle)]
     #[unsafe(naked)]
     unsafe extern "C" fn dlopen(_name: *const c_char, _flags: c_int) -> *mut c_void {
-        naked_asm!(
-            ".cfi_startproc",
-            "push rdi",
-            ".cfi_adjust_cfa_offset 8",
-            "push rsi",
-            ".cfi_adjust_cfa_offset 8",
-            "sub rsp, 8",
-            ".cfi_adjust_cfa_offset 8",
-            "call {find}",
-            "add rsp, 8",
-            ".cfi_adjust_cfa_offset -8",
-            "pop rsi",
-            ".cfi_adjust_cfa_offset -8",
-            "pop rdi",
-            ".cfi_adjust_cfa_offset -8",
-            "test rax, rax",
-            "jz {guarded}",
-            "jmp rax",
-            ".cfi_endproc",
-            find = sym dlopen_to_jump_to,
-            guarded = sym guarded_dlopen,
-        )
+        pass_on!(dlopen_to_jump_to, guarded_dlopen)
     }
 
     /// dlmopen(3).
     #[unsafe(no_mangle)]
     #[unsafe(naked)]
     unsafe extern "C" fn dlmopen(_space: c_long, _name: *const c_char, _flags: c_int) -> *mut c_void {
-        naked_asm!(
-            ".cfi_startproc",
-            "push rdi",
-            ".cfi_adjust_cfa_offset 8",
-            "push rsi",
-            ".cfi_adjust_cfa_offset 8",
-            "push rdx",
-            ".cfi_adjust_cfa_offset 8",
-            "call {find}",
-            "pop rdx",
-            ".cfi_adjust_cfa_offset -8",
-            "pop rsi",
-            ".cfi_adjust_cfa_offset -8",
-            "pop rdi",
-            ".cfi_adjust_cfa_offset -8",
-            "test rax, rax",
-            "jz {guarded}",
-            "jmp rax",
-            ".cfi_endproc",
-            find = sym dlmopen_to_jump_to,
-            guarded = sym guarded_dlmopen,
-        )
+        pass_on!(dlmopen_to_jump_to, guarded_dlmopen)
     }
 }
