@@ -159,8 +159,8 @@ unsafe extern "C" fn sigaction(signal: c_int, action: *const libc::sigaction, ol
     let own = own.as_ref().map_or(ptr::null(), ptr::from_ref);
     // SAFETY: by the prototype's contract; the action is a copy.
     let result = unsafe { original::sigaction(signal, own, old) };
-    // SAFETY: as above; it is written if the call has succeeded, and only then read.
     if result == 0
+        // SAFETY: as above; it was written, as the call has succeeded.
         && let Some(old) = unsafe { old.as_mut() }
     {
         old.sa_sigaction = given(old.sa_sigaction);
