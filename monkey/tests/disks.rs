@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -22,6 +22,14 @@ fn file() -> (PathBuf, File) {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let file = File::create_new(&path).unwrap();
     (path, file)
+}
+
+fn flock(file: &File, operation: c_int) -> io::Result<()> {
+    // SAFETY: the function takes any numbers.
+    match unsafe { libc::flock(file.as_raw_fd(), operation) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Calls `f` in a virtual thread, and checks that another one runs meanwhile.
@@ -74,7 +82,7 @@ fn errors_are_the_callers() {
     assert_parks(|| {
         // SAFETY: the function takes any number.
         assert_eq!(unsafe { libc::fsync(-1) }, -1);
-        assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(libc::EBADF));
+        assert_eq!(io::Error::last_os_error().raw_os_error(), Some(libc::EBADF));
     });
 }
 
@@ -102,24 +110,24 @@ fn a_lock_of_an_opened_file_is_waited_for() {
     let (path, first) = file();
     let second = File::open(&path).unwrap();
     spawn(move || {
-        first.lock().unwrap();
+        flock(&first, libc::LOCK_EX).unwrap();
         let begun = Begun::default();
         let waiter = spawn({
             let begun = begun.clone();
             move || {
                 begun.set();
-                second.lock().unwrap();
+                flock(&second, libc::LOCK_EX).unwrap();
                 second
             }
         });
         begun.wait();
         assert!(!waiter.is_finished());
-        first.unlock().unwrap();
+        flock(&first, libc::LOCK_UN).unwrap();
         let second = waiter.join().unwrap();
         // It has the lock.
-        assert!(first.try_lock().is_err());
-        second.unlock().unwrap();
-        first.try_lock().unwrap();
+        assert!(flock(&first, libc::LOCK_EX | libc::LOCK_NB).is_err());
+        flock(&second, libc::LOCK_UN).unwrap();
+        flock(&first, libc::LOCK_EX | libc::LOCK_NB).unwrap();
     })
     .join()
     .unwrap();
@@ -134,7 +142,7 @@ fn a_lock_that_nobody_wants_any_more_is_given_back() {
     let (path, first) = file();
     let second = Arc::new(File::open(&path).unwrap());
     let third = File::open(&path).unwrap();
-    first.lock().unwrap();
+    flock(&first, libc::LOCK_EX).unwrap();
     let begun = Begun::default();
     let waiter = spawn({
         let (second, begun) = (second.clone(), begun.clone());
@@ -142,9 +150,9 @@ fn a_lock_that_nobody_wants_any_more_is_given_back() {
             on_carrier(|| GREENLET.set(Some(getcurrent())));
             gevent_monkey::run(|| {
                 begun.set();
-                let locked = second.lock();
+                let locked = flock(&second, libc::LOCK_EX);
                 assert_eq!(locked.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
-                Ok::<_, std::io::Error>(())
+                Ok::<_, io::Error>(())
             })
         }
     });
@@ -152,9 +160,9 @@ fn a_lock_that_nobody_wants_any_more_is_given_back() {
     let greenlet = GREENLET.take().expect("it has begun");
     hub::kill(&greenlet, GreenletExit).unwrap();
     assert!(waiter.join().unwrap().unwrap_err().is::<GreenletExit>());
-    first.unlock().unwrap();
+    flock(&first, libc::LOCK_UN).unwrap();
     // Its thread gets the lock, and gives it back, though the file is still open.
-    third.lock().unwrap();
+    flock(&third, libc::LOCK_EX).unwrap();
     drop((second, third));
     std::fs::remove_file(path).unwrap();
 }
@@ -177,14 +185,14 @@ fn a_lock_of_the_process_is_waited_for() {
         // SAFETY: the function takes any numbers.
         assert_eq!(unsafe { libc::lockf(file.as_raw_fd(), libc::F_LOCK, 0) }, 0);
         println!("holds");
-        std::io::stdin().read_line(&mut String::new()).unwrap();
+        io::stdin().read_line(&mut String::new()).unwrap();
         return;
     }
     gevent_monkey::patch_disk().unwrap();
     let (path, file) = file();
     let lock: [fn(c_int) -> c_int; 2] = [
         // SAFETY: the pointer is that of a lock.
-        |fd| unsafe { libc::fcntl(fd, libc::F_SETLKW, &raw const *&whole_file(libc::F_WRLCK)) },
+        |fd| unsafe { libc::fcntl(fd, libc::F_SETLKW, &whole_file(libc::F_WRLCK)) },
         // SAFETY: the function takes any numbers.
         |fd| unsafe { libc::lockf(fd, libc::F_LOCK, 0) },
     ];
@@ -215,7 +223,7 @@ fn a_lock_of_the_process_is_waited_for() {
         lines.for_each(drop);
         assert!(holder.wait().unwrap().success());
         // SAFETY: the pointer is that of a lock.
-        let unlocked = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLK, &raw const *&whole_file(libc::F_UNLCK)) };
+        let unlocked = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLK, &whole_file(libc::F_UNLCK)) };
         assert_eq!(unlocked, 0);
     }
     std::fs::remove_file(path).unwrap();

@@ -54,9 +54,10 @@ fn initialisers_of_libraries_do_not_park() {
         for space in [None, Some(0)] {
             let mut library = ptr::null_mut();
             assert!(!others_run_in(|| {
-                // SAFETY: the library's initialisers are the ones above.
                 library = match space {
+                    // SAFETY: the library's initialisers are the ones above.
                     None => unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) },
+                    // SAFETY: as above.
                     Some(space) => unsafe { dlmopen(space, path.as_ptr(), libc::RTLD_NOW) },
                 };
             }));

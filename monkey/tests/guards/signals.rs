@@ -30,11 +30,10 @@ fn action(handler: usize, flags: c_int) -> libc::sigaction {
 }
 
 fn install(signal: c_int, handler: usize, flags: c_int) {
+    let action = action(handler, flags);
     // SAFETY: the action is one, and its handler stays.
-    assert_eq!(
-        unsafe { libc::sigaction(signal, &action(handler, flags), ptr::null_mut()) },
-        0
-    );
+    let result = unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
+    assert_eq!(result, 0);
 }
 
 fn installed(signal: c_int) -> libc::sigaction {
@@ -131,11 +130,10 @@ fn what_was_installed_is_told_as_it_was_given() {
         assert_eq!(now.sa_flags & asked_for, flags);
     }
     // One that fails changes nothing.
+    let refused = action(handler, 0);
     // SAFETY: the action is one.
-    assert_eq!(
-        unsafe { libc::sigaction(libc::SIGKILL, &action(handler, 0), ptr::null_mut()) },
-        -1
-    );
+    let result = unsafe { libc::sigaction(libc::SIGKILL, &raw const refused, ptr::null_mut()) };
+    assert_eq!(result, -1);
 }
 
 #[test]
