@@ -56,6 +56,12 @@ pub trait Case: Send + Sync {
     /// every value that it gets.
     fn run(&self, i: usize, wait: Duration) -> Result;
 
+    /// The same once more, with the same server, if the crate has threads of its own: the calling thread makes those
+    /// anew.
+    fn with_threads_made_here(&self) -> Result<Option<Arc<dyn Case>>> {
+        Ok(None)
+    }
+
     /// Checks what is left when so many have run, in all.
     fn end(&self, _runs: usize) -> Result {
         Ok(())

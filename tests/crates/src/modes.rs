@@ -89,6 +89,20 @@ pub fn in_virtual_threads(case: &Arc<dyn Case>, n: usize, wait: Duration) -> Res
     })
 }
 
+/// In virtual threads of this thread, with the crate's own threads among them. None if it has none.
+pub fn in_virtual_threads_of_its_own(case: &Arc<dyn Case>, n: usize, wait: Duration) -> Result<Option<Measured>> {
+    let its = case.clone();
+    let made = gevent_threading::spawn(move || its.with_threads_made_here().map_err(|error| error.to_string()));
+    let Some(anew) = made.join().expect("it does not panic")? else {
+        return Ok(None);
+    };
+    let measured = in_virtual_threads(&anew, n, wait)?;
+    gevent_threading::spawn(move || drop(anew))
+        .join()
+        .expect("it does not panic");
+    Ok(Some(measured))
+}
+
 /// In plain greenlets of this thread.
 pub fn in_greenlets(case: &Arc<dyn Case>, n: usize, wait: Duration) -> Result<Measured> {
     let parked = Arc::new(AtomicU64::new(0));

@@ -1,17 +1,20 @@
 //! Each crate in a hundred virtual threads at once: all values are right, and the waits overlap.
 
+use std::panic::resume_unwind;
 use std::sync::mpsc::channel;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use gevent_crates_tests::cases::{ENTRIES, Entry};
-use gevent_crates_tests::modes::{Measured, in_threads, in_virtual_threads};
-use gevent_crates_tests::{Result, SOON, THREADS, WAIT, raise_fd_limit};
+use gevent_crates_tests::modes::{Measured, in_threads, in_virtual_threads, in_virtual_threads_of_its_own};
+use gevent_crates_tests::{Case, Result, SOON, THREADS, WAIT, raise_fd_limit};
 
-/// Runs a case with threads, and then with virtual threads.
+/// The limit of a test.
+const BOUND: Duration = SOON.saturating_mul(4);
+
+/// Tests a case. What is parked is counted in the whole process, so this is one at a time.
 fn check(name: &str) -> Result {
-    // What is parked is counted in the whole process.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     raise_fd_limit()?;
@@ -20,29 +23,37 @@ fn check(name: &str) -> Result {
     let Some(started) = (entry.start)()? else {
         return Ok(());
     };
-    // The servers stay in this thread, which stops them even if the other one hangs.
-    let (done, is_done) = channel();
+    // The servers stay in this thread, which stops them even if the others hang.
+    let (ended, is_ended) = channel();
     let case = started.case.clone();
     thread::spawn(move || {
-        let measured = (|| {
-            let threads = in_threads(&case, THREADS, WAIT);
-            let again = in_virtual_threads(&case, THREADS, Duration::ZERO)?;
-            let measured = in_virtual_threads(&case, THREADS, WAIT)?;
-            case.end(THREADS * 3)?;
-            Ok([threads, again, measured])
-        })();
-        let _ = done.send(measured.map_err(|error: Box<dyn std::error::Error>| error.to_string()));
+        // The thread has ended with all that it carries.
+        let _ = ended.send(thread::spawn(move || run(entry, &case).map_err(|error| error.to_string())).join());
     });
-    let [threads, again, measured] = is_done.recv_timeout(SOON)??;
-    assert_eq!(threads.failed, Vec::<String>::new(), "of threads");
-    assert_eq!(
-        again.failed,
-        Vec::<String>::new(),
-        "of virtual threads that do not wait"
-    );
-    assert_eq!(measured.failed, Vec::<String>::new(), "of virtual threads");
+    match is_ended.recv_timeout(BOUND)? {
+        Ok(done) => Ok(done?),
+        Err(payload) => resume_unwind(payload),
+    }
+}
+
+/// Runs a case in each way.
+fn run(entry: &Entry, case: &Arc<dyn Case>) -> Result {
+    none_failed("threads", &in_threads(case, THREADS, WAIT));
+    let at_once = in_virtual_threads(case, THREADS, Duration::ZERO)?;
+    none_failed("virtual threads that do not wait", &at_once);
+    let measured = in_virtual_threads(case, THREADS, WAIT)?;
+    none_failed("virtual threads", &measured);
     overlapped(entry, &measured);
+    case.end(THREADS * 3)?;
+    if let Some(measured) = in_virtual_threads_of_its_own(case, THREADS, WAIT)? {
+        none_failed("virtual threads, as are the crate's own", &measured);
+        overlapped(entry, &measured);
+    }
     Ok(())
+}
+
+fn none_failed(kind: &str, measured: &Measured) {
+    assert_eq!(measured.failed, [] as [String; 0], "{kind}");
 }
 
 /// When one of them was done, others were parked, in calls that block a thread otherwise; and the thread went on.

@@ -1,5 +1,6 @@
 //! `r2d2`: a pool of connections to Redis, with fewer connections than threads.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use r2d2::{ManageConnection, Pool};
@@ -30,27 +31,39 @@ impl ManageConnection for Manager {
     }
 }
 
-struct R2d2(Pool<Manager>);
+struct R2d2 {
+    client: Client,
+    pool: Pool<Manager>,
+}
 
 pub(super) fn start() -> Result<Option<Started>> {
     let Some((client, server)) = server()? else {
         return Ok(None);
     };
-    let pool = Pool::builder()
-        .max_size(THREADS as u32 / WAITS)
-        .connection_timeout(SOON)
-        .build(Manager(client))?;
-    Started::new(R2d2(pool), server)
+    Started::new(R2d2::new(client)?, server)
+}
+
+impl R2d2 {
+    fn new(client: Client) -> Result<R2d2> {
+        let builder = Pool::builder()
+            .max_size(THREADS as u32 / WAITS)
+            .connection_timeout(SOON);
+        let pool = builder.build(Manager(client.clone()))?;
+        Ok(R2d2 { client, pool })
+    }
 }
 
 impl Case for R2d2 {
     fn run(&self, i: usize, wait: Duration) -> Result {
-        let mut connection = self.0.get()?;
+        let mut connection = self.pool.get()?;
         wait_in(&mut connection, i, wait)?;
         redis::cmd("SET")
             .arg(format!("key {i}"))
             .arg(i)
             .exec(&mut *connection)?;
         equal(redis::cmd("GET").arg(format!("key {i}")).query(&mut *connection)?, i)
+    }
+    fn with_threads_made_here(&self) -> Result<Option<Arc<dyn Case>>> {
+        Ok(Some(Arc::new(R2d2::new(self.client.clone())?)))
     }
 }

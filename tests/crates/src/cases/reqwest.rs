@@ -1,5 +1,6 @@
 //! `reqwest::blocking`: a thread of its own runs tokio, and those who ask park until it has the answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::blocking::Client;
@@ -16,9 +17,15 @@ pub(super) fn start() -> Result<Option<Started>> {
     let Some(nginx) = Nginx::start()? else {
         return Ok(None);
     };
-    let client = Client::builder().no_proxy().build()?;
     let server = format!("http://localhost:{}", nginx.http.port());
-    Started::new(Reqwest { client, server }, nginx)
+    Started::new(Reqwest::new(server)?, nginx)
+}
+
+impl Reqwest {
+    fn new(server: String) -> Result<Reqwest> {
+        let client = Client::builder().no_proxy().build()?;
+        Ok(Reqwest { client, server })
+    }
 }
 
 impl Case for Reqwest {
@@ -30,5 +37,9 @@ impl Case for Reqwest {
             equal(response.text()?, path)?;
         }
         Ok(())
+    }
+
+    fn with_threads_made_here(&self) -> Result<Option<Arc<dyn Case>>> {
+        Ok(Some(Arc::new(Reqwest::new(self.server.clone())?)))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -15,9 +16,15 @@ struct TinyHttp {
 }
 
 pub(super) fn start() -> Result<Option<Started>> {
-    let server = Server::http("127.0.0.1:0").map_err(|error| error.to_string())?;
-    let address = server.server_addr().to_ip().ok_or("it has an address")?;
-    Started::new(TinyHttp { server, address }, ())
+    Started::new(TinyHttp::new()?, ())
+}
+
+impl TinyHttp {
+    fn new() -> Result<TinyHttp> {
+        let server = Server::http("127.0.0.1:0").map_err(|error| error.to_string())?;
+        let address = server.server_addr().to_ip().ok_or("it has an address")?;
+        Ok(TinyHttp { server, address })
+    }
 }
 
 impl Case for TinyHttp {
@@ -30,6 +37,10 @@ impl Case for TinyHttp {
         let answer = format!("answer to {}", request.url());
         request.respond(Response::from_string(answer))?;
         Ok(client.join().expect("it does not panic")?)
+    }
+
+    fn with_threads_made_here(&self) -> Result<Option<Arc<dyn Case>>> {
+        Ok(Some(Arc::new(TinyHttp::new()?)))
     }
 }
 
