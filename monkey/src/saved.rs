@@ -7,24 +7,40 @@ use crate::patches::{Module, is_module_patched};
 /// A function of the C library's, without its prototype: it is called after a `transmute` to that.
 pub type Function = unsafe extern "C" fn();
 
-/// What this crate interposes, by module. A test compares it with the symbols of a program.
-const INTERPOSED: [(Module, &[&CStr]); 2] = [
-    (Module::Time, &[c"nanosleep", c"clock_nanosleep", c"usleep", c"sleep"]),
-    (
-        Module::Disk,
-        &[
-            c"fsync",
-            c"fdatasync",
-            c"syncfs",
-            c"sync",
-            c"msync",
-            c"flock",
-            c"lockf",
-            c"lockf64",
-            c"fcntl",
-            c"fcntl64",
-        ],
-    ),
+/// What this crate interposes, by module; what the guards watch is not here. A test compares it with the symbols of a
+/// program.
+#[rustfmt::skip] // one in each line takes two pages
+const INTERPOSED: [(Module, &[&CStr]); 7] = [
+    (Module::Socket, &[
+        c"accept", c"accept4", c"close", c"close_range", c"closefrom", c"connect", c"dup2", c"dup3", c"preadv2",
+        c"preadv64v2", c"pwritev2", c"pwritev64v2", c"read", c"readv", c"recv", c"recvfrom", c"recvmmsg", c"recvmsg",
+        c"send", c"sendmmsg", c"sendmsg", c"sendto", c"write", c"writev", c"fread", c"fgets", c"getdelim",
+        c"getline", c"getc", c"fgetc", c"getchar", c"__close", c"__connect", c"__dup2", c"__read", c"__read_chk",
+        c"__recv_chk", c"__recvfrom_chk", c"__send", c"__write", c"__fread_chk", c"__fgets_chk", c"__getdelim",
+        c"_IO_getc",
+    ]),
+    (Module::Dns, &[
+        c"getaddrinfo", c"getnameinfo", c"gethostbyname", c"gethostbyname2", c"gethostbyaddr", c"gethostbyname_r",
+        c"gethostbyname2_r", c"gethostbyaddr_r",
+    ]),
+    (Module::Time, &[
+        c"nanosleep", c"clock_nanosleep", c"usleep", c"sleep",
+    ]),
+    (Module::Select, &[
+        c"epoll_pwait", c"epoll_pwait2", c"epoll_wait", c"poll", c"ppoll", c"pselect", c"select", c"__poll_chk",
+        c"__ppoll_chk",
+    ]),
+    (Module::Thread, &[
+        c"pthread_clockjoin_np", c"pthread_create", c"pthread_detach", c"pthread_getname_np", c"pthread_join",
+        c"pthread_setname_np", c"pthread_timedjoin_np", c"pthread_tryjoin_np", c"sched_yield", c"syscall",
+    ]),
+    (Module::Subprocess, &[
+        c"wait", c"wait3", c"wait4", c"waitid", c"waitpid", c"system", c"pclose", c"sigwait", c"sigwaitinfo",
+        c"sigtimedwait",
+    ]),
+    (Module::Disk, &[
+        c"fsync", c"fdatasync", c"syncfs", c"sync", c"msync", c"flock", c"lockf", c"lockf64", c"fcntl", c"fcntl64",
+    ]),
 ];
 
 /// The functions of a module.
