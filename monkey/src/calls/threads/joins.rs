@@ -34,6 +34,9 @@ mod original {
 #[cfg_attr(not(sanitized), unsafe(no_mangle))]
 #[cfg_attr(sanitized, expect(dead_code, reason = "it is the sanitizer's"))]
 unsafe extern "C" fn pthread_join(thread: pthread_t, answer: *mut *mut c_void) -> c_int {
+    if is_caller(thread) {
+        return libc::EDEADLK;
+    }
     if let Some(made) = made().find(thread) {
         // SAFETY: by the prototype's contract.
         return unsafe { join(thread, &made, answer, None) };
@@ -55,6 +58,12 @@ unsafe extern "C" fn pthread_tryjoin_np(thread: pthread_t, answer: *mut *mut c_v
         // SAFETY: by the prototype's contract.
         None => unsafe { original::pthread_tryjoin_np(thread, answer) },
     }
+}
+
+/// Whether somebody is about to wait for himself. A real thread that joins for him would not see that.
+fn is_caller(thread: pthread_t) -> bool {
+    // SAFETY: the function has no conditions.
+    unsafe { libc::pthread_self() == thread }
 }
 
 /// pthread_timedjoin_np(3).
@@ -81,6 +90,9 @@ unsafe extern "C" fn pthread_clockjoin_np(
 /// # Safety
 /// The arguments are those of a caller of `pthread_clockjoin_np`.
 unsafe fn join_until(thread: pthread_t, answer: *mut *mut c_void, clock: clockid_t, time: *const timespec) -> c_int {
+    if is_caller(thread) {
+        return libc::EDEADLK;
+    }
     if let Some(made) = made().find(thread) {
         // SAFETY: by this function's contract.
         let deadline = match unsafe { time.as_ref() } {
