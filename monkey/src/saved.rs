@@ -12,6 +12,7 @@ pub type Function = unsafe extern "C" fn();
 #[rustfmt::skip] // one in each line takes two pages
 const INTERPOSED: [(Module, &[&CStr]); 7] = [
     (Module::Socket, &[
+        c"sendfile", c"sendfile64", c"splice", c"tee",
         c"accept", c"accept4", c"close", c"close_range", c"closefrom", c"connect", c"dup2", c"dup3", c"preadv2",
         c"preadv64v2", c"pwritev2", c"pwritev64v2", c"read", c"readv", c"recv", c"recvfrom", c"recvmmsg", c"recvmsg",
         c"send", c"sendmmsg", c"sendmsg", c"sendto", c"write", c"writev", c"fread", c"fgets", c"getdelim",

@@ -152,6 +152,23 @@ fn writev(fd: RawFd) -> io::Result<()> {
     came(done(unsafe { libc::writev(fd, &raw const list, 1) } as i64), b'x')
 }
 
+/// From the pipe into another one.
+fn splice(fd: RawFd) -> io::Result<()> {
+    let (reader, writer) = pipe();
+    // SAFETY: pipes have no places.
+    let got = done(unsafe {
+        libc::splice(
+            fd,
+            std::ptr::null_mut(),
+            writer.as_raw_fd(),
+            std::ptr::null_mut(),
+            10,
+            0,
+        )
+    } as i64)?;
+    came(Ok(got), take(reader.as_raw_fd()).1)
+}
+
 fn swap((reader, writer): (OwnedFd, OwnedFd)) -> (OwnedFd, OwnedFd) {
     (writer, reader)
 }
@@ -184,6 +201,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row("read of a terminal", || reads(terminal(), read)),
         row("readv", || reads(pipe(), readv)),
         row("write", || writes(swap(pipe()), write)),
+        row("splice", || reads(pipe(), splice)),
         row("writev", || writes(swap(pipe()), writev)),
     ]
 }

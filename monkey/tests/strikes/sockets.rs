@@ -120,6 +120,18 @@ fn write(fd: RawFd) -> io::Result<()> {
     came(done(unsafe { libc::write(fd, b"x".as_ptr().cast(), 1) } as i64), b'x')
 }
 
+/// From a file on a disk.
+fn sendfile(fd: RawFd) -> io::Result<()> {
+    // SAFETY: the name ends with a zero.
+    let file = done(unsafe { libc::memfd_create(c"x".as_ptr(), 0) })? as RawFd;
+    // SAFETY: the descriptor is new.
+    let file = std::fs::File::from(unsafe { OwnedFd::from_raw_fd(file) });
+    std::os::unix::fs::FileExt::write_all_at(&file, b"x", 0)?;
+    // SAFETY: the place is the file's own.
+    let sent = done(unsafe { libc::sendfile(fd, file.as_raw_fd(), null_mut(), 1) } as i64);
+    sent.map(drop)
+}
+
 /// A call that waits for a client.
 fn accepts(call: fn(RawFd) -> io::Result<()>) -> Case {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
@@ -218,6 +230,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row("sendto", || writes(pair(), sendto)),
         row("sendmsg", || writes(pair(), sendmsg)),
         row("sendmmsg", || writes(pair(), sendmmsg)),
+        row("sendfile", || writes(pair(), sendfile)),
         row("accept", || accepts(accept)),
         row("accept4", || accepts(accept4)),
         row("connect", connects),
