@@ -1,6 +1,6 @@
 //! An exception that is thrown into a call for a descriptor ends it, is told whole, and leaves nothing behind.
 
-mod team;
+mod both;
 
 use std::io::{self, Read, Write, pipe};
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use std::ptr::null_mut;
 use greenlet_core::{Exception, RawGreenlet, greenlets};
 use libc::c_int;
 
-use team::{bounded, result};
+use both::{bounded, result};
 
 fn victim() -> RawGreenlet {
     let named = greenlets()
