@@ -79,7 +79,8 @@ fn originals_are_those_of_the_c_library() {
     gevent_monkey::patch_disk().unwrap();
     for (module, name, function) in saved() {
         assert!(is_module_patched(module.name()) && is_object_patched(module.name(), name));
-        assert_eq!(get_original(module.name(), name), Some(function));
+        let original = get_original(module.name(), name).map(|original| original as usize);
+        assert_eq!(original, Some(function as usize));
         // SAFETY: a `Dl_info` is plain data; the pointers are those of a function, and of a variable.
         let file = unsafe {
             let mut info: libc::Dl_info = std::mem::zeroed();

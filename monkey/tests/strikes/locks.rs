@@ -53,7 +53,7 @@ fn condvar() -> Case {
 fn barrier() -> Case {
     let barrier = Arc::new(Barrier::new(2));
     let theirs = barrier.clone();
-    waits(move || drop(theirs.wait()), move || drop(barrier.wait()))
+    waits(move || _ = theirs.wait(), move || _ = barrier.wait())
 }
 
 fn channel() -> Case {
@@ -92,7 +92,7 @@ fn park() -> Case {
 /// A real thread ends.
 fn join() -> Case {
     let (sender, receiver) = std::sync::mpsc::channel::<()>();
-    let thread = thread::spawn(move || drop(receiver.recv()));
+    let thread = thread::spawn(move || _ = receiver.recv());
     waits(move || thread.join().unwrap(), move || drop(sender))
 }
 
@@ -105,7 +105,7 @@ fn once() -> Case {
     let thread = thread::spawn(move || {
         first.call_once(|| {
             enter.send(()).unwrap();
-            drop(left.recv());
+            _ = left.recv();
         });
     });
     entered.recv().unwrap();
