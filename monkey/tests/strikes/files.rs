@@ -45,10 +45,8 @@ fn wait_for(fd: RawFd) {
         revents: 0,
     };
     // SAFETY: there is one entry.
-    assert_eq!(
-        done(unsafe { libc::poll(&raw mut entry, 1, 10_000) }).expect("it is open"),
-        1
-    );
+    let ready = unsafe { libc::poll(&raw mut entry, 1, 10_000) };
+    assert_eq!(done(ready).expect("it is open"), 1);
 }
 
 /// The byte that is written has to come, by the call or after it.
@@ -86,11 +84,13 @@ pub(crate) fn reads((reader, writer): (OwnedFd, OwnedFd), call: fn(RawFd) -> io:
 fn fill(fd: RawFd) -> usize {
     // SAFETY: the requests take numbers.
     let flags = done(unsafe { libc::fcntl(fd, libc::F_GETFL) }).expect("it is open") as i32;
+    // SAFETY: as above.
     let set = |flags: i32| done(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }).expect("it is open");
     set(flags | libc::O_NONBLOCK);
     let (buffer, mut all) = ([b'f'; 4096], 0);
-    // SAFETY: the size is that of the buffer. The last pieces are small.
+    // The last pieces are small.
     for size in [4096, 1] {
+        // SAFETY: the size is the buffer's at most.
         while let Ok(put) = done(unsafe { libc::write(fd, buffer.as_ptr().cast(), size) } as i64) {
             all += put as usize;
         }
