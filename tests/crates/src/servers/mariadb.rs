@@ -1,7 +1,7 @@
 //! MariaDB.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 
 use rustix::process::{Signal, getuid};
@@ -9,6 +9,7 @@ use rustix::process::{Signal, getuid};
 use crate::common::folder::Folder;
 use crate::common::installed::installed;
 use crate::common::process::Process;
+use crate::common::redis::loopback_address;
 use crate::common::{Result, SOON, eventually};
 
 /// A MariaDB of its own, with the user `tester` and an empty database `test`.
@@ -48,7 +49,7 @@ impl Mariadb {
         fs::write(folder.path("statements"), statements)?;
         // Another program may take the port before it does. It ends then, and another port is tried.
         for _ in 0..5 {
-            let address = super::free_address()?;
+            let address = TcpListener::bind((loopback_address(), 0))?.local_addr()?;
             let mut process = Mariadb::run(&folder, address)?;
             let up = eventually("MariaDB", SOON, || {
                 let ended = process.has_ended()?;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ subjectAltName = DNS:localhost,IP:127.0.0.1
 ";
 
 /// An nginx that answers each request with its path, and waits before if the path begins with `/wait`.
+#[cfg_attr(not(feature = "all"), expect(dead_code, reason = "only the crates of TLS ask by it"))]
 pub(crate) struct Nginx {
     pub(crate) http: SocketAddr,
     pub(crate) https: SocketAddr,
@@ -100,8 +101,9 @@ impl Nginx {
         }))
     }
 
+    #[cfg(feature = "all")]
     /// The file of its certificate, which is its own authority.
-    pub(crate) fn certificate(&self) -> PathBuf {
+    pub(crate) fn certificate(&self) -> std::path::PathBuf {
         self.folder.path("certificate")
     }
 }
