@@ -101,8 +101,8 @@ impl Nginx {
         }))
     }
 
-    #[cfg(feature = "all")]
     /// The file of its certificate, which is its own authority.
+    #[cfg(feature = "all")]
     pub(crate) fn certificate(&self) -> std::path::PathBuf {
         self.folder.path("certificate")
     }
