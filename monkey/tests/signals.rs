@@ -25,10 +25,8 @@ fn set(signals: &[c_int]) -> libc::sigset_t {
 fn block(signals: &[c_int]) {
     let set = set(signals);
     // SAFETY: the set is a variable.
-    assert_eq!(
-        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, null_mut()) },
-        0
-    );
+    let blocked = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, null_mut()) };
+    assert_eq!(blocked, 0);
 }
 
 /// Sends a signal to this thread.

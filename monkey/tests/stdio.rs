@@ -383,10 +383,8 @@ fn a_kill_ends_each_wait() {
         // SAFETY: the command is a text.
         killed(|| unsafe { libc::system(c"sleep 0.05".as_ptr()) });
         // SAFETY: as above.
-        assert_eq!(
-            killed(|| unsafe { libc::system(c"sleep 0.05".as_ptr()) }),
-            (-1, canceled)
-        );
+        let ended = killed(|| unsafe { libc::system(c"sleep 0.05".as_ptr()) });
+        assert_eq!(ended, (-1, canceled));
         let stream = popen(c"sleep 0.05");
         let (status, errno) = {
             let waiting = stats().waiting;

@@ -75,7 +75,7 @@ fn in_parks_sleeps_joins_and_channels() {
         assert_eq!(receive.iter().sum::<usize>(), MANY * (MANY - 1) / 2);
         join(threads);
         let barrier = Arc::new(Barrier::new(MANY));
-        join(many(move |_| drop(barrier.wait())));
+        join(many(move |_| _ = barrier.wait()));
     });
 }
 
