@@ -1,8 +1,8 @@
 //! [`direct`]: calls of the system that are made as they stand.
 //!
 //! A program may have functions of its own in the place of the C library's, which let other greenlets run before they
-//! return: the crate `gevent-monkey` is such a thing. Code that does the waiting itself, as the hub and gevent's sockets
-//! do, must not wait in there as well. It says so here, and those functions ask.
+//! return: the crate `gevent-monkey` is such a thing. Code that does the waiting itself, as the hub and gevent's
+//! sockets do, must not wait in there as well. It says so here, and those functions ask.
 
 use std::cell::Cell;
 

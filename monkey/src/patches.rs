@@ -153,8 +153,9 @@ macro_rules! patches {
         ///
         /// * code that keeps nothing in thread-locals over such a call: std's sockets, files, sleeps and processes,
         ///   and what is built of them alone;
-        /// * std's and parking_lot's locks and channels: where a futex is in a thread-local, as parking_lot's, or belongs
-        ///   to the thread, as that of `std::thread::park`, on which channels are built, the whole thread waits.
+        /// * std's and parking_lot's locks and channels: where a futex is in a thread-local, as parking_lot's, or
+        ///   belongs to the thread, as that of `std::thread::park`, on which channels are built, the whole thread
+        ///   waits.
         ///
         /// Not sound is code that hands out exclusive access by a thread-local and makes a patched call meanwhile
         /// (`TLCell` of qcell is such a thing), or C code that does so. A `RefCell` in a thread-local that is borrowed

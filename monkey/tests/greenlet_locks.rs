@@ -1,4 +1,5 @@
-//! Plain greenlets in std's locks and channels, which are patched for them. These tests run under AddressSanitizer, too.
+//! Plain greenlets in std's locks and channels, which are patched for them. These tests run under AddressSanitizer,
+//! too.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +12,8 @@ use greenlet_core::{Exception, RawGreenlet};
 use hub::spawn_raw;
 
 fn patch() {
-    // SAFETY: the greenlets of these tests use std's locks, channels and files, parking_lot's locks, and the thread pool.
+    // SAFETY: the greenlets of these tests use std's locks, channels and files, parking_lot's locks, and the thread
+    // pool.
     unsafe { gevent_monkey::greenlets::patch_all() };
 }
 

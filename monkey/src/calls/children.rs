@@ -1,8 +1,8 @@
 //! Waits for processes.
 //!
 //! Each wait asks the kernel without waiting, and parks until it may have another answer. So a child is taken by the
-//! call that the kernel gives it to, and by no other. It asks by the hub's functions, so that the runtime is told if the
-//! child was one of its own.
+//! call that the kernel gives it to, and by no other. It asks by the hub's functions, so that the runtime is told if
+//! the child was one of its own.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};

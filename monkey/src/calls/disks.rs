@@ -1,8 +1,8 @@
 //! Writes to disks by the thread pool, and locks of files by threads of their own, if that was asked for.
 //!
 //! The kernel tells of neither when it is done, so a thread has to wait. A lock may be held for long, by somebody who
-//! needs the pool meanwhile: so whoever waits for one has a thread of his own. Locks of the process (`F_SETLKW`) are the
-//! process's whichever thread takes them, and the others are the opened file's.
+//! needs the pool meanwhile: so whoever waits for one has a thread of his own. Locks of the process (`F_SETLKW`) are
+//! the process's whichever thread takes them, and the others are the opened file's.
 //!
 //! Who is killed while he waits for a lock does not get it: the thread that waits for him gives it back.
 

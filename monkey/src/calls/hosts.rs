@@ -193,8 +193,8 @@ impl Answer {
             let copy = moved(list.cast()).cast::<*mut c_char>();
             if is_inside(list.cast()) {
                 for index in 0.. {
-                    // SAFETY: the list is one of the C library's, which ends with a null, and so is its copy. It begins at
-                    // any address if the buffer does.
+                    // SAFETY: the list is one of the C library's, which ends with a null, and so is its copy. It begins
+                    // at any address if the buffer does.
                     unsafe {
                         let pointer = list.add(index).read_unaligned();
                         copy.add(index).write_unaligned(moved(pointer));

@@ -1,8 +1,8 @@
 //! The interposed functions: each has the C library's name and prototype.
 //!
-//! One that parks asks for its caller's [`place`](crate::place::place) first. If there is none, it calls the original at
-//! once. Otherwise it tries what was asked for without blocking, waits in the hub until it can be done, and so on. None
-//! of them changes a descriptor's flags.
+//! One that parks asks for its caller's [`place`](crate::place::place) first. If there is none, it calls the original
+//! at once. Otherwise it tries what was asked for without blocking, waits in the hub until it can be done, and so on.
+//! None of them changes a descriptor's flags.
 
 mod blocking;
 mod buffers;

@@ -219,7 +219,8 @@ unsafe extern "C" fn pselect(
 /// The sets of a select, as the caller has given them. They may be larger than an `fd_set`.
 struct Sets {
     end: c_int,
-    /// The caller's: for reading, for writing, for exceptional conditions. Each is null or has the words that `end` takes.
+    /// The caller's: for reading, for writing, for exceptional conditions. Each is null or has the words that `end`
+    /// takes.
     theirs: [*mut fd_set; 3],
     /// The words of these three, one behind the other; zeros for one that is null.
     words: Vec<u64>,

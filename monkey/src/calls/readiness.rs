@@ -20,8 +20,8 @@ const FEW: usize = 16;
 /// How often the loop may say that something is ready, and the kernel that nothing is, before it is not asked again.
 const IN_VAIN: u32 = 2;
 
-/// Calls `attempt`, which does not block, until it returns something else than 0, or the time is over, and returns that.
-/// Between, the caller is parked until something of what interests is ready.
+/// Calls `attempt`, which does not block, until it returns something else than 0, or the time is over, and returns
+/// that. Between, the caller is parked until something of what interests is ready.
 ///
 /// Fails with `EBADF` if a descriptor is closed meanwhile, and `attempt` does not tell.
 pub(crate) fn until_ready<I: Iterator<Item = Interest>>(

@@ -1,5 +1,5 @@
-//! What a caller has set in its resolver, `_res` of resolver(3), which each thread has: a thread that looks names up for
-//! it does so with the same settings.
+//! What a caller has set in its resolver, `_res` of resolver(3), which each thread has: a thread that looks names up
+//! for it does so with the same settings.
 
 use libc::{c_int, c_ulong, sockaddr_in};
 

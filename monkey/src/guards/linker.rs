@@ -1,8 +1,8 @@
 //! Inside of the dynamic linker, nobody parks.
 //!
 //! Its lock lets the same thread in again, as an initialiser of a library may load another one. It knows threads by the
-//! operating system's number, which all virtual threads of a carrier share at times, and it is of no use among greenlets.
-//! So two of them inside would corrupt what it knows.
+//! operating system's number, which all virtual threads of a carrier share at times, and it is of no use among
+//! greenlets. So two of them inside would corrupt what it knows.
 //!
 //! `dlopen` looks for libraries where the *caller* says, whom it knows by its return address. So the call is passed on
 //! by a jump in all threads that can never park. In the others the library that calls is this one, and a library with

@@ -1,9 +1,9 @@
 //! While a mutex of the C library's is held, nobody parks.
 //!
 //! Who has to wait for such a mutex blocks its carrier: the C library waits by system calls that nobody can catch. If
-//! the holder is another virtual thread of that carrier and has parked, it can never go on to unlock. So a thread counts
-//! what it holds. A condition variable gives its mutex up and takes it again inside of one call, so the count is right
-//! after it.
+//! the holder is another virtual thread of that carrier and has parked, it can never go on to unlock. So a thread
+//! counts what it holds. A condition variable gives its mutex up and takes it again inside of one call, so the count is
+//! right after it.
 //!
 //! A mutex that another thread unlocks than the one that has locked it is against the C library's rules, but happens.
 //! The C library notes the owner's number in the mutex. If that is not the caller's, the owner's number is left in

@@ -8,8 +8,8 @@
 //!
 //! A program with more than [`SLOTS`] handlers installs the others as they are: in those, calls may park.
 //!
-//! A handler that leaves by `siglongjmp` is never seen to end. Its thread does not park in patched calls any more, which
-//! block it instead.
+//! A handler that leaves by `siglongjmp` is never seen to end. Its thread does not park in patched calls any more,
+//! which block it instead.
 
 use std::cell::Cell;
 use std::ffi::c_void;

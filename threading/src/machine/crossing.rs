@@ -1,8 +1,8 @@
 //! Calls with another thread pointer.
 //!
 //! [`call_with`] sets the thread pointer, calls a function, and sets it back, all in one piece of assembly, which each
-//! processor has ([`processor::call`]). So for the compiler the thread pointer never changes: what it knows of thread-locals before the call is right after it, and it
-//! does not see into the function that is called.
+//! processor has ([`processor::call`]). So for the compiler the thread pointer never changes: what it knows of
+//! thread-locals before the call is right after it, and it does not see into the function that is called.
 
 use std::any::Any;
 use std::cell::Cell;

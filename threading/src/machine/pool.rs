@@ -40,7 +40,8 @@ pub(super) fn take(glibc: &'static Glibc) -> Option<usize> {
 /// Takes a block back.
 ///
 /// # Safety
-/// It is from [`take`], in whatever real thread, and this is called in one; nothing runs in it or refers to it any more.
+/// It is from [`take`], in whatever real thread, and this is called in one; nothing runs in it or refers to it any
+/// more.
 pub(super) unsafe fn give(glibc: &'static Glibc, own: usize) {
     let kept = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();

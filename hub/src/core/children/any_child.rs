@@ -32,8 +32,8 @@ pub fn waitpid(pid: i32, options: i32) -> io::Result<(i32, ExitStatus)> {
     }
 }
 
-/// The system's `wait4` with `WNOHANG`, for `gevent-monkey`. As [`waitpid`], it tells the watchers of what it takes. None
-/// if nothing can be taken just now, as another thread makes a child.
+/// The system's `wait4` with `WNOHANG`, for `gevent-monkey`. As [`waitpid`], it tells the watchers of what it takes.
+/// None if nothing can be taken just now, as another thread makes a child.
 #[doc(hidden)]
 pub fn wait4(pid: i32, options: i32) -> io::Result<Option<(i32, i32, libc::rusage)>> {
     take_with_usage(pid, options)

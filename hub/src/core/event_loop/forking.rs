@@ -161,8 +161,8 @@ fn watch() {
     }
 }
 
-/// Registers the functions before the program registers its own, so that those run while nobody is held up here: they may
-/// wait for a lock of the program's, whose holder has to go on meanwhile.
+/// Registers the functions before the program registers its own, so that those run while nobody is held up here: they
+/// may wait for a lock of the program's, whose holder has to go on meanwhile.
 #[cfg(target_os = "linux")]
 #[used]
 #[unsafe(link_section = ".init_array")]

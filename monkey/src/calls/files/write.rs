@@ -45,8 +45,8 @@ unsafe extern "C" fn __write(fd: c_int, buffer: *const c_void, len: size_t) -> s
     }
 }
 
-/// A socket that has records (`SOCK_SEQPACKET`) gets one without `MSG_EOR`, which the kernel would set. Unix sockets make
-/// no difference.
+/// A socket that has records (`SOCK_SEQPACKET`) gets one without `MSG_EOR`, which the kernel would set. Unix sockets
+/// make no difference.
 ///
 /// # Safety
 /// The contract of `write`.

@@ -1,7 +1,7 @@
 //! Futexes: what all locks, channels and parks of std and of most crates wait by. They come here by `syscall`.
 //!
-//! A wait of a virtual thread, or of a greenlet, is in a table of ours, by the address of its word, and parks. A wait of
-//! any other thread is the kernel's. So who wakes looks in the table first, and asks the kernel for the rest.
+//! A wait of a virtual thread, or of a greenlet, is in a table of ours, by the address of its word, and parks. A wait
+//! of any other thread is the kernel's. So who wakes looks in the table first, and asks the kernel for the rest.
 //!
 //! No wake-up is lost. Who waits counts himself before he looks at the word, with the table's lock; who wakes has
 //! changed the word before he looks at the count. So one of them sees the other.

@@ -1,7 +1,8 @@
 //! The table: who waits, by the address of the word.
 //!
 //! It has shelves, each with a lock and a list. The lock is held for a few steps, by code that neither parks nor
-//! allocates. A waiter is on the stack of who waits, and in the list from [`Queued::join`] until it is called, or leaves.
+//! allocates. A waiter is on the stack of who waits, and in the list from [`Queued::join`] until it is called, or
+//! leaves.
 
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
@@ -309,7 +310,8 @@ impl Batch {
     }
 }
 
-/// Whether somebody may wait for the word, which has changed before this. Who waits counts himself before he looks at it.
+/// Whether somebody may wait for the word, which has changed before this. Who waits counts himself before he looks at
+/// it.
 #[inline]
 pub(super) fn may_have(address: usize) -> bool {
     fence(Ordering::SeqCst);

@@ -1,4 +1,5 @@
-//! The names of virtual threads in the C library, which would give the carrier's thread their names, and not find theirs.
+//! The names of virtual threads in the C library, which would give the carrier's thread their names, and not find
+//! theirs.
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_char};
