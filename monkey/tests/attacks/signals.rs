@@ -14,8 +14,12 @@ fn handlers_close() {
     static FD: AtomicUsize = AtomicUsize::new(0);
     extern "C" fn closes(_: i32) {
         let fd = FD.load(Ordering::Relaxed) as i32;
-        // SAFETY: whatever it is, it is not open.
-        unsafe { libc::close(fd) };
+        // SAFETY: whatever it is, it is not open. As any handler, this leaves `errno` alone.
+        unsafe {
+            let errno = *libc::__errno_location();
+            libc::close(fd);
+            *libc::__errno_location() = errno;
+        }
     }
     let _bound = bound();
     gevent_monkey::patch_all().unwrap();
