@@ -116,6 +116,68 @@ fn handlers_of_forks_use_locks() {
     assert!(ended.status.success(), "{ended:?}");
 }
 
+/// The child of a fork closes what the parent waits for.
+#[test]
+fn a_child_closes_what_its_parent_waits_for() {
+    in_virtual_thread(|| {
+        use std::io::Write;
+        use std::os::fd::AsRawFd;
+        let (mut one, mut other) = UnixStream::pair().unwrap();
+        let fd = one.as_raw_fd();
+        let reader = thread::spawn(move || {
+            let mut byte = [0];
+            one.read_exact(&mut byte).unwrap();
+            byte[0]
+        });
+        thread::yield_now();
+        sleep(Duration::from_millis(1));
+        let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        // Another carrier uses the same lists.
+        let theirs = stop.clone();
+        let busy = gevent_monkey::real_threads(|| {
+            thread::spawn(move || {
+                let thread = gevent_threading::spawn(move || {
+                    let (mut one, mut other) = UnixStream::pair().unwrap();
+                    let echo = gevent_threading::spawn(move || {
+                        let mut byte = [0];
+                        while other.read_exact(&mut byte).is_ok() {
+                            other.write_all(&byte).unwrap();
+                        }
+                    });
+                    while !theirs.load(std::sync::atomic::Ordering::Relaxed) {
+                        one.write_all(&[1]).unwrap();
+                        one.read_exact(&mut [0]).unwrap();
+                    }
+                    drop(one);
+                    echo.join().unwrap();
+                });
+                thread.join().unwrap();
+            })
+        });
+        for _ in 0..300 {
+            // SAFETY: the child makes calls that it may make, and ends.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                // SAFETY: as above.
+                unsafe {
+                    libc::alarm(10);
+                    (3..64).for_each(|fd| _ = libc::close(fd));
+                    libc::dup2(1, fd);
+                    libc::_exit(0);
+                }
+            }
+            let mut status = -1;
+            // SAFETY: the place is a variable's.
+            assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+            assert_eq!(status, 0);
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        busy.join().unwrap();
+        other.write_all(&[9]).unwrap();
+        assert_eq!(reader.join().unwrap(), 9);
+    });
+}
+
 /// A carrier ends while its virtual threads are parked for what others wait for, too.
 #[test]
 fn waiters_of_a_carrier_that_is_gone_take_no_turns() {

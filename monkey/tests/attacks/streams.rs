@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::fd::OwnedFd;
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -150,6 +150,63 @@ fn time_limits_of_streams() {
 }
 
 #[test]
+fn copies_between_descriptors_of_all_kinds() {
+    in_virtual_thread(|| {
+        let path = std::env::temp_dir().join(format!("attack-{}", std::process::id()));
+        let bytes: Vec<u8> = (0..1_000_000_u32).map(|n| n as u8).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        // From a file to a socket that is slow to be read.
+        let (mut one, mut other) = UnixStream::pair().unwrap();
+        let reader = thread::spawn(move || {
+            let mut got = Vec::new();
+            let mut buffer = [0; 10_000];
+            loop {
+                sleep(Duration::from_micros(500));
+                match other.read(&mut buffer).unwrap() {
+                    0 => return got,
+                    more => got.extend_from_slice(&buffer[..more]),
+                }
+            }
+        });
+        let mut file = File::open(&path).unwrap();
+        assert_eq!(io::copy(&mut file, &mut one).unwrap(), 1_000_000);
+        drop(one);
+        assert!(reader.join().unwrap() == bytes);
+        // From a process to a file, by a pipe that is silent at times.
+        let mut child = Command::new("sh")
+            .args(["-c", "for n in 1 2 3 4 5; do sleep 0.01; echo $n; done"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (turns, _) = turns_of_others_in(|| {
+            let mut file = File::create(&path).unwrap();
+            assert_eq!(io::copy(child.stdout.as_mut().unwrap(), &mut file).unwrap(), 10);
+        });
+        assert!(turns > 3, "{turns}");
+        child.wait().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n2\n3\n4\n5\n");
+        // From a pipe to a pipe, to a socket, which wait for each other.
+        let (mut from, into) = io::pipe().unwrap();
+        let (to, mut socket) = UnixStream::pair().unwrap();
+        let writer = thread::spawn({
+            let bytes = bytes.clone();
+            let mut into = into;
+            move || into.write_all(&bytes).unwrap()
+        });
+        let copier = thread::spawn(move || {
+            let mut to = to;
+            io::copy(&mut from, &mut to).unwrap()
+        });
+        let mut got = Vec::new();
+        socket.read_to_end(&mut got).unwrap();
+        assert!(got == bytes);
+        writer.join().unwrap();
+        assert_eq!(copier.join().unwrap(), 1_000_000);
+        std::fs::remove_file(path).unwrap();
+    });
+}
+
+#[test]
 fn large_vectors_of_buffers() {
     in_virtual_thread(|| {
         fn carry(from: OwnedFd, into: OwnedFd) {
@@ -201,5 +258,37 @@ fn a_named_fifo_is_read_and_written() {
         assert!(got == [5; 300_000]);
         writer.join().unwrap();
         std::fs::remove_file(path).unwrap();
+    });
+}
+
+/// Another real thread closes what a virtual one waits for, and makes a new one of the same number.
+#[test]
+fn closed_by_another_thread_and_made_again() {
+    in_virtual_thread(|| {
+        for _ in 0..100 {
+            let (one, _other) = UnixStream::pair().unwrap();
+            let fd = one.into_raw_fd();
+            let waits = thread::spawn(move || {
+                let mut byte = [0_u8];
+                // SAFETY: the buffer is a variable.
+                let got = unsafe { libc::read(fd, byte.as_mut_ptr().cast(), 1) };
+                (got, io::Error::last_os_error().raw_os_error(), byte)
+            });
+            // It runs before this goes on.
+            sleep(Duration::from_millis(1));
+            let real = gevent_monkey::real_threads(|| {
+                thread::spawn(move || {
+                    // SAFETY: it was given up above.
+                    drop(unsafe { OwnedFd::from_raw_fd(fd) });
+                    let (one, mut other) = UnixStream::pair().unwrap();
+                    other.write_all(b"secret").unwrap();
+                    (one, other)
+                })
+            });
+            let kept = real.join().unwrap();
+            let (got, errno, byte) = waits.join().unwrap();
+            assert_eq!((got, errno, byte), (-1, Some(libc::EBADF), [0]));
+            drop(kept);
+        }
     });
 }
