@@ -24,7 +24,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! No descriptor is changed for this: none gets `O_NONBLOCK`. A descriptor that has it answers `EAGAIN`, as ever.
+//! No descriptor is changed for this: none gets `O_NONBLOCK`, but for the time of a `connect`, for which the kernel has
+//! no other way. A descriptor that has it answers `EAGAIN`, as ever.
 //!
 //! Plain greenlets share their thread's thread-locals, and the code that calls may keep something in them over a call.
 //! So they park in patched calls only where the caller has promised that this is right, by the unsafe functions of
