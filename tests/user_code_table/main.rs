@@ -35,6 +35,10 @@ const SOURCE: &str = "
     }
     impl<T: Hash> Hash for Holds<T> { fn hash<H: Hasher>(&self, h: &mut H) {} }
     impl<T: Read> Marker for Holds<T> {}
+    #[doc(hidden)]
+    #[derive(Debug)]
+    pub struct Hidden<T>(T);
+    impl<T: Ord> Hidden<T> { pub fn new(t: T, f: impl Fn()) {} }
     #[derive(Debug)]
     pub struct Without;
     pub enum Kinds { One, Two(fn() -> u8), Three { of: Box<dyn Read> }, C(unsafe extern \"C\" fn()) }

@@ -11,7 +11,7 @@ use syn::{
 
 use super::codes::{self, Meaning};
 use super::macros;
-use super::source::{Names, Source, is_public, walk};
+use super::source::{Names, Source, is_hidden, is_public, walk};
 
 /// What the signatures name.
 #[derive(Default)]
@@ -66,7 +66,7 @@ impl Scanner<'_> {
             Item::Fn(item) if is_public(&item.vis) => {
                 self.signature(format!("{module}::{}", item.sig.ident), &[], &item.sig);
             }
-            Item::Struct(item) if is_public(&item.vis) => {
+            Item::Struct(item) if is_public(&item.vis) && !is_hidden(&item.attrs) => {
                 self.type_(&item.ident, &item.generics, &item.attrs);
                 self.fields(&format!("{module}::{}", item.ident), &item.fields, is_public);
             }

@@ -95,6 +95,16 @@ pub(crate) fn is_public(visibility: &Visibility) -> bool {
     matches!(visibility, Visibility::Public(_))
 }
 
+/// Whether an attribute hides the item from its crate's pages: it is for our own crates.
+pub(crate) fn is_hidden(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        attribute.path().is_ident("doc")
+            && attribute
+                .parse_args::<syn::Path>()
+                .is_ok_and(|path| path.is_ident("hidden"))
+    })
+}
+
 /// The crates' public types and traits, and what stands for other types.
 #[derive(Default)]
 pub(crate) struct Names {
@@ -121,6 +131,7 @@ impl Names {
 
     fn note(&mut self, module: &str, item: &Item) {
         let (visibility, name, known) = match item {
+            Item::Struct(item) if is_hidden(&item.attrs) => (&Visibility::Inherited, &item.ident, &mut self.types),
             Item::Struct(item) => (&item.vis, &item.ident, &mut self.types),
             Item::Enum(item) => (&item.vis, &item.ident, &mut self.types),
             Item::Union(item) => (&item.vis, &item.ident, &mut self.types),

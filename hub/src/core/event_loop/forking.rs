@@ -15,6 +15,7 @@ use greenlet_core::direct;
 use parking_lot::{Mutex, MutexGuard};
 
 /// A mutex that no thread has locked, or waits for, when another one forks. It is to be held for a short time only.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct ForkMutex<T>(Mutex<T>);
 
@@ -42,6 +43,7 @@ impl<T: Default> Default for ForkMutex<T> {
 }
 
 /// The lock of a [`ForkMutex`]. Dropping it unlocks the mutex first, and lets forks happen then.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct ForkGuard<'a, T> {
     value: MutexGuard<'a, T>,
