@@ -3,12 +3,12 @@
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use gevent::threadpool::{HubExt, ThreadPool};
 use greenlet_core::Exception;
 use greenlet_core::unwind::{Caught, catch};
-use hub::core::Events;
+use hub::core::{Events, getswitchinterval};
 use hub::{Hub, Park, TimeLimit, hub_to_wait_in};
 use libc::c_int;
 
@@ -93,8 +93,14 @@ impl Place {
             let listed = Listed::new(hub, &park, others);
             let watching = Watching::start(hub, &park, fds)?;
             park.wait(hub, &watching)?;
+            let is_ready = !limit.is_reached();
+            drop((limit, watching));
+            if is_late(hub) {
+                // Many were ready at the same time, and run for long. Timers must not wait for all of them.
+                hub.pass_turn()?;
+            }
             listed.end().map_err(Exception::new)?;
-            Ok(!limit.is_reached())
+            Ok(is_ready)
         })
     }
 
@@ -138,7 +144,14 @@ impl Place {
 
 /// Calls `wait` with the hub, and tells what was thrown into it from its own errors.
 fn in_hub<R>(wait: impl FnOnce(&Hub) -> Result<R, Exception>) -> Waited<R> {
-    let waited = hub_to_wait_in().and_then(|hub| wait(&hub));
+    let waited = hub_to_wait_in().and_then(|hub| {
+        // The caller has run, and will run, for as long as threads do. So the round looks at the clock after the
+        // callback that runs it, and may end.
+        hub.loop_().end_round();
+        let waited = wait(&hub);
+        hub.loop_().end_round();
+        waited
+    });
     match waited {
         Ok(value) => Waited::Done(value),
         Err(exception) if exception.is::<Closed>() => Waited::Failed(Failed::Errno(libc::EBADF)),
@@ -149,6 +162,15 @@ fn in_hub<R>(wait: impl FnOnce(&Hub) -> Result<R, Exception>) -> Waited<R> {
             Waited::Failed(errno.map_or(Failed::MustBlock, Failed::Errno))
         }
     }
+}
+
+/// Whether the loop has looked at its clock so long ago that a round would end.
+fn is_late(hub: &Hub) -> bool {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map(|now| now.as_secs_f64());
+    let looked = hub.loop_().now();
+    matches!((now, looked), (Ok(now), Ok(looked)) if now - looked > getswitchinterval())
 }
 
 /// The time until then, in seconds.
