@@ -490,8 +490,8 @@ unsafe extern "C" {
     /// Whether libev's assertions are compiled in; -1 when the linked libev is the system's.
     pub fn ev_shim_has_assertions() -> core::ffi::c_int;
     /** Has libev call this function from now on, where it would call the C library's of that name: `read`, `write`, `poll`,
- * `select`, `nanosleep`, `waitpid`, `sched_yield`, and on Linux `epoll_wait`. Returns 0 if it is none of these. The
- * function has the prototype of the C library's. A system's libev is not reached by this.*/
+ `select`, `nanosleep`, `waitpid`, `sched_yield`, and on Linux `epoll_wait`. Returns 0 if it is none of these. The
+ function has the prototype of the C library's. A system's libev is not reached by this.*/
     pub fn ev_shim_set_system(
         name: *const core::ffi::c_char,
         function: *mut core::ffi::c_void,
