@@ -62,6 +62,7 @@
 mod carrier;
 #[allow(unsafe_code)]
 mod here;
+mod locks;
 #[allow(unsafe_code)]
 mod machine;
 mod native;

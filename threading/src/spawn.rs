@@ -3,17 +3,17 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use greenlet_core::unwind::discard;
 use greenlet_core::{Attached, Data, Exception, Label, RawGreenlet, StackSize, Value};
 use hub::core::HubDestroyed;
 use hub::hub_to_wait_in;
-use parking_lot::Mutex;
 
 use crate::here::{self, outside, raise};
+use crate::locks::lock;
 use crate::machine::{self, Block, SharedBlock};
 use crate::thread::{Thread, current, park_once};
 use crate::unsupported::Unsupported;
@@ -263,21 +263,15 @@ pub(crate) struct Ending {
     waits: Mutex<Option<Thread>>,
 }
 
-// No panic leaves it half-changed, and none leaves the lock of a result.
-impl UnwindSafe for Ending {}
-impl RefUnwindSafe for Ending {}
-impl<T> UnwindSafe for Packet<T> {}
-impl<T> RefUnwindSafe for Packet<T> {}
-
 impl Ending {
     fn because(&self, reason: Exception) {
-        let old = self.reason.lock().replace(reason);
+        let old = lock(&self.reason).replace(reason);
         drop(old);
     }
 
     fn end(&self) {
         self.ended.store(true, Ordering::Release);
-        let waits = self.waits.lock().take();
+        let waits = lock(&self.waits).take();
         if let Some(thread) = waits {
             thread.unpark();
         }
@@ -289,7 +283,7 @@ impl Ending {
 
     /// Has the end unpark this thread, instead of another one.
     pub(crate) fn unparks(&self, thread: &Thread) {
-        let old = self.waits.lock().replace(thread.clone());
+        let old = lock(&self.waits).replace(thread.clone());
         drop(old);
     }
 
@@ -315,7 +309,7 @@ impl<T> Packet<T> {
     /// Runs the function. Called in the virtual thread.
     fn run(self: Arc<Self>, f: impl FnOnce() -> T) {
         let result = catch_unwind(AssertUnwindSafe(f));
-        *self.result.lock() = Some(result);
+        *lock(&self.result) = Some(result);
         // If nobody wants the result, it is dropped here, in its own thread.
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(self))) {
             discard(payload);
@@ -324,9 +318,9 @@ impl<T> Packet<T> {
 
     /// Takes the result, after the end.
     fn take(&self) -> std::thread::Result<T> {
-        let result = self.result.lock().take();
+        let result = lock(&self.result).take();
         result.unwrap_or_else(|| {
-            let reason = self.ending.reason.lock().take();
+            let reason = lock(&self.ending.reason).take();
             Err(Box::new(reason.unwrap_or_else(|| Exception::new(HubDestroyed))))
         })
     }

@@ -4,18 +4,17 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU64;
-use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, ThreadSlot, getcurrent, getmain, thread_is_over};
 use hub::core::{NotifyThreadsafe, ThreadsafeLoop};
 use hub::{Context, Hub, Park, Resume, TimeLimit, get_hub_if_exists, hub_to_wait_in};
-use parking_lot::{Condvar, Mutex};
 
 use crate::here::{is_quiet, outside, raise, virtual_thread, wait_outside};
+use crate::locks::{self, lock};
 
 /// The number of a virtual thread, of a greenlet, or of a real thread, as [`current`] gives one to whoever asks. It is
 /// never used twice. Not the number of [`std::thread::ThreadId`], which every virtual thread has, too.
@@ -51,16 +50,11 @@ struct Inner {
     name: Option<Box<str>>,
     /// [`NOTHING`], [`PARKED`] or [`NOTIFIED`].
     state: AtomicU8,
-    /// How the thread is woken, since it has parked last. The lock is one by which greenlets never park, also where
-    /// those of std make them.
+    /// How the thread is woken, since it has parked last.
     wake: Mutex<Wake>,
     /// Where a thread waits that has no hub. Not `std::thread::park`, whose token is the user's.
     unparked: Condvar,
 }
-
-// No panic leaves it half-changed.
-impl UnwindSafe for Inner {}
-impl RefUnwindSafe for Inner {}
 
 const NOTHING: u8 = 0;
 const PARKED: u8 = 1;
@@ -119,7 +113,7 @@ impl Thread {
 
     /// Wakes the thread, which is parked. Runs in a real thread. Returns false if its hub is gone.
     fn wake(&self) -> bool {
-        let wake = self.0.wake.lock();
+        let wake = lock(&self.0.wake);
         match &*wake {
             Wake::None => true,
             Wake::Thread => {
@@ -219,15 +213,14 @@ impl Thread {
             _ => Some(Wake::Thread),
         });
         // Whoever wakes it has to wait for this lock, which is only free while the thread listens.
-        let mut wake = self.0.wake.lock();
+        let mut wake = lock(&self.0.wake);
         let Some(parked) = Parked::begin(&self.0) else { return };
         while self.0.state.load(Ordering::Acquire) == PARKED {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            match left {
-                None => self.0.unparked.wait(&mut wake),
-                Some(Duration::ZERO) => break,
-                Some(left) => _ = self.0.unparked.wait_for(&mut wake, left),
+            if left == Some(Duration::ZERO) {
+                break;
             }
+            wake = locks::wait(&self.0.unparked, wake, left);
         }
         parked.end();
     }
@@ -243,7 +236,7 @@ impl Inner {
 
     /// Notes how the thread is woken from now on, unless that is known.
     fn woken_by(&self, by: impl FnOnce(&Wake) -> Option<Wake>) {
-        let mut wake = self.wake.lock();
+        let mut wake = lock(&self.wake);
         if let Some(new) = by(&wake) {
             let old = std::mem::replace(&mut *wake, new);
             drop(wake);

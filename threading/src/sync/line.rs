@@ -6,27 +6,24 @@
 //! free. So whether a thread was called, or has stopped to wait for another reason, is known under the lock, and never
 //! both. One that was called and cannot use it, as an exception was thrown into it, has to call the next one.
 //!
-//! The lock is one by which greenlets never park: it is held for a few instructions, never over a park, and never while
-//! code of users runs.
+//! The lock is [one of our own](crate::locks): it is held for a few instructions, never over a park, and never while code
+//! of users runs.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::mem;
-use std::panic::{RefUnwindSafe, UnwindSafe, resume_unwind};
+use std::panic::resume_unwind;
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use greenlet_core::unwind::Caught;
-use parking_lot::{Mutex, MutexGuard};
 
 use crate::here::{is_quiet, is_unwound, unwind_on};
+use crate::locks::lock;
 use crate::thread::Thread;
 
 /// A state that threads wait for, and their line.
 pub(super) struct Monitor<S>(Mutex<S>);
-
-// No panic leaves a monitor's state half-changed.
-impl<S> UnwindSafe for Monitor<S> {}
-impl<S> RefUnwindSafe for Monitor<S> {}
 
 /// The lock of a monitor.
 pub(super) type Entered<'a, S> = MutexGuard<'a, S>;
@@ -37,7 +34,7 @@ impl<S> Monitor<S> {
     }
 
     pub(super) fn enter(&self) -> Entered<'_, S> {
-        greenlet_core::direct(|| self.0.lock())
+        lock(&self.0)
     }
 
     /// Leaves the monitor and [parks](Monitor::park).

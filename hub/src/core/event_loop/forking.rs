@@ -9,12 +9,15 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::yield_now;
 
 use greenlet_core::direct;
-use parking_lot::{Mutex, MutexGuard};
 
 /// A mutex that no thread has locked, or waits for, when another one forks. It is to be held for a short time only.
+///
+/// It is one of std, whose waiters are known by the mutex alone. `gevent-monkey` wakes threads in the midst of a wait of
+/// parking_lot's, in which the same thread must not wait by parking_lot once more.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct ForkMutex<T>(Mutex<T>);
@@ -30,7 +33,7 @@ impl<T> ForkMutex<T> {
     pub fn lock(&self) -> ForkGuard<'_, T> {
         let inside = Inside::enter();
         ForkGuard {
-            value: self.0.lock(),
+            value: direct(|| self.0.lock().unwrap_or_else(PoisonError::into_inner)),
             _inside: inside,
         }
     }
