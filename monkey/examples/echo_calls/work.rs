@@ -17,6 +17,8 @@ pub(crate) fn work(prepare: fn()) {
     // In each program a virtual thread has run before, as they are tried out when something is patched.
     gevent_threading::supported().expect("there are virtual threads here");
     gevent::get_hub();
+    // No turn is given because of the time that something takes.
+    gevent::hub::core::setswitchinterval(3600.0).expect("it is a time");
     spawn(|| ()).join().expect("the hub is there");
     prepare();
     mark(BEGIN);
