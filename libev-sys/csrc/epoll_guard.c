@@ -69,7 +69,7 @@ ev_shim_epoll_retry (struct ev_loop *loop, int epoll)
       int fd = own [i]->fd;
       struct epoll_event event;
 
-      if (!ev_is_active (own [i]) || !(loop->anfds [fd].emask & EV_EMASK_EPERM))
+      if (!ev_is_active (own [i]) || fd < 0 || fd >= loop->anfdmax || !(loop->anfds [fd].emask & EV_EMASK_EPERM))
         continue;
 
       event.events = EPOLLIN;

@@ -3,14 +3,13 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use greenlet_core::unwind::catch;
 use greenlet_core::{ignore_running, watch_running};
-use parking_lot::{Condvar, Mutex};
 
 use super::blocking::{Seen, report};
 use super::functions::{Functions, InvalidPeriod, MonitoringEntry, MonitoringFunction, Task};
@@ -57,13 +56,13 @@ struct Stop {
 impl Stop {
     /// Sleeps until the time is over or the thread is to stop; returns whether it is to go on.
     fn sleep(&self, time: Duration) -> bool {
-        let mut stopped = self.stopped.lock();
-        (self.changed).wait_while_for(&mut stopped, |stopped| !*stopped, time);
-        !*stopped
+        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        let slept = self.changed.wait_timeout_while(stopped, time, |stopped| !*stopped);
+        !*slept.unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn stop(&self) {
-        *self.stopped.lock() = true;
+        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.changed.notify_all();
     }
 }
