@@ -1,7 +1,7 @@
 //! The crate's own locks. They are held for a few instructions, never over a park, and never while code of users runs.
 //!
-//! They are std's, whose waiters are known by the lock alone. `gevent-monkey` wakes threads by this crate in the midst of
-//! a wait of parking_lot's, in which the same thread must not wait by parking_lot once more.
+//! They are std's, whose waiters are known by the lock alone. `gevent-monkey` wakes threads by this crate in the midst
+//! of a wait of parking_lot's, in which the same thread must not wait by parking_lot once more.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -6,8 +6,8 @@
 //! free. So whether a thread was called, or has stopped to wait for another reason, is known under the lock, and never
 //! both. One that was called and cannot use it, as an exception was thrown into it, has to call the next one.
 //!
-//! The lock is [one of our own](crate::locks): it is held for a few instructions, never over a park, and never while code
-//! of users runs.
+//! The lock is [one of our own](crate::locks): it is held for a few instructions, never over a park, and never while
+//! code of users runs.
 
 use std::cell::Cell;
 use std::collections::VecDeque;

@@ -16,8 +16,8 @@ use greenlet_core::direct;
 
 /// A mutex that no thread has locked, or waits for, when another one forks. It is to be held for a short time only.
 ///
-/// It is one of std, whose waiters are known by the mutex alone. `gevent-monkey` wakes threads in the midst of a wait of
-/// parking_lot's, in which the same thread must not wait by parking_lot once more.
+/// It is one of std, whose waiters are known by the mutex alone. `gevent-monkey` wakes threads in the midst of a wait
+/// of parking_lot's, in which the same thread must not wait by parking_lot once more.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct ForkMutex<T>(Mutex<T>);
