@@ -58,8 +58,9 @@ fn none_failed(kind: &str, measured: &Measured) {
 
 /// When one of them was done, others were parked, in calls that block a thread otherwise; and the thread went on.
 fn overlapped(entry: &Entry, measured: &Measured) {
-    // The loop gets its turn after fifty of them have begun, if each of them takes long to begin.
-    assert!(measured.parked >= THREADS as u64 / 4, "{entry:?}: {measured:?}");
+    // The loop has its turn while they begin. So the first may be done long before the last has begun, if each of them
+    // takes as long to begin as a process does.
+    assert!(measured.parked >= 2, "{entry:?}: {measured:?}");
     assert!(measured.ticks > 0, "{entry:?}: {measured:?}");
 }
 
