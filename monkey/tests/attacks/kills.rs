@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
@@ -102,13 +103,18 @@ fn writing_ends() {
 
 #[test]
 fn connecting_with_a_timeout_ends() {
-    // Nobody answers there.
-    let address = "192.0.2.1:9".parse().unwrap();
-    let unreachable = TcpStream::connect_timeout(&address, Duration::from_millis(20));
-    if unreachable.is_err_and(|error| error.kind() == std::io::ErrorKind::TimedOut) {
-        ends_by_a_kill(move || TcpStream::connect_timeout(&address, Duration::from_secs(30)).map(drop));
-        ends_by_a_kill(move || TcpStream::connect(address).map(drop));
+    // Nobody accepts there, and there is no room for one more.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // SAFETY: the call changes how many connections the listener keeps.
+    assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+    let address = listener.local_addr().unwrap();
+    let mut kept = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(50)) {
+        kept.push(stream);
+        assert!(kept.len() < 100);
     }
+    ends_by_a_kill(move || TcpStream::connect_timeout(&address, Duration::from_secs(30)).map(drop));
+    ends_by_a_kill(move || TcpStream::connect(address).map(drop));
 }
 
 #[test]
