@@ -38,6 +38,55 @@ fn real_threads_are_real_and_joined() {
     });
 }
 
+/// Asks for the number of processors, and returns which of the next threads are virtual: one more than there are
+/// processors.
+fn virtual_after(asked: impl FnOnce() -> usize) -> Vec<bool> {
+    let processors = asked();
+    (0..=processors)
+        .map(|_| thread::spawn(is_virtual).join().unwrap())
+        .collect()
+}
+
+#[test]
+fn workers_for_each_processor_are_real() {
+    fn by_affinity() -> usize {
+        // SAFETY: zeros are an empty set.
+        let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+        // SAFETY: the set has room for what the C library writes.
+        assert_eq!(0, unsafe {
+            libc::sched_getaffinity(0, size_of_val(&set), &raw mut set)
+        });
+        // SAFETY: the set is initialised.
+        unsafe { libc::CPU_COUNT(&set) as usize }
+    }
+    fn by_sysconf() -> usize {
+        // SAFETY: the function takes any number.
+        unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) as usize }
+    }
+    for asked in [by_affinity, by_sysconf] {
+        let mut wanted = vec![false; asked()];
+        wanted.push(true);
+        assert_eq!(in_virtual_thread(move || virtual_after(asked)), wanted);
+        // Other threads of the same carrier have not asked.
+        in_virtual_thread(move || {
+            asked();
+            let other = spawn(|| thread::spawn(is_virtual).join().unwrap());
+            assert!(other.join().unwrap());
+        });
+    }
+    // std asks by one of them, and may know of a lower limit.
+    in_virtual_thread(|| {
+        thread::available_parallelism().unwrap();
+        assert!(!thread::spawn(is_virtual).join().unwrap());
+    });
+    // Whoever asks for something else is no maker of workers.
+    in_virtual_thread(|| {
+        // SAFETY: the function takes any number.
+        unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        assert!(thread::spawn(is_virtual).join().unwrap());
+    });
+}
+
 #[test]
 fn a_real_thread_makes_real_threads() {
     gevent_monkey::patch_all().unwrap();

@@ -112,4 +112,8 @@ tests! {
     tiny_http
     #[cfg(feature = "all")]
     r2d2
+    #[cfg(feature = "all")]
+    rayon
+    #[cfg(feature = "all")]
+    tokio
 }

@@ -1,8 +1,8 @@
 //! Threads that are made, joined, and give way.
 //!
-//! `std::thread::spawn` in a virtual thread makes another one of the same carrier. std makes threads by
-//! `pthread_create` with a function of its own, by which it is known: the threads of C libraries have others, and are
-//! real ones.
+//! `std::thread::spawn` in a virtual thread makes another one of the same carrier, unless it is a worker of a runtime.
+//! std makes threads by `pthread_create` with a function of its own, by which it is known: the threads of C libraries
+//! have others, and are real ones.
 //!
 //! The sanitizers, with which there are no virtual threads, put their own functions in the place of those that make and
 //! join threads. There, the names are theirs.
@@ -13,10 +13,12 @@
 //! | `made.rs` | the virtual threads that were made here |
 //! | `joins.rs` | joining them, and real ones |
 //! | `names.rs` | the names of virtual threads in the C library |
+//! | `workers.rs` | threads that are real all the same: the workers of runtimes |
 
 mod joins;
 mod made;
 mod names;
+mod workers;
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -32,6 +34,7 @@ use crate::patches::Module;
 use crate::place::{Place, place};
 use crate::wait::Failed;
 use made::{Answer, made};
+pub use workers::real_threads;
 
 mod original {
     use super::*;
@@ -54,37 +57,8 @@ type Start = extern "C" fn(*mut c_void) -> *mut c_void;
 static STDS_START: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// How many calls of [`real_threads`] the thread is in.
-    static REAL: Cell<u32> = const { Cell::new(0) };
     /// Whether the next thread that this one makes is one of std.
     static IS_WATCHED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Calls a function in which `std::thread::spawn` makes real threads, also in a virtual thread.
-///
-/// A runtime that has threads of its own (tokio, rayon) is to be built in here, or before the first virtual thread: its
-/// workers are to work beside each other, and never wait for each other's turn.
-///
-/// ```
-/// gevent_monkey::patch_thread()?;
-/// let thread = gevent_threading::spawn(|| {
-///     let real = gevent_monkey::real_threads(|| std::thread::spawn(gevent_threading::is_virtual));
-///     let virtual_one = std::thread::spawn(gevent_threading::is_virtual);
-///     (real.join().unwrap(), virtual_one.join().unwrap())
-/// });
-/// assert_eq!(thread.join().unwrap(), (false, true));
-/// # Ok::<(), gevent_threading::Unsupported>(())
-/// ```
-pub fn real_threads<R>(f: impl FnOnce() -> R) -> R {
-    struct Within;
-    impl Drop for Within {
-        fn drop(&mut self) {
-            REAL.set(REAL.get() - 1);
-        }
-    }
-    REAL.set(REAL.get() + 1);
-    let _within = Within;
-    f()
 }
 
 /// Called before anything is patched: looks how std makes and parks threads.
@@ -114,8 +88,8 @@ unsafe extern "C" fn pthread_create(
         STDS_START.store(start as usize, Ordering::Relaxed);
     }
     if start as usize == STDS_START.load(Ordering::Relaxed)
-        && REAL.get() == 0
         && place(Module::Thread) == Some(Place::VirtualThread)
+        && !workers::next_is_real()
     {
         // SAFETY: by the prototype's contract.
         let (size, is_detached) = unsafe { settings(attributes) };

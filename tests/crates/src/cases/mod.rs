@@ -24,11 +24,15 @@ pub(crate) mod postgres;
 #[cfg(feature = "all")]
 mod r2d2;
 #[cfg(feature = "all")]
+mod rayon;
+#[cfg(feature = "all")]
 mod reqwest;
 #[cfg(feature = "all")]
 mod rustls;
 #[cfg(feature = "all")]
 mod tiny_http;
+#[cfg(feature = "all")]
+mod tokio;
 
 use crate::{Result, Started};
 
@@ -108,4 +112,8 @@ pub const ENTRIES: &[Entry] = &[
     entry("tiny_http", "tiny_http", tiny_http::start),
     #[cfg(feature = "all")]
     entry("r2d2", "r2d2", r2d2::start).waits(r2d2::WAITS),
+    #[cfg(feature = "all")]
+    entry("rayon", "rayon", rayon::start),
+    #[cfg(feature = "all")]
+    entry("tokio", "tokio", tokio::start),
 ];
