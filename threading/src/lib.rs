@@ -47,6 +47,7 @@
 //! | `parker.rs`, `native.rs` | waits for code that cannot be unwound; virtual threads for it |
 //! | `sync` | the counterparts of `std::sync` |
 //! | `here.rs` | the virtual thread that runs; the way out of it and back |
+//! | `left_behind.rs` | the end of a carrier that does not wait for its virtual threads |
 //! | `machine/crossing.rs` | a call with another thread pointer |
 //! | `machine/x86_64.rs`, `machine/aarch64.rs` | what differs by processor |
 //! | `machine/block.rs`, `machine/malloc_words.rs` | memory for thread-locals: made, used, destroyed |
@@ -62,6 +63,8 @@
 mod carrier;
 #[allow(unsafe_code)]
 mod here;
+#[allow(unsafe_code)]
+mod left_behind;
 mod locks;
 #[allow(unsafe_code)]
 mod machine;

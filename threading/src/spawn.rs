@@ -13,6 +13,7 @@ use hub::core::HubDestroyed;
 use hub::hub_to_wait_in;
 
 use crate::here::{self, outside, raise};
+use crate::left_behind::tell_joiners_at_end;
 use crate::locks::lock;
 use crate::machine::{self, Block, SharedBlock};
 use crate::thread::{Thread, current, park_once};
@@ -163,6 +164,7 @@ fn start_greenlet(
     machine::supported()?;
     let failed = |exception: Exception| io::Error::from(exception);
     let hub = hub_to_wait_in().map_err(failed)?;
+    tell_joiners_at_end();
     let name = Name(thread.clone());
     let greenlet = RawGreenlet::builder()
         .parent(hub.greenlet())
@@ -219,10 +221,20 @@ impl Drop for End {
 }
 
 /// The data of the greenlet.
-struct Started {
+pub(crate) struct Started {
     ending: Arc<Ending>,
     /// Whether the function borrows from a scope.
     borrows: bool,
+}
+
+impl Started {
+    /// The carrier has ended, and the virtual thread never will, if it has begun.
+    pub(crate) fn is_left_behind(&self, reason: Exception) {
+        if self.ending.runs.load(Ordering::Relaxed) && !self.ending.is_over() {
+            self.ending.because(reason);
+            self.ending.end();
+        }
+    }
 }
 
 impl Data for Started {

@@ -14,6 +14,7 @@ use hub::core::{NotifyThreadsafe, ThreadsafeLoop};
 use hub::{Context, Hub, Park, Resume, TimeLimit, get_hub_if_exists, hub_to_wait_in};
 
 use crate::here::{is_quiet, outside, raise, virtual_thread, wait_outside};
+use crate::left_behind::when_left;
 use crate::locks::{self, lock};
 
 /// The number of a virtual thread, of a greenlet, or of a real thread, as [`current`] gives one to whoever asks. It is
@@ -152,11 +153,16 @@ impl Thread {
     /// # Errors
     /// The reason why the caller cannot wait.
     pub(crate) fn park_held(&self, limit: Option<Duration>) -> Result<Option<Exception>, Exception> {
-        wait_outside(|| match self.park_in_carrier(limit) {
+        wait_outside(|| self.park_held_in_carrier(limit))
+    }
+
+    /// [`park_held`](Thread::park_held) with a real thread's pointer.
+    fn park_held_in_carrier(&self, limit: Option<Duration>) -> Result<Option<Exception>, Exception> {
+        match self.park_in_carrier(limit) {
             Ok(()) => Ok(None),
             Err(exception) if exception.thrown_here().is_some() => Ok(Some(exception)),
             Err(exception) => Err(exception),
-        })
+        }
     }
 
     /// Waits as [`park`] does, in a wait that has to come to its end: lets nothing unwind, and returns what is to be
@@ -164,10 +170,13 @@ impl Thread {
     ///
     /// In a destructor that runs because of a panic, or at the end of the thread, nothing can be raised. There, this
     /// goes on to wait; and where greenlets cannot wait any more, the operating system's thread waits.
-    pub(crate) fn park_for_sure(&self, limit: Option<Duration>) -> Option<Caught> {
+    ///
+    /// `left` is called [when the caller is left behind](when_left).
+    pub(crate) fn park_for_sure(&self, limit: Option<Duration>, left: &dyn Fn()) -> Option<Caught> {
         let mut has_failed = false;
+        let park = || wait_outside(|| when_left(left, || self.park_held_in_carrier(limit)));
         loop {
-            return match catch(|| self.park_held(limit)) {
+            return match catch(park) {
                 Ok(Ok(thrown)) => thrown.filter(|_| !is_quiet()).map(Caught::Panic),
                 // A switch that it does not wait for ends a park once. Where it cannot park, that fails again.
                 Ok(Err(_)) if is_quiet() && !has_failed => {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::line::{Line, Monitor, raise};
+use super::line::{Called, Line, Monitor, raise};
 
 /// Where threads wait for each other, a number of them at a time.
 ///
@@ -66,14 +66,14 @@ impl Barrier {
             return BarrierWaitResult(true);
         }
         let waiter = state.line.join(());
-        let (mut state, waited) = self.state.wait(state, &waiter, |state| &mut state.line, None);
-        if let Some(thrown) = waited.thrown {
-            if !waited.called {
+        let gives_up = |state: &mut State, called: bool| {
+            if !called {
                 state.come -= 1;
             }
-            drop(state);
-            raise(thrown);
-        }
+            Called::default()
+        };
+        let parked = (self.state).wait(state, &waiter, |state| &mut state.line, None, gives_up);
+        drop(parked.unwrap_or_else(|thrown| raise(thrown)));
         BarrierWaitResult(false)
     }
 }

@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::{LockResult, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::line::{Line, Monitor, after, raise};
+use super::line::{Called, Line, Monitor, after, raise};
 use super::mutex::MutexGuard;
 
 /// Where threads wait until another one has changed the data of a [`Mutex`](super::Mutex).
@@ -151,28 +151,35 @@ impl Condvar {
     ) -> (LockResult<MutexGuard<'a, T>>, bool) {
         let waiter = self.0.enter().join(());
         let unlocked = guard.unlock();
-        let (line, waited) = self.0.park(&waiter, |line| line, deadline);
-        drop(line);
         // If it cannot use its notification, the next one gets it.
-        let passes_on = PassesOn(waited.called.then_some(self));
-        if let Some(thrown) = waited.thrown {
-            drop(passes_on);
-            raise(thrown);
-        }
-        let locked = unlocked.lock();
+        let gives_up = |line: &mut Line, called| match called {
+            true => line.call_first(),
+            false => Called::default(),
+        };
+        let parked = self.0.park(&waiter, |line| line, deadline, gives_up);
+        let (line, called) = parked.unwrap_or_else(|thrown| raise(thrown));
+        drop(line);
+        let passes_on = PassesOn(called.then_some(self));
+        let locked = unlocked.lock(&|| passes_on.call());
         mem::forget(passes_on);
-        (locked, !waited.called)
+        (locked, !called)
     }
 }
 
 /// Notifies another one when it is dropped.
 struct PassesOn<'a>(Option<&'a Condvar>);
 
-impl Drop for PassesOn<'_> {
-    fn drop(&mut self) {
+impl PassesOn<'_> {
+    fn call(&self) {
         if let Some(condvar) = self.0 {
             condvar.notify_one();
         }
+    }
+}
+
+impl Drop for PassesOn<'_> {
+    fn drop(&mut self) {
+        self.call();
     }
 }
 

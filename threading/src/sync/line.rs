@@ -4,7 +4,8 @@
 //! monitor's lock; if it has to wait, it [joins](Line::join) the line, and [parks](Monitor::wait). Another thread
 //! changes the state, [calls](Line::call_first) somebody, who leaves the line by that, and wakes him once the lock is
 //! free. So whether a thread was called, or has stopped to wait for another reason, is known under the lock, and never
-//! both. One that was called and cannot use it, as an exception was thrown into it, has to call the next one.
+//! both. One that was called and will never use it, as an exception was thrown into it, or as its carrier has ended and
+//! left it behind, gives up: the next one is called.
 //!
 //! The lock is [one of our own](crate::locks): it is held for a few instructions, never over a park, and never while
 //! code of users runs.
@@ -44,51 +45,63 @@ impl<S> Monitor<S> {
         waiter: &Waiter,
         line: fn(&mut S) -> &mut Line<M>,
         deadline: Option<Instant>,
-    ) -> (Entered<'a, S>, Waited) {
+        gives_up: impl Fn(&mut S, bool) -> Called,
+    ) -> Result<(Entered<'a, S>, bool), Thrown> {
         drop(entered);
-        self.park(waiter, line, deadline)
+        self.park(waiter, line, deadline, gives_up)
     }
 
-    /// Waits until the waiter is called, or the time is over, or an exception is thrown into the caller. Afterwards the
-    /// waiter is in the line no more.
+    /// Waits until the waiter is called, or the time is over, and returns whether it was called. Afterwards the waiter is
+    /// in the line no more.
+    ///
+    /// If it will never use what it was called for, it gives up: `gives_up` is told whether it was called, and calls
+    /// the next one. That is so if something is thrown into it, and if its carrier ends and leaves it behind.
+    ///
+    /// # Errors
+    /// What was thrown into the caller, after it has given up.
     pub(super) fn park<M>(
         &self,
         waiter: &Waiter,
         line: fn(&mut S) -> &mut Line<M>,
         deadline: Option<Instant>,
-    ) -> (Entered<'_, S>, Waited) {
+        gives_up: impl Fn(&mut S, bool) -> Called,
+    ) -> Result<(Entered<'_, S>, bool), Thrown> {
+        let leave = |entered: &mut S| {
+            let called = !line(entered).has(waiter);
+            line(entered).leave(waiter);
+            called
+        };
+        let give_up = || {
+            let mut entered = self.enter();
+            let called = leave(&mut entered);
+            let next = gives_up(&mut entered, called);
+            drop(entered);
+            next.wake();
+        };
         if !is_quiet() && is_unwound() {
             // It may never come back from a park, and must not be in the line then.
-            let mut entered = self.enter();
-            let called = !line(&mut entered).has(waiter);
-            line(&mut entered).leave(waiter);
-            let thrown = Some(Thrown::Again);
-            return (entered, Waited { called, thrown });
+            give_up();
+            return Err(Thrown::Again);
         }
         loop {
             let limit = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let is_over = limit == Some(Duration::ZERO);
-            let thrown = match is_over {
-                true => None,
-                false => waiter.thread.park_for_sure(limit),
-            };
+            if !is_over && let Some(caught) = waiter.thread.park_for_sure(limit, &give_up) {
+                give_up();
+                return Err(Thrown::Caught(caught));
+            }
             let mut entered = self.enter();
-            let called = !line(&mut entered).has(waiter);
-            if called || is_over || thrown.is_some() {
-                line(&mut entered).leave(waiter);
-                let thrown = thrown.map(Thrown::Caught);
-                return (entered, Waited { called, thrown });
+            if is_over || !line(&mut entered).has(waiter) {
+                let called = leave(&mut entered);
+                return Ok((entered, called));
             }
         }
     }
 }
 
-/// How a wait has ended: if neither is so, by its time.
-pub(super) struct Waited {
-    /// Whether the waiter was called.
-    pub(super) called: bool,
-    /// What was thrown into it.
-    pub(super) thrown: Option<Thrown>,
+/// For [`Monitor::park`], where nobody else wants what the waiter was called for.
+pub(super) fn calls_nobody<S>(_: &mut S, _: bool) -> Called {
+    Called::default()
 }
 
 /// What is to be raised by a waiter.

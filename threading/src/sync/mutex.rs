@@ -7,6 +7,7 @@ use std::sync::{LockResult, TryLockError, TryLockResult};
 
 use super::poison::{Flag, Watch};
 use super::raw_mutex::RawMutex;
+use crate::left_behind::when_left;
 
 /// Data that one thread at a time can use.
 ///
@@ -124,9 +125,10 @@ impl<'a, T> MutexGuard<'a, T> {
 }
 
 impl<'a, T> Unlocked<'a, T> {
-    pub(super) fn lock(self) -> LockResult<MutexGuard<'a, T>> {
+    /// Locks it. `left` is called [if the caller is left behind](when_left) meanwhile.
+    pub(super) fn lock(self, left: &dyn Fn()) -> LockResult<MutexGuard<'a, T>> {
         let Unlocked(poison, mutex) = self;
-        let inner = mutex.lock();
+        let inner = mutex.try_lock().unwrap_or_else(|| when_left(left, || mutex.lock()));
         poison.result(MutexGuard {
             watch: poison.watch(),
             inner,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::line::{Line, Monitor, raise};
+use super::line::{Line, Monitor, calls_nobody, raise};
 
 /// A function that is called once, by whoever comes first; the others wait until it has returned.
 ///
@@ -126,12 +126,8 @@ impl Once {
                 DONE => return,
                 RUNNING => {
                     let waiter = line.join(());
-                    let waited;
-                    (line, waited) = self.line.wait(line, &waiter, |line| line, None);
-                    if let Some(thrown) = waited.thrown {
-                        drop(line);
-                        raise(thrown);
-                    }
+                    let parked = self.line.wait(line, &waiter, |line| line, None, calls_nobody);
+                    (line, _) = parked.unwrap_or_else(|thrown| raise(thrown));
                 }
                 POISONED if !force => {
                     drop(line);
@@ -170,12 +166,8 @@ impl Once {
                 _ => {}
             }
             let waiter = line.join(());
-            let waited;
-            (line, waited) = self.line.wait(line, &waiter, |line| line, None);
-            if let Some(thrown) = waited.thrown {
-                drop(line);
-                raise(thrown);
-            }
+            let parked = self.line.wait(line, &waiter, |line| line, None, calls_nobody);
+            (line, _) = parked.unwrap_or_else(|thrown| raise(thrown));
         }
     }
 }

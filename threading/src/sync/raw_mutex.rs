@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use lock_api::GuardNoSend;
 
-use super::line::{Called, Line, Monitor, raise};
+use super::line::{Called, Line, Monitor, Waiter, raise};
 
 /// A lock that has no data, and does not know who holds it.
 ///
@@ -30,6 +30,17 @@ struct Waiting {
     heir: u64,
 }
 
+impl Waiting {
+    /// Whether the lock was handed to this waiter, which takes note of it.
+    fn is_inherited_by(&mut self, waiter: &Waiter) -> bool {
+        let inherited = self.heir == waiter.number();
+        if inherited {
+            self.heir = 0;
+        }
+        inherited
+    }
+}
+
 impl RawMutex {
     const fn new() -> RawMutex {
         RawMutex {
@@ -53,31 +64,24 @@ impl RawMutex {
         let mut waiting = self.waiting.enter();
         let mut waiter = None;
         while self.state.swap(WANTED, Ordering::Acquire) != FREE {
-            let waiter = match &mut waiter {
+            let waiter: &Waiter = match &mut waiter {
                 None => waiter.insert(waiting.line.join(false)),
                 Some(waiter) => {
                     waiting.line.rejoin(waiter, true);
                     waiter
                 }
             };
-            let waited;
-            (waiting, waited) = self.waiting.wait(waiting, waiter, |waiting| &mut waiting.line, None);
-            let inherited = waiting.heir == waiter.number();
-            if inherited {
-                waiting.heir = 0;
-            }
-            if let Some(thrown) = waited.thrown {
-                // What this one was called for is the next one's.
-                let is_mine = inherited || (waited.called && self.state.swap(WANTED, Ordering::Acquire) == FREE);
-                let called = match is_mine {
-                    true => self.release(&mut waiting),
+            let gives_up = |waiting: &mut Waiting, called| {
+                let is_mine =
+                    waiting.is_inherited_by(waiter) || (called && self.state.swap(WANTED, Ordering::Acquire) == FREE);
+                match is_mine {
+                    true => self.release(waiting),
                     false => Called::default(),
-                };
-                drop(waiting);
-                called.wake();
-                raise(thrown);
-            }
-            if inherited {
+                }
+            };
+            let parked = (self.waiting).wait(waiting, waiter, |waiting| &mut waiting.line, None, gives_up);
+            (waiting, _) = parked.unwrap_or_else(|thrown| raise(thrown));
+            if waiting.is_inherited_by(waiter) {
                 break;
             }
         }

@@ -68,19 +68,16 @@ impl RawRwLock {
         if is_admitted {
             return;
         }
-        let (mut line, waited) = self.line.park(&waiter, |line| line, None);
-        let Some(thrown) = waited.thrown else { return };
-        if waited.called {
-            // It has got the lock, and gives it back.
-            drop(line);
-            self.unlock(access);
-        } else {
+        let gives_up = |line: &mut Line<Access>, called| {
+            if called {
+                // It has got the lock, and gives it back.
+                self.free(access);
+            }
             // Readers may have stood behind a writer that goes.
-            let called = self.admit(&mut line);
-            drop(line);
-            called.wake();
-        }
-        raise(thrown);
+            self.admit(line)
+        };
+        let parked = self.line.park(&waiter, |line| line, None, gives_up);
+        drop(parked.unwrap_or_else(|thrown| raise(thrown)));
     }
 
     /// Gives the lock to all at the beginning of the line that can have it now, and calls them.
@@ -109,13 +106,18 @@ impl RawRwLock {
         called.wake();
     }
 
+    /// Takes the caller's part out of the state, and returns what is left.
     #[inline]
-    fn unlock(&self, access: Access) {
-        let before = match access {
+    fn free(&self, access: Access) -> usize {
+        match access {
             Access::Read => self.state.fetch_sub(READER, Ordering::Release) - READER,
             Access::Write => self.state.fetch_and(!WRITER, Ordering::Release) & !WRITER,
-        };
-        if before == LINE {
+        }
+    }
+
+    #[inline]
+    fn unlock(&self, access: Access) {
+        if self.free(access) == LINE {
             self.admit_next();
         }
     }

@@ -7,6 +7,7 @@ mod channels;
 mod condvars;
 mod ends;
 mod kills;
+mod left_behind;
 mod liveness;
 mod locks;
 mod once;

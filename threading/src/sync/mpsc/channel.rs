@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::mpsc::{RecvTimeoutError, SendError, TryRecvError, TrySendError};
 use std::time::Instant;
 
-use crate::sync::line::{Called, Entered, Line, Monitor, raise};
+use crate::sync::line::{Called, Entered, Line, Monitor, calls_nobody, raise};
 
 pub(super) struct Channel<T> {
     /// How many messages can be stored. None if there is no limit. If it is zero, a sender waits until its message is
@@ -84,18 +84,17 @@ impl<T> Channel<T> {
                     waiter
                 }
             };
-            let waited;
-            (state, waited) = self.state.wait(state, waiter, |state| &mut state.sending, None);
-            if let Some(thrown) = waited.thrown {
-                // The room that it was called for is the next one's.
-                let called = match waited.called {
-                    true => state.sending.call_first(),
-                    false => Called::default(),
-                };
-                drop(state);
-                called.wake();
-                drop(value);
-                raise(thrown);
+            // The room that it was called for is the next one's.
+            let gives_up = |state: &mut State<T>, called| match called {
+                true => state.sending.call_first(),
+                false => Called::default(),
+            };
+            match (self.state).wait(state, waiter, |state| &mut state.sending, None, gives_up) {
+                Ok((entered, _)) => state = entered,
+                Err(thrown) => {
+                    drop(value);
+                    raise(thrown);
+                }
             }
         }
     }
@@ -115,18 +114,23 @@ impl<T> Channel<T> {
         let called = state.receiving.call_first();
         drop(state);
         called.wake();
-        let (mut state, waited) = self.state.park(&waiter, |state| &mut state.sending, None);
-        let is_taken = waited.called && state.has_receiver;
-        let back = match is_taken {
-            true => None,
-            false => state.take_back(number),
-        };
-        drop(state);
-        if let Some(thrown) = waited.thrown {
-            drop(back);
-            raise(thrown);
+        // The message of one that is left behind stays, and is received.
+        match (self.state).park(&waiter, |state| &mut state.sending, None, calls_nobody) {
+            Ok((mut state, called)) => {
+                let is_taken = called && state.has_receiver;
+                let back = match is_taken {
+                    true => None,
+                    false => state.take_back(number),
+                };
+                drop(state);
+                back.map_or(Ok(()), |value| Err(SendError(value)))
+            }
+            Err(thrown) => {
+                let back = self.state.enter().take_back(number);
+                drop(back);
+                raise(thrown)
+            }
         }
-        back.map_or(Ok(()), |value| Err(SendError(value)))
     }
 
     /// Whether a message can be stored. Without a capacity: whether a receiver waits, who has not been called.
@@ -170,14 +174,11 @@ impl<T> Channel<T> {
                 return Err(RecvTimeoutError::Timeout);
             }
             let waiter = state.receiving.join(());
-            let waited;
-            (state, waited) = self.state.wait(state, &waiter, |state| &mut state.receiving, deadline);
-            if let Some(thrown) = waited.thrown {
-                // A message that has come stays for the next time. There is one receiver only.
-                drop(state);
-                raise(thrown);
-            }
-            is_over = !waited.called;
+            // A message that has come stays for the next time. There is one receiver only.
+            let parked = (self.state).wait(state, &waiter, |state| &mut state.receiving, deadline, calls_nobody);
+            let called;
+            (state, called) = parked.unwrap_or_else(|thrown| raise(thrown));
+            is_over = !called;
         }
     }
 
