@@ -54,7 +54,10 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     #[cold]
     #[track_caller]
     fn make(&self) -> &T {
-        self.once.call_once(|| {
+        self.once.call_once_force(|state| {
+            if state.is_poisoned() {
+                panic!("LazyLock instance has previously been poisoned");
+            }
             let make = self.make.lock().unwrap_or_else(PoisonError::into_inner).take();
             let value = make.expect("it is called once")();
             let is_first = self.value.set(value).is_ok();

@@ -1,9 +1,11 @@
 //! What the types are beside their waits: as those of std, side by side.
 
 use std::fmt::Debug;
-use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
 
 use gevent_threading::sync as ours;
+
+use crate::team::fall;
 
 /// Checks the same code with both.
 macro_rules! both {
@@ -162,4 +164,27 @@ fn they_go_from_thread_to_thread_as_those_of_std() {
         sync::mpsc::SyncSender<u32>, sync::mpsc::SyncSender<Rc>,
         sync::mpsc::Receiver<u32>, sync::mpsc::Receiver<Cell>, sync::mpsc::Receiver<Rc>
     ]);
+}
+
+/// The text of a panic.
+fn told(f: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(f)).expect_err("it panics");
+    payload.downcast_ref::<&str>().map_or_else(
+        || payload.downcast_ref::<String>().cloned().unwrap_or_default(),
+        |text| (*text).to_owned(),
+    )
+}
+
+#[test]
+fn they_tell_of_poison_as_those_of_std() {
+    both!(sync => {
+        let once = sync::Once::new();
+        told(|| once.call_once(|| fall()));
+        (told(|| once.call_once(|| ())), told(|| once.wait()))
+    });
+    both!(sync => {
+        let lazy = sync::LazyLock::<u32>::new(|| fall());
+        told(|| _ = *lazy);
+        told(|| _ = *lazy)
+    });
 }
