@@ -95,7 +95,8 @@ pub(crate) fn abort(why: &str) -> ! {
 /// Source: [`std::thread::scope`].
 ///
 /// # Panics
-/// With the panic of `f`; else if a thread has panicked that nobody has joined; else as [`park`](crate::park).
+/// With the panic of `f`; else if a thread has panicked, or could not begin, that nobody has joined; else as
+/// [`park`](crate::park).
 pub fn scope<'env, F, T>(f: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
@@ -158,13 +159,19 @@ impl Builder {
         });
         scope.threads.running.fetch_add(1, Ordering::Relaxed);
         let running = Running(scope.threads.clone());
-        let its = panicked.clone();
+        let fails = CountsFailure(Some(panicked.clone()));
         let counted = move || {
-            let _count = CountsPanic(its);
-            f()
+            let mut fails = fails;
+            let value = f();
+            fails.0 = None;
+            value
         };
         // If this fails, it drops the function, and then what tells the end.
-        let (packet, thread) = self.start(counted, Some(Box::new(move || drop(running))))?;
+        let started = self.start(counted, Some(Box::new(move || drop(running))));
+        if started.is_err() {
+            panicked.is_known();
+        }
+        let (packet, thread) = started?;
         Ok(ScopedJoinHandle {
             joining: Joining { packet, thread },
             panicked,
@@ -185,7 +192,7 @@ impl Drop for Running {
     }
 }
 
-/// Whether a thread's function has panicked, and nobody knows of it yet.
+/// Whether a thread's function has panicked, or was never called, and nobody knows of it yet.
 struct Panicked {
     is_counted: AtomicBool,
     threads: Arc<Threads>,
@@ -200,14 +207,14 @@ impl Panicked {
     }
 }
 
-/// Notes the panic of a thread's function.
-struct CountsPanic(Arc<Panicked>);
+/// Notes, when it is dropped, that a thread's function has not returned: it has panicked, or was dropped instead.
+struct CountsFailure(Option<Arc<Panicked>>);
 
-impl Drop for CountsPanic {
+impl Drop for CountsFailure {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.is_counted.store(true, Ordering::Relaxed);
-            self.0.threads.panicked.fetch_add(1, Ordering::Relaxed);
+        if let Some(panicked) = &self.0 {
+            panicked.is_counted.store(true, Ordering::Relaxed);
+            panicked.threads.panicked.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

@@ -5,9 +5,9 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use greenlet_core::unwind::discard;
+use greenlet_core::unwind::{Caught, catch, discard};
 use greenlet_core::{Attached, Data, Exception, Label, RawGreenlet, StackSize, Value};
 use hub::core::HubDestroyed;
 use hub::hub_to_wait_in;
@@ -19,9 +19,21 @@ use crate::machine::{self, Block, SharedBlock};
 use crate::thread::{Thread, current, park_once};
 use crate::unsupported::Unsupported;
 
-/// The size of a virtual thread's stack, unless another one is asked for: that of std's threads. Only what is used of
-/// it takes memory.
+/// The size of a virtual thread's stack, unless another one is asked for, here or by `RUST_MIN_STACK` in the environment:
+/// that of std's threads. Only what is used of it takes memory.
 pub const DEFAULT_STACK_SIZE: usize = 2 << 20;
+
+/// The least size of a stack. Fewer bytes would not do for what this crate itself, and the hub, need there.
+const LEAST_STACK_SIZE: usize = 64 << 10;
+
+/// The size of a stack unless another one is asked for: `RUST_MIN_STACK` in the environment, as for std's threads.
+fn usual_stack_size() -> usize {
+    static SIZE: OnceLock<usize> = OnceLock::new();
+    *SIZE.get_or_init(|| {
+        let set = std::env::var("RUST_MIN_STACK").ok().and_then(|size| size.parse().ok());
+        set.unwrap_or(DEFAULT_STACK_SIZE)
+    })
+}
 
 /// Whether virtual threads can be made here. The first call tries one out.
 ///
@@ -58,7 +70,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// No name, and a stack of [`DEFAULT_STACK_SIZE`].
+    /// No name, and a stack of [`DEFAULT_STACK_SIZE`] or as large as `RUST_MIN_STACK` in the environment says.
     pub fn new() -> Builder {
         Builder::default()
     }
@@ -69,7 +81,7 @@ impl Builder {
         self
     }
 
-    /// Sets the size of the stack in bytes.
+    /// Sets the size of the stack in bytes. It is 64 KiB at least.
     pub fn stack_size(mut self, size: usize) -> Builder {
         self.stack_size = Some(size);
         self
@@ -118,13 +130,13 @@ impl Builder {
             std::mem::transmute::<Box<dyn FnOnce() + Send + 'a>, Box<dyn FnOnce() + Send + 'static>>(function)
         };
         let job = Job {
-            function,
+            function: Function(Some(function)),
             _end: End {
                 ending: ending.clone(),
                 left,
             },
         };
-        let (theirs, size) = (thread.clone(), self.stack_size.unwrap_or(DEFAULT_STACK_SIZE));
+        let (theirs, size) = (thread.clone(), self.stack_size.unwrap_or_else(usual_stack_size));
         outside(move || start_greenlet(job, Started { ending, borrows }, theirs, size, None))?;
         Ok((packet, thread))
     }
@@ -139,7 +151,7 @@ pub(crate) fn start_native(
 ) -> io::Result<Arc<Ending>> {
     let ending = Arc::new(Ending::default());
     let job = Job {
-        function,
+        function: Function(Some(function)),
         _end: End {
             ending: ending.clone(),
             left: None,
@@ -168,7 +180,7 @@ fn start_greenlet(
     let name = Name(thread.clone());
     let greenlet = RawGreenlet::builder()
         .parent(hub.greenlet())
-        .stack_size(StackSize::bytes(size))
+        .stack_size(StackSize::bytes(size.max(LEAST_STACK_SIZE)))
         .label(name)
         .build_with(started, move |started: &Started, _| carry(started, job, thread, block));
     let queued = hub.loop_().run_callback_start(greenlet.greenlet().clone());
@@ -190,7 +202,7 @@ fn carry(started: &Started, job: Job, thread: Thread, shared: Option<Arc<SharedB
         return Ok(Value::None);
     };
     started.ending.runs.store(true, Ordering::Relaxed);
-    let unwinding = here::run(block, thread, function);
+    let unwinding = here::run(block, thread, || function.call());
     drop((own, shared));
     drop(end);
     match unwinding {
@@ -201,8 +213,28 @@ fn carry(started: &Started, job: Job, thread: Thread, shared: Option<Arc<SharedB
 
 /// What the greenlet runs. The function is dropped first.
 struct Job {
-    function: Box<dyn FnOnce() + Send>,
+    function: Function,
     _end: End,
+}
+
+/// The function of a virtual thread, there until it is called. If it never is, what it owns is dropped by whoever ends
+/// the greenlet. A panic there is the virtual thread's, and goes no further.
+struct Function(Option<Box<dyn FnOnce() + Send>>);
+
+impl Function {
+    fn call(mut self) {
+        self.0.take().expect("it was not called")();
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        let function = self.0.take();
+        match catch(|| drop(function)) {
+            Ok(()) | Err(Caught::Panic(_)) => {}
+            Err(Caught::Forced(unwinding)) => unwinding.resume(),
+        }
+    }
 }
 
 /// Tells of the end when it is dropped.

@@ -10,16 +10,17 @@ use std::time::Duration;
 use gevent_threading::{Builder, on_carrier, park, sleep, spawn, supported, yield_now};
 use greenlet_core::{ThreadWatch, WatchSignal};
 
-use crate::this_program;
+use crate::{settings, this_program};
 
 type Case = (&'static str, fn(), fn(&Output) -> bool);
 
-const CASES: [Case; 15] = [
+const CASES: [Case; 16] = [
     ("nothing", || (), succeeds),
     ("overflow", overflow, |output| {
         let told = String::from_utf8_lossy(&output.stderr);
         output.status.signal() == Some(libc::SIGABRT) && told.contains("has overflowed its stack of")
     }),
+    ("usual_stack", usual_stack, succeeds),
     ("exit", exits, |output| output.status.code() == Some(3)),
     ("exec", execs, |output| {
         output.status.success() && output.stdout == b"replaced\n"
@@ -42,25 +43,6 @@ const CASES: [Case; 15] = [
     ("no_leaks", no_leaks, succeeds),
     ("many_at_once", many_at_once, succeeds),
 ];
-
-/// Allocators that take the place of the C library's, where they are installed.
-const ALLOCATORS: [&str; 2] = ["libjemalloc.so.2", "libmimalloc.so.2"];
-const FOR_EACH_ALLOCATOR: [&str; 4] = ["several_carriers", "no_leaks", "fork_on_other_thread", "implicit_end"];
-/// The C library does not ask the kernel to tell it the processor, as if the kernel refused.
-const WITHOUT_RSEQ: (&str, &str) = ("GLIBC_TUNABLES", "glibc.pthread.rseq=0");
-/// Here a virtual thread makes a real one.
-const FOR_THAT: &str = "user_ids";
-
-/// Whether the dynamic linker finds a library that is to be loaded first. If not, it says so, and goes on.
-fn is_loaded(library: &str) -> bool {
-    let output = this_program::command()
-        .arg("nothing")
-        .env("LD_PRELOAD", library)
-        .output();
-    let output = output.expect("it starts");
-    assert!(output.status.success(), "{output:?}");
-    output.stderr.is_empty()
-}
 
 fn succeeds(output: &Output) -> bool {
     output.status.success()
@@ -87,20 +69,9 @@ pub(crate) fn main() {
         .iter()
         .map(|(name, _, is_right)| (*name, None, *is_right))
         .collect();
-    let cases = CASES.iter().filter(|(name, ..)| *name == FOR_THAT);
-    runs.extend(cases.map(|(name, _, is_right)| (*name, Some(WITHOUT_RSEQ), *is_right)));
-    let is_emulated = std::env::var_os(this_program::RUNNER).is_some();
-    for allocator in ALLOCATORS {
-        if is_emulated {
-            println!("SKIPPED: {allocator}: the emulator itself would load it");
-            continue;
-        }
-        if !is_loaded(allocator) {
-            println!("SKIPPED: there is no {allocator}");
-            continue;
-        }
-        let cases = CASES.iter().filter(|(name, ..)| FOR_EACH_ALLOCATOR.contains(name));
-        runs.extend(cases.map(|(name, _, is_right)| (*name, Some(("LD_PRELOAD", allocator)), *is_right)));
+    for (setting, names) in settings::settings() {
+        let cases = CASES.iter().filter(|(name, ..)| names.contains(name));
+        runs.extend(cases.map(|(name, _, is_right)| (*name, Some(setting), *is_right)));
     }
     for (name, setting, is_right) in runs {
         let mut command = this_program::command();
@@ -126,16 +97,25 @@ pub(crate) fn main() {
     }
 }
 
+/// Needs half a kilobyte for each level, and more without optimisation.
+fn dig(depth: u64) -> u64 {
+    let room = std::hint::black_box([depth; 64]);
+    if depth == 0 { 0 } else { dig(depth - 1) + room[3] }
+}
+
 fn overflow() {
-    fn dig(depth: u64) -> u64 {
-        let room = std::hint::black_box([depth; 64]);
-        if depth == u64::MAX { 0 } else { dig(depth + 1) + room[3] }
-    }
     let thread = Builder::new().stack_size(128 << 10).spawn(|| {
         yield_now();
-        dig(0)
+        dig(u64::MAX)
     });
     let _ = thread.expect("it is made").join();
+}
+
+/// A quarter of the stack is used, whatever size is usual.
+fn usual_stack() {
+    let set = std::env::var("RUST_MIN_STACK").map(|size| size.parse().expect("a number"));
+    let size: u64 = set.unwrap_or(2 << 20);
+    assert!(spawn(move || dig(size / 4 / 1024)).join().is_ok());
 }
 
 fn exits() {

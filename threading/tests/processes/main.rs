@@ -8,6 +8,8 @@
 
 #[cfg(virtual_threads)]
 mod cases;
+#[cfg(virtual_threads)]
+mod settings;
 
 #[cfg(virtual_threads)]
 #[path = "../../../tests/common/this_program.rs"]

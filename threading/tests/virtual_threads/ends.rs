@@ -73,6 +73,40 @@ fn threads_that_have_not_begun_end_with_their_hub() {
     }
 }
 
+/// Its hub ends, and nothing that its function owns disturbs that.
+#[test]
+fn a_function_that_never_runs_is_dropped() {
+    struct Waits(Arc<AtomicU32>);
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            sleep(std::time::Duration::from_millis(1));
+        }
+    }
+    struct Panics(Arc<AtomicU32>);
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            self.0.fetch_add(10, Ordering::Relaxed);
+            if !panicking() {
+                std::panic::resume_unwind(Box::new(()));
+            }
+        }
+    }
+    let count = Arc::new(AtomicU32::new(0));
+    let theirs = count.clone();
+    let handles = std::thread::spawn(move || {
+        hub::run(|| {
+            let (waits, panics) = (Waits(theirs.clone()), Panics(theirs));
+            [spawn(move || drop(waits)), spawn(move || drop(panics))]
+        })
+        .expect("a main greenlet")
+    });
+    for handle in handles.join().expect("the hub has ended well") {
+        assert!(handle.join().expect_err("it never ran").is::<Exception>());
+    }
+    assert_eq!(count.load(Ordering::Relaxed), 11);
+}
+
 #[test]
 fn a_thread_that_catches_its_unwinding_may_end() {
     let log = Arc::new(Mutex::new(Vec::new()));

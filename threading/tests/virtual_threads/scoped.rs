@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use gevent_threading::{Builder, park, scope, sleep, spawn, yield_now};
+use gevent_threading::{Builder, Scope, ScopedJoinHandle, park, scope, sleep, spawn, yield_now};
 use greenlet_core::{Exception, GreenletExit};
 
 #[test]
@@ -137,5 +137,20 @@ fn a_handle_may_be_forgotten() {
     scope(|s| {
         let parked = s.spawn(park);
         s.spawn(move || parked.thread().unpark());
+    });
+}
+
+/// Its function has not run, and the caller of the scope must not go on as if it had.
+#[test]
+fn a_thread_that_cannot_begin_is_told_by_its_scope() {
+    fn begin<'scope>(s: &'scope Scope<'scope, '_>) -> std::io::Result<ScopedJoinHandle<'scope, ()>> {
+        Builder::new().stack_size(usize::MAX).spawn_scoped(s, || unreachable!())
+    }
+    let caught = catch_unwind(AssertUnwindSafe(|| scope(|s| _ = begin(s).map(drop))));
+    assert!(caught.is_err());
+    scope(|s| {
+        if let Ok(thread) = begin(s) {
+            assert!(thread.join().is_err());
+        }
     });
 }

@@ -105,6 +105,20 @@ fn the_attributes_are_its_own() {
     assert!(each[0].end <= each[1].start || each[1].end <= each[0].start, "{each:?}");
 }
 
+/// As std's, a stack is never too small for what this crate itself does there.
+#[test]
+fn the_smallest_stack_does_for_waits() {
+    for size in [0, 1, 4096, 16 << 10] {
+        let thread = Builder::new().stack_size(size).spawn(|| {
+            yield_now();
+            let caught = std::panic::catch_unwind(|| std::panic::resume_unwind(Box::new(3)));
+            (caught.is_err(), told().stack.len())
+        });
+        let (caught, len) = thread.expect("it is made").join().expect("it does not panic");
+        assert!(caught && len >= 64 << 10, "{len} bytes for {size}");
+    }
+}
+
 /// Of the threads that run on others' behalf, the C library tells as ever.
 #[test]
 fn real_threads_are_told_of_in_a_virtual_one() {
