@@ -190,7 +190,8 @@ impl SharedBlock {
     }
 
     pub(crate) fn pthread(&self) -> usize {
-        self.block().own
+        let block = self.block();
+        block.glibc.data_of(block.own)
     }
 }
 
@@ -247,6 +248,11 @@ fn prepare_carrier() {
         // SAFETY: the call writes one byte. Failing means that the C library has no generator.
         unsafe { libc::getrandom((&raw mut number).cast(), 1, 0) };
     }
+}
+
+/// Whether a thread with this number is a virtual one.
+pub(super) fn is_virtual(number: u32) -> bool {
+    number >= FIRST_NUMBER
 }
 
 /// A number for a virtual thread, by which recursive mutexes of the C library know their owner.

@@ -10,6 +10,7 @@ use super::forks;
 use super::glibc::glibc;
 use super::malloc_words::malloc_words;
 use super::processor::{stack_guard, thread_pointer};
+use super::stack_attributes::{note_places, place};
 use super::user_ids;
 use crate::unsupported::Unsupported;
 
@@ -105,14 +106,14 @@ fn try_out() -> Result<(), Unsupported> {
         // SAFETY: the function takes every letter.
         let letters = unsafe { isalpha(c_int::from(b'a')) != 0 && isalpha(c_int::from(b'0')) == 0 };
         block.run_destructors();
-        (fresh, changed, letters, thread_pointer())
+        (fresh, changed, letters, thread_pointer(), place())
     });
     let after = see(key);
     change(key, 0);
     drop(block);
     // SAFETY: the key was made above.
     unsafe { libc::pthread_key_delete(key) };
-    let (fresh, changed, letters, pointer) = tried.map_err(|_| wrong("it panicked"))?;
+    let (fresh, changed, letters, pointer, in_block) = tried.map_err(|_| wrong("it panicked"))?;
     let checks = [
         (fresh.mark == 0 && fresh.value == 0, "it is not fresh"),
         (changed.mark == 2 && changed.value == 2, "it forgets its values"),
@@ -137,6 +138,9 @@ fn try_out() -> Result<(), Unsupported> {
     ];
     match checks.into_iter().find(|(holds, _)| !holds) {
         Some((_, what)) => Err(wrong(what)),
-        None => Ok(()),
+        None => {
+            note_places(place(), in_block);
+            Ok(())
+        }
     }
 }

@@ -8,22 +8,110 @@
 //! The sanitizers, with which there are no virtual threads, call the function before a thread is ready to run code that
 //! they look at. So there the name is the C library's alone.
 
-use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::mem::transmute;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicIsize, AtomicPtr, AtomicUsize, Ordering};
 
+use super::block::is_virtual;
 use super::crossing::pointers;
+use super::glibc::glibc;
+use super::processor::{LOCALS, thread_pointer};
+
+/// The stack of a virtual thread, as it is told to any thread.
+struct Stack {
+    low: AtomicUsize,
+    /// Zero if it is not known yet. The last one to be written.
+    size: AtomicUsize,
+    /// The size of the guard below it.
+    guard: AtomicUsize,
+    /// The number of the carrier, for the kernel.
+    carrier: AtomicI32,
+}
+
+/// What is told of a stack.
+#[derive(Clone, Copy)]
+struct Told {
+    low: usize,
+    size: usize,
+    guard: usize,
+    carrier: libc::pid_t,
+}
 
 thread_local! {
-    /// In a block, the lowest address of the virtual thread's stack, its size, and that of the guard below it.
-    static STACK: Cell<(usize, usize, usize)> = const { Cell::new((0, 0, 0)) };
+    /// In a block, the virtual thread's stack.
+    static STACK: Stack = const {
+        Stack {
+            low: AtomicUsize::new(0),
+            size: AtomicUsize::new(0),
+            guard: AtomicUsize::new(0),
+            carrier: AtomicI32::new(0),
+        }
+    };
 }
 
 /// Has `pthread_getattr_np` tell this stack. To be called in the virtual thread.
 pub(crate) fn set_stack(low: usize, size: usize, guard: usize) {
-    STACK.set((low, size, guard));
+    let (Some(pointers), Ok(glibc)) = (pointers(), glibc()) else {
+        return;
+    };
+    // SAFETY: the carrier is the thread that runs this, and its number is inside of its data.
+    let carrier = unsafe { ((glibc.data_of(pointers.carrier) + glibc.tid) as *const libc::pid_t).read_volatile() };
+    STACK.with(|stack| {
+        stack.low.store(low, Ordering::Relaxed);
+        stack.guard.store(guard, Ordering::Relaxed);
+        stack.carrier.store(carrier, Ordering::Relaxed);
+        stack.size.store(size, Ordering::Release);
+    });
+}
+
+impl Stack {
+    fn told(&self) -> Option<Told> {
+        let size = self.size.load(Ordering::Acquire);
+        (size != 0).then(|| Told {
+            low: self.low.load(Ordering::Relaxed),
+            size,
+            guard: self.guard.load(Ordering::Relaxed),
+            carrier: self.carrier.load(Ordering::Relaxed),
+        })
+    }
+}
+
+/// Where [`STACK`] is in each block: bytes from its thread pointer. Zero if that is not known.
+static PLACE: AtomicIsize = AtomicIsize::new(0);
+
+/// How far the calling thread's [`STACK`] is from its thread pointer.
+pub(super) fn place() -> isize {
+    let stack = STACK.with(|stack| ptr::from_ref(stack).addr());
+    stack.wrapping_sub(thread_pointer()).cast_signed()
+}
+
+/// Notes the places in a carrier and in a block. They are the same where this crate's thread-locals are allocated with
+/// each thread: where it is in the program, or in a library that the program is linked with.
+pub(super) fn note_places(in_carrier: isize, in_block: isize) {
+    if in_carrier == in_block && LOCALS.contains(&in_block) {
+        PLACE.store(in_block, Ordering::Relaxed);
+    }
+}
+
+/// What is known of another thread's stack, if it is a virtual one.
+///
+/// # Safety
+/// The thread exists.
+unsafe fn told_of_another(thread: usize) -> Option<Told> {
+    let place = PLACE.load(Ordering::Relaxed);
+    if place == 0 {
+        return None;
+    }
+    let glibc = glibc().ok()?;
+    // SAFETY: `thread` is the address of a thread's data, in which its number is.
+    let number = unsafe { ((thread + glibc.tid) as *const u32).read_volatile() };
+    if !is_virtual(number) {
+        return None;
+    }
+    let pointer = thread.wrapping_add(thread.wrapping_sub(glibc.data_of(thread)));
+    // SAFETY: it is a virtual thread's, so this is in its block, which is initialised, and all fields are atomics.
+    unsafe { &*(pointer.wrapping_add_signed(place) as *const Stack) }.told()
 }
 
 type GetAttributes = unsafe extern "C" fn(libc::pthread_t, *mut libc::pthread_attr_t) -> c_int;
@@ -35,12 +123,16 @@ type GetAttributes = unsafe extern "C" fn(libc::pthread_t, *mut libc::pthread_at
 #[cfg_attr(not(sanitized), unsafe(no_mangle))]
 #[cfg_attr(sanitized, expect(dead_code, reason = "nobody calls it by another name"))]
 unsafe extern "C" fn pthread_getattr_np(thread: libc::pthread_t, attributes: *mut libc::pthread_attr_t) -> c_int {
-    let (low, size, guard) = STACK.get();
     // SAFETY: the call has no preconditions.
     let is_this = pointers().is_some() && thread == unsafe { libc::pthread_self() };
-    if size != 0 && is_this {
+    let told = match is_this {
+        true => STACK.with(Stack::told),
         // SAFETY: by this function's contract.
-        return unsafe { fill(attributes, low, size, guard) };
+        false => unsafe { told_of_another(thread as usize) },
+    };
+    if let Some(told) = told {
+        // SAFETY: by this function's contract.
+        return unsafe { fill(attributes, told) };
     }
     match next() {
         // SAFETY: by this function's contract.
@@ -64,7 +156,7 @@ fn next() -> Option<GetAttributes> {
 
 /// # Safety
 /// `attributes` can be written.
-unsafe fn fill(attributes: *mut libc::pthread_attr_t, low: usize, size: usize, guard: usize) -> c_int {
+unsafe fn fill(attributes: *mut libc::pthread_attr_t, told: Told) -> c_int {
     // SAFETY: `attributes` can be written, and is initialised by the first call, if it returns 0.
     unsafe {
         let initialised = libc::pthread_attr_init(attributes);
@@ -72,11 +164,11 @@ unsafe fn fill(attributes: *mut libc::pthread_attr_t, low: usize, size: usize, g
             return initialised;
         }
         let results = [
-            libc::pthread_attr_setstack(attributes, low as *mut c_void, size),
-            libc::pthread_attr_setguardsize(attributes, guard),
+            libc::pthread_attr_setstack(attributes, told.low as *mut c_void, told.size),
+            libc::pthread_attr_setguardsize(attributes, told.guard),
             // Nobody can join it by the C library's function.
             libc::pthread_attr_setdetachstate(attributes, libc::PTHREAD_CREATE_DETACHED),
-            set_processors(attributes),
+            set_processors(attributes, told.carrier),
         ];
         let failed = results.into_iter().find(|result| *result != 0);
         if failed.is_some() {
@@ -90,11 +182,11 @@ unsafe fn fill(attributes: *mut libc::pthread_attr_t, low: usize, size: usize, g
 ///
 /// # Safety
 /// The attributes are initialised.
-unsafe fn set_processors(attributes: *mut libc::pthread_attr_t) -> c_int {
+unsafe fn set_processors(attributes: *mut libc::pthread_attr_t, carrier: libc::pid_t) -> c_int {
     // Linux knows 8192 processors at most.
     let mut set = [0_u64; 8192 / 64];
     // SAFETY: the call writes into the set, and returns how many bytes.
-    let written = unsafe { libc::syscall(libc::SYS_sched_getaffinity, 0, size_of_val(&set), set.as_mut_ptr()) };
+    let written = unsafe { libc::syscall(libc::SYS_sched_getaffinity, carrier, size_of_val(&set), set.as_mut_ptr()) };
     let Some(written) = usize::try_from(written).ok().filter(|written| *written > 0) else {
         return 0;
     };

@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_void};
 use std::mem::{MaybeUninit, transmute};
 use std::ops::Range;
 
-use gevent_threading::{Builder, spawn, yield_now};
+use gevent_threading::{Builder, NativeThread, park, spawn, yield_now};
 
 use super::c_code::load;
 
@@ -127,6 +127,53 @@ fn real_threads_are_told_of_in_a_virtual_one() {
     let before = told();
     let seen = small(move || told_by(libc::pthread_getattr_np, carrier));
     assert_eq!(seen, Ok(before));
+}
+
+/// Any thread may ask, as a collector of garbage does that looks into the stacks of all threads.
+#[test]
+fn another_thread_is_told_of() {
+    let ask = |thread| told_by(libc::pthread_getattr_np, thread);
+    let (send, receive) = std::sync::mpsc::channel();
+    let thread = Builder::new().stack_size(SIZE).spawn(move || {
+        // SAFETY: the call only asks.
+        let myself = unsafe { libc::pthread_self() };
+        send.send((myself, told())).expect("it is received");
+        park();
+    });
+    let thread = thread.expect("it is made");
+    yield_now();
+    let (its, seen_by_itself) = receive.recv().expect("it has run");
+    assert_eq!(ask(its), Ok(seen_by_itself));
+    let seen = small(move || (ask(its), told()));
+    assert_ne!(seen.0, Ok(seen.1));
+    assert_eq!(seen.0, ask(its));
+    let real = std::thread::spawn(move || ask(its)).join();
+    assert_eq!(real.expect("it does not panic"), ask(its));
+    thread.thread().unpark();
+    thread.join().expect("it does not panic");
+}
+
+/// The handle of one that has not begun is that which it has for itself.
+#[test]
+fn a_native_thread_is_told_of_by_its_handle() {
+    let (send, receive) = std::sync::mpsc::channel();
+    let thread = NativeThread::spawn(SIZE, move || {
+        // SAFETY: the call only asks.
+        let myself = unsafe { libc::pthread_self() };
+        send.send((myself, told())).expect("it is received");
+        park();
+    });
+    let thread = thread.expect("it is made");
+    let handle = thread.pthread() as libc::pthread_t;
+    assert!(told_by(libc::pthread_getattr_np, handle).is_err());
+    yield_now();
+    let (myself, seen_by_itself) = receive.recv().expect("it has run");
+    assert_eq!(myself, handle);
+    assert_eq!(told_by(libc::pthread_getattr_np, handle), Ok(seen_by_itself));
+    thread.thread().unpark();
+    while !thread.is_finished() {
+        yield_now();
+    }
 }
 
 #[test]
