@@ -83,6 +83,38 @@ pub(super) fn data_of(pointer: usize, size: usize) -> usize {
 #[inline(always)]
 pub(super) unsafe fn write_header(_own: usize, _carrier: usize) {}
 
+/// How the processor computes with fractions: the register `fpcr`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct FloatMode(u64);
+
+impl FloatMode {
+    /// That of a program at its beginning.
+    pub(super) const USUAL: FloatMode = FloatMode(0);
+
+    /// That of the running thread.
+    #[inline(always)]
+    pub(super) fn get() -> FloatMode {
+        let mode: u64;
+        // SAFETY: the register is read.
+        unsafe { asm!("mrs {}, fpcr", out(reg) mode, options(nostack, preserves_flags)) };
+        FloatMode(mode)
+    }
+
+    /// Sets another one. This is the present one.
+    #[inline(always)]
+    pub(super) fn becomes(self, other: FloatMode) {
+        if self != other {
+            other.set();
+        }
+    }
+
+    #[cold]
+    fn set(self) {
+        // SAFETY: the value was read from the register before, in this thread or in its carrier.
+        unsafe { asm!("msr fpcr, {}", in(reg) self.0, options(nostack, preserves_flags)) };
+    }
+}
+
 /// The calling thread's stack guard: none, as there is one for all.
 pub(super) fn stack_guard() -> usize {
     0

@@ -3,6 +3,8 @@
 //! [`call_with`] sets the thread pointer, calls a function, and sets it back, all in one piece of assembly, which each
 //! processor has ([`processor::call`]). So for the compiler the thread pointer never changes: what it knows of
 //! thread-locals before the call is right after it, and it does not see into the function that is called.
+//!
+//! How the processor rounds and what it traps is a thread's own, too: that is exchanged here, where it differs.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -10,11 +12,13 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use super::processor;
+use super::processor::{self, FloatMode};
 
 thread_local! {
     /// In a block, its own thread pointer and that of the thread that carries it. Zeros in a real thread.
     static POINTERS: Cell<Pointers> = const { Cell::new(Pointers { own: 0, carrier: 0 }) };
+    /// In a block, how the carrier computes with fractions.
+    static CARRIERS: Cell<FloatMode> = const { Cell::new(FloatMode::USUAL) };
 }
 
 /// The thread pointers of a virtual thread.
@@ -38,12 +42,19 @@ pub(super) fn pointers() -> Option<Pointers> {
 /// `own` is the thread pointer of a complete block, `carrier` the calling thread's. What `f` owns and what it returns
 /// may be used by either thread, and `f` returns to this call on the same thread.
 pub(super) unsafe fn inside<R>(pointers: Pointers, f: impl FnOnce() -> R) -> thread::Result<R> {
+    let mut mode = FloatMode::get();
     let enter = || {
         POINTERS.set(pointers);
-        f()
+        CARRIERS.set(mode);
+        let value = f();
+        // Another greenlet of the carrier may have set it meanwhile.
+        mode = CARRIERS.get();
+        value
     };
     // SAFETY: by this function's contract.
-    unsafe { call_with(pointers.own, pointers.carrier, enter) }
+    let called = unsafe { call_with(pointers.own, pointers.carrier, enter) };
+    FloatMode::get().becomes(mode);
+    called
 }
 
 /// Calls `f` with the carrier's thread pointer; in a real thread just so. Returns as [`inside`] does.
@@ -51,9 +62,17 @@ pub(super) unsafe fn inside<R>(pointers: Pointers, f: impl FnOnce() -> R) -> thr
 /// Safe code in this crate gives to `f`, and returns from it, only what may go from thread to thread.
 pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> thread::Result<R> {
     match pointers() {
-        // SAFETY: the virtual thread runs inside of a call of `inside`, so the carrier's thread pointer is that of the
-        // operating system's thread that runs this, which a greenlet never leaves.
-        Some(Pointers { own, carrier }) => unsafe { call_with(carrier, own, f) },
+        Some(Pointers { own, carrier }) => {
+            let mode = FloatMode::get();
+            mode.becomes(CARRIERS.get());
+            // SAFETY: the virtual thread runs inside of a call of `inside`, so the carrier's thread pointer is that of
+            // the operating system's thread that runs this, which a greenlet never leaves.
+            let called = unsafe { call_with(carrier, own, f) };
+            let carriers = FloatMode::get();
+            carriers.becomes(mode);
+            CARRIERS.set(carriers);
+            called
+        }
         None => catch_unwind(AssertUnwindSafe(f)),
     }
 }

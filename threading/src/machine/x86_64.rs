@@ -100,6 +100,62 @@ pub(super) unsafe fn write_header(own: usize, carrier: usize) {
     }
 }
 
+/// How the processor computes with fractions: the control bits of its two units.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct FloatMode {
+    sse: u32,
+    x87: u16,
+}
+
+impl FloatMode {
+    /// That of a program at its beginning.
+    pub(super) const USUAL: FloatMode = FloatMode {
+        sse: 0x1f80,
+        x87: 0x037f,
+    };
+
+    /// That of the running thread.
+    #[inline(always)]
+    pub(super) fn get() -> FloatMode {
+        /// What computations have met, which any function may change.
+        const MET: u32 = 0x3f;
+        let (mut sse, mut x87) = (0_u32, 0_u16);
+        // SAFETY: each instruction writes one of the variables.
+        unsafe {
+            asm!(
+                "stmxcsr [{sse}]",
+                "fnstcw [{x87}]",
+                sse = in(reg) &raw mut sse,
+                x87 = in(reg) &raw mut x87,
+                options(nostack, preserves_flags),
+            );
+        }
+        FloatMode { sse: sse & !MET, x87 }
+    }
+
+    /// Sets another one. This is the present one.
+    #[inline(always)]
+    pub(super) fn becomes(self, other: FloatMode) {
+        if self != other {
+            other.set();
+        }
+    }
+
+    #[cold]
+    fn set(self) {
+        // SAFETY: the variables have what the instructions have read before, in this thread or in its carrier.
+        unsafe {
+            asm!(
+                "ldmxcsr [{sse}]",
+                "fldcw [{x87}]",
+                sse = in(reg) &raw const self.sse,
+                x87 = in(reg) &raw const self.x87,
+                options(nostack, preserves_flags, readonly),
+            );
+        }
+    }
+}
+
 /// The calling thread's stack guard.
 pub(super) fn stack_guard() -> usize {
     let guard: usize;

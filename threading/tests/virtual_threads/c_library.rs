@@ -247,3 +247,44 @@ fn memory_goes_from_thread_to_thread() {
         }
     }
 }
+
+/// C code may have set how its thread rounds.
+#[test]
+fn each_rounds_in_its_own_way() {
+    #[link(name = "m")]
+    unsafe extern "C" {
+        fn fegetround() -> c_int;
+        fn fesetround(way: c_int) -> c_int;
+    }
+    const NEAREST: c_int = 0;
+    const UPWARD: c_int = if cfg!(target_arch = "x86_64") { 0x800 } else { 0x40_0000 };
+    const DOWNWARD: c_int = if cfg!(target_arch = "x86_64") { 0x400 } else { 0x80_0000 };
+    // SAFETY: the call only asks.
+    let way = || unsafe { fegetround() };
+    // SAFETY: no Rust code computes with fractions until it is set back.
+    let set = |way| assert_eq!(unsafe { fesetround(way) }, 0);
+    let sets = move || {
+        let before = way();
+        set(UPWARD);
+        yield_now();
+        let during = way();
+        yield_now();
+        (before, during, way())
+    };
+    let looks = move || {
+        let before = way();
+        yield_now();
+        (before, way())
+    };
+    let (one, other) = (spawn(sets), spawn(looks));
+    yield_now();
+    let carriers = way();
+    // The carrier, too, finds its own again.
+    set(DOWNWARD);
+    yield_now();
+    let changed = way();
+    set(NEAREST);
+    assert_eq!(one.join().ok(), Some((NEAREST, UPWARD, UPWARD)));
+    assert_eq!(other.join().ok(), Some((NEAREST, NEAREST)));
+    assert_eq!((carriers, changed, way()), (NEAREST, DOWNWARD, NEAREST));
+}
