@@ -280,7 +280,7 @@ fn a_join() {
         let (send, receive) = std_channel();
         let first = Leaves::behind(move || {
             for _ in 0..2 {
-                let thread = spawn(|| park());
+                let thread = spawn(park);
                 send.send(thread).expect("it is received");
             }
             park();
