@@ -4,7 +4,6 @@
 //! is told, and one that waits in a line leaves it, so that what it was called for goes to the next one.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::mem::{take, transmute};
 
 use greenlet_core::{Exception, ThreadSlot, at_thread_end, getcurrent, greenlets, is_first_thread};
@@ -44,46 +43,64 @@ pub(crate) fn when_left<R>(act: &dyn Fn(), wait: impl FnOnce() -> R) -> R {
 }
 
 thread_local!(static ACTS: ThreadSlot<Acts> = const {
-    ThreadSlot::new(Acts { all: BTreeMap::new(), last: 0 }, || ACTS.with(ThreadSlot::clear))
+    ThreadSlot::new(Acts { all: Vec::new(), free: Vec::new() }, || ACTS.with(ThreadSlot::clear))
 });
 
 /// What is to be done at the carrier's end. That drops this.
 #[derive(Default)]
 struct Acts {
-    all: BTreeMap<u64, *const dyn Fn()>,
-    last: u64,
+    /// Each wait has a place of its own, and those of earlier waits are used again: a wait allocates nothing.
+    all: Vec<Option<*const dyn Fn()>>,
+    free: Vec<usize>,
 }
 
-/// The number of an act. None if there is no end at which it would be called: a thread without a hub leaves nobody
-/// behind.
-struct Listed(Option<u64>);
+impl Acts {
+    fn add(&mut self, act: *const dyn Fn()) -> usize {
+        match self.free.pop() {
+            Some(place) => {
+                self.all[place] = Some(act);
+                place
+            }
+            None => {
+                self.all.push(Some(act));
+                // So that there is room when the place is given back.
+                self.free.reserve(self.all.len());
+                self.all.len() - 1
+            }
+        }
+    }
 
-fn list(act: &dyn Fn()) -> Option<u64> {
+    fn remove(&mut self, place: usize) {
+        // All of them are gone if the carrier has ended meanwhile.
+        if let Some(act) = self.all.get_mut(place) {
+            *act = None;
+            self.free.push(place);
+        }
+    }
+}
+
+/// The place of an act. None if there is no end at which it would be called: a thread without a hub leaves nobody
+/// behind.
+struct Listed(Option<usize>);
+
+fn list(act: &dyn Fn()) -> Option<usize> {
     get_hub_if_exists()?;
     // SAFETY: only the lifetime changes, of a pointer. `Acts::drop` says why the function is there when it is called.
     let act = unsafe { transmute::<*const (dyn Fn() + '_), *const (dyn Fn() + 'static)>(act) };
-    ACTS.with(|slot| {
-        slot.with(|acts| {
-            let mut acts = acts.borrow_mut();
-            acts.last += 1;
-            let number = acts.last;
-            acts.all.insert(number, act);
-            number
-        })
-    })
+    ACTS.with(|slot| slot.with(|acts| acts.borrow_mut().add(act)))
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        if let Some(number) = self.0 {
-            outside(|| ACTS.with(|slot| slot.with(|acts| _ = acts.borrow_mut().all.remove(&number))));
+        if let Some(place) = self.0 {
+            outside(|| ACTS.with(|slot| slot.with(|acts| acts.borrow_mut().remove(place))));
         }
     }
 }
 
 impl Drop for Acts {
     fn drop(&mut self) {
-        for act in take(&mut self.all).into_values() {
+        for act in take(&mut self.all).into_iter().flatten() {
             // SAFETY: the act is listed, so the frame of `when_left` that has listed it was not left, and what that has
             // borrowed is there. The frame is not running either: this is called when its thread is over, after which
             // no greenlet is continued or unwound, and stacks are never freed.
