@@ -3,12 +3,12 @@
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use gevent::threadpool::{HubExt, ThreadPool};
 use greenlet_core::Exception;
 use greenlet_core::unwind::{Caught, catch};
-use hub::core::{Events, getswitchinterval};
+use hub::core::Events;
 use hub::{Hub, Park, TimeLimit, hub_to_wait_in};
 use libc::c_int;
 
@@ -53,10 +53,8 @@ impl Place {
         let _parked = Parked::begin();
         let errno = errno();
         let wait = || Ok(in_hub(wait));
-        let waited = match self {
-            Place::VirtualThread => gevent_threading::wait_by_carrier(wait).map_err(Caught::Panic),
-            Place::Greenlet => catch(wait).and_then(|waited| waited.map_err(Caught::Panic)),
-        };
+        // A virtual thread's unwinding is caught in there, and a greenlet's here.
+        let waited = catch(|| gevent_threading::wait_by_carrier(wait)).and_then(|waited| waited.map_err(Caught::Panic));
         set_errno(errno);
         let thrown = match waited {
             Ok(Waited::Done(value)) => return Ok(value),
@@ -95,10 +93,7 @@ impl Place {
             park.wait(hub, &watching)?;
             let is_ready = !limit.is_reached();
             drop((limit, watching));
-            if is_late(hub) {
-                // Many were ready at the same time, and run for long. Timers must not wait for all of them.
-                hub.pass_turn()?;
-            }
+            hub.pass_late_turn()?;
             listed.end().map_err(Exception::new)?;
             Ok(is_ready)
         })
@@ -106,7 +101,10 @@ impl Place {
 
     /// Sleeps.
     pub(crate) fn sleep(self, time: Duration) -> Result<(), Failed> {
-        self.wait(|_| hub::sleep(time))
+        self.wait(|hub| {
+            hub::sleep(time)?;
+            hub.pass_late_turn()
+        })
     }
 
     /// Has a thread of the hub's pool call `job`. If an exception is thrown into the caller meanwhile, the thread goes
@@ -144,14 +142,7 @@ impl Place {
 
 /// Calls `wait` with the hub, and tells what was thrown into it from its own errors.
 fn in_hub<R>(wait: impl FnOnce(&Hub) -> Result<R, Exception>) -> Waited<R> {
-    let waited = hub_to_wait_in().and_then(|hub| {
-        // The caller has run, and will run, for as long as threads do. So the round looks at the clock after the
-        // callback that runs it, and may end.
-        hub.loop_().end_round();
-        let waited = wait(&hub);
-        hub.loop_().end_round();
-        waited
-    });
+    let waited = hub_to_wait_in().and_then(|hub| wait(&hub));
     match waited {
         Ok(value) => Waited::Done(value),
         Err(exception) if exception.is::<Closed>() => Waited::Failed(Failed::Errno(libc::EBADF)),
@@ -162,15 +153,6 @@ fn in_hub<R>(wait: impl FnOnce(&Hub) -> Result<R, Exception>) -> Waited<R> {
             Waited::Failed(errno.map_or(Failed::MustBlock, Failed::Errno))
         }
     }
-}
-
-/// Whether the loop has looked at its clock so long ago that a round would end.
-fn is_late(hub: &Hub) -> bool {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map(|now| now.as_secs_f64());
-    let looked = hub.loop_().now();
-    matches!((now, looked), (Ok(now), Ok(looked)) if now - looked > getswitchinterval())
 }
 
 /// The time until then, in seconds.

@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,9 @@ fn work() {
     let started = Instant::now();
     while started.elapsed() < Duration::from_millis(2) {}
 }
+
+/// How many of the crowd have worked when a short sleep is over, at most: they work in turns of a few.
+const FEW: usize = CROWD / 4;
 
 /// A virtual thread that sleeps for a short time, and returns how many of the crowd have worked by then.
 fn sleeper(done: Arc<AtomicUsize>) -> JoinHandle<usize> {
@@ -40,8 +43,91 @@ fn a_sleep_ends_while_many_begin() {
     let sleeper = sleeper(done.clone());
     let crowd: Vec<_> = (0..CROWD).map(crowd).collect();
     let worked = sleeper.join().unwrap();
-    assert!(worked < CROWD / 2, "{worked}");
+    assert!(worked < FEW, "{worked}");
     crowd.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+#[test]
+fn a_sleep_ends_while_many_begin_and_end() {
+    gevent_monkey::patch_all().unwrap();
+    let done = Arc::new(AtomicUsize::new(0));
+    let crowd = |_| {
+        let done = done.clone();
+        spawn(move || {
+            work();
+            done.fetch_add(1, Ordering::Relaxed);
+        })
+    };
+    let sleeper = sleeper(done.clone());
+    let crowd: Vec<_> = (0..CROWD).map(crowd).collect();
+    let worked = sleeper.join().unwrap();
+    assert!(worked < FEW, "{worked}");
+    crowd.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// How many of a crowd have worked when a short sleep is over, which begins as their waits end. Each of them waits by
+/// the first function; the second one ends all these waits at once.
+fn worked_beside(wait: impl Fn() + Clone + Send + 'static, call: impl FnOnce()) -> usize {
+    gevent_monkey::patch_all().unwrap();
+    let (begun, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let crowd = |_| {
+        let (wait, begun, done) = (wait.clone(), begun.clone(), done.clone());
+        spawn(move || {
+            begun.fetch_add(1, Ordering::Relaxed);
+            wait();
+            work();
+            done.fetch_add(1, Ordering::Relaxed);
+        })
+    };
+    let crowd: Vec<_> = (0..CROWD).map(crowd).collect();
+    // Who has begun runs until it is parked, as all are carried by this thread.
+    while begun.load(Ordering::Relaxed) < CROWD {
+        gevent_threading::yield_now();
+    }
+    let sleeper = sleeper(done);
+    call();
+    let worked = sleeper.join().unwrap();
+    crowd.into_iter().for_each(|thread| thread.join().unwrap());
+    worked
+}
+
+#[test]
+fn a_sleep_ends_while_many_are_called() {
+    let pair = Arc::new((Mutex::new(false), Condvar::new()));
+    let theirs = pair.clone();
+    let wait = move || {
+        let called = theirs.0.lock().unwrap();
+        drop(theirs.1.wait_while(called, |called| !*called).unwrap());
+    };
+    let worked = worked_beside(wait, || {
+        *pair.0.lock().unwrap() = true;
+        pair.1.notify_all();
+    });
+    assert!(worked < FEW, "{worked}");
+}
+
+/// The time of all is over, and nobody has looked yet.
+fn let_time_pass() {
+    let started = Instant::now();
+    while started.elapsed() < 2 * SLEEP {}
+}
+
+const SLEEP: Duration = Duration::from_millis(200);
+
+#[test]
+fn a_sleep_ends_while_many_have_slept() {
+    let worked = worked_beside(|| thread::sleep(SLEEP), let_time_pass);
+    assert!(worked < FEW, "{worked}");
+    let worked = worked_beside(|| gevent_threading::sleep(SLEEP), let_time_pass);
+    assert!(worked < FEW, "{worked}");
+}
+
+#[test]
+fn a_sleep_ends_while_the_time_of_many_is_over() {
+    let pair = Arc::new((Mutex::new(()), Condvar::new()));
+    let wait = move || drop(pair.1.wait_timeout(pair.0.lock().unwrap(), SLEEP).unwrap());
+    let worked = worked_beside(wait, let_time_pass);
+    assert!(worked < FEW, "{worked}");
 }
 
 #[test]
@@ -68,6 +154,6 @@ fn a_sleep_ends_while_many_are_ready() {
     // All are found ready together.
     writers.iter_mut().for_each(|writer| writer.write_all(b"x").unwrap());
     let worked = sleeper(done).join().unwrap();
-    assert!(worked < CROWD / 2, "{worked}");
+    assert!(worked < FEW, "{worked}");
     crowd.into_iter().for_each(|thread| thread.join().unwrap());
 }

@@ -92,6 +92,7 @@ pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
 /// thread's greenlet is unwound, that is a `GreenletExit`.
 pub(crate) fn wait_outside<R>(wait: impl FnOnce() -> Result<R, Exception>) -> Result<R, Exception> {
     let Some(unwound) = here(|here| here.unwinding.borrow().is_some()) else {
+        look_at_clock();
         return wait();
     };
     if unwound && is_quiet() {
@@ -99,6 +100,7 @@ pub(crate) fn wait_outside<R>(wait: impl FnOnce() -> Result<R, Exception>) -> Re
         return Err(Exception::new(GreenletExit));
     }
     let waited = outside(|| {
+        look_at_clock();
         catch(|| match unwound {
             false => wait(),
             // The thread has caught its unwinding. This raises it again, and in the end gives up the stack.
@@ -115,6 +117,14 @@ pub(crate) fn wait_outside<R>(wait: impl FnOnce() -> Result<R, Exception>) -> Re
             put_aside(unwinding);
             Err(Exception::new(GreenletExit))
         }
+    }
+}
+
+/// Has the hub look at its clock when the caller waits or ends. Threads run for as long as they like between their
+/// waits, and timers are to have their turn among them. To be called by the carrier.
+pub(crate) fn look_at_clock() {
+    if let Some(hub) = get_hub_if_exists() {
+        hub.loop_().end_round();
     }
 }
 
@@ -153,6 +163,7 @@ pub(crate) fn lend_carrier<R>(f: impl FnOnce() -> R) -> Option<R> {
         return Some(ended.unwrap_or_else(|payload| resume_unwind(payload)));
     }
     let called = outside(|| {
+        look_at_clock();
         catch(|| match catch_unwind(AssertUnwindSafe(f)) {
             Err(payload) if is_forced(&*payload) => resume_unwind(payload),
             ended => ended,

@@ -203,6 +203,7 @@ fn carry(started: &Started, job: Job, thread: Thread, shared: Option<Arc<SharedB
     };
     started.ending.runs.store(true, Ordering::Relaxed);
     let unwinding = here::run(block, thread, || function.call());
+    here::look_at_clock();
     drop((own, shared));
     drop(end);
     match unwinding {
