@@ -9,6 +9,7 @@ use libc::{c_int, c_short, fd_set, nfds_t, pollfd, sigset_t, size_t, time_t, tim
 
 use super::readiness::{Interest, after, is_usual_mask, until_ready};
 use super::times::duration;
+use crate::guards::never_parks;
 use crate::originals::originals;
 use crate::patches::Module;
 use crate::place::{Place, place};
@@ -228,13 +229,26 @@ struct Sets {
 
 const WORD: usize = u64::BITS as usize;
 
+/// For how many descriptors the process has places now. A select looks at no more of its sets, whatever it is asked for,
+/// and programs rely on that.
+fn places() -> Option<c_int> {
+    let status = never_parks(|| std::fs::read_to_string("/proc/thread-self/status")).ok()?;
+    let size = status.lines().find_map(|line| line.strip_prefix("FDSize:"))?;
+    size.trim().parse().ok()
+}
+
 impl Sets {
-    /// None if the kernel is to refuse the size.
+    /// None if the kernel is to refuse the size, or must be the one to know how large the sets are.
     ///
     /// # Safety
     /// As for select(2).
     unsafe fn copy(end: c_int, theirs: [*mut fd_set; 3]) -> Option<Sets> {
-        let count = usize::try_from(end).ok()?.div_ceil(WORD);
+        let end = match usize::try_from(end).ok()? {
+            // Every set is so large.
+            ..=libc::FD_SETSIZE => end,
+            _ => end.min(places()?),
+        };
+        let count = (end as usize).div_ceil(WORD);
         let mut words = Vec::with_capacity(3 * count);
         for set in theirs {
             let set = set.cast::<u64>();
