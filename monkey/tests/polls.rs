@@ -415,3 +415,66 @@ fn turns_are_taken_by_polls() {
         until(|| stats().waiting == 0);
     });
 }
+
+/// The kernel looks at no more of the sets than the process may have open. Programs rely on that which ask for as many
+/// as the limit allows, with a set that is smaller.
+#[test]
+fn a_select_of_more_than_there_can_be_leaves_what_is_behind_the_set_alone() {
+    const PAGE: usize = 4096;
+    test(|| {
+        let ready = as_in_thread(|| {
+            let (mut one, other) = pair();
+            one.write_all(b"x").unwrap();
+            let fd = other.as_raw_fd() as usize;
+            // SAFETY: the pages are new. The second one cannot be touched.
+            let set = unsafe {
+                let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+                let set = libc::mmap(null_mut(), 2 * PAGE, libc::PROT_NONE, flags, -1, 0);
+                assert_eq!(libc::mprotect(set, PAGE, libc::PROT_READ | libc::PROT_WRITE), 0);
+                set.cast::<u64>()
+            };
+            // SAFETY: there are so many words in the first page.
+            unsafe { *set.add(fd / 64) |= 1 << (fd % 64) };
+            // SAFETY: the set has a bit for each descriptor that the process can have by now.
+            let count = unsafe { libc::select(1 << 20, set.cast(), null_mut(), null_mut(), null_mut()) };
+            // SAFETY: as above; the pages are ours.
+            unsafe {
+                let is_set = *set.add(fd / 64) >> (fd % 64) & 1;
+                libc::munmap(set.cast(), 2 * PAGE);
+                (count, is_set)
+            }
+        });
+        assert_eq!(ready, (1, 1));
+    });
+}
+
+/// What the call has tried in vain is no error of its caller's.
+#[test]
+fn the_errno_of_a_poll_that_succeeds_stays() {
+    test(|| {
+        let errno = as_in_thread(|| {
+            let (mut one, other) = pair();
+            let file = std::fs::File::open("/dev/null").unwrap();
+            let disk = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
+            let writer = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(5));
+                one.write_all(b"x").unwrap();
+                one
+            });
+            let entry = |fd: RawFd, events| libc::pollfd { fd, events, revents: 0 };
+            let mut entries = [
+                entry(file.as_raw_fd(), libc::POLLPRI),
+                entry(disk.as_raw_fd(), libc::POLLPRI),
+                entry(other.as_raw_fd(), libc::POLLIN),
+            ];
+            // SAFETY: the place of the number is this thread's; the entries are as many as is said.
+            let (count, errno) = unsafe {
+                *libc::__errno_location() = 77;
+                (libc::poll(entries.as_mut_ptr(), 3, -1), *libc::__errno_location())
+            };
+            drop(writer.join().unwrap());
+            (count, errno)
+        });
+        assert_eq!(errno, (1, 77));
+    });
+}

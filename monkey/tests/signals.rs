@@ -147,3 +147,28 @@ fn a_kill_ends_each_wait() {
         });
     });
 }
+
+/// The kernel lets nobody block or wait for two of them.
+#[test]
+fn a_wait_for_all_signals_parks() {
+    test(|| {
+        // SAFETY: the calls write the sets, which are variables.
+        let all = unsafe {
+            let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+            libc::sigfillset(&raw mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+            all
+        };
+        let waiter = parked(move || {
+            let mut signal = 0;
+            // SAFETY: both are variables.
+            let result = unsafe {
+                *libc::__errno_location() = 77;
+                libc::sigwait(&raw const all, &raw mut signal)
+            };
+            (result, signal, std::io::Error::last_os_error().raw_os_error())
+        });
+        send(SIGUSR1);
+        assert_eq!(waiter.join().unwrap(), (0, SIGUSR1, Some(77)));
+    });
+}

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use hub::core::Events;
 use libc::{c_int, epoll_event};
 
-use super::signals::blocked;
+use super::signals::{blockable, blocked};
 use crate::place::Place;
-use crate::wait::{Failed, errno};
+use crate::wait::{Failed, errno, set_errno};
 
 /// A descriptor, and what of it is waited for: the bits of poll(2), which are those of epoll(7), too. Errors and
 /// hang-ups always are.
@@ -21,10 +21,25 @@ const FEW: usize = 16;
 const IN_VAIN: u32 = 2;
 
 /// Calls `attempt`, which does not block, until it returns something else than 0, or the time is over, and returns
-/// that. Between, the caller is parked until something of what interests is ready.
+/// that. Between, the caller is parked until something of what interests is ready. The `errno` is that of `attempt` if
+/// it fails, and else stays as it was.
 ///
 /// Fails with `EBADF` if a descriptor is closed meanwhile, and `attempt` does not tell.
 pub(crate) fn until_ready<I: Iterator<Item = Interest>>(
+    place: Place,
+    deadline: Option<Instant>,
+    interests: impl Fn() -> I,
+    attempt: impl FnMut() -> c_int,
+) -> Result<c_int, Failed> {
+    let before = errno();
+    let ended = attempts(place, deadline, interests, attempt);
+    if let Ok(0..) = ended {
+        set_errno(before);
+    }
+    ended
+}
+
+fn attempts<I: Iterator<Item = Interest>>(
     place: Place,
     deadline: Option<Instant>,
     interests: impl Fn() -> I,
@@ -166,9 +181,7 @@ pub(crate) unsafe fn is_usual_mask(mask: *const libc::sigset_t) -> bool {
         return true;
     }
     let now = blocked();
-    // The kernel's own, and two of the C library's, are never blocked.
-    let changeable = |signal: &c_int| !matches!(*signal, libc::SIGKILL | libc::SIGSTOP | 32 | 33);
-    (1..=64).filter(changeable).all(|signal| {
+    blockable().all(|signal| {
         // SAFETY: by this function's contract.
         unsafe { libc::sigismember(mask, signal) == libc::sigismember(&raw const now, signal) }
     })

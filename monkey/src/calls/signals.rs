@@ -13,7 +13,7 @@ use super::readiness::until_ready;
 use crate::originals::originals;
 use crate::patches::Module;
 use crate::place::{Place, place};
-use crate::wait::{Failed, errno, returned};
+use crate::wait::{Failed, errno, returned, set_errno};
 
 mod original {
     use super::*;
@@ -68,8 +68,11 @@ unsafe extern "C" fn sigtimedwait(set: *const sigset_t, info: *mut siginfo_t, ti
         && let Some(result) = returned(unsafe { waited(place, set, info, deadline) })
     {
         return match result {
-            // The time is over: as the last call has said, by `EAGAIN`.
-            0 => -1,
+            // The time is over.
+            0 => {
+                set_errno(libc::EAGAIN);
+                -1
+            }
             result => result,
         };
     }
@@ -77,7 +80,7 @@ unsafe extern "C" fn sigtimedwait(set: *const sigset_t, info: *mut siginfo_t, ti
     unsafe { original::sigtimedwait(set, info, time) }
 }
 
-/// The signal that was taken, -1 with the `errno`, or 0 with `EAGAIN` if the time is over.
+/// The signal that was taken, -1 with the `errno`, or 0 if the time is over.
 ///
 /// # Safety
 /// As for sigtimedwait(2).
@@ -113,13 +116,18 @@ unsafe fn waited(
     })
 }
 
-/// Whether the thread blocks all signals of a set.
+/// The signals that a thread can block, and wait for. Two are the kernel's own, and two the C library's.
+pub(super) fn blockable() -> impl Iterator<Item = c_int> {
+    (1..=64).filter(|signal| !matches!(*signal, libc::SIGKILL | libc::SIGSTOP | 32 | 33))
+}
+
+/// Whether the thread blocks all signals of a set that can be blocked.
 ///
 /// # Safety
 /// The pointer is that of a set.
 unsafe fn are_blocked(set: *const sigset_t) -> bool {
     let now = blocked();
-    (1..=libc::SIGRTMAX()).all(|signal| {
+    blockable().all(|signal| {
         // SAFETY: by this function's contract.
         unsafe { libc::sigismember(set, signal) != 1 || libc::sigismember(&raw const now, signal) == 1 }
     })
