@@ -16,7 +16,7 @@ use crate::guards::never_parks;
 use crate::originals::originals;
 use crate::patches::Module;
 use crate::place::{Place, place};
-use crate::wait::{Failed, returned};
+use crate::wait::{Failed, errno, returned, set_errno};
 
 mod original {
     use super::*;
@@ -200,10 +200,14 @@ impl Changes {
         let [mut pause, longest] = SHORT;
         let mut wakeup = None;
         let mut told = false;
+        let before = errno();
         loop {
             match take() {
                 Ok(None) => {}
-                Ok(Some(taken)) => return Ok(taken),
+                Ok(Some(taken)) => {
+                    set_errno(before);
+                    return Ok(taken);
+                }
                 Err(error) => return Err(error.raw_os_error().map_or(Failed::MustBlock, Failed::Errno)),
             }
             // Whoever is told, and finds nothing, pauses too: somebody else may be about to take what has ended.
