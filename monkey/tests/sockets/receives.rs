@@ -2,13 +2,14 @@
 
 use std::io::Write;
 use std::mem::zeroed;
-use std::net::UdpSocket;
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::ptr::null_mut;
+use std::sync::mpsc;
 use std::time::Duration;
 
-use libc::{EAGAIN, MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL, MSG_WAITFORONE, c_int, iovec, mmsghdr, msghdr};
+use libc::{EAGAIN, ECONNRESET, MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL, MSG_WAITFORONE, c_int, iovec, mmsghdr, msghdr};
 
 use crate::both::{Team, as_in_threads, result};
 
@@ -266,4 +267,52 @@ fn several_messages_at_once() {
     assert_eq!(got[0], Ok(vec![1, 2, 3, 4, 5]));
     assert_eq!(got[1], Ok(vec![6, 7, 8]));
     assert_eq!(got[2..5], [Err(EAGAIN), Ok(vec![1]), Ok(vec![2])]);
+}
+
+/// What has come is told first, and the end of the connection by the next call.
+#[test]
+fn an_error_after_a_part_is_told_by_the_next_call() {
+    fn program(team: Team) -> Vec<Got> {
+        let mut results = Vec::new();
+        for by_message in [false, true] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let mut one = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let other = listener.accept().unwrap().0;
+            let (seen, is_seen) = mpsc::channel();
+            let receiver = team.spawn(move || {
+                let (fd, mut buffer) = (other.as_raw_fd(), [0; 10]);
+                seen.send(recv(fd, &mut buffer[..1], MSG_PEEK)).unwrap();
+                let some = match by_message {
+                    false => recv(fd, &mut buffer, MSG_WAITALL),
+                    true => recvmsg(fd, &[4, 6], MSG_WAITALL).0,
+                };
+                [some, recv(fd, &mut buffer, 0), recv(fd, &mut buffer, 0)]
+            });
+            one.write_all(b"abc").unwrap();
+            results.push(is_seen.recv().unwrap());
+            // It waits for the rest by now, or will have both at once, which is the same.
+            std::thread::sleep(Duration::from_millis(2));
+            let now = libc::linger {
+                l_onoff: 1,
+                l_linger: 0,
+            };
+            // SAFETY: the option is a variable of this size.
+            let set = unsafe {
+                let size = size_of_val(&now) as libc::socklen_t;
+                libc::setsockopt(
+                    one.as_raw_fd(),
+                    libc::SOL_SOCKET,
+                    libc::SO_LINGER,
+                    (&raw const now).cast(),
+                    size,
+                )
+            };
+            assert_eq!(set, 0);
+            drop(one);
+            results.extend(receiver.join());
+        }
+        results
+    }
+    let each = [Ok(1), Ok(3), Err(ECONNRESET), Ok(0)];
+    assert_eq!(as_in_threads(program), [each, each].concat());
 }

@@ -4,15 +4,15 @@ use std::ptr;
 use std::time::{Duration, Instant};
 
 use libc::{
-    MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_WAITALL, MSG_WAITFORONE, c_int, c_uint, c_void, mmsghdr, msghdr,
-    size_t, sockaddr, socklen_t, ssize_t, timespec,
+    EAGAIN, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_WAITALL, MSG_WAITFORONE, POLLERR, POLLIN, c_int, c_uint,
+    c_void, mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec,
 };
 
 use crate::calls::blocking::{Call, How, place_for, ready, socket_option};
 use crate::calls::buffers::{Rest, total};
 use crate::originals::originals;
 use crate::place::Place;
-use crate::wait::{Failed, errno};
+use crate::wait::{Failed, errno, set_errno};
 
 pub(in crate::calls) mod original {
     use super::*;
@@ -133,24 +133,40 @@ fn until(call: &mut Call, len: usize, flags: c_int, mut receive: impl FnMut(usiz
     if flags & MSG_WAITALL == 0 {
         return call.once(|how| receive(0, how));
     }
-    let fd = call.fd();
     if flags & MSG_PEEK != 0 {
         return peek_all(call, len, |how| receive(0, how));
     }
-    let mut wanted = len;
-    let mut first = call.once(|how| receive(0, how));
-    if first <= 0 || first.cast_unsigned() >= wanted || !is_stream(fd) {
+    let first = call.once(|how| receive(0, how));
+    if first <= 0 || first.cast_unsigned() >= len || !is_stream(call.fd()) {
         return first;
     }
-    wanted -= first.cast_unsigned();
-    match call.all(wanted, |done, how| receive(first.cast_unsigned() + done, how)) {
-        // The error is told by the next call.
-        -1 => call.done(first.cast_unsigned()),
-        more => {
-            first += more;
-            first
-        }
-    }
+    receive_rest(call, first.cast_unsigned(), len, receive)
+}
+
+/// Receives the rest of what is wanted of a stream, of which some bytes are there already. Returns how many there are
+/// in all.
+fn receive_rest(call: &mut Call, first: usize, len: usize, mut receive: impl FnMut(usize, How) -> ssize_t) -> ssize_t {
+    let fd = call.fd();
+    let more = call.all(len - first, |more, how| match how {
+        How::Block => receive(first + more, how),
+        How::Try => match ready(fd, POLLIN) {
+            0 => {
+                set_errno(EAGAIN);
+                -1
+            }
+            // An error that has come meanwhile is told by the next call, and by that alone.
+            told if told & POLLERR != 0 && is_empty(fd) => 0,
+            _ => receive(first + more, how),
+        },
+    });
+    call.done(first + usize::try_from(more).unwrap_or(0))
+}
+
+/// Whether nothing has come of a stream that was not received.
+fn is_empty(fd: c_int) -> bool {
+    let mut count: c_int = 0;
+    // SAFETY: the kernel writes the number.
+    unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut count) == 0 && count == 0 }
 }
 
 /// Looks at `len` bytes of a stream that stay there. Nothing tells when there are more than there were.
@@ -204,15 +220,13 @@ unsafe fn receive_message(place: Place, fd: c_int, message: *mut msghdr, flags: 
     if first <= 0 || first.cast_unsigned() >= len() || !is_stream(fd) || unsafe { (*message).msg_controllen } > 0 {
         return first;
     }
-    let done = first.cast_unsigned();
-    let more = call.all(len() - done, |more, how| {
+    receive_rest(&mut call, first.cast_unsigned(), len(), |done, how| {
         // SAFETY: as above.
-        let mut rest = unsafe { Rest::of((*message).msg_iov, (*message).msg_iovlen, done + more) };
+        let mut rest = unsafe { Rest::of((*message).msg_iov, (*message).msg_iovlen, done) };
         let mut rest = rest.message();
         // SAFETY: the message is that of buffers of the caller's.
         unsafe { original::recvmsg(fd, &raw mut rest, flags | how.flag(MSG_DONTWAIT)) }
-    });
-    call.done(done + usize::try_from(more).unwrap_or(0))
+    })
 }
 
 /// Looks at all bytes of a message that stay there.
