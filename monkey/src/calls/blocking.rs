@@ -86,6 +86,11 @@ impl Call {
         self.limited = false;
     }
 
+    /// The call ends after so long, counted from when this is said first. To be said of what blocks.
+    pub(super) fn limit(&mut self, limit: Duration) {
+        self.deadline.get_or_insert_with(|| Some(Instant::now() + limit));
+    }
+
     pub(super) fn place(&self) -> Place {
         self.place
     }

@@ -176,3 +176,44 @@ fn devices_that_are_always_ready() {
     }
     as_in_threads(program);
 }
+
+/// The settings may say that a read waits for nobody, or for a time only.
+#[test]
+fn a_terminal_that_does_not_wait_for_characters() {
+    fn program(team: Team) -> Vec<usize> {
+        let (mut program, mut user) = terminal();
+        let set = |least: u8, tenths: u8| {
+            // SAFETY: the calls read and write the settings, which are a variable.
+            unsafe {
+                let mut settings = std::mem::zeroed();
+                assert_eq!(libc::tcgetattr(program.as_raw_fd(), &raw mut settings), 0);
+                libc::cfmakeraw(&raw mut settings);
+                settings.c_cc[libc::VMIN] = least;
+                settings.c_cc[libc::VTIME] = tenths;
+                assert_eq!(
+                    libc::tcsetattr(program.as_raw_fd(), libc::TCSANOW, &raw const settings),
+                    0
+                );
+            }
+        };
+        let mut some = [0; 10];
+        let mut lengths = Vec::new();
+        for tenths in [0, 1] {
+            set(0, tenths);
+            lengths.push((&program).read(&mut some).unwrap());
+            user.write_all(b"abc").unwrap();
+            lengths.push((&program).read(&mut some).unwrap());
+        }
+        // It comes within the time.
+        set(0, 200);
+        let typing = team.spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            user.write_all(b"abcd").unwrap();
+            user
+        });
+        lengths.push(program.read(&mut some).unwrap());
+        drop(typing.join());
+        lengths
+    }
+    assert_eq!(as_in_threads(program), [0, 3, 0, 3, 4]);
+}

@@ -3,7 +3,9 @@
 //! They are asked by `poll`. Somebody else may read, or write, between that and the call, which then blocks the thread
 //! until there is something again.
 
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
 use libc::{POLLIN, POLLOUT, c_int, iovec, ssize_t};
 
@@ -26,12 +28,33 @@ pub(super) fn read(call: &mut Call, read: impl Fn() -> ssize_t) -> ssize_t {
         if ready(fd, POLLIN) != 0 {
             return read();
         }
+        let limit = time_of_terminal(fd);
+        match limit {
+            Some(Duration::ZERO) => return read(),
+            Some(limit) => call.limit(limit),
+            None => {}
+        }
         match call.wait() {
             Ok(()) => {}
+            // The time is over, and nothing has come.
+            Err(Failed::Errno(libc::EAGAIN)) if limit.is_some() => return call.done(0),
             Err(Failed::Errno(errno)) => return call.failed(0, errno),
             Err(Failed::MustBlock) => return read(),
         }
     }
+}
+
+/// How long a read from a terminal waits for the first character. None if that is for ever, or this is none.
+fn time_of_terminal(fd: c_int) -> Option<Duration> {
+    const TENTH: Duration = Duration::from_millis(100);
+    let mut settings = MaybeUninit::<libc::termios>::uninit();
+    let errno = errno();
+    // SAFETY: the call takes any number, and fills in the settings if this is a terminal.
+    let settings = unsafe { (libc::tcgetattr(fd, settings.as_mut_ptr()) == 0).then(|| settings.assume_init()) };
+    set_errno(errno);
+    settings
+        .filter(|settings| settings.c_lflag & libc::ICANON == 0 && settings.c_cc[libc::VMIN] == 0)
+        .map(|settings| TENTH * settings.c_cc[libc::VTIME].into())
 }
 
 /// Writes all, as `pwritev2` with these flags.
