@@ -3,7 +3,7 @@
 mod team;
 
 use std::ffi::{CStr, CString};
-use std::io::{PipeReader, PipeWriter, Write, pipe};
+use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::ptr::null_mut;
 use std::thread;
@@ -395,5 +395,73 @@ fn a_kill_ends_each_wait() {
             (status, thrown)
         };
         assert_eq!((status, errno), (-1, true));
+    });
+}
+
+unsafe extern "C" {
+    static mut stdout: *mut FILE;
+}
+
+/// A read of a stream that has lines writes out what of a line is in stdout.
+#[test]
+fn a_prompt_is_seen_while_its_answer_is_waited_for() {
+    test(|| {
+        let (questions, asked) = pipe().unwrap();
+        let asked = asked.into_raw_fd();
+        // SAFETY: the descriptor is the stream's from now on. Nobody else uses stdout meanwhile, as all of this program
+        // is Rust, which has its own.
+        let (before, after) = unsafe {
+            let stream = libc::fdopen(asked, c"w".as_ptr());
+            libc::setvbuf(stream, null_mut(), libc::_IOLBF, 0);
+            (std::mem::replace(&mut *&raw mut stdout, stream), stream)
+        };
+        let mut questions = questions;
+        for ask in [
+            (|f| f()) as fn(Box<dyn FnOnce() -> (Option<CString>, c_int) + Send>) -> (Option<CString>, c_int),
+            |f| spawn(f).join().unwrap(),
+        ] {
+            let (reader, mut writer) = pipe().unwrap();
+            let answers = Stream::new(reader);
+            // SAFETY: the stream is new.
+            unsafe { libc::setvbuf(answers.0, null_mut(), libc::_IOLBF, 0) };
+            let mut theirs = questions.try_clone().unwrap();
+            let person = thread::spawn(move || {
+                let mut question = [0; 6];
+                theirs.read_exact(&mut question).unwrap();
+                assert_eq!(&question, b"name? ");
+                writer.write_all(b"me\n").unwrap();
+            });
+            let program = move || {
+                // SAFETY: the stream is open.
+                unsafe { libc::fputs(c"name? ".as_ptr(), stdout) };
+                let answers = answers;
+                (answers.fgets(10), answers.ends().1.into())
+            };
+            assert_eq!(ask(Box::new(program)), (Some(c"me\n".to_owned()), 0));
+            person.join().unwrap();
+        }
+        // SAFETY: as above.
+        unsafe {
+            *&raw mut stdout = before;
+            libc::fclose(after);
+        }
+        assert_eq!(questions.read(&mut [0; 10]).unwrap(), 0);
+    });
+}
+
+/// A stream of memory has no descriptor, and that is no error.
+#[test]
+fn the_errno_of_a_read_that_succeeds_stays() {
+    test(|| {
+        let got = as_in_thread(|| {
+            let mut memory = *b"ab";
+            // SAFETY: the memory is there until the stream is closed; the place of the number is this thread's.
+            unsafe {
+                let stream = Stream(libc::fmemopen(memory.as_mut_ptr().cast(), 2, c"r".as_ptr()));
+                *libc::__errno_location() = 77;
+                (stream.getc(), stream.getc(), stream.getc(), *libc::__errno_location())
+            }
+        });
+        assert_eq!(got, (97, 98, libc::EOF, 77));
     });
 }

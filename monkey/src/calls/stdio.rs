@@ -32,6 +32,7 @@ mod original {
 
 unsafe extern "C" {
     static stdin: *mut FILE;
+    static stdout: *mut FILE;
     fn flockfile(stream: *mut FILE);
     fn funlockfile(stream: *mut FILE);
 }
@@ -42,8 +43,11 @@ struct Fields {
     flags: c_int,
     read: *mut c_char,
     read_end: *mut c_char,
-    /// The begin of what is read, those of what is written, and those of the buffer.
-    _others: [*mut c_char; 6],
+    /// The begin of what is read, and those of what is written.
+    _others: [*mut c_char; 4],
+    /// Null if there is no buffer yet.
+    buffer: *mut c_char,
+    _buffer_end: *mut c_char,
     saved: *mut c_char,
     _backup: *mut c_char,
     saved_end: *mut c_char,
@@ -67,6 +71,20 @@ const END_SEEN: c_int = 0x10;
 const ERROR_SEEN: c_int = 0x20;
 /// Characters that were put back are read, and others are behind them.
 const IN_BACKUP: c_int = 0x100;
+const HAS_NO_BUFFER: c_int = 0x2;
+const HAS_LINES: c_int = 0x200;
+const IS_READ_ONLY: c_int = 0x8;
+/// It is one of those that `fflush(NULL)` is for.
+const IS_LISTED: c_int = 0x80;
+
+/// The flags of a stream.
+///
+/// # Safety
+/// It is alive.
+unsafe fn flags(stream: *mut FILE) -> c_int {
+    // SAFETY: by this function's contract.
+    unsafe { read_volatile(&raw const (*stream.cast::<Fields>()).flags) }
+}
 
 /// A stream that somebody reads from who may park.
 struct Reading {
@@ -111,7 +129,7 @@ impl Reading {
 
     fn flags(&self) -> c_int {
         // SAFETY: the stream is alive.
-        unsafe { read_volatile(&raw const (*self.fields()).flags) }
+        unsafe { flags(self.stream) }
     }
 
     /// How many bytes a read takes without asking the kernel.
@@ -134,9 +152,31 @@ impl Reading {
         }
     }
 
+    /// Negative if it has none, which is no error.
     fn fd(&self) -> RawFd {
+        let errno = errno();
         // SAFETY: the stream is alive.
-        unsafe { libc::fileno(self.stream) }
+        let fd = unsafe { libc::fileno(self.stream) };
+        set_errno(errno);
+        fd
+    }
+
+    /// Writes out what of a line is in stdout, a question for instance, as the C library does before it reads from a
+    /// terminal, or from what else has lines or no buffer.
+    fn write_prompt(&self) {
+        let errno = errno();
+        // SAFETY: the streams are alive. The C library has set the variable before `main`.
+        unsafe {
+            // A terminal has lines as soon as it has a buffer.
+            let is_new = read_volatile(&raw const (*self.fields()).buffer).is_null();
+            let asks = self.flags() & (HAS_NO_BUFFER | HAS_LINES) != 0 || (is_new && libc::isatty(self.fd()) == 1);
+            let output = read_volatile(&raw const stdout);
+            let lines = IS_LISTED | HAS_LINES;
+            if asks && !output.is_null() && flags(output) & (lines | IS_READ_ONLY) == lines {
+                libc::fflush(output);
+            }
+        }
+        set_errno(errno);
     }
 
     /// Whether its reads wait for nobody, as it is a file, or of memory, or must not wait.
@@ -170,6 +210,7 @@ impl Reading {
             // SAFETY: the entry is a variable. Without a time, the call does not wait.
             unsafe { libc::poll(&raw mut entry, 1, 0) }
         };
+        self.write_prompt();
         let interests = || std::iter::once((fd, libc::EPOLLIN as u32));
         let ready = until_ready(self.place, None, interests, look);
         if let Err(Failed::Errno(_)) = ready {
