@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::ptr::null_mut;
 
-use libc::{EAGAIN, SPLICE_F_NONBLOCK, c_int, c_uint};
+use libc::{EAGAIN, EINVAL, SPLICE_F_NONBLOCK, c_int, c_uint};
 
 use both::{Job, Team, as_in_threads, result};
 
@@ -227,4 +227,21 @@ fn tee_waits() {
         teed
     }
     assert_eq!(as_in_threads(program), Ok(5));
+}
+
+/// The kernel sends what has offsets only, and refuses the rest at once.
+#[test]
+fn sendfile_from_what_is_no_file_is_refused() {
+    fn program(_: Team) -> Vec<Moved> {
+        let (socket, _other) = UnixStream::pair().unwrap();
+        let (reader, _writer) = pipe().unwrap();
+        let (_reader, writer) = pipe().unwrap();
+        let (out, pipe) = (socket.as_raw_fd(), writer.as_raw_fd());
+        vec![
+            sendfile(out, socket.as_raw_fd(), None, 10),
+            sendfile(out, reader.as_raw_fd(), None, 10),
+            sendfile(pipe, reader.as_raw_fd(), None, 10),
+        ]
+    }
+    assert_eq!(as_in_threads(program), [Err(EINVAL); 3]);
 }

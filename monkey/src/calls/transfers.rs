@@ -8,6 +8,7 @@ use libc::{
 };
 
 use crate::calls::blocking::{Call, How, place_for, ready, socket_option};
+use crate::calls::buffers::MOST;
 use crate::calls::files::Kind;
 use crate::originals::originals;
 use crate::place::Place;
@@ -66,9 +67,11 @@ fn send_file(
     let (Some(from), Some(to)) = (Kind::of(input), Kind::of(output)) else {
         return send(count);
     };
-    if count == 0 || to == Kind::Disk {
+    // The kernel refuses what has no offsets.
+    if count == 0 || to == Kind::Disk || matches!(from, Kind::Pipe | Kind::Socket) {
         return send(count);
     }
+    let count = count.min(MOST);
     let wanted = if to == Kind::Pipe { 1 } else { count };
     Call::writing(place, output).all(wanted, |done, how| {
         if how == How::Block {
