@@ -10,7 +10,7 @@
 //! [`UNLOCKED_ELSEWHERE`], where the owner looks before it believes its count.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use libc::{FILE, c_int, clockid_t, pthread_mutex_t, pthread_rwlock_t, pthread_spinlock_t, timespec};
 
@@ -45,6 +45,7 @@ static UNCLAIMED: AtomicU32 = AtomicU32::new(0);
 
 #[cold]
 fn unlocked_for(owner: c_int) {
+    static OLDEST: AtomicUsize = AtomicUsize::new(0);
     let key = u64::from(owner as u32) << 32;
     for slot in &UNLOCKED_ELSEWHERE {
         let mut known = slot.load(Ordering::Relaxed);
@@ -59,6 +60,10 @@ fn unlocked_for(owner: c_int) {
             }
         }
     }
+    let oldest = OLDEST.fetch_add(1, Ordering::Relaxed) % UNLOCKED_ELSEWHERE.len();
+    UNCLAIMED.fetch_add(1, Ordering::Relaxed);
+    let forgotten = UNLOCKED_ELSEWHERE[oldest].swap(key + 1, Ordering::Relaxed);
+    UNCLAIMED.fetch_sub(forgotten as u32, Ordering::Relaxed);
 }
 
 /// How many mutexes of this owner's others have unlocked since it was asked last.

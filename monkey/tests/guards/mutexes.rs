@@ -142,9 +142,28 @@ fn after_a_condition_variable_the_count_is_right() {
     });
 }
 
-/// The C library allows it for none, but lets it pass.
+/// The C library allows it for none, but lets it pass. Those of threads that have ended are in nobody's way.
 #[test]
 fn a_mutex_that_another_thread_unlocks_is_not_counted_any_more() {
+    let left: Vec<_> = (0..100)
+        .map(|_| {
+            let mutex = mutex(libc::PTHREAD_MUTEX_NORMAL);
+            let theirs = mutex.clone();
+            // SAFETY: the mutex lives.
+            thread::spawn(move || assert_eq!(unsafe { libc::pthread_mutex_lock(theirs.get()) }, 0));
+            mutex
+        })
+        .collect();
+    for mutex in left {
+        // SAFETY: as above. It is locked, once nobody can lock it.
+        unsafe {
+            while libc::pthread_mutex_trylock(mutex.get()) == 0 {
+                libc::pthread_mutex_unlock(mutex.get());
+                thread::yield_now();
+            }
+            assert_eq!(libc::pthread_mutex_unlock(mutex.get()), 0);
+        }
+    }
     in_virtual_thread(|| {
         for _ in 0..200 {
             let mutex = mutex(libc::PTHREAD_MUTEX_NORMAL);
