@@ -6,16 +6,18 @@
 //! accepts. There remain another process that has the same listener, and threads of this one that accept without this
 //! crate: plain threads, and system calls that do not go through the C library.
 
+use std::hint::spin_loop;
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::yield_now;
 
 use libc::{POLLIN, SO_ACCEPTCONN, SOCK_CLOEXEC, SOCK_NONBLOCK, c_int, sockaddr, socklen_t};
-use parking_lot::Mutex;
 
-use crate::calls::blocking::{Call, place_for, ready, socket_option};
+use crate::calls::blocking::{Call, is_nonblocking, place_for, ready, socket_option};
 use crate::guards::never_parks;
 use crate::originals::originals;
 use crate::place::Place;
-use crate::wait::{Failed, errno};
+use crate::wait::Failed;
 
 mod original {
     use super::*;
@@ -50,24 +52,23 @@ unsafe extern "C" fn accept4(fd: c_int, address: *mut sockaddr, address_len: *mu
 }
 
 fn accept_by(place: Place, fd: c_int, accept: impl Fn() -> c_int) -> c_int {
-    let Some(lock) = lock_of(fd) else {
+    let Some(lock) = lock_of(fd).filter(|_| !is_nonblocking(fd)) else {
         return accept();
     };
     let mut call = Call::reading(place, fd);
     loop {
-        let accepted = never_parks(|| {
-            let _lock = lock.lock();
-            (ready(fd, POLLIN) != 0).then(&accept)
-        });
-        match accepted {
-            // Somebody else's: this listener does not block.
-            Some(-1) if errno() == libc::EAGAIN => return -1,
-            Some(accepted) => return accepted,
+        let waited = match Locked::new(lock) {
+            Some(_locked) if ready(fd, POLLIN) != 0 => return accept(),
             // What is no listener fails at once.
-            None if socket_option(fd, SO_ACCEPTCONN) != Some(1) => return accept(),
-            None => {}
-        }
-        match call.wait() {
+            Some(_) if socket_option(fd, SO_ACCEPTCONN) != Some(1) => return accept(),
+            Some(locked) => {
+                drop(locked);
+                call.wait()
+            }
+            // Somebody else accepts for so long that he waits for a connection, perhaps.
+            None => call.wait_a_while(),
+        };
+        match waited {
             Ok(()) => {}
             Err(Failed::Errno(errno)) => return call.failed(0, errno) as c_int,
             Err(Failed::MustBlock) => return accept(),
@@ -75,9 +76,12 @@ fn accept_by(place: Place, fd: c_int, accept: impl Fn() -> c_int) -> c_int {
     }
 }
 
+/// The locks of listeners, by their numbers. Whoever has one may have to wait for a connection, so nobody waits for a
+/// lock for long.
+static LOCKS: [AtomicBool; 64] = [const { AtomicBool::new(false) }; 64];
+
 /// The lock of a listener, which is one for all descriptors that it has. None for what is no socket.
-fn lock_of(fd: c_int) -> Option<&'static Mutex<()>> {
-    static LOCKS: [Mutex<()>; 64] = [const { Mutex::new(()) }; 64];
+fn lock_of(fd: c_int) -> Option<&'static AtomicBool> {
     let mut status = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the kernel fills in the status.
     let got = unsafe { libc::fstat(fd, status.as_mut_ptr()) };
@@ -85,4 +89,43 @@ fn lock_of(fd: c_int) -> Option<&'static Mutex<()>> {
     let status = (got == 0).then(|| unsafe { status.assume_init() })?;
     let socket = status.st_mode & libc::S_IFMT == libc::S_IFSOCK;
     socket.then(|| &LOCKS[status.st_ino as usize % LOCKS.len()])
+}
+
+/// A lock, until this is dropped.
+struct Locked(&'static AtomicBool);
+
+impl Locked {
+    /// None if somebody has it for longer than it takes to look.
+    fn new(lock: &'static AtomicBool) -> Option<Locked> {
+        for tries in 1..=1000 {
+            if !lock.swap(true, Ordering::Acquire) {
+                return Some(Locked(lock));
+            }
+            match tries % 100 {
+                // Its holder may have been preempted.
+                0 => never_parks(yield_now),
+                _ => spin_loop(),
+            }
+        }
+        None
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// In the child of a fork, none of the threads is there that may have locked one.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static UNLOCK_IN_CHILDREN: extern "C" fn() = unlock_in_children;
+
+extern "C" fn unlock_in_children() {
+    unsafe extern "C" fn unlock_all() {
+        (LOCKS.iter()).for_each(|lock| lock.store(false, Ordering::Relaxed));
+    }
+    // SAFETY: the function stays, as the program does not unload itself.
+    unsafe { libc::pthread_atfork(None, None, Some(unlock_all)) };
 }
