@@ -46,11 +46,11 @@ impl Place {
             let _ = self.park(|_| hub::sleep(0));
             return Err(Failed::Errno(libc::ECANCELED));
         }
+        let _parked = Parked::begin();
         self.park(wait)
     }
 
     fn park<R: Send>(self, wait: impl FnOnce(&Hub) -> Result<R, Exception> + Send) -> Result<R, Failed> {
-        let _parked = Parked::begin();
         let errno = errno();
         let wait = || Ok(in_hub(wait));
         // A virtual thread's unwinding is caught in there, and a greenlet's here.

@@ -146,3 +146,39 @@ fn a_lock_is_not_lost_with_a_carrier() {
     holder.join().unwrap();
     assert_eq!(*mutex.lock().unwrap(), 2);
 }
+
+/// A thread whose stack is given up is called by nobody: what is for one goes to one that lives.
+#[test]
+fn who_cannot_wait_any_more_is_called_by_nobody() {
+    (1..=3).for_each(|sleeps| calls_one_that_lives(sleeps));
+}
+
+fn calls_one_that_lives(sleeps: u32) {
+    static WORD: AtomicU32 = AtomicU32::new(0);
+    in_virtual_thread(move || {
+        let ended = gevent_monkey::real_threads(|| {
+            thread::spawn(move || {
+                let ended = hub::run(move || {
+                    gevent_threading::spawn(move || {
+                        // Its greenlet is dropped, and it does not notice.
+                        for _ in 0..sleeps {
+                            thread::sleep(Duration::from_secs(100));
+                        }
+                        let _ = wait(&WORD, 0);
+                        unreachable!("nobody calls it");
+                    });
+                    gevent_threading::yield_now();
+                });
+                ended.unwrap();
+            })
+        });
+        ended.join().unwrap();
+        let waiter = spawn(|| wait(&WORD, 0).unwrap());
+        thread::yield_now();
+        assert_eq!(wake(&WORD, 1), 1);
+        thread::yield_now();
+        thread::yield_now();
+        assert!(waiter.is_finished());
+        waiter.join().unwrap();
+    });
+}

@@ -246,28 +246,34 @@ impl Entered {
         self.shelf.count.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Calls those that `wants` wants, who leave the list by that, and puts their parkers into `batch`. Ends when it is
-    /// full.
-    fn call(&mut self, batch: &mut Batch, mut wants: impl FnMut(&Waiter<'_>, u64) -> bool) {
+    /// Calls the first `count` of those who are meant, and have come as number `last` or before. They leave the list by
+    /// that, and their parkers are put into `batch`. Ends when it is full. Returns how many were called.
+    fn call(&mut self, batch: &mut Batch, count: u32, last: u64, is_meant: impl Fn(&Waiter<'_>) -> bool) -> u32 {
+        let mut called = 0;
         let mut next = self.list().first;
-        // SAFETY: as in `join`.
-        while let Some(waiter) = unsafe { next.as_ref() } {
+        while called < count && !batch.is_full() {
+            // SAFETY: as in `join`.
+            let Some(waiter) = (unsafe { next.as_ref() }) else {
+                break;
+            };
             // SAFETY: as in `join`.
             let number = unsafe {
                 let links = &*waiter.links.get();
                 next = links.next;
                 links.number
             };
-            if wants(waiter, number) {
+            if number > last {
+                break;
+            }
+            if is_meant(waiter) {
                 self.remove(waiter);
-                let parker = waiter.parker.clone();
+                batch.push(waiter.parker.clone());
+                called += 1;
                 // From now on the waiter may be gone.
                 waiter.called.store(true, Ordering::Release);
-                if !batch.push(parker) {
-                    break;
-                }
             }
         }
+        called
     }
 }
 
@@ -287,11 +293,10 @@ impl Batch {
         }
     }
 
-    /// Returns whether there is room for one more.
-    fn push(&mut self, parker: Parker) -> bool {
+    /// There is room for one more.
+    fn push(&mut self, parker: Parker) {
         self.parkers[self.len] = Some(parker);
         self.len += 1;
-        self.len < Batch::SIZE
     }
 
     /// Wakes them. Returns how many will never run again: their carriers have ended.
@@ -339,16 +344,8 @@ fn wake_some(shelf: &'static Shelf, address: usize, count: u32, bitset: u32) -> 
         {
             let mut entered = shelf.enter();
             let last = *last.get_or_insert(entered.list().number);
-            entered.call(&mut batch, |waiter, number| {
-                let meant = waiter.address == address && waiter.bitset & bitset != 0 && number <= last;
-                if !meant {
-                    return false;
-                }
-                let is_wanted = woken < count;
-                if is_wanted {
-                    woken += 1;
-                }
-                is_wanted
+            woken += entered.call(&mut batch, count - woken, last, |waiter| {
+                waiter.address == address && waiter.bitset & bitset != 0
             });
         }
         let is_full = batch.is_full();

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use gevent_threading::{Parker, os_thread};
+use gevent_threading::{Parker, is_unwound, os_thread};
 
 use super::table::{Queued, Waiter};
 use crate::deadline::Deadline;
@@ -26,6 +26,14 @@ pub(super) fn wait(
     let Some(queued) = Queued::join(&waiter, is_expected) else {
         return Err(Failed::Errno(libc::EAGAIN));
     };
+    if is_unwound() {
+        // A park may give up the stack, with all that is on it. Nobody may find it in the table then.
+        let called = queued.leave();
+        if !called {
+            give_up_if_unwound();
+        }
+        return called.then_some(()).ok_or(Failed::MustBlock);
+    }
     let (parked, errno) = (Parked::begin(), errno());
     let left = || deadline.map(Deadline::left);
     let ended = hold(waiter.parker(), left, || waiter.is_called());
