@@ -413,7 +413,9 @@ fn a_prompt_is_seen_while_its_answer_is_waited_for() {
         let (before, after) = unsafe {
             let stream = libc::fdopen(asked, c"w".as_ptr());
             libc::setvbuf(stream, null_mut(), libc::_IOLBF, 0);
-            (std::mem::replace(&mut *&raw mut stdout, stream), stream)
+            let before = stdout;
+            stdout = stream;
+            (before, stream)
         };
         let mut questions = questions;
         for ask in [
@@ -442,7 +444,7 @@ fn a_prompt_is_seen_while_its_answer_is_waited_for() {
         }
         // SAFETY: as above.
         unsafe {
-            *&raw mut stdout = before;
+            stdout = before;
             libc::fclose(after);
         }
         assert_eq!(questions.read(&mut [0; 10]).unwrap(), 0);
