@@ -8,7 +8,7 @@ use std::ptr::{null_mut, slice_from_raw_parts};
 use libc::{c_char, c_int, c_void, hostent, size_t, socklen_t};
 
 use super::names::text;
-use super::resolver_state::{Settings, with};
+use super::resolver_state::by_pool;
 use crate::originals::originals;
 use crate::patches::Module;
 use crate::place::{Place, place};
@@ -137,20 +137,16 @@ impl Query {
         }
     }
 
-    /// Looks it up by a thread of the pool, in a buffer that is large enough.
-    fn in_pool(self, place: Place) -> Result<Answer, Failed> {
-        let look_up = move || {
-            let mut size = 1024;
-            loop {
-                let answer = self.answer(size, 0);
-                if answer.code != libc::ERANGE {
-                    return answer;
-                }
-                size *= 2;
+    /// Looks it up, in a buffer that is large enough.
+    fn whole_answer(&self) -> Answer {
+        let mut size = 1024;
+        loop {
+            let answer = self.answer(size, 0);
+            if answer.code != libc::ERANGE {
+                return answer;
             }
-        };
-        let settings = Settings::of_caller();
-        place.in_resolver_pool(|| with(settings, look_up))
+            size *= 2;
+        }
     }
 }
 
@@ -227,7 +223,8 @@ thread_local! {
 
 /// The entry that a query finds, which lives until the next one. None if it must be looked up by the caller.
 fn found(query: Option<Query>, place: Place) -> Option<*mut hostent> {
-    let (entry, failure) = match query?.in_pool(place) {
+    let query = query?;
+    let (entry, failure) = match by_pool(place, move || query.whole_answer()) {
         Ok(answer) => {
             let mut answer = Box::new(answer);
             let entry = &raw mut answer.entry;
@@ -254,9 +251,7 @@ fn found(query: Option<Query>, place: Place) -> Option<*mut hostent> {
 unsafe fn found_in(query: Option<Query>, place: Place, places: &Places) -> Option<c_int> {
     let query = query?;
     let (size, offset) = (places.size, places.buffer.addr() % UNIT);
-    let settings = Settings::of_caller();
-    let look_up = move || with(settings, || query.answer(size, offset));
-    let (code, entry, h_error) = match place.in_resolver_pool(look_up) {
+    let (code, entry, h_error) = match by_pool(place, move || query.answer(size, offset)) {
         Ok(answer) if answer.is_found => {
             // SAFETY: by this function's contract; the answer was made for this buffer.
             unsafe { answer.copy(places) };

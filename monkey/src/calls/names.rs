@@ -9,7 +9,7 @@ use std::ptr::{null, null_mut};
 
 use libc::{addrinfo, c_char, c_int, sockaddr, socklen_t};
 
-use super::resolver_state::{Settings, with};
+use super::resolver_state::by_pool;
 use crate::originals::originals;
 use crate::patches::Module;
 use crate::place::{Place, place};
@@ -110,7 +110,6 @@ unsafe fn found_addresses(
         // Nothing has to be asked for.
         return None;
     }
-    let settings = Settings::of_caller();
     let look_up = move || {
         let name = Some(name);
         // SAFETY: all fields of `addrinfo` are numbers and pointers.
@@ -124,14 +123,12 @@ unsafe fn found_addresses(
             hint = &raw const theirs;
         }
         let mut list = null_mut();
-        let code = with(settings, || {
-            // SAFETY: the texts and the hints are this closure's own.
-            unsafe { original::getaddrinfo(pointer(&name), pointer(&service), hint, &raw mut list) }
-        });
+        // SAFETY: the texts and the hints are this closure's own.
+        let code = unsafe { original::getaddrinfo(pointer(&name), pointer(&service), hint, &raw mut list) };
         let list = List(if code == 0 { list } else { null_mut() });
         (code, list, errno())
     };
-    match place.in_resolver_pool(look_up) {
+    match by_pool(place, look_up) {
         Ok((0, found, _)) => {
             // SAFETY: by this function's contract.
             unsafe { list.write(found.into_raw()) };
@@ -197,18 +194,15 @@ fn found_names(place: Place, address: &[u8], sizes: [socklen_t; 2], flags: c_int
     // SAFETY: the copy is as long as the address, at least, and numbers have no padding.
     unsafe { std::ptr::copy_nonoverlapping(address.as_ptr(), aligned.as_mut_ptr().cast(), address.len()) };
     let size = address.len() as socklen_t;
-    let settings = Settings::of_caller();
-    place.in_resolver_pool(move || {
+    by_pool(place, move || {
         let mut texts = sizes.map(|size| vec![0_u8; size as usize]);
         let [name, service] = texts.each_mut().map(|text| match text.len() {
             0 => null_mut(),
             _ => text.as_mut_ptr().cast(),
         });
         let address = aligned.as_ptr().cast();
-        let code = with(settings, || {
-            // SAFETY: the address and the places are this closure's own, and as large as is said.
-            unsafe { original::getnameinfo(address, size, name, sizes[0], service, sizes[1], flags) }
-        });
+        // SAFETY: the address and the places are this closure's own, and as large as is said.
+        let code = unsafe { original::getnameinfo(address, size, name, sizes[0], service, sizes[1], flags) };
         if code != 0 {
             return Err((code, errno()));
         }

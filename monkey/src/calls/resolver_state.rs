@@ -3,6 +3,9 @@
 
 use libc::{c_int, c_ulong, sockaddr_in};
 
+use crate::place::Place;
+use crate::wait::Failed;
+
 /// The begin of `struct __res_state`, as the C library's headers show it.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -23,18 +26,18 @@ unsafe extern "C" {
 }
 
 /// The settings of one thread.
-pub(super) struct Settings(State);
+struct Settings(State);
 
 impl Settings {
     /// The caller's. None if it has the usual ones.
-    pub(super) fn of_caller() -> Option<Settings> {
+    fn of_caller() -> Option<Settings> {
         // SAFETY: the state is the calling thread's, and plain data.
         let state = unsafe { *__res_state() };
         (state.options & INIT != 0).then_some(Settings(state))
     }
 
     /// Calls a function that looks something up, with these settings.
-    pub(super) fn during<R>(self, look_up: impl FnOnce() -> R) -> R {
+    fn during<R>(self, look_up: impl FnOnce() -> R) -> R {
         // An error means that there is no memory for the state, which the function finds out, too.
         if __res_init() != 0 {
             return look_up();
@@ -68,10 +71,14 @@ impl State {
     }
 }
 
-/// Looks something up with the caller's settings, if there are any.
-pub(super) fn with<R>(settings: Option<Settings>, look_up: impl FnOnce() -> R) -> R {
-    match settings {
+/// Has a thread of the pool look something up with the caller's settings, and parks the caller until then.
+pub(super) fn by_pool<R: Send + 'static>(
+    place: Place,
+    look_up: impl FnOnce() -> R + Send + 'static,
+) -> Result<R, Failed> {
+    let settings = Settings::of_caller();
+    place.in_resolver_pool(move || match settings {
         Some(settings) => settings.during(look_up),
         None => look_up(),
-    }
+    })
 }
