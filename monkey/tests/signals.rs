@@ -2,12 +2,16 @@
 
 mod team;
 
+use std::io::{Read, Write, pipe};
+use std::os::fd::AsRawFd;
 use std::ptr::{null, null_mut};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use gevent_monkey::stats;
 use gevent_threading::{spawn, yield_now};
 use libc::{EAGAIN, EINVAL, SIGUSR1, SIGUSR2, c_int};
-use team::{as_in_thread, dropped, killed, parked, test, until};
+use team::{as_in_thread, dropped, killed, pair, parked, test, until};
 
 fn set(signals: &[c_int]) -> libc::sigset_t {
     // SAFETY: the calls write the set.
@@ -170,5 +174,39 @@ fn a_wait_for_all_signals_parks() {
         });
         send(SIGUSR1);
         assert_eq!(waiter.join().unwrap(), (0, SIGUSR1, Some(77)));
+    });
+}
+
+/// As by the kernel, also if the number was that of a pipe before.
+#[test]
+fn a_write_of_which_a_part_is_done_raises_no_signal() {
+    static RAISED: AtomicUsize = AtomicUsize::new(0);
+    extern "C" fn count(_: c_int) {
+        RAISED.fetch_add(1, Ordering::Relaxed);
+    }
+    test(|| {
+        // SAFETY: the handler adds to a number.
+        let before = unsafe { libc::signal(libc::SIGPIPE, count as *const () as libc::sighandler_t) };
+        let (is_part, raised) = as_in_thread(|| {
+            let (mut reader, mut writer) = pipe().unwrap();
+            let (mine, mut theirs) = pair();
+            writer.write_all(b"x").unwrap();
+            reader.read_exact(&mut [0]).unwrap();
+            // SAFETY: both are open.
+            assert!(unsafe { libc::dup2(mine.as_raw_fd(), writer.as_raw_fd()) } >= 0);
+            drop(mine);
+            let reader = std::thread::spawn(move || {
+                theirs.read_exact(&mut [0; 1000]).unwrap();
+                std::thread::sleep(Duration::from_millis(5));
+            });
+            let text = vec![1; 10_000_000];
+            let written = writer.write(&text).unwrap();
+            reader.join().unwrap();
+            ((1000..text.len()).contains(&written), RAISED.load(Ordering::Relaxed))
+        });
+        assert!(is_part);
+        assert_eq!(raised, 0);
+        // SAFETY: it was there before.
+        unsafe { libc::signal(libc::SIGPIPE, before) };
     });
 }

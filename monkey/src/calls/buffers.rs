@@ -2,7 +2,7 @@
 
 use std::ptr;
 
-use libc::{iovec, msghdr};
+use libc::{c_int, iovec, msghdr};
 
 /// The kernel moves so many bytes in one call, at most.
 pub(super) const MOST: usize = 0x7fff_f000;
@@ -77,12 +77,17 @@ impl Rest {
         &self.buffers[..self.count]
     }
 
-    /// A message of these buffers, without an address and without control data. It is for this system call only.
+    /// A message of these buffers, for this system call only.
     pub(super) fn message(&mut self) -> msghdr {
-        // SAFETY: a message is numbers and pointers, and null pointers say that something is not there.
-        let mut message: msghdr = unsafe { std::mem::zeroed() };
-        message.msg_iov = self.buffers.as_mut_ptr();
-        message.msg_iovlen = self.count as _;
-        message
+        message(self.buffers.as_ptr(), self.count as c_int)
     }
+}
+
+/// A message of buffers, without an address and without control data.
+pub(super) fn message(buffers: *const iovec, count: c_int) -> msghdr {
+    // SAFETY: a message is numbers and pointers, and null pointers say that something is not there.
+    let mut message: msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = buffers.cast_mut();
+    message.msg_iovlen = count as _;
+    message
 }

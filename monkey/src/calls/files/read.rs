@@ -1,16 +1,13 @@
 //! Reading.
 
-use libc::{
-    ENOSYS, ENOTSOCK, EOPNOTSUPP, MSG_DONTWAIT, RWF_NOWAIT, c_int, c_void, iovec, off_t, off64_t, size_t, ssize_t,
-};
+use libc::{MSG_DONTWAIT, RWF_NOWAIT, c_int, c_void, iovec, off_t, off64_t, size_t, ssize_t};
 
-use super::kinds::{Kind, may_be_no_socket};
-use super::unaware;
-use crate::calls::blocking::{Call, How, place_for};
+use super::{Kind, Transfer, transfer, transfer_file, unaware};
+use crate::calls::blocking::{Call, place_for};
+use crate::calls::buffers::message;
 use crate::calls::sockets::receive;
 use crate::originals::originals;
 use crate::place::Place;
-use crate::wait::{errno, set_errno};
 
 mod original {
     use super::*;
@@ -62,22 +59,20 @@ unsafe extern "C" fn __read_chk(fd: c_int, buffer: *mut c_void, len: size_t, roo
 /// # Safety
 /// The contract of `read`.
 unsafe fn read_by(place: Place, fd: c_int, buffer: *mut c_void, len: usize) -> ssize_t {
-    let mut call = Call::reading(place, fd);
-    if !may_be_no_socket(fd) {
-        let received = call.once(|how| {
+    let socket = || {
+        Call::reading(place, fd).once(|how| {
             // SAFETY: by this function's contract.
             unsafe { receive::original::recv(fd, buffer, len, how.flag(MSG_DONTWAIT)) }
-        });
-        if received >= 0 || errno() != ENOTSOCK {
-            return received;
-        }
-    }
+        })
+    };
     let buffers = iovec {
         iov_base: buffer,
         iov_len: len,
     };
-    // SAFETY: by this function's contract.
-    unsafe { read_file(&mut call, &raw const buffers, 1, 0) }
+    transfer(fd, socket, |kind| {
+        // SAFETY: by this function's contract.
+        unsafe { read_file(place, fd, kind, &raw const buffers, 1, 0) }
+    })
 }
 
 /// readv(2).
@@ -99,22 +94,17 @@ unsafe fn readv_by(place: Place, fd: c_int, buffers: *const iovec, count: c_int)
         // SAFETY: by this function's contract.
         return unsafe { original::readv(fd, buffers, count) };
     }
-    let mut call = Call::reading(place, fd);
-    if !may_be_no_socket(fd) {
-        // SAFETY: a message is numbers and pointers, and null pointers say that something is not there.
-        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-        message.msg_iov = buffers.cast_mut();
-        message.msg_iovlen = count as _;
-        let received = call.once(|how| {
+    let socket = || {
+        let mut message = message(buffers, count);
+        Call::reading(place, fd).once(|how| {
             // SAFETY: by this function's contract. The kernel leaves the buffers' lengths alone.
             unsafe { receive::original::recvmsg(fd, &raw mut message, how.flag(MSG_DONTWAIT)) }
-        });
-        if received >= 0 || errno() != ENOTSOCK {
-            return received;
-        }
-    }
+        })
+    };
     // SAFETY: by this function's contract.
-    unsafe { read_file(&mut call, buffers, count, 0) }
+    transfer(fd, socket, |kind| unsafe {
+        read_file(place, fd, kind, buffers, count, 0)
+    })
 }
 
 /// preadv2(2).
@@ -159,39 +149,55 @@ unsafe fn preadv2_by(place: Place, fd: c_int, buffers: *const iovec, count: c_in
         return unsafe { original::preadv2(fd, buffers, count, -1, flags) };
     }
     // SAFETY: by this function's contract.
-    unsafe { read_file(&mut Call::reading(place, fd), buffers, count, flags) }
+    unsafe { read_file(place, fd, Kind::of(fd), buffers, count, flags) }
 }
 
 /// Reads what is no socket, or one with flags.
 ///
 /// # Safety
 /// The contract of `preadv2`.
-unsafe fn read_file(call: &mut Call, buffers: *const iovec, count: c_int, flags: c_int) -> ssize_t {
-    let fd = call.fd();
-    let before = call.errno();
-    let block = || {
-        set_errno(before);
-        // SAFETY: by this function's contract.
+unsafe fn read_file(
+    place: Place,
+    fd: c_int,
+    kind: Option<Kind>,
+    buffers: *const iovec,
+    count: c_int,
+    flags: c_int,
+) -> ssize_t {
+    let read = Read {
+        fd,
+        buffers,
+        count,
+        flags,
+    };
+    transfer_file(Call::reading(place, fd), kind, 0, &read)
+}
+
+/// What `preadv2` is asked for, by a caller who keeps its contract until this is over.
+struct Read {
+    fd: c_int,
+    buffers: *const iovec,
+    count: c_int,
+    flags: c_int,
+}
+
+impl Transfer for Read {
+    fn try_to(&self, _done: usize) -> ssize_t {
+        // SAFETY: by the caller's contract.
+        unsafe { original::preadv2(self.fd, self.buffers, self.count, -1, self.flags | RWF_NOWAIT) }
+    }
+
+    fn block(&self, _done: usize) -> ssize_t {
+        // SAFETY: by the caller's contract.
         unsafe {
-            match flags {
-                0 => original::readv(fd, buffers, count),
-                _ => original::preadv2(fd, buffers, count, -1, flags),
+            match self.flags {
+                0 => original::readv(self.fd, self.buffers, self.count),
+                flags => original::preadv2(self.fd, self.buffers, self.count, -1, flags),
             }
         }
-    };
-    // What RWF_NOWAIT reads of a regular file may be less than there is.
-    match Kind::of(fd) {
-        None | Some(Kind::Disk) => return block(),
-        Some(Kind::Socket) => {}
-        Some(Kind::Pipe | Kind::Other) => call.without_limit(),
     }
-    let read = call.once(|how| match how {
-        // SAFETY: by this function's contract.
-        How::Try => unsafe { original::preadv2(fd, buffers, count, -1, flags | RWF_NOWAIT) },
-        How::Block => block(),
-    });
-    match (read, errno()) {
-        (-1, EOPNOTSUPP | ENOSYS) => unaware::read(call, block),
-        _ => read,
+
+    fn unaware(&self, call: &mut Call, _kind: Kind) -> ssize_t {
+        unaware::read(call, || self.block(0))
     }
 }

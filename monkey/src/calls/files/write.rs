@@ -1,15 +1,13 @@
 //! Writing.
 
-use libc::{ENOSYS, ENOTSOCK, EOPNOTSUPP, RWF_NOWAIT, c_int, c_void, iovec, off_t, off64_t, size_t, ssize_t};
+use libc::{RWF_NOWAIT, c_int, c_void, iovec, off_t, off64_t, size_t, ssize_t};
 
-use super::kinds::{Kind, may_be_no_socket};
-use super::unaware;
-use crate::calls::blocking::{Call, How, place_for};
-use crate::calls::buffers::{Rest, total};
+use super::{Kind, Transfer, transfer, transfer_file, unaware};
+use crate::calls::blocking::{Call, place_for};
+use crate::calls::buffers::{Rest, message, total};
 use crate::calls::sockets::send::{send_all, send_message};
 use crate::originals::originals;
 use crate::place::Place;
-use crate::wait::{errno, set_errno};
 
 mod original {
     use super::*;
@@ -51,21 +49,16 @@ unsafe extern "C" fn __write(fd: c_int, buffer: *const c_void, len: size_t) -> s
 /// # Safety
 /// The contract of `write`.
 unsafe fn write_by(place: Place, fd: c_int, buffer: *const c_void, len: usize) -> ssize_t {
-    if !may_be_no_socket(fd) {
-        let before = errno();
-        // SAFETY: by this function's contract.
-        let sent = unsafe { send_all(place, fd, buffer, len, 0, std::ptr::null(), 0) };
-        if sent >= 0 || errno() != ENOTSOCK {
-            return sent;
-        }
-        set_errno(before);
-    }
+    // SAFETY: by this function's contract.
+    let socket = || unsafe { send_all(place, fd, buffer, len, 0, std::ptr::null(), 0) };
     let buffers = iovec {
         iov_base: buffer.cast_mut(),
         iov_len: len,
     };
-    // SAFETY: by this function's contract.
-    unsafe { write_file(place, fd, &raw const buffers, 1, 0) }
+    transfer(fd, socket, |kind| {
+        // SAFETY: by this function's contract.
+        unsafe { write_file(place, fd, kind, &raw const buffers, 1, 0) }
+    })
 }
 
 /// writev(2).
@@ -87,21 +80,15 @@ unsafe fn writev_by(place: Place, fd: c_int, buffers: *const iovec, count: c_int
         // SAFETY: by this function's contract.
         return unsafe { original::writev(fd, buffers, count) };
     }
-    if !may_be_no_socket(fd) {
-        let before = errno();
-        // SAFETY: a message is numbers and pointers, and null pointers say that something is not there.
-        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-        message.msg_iov = buffers.cast_mut();
-        message.msg_iovlen = count as _;
+    let socket = || {
+        let message = message(buffers, count);
         // SAFETY: by this function's contract. The buffers are only read.
-        let sent = unsafe { send_message(place, fd, &raw const message, 0, 0) };
-        if sent >= 0 || errno() != ENOTSOCK {
-            return sent;
-        }
-        set_errno(before);
-    }
+        unsafe { send_message(place, fd, &raw const message, 0, 0) }
+    };
     // SAFETY: by this function's contract.
-    unsafe { write_file(place, fd, buffers, count, 0) }
+    transfer(fd, socket, |kind| unsafe {
+        write_file(place, fd, kind, buffers, count, 0)
+    })
 }
 
 /// pwritev2(2).
@@ -146,44 +133,72 @@ unsafe fn pwritev2_by(place: Place, fd: c_int, buffers: *const iovec, count: c_i
         return unsafe { original::pwritev2(fd, buffers, count, -1, flags) };
     }
     // SAFETY: by this function's contract.
-    unsafe { write_file(place, fd, buffers, count, flags) }
+    unsafe { write_file(place, fd, Kind::of(fd), buffers, count, flags) }
 }
 
 /// Writes to what is no socket, or to one with flags.
 ///
 /// # Safety
 /// The contract of `pwritev2`; the buffers have more than nothing.
-unsafe fn write_file(place: Place, fd: c_int, buffers: *const iovec, count: c_int, flags: c_int) -> ssize_t {
-    // What RWF_NOWAIT writes to a regular file may be a part. Others may append in between.
-    let kind = match Kind::of(fd) {
-        // SAFETY: by this function's contract.
-        None | Some(Kind::Disk) => return unsafe { write_at_once(fd, buffers, count, flags) },
-        Some(kind) => kind,
-    };
-    let mut call = Call::writing(place, fd);
-    if kind != Kind::Socket {
-        call.without_limit();
-    }
+unsafe fn write_file(
+    place: Place,
+    fd: c_int,
+    kind: Option<Kind>,
+    buffers: *const iovec,
+    count: c_int,
+    flags: c_int,
+) -> ssize_t {
     // SAFETY: by this function's contract.
     let len = unsafe { total(buffers, count as usize) };
-    let written = call.all(len, |done, how| {
-        // SAFETY: by this function's contract.
-        let rest = (done > 0).then(|| unsafe { Rest::of(buffers, count as usize, done) });
-        let (buffers, count) = match &rest {
-            None => (buffers, count),
-            Some(rest) => (rest.buffers().as_ptr(), rest.buffers().len() as c_int),
-        };
-        match how {
-            // SAFETY: by this function's contract.
-            How::Try => unsafe { original::pwritev2(fd, buffers, count, -1, flags | RWF_NOWAIT) },
-            // SAFETY: as above.
-            How::Block => unsafe { write_at_once(fd, buffers, count, flags) },
+    let write = Write {
+        fd,
+        buffers,
+        count,
+        len,
+        flags,
+    };
+    transfer_file(Call::writing(place, fd), kind, len, &write)
+}
+
+/// What `pwritev2` is asked for, by a caller who keeps its contract until this is over.
+struct Write {
+    fd: c_int,
+    buffers: *const iovec,
+    count: c_int,
+    len: usize,
+    flags: c_int,
+}
+
+impl Write {
+    /// Calls `write` with the buffers that are left when so many bytes are written.
+    fn with_rest(&self, done: usize, write: impl FnOnce(*const iovec, c_int) -> ssize_t) -> ssize_t {
+        if done == 0 {
+            return write(self.buffers, self.count);
         }
-    });
-    match (written, errno()) {
-        // SAFETY: by this function's contract.
-        (-1, EOPNOTSUPP | ENOSYS) => unsafe { unaware::write(&mut call, kind, buffers, count, len, flags) },
-        _ => written,
+        // SAFETY: by the caller's contract.
+        let rest = unsafe { Rest::of(self.buffers, self.count as usize, done) };
+        write(rest.buffers().as_ptr(), rest.buffers().len() as c_int)
+    }
+}
+
+impl Transfer for Write {
+    fn try_to(&self, done: usize) -> ssize_t {
+        self.with_rest(done, |buffers, count| {
+            // SAFETY: by the caller's contract.
+            unsafe { original::pwritev2(self.fd, buffers, count, -1, self.flags | RWF_NOWAIT) }
+        })
+    }
+
+    fn block(&self, done: usize) -> ssize_t {
+        self.with_rest(done, |buffers, count| {
+            // SAFETY: by the caller's contract.
+            unsafe { write_at_once(self.fd, buffers, count, self.flags) }
+        })
+    }
+
+    fn unaware(&self, call: &mut Call, kind: Kind) -> ssize_t {
+        // SAFETY: by the caller's contract.
+        unsafe { unaware::write(call, kind, self.buffers, self.count, self.len, self.flags) }
     }
 }
 
