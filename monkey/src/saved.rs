@@ -33,7 +33,8 @@ const INTERPOSED: [(Module, &[&CStr]); 7] = [
     ]),
     (Module::Thread, &[
         c"pthread_clockjoin_np", c"pthread_create", c"pthread_detach", c"pthread_getname_np", c"pthread_join",
-        c"pthread_setname_np", c"pthread_timedjoin_np", c"pthread_tryjoin_np", c"sched_yield", c"syscall",
+        c"pthread_setname_np", c"pthread_timedjoin_np", c"pthread_tryjoin_np", c"sched_yield", c"sem_clockwait",
+        c"sem_timedwait", c"sem_wait", c"syscall",
         c"sched_getaffinity", c"pthread_getaffinity_np", c"sysconf", c"get_nprocs", c"get_nprocs_conf",
     ]),
     (Module::Subprocess, &[

@@ -17,6 +17,7 @@ mod names;
 mod polls;
 mod readiness;
 mod resolver_state;
+mod semaphores;
 mod shells;
 mod signals;
 mod sockets;

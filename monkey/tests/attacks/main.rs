@@ -6,6 +6,7 @@ mod ends;
 mod joins;
 mod kills;
 mod locks;
+mod semaphores;
 mod signals;
 mod streams;
 
