@@ -230,6 +230,8 @@ pub(super) unsafe trait Number: Copy {}
 unsafe impl Number for c_int {}
 // SAFETY: two numbers.
 unsafe impl Number for timeval {}
+// SAFETY: two numbers.
+unsafe impl Number for libc::linger {}
 
 /// An option of a socket, at the level `SOL_SOCKET`. None if this is no socket.
 pub(super) fn socket_option<T: Number>(fd: c_int, option: c_int) -> Option<T> {

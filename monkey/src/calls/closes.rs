@@ -1,11 +1,17 @@
 //! Closing: whoever waits for the descriptor is woken before.
+//!
+//! A socket with `SO_LINGER` is closed when its peer has taken all, or when the option's time is over. The kernel has no
+//! way to do that without blocking, so a real thread closes it. All else is closed at once.
 
 use std::os::fd::RawFd;
 
 use libc::{CLOSE_RANGE_CLOEXEC, c_int, c_long, c_uint};
 
+use super::blocking::{place_for, socket_option};
 use crate::closing::{closing, closing_all};
 use crate::originals::originals;
+use crate::real_thread::by_real_thread;
+use crate::wait::{errno, set_errno};
 
 mod original {
     use super::*;
@@ -25,7 +31,8 @@ mod original {
 unsafe extern "C" fn close(fd: c_int) -> c_int {
     closing(fd);
     // SAFETY: by the prototype's contract.
-    unsafe { original::close(fd) }
+    let close = move || unsafe { original::close(fd) };
+    if lingers(fd) { close_slowly(close) } else { close() }
 }
 
 /// Another name of `close`.
@@ -33,7 +40,29 @@ unsafe extern "C" fn close(fd: c_int) -> c_int {
 unsafe extern "C" fn __close(fd: c_int) -> c_int {
     closing(fd);
     // SAFETY: by the prototype's contract.
-    unsafe { original::__close(fd) }
+    let close = move || unsafe { original::__close(fd) };
+    if lingers(fd) { close_slowly(close) } else { close() }
+}
+
+/// Whether closing the descriptor takes a while, and its caller may park.
+fn lingers(fd: c_int) -> bool {
+    place_for(fd).is_some()
+        && socket_option::<libc::linger>(fd, libc::SO_LINGER)
+            .is_some_and(|linger| linger.l_onoff != 0 && linger.l_linger > 0)
+}
+
+/// Has a real thread close, and parks the caller until then. What is thrown into him is kept: nobody reckons with the
+/// failure of a close.
+#[cold]
+fn close_slowly(close: impl Fn() -> c_int + Copy + Send + 'static) -> c_int {
+    match by_real_thread(move || (close(), errno())) {
+        Ok((0, _)) => 0,
+        Ok((result, errno)) => {
+            set_errno(errno);
+            result
+        }
+        Err(_) => close(),
+    }
 }
 
 /// dup2(2).

@@ -292,3 +292,43 @@ fn closed_by_another_thread_and_made_again() {
         }
     });
 }
+
+/// A socket that lingers is closed once its peer has taken all, which is a virtual thread of the same carrier.
+#[test]
+fn a_close_that_lingers() {
+    use std::os::fd::AsRawFd;
+    in_virtual_thread(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut one = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut other, _) = listener.accept().unwrap();
+        let seconds = libc::linger {
+            l_onoff: 1,
+            l_linger: 60,
+        };
+        // SAFETY: the option is two numbers.
+        let set = unsafe {
+            let size = size_of_val(&seconds) as libc::socklen_t;
+            let option = (&raw const seconds).cast();
+            libc::setsockopt(one.as_raw_fd(), libc::SOL_SOCKET, libc::SO_LINGER, option, size)
+        };
+        assert_eq!(set, 0);
+        one.set_nonblocking(true).unwrap();
+        let mut sent = 0;
+        while let Ok(more) = one.write(&[1; 65536]) {
+            sent += more;
+        }
+        let is_closed = Arc::new(AtomicBool::new(false));
+        let theirs = is_closed.clone();
+        let closer = thread::spawn(move || {
+            drop(one);
+            theirs.store(true, Ordering::SeqCst);
+        });
+        // It runs before this goes on.
+        sleep(Duration::from_millis(1));
+        assert!(!is_closed.load(Ordering::SeqCst));
+        let mut got = Vec::new();
+        other.read_to_end(&mut got).unwrap();
+        assert_eq!(got.len(), sent);
+        closer.join().unwrap();
+    });
+}
