@@ -238,15 +238,22 @@ unsafe fn destroy_value(value: *mut Value, key: *const Key) -> bool {
     destructor.is_some()
 }
 
-/// Has the C library make the calling thread's generator of random numbers, which it does (since 2.41) when a thread
-/// asks for some, and takes back at the end of real threads only. Blocks share that of their carrier: it is used for
-/// the length of a call, and marked as in use meanwhile.
+/// Has the C library note in the calling thread's data what blocks take over:
+///
+/// * the generator of random numbers, which it makes (since 2.41) when a thread asks for some, and takes back at the end
+///   of real threads only. Blocks share that of their carrier: it is used for the length of a call, and marked as in use
+///   meanwhile.
+/// * the scheduling, for which it would ask the kernel by the virtual thread's number.
 fn prepare_carrier() {
     thread_local!(static IS_READY: Cell<bool> = const { Cell::new(false) });
     if !IS_READY.replace(true) {
         let mut number = 0_u8;
         // SAFETY: the call writes one byte. Failing means that the C library has no generator.
         unsafe { libc::getrandom((&raw mut number).cast(), 1, 0) };
+        let mut policy = 0;
+        let mut parameters = std::mem::MaybeUninit::uninit();
+        // SAFETY: the call writes both. If it fails, it will in blocks.
+        unsafe { libc::pthread_getschedparam(libc::pthread_self(), &raw mut policy, parameters.as_mut_ptr()) };
     }
 }
 

@@ -299,3 +299,54 @@ fn a_join() {
         is_told(late);
     });
 }
+
+/// Carriers come and go, with threads that wait for the same as threads that stay. These get on.
+#[test]
+fn whoever_stays_gets_on() {
+    const CARRIERS: u32 = 60;
+    bounded("carriers", || {
+        let (mutex, changed) = kept((Mutex::new(0_u64), Condvar::new()));
+        let lock = kept(RwLock::new(0_u64));
+        let (send, receive) = sync_channel(2);
+        let stays = move || {
+            *mutex.lock().expect("nobody panics") += 1;
+            changed.notify_one();
+            *lock.write().expect("nobody panics") += 1;
+            drop(lock.read());
+        };
+        let goes = move |number: u32| {
+            let send = send.clone();
+            move || {
+                loop {
+                    match number % 4 {
+                        0 => drop(changed.wait(mutex.lock().expect("nobody panics"))),
+                        1 => drop(lock.read()),
+                        2 => drop(lock.write()),
+                        _ => send.send(()).expect("it is received"),
+                    }
+                    yield_now();
+                }
+            }
+        };
+        let ended = Arc::new(AtomicBool::new(false));
+        let sees = ended.clone();
+        let stayed = thread::spawn(move || {
+            while !sees.load(Ordering::Relaxed) {
+                stays();
+                let _ = receive.try_recv();
+                thread::yield_now();
+            }
+        });
+        for carrier in 0..CARRIERS {
+            let goes = goes.clone();
+            let carrier = thread::spawn(move || {
+                (0..8).for_each(|number| drop::<JoinHandle<()>>(spawn(goes(number))));
+                (0..carrier % 7).for_each(|_| yield_now());
+            });
+            carrier.join().expect("it does not panic");
+        }
+        ended.store(true, Ordering::Relaxed);
+        stayed.join().expect("it does not panic");
+        assert!(mutex.try_lock().is_ok() && lock.try_write().is_ok());
+    });
+}

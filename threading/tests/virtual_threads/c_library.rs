@@ -288,3 +288,17 @@ fn each_rounds_in_its_own_way() {
     assert_eq!(other.join().ok(), Some((NEAREST, NEAREST)));
     assert_eq!((carriers, changed, way()), (NEAREST, DOWNWARD, NEAREST));
 }
+
+#[test]
+fn the_scheduling_is_that_of_the_carrier() {
+    let ask = || {
+        let (mut policy, mut parameters) = (-1, libc::sched_param { sched_priority: -1 });
+        // SAFETY: the call writes both.
+        let asked = unsafe { libc::pthread_getschedparam(libc::pthread_self(), &raw mut policy, &raw mut parameters) };
+        (asked, policy, parameters.sched_priority)
+    };
+    let carriers = ask();
+    assert_eq!(carriers.0, 0);
+    let thread = spawn(move || (ask(), std::thread::spawn(ask).join().ok()));
+    assert_eq!(thread.join().ok(), Some((carriers, Some(carriers))));
+}
