@@ -19,12 +19,13 @@ use crate::machine::{self, Block, SharedBlock};
 use crate::thread::{Thread, current, park_once};
 use crate::unsupported::Unsupported;
 
-/// The size of a virtual thread's stack, unless another one is asked for, here or by `RUST_MIN_STACK` in the environment:
-/// that of std's threads. Only what is used of it takes memory.
+/// The size of a virtual thread's stack, unless another one is asked for, here or by `RUST_MIN_STACK` in the
+/// environment: that of std's threads. Only what is used of it takes memory.
 pub const DEFAULT_STACK_SIZE: usize = 2 << 20;
 
-/// The least size of a stack. Fewer bytes would not do for what this crate itself, and the hub, need there.
-const LEAST_STACK_SIZE: usize = 64 << 10;
+/// The least size of a stack. A few kilobytes would not do for what this crate itself, and the hub, need there; and
+/// `pthread_attr_setstack` takes none that is smaller than the C library's own least size, which is this on aarch64.
+const LEAST_STACK_SIZE: usize = 128 << 10;
 
 /// The size of a stack unless another one is asked for: `RUST_MIN_STACK` in the environment, as for std's threads.
 fn usual_stack_size() -> usize {
@@ -81,7 +82,7 @@ impl Builder {
         self
     }
 
-    /// Sets the size of the stack in bytes. It is 64 KiB at least.
+    /// Sets the size of the stack in bytes. It is 128 KiB at least.
     pub fn stack_size(mut self, size: usize) -> Builder {
         self.stack_size = Some(size);
         self
