@@ -240,9 +240,9 @@ unsafe fn destroy_value(value: *mut Value, key: *const Key) -> bool {
 
 /// Has the C library note in the calling thread's data what blocks take over:
 ///
-/// * the generator of random numbers, which it makes (since 2.41) when a thread asks for some, and takes back at the end
-///   of real threads only. Blocks share that of their carrier: it is used for the length of a call, and marked as in use
-///   meanwhile.
+/// * the generator of random numbers, which it makes (since 2.41) when a thread asks for some, and takes back at the
+///   end of real threads only. Blocks share that of their carrier: it is used for the length of a call, and marked as
+///   in use meanwhile.
 /// * the scheduling, for which it would ask the kernel by the virtual thread's number.
 fn prepare_carrier() {
     thread_local!(static IS_READY: Cell<bool> = const { Cell::new(false) });

@@ -51,8 +51,8 @@ impl<S> Monitor<S> {
         self.park(waiter, line, deadline, gives_up)
     }
 
-    /// Waits until the waiter is called, or the time is over, and returns whether it was called. Afterwards the waiter is
-    /// in the line no more.
+    /// Waits until the waiter is called, or the time is over, and returns whether it was called. Afterwards the waiter
+    /// is in the line no more.
     ///
     /// If it will never use what it was called for, it gives up: `gives_up` is told whether it was called, and calls
     /// the next one. That is so if something is thrown into it, and if its carrier ends and leaves it behind.
