@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gevent::threadpool::{HubExt, ThreadPool};
-use greenlet_core::Exception;
 use greenlet_core::unwind::{Caught, catch};
-use hub::core::Events;
+use greenlet_core::{Exception, GreenletExit};
+use hub::core::{Events, HubDestroyed};
 use hub::{Hub, Park, TimeLimit, hub_to_wait_in};
 use libc::c_int;
 
@@ -32,14 +32,16 @@ enum Waited<R> {
     Done(R),
     Failed(Failed),
     Thrown(Exception),
+    /// The hub is destroyed, and the caller has been woken by the last thing that it did.
+    NoHub,
 }
 
 impl Place {
     /// Parks the caller in `wait`, which is called with the hub. It runs in the carrier of a virtual thread, so nothing
     /// is a thread-local of the caller's there. The caller's `errno` is left alone.
     ///
-    /// Fails with `ECANCELED` if an exception is thrown into the caller, which is kept for
-    /// [`take_exception`](crate::take_exception); with the `errno` of an error of `wait`.
+    /// Fails with `ECANCELED` if an exception is thrown into the caller, or its hub is destroyed meanwhile, which is
+    /// kept for [`take_exception`](crate::take_exception); with the `errno` of an error of `wait`.
     pub(crate) fn wait<R: Send>(self, wait: impl FnOnce(&Hub) -> Result<R, Exception> + Send) -> Result<R, Failed> {
         if is_kept() {
             // What was thrown is told by every wait. Whoever tries again and again keeps nobody else from running.
@@ -60,6 +62,8 @@ impl Place {
             Ok(Waited::Done(value)) => return Ok(value),
             Ok(Waited::Failed(failed)) => return Err(failed),
             Ok(Waited::Thrown(exception)) => Caught::Panic(exception),
+            // It is unwound next. If it blocked, that would never come.
+            Ok(Waited::NoHub) => Caught::Panic(Exception::new(GreenletExit)),
             Err(caught) => caught,
         };
         keep(thrown);
@@ -147,6 +151,7 @@ fn in_hub<R>(wait: impl FnOnce(&Hub) -> Result<R, Exception>) -> Waited<R> {
         Ok(value) => Waited::Done(value),
         Err(exception) if exception.is::<Closed>() => Waited::Failed(Failed::Errno(libc::EBADF)),
         Err(exception) if exception.thrown_here().is_some() => Waited::Thrown(exception),
+        Err(exception) if exception.is::<HubDestroyed>() => Waited::NoHub,
         Err(exception) => {
             let error = exception.downcast_ref::<std::io::Error>();
             let errno = error.and_then(std::io::Error::raw_os_error);
