@@ -111,6 +111,12 @@ impl Place {
         })
     }
 
+    /// Sleeps between two looks at a descriptor. If that is closed meanwhile, it is an `EBADF`, as for every wait.
+    pub(crate) fn pause(self, fd: RawFd, time: Duration) -> Result<(), Failed> {
+        let until = Instant::now() + time;
+        self.wait_on(&[], &[(fd, Events::NONE)], Some(until)).map(drop)
+    }
+
     /// Has a thread of the hub's pool call `job`. If an exception is thrown into the caller meanwhile, the thread goes
     /// on, so `job` owns all that it uses. If the caller must block, `job` has not been called.
     pub(crate) fn in_pool<R: Send + 'static>(self, job: impl FnOnce() -> R + Send + 'static) -> Result<R, Failed> {

@@ -179,7 +179,7 @@ impl Call {
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(Failed::Errno(libc::EAGAIN));
         }
-        self.place.sleep(PAUSE)
+        self.place.pause(self.fd, PAUSE)
     }
 
     fn deadline(&mut self) -> Result<Option<Instant>, Failed> {

@@ -212,7 +212,10 @@ impl Changes {
             }
             // Whoever is told, and finds nothing, pauses too: somebody else may be about to take what has ended.
             if std::mem::take(&mut told) {
-                place.sleep(pause)?;
+                match self.of {
+                    Of::Descriptor(fd) => place.pause(fd, pause)?,
+                    _ => place.sleep(pause)?,
+                }
                 pause = (pause * 2).min(longest);
                 continue;
             }
