@@ -11,7 +11,7 @@ use std::ptr::{null_mut, read_volatile};
 
 use libc::{FILE, c_char, c_int, c_void, size_t, ssize_t};
 
-use super::readiness::until_ready;
+use super::blocking::{Call, ready};
 use crate::originals::originals;
 use crate::patches::Module;
 use crate::place::{Place, place};
@@ -201,27 +201,23 @@ impl Reading {
             return Some(0);
         }
         let fd = self.fd();
-        let look = || {
-            let mut entry = libc::pollfd {
-                fd,
-                events: libc::POLLIN,
-                revents: 0,
-            };
-            // SAFETY: the entry is a variable. Without a time, the call does not wait.
-            unsafe { libc::poll(&raw mut entry, 1, 0) }
-        };
         self.write_prompt();
-        let interests = || std::iter::once((fd, libc::EPOLLIN as u32));
-        let ready = until_ready(self.place, None, interests, look);
-        if let Err(Failed::Errno(_)) = ready {
-            // SAFETY: the stream is alive, and locked meanwhile.
-            unsafe {
-                flockfile(self.stream);
-                (*self.fields()).flags |= ERROR_SEEN;
-                funlockfile(self.stream);
+        let mut call = Call::reading(self.place, fd);
+        while ready(fd, libc::POLLIN) == 0 {
+            let waited = call.wait();
+            if let Err(Failed::Errno(_)) = waited {
+                // SAFETY: the stream is alive, and locked meanwhile.
+                unsafe {
+                    flockfile(self.stream);
+                    (*self.fields()).flags |= ERROR_SEEN;
+                    funlockfile(self.stream);
+                }
+            }
+            if waited.is_err() {
+                return returned(waited.map(|()| 0));
             }
         }
-        returned(ready.map(|_| 0))
+        Some(0)
     }
 
     /// The next byte. None at the end, and after an error.
