@@ -1,24 +1,22 @@
 //! Futexes. Their callers have no place for an error, so that a wait goes on, whatever is thrown.
 
 use std::cell::RefCell;
+use std::ptr::null;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Barrier, Condvar, Mutex, Once, RwLock};
-use std::{io, thread};
+use std::thread;
 
-use crate::strike::{Case, Row, Thrown};
+use crate::row::{Case, Row, Thrown};
 
 /// A call that waits until something is given.
 fn waits(call: impl FnOnce() + Send + 'static, give: impl FnOnce() + 'static) -> Case {
-    Case {
-        call: Box::new(|| {
-            call();
-            Ok::<_, io::Error>(())
-        }),
-        give: Box::new(give),
-        fd: None,
-        check: Box::new(|_, _| {}),
-    }
+    let call = || {
+        call();
+        Ok(())
+    };
+    Case::new(call, give)
 }
 
 /// The carrier holds a guard, and drops it.
@@ -69,13 +67,11 @@ fn full_channel() -> Case {
     sender.send(1).unwrap();
     let receiver = Rc::new(receiver);
     let kept = receiver.clone();
-    Case {
-        check: Box::new(move |_, _| assert_eq!(kept.try_recv(), Ok(2))),
-        ..waits(
-            move || sender.send(2).unwrap(),
-            move || assert_eq!(receiver.recv(), Ok(1)),
-        )
-    }
+    let case = waits(
+        move || sender.send(2).unwrap(),
+        move || assert_eq!(receiver.recv(), Ok(1)),
+    );
+    case.checked(move |_| assert_eq!(kept.try_recv(), Ok(2)))
 }
 
 fn park() -> Case {
@@ -89,11 +85,24 @@ fn park() -> Case {
     )
 }
 
-/// A real thread ends.
-fn join() -> Case {
-    let (sender, receiver) = std::sync::mpsc::channel::<()>();
-    let thread = thread::spawn(move || _ = receiver.recv());
-    waits(move || thread.join().unwrap(), move || drop(sender))
+/// A word for which the kernel is asked, by a real thread.
+fn shared_word() -> Case {
+    let word: &'static AtomicU32 = Box::leak(Box::default());
+    let futex = move |operation: i32, value: u32| {
+        // SAFETY: the word stays, and there is no time.
+        unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, null::<()>()) }
+    };
+    waits(
+        move || {
+            while word.load(Ordering::SeqCst) == 0 {
+                futex(libc::FUTEX_WAIT, 0);
+            }
+        },
+        move || {
+            word.store(1, Ordering::SeqCst);
+            futex(libc::FUTEX_WAKE, 1);
+        },
+    )
 }
 
 /// A real thread is in the function.
@@ -120,16 +129,16 @@ fn once() -> Case {
 }
 
 pub(crate) fn rows() -> Vec<Row> {
-    let row = |name, make| Row::new(name, make).thrown(Thrown::GoesOn);
+    let row = |what, make| Row::new("syscall", make).with(what).thrown(Thrown::GoesOn);
     vec![
         row("Mutex", mutex),
         row("RwLock", rw_lock),
         row("Condvar", condvar),
         row("Barrier", barrier),
-        row("recv of a channel", channel),
-        row("send to a full channel", full_channel),
-        row("thread::park", park),
+        row("recv of a channel", channel).blocks_greenlets(),
+        row("send to a full channel", full_channel).blocks_greenlets(),
+        row("thread::park", park).blocks_greenlets(),
         row("Once", once),
-        row("join of a real thread", join),
+        row("a word that processes share", shared_word),
     ]
 }

@@ -5,22 +5,21 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::{null, null_mut};
 
 use crate::files::{pipe, put, take};
-use crate::strike::{Case, Row, done};
+use crate::row::{Case, Row, done};
+use crate::vain::disturbed;
 
 /// A call that waits until the reader has a byte.
-fn watches(call: fn(RawFd) -> io::Result<()>) -> Case {
-    let (reader, writer) = pipe();
+fn watches((reader, writer): (OwnedFd, OwnedFd), call: fn(RawFd) -> io::Result<()>) -> Case {
     let (fd, writing) = (reader.as_raw_fd(), writer.as_raw_fd());
     Case {
-        call: Box::new(move || call(fd)),
-        give: Box::new(move || put(writing)),
         fd: Some(reader),
         check: Box::new(move |succeeded, reader| {
             if let Some(reader) = reader {
-                assert_eq!(take(reader.as_raw_fd()).0, usize::from(succeeded));
+                assert_eq!(take(reader.as_raw_fd()).len(), usize::from(succeeded));
             }
             drop(writer);
         }),
+        ..Case::new(move || call(fd), move || put(writing))
     }
 }
 
@@ -45,6 +44,45 @@ fn poll(fd: RawFd) -> io::Result<()> {
     one(unsafe { libc::poll(&mut entry(fd), 1, -1) })
 }
 
+/// Beside many that stay silent, so that the hub does not watch each.
+fn poll_many(fd: RawFd) -> io::Result<()> {
+    let silent: Vec<_> = (0..20).map(|_| pipe()).collect();
+    let mut entries: Vec<_> = silent.iter().map(|(reader, _)| entry(reader.as_raw_fd())).collect();
+    entries.push(entry(fd));
+    // SAFETY: the list is as long as is said.
+    one(unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as _, -1) })
+}
+
+/// With an event that the hub does not know.
+fn poll_urgent(fd: RawFd) -> io::Result<()> {
+    let mut entry = entry(fd);
+    entry.events |= libc::POLLPRI;
+    // SAFETY: the list has one entry.
+    one(unsafe { libc::poll(&raw mut entry, 1, -1) })
+}
+
+fn __poll_chk(fd: RawFd) -> io::Result<()> {
+    unsafe extern "C" {
+        fn __poll_chk(entries: *mut libc::pollfd, count: libc::nfds_t, time: i32, size: usize) -> i32;
+    }
+    // SAFETY: the list has one entry.
+    one(unsafe { __poll_chk(&mut entry(fd), 1, -1, size_of::<libc::pollfd>()) })
+}
+
+fn __ppoll_chk(fd: RawFd) -> io::Result<()> {
+    unsafe extern "C" {
+        fn __ppoll_chk(
+            entries: *mut libc::pollfd,
+            count: libc::nfds_t,
+            time: *const libc::timespec,
+            mask: *const libc::sigset_t,
+            size: usize,
+        ) -> i32;
+    }
+    // SAFETY: the list has one entry.
+    one(unsafe { __ppoll_chk(&mut entry(fd), 1, null(), null(), size_of::<libc::pollfd>()) })
+}
+
 fn ppoll(fd: RawFd) -> io::Result<()> {
     // SAFETY: the list has one entry.
     one(unsafe { libc::ppoll(&mut entry(fd), 1, null(), null()) })
@@ -62,6 +100,12 @@ fn set(fd: RawFd) -> libc::fd_set {
 fn select(fd: RawFd) -> io::Result<()> {
     // SAFETY: the set is a variable.
     one(unsafe { libc::select(fd + 1, &mut set(fd), null_mut(), null_mut(), null_mut()) })
+}
+
+/// With an event that the hub does not know.
+fn select_urgent(fd: RawFd) -> io::Result<()> {
+    // SAFETY: the sets are variables.
+    one(unsafe { libc::select(fd + 1, &mut set(fd), null_mut(), &mut set(fd), null_mut()) })
 }
 
 fn pselect(fd: RawFd) -> io::Result<()> {
@@ -85,15 +129,14 @@ fn epolls(call: fn(RawFd) -> io::Result<()>) -> Case {
     };
     let (fd, writing) = (epoll.as_raw_fd(), writer.as_raw_fd());
     Case {
-        call: Box::new(move || call(fd)),
-        give: Box::new(move || put(writing)),
         fd: Some(epoll),
         check: Box::new(move |succeeded, epoll| {
             if epoll.is_some() {
-                assert_eq!(take(reader.as_raw_fd()).0, usize::from(succeeded));
+                assert_eq!(take(reader.as_raw_fd()).len(), usize::from(succeeded));
             }
             drop((reader, writer));
         }),
+        ..Case::new(move || call(fd), move || put(writing))
     }
 }
 
@@ -137,10 +180,31 @@ pub(crate) fn rows() -> Vec<Row> {
     let selected = [Some(libc::EBADF), None];
     let waited = [Some(libc::EBADF), Some(libc::EINVAL)];
     vec![
-        Row::new("poll", || watches(poll)).closed(polled),
-        Row::new("ppoll", || watches(ppoll)).closed(polled),
-        Row::new("select", || watches(select)).closed(selected),
-        Row::new("pselect", || watches(pselect)).closed(selected),
+        Row::new("poll", || watches(pipe(), poll)).closed(polled),
+        Row::new("poll", || watches(pipe(), poll_many))
+            .with("of many")
+            .closed(polled),
+        Row::new("poll", || watches(pipe(), poll_urgent))
+            .with("for urgent data, too")
+            .closed(polled),
+        Row::new("poll", || disturbed(1, pipe(), |both| watches(both, poll)))
+            .with("woken for nothing")
+            .closed(polled),
+        // From then on, it does not rely on the hub's watchers.
+        Row::new("poll", || disturbed(4, pipe(), |both| watches(both, poll)))
+            .with("woken for nothing often")
+            .closed(polled),
+        Row::new("__poll_chk", || watches(pipe(), __poll_chk)).closed(polled),
+        Row::new("ppoll", || watches(pipe(), ppoll)).closed(polled),
+        Row::new("__ppoll_chk", || watches(pipe(), __ppoll_chk)).closed(polled),
+        Row::new("select", || watches(pipe(), select)).closed(selected),
+        Row::new("select", || watches(pipe(), select_urgent))
+            .with("for urgent data, too")
+            .closed(selected),
+        Row::new("select", || disturbed(1, pipe(), |both| watches(both, select)))
+            .with("woken for nothing")
+            .closed(selected),
+        Row::new("pselect", || watches(pipe(), pselect)).closed(selected),
         Row::new("epoll_wait", || epolls(epoll_wait)).closed(waited),
         Row::new("epoll_pwait", || epolls(epoll_pwait)).closed(waited),
         Row::new("epoll_pwait2", || epolls(epoll_pwait2)).closed(waited),

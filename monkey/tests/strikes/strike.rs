@@ -3,79 +3,38 @@
 use std::cell::RefCell;
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
+use std::ptr::null_mut;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gevent::greenlet_core::{RawGreenlet, greenlets};
+use gevent::threadpool::HubExt;
 use gevent::{Exception, GreenletExit, Timeout, get_hub, getcurrent, kill, run_in_thread, sleep};
 use gevent_monkey::{run, stats};
-use gevent_threading::{on_carrier, spawn};
+use gevent_threading::on_carrier;
 
-/// A row of a table: a call that parks.
-#[derive(Clone, Copy)]
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    thrown: Thrown,
-    /// For a call that has a descriptor: its error if that is closed, and if it becomes that of `/dev/null`.
-    closed: Option<[Option<i32>; 2]>,
-    make: fn() -> Case,
-}
+use crate::row::{Case, Row, Thrown, done};
 
-impl Row {
-    pub(crate) fn new(name: &'static str, make: fn() -> Case) -> Row {
-        Row {
-            name,
-            thrown: Thrown::Fails,
-            closed: None,
-            make,
-        }
-    }
-
-    pub(crate) fn thrown(self, thrown: Thrown) -> Row {
-        Row { thrown, ..self }
-    }
-
-    pub(crate) fn closed(self, closed: [Option<i32>; 2]) -> Row {
-        Row {
-            closed: Some(closed),
-            ..self
-        }
-    }
-}
-
-/// What becomes of a call into which an exception is thrown.
+/// Who makes the call.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Thrown {
-    /// It fails with `ECANCELED`.
-    Fails,
-    /// It returns as if it were done.
-    Returns,
-    /// It fails, or is done before.
-    FailsOrReturns,
-    /// It goes on; at the end of the hub, it is given up.
-    GoesOn,
+pub(crate) enum Who {
+    VirtualThread,
+    Greenlet,
 }
 
-/// A situation in which the call parks.
-pub(crate) struct Case {
-    /// Called in a virtual thread.
-    pub(crate) call: Box<dyn FnOnce() -> io::Result<()> + Send>,
-    /// Lets the call end. Called by the carrier.
-    pub(crate) give: Box<dyn FnOnce()>,
-    /// What the call waits for, if that is a descriptor; nobody else owns it.
-    pub(crate) fd: Option<OwnedFd>,
-    /// Checks that nothing is lost, given whether the call has succeeded, and the descriptor if it is still open.
-    pub(crate) check: Box<dyn FnOnce(bool, Option<OwnedFd>)>,
-}
-
-/// What the kernel says of a system call.
-pub(crate) fn done(returned: impl TryInto<i64>) -> io::Result<i64> {
-    match returned.try_into() {
-        Ok(returned @ 0..) => Ok(returned),
-        _ => Err(io::Error::last_os_error()),
+impl Who {
+    /// Begins one.
+    fn spawn(self, f: impl FnOnce() + Send + 'static) {
+        match self {
+            Who::VirtualThread => drop(gevent_threading::spawn(f)),
+            Who::Greenlet => drop(gevent::spawn(move || {
+                f();
+                Ok::<(), Exception>(())
+            })),
+        }
     }
 }
 
@@ -121,7 +80,7 @@ impl Strike {
     }
 }
 
-/// What has become of the virtual thread.
+/// What has become of who makes the call.
 #[derive(Default)]
 struct Ended {
     /// What the call has returned.
@@ -131,7 +90,7 @@ struct Ended {
 }
 
 thread_local! {
-    /// The carrier's: the greenlet of the virtual thread, and the timeout that is thrown into it.
+    /// The carrier's: the greenlet that makes the call, and the timeout that is thrown into it.
     static VICTIM: RefCell<Option<RawGreenlet>> = const { RefCell::new(None) };
     static TIMEOUT: RefCell<Option<Timeout>> = const { RefCell::new(None) };
 }
@@ -139,17 +98,28 @@ thread_local! {
 /// Long enough that only a strike ends it.
 const LONG: Duration = Duration::from_secs(1000);
 
-/// Begins a virtual thread that makes the call, and waits until that is parked.
-fn begin(what: &str, strike: Strike, call: Box<dyn FnOnce() -> io::Result<()> + Send>) -> Arc<Mutex<Ended>> {
+/// A call that is parked.
+struct Victim {
+    greenlet: RawGreenlet,
+    ended: Arc<Mutex<Ended>>,
+}
+
+/// Begins somebody who makes the call of a case, and waits until that is parked, for the last time that it will be.
+fn begin(what: &str, who: Who, strike: Strike, case: &mut Case) -> Victim {
     let ended = Arc::new(Mutex::new(Ended::default()));
     let its = ended.clone();
-    let before = stats().waiting;
-    let victim = spawn(move || {
+    let before = stats();
+    // If the call is to do a part before, time must not be over at once.
+    let timed = strike == Strike::Timeout && case.again.is_empty();
+    let call = std::mem::replace(&mut case.call, Box::new(|| Ok(())));
+    who.spawn(move || {
         on_carrier(|| {
             VICTIM.set(Some(getcurrent()));
             if strike == Strike::Timeout {
                 let timeout = Timeout::new(0.0);
-                timeout.start().expect("there is a hub");
+                if timed {
+                    timeout.start().expect("there is a hub");
+                }
                 TIMEOUT.set(Some(timeout));
             }
         });
@@ -166,15 +136,28 @@ fn begin(what: &str, strike: Strike, call: Box<dyn FnOnce() -> io::Result<()> + 
         });
         its.lock().unwrap().run = Some(got);
     });
-    drop(victim);
-    let is_parked = || stats().waiting > before || ended.lock().unwrap().run.is_some();
-    until(&format!("{what}: it does not park"), is_parked);
+    let is_over = || ended.lock().unwrap().run.is_some();
+    until(&format!("{what}: it does not park"), || {
+        stats().waiting > before.waiting || is_over()
+    });
     // Timeouts may have struck already. For the others, it is parked.
-    ended
+    for again in case.again.drain(..) {
+        let parked = stats().parked;
+        again();
+        until(&format!("{what}: it does not park again"), || {
+            stats().parked > parked && stats().waiting > before.waiting || is_over()
+        });
+        assert!(!is_over(), "{what}: it has ended");
+    }
+    let greenlet = VICTIM.take().expect("it has begun");
+    if let Some(timeout) = TIMEOUT.with_borrow(|timeout| timeout.as_ref().filter(|_| !timed).map(Timeout::exception)) {
+        kill(&greenlet, timeout).expect("there is a hub");
+    }
+    Victim { greenlet, ended }
 }
 
 /// Lets the others run until something is so.
-fn until(what: &str, is: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, mut is: impl FnMut() -> bool) {
     let bound = Instant::now() + Duration::from_secs(30);
     while !is() {
         assert!(Instant::now() < bound, "{what}");
@@ -183,12 +166,14 @@ fn until(what: &str, is: impl Fn() -> bool) {
 }
 
 /// Runs a case once.
-fn strike_once(row: Row, strike: Strike) {
-    let what = format!("{}: {strike:?}", row.name);
-    let case = (row.make)();
+fn strike_once(row: Row, who: Who, strike: Strike) {
+    let what = format!("{row}: {strike:?} of a {who:?}");
+    let mut case = (row.make)();
+    let Victim {
+        greenlet: victim,
+        ended,
+    } = begin(&what, who, strike, &mut case);
     let mut fd = case.fd;
-    let ended = begin(&what, strike, case.call);
-    let victim = VICTIM.take().expect("it has begun");
     let exception = match strike {
         Strike::Exit => Some(Exception::new(GreenletExit)),
         Strike::Kill(errno) => Some(Exception::new(io::Error::from_raw_os_error(errno))),
@@ -210,7 +195,7 @@ fn strike_once(row: Row, strike: Strike) {
         Strike::Timeout | Strike::End | Strike::None => {}
     }
     let called = || ended.lock().unwrap().call.is_some();
-    let ends_by_strike = strike.closes() || strike.throws() && row.thrown != Thrown::GoesOn;
+    let ends_by_strike = strike.closes() || strike.throws() && !row.thrown.goes_on();
     if ends_by_strike {
         until(&format!("{what}: the call does not end"), called);
         sleep(0).expect("nobody kills this");
@@ -252,22 +237,31 @@ fn strike_once(row: Row, strike: Strike) {
     (case.check)(call.is_ok() && !strike.closes(), fd.filter(|_| strike != Strike::Dup2));
 }
 
-/// The child is there, and its calls go to the C library.
+/// The child is there for a while. Its calls wait for nobody of its parent.
 fn fork(what: &str) {
     // SAFETY: the child makes system calls only.
     match unsafe { libc::fork() } {
         0 => {
             // SAFETY: the functions have no conditions.
             unsafe {
-                libc::usleep(1000);
+                let time = libc::timespec {
+                    tv_sec: 0,
+                    tv_nsec: 1_000_000,
+                };
+                libc::syscall(libc::SYS_nanosleep, &raw const time, null_mut::<()>());
                 libc::_exit(7)
             }
         }
         child => {
-            let mut status = 0;
-            // SAFETY: the pointer is that of a variable.
-            let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
-            assert_eq!((waited, libc::WEXITSTATUS(status)), (child, 7), "{what}: the child");
+            let mut status = 0_i32;
+            // By the kernel, so that no call that is parked finds the child.
+            // SAFETY: the pointer is that of a variable, and nothing else is asked for.
+            let waited = unsafe { libc::syscall(libc::SYS_wait4, child, &raw mut status, 0, null_mut::<()>()) };
+            assert_eq!(
+                (waited, libc::WEXITSTATUS(status)),
+                (child.into(), 7),
+                "{what}: the child"
+            );
         }
     }
 }
@@ -282,7 +276,7 @@ fn signals() {
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = caught as *const () as usize;
     // SAFETY: the action is whole, and its handler changes an atomic only.
-    done(unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) }).expect("it is a signal");
+    done(unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, null_mut()) }).expect("it is a signal");
     // SAFETY: the function has no conditions.
     let carrier = unsafe { libc::pthread_self() };
     let before = CAUGHT.load(Ordering::Relaxed);
@@ -300,20 +294,23 @@ fn signals() {
 }
 
 /// Runs a case in a thread whose hub ends while the call is parked.
-fn end(row: Row) {
-    let what = format!("{}: the hub ends", row.name);
+fn end(row: Row, who: Who) {
+    let what = format!("{row}: the hub of a {who:?} ends");
     let thread = std::thread::spawn(move || {
         let begun = gevent::run(|| {
-            let case = (row.make)();
-            let ended = begin(&what, Strike::End, case.call);
-            VICTIM.take();
+            let mut case = (row.make)();
+            let ended = begin(&what, who, Strike::End, &mut case).ended;
             // The wait is not to end because what it waits for is dropped.
             Ok::<_, Exception>((ended, case.fd, case.give, case.check))
         });
         let (ended, fd, _give, check) = begun.unwrap_or_else(|error| panic!("{what}: {error:?}"));
         let call = ended.lock().unwrap().call.take();
-        if row.thrown == Thrown::GoesOn {
-            assert!(call.is_none(), "{what}: {call:?}, but nobody has let it go on");
+        if row.thrown.goes_on() {
+            let may_return = row.thrown == Thrown::GoesOnOrReturns && matches!(call, Some(Ok(())));
+            assert!(
+                call.is_none() || may_return,
+                "{what}: {call:?}, but nobody has let it go on"
+            );
             return;
         }
         let call = call.unwrap_or_else(|| panic!("{what}: the call has not returned"));
@@ -325,15 +322,19 @@ fn end(row: Row) {
         );
         check(call.is_ok(), fd);
     });
+    // A join that parks would be counted with the call.
+    until("the thread ends", || thread.is_finished());
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 }
 
-/// What belongs to the process and to the hub: parked calls, descriptors, greenlets, and what keeps the loop running.
+/// What belongs to the process and to the hub: parked calls, descriptors, greenlets, jobs of the thread pools, and what
+/// keeps the loop running.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Counts {
     waiting: u64,
     descriptors: usize,
     greenlets: usize,
+    jobs: usize,
     active: i32,
 }
 
@@ -342,6 +343,7 @@ impl Counts {
         self.waiting <= floor.waiting
             && self.descriptors <= floor.descriptors
             && self.greenlets <= floor.greenlets
+            && self.jobs <= floor.jobs
             && self.active <= floor.active
     }
 }
@@ -351,21 +353,22 @@ fn counts() -> Counts {
         waiting: stats().waiting,
         descriptors: fs::read_dir("/proc/self/fd").expect("it is there").count(),
         greenlets: greenlets().len(),
+        jobs: get_hub().threadpool().len() + get_hub().resolver_threadpool().len(),
         active: get_hub().loop_().activecnt().expect("it is not destroyed"),
     }
 }
 
-fn strike_row(row: Row) {
+fn strike_row(row: Row, who: Who) {
     // The first runs make objects that are kept.
     for strike in [Strike::None, Strike::Exit] {
-        strike_once(row, strike);
+        strike_once(row, who, strike);
     }
     let mut floor = counts();
     for strike in STRIKES {
         match strike {
-            Strike::End => end(row),
+            Strike::End => end(row, who),
             _ if strike.closes() && row.closed.is_none() => {}
-            _ => strike_once(row, strike),
+            _ => strike_once(row, who, strike),
         }
         // On a busy machine, something of before may have ended only now.
         let bound = Instant::now() + Duration::from_secs(30);
@@ -377,8 +380,7 @@ fn strike_row(row: Row) {
             }
             assert!(
                 Instant::now() < bound,
-                "{}: {strike:?}: {floor:?} became {now:?}",
-                row.name
+                "{row}: {strike:?} of a {who:?}: {floor:?} became {now:?}"
             );
             sleep(0.001).expect("nobody kills this");
         }
@@ -386,13 +388,13 @@ fn strike_row(row: Row) {
 }
 
 /// Strikes at every row, each in a thread of its own, so that it has a hub of its own.
-pub(crate) fn strike_everywhere(rows: Vec<Row>) {
-    for row in rows {
-        let _bounded = Bounded::new(row.name);
-        println!("{}", row.name);
-        let thread = run_in_thread(move || strike_row(row));
+pub(crate) fn strike_everywhere(rows: &[Row], who: Who) {
+    for row in rows.iter().copied() {
+        let _bounded = Bounded::new(format!("{row}, in a {who:?}"));
+        println!("{who:?}: {row}");
+        let thread = run_in_thread(move || strike_row(row, who));
         match thread.expect("it starts").join() {
-            Ok(ended) => ended.unwrap_or_else(|error| panic!("{}: {error:?}", row.name)),
+            Ok(ended) => ended.unwrap_or_else(|error| panic!("{row}: {error:?}")),
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
@@ -402,7 +404,7 @@ pub(crate) fn strike_everywhere(rows: Vec<Row>) {
 struct Bounded(Option<Sender<()>>);
 
 impl Bounded {
-    fn new(name: &'static str) -> Bounded {
+    fn new(name: String) -> Bounded {
         let (sender, receiver): (_, Receiver<()>) = channel();
         std::thread::spawn(move || {
             if receiver.recv_timeout(Duration::from_secs(90)) == Err(RecvTimeoutError::Timeout) {

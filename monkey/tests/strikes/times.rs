@@ -1,9 +1,9 @@
-//! Sleeps, and look-ups of names.
+//! Sleeps, and giving way.
 
 use std::io;
-use std::ptr::{null, null_mut};
+use std::ptr::null_mut;
 
-use crate::strike::{Case, Row, Thrown, done};
+use crate::row::{Case, Row, Thrown, answered, done};
 
 /// Twenty milliseconds.
 const TIME: libc::timespec = libc::timespec {
@@ -13,12 +13,7 @@ const TIME: libc::timespec = libc::timespec {
 
 /// A call that ends by itself.
 fn sleeps(call: fn() -> io::Result<()>) -> Case {
-    Case {
-        call: Box::new(call),
-        give: Box::new(|| {}),
-        fd: None,
-        check: Box::new(|_, _| {}),
-    }
+    Case::new(call, || {})
 }
 
 fn nanosleep() -> io::Result<()> {
@@ -28,10 +23,7 @@ fn nanosleep() -> io::Result<()> {
 
 fn clock_nanosleep() -> io::Result<()> {
     // SAFETY: as above.
-    match unsafe { libc::clock_nanosleep(libc::CLOCK_MONOTONIC, 0, &TIME, null_mut()) } {
-        0 => Ok(()),
-        errno => Err(io::Error::from_raw_os_error(errno)),
-    }
+    answered(unsafe { libc::clock_nanosleep(libc::CLOCK_MONOTONIC, 0, &TIME, null_mut()) })
 }
 
 fn usleep() -> io::Result<()> {
@@ -47,6 +39,12 @@ fn sleep() -> io::Result<()> {
     }
 }
 
+/// It waits for a turn only, so that it has to be called often to be struck.
+fn sched_yield() -> io::Result<()> {
+    // SAFETY: the function has no conditions.
+    (0..200).try_for_each(|_| done(unsafe { libc::sched_yield() }).map(drop))
+}
+
 pub(crate) fn rows() -> Vec<Row> {
     let row = |name, make| Row::new(name, make).thrown(Thrown::Returns);
     vec![
@@ -54,52 +52,6 @@ pub(crate) fn rows() -> Vec<Row> {
         row("clock_nanosleep", || sleeps(clock_nanosleep)),
         row("usleep", || sleeps(usleep)),
         row("sleep", || sleeps(sleep)),
-        // A lookup ends by itself, at any time, so that a strike may come too late for it.
-        Row::new("getaddrinfo", || sleeps(getaddrinfo)).thrown(Thrown::FailsOrReturns),
-        Row::new("getnameinfo", || sleeps(getnameinfo)).thrown(Thrown::FailsOrReturns),
+        row("sched_yield", || sleeps(sched_yield)).blocks_greenlets(),
     ]
-}
-
-/// A name that is in the system's table.
-fn getaddrinfo() -> io::Result<()> {
-    let mut list = null_mut();
-    // SAFETY: the name ends with a zero, and the list is a variable.
-    match unsafe { libc::getaddrinfo(c"localhost".as_ptr(), null(), null(), &raw mut list) } {
-        0 => {
-            // SAFETY: this is the list, and nobody else's.
-            unsafe { libc::freeaddrinfo(list) };
-            Ok(())
-        }
-        libc::EAI_SYSTEM => Err(io::Error::last_os_error()),
-        other => Err(io::Error::other(format!("error {other}"))),
-    }
-}
-
-fn getnameinfo() -> io::Result<()> {
-    let address = libc::sockaddr_in {
-        sin_family: libc::AF_INET as u16,
-        sin_port: 0,
-        sin_addr: libc::in_addr {
-            s_addr: u32::from_ne_bytes([127, 0, 0, 1]),
-        },
-        sin_zero: [0; 8],
-    };
-    let mut name = [0; 100];
-    // SAFETY: the sizes are those of the variables.
-    let found = unsafe {
-        libc::getnameinfo(
-            (&raw const address).cast(),
-            size_of_val(&address) as u32,
-            name.as_mut_ptr(),
-            name.len() as u32,
-            null_mut(),
-            0,
-            0,
-        )
-    };
-    match found {
-        0 => Ok(()),
-        libc::EAI_SYSTEM => Err(io::Error::last_os_error()),
-        other => Err(io::Error::other(format!("error {other}"))),
-    }
 }
