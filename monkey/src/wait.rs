@@ -152,7 +152,11 @@ impl Place {
 
 /// Calls `wait` with the hub, and tells what was thrown into it from its own errors.
 fn in_hub<R>(wait: impl FnOnce(&Hub) -> Result<R, Exception>) -> Waited<R> {
-    let waited = hub_to_wait_in().and_then(|hub| wait(&hub));
+    let waited = hub_to_wait_in().and_then(|hub| {
+        // Not before: a greenlet that is being unwound may be given up instead, and leaves nothing then.
+        let _parked = Parked::begin();
+        wait(&hub)
+    });
     match waited {
         Ok(value) => Waited::Done(value),
         Err(exception) if exception.is::<Closed>() => Waited::Failed(Failed::Errno(libc::EBADF)),
