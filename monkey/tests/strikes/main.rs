@@ -1,6 +1,6 @@
 //! Every interposed call that parks is struck while it is parked in a virtual thread, and in a plain greenlet: by a
-//! kill, a timeout, the end of the hub, the close of its descriptor, a fork, a signal. The call must end as it should or
-//! go on, what was thrown must come out of `run` whole, and nothing may be lost or left behind.
+//! kill, a timeout, the end of the hub, the close of its descriptor, a fork, a signal. The call must end as it should
+//! or go on, what was thrown must come out of `run` whole, and nothing may be lost or left behind.
 //!
 //! | file | calls |
 //! |---|---|

@@ -88,8 +88,8 @@ impl Thrown {
 pub(crate) struct Case {
     /// Called in a virtual thread, or a greenlet.
     pub(crate) call: Box<dyn FnOnce() -> io::Result<()> + Send>,
-    /// Each lets the call do a part of its work, or wakes it for nothing, so that it parks again. Called by the carrier,
-    /// which does not give it a turn meanwhile.
+    /// Each lets the call do a part of its work, or wakes it for nothing, so that it parks again. Called by the
+    /// carrier, which does not give it a turn meanwhile.
     pub(crate) again: Vec<Box<dyn FnOnce()>>,
     /// Lets the call end. Called by the carrier.
     pub(crate) give: Box<dyn FnOnce()>,

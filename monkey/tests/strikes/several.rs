@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::{null, null_mut};
 
 use crate::files::{pipe, put, take};
-use crate::row::{Case, Row, done};
+use crate::row::{Case, Row, Thrown, done};
 use crate::vain::disturbed;
 
 /// A call that waits until the reader has a byte.
@@ -59,6 +59,12 @@ fn poll_urgent(fd: RawFd) -> io::Result<()> {
     entry.events |= libc::POLLPRI;
     // SAFETY: the list has one entry.
     one(unsafe { libc::poll(&raw mut entry, 1, -1) })
+}
+
+/// For a time that is over soon.
+fn poll_none() -> io::Result<()> {
+    // SAFETY: there is no list.
+    done(unsafe { libc::poll(null_mut(), 0, 20) }).map(drop)
 }
 
 fn __poll_chk(fd: RawFd) -> io::Result<()> {
@@ -187,12 +193,15 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::new("poll", || watches(pipe(), poll_urgent))
             .with("for urgent data, too")
             .closed(polled),
+        Row::new("poll", || Case::new(poll_none, || {}))
+            .with("of nothing but time")
+            .thrown(Thrown::FailsOrReturns),
         Row::new("poll", || disturbed(1, pipe(), |both| watches(both, poll)))
             .with("woken for nothing")
             .closed(polled),
         // From then on, it does not rely on the hub's watchers.
-        Row::new("poll", || disturbed(4, pipe(), |both| watches(both, poll)))
-            .with("woken for nothing often")
+        Row::new("poll", || disturbed(2, pipe(), |both| watches(both, poll)))
+            .with("woken for nothing twice")
             .closed(polled),
         Row::new("__poll_chk", || watches(pipe(), __poll_chk)).closed(polled),
         Row::new("ppoll", || watches(pipe(), ppoll)).closed(polled),

@@ -51,8 +51,8 @@ pub(crate) fn rows() -> Vec<Row> {
     vec![
         row("read", || disturbed(1, pipe(), |both| reads(both, read))).with("a pipe, woken for nothing"),
         // From then on, it makes pauses.
-        row("read", || disturbed(4, pipe(), |both| reads(both, read))).with("a pipe, woken for nothing often"),
-        row("read", || disturbed(4, fifo(), |both| reads(both, read))).with("a FIFO, woken for nothing often"),
-        row("read", || disturbed(4, pair(), |both| reads(both, read))).with("a socket, woken for nothing often"),
+        row("read", || disturbed(2, pipe(), |both| reads(both, read))).with("a pipe, woken for nothing twice"),
+        row("read", || disturbed(2, fifo(), |both| reads(both, read))).with("a FIFO, woken for nothing twice"),
+        row("read", || disturbed(2, pair(), |both| reads(both, read))).with("a socket, woken for nothing twice"),
     ]
 }
