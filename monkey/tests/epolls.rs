@@ -8,10 +8,9 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::null;
 
-use gevent_monkey::stats;
 use gevent_threading::spawn;
 use libc::c_int;
-use team::{as_in_thread, dropped, killed, mask, milliseconds, pair, parked, test};
+use team::{as_in_thread, pair, parked, test};
 
 fn epoll(watched: &[RawFd]) -> OwnedFd {
     // SAFETY: the descriptor is new, and ours; the event is a variable.
@@ -65,61 +64,6 @@ fn an_epoll_is_waited_for() {
             let bad = epoll_wait(0, 12345, 1000).0;
             (bad, std::io::Error::last_os_error().raw_os_error())
         });
-    });
-}
-
-/// With the mask that the thread has, it parks. With another one, the kernel must wait.
-#[test]
-fn a_signal_mask_is_the_kernels() {
-    test(|| {
-        for (blocked, parks) in [(vec![], true), (vec![libc::SIGUSR1], false)] {
-            let before = stats().parked;
-            let waits = spawn(move || {
-                let mask = mask(&blocked);
-                let (mask, time) = (&raw const mask, milliseconds(5));
-                // SAFETY: all pointers are null, or those of variables.
-                unsafe {
-                    let epoll = OwnedFd::from_raw_fd(libc::epoll_create1(libc::EPOLL_CLOEXEC));
-                    let mut event = libc::epoll_event { events: 0, u64: 0 };
-                    [
-                        libc::epoll_pwait(epoll.as_raw_fd(), &raw mut event, 1, 5, mask),
-                        libc::epoll_pwait2(epoll.as_raw_fd(), &raw mut event, 1, &raw const time, mask),
-                    ]
-                }
-            });
-            assert_eq!(waits.join().unwrap(), [0; 2]);
-            assert_eq!(stats().parked - before >= 2, parks);
-            assert!(parks || stats().parked == before);
-        }
-    });
-}
-
-#[test]
-fn a_kill_ends_each_wait() {
-    test(|| {
-        let (_mine, theirs) = pair();
-        let watches = epoll(&[theirs.as_raw_fd()]);
-        let fd = watches.as_raw_fd();
-        killed(move || epoll_wait(0, fd, -1));
-        for call in 0..3 {
-            assert_eq!(killed(move || epoll_wait(call, fd, -1).0), (-1, Some(libc::ECANCELED)));
-        }
-        dropped(move || epoll_wait(0, fd, -1));
-    });
-}
-
-#[test]
-fn a_close_ends_a_wait() {
-    test(|| {
-        let (_mine, theirs) = pair();
-        let epoll = epoll(&[theirs.as_raw_fd()]);
-        let fd = epoll.as_raw_fd();
-        let waiting = parked(move || {
-            let count = epoll_wait(0, fd, -1).0;
-            (count, std::io::Error::last_os_error().raw_os_error())
-        });
-        drop(epoll);
-        assert_eq!(waiting.join().unwrap(), (-1, Some(libc::EBADF)));
     });
 }
 
