@@ -2,28 +2,32 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel, sync_channel};
-use std::sync::{Arc, Barrier, Condvar, LazyLock, Mutex, Once, OnceLock, RwLock};
+use std::sync::{Arc, Barrier, Condvar, LazyLock, LockResult, Mutex, MutexGuard, Once, OnceLock, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::both::{brings_every_value_once, lock_tests};
 use crate::team::everywhere;
 
+fn guard<G>(locked: LockResult<G>) -> G {
+    locked.unwrap()
+}
+
+fn wait<'a>(condvar: &Condvar, guard: MutexGuard<'a, usize>, is_so: impl Fn(usize) -> bool) -> MutexGuard<'a, usize> {
+    condvar.wait_while(guard, |value| !is_so(*value)).unwrap()
+}
+
+lock_tests!(guard, wait);
+
 #[test]
-fn a_mutex_lets_one_in_who_may_wait() {
+fn channels_bring_every_value_once() {
     everywhere(|team| {
-        let mutex = Arc::new(Mutex::new(0));
-        let theirs = mutex.clone();
-        team.all(12, move |_| {
-            for turn in 0..40 {
-                let mut guard = theirs.lock().unwrap();
-                let old = *guard;
-                if turn % 8 == 0 {
-                    thread::yield_now();
-                }
-                *guard = old + 1;
-            }
-        });
-        assert_eq!(*mutex.lock().unwrap(), 480);
+        let (send, receive) = channel();
+        brings_every_value_once(team, send, [receive], |send, value| send.send(value).unwrap());
+        for bound in [0, 3] {
+            let (send, receive) = sync_channel(bound);
+            brings_every_value_once(team, send, [receive], |send, value| send.send(value).unwrap());
+        }
     });
 }
 
@@ -46,27 +50,6 @@ fn a_panic_poisons_a_mutex() {
         let theirs = other.clone();
         team.spawn(move || *theirs.lock().unwrap() += 1).join();
         assert!(!other.is_poisoned());
-    });
-}
-
-#[test]
-fn condition_variables_give_turns() {
-    everywhere(|team| {
-        const MEMBERS: usize = 6;
-        let turn = Arc::new((Mutex::new(0), Condvar::new()));
-        let theirs = turn.clone();
-        team.all(MEMBERS, move |number| {
-            for round in 0..30 {
-                let mine = round * MEMBERS + number;
-                let mut turn = theirs
-                    .1
-                    .wait_while(theirs.0.lock().unwrap(), |turn| *turn != mine)
-                    .unwrap();
-                *turn += 1;
-                theirs.1.notify_all();
-            }
-        });
-        assert_eq!(*turn.0.lock().unwrap(), MEMBERS * 30);
     });
 }
 
@@ -100,29 +83,6 @@ fn each_notification_wakes_one() {
             }
         }
         waiters.into_iter().for_each(|waiter| waiter.join());
-    });
-}
-
-#[test]
-fn readers_share_and_writers_do_not() {
-    everywhere(|team| {
-        let lock = Arc::new(RwLock::new((0, 0)));
-        let theirs = lock.clone();
-        team.all(9, move |number| {
-            for _ in 0..20 {
-                if number % 3 == 0 {
-                    let mut pair = theirs.write().unwrap();
-                    pair.0 += 1;
-                    thread::yield_now();
-                    pair.1 += 1;
-                } else {
-                    let pair = theirs.read().unwrap();
-                    thread::yield_now();
-                    assert_eq!(pair.0, pair.1);
-                }
-            }
-        });
-        assert_eq!(*lock.read().unwrap(), (60, 60));
     });
 }
 
@@ -164,35 +124,6 @@ fn what_is_made_once_is_made_once_and_may_wait() {
             (value, **lazy)
         });
         assert!(all.iter().all(|pair| *pair == all[0] && pair.1 == 5));
-    });
-}
-
-#[test]
-fn channels_bring_every_value_once() {
-    everywhere(|team| {
-        for bound in [None, Some(0), Some(3)] {
-            let receive = match bound {
-                None => {
-                    let (send, receive) = channel();
-                    (0..4).for_each(|number| {
-                        let send = send.clone();
-                        drop(team.spawn(move || (0..25).for_each(|value| send.send(number * 25 + value).unwrap())));
-                    });
-                    receive
-                }
-                Some(bound) => {
-                    let (send, receive) = sync_channel(bound);
-                    (0..4).for_each(|number| {
-                        let send = send.clone();
-                        drop(team.spawn(move || (0..25).for_each(|value| send.send(number * 25 + value).unwrap())));
-                    });
-                    receive
-                }
-            };
-            let mut all = team.spawn(move || receive.into_iter().collect::<Vec<_>>()).join();
-            all.sort_unstable();
-            assert_eq!(all, (0..100).collect::<Vec<_>>());
-        }
     });
 }
 

@@ -6,86 +6,73 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, bounded, select, unbounded};
-use parking_lot::{Condvar, FairMutex, Mutex, Once, ReentrantMutex, RwLock};
+use parking_lot::{Condvar, FairMutex, Mutex, MutexGuard, Once, ReentrantMutex, RwLock};
 
+use crate::both::{brings_every_value_once, lock_tests};
 use crate::team::everywhere;
 
+fn guard<G>(guard: G) -> G {
+    guard
+}
+
+fn wait<'a>(
+    condvar: &Condvar,
+    mut guard: MutexGuard<'a, usize>,
+    is_so: impl Fn(usize) -> bool,
+) -> MutexGuard<'a, usize> {
+    condvar.wait_while(&mut guard, |value| !is_so(*value));
+    guard
+}
+
+lock_tests!(guard, wait);
+
 #[test]
-fn parking_lots_mutexes_let_one_in() {
+fn a_fair_mutex_lets_one_in() {
     everywhere(|team| {
-        let both = Arc::new((Mutex::new(0), FairMutex::new(0)));
-        let theirs = both.clone();
+        let mutex = Arc::new(FairMutex::new(0));
+        let theirs = mutex.clone();
         team.all(12, move |_| {
-            for turn in 0..20 {
-                let mut guard = theirs.0.lock();
-                let old = *guard;
-                if turn % 8 == 0 {
-                    thread::yield_now();
-                }
-                *guard = old + 1;
-                drop(guard);
-                let mut guard = theirs.1.lock();
+            for _ in 0..20 {
+                let mut guard = theirs.lock();
                 let old = *guard;
                 thread::yield_now();
                 *guard = old + 1;
             }
         });
-        assert_eq!((*both.0.lock(), *both.1.lock()), (240, 240));
+        assert_eq!(*mutex.lock(), 240);
     });
 }
 
 #[test]
-fn parking_lots_condition_variables_give_turns() {
+fn a_wait_for_a_condition_variable_has_its_time() {
     everywhere(|team| {
-        const MEMBERS: usize = 6;
-        let turn = Arc::new((Mutex::new(0), Condvar::new()));
-        let theirs = turn.clone();
-        team.all(MEMBERS, move |number| {
-            for round in 0..30 {
-                let mine = round * MEMBERS + number;
-                let mut turn = theirs.0.lock();
-                theirs.1.wait_while(&mut turn, |turn| *turn != mine);
-                *turn += 1;
-                theirs.1.notify_all();
-            }
+        team.all(4, |_| {
+            let (mutex, condvar) = (Mutex::new(()), Condvar::new());
+            assert!(
+                condvar
+                    .wait_for(&mut mutex.lock(), Duration::from_millis(2))
+                    .timed_out()
+            );
         });
-        let mut guard = turn.0.lock();
-        assert_eq!(*guard, MEMBERS * 30);
-        assert!(turn.1.wait_for(&mut guard, Duration::from_millis(2)).timed_out());
     });
 }
 
 #[test]
 fn parking_lots_other_locks() {
     everywhere(|team| {
-        let all = Arc::new((
-            RwLock::new((0, 0)),
-            ReentrantMutex::new(AtomicUsize::new(0)),
-            Once::new(),
-        ));
+        let all = Arc::new((ReentrantMutex::new(AtomicUsize::new(0)), Once::new()));
         let theirs = all.clone();
-        team.all(9, move |number| {
-            theirs.2.call_once(|| thread::sleep(Duration::from_millis(1)));
+        team.all(9, move |_| {
+            theirs.1.call_once(|| thread::sleep(Duration::from_millis(1)));
             for _ in 0..20 {
-                if number % 3 == 0 {
-                    let mut pair = theirs.0.write();
-                    pair.0 += 1;
-                    thread::yield_now();
-                    pair.1 += 1;
-                } else {
-                    let pair = theirs.0.read();
-                    thread::yield_now();
-                    assert_eq!(pair.0, pair.1);
-                }
-                let outer = theirs.1.lock();
-                let inner = theirs.1.lock();
+                let outer = theirs.0.lock();
+                let inner = theirs.0.lock();
                 let old = inner.load(Ordering::Relaxed);
                 thread::yield_now();
                 outer.store(old + 1, Ordering::Relaxed);
             }
         });
-        assert_eq!(*all.0.read(), (60, 60));
-        assert_eq!(all.1.lock().load(Ordering::Relaxed), 180);
+        assert_eq!(all.0.lock().load(Ordering::Relaxed), 180);
     });
 }
 
@@ -93,15 +80,8 @@ fn parking_lots_other_locks() {
 fn crossbeams_channels_bring_every_value_once() {
     everywhere(|team| {
         for (send, receive) in [unbounded(), bounded(0), bounded(3)] {
-            for number in 0..4 {
-                let send = send.clone();
-                drop(team.spawn(move || (0..25).for_each(|value| send.send(number * 25 + value).unwrap())));
-            }
-            drop(send);
-            // Several receivers.
-            let mut all: Vec<u32> = team.all(3, move |_| receive.iter().collect::<Vec<_>>()).concat();
-            all.sort_unstable();
-            assert_eq!(all, (0..100).collect::<Vec<_>>());
+            let receivers = [receive.clone(), receive.clone(), receive];
+            brings_every_value_once(team, send, receivers, |send, value| send.send(value).unwrap());
         }
     });
 }
