@@ -1,6 +1,6 @@
 //! Descriptors that are closed while somebody waits for them.
 
-mod both;
+mod team;
 
 use std::io::{Read, Write, pipe};
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use std::thread;
 use gevent_threading::{JoinHandle, spawn, yield_now};
 use libc::{EBADF, c_int};
 
-use both::{bounded, result};
+use team::{bounded, result};
 
 unsafe extern "C" {
     fn __close(fd: c_int) -> c_int;

@@ -2,7 +2,7 @@
 //!
 //! The test starts its own program once more under strace, as only that one is to be watched.
 
-mod both;
+mod team;
 
 use std::io::{Read, Write, pipe};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -11,7 +11,7 @@ use std::process::Command;
 
 use gevent_threading::spawn;
 
-use both::bounded;
+use team::bounded;
 
 const ROLE: &str = "GEVENT_MONKEY_UNDER_STRACE";
 

@@ -1,6 +1,6 @@
 //! std's sockets and pipes in plain greenlets, beside gevent's own.
 
-mod both;
+mod team;
 
 use std::io::{Read, Write, pipe};
 use std::net::{TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 
 use gevent::Exception;
 
-use both::bounded;
+use team::bounded;
 
 #[test]
 fn they_park() {

@@ -2,7 +2,7 @@
 //!
 //! The test starts its own program once more, whose descriptors are its own.
 
-mod both;
+mod team;
 
 use std::io::{Read, Write, pipe};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -11,7 +11,7 @@ use std::thread;
 
 use gevent_threading::spawn;
 
-use both::bounded;
+use team::bounded;
 
 const ROLE: &str = "GEVENT_MONKEY_STANDARD_STREAMS";
 

@@ -32,6 +32,10 @@ unsafe impl Send for Stream {}
 
 impl Stream {
     fn new(reader: PipeReader) -> Stream {
+        Stream::of(reader)
+    }
+
+    fn of(reader: impl IntoRawFd) -> Stream {
         // SAFETY: the descriptor is the stream's from now on.
         let stream = unsafe { libc::fdopen(reader.into_raw_fd(), c"r".as_ptr()) };
         assert!(!stream.is_null());
@@ -107,6 +111,22 @@ fn stream_of(pieces: &'static [&'static str]) -> Stream {
 }
 
 const PIECES: &[&str] = &["one\nt", "wo\n", "th", "re", "e\nfour\nfi", "ve", "\n\nend"];
+
+/// A socket's own limit is that of a stream, too.
+#[test]
+fn a_read_of_a_stream_has_its_time() {
+    test(|| {
+        let (got, ends, errno) = as_in_thread(|| {
+            let (socket, _open) = team::pair();
+            socket.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+            let stream = Stream::of(socket);
+            let got = stream.getc();
+            let errno = std::io::Error::last_os_error().raw_os_error();
+            (got, stream.ends(), errno)
+        });
+        assert_eq!((got, ends, errno), (libc::EOF, (false, true), Some(libc::EAGAIN)));
+    });
+}
 
 #[test]
 fn streams_are_read_as_in_threads() {

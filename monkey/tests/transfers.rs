@@ -1,6 +1,6 @@
 //! sendfile, splice, tee.
 
-mod both;
+mod team;
 
 use std::fs::File;
 use std::io::{Read, Seek, Write, copy, pipe};
@@ -12,7 +12,7 @@ use std::ptr::null_mut;
 
 use libc::{EAGAIN, EINVAL, SPLICE_F_NONBLOCK, c_int, c_uint};
 
-use both::{Job, Team, as_in_threads, result};
+use team::{Job, Team, as_in_threads, result};
 
 type Moved = Result<usize, c_int>;
 

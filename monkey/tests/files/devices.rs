@@ -7,7 +7,7 @@ use std::ptr::{null, null_mut};
 
 use libc::{EAGAIN, EFD_NONBLOCK, EFD_SEMAPHORE, EINVAL, c_int};
 
-use crate::both::{Team, as_in_threads, result};
+use crate::team::{Team, as_in_threads, result};
 
 fn owned(fd: RawFd) -> OwnedFd {
     assert!(fd >= 0);

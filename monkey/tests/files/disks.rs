@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use libc::{c_int, iovec};
 
-use crate::both::{Team, as_in_threads, result};
+use crate::team::{Team, as_in_threads, result};
 
 fn path(team: Team, name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("gevent-monkey-{name}-{}-{team:?}", std::process::id()))

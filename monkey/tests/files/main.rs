@@ -1,7 +1,7 @@
 //! Pipes, terminals, eventfds and files in virtual threads.
 
-#[path = "../both/mod.rs"]
-mod both;
+#[path = "../team/mod.rs"]
+mod team;
 
 mod devices;
 mod disks;

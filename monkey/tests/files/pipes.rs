@@ -10,7 +10,7 @@ use std::thread;
 
 use libc::{EAGAIN, EBADF, EPIPE, ESPIPE, F_SETPIPE_SZ, O_NONBLOCK, c_int, iovec};
 
-use crate::both::{Job, Team, as_in_threads, bounded, result};
+use crate::team::{Job, Team, as_in_threads, bounded, result};
 
 unsafe extern "C" {
     fn __read_chk(fd: c_int, buffer: *mut libc::c_void, len: usize, room: usize) -> isize;

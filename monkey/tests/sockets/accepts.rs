@@ -11,8 +11,8 @@ use std::thread;
 
 use libc::{c_int, timeval};
 
-use crate::both::{Team, as_in_threads, bounded, result};
 use crate::receives::socket;
+use crate::team::{Team, as_in_threads, bounded, result};
 
 fn accept(fd: RawFd) -> Result<(), c_int> {
     // SAFETY: no address is asked for.

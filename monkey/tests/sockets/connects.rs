@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use libc::{AF_INET, ECONNREFUSED, EINPROGRESS, SOCK_DGRAM, SOCK_STREAM, c_int, sockaddr_in, timeval};
 
-use crate::both::{Team, as_in_threads, result};
 use crate::receives::socket;
+use crate::team::{Team, as_in_threads, result};
 
 fn connect(fd: RawFd, address: SocketAddr) -> Result<usize, c_int> {
     // SAFETY: numbers.

@@ -1,7 +1,7 @@
 //! std's sockets, and those of C code, in virtual threads.
 
-#[path = "../both/mod.rs"]
-mod both;
+#[path = "../team/mod.rs"]
+mod team;
 
 mod accepts;
 mod connects;

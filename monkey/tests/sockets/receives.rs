@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use libc::{EAGAIN, ECONNRESET, MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL, MSG_WAITFORONE, c_int, iovec, mmsghdr, msghdr};
 
-use crate::both::{Team, as_in_threads, result};
+use crate::team::{Team, as_in_threads, result};
 
 unsafe extern "C" {
     fn __recv_chk(fd: c_int, buffer: *mut libc::c_void, len: usize, room: usize, flags: c_int) -> isize;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use libc::{ECONNRESET, EPIPE, MSG_NOSIGNAL, c_int, iovec, mmsghdr, msghdr};
 
-use crate::both::{Team, as_in_threads, result};
+use crate::team::{Team, as_in_threads, result};
 
 type Sent = Result<usize, c_int>;
 
@@ -48,7 +48,7 @@ fn tcp_pair() -> (TcpStream, TcpStream) {
     (one, listener.accept().unwrap().0)
 }
 
-fn reader(team: Team, mut socket: impl Read + Send + 'static) -> crate::both::Job<Vec<u8>> {
+fn reader(team: Team, mut socket: impl Read + Send + 'static) -> crate::team::Job<Vec<u8>> {
     team.spawn(move || {
         let mut got = Vec::new();
         socket.read_to_end(&mut got).unwrap();

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::time::Duration;
 
-use crate::both::{Team, as_in_threads};
+use crate::team::{Team, as_in_threads};
 
 #[test]
 fn a_server_and_its_clients_share_a_thread() {

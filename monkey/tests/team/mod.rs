@@ -1,7 +1,10 @@
-//! How the tests of patched calls run: one at a time, each in a thread of its own, bounded; and victims.
+//! How the tests of patched calls run: bounded, and the same program in real threads and in virtual ones; and victims.
 
 #![allow(dead_code, reason = "each program uses some of it")]
 
+use std::any::Any;
+use std::fmt::Debug;
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::panic::resume_unwind;
 use std::ptr::null;
@@ -13,40 +16,87 @@ use std::time::{Duration, Instant};
 use gevent_monkey::{stats, take_exception};
 use gevent_threading::{Builder, JoinHandle, yield_now};
 use greenlet_core::{GreenletExit, greenlets};
-use libc::c_int;
+use libc::{c_int, ssize_t};
 
 /// No test hangs for longer.
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// Who runs a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Team {
+    /// Threads of the operating system's, whose calls block in the kernel.
+    Real,
+    /// Virtual threads, all of one thread.
+    Virtual,
+}
+
+pub(crate) enum Job<T> {
+    Real(thread::JoinHandle<T>),
+    Virtual(JoinHandle<T>),
+}
+
+impl Team {
+    pub(crate) fn spawn<T: Send + 'static>(self, f: impl FnOnce() -> T + Send + 'static) -> Job<T> {
+        match self {
+            Team::Real => Job::Real(thread::spawn(f)),
+            Team::Virtual => Job::Virtual(gevent_threading::spawn(f)),
+        }
+    }
+}
+
+impl<T> Job<T> {
+    pub(crate) fn join(self) -> T {
+        let ended = match self {
+            Job::Real(thread) => thread.join(),
+            Job::Virtual(thread) => thread.join(),
+        };
+        ended.unwrap_or_else(|payload: Box<dyn Any + Send>| resume_unwind(payload))
+    }
+}
 
 /// Runs a test while no other one runs, in a thread that carries virtual threads, with everything patched.
 pub(crate) fn test(f: impl FnOnce() + Send + 'static) {
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    gevent_monkey::patch_all().unwrap();
     gevent_monkey::patch_sys().unwrap();
-    in_thread(f);
+    bounded(f);
 }
 
-/// What a function returns in a thread of its own, which is joined.
-pub(crate) fn in_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
-    let (end, ended) = channel();
+/// What a function returns in a thread of its own, while calls are patched. Ends the process if that takes for ever.
+pub(crate) fn bounded<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+    gevent_monkey::patch_all().unwrap();
+    let (end, ended) = channel::<()>();
     let thread = thread::spawn(move || {
-        let value = f();
-        let _ = end.send(());
-        value
+        let _ends = end;
+        f()
     });
-    match ended.recv_timeout(LONGEST) {
-        Ok(()) | Err(RecvTimeoutError::Disconnected) => thread.join().unwrap_or_else(|payload| resume_unwind(payload)),
-        Err(RecvTimeoutError::Timeout) => panic!("it hangs"),
+    if let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(LONGEST) {
+        eprintln!("a test hangs: {:?}", thread::current().name());
+        std::process::abort();
     }
+    thread.join().unwrap_or_else(|payload| resume_unwind(payload))
 }
 
-/// What a function returns in a virtual thread, which is the same in a thread.
-pub(crate) fn as_in_thread<T: Send + PartialEq + std::fmt::Debug + 'static>(f: fn() -> T) -> T {
-    let theirs = in_thread(f);
-    let ours = gevent_threading::spawn(f).join().unwrap();
-    assert_eq!(ours, theirs);
-    ours
+/// Runs a program in real threads, and in virtual ones. What it returns has to be the same.
+#[track_caller]
+pub(crate) fn as_in_threads<T: PartialEq + Debug + Send + 'static>(
+    program: impl Fn(Team) -> T + Copy + Send + 'static,
+) -> T {
+    let real = bounded(move || program(Team::Real));
+    let virtually = bounded(move || Team::Virtual.spawn(move || program(Team::Virtual)).join());
+    assert_eq!(virtually, real, "virtual threads are on the left");
+    real
+}
+
+/// Runs a function in a real thread, and in a virtual one. What it returns has to be the same.
+#[track_caller]
+pub(crate) fn as_in_thread<T: PartialEq + Debug + Send + 'static>(f: fn() -> T) -> T {
+    as_in_threads(move |_| f())
+}
+
+/// What a system call has returned: a number, or the number of an error.
+pub(crate) fn result(returned: ssize_t) -> Result<usize, c_int> {
+    usize::try_from(returned).map_err(|_| io::Error::last_os_error().raw_os_error().unwrap())
 }
 
 /// Lets the virtual threads run until it is so.
@@ -106,7 +156,7 @@ pub(crate) fn killed<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'stati
 /// Has a thread end by `hub::run` while a virtual thread of its is parked in a call. Nothing is left of it.
 pub(crate) fn dropped<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) {
     let (waiting, open) = (stats().waiting, descriptors());
-    in_thread(move || {
+    bounded(move || {
         let ended = hub::run(move || {
             let _detached = parked(call);
         });
