@@ -167,6 +167,49 @@ fn a_lock_that_nobody_wants_any_more_is_given_back() {
     std::fs::remove_file(path).unwrap();
 }
 
+/// Whoever asks again after a kill has the lock when he is told so: the thread that has waited before does not give back
+/// what is his.
+#[test]
+fn a_lock_that_is_asked_for_again_is_kept() {
+    thread_local!(static GREENLET: RefCell<Option<RawGreenlet>> = const { RefCell::new(None) });
+    gevent_monkey::patch_disk().unwrap();
+    for _ in 0..20 {
+        let (path, first) = file();
+        let second = File::open(&path).unwrap();
+        let third = File::open(&path).unwrap();
+        flock(&first, libc::LOCK_EX).unwrap();
+        let (begun, again) = (Begun::default(), Begun::default());
+        let waiter = spawn({
+            let (begun, again) = (begun.clone(), again.clone());
+            move || {
+                on_carrier(|| GREENLET.set(Some(getcurrent())));
+                let killed = gevent_monkey::run(|| {
+                    begun.set();
+                    flock(&second, libc::LOCK_EX)
+                });
+                assert!(killed.unwrap_err().is::<GreenletExit>());
+                let tried = flock(&second, libc::LOCK_EX | libc::LOCK_NB).unwrap_err();
+                assert_eq!(tried.raw_os_error(), Some(libc::EWOULDBLOCK));
+                again.set();
+                flock(&second, libc::LOCK_EX).unwrap();
+                second
+            }
+        });
+        begun.wait();
+        hub::kill(&GREENLET.take().expect("it has begun"), GreenletExit).unwrap();
+        again.wait();
+        flock(&first, libc::LOCK_UN).unwrap();
+        let second = waiter.join().unwrap();
+        for _ in 0..5 {
+            sleep(Duration::from_millis(1));
+            assert!(flock(&third, libc::LOCK_EX | libc::LOCK_NB).is_err());
+        }
+        drop(second);
+        flock(&third, libc::LOCK_EX).unwrap();
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
 /// The test calls itself for this.
 const HOLDS: &str = "GEVENT_MONKEY_TEST_HOLDS";
 

@@ -4,17 +4,21 @@
 //! needs the pool meanwhile: so whoever waits for one has a thread of his own. Locks of the process (`F_SETLKW`) are
 //! the process's whichever thread takes them, and the others are the opened file's.
 //!
-//! Who is killed while he waits for a lock does not get it: the thread that waits for him gives it back.
+//! Who is killed while he waits for a lock does not get it: the thread that waits for him gives it back. Whoever asks
+//! for the same lock meanwhile waits until that is done, as it would be his that is given back.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use gevent::threadpool::ThreadPool;
 use greenlet_core::Exception;
+use hub::core::ForkMutex;
 use libc::{c_int, c_long, c_void, off_t, size_t};
 
+use crate::guards::never_parks;
 use crate::originals::originals;
 use crate::patches::Module;
 use crate::place::{Place, place};
@@ -120,10 +124,16 @@ unsafe extern "C" fn msync(memory: *mut c_void, len: size_t, flags: c_int) -> c_
 /// flock(2).
 #[unsafe(no_mangle)]
 unsafe extern "C" fn flock(fd: c_int, operation: c_int) -> c_int {
-    if operation & (libc::LOCK_NB | libc::LOCK_UN) == 0
+    if operation & libc::LOCK_UN == 0
         && let Some(place) = place(Module::Disk)
     {
+        let request = || Request::new(Owner::OpenedFile(fd), fd, None);
+        if operation & libc::LOCK_NB != 0 {
+            // SAFETY: as below.
+            return at_once(request, || unsafe { original::flock(fd, operation) });
+        }
         let lock = Lock {
+            request,
             file: File::OfOpenedFile(fd),
             try_it: move |fd| {
                 // SAFETY: the function takes any numbers.
@@ -146,10 +156,19 @@ unsafe extern "C" fn flock(fd: c_int, operation: c_int) -> c_int {
 /// lockf(3).
 #[unsafe(no_mangle)]
 unsafe extern "C" fn lockf(fd: c_int, command: c_int, len: off_t) -> c_int {
-    if command == libc::F_LOCK
+    if matches!(command, libc::F_LOCK | libc::F_TLOCK)
         && let Some(place) = place(Module::Disk)
     {
+        // It begins where the file is read and written next.
+        // SAFETY: the function takes any number.
+        let start = || unsafe { libc::lseek(fd, 0, libc::SEEK_CUR) };
+        let request = || Request::new(Owner::Process, fd, Some((libc::SEEK_SET, start(), len)));
+        if command == libc::F_TLOCK {
+            // SAFETY: as below.
+            return at_once(request, || unsafe { original::lockf(fd, command, len) });
+        }
         let lock = Lock {
+            request,
             file: File::OfProcess(fd),
             try_it: move |fd| {
                 // SAFETY: the function takes any numbers.
@@ -182,10 +201,13 @@ unsafe extern "C" fn lockf64(fd: c_int, command: c_int, len: off_t) -> c_int {
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int {
-    if matches!(command, libc::F_SETLKW | libc::F_OFD_SETLKW)
-        && let Some(place) = place(Module::Disk)
+    if matches!(
+        command,
+        libc::F_SETLKW | libc::F_OFD_SETLKW | libc::F_SETLK | libc::F_OFD_SETLK
+    ) && let Some(place) = place(Module::Disk)
         // SAFETY: by the prototype's contract, these commands have a pointer to a lock, or null.
         && let Some(range) = unsafe { (argument as *const libc::flock).as_ref() }
+        && c_int::from(range.l_type) != libc::F_UNLCK
         && let Some(result) = lock_range(place, fd, command, *range)
     {
         return result;
@@ -204,24 +226,29 @@ unsafe extern "C" fn fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_i
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 fn lock_range(place: Place, fd: c_int, command: c_int, range: libc::flock) -> Option<c_int> {
-    let (at_once, file) = match command {
-        libc::F_OFD_SETLKW => (libc::F_OFD_SETLK, File::OfOpenedFile(fd)),
-        _ => (libc::F_SETLK, File::OfProcess(fd)),
+    let (try_it, file, owner) = match command {
+        libc::F_OFD_SETLKW | libc::F_OFD_SETLK => (libc::F_OFD_SETLK, File::OfOpenedFile(fd), Owner::OpenedFile(fd)),
+        _ => (libc::F_SETLK, File::OfProcess(fd), Owner::Process),
     };
     let call = move |fd, command, range: &libc::flock| {
         // SAFETY: the pointer is that of a lock.
         unsafe { original::fcntl(fd, command, std::ptr::from_ref(range) as c_long) }
     };
+    let request = || Request::new(owner, fd, Some((range.l_whence.into(), range.l_start, range.l_len)));
+    if command == try_it {
+        return Some(at_once(request, || call(fd, command, &range)));
+    }
     let mut nothing = range;
     nothing.l_type = libc::F_UNLCK as _;
     let lock = Lock {
+        request,
         file,
         try_it: move |fd| {
-            let result = call(fd, at_once, &range);
+            let result = call(fd, try_it, &range);
             (result, matches!(errno(), libc::EAGAIN | libc::EACCES))
         },
         take: move |fd| call(fd, command, &range),
-        give_back: move |fd| call(fd, at_once, &nothing),
+        give_back: move |fd| call(fd, try_it, &nothing),
     };
     lock.wait(place)
 }
@@ -284,8 +311,76 @@ impl Kept {
     }
 }
 
+/// Whose a lock is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// The file's that was opened by this descriptor. (Copies of the descriptor are taken for others.)
+    OpenedFile(RawFd),
+    Process,
+}
+
+/// What is locked, for whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Request {
+    /// The child of a fork has none of its parent's threads.
+    process: libc::pid_t,
+    owner: Owner,
+    file: (libc::dev_t, libc::ino_t),
+    /// From where, the begin and the length; all of the file for `flock`.
+    range: Option<(c_int, off_t, off_t)>,
+}
+
+impl Request {
+    /// None if that is no file.
+    fn new(owner: Owner, fd: RawFd, range: Option<(c_int, off_t, off_t)>) -> Option<Request> {
+        Some(Request {
+            // SAFETY: no conditions.
+            process: unsafe { libc::getpid() },
+            owner,
+            file: which(fd)?,
+            range,
+        })
+    }
+}
+
+/// What threads wait for whose callers were killed.
+static LEFT: ForkMutex<Vec<Request>> = ForkMutex::new(Vec::new());
+/// How many these are.
+static LEFT_COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether a thread waits for the same for nobody, and will give it back.
+fn is_left(request: impl Fn() -> Option<Request>) -> bool {
+    LEFT_COUNT.load(Ordering::Acquire) > 0
+        && request().is_some_and(|request| never_parks(|| LEFT.lock().contains(&request)))
+}
+
+fn leave(request: Request) {
+    never_parks(|| LEFT.lock().push(request));
+    LEFT_COUNT.fetch_add(1, Ordering::Release);
+}
+
+fn is_given_back(request: Request) {
+    never_parks(|| {
+        let mut left = LEFT.lock();
+        if let Some(place) = left.iter().position(|other| *other == request) {
+            left.swap_remove(place);
+        }
+    });
+    LEFT_COUNT.fetch_sub(1, Ordering::Release);
+}
+
+/// Tries to take a lock, which is not free for those whose own is about to be given back.
+fn at_once(request: impl Fn() -> Option<Request>, try_it: impl FnOnce() -> c_int) -> c_int {
+    if is_left(request) {
+        set_errno(libc::EAGAIN);
+        return -1;
+    }
+    try_it()
+}
+
 /// A lock of a file.
-struct Lock<Try, Take, GiveBack> {
+struct Lock<What, Try, Take, GiveBack> {
+    request: What,
     file: File,
     /// Takes it if it is free. Returns the result, and whether it was not free.
     try_it: Try,
@@ -297,6 +392,7 @@ struct Lock<Try, Take, GiveBack> {
 /// A wait for a lock, as the caller and his thread share it.
 struct Wait<GiveBack> {
     state: AtomicU8,
+    request: Option<Request>,
     file: Kept,
     give_back: GiveBack,
 }
@@ -311,18 +407,30 @@ const GONE: u8 = 3;
 impl<GiveBack: Fn(RawFd) -> c_int> Wait<GiveBack> {
     /// To be said once by each of the two. The second one gives back what nobody wants.
     fn end(&self, state: u8) {
-        let nobody_wants_it = matches!(
-            (self.state.swap(state, Ordering::AcqRel), state),
-            (GOT, GONE) | (GONE, GOT)
-        );
-        if nobody_wants_it && self.file.is_the_same() {
+        if state == GONE
+            && let Some(request) = self.request
+        {
+            leave(request);
+        }
+        let ends = [self.state.swap(state, Ordering::AcqRel), state];
+        if !ends.contains(&GONE) || ends.contains(&WAITS) {
+            return;
+        }
+        if ends.contains(&GOT) && self.file.is_the_same() {
             (self.give_back)(self.file.fd());
+        }
+        if let Some(request) = self.request {
+            is_given_back(request);
         }
     }
 }
 
-impl<Try, Take, GiveBack> Lock<Try, Take, GiveBack>
+/// How long the pauses are while somebody else's thread may have the lock: the first one, and the longest.
+const PAUSES: [Duration; 2] = [Duration::from_micros(250), Duration::from_millis(10)];
+
+impl<What, Try, Take, GiveBack> Lock<What, Try, Take, GiveBack>
 where
+    What: Fn() -> Option<Request>,
     Try: FnOnce(RawFd) -> (c_int, bool),
     Take: FnOnce(RawFd) -> c_int + Send + 'static,
     GiveBack: Fn(RawFd) -> c_int + Send + Sync + 'static,
@@ -330,17 +438,26 @@ where
     /// Takes the lock. None if the caller has to do that himself.
     fn wait(self, place: Place) -> Option<c_int> {
         let Lock {
+            request,
             file,
             try_it,
             take,
             give_back,
         } = self;
+        let [mut pause, longest] = PAUSES;
+        while is_left(&request) {
+            match place.sleep(pause) {
+                Ok(()) => pause = (2 * pause).min(longest),
+                Err(failed) => return returned(Err(failed)),
+            }
+        }
         let (result, is_taken) = try_it(file.fd());
         if result >= 0 || !is_taken {
             return Some(result);
         }
         let wait = Arc::new(Wait {
             state: AtomicU8::new(WAITS),
+            request: request(),
             file: file.keep()?,
             give_back,
         });
