@@ -12,7 +12,8 @@ pub type Function = unsafe extern "C" fn();
 #[rustfmt::skip] // one in each line takes two pages
 const INTERPOSED: [(Module, &[&CStr]); 7] = [
     (Module::Socket, &[
-        c"sendfile", c"sendfile64", c"splice", c"tee",
+        c"mq_receive", c"mq_send", c"mq_timedreceive", c"mq_timedsend", c"sendfile", c"sendfile64", c"splice", c"tee",
+        c"vmsplice",
         c"accept", c"accept4", c"close", c"close_range", c"closefrom", c"connect", c"dup2", c"dup3", c"preadv2",
         c"preadv64v2", c"pwritev2", c"pwritev64v2", c"read", c"readv", c"recv", c"recvfrom", c"recvmmsg", c"recvmsg",
         c"send", c"sendmmsg", c"sendmsg", c"sendto", c"write", c"writev", c"fread", c"fgets", c"getdelim",

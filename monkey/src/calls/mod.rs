@@ -15,6 +15,7 @@ mod futexes;
 mod hosts;
 mod names;
 mod polls;
+mod queues;
 mod readiness;
 mod resolver_state;
 mod semaphores;

@@ -1,10 +1,11 @@
-//! Moving bytes from one descriptor to another: sendfile, splice, tee.
+//! Moving bytes from one descriptor to another: sendfile, splice, tee; and between memory and a pipe: vmsplice.
 //!
 //! `SPLICE_F_NONBLOCK` is for pipes, and neither sockets nor `sendfile` heed it. So what is no pipe is asked by `poll`
 //! first, and gets no more at a time than it has room for then.
 
+use hub::core::Events;
 use libc::{
-    EAGAIN, POLLIN, POLLOUT, SPLICE_F_NONBLOCK, c_int, c_short, c_uint, loff_t, off_t, off64_t, size_t, ssize_t,
+    EAGAIN, POLLIN, POLLOUT, SPLICE_F_NONBLOCK, c_int, c_short, c_uint, iovec, loff_t, off_t, off64_t, size_t, ssize_t,
 };
 
 use crate::calls::blocking::{Call, How, place_for, ready, socket_option};
@@ -25,6 +26,7 @@ mod original {
             len: size_t, flags: c_uint,
         ) -> ssize_t;
         tee(input: c_int, output: c_int, len: size_t, flags: c_uint) -> ssize_t;
+        vmsplice(pipe: c_int, buffers: *const iovec, count: size_t, flags: c_uint) -> ssize_t;
     }
 }
 
@@ -191,6 +193,37 @@ fn move_some(
             Ok(()) => {}
             Err(Failed::Errno(errno)) => return reading.failed(0, errno),
             Err(Failed::MustBlock) => return transfer(len, flags),
+        }
+    }
+}
+
+/// vmsplice(2). Like the kernel, this waits for the first byte only, and does so also if the pipe has `O_NONBLOCK`.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn vmsplice(pipe: c_int, buffers: *const iovec, count: size_t, flags: c_uint) -> ssize_t {
+    // SAFETY: by the prototype's contract.
+    let transfer = |flags| unsafe { original::vmsplice(pipe, buffers, count, flags) };
+    let Some(place) = place_for(pipe).filter(|_| flags & SPLICE_F_NONBLOCK == 0) else {
+        return transfer(flags);
+    };
+    let before = errno();
+    // SAFETY: F_GETFL changes nothing, and takes any number.
+    let events = match unsafe { libc::fcntl(pipe, libc::F_GETFL) } & libc::O_ACCMODE {
+        libc::O_RDONLY => Events::READ,
+        _ => Events::WRITE,
+    };
+    loop {
+        let moved = transfer(flags | SPLICE_F_NONBLOCK);
+        if moved >= 0 || errno() != EAGAIN {
+            return moved;
+        }
+        set_errno(before);
+        match place.wait_fd(pipe, events, None) {
+            Ok(_) => {}
+            Err(Failed::Errno(errno)) => {
+                set_errno(errno);
+                return -1;
+            }
+            Err(Failed::MustBlock) => return transfer(flags),
         }
     }
 }
