@@ -233,20 +233,24 @@ unsafe impl Number for timeval {}
 // SAFETY: two numbers.
 unsafe impl Number for libc::linger {}
 
-/// An option of a socket, at the level `SOL_SOCKET`. None if this is no socket.
+/// An option of a socket, at the level `SOL_SOCKET`. None if this is no socket. The caller's `errno` is left alone.
 pub(super) fn socket_option<T: Number>(fd: c_int, option: c_int) -> Option<T> {
+    let before = errno();
     let mut value = MaybeUninit::<T>::zeroed();
     let mut len = size_of::<T>() as socklen_t;
     // SAFETY: the kernel writes as many bytes as the value has, at most.
     let got = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, option, value.as_mut_ptr().cast(), &raw mut len) };
+    set_errno(before);
     // SAFETY: by the contract of `Number`.
     (got == 0).then(|| unsafe { value.assume_init() })
 }
 
-/// What is ready of a descriptor now: the events of `poll`.
+/// What is ready of a descriptor now: the events of `poll`. The caller's `errno` is left alone.
 pub(super) fn ready(fd: c_int, events: libc::c_short) -> libc::c_short {
     let mut poll = libc::pollfd { fd, events, revents: 0 };
+    let before = errno();
     // SAFETY: the pointer is that of one `pollfd`. With this time, `poll` does not wait.
     let count = unsafe { libc::poll(&raw mut poll, 1, 0) };
+    set_errno(before);
     if count > 0 { poll.revents } else { 0 }
 }
