@@ -2,7 +2,7 @@
 
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
-mod both;
+mod team;
 
 use std::ffi::CString;
 use std::io::{Read, pipe};
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use libc::{c_char, c_int, iovec, mqd_t, timespec};
 
-use both::{Team, as_in_threads, result};
+use team::{Team, as_in_threads, result};
 
 const SIZE: usize = 16;
 
