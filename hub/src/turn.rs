@@ -44,21 +44,6 @@ impl Hub {
         self.loop_().turns().begin();
     }
 
-    /// Lets other greenlets run, if those whose watchers were ready together with the caller's have run for longer than
-    /// the switch interval: timers must not wait for all of them. To be called after a wait, by those who carry code
-    /// that may run for long. The loop sees to it itself in a [round](crate::core::Loop::end_round) of callbacks.
-    ///
-    /// # Errors
-    /// Returns an exception that is thrown into the greenlet meanwhile.
-    #[doc(hidden)]
-    #[inline]
-    pub fn pass_late_turn(&self) -> Result<(), Exception> {
-        match self.loop_().is_late() {
-            true => self.pass_turn(),
-            false => Ok(()),
-        }
-    }
-
     /// Lets other greenlets run. Returns at once if the caller cannot wait.
     ///
     /// # Errors

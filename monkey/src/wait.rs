@@ -3,12 +3,12 @@
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use gevent::threadpool::{HubExt, ThreadPool};
 use greenlet_core::unwind::{Caught, catch};
 use greenlet_core::{Exception, GreenletExit};
-use hub::core::{Events, HubDestroyed};
+use hub::core::{Events, HubDestroyed, getswitchinterval};
 use hub::{Hub, Park, TimeLimit, hub_to_wait_in};
 use libc::c_int;
 
@@ -97,7 +97,10 @@ impl Place {
             park.wait(hub, &watching)?;
             let is_ready = !limit.is_reached();
             drop((limit, watching));
-            hub.pass_late_turn()?;
+            if is_late(hub) {
+                // Many were ready at the same time, and run for long. Timers must not wait for all of them.
+                hub.pass_turn()?;
+            }
             listed.end().map_err(Exception::new)?;
             Ok(is_ready)
         })
@@ -105,10 +108,7 @@ impl Place {
 
     /// Sleeps.
     pub(crate) fn sleep(self, time: Duration) -> Result<(), Failed> {
-        self.wait(|hub| {
-            hub::sleep(time)?;
-            hub.pass_late_turn()
-        })
+        self.wait(|_| hub::sleep(time))
     }
 
     /// Sleeps between two looks at a descriptor. If that is closed meanwhile, it is an `EBADF`, as for every wait.
@@ -168,6 +168,15 @@ fn in_hub<R>(wait: impl FnOnce(&Hub) -> Result<R, Exception>) -> Waited<R> {
             Waited::Failed(errno.map_or(Failed::MustBlock, Failed::Errno))
         }
     }
+}
+
+/// Whether the loop has looked at its clock so long ago that a round would end.
+fn is_late(hub: &Hub) -> bool {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map(|now| now.as_secs_f64());
+    let looked = hub.loop_().now();
+    matches!((now, looked), (Ok(now), Ok(looked)) if now - looked > getswitchinterval())
 }
 
 /// The time until then, in seconds.

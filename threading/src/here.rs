@@ -93,7 +93,10 @@ pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
 pub(crate) fn wait_outside<R>(wait: impl FnOnce() -> Result<R, Exception>) -> Result<R, Exception> {
     let Some(unwound) = here(|here| here.unwinding.borrow().is_some()) else {
         look_at_clock();
-        return wait();
+        let waited = wait();
+        // Nothing tells of the end of a greenlet.
+        look_at_clock();
+        return waited;
     };
     if unwound && is_quiet() {
         // It cannot wait any more, and its destructors go on without.

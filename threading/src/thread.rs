@@ -205,7 +205,7 @@ impl Thread {
         let Some(parked) = Parked::begin(&self.0) else {
             return Ok(());
         };
-        let waited = park.wait(&hub, &"an unpark").and_then(|()| hub.pass_late_turn());
+        let waited = park.wait(&hub, &"an unpark");
         if waited.is_ok() {
             parked.end();
         }
@@ -414,7 +414,7 @@ pub fn park_timeout(limit: Duration) {
 /// As [`park`].
 pub fn sleep(time: Duration) {
     let slept = wait_outside(|| match get_hub_if_exists() {
-        Some(hub) => hub::sleep(time).and_then(|()| hub.pass_late_turn()),
+        Some(_) => hub::sleep(time),
         None => {
             std::thread::sleep(time);
             Ok(())

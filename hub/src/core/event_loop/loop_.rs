@@ -1,7 +1,6 @@
 //! [`Loop`]: making, running and ending it. Source: gevent's `loop` class in corecext.pyx.
 
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use greenlet_core::unwind::{self, Caught, catch};
 use greenlet_core::{Exception, GreenletError, RawGreenlet, is_virtual_thread};
@@ -12,7 +11,6 @@ use waiter::{Resume, Wake};
 use crate::context::Context;
 use crate::core::callbacks::callback::{Callback, Entry, GreenletFn, Notify, ThreadsafeCallback};
 use crate::core::callbacks::outcome::CallbackResult;
-use crate::core::callbacks::run_callbacks::getswitchinterval;
 use crate::core::callbacks::start::Start;
 use crate::core::callbacks::threadsafe::ThreadsafeLoop;
 use crate::core::error::{Error, HubDestroyed, LoopDestroyed, Uninterruptible};
@@ -426,16 +424,6 @@ impl Loop {
     #[inline]
     pub(crate) fn turns(&self) -> &Pace {
         &self.state().turns
-    }
-
-    /// Whether the loop calls its watchers, and has looked at its clock so long ago that a round of callbacks would end.
-    pub(crate) fn is_late(&self) -> bool {
-        if self.state().is_running_callbacks() {
-            return false;
-        }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = now.map(|now| now.as_secs_f64());
-        matches!((now, self.now()), (Ok(now), Ok(looked)) if now - looked > getswitchinterval())
     }
 
     /// Keeps the next wait for events from lasting. Meant for events that are fed, whose callbacks queue others. gevent
