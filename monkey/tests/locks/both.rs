@@ -2,8 +2,8 @@
 
 use crate::team::Team;
 
-/// Tests of the `Mutex`, `RwLock` and `Condvar` of the module that uses this. It has a function that takes the guard out
-/// of what a lock returns, and one that waits by a condition variable until something is so.
+/// Tests of the `Mutex`, `RwLock` and `Condvar` of the module that uses this. It has a function that takes the guard
+/// out of what a lock returns, and one that waits by a condition variable until something is so.
 macro_rules! lock_tests {
     ($guard:ident, $wait:ident) => {
         #[test]
