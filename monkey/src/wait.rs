@@ -48,7 +48,6 @@ impl Place {
             let _ = self.park(|_| hub::sleep(0));
             return Err(Failed::Errno(libc::ECANCELED));
         }
-        let _parked = Parked::begin();
         self.park(wait)
     }
 

@@ -10,6 +10,7 @@ use libc::{CLOSE_RANGE_CLOEXEC, c_int, c_long, c_uint};
 use super::blocking::{place_for, socket_option};
 use crate::closing::{closing, closing_all};
 use crate::originals::originals;
+use crate::place::Place;
 use crate::real_thread::by_real_thread;
 use crate::wait::{errno, set_errno};
 
@@ -44,9 +45,10 @@ unsafe extern "C" fn __close(fd: c_int) -> c_int {
     if lingers(fd) { close_slowly(close) } else { close() }
 }
 
-/// Whether closing the descriptor takes a while, and its caller may park.
+/// Whether closing the descriptor takes a while, and its caller may park. In plain greenlets nobody asks: most of what
+/// they close is the runtime's own.
 fn lingers(fd: c_int) -> bool {
-    place_for(fd).is_some()
+    place_for(fd) == Some(Place::VirtualThread)
         && socket_option::<libc::linger>(fd, libc::SO_LINGER)
             .is_some_and(|linger| linger.l_onoff != 0 && linger.l_linger > 0)
 }

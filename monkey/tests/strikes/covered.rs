@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use gevent_monkey::saved;
 
 /// Those without a row.
-const REASONS: [(&str, &[&str]); 5] = [
+const REASONS: [(&str, &[&str]); 6] = [
     (
         "it does not park; the strikes call it",
         &["close", "__close", "close_range", "closefrom", "dup2", "__dup2", "dup3"],
@@ -17,6 +17,16 @@ const REASONS: [(&str, &[&str]); 5] = [
             "pthread_detach",
             "pthread_getname_np",
             "pthread_setname_np",
+        ],
+    ),
+    (
+        "it tells how many processors there are",
+        &[
+            "sched_getaffinity",
+            "pthread_getaffinity_np",
+            "sysconf",
+            "get_nprocs",
+            "get_nprocs_conf",
         ],
     ),
     (

@@ -1,14 +1,16 @@
-//! Futexes. Their callers have no place for an error, so that a wait goes on, whatever is thrown.
+//! Futexes and semaphores. Their callers have no place for an error, so that a wait goes on, whatever is thrown.
 
 use std::cell::RefCell;
-use std::ptr::null;
+use std::ptr::{null, with_exposed_provenance_mut};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Barrier, Condvar, Mutex, Once, RwLock};
 use std::thread;
 
-use crate::row::{Case, Row, Thrown};
+use libc::{c_int, clockid_t, sem_t, timespec};
+
+use crate::row::{Case, Row, Thrown, done};
 
 /// A call that waits until something is given.
 fn waits(call: impl FnOnce() + Send + 'static, give: impl FnOnce() + 'static) -> Case {
@@ -128,6 +130,52 @@ fn once() -> Case {
     )
 }
 
+/// A semaphore, for which the C library is asked, by a real thread.
+fn semaphore(wait: fn(*mut sem_t) -> c_int) -> Case {
+    // SAFETY: zeros are a place for one.
+    let semaphore: &'static mut sem_t = Box::leak(Box::new(unsafe { std::mem::zeroed() }));
+    let address = (&raw mut *semaphore).expose_provenance();
+    let semaphore = move || with_exposed_provenance_mut::<sem_t>(address);
+    // SAFETY: the place stays, and nobody has begun to use it.
+    assert_eq!(unsafe { libc::sem_init(semaphore(), 0, 0) }, 0);
+    let case = Case::new(
+        move || done(wait(semaphore())).map(drop),
+        // SAFETY: it is a semaphore.
+        move || assert_eq!(unsafe { libc::sem_post(semaphore()) }, 0),
+    );
+    case.checked(move |succeeded| {
+        // What was posted was taken by the call, or by nobody.
+        // SAFETY: it is a semaphore.
+        let is_left = unsafe { libc::sem_trywait(semaphore()) } == 0;
+        assert_eq!(is_left, !succeeded);
+    })
+}
+
+/// The end of time.
+const NEVER: timespec = timespec {
+    tv_sec: i32::MAX as i64,
+    tv_nsec: 0,
+};
+
+unsafe extern "C" {
+    fn sem_clockwait(semaphore: *mut sem_t, clock: clockid_t, time: *const timespec) -> c_int;
+}
+
+fn sem_wait() -> Case {
+    // SAFETY: it is a semaphore.
+    semaphore(|semaphore| unsafe { libc::sem_wait(semaphore) })
+}
+
+fn sem_timedwait() -> Case {
+    // SAFETY: it is a semaphore, and a time.
+    semaphore(|semaphore| unsafe { libc::sem_timedwait(semaphore, &raw const NEVER) })
+}
+
+fn sem_clockwait_() -> Case {
+    // SAFETY: it is a semaphore, and a time.
+    semaphore(|semaphore| unsafe { sem_clockwait(semaphore, libc::CLOCK_MONOTONIC, &raw const NEVER) })
+}
+
 pub(crate) fn rows() -> Vec<Row> {
     let row = |what, make| Row::new("syscall", make).with(what).thrown(Thrown::GoesOn);
     vec![
@@ -140,5 +188,8 @@ pub(crate) fn rows() -> Vec<Row> {
         row("thread::park", park).blocks_greenlets(),
         row("Once", once),
         row("a word that processes share", shared_word),
+        Row::new("sem_wait", sem_wait).thrown(Thrown::GoesOn),
+        Row::new("sem_timedwait", sem_timedwait).thrown(Thrown::GoesOn),
+        Row::new("sem_clockwait", sem_clockwait_).thrown(Thrown::GoesOn),
     ]
 }
