@@ -150,7 +150,7 @@ fn a_lock_is_not_lost_with_a_carrier() {
 /// A thread whose stack is given up is called by nobody: what is for one goes to one that lives.
 #[test]
 fn who_cannot_wait_any_more_is_called_by_nobody() {
-    (1..=3).for_each(|sleeps| calls_one_that_lives(sleeps));
+    (1..=3).for_each(calls_one_that_lives);
 }
 
 fn calls_one_that_lives(sleeps: u32) {
