@@ -19,11 +19,20 @@ pub(crate) enum Ended {
 
 /// Parks the caller until `is_done`, which whoever makes it so tells by the parker; or until no time is left.
 pub(crate) fn hold(parker: &Parker, left: impl Fn() -> Option<Duration>, is_done: impl Fn() -> bool) -> Ended {
+    hold_by(|left| parker.park(left), left, is_done)
+}
+
+/// As [`hold`], with a function that parks the caller.
+pub(crate) fn hold_by(
+    park: impl Fn(Option<Duration>) -> Result<Option<Caught>, Exception>,
+    left: impl Fn() -> Option<Duration>,
+    is_done: impl Fn() -> bool,
+) -> Ended {
     let mut has_failed = false;
     loop {
         // Somebody whose time is over before gives a turn to the others, too.
         let left = left();
-        let parked = parker.park(left);
+        let parked = park(left);
         let done = is_done();
         match parked {
             Ok(None) if done || left == Some(Duration::ZERO) => return Ended::Over,

@@ -56,10 +56,30 @@ impl Parker {
     /// # Errors
     /// The reason why the caller cannot wait.
     pub fn park(&self, limit: Option<Duration>) -> Result<Option<Caught>, Exception> {
-        match catch(|| self.0.park_held(limit)) {
-            Ok(parked) => Ok(parked?.map(Caught::Panic)),
-            Err(caught) => Ok(Some(caught)),
-        }
+        held(|| self.0.park_held(limit))
+    }
+
+    /// As [`park`](Parker::park), for one that stands in a line. A carrier may return without
+    /// [`run`](gevent::run), and leave the caller behind in here for ever. Then it calls `left` at its end, so that the
+    /// caller leaves the line, and what it was called for goes to the next one.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    /// use gevent_threading::{Parker, spawn, yield_now};
+    ///
+    /// static IS_LEFT: AtomicBool = AtomicBool::new(false);
+    /// let carrier = std::thread::spawn(|| {
+    ///     spawn(|| Parker::new().park_in_line(None, &|| IS_LEFT.store(true, Ordering::Relaxed)).is_ok());
+    ///     yield_now();
+    /// });
+    /// carrier.join().unwrap();
+    /// assert!(IS_LEFT.load(Ordering::Relaxed));
+    /// ```
+    ///
+    /// # Errors
+    /// The reason why the caller cannot wait.
+    pub fn park_in_line(&self, limit: Option<Duration>, left: &(dyn Fn() + Sync)) -> Result<Option<Caught>, Exception> {
+        held(|| self.0.park_held_in_line(limit, &|| left()))
     }
 
     pub(crate) fn thread(&self) -> &Thread {
@@ -70,6 +90,14 @@ impl Parker {
     /// run again: the hub of his thread is gone.
     pub fn unpark(&self) -> bool {
         self.0.try_unpark()
+    }
+}
+
+/// What is thrown into a wait, and what unwinds it, as a value.
+fn held(wait: impl FnOnce() -> Result<Option<Exception>, Exception>) -> Result<Option<Caught>, Exception> {
+    match catch(wait) {
+        Ok(parked) => Ok(parked?.map(Caught::Panic)),
+        Err(caught) => Ok(Some(caught)),
     }
 }
 

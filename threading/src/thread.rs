@@ -156,6 +156,15 @@ impl Thread {
         wait_outside(|| self.park_held_in_carrier(limit))
     }
 
+    /// As [`park_held`](Thread::park_held). `left` is called [if the caller is left behind](when_left).
+    pub(crate) fn park_held_in_line(
+        &self,
+        limit: Option<Duration>,
+        left: &dyn Fn(),
+    ) -> Result<Option<Exception>, Exception> {
+        wait_outside(|| when_left(left, || self.park_held_in_carrier(limit)))
+    }
+
     /// [`park_held`](Thread::park_held) with a real thread's pointer.
     fn park_held_in_carrier(&self, limit: Option<Duration>) -> Result<Option<Exception>, Exception> {
         match self.park_in_carrier(limit) {
@@ -174,9 +183,8 @@ impl Thread {
     /// `left` is called [when the caller is left behind](when_left).
     pub(crate) fn park_for_sure(&self, limit: Option<Duration>, left: &dyn Fn()) -> Option<Caught> {
         let mut has_failed = false;
-        let park = || wait_outside(|| when_left(left, || self.park_held_in_carrier(limit)));
         loop {
-            return match catch(park) {
+            return match catch(|| self.park_held_in_line(limit, left)) {
                 Ok(Ok(thrown)) => thrown.filter(|_| !is_quiet()).map(Caught::Panic),
                 // A switch that it does not wait for ends a park once. Where it cannot park, that fails again.
                 Ok(Err(_)) if is_quiet() && !has_failed => {

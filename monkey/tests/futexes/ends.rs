@@ -147,6 +147,71 @@ fn a_lock_is_not_lost_with_a_carrier() {
     assert_eq!(*mutex.lock().unwrap(), 2);
 }
 
+/// Whether a thread waits in the kernel for the word of a lock.
+fn waits_in_kernel<T>(thread: libc::pid_t, lock: &Mutex<T>) -> bool {
+    let call = std::fs::read_to_string(format!("/proc/self/task/{thread}/syscall")).unwrap();
+    let mut fields = call.split(' ');
+    let number = fields.next().and_then(|number| number.parse().ok());
+    let word = fields
+        .next()
+        .and_then(|word| usize::from_str_radix(word.strip_prefix("0x")?, 16).ok());
+    let place = std::ptr::from_ref(lock).addr();
+    number == Some(libc::SYS_futex) && word.is_some_and(|word| (place..place + size_of_val(lock)).contains(&word))
+}
+
+/// A carrier waits in the kernel for the lock that one of its own is called for. That one cannot run before.
+#[test]
+fn a_carrier_that_waits_for_the_same_lock_is_woken_too() {
+    let _alone = alone();
+    // Every other time, those in the kernel are woken first.
+    for _ in 0..2 {
+        let mutex = Arc::new(Mutex::new(0));
+        let guard = mutex.lock().unwrap();
+        let (theirs, (tell, told)) = (mutex.clone(), mpsc::channel());
+        let carrier = thread::spawn(move || {
+            let lock = theirs.clone();
+            let waiter = spawn(move || *lock.lock().unwrap() += 1);
+            gevent_threading::yield_now();
+            gevent_threading::yield_now();
+            // SAFETY: the function has no conditions.
+            tell.send(unsafe { libc::gettid() }).unwrap();
+            *theirs.lock().unwrap() += 1;
+            waiter.join().unwrap();
+        });
+        let thread = told.recv().unwrap();
+        until(|| waits_in_kernel(thread, &mutex));
+        drop(guard);
+        carrier.join().unwrap();
+        assert_eq!(*mutex.lock().unwrap(), 2);
+    }
+}
+
+/// A carrier ends when one of its own was called, and has not run yet. The next in line is called in its place.
+#[test]
+fn what_one_was_called_for_is_not_lost_with_its_carrier() {
+    let _alone = alone();
+    let mutex = Arc::new(Mutex::new(0));
+    let guard = mutex.lock().unwrap();
+    let (theirs, (tell, told), (end, ends)) = (mutex.clone(), mpsc::channel(), mpsc::channel::<()>());
+    let carrier = thread::spawn(move || {
+        drop(spawn(move || *theirs.lock().unwrap() += 10));
+        gevent_threading::yield_now();
+        gevent_threading::yield_now();
+        tell.send(()).unwrap();
+        let _ = ends.recv();
+    });
+    told.recv().unwrap();
+    let theirs = mutex.clone();
+    let next = spawn(move || *theirs.lock().unwrap() += 1);
+    gevent_threading::yield_now();
+    gevent_threading::yield_now();
+    drop(guard);
+    drop(end);
+    carrier.join().unwrap();
+    next.join().unwrap();
+    assert_eq!(*mutex.lock().unwrap(), 1);
+}
+
 /// A thread whose stack is given up is called by nobody: what is for one goes to one that lives.
 #[test]
 fn who_cannot_wait_any_more_is_called_by_nobody() {

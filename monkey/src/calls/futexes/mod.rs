@@ -6,6 +6,10 @@
 //! No wake-up is lost. Who waits counts himself before he looks at the word, with the table's lock; who wakes has
 //! changed the word before he looks at the count. So one of them sees the other.
 //!
+//! One that is called runs only when its carrier does, which may wait in the kernel for the same word, or have come to
+//! its end. So whoever calls one of ours wakes one in the kernel, too; and at the end of a carrier, what those were
+//! called for that it leaves behind goes to the next ones.
+//!
 //! A wait cannot fail: std takes every error for a wake-up, and waits again. So what is thrown into it is kept, and the
 //! wait goes on.
 //!
@@ -136,6 +140,8 @@ unsafe fn futex(call: Call) -> c_long {
                     }
                 }
             }
+            // SAFETY: by this function's contract.
+            return table::wait_in_kernel(call.word as usize, || unsafe { call.by_kernel() });
         }
         libc::FUTEX_WAKE => {
             // SAFETY: by this function's contract.
@@ -157,6 +163,9 @@ unsafe fn futex(call: Call) -> c_long {
 
 /// Wakes ours, and the kernel's for the rest; every other time the kernel's first, and ours for the rest. So neither
 /// waits for ever while there are always some of the other kind.
+///
+/// Where ours are enough, the kernel's are woken all the same, and look in vain at most: a carrier may be among them,
+/// without which none of its own can run that were called.
 ///
 /// # Safety
 /// The arguments are those of a caller of futex(2).
@@ -187,13 +196,34 @@ unsafe fn wake(call: Call, bitset: u32) -> c_long {
     } else {
         let woken = ours(asked);
         match asked - woken {
-            0 => c_long::from(woken),
+            0 => {
+                if table::kernel_may_have(call.word as usize) {
+                    let errno = crate::wait::errno();
+                    theirs(asked);
+                    set_errno(errno);
+                }
+                c_long::from(woken)
+            }
             rest => match theirs(rest) {
                 refused @ ..0 if woken == 0 => refused,
                 more => more.max(0) + c_long::from(woken),
             },
         }
     }
+}
+
+/// Wakes one that waits for a word, as somebody else was called who will never look at it.
+fn wake_next(address: usize, bitset: u32) {
+    let call = Call {
+        word: address as c_long,
+        operation: c_long::from(libc::FUTEX_WAKE_BITSET | libc::FUTEX_PRIVATE_FLAG),
+        value: 1,
+        time: 0,
+        second: 0,
+        third: c_long::from(bitset),
+    };
+    // SAFETY: the kernel takes any address, and looks at nothing there.
+    unsafe { wake(call, bitset) };
 }
 
 /// The operations on two words. The kernel does them; ours that wait for the first word cannot be moved to the second

@@ -88,8 +88,7 @@ impl<'a, 'p> Queued<'a, 'p> {
 
     /// Leaves, if it is in line still. Returns whether it was called before.
     pub(super) fn leave(self) -> bool {
-        self.waiter.leave();
-        self.waiter.is_called()
+        self.waiter.leave()
     }
 }
 
@@ -100,10 +99,12 @@ impl Drop for Queued<'_, '_> {
 }
 
 impl Waiter<'_> {
-    fn leave(&self) {
+    /// Leaves, if it is in line still. Returns whether it was called before.
+    pub(super) fn leave(&self) -> bool {
         if !self.is_called() {
             shelf(self.address).enter().remove(self);
         }
+        self.is_called()
     }
 }
 
@@ -112,6 +113,8 @@ impl Waiter<'_> {
 struct Shelf {
     /// How many wait here, or are about to.
     count: AtomicU32,
+    /// How many threads wait in the kernel for words of this shelf, or are about to.
+    in_kernel: AtomicU32,
     is_locked: AtomicBool,
     list: UnsafeCell<List>,
 }
@@ -131,6 +134,7 @@ const SHELVES: usize = 256;
 static TABLE: [Shelf; SHELVES] = [const {
     Shelf {
         count: AtomicU32::new(0),
+        in_kernel: AtomicU32::new(0),
         is_locked: AtomicBool::new(false),
         list: UnsafeCell::new(List {
             first: ptr::null(),
@@ -323,6 +327,20 @@ pub(super) fn may_have(address: usize) -> bool {
     shelf(address).count.load(Ordering::Relaxed) > 0
 }
 
+/// Calls the kernel, which may have the caller wait for the word.
+pub(super) fn wait_in_kernel<R>(address: usize, wait: impl FnOnce() -> R) -> R {
+    let in_kernel = &shelf(address).in_kernel;
+    in_kernel.fetch_add(1, Ordering::SeqCst);
+    let waited = wait();
+    in_kernel.fetch_sub(1, Ordering::Relaxed);
+    waited
+}
+
+/// Whether somebody may wait for the word in the kernel. To be asked after [`may_have`].
+pub(super) fn kernel_may_have(address: usize) -> bool {
+    shelf(address).in_kernel.load(Ordering::Relaxed) > 0
+}
+
 /// Wakes those that wait for the word, with a bit in common, in the order in which they have come. Returns how many.
 #[inline]
 pub(super) fn wake(address: usize, count: u32, bitset: u32) -> u32 {
@@ -391,6 +409,8 @@ unsafe extern "C" fn in_child() {
         };
         let mut next = entered.list().first;
         shelf.count.store(0, Ordering::Relaxed);
+        // The only thread that is left does not wait.
+        shelf.in_kernel.store(0, Ordering::Relaxed);
         // SAFETY: the lock was taken before the fork; the stacks of the other threads are there still.
         while let Some(waiter) = unsafe { next.as_ref() } {
             shelf.count.fetch_add(1, Ordering::Relaxed);

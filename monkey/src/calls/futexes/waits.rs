@@ -5,8 +5,9 @@ use std::cell::RefCell;
 use gevent_threading::{Parker, is_unwound, os_thread};
 
 use super::table::{Queued, Waiter};
+use super::wake_next;
 use crate::deadline::Deadline;
-use crate::held::{Ended, give_up_if_unwound, hold};
+use crate::held::{Ended, give_up_if_unwound, hold_by};
 use crate::stats::Parked;
 use crate::wait::{Failed, errno, set_errno};
 
@@ -36,7 +37,14 @@ pub(super) fn wait(
     }
     let (parked, errno) = (Parked::begin(), errno());
     let left = || deadline.map(Deadline::left);
-    let ended = hold(waiter.parker(), left, || waiter.is_called());
+    // If the caller's carrier ends, and leaves him behind, what he was called for is the next one's.
+    let gives_up = || {
+        if waiter.leave() {
+            wake_next(address, bitset);
+        }
+    };
+    let park = |left| waiter.parker().park_in_line(left, &gives_up);
+    let ended = hold_by(park, left, || waiter.is_called());
     let called = queued.leave();
     drop(parked);
     set_errno(errno);
