@@ -53,7 +53,8 @@ pub(crate) fn check(rows: &[crate::row::Row]) {
     let both: Vec<_> = struck.intersection(&excused).collect();
     assert!(both.is_empty(), "they have rows, and need no reason: {both:?}");
     let all: BTreeSet<_> = struck.union(&excused).copied().collect();
-    let without: Vec<_> = interposed.difference(&all).collect();
+    let is_missing = |name: &&&str| !name.starts_with("mq_") || crate::queues::are_there();
+    let without: Vec<_> = interposed.difference(&all).filter(is_missing).collect();
     assert!(without.is_empty(), "they have neither a row nor a reason: {without:?}");
     let unknown: Vec<_> = all.difference(&interposed).collect();
     assert!(unknown.is_empty(), "nothing is interposed of these names: {unknown:?}");

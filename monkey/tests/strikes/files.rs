@@ -294,6 +294,16 @@ pub(crate) fn rows() -> Vec<Row> {
             row("splice", || reads(crate::sockets::pair(), splice)).with("from a socket"),
             row("splice", || writes(swap(pipe()), splice_to)).with("to a pipe"),
             row("splice", || writes(crate::sockets::pair(), splice_to)).with("to a socket"),
+            row("vmsplice", || {
+                reads(pipe(), |fd| reads_byte(|to| libc::vmsplice(fd, &list(to), 1, 0) as i64))
+            })
+            .with("from a pipe"),
+            row("vmsplice", || {
+                writes(swap(pipe()), |fd| {
+                    writes_byte(|from| libc::vmsplice(fd, &list(from), 1, 0) as i64)
+                })
+            })
+            .with("to a pipe"),
             row("tee", || reads(pipe(), tee)).with("from a pipe"),
             row("tee", || writes(swap(pipe()), tee_to)).with("to a pipe"),
         ]

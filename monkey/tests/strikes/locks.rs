@@ -152,7 +152,7 @@ fn semaphore(wait: fn(*mut sem_t) -> c_int) -> Case {
 }
 
 /// The end of time.
-const NEVER: timespec = timespec {
+static NEVER: timespec = timespec {
     tv_sec: i32::MAX as i64,
     tv_nsec: 0,
 };

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `files.rs` | reads and writes |
 //! | `sockets.rs` | of sockets |
+//! | `queues.rs` | of queues of messages |
 //! | `streams.rs` | of C's streams |
 //! | `parts.rs` | that have done a part of their work |
 //! | `vain.rs` | that are woken for nothing |
@@ -31,6 +32,7 @@ mod names;
 mod parts;
 mod pools;
 mod processes;
+mod queues;
 mod row;
 mod several;
 mod signals;
@@ -49,6 +51,7 @@ fn rows() -> Vec<Row> {
         times::rows(),
         files::rows(),
         sockets::rows(),
+        queues::rows(),
         streams::rows(),
         parts::rows(),
         vain::rows(),
