@@ -1,7 +1,5 @@
 //! Virtual threads that run for long between their calls: timers have their turn among them.
 
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
