@@ -79,7 +79,7 @@ pub use iwait::{Wait, WaitIterator, iwait, iwait_timeout, iwait_with, wait, wait
 pub use link_source::{AsLink, LinkResult, LinkSource};
 pub use linkable::{Link, LinkKind, Linkable, Links};
 pub use local::{
-    NewHubHook, get_hub, get_hub_if_exists, hub_to_wait_in, reinit, set_hub, set_new_hub_hook, try_get_hub,
+    NewHubHook, get_hub, get_hub_if_exists, has_hub, hub_to_wait_in, reinit, set_hub, set_new_hub_hook, try_get_hub,
 };
 pub use mask::{mask_kill, throw_unless_masked};
 pub use row::{Row, Ticketed};

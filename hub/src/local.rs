@@ -156,6 +156,14 @@ pub fn get_hub_if_exists() -> Option<Hub> {
     HUBS.with(|hubs| hubs.borrow().hub.clone())
 }
 
+/// Whether this thread has a hub. This may be asked at any point of a program, also in an allocator, where something
+/// may be about to change: then it says no.
+#[doc(hidden)]
+#[inline]
+pub fn has_hub() -> bool {
+    HUBS.with(|hubs| hubs.try_borrow().is_ok_and(|hubs| hubs.hub.is_some()))
+}
+
 /// Prepares this thread's hub for use in the child of a `fork`; see [`Hub::reinit`]. To be called in the child right
 /// after the fork. Does nothing if there is no hub.
 ///

@@ -167,8 +167,8 @@ fn a_lock_that_nobody_wants_any_more_is_given_back() {
     std::fs::remove_file(path).unwrap();
 }
 
-/// Whoever asks again after a kill has the lock when he is told so: the thread that has waited before does not give back
-/// what is his.
+/// Whoever asks again after a kill has the lock when he is told so: the thread that has waited before does not give
+/// back what is his.
 #[test]
 fn a_lock_that_is_asked_for_again_is_kept() {
     thread_local!(static GREENLET: RefCell<Option<RawGreenlet>> = const { RefCell::new(None) });

@@ -1,7 +1,7 @@
 //! Closing: whoever waits for the descriptor is woken before.
 //!
-//! A socket with `SO_LINGER` is closed when its peer has taken all, or when the option's time is over. The kernel has no
-//! way to do that without blocking, so a real thread closes it. All else is closed at once.
+//! A socket with `SO_LINGER` is closed when its peer has taken all, or when the option's time is over. The kernel has
+//! no way to do that without blocking, so a real thread closes it. All else is closed at once.
 
 use std::os::fd::RawFd;
 

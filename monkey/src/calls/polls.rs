@@ -229,8 +229,8 @@ struct Sets {
 
 const WORD: usize = u64::BITS as usize;
 
-/// For how many descriptors the process has places now. A select looks at no more of its sets, whatever it is asked for,
-/// and programs rely on that.
+/// For how many descriptors the process has places now. A select looks at no more of its sets, whatever it is asked
+/// for, and programs rely on that.
 fn places() -> Option<c_int> {
     let status = never_parks(|| std::fs::read_to_string("/proc/thread-self/status")).ok()?;
     let size = status.lines().find_map(|line| line.strip_prefix("FDSize:"))?;

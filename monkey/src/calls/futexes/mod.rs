@@ -7,8 +7,8 @@
 //! changed the word before he looks at the count. So one of them sees the other.
 //!
 //! One that is called runs only when its carrier does, which may wait in the kernel for the same word, or have come to
-//! its end. So whoever calls one of ours wakes one in the kernel, too; and at the end of a carrier, what those were
-//! called for that it leaves behind goes to the next ones.
+//! its end. So whoever calls one of ours wakes one in the kernel, too, if a carrier may be there; and at the end of a
+//! carrier, what those were called for that it leaves behind goes to the next ones.
 //!
 //! A wait cannot fail: std takes every error for a wake-up, and waits again. So what is thrown into it is kept, and the
 //! wait goes on.
@@ -164,8 +164,8 @@ unsafe fn futex(call: Call) -> c_long {
 /// Wakes ours, and the kernel's for the rest; every other time the kernel's first, and ours for the rest. So neither
 /// waits for ever while there are always some of the other kind.
 ///
-/// Where ours are enough, the kernel's are woken all the same, and look in vain at most: a carrier may be among them,
-/// without which none of its own can run that were called.
+/// Where ours are enough, the kernel's are woken all the same if a carrier is among them, without which none of its own
+/// can run that were called. They look in vain at most, and are not counted.
 ///
 /// # Safety
 /// The arguments are those of a caller of futex(2).
@@ -197,7 +197,7 @@ unsafe fn wake(call: Call, bitset: u32) -> c_long {
         let woken = ours(asked);
         match asked - woken {
             0 => {
-                if table::kernel_may_have(call.word as usize) {
+                if table::kernel_may_have_carrier(call.word as usize) {
                     let errno = crate::wait::errno();
                     theirs(asked);
                     set_errno(errno);

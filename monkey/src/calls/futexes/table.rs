@@ -10,7 +10,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 
 use gevent_threading::Parker;
-use greenlet_core::Direct;
+use greenlet_core::{Direct, is_virtual_thread};
+use hub::has_hub;
 
 use crate::guards::never_parks;
 
@@ -113,7 +114,7 @@ impl Waiter<'_> {
 struct Shelf {
     /// How many wait here, or are about to.
     count: AtomicU32,
-    /// How many threads wait in the kernel for words of this shelf, or are about to.
+    /// How many carriers wait in the kernel for words of this shelf, or are about to.
     in_kernel: AtomicU32,
     is_locked: AtomicBool,
     list: UnsafeCell<List>,
@@ -327,8 +328,11 @@ pub(super) fn may_have(address: usize) -> bool {
     shelf(address).count.load(Ordering::Relaxed) > 0
 }
 
-/// Calls the kernel, which may have the caller wait for the word.
+/// Has the kernel wait, which may be for the word.
 pub(super) fn wait_in_kernel<R>(address: usize, wait: impl FnOnce() -> R) -> R {
+    if !is_virtual_thread() && !has_hub() {
+        return wait();
+    }
     let in_kernel = &shelf(address).in_kernel;
     in_kernel.fetch_add(1, Ordering::SeqCst);
     let waited = wait();
@@ -336,8 +340,8 @@ pub(super) fn wait_in_kernel<R>(address: usize, wait: impl FnOnce() -> R) -> R {
     waited
 }
 
-/// Whether somebody may wait for the word in the kernel. To be asked after [`may_have`].
-pub(super) fn kernel_may_have(address: usize) -> bool {
+/// Whether a carrier may wait for the word in the kernel. To be asked after [`may_have`].
+pub(super) fn kernel_may_have_carrier(address: usize) -> bool {
     shelf(address).in_kernel.load(Ordering::Relaxed) > 0
 }
 
