@@ -160,7 +160,7 @@ fn a_child_closes_what_its_parent_waits_for() {
             if child == 0 {
                 // SAFETY: as above.
                 unsafe {
-                    libc::alarm(10);
+                    libc::alarm(240);
                     (3..64).for_each(|fd| _ = libc::close(fd));
                     libc::dup2(1, fd);
                     libc::_exit(0);

@@ -23,7 +23,7 @@ pub(crate) fn bound() -> Bound {
     let (alive, ended) = mpsc::channel::<()>();
     let name = thread::current().name().unwrap_or_default().to_owned();
     thread::spawn(move || {
-        if ended.recv_timeout(Duration::from_secs(40)) == Err(mpsc::RecvTimeoutError::Timeout) {
+        if ended.recv_timeout(Duration::from_secs(240)) == Err(mpsc::RecvTimeoutError::Timeout) {
             eprintln!("{name} hangs");
             std::process::abort();
         }

@@ -144,7 +144,7 @@ fn another_process_posts() {
         if child == 0 {
             // SAFETY: as above.
             unsafe {
-                libc::alarm(30);
+                libc::alarm(240);
                 while libc::sem_wait(begin.0) != 0 {}
                 libc::sem_post(end.0);
                 libc::_exit(0);

@@ -281,7 +281,7 @@ fn no_wake_up_is_lost() {
         let looked = Instant::now();
         thread::sleep(Duration::from_millis(50));
         while round.moves.load(Ordering::Relaxed) == moves {
-            if looked.elapsed() > Duration::from_secs(60) {
+            if looked.elapsed() > Duration::from_secs(240) {
                 lost(&round, &format!("nothing moves after {moves} moves"));
             }
             thread::sleep(Duration::from_millis(50));
@@ -294,7 +294,7 @@ fn no_wake_up_is_lost() {
     for thread in threads {
         let looked = Instant::now();
         while !thread.is_finished() {
-            if looked.elapsed() > Duration::from_secs(60) {
+            if looked.elapsed() > Duration::from_secs(240) {
                 lost(&round, "an owner does not end");
             }
             thread::sleep(Duration::from_millis(5));

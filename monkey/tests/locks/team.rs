@@ -95,7 +95,7 @@ pub(crate) fn everywhere(test: fn(&Team)) {
             end.send(thread.join()).unwrap();
         };
         thread::spawn(run);
-        match ended.recv_timeout(Duration::from_secs(60)) {
+        match ended.recv_timeout(Duration::from_secs(240)) {
             Ok(Ok(())) => {}
             Ok(Err(payload)) => std::panic::resume_unwind(payload),
             Err(_) => {

@@ -158,7 +158,7 @@ fn begin(what: &str, who: Who, strike: Strike, case: &mut Case) -> Victim {
 
 /// Lets the others run until something is so.
 pub(crate) fn until(what: &str, mut is: impl FnMut() -> bool) {
-    let bound = Instant::now() + Duration::from_secs(30);
+    let bound = Instant::now() + Duration::from_secs(120);
     while !is() {
         assert!(Instant::now() < bound, "{what}");
         sleep(0.0002).expect("nobody kills this");
@@ -371,7 +371,7 @@ fn strike_row(row: Row, who: Who) {
             _ => strike_once(row, who, strike),
         }
         // On a busy machine, something of before may have ended only now.
-        let bound = Instant::now() + Duration::from_secs(30);
+        let bound = Instant::now() + Duration::from_secs(120);
         loop {
             let now = counts();
             if now.is_within(floor) {

@@ -19,7 +19,7 @@ use greenlet_core::{GreenletExit, greenlets};
 use libc::{c_int, ssize_t};
 
 /// No test hangs for longer.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(240);
 
 /// Who runs a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
