@@ -60,7 +60,7 @@ impl Parker {
     }
 
     /// As [`park`](Parker::park), for one that stands in a line. A carrier may return without
-    /// [`run`](gevent::run), and leave the caller behind in here for ever. Then it calls `left` at its end, so that the
+    /// [`hub::run`], and leave the caller behind in here for ever. Then it calls `left` at its end, so that the
     /// caller leaves the line, and what it was called for goes to the next one.
     ///
     /// ```
