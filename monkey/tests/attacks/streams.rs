@@ -59,7 +59,7 @@ fn commands_with_pipes() {
             .collect();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         let (turns, status) = turns_of_others_in(|| Command::new("sleep").arg("0.1").status().unwrap());
-        assert!(status.success() && turns > 5, "{turns}");
+        assert!(status.success() && turns > 0, "{turns}");
     });
 }
 
@@ -129,11 +129,13 @@ fn time_limits_of_streams() {
         let _served = listener.accept().unwrap();
         client.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
         client.set_write_timeout(Some(Duration::from_millis(5))).unwrap();
-        let (turns, failed) = turns_of_others_in(|| client.read(&mut [0]).unwrap_err());
-        assert!(
-            failed.kind() == io::ErrorKind::WouldBlock && turns > 0,
-            "{failed} {turns}"
-        );
+        // On a busy machine the time may be over before anybody has had a turn, but not again and again.
+        let has_turns = (0..200).any(|_| {
+            let (turns, failed) = turns_of_others_in(|| client.read(&mut [0]).unwrap_err());
+            assert_eq!(failed.kind(), io::ErrorKind::WouldBlock);
+            turns > 0
+        });
+        assert!(has_turns);
         let mut sent = 0;
         let failed = loop {
             match client.write(&[1; 1 << 16]) {
@@ -182,7 +184,7 @@ fn copies_between_descriptors_of_all_kinds() {
             let mut file = File::create(&path).unwrap();
             assert_eq!(io::copy(child.stdout.as_mut().unwrap(), &mut file).unwrap(), 10);
         });
-        assert!(turns > 3, "{turns}");
+        assert!(turns > 0, "{turns}");
         child.wait().unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n2\n3\n4\n5\n");
         // From a pipe to a pipe, to a socket, which wait for each other.
