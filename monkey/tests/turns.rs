@@ -27,8 +27,9 @@ fn sleeper(done: Arc<AtomicUsize>) -> JoinHandle<usize> {
     })
 }
 
-#[test]
-fn a_sleep_ends_while_many_begin() {
+/// How many of a crowd have worked when a short sleep is over, which begins with them. Each works, and then calls the
+/// function.
+fn worked_at_the_beginning(then: impl Fn() + Copy + Send + 'static) -> usize {
     gevent_monkey::patch_all().unwrap();
     let done = Arc::new(AtomicUsize::new(0));
     let crowd = |_| {
@@ -36,32 +37,26 @@ fn a_sleep_ends_while_many_begin() {
         spawn(move || {
             work();
             done.fetch_add(1, Ordering::Relaxed);
-            thread::sleep(Duration::from_millis(1));
+            then();
         })
     };
     let sleeper = sleeper(done.clone());
     let crowd: Vec<_> = (0..CROWD).map(crowd).collect();
     let worked = sleeper.join().unwrap();
-    assert!(worked < FEW, "{worked}");
     crowd.into_iter().for_each(|thread| thread.join().unwrap());
+    worked
+}
+
+#[test]
+fn a_sleep_ends_while_many_begin() {
+    let worked = worked_at_the_beginning(|| thread::sleep(Duration::from_millis(1)));
+    assert!(worked < FEW, "{worked}");
 }
 
 #[test]
 fn a_sleep_ends_while_many_begin_and_end() {
-    gevent_monkey::patch_all().unwrap();
-    let done = Arc::new(AtomicUsize::new(0));
-    let crowd = |_| {
-        let done = done.clone();
-        spawn(move || {
-            work();
-            done.fetch_add(1, Ordering::Relaxed);
-        })
-    };
-    let sleeper = sleeper(done.clone());
-    let crowd: Vec<_> = (0..CROWD).map(crowd).collect();
-    let worked = sleeper.join().unwrap();
+    let worked = worked_at_the_beginning(|| ());
     assert!(worked < FEW, "{worked}");
-    crowd.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
 /// How many of a crowd have worked when a short sleep is over, which begins as their waits end. Each of them waits by

@@ -2,7 +2,7 @@
 //!
 //! One that parks asks for its caller's [`place`](crate::place::place) first. If there is none, it calls the original
 //! at once. Otherwise it tries what was asked for without blocking, waits in the hub until it can be done, and so on.
-//! None of them changes a descriptor's flags.
+//! None of them changes a descriptor's flags, but for the time of one system call of `connect`.
 
 mod blocking;
 mod buffers;

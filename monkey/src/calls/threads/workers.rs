@@ -32,8 +32,8 @@ thread_local! {
 /// Calls a function in which `std::thread::spawn` makes real threads, also in a virtual thread.
 ///
 /// A runtime that has threads of its own (tokio, rayon) is to be built in here, or before the first virtual thread: its
-/// workers are to work beside each other, and never wait for each other's turn. One that asks how many processors there
-/// are, and makes that many threads, needs this not: they are real.
+/// workers are to work beside each other, and never wait for each other's turn. A runtime that asks how many processors
+/// there are, and makes that many threads, gets real ones anyway.
 ///
 /// ```
 /// gevent_monkey::patch_thread()?;
