@@ -5,6 +5,7 @@ use std::ptr::NonNull;
 use crate::arch::{self, Suspended, Word};
 use crate::attached;
 use crate::core::{GreenletCore, Life};
+use crate::direct::Direct;
 use crate::exception::{Exception, watch_panics};
 use crate::sanitizer;
 use crate::stack::overflow;
@@ -22,6 +23,9 @@ pub(crate) fn start(core: &GreenletCore) -> Result<(), Exception> {
     if thread.over() {
         return Err(Exception::at(virtual_thread::why_over(), made_at));
     }
+    // What comes here may wait for a lock of the process, as that of the panic hook. The greenlet must not be started
+    // once more meanwhile.
+    let _direct = Direct::begin();
     if !thread.watched.replace(true) {
         thread.alternate_stack.set(overflow::prepare_thread());
         watch_panics();

@@ -50,6 +50,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::attached;
 use crate::core::{GreenletCore, Life, RawGreenlet};
+use crate::direct::direct;
 use crate::exception::{Exception, GreenletError, GreenletExit};
 use crate::pinned::pinned;
 use crate::root;
@@ -465,7 +466,7 @@ fn tell_given_up(greenlet: &RawGreenlet, why: &str) {
     // The name may be made by user code, which must neither unwind any further nor wait.
     let who = catch(|| pinned(|| format!("{greenlet:?}")));
     let who = who.unwrap_or_else(|_| format!("<greenlet at {:#x}>", greenlet.address()));
-    let _ = writeln!(io::stderr(), "greenlet-core: {who} {why}: the stack is given up");
+    let _ = direct(|| writeln!(io::stderr(), "greenlet-core: {who} {why}: the stack is given up"));
 }
 
 /// Unwinds a parked greenlet whose last handle is being dropped.

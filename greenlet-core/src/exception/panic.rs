@@ -8,8 +8,10 @@ use std::panic::{PanicHookInfo, set_hook, take_hook};
 use std::sync::{Mutex, Once, PoisonError};
 
 use super::{Exception, Place};
+use crate::direct::direct;
 use crate::thread::Thread;
 use crate::unwind;
+use crate::virtual_thread::is_virtual_thread;
 
 /// A panic that left a greenlet's function, as an error: the message, and the payload itself.
 pub struct Panic {
@@ -116,7 +118,11 @@ pub(crate) fn watch_panics() {
         let before = take_hook();
         set_hook(Box::new(move |info| {
             note(info);
-            before(info);
+            match is_virtual_thread() {
+                true => before(info),
+                // Another greenlet of the thread would seem to panic as well.
+                false => direct(|| before(info)),
+            }
         }));
     });
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | on the hub, and where no greenlet can be left | [`place`](crate::place) asks the hub |
 //! | in the runtime's own calls of the system | it says so: [`greenlet_core::direct`]; libev has the originals: [`begin`] |
+//! | in a plain greenlet's panic hook | greenlet-core says so, by the same |
 //! | in a signal handler, on an alternate stack | `signals.rs` wraps handlers |
 //! | in an allocator | [`Allocator`](crate::Allocator) wraps it; C allocators hold a mutex |
 //! | while a mutex of the C library's is held | `mutexes.rs` counts |
