@@ -95,6 +95,7 @@ where
         wire,
         connection,
         requests: 0,
+        ended: None,
     };
     served.all(input).or_else(unless_thrown)
 }
@@ -148,6 +149,8 @@ struct Served<'a> {
     remote: Option<SocketAddr>,
     /// How many requests there were.
     requests: u64,
+    /// When the last one ended, if that was now.
+    ended: Option<Instant>,
 }
 
 /// What comes after a request.
@@ -264,7 +267,8 @@ impl Served<'_> {
     #[track_caller]
     fn wait_for_request(&mut self, input: &mut Input, is_first: bool) -> io::Result<()> {
         if !is_first {
-            self.connection.set_quiet(self.limits.keep_alive);
+            let since = self.ended.take().unwrap_or_else(Instant::now);
+            self.connection.set_quiet(self.limits.keep_alive, since);
         }
         if self.connection.set_idle(true) {
             // The server was closed. What has come already is still served.
@@ -328,16 +332,22 @@ impl Served<'_> {
             }
             Err(exception) => self.failed(&request, &head.line, exception),
         };
+        self.ended = None;
         if let (Some(log), Some(began)) = (log, began) {
+            let ended = Instant::now();
             let access = Access {
                 remote: self.remote,
                 request_line: std::str::from_utf8(&head.line).unwrap_or_default(),
                 headers: request.headers(),
                 status: self.response.status_code().as_u16(),
                 bytes: self.response.sent(),
-                took: began.elapsed(),
+                took: ended.saturating_duration_since(began),
+                ended,
             };
             self.shared.guard(|| log(&access));
+            // If more is to be done, that takes time.
+            let is_all = !request.body().has_more() && !self.wire.is_full();
+            self.ended = is_all.then_some(ended);
         }
         buffers::give_back_headers(std::mem::take(request.headers_mut()));
         if let Some(exception) = thrown {
@@ -419,6 +429,7 @@ impl Served<'_> {
                 status: fault.status().as_u16(),
                 bytes: self.response.sent(),
                 took: Duration::ZERO,
+                ended: Instant::now(),
             };
             self.shared.guard(|| log(&access));
         }

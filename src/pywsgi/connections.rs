@@ -117,7 +117,11 @@ impl Connections {
     }
 
     fn now(&self) -> f64 {
-        self.began.elapsed().as_secs_f64()
+        self.time_of(Instant::now())
+    }
+
+    fn time_of(&self, moment: Instant) -> f64 {
+        moment.saturating_duration_since(self.began).as_secs_f64()
     }
 
     /// The seconds since 1970, by the clock of the loop.
@@ -210,10 +214,10 @@ impl Connection {
         self.look_before(deadline);
     }
 
-    /// As [`set_deadline`](Connection::set_deadline), for a connection that waits for its next request.
+    /// As [`set_deadline`](Connection::set_deadline), for a connection that waits for its next request since a moment.
     #[inline]
-    pub(super) fn set_quiet(&self, seconds: Option<f64>) {
-        let now = self.connections.now();
+    pub(super) fn set_quiet(&self, seconds: Option<f64>, since: Instant) {
+        let now = self.connections.time_of(since);
         let (deadline, quiet) = (seconds.map_or(f64::INFINITY, |seconds| now + seconds), now + QUIET);
         self.watched.deadline.set(deadline);
         self.watched.quiet.set(quiet);

@@ -1,15 +1,15 @@
 //! [`Access`]: a line of the access log. [`LogTo`]: logs that are written without waiting at each line.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt::{self, Write as _};
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, header};
 
-use super::date::{self, Moment};
+use super::date::Moment;
 use super::fault::Fault;
 
 /// A request that was answered: what the access log gets. [`Display`](fmt::Display) writes it in the common log format
@@ -35,6 +35,8 @@ pub struct Access<'a> {
     pub bytes: u64,
     /// How long it took from the head of the request to the end of the handler.
     pub took: Duration,
+    /// When that was.
+    pub(super) ended: Instant,
 }
 
 impl Access<'_> {
@@ -56,28 +58,64 @@ impl Access<'_> {
         line
     }
 
+    /// Writes the line, as [`Display`](fmt::Display) does.
+    fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        self.write_common(out)?;
+        out.write_char(' ')?;
+        write_number(out, self.took.as_secs(), 1)?;
+        out.write_char('.')?;
+        write_number(out, self.took.subsec_micros().into(), 6)
+    }
+
     fn write_common(&self, out: &mut impl fmt::Write) -> fmt::Result {
         match self.remote {
-            Some(remote) => write!(out, "{}", remote.ip())?,
+            Some(remote) => write_address(out, remote.ip())?,
             None => out.write_char('-')?,
         }
         out.write_str(" - - [")?;
-        write_date(out)?;
+        write_date(out, self.ended)?;
         out.write_str("] \"")?;
         escape(out, self.request_line.as_bytes())?;
-        write!(out, "\" {} ", self.status)?;
+        out.write_str("\" ")?;
+        write_number(out, self.status.into(), 1)?;
+        out.write_char(' ')?;
         match self.bytes {
             0 => out.write_char('-'),
-            bytes => write!(out, "{bytes}"),
+            bytes => write_number(out, bytes, 1),
         }
     }
 }
 
 impl fmt::Display for Access<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_common(f)?;
-        write!(f, " {}.{:06}", self.took.as_secs(), self.took.subsec_micros())
+        self.write(f)
     }
+}
+
+/// Writes a number with so many digits at least. A log has many of them; `write!` takes several times as long.
+fn write_number(out: &mut impl fmt::Write, mut number: u64, least: usize) -> fmt::Result {
+    let mut digits = [b'0'; 20];
+    let mut at = digits.len();
+    while number > 0 {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    let first = at.min(digits.len() - least);
+    out.write_str(std::str::from_utf8(&digits[first..]).unwrap_or_default())
+}
+
+fn write_address(out: &mut impl fmt::Write, address: IpAddr) -> fmt::Result {
+    let IpAddr::V4(address) = address else {
+        return write!(out, "{address}");
+    };
+    let [first, rest @ ..] = address.octets();
+    write_number(out, first.into(), 1)?;
+    for number in rest {
+        out.write_char('.')?;
+        write_number(out, number.into(), 1)?;
+    }
+    Ok(())
 }
 
 /// Writes bytes as Apache does: quotes, backslashes and what is not ASCII text as escapes.
@@ -98,28 +136,56 @@ fn escape(out: &mut impl fmt::Write, bytes: &[u8]) -> fmt::Result {
     Ok(())
 }
 
-thread_local! {
-    /// A second, and its date as a log has it.
-    static DATE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+/// A second of the calendar, as a log has it.
+struct Second {
+    began: Instant,
+    text: String,
 }
 
-fn write_date(out: &mut impl fmt::Write) -> fmt::Result {
-    let now = date::now();
+thread_local! {
+    /// The second that was written last.
+    static SECOND: Cell<Option<Second>> = const { Cell::new(None) };
+}
+
+/// Writes the date of a moment. The clock is asked once for each second.
+fn write_date(out: &mut impl fmt::Write, at: Instant) -> fmt::Result {
     // `out` may be a writer of the user's, and use the log again.
-    let (second, mut text) = DATE.take();
-    if second != now {
-        let date = Moment::of(now);
-        let (year, month, day) = (date.year, date.month_name(), date.day);
-        let (hour, minute, second) = (date.hour, date.minute, date.second);
-        text.clear();
-        write!(
-            text,
-            "{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000"
-        )?;
-    }
-    let written = out.write_str(&text);
-    DATE.set((now, text));
+    let known = SECOND.take();
+    let holds = |second: &Second| {
+        let since = at.checked_duration_since(second.began);
+        since.is_some_and(|since| since.as_secs() == 0)
+    };
+    let second = match known {
+        Some(second) if holds(&second) => second,
+        known => {
+            let text = known.map(|second| second.text).unwrap_or_default();
+            second_of(at, text)
+        }
+    };
+    let written = out.write_str(&second.text);
+    SECOND.set(Some(second));
     written
+}
+
+/// The second of a moment. The memory of `text` is used again.
+#[cold]
+fn second_of(at: Instant, mut text: String) -> Second {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since_1970 = since_1970.saturating_sub(at.elapsed());
+    let date = Moment::of(since_1970.as_secs());
+    let (year, month, day) = (date.year, date.month_name(), date.day);
+    let (hour, minute, second) = (date.hour, date.minute, date.second);
+    text.clear();
+    // Writing to a string does not fail.
+    let _ = write!(
+        text,
+        "{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000"
+    );
+    let passed = Duration::from_nanos(since_1970.subsec_nanos().into());
+    Second {
+        began: at.checked_sub(passed).unwrap_or(at),
+        text,
+    }
 }
 
 /// A request that was refused, or whose body was not well formed: what the error log gets.
@@ -191,10 +257,15 @@ impl LogTo {
 
     /// Adds a line.
     pub fn line(&self, line: impl fmt::Display) {
+        self.add(|text| write!(text, "{line}"));
+    }
+
+    fn add(&self, write: impl FnOnce(&mut String) -> fmt::Result) {
         let mut text = self.0.line.take();
         text.clear();
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{line}");
+        let _ = write(&mut text);
+        text.push('\n');
         let mut lines = self.0.lines.take();
         lines.push_str(&text);
         let full = lines.len() >= FULL;
@@ -240,7 +311,7 @@ impl LogTo {
     /// An access log that is written here.
     pub fn access(&self) -> AccessLog {
         let log = self.clone();
-        Rc::new(move |access| log.line(access))
+        Rc::new(move |access| log.add(|text| access.write(text)))
     }
 
     /// An error log that is written here.
@@ -274,5 +345,64 @@ impl Drop for Inner {
 impl fmt::Debug for LogTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LogTo")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use http::HeaderMap;
+
+    use super::{Access, second_of, write_date, write_number};
+
+    #[test]
+    fn numbers_have_their_digits() {
+        for number in [0, 7, 10, 404, 1_000_000, u64::MAX] {
+            let (mut short, mut long) = (String::new(), String::new());
+            assert!(write_number(&mut short, number, 1).is_ok() && write_number(&mut long, number, 6).is_ok());
+            assert_eq!((short, long), (format!("{number}"), format!("{number:06}")));
+        }
+    }
+
+    #[test]
+    fn addresses_and_times_are_as_their_own_texts() {
+        for address in ["127.0.0.1:80", "255.0.10.200:1", "[::1]:80"] {
+            let remote = address.parse::<std::net::SocketAddr>().ok();
+            let access = Access {
+                remote,
+                request_line: "GET / HTTP/1.1",
+                headers: &HeaderMap::new(),
+                status: 200,
+                bytes: 12,
+                took: Duration::new(3, 4_005_999),
+                ended: Instant::now(),
+            };
+            let line = access.to_string();
+            let ip = remote.map(|remote| remote.ip().to_string()).unwrap_or_default();
+            assert!(line.starts_with(&format!("{ip} - - [")), "{line}");
+            assert!(line.ends_with("] \"GET / HTTP/1.1\" 200 12 3.004005"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_that_of_its_moment() {
+        let Some(early) = Instant::now().checked_sub(Duration::from_secs(5)) else {
+            return;
+        };
+        let second = second_of(early, String::new());
+        let text = |at: Instant| {
+            let mut text = String::new();
+            assert!(write_date(&mut text, at).is_ok());
+            text
+        };
+        // The dates of these differ, whichever is asked for first.
+        let middle = second.began + Duration::from_millis(500);
+        let next = middle + Duration::from_secs(1);
+        for _ in 0..2 {
+            assert_eq!(text(middle), second.text);
+            assert_ne!(text(next), second.text);
+            assert_eq!(text(second.began + Duration::from_millis(10)), second.text);
+        }
     }
 }

@@ -113,11 +113,16 @@ impl Wire {
         self.flush_if_full()
     }
 
+    /// Whether so much waits to be sent that it has to be.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting() >= FULL
+    }
+
     #[track_caller]
     pub(super) fn flush_if_full(&self) -> io::Result<()> {
-        match self.waiting() < FULL {
-            true => Ok(()),
-            false => self.flush(),
+        match self.is_full() {
+            true => self.flush(),
+            false => Ok(()),
         }
     }
 
