@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::yield_now;
 
-use greenlet_core::direct;
+use greenlet_core::{Direct, direct};
 
 /// A mutex that no thread has locked, or waits for, when another one forks. It is to be held for a short time only.
 ///
@@ -31,10 +31,11 @@ impl<T> ForkMutex<T> {
     /// Locks it.
     #[inline]
     pub fn lock(&self) -> ForkGuard<'_, T> {
-        let inside = Inside::enter();
+        let (inside, direct) = (Inside::enter(), Direct::begin());
         ForkGuard {
-            value: direct(|| self.0.lock().unwrap_or_else(PoisonError::into_inner)),
+            value: self.0.lock().unwrap_or_else(PoisonError::into_inner),
             _inside: inside,
+            _direct: direct,
         }
     }
 }
@@ -45,12 +46,14 @@ impl<T: Default> Default for ForkMutex<T> {
     }
 }
 
-/// The lock of a [`ForkMutex`]. Dropping it unlocks the mutex first, and lets forks happen then.
+/// The lock of a [`ForkMutex`]. Dropping it unlocks the mutex first, and lets forks happen then. Until it is dropped, no
+/// call of the system lets others run, which might want the same lock.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct ForkGuard<'a, T> {
     value: MutexGuard<'a, T>,
     _inside: Inside,
+    _direct: Direct,
 }
 
 impl<T> Deref for ForkGuard<'_, T> {
