@@ -46,8 +46,8 @@ impl<T: Default> Default for ForkMutex<T> {
     }
 }
 
-/// The lock of a [`ForkMutex`]. Dropping it unlocks the mutex first, and lets forks happen then. Until it is dropped, no
-/// call of the system lets others run, which might want the same lock.
+/// The lock of a [`ForkMutex`]. Dropping it unlocks the mutex first, and lets forks happen then. Until it is dropped,
+/// no call of the system lets others run, which might want the same lock.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct ForkGuard<'a, T> {
