@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 
 use gevent_threading::{JoinHandle, spawn, yield_now};
-use libc::{EBADF, c_int};
+use libc::{EBADF, EINVAL, c_int};
 
 use team::{bounded, result};
 
@@ -166,6 +166,24 @@ fn another_thread_closes() {
             thread::spawn(move || drop(reader)).join().unwrap();
             assert_eq!(waiter.join().unwrap(), Err(EBADF));
         }
+    });
+}
+
+/// A file that came under the number, and that the kernel does not watch, is an error of the call's, and not one that
+/// was thrown.
+#[test]
+fn what_cannot_be_watched_is_refused() {
+    bounded(|| {
+        let (reader, _writer) = pipe().unwrap();
+        let fd = at(750, reader);
+        let waiter = parked(move || (read(fd), gevent_monkey::take_exception().is_some()));
+        // An epoll descriptor does not watch itself. Nobody is told of this system call.
+        let epoll = gevent::get_hub().loop_().fileno().unwrap();
+        // SAFETY: the descriptor is this test's.
+        assert_eq!(unsafe { libc::syscall(libc::SYS_dup3, epoll, fd, 0) }, i64::from(fd));
+        assert_eq!(waiter.join().unwrap(), (Err(EINVAL), false));
+        // SAFETY: it is this test's.
+        unsafe { libc::close(fd) };
     });
 }
 
