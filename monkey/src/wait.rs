@@ -16,7 +16,7 @@ use crate::closing::{Closed, Listed};
 use crate::exceptions::{is_kept, keep};
 use crate::place::Place;
 use crate::stats::Parked;
-use crate::watchers::{Refused, Watching};
+use crate::watchers::Watching;
 
 /// Why a call has not waited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Place {
             if let Err(exception) = park.wait(hub, &watching) {
                 return Err(match watching.refused(&exception) {
                     // The number of a descriptor that was closed may be that of a file which cannot be watched.
-                    Some(refused) => listed.end().map_or_else(Exception::new, |()| Exception::new(refused)),
+                    Some(error) => listed.end().map_or_else(Exception::new, |()| error.into()),
                     None => exception,
                 });
             }
@@ -165,10 +165,6 @@ fn in_hub<R>(wait: impl FnOnce(&Hub) -> Result<R, Exception>) -> Waited<R> {
     match waited {
         Ok(value) => Waited::Done(value),
         Err(exception) if exception.is::<Closed>() => Waited::Failed(Failed::Errno(libc::EBADF)),
-        Err(exception) if exception.is::<Refused>() => {
-            let errno = exception.downcast_ref().map_or(libc::EIO, |Refused(errno)| *errno);
-            Waited::Failed(Failed::Errno(errno))
-        }
         Err(exception) if exception.thrown_here().is_some() => Waited::Thrown(exception),
         Err(exception) if exception.is::<HubDestroyed>() => Waited::NoHub,
         Err(exception) => {

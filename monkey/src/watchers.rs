@@ -6,7 +6,6 @@ use std::{fmt, io};
 use greenlet_core::{Exception, ThreadSlot};
 use hub::core::{Events, Io};
 use hub::{Hub, Park};
-use libc::c_int;
 
 /// How many watchers that are out of use a thread keeps.
 const SPARE: usize = 64;
@@ -14,11 +13,6 @@ const SPARE: usize = 64;
 thread_local! {
     static SPARES: ThreadSlot<Vec<Io>> = const { ThreadSlot::new(Vec::new(), || SPARES.with(ThreadSlot::clear)) };
 }
-
-/// The kernel does not watch a descriptor, for this reason (`errno`).
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the descriptor cannot be watched: errno {0}")]
-pub(crate) struct Refused(pub(crate) c_int);
 
 /// Descriptors that are watched until this is dropped.
 pub(crate) struct Watching<'a> {
@@ -48,11 +42,11 @@ impl<'a> Watching<'a> {
     }
 
     /// The kernel's refusal, if the exception that has ended the park is that, and not one that was thrown by others.
-    pub(crate) fn refused(&self, exception: &Exception) -> Option<Refused> {
+    pub(crate) fn refused(&self, exception: &Exception) -> Option<io::Error> {
         // A watcher is active until it is refused.
         let all = self.first.iter().chain(&self.more).all(|watcher| watcher.active());
         let error = exception.downcast_ref::<io::Error>().filter(|_| !all)?;
-        error.raw_os_error().map(Refused)
+        error.raw_os_error().map(io::Error::from_raw_os_error)
     }
 }
 
