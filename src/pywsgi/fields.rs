@@ -79,18 +79,20 @@ pub(super) fn write_status(out: &mut Vec<u8>, status: StatusCode, reason: Option
 }
 
 /// Appends a number in a base.
-pub(super) fn write_number(out: &mut Vec<u8>, mut number: u64, base: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
+pub(super) fn write_number(out: &mut Vec<u8>, number: u64, base: u64) {
+    out.extend_from_slice(digits(&mut [0; 20], number, base, 1).as_bytes());
+}
+
+/// The digits of a number in a base, so many at least. `write!` takes several times as long.
+#[inline]
+pub(super) fn digits(buffer: &mut [u8; 20], mut number: u64, base: u64, least: usize) -> &str {
+    let mut at = buffer.len();
+    while number > 0 || buffer.len() - at < least {
         at -= 1;
-        digits[at] = b"0123456789abcdef"[(number % base) as usize];
+        buffer[at] = b"0123456789abcdef"[(number % base) as usize];
         number /= base;
-        if number == 0 {
-            break;
-        }
     }
-    out.extend_from_slice(&digits[at..]);
+    std::str::from_utf8(&buffer[at..]).unwrap_or_default()
 }
 
 /// The value of a `Content-Length`: digits alone, and one number.

@@ -11,6 +11,7 @@ use http::{HeaderMap, header};
 
 use super::date::Moment;
 use super::fault::Fault;
+use super::fields::digits;
 
 /// A request that was answered: what the access log gets. [`Display`](fmt::Display) writes it in the common log format
 /// of Apache, with the seconds that it took at the end, as gevent does. Times are in UTC.
@@ -92,17 +93,8 @@ impl fmt::Display for Access<'_> {
     }
 }
 
-/// Writes a number with so many digits at least. A log has many of them; `write!` takes several times as long.
-fn write_number(out: &mut impl fmt::Write, mut number: u64, least: usize) -> fmt::Result {
-    let mut digits = [b'0'; 20];
-    let mut at = digits.len();
-    while number > 0 {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
-    let first = at.min(digits.len() - least);
-    out.write_str(std::str::from_utf8(&digits[first..]).unwrap_or_default())
+fn write_number(out: &mut impl fmt::Write, number: u64, least: usize) -> fmt::Result {
+    out.write_str(digits(&mut [0; 20], number, 10, least))
 }
 
 fn write_address(out: &mut impl fmt::Write, address: IpAddr) -> fmt::Result {
@@ -150,16 +142,12 @@ thread_local! {
 /// Writes the date of a moment. The clock is asked once for each second.
 fn write_date(out: &mut impl fmt::Write, at: Instant) -> fmt::Result {
     // `out` may be a writer of the user's, and use the log again.
-    let known = SECOND.take();
-    let holds = |second: &Second| {
-        let since = at.checked_duration_since(second.began);
-        since.is_some_and(|since| since.as_secs() == 0)
-    };
-    let second = match known {
-        Some(second) if holds(&second) => second,
+    let second = match SECOND.take() {
+        Some(second) if second.has(at) => second,
         known => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let text = known.map(|second| second.text).unwrap_or_default();
-            second_of(at, text)
+            Second::of(at, now.saturating_sub(at.elapsed()), text)
         }
     };
     let written = out.write_str(&second.text);
@@ -167,24 +155,30 @@ fn write_date(out: &mut impl fmt::Write, at: Instant) -> fmt::Result {
     written
 }
 
-/// The second of a moment. The memory of `text` is used again.
-#[cold]
-fn second_of(at: Instant, mut text: String) -> Second {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let since_1970 = since_1970.saturating_sub(at.elapsed());
-    let date = Moment::of(since_1970.as_secs());
-    let (year, month, day) = (date.year, date.month_name(), date.day);
-    let (hour, minute, second) = (date.hour, date.minute, date.second);
-    text.clear();
-    // Writing to a string does not fail.
-    let _ = write!(
-        text,
-        "{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000"
-    );
-    let passed = Duration::from_nanos(since_1970.subsec_nanos().into());
-    Second {
-        began: at.checked_sub(passed).unwrap_or(at),
-        text,
+impl Second {
+    /// The second of a moment, which is so long after the beginning of 1970. The memory of `text` is used again.
+    #[cold]
+    fn of(at: Instant, since_1970: Duration, mut text: String) -> Second {
+        let date = Moment::of(since_1970.as_secs());
+        let (year, month, day) = (date.year, date.month_name(), date.day);
+        let (hour, minute, second) = (date.hour, date.minute, date.second);
+        text.clear();
+        // Writing to a string does not fail.
+        let _ = write!(
+            text,
+            "{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000"
+        );
+        let passed = Duration::from_nanos(since_1970.subsec_nanos().into());
+        Second {
+            began: at.checked_sub(passed).unwrap_or(at),
+            text,
+        }
+    }
+
+    /// Whether a moment is in this second.
+    fn has(&self, at: Instant) -> bool {
+        let since = at.checked_duration_since(self.began);
+        since.is_some_and(|since| since.as_secs() == 0)
     }
 }
 
@@ -354,7 +348,7 @@ mod tests {
 
     use http::HeaderMap;
 
-    use super::{Access, second_of, write_date, write_number};
+    use super::{Access, Second, write_number};
 
     #[test]
     fn numbers_have_their_digits() {
@@ -386,23 +380,20 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_that_of_its_moment() {
-        let Some(early) = Instant::now().checked_sub(Duration::from_secs(5)) else {
-            return;
-        };
-        let second = second_of(early, String::new());
-        let text = |at: Instant| {
-            let mut text = String::new();
-            assert!(write_date(&mut text, at).is_ok());
-            text
-        };
-        // The dates of these differ, whichever is asked for first.
-        let middle = second.began + Duration::from_millis(500);
-        let next = middle + Duration::from_secs(1);
-        for _ in 0..2 {
-            assert_eq!(text(middle), second.text);
-            assert_ne!(text(next), second.text);
-            assert_eq!(text(second.began + Duration::from_millis(10)), second.text);
-        }
+    fn a_second_has_its_moments() {
+        let begin = Instant::now();
+        let middle = begin + Duration::from_millis(500);
+        let second = Second::of(middle, Duration::from_millis(784_111_777_500), String::new());
+        assert_eq!(second.text, "06/Nov/1994:08:49:37 +0000");
+        let nearly = begin + Duration::from_nanos(999_999_999);
+        assert!(second.has(begin) && second.has(middle) && second.has(nearly));
+        assert!(!second.has(begin + Duration::from_secs(1)));
+        let later = Second::of(
+            middle + Duration::from_secs(1),
+            Duration::from_millis(784_111_778_500),
+            second.text,
+        );
+        assert_eq!(later.text, "06/Nov/1994:08:49:38 +0000");
+        assert!(!later.has(nearly));
     }
 }
